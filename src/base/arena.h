@@ -1,0 +1,42 @@
+/* arena.h - memory that is given back whole: one arena a request.
+ *
+ * Bump allocation from chunks that come from (and return to) a free list shared by all arenas
+ * of the process: after warm-up a request allocates nothing. An arena that was never used holds
+ * no chunk. Over its limit arena_alloc returns NULL: a normal outcome (Varnish's workspace),
+ * answered with 431 or 500, never a crash.
+ */
+#ifndef WELDR_BASE_ARENA_H
+#define WELDR_BASE_ARENA_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/span.h"
+#include "base/werr.h"
+
+/* Free list of chunks; keeps at most keep_n free ones. chunk_bytes counts the whole heap block
+ * (at least 64, MUST), some 16 bytes of which are the chunk's header. */
+struct arena_store;
+struct arena_store *arena_store_new(size_t chunk_bytes, unsigned keep_n);
+void arena_store_free(struct arena_store *store); /* NULL allowed; all arenas must be reset */
+
+struct arena_chunk;
+struct arena {
+    struct arena_store *store;
+    struct arena_chunk *chunks; /* newest first */
+    char *at, *end;             /* free space of the newest ordinary chunk */
+    size_t used_bytes;
+    size_t limit_bytes;
+};
+
+void arena_init(struct arena *a, struct arena_store *store, size_t limit_bytes);
+/* Aligned to 8; every allocation counts as the next multiple of 8 against the limit; NULL when
+ * the limit or the memory is exhausted. Never zeroed. A request larger than a chunk gets its
+ * own block, which goes back to the system and not to the store. */
+void *arena_alloc(struct arena *a, size_t bytes);
+/* Copy of s in the arena; ptr NULL when there was no room (and s was not empty). */
+struct span arena_copy(struct arena *a, struct span s);
+/* Gives all chunks back. */
+void arena_reset(struct arena *a);
+
+#endif

@@ -1,0 +1,208 @@
+#include "base/slab.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/fault.h"
+#include "base/poison.h"
+#include "base/werr.h"
+
+enum { ALIGN_BYTES = 8, BATCH_BYTES = 16 * 1024, BATCH_N_MIN = 4 };
+
+/* Lies in the first bytes of an object that is not in use. */
+struct free_object {
+    struct free_object *next;
+};
+
+struct slab_batch {
+    struct slab_batch *next;
+    unsigned free_n; /* counted by slab_trim only */
+    char objects[] __attribute__((aligned(ALIGN_BYTES)));
+};
+
+static size_t stride_bytes(const struct slab *s)
+{
+    return s->object_bytes + POISON_GAP;
+}
+
+void slab_init(struct slab *s, const char *name, size_t object_bytes, unsigned max)
+{
+    MUST(object_bytes > 0);
+    *s = (struct slab){
+        .name = name,
+        .object_bytes = (object_bytes + ALIGN_BYTES - 1) / ALIGN_BYTES * ALIGN_BYTES,
+        .max = max,
+    };
+    s->batch_n = (unsigned)((BATCH_BYTES - sizeof(struct slab_batch)) / stride_bytes(s));
+    if (s->batch_n < BATCH_N_MIN)
+        s->batch_n = BATCH_N_MIN;
+    if (max != 0 && s->batch_n > max)
+        s->batch_n = max;
+}
+
+static void push_free(struct slab *s, void *object)
+{
+    struct free_object *free_object = object;
+    free_object->next = s->free_list;
+    s->free_list = free_object;
+    POISON(object, s->object_bytes);
+}
+
+static void *pop_free(struct slab *s)
+{
+    struct free_object *object = s->free_list;
+    MUST(object != NULL);
+    UNPOISON(object, s->object_bytes);
+    s->free_list = object->next;
+    return object;
+}
+
+static bool add_batch(struct slab *s)
+{
+    struct slab_batch *batch = fault_malloc(sizeof(*batch) + s->batch_n * stride_bytes(s));
+    if (batch == NULL)
+        return false;
+    batch->next = s->batches;
+    s->batches = batch;
+    POISON(batch->objects, s->batch_n * stride_bytes(s));
+    /* Backwards, so that objects are handed out in the order of their addresses. */
+    for (size_t i = s->batch_n; i-- > 0;) {
+        char *object = batch->objects + i * stride_bytes(s);
+        UNPOISON(object, s->object_bytes);
+        push_free(s, object);
+    }
+    return true;
+}
+
+static void free_batch(const struct slab *s, struct slab_batch *batch)
+{
+    UNPOISON(batch->objects, s->batch_n * stride_bytes(s));
+    free(batch);
+}
+
+void slab_fini(struct slab *s)
+{
+    MUST(s->in_use == 0);
+    while (s->batches != NULL) {
+        struct slab_batch *batch = s->batches;
+        s->batches = batch->next;
+        free_batch(s, batch);
+    }
+    s->free_list = NULL;
+}
+
+void *slab_get(struct slab *s)
+{
+    if (s->max != 0 && s->in_use >= s->max)
+        return NULL;
+    if (s->free_list == NULL && !add_batch(s))
+        return NULL;
+    s->in_use++;
+    return memset(pop_free(s), 0, s->object_bytes);
+}
+
+void slab_put(struct slab *s, void *object)
+{
+    MUST(s->in_use > 0);
+    s->in_use--;
+    push_free(s, object);
+}
+
+static int compare_addresses(const void *a, const void *b)
+{
+    struct slab_batch *const *left = a;
+    struct slab_batch *const *right = b;
+    return ((uintptr_t)*left > (uintptr_t)*right) - ((uintptr_t)*left < (uintptr_t)*right);
+}
+
+/* All batches ordered by address, for find_batch; NULL when there is no memory (or no batch).
+ */
+static struct slab_batch **new_batch_index(const struct slab *s, size_t *n)
+{
+    *n = 0;
+    for (struct slab_batch *batch = s->batches; batch != NULL; batch = batch->next)
+        (*n)++;
+    struct slab_batch **index = *n > 0 ? fault_malloc(*n * sizeof(struct slab_batch *)) : NULL;
+    if (index == NULL)
+        return NULL;
+    size_t i = 0;
+    for (struct slab_batch *batch = s->batches; batch != NULL; batch = batch->next) {
+        batch->free_n = 0;
+        index[i++] = batch;
+    }
+    qsort(index, *n, sizeof(struct slab_batch *), compare_addresses);
+    return index;
+}
+
+/* The batch with the greatest address below the object: objects do not name their batch, which
+ * keeps them small. */
+static struct slab_batch *find_batch(struct slab_batch **index, size_t n, const void *object)
+{
+    size_t low = 0;
+    while (n > 1) {
+        size_t half = n / 2;
+        if ((uintptr_t)index[low + half] < (uintptr_t)object)
+            low += half;
+        n -= half;
+    }
+    return index[low];
+}
+
+static void count_free(const struct slab *s, struct slab_batch **index, size_t n)
+{
+    struct free_object *object = s->free_list;
+    while (object != NULL) {
+        find_batch(index, n, object)->free_n++;
+        UNPOISON(object, sizeof(*object));
+        struct free_object *next = object->next;
+        POISON(object, sizeof(*object));
+        object = next;
+    }
+}
+
+/* Rebuilds the free list, in its order, from the objects whose batch stays. */
+static void drop_from_free_list(struct slab *s, struct slab_batch **index, size_t n)
+{
+    struct free_object *keep = NULL;
+    struct free_object **tail = &keep;
+    while (s->free_list != NULL) {
+        struct free_object *object = pop_free(s);
+        if (find_batch(index, n, object)->free_n == s->batch_n)
+            continue;
+        *tail = object;
+        tail = &object->next;
+    }
+    *tail = NULL;
+    s->free_list = keep;
+    while (keep != NULL) {
+        struct free_object *next = keep->next;
+        POISON(keep, s->object_bytes);
+        keep = next;
+    }
+}
+
+unsigned slab_trim(struct slab *s)
+{
+    size_t n = 0;
+    struct slab_batch **index = new_batch_index(s, &n);
+    if (index == NULL)
+        return 0;
+    count_free(s, index, n);
+    drop_from_free_list(s, index, n);
+    free(index);
+    unsigned freed = 0;
+    struct slab_batch **link = &s->batches;
+    while (*link != NULL) {
+        struct slab_batch *batch = *link;
+        if (batch->free_n != s->batch_n) {
+            link = &batch->next;
+            continue;
+        }
+        *link = batch->next;
+        free_batch(s, batch);
+        freed++;
+    }
+    return freed;
+}

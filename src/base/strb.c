@@ -1,0 +1,69 @@
+#include "base/strb.h"
+
+#include <stdio.h>
+
+#include "base/num.h"
+#include "base/werr.h"
+
+void strb_init(struct strb *b, char *buf, size_t cap)
+{
+    MUST(cap > 0);
+    *b = (struct strb){.buf = buf, .cap = cap};
+    buf[0] = '\0';
+}
+
+void strb_add(struct strb *b, struct span s)
+{
+    size_t room = b->full ? 0 : b->cap - 1 - b->len;
+    size_t n = s.len <= room ? s.len : room;
+
+    if (n < s.len)
+        b->full = true;
+    if (n == 0)
+        return;
+    memcpy(b->buf + b->len, s.ptr, n);
+    b->len += n;
+    b->buf[b->len] = '\0';
+}
+
+void strb_add_str(struct strb *b, const char *str)
+{
+    strb_add(b, span_from_str(str));
+}
+
+void strb_add_char(struct strb *b, char c)
+{
+    strb_add(b, span_from(&c, 1));
+}
+
+void strb_add_u64(struct strb *b, uint64_t n)
+{
+    char digits[20];
+    strb_add(b, span_from(digits, num_to_dec(n, digits)));
+}
+
+void strb_add_hex(struct strb *b, uint64_t n)
+{
+    char digits[16];
+    strb_add(b, span_from(digits, num_to_hex(n, digits)));
+}
+
+void strb_addf(struct strb *b, const char *format, ...)
+{
+    if (b->full)
+        return;
+    size_t room = b->cap - b->len;
+    va_list args;
+    va_start(args, format);
+    int n = vsnprintf(b->buf + b->len, room, format, args);
+    va_end(args);
+    if (n < 0) {
+        b->buf[b->len] = '\0';
+        b->full = true;
+    } else if ((size_t)n >= room) {
+        b->len = b->cap - 1;
+        b->full = true;
+    } else {
+        b->len += (size_t)n;
+    }
+}

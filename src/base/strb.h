@@ -1,0 +1,42 @@
+/* strb.h - a string builder over a buffer that the caller gives; it never allocates and never
+ * overflows.
+ *
+ * The first piece that does not fit is cut and all after it are left out; strb_is_full() tells;
+ * the text stays NUL-terminated. For log lines, keys and small answers; long JSON is jansson's
+ * work.
+ */
+#ifndef WELDR_BASE_STRB_H
+#define WELDR_BASE_STRB_H
+
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/span.h"
+
+struct strb {
+    char *buf;
+    size_t cap; /* bytes of buf, the NUL included */
+    size_t len;
+    bool full;
+};
+
+/* cap > 0 (MUST). */
+void strb_init(struct strb *b, char *buf, size_t cap);
+void strb_add(struct strb *b, struct span s);
+void strb_add_str(struct strb *b, const char *str);
+void strb_add_char(struct strb *b, char c);
+void strb_add_u64(struct strb *b, uint64_t n);
+void strb_add_hex(struct strb *b, uint64_t n);
+void strb_addf(struct strb *b, const char *format, ...) __attribute__((format(printf, 2, 3)));
+static inline bool strb_is_full(const struct strb *b)
+{
+    return b->full;
+}
+static inline struct span strb_span(const struct strb *b)
+{
+    return (struct span){b->buf, b->len};
+}
+
+#endif

@@ -1,0 +1,34 @@
+#!/usr/bin/env python3
+"""check_doors.py ROOT: one dependency, one door; only the named files may include a library."""
+import fnmatch
+import re
+import sys
+
+import common
+
+# Include pattern -> the files that may have it.
+DOORS = {
+    r"jansson\.h": ("src/pool/pool_code.c", "src/manager/api_json.c"),
+    r"sys/epoll\.h": ("src/net/loop_epoll.c",),
+    r"openssl/.*": ("src/net/tlsio*.c",),
+    r"nghttp2/.*": ("src/codec/h2_*.c",),
+    r"(uv|raft|raft/.*)\.h": ("src/cluster/*.c",),
+    r"ares\.h": ("src/manager/*.c",),
+    r"linux/io_uring\.h|liburing\.h": (),
+}
+
+
+def find_problems(tree):
+    files = tree.files("src", endings=(".c", ".h", ".def"))
+    problems = [] if files else ["no source file found"]
+    for path in files:
+        for name in re.findall(r'^\s*#\s*include\s*[<"]([^">]+)[">]', tree.read(path), re.MULTILINE):
+            for pattern, doors in DOORS.items():
+                is_door = any(fnmatch.fnmatch(path, door) for door in doors)
+                if re.fullmatch(pattern, name) and not is_door:
+                    problems.append(f"{path}: includes {name}, which belongs to {doors}")
+    return problems
+
+
+if __name__ == "__main__":
+    common.report(find_problems(common.Tree(sys.argv[1])))

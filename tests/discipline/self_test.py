@@ -1,0 +1,169 @@
+#!/usr/bin/env python3
+"""self_test.py: each discipline check passes a good tree and fails one that breaks its rule.
+
+A check that can't fail proves nothing. Prints its cases in the way of cmocka, so that they are
+counted one by one.
+"""
+import os
+import subprocess
+import sys
+import tempfile
+
+import check_doors
+import check_headers
+import check_includes
+import check_purity
+import check_sizes
+import check_symbols
+import check_unit_tests
+import check_words
+import common
+
+TABLE = "base:\nhttp: base\nworker: base http\nmanager: base http\n"
+ESSAY = "/*\n * What this is for.\n * Who calls it.\n */\n#pragma once\n"
+GOOD = {
+    "src/base/span.h": ESSAY + "int span_a(void);\n",
+    "src/base/span.c": '#include "base/span.h"\nint span_a(void)\n{\n    return 1;\n}\n',
+    "src/http/msg.h": ESSAY + '#include "base/span.h"\nint msg_a(int fd);\n',
+    "src/http/msg.c": '#include "http/msg.h"\nint msg_a(int fd)\n{\n    return fd + span_a();\n}\n',
+    "tests/unit/base/test_span.c": "int main(void)\n{\n    return 0;\n}\n",
+    "tests/unit/base/meson.build": "foreach t : ['span']\n",
+    "tests/unit/http/test_msg.c": "int main(void)\n{\n    return 0;\n}\n",
+    "tests/unit/http/meson.build": "foreach t : ['msg']\n",
+    "tools/exceptions.txt": "# none\n",
+}
+
+
+def make_tree(folder, changes):
+    for path, text in {**GOOD, **changes}.items():
+        if text is None:
+            continue
+        full = os.path.join(folder, path)
+        os.makedirs(os.path.dirname(full), exist_ok=True)
+        with open(full, "w", encoding="utf-8") as file:
+            file.write(text)
+    return common.Tree(folder)
+
+
+def archive(tree, room):
+    """The room as a static library, as the build makes it."""
+    library = tree.path(f"lib{room}.a")
+    for source in tree.files(f"src/{room}", endings=(".c",)):
+        subprocess.run(
+            ["gcc", "-w", "-D_GNU_SOURCE", "-I", tree.path("src"), "-c", tree.path(source), "-o",
+             tree.path(source) + ".o"], check=True)
+        subprocess.run(["ar", "rcs", library, tree.path(source) + ".o"], check=True)
+    return library
+
+
+def purity(tree):
+    return check_purity.find_problems([archive(tree, "http")], [archive(tree, "base")])
+
+
+def symbol_clashes(tree):
+    return check_symbols.find_problems(tree, [archive(tree, "base"), archive(tree, "http")])
+
+
+def includes(tree):
+    return check_includes.find_problems(tree, TABLE)
+
+
+def impure(call):
+    body = '#include "http/msg.h"\n#include <stdio.h>\n#include <stdlib.h>\n#include <time.h>\n'
+    body += "#include <unistd.h>\n#include <sys/socket.h>\n#include <sys/random.h>\n"
+    return {"src/http/msg.c": body + f"int msg_a(int fd)\n{{\n    char b[8];\n    return (int){call} + b[0];\n}}\n"}
+
+
+LONG_FUNCTION = "int span_a(void)\n{\n" + "    span_a();\n" * 70 + "    return 1;\n}\n"
+
+# name, check, changes to the good tree, a word that the problem must contain
+CASES = [
+    ("includes: upward", includes, {"src/base/span.c": '#include "http/msg.h"\n'}, "must not include"),
+    ("includes: worker takes manager", includes,
+     {"src/worker/w.c": '#include "manager/m.h"\n', "src/manager/m.h": ESSAY}, "must not include"),
+    ("includes: unknown room", includes, {"src/cellar/c.c": ""}, "not in include_table"),
+    ("includes: not from src", includes, {"src/http/msg.c": '#include "msg.h"\n'}, "not a path"),
+    ("purity: socket", purity, impure("socket(1, 1, 0)"), "socket"),
+    ("purity: read", purity, impure("read(fd, b, 8)"), "read"),
+    ("purity: write", purity, impure("write(fd, b, 8)"), "write"),
+    ("purity: clock", purity, impure("clock_gettime(0, NULL)"), "clock_gettime"),
+    ("purity: time", purity, impure("time(NULL)"), "time"),
+    ("purity: random", purity, impure("getrandom(b, 8, 0)"), "getrandom"),
+    ("purity: rand", purity, impure("rand()"), "rand"),
+    ("purity: printf", purity, impure('printf("%d", fd)'), "printf"),
+    ("purity: clock of base", purity,
+     {**impure("clock_now_us()"), "src/base/clock.c": "int clock_now_us(void)\n{\n    return 1;\n}\n"},
+     "clock_now_us"),
+    ("sizes: file", check_sizes.find_problems, {"src/base/span.h": ESSAY + "\n" * 800}, "800 allowed"),
+    ("sizes: function", check_sizes.find_problems, {"src/base/span.c": LONG_FUNCTION}, "60 allowed"),
+    ("sizes: stale exception", check_sizes.find_problems,
+     {"tools/exceptions.txt": "file-size src/base/gone.c long table\n"}, "matches nothing"),
+    ("sizes: exception without reason", check_sizes.find_problems,
+     {"src/base/span.c": LONG_FUNCTION, "tools/exceptions.txt": "function-size src/base/span.c:span_a\n"},
+     "no reason"),
+    ("headers: not alone", check_headers.find_problems,
+     {"src/http/msg.h": ESSAY + "int msg_a(size_t n);\n"}, "does not compile alone"),
+    ("headers: no essay", check_headers.find_problems,
+     {"src/http/msg.h": "#pragma once\nint msg_a(int fd);\n"}, "no opening comment"),
+    ("symbols: taken prefix", symbol_clashes,
+     {"src/base/e.c": "int err_print(void)\n{\n    return 1;\n}\n"}, "err_print"),
+    ("symbols: twice", symbol_clashes,
+     {"src/base/e.c": "int msg_a(int fd)\n{\n    return fd;\n}\n"}, "also defined"),
+    ("doors: jansson", check_doors.find_problems,
+     {"src/http/msg.c": "#include <jansson.h>\n"}, "jansson.h"),
+    ("doors: epoll", check_doors.find_problems,
+     {"src/worker/w.c": "#include <sys/epoll.h>\n"}, "epoll.h"),
+    ("unit tests: missing", check_unit_tests.find_problems,
+     {"tests/unit/http/test_msg.c": None}, "no tests/unit/http/test_msg.c"),
+    ("unit tests: not built", check_unit_tests.find_problems,
+     {"tests/unit/http/meson.build": "foreach t : ['other']\n"}, "not in the meson.build"),
+    ("unit tests: covered by nothing", check_unit_tests.find_problems,
+     {"tests/unit/http/test_msg.c": None,
+      "tools/exceptions.txt": "unit-test src/http/msg.c tests/unit/http/test_gone.c both\n"},
+     "does not exist"),
+    ("words: unfinished", check_words.find_problems,
+     {"src/http/msg.c": "/* TO" + "DO: later */\n"}, "unfinished"),
+    ("words: machine path", check_words.find_problems,
+     {"tools/x": "cat /ho" + "me/me/x\n"}, "machine's path"),
+    ("words: synonym", check_words.find_problems,
+     {"src/http/msg.c": "int up" + "stream_a;\n"}, "forbidden word"),
+]
+
+
+def verdict(check, changes):
+    with tempfile.TemporaryDirectory() as folder:
+        return check(make_tree(folder, changes))
+
+
+def run_case(name, check, changes, word):
+    """Whether the check fails the bad tree for the right reason."""
+    problems = verdict(check, changes)
+    if any(word in problem for problem in problems):
+        return True
+    print(f"{name}: expected a problem with {word!r}, got {problems}")
+    return False
+
+
+def run_good(check):
+    problems = verdict(check, {})
+    print("\n".join(problems), end="")
+    return not problems
+
+
+def main():
+    results = []
+
+    def count(name, passed):
+        print(f"[ RUN      ] {name}")
+        print(f"[       OK ] {name}" if passed else f"[  FAILED  ] {name}")
+        results.append(passed)
+
+    for check in dict.fromkeys(case[1] for case in CASES):
+        count(f"good tree: {check.__module__}.{check.__name__}", run_good(check))
+    for case in CASES:
+        count(case[0], run_case(*case))
+    return 0 if all(results) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
