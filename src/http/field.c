@@ -1,0 +1,137 @@
+#include "http/field.h"
+
+#include "base/werr.h"
+
+static const struct {
+    struct span name;
+    enum field_duty duty;
+} known[FIELD_TOKENS] = {
+    [FIELD_OTHER] = {{"", 0}, FIELD_DUTY_END},
+#define FIELD(token, text, kind) \
+    [FIELD_##token] = {{(text), sizeof(text) - 1}, FIELD_DUTY_##kind},
+#include "http/fields.def"
+#undef FIELD
+};
+
+enum { LENGTH_MAX = 19, SAME_LENGTH_MAX = 3 };
+
+/* The known names of each length; no two of a length begin with the same letter. The unit test
+ * looks every name of fields.def up. */
+static const uint8_t by_length[LENGTH_MAX + 1][SAME_LENGTH_MAX] = {
+    [2] = {FIELD_TE},
+    [3] = {FIELD_VIA},
+    [4] = {FIELD_HOST, FIELD_DATE},
+    [6] = {FIELD_EXPECT, FIELD_SERVER, FIELD_ORIGIN},
+    [7] = {FIELD_TRAILER, FIELD_UPGRADE},
+    [10] = {FIELD_CONNECTION, FIELD_KEEP_ALIVE},
+    [12] = {FIELD_CONTENT_TYPE, FIELD_X_REQUEST_ID},
+    [13] = {FIELD_AUTHORIZATION},
+    [14] = {FIELD_CONTENT_LENGTH},
+    [15] = {FIELD_X_FORWARDED_FOR},
+    [16] = {FIELD_PROXY_CONNECTION, FIELD_X_FORWARDED_HOST},
+    [17] = {FIELD_TRANSFER_ENCODING, FIELD_X_FORWARDED_PROTO},
+    [18] = {FIELD_PROXY_AUTHENTICATE},
+    [19] = {FIELD_PROXY_AUTHORIZATION},
+};
+
+/* Differences between 8 bytes and 8 bytes of a known name, the case of letters left out. A
+ * letter of a known name has bit 0x40 set and
+ * '-' has not, so just the letters get the case bit forgiven: '\r' is no '-'. */
+static uint64_t diff8(const char *a, const char *name)
+{
+    uint64_t x, k;
+    memcpy(&x, a, sizeof(x));
+    memcpy(&k, name, sizeof(k));
+    return (x ^ k) & ~((k & 0x4040404040404040U) >> 1);
+}
+
+static uint32_t diff4(const char *a, const char *name)
+{
+    uint32_t x, k;
+    memcpy(&x, a, sizeof(x));
+    memcpy(&k, name, sizeof(k));
+    return (x ^ k) & ~((k & 0x40404040U) >> 1);
+}
+
+/* Overlapping words instead of a loop over bytes: two or three comparisons for every name. */
+static bool is_name(const char *a, const char *name, size_t len)
+{
+    if (len >= 16)
+        return (diff8(a, name) | diff8(a + 8, name + 8) | diff8(a + len - 8, name + len - 8)) ==
+               0;
+    if (len >= 8)
+        return (diff8(a, name) | diff8(a + len - 8, name + len - 8)) == 0;
+    if (len >= 4)
+        return (diff4(a, name) | diff4(a + len - 4, name + len - 4)) == 0;
+    for (size_t i = 0; i < len; i++) {
+        if ((a[i] | 0x20) != name[i])
+            return false;
+    }
+    return true;
+}
+
+enum field_token field_lookup(struct span name)
+{
+    if (name.len > LENGTH_MAX || name.len == 0)
+        return FIELD_OTHER;
+    const uint8_t *candidates = by_length[name.len];
+    for (unsigned i = 0; i < SAME_LENGTH_MAX && candidates[i] != FIELD_OTHER; i++) {
+        const char *text = known[candidates[i]].name.ptr;
+        if ((name.ptr[0] | 0x20) == text[0])
+            return is_name(name.ptr, text, name.len) ? candidates[i] : FIELD_OTHER;
+    }
+    return FIELD_OTHER;
+}
+
+struct span field_name(enum field_token token)
+{
+    MUST((unsigned)token < FIELD_TOKENS);
+    return known[token].name;
+}
+
+enum field_duty field_duty(enum field_token token)
+{
+    MUST((unsigned)token < FIELD_TOKENS);
+    return known[token].duty;
+}
+
+/* Bits of enum field_class, a row for each 16 bytes. */
+const unsigned char field_classes[256] = {
+    /* clang-format off */
+    0, 0, 0, 0, 0, 0, 0, 0, 0, 2, 0, 0, 0, 0, 0, 0,
+    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+    2, 15, 6, 7, 15, 15, 15, 15, 14, 14, 15, 15, 6, 15, 15, 6,
+    15, 15, 15, 15, 15, 15, 15, 15, 15, 15, 6, 14, 6, 14, 6, 6,
+    6, 15, 15, 15, 15, 15, 15, 15, 15, 15, 15, 15, 15, 15, 15, 15,
+    15, 15, 15, 15, 15, 15, 15, 15, 15, 15, 15, 6, 6, 6, 7, 15,
+    7, 15, 15, 15, 15, 15, 15, 15, 15, 15, 15, 15, 15, 15, 15, 15,
+    15, 15, 15, 15, 15, 15, 15, 15, 15, 15, 15, 6, 7, 6, 15, 0,
+    2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2,
+    2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2,
+    2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2,
+    2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2,
+    2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2,
+    2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2,
+    2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2,
+    2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2,
+    /* clang-format on */
+};
+
+static bool is_all(struct span s, unsigned field_class)
+{
+    for (size_t i = 0; i < s.len; i++) {
+        if (!(field_classes[(unsigned char)s.ptr[i]] & field_class))
+            return false;
+    }
+    return true;
+}
+
+bool field_is_token(struct span s)
+{
+    return s.len > 0 && is_all(s, FIELD_CLASS_TOKEN);
+}
+
+bool field_is_value(struct span s)
+{
+    return is_all(s, FIELD_CLASS_VALUE);
+}

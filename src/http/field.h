@@ -1,0 +1,46 @@
+/* field.h - field names that Weldr knows, as tokens.
+ *
+ * The reader of a codec gives each received field its token once; everything after compares
+ * small numbers. Unknown names are FIELD_OTHER and compared by text (rare). The table is
+ * fields.def. Pure.
+ */
+#ifndef WELDR_HTTP_FIELD_H
+#define WELDR_HTTP_FIELD_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/span.h"
+
+enum field_token {
+    FIELD_OTHER,
+#define FIELD(token, name, duty) FIELD_##token,
+#include "http/fields.def"
+#undef FIELD
+    FIELD_TOKENS
+};
+
+enum field_duty { FIELD_DUTY_END, FIELD_DUTY_HOP, FIELD_DUTY_FRAME };
+
+/* Token of a name in any case; FIELD_OTHER when unknown. Constant time per length (switch on
+ * length and first letter, then compare). */
+enum field_token field_lookup(struct span name);
+/* Canonical lower-case name; empty for FIELD_OTHER. */
+struct span field_name(enum field_token token);
+enum field_duty field_duty(enum field_token token);
+
+/* Classes of a byte, for readers that walk through text themselves. */
+enum field_class {
+    FIELD_CLASS_TOKEN = 1U << 0,  /* tchar (RFC 9110 section 5.6.2) */
+    FIELD_CLASS_VALUE = 1U << 1,  /* VCHAR, obs-text, SP, HTAB (section 5.5) */
+    FIELD_CLASS_TARGET = 1U << 2, /* VCHAR: what a request target may hold */
+    FIELD_CLASS_HOST =
+        1U << 3 /* reg-name of RFC 3986, without the comma that could be a list */
+};
+extern const unsigned char field_classes[256];
+
+/* Character classes of RFC 9110 section 5.6.2 and 5.5. */
+bool field_is_token(struct span s); /* 1*tchar */
+bool field_is_value(struct span s); /* VCHAR, obs-text, SP, HTAB only */
+
+#endif

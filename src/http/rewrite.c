@@ -1,0 +1,235 @@
+#include "http/rewrite.h"
+
+/* What one walk over the fields found. */
+struct survey {
+    uint32_t seen;    /* bit per token that is there and not dropped */
+    bool has_named;   /* Connection names more than close and keep-alive */
+    size_t via_bytes; /* sum of the values, 2 more for each line */
+    size_t forwarded_bytes;
+};
+
+/* Text that is being made: one block of the arena for the whole message, big enough for all of
+ * it. */
+struct text {
+    char *at;
+};
+
+#define BIT(token) (1U << FIELD_##token)
+_Static_assert(FIELD_TOKENS <= 32, "a bit for each token");
+
+static bool names_only_itself(struct span value)
+{
+    struct span item;
+    while (span_next_item(&value, &item)) {
+        if (!span_is_equal_nocase(item, SPAN("close")) &&
+            !span_is_equal_nocase(item, SPAN("keep-alive")))
+            return false;
+    }
+    return true;
+}
+
+static void survey_fields(struct msg *m, struct survey *s)
+{
+    *s = (struct survey){0};
+    for (unsigned i = 0; i < m->field_n; i++) {
+        struct msg_field *f = &m->fields[i];
+        if (f->token == FIELD_OTHER || (f->flags & MSG_FIELD_DROP))
+            continue;
+        s->seen |= 1U << f->token;
+        if (f->token == FIELD_VIA)
+            s->via_bytes += f->value_len + 2;
+        else if (f->token == FIELD_X_FORWARDED_FOR)
+            s->forwarded_bytes += f->value_len + 2;
+        else if (field_duty(f->token) == FIELD_DUTY_HOP) {
+            f->flags |= MSG_FIELD_DROP;
+            if (f->token == FIELD_CONNECTION && !s->has_named)
+                s->has_named = !names_only_itself(msg_field_value(m, f));
+        }
+    }
+}
+
+static void drop_other(struct msg *m, struct span name)
+{
+    for (unsigned i = 0; i < m->field_n; i++) {
+        struct msg_field *f = &m->fields[i];
+        if (f->token == FIELD_OTHER && f->name_len == name.len &&
+            !(f->flags & MSG_FIELD_DROP) && span_is_equal_nocase(msg_field_name(m, f), name))
+            f->flags |= MSG_FIELD_DROP;
+    }
+}
+
+/* A sender must not name a field that is meant for all recipients (RFC 9110 section 7.6.1);
+ * dropping those would change whom the message is for or where it ends. */
+static void drop_named(struct msg *m, struct span name)
+{
+    enum field_token token = field_lookup(name);
+    if (token == FIELD_OTHER)
+        drop_other(m, name);
+    else if (token != FIELD_HOST && field_duty(token) == FIELD_DUTY_END)
+        msg_drop(m, token);
+}
+
+/* The Connection lines are marked already, so they are sought by token alone. */
+static void drop_all_named(struct msg *m)
+{
+    for (unsigned i = 0; i < m->field_n; i++) {
+        if (m->fields[i].token != FIELD_CONNECTION)
+            continue;
+        struct span rest = msg_field_value(m, &m->fields[i]);
+        struct span name;
+        while (span_next_item(&rest, &name))
+            drop_named(m, name);
+    }
+}
+
+static void survey_and_drop(struct msg *m, struct survey *s)
+{
+    survey_fields(m, s);
+    if (s->has_named) {
+        drop_all_named(m);
+        survey_fields(m, s); /* what was named counts no more */
+    }
+}
+
+void rewrite_drop_hop_by_hop(struct msg *m)
+{
+    struct survey s;
+    survey_and_drop(m, &s);
+}
+
+static void put(struct text *t, struct span s)
+{
+    if (s.len > 0)
+        memcpy(t->at, s.ptr, s.len);
+    t->at += s.len;
+}
+
+static struct span keep(struct text *t, struct span s)
+{
+    struct span kept = {t->at, s.len};
+    put(t, s);
+    return kept;
+}
+
+/* Joins the lines of a field in their order (RFC 9110 section 5.3), marks them as dropped and
+ * appends one element. */
+static struct span join(struct text *t, struct msg *m, enum field_token token, struct span last)
+{
+    struct span line = {t->at, 0};
+    for (unsigned i = 0; i < m->field_n; i++) {
+        struct msg_field *f = &m->fields[i];
+        if (f->token != token || (f->flags & MSG_FIELD_DROP))
+            continue;
+        f->flags |= MSG_FIELD_DROP;
+        if (f->value_len == 0)
+            continue;
+        put(t, msg_field_value(m, f));
+        put(t, SPAN(", "));
+    }
+    put(t, last);
+    line.len = (size_t)(t->at - line.ptr);
+    return line;
+}
+
+/* received-protocol of RFC 9110 section 7.6.3 and our pseudonym. */
+static struct span via_element(const struct msg *m)
+{
+    switch (m->version) {
+    case 10:
+        return SPAN("1.0 weldr");
+    case 20:
+        return SPAN("2 weldr");
+    default:
+        return SPAN("1.1 weldr");
+    }
+}
+
+static int add_via(struct msg *m, const struct survey *s, struct text *t)
+{
+    struct span element = via_element(m);
+    if (s->seen & BIT(VIA))
+        element = join(t, m, FIELD_VIA, element);
+    return msg_add(m, SPAN("Via"), element);
+}
+
+static int add_forwarded_for(struct msg *m, const struct survey *s,
+                             const struct rewrite_facts *facts, struct text *t)
+{
+    struct span value = s->seen & BIT(X_FORWARDED_FOR)
+                            ? join(t, m, FIELD_X_FORWARDED_FOR, facts->client_ip)
+                            : keep(t, facts->client_ip);
+    return msg_add(m, SPAN("X-Forwarded-For"), value);
+}
+
+/* The host that the client asked for: the target's authority wins over Host (RFC 9112
+ * section 3.2.2). */
+static struct span asked_host(const struct msg *m)
+{
+    return m->authority.len > 0 ? m->authority : msg_value(m, FIELD_HOST);
+}
+
+/* A request of HTTP/1.1 needs a Host, be it empty (RFC 9112 section 3.2), and we send 1.1 to
+ * the origin whatever the client spoke. */
+static int add_host(struct msg *m, const struct survey *s, const struct rewrite_facts *facts,
+                    struct text *t)
+{
+    bool is_mapped = facts->map_host.len > 0;
+    if (!is_mapped && m->authority.len == 0 && (s->seen & BIT(HOST)))
+        return WERR_OK;
+    msg_drop(m, FIELD_HOST);
+    return msg_add(m, SPAN("Host"), is_mapped ? keep(t, facts->map_host) : m->authority);
+}
+
+static int add_missing(struct msg *m, const struct survey *s, const struct rewrite_facts *facts,
+                       struct text *t)
+{
+    int result = WERR_OK;
+    struct span host = asked_host(m);
+    if (!(s->seen & BIT(X_FORWARDED_HOST)) && host.len > 0)
+        result = msg_add(m, SPAN("X-Forwarded-Host"), host);
+    if (result == WERR_OK && !(s->seen & BIT(X_FORWARDED_PROTO)))
+        result = msg_add(m, SPAN("X-Forwarded-Proto"), keep(t, facts->scheme));
+    if (result == WERR_OK && !(s->seen & BIT(X_REQUEST_ID)) && facts->request_id.len > 0)
+        result = msg_add(m, SPAN("X-Request-Id"), keep(t, facts->request_id));
+    return result;
+}
+
+enum { ELEMENT_BYTES_MAX = 16 }; /* of via_element */
+
+int rewrite_request(struct msg *m, const struct rewrite_facts *facts, struct arena *arena)
+{
+    struct survey s;
+    survey_and_drop(m, &s);
+
+    struct text t;
+    t.at = arena_alloc(arena, s.via_bytes + ELEMENT_BYTES_MAX + s.forwarded_bytes +
+                                  facts->client_ip.len + facts->map_host.len +
+                                  facts->scheme.len + facts->request_id.len);
+    if (t.at == NULL)
+        return WERR_NOMEM;
+
+    int result = add_via(m, &s, &t);
+    if (result == WERR_OK)
+        result = add_forwarded_for(m, &s, facts, &t);
+    if (result == WERR_OK)
+        result = add_missing(m, &s, facts, &t);
+    if (result == WERR_OK)
+        result = add_host(m, &s, facts, &t);
+    return result;
+}
+
+int rewrite_response(struct msg *m, const struct rewrite_facts *facts, struct arena *arena)
+{
+    struct survey s;
+    survey_and_drop(m, &s);
+
+    struct text t;
+    t.at = arena_alloc(arena, s.via_bytes + ELEMENT_BYTES_MAX + facts->date.len);
+    if (t.at == NULL)
+        return WERR_NOMEM;
+
+    int result = add_via(m, &s, &t);
+    if (result == WERR_OK && !(s.seen & BIT(DATE)) && facts->date.len > 0)
+        result = msg_add(m, SPAN("Date"), keep(&t, facts->date));
+    return result;
+}

@@ -1,0 +1,40 @@
+/* rewrite.h - what an intermediary must change in a head (RFC 9110 section 7.6), and what Weldr
+ * adds.
+ *
+ * Pure: everything that time, chance or sockets know comes in struct rewrite_facts. Marks
+ * fields of the msg as dropped and adds new ones; all text it makes lives in the arena.
+ *
+ * Request: hop-by-hop fields go (the fixed list and those that Connection names, all lines of
+ * them; Connection may not name Host, Content-Length, Transfer-Encoding or other framing: those
+ * names are ignored); Via gets "<version> weldr" appended in one line; X-Forwarded-For gets the
+ * client appended in one line; X-Forwarded-Proto, X-Forwarded-Host are kept if there, else
+ * made; X-Request-Id kept or made; Host replaced with map_host; Host made from authority if
+ * absent. TE: trailers is not forwarded in this version of Weldr. Response: hop-by-hop fields
+ * go, Via appended. Date is added when the origin sent none (RFC 9110 section 6.6.1).
+ */
+#ifndef WELDR_HTTP_REWRITE_H
+#define WELDR_HTTP_REWRITE_H
+
+#include <stdbool.h>
+
+#include "base/arena.h"
+#include "base/werr.h"
+#include "http/msg.h"
+
+struct rewrite_facts {
+    struct span client_ip;  /* without brackets and port */
+    struct span scheme;     /* "http" */
+    struct span map_host;   /* empty: the client's Host passes */
+    struct span request_id; /* used when the client sent none */
+    struct span date;       /* response: IMF-fixdate */
+};
+
+/* WERR_NOMEM (arena), WERR_TOO_BIG (too many added fields). */
+int rewrite_request(struct msg *m, const struct rewrite_facts *facts,
+                    struct arena *arena) MUST_USE;
+int rewrite_response(struct msg *m, const struct rewrite_facts *facts,
+                     struct arena *arena) MUST_USE;
+/* Only the hop-by-hop part (used for trailers and 1xx heads too). */
+void rewrite_drop_hop_by_hop(struct msg *m);
+
+#endif

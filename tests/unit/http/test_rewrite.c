@@ -1,0 +1,182 @@
+/* What goes and what comes in a head on its way; the first cases are those of the original
+ * Weldr. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "http/rewrite.h"
+#include "msg_make.h"
+
+static const struct rewrite_facts facts = {
+    .client_ip = {"10.0.0.9", 8},
+    .scheme = {"http", 4},
+    .request_id = {"id1", 3},
+    .date = {"Sun, 06 Nov 1994 08:49:37 GMT", 29},
+};
+
+struct rewrite_case {
+    const char *name;
+    uint8_t version;
+    const char *authority;
+    const char *map_host;
+    const char *in;
+    const char *out;
+};
+
+#define VIA  "Via: 1.1 weldr\n"
+#define XFF  "X-Forwarded-For: 10.0.0.9\n"
+#define MADE "X-Forwarded-Host: a\nX-Forwarded-Proto: http\nX-Request-Id: id1\n"
+
+static const struct rewrite_case requests[] = {
+    {"plain", 11, "", "", "Host: a\nB: c\n", "Host: a\nB: c\n" VIA XFF MADE},
+    {"via of a 1.0 client", 10, "", "", "Host: a\n", "Host: a\nVia: 1.0 weldr\n" XFF MADE},
+    {"via of an h2 client", 20, "", "", "Host: a\n", "Host: a\nVia: 2 weldr\n" XFF MADE},
+    {"via is appended", 11, "", "", "Host: a\nVia: 1.0 proxy\n",
+     "Host: a\nVia: 1.0 proxy, 1.1 weldr\n" XFF MADE},
+    {"via lines are joined in order", 11, "", "",
+     "Via: 1.0 p, 1.1 q\nHost: a\nvia: 1.1 r\nVIA: \n",
+     "Host: a\nVia: 1.0 p, 1.1 q, 1.1 r, 1.1 weldr\n" XFF MADE},
+    {"hop-by-hop fields", 11, "", "",
+     "Connection: Foo, close\nFoo: 1\nFoo: 2\nKeep-Alive: timeout=5\nTE: trailers\n"
+     "Proxy-Authorization: x\nTrailer: X\nUpgrade: h2c\nProxy-Connection: y\nHost: a\nBar: 3\n",
+     "Host: a\nBar: 3\n" VIA XFF MADE},
+    {"connection names in any case, in several lines", 11, "", "",
+     "connection: fOO\nHost: a\nFoo: 1\nConnection: , bar ,\nBAR: 2\nFool: 3\n",
+     "Host: a\nFool: 3\n" VIA XFF MADE},
+    {"connection can't name what the message needs", 11, "", "",
+     "Connection: host, content-length, transfer-encoding\nHost: a\nContent-Length: 3\n",
+     "Host: a\nContent-Length: 3\n" VIA XFF MADE},
+    {"connection names known fields", 11, "", "",
+     "Connection: authorization, via, x-forwarded-for\nHost: a\nAuthorization: x\nVia: 1.0 p\n"
+     "X-Forwarded-For: 6.6.6.6\n",
+     "Host: a\n" VIA XFF MADE},
+    {"x-forwarded-for is appended", 11, "", "",
+     "X-Forwarded-For: 1.1.1.1\nHost: a\nX-Forwarded-For: 2.2.2.2, 3.3.3.3\n",
+     "Host: a\n" VIA "X-Forwarded-For: 1.1.1.1, 2.2.2.2, 3.3.3.3, 10.0.0.9\n" MADE},
+    {"what the client sent is kept", 11, "", "",
+     "Host: a\nX-Forwarded-Proto: https\nX-Forwarded-Host: z\nX-Request-Id: q\n",
+     "Host: a\nX-Forwarded-Proto: https\nX-Forwarded-Host: z\nX-Request-Id: q\n" VIA XFF},
+    {"map_host", 11, "", "10.1.1.1:80", "Host: a\n", VIA XFF MADE "Host: 10.1.1.1:80\n"},
+    {"authority wins over host", 11, "a", "", "Host: b\n", VIA XFF MADE "Host: a\n"},
+    {"host from the authority", 10, "a", "", "B: c\n",
+     "B: c\nVia: 1.0 weldr\n" XFF MADE "Host: a\n"},
+    {"no host at all", 10, "", "", "",
+     "Via: 1.0 weldr\n" XFF "X-Forwarded-Proto: http\nX-Request-Id: id1\nHost: \n"},
+    {"expect passes", 11, "", "", "Host: a\nExpect: 100-continue\n",
+     "Host: a\nExpect: 100-continue\n" VIA XFF MADE},
+};
+
+#define DATE "Date: Sun, 06 Nov 1994 08:49:37 GMT\n"
+
+static const struct rewrite_case responses[] = {
+    {"plain", 11, "", "", "Server: x\n", "Server: x\n" VIA DATE},
+    {"own date stays", 11, "", "", "Date: z\n", "Date: z\n" VIA},
+    {"via with the origin's version", 10, "", "", "Via: 1.1 p\n",
+     "Via: 1.1 p, 1.0 weldr\n" DATE},
+    {"hop-by-hop fields", 11, "", "",
+     "Connection: Foo\nFoo: 1\nKeep-Alive: x\nProxy-Authenticate: y\nTrailer: t\nUpgrade: u\n"
+     "Set-Cookie: a\nSet-Cookie: b\n",
+     "Set-Cookie: a\nSet-Cookie: b\n" VIA DATE},
+};
+
+typedef int (*rewrite_fn)(struct msg *m, const struct rewrite_facts *facts,
+                          struct arena *arena);
+
+static void check_case(const struct rewrite_case *c, rewrite_fn rewrite, struct arena *arena)
+{
+    struct made_msg made;
+    char text[MADE_TEXT_MAX];
+    struct msg *m = msg_make(&made, c->in);
+    struct rewrite_facts now = facts;
+    m->version = c->version;
+    m->authority = span_from_str(c->authority);
+    now.map_host = span_from_str(c->map_host);
+    assert_int_equal(rewrite(m, &now, arena), 0);
+    if (strcmp(msg_show(m, text), c->out) != 0)
+        fail_msg("%s:\n%s--- expected:\n%s", c->name, text, c->out);
+    arena_reset(arena);
+}
+
+static void test_tables(void **state)
+{
+    (void)state;
+    struct arena_store *store = arena_store_new(4096, 1);
+    struct arena arena;
+    arena_init(&arena, store, 4096);
+    for (size_t i = 0; i < sizeof(requests) / sizeof(requests[0]); i++)
+        check_case(&requests[i], rewrite_request, &arena);
+    for (size_t i = 0; i < sizeof(responses) / sizeof(responses[0]); i++)
+        check_case(&responses[i], rewrite_response, &arena);
+    arena_store_free(store);
+}
+
+/* What is added must not lean on the facts, which are gone when a request that waited is sent.
+ */
+static void test_facts_are_copied(void **state)
+{
+    (void)state;
+    struct arena_store *store = arena_store_new(4096, 1);
+    struct arena arena;
+    arena_init(&arena, store, 4096);
+    char ip[] = "10.0.0.9";
+    char scheme[] = "http";
+    char id[] = "id1";
+    char host[] = "o:1";
+    struct rewrite_facts now = {span_from_str(ip), span_from_str(scheme), span_from_str(host),
+                                span_from_str(id), SPAN_NONE};
+    struct made_msg made;
+    char text[MADE_TEXT_MAX];
+    struct msg *m = msg_make(&made, "Host: a\n");
+    assert_int_equal(rewrite_request(m, &now, &arena), 0);
+    memset(ip, '#', sizeof(ip));
+    memset(scheme, '#', sizeof(scheme));
+    memset(id, '#', sizeof(id));
+    memset(host, '#', sizeof(host));
+    assert_string_equal(msg_show(m, text), VIA XFF MADE "Host: o:1\n");
+    arena_reset(&arena);
+    arena_store_free(store);
+}
+
+static void test_shortage(void **state)
+{
+    (void)state;
+    struct arena_store *store = arena_store_new(4096, 1);
+    struct arena arena;
+    struct made_msg made;
+    arena_init(&arena, store, 8);
+    assert_int_equal(rewrite_request(msg_make(&made, "Host: a\n"), &facts, &arena), WERR_NOMEM);
+    assert_int_equal(rewrite_response(msg_make(&made, "A: b\n"), &facts, &arena), WERR_NOMEM);
+    arena_reset(&arena);
+
+    arena_init(&arena, store, 4096);
+    struct msg *m = msg_make(&made, "Host: a\n");
+    m->added_n = MSG_ADDED_MAX - 1;
+    assert_int_equal(rewrite_request(m, &facts, &arena), WERR_TOO_BIG);
+    arena_reset(&arena);
+    arena_store_free(store);
+}
+
+static void test_drop_hop_by_hop_adds_nothing(void **state)
+{
+    (void)state;
+    struct made_msg made;
+    char text[MADE_TEXT_MAX];
+    struct msg *m = msg_make(&made, "Connection: x\nX: y\nVia: 1.1 z\nTE: q\nB: c\n");
+    rewrite_drop_hop_by_hop(m);
+    assert_string_equal(msg_show(m, text), "Via: 1.1 z\nB: c\n");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_tables),
+        cmocka_unit_test(test_facts_are_copied),
+        cmocka_unit_test(test_shortage),
+        cmocka_unit_test(test_drop_hop_by_hop_adds_nothing),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
