@@ -1,0 +1,158 @@
+#include "codec/h1_int.h"
+
+enum { CHUNK_LINE_MAX = 4096 };
+
+static void refuse(struct h1 *h, int error, const char *why)
+{
+    struct h1_fault fault = {error, 400, why};
+    h1_read_reset(h, &fault);
+}
+
+/* Hands on up to in_left bytes; the state stays as it is. */
+static size_t deliver(struct h1 *h, struct span in, uint64_t chunk_bytes)
+{
+    size_t n = in.len < h->in_left ? in.len : (size_t)h->in_left;
+    struct event ev = {.type = EVENT_BODY, .data = {in.ptr, n}, .chunk_bytes = chunk_bytes};
+    h->in_left -= n;
+    h1_read_emit(h, &ev);
+    return n;
+}
+
+size_t h1_body_length(struct h1 *h, struct span in)
+{
+    if (in.len == 0)
+        return 0;
+    size_t n = deliver(h, in, 0);
+    if (h->in_left == 0)
+        h1_read_end(h);
+    return n;
+}
+
+size_t h1_body_close(struct h1 *h, struct span in)
+{
+    if (in.len == 0)
+        return 0;
+    h->in_left = in.len;
+    return deliver(h, in, 0);
+}
+
+static int hex_value(char c)
+{
+    if (c >= '0' && c <= '9')
+        return c - '0';
+    c |= 0x20;
+    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+/* 1*HEXDIG up to 2^63-1; returns the digits, 0 when there are none or it is more. */
+static size_t read_size(struct span line, uint64_t *size)
+{
+    size_t i = 0;
+    *size = 0;
+    for (; i < line.len && hex_value(line.ptr[i]) >= 0; i++) {
+        if (*size > INT64_MAX / 16)
+            return 0;
+        *size = *size * 16 + (uint64_t)hex_value(line.ptr[i]);
+    }
+    return i;
+}
+
+/* chunk-ext of RFC 9112 section 7.1.1: what it means is nobody's concern, but it must not hide
+ * the end of a line. */
+static bool is_extension(struct span s)
+{
+    struct span trimmed = span_trim(s);
+    return s.len == 0 || (trimmed.len > 0 && trimmed.ptr[0] == ';' && field_is_value(s));
+}
+
+/* Is the line in (without its LF) "size [ext] CR"? */
+static bool read_chunk_line(struct span line, uint64_t *size)
+{
+    if (line.len == 0 || line.ptr[line.len - 1] != '\r')
+        return false;
+    line.len--;
+    size_t n = read_size(line, size);
+    return n > 0 && is_extension(span_skip(line, n));
+}
+
+size_t h1_body_chunk_size(struct h1 *h, struct span in)
+{
+    if (in.len < h->looked)
+        return 0;
+    const char *lf = memchr(in.ptr + h->looked, '\n', in.len - h->looked);
+    size_t n = lf != NULL ? (size_t)(lf + 1 - in.ptr) : in.len;
+    if (n > CHUNK_LINE_MAX) {
+        refuse(h, WERR_TOO_BIG, "chunk line too long");
+        return 0;
+    }
+    if (lf == NULL) {
+        h->looked = (uint32_t)n;
+        return 0;
+    }
+    h->looked = 0;
+    if (!read_chunk_line(span_from(in.ptr, n - 1), &h->in_left)) {
+        refuse(h, WERR_SYNTAX, "malformed chunk size");
+        return 0;
+    }
+    h->flags |= H1_CHUNK_BEGINS;
+    h1_read_move(h, h->in_left > 0 ? H1_READ_CHUNK_DATA : H1_READ_TRAILERS, "chunk size");
+    return n;
+}
+
+size_t h1_body_chunk_data(struct h1 *h, struct span in)
+{
+    if (in.len == 0)
+        return 0;
+    uint64_t chunk_bytes = h->flags & H1_CHUNK_BEGINS ? h->in_left : 0;
+    h->flags &= (uint16_t)~H1_CHUNK_BEGINS;
+    size_t n = deliver(h, in, chunk_bytes);
+    if (h->in_left == 0)
+        h1_read_move(h, H1_READ_CHUNK_CRLF, "chunk complete");
+    return n;
+}
+
+size_t h1_body_chunk_crlf(struct h1 *h, struct span in)
+{
+    bool is_wrong = (in.len > 0 && in.ptr[0] != '\r') || (in.len > 1 && in.ptr[1] != '\n');
+    if (is_wrong) {
+        refuse(h, WERR_SYNTAX, "no CRLF after a chunk");
+        return 0;
+    }
+    if (in.len < 2)
+        return 0;
+    h1_read_move(h, H1_READ_CHUNK_SIZE, "chunk CRLF");
+    return 2;
+}
+
+/* Fields that would have meant something to framing, routing or trust if they stood in the head
+ * (RFC 9110 section 6.5.1): whoever merges trailers into the head must not get them from us. */
+static void drop_dangerous(struct msg *m)
+{
+    const uint32_t dangerous = 1U << FIELD_HOST | 1U << FIELD_EXPECT |
+                               1U << FIELD_AUTHORIZATION | 1U << FIELD_CONTENT_TYPE |
+                               1U << FIELD_CONTENT_LENGTH | 1U << FIELD_TRANSFER_ENCODING;
+    for (unsigned i = 0; i < m->field_n; i++) {
+        if (dangerous & 1U << m->fields[i].token)
+            m->fields[i].flags |= MSG_FIELD_DROP;
+    }
+}
+
+size_t h1_body_trailers(struct h1 *h, struct span in)
+{
+    struct h1_fault fault = {0};
+    int64_t n = h1_read_section(h, in, H1_SECTION_TRAILERS, &fault);
+    if (n < 0) {
+        h1_read_reset(h, &fault);
+        return 0;
+    }
+    if (n == 0)
+        return 0;
+    struct msg *m = &h->workspace->msg;
+    if (m->field_n > 0) {
+        struct event ev = {.type = EVENT_TRAILERS, .msg = m};
+        drop_dangerous(m);
+        h1_read_emit(h, &ev);
+    }
+    h1_read_end(h);
+    return (size_t)n;
+}

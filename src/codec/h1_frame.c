@@ -1,0 +1,198 @@
+#include "base/num.h"
+#include "codec/h1_int.h"
+
+/* Where a message ends. All decisions of RFC 9112 section 6 are on this page and nowhere else:
+ * whoever reads a message differently from the next recipient lets one message be smuggled
+ * inside another (section 11.2). So whatever is not plainly right is refused, also where the
+ * RFC would allow to repair it. */
+
+/* The lines that count, gathered in one walk. */
+struct lines {
+    unsigned host_n, length_n, coding_n;
+    struct span host, length, coding;
+    bool has_close, has_keep_alive;
+};
+
+static int refuse(struct h1_fault *fault, const char *why)
+{
+    return h1_fail(fault, WERR_SYNTAX, 400, why);
+}
+
+static void read_connection(struct lines *l, struct span value)
+{
+    struct span item;
+    while (span_next_item(&value, &item)) {
+        l->has_close |= span_is_equal_nocase(item, SPAN("close"));
+        l->has_keep_alive |= span_is_equal_nocase(item, SPAN("keep-alive"));
+    }
+}
+
+static bool has_item(struct span list, struct span name)
+{
+    struct span item;
+    while (span_next_item(&list, &item)) {
+        if (span_is_equal_nocase(item, name))
+            return true;
+    }
+    return false;
+}
+
+static void read_one(struct msg *m, struct lines *l, enum field_token token, struct span value)
+{
+    switch (token) {
+    case FIELD_HOST:
+        l->host_n++;
+        l->host = value;
+        break;
+    case FIELD_CONTENT_LENGTH:
+        l->length_n++;
+        l->length = value;
+        break;
+    case FIELD_TRANSFER_ENCODING:
+        l->coding_n++;
+        l->coding = value;
+        break;
+    case FIELD_CONNECTION:
+        read_connection(l, value);
+        break;
+    case FIELD_EXPECT: /* ignored from 1.0 clients: RFC 9110 section 10.1.1 */
+        if (m->version != 10 && span_is_equal_nocase(value, SPAN("100-continue")))
+            m->flags |= MSG_EXPECT_100;
+        break;
+    case FIELD_TE:
+        if (has_item(value, SPAN("trailers")))
+            m->flags |= MSG_HAS_TE_TRAILERS;
+        break;
+    default:
+        break;
+    }
+}
+
+static void read_lines(struct msg *m, struct lines *l)
+{
+    const uint32_t framing = 1U << FIELD_HOST | 1U << FIELD_CONTENT_LENGTH |
+                             1U << FIELD_TRANSFER_ENCODING | 1U << FIELD_CONNECTION |
+                             1U << FIELD_EXPECT | 1U << FIELD_TE;
+    *l = (struct lines){0};
+    for (unsigned i = 0; i < m->field_n; i++) {
+        const struct msg_field *f = &m->fields[i];
+        if (framing & 1U << f->token)
+            read_one(m, l, f->token, msg_field_value(m, f));
+    }
+}
+
+/* Section 6.1: chunked is the only coding that we know; once, as the only one, and never from
+ * HTTP/1.0, where nobody may have understood it. Section 6.3: with Content-Length it "ought to
+ * be handled as an error". */
+static int check_coding(const struct msg *m, const struct lines *l, struct h1_fault *fault)
+{
+    if (l->length_n > 0)
+        return refuse(fault, "both transfer-encoding and content-length");
+    if (l->coding_n > 1)
+        return refuse(fault, "transfer-encoding twice");
+    if (m->version == 10)
+        return refuse(fault, "transfer-encoding in HTTP/1.0");
+    if (span_is_equal_nocase(l->coding, SPAN("chunked")))
+        return WERR_OK;
+    struct span rest = l->coding;
+    struct span item;
+    while (span_next_item(&rest, &item)) {
+        if (!span_is_equal_nocase(item, SPAN("chunked")))
+            return h1_fail(fault, WERR_UNSUPPORTED, 501, "unknown transfer coding");
+    }
+    return refuse(fault, "malformed transfer-encoding");
+}
+
+/* Section 6.2: 1*DIGIT. A list, even of equal numbers, may be repaired or refused
+ * (section 6.3); we refuse. */
+static int check_length(struct msg *m, const struct lines *l, struct h1_fault *fault)
+{
+    if (l->length_n > 1)
+        return refuse(fault, "content-length twice");
+    int result = num_from_dec(l->length, INT64_MAX, &m->content_length);
+    if (result == WERR_TOO_BIG)
+        return refuse(fault, "content-length too big");
+    if (result != WERR_OK)
+        return refuse(fault, "malformed content-length");
+    m->flags |= MSG_HAS_LENGTH;
+    return WERR_OK;
+}
+
+/* Sections 6.1 and 6.2: what the fields say about a body, if there can be one. otherwise: the
+ * body when they say nothing. */
+static int read_body(struct msg *m, const struct lines *l, enum msg_body otherwise,
+                     struct h1_fault *fault)
+{
+    int result = WERR_OK;
+    m->body = otherwise;
+    if (l->coding_n > 0) {
+        result = check_coding(m, l, fault);
+        m->body = MSG_BODY_CHUNKED;
+    } else if (l->length_n > 0) {
+        result = check_length(m, l, fault);
+        m->body = m->content_length > 0 ? MSG_BODY_LENGTH : MSG_BODY_NONE;
+    }
+    return result;
+}
+
+/* Section 9.3. */
+static void read_persistence(struct msg *m, const struct lines *l)
+{
+    if (!l->has_close && (m->version != 10 || l->has_keep_alive))
+        m->flags |= MSG_KEEP_ALIVE;
+}
+
+/* Section 3.2: one Host in HTTP/1.1, at most one before; it may be empty when the target has no
+ * authority. */
+static int check_host(const struct msg *m, const struct lines *l, struct h1_fault *fault)
+{
+    if (l->host_n > 1)
+        return refuse(fault, "host twice");
+    if (l->host_n == 0)
+        return m->version == 10 ? WERR_OK : refuse(fault, "no host");
+    if (l->host.len > 0 && !h1_line_is_authority(l->host))
+        return refuse(fault, "malformed host");
+    return WERR_OK;
+}
+
+int h1_frame_request(struct msg *m, struct h1_fault *fault)
+{
+    struct lines l;
+    read_lines(m, &l);
+    read_persistence(m, &l);
+    if (span_is_equal(msg_method(m), SPAN("HEAD")))
+        m->flags |= MSG_HEAD_METHOD;
+    int result = read_body(m, &l, MSG_BODY_NONE, fault);
+    return result != WERR_OK ? result : check_host(m, &l, fault);
+}
+
+/* Section 6.3, rule 1: these end with the head whatever their fields say. */
+static bool never_has_body(const struct msg *m, bool answers_head)
+{
+    return answers_head || m->status < 200 || m->status == 204 || m->status == 304;
+}
+
+int h1_frame_response(struct msg *m, bool answers_head, struct h1_fault *fault)
+{
+    struct lines l;
+    read_lines(m, &l);
+    read_persistence(m, &l);
+    if (answers_head)
+        m->flags |= MSG_HEAD_METHOD;
+    if (m->status == 101)
+        return h1_fail(fault, WERR_UNSUPPORTED, 0, "101 without an upgrade");
+
+    bool is_bare =
+        m->status < 200 || m->status == 204; /* section 6.1: MUST NOT have a coding */
+    if (is_bare && l.coding_n > 0)
+        return refuse(fault, "transfer-encoding where no body can be");
+    if (read_body(m, &l, MSG_BODY_CLOSE, fault) != WERR_OK)
+        return fault->error = WERR_SYNTAX;
+    if (never_has_body(m, answers_head))
+        m->body = MSG_BODY_NONE;
+    if (is_bare)
+        m->flags &= (uint16_t)~MSG_HAS_LENGTH;
+    if (m->body == MSG_BODY_CLOSE)
+        m->flags &= (uint16_t)~MSG_KEEP_ALIVE;
+    return WERR_OK;
+}

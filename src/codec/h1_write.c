@@ -1,0 +1,267 @@
+#include "base/num.h"
+#include "codec/h1_int.h"
+
+/* Everything but received bytes and added fields that a head can hold: version, status,
+ * framing, connection, empty line. */
+enum { HEAD_FIXED_BYTES = 256 };
+
+static const struct fsm_state write_states[H1_WRITE_STATES] = {
+    [H1_WRITE_HEAD] = {"HEAD", FSM_TO(H1_WRITE_BODY)},
+    [H1_WRITE_BODY] = {"BODY", FSM_TO(H1_WRITE_END)},
+    [H1_WRITE_END] = {"END", 0},
+};
+static const struct fsm write_fsm = {"h1 writer", write_states, H1_WRITE_STATES};
+
+static void move(struct h1 *h, enum h1_writing next, const char *why)
+{
+    fsm_move(&write_fsm, &h->writing, next, 0, why);
+}
+
+/* Fields that the codec writes itself, or that speak of a connection that is not this one. */
+static const uint32_t own_fields = 1U << FIELD_CONTENT_LENGTH | 1U << FIELD_TRANSFER_ENCODING |
+                                   1U << FIELD_CONNECTION | 1U << FIELD_KEEP_ALIVE |
+                                   1U << FIELD_PROXY_CONNECTION;
+
+static char *put(char *at, struct span s)
+{
+    if (s.len > 0)
+        memcpy(at, s.ptr, s.len);
+    return at + s.len;
+}
+
+static char *put_field(char *at, struct span name, struct span value)
+{
+    at = put(at, name);
+    at = put(at, SPAN(": "));
+    at = put(at, value);
+    return put(at, SPAN("\r\n"));
+}
+
+/* Lines that stand together as they shall be sent are copied together: most of a usual head in
+ * one or two runs. */
+static char *put_received(char *at, const struct msg *m)
+{
+    uint32_t run = 0;
+    uint32_t run_end = 0;
+    for (unsigned i = 0; i < m->field_n; i++) {
+        const struct msg_field *f = &m->fields[i];
+        if ((f->flags & MSG_FIELD_DROP) || (own_fields & 1U << f->token))
+            continue;
+        if (f->flags & MSG_FIELD_TIGHT) {
+            if (f->name_off != run_end) {
+                at = put(at, span_from(m->base + run, run_end - run));
+                run = f->name_off;
+            }
+            run_end = f->value_off + f->value_len + 2;
+            continue;
+        }
+        at = put(at, span_from(m->base + run, run_end - run));
+        run = run_end = 0;
+        at = put_field(at, msg_field_name(m, f), msg_field_value(m, f));
+    }
+    return put(at, span_from(m->base + run, run_end - run));
+}
+
+static char *put_fields(char *at, const struct msg *m)
+{
+    at = put_received(at, m);
+    for (unsigned i = 0; i < m->added_n; i++)
+        at = put_field(at, m->added[i].name, m->added[i].value);
+    return at;
+}
+
+static char *put_content_length(char *at, uint64_t n)
+{
+    at = put(at, SPAN("Content-Length: "));
+    at += num_to_dec(n, at);
+    return put(at, SPAN("\r\n"));
+}
+
+/* A field that is not tight may grow by the one space after its colon. */
+size_t h1_write_head_room(const struct codec *c, const struct msg *m)
+{
+    (void)c;
+    size_t n = (size_t)m->base_len + m->method_len + m->target_len + m->reason_len +
+               m->field_n + HEAD_FIXED_BYTES;
+    for (unsigned i = 0; i < m->added_n; i++)
+        n += m->added[i].name.len + m->added[i].value.len + 4;
+    return n;
+}
+
+static char *put_request_line(char *at, const struct msg *m)
+{
+    at = put(at, msg_method(m));
+    *at++ = ' ';
+    at = put(at, msg_target(m));
+    return put(at, SPAN(" HTTP/1.1\r\n"));
+}
+
+static char *put_status_line(char *at, const struct msg *m)
+{
+    at = put(at, SPAN("HTTP/1.1 "));
+    at += num_to_dec(m->status, at);
+    *at++ = ' ';
+    at = put(at, msg_reason(m));
+    return put(at, SPAN("\r\n"));
+}
+
+/* A body of unknown length is chunked for whom understands that (RFC 9112 section 6.1), else
+ * ends with the connection. */
+static void choose_framing(struct h1 *h, const struct msg *m)
+{
+    h->framing = m->body;
+    h->out_left = 0;
+    if (m->body == MSG_BODY_LENGTH)
+        h->out_left = m->content_length;
+    if (m->body == MSG_BODY_CHUNKED || m->body == MSG_BODY_CLOSE)
+        h->framing = h->flags & H1_PEER_IS_10 ? MSG_BODY_CLOSE : MSG_BODY_CHUNKED;
+}
+
+static char *put_framing(char *at, const struct h1 *h, const struct msg *m)
+{
+    if (h->framing == MSG_BODY_LENGTH || (m->flags & MSG_HAS_LENGTH))
+        return put_content_length(at, m->content_length);
+    if (h->framing == MSG_BODY_CHUNKED)
+        return put(at, SPAN("Transfer-Encoding: chunked\r\n"));
+    return at;
+}
+
+static char *put_request_framing(char *at, struct h1 *h, const struct msg *m)
+{
+    choose_framing(h, m);
+    if (span_is_equal(msg_method(m), SPAN("HEAD")))
+        h->flags |= H1_IS_HEAD;
+    return put_framing(at, h, m);
+}
+
+/* RFC 9110 section 8.6 and RFC 9112 section 6.3: 204 has no length; an answer to HEAD and 304
+ * tell the one that they would have had, if it is known; all others must end somehow. */
+static char *put_response_framing(char *at, struct h1 *h, const struct msg *m)
+{
+    choose_framing(h, m);
+    bool is_headless = (h->flags & H1_IS_HEAD) || m->status == 304;
+    if (m->status == 204 || is_headless) {
+        h->flags |= H1_NO_BODY;
+        return m->status == 204 ? at : put_framing(at, h, m);
+    }
+    if (h->framing == MSG_BODY_CLOSE)
+        h->flags |= H1_WRITE_CLOSES;
+    if (h->framing == MSG_BODY_NONE && !(m->flags & MSG_HAS_LENGTH))
+        return put_content_length(at, 0);
+    return put_framing(at, h, m);
+}
+
+/* RFC 9112 section 9.6. A request that is still coming may end in time; whether it did,
+ * can_reuse tells. */
+static char *put_persistence(char *at, struct h1 *h)
+{
+    bool keeps = (h->flags & H1_READ_KEEP) && h->reading != H1_READ_DEAD &&
+                 !(h->flags & (H1_CLOSE_AFTER | H1_WRITE_CLOSES));
+    if (!keeps) {
+        h->flags |= H1_CLOSE_AFTER;
+        return put(at, SPAN("Connection: close\r\n"));
+    }
+    return h->flags & H1_PEER_IS_10 ? put(at, SPAN("Connection: keep-alive\r\n")) : at;
+}
+
+static void write_info(struct h1 *h, const struct msg *m, struct outv *out)
+{
+    if (h->flags & H1_PEER_IS_10) /* RFC 9110 section 15.2 */
+        return;
+    char *start = outv_reserve(out, h1_write_head_room(&h->codec, m));
+    char *at = put_fields(put_status_line(start, m), m);
+    at = put(at, SPAN("\r\n"));
+    outv_commit(out, (size_t)(at - start));
+}
+
+void h1_write_head(struct codec *c, const struct msg *m, struct outv *out)
+{
+    struct h1 *h = h1_from(c);
+    if (h->role == CODEC_SERVER && m->status < 200) {
+        write_info(h, m, out);
+        return;
+    }
+    move(h, H1_WRITE_BODY, "head sent");
+    char *start = outv_reserve(out, h1_write_head_room(c, m));
+    char *at = start;
+    if (h->role == CODEC_SERVER) {
+        at = put_fields(put_status_line(at, m), m);
+        at = put_response_framing(at, h, m);
+        at = put_persistence(at, h);
+    } else {
+        at = put_fields(put_request_line(at, m), m);
+        at = put_request_framing(at, h, m);
+    }
+    at = put(at, SPAN("\r\n"));
+    outv_commit(out, (size_t)(at - start));
+}
+
+/* What the head did not announce is not sent, and the connection can't be trusted to be in step
+ * any more. */
+static struct span cut(struct h1 *h, struct span data)
+{
+    if (data.len > h->out_left) {
+        h->flags |= H1_WRITE_BROKEN;
+        data.len = (size_t)h->out_left;
+    }
+    h->out_left -= data.len;
+    return data;
+}
+
+static void write_chunk(struct h1 *h, struct span data, uint64_t chunk_bytes, struct outv *out)
+{
+    if (h->out_left == 0) {
+        char *start = outv_reserve(out, 18);
+        h->out_left = chunk_bytes > 0 ? chunk_bytes : data.len;
+        char *at = start + num_to_hex(h->out_left, start);
+        at = put(at, SPAN("\r\n"));
+        outv_commit(out, (size_t)(at - start));
+    }
+    outv_ref(out, cut(h, data));
+    if (h->out_left == 0)
+        outv_add(out, SPAN("\r\n"));
+}
+
+void h1_write_body(struct codec *c, struct span data, uint64_t chunk_bytes, struct outv *out)
+{
+    struct h1 *h = h1_from(c);
+    MUST(h->writing == H1_WRITE_BODY);
+    if (data.len == 0 || (h->flags & H1_NO_BODY))
+        return;
+    if (h->framing == MSG_BODY_CHUNKED) {
+        write_chunk(h, data, chunk_bytes, out);
+        return;
+    }
+    if (h->framing != MSG_BODY_CLOSE)
+        data = cut(h, data);
+    if (data.len > 0)
+        outv_ref(out, data);
+}
+
+static void write_trailers(struct h1 *h, const struct msg *trailers, struct outv *out)
+{
+    size_t room = h1_write_head_room(&h->codec, trailers);
+    if (!outv_has_room(out, room + 2, 2)) /* they may be left out: RFC 9110 section 6.5 */
+        return;
+    char *start = outv_reserve(out, room);
+    char *at = put_fields(start, trailers);
+    outv_commit(out, (size_t)(at - start));
+}
+
+void h1_write_end(struct codec *c, const struct msg *trailers, struct outv *out)
+{
+    struct h1 *h = h1_from(c);
+    move(h, H1_WRITE_END, "message sent");
+    if (h->flags & H1_NO_BODY)
+        return;
+    if (h->out_left > 0) { /* an open chunk or a body cut short: no end mark may hide that */
+        h->flags |= H1_WRITE_BROKEN;
+        return;
+    }
+    if (h->framing != MSG_BODY_CHUNKED)
+        return;
+    outv_add(out, SPAN("0\r\n"));
+    if (trailers != NULL)
+        write_trailers(h, trailers, out);
+    outv_add(out, SPAN("\r\n"));
+}

@@ -1,0 +1,86 @@
+/* h1_table.h - runs one row of a table of inputs through a codec: whole, byte by byte, and cut
+ * at random. */
+#ifndef WELDR_TESTS_H1_TABLE_H
+#define WELDR_TESTS_H1_TABLE_H
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+
+#include "h1_transcript.h"
+
+/* Inputs may hold NUL. */
+#define IN(...) __VA_ARGS__, sizeof(__VA_ARGS__) - 1
+
+struct h1_row {
+    const char *name;
+    const char *method; /* client: of the request that is answered; NULL: server */
+    const char *in;
+    size_t in_len;
+    const char *expected;
+};
+
+enum { H1_RANDOM_RUNS = 8 };
+#define H1_SEED UINT64_C(0x5eed2)
+
+static struct slab h1_slab;
+static struct h1_workspace *h1_work;
+
+static inline int h1_table_setup(void **state)
+{
+    (void)state;
+    slab_init(&h1_slab, "h1", h1_bytes(), 0);
+    h1_work = h1_workspace_new();
+    return h1_work == NULL;
+}
+
+static inline int h1_table_teardown(void **state)
+{
+    (void)state;
+    h1_workspace_free(h1_work);
+    slab_fini(&h1_slab);
+    return 0;
+}
+
+static inline void h1_run_start(struct h1_run *r, const char *method)
+{
+    if (method == NULL) {
+        h1_run_init(r, &h1_slab, h1_work, CODEC_SERVER, &codec_limits_request);
+        return;
+    }
+    h1_run_init(r, &h1_slab, h1_work, CODEC_CLIENT, &codec_limits_response);
+    h1_run_ask(r, method);
+}
+
+/* Returns whether the transcript is the one expected; says what differs. */
+static inline bool h1_row_holds(const struct h1_row *row, size_t max_step, uint64_t seed)
+{
+    struct h1_run r;
+    h1_run_start(&r, row->method);
+    r.next_in_sink = seed % 2 == 1;
+    h1_run_feed(&r, span_from(row->in, row->in_len), max_step, seed);
+    bool holds = strcmp(r.text, row->expected) == 0;
+    if (!holds)
+        print_error("%s (steps %zu, seed %" PRIu64 "):\n%s--- expected:\n%s", row->name,
+                    max_step, seed, r.text, row->expected);
+    h1_run_fini(&r);
+    return holds;
+}
+
+static inline void h1_table_check(const struct h1_row *rows, size_t n)
+{
+    bool all_hold = true;
+    for (size_t i = 0; i < n; i++) {
+        all_hold &= h1_row_holds(&rows[i], 0, H1_SEED);
+        all_hold &= h1_row_holds(&rows[i], 0, H1_SEED + 1);
+        all_hold &= h1_row_holds(&rows[i], 1, H1_SEED);
+        all_hold &= h1_row_holds(&rows[i], 1, H1_SEED + 1);
+        for (unsigned k = 0; k < H1_RANDOM_RUNS; k++)
+            all_hold &= h1_row_holds(&rows[i], 2 + k * 4, H1_SEED + i * H1_RANDOM_RUNS + k);
+    }
+    assert_true(all_hold);
+}
+
+#endif
