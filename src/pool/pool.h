@@ -1,0 +1,135 @@
+/* pool.h - the pool description: what people decided, replicated, the same in every manager and
+ * worker.
+ *
+ * A pool_state holds pools (one for now: "default") with their servers, ordered by id. It
+ * changes only by commands through pool_apply() (pool_apply.h). What a node observes (health,
+ * counters, in-flight, resolved addresses) is not here. Owner: whoever called pool_state_new;
+ * all strings belong to the state. Pure.
+ *
+ * The digest is the sum (mod 2^64) of xxh3 hashes of each server's and each pool's encoding
+ * (pool_code.h) and is kept up to date by pool_apply, so that it costs nothing to compare;
+ * pool_state_digest_recompute() is its proof in tests.
+ */
+#ifndef WELDR_POOL_POOL_H
+#define WELDR_POOL_POOL_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/addr.h"
+#include "base/span.h"
+#include "base/werr.h"
+
+enum pool_limits {
+    POOL_NAME_MAX = 64,
+    POOL_HOST_MAX = 255,
+    POOL_PATH_MAX = 1024,
+    POOL_META_N = 32,
+    POOL_META_KEY_MAX = 64,
+    POOL_META_VALUE_MAX = 256,
+    POOL_WEIGHT_MAX = 256,
+    POOL_SERVERS_MAX = 16384,
+    POOL_EXPECT_N = 8,
+    POOL_URL_MAX = 300
+};
+
+enum pool_health_type { POOL_HEALTH_HTTP, POOL_HEALTH_TCP, POOL_HEALTH_NONE };
+
+/* Which members of a struct pool_health are given (a server overrides its pool). */
+enum pool_health_set {
+    POOL_HEALTH_SET_TYPE = 1U << 0,
+    POOL_HEALTH_SET_INTERVAL = 1U << 1,
+    POOL_HEALTH_SET_FAST_INTERVAL = 1U << 2,
+    POOL_HEALTH_SET_TIMEOUT = 1U << 3,
+    POOL_HEALTH_SET_PATH = 1U << 4,
+    POOL_HEALTH_SET_HOST = 1U << 5,
+    POOL_HEALTH_SET_EXPECT = 1U << 6,
+    POOL_HEALTH_SET_FAILURES = 1U << 7,
+    POOL_HEALTH_SET_PASSES = 1U << 8,
+    POOL_HEALTH_SET_ALL = (1U << 9) - 1
+};
+
+struct pool_status_range {
+    uint16_t from, to;
+};
+
+/* The settings of health checks: API key "check". */
+struct pool_health {
+    uint32_t set; /* enum pool_health_set; all in a pool's defaults and in effective settings */
+    uint8_t type; /* enum pool_health_type */
+    uint8_t expect_n;
+    uint16_t failures;         /* consecutive failures that mark down (3), 1–100 */
+    uint16_t passes;           /* consecutive passes that mark active (2), 1–100 */
+    uint32_t interval_ms;      /* 30000; 100–3600000 */
+    uint32_t fast_interval_ms; /* 2000, between states; 100–3600000 */
+    uint32_t timeout_ms;       /* 5000; 10–600000 */
+    char *path;                /* "/" */
+    char *host;                /* Host of the probe; NULL or "": the server's host:port */
+    struct pool_status_range expect[POOL_EXPECT_N]; /* "200-299", "200,204,300-301" */
+};
+
+struct pool_meta {
+    char *key, *value;
+};
+
+struct pool_server {
+    uint64_t id;     /* index of the entry that added it; shown as "s-<hex>" */
+    char *url;       /* canonical: "http://127.0.0.1:80" with port always; identity */
+    char *host;      /* "127.0.0.1", "::1" (no brackets) */
+    char *authority; /* Host when map_host: "127.0.0.1:12345", without ":80" for http */
+    struct addr addr;
+    uint16_t weight; /* 0–256; 0 = gets no requests */
+    bool map_host;
+    uint16_t meta_n;
+    struct pool_meta *meta;    /* sorted by key */
+    struct pool_health health; /* overrides only */
+    uint64_t digest;           /* hash of its encoding: its share of the state's digest */
+};
+
+enum pool_policy { POOL_POLICY_ROUND_ROBIN };
+
+struct pool_timeouts {
+    uint32_t connect_ms;       /* 1000; 1–600000 */
+    uint32_t response_head_ms; /* 60000; 1–86400000 */
+    /* Between body bytes and for idle origin connections: 60000; 1–86400000 */
+    uint32_t idle_ms;
+};
+
+struct pool {
+    char *name;
+    uint8_t policy; /* enum pool_policy */
+    struct pool_timeouts timeouts;
+    struct pool_health health; /* defaults, all set */
+    /* Ordered by id; pointers stay valid until the server is removed. */
+    struct pool_server **servers;
+    uint32_t server_n, server_cap;
+    struct pool_server_box *by_url; /* hash table over url; known to pool.c only */
+    uint64_t digest;                /* hash of its encoding without the servers */
+};
+
+struct pool_state {
+    uint64_t index; /* last applied */
+    uint64_t digest;
+    struct pool *pools; /* [0] is "default" */
+    uint32_t pool_n;
+};
+
+/* Index 0, one pool "default" with the defaults above, no server. NULL: no memory. */
+struct pool_state *pool_state_new(void);
+void pool_state_free(struct pool_state *s);                           /* NULL allowed */
+struct pool *pool_find(const struct pool_state *s, struct span name); /* NULL: none */
+struct pool_server *pool_find_server(const struct pool *p,
+                                     uint64_t id); /* binary search; NULL: none */
+/* By identity. scheme "http". O(n) is fine up to 16384, but adding must stay below 1 ms: keep a
+ * uthash over url. */
+struct pool_server *pool_find_url(const struct pool *p, struct span url);
+/* Server's settings over the pool's defaults; strings are borrowed from both. */
+void pool_health_effective(const struct pool *p, const struct pool_server *server,
+                           struct pool_health *out);
+/* From scratch; 0 when memory is short. */
+uint64_t pool_state_digest_recompute(const struct pool_state *s);
+/* "s-<hex>" both ways. buf of 24. WERR_SYNTAX. */
+size_t pool_id_print(uint64_t id, char *buf);
+int pool_id_from_text(struct span text, uint64_t *id) MUST_USE;
+
+#endif

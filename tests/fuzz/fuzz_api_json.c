@@ -1,0 +1,87 @@
+/*
+ * The bodies of the management API. The first byte chooses which of the three readers takes the
+ * rest. What a reader accepts must pass the check, survive encoding and decoding, and change
+ * two states, one by the command and one by its decoded copy, in the same way; what it refuses
+ * must come with a code and a sentence.
+ */
+#include <stdint.h>
+#include <stdlib.h>
+
+#include "pool/pool_apply.h"
+#include "pool/pool_code.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+/* A state with one server that has a bit of everything. */
+static struct pool_state *new_state(void)
+{
+    struct pool_command c;
+    struct pool_change change;
+    struct pool_error error;
+    struct span body = SPAN("{\"url\":\"http://10.0.0.1\",\"check\":{\"path\":\"/a\"},"
+                            "\"meta\":{\"a\":\"1\",\"b\":\"2\"}}");
+    struct pool_state *s = pool_state_new();
+    MUST(s != NULL);
+    MUST(pool_code_add_from_json(body, &c, &error) == 0);
+    MUST(pool_apply(s, &c, 1, &change) == 0);
+    pool_command_fini(&c);
+    return s;
+}
+
+static int read_body(uint8_t kind, struct span body, const struct pool_state *s,
+                     struct pool_command *c, struct pool_error *error)
+{
+    switch (kind % 3) {
+    case 0:
+        return pool_code_add_from_json(body, c, error);
+    case 1:
+        return pool_code_change_from_json(body, s->pools[0].servers[0], c, error);
+    default:
+        return pool_code_set_pool_from_json(body, c, error);
+    }
+}
+
+static void require_error(int rc, const struct pool_error *error)
+{
+    MUST(rc == WERR_INVALID || rc == WERR_SYNTAX);
+    MUST(error->code != NULL && error->detail[0] != '\0');
+    MUST((rc == WERR_SYNTAX) == (strcmp(error->code, "invalid_json") == 0));
+}
+
+static void apply_both(struct pool_state *a, const struct pool_command *c)
+{
+    struct pool_state *b = new_state();
+    struct pool_command decoded;
+    struct pool_change change_a;
+    struct pool_change change_b;
+    char *bytes = NULL;
+    size_t len = 0;
+    MUST(pool_code_encode(c, &bytes, &len) == 0);
+    MUST(pool_code_decode(span_from(bytes, len), &decoded) == 0);
+    MUST(pool_apply(a, c, 2, &change_a) == 0);
+    MUST(pool_apply(b, &decoded, 2, &change_b) == 0);
+    MUST(change_a.type == change_b.type && change_a.server_id == change_b.server_id);
+    MUST(a->digest == b->digest && a->digest == pool_state_digest_recompute(a));
+    pool_command_fini(&decoded);
+    pool_state_free(b);
+    free(bytes);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    if (size == 0)
+        return 0;
+    struct pool_state *s = new_state();
+    struct pool_command c;
+    struct pool_error error = {.code = NULL};
+    int rc = read_body(data[0], span_from(data + 1, size - 1), s, &c, &error);
+    if (rc == 0) {
+        MUST(pool_check(s, &c, &error) == 0);
+        apply_both(s, &c);
+        pool_command_fini(&c);
+    } else {
+        require_error(rc, &error);
+    }
+    pool_state_free(s);
+    return 0;
+}
