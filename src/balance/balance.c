@@ -1,0 +1,111 @@
+#include "balance/balance.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "balance/balance_int.h"
+#include "base/fault.h"
+
+void balance_init(struct balance *b, uint32_t worker_offset)
+{
+    *b = (struct balance){.offset = worker_offset, .equal = 1};
+}
+
+void balance_fini(struct balance *b)
+{
+    free(b->entries);
+    *b = (struct balance){0};
+}
+
+static int compare_keys(const void *left, const void *right)
+{
+    const struct balance_entry *a = left;
+    const struct balance_entry *b = right;
+    return (a->key > b->key) - (a->key < b->key);
+}
+
+static bool has_equal_weights(const struct balance_entry *entries, uint32_t n)
+{
+    for (uint32_t i = 1; i < n; i++) {
+        if (entries[i].weight != entries[0].weight)
+            return false;
+    }
+    return true;
+}
+
+/* A newcomer gets a place of its own within one period, spread over the list: equals do not
+ * come in a heap. */
+static uint64_t first_due(const struct balance *b, const struct balance_entry *entry,
+                          uint32_t place, uint32_t n)
+{
+    return b->now + rr_period(entry->weight) / n * place + rr_period(entry->weight) / n / 2;
+}
+
+/* What is left of the wait, as a share of the period, stays the same when the weight changes.
+ */
+static uint64_t kept_due(const struct balance *b, const struct balance_entry *old,
+                         uint32_t weight)
+{
+    if (old->weight == weight)
+        return old->due;
+    /* Below 2^41, since nobody waits longer than two periods: no overflow. */
+    uint64_t left = old->due - b->now;
+    return b->now + left * old->weight / weight;
+}
+
+/* Both lists are in id order. A newcomer to a ring waits until all that were there had their
+ * turn. Returns whether any entry was there before. */
+static bool carry_turns(const struct balance *b, struct balance_entry *entries, uint32_t n,
+                        bool is_ring)
+{
+    uint32_t old = 0;
+    bool is_any_kept = false;
+    for (uint32_t i = 0; i < n; i++) {
+        struct balance_entry *entry = &entries[i];
+        while (old < b->n && b->entries[old].key < entry->key)
+            old++;
+        if (old < b->n && b->entries[old].key == entry->key) {
+            entry->due = kept_due(b, &b->entries[old], entry->weight);
+            is_any_kept = true;
+        } else {
+            entry->due =
+                is_ring ? b->now + 2 * rr_period(entry->weight) : first_due(b, entry, i, n);
+        }
+    }
+    return is_any_kept;
+}
+
+int balance_set(struct balance *b, const struct balance_entry *entries, uint32_t n)
+{
+    struct balance_entry *list = NULL;
+    if (n > 0) {
+        list = fault_malloc(n * sizeof(*list));
+        if (list == NULL)
+            return WERR_NOMEM;
+        memcpy(list, entries, n * sizeof(*list));
+        qsort(list, n, sizeof(*list), compare_keys);
+    }
+    if (b->n > 0) {
+        rr_write_turns(b);
+        qsort(b->entries, b->n, sizeof(*b->entries), compare_keys);
+    }
+    bool is_ring = has_equal_weights(list, n);
+    bool is_any_kept = carry_turns(b, list, n, is_ring);
+    free(b->entries);
+    b->entries = list;
+    b->n = n;
+    b->cap = n;
+    b->equal = is_ring;
+    rr_arrange(b, !is_any_kept);
+    return 0;
+}
+
+void *balance_pick(struct balance *b)
+{
+    return b->n > 0 ? rr_pick(b) : NULL;
+}
+
+void *balance_pick_other(struct balance *b, const void *not_this)
+{
+    return b->n > 0 ? rr_pick_other(b, not_this) : NULL;
+}

@@ -1,0 +1,46 @@
+/* balance.h - which server gets the next request: a list of entries and a policy over them.
+ *
+ * The worker keeps one struct balance for its pool and rebuilds its entries when the pool or a
+ * server's health changes (rare); a pick is O(1) for equal weights and O(log n) otherwise,
+ * without allocation. Entries carry an opaque pointer (the worker's origin). Down servers and
+ * those with weight 0 are simply not in the list. Pure.
+ *
+ * Round robin: equal weights alternate strictly; unequal weights are spread smoothly (earliest
+ * deadline first: an entry of weight w is due every 1/w), never in bursts. One small file per
+ * policy: balance_round_robin.c.
+ */
+#ifndef WELDR_BALANCE_BALANCE_H
+#define WELDR_BALANCE_BALANCE_H
+
+#include <stdint.h>
+
+#include "base/werr.h"
+
+struct balance_entry {
+    void *target;
+    uint64_t key;    /* server id: keeps its turn over a rebuild */
+    uint32_t weight; /* 1–256 */
+    uint64_t due;    /* internal: virtual time of the next turn */
+};
+
+struct balance {
+    struct balance_entry *entries; /* equal weights: in id order; else a heap by (due, key) */
+    uint32_t n, cap;
+    uint32_t next;   /* equal weights: whose turn */
+    uint64_t now;    /* virtual time */
+    uint8_t equal;   /* all weights are the same */
+    uint32_t offset; /* where this worker starts, so that workers do not march in step */
+};
+
+void balance_init(struct balance *b, uint32_t worker_offset);
+void balance_fini(struct balance *b);
+/* Replaces the entries (copied; due is ignored). An entry whose key was there keeps its place
+ * in turn. WERR_NOMEM leaves the old list. */
+int balance_set(struct balance *b, const struct balance_entry *entries, uint32_t n) MUST_USE;
+/* Whose turn it is, and passes the turn on; NULL when there is none. */
+void *balance_pick(struct balance *b);
+/* As balance_pick, but another target than this one where there is one (for a retry; keys and
+ * targets are unique); NULL when there is none at all or only that one. */
+void *balance_pick_other(struct balance *b, const void *not_this);
+
+#endif

@@ -1,0 +1,209 @@
+#include "balance_fixture.h"
+
+static void test_equal_weights_alternate(void **state)
+{
+    (void)state;
+    for (uint32_t weight = 1; weight <= 256; weight += 85) {
+        for (unsigned n = 1; n <= 5; n++) {
+            const uint32_t weights[5] = {weight, weight, weight, weight, weight};
+            struct balance b;
+            balance_init(&b, 0);
+            set_weights(&b, weights, n);
+            for (unsigned i = 0; i < 20; i++)
+                assert_int_equal(pick(&b), i % n);
+            balance_fini(&b);
+        }
+    }
+}
+
+struct mix {
+    uint32_t weights[6];
+    unsigned longest; /* most picks of the same in a row, as smooth weighted round robin has */
+};
+
+static const struct mix mixes[] = {
+    {{5, 1, 1}, 4},
+    {{2, 1}, 2},
+    {{3, 2}, 2},
+    {{1, 2, 3}, 2},
+    {{4, 3, 2, 1}, 2},
+    {{256, 1}, 256},
+    {{256, 128, 64, 32}, 2},
+    {{1, 1, 1, 1, 1, 5}, 2},
+    {{7, 3}, 3},
+};
+
+static unsigned count_weights(const uint32_t *weights, uint32_t *total)
+{
+    unsigned n = 0;
+    *total = 0;
+    for (unsigned i = 0; i < 6; i++) {
+        n += weights[i] > 0;
+        *total += weights[i];
+    }
+    return n;
+}
+
+static void test_shares_are_exact(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < sizeof(mixes) / sizeof(mixes[0]); i++) {
+        struct balance b;
+        uint32_t total = 0;
+        unsigned n = count_weights(mixes[i].weights, &total);
+        unsigned counts[6] = {0};
+        balance_init(&b, 2);
+        set_weights(&b, mixes[i].weights, n);
+        for (uint32_t k = 0; k < total * 100; k++)
+            counts[pick(&b)]++;
+        for (unsigned t = 0; t < n; t++)
+            assert_in_range(counts[t] + 1, mixes[i].weights[t] * 100,
+                            mixes[i].weights[t] * 100 + 2);
+        balance_fini(&b);
+    }
+}
+
+static void test_no_bursts(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < sizeof(mixes) / sizeof(mixes[0]); i++) {
+        struct balance b;
+        uint32_t total = 0;
+        unsigned n = count_weights(mixes[i].weights, &total);
+        int last = -1;
+        unsigned run = 0;
+        balance_init(&b, 0);
+        set_weights(&b, mixes[i].weights, n);
+        for (uint32_t k = 0; k < total * 20; k++) {
+            int now = pick(&b);
+            run = now == last ? run + 1 : 1;
+            last = now;
+            if (run > mixes[i].longest)
+                fail_msg("mix %u: %u in a row", i, run);
+        }
+        balance_fini(&b);
+    }
+}
+
+/* In any window of one round each entry's share is right to within one. */
+static void test_windows(void **state)
+{
+    (void)state;
+    static const uint32_t weights[] = {5, 3, 1, 1};
+    enum { TOTAL = 10, ROUNDS = 50 };
+    struct balance b;
+    int picks[TOTAL * ROUNDS];
+    balance_init(&b, 0);
+    set_weights(&b, weights, 4);
+    for (unsigned i = 0; i < TOTAL * ROUNDS; i++)
+        picks[i] = pick(&b);
+    for (unsigned start = 0; start + TOTAL <= TOTAL * ROUNDS; start++) {
+        unsigned counts[4] = {0};
+        for (unsigned i = start; i < start + TOTAL; i++)
+            counts[picks[i]]++;
+        for (unsigned t = 0; t < 4; t++)
+            assert_in_range(counts[t], weights[t] - 1, weights[t] + 1);
+    }
+    balance_fini(&b);
+}
+
+static void test_pick_other(void **state)
+{
+    (void)state;
+    static const uint32_t lists[][3] = {{1, 1, 1}, {5, 1, 1}, {1, 9, 0}, {2, 2, 0}};
+    for (unsigned i = 0; i < 4; i++) {
+        struct balance b;
+        balance_init(&b, 0);
+        set_weights(&b, lists[i], 3);
+        for (unsigned k = 0; k < 100; k++) {
+            int first = pick(&b);
+            int other = index_of(balance_pick_other(&b, &targets[first]));
+            assert_true(other >= 0 && other != first);
+        }
+        balance_fini(&b);
+    }
+}
+
+static void test_pick_other_of_one(void **state)
+{
+    (void)state;
+    struct balance b;
+    balance_init(&b, 0);
+    set_weights(&b, (const uint32_t[]){3}, 1);
+    assert_null(balance_pick_other(&b, &targets[0]));
+    assert_int_equal(index_of(balance_pick_other(&b, &targets[1])), 0);
+    assert_int_equal(index_of(balance_pick_other(&b, NULL)), 0);
+    assert_int_equal(pick(&b), 0);
+    balance_fini(&b);
+}
+
+/* A dead heavy server, every pick of which is retried on the light one, for very long: virtual
+ * time stays sane, and when the heavy one is back the light one gets its share again soon. */
+static void test_retries_do_not_pile_up(void **state)
+{
+    (void)state;
+    struct balance b;
+    unsigned light = 0;
+    balance_init(&b, 0);
+    set_weights(&b, (const uint32_t[]){100, 1}, 2);
+    for (unsigned i = 0; i < 100000; i++) {
+        if (pick(&b) == 0)
+            assert_int_equal(index_of(balance_pick_other(&b, &targets[0])), 1);
+    }
+    for (unsigned i = 0; i < 1010; i++)
+        light += pick(&b) == 1;
+    assert_in_range(light, 8, 11);
+    balance_fini(&b);
+}
+
+/* Virtual time wraps round after 2^64: nobody may notice. */
+static void test_virtual_time_wraps(void **state)
+{
+    (void)state;
+    struct balance b;
+    unsigned counts[2] = {0};
+    balance_init(&b, 0);
+    b.now = UINT64_MAX - (1ULL << 41);
+    set_weights(&b, (const uint32_t[]){3, 1}, 2);
+    for (unsigned i = 0; i < 400; i++)
+        counts[pick(&b)]++;
+    assert_true(b.now < UINT64_MAX / 2);
+    assert_in_range(counts[0], 299, 301);
+    balance_fini(&b);
+}
+
+static void test_many_servers(void **state)
+{
+    (void)state;
+    uint32_t weights[TARGETS];
+    unsigned counts[TARGETS] = {0};
+    uint32_t total = 0;
+    struct balance b;
+    for (unsigned i = 0; i < TARGETS; i++) {
+        weights[i] = i % 7 + 1;
+        total += weights[i];
+    }
+    balance_init(&b, 4);
+    set_weights(&b, weights, TARGETS);
+    for (uint32_t i = 0; i < total * 10; i++)
+        counts[pick(&b)]++;
+    for (unsigned i = 0; i < TARGETS; i++)
+        assert_in_range(counts[i] + 1, weights[i] * 10, weights[i] * 10 + 2);
+    balance_fini(&b);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_equal_weights_alternate),
+        cmocka_unit_test(test_shares_are_exact),
+        cmocka_unit_test(test_no_bursts),
+        cmocka_unit_test(test_windows),
+        cmocka_unit_test(test_pick_other),
+        cmocka_unit_test(test_pick_other_of_one),
+        cmocka_unit_test(test_retries_do_not_pile_up),
+        cmocka_unit_test(test_virtual_time_wraps),
+        cmocka_unit_test(test_many_servers),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
