@@ -1,0 +1,186 @@
+#include "wire/frame.h"
+
+#include <endian.h>
+
+/* Fields are written and read one by one, in the order of their structs. */
+
+static size_t put_u16(char *buf, size_t at, uint16_t n)
+{
+    uint16_t little = htole16(n);
+    memcpy(buf + at, &little, sizeof(little));
+    return at + sizeof(little);
+}
+
+static size_t put_u32(char *buf, size_t at, uint32_t n)
+{
+    uint32_t little = htole32(n);
+    memcpy(buf + at, &little, sizeof(little));
+    return at + sizeof(little);
+}
+
+static size_t put_u64(char *buf, size_t at, uint64_t n)
+{
+    uint64_t little = htole64(n);
+    memcpy(buf + at, &little, sizeof(little));
+    return at + sizeof(little);
+}
+
+static uint16_t get_u16(const char **at)
+{
+    uint16_t little = 0;
+    memcpy(&little, *at, sizeof(little));
+    *at += sizeof(little);
+    return le16toh(little);
+}
+
+static uint32_t get_u32(const char **at)
+{
+    uint32_t little = 0;
+    memcpy(&little, *at, sizeof(little));
+    *at += sizeof(little);
+    return le32toh(little);
+}
+
+static uint64_t get_u64(const char **at)
+{
+    uint64_t little = 0;
+    memcpy(&little, *at, sizeof(little));
+    *at += sizeof(little);
+    return le64toh(little);
+}
+
+enum {
+    HELLO_BYTES = 5 * 4 + 8,
+    LOCAL_BYTES = 8 + 4 + 4,
+    ACK_BYTES = 3 * 8,
+    DRAIN_BYTES = 4,
+    INDEX_BYTES = 8,
+    LOCAL_FLAGS = FRAME_LOCAL_UP | FRAME_LOCAL_GONE
+};
+
+int64_t frame_parse(struct span in, uint16_t *type, struct span *payload)
+{
+    if (in.len < FRAME_HEADER_BYTES)
+        return 0;
+    const char *at = in.ptr;
+    uint32_t length = get_u32(&at);
+    uint16_t kind = get_u16(&at);
+    uint16_t zero = get_u16(&at);
+    if (length > FRAME_MAX_BYTES || kind < FRAME_HELLO || kind > FRAME_BYE || zero != 0)
+        return WERR_CORRUPT;
+    if (in.len - FRAME_HEADER_BYTES < length)
+        return 0;
+    *type = kind;
+    *payload = span_from(at, length);
+    return (int64_t)FRAME_HEADER_BYTES + length;
+}
+
+static size_t put_header(char *buf, uint16_t type, size_t length)
+{
+    MUST(length <= FRAME_MAX_BYTES);
+    size_t at = put_u32(buf, 0, (uint32_t)length);
+    at = put_u16(buf, at, type);
+    return put_u16(buf, at, 0);
+}
+
+size_t frame_put_hello(char *buf, const struct frame_hello *h)
+{
+    size_t at = put_header(buf, FRAME_HELLO, HELLO_BYTES);
+    at = put_u32(buf, at, h->worker_id);
+    at = put_u32(buf, at, h->worker_n);
+    at = put_u32(buf, at, h->listener_n);
+    at = put_u32(buf, at, h->log_level);
+    at = put_u32(buf, at, h->drain_timeout_ms);
+    return put_u64(buf, at, h->seed);
+}
+
+size_t frame_put_local(char *buf, const struct frame_local *l)
+{
+    size_t at = put_header(buf, FRAME_LOCAL, LOCAL_BYTES);
+    at = put_u64(buf, at, l->server_id);
+    at = put_u32(buf, at, l->stats_slot);
+    return put_u32(buf, at, l->flags);
+}
+
+size_t frame_put_ack(char *buf, const struct frame_ack *a)
+{
+    size_t at = put_header(buf, FRAME_ACK, ACK_BYTES);
+    at = put_u64(buf, at, a->index);
+    at = put_u64(buf, at, a->digest);
+    return put_u64(buf, at, a->frames);
+}
+
+size_t frame_put_drain(char *buf, uint32_t limit_ms)
+{
+    return put_u32(buf, put_header(buf, FRAME_DRAIN, DRAIN_BYTES), limit_ms);
+}
+
+size_t frame_put_bye(char *buf)
+{
+    return put_header(buf, FRAME_BYE, 0);
+}
+
+size_t frame_put_snapshot_head(char *buf, size_t snapshot_len)
+{
+    return put_header(buf, FRAME_SNAPSHOT, snapshot_len);
+}
+
+size_t frame_put_apply_head(char *buf, uint64_t index, size_t entry_len)
+{
+    return put_u64(buf, put_header(buf, FRAME_APPLY, INDEX_BYTES + entry_len), index);
+}
+
+int frame_get_hello(struct span payload, struct frame_hello *h)
+{
+    if (payload.len != HELLO_BYTES)
+        return WERR_CORRUPT;
+    const char *at = payload.ptr;
+    h->worker_id = get_u32(&at);
+    h->worker_n = get_u32(&at);
+    h->listener_n = get_u32(&at);
+    h->log_level = get_u32(&at);
+    h->drain_timeout_ms = get_u32(&at);
+    h->seed = get_u64(&at);
+    return 0;
+}
+
+int frame_get_local(struct span payload, struct frame_local *l)
+{
+    if (payload.len != LOCAL_BYTES)
+        return WERR_CORRUPT;
+    const char *at = payload.ptr;
+    l->server_id = get_u64(&at);
+    l->stats_slot = get_u32(&at);
+    l->flags = get_u32(&at);
+    return (l->flags & ~(uint32_t)LOCAL_FLAGS) == 0 ? 0 : WERR_CORRUPT;
+}
+
+int frame_get_ack(struct span payload, struct frame_ack *a)
+{
+    if (payload.len != ACK_BYTES)
+        return WERR_CORRUPT;
+    const char *at = payload.ptr;
+    a->index = get_u64(&at);
+    a->digest = get_u64(&at);
+    a->frames = get_u64(&at);
+    return 0;
+}
+
+int frame_get_drain(struct span payload, uint32_t *limit_ms)
+{
+    if (payload.len != DRAIN_BYTES)
+        return WERR_CORRUPT;
+    const char *at = payload.ptr;
+    *limit_ms = get_u32(&at);
+    return 0;
+}
+
+int frame_get_apply(struct span payload, uint64_t *index, struct span *entry)
+{
+    if (payload.len < INDEX_BYTES)
+        return WERR_CORRUPT;
+    const char *at = payload.ptr;
+    *index = get_u64(&at);
+    *entry = span_skip(payload, INDEX_BYTES);
+    return 0;
+}

@@ -1,0 +1,78 @@
+/* frame.h - the language between manager and worker: length-prefixed frames over a private
+ * socket pair.
+ *
+ * Frame: u32 length of what follows the 8-byte header, u16 type, u16 zero, payload;
+ * little-endian. The manager sends HELLO, LOCAL for each server, SNAPSHOT, then in order APPLY
+ * and LOCAL; the worker answers each SNAPSHOT, APPLY and LOCAL with one ACK. Lengths are
+ * checked against FRAME_MAX_BYTES; a bad frame is WERR_CORRUPT: the channel is closed and the
+ * worker replaced. Pure.
+ */
+#ifndef WELDR_WIRE_FRAME_H
+#define WELDR_WIRE_FRAME_H
+
+#include <stdint.h>
+
+#include "base/span.h"
+#include "base/werr.h"
+
+enum { FRAME_HEADER_BYTES = 8, FRAME_MAX_BYTES = 64 * 1024 * 1024 };
+
+enum frame_type {
+    FRAME_HELLO = 1,    /* → worker: struct frame_hello */
+    FRAME_SNAPSHOT = 2, /* → worker: pool_snapshot bytes */
+    FRAME_APPLY = 3,    /* → worker: u64 index, entry bytes */
+    FRAME_LOCAL = 4,    /* → worker: struct frame_local, this node's facts about a server */
+    FRAME_ACK = 5,      /* ← worker: struct frame_ack */
+    FRAME_DRAIN = 6,    /* → worker: u32 limit_ms: stop accepting, finish, exit */
+    FRAME_BYE = 7,      /* ← worker: finished draining, about to exit */
+};
+
+struct frame_hello {
+    uint32_t worker_id;
+    uint32_t worker_n;
+    uint32_t listener_n; /* inherited listening sockets, see worker/worker.h for the descriptor
+                            numbers */
+    uint32_t log_level;  /* enum log_level */
+    uint32_t drain_timeout_ms;
+    uint64_t seed; /* for rand */
+};
+
+enum frame_local_flag {
+    FRAME_LOCAL_UP = 1U << 0,
+    FRAME_LOCAL_GONE = 1U << 1 /* forget the facts */
+};
+
+struct frame_local {
+    uint64_t server_id;
+    uint32_t stats_slot; /* where the worker counts this server; UINT32_MAX: nowhere */
+    uint32_t flags;      /* enum frame_local_flag */
+};
+
+struct frame_ack {
+    uint64_t index;  /* applied */
+    uint64_t digest; /* of the state at index */
+    uint64_t frames; /* SNAPSHOT, APPLY and LOCAL frames taken since HELLO */
+};
+
+/* Looks at the bytes received so far: 0 = not a whole frame yet, >0 = bytes of the first frame
+ * (*type and *payload set, borrowed), WERR_CORRUPT. */
+int64_t frame_parse(struct span in, uint16_t *type, struct span *payload) MUST_USE;
+
+/* Encoders write header and fixed payload to buf and return the length. */
+enum { FRAME_FIXED_MAX = 64 };
+size_t frame_put_hello(char *buf, const struct frame_hello *h);
+size_t frame_put_local(char *buf, const struct frame_local *l);
+size_t frame_put_ack(char *buf, const struct frame_ack *a);
+size_t frame_put_drain(char *buf, uint32_t limit_ms);
+size_t frame_put_bye(char *buf);
+/* Only the header (and the index for APPLY): the caller sends the body behind it. */
+size_t frame_put_snapshot_head(char *buf, size_t snapshot_len);
+size_t frame_put_apply_head(char *buf, uint64_t index, size_t entry_len);
+
+int frame_get_hello(struct span payload, struct frame_hello *h) MUST_USE;
+int frame_get_local(struct span payload, struct frame_local *l) MUST_USE;
+int frame_get_ack(struct span payload, struct frame_ack *a) MUST_USE;
+int frame_get_drain(struct span payload, uint32_t *limit_ms) MUST_USE;
+int frame_get_apply(struct span payload, uint64_t *index, struct span *entry) MUST_USE;
+
+#endif

@@ -1,0 +1,12 @@
+/* inherit.h - the descriptor numbers at which a worker finds what the manager hands down over
+ * exec.
+ *
+ * The channel (frames of wire/frame.h), the statistics segment (stats/stats.h), then one
+ * listening socket per --ip, in order.
+ */
+#ifndef WELDR_WIRE_INHERIT_H
+#define WELDR_WIRE_INHERIT_H
+
+enum inherit_fd { INHERIT_FD_CHANNEL = 3, INHERIT_FD_STATS = 4, INHERIT_FD_LISTENERS = 5 };
+
+#endif

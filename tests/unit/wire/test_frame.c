@@ -1,0 +1,183 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "base/rand.h"
+#include "wire/frame.h"
+
+/* The payload of the one frame in buf, which must be whole and of this type. */
+static struct span payload_of(const char *buf, size_t len, uint16_t want)
+{
+    uint16_t type = 0;
+    struct span payload = SPAN_NONE;
+    for (size_t n = 0; n < len; n++)
+        assert_int_equal(frame_parse(span_from(buf, n), &type, &payload), 0);
+    assert_int_equal(frame_parse(span_from(buf, len), &type, &payload), len);
+    assert_int_equal(type, want);
+    assert_int_equal(payload.len, len - FRAME_HEADER_BYTES);
+    assert_ptr_equal(payload.ptr, buf + FRAME_HEADER_BYTES);
+    return payload;
+}
+
+static void test_layout(void **state)
+{
+    (void)state;
+    char buf[FRAME_FIXED_MAX];
+    const struct frame_local local = {0x0102030405060708, 9, FRAME_LOCAL_UP};
+    assert_int_equal(frame_put_local(buf, &local), 24);
+    assert_memory_equal(buf, "\x10\0\0\0\4\0\0\0\x08\7\6\5\4\3\2\1\x09\0\0\0\1\0\0\0", 24);
+}
+
+static void test_hello(void **state)
+{
+    (void)state;
+    struct rand_state r;
+    rand_seed(&r, 1);
+    for (unsigned i = 0; i < 100; i++) {
+        char buf[FRAME_FIXED_MAX];
+        struct frame_hello back = {0};
+        const struct frame_hello h = {(uint32_t)rand_u64(&r), (uint32_t)rand_u64(&r),
+                                      (uint32_t)rand_u64(&r), (uint32_t)rand_u64(&r),
+                                      (uint32_t)rand_u64(&r), rand_u64(&r)};
+        size_t len = frame_put_hello(buf, &h);
+        assert_true(len <= FRAME_FIXED_MAX);
+        assert_int_equal(frame_get_hello(payload_of(buf, len, FRAME_HELLO), &back), 0);
+        assert_int_equal(back.worker_id, h.worker_id);
+        assert_int_equal(back.worker_n, h.worker_n);
+        assert_int_equal(back.listener_n, h.listener_n);
+        assert_int_equal(back.log_level, h.log_level);
+        assert_int_equal(back.drain_timeout_ms, h.drain_timeout_ms);
+        assert_true(back.seed == h.seed);
+    }
+}
+
+static void test_local_and_ack(void **state)
+{
+    (void)state;
+    struct rand_state r;
+    rand_seed(&r, 2);
+    for (unsigned i = 0; i < 100; i++) {
+        char buf[FRAME_FIXED_MAX];
+        struct frame_local local_back = {0};
+        struct frame_ack ack_back = {0};
+        const struct frame_local local = {rand_u64(&r), (uint32_t)rand_u64(&r), i % 4};
+        const struct frame_ack ack = {rand_u64(&r), rand_u64(&r), rand_u64(&r)};
+        size_t len = frame_put_local(buf, &local);
+        assert_int_equal(frame_get_local(payload_of(buf, len, FRAME_LOCAL), &local_back), 0);
+        assert_memory_equal(&local_back, &local, sizeof(local));
+        len = frame_put_ack(buf, &ack);
+        assert_int_equal(frame_get_ack(payload_of(buf, len, FRAME_ACK), &ack_back), 0);
+        assert_memory_equal(&ack_back, &ack, sizeof(ack));
+    }
+}
+
+static void test_drain_and_bye(void **state)
+{
+    (void)state;
+    char buf[FRAME_FIXED_MAX];
+    uint32_t limit_ms = 0;
+    size_t len = frame_put_drain(buf, 30000);
+    assert_int_equal(frame_get_drain(payload_of(buf, len, FRAME_DRAIN), &limit_ms), 0);
+    assert_int_equal(limit_ms, 30000);
+    len = frame_put_bye(buf);
+    assert_int_equal(payload_of(buf, len, FRAME_BYE).len, 0);
+}
+
+static void test_bodies_behind_heads(void **state)
+{
+    (void)state;
+    char buf[FRAME_FIXED_MAX + 16];
+    uint64_t index = 0;
+    struct span entry = SPAN_NONE;
+    size_t len = frame_put_apply_head(buf, 77, 5);
+    memcpy(buf + len, "entry", 5);
+    assert_int_equal(frame_get_apply(payload_of(buf, len + 5, FRAME_APPLY), &index, &entry), 0);
+    assert_int_equal(index, 77);
+    assert_true(span_is_equal(entry, SPAN("entry")));
+    len = frame_put_snapshot_head(buf, 4);
+    memcpy(buf + len, "snap", 4);
+    assert_true(span_is_equal(payload_of(buf, len + 4, FRAME_SNAPSHOT), SPAN("snap")));
+}
+
+static void test_frames_in_a_row(void **state)
+{
+    (void)state;
+    char buf[3 * FRAME_FIXED_MAX];
+    const struct frame_ack ack = {1, 2, 3};
+    size_t len = frame_put_bye(buf);
+    len += frame_put_ack(buf + len, &ack);
+    len += frame_put_drain(buf + len, 9);
+    static const uint16_t types[] = {FRAME_BYE, FRAME_ACK, FRAME_DRAIN};
+    struct span rest = span_from(buf, len);
+    for (unsigned i = 0; i < 3; i++) {
+        uint16_t type = 0;
+        struct span payload = SPAN_NONE;
+        int64_t n = frame_parse(rest, &type, &payload);
+        assert_true(n > 0);
+        assert_int_equal(type, types[i]);
+        rest = span_skip(rest, (size_t)n);
+    }
+    assert_int_equal(rest.len, 0);
+}
+
+static void test_bad_heads(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *head;
+        int64_t want;
+    } heads[] = {
+        {"\0\0\0\0\7\0\0\0", 8},
+        {"\0\0\0\0\0\0\0\0", WERR_CORRUPT},
+        {"\0\0\0\0\x08\0\0\0", WERR_CORRUPT},
+        {"\0\0\0\0\7\1\0\0", WERR_CORRUPT},
+        {"\0\0\0\0\7\0\1\0", WERR_CORRUPT},
+        {"\0\0\0\0\7\0\0\1", WERR_CORRUPT},
+        {"\0\0\0\4\7\0\0\0", 0},
+        {"\1\0\0\4\7\0\0\0", WERR_CORRUPT},
+        {"\xff\xff\xff\xff\7\0\0\0", WERR_CORRUPT},
+    };
+    for (unsigned i = 0; i < sizeof(heads) / sizeof(heads[0]); i++) {
+        uint16_t type = 0;
+        struct span payload = SPAN_NONE;
+        assert_int_equal(frame_parse(span_from(heads[i].head, 8), &type, &payload),
+                         heads[i].want);
+    }
+}
+
+static void test_bad_payloads(void **state)
+{
+    (void)state;
+    static const char zeros[FRAME_FIXED_MAX];
+    for (size_t n = 0; n < FRAME_FIXED_MAX; n++) {
+        struct span payload = span_from(zeros, n);
+        struct frame_hello hello;
+        struct frame_local local;
+        struct frame_ack ack;
+        struct span entry;
+        uint32_t limit_ms = 0;
+        uint64_t index = 0;
+        assert_int_equal(frame_get_hello(payload, &hello), n == 28 ? 0 : WERR_CORRUPT);
+        assert_int_equal(frame_get_local(payload, &local), n == 16 ? 0 : WERR_CORRUPT);
+        assert_int_equal(frame_get_ack(payload, &ack), n == 24 ? 0 : WERR_CORRUPT);
+        assert_int_equal(frame_get_drain(payload, &limit_ms), n == 4 ? 0 : WERR_CORRUPT);
+        assert_int_equal(frame_get_apply(payload, &index, &entry), n >= 8 ? 0 : WERR_CORRUPT);
+    }
+    struct frame_local local;
+    assert_int_equal(frame_get_local(span_from("\0\0\0\0\0\0\0\0\0\0\0\0\4\0\0\0", 16), &local),
+                     WERR_CORRUPT);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_layout),          cmocka_unit_test(test_hello),
+        cmocka_unit_test(test_local_and_ack),   cmocka_unit_test(test_drain_and_bye),
+        cmocka_unit_test(test_frames_in_a_row), cmocka_unit_test(test_bodies_behind_heads),
+        cmocka_unit_test(test_bad_heads),       cmocka_unit_test(test_bad_payloads),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
