@@ -1,0 +1,377 @@
+#include "config/config.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/fault.h"
+#include "base/num.h"
+#include "base/span.h"
+
+/* Readers take one value into the config: 0, WERR_INVALID (with what the value must be in
+ * *wish) or WERR_NOMEM. */
+typedef int (*read_fn)(struct config *c, struct span value, const char **wish);
+
+static int read_address(struct addr *list, unsigned *n, struct span value, const char **wish)
+{
+    *wish = "must be address:port, such as 127.0.0.1:8080, [::1]:8080 or :8080";
+    if (*n == CONFIG_LIST_MAX)
+        *wish = "can be given at most 64 times";
+    else if (addr_from_text(value, &list[*n]) == 0) {
+        (*n)++;
+        return 0;
+    }
+    return WERR_INVALID;
+}
+
+static int read_ip(struct config *c, struct span value, const char **wish)
+{
+    return read_address(c->ip, &c->ip_n, value, wish);
+}
+
+static int read_admin_ip(struct config *c, struct span value, const char **wish)
+{
+    return read_address(c->admin_ip, &c->admin_ip_n, value, wish);
+}
+
+static int read_workers(struct config *c, struct span value, const char **wish)
+{
+    uint64_t n = 0;
+    *wish = "must be a number from 1 to 256";
+    if (num_from_dec(value, 256, &n) != 0 || n == 0)
+        return WERR_INVALID;
+    c->workers = (unsigned)n;
+    return 0;
+}
+
+/* Visible ASCII only: what a URL, a file name and a token have in common. */
+static bool is_word(struct span value)
+{
+    for (size_t i = 0; i < value.len; i++) {
+        if (value.ptr[i] <= ' ' || value.ptr[i] > '~')
+            return false;
+    }
+    return value.len > 0;
+}
+
+static int store_string(char **to, struct span value)
+{
+    char *copy = fault_malloc(value.len + 1);
+    if (copy == NULL)
+        return WERR_NOMEM;
+    memcpy(copy, value.ptr, value.len);
+    copy[value.len] = '\0';
+    free(*to);
+    *to = copy;
+    return 0;
+}
+
+/* What is a good URL of a server says the pool, when the manager adds it. */
+static int read_server(struct config *c, struct span value, const char **wish)
+{
+    *wish = "must be a URL, such as http://127.0.0.1:12345";
+    if (c->server_n == CONFIG_LIST_MAX)
+        *wish = "can be given at most 64 times";
+    else if (is_word(value)) {
+        int rc = store_string(&c->server[c->server_n], value);
+        c->server_n += rc == 0;
+        return rc;
+    }
+    return WERR_INVALID;
+}
+
+static int read_log_level(struct config *c, struct span value, const char **wish)
+{
+    static const char *const levels[] = {"error", "warn", "info", "debug", "trace"};
+    *wish = "must be error, warn, info, debug or trace";
+    for (unsigned i = 0; i < sizeof(levels) / sizeof(levels[0]); i++) {
+        if (span_is_equal(value, span_from_str(levels[i]))) {
+            c->log_level = (int)i;
+            return 0;
+        }
+    }
+    return WERR_INVALID;
+}
+
+static size_t count_digits(struct span value)
+{
+    size_t n = 0;
+    while (n < value.len && value.ptr[n] >= '0' && value.ptr[n] <= '9')
+        n++;
+    return n;
+}
+
+static int read_drain_timeout(struct config *c, struct span value, const char **wish)
+{
+    static const struct {
+        const char *unit;
+        uint32_t ms;
+    } units[] = {{"ms", 1}, {"s", 1000}, {"m", 60000}, {"h", 3600000}, {"", 1000}};
+    enum { DAY_MS = 86400000 };
+    *wish = "must be a time of at most a day, such as 500ms, 30s or 2m";
+    size_t digits = count_digits(value);
+    struct span unit = span_skip(value, digits);
+    for (unsigned i = 0; i < sizeof(units) / sizeof(units[0]); i++) {
+        uint64_t n = 0;
+        if (!span_is_equal(unit, span_from_str(units[i].unit)))
+            continue;
+        if (num_from_dec(span_first(value, digits), DAY_MS / units[i].ms, &n) != 0)
+            return WERR_INVALID;
+        c->drain_timeout_ms = (uint32_t)n * units[i].ms;
+        return 0;
+    }
+    return WERR_INVALID;
+}
+
+static int read_admin_token_file(struct config *c, struct span value, const char **wish)
+{
+    *wish = "must be the name of a file";
+    return value.len > 0 ? store_string(&c->admin_token_file, value) : WERR_INVALID;
+}
+
+static int read_admin_token(struct config *c, struct span value, const char **wish)
+{
+    *wish = "must hold visible ASCII characters only";
+    return is_word(value) ? store_string(&c->admin_token, value) : WERR_INVALID;
+}
+
+static int read_worker_id(struct config *c, struct span value, const char **wish)
+{
+    uint64_t n = 0;
+    *wish = "must be a number from 0 to 255";
+    if (num_from_dec(value, 255, &n) != 0)
+        return WERR_INVALID;
+    c->worker_id = (unsigned)n;
+    return 0;
+}
+
+enum setting_name {
+#define SETTING(name, flag, env, word, standard, help, read) SETTING_##name,
+#include "config/settings.def"
+#undef SETTING
+    SETTING_N
+};
+
+struct setting {
+    const char *flag; /* NULL: environment only */
+    const char *env;
+    read_fn read;
+};
+
+static const struct setting settings[SETTING_N] = {
+#define SETTING(name, flag, env, word, standard, help, read) {flag, env, read},
+#include "config/settings.def"
+#undef SETTING
+};
+
+/* The lists among them: the environment separates their values by commas. */
+static bool is_list(unsigned name)
+{
+    return name == SETTING_IP || name == SETTING_ADMIN_IP || name == SETTING_SERVER;
+}
+
+/* One run over arguments and environment. */
+struct parse {
+    struct config *c;
+    char error[200];
+    int argc, at; /* next argument */
+    char *const *argv;
+    bool is_given[SETTING_N]; /* by a flag: the environment then plays no part */
+    bool has_worker_id;
+};
+
+static int fail(struct parse *p, const char *format, ...) __attribute__((format(printf, 2, 3)));
+static int fail(struct parse *p, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    vsnprintf(p->error, sizeof(p->error), format, args);
+    va_end(args);
+    return WERR_INVALID;
+}
+
+static int read_value(struct parse *p, const char *source, read_fn read, struct span value)
+{
+    const char *wish = "";
+    int rc = read(p->c, value, &wish);
+    if (rc == WERR_INVALID)
+        return fail(p, "%s %s, not \"%.*s\"", source, wish,
+                    (int)(value.len < 80 ? value.len : 80), value.ptr);
+    if (rc != 0)
+        snprintf(p->error, sizeof(p->error), "out of memory");
+    return rc;
+}
+
+/* True when argument is the flag, alone or as --flag=value (then *value is set, else it has no
+ * pointer). */
+static bool is_flag(const char *argument, const char *flag, struct span *value)
+{
+    struct span text = span_from_str(argument);
+    struct span name = span_from_str(flag);
+    *value = SPAN_NONE;
+    if (!span_has_prefix(text, name))
+        return false;
+    if (text.len == name.len)
+        return true;
+    if (text.ptr[name.len] != '=')
+        return false;
+    *value = span_skip(text, name.len + 1);
+    return true;
+}
+
+/* The value after the flag, where it did not come with it. */
+static int take_value(struct parse *p, const char *flag, struct span *value)
+{
+    if (value->ptr != NULL)
+        return 0;
+    if (p->at == p->argc)
+        return fail(p, "%s needs a value", flag);
+    *value = span_from_str(p->argv[p->at++]);
+    return 0;
+}
+
+static int refuse_argument(struct parse *p, const char *argument)
+{
+    const char *kind = argument[0] == '-' ? "unknown flag" : "unexpected argument";
+    return fail(p, "%s %.80s (see weldr --help)", kind, argument);
+}
+
+static int read_flag(struct parse *p, const char *argument)
+{
+    struct span value;
+    for (unsigned i = 0; i < SETTING_N; i++) {
+        const struct setting *s = &settings[i];
+        if (s->flag == NULL || !is_flag(argument, s->flag, &value))
+            continue;
+        int rc = take_value(p, s->flag, &value);
+        p->is_given[i] = true;
+        return rc != 0 ? rc : read_value(p, s->flag, s->read, value);
+    }
+    return refuse_argument(p, argument);
+}
+
+static int read_worker_flag(struct parse *p, const char *argument)
+{
+    struct span value;
+    if (!is_flag(argument, "--id", &value))
+        return refuse_argument(p, argument);
+    int rc = take_value(p, "--id", &value);
+    p->has_worker_id = true;
+    return rc != 0 ? rc : read_value(p, "--id", read_worker_id, value);
+}
+
+/* --help and --version end the reading: what stands behind them plays no part. */
+static bool is_action(struct parse *p, const char *argument)
+{
+    if (strcmp(argument, "--help") == 0 || strcmp(argument, "-h") == 0)
+        p->c->action = CONFIG_HELP;
+    else if (strcmp(argument, "--version") == 0)
+        p->c->action = CONFIG_VERSION;
+    else
+        return false;
+    return true;
+}
+
+static int read_arguments(struct parse *p)
+{
+    if (p->at < p->argc && strcmp(p->argv[p->at], "worker") == 0) {
+        p->c->action = CONFIG_WORKER;
+        p->at++;
+    }
+    while (p->at < p->argc) {
+        const char *argument = p->argv[p->at++];
+        if (is_action(p, argument))
+            return 0;
+        int rc = p->c->action == CONFIG_WORKER ? read_worker_flag(p, argument)
+                                               : read_flag(p, argument);
+        if (rc != 0)
+            return rc;
+    }
+    if (p->c->action == CONFIG_WORKER && !p->has_worker_id)
+        return fail(p, "weldr worker needs --id N");
+    return 0;
+}
+
+/* An empty variable counts as not there. */
+static struct span find_variable(char *const *env, const char *name)
+{
+    for (; env != NULL && *env != NULL; env++) {
+        struct span value;
+        if (is_flag(*env, name, &value) && value.ptr != NULL)
+            return value;
+    }
+    return SPAN_NONE;
+}
+
+static int read_variable(struct parse *p, unsigned name, const char *env_name,
+                         struct span value)
+{
+    const struct setting *s = &settings[name];
+    if (!is_list(name))
+        return value.len > 0 ? read_value(p, env_name, s->read, value) : 0;
+    struct span item;
+    while (span_next_item(&value, &item)) {
+        int rc = read_value(p, env_name, s->read, item);
+        if (rc != 0)
+            return rc;
+    }
+    return 0;
+}
+
+static int read_environment(struct parse *p, char *const *env)
+{
+    for (unsigned i = 0; i < SETTING_N; i++) {
+        const char *name = settings[i].env;
+        struct span value = find_variable(env, name);
+        if (i == SETTING_LOG_LEVEL && value.len == 0) {
+            name = "WELDR_LOG";
+            value = find_variable(env, name);
+        }
+        int rc = p->is_given[i] ? 0 : read_variable(p, i, name, value);
+        if (rc != 0)
+            return rc;
+    }
+    return 0;
+}
+
+static void set_default_lists(struct config *c)
+{
+    static const struct addr all = {.family = AF_INET6, .port = 8080};
+    static const struct addr loopback = {.family = AF_INET, .port = 8687, .ip = {127, 0, 0, 1}};
+    static const struct addr loopback6 = {.family = AF_INET6, .port = 8687, .ip = {[15] = 1}};
+    c->ip_is_default = c->ip_n == 0;
+    c->admin_ip_is_default = c->admin_ip_n == 0;
+    if (c->ip_is_default)
+        c->ip[c->ip_n++] = all;
+    if (c->admin_ip_is_default) {
+        c->admin_ip[c->admin_ip_n++] = loopback;
+        c->admin_ip[c->admin_ip_n++] = loopback6;
+    }
+}
+
+int config_from_args(struct config *c, int argc, char *const *argv, char *const *env,
+                     char *error, size_t error_size)
+{
+    struct parse p = {.c = c, .argc = argc, .at = 1, .argv = argv};
+    *c = (struct config){.action = CONFIG_RUN, .log_level = 2, .drain_timeout_ms = 30000};
+    int rc = read_arguments(&p);
+    if (rc == 0 && c->action == CONFIG_RUN)
+        rc = read_environment(&p, env);
+    if (rc != 0) {
+        snprintf(error, error_size, "%s", p.error);
+        config_fini(c);
+        return rc;
+    }
+    set_default_lists(c);
+    return 0;
+}
+
+void config_fini(struct config *c)
+{
+    for (unsigned i = 0; i < c->server_n; i++)
+        free(c->server[i]);
+    free(c->admin_token_file);
+    free(c->admin_token);
+    *c = (struct config){0};
+}

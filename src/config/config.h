@@ -1,0 +1,52 @@
+/* config.h - flags and environment of the program: settings.def says each once, this turns them
+ * into a struct config. Pure: arguments and environment are given.
+ *
+ * A flag wins over its environment name (WELDR_…), which wins over the default. List settings
+ * (--ip, --admin-ip, --server) are repeatable; in the environment they are separated by commas.
+ * Owner of the strings: the config (config_fini).
+ */
+#ifndef WELDR_CONFIG_CONFIG_H
+#define WELDR_CONFIG_CONFIG_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/addr.h"
+#include "base/werr.h"
+
+enum { CONFIG_LIST_MAX = 64 };
+
+enum config_action {
+    CONFIG_RUN,    /* manager */
+    CONFIG_WORKER, /* weldr worker --id N */
+    CONFIG_HELP,   /* print config_help() */
+    CONFIG_VERSION
+};
+
+struct config {
+    enum config_action action;
+    struct addr ip[CONFIG_LIST_MAX]; /* --ip; default one wildcard [::]:8080 */
+    unsigned ip_n;
+    struct addr
+        admin_ip[CONFIG_LIST_MAX]; /* --admin-ip; default 127.0.0.1:8687 and [::1]:8687 */
+    unsigned admin_ip_n;
+    bool ip_is_default, admin_ip_is_default; /* then IPv6 may be missing without an error */
+    unsigned workers;                        /* --workers 1–256; 0: one per core */
+    char *server[CONFIG_LIST_MAX];           /* --server URL */
+    unsigned server_n;
+    int log_level; /* --log-level error|warn|info|debug|trace → 0…4; default info = 2 */
+    uint32_t drain_timeout_ms; /* --drain-timeout "30s", "500ms", "2m" or plain seconds; 30 s */
+    char *admin_token_file;    /* --admin-token-file; NULL */
+    char *admin_token;         /* WELDR_ADMIN_TOKEN only (a flag would show in ps); NULL */
+    unsigned worker_id;        /* worker --id */
+};
+
+/* argv[0] is skipped; env is a NULL-terminated list "NAME=value". On error WERR_INVALID and a
+ * sentence in error (names the flag or variable and what it wants). */
+int config_from_args(struct config *c, int argc, char *const *argv, char *const *env,
+                     char *error, size_t error_size) MUST_USE;
+void config_fini(struct config *c);
+/* Whole --help text, made from settings.def; static. */
+const char *config_help(void);
+
+#endif
