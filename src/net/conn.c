@@ -1,0 +1,329 @@
+#include "net/conn.h"
+
+#include "base/fsm.h"
+#include "net/conn_int.h"
+
+static const struct fsm_state conn_states[CONN_STATES] = {
+    [CONN_NEW] = {"NEW", FSM_TO(CONN_OPEN) | FSM_TO(CONN_CLOSED)},
+    [CONN_OPEN] = {"OPEN", FSM_TO(CONN_FLUSHING) | FSM_TO(CONN_CLOSED)},
+    [CONN_FLUSHING] = {"FLUSHING", FSM_TO(CONN_LINGER) | FSM_TO(CONN_CLOSED)},
+    [CONN_LINGER] = {"LINGER", FSM_TO(CONN_CLOSED)},
+    [CONN_CLOSED] = {"CLOSED", 0},
+};
+static const struct fsm conn_fsm = {"conn", conn_states, CONN_STATES};
+
+enum { OUTV_OWN_BYTES = 256 * 1024, STORE_KEEP_BYTES = 8 * 1024 * 1024 };
+
+void conn_move(struct conn *c, enum conn_state next, const char *why)
+{
+    fsm_move(&conn_fsm, &c->state, next, (uint64_t)(uintptr_t)c, why);
+}
+
+const char *conn_state_name(const struct conn *c)
+{
+    return fsm_name(&conn_fsm, c->state);
+}
+
+/* ---- what is done after each callback ---- */
+
+void conn_set_pending(struct conn *c)
+{
+    if (c->flags & CONN_PENDING)
+        return;
+    c->flags |= CONN_PENDING;
+    c->pending_next = c->shared->pending;
+    c->shared->pending = c;
+}
+
+static bool unlink_from(struct conn **at, const struct conn *c)
+{
+    while (*at && *at != c)
+        at = &(*at)->pending_next;
+    if (!*at)
+        return false;
+    *at = c->pending_next;
+    return true;
+}
+
+static void drop_pending(struct conn *c)
+{
+    if (!(c->flags & CONN_PENDING))
+        return;
+    MUST(unlink_from(&c->shared->pending, c) || unlink_from(&c->shared->broken, c));
+    c->flags &= (uint16_t)~CONN_PENDING;
+}
+
+void conn_break(struct conn *c)
+{
+    if (c->state == CONN_FLUSHING || c->state == CONN_LINGER) {
+        conn_close(c, CONN_CLOSE_NOW);
+        return;
+    }
+    c->flags |= CONN_BROKEN;
+    conn_set_pending(c);
+}
+
+static bool is_receiving(const struct conn *c)
+{
+    return c->state == CONN_OPEN && !(c->flags & (CONN_PAUSED | CONN_QUIET | CONN_PEER_EOF));
+}
+
+static void hold_broken(struct conn *c)
+{
+    c->flags |= CONN_PENDING;
+    c->pending_next = c->shared->broken;
+    c->shared->broken = c;
+    loop_defer(c->shared->loop, &c->shared->broken_work);
+}
+
+static void end_broken(struct loop_work *work)
+{
+    struct conn_shared *s =
+        (struct conn_shared *)((char *)work - offsetof(struct conn_shared, broken_work));
+    struct conn *c;
+
+    while ((c = s->broken)) {
+        drop_pending(c);
+        if (conn_is_open(c))
+            c->ops->on_gone(c, WERR_RESET);
+    }
+}
+
+static void run_pending(struct conn *c)
+{
+    if (!conn_is_open(c))
+        return;
+    if (!(c->flags & CONN_BROKEN)) {
+        if (!(c->flags & CONN_PAUSED))
+            conn_feed_queue(c);
+    } else if (is_receiving(c)) {
+        hold_broken(c);
+    } else {
+        c->ops->on_gone(c, WERR_RESET);
+    }
+}
+
+static void after_callback(void *arg)
+{
+    struct conn_shared *s = arg;
+
+    while (s->outv_owner || s->pending) {
+        struct conn *c = s->pending;
+
+        if (s->outv_owner)
+            conn_flush(s->outv_owner);
+        if (!c)
+            continue;
+        drop_pending(c);
+        run_pending(c);
+    }
+}
+
+int conn_shared_init(struct conn_shared *s, struct loop *loop)
+{
+    int rc = outv_init(&s->outv, OUTV_OWN_BYTES);
+
+    s->loop = loop;
+    s->outv_owner = NULL;
+    s->pending = NULL;
+    s->broken = NULL;
+    s->broken_work = (struct loop_work){.run = end_broken};
+    s->store = NULL;
+    s->workspace = NULL;
+    slab_init(&s->h1, "h1", h1_bytes(), 0);
+    if (rc < 0)
+        return rc;
+    s->store = bufq_store_new(STORE_KEEP_BYTES);
+    s->workspace = h1_workspace_new();
+    if (!s->store || !s->workspace) {
+        conn_shared_fini(s);
+        return WERR_NOMEM;
+    }
+    loop_set_after(loop, after_callback, s);
+    return 0;
+}
+
+void conn_shared_fini(struct conn_shared *s)
+{
+    loop_set_after(s->loop, NULL, NULL);
+    loop_undefer(s->loop, &s->broken_work);
+    outv_fini(&s->outv);
+    bufq_store_free(s->store);
+    h1_workspace_free(s->workspace);
+    slab_fini(&s->h1);
+}
+
+/* ---- life ---- */
+
+static void on_connect(struct sock *s, int error)
+{
+    struct conn *c = conn_from_sock(s);
+
+    if (error == 0) {
+        conn_move(c, CONN_OPEN, "connected");
+        sock_recv_start(&c->sock);
+    }
+    c->ops->on_open(c, error);
+    if (error < 0)
+        conn_close(c, CONN_CLOSE_NOW);
+}
+
+static void on_hangup(struct sock *s, int error)
+{
+    struct conn *c = conn_from_sock(s);
+
+    if (conn_is_open(c))
+        c->ops->on_gone(c, error);
+    else
+        conn_close(c, CONN_CLOSE_NOW);
+}
+
+static void on_closed(struct sock *s)
+{
+    struct conn *c = conn_from_sock(s);
+
+    drop_pending(c);
+    bufq_fini(&c->in, c->shared->store);
+    bufq_fini(&c->out, c->shared->store);
+    c->codec->ops->free(c->codec);
+    c->codec = NULL;
+    c->magic = 0;
+    c->ops->on_closed(c);
+}
+
+static const struct sock_ops conn_sock_ops = {
+    .on_recv = conn_on_recv,
+    .on_send = conn_on_send,
+    .on_connect = on_connect,
+    .on_hangup = on_hangup,
+    .on_closed = on_closed,
+};
+
+static void on_timer(struct timer *t)
+{
+    struct conn *c = (struct conn *)((char *)t - offsetof(struct conn, timer));
+
+    MUST(c->magic == CONN_MAGIC);
+    if (!conn_is_open(c))
+        conn_close(c, CONN_CLOSE_NOW);
+    else if (c->ops->on_timer)
+        c->ops->on_timer(c);
+}
+
+static int conn_init(struct conn *c, struct conn_shared *shared, const struct conn_ops *ops,
+                     enum codec_role role, const struct codec_limits *limits)
+{
+    c->codec = h1_new(&shared->h1, shared->workspace, role, limits);
+    if (!c->codec)
+        return WERR_NOMEM;
+    c->codec->sink = conn_on_event;
+    c->codec->owner = c;
+    c->magic = CONN_MAGIC;
+    c->state = CONN_NEW;
+    c->flags = 0;
+    c->shared = shared;
+    c->ops = ops;
+    c->pending_next = NULL;
+    bufq_init(&c->in);
+    bufq_init(&c->out);
+    timer_init(&c->timer, on_timer);
+    return 0;
+}
+
+int conn_accept(struct conn *c, struct conn_shared *shared, const struct conn_ops *ops,
+                struct accepted *a, const struct codec_limits *limits)
+{
+    int rc = conn_init(c, shared, ops, CODEC_SERVER, limits);
+
+    if (rc < 0)
+        return rc;
+    accepted_take(a, &c->sock, &conn_sock_ops);
+    conn_move(c, CONN_OPEN, "accepted");
+    sock_recv_start(&c->sock);
+    return 0;
+}
+
+int conn_connect(struct conn *c, struct conn_shared *shared, const struct conn_ops *ops,
+                 const struct addr *to, const struct codec_limits *limits)
+{
+    int rc = conn_init(c, shared, ops, CODEC_CLIENT, limits);
+
+    if (rc < 0)
+        return rc;
+    rc = sock_connect(shared->loop, &c->sock, &conn_sock_ops, to);
+    if (rc == WERR_AGAIN)
+        return 0;
+    if (rc < 0) {
+        c->codec->ops->free(c->codec);
+        c->magic = 0;
+        return rc;
+    }
+    conn_move(c, CONN_OPEN, "connected at once");
+    sock_recv_start(&c->sock);
+    return 0;
+}
+
+static void close_sock(struct conn *c, bool abort_it, const char *why)
+{
+    timer_stop(loop_timers(c->shared->loop), &c->timer);
+    if (c->shared->outv_owner == c) {
+        outv_clear(&c->shared->outv);
+        c->shared->outv_owner = NULL;
+    }
+    conn_move(c, CONN_CLOSED, why);
+    sock_close(&c->sock, abort_it);
+}
+
+void conn_close(struct conn *c, enum conn_close_how how)
+{
+    bool gently = how == CONN_CLOSE_FLUSH || how == CONN_CLOSE_LINGER;
+
+    if (c->state == CONN_CLOSED || (gently && c->state > CONN_OPEN))
+        return;
+    if (!gently || c->state == CONN_NEW || (c->flags & CONN_BROKEN)) {
+        close_sock(c, how == CONN_CLOSE_RESET, "closed");
+        return;
+    }
+    if (how == CONN_CLOSE_LINGER)
+        c->flags |= CONN_LINGERS;
+    sock_recv_stop(&c->sock);
+    conn_move(c, CONN_FLUSHING, "close when sent");
+    loop_timer_in(c->shared->loop, &c->timer, CONN_FLUSH_LIMIT_MS);
+    if (c->shared->outv_owner != c && bufq_len(&c->out) == 0)
+        conn_finish_flush(c);
+}
+
+void conn_finish_flush(struct conn *c)
+{
+    if (!(c->flags & CONN_LINGERS)) {
+        close_sock(c, false, "all sent");
+        return;
+    }
+    conn_move(c, CONN_LINGER, "all sent");
+    sock_shutdown(&c->sock);
+    loop_timer_in(c->shared->loop, &c->timer, CONN_LINGER_LIMIT_MS);
+    sock_recv_start(&c->sock);
+}
+
+void conn_close_after(struct conn *c)
+{
+    h1_close_after(c->codec);
+}
+
+bool conn_can_reuse(const struct conn *c)
+{
+    return c->state == CONN_OPEN && !(c->flags & (CONN_PEER_EOF | CONN_BROKEN)) &&
+           c->codec->ops->can_reuse(c->codec);
+}
+
+void conn_timer_set(struct conn *c, uint64_t delay_ms)
+{
+    if (conn_is_open(c))
+        loop_timer_in(c->shared->loop, &c->timer, delay_ms);
+}
+
+void conn_timer_stop(struct conn *c)
+{
+    if (conn_is_open(c))
+        timer_stop(loop_timers(c->shared->loop), &c->timer);
+}

@@ -1,0 +1,169 @@
+/* conn.h - an HTTP connection: socket + codec + what could not be handed on yet. The one
+ * connection stack of the program.
+ *
+ * Used for clients and origins (worker), for the management API and for health probes
+ * (manager). The owner embeds a struct conn as the first member of its own object, gives a
+ * conn_ops, and hears events; it never sees bytes or the socket.
+ *
+ * Sending: conn_send_head/body/end append to the one outv of the process; at the end of the
+ * callback (loop's after hook) it goes out in one sendmsg. What the peer does not take is
+ * copied to the out queue: the conn is congested, on_congested is called, and whoever feeds it
+ * must stop (conn_pause on the other side) until on_drained. Sending on a closing conn is
+ * ignored.
+ *
+ * Receiving: bytes go from the loop's scratch buffer through the codec in place; only a tail
+ * that the codec did not take (half a head, a pipelined request) is copied to the in queue. An
+ * idle conn owns no buffer.
+ *
+ * States: NEW (connecting) → OPEN → FLUSHING (closing when all is sent) → LINGER (FIN sent,
+ * reading to the peer's end so that a reset does not destroy the last answer) → CLOSED; any →
+ * CLOSED. on_closed comes last and once; the owner may free itself then. conn_close may be
+ * called in any callback, any number of times.
+ */
+#ifndef WELDR_NET_CONN_H
+#define WELDR_NET_CONN_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/addr.h"
+#include "base/bufq.h"
+#include "base/outv.h"
+#include "base/slab.h"
+#include "codec/codec.h"
+#include "codec/h1.h"
+#include "http/event.h"
+#include "net/loop.h"
+
+struct conn;
+
+enum conn_state { CONN_NEW, CONN_OPEN, CONN_FLUSHING, CONN_LINGER, CONN_CLOSED, CONN_STATES };
+
+/* What all conns of a process share; one per loop. */
+struct conn_shared {
+    struct loop *loop;
+    struct bufq_store *store;
+    struct outv outv;
+    struct conn *outv_owner; /* whose output the outv holds */
+    struct conn *pending;    /* to be looked at after the present callback */
+    struct conn *broken;     /* sending has failed; what was received before may still come */
+    struct loop_work broken_work;
+    struct h1_workspace *workspace;
+    struct slab h1; /* codecs */
+};
+
+struct conn_ops {
+    void (*on_open)(struct conn *c,
+                    int error); /* after conn_connect; error: then on_closed follows */
+    void (*on_event)(struct conn *c, struct event *ev);
+    /* The peer ended or the connection failed outside of a message (no RESET was given for it):
+     * error WERR_EOF, WERR_RESET …. The owner closes. */
+    void (*on_gone)(struct conn *c, int error);
+    /* The peer takes less than it is sent. May come inside conn_send_*; do nothing but pause
+     * the source. May be NULL. */
+    void (*on_congested)(struct conn *c);
+    void (*on_drained)(struct conn *c); /* may be NULL */
+    /* Congested still, but some of what waits was taken: who times the peer starts anew. May be
+     * NULL. */
+    void (*on_progress)(struct conn *c);
+    void (*on_timer)(struct conn *c); /* conn_timer_set's time has come; may be NULL */
+    void (*on_closed)(struct conn *c);
+};
+
+enum conn_flag {
+    CONN_PAUSED = 1U << 0,
+    CONN_CONGESTED = 1U << 1,
+    CONN_FEEDING = 1U << 2, /* inside the codec */
+    CONN_FEED_AGAIN = 1U << 3,
+    CONN_PEER_EOF = 1U << 4, /* the peer's end was seen, the codec does not know yet */
+    CONN_QUIET = 1U << 5,    /* not receiving: a whole message was read and is being answered */
+    CONN_GOT_EVENT = 1U << 6,
+    CONN_BROKEN =
+        1U << 7, /* sending failed; on_gone comes, at the end of the turn at the latest */
+    CONN_PENDING =
+        1U << 8, /* on the shared list of what is to be done after the present callback */
+    CONN_LINGERS = 1U << 9 /* FLUSHING ends in LINGER */
+};
+
+struct conn {
+    uint32_t magic;
+    uint8_t state;  /* enum conn_state */
+    uint16_t flags; /* enum conn_flag */
+    struct sock sock;
+    struct conn_shared *shared;
+    const struct conn_ops *ops;
+    struct codec *codec;
+    struct bufq in, out;
+    struct timer timer; /* the owner's while NEW or OPEN (conn_timer_set), then for FLUSHING and
+                           LINGER */
+    struct conn *pending_next;
+};
+
+int conn_shared_init(struct conn_shared *s,
+                     struct loop *loop) MUST_USE; /* sets the loop's after hook; WERR_NOMEM */
+void conn_shared_fini(struct conn_shared *s);
+
+/* In on_accept. WERR_NOMEM: the connection is left to be closed, no on_closed comes. Receiving
+ * starts at once. */
+int conn_accept(struct conn *c, struct conn_shared *shared, const struct conn_ops *ops,
+                struct accepted *a, const struct codec_limits *limits) MUST_USE;
+/* 0: on_open comes later, or the conn is open already (state OPEN; no on_open then). < 0:
+ * failed, nothing to close. */
+int conn_connect(struct conn *c, struct conn_shared *shared, const struct conn_ops *ops,
+                 const struct addr *to, const struct codec_limits *limits) MUST_USE;
+
+void conn_send_head(struct conn *c, const struct msg *m);
+void conn_send_body(struct conn *c, struct span data, uint64_t chunk_bytes);
+void conn_send_end(struct conn *c, const struct msg *trailers);
+/* Pushes out what was written now instead of at the end of the callback. */
+void conn_flush(struct conn *c);
+
+/* Stops and resumes reading (back-pressure). */
+void conn_pause(struct conn *c);
+void conn_resume(struct conn *c);
+/* The message was read whole and its answer is under way: stop receiving without registering (a
+ * one-shot connection is never added to the poller). */
+void conn_quiet(struct conn *c);
+/* Both directions of the message are done and the connection lives on: the codec goes on to the
+ * next message, reading resumes (bytes already received are fed after the present callback). */
+void conn_next(struct conn *c);
+/* While quiet: lets a reset by the peer be heard of (on_gone). */
+static inline void conn_watch(struct conn *c)
+{
+    sock_watch(&c->sock);
+}
+static inline bool conn_is_watched(const struct conn *c)
+{
+    return sock_is_watched(&c->sock);
+}
+bool conn_can_reuse(
+    const struct conn *c); /* open, nothing unsent in the way, the codec agrees */
+static inline bool conn_is_congested(const struct conn *c)
+{
+    return (c->flags & CONN_CONGESTED) != 0;
+}
+static inline bool conn_is_open(const struct conn *c)
+{
+    return c->state == CONN_NEW || c->state == CONN_OPEN;
+}
+/* Bytes received that no message has claimed yet (an origin that talks out of turn). */
+bool conn_has_unread(const struct conn *c);
+
+enum conn_close_how {
+    CONN_CLOSE_NOW,    /* at once; unsent bytes are lost */
+    CONN_CLOSE_FLUSH,  /* when all is sent */
+    CONN_CLOSE_LINGER, /* when all is sent: FIN, then reading until the peer closes or 2 s have
+                          passed; for a peer that may still be sending */
+    CONN_CLOSE_RESET /* at once with a reset: an answer broken off half-way must not look whole
+                      */
+};
+void conn_close(struct conn *c, enum conn_close_how how);
+/* The next answer says that the connection closes, and conn_can_reuse will be false (server
+ * role). */
+void conn_close_after(struct conn *c);
+/* The owner's one timer, moved freely; stopped by closing. */
+void conn_timer_set(struct conn *c, uint64_t delay_ms);
+void conn_timer_stop(struct conn *c);
+const char *conn_state_name(const struct conn *c);
+
+#endif

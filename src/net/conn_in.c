@@ -1,0 +1,148 @@
+#include "net/conn_int.h"
+
+void conn_on_event(struct codec *codec, struct event *ev)
+{
+    struct conn *c = codec->owner;
+
+    MUST(c->magic == CONN_MAGIC);
+    if (c->state != CONN_OPEN)
+        return; /* closed by an earlier event of the same bytes */
+    c->flags |= CONN_GOT_EVENT;
+    c->ops->on_event(c, ev);
+}
+
+/* Offers bytes to the codec until it wants no more of them; conn_next() inside makes it want
+ * more. */
+static size_t feed(struct conn *c, struct span in)
+{
+    size_t used = 0;
+
+    MUST(!(c->flags & CONN_FEEDING));
+    c->flags |= CONN_FEEDING;
+    do {
+        c->flags &= (uint16_t)~CONN_FEED_AGAIN;
+        used += codec_feed(c->codec, span_skip(in, used));
+    } while ((c->flags & CONN_FEED_AGAIN) && used < in.len && c->state == CONN_OPEN);
+    c->flags &= (uint16_t) ~(CONN_FEEDING | CONN_FEED_AGAIN);
+    return used;
+}
+
+static void tell_eof(struct conn *c)
+{
+    c->flags &= (uint16_t) ~(CONN_GOT_EVENT | CONN_PEER_EOF);
+    c->codec->ops->eof(c->codec);
+    if (!(c->flags & CONN_GOT_EVENT) && c->state == CONN_OPEN)
+        c->ops->on_gone(c, WERR_EOF);
+}
+
+void conn_feed_queue(struct conn *c)
+{
+    size_t waiting = bufq_len(&c->in);
+
+    if (waiting > 0) {
+        size_t used = feed(c, bufq_peek(&c->in));
+
+        if (c->state != CONN_OPEN)
+            return;
+        /* What was handed on still lies in the queue. */
+        if (used > 0 && c->shared->outv_owner)
+            conn_flush(c->shared->outv_owner);
+        bufq_drop(&c->in, c->shared->store, used);
+    }
+    /* With the end seen, no more will come: what the codec left is all there is. */
+    if ((c->flags & CONN_PEER_EOF) && !(c->flags & (CONN_PAUSED | CONN_QUIET)))
+        tell_eof(c);
+}
+
+/* Bytes that find no room are a hole: nothing more may be read behind it. */
+static bool keep(struct conn *c, struct span rest)
+{
+    if (rest.len == 0 || c->state != CONN_OPEN)
+        return true;
+    if (bufq_push(&c->in, c->shared->store, rest, CONN_IN_MAX_BYTES) == 0)
+        return true;
+    conn_quiet(c);
+    conn_break(c);
+    return false;
+}
+
+static void receive(struct conn *c, struct span bytes)
+{
+    if (bufq_len(&c->in) == 0)
+        (void)keep(c, span_skip(bytes, feed(c, bytes)));
+    else if (keep(c, bytes))
+        conn_feed_queue(c);
+}
+
+void conn_on_recv(struct sock *s, struct span bytes, int error)
+{
+    struct conn *c = conn_from_sock(s);
+
+    if (c->state != CONN_OPEN) {
+        if (bytes.len == 0) /* lingering: the peer is done */
+            conn_close(c, CONN_CLOSE_NOW);
+        return;
+    }
+    if (error < 0) {
+        c->ops->on_gone(c, error);
+        return;
+    }
+    if (bytes.len > 0) {
+        receive(c, bytes);
+        return;
+    }
+    c->flags |= CONN_PEER_EOF;
+    if (!(c->flags & CONN_PAUSED))
+        conn_feed_queue(c);
+}
+
+void conn_pause(struct conn *c)
+{
+    if (c->flags & CONN_PAUSED || c->state != CONN_OPEN)
+        return;
+    c->flags |= CONN_PAUSED;
+    c->codec->ops->pause(c->codec, true);
+    sock_recv_stop(&c->sock);
+}
+
+void conn_resume(struct conn *c)
+{
+    if (!(c->flags & CONN_PAUSED) || c->state != CONN_OPEN)
+        return;
+    c->flags &= (uint16_t)~CONN_PAUSED;
+    c->codec->ops->pause(c->codec, false);
+    if (c->flags & CONN_FEEDING)
+        c->flags |= CONN_FEED_AGAIN;
+    else if (bufq_len(&c->in) > 0 || (c->flags & CONN_PEER_EOF))
+        conn_set_pending(c);
+    if (!(c->flags & (CONN_QUIET | CONN_PEER_EOF)))
+        sock_recv_start(&c->sock);
+}
+
+void conn_quiet(struct conn *c)
+{
+    c->flags |= CONN_QUIET;
+    if (c->state == CONN_OPEN)
+        sock_recv_stop(&c->sock);
+}
+
+void conn_next(struct conn *c)
+{
+    if (c->state != CONN_OPEN)
+        return;
+    c->codec->ops->next(c->codec);
+    c->flags &= (uint16_t)~CONN_QUIET;
+    if (c->flags & CONN_PAUSED)
+        conn_resume(c);
+    if (c->flags & CONN_FEEDING)
+        c->flags |= CONN_FEED_AGAIN;
+    else if (bufq_len(&c->in) > 0 || (c->flags & CONN_PEER_EOF))
+        conn_set_pending(c);
+    if (!(c->flags & CONN_PEER_EOF))
+        sock_recv_start(&c->sock);
+}
+
+bool conn_has_unread(const struct conn *c)
+{
+    return bufq_len(&c->in) > 0;
+}

@@ -1,0 +1,42 @@
+/* conn_int.h - what conn.c, conn_in.c and conn_out.c share. */
+#ifndef WELDR_NET_CONN_INT_H
+#define WELDR_NET_CONN_INT_H
+
+#include "net/conn.h"
+
+enum {
+    CONN_MAGIC = 0x636f6e6e,
+    CONN_IN_MAX_BYTES = 1024 * 1024, /* one scratch buffer and the largest head fit in well */
+    CONN_OUT_MAX_BYTES = 4 * 1024 * 1024,
+    CONN_FLUSH_LIMIT_MS = 60000, /* without progress */
+    CONN_LINGER_LIMIT_MS = 2000
+};
+
+void conn_move(struct conn *c, enum conn_state next, const char *why);
+/* Something is to be done for c after the present callback. */
+void conn_set_pending(struct conn *c);
+/* Sending has failed: output is dropped; on_gone comes after the present callback or, while
+ * receiving, at the end of the turn: a peer that answers early and closes makes the sending
+ * fail when its answer is already there to be read. */
+void conn_break(struct conn *c);
+
+/* conn_in.c */
+void conn_on_recv(struct sock *s, struct span bytes, int error);
+void conn_on_event(struct codec *codec, struct event *ev);
+/* Feeds what waits in the in queue, tells the end when it is due. */
+void conn_feed_queue(struct conn *c);
+
+/* conn_out.c */
+void conn_on_send(struct sock *s, int error);
+/* FLUSHING and nothing left to send: FIN or close. */
+void conn_finish_flush(struct conn *c);
+
+static inline struct conn *conn_from_sock(struct sock *s)
+{
+    struct conn *c = (struct conn *)((char *)s - offsetof(struct conn, sock));
+
+    MUST(c->magic == CONN_MAGIC);
+    return c;
+}
+
+#endif

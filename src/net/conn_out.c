@@ -1,0 +1,152 @@
+#include "net/conn_int.h"
+
+/* Makes the shared outv this conn's, with room for one more group of pieces. */
+static struct outv *claim(struct conn *c, size_t own_bytes, unsigned pieces)
+{
+    struct conn_shared *s = c->shared;
+
+    if (s->outv_owner != c) {
+        if (s->outv_owner)
+            conn_flush(s->outv_owner);
+        s->outv_owner = c;
+    } else if (!outv_has_room(&s->outv, own_bytes, pieces)) {
+        conn_flush(c);
+        s->outv_owner = c;
+    }
+    return &s->outv;
+}
+
+static bool can_send(const struct conn *c)
+{
+    return c->state == CONN_OPEN && !(c->flags & CONN_BROKEN);
+}
+
+void conn_send_head(struct conn *c, const struct msg *m)
+{
+    size_t room;
+
+    if (!can_send(c))
+        return;
+    room = c->codec->ops->head_room(c->codec, m);
+    c->codec->ops->send_head(c->codec, m, claim(c, room, CODEC_BODY_PIECES));
+}
+
+void conn_send_body(struct conn *c, struct span data, uint64_t chunk_bytes)
+{
+    if (!can_send(c))
+        return;
+    c->codec->ops->send_body(c->codec, data, chunk_bytes,
+                             claim(c, CODEC_BODY_OWN_BYTES, CODEC_BODY_PIECES));
+}
+
+void conn_send_end(struct conn *c, const struct msg *trailers)
+{
+    size_t room = CODEC_BODY_OWN_BYTES;
+
+    if (!can_send(c))
+        return;
+    if (trailers)
+        room += c->codec->ops->head_room(c->codec, trailers);
+    c->codec->ops->send_end(c->codec, trailers, claim(c, room, CODEC_BODY_PIECES));
+}
+
+/* Copies what the peer did not take. */
+static int queue_rest(struct conn *c, const struct outv *o, size_t taken)
+{
+    for (unsigned i = 0; i < o->n; i++) {
+        struct span piece = span_from(o->iov[i].iov_base, o->iov[i].iov_len);
+        int rc;
+
+        if (taken >= piece.len) {
+            taken -= piece.len;
+            continue;
+        }
+        rc = bufq_push(&c->out, c->shared->store, span_skip(piece, taken), CONN_OUT_MAX_BYTES);
+        if (rc < 0)
+            return rc;
+        taken = 0;
+    }
+    return 0;
+}
+
+static void set_congested(struct conn *c)
+{
+    if (c->flags & CONN_CONGESTED)
+        return;
+    c->flags |= CONN_CONGESTED;
+    if (c->state == CONN_OPEN && c->ops->on_congested)
+        c->ops->on_congested(c);
+}
+
+/* Sends the outv's pieces, queues the rest. */
+static int push_out(struct conn *c, const struct outv *o)
+{
+    int64_t taken = 0;
+    int rc;
+
+    if (bufq_len(&c->out) == 0) {
+        taken = sock_send(&c->sock, o->iov, o->n);
+        if (taken < 0)
+            return (int)taken;
+        if ((size_t)taken == o->bytes)
+            return 0;
+    }
+    rc = queue_rest(c, o, (size_t)taken);
+    if (rc == 0)
+        set_congested(c);
+    return rc;
+}
+
+void conn_flush(struct conn *c)
+{
+    struct outv *o = &c->shared->outv;
+    int rc = 0;
+
+    if (c->shared->outv_owner != c)
+        return;
+    c->shared->outv_owner = NULL;
+    if (o->bytes > 0 && !(c->flags & CONN_BROKEN))
+        rc = push_out(c, o);
+    outv_clear(o);
+    if (rc < 0)
+        conn_break(c);
+    else if (c->state == CONN_FLUSHING && bufq_len(&c->out) == 0)
+        conn_finish_flush(c);
+}
+
+static void tell_progress(struct conn *c)
+{
+    if (c->state == CONN_FLUSHING)
+        loop_timer_in(c->shared->loop, &c->timer, CONN_FLUSH_LIMIT_MS);
+    else if (c->state == CONN_OPEN && c->ops->on_progress)
+        c->ops->on_progress(c);
+}
+
+/* Room again: the queue first; the source goes on only when it is empty. */
+void conn_on_send(struct sock *s, int error)
+{
+    struct conn *c = conn_from_sock(s);
+    struct span left = bufq_peek(&c->out);
+    struct iovec iov = {(void *)left.ptr, left.len};
+    int64_t taken;
+
+    if (error == 0 && left.len > 0) {
+        taken = sock_send(s, &iov, 1);
+        error = taken < 0 ? (int)taken : 0;
+        if (taken > 0)
+            bufq_drop(&c->out, c->shared->store, (size_t)taken);
+    }
+    if (error < 0) {
+        conn_break(c);
+        return;
+    }
+    if (bufq_len(&c->out) > 0) {
+        tell_progress(c);
+        return;
+    }
+    c->flags &= (uint16_t)~CONN_CONGESTED;
+    if (c->state == CONN_FLUSHING)
+        conn_finish_flush(c);
+    else if (c->state == CONN_OPEN && c->ops->on_drained)
+        c->ops->on_drained(c);
+}

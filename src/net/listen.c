@@ -1,0 +1,100 @@
+#include "net/listen.h"
+
+#include <errno.h>
+#include <netinet/tcp.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+enum { LISTEN_BACKLOG = 4096, LISTEN_DEFER_S = 1 };
+
+static int set_option(int fd, int level, int name, int value)
+{
+    return setsockopt(fd, level, name, &value, sizeof(value));
+}
+
+static int set_options(int fd, const struct addr *at, bool reuse_port, bool defer_accept)
+{
+    int rc = set_option(fd, SOL_SOCKET, SO_REUSEADDR, 1);
+
+    if (rc == 0 && reuse_port)
+        rc = set_option(fd, SOL_SOCKET, SO_REUSEPORT, 1);
+    if (rc == 0 && at->family == AF_INET6)
+        rc = set_option(fd, IPPROTO_IPV6, IPV6_V6ONLY, !addr_is_wildcard(at));
+    if (rc == 0)
+        rc = set_option(fd, IPPROTO_TCP, TCP_NODELAY, 1);
+    if (rc == 0 && defer_accept)
+        rc = set_option(fd, IPPROTO_TCP, TCP_DEFER_ACCEPT, LISTEN_DEFER_S);
+    return rc;
+}
+
+static int bind_and_listen(int fd, const struct addr *at, struct addr *bound)
+{
+    struct sockaddr_storage sa;
+    socklen_t len = addr_to_sockaddr(at, &sa);
+
+    if (bind(fd, (struct sockaddr *)&sa, len) < 0 || listen(fd, LISTEN_BACKLOG) < 0)
+        return -1;
+    len = sizeof(sa);
+    if (getsockname(fd, (struct sockaddr *)&sa, &len) < 0)
+        return -1;
+    addr_from_sockaddr((struct sockaddr *)&sa, bound);
+    return 0;
+}
+
+static int listen_error(int errnum)
+{
+    if (errnum == EACCES || errnum == EPERM)
+        return WERR_DENIED;
+    if (errnum == EADDRNOTAVAIL || errnum == EAFNOSUPPORT)
+        return WERR_ADDR_UNAVAILABLE;
+    return werr_from_errno(errnum);
+}
+
+static int open_at(const struct addr *at, bool reuse_port, bool defer_accept,
+                   struct addr *bound)
+{
+    int fd = socket(at->family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    int errnum;
+
+    if (fd < 0)
+        return listen_error(errno);
+    if (set_options(fd, at, reuse_port, defer_accept) == 0 &&
+        bind_and_listen(fd, at, bound) == 0)
+        return fd;
+    errnum = errno;
+    close(fd);
+    return listen_error(errnum);
+}
+
+int listen_open(const struct addr *at, bool reuse_port, bool defer_accept, struct addr *bound)
+{
+    struct addr v4 = {.family = AF_INET, .port = at->port};
+    int fd = open_at(at, reuse_port, defer_accept, bound);
+
+    /* A kernel without IPv6: "all addresses" means those of IPv4 there. */
+    if (fd == WERR_ADDR_UNAVAILABLE && at->family == AF_INET6 && addr_is_wildcard(at))
+        fd = open_at(&v4, reuse_port, defer_accept, bound);
+    return fd;
+}
+
+int listen_pair(int fds[2])
+{
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fds) == 0)
+        return 0;
+    return errno == EMFILE || errno == ENFILE ? WERR_NO_FD : werr_from_errno(errno);
+}
+
+unsigned long listen_raise_fd_limit(void)
+{
+    struct rlimit limit;
+    struct rlimit raised;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+        return 0;
+    raised = limit;
+    raised.rlim_cur = limit.rlim_max;
+    if (setrlimit(RLIMIT_NOFILE, &raised) == 0)
+        return raised.rlim_cur;
+    return limit.rlim_cur;
+}

@@ -1,0 +1,27 @@
+/* listen.h - making sockets outside the loop: listeners that workers inherit, socket pairs,
+ * descriptor limits.
+ *
+ * Used by the manager before it starts workers. These functions return descriptors,
+ * close-on-exec; the caller owns them.
+ */
+#ifndef WELDR_NET_LISTEN_H
+#define WELDR_NET_LISTEN_H
+
+#include <stdbool.h>
+
+#include "base/addr.h"
+#include "base/werr.h"
+
+/* TCP listener, non-blocking, SO_REUSEADDR, backlog 4096 (the kernel caps it), TCP_NODELAY
+ * (inherited by accepted sockets); reuse_port: SO_REUSEPORT, one of several per address;
+ * defer_accept: TCP_DEFER_ACCEPT. A wildcard IPv6 address listens for IPv4 too (dual stack).
+ * at->port 0: *bound gets the kernel's choice. Returns the descriptor or WERR_ADDR_IN_USE,
+ * WERR_DENIED, WERR_ADDR_UNAVAILABLE, WERR_NO_FD …. */
+int listen_open(const struct addr *at, bool reuse_port, bool defer_accept,
+                struct addr *bound) MUST_USE;
+/* Stream socket pair, non-blocking, close-on-exec. */
+int listen_pair(int fds[2]) MUST_USE;
+/* Raises the soft limit of descriptors to the hard one; returns the limit now in force. */
+unsigned long listen_raise_fd_limit(void);
+
+#endif

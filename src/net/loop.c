@@ -1,0 +1,564 @@
+#include "net/loop.h"
+
+#include <stdlib.h>
+
+#include "base/outv.h"
+#include "log/log.h"
+#include "net/loop_int.h"
+
+enum { ACCEPT_BATCH = 64, ACCEPT_PAUSE_MS = 100 };
+
+struct accepted {
+    struct loop *loop;
+    int fd;
+    bool taken;
+    struct addr peer;
+};
+
+/* ---- lists ---- */
+
+static struct sock_list *list_of(struct loop *l, const struct sock *s)
+{
+    if (s->flags & SOCK_QUEUED)
+        return &l->ready;
+    if (s->flags & SOCK_PARKED)
+        return &l->parked;
+    return s->flags & SOCK_PAUSED ? &l->paused : NULL;
+}
+
+static void unlink_sock(struct loop *l, struct sock *s)
+{
+    struct sock_list *list = list_of(l, s);
+
+    if (list == NULL)
+        return;
+    TAILQ_REMOVE(list, s, ready);
+    s->flags &= ~(uint32_t)(SOCK_QUEUED | SOCK_PARKED | SOCK_PAUSED);
+}
+
+static void queue_sock(struct loop *l, struct sock *s)
+{
+    unlink_sock(l, s);
+    s->flags |= SOCK_QUEUED;
+    if (l->in_accept)
+        TAILQ_INSERT_BEFORE(&l->mark, s, ready);
+    else
+        TAILQ_INSERT_TAIL(&l->ready, s, ready);
+}
+
+static void park_sock(struct loop *l, struct sock *s)
+{
+    if (s->flags & (SOCK_REGISTERED | SOCK_QUEUED | SOCK_PARKED))
+        return;
+    s->flags |= SOCK_PARKED;
+    TAILQ_INSERT_TAIL(&l->parked, s, ready);
+}
+
+static bool has_flags(const struct sock *s, uint32_t all)
+{
+    return (s->flags & all) == all;
+}
+
+static bool can_try_recv(const struct sock *s)
+{
+    return has_flags(s, SOCK_RECV) &&
+           (s->flags & (SOCK_CAN_RECV | SOCK_HUP | SOCK_DEAD)) != 0 &&
+           (s->flags & (SOCK_EOF | SOCK_CONNECTING)) == 0;
+}
+
+static bool can_try_send(const struct sock *s)
+{
+    return has_flags(s, SOCK_SEND_ARMED) && (s->flags & (SOCK_CAN_SEND | SOCK_DEAD)) != 0 &&
+           !has_flags(s, SOCK_CONNECTING);
+}
+
+static bool has_hung_up(const struct sock *s)
+{
+    return has_flags(s, SOCK_DEAD) &&
+           (s->flags & (SOCK_RECV | SOCK_SEND_ARMED | SOCK_FAILED | SOCK_CONNECTING)) == 0 &&
+           s->ops->on_hangup != NULL;
+}
+
+/* Is a callback due (or at least a try that may lead to one)? */
+static bool is_due(const struct sock *s)
+{
+    if (s->flags & SOCK_LISTENS)
+        return has_flags(s, SOCK_ACCEPTING | SOCK_CAN_RECV) && !has_flags(s, SOCK_PAUSED);
+    if (s->flags & SOCK_CONNECTING)
+        return (s->flags & (SOCK_CAN_SEND | SOCK_HUP | SOCK_DEAD)) != 0;
+    return can_try_recv(s) || can_try_send(s) || has_hung_up(s);
+}
+
+static void queue_if_due(struct sock *s)
+{
+    if (!(s->flags & SOCK_QUEUED) && is_due(s))
+        queue_sock(s->loop, s);
+}
+
+void loop_mark(struct sock *s, uint32_t seen)
+{
+    s->flags |= seen;
+    queue_if_due(s);
+}
+
+static void register_now(struct loop *l, struct sock *s)
+{
+    if (s->flags & SOCK_REGISTERED)
+        return;
+    s->flags |= SOCK_REGISTERED;
+    l->ops->register_sock(l, s);
+}
+
+/* ---- life of the loop ---- */
+
+static struct loop *loop_of_pause_timer(struct timer *t)
+{
+    return (struct loop *)(void *)((char *)t - offsetof(struct loop, pause_timer));
+}
+
+static void on_pause_end(struct timer *t)
+{
+    struct loop *l = loop_of_pause_timer(t);
+    struct sock *s;
+
+    while ((s = TAILQ_FIRST(&l->paused)) != NULL) {
+        unlink_sock(l, s);
+        queue_if_due(s);
+    }
+}
+
+int loop_init(struct loop *l, const struct loop_ops *ops, uint64_t now_us, uint64_t wall_us)
+{
+    *l = (struct loop){.ops = ops, .now_us = now_us, .wall_us = wall_us};
+    l->scratch = aligned_alloc(64, LOOP_SCRATCH_BYTES);
+    if (l->scratch == NULL)
+        return WERR_NOMEM;
+    timers_init(&l->timers, now_us / 1000);
+    timer_init(&l->pause_timer, on_pause_end);
+    TAILQ_INIT(&l->ready);
+    TAILQ_INIT(&l->parked);
+    TAILQ_INIT(&l->paused);
+    TAILQ_INIT(&l->closing);
+    TAILQ_INIT(&l->work);
+    return 0;
+}
+
+static void run_after(struct loop *l)
+{
+    if (l->after != NULL)
+        l->after(l->after_arg);
+}
+
+static void run_closing(struct loop *l)
+{
+    struct sock *s;
+
+    while ((s = TAILQ_FIRST(&l->closing)) != NULL) {
+        TAILQ_REMOVE(&l->closing, s, ready);
+        s->flags = 0;
+        s->ops->on_closed(s);
+        run_after(l);
+    }
+}
+
+void loop_fini(struct loop *l)
+{
+    run_closing(l);
+    MUST(l->open_n == 0);
+    timer_stop(&l->timers, &l->pause_timer);
+    free(l->scratch);
+}
+
+void loop_free(struct loop *l)
+{
+    if (l != NULL)
+        l->ops->free(l);
+}
+
+/* ---- the turn ---- */
+
+static void serve_recv(struct loop *l, struct sock *s)
+{
+    size_t ask = s->recv_max - 1U < LOOP_SCRATCH_BYTES ? s->recv_max : LOOP_SCRATCH_BYTES;
+    int64_t n = l->ops->recv(l, s, l->scratch, ask);
+    int error = 0;
+
+    if (n == WERR_AGAIN) {
+        s->flags &= ~(uint32_t)(SOCK_CAN_RECV | SOCK_HUP | SOCK_DEAD);
+        return;
+    }
+    if (n <= 0) {
+        s->flags = (s->flags | SOCK_EOF) & ~(uint32_t)SOCK_RECV;
+        if (n < 0)
+            error = (int)n;
+        else if (s->flags & SOCK_RESET)
+            error = WERR_RESET;
+        if (error < 0)
+            s->flags |= SOCK_FAILED;
+        n = 0;
+    } else if ((size_t)n < ask) {
+        s->flags &= ~(uint32_t)SOCK_CAN_RECV;
+    }
+    s->ops->on_recv(s, span_from(l->scratch, (size_t)n), error);
+    run_after(l);
+}
+
+static void serve_connect(struct loop *l, struct sock *s)
+{
+    int error = l->ops->connect_result(l, s);
+
+    if (error == WERR_AGAIN) {
+        s->flags &= ~(uint32_t)(SOCK_CAN_SEND | SOCK_HUP | SOCK_DEAD);
+        return;
+    }
+    s->flags &= ~(uint32_t)SOCK_CONNECTING;
+    if (error < 0)
+        s->flags |= SOCK_FAILED | SOCK_EOF;
+    s->ops->on_connect(s, error);
+    run_after(l);
+}
+
+/* Accepting without a descriptor to spare would only spin: the queue of the kernel can wait. */
+static void pause_listener(struct loop *l, struct sock *s, int error)
+{
+    log_warn("accepting pauses", LOG_S("reason", werr_word(error)),
+             LOG_U("pause_ms", ACCEPT_PAUSE_MS));
+    s->flags |= SOCK_PAUSED;
+    TAILQ_INSERT_TAIL(&l->paused, s, ready);
+    if (!timer_is_set(&l->pause_timer))
+        loop_timer_in(l, &l->pause_timer, ACCEPT_PAUSE_MS);
+}
+
+static void hand_over(struct loop *l, struct sock *s, struct accepted *a)
+{
+    l->in_accept = true;
+    s->ops->on_accept(s, a);
+    if (!a->taken)
+        l->ops->close_handle(l, a->fd);
+    run_after(l);
+    l->in_accept = false;
+}
+
+static void serve_accept(struct loop *l, struct sock *s)
+{
+    for (int i = 0; i < ACCEPT_BATCH && is_due(s); i++) {
+        struct accepted a = {.loop = l, .fd = -1};
+        int rc = l->ops->accept(l, s, &a.fd, &a.peer);
+
+        if (rc == 0)
+            hand_over(l, s, &a);
+        else if (rc == WERR_AGAIN)
+            s->flags &= ~(uint32_t)SOCK_CAN_RECV;
+        else if (rc != WERR_RESET)
+            pause_listener(l, s, rc);
+    }
+}
+
+static void serve_send(struct loop *l, struct sock *s)
+{
+    s->flags &= ~(uint32_t)(SOCK_SEND_ARMED | SOCK_CAN_SEND);
+    s->ops->on_send(s, s->flags & SOCK_FAILED ? WERR_RESET : 0);
+    run_after(l);
+}
+
+static void serve_hangup(struct loop *l, struct sock *s)
+{
+    s->flags |= SOCK_FAILED;
+    s->ops->on_hangup(s, WERR_RESET);
+    run_after(l);
+}
+
+/* Closed sockets drop out of each test, since closing leaves no other flag than CLOSING. */
+static void serve_sock(struct loop *l, struct sock *s)
+{
+    if (s->flags & SOCK_LISTENS) {
+        serve_accept(l, s);
+    } else {
+        if (s->flags & SOCK_CONNECTING)
+            serve_connect(l, s);
+        if (can_try_recv(s))
+            serve_recv(l, s);
+        if (can_try_send(s))
+            serve_send(l, s);
+        if (has_hung_up(s))
+            serve_hangup(l, s);
+    }
+    if (!sock_is_open(s))
+        return;
+    queue_if_due(s);
+    if (has_flags(s, SOCK_RECV))
+        park_sock(l, s);
+}
+
+static void run_ready(struct loop *l)
+{
+    struct sock *s;
+
+    TAILQ_INSERT_TAIL(&l->ready, &l->mark, ready);
+    while ((s = TAILQ_FIRST(&l->ready)) != &l->mark) {
+        TAILQ_REMOVE(&l->ready, s, ready);
+        s->flags &= ~(uint32_t)SOCK_QUEUED;
+        serve_sock(l, s);
+    }
+    TAILQ_REMOVE(&l->ready, &l->mark, ready);
+}
+
+static void run_work(struct loop *l)
+{
+    struct loop_work *w;
+
+    TAILQ_INSERT_TAIL(&l->work, &l->work_mark, entry);
+    while ((w = TAILQ_FIRST(&l->work)) != &l->work_mark) {
+        TAILQ_REMOVE(&l->work, w, entry);
+        w->queued = false;
+        w->run(w);
+        run_after(l);
+    }
+    TAILQ_REMOVE(&l->work, &l->work_mark, entry);
+}
+
+static void register_parked(struct loop *l)
+{
+    struct sock *s;
+
+    while ((s = TAILQ_FIRST(&l->parked)) != NULL) {
+        unlink_sock(l, s);
+        if (has_flags(s, SOCK_RECV))
+            register_now(l, s);
+    }
+}
+
+bool loop_is_idle(const struct loop *l)
+{
+    return TAILQ_EMPTY(&l->ready) && TAILQ_EMPTY(&l->work) && TAILQ_EMPTY(&l->closing);
+}
+
+/* Counted from the begun ms, so that the timer is due on waking and no turn is wasted. */
+static int64_t shorten_wait_for_timer(const struct loop *l, int64_t max_wait_ms)
+{
+    uint64_t due_ms = timers_next_ms(&l->timers);
+    uint64_t now_ms = loop_now_ms(l);
+    uint64_t wait_ms = due_ms > now_ms ? due_ms - now_ms : 0;
+
+    if (due_ms == UINT64_MAX || (max_wait_ms >= 0 && wait_ms > (uint64_t)max_wait_ms))
+        return max_wait_ms;
+    return wait_ms < INT32_MAX ? (int64_t)wait_ms : INT32_MAX;
+}
+
+bool loop_turn(struct loop *l, int64_t max_wait_ms)
+{
+    bool goes_on;
+
+    register_parked(l);
+    l->ops->wait(l, loop_is_idle(l) ? shorten_wait_for_timer(l, max_wait_ms) : 0);
+    run_ready(l);
+    if (timers_run(&l->timers, loop_now_ms(l)) > 0)
+        run_after(l);
+    run_work(l);
+    run_closing(l);
+    goes_on = !l->stopped;
+    l->stopped = false;
+    return goes_on;
+}
+
+void loop_run(struct loop *l)
+{
+    while (loop_turn(l, -1)) {
+    }
+}
+
+void loop_stop(struct loop *l)
+{
+    l->stopped = true;
+}
+
+uint64_t loop_now_ms(const struct loop *l)
+{
+    return l->now_us / 1000;
+}
+
+uint64_t loop_now_us(const struct loop *l)
+{
+    return l->now_us;
+}
+
+uint64_t loop_wall_us(const struct loop *l)
+{
+    return l->wall_us;
+}
+
+struct timers *loop_timers(struct loop *l)
+{
+    return &l->timers;
+}
+
+void loop_defer(struct loop *l, struct loop_work *w)
+{
+    if (w->queued)
+        return;
+    w->queued = true;
+    TAILQ_INSERT_TAIL(&l->work, w, entry);
+}
+
+void loop_undefer(struct loop *l, struct loop_work *w)
+{
+    if (!w->queued)
+        return;
+    w->queued = false;
+    TAILQ_REMOVE(&l->work, w, entry);
+}
+
+void loop_set_after(struct loop *l, void (*after)(void *arg), void *arg)
+{
+    l->after = after;
+    l->after_arg = arg;
+}
+
+/* ---- sockets ---- */
+
+static void open_sock(struct loop *l, struct sock *s, const struct sock_ops *ops,
+                      uint32_t flags)
+{
+    s->ops = ops;
+    s->loop = l;
+    s->fd = -1;
+    s->flags = SOCK_OPEN | flags;
+    s->recv_max = 0;
+    l->open_n++;
+}
+
+void sock_accept_start(struct loop *l, struct sock *s, const struct sock_ops *ops, int fd)
+{
+    open_sock(l, s, ops, SOCK_LISTENS | SOCK_ACCEPTING);
+    s->fd = fd;
+    register_now(l, s);
+}
+
+void sock_accept_stop(struct sock *s)
+{
+    s->flags &= ~(uint32_t)SOCK_ACCEPTING;
+}
+
+void sock_accept_resume(struct sock *s)
+{
+    s->flags |= SOCK_ACCEPTING;
+    queue_if_due(s);
+}
+
+void accepted_take(struct accepted *a, struct sock *s, const struct sock_ops *ops)
+{
+    MUST(!a->taken);
+    /* Clients speak first: what they said is most likely there already. */
+    open_sock(a->loop, s, ops, SOCK_CAN_RECV);
+    s->fd = a->fd;
+    a->taken = true;
+}
+
+const struct addr *accepted_peer(const struct accepted *a)
+{
+    return &a->peer;
+}
+
+int sock_local_addr(const struct sock *s, struct addr *out)
+{
+    if (!sock_is_open(s))
+        return WERR_CLOSED;
+    return s->loop->ops->local_addr(s->loop, s, out);
+}
+
+void sock_adopt(struct loop *l, struct sock *s, const struct sock_ops *ops, int fd)
+{
+    open_sock(l, s, ops, SOCK_CAN_RECV);
+    s->fd = fd;
+    l->ops->adopt(l, fd);
+}
+
+int sock_connect(struct loop *l, struct sock *s, const struct sock_ops *ops,
+                 const struct addr *to)
+{
+    int rc;
+
+    open_sock(l, s, ops, 0);
+    rc = l->ops->connect(l, s, to);
+    if (rc == WERR_AGAIN) {
+        s->flags |= SOCK_CONNECTING;
+        register_now(l, s);
+    } else if (rc < 0) {
+        s->flags = 0;
+        l->open_n--;
+    }
+    return rc;
+}
+
+void sock_recv_start(struct sock *s)
+{
+    if (!sock_is_open(s) || (s->flags & (SOCK_EOF | SOCK_RECV)) != 0)
+        return;
+    s->flags |= SOCK_RECV;
+    queue_if_due(s);
+    park_sock(s->loop, s);
+}
+
+void sock_recv_stop(struct sock *s)
+{
+    s->flags &= ~(uint32_t)SOCK_RECV;
+}
+
+void sock_watch(struct sock *s)
+{
+    if (sock_is_open(s))
+        register_now(s->loop, s);
+}
+
+static size_t sum_bytes(const struct iovec *iov, unsigned n)
+{
+    size_t sum = 0;
+
+    for (unsigned i = 0; i < n; i++)
+        sum += iov[i].iov_len;
+    return sum;
+}
+
+static void arm_send(struct sock *s)
+{
+    s->flags = (s->flags | SOCK_SEND_ARMED) & ~(uint32_t)SOCK_CAN_SEND;
+    register_now(s->loop, s);
+}
+
+int64_t sock_send(struct sock *s, const struct iovec *iov, unsigned n)
+{
+    size_t all = sum_bytes(iov, n);
+    int64_t taken;
+
+    MUST(n <= OUTV_PIECES);
+    if (!sock_is_open(s))
+        return WERR_CLOSED;
+    if (all == 0)
+        return 0;
+    taken = s->flags & SOCK_CONNECTING ? WERR_AGAIN : s->loop->ops->send(s->loop, s, iov, n);
+    if (taken == WERR_AGAIN)
+        taken = 0;
+    if (taken >= 0 && (size_t)taken < all)
+        arm_send(s);
+    return taken;
+}
+
+void sock_shutdown(struct sock *s)
+{
+    if (sock_is_open(s))
+        s->loop->ops->shutdown(s->loop, s);
+}
+
+void sock_close(struct sock *s, bool abort)
+{
+    struct loop *l = s->loop;
+
+    if (!sock_is_open(s))
+        return;
+    unlink_sock(l, s);
+    l->ops->close(l, s, abort);
+    s->fd = -1;
+    s->flags = SOCK_CLOSING;
+    l->open_n--;
+    TAILQ_INSERT_TAIL(&l->closing, s, ready);
+}

@@ -1,0 +1,163 @@
+/* loop.h - the event loop: sockets, timers and deferred work of one process, single-threaded.
+ *
+ * Two back ends behind one table: loop_epoll (edge-triggered; a socket is registered once, for
+ * all directions, and only when it would otherwise block) and loop_sim (a deterministic
+ * in-memory network with its own clock, for tests). No descriptor and no epoll word leaves
+ * net/.
+ *
+ * A struct sock is embedded in its owner (conn, listener, channel).
+ *
+ * Receiving is a mode: after sock_recv_start, data is read into the loop's one scratch buffer
+ * and handed to on_recv, again and again until sock_recv_stop or the end of the stream. The
+ * first read is tried in the same wake-up (read at once after accept). A read that fills less
+ * than asked ends the reading until the next edge. The bytes are valid until on_recv returns.
+ * Each socket gets one read a turn, so that none starves the others.
+ *
+ * sock_send is tried at once and takes what the kernel takes; if that is not all, on_send tells
+ * once when there is room again; the caller keeps the rest. sock_connect and accepting complete
+ * in the call or by callback. sock_close is two-phase: the socket is dead at once (no callback
+ * but on_closed follows), on_closed comes later in the same turn; only then may the owner be
+ * freed.
+ *
+ * Callbacks never nest: functions of this header call none. After every callback of a socket or
+ * of deferred work, and after the timers of a turn, the loop calls the after hook, by which
+ * conn sends out what was written.
+ *
+ * Time is read once a wake-up: loop_now_ms/us (monotonic), loop_wall_us.
+ */
+#ifndef WELDR_NET_LOOP_H
+#define WELDR_NET_LOOP_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/queue.h>
+#include <sys/uio.h>
+
+#include "base/addr.h"
+#include "base/span.h"
+#include "base/timers.h"
+#include "base/werr.h"
+
+struct loop;
+struct sock;
+struct accepted; /* a connection that on_accept may take */
+
+struct sock_ops {
+    /* bytes.len 0 and error 0: the peer has closed its side (comes once). error < 0: receiving
+     * has failed (WERR_RESET …), comes once. */
+    void (*on_recv)(struct sock *s, struct span bytes, int error);
+    void (*on_send)(struct sock *s, int error);    /* room again, or < 0: sending has failed */
+    void (*on_connect)(struct sock *s, int error); /* 0: connected */
+    void (*on_accept)(struct sock *s, struct accepted *a);
+    /* The connection is dead in both directions (reset) while nothing was being received. May
+     * be NULL. */
+    void (*on_hangup)(struct sock *s, int error);
+    void (*on_closed)(struct sock *s);
+};
+
+enum sock_flag {
+    SOCK_OPEN = 1U << 0,
+    SOCK_REGISTERED = 1U << 1, /* known to the kernel's poller */
+    SOCK_CAN_RECV = 1U << 2,   /* an edge was seen and not used up */
+    SOCK_RECV = 1U << 3,       /* receiving */
+    SOCK_SEND_ARMED = 1U << 4,
+    SOCK_CONNECTING = 1U << 5,
+    SOCK_ACCEPTING = 1U << 6,
+    SOCK_LISTENS = 1U << 7,
+    SOCK_EOF = 1U << 8,     /* end of stream was delivered */
+    SOCK_HUP = 1U << 9,     /* peer's FIN or reset was signalled: the next read must be tried */
+    SOCK_QUEUED = 1U << 10, /* on the loop's ready list */
+    SOCK_CLOSING = 1U << 11,  /* on_closed is still to come */
+    SOCK_CAN_SEND = 1U << 12, /* room was signalled since the last send that did not take all */
+    SOCK_DEAD =
+        1U << 13, /* an error was signalled (reset); the next read or send tells which */
+    SOCK_FAILED = 1U << 14, /* an error was delivered to the owner */
+    SOCK_RESET =
+        1U << 15, /* a send has consumed the error: an end read later is no orderly one */
+    SOCK_PARKED = 1U << 16, /* not registered yet, to be so before the loop sleeps */
+    SOCK_PAUSED = 1U << 17  /* listener out of descriptors: accepts again in a moment */
+};
+
+struct sock {
+    const struct sock_ops *ops;
+    struct loop *loop;
+    TAILQ_ENTRY(sock) ready; /* the loop's ready, parked, paused or closing list */
+    int fd;                  /* loop_epoll: descriptor; loop_sim: index */
+    uint32_t flags;          /* enum sock_flag */
+    uint32_t recv_max; /* bytes a read asks for at the most; 0: the whole scratch buffer */
+};
+
+/* ---- the loop ---- */
+
+enum { LOOP_SCRATCH_BYTES = 256 * 1024 + 8 * 1024 };
+
+struct loop *loop_epoll_new(void); /* NULL: no memory or descriptor (errno tells) */
+void loop_free(struct loop *l);    /* all sockets must be closed */
+/* Runs until loop_stop. */
+void loop_run(struct loop *l);
+/* One wake-up: waits at most max_wait_ms (-1: until something happens). Returns false when
+ * loop_stop was called. */
+bool loop_turn(struct loop *l, int64_t max_wait_ms);
+void loop_stop(struct loop *l);
+
+uint64_t loop_now_ms(const struct loop *l);
+uint64_t loop_now_us(const struct loop *l);
+uint64_t loop_wall_us(const struct loop *l);
+struct timers *loop_timers(struct loop *l);
+static inline void loop_timer_in(struct loop *l, struct timer *t, uint64_t delay_ms)
+{
+    timer_set(loop_timers(l), t, loop_now_ms(l) + delay_ms);
+}
+
+/* Work for later in this turn, after the socket callbacks; embedded, at most once queued. */
+struct loop_work {
+    TAILQ_ENTRY(loop_work) entry;
+    void (*run)(struct loop_work *w);
+    bool queued;
+};
+void loop_defer(struct loop *l, struct loop_work *w);
+void loop_undefer(struct loop *l, struct loop_work *w);
+void loop_set_after(struct loop *l, void (*after)(void *arg), void *arg);
+
+/* ---- sockets ---- */
+
+/* A listening socket made by listen_open() (net/listen.h) or inherited; accepts in batches. */
+void sock_accept_start(struct loop *l, struct sock *s, const struct sock_ops *ops, int fd);
+void sock_accept_stop(struct sock *s); /* connections wait in the kernel's queue */
+void sock_accept_resume(struct sock *s);
+/* In on_accept: moves the new connection into s (non-blocking, TCP_NODELAY inherited). Not
+ * taken: closed when on_accept returns. */
+void accepted_take(struct accepted *a, struct sock *s, const struct sock_ops *ops);
+const struct addr *accepted_peer(const struct accepted *a);
+/* Local address of a connected or listening socket. */
+int sock_local_addr(const struct sock *s, struct addr *out) MUST_USE;
+
+/* An inherited or socketpair() end (stream socket); becomes the loop's. */
+void sock_adopt(struct loop *l, struct sock *s, const struct sock_ops *ops, int fd);
+/* 0: connected already; WERR_AGAIN: on_connect comes (after a failing one s is still to be
+ * closed); else failed (REFUSED, UNREACHABLE, NO_FD …): s is not open then. TCP_NODELAY is set.
+ */
+int sock_connect(struct loop *l, struct sock *s, const struct sock_ops *ops,
+                 const struct addr *to) MUST_USE;
+void sock_recv_start(struct sock *s);
+void sock_recv_stop(struct sock *s);
+/* While nothing is received: registers with the poller after all, so that a reset is heard of
+ * (on_hangup). */
+void sock_watch(struct sock *s);
+static inline bool sock_is_watched(const struct sock *s)
+{
+    return (s->flags & SOCK_REGISTERED) != 0;
+}
+/* Bytes taken (0 … all); < 0: WERR_RESET, WERR_CLOSED …. After less than all, on_send follows.
+ * n <= OUTV_PIECES. */
+int64_t sock_send(struct sock *s, const struct iovec *iov, unsigned n) MUST_USE;
+/* Sends FIN; receiving goes on. */
+void sock_shutdown(struct sock *s);
+/* abort: a reset instead of an orderly close. */
+void sock_close(struct sock *s, bool abort);
+static inline bool sock_is_open(const struct sock *s)
+{
+    return (s->flags & SOCK_OPEN) != 0;
+}
+
+#endif

@@ -1,0 +1,282 @@
+#include "net/loop.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/tcp.h>
+#include <stdlib.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "log/log.h"
+#include "net/loop_int.h"
+
+enum { EPOLL_BATCH = 256 };
+
+struct loop_epoll {
+    struct loop loop;
+    int epfd;
+    struct epoll_event events[EPOLL_BATCH];
+};
+
+static struct loop_epoll *from_loop(struct loop *l)
+{
+    return (struct loop_epoll *)(void *)l;
+}
+
+static uint32_t flags_from_events(uint32_t events)
+{
+    uint32_t seen = 0;
+
+    if (events & EPOLLIN)
+        seen |= SOCK_CAN_RECV;
+    if (events & EPOLLOUT)
+        seen |= SOCK_CAN_SEND;
+    if (events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR))
+        seen |= SOCK_HUP;
+    /* EPOLLHUP alone is what is left of an orderly end in both directions. */
+    if (events & EPOLLERR)
+        seen |= SOCK_DEAD;
+    return seen;
+}
+
+static void wait_epoll(struct loop *l, int64_t max_wait_ms)
+{
+    struct loop_epoll *e = from_loop(l);
+    int timeout = max_wait_ms < INT32_MAX ? (int)max_wait_ms : INT32_MAX;
+    int n = epoll_wait(e->epfd, e->events, EPOLL_BATCH, timeout);
+
+    l->now_us = clock_mono_us();
+    l->wall_us = clock_wall_us();
+    MUST(n >= 0 || errno == EINTR);
+    for (int i = 0; i < n; i++)
+        loop_mark(e->events[i].data.ptr, flags_from_events(e->events[i].events));
+}
+
+static int64_t recv_epoll(struct loop *l, struct sock *s, char *buf, size_t len)
+{
+    ssize_t n;
+
+    (void)l;
+    do {
+        n = recv(s->fd, buf, len, 0);
+    } while (n < 0 && errno == EINTR);
+    if (n >= 0)
+        return n;
+    return errno == EAGAIN ? WERR_AGAIN : werr_from_errno(errno);
+}
+
+static int64_t send_failed(struct sock *s, int errnum)
+{
+    if (errnum == EAGAIN)
+        return WERR_AGAIN;
+    if (errnum == EPIPE)
+        return WERR_RESET;
+    s->flags |= SOCK_RESET;
+    return errnum == ECONNRESET ? WERR_RESET : werr_from_errno(errnum);
+}
+
+static int64_t send_epoll(struct loop *l, struct sock *s, const struct iovec *iov, unsigned n)
+{
+    struct msghdr m = {.msg_iov = (struct iovec *)iov, .msg_iovlen = n};
+    ssize_t taken;
+
+    (void)l;
+    do {
+        if (n == 1)
+            taken = send(s->fd, iov->iov_base, iov->iov_len, MSG_NOSIGNAL);
+        else
+            taken = sendmsg(s->fd, &m, MSG_NOSIGNAL);
+    } while (taken < 0 && errno == EINTR);
+    return taken >= 0 ? taken : send_failed(s, errno);
+}
+
+static int connect_error(int errnum)
+{
+    switch (errnum) {
+    case EINPROGRESS:
+    case EINTR:
+        return WERR_AGAIN;
+    case EAGAIN: /* no free local port */
+    case EADDRNOTAVAIL:
+        return WERR_ADDR_UNAVAILABLE;
+    case EMFILE:
+    case ENFILE:
+        return WERR_NO_FD;
+    default:
+        return werr_from_errno(errnum);
+    }
+}
+
+static int connect_epoll(struct loop *l, struct sock *s, const struct addr *to)
+{
+    struct sockaddr_storage sa;
+    socklen_t sa_len = addr_to_sockaddr(to, &sa);
+    int on = 1;
+    int rc;
+
+    (void)l;
+    s->fd = socket(to->family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (s->fd < 0)
+        return connect_error(errno);
+    if (setsockopt(s->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on)) == 0 &&
+        connect(s->fd, (struct sockaddr *)&sa, sa_len) == 0)
+        return 0;
+    rc = connect_error(errno);
+    if (rc != WERR_AGAIN) {
+        close(s->fd);
+        s->fd = -1;
+    }
+    return rc;
+}
+
+static int connect_result_epoll(struct loop *l, struct sock *s)
+{
+    int errnum = 0;
+    socklen_t len = sizeof(errnum);
+
+    (void)l;
+    if (getsockopt(s->fd, SOL_SOCKET, SO_ERROR, &errnum, &len) < 0)
+        errnum = errno;
+    return errnum == 0 ? 0 : connect_error(errnum);
+}
+
+static int accept_error(int errnum)
+{
+    switch (errnum) {
+    case EAGAIN:
+        return WERR_AGAIN;
+    case EMFILE:
+    case ENFILE:
+        return WERR_NO_FD;
+    case ENOBUFS:
+    case ENOMEM:
+        return WERR_NOMEM;
+    case EBADF:
+    case EINVAL:
+    case ENOTSOCK:
+    case EOPNOTSUPP:
+        return WERR_INVALID;
+    default: /* ECONNABORTED, EINTR and the errors that this connection had by itself */
+        return WERR_RESET;
+    }
+}
+
+static int accept_epoll(struct loop *l, struct sock *listener, int *fd, struct addr *peer)
+{
+    struct sockaddr_storage sa;
+    socklen_t len = sizeof(sa);
+
+    (void)l;
+    *fd = accept4(listener->fd, (struct sockaddr *)&sa, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    if (*fd < 0)
+        return accept_error(errno);
+    addr_from_sockaddr((struct sockaddr *)&sa, peer);
+    return 0;
+}
+
+static void adopt_epoll(struct loop *l, int fd)
+{
+    int flags = fcntl(fd, F_GETFL);
+
+    (void)l;
+    if (flags >= 0 && !(flags & O_NONBLOCK))
+        (void)fcntl(fd, F_SETFL, flags | O_NONBLOCK);
+    (void)fcntl(fd, F_SETFD, FD_CLOEXEC);
+}
+
+static void register_epoll(struct loop *l, struct sock *s)
+{
+    struct epoll_event ev = {.data.ptr = s};
+
+    ev.events =
+        s->flags & SOCK_LISTENS ? EPOLLIN | EPOLLET : EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET;
+    if (epoll_ctl(from_loop(l)->epfd, EPOLL_CTL_ADD, s->fd, &ev) == 0)
+        return;
+    /* No memory, or over the limit of watches: the connection can't be served, so its next read
+     * or send shall fail. */
+    log_error("socket can't be watched", LOG_S("reason", werr_word(werr_from_errno(errno))));
+    (void)shutdown(s->fd, SHUT_RDWR);
+    loop_mark(s, SOCK_RESET | SOCK_CAN_RECV | SOCK_CAN_SEND | SOCK_HUP);
+}
+
+static void shutdown_epoll(struct loop *l, struct sock *s)
+{
+    (void)l;
+    (void)shutdown(s->fd, SHUT_WR);
+}
+
+/* Taken out of the poller by name: a process that was forked a moment ago and has not come to
+ * its exec yet may hold the same file, and then events for it would go on. */
+static void close_epoll(struct loop *l, struct sock *s, bool abort)
+{
+    struct linger hard = {.l_onoff = 1, .l_linger = 0};
+
+    if (s->flags & SOCK_REGISTERED)
+        (void)epoll_ctl(from_loop(l)->epfd, EPOLL_CTL_DEL, s->fd, NULL);
+    if (abort)
+        (void)setsockopt(s->fd, SOL_SOCKET, SO_LINGER, &hard, sizeof(hard));
+    close(s->fd);
+}
+
+static void close_handle_epoll(struct loop *l, int fd)
+{
+    (void)l;
+    close(fd);
+}
+
+static int local_addr_epoll(const struct loop *l, const struct sock *s, struct addr *out)
+{
+    struct sockaddr_storage sa;
+    socklen_t len = sizeof(sa);
+
+    (void)l;
+    if (getsockname(s->fd, (struct sockaddr *)&sa, &len) < 0)
+        return werr_from_errno(errno);
+    addr_from_sockaddr((struct sockaddr *)&sa, out);
+    return 0;
+}
+
+static void free_epoll(struct loop *l)
+{
+    loop_fini(l);
+    close(from_loop(l)->epfd);
+    free(l);
+}
+
+static const struct loop_ops epoll_ops = {
+    .name = "epoll",
+    .wait = wait_epoll,
+    .recv = recv_epoll,
+    .send = send_epoll,
+    .connect = connect_epoll,
+    .connect_result = connect_result_epoll,
+    .accept = accept_epoll,
+    .adopt = adopt_epoll,
+    .register_sock = register_epoll,
+    .shutdown = shutdown_epoll,
+    .close = close_epoll,
+    .close_handle = close_handle_epoll,
+    .local_addr = local_addr_epoll,
+    .free = free_epoll,
+};
+
+struct loop *loop_epoll_new(void)
+{
+    struct loop_epoll *e = calloc(1, sizeof(*e));
+
+    if (e == NULL)
+        return NULL;
+    e->epfd = epoll_create1(EPOLL_CLOEXEC);
+    if (e->epfd < 0)
+        goto err_alloc;
+    if (loop_init(&e->loop, &epoll_ops, clock_mono_us(), clock_wall_us()) < 0)
+        goto err_epfd;
+    return &e->loop;
+err_epfd:
+    close(e->epfd);
+err_alloc:
+    free(e);
+    return NULL;
+}

@@ -1,0 +1,70 @@
+/* loop_int.h - what the two back ends of the loop share; only for loop.c, loop_epoll.c,
+ * loop_sim.c.
+ *
+ * loop.c holds the common part: time, timers, deferred work, the lists of sockets, the flags of
+ * a sock, the turn. A back end gives the table below and embeds struct loop as its first
+ * member.
+ *
+ * A sock is on one list at most, and its flags say on which: ready (QUEUED: a callback is due),
+ * parked (PARKED: waits for registration before the loop sleeps), paused (PAUSED: a listener
+ * that found no descriptor), closing (CLOSING). The ready list of a turn ends at `mark`: what
+ * is queued behind it waits for the next turn.
+ */
+#ifndef WELDR_NET_LOOP_INT_H
+#define WELDR_NET_LOOP_INT_H
+
+#include "net/loop.h"
+
+TAILQ_HEAD(sock_list, sock);
+TAILQ_HEAD(work_list, loop_work);
+
+struct loop_ops {
+    const char *name;
+    /* Waits at most max_wait_ms (-1: no limit) and marks sockets by loop_mark; updates time. */
+    void (*wait)(struct loop *l, int64_t max_wait_ms);
+    /* Bytes, 0 at the end, WERR_AGAIN or another WERR_*. */
+    int64_t (*recv)(struct loop *l, struct sock *s, char *buf, size_t len);
+    /* Bytes taken, WERR_AGAIN or another WERR_*; sets SOCK_RESET when it consumed an error. */
+    int64_t (*send)(struct loop *l, struct sock *s, const struct iovec *iov, unsigned n);
+    int (*connect)(struct loop *l, struct sock *s, const struct addr *to);
+    int (*connect_result)(struct loop *l, struct sock *s); /* WERR_AGAIN: not decided yet */
+    /* 0; WERR_AGAIN: none waits; WERR_RESET: that one has gone, try the next; else: out of
+     * means. */
+    int (*accept)(struct loop *l, struct sock *listener, int *fd, struct addr *peer);
+    void (*adopt)(struct loop *l, int fd);
+    /* Signals begin, the present state included. */
+    void (*register_sock)(struct loop *l, struct sock *s);
+    void (*shutdown)(struct loop *l, struct sock *s);
+    void (*close)(struct loop *l, struct sock *s, bool abort);
+    void (*close_handle)(struct loop *l, int fd); /* an accepted connection that nobody took */
+    int (*local_addr)(const struct loop *l, const struct sock *s, struct addr *out);
+    void (*free)(struct loop *l);
+};
+
+struct loop {
+    const struct loop_ops *ops;
+    uint64_t now_us, wall_us;
+    bool stopped;
+    bool in_accept; /* sockets queued now are read in this turn still */
+    struct timers timers;
+    struct timer pause_timer; /* ends the pause of the paused listeners */
+    struct sock_list ready, parked, paused, closing;
+    struct sock mark;
+    struct work_list work;
+    struct loop_work work_mark;
+    void (*after)(void *arg);
+    void *after_arg;
+    unsigned open_n; /* open sockets */
+    char *scratch;   /* LOOP_SCRATCH_BYTES */
+};
+
+int loop_init(struct loop *l, const struct loop_ops *ops, uint64_t now_us,
+              uint64_t wall_us) MUST_USE; /* WERR_NOMEM */
+void loop_fini(struct loop *l);
+/* Adds CAN_RECV, CAN_SEND, HUP, DEAD to the flags of s and queues it when that calls for a
+ * callback. */
+void loop_mark(struct sock *s, uint32_t seen);
+/* Nothing is ready, deferred or closing: the loop may sleep. */
+bool loop_is_idle(const struct loop *l);
+
+#endif

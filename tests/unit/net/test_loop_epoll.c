@@ -1,0 +1,172 @@
+/* The contract of the loop over real sockets, and what only the kernel can do to it. */
+#include "loop_contract.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "net/listen.h"
+
+static struct loop *make_loop(void)
+{
+    return loop_epoll_new();
+}
+
+static int make_listener(struct loop *l, struct addr *bound)
+{
+    struct addr at;
+
+    (void)l;
+    assert_int_equal(addr_from_text(SPAN("127.0.0.1:0"), &at), 0);
+    return listen_open(&at, false, false, bound);
+}
+
+static void make_pair(struct loop *l, int handles[2])
+{
+    (void)l;
+    assert_int_equal(listen_pair(handles), 0);
+}
+
+/* With no descriptor left accepting pauses, without spinning, and goes on by itself. */
+static void test_accept_without_descriptors(void **state)
+{
+    struct world *w = *state;
+    struct rlimit before;
+    struct rlimit tight;
+    struct end *c = start_client(w);
+    uint64_t start_ms = loop_now_ms(w->l);
+    unsigned turns = 0;
+    int lowest = dup(0);
+
+    close(lowest);
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+    tight = before;
+    tight.rlim_cur = (rlim_t)lowest;
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &tight), 0);
+    while (loop_now_ms(w->l) - start_ms < 90 && turns < 1000) {
+        loop_turn(w->l, 1000);
+        turns++;
+    }
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+    assert_int_equal(w->accepted_n, 0);
+    assert_true(turns < 20);
+    RUN_UNTIL(w, c->connects == 1 && w->accepted_n == 1);
+}
+
+static void test_connect_without_descriptors(void **state)
+{
+    struct world *w = *state;
+    struct end *e = new_end(w);
+    struct rlimit before;
+    struct rlimit tight;
+    int lowest = dup(0);
+
+    close(lowest);
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+    tight = before;
+    tight.rlim_cur = (rlim_t)lowest;
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &tight), 0);
+    assert_int_equal(sock_connect(w->l, &e->s, &end_ops, &w->at), WERR_NO_FD);
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+    assert_false(sock_is_open(&e->s));
+}
+
+/* Another process may hold the file of a closed sock: no event of it may come through. */
+static void test_closed_but_held_elsewhere(void **state)
+{
+    struct world *w = *state;
+    struct end *server;
+    struct end *c = connect_pair(w, &server);
+    int held;
+
+    run_turns(w, 2);
+    held = dup(server->s.fd);
+    sock_close(&server->s, false);
+    RUN_UNTIL(w, server->closes == 1);
+    memset(&server->s, 0xa5, sizeof(server->s));
+    send_text(c, "to nobody");
+    run_turns(w, 4);
+    close(held);
+    memset(&server->s, 0, sizeof(server->s));
+}
+
+static void close_on_read(struct end *e)
+{
+    if (e->reads > 0 && e->closes == 0)
+        sock_close(&e->s, false);
+}
+
+static unsigned registered_n;
+
+static void count_registered(struct end *e)
+{
+    registered_n += (e->s.flags & SOCK_REGISTERED) != 0;
+    close_on_read(e);
+}
+
+/* A connection that ends in the turn of its accept never costs a registration. */
+static void test_one_shot_is_not_registered(void **state)
+{
+    struct world *w = *state;
+    struct end model = {.hook = count_registered};
+    struct end *c;
+
+    w->listener.other = &model;
+    sock_accept_stop(&w->listener.s);
+    c = start_client(w);
+    RUN_UNTIL(w, c->connects == 1);
+    send_text(c, "GET");
+    run_turns(w, 2);
+    sock_accept_resume(&w->listener.s);
+    RUN_UNTIL(w, w->accepted_n == 1 && w->last_accepted->closes == 1);
+    assert_int_equal(registered_n, 0);
+    w->listener.other = NULL;
+}
+
+static void test_idle_receiver_is_registered(void **state)
+{
+    struct world *w = *state;
+    struct end *server;
+
+    connect_pair(w, &server);
+    run_turns(w, 2);
+    assert_true((server->s.flags & SOCK_REGISTERED) != 0);
+    assert_int_equal(fcntl(server->s.fd, F_GETFD) & FD_CLOEXEC, FD_CLOEXEC);
+    assert_int_equal(fcntl(server->s.fd, F_GETFL) & O_NONBLOCK, O_NONBLOCK);
+}
+
+static void ignore_signal(int number)
+{
+    (void)number;
+}
+
+static void test_interrupted_wait(void **state)
+{
+    struct world *w = *state;
+    struct sigaction sa = {.sa_handler = ignore_signal};
+    struct end *server;
+    struct end *c = connect_pair(w, &server);
+
+    sigaction(SIGALRM, &sa, NULL);
+    ualarm(1000, 0);
+    loop_turn(w->l, 500);
+    send_text(c, "still here");
+    RUN_UNTIL(w, server->received == 10);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        LOOP_CONTRACT_TESTS,
+        LOOP_TEST(test_accept_without_descriptors),
+        LOOP_TEST(test_connect_without_descriptors),
+        LOOP_TEST(test_closed_but_held_elsewhere),
+        LOOP_TEST(test_one_shot_is_not_registered),
+        LOOP_TEST(test_idle_receiver_is_registered),
+        LOOP_TEST(test_interrupted_wait),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
