@@ -1,0 +1,107 @@
+#include "base/werr.h"
+#include "log/log.h"
+#include "worker/ex_int.h"
+#include "worker/limits.h"
+
+static const struct end_facts all_ends[ENDS] = {
+#define END(name, word, status, blame, retry, text) \
+    [END_##name] = {word, status, END_BLAME_##blame, retry, {text, sizeof(text) - 1}},
+#include "stats/ends.def"
+#undef END
+};
+
+_Static_assert((int)ENDS <= (int)STATS_ENDS_MAX, "stats has a counter for each end");
+
+const struct end_facts *end_facts(enum end end)
+{
+    return &all_ends[end];
+}
+
+enum end ex_end_of_error(int error)
+{
+    switch (error) {
+    case WERR_REFUSED:
+        return END_CONNECT_REFUSED;
+    case WERR_TIMEOUT:
+        return END_CONNECT_TIMEOUT;
+    case WERR_NOMEM:
+        return END_NO_MEMORY;
+    case WERR_NO_FD:
+        return END_NO_DESCRIPTOR;
+    default:
+        return END_CONNECT_FAILED;
+    }
+}
+
+static bool is_idempotent(struct span method)
+{
+    static const struct span methods[] = {{"GET", 3},    {"HEAD", 4},    {"PUT", 3},
+                                          {"DELETE", 6}, {"OPTIONS", 7}, {"TRACE", 5}};
+
+    for (size_t i = 0; i < sizeof(methods) / sizeof(methods[0]); i++)
+        if (span_is_equal(method, methods[i]))
+            return true;
+    return false;
+}
+
+/* Sent again only when it can do no harm: the request certainly did not reach the server (no
+ * connection came about), or it is idempotent, has no body that would have to be kept, and an
+ * idle lane was closed under us (RFC 9112 section 9.3.1). */
+static bool may_retry(const struct exchange *ex, enum end end, bool lane_was_stale)
+{
+    if (!end_facts(end)->retry || ex->attempts >= LIMIT_ATTEMPTS ||
+        (ex->flags & (EX_ANSWER_BEGUN | EX_CLIENT_GONE | EX_LANE_SPOKE)))
+        return false;
+    if (ex->step == EX_LANE)
+        return true;
+    return lane_was_stale && ex->request.body == MSG_BODY_NONE &&
+           is_idempotent(msg_method(&ex->request));
+}
+
+static void count_attempt(const struct exchange *ex, bool well)
+{
+    bool success = well && ex->lane_status < 500;
+
+    stats_add(ex->worker->stats, success ? STATS_server_success : STATS_server_failed, 1);
+    stats_server_add(ex->worker->stats, ex->origin->stats_slot,
+                     success ? STATS_SERVER_success : STATS_SERVER_failed, 1);
+}
+
+void ex_leave_lane(struct exchange *ex, bool well)
+{
+    struct origin *o = ex->origin;
+
+    if (!o)
+        return;
+    /* A client that leaves says nothing about the server. */
+    if (well || !(ex->flags & EX_CLIENT_GONE))
+        count_attempt(ex, well);
+    stats_server_add(ex->worker->stats, o->stats_slot, STATS_SERVER_in_flight, -1);
+    ex->origin = NULL;
+    if (ex->lane)
+        lane_release(ex->lane, well);
+    ex->lane = NULL;
+    o->in_flight--;
+    origin_check_done(o);
+}
+
+void ex_fail(struct exchange *ex, enum end end)
+{
+    bool stale = ex->lane && lane_is_reused(ex->lane);
+    bool again = may_retry(ex, end, stale);
+    uint64_t failed_id = ex->origin ? ex->origin->server_id : 0;
+
+    ex->end = (uint8_t)end;
+    if (failed_id)
+        log_debug("attempt failed", LOG_X("server", failed_id),
+                  LOG_S("end", end_facts(end)->word));
+    if (again)
+        ex->avoid_id = failed_id;
+    ex_leave_lane(ex, false);
+    if (again)
+        ex_move(ex, EX_RETRY, end_facts(end)->word);
+    else if (ex->flags & (EX_ANSWER_BEGUN | EX_CLIENT_GONE))
+        ex_move(ex, EX_DONE, end_facts(end)->word);
+    else
+        ex_move(ex, EX_REPLY, end_facts(end)->word);
+}

@@ -1,0 +1,42 @@
+/* ex_int.h - what the files of the exchange share: exchange.c, ex_steps.c, ex_relay.c,
+ * ex_fail.c. */
+#ifndef WELDR_WORKER_EX_INT_H
+#define WELDR_WORKER_EX_INT_H
+
+#include "worker/exchange.h"
+#include "worker/origin.h"
+#include "worker/stream.h"
+#include "worker/worker.h"
+
+enum { EX_MAGIC = 0x65786368 };
+
+enum ex_verdict {
+    EX_VERDICT_NEXT, /* run the present step */
+    EX_VERDICT_WAIT, /* for an event */
+    EX_VERDICT_OVER  /* the exchange is no more */
+};
+
+void ex_move(struct exchange *ex, enum ex_step next, const char *why);
+
+/* ex_steps.c */
+extern enum ex_verdict (*const ex_step_run[EX_STEPS])(struct exchange *ex);
+/* Sends on the request body's end when both are ready; sets the time-out for the answer. */
+void ex_request_sent(struct exchange *ex);
+/* The answer takes its time: from now on a reset by the client is heard of. */
+void ex_watch_client(struct exchange *ex);
+
+/* ex_fail.c: this attempt, or the whole exchange, has come to a bad end. Moves to RETRY, REPLY
+ * or DONE; exchange_run goes on from there. */
+void ex_fail(struct exchange *ex, enum end end);
+/* Lets go of the lane and counts the attempt. */
+void ex_leave_lane(struct exchange *ex, bool well);
+/* Before the answer of Weldr's own: what kind of ending an error of the lane is. */
+enum end ex_end_of_error(int error);
+
+/* Moves the exchange's time-out (kept in the client's timer). */
+static inline void ex_timer(struct exchange *ex, uint32_t delay_ms)
+{
+    conn_timer_set(&ex->client->conn, delay_ms);
+}
+
+#endif

@@ -1,0 +1,215 @@
+#include "http/rewrite.h"
+#include "worker/ex_int.h"
+#include "worker/limits.h"
+
+/* Something moved. With the whole request handed over, it is the answer that is waited for. */
+static void touch(struct exchange *ex)
+{
+    const struct pool_timeouts *timeouts = &worker_pool(ex->worker)->timeouts;
+    bool awaits_answer = (ex->flags & (EX_REQUEST_SENT | EX_ANSWER_BEGUN)) == EX_REQUEST_SENT;
+
+    ex->flags &= (uint16_t)~EX_UNWATCHED;
+    ex_timer(ex, awaits_answer ? timeouts->response_head_ms : timeouts->idle_ms);
+}
+
+static void fail_and_run(struct exchange *ex, enum end end)
+{
+    ex_fail(ex, end);
+    exchange_run(ex);
+}
+
+/* ---- from the client ---- */
+
+static void client_body(struct exchange *ex, const struct event *ev)
+{
+    stats_add(ex->worker->stats, STATS_client_bytes_in, ev->data.len);
+    if (ex->step != EX_RELAY)
+        return;
+    conn_send_body(&ex->lane->conn, ev->data, ev->chunk_bytes);
+    touch(ex);
+}
+
+static void client_end(struct exchange *ex)
+{
+    ex->flags |= EX_REQUEST_READ;
+    conn_quiet(&ex->client->conn);
+    if (ex->step == EX_RELAY && !(ex->flags & EX_REQUEST_SENT))
+        ex_request_sent(ex);
+    else if (ex->step == EX_DONE)
+        exchange_run(ex);
+}
+
+static void client_reset(struct exchange *ex, const struct event *ev)
+{
+    if (ev->error == WERR_EOF || ev->error == WERR_RESET) {
+        exchange_client_gone(ex);
+        return;
+    }
+    ex->status = ev->status ? ev->status : 400;
+    ex->why = ev->why;
+    fail_and_run(ex, END_BAD_REQUEST);
+}
+
+void exchange_client_event(struct exchange *ex, struct event *ev)
+{
+    switch (ev->type) {
+    case EVENT_BODY:
+        client_body(ex, ev);
+        break;
+    case EVENT_END:
+        client_end(ex);
+        break;
+    case EVENT_RESET:
+        client_reset(ex, ev);
+        break;
+    case EVENT_TRAILERS: /* may be left out by an intermediary: RFC 9110 section 6.5.1 */
+    case EVENT_INFO:
+    case EVENT_HEAD:
+        break;
+    }
+}
+
+void exchange_client_gone(struct exchange *ex)
+{
+    ex->flags |= EX_CLIENT_GONE;
+    fail_and_run(ex, END_CLIENT_ABORT);
+}
+
+void exchange_client_congested(struct exchange *ex)
+{
+    if (ex->lane)
+        conn_pause(&ex->lane->conn);
+}
+
+void exchange_client_drained(struct exchange *ex)
+{
+    if (!ex->lane)
+        return;
+    touch(ex);
+    conn_resume(&ex->lane->conn);
+}
+
+/* ---- from the lane ---- */
+
+void exchange_lane_open(struct exchange *ex, int error)
+{
+    if (error < 0)
+        ex_fail(ex, ex_end_of_error(error));
+    exchange_run(ex);
+}
+
+static void lane_info(struct exchange *ex, struct msg *m)
+{
+    ex->flags |= EX_LANE_SPOKE;
+    touch(ex);
+    if (ex->request.version < 11)
+        return; /* HTTP/1.0 knows no 1xx: RFC 9110 section 15.2 */
+    rewrite_drop_hop_by_hop(m);
+    conn_send_head(&ex->client->conn, m);
+}
+
+static void lane_head(struct exchange *ex, struct msg *m)
+{
+    struct rewrite_facts facts = {.date = worker_date(ex->worker)};
+
+    ex->flags |= EX_LANE_SPOKE;
+    ex->lane_status = m->status;
+    if (rewrite_response(m, &facts, &ex->arena) < 0) {
+        fail_and_run(ex, END_INTERNAL);
+        return;
+    }
+    ex->status = m->status;
+    ex->flags |= EX_ANSWER_BEGUN;
+    if (ex->worker->draining)
+        conn_close_after(&ex->client->conn);
+    conn_send_head(&ex->client->conn, m);
+    touch(ex);
+}
+
+static void lane_end(struct exchange *ex)
+{
+    conn_send_end(&ex->client->conn, NULL);
+    ex->flags |= EX_ANSWER_ENDED;
+    exchange_run(ex);
+}
+
+static enum end end_of_reset(const struct exchange *ex, const struct event *ev)
+{
+    if (ev->error == WERR_EOF || ev->error == WERR_RESET)
+        return END_ORIGIN_RESET;
+    return ex->flags & EX_ANSWER_BEGUN ? END_ORIGIN_RESET : END_ORIGIN_BAD_ANSWER;
+}
+
+void exchange_lane_event(struct exchange *ex, struct event *ev)
+{
+    switch (ev->type) {
+    case EVENT_INFO:
+        lane_info(ex, ev->msg);
+        break;
+    case EVENT_HEAD:
+        lane_head(ex, ev->msg);
+        break;
+    case EVENT_BODY:
+        stats_add(ex->worker->stats, STATS_client_bytes_out, ev->data.len);
+        conn_send_body(&ex->client->conn, ev->data, ev->chunk_bytes);
+        touch(ex);
+        break;
+    case EVENT_TRAILERS:
+        break;
+    case EVENT_END:
+        lane_end(ex);
+        break;
+    case EVENT_RESET:
+        fail_and_run(ex, end_of_reset(ex, ev));
+        break;
+    }
+}
+
+void exchange_lane_gone(struct exchange *ex, int error)
+{
+    (void)error;
+    fail_and_run(ex, END_ORIGIN_RESET);
+}
+
+void exchange_lane_congested(struct exchange *ex)
+{
+    conn_pause(&ex->client->conn);
+}
+
+void exchange_lane_drained(struct exchange *ex)
+{
+    touch(ex);
+    conn_resume(&ex->client->conn);
+}
+
+void exchange_origin_gone(struct exchange *ex)
+{
+    fail_and_run(ex, END_DRAINED);
+}
+
+/* ---- time ---- */
+
+void exchange_progress(struct exchange *ex)
+{
+    touch(ex);
+}
+
+static enum end end_of_silence(const struct exchange *ex)
+{
+    if (ex->step == EX_LANE)
+        return END_CONNECT_TIMEOUT;
+    if (!(ex->flags & EX_REQUEST_READ) && !conn_is_congested(&ex->lane->conn))
+        return END_CLIENT_TIMEOUT;
+    if (ex->flags & EX_ANSWER_BEGUN)
+        return conn_is_congested(&ex->client->conn) ? END_CLIENT_TIMEOUT : END_ORIGIN_IDLE;
+    return END_ORIGIN_TIMEOUT;
+}
+
+void exchange_timer(struct exchange *ex)
+{
+    if (ex->flags & EX_UNWATCHED) {
+        ex_watch_client(ex);
+        return;
+    }
+    fail_and_run(ex, end_of_silence(ex));
+}

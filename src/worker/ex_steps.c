@@ -1,0 +1,281 @@
+#include <stdio.h>
+
+#include "base/fsm.h"
+#include "http/reply.h"
+#include "http/rewrite.h"
+#include "log/log.h"
+#include "worker/ex_int.h"
+#include "worker/limits.h"
+
+static const struct span allowed_methods = {
+    "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS, TRACE", 51};
+
+static enum ex_verdict go(struct exchange *ex, enum ex_step next, const char *why)
+{
+    ex_move(ex, next, why);
+    return EX_VERDICT_NEXT;
+}
+
+static enum ex_verdict step_check(struct exchange *ex)
+{
+    if (span_is_equal(msg_method(&ex->request), SPAN("CONNECT"))) {
+        ex_fail(ex, END_METHOD);
+        return EX_VERDICT_NEXT;
+    }
+    if (ex->worker->draining)
+        conn_close_after(&ex->client->conn);
+    return go(ex, EX_ROUTE, "request is fine");
+}
+
+/* One pool so far: every request goes there. */
+static enum ex_verdict step_route(struct exchange *ex)
+{
+    return go(ex, EX_PICK, "default pool");
+}
+
+static void attach(struct exchange *ex, struct origin *o)
+{
+    ex->origin = o;
+    ex->attempts++;
+    ex->flags &= (uint16_t)~EX_LANE_SPOKE;
+    ex->lane_status = 0;
+    o->in_flight++;
+    stats_server_add(ex->worker->stats, o->stats_slot, STATS_SERVER_in_flight, 1);
+}
+
+static enum ex_verdict step_pick(struct exchange *ex)
+{
+    struct origin *o = worker_pick(ex->worker, NULL);
+
+    if (!o) {
+        ex_fail(ex, END_NO_SERVER);
+        return EX_VERDICT_NEXT;
+    }
+    attach(ex, o);
+    return go(ex, EX_LANE, "server picked");
+}
+
+static enum ex_verdict step_lane(struct exchange *ex)
+{
+    int error = 0;
+
+    if (!ex->lane)
+        ex->lane = lane_take(ex->origin, ex, &error);
+    if (!ex->lane) {
+        ex_fail(ex, ex_end_of_error(error));
+        return EX_VERDICT_NEXT;
+    }
+    if (ex->lane->conn.state == CONN_OPEN)
+        return go(ex, EX_SEND, lane_is_reused(ex->lane) ? "idle lane" : "connected");
+    conn_pause(&ex->client->conn); /* the body waits where it is */
+    ex_timer(ex, worker_pool(ex->worker)->timeouts.connect_ms);
+    return EX_VERDICT_WAIT;
+}
+
+/* A rewritten head goes back to what was received, for another attempt. */
+static void undo_rewrite(struct msg *m)
+{
+    m->added_n = 0;
+    for (unsigned i = 0; i < m->field_n; i++)
+        m->fields[i].flags &= (uint8_t)~MSG_FIELD_DROP;
+}
+
+static int rewrite(struct exchange *ex)
+{
+    struct worker *w = ex->worker;
+    char ip[ADDR_TEXT_MAX], id[32];
+    struct rewrite_facts facts = {
+        .client_ip = span_from(ip, addr_print_ip(&ex->client->peer, ip)),
+        .scheme = SPAN("http"),
+        .request_id = span_from(id, 32),
+    };
+
+    for (int half = 0; half < 2; half++) {
+        uint64_t n = rand_u64(&w->rand);
+
+        for (int i = 0; i < 16; i++, n >>= 4)
+            id[half * 16 + i] = "0123456789abcdef"[n & 15];
+    }
+    if (ex->origin->map_host)
+        facts.map_host = span_from_str(ex->origin->authority);
+    if (ex->attempts > 1)
+        undo_rewrite(&ex->request);
+    return rewrite_request(&ex->request, &facts, &ex->arena);
+}
+
+/* Most answers come before it would pay to register the client's socket for the sake of a reset
+ * that it may send; for the others the wait is cut in two. */
+static void wait_for_head(struct exchange *ex)
+{
+    uint32_t limit_ms = worker_pool(ex->worker)->timeouts.response_head_ms;
+
+    if (limit_ms <= LIMIT_UNWATCHED_MS || conn_is_watched(&ex->client->conn)) {
+        ex_timer(ex, limit_ms);
+        return;
+    }
+    ex->flags |= EX_UNWATCHED;
+    ex_timer(ex, LIMIT_UNWATCHED_MS);
+}
+
+void ex_watch_client(struct exchange *ex)
+{
+    uint32_t limit_ms = worker_pool(ex->worker)->timeouts.response_head_ms;
+
+    ex->flags &= (uint16_t)~EX_UNWATCHED;
+    conn_watch(&ex->client->conn);
+    ex_timer(ex, limit_ms > LIMIT_UNWATCHED_MS ? limit_ms - LIMIT_UNWATCHED_MS : 0);
+}
+
+void ex_request_sent(struct exchange *ex)
+{
+    ex->flags |= EX_REQUEST_SENT;
+    conn_send_end(&ex->lane->conn, NULL);
+    wait_for_head(ex);
+}
+
+static enum ex_verdict step_send(struct exchange *ex)
+{
+    const struct pool_timeouts *timeouts = &worker_pool(ex->worker)->timeouts;
+
+    if (rewrite(ex) < 0) {
+        ex_fail(ex, END_INTERNAL);
+        return EX_VERDICT_NEXT;
+    }
+    conn_send_head(&ex->lane->conn, &ex->request);
+    ex_move(ex, EX_RELAY, "request head sent");
+    if (ex->request.body == MSG_BODY_NONE)
+        ex_request_sent(ex);
+    else
+        ex_timer(ex, timeouts->idle_ms);
+    conn_resume(&ex->client->conn);
+    return EX_VERDICT_WAIT;
+}
+
+static enum ex_verdict step_relay(struct exchange *ex)
+{
+    if (!(ex->flags & EX_ANSWER_ENDED))
+        return EX_VERDICT_WAIT;
+    ex_leave_lane(ex, true);
+    return go(ex, EX_DONE, "answered");
+}
+
+static enum ex_verdict step_retry(struct exchange *ex)
+{
+    struct origin *o = worker_pick(ex->worker, origin_find(ex->worker, ex->avoid_id));
+
+    /* A lane that had gone stale says nothing against its server: with no other it gets the
+     * request again, on a new connection, since the other idle ones are as old. */
+    if (!o && ex->end == END_ORIGIN_RESET) {
+        o = worker_pick(ex->worker, NULL);
+        if (o)
+            lane_close_idle(o);
+    }
+    if (!o) {
+        ex_move(ex, EX_REPLY, "no other server");
+        return EX_VERDICT_NEXT;
+    }
+    stats_add(ex->worker->stats, STATS_retries, 1);
+    ex->end = END_OK;
+    ex->status = 0;
+    attach(ex, o);
+    return go(ex, EX_LANE, "another attempt");
+}
+
+static int fill_reply(struct exchange *ex, struct msg *m, struct span *body)
+{
+    const struct end_facts *facts = end_facts(ex->end);
+    char text[192];
+    struct span why = ex->why ? span_from_str(ex->why) : SPAN_NONE;
+    int n = snprintf(text, sizeof(text), "%.*s%s%.*s.\n", (int)facts->text.len, facts->text.ptr,
+                     why.len ? ": " : "", (int)why.len, why.ptr ? why.ptr : "");
+    int rc;
+
+    *body = arena_copy(
+        &ex->arena, span_from(text, (size_t)n < sizeof(text) ? (size_t)n : sizeof(text) - 1));
+    if (!body->ptr)
+        *body = SPAN_NONE;
+    reply_init(m, ex->status, body->len);
+    rc = msg_add(m, SPAN("Date"), worker_date(ex->worker));
+    rc |= msg_add(m, SPAN("Content-Type"), SPAN("text/plain"));
+    rc |= msg_add(m, SPAN("Weldr-Error"), span_from_str(facts->word));
+    if (ex->end == END_METHOD)
+        rc |= msg_add(m, SPAN("Allow"), allowed_methods);
+    return rc;
+}
+
+static enum ex_verdict step_reply(struct exchange *ex)
+{
+    struct conn *client = &ex->client->conn;
+    struct msg m;
+    struct span body;
+
+    if (ex->status == 0)
+        ex->status = end_facts(ex->end)->status;
+    MUST(fill_reply(ex, &m, &body) == 0); /* a handful of fields always fit */
+    if (!(ex->flags & EX_REQUEST_READ) &&
+        (ex->flags & EX_NO_REQUEST || ex->request.body != MSG_BODY_NONE))
+        conn_close_after(client);
+    conn_send_head(client, &m);
+    if (body.len > 0)
+        conn_send_body(client, body, 0);
+    conn_send_end(client, NULL);
+    ex->flags |= EX_ANSWER_BEGUN | EX_ANSWER_ENDED;
+    return go(ex, EX_DONE, "answered by Weldr");
+}
+
+static void count_answer(const struct exchange *ex)
+{
+    struct stats_worker *stats = ex->worker->stats;
+    bool whole = (ex->flags & EX_ANSWER_ENDED) && !(ex->flags & EX_CLIENT_GONE);
+
+    if (whole && ex->status < 500)
+        stats_add(stats, STATS_client_success, 1);
+    else if (ex->flags & EX_ANSWER_BEGUN)
+        stats_add(stats, STATS_client_failed, 1);
+    if (ex->end == END_BAD_REQUEST)
+        stats_add(stats, STATS_bad_requests, 1);
+    if (ex->flags & EX_CLIENT_GONE)
+        stats_add(stats, STATS_client_aborts, 1);
+    __atomic_store_n(&stats->end[ex->end], stats->end[ex->end] + 1, __ATOMIC_RELAXED);
+    histogram_add(&stats->latency_us, loop_now_us(ex->worker->loop) - ex->begin_us);
+    stats_sub(stats, STATS_in_flight, 1);
+}
+
+/* A request without a body may be answered before the codec has told its END, which comes right
+ * behind. */
+static bool awaits_end(const struct exchange *ex)
+{
+    return !(ex->flags & (EX_REQUEST_READ | EX_NO_REQUEST | EX_CLIENT_GONE)) &&
+           ex->request.body == MSG_BODY_NONE && conn_is_open(&ex->client->conn);
+}
+
+static enum ex_verdict step_done(struct exchange *ex)
+{
+    struct client *c = ex->client;
+    struct worker *w = ex->worker;
+    bool cut_off = (ex->flags & EX_ANSWER_BEGUN) && !(ex->flags & EX_ANSWER_ENDED);
+
+    if (awaits_end(ex))
+        return EX_VERDICT_WAIT;
+    MUST(!ex->lane && !ex->origin);
+    count_answer(ex);
+    log_debug("exchange done", LOG_B("method", msg_method(&ex->request)),
+              LOG_U("status", ex->status), LOG_S("end", end_facts(ex->end)->word),
+              LOG_U("attempts", ex->attempts),
+              LOG_U("us", loop_now_us(w->loop) - ex->begin_us));
+    if (ex->flags & EX_REQUEST_READ)
+        conn_quiet(&c->conn);
+    if (ex->flags & EX_CLIENT_GONE)
+        conn_close(&c->conn, CONN_CLOSE_NOW);
+    arena_reset(&ex->arena);
+    ex->magic = 0;
+    slab_put(&w->exchanges_slab, ex);
+    client_finish(c, cut_off);
+    return EX_VERDICT_OVER;
+}
+
+enum ex_verdict (*const ex_step_run[EX_STEPS])(struct exchange *ex) = {
+#define STEP(name, function, next) [EX_##name] = (function),
+#include "worker/ex_steps.def"
+#undef STEP
+};

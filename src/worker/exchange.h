@@ -1,0 +1,96 @@
+/* exchange.h - one request and its response, from the head read to the last byte handed on.
+ *
+ * A row of small steps: CHECK → ROUTE → PICK → LANE → SEND → RELAY → DONE, with RETRY and REPLY
+ * as side rooms (ex_steps.c). Each step returns NEXT, WAIT or DONE; the dispatcher
+ * (exchange_run) is one small loop. While it waits, events of the client's and the lane's
+ * connection move it on (ex_relay.c). Whatever goes wrong goes through ex_fail (ex_fail.c), the
+ * only place where a 5xx is born.
+ *
+ * It speaks only events and conns, so every pairing of protocol versions shares this code. The
+ * request head lives in the exchange's arena, so that it can be sent again. Owner: the client
+ * (client->exchange) until DONE, where it frees itself; whoever called a function of this
+ * header must not touch the exchange afterwards.
+ */
+#ifndef WELDR_WORKER_EXCHANGE_H
+#define WELDR_WORKER_EXCHANGE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/arena.h"
+#include "http/event.h"
+#include "http/msg.h"
+#include "worker/ends.h"
+
+struct worker;
+struct client;
+struct origin;
+struct lane;
+
+enum ex_step {
+#define STEP(name, function, next) EX_##name,
+#include "worker/ex_steps.def"
+#undef STEP
+    EX_STEPS
+};
+
+enum ex_flag {
+    EX_REQUEST_READ = 1U << 0, /* the client's END was seen */
+    EX_REQUEST_SENT = 1U << 1, /* all of it was handed to the lane */
+    EX_ANSWER_BEGUN = 1U << 2, /* a final head went to the client */
+    EX_ANSWER_ENDED = 1U << 3,
+    EX_LANE_SPOKE = 1U << 4, /* the server has sent something for this attempt */
+    EX_CLIENT_GONE = 1U << 5,
+    EX_CLOSE_DELIMITED =
+        1U << 6, /* the answer's end is the connection's end: cut off, it must look cut off */
+    EX_NO_REQUEST = 1U << 7, /* the head could not be read */
+    EX_UNWATCHED = 1U << 8 /* the client's socket is not with the poller: a reset goes unseen */
+};
+
+struct exchange {
+    uint32_t magic;
+    uint8_t step;         /* enum ex_step */
+    uint8_t end;          /* enum end */
+    uint16_t flags;       /* enum ex_flag */
+    uint16_t status;      /* answered to the client; 0: nothing yet */
+    uint16_t lane_status; /* what the server answered in this attempt */
+    uint8_t attempts;
+    struct worker *worker;
+    struct client *client;
+    struct origin
+        *origin; /* of the present or last attempt; its in_flight counts us while set */
+    struct lane *lane;
+    uint64_t avoid_id; /* RETRY: the server that has just failed */
+    struct arena arena;
+    struct msg request;
+    uint64_t begin_us;
+    const char *why; /* malformed request: a few words */
+};
+
+/* For a client without one. NULL: no memory. */
+struct exchange *exchange_new(struct worker *w, struct client *c);
+/* The request head was read. */
+void exchange_begin(struct exchange *ex, const struct msg *head);
+/* The request head can't be read: answers with the event's status. */
+void exchange_refuse(struct exchange *ex, const struct event *ev);
+void exchange_run(struct exchange *ex);
+const char *exchange_step_name(const struct exchange *ex);
+
+/* ---- what its two connections tell (ex_relay.c) ---- */
+void exchange_client_event(struct exchange *ex, struct event *ev);
+void exchange_client_gone(struct exchange *ex);
+void exchange_client_congested(struct exchange *ex);
+void exchange_client_drained(struct exchange *ex);
+void exchange_lane_open(struct exchange *ex, int error);
+void exchange_lane_event(struct exchange *ex, struct event *ev);
+void exchange_lane_gone(struct exchange *ex, int error);
+void exchange_lane_congested(struct exchange *ex);
+void exchange_lane_drained(struct exchange *ex);
+/* A slow reader on either side has taken some of what waits for it. */
+void exchange_progress(struct exchange *ex);
+/* The server was taken out of the pool and has no more time to drain. */
+void exchange_origin_gone(struct exchange *ex);
+/* The time set last has passed without progress. */
+void exchange_timer(struct exchange *ex);
+
+#endif

@@ -1,0 +1,20 @@
+/* limits.h - bounds of a worker that are not settings of a pool. */
+#ifndef WELDR_WORKER_LIMITS_H
+#define WELDR_WORKER_LIMITS_H
+
+enum worker_limits {
+    LIMIT_CLIENTS = 200000,
+    LIMIT_LANES = 65536,
+    LIMIT_IDLE_LANES = 1024, /* per origin; more are closed */
+    LIMIT_CLIENT_IDLE_MS = 75000,
+    LIMIT_DRAIN_FIRST_MS =
+        1000, /* while draining: a connection that has not asked yet may still do so */
+    LIMIT_UNWATCHED_MS =
+        200, /* so long an answer is waited for before the client's socket is watched */
+    LIMIT_ATTEMPTS = 2,
+    LIMIT_ARENA_BYTES = 256 * 1024,
+    LIMIT_ARENA_CHUNK_BYTES = 4 * 1024,
+    LIMIT_ARENA_KEEP_N = 1024
+};
+
+#endif

@@ -1,0 +1,32 @@
+#include "worker/listener.h"
+
+#include <stddef.h>
+
+#include "worker/stream.h"
+#include "worker/worker.h"
+
+static void on_accept(struct sock *s, struct accepted *a)
+{
+    struct listener *l = (struct listener *)((char *)s - offsetof(struct listener, sock));
+
+    client_accept(l->worker, a);
+}
+
+static void on_closed(struct sock *s)
+{
+    (void)s; /* the worker frees all listeners together */
+}
+
+static const struct sock_ops listener_ops = {.on_accept = on_accept, .on_closed = on_closed};
+
+void listener_start(struct listener *l, struct worker *w, int handle)
+{
+    l->worker = w;
+    sock_accept_start(w->loop, &l->sock, &listener_ops, handle);
+}
+
+void listener_close(struct listener *l)
+{
+    if (sock_is_open(&l->sock))
+        sock_close(&l->sock, false);
+}

@@ -1,0 +1,18 @@
+/* listener.h - a listening socket of a worker; every accepted connection becomes a client
+ * (stream.h). Owned by the worker. */
+#ifndef WELDR_WORKER_LISTENER_H
+#define WELDR_WORKER_LISTENER_H
+
+#include "net/loop.h"
+
+struct worker;
+
+struct listener {
+    struct sock sock;
+    struct worker *worker;
+};
+
+void listener_start(struct listener *l, struct worker *w, int handle);
+void listener_close(struct listener *l);
+
+#endif

@@ -1,0 +1,194 @@
+/* Out of memory, uthash takes the item out again and leaves its table pointer NULL. */
+#define HASH_NONFATAL_OOM    1
+#define uthash_malloc(bytes) fault_malloc(bytes)
+#include "worker/origin.h"
+
+#include "base/fault.h"
+#include "worker/exchange.h"
+#include "worker/stream.h"
+#include "worker/worker.h"
+
+/* The macros of uthash are pages of branches: each alone in a function that has nothing else.
+ * NOLINTBEGIN(readability-function-size) */
+struct origin *origin_find(struct worker *w, uint64_t server_id)
+{
+    struct origin *o;
+
+    HASH_FIND(hh, w->origins, &server_id, sizeof(server_id), o);
+    return o;
+}
+
+static int link_origin(struct worker *w, struct origin *o)
+{
+    HASH_ADD(hh, w->origins, server_id, sizeof(o->server_id), o);
+    return o->hh.tbl ? 0 : WERR_NOMEM;
+}
+
+static void unlink_origin(struct worker *w, struct origin *o)
+{
+    HASH_DEL(w->origins, o);
+}
+/* NOLINTEND(readability-function-size) */
+
+static struct origin *find_or_new(struct worker *w, uint64_t server_id)
+{
+    struct origin *o = origin_find(w, server_id);
+
+    if (o)
+        return o;
+    o = fault_malloc(sizeof(*o));
+    if (!o)
+        return NULL;
+    *o = (struct origin){
+        .server_id = server_id,
+        .worker = w,
+        .stats_slot = STATS_NO_SLOT,
+        .up = true, /* a new server counts as active */
+    };
+    TAILQ_INIT(&o->idle);
+    if (link_origin(w, o) < 0) {
+        free(o);
+        return NULL;
+    }
+    return o;
+}
+
+static void free_origin(struct origin *o)
+{
+    unlink_origin(o->worker, o);
+    free(o->authority);
+    free(o);
+}
+
+void origin_check_done(struct origin *o)
+{
+    if (o->gone && !o->in_pool && o->lane_n == 0 && o->in_flight == 0)
+        free_origin(o);
+}
+
+static int name_origin(struct origin *o, const char *authority)
+{
+    size_t bytes = strlen(authority) + 1;
+
+    o->authority = fault_malloc(bytes);
+    if (!o->authority)
+        return WERR_NOMEM;
+    memcpy(o->authority, authority, bytes);
+    return 0;
+}
+
+/* Takes over what the pool says about the server. */
+static int follow(struct worker *w, const struct pool_server *server)
+{
+    struct origin *o = find_or_new(w, server->id);
+
+    if (!o || (!o->authority && name_origin(o, server->authority) < 0))
+        return WERR_NOMEM;
+    o->addr = server->addr;
+    o->weight = server->weight;
+    o->map_host = server->map_host;
+    o->in_pool = true;
+    w->balance_is_stale = true;
+    return 0;
+}
+
+static void leave(struct origin *o)
+{
+    o->in_pool = false;
+    o->worker->balance_is_stale = true;
+    lane_close_idle(o);
+    origin_check_done(o);
+}
+
+int origin_reconcile(struct worker *w, const struct pool_change *change)
+{
+    struct origin *o;
+
+    switch (change->type) {
+    case POOL_CHANGE_SERVER_ADDED:
+    case POOL_CHANGE_SERVER_CHANGED:
+        return follow(w, pool_find_server(change->pool, change->server_id));
+    case POOL_CHANGE_SERVER_REMOVED:
+        o = origin_find(w, change->server_id);
+        if (o)
+            leave(o);
+        return 0;
+    case POOL_CHANGE_NONE:
+    case POOL_CHANGE_POOL_SET:
+        return 0;
+    }
+    return 0;
+}
+
+int origin_reconcile_all(struct worker *w)
+{
+    const struct pool *p = worker_pool(w);
+    struct origin *o, *next;
+
+    HASH_ITER (hh, w->origins, o, next)
+        if (o->in_pool && !pool_find_server(p, o->server_id))
+            leave(o);
+    for (uint32_t i = 0; i < p->server_n; i++) {
+        int rc = follow(w, p->servers[i]);
+
+        if (rc < 0)
+            return rc;
+    }
+    return 0;
+}
+
+/* Drained, or the time for it is over: what is still in flight ends now. */
+static void forget(struct origin *o)
+{
+    struct worker *w = o->worker;
+    struct client *c, *next;
+
+    o->in_flight++; /* stays till the walk is over */
+    for (c = LIST_FIRST(&w->clients); c && o->in_flight > 1; c = next) {
+        next = LIST_NEXT(c, entry);
+        if (c->exchange && c->exchange->origin == o)
+            exchange_origin_gone(c->exchange);
+    }
+    o->in_flight--;
+    o->gone = true;
+    origin_check_done(o);
+}
+
+int origin_local(struct worker *w, const struct frame_local *facts)
+{
+    struct origin *o;
+
+    if (facts->flags & FRAME_LOCAL_GONE) {
+        o = origin_find(w, facts->server_id);
+        if (o)
+            forget(o);
+        return 0;
+    }
+    o = find_or_new(w, facts->server_id);
+    if (!o)
+        return WERR_NOMEM;
+    o->stats_slot = facts->stats_slot;
+    o->up = (facts->flags & FRAME_LOCAL_UP) != 0;
+    w->balance_is_stale = true;
+    if (!o->up)
+        lane_close_idle(o);
+    return 0;
+}
+
+void origin_close_all(struct worker *w)
+{
+    struct origin *o, *next;
+
+    HASH_ITER (hh, w->origins, o, next)
+        lane_close_idle(o);
+}
+
+void origin_free_all(struct worker *w)
+{
+    struct origin *o, *next;
+
+    HASH_ITER (hh, w->origins, o, next) {
+        MUST(o->lane_n == 0);
+        free_origin(o);
+    }
+}

@@ -1,0 +1,50 @@
+/* origin.h - the run-time side of one server in one worker: its idle lanes, what is in flight,
+ * this node's facts about it.
+ *
+ * Made by the first word about a server (local facts or the pool), obeys pool changes
+ * (origin_reconcile), and goes when the server is out of the pool, the manager has forgotten it
+ * (FRAME_LOCAL_GONE) and the last lane has closed. Copies what it needs of the pool's server,
+ * so that it outlives it while it drains.
+ */
+#ifndef WELDR_WORKER_ORIGIN_H
+#define WELDR_WORKER_ORIGIN_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <uthash.h>
+
+#include "pool/pool_apply.h"
+#include "wire/frame.h"
+#include "worker/origin_lane.h"
+
+struct worker;
+
+struct origin {
+    uint64_t server_id;
+    struct worker *worker;
+    char *authority; /* NULL until the pool has named it */
+    struct addr addr;
+    uint32_t stats_slot;
+    uint16_t weight;
+    bool map_host;
+    bool in_pool; /* else: draining, or not yet there */
+    bool up;
+    bool gone; /* the manager has no more word on it */
+    struct lane_list idle;
+    uint32_t idle_n, lane_n, in_flight;
+    UT_hash_handle hh;
+};
+
+/* Follows one change of the pool, or (snapshot) the whole pool. WERR_NOMEM. */
+int origin_reconcile(struct worker *w, const struct pool_change *change) MUST_USE;
+int origin_reconcile_all(struct worker *w) MUST_USE;
+int origin_local(struct worker *w, const struct frame_local *facts) MUST_USE;
+struct origin *origin_find(struct worker *w, uint64_t server_id);
+/* Frees it when nothing needs it any more. */
+void origin_check_done(struct origin *o);
+/* At the end of the worker: closes all idle lanes. */
+void origin_close_all(struct worker *w);
+/* Only when no lane is left (worker_fini). */
+void origin_free_all(struct worker *w);
+
+#endif

@@ -1,0 +1,179 @@
+#include "worker/origin_lane.h"
+
+#include "worker/exchange.h"
+#include "worker/limits.h"
+#include "worker/origin.h"
+#include "worker/worker.h"
+
+static struct lane *lane_of(struct conn *conn)
+{
+    return (struct lane *)conn;
+}
+
+static struct worker *worker_of(const struct lane *lane)
+{
+    return lane->origin->worker;
+}
+
+static void leave_idle(struct lane *lane)
+{
+    if (!lane->is_idle)
+        return;
+    lane->is_idle = false;
+    TAILQ_REMOVE(&lane->origin->idle, lane, entry);
+    lane->origin->idle_n--;
+    stats_sub(worker_of(lane)->stats, STATS_server_idle, 1);
+}
+
+static void discard(struct lane *lane)
+{
+    leave_idle(lane);
+    lane->exchange = NULL;
+    conn_close(&lane->conn, CONN_CLOSE_NOW);
+}
+
+static void on_open(struct conn *conn, int error)
+{
+    struct lane *lane = lane_of(conn);
+
+    if (lane->exchange)
+        exchange_lane_open(lane->exchange, error);
+}
+
+static void on_event(struct conn *conn, struct event *ev)
+{
+    struct lane *lane = lane_of(conn);
+
+    if (lane->exchange)
+        exchange_lane_event(lane->exchange, ev);
+    else
+        discard(lane); /* speaks without being asked */
+}
+
+static void on_gone(struct conn *conn, int error)
+{
+    struct lane *lane = lane_of(conn);
+
+    if (lane->exchange)
+        exchange_lane_gone(lane->exchange, error);
+    else
+        discard(lane);
+}
+
+static void on_congested(struct conn *conn)
+{
+    struct lane *lane = lane_of(conn);
+
+    if (lane->exchange)
+        exchange_lane_congested(lane->exchange);
+}
+
+static void on_drained(struct conn *conn)
+{
+    struct lane *lane = lane_of(conn);
+
+    if (lane->exchange)
+        exchange_lane_drained(lane->exchange);
+}
+
+static void on_progress(struct conn *conn)
+{
+    struct lane *lane = lane_of(conn);
+
+    if (lane->exchange)
+        exchange_progress(lane->exchange);
+}
+
+static void on_timer(struct conn *conn)
+{
+    struct lane *lane = lane_of(conn);
+
+    /* Set when it became idle; a lane that is busy again has the exchange's time-outs. */
+    if (lane->is_idle)
+        discard(lane);
+}
+
+static void on_closed(struct conn *conn)
+{
+    struct lane *lane = lane_of(conn);
+    struct origin *o = lane->origin;
+
+    MUST(!lane->exchange && !lane->is_idle);
+    o->lane_n--;
+    slab_put(&o->worker->lanes_slab, lane);
+    origin_check_done(o);
+}
+
+static const struct conn_ops lane_ops = {
+    .on_open = on_open,
+    .on_event = on_event,
+    .on_gone = on_gone,
+    .on_congested = on_congested,
+    .on_drained = on_drained,
+    .on_progress = on_progress,
+    .on_timer = on_timer,
+    .on_closed = on_closed,
+};
+
+static struct lane *connect_new(struct origin *o, int *error)
+{
+    struct worker *w = o->worker;
+    struct lane *lane = slab_get(&w->lanes_slab);
+
+    if (!lane) {
+        *error = WERR_NOMEM;
+        return NULL;
+    }
+    *error = conn_connect(&lane->conn, &w->shared, &lane_ops, &o->addr, &codec_limits_response);
+    if (*error < 0) {
+        slab_put(&w->lanes_slab, lane);
+        return NULL;
+    }
+    lane->origin = o;
+    o->lane_n++;
+    stats_add(w->stats, STATS_server_connections, 1);
+    stats_server_add(w->stats, o->stats_slot, STATS_SERVER_connections, 1);
+    return lane;
+}
+
+struct lane *lane_take(struct origin *o, struct exchange *ex, int *error)
+{
+    struct lane *lane = TAILQ_FIRST(&o->idle);
+
+    if (lane)
+        leave_idle(lane);
+    else
+        lane = connect_new(o, error);
+    if (!lane)
+        return NULL;
+    lane->exchange = ex;
+    lane->exchanges++;
+    return lane;
+}
+
+void lane_release(struct lane *lane, bool reuse)
+{
+    struct origin *o = lane->origin;
+    struct worker *w = o->worker;
+
+    lane->exchange = NULL;
+    if (!reuse || !o->in_pool || !o->up || w->draining || o->idle_n >= LIMIT_IDLE_LANES ||
+        conn_has_unread(&lane->conn) || !conn_can_reuse(&lane->conn)) {
+        conn_close(&lane->conn, CONN_CLOSE_NOW);
+        return;
+    }
+    lane->is_idle = true;
+    TAILQ_INSERT_HEAD(&o->idle, lane, entry);
+    o->idle_n++;
+    stats_add(w->stats, STATS_server_idle, 1);
+    conn_next(&lane->conn);
+    conn_timer_set(&lane->conn, worker_pool(w)->timeouts.idle_ms);
+}
+
+void lane_close_idle(struct origin *o)
+{
+    struct lane *lane;
+
+    while ((lane = TAILQ_FIRST(&o->idle)))
+        discard(lane);
+}

@@ -1,0 +1,42 @@
+/* origin_lane.h - a lane: a place for one exchange on a connection to an origin.
+ *
+ * On HTTP/1 a connection is one lane. Lanes are shared by all clients of the worker: idle ones
+ * wait in their origin's LIFO list (the warmest first), registered with the loop, so that a
+ * server that closes one is noticed. A lane is connecting, busy (has an exchange) or idle; it
+ * leaves memory in conn's on_closed.
+ */
+#ifndef WELDR_WORKER_ORIGIN_LANE_H
+#define WELDR_WORKER_ORIGIN_LANE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "net/conn.h"
+
+struct worker;
+struct origin;
+struct exchange;
+
+struct lane {
+    struct conn conn; /* first */
+    struct origin *origin;
+    struct exchange *exchange; /* busy */
+    TAILQ_ENTRY(lane) entry;   /* in origin->idle */
+    bool is_idle;
+    uint32_t exchanges; /* carried so far */
+};
+
+TAILQ_HEAD(lane_list, lane);
+
+/* An idle lane, or a new one that is connecting (conn state NEW: exchange_lane_open follows) or
+ * connected. Sets lane->exchange. *error when NULL: WERR_REFUSED, WERR_NO_FD …. */
+struct lane *lane_take(struct origin *o, struct exchange *ex, int *error);
+/* The exchange is done with it: idle again if it can carry another, else closed. */
+void lane_release(struct lane *lane, bool reuse);
+static inline bool lane_is_reused(const struct lane *lane)
+{
+    return lane->exchanges > 1;
+}
+void lane_close_idle(struct origin *o);
+
+#endif

@@ -1,0 +1,185 @@
+#include "worker/stream.h"
+
+#include "worker/exchange.h"
+#include "worker/limits.h"
+#include "worker/worker.h"
+
+static void close_client(struct client *c, enum conn_close_how how)
+{
+    conn_close(&c->conn, how);
+}
+
+static struct client *client_of(struct conn *conn)
+{
+    return (struct client *)conn;
+}
+
+/* A head that can't be read: answered by an exchange that has no request. */
+static void refuse(struct client *c, const struct event *ev)
+{
+    struct exchange *ex;
+
+    if (ev->error == WERR_EOF || ev->error == WERR_RESET) { /* left in the middle of a head */
+        close_client(c, CONN_CLOSE_NOW);
+        return;
+    }
+    ex = exchange_new(c->worker, c);
+    if (ex)
+        exchange_refuse(ex, ev);
+    else
+        close_client(c, CONN_CLOSE_NOW);
+}
+
+static void begin(struct client *c, struct event *ev)
+{
+    struct exchange *ex = exchange_new(c->worker, c);
+
+    c->flags |= CLIENT_ASKED;
+    if (ex)
+        exchange_begin(ex, ev->msg);
+    else
+        close_client(c, CONN_CLOSE_RESET);
+}
+
+static void on_event(struct conn *conn, struct event *ev)
+{
+    struct client *c = client_of(conn);
+
+    if (c->exchange)
+        exchange_client_event(c->exchange, ev);
+    else if (ev->type == EVENT_HEAD)
+        begin(c, ev);
+    else if (ev->type == EVENT_RESET)
+        refuse(c, ev);
+}
+
+static void on_gone(struct conn *conn, int error)
+{
+    struct client *c = client_of(conn);
+
+    if (c->exchange)
+        exchange_client_gone(c->exchange);
+    else
+        close_client(c, error == WERR_EOF ? CONN_CLOSE_FLUSH : CONN_CLOSE_NOW);
+}
+
+static void on_congested(struct conn *conn)
+{
+    struct client *c = client_of(conn);
+
+    if (c->exchange)
+        exchange_client_congested(c->exchange);
+}
+
+static void next_request(struct client *c)
+{
+    conn_next(&c->conn);
+    conn_timer_set(&c->conn, LIMIT_CLIENT_IDLE_MS);
+}
+
+static void on_drained(struct conn *conn)
+{
+    struct client *c = client_of(conn);
+
+    if (c->exchange) {
+        exchange_client_drained(c->exchange);
+    } else if (c->flags & CLIENT_WAITS_DRAIN) {
+        c->flags &= (uint8_t)~CLIENT_WAITS_DRAIN;
+        next_request(c);
+    }
+}
+
+static void on_progress(struct conn *conn)
+{
+    struct client *c = client_of(conn);
+
+    if (c->exchange)
+        exchange_progress(c->exchange);
+    else
+        conn_timer_set(conn, LIMIT_CLIENT_IDLE_MS);
+}
+
+static void on_timer(struct conn *conn)
+{
+    struct client *c = client_of(conn);
+
+    if (c->exchange)
+        exchange_timer(c->exchange);
+    else
+        close_client(c, CONN_CLOSE_NOW);
+}
+
+static void on_closed(struct conn *conn)
+{
+    struct client *c = client_of(conn);
+    struct worker *w = c->worker;
+
+    MUST(!c->exchange);
+    LIST_REMOVE(c, entry);
+    stats_sub(w->stats, STATS_client_open, 1);
+    slab_put(&w->clients_slab, c);
+    worker_check_drained(w);
+}
+
+static const struct conn_ops client_ops = {
+    .on_event = on_event,
+    .on_gone = on_gone,
+    .on_congested = on_congested,
+    .on_drained = on_drained,
+    .on_progress = on_progress,
+    .on_timer = on_timer,
+    .on_closed = on_closed,
+};
+
+void client_accept(struct worker *w, struct accepted *a)
+{
+    struct client *c = slab_get(&w->clients_slab);
+
+    if (!c)
+        return;
+    if (conn_accept(&c->conn, &w->shared, &client_ops, a, &codec_limits_request) < 0) {
+        slab_put(&w->clients_slab, c);
+        return;
+    }
+    c->worker = w;
+    c->peer = *accepted_peer(a);
+    LIST_INSERT_HEAD(&w->clients, c, entry);
+    stats_add(w->stats, STATS_client_connections, 1);
+    stats_add(w->stats, STATS_client_open, 1);
+    conn_timer_set(&c->conn, w->draining ? LIMIT_DRAIN_FIRST_MS : LIMIT_CLIENT_IDLE_MS);
+}
+
+void client_finish(struct client *c, bool broken)
+{
+    c->exchange = NULL;
+    if (broken) {
+        conn_flush(&c->conn); /* what is good of the answer shall be seen */
+        close_client(c, CONN_CLOSE_RESET);
+    } else if (!conn_can_reuse(&c->conn)) {
+        /* After a whole request nothing more is due from the client; otherwise, or when it
+         * could not know that this is the last answer, it may still be sending, and a reset
+         * would take the answer away from it. */
+        bool whole =
+            (c->conn.flags & CONN_QUIET) && !conn_has_unread(&c->conn) && !c->worker->draining;
+
+        close_client(c, whole ? CONN_CLOSE_FLUSH : CONN_CLOSE_LINGER);
+    } else if (conn_is_congested(&c->conn)) {
+        c->flags |= CLIENT_WAITS_DRAIN;
+        conn_timer_set(&c->conn, LIMIT_CLIENT_IDLE_MS);
+    } else {
+        next_request(c);
+    }
+}
+
+void client_drain(struct client *c)
+{
+    if (c->exchange) {
+        conn_close_after(&c->conn);
+    } else if (c->flags & CLIENT_WAITS_DRAIN) {
+        close_client(c, CONN_CLOSE_FLUSH);
+    } else if ((c->flags & CLIENT_ASKED) && !conn_has_unread(&c->conn)) {
+        close_client(c, CONN_CLOSE_LINGER);
+    } else {
+        conn_timer_set(&c->conn, LIMIT_DRAIN_FIRST_MS);
+    }
+}

@@ -1,0 +1,42 @@
+/* stream.h - the client side: a connection from a client and, on it, the stream of its present
+ * exchange.
+ *
+ * On HTTP/1 a connection carries one exchange at a time, so that the client is its own stream.
+ * Idle, it holds no exchange and no buffer. It hears the conn's events and passes them to its
+ * exchange; the exchange tells with client_finish what becomes of the connection.
+ */
+#ifndef WELDR_WORKER_STREAM_H
+#define WELDR_WORKER_STREAM_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "net/conn.h"
+
+struct worker;
+struct exchange;
+
+enum client_flag {
+    CLIENT_ASKED = 1U << 0, /* has sent a request before */
+    CLIENT_WAITS_DRAIN =
+        1U << 1 /* answered, but the answer is not taken yet: the next request waits */
+};
+
+struct client {
+    struct conn conn; /* first */
+    struct worker *worker;
+    struct exchange *exchange; /* NULL: idle */
+    LIST_ENTRY(client) entry;
+    struct addr peer;
+    uint8_t flags; /* enum client_flag */
+};
+
+/* Takes an accepted connection, or leaves it to be closed at the cap or for lack of memory. */
+void client_accept(struct worker *w, struct accepted *a);
+/* The exchange is over and forgotten. broken: the answer was cut off, the connection must not
+ * look well. */
+void client_finish(struct client *c, bool broken);
+/* While draining: closes when idle. */
+void client_drain(struct client *c);
+
+#endif

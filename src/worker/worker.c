@@ -1,0 +1,218 @@
+#include "worker/worker.h"
+
+#include "base/fault.h"
+#include "log/log.h"
+#include "pool/pool_apply.h"
+#include "pool/pool_code.h"
+#include "pool/pool_snapshot.h"
+#include "worker/exchange.h"
+#include "worker/limits.h"
+#include "worker/listener.h"
+#include "worker/origin.h"
+#include "worker/stream.h"
+
+static void on_drain_limit(struct timer *t);
+static void drain_pass(struct loop_work *work);
+
+int worker_init(struct worker *w, struct loop *loop, struct stats_worker *stats, uint32_t id,
+                uint64_t seed)
+{
+    int rc;
+
+    memset(w, 0, sizeof(*w));
+    w->loop = loop;
+    w->stats = stats;
+    w->id = id;
+    rand_seed(&w->rand, seed);
+    LIST_INIT(&w->clients);
+    slab_init(&w->clients_slab, "client", sizeof(struct client), LIMIT_CLIENTS);
+    slab_init(&w->exchanges_slab, "exchange", sizeof(struct exchange), LIMIT_CLIENTS);
+    slab_init(&w->lanes_slab, "lane", sizeof(struct lane), LIMIT_LANES);
+    balance_init(&w->balance, id);
+    timer_init(&w->drain_timer, on_drain_limit);
+    w->drain_work.run = drain_pass;
+    w->arenas = arena_store_new(LIMIT_ARENA_CHUNK_BYTES, LIMIT_ARENA_KEEP_N);
+    if (!w->arenas)
+        return WERR_NOMEM;
+    rc = conn_shared_init(&w->shared, loop);
+    if (rc < 0)
+        arena_store_free(w->arenas);
+    return rc;
+}
+
+void worker_fini(struct worker *w)
+{
+    timer_stop(loop_timers(w->loop), &w->drain_timer);
+    loop_undefer(w->loop, &w->drain_work);
+    origin_free_all(w);
+    balance_fini(&w->balance);
+    pool_state_free(w->pool_state);
+    conn_shared_fini(&w->shared);
+    slab_fini(&w->lanes_slab);
+    slab_fini(&w->exchanges_slab);
+    slab_fini(&w->clients_slab);
+    arena_store_free(w->arenas);
+    free(w->listeners);
+}
+
+int worker_listen(struct worker *w, const int *handles, unsigned n)
+{
+    MUST(!w->listeners && w->pool_state);
+    w->listeners = fault_malloc(n * sizeof(*w->listeners));
+    if (!w->listeners)
+        return WERR_NOMEM;
+    w->listener_n = n;
+    for (unsigned i = 0; i < n; i++)
+        listener_start(&w->listeners[i], w, handles[i]);
+    return 0;
+}
+
+/* ---- the pool ---- */
+
+const struct pool *worker_pool(const struct worker *w)
+{
+    return &w->pool_state->pools[0];
+}
+
+int worker_snapshot(struct worker *w, struct span bytes)
+{
+    struct pool_state *state = NULL;
+    int rc = pool_snapshot_decode(bytes, &state);
+
+    if (rc < 0)
+        return rc;
+    pool_state_free(w->pool_state);
+    w->pool_state = state;
+    return origin_reconcile_all(w);
+}
+
+int worker_apply(struct worker *w, uint64_t index, struct span entry)
+{
+    struct pool_command command;
+    struct pool_change change = {0};
+    int rc;
+
+    if (!w->pool_state || index <= w->pool_state->index)
+        return WERR_CORRUPT; /* out of order */
+    rc = pool_code_decode(entry, &command);
+    if (rc < 0)
+        return rc;
+    rc = pool_apply(w->pool_state, &command, index, &change);
+    if (rc == 0)
+        rc = origin_reconcile(w, &change);
+    else if (rc != WERR_NOMEM)
+        rc = 0; /* refused, in every process alike */
+    pool_server_free(change.removed);
+    pool_command_fini(&command);
+    return rc;
+}
+
+int worker_local(struct worker *w, const struct frame_local *facts)
+{
+    return origin_local(w, facts);
+}
+
+static void rebuild_balance(struct worker *w)
+{
+    const struct pool *p = worker_pool(w);
+    struct balance_entry *entries =
+        fault_malloc((p->server_n ? p->server_n : 1) * sizeof(*entries));
+    uint32_t n = 0;
+
+    if (!entries)
+        return; /* the old list still serves; tried again at the next pick */
+    for (uint32_t i = 0; i < p->server_n; i++) {
+        struct origin *o = origin_find(w, p->servers[i]->id);
+
+        if (o && o->up && o->weight > 0)
+            entries[n++] =
+                (struct balance_entry){.target = o, .key = o->server_id, .weight = o->weight};
+    }
+    if (balance_set(&w->balance, entries, n) == 0)
+        w->balance_is_stale = false;
+    free(entries);
+}
+
+struct origin *worker_pick(struct worker *w, const struct origin *avoid)
+{
+    if (w->balance_is_stale)
+        rebuild_balance(w);
+    if (w->balance_is_stale)
+        return NULL; /* its list may name origins that are gone */
+    return avoid ? balance_pick_other(&w->balance, avoid) : balance_pick(&w->balance);
+}
+
+struct span worker_date(struct worker *w)
+{
+    uint64_t now_s = loop_wall_us(w->loop) / 1000000;
+
+    if (now_s != w->date_s) {
+        w->date_s = now_s;
+        date_print(now_s, w->date);
+    }
+    return span_from(w->date, DATE_TEXT_LEN);
+}
+
+/* ---- draining ---- */
+
+void worker_check_drained(struct worker *w)
+{
+    void (*on_drained)(void *arg) = w->on_drained;
+
+    if (!w->draining || !on_drained || w->drain_passes > 0 || !LIST_EMPTY(&w->clients))
+        return;
+    w->on_drained = NULL;
+    timer_stop(loop_timers(w->loop), &w->drain_timer);
+    origin_close_all(w);
+    on_drained(w->on_drained_arg);
+}
+
+static void on_drain_limit(struct timer *t)
+{
+    struct worker *w = (struct worker *)((char *)t - offsetof(struct worker, drain_timer));
+    struct client *c, *next;
+
+    log_warn("drain time is over: closing what is left");
+    for (c = LIST_FIRST(&w->clients); c; c = next) {
+        next = LIST_NEXT(c, entry);
+        if (c->exchange)
+            exchange_client_gone(c->exchange);
+        else
+            conn_close(&c->conn, CONN_CLOSE_NOW);
+    }
+}
+
+/* What the kernel had accepted before is still taken (two turns: one to hear of it, one to take
+ * it), then the listeners close. */
+static void drain_pass(struct loop_work *work)
+{
+    struct worker *w = (struct worker *)((char *)work - offsetof(struct worker, drain_work));
+    struct client *c, *next;
+
+    w->drain_passes--;
+    if (w->drain_passes > 0) {
+        loop_defer(w->loop, work);
+        return;
+    }
+    for (unsigned i = 0; i < w->listener_n; i++)
+        listener_close(&w->listeners[i]);
+    for (c = LIST_FIRST(&w->clients); c; c = next) {
+        next = LIST_NEXT(c, entry);
+        client_drain(c);
+    }
+    worker_check_drained(w);
+}
+
+void worker_drain(struct worker *w, uint32_t limit_ms, void (*on_drained)(void *arg), void *arg)
+{
+    if (w->draining)
+        return;
+    w->draining = true;
+    w->on_drained = on_drained;
+    w->on_drained_arg = arg;
+    w->drain_passes = 2;
+    for (unsigned i = 0; i < w->listener_n; i++)
+        sock_accept_resume(&w->listeners[i].sock);
+    loop_timer_in(w->loop, &w->drain_timer, limit_ms);
+    loop_defer(w->loop, &w->drain_work);
+}

@@ -1,0 +1,90 @@
+/* worker.h - the data plane of one process: its pool, origins, clients and what they share.
+ *
+ * Single-threaded, on any loop (loop_epoll in worker_main.c, loop_sim in tests). Owns
+ * everything below it: listeners, clients, exchanges, origins and lanes come from its slabs.
+ * The pool arrives as a snapshot, then as commands (the same bytes that every manager applied),
+ * and what this node observed as local facts; all by way of channel.c.
+ */
+#ifndef WELDR_WORKER_WORKER_H
+#define WELDR_WORKER_WORKER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "balance/balance.h"
+#include "base/arena.h"
+#include "base/rand.h"
+#include "base/slab.h"
+#include "http/date.h"
+#include "net/conn.h"
+#include "pool/pool.h"
+#include "stats/stats.h"
+#include "wire/frame.h"
+
+struct client;
+struct origin;
+struct listener;
+
+LIST_HEAD(client_list, client);
+
+struct worker {
+    struct loop *loop;
+    struct conn_shared shared;
+    struct stats_worker *stats;
+    uint32_t id;
+    struct rand_state rand;
+    struct arena_store *arenas;
+    struct slab clients_slab, exchanges_slab, lanes_slab;
+    struct client_list clients;
+
+    struct pool_state *pool_state; /* NULL until the snapshot */
+    struct origin *origins;        /* uthash by server id */
+    struct balance balance;
+    bool balance_is_stale; /* rebuilt before the next pick, so that a burst of changes costs one
+                              rebuild */
+
+    struct listener *listeners;
+    unsigned listener_n;
+
+    bool draining;
+    struct timer drain_timer;
+    struct loop_work drain_work;
+    unsigned drain_passes;
+    void (*on_drained)(void *arg); /* nothing is left to do */
+    void *on_drained_arg;
+
+    uint64_t date_s;
+    char date[DATE_TEXT_LEN + 1];
+};
+
+/* stats: this worker's slot. seed: for request ids. WERR_NOMEM. */
+int worker_init(struct worker *w, struct loop *loop, struct stats_worker *stats, uint32_t id,
+                uint64_t seed) MUST_USE;
+/* Everything must be closed. */
+void worker_fini(struct worker *w);
+
+/* Starts to listen on handles of the loop (descriptors; loop_sim handles in tests); before this
+ * nothing is accepted. WERR_NOMEM. */
+int worker_listen(struct worker *w, const int *handles, unsigned n) MUST_USE;
+
+/* Replaces the pool. WERR_CORRUPT …: the old one stays. */
+int worker_snapshot(struct worker *w, struct span bytes) MUST_USE;
+/* Applies one committed entry. Logical refusals are no error; WERR_UNSUPPORTED, WERR_CORRUPT,
+ * WERR_NOMEM are: the worker must be replaced. */
+int worker_apply(struct worker *w, uint64_t index, struct span entry) MUST_USE;
+int worker_local(struct worker *w, const struct frame_local *facts) MUST_USE;
+
+/* Stops accepting, closes idle connections, lets exchanges finish; after limit_ms closes what
+ * is left. on_drained is called once, when nothing is left. */
+void worker_drain(struct worker *w, uint32_t limit_ms, void (*on_drained)(void *arg),
+                  void *arg);
+/* A client has gone: perhaps the last one. */
+void worker_check_drained(struct worker *w);
+
+/* The default pool; its server with the next turn (not avoid, if there is another), or NULL. */
+const struct pool *worker_pool(const struct worker *w);
+struct origin *worker_pick(struct worker *w, const struct origin *avoid);
+/* IMF-fixdate of now. */
+struct span worker_date(struct worker *w);
+
+#endif

@@ -1,0 +1,178 @@
+#include "worker/worker_main.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "log/log.h"
+#include "net/listen.h"
+#include "net/signals.h"
+#include "wire/inherit.h"
+#include "worker/channel.h"
+#include "worker/dump.h"
+#include "worker/limits.h"
+#include "worker/worker.h"
+
+enum {
+    EXIT_DRAINED = 0,
+    EXIT_BROKEN = 1,
+    EXIT_NO_MANAGER = 2,
+    CHANNEL_KEEP_BYTES = 1024 * 1024
+};
+
+/* Everything of the process; one, so that the panic hook finds it. */
+struct process {
+    struct loop *loop;
+    struct stats *stats;
+    struct bufq_store *store;
+    struct channel channel;
+    struct worker worker;
+    unsigned id;
+    bool has_worker;
+    int exit_code;
+};
+
+static void on_panic(void *arg)
+{
+    const struct process *p = arg;
+
+    if (p->has_worker)
+        dump_worker(&p->worker);
+}
+
+static void stop(struct process *p, int exit_code)
+{
+    p->exit_code = exit_code;
+    loop_stop(p->loop);
+}
+
+static void on_drained(void *arg)
+{
+    struct process *p = arg;
+
+    log_info("drained");
+    channel_bye(&p->channel);
+    stop(p, EXIT_DRAINED);
+}
+
+static void on_drain(void *arg, uint32_t limit_ms)
+{
+    struct process *p = arg;
+
+    if (!p->has_worker) {
+        stop(p, EXIT_DRAINED);
+        return;
+    }
+    if (!p->worker.draining)
+        log_info("draining", LOG_U("limit_ms", limit_ms),
+                 LOG_U("clients", p->worker.clients_slab.in_use));
+    worker_drain(&p->worker, limit_ms, on_drained, p);
+}
+
+static void on_broken(void *arg, const char *why)
+{
+    struct process *p = arg;
+
+    log_error("the channel to the manager is broken", LOG_S("why", why));
+    stop(p, EXIT_BROKEN);
+}
+
+static int on_hello(void *arg, const struct frame_hello *hello)
+{
+    struct process *p = arg;
+    int rc;
+
+    if (hello->worker_id != p->id || hello->worker_id >= stats_worker_n(p->stats))
+        return WERR_CORRUPT;
+    log_set_level((enum log_level)hello->log_level);
+    rc = worker_init(&p->worker, p->loop, stats_worker(p->stats, p->id), p->id, hello->seed);
+    p->has_worker = rc == 0;
+    return rc;
+}
+
+static void on_ready(void *arg)
+{
+    struct process *p = arg;
+    unsigned n = p->channel.hello.listener_n;
+    int *handles = calloc(n ? n : 1, sizeof(*handles));
+
+    for (unsigned i = 0; handles && i < n; i++) {
+        handles[i] = INHERIT_FD_LISTENERS + (int)i;
+        (void)fcntl(handles[i], F_SETFD, FD_CLOEXEC);
+    }
+    if (!handles || worker_listen(&p->worker, handles, n) < 0)
+        on_broken(p, "no memory");
+    free(handles);
+    log_debug("accepting", LOG_U("listeners", n));
+}
+
+static void on_signal(void *arg, int signal_number)
+{
+    struct process *p = arg;
+
+    /* The manager decides when to stop; a terminal's Ctrl-C reaches the whole group and is left
+     * to it. */
+    if (signal_number == SIGUSR1 && p->has_worker)
+        dump_worker(&p->worker);
+}
+
+static bool process_init(struct process *p)
+{
+    static const int watched[] = {SIGINT, SIGTERM, SIGHUP, SIGUSR1, 0};
+
+    p->loop = loop_epoll_new();
+    p->store = bufq_store_new(CHANNEL_KEEP_BYTES);
+    p->stats = stats_open(INHERIT_FD_STATS);
+    return p->loop && p->store && p->stats &&
+           signals_start(p->loop, watched, on_signal, p) == 0;
+}
+
+/* The sockets close; what they owned goes in the turns after. */
+static void process_fini(struct process *p)
+{
+    signals_stop();
+    channel_close(&p->channel);
+    if (p->has_worker && p->exit_code == EXIT_DRAINED) {
+        while (p->worker.lanes_slab.in_use > 0)
+            loop_turn(p->loop, 0);
+        loop_turn(p->loop, 0);
+        worker_fini(&p->worker);
+    }
+    loop_turn(p->loop, 0);
+    stats_free(p->stats);
+    bufq_store_free(p->store);
+    loop_free(p->loop);
+}
+
+int worker_main(const struct config *config)
+{
+    static struct process process;
+    static const struct channel_hooks hooks = {
+        .on_hello = on_hello,
+        .on_ready = on_ready,
+        .on_drain = on_drain,
+        .on_broken = on_broken,
+        .arg = &process,
+    };
+    struct process *p = &process;
+
+    p->id = config->worker_id;
+    log_init("worker", (int)p->id, (enum log_level)config->log_level);
+    if (fcntl(INHERIT_FD_CHANNEL, F_GETFD) < 0 || fcntl(INHERIT_FD_STATS, F_GETFD) < 0) {
+        log_error("a worker is started by weldr itself, not by hand");
+        return EXIT_NO_MANAGER;
+    }
+    werr_set_panic_hook(on_panic, p);
+    if (!process_init(p)) {
+        log_error("the worker can't start: out of memory or descriptors");
+        return EXIT_BROKEN;
+    }
+    (void)fcntl(INHERIT_FD_CHANNEL, F_SETFD, FD_CLOEXEC);
+    channel_open(&p->channel, p->loop, &p->worker, p->store, &hooks, INHERIT_FD_CHANNEL);
+    loop_run(p->loop);
+    if (p->exit_code != EXIT_DRAINED)
+        return p->exit_code; /* in an unknown state: nothing is taken apart */
+    process_fini(p);
+    return EXIT_DRAINED;
+}

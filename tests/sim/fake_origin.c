@@ -1,0 +1,558 @@
+#include "fake_origin.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "net/loop_sim.h"
+
+void fake_body(struct text *t, unsigned long id, size_t n)
+{
+    char word[32];
+    size_t len = (size_t)snprintf(word, sizeof(word), "%lu.", id);
+
+    for (; n > 0; n -= len) {
+        if (len > n)
+            len = n;
+        text_add(t, span_from(word, len));
+    }
+}
+
+/* ---- answers ---- */
+
+static void say(struct fake_conn *c, const struct text *t)
+{
+    peer_say(&c->peer, text_span(t));
+}
+
+static void end(struct fake_conn *c, enum peer_then then)
+{
+    peer_say_end(&c->peer, then);
+}
+
+static bool is_head(const struct fake_conn *c)
+{
+    return strcmp(c->request.method, "HEAD") == 0;
+}
+
+static void put_head(const struct fake_conn *c, struct text *t, const char *status)
+{
+    text_addf(t, "HTTP/1.1 %s\r\nDate: D\r\nX-Id: %lu\r\n", status, c->request.id);
+}
+
+static void put_chunked(struct text *t, struct span body, size_t piece, bool ends)
+{
+    while (body.len > 0) {
+        struct span part = span_first(body, piece < body.len ? piece : body.len);
+
+        text_addf(t, "%zx\r\n", part.len);
+        text_add(t, part);
+        text_addf(t, "\r\n");
+        body = span_skip(body, part.len);
+    }
+    if (ends)
+        text_addf(t, "0\r\n\r\n");
+}
+
+static void answer_length(struct fake_conn *c, const char *status, size_t length, size_t given)
+{
+    struct text t = {0};
+
+    put_head(c, &t, status);
+    text_addf(&t, "Content-Length: %zu\r\n\r\n", length);
+    if (!is_head(c))
+        fake_body(&t, c->request.id, given);
+    say(c, &t);
+    text_free(&t);
+}
+
+static void answer_chunked(struct fake_conn *c, size_t given, bool ends)
+{
+    struct text t = {0}, body = {0};
+
+    put_head(c, &t, "200 OK");
+    text_addf(&t, "Transfer-Encoding: chunked\r\n\r\n");
+    fake_body(&body, c->request.id, given);
+    if (!is_head(c))
+        put_chunked(&t, text_span(&body), 1000, ends);
+    say(c, &t);
+    text_free(&body);
+    text_free(&t);
+}
+
+static void answer_bare(struct fake_conn *c, const char *text)
+{
+    peer_say(&c->peer, span_from_str(text));
+}
+
+static void do_len(struct fake_conn *c)
+{
+    answer_length(c, "200 OK", c->request.number, c->request.number);
+}
+
+static void do_error(struct fake_conn *c)
+{
+    answer_length(c, "500 Oops", c->request.number, c->request.number);
+}
+
+static void do_chunked(struct fake_conn *c)
+{
+    answer_chunked(c, c->request.number, true);
+}
+
+static void do_until(struct fake_conn *c)
+{
+    struct text t = {0};
+
+    put_head(c, &t, "200 OK");
+    text_addf(&t, "Connection: close\r\n\r\n");
+    if (!is_head(c))
+        fake_body(&t, c->request.id, c->request.number);
+    say(c, &t);
+    end(c, PEER_CLOSES);
+    text_free(&t);
+}
+
+/* As an origin of 1.0 answers: no length, no keep-alive. */
+static void do_old(struct fake_conn *c)
+{
+    struct text t = {0};
+
+    text_addf(&t, "HTTP/1.0 200 OK\r\nDate: D\r\nX-Id: %lu\r\n\r\n", c->request.id);
+    if (!is_head(c))
+        fake_body(&t, c->request.id, c->request.number);
+    say(c, &t);
+    end(c, PEER_CLOSES);
+    text_free(&t);
+}
+
+static void do_stall(struct fake_conn *c)
+{
+    (void)c;
+}
+
+static void do_half(struct fake_conn *c)
+{
+    answer_length(c, "200 OK", c->request.number, c->request.number / 2);
+}
+
+static void do_cut(struct fake_conn *c)
+{
+    do_half(c);
+    end(c, PEER_CLOSES);
+}
+
+static void do_cut_chunked(struct fake_conn *c)
+{
+    answer_chunked(c, c->request.number / 2, false);
+    end(c, PEER_CLOSES);
+}
+
+static void do_reset(struct fake_conn *c)
+{
+    do_half(c);
+    end(c, PEER_RESETS);
+}
+
+static void do_end(struct fake_conn *c)
+{
+    end(c, PEER_CLOSES);
+}
+
+static void do_reset_early(struct fake_conn *c)
+{
+    end(c, PEER_RESETS);
+}
+
+static void do_half_head(struct fake_conn *c)
+{
+    answer_bare(c, "HTTP/1.1 200 OK\r\nDate: D\r\nConte");
+    end(c, PEER_CLOSES);
+}
+
+static void do_garbage(struct fake_conn *c)
+{
+    answer_bare(c, "SSH-2.0-OpenSSH_9.2\r\n");
+}
+
+static void do_bad_head(struct fake_conn *c)
+{
+    answer_bare(c, "HTTP/1.1 200 OK\r\nContent-Length: 3\r\nContent-Length: 4\r\n\r\nabcd");
+}
+
+static void do_bad_chunk(struct fake_conn *c)
+{
+    struct text t = {0};
+
+    put_head(c, &t, "200 OK");
+    text_addf(&t, "Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\nxyz\r\n");
+    say(c, &t);
+    text_free(&t);
+}
+
+static void do_no_content(struct fake_conn *c)
+{
+    struct text t = {0};
+
+    put_head(c, &t, "204 No Content");
+    text_addf(&t, "\r\n");
+    say(c, &t);
+    text_free(&t);
+}
+
+static void do_not_modified(struct fake_conn *c)
+{
+    struct text t = {0};
+
+    put_head(c, &t, "304 Not Modified");
+    text_addf(&t, "Content-Length: %lu\r\nETag: \"e\"\r\n\r\n", c->request.number);
+    say(c, &t);
+    text_free(&t);
+}
+
+static void do_echo(struct fake_conn *c)
+{
+    struct text t = {0};
+
+    put_head(c, &t, "200 OK");
+    if (c->request.is_chunked) {
+        text_addf(&t, "Transfer-Encoding: chunked\r\n\r\n");
+        put_chunked(&t, text_span(&c->body), c->body.len + 1, true);
+    } else {
+        text_addf(&t, "Content-Length: %zu\r\n\r\n", c->body.len);
+        text_add(&t, text_span(&c->body));
+    }
+    say(c, &t);
+    text_free(&t);
+}
+
+/* Says that the connection ends, and ends it. */
+static void do_bye(struct fake_conn *c)
+{
+    struct text t = {0};
+
+    put_head(c, &t, "200 OK");
+    text_addf(&t, "Connection: close\r\nContent-Length: %lu\r\n\r\n", c->request.number);
+    fake_body(&t, c->request.id, c->request.number);
+    say(c, &t);
+    end(c, PEER_CLOSES);
+    text_free(&t);
+}
+
+/* Promises to live on, and ends all the same: the lane that stays behind is stale. */
+static void do_once(struct fake_conn *c)
+{
+    do_len(c);
+    end(c, PEER_CLOSES);
+}
+
+/* A connection that has served before is found dead. */
+static void do_stale(struct fake_conn *c)
+{
+    if (c->served > 1)
+        end(c, PEER_RESETS);
+    else
+        do_len(c);
+}
+
+static void do_late(struct fake_conn *c)
+{
+    loop_timer_in(c->origin->loop, &c->late, c->request.number);
+}
+
+static void on_late(struct timer *t)
+{
+    answer_length((struct fake_conn *)((char *)t - offsetof(struct fake_conn, late)), "200 OK",
+                  10, 10);
+}
+
+static void do_info(struct fake_conn *c)
+{
+    answer_bare(c, "HTTP/1.1 103 Early Hints\r\nLink: </style.css>\r\n\r\n");
+    do_len(c);
+}
+
+static void do_early_info(struct fake_conn *c)
+{
+    if (c->request.has_expect)
+        answer_bare(c, "HTTP/1.1 100 Continue\r\n\r\n");
+}
+
+/* Without waiting for the body, of which it reads no more. */
+static void do_early(struct fake_conn *c)
+{
+    sock_recv_stop(&c->peer.sock);
+    answer_length(c, "413 Too Large", c->request.number, c->request.number);
+}
+
+static void do_early_close(struct fake_conn *c)
+{
+    do_early(c);
+    end(c, PEER_CLOSES);
+}
+
+/* Without waiting for the body, which it goes on reading. */
+static void do_early_polite(struct fake_conn *c)
+{
+    do_len(c);
+}
+
+/* An answer, and one that nobody asked for. */
+static void do_twice(struct fake_conn *c)
+{
+    struct text t = {0};
+
+    put_head(c, &t, "200 OK");
+    text_addf(&t, "Content-Length: 2\r\n\r\nokHTTP/1.1 200 OK\r\nX-Id: 0\r\n"
+                  "Content-Length: 5\r\n\r\nWRONG");
+    say(c, &t);
+    text_free(&t);
+}
+
+static void do_hop(struct fake_conn *c)
+{
+    answer_bare(c, "HTTP/1.1 200 OK\r\nDate: D\r\nConnection: X-Hop\r\nX-Hop: 1\r\n"
+                   "Keep-Alive: timeout=5\r\nVia: 1.0 inner\r\nProxy-Authenticate: Basic\r\n"
+                   "Content-Length: 2\r\n\r\nok");
+}
+
+static void do_dateless(struct fake_conn *c)
+{
+    answer_bare(c, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
+}
+
+struct behaviour {
+    const char *kind;
+    void (*at_head)(struct fake_conn *c);
+    void (*at_end)(struct fake_conn *c);
+};
+
+static const struct behaviour behaviours[] = {
+    {"len", NULL, do_len},
+    {"error", NULL, do_error},
+    {"chunked", NULL, do_chunked},
+    {"until", NULL, do_until},
+    {"old", NULL, do_old},
+    {"stall", NULL, do_stall},
+    {"half", NULL, do_half},
+    {"cut", NULL, do_cut},
+    {"cutchunk", NULL, do_cut_chunked},
+    {"reset", NULL, do_reset},
+    {"end", NULL, do_end},
+    {"reset0", NULL, do_reset_early},
+    {"halfhead", NULL, do_half_head},
+    {"garbage", NULL, do_garbage},
+    {"badhead", NULL, do_bad_head},
+    {"badchunk", NULL, do_bad_chunk},
+    {"204", NULL, do_no_content},
+    {"304", NULL, do_not_modified},
+    {"echo", do_early_info, do_echo},
+    {"bye", NULL, do_bye},
+    {"once", NULL, do_once},
+    {"stale", NULL, do_stale},
+    {"late", NULL, do_late},
+    {"info", NULL, do_info},
+    {"early", do_early, do_stall},
+    {"earlyclose", do_early_close, do_stall},
+    {"earlypolite", do_early_polite, do_stall},
+    {"twice", NULL, do_twice},
+    {"hop", NULL, do_hop},
+    {"dateless", NULL, do_dateless},
+};
+
+static void behave(struct fake_conn *c, bool at_head)
+{
+    for (size_t i = 0; i < sizeof(behaviours) / sizeof(behaviours[0]); i++) {
+        const struct behaviour *b = &behaviours[i];
+
+        if (strcmp(b->kind, c->request.kind) != 0)
+            continue;
+        if (at_head && b->at_head)
+            b->at_head(c);
+        if (!at_head)
+            b->at_end(c);
+        return;
+    }
+    if (!at_head)
+        answer_bare(c, "HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n");
+}
+
+/* ---- requests ---- */
+
+static const char *find(const char *from, size_t len, const char *what)
+{
+    return memmem(from, len, what, strlen(what));
+}
+
+static void read_head(struct fake_conn *c, const char *head, size_t len)
+{
+    struct fake_request *r = &c->request;
+    char *copy = strndup(head, len);
+    const char *at;
+
+    MUST(copy);
+    memset(r, 0, sizeof(*r));
+    (void)sscanf(copy, "%15[A-Z] /%15[^/]/%lu/%lu", r->method, r->kind, &r->number, &r->id);
+    at = strcasestr(copy, "\r\ncontent-length:");
+    if (at)
+        r->length = strtoull(at + 17, NULL, 10);
+    r->is_chunked = strcasestr(copy, "\r\ntransfer-encoding: chunked") != NULL;
+    r->has_expect = strcasestr(copy, "\r\nexpect: 100-continue") != NULL;
+    free(copy);
+}
+
+static bool take_length(struct fake_conn *c)
+{
+    size_t want = (size_t)c->request.length - c->body.len;
+    size_t there = c->peer.in.len - c->scan;
+    size_t n = want < there ? want : there;
+
+    text_add(&c->body, span_from(c->peer.in.ptr + c->scan, n));
+    c->scan += n;
+    return n == want;
+}
+
+/* One chunk (or the part that is there); 1: all is read, 0: go on, -1: more must come. */
+static int take_chunk(struct fake_conn *c)
+{
+    const char *at = c->peer.in.ptr + c->scan;
+    size_t there = c->peer.in.len - c->scan;
+    const char *line_end = find(at, there, "\r\n");
+    size_t size, line;
+
+    if (!line_end)
+        return -1;
+    size = strtoul(at, NULL, 16);
+    line = (size_t)(line_end + 2 - at);
+    if (there < line + size + 2)
+        return -1;
+    text_add(&c->body, span_from(at + line, size));
+    c->scan += line + size + 2;
+    return size == 0;
+}
+
+static bool take_body(struct fake_conn *c)
+{
+    int rc = 0;
+
+    if (!c->request.is_chunked)
+        return take_length(c);
+    while (rc == 0)
+        rc = take_chunk(c);
+    return rc > 0;
+}
+
+/* Moves on by one step; false: more must come. */
+static bool take_step(struct fake_conn *c)
+{
+    struct peer *p = &c->peer;
+
+    if (!c->has_head) {
+        const char *end_of_head =
+            p->in.len > c->at ? find(p->in.ptr + c->at, p->in.len - c->at, "\r\n\r\n") : NULL;
+
+        if (!end_of_head)
+            return false;
+        c->scan = (size_t)(end_of_head + 4 - p->in.ptr);
+        c->has_head = true;
+        read_head(c, p->in.ptr + c->at, c->scan - c->at);
+        c->origin->requests_n++;
+        if (c->origin->asked && c->request.id < c->origin->asked_n)
+            c->origin->asked[c->request.id]++;
+        behave(c, true);
+        return true;
+    }
+    if (!take_body(c))
+        return false;
+    c->at = c->scan;
+    c->has_head = false;
+    c->served++;
+    behave(c, false);
+    text_free(&c->body);
+    if (c->served == c->origin->close_after_n)
+        end(c, PEER_CLOSES);
+    return true;
+}
+
+static void on_bytes(struct peer *p)
+{
+    struct fake_conn *c = (struct fake_conn *)p;
+
+    while (sock_is_open(&p->sock) && take_step(c)) {
+    }
+}
+
+static void on_end(struct peer *p)
+{
+    peer_close(p, false);
+}
+
+static void on_accept(struct sock *s, struct accepted *a)
+{
+    struct fake_origin *o =
+        (struct fake_origin *)((char *)s - offsetof(struct fake_origin, sock));
+    struct fake_conn *c = calloc(1, sizeof(*c));
+
+    MUST(c);
+    o->accepted_n++;
+    c->origin = o;
+    c->peer.on_bytes = on_bytes;
+    c->peer.on_end = on_end;
+    c->peer.send_piece = o->send_piece;
+    c->peer.send_gap_ms = o->send_gap_ms;
+    c->peer.read_piece = o->read_piece;
+    c->peer.read_gap_ms = o->read_gap_ms;
+    timer_init(&c->late, on_late);
+    LIST_INSERT_HEAD(&o->conns, c, entry);
+    peer_accept(&c->peer, o->loop, a);
+    if (o->is_deaf)
+        sock_recv_stop(&c->peer.sock);
+}
+
+static void on_closed(struct sock *s)
+{
+    (void)s;
+}
+
+static const struct sock_ops origin_ops = {.on_accept = on_accept, .on_closed = on_closed};
+
+void fake_origin_open(struct fake_origin *o, struct loop *l, const struct addr *at)
+{
+    o->loop = l;
+    o->at = *at;
+    sock_accept_start(l, &o->sock, &origin_ops, loop_sim_listen(l, at));
+}
+
+void fake_origin_close(struct fake_origin *o)
+{
+    struct fake_conn *c;
+
+    if (sock_is_open(&o->sock))
+        sock_close(&o->sock, false);
+    LIST_FOREACH (c, &o->conns, entry) {
+        timer_stop(loop_timers(o->loop), &c->late);
+        /* As a process that is killed: an end must not make half an answer look whole. */
+        peer_close(&c->peer, c->peer.out_at < c->peer.out.len);
+    }
+}
+
+void fake_origin_fini(struct fake_origin *o)
+{
+    struct fake_conn *c;
+
+    while ((c = LIST_FIRST(&o->conns))) {
+        MUST(c->peer.is_closed);
+        LIST_REMOVE(c, entry);
+        peer_free_texts(&c->peer);
+        text_free(&c->body);
+        free(c);
+    }
+}
+
+struct fake_conn *fake_origin_conn(struct fake_origin *o, unsigned n)
+{
+    struct fake_conn *c = LIST_FIRST(&o->conns);
+
+    for (unsigned i = o->accepted_n; c && i > n + 1; i--)
+        c = LIST_NEXT(c, entry);
+    return c;
+}

@@ -1,0 +1,248 @@
+#include "peer.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+/* ---- text ---- */
+
+static void make_room(struct text *t, size_t n)
+{
+    if (t->cap - t->len >= n)
+        return;
+    t->cap = (t->len + n) * 2;
+    t->ptr = realloc(t->ptr, t->cap);
+    MUST(t->ptr);
+}
+
+void text_add(struct text *t, struct span s)
+{
+    if (s.len == 0)
+        return;
+    make_room(t, s.len);
+    memcpy(t->ptr + t->len, s.ptr, s.len);
+    t->len += s.len;
+}
+
+void text_addf(struct text *t, const char *format, ...)
+{
+    char line[1024];
+    va_list args;
+    int n;
+
+    va_start(args, format);
+    n = vsnprintf(line, sizeof(line), format, args);
+    va_end(args);
+    MUST(n >= 0 && (size_t)n < sizeof(line));
+    text_add(t, span_from(line, (size_t)n));
+}
+
+void text_free(struct text *t)
+{
+    free(t->ptr);
+    *t = (struct text){0};
+}
+
+/* ---- sending ---- */
+
+static void tell_end(struct peer *p, int error)
+{
+    if (error == 0)
+        p->has_fin = true;
+    else
+        p->has_reset = true;
+    if (p->on_end)
+        p->on_end(p);
+}
+
+static void end_output(struct peer *p)
+{
+    switch (p->then) {
+    case PEER_STAYS:
+        break;
+    case PEER_SHUTS:
+        p->then = PEER_STAYS;
+        sock_shutdown(&p->sock);
+        break;
+    case PEER_CLOSES:
+        peer_close(p, false);
+        break;
+    case PEER_RESETS:
+        peer_close(p, true);
+        break;
+    }
+}
+
+static void pump(struct peer *p)
+{
+    while (sock_is_open(&p->sock) && p->is_connected && p->out_at < p->out.len &&
+           !timer_is_set(&p->send_timer)) {
+        size_t n = p->out.len - p->out_at;
+        struct iovec iov = {p->out.ptr + p->out_at, n};
+        int64_t taken;
+
+        if (p->send_piece > 0 && n > p->send_piece)
+            iov.iov_len = p->send_piece;
+        taken = sock_send(&p->sock, &iov, 1);
+        if (taken < 0) {
+            p->out_at = p->out.len;
+            p->then = PEER_STAYS;
+            tell_end(p, (int)taken);
+            return;
+        }
+        p->out_at += (size_t)taken;
+        if ((size_t)taken < iov.iov_len)
+            return; /* on_send follows */
+        if (p->send_gap_ms > 0)
+            loop_timer_in(p->loop, &p->send_timer, p->send_gap_ms);
+    }
+    if (sock_is_open(&p->sock) && p->is_connected && p->out_at == p->out.len)
+        end_output(p);
+}
+
+static void on_send(struct sock *s, int error)
+{
+    struct peer *p = (struct peer *)((char *)s - offsetof(struct peer, sock));
+
+    if (error == 0)
+        pump(p);
+}
+
+static void on_send_timer(struct timer *t)
+{
+    pump((struct peer *)((char *)t - offsetof(struct peer, send_timer)));
+}
+
+void peer_say(struct peer *p, struct span s)
+{
+    text_add(&p->out, s);
+    pump(p);
+}
+
+void peer_say_end(struct peer *p, enum peer_then then)
+{
+    p->then = then;
+    pump(p);
+}
+
+/* ---- receiving ---- */
+
+static void on_recv(struct sock *s, struct span bytes, int error)
+{
+    struct peer *p = (struct peer *)((char *)s - offsetof(struct peer, sock));
+
+    if (bytes.len == 0) {
+        tell_end(p, error);
+        return;
+    }
+    text_add(&p->in, bytes);
+    if (p->read_gap_ms > 0) {
+        sock_recv_stop(s);
+        loop_timer_in(p->loop, &p->read_timer, p->read_gap_ms);
+    }
+    if (p->on_bytes)
+        p->on_bytes(p);
+}
+
+static void on_read_timer(struct timer *t)
+{
+    struct peer *p = (struct peer *)((char *)t - offsetof(struct peer, read_timer));
+
+    if (sock_is_open(&p->sock))
+        sock_recv_start(&p->sock);
+}
+
+static void on_connect(struct sock *s, int error)
+{
+    struct peer *p = (struct peer *)((char *)s - offsetof(struct peer, sock));
+
+    if (error < 0) {
+        p->is_refused = true;
+        peer_close(p, false);
+        return;
+    }
+    p->is_connected = true;
+    s->recv_max = p->read_piece;
+    sock_recv_start(s);
+    pump(p);
+}
+
+static void on_hangup(struct sock *s, int error)
+{
+    tell_end((struct peer *)((char *)s - offsetof(struct peer, sock)), error);
+}
+
+static void on_closed(struct sock *s)
+{
+    ((struct peer *)((char *)s - offsetof(struct peer, sock)))->is_closed = true;
+}
+
+static const struct sock_ops peer_ops = {
+    .on_recv = on_recv,
+    .on_send = on_send,
+    .on_connect = on_connect,
+    .on_hangup = on_hangup,
+    .on_closed = on_closed,
+};
+
+void peer_listen(struct peer *p, bool listens)
+{
+    if (!sock_is_open(&p->sock))
+        return;
+    timer_stop(loop_timers(p->loop), &p->read_timer);
+    p->sock.recv_max = p->read_piece;
+    if (listens)
+        sock_recv_start(&p->sock);
+    else
+        sock_recv_stop(&p->sock);
+}
+
+/* ---- life ---- */
+
+static void start(struct peer *p, struct loop *l)
+{
+    p->loop = l;
+    timer_init(&p->send_timer, on_send_timer);
+    timer_init(&p->read_timer, on_read_timer);
+}
+
+void peer_connect(struct peer *p, struct loop *l, const struct addr *to)
+{
+    int rc;
+
+    start(p, l);
+    rc = sock_connect(l, &p->sock, &peer_ops, to);
+    if (rc == WERR_AGAIN)
+        return;
+    if (rc < 0) {
+        p->is_refused = true;
+        p->is_closed = true;
+        return;
+    }
+    on_connect(&p->sock, 0);
+}
+
+void peer_accept(struct peer *p, struct loop *l, struct accepted *a)
+{
+    start(p, l);
+    accepted_take(a, &p->sock, &peer_ops);
+    p->is_connected = true;
+    p->sock.recv_max = p->read_piece;
+    sock_recv_start(&p->sock);
+}
+
+void peer_close(struct peer *p, bool abort)
+{
+    if (p->is_closed || !sock_is_open(&p->sock))
+        return;
+    timer_stop(loop_timers(p->loop), &p->send_timer);
+    timer_stop(loop_timers(p->loop), &p->read_timer);
+    p->out_at = p->out.len;
+    sock_close(&p->sock, abort);
+}
+
+void peer_free_texts(struct peer *p)
+{
+    text_free(&p->in);
+    text_free(&p->out);
+}

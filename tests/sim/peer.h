@@ -1,0 +1,54 @@
+/* peer.h - a raw end of a connection in the simulated network: a scripted client, or what an
+ * origin has accepted.
+ *
+ * Knows no HTTP: it is told what bytes to send, in what pieces, with what gaps of virtual time,
+ * and what to do behind the last one; it records every byte that comes. Its memory comes from
+ * plain malloc, so that an armed base/fault.h strikes the worker under test only. Owner: who
+ * embeds it; it may be freed when is_closed is set.
+ */
+#ifndef WELDR_TESTS_SIM_PEER_H
+#define WELDR_TESTS_SIM_PEER_H
+
+#include "net/loop.h"
+
+/* Bytes that grow. */
+struct text {
+    char *ptr;
+    size_t len, cap;
+};
+void text_add(struct text *t, struct span s);
+void text_addf(struct text *t, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void text_free(struct text *t);
+static inline struct span text_span(const struct text *t)
+{
+    return span_from(t->ptr, t->len);
+}
+
+enum peer_then { PEER_STAYS, PEER_SHUTS, PEER_CLOSES, PEER_RESETS };
+
+struct peer {
+    struct sock sock;
+    struct loop *loop;
+    void (*on_bytes)(struct peer *p); /* more in `in`; may be NULL */
+    void (*on_end)(struct peer *p);   /* has_fin or has_reset was set; may be NULL */
+    struct text in, out;
+    size_t out_at;                    /* sent so far */
+    uint32_t send_piece, send_gap_ms; /* 0: all at once */
+    uint32_t read_piece, read_gap_ms; /* 0: whatever is there */
+    struct timer send_timer, read_timer;
+    enum peer_then then; /* when all is sent */
+    bool is_connected, is_refused, is_closed;
+    bool has_fin, has_reset; /* from the other side */
+};
+
+void peer_connect(struct peer *p, struct loop *l, const struct addr *to);
+void peer_accept(struct peer *p, struct loop *l, struct accepted *a);
+/* Sends when it can, in the pieces that are set now. */
+void peer_say(struct peer *p, struct span s);
+/* Behind what was said. */
+void peer_say_end(struct peer *p, enum peer_then then);
+void peer_listen(struct peer *p, bool listens); /* stops and goes on reading */
+void peer_close(struct peer *p, bool abort);
+void peer_free_texts(struct peer *p);
+
+#endif

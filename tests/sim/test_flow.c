@@ -1,0 +1,407 @@
+#include "../unit/base/cm.h"
+#include "answer.h"
+#include "worker/limits.h"
+#include "world.h"
+
+#define GET(target) "GET " target " HTTP/1.1\r\nHost: h\r\n\r\n"
+enum { MIB = 1024 * 1024, HELD_MAX_BYTES = MIB };
+
+/* ---- time-outs ---- */
+
+struct silence {
+    const char *name;
+    const char *say;
+    struct pool_timeouts timeouts;
+    uint32_t quiet_until_ms; /* nothing was heard then */
+    uint32_t after_ms;       /* … and now this was heard */
+    const char *status_line; /* NULL: no answer */
+    const char *word;
+    bool has_fin, has_reset;
+};
+
+static const struct silence silences[] = {
+    {"no answer",
+     GET("/stall/0/1"),
+     {.response_head_ms = 2000},
+     1900,
+     2100,
+     "HTTP/1.1 504 Gateway Timeout\r\n",
+     "origin_timeout",
+     false,
+     false},
+    {"an answer in time",
+     GET("/late/1900/1"),
+     {.response_head_ms = 2000},
+     1800,
+     2100,
+     "HTTP/1.1 200 OK\r\n",
+     NULL,
+     false,
+     false},
+    {"half a body",
+     GET("/half/8/1"),
+     {.idle_ms = 1000},
+     0,
+     1100,
+     "HTTP/1.1 200 OK\r\n",
+     NULL,
+     false,
+     true},
+    {"half a request",
+     "POST /echo/0/1 HTTP/1.1\r\nHost: h\r\nContent-Length: 9\r\n\r\nabc",
+     {.idle_ms = 1000},
+     900,
+     1100,
+     "HTTP/1.1 408 Request Timeout\r\n",
+     "client_timeout",
+     true,
+     false},
+    {"idle client", "", {.idle_ms = 1000}, 74900, 75100, NULL, NULL, true, false},
+    {"half a head", "GET / HT", {.idle_ms = 1000}, 74900, 75100, NULL, NULL, true, false},
+};
+
+static void run_silence(const struct silence *s)
+{
+    struct world_setup setup = {.seed = 1, .server_n = 1, .timeouts = s->timeouts};
+    struct world *w = world_open(&setup);
+    struct world_client *c = world_ask(w, s->say);
+    uint64_t begin_ms = world_now_ms(w);
+    const char *got;
+
+    print_message("%s\n", s->name);
+    world_run_ms(w, s->quiet_until_ms);
+    CHECK(s->quiet_until_ms == 0 || (c->peer.in.len == 0 && !c->peer.has_fin));
+    world_run_ms(w, begin_ms + s->after_ms - world_now_ms(w));
+    got = world_got(c);
+    CHECK(s->status_line ? strstr(got, s->status_line) == got : *got == '\0');
+    CHECK(!s->word || strstr(got, s->word));
+    CHECK(c->peer.has_fin == s->has_fin && c->peer.has_reset == s->has_reset);
+    world_end(w);
+}
+
+static void test_silences(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < COUNT(silences); i++)
+        run_silence(&silences[i]);
+}
+
+static void test_connect_timeout(void **state)
+{
+    struct world_setup setup = {.seed = 1, .server_n = 2, .timeouts = {.connect_ms = 1}};
+    struct world *w = world_open(&setup);
+    struct world_client *c = world_client(w);
+
+    (void)state;
+    world_run_ms(w, 1);
+    loop_sim_set_faults(w->loop, &(struct loop_sim_faults){.max_delay_us = 500000});
+    world_say(c, GET("/len/1/1"));
+    world_run_ms(w, 3000);
+    CHECK(strstr(world_got(c), "HTTP/1.1 504 Gateway Timeout\r\n"));
+    CHECK(strstr(world_got(c), "Weldr-Error: connect_timeout\r\n"));
+    CHECK(world_stat(w, STATS_retries) == 1 && world_stat(w, STATS_server_failed) == 2);
+    world_end(w);
+}
+
+static void test_idle_lanes_end(void **state)
+{
+    struct world_setup setup = {.seed = 1, .server_n = 1, .timeouts = {.idle_ms = 5000}};
+    struct world *w = world_open(&setup);
+    struct world_client *c = world_ask(w, GET("/len/1/1"));
+
+    (void)state;
+    world_run_ms(w, 4900);
+    CHECK(world_stat(w, STATS_server_idle) == 1);
+    world_say(c, GET("/len/1/1")); /* counts from its last use */
+    world_run_ms(w, 4900);
+    CHECK(world_stat(w, STATS_server_idle) == 1 && w->origins[0].accepted_n == 1);
+    world_run_ms(w, 200);
+    CHECK(world_stat(w, STATS_server_idle) == 0);
+    CHECK(fake_origin_conn(&w->origins[0], 0)->peer.has_fin);
+    world_end(w);
+}
+
+/* The origin takes its time to read, then to think: each has its own limit. */
+static void test_slow_upload_then_late_answer(void **state)
+{
+    struct world_setup setup = {.seed = 1,
+                                .server_n = 1,
+                                .faults = {.buffer_bytes = 4096},
+                                .timeouts = {.idle_ms = 1000, .response_head_ms = 5000}};
+    struct world *w = world_open(&setup);
+    struct world_client *c;
+    struct text body = {0};
+
+    (void)state;
+    w->origins[0].read_piece = 2000;
+    w->origins[0].read_gap_ms = 100;
+    c = world_ask(w, "POST /late/3000/1 HTTP/1.1\r\nHost: h\r\nContent-Length: 30000\r\n\r\n");
+    fake_body(&body, 1, 30000);
+    peer_say(&c->peer, text_span(&body));
+    text_free(&body);
+    world_run_ms(w, 7000);
+    CHECK(strstr(world_got(c), "HTTP/1.1 200 OK\r\n"));
+    world_end(w);
+}
+
+/* ---- clients that leave ---- */
+
+static void run_abort(const char *say, bool resets)
+{
+    struct world *w = world_open(NULL);
+    struct world_client *c = world_ask(w, say);
+
+    world_run_ms(w, 10);
+    peer_close(&c->peer, resets);
+    world_run_ms(w, 200);
+    CHECK(world_stat(w, STATS_in_flight) == 0);
+    CHECK(world_stat(w, STATS_client_open) == 0);
+    CHECK(w->worker.exchanges_slab.in_use == 0);
+    world_end(w);
+}
+
+static void test_client_leaves(void **state)
+{
+    static const char *const says[] = {
+        "",
+        "GE",
+        "GET / HTTP/1.1\r\nHost: h\r\n",
+        GET("/late/50/1"),
+        GET("/len/100000/1"),
+        GET("/late/50/1") GET("/late/50/1"),
+        "POST /echo/0/1 HTTP/1.1\r\nHost: h\r\nContent-Length: 9\r\n\r\nabc",
+        "POST /echo/0/1 HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n9\r\nabc",
+        "POST /early/5/1 HTTP/1.1\r\nHost: h\r\nContent-Length: 9\r\n\r\nabc",
+    };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(says); i++) {
+        run_abort(says[i], false);
+        run_abort(says[i], true);
+    }
+}
+
+/* A client that resets while its server thinks is noticed long before that would be too slow.
+ */
+static void test_reset_while_waiting(void **state)
+{
+    struct world *w = world_open(NULL);
+    struct world_client *c = world_ask(w, GET("/stall/0/1"));
+
+    (void)state;
+    world_run_ms(w, 10);
+    peer_close(&c->peer, true);
+    world_run_ms(w, LIMIT_UNWATCHED_MS + 100);
+    CHECK(world_stat(w, STATS_in_flight) == 0);
+    CHECK(world_stat(w, STATS_client_aborts) == 1);
+    CHECK(fake_origin_conn(&w->origins[0], 0)->peer.has_fin);
+    world_end(w);
+}
+
+/* Half a close is no abort: the answers still come. */
+static void test_half_close(void **state)
+{
+    struct world *w = world_open(NULL);
+    struct world_client *c = world_ask(w, GET("/late/20/1") GET("/len/3/2"));
+
+    (void)state;
+    peer_say_end(&c->peer, PEER_SHUTS);
+    world_run_ms(w, 100);
+    CHECK(strstr(world_got(c), "1.1.1") && strstr(world_got(c), "\r\n\r\n2.2"));
+    CHECK(c->peer.has_fin && !c->peer.has_reset);
+    CHECK(world_stat(w, STATS_client_success) == 2);
+    world_end(w);
+}
+
+/* ---- early answers ---- */
+
+static void run_early(const char *kind, size_t length)
+{
+    struct world_setup setup = {.seed = 1, .server_n = 1};
+    struct world *w = world_open(&setup);
+    struct world_client *c = world_client(w);
+    struct text say = {0};
+
+    text_addf(&say, "POST /%s/5/7 HTTP/1.1\r\nHost: h\r\nContent-Length: %zu\r\n\r\n", kind,
+              length);
+    fake_body(&say, 7, length);
+    peer_say(&c->peer, text_span(&say));
+    text_free(&say);
+    world_run_ms(w, 5000);
+    print_message("%s %zu\n", kind, length);
+    CHECK(strstr(world_got(c), "\r\n\r\n7.7.7"));
+    CHECK(world_stat(w, STATS_client_success) == 1);
+    CHECK(w->worker.exchanges_slab.in_use == 0);
+    world_end(w);
+}
+
+static void test_early_answers(void **state)
+{
+    (void)state;
+    run_early("early", 10);
+    run_early("early", 500000);
+    run_early("earlypolite", 10);
+    run_early("earlypolite", 500000);
+    run_early("earlyclose", 10);
+    run_early("earlyclose", 500000);
+}
+
+static void test_continue(void **state)
+{
+    struct world *w = world_open(NULL);
+    struct world_client *c = world_ask(w, "POST /echo/0/7 HTTP/1.1\r\nHost: h\r\n"
+                                          "Expect: 100-continue\r\nContent-Length: 5\r\n\r\n");
+
+    (void)state;
+    world_run_ms(w, 10);
+    CHECK_TEXT(world_got(c), "HTTP/1.1 100 Continue\r\n\r\n");
+    world_say(c, "hello");
+    world_run_ms(w, 10);
+    CHECK_TEXT(world_got(c), "HTTP/1.1 100 Continue\r\n\r\n"
+                             "HTTP/1.1 200 OK\r\nDate: D\r\nX-Id: 7\r\nVia: 1.1 weldr\r\n"
+                             "Content-Length: 5\r\n\r\nhello");
+    world_end(w);
+}
+
+/* ---- back-pressure ---- */
+
+struct load {
+    const char *kind;
+    size_t bytes;
+    bool is_upload, is_chunked;
+};
+
+static const struct load loads[] = {
+    {"len", 20 * MIB, false, false},  {"chunked", 5 * MIB, false, true},
+    {"until", 5 * MIB, false, false}, {"echo", 20 * MIB, true, false},
+    {"echo", 5 * MIB, true, true},
+};
+
+static void put_upload(struct text *say, const struct load *l)
+{
+    static const size_t piece = 70000;
+    struct text body = {0};
+
+    text_addf(say, "POST /%s/0/7 HTTP/1.1\r\nHost: h\r\n", l->kind);
+    fake_body(&body, 7, l->bytes);
+    if (!l->is_chunked) {
+        text_addf(say, "Content-Length: %zu\r\n\r\n", l->bytes);
+        text_add(say, text_span(&body));
+    } else {
+        text_addf(say, "Transfer-Encoding: chunked\r\n\r\n");
+        for (size_t at = 0; at < body.len; at += piece) {
+            struct span part = span_skip(text_span(&body), at);
+
+            part = span_first(part, piece < part.len ? piece : part.len);
+            text_addf(say, "%zx\r\n", part.len);
+            text_add(say, part);
+            text_addf(say, "\r\n");
+        }
+        text_addf(say, "0\r\n\r\n");
+    }
+    text_free(&body);
+}
+
+static void check_body(const struct text *got, size_t bytes)
+{
+    struct text want = {0};
+
+    fake_body(&want, 7, bytes);
+    CHECK(got->len == bytes && memcmp(got->ptr, want.ptr, bytes) == 0);
+    text_free(&want);
+}
+
+/* The one that reads takes 50 ms a MiB, the one that writes no time at all. */
+static void run_load(const struct load *l)
+{
+    struct world *w = world_open(NULL);
+    struct world_client *c = world_client(w);
+    struct text say = {0};
+    struct answer a;
+
+    print_message("%s %zu\n", l->kind, l->bytes);
+    if (l->is_upload) {
+        w->origins[0].read_piece = 128 * 1024;
+        w->origins[0].read_gap_ms = 6;
+        put_upload(&say, l);
+    } else {
+        c->peer.read_piece = 128 * 1024;
+        c->peer.read_gap_ms = 6;
+        text_addf(&say, GET("/%s/%zu/7"), l->kind, l->bytes);
+    }
+    peer_say(&c->peer, text_span(&say));
+    text_free(&say);
+    world_run_ms(w, 200);
+    CHECK(c->peer.in.len < l->bytes);
+    world_run_ms(w, 20000);
+    CHECK(answer_read(text_span(&c->peer.in), false, false, &a) == ANSWER_WHOLE);
+    check_body(&a.body, l->bytes);
+    text_free(&a.body);
+    CHECK(w->held_max_bytes <= HELD_MAX_BYTES && w->held_max_bytes > 0);
+    CHECK(world_stat(w, STATS_client_success) == 1);
+    world_end(w);
+}
+
+static void test_back_pressure(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < COUNT(loads); i++)
+        run_load(&loads[i]);
+}
+
+/* A client that reads nothing: the source stops, and the time-out ends it. */
+static void test_deaf_client(void **state)
+{
+    struct world_setup setup = {.seed = 1, .server_n = 1, .timeouts = {.idle_ms = 1000}};
+    struct world *w = world_open(&setup);
+    struct world_client *c = world_client(w);
+
+    (void)state;
+    world_run_ms(w, 1);
+    peer_listen(&c->peer, false);
+    world_say(c, GET("/len/5000000/7"));
+    world_run_ms(w, 900);
+    CHECK(world_stat(w, STATS_in_flight) == 1);
+    CHECK(w->held_max_bytes <= HELD_MAX_BYTES);
+    world_run_ms(w, 300);
+    CHECK(world_stat(w, STATS_in_flight) == 0);
+    CHECK(world_stat(w, STATS_client_failed) == 1);
+    world_end(w);
+}
+
+/* An idle connection owns no buffer. */
+static void test_idle_holds_nothing(void **state)
+{
+    struct world *w = world_open(NULL);
+
+    (void)state;
+    for (unsigned i = 0; i < 20; i++)
+        world_ask(w, GET("/len/100000/1") GET("/chunked/3000/1"));
+    world_run_ms(w, 100);
+    w->held_max_bytes = 0;
+    world_run_ms(w, 1);
+    CHECK(w->held_max_bytes == 0);
+    CHECK(world_stat(w, STATS_client_success) == 40);
+    CHECK(w->worker.exchanges_slab.in_use == 0);
+    world_end(w);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_silences),
+        cmocka_unit_test(test_connect_timeout),
+        cmocka_unit_test(test_idle_lanes_end),
+        cmocka_unit_test(test_slow_upload_then_late_answer),
+        cmocka_unit_test(test_client_leaves),
+        cmocka_unit_test(test_reset_while_waiting),
+        cmocka_unit_test(test_half_close),
+        cmocka_unit_test(test_early_answers),
+        cmocka_unit_test(test_continue),
+        cmocka_unit_test(test_back_pressure),
+        cmocka_unit_test(test_deaf_client),
+        cmocka_unit_test(test_idle_holds_nothing),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,510 @@
+#include "world.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "../unit/base/cm.h"
+#include "base/fault.h"
+#include "base/poison.h"
+#include "log/log.h"
+#include "pool/pool_apply.h"
+#include "pool/pool_code.h"
+#include "pool/pool_snapshot.h"
+#include "worker/exchange.h"
+#include "worker/origin.h"
+#include "worker/stream.h"
+
+/* ---- the seed on every failing line ---- */
+
+static uint64_t seed_now;
+static bool has_failed;
+
+/* A failing test leaves its world behind: that is no leak worth pages of report. */
+int __lsan_is_turned_off(void);
+int __lsan_is_turned_off(void)
+{
+    return has_failed;
+}
+
+static void print_seed(void)
+{
+    (void)fprintf(stderr, "SIM_SEED=%" PRIu64 "\n", seed_now);
+}
+
+static void on_panic(void *arg)
+{
+    (void)arg;
+    print_seed();
+}
+
+static void watch_failures(void)
+{
+    werr_set_panic_hook(on_panic, NULL);
+#if POISON_IS_ON
+    void __sanitizer_set_death_callback(void (*callback)(void));
+    __sanitizer_set_death_callback(print_seed);
+#endif
+}
+
+void world_fail(const char *file, int line, const char *what)
+{
+    has_failed = true;
+    print_seed();
+    print_error("%s\n", what);
+    _fail(file, line);
+    abort();
+}
+
+void world_check_text(const char *got, const char *want, const char *file, int line)
+{
+    if (strcmp(got, want) == 0)
+        return;
+    print_error("got:\n%s\n---- instead of:\n%s\n", got, want);
+    world_fail(file, line, "texts differ");
+}
+
+uint64_t world_seed(uint64_t otherwise, bool *given)
+{
+    const char *text = getenv("SIM_SEED");
+
+    *given = text != NULL;
+    return text ? strtoull(text, NULL, 10) : otherwise;
+}
+
+/* ---- the pool ---- */
+
+/* What the manager allocates does not count as the worker's. */
+static unsigned hold_faults(void)
+{
+    unsigned armed = fault_countdown;
+
+    fault_set(0);
+    return armed;
+}
+
+static int apply(struct world *w, const struct pool_command *c, struct pool_change *change)
+{
+    unsigned armed = hold_faults();
+    uint64_t index = w->pool->index + 1;
+    char *entry;
+    size_t len;
+    int rc = 0;
+
+    MUST(pool_code_encode(c, &entry, &len) == 0);
+    MUST(pool_apply(w->pool, c, index, change) == 0);
+    pool_server_free(change->removed);
+    change->removed = NULL;
+    fault_set(armed);
+    if (w->has_worker) {
+        rc = worker_apply(&w->worker, index, span_from(entry, len));
+        CHECK(rc < 0 || w->worker.pool_state->digest == w->pool->digest);
+    }
+    free(entry);
+    return rc;
+}
+
+static struct addr addr_of_origin(unsigned n)
+{
+    return (struct addr){.family = AF_INET, .port = 80, .ip = {10, 0, 0, (uint8_t)(n + 1)}};
+}
+
+static int add_server(struct world *w, unsigned n, uint16_t weight, bool map_host)
+{
+    struct pool_command c;
+    struct pool_change change = {0};
+    struct pool_error error;
+    char url[64];
+    int len = snprintf(url, sizeof(url), "http://10.0.0.%u", n + 1);
+    unsigned armed = hold_faults();
+    int rc;
+
+    pool_command_init(&c, POOL_ADD_SERVER);
+    MUST(pool_check_url(span_from(url, (size_t)len), &c.server, &error) == 0);
+    c.server.weight = weight;
+    c.server.map_host = map_host;
+    fault_set(armed);
+    rc = apply(w, &c, &change);
+    w->server_id[n] = change.server_id;
+    pool_command_fini(&c);
+    return rc;
+}
+
+/* What a worker is told by its manager it hears in a callback, behind which conns send. */
+static void on_nudge(struct loop_work *work)
+{
+    (void)work;
+}
+
+static int set_local(struct world *w, uint64_t server_id, uint32_t slot, uint32_t flags)
+{
+    struct frame_local facts = {.server_id = server_id, .stats_slot = slot, .flags = flags};
+
+    loop_defer(w->loop, &w->nudge);
+    return w->has_worker ? worker_local(&w->worker, &facts) : 0;
+}
+
+/* As the manager: the facts before the server. */
+int world_add_server(struct world *w, unsigned n, uint16_t weight)
+{
+    int rc = set_local(w, w->pool->index + 1, n, FRAME_LOCAL_UP);
+
+    return rc < 0 ? rc : add_server(w, n, weight, false);
+}
+
+int world_remove_server(struct world *w, unsigned n)
+{
+    struct pool_command c;
+    struct pool_change change = {0};
+    int rc;
+
+    pool_command_init(&c, POOL_REMOVE_SERVER);
+    c.server_id = w->server_id[n];
+    rc = apply(w, &c, &change);
+    w->server_id[n] = 0;
+    pool_command_fini(&c);
+    return rc;
+}
+
+int world_set_weight(struct world *w, unsigned n, uint16_t weight)
+{
+    struct pool_command c;
+    struct pool_change change = {0};
+    int rc;
+
+    pool_command_init(&c, POOL_CHANGE_SERVER);
+    c.server_id = w->server_id[n];
+    c.set = POOL_SET_WEIGHT;
+    c.server.weight = weight;
+    rc = apply(w, &c, &change);
+    pool_command_fini(&c);
+    return rc;
+}
+
+int world_set_timeouts(struct world *w, const struct pool_timeouts *timeouts)
+{
+    struct pool_command c;
+    struct pool_change change = {0};
+    int rc;
+
+    pool_command_init(&c, POOL_SET_POOL);
+    c.set = (timeouts->connect_ms ? POOL_SET_CONNECT : 0U) |
+            (timeouts->response_head_ms ? POOL_SET_RESPONSE_HEAD : 0U) |
+            (timeouts->idle_ms ? POOL_SET_IDLE : 0U);
+    c.timeouts = *timeouts;
+    rc = c.set ? apply(w, &c, &change) : 0;
+    pool_command_fini(&c);
+    return rc;
+}
+
+int world_set_up(struct world *w, unsigned n, bool up)
+{
+    return set_local(w, w->server_id[n], n, up ? FRAME_LOCAL_UP : 0);
+}
+
+int world_forget(struct world *w, uint64_t server_id)
+{
+    return set_local(w, server_id, STATS_NO_SLOT, FRAME_LOCAL_GONE);
+}
+
+struct origin *world_origin_of(struct world *w, unsigned n)
+{
+    return origin_find(&w->worker, w->server_id[n]);
+}
+
+/* ---- begin ---- */
+
+struct world *world_new(const struct world_setup *setup)
+{
+    struct world *w = calloc(1, sizeof(*w));
+
+    MUST(w);
+    watch_failures();
+    log_set_level(LOG_ERROR);
+    w->seed = seed_now = setup->seed;
+    rand_seed(&w->rand, setup->seed);
+    w->loop = loop_sim_new(setup->seed, &setup->faults);
+    w->stats = aligned_alloc(_Alignof(struct stats_worker), sizeof(*w->stats));
+    w->pool = pool_state_new();
+    MUST(w->loop && w->stats && w->pool);
+    memset(w->stats, 0, sizeof(*w->stats));
+    w->listen = (struct addr){.family = AF_INET, .port = 8080, .ip = {10, 9, 9, 9}};
+    LIST_INIT(&w->clients);
+    w->nudge.run = on_nudge;
+    for (unsigned n = 0; n < WORLD_ORIGINS; n++) {
+        struct addr at = addr_of_origin(n);
+
+        fake_origin_open(&w->origins[n], w->loop, &at);
+    }
+    MUST(world_set_timeouts(w, &setup->timeouts) == 0);
+    for (unsigned n = 0; n < setup->server_n; n++)
+        MUST(add_server(w, n, setup->weight[n] ? setup->weight[n] : 1, setup->map_host) == 0);
+    return w;
+}
+
+static int take_snapshot(struct world *w)
+{
+    char *snapshot;
+    size_t len;
+    unsigned armed = hold_faults();
+    int rc;
+
+    MUST(pool_snapshot_encode(w->pool, &snapshot, &len) == 0);
+    fault_set(armed);
+    rc = worker_snapshot(&w->worker, span_from(snapshot, len));
+    free(snapshot);
+    return rc;
+}
+
+static void on_closed(struct sock *s)
+{
+    (void)s;
+}
+
+/* One that the worker did not take. */
+static void close_listener(struct world *w, int handle)
+{
+    static const struct sock_ops ops = {.on_closed = on_closed};
+    static struct sock listener;
+
+    sock_accept_start(w->loop, &listener, &ops, handle);
+    sock_close(&listener, false);
+}
+
+int world_start(struct world *w)
+{
+    int handle;
+    int rc = worker_init(&w->worker, w->loop, w->stats, 0, w->seed);
+
+    if (rc < 0)
+        return rc;
+    w->has_worker = true;
+    for (unsigned n = 0; rc == 0 && n < WORLD_ORIGINS; n++)
+        if (w->server_id[n])
+            rc = world_set_up(w, n, true);
+    if (rc == 0)
+        rc = take_snapshot(w);
+    if (rc < 0)
+        return rc;
+    CHECK(w->worker.pool_state->digest == w->pool->digest);
+    handle = loop_sim_listen(w->loop, &w->listen);
+    MUST(handle >= 0);
+    rc = worker_listen(&w->worker, &handle, 1);
+    if (rc < 0)
+        close_listener(w, handle);
+    return rc;
+}
+
+struct world *world_open(const struct world_setup *setup)
+{
+    static const struct world_setup usual = {.seed = 1, .server_n = 1};
+    struct world *w = world_new(setup ? setup : &usual);
+
+    CHECK(world_start(w) == 0);
+    return w;
+}
+
+/* ---- running ---- */
+
+static size_t held_by(const struct conn *c)
+{
+    return c->in.cap + c->out.cap;
+}
+
+static void note_held(struct world *w)
+{
+    const struct client *c;
+    size_t held = 0;
+
+    LIST_FOREACH (c, &w->worker.clients, entry) {
+        held += held_by(&c->conn);
+        if (c->exchange && c->exchange->lane)
+            held += held_by(&c->exchange->lane->conn);
+    }
+    if (held > w->held_max_bytes)
+        w->held_max_bytes = held;
+}
+
+uint64_t world_now_ms(const struct world *w)
+{
+    return loop_now_ms(w->loop);
+}
+
+void world_run_ms(struct world *w, uint64_t ms)
+{
+    uint64_t until_ms = world_now_ms(w) + ms;
+    unsigned turns_at_end = 0;
+
+    /* A few turns more when the time has come: what is ready then shall be done. */
+    while (world_now_ms(w) < until_ms || turns_at_end++ < 64) {
+        uint64_t left_ms = until_ms > world_now_ms(w) ? until_ms - world_now_ms(w) : 0;
+
+        loop_turn(w->loop, (int64_t)left_ms);
+        if (w->has_worker)
+            note_held(w);
+    }
+}
+
+struct world_client *world_client(struct world *w)
+{
+    struct world_client *c = calloc(1, sizeof(*c));
+
+    MUST(c);
+    LIST_INSERT_HEAD(&w->clients, c, entry);
+    peer_connect(&c->peer, w->loop, &w->listen);
+    return c;
+}
+
+void world_say(struct world_client *c, const char *text)
+{
+    peer_say(&c->peer, span_from_str(text));
+}
+
+struct world_client *world_ask(struct world *w, const char *text)
+{
+    struct world_client *c = world_client(w);
+
+    world_say(c, text);
+    return c;
+}
+
+static void on_drained(void *arg)
+{
+    struct world *w = arg;
+
+    w->has_drained_twice = w->is_drained;
+    w->is_drained = true;
+}
+
+void world_drain(struct world *w, uint32_t limit_ms)
+{
+    worker_drain(&w->worker, limit_ms, on_drained, w);
+}
+
+uint64_t world_stat(const struct world *w, enum stats_counter c)
+{
+    return w->stats->value[c];
+}
+
+/* ---- texts ---- */
+
+static const char *volatile_fields[] = {"\r\nX-Request-Id: ", "\r\nDate: "};
+
+/* Length of the value at s if it is one that changes from run to run. */
+static size_t volatile_value(const char *s)
+{
+    size_t n = strcspn(s, "\r");
+
+    return n == 32 || n == DATE_TEXT_LEN ? n : 0;
+}
+
+const char *world_seen(const struct text *t)
+{
+    static struct text seen;
+    const char *at = t->ptr;
+    const char *end = at + t->len;
+
+    seen.len = 0;
+    while (at < end) {
+        size_t skip = 0;
+
+        for (size_t i = 0; i < COUNT(volatile_fields); i++) {
+            size_t n = strlen(volatile_fields[i]);
+
+            if ((size_t)(end - at) <= n || memcmp(at, volatile_fields[i], n) != 0)
+                continue;
+            text_add(&seen, span_from(at, n));
+            at += n;
+            skip = volatile_value(at);
+        }
+        text_add(&seen, skip ? SPAN("*") : span_from(at, 1));
+        at += skip ? skip : 1;
+    }
+    text_add(&seen, span_from("", 1));
+    return seen.ptr;
+}
+
+const char *world_got(const struct world_client *c)
+{
+    return world_seen(&c->peer.in);
+}
+
+const char *world_origin_got(struct world *w, unsigned origin, unsigned conn)
+{
+    struct fake_conn *c = fake_origin_conn(&w->origins[origin], conn);
+
+    CHECK(c);
+    return world_seen(&c->peer.in);
+}
+
+/* ---- end ---- */
+
+/* Every exchange has come to exactly one end, and every answer was counted once. */
+static void check_stats(const struct world *w)
+{
+    uint64_t ends = 0;
+    uint64_t answers = world_stat(w, STATS_client_success) + world_stat(w, STATS_client_failed);
+
+    for (unsigned i = 0; i < STATS_ENDS_MAX; i++)
+        ends += w->stats->end[i];
+    CHECK(answers <= ends);
+    CHECK(answers + world_stat(w, STATS_client_aborts) >= ends);
+    CHECK(world_stat(w, STATS_requests) <= ends);
+    CHECK(world_stat(w, STATS_in_flight) == 0);
+    CHECK(world_stat(w, STATS_client_open) == 0);
+    CHECK(world_stat(w, STATS_server_idle) == 0);
+    for (unsigned n = 0; n < WORLD_ORIGINS; n++)
+        CHECK(w->stats->server[n].value[STATS_SERVER_in_flight] == 0);
+}
+
+static void end_worker(struct world *w)
+{
+    fault_set(0);
+    if (w->worker.listeners) {
+        world_drain(w, 10);
+        world_run_ms(w, 3000);
+        CHECK(w->is_drained && !w->has_drained_twice);
+    }
+    CHECK(w->worker.clients_slab.in_use == 0);
+    CHECK(w->worker.exchanges_slab.in_use == 0);
+    CHECK(w->worker.lanes_slab.in_use == 0);
+    CHECK(w->worker.shared.h1.in_use == 0);
+    check_stats(w);
+    worker_fini(&w->worker);
+}
+
+static void free_clients(struct world *w)
+{
+    struct world_client *c;
+
+    while ((c = LIST_FIRST(&w->clients))) {
+        LIST_REMOVE(c, entry);
+        CHECK(c->peer.is_closed);
+        peer_free_texts(&c->peer);
+        free(c);
+    }
+}
+
+void world_end(struct world *w)
+{
+    struct world_client *c;
+
+    loop_sim_set_faults(w->loop, NULL);
+    loop_undefer(w->loop, &w->nudge);
+    LIST_FOREACH (c, &w->clients, entry)
+        peer_close(&c->peer, false);
+    world_run_ms(w, 10);
+    if (w->has_worker)
+        end_worker(w);
+    for (unsigned n = 0; n < WORLD_ORIGINS; n++)
+        fake_origin_close(&w->origins[n]);
+    world_run_ms(w, 10);
+    free_clients(w);
+    for (unsigned n = 0; n < WORLD_ORIGINS; n++)
+        fake_origin_fini(&w->origins[n]);
+    CHECK(loop_sim_open_n(w->loop) == 0);
+    pool_state_free(w->pool);
+    free(w->stats);
+    loop_free(w->loop);
+    free(w);
+}

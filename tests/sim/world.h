@@ -1,0 +1,99 @@
+/* world.h - a whole small world in virtual time: one worker, its pool, scripted origins,
+ * scripted clients.
+ *
+ * world_new makes the network, a pool description (the manager's copy) and an origin for each
+ * server; world_start brings the worker up by snapshot, as a manager would. Pool changes go
+ * through both copies, whose digests must agree. world_end lets everything end, checks that
+ * nothing is left (slabs, gauges, lanes, sockets, the sum of the statistics) and frees it. A
+ * failing CHECK, a MUST and a sanitizer report print the seed; SIM_SEED reruns with one.
+ */
+#ifndef WELDR_TESTS_SIM_WORLD_H
+#define WELDR_TESTS_SIM_WORLD_H
+
+#include "base/rand.h"
+#include "fake_origin.h"
+#include "net/loop_sim.h"
+#include "pool/pool.h"
+#include "worker/worker.h"
+
+enum { WORLD_ORIGINS = 8 };
+
+struct world_client {
+    struct peer peer; /* first */
+    LIST_ENTRY(world_client) entry;
+};
+
+struct world_setup {
+    uint64_t seed;
+    struct loop_sim_faults faults;
+    unsigned server_n; /* origins 0 … server_n-1 are in the pool from the begin */
+    uint16_t weight[WORLD_ORIGINS]; /* 0: 1 */
+    struct pool_timeouts timeouts;  /* 0: the default */
+    bool map_host;
+};
+
+struct world {
+    uint64_t seed;
+    struct rand_state rand; /* of the scenario */
+    struct loop *loop;
+    struct loop_work nudge;
+    struct stats_worker *stats;
+    struct worker worker;
+    bool has_worker, is_drained, has_drained_twice;
+    struct pool_state *pool; /* the manager's copy */
+    struct addr listen;
+    struct fake_origin origins[WORLD_ORIGINS];
+    uint64_t server_id[WORLD_ORIGINS]; /* 0: not in the pool */
+    LIST_HEAD(, world_client) clients;
+    size_t held_max_bytes; /* most that the queues of all conns held at the end of a turn */
+};
+
+/* Never NULL. All origins listen. */
+struct world *world_new(const struct world_setup *setup);
+/* 0 or WERR_NOMEM (allocations made to fail): world_end cleans up all the same. */
+int world_start(struct world *w) MUST_USE;
+/* world_new and a world_start that must go well; setup NULL: one server. */
+struct world *world_open(const struct world_setup *setup);
+/* Checks and frees. */
+void world_end(struct world *w);
+
+void world_run_ms(struct world *w, uint64_t ms);
+uint64_t world_now_ms(const struct world *w);
+
+struct world_client *world_client(struct world *w);
+/* A client that says this (text) and goes on listening. */
+struct world_client *world_ask(struct world *w, const char *text);
+void world_say(struct world_client *c, const char *text);
+
+/* By the number of the origin. Result of worker_apply. */
+int world_add_server(struct world *w, unsigned n, uint16_t weight);
+int world_remove_server(struct world *w, unsigned n);
+int world_set_weight(struct world *w, unsigned n, uint16_t weight);
+int world_set_up(struct world *w, unsigned n, bool up);
+int world_set_timeouts(struct world *w, const struct pool_timeouts *timeouts);
+/* FRAME_LOCAL_GONE for one that was removed: what is still in flight there ends. */
+int world_forget(struct world *w, uint64_t server_id);
+void world_drain(struct world *w, uint32_t limit_ms);
+struct origin *world_origin_of(struct world *w, unsigned n); /* the worker's; NULL: none */
+
+uint64_t world_stat(const struct world *w, enum stats_counter c);
+/* What came, with values that chance or time make replaced: "X-Request-Id: *", "Date: *" where
+ * Weldr made it. Valid until the next call. */
+const char *world_seen(const struct text *t);
+const char *world_got(const struct world_client *c);
+const char *world_origin_got(struct world *w, unsigned origin, unsigned conn);
+
+/* SIM_SEED if set (*given true), else otherwise. */
+uint64_t world_seed(uint64_t otherwise, bool *given);
+void world_fail(const char *file, int line, const char *what) __attribute__((noreturn));
+
+#define CHECK(cond)                                \
+    do {                                           \
+        if (!(cond))                               \
+            world_fail(__FILE__, __LINE__, #cond); \
+    } while (0)
+/* Two C strings. */
+#define CHECK_TEXT(got, want) world_check_text((got), (want), __FILE__, __LINE__)
+void world_check_text(const char *got, const char *want, const char *file, int line);
+
+#endif
