@@ -1,0 +1,470 @@
+#include "manager/api.h"
+
+#include <stdlib.h>
+
+#include "base/fsm.h"
+#include "http/date.h"
+#include "http/reply.h"
+#include "log/log.h"
+#include "manager/api_problem.h"
+#include "manager/manager.h"
+
+enum { API_MAGIC = 0x61706963, SEND_PIECE_BYTES = 64 * 1024, BODY_FIRST_BYTES = 1024 };
+
+static const struct fsm_state phases[API_PHASES] = {
+    [API_READING] = {"READING", FSM_TO(API_WAITING) | FSM_TO(API_SENDING)},
+    [API_WAITING] = {"WAITING", FSM_TO(API_SENDING)},
+    [API_SENDING] = {"SENDING", FSM_TO(API_READING)},
+};
+static const struct fsm phase_fsm = {"api", phases, API_PHASES};
+
+static const struct api_route routes[] = {
+#define ROUTE(method, pattern, handler) \
+    {{method, sizeof(method) - 1}, {pattern, sizeof(pattern) - 1}, handler},
+#include "manager/api_routes.def"
+#undef ROUTE
+};
+enum { ROUTES_N = sizeof(routes) / sizeof(routes[0]) };
+
+/* Why a head alone is enough to refuse. */
+static const struct {
+    unsigned status;
+    const char *code, *detail;
+} refusals[] = {
+    {0, "", ""},
+    {401, "unauthorized", "this address asks for a bearer token: Authorization: Bearer …"},
+    {403, "forbidden_origin", "requests of other sites' pages are refused"},
+    {414, "path_too_long", "the path is too long"},
+    {400, "invalid_path", "the path is malformed"},
+    {413, "too_large", "a body may have at most 1 MiB"},
+};
+enum refusal {
+    REFUSE_NONE,
+    REFUSE_TOKEN,
+    REFUSE_ORIGIN,
+    REFUSE_LONG,
+    REFUSE_PATH,
+    REFUSE_BODY
+};
+
+static struct api_conn *api_conn_of(struct conn *c)
+{
+    struct api_conn *ac = (struct api_conn *)c; /* its first member */
+
+    MUST(ac->magic == API_MAGIC);
+    return ac;
+}
+
+static void move(struct api_conn *ac, enum api_phase next, const char *why)
+{
+    fsm_move(&phase_fsm, &ac->phase, next, (uint64_t)(uintptr_t)ac, why);
+}
+
+static void free_conn(struct api_conn *ac)
+{
+    free(ac->body);
+    free(ac->text);
+    ac->magic = 0;
+    free(ac);
+}
+
+/* ---- sending ---- */
+
+static void finish(struct api_conn *ac)
+{
+    struct conn *c = &ac->conn;
+
+    conn_send_end(c, NULL);
+    conn_flush(c);
+    free(ac->text);
+    ac->text = NULL;
+    move(ac, API_READING, "answered");
+    if (!ac->is_whole) {
+        conn_close(c, CONN_CLOSE_LINGER);
+        return;
+    }
+    if (!conn_can_reuse(c)) {
+        conn_close(c, CONN_CLOSE_FLUSH);
+        return;
+    }
+    conn_timer_set(c, API_IDLE_MS);
+    conn_next(c);
+}
+
+/* A long answer goes in pieces, as the client takes them. */
+static void send_more(struct api_conn *ac)
+{
+    while (ac->text_sent < ac->text_len && conn_is_open(&ac->conn)) {
+        const struct span rest =
+            span_from(ac->text + ac->text_sent, ac->text_len - ac->text_sent);
+        const struct span piece = span_first(rest, SEND_PIECE_BYTES);
+
+        conn_send_body(&ac->conn, piece, 0);
+        ac->text_sent += piece.len;
+        if (rest.len > piece.len) {
+            conn_flush(&ac->conn);
+            if (conn_is_congested(&ac->conn))
+                return; /* on_drained goes on */
+        }
+    }
+    finish(ac);
+}
+
+static void add(struct msg *m, struct span name, const char *value)
+{
+    if (value[0] != '\0')
+        MUST(msg_add(m, name, span_from_str(value)) == 0);
+}
+
+static void send_answer(struct api_conn *ac, unsigned status, const char *type)
+{
+    struct manager *m = ac->m;
+    struct strb revision;
+    struct msg msg;
+
+    strb_init(&revision, ac->revision, sizeof(ac->revision));
+    strb_add_u64(&revision, m->servers.revision);
+    date_print(loop_wall_us(m->loop) / 1000000, ac->date);
+    reply_init(&msg, status, ac->text_len);
+    add(&msg, SPAN("Date"), ac->date);
+    add(&msg, SPAN("Content-Type"), ac->text_len > 0 ? type : "");
+    add(&msg, SPAN("Cache-Control"), "no-store");
+    add(&msg, SPAN("X-Weldr-Revision"), ac->revision);
+    add(&msg, SPAN("Location"), ac->location);
+    add(&msg, SPAN("Allow"), ac->allow);
+    add(&msg, SPAN("WWW-Authenticate"), status == 401 ? "Bearer" : "");
+    if (!ac->is_whole || m->is_draining)
+        conn_close_after(&ac->conn);
+    conn_timer_set(&ac->conn, API_IDLE_MS);
+    conn_send_head(&ac->conn, &msg);
+    if (ac->is_head)
+        ac->text_sent = ac->text_len;
+    send_more(ac);
+}
+
+static void answer(struct api_conn *ac, unsigned status, char *text, const char *type)
+{
+    move(ac, API_SENDING, "answer");
+    ac->text = text;
+    ac->text_len = text != NULL ? strlen(text) : 0;
+    ac->text_sent = 0;
+    if (ac->is_gone)
+        free_conn(ac);
+    else
+        send_answer(ac, status, type);
+}
+
+void api_answer(struct api_conn *ac, unsigned status, char *text)
+{
+    answer(ac, text != NULL ? status : 503, text, "application/json");
+}
+
+void api_answer_problem(struct api_conn *ac, unsigned status, char *text)
+{
+    answer(ac, status, text, "application/problem+json");
+}
+
+/* ---- changes ---- */
+
+static void on_acked(struct publish_waiter *w)
+{
+    struct api_conn *ac = (struct api_conn *)((char *)w - offsetof(struct api_conn, waiter));
+
+    ac->then(ac);
+}
+
+static void on_committed(struct proposal *p, int error)
+{
+    struct api_conn *ac = (struct api_conn *)((char *)p - offsetof(struct api_conn, proposal));
+
+    if (error < 0) {
+        api_problem_internal(ac, error);
+        return;
+    }
+    if (ac->committed != NULL)
+        ac->committed(ac);
+    publish_wait(&ac->m->publish, &ac->waiter, on_acked);
+}
+
+void api_propose(struct api_conn *ac, struct pool_command *c, void (*then)(struct api_conn *))
+{
+    int error;
+
+    if (ac->m->is_draining) {
+        api_problem(ac, 503, "draining", "weldr is shutting down");
+        return;
+    }
+    ac->then = then;
+    ac->proposal.done = on_committed;
+    move(ac, API_WAITING, "proposed");
+    conn_timer_stop(&ac->conn);
+    error = servers_propose(ac->m, c, &ac->proposal);
+    if (error < 0)
+        api_problem_internal(ac, error);
+}
+
+/* ---- requests ---- */
+
+static void refuse(struct api_conn *ac, enum refusal refusal)
+{
+    api_problem(ac, refusals[refusal].status, refusals[refusal].code, refusals[refusal].detail);
+}
+
+static void allow_methods(struct api_conn *ac)
+{
+    struct strb b;
+
+    strb_init(&b, ac->allow, sizeof(ac->allow));
+    api_route_allow(routes, ROUTES_N, ac->path, &b);
+}
+
+static void handle(struct api_conn *ac)
+{
+    const struct span method = span_from_str(ac->method);
+    const int error = api_route_find(routes, ROUTES_N, method, ac->path, &ac->match);
+
+    log_debug("api request", LOG_S("method", ac->method), LOG_B("path", ac->path));
+    if (ac->refusal != REFUSE_NONE) {
+        refuse(ac, ac->refusal);
+    } else if (error == 0) {
+        ac->match.handler(ac);
+    } else if (error == WERR_NOT_FOUND) {
+        api_problem(ac, 404, "not_found", "there is no such resource");
+    } else {
+        allow_methods(ac);
+        if (span_is_equal(method, SPAN("OPTIONS")))
+            answer(ac, 204, NULL, "");
+        else
+            api_problem(ac, 405, "method_not_allowed",
+                        "this resource does not know the method");
+    }
+}
+
+/* Of the keys of a query only this one is known; one that is too long is surely no number. */
+static void keep_query(struct api_conn *ac, struct span target)
+{
+    const struct span value = api_route_query(target, SPAN("drain"));
+
+    ac->drain = SPAN_NONE;
+    if (value.ptr == NULL)
+        return;
+    if (span_to_str(value, ac->drain_text, sizeof(ac->drain_text)) < 0)
+        ac->drain_text[0] = '\0';
+    ac->drain = span_from_str(ac->drain_text);
+}
+
+static enum refusal judge_head(struct api_conn *ac, const struct msg *m)
+{
+    const struct span origin = msg_value(m, FIELD_ORIGIN);
+    int error;
+
+    if (!api_auth_is_allowed(&ac->m->api.auth, &ac->peer, msg_value(m, FIELD_AUTHORIZATION)))
+        return REFUSE_TOKEN;
+    if (origin.ptr != NULL && !api_auth_is_own_origin(origin, &ac->local))
+        return REFUSE_ORIGIN;
+    error = api_route_normalize(msg_target(m), ac->target, &ac->path);
+    if (error < 0)
+        return error == WERR_TOO_BIG ? REFUSE_LONG : REFUSE_PATH;
+    keep_query(ac, msg_target(m));
+    if ((m->flags & MSG_HAS_LENGTH) && m->content_length > API_BODY_MAX)
+        return REFUSE_BODY;
+    return REFUSE_NONE;
+}
+
+static void send_continue(struct api_conn *ac)
+{
+    struct msg m;
+
+    reply_init(&m, 100, 0);
+    m.flags = 0;
+    conn_send_head(&ac->conn, &m);
+}
+
+static void on_head(struct api_conn *ac, const struct msg *m)
+{
+    ac->is_whole = false;
+    ac->body_len = 0;
+    ac->location[0] = ac->allow[0] = '\0';
+    ac->path = SPAN_NONE;
+    ac->committed = NULL;
+    if (span_to_str(msg_method(m), ac->method, sizeof(ac->method)) < 0)
+        ac->method[0] = '\0'; /* too long for one that we know */
+    ac->is_head = span_is_equal(msg_method(m), SPAN("HEAD"));
+    conn_timer_set(&ac->conn, API_IDLE_MS);
+    ac->refusal = judge_head(ac, m);
+    if (m->body == MSG_BODY_NONE)
+        return; /* END follows */
+    if (ac->refusal != REFUSE_NONE)
+        refuse(ac, ac->refusal);
+    else if (m->flags & MSG_EXPECT_100)
+        send_continue(ac);
+}
+
+static void on_body(struct api_conn *ac, struct span piece)
+{
+    if (piece.len > API_BODY_MAX - ac->body_len) {
+        refuse(ac, REFUSE_BODY);
+        return;
+    }
+    if (piece.len > ac->body_cap - ac->body_len) {
+        size_t cap = ac->body_cap > 0 ? ac->body_cap : BODY_FIRST_BYTES;
+        char *body;
+
+        while (cap - ac->body_len < piece.len)
+            cap *= 2;
+        body = realloc(ac->body, cap);
+        if (body == NULL) {
+            api_problem_internal(ac, WERR_NOMEM);
+            return;
+        }
+        ac->body = body;
+        ac->body_cap = cap;
+    }
+    memcpy(ac->body + ac->body_len, piece.ptr, piece.len);
+    ac->body_len += piece.len;
+}
+
+static void on_reset(struct api_conn *ac, const struct event *ev)
+{
+    if (ev->status != 0)
+        api_problem(ac, ev->status, "bad_request", ev->why != NULL ? ev->why : "malformed");
+    else
+        conn_close(&ac->conn, CONN_CLOSE_NOW);
+}
+
+static void on_event(struct conn *c, struct event *ev)
+{
+    struct api_conn *ac = api_conn_of(c);
+
+    if (ac->phase != API_READING)
+        return; /* the rest of a request that was answered early */
+    switch (ev->type) {
+    case EVENT_HEAD:
+        on_head(ac, ev->msg);
+        break;
+    case EVENT_BODY:
+        on_body(ac, ev->data);
+        break;
+    case EVENT_END:
+        ac->is_whole = true;
+        conn_quiet(c); /* a client that has closed its side still wants its answer */
+        handle(ac);
+        break;
+    case EVENT_RESET:
+        ac->is_whole = false;
+        on_reset(ac, ev);
+        break;
+    case EVENT_INFO:
+    case EVENT_TRAILERS:
+        break;
+    }
+}
+
+/* ---- connections ---- */
+
+static void on_drained(struct conn *c)
+{
+    struct api_conn *ac = api_conn_of(c);
+
+    if (ac->phase == API_SENDING)
+        send_more(ac);
+}
+
+static void on_gone(struct conn *c, int error)
+{
+    (void)error;
+    conn_close(c, CONN_CLOSE_NOW);
+}
+
+static void on_timer(struct conn *c)
+{
+    conn_close(c, api_conn_of(c)->phase == API_SENDING ? CONN_CLOSE_RESET : CONN_CLOSE_NOW);
+}
+
+static void on_closed(struct conn *c)
+{
+    struct api_conn *ac = api_conn_of(c);
+
+    LIST_REMOVE(ac, entry);
+    ac->m->api.conn_n--;
+    ac->is_gone = true;
+    if (ac->phase != API_WAITING)
+        free_conn(ac);
+}
+
+static const struct conn_ops api_conn_ops = {
+    .on_event = on_event,
+    .on_gone = on_gone,
+    .on_drained = on_drained,
+    .on_timer = on_timer,
+    .on_closed = on_closed,
+};
+
+static void on_accept(struct sock *s, struct accepted *a)
+{
+    const struct api_listener *l = (const struct api_listener *)s; /* its first member */
+    struct api *api = l->owner;
+    struct api_conn *ac;
+
+    if (api->conn_n >= API_CONNS_MAX) {
+        log_warn("too many connections to the management API");
+        return;
+    }
+    ac = calloc(1, sizeof(*ac));
+    if (ac == NULL)
+        return;
+    ac->magic = API_MAGIC;
+    ac->m = api->m;
+    ac->peer = *accepted_peer(a);
+    if (conn_accept(&ac->conn, &api->m->shared, &api_conn_ops, a, &codec_limits_request) < 0) {
+        free(ac);
+        return;
+    }
+    if (sock_local_addr(&ac->conn.sock, &ac->local) < 0)
+        ac->local = l->bound;
+    LIST_INSERT_HEAD(&api->conns, ac, entry);
+    api->conn_n++;
+    conn_timer_set(&ac->conn, API_IDLE_MS);
+}
+
+static void on_listener_closed(struct sock *s)
+{
+    ((struct api_listener *)s)->owner->open_n--;
+}
+
+static const struct sock_ops listener_ops = {
+    .on_accept = on_accept,
+    .on_closed = on_listener_closed,
+};
+
+/* ---- life ---- */
+
+void api_init(struct api *a, struct manager *m)
+{
+    memset(a, 0, sizeof(*a));
+    a->m = m;
+    LIST_INIT(&a->conns);
+}
+
+void api_add_listener(struct api *a, int fd, const struct addr *bound)
+{
+    struct api_listener *l = &a->listeners[a->listener_n++];
+
+    l->owner = a;
+    l->bound = *bound;
+    sock_accept_start(a->m->loop, &l->sock, &listener_ops, fd);
+    a->open_n++;
+}
+
+void api_stop(struct api *a)
+{
+    struct api_conn *ac, *next;
+
+    for (unsigned i = 0; i < a->listener_n; i++)
+        sock_close(&a->listeners[i].sock, false);
+    a->listener_n = 0;
+    for (ac = LIST_FIRST(&a->conns); ac != NULL; ac = next) {
+        next = LIST_NEXT(ac, entry);
+        conn_close(&ac->conn, CONN_CLOSE_NOW);
+    }
+}

@@ -1,0 +1,113 @@
+/* api.h - the management API: an HTTP/1.1 server on the manager's loop.
+ *
+ * One struct api_conn for each connection; one request at a time on it. The head decides at
+ * once whether the caller may ask (api_auth.h); the body, if any, is collected (up to
+ * API_BODY_MAX); then the route's handler runs. It answers with api_answer or api_problem, or
+ * starts a change with api_propose: its second half then runs when the change is committed and
+ * every live worker has it. A client that goes away meanwhile leaves its api_conn behind until
+ * then.
+ *
+ * Phases: READING → (WAITING →) SENDING → READING …. Owner: the manager; conns free themselves.
+ */
+#ifndef WELDR_MANAGER_API_H
+#define WELDR_MANAGER_API_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/queue.h>
+
+#include "config/config.h"
+#include "manager/api_auth.h"
+#include "manager/api_route.h"
+#include "manager/publish.h"
+#include "manager/servers.h"
+#include "net/conn.h"
+
+enum {
+    API_BODY_MAX = 1024 * 1024,
+    API_CONNS_MAX = 1024,
+    API_IDLE_MS = 60000,
+    API_LOCATION_MAX = ADDR_TEXT_MAX + 32,
+    API_ALLOW_MAX = 64
+};
+
+struct manager;
+
+enum api_phase { API_READING, API_WAITING, API_SENDING, API_PHASES };
+
+struct api_conn {
+    struct conn conn; /* first */
+    LIST_ENTRY(api_conn) entry;
+    uint32_t magic;
+    struct manager *m;
+    struct addr peer, local;
+    uint8_t phase;    /* enum api_phase */
+    bool is_head;     /* HEAD: no body in the answer */
+    bool is_whole;    /* the request was read to its end */
+    bool is_gone;     /* the connection is closed; freed when no longer waiting */
+    unsigned refusal; /* index into the refusals that the head met; 0: none */
+    char method[16];
+    char target[API_PATH_MAX];
+    struct span path;  /* in target */
+    struct span drain; /* DELETE: ?drain=…, in drain_text; ptr NULL: not given */
+    char drain_text[16];
+    uint32_t drain_s;
+    struct api_match match;
+    char *body;
+    size_t body_len, body_cap;
+    /* a change under way */
+    struct proposal proposal;
+    struct publish_waiter waiter;
+    void (*committed)(struct api_conn *ac); /* before the workers are waited for; NULL: none */
+    void (*then)(struct api_conn *ac);
+    /* the answer */
+    char *text;
+    size_t text_len, text_sent;
+    char location[API_LOCATION_MAX]; /* empty: none */
+    char allow[API_ALLOW_MAX];
+    char revision[24];
+    char date[32];
+};
+
+struct api_listener {
+    struct sock sock;
+    struct api *owner;
+    struct addr bound;
+};
+
+struct api {
+    struct manager *m;
+    struct api_auth auth;
+    struct api_listener listeners[CONFIG_LIST_MAX];
+    unsigned listener_n;
+    unsigned open_n; /* listening sockets not closed yet */
+    LIST_HEAD(api_conns, api_conn) conns;
+    unsigned conn_n;
+};
+
+void api_init(struct api *a, struct manager *m);
+/* Takes a listening descriptor and accepts on it. */
+void api_add_listener(struct api *a, int fd, const struct addr *bound);
+/* Closes everything, when no change is under way any more; conn_n and open_n are 0 some turns
+ * later. */
+void api_stop(struct api *a);
+
+/* ---- for handlers ---- */
+
+static inline struct span api_body(const struct api_conn *ac)
+{
+    return span_from(ac->body, ac->body_len);
+}
+/* Sends JSON text (malloc'd, taken; NULL: out of memory, 503 instead). */
+void api_answer(struct api_conn *ac, unsigned status, char *text);
+/* The same as application/problem+json. */
+void api_answer_problem(struct api_conn *ac, unsigned status, char *text);
+/* Proposes the command (stays the caller's); then runs when it is committed and every live
+ * worker has it, ac->proposal tells the outcome. Failing, the problem is answered. */
+void api_propose(struct api_conn *ac, struct pool_command *c, void (*then)(struct api_conn *));
+
+#define ROUTE(method, pattern, handler) void handler(struct api_conn *ac);
+#include "manager/api_routes.def"
+#undef ROUTE
+
+#endif

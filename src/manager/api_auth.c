@@ -1,0 +1,132 @@
+#include "manager/api_auth.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/random.h>
+#include <unistd.h>
+
+#include "base/num.h"
+#include "base/strb.h"
+
+/* ---- the token ---- */
+
+static int take_token(struct api_auth *a, struct span text)
+{
+    while (text.len > 0 && strchr(" \t\r\n", text.ptr[text.len - 1]) != NULL)
+        text.len--;
+    while (text.len > 0 && strchr(" \t\r\n", text.ptr[0]) != NULL)
+        text = span_skip(text, 1);
+    if (text.len == 0 || span_to_str(text, a->token, sizeof(a->token)) < 0)
+        return WERR_INVALID;
+    a->token_len = text.len;
+    return 0;
+}
+
+static int read_token(struct api_auth *a, const char *path, char *error, size_t error_size)
+{
+    char text[API_TOKEN_MAX];
+    const int fd = open(path, O_RDONLY | O_CLOEXEC);
+    ssize_t n = -1;
+
+    if (fd >= 0) {
+        n = read(fd, text, sizeof(text));
+        (void)close(fd);
+    }
+    if (n < 0) {
+        snprintf(error, error_size, "--admin-token-file: can't read %s: %s", path,
+                 werr_text(werr_from_errno(errno)));
+        return WERR_INVALID;
+    }
+    if (take_token(a, span_from(text, (size_t)n)) < 0) {
+        snprintf(error, error_size, "--admin-token-file: %s holds no token", path);
+        return WERR_INVALID;
+    }
+    return 0;
+}
+
+int api_auth_load(struct api_auth *a, const struct config *config, char *error,
+                  size_t error_size)
+{
+    memset(a, 0, sizeof(*a));
+    if (config->admin_token_file != NULL)
+        return read_token(a, config->admin_token_file, error, error_size);
+    if (config->admin_token == NULL)
+        return 0;
+    if (take_token(a, span_from_str(config->admin_token)) < 0) {
+        snprintf(error, error_size, "WELDR_ADMIN_TOKEN holds no token");
+        return WERR_INVALID;
+    }
+    return 0;
+}
+
+int api_auth_generate(struct api_auth *a)
+{
+    unsigned char random[API_TOKEN_RANDOM_BYTES];
+    struct strb b;
+
+    if (getrandom(random, sizeof(random), 0) != sizeof(random))
+        return WERR_IO;
+    strb_init(&b, a->token, sizeof(a->token));
+    for (size_t i = 0; i < sizeof(random); i++)
+        strb_addf(&b, "%02x", random[i]);
+    a->token_len = b.len;
+    return 0;
+}
+
+/* Takes the same time wherever the difference is. */
+static bool is_token(const struct api_auth *a, struct span given)
+{
+    unsigned char difference = given.len != a->token_len;
+
+    for (size_t i = 0; i < given.len; i++)
+        difference |= (unsigned char)(given.ptr[i] ^ a->token[i % (a->token_len + 1)]);
+    return difference == 0 && a->token_len > 0;
+}
+
+bool api_auth_is_allowed(const struct api_auth *a, const struct addr *peer,
+                         struct span authorization)
+{
+    static const struct span scheme = {"Bearer ", 7};
+
+    if (addr_is_loopback(peer))
+        return true;
+    if (!span_is_equal_nocase(span_first(authorization, scheme.len), scheme))
+        return false;
+    return is_token(a, span_trim(span_skip(authorization, scheme.len)));
+}
+
+/* ---- the origin ---- */
+
+/* "localhost", or an address that is a loopback one or ours. */
+static bool is_own_host(struct span host, const struct addr *local)
+{
+    struct addr a;
+
+    if (span_is_equal_nocase(host, SPAN("localhost")))
+        return true;
+    if (addr_from_ip(host, local->port, &a) < 0)
+        return false;
+    return addr_is_loopback(&a) || addr_is_equal(&a, local);
+}
+
+bool api_auth_is_own_origin(struct span origin, const struct addr *local)
+{
+    static const struct span scheme = {"http://", 7};
+    size_t host_len;
+    uint64_t port = 80;
+    struct span host;
+
+    if (!span_has_prefix(origin, scheme))
+        return false;
+    host = span_skip(origin, scheme.len);
+    host_len =
+        host.len > 0 && host.ptr[0] == '[' ? span_find(host, ']') + 1 : span_find(host, ':');
+    if (host_len < host.len) {
+        const struct span rest = span_skip(host, host_len);
+
+        if (rest.ptr[0] != ':' || num_from_dec(span_skip(rest, 1), UINT16_MAX, &port) < 0)
+            return false;
+    }
+    return port == local->port && is_own_host(span_first(host, host_len), local);
+}

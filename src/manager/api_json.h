@@ -1,0 +1,91 @@
+/* api_json.h - the documents of the management API as JSON text.
+ *
+ * api_json.c is the manager's one file that knows the JSON library; handlers give it views
+ * (plain structs of borrowed values) and get malloc'd, pretty-printed text that ends with a
+ * newline; NULL: out of memory. Lists are built element by element: begin, add, then end, which
+ * frees the list whatever happened before. Pure.
+ */
+#ifndef WELDR_MANAGER_API_JSON_H
+#define WELDR_MANAGER_API_JSON_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/span.h"
+#include "manager/facts.h"
+#include "pool/pool.h"
+
+struct api_json_problem_view {
+    unsigned status;
+    struct span title;
+    const char *code, *detail, *field; /* field: empty when none is to blame */
+};
+char *api_json_problem(const struct api_json_problem_view *v);
+
+char *api_json_root(const char *version);
+
+struct api_json_server_view {
+    const struct pool_server *server;
+    const char *pool;
+    const char *state;
+    const char *reason;              /* empty: null */
+    const struct pool_health *check; /* effective */
+    const struct check_result *last; /* NULL: never checked */
+    uint64_t in_flight, success, failed;
+};
+/* One server as a document: with links to change it and to its pool. */
+char *api_json_server(const struct api_json_server_view *v);
+/* "/servers/127.0.0.1/12345" or "/servers/[::1]/80"; buf of ADDR_TEXT_MAX + 16. */
+void api_json_server_href(const struct pool_server *server, char *buf, size_t size);
+
+/* A list under way: what the pointers are is api_json.c's business. */
+struct api_json_list {
+    void *root;
+    void *items;
+    void *check;                /* settings made last: most servers share them */
+    struct pool_health made_of; /* what they say */
+    bool failed;
+};
+void api_json_servers_begin(struct api_json_list *l);
+void api_json_servers_add(struct api_json_list *l, const struct api_json_server_view *v);
+/* The key "server": the one that was added or is meant. */
+void api_json_servers_name(struct api_json_list *l, const struct api_json_server_view *v);
+char *api_json_list_end(struct api_json_list *l);
+
+/* [{"id","ip","port",…}] */
+void api_json_detail_begin(struct api_json_list *l);
+void api_json_detail_add(struct api_json_list *l, const struct api_json_server_view *v);
+
+char *api_json_pool(const struct pool *p, uint64_t revision);
+
+struct api_json_end {
+    const char *word;
+    uint64_t n;
+};
+struct api_json_stats_view {
+    uint64_t client_success, client_failed, server_success, server_failed;
+    uint64_t client_connections, client_open, server_connections, server_idle;
+    uint64_t requests, in_flight, retries, bad_requests, client_aborts;
+    uint64_t bytes_in, bytes_out;
+    const struct api_json_end *ends;
+    unsigned end_n;
+    uint64_t p50_us, p90_us, p99_us;
+    unsigned workers;
+    uint64_t revision;
+};
+char *api_json_stats(const struct api_json_stats_view *v);
+
+struct api_json_worker_view {
+    unsigned id;
+    int64_t pid; /* 0: none */
+    const char *state;
+    uint64_t applied_index, digest;
+    uint64_t connections, in_flight;
+    uint32_t restarts;
+};
+void api_json_workers_begin(struct api_json_list *l);
+void api_json_workers_add(struct api_json_list *l, const struct api_json_worker_view *v);
+
+char *api_json_health(const char *status, unsigned workers);
+
+#endif

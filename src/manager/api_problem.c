@@ -1,0 +1,45 @@
+#include "manager/api_problem.h"
+
+#include <string.h>
+
+#include "http/reply.h"
+#include "manager/api.h"
+#include "manager/api_json.h"
+
+static void send_problem(struct api_conn *ac, unsigned status, const char *code,
+                         const char *detail, const char *field)
+{
+    const struct api_json_problem_view view = {
+        .status = status,
+        .title = reply_reason(status),
+        .code = code,
+        .detail = detail,
+        .field = field,
+    };
+
+    api_answer_problem(ac, status, api_json_problem(&view));
+}
+
+void api_problem(struct api_conn *ac, unsigned status, const char *code, const char *detail)
+{
+    send_problem(ac, status, code, detail, "");
+}
+
+void api_problem_of(struct api_conn *ac, const struct pool_error *error)
+{
+    static const struct {
+        const char *code;
+        unsigned status;
+    } statuses[] = {{"invalid_json", 400}, {"not_found", 404}, {"too_many", 409}};
+    unsigned status = 422;
+
+    for (size_t i = 0; i < sizeof(statuses) / sizeof(statuses[0]); i++)
+        if (strcmp(error->code, statuses[i].code) == 0)
+            status = statuses[i].status;
+    send_problem(ac, status, error->code, error->detail, error->field);
+}
+
+void api_problem_internal(struct api_conn *ac, int error)
+{
+    send_problem(ac, 503, werr_word(error), werr_text(error), "");
+}

@@ -1,0 +1,21 @@
+/* api_problem.h - answers that tell what was wrong: problem documents of RFC 9457.
+ *
+ * Every refusal of the management API goes through here, so that each has a stable `code`, a
+ * sentence for people and, where one is to blame, the `field`. Called by the handlers and by
+ * api.c; the answer is sent at once.
+ */
+#ifndef WELDR_MANAGER_API_PROBLEM_H
+#define WELDR_MANAGER_API_PROBLEM_H
+
+#include "pool/pool_command.h"
+
+struct api_conn;
+
+void api_problem(struct api_conn *ac, unsigned status, const char *code, const char *detail);
+/* A wish that was refused: 400 for unreadable JSON, 404 for what is not there, 409 for too
+ * many, else 422. */
+void api_problem_of(struct api_conn *ac, const struct pool_error *error);
+/* An error of ours: 503 with its word as code. */
+void api_problem_internal(struct api_conn *ac, int error);
+
+#endif

@@ -1,0 +1,236 @@
+#include "base/num.h"
+#include "base/strb.h"
+#include "manager/api.h"
+#include "manager/api_json.h"
+#include "manager/api_problem.h"
+#include "manager/api_view.h"
+#include "manager/manager.h"
+#include "pool/pool_code.h"
+
+static struct pool *the_pool(const struct api_conn *ac)
+{
+    return &ac->m->pool->pools[0];
+}
+
+static void answer_not_found(struct api_conn *ac)
+{
+    api_problem(ac, 404, "not_found", "there is no such server");
+}
+
+/* ---- which one ---- */
+
+static const struct pool_server *find_by_id(const struct api_conn *ac, struct span text,
+                                            bool draining_too)
+{
+    const struct pool_server *server;
+    const struct server_facts *f;
+    uint64_t id;
+
+    if (pool_id_from_text(text, &id) < 0)
+        return NULL;
+    server = pool_find_server(the_pool(ac), id);
+    if (server != NULL || !draining_too)
+        return server;
+    f = facts_find(&ac->m->facts, id);
+    return f != NULL ? f->removed : NULL;
+}
+
+static const struct pool_server *find_draining(const struct api_conn *ac,
+                                               const struct addr *addr)
+{
+    struct server_facts *f = NULL;
+
+    while ((f = facts_next(&ac->m->facts, f)) != NULL) {
+        if (f->removed != NULL && addr_is_equal(&f->removed->addr, addr))
+            return f->removed;
+    }
+    return NULL;
+}
+
+static const struct pool_server *find_by_addr(const struct api_conn *ac, struct span ip,
+                                              struct span port_text, bool draining_too)
+{
+    const struct pool_server *server;
+    char url[ADDR_TEXT_MAX + 8] = "http://";
+    struct addr addr;
+    uint64_t port;
+    size_t len;
+
+    if (num_from_dec(port_text, UINT16_MAX, &port) < 0 ||
+        addr_from_ip(ip, (uint16_t)port, &addr) < 0)
+        return NULL;
+    len = strlen(url);
+    len += addr_print(&addr, url + len);
+    server = pool_find_url(the_pool(ac), span_from(url, len));
+    return server == NULL && draining_too ? find_draining(ac, &addr) : server;
+}
+
+/* The server that the path names; NULL: none. */
+static const struct pool_server *find_server(const struct api_conn *ac, bool draining_too)
+{
+    const struct api_match *match = &ac->match;
+
+    if (match->param_n == 1)
+        return find_by_id(ac, match->params[0], draining_too);
+    return find_by_addr(ac, match->params[0], match->params[1], draining_too);
+}
+
+/* ---- reading ---- */
+
+static void answer_list(struct api_conn *ac, unsigned status, const struct pool_server *named)
+{
+    struct api_json_list list;
+    struct api_view view;
+
+    servers_sweep(ac->m);
+    api_json_servers_begin(&list);
+    api_view_each(ac->m, api_json_servers_add, &list);
+    if (named != NULL) {
+        api_view_fill(ac->m, named, &view);
+        api_json_servers_name(&list, &view.json);
+    }
+    api_answer(ac, status, api_json_list_end(&list));
+}
+
+static void answer_server(struct api_conn *ac, const struct pool_server *server)
+{
+    struct api_view view;
+
+    if (server == NULL) {
+        answer_not_found(ac);
+        return;
+    }
+    api_view_fill(ac->m, server, &view);
+    api_answer(ac, 200, api_json_server(&view.json));
+}
+
+void api_servers_list(struct api_conn *ac)
+{
+    answer_list(ac, 200, NULL);
+}
+
+void api_server_get(struct api_conn *ac)
+{
+    servers_sweep(ac->m);
+    answer_server(ac, find_server(ac, true));
+}
+
+/* ---- changing ---- */
+
+/* pool_apply's refusal: what pool_check found right can have changed in between. */
+static bool answer_refusal(struct api_conn *ac)
+{
+    const int result = ac->proposal.result;
+
+    if (result == 0)
+        return false;
+    if (result == WERR_NOT_FOUND)
+        answer_not_found(ac);
+    else if (result == WERR_TOO_BIG)
+        api_problem(ac, 409, "too_many", "the pool can't hold more servers");
+    else
+        api_problem_internal(ac, result);
+    return true;
+}
+
+static void on_added(struct api_conn *ac)
+{
+    const struct pool_server *server = pool_find_server(the_pool(ac), ac->proposal.server_id);
+    const bool is_new = ac->proposal.change == POOL_CHANGE_SERVER_ADDED;
+
+    if (answer_refusal(ac))
+        return;
+    if (server != NULL)
+        api_json_server_href(server, ac->location, sizeof(ac->location));
+    answer_list(ac, is_new ? 201 : 200, server);
+}
+
+static void on_changed(struct api_conn *ac)
+{
+    if (!answer_refusal(ac))
+        answer_server(ac, pool_find_server(the_pool(ac), ac->proposal.server_id));
+}
+
+static void on_removed(struct api_conn *ac)
+{
+    if (!answer_refusal(ac))
+        answer_list(ac, 200, NULL);
+}
+
+/* Checks and proposes; ends the command. */
+static void wish(struct api_conn *ac, struct pool_command *c, void (*then)(struct api_conn *))
+{
+    struct pool_error error;
+
+    if (pool_check(ac->m->pool, c, &error) < 0)
+        api_problem_of(ac, &error);
+    else
+        api_propose(ac, c, then);
+    pool_command_fini(c);
+}
+
+void api_servers_add(struct api_conn *ac)
+{
+    struct pool_command c;
+    struct pool_error error;
+
+    if (pool_code_add_from_json(api_body(ac), &c, &error) < 0)
+        api_problem_of(ac, &error);
+    else
+        wish(ac, &c, on_added);
+}
+
+void api_server_change(struct api_conn *ac)
+{
+    const struct pool_server *server = find_server(ac, false);
+    struct pool_command c;
+    struct pool_error error;
+
+    if (server == NULL)
+        answer_not_found(ac);
+    else if (pool_code_change_from_json(api_body(ac), server, &c, &error) < 0)
+        api_problem_of(ac, &error);
+    else
+        wish(ac, &c, on_changed);
+}
+
+/* ?drain=SECONDS: how long requests in flight may take; 0: they are cut off. */
+static bool take_drain(struct api_conn *ac)
+{
+    static const struct pool_error refusal = {
+        .code = "invalid_value",
+        .field = "drain",
+        .detail = "drain must be a whole number of seconds from 0 to 3600",
+    };
+    uint64_t n = SERVERS_DRAIN_DEFAULT_S;
+
+    if (ac->drain.ptr != NULL && num_from_dec(ac->drain, SERVERS_DRAIN_MAX_S, &n) < 0) {
+        api_problem_of(ac, &refusal);
+        return false;
+    }
+    ac->drain_s = (uint32_t)n;
+    return true;
+}
+
+static void set_drain(struct api_conn *ac)
+{
+    if (ac->proposal.change == POOL_CHANGE_SERVER_REMOVED)
+        servers_limit_drain(ac->m, ac->proposal.server_id, ac->drain_s);
+}
+
+void api_server_remove(struct api_conn *ac)
+{
+    const struct pool_server *server = find_server(ac, false);
+    struct pool_command c;
+
+    if (server == NULL) {
+        answer_not_found(ac);
+        return;
+    }
+    if (!take_drain(ac))
+        return;
+    ac->committed = set_drain;
+    pool_command_init(&c, POOL_REMOVE_SERVER);
+    c.server_id = server->id;
+    wish(ac, &c, on_removed);
+}

@@ -1,0 +1,327 @@
+#include "manager/channel.h"
+
+#include <stdlib.h>
+
+#include "base/outv.h"
+#include "log/log.h"
+
+static struct manager_channel *channel_of(struct sock *s)
+{
+    return (struct manager_channel *)s; /* its first member */
+}
+
+static void break_off(struct manager_channel *ch, int error)
+{
+    if (ch->is_broken || !ch->is_open)
+        return;
+    ch->is_broken = true;
+    ch->ops->on_broken(ch, error);
+}
+
+static void free_frame(struct channel_frame *f)
+{
+    free(f->bytes);
+    free(f);
+}
+
+static void drop_frames(struct channel_frames *frames)
+{
+    struct channel_frame *f;
+
+    while ((f = TAILQ_FIRST(frames)) != NULL) {
+        TAILQ_REMOVE(frames, f, entry);
+        free_frame(f);
+    }
+}
+
+/* ---- out ---- */
+
+static unsigned fill_iovec(const struct manager_channel *ch, struct iovec *iov)
+{
+    const struct channel_frame *f;
+    unsigned n = 0;
+
+    TAILQ_FOREACH (f, &ch->unsent, entry) {
+        if (n == OUTV_PIECES)
+            break;
+        iov[n].iov_base = f->bytes + f->sent;
+        iov[n].iov_len = f->len - f->sent;
+        n++;
+    }
+    return n;
+}
+
+/* The kernel took so many bytes of the unsent frames. The analyzer does not see that
+ * TAILQ_REMOVE of a last frame empties the list. NOLINTBEGIN(clang-analyzer-unix.Malloc) */
+static void note_sent(struct manager_channel *ch, size_t bytes)
+{
+    ch->queued_bytes -= bytes;
+    while (bytes > 0) {
+        struct channel_frame *f = TAILQ_FIRST(&ch->unsent);
+        const size_t rest = f->len - f->sent;
+
+        if (bytes < rest) {
+            f->sent += bytes;
+            return;
+        }
+        bytes -= rest;
+        TAILQ_REMOVE(&ch->unsent, f, entry);
+        if (f->counts) {
+            free(f->bytes);
+            f->bytes = NULL;
+            TAILQ_INSERT_TAIL(&ch->unacked, f, entry);
+        } else {
+            free_frame(f);
+        }
+    }
+}
+
+/* NOLINTEND(clang-analyzer-unix.Malloc) */
+
+static void flush(struct manager_channel *ch)
+{
+    struct iovec iov[OUTV_PIECES];
+
+    while (!ch->is_blocked && !ch->is_broken && !TAILQ_EMPTY(&ch->unsent)) {
+        const unsigned n = fill_iovec(ch, iov);
+        size_t asked = 0;
+        int64_t took;
+
+        for (unsigned i = 0; i < n; i++)
+            asked += iov[i].iov_len;
+        took = sock_send(&ch->sock, iov, n);
+        if (took < 0) {
+            break_off(ch, (int)took);
+            return;
+        }
+        note_sent(ch, (size_t)took);
+        ch->is_blocked = (size_t)took < asked;
+    }
+    if (ch->is_stale && TAILQ_EMPTY(&ch->unsent) && !ch->is_broken)
+        ch->ops->on_stale(ch);
+}
+
+static void run_flush(struct loop_work *w)
+{
+    struct manager_channel *ch =
+        (struct manager_channel *)((char *)w - offsetof(struct manager_channel, flush));
+
+    if (ch->is_open)
+        flush(ch);
+}
+
+/* Only the frame that was begun must still go out whole. */
+static void drop_unsent(struct manager_channel *ch)
+{
+    struct channel_frame *begun = TAILQ_FIRST(&ch->unsent);
+
+    if (begun != NULL && begun->sent > 0)
+        TAILQ_REMOVE(&ch->unsent, begun, entry);
+    else
+        begun = NULL;
+    drop_frames(&ch->unsent);
+    ch->queued_bytes = 0;
+    if (begun != NULL) {
+        TAILQ_INSERT_TAIL(&ch->unsent, begun, entry);
+        ch->queued_bytes = begun->len - begun->sent;
+    }
+    ch->is_stale = true;
+}
+
+static struct channel_frame *make_frame(struct channel_note note, struct span head,
+                                        struct span body)
+{
+    struct channel_frame *f = calloc(1, sizeof(*f));
+
+    if (f == NULL)
+        return NULL;
+    f->bytes = malloc(head.len + body.len);
+    if (f->bytes == NULL) {
+        free(f);
+        return NULL;
+    }
+    memcpy(f->bytes, head.ptr, head.len);
+    if (body.len > 0)
+        memcpy(f->bytes + head.len, body.ptr, body.len);
+    f->len = head.len + body.len;
+    f->seq = note.seq;
+    f->counts = note.counts;
+    return f;
+}
+
+void manager_channel_send(struct manager_channel *ch, struct channel_note note,
+                          struct span head, struct span body)
+{
+    struct channel_frame *f;
+
+    if (!ch->is_open || ch->is_broken)
+        return;
+    if (note.counts && !ch->is_stale && ch->queued_bytes > CHANNEL_QUEUE_MAX)
+        drop_unsent(ch);
+    if (note.counts && ch->is_stale) {
+        loop_defer(ch->loop, &ch->flush); /* perhaps it waits for nothing but on_stale */
+        return;
+    }
+    f = make_frame(note, head, body);
+    if (f == NULL) {
+        break_off(ch, WERR_NOMEM);
+        return;
+    }
+    TAILQ_INSERT_TAIL(&ch->unsent, f, entry);
+    ch->queued_bytes += f->len;
+    loop_defer(ch->loop, &ch->flush);
+}
+
+void manager_channel_refresh(struct manager_channel *ch)
+{
+    ch->is_stale = false;
+}
+
+/* ---- in ---- */
+
+/* Pops what the worker has confirmed; false when it claims frames that were never sent. */
+static bool take_ack(struct manager_channel *ch, const struct frame_ack *ack)
+{
+    while (ch->last_ack.frames < ack->frames) {
+        struct channel_frame *f = TAILQ_FIRST(&ch->unacked);
+
+        if (f == NULL)
+            return false;
+        TAILQ_REMOVE(&ch->unacked, f, entry);
+        if (f->seq > ch->acked_seq)
+            ch->acked_seq = f->seq;
+        free_frame(f);
+        ch->last_ack.frames++;
+    }
+    ch->last_ack = *ack;
+    return true;
+}
+
+static int take_frame(struct manager_channel *ch, uint16_t type, struct span payload)
+{
+    struct frame_ack ack;
+
+    if (type == FRAME_BYE) {
+        ch->ops->on_bye(ch);
+        return 0;
+    }
+    if (type != FRAME_ACK || frame_get_ack(payload, &ack) < 0 || !take_ack(ch, &ack))
+        return WERR_CORRUPT;
+    ch->ops->on_ack(ch, &ack);
+    return 0;
+}
+
+/* Takes the whole frames off the bytes; returns the bytes used or WERR_CORRUPT. */
+static int64_t take_frames(struct manager_channel *ch, struct span in)
+{
+    size_t used = 0;
+
+    while (ch->is_open && !ch->is_broken) {
+        struct span payload;
+        uint16_t type;
+        const int64_t n = frame_parse(span_skip(in, used), &type, &payload);
+        int error;
+
+        if (n <= 0)
+            return n < 0 ? n : (int64_t)used;
+        error = take_frame(ch, type, payload);
+        if (error < 0)
+            return error;
+        used += (size_t)n;
+    }
+    return (int64_t)in.len;
+}
+
+static void on_recv(struct sock *s, struct span bytes, int error)
+{
+    struct manager_channel *ch = channel_of(s);
+
+    if (error < 0 || bytes.len == 0) {
+        break_off(ch, error < 0 ? error : WERR_EOF);
+        return;
+    }
+    /* The worker's frames are small: what is left over of one fits the buffer, or it is none.
+     */
+    while (bytes.len > 0 && ch->is_open && !ch->is_broken) {
+        const struct span piece = span_first(bytes, sizeof(ch->in) - ch->in_len);
+        int64_t used;
+
+        memcpy(ch->in + ch->in_len, piece.ptr, piece.len);
+        ch->in_len += piece.len;
+        bytes = span_skip(bytes, piece.len);
+        used = take_frames(ch, span_from(ch->in, ch->in_len));
+        if (used < 0 || (used == 0 && ch->in_len == sizeof(ch->in))) {
+            break_off(ch, WERR_CORRUPT);
+            return;
+        }
+        ch->in_len -= (size_t)used;
+        memmove(ch->in, ch->in + used, ch->in_len);
+    }
+}
+
+static void on_send(struct sock *s, int error)
+{
+    struct manager_channel *ch = channel_of(s);
+
+    if (error < 0) {
+        break_off(ch, error);
+        return;
+    }
+    ch->is_blocked = false;
+    flush(ch);
+}
+
+static void on_hangup(struct sock *s, int error)
+{
+    break_off(channel_of(s), error < 0 ? error : WERR_EOF);
+}
+
+static void on_closed(struct sock *s)
+{
+    channel_of(s)->is_open = false;
+}
+
+static const struct sock_ops channel_sock_ops = {
+    .on_recv = on_recv,
+    .on_send = on_send,
+    .on_hangup = on_hangup,
+    .on_closed = on_closed,
+};
+
+/* ---- life ---- */
+
+void manager_channel_init(struct manager_channel *ch, struct loop *loop,
+                          const struct manager_channel_ops *ops)
+{
+    memset(ch, 0, sizeof(*ch));
+    ch->loop = loop;
+    ch->ops = ops;
+    ch->flush.run = run_flush;
+    TAILQ_INIT(&ch->unsent);
+    TAILQ_INIT(&ch->unacked);
+}
+
+void manager_channel_open(struct manager_channel *ch, int fd)
+{
+    MUST(!ch->is_open);
+    ch->is_open = true;
+    ch->is_blocked = ch->is_broken = ch->is_stale = false;
+    ch->queued_bytes = 0;
+    ch->acked_seq = 0;
+    ch->in_len = 0;
+    memset(&ch->last_ack, 0, sizeof(ch->last_ack));
+    memset(&ch->sock, 0, sizeof(ch->sock));
+    sock_adopt(ch->loop, &ch->sock, &channel_sock_ops, fd);
+    sock_recv_start(&ch->sock);
+}
+
+void manager_channel_close(struct manager_channel *ch)
+{
+    if (!ch->is_open || !sock_is_open(&ch->sock))
+        return;
+    ch->is_broken = true; /* nothing more is told */
+    loop_undefer(ch->loop, &ch->flush);
+    drop_frames(&ch->unsent);
+    drop_frames(&ch->unacked);
+    sock_close(&ch->sock, false);
+}

@@ -1,0 +1,80 @@
+/* channel.h - the manager's end of the channel to one worker: frames out, acknowledgements in.
+ *
+ * Frames wait in an unbounded list only up to CHANNEL_QUEUE_MAX: a worker that lets more pile
+ * up gets the rest as one snapshot. Then everything not yet begun is dropped, the channel is
+ * stale and takes no updates; when the frame that was begun has left, on_stale asks the owner
+ * for a snapshot. So no update is ever skipped and memory stays bounded.
+ *
+ * Each frame that the worker acknowledges carries the publish sequence that it completes;
+ * acked_seq is the highest that the worker has confirmed. Owner: the slot of the supervisor, in
+ * which the channel is embedded; it may be used again after on_closed.
+ */
+#ifndef WELDR_MANAGER_CHANNEL_H
+#define WELDR_MANAGER_CHANNEL_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/queue.h>
+
+#include "base/span.h"
+#include "net/loop.h"
+#include "wire/frame.h"
+
+enum { CHANNEL_QUEUE_MAX = 8 * 1024 * 1024, CHANNEL_IN_BYTES = 512 };
+
+struct manager_channel;
+
+struct manager_channel_ops {
+    void (*on_ack)(struct manager_channel *ch, const struct frame_ack *ack);
+    void (*on_bye)(struct manager_channel *ch);
+    /* The queue was dropped and is empty now: send a snapshot (manager_channel_refresh). */
+    void (*on_stale)(struct manager_channel *ch);
+    /* The worker has closed its end, or sent what is no frame. The owner closes. */
+    void (*on_broken)(struct manager_channel *ch, int error);
+};
+
+struct channel_frame {
+    TAILQ_ENTRY(channel_frame) entry;
+    uint64_t seq; /* what its acknowledgement completes; 0: nothing */
+    size_t len, sent;
+    bool counts; /* the worker acknowledges it */
+    char *bytes; /* NULL once sent */
+};
+TAILQ_HEAD(channel_frames, channel_frame);
+
+struct manager_channel {
+    struct sock sock;
+    struct loop *loop;
+    const struct manager_channel_ops *ops;
+    struct loop_work flush;
+    struct channel_frames unsent;  /* the first may be sent in part */
+    struct channel_frames unacked; /* sent, acknowledgement due */
+    size_t queued_bytes;
+    bool is_open;
+    bool is_blocked; /* on_send will tell */
+    bool is_broken;  /* on_broken was called */
+    bool is_stale;
+    uint64_t acked_seq;
+    struct frame_ack last_ack;
+    char in[CHANNEL_IN_BYTES];
+    size_t in_len;
+};
+
+void manager_channel_init(struct manager_channel *ch, struct loop *loop,
+                          const struct manager_channel_ops *ops);
+/* Takes the descriptor. */
+void manager_channel_open(struct manager_channel *ch, int fd);
+/* Drops everything; is_open ends later in the same turn. No-op when closed. */
+void manager_channel_close(struct manager_channel *ch);
+/* Queues head + body as one frame (copied); on a stale channel updates are left out. No memory
+ * breaks the channel: on_broken follows. */
+struct channel_note {
+    uint64_t seq;
+    bool counts;
+};
+void manager_channel_send(struct manager_channel *ch, struct channel_note note,
+                          struct span head, struct span body);
+/* The snapshot follows: updates are taken again. */
+void manager_channel_refresh(struct manager_channel *ch);
+
+#endif

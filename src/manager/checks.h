@@ -1,0 +1,51 @@
+/* checks.h - the schedule of health checks: the manager alone probes, each server on its own
+ * timer.
+ *
+ * A server gets its first probe at once; then health/rule.h decides about up, down and the
+ * pause to the next, spread by ±10 %. At most one probe a server and CHECKS_PROBES_MAX in all
+ * are in flight; others wait their turn. Changed settings take effect at once: a probe that
+ * runs under the old ones is given up. Type none stops the checks and counts as up. Writes its
+ * findings into the server's facts; the hook tells when a server went up or down. Owner: the
+ * manager.
+ */
+#ifndef WELDR_MANAGER_CHECKS_H
+#define WELDR_MANAGER_CHECKS_H
+
+#include <sys/queue.h>
+
+#include "base/rand.h"
+#include "manager/facts.h"
+#include "net/conn.h"
+#include "pool/pool.h"
+
+enum { CHECKS_PROBES_MAX = 256 };
+
+struct check;
+
+/* facts->rule.up has changed. */
+typedef void (*checks_fn)(void *arg, struct server_facts *facts);
+
+struct checks {
+    struct conn_shared *shared;
+    const struct pool_state *state;
+    struct rand_state rand;
+    checks_fn on_change;
+    void *arg;
+    unsigned probes_n; /* in flight */
+    unsigned open_n;   /* probes not yet freed */
+    TAILQ_HEAD(check_queue, check) waiting;
+};
+
+void checks_init(struct checks *c, struct conn_shared *shared, const struct pool_state *state,
+                 uint64_t seed);
+void checks_on_change(struct checks *c, checks_fn fn, void *arg);
+/* A server of the pool is to be checked from now on. WERR_NOMEM. */
+int checks_add(struct checks *c, const struct pool_server *server,
+               struct server_facts *facts) MUST_USE;
+/* No more; the facts may go. */
+void checks_remove(struct checks *c, struct server_facts *facts);
+/* The server's, or its pool's, settings may have changed. */
+void checks_update(struct checks *c, const struct pool_server *server,
+                   struct server_facts *facts);
+
+#endif

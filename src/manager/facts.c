@@ -1,0 +1,104 @@
+/* Out of memory is told by hh.tbl, and not by the end of the program. */
+#define HASH_NONFATAL_OOM 1
+#include "manager/facts.h"
+
+#include <stdlib.h>
+
+#include "pool/pool_apply.h"
+
+enum { SLOT_BITS = 64 };
+
+/* The macros of uthash count as ours, and the analyzer does not see that HASH_DELETE unlinks.
+ * NOLINTBEGIN(readability-function-size,clang-analyzer-unix.Malloc) */
+void facts_init(struct facts *f)
+{
+    memset(f, 0, sizeof(*f));
+}
+
+void facts_fini(struct facts *f)
+{
+    struct server_facts *s, *next;
+
+    for (s = facts_next(f, NULL); s != NULL; s = next) {
+        next = facts_next(f, s);
+        facts_drop(f, s);
+    }
+}
+
+struct server_facts *facts_next(const struct facts *f, const struct server_facts *after)
+{
+    return after == NULL ? f->by_id : after->hh.next;
+}
+
+static uint32_t take_slot(struct facts *f)
+{
+    for (unsigned i = 0; i < STATS_SERVERS_MAX / SLOT_BITS; i++) {
+        if (f->slots[i] != UINT64_MAX) {
+            const unsigned bit = (unsigned)__builtin_ctzll(~f->slots[i]);
+
+            f->slots[i] |= 1ULL << bit;
+            return i * SLOT_BITS + bit;
+        }
+    }
+    return STATS_NO_SLOT;
+}
+
+static void give_slot(struct facts *f, uint32_t slot)
+{
+    if (slot != STATS_NO_SLOT)
+        f->slots[slot / SLOT_BITS] &= ~(1ULL << (slot % SLOT_BITS));
+}
+
+struct server_facts *facts_add(struct facts *f, uint64_t id)
+{
+    struct server_facts *s = calloc(1, sizeof(*s));
+
+    if (s == NULL)
+        return NULL;
+    s->id = id;
+    HASH_ADD(hh, f->by_id, id, sizeof(s->id), s);
+    if (s->hh.tbl == NULL) {
+        free(s);
+        return NULL;
+    }
+    s->stats_slot = take_slot(f);
+    health_rule_init(&s->rule);
+    return s;
+}
+
+struct server_facts *facts_find(const struct facts *f, uint64_t id)
+{
+    struct server_facts *s = NULL;
+
+    HASH_FIND(hh, f->by_id, &id, sizeof(id), s);
+    return s;
+}
+
+void facts_drain(struct facts *f, struct server_facts *s, struct pool_server *removed,
+                 uint64_t removed_seq)
+{
+    MUST(s->removed == NULL && removed != NULL);
+    s->removed = removed;
+    s->removed_seq = removed_seq;
+    f->draining_n++;
+}
+
+void facts_drop(struct facts *f, struct server_facts *s)
+{
+    if (s->removed != NULL) {
+        pool_server_free(s->removed);
+        f->draining_n--;
+    }
+    give_slot(f, s->stats_slot);
+    HASH_DELETE(hh, f->by_id, s);
+    free(s);
+}
+
+/* NOLINTEND(readability-function-size,clang-analyzer-unix.Malloc) */
+
+const char *facts_state(const struct server_facts *s)
+{
+    if (s->removed != NULL)
+        return "draining";
+    return s->rule.up ? "active" : "down";
+}

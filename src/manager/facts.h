@@ -1,0 +1,71 @@
+/* facts.h - what this node knows about servers at run time and nobody replicates: health, the
+ * place of their counters, and which removed servers still have requests in flight.
+ *
+ * One struct server_facts for each server of the pool, by id, made when its add is applied.
+ * When the server is removed from the pool the facts stay and take over its description
+ * (`removed`): it is draining until no worker has a request in flight on it; then facts_drop
+ * frees all and its statistics slot becomes free. Statistics slots are given lowest first. The
+ * table does no I/O: checks.c writes health into it, servers.c decides when a server has
+ * drained. Owner: the manager; pointers stay valid until facts_drop.
+ */
+#ifndef WELDR_MANAGER_FACTS_H
+#define WELDR_MANAGER_FACTS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <uthash.h>
+
+#include "health/rule.h"
+#include "pool/pool.h"
+#include "stats/stats.h"
+
+enum { FACTS_ERROR_MAX = 64, FACTS_REASON_MAX = 128 };
+
+/* What the last health check said. */
+struct check_result {
+    uint64_t at_us; /* wall clock */
+    uint32_t took_ms;
+    uint16_t status; /* 0: none was received */
+    bool ok;
+    char error[FACTS_ERROR_MAX]; /* empty when ok */
+};
+
+struct check;
+
+struct server_facts {
+    uint64_t id;
+    uint32_t stats_slot; /* STATS_NO_SLOT: none was free */
+    struct health_rule rule;
+    bool has_result;
+    struct check_result last;
+    char reason[FACTS_REASON_MAX]; /* why it is down; empty while it is up */
+    struct check *check;           /* of checks.c; NULL when draining */
+    struct pool_server *removed; /* draining: its description, owned; NULL while in the pool */
+    uint64_t removed_seq;        /* draining: publish sequence of its removal, or its cut */
+    uint64_t drain_until_ms;     /* draining: then it is cut */
+    bool is_cut;                 /* the workers were told to end what is in flight */
+    UT_hash_handle hh;
+};
+
+struct facts {
+    struct server_facts *by_id;
+    uint32_t draining_n;
+    uint64_t slots[STATS_SERVERS_MAX / 64]; /* bit set: in use */
+};
+
+void facts_init(struct facts *f);
+void facts_fini(struct facts *f); /* checks must be gone */
+/* New facts: up, without a result, with the lowest free statistics slot. NULL: no memory. */
+struct server_facts *facts_add(struct facts *f, uint64_t id);
+struct server_facts *facts_find(const struct facts *f, uint64_t id); /* NULL: none */
+/* The servers in the order of their adding: after NULL comes the first; NULL ends. */
+struct server_facts *facts_next(const struct facts *f, const struct server_facts *after);
+/* The server has left the pool; takes the description. */
+void facts_drain(struct facts *f, struct server_facts *s, struct pool_server *removed,
+                 uint64_t removed_seq);
+/* Forgets the server and frees its slot. */
+void facts_drop(struct facts *f, struct server_facts *s);
+/* "active", "down" or "draining". */
+const char *facts_state(const struct server_facts *s);
+
+#endif

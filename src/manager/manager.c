@@ -1,0 +1,396 @@
+#include "manager/manager.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/random.h>
+
+#include "log/log.h"
+#include "manager/listeners.h"
+#include "net/listen.h"
+#include "net/signals.h"
+
+enum { CLOSING_TURNS_MAX = 1000 };
+
+/* ---- hooks of the workers ---- */
+
+static void on_worker_start(void *arg, struct slot *slot)
+{
+    struct manager *m = arg;
+    const struct frame_hello hello = {
+        .worker_id = slot->id,
+        .worker_n = m->worker_n,
+        .listener_n = m->supervisor.listener_n,
+        .log_level = (uint32_t)log_level_now,
+        .drain_timeout_ms = m->config->drain_timeout_ms,
+        .seed = rand_u64(&m->rand),
+    };
+
+    publish_attach(&m->publish, slot, m->pool, &hello);
+}
+
+static void tell_ready(struct manager *m)
+{
+    char text[ADDR_TEXT_MAX];
+    char next[256];
+
+    m->is_ready = true;
+    (void)addr_print(&m->api.listeners[0].bound, text);
+    if (addr_is_loopback(&m->api.listeners[0].bound) ||
+        addr_is_wildcard(&m->api.listeners[0].bound))
+        snprintf(text, sizeof(text), "localhost:%u", m->api.listeners[0].bound.port);
+    snprintf(next, sizeof(next), "curl %s/servers -d '{\"url\":\"http://127.0.0.1:12345\"}'",
+             text);
+    log_info("ready", LOG_U("workers", m->worker_n),
+             LOG_U("servers", m->pool->pools[0].server_n), LOG_S("next", next));
+}
+
+static void on_worker_running(void *arg, struct slot *slot)
+{
+    struct manager *m = arg;
+
+    (void)slot;
+    if (!m->is_ready && supervisor_count(&m->supervisor, SLOT_RUNNING) == m->worker_n)
+        tell_ready(m);
+}
+
+static void on_worker_ack(void *arg, struct slot *slot, const struct frame_ack *ack)
+{
+    struct manager *m = arg;
+
+    publish_on_ack(&m->publish, slot, ack);
+}
+
+static void on_worker_stale(void *arg, struct slot *slot)
+{
+    struct manager *m = arg;
+
+    log_warn("worker fell behind and gets a snapshot", LOG_U("id", slot->id));
+    publish_attach(&m->publish, slot, m->pool, NULL);
+}
+
+static void finish(struct manager *m, int exit_code)
+{
+    m->exit_code = exit_code;
+    m->is_done = true;
+}
+
+/* A worker that gives up by itself before weldr was ready would do so again. */
+static void on_worker_exit(void *arg, struct slot *slot, int exit_code)
+{
+    struct manager *m = arg;
+
+    stats_worker_reset_gauges(m->stats, slot->id);
+    publish_on_exit(&m->publish);
+    if (m->is_ready || m->is_draining || exit_code <= 0)
+        return;
+    log_error("can't start workers", LOG_I("exit", exit_code));
+    finish(m, exit_code == MANAGER_EXIT_NO_FD ? MANAGER_EXIT_NO_FD : MANAGER_EXIT_FAILURE);
+}
+
+static void on_all_stopped(void *arg)
+{
+    log_info("all workers have ended");
+    finish(arg, MANAGER_EXIT_OK);
+}
+
+/* ---- signals ---- */
+
+static void on_stop_signal(struct manager *m, int number)
+{
+    if (m->is_draining) {
+        log_warn("ends at once: second signal", LOG_I("signal", number));
+        supervisor_kill_all(&m->supervisor);
+        publish_on_exit(&m->publish);
+        finish(m, MANAGER_EXIT_FAILURE);
+        return;
+    }
+    log_info("shutting down", LOG_I("signal", number),
+             LOG_U("drain_timeout_ms", m->config->drain_timeout_ms));
+    m->is_draining = true;
+    supervisor_drain(&m->supervisor, m->config->drain_timeout_ms);
+    publish_on_exit(&m->publish);
+}
+
+/* What the manager is at, then the same of every worker. */
+static void dump(const struct manager *m)
+{
+    log_info("manager state", LOG_U("revision", m->servers.revision),
+             LOG_U("index", m->pool->index), LOG_X("digest", m->pool->digest),
+             LOG_U("servers", m->pool->pools[0].server_n),
+             LOG_U("draining_servers", m->facts.draining_n),
+             LOG_U("probes", m->checks.probes_n), LOG_U("api_connections", m->api.conn_n),
+             LOG_U("workers_running", supervisor_count(&m->supervisor, SLOT_RUNNING)));
+    supervisor_signal(&m->supervisor, SIGUSR1);
+}
+
+static void on_signal(void *arg, int number)
+{
+    struct manager *m = arg;
+
+    if (number == SIGCHLD)
+        supervisor_reap(&m->supervisor);
+    else if (number == SIGUSR1)
+        dump(m);
+    else if (number == SIGHUP)
+        log_debug("signal ignored: there is no file to read again", LOG_I("signal", number));
+    else
+        on_stop_signal(m, number);
+}
+
+static void on_panic(void *arg)
+{
+    const struct manager *m = arg;
+
+    log_error("a bug: the manager ends",
+              LOG_U("revision", m->pool != NULL ? m->pool->index : 0),
+              LOG_U("workers_running", supervisor_count(&m->supervisor, SLOT_RUNNING)),
+              LOG_U("draining", m->is_draining));
+}
+
+/* ---- start, in steps: each returns 0 or an exit code ---- */
+
+static int exit_code_of(int error)
+{
+    if (error == WERR_NO_FD)
+        return MANAGER_EXIT_NO_FD;
+    return MANAGER_EXIT_FAILURE;
+}
+
+static int fail_start(const char *what, int error)
+{
+    log_error(what, LOG_S("error", werr_text(error)));
+    return exit_code_of(error);
+}
+
+static int start_loop(struct manager *m)
+{
+    uint64_t seed;
+    int error;
+
+    if (getrandom(&seed, sizeof(seed), 0) != sizeof(seed))
+        return fail_start("no randomness", WERR_IO);
+    rand_seed(&m->rand, seed);
+    m->loop = loop_epoll_new();
+    if (m->loop == NULL)
+        return fail_start("can't start the loop", WERR_NO_FD);
+    error = conn_shared_init(&m->shared, m->loop);
+    if (error < 0)
+        return fail_start("can't start", error);
+    return 0;
+}
+
+static int start_pool(struct manager *m)
+{
+    const struct cluster_hooks hooks = {.on_commit = servers_on_commit, .arg = m};
+
+    m->pool = pool_state_new();
+    m->cluster = cluster_solo_new(&hooks);
+    if (m->pool == NULL || m->cluster == NULL)
+        return fail_start("can't start", WERR_NOMEM);
+    facts_init(&m->facts);
+    servers_init(m);
+    publish_init(&m->publish, &m->supervisor, &m->facts, m->pool);
+    checks_init(&m->checks, &m->shared, m->pool, rand_u64(&m->rand));
+    checks_on_change(&m->checks, servers_on_health, m);
+    return 0;
+}
+
+static int start_supervisor(struct manager *m)
+{
+    const struct supervisor_hooks hooks = {
+        .on_start = on_worker_start,
+        .on_running = on_worker_running,
+        .on_ack = on_worker_ack,
+        .on_stale = on_worker_stale,
+        .on_exit = on_worker_exit,
+        .on_all_stopped = on_all_stopped,
+        .arg = m,
+    };
+    const int error =
+        supervisor_init(&m->supervisor, m->loop, &hooks, m->worker_n, m->config->ip_n);
+
+    if (error < 0)
+        return fail_start("can't start the supervisor", error);
+    m->stats = stats_new(m->worker_n, &m->supervisor.stats_fd);
+    if (m->stats == NULL)
+        return fail_start("can't make the statistics segment", WERR_NO_FD);
+    return 0;
+}
+
+/* Whoever listens only on loopback needs no token. */
+static int start_token(struct manager *m)
+{
+    bool is_open = false;
+
+    for (unsigned i = 0; i < m->api.listener_n; i++)
+        is_open = is_open || !addr_is_loopback(&m->api.listeners[i].bound);
+    if (!is_open || m->api.auth.token_len > 0)
+        return 0;
+    if (api_auth_generate(&m->api.auth) < 0)
+        return fail_start("no randomness", WERR_IO);
+    log_info("generated admin token", LOG_S("token", m->api.auth.token));
+    return 0;
+}
+
+static void on_initial(struct proposal *p, int error)
+{
+    (void)error;
+    (void)p;
+}
+
+static int refuse_server(const char *url, const struct pool_error *error)
+{
+    fprintf(stderr, "error: --server %s: %s\n", url, error->detail);
+    return MANAGER_EXIT_USAGE;
+}
+
+/* The URL goes the way of an API body, so that the same rules hold. */
+static int make_initial(struct manager *m, const char *url, struct pool_command *c)
+{
+    struct pool_error refusal;
+    int error;
+
+    pool_command_init(c, POOL_ADD_SERVER);
+    error = pool_check_url(span_from_str(url), &c->server, &refusal);
+    if (error == 0)
+        error = pool_check(m->pool, c, &refusal);
+    if (error == 0)
+        return 0;
+    pool_command_fini(c);
+    if (error == WERR_NOMEM)
+        return fail_start("can't add a server", error);
+    return refuse_server(url, &refusal);
+}
+
+/* Before anything is opened: a mistake ends with one line. */
+static int check_servers(struct manager *m)
+{
+    for (unsigned i = 0; i < m->config->server_n; i++) {
+        struct pool_command c;
+        const int code = make_initial(m, m->config->server[i], &c);
+
+        if (code != 0)
+            return code;
+        pool_command_fini(&c);
+    }
+    return 0;
+}
+
+static int start_servers(struct manager *m)
+{
+    for (unsigned i = 0; i < m->config->server_n; i++) {
+        struct proposal p = {.done = on_initial};
+        struct pool_command c;
+        int code = make_initial(m, m->config->server[i], &c);
+
+        if (code != 0)
+            return code;
+        if (servers_propose(m, &c, &p) < 0 || p.result < 0)
+            code = fail_start("can't add a server", WERR_NOMEM);
+        pool_command_fini(&c);
+        if (code != 0)
+            return code;
+    }
+    return 0;
+}
+
+static int start_signals(struct manager *m)
+{
+    static const int numbers[] = {SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGCHLD, 0};
+    const int error = signals_start(m->loop, numbers, on_signal, m);
+
+    return error < 0 ? fail_start("can't watch signals", error) : 0;
+}
+
+static int start_workers(struct manager *m)
+{
+    const int error = supervisor_start(&m->supervisor);
+
+    return error < 0 ? exit_code_of(error) : 0;
+}
+
+static int start(struct manager *m)
+{
+    static int (*const steps[])(struct manager * m) = {
+        start_loop,           start_supervisor,   start_pool,  check_servers,
+        listeners_open_proxy, listeners_open_api, start_token, start_servers,
+        start_signals,        start_workers,
+    };
+    int code = 0;
+
+    for (size_t i = 0; code == 0 && i < sizeof(steps) / sizeof(steps[0]); i++)
+        code = steps[i](m);
+    return code;
+}
+
+/* ---- end ---- */
+
+static bool is_quiet(const struct manager *m)
+{
+    for (unsigned i = 0; i < m->supervisor.slot_n; i++)
+        if (m->supervisor.slots[i].channel.is_open)
+            return false;
+    return m->api.conn_n == 0 && m->api.open_n == 0 && m->checks.open_n == 0;
+}
+
+/* Closing has two phases: some more turns until nothing is open. */
+static void close_all(struct manager *m)
+{
+    supervisor_kill_all(&m->supervisor);
+    publish_on_exit(&m->publish);
+    servers_fini(m);
+    signals_stop();
+    api_stop(&m->api);
+    for (unsigned i = 0; i < CLOSING_TURNS_MAX && !is_quiet(m); i++)
+        (void)loop_turn(m->loop, 0);
+}
+
+/* As far as start got. */
+static void stop(struct manager *m)
+{
+    if (m->publish.supervisor != NULL) {
+        close_all(m);
+        facts_fini(&m->facts);
+    }
+    if (m->cluster != NULL)
+        m->cluster->ops->free(m->cluster);
+    pool_state_free(m->pool);
+    if (m->stats != NULL)
+        stats_free(m->stats);
+    if (m->supervisor.slots != NULL)
+        supervisor_fini(&m->supervisor);
+    if (m->shared.loop != NULL)
+        conn_shared_fini(&m->shared);
+    if (m->loop != NULL)
+        loop_free(m->loop);
+}
+
+int manager_main(const struct config *config)
+{
+    struct manager *m = calloc(1, sizeof(*m));
+    char error[512];
+    int code = 0;
+
+    if (m == NULL)
+        return MANAGER_EXIT_FAILURE;
+    log_init("manager", -1, (enum log_level)config->log_level);
+    (void)listen_raise_fd_limit();
+    werr_set_panic_hook(on_panic, m);
+    m->config = config;
+    m->worker_n = listeners_worker_n(config);
+    api_init(&m->api, m);
+    if (api_auth_load(&m->api.auth, config, error, sizeof(error)) < 0) {
+        fprintf(stderr, "error: %s\n", error);
+        code = MANAGER_EXIT_USAGE;
+    }
+    if (code == 0)
+        code = start(m);
+    while (code == 0 && !m->is_done)
+        (void)loop_turn(m->loop, -1);
+    stop(m);
+    code = code != 0 ? code : m->exit_code;
+    werr_set_panic_hook(NULL, NULL);
+    free(m);
+    return code;
+}

@@ -1,0 +1,64 @@
+/* manager.h - the parent process: owns the pool, the workers, the management API and the health
+ * checks; moves no request itself.
+ *
+ * struct manager is what the rooms of this folder share: each has its part by value and its own
+ * header. The pool_state changes only in servers.c, by committed entries. Single-threaded on
+ * one loop; nothing here blocks once it has started.
+ *
+ * Life: start (listeners, statistics, workers, API) → ready when every worker has acknowledged
+ * its snapshot → SIGTERM or SIGINT: workers drain, the API goes on answering reads → all
+ * workers have ended → exit. A second signal ends at once.
+ */
+#ifndef WELDR_MANAGER_MANAGER_H
+#define WELDR_MANAGER_MANAGER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/rand.h"
+#include "cluster/cluster.h"
+#include "config/config.h"
+#include "manager/api.h"
+#include "manager/checks.h"
+#include "manager/facts.h"
+#include "manager/publish.h"
+#include "manager/servers.h"
+#include "manager/supervisor.h"
+#include "net/conn.h"
+#include "pool/pool.h"
+#include "stats/stats.h"
+
+/* Exit codes of the program. */
+enum manager_exit {
+    MANAGER_EXIT_OK = 0,
+    MANAGER_EXIT_FAILURE = 1, /* a second signal, or out of memory */
+    MANAGER_EXIT_USAGE = 2,
+    MANAGER_EXIT_ADDRESS = 3, /* an address is in use or can't be had */
+    MANAGER_EXIT_NO_FD = 4
+};
+
+struct manager {
+    const struct config *config;
+    struct loop *loop;
+    struct conn_shared shared;
+    struct stats *stats;
+    struct cluster *cluster;
+    struct pool_state *pool;
+    struct facts facts;
+    struct servers servers;
+    struct supervisor supervisor;
+    struct publish publish;
+    struct checks checks;
+    struct api api;
+    struct rand_state rand;
+    unsigned worker_n;
+    bool is_ready;
+    bool is_draining;
+    bool is_done;
+    int exit_code;
+};
+
+/* Runs until it is told to end; returns the exit code. */
+int manager_main(const struct config *config);
+
+#endif

@@ -1,0 +1,226 @@
+#include "manager/probe.h"
+
+#include <stdlib.h>
+
+#include "base/strb.h"
+
+enum { PROBE_MAGIC = 0x50524f42, HEAD_MAX = POOL_PATH_MAX + 2 * POOL_HOST_MAX + 64 };
+
+struct probe {
+    struct conn conn; /* first */
+    uint32_t magic;
+    uint64_t started_us;
+    probe_fn done; /* NULL: told, or cancelled */
+    void *arg;
+    unsigned *open_n;
+    struct loop *loop;
+    struct loop_work later; /* connected, or failed, within conn_connect */
+    int error;
+    uint8_t type; /* enum pool_health_type */
+    uint8_t expect_n;
+    struct pool_status_range expect[POOL_EXPECT_N];
+    struct span target, host; /* in text */
+    char text[HEAD_MAX];
+};
+
+static struct probe *probe_of(struct conn *c)
+{
+    struct probe *p = (struct probe *)c; /* its first member */
+
+    MUST(p->magic == PROBE_MAGIC);
+    return p;
+}
+
+static void tell(struct probe *p, bool ok, uint16_t status, const char *error)
+{
+    const probe_fn done = p->done;
+    struct check_result result = {.ok = ok, .status = status};
+    struct strb b;
+
+    if (done == NULL)
+        return;
+    p->done = NULL;
+    result.at_us = loop_wall_us(p->loop);
+    result.took_ms = (uint32_t)((loop_now_us(p->loop) - p->started_us) / 1000);
+    strb_init(&b, result.error, sizeof(result.error));
+    strb_add_str(&b, error);
+    done(p->arg, &result);
+}
+
+static void fail(struct probe *p, const char *error)
+{
+    tell(p, false, 0, error);
+    conn_close(&p->conn, CONN_CLOSE_NOW);
+}
+
+static void send_request(struct probe *p)
+{
+    static const struct span method = {"GET ", 4};
+    struct msg m;
+
+    /* The target stands behind the method in the text, so that one base serves both. */
+    memset(&m, 0, offsetof(struct msg, added));
+    m.base = p->text;
+    m.base_len = (uint32_t)(method.len + p->target.len);
+    m.method_len = (uint32_t)method.len - 1;
+    m.target_off = (uint32_t)method.len;
+    m.target_len = (uint32_t)p->target.len;
+    m.version = 11;
+    m.body = MSG_BODY_NONE;
+    m.added[0] = (struct msg_added){SPAN("Host"), p->host};
+    m.added[1] = (struct msg_added){SPAN("User-Agent"), SPAN("weldr-check")};
+    m.added[2] = (struct msg_added){SPAN("Connection"), SPAN("close")};
+    m.added_n = 3;
+    conn_send_head(&p->conn, &m);
+    conn_send_end(&p->conn, NULL);
+}
+
+static void begin(struct probe *p)
+{
+    if (p->type == POOL_HEALTH_TCP) {
+        tell(p, true, 0, "");
+        conn_close(&p->conn, CONN_CLOSE_NOW);
+    } else {
+        send_request(p);
+    }
+}
+
+static void on_open(struct conn *c, int error)
+{
+    struct probe *p = probe_of(c);
+
+    if (error < 0)
+        fail(p, werr_text(error));
+    else
+        begin(p);
+}
+
+static bool is_expected(const struct probe *p, uint16_t status)
+{
+    for (unsigned i = 0; i < p->expect_n; i++)
+        if (status >= p->expect[i].from && status <= p->expect[i].to)
+            return true;
+    return false;
+}
+
+static void judge(struct probe *p, uint16_t status)
+{
+    char text[24];
+    struct strb b;
+
+    strb_init(&b, text, sizeof(text));
+    if (!is_expected(p, status)) {
+        strb_add_str(&b, "status ");
+        strb_add_u64(&b, status);
+    }
+    tell(p, b.len == 0, status, text);
+    conn_close(&p->conn, CONN_CLOSE_NOW);
+}
+
+static void on_event(struct conn *c, struct event *ev)
+{
+    struct probe *p = probe_of(c);
+
+    if (ev->type == EVENT_HEAD)
+        judge(p, ev->msg->status);
+    else if (ev->type == EVENT_RESET)
+        fail(p, ev->why != NULL ? ev->why : werr_text(ev->error));
+}
+
+static void on_gone(struct conn *c, int error)
+{
+    fail(probe_of(c), error == WERR_EOF ? "closed without an answer" : werr_text(error));
+}
+
+static void on_timer(struct conn *c)
+{
+    fail(probe_of(c), werr_text(WERR_TIMEOUT));
+}
+
+static void free_probe(struct probe *p)
+{
+    --*p->open_n;
+    p->magic = 0;
+    free(p);
+}
+
+static void on_closed(struct conn *c)
+{
+    struct probe *p = probe_of(c);
+
+    tell(p, false, 0, werr_text(WERR_RESET));
+    free_probe(p);
+}
+
+static const struct conn_ops probe_ops = {
+    .on_open = on_open,
+    .on_event = on_event,
+    .on_gone = on_gone,
+    .on_timer = on_timer,
+    .on_closed = on_closed,
+};
+
+/* The conn was never open: nothing to close. */
+static void run_failed(struct loop_work *w)
+{
+    struct probe *p = (struct probe *)((char *)w - offsetof(struct probe, later));
+
+    tell(p, false, 0, werr_text(p->error));
+    free_probe(p);
+}
+
+static void copy_settings(struct probe *p, const struct probe_wish *wish)
+{
+    const struct pool_health *h = wish->health;
+    struct strb b;
+
+    strb_init(&b, p->text, sizeof(p->text));
+    strb_add_str(&b, "GET ");
+    strb_add_str(&b, h->path);
+    p->target = span_skip(strb_span(&b), 4);
+    p->host.ptr = p->text + b.len;
+    strb_add_str(&b, h->host != NULL && h->host[0] != '\0' ? h->host : wish->server->authority);
+    p->host.len = (size_t)(p->text + b.len - p->host.ptr);
+    p->type = h->type;
+    p->expect_n = h->expect_n;
+    memcpy(p->expect, h->expect, sizeof(p->expect));
+}
+
+/* An immediate success goes the same way as a later one: begin() in a callback of its own. */
+static void run_begin(struct loop_work *w)
+{
+    begin((struct probe *)((char *)w - offsetof(struct probe, later)));
+}
+
+struct probe *probe_start(const struct probe_wish *wish)
+{
+    struct probe *p = calloc(1, sizeof(*p));
+
+    if (p == NULL)
+        return NULL;
+    p->magic = PROBE_MAGIC;
+    p->loop = wish->shared->loop;
+    p->started_us = loop_now_us(p->loop);
+    p->done = wish->done;
+    p->arg = wish->arg;
+    p->open_n = wish->open_n;
+    ++*p->open_n;
+    copy_settings(p, wish);
+    p->error = conn_connect(&p->conn, wish->shared, &probe_ops, &wish->server->addr,
+                            &codec_limits_response);
+    p->later.run = p->error < 0 ? run_failed : run_begin;
+    if (p->error == 0)
+        conn_timer_set(&p->conn, wish->health->timeout_ms);
+    if (p->error < 0 || p->conn.state == CONN_OPEN)
+        loop_defer(p->loop, &p->later);
+    return p;
+}
+
+void probe_cancel(struct probe *p)
+{
+    p->done = NULL;
+    if (p->error < 0)
+        return; /* frees itself when its work runs */
+    loop_undefer(p->loop, &p->later);
+    conn_close(&p->conn, CONN_CLOSE_NOW);
+}

@@ -1,0 +1,197 @@
+#include "manager/publish.h"
+
+#include <stdlib.h>
+
+#include "log/log.h"
+#include "pool/pool_snapshot.h"
+
+static void note_digest(struct publish *p, const struct pool_state *state)
+{
+    p->digests[state->index % PUBLISH_DIGESTS].index = state->index;
+    p->digests[state->index % PUBLISH_DIGESTS].digest = state->digest;
+}
+
+void publish_init(struct publish *p, struct supervisor *supervisor, struct facts *facts,
+                  const struct pool_state *state)
+{
+    memset(p, 0, sizeof(*p));
+    p->supervisor = supervisor;
+    p->facts = facts;
+    p->seq = 1; /* 0 means "completes nothing" on a frame */
+    TAILQ_INIT(&p->waiters);
+    note_digest(p, state);
+}
+
+/* ---- out ---- */
+
+static void send_to_all(struct publish *p, struct span head, struct span body)
+{
+    const struct channel_note note = {++p->seq, true};
+
+    for (unsigned i = 0; i < p->supervisor->slot_n; i++) {
+        struct slot *slot = &p->supervisor->slots[i];
+
+        if (slot_is_live(slot) || slot->state == SLOT_DRAINING)
+            manager_channel_send(&slot->channel, note, head, body);
+    }
+}
+
+static struct frame_local local_of(const struct server_facts *s)
+{
+    return (struct frame_local){
+        .server_id = s->id,
+        .stats_slot = s->stats_slot,
+        .flags = s->rule.up ? FRAME_LOCAL_UP : 0,
+    };
+}
+
+static void send_all_facts(const struct publish *p, struct slot *slot)
+{
+    const struct channel_note note = {0, true};
+    struct server_facts *s = NULL;
+    char buf[FRAME_FIXED_MAX];
+
+    while ((s = facts_next(p->facts, s)) != NULL) {
+        const struct frame_local local = local_of(s);
+
+        if (s->removed == NULL)
+            manager_channel_send(&slot->channel, note,
+                                 span_from(buf, frame_put_local(buf, &local)), SPAN_NONE);
+    }
+}
+
+void publish_attach(struct publish *p, struct slot *slot, const struct pool_state *state,
+                    const struct frame_hello *hello)
+{
+    const struct channel_note note = {p->seq, true};
+    char buf[FRAME_FIXED_MAX];
+    char *bytes;
+    size_t len;
+
+    if (hello != NULL)
+        manager_channel_send(&slot->channel, (struct channel_note){0, false},
+                             span_from(buf, frame_put_hello(buf, hello)), SPAN_NONE);
+    manager_channel_refresh(&slot->channel);
+    slot->attach_seq = p->seq;
+    if (pool_snapshot_encode(state, &bytes, &len) < 0) {
+        supervisor_replace(slot, werr_text(WERR_NOMEM));
+        return;
+    }
+    /* The facts first: with the snapshot the worker begins to accept. */
+    send_all_facts(p, slot);
+    manager_channel_send(&slot->channel, note,
+                         span_from(buf, frame_put_snapshot_head(buf, len)),
+                         span_from(bytes, len));
+    free(bytes);
+}
+
+void publish_entry(struct publish *p, const struct pool_state *state, struct span entry)
+{
+    char buf[FRAME_FIXED_MAX];
+
+    note_digest(p, state);
+    send_to_all(p, span_from(buf, frame_put_apply_head(buf, state->index, entry.len)), entry);
+}
+
+void publish_facts(struct publish *p, const struct server_facts *s)
+{
+    const struct frame_local local = local_of(s);
+    char buf[FRAME_FIXED_MAX];
+
+    send_to_all(p, span_from(buf, frame_put_local(buf, &local)), SPAN_NONE);
+}
+
+void publish_gone(struct publish *p, uint64_t server_id)
+{
+    const struct frame_local local = {
+        .server_id = server_id,
+        .stats_slot = STATS_NO_SLOT,
+        .flags = FRAME_LOCAL_GONE,
+    };
+    char buf[FRAME_FIXED_MAX];
+
+    send_to_all(p, span_from(buf, frame_put_local(buf, &local)), SPAN_NONE);
+}
+
+/* ---- who has it ---- */
+
+static bool is_owed(const struct slot *slot, uint64_t seq)
+{
+    return slot_is_live(slot) && slot->channel.acked_seq < seq;
+}
+
+bool publish_is_acked(const struct publish *p, uint64_t seq)
+{
+    for (unsigned i = 0; i < p->supervisor->slot_n; i++)
+        if (is_owed(&p->supervisor->slots[i], seq))
+            return false;
+    return true;
+}
+
+static void finish_wait(struct publish_waiter *w)
+{
+    publish_cancel(w);
+    w->fn(w);
+}
+
+/* Waiters stand in the order of their sequences. */
+static void wake(struct publish *p)
+{
+    struct publish_waiter *w;
+
+    while ((w = TAILQ_FIRST(&p->waiters)) != NULL && publish_is_acked(p, w->seq))
+        finish_wait(w);
+}
+
+void publish_on_ack(struct publish *p, struct slot *slot, const struct frame_ack *ack)
+{
+    const unsigned i = ack->index % PUBLISH_DIGESTS;
+
+    /* Index 0: facts, acknowledged before the snapshot. */
+    if (ack->index != 0 && p->digests[i].index == ack->index &&
+        p->digests[i].digest != ack->digest) {
+        log_error("worker has another pool than the manager", LOG_U("id", slot->id),
+                  LOG_U("index", ack->index), LOG_X("digest", ack->digest),
+                  LOG_X("expected", p->digests[i].digest));
+        supervisor_replace(slot, "its digest differs");
+    }
+    wake(p);
+}
+
+void publish_on_exit(struct publish *p)
+{
+    wake(p);
+}
+
+/* Those who owe it have had their time. */
+static void on_deadline(struct timer *t)
+{
+    struct publish_waiter *w =
+        (struct publish_waiter *)((char *)t - offsetof(struct publish_waiter, timer));
+    struct publish *p = w->owner;
+
+    for (unsigned i = 0; i < p->supervisor->slot_n; i++)
+        if (is_owed(&p->supervisor->slots[i], w->seq))
+            supervisor_replace(&p->supervisor->slots[i], "did not acknowledge in time");
+    wake(p);
+}
+
+void publish_wait(struct publish *p, struct publish_waiter *w, publish_fn fn)
+{
+    w->seq = p->seq;
+    w->fn = fn;
+    w->owner = p;
+    timer_init(&w->timer, on_deadline);
+    TAILQ_INSERT_TAIL(&p->waiters, w, entry);
+    loop_timer_in(p->supervisor->loop, &w->timer, PUBLISH_ACK_MS);
+    wake(p);
+}
+
+void publish_cancel(struct publish_waiter *w)
+{
+    if (w->owner == NULL)
+        return;
+    timer_stop(loop_timers(w->owner->supervisor->loop), &w->timer);
+    TAILQ_REMOVE(&w->owner->waiters, w, entry);
+    w->owner = NULL;
+}

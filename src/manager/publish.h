@@ -1,0 +1,68 @@
+/* publish.h - the pool to all workers, and who has it.
+ *
+ * Every update (a committed entry, or a fact of this node about a server) gets the next publish
+ * sequence and goes to every live worker in order. A worker that is new, or fell too far
+ * behind, is attached: it gets the facts of all servers and a snapshot instead. publish_wait
+ * calls back when every live worker has confirmed all that was published so far; one that does
+ * not within PUBLISH_ACK_MS is replaced and then no longer counts. Acknowledgements carry the
+ * worker's digest of the pool at an index; one that is not ours means that the worker has gone
+ * astray: it is replaced. Owner: the manager.
+ */
+#ifndef WELDR_MANAGER_PUBLISH_H
+#define WELDR_MANAGER_PUBLISH_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/queue.h>
+
+#include "manager/facts.h"
+#include "manager/supervisor.h"
+#include "pool/pool.h"
+
+enum { PUBLISH_DIGESTS = 4096, PUBLISH_ACK_MS = 5000 };
+
+struct publish_waiter;
+typedef void (*publish_fn)(struct publish_waiter *w);
+
+/* Embedded in whoever waits; must live until the callback or publish_cancel. */
+struct publish_waiter {
+    TAILQ_ENTRY(publish_waiter) entry;
+    uint64_t seq;
+    struct timer timer;
+    struct publish *owner; /* NULL: not waiting */
+    publish_fn fn;
+};
+
+struct publish {
+    struct supervisor *supervisor;
+    struct facts *facts;
+    uint64_t seq; /* of the last update */
+    TAILQ_HEAD(publish_waiters, publish_waiter) waiters;
+    struct {
+        uint64_t index, digest;
+    } digests[PUBLISH_DIGESTS]; /* by index, the newest */
+};
+
+void publish_init(struct publish *p, struct supervisor *supervisor, struct facts *facts,
+                  const struct pool_state *state);
+/* Sends HELLO, every server's facts and the snapshot to a worker just started (hello given), or
+ * facts and snapshot to one that fell behind (NULL). */
+void publish_attach(struct publish *p, struct slot *slot, const struct pool_state *state,
+                    const struct frame_hello *hello);
+/* A committed entry that was applied here; the state is the one after it. */
+void publish_entry(struct publish *p, const struct pool_state *state, struct span entry);
+/* A server's statistics slot and health. */
+void publish_facts(struct publish *p, const struct server_facts *s);
+/* The server's facts may be forgotten. */
+void publish_gone(struct publish *p, uint64_t server_id);
+/* Compares digests and wakes whoever waits. */
+void publish_on_ack(struct publish *p, struct slot *slot, const struct frame_ack *ack);
+/* A worker has ended: nobody waits for it any more. */
+void publish_on_exit(struct publish *p);
+/* Every live worker has confirmed this sequence. */
+bool publish_is_acked(const struct publish *p, uint64_t seq);
+/* fn is called once, perhaps before this returns. */
+void publish_wait(struct publish *p, struct publish_waiter *w, publish_fn fn);
+void publish_cancel(struct publish_waiter *w); /* no-op when not waiting */
+
+#endif

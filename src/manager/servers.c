@@ -1,0 +1,250 @@
+#include "manager/servers.h"
+
+#include <stdlib.h>
+#include <sys/random.h>
+
+#include "log/log.h"
+#include "manager/manager.h"
+#include "pool/pool_code.h"
+
+enum { SWEEP_MS = 200 };
+
+/* ---- draining ---- */
+
+static bool has_drained(const struct manager *m, const struct server_facts *f)
+{
+    if (f->removed == NULL || !publish_is_acked(&m->publish, f->removed_seq))
+        return false;
+    return f->stats_slot == STATS_NO_SLOT ||
+           stats_sum_server(m->stats, f->stats_slot, STATS_SERVER_in_flight) == 0;
+}
+
+static void forget(struct manager *m, struct server_facts *f)
+{
+    log_info("server has drained", LOG_S("server", f->removed->url));
+    if (!f->is_cut)
+        publish_gone(&m->publish, f->id);
+    facts_drop(&m->facts, f);
+}
+
+/* The statistics slot is in use until the workers have confirmed that nothing is in flight. */
+static void cut(struct manager *m, struct server_facts *f)
+{
+    log_info("server is cut off", LOG_S("server", f->removed->url));
+    f->is_cut = true;
+    publish_gone(&m->publish, f->id);
+    f->removed_seq = m->publish.seq;
+}
+
+void servers_sweep(struct manager *m)
+{
+    struct server_facts *f, *next;
+
+    if (m->facts.draining_n == 0)
+        return;
+    for (f = facts_next(&m->facts, NULL); f != NULL; f = next) {
+        next = facts_next(&m->facts, f);
+        if (has_drained(m, f))
+            forget(m, f);
+        else if (f->removed != NULL && !f->is_cut && loop_now_ms(m->loop) >= f->drain_until_ms)
+            cut(m, f);
+    }
+}
+
+void servers_limit_drain(struct manager *m, uint64_t server_id, uint32_t limit_s)
+{
+    struct server_facts *f = facts_find(&m->facts, server_id);
+
+    if (f == NULL || f->removed == NULL)
+        return;
+    f->drain_until_ms = loop_now_ms(m->loop) + (uint64_t)limit_s * 1000;
+    if (limit_s == 0)
+        cut(m, f);
+}
+
+static void on_sweep(struct timer *t)
+{
+    struct servers *s = (struct servers *)((char *)t - offsetof(struct servers, sweep));
+    struct manager *m = (struct manager *)((char *)s - offsetof(struct manager, servers));
+
+    servers_sweep(m);
+    if (m->facts.draining_n > 0)
+        loop_timer_in(m->loop, t, SWEEP_MS);
+}
+
+/* ---- what follows from a change ---- */
+
+/* Without facts the workers would not know where to count: then the change can't stand. */
+static bool follow_add(struct manager *m, const struct pool_change *change)
+{
+    const struct pool_server *server = pool_find_server(change->pool, change->server_id);
+    struct server_facts *f = facts_add(&m->facts, change->server_id);
+
+    if (f == NULL)
+        return false;
+    if (f->stats_slot != STATS_NO_SLOT)
+        stats_server_clear(m->stats, f->stats_slot);
+    publish_facts(&m->publish, f);
+    if (checks_add(&m->checks, server, f) < 0)
+        log_warn("server is not checked", LOG_S("server", server->url),
+                 LOG_S("error", werr_text(WERR_NOMEM)));
+    log_info("server added", LOG_S("server", server->url));
+    return true;
+}
+
+static void follow_change(struct manager *m, const struct pool_change *change)
+{
+    const struct pool_server *server = pool_find_server(change->pool, change->server_id);
+    struct server_facts *f = facts_find(&m->facts, change->server_id);
+
+    checks_update(&m->checks, server, f);
+    log_info("server changed", LOG_S("server", server->url));
+}
+
+static void follow_set_pool(struct manager *m, const struct pool_change *change)
+{
+    for (uint32_t i = 0; i < change->pool->server_n; i++) {
+        const struct pool_server *server = change->pool->servers[i];
+
+        checks_update(&m->checks, server, facts_find(&m->facts, server->id));
+    }
+    log_info("pool set", LOG_S("pool", change->pool->name));
+}
+
+/* After the entry went out: its publish sequence is the one to wait for. */
+static void follow_remove(struct manager *m, const struct pool_change *change)
+{
+    struct server_facts *f = facts_find(&m->facts, change->server_id);
+
+    log_info("server removed", LOG_S("server", change->removed->url));
+    facts_drain(&m->facts, f, change->removed, m->publish.seq);
+    f->drain_until_ms = loop_now_ms(m->loop) + SERVERS_DRAIN_DEFAULT_S * 1000ULL;
+    if (!timer_is_set(&m->servers.sweep))
+        loop_timer_in(m->loop, &m->servers.sweep, SWEEP_MS);
+}
+
+static bool follow(struct manager *m, const struct pool_change *change, struct span entry)
+{
+    if (change->type == POOL_CHANGE_SERVER_ADDED && !follow_add(m, change))
+        return false;
+    if (change->type == POOL_CHANGE_SERVER_REMOVED)
+        checks_remove(&m->checks, facts_find(&m->facts, change->server_id));
+    publish_entry(&m->publish, m->pool, entry);
+    if (change->type == POOL_CHANGE_SERVER_CHANGED)
+        follow_change(m, change);
+    else if (change->type == POOL_CHANGE_POOL_SET)
+        follow_set_pool(m, change);
+    else if (change->type == POOL_CHANGE_SERVER_REMOVED)
+        follow_remove(m, change);
+    return true;
+}
+
+/* ---- entries ---- */
+
+static void stop_applying(struct manager *m, uint64_t index, int error)
+{
+    m->servers.has_stopped = true;
+    log_error("entry can't be applied: the pool changes no more", LOG_U("index", index),
+              LOG_S("error", werr_text(error)));
+}
+
+static void note_outcome(struct manager *m, const struct pool_command *c, int result,
+                         const struct pool_change *change)
+{
+    struct proposal *p;
+
+    TAILQ_FOREACH (p, &m->servers.proposals, entry) {
+        if (memcmp(p->request_id, c->request_id, sizeof(p->request_id)) == 0) {
+            p->result = result;
+            p->change = change->type;
+            p->server_id = change->server_id;
+            return;
+        }
+    }
+}
+
+void servers_on_commit(void *arg, uint64_t index, struct span entry)
+{
+    struct manager *m = arg;
+    struct pool_command c;
+    struct pool_change change;
+    int error;
+
+    if (m->servers.has_stopped)
+        return;
+    error = pool_code_decode(entry, &c);
+    if (error < 0) {
+        stop_applying(m, index, error);
+        return;
+    }
+    memset(&change, 0, sizeof(change));
+    error = pool_apply(m->pool, &c, index, &change);
+    if (error < 0)
+        change.type = POOL_CHANGE_NONE;
+    if (change.type != POOL_CHANGE_NONE)
+        m->servers.revision = index;
+    if (error == WERR_NOMEM || !follow(m, &change, entry))
+        stop_applying(m, index, WERR_NOMEM);
+    note_outcome(m, &c, error, &change);
+    pool_command_fini(&c);
+}
+
+static void unlist(struct proposal *p)
+{
+    TAILQ_REMOVE(&p->manager->servers.proposals, p, entry);
+}
+
+static void on_done(void *arg, int error, uint64_t index)
+{
+    struct proposal *p = arg;
+
+    (void)index;
+    unlist(p);
+    p->done(p, error);
+}
+
+int servers_propose(struct manager *m, struct pool_command *c, struct proposal *p)
+{
+    char *entry;
+    size_t len;
+    int error;
+
+    if (m->servers.has_stopped)
+        return WERR_CORRUPT;
+    if (getrandom(c->request_id, sizeof(c->request_id), 0) != sizeof(c->request_id))
+        return WERR_IO;
+    error = pool_code_encode(c, &entry, &len);
+    if (error < 0)
+        return error;
+    memcpy(p->request_id, c->request_id, sizeof(p->request_id));
+    p->manager = m;
+    p->result = WERR_CORRUPT; /* unless it is applied */
+    TAILQ_INSERT_TAIL(&m->servers.proposals, p, entry);
+    error = m->cluster->ops->propose(m->cluster, span_from(entry, len), on_done, p);
+    free(entry);
+    if (error < 0)
+        unlist(p);
+    return error;
+}
+
+void servers_on_health(void *arg, struct server_facts *facts)
+{
+    struct manager *m = arg;
+
+    publish_facts(&m->publish, facts);
+}
+
+void servers_init(struct manager *m)
+{
+    timer_init(&m->servers.sweep, on_sweep);
+    TAILQ_INIT(&m->servers.proposals);
+}
+
+void servers_fini(struct manager *m)
+{
+    struct server_facts *f = NULL;
+
+    timer_stop(loop_timers(m->loop), &m->servers.sweep);
+    while ((f = facts_next(&m->facts, f)) != NULL)
+        checks_remove(&m->checks, f);
+}

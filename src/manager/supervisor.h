@@ -1,0 +1,100 @@
+/* supervisor.h - the worker processes: starts them, notices their end, replaces them.
+ *
+ * One struct slot for each worker id; it keeps its listening sockets and its place in the
+ * statistics for good, while processes come and go. A worker is this very program again,
+ * executed by a descriptor opened at start (an upgraded file does not matter), with its
+ * descriptors at the numbers of wire/inherit.h. One that dies is replaced after 0.1 s, doubling
+ * to 10 s while it keeps dying soon; the pause starts over for one that has lived 10 s.
+ *
+ * States of a slot: STOPPED (no process) → STARTING → SYNCING (snapshot sent) → RUNNING
+ * (snapshot acknowledged) → DRAINING → STOPPED; any → STOPPED when the process ends. The
+ * manager is told by hooks and does what follows (snapshot, waiters, log of readiness).
+ */
+#ifndef WELDR_MANAGER_SUPERVISOR_H
+#define WELDR_MANAGER_SUPERVISOR_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "base/timers.h"
+#include "manager/channel.h"
+#include "net/loop.h"
+
+enum slot_state {
+    SLOT_STOPPED,
+    SLOT_STARTING,
+    SLOT_SYNCING,
+    SLOT_RUNNING,
+    SLOT_DRAINING,
+    SLOT_STATES
+};
+
+struct supervisor;
+
+struct slot {
+    struct manager_channel channel; /* first */
+    struct supervisor *owner;
+    unsigned id;
+    uint8_t state;
+    bool is_condemned; /* killed by us, its end is awaited */
+    pid_t pid;         /* 0: none */
+    int *listeners;    /* descriptors, one per --ip; owned; -1: closed */
+    uint64_t started_ms;
+    uint32_t backoff_ms;
+    uint32_t restarts;
+    uint64_t attach_seq; /* acknowledging this makes it RUNNING */
+    struct timer timer;  /* next start */
+};
+
+struct supervisor_hooks {
+    /* The process was started: send HELLO, snapshot and facts; then set attach_seq. */
+    void (*on_start)(void *arg, struct slot *slot);
+    void (*on_running)(void *arg, struct slot *slot);
+    void (*on_ack)(void *arg, struct slot *slot, const struct frame_ack *ack);
+    void (*on_stale)(void *arg, struct slot *slot);
+    /* The process has ended and does not count any more; exit_code -1: by a signal. */
+    void (*on_exit)(void *arg, struct slot *slot, int exit_code);
+    /* Draining, and the last worker has ended. */
+    void (*on_all_stopped)(void *arg);
+    void *arg;
+};
+
+struct supervisor {
+    struct loop *loop;
+    struct supervisor_hooks hooks;
+    struct slot *slots;
+    unsigned slot_n;
+    unsigned listener_n; /* per slot */
+    int exe_fd;
+    int stats_fd;
+    bool is_draining;
+    struct timer kill_timer; /* draining: those still there are killed */
+};
+
+/* Takes stats_fd. WERR_NOMEM, WERR_NO_FD …; nothing to finish then. */
+int supervisor_init(struct supervisor *s, struct loop *loop,
+                    const struct supervisor_hooks *hooks, unsigned slot_n,
+                    unsigned listener_n) MUST_USE;
+/* All workers must have ended; channels are closed. Closes the descriptors. */
+void supervisor_fini(struct supervisor *s);
+/* Starts the workers; stops at the first that can't be started (those from then on replaced are
+ * tried again and again). */
+int supervisor_start(struct supervisor *s) MUST_USE;
+/* SIGCHLD: collects the ended ones. */
+void supervisor_reap(struct supervisor *s);
+/* Kills the worker of this slot; another takes its place. */
+void supervisor_replace(struct slot *slot, const char *why);
+/* Closes our listening sockets, tells the workers to finish within limit_ms, kills those left 2
+ * s later; on_all_stopped comes, perhaps before this returns. */
+void supervisor_drain(struct supervisor *s, uint32_t limit_ms);
+/* Sends a signal to every running worker. */
+void supervisor_signal(const struct supervisor *s, int number);
+/* Kills and collects all workers at once (waits for them). */
+void supervisor_kill_all(struct supervisor *s);
+/* Takes updates and may accept connections: those that must acknowledge. */
+bool slot_is_live(const struct slot *slot);
+unsigned supervisor_count(const struct supervisor *s, enum slot_state state);
+const char *slot_state_name(const struct slot *slot); /* "running" */
+
+#endif
