@@ -1,0 +1,40 @@
+#include "cli/cli.h"
+
+#include <stdio.h>
+
+static int print(const char *text)
+{
+    if (fputs(text, stdout) == EOF || fflush(stdout) != 0)
+        return CLI_EXIT_FAILURE;
+    return CLI_EXIT_OK;
+}
+
+static int run_action(const struct config *config, const struct cli_roles *roles)
+{
+    switch (config->action) {
+    case CONFIG_RUN:
+        return roles->manager(config);
+    case CONFIG_WORKER:
+        return roles->worker(config);
+    case CONFIG_HELP:
+        return print(config_help());
+    case CONFIG_VERSION:
+        return print("weldr " WELDR_VERSION "\n");
+    }
+    return CLI_EXIT_FAILURE;
+}
+
+int cli_run(int argc, char *const *argv, char *const *env, const struct cli_roles *roles)
+{
+    struct config config;
+    char error[512];
+    int code;
+
+    if (config_from_args(&config, argc, argv, env, error, sizeof(error)) < 0) {
+        fprintf(stderr, "error: %s\n", error);
+        return CLI_EXIT_USAGE;
+    }
+    code = run_action(&config, roles);
+    config_fini(&config);
+    return code;
+}

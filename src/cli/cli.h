@@ -1,0 +1,26 @@
+/* cli.h - the front of the program: from arguments to a role.
+ *
+ * main() calls cli_run with the program's arguments and a function for each role; flags are
+ * read (config/config.h), --help and --version are answered here, and a mistake ends with one
+ * line on stderr and CLI_EXIT_USAGE. cli/ knows neither manager/ nor worker/: main.c hands them
+ * in.
+ */
+#ifndef WELDR_CLI_CLI_H
+#define WELDR_CLI_CLI_H
+
+#include "config/config.h"
+
+enum cli_exit { CLI_EXIT_OK = 0, CLI_EXIT_FAILURE = 1, CLI_EXIT_USAGE = 2 };
+
+/* A role's main function: runs to its end and returns the exit code. */
+typedef int (*cli_role_fn)(const struct config *config);
+
+struct cli_roles {
+    cli_role_fn manager;
+    cli_role_fn worker;
+};
+
+/* Returns the exit code of the process. env as for config_from_args. */
+int cli_run(int argc, char *const *argv, char *const *env, const struct cli_roles *roles);
+
+#endif
