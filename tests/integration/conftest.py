@@ -1,0 +1,105 @@
+"""Fixtures. Every test gets a Lab; its end asserts clean exits, quiet sanitizers and no leaked sockets or processes."""
+
+import os
+import resource
+import subprocess
+
+import pytest
+
+from netns import Namespace
+from origins import Origin
+from weldr import BIN, TEST_SERVER, Weldr, clean_environment
+
+
+def pytest_configure(config):
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item, call):
+    outcome = yield
+    report = outcome.get_result()
+    setattr(item, "report_" + report.when, report)
+    lab = item.funcargs.get("lab") if hasattr(item, "funcargs") else None
+    if report.failed and lab:
+        for number, weldr in enumerate(lab.weldrs):
+            report.sections.append((f"weldr {number}: {' '.join(weldr.command)}", weldr.log[-6000:]))
+
+
+class Lab:
+    """Everything that a test started, so that it can be ended in the right order."""
+
+    def __init__(self):
+        self.weldrs, self.origins, self.namespaces, self.helpers = [], [], [], []
+
+    def weldr(self, *flags, **more):
+        weldr = Weldr(*flags, wait=False, **{k: v for k, v in more.items() if k != "wait"})
+        self.weldrs.append(weldr)
+        if more.get("wait", True):
+            weldr.wait_ready()
+        return weldr
+
+    def origin(self, behave=None, **more):
+        origin = Origin(behave, **more)
+        self.origins.append(origin)
+        return origin
+
+    def run(self, *behaviours, workers=1, **more):
+        """A weldr with one origin for each behaviour, added without health checks; returns weldr, origin…"""
+        weldr = self.weldr(workers=workers, **more)
+        origins = [self.origin(b) for b in behaviours]
+        for origin in origins:
+            weldr.add(origin)
+        return (weldr, *origins)
+
+    def namespace(self, *addresses):
+        namespace = Namespace(*addresses)
+        self.namespaces.append(namespace)
+        return namespace
+
+    def test_server(self, port, **more):
+        process = subprocess.Popen([TEST_SERVER, str(port)], env=clean_environment(),
+                                   stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, **more)
+        self.helpers.append(process)
+        return process
+
+    def end(self, failed):
+        try:
+            for weldr in self.weldrs:
+                weldr.kill() if failed else self.end_weldr(weldr)
+        finally:
+            for weldr in self.weldrs:
+                if not weldr.stopped:
+                    weldr.kill()
+            for origin in self.origins:
+                origin.stop()
+            for process in self.helpers:
+                process.kill()
+                process.wait()
+            for namespace in self.namespaces:
+                namespace.close()
+
+    def end_weldr(self, weldr):
+        for client in weldr.clients:
+            client.close()
+        for origin in self.origins:
+            origin.stop()
+        for process in self.helpers:
+            process.kill()
+        weldr.stop()
+
+
+@pytest.fixture
+def lab(request):
+    assert os.access(BIN, os.X_OK), f"no binary at WELDR_BIN={BIN}"
+    lab = Lab()
+    yield lab
+    report = getattr(request.node, "report_call", None)
+    lab.end(failed=report is None or report.failed)
+
+
+@pytest.fixture
+def weldr(lab):
+    """One weldr with one worker and an empty pool."""
+    return lab.weldr()

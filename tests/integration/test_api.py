@@ -1,0 +1,526 @@
+"""The management API: every resource, every error."""
+
+import json
+import re
+import socket
+import threading
+
+import pytest
+
+import origins as o
+from rawhttp import Client, wait_until
+
+URL = "http://127.0.0.1:12345"
+PATH = "/servers/127.0.0.1/12345"
+
+
+def post(weldr, body, **more):
+    return weldr.api("POST", "/servers", body, **more)
+
+
+def is_problem(answer, status, code, field=None):
+    """An RFC 9457 problem document with a stable code."""
+    assert answer.status == status, answer
+    assert answer.get("Content-Type").split(";")[0] == "application/problem+json", answer.headers
+    problem = answer.json
+    assert problem["code"] == code, problem
+    assert problem["status"] == status and problem["title"] and problem["detail"] and problem["type"], problem
+    if field is not None:
+        assert problem["field"] == field, problem
+    assert answer.get("X-Weldr-Revision") is not None
+    return problem
+
+
+def links_of(document):
+    return {link["rel"]: link for link in document["links"]}
+
+
+# ---- documents
+
+@pytest.mark.smoke
+def test_root(weldr):
+    """A01."""
+    answer = weldr.api("GET", "/")
+    document = answer.json
+    assert answer.status == 200
+    assert document["about"] == "Weldr Management API"
+    assert re.match(r"\d+\.\d+", document["version"])
+    assert {"rel": "servers", "href": "/servers", "method": None} in document["links"]
+    for link in document["links"]:
+        assert weldr.api("GET", link["href"]).status == 200, link
+
+
+@pytest.mark.smoke
+def test_form_of_answers(weldr):
+    """A14, D10: JSON, pretty-printed, with a length and a revision; strictly valid."""
+    for path in ("/", "/servers", "/stats", "/stats/detail", "/workers", "/pools/default", "/health"):
+        answer = weldr.api("GET", path)
+        assert answer.status == 200, path
+        assert answer.get("Content-Type").split(";")[0] == "application/json", path
+        assert int(answer.get("Content-Length")) == len(answer.data), path
+        assert answer.get("X-Weldr-Revision") is not None, path
+        if answer.json:
+            assert re.search(r"\n {1,8}[\"{]", answer.text), f"{path} is not pretty-printed: {answer.text}"
+
+
+def test_links_on_every_resource(weldr):
+    """A15."""
+    weldr.add(URL)
+    for path in ("/", "/servers", "/stats", "/workers", "/pools/default", "/health", PATH):
+        links = weldr.api("GET", path).json["links"]
+        assert links, path
+        for link in links:
+            assert set(link) >= {"rel", "href", "method"} and link["href"].startswith("/"), path
+
+
+@pytest.mark.smoke
+def test_list_of_servers(weldr):
+    """A02, A08: the delete link's href is a path that works."""
+    empty = weldr.api("GET", "/servers").json
+    assert empty["servers"] == []
+    assert empty["links"] == [{"rel": "add", "href": "/servers", "method": "POST"}] or \
+        {"rel": "add", "href": "/servers", "method": "POST"} in empty["links"]
+    weldr.add(URL)
+    server = weldr.api("GET", "/servers").json["servers"][0]
+    assert server["url"] == URL and server["state"] == "active"
+    assert re.fullmatch(r"s-[0-9a-f]+", server["id"])
+    assert links_of(server)["delete"] == {"rel": "delete", "href": PATH, "method": "DELETE"}
+    for key in ("weight", "map_host", "check", "meta", "in_flight", "reason", "last_check"):
+        assert key in server, key
+    assert weldr.api("DELETE", links_of(server)["delete"]["href"]).status == 200
+
+
+@pytest.mark.smoke
+def test_add(weldr):
+    """A03: 201, Location, the list, and the new server."""
+    answer = post(weldr, {"url": URL, "check": {"type": "none"}})
+    assert answer.status == 201
+    document = answer.json
+    assert [s["url"] for s in document["servers"]] == [URL]
+    assert document["server"]["url"] == URL
+    assert links_of(document)["add"]["method"] == "POST"
+    location = answer.get("Location")
+    assert location.endswith(PATH) or location.endswith("/servers/" + document["server"]["id"])
+    assert weldr.api("GET", location[location.index("/servers"):]).json["url"] == URL
+
+
+@pytest.mark.smoke
+def test_add_again_changes_nothing(weldr):
+    """Q04: 200, same id, nothing changed, also with other settings."""
+    first = post(weldr, {"url": URL, "weight": 7, "check": {"type": "none"}})
+    second = post(weldr, {"url": URL, "weight": 9})
+    assert (first.status, second.status) == (201, 200)
+    assert second.json["server"]["id"] == first.json["server"]["id"]
+    assert second.json["server"]["weight"] == 7
+    assert len(weldr.servers()) == 1
+    digests = {w["digest"] for w in weldr.workers()}
+    assert post(weldr, {"url": URL}).status == 200
+    assert {w["digest"] for w in weldr.workers()} == digests
+
+
+def test_identity_is_scheme_host_port(weldr):
+    """A04: the port may be left out."""
+    assert post(weldr, {"url": "http://127.0.0.1", "check": {"type": "none"}}).status == 201
+    for same in ("http://127.0.0.1:80", "HTTP://127.0.0.1", "http://127.0.0.1/"):
+        assert post(weldr, {"url": same}).status == 200, same
+    assert post(weldr, {"url": "http://127.0.0.1:81", "check": {"type": "none"}}).status == 201
+    assert post(weldr, {"url": "http://127.0.0.2", "check": {"type": "none"}}).status == 201
+    assert len(weldr.servers()) == 3
+    assert weldr.api("GET", "/servers/127.0.0.1/80").status == 200
+    assert weldr.api("DELETE", "/servers/127.0.0.1/80").status == 200
+
+
+def test_all_optional_members(weldr):
+    body = {"url": URL, "map_host": True, "weight": 256, "meta": {"version": "1.4", "zone": "a"},
+            "check": {"type": "http", "interval_ms": 10000, "fast_interval_ms": 1000, "timeout_ms": 3000,
+                      "path": "/ping", "host": "h.example", "expect": "200-204", "failures": 5, "passes": 4}}
+    answer = post(weldr, body)
+    assert answer.status == 201, answer
+    server = weldr.api("GET", PATH).json
+    for key in ("url", "map_host", "weight", "meta", "check"):
+        assert server[key] == body[key], key
+
+
+def test_defaults(weldr):
+    post(weldr, {"url": URL, "check": {"type": "none"}})
+    server = weldr.api("GET", PATH).json
+    assert (server["weight"], server["map_host"], server["meta"]) == (1, False, {})
+
+
+@pytest.mark.parametrize("headers", [
+    {"Content-Type": "application/x-www-form-urlencoded"}, {"Content-Type": "text/plain"},
+    {"Content-Type": "application/json"}, {"Content-Type": "nonsense"}, {},
+    {"Host": "somewhere.else.example"}, {"Host": "127.0.0.1:1"},
+], ids=str)
+def test_content_type_and_host_play_no_part(weldr, headers):
+    """A03, A17."""
+    assert post(weldr, json.dumps({"url": URL, "check": {"type": "none"}}), headers=headers).status == 201
+    assert weldr.api("GET", "/servers", headers=headers).status == 200
+
+
+def test_chunked_and_slow_bodies(weldr):
+    body = b'{"url":"%s","check":{"type":"none"}}' % URL.encode()
+    with Client(weldr.admin) as client:
+        client.request("POST", "/servers", fields=[("Transfer-Encoding", "chunked")])
+        for at in range(0, len(body), 5):
+            part = body[at:at + 5]
+            client.send(b"%x\r\n%s\r\n" % (len(part), part))
+        client.send(b"0\r\n\r\n")
+        assert client.response().status == 201
+        client.request("GET", "/servers").request("GET", "/stats")
+        assert json.loads(client.response().body)["servers"][0]["url"] == URL
+        assert "client" in json.loads(client.response().body)
+
+
+def test_api_speaks_http_1_0(weldr):
+    with Client(weldr.admin) as client:
+        client.send("GET /servers HTTP/1.0\r\n\r\n")
+        assert client.response().status == 200
+        assert client.is_closed()
+
+
+# ---- one server
+
+@pytest.mark.smoke
+@pytest.mark.parametrize("by", ["address", "id"])
+def test_get_patch_delete_one(weldr, by):
+    """A07, A16: by address and by id."""
+    added = post(weldr, {"url": URL, "check": {"type": "none"}}).json
+    path = PATH if by == "address" else "/servers/" + added["server"]["id"]
+    assert weldr.api("GET", path).json["url"] == URL
+    changed = weldr.api("PATCH", path, {"weight": 12, "meta": {"a": "b"}, "map_host": True})
+    assert changed.status == 200
+    server = weldr.api("GET", path).json
+    assert (server["weight"], server["meta"], server["map_host"]) == (12, {"a": "b"}, True)
+    gone = weldr.api("DELETE", path)
+    assert gone.status == 200 and gone.json["servers"] == [] and "add" in links_of(gone.json)
+    is_problem(weldr.api("GET", path), 404, "not_found")
+
+
+def test_patch_is_a_merge_patch(weldr):
+    post(weldr, {"url": URL, "weight": 5, "meta": {"a": "1", "b": "2"}, "check": {"type": "none"}})
+    assert weldr.api("PATCH", PATH, {"meta": {"a": None, "c": "3"}}).status == 200
+    server = weldr.api("GET", PATH).json
+    assert server["meta"] == {"b": "2", "c": "3"} and server["weight"] == 5
+
+
+def test_ipv6_in_brackets(weldr):
+    assert post(weldr, {"url": "http://[::1]:8099", "check": {"type": "none"}}).status == 201
+    server = weldr.servers()[0]
+    assert server["url"] == "http://[::1]:8099"
+    assert links_of(server)["delete"]["href"] == "/servers/[::1]/8099"
+    assert weldr.api("GET", "/servers/[::1]/8099").status == 200
+    assert weldr.api("DELETE", "/servers/[::1]/8099").status == 200
+    assert weldr.servers() == []
+
+
+@pytest.mark.parametrize("method", ["GET", "PATCH", "DELETE"])
+@pytest.mark.parametrize("path", ["/servers/127.0.0.1/9", "/servers/s-ffffff", "/servers/nonsense",
+                                  "/servers/127.0.0.1/port", "/servers/127.0.0.1/99999"])
+def test_unknown_server_is_404(weldr, method, path):
+    """Q05: nothing changes."""
+    weldr.add(URL)
+    is_problem(weldr.api(method, path, {"weight": 1} if method == "PATCH" else None), 404, "not_found")
+    assert len(weldr.servers()) == 1
+
+
+@pytest.mark.parametrize("body,code,field", [
+    ({"url": "http://127.0.0.1:1"}, None, "url"), ({"weight": 257}, "invalid_value", "weight"),
+    ({"colour": 1}, "unknown_key", "colour"), ({"check": {"interval_ms": 1}}, "invalid_value", "check.interval_ms"),
+    ({"map_host": 1}, "invalid_value", "map_host"),
+], ids=str)
+def test_bad_patch_changes_nothing(weldr, body, code, field):
+    weldr.add(URL)
+    before = weldr.api("GET", PATH).json
+    answer = weldr.api("PATCH", PATH, body)
+    is_problem(answer, 422, code or answer.json["code"], field)
+    after = weldr.api("GET", PATH).json
+    assert {k: before[k] for k in ("url", "weight", "map_host", "check")} == \
+        {k: after[k] for k in ("url", "weight", "map_host", "check")}
+
+
+# ---- errors
+
+BAD_URLS = [
+    "http://127.0.0.1:12345/path", "http://127.0.0.1:12345?q=1", "http://127.0.0.1:12345/#x",
+    "http://user@127.0.0.1:12345", "http://user:word@127.0.0.1", "http://", "http://:80",
+    "http://127.0.0.1:0", "http://127.0.0.1:65536", "http://127.0.0.1:99999999999", "http://127.0.0.1:abc",
+    "http://127.0.0.1:-1", "http://127.0.0.1: 80", "http://[::1", "http://::1:80", "http://[zz]:80",
+    "http://1.2.3.4.5:80", "http://256.1.1.1", "http://bad host", "ftp://127.0.0.1", "127.0.0.1:12345", "//127.0.0.1", "",
+    "http:/127.0.0.1", "http://" + "a" * 5000, "http://127.0.0.1:80\r\nX: y", "http://127.0.0.1\u00e9",
+]
+
+
+@pytest.mark.smoke
+def test_bad_urls_are_422(weldr):
+    """A06, H10: refused at POST; the process lives on."""
+    for url in BAD_URLS:
+        is_problem(post(weldr, {"url": url}), 422, "invalid_url", "url")
+    assert post(weldr, {"url": "http://127.0.0.1\x00:80"}).status in (400, 422)
+    assert weldr.servers() == []
+
+
+def test_host_names_are_told_apart_from_nonsense(weldr):
+    """Host names as origins come later; until then the answer says what is wanted."""
+    problem = is_problem(post(weldr, {"url": "http://localhost:12345"}), 422, "invalid_url", "url")
+    assert "name" in problem["detail"].lower(), problem
+
+
+@pytest.mark.smoke
+def test_bad_values_are_422(weldr):
+    """Each names its field."""
+    cases = [
+        ({}, "missing_field", "url"),
+        ({"weight": 1}, "missing_field", "url"),
+        ({"url": 5}, None, "url"),
+        ({"url": None}, None, "url"),
+        ({"url": URL, "colour": "red"}, "unknown_key", "colour"),
+        ({"url": URL, "weight": 257}, "invalid_value", "weight"),
+        ({"url": URL, "weight": -1}, "invalid_value", "weight"),
+        ({"url": URL, "weight": "5"}, "invalid_value", "weight"),
+        ({"url": URL, "weight": 1.5}, "invalid_value", "weight"),
+        ({"url": URL, "map_host": "yes"}, "invalid_value", "map_host"),
+        ({"url": URL, "meta": []}, "invalid_value", "meta"),
+        ({"url": URL, "meta": {"a": 1}}, "invalid_value", "meta.a"),
+        ({"url": URL, "check": 5}, "invalid_value", "check"),
+        ({"url": URL, "check": {"colour": 1}}, "unknown_key", "check.colour"),
+        ({"url": URL, "check": {"type": "ftp"}}, "invalid_value", "check.type"),
+        ({"url": URL, "check": {"interval_ms": 0}}, "invalid_value", "check.interval_ms"),
+        ({"url": URL, "check": {"interval_ms": "1"}}, "invalid_value", "check.interval_ms"),
+        ({"url": URL, "check": {"fast_interval_ms": -5}}, "invalid_value", "check.fast_interval_ms"),
+        ({"url": URL, "check": {"timeout_ms": 10**12}}, "invalid_value", "check.timeout_ms"),
+        ({"url": URL, "check": {"failures": 0}}, "invalid_value", "check.failures"),
+        ({"url": URL, "check": {"passes": 101}}, "invalid_value", "check.passes"),
+        ({"url": URL, "check": {"expect": "2xx"}}, "invalid_value", "check.expect"),
+        ({"url": URL, "check": {"expect": "299-200"}}, "invalid_value", "check.expect"),
+        ({"url": URL, "check": {"path": "no-slash"}}, "invalid_value", "check.path"),
+        ({"url": URL, "check": {"path": "/a b"}}, "invalid_value", "check.path"),
+        ({"url": URL, "check": {"path": "/a\r\nX: y"}}, "invalid_value", "check.path"),
+        ({"url": URL, "check": {"host": "a\r\nX: y"}}, "invalid_value", "check.host"),
+    ]
+    for body, code, field in cases:
+        answer = post(weldr, body)
+        assert answer.status == 422, (body, answer)
+        is_problem(answer, 422, code or answer.json["code"], field)
+    assert weldr.servers() == []
+
+
+@pytest.mark.smoke
+def test_bad_json_is_400(weldr):
+    """A05: the detail starts as the original's text did."""
+    for body in ("", "{", "nonsense", '{"url":}', '{"url":"x"} trailing', "[1,", '{"url":"\xff"}'.encode("latin-1"),
+                 "{'url':'x'}", '{"url":"http://127.0.0.1:1",}', "[" * 5000, b"\x00"):
+        problem = is_problem(post(weldr, body), 400, "invalid_json")
+        assert problem["detail"].startswith("invalid JSON: "), problem
+    assert weldr.servers() == []
+
+
+@pytest.mark.parametrize("body", ["[]", "5", '"text"', "null", "true"])
+def test_json_that_is_no_object(weldr, body):
+    answer = post(weldr, body)
+    assert answer.status in (400, 422)
+    assert answer.json["code"] in ("invalid_json", "invalid_value")
+
+
+def test_repeated_keys_are_refused_or_last(weldr):
+    """Two meanings in one body must not crash nor add two."""
+    assert post(weldr, '{"url":"%s","url":"http://127.0.0.1:2"}' % URL).status in (201, 400, 422)
+    assert len(weldr.servers()) <= 1
+
+
+@pytest.mark.smoke
+def test_unknown_paths_are_404(weldr):
+    """A13."""
+    for path in ("/nothing", "/server", "/stats/more", "/servers/a/b/c", "/pools/other", "//", "/v2/servers",
+                 "/v1/nothing", "/Servers"):
+        is_problem(weldr.api("GET", path), 404, "not_found")
+
+
+@pytest.mark.smoke
+def test_wrong_methods_are_405_with_allow(weldr):
+    weldr.add(URL)
+    for method, path, allowed in (
+            ("POST", "/", {"GET"}), ("DELETE", "/servers", {"GET", "POST"}), ("PUT", "/servers", {"GET", "POST"}),
+            ("POST", PATH, {"GET", "PATCH", "DELETE"}), ("POST", "/stats", {"GET"}), ("DELETE", "/workers", {"GET"}),
+            ("DELETE", "/pools/default", {"GET", "PATCH"}), ("PATCH", "/stats/detail", {"GET"}),
+            ("PUT", "/health", {"GET"})):
+        answer = weldr.api(method, path, {} if method != "DELETE" else None)
+        is_problem(answer, 405, "method_not_allowed")
+        told = {m.strip() for m in answer.get("Allow").split(",")}
+        assert told >= allowed and method not in told, (method, path, told)
+
+
+@pytest.mark.smoke
+def test_too_large_body_is_413(weldr):
+    """Told by the length at once, or found while the chunks come."""
+    with Client(weldr.admin) as client:
+        client.request("POST", "/servers", fields=[("Content-Length", str(64 << 20))], body=b"{")
+        too_large = client.response()
+        assert too_large.status == 413 and json.loads(too_large.body)["code"] == "too_large"
+    with Client(weldr.admin) as client:
+        client.request("POST", "/servers", fields=[("Transfer-Encoding", "chunked")])
+        try:
+            for _ in range(64):
+                client.send(b"10000\r\n" + b" " * 65536 + b"\r\n")
+        except ConnectionError:
+            pass
+        assert client.head().status == 413
+    assert weldr.api("GET", "/servers").json["servers"] == []
+
+
+def test_malformed_requests_to_the_api(weldr):
+    for data in (b"garbage\r\n\r\n", b"GET / HTTP/1.1\r\nHost : x\r\n\r\n"):
+        with Client(weldr.admin) as client:
+            client.send(data)
+            assert client.response().status == 400
+            client.buffer = b""
+            assert client.is_closed()
+    for data in (b"", b"GET", b"POST /servers HTTP/1.1\r\nHost: a\r\nContent-Length: 100\r\n\r\n{"):
+        client = Client(weldr.admin).send(data)
+        client.reset()
+    assert weldr.api("GET", "/").status == 200
+
+
+def test_slow_api_client_does_not_block_others(weldr):
+    with Client(weldr.admin) as slow:
+        slow.send(b"POST /servers HTTP/1.1\r\nHost: a\r\nContent-Length: 100\r\n\r\n{")
+        for _ in range(20):
+            assert weldr.api("GET", "/servers").status == 200
+
+
+# ---- revision, alias, others
+
+@pytest.mark.smoke
+def test_revision_moves_with_changes_only(weldr):
+    def revision():
+        return int(weldr.api("GET", "/").get("X-Weldr-Revision"))
+    start = revision()
+    assert revision() == start
+    added = post(weldr, {"url": URL, "check": {"type": "none"}})
+    assert int(added.get("X-Weldr-Revision")) == revision() > start
+    before = revision()
+    post(weldr, {"url": "bad"})
+    weldr.api("PATCH", PATH, {"weight": -1})
+    weldr.api("DELETE", "/servers/127.0.0.1/1")
+    assert revision() == before
+    weldr.api("PATCH", PATH, {"weight": 3})
+    assert revision() > before
+    before = revision()
+    assert weldr.api("DELETE", PATH).status == 200
+    assert revision() > before
+
+
+@pytest.mark.smoke
+def test_v1_is_an_alias(weldr):
+    assert weldr.api("POST", "/v1/servers", {"url": URL, "check": {"type": "none"}}).status == 201
+    assert weldr.api("GET", "/v1" + PATH).json["url"] == URL
+    for path in ("/v1/servers", "/v1/stats", "/v1/stats/detail", "/v1/workers", "/v1/pools/default", "/v1/health"):
+        assert weldr.api("GET", path).status == 200, path
+    assert weldr.api("GET", "/v1/").status == 200 or weldr.api("GET", "/v1").status == 200
+    assert weldr.api("DELETE", "/v1" + PATH).status == 200
+
+
+@pytest.mark.smoke
+def test_pool_document(weldr):
+    """Defaults of D6 and of the check; both can be changed."""
+    pool = weldr.api("GET", "/pools/default").json
+    assert pool["name"] == "default"
+    assert pool["timeouts"] == {"connect_ms": 1000, "response_head_ms": 60000, "idle_ms": 60000}
+    assert pool["policy"] == "round_robin"
+    check = pool["check"]
+    assert (check["type"], check["path"], check["expect"]) == ("http", "/", "200-299")
+    assert (check["interval_ms"], check["fast_interval_ms"], check["timeout_ms"]) == (30000, 2000, 5000)
+    assert (check["failures"], check["passes"]) == (3, 2)
+    changed = weldr.patch_pool({"timeouts": {"connect_ms": 250}, "check": {"path": "/up", "failures": 2},
+                                "policy": "round_robin"})
+    assert changed["timeouts"] == {"connect_ms": 250, "response_head_ms": 60000, "idle_ms": 60000}
+    assert (changed["check"]["path"], changed["check"]["failures"], changed["check"]["passes"]) == ("/up", 2, 2)
+    assert weldr.api("GET", "/pools/default").json["timeouts"]["connect_ms"] == 250
+
+
+def test_bad_pool_changes(weldr):
+    before = weldr.api("GET", "/pools/default").json
+    for body, code, field in (
+            ({"timeouts": {"connect_ms": 0}}, "invalid_value", "timeouts.connect_ms"),
+            ({"timeouts": {"idle_ms": "x"}}, "invalid_value", "timeouts.idle_ms"),
+            ({"timeouts": {"lunch_ms": 5}}, "unknown_key", "timeouts.lunch_ms"),
+            ({"policy": "best"}, "invalid_value", "policy"), ({"colour": 1}, "unknown_key", "colour"),
+            ({"check": {"failures": 0}}, "invalid_value", "check.failures")):
+        is_problem(weldr.api("PATCH", "/pools/default", body), 422, code, field)
+    is_problem(weldr.api("PATCH", "/pools/default", "{"), 400, "invalid_json")
+    assert weldr.api("GET", "/pools/default").json == before
+
+
+@pytest.mark.smoke
+def test_workers_document(lab):
+    weldr = lab.weldr(workers=3)
+    document = weldr.api("GET", "/workers").json
+    workers = document["workers"]
+    assert [w["id"] for w in workers] == [0, 1, 2] and document["links"]
+    for worker in workers:
+        assert worker["state"] == "running" and worker["restarts"] == 0 and worker["pid"] > 1
+        assert worker["connections"] == 0
+    weldr.add(URL)
+    after = weldr.workers()
+    assert len({(w["applied_index"], w["digest"]) for w in after}) == 1
+    assert after[0]["applied_index"] > workers[0]["applied_index"] and after[0]["digest"] != workers[0]["digest"]
+    client = weldr.connect().send("GET")
+    wait_until(lambda: sum(w["connections"] for w in weldr.workers()) == 1, 5, "one connection")
+    client.close()
+    wait_until(lambda: sum(w["connections"] for w in weldr.workers()) == 0, 5, "no connection")
+
+
+@pytest.mark.smoke
+def test_health_document(weldr):
+    assert weldr.api("GET", "/health").status == 200
+
+
+def test_writers_at_once(lab):
+    """20 writers add the same 10 servers: each is added once, all workers agree."""
+    weldr = lab.weldr(workers=2)
+    created, lock = [], threading.Lock()
+
+    def write(offset):
+        for number in range(10):
+            port = 20000 + (number + offset) % 10
+            answer = post(weldr, {"url": f"http://127.0.0.1:{port}", "check": {"type": "none"}})
+            assert answer.status in (200, 201), answer
+            if answer.status == 201:
+                with lock:
+                    created.append(port)
+    threads = [threading.Thread(target=write, args=(n,)) for n in range(20)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(created) == list(range(20000, 20010))
+    assert len(weldr.servers()) == 10
+    assert len({(w["applied_index"], w["digest"]) for w in weldr.workers()}) == 1
+
+
+def test_hundreds_of_servers(weldr):
+    """No limit in sight of normal use; the list stays whole."""
+    with Client(weldr.admin) as client:
+        for number in range(400):
+            body = b'{"url":"http://127.0.%d.%d:80","check":{"type":"none"}}' % (number // 250, number % 250 + 1)
+            client.request("POST", "/servers", fields=[("Content-Length", str(len(body)))], body=body)
+            assert client.response().status == 201
+    servers = weldr.servers()
+    assert len(servers) == 400 and len({s["id"] for s in servers}) == 400
+    for server in servers[::10]:
+        assert weldr.api("DELETE", links_of(server)["delete"]["href"]).status == 200
+    wait_until(lambda: len(weldr.servers()) == 360, 10, "360 servers")
+
+
+def test_api_and_proxy_do_not_mix(lab):
+    """The proxy port proxies /servers; the API port knows nothing of the origins' paths."""
+    weldr, origin = lab.run(o.named("origin"))
+    assert weldr.ask(target="/servers").text == "origin"
+    assert weldr.api("GET", "/some/page").status == 404
+
+
+def test_idle_api_connections_do_not_starve(weldr):
+    idle = [socket.create_connection(weldr.admin) for _ in range(100)]
+    assert weldr.api("GET", "/").status == 200
+    for sock in idle:
+        sock.close()

@@ -1,0 +1,359 @@
+"""Health checks: the manager alone probes; three strikes and out, two passes and back."""
+
+import os
+import threading
+import time
+
+import pytest
+
+import origins as o
+from rawhttp import wait_until
+from weldr import free_port
+
+FAST = {"type": "http", "path": "/health", "interval_ms": 200, "fast_interval_ms": 100, "timeout_ms": 1000}
+
+
+class Script:
+    """Health by the number of the probe: 'p' passes, 'f' fails, the last letter stays."""
+
+    def __init__(self, letters):
+        self.letters, self.probes = letters, 0
+
+    def __call__(self, lane, seen):
+        if seen.target != "/health":
+            o.hello(lane, seen)
+            return
+        letter = self.letters[min(self.probes, len(self.letters) - 1)]
+        self.probes += 1
+        o.answer(200 if letter == "p" else 500, b"probe")(lane, seen)
+
+
+def probes(origin):
+    return origin.seen("/health")
+
+
+@pytest.mark.smoke
+def test_dead_origin_leaves_and_returns(lab):
+    """Must hold 4: out after 3 failed probes, back after 2 passes, in GET /servers and in every worker."""
+    weldr = lab.weldr(workers=4)
+    health = o.Health(then=o.named("sick"))
+    sick, well = lab.origin(health), lab.origin(o.Health(then=o.named("well")))
+    weldr.add(sick, check=FAST)
+    weldr.add(well, check=FAST)
+    clients = [weldr.connect() for _ in range(24)]
+    assert weldr.state(sick) == "active"
+    health.status = 500
+    weldr.wait_state(sick, "down")
+    entry = weldr.server(sick)
+    assert entry["reason"] and entry["last_check"]["ok"] is False and entry["last_check"]["status"] == 500
+    assert {c.ask().text for c in clients for _ in range(2)} == {"well"}
+    health.status = 200
+    weldr.wait_state(sick, "active")
+    answers = [[c.ask().text for _ in range(2)] for c in clients]
+    assert all(sorted(a) == ["sick", "well"] for a in answers), "each worker alternates again"
+
+
+def test_killed_and_restarted_origin(lab):
+    """H09: a refused connect counts as a failure."""
+    weldr = lab.weldr(workers=2)
+    origin = lab.origin(o.Health())
+    weldr.add(origin, check=FAST)
+    wait_until(lambda: probes(origin), 5, "a first probe")
+    origin.stop()
+    weldr.wait_state(origin, "down")
+    last = weldr.server(origin)["last_check"]
+    assert last["ok"] is False and last["error"], last
+    assert weldr.ask().status == 503
+    origin.restart()
+    weldr.wait_state(origin, "active")
+    assert weldr.ask().status == 200
+
+
+def test_exactly_three_failures_and_two_passes(lab):
+    """H05, H06: two failures are not enough, nor is one pass."""
+    weldr = lab.weldr()
+    script = Script("ppffp" + "fff" + "pf" + "pp")
+    origin = lab.origin(script)
+    states = []
+    weldr.add(origin, check={**FAST, "interval_ms": 400, "fast_interval_ms": 400})
+
+    def watch():
+        state = weldr.state(origin)
+        states.append((script.probes, state))
+        return script.probes >= 14
+    wait_until(watch, 30, "all probes of the script")
+    down_at = {n for n, s in states if s == "down"}
+    active_at = {n for n, s in states if s == "active"}
+    assert not down_at & {1, 2, 3, 4, 5, 6}, states
+    assert 9 in down_at and 10 in down_at and 11 in down_at, states
+    assert not active_at & {9, 10, 11}, states
+    assert 14 in active_at, states
+
+
+def test_flapping_server_is_never_marked(lab):
+    """H07: the counters are strictly consecutive; a flap resets them."""
+    weldr = lab.weldr()
+    script = Script("ffp" * 6 + "p")
+    origin = lab.origin(script)
+    weldr.add(origin, check={**FAST, "interval_ms": 100})
+    seen = set()
+
+    def watch():
+        seen.add(weldr.state(origin))
+        return script.probes >= 18
+    wait_until(watch, 20, "18 probes")
+    assert seen == {"active"}
+
+
+def test_own_failures_and_passes_limits(lab):
+    weldr = lab.weldr()
+    script = Script("p" + "f" + "p")
+    origin = lab.origin(script)
+    weldr.add(origin, check={**FAST, "failures": 1, "passes": 1, "interval_ms": 500, "fast_interval_ms": 500})
+    weldr.wait_state(origin, "down")
+    weldr.wait_state(origin, "active")
+
+
+@pytest.mark.smoke
+def test_first_probe_at_once_and_last_result_shown(lab):
+    """H16: no waiting for the first interval; the last result shows in GET /servers."""
+    weldr = lab.weldr()
+    origin = lab.origin()
+    weldr.add(origin, check={"path": "/health"})
+    wait_until(lambda: probes(origin), 3, "a probe right after the add")
+    server = wait_until(lambda: (weldr.server(origin) or {}).get("last_check") and weldr.server(origin), 3)
+    last = server["last_check"]
+    assert last["ok"] is True and last["status"] == 200 and last["ms"] >= 0 and not last.get("error")
+    assert isinstance(last["at"], str) and last["at"][:2] == "20"
+    check = server["check"]
+    assert (check["interval_ms"], check["fast_interval_ms"], check["timeout_ms"]) == (30000, 2000, 5000)
+    assert (check["failures"], check["passes"], check["expect"], check["type"]) == (3, 2, "200-299", "http")
+    assert check["path"] == "/health"
+
+
+def test_default_probe_is_get_slash(lab):
+    """H03."""
+    weldr = lab.weldr()
+    origin = lab.origin()
+    weldr.add(origin, check=None)
+    wait_until(lambda: origin.seen("/"), 3, "a probe")
+    probe = origin.last("/")
+    assert (probe.method, probe.version) == ("GET", "HTTP/1.1")
+    assert probe.get("Host") == origin.authority
+
+
+def test_new_server_counts_as_active(lab):
+    """Q07: it gets requests before its first check is through."""
+    weldr = lab.weldr()
+    origin = lab.origin(o.by_target({"/health": o.stall}))
+    weldr.add(origin, check={**FAST, "timeout_ms": 30000})
+    assert weldr.state(origin) == "active"
+    assert weldr.ask().status == 200
+
+
+@pytest.mark.parametrize("status,expect,passes", [
+    (200, None, True), (204, None, True), (299, None, True), (300, None, False), (404, None, False),
+    (500, None, False), (301, "200-399", True), (404, "200,404", True), (200, "404", False),
+], ids=str)
+def test_which_status_passes(lab, status, expect, passes):
+    """H04: any 2xx, or what `expect` says."""
+    weldr = lab.weldr()
+    origin = lab.origin(o.Health(status))
+    check = dict(FAST)
+    if expect:
+        check["expect"] = expect
+    weldr.add(origin, check=check)
+
+    def result():
+        return (weldr.server(origin) or {}).get("last_check")
+    last = wait_until(result, 5, "a result")
+    assert (last["ok"], last["status"]) == (passes, status)
+
+
+@pytest.mark.parametrize("behave", [o.stall, o.close_silently, o.reset, o.raw(b"garbage\r\n\r\n", close=True)],
+                         ids=["stall", "close", "reset", "garbage"])
+def test_broken_probes_fail(lab, behave):
+    """H12: a probe has a time limit; whatever breaks is a failure with its error told."""
+    weldr = lab.weldr()
+    origin = lab.origin(o.by_target({"/health": behave}))
+    weldr.add(origin, check={**FAST, "timeout_ms": 200})
+    weldr.wait_state(origin, "down")
+    server = weldr.server(origin)
+    assert server["last_check"]["ok"] is False and server["last_check"]["error"]
+    assert server["reason"]
+
+
+def test_one_probe_in_flight(lab):
+    """H12: checks of a server never overlap, however slow it is."""
+    running, most = [0], [0]
+    lock = threading.Lock()
+
+    def slow(lane, seen):
+        with lock:
+            running[0] += 1
+            most[0] = max(most[0], running[0])
+        time.sleep(0.35)
+        with lock:
+            running[0] -= 1
+        o.hello(lane, seen)
+    weldr = lab.weldr(workers=2)
+    origin = lab.origin(slow)
+    weldr.add(origin, check={**FAST, "interval_ms": 100, "timeout_ms": 5000})
+    wait_until(lambda: len(probes(origin)) >= 5, 15, "5 probes")
+    assert most[0] == 1
+
+
+def test_manager_alone_probes_with_jitter(lab):
+    """M04, ±10 %: one prober at the set interval, however many workers; own connections, never the traffic's."""
+    weldr = lab.weldr(workers=4)
+    origin = lab.origin()
+    weldr.add(origin, check={**FAST, "interval_ms": 300})
+    for _ in range(30):
+        weldr.ask(target="/traffic")
+    wait_until(lambda: len(probes(origin)) >= 12, 20, "12 probes")
+    times = [p.at for p in probes(origin)][2:]
+    mean = (times[-1] - times[0]) / (len(times) - 1)
+    assert 0.25 < mean < 0.6, f"one prober: mean interval {mean}"
+    assert not {p.lane_id for p in probes(origin)} & {t.lane_id for t in origin.seen("/traffic")}
+
+
+def test_fast_interval_between_states(lab):
+    """Every 30 s in peace, but quickly while a server is between states."""
+    weldr = lab.weldr()
+    health = o.Health(500)
+    origin = lab.origin(health)
+    weldr.add(origin, check={"path": "/health", "interval_ms": 600000, "fast_interval_ms": 100, "timeout_ms": 1000})
+    weldr.wait_state(origin, "down", 5)
+    assert health.probes >= 3
+
+
+def test_steady_interval_in_peace(lab):
+    weldr = lab.weldr()
+    health = o.Health(200)
+    origin = lab.origin(health)
+    weldr.add(origin, check={"path": "/health", "interval_ms": 600000, "fast_interval_ms": 100})
+    wait_until(lambda: health.probes >= 1, 5, "the first probe")
+    time.sleep(1.0)
+    assert health.probes <= 3, "no fast probing of a server that is fine"
+
+
+def test_tcp_check(lab):
+    """P16: a connect is enough, nothing is sent."""
+    weldr = lab.weldr()
+    origin = lab.origin()
+    weldr.add(origin, check={**FAST, "type": "tcp"})
+    wait_until(lambda: origin.accepted >= 3, 5, "three connects")
+    assert origin.seen() == []
+    assert weldr.state(origin) == "active"
+    origin.stop()
+    weldr.wait_state(origin, "down")
+    origin.restart()
+    weldr.wait_state(origin, "active")
+
+
+def test_no_check(lab):
+    weldr = lab.weldr()
+    weldr.add(f"http://127.0.0.1:{free_port()}", check={"type": "none"})
+    silent = lab.origin()
+    weldr.add(silent, check={"type": "none"})
+    time.sleep(0.5)
+    assert silent.accepted == 0
+    assert {s["state"] for s in weldr.servers()} == {"active"}
+
+
+def test_probe_host_and_path(lab):
+    weldr = lab.weldr()
+    origin = lab.origin()
+    weldr.add(origin, check={**FAST, "path": "/deep/check?full=1", "host": "probe.example"})
+    wait_until(lambda: origin.seen("/deep/check?full=1"), 5, "a probe")
+    assert origin.last("/deep/check?full=1").get("Host") == "probe.example"
+
+
+@pytest.mark.smoke
+def test_check_changes_at_run_time(lab):
+    """H13, H14: by PATCH on the server; null takes an override away."""
+    weldr = lab.weldr()
+    origin = lab.origin(o.by_target({"/bad": o.answer(500, b"bad")}))
+    weldr.add(origin, check=FAST)
+    wait_until(lambda: probes(origin), 5, "a probe")
+    assert weldr.api("PATCH", origin.path, {"check": {"path": "/bad"}}).status == 200
+    weldr.wait_state(origin, "down")
+    assert weldr.api("PATCH", origin.path, {"check": {"path": "/good"}}).status == 200
+    weldr.wait_state(origin, "active")
+    assert weldr.api("PATCH", origin.path, {"check": {"path": None}}).status == 200
+    assert weldr.server(origin)["check"]["path"] == "/"
+    assert weldr.api("PATCH", origin.path, {"check": {"type": "none"}}).status == 200
+    assert weldr.server(origin)["check"]["type"] == "none"
+
+
+def test_pool_defaults_change_at_run_time(lab):
+    weldr = lab.weldr()
+    origin, own = lab.origin(), lab.origin()
+    weldr.patch_pool({"check": {"path": "/one", "interval_ms": 200, "fast_interval_ms": 100}})
+    weldr.add(origin, check=None)
+    weldr.add(own, check={"path": "/own"})
+    wait_until(lambda: origin.seen("/one") and own.seen("/own"), 5, "probes of the defaults")
+    weldr.patch_pool({"check": {"path": "/two"}})
+    wait_until(lambda: origin.seen("/two"), 5, "probes of the new defaults")
+    assert weldr.server(origin)["check"]["path"] == "/two"
+    assert weldr.server(own)["check"]["path"] == "/own"
+    assert weldr.server(own)["check"]["interval_ms"] == 200
+
+
+def test_all_down_is_503(lab):
+    """Q02: all down gives none."""
+    weldr = lab.weldr()
+    for _ in range(2):
+        weldr.add(f"http://127.0.0.1:{free_port()}", check=FAST)
+    wait_until(lambda: {s["state"] for s in weldr.servers()} == {"down"}, 10, "both down")
+    response = weldr.ask()
+    assert (response.status, response.get("Weldr-Error")) == (503, "no_server")
+
+
+def test_down_server_stays_down_for_a_new_worker(lab):
+    """A replaced worker gets the health of all servers with its snapshot."""
+    weldr = lab.weldr(workers=2)
+    health = o.Health(500, then=o.named("sick"))
+    sick = lab.origin(health)
+    weldr.add(sick, check=FAST)
+    weldr.add(lab.origin(o.named("well")))
+    weldr.wait_state(sick, "down")
+    old = weldr.worker_pids()
+    for pid in old:
+        os.kill(pid, 9)
+    weldr.wait_workers(2, not_pids=old)
+    assert {weldr.ask().text for _ in range(20)} == {"well"}
+
+
+def test_deleted_server_is_probed_no_more(lab):
+    weldr = lab.weldr()
+    origin = lab.origin()
+    weldr.add(origin, check={**FAST, "interval_ms": 100})
+    wait_until(lambda: len(probes(origin)) > 2, 5, "some probes")
+    weldr.delete(origin)
+    wait_until(lambda: weldr.servers() == [], 5, "an empty list")
+    count = len(probes(origin))
+    time.sleep(0.6)
+    assert len(probes(origin)) <= count + 1
+
+
+def test_health_of_a_removed_server_is_forgotten(lab):
+    """Added anew it counts as active again."""
+    weldr = lab.weldr()
+    origin = lab.origin(o.Health(500))
+    weldr.add(origin, check=FAST)
+    weldr.wait_state(origin, "down")
+    weldr.delete(origin)
+    wait_until(lambda: weldr.servers() == [], 5, "an empty list")
+    added = weldr.add(origin)
+    assert added["server"]["state"] == "active"
+    assert weldr.ask().status == 200
+
+
+def test_many_servers_are_all_probed(lab):
+    weldr = lab.weldr()
+    origins = [lab.origin() for _ in range(30)]
+    for origin in origins:
+        weldr.add(origin, check={**FAST, "interval_ms": 500})
+    wait_until(lambda: all(len(probes(origin)) >= 2 for origin in origins), 20, "two probes for each")
+    assert {s["state"] for s in weldr.servers()} == {"active"}

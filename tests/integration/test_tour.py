@@ -1,0 +1,107 @@
+"""The five-minute tour: what a newcomer does first."""
+
+import os
+import subprocess
+
+import pytest
+
+from origins import named
+from weldr import TEST_SERVER, clean_environment, free_port
+from rawhttp import Client, wait_until
+
+
+@pytest.mark.smoke
+def test_tour_with_curl_commands(lab):
+    """Must hold 2: empty pool 503, add by curl 201, the very next request answers."""
+    origin = lab.origin(named("Hello World"))
+    weldr = lab.weldr(workers=4)
+    assert weldr.ask().status == 503
+    added = weldr.api("POST", "/servers", '{"url":"%s"}' % origin.url,
+                      headers={"Content-Type": "application/x-www-form-urlencoded"})
+    assert added.status == 201
+    assert weldr.ask().body == b"Hello World"
+    weldr.delete(origin)
+    assert weldr.ask().status == 503
+
+
+@pytest.mark.smoke
+@pytest.mark.slow
+def test_add_request_delete_1000_times(lab):
+    """Must hold 2: with 4 workers, a fresh connection each: never a stale worker."""
+    origin = lab.origin()
+    weldr = lab.weldr(workers=4)
+    weldr.origins.append(origin)
+    for turn in range(1000):
+        weldr.add(origin)
+        assert weldr.ask(target=f"/{turn}").status == 200, f"turn {turn} after add"
+        weldr.delete(origin)
+        gone = weldr.ask(target=f"/{turn}")
+        assert (gone.status, gone.get("Weldr-Error")) == (503, "no_server"), f"turn {turn} after delete"
+    assert weldr.servers() == []
+    assert len(origin.seen(method="GET")) == 1000
+
+
+def test_every_worker_answers_right_after_add(lab):
+    """The 201 means applied in every worker: connections opened before it, on all workers, answer too."""
+    origin = lab.origin()
+    weldr = lab.weldr(workers=4)
+    clients = [weldr.connect() for _ in range(40)]
+    for client in clients:
+        assert client.ask().status == 503
+    weldr.add(origin)
+    for client in clients:
+        assert client.ask().status == 200
+    weldr.delete(origin)
+    for client in clients:
+        assert client.ask().status == 503
+
+
+@pytest.mark.smoke
+def test_demo_origin_serves_hello_and_large(lab):
+    """B05: `/` = Hello World, `/large` about 93 kB of text, else 404; through the proxy the same (B06, X21)."""
+    port = free_port()
+    lab.test_server(port)
+    wait_until(lambda: can_connect(port), 10, "test-server listens")
+    with Client(("127.0.0.1", port)) as direct:
+        small = direct.ask(target="/")
+        large = direct.ask(target="/large")
+        missing = direct.ask(target="/missing")
+    assert small.status == 200 and small.text.strip() == "Hello World"
+    assert large.status == 200 and 90000 < len(large.body) < 100000
+    assert large.get("Content-Type", "").startswith("text/")
+    assert missing.status == 404
+    weldr = lab.weldr()
+    weldr.add(f"http://127.0.0.1:{port}")
+    assert weldr.ask(target="/").body == small.body
+    assert weldr.ask(target="/large").body == large.body
+    assert weldr.ask(target="/missing").status == 404
+    head = weldr.ask("HEAD", "/large")
+    assert head.status == 200 and head.get("Content-Length") == str(len(large.body))
+
+
+def test_demo_origin_default_port_all_addresses(lab):
+    """B05: port 12345 by default, on all addresses, IPv4 and IPv6."""
+    namespace = lab.namespace("10.77.0.1")
+    process = subprocess.Popen([TEST_SERVER], env=clean_environment(), stdin=subprocess.DEVNULL,
+                               stdout=subprocess.DEVNULL, preexec_fn=namespace.enter)
+    lab.helpers.append(process)
+    for host in ("127.0.0.1", "::1", "10.77.0.1"):
+        wait_until(lambda h=host: can_connect(12345, h, namespace.socket), 10, f"test-server on {host}")
+        with Client((host, 12345), make_socket=namespace.socket) as client:
+            assert client.ask().text.strip() == "Hello World"
+
+
+def test_demo_origin_is_not_the_proxy():
+    """Two binaries: the demo origin is a program of its own, not a mode of weldr."""
+    assert os.access(TEST_SERVER, os.X_OK)
+    result = subprocess.run([TEST_SERVER, "no-port"], capture_output=True, text=True, timeout=10, check=False,
+                            stdin=subprocess.DEVNULL)
+    assert result.returncode != 0
+
+
+def can_connect(port, host="127.0.0.1", make_socket=None):
+    try:
+        Client((host, port), make_socket=make_socket, deadline_s=2).close()
+        return True
+    except OSError:
+        return False
