@@ -1,0 +1,57 @@
+# A thin front door: meson and ninja build, tools/ does the rest. `make help` lists the targets.
+FUZZ_SECONDS ?= 60
+BENCH_FLAGS ?=
+DESTDIR ?=
+PREFIX ?=
+
+.DEFAULT_GOAL := all
+.PHONY: all run test asan fuzz bench lint format install deps clean help
+
+all: ## build build/weldr and build/test-server (release)
+	@tools/deps build
+	@tools/build release
+
+run: all ## build, then run Weldr on :8080 with a demo origin on :12345 (Ctrl-C ends both)
+	@tools/run-demo build/weldr build/test-server
+
+test: ## build release and asan, run every suite; last line: N passed, N failed
+	@tools/deps build test
+	@tools/build release
+	@tools/build asan
+	@tools/test-summary
+
+asan: ## build build-asan/ with AddressSanitizer and UBSan
+	@tools/deps build test
+	@tools/build asan
+
+fuzz: ## run each fuzz target for FUZZ_SECONDS (60)
+	@tools/deps build test
+	@tools/build fuzz
+	@tools/fuzz $(FUZZ_SECONDS)
+
+bench: ## compare with nginx and haproxy on this machine, same load, one core each
+	@tools/deps build bench
+	@tools/build bench
+	@bench/bench.py $(BENCH_FLAGS)
+
+lint: ## run every static check
+	@tools/deps build test
+	@tools/build release
+	@tools/lint
+
+format: ## rewrite the C files as .clang-format says
+	@tools/deps build test
+	@tools/format
+
+install: all ## install weldr and its man page (DESTDIR and PREFIX are obeyed)
+	$(if $(PREFIX),@meson configure build -Dprefix=$(PREFIX) && tools/build release)
+	@DESTDIR='$(DESTDIR)' meson install -C build --no-rebuild
+
+deps: ## install what is missing of the Debian packages for building, testing and benchmarks
+	@tools/deps build test bench
+
+clean: ## remove all build folders
+	rm -rf build build-asan build-fuzz
+
+help: ## this list
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
