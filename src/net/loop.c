@@ -8,6 +8,9 @@
 
 enum { ACCEPT_BATCH = 64, ACCEPT_PAUSE_MS = 100 };
 
+/* What a poller may say of a socket. */
+#define SOCK_SIGNALLED (SOCK_CAN_RECV | SOCK_CAN_SEND | SOCK_HUP | SOCK_DEAD)
+
 struct accepted {
     struct loop *loop;
     int fd;
@@ -82,6 +85,8 @@ static bool has_hung_up(const struct sock *s)
 /* Is a callback due (or at least a try that may lead to one)? */
 static bool is_due(const struct sock *s)
 {
+    if (s->flags & SOCK_FOREIGN)
+        return (s->flags & SOCK_SIGNALLED) != 0;
     if (s->flags & SOCK_LISTENS)
         return has_flags(s, SOCK_ACCEPTING | SOCK_CAN_RECV) && !has_flags(s, SOCK_PAUSED);
     if (s->flags & SOCK_CONNECTING)
@@ -268,9 +273,26 @@ static void serve_hangup(struct loop *l, struct sock *s)
     run_after(l);
 }
 
+/* An error counts as ready for both: the library that tries will meet it. */
+static void serve_watch(struct loop *l, struct sock *s)
+{
+    struct loop_watch *w = (struct loop_watch *)(void *)s;
+    uint32_t seen = s->flags & SOCK_SIGNALLED;
+    bool is_over = (seen & (SOCK_HUP | SOCK_DEAD)) != 0;
+
+    s->flags &= ~(uint32_t)SOCK_SIGNALLED;
+    w->on_ready(w, is_over || (seen & SOCK_CAN_RECV) != 0,
+                is_over || (seen & SOCK_CAN_SEND) != 0);
+    run_after(l);
+}
+
 /* Closed sockets drop out of each test, since closing leaves no other flag than CLOSING. */
 static void serve_sock(struct loop *l, struct sock *s)
 {
+    if (s->flags & SOCK_FOREIGN) {
+        serve_watch(l, s); /* which may have freed it */
+        return;
+    }
     if (s->flags & SOCK_LISTENS) {
         serve_accept(l, s);
     } else {
@@ -561,4 +583,30 @@ void sock_close(struct sock *s, bool abort)
     s->flags = SOCK_CLOSING;
     l->open_n--;
     TAILQ_INSERT_TAIL(&l->closing, s, ready);
+}
+
+/* ---- descriptors that a library owns ---- */
+
+void loop_watch_start(struct loop *l, struct loop_watch *w, int fd)
+{
+    MUST(l->ops->watch != NULL);
+    open_sock(l, &w->sock, NULL, SOCK_FOREIGN);
+    w->sock.fd = fd;
+}
+
+void loop_watch_set(struct loop_watch *w, bool read, bool write)
+{
+    w->sock.loop->ops->watch(w->sock.loop, &w->sock, read, write);
+}
+
+void loop_watch_stop(struct loop_watch *w)
+{
+    struct loop *l = w->sock.loop;
+
+    if (!sock_is_open(&w->sock))
+        return;
+    unlink_sock(l, &w->sock);
+    l->ops->unwatch(l, &w->sock);
+    w->sock.flags = 0;
+    l->open_n--;
 }

@@ -75,7 +75,8 @@ enum sock_flag {
     SOCK_RESET =
         1U << 15, /* a send has consumed the error: an end read later is no orderly one */
     SOCK_PARKED = 1U << 16, /* not registered yet, to be so before the loop sleeps */
-    SOCK_PAUSED = 1U << 17  /* listener out of descriptors: accepts again in a moment */
+    SOCK_PAUSED = 1U << 17, /* listener out of descriptors: accepts again in a moment */
+    SOCK_FOREIGN = 1U << 18 /* a loop_watch: the descriptor belongs to a library */
 };
 
 struct sock {
@@ -159,5 +160,19 @@ static inline bool sock_is_open(const struct sock *s)
 {
     return (s->flags & SOCK_OPEN) != 0;
 }
+
+/* ---- descriptors that a library owns ---- */
+
+/* A descriptor that is not the loop's: watched level-triggered, never read, written or closed
+ * here. For libraries that do their own I/O (c-ares, libuv). Embedded in its owner;
+ * loop_watch_stop may be called anywhere, and the owner freed then. Only on loop_epoll. */
+struct loop_watch {
+    struct sock sock; /* first */
+    void (*on_ready)(struct loop_watch *w, bool can_read, bool can_write);
+};
+void loop_watch_start(struct loop *l, struct loop_watch *w, int fd);
+/* What is waited for; nothing at first. */
+void loop_watch_set(struct loop_watch *w, bool read, bool write);
+void loop_watch_stop(struct loop_watch *w);
 
 #endif

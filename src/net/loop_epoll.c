@@ -201,6 +201,25 @@ static void register_epoll(struct loop *l, struct sock *s)
     loop_mark(s, SOCK_RESET | SOCK_CAN_RECV | SOCK_CAN_SEND | SOCK_HUP);
 }
 
+static void watch_epoll(struct loop *l, struct sock *s, bool read, bool write)
+{
+    struct epoll_event ev = {.events = (read ? (uint32_t)EPOLLIN : 0) |
+                                       (write ? (uint32_t)EPOLLOUT : 0),
+                             .data.ptr = s};
+    int op = s->flags & SOCK_REGISTERED ? EPOLL_CTL_MOD : EPOLL_CTL_ADD;
+
+    s->flags |= SOCK_REGISTERED;
+    if (epoll_ctl(from_loop(l)->epfd, op, s->fd, &ev) < 0)
+        log_error("descriptor can't be watched",
+                  LOG_S("reason", werr_word(werr_from_errno(errno))));
+}
+
+static void unwatch_epoll(struct loop *l, struct sock *s)
+{
+    if (s->flags & SOCK_REGISTERED)
+        (void)epoll_ctl(from_loop(l)->epfd, EPOLL_CTL_DEL, s->fd, NULL);
+}
+
 static void shutdown_epoll(struct loop *l, struct sock *s)
 {
     (void)l;
@@ -255,6 +274,8 @@ static const struct loop_ops epoll_ops = {
     .accept = accept_epoll,
     .adopt = adopt_epoll,
     .register_sock = register_epoll,
+    .watch = watch_epoll,
+    .unwatch = unwatch_epoll,
     .shutdown = shutdown_epoll,
     .close = close_epoll,
     .close_handle = close_handle_epoll,

@@ -34,6 +34,9 @@ struct loop_ops {
     void (*adopt)(struct loop *l, int fd);
     /* Signals begin, the present state included. */
     void (*register_sock)(struct loop *l, struct sock *s);
+    /* Level-triggered, for a loop_watch; NULL where there are no descriptors. */
+    void (*watch)(struct loop *l, struct sock *s, bool read, bool write);
+    void (*unwatch)(struct loop *l, struct sock *s);
     void (*shutdown)(struct loop *l, struct sock *s);
     void (*close)(struct loop *l, struct sock *s, bool abort);
     void (*close_handle)(struct loop *l, int fd); /* an accepted connection that nobody took */

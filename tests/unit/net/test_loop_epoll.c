@@ -156,6 +156,50 @@ static void test_interrupted_wait(void **state)
     RUN_UNTIL(w, server->received == 10);
 }
 
+struct watch {
+    struct loop_watch watch; /* first */
+    unsigned reads, writes, stop_after;
+};
+
+static void on_watch(struct loop_watch *w, bool can_read, bool can_write)
+{
+    struct watch *v = (struct watch *)(void *)w;
+
+    v->reads += can_read;
+    v->writes += can_write;
+    if (v->reads + v->writes == v->stop_after)
+        loop_watch_stop(w);
+}
+
+/* Level-triggered: told again as long as the descriptor is ready; stopped, or for nothing, it
+ * is told nothing. */
+static void test_watch(void **state)
+{
+    struct world *w = *state;
+    struct watch v = {.watch.on_ready = on_watch, .stop_after = 3};
+    int fds[2];
+
+    assert_int_equal(listen_pair(fds), 0);
+    loop_watch_start(w->l, &v.watch, fds[0]);
+    loop_watch_set(&v.watch, false, false);
+    loop_turn(w->l, 1);
+    loop_watch_set(&v.watch, true, false);
+    loop_turn(w->l, 1);
+    assert_int_equal(v.reads + v.writes, 0);
+    assert_int_equal(write(fds[1], "x", 1), 1);
+    loop_turn(w->l, 100);
+    loop_turn(w->l, 100);
+    assert_int_equal(v.reads, 2);
+    loop_watch_set(&v.watch, false, true);
+    loop_turn(w->l, 100);
+    loop_turn(w->l, 1);
+    assert_int_equal(v.reads, 2);
+    assert_int_equal(v.writes, 1);
+    assert_false(sock_is_open(&v.watch.sock));
+    close(fds[0]);
+    close(fds[1]);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -166,6 +210,7 @@ int main(void)
         LOOP_TEST(test_one_shot_is_not_registered),
         LOOP_TEST(test_idle_receiver_is_registered),
         LOOP_TEST(test_interrupted_wait),
+        LOOP_TEST(test_watch),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
