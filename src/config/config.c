@@ -130,6 +130,12 @@ static int read_admin_token_file(struct config *c, struct span value, const char
     return value.len > 0 ? store_string(&c->admin_token_file, value) : WERR_INVALID;
 }
 
+static int read_resolver(struct config *c, struct span value, const char **wish)
+{
+    *wish = "must be addresses of name servers as A:P, separated by commas";
+    return is_word(value) ? store_string(&c->resolver, value) : WERR_INVALID;
+}
+
 static int read_admin_token(struct config *c, struct span value, const char **wish)
 {
     *wish = "must hold visible ASCII characters only";
@@ -372,6 +378,7 @@ void config_fini(struct config *c)
     for (unsigned i = 0; i < c->server_n; i++)
         free(c->server[i]);
     free(c->admin_token_file);
+    free(c->resolver);
     free(c->admin_token);
     *c = (struct config){0};
 }

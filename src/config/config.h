@@ -38,6 +38,7 @@ struct config {
     uint32_t drain_timeout_ms; /* --drain-timeout "30s", "500ms", "2m" or plain seconds; 30 s */
     char *admin_token_file;    /* --admin-token-file; NULL */
     char *admin_token;         /* WELDR_ADMIN_TOKEN only (a flag would show in ps); NULL */
+    char *resolver;            /* --resolver; NULL: those of the system */
     unsigned worker_id;        /* worker --id */
 };
 

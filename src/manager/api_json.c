@@ -8,7 +8,7 @@
 #include "base/strb.h"
 #include "pool/pool_code.h"
 
-enum { HREF_MAX = ADDR_TEXT_MAX + 32 };
+enum { HREF_MAX = POOL_HOST_MAX + 32 };
 
 /* ---- pieces ---- */
 
@@ -161,13 +161,11 @@ char *api_json_health(const char *status, unsigned workers)
 
 void api_json_server_href(const struct pool_server *server, char *buf, size_t size)
 {
-    char ip[ADDR_TEXT_MAX];
     struct strb b;
 
-    (void)addr_print_ip(&server->addr, ip);
     strb_init(&b, buf, size);
-    strb_addf(&b, server->addr.family == AF_INET6 ? "/servers/[%s]/%u" : "/servers/%s/%u", ip,
-              (unsigned)server->addr.port);
+    strb_addf(&b, server->addr.family == AF_INET6 ? "/servers/[%s]/%u" : "/servers/%s/%u",
+              server->host, (unsigned)server->addr.port);
 }
 
 static json_t *make_last(const struct check_result *last)
@@ -210,6 +208,18 @@ static json_t *make_server_links(const struct pool_server *server, bool alone)
     return make_links(links, alone ? 4 : 1);
 }
 
+static json_t *make_addrs(const struct api_json_server_view *v)
+{
+    json_t *list = json_array();
+    char text[ADDR_TEXT_MAX];
+
+    for (unsigned i = 0; i < v->addr_n; i++) {
+        (void)addr_print(&v->addrs[i], text);
+        json_array_append_new(list, json_string(text));
+    }
+    return list;
+}
+
 /* Takes check, the effective settings. */
 static json_t *make_server(const struct api_json_server_view *v, json_t *check, bool alone)
 {
@@ -223,6 +233,7 @@ static json_t *make_server(const struct api_json_server_view *v, json_t *check, 
     set_text(&m, "pool", v->pool);
     set_text(&m, "state", v->state);
     set(&m, "reason", text_or_null(v->reason));
+    set(&m, "addresses", make_addrs(v));
     set_number(&m, "weight", server->weight);
     set(&m, "map_host", json_boolean(server->map_host));
     set(&m, "check", check);

@@ -28,14 +28,16 @@ struct api_json_server_view {
     const struct pool_server *server;
     const char *pool;
     const char *state;
-    const char *reason;              /* empty: null */
+    const char *reason;       /* empty: null */
+    const struct addr *addrs; /* its own, or what its name stands for */
+    unsigned addr_n;
     const struct pool_health *check; /* effective */
     const struct check_result *last; /* NULL: never checked */
     uint64_t in_flight, success, failed;
 };
 /* One server as a document: with links to change it and to its pool. */
 char *api_json_server(const struct api_json_server_view *v);
-/* "/servers/127.0.0.1/12345" or "/servers/[::1]/80"; buf of ADDR_TEXT_MAX + 16. */
+/* "/servers/127.0.0.1/12345" or "/servers/[::1]/80"; buf of POOL_HOST_MAX + 24. */
 void api_json_server_href(const struct pool_server *server, char *buf, size_t size);
 
 /* A list under way: what the pointers are is api_json.c's business. */

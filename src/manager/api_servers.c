@@ -35,34 +35,39 @@ static const struct pool_server *find_by_id(const struct api_conn *ac, struct sp
     return f != NULL ? f->removed : NULL;
 }
 
-static const struct pool_server *find_draining(const struct api_conn *ac,
-                                               const struct addr *addr)
+static const struct pool_server *find_draining(const struct api_conn *ac, struct span url)
 {
     struct server_facts *f = NULL;
 
     while ((f = facts_next(&ac->m->facts, f)) != NULL) {
-        if (f->removed != NULL && addr_is_equal(&f->removed->addr, addr))
+        if (f->removed != NULL && span_is_equal(span_from_str(f->removed->url), url))
             return f->removed;
     }
     return NULL;
 }
 
-static const struct pool_server *find_by_addr(const struct api_conn *ac, struct span ip,
-                                              struct span port_text, bool draining_too)
+/* The path's host and port make a URL like that of a POST; its canonical form is the identity.
+ */
+static const struct pool_server *find_by_host(const struct api_conn *ac, struct span host,
+                                              struct span port, bool draining_too)
 {
-    const struct pool_server *server;
-    char url[ADDR_TEXT_MAX + 8] = "http://";
-    struct addr addr;
-    uint64_t port;
-    size_t len;
+    const struct pool_server *server = NULL;
+    struct pool_command c;
+    char text[POOL_URL_MAX];
+    struct strb b;
 
-    if (num_from_dec(port_text, UINT16_MAX, &port) < 0 ||
-        addr_from_ip(ip, (uint16_t)port, &addr) < 0)
-        return NULL;
-    len = strlen(url);
-    len += addr_print(&addr, url + len);
-    server = pool_find_url(the_pool(ac), span_from(url, len));
-    return server == NULL && draining_too ? find_draining(ac, &addr) : server;
+    strb_init(&b, text, sizeof(text));
+    strb_addf(&b, "http://%.*s:%.*s", (int)host.len, host.ptr, (int)port.len, port.ptr);
+    pool_command_init(&c, POOL_ADD_SERVER);
+    if (!strb_is_full(&b) && pool_check_url(strb_span(&b), &c.server, NULL) == 0) {
+        struct span url = span_from_str(c.server.url);
+
+        server = pool_find_url(the_pool(ac), url);
+        if (server == NULL && draining_too)
+            server = find_draining(ac, url);
+    }
+    pool_command_fini(&c);
+    return server;
 }
 
 /* The server that the path names; NULL: none. */
@@ -72,7 +77,7 @@ static const struct pool_server *find_server(const struct api_conn *ac, bool dra
 
     if (match->param_n == 1)
         return find_by_id(ac, match->params[0], draining_too);
-    return find_by_addr(ac, match->params[0], match->params[1], draining_too);
+    return find_by_host(ac, match->params[0], match->params[1], draining_too);
 }
 
 /* ---- reading ---- */

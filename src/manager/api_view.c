@@ -7,6 +7,15 @@ static const struct pool *the_pool(const struct manager *m)
     return &m->pool->pools[0];
 }
 
+static const char *reason_of(const struct server_facts *f)
+{
+    if (f->removed != NULL)
+        return "removed";
+    if (f->name_error[0] != '\0')
+        return f->name_error;
+    return facts_has_no_addr(f) ? "name not resolved yet" : f->reason;
+}
+
 void api_view_fill(const struct manager *m, const struct pool_server *server,
                    struct api_view *view)
 {
@@ -18,7 +27,9 @@ void api_view_fill(const struct manager *m, const struct pool_server *server,
         .server = server,
         .pool = the_pool(m)->name,
         .state = facts_state(f),
-        .reason = f->removed != NULL ? "removed" : f->reason,
+        .reason = reason_of(f),
+        .addrs = f->is_named ? f->addrs : &server->addr,
+        .addr_n = f->is_named ? f->addr_n : 1,
         .check = &view->check,
         .last = f->has_result ? &f->last : NULL,
     };

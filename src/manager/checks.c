@@ -9,6 +9,8 @@
 #include "manager/probe.h"
 #include "pool/pool_code.h"
 
+enum { UNRESOLVED_MS = 100 };
+
 struct check {
     struct checks *owner;
     struct server_facts *facts;
@@ -92,14 +94,20 @@ static void on_done(void *arg, const struct check_result *result);
 static void start_probe(struct check *k)
 {
     const struct pool_server *server = find_server(k);
+    const struct addr *to = facts_next_addr(k->facts, server);
     struct pool_health h;
 
     get_effective(k, server, &h);
     if (h.type == POOL_HEALTH_NONE)
         return;
+    if (to == NULL) { /* not resolved yet: nothing that a check could say */
+        loop_timer_in(k->owner->shared->loop, &k->timer, UNRESOLVED_MS);
+        return;
+    }
     k->probe = probe_start(&(struct probe_wish){
         .shared = k->owner->shared,
         .server = server,
+        .to = to,
         .health = &h,
         .done = on_done,
         .arg = k,

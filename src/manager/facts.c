@@ -96,9 +96,24 @@ void facts_drop(struct facts *f, struct server_facts *s)
 
 /* NOLINTEND(readability-function-size,clang-analyzer-unix.Malloc) */
 
+const struct addr *facts_next_addr(struct server_facts *s, const struct pool_server *server)
+{
+    if (!s->is_named)
+        return &server->addr;
+    if (s->addr_n == 0)
+        return NULL;
+    s->addr_probed = (uint8_t)((s->addr_probed + 1) % s->addr_n);
+    return &s->addrs[s->addr_probed];
+}
+
+bool facts_has_no_addr(const struct server_facts *s)
+{
+    return s->is_named && s->addr_n == 0;
+}
+
 const char *facts_state(const struct server_facts *s)
 {
     if (s->removed != NULL)
         return "draining";
-    return s->rule.up ? "active" : "down";
+    return s->rule.up && !facts_has_no_addr(s) ? "active" : "down";
 }

@@ -18,6 +18,7 @@
 #include "health/rule.h"
 #include "pool/pool.h"
 #include "stats/stats.h"
+#include "wire/frame.h"
 
 enum { FACTS_ERROR_MAX = 64, FACTS_REASON_MAX = 128 };
 
@@ -44,6 +45,10 @@ struct server_facts {
     uint64_t removed_seq;        /* draining: publish sequence of its removal, or its cut */
     uint64_t drain_until_ms;     /* draining: then it is cut */
     bool is_cut;                 /* the workers were told to end what is in flight */
+    bool is_named;               /* given by name: the address is looked up (names.c) */
+    uint8_t addr_n, addr_probed; /* named: addresses found; whose turn it was for a check */
+    struct addr addrs[FRAME_ADDRS_N];
+    char name_error[FACTS_ERROR_MAX]; /* why the last look-up failed; empty when it did not */
     UT_hash_handle hh;
 };
 
@@ -65,6 +70,11 @@ void facts_drain(struct facts *f, struct server_facts *s, struct pool_server *re
                  uint64_t removed_seq);
 /* Forgets the server and frees its slot. */
 void facts_drop(struct facts *f, struct server_facts *s);
+/* Where the next check goes: the server's address, or those of its name in turn; NULL while it
+ * has none. */
+const struct addr *facts_next_addr(struct server_facts *s, const struct pool_server *server);
+/* A name that was never resolved. */
+bool facts_has_no_addr(const struct server_facts *s);
 /* "active", "down" or "draining". */
 const char *facts_state(const struct server_facts *s);
 

@@ -7,6 +7,7 @@
 
 #include "log/log.h"
 #include "manager/listeners.h"
+#include "manager/names.h"
 #include "net/listen.h"
 #include "net/signals.h"
 
@@ -277,6 +278,17 @@ static int check_servers(struct manager *m)
     return 0;
 }
 
+static int start_names(struct manager *m)
+{
+    const int error = names_start(m);
+
+    if (error != WERR_SYNTAX)
+        return error < 0 ? fail_start("can't start the resolver", error) : 0;
+    fprintf(stderr, "error: --resolver %s: must be addresses of name servers: A:P,A:P\n",
+            m->config->resolver);
+    return MANAGER_EXIT_USAGE;
+}
+
 static int start_servers(struct manager *m)
 {
     for (unsigned i = 0; i < m->config->server_n; i++) {
@@ -313,9 +325,9 @@ static int start_workers(struct manager *m)
 static int start(struct manager *m)
 {
     static int (*const steps[])(struct manager * m) = {
-        start_loop,           start_supervisor,   start_pool,  check_servers,
-        listeners_open_proxy, listeners_open_api, start_token, start_servers,
-        start_signals,        start_workers,
+        start_loop,    start_supervisor,     start_pool,         check_servers,
+        start_names,   listeners_open_proxy, listeners_open_api, start_token,
+        start_servers, start_signals,        start_workers,
     };
     int code = 0;
 
@@ -340,6 +352,7 @@ static void close_all(struct manager *m)
     supervisor_kill_all(&m->supervisor);
     publish_on_exit(&m->publish);
     servers_fini(m);
+    names_stop(m);
     signals_stop();
     api_stop(&m->api);
     for (unsigned i = 0; i < CLOSING_TURNS_MAX && !is_quiet(m); i++)

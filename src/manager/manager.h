@@ -37,6 +37,8 @@ enum manager_exit {
     MANAGER_EXIT_NO_FD = 4
 };
 
+struct resolve;
+
 struct manager {
     const struct config *config;
     struct loop *loop;
@@ -49,6 +51,7 @@ struct manager {
     struct supervisor supervisor;
     struct publish publish;
     struct checks checks;
+    struct resolve *resolve;
     struct api api;
     struct rand_state rand;
     unsigned worker_n;

@@ -18,6 +18,7 @@ typedef void (*probe_fn)(void *arg, const struct check_result *result);
 struct probe_wish {
     struct conn_shared *shared;
     const struct pool_server *server;
+    const struct addr *to;            /* an address of it */
     const struct pool_health *health; /* effective settings */
     probe_fn done;
     void *arg;

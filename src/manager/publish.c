@@ -45,6 +45,14 @@ static struct frame_local local_of(const struct server_facts *s)
     };
 }
 
+static size_t put_addrs(char *buf, const struct server_facts *s)
+{
+    struct frame_addrs found = {.server_id = s->id, .n = s->addr_n};
+
+    memcpy(found.addrs, s->addrs, s->addr_n * sizeof(s->addrs[0]));
+    return frame_put_addrs(buf, &found);
+}
+
 static void send_all_facts(const struct publish *p, struct slot *slot)
 {
     const struct channel_note note = {0, true};
@@ -54,9 +62,13 @@ static void send_all_facts(const struct publish *p, struct slot *slot)
     while ((s = facts_next(p->facts, s)) != NULL) {
         const struct frame_local local = local_of(s);
 
-        if (s->removed == NULL)
-            manager_channel_send(&slot->channel, note,
-                                 span_from(buf, frame_put_local(buf, &local)), SPAN_NONE);
+        if (s->removed != NULL)
+            continue;
+        manager_channel_send(&slot->channel, note, span_from(buf, frame_put_local(buf, &local)),
+                             SPAN_NONE);
+        if (s->addr_n > 0)
+            manager_channel_send(&slot->channel, note, span_from(buf, put_addrs(buf, s)),
+                                 SPAN_NONE);
     }
 }
 
@@ -99,6 +111,13 @@ void publish_facts(struct publish *p, const struct server_facts *s)
     char buf[FRAME_FIXED_MAX];
 
     send_to_all(p, span_from(buf, frame_put_local(buf, &local)), SPAN_NONE);
+}
+
+void publish_addrs(struct publish *p, const struct server_facts *s)
+{
+    char buf[FRAME_ADDRS_BYTES_MAX];
+
+    send_to_all(p, span_from(buf, put_addrs(buf, s)), SPAN_NONE);
 }
 
 void publish_gone(struct publish *p, uint64_t server_id)

@@ -53,6 +53,8 @@ void publish_attach(struct publish *p, struct slot *slot, const struct pool_stat
 void publish_entry(struct publish *p, const struct pool_state *state, struct span entry);
 /* A server's statistics slot and health. */
 void publish_facts(struct publish *p, const struct server_facts *s);
+/* What a server's name stands for; at least one address. */
+void publish_addrs(struct publish *p, const struct server_facts *s);
 /* The server's facts may be forgotten. */
 void publish_gone(struct publish *p, uint64_t server_id);
 /* Compares digests and wakes whoever waits. */

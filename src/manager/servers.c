@@ -5,6 +5,7 @@
 
 #include "log/log.h"
 #include "manager/manager.h"
+#include "manager/names.h"
 #include "pool/pool_code.h"
 
 enum { SWEEP_MS = 200 };
@@ -85,6 +86,8 @@ static bool follow_add(struct manager *m, const struct pool_change *change)
     if (f->stats_slot != STATS_NO_SLOT)
         stats_server_clear(m->stats, f->stats_slot);
     publish_facts(&m->publish, f);
+    if (names_add(m, server, f) < 0)
+        return false;
     if (checks_add(&m->checks, server, f) < 0)
         log_warn("server is not checked", LOG_S("server", server->url),
                  LOG_S("error", werr_text(WERR_NOMEM)));
@@ -117,6 +120,7 @@ static void follow_remove(struct manager *m, const struct pool_change *change)
     struct server_facts *f = facts_find(&m->facts, change->server_id);
 
     log_info("server removed", LOG_S("server", change->removed->url));
+    names_remove(m, f);
     facts_drain(&m->facts, f, change->removed, m->publish.seq);
     f->drain_until_ms = loop_now_ms(m->loop) + SERVERS_DRAIN_DEFAULT_S * 1000ULL;
     if (!timer_is_set(&m->servers.sweep))

@@ -73,12 +73,12 @@ struct pool_meta {
 };
 
 struct pool_server {
-    uint64_t id;     /* index of the entry that added it; shown as "s-<hex>" */
-    char *url;       /* canonical: "http://127.0.0.1:80" with port always; identity */
-    char *host;      /* "127.0.0.1", "::1" (no brackets) */
-    char *authority; /* Host when map_host: "127.0.0.1:12345", without ":80" for http */
-    struct addr addr;
-    uint16_t weight; /* 0–256; 0 = gets no requests */
+    uint64_t id;      /* index of the entry that added it; shown as "s-<hex>" */
+    char *url;        /* canonical: "http://127.0.0.1:80" with port always; identity */
+    char *host;       /* "127.0.0.1", "::1" (no brackets) */
+    char *authority;  /* Host when map_host: "127.0.0.1:12345", without ":80" for http */
+    struct addr addr; /* family 0: the host is a name, looked up by each node for itself */
+    uint16_t weight;  /* 0–256; 0 = gets no requests */
     bool map_host;
     uint16_t meta_n;
     struct pool_meta *meta;    /* sorted by key */

@@ -57,8 +57,9 @@ const char *pool_command_word(enum pool_command_type type); /* "add server" */
 int pool_check(const struct pool_state *s, const struct pool_command *c,
                struct pool_error *error) MUST_USE;
 /* Splits and checks a URL into server->url, host, authority, addr (heap strings). WERR_INVALID
- * with error->field "url"; WERR_NOMEM. http://host[:port][/] only; the host is an IPv4 or
- * bracketed IPv6 literal (host names come later: the detail says so). */
+ * with error->field "url"; WERR_NOMEM. http://host[:port][/] only; the host is an IPv4 address,
+ * a bracketed IPv6 address or a name, which leaves addr without a family (only its port is
+ * set). */
 int pool_check_url(struct span url, struct pool_server *server,
                    struct pool_error *error) MUST_USE;
 

@@ -5,6 +5,8 @@
 #include "base/strb.h"
 #include "pool/pool_int.h"
 
+enum { NAME_MAX_BYTES = 253, LABEL_MAX_BYTES = 63 };
+
 /* What becomes of a URL on the way: cut into parts, none copied yet. */
 struct url_parts {
     struct span authority;
@@ -93,19 +95,57 @@ static const char *read_port(const struct url_parts *parts, uint16_t *port)
     return NULL;
 }
 
-/* Strict: the text of an IPv4 address must be what we would print ("127.1" and "0177.0.0.1"
- * mean different things to different readers). */
-static const char *read_address(const struct url_parts *parts, struct addr *addr)
+/* The last label tells: of digits only, or hexadecimal, it can't be a name (and "127.1",
+ * "0177.0.0.1" or "0x7f000001", which mean different things to different readers, are neither).
+ */
+static bool is_numeric(struct span host)
 {
-    uint16_t port = addr->port;
-    if (addr_from_ip(parts->host, port, addr) != 0)
+    size_t start = host.len;
+    size_t digits_n = 0;
+    while (start > 0 && host.ptr[start - 1] != '.')
+        start--;
+    struct span label = span_skip(host, start);
+    while (digits_n < label.len && label.ptr[digits_n] >= '0' && label.ptr[digits_n] <= '9')
+        digits_n++;
+    return digits_n == label.len || span_is_equal_nocase(span_first(label, 2), SPAN("0x"));
+}
+
+static bool is_name_character(char c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+           c == '-' || c == '_';
+}
+
+/* Labels of 1 to 63 letters, digits, hyphens (not at an end) and underscores (which container
+ * networks use), 253 bytes in all: RFC 1123 section 2.1. */
+static bool is_name(struct span host)
+{
+    size_t label = 0;
+    if (host.len > NAME_MAX_BYTES)
+        return false;
+    for (size_t i = 0; i <= host.len; i++) {
+        bool is_end = i == host.len || host.ptr[i] == '.';
+        if (is_end) {
+            if (i == label || i - label > LABEL_MAX_BYTES || host.ptr[label] == '-' ||
+                host.ptr[i - 1] == '-')
+                return false;
+            label = i + 1;
+        } else if (!is_name_character(host.ptr[i])) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static const char *read_literal(const struct url_parts *parts, struct addr *addr)
+{
+    char text[ADDR_TEXT_MAX];
+    if (addr_from_ip(parts->host, addr->port, addr) != 0)
         return parts->is_bracketed
                    ? "url has a bad IPv6 address"
-                   : "url must have an IPv4 address or a bracketed IPv6 address as "
-                     "host: host names are not there yet";
+                   : "url must have an IPv4 address of four plain decimal numbers";
     if (parts->is_bracketed != (span_find(parts->host, ':') < parts->host.len))
         return "url must have brackets around an IPv6 address and only there";
-    char text[ADDR_TEXT_MAX];
     size_t len = addr_print_ip(addr, text);
     if (!parts->is_bracketed && !span_is_equal(span_from(text, len), parts->host))
         return "url must have an IPv4 address of four plain decimal numbers";
@@ -114,60 +154,72 @@ static const char *read_address(const struct url_parts *parts, struct addr *addr
     return NULL;
 }
 
-static const char *read_url(struct span url, struct addr *addr)
+/* A name leaves the address without a family: each node looks it up for itself. */
+static const char *read_host(const struct url_parts *parts, struct addr *addr)
 {
-    struct url_parts parts = {.has_port = false};
+    if (parts->is_bracketed || is_numeric(parts->host))
+        return read_literal(parts, addr);
+    return is_name(parts->host) ? NULL
+                                : "url must have an IPv4 address, a bracketed IPv6 address or "
+                                  "a host name as host";
+}
+
+static const char *read_url(struct span url, struct url_parts *parts, struct addr *addr)
+{
     const char *wrong = find_bad_character(url);
     if (wrong == NULL)
         wrong = cut_scheme(&url);
     if (wrong == NULL)
-        wrong = cut_authority(url, &parts);
+        wrong = cut_authority(url, parts);
     if (wrong == NULL)
-        wrong = cut_host(&parts);
+        wrong = cut_host(parts);
     if (wrong == NULL)
-        wrong = read_port(&parts, &addr->port);
+        wrong = read_port(parts, &addr->port);
     if (wrong == NULL)
-        wrong = read_address(&parts, addr);
+        wrong = read_host(parts, addr);
     return wrong;
 }
 
-static char *print_authority(const struct addr *addr, bool is_port_shown)
+/* One spelling of each host: RFC 5952 for addresses, lower case for names. */
+static void print_host(struct span host, const struct addr *addr, char *buf)
 {
-    char text[ADDR_TEXT_MAX];
-    char authority[ADDR_TEXT_MAX + 8];
+    if (addr->family != 0) {
+        addr_print_ip(addr, buf);
+        return;
+    }
+    for (size_t i = 0; i < host.len; i++) {
+        char c = host.ptr[i];
+        buf[i] = (char)(c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c);
+    }
+    buf[host.len] = '\0';
+}
+
+static char *print_authority(const char *prefix, const char *host, const struct addr *addr,
+                             bool is_port_shown)
+{
+    char authority[POOL_HOST_MAX + 24];
     struct strb b;
     strb_init(&b, authority, sizeof(authority));
-    addr_print_ip(addr, text);
-    strb_addf(&b, addr->family == AF_INET6 ? "[%s]" : "%s", text);
+    strb_addf(&b, addr->family == AF_INET6 ? "%s[%s]" : "%s%s", prefix, host);
     if (is_port_shown)
         strb_addf(&b, ":%u", (unsigned)addr->port);
     return pool_strdup(authority);
 }
 
-static char *print_url(const struct addr *addr)
-{
-    char text[ADDR_TEXT_MAX];
-    char url[ADDR_TEXT_MAX + 8];
-    struct strb b;
-    strb_init(&b, url, sizeof(url));
-    addr_print(addr, text);
-    strb_addf(&b, "http://%s", text);
-    return pool_strdup(url);
-}
-
 int pool_check_url(struct span url, struct pool_server *server, struct pool_error *error)
 {
     struct addr addr = {0};
-    const char *wrong = read_url(url, &addr);
+    struct url_parts parts = {.has_port = false};
+    char host_text[POOL_HOST_MAX + 1];
+    const char *wrong = read_url(url, &parts, &addr);
     if (wrong != NULL) {
         pool_error_set(error, "invalid_url", "url", "%s", wrong);
         return WERR_INVALID;
     }
-    char ip[ADDR_TEXT_MAX];
-    addr_print_ip(&addr, ip);
-    char *canonical = print_url(&addr);
-    char *host = pool_strdup(ip);
-    char *authority = print_authority(&addr, addr.port != 80);
+    print_host(parts.host, &addr, host_text);
+    char *canonical = print_authority("http://", host_text, &addr, true);
+    char *host = pool_strdup(host_text);
+    char *authority = print_authority("", host_text, &addr, addr.port != 80);
     if (canonical == NULL || host == NULL || authority == NULL) {
         free(canonical);
         free(host);

@@ -52,6 +52,8 @@ static uint64_t get_u64(const char **at)
 enum {
     HELLO_BYTES = 5 * 4 + 8,
     LOCAL_BYTES = 8 + 4 + 4,
+    ADDRS_BYTES = 8 + 4, /* and for each address: */
+    ADDR_BYTES = 2 + 2 + 16,
     ACK_BYTES = 3 * 8,
     DRAIN_BYTES = 4,
     INDEX_BYTES = 8,
@@ -66,7 +68,7 @@ int64_t frame_parse(struct span in, uint16_t *type, struct span *payload)
     uint32_t length = get_u32(&at);
     uint16_t kind = get_u16(&at);
     uint16_t zero = get_u16(&at);
-    if (length > FRAME_MAX_BYTES || kind < FRAME_HELLO || kind > FRAME_BYE || zero != 0)
+    if (length > FRAME_MAX_BYTES || kind < FRAME_HELLO || kind > FRAME_ADDRS || zero != 0)
         return WERR_CORRUPT;
     if (in.len - FRAME_HEADER_BYTES < length)
         return 0;
@@ -100,6 +102,19 @@ size_t frame_put_local(char *buf, const struct frame_local *l)
     at = put_u64(buf, at, l->server_id);
     at = put_u32(buf, at, l->stats_slot);
     return put_u32(buf, at, l->flags);
+}
+
+size_t frame_put_addrs(char *buf, const struct frame_addrs *a)
+{
+    size_t at = put_header(buf, FRAME_ADDRS, ADDRS_BYTES + (size_t)a->n * ADDR_BYTES);
+    at = put_u64(buf, at, a->server_id);
+    at = put_u32(buf, at, a->n);
+    for (uint32_t i = 0; i < a->n; i++) {
+        at = put_u32(buf, at, (uint32_t)a->addrs[i].family << 16 | a->addrs[i].port);
+        memcpy(buf + at, a->addrs[i].ip, sizeof(a->addrs[i].ip));
+        at += sizeof(a->addrs[i].ip);
+    }
+    return at;
 }
 
 size_t frame_put_ack(char *buf, const struct frame_ack *a)
@@ -153,6 +168,28 @@ int frame_get_local(struct span payload, struct frame_local *l)
     l->stats_slot = get_u32(&at);
     l->flags = get_u32(&at);
     return (l->flags & ~(uint32_t)LOCAL_FLAGS) == 0 ? 0 : WERR_CORRUPT;
+}
+
+int frame_get_addrs(struct span payload, struct frame_addrs *a)
+{
+    if (payload.len < ADDRS_BYTES)
+        return WERR_CORRUPT;
+    const char *at = payload.ptr;
+    a->server_id = get_u64(&at);
+    a->n = get_u32(&at);
+    if (a->n == 0 || a->n > FRAME_ADDRS_N ||
+        payload.len != ADDRS_BYTES + (size_t)a->n * ADDR_BYTES)
+        return WERR_CORRUPT;
+    for (uint32_t i = 0; i < a->n; i++) {
+        uint32_t family_port = get_u32(&at);
+        a->addrs[i].family = (uint16_t)(family_port >> 16);
+        a->addrs[i].port = (uint16_t)family_port;
+        memcpy(a->addrs[i].ip, at, sizeof(a->addrs[i].ip));
+        at += sizeof(a->addrs[i].ip);
+        if (a->addrs[i].family != AF_INET && a->addrs[i].family != AF_INET6)
+            return WERR_CORRUPT;
+    }
+    return 0;
 }
 
 int frame_get_ack(struct span payload, struct frame_ack *a)

@@ -12,6 +12,7 @@
 
 #include <stdint.h>
 
+#include "base/addr.h"
 #include "base/span.h"
 #include "base/werr.h"
 
@@ -25,6 +26,7 @@ enum frame_type {
     FRAME_ACK = 5,      /* ← worker: struct frame_ack */
     FRAME_DRAIN = 6,    /* → worker: u32 limit_ms: stop accepting, finish, exit */
     FRAME_BYE = 7,      /* ← worker: finished draining, about to exit */
+    FRAME_ADDRS = 8,    /* → worker: struct frame_addrs, what this node found for a name */
 };
 
 struct frame_hello {
@@ -48,10 +50,18 @@ struct frame_local {
     uint32_t flags;      /* enum frame_local_flag */
 };
 
+enum { FRAME_ADDRS_N = 16 };
+
+struct frame_addrs {
+    uint64_t server_id;
+    uint32_t n; /* 1 to FRAME_ADDRS_N */
+    struct addr addrs[FRAME_ADDRS_N];
+};
+
 struct frame_ack {
     uint64_t index;  /* applied */
     uint64_t digest; /* of the state at index */
-    uint64_t frames; /* SNAPSHOT, APPLY and LOCAL frames taken since HELLO */
+    uint64_t frames; /* SNAPSHOT, APPLY, LOCAL and ADDRS frames taken since HELLO */
 };
 
 /* Looks at the bytes received so far: 0 = not a whole frame yet, >0 = bytes of the first frame
@@ -62,6 +72,9 @@ int64_t frame_parse(struct span in, uint16_t *type, struct span *payload) MUST_U
 enum { FRAME_FIXED_MAX = 64 };
 size_t frame_put_hello(char *buf, const struct frame_hello *h);
 size_t frame_put_local(char *buf, const struct frame_local *l);
+/* buf holds FRAME_ADDRS_BYTES_MAX. */
+enum { FRAME_ADDRS_BYTES_MAX = FRAME_HEADER_BYTES + 12 + FRAME_ADDRS_N * 20 };
+size_t frame_put_addrs(char *buf, const struct frame_addrs *a);
 size_t frame_put_ack(char *buf, const struct frame_ack *a);
 size_t frame_put_drain(char *buf, uint32_t limit_ms);
 size_t frame_put_bye(char *buf);
@@ -71,6 +84,7 @@ size_t frame_put_apply_head(char *buf, uint64_t index, size_t entry_len);
 
 int frame_get_hello(struct span payload, struct frame_hello *h) MUST_USE;
 int frame_get_local(struct span payload, struct frame_local *l) MUST_USE;
+int frame_get_addrs(struct span payload, struct frame_addrs *a) MUST_USE;
 int frame_get_ack(struct span payload, struct frame_ack *a) MUST_USE;
 int frame_get_drain(struct span payload, uint32_t *limit_ms) MUST_USE;
 int frame_get_apply(struct span payload, uint64_t *index, struct span *entry) MUST_USE;

@@ -106,6 +106,18 @@ static int take_local(struct channel *ch, struct span payload)
     return rc;
 }
 
+static int take_addrs(struct channel *ch, struct span payload)
+{
+    struct frame_addrs found;
+    int rc = frame_get_addrs(payload, &found);
+
+    if (rc == 0)
+        rc = worker_addrs(ch->worker, &found);
+    if (rc == 0)
+        acknowledge(ch);
+    return rc;
+}
+
 static int take_drain(struct channel *ch, struct span payload)
 {
     uint32_t limit_ms;
@@ -129,6 +141,8 @@ static int take(struct channel *ch, uint16_t type, struct span payload)
         return take_apply(ch, payload);
     case FRAME_LOCAL:
         return take_local(ch, payload);
+    case FRAME_ADDRS:
+        return take_addrs(ch, payload);
     case FRAME_DRAIN:
         return take_drain(ch, payload);
     default:

@@ -84,7 +84,10 @@ static int follow(struct worker *w, const struct pool_server *server)
 
     if (!o || (!o->authority && name_origin(o, server->authority) < 0))
         return WERR_NOMEM;
-    o->addr = server->addr;
+    if (server->addr.family != 0) {
+        o->addrs[0] = server->addr;
+        o->addr_n = 1;
+    }
     o->weight = server->weight;
     o->map_host = server->map_host;
     o->in_pool = true;
@@ -173,6 +176,28 @@ int origin_local(struct worker *w, const struct frame_local *facts)
     if (!o->up)
         lane_close_idle(o);
     return 0;
+}
+
+/* Lanes to addresses that are no more serve what they carry, and go when they become idle or
+ * their server closes them. */
+int origin_addrs(struct worker *w, const struct frame_addrs *found)
+{
+    struct origin *o = find_or_new(w, found->server_id);
+
+    if (!o)
+        return WERR_NOMEM;
+    lane_close_idle(o);
+    memcpy(o->addrs, found->addrs, found->n * sizeof(o->addrs[0]));
+    o->addr_n = (uint8_t)found->n;
+    w->balance_is_stale = true;
+    return 0;
+}
+
+const struct addr *origin_next_addr(struct origin *o)
+{
+    MUST(o->addr_n > 0);
+    o->addr_next = (uint8_t)((o->addr_next + 1) % o->addr_n);
+    return &o->addrs[o->addr_next];
 }
 
 void origin_close_all(struct worker *w)

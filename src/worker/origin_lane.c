@@ -124,7 +124,8 @@ static struct lane *connect_new(struct origin *o, int *error)
         *error = WERR_NOMEM;
         return NULL;
     }
-    *error = conn_connect(&lane->conn, &w->shared, &lane_ops, &o->addr, &codec_limits_response);
+    *error = conn_connect(&lane->conn, &w->shared, &lane_ops, origin_next_addr(o),
+                          &codec_limits_response);
     if (*error < 0) {
         slab_put(&w->lanes_slab, lane);
         return NULL;

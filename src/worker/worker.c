@@ -112,6 +112,11 @@ int worker_local(struct worker *w, const struct frame_local *facts)
     return origin_local(w, facts);
 }
 
+int worker_addrs(struct worker *w, const struct frame_addrs *found)
+{
+    return origin_addrs(w, found);
+}
+
 static void rebuild_balance(struct worker *w)
 {
     const struct pool *p = worker_pool(w);
@@ -124,7 +129,7 @@ static void rebuild_balance(struct worker *w)
     for (uint32_t i = 0; i < p->server_n; i++) {
         struct origin *o = origin_find(w, p->servers[i]->id);
 
-        if (o && o->up && o->weight > 0)
+        if (o && o->up && o->weight > 0 && o->addr_n > 0)
             entries[n++] =
                 (struct balance_entry){.target = o, .key = o->server_id, .weight = o->weight};
     }

@@ -73,6 +73,7 @@ int worker_snapshot(struct worker *w, struct span bytes) MUST_USE;
  * WERR_NOMEM are: the worker must be replaced. */
 int worker_apply(struct worker *w, uint64_t index, struct span entry) MUST_USE;
 int worker_local(struct worker *w, const struct frame_local *facts) MUST_USE;
+int worker_addrs(struct worker *w, const struct frame_addrs *found) MUST_USE;
 
 /* Stops accepting, closes idle connections, lets exchanges finish; after limit_ms closes what
  * is left. on_drained is called once, when nothing is left. */

@@ -13,7 +13,7 @@ DOORS = {
     r"openssl/.*": ("src/net/tlsio*.c",),
     r"nghttp2/.*": ("src/codec/h2_*.c",),
     r"(uv|raft|raft/.*)\.h": ("src/cluster/*.c",),
-    r"ares\.h": ("src/manager/*.c",),
+    r"ares\.h": ("src/manager/resolve.c",),
     r"linux/io_uring\.h|liburing\.h": (),
 }
 

@@ -12,12 +12,15 @@ static size_t put_again(char *buf, uint16_t type, struct span payload)
 {
     struct frame_hello hello;
     struct frame_local local;
+    struct frame_addrs addrs;
     struct frame_ack ack;
     uint32_t limit_ms = 0;
     if (type == FRAME_HELLO && frame_get_hello(payload, &hello) == 0)
         return frame_put_hello(buf, &hello);
     if (type == FRAME_LOCAL && frame_get_local(payload, &local) == 0)
         return frame_put_local(buf, &local);
+    if (type == FRAME_ADDRS && frame_get_addrs(payload, &addrs) == 0)
+        return frame_put_addrs(buf, &addrs);
     if (type == FRAME_ACK && frame_get_ack(payload, &ack) == 0)
         return frame_put_ack(buf, &ack);
     if (type == FRAME_DRAIN && frame_get_drain(payload, &limit_ms) == 0)

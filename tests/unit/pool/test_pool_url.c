@@ -17,7 +17,19 @@ static const struct good_url good_urls[] = {
     {"http://[2001:DB8:0:0:0:0:0:1]:8080", "http://[2001:db8::1]:8080", "2001:db8::1",
      "[2001:db8::1]:8080", 8080},
     {"http://[::ffff:1.2.3.4]:81", "http://1.2.3.4:81", "1.2.3.4", "1.2.3.4:81", 81},
+    {"http://LocalHost", "http://localhost:80", "localhost", "localhost", 80},
+    {"http://app-1.weldr_net.internal:8080/", "http://app-1.weldr_net.internal:8080",
+     "app-1.weldr_net.internal", "app-1.weldr_net.internal:8080", 8080},
+    {"http://10.example", "http://10.example:80", "10.example", "10.example", 80},
 };
+
+/* A name has none: it is looked up elsewhere. */
+static int family_of(const char *host)
+{
+    if (strchr(host, ':') != NULL)
+        return AF_INET6;
+    return strspn(host, "0123456789.") == strlen(host) ? AF_INET : 0;
+}
 
 static void test_good_urls(void **state)
 {
@@ -32,8 +44,7 @@ static void test_good_urls(void **state)
         assert_string_equal(c.server.host, want->host);
         assert_string_equal(c.server.authority, want->authority);
         assert_int_equal(c.server.addr.port, want->port);
-        assert_int_equal(c.server.addr.family,
-                         strchr(want->host, ':') != NULL ? AF_INET6 : AF_INET);
+        assert_int_equal(c.server.addr.family, family_of(want->host));
         pool_command_fini(&c);
     }
 }
@@ -88,15 +99,24 @@ static const struct bad_url bad_urls[] = {
     {"http://127.0.0.1:80a", "port"},
     {"http://127.0.0.1:80:80", "port"},
     {"http://[::1]:99999999999999999999", "port"},
-    {"http://127.1", "host"},
-    {"http://0177.0.0.1", "host"},
-    {"http://127.0.0.01", "host"},
-    {"http://2130706433", "host"},
-    {"http://0x7f000001", "host"},
-    {"http://256.0.0.1", "host"},
-    {"http://1.2.3.4.5", "host"},
-    {"http://localhost:80", "host names"},
-    {"http://example.com", "host names"},
+    {"http://127.1", "four plain"},
+    {"http://0177.0.0.1", "four plain"},
+    {"http://127.0.0.01", "four plain"},
+    {"http://2130706433", "four plain"},
+    {"http://0x7f000001", "four plain"},
+    {"http://256.0.0.1", "four plain"},
+    {"http://1.2.3.4.5", "four plain"},
+    {"http://app.7", "four plain"},
+    {"http://app.0x7f", "four plain"},
+    {"http://app..internal", "host name"},
+    {"http://.app", "host name"},
+    {"http://app.", "four plain"},
+    {"http://-app", "host name"},
+    {"http://app-.internal", "host name"},
+    {"http://a%70p", "host name"},
+    {"http://app!", "host name"},
+    {"http://[app]", "IPv6"},
+    {"http://a234567890123456789012345678901234567890123456789012345678901234", "host name"},
     {"http://0.0.0.0:80", "wildcard"},
     {"http://[::]:80", "wildcard"},
     {"http://[::1", "closing bracket"},

@@ -74,6 +74,33 @@ static void test_local_and_ack(void **state)
     }
 }
 
+static void test_addrs(void **state)
+{
+    (void)state;
+    struct frame_addrs a = {.server_id = 0x1122334455667788, .n = FRAME_ADDRS_N};
+    struct frame_addrs back = {0};
+    char buf[FRAME_ADDRS_BYTES_MAX];
+    for (unsigned i = 0; i < a.n; i++)
+        a.addrs[i] =
+            (struct addr){i % 2 ? AF_INET : AF_INET6, (uint16_t)(8080 + i), {(uint8_t)i}};
+    size_t len = frame_put_addrs(buf, &a);
+    assert_int_equal(len, FRAME_ADDRS_BYTES_MAX);
+    struct span payload = payload_of(buf, len, FRAME_ADDRS);
+    assert_int_equal(frame_get_addrs(payload, &back), 0);
+    assert_true(back.server_id == a.server_id && back.n == a.n);
+    for (unsigned i = 0; i < a.n; i++)
+        assert_true(addr_is_equal(&back.addrs[i], &a.addrs[i]));
+    assert_int_equal(frame_get_addrs(span_first(payload, payload.len - 1), &back),
+                     WERR_CORRUPT);
+    buf[FRAME_HEADER_BYTES + 8] = 0; /* no address */
+    assert_int_equal(frame_get_addrs(payload, &back), WERR_CORRUPT);
+    buf[FRAME_HEADER_BYTES + 8] = FRAME_ADDRS_N + 1;
+    assert_int_equal(frame_get_addrs(payload, &back), WERR_CORRUPT);
+    buf[FRAME_HEADER_BYTES + 8] = FRAME_ADDRS_N;
+    buf[FRAME_HEADER_BYTES + 8 + 4 + 2] = 99; /* a family that is none */
+    assert_int_equal(frame_get_addrs(payload, &back), WERR_CORRUPT);
+}
+
 static void test_drain_and_bye(void **state)
 {
     (void)state;
@@ -132,7 +159,8 @@ static void test_bad_heads(void **state)
     } heads[] = {
         {"\0\0\0\0\7\0\0\0", 8},
         {"\0\0\0\0\0\0\0\0", WERR_CORRUPT},
-        {"\0\0\0\0\x08\0\0\0", WERR_CORRUPT},
+        {"\0\0\0\0\x08\0\0\0", 8},
+        {"\0\0\0\0\x09\0\0\0", WERR_CORRUPT},
         {"\0\0\0\0\7\1\0\0", WERR_CORRUPT},
         {"\0\0\0\0\7\0\1\0", WERR_CORRUPT},
         {"\0\0\0\0\7\0\0\1", WERR_CORRUPT},
@@ -174,10 +202,15 @@ static void test_bad_payloads(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_layout),          cmocka_unit_test(test_hello),
-        cmocka_unit_test(test_local_and_ack),   cmocka_unit_test(test_drain_and_bye),
-        cmocka_unit_test(test_frames_in_a_row), cmocka_unit_test(test_bodies_behind_heads),
-        cmocka_unit_test(test_bad_heads),       cmocka_unit_test(test_bad_payloads),
+        cmocka_unit_test(test_layout),
+        cmocka_unit_test(test_hello),
+        cmocka_unit_test(test_addrs),
+        cmocka_unit_test(test_local_and_ack),
+        cmocka_unit_test(test_drain_and_bye),
+        cmocka_unit_test(test_frames_in_a_row),
+        cmocka_unit_test(test_bodies_behind_heads),
+        cmocka_unit_test(test_bad_heads),
+        cmocka_unit_test(test_bad_payloads),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -116,7 +116,8 @@ static void test_snapshot(void **state)
     assert_non_null(o);
     assert_true(o->in_pool && o->up && !o->gone);
     assert_string_equal(o->authority, "10.0.0.1:81");
-    assert_int_equal(o->addr.port, 81);
+    assert_int_equal(o->addr_n, 1);
+    assert_int_equal(o->addrs[0].port, 81);
     assert_int_equal(o->stats_slot, STATS_NO_SLOT);
     assert_int_equal(pick(s), a);
     assert_int_equal(pick(s), b);

@@ -1,0 +1,85 @@
+#include "manager/names.h"
+
+#include <stdio.h>
+
+#include "log/log.h"
+#include "manager/manager.h"
+#include "manager/resolve.h"
+
+_Static_assert((int)RESOLVE_ADDRS_MAX <= (int)FRAME_ADDRS_N, "a frame holds a whole answer");
+
+static const char *url_of(const struct manager *m, uint64_t server_id)
+{
+    const struct pool_server *server = pool_find_server(&m->pool->pools[0], server_id);
+
+    return server != NULL ? server->url : "";
+}
+
+static void on_addrs(void *arg, uint64_t server_id, const struct addr *addrs, unsigned n)
+{
+    struct manager *m = arg;
+    struct server_facts *f = facts_find(&m->facts, server_id);
+    char first[ADDR_TEXT_MAX];
+
+    if (f == NULL)
+        return;
+    memcpy(f->addrs, addrs, n * sizeof(*addrs));
+    f->addr_n = (uint8_t)n;
+    f->name_error[0] = '\0';
+    (void)addr_print(&addrs[0], first);
+    log_info("name resolved", LOG_S("server", url_of(m, server_id)), LOG_U("addresses", n),
+             LOG_S("first", first));
+    publish_addrs(&m->publish, f);
+}
+
+static void on_failure(void *arg, uint64_t server_id, const char *why, bool has_old)
+{
+    struct manager *m = arg;
+    struct server_facts *f = facts_find(&m->facts, server_id);
+
+    if (f == NULL)
+        return;
+    if (f->name_error[0] == '\0')
+        log_warn("name can't be resolved", LOG_S("server", url_of(m, server_id)),
+                 LOG_S("reason", why), LOG_U("keeps_last_answer", has_old));
+    snprintf(f->name_error, sizeof(f->name_error), "%s", why);
+}
+
+static void on_recovery(void *arg, uint64_t server_id)
+{
+    struct manager *m = arg;
+    struct server_facts *f = facts_find(&m->facts, server_id);
+
+    if (f == NULL)
+        return;
+    f->name_error[0] = '\0';
+    log_info("name is resolved again", LOG_S("server", url_of(m, server_id)));
+}
+
+int names_start(struct manager *m)
+{
+    const struct resolve_hooks hooks = {
+        .on_addrs = on_addrs, .on_failure = on_failure, .on_recovery = on_recovery, .arg = m};
+
+    return resolve_new(&m->resolve, m->loop, m->config->resolver, &hooks);
+}
+
+void names_stop(struct manager *m)
+{
+    resolve_free(m->resolve);
+    m->resolve = NULL;
+}
+
+int names_add(struct manager *m, const struct pool_server *server, struct server_facts *facts)
+{
+    facts->is_named = server->addr.family == 0;
+    if (!facts->is_named)
+        return 0;
+    return resolve_add(m->resolve, server->id, server->host, server->addr.port);
+}
+
+void names_remove(struct manager *m, const struct server_facts *facts)
+{
+    if (facts->is_named)
+        resolve_remove(m->resolve, facts->id);
+}
