@@ -236,6 +236,9 @@ static json_t *make_server(const struct api_json_server_view *v, json_t *check, 
     set(&m, "addresses", make_addrs(v));
     set_number(&m, "weight", server->weight);
     set(&m, "map_host", json_boolean(server->map_host));
+    set_number(&m, "proxy_protocol", server->proxy_protocol);
+    set_text(&m, "admin", pool_admin_word((enum pool_admin)server->admin));
+    set_number(&m, "drain_ms", server->drain_ms);
     set(&m, "check", check);
     set(&m, "meta", make_meta(server));
     set_number(&m, "in_flight", v->in_flight);

@@ -47,16 +47,13 @@ static void delete_box(struct pool_server_box **table, struct pool_server_box *b
 }
 /* NOLINTEND(readability-function-cognitive-complexity,readability-function-size) */
 
-static const struct pool_timeouts default_timeouts = {
-    .connect_ms = 1000, .response_head_ms = 60000, .idle_ms = 60000};
-
 static int pool_init_default(struct pool *p)
 {
     p->name = pool_strdup("default");
     if (p->name == NULL)
         return WERR_NOMEM;
     p->policy = POOL_POLICY_ROUND_ROBIN;
-    p->timeouts = default_timeouts;
+    pool_settings_init(&p->settings);
     int rc = pool_health_init_defaults(&p->health);
     return rc != 0 ? rc : pool_hash_pool(p, &p->digest);
 }
@@ -153,6 +150,9 @@ struct pool_server *pool_server_new(const struct pool_server *from)
     server->addr = from->addr;
     server->weight = from->weight;
     server->map_host = from->map_host;
+    server->proxy_protocol = from->proxy_protocol;
+    server->admin = from->admin;
+    server->drain_ms = from->drain_ms;
     int rc = copy_strings(server, from);
     if (rc == 0)
         rc = pool_meta_copy(server, from);

@@ -19,6 +19,7 @@
 #include "base/addr.h"
 #include "base/span.h"
 #include "base/werr.h"
+#include "pool/pool_settings.h"
 
 enum pool_limits {
     POOL_NAME_MAX = 64,
@@ -28,6 +29,7 @@ enum pool_limits {
     POOL_META_KEY_MAX = 64,
     POOL_META_VALUE_MAX = 256,
     POOL_WEIGHT_MAX = 256,
+    POOL_DRAIN_MS_MAX = 86400000,
     POOL_SERVERS_MAX = 16384,
     POOL_EXPECT_N = 8,
     POOL_URL_MAX = 300
@@ -72,6 +74,13 @@ struct pool_meta {
     char *key, *value;
 };
 
+/* What people want of a server, beside its health. */
+enum pool_admin {
+    POOL_ADMIN_ENABLED,
+    POOL_ADMIN_DRAINING,    /* gets nothing new and finishes what it has */
+    POOL_ADMIN_MAINTENANCE, /* as draining, and stays in the pool when it is done */
+};
+
 struct pool_server {
     uint64_t id;      /* index of the entry that added it; shown as "s-<hex>" */
     char *url;        /* canonical: "http://127.0.0.1:80" with port always; identity */
@@ -80,6 +89,9 @@ struct pool_server {
     struct addr addr; /* family 0: the host is a name, looked up by each node for itself */
     uint16_t weight;  /* 0–256; 0 = gets no requests */
     bool map_host;
+    uint8_t proxy_protocol; /* of the connections to it: 0 none, 2 version 2 */
+    uint8_t admin;          /* enum pool_admin */
+    uint32_t drain_ms;      /* how long it may finish its work; 0 when enabled */
     uint16_t meta_n;
     struct pool_meta *meta;    /* sorted by key */
     struct pool_health health; /* overrides only */
@@ -88,17 +100,15 @@ struct pool_server {
 
 enum pool_policy { POOL_POLICY_ROUND_ROBIN };
 
-struct pool_timeouts {
-    uint32_t connect_ms;       /* 1000; 1–600000 */
-    uint32_t response_head_ms; /* 60000; 1–86400000 */
-    /* Between body bytes and for idle origin connections: 60000; 1–86400000 */
-    uint32_t idle_ms;
-};
-
 struct pool {
     char *name;
     uint8_t policy; /* enum pool_policy */
-    struct pool_timeouts timeouts;
+    union {         /* p->settings.timeouts is p->timeouts */
+        struct pool_settings settings;
+        struct {
+            POOL_SETTINGS_MEMBERS
+        };
+    };
     struct pool_health health; /* defaults, all set */
     /* Ordered by id; pointers stay valid until the server is removed. */
     struct pool_server **servers;

@@ -42,6 +42,8 @@ static int make_changed(const struct pool_server *now, const struct pool_command
         next->weight = c->server.weight;
     if ((c->set & POOL_SET_MAP_HOST) != 0)
         next->map_host = c->server.map_host;
+    if ((c->set & POOL_SET_PROXY_PROTOCOL) != 0)
+        next->proxy_protocol = c->server.proxy_protocol;
     int rc = pool_meta_copy(next, (c->set & POOL_SET_META) != 0 ? &c->server : now);
     if (rc != 0)
         return rc;
@@ -93,14 +95,27 @@ static int apply_remove(struct pool_state *s, const struct pool_command *c, uint
     return 0;
 }
 
-static void set_timeouts(struct pool_timeouts *timeouts, const struct pool_command *c)
+/* An enabled server has nothing to finish: its drain_ms is 0, whatever the command says, so
+ * that draining and resuming leads back to the same digest. */
+static int apply_admin(struct pool_state *s, const struct pool_command *c, uint64_t id,
+                       struct pool_change *change)
 {
-    for (unsigned i = 0; i < POOL_TIMEOUT_FIELD_N; i++) {
-        const struct pool_timeout_field *f = &pool_timeout_fields[i];
-        if ((c->set & f->bit) != 0)
-            memcpy((char *)timeouts + f->offset, (const char *)&c->timeouts + f->offset,
-                   sizeof(uint32_t));
-    }
+    (void)id;
+    struct pool_server *server = pool_find_server(change->pool, c->server_id);
+    if (server == NULL)
+        return WERR_NOT_FOUND;
+    struct pool_server next = *server;
+    next.admin = c->server.admin;
+    next.drain_ms = next.admin != POOL_ADMIN_ENABLED ? c->server.drain_ms : 0;
+    int rc = pool_hash_server(&next, &next.digest);
+    if (rc != 0)
+        return rc;
+    change->server_id = server->id;
+    if (next.digest != server->digest)
+        change->type = POOL_CHANGE_SERVER_CHANGED;
+    s->digest += next.digest - server->digest;
+    *server = next;
+    return 0;
 }
 
 static int apply_set_pool(struct pool_state *s, const struct pool_command *c, uint64_t id,
@@ -109,7 +124,7 @@ static int apply_set_pool(struct pool_state *s, const struct pool_command *c, ui
     (void)id;
     struct pool *p = change->pool;
     struct pool next = *p;
-    set_timeouts(&next.timeouts, c);
+    pool_settings_merge(&next.settings, &c->settings, c->given);
     if ((c->set & POOL_SET_POLICY) != 0)
         next.policy = c->policy;
     int rc = pool_health_copy(&next.health, &p->health);
@@ -135,10 +150,9 @@ typedef int (*apply_fn)(struct pool_state *s, const struct pool_command *c, uint
                         struct pool_change *change);
 
 static const apply_fn appliers[] = {
-    [POOL_ADD_SERVER] = apply_add,
-    [POOL_CHANGE_SERVER] = apply_change,
-    [POOL_REMOVE_SERVER] = apply_remove,
-    [POOL_SET_POOL] = apply_set_pool,
+    [POOL_ADD_SERVER] = apply_add,         [POOL_CHANGE_SERVER] = apply_change,
+    [POOL_REMOVE_SERVER] = apply_remove,   [POOL_SET_POOL] = apply_set_pool,
+    [POOL_SET_SERVER_ADMIN] = apply_admin,
 };
 
 int pool_apply_command(struct pool_state *s, const struct pool_command *c, uint64_t id,

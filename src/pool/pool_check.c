@@ -1,15 +1,7 @@
-#include <stddef.h>
 #include <stdio.h>
 
 #include "pool/pool_command.h"
 #include "pool/pool_int.h"
-
-const struct pool_timeout_field pool_timeout_fields[POOL_TIMEOUT_FIELD_N] = {
-    {"connect_ms", POOL_SET_CONNECT, offsetof(struct pool_timeouts, connect_ms), 1, 600000},
-    {"response_head_ms", POOL_SET_RESPONSE_HEAD,
-     offsetof(struct pool_timeouts, response_head_ms), 1, 86400000},
-    {"idle_ms", POOL_SET_IDLE, offsetof(struct pool_timeouts, idle_ms), 1, 86400000},
-};
 
 static int check_weight(const struct pool_server *server, struct pool_error *error)
 {
@@ -55,21 +47,41 @@ static int check_health(const struct pool_health *h, struct pool_error *error)
     return 0;
 }
 
-static int check_timeouts(const struct pool_command *c, struct pool_error *error)
+static int check_settings(const struct pool_command *c, struct pool_error *error)
 {
-    for (unsigned i = 0; i < POOL_TIMEOUT_FIELD_N; i++) {
-        const struct pool_timeout_field *f = &pool_timeout_fields[i];
-        uint32_t ms = 0;
-        memcpy(&ms, (const char *)&c->timeouts + f->offset, sizeof(ms));
-        if ((c->set & f->bit) == 0 || (ms >= f->min && ms <= f->max))
+    for (unsigned i = 0; i < POOL_SETTING_N; i++) {
+        const struct pool_setting *f = &pool_settings_table[i];
+        if ((c->given & pool_settings_bit(f)) == 0 ||
+            pool_settings_is_valid(f, pool_settings_get(&c->settings, f)))
             continue;
-        char field[64];
-        snprintf(field, sizeof(field), "timeouts.%s", f->key);
-        pool_error_set(error, "invalid_value", field, "%s must be a whole number from %u to %u",
-                       f->key, f->min, f->max);
+        char wish[200];
+        pool_settings_print_wish(f, wish, sizeof(wish));
+        pool_error_set(error, "invalid_value", f->path, "%s", wish);
         return WERR_INVALID;
     }
     return 0;
+}
+
+static int check_proxy_protocol(const struct pool_server *server, struct pool_error *error)
+{
+    if (server->proxy_protocol == 0 || server->proxy_protocol == 2)
+        return 0;
+    pool_error_set(error, "invalid_value", "proxy_protocol", "proxy_protocol must be 0 or 2");
+    return WERR_INVALID;
+}
+
+static int check_admin(const struct pool_server *server, struct pool_error *error)
+{
+    if (server->admin > POOL_ADMIN_MAINTENANCE) {
+        pool_error_set(error, "invalid_value", "admin",
+                       "admin must be \"enabled\", \"draining\" or \"maintenance\"");
+        return WERR_INVALID;
+    }
+    if (server->drain_ms <= POOL_DRAIN_MS_MAX)
+        return 0;
+    pool_error_set(error, "invalid_value", "delay_ms",
+                   "delay_ms must be a whole number from 0 to %d", POOL_DRAIN_MS_MAX);
+    return WERR_INVALID;
 }
 
 static int check_exists(const struct pool *p, const struct pool_command *c,
@@ -96,6 +108,10 @@ static int check_add(const struct pool *p, const struct pool_command *c,
     }
     int rc = check_weight(server, error);
     if (rc == 0)
+        rc = check_proxy_protocol(server, error);
+    if (rc == 0)
+        rc = check_admin(server, error);
+    if (rc == 0)
         rc = check_meta(server, error);
     return rc != 0 ? rc : check_health(&server->health, error);
 }
@@ -106,6 +122,8 @@ static int check_change(const struct pool *p, const struct pool_command *c,
     int rc = check_exists(p, c, error);
     if (rc == 0 && (c->set & POOL_SET_WEIGHT) != 0)
         rc = check_weight(&c->server, error);
+    if (rc == 0 && (c->set & POOL_SET_PROXY_PROTOCOL) != 0)
+        rc = check_proxy_protocol(&c->server, error);
     if (rc == 0 && (c->set & POOL_SET_META) != 0)
         rc = check_meta(&c->server, error);
     if (rc == 0 && (c->set & POOL_SET_HEALTH) != 0)
@@ -121,10 +139,17 @@ static int check_set_pool(const struct pool *p, const struct pool_command *c,
         pool_error_set(error, "invalid_value", "policy", "policy must be \"round_robin\"");
         return WERR_INVALID;
     }
-    int rc = check_timeouts(c, error);
+    int rc = check_settings(c, error);
     if (rc == 0 && (c->set & POOL_SET_HEALTH) != 0)
         rc = check_health(&c->server.health, error);
     return rc;
+}
+
+static int check_set_admin(const struct pool *p, const struct pool_command *c,
+                           struct pool_error *error)
+{
+    int rc = check_exists(p, c, error);
+    return rc != 0 ? rc : check_admin(&c->server, error);
 }
 
 typedef int (*check_fn)(const struct pool *p, const struct pool_command *c,
@@ -135,6 +160,7 @@ static const check_fn checks[] = {
     [POOL_CHANGE_SERVER] = check_change,
     [POOL_REMOVE_SERVER] = check_exists,
     [POOL_SET_POOL] = check_set_pool,
+    [POOL_SET_SERVER_ADMIN] = check_set_admin,
 };
 
 int pool_check(const struct pool_state *s, const struct pool_command *c,

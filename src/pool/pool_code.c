@@ -2,161 +2,10 @@
 
 #include <endian.h>
 #include <jansson.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "pool/pool_int.h"
-
-/* ---- structs to JSON ---- */
-
-static const char *const policy_words[] = {[POOL_POLICY_ROUND_ROBIN] = "round_robin"};
-
-/* Takes the value over, as jansson does; NULL counts as failure. */
-static int put(json_t *object, const char *key, json_t *value)
-{
-    return json_object_set_new(object, key, value) == 0 ? 0 : WERR_NOMEM;
-}
-
-/* For the ends of the build functions. */
-static json_t *keep_or_drop(json_t *object, int rc)
-{
-    if (rc == 0)
-        return object;
-    json_decref(object);
-    return NULL;
-}
-
-static json_t *build_health_member(const struct pool_health *h,
-                                   const struct pool_health_field *f)
-{
-    char buf[POOL_EXPECT_TEXT_MAX];
-    if (f->kind == POOL_KIND_U16 || f->kind == POOL_KIND_U32)
-        return json_integer(pool_health_number(h, f));
-    return json_string(pool_health_text(h, f, buf));
-}
-
-/* Members in set as values, those in unset as null. */
-static json_t *build_health(const struct pool_health *h, uint32_t unset)
-{
-    json_t *object = json_object();
-    int rc = 0;
-    for (unsigned i = 0; i < POOL_HEALTH_FIELD_N && rc == 0; i++) {
-        const struct pool_health_field *f = &pool_health_fields[i];
-        if ((h->set & f->bit) != 0)
-            rc = put(object, f->key, build_health_member(h, f));
-        else if ((unset & f->bit) != 0)
-            rc = put(object, f->key, json_null());
-    }
-    return keep_or_drop(object, rc);
-}
-
-static json_t *build_meta(const struct pool_server *server)
-{
-    json_t *object = json_object();
-    int rc = 0;
-    for (unsigned i = 0; i < server->meta_n && rc == 0; i++)
-        rc = put(object, server->meta[i].key, json_string(server->meta[i].value));
-    return keep_or_drop(object, rc);
-}
-
-static json_t *build_server(const struct pool_server *server)
-{
-    json_t *object = json_object();
-    int rc = put(object, "url", json_string(server->url));
-    rc |= put(object, "map_host", json_boolean(server->map_host));
-    rc |= put(object, "weight", json_integer(server->weight));
-    rc |= put(object, "check", build_health(&server->health, 0));
-    rc |= put(object, "meta", build_meta(server));
-    return keep_or_drop(object, rc);
-}
-
-static json_t *build_timeouts(const struct pool_timeouts *timeouts, uint32_t set)
-{
-    json_t *object = json_object();
-    int rc = 0;
-    for (unsigned i = 0; i < POOL_TIMEOUT_FIELD_N; i++) {
-        const struct pool_timeout_field *f = &pool_timeout_fields[i];
-        uint32_t ms = 0;
-        memcpy(&ms, (const char *)timeouts + f->offset, sizeof(ms));
-        if ((set & f->bit) != 0)
-            rc |= put(object, f->key, json_integer(ms));
-    }
-    return keep_or_drop(object, rc);
-}
-
-enum { ALL_TIMEOUTS = POOL_SET_CONNECT | POOL_SET_RESPONSE_HEAD | POOL_SET_IDLE };
-
-static json_t *build_pool(const struct pool *p)
-{
-    json_t *object = json_object();
-    int rc = put(object, "name", json_string(p->name));
-    rc |= put(object, "policy", json_string(policy_words[p->policy]));
-    rc |= put(object, "timeouts", build_timeouts(&p->timeouts, ALL_TIMEOUTS));
-    rc |= put(object, "check", build_health(&p->health, 0));
-    return keep_or_drop(object, rc);
-}
-
-/* What a CHANGE_SERVER or SET_POOL gives, and nothing else. */
-static json_t *build_wish(const struct pool_command *c)
-{
-    json_t *object = json_object();
-    int rc = object != NULL ? 0 : WERR_NOMEM;
-    if ((c->set & POOL_SET_POLICY) != 0)
-        rc |= put(object, "policy", json_string(policy_words[c->policy]));
-    if ((c->set & ALL_TIMEOUTS) != 0)
-        rc |= put(object, "timeouts", build_timeouts(&c->timeouts, c->set));
-    if ((c->set & POOL_SET_MAP_HOST) != 0)
-        rc |= put(object, "map_host", json_boolean(c->server.map_host));
-    if ((c->set & POOL_SET_WEIGHT) != 0)
-        rc |= put(object, "weight", json_integer(c->server.weight));
-    if ((c->set & POOL_SET_HEALTH) != 0)
-        rc |= put(object, "check", build_health(&c->server.health, c->health_unset));
-    if ((c->set & POOL_SET_META) != 0)
-        rc |= put(object, "meta", build_meta(&c->server));
-    return keep_or_drop(object, rc);
-}
-
-static json_t *build_payload(const struct pool_command *c)
-{
-    json_t *object = json_object();
-    int rc = put(object, "pool", json_string(c->pool));
-    if (c->type == POOL_CHANGE_SERVER || c->type == POOL_REMOVE_SERVER) {
-        char id[24];
-        pool_id_print(c->server_id, id);
-        rc |= put(object, "id", json_string(id));
-    }
-    if (c->type == POOL_ADD_SERVER)
-        rc |= put(object, "server", build_server(&c->server));
-    else if (c->type != POOL_REMOVE_SERVER)
-        rc |= put(object, "set", build_wish(c));
-    return keep_or_drop(object, rc);
-}
-
-/* Takes object over; NULL: no memory. */
-static char *print_json(json_t *object)
-{
-    char *text = object != NULL ? json_dumps(object, JSON_COMPACT) : NULL;
-    json_decref(object);
-    return text;
-}
-
-char *pool_code_server_json(const struct pool_server *server)
-{
-    return print_json(build_server(server));
-}
-
-char *pool_code_pool_json(const struct pool *p)
-{
-    return print_json(build_pool(p));
-}
-
-char *pool_code_health_json(const struct pool_health *h)
-{
-    return print_json(build_health(h, 0));
-}
-
-/* ---- JSON to structs ---- */
 
 /* A document being read into a command. */
 struct reading {
@@ -195,19 +44,25 @@ static const struct member *find_member(const struct member *members, const char
     return members->key != NULL ? members : NULL;
 }
 
+static int read_member(struct reading *r, const char *key, json_t *value,
+                       const struct member *members)
+{
+    const struct member *m = find_member(members, key);
+    if (m == NULL)
+        return refuse_key(r, "", key);
+    r->seen |= m->bit;
+    return m->read(r, value);
+}
+
 static int read_members(struct reading *r, json_t *object, const struct member *members)
 {
     const char *key = NULL;
     json_t *value = NULL;
     json_object_foreach(object, key, value)
     {
-        const struct member *m = find_member(members, key);
-        if (m == NULL)
-            return refuse_key(r, "", key);
-        int rc = m->read(r, value);
+        int rc = read_member(r, key, value, members);
         if (rc != 0)
             return rc;
-        r->seen |= m->bit;
     }
     return 0;
 }
@@ -218,12 +73,21 @@ static struct span text_of(json_t *value)
 }
 
 /* False when the value is no integer (1.0 is none) or out of range. */
+static bool wide_number_of(json_t *value, uint64_t min, uint64_t max, uint64_t *n)
+{
+    if (!json_is_integer(value) || json_integer_value(value) < 0)
+        return false;
+    uint64_t wide = (uint64_t)json_integer_value(value);
+    if (wide < min || wide > max)
+        return false;
+    *n = wide;
+    return true;
+}
+
 static bool number_of(json_t *value, uint32_t min, uint32_t max, uint32_t *n)
 {
-    if (!json_is_integer(value))
-        return false;
-    json_int_t wide = json_integer_value(value);
-    if (wide < (json_int_t)min || wide > (json_int_t)max)
+    uint64_t wide = 0;
+    if (!wide_number_of(value, min, max, &wide))
         return false;
     *n = (uint32_t)wide;
     return true;
@@ -261,6 +125,43 @@ static int read_weight(struct reading *r, json_t *value)
     r->c->server.weight = (uint16_t)weight;
     r->c->set |= POOL_SET_WEIGHT;
     return 0;
+}
+
+static int read_proxy_protocol(struct reading *r, json_t *value)
+{
+    uint32_t version = 0;
+    if (!number_of(value, 0, 2, &version) || version == 1)
+        return refuse_value(r, "proxy_protocol", "proxy_protocol must be 0 or 2");
+    r->c->server.proxy_protocol = (uint8_t)version;
+    r->c->set |= POOL_SET_PROXY_PROTOCOL;
+    return 0;
+}
+
+static int read_admin(struct reading *r, json_t *value)
+{
+    for (unsigned i = 0; json_is_string(value) && i <= POOL_ADMIN_MAINTENANCE; i++) {
+        if (strcmp(json_string_value(value), pool_admin_word((enum pool_admin)i)) == 0) {
+            r->c->server.admin = (uint8_t)i;
+            return 0;
+        }
+    }
+    return refuse_value(r, "admin",
+                        "admin must be \"enabled\", \"draining\" or \"maintenance\"");
+}
+
+static int read_drain(struct reading *r, json_t *value)
+{
+    return number_of(value, 0, POOL_DRAIN_MS_MAX, &r->c->server.drain_ms)
+               ? 0
+               : refuse_value(r, "drain_ms", "drain_ms must be a whole number");
+}
+
+static int read_delay(struct reading *r, json_t *value)
+{
+    return number_of(value, 0, POOL_DRAIN_MS_MAX, &r->c->server.drain_ms)
+               ? 0
+               : refuse_value(r, "delay_ms",
+                              "delay_ms must be a whole number from 0 to 86400000");
 }
 
 /* null in a check: a server's override goes away, a pool's setting goes back to the built-in
@@ -397,36 +298,36 @@ static int read_meta(struct reading *r, json_t *value)
     return 0;
 }
 
-static int read_timeout(struct reading *r, const char *key, json_t *value)
+static int read_setting(struct reading *r, const struct pool_setting *f, json_t *value)
 {
-    for (unsigned i = 0; i < POOL_TIMEOUT_FIELD_N; i++) {
-        const struct pool_timeout_field *f = &pool_timeout_fields[i];
-        if (strcmp(f->key, key) != 0)
-            continue;
-        uint32_t ms = 0;
-        if (!number_of(value, f->min, f->max, &ms)) {
-            char field[64];
-            snprintf(field, sizeof(field), "timeouts.%s", key);
-            pool_error_set(r->error, "invalid_value", field,
-                           "%s must be a whole number from %u to %u", key, f->min, f->max);
-            return WERR_INVALID;
-        }
-        memcpy((char *)&r->c->timeouts + f->offset, &ms, sizeof(ms));
-        r->c->set |= f->bit;
-        return 0;
+    uint64_t n = json_is_true(value);
+    bool is_good = f->type == POOL_SETTING_BOOL ? json_is_boolean(value)
+                                                : wide_number_of(value, f->min, f->max, &n);
+    if (!is_good) {
+        char wish[200];
+        pool_settings_print_wish(f, wish, sizeof(wish));
+        return refuse_value(r, f->path, wish);
     }
-    return refuse_key(r, "timeouts.", key);
+    pool_settings_set(&r->c->settings, f, n);
+    r->c->given |= pool_settings_bit(f);
+    return 0;
 }
 
-static int read_timeouts(struct reading *r, json_t *value)
+static int read_group(struct reading *r, enum pool_settings_group group, json_t *value)
 {
-    if (!json_is_object(value))
-        return refuse_value(r, "timeouts", "timeouts must be an object");
+    const char *word = pool_settings_group_word(group);
+    char text[64];
+    if (!json_is_object(value)) {
+        snprintf(text, sizeof(text), "%s must be an object", word);
+        return refuse_value(r, word, text);
+    }
     const char *key = NULL;
     json_t *member = NULL;
     json_object_foreach(value, key, member)
     {
-        int rc = read_timeout(r, key, member);
+        const struct pool_setting *f = pool_settings_find(group, key);
+        snprintf(text, sizeof(text), "%s.", word);
+        int rc = f != NULL ? read_setting(r, f, member) : refuse_key(r, text, key);
         if (rc != 0)
             return rc;
     }
@@ -436,7 +337,7 @@ static int read_timeouts(struct reading *r, json_t *value)
 static int read_policy(struct reading *r, json_t *value)
 {
     const char *word = json_string_value(value);
-    if (word == NULL || strcmp(word, policy_words[POOL_POLICY_ROUND_ROBIN]) != 0)
+    if (word == NULL || strcmp(word, pool_policy_word(POOL_POLICY_ROUND_ROBIN)) != 0)
         return refuse_value(r, "policy", "policy must be \"round_robin\"");
     r->c->policy = POOL_POLICY_ROUND_ROBIN;
     r->c->set |= POOL_SET_POLICY;
@@ -458,21 +359,50 @@ static int read_id(struct reading *r, json_t *value)
     return 0;
 }
 
-enum { SEEN_URL = 1U << 0, SEEN_POOL = 1U << 1, SEEN_ID = 1U << 2, SEEN_BODY = 1U << 3 };
+enum {
+    SEEN_URL = 1U << 0,
+    SEEN_POOL = 1U << 1,
+    SEEN_ID = 1U << 2,
+    SEEN_BODY = 1U << 3,
+    SEEN_DRAIN = 1U << 4
+};
 
 static const struct member add_members[] = {
-    {"url", read_url, SEEN_URL}, {"map_host", read_map_host, 0}, {"weight", read_weight, 0},
-    {"check", read_check, 0},    {"meta", read_meta, 0},         {NULL, NULL, 0},
+    {"url", read_url, SEEN_URL},
+    {"map_host", read_map_host, 0},
+    {"weight", read_weight, 0},
+    {"proxy_protocol", read_proxy_protocol, 0},
+    {"check", read_check, 0},
+    {"meta", read_meta, 0},
+    {NULL, NULL, 0},
 };
 
 static const struct member change_members[] = {
-    {"url", refuse_url, 0},   {"map_host", read_map_host, 0}, {"weight", read_weight, 0},
-    {"check", read_check, 0}, {"meta", read_meta, 0},         {NULL, NULL, 0},
+    {"url", refuse_url, 0},
+    {"map_host", read_map_host, 0},
+    {"weight", read_weight, 0},
+    {"proxy_protocol", read_proxy_protocol, 0},
+    {"check", read_check, 0},
+    {"meta", read_meta, 0},
+    {NULL, NULL, 0},
 };
 
+/* As the API writes a server; people set admin by requests of their own. */
+static const struct member stored_members[] = {
+    {"url", read_url, SEEN_URL},
+    {"map_host", read_map_host, 0},
+    {"weight", read_weight, 0},
+    {"proxy_protocol", read_proxy_protocol, 0},
+    {"admin", read_admin, 0},
+    {"drain_ms", read_drain, 0},
+    {"check", read_check, 0},
+    {"meta", read_meta, 0},
+    {NULL, NULL, 0},
+};
+
+/* Beside the settings. */
 static const struct member pool_members[] = {
     {"check", read_check, 0},
-    {"timeouts", read_timeouts, 0},
     {"policy", read_policy, 0},
     {NULL, NULL, 0},
 };
@@ -480,10 +410,35 @@ static const struct member pool_members[] = {
 static const struct member named_pool_members[] = {
     {"name", read_pool_name, SEEN_POOL},
     {"policy", read_policy, 0},
-    {"timeouts", read_timeouts, 0},
     {"check", read_check, 0},
     {NULL, NULL, 0},
 };
+
+static int read_pool_key(struct reading *r, const char *key, json_t *value,
+                         const struct member *members)
+{
+    for (enum pool_settings_group group = 0; group < POOL_GROUP_TOP; group++) {
+        if (strcmp(pool_settings_group_word(group), key) == 0)
+            return read_group(r, group, value);
+    }
+    const struct pool_setting *f = pool_settings_find(POOL_GROUP_TOP, key);
+    if (f != NULL)
+        return read_setting(r, f, value);
+    return read_member(r, key, value, members);
+}
+
+static int read_pool_members(struct reading *r, json_t *object, const struct member *members)
+{
+    const char *key = NULL;
+    json_t *value = NULL;
+    json_object_foreach(object, key, value)
+    {
+        int rc = read_pool_key(r, key, value, members);
+        if (rc != 0)
+            return rc;
+    }
+    return 0;
+}
 
 /* ---- API bodies ---- */
 
@@ -516,9 +471,9 @@ static int parse_object(struct span body, json_t **object, struct pool_error *er
     return WERR_INVALID;
 }
 
-static int read_add(struct reading *r, json_t *object)
+static int read_whole_server(struct reading *r, json_t *object, const struct member *members)
 {
-    int rc = read_members(r, object, add_members);
+    int rc = read_members(r, object, members);
     if (rc == 0 && (r->seen & SEEN_URL) == 0) {
         pool_error_set(r->error, "missing_field", "url", "url is missing");
         rc = WERR_INVALID;
@@ -529,6 +484,16 @@ static int read_add(struct reading *r, json_t *object)
     return rc;
 }
 
+static int read_add(struct reading *r, json_t *object)
+{
+    return read_whole_server(r, object, add_members);
+}
+
+static int read_stored_server(struct reading *r, json_t *object)
+{
+    return read_whole_server(r, object, stored_members);
+}
+
 static int read_change(struct reading *r, json_t *object)
 {
     return read_members(r, object, change_members);
@@ -536,12 +501,12 @@ static int read_change(struct reading *r, json_t *object)
 
 static int read_set_pool(struct reading *r, json_t *object)
 {
-    return read_members(r, object, pool_members);
+    return read_pool_members(r, object, pool_members);
 }
 
 static int read_named_pool(struct reading *r, json_t *object)
 {
-    int rc = read_members(r, object, named_pool_members);
+    int rc = read_pool_members(r, object, named_pool_members);
     return rc == 0 && (r->seen & SEEN_POOL) == 0 ? WERR_INVALID : rc;
 }
 
@@ -590,11 +555,39 @@ int pool_code_read_pool(struct span json, struct pool_command *c)
     return read_document(json, &r, read_named_pool);
 }
 
+int pool_code_read_server(struct span json, struct pool_command *c)
+{
+    struct reading r = {.c = c};
+    pool_command_init(c, POOL_ADD_SERVER);
+    return read_document(json, &r, read_stored_server);
+}
+
+static const struct member admin_members[] = {{"delay_ms", read_delay, 0}, {NULL, NULL, 0}};
+static const struct member no_members[] = {{NULL, NULL, 0}};
+
+static int read_admin_body(struct reading *r, json_t *object)
+{
+    bool has_delay = r->c->server.admin != POOL_ADMIN_ENABLED;
+    return read_members(r, object, has_delay ? admin_members : no_members);
+}
+
+int pool_code_admin_from_json(struct span body, enum pool_admin admin, const struct pool *p,
+                              uint64_t server_id, struct pool_command *c,
+                              struct pool_error *error)
+{
+    struct reading r = {.c = c, .error = error};
+    pool_command_init(c, POOL_SET_SERVER_ADMIN);
+    c->server_id = server_id;
+    c->server.admin = (uint8_t)admin;
+    c->server.drain_ms = admin != POOL_ADMIN_ENABLED ? p->drain_ms : 0;
+    return body.len == 0 ? 0 : read_document(body, &r, read_admin_body);
+}
+
 /* ---- log entries ---- */
 
 static int read_server_object(struct reading *r, json_t *value)
 {
-    return json_is_object(value) ? read_add(r, value) : WERR_INVALID;
+    return json_is_object(value) ? read_stored_server(r, value) : WERR_INVALID;
 }
 
 static int read_wish_object(struct reading *r, json_t *value)
@@ -629,11 +622,18 @@ static const struct member set_pool_payload[] = {
     {NULL, NULL, 0},
 };
 
+static const struct member admin_payload[] = {
+    {"pool", read_pool_name, SEEN_POOL},
+    {"id", read_id, SEEN_ID},
+    {"admin", read_admin, SEEN_BODY},
+    {"drain_ms", read_drain, SEEN_DRAIN},
+    {NULL, NULL, 0},
+};
+
 static const struct member *const payloads[] = {
-    [POOL_ADD_SERVER] = add_payload,
-    [POOL_CHANGE_SERVER] = change_payload,
-    [POOL_REMOVE_SERVER] = remove_payload,
-    [POOL_SET_POOL] = set_pool_payload,
+    [POOL_ADD_SERVER] = add_payload,         [POOL_CHANGE_SERVER] = change_payload,
+    [POOL_REMOVE_SERVER] = remove_payload,   [POOL_SET_POOL] = set_pool_payload,
+    [POOL_SET_SERVER_ADMIN] = admin_payload,
 };
 enum { PAYLOAD_N = sizeof(payloads) / sizeof(payloads[0]) };
 
@@ -661,7 +661,7 @@ enum { ENTRY_FORMAT = 1 };
 
 int pool_code_encode(const struct pool_command *c, char **out, size_t *len)
 {
-    char *json = print_json(build_payload(c));
+    char *json = pool_code_payload_json(c);
     if (json == NULL)
         return WERR_NOMEM;
     size_t json_len = strlen(json);

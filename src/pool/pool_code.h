@@ -1,5 +1,6 @@
 /* pool_code.h - commands as bytes (log entries), as JSON (API bodies), and servers and pools as
- * JSON text. The only file of pool/ that knows jansson.
+ * JSON text. Its files, pool_code.c (JSON and entries in) and pool_code_json.c (JSON out), are
+ * the only ones of pool/ that know jansson.
  *
  * Entry: u8 format (1), u8 type, u16 flags (0), u32 length of the payload, 16 bytes request id,
  * payload = compact JSON, all little-endian. An unknown format or type is WERR_UNSUPPORTED:
@@ -19,7 +20,8 @@ int pool_code_decode(struct span entry, struct pool_command *c) MUST_USE;
 
 /* API bodies. Unknown keys, wrong types and bad values are WERR_INVALID with *error naming the
  * field; unreadable JSON is WERR_SYNTAX with code invalid_json and detail "invalid JSON: …".
- * Keys of a server: url, map_host, weight, check{…}, meta{…}. *c is initialised on success. */
+ * Keys of a server: url, map_host, weight, proxy_protocol, check{…}, meta{…}. *c is initialised
+ * on success. */
 int pool_code_add_from_json(struct span body, struct pool_command *c,
                             struct pool_error *error) MUST_USE;
 /* PATCH of a server (JSON merge patch, RFC 7396: null in check or meta takes the override or
@@ -27,20 +29,29 @@ int pool_code_add_from_json(struct span body, struct pool_command *c,
  * server. */
 int pool_code_change_from_json(struct span body, const struct pool_server *server,
                                struct pool_command *c, struct pool_error *error) MUST_USE;
-/* PATCH of a pool: keys check{…}, timeouts{connect_ms, response_head_ms, idle_ms}, policy
- * ("round_robin"). */
+/* PATCH of a pool: keys check{…}, policy ("round_robin") and the settings of settings.def:
+ * timeouts{…}, limits{…}, retry{…}, eject{…}, fail_open … Members that are not there stay as
+ * they are. */
 int pool_code_set_pool_from_json(struct span body, struct pool_command *c,
                                  struct pool_error *error) MUST_USE;
 
+/* Body of a request to drain, maintain (admin) or resume (POOL_ADMIN_ENABLED) a server: empty
+ * or
+ * {"delay_ms":300000}; without it the pool's drain_ms. Resuming takes no key. */
+int pool_code_admin_from_json(struct span body, enum pool_admin admin, const struct pool *p,
+                              uint64_t server_id, struct pool_command *c,
+                              struct pool_error *error) MUST_USE;
+
 /* Compact JSON of the description, malloc'd:
- * {"url":…,"map_host":…,"weight":…,"check":{overrides},"meta":{…}} and
- * {"name":…,"policy":…,"timeouts":{…},"check":{…}}; for snapshots, digests and API documents.
- * NULL: no memory. */
+ * {"url":…,"map_host":…,"weight":…,"proxy_protocol":…,"admin":…,"drain_ms":…,
+ * "check":{overrides},"meta":{…}} and {"name":…,"policy":…,settings…,"check":{…}}; for
+ * snapshots, digests and API documents. NULL: no memory. */
 char *pool_code_server_json(const struct pool_server *server);
 char *pool_code_pool_json(const struct pool *p);
 /* JSON of settings with all set members: {"type":"http","interval_ms":…,…,"expect":"200-299"}.
  */
 char *pool_code_health_json(const struct pool_health *h);
 const char *pool_health_type_word(enum pool_health_type type); /* "http" */
+const char *pool_admin_word(enum pool_admin admin);            /* "draining" */
 
 #endif

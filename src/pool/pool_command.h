@@ -22,22 +22,22 @@ enum pool_command_set {
     POOL_SET_META = 1U << 2,
     POOL_SET_HEALTH = 1U << 3, /* merged member by member, by health.set; a member given as null
                                   is unset: health_unset */
-    POOL_SET_CONNECT = 1U << 4,
-    POOL_SET_RESPONSE_HEAD = 1U << 5,
-    POOL_SET_IDLE = 1U << 6,
-    POOL_SET_POLICY = 1U << 7
+    POOL_SET_POLICY = 1U << 4,
+    POOL_SET_PROXY_PROTOCOL = 1U << 5
 };
 
 struct pool_command {
     enum pool_command_type type;
-    uint8_t request_id[16];        /* made by the proposer */
-    char pool[POOL_NAME_MAX + 1];  /* "default" */
-    uint64_t server_id;            /* CHANGE, REMOVE */
-    uint32_t set;                  /* CHANGE, SET_POOL: enum pool_command_set */
-    uint32_t health_unset;         /* CHANGE: overrides to take away, enum pool_health_set */
-    struct pool_server server;     /* ADD: all but id; CHANGE: the members in set */
+    uint8_t request_id[16];       /* made by the proposer */
+    char pool[POOL_NAME_MAX + 1]; /* "default" */
+    uint64_t server_id;           /* CHANGE, REMOVE, SET_SERVER_ADMIN */
+    uint32_t set;                 /* CHANGE, SET_POOL: enum pool_command_set */
+    uint32_t health_unset;        /* CHANGE: overrides to take away, enum pool_health_set */
+    /* ADD: all but id; CHANGE: the members in set; SET_SERVER_ADMIN: admin and drain_ms */
+    struct pool_server server;
     uint8_t policy;                /* SET_POOL */
-    struct pool_timeouts timeouts; /* SET_POOL */
+    uint64_t given;                /* SET_POOL: members of settings, by pool_settings_bit() */
+    struct pool_settings settings; /* SET_POOL */
 };
 
 /* What is wrong with a wish, for the API's answer. */

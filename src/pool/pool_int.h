@@ -1,7 +1,7 @@
 /* pool_int.h - what the files of pool/ share among themselves; nobody else includes this.
  *
- * The members of a check and the timeouts are described once, in tables (pool_health.c,
- * pool_check.c): key, bit, limits. The reader and writer of JSON, the checks and the merging
+ * The members of a check and the settings are described once, in tables (pool_health.c,
+ * settings.def): key, bit, limits. The reader and writer of JSON, the checks and the merging
  * all walk these tables, so a new member is one line. Memory comes from base/fault.h, so that
  * tests can make any single allocation fail; functions that can fail leave their target as it
  * was.
@@ -62,17 +62,8 @@ struct pool_health_field {
     uint32_t min, max; /* numbers */
 };
 
-enum { POOL_HEALTH_FIELD_N = 9, POOL_TIMEOUT_FIELD_N = 3, POOL_EXPECT_TEXT_MAX = 80 };
+enum { POOL_HEALTH_FIELD_N = 9, POOL_EXPECT_TEXT_MAX = 80 };
 extern const struct pool_health_field pool_health_fields[POOL_HEALTH_FIELD_N];
-
-/* A member of struct pool_timeouts. */
-struct pool_timeout_field {
-    const char *key;
-    uint32_t bit; /* enum pool_command_set */
-    size_t offset;
-    uint32_t min, max;
-};
-extern const struct pool_timeout_field pool_timeout_fields[POOL_TIMEOUT_FIELD_N];
 
 /* pool_health.c */
 void pool_health_fini(struct pool_health *h);
@@ -128,8 +119,14 @@ int pool_hash_pool(const struct pool *p, uint64_t *hash) MUST_USE;
 int pool_apply_command(struct pool_state *s, const struct pool_command *c, uint64_t id,
                        struct pool_change *change) MUST_USE;
 
-/* pool_code.c: the document of pool_code_pool_json as a SET_POOL that sets all. WERR_INVALID,
- * WERR_SYNTAX, WERR_NOMEM. */
+/* pool_code_json.c: the payload of a command's log entry. NULL: no memory. */
+char *pool_code_payload_json(const struct pool_command *c);
+const char *pool_policy_word(enum pool_policy policy); /* "round_robin" */
+
+/* pool_code.c: the documents of pool_code_pool_json as a SET_POOL that sets all that it holds,
+ * and of pool_code_server_json as an ADD. Keys that came later may be missing: defaults.
+ * WERR_INVALID, WERR_SYNTAX, WERR_NOMEM. */
 int pool_code_read_pool(struct span json, struct pool_command *c) MUST_USE;
+int pool_code_read_server(struct span json, struct pool_command *c) MUST_USE;
 
 #endif

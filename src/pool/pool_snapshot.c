@@ -20,7 +20,7 @@ struct snapshot_head {
 };
 _Static_assert(sizeof(struct snapshot_head) == 40, "no padding");
 
-enum { SNAPSHOT_FORMAT = 1, FIRST_BYTES = 1024 };
+enum { SNAPSHOT_FORMAT = 2, SNAPSHOT_FORMAT_OLD = 1, FIRST_BYTES = 1024 };
 static const char magic[4] = {'W', 'S', 'N', 'P'};
 
 /* ---- writing ---- */
@@ -164,7 +164,7 @@ static int read_server(struct span *rest, struct pool_state *s, uint64_t *last_i
         return WERR_CORRUPT;
     *last_id = id;
     struct pool_command c;
-    int rc = pool_code_add_from_json(json, &c, NULL);
+    int rc = pool_code_read_server(json, &c);
     if (rc != 0)
         return damage(rc);
     struct pool_change change;
@@ -214,7 +214,8 @@ static int read_head(struct span *rest, struct snapshot_head *head)
     int rc = read_bytes(rest, head, sizeof(*head));
     if (rc != 0 || memcmp(head->magic, magic, sizeof(magic)) != 0)
         return WERR_CORRUPT;
-    if (le32toh(head->format) != SNAPSHOT_FORMAT)
+    uint32_t format = le32toh(head->format);
+    if (format != SNAPSHOT_FORMAT && format != SNAPSHOT_FORMAT_OLD)
         return WERR_UNSUPPORTED;
     if (le64toh(head->length) != rest->len)
         return WERR_CORRUPT;
@@ -233,7 +234,8 @@ int pool_snapshot_decode(struct span bytes, struct pool_state **out)
         return WERR_NOMEM;
     s->index = le64toh(head.index);
     rc = read_payload(bytes, s);
-    if (rc == 0 && s->digest != le64toh(head.digest))
+    bool has_digest = le32toh(head.format) == SNAPSHOT_FORMAT;
+    if (rc == 0 && has_digest && s->digest != le64toh(head.digest))
         rc = WERR_CORRUPT;
     if (rc != 0) {
         pool_state_free(s);

@@ -31,13 +31,16 @@ static struct pool_state *new_state(void)
 static int read_body(uint8_t kind, struct span body, const struct pool_state *s,
                      struct pool_command *c, struct pool_error *error)
 {
-    switch (kind % 3) {
+    switch (kind % 4) {
     case 0:
         return pool_code_add_from_json(body, c, error);
     case 1:
         return pool_code_change_from_json(body, s->pools[0].servers[0], c, error);
-    default:
+    case 2:
         return pool_code_set_pool_from_json(body, c, error);
+    default:
+        return pool_code_admin_from_json(body, (enum pool_admin)(kind / 4 % 3), &s->pools[0],
+                                         s->pools[0].servers[0]->id, c, error);
     }
 }
 

@@ -131,13 +131,13 @@ def test_identity_is_scheme_host_port(weldr):
 
 
 def test_all_optional_members(weldr):
-    body = {"url": URL, "map_host": True, "weight": 256, "meta": {"version": "1.4", "zone": "a"},
+    body = {"url": URL, "map_host": True, "weight": 256, "proxy_protocol": 2, "meta": {"version": "1.4", "zone": "a"},
             "check": {"type": "http", "interval_ms": 10000, "fast_interval_ms": 1000, "timeout_ms": 3000,
                       "path": "/ping", "host": "h.example", "expect": "200-204", "failures": 5, "passes": 4}}
     answer = post(weldr, body)
     assert answer.status == 201, answer
     server = weldr.api("GET", PATH).json
-    for key in ("url", "map_host", "weight", "meta", "check"):
+    for key in ("url", "map_host", "weight", "proxy_protocol", "meta", "check"):
         assert server[key] == body[key], key
 
 
@@ -145,6 +145,7 @@ def test_defaults(weldr):
     post(weldr, {"url": URL, "check": {"type": "none"}})
     server = weldr.api("GET", PATH).json
     assert (server["weight"], server["map_host"], server["meta"]) == (1, False, {})
+    assert (server["proxy_protocol"], server["admin"], server["drain_ms"]) == (0, "enabled", 0)
 
 
 @pytest.mark.parametrize("headers", [
@@ -227,7 +228,8 @@ def test_unknown_server_is_404(weldr, method, path):
 @pytest.mark.parametrize("body,code,field", [
     ({"url": "http://127.0.0.1:1"}, None, "url"), ({"weight": 257}, "invalid_value", "weight"),
     ({"colour": 1}, "unknown_key", "colour"), ({"check": {"interval_ms": 1}}, "invalid_value", "check.interval_ms"),
-    ({"map_host": 1}, "invalid_value", "map_host"),
+    ({"map_host": 1}, "invalid_value", "map_host"), ({"proxy_protocol": 1}, "invalid_value", "proxy_protocol"),
+    ({"admin": "draining"}, "unknown_key", "admin"),
 ], ids=str)
 def test_bad_patch_changes_nothing(weldr, body, code, field):
     weldr.add(URL)
@@ -419,7 +421,15 @@ def test_pool_document(weldr):
     """Defaults of D6 and of the check; both can be changed."""
     pool = weldr.api("GET", "/pools/default").json
     assert pool["name"] == "default"
-    assert pool["timeouts"] == {"connect_ms": 1000, "response_head_ms": 60000, "idle_ms": 60000}
+    assert pool["timeouts"] == {"connect_ms": 1000, "response_head_ms": 60000, "idle_ms": 60000,
+                                "client_head_ms": 10000, "client_body_ms": 30000, "client_idle_ms": 75000,
+                                "client_write_ms": 60000, "tunnel_ms": 3600000}
+    assert pool["limits"] == {"request_line_bytes": 8192, "head_bytes": 32768, "fields": 100, "body_bytes": 0,
+                              "trailer_bytes": 8192, "requests_per_connection": 0, "connections": 0,
+                              "connections_per_client": 0, "response_head_bytes": 65536, "min_rate_bytes": 100}
+    assert pool["retry"] == {"attempts": 2, "budget_percent": 20, "replay_bytes": 65536}
+    assert pool["eject"] == {"errors": 5, "base_ms": 30000, "max_ms": 300000, "max_percent": 50}
+    assert (pool["fail_open"], pool["forwarded"], pool["min_active"], pool["drain_ms"]) == (True, False, 0, 300000)
     assert pool["policy"] == "round_robin"
     check = pool["check"]
     assert (check["type"], check["path"], check["expect"]) == ("http", "/", "200-299")
@@ -427,9 +437,13 @@ def test_pool_document(weldr):
     assert (check["failures"], check["passes"]) == (3, 2)
     changed = weldr.patch_pool({"timeouts": {"connect_ms": 250}, "check": {"path": "/up", "failures": 2},
                                 "policy": "round_robin"})
-    assert changed["timeouts"] == {"connect_ms": 250, "response_head_ms": 60000, "idle_ms": 60000}
+    assert changed["timeouts"] == {**pool["timeouts"], "connect_ms": 250}
     assert (changed["check"]["path"], changed["check"]["failures"], changed["check"]["passes"]) == ("/up", 2, 2)
     assert weldr.api("GET", "/pools/default").json["timeouts"]["connect_ms"] == 250
+    changed = weldr.patch_pool({"limits": {"head_bytes": 4096}, "retry": {"attempts": 1}, "fail_open": False})
+    assert changed["limits"] == {**pool["limits"], "head_bytes": 4096}
+    assert changed["retry"] == {**pool["retry"], "attempts": 1}
+    assert (changed["fail_open"], changed["eject"]) == (False, pool["eject"])
 
 
 def test_bad_pool_changes(weldr):
@@ -438,6 +452,11 @@ def test_bad_pool_changes(weldr):
             ({"timeouts": {"connect_ms": 0}}, "invalid_value", "timeouts.connect_ms"),
             ({"timeouts": {"idle_ms": "x"}}, "invalid_value", "timeouts.idle_ms"),
             ({"timeouts": {"lunch_ms": 5}}, "unknown_key", "timeouts.lunch_ms"),
+            ({"timeouts": {"client_head_ms": 0}}, "invalid_value", "timeouts.client_head_ms"),
+            ({"limits": {"head_bytes": 1}}, "invalid_value", "limits.head_bytes"),
+            ({"retry": {"attempts": 11}}, "invalid_value", "retry.attempts"),
+            ({"eject": {"errors": -1}}, "invalid_value", "eject.errors"),
+            ({"fail_open": 1}, "invalid_value", "fail_open"),
             ({"policy": "best"}, "invalid_value", "policy"), ({"colour": 1}, "unknown_key", "colour"),
             ({"check": {"failures": 0}}, "invalid_value", "check.failures")):
         is_problem(weldr.api("PATCH", "/pools/default", body), 422, code, field)

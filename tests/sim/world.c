@@ -188,11 +188,14 @@ int world_set_timeouts(struct world *w, const struct pool_timeouts *timeouts)
     int rc;
 
     pool_command_init(&c, POOL_SET_POOL);
-    c.set = (timeouts->connect_ms ? POOL_SET_CONNECT : 0U) |
-            (timeouts->response_head_ms ? POOL_SET_RESPONSE_HEAD : 0U) |
-            (timeouts->idle_ms ? POOL_SET_IDLE : 0U);
-    c.timeouts = *timeouts;
-    rc = c.set ? apply(w, &c, &change) : 0;
+    c.settings.timeouts = *timeouts;
+    for (unsigned i = 0; i < POOL_SETTING_N; i++) {
+        const struct pool_setting *f = &pool_settings_table[i];
+
+        if (pool_settings_get(&c.settings, f) != 0)
+            c.given |= pool_settings_bit(f);
+    }
+    rc = c.given ? apply(w, &c, &change) : 0;
     pool_command_fini(&c);
     return rc;
 }

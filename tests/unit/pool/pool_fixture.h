@@ -126,11 +126,11 @@ static UNUSED void make_random_add(struct rand_state *r, struct pool_command *c)
     print_random_check(r, false, check, sizeof(check));
     print_random_meta(r, false, meta, sizeof(meta));
     snprintf(json, sizeof(json),
-             "{\"url\":\"http://10.0.0.%u:%u\",\"weight\":%u,\"map_host\":%s,\"check\":%s,"
-             "\"meta\":%s}",
+             "{\"url\":\"http://10.0.0.%u:%u\",\"weight\":%u,\"map_host\":%s,"
+             "\"proxy_protocol\":%u,\"check\":%s,\"meta\":%s}",
              (unsigned)rand_below(r, 4) + 1, (unsigned)rand_below(r, 6) + 80,
-             (unsigned)rand_below(r, 257), rand_below(r, 2) == 0 ? "true" : "false", check,
-             meta);
+             (unsigned)rand_below(r, 257), rand_below(r, 2) == 0 ? "true" : "false",
+             (unsigned)rand_below(r, 2) * 2, check, meta);
     make_add(c, json);
 }
 
@@ -147,7 +147,8 @@ static UNUSED void make_random_change(struct rand_state *r, const struct pool_se
         snprintf(json, sizeof(json), "{\"weight\":%u,\"check\":%s}", (unsigned)rand_below(r, 5),
                  check);
     else
-        snprintf(json, sizeof(json), "{\"map_host\":true,\"meta\":%s}", meta);
+        snprintf(json, sizeof(json), "{\"map_host\":true,\"proxy_protocol\":%u,\"meta\":%s}",
+                 (unsigned)rand_below(r, 2) * 2, meta);
     assert_int_equal(pool_code_change_from_json(span_from_str(json), server, c, &error), 0);
 }
 
@@ -157,8 +158,12 @@ static UNUSED void make_random_set_pool(struct rand_state *r, struct pool_comman
     char check[200];
     struct pool_error error = {0};
     print_random_check(r, true, check, sizeof(check));
-    snprintf(json, sizeof(json), "{\"check\":%s,\"timeouts\":{\"idle_ms\":%u}}", check,
-             (unsigned)rand_below(r, 3) + 1);
+    snprintf(json, sizeof(json),
+             "{\"check\":%s,\"timeouts\":{\"idle_ms\":%u},\"limits\":{\"body_bytes\":%llu},"
+             "\"fail_open\":%s}",
+             check, (unsigned)rand_below(r, 3) + 1,
+             (unsigned long long)rand_below(r, 1ULL << 53),
+             rand_below(r, 2) == 0 ? "true" : "false");
     assert_int_equal(pool_code_set_pool_from_json(span_from_str(json), c, &error), 0);
 }
 
@@ -167,14 +172,19 @@ static UNUSED void make_random_command(struct rand_state *r, const struct pool_s
                                        struct pool_command *c)
 {
     const struct pool *p = default_pool(s);
-    uint64_t kind = rand_below(r, 10);
+    uint64_t kind = rand_below(r, 11);
     const struct pool_server *server =
         p->server_n > 0 ? p->servers[rand_below(r, p->server_n)] : NULL;
     if (kind < 4 || server == NULL) {
         make_random_add(r, c);
     } else if (kind < 7) {
         make_random_change(r, server, c);
-    } else if (kind < 9) {
+    } else if (kind == 7) {
+        pool_command_init(c, POOL_SET_SERVER_ADMIN);
+        c->server_id = rand_below(r, 5) == 0 ? 999999 : server->id;
+        c->server.admin = (uint8_t)rand_below(r, 3);
+        c->server.drain_ms = (uint32_t)rand_below(r, 3) * 1000;
+    } else if (kind < 10) {
         pool_command_init(c, POOL_REMOVE_SERVER);
         c->server_id = rand_below(r, 5) == 0 ? 999999 : server->id;
     } else {

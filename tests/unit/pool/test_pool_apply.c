@@ -149,6 +149,63 @@ static void test_set_pool(void **state)
     assert_int_equal(p->health.set, POOL_HEALTH_SET_ALL);
 }
 
+static void set_admin(struct pool_state *s, uint64_t id, enum pool_admin admin,
+                      uint32_t drain_ms, enum pool_change_type want)
+{
+    struct pool_command c;
+    struct pool_change change;
+    pool_command_init(&c, POOL_SET_SERVER_ADMIN);
+    c.server_id = id;
+    c.server.admin = (uint8_t)admin;
+    c.server.drain_ms = drain_ms;
+    assert_int_equal(apply_next(s, &c, &change), 0);
+    assert_int_equal(change.type, want);
+    assert_int_equal(change.server_id, id);
+}
+
+static void test_set_admin(void **state)
+{
+    struct pool_state *s = *state;
+    struct pool_command c;
+    struct pool_change change;
+    uint64_t id = add_server(s, "{\"url\":\"http://1.1.1.1\",\"meta\":{\"a\":\"1\"}}");
+    const struct pool_server *server = pool_find_server(default_pool(s), id);
+    uint64_t enabled = s->digest;
+    set_admin(s, id, POOL_ADMIN_ENABLED, 5, POOL_CHANGE_NONE);
+    set_admin(s, id, POOL_ADMIN_DRAINING, 5, POOL_CHANGE_SERVER_CHANGED);
+    assert_int_equal(server->admin, POOL_ADMIN_DRAINING);
+    assert_int_equal(server->drain_ms, 5);
+    assert_string_equal(server->meta[0].value, "1");
+    set_admin(s, id, POOL_ADMIN_DRAINING, 5, POOL_CHANGE_NONE);
+    set_admin(s, id, POOL_ADMIN_DRAINING, 6, POOL_CHANGE_SERVER_CHANGED);
+    set_admin(s, id, POOL_ADMIN_MAINTENANCE, 6, POOL_CHANGE_SERVER_CHANGED);
+    assert_int_equal(change_server(s, id, "{\"weight\":2}"), POOL_CHANGE_SERVER_CHANGED);
+    assert_int_equal(server->admin, POOL_ADMIN_MAINTENANCE);
+    assert_true(s->digest == pool_state_digest_recompute(s));
+    assert_int_equal(change_server(s, id, "{\"weight\":1}"), POOL_CHANGE_SERVER_CHANGED);
+    set_admin(s, id, POOL_ADMIN_ENABLED, 7, POOL_CHANGE_SERVER_CHANGED);
+    assert_int_equal(server->drain_ms, 0);
+    assert_true(s->digest == enabled);
+    pool_command_init(&c, POOL_SET_SERVER_ADMIN);
+    c.server_id = id + 1;
+    assert_int_equal(apply_next(s, &c, &change), WERR_NOT_FOUND);
+    assert_true(s->digest == enabled);
+}
+
+static void test_proxy_protocol(void **state)
+{
+    struct pool_state *s = *state;
+    uint64_t id = add_server(s, "{\"url\":\"http://1.1.1.1\",\"proxy_protocol\":2}");
+    const struct pool_server *server = pool_find_server(default_pool(s), id);
+    assert_int_equal(server->proxy_protocol, 2);
+    assert_int_equal(change_server(s, id, "{\"weight\":2}"), POOL_CHANGE_SERVER_CHANGED);
+    assert_int_equal(server->proxy_protocol, 2);
+    assert_int_equal(change_server(s, id, "{\"proxy_protocol\":2}"), POOL_CHANGE_NONE);
+    assert_int_equal(change_server(s, id, "{\"proxy_protocol\":0}"),
+                     POOL_CHANGE_SERVER_CHANGED);
+    assert_int_equal(server->proxy_protocol, 0);
+}
+
 static void test_unknown_pool(void **state)
 {
     struct pool_state *s = *state;
@@ -258,6 +315,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_change_to_the_same, setup, teardown),
         cmocka_unit_test_setup_teardown(test_remove, setup, teardown),
         cmocka_unit_test_setup_teardown(test_set_pool, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_set_admin, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_proxy_protocol, setup, teardown),
         cmocka_unit_test_setup_teardown(test_unknown_pool, setup, teardown),
         cmocka_unit_test_setup_teardown(test_full_pool, setup, teardown),
         cmocka_unit_test(test_random_runs_agree),

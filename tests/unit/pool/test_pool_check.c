@@ -120,16 +120,19 @@ static void test_set_pool(void **state)
     struct pool_command c;
     pool_command_init(&c, POOL_SET_POOL);
     assert_int_equal(pool_check(s, &c, NULL), 0);
-    c.set = POOL_SET_CONNECT;
+    c.given = pool_settings_bit(pool_settings_find(POOL_GROUP_TIMEOUTS, "connect_ms"));
     assert_refused(s, &c, WERR_INVALID, "invalid_value", "timeouts.connect_ms");
-    c.timeouts.connect_ms = 600001;
+    c.settings.timeouts.connect_ms = 600001;
     assert_refused(s, &c, WERR_INVALID, "invalid_value", "timeouts.connect_ms");
-    c.timeouts.connect_ms = 600000;
+    c.settings.timeouts.connect_ms = 600000;
     assert_int_equal(pool_check(s, &c, NULL), 0);
-    c.set = POOL_SET_IDLE;
+    c.given = pool_settings_bit(pool_settings_find(POOL_GROUP_TIMEOUTS, "idle_ms"));
     assert_refused(s, &c, WERR_INVALID, "invalid_value", "timeouts.idle_ms");
-    c.set = POOL_SET_RESPONSE_HEAD;
+    c.given = pool_settings_bit(pool_settings_find(POOL_GROUP_LIMITS, "head_bytes"));
+    assert_refused(s, &c, WERR_INVALID, "invalid_value", "limits.head_bytes");
+    c.given = pool_settings_bit(pool_settings_find(POOL_GROUP_TIMEOUTS, "response_head_ms"));
     assert_refused(s, &c, WERR_INVALID, "invalid_value", "timeouts.response_head_ms");
+    c.given = 0;
     c.set = POOL_SET_POLICY;
     c.policy = 9;
     assert_refused(s, &c, WERR_INVALID, "invalid_value", "policy");
@@ -140,12 +143,58 @@ static void test_set_pool(void **state)
     pool_state_free(s);
 }
 
+static void test_server_settings(void **state)
+{
+    (void)state;
+    struct pool_state *s = pool_state_new();
+    struct pool_command c;
+    uint64_t id = add_server(s, "{\"url\":\"http://1.1.1.1\"}");
+    make_add(&c, "{\"url\":\"http://1.1.1.2\",\"proxy_protocol\":2}");
+    assert_int_equal(pool_check(s, &c, NULL), 0);
+    c.server.proxy_protocol = 1;
+    assert_refused(s, &c, WERR_INVALID, "invalid_value", "proxy_protocol");
+    c.server.proxy_protocol = 0;
+    c.server.admin = 3;
+    assert_refused(s, &c, WERR_INVALID, "invalid_value", "admin");
+    pool_command_fini(&c);
+    pool_command_init(&c, POOL_CHANGE_SERVER);
+    c.server_id = id;
+    c.set = POOL_SET_PROXY_PROTOCOL;
+    c.server.proxy_protocol = 3;
+    assert_refused(s, &c, WERR_INVALID, "invalid_value", "proxy_protocol");
+    pool_command_fini(&c);
+    pool_state_free(s);
+}
+
+static void test_set_admin(void **state)
+{
+    (void)state;
+    struct pool_state *s = pool_state_new();
+    struct pool_command c;
+    uint64_t id = add_server(s, "{\"url\":\"http://1.1.1.1\"}");
+    pool_command_init(&c, POOL_SET_SERVER_ADMIN);
+    c.server_id = id + 1;
+    assert_refused(s, &c, WERR_NOT_FOUND, "not_found", "");
+    c.server_id = id;
+    c.server.admin = POOL_ADMIN_MAINTENANCE;
+    c.server.drain_ms = POOL_DRAIN_MS_MAX;
+    assert_int_equal(pool_check(s, &c, NULL), 0);
+    c.server.drain_ms++;
+    assert_refused(s, &c, WERR_INVALID, "invalid_value", "delay_ms");
+    c.server.drain_ms = 0;
+    c.server.admin++;
+    assert_refused(s, &c, WERR_INVALID, "invalid_value", "admin");
+    pool_command_fini(&c);
+    pool_state_free(s);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_good_commands), cmocka_unit_test(test_add),
         cmocka_unit_test(test_too_many),      cmocka_unit_test(test_change_and_remove),
-        cmocka_unit_test(test_set_pool),
+        cmocka_unit_test(test_set_pool),      cmocka_unit_test(test_server_settings),
+        cmocka_unit_test(test_set_admin),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

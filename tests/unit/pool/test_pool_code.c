@@ -91,6 +91,12 @@ static const struct {
     {ADD, "{\"meta\":{\"version\":null}}", WERR_INVALID, "invalid_value", "meta.version", ""},
     {ADD, "{\"meta\":{\"\":\"x\"}}", WERR_INVALID, "invalid_value", "meta.", "key"},
     {ADD, "{\"meta\":{\"a\":\"\\n\"}}", WERR_INVALID, "invalid_value", "meta.a", "control"},
+    {ADD, "{\"proxy_protocol\":1}", WERR_INVALID, "invalid_value", "proxy_protocol", "0 or 2"},
+    {ADD, "{\"proxy_protocol\":true}", WERR_INVALID, "invalid_value", "proxy_protocol", ""},
+    {CHANGE, "{\"proxy_protocol\":3}", WERR_INVALID, "invalid_value", "proxy_protocol", ""},
+    {ADD, "{\"admin\":\"draining\"}", WERR_INVALID, "unknown_key", "admin", ""},
+    {CHANGE, "{\"admin\":\"enabled\"}", WERR_INVALID, "unknown_key", "admin", ""},
+    {CHANGE, "{\"drain_ms\":1}", WERR_INVALID, "unknown_key", "drain_ms", ""},
     {CHANGE, "{\"url\":\"http://1.1.1.1\"}", WERR_INVALID, "invalid_value", "url", "changed"},
     {CHANGE, "{\"id\":\"s-1\"}", WERR_INVALID, "unknown_key", "id", ""},
     {CHANGE, "{\"meta\":{\"b\":true}}", WERR_INVALID, "invalid_value", "meta.b", ""},
@@ -127,7 +133,8 @@ static void test_add(void **state)
 {
     (void)state;
     struct pool_command c;
-    make_add(&c, "{\"url\":\"http://[::1]:81/\",\"map_host\":true,\"weight\":0,\"check\":{"
+    make_add(&c, "{\"url\":\"http://[::1]:81/\",\"map_host\":true,\"weight\":0,"
+                 "\"proxy_protocol\":2,\"check\":{"
                  "\"type\":\"none\",\"host\":\"h\",\"path\":null},\"meta\":{\"b\":\"2\",\"a\":"
                  "\"1\"}}");
     assert_int_equal(c.type, POOL_ADD_SERVER);
@@ -135,6 +142,7 @@ static void test_add(void **state)
     assert_int_equal(c.health_unset, 0);
     char *json = pool_code_server_json(&c.server);
     assert_string_equal(json, "{\"url\":\"http://[::1]:81\",\"map_host\":true,\"weight\":0,"
+                              "\"proxy_protocol\":2,\"admin\":\"enabled\",\"drain_ms\":0,"
                               "\"check\":{\"type\":\"none\",\"host\":\"h\"},\"meta\":{\"a\":"
                               "\"1\",\"b\":\"2\"}}");
     free(json);
@@ -192,7 +200,15 @@ static void test_pool_json(void **state)
     assert_string_equal(
         json,
         "{\"name\":\"default\",\"policy\":\"round_robin\",\"timeouts\":{\"connect_ms\":1000,"
-        "\"response_head_ms\":60000,\"idle_ms\":60000},\"check\":{\"type\":\"http\","
+        "\"response_head_ms\":60000,\"idle_ms\":60000,\"client_head_ms\":10000,"
+        "\"client_body_ms\":30000,\"client_idle_ms\":75000,\"client_write_ms\":60000,"
+        "\"tunnel_ms\":3600000},\"limits\":{\"request_line_bytes\":8192,\"head_bytes\":32768,"
+        "\"fields\":100,\"body_bytes\":0,\"trailer_bytes\":8192,"
+        "\"requests_per_connection\":0,\"connections\":0,\"connections_per_client\":0,"
+        "\"response_head_bytes\":65536,\"min_rate_bytes\":100},\"retry\":{\"attempts\":2,"
+        "\"budget_percent\":20,\"replay_bytes\":65536},\"eject\":{\"errors\":5,"
+        "\"base_ms\":30000,\"max_ms\":300000,\"max_percent\":50},\"fail_open\":true,"
+        "\"forwarded\":false,\"min_active\":0,\"drain_ms\":300000,\"check\":{\"type\":\"http\","
         "\"interval_ms\":30000,\"fast_interval_ms\":2000,\"timeout_ms\":5000,\"path\":\"/\","
         "\"host\":\"\",\"expect\":\"200-299\",\"failures\":3,\"passes\":2}}");
     struct pool_command c;
@@ -276,6 +292,75 @@ static void test_entry_layout(void **state)
     pool_command_fini(&c);
 }
 
+static void test_admin_entry_layout(void **state)
+{
+    (void)state;
+    struct pool_command c;
+    char *bytes = NULL;
+    size_t len = 0;
+    pool_command_init(&c, POOL_SET_SERVER_ADMIN);
+    c.server_id = 31;
+    c.server.admin = POOL_ADMIN_DRAINING;
+    c.server.drain_ms = 7;
+    assert_int_equal(pool_code_encode(&c, &bytes, &len), 0);
+    static const char head[] =
+        "\x01\x05\0\0\x3e\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0"
+        "{\"pool\":\"default\",\"id\":\"s-1f\",\"admin\":\"draining\",\"drain_ms\":7}";
+    assert_int_equal(len, sizeof(head) - 1);
+    assert_memory_equal(bytes, head, len);
+    free(bytes);
+    pool_command_fini(&c);
+}
+
+static void test_admin_bodies(void **state)
+{
+    static const struct {
+        const char *body;
+        enum pool_admin admin;
+        int rc;
+        uint32_t drain_ms;
+        const char *code, *field;
+    } cases[] = {
+        {"", POOL_ADMIN_DRAINING, 0, 1234, "", ""},
+        {"{}", POOL_ADMIN_MAINTENANCE, 0, 1234, "", ""},
+        {"{\"delay_ms\":300000}", POOL_ADMIN_DRAINING, 0, 300000, "", ""},
+        {"{\"delay_ms\":0}", POOL_ADMIN_MAINTENANCE, 0, 0, "", ""},
+        {"", POOL_ADMIN_ENABLED, 0, 0, "", ""},
+        {"{}", POOL_ADMIN_ENABLED, 0, 0, "", ""},
+        {"{\"delay_ms\":1}", POOL_ADMIN_ENABLED, WERR_INVALID, 0, "unknown_key", "delay_ms"},
+        {"{\"delay_ms\":-1}", POOL_ADMIN_DRAINING, WERR_INVALID, 0, "invalid_value",
+         "delay_ms"},
+        {"{\"delay_ms\":86400001}", POOL_ADMIN_DRAINING, WERR_INVALID, 0, "invalid_value",
+         "delay_ms"},
+        {"{\"delay_ms\":null}", POOL_ADMIN_DRAINING, WERR_INVALID, 0, "invalid_value",
+         "delay_ms"},
+        {"{\"drain_ms\":1}", POOL_ADMIN_DRAINING, WERR_INVALID, 0, "unknown_key", "drain_ms"},
+        {"[]", POOL_ADMIN_DRAINING, WERR_INVALID, 0, "invalid_value", ""},
+        {"{", POOL_ADMIN_DRAINING, WERR_SYNTAX, 0, "invalid_json", ""},
+    };
+    (void)state;
+    struct pool_state *s = pool_state_new();
+    assert_int_equal(set_pool(s, "{\"drain_ms\":1234}"), POOL_CHANGE_POOL_SET);
+    for (unsigned i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct pool_command c;
+        struct pool_error error = {.code = ""};
+        assert_int_equal(pool_code_admin_from_json(span_from_str(cases[i].body), cases[i].admin,
+                                                   default_pool(s), 9, &c, &error),
+                         cases[i].rc);
+        assert_string_equal(error.code, cases[i].code);
+        assert_string_equal(error.field, cases[i].field);
+        if (cases[i].rc != 0)
+            continue;
+        assert_int_equal(c.type, POOL_SET_SERVER_ADMIN);
+        assert_int_equal(c.server_id, 9);
+        assert_int_equal(c.server.admin, cases[i].admin);
+        assert_int_equal(c.server.drain_ms, cases[i].drain_ms);
+        pool_command_fini(&c);
+    }
+    assert_string_equal(pool_admin_word(POOL_ADMIN_MAINTENANCE), "maintenance");
+    pool_state_free(s);
+}
+
 static int decode(uint8_t format, uint8_t type, uint16_t flags, const char *payload)
 {
     char entry[1000] = {(char)format, (char)type, (char)flags, (char)(flags >> 8),
@@ -296,7 +381,7 @@ static void test_bad_entries(void **state)
     assert_int_equal(decode(2, 3, 0, remove), WERR_UNSUPPORTED);
     assert_int_equal(decode(0, 3, 0, remove), WERR_UNSUPPORTED);
     assert_int_equal(decode(1, 0, 0, remove), WERR_UNSUPPORTED);
-    assert_int_equal(decode(1, 5, 0, remove), WERR_UNSUPPORTED);
+    assert_int_equal(decode(1, 6, 0, remove), WERR_UNSUPPORTED);
     assert_int_equal(decode(1, 255, 0, remove), WERR_UNSUPPORTED);
     assert_int_equal(decode(1, 3, 256, remove), WERR_UNSUPPORTED);
     assert_int_equal(decode(1, 1, 0, remove), WERR_CORRUPT);
@@ -319,6 +404,15 @@ static void test_bad_entries(void **state)
     assert_int_equal(decode(1, 1, 0, "{\"pool\":\"default\",\"server\":{}}"), WERR_CORRUPT);
     assert_int_equal(decode(1, 1, 0, "{\"pool\":\"default\",\"server\":[]}"), WERR_CORRUPT);
     assert_int_equal(decode(1, 4, 0, "{\"pool\":\"default\",\"set\":1}"), WERR_CORRUPT);
+    static const char *const admins[] = {
+        "{\"pool\":\"default\",\"id\":\"s-1\",\"admin\":\"draining\"}",
+        "{\"pool\":\"default\",\"id\":\"s-1\",\"drain_ms\":1}",
+        "{\"pool\":\"default\",\"id\":\"s-1\",\"admin\":\"gone\",\"drain_ms\":1}",
+        "{\"pool\":\"default\",\"id\":\"s-1\",\"admin\":1,\"drain_ms\":1}",
+        "{\"pool\":\"default\",\"id\":\"s-1\",\"admin\":\"draining\",\"drain_ms\":86400001}",
+    };
+    for (unsigned i = 0; i < sizeof(admins) / sizeof(admins[0]); i++)
+        assert_int_equal(decode(1, 5, 0, admins[i]), WERR_CORRUPT);
     assert_int_equal(decode(1, 4, 0, "{\"pool\":\"default\",\"set\":{\"weight\":1}}"),
                      WERR_CORRUPT);
 }
@@ -388,6 +482,8 @@ int main(void)
         cmocka_unit_test(test_long_unknown_key),
         cmocka_unit_test(test_decode_encode_is_identity),
         cmocka_unit_test(test_entry_layout),
+        cmocka_unit_test(test_admin_entry_layout),
+        cmocka_unit_test(test_admin_bodies),
         cmocka_unit_test(test_bad_entries),
         cmocka_unit_test(test_cut_entries),
         cmocka_unit_test(test_too_big),

@@ -9,6 +9,7 @@ static void test_words(void **state)
     assert_string_equal(pool_command_word(POOL_CHANGE_SERVER), "change server");
     assert_string_equal(pool_command_word(POOL_REMOVE_SERVER), "remove server");
     assert_string_equal(pool_command_word(POOL_SET_POOL), "set pool");
+    assert_string_equal(pool_command_word(POOL_SET_SERVER_ADMIN), "set server admin");
     assert_string_equal(pool_command_word((enum pool_command_type)0), "unknown command");
     assert_string_equal(pool_command_word((enum pool_command_type)200), "unknown command");
 }
@@ -20,6 +21,7 @@ static void test_numbers(void **state)
     assert_int_equal(POOL_ADD_SERVER, 1);
     assert_int_equal(POOL_CHANGE_SERVER, 2);
     assert_int_equal(POOL_REMOVE_SERVER, 3);
+    assert_int_equal(POOL_SET_SERVER_ADMIN, 5);
     assert_int_equal(POOL_SET_POOL, 4);
 }
 

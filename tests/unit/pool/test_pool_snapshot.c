@@ -1,5 +1,9 @@
 #include "pool_fixture.h"
 
+#include <endian.h>
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
 #include "base/fault.h"
 #include "pool/pool_snapshot.h"
 
@@ -40,6 +44,9 @@ static void assert_states_equal(const struct pool_state *a, const struct pool_st
         assert_true(pa->servers[i]->id == pb->servers[i]->id);
         assert_string_equal(pa->servers[i]->url, pb->servers[i]->url);
         assert_string_equal(pa->servers[i]->authority, pb->servers[i]->authority);
+        assert_int_equal(pa->servers[i]->admin, pb->servers[i]->admin);
+        assert_int_equal(pa->servers[i]->drain_ms, pb->servers[i]->drain_ms);
+        assert_int_equal(pa->servers[i]->proxy_protocol, pb->servers[i]->proxy_protocol);
         assert_true(addr_is_equal(&pa->servers[i]->addr, &pb->servers[i]->addr));
     }
 }
@@ -86,6 +93,78 @@ static void test_replay_from_snapshot(void **state)
         pool_state_free(resumed[i]);
     }
     pool_state_free(whole);
+}
+
+static size_t put_text(char *at, const char *json)
+{
+    uint32_t len = htole32((uint32_t)strlen(json));
+    memcpy(at, &len, sizeof(len));
+    memcpy(at + sizeof(len), json, strlen(json));
+    return sizeof(len) + strlen(json);
+}
+
+/* A snapshot of format 1, as it was written before there were limits, retry and admin. */
+static size_t make_old_snapshot(char *bytes)
+{
+    const uint32_t one = htole32(1);
+    const uint64_t id = htole64(3);
+    const uint64_t index = htole64(7);
+    const uint64_t digest = htole64(123456789);
+    size_t len = 40;
+    memcpy(bytes, "WSNP", 4);
+    memcpy(bytes + 4, &one, sizeof(one));
+    memcpy(bytes + 8, &index, sizeof(index));
+    memcpy(bytes + 16, &digest, sizeof(digest));
+    memcpy(bytes + len, &one, sizeof(one));
+    len += sizeof(one);
+    len += put_text(bytes + len, "{\"name\":\"default\",\"policy\":\"round_robin\","
+                                 "\"timeouts\":{\"connect_ms\":5,\"response_head_ms\":6,"
+                                 "\"idle_ms\":7},\"check\":{\"path\":\"/old\"}}");
+    memcpy(bytes + len, &one, sizeof(one));
+    len += sizeof(one);
+    memcpy(bytes + len, &id, sizeof(id));
+    len += sizeof(id);
+    len += put_text(bytes + len, "{\"url\":\"http://1.1.1.1:80\",\"map_host\":false,"
+                                 "\"weight\":4,\"check\":{},\"meta\":{}}");
+    const uint64_t length = htole64(len - 40);
+    const uint64_t checksum = htole64(XXH3_64bits_withSeed(bytes + 40, len - 40, 7));
+    memcpy(bytes + 24, &length, sizeof(length));
+    memcpy(bytes + 32, &checksum, sizeof(checksum));
+    return len;
+}
+
+/* What it lacks has defaults, and the digest is the one of the state that was read. */
+static void test_old_format(void **state)
+{
+    (void)state;
+    char bytes[1000];
+    size_t len = make_old_snapshot(bytes);
+    struct pool_state *s = NULL;
+    assert_int_equal(pool_snapshot_decode(span_from(bytes, len), &s), 0);
+    const struct pool *p = default_pool(s);
+    struct pool_settings want;
+    pool_settings_init(&want);
+    want.timeouts.connect_ms = 5;
+    want.timeouts.response_head_ms = 6;
+    want.timeouts.idle_ms = 7;
+    for (unsigned i = 0; i < POOL_SETTING_N; i++)
+        assert_true(pool_settings_get(&p->settings, &pool_settings_table[i]) ==
+                    pool_settings_get(&want, &pool_settings_table[i]));
+    assert_string_equal(p->health.path, "/old");
+    assert_int_equal(p->server_n, 1);
+    assert_int_equal(p->servers[0]->weight, 4);
+    assert_int_equal(p->servers[0]->admin, POOL_ADMIN_ENABLED);
+    assert_int_equal(p->servers[0]->proxy_protocol, 0);
+    assert_int_equal(s->index, 7);
+    assert_true(s->digest == pool_state_digest_recompute(s));
+    struct pool_state *copy = copy_state(s);
+    assert_states_equal(s, copy);
+    pool_state_free(copy);
+    pool_state_free(s);
+    bytes[4] = 2;
+    assert_int_equal(pool_snapshot_decode(span_from(bytes, len), &s), WERR_CORRUPT);
+    bytes[4] = 3;
+    assert_int_equal(pool_snapshot_decode(span_from(bytes, len), &s), WERR_UNSUPPORTED);
 }
 
 /* Every byte, flipped; every length, cut: refused, never taken for something else. */
@@ -140,6 +219,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_decode_encode_is_identity),
         cmocka_unit_test(test_replay_from_snapshot),
+        cmocka_unit_test(test_old_format),
         cmocka_unit_test(test_damage),
         cmocka_unit_test(test_out_of_memory),
     };
