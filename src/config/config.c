@@ -9,6 +9,8 @@
 #include "base/num.h"
 #include "base/span.h"
 
+enum { PATH_BYTES_MAX = 4000 };
+
 /* Readers take one value into the config: 0, WERR_INVALID (with what the value must be in
  * *wish) or WERR_NOMEM. */
 typedef int (*read_fn)(struct config *c, struct span value, const char **wish);
@@ -140,6 +142,23 @@ static int read_admin_token(struct config *c, struct span value, const char **wi
 {
     *wish = "must hold visible ASCII characters only";
     return is_word(value) ? store_string(&c->admin_token, value) : WERR_INVALID;
+}
+
+static int read_access_log(struct config *c, struct span value, const char **wish)
+{
+    *wish = "must be off, stdout, syslog or the path of a file";
+    if (value.len == 0 || value.len > PATH_BYTES_MAX)
+        return WERR_INVALID;
+    free(c->access_log);
+    c->access_log = NULL;
+    return span_is_equal(value, SPAN("off")) ? 0 : store_string(&c->access_log, value);
+}
+
+static int read_access_log_format(struct config *c, struct span value, const char **wish)
+{
+    *wish = "must be json or combined";
+    c->access_log_is_combined = span_is_equal(value, SPAN("combined"));
+    return c->access_log_is_combined || span_is_equal(value, SPAN("json")) ? 0 : WERR_INVALID;
 }
 
 static int read_worker_id(struct config *c, struct span value, const char **wish)
@@ -325,9 +344,17 @@ static int read_variable(struct parse *p, unsigned name, const char *env_name,
     return 0;
 }
 
+/* What a worker is told by its environment; the rest comes over its channel. */
+static bool is_for_worker(unsigned name)
+{
+    return name == SETTING_ACCESS_LOG || name == SETTING_ACCESS_LOG_FORMAT;
+}
+
 static int read_environment(struct parse *p, char *const *env)
 {
     for (unsigned i = 0; i < SETTING_N; i++) {
+        if (p->c->action == CONFIG_WORKER && !is_for_worker(i))
+            continue;
         const char *name = settings[i].env;
         struct span value = find_variable(env, name);
         if (i == SETTING_LOG_LEVEL && value.len == 0) {
@@ -362,7 +389,7 @@ int config_from_args(struct config *c, int argc, char *const *argv, char *const 
     struct parse p = {.c = c, .argc = argc, .at = 1, .argv = argv};
     *c = (struct config){.action = CONFIG_RUN, .log_level = 2, .drain_timeout_ms = 30000};
     int rc = read_arguments(&p);
-    if (rc == 0 && c->action == CONFIG_RUN)
+    if (rc == 0 && (c->action == CONFIG_RUN || c->action == CONFIG_WORKER))
         rc = read_environment(&p, env);
     if (rc != 0) {
         snprintf(error, error_size, "%s", p.error);
@@ -380,5 +407,6 @@ void config_fini(struct config *c)
     free(c->admin_token_file);
     free(c->resolver);
     free(c->admin_token);
+    free(c->access_log);
     *c = (struct config){0};
 }

@@ -3,6 +3,7 @@
  *
  * A flag wins over its environment name (WELDR_…), which wins over the default. List settings
  * (--ip, --admin-ip, --server) are repeatable; in the environment they are separated by commas.
+ * A worker takes only its access log from the environment, which the manager has set.
  * Owner of the strings: the config (config_fini).
  */
 #ifndef WELDR_CONFIG_CONFIG_H
@@ -40,6 +41,10 @@ struct config {
     char *admin_token;         /* WELDR_ADMIN_TOKEN only (a flag would show in ps); NULL */
     char *resolver;            /* --resolver; NULL: those of the system */
     unsigned worker_id;        /* worker --id */
+    /* --access-log, for manager and worker: NULL = off, "stdout", "syslog" or the path of a
+     * file */
+    char *access_log;
+    bool access_log_is_combined; /* --access-log-format json|combined */
 };
 
 /* argv[0] is skipped; env is a NULL-terminated list "NAME=value". On error WERR_INVALID and a

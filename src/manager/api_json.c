@@ -468,6 +468,7 @@ char *api_json_stats(const struct api_json_stats_view *v)
     set_number(&m, "retries", v->retries);
     set_number(&m, "bad_requests", v->bad_requests);
     set_number(&m, "client_aborts", v->client_aborts);
+    set_number(&m, "access_log_lost", v->access_log_lost);
     set(&m, "bytes", make_bytes(v));
     set(&m, "ends", make_ends(v));
     set(&m, "latency_us", make_latency(v));

@@ -29,6 +29,7 @@ void api_stats_get(struct api_conn *ac)
         .retries = stats_sum(s, STATS_retries),
         .bad_requests = stats_sum(s, STATS_bad_requests),
         .client_aborts = stats_sum(s, STATS_client_aborts),
+        .access_log_lost = stats_sum(s, STATS_access_log_lost),
         .bytes_in = stats_sum(s, STATS_client_bytes_in),
         .bytes_out = stats_sum(s, STATS_client_bytes_out),
         .ends = ends,

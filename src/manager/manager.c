@@ -8,6 +8,7 @@
 #include "log/log.h"
 #include "manager/listeners.h"
 #include "manager/names.h"
+#include "manager/worker_env.h"
 #include "net/listen.h"
 #include "net/signals.h"
 
@@ -134,7 +135,7 @@ static void on_signal(void *arg, int number)
     else if (number == SIGUSR1)
         dump(m);
     else if (number == SIGHUP)
-        log_debug("signal ignored: there is no file to read again", LOG_I("signal", number));
+        supervisor_hang_up(&m->supervisor); /* they open their access log again */
     else
         on_stop_signal(m, number);
 }
@@ -315,6 +316,17 @@ static int start_signals(struct manager *m)
     return error < 0 ? fail_start("can't watch signals", error) : 0;
 }
 
+static int start_worker_env(struct manager *m)
+{
+    const int error = worker_env_set(m->config);
+
+    if (error == 0)
+        return 0;
+    fprintf(stderr, "error: can't open the access log %s: %s\n", m->config->access_log,
+            werr_text(error));
+    return MANAGER_EXIT_USAGE;
+}
+
 static int start_workers(struct manager *m)
 {
     const int error = supervisor_start(&m->supervisor);
@@ -325,9 +337,9 @@ static int start_workers(struct manager *m)
 static int start(struct manager *m)
 {
     static int (*const steps[])(struct manager * m) = {
-        start_loop,    start_supervisor,     start_pool,         check_servers,
-        start_names,   listeners_open_proxy, listeners_open_api, start_token,
-        start_servers, start_signals,        start_workers,
+        start_loop,  start_supervisor, start_pool,           check_servers,
+        start_names, start_worker_env, listeners_open_proxy, listeners_open_api,
+        start_token, start_servers,    start_signals,        start_workers,
     };
     int code = 0;
 

@@ -157,6 +157,7 @@ static void run_child(const struct slot *slot, int channel_fd)
     strb_add_u64(&b, slot->id);
     sigemptyset(&none);
     (void)sigprocmask(SIG_SETMASK, &none, NULL);
+    (void)signal(SIGHUP, SIG_IGN); /* until it watches the signal, before it opens any log */
     exe_fd = handover_place(fds, list_fds(slot, channel_fd, fds), slot->owner->exe_fd);
     if (exe_fd == WERR_NO_FD)
         _exit(HANDOVER_EXIT_NO_FD);
@@ -334,6 +335,13 @@ void supervisor_signal(const struct supervisor *s, int number)
     for (unsigned i = 0; i < s->slot_n; i++)
         if (s->slots[i].state == SLOT_RUNNING)
             (void)kill(s->slots[i].pid, number);
+}
+
+void supervisor_hang_up(const struct supervisor *s)
+{
+    for (unsigned i = 0; i < s->slot_n; i++)
+        if (s->slots[i].pid != 0)
+            (void)kill(s->slots[i].pid, SIGHUP);
 }
 
 void supervisor_kill_all(struct supervisor *s)

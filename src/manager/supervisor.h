@@ -90,6 +90,8 @@ void supervisor_replace(struct slot *slot, const char *why);
 void supervisor_drain(struct supervisor *s, uint32_t limit_ms);
 /* Sends a signal to every running worker. */
 void supervisor_signal(const struct supervisor *s, int number);
+/* SIGHUP to all of them, whatever their state: one that is starting ignores it. */
+void supervisor_hang_up(const struct supervisor *s);
 /* Kills and collects all workers at once (waits for them). */
 void supervisor_kill_all(struct supervisor *s);
 /* Takes updates and may accept connections: those that must acknowledge. */

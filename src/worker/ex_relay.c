@@ -23,6 +23,7 @@ static void fail_and_run(struct exchange *ex, enum end end)
 static void client_body(struct exchange *ex, const struct event *ev)
 {
     stats_add(ex->worker->stats, STATS_client_bytes_in, ev->data.len);
+    ex->bytes_in += ev->data.len;
     if (ex->step != EX_RELAY)
         return;
     conn_send_body(&ex->lane->conn, ev->data, ev->chunk_bytes);
@@ -114,6 +115,7 @@ static void lane_head(struct exchange *ex, struct msg *m)
 
     ex->flags |= EX_LANE_SPOKE;
     ex->lane_status = m->status;
+    ex->first_us = loop_now_us(ex->worker->loop);
     if (rewrite_response(m, &facts, &ex->arena) < 0) {
         fail_and_run(ex, END_INTERNAL);
         return;
@@ -151,6 +153,7 @@ void exchange_lane_event(struct exchange *ex, struct event *ev)
         break;
     case EVENT_BODY:
         stats_add(ex->worker->stats, STATS_client_bytes_out, ev->data.len);
+        ex->bytes_out += ev->data.len;
         conn_send_body(&ex->client->conn, ev->data, ev->chunk_bytes);
         touch(ex);
         break;

@@ -4,6 +4,7 @@
 #include "http/reply.h"
 #include "http/rewrite.h"
 #include "log/log.h"
+#include "worker/access_log.h"
 #include "worker/ex_int.h"
 #include "worker/limits.h"
 
@@ -39,6 +40,9 @@ static void attach(struct exchange *ex, struct origin *o)
     ex->attempts++;
     ex->flags &= (uint16_t)~EX_LANE_SPOKE;
     ex->lane_status = 0;
+    ex->origin_id = o->server_id;
+    ex->picked_us = loop_now_us(ex->worker->loop);
+    ex->connected_us = ex->sent_us = ex->first_us = 0;
     o->in_flight++;
     stats_server_add(ex->worker->stats, o->stats_slot, STATS_SERVER_in_flight, 1);
 }
@@ -137,11 +141,15 @@ static enum ex_verdict step_send(struct exchange *ex)
 {
     const struct pool_timeouts *timeouts = &worker_pool(ex->worker)->timeouts;
 
+    ex->connected_us = loop_now_us(ex->worker->loop);
     if (rewrite(ex) < 0) {
         ex_fail(ex, END_INTERNAL);
         return EX_VERDICT_NEXT;
     }
     conn_send_head(&ex->lane->conn, &ex->request);
+    ex->sent_us = loop_now_us(ex->worker->loop);
+    if (ex->worker->access_log)
+        access_log_sent(ex);
     ex_move(ex, EX_RELAY, "request head sent");
     if (ex->request.body == MSG_BODY_NONE)
         ex_request_sent(ex);
@@ -218,6 +226,7 @@ static enum ex_verdict step_reply(struct exchange *ex)
     conn_send_head(client, &m);
     if (body.len > 0)
         conn_send_body(client, body, 0);
+    ex->bytes_out += body.len;
     conn_send_end(client, NULL);
     ex->flags |= EX_ANSWER_BEGUN | EX_ANSWER_ENDED;
     return go(ex, EX_DONE, "answered by Weldr");
@@ -263,6 +272,8 @@ static enum ex_verdict step_done(struct exchange *ex)
               LOG_U("status", ex->status), LOG_S("end", end_facts(ex->end)->word),
               LOG_U("attempts", ex->attempts),
               LOG_U("us", loop_now_us(w->loop) - ex->begin_us));
+    if (w->access_log)
+        access_log_exchange(w->access_log, ex);
     if (ex->flags & EX_REQUEST_READ)
         conn_quiet(&c->conn);
     if (ex->flags & EX_CLIENT_GONE)

@@ -64,7 +64,13 @@ struct exchange {
     struct arena arena;
     struct msg request;
     uint64_t begin_us;
-    const char *why; /* malformed request: a few words */
+    uint64_t origin_id; /* of the last attempt; 0: no server was picked */
+    /* Moments of the last attempt, 0: not come that far. Server picked, connection there,
+     * request head handed to it, answer head read. */
+    uint64_t picked_us, connected_us, sent_us, first_us;
+    uint64_t bytes_in, bytes_out; /* of bodies, from and to the client */
+    uint64_t added_us;            /* access_log.h */
+    const char *why;              /* malformed request: a few words */
 };
 
 /* For a client without one. NULL: no memory. */

@@ -24,6 +24,7 @@
 struct client;
 struct origin;
 struct listener;
+struct access_log;
 
 LIST_HEAD(client_list, client);
 
@@ -32,6 +33,7 @@ struct worker {
     struct conn_shared shared;
     struct stats_worker *stats;
     uint32_t id;
+    struct access_log *access_log; /* NULL: off */
     struct rand_state rand;
     struct arena_store *arenas;
     struct slab clients_slab, exchanges_slab, lanes_slab;

@@ -9,6 +9,7 @@
 #include "net/listen.h"
 #include "net/signals.h"
 #include "wire/inherit.h"
+#include "worker/access_log.h"
 #include "worker/channel.h"
 #include "worker/dump.h"
 #include "worker/limits.h"
@@ -28,6 +29,8 @@ struct process {
     struct bufq_store *store;
     struct channel channel;
     struct worker worker;
+    struct access_log access_log;
+    const struct config *config;
     unsigned id;
     bool has_worker;
     int exit_code;
@@ -35,10 +38,11 @@ struct process {
 
 static void on_panic(void *arg)
 {
-    const struct process *p = arg;
+    struct process *p = arg;
 
     if (p->has_worker)
         dump_worker(&p->worker);
+    access_log_flush(&p->access_log);
 }
 
 static void stop(struct process *p, int exit_code)
@@ -88,6 +92,9 @@ static int on_hello(void *arg, const struct frame_hello *hello)
     log_set_level((enum log_level)hello->log_level);
     rc = worker_init(&p->worker, p->loop, stats_worker(p->stats, p->id), p->id, hello->seed);
     p->has_worker = rc == 0;
+    if (rc == 0 && p->config->access_log != NULL)
+        rc = access_log_start(&p->access_log, &p->worker, p->config->access_log,
+                              p->config->access_log_is_combined);
     return rc;
 }
 
@@ -115,6 +122,8 @@ static void on_signal(void *arg, int signal_number)
      * to it. */
     if (signal_number == SIGUSR1 && p->has_worker)
         dump_worker(&p->worker);
+    else if (signal_number == SIGHUP)
+        access_log_reopen(&p->access_log);
 }
 
 static bool process_init(struct process *p)
@@ -137,6 +146,7 @@ static void process_fini(struct process *p)
         while (p->worker.lanes_slab.in_use > 0)
             loop_turn(p->loop, 0);
         loop_turn(p->loop, 0);
+        access_log_end(&p->access_log);
         worker_fini(&p->worker);
     }
     loop_turn(p->loop, 0);
@@ -158,6 +168,7 @@ int worker_main(const struct config *config)
     struct process *p = &process;
 
     p->id = config->worker_id;
+    p->config = config;
     log_init("worker", (int)p->id, (enum log_level)config->log_level);
     if (fcntl(INHERIT_FD_CHANNEL, F_GETFD) < 0 || fcntl(INHERIT_FD_STATS, F_GETFD) < 0) {
         log_error("a worker is started by weldr itself, not by hand");
@@ -171,8 +182,10 @@ int worker_main(const struct config *config)
     (void)fcntl(INHERIT_FD_CHANNEL, F_SETFD, FD_CLOEXEC);
     channel_open(&p->channel, p->loop, &p->worker, p->store, &hooks, INHERIT_FD_CHANNEL);
     loop_run(p->loop);
-    if (p->exit_code != EXIT_DRAINED)
-        return p->exit_code; /* in an unknown state: nothing is taken apart */
+    if (p->exit_code != EXIT_DRAINED) { /* in an unknown state: nothing is taken apart */
+        access_log_flush(&p->access_log);
+        return p->exit_code;
+    }
     process_fini(p);
     return EXIT_DRAINED;
 }

@@ -144,7 +144,8 @@ class Weldr:
     """One running weldr. `ip` and `admin_ip` may be None for the defaults, a string, or several strings."""
 
     def __init__(self, *flags, ip="127.0.0.1:0", admin_ip="127.0.0.1:0", workers=1, env=None, namespace=None,
-                 drain_timeout="5", nofile=None, wait=True):
+                 drain_timeout="5", nofile=None, wait=True,
+                 stdout=subprocess.DEVNULL):
         command = [BIN]
         for flag, values in (("--ip", ip), ("--admin-ip", admin_ip)):
             for value in [values] if isinstance(values, str) else values or []:
@@ -160,7 +161,7 @@ class Weldr:
         self.stopped = False
         self.log_file = tempfile.NamedTemporaryFile(prefix="weldr-log-", suffix=".txt")
         self.process = subprocess.Popen(
-            self.command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=self.log_file,
+            self.command, stdin=subprocess.DEVNULL, stdout=stdout, stderr=self.log_file,
             env=clean_environment(env), start_new_session=True, preexec_fn=self.prepare)
         self.pid = self.process.pid
         self.socket_counts = {}

@@ -68,6 +68,8 @@ static void test_defaults(void **state)
     assert_int_equal(c.drain_timeout_ms, 30000);
     assert_null(c.admin_token);
     assert_null(c.admin_token_file);
+    assert_null(c.access_log);
+    assert_false(c.access_log_is_combined);
     config_fini(&c);
 }
 
@@ -209,6 +211,9 @@ static void test_bad_settings(void **state)
         {"--admin-ip 1.1.1.1", "", "--admin-ip", "address:port"},
         {"--server=", "", "--server", "URL"},
         {"--log-level loud", "", "--log-level", "debug or trace"},
+        {"--access-log=", "", "--access-log", "off, stdout, syslog"},
+        {"--access-log-format xml", "", "--access-log-format", "json or combined"},
+        {"worker --id 1", "WELDR_ACCESS_LOG_FORMAT=x", "WELDR_ACCESS_LOG_FORMAT", "json"},
         {"--log-level INFO", "", "--log-level", "\"INFO\""},
         {"--drain-timeout x", "", "--drain-timeout", "30s"},
         {"--drain-timeout s", "", "--drain-timeout", "30s"},
@@ -304,6 +309,35 @@ static void test_out_of_memory(void **state)
     }
 }
 
+static void test_access_log(void **state)
+{
+    static const struct {
+        const char *arguments, *environment, *log;
+        bool is_combined;
+    } cases[] = {
+        {"--access-log /a/b", "", "/a/b", false},
+        {"--access-log stdout --access-log-format combined", "", "stdout", true},
+        {"--access-log x --access-log off", "WELDR_ACCESS_LOG=/env", NULL, false},
+        {"--access-log x", "WELDR_ACCESS_LOG=/env WELDR_ACCESS_LOG_FORMAT=combined", "x", true},
+        {"", "WELDR_ACCESS_LOG=syslog WELDR_ACCESS_LOG_FORMAT=json", "syslog", false},
+        {"--access-log-format combined --access-log-format json", "", NULL, false},
+        {"worker --id 1", "WELDR_ACCESS_LOG=/env WELDR_ACCESS_LOG_FORMAT=combined", "/env",
+         true},
+        {"worker --id 1", "WELDR_ACCESS_LOG=off WELDR_WORKERS=junk", NULL, false},
+    };
+    (void)state;
+    for (unsigned i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct config c;
+        configure_well(&c, cases[i].arguments, cases[i].environment);
+        if (cases[i].log == NULL)
+            assert_null(c.access_log);
+        else
+            assert_string_equal(c.access_log, cases[i].log);
+        assert_int_equal(c.access_log_is_combined, cases[i].is_combined);
+        config_fini(&c);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -312,7 +346,7 @@ int main(void)
         cmocka_unit_test(test_log_alias),     cmocka_unit_test(test_flag_wins_over_environment),
         cmocka_unit_test(test_actions),       cmocka_unit_test(test_bad_settings),
         cmocka_unit_test(test_list_limit),    cmocka_unit_test(test_drain_timeouts),
-        cmocka_unit_test(test_out_of_memory),
+        cmocka_unit_test(test_out_of_memory), cmocka_unit_test(test_access_log),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,210 @@
+#include "worker/access_log.h"
+
+#include <string.h>
+
+#include "base/clock.h"
+#include "log/log.h"
+#include "worker/ex_int.h"
+
+enum { FLUSH_MS = 200, WARN_MS = 60000 };
+
+_Static_assert((int)ACCESS_LINE_MAX <= (int)LINE_SINK_LINE_MAX, "a line fits where it goes");
+
+/* ---- the sink ---- */
+
+static void count_lost(struct access_log *a)
+{
+    struct worker *w = a->worker;
+    uint64_t lost = a->sink->lost;
+
+    if (lost != a->lost_counted)
+        stats_add(w->stats, STATS_access_log_lost, lost - a->lost_counted);
+    a->lost_counted = lost;
+    if (lost == a->lost_warned || loop_now_ms(w->loop) < a->warn_at_ms)
+        return;
+    log_warn("access log lines are lost", LOG_U("lines", lost - a->lost_warned),
+             LOG_S("error", line_sink_why(a->sink)));
+    a->lost_warned = lost;
+    a->warn_at_ms = loop_now_ms(w->loop) + WARN_MS;
+}
+
+void access_log_flush(struct access_log *a)
+{
+    if (!a->sink)
+        return;
+    line_sink_flush(a->sink);
+    count_lost(a);
+}
+
+static void arm(struct access_log *a)
+{
+    if (!timer_is_set(&a->timer))
+        loop_timer_in(a->worker->loop, &a->timer, FLUSH_MS);
+}
+
+static void on_timer(struct timer *t)
+{
+    struct access_log *a =
+        (struct access_log *)((char *)t - offsetof(struct access_log, timer));
+
+    access_log_flush(a);
+    if (line_sink_has_lines(a->sink))
+        arm(a);
+}
+
+static enum line_sink_kind kind_of(const char *to)
+{
+    if (strcmp(to, "stdout") == 0)
+        return LINE_SINK_STDOUT;
+    return strcmp(to, "syslog") == 0 ? LINE_SINK_SYSLOG : LINE_SINK_FILE;
+}
+
+int access_log_start(struct access_log *a, struct worker *w, const char *to, bool is_combined)
+{
+    enum line_sink_kind kind = kind_of(to);
+
+    *a = (struct access_log){
+        .worker = w,
+        .sink = line_sink_new(kind, kind == LINE_SINK_FILE ? to : NULL),
+        .print = is_combined ? access_line_combined : access_line_json,
+    };
+    if (!a->sink)
+        return WERR_NOMEM;
+    timer_init(&a->timer, on_timer);
+    if (a->sink->fd < 0)
+        log_warn("can't open the access log", LOG_S("to", to),
+                 LOG_S("error", line_sink_why(a->sink)));
+    w->access_log = a;
+    return 0;
+}
+
+void access_log_end(struct access_log *a)
+{
+    if (!a->sink)
+        return;
+    a->worker->access_log = NULL;
+    timer_stop(loop_timers(a->worker->loop), &a->timer);
+    line_sink_end(a->sink);
+    count_lost(a);
+    line_sink_free(a->sink);
+    a->sink = NULL;
+}
+
+void access_log_reopen(struct access_log *a)
+{
+    if (!a->sink)
+        return;
+    if (line_sink_reopen(a->sink) < 0)
+        log_warn("can't open the access log again: the old file stays in use",
+                 LOG_S("error", line_sink_why(a->sink)));
+    else
+        log_debug("access log opened again");
+    count_lost(a);
+}
+
+/* ---- the record ---- */
+
+/* Of the time that the loop woke up at, which all events of a turn share. */
+static uint64_t since_wake_us(const struct worker *w)
+{
+    uint64_t now_us = clock_mono_us();
+    uint64_t wake_us = loop_now_us(w->loop);
+
+    return now_us > wake_us ? now_us - wake_us : 0;
+}
+
+void access_log_sent(struct exchange *ex)
+{
+    ex->added_us += since_wake_us(ex->worker);
+}
+
+/* 0: that moment never came. */
+static uint64_t between_us(uint64_t from_us, uint64_t to_us)
+{
+    return from_us != 0 && to_us != 0 ? to_us - from_us : ACCESS_NO_TIME;
+}
+
+/* As the client sent them, whatever was dropped on the way to the server. */
+static void fill_fields(struct access_record *r, const struct msg *m)
+{
+    for (unsigned i = 0; i < m->field_n; i++) {
+        const struct msg_field *f = &m->fields[i];
+        struct span name = msg_field_name(m, f);
+
+        if (f->token == FIELD_HOST)
+            r->host = msg_field_value(m, f);
+        else if (f->token == FIELD_X_REQUEST_ID)
+            r->request_id = msg_field_value(m, f);
+        else if (f->token != FIELD_OTHER)
+            continue;
+        else if (name.len == 10 && span_is_equal_nocase(name, SPAN("user-agent")))
+            r->user_agent = msg_field_value(m, f);
+        else if (name.len == 7 && span_is_equal_nocase(name, SPAN("referer")))
+            r->referer = msg_field_value(m, f);
+    }
+    if (m->authority.len > 0)
+        r->host = m->authority;
+    for (unsigned i = 0; !r->request_id.ptr && i < m->added_n; i++)
+        if (span_is_equal(m->added[i].name, SPAN("X-Request-Id")))
+            r->request_id = m->added[i].value;
+}
+
+static void fill_request(struct access_record *r, const struct exchange *ex)
+{
+    const struct msg *m = &ex->request;
+
+    if (ex->flags & EX_NO_REQUEST)
+        return;
+    r->method = msg_method(m);
+    r->target = msg_target(m);
+    r->version = m->version;
+    fill_fields(r, m);
+}
+
+/* Of the last attempt, but for the whole. */
+static void fill_times(struct access_record *r, const struct exchange *ex)
+{
+    r->total_us = loop_now_us(ex->worker->loop) - ex->begin_us;
+    r->wait_us = between_us(ex->begin_us, ex->picked_us);
+    r->connect_us = between_us(ex->picked_us, ex->connected_us);
+    r->first_byte_us = between_us(ex->sent_us, ex->first_us);
+    r->added_us = ex->added_us + since_wake_us(ex->worker);
+}
+
+/* Its URL; a server that has left the pool meanwhile is told by its id. */
+static struct span origin_text(const struct exchange *ex, char *buf)
+{
+    const struct pool_server *server;
+
+    if (ex->origin_id == 0)
+        return SPAN_NONE;
+    server = pool_find_server(worker_pool(ex->worker), ex->origin_id);
+    if (server)
+        return span_from_str(server->url);
+    return span_from(buf, pool_id_print(ex->origin_id, buf));
+}
+
+void access_log_exchange(struct access_log *a, const struct exchange *ex)
+{
+    char id[24];
+    char *line = line_sink_reserve(a->sink);
+    struct access_record r = {
+        .begin_wall_us =
+            loop_wall_us(ex->worker->loop) - (loop_now_us(ex->worker->loop) - ex->begin_us),
+        .worker = ex->worker->id,
+        .client = &ex->client->peer,
+        .origin = origin_text(ex, id),
+        .end = span_from_str(end_facts(ex->end)->word),
+        .status = ex->status,
+        .attempts = ex->attempts,
+        .bytes_in = ex->bytes_in,
+        .bytes_out = ex->bytes_out,
+    };
+
+    if (line) {
+        fill_request(&r, ex);
+        fill_times(&r, ex);
+        line_sink_commit(a->sink, a->print(&r, &a->clock, line));
+    }
+    arm(a);
+}
