@@ -61,6 +61,13 @@ void log_line(struct log_site *site, enum log_level level, const char *message,
             log_line(&log_site_here, (level), (message),                        \
                      (const struct log_pair[]){__VA_ARGS__ __VA_OPT__(, ){0}}); \
     } while (0)
+/* At every level: what can be learned nowhere else. */
+#define log_always(message, ...)                                            \
+    do {                                                                    \
+        static struct log_site log_site_here;                               \
+        log_line(&log_site_here, LOG_INFO, (message),                       \
+                 (const struct log_pair[]){__VA_ARGS__ __VA_OPT__(, ){0}}); \
+    } while (0)
 #define log_error(message, ...) LOG_AT(LOG_ERROR, message, ##__VA_ARGS__)
 #define log_warn(message, ...)  LOG_AT(LOG_WARN, message, ##__VA_ARGS__)
 #define log_info(message, ...)  LOG_AT(LOG_INFO, message, ##__VA_ARGS__)

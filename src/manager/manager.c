@@ -231,7 +231,7 @@ static int start_token(struct manager *m)
         return 0;
     if (api_auth_generate(&m->api.auth) < 0)
         return fail_start("no randomness", WERR_IO);
-    log_info("generated admin token", LOG_S("token", m->api.auth.token));
+    log_always("generated admin token", LOG_S("token", m->api.auth.token));
     return 0;
 }
 

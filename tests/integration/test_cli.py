@@ -227,6 +227,18 @@ def test_log_level_error_is_silent():
     assert process.returncode == 0 and text == ""
 
 
+def test_made_token_is_shown_at_every_level():
+    """Else nobody from outside could ever come in."""
+    process = subprocess.Popen([BIN, "--ip", "127.0.0.1:0", "--admin-ip", "0.0.0.0:0", "--workers", "1", "--log-level",
+                                "error"], stderr=subprocess.PIPE, stdin=subprocess.DEVNULL, env=clean_environment(),
+                               text=True)
+    wait_until(lambda: len(children(process.pid)) == 1, 20, "the worker")
+    process.send_signal(signal.SIGTERM)
+    _, text = process.communicate(timeout=20)
+    assert process.returncode == 0
+    assert [len(parse_line(line)["token"]) for line in text.splitlines()] == [64], text
+
+
 def children(pid):
     try:
         with open(f"/proc/{pid}/task/{pid}/children", encoding="ascii") as file:
