@@ -337,9 +337,9 @@ static int start_workers(struct manager *m)
 static int start(struct manager *m)
 {
     static int (*const steps[])(struct manager * m) = {
-        start_loop,  start_supervisor, start_pool,           check_servers,
-        start_names, start_worker_env, listeners_open_proxy, listeners_open_api,
-        start_token, start_servers,    start_signals,        start_workers,
+        start_loop,         start_supervisor, start_pool,       start_signals,
+        check_servers,      start_names,      start_worker_env, listeners_open_proxy,
+        listeners_open_api, start_token,      start_servers,    start_workers,
     };
     int code = 0;
 

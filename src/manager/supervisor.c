@@ -150,13 +150,10 @@ static void run_child(const struct slot *slot, int channel_fd)
     char name[] = "weldr", role[] = "worker", flag[] = "--id";
     char *argv[] = {name, role, flag, id, NULL};
     struct strb b;
-    sigset_t none;
     int exe_fd;
 
     strb_init(&b, id, sizeof(id));
     strb_add_u64(&b, slot->id);
-    sigemptyset(&none);
-    (void)sigprocmask(SIG_SETMASK, &none, NULL);
     (void)signal(SIGHUP, SIG_IGN); /* until it watches the signal, before it opens any log */
     exe_fd = handover_place(fds, list_fds(slot, channel_fd, fds), slot->owner->exe_fd);
     if (exe_fd == WERR_NO_FD)
@@ -164,6 +161,23 @@ static void run_child(const struct slot *slot, int channel_fd)
     if (exe_fd >= 0)
         (void)execveat(exe_fd, "", argv, environ, AT_EMPTY_PATH);
     _exit(HANDOVER_EXIT_FAILED);
+}
+
+/* A Ctrl-C reaches the child too. Until it is a worker that knows what to do with the signal
+ * (signals_start lets it through), the signal waits: our own handler, run by the child, would
+ * tell us a second one, and the default would end the worker. */
+static pid_t fork_child(const struct slot *slot, int channel_fd)
+{
+    sigset_t all, before;
+    pid_t pid;
+
+    sigfillset(&all);
+    (void)sigprocmask(SIG_SETMASK, &all, &before);
+    pid = fork();
+    if (pid == 0)
+        run_child(slot, channel_fd);
+    (void)sigprocmask(SIG_SETMASK, &before, NULL);
+    return pid;
 }
 
 static int start_process(struct slot *slot)
@@ -174,9 +188,7 @@ static int start_process(struct slot *slot)
 
     if (error < 0)
         return error;
-    pid = fork();
-    if (pid == 0)
-        run_child(slot, pair[1]);
+    pid = fork_child(slot, pair[1]);
     error = pid < 0 ? werr_from_errno(errno) : 0;
     (void)close(pair[1]);
     if (pid < 0) {

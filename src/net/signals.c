@@ -82,6 +82,8 @@ int signals_start(struct loop *l, const int *signal_numbers, signals_fn fn, void
         set_handler(*number, on_signal);
     }
     set_handler(SIGPIPE, SIG_IGN);
+    /* Whoever started this process may have held them back until now. */
+    (void)sigprocmask(SIG_UNBLOCK, &signals.watched, NULL);
     return 0;
 }
 
