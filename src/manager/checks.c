@@ -113,10 +113,14 @@ static void start_probe(struct check *k)
         .arg = k,
         .open_n = &k->owner->open_n,
     });
-    if (k->probe != NULL)
+    if (k->probe != NULL) {
         k->owner->probes_n++;
-    else /* short of memory is no failure of the server */
-        loop_timer_in(k->owner->shared->loop, &k->timer, h.fast_interval_ms);
+        return;
+    }
+    /* That we are short of something is no failure of the server. */
+    log_warn("health check put off: out of memory or descriptors",
+             LOG_S("server", server->url));
+    loop_timer_in(k->owner->shared->loop, &k->timer, h.fast_interval_ms);
 }
 
 static void set_waiting(struct check *k, bool waits)

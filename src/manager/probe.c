@@ -208,6 +208,10 @@ struct probe *probe_start(const struct probe_wish *wish)
     copy_settings(p, wish);
     p->error =
         conn_connect(&p->conn, wish->shared, &probe_ops, wish->to, &codec_limits_response);
+    if (p->error == WERR_NO_FD || p->error == WERR_NOMEM) {
+        free_probe(p);
+        return NULL;
+    }
     p->later.run = p->error < 0 ? run_failed : run_begin;
     if (p->error == 0)
         conn_timer_set(&p->conn, wish->health->timeout_ms);

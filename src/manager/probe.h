@@ -26,7 +26,8 @@ struct probe_wish {
 };
 
 /* done comes later, never before this returns, also when the connect fails at once. NULL: no
- * memory. Strings of the wish are copied. */
+ * memory or no descriptor, which says nothing about the server. Strings of the wish are copied.
+ */
 struct probe *probe_start(const struct probe_wish *wish);
 void probe_cancel(struct probe *p);
 

@@ -1,5 +1,6 @@
 """Health checks: the manager alone probes; three strikes and out, two passes and back."""
 
+import json
 import os
 import threading
 import time
@@ -7,7 +8,7 @@ import time
 import pytest
 
 import origins as o
-from rawhttp import wait_until
+from rawhttp import Client, wait_until
 from weldr import free_port
 
 FAST = {"type": "http", "path": "/health", "interval_ms": 200, "fast_interval_ms": 100, "timeout_ms": 1000}
@@ -348,6 +349,23 @@ def test_health_of_a_removed_server_is_forgotten(lab):
     added = weldr.add(origin)
     assert added["server"]["state"] == "active"
     assert weldr.ask().status == 200
+
+
+def test_own_shortage_is_no_failure(lab):
+    """A manager without a descriptor to spare can't probe; that says nothing about the server."""
+    weldr = lab.weldr(nofile=48)
+    origin = lab.origin()
+    weldr.add(origin, check={**FAST, "failures": 1})
+    with Client(weldr.admin) as asking:
+        assert asking.ask(target="/health").status == 200
+        crowd = [Client(weldr.admin) for _ in range(60)]
+        wait_until(lambda: weldr.lines(msg="health check put off: out of memory or descriptors"), 20, "a shortage")
+        server = json.loads(asking.ask(target="/servers").body)["servers"][0]
+        assert server["state"] == "active", server
+        for client in crowd:
+            client.close()
+    count = len(probes(origin))
+    wait_until(lambda: len(probes(origin)) > count, 20, "probes after the shortage")
 
 
 def test_many_servers_are_all_probed(lab):
