@@ -20,6 +20,8 @@ static enum ex_verdict go(struct exchange *ex, enum ex_step next, const char *wh
 static enum ex_verdict step_check(struct exchange *ex)
 {
     if (span_is_equal(msg_method(&ex->request), SPAN("CONNECT"))) {
+        /* What comes next is meant for the tunnel: it shall not be read as requests. */
+        conn_close_after(&ex->client->conn);
         ex_fail(ex, END_METHOD);
         return EX_VERDICT_NEXT;
     }

@@ -75,6 +75,8 @@ def test_connect_is_405(lab):
     response = client.response()
     is_refused(response, 405, "method_not_allowed")
     assert "GET" in response.get("Allow", "") and "CONNECT" not in response.get("Allow")
+    assert response.get("Connection") == "close"
+    assert client.is_closed()
     assert origin.seen(method="CONNECT") == []
 
 

@@ -134,8 +134,8 @@ static const struct transcript troubles[] = {
      "HTTP/1.1 405 Method Not Allowed\r\nDate: *\r\nContent-Type: text/plain\r\n"
      "Weldr-Error: method_not_allowed\r\n"
      "Allow: GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS, TRACE\r\n"
-     "Content-Length: 27\r\n\r\nThe method is not allowed.\n",
-     OPEN},
+     "Content-Length: 27\r\nConnection: close\r\n\r\nThe method is not allowed.\n",
+     FIN},
     {"no host", "GET / HTTP/1.1\r\n\r\n", "",
      OURS("400 Bad Request", "35", "bad_request") "Connection: close\r\n\r\n"
                                                   "The request is malformed: no host.\n",
