@@ -53,6 +53,16 @@ static size_t put_addrs(char *buf, const struct server_facts *s)
     return frame_put_addrs(buf, &found);
 }
 
+static struct frame_local gone_of(uint64_t server_id)
+{
+    return (struct frame_local){
+        .server_id = server_id,
+        .stats_slot = STATS_NO_SLOT,
+        .flags = FRAME_LOCAL_GONE,
+    };
+}
+
+/* The word to cut a server off may be among the updates that the snapshot stands for. */
 static void send_all_facts(const struct publish *p, struct slot *slot)
 {
     const struct channel_note note = {0, true};
@@ -60,13 +70,13 @@ static void send_all_facts(const struct publish *p, struct slot *slot)
     char buf[FRAME_FIXED_MAX];
 
     while ((s = facts_next(p->facts, s)) != NULL) {
-        const struct frame_local local = local_of(s);
+        const struct frame_local local = s->is_cut ? gone_of(s->id) : local_of(s);
 
-        if (s->removed != NULL)
+        if (s->removed != NULL && !s->is_cut)
             continue;
         manager_channel_send(&slot->channel, note, span_from(buf, frame_put_local(buf, &local)),
                              SPAN_NONE);
-        if (s->addr_n > 0)
+        if (s->addr_n > 0 && !s->is_cut)
             manager_channel_send(&slot->channel, note, span_from(buf, put_addrs(buf, s)),
                                  SPAN_NONE);
     }
@@ -122,11 +132,7 @@ void publish_addrs(struct publish *p, const struct server_facts *s)
 
 void publish_gone(struct publish *p, uint64_t server_id)
 {
-    const struct frame_local local = {
-        .server_id = server_id,
-        .stats_slot = STATS_NO_SLOT,
-        .flags = FRAME_LOCAL_GONE,
-    };
+    const struct frame_local local = gone_of(server_id);
     char buf[FRAME_FIXED_MAX];
 
     send_to_all(p, span_from(buf, frame_put_local(buf, &local)), SPAN_NONE);

@@ -154,13 +154,34 @@ static void test_resync(void **state)
     take_out(s, a);
     c = add(s, "http://10.0.0.3", 1);
     assert_int_equal(take_snapshot(s), 0);
-    assert_false(origin_find(&s->worker, a)->in_pool);
+    assert_null(origin_find(&s->worker, a));
     for (unsigned i = 0; i < 4; i++) {
         uint64_t id = pick(s);
 
         assert_true(id == b || id == c);
     }
     assert_int_equal(tell(s, a, STATS_NO_SLOT, FRAME_LOCAL_GONE), 0);
+    assert_null(origin_find(&s->worker, a));
+    drop(s);
+}
+
+/* One that was removed lives as long as its requests, whether the manager's word comes or not.
+ */
+static void test_resync_in_flight(void **state)
+{
+    struct setup *s = make();
+    uint64_t a = add(s, "http://10.0.0.1", 1);
+    struct origin *o;
+
+    (void)state;
+    assert_int_equal(take_snapshot(s), 0);
+    o = origin_find(&s->worker, a);
+    o->in_flight = 1;
+    take_out(s, a);
+    assert_int_equal(take_snapshot(s), 0);
+    assert_ptr_equal(origin_find(&s->worker, a), o);
+    o->in_flight = 0;
+    origin_check_done(o);
     assert_null(origin_find(&s->worker, a));
     drop(s);
 }
@@ -265,9 +286,10 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_snapshot),  cmocka_unit_test(test_facts_before_the_pool),
-        cmocka_unit_test(test_resync),    cmocka_unit_test(test_goes),
-        cmocka_unit_test(test_avoid),     cmocka_unit_test(test_weight_0),
-        cmocka_unit_test(test_bad_bytes), cmocka_unit_test(test_no_memory),
+        cmocka_unit_test(test_resync),    cmocka_unit_test(test_resync_in_flight),
+        cmocka_unit_test(test_goes),      cmocka_unit_test(test_avoid),
+        cmocka_unit_test(test_weight_0),  cmocka_unit_test(test_bad_bytes),
+        cmocka_unit_test(test_no_memory),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,125 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "manager/publish.h"
+#include "net/listen.h"
+#include "pool/pool_apply.h"
+
+/* What a worker hears that is attached: one slot, whose other end is read here. */
+
+enum { KEPT = 7, DRAINING = 8, CUT = 9, FRAMES_MAX = 16 };
+
+static struct loop *loop;
+static struct slot slot;
+static struct supervisor supervisor = {.slots = &slot, .slot_n = 1, .listener_n = 0};
+static struct publish publish;
+static struct facts facts;
+static struct pool_state *pool;
+static int worker_fd;
+
+static const struct manager_channel_ops no_ops;
+
+static int setup(void **state)
+{
+    int pair[2];
+
+    (void)state;
+    loop = loop_epoll_new();
+    pool = pool_state_new();
+    assert_true(loop != NULL && pool != NULL);
+    assert_int_equal(listen_pair(pair), 0);
+    worker_fd = pair[1];
+    supervisor.loop = loop;
+    slot.owner = &supervisor;
+    slot.state = SLOT_RUNNING;
+    manager_channel_init(&slot.channel, loop, &no_ops);
+    manager_channel_open(&slot.channel, pair[0]);
+    facts_init(&facts);
+    publish_init(&publish, &supervisor, &facts, pool);
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    manager_channel_close(&slot.channel);
+    (void)loop_turn(loop, 0);
+    facts_fini(&facts);
+    pool_state_free(pool);
+    loop_free(loop);
+    (void)close(worker_fd);
+    return 0;
+}
+
+static void add_facts(uint64_t id, bool is_removed, bool is_cut)
+{
+    struct server_facts *f = facts_add(&facts, id);
+    struct pool_server *removed = is_removed ? calloc(1, sizeof(*removed)) : NULL;
+
+    assert_non_null(f);
+    if (is_removed)
+        facts_drain(&facts, f, removed, 1);
+    f->is_cut = is_cut;
+}
+
+/* The frames' types and what LOCAL says, in the order in which they came. */
+static unsigned receive(uint16_t *types, struct frame_local *locals)
+{
+    static char buf[65536];
+    struct span in, payload;
+    unsigned n = 0;
+    ssize_t len;
+
+    (void)loop_turn(loop, 0);
+    len = read(worker_fd, buf, sizeof(buf));
+    assert_true(len > 0);
+    in = span_from(buf, (size_t)len);
+    while (in.len > 0) {
+        const int64_t used = frame_parse(in, &types[n], &payload);
+
+        assert_true(used > 0 && n < FRAMES_MAX);
+        if (types[n] == FRAME_LOCAL)
+            assert_int_equal(frame_get_local(payload, &locals[n]), 0);
+        in = span_skip(in, (size_t)used);
+        n++;
+    }
+    return n;
+}
+
+/* Updates that a snapshot stands for were dropped; the word to cut a server off, which is in no
+ * snapshot, comes again. A server that only drains goes on. */
+static void test_attach_tells_what_was_cut(void **state)
+{
+    uint16_t types[FRAMES_MAX] = {0};
+    struct frame_local locals[FRAMES_MAX] = {0};
+
+    (void)state;
+    add_facts(KEPT, false, false);
+    add_facts(DRAINING, true, false);
+    add_facts(CUT, true, true);
+    publish_attach(&publish, &slot, pool, NULL);
+    assert_int_equal(receive(types, locals), 3);
+    assert_int_equal(types[0], FRAME_LOCAL);
+    assert_int_equal(locals[0].server_id, KEPT);
+    assert_int_equal(locals[0].flags, FRAME_LOCAL_UP);
+    assert_int_equal(types[1], FRAME_LOCAL);
+    assert_int_equal(locals[1].server_id, CUT);
+    assert_int_equal(locals[1].flags, FRAME_LOCAL_GONE);
+    assert_int_equal(types[2], FRAME_SNAPSHOT);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_attach_tells_what_was_cut, setup, teardown),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
