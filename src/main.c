@@ -1,4 +1,5 @@
 /* main.c - picks the role: manager, or one of its workers. */
+#include <fcntl.h>
 #include <sys/prctl.h>
 #include <unistd.h>
 
@@ -6,10 +7,24 @@
 #include "manager/manager.h"
 #include "worker/worker_main.h"
 
+/* Started with one of them closed, a socket would get its number, and the log would go into it.
+ */
+static void fill_standard_fds(void)
+{
+    int fd;
+
+    do {
+        fd = open("/dev/null", O_RDWR);
+    } while (fd >= 0 && fd <= STDERR_FILENO);
+    if (fd >= 0)
+        (void)close(fd);
+}
+
 int main(int argc, char **argv)
 {
     static const struct cli_roles roles = {.manager = manager_main, .worker = worker_main};
 
+    fill_standard_fds();
     /* A worker is executed by descriptor, which would leave a number as its name. */
     (void)prctl(PR_SET_NAME, "weldr");
     return cli_run(argc, argv, environ, &roles);

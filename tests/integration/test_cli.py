@@ -13,7 +13,7 @@ import pytest
 
 import origins as o
 from rawhttp import Client, wait_until
-from weldr import BIN, clean_environment, parse_line, run_weldr
+from weldr import BIN, child_pids, clean_environment, parse_line, run_weldr
 
 FLAGS = {"--ip": "WELDR_IP", "--admin-ip": "WELDR_ADMIN_IP", "--workers": "WELDR_WORKERS", "--server": "WELDR_SERVER",
          "--log-level": "WELDR_LOG_LEVEL", "--drain-timeout": "WELDR_DRAIN_TIMEOUT",
@@ -221,7 +221,7 @@ def test_log_level_error_is_silent():
     """With nothing wrong there is nothing to say."""
     process = subprocess.Popen([BIN, *LOCAL, "--workers", "1", "--log-level", "error"], stderr=subprocess.PIPE,
                                stdin=subprocess.DEVNULL, env=clean_environment(), text=True)
-    wait_until(lambda: len(children(process.pid)) == 1, 20, "the worker")
+    wait_until(lambda: len(child_pids(process.pid)) == 1, 20, "the worker")
     wait_until(lambda: serves(process.pid), 20, "an API that serves")
     process.send_signal(signal.SIGTERM)
     _, text = process.communicate(timeout=20)
@@ -233,7 +233,7 @@ def test_made_token_is_shown_at_every_level():
     process = subprocess.Popen([BIN, "--ip", "127.0.0.1:0", "--admin-ip", "0.0.0.0:0", "--workers", "1", "--log-level",
                                 "error"], stderr=subprocess.PIPE, stdin=subprocess.DEVNULL, env=clean_environment(),
                                text=True)
-    wait_until(lambda: len(children(process.pid)) == 1, 20, "the worker")
+    wait_until(lambda: len(child_pids(process.pid)) == 1, 20, "the worker")
     process.send_signal(signal.SIGTERM)
     _, text = process.communicate(timeout=20)
     assert process.returncode == 0
@@ -253,14 +253,6 @@ def test_ctrl_c_while_starting():
         text += process.communicate(timeout=20)[1]
         assert process.returncode == 0, text.decode()
         assert b"second signal" not in text and b"was killed" not in text, text.decode()
-
-
-def children(pid):
-    try:
-        with open(f"/proc/{pid}/task/{pid}/children", encoding="ascii") as file:
-            return [int(p) for p in file.read().split()]
-    except OSError:
-        return []
 
 
 def serves(pid):

@@ -3,6 +3,7 @@
 import os
 import re
 import signal
+import subprocess
 import threading
 import time
 
@@ -10,7 +11,7 @@ import pytest
 
 import origins as o
 from rawhttp import Client, Closed, wait_until
-from weldr import is_alive, run_weldr, session_members, status_field, cpu_ticks
+from weldr import BIN, child_pids, clean_environment, is_alive, run_weldr, session_members, status_field, cpu_ticks
 
 
 def command_of(pid):
@@ -254,6 +255,21 @@ def test_manager_killed(lab):
     wait_until(lambda: not any(is_alive(pid) for pid in workers), 10, "the workers have ended")
     weldr.stopped = True
     weldr.assert_no_dirt()
+
+
+def test_closed_standard_descriptors(lab):
+    """Else a socket would get the number of stderr, and the log would be written to a client."""
+    process = subprocess.Popen([BIN, "--ip", "127.0.0.1:0", "--admin-ip", "127.0.0.1:0", "--workers", "1"],
+                               env=clean_environment(), preexec_fn=lambda: [os.close(fd) for fd in (0, 1, 2)])
+    pids = [process.pid]
+    try:
+        wait_until(lambda: child_pids(process.pid), 20, "the worker")
+        pids += child_pids(process.pid)
+        for pid in pids:
+            wait_until(lambda pid=pid: os.readlink(f"/proc/{pid}/fd/2") == "/dev/null", 5, "stderr on /dev/null")
+    finally:
+        process.send_signal(signal.SIGTERM)
+    assert process.wait(timeout=20) == 0
 
 
 def test_manager_killed_with_idle_clients(lab):

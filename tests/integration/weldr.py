@@ -56,6 +56,14 @@ def is_alive(pid):
         return False
 
 
+def child_pids(pid):
+    try:
+        with open(f"/proc/{pid}/task/{pid}/children", encoding="ascii") as file:
+            return [int(p) for p in file.read().split()]
+    except OSError:
+        return []
+
+
 def session_members(session):
     """The living processes of a session."""
     found = []
