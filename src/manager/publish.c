@@ -5,6 +5,14 @@
 #include "log/log.h"
 #include "pool/pool_snapshot.h"
 
+/* A snapshot of the largest pool that the API lets in is a frame: all meta, each character
+ * escaped in JSON. */
+_Static_assert((uint64_t)POOL_SERVERS_MAX *(POOL_META_N * 2 *
+                                                (POOL_META_KEY_MAX + POOL_META_VALUE_MAX) +
+                                            2 * (POOL_PATH_MAX + POOL_HOST_MAX + POOL_URL_MAX) +
+                                            2048) <= FRAME_MAX_BYTES,
+               "a snapshot always fits a frame");
+
 static void note_digest(struct publish *p, const struct pool_state *state)
 {
     p->digests[state->index % PUBLISH_DIGESTS].index = state->index;

@@ -16,7 +16,7 @@
 #include "base/span.h"
 #include "base/werr.h"
 
-enum { FRAME_HEADER_BYTES = 8, FRAME_MAX_BYTES = 64 * 1024 * 1024 };
+enum { FRAME_HEADER_BYTES = 8, FRAME_MAX_BYTES = 512 * 1024 * 1024 };
 
 enum frame_type {
     FRAME_HELLO = 1,    /* → worker: struct frame_hello */

@@ -164,8 +164,8 @@ static void test_bad_heads(void **state)
         {"\0\0\0\0\7\1\0\0", WERR_CORRUPT},
         {"\0\0\0\0\7\0\1\0", WERR_CORRUPT},
         {"\0\0\0\0\7\0\0\1", WERR_CORRUPT},
-        {"\0\0\0\4\7\0\0\0", 0},
-        {"\1\0\0\4\7\0\0\0", WERR_CORRUPT},
+        {"\0\0\0\x20\7\0\0\0", 0},
+        {"\1\0\0\x20\7\0\0\0", WERR_CORRUPT},
         {"\xff\xff\xff\xff\7\0\0\0", WERR_CORRUPT},
     };
     for (unsigned i = 0; i < sizeof(heads) / sizeof(heads[0]); i++) {
