@@ -73,8 +73,8 @@ static int store_string(char **to, struct span value)
 static int read_server(struct config *c, struct span value, const char **wish)
 {
     *wish = "must be a URL, such as http://127.0.0.1:12345";
-    if (c->server_n == CONFIG_LIST_MAX)
-        *wish = "can be given at most 64 times";
+    if (c->server_n == CONFIG_SERVERS_MAX)
+        *wish = "can be given at most 16384 times";
     else if (is_word(value)) {
         int rc = store_string(&c->server[c->server_n], value);
         c->server_n += rc == 0;

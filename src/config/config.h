@@ -15,7 +15,7 @@
 #include "base/addr.h"
 #include "base/werr.h"
 
-enum { CONFIG_LIST_MAX = 64 };
+enum { CONFIG_LIST_MAX = 64, CONFIG_SERVERS_MAX = 16384 };
 
 enum config_action {
     CONFIG_RUN,    /* manager */
@@ -33,7 +33,7 @@ struct config {
     unsigned admin_ip_n;
     bool ip_is_default, admin_ip_is_default; /* then IPv6 may be missing without an error */
     unsigned workers;                        /* --workers 1–256; 0: one per core */
-    char *server[CONFIG_LIST_MAX];           /* --server URL */
+    char *server[CONFIG_SERVERS_MAX];        /* --server URL */
     unsigned server_n;
     int log_level; /* --log-level error|warn|info|debug|trace → 0…4; default info = 2 */
     uint32_t drain_timeout_ms; /* --drain-timeout "30s", "500ms", "2m" or plain seconds; 30 s */

@@ -271,27 +271,32 @@ static void test_drain_timeouts(void **state)
     }
 }
 
+static void check_list_limit(const char *flag_text, unsigned max, const char *max_text)
+{
+    char **argv = calloc(max + 2, sizeof(*argv));
+    char flag[32];
+    char error[200];
+    struct config c;
+
+    assert_non_null(argv);
+    snprintf(flag, sizeof(flag), "%s", flag_text);
+    for (unsigned k = 0; k < max + 2; k++)
+        argv[k] = flag;
+    assert_int_equal(config_from_args(&c, (int)max + 1, argv, NULL, error, sizeof(error)), 0);
+    config_fini(&c);
+    assert_int_equal(config_from_args(&c, (int)max + 2, argv, NULL, error, sizeof(error)),
+                     WERR_INVALID);
+    assert_non_null(strstr(error, max_text));
+    config_fini(&c);
+    free(argv);
+}
+
 static void test_list_limit(void **state)
 {
     (void)state;
-    static const char *const flags[] = {"--ip=:1", "--admin-ip=:1", "--server=http://a"};
-    for (unsigned i = 0; i < 3; i++) {
-        char *argv[CONFIG_LIST_MAX + 2];
-        char flag[32];
-        char error[200];
-        struct config c;
-        snprintf(flag, sizeof(flag), "%s", flags[i]);
-        for (unsigned k = 0; k < CONFIG_LIST_MAX + 2; k++)
-            argv[k] = flag;
-        assert_int_equal(
-            config_from_args(&c, CONFIG_LIST_MAX + 1, argv, NULL, error, sizeof(error)), 0);
-        config_fini(&c);
-        assert_int_equal(
-            config_from_args(&c, CONFIG_LIST_MAX + 2, argv, NULL, error, sizeof(error)),
-            WERR_INVALID);
-        assert_non_null(strstr(error, "64"));
-        config_fini(&c);
-    }
+    check_list_limit("--ip=:1", CONFIG_LIST_MAX, "64");
+    check_list_limit("--admin-ip=:1", CONFIG_LIST_MAX, "64");
+    check_list_limit("--server=http://a", CONFIG_SERVERS_MAX, "16384");
 }
 
 static void test_out_of_memory(void **state)
