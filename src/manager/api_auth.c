@@ -25,7 +25,7 @@ static int take_token(struct api_auth *a, struct span text)
 
 static int read_token(struct api_auth *a, const char *path, char *error, size_t error_size)
 {
-    char text[API_TOKEN_MAX];
+    char text[2 * API_TOKEN_MAX]; /* more than a token, so that one too long is seen */
     const int fd = open(path, O_RDONLY | O_CLOEXEC);
     ssize_t n = -1;
 
@@ -39,7 +39,8 @@ static int read_token(struct api_auth *a, const char *path, char *error, size_t 
         return WERR_INVALID;
     }
     if (take_token(a, span_from(text, (size_t)n)) < 0) {
-        snprintf(error, error_size, "--admin-token-file: %s holds no token", path);
+        snprintf(error, error_size, "--admin-token-file: %s holds no token of 1 to %d bytes",
+                 path, API_TOKEN_MAX);
         return WERR_INVALID;
     }
     return 0;

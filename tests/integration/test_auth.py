@@ -111,9 +111,9 @@ def test_no_token_is_made_on_loopback(weldr):
     assert weldr.api("GET", "/").status == 200
 
 
-@pytest.mark.parametrize("content", ["", "\n", "   \n"], ids=["empty", "line", "blank"])
-def test_empty_token_file_is_refused(tmp_path, content):
-    """An empty token would let everybody in."""
+@pytest.mark.parametrize("content", ["", "\n", "   \n", "x" * 5000], ids=["empty", "line", "blank", "long"])
+def test_bad_token_file_is_refused(tmp_path, content):
+    """An empty token would let everybody in, half a token nobody."""
     file = tmp_path / "token"
     file.write_text(content)
     result = run_weldr("--ip", "127.0.0.1:0", "--admin-ip", "127.0.0.1:0", "--admin-token-file", str(file))
