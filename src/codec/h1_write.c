@@ -88,11 +88,39 @@ size_t h1_write_head_room(const struct codec *c, const struct msg *m)
     return n;
 }
 
+/* To the origin goes the origin-form, path and query byte for byte as they came, whatever the
+ * client wrote (RFC 9112 section 3.2.1): an authority in the target would contradict a Host
+ * that was mapped. Without a path OPTIONS asks the server as a whole (section 3.2.4). */
+static char *put_absolute(char *at, const struct msg *m, struct span authority)
+{
+    size_t n = 0;
+    while (n < authority.len && authority.ptr[n] != '/' && authority.ptr[n] != '?')
+        n++;
+    struct span path = span_skip(authority, n);
+    if (path.len == 0 && span_is_equal(msg_method(m), SPAN("OPTIONS")))
+        return put(at, SPAN("*"));
+    if (path.len == 0 || path.ptr[0] != '/')
+        *at++ = '/';
+    return put(at, path);
+}
+
+static char *put_target(char *at, const struct msg *m)
+{
+    const struct span mark = SPAN("://");
+    struct span target = msg_target(m);
+    if (target.ptr[0] == '/')
+        return put(at, target);
+    struct span rest = span_skip(target, span_find(target, ':'));
+    if (!span_has_prefix(rest, mark))
+        return put(at, target);
+    return put_absolute(at, m, span_skip(rest, mark.len));
+}
+
 static char *put_request_line(char *at, const struct msg *m)
 {
     at = put(at, msg_method(m));
     *at++ = ' ';
-    at = put(at, msg_target(m));
+    at = put_target(at, m);
     return put(at, SPAN(" HTTP/1.1\r\n"));
 }
 

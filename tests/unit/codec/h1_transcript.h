@@ -108,13 +108,28 @@ static inline void h1_run_add_body_kind(struct h1_run *r, const struct msg *m)
                     m->content_length);
 }
 
+/* Brief: as the next recipient gets it, in origin-form. */
+static inline void h1_run_add_target(struct h1_run *r, const struct msg *m)
+{
+    struct span target = msg_target(m);
+    bool is_connect = span_is_equal(msg_method(m), SPAN("CONNECT"));
+    if (r->is_brief && m->authority.len > 0 && !is_connect) {
+        target = span_skip(target, (size_t)(m->authority.ptr + m->authority.len - target.ptr));
+        if (target.len == 0 && span_is_equal(msg_method(m), SPAN("OPTIONS")))
+            target = SPAN("*");
+        else if (target.len == 0 || target.ptr[0] == '?')
+            h1_run_addf(r, "/");
+    }
+    h1_run_add_span(r, target);
+}
+
 static inline void h1_run_add_head(struct h1_run *r, const struct msg *m)
 {
     if (m->status == 0) {
         h1_run_addf(r, " ");
         h1_run_add_span(r, msg_method(m));
         h1_run_addf(r, " ");
-        h1_run_add_span(r, msg_target(m));
+        h1_run_add_target(r, m);
     } else {
         h1_run_addf(r, " %u \"", m->status);
         h1_run_add_span(r, msg_reason(m));
