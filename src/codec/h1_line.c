@@ -97,8 +97,7 @@ static bool read_absolute(struct msg *m, struct span target)
         return false;
     struct span authority = span_skip(target, skip);
     size_t n = 0;
-    while (n < authority.len && authority.ptr[n] != '/' && authority.ptr[n] != '?' &&
-           authority.ptr[n] != '#')
+    while (n < authority.len && authority.ptr[n] != '/' && authority.ptr[n] != '?')
         n++;
     authority.len = n;
     m->authority = authority;

@@ -66,11 +66,13 @@ SSE static size_t target_sse(const char *p, size_t n)
 {
     const __m128i space = _mm_set1_epi8(0x20);
     const __m128i del = _mm_set1_epi8(0x7f);
+    const __m128i hash = _mm_set1_epi8('#');
     size_t i = 0;
     for (; n - i >= 16; i += 16) {
         __m128i b = _mm_loadu_si128((const void *)(p + i));
         __m128i bad = _mm_or_si128(_mm_cmpeq_epi8(_mm_min_epu8(b, space), b),
                                    _mm_cmpeq_epi8(_mm_max_epu8(b, del), b));
+        bad = _mm_or_si128(bad, _mm_cmpeq_epi8(b, hash));
         unsigned mask = (unsigned)_mm_movemask_epi8(bad);
         if (mask != 0)
             return i + (size_t)__builtin_ctz(mask);
@@ -102,11 +104,13 @@ AVX2 static size_t target_avx2(const char *p, size_t n)
 {
     const __m256i space = _mm256_set1_epi8(0x20);
     const __m256i del = _mm256_set1_epi8(0x7f);
+    const __m256i hash = _mm256_set1_epi8('#');
     size_t i = 0;
     for (; n - i >= 32; i += 32) {
         __m256i b = _mm256_loadu_si256((const void *)(p + i));
         __m256i bad = _mm256_or_si256(_mm256_cmpeq_epi8(_mm256_min_epu8(b, space), b),
                                       _mm256_cmpeq_epi8(_mm256_max_epu8(b, del), b));
+        bad = _mm256_or_si256(bad, _mm256_cmpeq_epi8(b, hash));
         unsigned mask = (unsigned)_mm256_movemask_epi8(bad);
         if (mask != 0)
             return i + (size_t)__builtin_ctz(mask);

@@ -311,6 +311,18 @@ static const struct h1_row rows[] = {
         "\r\n"),
      "HEAD GET https://b/ 1.1 keep auth=b\n"
      "END\n"},
+    {"fragment", NULL,
+     IN("GET /x#y HTTP/1.1\r\n"
+        "Host: a\r\n"
+        "\r\n"),
+     "RESET 400 malformed: malformed request target\n"
+     "REST 30\n"},
+    {"fragment in the absolute form", NULL,
+     IN("GET http://b#y HTTP/1.1\r\n"
+        "Host: a\r\n"
+        "\r\n"),
+     "RESET 400 malformed: malformed request target\n"
+     "REST 36\n"},
     {"absolute form with user info", NULL,
      IN("GET http://u@b/ HTTP/1.1\r\n"
         "Host: a\r\n"
