@@ -57,12 +57,72 @@ static size_t read_size(struct span line, uint64_t *size)
     return i;
 }
 
-/* chunk-ext of RFC 9112 section 7.1.1: what it means is nobody's concern, but it must not hide
- * the end of a line. */
+static bool is_of(char c, enum field_class field_class)
+{
+    return (field_classes[(unsigned char)c] & field_class) != 0;
+}
+
+static struct span skip_space(struct span s)
+{
+    while (s.len > 0 && (s.ptr[0] == ' ' || s.ptr[0] == '\t'))
+        s = span_skip(s, 1);
+    return s;
+}
+
+static size_t token_len(struct span s)
+{
+    size_t n = 0;
+    while (n < s.len && is_of(s.ptr[n], FIELD_CLASS_TOKEN))
+        n++;
+    return n;
+}
+
+/* Length of the quoted-string (RFC 9110 section 5.6.4) that begins here; 0 when it does not
+ * end. */
+static size_t quoted_len(struct span s)
+{
+    for (size_t i = 1; i < s.len && is_of(s.ptr[i], FIELD_CLASS_VALUE); i++) {
+        if (s.ptr[i] == '"')
+            return i + 1;
+        if (s.ptr[i] == '\\' && (++i == s.len || !is_of(s.ptr[i], FIELD_CLASS_VALUE)))
+            break;
+    }
+    return 0;
+}
+
+static size_t value_len(struct span s)
+{
+    return s.len > 0 && s.ptr[0] == '"' ? quoted_len(s) : token_len(s);
+}
+
+/* Takes BWS ";" BWS name [ BWS "=" BWS value ] off the front. */
+static bool skip_extension(struct span *rest)
+{
+    struct span s = skip_space(*rest);
+    if (s.len == 0 || s.ptr[0] != ';')
+        return false;
+    s = skip_space(span_skip(s, 1));
+    size_t n = token_len(s);
+    *rest = span_skip(s, n);
+    s = skip_space(*rest);
+    if (n == 0 || s.len == 0 || s.ptr[0] != '=')
+        return n > 0;
+    s = skip_space(span_skip(s, 1));
+    n = value_len(s);
+    *rest = span_skip(s, n);
+    return n > 0;
+}
+
+/* chunk-ext of RFC 9112 section 7.1.1: what it means is nobody's concern and it goes no
+ * further, but whoever lets anything pass here can be made to see the end of the line elsewhere
+ * than others do. */
 static bool is_extension(struct span s)
 {
-    struct span trimmed = span_trim(s);
-    return s.len == 0 || (trimmed.len > 0 && trimmed.ptr[0] == ';' && field_is_value(s));
+    while (s.len > 0) {
+        if (!skip_extension(&s))
+            return false;
+    }
+    return true;
 }
 
 /* Is the line in (without its LF) "size [ext] CR"? */
