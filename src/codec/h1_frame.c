@@ -11,6 +11,7 @@ struct lines {
     unsigned host_n, length_n, coding_n;
     struct span host, length, coding;
     bool has_close, has_keep_alive;
+    bool has_disguised;
 };
 
 static int refuse(struct h1_fault *fault, const char *why)
@@ -68,6 +69,18 @@ static void read_one(struct msg *m, struct lines *l, enum field_token token, str
     }
 }
 
+/* Content_Length? To us and to RFC 9110 a field like any other; but servers that make variables
+ * of field names (RFC 3875 section 4.1.18) take '_' and '-' for the same. */
+static bool is_disguised(struct span name)
+{
+    static const struct span names[] = {{"content_length", 14}, {"transfer_encoding", 17}};
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        if (span_is_equal_nocase(name, names[i]))
+            return true;
+    }
+    return false;
+}
+
 static void read_lines(struct msg *m, struct lines *l)
 {
     const uint32_t framing = 1U << FIELD_HOST | 1U << FIELD_CONTENT_LENGTH |
@@ -78,6 +91,8 @@ static void read_lines(struct msg *m, struct lines *l)
         const struct msg_field *f = &m->fields[i];
         if (framing & 1U << f->token)
             read_one(m, l, f->token, msg_field_value(m, f));
+        else if (f->token == FIELD_OTHER && is_disguised(msg_field_name(m, f)))
+            l->has_disguised = true;
     }
 }
 
@@ -162,6 +177,8 @@ int h1_frame_request(struct msg *m, struct h1_fault *fault)
     read_persistence(m, &l);
     if (span_is_equal(msg_method(m), SPAN("HEAD")))
         m->flags |= MSG_HEAD_METHOD;
+    if (l.has_disguised)
+        return refuse(fault, "framing field with an underscore");
     int result = read_body(m, &l, MSG_BODY_NONE, fault);
     return result != WERR_OK ? result : check_host(m, &l, fault);
 }

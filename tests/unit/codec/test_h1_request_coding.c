@@ -3,6 +3,28 @@
 #include "h1_table.h"
 
 static const struct h1_row rows[] = {
+    {"transfer_encoding", NULL,
+     IN("POST /p HTTP/1.1\r\n"
+        "Host: a\r\n"
+        "Transfer_Encoding: chunked\r\n"
+        "\r\n"),
+     "RESET 400 malformed: framing field with an underscore\n"
+     "REST 57\n"},
+    {"transfer_encoding beside a length", NULL,
+     IN("POST /p HTTP/1.1\r\n"
+        "Host: a\r\n"
+        "Content-Length: 0\r\n"
+        "TRANSFER_ENCODING: chunked\r\n"
+        "\r\n"),
+     "RESET 400 malformed: framing field with an underscore\n"
+     "REST 76\n"},
+    {"content_length", NULL,
+     IN("POST /p HTTP/1.1\r\n"
+        "Host: a\r\n"
+        "content_length: 5\r\n"
+        "\r\n"),
+     "RESET 400 malformed: framing field with an underscore\n"
+     "REST 48\n"},
     {"transfer-encoding gzip", NULL,
      IN("POST /p HTTP/1.1\r\n"
         "Host: a\r\n"
