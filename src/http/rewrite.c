@@ -208,6 +208,8 @@ int rewrite_request(struct msg *m, const struct rewrite_facts *facts, struct are
     if (t.at == NULL)
         return WERR_NOMEM;
 
+    if (m->version == 10) /* ignored from HTTP/1.0: RFC 9110 section 10.1.1 */
+        msg_drop(m, FIELD_EXPECT);
     int result = add_via(m, &s, &t);
     if (result == WERR_OK)
         result = add_forwarded_for(m, &s, facts, &t);

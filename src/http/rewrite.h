@@ -9,8 +9,9 @@
  * names are ignored); Via gets "<version> weldr" appended in one line; X-Forwarded-For gets the
  * client appended in one line; X-Forwarded-Proto, X-Forwarded-Host are kept if there, else
  * made; X-Request-Id kept or made; Host replaced with map_host; Host made from authority if
- * absent. TE: trailers is not forwarded in this version of Weldr. Response: hop-by-hop fields
- * go, Via appended. Date is added when the origin sent none (RFC 9110 section 6.6.1).
+ * absent; Expect from HTTP/1.0 goes. TE: trailers is not forwarded in this version of Weldr.
+ * Response: hop-by-hop fields go, Via appended. Date is added when the origin sent none (RFC
+ * 9110 section 6.6.1).
  */
 #ifndef WELDR_HTTP_REWRITE_H
 #define WELDR_HTTP_REWRITE_H

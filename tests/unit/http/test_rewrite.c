@@ -68,6 +68,8 @@ static const struct rewrite_case requests[] = {
      "Via: 1.0 weldr\n" XFF "X-Forwarded-Proto: http\nX-Request-Id: id1\nHost: \n"},
     {"expect passes", 11, "", "", "Host: a\nExpect: 100-continue\n",
      "Host: a\nExpect: 100-continue\n" VIA XFF MADE},
+    {"expect of a 1.0 client is ignored", 10, "", "", "Host: a\nExpect: 100-continue\n",
+     "Host: a\nVia: 1.0 weldr\n" XFF MADE},
 };
 
 #define DATE "Date: Sun, 06 Nov 1994 08:49:37 GMT\n"
