@@ -142,7 +142,9 @@ void conn_next(struct conn *c)
         sock_recv_start(&c->sock);
 }
 
+/* While they are being read, bytes of the queue lie there still though the codec may have taken
+ * them; what it leaves is offered to it again by feed(). */
 bool conn_has_unread(const struct conn *c)
 {
-    return bufq_len(&c->in) > 0;
+    return bufq_len(&c->in) > 0 && !(c->flags & CONN_FEEDING);
 }
