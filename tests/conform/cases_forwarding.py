@@ -1,0 +1,106 @@
+"""What Weldr takes out of a request and what it adds: hop-by-hop fields, Via, X-Forwarded-*, Expect, Max-Forwards."""
+
+from conform.table import CLOSED, Answer, Case, Wait, answered, forwarded, passes, refusal, relayed, request, response
+
+HOP, VIA, EXPECT, FORWARDS = "RFC 9110 7.6.1", "RFC 9110 7.6.3", "RFC 9110 10.1.1", "RFC 9110 7.6.2"
+PLAIN = forwarded()
+
+
+def get(*fields):
+    return request("GET / HTTP/1.1", *fields)
+
+
+def seen(*fields, **more):
+    return forwarded("GET / HTTP/1.1", *fields, **more)
+
+
+def gone(name, *fields, left=(), rfc=HOP):
+    return passes(f"hop-{name}", rfc, get(*fields), seen(*left))
+
+
+REMOVED = [
+    gone("connection-keep-alive", "Connection: keep-alive"),
+    gone("keep-alive", "Keep-Alive: timeout=5"),
+    gone("proxy-connection", "Proxy-Connection: keep-alive"),
+    gone("te", "TE: gzip", rfc="RFC 9110 10.1.4"),
+    gone("proxy-authorization", "Proxy-Authorization: Basic eA==", rfc="RFC 9110 11.7.2"),
+    gone("named-once", "Connection: X-A", "X-A: b"),
+    gone("named-before-it-comes", "X-A: b", "Connection: X-A"),
+    gone("named-in-another-case", "Connection: x-a", "X-A: b"),
+    gone("named-all-lines-of-it", "X-A: b", "Connection: X-A", "X-A: c", "x-a: d"),
+    gone("named-in-a-list", "Connection: keep-alive, X-A,X-B ,, X-C", "X-A: b", "X-B: c", "X-C: d", "X-D: e", left=("X-D: e",)),
+    gone("named-in-two-lines", "Connection: X-A", "Connection: X-B", "X-A: b", "X-B: c"),
+    gone("named-with-tabs", "Connection:\tX-A\t,\tX-B", "X-A: b", "X-B: c"),
+    gone("named-authorization", "Connection: Authorization", "Authorization: Basic eA=="),
+    gone("named-cookie", "Connection: Cookie", "Cookie: a=b"),
+    gone("named-content-type", "Connection: Content-Type", "Content-Type: text/plain"),
+    gone("named-but-not-there", "Connection: X-A"),
+    gone("named-look-alike-stays", "Connection: X-A", "X-AB: c", "X: d", left=("X-AB: c", "X: d")),
+    gone("named-quoted-is-no-name", 'Connection: "X-A"', "X-A: b", left=("X-A: b",)),
+    gone("empty-connection", "Connection:", "X-A: b", left=("X-A: b",)),
+    gone("connection-of-commas", "Connection: ,,,", "X-A: b", left=("X-A: b",)),
+    gone("named-connection-itself", "Connection: Connection, X-A", "X-A: b"),
+]
+ENDS = [
+    passes("connection-close-stays-here", "RFC 9112 9.6", get("Connection: close"), PLAIN, end=CLOSED),
+    passes("connection-close-in-capitals", "RFC 9112 9.6", get("Connection: CLOSE"), PLAIN, end=CLOSED),
+    passes("connection-close-in-a-list", "RFC 9112 9.6", get("Connection: X-A, close", "X-A: b"), PLAIN, end=CLOSED),
+    passes("connection-close-wins", "RFC 9112 9.3", get("Connection: keep-alive, close"), PLAIN, end=CLOSED),
+    passes("connection-close-in-the-second-line", "RFC 9112 9.3", get("Connection: keep-alive", "Connection: close"), PLAIN,
+           end=CLOSED),
+]
+ADDED = [
+    passes("via-appended", VIA, get("Via: 1.0 b"), seen(via="1.0 b, 1.1 weldr")),
+    passes("via-lines-joined", VIA, get("Via: 1.0 b", "X-A: c", "Via: 1.1 d (e, f)"),
+           seen("X-A: c", via="1.0 b, 1.1 d (e, f), 1.1 weldr")),
+    passes("via-empty", VIA, get("Via:"), seen()),
+    passes("via-of-http-1.0", VIA, request("GET / HTTP/1.0"), seen(via="1.0 weldr"), end=CLOSED),
+    passes("via-of-http-1.2", VIA, request("GET / HTTP/1.2"), seen()),
+    passes("via-named-by-connection", HOP, get("Connection: Via", "Via: 1.0 b"), seen()),
+    passes("forwarded-host-made", "issue 2", request(host="b:81"), forwarded(host="b:81", asked="b:81")),
+    passes("request-id-kept", "issue 2", get("X-Request-Id: mine"), seen("X-Request-Id: mine", request_id=None)),
+    passes("forwarded-named-by-connection", HOP, get("Connection: X-Forwarded-For, X-Forwarded-Host, X-Forwarded-Proto",
+                                                     "X-Forwarded-For: 192.0.2.1", "X-Forwarded-Host: b",
+                                                     "X-Forwarded-Proto: https"), PLAIN),
+    passes("request-id-named-by-connection", HOP, get("Connection: X-Request-Id", "X-Request-Id: mine"), PLAIN),
+]
+UNTOUCHED = ["Accept: */*", "Accept-Encoding: gzip", "Range: bytes=0-1", "If-None-Match: \"a\"", "Authorization: Bearer b",
+             "User-Agent: c", "Cache-Control: no-cache", "Pragma: no-cache", "Origin: http://d", "Referer: http://e/",
+             "Content-Type: text/plain", "Date: Tue, 15 Nov 1994 08:12:31 GMT", "Server: f", "Warning: 199 - g"]
+ADDED += [passes("fields-untouched", "RFC 9110 7.6", get(*UNTOUCHED), seen(*UNTOUCHED))]
+
+CONTINUE = "HTTP/1.1 100 Continue"
+
+
+def posting(version, *fields):
+    return request(f"POST / {version}", *fields, "Content-Length: 5")
+
+
+def posted(*fields, **more):
+    return forwarded("POST / HTTP/1.1", *fields, framing=("Content-Length: 5",), body=b"hello", **more)
+
+
+OK = relayed()
+SAYS_CONTINUE = Answer((response("Content-Length: 2", body=b"ok"),), on_head=(b"HTTP/1.1 100 Continue\r\n\r\n",))
+EXPECTS = [
+    answered("expect-continue", EXPECT, SAYS_CONTINUE, (b"HTTP/1.1 100 Continue\r\n\r\n", OK),
+             data=(posting("HTTP/1.1", "Expect: 100-continue"), Wait(b"Continue\r\n\r\n"), b"hello"),
+             seen=posted("Expect: 100-continue")),
+    answered("expect-continue-in-capitals", EXPECT, SAYS_CONTINUE, (b"HTTP/1.1 100 Continue\r\n\r\n", OK),
+             data=(posting("HTTP/1.1", "Expect: 100-CONTINUE"), Wait(b"Continue\r\n\r\n"), b"hello"),
+             seen=posted("Expect: 100-CONTINUE")),
+    answered("expect-continue-but-body-at-once", EXPECT, SAYS_CONTINUE, (b"HTTP/1.1 100 Continue\r\n\r\n", OK),
+             data=posting("HTTP/1.1", "Expect: 100-continue") + b"hello", seen=posted("Expect: 100-continue")),
+    answered("expect-continue-not-said", EXPECT, Answer((response("Content-Length: 2", body=b"ok"),)), OK,
+             data=(posting("HTTP/1.1", "Expect: 100-continue"), b"hello"), seen=posted("Expect: 100-continue")),
+    answered("expect-unknown-passes", EXPECT, Answer((response("Content-Length: 2", body=b"ok"),)), OK,
+             data=posting("HTTP/1.1", "Expect: cake") + b"hello", seen=posted("Expect: cake")),
+    answered("expect-of-http-1.0-is-ignored", EXPECT, Answer((response("Content-Length: 2", body=b"ok"),)),
+             relayed(framing=("Content-Length: 2", "Connection: close")),
+             data=posting("HTTP/1.0", "Expect: 100-continue") + b"hello", seen=posted(via="1.0 weldr"), end=CLOSED),
+    answered("continue-for-http-1.0-is-swallowed", "RFC 9110 15.2", SAYS_CONTINUE,
+             relayed(framing=("Content-Length: 2", "Connection: close")), data=posting("HTTP/1.0") + b"hello",
+             seen=posted(via="1.0 weldr"), end=CLOSED),
+]
+ALLOW = ("Allow: GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS, TRACE",)
+CASES = REMOVED + ENDS + ADDED + EXPECTS
