@@ -1,5 +1,7 @@
 #include "http/rewrite.h"
 
+#include "base/num.h"
+
 /* What one walk over the fields found. */
 struct survey {
     uint32_t seen;    /* bit per token that is there and not dropped */
@@ -180,6 +182,38 @@ static int add_host(struct msg *m, const struct survey *s, const struct rewrite_
     return msg_add(m, SPAN("Host"), is_mapped ? keep(t, facts->map_host) : m->authority);
 }
 
+/* How many times the request may still be forwarded; false when that is not limited: the field
+ * has a meaning for two methods only, and none when it is no number. */
+static bool read_max_forwards(const struct msg *m, uint64_t *n)
+{
+    struct span method = msg_method(m);
+    if (!span_is_equal(method, SPAN("OPTIONS")) && !span_is_equal(method, SPAN("TRACE")))
+        return false;
+    int result = num_from_dec(msg_value(m, FIELD_MAX_FORWARDS), INT64_MAX, n);
+    if (result == WERR_TOO_BIG)
+        *n = INT64_MAX;
+    return result != WERR_SYNTAX;
+}
+
+bool rewrite_may_forward(const struct msg *m)
+{
+    uint64_t n;
+    return !read_max_forwards(m, &n) || n > 0;
+}
+
+enum { NUMBER_BYTES_MAX = 20 };
+
+static int count_down(struct msg *m, const struct survey *s, struct text *t)
+{
+    uint64_t n;
+    if (!(s->seen & BIT(MAX_FORWARDS)) || !read_max_forwards(m, &n) || n == 0)
+        return WERR_OK;
+    msg_drop(m, FIELD_MAX_FORWARDS);
+    struct span left = {t->at, num_to_dec(n - 1, t->at)};
+    t->at += left.len;
+    return msg_add(m, SPAN("Max-Forwards"), left);
+}
+
 static int add_missing(struct msg *m, const struct survey *s, const struct rewrite_facts *facts,
                        struct text *t)
 {
@@ -204,7 +238,7 @@ int rewrite_request(struct msg *m, const struct rewrite_facts *facts, struct are
     struct text t;
     t.at = arena_alloc(arena, s.via_bytes + ELEMENT_BYTES_MAX + s.forwarded_bytes +
                                   facts->client_ip.len + facts->map_host.len +
-                                  facts->scheme.len + facts->request_id.len);
+                                  facts->scheme.len + facts->request_id.len + NUMBER_BYTES_MAX);
     if (t.at == NULL)
         return WERR_NOMEM;
 
@@ -217,6 +251,8 @@ int rewrite_request(struct msg *m, const struct rewrite_facts *facts, struct are
         result = add_missing(m, &s, facts, &t);
     if (result == WERR_OK)
         result = add_host(m, &s, facts, &t);
+    if (result == WERR_OK)
+        result = count_down(m, &s, &t);
     return result;
 }
 

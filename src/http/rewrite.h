@@ -30,6 +30,9 @@ struct rewrite_facts {
     struct span date;       /* response: IMF-fixdate */
 };
 
+/* May this request go on? False for an OPTIONS or TRACE with Max-Forwards: 0, of which Weldr is
+ * the last recipient (RFC 9110 section 7.6.2). rewrite_request counts the field down. */
+bool rewrite_may_forward(const struct msg *m);
 /* WERR_NOMEM (arena), WERR_TOO_BIG (too many added fields). */
 int rewrite_request(struct msg *m, const struct rewrite_facts *facts,
                     struct arena *arena) MUST_USE;

@@ -25,6 +25,12 @@ static enum ex_verdict step_check(struct exchange *ex)
         ex_fail(ex, END_METHOD);
         return EX_VERDICT_NEXT;
     }
+    if (!rewrite_may_forward(&ex->request)) {
+        if (span_is_equal(msg_method(&ex->request), SPAN("OPTIONS")))
+            ex->status = 200; /* asked of Weldr itself, which can tell (RFC 9110 9.3.7) */
+        ex_fail(ex, END_MAX_FORWARDS);
+        return EX_VERDICT_NEXT;
+    }
     if (ex->worker->draining)
         conn_close_after(&ex->client->conn);
     return go(ex, EX_ROUTE, "request is fine");
@@ -208,7 +214,7 @@ static int fill_reply(struct exchange *ex, struct msg *m, struct span *body)
     rc = msg_add(m, SPAN("Date"), worker_date(ex->worker));
     rc |= msg_add(m, SPAN("Content-Type"), SPAN("text/plain"));
     rc |= msg_add(m, SPAN("Weldr-Error"), span_from_str(facts->word));
-    if (ex->end == END_METHOD)
+    if (ex->end == END_METHOD || ex->end == END_MAX_FORWARDS)
         rc |= msg_add(m, SPAN("Allow"), allowed_methods);
     return rc;
 }

@@ -1,5 +1,7 @@
 """What Weldr takes out of a request and what it adds: hop-by-hop fields, Via, X-Forwarded-*, Expect, Max-Forwards."""
 
+from dataclasses import replace
+
 from conform.table import CLOSED, Answer, Case, Wait, answered, forwarded, passes, refusal, relayed, request, response
 
 HOP, VIA, EXPECT, FORWARDS = "RFC 9110 7.6.1", "RFC 9110 7.6.3", "RFC 9110 10.1.1", "RFC 9110 7.6.2"
@@ -103,4 +105,32 @@ EXPECTS = [
              seen=posted(via="1.0 weldr"), end=CLOSED),
 ]
 ALLOW = ("Allow: GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS, TRACE",)
-CASES = REMOVED + ENDS + ADDED + EXPECTS
+ENOUGH = Case("max-forwards-0-trace", FORWARDS, (request("TRACE /x HTTP/1.1", "Max-Forwards: 0"),), (),
+              (refusal(405, "max_forwards", ALLOW, close=False),))
+
+
+def counted(name, method, value, left):
+    return passes(f"max-forwards-{name}", FORWARDS, request(f"{method} /x HTTP/1.1", f"Max-Forwards: {value}"),
+                  forwarded(f"{method} /x HTTP/1.1", last=(f"Max-Forwards: {left}",)))
+
+
+COUNTS = [
+    ENOUGH,
+    replace(ENOUGH, name="max-forwards-0-options", send=(request("OPTIONS /x HTTP/1.1", "Max-Forwards: 0"),),
+            got=(refusal(200, "max_forwards", ALLOW, close=False),)),
+    replace(ENOUGH, name="max-forwards-0-options-asterisk", send=(request("OPTIONS * HTTP/1.1", "Max-Forwards: 0"),),
+            got=(refusal(200, "max_forwards", ALLOW, close=False),)),
+    replace(ENOUGH, name="max-forwards-000", send=(request("TRACE /x HTTP/1.1", "Max-Forwards: 000"),)),
+    replace(ENOUGH, name="max-forwards-0-twice", send=(request("TRACE /x HTTP/1.1", "Max-Forwards: 0") * 2,),
+            got=(refusal(405, "max_forwards", ALLOW, close=False),) * 2),
+    counted("1", "TRACE", "1", "0"),
+    counted("10", "OPTIONS", "10", "9"),
+    counted("with-zeros", "OPTIONS", "007", "6"),
+    counted("too-big-to-count", "TRACE", "9" * 30, "9223372036854775806"),
+    passes("max-forwards-of-get-means-nothing", FORWARDS, get("Max-Forwards: 0"), seen("Max-Forwards: 0")),
+    passes("max-forwards-malformed", FORWARDS, request("TRACE / HTTP/1.1", "Max-Forwards: x"),
+           forwarded("TRACE / HTTP/1.1", "Max-Forwards: x")),
+    passes("max-forwards-named-by-connection", HOP, request("TRACE / HTTP/1.1", "Connection: Max-Forwards", "Max-Forwards: 5"),
+           forwarded("TRACE / HTTP/1.1")),
+]
+CASES = REMOVED + ENDS + ADDED + EXPECTS + COUNTS

@@ -172,6 +172,47 @@ static void test_drop_hop_by_hop_adds_nothing(void **state)
     assert_string_equal(msg_show(m, text), "Via: 1.1 z\nB: c\n");
 }
 
+/* The first line stands for the method, which the field list knows nothing of. */
+static void test_max_forwards(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *method;
+        const char *value;
+        bool may;
+        const char *left;
+    } cases[] = {
+        {"TRACE", "1", true, "Max-Forwards: 0\n"},
+        {"OPTIONS", "010", true, "Max-Forwards: 9\n"},
+        {"TRACE", "99999999999999999999999", true, "Max-Forwards: 9223372036854775806\n"},
+        {"TRACE", "0", false, ""},
+        {"OPTIONS", "00", false, ""},
+        {"GET", "0", true, ""},
+        {"TRACE", "-1", true, ""},
+        {"TRACE", "", true, ""},
+    };
+    struct arena_store *store = arena_store_new(4096, 1);
+    struct arena arena;
+    arena_init(&arena, store, 4096);
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        char lines[128], text[MADE_TEXT_MAX];
+        struct made_msg made;
+        snprintf(lines, sizeof(lines), "M: %s\nHost: a\nMax-Forwards: %s\n", cases[i].method,
+                 cases[i].value);
+        struct msg *m = msg_make(&made, lines);
+        m->method_off = m->fields[0].value_off;
+        m->method_len = m->fields[0].value_len;
+        m->fields[0].flags |= MSG_FIELD_DROP;
+        assert_int_equal(rewrite_may_forward(m), cases[i].may);
+        assert_int_equal(rewrite_request(m, &facts, &arena), 0);
+        const char *tail = strstr(msg_show(m, text), "X-Request-Id: id1\n");
+        assert_non_null(tail);
+        assert_string_equal(tail + strlen("X-Request-Id: id1\n"), cases[i].left);
+        arena_reset(&arena);
+    }
+    arena_store_free(store);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -179,6 +220,7 @@ int main(void)
         cmocka_unit_test(test_facts_are_copied),
         cmocka_unit_test(test_shortage),
         cmocka_unit_test(test_drop_hop_by_hop_adds_nothing),
+        cmocka_unit_test(test_max_forwards),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
