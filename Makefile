@@ -5,7 +5,7 @@ DESTDIR ?=
 PREFIX ?=
 
 .DEFAULT_GOAL := all
-.PHONY: all run test asan fuzz bench lint format install deps clean help
+.PHONY: all run test asan fuzz coverage bench lint format install deps clean help
 
 all: ## build build/weldr and build/test-server (release)
 	@tools/deps build
@@ -29,6 +29,11 @@ fuzz: ## run each fuzz target for FUZZ_SECONDS (60)
 	@tools/build fuzz
 	@tools/fuzz $(FUZZ_SECONDS)
 
+coverage: ## measure how many lines of floor 1 its tests run; fails below 95 %
+	@tools/deps build test
+	@tools/build coverage
+	@tools/coverage
+
 bench: ## compare with nginx and haproxy on this machine, same load, one core each
 	@tools/deps build bench
 	@tools/build bench
@@ -51,7 +56,7 @@ deps: ## install what is missing of the Debian packages for building, testing an
 	@tools/deps build test bench
 
 clean: ## remove all build folders
-	rm -rf build build-asan build-fuzz
+	rm -rf build build-asan build-fuzz build-coverage
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18

@@ -136,6 +136,46 @@ static void test_head_is_taken_whole(void **state)
     free((void *)in.ptr);
 }
 
+/* Whoever offers less than before has lost bytes: nothing is concluded from what is left. */
+static void check_less(const char *begun, size_t head_bytes)
+{
+    struct span in = span_from_str(begun);
+    struct h1_run r;
+    h1_run_start(&r, NULL);
+    assert_int_equal(codec_feed(r.codec, in), head_bytes);
+    in = span_skip(in, head_bytes);
+    assert_int_equal(codec_feed(r.codec, in), 0);
+    assert_int_equal(codec_feed(r.codec, span_first(in, in.len - 1)), 0);
+    assert_null(strstr(r.text, "RESET"));
+    h1_run_fini(&r);
+}
+
+static void test_less_than_before(void **state)
+{
+    (void)state;
+    static const char head[] =
+        "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n";
+    char text[sizeof(head) + 4];
+    check_less("GET / HTTP/1.1\r\nHo", 0);
+    (void)snprintf(text, sizeof(text), "%s%s", head, "00");
+    check_less(text, sizeof(head) - 1);
+}
+
+/* Where limits allow a head that long, a name must still fit into its field. */
+static void test_name_of_64_kib(void **state)
+{
+    (void)state;
+    static const struct codec_limits wide = {
+        .line_bytes = 100, .head_bytes = 100000, .fields = 4, .trailer_bytes = 30};
+    struct span in = grow("GET / HTTP/1.1\r\nHost: a\r\n", "N", 65536, ": x\r\n\r\n");
+    struct h1_run r;
+    h1_run_init(&r, &h1_slab, h1_work, CODEC_SERVER, &wide);
+    h1_run_feed(&r, in, 0, H1_SEED);
+    assert_non_null(strstr(r.text, "RESET 400 malformed: field name too long"));
+    h1_run_fini(&r);
+    free((void *)in.ptr);
+}
+
 struct pausing {
     unsigned pauses;
 };
@@ -226,6 +266,8 @@ int main(void)
         cmocka_unit_test(test_limits),
         cmocka_unit_test(test_default_limits),
         cmocka_unit_test(test_head_is_taken_whole),
+        cmocka_unit_test(test_less_than_before),
+        cmocka_unit_test(test_name_of_64_kib),
         cmocka_unit_test(test_pause_stops_the_body),
         cmocka_unit_test(test_nothing_is_taken_after_the_end),
         cmocka_unit_test(test_answer_without_a_request),

@@ -9,6 +9,13 @@ static const struct h1_row rows[] = {
         "\r\n"),
      "RESET 400 malformed: bare LF\n"
      "REST 26\n"},
+    {"te without trailers", NULL,
+     IN("GET / HTTP/1.1\r\n"
+        "Host: a\r\n"
+        "TE: gzip, deflate\r\n"
+        "\r\n"),
+     "HEAD GET / 1.1 keep {TE: gzip, deflate}\n"
+     "END\n"},
     {"bare lf after a field", NULL,
      IN("GET / HTTP/1.1\r\n"
         "Host: a\n"
