@@ -1,11 +1,12 @@
 # A thin front door: meson and ninja build, tools/ does the rest. `make help` lists the targets.
 FUZZ_SECONDS ?= 60
+SOAK_SECONDS ?= 1800
 BENCH_FLAGS ?=
 DESTDIR ?=
 PREFIX ?=
 
 .DEFAULT_GOAL := all
-.PHONY: all run test asan fuzz coverage bench lint format install deps clean help
+.PHONY: all run test asan fuzz coverage soak bench lint format install deps clean help
 
 all: ## build build/weldr and build/test-server (release)
 	@tools/deps build
@@ -33,6 +34,11 @@ coverage: ## measure how many lines of floor 1 its tests run; fails below 95 %
 	@tools/deps build test
 	@tools/build coverage
 	@tools/coverage
+
+soak: ## sweep the simulated seeds, then SOAK_SECONDS (1800) of load, pool changes, faults and kills
+	@tools/deps build test
+	@tools/build asan
+	@tools/soak $(SOAK_SECONDS)
 
 bench: ## compare with nginx and haproxy on this machine, same load, one core each
 	@tools/deps build bench
