@@ -1,0 +1,119 @@
+"""A deploy under load: servers are drained by the API, restarted and added again, and no client notices.
+
+The numbers are small here; DEPLOY_REQUESTS=100000 makes the whole of it.
+"""
+
+import collections
+import os
+import random
+import threading
+import time
+
+import pytest
+
+import origins as o
+from rawhttp import Client, Closed, wait_until
+
+REQUESTS = int(os.environ.get("DEPLOY_REQUESTS", "5000"))
+CLIENTS = 8
+LIMIT_S = 60 + REQUESTS / 100
+
+
+class Load:
+    """Clients that ask without pause, each on a connection of its own, until `total` requests are answered."""
+
+    def __init__(self, weldr, methods, total=REQUESTS):
+        self.weldr, self.methods = weldr, methods
+        self.total = self.left = total
+        self.lock = threading.Lock()
+        self.good, self.failed = 0, []
+        self.asked = collections.Counter()
+        self.end_at = time.monotonic() + LIMIT_S
+        self.threads = [threading.Thread(target=self.run, args=(n,)) for n in range(CLIENTS)]
+        for thread in self.threads:
+            thread.start()
+
+    @property
+    def is_over(self):
+        return self.left <= 0
+
+    def take(self):
+        with self.lock:
+            self.left -= 1
+            return self.left >= 0 and time.monotonic() < self.end_at
+
+    def ask(self, client, method, body):
+        """What is wrong with the answer, or None."""
+        fields = [("Content-Length", str(len(body)))] if body else []
+        response = client.ask(method, "/deploy", fields=fields, body=body)
+        if response.status != 200:
+            return f"{response.status} {response.get('Weldr-Error')}"
+        if response.body != body:
+            return f"{len(response.body)} bytes instead of {len(body)}"
+        return "close" if response.get("Connection", "").lower() == "close" else None
+
+    def run(self, number):
+        rng = random.Random(number)
+        client, good, asked = None, 0, collections.Counter()
+        while self.take():
+            method = rng.choice(self.methods)
+            asked[method] += 1
+            body = b"" if method == "GET" else bytes([65 + number]) * rng.choice([1, 300, 20_000])
+            try:
+                client = client or Client(self.weldr.address)
+                wrong = self.ask(client, method, body)
+            except (Closed, OSError) as error:
+                wrong = str(error)
+            good += wrong in (None, "close")
+            if wrong:
+                client = client and client.close()
+            if wrong not in (None, "close"):
+                with self.lock:
+                    self.failed.append((method, wrong))
+        if client:
+            client.close()
+        with self.lock:
+            self.good += good
+            self.asked += asked
+
+    def join(self):
+        for thread in self.threads:
+            thread.join()
+
+    def assert_none_failed(self):
+        self.join()
+        assert self.failed == [], f"{len(self.failed)} failed, the first: {self.failed[:5]}"
+        assert self.good == self.total, f"{self.good} of {self.total} within {LIMIT_S} s"
+
+
+def restart(weldr, origin):
+    """As a deploy does it: out of the pool, wait until it is drained, new version, back into the pool."""
+    answer = weldr.api("DELETE", origin.path)
+    assert answer.status in (200, 202), answer
+    wait_until(lambda: weldr.server(origin) is None, 30, "drained")
+    wait_until(lambda: origin.open_lanes == 0, 5, "a drained server has no connection left")
+    served = len(origin.requests)
+    origin.stop()
+    origin.restart()
+    weldr.add(origin)
+    return served
+
+
+@pytest.mark.slow
+@pytest.mark.smoke
+@pytest.mark.timeout(LIMIT_S + 60)
+def test_rolling_restart(lab):
+    """Three origins restarted in turn while GET, PUT and POST are under way: none fails."""
+    weldr, *origins = lab.run(o.echo, o.echo, o.echo, workers=2)
+    load = Load(weldr, ("GET", "POST", "GET", "PUT"))
+    restarts_n = 0
+    while not load.is_over:
+        for origin in origins:
+            assert restart(weldr, origin) > 0
+            restarts_n += 1
+            before = len(origin.requests)
+            wait_until(lambda p=origin, n=before: len(p.requests) > n + 10 or load.is_over, 20, "back in rotation")
+    load.assert_none_failed()
+    assert restarts_n >= 3
+    stats = wait_until(lambda: weldr.stats() if weldr.stats()["client"]["success"] >= load.good else None, 5, "counted")
+    assert stats["client"]["failed"] == 0
