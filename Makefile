@@ -1,12 +1,13 @@
 # A thin front door: meson and ninja build, tools/ does the rest. `make help` lists the targets.
 FUZZ_SECONDS ?= 60
 SOAK_SECONDS ?= 1800
+SLOW_SECONDS ?= 60
 BENCH_FLAGS ?=
 DESTDIR ?=
 PREFIX ?=
 
 .DEFAULT_GOAL := all
-.PHONY: all run test asan fuzz coverage soak bench lint format install deps clean help
+.PHONY: all run test asan fuzz coverage soak slow bench lint format install deps clean help
 
 all: ## build build/weldr and build/test-server (release)
 	@tools/deps build
@@ -39,6 +40,11 @@ soak: ## sweep the simulated seeds, then SOAK_SECONDS (1800) of load, pool chang
 	@tools/deps build test
 	@tools/build asan
 	@tools/soak $(SOAK_SECONDS)
+
+slow: ## slowhttptest with 5,000 connections for SLOW_SECONDS (60) in each mode, beside a normal client
+	@tools/deps build test
+	@tools/build release
+	@tools/slow $(SLOW_SECONDS)
 
 bench: ## compare with nginx and haproxy on this machine, same load, one core each
 	@tools/deps build bench
