@@ -56,6 +56,10 @@ struct conn_ops {
     void (*on_open)(struct conn *c,
                     int error); /* after conn_connect; error: then on_closed follows */
     void (*on_event)(struct conn *c, struct event *ev);
+    /* After conn_expect_prologue: all bytes received so far. Returns how many were the prologue
+     * (the codec gets the rest, and this is not called again), 0 when more must come, or < 0
+     * after having closed. May be NULL. */
+    int64_t (*on_prologue)(struct conn *c, struct span in);
     /* The peer ended or the connection failed outside of a message (no RESET was given for it):
      * error WERR_EOF, WERR_RESET …. The owner closes. */
     void (*on_gone)(struct conn *c, int error);
@@ -82,7 +86,8 @@ enum conn_flag {
         1U << 7, /* sending failed; on_gone comes, at the end of the turn at the latest */
     CONN_PENDING =
         1U << 8, /* on the shared list of what is to be done after the present callback */
-    CONN_LINGERS = 1U << 9 /* FLUSHING ends in LINGER */
+    CONN_LINGERS = 1U << 9,  /* FLUSHING ends in LINGER */
+    CONN_PROLOGUE = 1U << 11 /* what comes first is not for the codec: on_prologue */
 };
 
 struct conn {
@@ -111,6 +116,11 @@ int conn_accept(struct conn *c, struct conn_shared *shared, const struct conn_op
  * failed, nothing to close. */
 int conn_connect(struct conn *c, struct conn_shared *shared, const struct conn_ops *ops,
                  const struct addr *to, const struct codec_limits *limits) MUST_USE;
+
+/* Right after conn_accept: something stands before the first message (a PROXY header). */
+void conn_expect_prologue(struct conn *c);
+/* Sends bytes before the first message. n <= OUTV_COPY_MAX. */
+void conn_send_prologue(struct conn *c, struct span bytes);
 
 void conn_send_head(struct conn *c, const struct msg *m);
 void conn_send_body(struct conn *c, struct span data, uint64_t chunk_bytes);

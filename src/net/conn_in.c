@@ -11,6 +11,21 @@ void conn_on_event(struct codec *codec, struct event *ev)
     c->ops->on_event(c, ev);
 }
 
+void conn_expect_prologue(struct conn *c)
+{
+    c->flags |= CONN_PROLOGUE;
+}
+
+static size_t take_prologue(struct conn *c, struct span in)
+{
+    int64_t n = c->ops->on_prologue(c, in);
+
+    if (n <= 0 || c->state != CONN_OPEN)
+        return 0;
+    c->flags &= (uint16_t)~CONN_PROLOGUE;
+    return (size_t)n;
+}
+
 /* Offers bytes to the codec until it wants no more of them; conn_next() inside makes it want
  * more. */
 static size_t feed(struct conn *c, struct span in)
@@ -18,6 +33,11 @@ static size_t feed(struct conn *c, struct span in)
     size_t used = 0;
 
     MUST(!(c->flags & CONN_FEEDING));
+    if (c->flags & CONN_PROLOGUE) {
+        used = take_prologue(c, in);
+        if (used == 0 || used == in.len)
+            return used;
+    }
     c->flags |= CONN_FEEDING;
     do {
         c->flags &= (uint16_t)~CONN_FEED_AGAIN;

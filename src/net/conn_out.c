@@ -21,6 +21,12 @@ static bool can_send(const struct conn *c)
     return c->state == CONN_OPEN && !(c->flags & CONN_BROKEN);
 }
 
+void conn_send_prologue(struct conn *c, struct span bytes)
+{
+    if (can_send(c))
+        outv_add(claim(c, bytes.len, 1), bytes);
+}
+
 void conn_send_head(struct conn *c, const struct msg *m)
 {
     size_t room;
