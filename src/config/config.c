@@ -27,9 +27,29 @@ static int read_address(struct addr *list, unsigned *n, struct span value, const
     return WERR_INVALID;
 }
 
+_Static_assert(CONFIG_LIST_MAX <= 64, "a bit for each address");
+
+/* Takes the list apart itself: "proxy" is no value of its own. */
 static int read_ip(struct config *c, struct span value, const char **wish)
 {
-    return read_address(c->ip, &c->ip_n, value, wish);
+    unsigned before = c->ip_n;
+    struct span item;
+    while (span_next_item(&value, &item)) {
+        if (c->ip_n > before && span_is_equal(item, SPAN("proxy")))
+            c->ip_proxy |= UINT64_C(1) << (c->ip_n - 1);
+        else if (read_address(c->ip, &c->ip_n, item, wish) < 0)
+            return WERR_INVALID;
+    }
+    /* Nothing in it: says what it must be. */
+    return c->ip_n > before ? 0 : read_address(c->ip, &c->ip_n, value, wish);
+}
+
+static int read_trusted_proxies(struct config *c, struct span value, const char **wish)
+{
+    int rc = cidr_list_add(&c->trusted_proxies, value);
+    *wish = rc == WERR_TOO_BIG ? "can name at most 64 ranges"
+                               : "must be addresses or ranges, such as 10.0.0.0/8,::1";
+    return rc < 0 ? WERR_INVALID : 0;
 }
 
 static int read_admin_ip(struct config *c, struct span value, const char **wish)
@@ -190,10 +210,10 @@ static const struct setting settings[SETTING_N] = {
 #undef SETTING
 };
 
-/* The lists among them: the environment separates their values by commas. */
+/* Lists whose readers take one value: the environment separates them by commas. */
 static bool is_list(unsigned name)
 {
-    return name == SETTING_IP || name == SETTING_ADMIN_IP || name == SETTING_SERVER;
+    return name == SETTING_ADMIN_IP || name == SETTING_SERVER;
 }
 
 /* One run over arguments and environment. */

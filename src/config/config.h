@@ -2,7 +2,8 @@
  * into a struct config. Pure: arguments and environment are given.
  *
  * A flag wins over its environment name (WELDR_…), which wins over the default. List settings
- * (--ip, --admin-ip, --server) are repeatable; in the environment they are separated by commas.
+ * (--ip, --admin-ip, --server, --trusted-proxies) are repeatable; in the environment they are
+ * separated by commas. The word "proxy" in the list of --ip belongs to the address before it.
  * A worker takes only its access log from the environment, which the manager has set.
  * Owner of the strings: the config (config_fini).
  */
@@ -13,6 +14,7 @@
 #include <stdint.h>
 
 #include "base/addr.h"
+#include "base/cidr.h"
 #include "base/werr.h"
 
 enum { CONFIG_LIST_MAX = 64, CONFIG_SERVERS_MAX = 16384 };
@@ -28,6 +30,8 @@ struct config {
     enum config_action action;
     struct addr ip[CONFIG_LIST_MAX]; /* --ip; default one wildcard [::]:8080 */
     unsigned ip_n;
+    uint64_t ip_proxy;                /* bit i: ip[i] was given as A:P,proxy */
+    struct cidr_list trusted_proxies; /* --trusted-proxies; none: not given */
     struct addr
         admin_ip[CONFIG_LIST_MAX]; /* --admin-ip; default 127.0.0.1:8687 and [::1]:8687 */
     unsigned admin_ip_n;

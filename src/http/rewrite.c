@@ -7,6 +7,7 @@ struct survey {
     uint32_t seen;    /* bit per token that is there and not dropped */
     bool has_named;   /* Connection names more than close and keep-alive */
     size_t via_bytes; /* sum of the values, 2 more for each line */
+    size_t forwarded_for_bytes;
     size_t forwarded_bytes;
 };
 
@@ -41,6 +42,8 @@ static void survey_fields(struct msg *m, struct survey *s)
         if (f->token == FIELD_VIA)
             s->via_bytes += f->value_len + 2;
         else if (f->token == FIELD_X_FORWARDED_FOR)
+            s->forwarded_for_bytes += f->value_len + 2;
+        else if (f->token == FIELD_FORWARDED)
             s->forwarded_bytes += f->value_len + 2;
         else if (field_duty(f->token) == FIELD_DUTY_HOP) {
             f->flags |= MSG_FIELD_DROP;
@@ -97,6 +100,27 @@ void rewrite_drop_hop_by_hop(struct msg *m)
 {
     struct survey s;
     survey_and_drop(m, &s);
+}
+
+static bool is_forwarding(const struct msg *m, const struct msg_field *f)
+{
+    static const struct span prefix = {"x-forwarded-", 12};
+    struct span name = msg_field_name(m, f);
+
+    return f->token == FIELD_FORWARDED ||
+           (name.len >= prefix.len &&
+            span_is_equal_nocase(span_first(name, prefix.len), prefix));
+}
+
+/* What strangers say of whom they speak for. */
+static void drop_forwarding(struct msg *m, struct survey *s)
+{
+    for (unsigned i = 0; i < m->field_n; i++) {
+        if (is_forwarding(m, &m->fields[i]))
+            m->fields[i].flags |= MSG_FIELD_DROP;
+    }
+    s->seen &= ~(BIT(FORWARDED) | BIT(X_FORWARDED_FOR) | BIT(X_FORWARDED_HOST) |
+                 BIT(X_FORWARDED_PROTO));
 }
 
 static void put(struct text *t, struct span s)
@@ -170,6 +194,57 @@ static struct span asked_host(const struct msg *m)
     return m->authority.len > 0 ? m->authority : msg_value(m, FIELD_HOST);
 }
 
+/* A value of RFC 7239 section 4: a token, or else a quoted string. */
+static void put_value(struct text *t, struct span value)
+{
+    if (field_is_token(value)) {
+        put(t, value);
+        return;
+    }
+    *t->at++ = '"';
+    for (size_t i = 0; i < value.len; i++) {
+        if (value.ptr[i] == '"' || value.ptr[i] == '\\')
+            *t->at++ = '\\';
+        *t->at++ = value.ptr[i];
+    }
+    *t->at++ = '"';
+}
+
+/* IPv6 stands in brackets, and therefore in quotes (RFC 7239 section 6). */
+static void put_node(struct text *t, struct span ip)
+{
+    bool is_ip6 = span_find(ip, ':') < ip.len;
+
+    put(t, is_ip6 ? SPAN("\"[") : SPAN_NONE);
+    put(t, ip);
+    put(t, is_ip6 ? SPAN("]\"") : SPAN_NONE);
+}
+
+enum { FORWARDED_WORDS_BYTES = 40 }; /* what an element has besides its values */
+
+static size_t forwarded_room(const struct msg *m, const struct rewrite_facts *facts)
+{
+    return FORWARDED_WORDS_BYTES + facts->client_ip.len + 2 * asked_host(m).len +
+           2 * facts->scheme.len;
+}
+
+/* One element for the hop that we saw (RFC 7239 section 4). */
+static int add_forwarded(struct msg *m, const struct rewrite_facts *facts, struct text *t)
+{
+    struct span line = join(t, m, FIELD_FORWARDED, SPAN("for="));
+    struct span host = asked_host(m);
+
+    put_node(t, facts->client_ip);
+    if (host.len > 0) {
+        put(t, SPAN(";host="));
+        put_value(t, host);
+    }
+    put(t, SPAN(";proto="));
+    put_value(t, facts->scheme);
+    line.len = (size_t)(t->at - line.ptr);
+    return msg_add(m, SPAN("Forwarded"), line);
+}
+
 /* A request of HTTP/1.1 needs a Host, be it empty (RFC 9112 section 3.2), and we send 1.1 to
  * the origin whatever the client spoke. */
 static int add_host(struct msg *m, const struct survey *s, const struct rewrite_facts *facts,
@@ -234,11 +309,15 @@ int rewrite_request(struct msg *m, const struct rewrite_facts *facts, struct are
 {
     struct survey s;
     survey_and_drop(m, &s);
+    if (!facts->is_trusted)
+        drop_forwarding(m, &s);
 
+    size_t more_bytes = facts->forwarded ? s.forwarded_bytes + forwarded_room(m, facts) : 0;
     struct text t;
-    t.at = arena_alloc(arena, s.via_bytes + ELEMENT_BYTES_MAX + s.forwarded_bytes +
-                                  facts->client_ip.len + facts->map_host.len +
-                                  facts->scheme.len + facts->request_id.len + NUMBER_BYTES_MAX);
+    t.at =
+        arena_alloc(arena, s.via_bytes + ELEMENT_BYTES_MAX + s.forwarded_for_bytes +
+                               facts->client_ip.len + facts->map_host.len + facts->scheme.len +
+                               facts->request_id.len + NUMBER_BYTES_MAX + more_bytes);
     if (t.at == NULL)
         return WERR_NOMEM;
 
@@ -247,6 +326,8 @@ int rewrite_request(struct msg *m, const struct rewrite_facts *facts, struct are
     int result = add_via(m, &s, &t);
     if (result == WERR_OK)
         result = add_forwarded_for(m, &s, facts, &t);
+    if (result == WERR_OK && facts->forwarded)
+        result = add_forwarded(m, facts, &t);
     if (result == WERR_OK)
         result = add_missing(m, &s, facts, &t);
     if (result == WERR_OK)

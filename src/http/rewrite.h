@@ -8,10 +8,12 @@
  * them; Connection may not name Host, Content-Length, Transfer-Encoding or other framing: those
  * names are ignored); Via gets "<version> weldr" appended in one line; X-Forwarded-For gets the
  * client appended in one line; X-Forwarded-Proto, X-Forwarded-Host are kept if there, else
- * made; X-Request-Id kept or made; Host replaced with map_host; Host made from authority if
- * absent; Expect from HTTP/1.0 goes. TE: trailers is not forwarded in this version of Weldr.
- * Response: hop-by-hop fields go, Via appended. Date is added when the origin sent none (RFC
- * 9110 section 6.6.1).
+ * made; X-Request-Id kept or made; Forwarded (RFC 7239) gets an element appended when that is
+ * switched on. From a client that is not trusted, Forwarded and every X-Forwarded-* field go
+ * first, so that what stands in them is what we saw; Host replaced with map_host; Host made
+ * from authority if absent; Expect from HTTP/1.0 goes. TE: trailers is not forwarded in this
+ * version of Weldr. Response: hop-by-hop fields go, Via appended. Date is added when the origin
+ * sent none (RFC 9110 section 6.6.1).
  */
 #ifndef WELDR_HTTP_REWRITE_H
 #define WELDR_HTTP_REWRITE_H
@@ -28,6 +30,8 @@ struct rewrite_facts {
     struct span map_host;   /* empty: the client's Host passes */
     struct span request_id; /* used when the client sent none */
     struct span date;       /* response: IMF-fixdate */
+    bool is_trusted;        /* what the client says of whom it speaks for is kept */
+    bool forwarded;         /* Forwarded is sent */
 };
 
 /* May this request go on? False for an OPTIONS or TRACE with Max-Forwards: 0, of which Weldr is

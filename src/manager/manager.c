@@ -19,6 +19,7 @@ enum { CLOSING_TURNS_MAX = 1000 };
 static void on_worker_start(void *arg, struct slot *slot)
 {
     struct manager *m = arg;
+    char trusted[CIDR_LIST_TEXT_MAX];
     const struct frame_hello hello = {
         .worker_id = slot->id,
         .worker_n = m->worker_n,
@@ -26,6 +27,8 @@ static void on_worker_start(void *arg, struct slot *slot)
         .log_level = (uint32_t)log_level_now,
         .drain_timeout_ms = m->config->drain_timeout_ms,
         .seed = rand_u64(&m->rand),
+        .proxy_listeners = m->config->ip_proxy,
+        .trusted = span_from(trusted, cidr_list_print(&m->config->trusted_proxies, trusted)),
     };
 
     publish_attach(&m->publish, slot, m->pool, &hello);

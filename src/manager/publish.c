@@ -100,7 +100,7 @@ void publish_attach(struct publish *p, struct slot *slot, const struct pool_stat
 
     if (hello != NULL)
         manager_channel_send(&slot->channel, (struct channel_note){0, false},
-                             span_from(buf, frame_put_hello(buf, hello)), SPAN_NONE);
+                             span_from(buf, frame_put_hello(buf, hello)), hello->trusted);
     manager_channel_refresh(&slot->channel);
     slot->attach_seq = p->seq;
     if (pool_snapshot_encode(state, &bytes, &len) < 0) {

@@ -50,7 +50,7 @@ static uint64_t get_u64(const char **at)
 }
 
 enum {
-    HELLO_BYTES = 5 * 4 + 8,
+    HELLO_BYTES = 5 * 4 + 2 * 8, /* and the text */
     LOCAL_BYTES = 8 + 4 + 4,
     ADDRS_BYTES = 8 + 4, /* and for each address: */
     ADDR_BYTES = 2 + 2 + 16,
@@ -87,13 +87,14 @@ static size_t put_header(char *buf, uint16_t type, size_t length)
 
 size_t frame_put_hello(char *buf, const struct frame_hello *h)
 {
-    size_t at = put_header(buf, FRAME_HELLO, HELLO_BYTES);
+    size_t at = put_header(buf, FRAME_HELLO, HELLO_BYTES + h->trusted.len);
     at = put_u32(buf, at, h->worker_id);
     at = put_u32(buf, at, h->worker_n);
     at = put_u32(buf, at, h->listener_n);
     at = put_u32(buf, at, h->log_level);
     at = put_u32(buf, at, h->drain_timeout_ms);
-    return put_u64(buf, at, h->seed);
+    at = put_u64(buf, at, h->seed);
+    return put_u64(buf, at, h->proxy_listeners);
 }
 
 size_t frame_put_local(char *buf, const struct frame_local *l)
@@ -147,7 +148,7 @@ size_t frame_put_apply_head(char *buf, uint64_t index, size_t entry_len)
 
 int frame_get_hello(struct span payload, struct frame_hello *h)
 {
-    if (payload.len != HELLO_BYTES)
+    if (payload.len < HELLO_BYTES)
         return WERR_CORRUPT;
     const char *at = payload.ptr;
     h->worker_id = get_u32(&at);
@@ -156,6 +157,8 @@ int frame_get_hello(struct span payload, struct frame_hello *h)
     h->log_level = get_u32(&at);
     h->drain_timeout_ms = get_u32(&at);
     h->seed = get_u64(&at);
+    h->proxy_listeners = get_u64(&at);
+    h->trusted = span_skip(payload, HELLO_BYTES);
     return 0;
 }
 

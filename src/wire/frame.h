@@ -36,7 +36,9 @@ struct frame_hello {
                             numbers */
     uint32_t log_level;  /* enum log_level */
     uint32_t drain_timeout_ms;
-    uint64_t seed; /* for rand */
+    uint64_t seed;            /* for rand */
+    uint64_t proxy_listeners; /* bit i: clients of listener i come behind a PROXY header */
+    struct span trusted; /* --trusted-proxies as a comma list; empty: not given; borrowed */
 };
 
 enum frame_local_flag {
@@ -70,6 +72,7 @@ int64_t frame_parse(struct span in, uint16_t *type, struct span *payload) MUST_U
 
 /* Encoders write header and fixed payload to buf and return the length. */
 enum { FRAME_FIXED_MAX = 64 };
+/* The caller sends h->trusted behind it. */
 size_t frame_put_hello(char *buf, const struct frame_hello *h);
 size_t frame_put_local(char *buf, const struct frame_local *l);
 /* buf holds FRAME_ADDRS_BYTES_MAX. */

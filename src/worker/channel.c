@@ -64,7 +64,9 @@ static int take_hello(struct channel *ch, struct span payload)
     if (rc < 0 || ch->has_hello)
         return WERR_CORRUPT;
     ch->has_hello = true;
-    return ch->hooks.on_hello(ch->hooks.arg, &ch->hello);
+    rc = ch->hooks.on_hello(ch->hooks.arg, &ch->hello);
+    ch->hello.trusted = SPAN_NONE; /* the frame goes */
+    return rc;
 }
 
 static int take_snapshot(struct channel *ch, struct span payload)

@@ -100,6 +100,7 @@ static int rewrite(struct exchange *ex)
         .client_ip = span_from(ip, addr_print_ip(&ex->client->peer, ip)),
         .scheme = SPAN("http"),
         .request_id = span_from(id, 32),
+        .is_trusted = (ex->client->flags & CLIENT_TRUSTED) != 0,
     };
 
     for (int half = 0; half < 2; half++) {

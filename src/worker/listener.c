@@ -9,7 +9,7 @@ static void on_accept(struct sock *s, struct accepted *a)
 {
     struct listener *l = (struct listener *)((char *)s - offsetof(struct listener, sock));
 
-    client_accept(l->worker, a);
+    client_accept(l->worker, a, l->has_headers);
 }
 
 static void on_closed(struct sock *s)
@@ -19,8 +19,9 @@ static void on_closed(struct sock *s)
 
 static const struct sock_ops listener_ops = {.on_accept = on_accept, .on_closed = on_closed};
 
-void listener_start(struct listener *l, struct worker *w, int handle)
+void listener_start(struct listener *l, struct worker *w, int handle, bool has_headers)
 {
+    l->has_headers = has_headers;
     l->worker = w;
     sock_accept_start(w->loop, &l->sock, &listener_ops, handle);
 }

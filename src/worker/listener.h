@@ -10,9 +10,10 @@ struct worker;
 struct listener {
     struct sock sock;
     struct worker *worker;
+    bool has_headers; /* its clients come behind a PROXY header */
 };
 
-void listener_start(struct listener *l, struct worker *w, int handle);
+void listener_start(struct listener *l, struct worker *w, int handle, bool has_headers);
 void listener_close(struct listener *l);
 
 #endif

@@ -2,6 +2,7 @@
 
 #include "worker/exchange.h"
 #include "worker/limits.h"
+#include "worker/trust.h"
 #include "worker/worker.h"
 
 static void close_client(struct client *c, enum conn_close_how how)
@@ -57,6 +58,8 @@ static void on_gone(struct conn *conn, int error)
 {
     struct client *c = client_of(conn);
 
+    if ((conn->flags & CONN_PROLOGUE) && conn_has_unread(conn))
+        trust_refuse(c->worker, &c->peer, "PROXY header cut off");
     if (c->exchange)
         exchange_client_gone(c->exchange);
     else
@@ -103,10 +106,29 @@ static void on_timer(struct conn *conn)
 {
     struct client *c = client_of(conn);
 
+    if (conn->flags & CONN_PROLOGUE)
+        trust_refuse(c->worker, &c->peer, "no PROXY header in time");
     if (c->exchange)
         exchange_timer(c->exchange);
     else
         close_client(c, CONN_CLOSE_NOW);
+}
+
+static uint32_t first_request_ms(const struct worker *w)
+{
+    return w->draining ? LIMIT_DRAIN_FIRST_MS : LIMIT_CLIENT_IDLE_MS;
+}
+
+static int64_t on_prologue(struct conn *conn, struct span in)
+{
+    struct client *c = client_of(conn);
+    int64_t n = trust_take_header(c, in);
+
+    if (n < 0)
+        close_client(c, CONN_CLOSE_NOW);
+    else if (n > 0)
+        conn_timer_set(conn, first_request_ms(c->worker));
+    return n;
 }
 
 static void on_closed(struct conn *conn)
@@ -123,6 +145,7 @@ static void on_closed(struct conn *conn)
 
 static const struct conn_ops client_ops = {
     .on_event = on_event,
+    .on_prologue = on_prologue,
     .on_gone = on_gone,
     .on_congested = on_congested,
     .on_drained = on_drained,
@@ -131,10 +154,13 @@ static const struct conn_ops client_ops = {
     .on_closed = on_closed,
 };
 
-void client_accept(struct worker *w, struct accepted *a)
+void client_accept(struct worker *w, struct accepted *a, bool has_header)
 {
-    struct client *c = slab_get(&w->clients_slab);
+    struct client *c;
 
+    if (has_header && !trust_may_send_header(w, accepted_peer(a)))
+        return;
+    c = slab_get(&w->clients_slab);
     if (!c)
         return;
     if (conn_accept(&c->conn, &w->shared, &client_ops, a, &codec_limits_request) < 0) {
@@ -146,7 +172,13 @@ void client_accept(struct worker *w, struct accepted *a)
     LIST_INSERT_HEAD(&w->clients, c, entry);
     stats_add(w->stats, STATS_client_connections, 1);
     stats_add(w->stats, STATS_client_open, 1);
-    conn_timer_set(&c->conn, w->draining ? LIMIT_DRAIN_FIRST_MS : LIMIT_CLIENT_IDLE_MS);
+    if (has_header) {
+        conn_expect_prologue(&c->conn);
+        conn_timer_set(&c->conn, w->draining ? LIMIT_DRAIN_FIRST_MS : LIMIT_PROLOGUE_MS);
+    } else {
+        trust_judge(c);
+        conn_timer_set(&c->conn, first_request_ms(w));
+    }
 }
 
 void client_finish(struct client *c, bool broken)

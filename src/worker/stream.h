@@ -19,7 +19,8 @@ struct exchange;
 enum client_flag {
     CLIENT_ASKED = 1U << 0, /* has sent a request before */
     CLIENT_WAITS_DRAIN =
-        1U << 1 /* answered, but the answer is not taken yet: the next request waits */
+        1U << 1, /* answered, but the answer is not taken yet: the next request waits */
+    CLIENT_TRUSTED = 1U << 2 /* what it says of whom it speaks for is passed on */
 };
 
 struct client {
@@ -27,12 +28,15 @@ struct client {
     struct worker *worker;
     struct exchange *exchange; /* NULL: idle */
     LIST_ENTRY(client) entry;
-    struct addr peer;
-    uint8_t flags; /* enum client_flag */
+    struct addr peer;  /* the client: of the connection, or as its PROXY header says */
+    struct addr local; /* where it connected to, as its PROXY header says; family 0: ask conn */
+    uint8_t flags;     /* enum client_flag */
 };
 
-/* Takes an accepted connection, or leaves it to be closed at the cap or for lack of memory. */
-void client_accept(struct worker *w, struct accepted *a);
+/* Takes an accepted connection, or leaves it to be closed at the cap or for lack of memory.
+ * has_header: the first that comes is a PROXY header, which not everybody may send (trust.h).
+ */
+void client_accept(struct worker *w, struct accepted *a, bool has_header);
 /* The exchange is over and forgotten. broken: the answer was cut off, the connection must not
  * look well. */
 void client_finish(struct client *c, bool broken);

@@ -63,7 +63,8 @@ int worker_listen(struct worker *w, const int *handles, unsigned n)
         return WERR_NOMEM;
     w->listener_n = n;
     for (unsigned i = 0; i < n; i++)
-        listener_start(&w->listeners[i], w, handles[i]);
+        listener_start(&w->listeners[i], w, handles[i],
+                       i < 64 && (w->proxy_listeners >> i & 1));
     return 0;
 }
 

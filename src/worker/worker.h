@@ -13,6 +13,7 @@
 
 #include "balance/balance.h"
 #include "base/arena.h"
+#include "base/cidr.h"
 #include "base/rand.h"
 #include "base/slab.h"
 #include "http/date.h"
@@ -45,6 +46,8 @@ struct worker {
     bool balance_is_stale; /* rebuilt before the next pick, so that a burst of changes costs one
                               rebuild */
 
+    struct cidr_list trusted; /* --trusted-proxies; none: not given (trust.h) */
+    uint64_t proxy_listeners; /* bit i: clients of listener i come behind a PROXY header */
     struct listener *listeners;
     unsigned listener_n;
 

@@ -95,6 +95,10 @@ static int on_hello(void *arg, const struct frame_hello *hello)
     if (rc == 0 && p->config->access_log != NULL)
         rc = access_log_start(&p->access_log, &p->worker, p->config->access_log,
                               p->config->access_log_is_combined);
+    if (rc == 0)
+        p->worker.proxy_listeners = hello->proxy_listeners;
+    if (rc == 0 && hello->trusted.len > 0)
+        rc = cidr_list_add(&p->worker.trusted, hello->trusted);
     return rc;
 }
 

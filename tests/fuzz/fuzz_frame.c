@@ -10,13 +10,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static size_t put_again(char *buf, uint16_t type, struct span payload)
 {
-    struct frame_hello hello;
     struct frame_local local;
     struct frame_addrs addrs;
     struct frame_ack ack;
     uint32_t limit_ms = 0;
-    if (type == FRAME_HELLO && frame_get_hello(payload, &hello) == 0)
-        return frame_put_hello(buf, &hello);
     if (type == FRAME_LOCAL && frame_get_local(payload, &local) == 0)
         return frame_put_local(buf, &local);
     if (type == FRAME_ADDRS && frame_get_addrs(payload, &addrs) == 0)
@@ -35,6 +32,9 @@ static size_t put_head_again(char *buf, uint16_t type, struct span payload)
 {
     uint64_t index = 0;
     struct span entry;
+    struct frame_hello hello;
+    if (type == FRAME_HELLO && frame_get_hello(payload, &hello) == 0)
+        return frame_put_hello(buf, &hello);
     if (type == FRAME_APPLY && frame_get_apply(payload, &index, &entry) == 0)
         return frame_put_apply_head(buf, index, entry.len);
     if (type == FRAME_SNAPSHOT)

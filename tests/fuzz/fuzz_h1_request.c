@@ -4,7 +4,12 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static const struct rewrite_facts facts = {
-    .client_ip = {"10.0.0.1", 8}, .scheme = {"http", 4}, .request_id = {"id", 2}};
+    .client_ip = {"2001:db8::1", 11},
+    .scheme = {"http", 4},
+    .request_id = {"id", 2},
+    .is_trusted = true,
+    .forwarded = true,
+};
 
 static void open_writer(struct h1_pair *p)
 {

@@ -134,6 +134,50 @@ static void test_environment(void **state)
     config_fini(&c);
 }
 
+static void test_proxy_belongs_to_the_address_before(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *arguments, *environment;
+        unsigned ip_n;
+        uint64_t proxy;
+    } cases[] = {
+        {"", "", 1, 0},
+        {"--ip 1.1.1.1:1,proxy", "", 1, 1},
+        {"--ip 1.1.1.1:1 --ip=[::1]:2,proxy --ip :3", "", 3, 2},
+        {"--ip 1.1.1.1:1,:2,proxy,:3", "", 3, 2},
+        {"", "WELDR_IP=1.1.1.1:1,proxy,[::1]:2,:3,proxy", 3, 5},
+        {"", "WELDR_IP=1.1.1.1:1,:2", 2, 0},
+        {"--ip 1.1.1.1:1", "WELDR_IP=:3,proxy", 1, 0},
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct config c;
+        configure_well(&c, cases[i].arguments, cases[i].environment);
+        assert_int_equal(c.ip_n, cases[i].ip_n);
+        assert_true(c.ip_proxy == cases[i].proxy);
+        config_fini(&c);
+    }
+}
+
+static void assert_trusted(const char *arguments, const char *environment, const char *want)
+{
+    static char text[CIDR_LIST_TEXT_MAX];
+    struct config c;
+    configure_well(&c, arguments, environment);
+    cidr_list_print(&c.trusted_proxies, text);
+    assert_string_equal(text, want);
+    config_fini(&c);
+}
+
+static void test_trusted_proxies(void **state)
+{
+    (void)state;
+    assert_trusted("", "", "");
+    assert_trusted("--trusted-proxies 10.0.0.0/8,::1 --trusted-proxies=127.0.0.1",
+                   "WELDR_TRUSTED_PROXIES=9.9.9.9", "10.0.0.0/8,::1/128,127.0.0.1/32");
+    assert_trusted("", "WELDR_TRUSTED_PROXIES=0.0.0.0/0,::/0", "0.0.0.0/0,::/0");
+}
+
 static void test_log_alias(void **state)
 {
     (void)state;
@@ -186,61 +230,71 @@ static void test_actions(void **state)
     }
 }
 
+static const struct {
+    const char *arguments, *environment;
+    const char *first, *second; /* both in the sentence */
+} bad_settings[] = {
+    {"--nonsense", "", "unknown flag", "--nonsense"},
+    {"--workersx 1", "", "unknown flag", "--workersx"},
+    {"--id 1", "", "unknown flag", "--id"},
+    {"-x", "", "unknown flag", "-x"},
+    {"run", "", "unexpected argument", "run"},
+    {"--workers 1 worker", "", "unexpected argument", "worker"},
+    {"--workers", "", "--workers", "needs a value"},
+    {"--ip", "", "--ip", "needs a value"},
+    {"--workers 0", "", "--workers", "1 to 256"},
+    {"--workers 257", "", "--workers", "1 to 256"},
+    {"--workers=", "", "--workers", "1 to 256"},
+    {"--workers -1", "", "--workers", "\"-1\""},
+    {"--ip 8080", "", "--ip", "address:port"},
+    {"--ip localhost:80", "", "--ip", "address:port"},
+    {"--ip 1.1.1.1:65536", "", "--ip", "address:port"},
+    {"--admin-ip 1.1.1.1", "", "--admin-ip", "address:port"},
+    {"--server=", "", "--server", "URL"},
+    {"--log-level loud", "", "--log-level", "debug or trace"},
+    {"--access-log=", "", "--access-log", "off, stdout, syslog"},
+    {"--access-log-format xml", "", "--access-log-format", "json or combined"},
+    {"worker --id 1", "WELDR_ACCESS_LOG_FORMAT=x", "WELDR_ACCESS_LOG_FORMAT", "json"},
+    {"--log-level INFO", "", "--log-level", "\"INFO\""},
+    {"--drain-timeout x", "", "--drain-timeout", "30s"},
+    {"--drain-timeout s", "", "--drain-timeout", "30s"},
+    {"--drain-timeout 5d", "", "--drain-timeout", "30s"},
+    {"--drain-timeout 1.5s", "", "--drain-timeout", "30s"},
+    {"--drain-timeout 25h", "", "--drain-timeout", "30s"},
+    {"--drain-timeout 4294967297", "", "--drain-timeout", "30s"},
+    {"--admin-token-file=", "", "--admin-token-file", "file"},
+    {"--admin-token x", "", "unknown flag", "--admin-token"},
+    {"worker", "", "worker", "--id"},
+    {"worker --id", "", "--id", "needs a value"},
+    {"worker --id x", "", "--id", "0 to 255"},
+    {"worker --id 256", "", "--id", "0 to 255"},
+    {"worker --workers 1", "", "unknown flag", "--workers"},
+    {"", "WELDR_WORKERS=0", "WELDR_WORKERS", "1 to 256"},
+    {"", "WELDR_IP=1.1.1.1:1,x", "WELDR_IP", "1:1,x\""},
+    {"", "WELDR_IP=proxy,1.1.1.1:1", "WELDR_IP", "address:port"},
+    {"", "WELDR_IP=,", "WELDR_IP", "address:port"},
+    {"--ip 1.1.1.1:1 --ip proxy", "", "--ip", "address:port"},
+    {"--ip 1.1.1.1:1,Proxy", "", "--ip", "address:port"},
+    {"--admin-ip 1.1.1.1:1,proxy", "", "--admin-ip", "address:port"},
+    {"--trusted-proxies 10.0.0.1/8", "", "--trusted-proxies", "ranges"},
+    {"--trusted-proxies=", "", "--trusted-proxies", "ranges"},
+    {"", "WELDR_TRUSTED_PROXIES=::1,none", "WELDR_TRUSTED_PROXIES", "ranges"},
+    {"", "WELDR_LOG=loud", "WELDR_LOG ", "debug or trace"},
+    {"", "WELDR_LOG_LEVEL=loud WELDR_LOG=info", "WELDR_LOG_LEVEL", "debug or trace"},
+    {"", "WELDR_ADMIN_TOKEN=\x7f", "WELDR_ADMIN_TOKEN", "ASCII"},
+};
+
 static void test_bad_settings(void **state)
 {
     (void)state;
-    static const struct {
-        const char *arguments, *environment;
-        const char *first, *second; /* both in the sentence */
-    } cases[] = {
-        {"--nonsense", "", "unknown flag", "--nonsense"},
-        {"--workersx 1", "", "unknown flag", "--workersx"},
-        {"--id 1", "", "unknown flag", "--id"},
-        {"-x", "", "unknown flag", "-x"},
-        {"run", "", "unexpected argument", "run"},
-        {"--workers 1 worker", "", "unexpected argument", "worker"},
-        {"--workers", "", "--workers", "needs a value"},
-        {"--ip", "", "--ip", "needs a value"},
-        {"--workers 0", "", "--workers", "1 to 256"},
-        {"--workers 257", "", "--workers", "1 to 256"},
-        {"--workers=", "", "--workers", "1 to 256"},
-        {"--workers -1", "", "--workers", "\"-1\""},
-        {"--ip 8080", "", "--ip", "address:port"},
-        {"--ip localhost:80", "", "--ip", "address:port"},
-        {"--ip 1.1.1.1:65536", "", "--ip", "address:port"},
-        {"--admin-ip 1.1.1.1", "", "--admin-ip", "address:port"},
-        {"--server=", "", "--server", "URL"},
-        {"--log-level loud", "", "--log-level", "debug or trace"},
-        {"--access-log=", "", "--access-log", "off, stdout, syslog"},
-        {"--access-log-format xml", "", "--access-log-format", "json or combined"},
-        {"worker --id 1", "WELDR_ACCESS_LOG_FORMAT=x", "WELDR_ACCESS_LOG_FORMAT", "json"},
-        {"--log-level INFO", "", "--log-level", "\"INFO\""},
-        {"--drain-timeout x", "", "--drain-timeout", "30s"},
-        {"--drain-timeout s", "", "--drain-timeout", "30s"},
-        {"--drain-timeout 5d", "", "--drain-timeout", "30s"},
-        {"--drain-timeout 1.5s", "", "--drain-timeout", "30s"},
-        {"--drain-timeout 25h", "", "--drain-timeout", "30s"},
-        {"--drain-timeout 4294967297", "", "--drain-timeout", "30s"},
-        {"--admin-token-file=", "", "--admin-token-file", "file"},
-        {"--admin-token x", "", "unknown flag", "--admin-token"},
-        {"worker", "", "worker", "--id"},
-        {"worker --id", "", "--id", "needs a value"},
-        {"worker --id x", "", "--id", "0 to 255"},
-        {"worker --id 256", "", "--id", "0 to 255"},
-        {"worker --workers 1", "", "unknown flag", "--workers"},
-        {"", "WELDR_WORKERS=0", "WELDR_WORKERS", "1 to 256"},
-        {"", "WELDR_IP=1.1.1.1:1,x", "WELDR_IP", "\"x\""},
-        {"", "WELDR_LOG=loud", "WELDR_LOG ", "debug or trace"},
-        {"", "WELDR_LOG_LEVEL=loud WELDR_LOG=info", "WELDR_LOG_LEVEL", "debug or trace"},
-        {"", "WELDR_ADMIN_TOKEN=\x7f", "WELDR_ADMIN_TOKEN", "ASCII"},
-    };
-    for (unsigned i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+    for (unsigned i = 0; i < sizeof(bad_settings) / sizeof(bad_settings[0]); i++) {
         struct config c;
         char error[200];
-        int rc = configure(&c, cases[i].arguments, cases[i].environment, error);
-        if (rc != WERR_INVALID || strstr(error, cases[i].first) == NULL ||
-            strstr(error, cases[i].second) == NULL)
-            fail_msg("%s %s: %d %s", cases[i].arguments, cases[i].environment, rc, error);
+        int rc = configure(&c, bad_settings[i].arguments, bad_settings[i].environment, error);
+        if (rc != WERR_INVALID || strstr(error, bad_settings[i].first) == NULL ||
+            strstr(error, bad_settings[i].second) == NULL)
+            fail_msg("%s %s: %d %s", bad_settings[i].arguments, bad_settings[i].environment, rc,
+                     error);
         config_fini(&c);
     }
 }
@@ -297,6 +351,7 @@ static void test_list_limit(void **state)
     check_list_limit("--ip=:1", CONFIG_LIST_MAX, "64");
     check_list_limit("--admin-ip=:1", CONFIG_LIST_MAX, "64");
     check_list_limit("--server=http://a", CONFIG_SERVERS_MAX, "16384");
+    check_list_limit("--trusted-proxies=::1", CONFIG_LIST_MAX, "64");
 }
 
 static void test_out_of_memory(void **state)
@@ -346,12 +401,20 @@ static void test_access_log(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_defaults),      cmocka_unit_test(test_flags),
-        cmocka_unit_test(test_last_wins),     cmocka_unit_test(test_environment),
-        cmocka_unit_test(test_log_alias),     cmocka_unit_test(test_flag_wins_over_environment),
-        cmocka_unit_test(test_actions),       cmocka_unit_test(test_bad_settings),
-        cmocka_unit_test(test_list_limit),    cmocka_unit_test(test_drain_timeouts),
-        cmocka_unit_test(test_out_of_memory), cmocka_unit_test(test_access_log),
+        cmocka_unit_test(test_defaults),
+        cmocka_unit_test(test_flags),
+        cmocka_unit_test(test_last_wins),
+        cmocka_unit_test(test_proxy_belongs_to_the_address_before),
+        cmocka_unit_test(test_trusted_proxies),
+        cmocka_unit_test(test_environment),
+        cmocka_unit_test(test_log_alias),
+        cmocka_unit_test(test_flag_wins_over_environment),
+        cmocka_unit_test(test_actions),
+        cmocka_unit_test(test_bad_settings),
+        cmocka_unit_test(test_list_limit),
+        cmocka_unit_test(test_drain_timeouts),
+        cmocka_unit_test(test_out_of_memory),
+        cmocka_unit_test(test_access_log),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -16,6 +16,7 @@ static const struct rewrite_facts facts = {
     .scheme = {"http", 4},
     .request_id = {"id1", 3},
     .date = {"Sun, 06 Nov 1994 08:49:37 GMT", 29},
+    .is_trusted = true,
 };
 
 struct rewrite_case {
@@ -72,6 +73,49 @@ static const struct rewrite_case requests[] = {
      "Host: a\nVia: 1.0 weldr\n" XFF MADE},
 };
 
+/* Who is believed, and Forwarded (RFC 7239). */
+static const struct forwarding_case {
+    const char *name;
+    bool is_trusted, forwarded;
+    const char *ip, *authority, *in, *out;
+} forwarding[] = {
+    {"strangers' words go", false, false, "10.0.0.9", "",
+     "X-Forwarded-For: 6.6.6.6\nHost: a\nX-Forwarded-Proto: https\nX-FORWARDED-HOST: z\n"
+     "X-Forwarded-Port: 1\nx-forwarded-for: 7.7.7.7\nForwarded: for=6.6.6.6\n"
+     "X-Forwarded: y\nX-Request-Id: q\n",
+     "Host: a\nX-Forwarded: y\nX-Request-Id: q\n" VIA XFF
+     "X-Forwarded-Host: a\nX-Forwarded-Proto: http\n"},
+    {"a trusted peer's stay", true, false, "10.0.0.9", "",
+     "Host: a\nX-Forwarded-Port: 1\nForwarded: for=6.6.6.6\n",
+     "Host: a\nX-Forwarded-Port: 1\nForwarded: for=6.6.6.6\n" VIA XFF MADE},
+    {"forwarded is made", true, true, "10.0.0.9", "", "Host: a\n",
+     "Host: a\n" VIA XFF "Forwarded: for=10.0.0.9;host=a;proto=http\n" MADE},
+    {"a port is quoted", true, true, "10.0.0.9", "", "Host: a:80\n",
+     "Host: a:80\n" VIA XFF "Forwarded: for=10.0.0.9;host=\"a:80\";proto=http\n"
+     "X-Forwarded-Host: a:80\nX-Forwarded-Proto: http\nX-Request-Id: id1\n"},
+    {"ip6 is quoted", true, true, "2001:db8::1", "", "Host: [::1]\n",
+     "Host: [::1]\n" VIA "X-Forwarded-For: 2001:db8::1\n"
+     "Forwarded: for=\"[2001:db8::1]\";host=\"[::1]\";proto=http\n"
+     "X-Forwarded-Host: [::1]\nX-Forwarded-Proto: http\nX-Request-Id: id1\n"},
+    {"no string can be left", true, true, "10.0.0.9", "a\"b\\c", "Host: x\n",
+     VIA XFF "Forwarded: for=10.0.0.9;host=\"a\\\"b\\\\c\";proto=http\n"
+             "X-Forwarded-Host: a\"b\\c\nX-Forwarded-Proto: http\nX-Request-Id: id1\n"
+             "Host: a\"b\\c\n"},
+    {"forwarded without a host", true, true, "10.0.0.9", "", "Host: \n",
+     "Host: \n" VIA XFF "Forwarded: for=10.0.0.9;proto=http\n"
+     "X-Forwarded-Proto: http\nX-Request-Id: id1\n"},
+    {"forwarded is appended", true, true, "10.0.0.9", "",
+     "Forwarded: for=1.1.1.1;by=_x\nHost: a\nforwarded: for=2.2.2.2, for=_3\n",
+     "Host: a\n" VIA XFF "Forwarded: for=1.1.1.1;by=_x, for=2.2.2.2, for=_3, "
+     "for=10.0.0.9;host=a;proto=http\n" MADE},
+    {"forwarded is begun anew", false, true, "10.0.0.9", "",
+     "Forwarded: for=1.1.1.1\nHost: a\n",
+     "Host: a\n" VIA XFF "Forwarded: for=10.0.0.9;host=a;proto=http\n" MADE},
+    {"the target's authority counts", true, true, "10.0.0.9", "b", "Host: a\n",
+     VIA XFF "Forwarded: for=10.0.0.9;host=b;proto=http\n"
+             "X-Forwarded-Host: b\nX-Forwarded-Proto: http\nX-Request-Id: id1\nHost: b\n"},
+};
+
 #define DATE "Date: Sun, 06 Nov 1994 08:49:37 GMT\n"
 
 static const struct rewrite_case responses[] = {
@@ -116,6 +160,30 @@ static void test_tables(void **state)
     arena_store_free(store);
 }
 
+static void test_forwarding(void **state)
+{
+    (void)state;
+    struct arena_store *store = arena_store_new(4096, 1);
+    struct arena arena;
+    arena_init(&arena, store, 4096);
+    for (size_t i = 0; i < sizeof(forwarding) / sizeof(forwarding[0]); i++) {
+        const struct forwarding_case *c = &forwarding[i];
+        struct made_msg made;
+        char text[MADE_TEXT_MAX];
+        struct msg *m = msg_make(&made, c->in);
+        struct rewrite_facts now = facts;
+        now.client_ip = span_from_str(c->ip);
+        now.is_trusted = c->is_trusted;
+        now.forwarded = c->forwarded;
+        m->authority = span_from_str(c->authority);
+        assert_int_equal(rewrite_request(m, &now, &arena), 0);
+        if (strcmp(msg_show(m, text), c->out) != 0)
+            fail_msg("%s:\n%s--- expected:\n%s", c->name, text, c->out);
+        arena_reset(&arena);
+    }
+    arena_store_free(store);
+}
+
 /* What is added must not lean on the facts, which are gone when a request that waited is sent.
  */
 static void test_facts_are_copied(void **state)
@@ -128,8 +196,13 @@ static void test_facts_are_copied(void **state)
     char scheme[] = "http";
     char id[] = "id1";
     char host[] = "o:1";
-    struct rewrite_facts now = {span_from_str(ip), span_from_str(scheme), span_from_str(host),
-                                span_from_str(id), SPAN_NONE};
+    struct rewrite_facts now = {span_from_str(ip),
+                                span_from_str(scheme),
+                                span_from_str(host),
+                                span_from_str(id),
+                                SPAN_NONE,
+                                true,
+                                false};
     struct made_msg made;
     char text[MADE_TEXT_MAX];
     struct msg *m = msg_make(&made, "Host: a\n");
@@ -217,6 +290,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_tables),
+        cmocka_unit_test(test_forwarding),
         cmocka_unit_test(test_facts_are_copied),
         cmocka_unit_test(test_shortage),
         cmocka_unit_test(test_drop_hop_by_hop_adds_nothing),

@@ -1,0 +1,49 @@
+#include "worker/trust.h"
+
+#include "codec/proxy_protocol.h"
+#include "log/log.h"
+#include "worker/stream.h"
+#include "worker/worker.h"
+
+void trust_refuse(struct worker *w, const struct addr *peer, const char *why)
+{
+    char text[ADDR_TEXT_MAX];
+
+    (void)addr_print(peer, text);
+    stats_add(w->stats, STATS_proxy_refused, 1);
+    log_debug("connection refused", LOG_S("peer", text), LOG_S("why", why));
+}
+
+bool trust_may_send_header(struct worker *w, const struct addr *peer)
+{
+    bool may = w->trusted.n > 0 ? cidr_list_has(&w->trusted, peer) : addr_is_loopback(peer);
+
+    if (!may)
+        trust_refuse(w, peer, "not a trusted proxy");
+    return may;
+}
+
+void trust_judge(struct client *c)
+{
+    const struct cidr_list *trusted = &c->worker->trusted;
+
+    if (trusted->n == 0 || cidr_list_has(trusted, &c->peer))
+        c->flags |= CLIENT_TRUSTED;
+}
+
+int64_t trust_take_header(struct client *c, struct span in)
+{
+    struct proxy_header h;
+    int64_t n = proxy_header_read(in, &h);
+
+    if (n < 0)
+        trust_refuse(c->worker, &c->peer, "no valid PROXY header");
+    if (n <= 0)
+        return n;
+    if (h.client.family != 0) {
+        c->peer = h.client;
+        c->local = h.local;
+    }
+    trust_judge(c);
+    return n;
+}
