@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "base/strb.h"
+#include "codec/proxy_protocol.h"
 
 enum { PROBE_MAGIC = 0x50524f42, HEAD_MAX = POOL_PATH_MAX + 2 * POOL_HOST_MAX + 64 };
 
@@ -17,6 +18,7 @@ struct probe {
     struct loop_work later; /* connected, or failed, within conn_connect */
     int error;
     uint8_t type; /* enum pool_health_type */
+    uint8_t proxy_protocol;
     uint8_t expect_n;
     struct pool_status_range expect[POOL_EXPECT_N];
     struct span target, host; /* in text */
@@ -75,12 +77,23 @@ static void send_request(struct probe *p)
     conn_send_end(&p->conn, NULL);
 }
 
+/* A server that wants a PROXY header gets one that says: this connection is our own. */
+static void send_header(struct probe *p)
+{
+    static const struct proxy_header own;
+    char buf[PROXY_WRITE_MAX_BYTES];
+
+    conn_send_prologue(&p->conn, span_from(buf, proxy_header_write(buf, &own)));
+}
+
 static void begin(struct probe *p)
 {
     if (p->type == POOL_HEALTH_TCP) {
         tell(p, true, 0, "");
         conn_close(&p->conn, CONN_CLOSE_NOW);
     } else {
+        if (p->proxy_protocol != 0)
+            send_header(p);
         send_request(p);
     }
 }
@@ -182,6 +195,7 @@ static void copy_settings(struct probe *p, const struct probe_wish *wish)
     strb_add_str(&b, h->host != NULL && h->host[0] != '\0' ? h->host : wish->server->authority);
     p->host.len = (size_t)(p->text + b.len - p->host.ptr);
     p->type = h->type;
+    p->proxy_protocol = wish->server->proxy_protocol;
     p->expect_n = h->expect_n;
     memcpy(p->expect, h->expect, sizeof(p->expect));
 }

@@ -101,6 +101,7 @@ static int rewrite(struct exchange *ex)
         .scheme = SPAN("http"),
         .request_id = span_from(id, 32),
         .is_trusted = (ex->client->flags & CLIENT_TRUSTED) != 0,
+        .forwarded = worker_pool(w)->forwarded,
     };
 
     for (int half = 0; half < 2; half++) {
@@ -155,6 +156,7 @@ static enum ex_verdict step_send(struct exchange *ex)
         ex_fail(ex, END_INTERNAL);
         return EX_VERDICT_NEXT;
     }
+    lane_tell_client(ex->lane, ex->client);
     conn_send_head(&ex->lane->conn, &ex->request);
     ex->sent_us = loop_now_us(ex->worker->loop);
     if (ex->worker->access_log)

@@ -9,7 +9,6 @@ enum worker_limits {
     LIMIT_CLIENT_IDLE_MS = 75000,
     LIMIT_DRAIN_FIRST_MS =
         1000, /* while draining: a connection that has not asked yet may still do so */
-    LIMIT_PROLOGUE_MS = 10000, /* for a PROXY header to come */
     LIMIT_UNWATCHED_MS =
         200, /* so long an answer is waited for before the client's socket is watched */
     LIMIT_ATTEMPTS = 2,

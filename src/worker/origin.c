@@ -90,6 +90,9 @@ static int follow(struct worker *w, const struct pool_server *server)
     }
     o->weight = server->weight;
     o->map_host = server->map_host;
+    if (o->proxy_protocol != server->proxy_protocol)
+        lane_close_idle(o); /* they have begun the other way */
+    o->proxy_protocol = server->proxy_protocol;
     o->in_pool = true;
     w->balance_is_stale = true;
     return 0;

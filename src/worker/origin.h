@@ -29,7 +29,8 @@ struct origin {
     uint32_t stats_slot;
     uint16_t weight;
     bool map_host;
-    bool in_pool; /* else: draining, or not yet there */
+    uint8_t proxy_protocol; /* 2: its connections begin with a PROXY header */
+    bool in_pool;           /* else: draining, or not yet there */
     bool up;
     bool gone; /* the manager has no more word on it */
     struct lane_list idle;

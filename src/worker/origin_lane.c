@@ -1,8 +1,10 @@
 #include "worker/origin_lane.h"
 
+#include "codec/proxy_protocol.h"
 #include "worker/exchange.h"
 #include "worker/limits.h"
 #include "worker/origin.h"
+#include "worker/stream.h"
 #include "worker/worker.h"
 
 static struct lane *lane_of(struct conn *conn)
@@ -152,14 +154,28 @@ struct lane *lane_take(struct origin *o, struct exchange *ex, int *error)
     return lane;
 }
 
+void lane_tell_client(struct lane *lane, const struct client *c)
+{
+    struct proxy_header h = {.client = c->peer, .local = c->local};
+    char buf[PROXY_WRITE_MAX_BYTES];
+
+    if (lane->origin->proxy_protocol == 0 || lane_is_reused(lane))
+        return;
+    if (h.local.family == 0 && sock_local_addr(&c->conn.sock, &h.local) < 0)
+        h.local = (struct addr){.family = h.client.family}; /* better than no client */
+    lane->is_personal = true;
+    conn_send_prologue(&lane->conn, span_from(buf, proxy_header_write(buf, &h)));
+}
+
 void lane_release(struct lane *lane, bool reuse)
 {
     struct origin *o = lane->origin;
     struct worker *w = o->worker;
 
     lane->exchange = NULL;
-    if (!reuse || !o->in_pool || !o->up || w->draining || o->idle_n >= LIMIT_IDLE_LANES ||
-        conn_has_unread(&lane->conn) || !conn_can_reuse(&lane->conn)) {
+    if (!reuse || lane->is_personal || o->proxy_protocol != 0 || !o->in_pool || !o->up ||
+        w->draining || o->idle_n >= LIMIT_IDLE_LANES || conn_has_unread(&lane->conn) ||
+        !conn_can_reuse(&lane->conn)) {
         conn_close(&lane->conn, CONN_CLOSE_NOW);
         return;
     }

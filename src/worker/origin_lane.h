@@ -16,6 +16,7 @@
 struct worker;
 struct origin;
 struct exchange;
+struct client;
 
 struct lane {
     struct conn conn; /* first */
@@ -23,6 +24,7 @@ struct lane {
     struct exchange *exchange; /* busy */
     TAILQ_ENTRY(lane) entry;   /* in origin->idle */
     bool is_idle;
+    bool is_personal;   /* its PROXY header has named a client: for one exchange only */
     uint32_t exchanges; /* carried so far */
 };
 
@@ -31,6 +33,10 @@ TAILQ_HEAD(lane_list, lane);
 /* An idle lane, or a new one that is connecting (conn state NEW: exchange_lane_open follows) or
  * connected. Sets lane->exchange. *error when NULL: WERR_REFUSED, WERR_NO_FD …. */
 struct lane *lane_take(struct origin *o, struct exchange *ex, int *error);
+/* Before the first head on a new lane: names the client to a server that wants a PROXY header
+ * (version 2). The lane then speaks for that client and is not used again, since the next
+ * request may be somebody else's. */
+void lane_tell_client(struct lane *lane, const struct client *c);
 /* The exchange is done with it: idle again if it can carry another, else closed. */
 void lane_release(struct lane *lane, bool reuse);
 static inline bool lane_is_reused(const struct lane *lane)

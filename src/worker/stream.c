@@ -119,6 +119,11 @@ static uint32_t first_request_ms(const struct worker *w)
     return w->draining ? LIMIT_DRAIN_FIRST_MS : LIMIT_CLIENT_IDLE_MS;
 }
 
+static uint32_t header_ms(const struct worker *w)
+{
+    return w->draining ? LIMIT_DRAIN_FIRST_MS : worker_pool(w)->timeouts.client_head_ms;
+}
+
 static int64_t on_prologue(struct conn *conn, struct span in)
 {
     struct client *c = client_of(conn);
@@ -174,7 +179,7 @@ void client_accept(struct worker *w, struct accepted *a, bool has_header)
     stats_add(w->stats, STATS_client_open, 1);
     if (has_header) {
         conn_expect_prologue(&c->conn);
-        conn_timer_set(&c->conn, w->draining ? LIMIT_DRAIN_FIRST_MS : LIMIT_PROLOGUE_MS);
+        conn_timer_set(&c->conn, header_ms(w));
     } else {
         trust_judge(c);
         conn_timer_set(&c->conn, first_request_ms(w));

@@ -1,5 +1,8 @@
 """Whose word counts: X-Forwarded-* and Forwarded from trusted addresses pass, those of strangers are replaced."""
 
+import os
+import signal
+
 import pytest
 
 import origins as o
@@ -45,8 +48,6 @@ def test_with_the_flag_only_trusted_addresses_are(lab):
 
 def test_trust_survives_a_worker(lab):
     """A new worker hears of the ranges as the first one did."""
-    import os
-    import signal
     weldr = lab.weldr(env={"WELDR_TRUSTED_PROXIES": "127.0.0.5,127.0.0.6"})
     origin = lab.origin(o.hello)
     weldr.add(origin)
@@ -70,3 +71,35 @@ def test_behind_a_header_the_client_it_names_counts(lab):
             connection.send(f"PROXY TCP4 {client} 198.51.100.2 1 2\r\n")
             assert connection.ask(target="/from", fields=CLAIMS, host="real.example").status == 200
         assert claims_of(origin) == expected(client)
+
+
+@pytest.mark.smoke
+def test_forwarded_is_sent_when_switched_on(lab):
+    weldr, origin = lab.run(o.hello)
+    assert weldr.ask(target="/off").status == 200 and not origin.last("/off").has("Forwarded")
+    weldr.patch_pool({"forwarded": True})
+    with weldr.connect(source="127.0.0.5") as client:
+        client.ask(target="/on", host="real.example:81")
+        client.ask(target="/more", fields=[("Forwarded", "for=_a"), ("forwarded", 'for="[::1]:1";by=_b')])
+    assert origin.last("/on").all("Forwarded") == ['for=127.0.0.5;host="real.example:81";proto=http']
+    assert origin.last("/more").all("Forwarded") == ['for=_a, for="[::1]:1";by=_b, for=127.0.0.5;host=test.example;proto=http']
+    weldr.patch_pool({"forwarded": False})
+    weldr.ask(target="/off-again")
+    assert not origin.last("/off-again").has("Forwarded")
+
+
+def test_forwarded_of_an_ipv6_client(lab):
+    weldr, origin = lab.run(o.hello, ip="[::1]:0")
+    weldr.patch_pool({"forwarded": True})
+    weldr.ask(target="/six")
+    assert origin.last("/six").all("Forwarded") == ['for="[::1]";host=test.example;proto=http']
+
+
+def test_forwarded_of_strangers_is_replaced(lab):
+    weldr = lab.weldr("--trusted-proxies", "127.0.0.5")
+    origin = lab.origin(o.hello)
+    weldr.add(origin)
+    weldr.patch_pool({"forwarded": True})
+    for source, before in (("127.0.0.5", "for=6.6.6.6;proto=https, "), ("127.0.0.6", "")):
+        ask_from(weldr, source)
+        assert origin.last("/from").all("Forwarded") == [f"{before}for={source};host=real.example;proto=http"]
