@@ -85,10 +85,29 @@ static void send_rest(struct emitting *e, struct event *ev)
 /* ---- requests ---- */
 
 /* RFC 9112 section 6: what the head that came in says about its body. */
+/* What an origin must be asked for (RFC 9112 section 3.2): what stands behind the authority of
+ * an absolute target, from the root; "*" when OPTIONS names no path. */
+static char *target_due(const struct msg *head)
+{
+    struct span target = msg_target(head);
+    char due[65536];
+    struct span rest;
+
+    if (head->authority.len == 0)
+        return copy_span(target);
+    rest = span_skip(target, (size_t)(head->authority.ptr - target.ptr) + head->authority.len);
+    if (rest.len == 0 && span_is_equal(msg_method(head), SPAN("OPTIONS")))
+        return copy_span(SPAN("*"));
+    if (rest.len > 0 && rest.ptr[0] == '/')
+        return copy_span(rest);
+    snprintf(due, sizeof(due), "/%.*s", (int)rest.len, rest.ptr);
+    return copy_span(span_from_str(due));
+}
+
 static void expect_request(struct emit_message *m, const struct msg *head)
 {
     m->method = copy_span(msg_method(head));
-    m->target = copy_span(msg_target(head));
+    m->target = target_due(head);
     m->authority = head->authority.len > 0 ? copy_span(head->authority) : NULL;
     m->framing = head->body == MSG_BODY_CHUNKED ? STRICT_CHUNKED
                  : head->flags & MSG_HAS_LENGTH ? STRICT_LENGTH
