@@ -22,6 +22,8 @@ enum end ex_end_of_error(int error)
     switch (error) {
     case WERR_REFUSED:
         return END_CONNECT_REFUSED;
+    case WERR_RESET: /* connected and thrown out again before we looked */
+        return END_ORIGIN_RESET;
     case WERR_TIMEOUT:
         return END_CONNECT_TIMEOUT;
     case WERR_NOMEM:

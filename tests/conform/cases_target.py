@@ -96,7 +96,7 @@ CASES += [refused(f"target-{name}", rfc, request(line)) for name, rfc, line in [
 ALLOW = ("Allow: GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS, TRACE",)
 CASES += [
     Case("connect-is-405", "RFC 9110 9.3.6", (request("CONNECT b:443 HTTP/1.1", host="b:443"),), (),
-         (refusal(405, "method_not_allowed", ALLOW, close=False),), end=KEPT),
+         (refusal(405, "method_not_allowed", ALLOW),), end=CLOSED),
     Case("connect-ipv6-is-405", "RFC 9110 9.3.6", (request("CONNECT [::1]:443 HTTP/1.1", host="[::1]:443"),), (),
-         (refusal(405, "method_not_allowed", ALLOW, close=False),), end=KEPT),
+         (refusal(405, "method_not_allowed", ALLOW),), end=CLOSED),
 ]
