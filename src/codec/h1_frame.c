@@ -38,6 +38,22 @@ static bool has_item(struct span list, struct span name)
     return false;
 }
 
+/* What RFC 2068 section 19.7.1 left behind: "timeout=5, max=100". What can't be read says
+ * nothing. */
+static void read_keep_alive(struct msg *m, struct span value)
+{
+    struct span item;
+    uint64_t seconds;
+    while (span_next_item(&value, &item)) {
+        if (item.len < 8 || !span_is_equal_nocase(span_first(item, 8), SPAN("timeout=")))
+            continue;
+        if (num_from_dec(span_skip(item, 8), UINT32_MAX, &seconds) != WERR_OK)
+            continue;
+        m->keep_alive_s = (uint32_t)seconds;
+        m->flags |= MSG_HAS_KEEP_ALIVE;
+    }
+}
+
 static void read_one(struct msg *m, struct lines *l, enum field_token token, struct span value)
 {
     switch (token) {
@@ -64,6 +80,9 @@ static void read_one(struct msg *m, struct lines *l, enum field_token token, str
         if (has_item(value, SPAN("trailers")))
             m->flags |= MSG_HAS_TE_TRAILERS;
         break;
+    case FIELD_KEEP_ALIVE:
+        read_keep_alive(m, value);
+        break;
     default:
         break;
     }
@@ -85,7 +104,7 @@ static void read_lines(struct msg *m, struct lines *l)
 {
     const uint32_t framing = 1U << FIELD_HOST | 1U << FIELD_CONTENT_LENGTH |
                              1U << FIELD_TRANSFER_ENCODING | 1U << FIELD_CONNECTION |
-                             1U << FIELD_EXPECT | 1U << FIELD_TE;
+                             1U << FIELD_EXPECT | 1U << FIELD_TE | 1U << FIELD_KEEP_ALIVE;
     *l = (struct lines){0};
     for (unsigned i = 0; i < m->field_n; i++) {
         const struct msg_field *f = &m->fields[i];

@@ -29,12 +29,13 @@ enum msg_body {
 };
 
 enum msg_flag {
-    MSG_HAS_LENGTH = 1U << 0,     /* the head states content_length, also where no body follows
-                                     (HEAD, 304, length 0) */
-    MSG_KEEP_ALIVE = 1U << 1,     /* the sender lets the connection live after this message */
-    MSG_EXPECT_100 = 1U << 2,     /* request: Expect: 100-continue */
-    MSG_HEAD_METHOD = 1U << 3,    /* request: HEAD; response: answer to a HEAD */
-    MSG_HAS_TE_TRAILERS = 1U << 4 /* request: TE names trailers */
+    MSG_HAS_LENGTH = 1U << 0,      /* the head states content_length, also where no body follows
+                                      (HEAD, 304, length 0) */
+    MSG_KEEP_ALIVE = 1U << 1,      /* the sender lets the connection live after this message */
+    MSG_EXPECT_100 = 1U << 2,      /* request: Expect: 100-continue */
+    MSG_HEAD_METHOD = 1U << 3,     /* request: HEAD; response: answer to a HEAD */
+    MSG_HAS_TE_TRAILERS = 1U << 4, /* request: TE names trailers */
+    MSG_HAS_KEEP_ALIVE = 1U << 5   /* response: keep_alive_s was stated */
 };
 
 enum msg_field_flag {
@@ -70,6 +71,8 @@ struct msg {
     uint32_t target_off, target_len; /* request: byte for byte */
     uint32_t reason_off, reason_len; /* response */
     uint64_t content_length;         /* valid with MSG_HAS_LENGTH */
+    uint32_t keep_alive_s; /* valid with MSG_HAS_KEEP_ALIVE: so long the sender keeps an idle
+                              connection */
     struct span authority; /* h2 :authority or absolute-form authority; empty otherwise */
     struct msg_field
         *fields; /* room for MSG_FIELDS_MAX while reading; exactly field_n after msg_copy */

@@ -87,6 +87,7 @@ enum conn_flag {
     CONN_PENDING =
         1U << 8, /* on the shared list of what is to be done after the present callback */
     CONN_LINGERS = 1U << 9,  /* FLUSHING ends in LINGER */
+    CONN_SENT = 1U << 10,    /* the kernel has taken a byte of the present message */
     CONN_PROLOGUE = 1U << 11 /* what comes first is not for the codec: on_prologue */
 };
 
@@ -151,6 +152,12 @@ bool conn_can_reuse(
 static inline bool conn_is_congested(const struct conn *c)
 {
     return (c->flags & CONN_CONGESTED) != 0;
+}
+/* Has the kernel taken anything of the message that is being sent? If not, the peer has
+ * certainly seen nothing of it. */
+static inline bool conn_has_sent(const struct conn *c)
+{
+    return (c->flags & CONN_SENT) != 0;
 }
 static inline bool conn_is_open(const struct conn *c)
 {

@@ -151,7 +151,7 @@ void conn_next(struct conn *c)
     if (c->state != CONN_OPEN)
         return;
     c->codec->ops->next(c->codec);
-    c->flags &= (uint16_t)~CONN_QUIET;
+    c->flags &= (uint16_t) ~(CONN_QUIET | CONN_SENT);
     if (c->flags & CONN_PAUSED)
         conn_resume(c);
     if (c->flags & CONN_FEEDING)

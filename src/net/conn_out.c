@@ -94,6 +94,8 @@ static int push_out(struct conn *c, const struct outv *o)
         taken = sock_send(&c->sock, o->iov, o->n);
         if (taken < 0)
             return (int)taken;
+        if (taken > 0)
+            c->flags |= CONN_SENT;
         if ((size_t)taken == o->bytes)
             return 0;
     }
@@ -139,8 +141,10 @@ void conn_on_send(struct sock *s, int error)
     if (error == 0 && left.len > 0) {
         taken = sock_send(s, &iov, 1);
         error = taken < 0 ? (int)taken : 0;
-        if (taken > 0)
+        if (taken > 0) {
+            c->flags |= CONN_SENT;
             bufq_drop(&c->out, c->shared->store, (size_t)taken);
+        }
     }
     if (error < 0) {
         conn_break(c);

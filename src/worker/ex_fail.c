@@ -35,31 +35,6 @@ enum end ex_end_of_error(int error)
     }
 }
 
-static bool is_idempotent(struct span method)
-{
-    static const struct span methods[] = {{"GET", 3},    {"HEAD", 4},    {"PUT", 3},
-                                          {"DELETE", 6}, {"OPTIONS", 7}, {"TRACE", 5}};
-
-    for (size_t i = 0; i < sizeof(methods) / sizeof(methods[0]); i++)
-        if (span_is_equal(method, methods[i]))
-            return true;
-    return false;
-}
-
-/* Sent again only when it can do no harm: the request certainly did not reach the server (no
- * connection came about), or it is idempotent, has no body that would have to be kept, and an
- * idle lane was closed under us (RFC 9112 section 9.3.1). */
-static bool may_retry(const struct exchange *ex, enum end end, bool lane_was_stale)
-{
-    if (!end_facts(end)->retry || ex->attempts >= LIMIT_ATTEMPTS ||
-        (ex->flags & (EX_ANSWER_BEGUN | EX_CLIENT_GONE | EX_LANE_SPOKE)))
-        return false;
-    if (ex->step == EX_LANE)
-        return true;
-    return lane_was_stale && ex->request.body == MSG_BODY_NONE &&
-           is_idempotent(msg_method(&ex->request));
-}
-
 static void count_attempt(const struct exchange *ex, bool well)
 {
     bool success = well && ex->lane_status < 500;
@@ -89,8 +64,7 @@ void ex_leave_lane(struct exchange *ex, bool well)
 
 void ex_fail(struct exchange *ex, enum end end)
 {
-    bool stale = ex->lane && lane_is_reused(ex->lane);
-    bool again = may_retry(ex, end, stale);
+    bool again = ex_may_retry(ex, end);
     uint64_t failed_id = ex->origin ? ex->origin->server_id : 0;
 
     ex->end = (uint8_t)end;
@@ -99,6 +73,8 @@ void ex_fail(struct exchange *ex, enum end end)
                   LOG_S("end", end_facts(end)->word));
     if (again)
         ex->avoid_id = failed_id;
+    if (ex->lane && end == END_ORIGIN_RESET && !(ex->flags & EX_LANE_SPOKE))
+        lane_note_stale(ex->lane);
     ex_leave_lane(ex, false);
     if (again)
         ex_move(ex, EX_RETRY, end_facts(end)->word);

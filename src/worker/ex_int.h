@@ -1,5 +1,5 @@
 /* ex_int.h - what the files of the exchange share: exchange.c, ex_steps.c, ex_relay.c,
- * ex_fail.c. */
+ * ex_retry.c, ex_fail.c. */
 #ifndef WELDR_WORKER_EX_INT_H
 #define WELDR_WORKER_EX_INT_H
 
@@ -24,6 +24,19 @@ extern enum ex_verdict (*const ex_step_run[EX_STEPS])(struct exchange *ex);
 void ex_request_sent(struct exchange *ex);
 /* The answer takes its time: from now on a reset by the client is heard of. */
 void ex_watch_client(struct exchange *ex);
+
+/* ex_retry.c: what it takes to send a request again. */
+bool ex_is_idempotent(const struct exchange *ex);
+/* May the attempt that ends so be followed by another? Asked while the lane is still there. */
+bool ex_may_retry(const struct exchange *ex, enum end end);
+/* Counts a further attempt against the budget, until ex_retry_done. */
+void ex_retry_begin(struct exchange *ex);
+void ex_retry_done(struct exchange *ex);
+/* A piece of the body is handed to the lane: kept as long as it may be needed again. */
+void ex_keep_body(struct exchange *ex, struct span data);
+/* Hands a new lane what has come of the body so far. */
+void ex_replay_body(struct exchange *ex);
+void ex_forget_body(struct exchange *ex);
 
 /* ex_fail.c: this attempt, or the whole exchange, has come to a bad end. Moves to RETRY, REPLY
  * or DONE; exchange_run goes on from there. */

@@ -8,7 +8,7 @@ static void touch(struct exchange *ex)
     const struct pool_timeouts *timeouts = &worker_pool(ex->worker)->timeouts;
     bool awaits_answer = (ex->flags & (EX_REQUEST_SENT | EX_ANSWER_BEGUN)) == EX_REQUEST_SENT;
 
-    ex->flags &= (uint16_t)~EX_UNWATCHED;
+    ex->flags &= ~(uint32_t)EX_UNWATCHED;
     ex_timer(ex, awaits_answer ? timeouts->response_head_ms : timeouts->idle_ms);
 }
 
@@ -26,6 +26,7 @@ static void client_body(struct exchange *ex, const struct event *ev)
     ex->bytes_in += ev->data.len;
     if (ex->step != EX_RELAY)
         return;
+    ex_keep_body(ex, ev->data);
     conn_send_body(&ex->lane->conn, ev->data, ev->chunk_bytes);
     touch(ex);
 }
@@ -116,6 +117,8 @@ static void lane_head(struct exchange *ex, struct msg *m)
     ex->flags |= EX_LANE_SPOKE;
     ex->lane_status = m->status;
     ex->first_us = loop_now_us(ex->worker->loop);
+    lane_note_keep_alive(ex->lane, m);
+    ex_forget_body(ex);
     if (rewrite_response(m, &facts, &ex->arena) < 0) {
         fail_and_run(ex, END_INTERNAL);
         return;

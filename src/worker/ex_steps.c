@@ -46,7 +46,7 @@ static void attach(struct exchange *ex, struct origin *o)
 {
     ex->origin = o;
     ex->attempts++;
-    ex->flags &= (uint16_t)~EX_LANE_SPOKE;
+    ex->flags &= ~(uint32_t)(EX_LANE_SPOKE | EX_REQUEST_SENT);
     ex->lane_status = 0;
     ex->origin_id = o->server_id;
     ex->picked_us = loop_now_us(ex->worker->loop);
@@ -67,12 +67,21 @@ static enum ex_verdict step_pick(struct exchange *ex)
     return go(ex, EX_LANE, "server picked");
 }
 
+/* A further attempt gets a connection of its own: an idle lane may be as stale as the one
+ * before, and then the last attempt would be spent on it. */
+static enum lane_choice choose_lane(const struct exchange *ex)
+{
+    if (ex->attempts > 1)
+        return LANE_NEW;
+    return ex_is_idempotent(ex) ? LANE_ANY : LANE_SAFE;
+}
+
 static enum ex_verdict step_lane(struct exchange *ex)
 {
     int error = 0;
 
     if (!ex->lane)
-        ex->lane = lane_take(ex->origin, ex, &error);
+        ex->lane = lane_take(ex->origin, ex, choose_lane(ex), &error);
     if (!ex->lane) {
         ex_fail(ex, ex_end_of_error(error));
         return EX_VERDICT_NEXT;
@@ -135,7 +144,7 @@ void ex_watch_client(struct exchange *ex)
 {
     uint32_t limit_ms = worker_pool(ex->worker)->timeouts.response_head_ms;
 
-    ex->flags &= (uint16_t)~EX_UNWATCHED;
+    ex->flags &= ~(uint32_t)EX_UNWATCHED;
     conn_watch(&ex->client->conn);
     ex_timer(ex, limit_ms > LIMIT_UNWATCHED_MS ? limit_ms - LIMIT_UNWATCHED_MS : 0);
 }
@@ -162,11 +171,13 @@ static enum ex_verdict step_send(struct exchange *ex)
     if (ex->worker->access_log)
         access_log_sent(ex);
     ex_move(ex, EX_RELAY, "request head sent");
-    if (ex->request.body == MSG_BODY_NONE)
+    ex_replay_body(ex);
+    if (ex->request.body == MSG_BODY_NONE || (ex->flags & EX_REQUEST_READ))
         ex_request_sent(ex);
     else
         ex_timer(ex, timeouts->idle_ms);
-    conn_resume(&ex->client->conn);
+    if (!conn_is_congested(&ex->lane->conn))
+        conn_resume(&ex->client->conn);
     return EX_VERDICT_WAIT;
 }
 
@@ -182,18 +193,15 @@ static enum ex_verdict step_retry(struct exchange *ex)
 {
     struct origin *o = worker_pick(ex->worker, origin_find(ex->worker, ex->avoid_id));
 
-    /* A lane that had gone stale says nothing against its server: with no other it gets the
-     * request again, on a new connection, since the other idle ones are as old. */
-    if (!o && ex->end == END_ORIGIN_RESET) {
+    /* A server that could be reached may do better on a new connection. */
+    if (!o && ex->end == END_ORIGIN_RESET)
         o = worker_pick(ex->worker, NULL);
-        if (o)
-            lane_close_idle(o);
-    }
     if (!o) {
         ex_move(ex, EX_REPLY, "no other server");
         return EX_VERDICT_NEXT;
     }
     stats_add(ex->worker->stats, STATS_retries, 1);
+    ex_retry_begin(ex);
     ex->end = END_OK;
     ex->status = 0;
     attach(ex, o);
@@ -289,6 +297,8 @@ static enum ex_verdict step_done(struct exchange *ex)
         conn_quiet(&c->conn);
     if (ex->flags & EX_CLIENT_GONE)
         conn_close(&c->conn, CONN_CLOSE_NOW);
+    ex_retry_done(ex);
+    ex_forget_body(ex);
     arena_reset(&ex->arena);
     ex->magic = 0;
     slab_put(&w->exchanges_slab, ex);

@@ -18,6 +18,7 @@
 #include <stdint.h>
 
 #include "base/arena.h"
+#include "base/bufq.h"
 #include "http/event.h"
 #include "http/msg.h"
 #include "worker/ends.h"
@@ -44,15 +45,18 @@ enum ex_flag {
     EX_CLOSE_DELIMITED =
         1U << 6, /* the answer's end is the connection's end: cut off, it must look cut off */
     EX_NO_REQUEST = 1U << 7, /* the head could not be read */
-    EX_UNWATCHED = 1U << 8 /* the client's socket is not with the poller: a reset goes unseen */
+    EX_UNWATCHED =
+        1U << 8, /* the client's socket is not with the poller: a reset goes unseen */
+    EX_NO_REPLAY = 1U << 9, /* a part of the request's body was handed on and not kept */
+    EX_RETRIED = 1U << 10   /* counted in the worker's retrying_n */
 };
 
 struct exchange {
     uint32_t magic;
     uint8_t step;         /* enum ex_step */
     uint8_t end;          /* enum end */
-    uint16_t flags;       /* enum ex_flag */
     uint16_t status;      /* answered to the client; 0: nothing yet */
+    uint32_t flags;       /* enum ex_flag */
     uint16_t lane_status; /* what the server answered in this attempt */
     uint8_t attempts;
     struct worker *worker;
@@ -63,6 +67,7 @@ struct exchange {
     uint64_t avoid_id; /* RETRY: the server that has just failed */
     struct arena arena;
     struct msg request;
+    struct bufq replay; /* what was handed on of the request's body, for another attempt */
     uint64_t begin_us;
     uint64_t origin_id; /* of the last attempt; 0: no server was picked */
     /* Moments of the last attempt, 0: not come that far. Server picked, connection there,

@@ -11,7 +11,14 @@ enum worker_limits {
         1000, /* while draining: a connection that has not asked yet may still do so */
     LIMIT_UNWATCHED_MS =
         200, /* so long an answer is waited for before the client's socket is watched */
-    LIMIT_ATTEMPTS = 2,
+    LIMIT_RETRY_FREE_N = 32, /* so many further attempts may run whatever the budget says */
+    LIMIT_SETTLED_MS =
+        20, /* a lane that has been idle so long was not closed behind its answer */
+    LIMIT_PROVEN_N =
+        100, /* exchanges on one lane after which its origin is known to keep them */
+    LIMIT_SUDDEN_MS =
+        1000, /* an idle lane that its origin closes this early is closed suddenly */
+    LIMIT_DISTRUST_MS = 60000, /* so long that is remembered */
     LIMIT_ARENA_BYTES = 256 * 1024,
     LIMIT_ARENA_CHUNK_BYTES = 4 * 1024,
     LIMIT_ARENA_KEEP_N = 1024

@@ -32,8 +32,10 @@ struct origin {
     uint8_t proxy_protocol; /* 2: its connections begin with a PROXY header */
     bool in_pool;           /* else: draining, or not yet there */
     bool up;
-    bool gone; /* the manager has no more word on it */
-    struct lane_list idle;
+    bool gone;             /* the manager has no more word on it */
+    bool is_proven;        /* one of its lanes has carried many exchanges */
+    uint64_t distrust_ms;  /* until then: it has closed an idle lane suddenly */
+    struct lane_list idle; /* the last used first */
     uint32_t idle_n, lane_n, in_flight;
     UT_hash_handle hh;
 };

@@ -52,14 +52,23 @@ static void on_event(struct conn *conn, struct event *ev)
         discard(lane); /* speaks without being asked */
 }
 
+static void distrust(struct origin *o)
+{
+    o->distrust_ms = loop_now_ms(o->worker->loop) + LIMIT_DISTRUST_MS;
+}
+
 static void on_gone(struct conn *conn, int error)
 {
     struct lane *lane = lane_of(conn);
 
-    if (lane->exchange)
+    if (lane->exchange) {
         exchange_lane_gone(lane->exchange, error);
-    else
-        discard(lane);
+        return;
+    }
+    if (lane->is_idle &&
+        loop_now_ms(worker_of(lane)->loop) < lane->idle_from_ms + LIMIT_SUDDEN_MS)
+        distrust(lane->origin);
+    discard(lane);
 }
 
 static void on_congested(struct conn *conn)
@@ -133,15 +142,44 @@ static struct lane *connect_new(struct origin *o, int *error)
         return NULL;
     }
     lane->origin = o;
+    lane->keep_ms = UINT32_MAX;
     o->lane_n++;
     stats_add(w->stats, STATS_server_connections, 1);
     stats_server_add(w->stats, o->stats_slot, STATS_SERVER_connections, 1);
     return lane;
 }
 
-struct lane *lane_take(struct origin *o, struct exchange *ex, int *error)
+/* A server that closes connections without a word does so right behind an answer, or after a
+ * time that it keeps to. What must not be sent twice goes on a lane that has been idle for a
+ * moment, the end of which would have been heard, unless the server has shown that it keeps its
+ * connections. */
+static struct lane *find_safe(const struct origin *o)
 {
-    struct lane *lane = TAILQ_FIRST(&o->idle);
+    uint64_t now_ms = loop_now_ms(o->worker->loop);
+    struct lane *oldest = TAILQ_LAST(&o->idle, lane_list);
+
+    if (o->is_proven && now_ms >= o->distrust_ms)
+        return TAILQ_FIRST(&o->idle);
+    return oldest && now_ms >= oldest->idle_from_ms + LIMIT_SETTLED_MS ? oldest : NULL;
+}
+
+static struct lane *find_idle(const struct origin *o, enum lane_choice choice)
+{
+    switch (choice) {
+    case LANE_ANY:
+        return TAILQ_FIRST(&o->idle);
+    case LANE_SAFE:
+        return find_safe(o);
+    case LANE_NEW:
+        break;
+    }
+    return NULL;
+}
+
+struct lane *lane_take(struct origin *o, struct exchange *ex, enum lane_choice choice,
+                       int *error)
+{
+    struct lane *lane = find_idle(o, choice);
 
     if (lane)
         leave_idle(lane);
@@ -150,7 +188,8 @@ struct lane *lane_take(struct origin *o, struct exchange *ex, int *error)
     if (!lane)
         return NULL;
     lane->exchange = ex;
-    lane->exchanges++;
+    if (++lane->exchanges == LIMIT_PROVEN_N)
+        o->is_proven = true;
     return lane;
 }
 
@@ -167,6 +206,32 @@ void lane_tell_client(struct lane *lane, const struct client *c)
     conn_send_prologue(&lane->conn, span_from(buf, proxy_header_write(buf, &h)));
 }
 
+void lane_note_keep_alive(struct lane *lane, const struct msg *m)
+{
+    enum { SECOND_MS = 1000, LONG_S = 86400 };
+
+    if (!(m->flags & MSG_HAS_KEEP_ALIVE))
+        return;
+    if (m->keep_alive_s > LONG_S)
+        lane->keep_ms = UINT32_MAX;
+    else
+        lane->keep_ms = m->keep_alive_s > 0 ? (m->keep_alive_s - 1) * SECOND_MS : 0;
+}
+
+void lane_note_stale(const struct lane *lane)
+{
+    if (lane_is_reused(lane))
+        distrust(lane->origin);
+}
+
+/* How long it may be idle; 0: not at all. */
+static uint32_t idle_limit_ms(const struct lane *lane)
+{
+    uint32_t idle_ms = worker_pool(worker_of(lane))->timeouts.idle_ms;
+
+    return lane->keep_ms < idle_ms ? lane->keep_ms : idle_ms;
+}
+
 void lane_release(struct lane *lane, bool reuse)
 {
     struct origin *o = lane->origin;
@@ -174,17 +239,19 @@ void lane_release(struct lane *lane, bool reuse)
 
     lane->exchange = NULL;
     if (!reuse || lane->is_personal || o->proxy_protocol != 0 || !o->in_pool || !o->up ||
-        w->draining || o->idle_n >= LIMIT_IDLE_LANES || conn_has_unread(&lane->conn) ||
+        w->draining || o->idle_n >= LIMIT_IDLE_LANES || idle_limit_ms(lane) == 0 ||
+        conn_has_unread(&lane->conn) ||
         !conn_can_reuse(&lane->conn)) {
         conn_close(&lane->conn, CONN_CLOSE_NOW);
         return;
     }
     lane->is_idle = true;
+    lane->idle_from_ms = loop_now_ms(w->loop);
     TAILQ_INSERT_HEAD(&o->idle, lane, entry);
     o->idle_n++;
     stats_add(w->stats, STATS_server_idle, 1);
     conn_next(&lane->conn);
-    conn_timer_set(&lane->conn, worker_pool(w)->timeouts.idle_ms);
+    conn_timer_set(&lane->conn, idle_limit_ms(lane));
 }
 
 void lane_close_idle(struct origin *o)

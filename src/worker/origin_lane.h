@@ -26,13 +26,23 @@ struct lane {
     bool is_idle;
     bool is_personal;   /* its PROXY header has named a client: for one exchange only */
     uint32_t exchanges; /* carried so far */
+    uint32_t keep_ms; /* how long it may be idle, if its server has said so; else UINT32_MAX */
+    uint64_t idle_from_ms;
 };
 
 TAILQ_HEAD(lane_list, lane);
 
+enum lane_choice {
+    LANE_ANY,  /* an idle one if there is one */
+    LANE_SAFE, /* the same, but none that its server may be closing at this moment: for what
+                  can't be sent twice */
+    LANE_NEW
+};
+
 /* An idle lane, or a new one that is connecting (conn state NEW: exchange_lane_open follows) or
  * connected. Sets lane->exchange. *error when NULL: WERR_REFUSED, WERR_NO_FD …. */
-struct lane *lane_take(struct origin *o, struct exchange *ex, int *error);
+struct lane *lane_take(struct origin *o, struct exchange *ex, enum lane_choice choice,
+                       int *error);
 /* Before the first head on a new lane: names the client to a server that wants a PROXY header
  * (version 2). The lane then speaks for that client and is not used again, since the next
  * request may be somebody else's. */
@@ -44,5 +54,10 @@ static inline bool lane_is_reused(const struct lane *lane)
     return lane->exchanges > 1;
 }
 void lane_close_idle(struct origin *o);
+/* The answer's head says how long the server keeps the connection (Keep-Alive: timeout): Weldr
+ * closes it a second before. */
+void lane_note_keep_alive(struct lane *lane, const struct msg *m);
+/* Broken before an answer: if it had been idle, its server closes lanes suddenly. */
+void lane_note_stale(const struct lane *lane);
 
 #endif

@@ -11,6 +11,10 @@
 #include "worker/origin.h"
 #include "worker/stream.h"
 
+const struct worker_settings worker_settings_default = {
+    .retry = {.attempts = 2, .budget_percent = 20, .replay_bytes = 64 * 1024},
+};
+
 static void on_drain_limit(struct timer *t);
 static void drain_pass(struct loop_work *work);
 
@@ -23,6 +27,7 @@ int worker_init(struct worker *w, struct loop *loop, struct stats_worker *stats,
     w->loop = loop;
     w->stats = stats;
     w->id = id;
+    w->settings = worker_settings_default;
     rand_seed(&w->rand, seed);
     LIST_INIT(&w->clients);
     slab_init(&w->clients_slab, "client", sizeof(struct client), LIMIT_CLIENTS);

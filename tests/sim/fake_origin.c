@@ -254,6 +254,13 @@ static void do_stale(struct fake_conn *c)
         do_len(c);
 }
 
+/* The same, before the body has come. */
+static void do_stale_head(struct fake_conn *c)
+{
+    if (c->served > 0)
+        end(c, PEER_RESETS);
+}
+
 static void do_late(struct fake_conn *c)
 {
     loop_timer_in(c->origin->loop, &c->late, c->request.number);
@@ -349,6 +356,7 @@ static const struct behaviour behaviours[] = {
     {"bye", NULL, do_bye},
     {"once", NULL, do_once},
     {"stale", NULL, do_stale},
+    {"stalehead", do_stale_head, do_echo},
     {"late", NULL, do_late},
     {"info", NULL, do_info},
     {"early", do_early, do_stall},

@@ -2,6 +2,7 @@
 
 #include "../unit/base/cm.h"
 #include "answer.h"
+#include "worker/limits.h"
 #include "worker/origin.h"
 #include "world.h"
 
@@ -304,7 +305,7 @@ static void test_post_is_not_repeated(void **state)
     struct world_client *c = world_ask(w, GET("/len/1/1"));
 
     (void)state;
-    world_run_ms(w, 5);
+    world_run_ms(w, 2 * LIMIT_SETTLED_MS);
     world_say(c, "POST /stale/1/1 HTTP/1.1\r\nHost: h\r\nContent-Length: 0\r\n\r\n");
     world_run_ms(w, 5);
     CHECK(status_of(c, 1) == 502 && has_error(c, "origin_reset"));

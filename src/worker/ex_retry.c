@@ -1,0 +1,97 @@
+#include "worker/ex_int.h"
+#include "worker/limits.h"
+
+/* A request is sent again only where that can do no harm. Nothing of an answer may have come.
+ * Then it is certain that the server has done nothing when no connection came about, or when
+ * the kernel refused the very first byte that we sent on an idle lane: the server had closed
+ * it. As soon as one byte was taken by the kernel nothing is certain any more: the server may
+ * have acted on it even if all that we hear is a reset. From then on only what is idempotent
+ * (RFC 9110 section 9.2.2) is sent again. */
+
+bool ex_is_idempotent(const struct exchange *ex)
+{
+    static const struct span methods[] = {{"GET", 3},    {"HEAD", 4},    {"PUT", 3},
+                                          {"DELETE", 6}, {"OPTIONS", 7}, {"TRACE", 5}};
+    struct span method = msg_method(&ex->request);
+
+    for (size_t i = 0; i < sizeof(methods) / sizeof(methods[0]); i++)
+        if (span_is_equal(method, methods[i]))
+            return true;
+    return false;
+}
+
+static bool can_do_no_harm(const struct exchange *ex)
+{
+    return ex->step == EX_LANE || (ex->lane && !conn_has_sent(&ex->lane->conn)) ||
+           ex_is_idempotent(ex);
+}
+
+/* When many servers fail at once, trying everything twice would double the load of the rest. */
+static bool is_within_budget(const struct exchange *ex)
+{
+    const struct worker *w = ex->worker;
+    uint64_t running = w->exchanges_slab.in_use;
+
+    return (ex->flags & EX_RETRIED) || w->retrying_n < LIMIT_RETRY_FREE_N ||
+           w->retrying_n * UINT64_C(100) < running * worker_settings(w)->retry.budget_percent;
+}
+
+bool ex_may_retry(const struct exchange *ex, enum end end)
+{
+    const uint32_t forbids = EX_ANSWER_BEGUN | EX_CLIENT_GONE | EX_LANE_SPOKE | EX_NO_REPLAY;
+
+    return end_facts(end)->retry && !(ex->flags & forbids) &&
+           ex->attempts < worker_settings(ex->worker)->retry.attempts && can_do_no_harm(ex) &&
+           is_within_budget(ex);
+}
+
+void ex_retry_begin(struct exchange *ex)
+{
+    if (ex->flags & EX_RETRIED)
+        return;
+    ex->flags |= EX_RETRIED;
+    ex->worker->retrying_n++;
+}
+
+void ex_retry_done(struct exchange *ex)
+{
+    if (ex->flags & EX_RETRIED)
+        ex->worker->retrying_n--;
+}
+
+/* ---- the body ---- */
+
+static bool may_be_needed(const struct exchange *ex, struct span data)
+{
+    uint32_t max_bytes = worker_settings(ex->worker)->retry.replay_bytes;
+
+    if (ex->request.content_length > max_bytes || bufq_len(&ex->replay) + data.len > max_bytes)
+        return false;
+    return !conn_has_sent(&ex->lane->conn) || ex_is_idempotent(ex);
+}
+
+void ex_keep_body(struct exchange *ex, struct span data)
+{
+    if (ex->flags & (EX_NO_REPLAY | EX_ANSWER_BEGUN))
+        return;
+    if (!may_be_needed(ex, data) ||
+        bufq_push(&ex->replay, ex->worker->shared.store, data, UINT32_MAX) < 0) {
+        ex->flags |= EX_NO_REPLAY;
+        ex_forget_body(ex);
+    }
+}
+
+/* At once, for the queue may move when more is kept. Chunks are cut anew: their borders mean
+ * nothing (RFC 9112 section 7.1). */
+void ex_replay_body(struct exchange *ex)
+{
+    if (bufq_len(&ex->replay) == 0)
+        return;
+    conn_send_body(&ex->lane->conn, bufq_peek(&ex->replay), 0);
+    conn_flush(&ex->lane->conn);
+}
+
+void ex_forget_body(struct exchange *ex)
+{
+    bufq_fini(&ex->replay, ex->worker->shared.store);
+}
