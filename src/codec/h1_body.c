@@ -188,9 +188,11 @@ size_t h1_body_chunk_crlf(struct h1 *h, struct span in)
  * (RFC 9110 section 6.5.1): whoever merges trailers into the head must not get them from us. */
 static void drop_dangerous(struct msg *m)
 {
-    const uint32_t dangerous = 1U << FIELD_HOST | 1U << FIELD_EXPECT |
-                               1U << FIELD_AUTHORIZATION | 1U << FIELD_CONTENT_TYPE |
-                               1U << FIELD_CONTENT_LENGTH | 1U << FIELD_TRANSFER_ENCODING;
+    const uint32_t dangerous =
+        1U << FIELD_HOST | 1U << FIELD_EXPECT | 1U << FIELD_AUTHORIZATION |
+        1U << FIELD_CONTENT_TYPE | 1U << FIELD_CONTENT_LENGTH | 1U << FIELD_TRANSFER_ENCODING |
+        1U << FIELD_VIA | 1U << FIELD_X_FORWARDED_FOR | 1U << FIELD_X_FORWARDED_PROTO |
+        1U << FIELD_X_FORWARDED_HOST | 1U << FIELD_X_REQUEST_ID;
     for (unsigned i = 0; i < m->field_n; i++) {
         if (dangerous & 1U << m->fields[i].token)
             m->fields[i].flags |= MSG_FIELD_DROP;

@@ -10,7 +10,7 @@
 struct lines {
     unsigned host_n, length_n, coding_n;
     struct span host, length, coding;
-    bool has_close, has_keep_alive;
+    bool has_close, has_keep_alive, has_te;
     bool has_disguised;
 };
 
@@ -25,6 +25,7 @@ static void read_connection(struct lines *l, struct span value)
     while (span_next_item(&value, &item)) {
         l->has_close |= span_is_equal_nocase(item, SPAN("close"));
         l->has_keep_alive |= span_is_equal_nocase(item, SPAN("keep-alive"));
+        l->has_te |= span_is_equal_nocase(item, SPAN("te"));
     }
 }
 
@@ -169,9 +170,12 @@ static int read_body(struct msg *m, const struct lines *l, enum msg_body otherwi
     return result;
 }
 
-/* Section 9.3. */
+/* Section 9.3. And RFC 9110 section 10.1.4: a TE that Connection does not name is not the word
+ * of the one at the other end of this connection. */
 static void read_persistence(struct msg *m, const struct lines *l)
 {
+    if (!l->has_te)
+        m->flags &= (uint16_t)~MSG_HAS_TE_TRAILERS;
     if (!l->has_close && (m->version != 10 || l->has_keep_alive))
         m->flags |= MSG_KEEP_ALIVE;
 }

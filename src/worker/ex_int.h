@@ -20,10 +20,18 @@ void ex_move(struct exchange *ex, enum ex_step next, const char *why);
 
 /* ex_steps.c */
 extern enum ex_verdict (*const ex_step_run[EX_STEPS])(struct exchange *ex);
-/* Sends on the request body's end when both are ready; sets the time-out for the answer. */
-void ex_request_sent(struct exchange *ex);
+/* Sends on the request body's end, with trailers or NULL; sets the time-out for the answer. */
+void ex_request_sent(struct exchange *ex, const struct msg *trailers);
 /* The answer takes its time: from now on a reset by the client is heard of. */
 void ex_watch_client(struct exchange *ex);
+
+/* ex_hop.c: fields that are meant for the next hop. WERR_TOO_BIG. */
+int ex_add_hop_fields(struct exchange *ex) MUST_USE;
+/* Has the client said that it takes trailers (never HTTP/1.0)? */
+bool ex_takes_trailers(const struct exchange *ex);
+/* Trailers are handed on with the message's end; END follows. */
+void ex_client_trailers(struct exchange *ex, struct msg *m);
+void ex_lane_trailers(struct exchange *ex, struct msg *m);
 
 /* ex_retry.c: what it takes to send a request again. */
 bool ex_is_idempotent(const struct exchange *ex);

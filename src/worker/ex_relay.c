@@ -36,7 +36,7 @@ static void client_end(struct exchange *ex)
     ex->flags |= EX_REQUEST_READ;
     conn_quiet(&ex->client->conn);
     if (ex->step == EX_RELAY && !(ex->flags & EX_REQUEST_SENT))
-        ex_request_sent(ex);
+        ex_request_sent(ex, NULL);
     else if (ex->step == EX_DONE)
         exchange_run(ex);
 }
@@ -64,7 +64,9 @@ void exchange_client_event(struct exchange *ex, struct event *ev)
     case EVENT_RESET:
         client_reset(ex, ev);
         break;
-    case EVENT_TRAILERS: /* may be left out by an intermediary: RFC 9110 section 6.5.1 */
+    case EVENT_TRAILERS:
+        ex_client_trailers(ex, ev->msg);
+        break;
     case EVENT_INFO:
     case EVENT_HEAD:
         break;
@@ -133,7 +135,8 @@ static void lane_head(struct exchange *ex, struct msg *m)
 
 static void lane_end(struct exchange *ex)
 {
-    conn_send_end(&ex->client->conn, NULL);
+    if (!(ex->flags & EX_ANSWER_ENDED))
+        conn_send_end(&ex->client->conn, NULL);
     ex->flags |= EX_ANSWER_ENDED;
     exchange_run(ex);
 }
@@ -161,6 +164,7 @@ void exchange_lane_event(struct exchange *ex, struct event *ev)
         touch(ex);
         break;
     case EVENT_TRAILERS:
+        ex_lane_trailers(ex, ev->msg);
         break;
     case EVENT_END:
         lane_end(ex);

@@ -149,10 +149,10 @@ void ex_watch_client(struct exchange *ex)
     ex_timer(ex, limit_ms > LIMIT_UNWATCHED_MS ? limit_ms - LIMIT_UNWATCHED_MS : 0);
 }
 
-void ex_request_sent(struct exchange *ex)
+void ex_request_sent(struct exchange *ex, const struct msg *trailers)
 {
     ex->flags |= EX_REQUEST_SENT;
-    conn_send_end(&ex->lane->conn, NULL);
+    conn_send_end(&ex->lane->conn, trailers);
     wait_for_head(ex);
 }
 
@@ -161,7 +161,7 @@ static enum ex_verdict step_send(struct exchange *ex)
     const struct pool_timeouts *timeouts = &worker_pool(ex->worker)->timeouts;
 
     ex->connected_us = loop_now_us(ex->worker->loop);
-    if (rewrite(ex) < 0) {
+    if (rewrite(ex) < 0 || ex_add_hop_fields(ex) < 0) {
         ex_fail(ex, END_INTERNAL);
         return EX_VERDICT_NEXT;
     }
@@ -173,7 +173,7 @@ static enum ex_verdict step_send(struct exchange *ex)
     ex_move(ex, EX_RELAY, "request head sent");
     ex_replay_body(ex);
     if (ex->request.body == MSG_BODY_NONE || (ex->flags & EX_REQUEST_READ))
-        ex_request_sent(ex);
+        ex_request_sent(ex, NULL);
     else
         ex_timer(ex, timeouts->idle_ms);
     if (!conn_is_congested(&ex->lane->conn))

@@ -322,6 +322,13 @@ static void do_hop(struct fake_conn *c)
                    "Content-Length: 2\r\n\r\nok");
 }
 
+static void do_trailers(struct fake_conn *c)
+{
+    answer_bare(c, "HTTP/1.1 200 OK\r\nDate: D\r\nTransfer-Encoding: chunked\r\n\r\n"
+                   "2\r\nok\r\n0\r\nX-Sum: 7\r\nHost: evil\r\nConnection: X-Hop\r\n"
+                   "X-Hop: 1\r\n\r\n");
+}
+
 static void do_dateless(struct fake_conn *c)
 {
     answer_bare(c, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
@@ -365,6 +372,7 @@ static const struct behaviour behaviours[] = {
     {"twice", NULL, do_twice},
     {"hop", NULL, do_hop},
     {"dateless", NULL, do_dateless},
+    {"trailers", NULL, do_trailers},
 };
 
 static void behave(struct fake_conn *c, bool at_head)
@@ -431,11 +439,18 @@ static int take_chunk(struct fake_conn *c)
         return -1;
     size = strtoul(at, NULL, 16);
     line = (size_t)(line_end + 2 - at);
+    if (size == 0) { /* trailers, up to the empty line */
+        const char *last = find(at, there, "\r\n\r\n");
+
+        if (last)
+            c->scan += (size_t)(last + 4 - at);
+        return last ? 1 : -1;
+    }
     if (there < line + size + 2)
         return -1;
     text_add(&c->body, span_from(at + line, size));
     c->scan += line + size + 2;
-    return size == 0;
+    return 0;
 }
 
 static bool take_body(struct fake_conn *c)

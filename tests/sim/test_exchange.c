@@ -71,7 +71,7 @@ static const struct transcript plain[] = {
      "PUT /echo/0/7 HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n"
      "1\r\na\r\n0b;x=y\r\nbcdefghijkl\r\n2\r\nmn\r\n0\r\nX-Trailer: 1\r\n\r\n",
      "PUT /echo/0/7 HTTP/1.1\r\nHost: h\r\n" ADDED "Transfer-Encoding: chunked\r\n\r\n"
-     "1\r\na\r\nb\r\nbcdefghijkl\r\n2\r\nmn\r\n0\r\n\r\n",
+     "1\r\na\r\nb\r\nbcdefghijkl\r\n2\r\nmn\r\n0\r\nX-Trailer: 1\r\n\r\n",
      OK("7") "Transfer-Encoding: chunked\r\n\r\ne\r\nabcdefghijklmn\r\n0\r\n\r\n", OPEN},
     {"client closes after it", "GET /len/1/7 HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n",
      "GET /len/1/7 HTTP/1.1\r\nHost: h\r\n" ADDED "\r\n",
@@ -84,6 +84,30 @@ static const struct transcript plain[] = {
      "X-Forwarded-For: 9.9.9.9, 127.0.0.1\r\nX-Forwarded-Host: h\r\n"
      "X-Forwarded-Proto: http\r\nX-Request-Id: *\r\n\r\n",
      OK("7") "Content-Length: 1\r\n\r\n7", OPEN},
+    {"trailers of the request",
+     "POST /echo/0/7 HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n"
+     "2\r\nab\r\n0\r\nX-Sum: 7\r\nContent-Length: 5\r\nX-Forwarded-For: 1.2.3.4\r\n"
+     "Keep-Alive: x\r\nX-Sum: 8\r\n\r\n",
+     "POST /echo/0/7 HTTP/1.1\r\nHost: h\r\n" ADDED "Transfer-Encoding: chunked\r\n\r\n"
+     "2\r\nab\r\n0\r\nX-Sum: 7\r\nX-Sum: 8\r\n\r\n",
+     OK("7") "Transfer-Encoding: chunked\r\n\r\n2\r\nab\r\n0\r\n\r\n", OPEN},
+    {"trailers of the answer, taken",
+     "GET /trailers/0/7 HTTP/1.1\r\nHost: h\r\nTE: gzip, trailers\r\nConnection: TE\r\n\r\n",
+     "GET /trailers/0/7 HTTP/1.1\r\nHost: h\r\n" ADDED "TE: trailers\r\nConnection: TE\r\n\r\n",
+     "HTTP/1.1 200 OK\r\nDate: D\r\nVia: 1.1 weldr\r\nTransfer-Encoding: chunked\r\n\r\n"
+     "2\r\nok\r\n0\r\nX-Sum: 7\r\n\r\n",
+     OPEN},
+    {"trailers of the answer, not taken", "GET /trailers/0/7 HTTP/1.1\r\nHost: h\r\n\r\n",
+     "GET /trailers/0/7 HTTP/1.1\r\nHost: h\r\n" ADDED "\r\n",
+     "HTTP/1.1 200 OK\r\nDate: D\r\nVia: 1.1 weldr\r\nTransfer-Encoding: chunked\r\n\r\n"
+     "2\r\nok\r\n0\r\n\r\n",
+     OPEN},
+    {"trailers of the answer, and a 1.0 client",
+     "GET /trailers/0/7 HTTP/1.0\r\nHost: h\r\nTE: trailers\r\n\r\n",
+     "GET /trailers/0/7 HTTP/1.1\r\nHost: h\r\nVia: 1.0 weldr\r\n"
+     "X-Forwarded-For: 127.0.0.1\r\nX-Forwarded-Host: h\r\nX-Forwarded-Proto: http\r\n"
+     "X-Request-Id: *\r\n\r\n",
+     "HTTP/1.1 200 OK\r\nDate: D\r\nVia: 1.1 weldr\r\nConnection: close\r\n\r\nok", FIN},
     {"hop-by-hop of the answer", "GET /hop/0/7 HTTP/1.1\r\nHost: h\r\n\r\n", NULL,
      "HTTP/1.1 200 OK\r\nDate: D\r\nVia: 1.0 inner, 1.1 weldr\r\nContent-Length: 2\r\n\r\nok",
      OPEN},

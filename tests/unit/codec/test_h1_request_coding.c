@@ -164,8 +164,16 @@ static const struct h1_row rows[] = {
      IN("GET / HTTP/1.1\r\n"
         "Host: a\r\n"
         "TE: gzip, trailers\r\n"
+        "Connection: te\r\n"
         "\r\n"),
-     "HEAD GET / 1.1 keep te {TE: gzip, trailers}\n"
+     "HEAD GET / 1.1 keep te {TE: gzip, trailers} {Connection: te}\n"
+     "END\n"},
+    {"te that connection does not name", NULL,
+     IN("GET / HTTP/1.1\r\n"
+        "Host: a\r\n"
+        "TE: trailers\r\n"
+        "\r\n"),
+     "HEAD GET / 1.1 keep {TE: trailers}\n"
      "END\n"},
     {"head not complete", NULL,
      IN("GET / HTTP/1.1\r\n"
