@@ -10,7 +10,8 @@
 struct lines {
     unsigned host_n, length_n, coding_n;
     struct span host, length, coding;
-    bool has_close, has_keep_alive, has_te;
+    unsigned upgrade_n;
+    bool has_close, has_keep_alive, has_te, has_upgrade;
     bool has_disguised;
 };
 
@@ -26,6 +27,7 @@ static void read_connection(struct lines *l, struct span value)
         l->has_close |= span_is_equal_nocase(item, SPAN("close"));
         l->has_keep_alive |= span_is_equal_nocase(item, SPAN("keep-alive"));
         l->has_te |= span_is_equal_nocase(item, SPAN("te"));
+        l->has_upgrade |= span_is_equal_nocase(item, SPAN("upgrade"));
     }
 }
 
@@ -81,6 +83,9 @@ static void read_one(struct msg *m, struct lines *l, enum field_token token, str
         if (has_item(value, SPAN("trailers")))
             m->flags |= MSG_HAS_TE_TRAILERS;
         break;
+    case FIELD_UPGRADE:
+        l->upgrade_n++;
+        break;
     case FIELD_KEEP_ALIVE:
         read_keep_alive(m, value);
         break;
@@ -105,7 +110,8 @@ static void read_lines(struct msg *m, struct lines *l)
 {
     const uint32_t framing = 1U << FIELD_HOST | 1U << FIELD_CONTENT_LENGTH |
                              1U << FIELD_TRANSFER_ENCODING | 1U << FIELD_CONNECTION |
-                             1U << FIELD_EXPECT | 1U << FIELD_TE | 1U << FIELD_KEEP_ALIVE;
+                             1U << FIELD_EXPECT | 1U << FIELD_TE | 1U << FIELD_KEEP_ALIVE |
+                             1U << FIELD_UPGRADE;
     *l = (struct lines){0};
     for (unsigned i = 0; i < m->field_n; i++) {
         const struct msg_field *f = &m->fields[i];
@@ -176,6 +182,8 @@ static void read_persistence(struct msg *m, const struct lines *l)
 {
     if (!l->has_te)
         m->flags &= (uint16_t)~MSG_HAS_TE_TRAILERS;
+    if (l->has_upgrade && l->upgrade_n == 1 && m->version != 10)
+        m->flags |= MSG_UPGRADE;
     if (!l->has_close && (m->version != 10 || l->has_keep_alive))
         m->flags |= MSG_KEEP_ALIVE;
 }
@@ -219,7 +227,7 @@ int h1_frame_response(struct msg *m, bool answers_head, struct h1_fault *fault)
     read_persistence(m, &l);
     if (answers_head)
         m->flags |= MSG_HEAD_METHOD;
-    if (m->status == 101)
+    if (m->status == 101 && !(m->flags & MSG_UPGRADE))
         return h1_fail(fault, WERR_UNSUPPORTED, 0, "101 without an upgrade");
 
     bool is_bare =

@@ -7,7 +7,8 @@
  *
  * reading: HEAD → LENGTH, CLOSE or CHUNK_SIZE → END; a chunked body goes CHUNK_SIZE →
  * CHUNK_DATA → CHUNK_CRLF in a circle and leaves it by TRAILERS; a 1xx head stays in HEAD; DEAD
- * after a RESET. writing: HEAD → BODY → END.
+ * after a RESET. writing: HEAD → BODY → END. A 101 makes both a body that ends with the
+ * connection: a client's END → BODY when it was read, a server's END → CLOSE when it was sent.
  */
 #ifndef WELDR_CODEC_H1_INT_H
 #define WELDR_CODEC_H1_INT_H
@@ -35,6 +36,7 @@ enum h1_flag {
     H1_PAUSED = 1U << 0,
     H1_CRLF_SKIPPED = 1U << 1,  /* the one empty line before a request line was there */
     H1_CHUNK_BEGINS = 1U << 2,  /* no byte of the chunk was delivered yet */
+    H1_UPGRADE = 1U << 3,       /* client: the request asks for another protocol */
     H1_READ_KEEP = 1U << 4,     /* the message read lets the connection live */
     H1_IS_HEAD = 1U << 5,       /* the request of this exchange is HEAD */
     H1_PEER_IS_10 = 1U << 6,    /* server: the client speaks HTTP/1.0 */
@@ -127,6 +129,8 @@ size_t h1_body_close(struct h1 *h, struct span in);
 
 /* h1_write.c: the sending half of codec_ops. */
 size_t h1_write_head_room(const struct codec *c, const struct msg *m);
+/* Client: 101 was read; what is sent from now on is sent as it is. */
+void h1_write_switch(struct h1 *h);
 void h1_write_head(struct codec *c, const struct msg *m, struct outv *out);
 void h1_write_body(struct codec *c, struct span data, uint64_t chunk_bytes, struct outv *out);
 void h1_write_end(struct codec *c, const struct msg *trailers, struct outv *out);

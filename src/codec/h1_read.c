@@ -10,7 +10,7 @@ static const struct fsm_state read_states[H1_READ_STATES] = {
     [H1_READ_CHUNK_CRLF] = {"CHUNK_CRLF", FSM_TO(H1_READ_CHUNK_SIZE) | FSM_TO(H1_READ_DEAD)},
     [H1_READ_TRAILERS] = {"TRAILERS", FSM_TO(H1_READ_END) | FSM_TO(H1_READ_DEAD)},
     [H1_READ_CLOSE] = {"CLOSE", FSM_TO(H1_READ_END)},
-    [H1_READ_END] = {"END", FSM_TO(H1_READ_HEAD)},
+    [H1_READ_END] = {"END", FSM_TO(H1_READ_HEAD) | FSM_TO(H1_READ_CLOSE)},
     [H1_READ_DEAD] = {"DEAD", 0},
 };
 static const struct fsm read_fsm = {"h1 reader", read_states, H1_READ_STATES};
@@ -198,6 +198,12 @@ static void deliver_head(struct h1 *h)
 {
     struct msg *m = &h->workspace->msg;
     struct event ev = {.type = EVENT_HEAD, .msg = m};
+    if (m->status == 101) { /* only ever read by a client that has asked */
+        h1_write_switch(h);
+        h1_read_move(h, H1_READ_CLOSE, "switched protocols");
+        h1_read_emit(h, &ev);
+        return;
+    }
     if (h->role == CODEC_CLIENT && m->status < 200) {
         ev.type = EVENT_INFO;
         h1_read_emit(h, &ev);
@@ -236,6 +242,16 @@ static size_t check_first(struct h1 *h, struct span in, bool *is_clear)
     return 0;
 }
 
+static int frame_response(struct h1 *h, struct h1_fault *fault)
+{
+    struct msg *m = &h->workspace->msg;
+    bool has_asked = (h->flags & H1_UPGRADE) && h->writing == H1_WRITE_END;
+    int result = h1_frame_response(m, h->flags & H1_IS_HEAD, fault);
+    if (result == WERR_OK && m->status == 101 && !has_asked)
+        return h1_fail(fault, WERR_SYNTAX, 0, "101 that was not asked for");
+    return result;
+}
+
 static size_t step_head(struct h1 *h, struct span in)
 {
     if (in.len == 0)
@@ -250,9 +266,8 @@ static size_t step_head(struct h1 *h, struct span in)
     int64_t n = h1_read_section(h, in, H1_SECTION_HEAD, &fault);
     int result = n < 0 ? (int)n : WERR_OK;
     if (n > 0)
-        result = h->role == CODEC_SERVER
-                     ? h1_frame_request(&h->workspace->msg, &fault)
-                     : h1_frame_response(&h->workspace->msg, h->flags & H1_IS_HEAD, &fault);
+        result = h->role == CODEC_SERVER ? h1_frame_request(&h->workspace->msg, &fault)
+                                         : frame_response(h, &fault);
     if (result != WERR_OK) {
         h1_read_reset(h, &fault);
         return 0;

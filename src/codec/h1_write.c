@@ -8,7 +8,7 @@ enum { HEAD_FIXED_BYTES = 256 };
 static const struct fsm_state write_states[H1_WRITE_STATES] = {
     [H1_WRITE_HEAD] = {"HEAD", FSM_TO(H1_WRITE_BODY)},
     [H1_WRITE_BODY] = {"BODY", FSM_TO(H1_WRITE_END)},
-    [H1_WRITE_END] = {"END", 0},
+    [H1_WRITE_END] = {"END", FSM_TO(H1_WRITE_BODY)},
 };
 static const struct fsm write_fsm = {"h1 writer", write_states, H1_WRITE_STATES};
 
@@ -159,6 +159,8 @@ static char *put_request_framing(char *at, struct h1 *h, const struct msg *m)
     choose_framing(h, m);
     if (span_is_equal(msg_method(m), SPAN("HEAD")))
         h->flags |= H1_IS_HEAD;
+    if (m->flags & MSG_UPGRADE)
+        h->flags |= H1_UPGRADE;
     return put_framing(at, h, m);
 }
 
@@ -202,9 +204,29 @@ static void write_info(struct h1 *h, const struct msg *m, struct outv *out)
     outv_commit(out, (size_t)(at - start));
 }
 
+void h1_write_switch(struct h1 *h)
+{
+    move(h, H1_WRITE_BODY, "switched protocols");
+    h->framing = MSG_BODY_CLOSE;
+    h->out_left = 0;
+}
+
+/* The request was read whole; behind it comes the other protocol, and ours behind this head. */
+static void write_switch(struct h1 *h, const struct msg *m, struct outv *out)
+{
+    write_info(h, m, out);
+    h1_write_switch(h);
+    h->flags |= H1_WRITE_CLOSES;
+    h1_read_move(h, H1_READ_CLOSE, "switched protocols");
+}
+
 void h1_write_head(struct codec *c, const struct msg *m, struct outv *out)
 {
     struct h1 *h = h1_from(c);
+    if (h->role == CODEC_SERVER && m->status == 101) {
+        write_switch(h, m, out);
+        return;
+    }
     if (h->role == CODEC_SERVER && m->status < 200) {
         write_info(h, m, out);
         return;

@@ -295,7 +295,8 @@ void conn_close(struct conn *c, enum conn_close_how how)
 
 void conn_finish_flush(struct conn *c)
 {
-    if (!(c->flags & CONN_LINGERS)) {
+    /* There is nothing to wait for from a peer that has ended. */
+    if (!(c->flags & CONN_LINGERS) || (c->sock.flags & SOCK_EOF)) {
         close_sock(c, false, "all sent");
         return;
     }

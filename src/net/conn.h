@@ -88,7 +88,8 @@ enum conn_flag {
         1U << 8, /* on the shared list of what is to be done after the present callback */
     CONN_LINGERS = 1U << 9,  /* FLUSHING ends in LINGER */
     CONN_SENT = 1U << 10,    /* the kernel has taken a byte of the present message */
-    CONN_PROLOGUE = 1U << 11 /* what comes first is not for the codec: on_prologue */
+    CONN_SHUT = 1U << 11,    /* FIN follows when all is sent; receiving goes on */
+    CONN_PROLOGUE = 1U << 12 /* what comes first is not for the codec: on_prologue */
 };
 
 struct conn {
@@ -138,6 +139,11 @@ void conn_quiet(struct conn *c);
 /* Both directions of the message are done and the connection lives on: the codec goes on to the
  * next message, reading resumes (bytes already received are fed after the present callback). */
 void conn_next(struct conn *c);
+/* After a 101 was sent: what has come behind the request, and all that comes, is the body of
+ * the tunnel. */
+void conn_tunnel(struct conn *c);
+/* FIN when all is sent; receiving goes on. */
+void conn_shut(struct conn *c);
 /* While quiet: lets a reset by the peer be heard of (on_gone). */
 static inline void conn_watch(struct conn *c)
 {

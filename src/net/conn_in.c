@@ -146,11 +146,8 @@ void conn_quiet(struct conn *c)
         sock_recv_stop(&c->sock);
 }
 
-void conn_next(struct conn *c)
+static void hear_again(struct conn *c)
 {
-    if (c->state != CONN_OPEN)
-        return;
-    c->codec->ops->next(c->codec);
     c->flags &= (uint16_t) ~(CONN_QUIET | CONN_SENT);
     if (c->flags & CONN_PAUSED)
         conn_resume(c);
@@ -160,6 +157,20 @@ void conn_next(struct conn *c)
         conn_set_pending(c);
     if (!(c->flags & CONN_PEER_EOF))
         sock_recv_start(&c->sock);
+}
+
+void conn_next(struct conn *c)
+{
+    if (c->state != CONN_OPEN)
+        return;
+    c->codec->ops->next(c->codec);
+    hear_again(c);
+}
+
+void conn_tunnel(struct conn *c)
+{
+    if (c->state == CONN_OPEN)
+        hear_again(c);
 }
 
 /* While they are being read, bytes of the queue lie there still though the codec may have taken

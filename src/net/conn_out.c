@@ -105,6 +105,21 @@ static int push_out(struct conn *c, const struct outv *o)
     return rc;
 }
 
+static void finish_shut(struct conn *c)
+{
+    c->flags &= (uint16_t)~CONN_SHUT;
+    sock_shutdown(&c->sock);
+}
+
+void conn_shut(struct conn *c)
+{
+    if (!can_send(c))
+        return;
+    c->flags |= CONN_SHUT;
+    if (c->shared->outv_owner != c && bufq_len(&c->out) == 0)
+        finish_shut(c);
+}
+
 void conn_flush(struct conn *c)
 {
     struct outv *o = &c->shared->outv;
@@ -120,6 +135,8 @@ void conn_flush(struct conn *c)
         conn_break(c);
     else if (c->state == CONN_FLUSHING && bufq_len(&c->out) == 0)
         conn_finish_flush(c);
+    else if ((c->flags & CONN_SHUT) && c->state == CONN_OPEN && bufq_len(&c->out) == 0)
+        finish_shut(c);
 }
 
 static void tell_progress(struct conn *c)
@@ -155,8 +172,12 @@ void conn_on_send(struct sock *s, int error)
         return;
     }
     c->flags &= (uint16_t)~CONN_CONGESTED;
-    if (c->state == CONN_FLUSHING)
+    if (c->state == CONN_FLUSHING) {
         conn_finish_flush(c);
-    else if (c->state == CONN_OPEN && c->ops->on_drained)
+        return;
+    }
+    if (c->flags & CONN_SHUT)
+        finish_shut(c);
+    if (c->state == CONN_OPEN && c->ops->on_drained)
         c->ops->on_drained(c);
 }

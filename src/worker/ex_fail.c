@@ -50,12 +50,14 @@ void ex_leave_lane(struct exchange *ex, bool well)
 
     if (!o)
         return;
-    /* A client that leaves says nothing about the server. */
-    if (well || !(ex->flags & EX_CLIENT_GONE))
+    /* A client that leaves or is slow says nothing about the server. */
+    if (well || end_facts(ex->end)->blame == END_BLAME_SERVER)
         count_attempt(ex, well);
     stats_server_add(ex->worker->stats, o->stats_slot, STATS_SERVER_in_flight, -1);
     ex->origin = NULL;
-    if (ex->lane)
+    if (ex->lane && ex->step == EX_TUNNEL)
+        lane_end_tunnel(ex->lane, well);
+    else if (ex->lane)
         lane_release(ex->lane, well);
     ex->lane = NULL;
     o->in_flight--;

@@ -4,16 +4,25 @@
 /* What of the fields of one connection goes on to the next all the same, in our own words. */
 
 /* RFC 9110 section 10.1.4: whom we ask may send trailers, since the client takes them and we
- * hand them on. TE is for the next hop alone, so Connection names it. */
+ * hand them on; section 7.8: the client asks for another protocol. Both fields are for the next
+ * hop alone, so Connection names them. */
 int ex_add_hop_fields(struct exchange *ex)
 {
     struct msg *m = &ex->request;
-    int rc;
+    bool has_te = ex_takes_trailers(ex);
+    bool has_upgrade = m->flags & MSG_UPGRADE;
+    struct span names = SPAN("TE");
+    int rc = 0;
 
-    if (!ex_takes_trailers(ex))
+    if (!has_te && !has_upgrade)
         return 0;
-    rc = msg_add(m, SPAN("TE"), SPAN("trailers"));
-    return rc < 0 ? rc : msg_add(m, SPAN("Connection"), SPAN("TE"));
+    if (has_upgrade)
+        names = has_te ? SPAN("upgrade, TE") : SPAN("upgrade");
+    if (has_te)
+        rc = msg_add(m, SPAN("TE"), SPAN("trailers"));
+    if (rc == 0 && has_upgrade)
+        rc = msg_add(m, SPAN("Upgrade"), ex_upgrade_of(m));
+    return rc < 0 ? rc : msg_add(m, SPAN("Connection"), names);
 }
 
 bool ex_takes_trailers(const struct exchange *ex)

@@ -33,6 +33,18 @@ bool ex_takes_trailers(const struct exchange *ex);
 void ex_client_trailers(struct exchange *ex, struct msg *m);
 void ex_lane_trailers(struct exchange *ex, struct msg *m);
 
+/* ex_tunnel.c: after a 101. */
+/* Is the request's wish for another protocol one that is passed on? Else it is forgotten. */
+void ex_check_upgrade(struct exchange *ex);
+struct span ex_upgrade_of(const struct msg *m);
+/* The server has switched. WERR_*: the head can't be written. */
+int ex_tunnel_begin(struct exchange *ex, struct msg *m) MUST_USE;
+void ex_tunnel_client_event(struct exchange *ex, const struct event *ev);
+void ex_tunnel_lane_event(struct exchange *ex, const struct event *ev);
+/* False: this is the end of a running tunnel or of none. */
+bool ex_tunnel_lane_gone(struct exchange *ex);
+enum ex_verdict ex_step_tunnel(struct exchange *ex);
+
 /* ex_retry.c: what it takes to send a request again. */
 bool ex_is_idempotent(const struct exchange *ex);
 /* May the attempt that ends so be followed by another? Asked while the lane is still there. */
@@ -53,6 +65,9 @@ void ex_fail(struct exchange *ex, enum end end);
 void ex_leave_lane(struct exchange *ex, bool well);
 /* Before the answer of Weldr's own: what kind of ending an error of the lane is. */
 enum end ex_end_of_error(int error);
+
+/* ex_relay.c: something moved; the time-out starts anew. */
+void ex_touch(struct exchange *ex);
 
 /* Moves the exchange's time-out (kept in the client's timer). */
 static inline void ex_timer(struct exchange *ex, uint32_t delay_ms)

@@ -2,14 +2,23 @@
 #include "worker/ex_int.h"
 #include "worker/limits.h"
 
-/* Something moved. With the whole request handed over, it is the answer that is waited for. */
-static void touch(struct exchange *ex)
+/* How long it may take until something moves again. With the whole request handed over, it is
+ * the answer that is waited for. */
+static uint32_t silence_ms(const struct exchange *ex)
 {
     const struct pool_timeouts *timeouts = &worker_pool(ex->worker)->timeouts;
-    bool awaits_answer = (ex->flags & (EX_REQUEST_SENT | EX_ANSWER_BEGUN)) == EX_REQUEST_SENT;
 
+    if (ex->step == EX_TUNNEL)
+        return worker_settings(ex->worker)->timeouts.tunnel_ms;
+    if ((ex->flags & (EX_REQUEST_SENT | EX_ANSWER_BEGUN)) == EX_REQUEST_SENT)
+        return timeouts->response_head_ms;
+    return timeouts->idle_ms;
+}
+
+void ex_touch(struct exchange *ex)
+{
     ex->flags &= ~(uint32_t)EX_UNWATCHED;
-    ex_timer(ex, awaits_answer ? timeouts->response_head_ms : timeouts->idle_ms);
+    ex_timer(ex, silence_ms(ex));
 }
 
 static void fail_and_run(struct exchange *ex, enum end end)
@@ -24,15 +33,23 @@ static void client_body(struct exchange *ex, const struct event *ev)
 {
     stats_add(ex->worker->stats, STATS_client_bytes_in, ev->data.len);
     ex->bytes_in += ev->data.len;
+    if (ex->step == EX_TUNNEL) {
+        ex_tunnel_client_event(ex, ev);
+        return;
+    }
     if (ex->step != EX_RELAY)
         return;
     ex_keep_body(ex, ev->data);
     conn_send_body(&ex->lane->conn, ev->data, ev->chunk_bytes);
-    touch(ex);
+    ex_touch(ex);
 }
 
-static void client_end(struct exchange *ex)
+static void client_end(struct exchange *ex, const struct event *ev)
 {
+    if (ex->step == EX_TUNNEL) {
+        ex_tunnel_client_event(ex, ev);
+        return;
+    }
     ex->flags |= EX_REQUEST_READ;
     conn_quiet(&ex->client->conn);
     if (ex->step == EX_RELAY && !(ex->flags & EX_REQUEST_SENT))
@@ -59,7 +76,7 @@ void exchange_client_event(struct exchange *ex, struct event *ev)
         client_body(ex, ev);
         break;
     case EVENT_END:
-        client_end(ex);
+        client_end(ex, ev);
         break;
     case EVENT_RESET:
         client_reset(ex, ev);
@@ -89,7 +106,7 @@ void exchange_client_drained(struct exchange *ex)
 {
     if (!ex->lane)
         return;
-    touch(ex);
+    ex_touch(ex);
     conn_resume(&ex->lane->conn);
 }
 
@@ -105,22 +122,17 @@ void exchange_lane_open(struct exchange *ex, int error)
 static void lane_info(struct exchange *ex, struct msg *m)
 {
     ex->flags |= EX_LANE_SPOKE;
-    touch(ex);
+    ex_touch(ex);
     if (ex->request.version < 11)
         return; /* HTTP/1.0 knows no 1xx: RFC 9110 section 15.2 */
     rewrite_drop_hop_by_hop(m);
     conn_send_head(&ex->client->conn, m);
 }
 
-static void lane_head(struct exchange *ex, struct msg *m)
+static void answer_head(struct exchange *ex, struct msg *m)
 {
     struct rewrite_facts facts = {.date = worker_date(ex->worker)};
 
-    ex->flags |= EX_LANE_SPOKE;
-    ex->lane_status = m->status;
-    ex->first_us = loop_now_us(ex->worker->loop);
-    lane_note_keep_alive(ex->lane, m);
-    ex_forget_body(ex);
     if (rewrite_response(m, &facts, &ex->arena) < 0) {
         fail_and_run(ex, END_INTERNAL);
         return;
@@ -130,11 +142,40 @@ static void lane_head(struct exchange *ex, struct msg *m)
     if (ex->worker->draining)
         conn_close_after(&ex->client->conn);
     conn_send_head(&ex->client->conn, m);
-    touch(ex);
+    ex_touch(ex);
 }
 
-static void lane_end(struct exchange *ex)
+static void lane_head(struct exchange *ex, struct msg *m)
 {
+    ex->flags |= EX_LANE_SPOKE;
+    ex->lane_status = m->status;
+    ex->first_us = loop_now_us(ex->worker->loop);
+    lane_note_keep_alive(ex->lane, m);
+    ex_forget_body(ex);
+    if (m->status != 101)
+        answer_head(ex, m);
+    else if (ex_tunnel_begin(ex, m) < 0)
+        fail_and_run(ex, END_INTERNAL);
+}
+
+static void lane_body(struct exchange *ex, const struct event *ev)
+{
+    stats_add(ex->worker->stats, STATS_client_bytes_out, ev->data.len);
+    ex->bytes_out += ev->data.len;
+    if (ex->step == EX_TUNNEL) {
+        ex_tunnel_lane_event(ex, ev);
+        return;
+    }
+    conn_send_body(&ex->client->conn, ev->data, ev->chunk_bytes);
+    ex_touch(ex);
+}
+
+static void lane_end(struct exchange *ex, const struct event *ev)
+{
+    if (ex->step == EX_TUNNEL) {
+        ex_tunnel_lane_event(ex, ev);
+        return;
+    }
     if (!(ex->flags & EX_ANSWER_ENDED))
         conn_send_end(&ex->client->conn, NULL);
     ex->flags |= EX_ANSWER_ENDED;
@@ -158,16 +199,13 @@ void exchange_lane_event(struct exchange *ex, struct event *ev)
         lane_head(ex, ev->msg);
         break;
     case EVENT_BODY:
-        stats_add(ex->worker->stats, STATS_client_bytes_out, ev->data.len);
-        ex->bytes_out += ev->data.len;
-        conn_send_body(&ex->client->conn, ev->data, ev->chunk_bytes);
-        touch(ex);
+        lane_body(ex, ev);
         break;
     case EVENT_TRAILERS:
         ex_lane_trailers(ex, ev->msg);
         break;
     case EVENT_END:
-        lane_end(ex);
+        lane_end(ex, ev);
         break;
     case EVENT_RESET:
         fail_and_run(ex, end_of_reset(ex, ev));
@@ -178,7 +216,8 @@ void exchange_lane_event(struct exchange *ex, struct event *ev)
 void exchange_lane_gone(struct exchange *ex, int error)
 {
     (void)error;
-    fail_and_run(ex, END_ORIGIN_RESET);
+    if (!ex_tunnel_lane_gone(ex))
+        fail_and_run(ex, END_ORIGIN_RESET);
 }
 
 void exchange_lane_congested(struct exchange *ex)
@@ -188,7 +227,7 @@ void exchange_lane_congested(struct exchange *ex)
 
 void exchange_lane_drained(struct exchange *ex)
 {
-    touch(ex);
+    ex_touch(ex);
     conn_resume(&ex->client->conn);
 }
 
@@ -201,13 +240,15 @@ void exchange_origin_gone(struct exchange *ex)
 
 void exchange_progress(struct exchange *ex)
 {
-    touch(ex);
+    ex_touch(ex);
 }
 
 static enum end end_of_silence(const struct exchange *ex)
 {
     if (ex->step == EX_LANE)
         return END_CONNECT_TIMEOUT;
+    if (ex->step == EX_TUNNEL)
+        return END_TUNNEL_IDLE;
     if (!(ex->flags & EX_REQUEST_READ) && !conn_is_congested(&ex->lane->conn))
         return END_CLIENT_TIMEOUT;
     if (ex->flags & EX_ANSWER_BEGUN)

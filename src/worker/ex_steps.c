@@ -33,6 +33,7 @@ static enum ex_verdict step_check(struct exchange *ex)
     }
     if (ex->worker->draining)
         conn_close_after(&ex->client->conn);
+    ex_check_upgrade(ex);
     return go(ex, EX_ROUTE, "request is fine");
 }
 
@@ -251,6 +252,12 @@ static enum ex_verdict step_reply(struct exchange *ex)
     return go(ex, EX_DONE, "answered by Weldr");
 }
 
+/* A tunnel has answered when it began. */
+static uint64_t ended_us(const struct exchange *ex)
+{
+    return ex->status == 101 ? ex->first_us : loop_now_us(ex->worker->loop);
+}
+
 static void count_answer(const struct exchange *ex)
 {
     struct stats_worker *stats = ex->worker->stats;
@@ -265,7 +272,7 @@ static void count_answer(const struct exchange *ex)
     if (ex->flags & EX_CLIENT_GONE)
         stats_add(stats, STATS_client_aborts, 1);
     __atomic_store_n(&stats->end[ex->end], stats->end[ex->end] + 1, __ATOMIC_RELAXED);
-    histogram_add(&stats->latency_us, loop_now_us(ex->worker->loop) - ex->begin_us);
+    histogram_add(&stats->latency_us, ended_us(ex) - ex->begin_us);
     stats_sub(stats, STATS_in_flight, 1);
 }
 

@@ -1,7 +1,7 @@
 /* exchange.h - one request and its response, from the head read to the last byte handed on.
  *
- * A row of small steps: CHECK → ROUTE → PICK → LANE → SEND → RELAY → DONE, with RETRY and REPLY
- * as side rooms (ex_steps.c). Each step returns NEXT, WAIT or DONE; the dispatcher
+ * A row of small steps: CHECK → ROUTE → PICK → LANE → SEND → RELAY → DONE, with RETRY, REPLY
+ * and TUNNEL as side rooms (ex_steps.c). Each step returns NEXT, WAIT or DONE; the dispatcher
  * (exchange_run) is one small loop. While it waits, events of the client's and the lane's
  * connection move it on (ex_relay.c). Whatever goes wrong goes through ex_fail (ex_fail.c), the
  * only place where a 5xx is born.
@@ -47,8 +47,9 @@ enum ex_flag {
     EX_NO_REQUEST = 1U << 7, /* the head could not be read */
     EX_UNWATCHED =
         1U << 8, /* the client's socket is not with the poller: a reset goes unseen */
-    EX_NO_REPLAY = 1U << 9, /* a part of the request's body was handed on and not kept */
-    EX_RETRIED = 1U << 10   /* counted in the worker's retrying_n */
+    EX_NO_REPLAY = 1U << 9,   /* a part of the request's body was handed on and not kept */
+    EX_RETRIED = 1U << 10,    /* counted in the worker's retrying_n */
+    EX_CLIENT_SHUT = 1U << 11 /* tunnel: the client has said all (the server: ANSWER_ENDED) */
 };
 
 struct exchange {

@@ -149,16 +149,19 @@ static struct lane *connect_new(struct origin *o, int *error)
     return lane;
 }
 
-/* A server that closes connections without a word does so right behind an answer, or after a
- * time that it keeps to. What must not be sent twice goes on a lane that has been idle for a
- * moment, the end of which would have been heard, unless the server has shown that it keeps its
- * connections. */
+/* A server that closes connections without a word does so right behind an answer, or when the
+ * next request comes. One that was seen doing so gets nothing on an idle lane that must not be
+ * sent twice; one that has shown that it keeps its connections gets it on any. As long as it
+ * has shown neither, the lane must have been idle for a moment, so that its end would have been
+ * heard. */
 static struct lane *find_safe(const struct origin *o)
 {
     uint64_t now_ms = loop_now_ms(o->worker->loop);
     struct lane *oldest = TAILQ_LAST(&o->idle, lane_list);
 
-    if (o->is_proven && now_ms >= o->distrust_ms)
+    if (now_ms < o->distrust_ms)
+        return NULL;
+    if (o->is_proven)
         return TAILQ_FIRST(&o->idle);
     return oldest && now_ms >= oldest->idle_from_ms + LIMIT_SETTLED_MS ? oldest : NULL;
 }
@@ -252,6 +255,12 @@ void lane_release(struct lane *lane, bool reuse)
     stats_add(w->stats, STATS_server_idle, 1);
     conn_next(&lane->conn);
     conn_timer_set(&lane->conn, idle_limit_ms(lane));
+}
+
+void lane_end_tunnel(struct lane *lane, bool well)
+{
+    lane->exchange = NULL;
+    conn_close(&lane->conn, well ? CONN_CLOSE_FLUSH : CONN_CLOSE_RESET);
 }
 
 void lane_close_idle(struct origin *o)

@@ -11,6 +11,9 @@
 
 struct worker_settings {
     struct {
+        uint32_t tunnel_ms; /* without a byte either way */
+    } timeouts;
+    struct {
         uint32_t attempts;       /* in all, the first one too */
         uint32_t budget_percent; /* of the running requests may be further attempts */
         uint32_t replay_bytes;   /* of a request's body are kept for another attempt */

@@ -12,6 +12,7 @@
 #include "worker/stream.h"
 
 const struct worker_settings worker_settings_default = {
+    .timeouts = {.tunnel_ms = 3600000},
     .retry = {.attempts = 2, .budget_percent = 20, .replay_bytes = 64 * 1024},
 };
 

@@ -329,6 +329,36 @@ static void do_trailers(struct fake_conn *c)
                    "X-Hop: 1\r\n\r\n");
 }
 
+/* Switches, then sends everything back. */
+static void do_tunnel(struct fake_conn *c)
+{
+    answer_bare(c, "HTTP/1.1 101 Switching Protocols\r\nDate: D\r\nUpgrade: echo\r\n"
+                   "Connection: Upgrade\r\nX-Id: 7\r\n\r\n");
+    c->is_tunnel = true;
+    c->at = c->scan;
+}
+
+/* Has said all with its first words, and listens. */
+static void do_tunnel_shut(struct fake_conn *c)
+{
+    do_tunnel(c);
+    answer_bare(c, "bye");
+    end(c, PEER_SHUTS);
+}
+
+static void do_tunnel_reset(struct fake_conn *c)
+{
+    do_tunnel(c);
+    answer_bare(c, "half");
+    end(c, PEER_RESETS);
+}
+
+/* Only if it was asked, and to something else than it says. */
+static void do_tunnel_bare(struct fake_conn *c)
+{
+    answer_bare(c, "HTTP/1.1 101 Switching Protocols\r\n\r\n");
+}
+
 static void do_dateless(struct fake_conn *c)
 {
     answer_bare(c, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
@@ -373,6 +403,10 @@ static const struct behaviour behaviours[] = {
     {"hop", NULL, do_hop},
     {"dateless", NULL, do_dateless},
     {"trailers", NULL, do_trailers},
+    {"tunnel", do_tunnel, do_stall},
+    {"tunnelshut", do_tunnel_shut, do_stall},
+    {"tunnelreset", do_tunnel_reset, do_stall},
+    {"tunnelbare", NULL, do_tunnel_bare},
 };
 
 static void behave(struct fake_conn *c, bool at_head)
@@ -500,13 +534,24 @@ static void on_bytes(struct peer *p)
 {
     struct fake_conn *c = (struct fake_conn *)p;
 
-    while (sock_is_open(&p->sock) && take_step(c)) {
+    while (!c->is_tunnel && sock_is_open(&p->sock) && take_step(c)) {
+    }
+    if (c->is_tunnel && strcmp(c->request.kind, "tunnel") == 0 && p->in.len > c->at) {
+        size_t from = c->at;
+
+        c->at = p->in.len;
+        peer_say(p, span_from(p->in.ptr + from, p->in.len - from));
     }
 }
 
 static void on_end(struct peer *p)
 {
-    peer_close(p, false);
+    struct fake_conn *c = (struct fake_conn *)p;
+
+    if (c->is_tunnel && p->has_fin)
+        peer_say_end(p, PEER_CLOSES);
+    else
+        peer_close(p, false);
 }
 
 static void on_accept(struct sock *s, struct accepted *a)

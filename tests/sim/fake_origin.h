@@ -18,7 +18,7 @@ struct fake_request {
     char method[16], kind[16];
     unsigned long number, id;
     uint64_t length;
-    bool is_chunked, has_expect;
+    bool is_chunked, has_expect, has_upgrade;
 };
 
 struct fake_conn {
@@ -29,6 +29,7 @@ struct fake_conn {
     size_t scan; /* … of what was not looked at yet of its body */
     uint64_t chunk_left;
     bool has_head;
+    bool is_tunnel; /* from `at` on peer.in is no HTTP any more, and comes back as it is */
     struct fake_request request;
     struct text body; /* of the present request */
     struct timer late;

@@ -1,0 +1,115 @@
+#include "http/rewrite.h"
+#include "worker/ex_int.h"
+
+/* A connection that has changed its protocol (RFC 9110 section 7.8): bytes go both ways until
+ * both ends have said that they are done. To the codecs these are two bodies that end with the
+ * connection, so back-pressure is that of any body; each end's FIN is passed on as a FIN. */
+
+static bool begins_with(struct span s, struct span prefix)
+{
+    return s.len >= prefix.len && span_is_equal_nocase(span_first(s, prefix.len), prefix);
+}
+
+struct span ex_upgrade_of(const struct msg *m)
+{
+    for (unsigned i = 0; i < m->field_n; i++)
+        if (m->fields[i].token == FIELD_UPGRADE)
+            return msg_field_value(m, &m->fields[i]);
+    return SPAN_NONE;
+}
+
+/* HTTP/2 and TLS inside a tunnel would carry requests past everything that Weldr checks. */
+static bool is_safe_protocol(struct span item)
+{
+    return !begins_with(item, SPAN("h2")) && !begins_with(item, SPAN("HTTP/")) &&
+           !begins_with(item, SPAN("TLS/"));
+}
+
+void ex_check_upgrade(struct exchange *ex)
+{
+    struct msg *m = &ex->request;
+    struct span list, item;
+    bool can = m->body == MSG_BODY_NONE && !(m->flags & MSG_HEAD_METHOD);
+
+    if (!(m->flags & MSG_UPGRADE))
+        return;
+    list = ex_upgrade_of(m);
+    while (can && span_next_item(&list, &item))
+        can = is_safe_protocol(item);
+    if (!can)
+        m->flags &= (uint16_t)~MSG_UPGRADE;
+}
+
+int ex_tunnel_begin(struct exchange *ex, struct msg *m)
+{
+    struct rewrite_facts facts = {.date = worker_date(ex->worker)};
+    int rc = rewrite_response(m, &facts, &ex->arena);
+
+    if (rc == 0)
+        rc = msg_add(m, SPAN("Connection"), SPAN("upgrade"));
+    if (rc == 0)
+        rc = msg_add(m, SPAN("Upgrade"), ex_upgrade_of(m));
+    if (rc < 0)
+        return rc;
+    ex->status = m->status;
+    ex->flags |= EX_ANSWER_BEGUN;
+    ex_move(ex, EX_TUNNEL, "switched protocols");
+    conn_send_head(&ex->client->conn, m);
+    conn_tunnel(&ex->client->conn);
+    ex_touch(ex);
+    return 0;
+}
+
+/* One direction is done. What the other side does is heard of all the same. */
+static void shut(struct conn *from, struct conn *to)
+{
+    conn_quiet(from);
+    conn_watch(from);
+    conn_send_end(to, NULL);
+    conn_shut(to);
+}
+
+void ex_tunnel_client_event(struct exchange *ex, const struct event *ev)
+{
+    if (ev->type == EVENT_BODY) {
+        conn_send_body(&ex->lane->conn, ev->data, 0);
+        ex_touch(ex);
+    } else if (ev->type == EVENT_END) {
+        ex->flags |= EX_CLIENT_SHUT;
+        shut(&ex->client->conn, &ex->lane->conn);
+        exchange_run(ex);
+    }
+}
+
+void ex_tunnel_lane_event(struct exchange *ex, const struct event *ev)
+{
+    if (ev->type == EVENT_BODY) {
+        conn_send_body(&ex->client->conn, ev->data, 0);
+        ex_touch(ex);
+    } else if (ev->type == EVENT_END) {
+        ex->flags |= EX_ANSWER_ENDED;
+        shut(&ex->lane->conn, &ex->client->conn);
+        exchange_run(ex);
+    }
+}
+
+/* A server that has said all may reset what the client still sends: no harm is done. */
+bool ex_tunnel_lane_gone(struct exchange *ex)
+{
+    if (ex->step != EX_TUNNEL || !(ex->flags & EX_ANSWER_ENDED))
+        return false;
+    ex->flags |= EX_CLIENT_SHUT;
+    exchange_run(ex);
+    return true;
+}
+
+enum ex_verdict ex_step_tunnel(struct exchange *ex)
+{
+    const uint32_t both = EX_CLIENT_SHUT | EX_ANSWER_ENDED;
+
+    if ((ex->flags & both) != both)
+        return EX_VERDICT_WAIT;
+    ex_leave_lane(ex, true);
+    ex_move(ex, EX_DONE, "both ends are done");
+    return EX_VERDICT_NEXT;
+}
