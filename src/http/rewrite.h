@@ -12,8 +12,8 @@
  * switched on. From a client that is not trusted, Forwarded and every X-Forwarded-* field go
  * first, so that what stands in them is what we saw; Host replaced with map_host; Host made
  * from authority if absent; Expect from HTTP/1.0 goes. TE is dropped; who relays trailers
- * says so anew (worker/ex_hop.c). Response: hop-by-hop fields go, Via appended. Date is added when the origin
- * sent none (RFC 9110 section 6.6.1).
+ * says so anew (worker/ex_hop.c). Response: hop-by-hop fields go, Via appended. Date is added
+ * when the origin sent none (RFC 9110 section 6.6.1).
  */
 #ifndef WELDR_HTTP_REWRITE_H
 #define WELDR_HTTP_REWRITE_H

@@ -12,7 +12,7 @@ static const struct fsm_state conn_states[CONN_STATES] = {
 };
 static const struct fsm conn_fsm = {"conn", conn_states, CONN_STATES};
 
-enum { OUTV_OWN_BYTES = 256 * 1024, STORE_KEEP_BYTES = 8 * 1024 * 1024 };
+enum { OUTV_OWN_BYTES = 768 * 1024, STORE_KEEP_BYTES = 8 * 1024 * 1024 };
 
 void conn_move(struct conn *c, enum conn_state next, const char *why)
 {

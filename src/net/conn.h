@@ -60,6 +60,9 @@ struct conn_ops {
      * (the codec gets the rest, and this is not called again), 0 when more must come, or < 0
      * after having closed. May be NULL. */
     int64_t (*on_prologue)(struct conn *c, struct span in);
+    /* Bytes have come that make no event yet (half a head, or what follows a message). May be
+     * NULL. */
+    void (*on_unread)(struct conn *c);
     /* The peer ended or the connection failed outside of a message (no RESET was given for it):
      * error WERR_EOF, WERR_RESET …. The owner closes. */
     void (*on_gone)(struct conn *c, int error);
@@ -171,6 +174,7 @@ static inline bool conn_is_open(const struct conn *c)
 }
 /* Bytes received that no message has claimed yet (an origin that talks out of turn). */
 bool conn_has_unread(const struct conn *c);
+size_t conn_unread_bytes(const struct conn *c);
 
 enum conn_close_how {
     CONN_CLOSE_NOW,    /* at once; unsent bytes are lost */

@@ -55,6 +55,12 @@ static void tell_eof(struct conn *c)
         c->ops->on_gone(c, WERR_EOF);
 }
 
+static void tell_unread(struct conn *c)
+{
+    if (bufq_len(&c->in) > 0 && c->state == CONN_OPEN && c->ops->on_unread)
+        c->ops->on_unread(c);
+}
+
 void conn_feed_queue(struct conn *c)
 {
     size_t waiting = bufq_len(&c->in);
@@ -72,6 +78,8 @@ void conn_feed_queue(struct conn *c)
     /* With the end seen, no more will come: what the codec left is all there is. */
     if ((c->flags & CONN_PEER_EOF) && !(c->flags & (CONN_PAUSED | CONN_QUIET)))
         tell_eof(c);
+    else
+        tell_unread(c);
 }
 
 /* Bytes that find no room are a hole: nothing more may be read behind it. */
@@ -86,10 +94,16 @@ static bool keep(struct conn *c, struct span rest)
     return false;
 }
 
+static void keep_rest(struct conn *c, struct span rest)
+{
+    if (rest.len > 0 && keep(c, rest))
+        tell_unread(c);
+}
+
 static void receive(struct conn *c, struct span bytes)
 {
     if (bufq_len(&c->in) == 0)
-        (void)keep(c, span_skip(bytes, feed(c, bytes)));
+        keep_rest(c, span_skip(bytes, feed(c, bytes)));
     else if (keep(c, bytes))
         conn_feed_queue(c);
 }
@@ -171,6 +185,11 @@ void conn_tunnel(struct conn *c)
 {
     if (c->state == CONN_OPEN)
         hear_again(c);
+}
+
+size_t conn_unread_bytes(const struct conn *c)
+{
+    return bufq_len(&c->in);
 }
 
 /* While they are being read, bytes of the queue lie there still though the codec may have taken

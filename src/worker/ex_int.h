@@ -1,5 +1,5 @@
 /* ex_int.h - what the files of the exchange share: exchange.c, ex_steps.c, ex_relay.c,
- * ex_retry.c, ex_fail.c. */
+ * ex_hop.c, ex_pace.c, ex_retry.c, ex_tunnel.c, ex_fail.c. */
 #ifndef WELDR_WORKER_EX_INT_H
 #define WELDR_WORKER_EX_INT_H
 
@@ -65,6 +65,15 @@ void ex_fail(struct exchange *ex, enum end end);
 void ex_leave_lane(struct exchange *ex, bool well);
 /* Before the answer of Weldr's own: what kind of ending an error of the lane is. */
 enum end ex_end_of_error(int error);
+
+/* ex_pace.c: how long it may take until something moves again, and what it is when it takes
+ * longer. */
+uint32_t ex_silence_ms(const struct exchange *ex);
+enum end ex_silence_end(const struct exchange *ex);
+/* Less than the least rate, over a time that is longer than the grace? */
+bool ex_is_too_slow(const struct worker *w, uint64_t bytes, uint64_t elapsed_ms);
+/* A piece of the request's body has come: END_OK, or why no more is taken. */
+enum end ex_check_body(struct exchange *ex, size_t bytes);
 
 /* ex_relay.c: something moved; the time-out starts anew. */
 void ex_touch(struct exchange *ex);

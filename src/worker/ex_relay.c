@@ -2,23 +2,10 @@
 #include "worker/ex_int.h"
 #include "worker/limits.h"
 
-/* How long it may take until something moves again. With the whole request handed over, it is
- * the answer that is waited for. */
-static uint32_t silence_ms(const struct exchange *ex)
-{
-    const struct pool_timeouts *timeouts = &worker_pool(ex->worker)->timeouts;
-
-    if (ex->step == EX_TUNNEL)
-        return worker_settings(ex->worker)->timeouts.tunnel_ms;
-    if ((ex->flags & (EX_REQUEST_SENT | EX_ANSWER_BEGUN)) == EX_REQUEST_SENT)
-        return timeouts->response_head_ms;
-    return timeouts->idle_ms;
-}
-
 void ex_touch(struct exchange *ex)
 {
     ex->flags &= ~(uint32_t)EX_UNWATCHED;
-    ex_timer(ex, silence_ms(ex));
+    ex_timer(ex, ex_silence_ms(ex));
 }
 
 static void fail_and_run(struct exchange *ex, enum end end)
@@ -31,6 +18,8 @@ static void fail_and_run(struct exchange *ex, enum end end)
 
 static void client_body(struct exchange *ex, const struct event *ev)
 {
+    enum end end;
+
     stats_add(ex->worker->stats, STATS_client_bytes_in, ev->data.len);
     ex->bytes_in += ev->data.len;
     if (ex->step == EX_TUNNEL) {
@@ -39,6 +28,11 @@ static void client_body(struct exchange *ex, const struct event *ev)
     }
     if (ex->step != EX_RELAY)
         return;
+    end = ex_check_body(ex, ev->data.len);
+    if (end != END_OK) {
+        fail_and_run(ex, end);
+        return;
+    }
     ex_keep_body(ex, ev->data);
     conn_send_body(&ex->lane->conn, ev->data, ev->chunk_bytes);
     ex_touch(ex);
@@ -98,8 +92,10 @@ void exchange_client_gone(struct exchange *ex)
 
 void exchange_client_congested(struct exchange *ex)
 {
-    if (ex->lane)
-        conn_pause(&ex->lane->conn);
+    if (!ex->lane)
+        return;
+    conn_pause(&ex->lane->conn);
+    ex_touch(ex);
 }
 
 void exchange_client_drained(struct exchange *ex)
@@ -223,10 +219,12 @@ void exchange_lane_gone(struct exchange *ex, int error)
 void exchange_lane_congested(struct exchange *ex)
 {
     conn_pause(&ex->client->conn);
+    ex_touch(ex);
 }
 
 void exchange_lane_drained(struct exchange *ex)
 {
+    ex->rate_from_us = 0;
     ex_touch(ex);
     conn_resume(&ex->client->conn);
 }
@@ -243,24 +241,11 @@ void exchange_progress(struct exchange *ex)
     ex_touch(ex);
 }
 
-static enum end end_of_silence(const struct exchange *ex)
-{
-    if (ex->step == EX_LANE)
-        return END_CONNECT_TIMEOUT;
-    if (ex->step == EX_TUNNEL)
-        return END_TUNNEL_IDLE;
-    if (!(ex->flags & EX_REQUEST_READ) && !conn_is_congested(&ex->lane->conn))
-        return END_CLIENT_TIMEOUT;
-    if (ex->flags & EX_ANSWER_BEGUN)
-        return conn_is_congested(&ex->client->conn) ? END_CLIENT_TIMEOUT : END_ORIGIN_IDLE;
-    return END_ORIGIN_TIMEOUT;
-}
-
 void exchange_timer(struct exchange *ex)
 {
     if (ex->flags & EX_UNWATCHED) {
         ex_watch_client(ex);
         return;
     }
-    fail_and_run(ex, end_of_silence(ex));
+    fail_and_run(ex, ex_silence_end(ex));
 }

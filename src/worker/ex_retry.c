@@ -33,7 +33,7 @@ static bool is_within_budget(const struct exchange *ex)
     uint64_t running = w->exchanges_slab.in_use;
 
     return (ex->flags & EX_RETRIED) || w->retrying_n < LIMIT_RETRY_FREE_N ||
-           w->retrying_n * UINT64_C(100) < running * worker_settings(w)->retry.budget_percent;
+           w->retrying_n * UINT64_C(100) < running * worker_pool(w)->retry.budget_percent;
 }
 
 bool ex_may_retry(const struct exchange *ex, enum end end)
@@ -41,7 +41,7 @@ bool ex_may_retry(const struct exchange *ex, enum end end)
     const uint32_t forbids = EX_ANSWER_BEGUN | EX_CLIENT_GONE | EX_LANE_SPOKE | EX_NO_REPLAY;
 
     return end_facts(end)->retry && !(ex->flags & forbids) &&
-           ex->attempts < worker_settings(ex->worker)->retry.attempts && can_do_no_harm(ex) &&
+           ex->attempts < worker_pool(ex->worker)->retry.attempts && can_do_no_harm(ex) &&
            is_within_budget(ex);
 }
 
@@ -63,7 +63,7 @@ void ex_retry_done(struct exchange *ex)
 
 static bool may_be_needed(const struct exchange *ex, struct span data)
 {
-    uint32_t max_bytes = worker_settings(ex->worker)->retry.replay_bytes;
+    uint32_t max_bytes = worker_pool(ex->worker)->retry.replay_bytes;
 
     if (ex->request.content_length > max_bytes || bufq_len(&ex->replay) + data.len > max_bytes)
         return false;

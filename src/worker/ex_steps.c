@@ -19,6 +19,8 @@ static enum ex_verdict go(struct exchange *ex, enum ex_step next, const char *wh
 
 static enum ex_verdict step_check(struct exchange *ex)
 {
+    uint64_t max_bytes = worker_pool(ex->worker)->bounds.body_bytes;
+
     if (span_is_equal(msg_method(&ex->request), SPAN("CONNECT"))) {
         /* What comes next is meant for the tunnel: it shall not be read as requests. */
         conn_close_after(&ex->client->conn);
@@ -29,6 +31,11 @@ static enum ex_verdict step_check(struct exchange *ex)
         if (span_is_equal(msg_method(&ex->request), SPAN("OPTIONS")))
             ex->status = 200; /* asked of Weldr itself, which can tell (RFC 9110 9.3.7) */
         ex_fail(ex, END_MAX_FORWARDS);
+        return EX_VERDICT_NEXT;
+    }
+    if (max_bytes > 0 && (ex->request.flags & MSG_HAS_LENGTH) &&
+        ex->request.content_length > max_bytes) {
+        ex_fail(ex, END_BODY_TOO_BIG);
         return EX_VERDICT_NEXT;
     }
     if (ex->worker->draining)
@@ -159,8 +166,6 @@ void ex_request_sent(struct exchange *ex, const struct msg *trailers)
 
 static enum ex_verdict step_send(struct exchange *ex)
 {
-    const struct pool_timeouts *timeouts = &worker_pool(ex->worker)->timeouts;
-
     ex->connected_us = loop_now_us(ex->worker->loop);
     if (rewrite(ex) < 0 || ex_add_hop_fields(ex) < 0) {
         ex_fail(ex, END_INTERNAL);
@@ -176,7 +181,7 @@ static enum ex_verdict step_send(struct exchange *ex)
     if (ex->request.body == MSG_BODY_NONE || (ex->flags & EX_REQUEST_READ))
         ex_request_sent(ex, NULL);
     else
-        ex_timer(ex, timeouts->idle_ms);
+        ex_touch(ex);
     if (!conn_is_congested(&ex->lane->conn))
         conn_resume(&ex->client->conn);
     return EX_VERDICT_WAIT;
@@ -205,6 +210,7 @@ static enum ex_verdict step_retry(struct exchange *ex)
     ex_retry_begin(ex);
     ex->end = END_OK;
     ex->status = 0;
+    ex->rate_from_us = 0;
     attach(ex, o);
     return go(ex, EX_LANE, "another attempt");
 }
@@ -228,6 +234,8 @@ static int fill_reply(struct exchange *ex, struct msg *m, struct span *body)
     rc |= msg_add(m, SPAN("Weldr-Error"), span_from_str(facts->word));
     if (ex->end == END_METHOD || ex->end == END_MAX_FORWARDS)
         rc |= msg_add(m, SPAN("Allow"), allowed_methods);
+    if (ex->status == 503 && facts->blame == END_BLAME_WELDR)
+        rc |= msg_add(m, SPAN("Retry-After"), SPAN("1"));
     return rc;
 }
 

@@ -57,6 +57,13 @@ void exchange_refuse(struct exchange *ex, const struct event *ev)
     exchange_run(ex);
 }
 
+void exchange_reject(struct exchange *ex, enum end end)
+{
+    ex->flags |= EX_NO_REQUEST;
+    ex_fail(ex, end);
+    exchange_run(ex);
+}
+
 void exchange_run(struct exchange *ex)
 {
     enum ex_verdict verdict;

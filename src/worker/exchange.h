@@ -74,9 +74,11 @@ struct exchange {
     /* Moments of the last attempt, 0: not come that far. Server picked, connection there,
      * request head handed to it, answer head read. */
     uint64_t picked_us, connected_us, sent_us, first_us;
-    uint64_t bytes_in, bytes_out; /* of bodies, from and to the client */
-    uint64_t added_us;            /* access_log.h */
-    const char *why;              /* malformed request: a few words */
+    uint64_t bytes_in, bytes_out;      /* of bodies, from and to the client */
+    uint64_t added_us;                 /* access_log.h */
+    uint64_t rate_from_us, rate_bytes; /* of the request's body, since the client was last held
+                                          back; 0: not begun */
+    const char *why;                   /* malformed request: a few words */
 };
 
 /* For a client without one. NULL: no memory. */
@@ -85,6 +87,8 @@ struct exchange *exchange_new(struct worker *w, struct client *c);
 void exchange_begin(struct exchange *ex, const struct msg *head);
 /* The request head can't be read: answers with the event's status. */
 void exchange_refuse(struct exchange *ex, const struct event *ev);
+/* There is no request, and will be none: answers with what end says. */
+void exchange_reject(struct exchange *ex, enum end end);
 void exchange_run(struct exchange *ex);
 const char *exchange_step_name(const struct exchange *ex);
 

@@ -6,7 +6,6 @@ enum worker_limits {
     LIMIT_CLIENTS = 200000,
     LIMIT_LANES = 65536,
     LIMIT_IDLE_LANES = 1024, /* per origin; more are closed */
-    LIMIT_CLIENT_IDLE_MS = 75000,
     LIMIT_DRAIN_FIRST_MS =
         1000, /* while draining: a connection that has not asked yet may still do so */
     LIMIT_UNWATCHED_MS =
@@ -18,7 +17,12 @@ enum worker_limits {
         100, /* exchanges on one lane after which its origin is known to keep them */
     LIMIT_SUDDEN_MS =
         1000, /* an idle lane that its origin closes this early is closed suddenly */
-    LIMIT_DISTRUST_MS = 60000, /* so long that is remembered */
+    LIMIT_DISTRUST_MS = 60000,  /* so long that is remembered */
+    LIMIT_RATE_GRACE_MS = 5000, /* so long a client may be slower than the least rate */
+    LIMIT_RESPONSE_HEAD_BYTES = 512 * 1024,
+    LIMIT_OTHER_DESCRIPTORS = 16, /* what is neither client, lane nor listener */
+    LIMIT_SCARCE_SHARE = 8, /* with an eighth of the descriptors left newcomers are refused … */
+    LIMIT_FULL_SHARE = 16, /* … with a sixteenth without a word */
     LIMIT_ARENA_BYTES = 256 * 1024,
     LIMIT_ARENA_CHUNK_BYTES = 4 * 1024,
     LIMIT_ARENA_KEEP_N = 1024

@@ -136,7 +136,7 @@ static struct lane *connect_new(struct origin *o, int *error)
         return NULL;
     }
     *error = conn_connect(&lane->conn, &w->shared, &lane_ops, origin_next_addr(o),
-                          &codec_limits_response);
+                          &w->response_limits);
     if (*error < 0) {
         slab_put(&w->lanes_slab, lane);
         return NULL;
@@ -243,8 +243,7 @@ void lane_release(struct lane *lane, bool reuse)
     lane->exchange = NULL;
     if (!reuse || lane->is_personal || o->proxy_protocol != 0 || !o->in_pool || !o->up ||
         w->draining || o->idle_n >= LIMIT_IDLE_LANES || idle_limit_ms(lane) == 0 ||
-        conn_has_unread(&lane->conn) ||
-        !conn_can_reuse(&lane->conn)) {
+        conn_has_unread(&lane->conn) || !conn_can_reuse(&lane->conn)) {
         conn_close(&lane->conn, CONN_CLOSE_NOW);
         return;
     }

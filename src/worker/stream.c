@@ -1,9 +1,9 @@
 #include "worker/stream.h"
 
-#include "worker/exchange.h"
+#include "worker/admission.h"
+#include "worker/ex_int.h"
 #include "worker/limits.h"
 #include "worker/trust.h"
-#include "worker/worker.h"
 
 static void close_client(struct client *c, enum conn_close_how how)
 {
@@ -13,6 +13,23 @@ static void close_client(struct client *c, enum conn_close_how how)
 static struct client *client_of(struct conn *conn)
 {
     return (struct client *)conn;
+}
+
+static const struct pool_timeouts *timeouts_of(const struct client *c)
+{
+    return &worker_pool(c->worker)->timeouts;
+}
+
+/* Answered without a request. */
+static void reject(struct client *c, enum end end)
+{
+    struct exchange *ex = exchange_new(c->worker, c);
+
+    c->flags &= (uint8_t)~CLIENT_IN_HEAD;
+    if (ex)
+        exchange_reject(ex, end);
+    else
+        close_client(c, CONN_CLOSE_NOW);
 }
 
 /* A head that can't be read: answered by an exchange that has no request. */
@@ -34,8 +51,12 @@ static void refuse(struct client *c, const struct event *ev)
 static void begin(struct client *c, struct event *ev)
 {
     struct exchange *ex = exchange_new(c->worker, c);
+    uint32_t max = worker_pool(c->worker)->bounds.requests_per_connection;
 
-    c->flags |= CLIENT_ASKED;
+    c->flags = (uint8_t)((c->flags & CLIENT_TRUSTED) | CLIENT_ASKED);
+    c->requests++;
+    if (max > 0 && c->requests >= max)
+        conn_close_after(&c->conn);
     if (ex)
         exchange_begin(ex, ev->msg);
     else
@@ -52,6 +73,23 @@ static void on_event(struct conn *conn, struct event *ev)
         begin(c, ev);
     else if (ev->type == EVENT_RESET)
         refuse(c, ev);
+}
+
+/* A head has begun, or goes on without being whole. */
+static void on_unread(struct conn *conn)
+{
+    struct client *c = client_of(conn);
+    uint64_t now_ms = loop_now_ms(c->worker->loop);
+
+    if (c->exchange || c->worker->draining)
+        return;
+    if (!(c->flags & CLIENT_IN_HEAD)) {
+        c->flags |= CLIENT_IN_HEAD;
+        c->head_from_ms = now_ms;
+        conn_timer_set(conn, timeouts_of(c)->client_head_ms);
+    } else if (ex_is_too_slow(c->worker, conn_unread_bytes(conn), now_ms - c->head_from_ms)) {
+        reject(c, END_CLIENT_SLOW);
+    }
 }
 
 static void on_gone(struct conn *conn, int error)
@@ -77,7 +115,7 @@ static void on_congested(struct conn *conn)
 static void next_request(struct client *c)
 {
     conn_next(&c->conn);
-    conn_timer_set(&c->conn, LIMIT_CLIENT_IDLE_MS);
+    conn_timer_set(&c->conn, timeouts_of(c)->client_idle_ms);
 }
 
 static void on_drained(struct conn *conn)
@@ -98,8 +136,8 @@ static void on_progress(struct conn *conn)
 
     if (c->exchange)
         exchange_progress(c->exchange);
-    else
-        conn_timer_set(conn, LIMIT_CLIENT_IDLE_MS);
+    else if (c->flags & CLIENT_WAITS_DRAIN)
+        conn_timer_set(conn, timeouts_of(c)->client_write_ms);
 }
 
 static void on_timer(struct conn *conn)
@@ -110,13 +148,22 @@ static void on_timer(struct conn *conn)
         trust_refuse(c->worker, &c->peer, "no PROXY header in time");
     if (c->exchange)
         exchange_timer(c->exchange);
+    else if (c->flags & CLIENT_IN_HEAD)
+        reject(c, END_HEAD_TIMEOUT);
     else
         close_client(c, CONN_CLOSE_NOW);
 }
 
-static uint32_t first_request_ms(const struct worker *w)
+/* Now that it is known who the client is: may it come in? */
+static void enter(struct client *c)
 {
-    return w->draining ? LIMIT_DRAIN_FIRST_MS : LIMIT_CLIENT_IDLE_MS;
+    struct worker *w = c->worker;
+    enum end end = admission_enter(w, c);
+
+    conn_timer_set(&c->conn,
+                   w->draining ? LIMIT_DRAIN_FIRST_MS : timeouts_of(c)->client_idle_ms);
+    if (end != END_OK)
+        reject(c, end);
 }
 
 static uint32_t header_ms(const struct worker *w)
@@ -132,7 +179,7 @@ static int64_t on_prologue(struct conn *conn, struct span in)
     if (n < 0)
         close_client(c, CONN_CLOSE_NOW);
     else if (n > 0)
-        conn_timer_set(conn, first_request_ms(c->worker));
+        enter(c);
     return n;
 }
 
@@ -143,6 +190,7 @@ static void on_closed(struct conn *conn)
 
     MUST(!c->exchange);
     LIST_REMOVE(c, entry);
+    admission_leave(w, c);
     stats_sub(w->stats, STATS_client_open, 1);
     slab_put(&w->clients_slab, c);
     worker_check_drained(w);
@@ -151,6 +199,7 @@ static void on_closed(struct conn *conn)
 static const struct conn_ops client_ops = {
     .on_event = on_event,
     .on_prologue = on_prologue,
+    .on_unread = on_unread,
     .on_gone = on_gone,
     .on_congested = on_congested,
     .on_drained = on_drained,
@@ -165,10 +214,10 @@ void client_accept(struct worker *w, struct accepted *a, bool has_header)
 
     if (has_header && !trust_may_send_header(w, accepted_peer(a)))
         return;
-    c = slab_get(&w->clients_slab);
+    c = admission_is_full(w) ? NULL : slab_get(&w->clients_slab);
     if (!c)
         return;
-    if (conn_accept(&c->conn, &w->shared, &client_ops, a, &codec_limits_request) < 0) {
+    if (conn_accept(&c->conn, &w->shared, &client_ops, a, &w->request_limits) < 0) {
         slab_put(&w->clients_slab, c);
         return;
     }
@@ -182,7 +231,7 @@ void client_accept(struct worker *w, struct accepted *a, bool has_header)
         conn_timer_set(&c->conn, header_ms(w));
     } else {
         trust_judge(c);
-        conn_timer_set(&c->conn, first_request_ms(w));
+        enter(c);
     }
 }
 
@@ -202,7 +251,7 @@ void client_finish(struct client *c, bool broken)
         close_client(c, whole ? CONN_CLOSE_FLUSH : CONN_CLOSE_LINGER);
     } else if (conn_is_congested(&c->conn)) {
         c->flags |= CLIENT_WAITS_DRAIN;
-        conn_timer_set(&c->conn, LIMIT_CLIENT_IDLE_MS);
+        conn_timer_set(&c->conn, timeouts_of(c)->client_write_ms);
     } else {
         next_request(c);
     }

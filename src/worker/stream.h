@@ -13,6 +13,7 @@
 
 #include "net/conn.h"
 
+struct admission_host;
 struct worker;
 struct exchange;
 
@@ -20,7 +21,8 @@ enum client_flag {
     CLIENT_ASKED = 1U << 0, /* has sent a request before */
     CLIENT_WAITS_DRAIN =
         1U << 1, /* answered, but the answer is not taken yet: the next request waits */
-    CLIENT_TRUSTED = 1U << 2 /* what it says of whom it speaks for is passed on */
+    CLIENT_IN_HEAD = 1U << 2, /* a part of a head is there */
+    CLIENT_TRUSTED = 1U << 3  /* what it says of whom it speaks for is passed on */
 };
 
 struct client {
@@ -31,6 +33,9 @@ struct client {
     struct addr peer;  /* the client: of the connection, or as its PROXY header says */
     struct addr local; /* where it connected to, as its PROXY header says; family 0: ask conn */
     uint8_t flags;     /* enum client_flag */
+    uint32_t requests; /* begun so far */
+    struct admission_host *host; /* counted there; NULL: not bounded */
+    uint64_t head_from_ms;       /* IN_HEAD: when it began */
 };
 
 /* Takes an accepted connection, or leaves it to be closed at the cap or for lack of memory.

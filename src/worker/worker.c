@@ -11,11 +11,6 @@
 #include "worker/origin.h"
 #include "worker/stream.h"
 
-const struct worker_settings worker_settings_default = {
-    .timeouts = {.tunnel_ms = 3600000},
-    .retry = {.attempts = 2, .budget_percent = 20, .replay_bytes = 64 * 1024},
-};
-
 static void on_drain_limit(struct timer *t);
 static void drain_pass(struct loop_work *work);
 
@@ -28,7 +23,8 @@ int worker_init(struct worker *w, struct loop *loop, struct stats_worker *stats,
     w->loop = loop;
     w->stats = stats;
     w->id = id;
-    w->settings = worker_settings_default;
+    w->request_limits = codec_limits_request;
+    w->response_limits = codec_limits_response;
     rand_seed(&w->rand, seed);
     LIST_INIT(&w->clients);
     slab_init(&w->clients_slab, "client", sizeof(struct client), LIMIT_CLIENTS);
@@ -81,6 +77,27 @@ const struct pool *worker_pool(const struct worker *w)
     return &w->pool_state->pools[0];
 }
 
+static uint32_t at_most(uint32_t n, uint32_t max)
+{
+    return n < max ? n : max;
+}
+
+/* The codecs of all connections read these: what runs follows too. */
+static void follow_bounds(struct worker *w)
+{
+    const struct pool_bounds *b = &worker_pool(w)->bounds;
+    uint32_t trailer_bytes = b->trailer_bytes > 2 ? b->trailer_bytes : 2; /* the empty line */
+
+    w->request_limits = (struct codec_limits){
+        .line_bytes = b->request_line_bytes,
+        .head_bytes = b->head_bytes,
+        .fields = (uint16_t)at_most(b->fields, MSG_FIELDS_MAX),
+        .trailer_bytes = trailer_bytes,
+    };
+    w->response_limits.head_bytes = at_most(b->response_head_bytes, LIMIT_RESPONSE_HEAD_BYTES);
+    w->response_limits.trailer_bytes = trailer_bytes;
+}
+
 int worker_snapshot(struct worker *w, struct span bytes)
 {
     struct pool_state *state = NULL;
@@ -90,6 +107,7 @@ int worker_snapshot(struct worker *w, struct span bytes)
         return rc;
     pool_state_free(w->pool_state);
     w->pool_state = state;
+    follow_bounds(w);
     return origin_reconcile_all(w);
 }
 
@@ -105,6 +123,7 @@ int worker_apply(struct worker *w, uint64_t index, struct span entry)
     if (rc < 0)
         return rc;
     rc = pool_apply(w->pool_state, &command, index, &change);
+    follow_bounds(w);
     if (rc == 0)
         rc = origin_reconcile(w, &change);
     else if (rc != WERR_NOMEM)

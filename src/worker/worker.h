@@ -21,8 +21,8 @@
 #include "pool/pool.h"
 #include "stats/stats.h"
 #include "wire/frame.h"
-#include "worker/settings.h"
 
+struct admission_host;
 struct client;
 struct origin;
 struct listener;
@@ -41,8 +41,10 @@ struct worker {
     struct slab clients_slab, exchanges_slab, lanes_slab;
     struct client_list clients;
 
-    struct worker_settings settings;
-    unsigned retrying_n; /* exchanges that are at a further attempt */
+    struct codec_limits request_limits, response_limits; /* of the pool */
+    struct admission_host *hosts; /* uthash of the client addresses, while they are bounded */
+    uint64_t descriptor_max;      /* of the process; 0: not known */
+    unsigned retrying_n;          /* exchanges that are at a further attempt */
 
     struct pool_state *pool_state; /* NULL until the snapshot */
     struct origin *origins;        /* uthash by server id */
@@ -94,10 +96,6 @@ void worker_check_drained(struct worker *w);
 /* The default pool; its server with the next turn (not avoid, if there is another), or NULL. */
 const struct pool *worker_pool(const struct worker *w);
 struct origin *worker_pick(struct worker *w, const struct origin *avoid);
-static inline const struct worker_settings *worker_settings(const struct worker *w)
-{
-    return &w->settings;
-}
 /* IMF-fixdate of now. */
 struct span worker_date(struct worker *w);
 

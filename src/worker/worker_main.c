@@ -99,6 +99,7 @@ static int on_hello(void *arg, const struct frame_hello *hello)
         p->worker.proxy_listeners = hello->proxy_listeners;
     if (rc == 0 && hello->trusted.len > 0)
         rc = cidr_list_add(&p->worker.trusted, hello->trusted);
+    p->worker.descriptor_max = listen_raise_fd_limit();
     return rc;
 }
 

@@ -80,13 +80,13 @@ def test_retry_counts_both_attempts(lab):
 
 
 def test_transport_errors_are_failures(lab):
-    weldr, _ = lab.run(o.in_turn(o.reset, o.truncated, o.raw(b"garbage\r\n\r\n"), o.hello))
+    weldr, _ = lab.run(o.in_turn(o.reset, o.reset, o.truncated, o.raw(b"garbage\r\n\r\n"), o.hello))
     for _ in range(4):
         try:
             weldr.ask()
         except Closed:
             pass
-    expect_stats(weldr, (1, 3), (1, 3))
+    expect_stats(weldr, (1, 3), (1, 4))  # the first was tried twice
 
 
 def test_timeouts_are_failures(lab):

@@ -49,7 +49,7 @@ static const struct silence silences[] = {
      true},
     {"half a request",
      "POST /echo/0/1 HTTP/1.1\r\nHost: h\r\nContent-Length: 9\r\n\r\nabc",
-     {.idle_ms = 1000},
+     {.client_body_ms = 1000},
      900,
      1100,
      "HTTP/1.1 408 Request Timeout\r\n",
@@ -57,7 +57,51 @@ static const struct silence silences[] = {
      true,
      false},
     {"idle client", "", {.idle_ms = 1000}, 74900, 75100, NULL, NULL, true, false},
-    {"half a head", "GET / HT", {.idle_ms = 1000}, 74900, 75100, NULL, NULL, true, false},
+    {"idle client, other limit",
+     "",
+     {.client_idle_ms = 5000},
+     4900,
+     5100,
+     NULL,
+     NULL,
+     true,
+     false},
+    {"half a head",
+     "GET / HT",
+     {.client_idle_ms = 1000},
+     9900,
+     10100,
+     "HTTP/1.1 408 Request Timeout\r\n",
+     "head_timeout",
+     true,
+     false},
+    {"half a head, other limit",
+     "GET / HTTP/1.1\r\nHost: h\r\n",
+     {.client_head_ms = 2000},
+     1900,
+     2100,
+     "HTTP/1.1 408 Request Timeout\r\n",
+     "head_timeout",
+     true,
+     false},
+    {"waits for 100, as does the server",
+     "POST /echo/0/1 HTTP/1.1\r\nHost: h\r\nExpect: 100-Continue\r\nContent-Length: 9\r\n\r\n",
+     {.client_body_ms = 1000, .response_head_ms = 2000},
+     0,
+     900,
+     "HTTP/1.1 100 Continue\r\n",
+     NULL,
+     false,
+     false},
+    {"waits for 100 that does not come",
+     "POST /stall/0/1 HTTP/1.1\r\nHost: h\r\nExpect: 100-continue\r\nContent-Length: 9\r\n\r\n",
+     {.client_body_ms = 1000, .response_head_ms = 2000},
+     1900,
+     2100,
+     "HTTP/1.1 504 Gateway Timeout\r\n",
+     "origin_timeout",
+     true,
+     false},
 };
 
 static void run_silence(const struct silence *s)
@@ -352,7 +396,8 @@ static void test_back_pressure(void **state)
 /* A client that reads nothing: the source stops, and the time-out ends it. */
 static void test_deaf_client(void **state)
 {
-    struct world_setup setup = {.seed = 1, .server_n = 1, .timeouts = {.idle_ms = 1000}};
+    struct world_setup setup = {
+        .seed = 1, .server_n = 1, .timeouts = {.client_write_ms = 1000}};
     struct world *w = world_open(&setup);
     struct world_client *c = world_client(w);
 

@@ -75,7 +75,7 @@ static void test_large_bodies_are_not(void **state)
         struct world *w = open_with_idle_lane(&c);
         struct text body = {0};
 
-        w->worker.settings.retry.replay_bytes = 100;
+        world_set(w, "retry.replay_bytes", 100);
         world_say(c, PUT_HEAD("/stale/0/7"));
         world_say(c, heads[i]);
         fake_body(&body, 7, 101);
@@ -123,7 +123,7 @@ static void run_attempts(uint32_t attempts, unsigned asked)
     struct world_client *c;
     unsigned n = 0;
 
-    w->worker.settings.retry.attempts = attempts;
+    world_set(w, "retry.attempts", attempts);
     c = world_ask(w, GET("/reset0/0/1"));
     world_run_ms(w, 50);
     CHECK(has(c, "Weldr-Error: origin_reset"));
@@ -150,7 +150,7 @@ static unsigned run_budget(uint32_t percent)
     struct world *w = world_open(&setup);
     unsigned retries;
 
-    w->worker.settings.retry.budget_percent = percent;
+    world_set(w, "retry.budget_percent", percent);
     for (unsigned i = 0; i < CLIENTS; i++)
         world_ask(w, GET("/late/100/1"));
     world_run_ms(w, 50);

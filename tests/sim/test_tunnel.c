@@ -158,7 +158,7 @@ static void test_idle(void **state)
     struct world_client *c;
 
     (void)state;
-    w->worker.settings.timeouts.tunnel_ms = 100000;
+    world_set(w, "timeouts.tunnel_ms", 100000);
     c = world_ask(w, ASK("/tunnel/0/7"));
     world_run_ms(w, 99000);
     world_say(c, "x");

@@ -200,6 +200,24 @@ int world_set_timeouts(struct world *w, const struct pool_timeouts *timeouts)
     return rc;
 }
 
+void world_set(struct world *w, const char *path, uint64_t n)
+{
+    struct pool_command c;
+    struct pool_change change = {0};
+
+    pool_command_init(&c, POOL_SET_POOL);
+    for (unsigned i = 0; i < POOL_SETTING_N; i++) {
+        const struct pool_setting *f = &pool_settings_table[i];
+
+        if (strcmp(f->path, path) != 0)
+            continue;
+        pool_settings_set(&c.settings, f, n);
+        c.given = pool_settings_bit(f);
+    }
+    MUST(c.given && apply(w, &c, &change) == 0);
+    pool_command_fini(&c);
+}
+
 int world_set_up(struct world *w, unsigned n, bool up)
 {
     return set_local(w, w->server_id[n], n, up ? FRAME_LOCAL_UP : 0);

@@ -70,6 +70,8 @@ int world_add_server(struct world *w, unsigned n, uint16_t weight);
 int world_remove_server(struct world *w, unsigned n);
 int world_set_weight(struct world *w, unsigned n, uint16_t weight);
 int world_set_up(struct world *w, unsigned n, bool up);
+/* A setting of the pool by its path: "retry.attempts". */
+void world_set(struct world *w, const char *path, uint64_t n);
 int world_set_timeouts(struct world *w, const struct pool_timeouts *timeouts);
 /* FRAME_LOCAL_GONE for one that was removed: what is still in flight there ends. */
 int world_forget(struct world *w, uint64_t server_id);

@@ -1,0 +1,116 @@
+/* Out of memory, uthash takes the item out again and leaves its table pointer NULL. */
+#define HASH_NONFATAL_OOM    1
+#define uthash_malloc(bytes) fault_malloc(bytes)
+#include "worker/admission.h"
+
+#include <uthash.h>
+
+#include "base/fault.h"
+#include "worker/limits.h"
+#include "worker/stream.h"
+#include "worker/worker.h"
+
+/* A host of IPv6 has a whole /64 to choose from. */
+enum { HOST_BYTES_6 = 8, HOST_BYTES_4 = 4 };
+
+struct admission_host {
+    struct admission_key {
+        uint8_t ip[HOST_BYTES_6];
+        uint64_t family;
+    } key;
+    uint32_t client_n;
+    UT_hash_handle hh;
+};
+
+/* The macros of uthash are pages of branches: each alone in a function that has nothing else.
+ * NOLINTBEGIN(readability-function-size) */
+static struct admission_host *find(const struct worker *w, const struct admission_key *key)
+{
+    struct admission_host *h;
+
+    HASH_FIND(hh, w->hosts, key, sizeof(*key), h);
+    return h;
+}
+
+static bool link_host(struct worker *w, struct admission_host *h)
+{
+    HASH_ADD(hh, w->hosts, key, sizeof(h->key), h);
+    return h->hh.tbl != NULL;
+}
+
+static void unlink_host(struct worker *w, struct admission_host *h)
+{
+    HASH_DEL(w->hosts, h);
+}
+/* NOLINTEND(readability-function-size) */
+
+static struct admission_host *find_or_new(struct worker *w, const struct addr *peer)
+{
+    struct admission_key key = {.family = peer->family};
+    struct admission_host *h;
+
+    memcpy(key.ip, peer->ip, peer->family == AF_INET ? HOST_BYTES_4 : HOST_BYTES_6);
+    h = find(w, &key);
+    if (h)
+        return h;
+    h = fault_malloc(sizeof(*h));
+    if (!h)
+        return NULL;
+    *h = (struct admission_host){.key = key};
+    if (link_host(w, h))
+        return h;
+    free(h);
+    return NULL;
+}
+
+static uint64_t descriptors_used(const struct worker *w)
+{
+    return (uint64_t)w->clients_slab.in_use + w->lanes_slab.in_use + w->listener_n +
+           LIMIT_OTHER_DESCRIPTORS;
+}
+
+static bool is_beyond(const struct worker *w, uint32_t reserve_share)
+{
+    return w->descriptor_max > 0 &&
+           descriptors_used(w) >= w->descriptor_max - w->descriptor_max / reserve_share;
+}
+
+bool admission_is_full(const struct worker *w)
+{
+    return is_beyond(w, LIMIT_FULL_SHARE);
+}
+
+/* Only while there is a bound, so that it costs nothing where there is none. */
+static enum end enter_host(struct worker *w, struct client *c, uint32_t max)
+{
+    c->host = find_or_new(w, &c->peer);
+    if (!c->host)
+        return END_NO_MEMORY;
+    return ++c->host->client_n > max ? END_TOO_MANY_OF_CLIENT : END_OK;
+}
+
+enum end admission_enter(struct worker *w, struct client *c)
+{
+    const struct pool_bounds *bounds = &worker_pool(w)->bounds;
+
+    if (is_beyond(w, LIMIT_SCARCE_SHARE))
+        return END_NO_DESCRIPTOR;
+    if (bounds->connections > 0 && w->clients_slab.in_use > bounds->connections)
+        return END_TOO_MANY_CLIENTS;
+    if (bounds->connections_per_client > 0)
+        return enter_host(w, c, bounds->connections_per_client);
+    return END_OK;
+}
+
+void admission_leave(struct worker *w, struct client *c)
+{
+    struct admission_host *h = c->host;
+
+    if (!h)
+        return;
+    c->host = NULL;
+    if (--h->client_n > 0)
+        return;
+    unlink_host(w, h);
+    free(h);
+}

@@ -1,0 +1,24 @@
+/* admission.h - which new client connections are taken: bounds of the pool and of the process.
+ *
+ * Asked once for each accepted connection (stream.c). Over a bound of the pool, or when the
+ * descriptors get scarce, the connection is answered with 503 and closed; when they are nearly
+ * used up it is closed without a word. What is in progress is never touched: it finds a
+ * descriptor for its lane because newcomers were refused before.
+ */
+#ifndef WELDR_WORKER_ADMISSION_H
+#define WELDR_WORKER_ADMISSION_H
+
+#include <stdbool.h>
+
+#include "worker/ends.h"
+
+struct worker;
+struct client;
+
+/* No descriptor to spare, not even for a refusal. */
+bool admission_is_full(const struct worker *w);
+/* Counts a client that was taken; END_OK, or why it is to be refused. */
+enum end admission_enter(struct worker *w, struct client *c);
+void admission_leave(struct worker *w, struct client *c);
+
+#endif
