@@ -117,3 +117,37 @@ def test_rolling_restart(lab):
     assert restarts_n >= 3
     stats = wait_until(lambda: weldr.stats() if weldr.stats()["client"]["success"] >= load.good else None, 5, "counted")
     assert stats["client"]["failed"] == 0
+
+
+def hangs_up(lane, seen):
+    """Keep-alive of 1 to 20 requests, and then a close without a word right behind the answer."""
+    o.echo(lane, seen)
+    if lane.served >= 1 + random.Random(lane.id).randrange(20):
+        raise o.Gone("as planned")
+
+
+def is_bored(lane, seen):
+    """Closes a connection that has been idle for some milliseconds: often just as the next request is sent."""
+    lane.sock.settimeout(o.DEADLINE_S)
+    o.echo(lane, seen)
+    lane.sock.settimeout(0.001 * (1 + lane.id % 7))
+
+
+@pytest.mark.slow
+@pytest.mark.smoke
+@pytest.mark.timeout(LIMIT_S + 60)
+@pytest.mark.parametrize("behave,methods", [
+    pytest.param(hangs_up, ("GET",), id="hangs_up-GET"),
+    pytest.param(hangs_up, ("GET", "PUT"), id="hangs_up-PUT"),
+    pytest.param(hangs_up, ("GET", "POST"), id="hangs_up-POST"),
+    pytest.param(is_bored, ("GET",), id="is_bored-GET"),
+    pytest.param(is_bored, ("GET", "PUT"), id="is_bored-PUT"),
+])
+def test_origins_that_close(lab, behave, methods):
+    """Connections that origins end after 1 to 20 requests never become a client's error."""
+    weldr, *origins = lab.run(behave, behave, behave, workers=2)
+    load = Load(weldr, methods)
+    load.assert_none_failed()
+    assert all(origin.accepted > 10 for origin in origins), "connections were closed"
+    posts_n = sum(len(origin.seen(method="POST")) for origin in origins)
+    assert posts_n == load.asked["POST"], "each POST once"
