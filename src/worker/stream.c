@@ -81,7 +81,7 @@ static void on_unread(struct conn *conn)
     struct client *c = client_of(conn);
     uint64_t now_ms = loop_now_ms(c->worker->loop);
 
-    if (c->exchange || c->worker->draining)
+    if (c->exchange || c->worker->draining || (conn->flags & CONN_PROLOGUE))
         return;
     if (!(c->flags & CLIENT_IN_HEAD)) {
         c->flags |= CLIENT_IN_HEAD;
