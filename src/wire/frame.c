@@ -57,7 +57,7 @@ enum {
     ACK_BYTES = 3 * 8,
     DRAIN_BYTES = 4,
     INDEX_BYTES = 8,
-    LOCAL_FLAGS = FRAME_LOCAL_UP | FRAME_LOCAL_GONE
+    LOCAL_FLAGS = FRAME_LOCAL_UP | FRAME_LOCAL_GONE | FRAME_LOCAL_CUT
 };
 
 int64_t frame_parse(struct span in, uint16_t *type, struct span *payload)

@@ -43,7 +43,8 @@ struct frame_hello {
 
 enum frame_local_flag {
     FRAME_LOCAL_UP = 1U << 0,
-    FRAME_LOCAL_GONE = 1U << 1 /* forget the facts */
+    FRAME_LOCAL_GONE = 1U << 1, /* forget the facts; what is in flight ends */
+    FRAME_LOCAL_CUT = 1U << 2   /* what is in flight ends, the server stays */
 };
 
 struct frame_local {

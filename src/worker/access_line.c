@@ -299,6 +299,8 @@ size_t access_line_json(const struct access_record *r, struct access_clock *cloc
     json_text(&j, SPAN(",\"request_id\":"), r->request_id, REQUEST_ID_MAX);
     json_text(&j, SPAN(",\"user_agent\":"), r->user_agent, AGENT_MAX);
     json_text(&j, SPAN(",\"referer\":"), r->referer, REFERER_MAX);
+    if (r->is_fail_open)
+        strb_add(&j.b, SPAN(",\"fail_open\":true"));
     if (j.is_cut)
         strb_add(&j.b, SPAN(",\"truncated\":true"));
     strb_add_char(&j.b, '}');

@@ -31,6 +31,7 @@ struct access_record {
     uint16_t status;              /* 0: the client got no answer */
     uint8_t version;              /* 10, 11, 20; 0: the head could not be read */
     uint8_t attempts;             /* servers asked */
+    bool is_fail_open;            /* the server was asked although all are down */
     uint64_t bytes_in, bytes_out; /* of bodies */
     uint64_t wait_us, connect_us, first_byte_us, total_us, added_us;
 };

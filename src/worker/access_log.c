@@ -197,6 +197,7 @@ void access_log_exchange(struct access_log *a, const struct exchange *ex)
         .end = span_from_str(end_facts(ex->end)->word),
         .status = ex->status,
         .attempts = ex->attempts,
+        .is_fail_open = (ex->flags & EX_FAIL_OPEN) != 0,
         .bytes_in = ex->bytes_in,
         .bytes_out = ex->bytes_out,
     };

@@ -1,5 +1,6 @@
 #include "base/werr.h"
 #include "log/log.h"
+#include "worker/eject.h"
 #include "worker/ex_int.h"
 #include "worker/limits.h"
 
@@ -51,8 +52,10 @@ void ex_leave_lane(struct exchange *ex, bool well)
     if (!o)
         return;
     /* A client that leaves or is slow says nothing about the server. */
-    if (well || end_facts(ex->end)->blame == END_BLAME_SERVER)
+    if (well || end_facts(ex->end)->blame == END_BLAME_SERVER) {
         count_attempt(ex, well);
+        eject_note_attempt(ex, well);
+    }
     stats_server_add(ex->worker->stats, o->stats_slot, STATS_SERVER_in_flight, -1);
     ex->origin = NULL;
     if (ex->lane && ex->step == EX_TUNNEL)

@@ -59,6 +59,8 @@ static void attach(struct exchange *ex, struct origin *o)
     ex->origin_id = o->server_id;
     ex->picked_us = loop_now_us(ex->worker->loop);
     ex->connected_us = ex->sent_us = ex->first_us = 0;
+    if (ex->worker->fail_open)
+        ex->flags |= EX_FAIL_OPEN;
     o->in_flight++;
     stats_server_add(ex->worker->stats, o->stats_slot, STATS_SERVER_in_flight, 1);
 }

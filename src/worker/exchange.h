@@ -49,6 +49,7 @@ enum ex_flag {
         1U << 8, /* the client's socket is not with the poller: a reset goes unseen */
     EX_NO_REPLAY = 1U << 9,   /* a part of the request's body was handed on and not kept */
     EX_RETRIED = 1U << 10,    /* counted in the worker's retrying_n */
+    EX_FAIL_OPEN = 1U << 12,  /* sent to a server although all are down */
     EX_CLIENT_SHUT = 1U << 11 /* tunnel: the client has said all (the server: ANSWER_ENDED) */
 };
 

@@ -8,6 +8,7 @@ enum worker_limits {
     LIMIT_IDLE_LANES = 1024, /* per origin; more are closed */
     LIMIT_DRAIN_FIRST_MS =
         1000, /* while draining: a connection that has not asked yet may still do so */
+    LIMIT_DRAIN_JITTER_MS = 1000, /* while draining: idle connections close within so long */
     LIMIT_UNWATCHED_MS =
         200, /* so long an answer is waited for before the client's socket is watched */
     LIMIT_RETRY_FREE_N = 32, /* so many further attempts may run whatever the budget says */

@@ -4,6 +4,7 @@
 #include "worker/origin.h"
 
 #include "base/fault.h"
+#include "worker/eject.h"
 #include "worker/exchange.h"
 #include "worker/stream.h"
 #include "worker/worker.h"
@@ -46,6 +47,7 @@ static struct origin *find_or_new(struct worker *w, uint64_t server_id)
         .up = true, /* a new server counts as active */
     };
     TAILQ_INIT(&o->idle);
+    eject_init(o);
     if (link_origin(w, o) < 0) {
         free(o);
         return NULL;
@@ -55,6 +57,7 @@ static struct origin *find_or_new(struct worker *w, uint64_t server_id)
 
 static void free_origin(struct origin *o)
 {
+    eject_end(o);
     unlink_origin(o->worker, o);
     free(o->authority);
     free(o);
@@ -77,6 +80,13 @@ static int name_origin(struct origin *o, const char *authority)
     return 0;
 }
 
+/* Gets no more requests: what is in flight there goes on. */
+static void stand_down(struct origin *o)
+{
+    eject_end(o);
+    lane_close_idle(o);
+}
+
 /* Takes over what the pool says about the server. */
 static int follow(struct worker *w, const struct pool_server *server)
 {
@@ -94,7 +104,10 @@ static int follow(struct worker *w, const struct pool_server *server)
         lane_close_idle(o); /* they have begun the other way */
     o->proxy_protocol = server->proxy_protocol;
     o->in_pool = true;
+    o->admin = server->admin;
     w->balance_is_stale = true;
+    if (o->admin != POOL_ADMIN_ENABLED)
+        stand_down(o);
     return 0;
 }
 
@@ -102,7 +115,7 @@ static void leave(struct origin *o)
 {
     o->in_pool = false;
     o->worker->balance_is_stale = true;
-    lane_close_idle(o);
+    stand_down(o);
     origin_check_done(o);
 }
 
@@ -119,8 +132,10 @@ int origin_reconcile(struct worker *w, const struct pool_change *change)
         if (o)
             leave(o);
         return 0;
-    case POOL_CHANGE_NONE:
     case POOL_CHANGE_POOL_SET:
+        w->balance_is_stale = true; /* fail_open may have changed */
+        return 0;
+    case POOL_CHANGE_NONE:
         return 0;
     }
     return 0;
@@ -158,8 +173,8 @@ int origin_reconcile_all(struct worker *w)
     return 0;
 }
 
-/* Drained, or the time for it is over: what is still in flight ends now. */
-static void forget(struct origin *o)
+/* The time to drain is over: what is still in flight ends now. */
+static void cut(struct origin *o)
 {
     struct worker *w = o->worker;
     struct client *c, *next;
@@ -171,6 +186,11 @@ static void forget(struct origin *o)
             exchange_origin_gone(c->exchange);
     }
     o->in_flight--;
+}
+
+static void forget(struct origin *o)
+{
+    cut(o);
     o->gone = true;
     origin_check_done(o);
 }
@@ -193,6 +213,8 @@ int origin_local(struct worker *w, const struct frame_local *facts)
     w->balance_is_stale = true;
     if (!o->up)
         lane_close_idle(o);
+    if (facts->flags & FRAME_LOCAL_CUT)
+        cut(o);
     return 0;
 }
 

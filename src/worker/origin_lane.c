@@ -4,6 +4,7 @@
 #include "worker/exchange.h"
 #include "worker/limits.h"
 #include "worker/origin.h"
+#include "worker/rotation.h"
 #include "worker/stream.h"
 #include "worker/worker.h"
 
@@ -241,7 +242,7 @@ void lane_release(struct lane *lane, bool reuse)
     struct worker *w = o->worker;
 
     lane->exchange = NULL;
-    if (!reuse || lane->is_personal || o->proxy_protocol != 0 || !o->in_pool || !o->up ||
+    if (!reuse || lane->is_personal || o->proxy_protocol != 0 || !rotation_keeps_lanes(o) ||
         w->draining || o->idle_n >= LIMIT_IDLE_LANES || idle_limit_ms(lane) == 0 ||
         conn_has_unread(&lane->conn) || !conn_can_reuse(&lane->conn)) {
         conn_close(&lane->conn, CONN_CLOSE_NOW);

@@ -150,8 +150,9 @@ static void on_timer(struct conn *conn)
         exchange_timer(c->exchange);
     else if (c->flags & CLIENT_IN_HEAD)
         reject(c, END_HEAD_TIMEOUT);
-    else
-        close_client(c, CONN_CLOSE_NOW);
+    else /* a request that crosses our end must not meet a reset */
+        close_client(c, c->worker->draining && (c->flags & CLIENT_ASKED) ? CONN_CLOSE_LINGER
+                                                                         : CONN_CLOSE_NOW);
 }
 
 /* Now that it is known who the client is: may it come in? */
@@ -264,7 +265,8 @@ void client_drain(struct client *c)
     } else if (c->flags & CLIENT_WAITS_DRAIN) {
         close_client(c, CONN_CLOSE_FLUSH);
     } else if ((c->flags & CLIENT_ASKED) && !conn_has_unread(&c->conn)) {
-        close_client(c, CONN_CLOSE_LINGER);
+        conn_timer_set(&c->conn, (uint32_t)rand_below(&c->worker->rand,
+                                                      c->worker->drain_jitter_ms + 1ULL));
     } else {
         conn_timer_set(&c->conn, LIMIT_DRAIN_FIRST_MS);
     }

@@ -45,7 +45,7 @@ void client_accept(struct worker *w, struct accepted *a, bool has_header);
 /* The exchange is over and forgotten. broken: the answer was cut off, the connection must not
  * look well. */
 void client_finish(struct client *c, bool broken);
-/* While draining: closes when idle. */
+/* While draining: closes when idle, within the worker's drain_jitter_ms. */
 void client_drain(struct client *c);
 
 #endif

@@ -9,6 +9,7 @@
 #include "worker/limits.h"
 #include "worker/listener.h"
 #include "worker/origin.h"
+#include "worker/rotation.h"
 #include "worker/stream.h"
 
 static void on_drain_limit(struct timer *t);
@@ -143,31 +144,9 @@ int worker_addrs(struct worker *w, const struct frame_addrs *found)
     return origin_addrs(w, found);
 }
 
-static void rebuild_balance(struct worker *w)
-{
-    const struct pool *p = worker_pool(w);
-    struct balance_entry *entries =
-        fault_malloc((p->server_n ? p->server_n : 1) * sizeof(*entries));
-    uint32_t n = 0;
-
-    if (!entries)
-        return; /* the old list still serves; tried again at the next pick */
-    for (uint32_t i = 0; i < p->server_n; i++) {
-        struct origin *o = origin_find(w, p->servers[i]->id);
-
-        if (o && o->up && o->weight > 0 && o->addr_n > 0)
-            entries[n++] =
-                (struct balance_entry){.target = o, .key = o->server_id, .weight = o->weight};
-    }
-    if (balance_set(&w->balance, entries, n) == 0)
-        w->balance_is_stale = false;
-    free(entries);
-}
-
 struct origin *worker_pick(struct worker *w, const struct origin *avoid)
 {
-    if (w->balance_is_stale)
-        rebuild_balance(w);
+    rotation_refresh(w);
     if (w->balance_is_stale)
         return NULL; /* its list may name origins that are gone */
     return avoid ? balance_pick_other(&w->balance, avoid) : balance_pick(&w->balance);
@@ -242,6 +221,8 @@ void worker_drain(struct worker *w, uint32_t limit_ms, void (*on_drained)(void *
     w->on_drained = on_drained;
     w->on_drained_arg = arg;
     w->drain_passes = 2;
+    w->drain_jitter_ms =
+        limit_ms / 2 < LIMIT_DRAIN_JITTER_MS ? limit_ms / 2 : LIMIT_DRAIN_JITTER_MS;
     for (unsigned i = 0; i < w->listener_n; i++)
         sock_accept_resume(&w->listeners[i].sock);
     loop_timer_in(w->loop, &w->drain_timer, limit_ms);

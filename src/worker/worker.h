@@ -51,6 +51,8 @@ struct worker {
     struct balance balance;
     bool balance_is_stale; /* rebuilt before the next pick, so that a burst of changes costs one
                               rebuild */
+    uint32_t wanted_n, usable_n, ejected_n; /* rotation.h: as of the last rebuild; eject.h */
+    bool fail_open; /* no server is usable: all that are wanted get requests */
 
     struct cidr_list trusted; /* --trusted-proxies; none: not given (trust.h) */
     uint64_t proxy_listeners; /* bit i: clients of listener i come behind a PROXY header */
@@ -61,6 +63,7 @@ struct worker {
     struct timer drain_timer;
     struct loop_work drain_work;
     unsigned drain_passes;
+    uint32_t drain_jitter_ms;      /* idle connections close within so long */
     void (*on_drained)(void *arg); /* nothing is left to do */
     void *on_drained_arg;
 
@@ -86,7 +89,8 @@ int worker_apply(struct worker *w, uint64_t index, struct span entry) MUST_USE;
 int worker_local(struct worker *w, const struct frame_local *facts) MUST_USE;
 int worker_addrs(struct worker *w, const struct frame_addrs *found) MUST_USE;
 
-/* Stops accepting, closes idle connections, lets exchanges finish; after limit_ms closes what
+/* Stops accepting, closes idle connections (each at a moment of its own, so that the clients do
+ * not all come back at once), lets exchanges finish; after limit_ms closes what
  * is left. on_drained is called once, when nothing is left. */
 void worker_drain(struct worker *w, uint32_t limit_ms, void (*on_drained)(void *arg),
                   void *arg);

@@ -57,6 +57,7 @@ def test_dead_origin_leaves_and_returns(lab):
 def test_killed_and_restarted_origin(lab):
     """H09: a refused connect counts as a failure."""
     weldr = lab.weldr(workers=2)
+    weldr.patch_pool({"fail_open": False})
     origin = lab.origin(o.Health())
     weldr.add(origin, check=FAST)
     wait_until(lambda: probes(origin), 5, "a first probe")
@@ -302,8 +303,9 @@ def test_pool_defaults_change_at_run_time(lab):
 
 
 def test_all_down_is_503(lab):
-    """Q02: all down gives none."""
+    """Q02: all down gives none, in a pool that does not fail open."""
     weldr = lab.weldr()
+    weldr.patch_pool({"fail_open": False})
     for _ in range(2):
         weldr.add(f"http://127.0.0.1:{free_port()}", check=FAST)
     wait_until(lambda: {s["state"] for s in weldr.servers()} == {"down"}, 10, "both down")

@@ -94,6 +94,11 @@ static void do_error(struct fake_conn *c)
     answer_length(c, "500 Oops", c->request.number, c->request.number);
 }
 
+static void do_gateway(struct fake_conn *c)
+{
+    answer_length(c, "503 Away", c->request.number, c->request.number);
+}
+
 static void do_chunked(struct fake_conn *c)
 {
     answer_chunked(c, c->request.number, true);
@@ -373,6 +378,7 @@ struct behaviour {
 static const struct behaviour behaviours[] = {
     {"len", NULL, do_len},
     {"error", NULL, do_error},
+    {"gateway", NULL, do_gateway},
     {"chunked", NULL, do_chunked},
     {"until", NULL, do_until},
     {"old", NULL, do_old},

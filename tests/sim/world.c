@@ -200,10 +200,26 @@ int world_set_timeouts(struct world *w, const struct pool_timeouts *timeouts)
     return rc;
 }
 
-void world_set(struct world *w, const char *path, uint64_t n)
+int world_set_admin(struct world *w, unsigned n, uint8_t admin)
 {
     struct pool_command c;
     struct pool_change change = {0};
+    int rc;
+
+    pool_command_init(&c, POOL_SET_SERVER_ADMIN);
+    c.server_id = w->server_id[n];
+    c.server.admin = admin;
+    loop_defer(w->loop, &w->nudge);
+    rc = apply(w, &c, &change);
+    pool_command_fini(&c);
+    return rc;
+}
+
+int world_set_pool(struct world *w, const char *path, uint64_t value)
+{
+    struct pool_command c;
+    struct pool_change change = {0};
+    int rc;
 
     pool_command_init(&c, POOL_SET_POOL);
     for (unsigned i = 0; i < POOL_SETTING_N; i++) {
@@ -211,11 +227,23 @@ void world_set(struct world *w, const char *path, uint64_t n)
 
         if (strcmp(f->path, path) != 0)
             continue;
-        pool_settings_set(&c.settings, f, n);
+        pool_settings_set(&c.settings, f, value);
         c.given = pool_settings_bit(f);
     }
-    MUST(c.given && apply(w, &c, &change) == 0);
+    MUST(c.given != 0);
+    rc = apply(w, &c, &change);
     pool_command_fini(&c);
+    return rc;
+}
+
+int world_cut(struct world *w, unsigned n)
+{
+    return set_local(w, w->server_id[n], n, FRAME_LOCAL_UP | FRAME_LOCAL_CUT);
+}
+
+void world_set(struct world *w, const char *path, uint64_t n)
+{
+    MUST(world_set_pool(w, path, n) == 0);
 }
 
 int world_set_up(struct world *w, unsigned n, bool up)

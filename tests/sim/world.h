@@ -70,9 +70,15 @@ int world_add_server(struct world *w, unsigned n, uint16_t weight);
 int world_remove_server(struct world *w, unsigned n);
 int world_set_weight(struct world *w, unsigned n, uint16_t weight);
 int world_set_up(struct world *w, unsigned n, bool up);
-/* A setting of the pool by its path: "retry.attempts". */
+/* enum pool_admin. */
+int world_set_admin(struct world *w, unsigned n, uint8_t admin);
+/* One setting of the pool, by its path: "eject.errors". */
+int world_set_pool(struct world *w, const char *path, uint64_t value);
+/* The same; must not be refused. */
 void world_set(struct world *w, const char *path, uint64_t n);
 int world_set_timeouts(struct world *w, const struct pool_timeouts *timeouts);
+/* FRAME_LOCAL_CUT: what is in flight there ends, the server stays. */
+int world_cut(struct world *w, unsigned n);
 /* FRAME_LOCAL_GONE for one that was removed: what is still in flight there ends. */
 int world_forget(struct world *w, uint64_t server_id);
 void world_drain(struct world *w, uint32_t limit_ms);

@@ -201,8 +201,9 @@ static void test_bad_payloads(void **state)
         assert_int_equal(frame_get_apply(payload, &index, &entry), n >= 8 ? 0 : WERR_CORRUPT);
     }
     struct frame_local local;
-    assert_int_equal(frame_get_local(span_from("\0\0\0\0\0\0\0\0\0\0\0\0\4\0\0\0", 16), &local),
-                     WERR_CORRUPT);
+    assert_int_equal(
+        frame_get_local(span_from("\0\0\0\0\0\0\0\0\0\0\0\0\10\0\0\0", 16), &local),
+        WERR_CORRUPT);
 }
 
 int main(void)

@@ -224,6 +224,16 @@ static void test_clock(void **state)
     }
 }
 
+static void test_fail_open(void **state)
+{
+    struct access_record r = make_record();
+
+    (void)state;
+    assert_null(strstr(print(access_line_json, &r), "fail_open"));
+    r.is_fail_open = true;
+    assert_non_null(strstr(print(access_line_json, &r), ",\"fail_open\":true}"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -234,6 +244,7 @@ int main(void)
         cmocka_unit_test(test_long_values),
         cmocka_unit_test(test_value_of_the_limit_is_whole),
         cmocka_unit_test(test_clock),
+        cmocka_unit_test(test_fail_open),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

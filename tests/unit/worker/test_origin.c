@@ -135,6 +135,7 @@ static void test_facts_before_the_pool(void **state)
     assert_false(origin_find(&s->worker, a)->in_pool);
     assert_int_equal(take_snapshot(s), 0);
     assert_int_equal(origin_find(&s->worker, a)->stats_slot, 7);
+    s->worker.pool_state->pools[0].fail_open = false;
     assert_int_equal(pick(s), 0); /* down */
     assert_int_equal(tell(s, a, 7, FRAME_LOCAL_UP), 0);
     assert_int_equal(pick(s), a);

@@ -1,0 +1,126 @@
+#include "worker/eject.h"
+
+#include <stddef.h>
+
+#include "log/log.h"
+#include "worker/exchange.h"
+#include "worker/origin.h"
+#include "worker/rotation.h"
+#include "worker/worker.h"
+
+static const struct pool_eject *rule_of(const struct worker *w)
+{
+    return &worker_pool(w)->eject;
+}
+
+/* ---- in and out ---- */
+
+static void come_back(struct origin *o)
+{
+    struct worker *w = o->worker;
+
+    o->is_ejected = false;
+    o->errors = 0;
+    o->readmitted_ms = loop_now_ms(w->loop);
+    w->ejected_n--;
+    w->balance_is_stale = true;
+    stats_server_add(w->stats, o->stats_slot, STATS_SERVER_ejected, -1);
+}
+
+void eject_end(struct origin *o)
+{
+    if (!o->is_ejected)
+        return;
+    timer_stop(loop_timers(o->worker->loop), &o->eject_timer);
+    come_back(o);
+}
+
+static void on_time(struct timer *t)
+{
+    struct origin *o = (struct origin *)((char *)t - offsetof(struct origin, eject_timer));
+
+    come_back(o);
+    log_info("server is tried again", LOG_S("server", o->authority));
+}
+
+void eject_init(struct origin *o)
+{
+    timer_init(&o->eject_timer, on_time);
+}
+
+bool eject_end_all(struct worker *w)
+{
+    struct origin *o, *next;
+
+    if (w->ejected_n == 0)
+        return false;
+    HASH_ITER (hh, w->origins, o, next)
+        eject_end(o);
+    return true;
+}
+
+/* ---- the row of errors ---- */
+
+static uint64_t time_out_ms(const struct origin *o, const struct pool_eject *rule)
+{
+    uint64_t ms = (uint64_t)rule->base_ms * o->ejections;
+
+    return ms < rule->max_ms ? ms : rule->max_ms;
+}
+
+static void eject(struct origin *o, const struct pool_eject *rule)
+{
+    struct worker *w = o->worker;
+    uint64_t now_ms = loop_now_ms(w->loop);
+
+    if (o->ejections > 0 && now_ms - o->readmitted_ms > rule->max_ms)
+        o->ejections = 0;
+    if (o->ejections < UINT16_MAX)
+        o->ejections++;
+    o->is_ejected = true;
+    w->ejected_n++;
+    w->balance_is_stale = true;
+    loop_timer_in(w->loop, &o->eject_timer, time_out_ms(o, rule));
+    stats_server_add(w->stats, o->stats_slot, STATS_SERVER_ejections, 1);
+    stats_server_add(w->stats, o->stats_slot, STATS_SERVER_ejected, 1);
+    log_warn("server is ejected", LOG_S("server", o->authority), LOG_U("errors", o->errors),
+             LOG_U("ms", time_out_ms(o, rule)));
+}
+
+static bool may_eject(struct origin *o, const struct pool_eject *rule)
+{
+    struct worker *w = o->worker;
+
+    if (o->is_ejected || !o->up || !rotation_is_wanted(o))
+        return false;
+    rotation_refresh(w);
+    return !w->balance_is_stale && w->usable_n > 1 &&
+           (w->ejected_n + 1) * 100ULL <= (uint64_t)rule->max_percent * w->wanted_n;
+}
+
+static void note_error(struct origin *o)
+{
+    const struct pool_eject *rule = rule_of(o->worker);
+
+    if (o->errors < UINT16_MAX)
+        o->errors++;
+    if (rule->errors > 0 && o->errors >= rule->errors && may_eject(o, rule))
+        eject(o, rule);
+}
+
+static bool is_stale_lane(const struct exchange *ex)
+{
+    return ex->end == END_ORIGIN_RESET && ex->lane && lane_is_reused(ex->lane) &&
+           !(ex->flags & EX_LANE_SPOKE);
+}
+
+void eject_note_attempt(const struct exchange *ex, bool well)
+{
+    bool is_gateway_error = well && ex->lane_status >= 502 && ex->lane_status <= 504;
+    bool is_blamed = !well && end_facts(ex->end)->blame == END_BLAME_SERVER;
+
+    if (is_gateway_error || (is_blamed && !is_stale_lane(ex)))
+        note_error(ex->origin);
+    else if (well)
+        ex->origin->errors = 0;
+}

@@ -1,0 +1,29 @@
+/* eject.h - passive ejection: a server that fails request after request leaves the rotation of
+ * this worker for a while, whatever its health checks say.
+ *
+ * An error is an attempt that the server is to blame for (no connection, no answer, no valid
+ * answer) or a 502, 503 or 504 of its own; any other answer ends the row. An idle lane that was
+ * closed under a request says nothing. After eject.errors in a row the server is ejected for
+ * base_ms × times, at most max_ms; the times count from one again when it was in for longer
+ * than max_ms. Never more than max_percent of the servers that are wanted, and never the last
+ * usable one. Each worker decides for itself; the counters `ejections` and `ejected` tell the
+ * manager.
+ */
+#ifndef WELDR_WORKER_EJECT_H
+#define WELDR_WORKER_EJECT_H
+
+#include <stdbool.h>
+
+struct worker;
+struct origin;
+struct exchange;
+
+void eject_init(struct origin *o);
+/* The exchange's attempt at ex->origin is over, its lane not yet released. well: answered. */
+void eject_note_attempt(const struct exchange *ex, bool well);
+/* It is back before its time; no-op when it is not ejected. */
+void eject_end(struct origin *o);
+/* For want of others, all that are ejected come back: false when there were none. */
+bool eject_end_all(struct worker *w);
+
+#endif

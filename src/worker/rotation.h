@@ -1,0 +1,28 @@
+/* rotation.h - which origins take part in the balance, and what happens when none would.
+ *
+ * Usable is a server of the pool that is enabled, has a weight, is up as far as this node knows
+ * and is not ejected (eject.h). With none left, ejected ones come back, if their checks are
+ * well: they are better than nothing. Without those either, the pool fails open: requests are
+ * spread over all enabled servers, checked as down or not, since the checks may be wrong and an
+ * error of a server is no worse than one of ours. A pool with fail_open false answers 503.
+ *
+ * The list is rebuilt before the next pick after something has changed (worker->balance_is_
+ * stale), so that a burst of changes costs one rebuild. Called by worker.c and eject.c.
+ */
+#ifndef WELDR_WORKER_ROTATION_H
+#define WELDR_WORKER_ROTATION_H
+
+#include <stdbool.h>
+
+struct worker;
+struct origin;
+
+/* Rebuilds the list if it is stale. Short of memory it stays stale: nothing can be picked. */
+void rotation_refresh(struct worker *w);
+/* Gets new requests as far as people decided: in the pool, enabled, with a weight; and it has
+ * an address. */
+bool rotation_is_wanted(const struct origin *o);
+/* Whether a lane of it may wait for the next exchange. */
+bool rotation_keeps_lanes(const struct origin *o);
+
+#endif
