@@ -124,7 +124,7 @@ static size_t count_digits(struct span value)
     return n;
 }
 
-static int read_drain_timeout(struct config *c, struct span value, const char **wish)
+static int read_time(uint32_t *ms, struct span value, const char **wish)
 {
     static const struct {
         const char *unit;
@@ -140,10 +140,20 @@ static int read_drain_timeout(struct config *c, struct span value, const char **
             continue;
         if (num_from_dec(span_first(value, digits), DAY_MS / units[i].ms, &n) != 0)
             return WERR_INVALID;
-        c->drain_timeout_ms = (uint32_t)n * units[i].ms;
+        *ms = (uint32_t)n * units[i].ms;
         return 0;
     }
     return WERR_INVALID;
+}
+
+static int read_drain_timeout(struct config *c, struct span value, const char **wish)
+{
+    return read_time(&c->drain_timeout_ms, value, wish);
+}
+
+static int read_ready_delay(struct config *c, struct span value, const char **wish)
+{
+    return read_time(&c->ready_delay_ms, value, wish);
 }
 
 static int read_admin_token_file(struct config *c, struct span value, const char **wish)

@@ -41,6 +41,7 @@ struct config {
     unsigned server_n;
     int log_level; /* --log-level error|warn|info|debug|trace → 0…4; default info = 2 */
     uint32_t drain_timeout_ms; /* --drain-timeout "30s", "500ms", "2m" or plain seconds; 30 s */
+    uint32_t ready_delay_ms;   /* --ready-delay; 0: none */
     char *admin_token_file;    /* --admin-token-file; NULL */
     char *admin_token;         /* WELDR_ADMIN_TOKEN only (a flag would show in ps); NULL */
     char *resolver;            /* --resolver; NULL: those of the system */

@@ -137,6 +137,7 @@ char *api_json_root(const char *version)
         {"servers", "/servers", NULL}, {"pools", "/pools/default", NULL},
         {"stats", "/stats", NULL},     {"stats_detail", "/stats/detail", NULL},
         {"workers", "/workers", NULL}, {"health", "/health", NULL},
+        {"ready", "/ready", NULL},
     };
     struct maker m = make_object();
 

@@ -42,6 +42,21 @@ void api_health_get(struct api_conn *ac)
         api_answer(ac, 200, api_json_health("ok", running));
 }
 
+/* For load balancers: serves, and means to go on. */
+void api_ready_get(struct api_conn *ac)
+{
+    const unsigned running = supervisor_count(&ac->m->supervisor, SLOT_RUNNING);
+
+    if (ac->m->is_leaving)
+        api_answer(ac, 503, api_json_health("leaving", running));
+    else if (!ac->m->is_ready)
+        api_answer(ac, 503, api_json_health("starting", running));
+    else if (running == 0)
+        api_answer(ac, 503, api_json_health("no_worker", running));
+    else
+        api_answer(ac, 200, api_json_health("ready", running));
+}
+
 void api_root_get(struct api_conn *ac)
 {
     api_answer(ac, 200, api_json_root(WELDR_VERSION));

@@ -101,20 +101,36 @@ static void on_all_stopped(void *arg)
 
 /* ---- signals ---- */
 
+static void drain(struct manager *m)
+{
+    m->is_draining = true;
+    supervisor_drain(&m->supervisor, m->config->drain_timeout_ms);
+    publish_on_exit(&m->publish);
+}
+
+/* Whoever sends us traffic has had the time to see that /ready is 503. */
+static void on_ready_delay(struct timer *t)
+{
+    drain((struct manager *)((char *)t - offsetof(struct manager, ready_delay)));
+}
+
 static void on_stop_signal(struct manager *m, int number)
 {
-    if (m->is_draining) {
+    if (m->is_leaving) {
         log_warn("ends at once: second signal", LOG_I("signal", number));
         supervisor_kill_all(&m->supervisor);
         publish_on_exit(&m->publish);
         finish(m, MANAGER_EXIT_FAILURE);
         return;
     }
+    m->is_leaving = true;
     log_info("shutting down", LOG_I("signal", number),
+             LOG_U("ready_delay_ms", m->config->ready_delay_ms),
              LOG_U("drain_timeout_ms", m->config->drain_timeout_ms));
-    m->is_draining = true;
-    supervisor_drain(&m->supervisor, m->config->drain_timeout_ms);
-    publish_on_exit(&m->publish);
+    if (m->config->ready_delay_ms > 0)
+        loop_timer_in(m->loop, &m->ready_delay, m->config->ready_delay_ms);
+    else
+        drain(m);
 }
 
 /* What the manager is at, then the same of every worker. */
@@ -123,8 +139,8 @@ static void dump(const struct manager *m)
     log_info("manager state", LOG_U("revision", m->servers.revision),
              LOG_U("index", m->pool->index), LOG_X("digest", m->pool->digest),
              LOG_U("servers", m->pool->pools[0].server_n),
-             LOG_U("draining_servers", m->facts.draining_n),
-             LOG_U("probes", m->checks.probes_n), LOG_U("api_connections", m->api.conn_n),
+             LOG_U("draining_servers", m->facts.draining_n), LOG_U("probes", m->checks.probes_n),
+             LOG_U("api_connections", m->api.conn_n),
              LOG_U("workers_running", supervisor_count(&m->supervisor, SLOT_RUNNING)));
     supervisor_signal(&m->supervisor, SIGUSR1);
 }
@@ -407,6 +423,7 @@ int manager_main(const struct config *config)
     werr_set_panic_hook(on_panic, m);
     m->config = config;
     m->worker_n = listeners_worker_n(config);
+    timer_init(&m->ready_delay, on_ready_delay);
     api_init(&m->api, m);
     if (api_auth_load(&m->api.auth, config, error, sizeof(error)) < 0) {
         fprintf(stderr, "error: %s\n", error);

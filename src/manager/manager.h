@@ -6,7 +6,8 @@
  * one loop; nothing here blocks once it has started.
  *
  * Life: start (listeners, statistics, workers, API) → ready when every worker has acknowledged
- * its snapshot → SIGTERM or SIGINT: workers drain, the API goes on answering reads → all
+ * its snapshot → SIGTERM or SIGINT: /ready
+ * turns 503, after --ready-delay the workers drain, the API goes on answering reads → all
  * workers have ended → exit. A second signal ends at once.
  */
 #ifndef WELDR_MANAGER_MANAGER_H
@@ -56,6 +57,8 @@ struct manager {
     struct rand_state rand;
     unsigned worker_n;
     bool is_ready;
+    bool is_leaving; /* told to end: /ready says so, the workers follow after --ready-delay */
+    struct timer ready_delay;
     bool is_draining;
     bool is_done;
     int exit_code;

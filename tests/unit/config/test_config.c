@@ -66,6 +66,7 @@ static void test_defaults(void **state)
     assert_int_equal(c.server_n, 0);
     assert_int_equal(c.log_level, 2);
     assert_int_equal(c.drain_timeout_ms, 30000);
+    assert_int_equal(c.ready_delay_ms, 0);
     assert_null(c.admin_token);
     assert_null(c.admin_token_file);
     assert_null(c.access_log);
@@ -77,11 +78,11 @@ static void test_flags(void **state)
 {
     (void)state;
     struct config c;
-    configure_well(
-        &c,
-        "--ip 1.2.3.4:81 --ip=[::1]:82 --admin-ip :83 --workers 4 --server http://a "
-        "--server=http://b --log-level=debug --drain-timeout 2m --admin-token-file /t",
-        "");
+    configure_well(&c,
+                   "--ip 1.2.3.4:81 --ip=[::1]:82 --admin-ip :83 --workers 4 --server http://a "
+                   "--server=http://b --log-level=debug --drain-timeout 2m --ready-delay 250ms "
+                   "--admin-token-file /t",
+                   "");
     assert_int_equal(c.ip_n, 2);
     assert_addr(&c.ip[0], "1.2.3.4:81");
     assert_addr(&c.ip[1], "[::1]:82");
@@ -94,6 +95,7 @@ static void test_flags(void **state)
     assert_string_equal(c.server[1], "http://b");
     assert_int_equal(c.log_level, 3);
     assert_int_equal(c.drain_timeout_ms, 120000);
+    assert_int_equal(c.ready_delay_ms, 250);
     assert_string_equal(c.admin_token_file, "/t");
     config_fini(&c);
 }
@@ -257,6 +259,7 @@ static const struct {
     {"worker --id 1", "WELDR_ACCESS_LOG_FORMAT=x", "WELDR_ACCESS_LOG_FORMAT", "json"},
     {"--log-level INFO", "", "--log-level", "\"INFO\""},
     {"--drain-timeout x", "", "--drain-timeout", "30s"},
+    {"--ready-delay x", "", "--ready-delay", "30s"},
     {"--drain-timeout s", "", "--drain-timeout", "30s"},
     {"--drain-timeout 5d", "", "--drain-timeout", "30s"},
     {"--drain-timeout 1.5s", "", "--drain-timeout", "30s"},

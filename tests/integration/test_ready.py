@@ -1,0 +1,88 @@
+"""How weldr itself leaves: /ready turns first, then it drains, and idle clients go one by one."""
+
+import signal
+import time
+
+import pytest
+
+import origins as o
+from rawhttp import Closed, wait_until
+
+
+def ready(weldr):
+    return weldr.api("GET", "/ready").status
+
+
+@pytest.mark.smoke
+def test_ready_turns_first(lab):
+    weldr, _ = lab.run(o.hello)
+    assert ready(weldr) == 200 and weldr.api("GET", "/ready").json["status"] == "ready"
+    assert weldr.api("HEAD", "/ready").status == 200
+
+
+def test_ready_delay(lab):
+    """/ready is 503 for a while, in which everything is still served."""
+    weldr = lab.weldr("--ready-delay", "1500ms", drain_timeout="5")
+    weldr.add(lab.origin())
+    client = weldr.connect()
+    client.ask()
+    weldr.signal(signal.SIGTERM)
+    wait_until(lambda: ready(weldr) == 503, 5, "/ready is 503")
+    assert weldr.api("GET", "/health").status == 200
+    assert weldr.ask().status == 200
+    response = client.ask()
+    assert response.status == 200 and response.get("Connection", "").lower() != "close"
+    assert weldr.process.poll() is None
+    start = time.monotonic()
+    assert weldr.wait_exit(15) == 0
+    assert time.monotonic() - start > 0.3
+
+
+def test_second_signal_during_the_ready_delay(lab):
+    weldr = lab.weldr("--ready-delay", "60s")
+    weldr.signal(signal.SIGTERM)
+    wait_until(lambda: ready(weldr) == 503, 5, "/ready is 503")
+    weldr.signal(signal.SIGTERM)
+    assert weldr.wait_exit(5) == 1
+    weldr.stop(exit_code=None)
+
+
+def test_ready_while_draining(lab):
+    gate = o.Gate()
+    weldr, _ = lab.run(gate, drain_timeout="20")
+    client = weldr.connect().request()
+    wait_until(lambda: gate.entered == 1, 5, "in flight")
+    weldr.signal(signal.SIGTERM)
+    wait_until(lambda: ready(weldr) == 503, 5, "/ready is 503")
+    gate.open()
+    assert client.response().get("Connection", "").lower() == "close"
+    assert weldr.wait_exit(5) == 0
+
+
+def test_idle_clients_go_one_by_one(lab):
+    """Within a second, not all at once, each without a reset; who asks before is served and told to close."""
+    weldr, _ = lab.run(o.hello, drain_timeout="20")
+    clients = [weldr.connect() for _ in range(60)]
+    for client in clients:
+        client.ask()
+    start = time.monotonic()
+    weldr.signal(signal.SIGTERM)
+    closed_at, told = [], 0
+    open_clients = list(clients)
+    while open_clients and time.monotonic() - start < 5:
+        for client in list(open_clients):
+            if client.is_closed(0.001):
+                closed_at.append(time.monotonic() - start)
+                open_clients.remove(client)
+        if open_clients and told < 5:
+            client = open_clients.pop()
+            try:
+                told += client.ask().get("Connection", "").lower() == "close"
+            except Closed:
+                pass
+            client.close()
+    assert not open_clients and told >= 1
+    assert max(closed_at) - min(closed_at) > 0.3 and max(closed_at) < 3
+    for client in clients:
+        client.close()
+    assert weldr.wait_exit(10) == 0
