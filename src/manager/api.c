@@ -240,19 +240,6 @@ static void handle(struct api_conn *ac)
     }
 }
 
-/* Of the keys of a query only this one is known; one that is too long is surely no number. */
-static void keep_query(struct api_conn *ac, struct span target)
-{
-    const struct span value = api_route_query(target, SPAN("drain"));
-
-    ac->drain = SPAN_NONE;
-    if (value.ptr == NULL)
-        return;
-    if (span_to_str(value, ac->drain_text, sizeof(ac->drain_text)) < 0)
-        ac->drain_text[0] = '\0';
-    ac->drain = span_from_str(ac->drain_text);
-}
-
 static enum refusal judge_head(struct api_conn *ac, const struct msg *m)
 {
     const struct span origin = msg_value(m, FIELD_ORIGIN);
@@ -265,7 +252,7 @@ static enum refusal judge_head(struct api_conn *ac, const struct msg *m)
     error = api_route_normalize(msg_target(m), ac->target, &ac->path);
     if (error < 0)
         return error == WERR_TOO_BIG ? REFUSE_LONG : REFUSE_PATH;
-    keep_query(ac, msg_target(m));
+    api_query_read(msg_target(m), &ac->query);
     if ((m->flags & MSG_HAS_LENGTH) && m->content_length > API_BODY_MAX)
         return REFUSE_BODY;
     return REFUSE_NONE;

@@ -18,7 +18,9 @@
 
 #include "config/config.h"
 #include "manager/api_auth.h"
+#include "manager/api_query.h"
 #include "manager/api_route.h"
+#include "manager/leaving.h"
 #include "manager/publish.h"
 #include "manager/servers.h"
 #include "net/conn.h"
@@ -48,16 +50,16 @@ struct api_conn {
     unsigned refusal; /* index into the refusals that the head met; 0: none */
     char method[16];
     char target[API_PATH_MAX];
-    struct span path;  /* in target */
-    struct span drain; /* DELETE: ?drain=…, in drain_text; ptr NULL: not given */
-    char drain_text[16];
-    uint32_t drain_s;
+    struct span path; /* in target */
+    struct api_query query;
     struct api_match match;
     char *body;
     size_t body_len, body_cap;
     /* a change under way */
     struct proposal proposal;
     struct publish_waiter waiter;
+    struct leave_waiter leave;
+    bool shows_list;                        /* the answer is the whole pool, not the server */
     void (*committed)(struct api_conn *ac); /* before the workers are waited for; NULL: none */
     void (*then)(struct api_conn *ac);
     /* the answer */

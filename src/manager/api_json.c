@@ -2,6 +2,7 @@
 
 #include <inttypes.h>
 #include <jansson.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/clock.h"
@@ -131,6 +132,15 @@ char *api_json_problem(const struct api_json_problem_view *v)
     return finish(&m);
 }
 
+char *api_json_dry_run(const char *change)
+{
+    struct maker m = make_object();
+
+    set(&m, "dry_run", json_true());
+    set_text(&m, "change", change);
+    return finish(&m);
+}
+
 char *api_json_root(const char *version)
 {
     static const struct link_row links[] = {
@@ -197,16 +207,20 @@ static json_t *make_meta(const struct pool_server *server)
 
 static json_t *make_server_links(const struct pool_server *server, bool alone)
 {
-    char href[HREF_MAX];
+    char href[HREF_MAX], drain[HREF_MAX + 16], resume[HREF_MAX + 16], stop[HREF_MAX + 16];
     const struct link_row links[] = {
-        {"delete", href, "DELETE"},
-        {"change", href, "PATCH"},
-        {"self", href, NULL},
+        {"delete", href, "DELETE"},       {"change", href, "PATCH"},  {"drain", drain, "POST"},
+        {"maintenance", stop, "POST"},    {"resume", resume, "POST"}, {"self", href, NULL},
         {"pool", "/pools/default", NULL},
     };
 
     api_json_server_href(server, href, sizeof(href));
-    return make_links(links, alone ? 4 : 1);
+    if (!alone)
+        return make_links(links, 1);
+    (void)snprintf(drain, sizeof(drain), "%s/drain", href);
+    (void)snprintf(resume, sizeof(resume), "%s/resume", href);
+    (void)snprintf(stop, sizeof(stop), "%s/maintenance", href);
+    return LINKS(links);
 }
 
 static json_t *make_addrs(const struct api_json_server_view *v)
@@ -245,6 +259,10 @@ static json_t *make_server(const struct api_json_server_view *v, json_t *check, 
     set_number(&m, "in_flight", v->in_flight);
     set_number(&m, "success", v->success);
     set_number(&m, "failed", v->failed);
+    set_number(&m, "ejected", v->ejected);
+    set_number(&m, "ejections", v->ejections);
+    set(&m, "drain_left_ms",
+        v->drain_left_ms != NULL ? json_integer((json_int_t)*v->drain_left_ms) : json_null());
     set(&m, "last_check", make_last(v->last));
     set(&m, "links", make_server_links(server, alone));
     return made(&m);
@@ -475,6 +493,7 @@ char *api_json_stats(const struct api_json_stats_view *v)
     set(&m, "ends", make_ends(v));
     set(&m, "latency_us", make_latency(v));
     set_number(&m, "workers", v->workers);
+    set(&m, "fail_open", json_boolean(v->fail_open));
     set_number(&m, "revision", v->revision);
     set(&m, "links", LINKS(links));
     return finish(&m);

@@ -22,6 +22,9 @@ struct api_json_problem_view {
 };
 char *api_json_problem(const struct api_json_problem_view *v);
 
+/* What a change would do, in a word or two. */
+char *api_json_dry_run(const char *change);
+
 char *api_json_root(const char *version);
 
 struct api_json_server_view {
@@ -34,6 +37,8 @@ struct api_json_server_view {
     const struct pool_health *check; /* effective */
     const struct check_result *last; /* NULL: never checked */
     uint64_t in_flight, success, failed;
+    uint64_t ejected, ejections;   /* workers that keep it out now; how often so far */
+    const uint64_t *drain_left_ms; /* NULL: not on its way out */
 };
 /* One server as a document: with links to change it and to its pool. */
 char *api_json_server(const struct api_json_server_view *v);
@@ -74,6 +79,7 @@ struct api_json_stats_view {
     unsigned end_n;
     uint64_t p50_us, p90_us, p99_us;
     unsigned workers;
+    bool fail_open;
     uint64_t revision;
 };
 char *api_json_stats(const struct api_json_stats_view *v);

@@ -1,6 +1,7 @@
 #include "manager/api.h"
 #include "manager/api_json.h"
 #include "manager/api_problem.h"
+#include "manager/api_wish.h"
 #include "manager/manager.h"
 #include "pool/pool_code.h"
 
@@ -42,9 +43,5 @@ void api_pool_change(struct api_conn *ac)
         return;
     }
     MUST(span_to_str(span_from_str(p->name), c.pool, sizeof(c.pool)) == 0);
-    if (pool_check(ac->m->pool, &c, &error) < 0)
-        api_problem_of(ac, &error);
-    else
-        api_propose(ac, &c, on_set);
-    pool_command_fini(&c);
+    api_wish(ac, &c, on_set);
 }

@@ -1,9 +1,11 @@
+#include "manager/api_servers.h"
 #include "base/num.h"
 #include "base/strb.h"
 #include "manager/api.h"
 #include "manager/api_json.h"
 #include "manager/api_problem.h"
 #include "manager/api_view.h"
+#include "manager/api_wish.h"
 #include "manager/manager.h"
 #include "pool/pool_code.h"
 
@@ -12,7 +14,7 @@ static struct pool *the_pool(const struct api_conn *ac)
     return &ac->m->pool->pools[0];
 }
 
-static void answer_not_found(struct api_conn *ac)
+void api_answer_no_server(struct api_conn *ac)
 {
     api_problem(ac, 404, "not_found", "there is no such server");
 }
@@ -70,8 +72,7 @@ static const struct pool_server *find_by_host(const struct api_conn *ac, struct 
     return server;
 }
 
-/* The server that the path names; NULL: none. */
-static const struct pool_server *find_server(const struct api_conn *ac, bool draining_too)
+const struct pool_server *api_find_server(const struct api_conn *ac, bool draining_too)
 {
     const struct api_match *match = &ac->match;
 
@@ -82,12 +83,12 @@ static const struct pool_server *find_server(const struct api_conn *ac, bool dra
 
 /* ---- reading ---- */
 
-static void answer_list(struct api_conn *ac, unsigned status, const struct pool_server *named)
+void api_answer_list(struct api_conn *ac, unsigned status, const struct pool_server *named)
 {
     struct api_json_list list;
     struct api_view view;
 
-    servers_sweep(ac->m);
+    leaving_sweep(ac->m);
     api_json_servers_begin(&list);
     api_view_each(ac->m, api_json_servers_add, &list);
     if (named != NULL) {
@@ -97,40 +98,40 @@ static void answer_list(struct api_conn *ac, unsigned status, const struct pool_
     api_answer(ac, status, api_json_list_end(&list));
 }
 
-static void answer_server(struct api_conn *ac, const struct pool_server *server)
+void api_answer_server(struct api_conn *ac, unsigned status, const struct pool_server *server)
 {
     struct api_view view;
 
     if (server == NULL) {
-        answer_not_found(ac);
+        api_answer_no_server(ac);
         return;
     }
     api_view_fill(ac->m, server, &view);
-    api_answer(ac, 200, api_json_server(&view.json));
+    api_answer(ac, status, api_json_server(&view.json));
 }
 
 void api_servers_list(struct api_conn *ac)
 {
-    answer_list(ac, 200, NULL);
+    api_answer_list(ac, 200, NULL);
 }
 
 void api_server_get(struct api_conn *ac)
 {
-    servers_sweep(ac->m);
-    answer_server(ac, find_server(ac, true));
+    leaving_sweep(ac->m);
+    api_answer_server(ac, 200, api_find_server(ac, true));
 }
 
 /* ---- changing ---- */
 
 /* pool_apply's refusal: what pool_check found right can have changed in between. */
-static bool answer_refusal(struct api_conn *ac)
+bool api_answer_refusal(struct api_conn *ac)
 {
     const int result = ac->proposal.result;
 
     if (result == 0)
         return false;
     if (result == WERR_NOT_FOUND)
-        answer_not_found(ac);
+        api_answer_no_server(ac);
     else if (result == WERR_TOO_BIG)
         api_problem(ac, 409, "too_many", "the pool can't hold more servers");
     else
@@ -143,35 +144,17 @@ static void on_added(struct api_conn *ac)
     const struct pool_server *server = pool_find_server(the_pool(ac), ac->proposal.server_id);
     const bool is_new = ac->proposal.change == POOL_CHANGE_SERVER_ADDED;
 
-    if (answer_refusal(ac))
+    if (api_answer_refusal(ac))
         return;
     if (server != NULL)
         api_json_server_href(server, ac->location, sizeof(ac->location));
-    answer_list(ac, is_new ? 201 : 200, server);
+    api_answer_list(ac, is_new ? 201 : 200, server);
 }
 
 static void on_changed(struct api_conn *ac)
 {
-    if (!answer_refusal(ac))
-        answer_server(ac, pool_find_server(the_pool(ac), ac->proposal.server_id));
-}
-
-static void on_removed(struct api_conn *ac)
-{
-    if (!answer_refusal(ac))
-        answer_list(ac, 200, NULL);
-}
-
-/* Checks and proposes; ends the command. */
-static void wish(struct api_conn *ac, struct pool_command *c, void (*then)(struct api_conn *))
-{
-    struct pool_error error;
-
-    if (pool_check(ac->m->pool, c, &error) < 0)
-        api_problem_of(ac, &error);
-    else
-        api_propose(ac, c, then);
-    pool_command_fini(c);
+    if (!api_answer_refusal(ac))
+        api_answer_server(ac, 200, pool_find_server(the_pool(ac), ac->proposal.server_id));
 }
 
 void api_servers_add(struct api_conn *ac)
@@ -182,60 +165,19 @@ void api_servers_add(struct api_conn *ac)
     if (pool_code_add_from_json(api_body(ac), &c, &error) < 0)
         api_problem_of(ac, &error);
     else
-        wish(ac, &c, on_added);
+        api_wish(ac, &c, on_added);
 }
 
 void api_server_change(struct api_conn *ac)
 {
-    const struct pool_server *server = find_server(ac, false);
+    const struct pool_server *server = api_find_server(ac, false);
     struct pool_command c;
     struct pool_error error;
 
     if (server == NULL)
-        answer_not_found(ac);
+        api_answer_no_server(ac);
     else if (pool_code_change_from_json(api_body(ac), server, &c, &error) < 0)
         api_problem_of(ac, &error);
     else
-        wish(ac, &c, on_changed);
-}
-
-/* ?drain=SECONDS: how long requests in flight may take; 0: they are cut off. */
-static bool take_drain(struct api_conn *ac)
-{
-    static const struct pool_error refusal = {
-        .code = "invalid_value",
-        .field = "drain",
-        .detail = "drain must be a whole number of seconds from 0 to 3600",
-    };
-    uint64_t n = SERVERS_DRAIN_DEFAULT_S;
-
-    if (ac->drain.ptr != NULL && num_from_dec(ac->drain, SERVERS_DRAIN_MAX_S, &n) < 0) {
-        api_problem_of(ac, &refusal);
-        return false;
-    }
-    ac->drain_s = (uint32_t)n;
-    return true;
-}
-
-static void set_drain(struct api_conn *ac)
-{
-    if (ac->proposal.change == POOL_CHANGE_SERVER_REMOVED)
-        servers_limit_drain(ac->m, ac->proposal.server_id, ac->drain_s);
-}
-
-void api_server_remove(struct api_conn *ac)
-{
-    const struct pool_server *server = find_server(ac, false);
-    struct pool_command c;
-
-    if (server == NULL) {
-        answer_not_found(ac);
-        return;
-    }
-    if (!take_drain(ac))
-        return;
-    ac->committed = set_drain;
-    pool_command_init(&c, POOL_REMOVE_SERVER);
-    c.server_id = server->id;
-    wish(ac, &c, on_removed);
+        api_wish(ac, &c, on_changed);
 }

@@ -2,6 +2,7 @@
 #include "manager/api_json.h"
 #include "manager/api_view.h"
 #include "manager/manager.h"
+#include "manager/usable.h"
 
 static const char *const end_words[] = {
 #define END(name, word, status, blame, retry, text) word,
@@ -36,6 +37,7 @@ void api_stats_get(struct api_conn *ac)
         .ends = ends,
         .end_n = ENDS_N,
         .workers = supervisor_count(&ac->m->supervisor, SLOT_RUNNING),
+        .fail_open = usable_is_fail_open(ac->m),
         .revision = ac->m->servers.revision,
     };
 
@@ -52,7 +54,7 @@ void api_stats_detail(struct api_conn *ac)
 {
     struct api_json_list list;
 
-    servers_sweep(ac->m);
+    leaving_sweep(ac->m);
     api_json_detail_begin(&list);
     api_view_each(ac->m, api_json_detail_add, &list);
     api_answer(ac, 200, api_json_list_end(&list));

@@ -1,5 +1,8 @@
 #include "manager/api_view.h"
 
+#include <inttypes.h>
+#include <stdio.h>
+
 #include "manager/manager.h"
 
 static const struct pool *the_pool(const struct manager *m)
@@ -7,13 +10,36 @@ static const struct pool *the_pool(const struct manager *m)
     return &m->pool->pools[0];
 }
 
-static const char *reason_of(const struct server_facts *f)
+/* What the state alone does not say. */
+static const char *tell_reason(const struct manager *m, const struct server_facts *f,
+                               struct api_view *view)
 {
     if (f->removed != NULL)
         return "removed";
+    if (f->admin != POOL_ADMIN_ENABLED)
+        return f->is_leaving ? "requests in flight finish" : "drained";
     if (f->name_error[0] != '\0')
         return f->name_error;
-    return facts_has_no_addr(f) ? "name not resolved yet" : f->reason;
+    if (facts_has_no_addr(f))
+        return "name not resolved yet";
+    if (!f->rule.up || view->json.ejected == 0)
+        return f->reason;
+    snprintf(view->reason, sizeof(view->reason),
+             "ejected by %" PRIu64 " of %u workers for its errors in a row", view->json.ejected,
+             m->worker_n);
+    return view->reason;
+}
+
+static void read_counters(const struct manager *m, uint32_t slot,
+                          struct api_json_server_view *v)
+{
+    if (slot == STATS_NO_SLOT)
+        return;
+    v->in_flight = stats_sum_server(m->stats, slot, STATS_SERVER_in_flight);
+    v->success = stats_sum_server(m->stats, slot, STATS_SERVER_success);
+    v->failed = stats_sum_server(m->stats, slot, STATS_SERVER_failed);
+    v->ejected = stats_sum_server(m->stats, slot, STATS_SERVER_ejected);
+    v->ejections = stats_sum_server(m->stats, slot, STATS_SERVER_ejections);
 }
 
 void api_view_fill(const struct manager *m, const struct pool_server *server,
@@ -27,17 +53,16 @@ void api_view_fill(const struct manager *m, const struct pool_server *server,
         .server = server,
         .pool = the_pool(m)->name,
         .state = facts_state(f),
-        .reason = reason_of(f),
         .addrs = f->is_named ? f->addrs : &server->addr,
         .addr_n = f->is_named ? f->addr_n : 1,
         .check = &view->check,
         .last = f->has_result ? &f->last : NULL,
     };
-    if (f->stats_slot == STATS_NO_SLOT)
-        return;
-    v->in_flight = stats_sum_server(m->stats, f->stats_slot, STATS_SERVER_in_flight);
-    v->success = stats_sum_server(m->stats, f->stats_slot, STATS_SERVER_success);
-    v->failed = stats_sum_server(m->stats, f->stats_slot, STATS_SERVER_failed);
+    read_counters(m, f->stats_slot, v);
+    v->reason = tell_reason(m, f, view);
+    view->drain_left_ms = leaving_left_ms(m, f);
+    if (f->is_leaving)
+        v->drain_left_ms = &view->drain_left_ms;
 }
 
 void api_view_each(const struct manager *m,

@@ -14,6 +14,8 @@ struct manager;
 struct api_view {
     struct api_json_server_view json;
     struct pool_health check;
+    char reason[160];
+    uint64_t drain_left_ms;
 };
 
 /* server: of the pool, or draining (facts->removed). */

@@ -262,7 +262,10 @@ int checks_add(struct checks *c, const struct pool_server *server, struct server
     timer_init(&k->timer, on_turn);
     get_effective(k, server, &h);
     k->settings = hash_settings(&h);
-    take_turn(k);
+    if (h.type == POOL_HEALTH_NONE)
+        forgive(k, server);
+    else
+        take_turn(k);
     return 0;
 }
 

@@ -74,13 +74,19 @@ struct server_facts *facts_find(const struct facts *f, uint64_t id)
     return s;
 }
 
-void facts_drain(struct facts *f, struct server_facts *s, struct pool_server *removed,
-                 uint64_t removed_seq)
+void facts_drain(struct facts *f, struct server_facts *s, struct pool_server *removed)
 {
     MUST(s->removed == NULL && removed != NULL);
     s->removed = removed;
-    s->removed_seq = removed_seq;
     f->draining_n++;
+}
+
+void facts_set_leaving(struct facts *f, struct server_facts *s, bool is_leaving)
+{
+    if (s->is_leaving == is_leaving)
+        return;
+    s->is_leaving = is_leaving;
+    f->leaving_n += is_leaving ? 1U : -1U;
 }
 
 void facts_drop(struct facts *f, struct server_facts *s)
@@ -89,6 +95,7 @@ void facts_drop(struct facts *f, struct server_facts *s)
         pool_server_free(s->removed);
         f->draining_n--;
     }
+    facts_set_leaving(f, s, false);
     give_slot(f, s->stats_slot);
     HASH_DELETE(hh, f->by_id, s);
     free(s);
@@ -115,5 +122,7 @@ const char *facts_state(const struct server_facts *s)
 {
     if (s->removed != NULL)
         return "draining";
+    if (s->admin != POOL_ADMIN_ENABLED)
+        return s->admin == POOL_ADMIN_DRAINING ? "draining" : "maintenance";
     return s->rule.up && !facts_has_no_addr(s) ? "active" : "down";
 }

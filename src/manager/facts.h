@@ -1,5 +1,5 @@
 /* facts.h - what this node knows about servers at run time and nobody replicates: health, the
- * place of their counters, and which removed servers still have requests in flight.
+ * place of their counters, and which servers still have requests in flight on their way out.
  *
  * One struct server_facts for each server of the pool, by id, made when its add is applied.
  * When the server is removed from the pool the facts stay and take over its description
@@ -42,9 +42,12 @@ struct server_facts {
     char reason[FACTS_REASON_MAX]; /* why it is down; empty while it is up */
     struct check *check;           /* of checks.c; NULL when draining */
     struct pool_server *removed; /* draining: its description, owned; NULL while in the pool */
-    uint64_t removed_seq;        /* draining: publish sequence of its removal, or its cut */
-    uint64_t drain_until_ms;     /* draining: then it is cut */
+    uint8_t admin;               /* enum pool_admin, as last applied … */
+    uint32_t drain_ms;           /* … and its limit */
+    bool is_leaving;             /* leaving.h: what is in flight there is waited for */
     bool is_cut;                 /* the workers were told to end what is in flight */
+    uint64_t leave_seq;          /* leaving: publish sequence of its removal, or its cut */
+    uint64_t leave_until_ms;     /* leaving: then it is cut */
     bool is_named;               /* given by name: the address is looked up (names.c) */
     uint8_t addr_n, addr_probed; /* named: addresses found; whose turn it was for a check */
     struct addr addrs[FRAME_ADDRS_N];
@@ -54,7 +57,8 @@ struct server_facts {
 
 struct facts {
     struct server_facts *by_id;
-    uint32_t draining_n;
+    uint32_t draining_n; /* removed */
+    uint32_t leaving_n;
     uint64_t slots[STATS_SERVERS_MAX / 64]; /* bit set: in use */
 };
 
@@ -66,8 +70,8 @@ struct server_facts *facts_find(const struct facts *f, uint64_t id); /* NULL: no
 /* The servers in the order of their adding: after NULL comes the first; NULL ends. */
 struct server_facts *facts_next(const struct facts *f, const struct server_facts *after);
 /* The server has left the pool; takes the description. */
-void facts_drain(struct facts *f, struct server_facts *s, struct pool_server *removed,
-                 uint64_t removed_seq);
+void facts_drain(struct facts *f, struct server_facts *s, struct pool_server *removed);
+void facts_set_leaving(struct facts *f, struct server_facts *s, bool is_leaving);
 /* Forgets the server and frees its slot. */
 void facts_drop(struct facts *f, struct server_facts *s);
 /* Where the next check goes: the server's address, or those of its name in turn; NULL while it
@@ -75,7 +79,7 @@ void facts_drop(struct facts *f, struct server_facts *s);
 const struct addr *facts_next_addr(struct server_facts *s, const struct pool_server *server);
 /* A name that was never resolved. */
 bool facts_has_no_addr(const struct server_facts *s);
-/* "active", "down" or "draining". */
+/* "active", "down", "draining" or "maintenance". */
 const char *facts_state(const struct server_facts *s);
 
 #endif

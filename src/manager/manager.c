@@ -139,7 +139,7 @@ static void dump(const struct manager *m)
     log_info("manager state", LOG_U("revision", m->servers.revision),
              LOG_U("index", m->pool->index), LOG_X("digest", m->pool->digest),
              LOG_U("servers", m->pool->pools[0].server_n),
-             LOG_U("draining_servers", m->facts.draining_n), LOG_U("probes", m->checks.probes_n),
+             LOG_U("leaving_servers", m->facts.leaving_n), LOG_U("probes", m->checks.probes_n),
              LOG_U("api_connections", m->api.conn_n),
              LOG_U("workers_running", supervisor_count(&m->supervisor, SLOT_RUNNING)));
     supervisor_signal(&m->supervisor, SIGUSR1);
@@ -211,6 +211,7 @@ static int start_pool(struct manager *m)
         return fail_start("can't start", WERR_NOMEM);
     facts_init(&m->facts);
     servers_init(m);
+    leaving_init(m);
     publish_init(&m->publish, &m->supervisor, &m->facts, m->pool);
     checks_init(&m->checks, &m->shared, m->pool, rand_u64(&m->rand));
     checks_on_change(&m->checks, servers_on_health, m);
@@ -382,6 +383,7 @@ static void close_all(struct manager *m)
 {
     supervisor_kill_all(&m->supervisor);
     publish_on_exit(&m->publish);
+    leaving_fini(m);
     servers_fini(m);
     names_stop(m);
     signals_stop();

@@ -22,6 +22,7 @@
 #include "manager/api.h"
 #include "manager/checks.h"
 #include "manager/facts.h"
+#include "manager/leaving.h"
 #include "manager/publish.h"
 #include "manager/servers.h"
 #include "manager/supervisor.h"
@@ -49,6 +50,7 @@ struct manager {
     struct pool_state *pool;
     struct facts facts;
     struct servers servers;
+    struct leaving leaving;
     struct supervisor supervisor;
     struct publish publish;
     struct checks checks;
@@ -60,6 +62,7 @@ struct manager {
     bool is_leaving; /* told to end: /ready says so, the workers follow after --ready-delay */
     struct timer ready_delay;
     bool is_draining;
+    bool is_fail_open; /* usable.h, as last logged */
     bool is_done;
     int exit_code;
 };

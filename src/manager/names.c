@@ -5,6 +5,7 @@
 #include "log/log.h"
 #include "manager/manager.h"
 #include "manager/resolve.h"
+#include "manager/usable.h"
 
 _Static_assert((int)RESOLVE_ADDRS_MAX <= (int)FRAME_ADDRS_N, "a frame holds a whole answer");
 
@@ -30,6 +31,7 @@ static void on_addrs(void *arg, uint64_t server_id, const struct addr *addrs, un
     log_info("name resolved", LOG_S("server", url_of(m, server_id)), LOG_U("addresses", n),
              LOG_S("first", first));
     publish_addrs(&m->publish, f);
+    usable_note(m);
 }
 
 static void on_failure(void *arg, uint64_t server_id, const char *why, bool has_old)

@@ -138,6 +138,15 @@ void publish_addrs(struct publish *p, const struct server_facts *s)
     send_to_all(p, span_from(buf, put_addrs(buf, s)), SPAN_NONE);
 }
 
+void publish_cut(struct publish *p, const struct server_facts *s)
+{
+    struct frame_local local = local_of(s);
+    char buf[FRAME_FIXED_MAX];
+
+    local.flags |= FRAME_LOCAL_CUT;
+    send_to_all(p, span_from(buf, frame_put_local(buf, &local)), SPAN_NONE);
+}
+
 void publish_gone(struct publish *p, uint64_t server_id)
 {
     const struct frame_local local = gone_of(server_id);

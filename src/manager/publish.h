@@ -55,6 +55,8 @@ void publish_entry(struct publish *p, const struct pool_state *state, struct spa
 void publish_facts(struct publish *p, const struct server_facts *s);
 /* What a server's name stands for; at least one address. */
 void publish_addrs(struct publish *p, const struct server_facts *s);
+/* What is in flight on a server that stands down is to end. */
+void publish_cut(struct publish *p, const struct server_facts *s);
 /* The server's facts may be forgotten. */
 void publish_gone(struct publish *p, uint64_t server_id);
 /* Compares digests and wakes whoever waits. */

@@ -6,74 +6,17 @@
 #include "log/log.h"
 #include "manager/manager.h"
 #include "manager/names.h"
+#include "manager/usable.h"
 #include "pool/pool_code.h"
 
-enum { SWEEP_MS = 200 };
-
-/* ---- draining ---- */
-
-static bool has_drained(const struct manager *m, const struct server_facts *f)
-{
-    if (f->removed == NULL || !publish_is_acked(&m->publish, f->removed_seq))
-        return false;
-    return f->stats_slot == STATS_NO_SLOT ||
-           stats_sum_server(m->stats, f->stats_slot, STATS_SERVER_in_flight) == 0;
-}
-
-static void forget(struct manager *m, struct server_facts *f)
-{
-    log_info("server has drained", LOG_S("server", f->removed->url));
-    if (!f->is_cut)
-        publish_gone(&m->publish, f->id);
-    facts_drop(&m->facts, f);
-}
-
-/* The statistics slot is in use until the workers have confirmed that nothing is in flight. */
-static void cut(struct manager *m, struct server_facts *f)
-{
-    log_info("server is cut off", LOG_S("server", f->removed->url));
-    f->is_cut = true;
-    publish_gone(&m->publish, f->id);
-    f->removed_seq = m->publish.seq;
-}
-
-void servers_sweep(struct manager *m)
-{
-    struct server_facts *f, *next;
-
-    if (m->facts.draining_n == 0)
-        return;
-    for (f = facts_next(&m->facts, NULL); f != NULL; f = next) {
-        next = facts_next(&m->facts, f);
-        if (has_drained(m, f))
-            forget(m, f);
-        else if (f->removed != NULL && !f->is_cut && loop_now_ms(m->loop) >= f->drain_until_ms)
-            cut(m, f);
-    }
-}
-
-void servers_limit_drain(struct manager *m, uint64_t server_id, uint32_t limit_s)
-{
-    struct server_facts *f = facts_find(&m->facts, server_id);
-
-    if (f == NULL || f->removed == NULL)
-        return;
-    f->drain_until_ms = loop_now_ms(m->loop) + (uint64_t)limit_s * 1000;
-    if (limit_s == 0)
-        cut(m, f);
-}
-
-static void on_sweep(struct timer *t)
-{
-    struct servers *s = (struct servers *)((char *)t - offsetof(struct servers, sweep));
-    struct manager *m = (struct manager *)((char *)s - offsetof(struct manager, servers));
-
-    servers_sweep(m);
-    if (m->facts.draining_n > 0)
-        loop_timer_in(m->loop, t, SWEEP_MS);
-}
-
 /* ---- what follows from a change ---- */
+
+static void check(struct manager *m, const struct pool_server *server, struct server_facts *f)
+{
+    if (checks_add(&m->checks, server, f) < 0)
+        log_warn("server is not checked", LOG_S("server", server->url),
+                 LOG_S("error", werr_text(WERR_NOMEM)));
+}
 
 /* Without facts the workers would not know where to count: then the change can't stand. */
 static bool follow_add(struct manager *m, const struct pool_change *change)
@@ -88,11 +31,30 @@ static bool follow_add(struct manager *m, const struct pool_change *change)
     publish_facts(&m->publish, f);
     if (names_add(m, server, f) < 0)
         return false;
-    if (checks_add(&m->checks, server, f) < 0)
-        log_warn("server is not checked", LOG_S("server", server->url),
-                 LOG_S("error", werr_text(WERR_NOMEM)));
+    check(m, server, f);
     log_info("server added", LOG_S("server", server->url));
     return true;
+}
+
+static void follow_admin(struct manager *m, const struct pool_server *server,
+                         struct server_facts *f)
+{
+    const uint8_t was = f->admin;
+
+    if (was == server->admin && f->drain_ms == server->drain_ms)
+        return;
+    f->admin = server->admin;
+    f->drain_ms = server->drain_ms;
+    log_info("server stands", LOG_S("server", server->url), LOG_S("state", facts_state(f)));
+    if (f->admin == POOL_ADMIN_ENABLED)
+        leaving_end(m, f);
+    else
+        leaving_begin(m, f, f->drain_ms);
+    /* In maintenance it is left alone. */
+    if (f->admin == POOL_ADMIN_MAINTENANCE)
+        checks_remove(&m->checks, f);
+    else if (was == POOL_ADMIN_MAINTENANCE)
+        check(m, server, f);
 }
 
 static void follow_change(struct manager *m, const struct pool_change *change)
@@ -100,6 +62,7 @@ static void follow_change(struct manager *m, const struct pool_change *change)
     const struct pool_server *server = pool_find_server(change->pool, change->server_id);
     struct server_facts *f = facts_find(&m->facts, change->server_id);
 
+    follow_admin(m, server, f);
     checks_update(&m->checks, server, f);
     log_info("server changed", LOG_S("server", server->url));
 }
@@ -121,10 +84,8 @@ static void follow_remove(struct manager *m, const struct pool_change *change)
 
     log_info("server removed", LOG_S("server", change->removed->url));
     names_remove(m, f);
-    facts_drain(&m->facts, f, change->removed, m->publish.seq);
-    f->drain_until_ms = loop_now_ms(m->loop) + SERVERS_DRAIN_DEFAULT_S * 1000ULL;
-    if (!timer_is_set(&m->servers.sweep))
-        loop_timer_in(m->loop, &m->servers.sweep, SWEEP_MS);
+    facts_drain(&m->facts, f, change->removed);
+    leaving_begin(m, f, change->pool->drain_ms);
 }
 
 static bool follow(struct manager *m, const struct pool_change *change, struct span entry)
@@ -189,6 +150,7 @@ void servers_on_commit(void *arg, uint64_t index, struct span entry)
         m->servers.revision = index;
     if (error == WERR_NOMEM || !follow(m, &change, entry))
         stop_applying(m, index, WERR_NOMEM);
+    usable_note(m);
     note_outcome(m, &c, error, &change);
     pool_command_fini(&c);
 }
@@ -236,11 +198,11 @@ void servers_on_health(void *arg, struct server_facts *facts)
     struct manager *m = arg;
 
     publish_facts(&m->publish, facts);
+    usable_note(m);
 }
 
 void servers_init(struct manager *m)
 {
-    timer_init(&m->servers.sweep, on_sweep);
     TAILQ_INIT(&m->servers.proposals);
 }
 
@@ -248,7 +210,6 @@ void servers_fini(struct manager *m)
 {
     struct server_facts *f = NULL;
 
-    timer_stop(loop_timers(m->loop), &m->servers.sweep);
     while ((f = facts_next(&m->facts, f)) != NULL)
         checks_remove(&m->checks, f);
 }

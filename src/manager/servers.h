@@ -6,9 +6,7 @@
  * bytes (a new server's facts before its entry), and the health checks follow. Whoever proposed
  * the entry finds its outcome in its struct proposal, recognised by the request id.
  *
- * A removed server is listed as draining until every worker has confirmed the removal and no
- * request is in flight on it; servers_sweep looks, by a timer while any drains and before lists
- * are made. After its drain limit the workers are told that it is gone and cut off the rest.
+ * A server that was removed or stands down is on its way out: leaving.h.
  */
 #ifndef WELDR_MANAGER_SERVERS_H
 #define WELDR_MANAGER_SERVERS_H
@@ -17,11 +15,8 @@
 #include <stdint.h>
 #include <sys/queue.h>
 
-#include "base/timers.h"
 #include "cluster/cluster.h"
 #include "pool/pool_apply.h"
-
-enum { SERVERS_DRAIN_DEFAULT_S = 300, SERVERS_DRAIN_MAX_S = 3600 };
 
 struct manager;
 struct server_facts;
@@ -38,7 +33,6 @@ struct proposal {
 };
 
 struct servers {
-    struct timer sweep;
     uint64_t revision; /* index of the last entry that changed something */
     bool has_stopped;  /* an entry could not be applied: nothing more is */
     TAILQ_HEAD(proposals, proposal) proposals;
@@ -52,11 +46,6 @@ void servers_on_commit(void *arg, uint64_t index, struct span entry);
 /* Gives the command a request id and proposes it. 0: p->done will be called, perhaps before
  * this returns; < 0: it will not. The command stays the caller's. */
 int servers_propose(struct manager *m, struct pool_command *c, struct proposal *p) MUST_USE;
-/* A draining server is given this long from now; 0: the workers are told at once to cut off
- * what is in flight. */
-void servers_limit_drain(struct manager *m, uint64_t server_id, uint32_t limit_s);
-/* Forgets the draining servers that have drained, cuts those whose time is over. */
-void servers_sweep(struct manager *m);
 /* Hook of the checks: a server went up or down. */
 void servers_on_health(void *arg, struct server_facts *facts);
 

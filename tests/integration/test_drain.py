@@ -181,7 +181,7 @@ def test_deleted_server_drains(lab):
     weldr, old = lab.run(gate, workers=2)
     clients = [weldr.connect().request() for _ in range(4)]
     wait_until(lambda: gate.entered == 4, 5, "four in flight")
-    listed = weldr.delete(old)["servers"]
+    listed = weldr.delete(old, expect=202)["servers"]
     assert [(s["url"], s["state"]) for s in listed] == [(old.url, "draining")]
     new = lab.origin(o.named("new"))
     assert weldr.ask().status == 503
@@ -198,7 +198,7 @@ def test_delete_without_traffic_is_immediate(lab):
     weldr, origin = lab.run(o.hello, workers=2)
     for _ in range(10):
         weldr.ask()
-    assert weldr.delete(origin)["servers"] == []
+    assert weldr.delete(origin, expect=200)["servers"] == []
     wait_until(lambda: origin.open_lanes == 0, 5, "idle origin connections are closed")
 
 
@@ -207,7 +207,7 @@ def test_delete_drain_0_is_now(lab):
     weldr, origin = lab.run(o.stall)
     client = weldr.connect().request()
     wait_until(origin.seen, 5, "in flight")
-    assert weldr.delete(origin, query="?drain=0")["servers"] == []
+    assert weldr.delete(origin, expect=200, query="?drain=0")["servers"] == []
     try:
         assert client.response().status >= 500
     except Closed:

@@ -144,6 +144,39 @@ static void test_server_list(void **state)
     free(text);
 }
 
+static void test_leaving_server(void **state)
+{
+    static const char *const wanted[] = {
+        "\"state\": \"draining\"",
+        "\"reason\": \"removed\"",
+        "\"in_flight\": 3",
+        "\"ejected\": 1",
+        "\"ejections\": 4",
+        "\"drain_left_ms\": 1500",
+        "\"href\": \"/servers/127.0.0.2/80/drain\"",
+        "\"href\": \"/servers/127.0.0.2/80/maintenance\"",
+        "\"href\": \"/servers/127.0.0.2/80/resume\"",
+        NULL,
+    };
+    static const char *const stays[] = {"\"ejected\": 0", "\"drain_left_ms\": null", NULL};
+    const uint64_t left_ms = 1500;
+    struct pool_health check;
+    struct api_json_server_view v = view_of(add("http://127.0.0.2", 2), &check);
+    char *text = api_json_server(&v);
+
+    (void)state;
+    assert_in_order(text, stays);
+    free(text);
+    v.state = "draining";
+    v.reason = "removed";
+    v.ejected = 1;
+    v.ejections = 4;
+    v.drain_left_ms = &left_ms;
+    text = api_json_server(&v);
+    assert_in_order(text, wanted);
+    free(text);
+}
+
 /* Settings are made once for servers that share them; one that differs must not get its
  * neighbour's. */
 static void test_checks_are_not_mixed_up(void **state)
@@ -291,6 +324,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_href, setup, teardown),
         cmocka_unit_test_setup_teardown(test_server_list, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_leaving_server, setup, teardown),
         cmocka_unit_test_setup_teardown(test_checks_are_not_mixed_up, setup, teardown),
         cmocka_unit_test_setup_teardown(test_detail, setup, teardown),
         cmocka_unit_test_setup_teardown(test_stats, setup, teardown),

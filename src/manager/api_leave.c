@@ -1,0 +1,102 @@
+#include "manager/api.h"
+#include "manager/api_problem.h"
+#include "manager/api_servers.h"
+#include "manager/api_wish.h"
+#include "manager/manager.h"
+#include "pool/pool_code.h"
+
+/* DELETE, drain, maintenance and resume: the answer says whether all is done (200) or requests
+ * are still in flight (202), and waits for the end of them when it was asked to. */
+
+static const struct pool_server *find_in_pool(const struct api_conn *ac)
+{
+    return pool_find_server(&ac->m->pool->pools[0], ac->proposal.server_id);
+}
+
+static void answer_progress(struct api_conn *ac)
+{
+    const unsigned status = leaving_has_drained(ac->m, ac->leave.server_id) ? 200 : 202;
+
+    if (ac->shows_list)
+        api_answer_list(ac, status, NULL);
+    else
+        api_answer_server(ac, status, find_in_pool(ac));
+}
+
+static void on_left(struct leave_waiter *w)
+{
+    answer_progress((struct api_conn *)((char *)w - offsetof(struct api_conn, leave)));
+}
+
+/* Every worker has it: nothing new begins there any more. */
+static void on_stood_down(struct api_conn *ac)
+{
+    if (api_answer_refusal(ac))
+        return;
+    leaving_sweep(ac->m);
+    ac->leave.server_id = ac->proposal.server_id;
+    if (ac->query.waits && !leaving_has_drained(ac->m, ac->leave.server_id)) {
+        ac->leave.fn = on_left;
+        leaving_wait(ac->m, &ac->leave, ac->query.timeout_ms);
+        return;
+    }
+    answer_progress(ac);
+}
+
+static void limit_removal(struct api_conn *ac)
+{
+    if (ac->proposal.change == POOL_CHANGE_SERVER_REMOVED && ac->query.has_drain)
+        leaving_limit(ac->m, ac->proposal.server_id, ac->query.drain_ms);
+}
+
+void api_server_remove(struct api_conn *ac)
+{
+    const struct pool_server *server = api_find_server(ac, false);
+    struct pool_command c;
+
+    if (server == NULL) {
+        api_answer_no_server(ac);
+        return;
+    }
+    ac->committed = limit_removal;
+    ac->shows_list = true;
+    pool_command_init(&c, POOL_REMOVE_SERVER);
+    c.server_id = server->id;
+    api_wish(ac, &c, on_stood_down);
+}
+
+static void set_admin(struct api_conn *ac, enum pool_admin admin)
+{
+    const struct pool_server *server = api_find_server(ac, false);
+    struct pool_error error;
+    struct pool_command c;
+
+    if (server == NULL) {
+        api_answer_no_server(ac);
+        return;
+    }
+    if (pool_code_admin_from_json(api_body(ac), admin, &ac->m->pool->pools[0], server->id, &c,
+                                  &error) < 0) {
+        api_problem_of(ac, &error);
+        return;
+    }
+    if (ac->query.has_drain && admin != POOL_ADMIN_ENABLED)
+        c.server.drain_ms = ac->query.drain_ms;
+    ac->shows_list = false;
+    api_wish(ac, &c, on_stood_down);
+}
+
+void api_server_drain(struct api_conn *ac)
+{
+    set_admin(ac, POOL_ADMIN_DRAINING);
+}
+
+void api_server_maintenance(struct api_conn *ac)
+{
+    set_admin(ac, POOL_ADMIN_MAINTENANCE);
+}
+
+void api_server_resume(struct api_conn *ac)
+{
+    set_admin(ac, POOL_ADMIN_ENABLED);
+}

@@ -1,0 +1,93 @@
+#include "manager/api_query.h"
+
+#include <string.h>
+
+#include "base/num.h"
+#include "manager/api_route.h"
+
+enum { HOUR_MS = 3600000, TIMEOUT_MS = 60000 };
+
+static bool read_time(struct span value, uint32_t *out)
+{
+    static const struct {
+        struct span unit;
+        uint32_t ms;
+    } units[] = {{{"ms", 2}, 1}, {{"s", 1}, 1000}, {{"m", 1}, 60000}, {{"h", 1}, HOUR_MS}};
+    uint32_t ms = 1000;
+    uint64_t n;
+
+    for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++) {
+        const size_t len = units[i].unit.len;
+
+        if (value.len > len &&
+            span_is_equal(span_skip(value, value.len - len), units[i].unit)) {
+            ms = units[i].ms;
+            value = span_first(value, value.len - len);
+            break;
+        }
+    }
+    if (num_from_dec(value, HOUR_MS / ms, &n) < 0)
+        return false;
+    *out = (uint32_t)n * ms;
+    return true;
+}
+
+static bool read_flag(struct span value, bool *out)
+{
+    *out = span_is_equal(value, SPAN("true")) || span_is_equal(value, SPAN("1"));
+    return *out || span_is_equal(value, SPAN("false")) || span_is_equal(value, SPAN("0"));
+}
+
+static bool read_drain(struct span value, struct api_query *q)
+{
+    q->has_drain = true;
+    return read_time(value, &q->drain_ms);
+}
+
+static bool read_wait(struct span value, struct api_query *q)
+{
+    q->waits = span_is_equal(value, SPAN("drained"));
+    return q->waits;
+}
+
+static bool read_timeout(struct span value, struct api_query *q)
+{
+    return read_time(value, &q->timeout_ms);
+}
+
+static bool read_force(struct span value, struct api_query *q)
+{
+    return read_flag(value, &q->is_forced);
+}
+
+static bool read_dry_run(struct span value, struct api_query *q)
+{
+    return read_flag(value, &q->is_dry_run);
+}
+
+static const struct {
+    const char *key;
+    bool (*read)(struct span value, struct api_query *q);
+    const char *why;
+} keys[] = {
+    {"drain", read_drain,
+     "drain must be a time of at most an hour, such as 0, 500ms, 30s or 2m"},
+    {"wait", read_wait, "the one thing to wait for is \"drained\""},
+    {"timeout", read_timeout,
+     "timeout must be a time of at most an hour, such as 500ms, 30s or 2m"},
+    {"force", read_force, "force must be true or false"},
+    {"dry_run", read_dry_run, "dry_run must be true or false"},
+};
+
+void api_query_read(struct span target, struct api_query *q)
+{
+    *q = (struct api_query){.timeout_ms = TIMEOUT_MS};
+    for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
+        const struct span value = api_route_query(target, span_from_str(keys[i].key));
+
+        if (value.ptr == NULL || keys[i].read(value, q) || q->bad_key != NULL)
+            continue;
+        q->bad_key = keys[i].key;
+        q->bad_why = keys[i].why;
+    }
+}

@@ -1,0 +1,31 @@
+/* api_query.h - the wishes in the query of a request to the management API.
+ *
+ * Read once, when the head arrives; a value that can't be read is remembered by its key, and
+ * only a handler that would heed it refuses it. Keys that nobody knows are ignored. Pure.
+ *
+ *   drain=TIME      DELETE, drain, maintenance: how long requests in flight may take; 0: none
+ *   wait=drained    … answer when the server has drained
+ *   timeout=TIME    … or after this (60s)
+ *   force=true      … even when the pool's min_active is not kept
+ *   dry_run=true    every change: only checks
+ *
+ * TIME is 500ms, 30s, 2m, 1h or plain seconds, at most an hour.
+ */
+#ifndef WELDR_MANAGER_API_QUERY_H
+#define WELDR_MANAGER_API_QUERY_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/span.h"
+
+struct api_query {
+    bool has_drain, waits, is_forced, is_dry_run;
+    uint32_t drain_ms, timeout_ms;
+    const char *bad_key; /* NULL: all is well */
+    const char *bad_why; /* a sentence */
+};
+
+void api_query_read(struct span target, struct api_query *q);
+
+#endif

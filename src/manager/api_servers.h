@@ -1,0 +1,23 @@
+/* api_servers.h - what the handlers of servers share: api_servers.c (list, add, change) and
+ * api_leave.c (delete, drain, resume, maintenance).
+ */
+#ifndef WELDR_MANAGER_API_SERVERS_H
+#define WELDR_MANAGER_API_SERVERS_H
+
+#include <stdbool.h>
+
+struct api_conn;
+struct pool_server;
+
+/* The server that the path names, by id or by address; NULL: none. draining_too: also one that
+ * was removed and has requests in flight. */
+const struct pool_server *api_find_server(const struct api_conn *ac, bool draining_too);
+void api_answer_no_server(struct api_conn *ac);
+/* The whole pool; named (or NULL): the key "server". */
+void api_answer_list(struct api_conn *ac, unsigned status, const struct pool_server *named);
+/* server NULL: 404. */
+void api_answer_server(struct api_conn *ac, unsigned status, const struct pool_server *server);
+/* Answers what pool_apply refused; false when it did not. */
+bool api_answer_refusal(struct api_conn *ac);
+
+#endif

@@ -1,0 +1,173 @@
+#include "manager/leaving.h"
+
+#include "log/log.h"
+#include "manager/manager.h"
+
+enum { SWEEP_MS = 200, SWEEP_FAST_MS = 20 };
+
+static bool is_quiet(const struct manager *m, const struct server_facts *f)
+{
+    if (!publish_is_acked(&m->publish, f->leave_seq))
+        return false;
+    return f->stats_slot == STATS_NO_SLOT ||
+           stats_sum_server(m->stats, f->stats_slot, STATS_SERVER_in_flight) == 0;
+}
+
+static const char *url_of(const struct manager *m, const struct server_facts *f)
+{
+    const struct pool_server *server =
+        f->removed != NULL ? f->removed : pool_find_server(&m->pool->pools[0], f->id);
+
+    return server->url;
+}
+
+static void settle(struct manager *m, struct server_facts *f)
+{
+    log_info("server has drained", LOG_S("server", url_of(m, f)));
+    facts_set_leaving(&m->facts, f, false);
+    if (f->removed == NULL)
+        return;
+    if (!f->is_cut)
+        publish_gone(&m->publish, f->id);
+    facts_drop(&m->facts, f);
+}
+
+/* The statistics slot is in use until the workers have confirmed that nothing is in flight. */
+static void cut(struct manager *m, struct server_facts *f)
+{
+    log_info("server is cut off", LOG_S("server", url_of(m, f)));
+    f->is_cut = true;
+    if (f->removed != NULL)
+        publish_gone(&m->publish, f->id);
+    else
+        publish_cut(&m->publish, f);
+    f->leave_seq = m->publish.seq;
+}
+
+/* ---- who waits ---- */
+
+static void finish_wait(struct leave_waiter *w)
+{
+    timer_stop(loop_timers(w->manager->loop), &w->timer);
+    TAILQ_REMOVE(&w->manager->leaving.waiters, w, entry);
+    w->fn(w);
+}
+
+static void on_wait_over(struct timer *t)
+{
+    finish_wait((struct leave_waiter *)((char *)t - offsetof(struct leave_waiter, timer)));
+}
+
+static void wake(struct manager *m)
+{
+    struct leave_waiter *w, *next;
+
+    for (w = TAILQ_FIRST(&m->leaving.waiters); w != NULL; w = next) {
+        next = TAILQ_NEXT(w, entry);
+        if (leaving_has_drained(m, w->server_id))
+            finish_wait(w);
+    }
+}
+
+bool leaving_has_drained(const struct manager *m, uint64_t server_id)
+{
+    const struct server_facts *f = facts_find(&m->facts, server_id);
+
+    return f == NULL || !f->is_leaving;
+}
+
+/* ---- the sweep ---- */
+
+void leaving_sweep(struct manager *m)
+{
+    struct server_facts *f, *next;
+
+    if (m->facts.leaving_n == 0)
+        return;
+    for (f = facts_next(&m->facts, NULL); f != NULL; f = next) {
+        next = facts_next(&m->facts, f);
+        if (!f->is_leaving)
+            continue;
+        if (is_quiet(m, f))
+            settle(m, f);
+        else if (!f->is_cut && loop_now_ms(m->loop) >= f->leave_until_ms)
+            cut(m, f);
+    }
+}
+
+static void plan_sweep(struct manager *m)
+{
+    const bool is_urgent = !TAILQ_EMPTY(&m->leaving.waiters);
+
+    loop_timer_in(m->loop, &m->leaving.sweep, is_urgent ? SWEEP_FAST_MS : SWEEP_MS);
+}
+
+static void on_sweep(struct timer *t)
+{
+    struct leaving *l = (struct leaving *)((char *)t - offsetof(struct leaving, sweep));
+    struct manager *m = (struct manager *)((char *)l - offsetof(struct manager, leaving));
+
+    leaving_sweep(m);
+    wake(m);
+    if (m->facts.leaving_n > 0 || !TAILQ_EMPTY(&m->leaving.waiters))
+        plan_sweep(m);
+}
+
+/* ---- in and out ---- */
+
+void leaving_begin(struct manager *m, struct server_facts *f, uint64_t limit_ms)
+{
+    f->leave_seq = m->publish.seq;
+    f->leave_until_ms = loop_now_ms(m->loop) + limit_ms;
+    f->is_cut = false;
+    facts_set_leaving(&m->facts, f, true);
+    if (!timer_is_set(&m->leaving.sweep))
+        plan_sweep(m);
+}
+
+void leaving_end(struct manager *m, struct server_facts *f)
+{
+    facts_set_leaving(&m->facts, f, false);
+}
+
+void leaving_limit(struct manager *m, uint64_t server_id, uint64_t limit_ms)
+{
+    struct server_facts *f = facts_find(&m->facts, server_id);
+
+    if (f == NULL || !f->is_leaving || f->is_cut)
+        return;
+    f->leave_until_ms = loop_now_ms(m->loop) + limit_ms;
+    if (limit_ms == 0)
+        cut(m, f);
+}
+
+uint64_t leaving_left_ms(const struct manager *m, const struct server_facts *f)
+{
+    const uint64_t now_ms = loop_now_ms(m->loop);
+
+    return f->leave_until_ms > now_ms ? f->leave_until_ms - now_ms : 0;
+}
+
+void leaving_wait(struct manager *m, struct leave_waiter *w, uint64_t timeout_ms)
+{
+    w->manager = m;
+    timer_init(&w->timer, on_wait_over);
+    TAILQ_INSERT_TAIL(&m->leaving.waiters, w, entry);
+    loop_timer_in(m->loop, &w->timer, timeout_ms);
+    plan_sweep(m);
+}
+
+void leaving_init(struct manager *m)
+{
+    timer_init(&m->leaving.sweep, on_sweep);
+    TAILQ_INIT(&m->leaving.waiters);
+}
+
+void leaving_fini(struct manager *m)
+{
+    struct leave_waiter *w;
+
+    timer_stop(loop_timers(m->loop), &m->leaving.sweep);
+    while ((w = TAILQ_FIRST(&m->leaving.waiters)) != NULL)
+        finish_wait(w);
+}

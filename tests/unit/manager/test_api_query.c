@@ -1,0 +1,99 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "manager/api_query.h"
+
+static struct api_query read_query(const char *target)
+{
+    struct api_query q;
+
+    api_query_read(span_from_str(target), &q);
+    return q;
+}
+
+static void test_nothing(void **state)
+{
+    static const char *const targets[] = {"/servers", "/servers?", "/servers?pretty=1&x"};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(targets) / sizeof(targets[0]); i++) {
+        const struct api_query q = read_query(targets[i]);
+
+        assert_null(q.bad_key);
+        assert_false(q.has_drain || q.waits || q.is_forced || q.is_dry_run);
+        assert_int_equal(q.timeout_ms, 60000);
+    }
+}
+
+static void test_times(void **state)
+{
+    static const struct {
+        const char *target;
+        uint32_t ms;
+    } cases[] = {
+        {"/s?drain=0", 0},           {"/s?drain=7", 7000},      {"/s?drain=500ms", 500},
+        {"/s?x=1&drain=30s", 30000}, {"/s?drain=2m&y", 120000}, {"/s?drain=1h", 3600000},
+        {"/s?drain=3600", 3600000},  {"/s?drain=60m", 3600000},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        const struct api_query q = read_query(cases[i].target);
+
+        assert_null(q.bad_key);
+        assert_true(q.has_drain);
+        assert_int_equal(q.drain_ms, cases[i].ms);
+    }
+    assert_int_equal(read_query("/s?timeout=1500ms").timeout_ms, 1500);
+}
+
+static void test_flags(void **state)
+{
+    (void)state;
+    assert_true(read_query("/s?wait=drained").waits);
+    assert_true(read_query("/s?force=true").is_forced);
+    assert_true(read_query("/s?force=1").is_forced);
+    assert_false(read_query("/s?force=false").is_forced);
+    assert_true(read_query("/s?dry_run=true").is_dry_run);
+    assert_false(read_query("/s?dry_run=0").is_dry_run);
+    assert_null(read_query("/s?force=0&dry_run=1&wait=drained").bad_key);
+}
+
+static void test_bad(void **state)
+{
+    static const struct {
+        const char *target, *key;
+    } cases[] = {
+        {"/s?drain=", "drain"},         {"/s?drain", "drain"},      {"/s?drain=-1", "drain"},
+        {"/s?drain=3601", "drain"},     {"/s?drain=61m", "drain"},  {"/s?drain=ms", "drain"},
+        {"/s?drain=1d", "drain"},       {"/s?drain=1.5s", "drain"}, {"/s?drain=2h", "drain"},
+        {"/s?wait=gone", "wait"},       {"/s?wait", "wait"},        {"/s?timeout=x", "timeout"},
+        {"/s?force=yes", "force"},      {"/s?force", "force"},      {"/s?dry_run=2", "dry_run"},
+        {"/s?wait=x&drain=y", "drain"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        const struct api_query q = read_query(cases[i].target);
+
+        assert_non_null(q.bad_key);
+        assert_string_equal(q.bad_key, cases[i].key);
+        assert_non_null(q.bad_why);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_nothing),
+        cmocka_unit_test(test_times),
+        cmocka_unit_test(test_flags),
+        cmocka_unit_test(test_bad),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
