@@ -75,16 +75,19 @@ static void send_all_facts(const struct publish *p, struct slot *slot)
 {
     const struct channel_note note = {0, true};
     struct server_facts *s = NULL;
-    char buf[FRAME_FIXED_MAX];
+    char buf[FRAME_ADDRS_BYTES_MAX];
 
     while ((s = facts_next(p->facts, s)) != NULL) {
-        const struct frame_local local = s->is_cut ? gone_of(s->id) : local_of(s);
+        const bool is_gone = s->removed != NULL && s->is_cut;
+        struct frame_local local = is_gone ? gone_of(s->id) : local_of(s);
 
         if (s->removed != NULL && !s->is_cut)
             continue;
+        if (s->is_cut && !is_gone)
+            local.flags |= FRAME_LOCAL_CUT;
         manager_channel_send(&slot->channel, note, span_from(buf, frame_put_local(buf, &local)),
                              SPAN_NONE);
-        if (s->addr_n > 0 && !s->is_cut)
+        if (s->addr_n > 0 && !is_gone)
             manager_channel_send(&slot->channel, note, span_from(buf, put_addrs(buf, s)),
                                  SPAN_NONE);
     }

@@ -35,10 +35,10 @@ struct origin {
     bool gone;            /* the manager has no more word on it */
     bool is_proven;       /* one of its lanes has carried many exchanges */
     uint64_t distrust_ms; /* until then: it has closed an idle lane suddenly */
-    bool is_ejected;    /* eject.h */
-    uint8_t admin;      /* enum pool_admin */
-    uint16_t errors;    /* in a row */
-    uint16_t ejections; /* what the time of the next one is multiplied with */
+    bool is_ejected;      /* eject.h */
+    uint8_t admin;        /* enum pool_admin */
+    uint16_t errors;      /* in a row */
+    uint16_t ejections;   /* what the time of the next one is multiplied with */
     uint64_t readmitted_ms;
     struct timer eject_timer;
     struct lane_list idle; /* the last used first */

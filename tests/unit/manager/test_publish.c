@@ -65,7 +65,7 @@ static void add_facts(uint64_t id, bool is_removed, bool is_cut)
 
     assert_non_null(f);
     if (is_removed)
-        facts_drain(&facts, f, removed, 1);
+        facts_drain(&facts, f, removed);
     f->is_cut = is_cut;
 }
 
