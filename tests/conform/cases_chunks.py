@@ -86,6 +86,6 @@ BAD += [
     Case("chunk-bad-behind-the-answer", RFC, (request("GET /first HTTP/1.1"), post(b"x\r\n")),
          (forwarded("GET /first HTTP/1.1"),), (b"HTTP/1.1 200 OK\r\nDate: Tue, 15 Nov 1994 08:12:31 GMT\r\n"
                                                b"Via: 1.1 weldr\r\nContent-Length: 2\r\n\r\nok", refusal()),
-         end=CLOSED, partial=True, lane=KEPT),
+         end=CLOSED, partial=True),
 ]
 CASES = GOOD + BAD

@@ -6,7 +6,7 @@ import subprocess
 import pytest
 
 from origins import named
-from weldr import TEST_SERVER, clean_environment, free_port
+from weldr import TEST_SERVER, clean_environment
 from rawhttp import Client, wait_until
 
 
@@ -59,9 +59,8 @@ def test_every_worker_answers_right_after_add(lab):
 @pytest.mark.smoke
 def test_demo_origin_serves_hello_and_large(lab):
     """B05: `/` = Hello World, `/large` about 93 kB of text, else 404; through the proxy the same (B06, X21)."""
-    port = free_port()
-    lab.test_server(port)
-    wait_until(lambda: can_connect(port), 10, "test-server listens")
+    process = lab.test_server(0, stderr=subprocess.PIPE)
+    port = int(process.stderr.readline().rsplit(b":", 1)[1])
     with Client(("127.0.0.1", port)) as direct:
         small = direct.ask(target="/")
         large = direct.ask(target="/large")
