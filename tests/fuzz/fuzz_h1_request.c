@@ -62,11 +62,14 @@ static void relay(struct h1_run *r, struct event *ev)
  * bytes. */
 static void drop_refused_head(char *text)
 {
-    char *reset = strstr(text, "RESET\n");
-    if (reset == NULL)
+    const size_t line_len = strlen("RESET\n");
+    size_t len = strlen(text);
+    char *reset = text + len - line_len;
+    /* The last line, if it is the event; a body may say the same word. */
+    if (len < line_len || strcmp(reset, "RESET\n") != 0 || (reset != text && reset[-1] != '\n'))
         return;
     *reset = '\0';
-    size_t len = strlen(text);
+    len -= line_len;
     bool is_within = len > 0 && (len < 4 || strcmp(text + len - 4, "END\n") != 0);
     if (is_within)
         memcpy(reset, "RESET\n", sizeof("RESET\n"));
