@@ -185,7 +185,7 @@ static void on_closed(struct sock *s)
     drop_pending(c);
     bufq_fini(&c->in, c->shared->store);
     bufq_fini(&c->out, c->shared->store);
-    c->codec->ops->free(c->codec);
+    codec_free(c->codec);
     c->codec = NULL;
     c->magic = 0;
     c->ops->on_closed(c);
@@ -254,7 +254,7 @@ int conn_connect(struct conn *c, struct conn_shared *shared, const struct conn_o
     if (rc == WERR_AGAIN)
         return 0;
     if (rc < 0) {
-        c->codec->ops->free(c->codec);
+        codec_free(c->codec);
         c->magic = 0;
         return rc;
     }
@@ -314,7 +314,7 @@ void conn_close_after(struct conn *c)
 bool conn_can_reuse(const struct conn *c)
 {
     return c->state == CONN_OPEN && !(c->flags & (CONN_PEER_EOF | CONN_BROKEN)) &&
-           c->codec->ops->can_reuse(c->codec);
+           codec_can_reuse(c->codec);
 }
 
 void conn_timer_set(struct conn *c, uint64_t delay_ms)

@@ -50,7 +50,7 @@ static size_t feed(struct conn *c, struct span in)
 static void tell_eof(struct conn *c)
 {
     c->flags &= (uint16_t) ~(CONN_GOT_EVENT | CONN_PEER_EOF);
-    c->codec->ops->eof(c->codec);
+    codec_eof(c->codec);
     if (!(c->flags & CONN_GOT_EVENT) && c->state == CONN_OPEN)
         c->ops->on_gone(c, WERR_EOF);
 }
@@ -135,7 +135,7 @@ void conn_pause(struct conn *c)
     if (c->flags & CONN_PAUSED || c->state != CONN_OPEN)
         return;
     c->flags |= CONN_PAUSED;
-    c->codec->ops->pause(c->codec, true);
+    codec_pause(c->codec, true);
     sock_recv_stop(&c->sock);
 }
 
@@ -144,7 +144,7 @@ void conn_resume(struct conn *c)
     if (!(c->flags & CONN_PAUSED) || c->state != CONN_OPEN)
         return;
     c->flags &= (uint16_t)~CONN_PAUSED;
-    c->codec->ops->pause(c->codec, false);
+    codec_pause(c->codec, false);
     if (c->flags & CONN_FEEDING)
         c->flags |= CONN_FEED_AGAIN;
     else if (bufq_len(&c->in) > 0 || (c->flags & CONN_PEER_EOF))
@@ -177,7 +177,7 @@ void conn_next(struct conn *c)
 {
     if (c->state != CONN_OPEN)
         return;
-    c->codec->ops->next(c->codec);
+    codec_next(c->codec);
     hear_again(c);
 }
 

@@ -32,7 +32,7 @@ enum frame_type {
 struct frame_hello {
     uint32_t worker_id;
     uint32_t worker_n;
-    uint32_t listener_n; /* inherited listening sockets, see worker/worker.h for the descriptor
+    uint32_t listener_n; /* inherited listening sockets, see wire/inherit.h for the descriptor
                             numbers */
     uint32_t log_level;  /* enum log_level */
     uint32_t drain_timeout_ms;

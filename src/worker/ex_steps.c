@@ -8,8 +8,7 @@
 #include "worker/ex_int.h"
 #include "worker/limits.h"
 
-static const struct span allowed_methods = {
-    "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS, TRACE", 51};
+#define ALLOWED_METHODS "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS, TRACE"
 
 static enum ex_verdict go(struct exchange *ex, enum ex_step next, const char *why)
 {
@@ -235,7 +234,7 @@ static int fill_reply(struct exchange *ex, struct msg *m, struct span *body)
     rc |= msg_add(m, SPAN("Content-Type"), SPAN("text/plain"));
     rc |= msg_add(m, SPAN("Weldr-Error"), span_from_str(facts->word));
     if (ex->end == END_METHOD || ex->end == END_MAX_FORWARDS)
-        rc |= msg_add(m, SPAN("Allow"), allowed_methods);
+        rc |= msg_add(m, SPAN("Allow"), SPAN(ALLOWED_METHODS));
     if (ex->status == 503 && facts->blame == END_BLAME_WELDR)
         rc |= msg_add(m, SPAN("Retry-After"), SPAN("1"));
     return rc;
