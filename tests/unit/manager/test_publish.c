@@ -115,10 +115,33 @@ static void test_attach_tells_what_was_cut(void **state)
     assert_int_equal(types[2], FRAME_SNAPSHOT);
 }
 
+/* The largest answer of a name server fits: each frame has the room that it needs. */
+static void test_attach_tells_all_addresses(void **state)
+{
+    uint16_t types[FRAMES_MAX] = {0};
+    struct frame_local locals[FRAMES_MAX] = {0};
+    struct server_facts *f;
+
+    (void)state;
+    add_facts(KEPT, false, false);
+    f = facts_find(&facts, KEPT);
+    f->is_named = true;
+    f->addr_n = FRAME_ADDRS_N;
+    for (unsigned i = 0; i < FRAME_ADDRS_N; i++)
+        f->addrs[i] =
+            (struct addr){.family = AF_INET, .port = 80, .ip = {10, 0, 0, (uint8_t)i}};
+    publish_attach(&publish, &slot, pool, NULL);
+    assert_int_equal(receive(types, locals), 3);
+    assert_int_equal(types[0], FRAME_LOCAL);
+    assert_int_equal(types[1], FRAME_ADDRS);
+    assert_int_equal(types[2], FRAME_SNAPSHOT);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_attach_tells_what_was_cut, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_attach_tells_all_addresses, setup, teardown),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
