@@ -21,6 +21,9 @@
 /* The largest integer that every reader of JSON keeps exact (RFC 8259 section 6). */
 #define POOL_BODY_BYTES_MAX ((UINT64_C(1) << 53) - 1)
 
+/* What a worker can hold of a head: a larger wish is refused, not clipped. */
+enum { POOL_FIELDS_MAX = 128, POOL_RESPONSE_HEAD_BYTES_MAX = 512 * 1024 };
+
 struct pool_timeouts {
     uint32_t connect_ms;
     uint32_t response_head_ms;

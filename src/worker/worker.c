@@ -78,10 +78,7 @@ const struct pool *worker_pool(const struct worker *w)
     return &w->pool_state->pools[0];
 }
 
-static uint32_t at_most(uint32_t n, uint32_t max)
-{
-    return n < max ? n : max;
-}
+_Static_assert((int)POOL_FIELDS_MAX <= (int)MSG_FIELDS_MAX, "the codec takes what may be set");
 
 /* The codecs of all connections read these: what runs follows too. */
 static void follow_bounds(struct worker *w)
@@ -92,10 +89,10 @@ static void follow_bounds(struct worker *w)
     w->request_limits = (struct codec_limits){
         .line_bytes = b->request_line_bytes,
         .head_bytes = b->head_bytes,
-        .fields = (uint16_t)at_most(b->fields, MSG_FIELDS_MAX),
+        .fields = (uint16_t)b->fields,
         .trailer_bytes = trailer_bytes,
     };
-    w->response_limits.head_bytes = at_most(b->response_head_bytes, LIMIT_RESPONSE_HEAD_BYTES);
+    w->response_limits.head_bytes = b->response_head_bytes;
     w->response_limits.trailer_bytes = trailer_bytes;
 }
 

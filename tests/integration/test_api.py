@@ -454,6 +454,8 @@ def test_bad_pool_changes(weldr):
             ({"timeouts": {"lunch_ms": 5}}, "unknown_key", "timeouts.lunch_ms"),
             ({"timeouts": {"client_head_ms": 0}}, "invalid_value", "timeouts.client_head_ms"),
             ({"limits": {"head_bytes": 1}}, "invalid_value", "limits.head_bytes"),
+            ({"limits": {"fields": 129}}, "invalid_value", "limits.fields"),
+            ({"limits": {"response_head_bytes": 524289}}, "invalid_value", "limits.response_head_bytes"),
             ({"retry": {"attempts": 11}}, "invalid_value", "retry.attempts"),
             ({"eject": {"errors": -1}}, "invalid_value", "eject.errors"),
             ({"fail_open": 1}, "invalid_value", "fail_open"),

@@ -89,6 +89,19 @@ static void do_len(struct fake_conn *c)
     answer_length(c, "200 OK", c->request.number, c->request.number);
 }
 
+/* A head of so many bytes. */
+static void do_long_head(struct fake_conn *c)
+{
+    struct text t = {0};
+
+    put_head(c, &t, "200 OK");
+    text_addf(&t, "Content-Length: 0\r\nX-Long: ");
+    fake_body(&t, c->request.id, c->request.number - t.len - 4);
+    text_addf(&t, "\r\n\r\n");
+    say(c, &t);
+    text_free(&t);
+}
+
 static void do_error(struct fake_conn *c)
 {
     answer_length(c, "500 Oops", c->request.number, c->request.number);
@@ -377,6 +390,7 @@ struct behaviour {
 
 static const struct behaviour behaviours[] = {
     {"len", NULL, do_len},
+    {"head", NULL, do_long_head},
     {"error", NULL, do_error},
     {"gateway", NULL, do_gateway},
     {"chunked", NULL, do_chunked},

@@ -1,3 +1,4 @@
+#include <inttypes.h>
 #include <stdio.h>
 
 #include "../unit/base/cm.h"
@@ -75,6 +76,60 @@ static void test_sizes(void **state)
         CHECK(c->peer.has_fin == (s->word != NULL));
         world_end(w);
     }
+}
+
+/* What the API lets be set is what holds: nothing is clipped behind its back. */
+static uint64_t set_largest(struct world *w, const char *key, const char *path)
+{
+    uint64_t max = pool_settings_find(POOL_GROUP_LIMITS, key)->max;
+
+    world_set(w, path, max);
+    return max;
+}
+
+static void ask_with_fields(struct world *w, uint64_t n, const char *status)
+{
+    struct world_client *c = world_ask(w, "GET /len/1/1 HTTP/1.1\r\nHost: h\r\n");
+
+    for (uint64_t i = 1; i < n; i++)
+        world_say(c, "A: 1\r\n");
+    world_say(c, "\r\n");
+    world_run_ms(w, 50);
+    CHECK(begins(c, status));
+}
+
+static void test_most_fields(void **state)
+{
+    struct world *w = world_open(NULL);
+    uint64_t max = set_largest(w, "fields", "limits.fields");
+
+    (void)state;
+    ask_with_fields(w, max, "HTTP/1.1 200 ");
+    ask_with_fields(w, max + 1, "HTTP/1.1 431 ");
+    world_end(w);
+}
+
+static void ask_for_head(struct world *w, uint64_t bytes, const char *status)
+{
+    struct world_client *c = world_client(w);
+    struct text say = {0};
+
+    text_addf(&say, "GET /head/%" PRIu64 "/1 HTTP/1.1\r\nHost: h\r\n\r\n", bytes);
+    peer_say(&c->peer, text_span(&say));
+    text_free(&say);
+    world_run_ms(w, 50);
+    CHECK(begins(c, status));
+}
+
+static void test_largest_answer_head(void **state)
+{
+    struct world *w = world_open(NULL);
+    uint64_t max = set_largest(w, "response_head_bytes", "limits.response_head_bytes");
+
+    (void)state;
+    ask_for_head(w, max, "HTTP/1.1 200 ");
+    ask_for_head(w, max + 1, "HTTP/1.1 502 ");
+    world_end(w);
 }
 
 static void test_requests_per_connection(void **state)
@@ -249,6 +304,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_sizes),
+        cmocka_unit_test(test_most_fields),
+        cmocka_unit_test(test_largest_answer_head),
         cmocka_unit_test(test_requests_per_connection),
         cmocka_unit_test(test_connections),
         cmocka_unit_test(test_connections_per_client),
