@@ -6,9 +6,9 @@
  * byte read too far is seen by the sanitizer. A server answers each request that ended with an
  * empty 200 and goes on while the codec says that it may; a client reads one answer.
  *
- * Full text:  HEAD GET / 1.1 keep len=5 {X: y}   ("~" before a field that is not tight, "-"
- * before a dropped one; {Host: a} is left out) BODY <5>hello                      (<n>: a chunk
- * of n begins) TRAILERS {X: y} / END / CLOSE (no reuse after this message) / RESET 400
+ * Full text: HEAD GET / len=5 1.1 keep upgrade for=9s {X: y} (for: Keep-Alive; "~" before a
+ * field that is not tight, "-" before a dropped one; {Host: a} is left out) BODY <5>hello (<n>:
+ * a chunk of n begins) TRAILERS {X: y} / END / CLOSE (no reuse after this message) / RESET 400
  * malformed: why / REST n (bytes not taken) Brief text has only what must survive a way through
  * a writer: no fields, no chunk marks, no reasons.
  */
@@ -142,6 +142,10 @@ static inline void h1_run_add_head(struct h1_run *r, const struct msg *m)
     h1_run_addf(r, "%s%s%s", m->flags & MSG_KEEP_ALIVE ? " keep" : "",
                 m->flags & MSG_EXPECT_100 ? " expect" : "",
                 m->flags & MSG_HAS_TE_TRAILERS ? " te" : "");
+    if (m->flags & MSG_UPGRADE)
+        h1_run_addf(r, " upgrade");
+    if (m->flags & MSG_HAS_KEEP_ALIVE)
+        h1_run_addf(r, " for=%" PRIu32 "s", m->keep_alive_s);
     if (m->authority.len > 0) {
         h1_run_addf(r, " auth=");
         h1_run_add_span(r, m->authority);
@@ -269,14 +273,20 @@ static inline void h1_run_fini(struct h1_run *r)
     free(r->text);
 }
 
-/* Client: asks, so that an answer is expected. The text starts anew with what comes. */
-static inline void h1_run_ask(struct h1_run *r, const char *method)
+/* Client: asks, so that an answer is expected. The text starts anew with what comes. flags: of
+ * the request, enum msg_flag. */
+static inline void h1_run_ask_with(struct h1_run *r, const char *method, uint16_t flags)
 {
-    struct msg m = {.base = method, .base_len = (uint32_t)strlen(method)};
+    struct msg m = {.base = method, .base_len = (uint32_t)strlen(method), .flags = flags};
     m.method_len = m.base_len;
     codec_send_head(r->codec, &m, &r->out);
     codec_send_end(r->codec, NULL, &r->out);
     outv_clear(&r->out);
+}
+
+static inline void h1_run_ask(struct h1_run *r, const char *method)
+{
+    h1_run_ask_with(r, method, 0);
 }
 
 /* All pieces of out in one new block; *n its length. */

@@ -207,6 +207,14 @@ static const struct h1_row rows[] = {
         "\r\n"),
      "RESET 0 not supported: 101 without an upgrade\n"
      "REST 48\n"},
+    {"101 that was not asked for", "GET",
+     IN("HTTP/1.1 101 Switching Protocols\r\n"
+        "Connection: Upgrade\r\n"
+        "Upgrade: x\r\n"
+        "\r\n"
+        "bytes"),
+     "RESET 0 malformed: 101 that was not asked for\n"
+     "REST 74\n"},
     {"100 and then nothing", "GET",
      IN("HTTP/1.1 100 Continue\r\n"
         "\r\n"),
