@@ -1,5 +1,5 @@
 /* ex_int.h - what the files of the exchange share: exchange.c, ex_steps.c, ex_relay.c,
- * ex_hop.c, ex_pace.c, ex_retry.c, ex_tunnel.c, ex_fail.c. */
+ * ex_early.c, ex_hop.c, ex_pace.c, ex_retry.c, ex_tunnel.c, ex_fail.c. */
 #ifndef WELDR_WORKER_EX_INT_H
 #define WELDR_WORKER_EX_INT_H
 
@@ -24,6 +24,12 @@ extern enum ex_verdict (*const ex_step_run[EX_STEPS])(struct exchange *ex);
 void ex_request_sent(struct exchange *ex, const struct msg *trailers);
 /* The answer takes its time: from now on a reset by the client is heard of. */
 void ex_watch_client(struct exchange *ex);
+
+/* ex_early.c: an answer that comes before the request has ended. */
+/* Before the answer's head: says that the connection closes, if it will. */
+void ex_announce_end(struct exchange *ex);
+/* The answer is out: is the rest of the request read, so that the connection lives on? */
+bool ex_may_read_on(const struct exchange *ex);
 
 /* ex_hop.c: fields that are meant for the next hop. WERR_TOO_BIG. */
 int ex_add_hop_fields(struct exchange *ex) MUST_USE;

@@ -137,6 +137,7 @@ static void answer_head(struct exchange *ex, struct msg *m)
     ex->flags |= EX_ANSWER_BEGUN;
     if (ex->worker->draining)
         conn_close_after(&ex->client->conn);
+    ex_announce_end(ex);
     conn_send_head(&ex->client->conn, m);
     ex_touch(ex);
 }

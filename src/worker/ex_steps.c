@@ -298,6 +298,7 @@ static enum ex_verdict step_done(struct exchange *ex)
     struct client *c = ex->client;
     struct worker *w = ex->worker;
     bool cut_off = (ex->flags & EX_ANSWER_BEGUN) && !(ex->flags & EX_ANSWER_ENDED);
+    bool reads_on = ex_may_read_on(ex);
 
     if (awaits_end(ex))
         return EX_VERDICT_WAIT;
@@ -318,7 +319,10 @@ static enum ex_verdict step_done(struct exchange *ex)
     arena_reset(&ex->arena);
     ex->magic = 0;
     slab_put(&w->exchanges_slab, ex);
-    client_finish(c, cut_off);
+    if (reads_on)
+        client_read_on(c);
+    else
+        client_finish(c, cut_off);
     return EX_VERDICT_OVER;
 }
 

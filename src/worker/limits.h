@@ -20,6 +20,8 @@ enum worker_limits {
         1000, /* an idle lane that its origin closes this early is closed suddenly */
     LIMIT_DISTRUST_MS = 60000,  /* so long that is remembered */
     LIMIT_RATE_GRACE_MS = 5000, /* so long a client may be slower than the least rate */
+    LIMIT_READ_ON_BYTES =
+        64 * 1024, /* so much of a request is read behind its answer to keep the connection */
     LIMIT_OTHER_DESCRIPTORS = 16, /* what is neither client, lane nor listener */
     LIMIT_SCARCE_SHARE = 8, /* with an eighth of the descriptors left newcomers are refused … */
     LIMIT_FULL_SHARE = 16, /* … with a sixteenth without a word */

@@ -63,12 +63,28 @@ static void begin(struct client *c, struct event *ev)
         close_client(c, CONN_CLOSE_RESET);
 }
 
+/* What comes of a request that was answered before it had ended. */
+static void read_on(struct client *c, const struct event *ev)
+{
+    if (ev->type == EVENT_BODY) {
+        stats_add(c->worker->stats, STATS_client_bytes_in, ev->data.len);
+    } else if (ev->type == EVENT_END) {
+        c->flags &= (uint8_t)~CLIENT_READS_ON;
+        conn_quiet(&c->conn);
+        client_finish(c, false);
+    } else {
+        close_client(c, CONN_CLOSE_NOW);
+    }
+}
+
 static void on_event(struct conn *conn, struct event *ev)
 {
     struct client *c = client_of(conn);
 
     if (c->exchange)
         exchange_client_event(c->exchange, ev);
+    else if (c->flags & CLIENT_READS_ON)
+        read_on(c, ev);
     else if (ev->type == EVENT_HEAD)
         begin(c, ev);
     else if (ev->type == EVENT_RESET)
@@ -140,6 +156,12 @@ static void on_progress(struct conn *conn)
         conn_timer_set(conn, timeouts_of(c)->client_write_ms);
 }
 
+/* A request, or the rest of one, that crosses our end must not meet a reset. */
+static bool is_to_linger(const struct client *c)
+{
+    return (c->flags & CLIENT_READS_ON) || (c->worker->draining && (c->flags & CLIENT_ASKED));
+}
+
 static void on_timer(struct conn *conn)
 {
     struct client *c = client_of(conn);
@@ -150,9 +172,8 @@ static void on_timer(struct conn *conn)
         exchange_timer(c->exchange);
     else if (c->flags & CLIENT_IN_HEAD)
         reject(c, END_HEAD_TIMEOUT);
-    else /* a request that crosses our end must not meet a reset */
-        close_client(c, c->worker->draining && (c->flags & CLIENT_ASKED) ? CONN_CLOSE_LINGER
-                                                                         : CONN_CLOSE_NOW);
+    else
+        close_client(c, is_to_linger(c) ? CONN_CLOSE_LINGER : CONN_CLOSE_NOW);
 }
 
 /* Now that it is known who the client is: may it come in? */
@@ -256,6 +277,14 @@ void client_finish(struct client *c, bool broken)
     } else {
         next_request(c);
     }
+}
+
+void client_read_on(struct client *c)
+{
+    c->exchange = NULL;
+    c->flags |= CLIENT_READS_ON;
+    conn_timer_set(&c->conn, timeouts_of(c)->client_body_ms);
+    conn_resume(&c->conn);
 }
 
 void client_drain(struct client *c)

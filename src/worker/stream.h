@@ -22,7 +22,8 @@ enum client_flag {
     CLIENT_WAITS_DRAIN =
         1U << 1, /* answered, but the answer is not taken yet: the next request waits */
     CLIENT_IN_HEAD = 1U << 2, /* a part of a head is there */
-    CLIENT_TRUSTED = 1U << 3  /* what it says of whom it speaks for is passed on */
+    CLIENT_TRUSTED = 1U << 3, /* what it says of whom it speaks for is passed on */
+    CLIENT_READS_ON = 1U << 4 /* answered before its request has ended: the rest is nobody's */
 };
 
 struct client {
@@ -45,6 +46,9 @@ void client_accept(struct worker *w, struct accepted *a, bool has_header);
 /* The exchange is over and forgotten. broken: the answer was cut off, the connection must not
  * look well. */
 void client_finish(struct client *c, bool broken);
+/* The exchange is over, the answer whole, and a little of the request is still to come: it is
+ * thrown away, then the connection goes on. */
+void client_read_on(struct client *c);
 /* While draining: closes when idle, within the worker's drain_jitter_ms. */
 void client_drain(struct client *c);
 

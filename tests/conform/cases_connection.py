@@ -1,7 +1,7 @@
 """Who keeps which connection: HTTP/1.1 and 1.0 on both sides."""
 
-from conform.table import (CLOSED, GOT_OK, KEPT, Abort, Answer, Case, Hangup, HalfClose, answered, forwarded, lines, passes, relayed,
-                           request, response)
+from conform.table import (CLOSED, GOT_LAST_OK, GOT_OK, KEPT, OK, Abort, Answer, Case, Hangup, HalfClose, Wait, answered, forwarded,
+                           lines, passes, relayed, request, response)
 
 RFC, OLD = "RFC 9112 9.3", "RFC 9112 C.2.2"
 OLD_SEEN = forwarded(via="1.0 weldr")
@@ -68,4 +68,24 @@ ORIGINS = [
     answered("body-behind-304", "RFC 9110 15.4.5", response("Content-Length: 2", status="HTTP/1.1 304 Not Modified", body=b"ok"),
              relayed(status="HTTP/1.1 304 Not Modified", body=b""), lane=CLOSED),
 ]
-CASES = CLIENTS + ORIGINS
+
+
+def early(name, rfc, fields, rest, answer=OK, got=GOT_OK, **more):
+    """The origin answers upon the request's head; what comes of the body behind that it does not get whole."""
+    head = request("POST / HTTP/1.1", *fields)
+    return Case(f"early-answer-{name}", rfc, (head, Wait(b"\r\n\r\nok"), *rest), (), (got,), answers=(Answer((), on_head=(answer,)),),
+                lane=CLOSED, partial=True, **more)
+
+
+EARLY_CLOSE = "RFC 9112 9.6"
+ANSWERS = [
+    early("and-a-little-body", RFC, ("Content-Length: 10",), (b"0123456789",)),
+    early("and-a-little-body-in-pieces", RFC, ("Content-Length: 10",), (b"01234", b"5678", b"9")),
+    early("and-a-body-like-a-request", "RFC 9112 11.2", ("Content-Length: 43",), (request("GET /x HTTP/1.1", host="smuggled.example"),)),
+    early("and-64-kib", RFC, ("Content-Length: 65536",), (b"x" * 65536,)),
+    early("and-more-than-64-kib", EARLY_CLOSE, ("Content-Length: 65537",), (b"x",), got=GOT_LAST_OK, end=CLOSED),
+    early("and-chunks", EARLY_CLOSE, ("Transfer-Encoding: chunked",), (b"1\r\nx\r\n0\r\n\r\n",), got=GOT_LAST_OK, end=CLOSED),
+    early("instead-of-100", "RFC 9110 10.1.1", ("Content-Length: 5", "Expect: 100-continue"), (request(),), got=GOT_LAST_OK, end=CLOSED),
+    early("and-the-end-of-both", EARLY_CLOSE, ("Content-Length: 5", "Connection: close"), (b"hello",), got=GOT_LAST_OK, end=CLOSED),
+]
+CASES = CLIENTS + ORIGINS + ANSWERS

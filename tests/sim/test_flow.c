@@ -290,6 +290,89 @@ static void test_early_answers(void **state)
     run_early("earlyclose", 500000);
 }
 
+#define EARLY(fields) "POST /early/5/7 HTTP/1.1\r\nHost: h\r\n" fields "\r\n"
+
+/* What is left of the body is little: it is read, and the connection lives on. */
+static void test_early_answer_reads_on(void **state)
+{
+    static const char *const heads[] = {EARLY("Content-Length: 10\r\n"),
+                                        "POST /earlyclose/5/7 HTTP/1.1\r\nHost: h\r\n"
+                                        "Content-Length: 10\r\n\r\n"};
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(heads); i++) {
+        struct world *w = world_open(NULL);
+        struct world_client *c = world_ask(w, heads[i]);
+
+        world_run_ms(w, 100);
+        CHECK(strstr(world_got(c), "\r\n\r\n7.7.7"));
+        CHECK(!strstr(world_got(c), "Connection: close"));
+        CHECK(w->worker.exchanges_slab.in_use == 0);
+        world_say(c, "GET /");
+        world_run_ms(w, 100);
+        world_say(c, "1.1\r\n" GET("/len/3/8"));
+        world_run_ms(w, 100);
+        CHECK(strstr(world_got(c), "\r\n\r\n8.8"));
+        CHECK(!c->peer.has_fin && world_stat(w, STATS_client_success) == 2);
+        CHECK(world_stat(w, STATS_requests) == 2);
+        world_end(w);
+    }
+}
+
+/* It is much, nobody knows how much, or it may never come: the answer says that the connection
+ * ends (RFC 9112 section 9.6). */
+static void test_early_answer_closes(void **state)
+{
+    static const char *const says[] = {
+        EARLY("Content-Length: 500000\r\n") "abc",
+        EARLY("Transfer-Encoding: chunked\r\n") "5\r\nabc",
+        EARLY("Content-Length: 5\r\nExpect: 100-continue\r\n"),
+        "POST /earlypolite/5/7 HTTP/1.1\r\nHost: h\r\nContent-Length: 500000\r\n\r\nabc",
+    };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(says); i++) {
+        struct world *w = world_open(NULL);
+        struct world_client *c = world_ask(w, says[i]);
+
+        print_message("%s\n", says[i]);
+        world_run_ms(w, 3000);
+        CHECK(strstr(world_got(c), "\r\n\r\n7.7.7"));
+        CHECK(strstr(world_got(c), "\r\nConnection: close\r\n"));
+        CHECK(c->peer.has_fin && !c->peer.has_reset);
+        CHECK(world_stat(w, STATS_client_success) == 1);
+        world_end(w);
+    }
+}
+
+/* Whoever lets the rest wait, leaves, or is caught by the end of the worker. */
+static void test_early_answer_without_the_rest(void **state)
+{
+    struct world_setup setup = {.seed = 1, .server_n = 1, .timeouts.client_body_ms = 1000};
+
+    (void)state;
+    for (unsigned i = 0; i < 4; i++) {
+        struct world *w = world_open(&setup);
+        struct world_client *c = world_ask(w, EARLY("Content-Length: 10\r\n") "abc");
+
+        world_run_ms(w, 900);
+        CHECK(!c->peer.has_fin);
+        if (i == 1)
+            peer_close(&c->peer, false);
+        if (i == 2)
+            peer_close(&c->peer, true);
+        if (i == 3)
+            world_drain(w, 60000);
+        world_run_ms(w, 200);
+        CHECK(i == 3 || world_stat(w, STATS_client_open) == (i == 0 ? 1U : 0U));
+        world_run_ms(w, 3000);
+        CHECK((i == 1 || i == 2) || (c->peer.has_fin && !c->peer.has_reset));
+        CHECK(world_stat(w, STATS_client_open) == 0);
+        CHECK(world_stat(w, STATS_client_success) == 1 && world_stat(w, STATS_in_flight) == 0);
+        world_end(w);
+    }
+}
+
 static void test_continue(void **state)
 {
     struct world *w = world_open(NULL);
@@ -442,6 +525,9 @@ int main(void)
         cmocka_unit_test(test_reset_while_waiting),
         cmocka_unit_test(test_half_close),
         cmocka_unit_test(test_early_answers),
+        cmocka_unit_test(test_early_answer_reads_on),
+        cmocka_unit_test(test_early_answer_closes),
+        cmocka_unit_test(test_early_answer_without_the_rest),
         cmocka_unit_test(test_continue),
         cmocka_unit_test(test_back_pressure),
         cmocka_unit_test(test_deaf_client),
