@@ -204,8 +204,9 @@ static void on_timer(struct timer *t)
     struct conn *c = (struct conn *)((char *)t - offsetof(struct conn, timer));
 
     MUST(c->magic == CONN_MAGIC);
+    /* What was not taken is lost now: the part that was must not look whole. */
     if (!conn_is_open(c))
-        conn_close(c, CONN_CLOSE_NOW);
+        conn_close(c, c->state == CONN_FLUSHING ? CONN_CLOSE_RESET : CONN_CLOSE_NOW);
     else if (c->ops->on_timer)
         c->ops->on_timer(c);
 }
@@ -274,6 +275,14 @@ static void close_sock(struct conn *c, bool abort_it, const char *why)
     sock_close(&c->sock, abort_it);
 }
 
+void conn_time_flush(struct conn *c)
+{
+    uint32_t limit_ms =
+        c->ops->flush_limit_ms ? c->ops->flush_limit_ms(c) : CONN_FLUSH_LIMIT_MS;
+
+    loop_timer_in(c->shared->loop, &c->timer, limit_ms);
+}
+
 void conn_close(struct conn *c, enum conn_close_how how)
 {
     bool gently = how == CONN_CLOSE_FLUSH || how == CONN_CLOSE_LINGER;
@@ -288,7 +297,7 @@ void conn_close(struct conn *c, enum conn_close_how how)
         c->flags |= CONN_LINGERS;
     sock_recv_stop(&c->sock);
     conn_move(c, CONN_FLUSHING, "close when sent");
-    loop_timer_in(c->shared->loop, &c->timer, CONN_FLUSH_LIMIT_MS);
+    conn_time_flush(c);
     if (c->shared->outv_owner != c && bufq_len(&c->out) == 0)
         conn_finish_flush(c);
 }

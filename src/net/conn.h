@@ -74,6 +74,9 @@ struct conn_ops {
      * NULL. */
     void (*on_progress)(struct conn *c);
     void (*on_timer)(struct conn *c); /* conn_timer_set's time has come; may be NULL */
+    /* How long, while FLUSHING, the peer may take nothing before what is left is lost. NULL:
+     * CONN_FLUSH_LIMIT_MS. */
+    uint32_t (*flush_limit_ms)(const struct conn *c);
     void (*on_closed)(struct conn *c);
 };
 
@@ -178,7 +181,7 @@ size_t conn_unread_bytes(const struct conn *c);
 
 enum conn_close_how {
     CONN_CLOSE_NOW,    /* at once; unsent bytes are lost */
-    CONN_CLOSE_FLUSH,  /* when all is sent */
+    CONN_CLOSE_FLUSH,  /* when all is sent; reset if the peer does not take it in time */
     CONN_CLOSE_LINGER, /* when all is sent: FIN, then reading until the peer closes or 2 s have
                           passed; for a peer that may still be sending */
     CONN_CLOSE_RESET /* at once with a reset: an answer broken off half-way must not look whole

@@ -8,7 +8,7 @@ enum {
     CONN_MAGIC = 0x636f6e6e,
     CONN_IN_MAX_BYTES = 1024 * 1024, /* one scratch buffer and the largest head fit in well */
     CONN_OUT_MAX_BYTES = 4 * 1024 * 1024,
-    CONN_FLUSH_LIMIT_MS = 60000, /* without progress */
+    CONN_FLUSH_LIMIT_MS = 60000, /* without progress, if its owner says nothing */
     CONN_LINGER_LIMIT_MS = 2000
 };
 
@@ -19,6 +19,9 @@ void conn_set_pending(struct conn *c);
  * receiving, at the end of the turn: a peer that answers early and closes makes the sending
  * fail when its answer is already there to be read. */
 void conn_break(struct conn *c);
+
+/* FLUSHING: the time without progress begins (anew). */
+void conn_time_flush(struct conn *c);
 
 /* conn_in.c */
 void conn_on_recv(struct sock *s, struct span bytes, int error);

@@ -142,7 +142,7 @@ void conn_flush(struct conn *c)
 static void tell_progress(struct conn *c)
 {
     if (c->state == CONN_FLUSHING)
-        loop_timer_in(c->shared->loop, &c->timer, CONN_FLUSH_LIMIT_MS);
+        conn_time_flush(c);
     else if (c->state == CONN_OPEN && c->ops->on_progress)
         c->ops->on_progress(c);
 }

@@ -105,6 +105,12 @@ static void on_timer(struct conn *conn)
         discard(lane);
 }
 
+/* Only the end of a tunnel is flushed. */
+static uint32_t flush_limit_ms(const struct conn *conn)
+{
+    return worker_pool(worker_of((const struct lane *)conn))->timeouts.idle_ms;
+}
+
 static void on_closed(struct conn *conn)
 {
     struct lane *lane = lane_of(conn);
@@ -124,6 +130,7 @@ static const struct conn_ops lane_ops = {
     .on_drained = on_drained,
     .on_progress = on_progress,
     .on_timer = on_timer,
+    .flush_limit_ms = flush_limit_ms,
     .on_closed = on_closed,
 };
 

@@ -205,6 +205,11 @@ static int64_t on_prologue(struct conn *conn, struct span in)
     return n;
 }
 
+static uint32_t flush_limit_ms(const struct conn *conn)
+{
+    return timeouts_of((const struct client *)conn)->client_write_ms;
+}
+
 static void on_closed(struct conn *conn)
 {
     struct client *c = client_of(conn);
@@ -227,6 +232,7 @@ static const struct conn_ops client_ops = {
     .on_drained = on_drained,
     .on_progress = on_progress,
     .on_timer = on_timer,
+    .flush_limit_ms = flush_limit_ms,
     .on_closed = on_closed,
 };
 

@@ -300,6 +300,37 @@ static void test_client_that_does_not_read(void **state)
     world_end(w);
 }
 
+/* The same when its connection is closing already; and what it has got then must not look
+ * whole, which in HTTP/1.0 just the connection's end says. */
+static void test_last_answer_that_is_not_read(void **state)
+{
+    static const char *const says[] = {
+        GET("/len/50000/7") "GET /len/50000/7 HTTP/1.1\r\nHost: h\r\nConnection: "
+                            "close\r\n\r\n",
+        GET("/len/50000/7") "GET /chunked/50000/7 HTTP/1.0\r\n\r\n",
+    };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(says); i++) {
+        struct world *w = world_open(NULL);
+        struct world_client *c = world_client(w);
+
+        world_set(w, "timeouts.client_write_ms", 1000);
+        world_run_ms(w, 1);
+        peer_listen(&c->peer, false);
+        world_say(c, says[i]);
+        world_run_ms(w, 900);
+        CHECK(world_stat(w, STATS_client_open) == 1);
+        CHECK(world_stat(w, STATS_client_success) == 2);
+        world_run_ms(w, 2000);
+        CHECK(world_stat(w, STATS_client_open) == 0);
+        peer_listen(&c->peer, true);
+        world_run_ms(w, 100);
+        CHECK(c->peer.has_reset && !c->peer.has_fin);
+        world_end(w);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -313,6 +344,7 @@ int main(void)
         cmocka_unit_test(test_drips),
         cmocka_unit_test(test_held_client_is_not_slow),
         cmocka_unit_test(test_client_that_does_not_read),
+        cmocka_unit_test(test_last_answer_that_is_not_read),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
