@@ -48,6 +48,9 @@ static enum answer_result parse_head(const char *copy, struct head *h, struct an
         return ANSWER_BROKEN;
     at = field(copy, "X-Id");
     out->id = at ? strtol(at, NULL, 10) : -1;
+    at = field(copy, "X-For");
+    if (at)
+        (void)sscanf(at, "%47[^\r]", out->client);
     at = field(copy, "Connection");
     out->is_close = at && strncasecmp(at, "close", 5) == 0;
     out->is_ours = field(copy, "Weldr-Error") != NULL;

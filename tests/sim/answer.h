@@ -21,6 +21,7 @@ struct answer {
     bool is_ours;     /* Weldr-Error: made by Weldr */
     bool is_close;    /* Connection: close, or ends with the connection */
     bool has_head;    /* also when the result is ANSWER_PART */
+    char client[48];  /* X-For; "": none */
     struct text body; /* the caller frees it, whatever the result */
     size_t bytes;     /* WHOLE: of the answer with its 1xx heads before it */
 };

@@ -1,5 +1,6 @@
 #include "fake_origin.h"
 
+#include <arpa/inet.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -37,6 +38,9 @@ static bool is_head(const struct fake_conn *c)
 static void put_head(const struct fake_conn *c, struct text *t, const char *status)
 {
     text_addf(t, "HTTP/1.1 %s\r\nDate: D\r\nX-Id: %lu\r\n", status, c->request.id);
+    if (c->origin->names_client)
+        text_addf(t, "X-For: %s\r\n",
+                  c->origin->has_header ? c->header_ip : c->request.forwarded_for);
 }
 
 static void put_chunked(struct text *t, struct span body, size_t piece, bool ends)
@@ -465,6 +469,9 @@ static void read_head(struct fake_conn *c, const char *head, size_t len)
     at = strcasestr(copy, "\r\ncontent-length:");
     if (at)
         r->length = strtoull(at + 17, NULL, 10);
+    at = strcasestr(copy, "\r\nx-forwarded-for: ");
+    if (at)
+        (void)sscanf(at + 19, "%47[^\r]", r->forwarded_for);
     r->is_chunked = strcasestr(copy, "\r\ntransfer-encoding: chunked") != NULL;
     r->has_expect = strcasestr(copy, "\r\nexpect: 100-continue") != NULL;
     free(copy);
@@ -550,10 +557,28 @@ static bool take_step(struct fake_conn *c)
     return true;
 }
 
+/* False: more must come. */
+static bool take_header(struct fake_conn *c)
+{
+    enum { FIXED_BYTES = 16, IP4 = 0x11 };
+    const unsigned char *at = (const unsigned char *)c->peer.in.ptr;
+    size_t n = c->peer.in.len;
+
+    if (n < FIXED_BYTES || n < FIXED_BYTES + (size_t)(at[14] * 256 + at[15]))
+        return false;
+    MUST(memcmp(at, "\r\n\r\n\0\r\nQUIT\n\x21", 13) == 0);
+    c->at = c->scan = FIXED_BYTES + (size_t)(at[14] * 256 + at[15]);
+    MUST(inet_ntop(at[13] == IP4 ? AF_INET : AF_INET6, at + FIXED_BYTES, c->header_ip,
+                   sizeof(c->header_ip)));
+    return true;
+}
+
 static void on_bytes(struct peer *p)
 {
     struct fake_conn *c = (struct fake_conn *)p;
 
+    if (c->origin->has_header && !c->header_ip[0] && !take_header(c))
+        return;
     while (!c->is_tunnel && sock_is_open(&p->sock) && take_step(c)) {
     }
     if (c->is_tunnel && strcmp(c->request.kind, "tunnel") == 0 && p->in.len > c->at) {

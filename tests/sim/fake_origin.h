@@ -19,6 +19,7 @@ struct fake_request {
     unsigned long number, id;
     uint64_t length;
     bool is_chunked, has_expect, has_upgrade;
+    char forwarded_for[48]; /* X-Forwarded-For, if it is no longer */
 };
 
 struct fake_conn {
@@ -31,7 +32,8 @@ struct fake_conn {
     bool has_head;
     bool is_tunnel; /* from `at` on peer.in is no HTTP any more, and comes back as it is */
     struct fake_request request;
-    struct text body; /* of the present request */
+    char header_ip[48]; /* the client that the PROXY header names; "": not come yet */
+    struct text body;   /* of the present request */
     struct timer late;
     unsigned served;
 };
@@ -46,7 +48,9 @@ struct fake_origin {
     unsigned close_after_n; /* requests a connection serves before it is closed; 0: no limit */
     unsigned *asked;        /* counts requests by id; NULL: nobody asks */
     unsigned asked_n;
-    bool is_deaf; /* accepts, reads nothing */
+    bool is_deaf;      /* accepts, reads nothing */
+    bool has_header;   /* each connection begins with a PROXY header of version 2 */
+    bool names_client; /* X-For in its answers: who it was told is the client */
 };
 
 void fake_origin_open(struct fake_origin *o, struct loop *l, const struct addr *at);

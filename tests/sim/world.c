@@ -109,7 +109,7 @@ static struct addr addr_of_origin(unsigned n)
     return (struct addr){.family = AF_INET, .port = 80, .ip = {10, 0, 0, (uint8_t)(n + 1)}};
 }
 
-static int add_server(struct world *w, unsigned n, uint16_t weight, bool map_host)
+static int add_server(struct world *w, unsigned n, uint16_t weight)
 {
     struct pool_command c;
     struct pool_change change = {0};
@@ -122,7 +122,8 @@ static int add_server(struct world *w, unsigned n, uint16_t weight, bool map_hos
     pool_command_init(&c, POOL_ADD_SERVER);
     MUST(pool_check_url(span_from(url, (size_t)len), &c.server, &error) == 0);
     c.server.weight = weight;
-    c.server.map_host = map_host;
+    c.server.map_host = w->setup.map_host;
+    c.server.proxy_protocol = w->setup.tells_client ? 2 : 0;
     fault_set(armed);
     rc = apply(w, &c, &change);
     w->server_id[n] = change.server_id;
@@ -149,7 +150,7 @@ int world_add_server(struct world *w, unsigned n, uint16_t weight)
 {
     int rc = set_local(w, w->pool->index + 1, n, FRAME_LOCAL_UP);
 
-    return rc < 0 ? rc : add_server(w, n, weight, false);
+    return rc < 0 ? rc : add_server(w, n, weight);
 }
 
 int world_remove_server(struct world *w, unsigned n)
@@ -270,6 +271,7 @@ struct world *world_new(const struct world_setup *setup)
     MUST(w);
     watch_failures();
     log_set_level(LOG_ERROR);
+    w->setup = *setup;
     w->seed = seed_now = setup->seed;
     rand_seed(&w->rand, setup->seed);
     w->loop = loop_sim_new(setup->seed, &setup->faults);
@@ -284,10 +286,11 @@ struct world *world_new(const struct world_setup *setup)
         struct addr at = addr_of_origin(n);
 
         fake_origin_open(&w->origins[n], w->loop, &at);
+        w->origins[n].has_header = setup->tells_client;
     }
     MUST(world_set_timeouts(w, &setup->timeouts) == 0);
     for (unsigned n = 0; n < setup->server_n; n++)
-        MUST(add_server(w, n, setup->weight[n] ? setup->weight[n] : 1, setup->map_host) == 0);
+        MUST(add_server(w, n, setup->weight[n] ? setup->weight[n] : 1) == 0);
     return w;
 }
 
@@ -338,6 +341,7 @@ int world_start(struct world *w)
     CHECK(w->worker.pool_state->digest == w->pool->digest);
     handle = loop_sim_listen(w->loop, &w->listen);
     MUST(handle >= 0);
+    w->worker.proxy_listeners = w->setup.is_behind_proxy;
     rc = worker_listen(&w->worker, &handle, 1);
     if (rc < 0)
         close_listener(w, handle);

@@ -30,9 +30,12 @@ struct world_setup {
     uint16_t weight[WORLD_ORIGINS]; /* 0: 1 */
     struct pool_timeouts timeouts;  /* 0: the default */
     bool map_host;
+    bool is_behind_proxy; /* clients come behind a PROXY header */
+    bool tells_client;    /* servers get one */
 };
 
 struct world {
+    struct world_setup setup;
     uint64_t seed;
     struct rand_state rand; /* of the scenario */
     struct loop *loop;
