@@ -3,6 +3,7 @@
 
 #include "../unit/base/cm.h"
 #include "answer.h"
+#include "header.h"
 #include "worker/ends.h"
 #include "world.h"
 
@@ -49,8 +50,27 @@ struct want {
     bool is_chunked;
 };
 
+/* What an origin does with a connection that was switched. */
+struct tunnel {
+    const char *word;
+    const char *says; /* NULL: echoes */
+    bool is_cut;      /* by a reset */
+};
+
+static const struct tunnel tunnels[] = {
+    {"tunnel", NULL, false},
+    {"tunnel", NULL, false},
+    {"tunnelshut", "bye", false},
+    {"tunnelreset", "half", true},
+};
+
 struct actor {
     struct world_client *client;
+    char ip[48];                 /* whom Weldr takes it for */
+    const struct tunnel *tunnel; /* NULL: asks for answers */
+    struct text words;           /* what it says in the tunnel */
+    bool is_hasty;               /* says them before the switch */
+    bool has_words;              /* said */
     struct want want[WANTS];
     unsigned want_n, said_n;
     bool is_patient; /* asks the next when it has the answer */
@@ -63,11 +83,13 @@ struct scene {
     struct actor actor[ACTORS];
     unsigned actor_n;
     bool is_calm;              /* nothing may fail */
+    bool is_killing;           /* an origin was killed */
     unsigned asked[SCENE_IDS]; /* times that an origin has seen the id */
 };
 
 /* Over all seeds: a test in which nothing happens proves nothing. */
-static uint64_t wants_n, answers_n, retries_n, aborts_n, ends_n[STATS_ENDS_MAX];
+static uint64_t wants_n, answers_n, retries_n, aborts_n, tunnels_n, whole_tunnels_n, headers_n,
+    ends_n[STATS_ENDS_MAX];
 
 static uint64_t roll(struct scene *s, uint64_t n)
 {
@@ -104,6 +126,9 @@ static struct world_setup make_setup(uint64_t seed, bool *is_calm)
     setup.timeouts.connect_ms = 1000;
     setup.timeouts.response_head_ms = *is_calm ? 60000 : 4000;
     setup.timeouts.idle_ms = *is_calm ? 60000 : 4000;
+    setup.timeouts.tunnel_ms = *is_calm ? 60000 : 4000;
+    setup.is_behind_proxy = rand_below(&r, 3) == 0;
+    setup.tells_client = rand_below(&r, 4) == 0;
     return setup;
 }
 
@@ -129,6 +154,31 @@ static void pace(struct scene *s, uint32_t *piece, uint32_t *gap_ms)
     *gap_ms = (uint32_t)roll(s, 8);
 }
 
+static void say_header(struct scene *s, struct actor *a, unsigned char n)
+{
+    struct text t = {0};
+
+    (void)snprintf(a->ip, sizeof(a->ip), "127.0.0.1");
+    if (!s->world->setup.is_behind_proxy)
+        return;
+    header_add(&t, (enum header_kind)roll(s, HEADER_KINDS), n, a->ip);
+    peer_say(&a->client->peer, text_span(&t));
+    text_free(&t);
+    headers_n++;
+}
+
+static void make_tunnel(struct scene *s, struct actor *a)
+{
+    static const size_t sizes[] = {1, 300, 20000, 200000};
+
+    do {
+        a->tunnel = &tunnels[roll(s, COUNT(tunnels))];
+    } while (s->is_calm && a->tunnel->is_cut);
+    a->is_hasty = chance(s, 30);
+    a->want_n = 1;
+    fake_body(&a->words, a->want[0].id, roll(s, sizes[roll(s, COUNT(sizes))]));
+}
+
 static void make_actor(struct scene *s, unsigned n)
 {
     struct actor *a = &s->actor[n];
@@ -148,6 +198,9 @@ static void make_actor(struct scene *s, unsigned n)
         p->send_piece = 1;
         p->send_gap_ms = 0;
     }
+    say_header(s, a, (unsigned char)(n + 1));
+    if (chance(s, 20))
+        make_tunnel(s, a);
 }
 
 static void put_upload(struct scene *s, const struct want *want, struct text *say)
@@ -184,6 +237,38 @@ static bool has_upload(const struct kind *k)
 static bool is_post(const struct kind *k)
 {
     return strcmp(k->method, "POST") == 0;
+}
+
+static bool has_switched(const struct actor *a)
+{
+    const struct text *in = &a->client->peer.in;
+
+    return in->len > 13 && memcmp(in->ptr, "HTTP/1.1 101 ", 13) == 0;
+}
+
+/* All that there is to say, and then half a close. */
+static void say_words(struct actor *a)
+{
+    a->has_words = true;
+    peer_say(&a->client->peer, text_span(&a->words));
+    peer_say_end(&a->client->peer, PEER_SHUTS);
+}
+
+static void move_tunnel(struct actor *a)
+{
+    struct text say = {0};
+
+    if (a->said_n == 0) {
+        a->said_n = 1;
+        text_addf(&say,
+                  "GET /%s/0/%lu HTTP/1.1\r\nHost: h\r\nConnection: upgrade\r\n"
+                  "Upgrade: echo\r\n\r\n",
+                  a->tunnel->word, a->want[0].id);
+        peer_say(&a->client->peer, text_span(&say));
+        text_free(&say);
+    }
+    if (!a->has_words && (a->is_hasty || has_switched(a)))
+        say_words(a);
 }
 
 static void ask_next(struct scene *s, struct actor *a)
@@ -231,7 +316,7 @@ static void check_part(const struct want *want, const struct answer *got)
     text_free(&wanted);
 }
 
-static void check_answer(const struct scene *s, const struct want *want,
+static void check_answer(const struct scene *s, const struct want *want, const char *ip,
                          const struct answer *got)
 {
     if (got->is_ours) {
@@ -242,7 +327,40 @@ static void check_answer(const struct scene *s, const struct want *want,
     CHECK(want->kind->has_answer);
     CHECK(got->id == (long)want->id);
     CHECK(got->status == want->kind->status);
+    CHECK(!got->client[0] || strcmp(got->client, ip) == 0);
     check_body(want, got);
+}
+
+/* What came through a tunnel is the begin of what was said; if it ends with a FIN, all of it.
+ */
+static bool check_switched(const struct scene *s, const struct actor *a)
+{
+    const struct peer *p = &a->client->peer;
+    const char *at = memmem(p->in.ptr, p->in.len, "\r\n\r\n", 4);
+    struct span want = a->tunnel->says ? span_from_str(a->tunnel->says) : text_span(&a->words);
+    struct span got;
+
+    if (!at)
+        return false;
+    at += 4;
+    got = span_from(at, (size_t)(p->in.ptr + p->in.len - at));
+    CHECK(got.len <= want.len && (got.len == 0 || memcmp(got.ptr, want.ptr, got.len) == 0));
+    CHECK(got.len == want.len || !p->has_fin || s->is_killing);
+    return got.len == want.len && p->has_fin;
+}
+
+/* 1 when its tunnel was switched and has come to its end whole. */
+static unsigned check_tunnel(const struct scene *s, const struct actor *a)
+{
+    const struct peer *p = &a->client->peer;
+    struct answer got;
+
+    if (has_switched(a))
+        return check_switched(s, a);
+    if (answer_read(text_span(&p->in), false, p->has_fin, &got) == ANSWER_WHOLE)
+        check_answer(s, &a->want[0], a->ip, &got);
+    text_free(&got.body);
+    return 0;
 }
 
 /* Whole answers so far, each checked against its request. */
@@ -253,13 +371,15 @@ static unsigned check_actor(const struct scene *s, const struct actor *a, bool i
     enum answer_result rc = ANSWER_WHOLE;
     unsigned n = 0;
 
+    if (a->tunnel)
+        return check_tunnel(s, a);
     while (rc == ANSWER_WHOLE && n < a->said_n) {
         struct answer got;
 
         rc = answer_read(in, a->want[n].kind->method[0] == 'H', p->has_fin, &got);
         CHECK(rc != ANSWER_BROKEN);
         if (rc == ANSWER_WHOLE) {
-            check_answer(s, &a->want[n++], &got);
+            check_answer(s, &a->want[n++], a->ip, &got);
             in = span_skip(in, got.bytes);
         } else if (is_over) {
             check_part(&a->want[n], &got);
@@ -280,6 +400,8 @@ static void move_actor(struct scene *s, struct actor *a)
         peer_close(p, chance(s, 50));
         return;
     }
+    if (a->tunnel)
+        move_tunnel(a);
     while (a->said_n < a->want_n && (!a->is_patient || check_actor(s, a, false) == a->said_n))
         ask_next(s, a);
     if (p->has_fin || p->has_reset)
@@ -312,8 +434,10 @@ static void play(struct scene *s)
             move_actor(s, &s->actor[i]);
         if (chance(s, 10))
             change_pool(s);
-        if (!s->is_calm && chance(s, 1))
+        if (!s->is_calm && chance(s, 1)) {
+            s->is_killing = true;
             fake_origin_close(&s->world->origins[roll(s, WORLD_ORIGINS)]);
+        }
         if (!s->is_calm && step > 20 && chance(s, 1))
             world_drain(s->world, 1000);
         world_run_ms(s->world, roll(s, 30));
@@ -355,13 +479,19 @@ static void check_scene(const struct scene *s)
         CHECK(answered == a->want_n || a->leaves || p->is_closed);
         CHECK(answered == a->want_n || !s->is_calm);
         for (unsigned k = 0; k < a->want_n; k++)
-            CHECK(s->asked[a->want[k].id] <= (is_post(a->want[k].kind) ? 1U : 2U));
+            CHECK(s->asked[a->want[k].id] <=
+                  (is_post(a->want[k].kind) && !a->tunnel ? 1U : 2U));
     }
 }
 
 static void count_scene(const struct scene *s)
 {
     for (unsigned i = 0; i < s->actor_n; i++) {
+        if (s->actor[i].tunnel) {
+            tunnels_n++;
+            whole_tunnels_n += check_tunnel(s, &s->actor[i]);
+            continue;
+        }
         wants_n += s->actor[i].said_n;
         answers_n += check_actor(s, &s->actor[i], true);
     }
@@ -382,6 +512,7 @@ static void run_seed(uint64_t seed)
 
         o->asked = s.asked;
         o->asked_n = SCENE_IDS;
+        o->names_client = true;
         pace(&s, &o->send_piece, &o->send_gap_ms);
         pace(&s, &o->read_piece, &o->read_gap_ms);
     }
@@ -391,6 +522,8 @@ static void run_seed(uint64_t seed)
     play(&s);
     check_scene(&s);
     count_scene(&s);
+    for (unsigned n = 0; n < s.actor_n; n++)
+        text_free(&s.actor[n].words);
     world_end(s.world);
 }
 
@@ -404,11 +537,14 @@ static void test_seeds(void **state)
     (void)state;
     for (uint64_t seed = first; seed < first + (given ? 1 : n); seed++)
         run_seed(seed);
+    print_message("tunnels %" PRIu64 ", whole %" PRIu64 ", PROXY headers %" PRIu64 "\n",
+                  tunnels_n, whole_tunnels_n, headers_n);
     print_message("asked %" PRIu64 ", answered %" PRIu64 ", retries %" PRIu64
                   ", aborts %" PRIu64 "\n",
                   wants_n, answers_n, retries_n, aborts_n);
     for (unsigned i = 0; i < ENDS; i++)
         print_message("%s %" PRIu64 "\n", end_facts(i)->word, ends_n[i]);
+    CHECK(given || n < SEEDS || (whole_tunnels_n > tunnels_n / 4 && headers_n > SEEDS / 2));
     CHECK(given || n < SEEDS || (answers_n > wants_n / 2 && retries_n > 0 && aborts_n > 0));
 }
 
