@@ -1,6 +1,6 @@
 """Request targets: the four forms, and what of them goes to the origin."""
 
-from conform.table import CLOSED, KEPT, Case, forwarded, passes, refusal, refused, request
+from conform.table import CLOSED, KEPT, Case, Setting, forwarded, passes, refusal, refused, request
 
 ORIGIN, ABSOLUTE, AUTHORITY, ASTERISK = "RFC 9112 3.2.1", "RFC 9112 3.2.2", "RFC 9112 3.2.3", "RFC 9112 3.2.4"
 
@@ -45,9 +45,9 @@ CASES += [
     passes("absolute-form-empty-host", ABSOLUTE, request("GET http://b/x HTTP/1.1", host=""),
            forwarded("GET /x HTTP/1.1", host=None, asked="b", last=("Host: b",))),
     passes("absolute-form-mapped-host", ABSOLUTE, request("GET http://b/x HTTP/1.1"),
-           forwarded("GET /x HTTP/1.1", host=None, asked="b", last=("Host: {origin}",)), map_host=True),
+           forwarded("GET /x HTTP/1.1", host=None, asked="b", last=("Host: {origin}",)), setting=Setting(map_host=True)),
     passes("origin-form-mapped-host", "RFC 9110 7.2", request("GET /x HTTP/1.1"),
-           forwarded("GET /x HTTP/1.1", host=None, last=("Host: {origin}",)), map_host=True),
+           forwarded("GET /x HTTP/1.1", host=None, last=("Host: {origin}",)), setting=Setting(map_host=True)),
     passes("asterisk-form-options", ASTERISK, request("OPTIONS * HTTP/1.1"), forwarded("OPTIONS * HTTP/1.1")),
     passes("asterisk-form-options-http-1.0", ASTERISK, request("OPTIONS * HTTP/1.0"),
            forwarded("OPTIONS * HTTP/1.1", via="1.0 weldr"), end=CLOSED),

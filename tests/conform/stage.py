@@ -166,8 +166,8 @@ class Peer:
 class Stage:
     """An origin of its own, and the address of a Weldr that has it in its pool."""
 
-    def __init__(self, address):
-        self.address = address
+    def __init__(self, address, header=b""):
+        self.address, self.header = address, header
         self.selector = selectors.DefaultSelector()
         self.listener = socket.create_server(("127.0.0.1", 0), backlog=64)
         self.port = self.listener.getsockname()[1]
@@ -260,6 +260,7 @@ class Stage:
             self.run_until(lambda: not any(lane.todo for lane in self.lanes), lambda: "the origin has said all")
             if case.end != KEPT:
                 others.append(Peer(self))
+                others[0].send(self.header)
             self.probe((others or [peer])[0])
             self.turn(0)
             self.check_origin(case)

@@ -18,6 +18,19 @@ class Wait:
     mark: bytes
 
 
+@dataclass(frozen=True)
+class Setting:
+    """How the Weldr of a row is set up. header: what a client sends before the further request that shows it is well."""
+    flags: tuple = ()
+    ip: str = "127.0.0.1:0"
+    map_host: bool = False
+    forwarded: bool = False
+    header: bytes = b""
+
+
+USUAL = Setting()
+
+
 class HalfClose:
     """The client has nothing more to send and says so."""
 
@@ -44,7 +57,7 @@ class Case:
     send: bytes (a write each), Wait, HalfClose. seen: the whole messages that the origin must have received, in this order
     and no other. answers: what it says to each. got: all that the client must have received. end: is its connection kept
     (a further request on it is answered), closed, or cut in the middle of an answer. lane: the same of the origin's
-    connection. partial: the origin may have received a message that was broken off.
+    connection. partial: the origin may have received a message that was broken off. setting: of the row's Weldr.
     """
     name: str
     rfc: str
@@ -55,7 +68,7 @@ class Case:
     end: str = KEPT
     lane: str = None
     partial: bool = False
-    map_host: bool = False
+    setting: Setting = USUAL
 
 
 MARKS = {
@@ -105,10 +118,10 @@ OK = response("Content-Length: 2", body=b"ok")
 # ---- what comes out
 
 def forwarded(line="GET / HTTP/1.1", *fields, host="a", framing=(), body=b"", via="1.1 weldr", client="127.0.0.1",
-              asked="a", proto="http", request_id="{id}", last=()):
+              element=None, asked="a", proto="http", request_id="{id}", last=()):
     """A request as the origin must receive it: None for what Weldr must not add because it was there already."""
-    made = [("Via", via), ("X-Forwarded-For", client), ("X-Forwarded-Host", asked), ("X-Forwarded-Proto", proto),
-            ("X-Request-Id", request_id)]
+    made = [("Via", via), ("X-Forwarded-For", client), ("Forwarded", element), ("X-Forwarded-Host", asked),
+            ("X-Forwarded-Proto", proto), ("X-Request-Id", request_id)]
     own = [f"{name}: {value}" for name, value in made if value is not None]
     first = [f"Host: {host}"] if host is not None else []
     return lines(line, *first, *fields, *own, *last, *framing, b"") + body

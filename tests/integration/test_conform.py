@@ -1,4 +1,4 @@
-"""The conformance table of tests/conform, a test for each row: one Weldr and one scripted origin for all of them."""
+"""The conformance table of tests/conform, a test for each row: a Weldr with a scripted origin for each setting."""
 
 import os
 import sys
@@ -12,23 +12,25 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), os.p
 from conform.all_cases import CASES  # noqa: E402
 from conform.stage import Stage  # noqa: E402
 
-LEAST_CASES = 320
+LEAST_CASES = 400
 
 
 @pytest.fixture(scope="module")
 def stages():
-    """A Weldr with one scripted origin, and one whose origin wants its own Host."""
+    """For each setting a Weldr with one scripted origin."""
     lab = Lab()
     made = {}
 
-    def stage(map_host):
-        if map_host not in made:
-            weldr = lab.weldr()
-            made[map_host] = Stage(weldr.address)
-            url = f"http://127.0.0.1:{made[map_host].port}"
-            answer = weldr.api("POST", "/servers", {"url": url, "map_host": map_host, "check": {"type": "none"}})
+    def stage(setting):
+        if setting not in made:
+            weldr = lab.weldr(*setting.flags, ip=setting.ip)
+            made[setting] = Stage(weldr.address, setting.header)
+            server = {"url": f"http://127.0.0.1:{made[setting].port}", "map_host": setting.map_host,
+                      "check": {"type": "none"}}
+            answer = weldr.api("POST", "/servers", server)
             assert answer.status == 201, answer
-        return made[map_host]
+            weldr.patch_pool({"forwarded": setting.forwarded})
+        return made[setting]
     yield stage
     for one in made.values():
         one.close()
@@ -38,7 +40,7 @@ def stages():
 @pytest.mark.conform
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 def test_case(stages, case):
-    stages(case.map_host).run(case)
+    stages(case.setting).run(case)
 
 
 @pytest.mark.conform
@@ -46,4 +48,4 @@ def test_table():
     """Names are unique, each row has its section, and nobody made the table small."""
     names = [case.name for case in CASES]
     assert len(set(names)) == len(names) >= LEAST_CASES, sorted({n for n in names if names.count(n) > 1})
-    assert all(case.rfc.startswith(("RFC ", "issue")) for case in CASES)
+    assert all(case.rfc.startswith(("RFC ", "issue", "PROXY protocol ")) for case in CASES)
