@@ -184,17 +184,37 @@ size_t h1_body_chunk_crlf(struct h1 *h, struct span in)
     return 2;
 }
 
-/* Fields that would have meant something to framing, routing or trust if they stood in the head
- * (RFC 9110 section 6.5.1): whoever merges trailers into the head must not get them from us. */
+/* Fields that would have meant something to framing, routing, authentication or trust if they
+ * stood in the head (RFC 9110 section 6.5.1): whoever merges trailers into the head must not
+ * get them from us. */
+static bool is_dangerous(struct span name)
+{
+    static const struct span names[] = {
+        {"host", 4},
+        {"expect", 6},
+        {"authorization", 13},
+        {"content-type", 12},
+        {"content-length", 14},
+        {"transfer-encoding", 17},
+        {"via", 3},
+        {"content-encoding", 16},
+        {"content-range", 13},
+        {"cookie", 6},
+        {"set-cookie", 10},
+        {"x-request-id", 12},
+        {"max-forwards", 12},
+    };
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        if (field_is_alike(name, names[i]))
+            return true;
+    }
+    return field_is_forwarding(name);
+}
+
 static void drop_dangerous(struct msg *m)
 {
-    const uint32_t dangerous =
-        1U << FIELD_HOST | 1U << FIELD_EXPECT | 1U << FIELD_AUTHORIZATION |
-        1U << FIELD_CONTENT_TYPE | 1U << FIELD_CONTENT_LENGTH | 1U << FIELD_TRANSFER_ENCODING |
-        1U << FIELD_VIA | 1U << FIELD_X_FORWARDED_FOR | 1U << FIELD_X_FORWARDED_PROTO |
-        1U << FIELD_X_FORWARDED_HOST | 1U << FIELD_X_REQUEST_ID;
     for (unsigned i = 0; i < m->field_n; i++) {
-        if (dangerous & 1U << m->fields[i].token)
+        if (is_dangerous(msg_field_name(m, &m->fields[i])))
             m->fields[i].flags |= MSG_FIELD_DROP;
     }
 }

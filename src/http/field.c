@@ -127,6 +127,31 @@ static bool is_all(struct span s, unsigned field_class)
     return true;
 }
 
+static bool is_alike(char c, char wanted)
+{
+    if (wanted == '-')
+        return c == '-' || c == '_';
+    return c == wanted || (c >= 'A' && c <= 'Z' && (c | 0x20) == wanted);
+}
+
+bool field_is_alike(struct span name, struct span wanted)
+{
+    if (name.len != wanted.len)
+        return false;
+    for (size_t i = 0; i < name.len; i++) {
+        if (!is_alike(name.ptr[i], wanted.ptr[i]))
+            return false;
+    }
+    return true;
+}
+
+bool field_is_forwarding(struct span name)
+{
+    const struct span prefix = SPAN("x-forwarded-");
+    return field_is_alike(span_first(name, prefix.len), prefix) ||
+           field_is_alike(name, SPAN("forwarded"));
+}
+
 bool field_is_token(struct span s)
 {
     return s.len > 0 && is_all(s, FIELD_CLASS_TOKEN);

@@ -42,5 +42,10 @@ extern const unsigned char field_classes[256];
 /* Character classes of RFC 9110 section 5.6.2 and 5.5. */
 bool field_is_token(struct span s); /* 1*tchar */
 bool field_is_value(struct span s); /* VCHAR, obs-text, SP, HTAB only */
+/* The same name to a server that makes variables of field names: to that '_' is '-' (RFC 3875
+ * section 4.1.18). wanted: in lower case, with '-'. */
+bool field_is_alike(struct span name, struct span wanted);
+/* Does it say on whose behalf a request comes (Forwarded, X-Forwarded-*), to such a server? */
+bool field_is_forwarding(struct span name);
 
 #endif

@@ -102,21 +102,11 @@ void rewrite_drop_hop_by_hop(struct msg *m)
     survey_and_drop(m, &s);
 }
 
-static bool is_forwarding(const struct msg *m, const struct msg_field *f)
-{
-    static const struct span prefix = {"x-forwarded-", 12};
-    struct span name = msg_field_name(m, f);
-
-    return f->token == FIELD_FORWARDED ||
-           (name.len >= prefix.len &&
-            span_is_equal_nocase(span_first(name, prefix.len), prefix));
-}
-
 /* What strangers say of whom they speak for. */
 static void drop_forwarding(struct msg *m, struct survey *s)
 {
     for (unsigned i = 0; i < m->field_n; i++) {
-        if (is_forwarding(m, &m->fields[i]))
+        if (field_is_forwarding(msg_field_name(m, &m->fields[i])))
             m->fields[i].flags |= MSG_FIELD_DROP;
     }
     s->seen &= ~(BIT(FORWARDED) | BIT(X_FORWARDED_FOR) | BIT(X_FORWARDED_HOST) |

@@ -48,6 +48,12 @@ BAD_LINES = {
     "2-to-the-64-plus-5": b"10000000000000005", "forty-digits": b"f" * 40, "nul": b"5\0", "letter-behind": b"5x",
     "fraction": b"5.0", "high-byte": b"\xb5", "only-extension": b";a=b", "double-zero-x": b"00x5", "quote": b'"5"',
 }
+TRAILERS = b"X-Sum: 1\r\n"
+MISPLACED = b"Forwarded: for=192.0.2.1\r\nMax-Forwards: 1\r\nX-Forwarded-Port: 1\r\nx_forwarded_for: 192.0.2.1\r\n"
+MISPLACED += b"Content_Length: 5\r\nTransfer_Encoding: chunked\r\nCookie: a=b\r\nHost: b\r\nAuthorization: c\r\n"
+MISPLACED += b"Content-Encoding: gzip\r\nContent-Range: bytes 0-1/2\r\nTE: trailers\r\n"
+GOOD += [passes("trailer-that-may-not-be-one", "RFC 9110 6.5.1", post(b"5\r\nhello\r\n0\r\n" + MISPLACED + TRAILERS + b"\r\n"),
+                sent(HELLO[:-2] + TRAILERS + b"\r\n"))]
 BAD_EXTENSIONS = {
     "nul": b";a=\0", "bare-cr": b";a\rb", "bare-lf-in-value": b";a=\nb", "delete": b";a\x7f", "no-semicolon": b" a=b",
     "empty": b";", "empty-second": b";a;", "empty-first": b";;a", "no-name": b";=b", "no-value": b";a=",

@@ -52,6 +52,7 @@ STRANGERS = [
     dropped("proto", "X-Forwarded-Proto: https"),
     dropped("port", "X-Forwarded-Port: 1"),
     dropped("any-other", "X-Forwarded-Server: b", "X-Forwarded-: c", "x-forwarded-prefix: /d"),
+    dropped("underscores", "X_Forwarded_For: 192.0.2.1", "x-forwarded_host: b", "X_FORWARDED-PROTO: https", "x_forwarded_port: 1"),
     dropped("forwarded", "Forwarded: for=192.0.2.1;proto=https"),
     dropped("forwarded-twice", "Forwarded: for=192.0.2.1", "forwarded: for=192.0.2.2"),
     claim("stranger-look-alikes-stay", CLAIM, *ALIKE, left=ALIKE, setting=OTHERS),

@@ -100,9 +100,39 @@ static void test_classes(void **state)
     assert_false(field_is_value(SPAN("a\r\nb")));
 }
 
+/* Names that a server takes for the same which makes variables of them. */
+static void test_forwarding_names(void **state)
+{
+    (void)state;
+    static const struct {
+        struct span name;
+        bool is_one;
+    } rows[] = {
+        {{"Forwarded", sizeof("Forwarded") - 1}, true},
+        {{"FORWARDED", sizeof("FORWARDED") - 1}, true},
+        {{"X-Forwarded-For", sizeof("X-Forwarded-For") - 1}, true},
+        {{"x_forwarded_for", sizeof("x_forwarded_for") - 1}, true},
+        {{"X-FORWARDED_Port", sizeof("X-FORWARDED_Port") - 1}, true},
+        {{"X_Forwarded-", sizeof("X_Forwarded-") - 1}, true},
+        {{"X-Forwarded", sizeof("X-Forwarded") - 1}, false},
+        {{"XX-Forwarded-For", sizeof("XX-Forwarded-For") - 1}, false},
+        {{"Forwarded-For", sizeof("Forwarded-For") - 1}, false},
+        {{"XForwarded-For", sizeof("XForwarded-For") - 1}, false},
+        {{"X\rForwarded-For", sizeof("X\rForwarded-For") - 1}, false},
+        {{"", sizeof("") - 1}, false},
+        {{"f\157rwarded", sizeof("f\157rwarded") - 1}, true},
+        {{"&orwarded", sizeof("&orwarded") - 1}, false},
+    };
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+        assert_int_equal(field_is_forwarding(rows[i].name), rows[i].is_one);
+    assert_true(field_is_alike(SPAN("Content_Length"), SPAN("content-length")));
+    assert_false(field_is_alike(SPAN("Content_Lengt"), SPAN("content-length")));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_forwarding_names),
         cmocka_unit_test(test_every_name_is_found),
         cmocka_unit_test(test_near_names_are_others),
         cmocka_unit_test(test_other_names),
