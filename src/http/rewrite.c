@@ -64,13 +64,15 @@ static void drop_other(struct msg *m, struct span name)
 }
 
 /* A sender must not name a field that is meant for all recipients (RFC 9110 section 7.6.1);
- * dropping those would change whom the message is for or where it ends. */
+ * dropping those would change whom the message is for or where it ends. Without Expect server
+ * and client would wait for each other, and we would blame the server. */
 static void drop_named(struct msg *m, struct span name)
 {
     enum field_token token = field_lookup(name);
     if (token == FIELD_OTHER)
         drop_other(m, name);
-    else if (token != FIELD_HOST && field_duty(token) == FIELD_DUTY_END)
+    else if (token != FIELD_HOST && token != FIELD_EXPECT &&
+             field_duty(token) == FIELD_DUTY_END)
         msg_drop(m, token);
 }
 

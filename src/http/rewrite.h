@@ -5,15 +5,15 @@
  * fields of the msg as dropped and adds new ones; all text it makes lives in the arena.
  *
  * Request: hop-by-hop fields go (the fixed list and those that Connection names, all lines of
- * them; Connection may not name Host, Content-Length, Transfer-Encoding or other framing: those
- * names are ignored); Via gets "<version> weldr" appended in one line; X-Forwarded-For gets the
- * client appended in one line; X-Forwarded-Proto, X-Forwarded-Host are kept if there, else
- * made; X-Request-Id kept or made; Forwarded (RFC 7239) gets an element appended when that is
- * switched on. From a client that is not trusted, Forwarded and every X-Forwarded-* field go
- * first, so that what stands in them is what we saw; Host replaced with map_host; Host made
- * from authority if absent; Expect from HTTP/1.0 goes. TE is dropped; who relays trailers
- * says so anew (worker/ex_hop.c). Response: hop-by-hop fields go, Via appended. Date is added
- * when the origin sent none (RFC 9110 section 6.6.1).
+ * them; Connection may not name Host, Expect, Content-Length, Transfer-Encoding or other
+ * framing: those names are ignored); Via gets "<version> weldr" appended in one line;
+ * X-Forwarded-For gets the client appended in one line; X-Forwarded-Proto, X-Forwarded-Host are
+ * kept if there, else made; X-Request-Id kept or made; Forwarded (RFC 7239) gets an element
+ * appended when that is switched on. From a client that is not trusted, Forwarded and every
+ * X-Forwarded-* field go first, so that what stands in them is what we saw; Host replaced with
+ * map_host; Host made from authority if absent; Expect from HTTP/1.0 goes. TE is dropped; who
+ * relays trailers says so anew (worker/ex_hop.c). Response: hop-by-hop fields go, Via appended.
+ * Date is added when the origin sent none (RFC 9110 section 6.6.1).
  */
 #ifndef WELDR_HTTP_REWRITE_H
 #define WELDR_HTTP_REWRITE_H
