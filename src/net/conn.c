@@ -204,9 +204,8 @@ static void on_timer(struct timer *t)
     struct conn *c = (struct conn *)((char *)t - offsetof(struct conn, timer));
 
     MUST(c->magic == CONN_MAGIC);
-    /* What was not taken is lost now: the part that was must not look whole. */
     if (!conn_is_open(c))
-        conn_close(c, c->state == CONN_FLUSHING ? CONN_CLOSE_RESET : CONN_CLOSE_NOW);
+        conn_close(c, CONN_CLOSE_NOW);
     else if (c->ops->on_timer)
         c->ops->on_timer(c);
 }
@@ -283,6 +282,12 @@ void conn_time_flush(struct conn *c)
     loop_timer_in(c->shared->loop, &c->timer, limit_ms);
 }
 
+/* A message that loses its tail must not look whole. */
+static bool has_unsent(const struct conn *c)
+{
+    return bufq_len(&c->out) > 0 || (c->shared->outv_owner == c && c->shared->outv.bytes > 0);
+}
+
 void conn_close(struct conn *c, enum conn_close_how how)
 {
     bool gently = how == CONN_CLOSE_FLUSH || how == CONN_CLOSE_LINGER;
@@ -290,7 +295,7 @@ void conn_close(struct conn *c, enum conn_close_how how)
     if (c->state == CONN_CLOSED || (gently && c->state > CONN_OPEN))
         return;
     if (!gently || c->state == CONN_NEW || (c->flags & CONN_BROKEN)) {
-        close_sock(c, how == CONN_CLOSE_RESET, "closed");
+        close_sock(c, how == CONN_CLOSE_RESET || has_unsent(c), "closed");
         return;
     }
     if (how == CONN_CLOSE_LINGER)

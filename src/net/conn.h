@@ -180,7 +180,7 @@ bool conn_has_unread(const struct conn *c);
 size_t conn_unread_bytes(const struct conn *c);
 
 enum conn_close_how {
-    CONN_CLOSE_NOW,    /* at once; unsent bytes are lost */
+    CONN_CLOSE_NOW,    /* at once; if that loses unsent bytes, with a reset */
     CONN_CLOSE_FLUSH,  /* when all is sent; reset if the peer does not take it in time */
     CONN_CLOSE_LINGER, /* when all is sent: FIN, then reading until the peer closes or 2 s have
                           passed; for a peer that may still be sending */

@@ -313,7 +313,7 @@ static enum ex_verdict step_done(struct exchange *ex)
     if (ex->flags & EX_REQUEST_READ)
         conn_quiet(&c->conn);
     if (ex->flags & EX_CLIENT_GONE)
-        conn_close(&c->conn, CONN_CLOSE_NOW);
+        conn_close(&c->conn, cut_off ? CONN_CLOSE_RESET : CONN_CLOSE_NOW);
     ex_retry_done(ex);
     ex_forget_body(ex);
     arena_reset(&ex->arena);

@@ -331,6 +331,35 @@ static void test_last_answer_that_is_not_read(void **state)
     }
 }
 
+/* The same when the worker's time to finish is over: in an answer, behind it, in a tunnel. */
+static void test_drain_limit_cuts(void **state)
+{
+    static const char *const says[] = {
+        GET("/len/50000/7") "GET /chunked/50000/7 HTTP/1.0\r\n\r\n",
+        GET("/len/50000/7") "GET /chunked/500000/7 HTTP/1.0\r\n\r\n",
+        "GET /tunnel/0/7 HTTP/1.1\r\nHost: h\r\nConnection: upgrade\r\nUpgrade: echo\r\n\r\n",
+    };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(says); i++) {
+        struct world *w = world_open(NULL);
+        struct world_client *c = world_client(w);
+
+        world_run_ms(w, 1);
+        peer_listen(&c->peer, false);
+        world_say(c, says[i]);
+        world_run_ms(w, 100);
+        CHECK(world_stat(w, STATS_client_open) == 1);
+        world_drain(w, 500);
+        world_run_ms(w, 1000);
+        CHECK(w->is_drained);
+        peer_listen(&c->peer, true);
+        world_run_ms(w, 100);
+        CHECK(c->peer.has_reset && !c->peer.has_fin);
+        world_end(w);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -345,6 +374,7 @@ int main(void)
         cmocka_unit_test(test_held_client_is_not_slow),
         cmocka_unit_test(test_client_that_does_not_read),
         cmocka_unit_test(test_last_answer_that_is_not_read),
+        cmocka_unit_test(test_drain_limit_cuts),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -481,16 +481,16 @@ static void test_close_flush(void **state)
 static void test_close_at_once(void **state)
 {
     (void)state;
-    for (unsigned resets = 0; resets < 2; resets++) {
+    for (unsigned resets = 0; resets < 3; resets++) {
         struct world *w = world_serve();
 
         say(w, GET("/1"));
         answer(&w->side);
-        conn_close(&w->side.conn, resets ? CONN_CLOSE_RESET : CONN_CLOSE_NOW);
+        if (resets != 1) /* what is lost unsent makes it a reset */
+            conn_flush(&w->side.conn);
+        conn_close(&w->side.conn, resets > 1 ? CONN_CLOSE_RESET : CONN_CLOSE_NOW);
         run_ms(w, 1);
-        assert_int_equal(w->raw.n, 0);
-        assert_true(w->side.is_closed && w->raw.has_fin == !resets);
-        assert_true(w->raw.has_reset == resets);
+        assert_true(w->raw.has_fin == !resets && w->raw.has_reset != !resets);
         world_end(w);
     }
 }
