@@ -43,13 +43,14 @@ struct codec;
 typedef void (*codec_sink_fn)(struct codec *c, struct event *ev);
 
 struct codec_limits {
-    uint32_t line_bytes;    /* request line: 414 */
-    uint32_t head_bytes;    /* whole head: 431 (request), broken answer (response) */
-    uint16_t fields;        /* number of fields: 431 */
-    uint32_t trailer_bytes; /* trailer section */
+    uint32_t line_bytes;            /* request line: 414 */
+    uint32_t head_bytes;            /* whole head: 431 (request), broken answer (response) */
+    uint16_t fields;                /* number of fields: 431 */
+    uint32_t chunk_extension_bytes; /* of a body in all: 400 (RFC 9112 section 7.1.1) */
+    uint32_t trailer_bytes;         /* trailer section */
 };
-extern const struct codec_limits codec_limits_request;  /* 8 KiB, 32 KiB, 100, 8 KiB */
-extern const struct codec_limits codec_limits_response; /* 8 KiB, 64 KiB, 128, 8 KiB */
+extern const struct codec_limits codec_limits_request;  /* 8 KiB, 32 KiB, 100, 4 KiB, 8 KiB */
+extern const struct codec_limits codec_limits_response; /* 8 KiB, 64 KiB, 128, 4 KiB, 8 KiB */
 
 struct codec_ops {
     const char *name; /* "h1" */

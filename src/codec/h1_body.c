@@ -1,6 +1,6 @@
 #include "codec/h1_int.h"
 
-enum { CHUNK_LINE_MAX = 4096 };
+enum { SIZE_DIGITS = 16, CRLF_BYTES = 2 };
 
 static void refuse(struct h1 *h, int error, const char *why)
 {
@@ -125,24 +125,42 @@ static bool is_extension(struct span s)
     return true;
 }
 
-/* Is the line in (without its LF) "size [ext] CR"? */
-static bool read_chunk_line(struct span line, uint64_t *size)
+/* Is the line (without its LF) "size [ext] CR"? *digits: those of the size. */
+static bool read_chunk_line(struct span line, uint64_t *size, size_t *digits)
 {
     if (line.len == 0 || line.ptr[line.len - 1] != '\r')
         return false;
     line.len--;
-    size_t n = read_size(line, size);
-    return n > 0 && is_extension(span_skip(line, n));
+    *digits = read_size(line, size);
+    return *digits > 0 && is_extension(span_skip(line, *digits));
+}
+
+/* Counts what a chunk's line of n bytes has besides a size and its end, zeros without meaning
+ * too; false when that is too much for one body. */
+static bool count_extension(struct h1 *h, size_t n, size_t digits)
+{
+    h->extension_bytes +=
+        (uint32_t)(n - CRLF_BYTES - (digits < SIZE_DIGITS ? digits : SIZE_DIGITS));
+    return h->extension_bytes <= h->limits->chunk_extension_bytes;
+}
+
+/* The limit may have been lowered while the body came. */
+static size_t line_max(const struct h1 *h)
+{
+    size_t limit = h->limits->chunk_extension_bytes;
+    size_t left = limit > h->extension_bytes ? limit - h->extension_bytes : 0;
+    return SIZE_DIGITS + left + CRLF_BYTES;
 }
 
 size_t h1_body_chunk_size(struct h1 *h, struct span in)
 {
+    size_t digits;
     if (in.len < h->looked)
         return 0;
     const char *lf = memchr(in.ptr + h->looked, '\n', in.len - h->looked);
     size_t n = lf != NULL ? (size_t)(lf + 1 - in.ptr) : in.len;
-    if (n > CHUNK_LINE_MAX) {
-        refuse(h, WERR_TOO_BIG, "chunk line too long");
+    if (n > line_max(h)) {
+        refuse(h, WERR_TOO_BIG, "chunk extensions too long");
         return 0;
     }
     if (lf == NULL) {
@@ -150,8 +168,12 @@ size_t h1_body_chunk_size(struct h1 *h, struct span in)
         return 0;
     }
     h->looked = 0;
-    if (!read_chunk_line(span_from(in.ptr, n - 1), &h->in_left)) {
+    if (!read_chunk_line(span_from(in.ptr, n - 1), &h->in_left, &digits)) {
         refuse(h, WERR_SYNTAX, "malformed chunk size");
+        return 0;
+    }
+    if (!count_extension(h, n, digits)) {
+        refuse(h, WERR_TOO_BIG, "chunk extensions too long");
         return 0;
     }
     h->flags |= H1_CHUNK_BEGINS;

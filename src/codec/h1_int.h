@@ -58,16 +58,20 @@ struct h1 {
     struct slab *slab;
     struct h1_workspace *workspace;
     const struct codec_limits *limits;
-    uint64_t in_left;    /* reader: bytes left of the body or chunk */
-    uint64_t out_left;   /* writer: bytes left of the body or open chunk */
-    uint32_t line_start; /* reader, head or trailers: offset of the first line not seen whole */
-    uint32_t looked;     /* reader: no LF between line_start and here; 0 when all is new */
-    uint16_t line_n;     /* reader: lines seen whole, start line included */
-    uint16_t flags;      /* enum h1_flag */
-    uint8_t role;        /* enum codec_role */
-    uint8_t reading;     /* enum h1_reading */
-    uint8_t writing;     /* enum h1_writing */
-    uint8_t framing;     /* writer: enum msg_body */
+    uint64_t in_left;  /* reader: bytes left of the body or chunk */
+    uint64_t out_left; /* writer: bytes left of the body or open chunk */
+    union {
+        uint32_t line_start;      /* reader, head or trailers: offset of the first line not seen
+                                     whole */
+        uint32_t extension_bytes; /* reader, chunks: in this body so far */
+    };
+    uint32_t looked; /* reader: no LF between line_start and here; 0 when all is new */
+    uint16_t line_n; /* reader: lines seen whole, start line included */
+    uint16_t flags;  /* enum h1_flag */
+    uint8_t role;    /* enum codec_role */
+    uint8_t reading; /* enum h1_reading */
+    uint8_t writing; /* enum h1_writing */
+    uint8_t framing; /* writer: enum msg_body */
 };
 
 /* Why a message is refused: becomes a RESET event. */

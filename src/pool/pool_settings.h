@@ -41,6 +41,7 @@ struct pool_bounds {
     uint32_t request_line_bytes;
     uint32_t head_bytes;
     uint32_t fields;
+    uint32_t chunk_extension_bytes; /* of a body in all */
     uint32_t trailer_bytes;
     uint32_t requests_per_connection; /* 0: unlimited */
     uint32_t connections;             /* of a worker; 0: unlimited */

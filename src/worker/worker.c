@@ -90,9 +90,11 @@ static void follow_bounds(struct worker *w)
         .line_bytes = b->request_line_bytes,
         .head_bytes = b->head_bytes,
         .fields = (uint16_t)b->fields,
+        .chunk_extension_bytes = b->chunk_extension_bytes,
         .trailer_bytes = trailer_bytes,
     };
     w->response_limits.head_bytes = b->response_head_bytes;
+    w->response_limits.chunk_extension_bytes = b->chunk_extension_bytes;
     w->response_limits.trailer_bytes = trailer_bytes;
 }
 

@@ -24,8 +24,22 @@ def answer_filler(head_bytes):
     return "X-A: " + "b" * (head_bytes - len(response("X-A: ", "Content-Length: 2")))
 
 
+def extended(chunks, more=b"", size=1024):
+    """A body of chunks with extensions of this size each."""
+    chunk = b"1;" + b"e" * (size - 1) + b"\r\nx\r\n"
+    return request("POST / HTTP/1.1", "Transfer-Encoding: chunked", body=chunk * chunks + b"0" + more + (b"e" if more else b"") +
+                   b"\r\n\r\n")
+
+
+def unextended(chunks):
+    return forwarded("POST / HTTP/1.1", framing=("Transfer-Encoding: chunked",), body=b"1\r\nx\r\n" * chunks + b"0\r\n\r\n")
+
+
 LONG = request(f"GET {target(LINE_BYTES)} HTTP/1.1")
 CASES = [
+    passes("chunk-extensions-of-4096-bytes", "RFC 9112 7.1.1", extended(4), unextended(4)),
+    broken_off("chunk-extensions-of-more-in-one-body", "RFC 9112 7.1.1", extended(4, b";")),
+    broken_off("chunk-extensions-of-many-chunks", "RFC 9112 7.1.1", extended(2000, size=5)),
     passes("line-as-long-as-may-be", LINE, LONG, forwarded(f"GET {target(LINE_BYTES)} HTTP/1.1")),
     passes("line-as-long-as-may-be-in-pieces", LINE, pieces(LONG, 1000), forwarded(f"GET {target(LINE_BYTES)} HTTP/1.1")),
     refused("line-one-byte-too-long", LINE, request(f"GET {target(LINE_BYTES + 1)} HTTP/1.1"), 414),

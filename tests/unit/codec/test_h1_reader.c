@@ -108,6 +108,7 @@ static void test_default_limits(void **state)
     (void)state;
     const char *head = "GET / HTTP/1.1\r\nHost: a\r\n";
     const char *chunked = "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n";
+    const char *extended = "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n0;";
     check_default("GET /", "x", 8100, " HTTP/1.1\r\nHost: a\r\n\r\n", "END");
     check_default("GET /", "x", 8192, " HTTP/1.1\r\nHost: a\r\n\r\n", "RESET 414");
     check_default(head, "A: b\r\n", 99, "\r\n", "END");
@@ -115,8 +116,11 @@ static void test_default_limits(void **state)
     check_default("GET / HTTP/1.1\r\nHost: a\r\nX: ", "y", 32000, "\r\n\r\n", "END");
     check_default("GET / HTTP/1.1\r\nHost: a\r\nX: ", "y", 33000, "\r\n\r\n", "RESET 431");
     check_default("GET / HTTP/1.1\r\nHost: a\r\n", "N", 33000, ": x\r\n\r\n", "RESET 431");
-    check_default(chunked, "0", 4094, "\r\n\r\n", "END");
-    check_default(chunked, "0", 4095, "\r\n\r\n", "RESET 400");
+    check_default(chunked, "0", 16 + 4096, "\r\n\r\n", "END");
+    check_default(chunked, "0", 16 + 4097, "\r\n\r\n", "RESET 400");
+    check_default(extended, "e", 4095, "\r\n\r\n", "END");
+    check_default(extended, "e", 4096, "\r\n\r\n", "RESET 400");
+    check_default(extended, "e", 5000, "", "RESET 400");
     check_default(chunked, "0", 5000, "", "RESET 400");
 }
 

@@ -203,7 +203,7 @@ static void test_pool_json(void **state)
         "\"response_head_ms\":60000,\"idle_ms\":60000,\"client_head_ms\":10000,"
         "\"client_body_ms\":30000,\"client_idle_ms\":75000,\"client_write_ms\":60000,"
         "\"tunnel_ms\":3600000},\"limits\":{\"request_line_bytes\":8192,\"head_bytes\":32768,"
-        "\"fields\":100,\"body_bytes\":0,\"trailer_bytes\":8192,"
+        "\"fields\":100,\"body_bytes\":0,\"chunk_extension_bytes\":4096,\"trailer_bytes\":8192,"
         "\"requests_per_connection\":0,\"connections\":0,\"connections_per_client\":0,"
         "\"response_head_bytes\":65536,\"min_rate_bytes\":100},\"retry\":{\"attempts\":2,"
         "\"budget_percent\":20,\"replay_bytes\":65536},\"eject\":{\"errors\":5,"

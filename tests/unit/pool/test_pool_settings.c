@@ -50,6 +50,7 @@ static void test_defaults(void **state)
     assert_int_equal(p->bounds.head_bytes, 32768);
     assert_int_equal(p->bounds.fields, 100);
     assert_int_equal(p->bounds.body_bytes, 0);
+    assert_int_equal(p->bounds.chunk_extension_bytes, 4096);
     assert_int_equal(p->bounds.trailer_bytes, 8192);
     assert_int_equal(p->bounds.requests_per_connection, 0);
     assert_int_equal(p->bounds.connections, 0);
