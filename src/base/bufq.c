@@ -19,6 +19,7 @@ struct free_block {
 struct bufq_store {
     size_t keep_bytes;
     size_t kept_bytes;
+    size_t held_bytes; /* by queues */
     struct free_block *free_blocks[CLASSES];
 };
 
@@ -59,6 +60,7 @@ void bufq_store_free(struct bufq_store *store)
 {
     if (store == NULL)
         return;
+    MUST(store->held_bytes == 0);
     for (unsigned size_class = 0; size_class < CLASSES; size_class++) {
         for (char *block; (block = take_free_block(store, size_class)) != NULL;)
             free(block);
@@ -66,9 +68,14 @@ void bufq_store_free(struct bufq_store *store)
     free(store);
 }
 
+size_t bufq_store_held_bytes(const struct bufq_store *store)
+{
+    return store->held_bytes;
+}
+
 /* A block of at least *cap bytes; *cap becomes its size. Over the largest size_class growth
  * still doubles, to stay linear. */
-static char *get_block(struct bufq_store *store, uint32_t *cap)
+static char *find_block(struct bufq_store *store, uint32_t *cap)
 {
     unsigned size_class = class_of(*cap);
     if (size_class == CLASSES) {
@@ -81,8 +88,17 @@ static char *get_block(struct bufq_store *store, uint32_t *cap)
     return block != NULL ? block : fault_malloc(*cap);
 }
 
+static char *get_block(struct bufq_store *store, uint32_t *cap)
+{
+    char *block = find_block(store, cap);
+    if (block != NULL)
+        store->held_bytes += *cap;
+    return block;
+}
+
 static void put_block(struct bufq_store *store, char *block, uint32_t cap)
 {
+    store->held_bytes -= cap;
     unsigned size_class = class_of(cap);
     if (size_class == CLASSES || store->kept_bytes + cap > store->keep_bytes) {
         free(block);

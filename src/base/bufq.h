@@ -19,6 +19,8 @@
 struct bufq_store;
 struct bufq_store *bufq_store_new(size_t keep_bytes);
 void bufq_store_free(struct bufq_store *store); /* NULL allowed; all queues must be empty */
+/* Bytes of all blocks that queues hold now (whole blocks, for that is what they cost). */
+size_t bufq_store_held_bytes(const struct bufq_store *store);
 
 struct bufq {
     char *block;

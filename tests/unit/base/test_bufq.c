@@ -141,6 +141,39 @@ static void test_store_keeps_up_to_its_bound(void **state)
     bufq_store_free(store);
 }
 
+/* The account is right after each push, drop and end, by the blocks and not by the bytes. */
+static void test_store_counts_what_is_held(void **state)
+{
+    struct bufq_store *store = bufq_store_new(MIB);
+    struct bufq a, b;
+    (void)state;
+    bufq_init(&a);
+    bufq_init(&b);
+    assert_int_equal(bufq_store_held_bytes(store), 0);
+    push(&a, store, 1);
+    assert_int_equal(bufq_store_held_bytes(store), KIB);
+    push(&a, store, KIB - 1);
+    assert_int_equal(bufq_store_held_bytes(store), KIB);
+    push(&a, store, 1);
+    assert_int_equal(bufq_store_held_bytes(store), 2 * KIB);
+    push(&b, store, 3 * MIB / 2);
+    assert_int_equal(bufq_store_held_bytes(store), 2 * KIB + 2 * MIB);
+    fault_set(1);
+    assert_int_equal(bufq_push(&a, store, span_from(pattern, 2 * MIB), SIZE_MAX), WERR_NOMEM);
+    assert_int_equal(bufq_store_held_bytes(store), 2 * KIB + 2 * MIB);
+    bufq_drop(&b, store, MIB);
+    assert_int_equal(bufq_store_held_bytes(store), 2 * KIB + 2 * MIB);
+    bufq_drop(&b, store, MIB / 2);
+    assert_int_equal(bufq_store_held_bytes(store), 2 * KIB);
+    push(&b, store, 5 * KIB);
+    assert_int_equal(bufq_store_held_bytes(store), 10 * KIB);
+    bufq_fini(&b, store);
+    bufq_fini(&b, store);
+    bufq_fini(&a, store);
+    assert_int_equal(bufq_store_held_bytes(store), 0);
+    bufq_store_free(store);
+}
+
 static void test_no_memory_changes_nothing(void **state)
 {
     (void)state;
@@ -233,6 +266,7 @@ int main(void)
         cmocka_unit_test(test_compacts_before_it_grows),
         cmocka_unit_test(test_limit_appends_nothing),
         cmocka_unit_test(test_store_keeps_up_to_its_bound),
+        cmocka_unit_test(test_store_counts_what_is_held),
         cmocka_unit_test(test_no_memory_changes_nothing),
         cmocka_unit_test(test_random_pushes_and_drops),
         cmocka_unit_test(test_misuse_shows),
