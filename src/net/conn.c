@@ -117,6 +117,7 @@ static void after_callback(void *arg)
         drop_pending(c);
         run_pending(c);
     }
+    conn_note_queued(s);
 }
 
 int conn_shared_init(struct conn_shared *s, struct loop *loop)
@@ -130,6 +131,8 @@ int conn_shared_init(struct conn_shared *s, struct loop *loop)
     s->broken_work = (struct loop_work){.run = end_broken};
     s->store = NULL;
     s->workspace = NULL;
+    s->queue_budget_bytes = s->queued_bytes = 0;
+    s->queued_gauge = NULL;
     slab_init(&s->h1, "h1", h1_bytes(), 0);
     if (rc < 0)
         return rc;
@@ -238,6 +241,7 @@ int conn_accept(struct conn *c, struct conn_shared *shared, const struct conn_op
     if (rc < 0)
         return rc;
     accepted_take(a, &c->sock, &conn_sock_ops);
+    sock_bound(&c->sock);
     conn_move(c, CONN_OPEN, "accepted");
     sock_recv_start(&c->sock);
     return 0;
@@ -251,13 +255,14 @@ int conn_connect(struct conn *c, struct conn_shared *shared, const struct conn_o
     if (rc < 0)
         return rc;
     rc = sock_connect(shared->loop, &c->sock, &conn_sock_ops, to);
-    if (rc == WERR_AGAIN)
-        return 0;
-    if (rc < 0) {
+    if (rc < 0 && rc != WERR_AGAIN) {
         codec_free(c->codec);
         c->magic = 0;
         return rc;
     }
+    sock_bound(&c->sock);
+    if (rc == WERR_AGAIN)
+        return 0;
     conn_move(c, CONN_OPEN, "connected at once");
     sock_recv_start(&c->sock);
     return 0;

@@ -15,6 +15,13 @@
  * that the codec did not take (half a head, a pipelined request) is copied to the in queue. An
  * idle conn owns no buffer.
  *
+ * The queues of all conns of a process share a budget (conn_set_queue_budget): what they hold
+ * is counted block by block, and from a quarter of the budget on each read brings less, so that
+ * a peer that takes nothing costs little. Reads get small before anything is refused; whoever
+ * takes newcomers in asks conn_queues_are_full first. What is there goes on in any case: over
+ * the budget each conn may add one small read, so that the whole never exceeds the budget by
+ * more than that and what a head needs for each.
+ *
  * States: NEW (connecting) → OPEN → FLUSHING (closing when all is sent) → LINGER (FIN sent,
  * reading to the peer's end so that a reset does not destroy the last answer) → CLOSED; any →
  * CLOSED. on_closed comes last and once; the owner may free itself then. conn_close may be
@@ -49,7 +56,10 @@ struct conn_shared {
     struct conn *broken;     /* sending has failed; what was received before may still come */
     struct loop_work broken_work;
     struct h1_workspace *workspace;
-    struct slab h1; /* codecs */
+    struct slab h1;            /* codecs */
+    size_t queue_budget_bytes; /* 0: none */
+    size_t queued_bytes;       /* held by queues, as of the last callback */
+    uint64_t *queued_gauge;    /* tells others so (statistics); may be NULL */
 };
 
 struct conn_ops {
@@ -115,6 +125,10 @@ struct conn {
 int conn_shared_init(struct conn_shared *s,
                      struct loop *loop) MUST_USE; /* sets the loop's after hook; WERR_NOMEM */
 void conn_shared_fini(struct conn_shared *s);
+/* Memory that the queues of all conns shall hold at the most; 0: no bound. Holds at once. */
+void conn_set_queue_budget(struct conn_shared *s, size_t bytes);
+/* The budget is used up: no newcomers. */
+bool conn_queues_are_full(const struct conn_shared *s);
 
 /* In on_accept. WERR_NOMEM: the connection is left to be closed, no on_closed comes. Receiving
  * starts at once. */
@@ -136,6 +150,9 @@ void conn_send_end(struct conn *c, const struct msg *trailers);
 /* Pushes out what was written now instead of at the end of the callback. */
 void conn_flush(struct conn *c);
 
+/* What may be read from c at once now: less the more of the budget for queues is used. Whoever
+ * moves bytes past the codec keeps to it too. */
+size_t conn_read_max(const struct conn *c);
 /* Stops and resumes reading (back-pressure). */
 void conn_pause(struct conn *c);
 void conn_resume(struct conn *c);

@@ -29,6 +29,9 @@ void conn_on_event(struct codec *codec, struct event *ev);
 /* Feeds what waits in the in queue, tells the end when it is due. */
 void conn_feed_queue(struct conn *c);
 
+/* conn_budget.c: what all queues hold may have changed. */
+void conn_note_queued(struct conn_shared *s);
+
 /* conn_out.c */
 void conn_on_send(struct sock *s, int error);
 /* FLUSHING and nothing left to send: FIN or close. */

@@ -134,7 +134,8 @@ static void on_pause_end(struct timer *t)
 
 int loop_init(struct loop *l, const struct loop_ops *ops, uint64_t now_us, uint64_t wall_us)
 {
-    *l = (struct loop){.ops = ops, .now_us = now_us, .wall_us = wall_us};
+    *l = (struct loop){
+        .ops = ops, .now_us = now_us, .wall_us = wall_us, .read_max = LOOP_SCRATCH_BYTES};
     l->scratch = aligned_alloc(64, LOOP_SCRATCH_BYTES);
     if (l->scratch == NULL)
         return WERR_NOMEM;
@@ -184,7 +185,7 @@ void loop_free(struct loop *l)
 
 static void serve_recv(struct loop *l, struct sock *s)
 {
-    size_t ask = s->recv_max - 1U < LOOP_SCRATCH_BYTES ? s->recv_max : LOOP_SCRATCH_BYTES;
+    size_t ask = sock_read_max(s);
     int64_t n = l->ops->recv(l, s, l->scratch, ask);
     int error = 0;
 
@@ -436,6 +437,12 @@ void loop_set_after(struct loop *l, void (*after)(void *arg), void *arg)
     l->after_arg = arg;
 }
 
+void loop_set_read_max(struct loop *l, uint32_t bytes)
+{
+    MUST(bytes - 1U < LOOP_SCRATCH_BYTES);
+    l->read_max = bytes;
+}
+
 /* ---- sockets ---- */
 
 static void open_sock(struct loop *l, struct sock *s, const struct sock_ops *ops,
@@ -530,6 +537,13 @@ void sock_watch(struct sock *s)
 {
     if (sock_is_open(s))
         register_now(s->loop, s);
+}
+
+size_t sock_read_max(const struct sock *s)
+{
+    uint32_t own = s->recv_max - 1U < LOOP_SCRATCH_BYTES ? s->recv_max : LOOP_SCRATCH_BYTES;
+
+    return has_flags(s, SOCK_BOUNDED) && s->loop->read_max < own ? s->loop->read_max : own;
 }
 
 static size_t sum_bytes(const struct iovec *iov, unsigned n)

@@ -74,9 +74,10 @@ enum sock_flag {
     SOCK_FAILED = 1U << 14, /* an error was delivered to the owner */
     SOCK_RESET =
         1U << 15, /* a send has consumed the error: an end read later is no orderly one */
-    SOCK_PARKED = 1U << 16, /* not registered yet, to be so before the loop sleeps */
-    SOCK_PAUSED = 1U << 17, /* listener out of descriptors: accepts again in a moment */
-    SOCK_FOREIGN = 1U << 18 /* a loop_watch: the descriptor belongs to a library */
+    SOCK_PARKED = 1U << 16,  /* not registered yet, to be so before the loop sleeps */
+    SOCK_PAUSED = 1U << 17,  /* listener out of descriptors: accepts again in a moment */
+    SOCK_FOREIGN = 1U << 18, /* a loop_watch: the descriptor belongs to a library */
+    SOCK_BOUNDED = 1U << 19  /* its reads keep to loop_set_read_max */
 };
 
 struct sock {
@@ -119,6 +120,9 @@ struct loop_work {
 void loop_defer(struct loop *l, struct loop_work *w);
 void loop_undefer(struct loop *l, struct loop_work *w);
 void loop_set_after(struct loop *l, void (*after)(void *arg), void *arg);
+/* What one read of a bounded socket (sock_bound) may bring from now on: 1 …
+ * LOOP_SCRATCH_BYTES, which it is at first. */
+void loop_set_read_max(struct loop *l, uint32_t bytes);
 
 /* ---- sockets ---- */
 
@@ -142,6 +146,13 @@ int sock_connect(struct loop *l, struct sock *s, const struct sock_ops *ops,
                  const struct addr *to) MUST_USE;
 void sock_recv_start(struct sock *s);
 void sock_recv_stop(struct sock *s);
+/* From now on its reads keep to the loop's read max too. */
+static inline void sock_bound(struct sock *s)
+{
+    s->flags |= SOCK_BOUNDED;
+}
+/* What its next read may bring at the most. */
+size_t sock_read_max(const struct sock *s);
 /* While nothing is received: registers with the poller after all, so that a reset is heard of
  * (on_hangup). */
 void sock_watch(struct sock *s);

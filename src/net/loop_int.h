@@ -57,8 +57,9 @@ struct loop {
     struct loop_work work_mark;
     void (*after)(void *arg);
     void *after_arg;
-    unsigned open_n; /* open sockets */
-    char *scratch;   /* LOOP_SCRATCH_BYTES */
+    unsigned open_n;   /* open sockets */
+    char *scratch;     /* LOOP_SCRATCH_BYTES */
+    uint32_t read_max; /* of bounded sockets */
 };
 
 int loop_init(struct loop *l, const struct loop_ops *ops, uint64_t now_us,
