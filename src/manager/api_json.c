@@ -488,6 +488,7 @@ char *api_json_stats(const struct api_json_stats_view *v)
     set_number(&m, "bad_requests", v->bad_requests);
     set_number(&m, "client_aborts", v->client_aborts);
     set_number(&m, "access_log_lost", v->access_log_lost);
+    set_number(&m, "queued_bytes", v->queued_bytes);
     set_number(&m, "proxy_refused", v->proxy_refused);
     set(&m, "bytes", make_bytes(v));
     set(&m, "ends", make_ends(v));

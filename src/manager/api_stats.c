@@ -31,6 +31,7 @@ void api_stats_get(struct api_conn *ac)
         .bad_requests = stats_sum(s, STATS_bad_requests),
         .client_aborts = stats_sum(s, STATS_client_aborts),
         .access_log_lost = stats_sum(s, STATS_access_log_lost),
+        .queued_bytes = stats_sum(s, STATS_queued_bytes),
         .proxy_refused = stats_sum(s, STATS_proxy_refused),
         .bytes_in = stats_sum(s, STATS_client_bytes_in),
         .bytes_out = stats_sum(s, STATS_client_bytes_out),

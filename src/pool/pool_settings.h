@@ -37,7 +37,8 @@ struct pool_timeouts {
 
 /* API key "limits". */
 struct pool_bounds {
-    uint64_t body_bytes; /* 0: unlimited */
+    uint64_t body_bytes;  /* 0: unlimited */
+    uint64_t queue_bytes; /* of a worker, for what peers do not take at once */
     uint32_t request_line_bytes;
     uint32_t head_bytes;
     uint32_t fields;

@@ -95,6 +95,8 @@ enum end admission_enter(struct worker *w, struct client *c)
 
     if (is_beyond(w, LIMIT_SCARCE_SHARE))
         return END_NO_DESCRIPTOR;
+    if (conn_queues_are_full(&w->shared))
+        return END_QUEUES_FULL;
     if (bounds->connections > 0 && w->clients_slab.in_use > bounds->connections)
         return END_TOO_MANY_CLIENTS;
     if (bounds->connections_per_client > 0)

@@ -67,6 +67,8 @@ static bool may_be_needed(const struct exchange *ex, struct span data)
 
     if (ex->request.content_length > max_bytes || bufq_len(&ex->replay) + data.len > max_bytes)
         return false;
+    if (conn_queues_are_full(&ex->worker->shared))
+        return false;
     return !conn_has_sent(&ex->lane->conn) || ex_is_idempotent(ex);
 }
 

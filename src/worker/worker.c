@@ -40,6 +40,8 @@ int worker_init(struct worker *w, struct loop *loop, struct stats_worker *stats,
     rc = conn_shared_init(&w->shared, loop);
     if (rc < 0)
         arena_store_free(w->arenas);
+    else
+        w->shared.queued_gauge = &stats->value[STATS_queued_bytes];
     return rc;
 }
 
@@ -96,6 +98,7 @@ static void follow_bounds(struct worker *w)
     w->response_limits.head_bytes = b->response_head_bytes;
     w->response_limits.chunk_extension_bytes = b->chunk_extension_bytes;
     w->response_limits.trailer_bytes = trailer_bytes;
+    conn_set_queue_budget(&w->shared, b->queue_bytes);
 }
 
 int worker_snapshot(struct worker *w, struct span bytes)

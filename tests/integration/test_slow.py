@@ -5,10 +5,12 @@ import pytest
 import origins as o
 from rawhttp import wait_until
 from slowhttp import Attack
-from weldr import sockets_of
+from weldr import IS_ASAN, rss_bytes, sockets_of
 
 CONNECTIONS, SECONDS = 100, 6
 LARGE = b"x" * 2_000_000
+HUGE = b"x" * 6_000_000
+READERS, BUDGET_BYTES = 40, 1 << 20
 
 
 def sockets(weldr):
@@ -35,3 +37,63 @@ def test_slow_clients_do_not_hurt_others(lab, mode):
     assert answered > 10
     normal.close()
     wait_until(lambda: weldr.servers()[0]["in_flight"] == 0, 10, "nothing in flight")
+
+
+def slow_reader(weldr):
+    """Asks for more than the kernel's buffers hold (4 MB to send) and takes nothing yet."""
+    client = weldr.connect(receive_bytes=4096)
+    client.request(target="/huge")
+    return client
+
+
+def read_all(readers):
+    for reader in readers:
+        assert len(reader.response().body) == len(HUGE)
+        reader.close()
+
+
+@pytest.mark.slow
+@pytest.mark.smoke
+def test_slow_readers_stay_within_the_budget(lab):
+    """limits.queue_bytes bounds what waits for slow readers; others are served meanwhile, and everybody gets all."""
+    weldr, _ = lab.run(o.by_target({"/huge": o.answer(body=HUGE)}, o.hello))
+    assert weldr.api("PATCH", "/pools/default", {"limits": {"queue_bytes": BUDGET_BYTES}}).status == 200
+    normal = weldr.connect()
+    for _ in range(20):
+        assert normal.ask().status == 200
+    pid = weldr.worker_pids()[0]
+    before, most = rss_bytes(pid), 0
+    readers = []
+    for _ in range(READERS):
+        readers.append(slow_reader(weldr))
+        assert normal.ask().status == 200
+        most = max(most, weldr.stats()["queued_bytes"])
+    wait_until(lambda: weldr.stats()["bytes"]["out"] > READERS * len(HUGE) // 4, 20, "much is under way")
+    most = max(most, weldr.stats()["queued_bytes"])
+    assert weldr.stats()["in_flight"] == READERS
+    assert BUDGET_BYTES // 8 < most <= BUDGET_BYTES + READERS * 4096
+    if not IS_ASAN:
+        assert rss_bytes(pid) - before < 2 * BUDGET_BYTES + READERS * 24 * 1024
+    read_all(readers)
+    wait_until(lambda: weldr.stats()["queued_bytes"] == 0, 10, "nothing is queued")
+
+
+@pytest.mark.smoke
+def test_newcomers_are_refused_when_the_queues_are_full(lab):
+    """Beyond the budget: 503 with Retry-After and its word for new connections, work in progress goes on."""
+    weldr, _ = lab.run(o.by_target({"/huge": o.answer(body=HUGE)}, o.hello))
+    normal = weldr.connect()
+    readers = []
+    while weldr.stats()["queued_bytes"] <= BUDGET_BYTES:
+        assert len(readers) < READERS
+        readers.append(slow_reader(weldr))
+        assert normal.ask().status == 200
+    assert weldr.ask().status == 200
+    assert weldr.api("PATCH", "/pools/default", {"limits": {"queue_bytes": BUDGET_BYTES}}).status == 200
+    refused = weldr.connect().response()
+    assert (refused.status, refused.get("Weldr-Error"), refused.get("Retry-After")) == (503, "queues_full", "1")
+    assert normal.ask().status == 200
+    read_all(readers)
+    wait_until(lambda: weldr.stats()["queued_bytes"] == 0, 10, "nothing is queued")
+    assert weldr.ask().status == 200
+    assert weldr.stats()["ends"]["queues_full"] == 1

@@ -506,6 +506,7 @@ static void check_stats(const struct world *w)
     CHECK(world_stat(w, STATS_in_flight) == 0);
     CHECK(world_stat(w, STATS_client_open) == 0);
     CHECK(world_stat(w, STATS_server_idle) == 0);
+    CHECK(world_stat(w, STATS_queued_bytes) == 0);
     for (unsigned n = 0; n < WORLD_ORIGINS; n++)
         CHECK(w->stats->server[n].value[STATS_SERVER_in_flight] == 0);
 }

@@ -57,6 +57,7 @@ static void test_defaults(void **state)
     assert_int_equal(p->bounds.connections_per_client, 0);
     assert_int_equal(p->bounds.response_head_bytes, 65536);
     assert_int_equal(p->bounds.min_rate_bytes, 100);
+    assert_int_equal(p->bounds.queue_bytes, 64 << 20);
     assert_true(p->fail_open);
     assert_false(p->forwarded);
     assert_int_equal(p->min_active, 0);
