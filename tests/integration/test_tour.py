@@ -64,18 +64,35 @@ def test_demo_origin_serves_hello_and_large(lab):
     with Client(("127.0.0.1", port)) as direct:
         small = direct.ask(target="/")
         large = direct.ask(target="/large")
+        huge = direct.ask(target="/huge")
         missing = direct.ask(target="/missing")
     assert small.status == 200 and small.text.strip() == "Hello World"
     assert large.status == 200 and 90000 < len(large.body) < 100000
     assert large.get("Content-Type", "").startswith("text/")
+    assert (huge.status, len(huge.body)) == (200, 1_000_000)
     assert missing.status == 404
     weldr = lab.weldr()
     weldr.add(f"http://127.0.0.1:{port}")
     assert weldr.ask(target="/").body == small.body
     assert weldr.ask(target="/large").body == large.body
+    assert weldr.ask(target="/huge").body == huge.body
     assert weldr.ask(target="/missing").status == 404
     head = weldr.ask("HEAD", "/large")
     assert head.status == 200 and head.get("Content-Length") == str(len(large.body))
+
+
+def test_demo_origin_answers_whole_requests(lab):
+    """Nothing of an answer before the end of the request's body, in either framing; then the next one."""
+    process = lab.test_server(0, stderr=subprocess.PIPE)
+    port = int(process.stderr.readline().rsplit(b":", 1)[1])
+    for framing, body in (("Content-Length: 5", b"hello"), ("Transfer-Encoding: chunked", b"5\r\nhello\r\n0\r\n\r\n")):
+        with Client(("127.0.0.1", port)) as direct:
+            direct.send(f"POST / HTTP/1.1\r\nHost: a\r\n{framing}\r\n\r\n")
+            direct.send(body[:-1])
+            assert direct.stays_silent(0.2)
+            direct.send(body[-1:] + b"GET /large HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+            assert direct.response().text == "Hello World"
+            assert direct.response().status == 200
 
 
 def test_demo_origin_default_port_all_addresses(lab):

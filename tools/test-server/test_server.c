@@ -1,19 +1,22 @@
 /*
- * The demo origin of `make run` and of the integration tests: a small honest HTTP/1.1 server.
+ * The demo origin of `make run`, of the integration tests and of `make slow`: a small honest
+ * HTTP/1.1 server.
  *
  *   test-server [PORT]        PORT 12345 unless told, 0: one that the kernel chooses, shown on
  *                             stderr; listens on all addresses, IPv4 and IPv6
  *
  *   /        Hello World      (text/plain)
  *   /large   about 93 kB of generated text
+ *   /huge    a million bytes
  *   else     404
  *
  * One thread, one level-triggered epoll. Each connection has one input buffer for the request
- * head and one output buffer; request bodies (by length or chunked) are read and dropped;
- * pipelined requests are answered in order, reading stops while an answer waits for its client.
- * HEAD is answered like GET without the body. SIGTERM and SIGINT end it with exit code 0, a
- * port in use with one line and exit code 1. It shares no code with Weldr, so that a bug in one
- * is not answered by the same bug in the other.
+ * head and one output buffer for the answer's; its body is sent from where it lies, however
+ * many clients read it slowly. Request bodies (by length or chunked) are read whole and dropped
+ * before the answer; pipelined requests are answered in order, reading stops while an answer
+ * waits for its client. HEAD is answered like GET without the body. SIGTERM and SIGINT end it
+ * with exit code 0, a port in use with one line and exit code 1. It shares no code with Weldr,
+ * so that a bug in one is not answered by the same bug in the other.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -29,13 +32,18 @@
 #include <sys/queue.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #define DEFAULT_PORT    12345
 #define HEAD_MAX_BYTES  16384
 #define LARGE_LINES     1500
 #define LARGE_MAX_BYTES (LARGE_LINES * 80)
+#define HUGE_BYTES      1000000
 #define EVENTS_N        64
+#define BACKLOG_N       4096
+#define UNSENT_BYTES \
+    65536 /* so much of an answer lies in the kernel before its client takes it */
 
 enum body_kind { BODY_NONE, BODY_LENGTH, BODY_CHUNK_SIZE, BODY_CHUNK_DATA, BODY_TRAILERS };
 
@@ -50,6 +58,11 @@ struct connection {
     size_t out_bytes;
     size_t out_sent_bytes;
     char *out;
+    const struct page *page; /* asked for, to be answered when the request is whole */
+    bool is_head;
+    bool is_http10;
+    const char *rest; /* of the page: behind the output */
+    size_t rest_bytes;
     char in[HEAD_MAX_BYTES];
 };
 
@@ -75,16 +88,19 @@ struct page {
 static LIST_HEAD(, connection) connections = LIST_HEAD_INITIALIZER(connections);
 
 static char large_text[LARGE_MAX_BYTES];
+static char huge_text[HUGE_BYTES];
 
 /* The last page has no path: it answers everything else. */
 static struct page pages[] = {
     {"/", "200 OK", "Hello World", 11},
     {"/large", "200 OK", large_text, 0},
+    {"/huge", "200 OK", huge_text, sizeof(huge_text)},
     {NULL, "404 Not Found", "Not Found\n", 10},
 };
 
-static void make_large_text(void)
+static void make_texts(void)
 {
+    memset(huge_text, 'x', sizeof(huge_text));
     size_t used = 0;
     for (int i = 0; i < LARGE_LINES; i++)
         used += (size_t)snprintf(
@@ -116,20 +132,24 @@ static bool put_output(struct connection *c, const char *bytes, size_t n)
     return true;
 }
 
-static bool put_answer(struct connection *c, const struct request *request)
+/* The request is whole. */
+static bool put_answer(struct connection *c)
 {
-    const struct page *page = find_page(request);
-    const char *connection = c->is_closing        ? "Connection: close\r\n"
-                             : request->is_http10 ? "Connection: keep-alive\r\n"
-                                                  : "";
+    const struct page *page = c->page;
+    const char *connection = c->is_closing  ? "Connection: close\r\n"
+                             : c->is_http10 ? "Connection: keep-alive\r\n"
+                                            : "";
     char head[256];
     int n = snprintf(head, sizeof(head),
                      "HTTP/1.1 %s\r\nServer: weldr-test-server\r\nContent-Type: text/plain\r\n"
                      "Content-Length: %zu\r\n%s\r\n",
                      page->status, page->body_bytes, connection);
+    c->page = NULL;
     if (!put_output(c, head, (size_t)n))
         return false;
-    return request->is_head || put_output(c, page->body, page->body_bytes);
+    c->rest = page->body;
+    c->rest_bytes = c->is_head ? 0 : page->body_bytes;
+    return true;
 }
 
 static void put_bad_request(struct connection *c)
@@ -138,6 +158,7 @@ static void put_bad_request(struct connection *c)
                                  "Connection: close\r\n\r\n";
     c->is_closing = true;
     c->body = BODY_NONE;
+    c->page = NULL;
     (void)put_output(c, answer, sizeof(answer) - 1);
 }
 
@@ -225,6 +246,9 @@ static void drop_input(struct connection *c, size_t n)
 
 static void start_body(struct connection *c, const struct request *request)
 {
+    c->page = find_page(request);
+    c->is_head = request->is_head;
+    c->is_http10 = request->is_http10;
     if (request->is_chunked) {
         c->body = BODY_CHUNK_SIZE;
     } else if (request->length_bytes > 0) {
@@ -252,8 +276,6 @@ static bool take_request(struct connection *c)
     c->is_closing = request.wants_close || (request.is_http10 && !request.wants_keep_alive);
     static const char go_on[] = "HTTP/1.1 100 Continue\r\n\r\n";
     if (request.expects_continue && !put_output(c, go_on, sizeof(go_on) - 1))
-        c->is_closing = true;
-    if (!put_answer(c, &request))
         c->is_closing = true;
     start_body(c, &request);
     drop_input(c, head_bytes);
@@ -293,8 +315,7 @@ static bool drop_line(struct connection *c)
     return true;
 }
 
-/* One step over the input; false when it needs more bytes or the connection is closing. */
-static bool take_step(struct connection *c)
+static bool take_part(struct connection *c)
 {
     switch (c->body) {
     case BODY_NONE:
@@ -306,6 +327,15 @@ static bool take_step(struct connection *c)
     default:
         return drop_line(c);
     }
+}
+
+/* One step over the input; false when it needs more bytes or the connection is closing. */
+static bool take_step(struct connection *c)
+{
+    bool is_taken = take_part(c);
+    if (is_taken && c->page != NULL && c->body == BODY_NONE && !put_answer(c))
+        c->is_closing = true;
+    return is_taken;
 }
 
 static void close_connection(struct connection *c)
@@ -322,12 +352,21 @@ static void watch(int epoll_fd, struct connection *c, int operation, unsigned ev
     (void)epoll_ctl(epoll_fd, operation, c->fd, &event);
 }
 
+static ssize_t send_some(const struct connection *c)
+{
+    struct iovec parts[] = {
+        {.iov_base = c->out + c->out_sent_bytes, .iov_len = c->out_bytes - c->out_sent_bytes},
+        {.iov_base = (void *)c->rest, .iov_len = c->rest_bytes},
+    };
+    struct msghdr message = {.msg_iov = parts, .msg_iovlen = 2};
+    return sendmsg(c->fd, &message, MSG_NOSIGNAL);
+}
+
 /* Sends what waits. Returns false when the connection is broken. */
 static bool flush_output(int epoll_fd, struct connection *c)
 {
-    while (c->out_sent_bytes < c->out_bytes) {
-        ssize_t n = send(c->fd, c->out + c->out_sent_bytes, c->out_bytes - c->out_sent_bytes,
-                         MSG_NOSIGNAL);
+    while (c->out_sent_bytes < c->out_bytes || c->rest_bytes > 0) {
+        ssize_t n = send_some(c);
         if (n < 0 && errno == EAGAIN) {
             if (!c->is_waiting)
                 watch(epoll_fd, c, EPOLL_CTL_MOD, EPOLLOUT);
@@ -336,7 +375,12 @@ static bool flush_output(int epoll_fd, struct connection *c)
         }
         if (n < 0)
             return false;
-        c->out_sent_bytes += (size_t)n;
+        size_t of_out_bytes = c->out_bytes - c->out_sent_bytes;
+        if (of_out_bytes > (size_t)n)
+            of_out_bytes = (size_t)n;
+        c->out_sent_bytes += of_out_bytes;
+        c->rest += (size_t)n - of_out_bytes;
+        c->rest_bytes -= (size_t)n - of_out_bytes;
     }
     free(c->out);
     c->out = NULL;
@@ -394,6 +438,7 @@ static int open_listener(unsigned port)
 {
     int on = 1;
     int off = 0;
+    int unsent_bytes = UNSENT_BYTES;
     struct sockaddr_in6 in6 = {.sin6_family = AF_INET6, .sin6_port = htons((uint16_t)port)};
     struct sockaddr_in in4 = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
     int fd = socket(AF_INET6, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
@@ -404,11 +449,13 @@ static int open_listener(unsigned port)
         return -1;
     setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+    setsockopt(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &unsent_bytes, sizeof(unsent_bytes));
     if (has_ipv6)
         setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof(off));
     const struct sockaddr *address =
         has_ipv6 ? (const struct sockaddr *)&in6 : (const struct sockaddr *)&in4;
-    if (bind(fd, address, has_ipv6 ? sizeof(in6) : sizeof(in4)) == 0 && listen(fd, 511) == 0)
+    if (bind(fd, address, has_ipv6 ? sizeof(in6) : sizeof(in4)) == 0 &&
+        listen(fd, BACKLOG_N) == 0)
         return fd;
     int reason = errno;
     close(fd);
@@ -478,7 +525,7 @@ int main(int argc, char **argv)
         fprintf(stderr, "usage: test-server [PORT]\n");
         return 2;
     }
-    make_large_text();
+    make_texts();
     static struct connection listener;
     static struct connection signals;
     listener.fd = open_listener(port);
