@@ -6,7 +6,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { LISTEN_BACKLOG = 4096, LISTEN_DEFER_S = 1 };
+enum { LISTEN_BACKLOG = 4096, LISTEN_DEFER_S = 1, LISTEN_UNSENT_BYTES = 128 * 1024 };
 
 static int set_option(int fd, int level, int name, int value)
 {
@@ -23,6 +23,11 @@ static int set_options(int fd, const struct addr *at, bool reuse_port, bool defe
         rc = set_option(fd, IPPROTO_IPV6, IPV6_V6ONLY, !addr_is_wildcard(at));
     if (rc == 0)
         rc = set_option(fd, IPPROTO_TCP, TCP_NODELAY, 1);
+    /* What a peer does not take would fill up to 4 MB of the kernel's memory for each, and when
+     * that for TCP is used up (tcp_mem), the connections of all suffer. What is on its way does
+     * not count, so that those who read fast lose nothing. */
+    if (rc == 0)
+        rc = set_option(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, LISTEN_UNSENT_BYTES);
     if (rc == 0 && defer_accept)
         rc = set_option(fd, IPPROTO_TCP, TCP_DEFER_ACCEPT, LISTEN_DEFER_S);
     return rc;

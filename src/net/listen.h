@@ -13,10 +13,10 @@
 #include "base/werr.h"
 
 /* TCP listener, non-blocking, SO_REUSEADDR, backlog 4096 (the kernel caps it), TCP_NODELAY
- * (inherited by accepted sockets); reuse_port: SO_REUSEPORT, one of several per address;
- * defer_accept: TCP_DEFER_ACCEPT. A wildcard IPv6 address listens for IPv4 too (dual stack).
- * at->port 0: *bound gets the kernel's choice. Returns the descriptor or WERR_ADDR_IN_USE,
- * WERR_DENIED, WERR_ADDR_UNAVAILABLE, WERR_NO_FD …. */
+ * and TCP_NOTSENT_LOWAT of 128 KiB (inherited by accepted sockets); reuse_port: SO_REUSEPORT,
+ * one of several per address; defer_accept: TCP_DEFER_ACCEPT. A wildcard IPv6 address listens
+ * for IPv4 too (dual stack). at->port 0: *bound gets the kernel's choice. Returns the
+ * descriptor or WERR_ADDR_IN_USE, WERR_DENIED, WERR_ADDR_UNAVAILABLE, WERR_NO_FD …. */
 int listen_open(const struct addr *at, bool reuse_port, bool defer_accept,
                 struct addr *bound) MUST_USE;
 /* Stream socket pair, non-blocking, close-on-exec. */
