@@ -183,29 +183,63 @@ void loop_free(struct loop *l)
 
 /* ---- the turn ---- */
 
-static void serve_recv(struct loop *l, struct sock *s)
+/* Nothing came: not now, or never again. */
+static void end_recv(struct loop *l, struct sock *s, int error)
 {
-    size_t ask = sock_read_max(s);
-    int64_t n = l->ops->recv(l, s, l->scratch, ask);
-    int error = 0;
-
-    if (n == WERR_AGAIN) {
+    if (error == WERR_AGAIN) {
         s->flags &= ~(uint32_t)(SOCK_CAN_RECV | SOCK_HUP | SOCK_DEAD);
         return;
     }
+    s->flags = (s->flags | SOCK_EOF) & ~(uint32_t)SOCK_RECV;
+    if (error == 0 && (s->flags & SOCK_RESET))
+        error = WERR_RESET;
+    if (error < 0)
+        s->flags |= SOCK_FAILED;
+    s->ops->on_recv(s, SPAN_NONE, error);
+    run_after(l);
+}
+
+static void arm_send(struct sock *s)
+{
+    s->flags = (s->flags | SOCK_SEND_ARMED) & ~(uint32_t)SOCK_CAN_SEND;
+    register_now(s->loop, s);
+}
+
+/* A short splice does not tell that the source is empty: the pipe may have been full. */
+static void serve_splice(struct loop *l, struct sock *s, struct sock *to, size_t max)
+{
+    struct span left = SPAN_NONE;
+    int error = 0;
+    int64_t n = l->ops->splice(l, s, to, max, &left, &error);
+
     if (n <= 0) {
-        s->flags = (s->flags | SOCK_EOF) & ~(uint32_t)SOCK_RECV;
-        if (n < 0)
-            error = (int)n;
-        else if (s->flags & SOCK_RESET)
-            error = WERR_RESET;
-        if (error < 0)
-            s->flags |= SOCK_FAILED;
-        n = 0;
-    } else if ((size_t)n < ask) {
-        s->flags &= ~(uint32_t)SOCK_CAN_RECV;
+        end_recv(l, s, (int)n);
+        return;
     }
-    s->ops->on_recv(s, span_from(l->scratch, (size_t)n), error);
+    if (error == 0 && left.len > 0)
+        arm_send(to);
+    s->ops->on_spliced(s, to, (size_t)n, left, error);
+    run_after(l);
+}
+
+static void serve_recv(struct loop *l, struct sock *s)
+{
+    size_t ask = sock_read_max(s);
+    struct sock *to = s->ops->splice_target ? s->ops->splice_target(s, &ask) : NULL;
+    int64_t n;
+
+    if (to) {
+        serve_splice(l, s, to, ask);
+        return;
+    }
+    n = l->ops->recv(l, s, l->scratch, ask);
+    if (n <= 0) {
+        end_recv(l, s, (int)n);
+        return;
+    }
+    if ((size_t)n < ask)
+        s->flags &= ~(uint32_t)SOCK_CAN_RECV;
+    s->ops->on_recv(s, span_from(l->scratch, (size_t)n), 0);
     run_after(l);
 }
 
@@ -553,12 +587,6 @@ static size_t sum_bytes(const struct iovec *iov, unsigned n)
     for (unsigned i = 0; i < n; i++)
         sum += iov[i].iov_len;
     return sum;
-}
-
-static void arm_send(struct sock *s)
-{
-    s->flags = (s->flags | SOCK_SEND_ARMED) & ~(uint32_t)SOCK_CAN_SEND;
-    register_now(s->loop, s);
 }
 
 int64_t sock_send(struct sock *s, const struct iovec *iov, unsigned n)

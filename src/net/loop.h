@@ -13,6 +13,9 @@
  * than asked ends the reading until the next edge. The bytes are valid until on_recv returns.
  * Each socket gets one read a turn, so that none starves the others.
  *
+ * Instead of a read, bytes may go to another socket within the kernel: when the owner names one
+ * by splice_target. What that one does not take is handed to on_spliced.
+ *
  * sock_send is tried at once and takes what the kernel takes; if that is not all, on_send tells
  * once when there is room again; the caller keeps the rest. sock_connect and accepting complete
  * in the call or by callback. sock_close is two-phase: the socket is dead at once (no callback
@@ -43,6 +46,13 @@ struct sock;
 struct accepted; /* a connection that on_accept may take */
 
 struct sock_ops {
+    /* Before each read: the socket that what comes shall go to unseen, at most *max bytes
+     * (<= LOOP_SCRATCH_BYTES) of it; NULL: none, it is read. May be NULL. */
+    struct sock *(*splice_target)(struct sock *s, size_t *max);
+    /* n > 0 bytes were taken from s, of which `to` took all but left (in order, valid until
+     * this returns; on_send follows as after sock_send). error < 0: sending to it has failed,
+     * left is lost. */
+    void (*on_spliced)(struct sock *s, struct sock *to, size_t n, struct span left, int error);
     /* bytes.len 0 and error 0: the peer has closed its side (comes once). error < 0: receiving
      * has failed (WERR_RESET …), comes once. */
     void (*on_recv)(struct sock *s, struct span bytes, int error);

@@ -12,11 +12,14 @@
 #include "log/log.h"
 #include "net/loop_int.h"
 
-enum { EPOLL_BATCH = 256 };
+/* A pipe has a slot for each page of its size, and a received piece, however small, takes one.
+ */
+enum { EPOLL_BATCH = 256, PIPE_BYTES = 1024 * 1024 };
 
 struct loop_epoll {
     struct loop loop;
     int epfd;
+    int pipe[2]; /* for splice, made at its first use, empty between calls; -1: none yet */
     struct epoll_event events[EPOLL_BATCH];
 };
 
@@ -90,6 +93,91 @@ static int64_t send_epoll(struct loop *l, struct sock *s, const struct iovec *io
             taken = sendmsg(s->fd, &m, MSG_NOSIGNAL);
     } while (taken < 0 && errno == EINTR);
     return taken >= 0 ? taken : send_failed(s, errno);
+}
+
+static bool open_pipe(struct loop_epoll *e)
+{
+    if (e->pipe[0] >= 0)
+        return true;
+    if (pipe2(e->pipe, O_NONBLOCK | O_CLOEXEC) < 0)
+        return false;
+    /* Smaller is slower, not wrong. */
+    (void)fcntl(e->pipe[1], F_SETPIPE_SZ, PIPE_BYTES);
+    return true;
+}
+
+static void close_pipe(struct loop_epoll *e)
+{
+    if (e->pipe[0] < 0)
+        return;
+    close(e->pipe[0]);
+    close(e->pipe[1]);
+}
+
+/* What the target did not take: the pipe must be empty for whoever comes next. */
+static struct span empty_pipe(struct loop_epoll *e, size_t n)
+{
+    size_t done = 0;
+
+    while (done < n) {
+        ssize_t got = read(e->pipe[0], e->loop.scratch + done, n - done);
+
+        MUST(got > 0 || (got < 0 && errno == EINTR));
+        done += got > 0 ? (size_t)got : 0;
+    }
+    return span_from(e->loop.scratch, n);
+}
+
+/* Until nothing is left or the target says that it is full: only then will it be heard of. */
+static size_t splice_from_pipe(struct loop_epoll *e, struct sock *to, size_t n, int *error)
+{
+    size_t done = 0;
+
+    while (done < n) {
+        ssize_t taken =
+            splice(e->pipe[0], NULL, to->fd, NULL, n - done, SPLICE_F_NONBLOCK | SPLICE_F_MOVE);
+
+        if (taken >= 0) {
+            done += (size_t)taken;
+        } else if (errno != EINTR) {
+            int64_t rc = send_failed(to, errno);
+
+            *error = rc == WERR_AGAIN ? 0 : (int)rc;
+            break;
+        }
+    }
+    return done;
+}
+
+/* Out of descriptors: by way of scratch then. */
+static int64_t move_by_copy(struct loop *l, struct sock *from, struct sock *to, size_t max,
+                            struct span *left, int *error)
+{
+    int64_t n = recv_epoll(l, from, l->scratch, max);
+    struct iovec iov = {l->scratch, n > 0 ? (size_t)n : 0};
+    int64_t sent = n > 0 ? send_epoll(l, to, &iov, 1) : 0;
+
+    if (sent < 0 && sent != WERR_AGAIN)
+        *error = (int)sent;
+    *left = span_skip(span_from(l->scratch, iov.iov_len), sent > 0 ? (size_t)sent : 0);
+    return n;
+}
+
+static int64_t splice_epoll(struct loop *l, struct sock *from, struct sock *to, size_t max,
+                            struct span *left, int *error)
+{
+    struct loop_epoll *e = from_loop(l);
+    ssize_t n;
+
+    if (!open_pipe(e))
+        return move_by_copy(l, from, to, max, left, error);
+    do {
+        n = splice(from->fd, NULL, e->pipe[1], NULL, max, SPLICE_F_NONBLOCK | SPLICE_F_MOVE);
+    } while (n < 0 && errno == EINTR);
+    if (n < 0)
+        return errno == EAGAIN ? WERR_AGAIN : werr_from_errno(errno);
+    *left = empty_pipe(e, (size_t)n - splice_from_pipe(e, to, (size_t)n, error));
+    return n;
 }
 
 static int connect_error(int errnum)
@@ -260,6 +348,7 @@ static int local_addr_epoll(const struct loop *l, const struct sock *s, struct a
 static void free_epoll(struct loop *l)
 {
     loop_fini(l);
+    close_pipe(from_loop(l));
     close(from_loop(l)->epfd);
     free(l);
 }
@@ -269,6 +358,7 @@ static const struct loop_ops epoll_ops = {
     .wait = wait_epoll,
     .recv = recv_epoll,
     .send = send_epoll,
+    .splice = splice_epoll,
     .connect = connect_epoll,
     .connect_result = connect_result_epoll,
     .accept = accept_epoll,
@@ -289,6 +379,7 @@ struct loop *loop_epoll_new(void)
 
     if (e == NULL)
         return NULL;
+    e->pipe[0] = e->pipe[1] = -1;
     e->epfd = epoll_create1(EPOLL_CLOEXEC);
     if (e->epfd < 0)
         goto err_alloc;

@@ -26,6 +26,11 @@ struct loop_ops {
     int64_t (*recv)(struct loop *l, struct sock *s, char *buf, size_t len);
     /* Bytes taken, WERR_AGAIN or another WERR_*; sets SOCK_RESET when it consumed an error. */
     int64_t (*send)(struct loop *l, struct sock *s, const struct iovec *iov, unsigned n);
+    /* Moves up to max bytes. Returns how many were taken from `from`, or as recv. left: those
+     * of them that `to` did not take, in scratch; error: as send, set when sending has failed.
+     */
+    int64_t (*splice)(struct loop *l, struct sock *from, struct sock *to, size_t max,
+                      struct span *left, int *error);
     int (*connect)(struct loop *l, struct sock *s, const struct addr *to);
     int (*connect_result)(struct loop *l, struct sock *s); /* WERR_AGAIN: not decided yet */
     /* 0; WERR_AGAIN: none waits; WERR_RESET: that one has gone, try the next; else: out of

@@ -372,11 +372,11 @@ static int64_t recv_sim(struct loop *l, struct sock *s, char *buf, size_t len)
     return n;
 }
 
-static void gather(struct sim_event *ev, const struct iovec *iov)
+static void gather(struct sim_event *ev, const struct iovec *iov, unsigned iov_n)
 {
     uint32_t done = 0;
 
-    for (; done < ev->len; iov++) {
+    for (; iov_n > 0 && done < ev->len; iov++, iov_n--) {
         size_t n = iov->iov_len;
 
         if (n > ev->len - done)
@@ -412,10 +412,30 @@ static int64_t send_sim(struct loop *l, struct sock *s, const struct iovec *iov,
         post_signal(m, SIM_ROOM, e);
     }
     ev = new_event(SIM_DATA, e->peer, taken);
-    gather(ev, iov);
+    gather(ev, iov, n);
     e->peer->travelling += taken;
     post_event(m, ev);
     return taken;
+}
+
+static int64_t splice_sim(struct loop *l, struct sock *from, struct sock *to, size_t max,
+                          struct span *left, int *error)
+{
+    int64_t n = recv_sim(l, from, l->scratch, max);
+    size_t done = 0;
+
+    while (n > 0 && done < (size_t)n) {
+        struct iovec iov = {l->scratch + done, (size_t)n - done};
+        int64_t taken = send_sim(l, to, &iov, 1);
+
+        if (taken <= 0) {
+            *error = taken < 0 && taken != WERR_AGAIN ? (int)taken : 0;
+            break;
+        }
+        done += (size_t)taken;
+    }
+    *left = n > 0 ? span_from(l->scratch + done, (size_t)n - done) : SPAN_NONE;
+    return n;
 }
 
 static struct sim_end *find_listener(struct loop_sim *m, const struct addr *at)
@@ -560,6 +580,7 @@ static const struct loop_ops sim_ops = {
     .wait = wait_sim,
     .recv = recv_sim,
     .send = send_sim,
+    .splice = splice_sim,
     .connect = connect_sim,
     .connect_result = connect_result_sim,
     .accept = accept_sim,

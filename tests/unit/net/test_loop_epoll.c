@@ -1,5 +1,6 @@
 /* The contract of the loop over real sockets, and what only the kernel can do to it. */
 #include "loop_contract.h"
+#include "loop_splice.h"
 
 #include <fcntl.h>
 #include <signal.h>
@@ -204,6 +205,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         LOOP_CONTRACT_TESTS,
+        LOOP_SPLICE_TESTS,
         LOOP_TEST(test_accept_without_descriptors),
         LOOP_TEST(test_connect_without_descriptors),
         LOOP_TEST(test_closed_but_held_elsewhere),

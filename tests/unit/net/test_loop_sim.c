@@ -1,5 +1,6 @@
 /* The contract of the loop in the simulated network, then its faults and its determinism. */
 #include "loop_contract.h"
+#include "loop_splice.h"
 
 #include "net/loop_sim.h"
 
@@ -188,6 +189,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         LOOP_CONTRACT_TESTS,
+        LOOP_SPLICE_TESTS,
         LOOP_TEST(test_nothing_leaks),
         LOOP_TEST(test_time_jumps),
         LOOP_TEST(test_listener_dies_with_its_queue),
