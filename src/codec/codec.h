@@ -67,6 +67,10 @@ struct codec_ops {
                       struct outv *out);
     void (*send_end)(struct codec *c, const struct msg *trailers,
                      struct outv *out); /* trailers may be NULL */
+    uint64_t (*raw_in)(const struct codec *c);
+    void (*skip_in)(struct codec *c, size_t n);
+    uint64_t (*raw_out)(const struct codec *c);
+    void (*skip_out)(struct codec *c, size_t n);
     void (*next)(struct codec *c);
     bool (*can_reuse)(const struct codec *c);
     void (*free)(struct codec *c);
@@ -114,6 +118,25 @@ static inline void codec_send_body(struct codec *c, struct span data, uint64_t c
 static inline void codec_send_end(struct codec *c, const struct msg *trailers, struct outv *out)
 {
     c->ops->send_end(c, trailers, out);
+}
+/* So many bytes to come are nothing but body, and so many may be sent that go out as they are:
+ * they need not be seen, 0 otherwise. Whoever takes them past the codec says so: skip_in gives
+ * BODY without bytes and, when it was the last, END. */
+static inline uint64_t codec_raw_in(const struct codec *c)
+{
+    return c->ops->raw_in(c);
+}
+static inline void codec_skip_in(struct codec *c, size_t n)
+{
+    c->ops->skip_in(c, n);
+}
+static inline uint64_t codec_raw_out(const struct codec *c)
+{
+    return c->ops->raw_out(c);
+}
+static inline void codec_skip_out(struct codec *c, size_t n)
+{
+    c->ops->skip_out(c, n);
 }
 /* Both directions must have ended (MUST). May be called from within the sink's END: feed() then
  * goes on with the next message. */

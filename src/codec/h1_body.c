@@ -28,6 +28,23 @@ size_t h1_body_length(struct h1 *h, struct span in)
     return n;
 }
 
+uint64_t h1_body_raw(const struct codec *c)
+{
+    const struct h1 *h = (const struct h1 *)(const void *)c;
+    return h->reading == H1_READ_LENGTH ? h->in_left : 0;
+}
+
+void h1_body_skip(struct codec *c, size_t n)
+{
+    struct h1 *h = h1_from(c);
+    struct event ev = {.type = EVENT_BODY, .data = {NULL, n}};
+    MUST(n <= h1_body_raw(c));
+    h->in_left -= n;
+    h1_read_emit(h, &ev);
+    if (h->in_left == 0)
+        h1_read_end(h);
+}
+
 size_t h1_body_close(struct h1 *h, struct span in)
 {
     if (in.len == 0)

@@ -130,6 +130,8 @@ size_t h1_body_chunk_data(struct h1 *h, struct span in);
 size_t h1_body_chunk_crlf(struct h1 *h, struct span in);
 size_t h1_body_trailers(struct h1 *h, struct span in);
 size_t h1_body_close(struct h1 *h, struct span in);
+uint64_t h1_body_raw(const struct codec *c);
+void h1_body_skip(struct codec *c, size_t n);
 
 /* h1_write.c: the sending half of codec_ops. */
 size_t h1_write_head_room(const struct codec *c, const struct msg *m);
@@ -138,5 +140,7 @@ void h1_write_switch(struct h1 *h);
 void h1_write_head(struct codec *c, const struct msg *m, struct outv *out);
 void h1_write_body(struct codec *c, struct span data, uint64_t chunk_bytes, struct outv *out);
 void h1_write_end(struct codec *c, const struct msg *trailers, struct outv *out);
+uint64_t h1_write_raw(const struct codec *c);
+void h1_write_skip(struct codec *c, size_t n);
 
 #endif

@@ -315,3 +315,17 @@ void h1_write_end(struct codec *c, const struct msg *trailers, struct outv *out)
         write_trailers(h, trailers, out);
     outv_add(out, SPAN("\r\n"));
 }
+
+uint64_t h1_write_raw(const struct codec *c)
+{
+    const struct h1 *h = (const struct h1 *)(const void *)c;
+    bool is_raw = h->writing == H1_WRITE_BODY && h->framing == MSG_BODY_LENGTH &&
+                  !(h->flags & H1_NO_BODY);
+    return is_raw ? h->out_left : 0;
+}
+
+void h1_write_skip(struct codec *c, size_t n)
+{
+    MUST(n <= h1_write_raw(c));
+    h1_from(c)->out_left -= n;
+}

@@ -32,7 +32,7 @@ struct event {
     const char
         *why; /* RESET: a few words for log and answer, a literal ("content-length twice") */
     struct msg *msg;      /* INFO, HEAD, TRAILERS; the sink may mark and add */
-    struct span data;     /* BODY */
+    struct span data;     /* BODY; ptr NULL: went to the other side already, only counts */
     uint64_t chunk_bytes; /* BODY, chunked: size of the chunk that begins with this piece; 0 =
                              goes on with the chunk before (or not chunked) */
 };
