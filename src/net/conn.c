@@ -195,6 +195,8 @@ static void on_closed(struct sock *s)
 }
 
 static const struct sock_ops conn_sock_ops = {
+    .splice_target = conn_splice_target,
+    .on_spliced = conn_on_spliced,
     .on_recv = conn_on_recv,
     .on_send = conn_on_send,
     .on_connect = on_connect,

@@ -73,6 +73,10 @@ struct conn_ops {
     /* Bytes have come that make no event yet (half a head, or what follows a message). May be
      * NULL. */
     void (*on_unread)(struct conn *c);
+    /* A large body is coming: where does it go as it is? It then goes there within the kernel,
+     * past codec and owner, who hears of BODY events without bytes. NULL: it must be seen. May
+     * be NULL. */
+    struct conn *(*splice_target)(struct conn *c);
     /* The peer ended or the connection failed outside of a message (no RESET was given for it):
      * error WERR_EOF, WERR_RESET …. The owner closes. */
     void (*on_gone)(struct conn *c, int error);
@@ -102,10 +106,11 @@ enum conn_flag {
         1U << 7, /* sending failed; on_gone comes, at the end of the turn at the latest */
     CONN_PENDING =
         1U << 8, /* on the shared list of what is to be done after the present callback */
-    CONN_LINGERS = 1U << 9,  /* FLUSHING ends in LINGER */
-    CONN_SENT = 1U << 10,    /* the kernel has taken a byte of the present message */
-    CONN_SHUT = 1U << 11,    /* FIN follows when all is sent; receiving goes on */
-    CONN_PROLOGUE = 1U << 12 /* what comes first is not for the codec: on_prologue */
+    CONN_LINGERS = 1U << 9,   /* FLUSHING ends in LINGER */
+    CONN_SENT = 1U << 10,     /* the kernel has taken a byte of the present message */
+    CONN_SHUT = 1U << 11,     /* FIN follows when all is sent; receiving goes on */
+    CONN_PROLOGUE = 1U << 12, /* what comes first is not for the codec: on_prologue */
+    CONN_SPLICED = 1U << 13   /* of the present message something was */
 };
 
 struct conn {

@@ -162,7 +162,7 @@ void conn_quiet(struct conn *c)
 
 static void hear_again(struct conn *c)
 {
-    c->flags &= (uint16_t) ~(CONN_QUIET | CONN_SENT);
+    c->flags &= (uint16_t) ~(CONN_QUIET | CONN_SENT | CONN_SPLICED);
     if (c->flags & CONN_PAUSED)
         conn_resume(c);
     if (c->flags & CONN_FEEDING)

@@ -1,4 +1,4 @@
-/* conn_int.h - what conn.c, conn_in.c and conn_out.c share. */
+/* conn_int.h - what conn.c, conn_in.c, conn_out.c and conn_splice.c share. */
 #ifndef WELDR_NET_CONN_INT_H
 #define WELDR_NET_CONN_INT_H
 
@@ -31,8 +31,14 @@ void conn_feed_queue(struct conn *c);
 
 /* conn_budget.c: what all queues hold may have changed. */
 void conn_note_queued(struct conn_shared *s);
+/* conn_splice.c */
+struct sock *conn_splice_target(struct sock *s, size_t *max);
+void conn_on_spliced(struct sock *s, struct sock *to, size_t n, struct span left, int error);
 
 /* conn_out.c */
+/* Copies what the peer did not take: congested. Fails only for lack of room. */
+int conn_queue(struct conn *c, struct span s) MUST_USE;
+void conn_set_congested(struct conn *c);
 void conn_on_send(struct sock *s, int error);
 /* FLUSHING and nothing left to send: FIN or close. */
 void conn_finish_flush(struct conn *c);

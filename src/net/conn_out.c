@@ -56,7 +56,11 @@ void conn_send_end(struct conn *c, const struct msg *trailers)
     codec_send_end(c->codec, trailers, claim(c, room, CODEC_BODY_PIECES));
 }
 
-/* Copies what the peer did not take. */
+int conn_queue(struct conn *c, struct span s)
+{
+    return bufq_push(&c->out, c->shared->store, s, CONN_OUT_MAX_BYTES);
+}
+
 static int queue_rest(struct conn *c, const struct outv *o, size_t taken)
 {
     for (unsigned i = 0; i < o->n; i++) {
@@ -67,7 +71,7 @@ static int queue_rest(struct conn *c, const struct outv *o, size_t taken)
             taken -= piece.len;
             continue;
         }
-        rc = bufq_push(&c->out, c->shared->store, span_skip(piece, taken), CONN_OUT_MAX_BYTES);
+        rc = conn_queue(c, span_skip(piece, taken));
         if (rc < 0)
             return rc;
         taken = 0;
@@ -75,7 +79,7 @@ static int queue_rest(struct conn *c, const struct outv *o, size_t taken)
     return 0;
 }
 
-static void set_congested(struct conn *c)
+void conn_set_congested(struct conn *c)
 {
     if (c->flags & CONN_CONGESTED)
         return;
@@ -101,7 +105,7 @@ static int push_out(struct conn *c, const struct outv *o)
     }
     rc = queue_rest(c, o, (size_t)taken);
     if (rc == 0)
-        set_congested(c);
+        conn_set_congested(c);
     return rc;
 }
 

@@ -34,8 +34,14 @@ static void client_body(struct exchange *ex, const struct event *ev)
         return;
     }
     ex_keep_body(ex, ev->data);
-    conn_send_body(&ex->lane->conn, ev->data, ev->chunk_bytes);
+    if (ev->data.ptr)
+        conn_send_body(&ex->lane->conn, ev->data, ev->chunk_bytes);
     ex_touch(ex);
+}
+
+struct conn *exchange_client_splices_to(struct exchange *ex)
+{
+    return ex->step == EX_RELAY ? &ex->lane->conn : NULL;
 }
 
 static void client_end(struct exchange *ex, const struct event *ev)
@@ -147,7 +153,7 @@ static void lane_head(struct exchange *ex, struct msg *m)
     ex->flags |= EX_LANE_SPOKE;
     ex->lane_status = m->status;
     ex->first_us = loop_now_us(ex->worker->loop);
-    lane_note_keep_alive(ex->lane, m);
+    lane_note_head(ex->lane, m);
     ex_forget_body(ex);
     if (m->status != 101)
         answer_head(ex, m);
@@ -163,8 +169,14 @@ static void lane_body(struct exchange *ex, const struct event *ev)
         ex_tunnel_lane_event(ex, ev);
         return;
     }
-    conn_send_body(&ex->client->conn, ev->data, ev->chunk_bytes);
+    if (ev->data.ptr)
+        conn_send_body(&ex->client->conn, ev->data, ev->chunk_bytes);
     ex_touch(ex);
+}
+
+struct conn *exchange_lane_splices_to(struct exchange *ex)
+{
+    return ex->step == EX_RELAY ? &ex->client->conn : NULL;
 }
 
 static void lane_end(struct exchange *ex, const struct event *ev)

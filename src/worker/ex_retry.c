@@ -65,7 +65,8 @@ static bool may_be_needed(const struct exchange *ex, struct span data)
 {
     uint32_t max_bytes = worker_pool(ex->worker)->retry.replay_bytes;
 
-    if (ex->request.content_length > max_bytes || bufq_len(&ex->replay) + data.len > max_bytes)
+    if (!data.ptr || ex->request.content_length > max_bytes ||
+        bufq_len(&ex->replay) + data.len > max_bytes)
         return false;
     if (conn_queues_are_full(&ex->worker->shared))
         return false;

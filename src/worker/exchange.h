@@ -95,11 +95,13 @@ const char *exchange_step_name(const struct exchange *ex);
 
 /* ---- what its two connections tell (ex_relay.c) ---- */
 void exchange_client_event(struct exchange *ex, struct event *ev);
+struct conn *exchange_client_splices_to(struct exchange *ex); /* conn_ops */
 void exchange_client_gone(struct exchange *ex);
 void exchange_client_congested(struct exchange *ex);
 void exchange_client_drained(struct exchange *ex);
 void exchange_lane_open(struct exchange *ex, int error);
 void exchange_lane_event(struct exchange *ex, struct event *ev);
+struct conn *exchange_lane_splices_to(struct exchange *ex);
 void exchange_lane_gone(struct exchange *ex, int error);
 void exchange_lane_congested(struct exchange *ex);
 void exchange_lane_drained(struct exchange *ex);

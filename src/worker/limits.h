@@ -18,7 +18,10 @@ enum worker_limits {
         100, /* exchanges on one lane after which its origin is known to keep them */
     LIMIT_SUDDEN_MS =
         1000, /* an idle lane that its origin closes this early is closed suddenly */
-    LIMIT_DISTRUST_MS = 60000,  /* so long that is remembered */
+    LIMIT_DISTRUST_MS = 60000,             /* so long that is remembered */
+    LIMIT_LARGE_ANSWER_BYTES = 256 * 1024, /* whoever sent one is expected to do so again … */
+    LIMIT_LARGE_FIRST_BYTES =
+        16 * 1024, /* … so little is read with its head then: the rest can be spliced */
     LIMIT_RATE_GRACE_MS = 5000, /* so long a client may be slower than the least rate */
     LIMIT_READ_ON_BYTES =
         64 * 1024, /* so much of a request is read behind its answer to keep the connection */

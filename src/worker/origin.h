@@ -33,6 +33,7 @@ struct origin {
     bool in_pool;           /* else: draining, or not yet there */
     bool up;
     bool gone;            /* the manager has no more word on it */
+    bool sends_large;     /* its last answer was: LIMIT_LARGE_ANSWER_BYTES */
     bool is_proven;       /* one of its lanes has carried many exchanges */
     uint64_t distrust_ms; /* until then: it has closed an idle lane suddenly */
     bool is_ejected;      /* eject.h */

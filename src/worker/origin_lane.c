@@ -53,6 +53,13 @@ static void on_event(struct conn *conn, struct event *ev)
         discard(lane); /* speaks without being asked */
 }
 
+static struct conn *splice_target(struct conn *conn)
+{
+    struct lane *lane = lane_of(conn);
+
+    return lane->exchange ? exchange_lane_splices_to(lane->exchange) : NULL;
+}
+
 static void distrust(struct origin *o)
 {
     o->distrust_ms = loop_now_ms(o->worker->loop) + LIMIT_DISTRUST_MS;
@@ -125,6 +132,7 @@ static void on_closed(struct conn *conn)
 static const struct conn_ops lane_ops = {
     .on_open = on_open,
     .on_event = on_event,
+    .splice_target = splice_target,
     .on_gone = on_gone,
     .on_congested = on_congested,
     .on_drained = on_drained,
@@ -199,6 +207,7 @@ struct lane *lane_take(struct origin *o, struct exchange *ex, enum lane_choice c
     if (!lane)
         return NULL;
     lane->exchange = ex;
+    lane->conn.sock.recv_max = o->sends_large ? LIMIT_LARGE_FIRST_BYTES : 0;
     if (++lane->exchanges == LIMIT_PROVEN_N)
         o->is_proven = true;
     return lane;
@@ -217,7 +226,7 @@ void lane_tell_client(struct lane *lane, const struct client *c)
     conn_send_prologue(&lane->conn, span_from(buf, proxy_header_write(buf, &h)));
 }
 
-void lane_note_keep_alive(struct lane *lane, const struct msg *m)
+static void note_keep_alive(struct lane *lane, const struct msg *m)
 {
     enum { SECOND_MS = 1000, LONG_S = 86400 };
 
@@ -227,6 +236,14 @@ void lane_note_keep_alive(struct lane *lane, const struct msg *m)
         lane->keep_ms = UINT32_MAX;
     else
         lane->keep_ms = m->keep_alive_s > 0 ? (m->keep_alive_s - 1) * SECOND_MS : 0;
+}
+
+void lane_note_head(struct lane *lane, const struct msg *m)
+{
+    lane->origin->sends_large =
+        m->body == MSG_BODY_LENGTH && m->content_length >= LIMIT_LARGE_ANSWER_BYTES;
+    lane->conn.sock.recv_max = 0;
+    note_keep_alive(lane, m);
 }
 
 void lane_note_stale(const struct lane *lane)

@@ -57,9 +57,10 @@ static inline bool lane_is_reused(const struct lane *lane)
     return lane->exchanges > 1;
 }
 void lane_close_idle(struct origin *o);
-/* The answer's head says how long the server keeps the connection (Keep-Alive: timeout): Weldr
- * closes it a second before. */
-void lane_note_keep_alive(struct lane *lane, const struct msg *m);
+/* The answer's head was read. It may say how long the server keeps the connection (Keep-Alive:
+ * timeout): Weldr closes it a second before. After a large answer another one is expected of
+ * this origin: little is read with the next head then, so that the rest can be spliced. */
+void lane_note_head(struct lane *lane, const struct msg *m);
 /* Broken before an answer: if it had been idle, its server closes lanes suddenly. */
 void lane_note_stale(const struct lane *lane);
 

@@ -108,6 +108,13 @@ static void on_unread(struct conn *conn)
     }
 }
 
+static struct conn *splice_target(struct conn *conn)
+{
+    struct client *c = client_of(conn);
+
+    return c->exchange ? exchange_client_splices_to(c->exchange) : NULL;
+}
+
 static void on_gone(struct conn *conn, int error)
 {
     struct client *c = client_of(conn);
@@ -227,6 +234,7 @@ static const struct conn_ops client_ops = {
     .on_event = on_event,
     .on_prologue = on_prologue,
     .on_unread = on_unread,
+    .splice_target = splice_target,
     .on_gone = on_gone,
     .on_congested = on_congested,
     .on_drained = on_drained,

@@ -1,6 +1,7 @@
 #include "../unit/base/cm.h"
 #include "answer.h"
 #include "worker/limits.h"
+#include "worker/origin.h"
 #include "world.h"
 
 #define GET(target) "GET " target " HTTP/1.1\r\nHost: h\r\n\r\n"
@@ -476,6 +477,84 @@ static void test_back_pressure(void **state)
         run_load(&loads[i]);
 }
 
+/* Bodies that are spliced, there and back, through a network that cuts as it likes: whole, and
+ * in step for what follows on the same connections. */
+static void run_cut_load(uint64_t seed)
+{
+    struct world_setup setup = {.seed = seed,
+                                .server_n = 1,
+                                .faults = {.buffer_bytes = 70000,
+                                           .max_delay_us = 2000,
+                                           .short_reads = true,
+                                           .short_sends = true}};
+    const struct load upload = {"echo", 400000, true, false};
+    struct world *w = world_open(&setup);
+    struct world_client *c = world_client(w);
+    struct text say = {0};
+    struct span in;
+
+    put_upload(&say, &upload);
+    put_upload(&say, &upload);
+    peer_say(&c->peer, text_span(&say));
+    text_free(&say);
+    world_run_ms(w, 20000);
+    in = text_span(&c->peer.in);
+    for (unsigned i = 0; i < 2; i++) {
+        struct answer a;
+
+        CHECK(answer_read(in, false, false, &a) == ANSWER_WHOLE);
+        check_body(&a.body, upload.bytes);
+        in = span_skip(in, a.bytes);
+        text_free(&a.body);
+    }
+    CHECK(in.len == 0);
+    CHECK(world_stat(w, STATS_client_bytes_in) == 2 * upload.bytes);
+    CHECK(world_stat(w, STATS_client_bytes_out) == 2 * upload.bytes);
+    world_end(w);
+}
+
+static void test_cut_loads(void **state)
+{
+    bool is_given;
+    uint64_t seed = world_seed(1, &is_given);
+    uint64_t end = seed + (is_given ? 1 : 40);
+
+    (void)state;
+    for (; seed < end; seed++)
+        run_cut_load(seed);
+}
+
+/* Who sent a large answer is asked for little with the next head, whatever that is then. */
+static void test_large_answers_are_expected(void **state)
+{
+    static const struct {
+        const char *say;
+        bool is_large;
+    } asks[] = {
+        {GET("/len/300000/1"), true},      {GET("/len/300000/1"), true},
+        {GET("/len/100000/1"), false},     {GET("/len/300000/1"), true},
+        {GET("/chunked/300000/1"), false},
+    };
+    struct world *w = world_open(NULL);
+    struct world_client *c = world_client(w);
+    size_t at = 0;
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(asks); i++) {
+        struct answer a;
+
+        world_say(c, asks[i].say);
+        world_run_ms(w, 50);
+        CHECK(world_origin_of(w, 0)->sends_large == asks[i].is_large);
+        CHECK(answer_read(span_skip(text_span(&c->peer.in), at), false, false, &a) ==
+              ANSWER_WHOLE);
+        at += a.bytes;
+        text_free(&a.body);
+    }
+    CHECK(w->origins[0].accepted_n == 1);
+    world_end(w);
+}
+
 /* A client that reads nothing: the source stops, and the time-out ends it. */
 static void test_deaf_client(void **state)
 {
@@ -530,6 +609,8 @@ int main(void)
         cmocka_unit_test(test_early_answer_without_the_rest),
         cmocka_unit_test(test_continue),
         cmocka_unit_test(test_back_pressure),
+        cmocka_unit_test(test_cut_loads),
+        cmocka_unit_test(test_large_answers_are_expected),
         cmocka_unit_test(test_deaf_client),
         cmocka_unit_test(test_idle_holds_nothing),
     };
