@@ -46,7 +46,7 @@ slow: ## slowhttptest with 5,000 connections for SLOW_SECONDS (60) in each mode,
 	@tools/build release
 	@tools/slow $(SLOW_SECONDS)
 
-bench: ## compare with nginx and haproxy on this machine, same load, one core each
+bench: ## CPU per request beside nginx, haproxy and a byte relay (7 minutes; BENCH_FLAGS=--help)
 	@tools/deps build bench
 	@tools/build bench
 	@bench/bench.py $(BENCH_FLAGS)

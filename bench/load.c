@@ -1,72 +1,247 @@
 /*
- * The load generator of `make bench`: a closed loop of connections, each of which sends its
- * next request when the answer to the last one is complete.
+ * The load generator of `make bench`.
  *
- *   load PORT CONNECTIONS SECONDS BODY_BYTES
+ *   load port=P connections=N seconds=S answer=BYTES [more]
+ *     warm=S       run so long before measuring (0)
+ *     active=N     only so many of the connections go on after their first request (all)
+ *     post=BYTES   POST with such a body instead of GET
+ *     fields=N     that many more fields in the request's head
+ *     pipeline=N   requests sent at once, before the first answer is read (1)
+ *     rate=N       requests a second, whatever the answers do, instead of one after the other
+ *     close=1      a new connection for each request
+ *     hold=1       print, then keep the connections idle until standard input ends
+ *     clocks=PIDS  processes, by commas: the processor time of each in the window is told
+ *     cc=NAME      congestion control
  *
- * Every answer is checked: status 200, Content-Length and number of body bytes. The result is
- * one line of JSON: requests, bad (answers that were wrong and connections that broke),
- * seconds, and the 50th and 99th percentile of the time to the last byte in microseconds. The
- * requests of the whole run are counted, so that they can be set against the processor time of
- * the whole run.
+ * First every connection makes one request (but with close=1). Then the active ones go on, and
+ * after the warm-up the window opens in which answers are counted and the clocks are read.
+ *
+ * Every answer is checked: status 200, Content-Length, number of body bytes, and nothing after
+ * it. A wrong answer or a connection that breaks counts as bad at any time, and it isn't opened
+ * again.
+ *
+ * With a rate each request has a time at which it is due. Its latency counts from then on, even
+ * if no connection was free: a proxy that stands still is not spared the requests that it kept
+ * from being sent. What is due and not answered when the window closes counts with its age.
  */
-#include <arpa/inet.h>
+#include "common.h"
+
 #include <errno.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
-#include <stdbool.h>
-#include <stdint.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 
 #define EVENTS_N      128
-#define BUFFER_BYTES  65536
-#define SLOWEST_US    1000000
-#define CONNECTIONS_N 4096
+#define BUFFER_BYTES  262144
+#define HEAD_BYTES    2048
+#define FIELD_BYTES   34
+#define SLOWEST_US    2000000
+#define CONNECTIONS_N 60000
+#define CLOCKS_N      512
+#define OPENING_N     64 /* first requests in flight at once */
+#define FIRST_NS      30000000000u
+#define SECOND_NS     1000000000u
+
+enum word_name {
+    PORT,
+    CONNECTIONS,
+    SECONDS,
+    ANSWER,
+    WARM,
+    ACTIVE,
+    POST,
+    FIELDS,
+    PIPELINE,
+    RATE,
+    CLOSE,
+    HOLD,
+    CLOCKS,
+    CC,
+    WORDS_N
+};
+
+static struct word words[WORDS_N + 1] = {
+    {"port", NULL}, {"connections", NULL}, {"seconds", NULL}, {"answer", NULL},  {"warm", "0"},
+    {"active", ""}, {"post", "0"},         {"fields", "0"},   {"pipeline", "1"}, {"rate", "0"},
+    {"close", "0"}, {"hold", "0"},         {"clocks", ""},    {"cc", ""},        {NULL, NULL},
+};
 
 struct caller {
-    uint64_t started_ns;
+    uint64_t started_ns;    /* when its requests were sent, or were due */
+    size_t unsent_bytes;    /* of what is being sent */
     size_t head_bytes;      /* collected of the head so far */
     size_t body_left_bytes; /* once the head is complete */
     int fd;
+    unsigned owed_n; /* answers to come */
     bool is_in_body;
-    char head[2048];
+    bool is_blocked; /* waits for room to send */
+    bool is_broken;
+    char head[HEAD_BYTES];
 };
 
-static const char request[] = "GET / HTTP/1.1\r\nHost: bench.example\r\nUser-Agent: load\r\n"
-                              "Accept: */*\r\n\r\n";
 static struct caller callers[CONNECTIONS_N];
-static uint32_t times[SLOWEST_US + 1]; /* how many answers took that many microseconds */
+static size_t callers_n;
+static size_t active_n;
+static size_t opened_n;
+static size_t answered_first_n;
+static bool is_running; /* all first answers came */
+static bool is_closing; /* a connection for each request */
+static char *requests;  /* all that one connection sends at once */
+static size_t requests_bytes;
+static unsigned pipeline_n;
+static size_t expected_bytes;
 static char buffer[BUFFER_BYTES];
+
+static uint32_t times[SLOWEST_US + 1]; /* how many answers took that many microseconds */
+static uint64_t times_n;
 static uint64_t answers_n;
 static uint64_t bad_n;
-static size_t expected_bytes;
+static const char *bad_reason = "";
 
-static uint64_t now_ns(void)
+/* Of requests at a rate: who is free, in a ring, and which is due next. */
+static struct caller *ring[CONNECTIONS_N];
+static size_t ring_first;
+static size_t ring_n;
+static uint64_t rate_per_s;
+static uint64_t rate_started_ns;
+static uint64_t rate_sent_n;
+
+static pid_t clocks[CLOCKS_N];
+static unsigned clocks_n;
+static uint64_t used_before_ns[CLOCKS_N];
+static uint64_t used_after_ns[CLOCKS_N];
+
+static int epoll_fd;
+static unsigned long port;
+
+/* Reads the clocks of all processes; one that has ended makes the run a bad one. */
+static void read_clocks(uint64_t *used_ns)
 {
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+    for (unsigned i = 0; i < clocks_n; i++) {
+        struct timespec used = {0};
+        clockid_t clock;
+        if (clock_getcpuclockid(clocks[i], &clock) != 0 || clock_gettime(clock, &used) != 0) {
+            bad_n++;
+            bad_reason = "a process of the proxy has ended";
+        }
+        used_ns[i] = (uint64_t)used.tv_sec * SECOND_NS + (uint64_t)used.tv_nsec;
+    }
 }
 
-static bool send_request(struct caller *caller)
+static void note_time(uint64_t started_ns, uint64_t ended_ns)
 {
-    caller->started_ns = now_ns();
-    caller->head_bytes = 0;
-    caller->is_in_body = false;
-    return send(caller->fd, request, sizeof(request) - 1, MSG_NOSIGNAL) == sizeof(request) - 1;
-}
-
-static void note_answer(const struct caller *caller)
-{
-    uint64_t us = (now_ns() - caller->started_ns) / 1000;
+    uint64_t us = ended_ns > started_ns ? (ended_ns - started_ns) / 1000 : 0;
     times[us < SLOWEST_US ? us : SLOWEST_US]++;
-    answers_n++;
+    times_n++;
+}
+
+static uint64_t due_ns(uint64_t number)
+{
+    return rate_started_ns + number * SECOND_NS / rate_per_s;
+}
+
+static void break_caller(struct caller *caller, const char *reason)
+{
+    if (caller->is_broken)
+        return;
+    caller->is_broken = true;
+    bad_n++;
+    if (*bad_reason == '\0')
+        bad_reason = reason;
+    if (caller->fd >= 0)
+        close(caller->fd);
+}
+
+static void watch(struct caller *caller, int operation, unsigned events)
+{
+    struct epoll_event event = {.events = events, .data.ptr = caller};
+    if (epoll_ctl(epoll_fd, operation, caller->fd, &event) != 0)
+        break_caller(caller, "epoll_ctl");
+}
+
+static void send_rest(struct caller *caller)
+{
+    while (caller->unsent_bytes > 0) {
+        const char *rest = requests + requests_bytes - caller->unsent_bytes;
+        ssize_t n = send(caller->fd, rest, caller->unsent_bytes, MSG_NOSIGNAL | MSG_DONTWAIT);
+        if (n < 0 && errno == EAGAIN) {
+            if (!caller->is_blocked)
+                watch(caller, EPOLL_CTL_MOD, EPOLLIN | EPOLLOUT);
+            caller->is_blocked = true;
+            return;
+        }
+        if (n < 0) {
+            break_caller(caller, "a connection broke while sending");
+            return;
+        }
+        caller->unsent_bytes -= (size_t)n;
+    }
+    if (caller->is_blocked)
+        watch(caller, EPOLL_CTL_MOD, EPOLLIN);
+    caller->is_blocked = false;
+}
+
+static void send_requests(struct caller *caller, uint64_t started_ns)
+{
+    caller->started_ns = started_ns;
+    caller->owed_n = pipeline_n;
+    caller->unsent_bytes = requests_bytes;
+    send_rest(caller);
+}
+
+static void open_caller(struct caller *caller)
+{
+    *caller = (struct caller){.started_ns = now_ns(), .fd = socket_connect(port, false)};
+    if (caller->fd < 0) {
+        break_caller(caller, "can't connect");
+        return;
+    }
+    watch(caller, EPOLL_CTL_ADD, EPOLLIN);
+    if (!caller->is_broken)
+        send_requests(caller, caller->started_ns);
+}
+
+/* Sends what is due, as far as connections are free. */
+static void send_due(uint64_t now)
+{
+    while (ring_n > 0 && due_ns(rate_sent_n) <= now) {
+        struct caller *caller = ring[ring_first];
+        ring_first = (ring_first + 1) % CONNECTIONS_N;
+        ring_n--;
+        send_requests(caller, due_ns(rate_sent_n));
+        rate_sent_n++;
+    }
+}
+
+static void go_on(struct caller *caller)
+{
+    if (rate_per_s == 0) {
+        send_requests(caller, now_ns());
+        return;
+    }
+    ring[(ring_first + ring_n) % CONNECTIONS_N] = caller;
+    ring_n++;
+}
+
+/* Everything that the caller asked for has come. */
+static void end_turn(struct caller *caller)
+{
+    if (is_closing)
+        return; /* its FIN comes next */
+    if (is_running) {
+        go_on(caller);
+        return;
+    }
+    answered_first_n++;
+    if (opened_n < callers_n)
+        open_caller(&callers[opened_n++]);
 }
 
 /* The head is complete and a string. */
@@ -87,114 +262,299 @@ static size_t take_head(struct caller *caller, const char *bytes, size_t n)
 {
     size_t room = sizeof(caller->head) - 1 - caller->head_bytes;
     size_t taken = n < room ? n : room;
-    memcpy(caller->head + caller->head_bytes, bytes, taken);
-    size_t total = caller->head_bytes + taken;
-    caller->head[total] = '\0';
+    size_t before = caller->head_bytes;
+    memcpy(caller->head + before, bytes, taken);
+    caller->head_bytes += taken;
+    caller->head[caller->head_bytes] = '\0';
     const char *end = strstr(caller->head, "\r\n\r\n");
-    if (end == NULL) {
-        caller->head_bytes = total;
-        return total < sizeof(caller->head) - 1 ? taken : 0;
-    }
-    size_t used = (size_t)(end - caller->head) + 4 - caller->head_bytes;
-    return check_head(caller) ? used : 0;
+    if (end == NULL)
+        return caller->head_bytes < sizeof(caller->head) - 1 ? taken : 0;
+    return check_head(caller) ? (size_t)(end - caller->head) + 4 - before : 0;
+}
+
+static void end_answer(struct caller *caller)
+{
+    caller->is_in_body = false;
+    caller->head_bytes = 0;
+    caller->owed_n--;
+    answers_n++;
+    note_time(caller->started_ns, now_ns());
 }
 
 /* False: the answer is wrong or more came than was asked for. */
 static bool take_bytes(struct caller *caller, const char *bytes, size_t n)
 {
-    if (!caller->is_in_body) {
-        size_t used = take_head(caller, bytes, n);
-        if (used == 0)
+    while (n > 0) {
+        if (caller->owed_n == 0)
             return false;
+        size_t used;
+        if (!caller->is_in_body) {
+            used = take_head(caller, bytes, n);
+            if (used == 0)
+                return false;
+        } else {
+            used = n < caller->body_left_bytes ? n : caller->body_left_bytes;
+            caller->body_left_bytes -= used;
+        }
+        bytes += used;
         n -= used;
+        if (caller->is_in_body && caller->body_left_bytes == 0)
+            end_answer(caller);
     }
-    if (!caller->is_in_body)
-        return true;
-    if (n > caller->body_left_bytes)
-        return false;
-    caller->body_left_bytes -= n;
-    if (caller->body_left_bytes > 0)
-        return true;
-    note_answer(caller);
-    return send_request(caller);
+    return true;
 }
 
-static bool open_caller(struct caller *caller, int epoll_fd, uint16_t port)
-{
-    int on = 1;
-    struct sockaddr_in address = {
-        .sin_family = AF_INET,
-        .sin_port = htons(port),
-        .sin_addr.s_addr = htonl(INADDR_LOOPBACK),
-    };
-    caller->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (caller->fd < 0 ||
-        connect(caller->fd, (struct sockaddr *)&address, sizeof(address)) != 0)
-        return false;
-    setsockopt(caller->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
-    struct epoll_event event = {.events = EPOLLIN, .data.ptr = caller};
-    return epoll_ctl(epoll_fd, EPOLL_CTL_ADD, caller->fd, &event) == 0 && send_request(caller);
-}
-
-/* A broken connection is counted and not opened again. */
-static void on_caller(struct caller *caller)
+static void read_caller(struct caller *caller)
 {
     ssize_t n = recv(caller->fd, buffer, sizeof(buffer), MSG_DONTWAIT);
     if (n < 0 && errno == EAGAIN)
         return;
-    if (n <= 0 || !take_bytes(caller, buffer, (size_t)n)) {
-        bad_n++;
+    if (n == 0 && is_closing && caller->owed_n == 0) {
         close(caller->fd);
+        open_caller(caller);
+        return;
+    }
+    if (n <= 0)
+        break_caller(caller, "a connection broke");
+    else if (!take_bytes(caller, buffer, (size_t)n))
+        break_caller(caller, "a wrong answer");
+    else if (caller->owed_n == 0)
+        end_turn(caller);
+}
+
+static void on_caller(struct caller *caller, unsigned events)
+{
+    if (!caller->is_broken && (events & EPOLLOUT) != 0)
+        send_rest(caller);
+    if (!caller->is_broken && (events & ~(unsigned)EPOLLOUT) != 0)
+        read_caller(caller);
+}
+
+/* Until then, or until the next request is due and may be sent. */
+static uint64_t wait_ns(uint64_t now, uint64_t end_ns)
+{
+    uint64_t until_ns = end_ns;
+    if (rate_per_s > 0 && ring_n > 0 && due_ns(rate_sent_n) < until_ns)
+        until_ns = due_ns(rate_sent_n);
+    return until_ns > now ? until_ns - now : 0;
+}
+
+static void run_once(uint64_t now, uint64_t end_ns)
+{
+    struct epoll_event events[EVENTS_N];
+    uint64_t left_ns = wait_ns(now, end_ns);
+    struct timespec left = {.tv_sec = (time_t)(left_ns / SECOND_NS),
+                            .tv_nsec = (long)(left_ns % SECOND_NS)};
+    int n = epoll_pwait2(epoll_fd, events, EVENTS_N, &left, NULL);
+    for (int i = 0; i < n; i++)
+        on_caller(events[i].data.ptr, events[i].events);
+}
+
+static void run_until(uint64_t end_ns)
+{
+    for (uint64_t now = now_ns(); now < end_ns; now = now_ns()) {
+        if (rate_per_s > 0)
+            send_due(now);
+        run_once(now, end_ns);
     }
 }
 
-static unsigned percentile_us(unsigned percent)
+/* A window in which nothing came is of no use, but on a machine that does not get round to it
+ * a short one may be too short. At a rate a standstill is a result. */
+static void wait_for_one(void)
 {
-    uint64_t wanted = answers_n * percent / 100;
+    uint64_t end_ns = now_ns() + FIRST_NS;
+    for (uint64_t now = now_ns();
+         rate_per_s == 0 && answers_n == 0 && bad_n == 0 && now < end_ns; now = now_ns())
+        run_once(now, end_ns);
+}
+
+/* Each connection makes one request; a few at a time, so that the proxy does not need a
+ * connection to the origin for each of them. */
+static void make_first_requests(void)
+{
+    while (opened_n < callers_n && opened_n < OPENING_N)
+        open_caller(&callers[opened_n++]);
+    uint64_t end_ns = now_ns() + FIRST_NS;
+    for (uint64_t now = now_ns(); answered_first_n < callers_n && bad_n == 0; now = now_ns()) {
+        if (now >= end_ns) {
+            bad_n++;
+            bad_reason = "first answers did not come in time";
+            return;
+        }
+        run_once(now, end_ns);
+    }
+}
+
+static void start_running(void)
+{
+    is_running = true;
+    rate_per_s = word_number(&words[RATE]);
+    rate_started_ns = now_ns();
+    for (size_t i = 0; i < active_n; i++) {
+        if (is_closing)
+            open_caller(&callers[i]);
+        else
+            go_on(&callers[i]);
+    }
+}
+
+static void open_window(void)
+{
+    memset(times, 0, sizeof(times));
+    times_n = 0;
+    answers_n = 0;
+}
+
+/* What was due in the window and has not been answered. */
+static void note_unanswered(uint64_t now)
+{
+    if (rate_per_s == 0)
+        return;
+    for (size_t i = 0; i < active_n; i++) {
+        if (callers[i].owed_n > 0)
+            note_time(callers[i].started_ns, now);
+    }
+    for (uint64_t number = rate_sent_n; due_ns(number) < now; number++)
+        note_time(due_ns(number), now);
+}
+
+static unsigned time_at_us(unsigned permille)
+{
+    uint64_t wanted = times_n * permille / 1000;
     uint64_t seen = 0;
     for (unsigned us = 0; us <= SLOWEST_US; us++) {
         seen += times[us];
         if (seen > wanted)
             return us;
     }
-    return SLOWEST_US;
+    return times_n > 0 ? SLOWEST_US : 0;
 }
 
-static void run(int epoll_fd, uint64_t end_ns)
+static void print_result(double seconds)
 {
-    struct epoll_event events[EVENTS_N];
-    while (now_ns() < end_ns) {
-        int n = epoll_wait(epoll_fd, events, EVENTS_N, 100);
-        for (int i = 0; i < n; i++)
-            on_caller(events[i].data.ptr);
+    printf("{\"requests\": %" PRIu64 ", \"bad\": %" PRIu64 ", \"reason\": \"%s\", "
+           "\"seconds\": %.6f, \"p50_us\": %u, \"p99_us\": %u, \"p999_us\": %u, \"cpu_ns\": [",
+           answers_n, bad_n, bad_reason, seconds, time_at_us(500), time_at_us(990),
+           time_at_us(999));
+    for (unsigned i = 0; i < clocks_n; i++)
+        printf("%s%" PRIu64, i > 0 ? ", " : "", used_after_ns[i] - used_before_ns[i]);
+    printf("]}\n");
+    fflush(stdout);
+}
+
+static void measure(void)
+{
+    start_running();
+    run_until(now_ns() + (uint64_t)(strtod(words[WARM].value, NULL) * 1e9));
+    open_window();
+    read_clocks(used_before_ns);
+    uint64_t started_ns = now_ns();
+    run_until(started_ns + (uint64_t)(strtod(words[SECONDS].value, NULL) * 1e9));
+    wait_for_one();
+    uint64_t now = now_ns();
+    read_clocks(used_after_ns);
+    note_unanswered(now);
+    print_result((double)(now - started_ns) / 1e9);
+}
+
+/* Idle until whoever started this has seen enough. */
+static void hold_idle(void)
+{
+    char byte;
+    print_result(0);
+    while (read(STDIN_FILENO, &byte, 1) > 0)
+        ;
+}
+
+static bool make_requests(void)
+{
+    static const char filler[] = "0123456789abcdefghi";
+    size_t post_bytes = word_number(&words[POST]);
+    size_t fields_n = word_number(&words[FIELDS]);
+    size_t room = 256 + fields_n * FIELD_BYTES + post_bytes;
+    requests = malloc(room * pipeline_n);
+    if (requests == NULL)
+        return false;
+    int n = snprintf(
+        requests, 256,
+        "%s / HTTP/1.1\r\nHost: bench.example\r\nUser-Agent: load\r\nAccept: */*\r\n%s",
+        post_bytes > 0 ? "POST" : "GET", is_closing ? "Connection: close\r\n" : "");
+    size_t used = (size_t)n;
+    for (size_t i = 0; i < fields_n; i++)
+        used += (size_t)snprintf(requests + used, FIELD_BYTES, "X-Field-%02zu: %s\r\n", i % 100,
+                                 filler);
+    if (post_bytes > 0)
+        used += (size_t)snprintf(requests + used, 64, "Content-Length: %zu\r\n", post_bytes);
+    used += (size_t)snprintf(requests + used, 3, "\r\n");
+    memset(requests + used, 'x', post_bytes);
+    used += post_bytes;
+    for (unsigned i = 1; i < pipeline_n; i++)
+        memcpy(requests + i * used, requests, used);
+    requests_bytes = used * pipeline_n;
+    return true;
+}
+
+static void read_clock_list(const char *at)
+{
+    while (*at != '\0' && clocks_n < CLOCKS_N) {
+        char *end;
+        clocks[clocks_n++] = (pid_t)strtol(at, &end, 10);
+        at = *end == ',' ? end + 1 : "";
+    }
+}
+
+static bool read_words(int argc, char **argv)
+{
+    if (!words_read(words, argc, argv))
+        return false;
+    port = word_number(&words[PORT]);
+    callers_n = word_number(&words[CONNECTIONS]);
+    active_n = *words[ACTIVE].value != '\0' ? word_number(&words[ACTIVE]) : callers_n;
+    pipeline_n = (unsigned)word_number(&words[PIPELINE]);
+    expected_bytes = word_number(&words[ANSWER]);
+    is_closing = word_number(&words[CLOSE]) != 0;
+    read_clock_list(words[CLOCKS].value);
+    if (callers_n == 0 || callers_n > CONNECTIONS_N || active_n > callers_n ||
+        pipeline_n == 0) {
+        fprintf(stderr, "load: connections is 1 to %d, active not above it, pipeline above 0\n",
+                CONNECTIONS_N);
+        return false;
+    }
+    return true;
+}
+
+/* With a reset: there is nothing to wait for, and no port stays taken. */
+static void close_all(void)
+{
+    struct linger none = {.l_onoff = 1, .l_linger = 0};
+    for (size_t i = 0; i < callers_n; i++) {
+        if (!callers[i].is_broken && callers[i].fd > 0)
+            setsockopt(callers[i].fd, SOL_SOCKET, SO_LINGER, &none, sizeof(none));
     }
 }
 
 int main(int argc, char **argv)
 {
-    if (argc != 5) {
-        fprintf(stderr, "usage: load PORT CONNECTIONS SECONDS BODY_BYTES\n");
+    if (!read_words(argc, argv) || !make_requests())
         return 2;
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
+        limit.rlim_cur = limit.rlim_max;
+        (void)setrlimit(RLIMIT_NOFILE, &limit);
     }
-    uint16_t port = (uint16_t)strtoul(argv[1], NULL, 10);
-    size_t callers_n = strtoul(argv[2], NULL, 10);
-    double seconds = strtod(argv[3], NULL);
-    expected_bytes = strtoul(argv[4], NULL, 10);
-    if (callers_n == 0 || callers_n > CONNECTIONS_N)
-        return 2;
-    int epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+    (void)prctl(PR_SET_TIMERSLACK, 1);
+    epoll_fd = epoll_create1(EPOLL_CLOEXEC);
     if (epoll_fd < 0)
         return 1;
-    uint64_t started_ns = now_ns();
-    for (size_t i = 0; i < callers_n; i++) {
-        if (!open_caller(&callers[i], epoll_fd, port))
-            bad_n++;
-    }
-    run(epoll_fd, started_ns + (uint64_t)(seconds * 1e9));
-    double took = (double)(now_ns() - started_ns) / 1e9;
-    printf("{\"requests\": %lu, \"bad\": %lu, \"seconds\": %.6f, \"p50_us\": %u, \"p99_us\": "
-           "%u}\n",
-           (unsigned long)answers_n, (unsigned long)bad_n, took, percentile_us(50),
-           percentile_us(99));
+    if (!is_closing)
+        make_first_requests();
+    if (bad_n > 0)
+        print_result(0);
+    else if (word_number(&words[HOLD]) != 0)
+        hold_idle();
+    else
+        measure();
+    close_all();
     return 0;
 }

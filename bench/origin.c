@@ -1,18 +1,16 @@
 /*
- * The origin of `make bench`: answers every request head with the same canned response and
- * nothing else, so that it costs as little as possible beside the proxy that is measured.
+ * The origin of `make bench`: answers every request with the same canned response and nothing
+ * else, so that it costs as little as possible beside the proxy that is measured.
  *
- *   origin PORT BODY_BYTES        listens on 127.0.0.1
+ *   origin port=P answer=BYTES [everywhere=1] [cc=NAME]
  *
- * One thread, level-triggered epoll. It counts empty lines instead of reading requests: only
- * for requests without body. Answers that the socket does not take are owed, and sent when it
- * can.
+ * One thread, level-triggered epoll. Of a request it reads Content-Length and where the head
+ * ends; the answer goes out when the body is complete. Answers that the socket does not take
+ * are owed, and sent when it can.
  */
-#include <arpa/inet.h>
+#include "common.h"
+
 #include <errno.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,15 +19,20 @@
 #include <unistd.h>
 
 #define EVENTS_N      128
-#define SCRATCH_BYTES 65536
+#define SCRATCH_BYTES 262144
 #define BATCH_N       16
-#define PEERS_N       8192 /* by descriptor */
+#define PEERS_N       65536 /* by descriptor */
+
+enum word_name { PORT, ANSWER, EVERYWHERE, CC, WORDS_N };
 
 struct peer {
-    size_t sent_bytes; /* of the answer being sent */
+    size_t sent_bytes;      /* of the answer being sent */
+    size_t body_bytes;      /* what the head said */
+    size_t body_left_bytes; /* of a request whose head is complete */
     int fd;
-    unsigned matched_bytes; /* of the empty line that ends a head */
     unsigned owed_n;
+    unsigned end_bytes;  /* matched of the empty line that ends a head */
+    unsigned name_bytes; /* matched of the length field's name; all of it: its digits follow */
     bool is_waiting;
 };
 
@@ -54,19 +57,49 @@ static bool make_answer(size_t body_bytes)
     return true;
 }
 
-/* Counts the heads that end in these bytes; a head may have begun in bytes before. */
-static void count_heads(struct peer *peer, const char *bytes, size_t n)
+static void end_head(struct peer *peer)
+{
+    peer->end_bytes = 0;
+    peer->body_left_bytes = peer->body_bytes;
+    peer->body_bytes = 0;
+    if (peer->body_left_bytes == 0)
+        peer->owed_n++;
+}
+
+/* One byte of a head: of the empty line, of the name of the length field, or of its digits. */
+static void take_head_byte(struct peer *peer, char byte)
 {
     static const char end[] = "\r\n\r\n";
-    for (size_t i = 0; i < n; i++) {
-        if (bytes[i] == end[peer->matched_bytes])
-            peer->matched_bytes++;
-        else
-            peer->matched_bytes = bytes[i] == '\r' ? 1 : 0;
-        if (peer->matched_bytes == 4) {
-            peer->matched_bytes = 0;
-            peer->owed_n++;
+    static const char name[] = "\ncontent-length:";
+    if (byte == end[peer->end_bytes])
+        peer->end_bytes++;
+    else
+        peer->end_bytes = byte == '\r' ? 1 : 0;
+    if (byte == '\n')
+        peer->name_bytes = 1;
+    else if (peer->name_bytes == sizeof(name) - 1 && byte >= '0' && byte <= '9')
+        peer->body_bytes = peer->body_bytes * 10 + (size_t)(byte - '0');
+    else if (peer->name_bytes > 0 && peer->name_bytes < sizeof(name) - 1)
+        /* Only letters and two signs are in that name: 0x20 makes them lower case or leaves
+         * them. */
+        peer->name_bytes = (byte | 0x20) == name[peer->name_bytes] ? peer->name_bytes + 1 : 0;
+    if (peer->end_bytes == 4)
+        end_head(peer);
+}
+
+static void take_bytes(struct peer *peer, const char *bytes, size_t n)
+{
+    size_t i = 0;
+    while (i < n) {
+        if (peer->body_left_bytes == 0) {
+            take_head_byte(peer, bytes[i++]);
+            continue;
         }
+        size_t taken = n - i < peer->body_left_bytes ? n - i : peer->body_left_bytes;
+        peer->body_left_bytes -= taken;
+        i += taken;
+        if (peer->body_left_bytes == 0)
+            peer->owed_n++;
     }
 }
 
@@ -120,7 +153,7 @@ static bool on_peer(int epoll_fd, struct peer *peer)
         return errno == EAGAIN;
     if (n == 0)
         return false;
-    count_heads(peer, scratch, (size_t)n);
+    take_bytes(peer, scratch, (size_t)n);
     return pay(epoll_fd, peer);
 }
 
@@ -137,35 +170,18 @@ static void accept_peer(int epoll_fd, int listen_fd)
     watch(epoll_fd, &peers[fd], EPOLL_CTL_ADD, EPOLLIN);
 }
 
-static int open_listener(const char *port)
-{
-    int on = 1;
-    struct sockaddr_in address = {
-        .sin_family = AF_INET,
-        .sin_port = htons((uint16_t)strtoul(port, NULL, 10)),
-        .sin_addr.s_addr = htonl(INADDR_LOOPBACK),
-    };
-    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (fd < 0)
-        return -1;
-    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
-    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
-    if (bind(fd, (struct sockaddr *)&address, sizeof(address)) == 0 && listen(fd, 1024) == 0)
-        return fd;
-    close(fd);
-    return -1;
-}
-
 int main(int argc, char **argv)
 {
-    if (argc != 3 || !make_answer(strtoul(argv[2], NULL, 10))) {
-        fprintf(stderr, "usage: origin PORT BODY_BYTES\n");
+    struct word words[WORDS_N + 1] = {
+        {"port", NULL}, {"answer", NULL}, {"everywhere", "0"}, {"cc", ""}, {NULL, NULL}};
+    if (!words_read(words, argc, argv) || !make_answer(word_number(&words[ANSWER])))
         return 2;
-    }
-    struct peer listener = {.fd = open_listener(argv[1])};
+    struct peer listener = {
+        .fd = socket_listen(word_number(&words[PORT]), word_number(&words[EVERYWHERE]) != 0)};
     int epoll_fd = epoll_create1(EPOLL_CLOEXEC);
     if (listener.fd < 0 || epoll_fd < 0) {
-        fprintf(stderr, "origin: can't listen on port %s: %s\n", argv[1], strerror(errno));
+        fprintf(stderr, "origin: can't listen on port %s: %s\n", words[PORT].value,
+                strerror(errno));
         return 1;
     }
     watch(epoll_fd, &listener, EPOLL_CTL_ADD, EPOLLIN);

@@ -1,19 +1,32 @@
-"""The programs of `make bench` do what its figures rest on."""
+"""The programs of `make bench` do what its figures rest on, and every workload can be played."""
 
 import contextlib
+import json
 import os
 import random
 import socket
 import subprocess
+import sys
 import threading
+import xml.etree.ElementTree
 
 import pytest
 
 from rawhttp import wait_until
-from weldr import BIN
+from weldr import BIN, clean_environment
 
 PROGRAMS = os.path.join(os.path.dirname(os.path.abspath(BIN)), "bench")
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+BENCH = os.path.join(ROOT, "bench", "bench.py")
+sys.path.append(os.path.join(ROOT, "bench"))
+
+import chart  # noqa: E402 (from bench/)
+import contestants  # noqa: E402
+import report  # noqa: E402
+from workloads import WORKLOADS  # noqa: E402
+
 BULK_BYTES = 20_000_000  # more than the kernel keeps for one that does not read
+WIDE_CONNECTIONS = 200
 
 
 def free_port():
@@ -48,11 +61,41 @@ def start():
         process.wait()
 
 
+def run_load(**words):
+    command = [os.path.join(PROGRAMS, "load"), *(f"{k}={v}" for k, v in words.items())]
+    result = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, timeout=60)
+    return json.loads(result.stdout)
+
+
+class Listener:
+    """Serves each connection in a thread of its own."""
+
+    def __init__(self, serve):
+        self.serve = serve
+        self.socket = socket.create_server(("127.0.0.1", 0))
+        self.port = self.socket.getsockname()[1]
+        threading.Thread(target=self.accept, daemon=True).start()
+
+    def accept(self):
+        while True:
+            try:
+                connection = self.socket.accept()[0]
+            except OSError:
+                return
+            threading.Thread(target=self.serve, args=(connection,), daemon=True).start()
+
+
 def read_all(connection):
     parts = []
     while part := connection.recv(65536):
         parts.append(part)
     return b"".join(parts)
+
+
+def wait_for_end(connection):
+    """The load generator ends its connections with a reset."""
+    with contextlib.suppress(ConnectionResetError):
+        read_all(connection)
 
 
 def move(sender, receiver, data):
@@ -82,3 +125,139 @@ def test_relay_closes_the_client_whose_origin_is_not_there(start):
     with socket.create_connection(("127.0.0.1", relay), 30) as client:
         with contextlib.suppress(ConnectionResetError):
             assert client.recv(1) == b""
+
+
+def test_origin_waits_for_the_body_of_a_request_however_it_comes(start):
+    port = start("origin", answer=5)
+    request = b"POST / HTTP/1.1\r\nHost: a\r\nCONTENT-length: 12\r\n\r\n\r\n\r\n\r\n\r\n1234"
+    answer = b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 5\r\n\r\nxxxxx"
+    with socket.create_connection(("127.0.0.1", port), 30) as client:
+        client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        for i in range(len(request) - 1):
+            client.sendall(request[i:i + 1])
+        client.setblocking(False)
+        with pytest.raises(BlockingIOError):
+            client.recv(1)
+        client.settimeout(30)
+        client.sendall(request[-1:] + b"GET / HTTP/1.1\r\nHost: a\r\n\r\n" * 2)
+        client.shutdown(socket.SHUT_WR)
+        assert read_all(client) == answer * 3
+
+
+def test_load_counts_wrong_answers(start):
+    result = run_load(port=start("origin", answer=12), connections=4, seconds=0.1, answer=13)
+    assert result["bad"] > 0 and result["reason"] == "a wrong answer"
+
+
+@pytest.mark.parametrize("answer, reason", [
+    (b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 2\r\n\r\nok", "a wrong answer"),
+    (b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok and more", "a wrong answer"),
+    (b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\no", "a connection broke"),
+], ids=["status", "too-long", "too-short"])
+def test_load_takes_no_other_answer(answer, reason):
+    def serve(connection):
+        connection.recv(4096)
+        connection.sendall(answer)
+        connection.shutdown(socket.SHUT_WR)
+        wait_for_end(connection)
+    result = run_load(port=Listener(serve).port, connections=1, seconds=0.1, answer=2)
+    assert result["bad"] == 1 and result["reason"] == reason
+
+
+def test_load_at_a_rate_counts_what_a_standstill_kept_from_being_sent():
+    """One answer, then none: 500 requests come due in the half second, and half are older than a quarter."""
+    def serve(connection):
+        connection.recv(4096)
+        connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+        wait_for_end(connection)
+    result = run_load(port=Listener(serve).port, connections=1, seconds=0.5, answer=2, rate=1000)
+    assert (result["bad"], result["requests"]) == (0, 0)
+    assert result["p50_us"] > 200_000
+
+
+def play(tmp_path, *flags):
+    command = [sys.executable, BENCH, "--build", os.path.dirname(PROGRAMS), "--output", str(tmp_path), "--rounds", "1",
+               "--seconds", "0.2", "--warm-up", "0", "--connections", str(WIDE_CONNECTIONS), *flags]
+    result = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=240,
+                            env=clean_environment(), check=False)
+    assert result.returncode == 0, result.stdout + result.stderr
+    return json.loads((tmp_path / "bench.json").read_text(encoding="utf-8"))["workloads"]
+
+
+def check_sample(name, sample):
+    assert sample["errors"] == 0 and sample["requests"] > 0, (name, sample)
+    if name == "W8":
+        assert sample["requests"] == WIDE_CONNECTIONS and sample["base_bytes"] > 0, sample
+    else:
+        assert 0 < sample["cpu_us"] and 0 <= sample["p50_us"] <= sample["p99_us"] <= sample["p999_us"], (name, sample)
+
+
+@pytest.mark.timeout(240)
+def test_every_workload_can_be_played(tmp_path):
+    names = [name for name in contestants.CONTESTANTS if name not in ("nginx", "haproxy")]
+    results = play(tmp_path, "--proxy", ",".join(names))
+    assert list(results) == list(WORKLOADS)
+    for name, workload in WORKLOADS.items():
+        found = results[name]["contestants"]
+        assert list(found) == [who for who in workload.contestants if who in names]
+        for row in found.values():
+            check_sample(name, row["samples"][0])
+        picture = xml.etree.ElementTree.parse(tmp_path / "bench" / f"{name}.svg")
+        assert workload.title in picture.findtext(".//{*}title")
+
+
+@pytest.mark.timeout(240)
+def test_peers_that_are_installed_take_part(tmp_path):
+    results = play(tmp_path, "--workload", "W1,w6")
+    present = [name for name in WORKLOADS["W1"].contestants if contestants.is_installed(name)]
+    for name in ("W1", "W6"):
+        assert list(results[name]["contestants"]) == present
+        for row in results[name]["contestants"].values():
+            check_sample(name, row["samples"][0])
+
+
+def timed_row(cpu_us, p99_us=100, rate=30000):
+    return {"cpu_us": cpu_us, "p99_us": p99_us, "requests_per_s": rate}
+
+
+def verdicts(name, **samples):
+    result = report.make(WORKLOADS[name], samples, 64)
+    return {(row["metric"], row["against"]): row["verdict"] for row in result["comparisons"] if row["limit"] is not None}
+
+
+def test_a_limit_is_met_or_missed_or_not_measured():
+    found = verdicts("W1", weldr=[timed_row(9), timed_row(7.8), timed_row(1)], nginx=[timed_row(10)],
+                     haproxy=[timed_row(9.9)])
+    assert found == {("cpu_us", "nginx"): "ok", ("cpu_us", "haproxy"): "above", ("cpu_us", "relay"): "not measured"}
+
+
+def test_p99_may_not_be_above_a_peer():
+    found = verdicts("L2", weldr=[timed_row(1, 101)], nginx=[timed_row(2, 100)], haproxy=[timed_row(2, 101)])
+    assert found["p99_us", "nginx"] == "above" and found["p99_us", "haproxy"] == "ok"
+
+
+def test_own_limits_compare_with_own_w1():
+    found = verdicts("W1-log", **{"weldr": [timed_row(10)], "weldr-log": [timed_row(10.7)]})
+    assert found == {("cpu_us", "weldr"): "above"}
+
+
+def test_who_does_not_keep_up_is_named():
+    result = report.make(WORKLOADS["L2"], {"weldr": [timed_row(1)], "nginx": [timed_row(1, rate=29000)]}, 64)
+    assert [note.split()[0] for note in result["notes"]] == ["nginx"]
+
+
+def test_chart_of_anything_is_well_formed():
+    picture = chart.draw("<a & b>", "", "µs", [("weldr", 0.031, 0.03), ("nginx", 1234.5, None)], ("weldr", 2000))
+    assert xml.etree.ElementTree.fromstring(picture).findtext(".//{*}title") == "<a & b>"
+
+
+def test_list_and_check(tmp_path):
+    def run(*flags):
+        return subprocess.run([sys.executable, BENCH, "--build", os.path.dirname(PROGRAMS), "--output", str(tmp_path),
+                               "--seconds", "0.1", "--warm-up", "0", "--rounds", "1", *flags],
+                              stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=60, check=False)
+    assert [line.split()[0] for line in run("--list").stdout.splitlines()[::2]] == list(WORKLOADS)
+    missed = run("--check", "--workload", "W1", "--proxy", "weldr")
+    assert missed.returncode == 1 and "3 limits missed or not measured" in missed.stderr, missed.stderr
+    unknown = run("--workload", "W99")
+    assert unknown.returncode == 2 and "no workload 'W99'" in unknown.stderr

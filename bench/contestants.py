@@ -1,0 +1,171 @@
+"""Who takes part in the benchmark, set up as someone would who knows them well.
+
+Each function returns the command that serves on `port` of 127.0.0.1 from the origin's port.
+
+nginx gets buffers in which the bodies of the workloads fit, so that none goes through a file: with the
+8 KiB that it has for requests by default, W6 would cost it tenfold. haproxy gets room for a whole answer of W3
+in a buffer, and splices; without a bound it would reserve descriptors for a pipe per four connections,
+and without the ratios of descriptors it would keep no connection to the origin alive in W1-10k.
+"""
+import os
+import pwd
+import subprocess
+
+import machine
+import workloads
+
+LOG_FILE = "access.log"
+HAPROXY_HOT_BYTES = 16 * 1024 * 1024
+
+NGINX_CONFIG = """
+{user}
+worker_processes 1;
+daemon off;
+pid {work}/nginx.pid;
+error_log stderr error;
+events {{
+    worker_connections {connections};
+    multi_accept on;
+}}
+http {{
+    access_log off;
+    client_body_temp_path {work}/body;
+    proxy_temp_path {work}/proxy;
+    fastcgi_temp_path {work}/fastcgi;
+    uwsgi_temp_path {work}/uwsgi;
+    scgi_temp_path {work}/scgi;
+    client_body_buffer_size 64k;
+    keepalive_requests 1000000000;
+    upstream origin {{
+        server 127.0.0.1:{origin};
+        keepalive 256;
+        keepalive_requests 1000000000;
+    }}
+    server {{
+        listen 127.0.0.1:{port} backlog=4096;
+        location / {{
+            proxy_pass http://origin;
+            proxy_http_version 1.1;
+            proxy_set_header Connection "";
+            proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;
+            proxy_buffer_size 16k;
+            proxy_buffers 16 32k;
+            proxy_max_temp_file_size 0;
+        }}
+    }}
+}}
+"""
+
+HAPROXY_CONFIG = """
+global
+    nbthread 1
+    maxconn {connections}
+    maxpipes 256
+    tune.pool-low-fd-ratio 90
+    tune.pool-high-fd-ratio 95
+    tune.bufsize 65536
+    {hot}
+defaults
+    mode http
+    timeout connect 5s
+    timeout client 60s
+    timeout server 60s
+    option forwardfor
+    option splice-auto
+    http-reuse always
+listen bench
+    bind 127.0.0.1:{port}
+    server origin 127.0.0.1:{origin} pool-max-conn -1
+"""
+
+
+def write_config(path, text):
+    with open(path, "w", encoding="utf-8") as file:
+        file.write(text)
+    return path
+
+
+class Setting:
+    """What a contestant needs to know to be started."""
+
+    def __init__(self, build, work, origin, connections, cores):
+        self.build, self.work, self.origin, self.connections = build, work, origin, connections
+        self.core, _, self.many_cores = cores
+
+
+def weldr(setting, port, *more, workers=1, servers=("127.0.0.1",)):
+    command = [
+        os.path.join(setting.build, "weldr"), "--workers", str(workers), "--log-level", "error",
+        "--ip", f"127.0.0.1:{port}", "--admin-ip", "127.0.0.1:0", *more,
+    ]
+    for server in servers:
+        command += ["--server", f"http://{server}:{setting.origin}"]
+    return command
+
+
+def weldr_servers(setting, port):
+    """Every server has an address of its own, all of which lead to the same origin."""
+    return weldr(setting, port, servers=[f"127.1.{i // 250}.{i % 250 + 1}" for i in range(workloads.MANY_SERVERS)])
+
+
+def weldr_log(setting, port):
+    return weldr(setting, port, "--access-log", os.path.join(setting.work, LOG_FILE))
+
+
+def weldr_workers(setting, port):
+    return weldr(setting, port, workers=workloads.MANY_WORKERS)
+
+
+def nginx(setting, port):
+    user = f"user {pwd.getpwuid(0).pw_name};" if os.getuid() == 0 else ""
+    text = NGINX_CONFIG.format(user=user, work=setting.work, port=port, origin=setting.origin,
+                               connections=2 * setting.connections)
+    path = write_config(os.path.join(setting.work, "nginx.conf"), text)
+    return [machine.find_program("nginx"), "-p", setting.work, "-e", "stderr", "-c", path]
+
+
+def haproxy(setting, port):
+    """Sets a larger hot cache where the version knows that: in 3.4 its default costs 8-11 %."""
+    program = machine.find_program("haproxy")
+    path = os.path.join(setting.work, "haproxy.cfg")
+    for hot in (f"tune.memory.hot-size {HAPROXY_HOT_BYTES}", ""):
+        write_config(path, HAPROXY_CONFIG.format(port=port, origin=setting.origin, hot=hot,
+                                                 connections=setting.connections))
+        if machine.run_quietly([program, "-c", "-q", "-f", path]):
+            break
+    return [program, "-db", "-q", "-f", path]
+
+
+def relay(setting, port):
+    return [os.path.join(setting.build, "bench", "relay"), f"port={port}", f"origin={setting.origin}",
+            f"cc={machine.CONGESTION}"]
+
+
+CONTESTANTS = {
+    "weldr": weldr,
+    "nginx": nginx,
+    "haproxy": haproxy,
+    "relay": relay,
+    "weldr-servers": weldr_servers,
+    "weldr-log": weldr_log,
+    "weldr-workers": weldr_workers,
+}
+
+
+def cores_of(name, setting):
+    return setting.many_cores if name == "weldr-workers" else setting.core
+
+
+def is_installed(name):
+    return name not in workloads.PEERS or machine.find_program(name) is not None
+
+
+def version_of(name, build):
+    """The first line that the program says about itself."""
+    program, flag = {
+        "weldr": (os.path.join(build, "weldr"), "--version"),
+        "nginx": (machine.find_program("nginx"), "-v"),
+        "haproxy": (machine.find_program("haproxy"), "-v"),
+    }[name]
+    result = subprocess.run([program, flag], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
+    return result.stdout.strip().partition("\n")[0]
