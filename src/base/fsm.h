@@ -7,6 +7,7 @@
 #ifndef WELDR_BASE_FSM_H
 #define WELDR_BASE_FSM_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 struct fsm_state {
@@ -26,10 +27,23 @@ typedef void (*fsm_trace_fn)(const struct fsm *fsm, uint64_t object_id, unsigned
                              unsigned to, const char *why);
 /* One hook a process; NULL switches tracing off (the default). */
 void fsm_set_trace(fsm_trace_fn fn);
+extern fsm_trace_fn fsm_trace_hook; /* set by fsm_set_trace */
+void fsm_refuse_move(const struct fsm *fsm, unsigned from, unsigned to, uint64_t object_id,
+                     const char *why) __attribute__((noreturn));
 /* Moves *state to next; MUST when the table does not allow it. why: a few words for the trace.
- */
-void fsm_move(const struct fsm *fsm, uint8_t *state, unsigned next, uint64_t object_id,
-              const char *why);
+ * Inline, since a request makes a dozen moves and both machine and state are known to the
+ * compiler. */
+static inline void fsm_move(const struct fsm *fsm, uint8_t *state, unsigned next,
+                            uint64_t object_id, const char *why)
+{
+    unsigned from = *state;
+
+    if (from >= fsm->n || next >= fsm->n || (fsm->states[from].next & FSM_TO(next)) == 0)
+        fsm_refuse_move(fsm, from, next, object_id, why);
+    *state = (uint8_t)next;
+    if (fsm_trace_hook != NULL)
+        fsm_trace_hook(fsm, object_id, from, next, why);
+}
 const char *fsm_name(const struct fsm *fsm, unsigned state);
 
 #endif
