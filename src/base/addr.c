@@ -118,8 +118,36 @@ static bool has_zero_prefix(const struct addr *a)
            (a->ip[12] != 0 || a->ip[13] != 0);
 }
 
+static char *put_octet(char *at, unsigned n)
+{
+    if (n >= 100) {
+        *at++ = (char)('0' + n / 100);
+        n %= 100;
+        *at++ = (char)('0' + n / 10);
+    } else if (n >= 10) {
+        *at++ = (char)('0' + n / 10);
+    }
+    *at++ = (char)('0' + n % 10);
+    return at;
+}
+
+/* By hand, since it is done for each request: inet_ntop prints through printf. */
+static size_t print_ip4(const uint8_t ip[4], char *buf)
+{
+    char *at = put_octet(buf, ip[0]);
+
+    for (unsigned i = 1; i < 4; i++) {
+        *at++ = '.';
+        at = put_octet(at, ip[i]);
+    }
+    *at = '\0';
+    return (size_t)(at - buf);
+}
+
 size_t addr_print_ip(const struct addr *a, char *buf)
 {
+    if (a->family == AF_INET)
+        return print_ip4(a->ip, buf);
     if (has_zero_prefix(a)) {
         unsigned high = (unsigned)a->ip[12] << 8 | a->ip[13];
         unsigned low = (unsigned)a->ip[14] << 8 | a->ip[15];

@@ -44,7 +44,7 @@ int num_from_hex(struct span s, uint64_t max, uint64_t *out)
     return parse(s, 16, max, out);
 }
 
-static size_t print(uint64_t n, unsigned radix, char *buf)
+static inline __attribute__((always_inline)) size_t print(uint64_t n, unsigned radix, char *buf)
 {
     char reversed[20];
     size_t len = 0;
@@ -66,4 +66,27 @@ size_t num_to_dec(uint64_t n, char *buf)
 size_t num_to_hex(uint64_t n, char *buf)
 {
     return print(n, 16, buf);
+}
+
+/* The 8 digits of a 32-bit number at once, each in a byte, the first one in the lowest: digits
+ * are spread out, then those above 9 get what lies between '9' and 'a'. */
+static uint64_t hex8(uint32_t n)
+{
+    uint64_t x = __builtin_bswap32(n);
+    uint64_t above_9;
+
+    x = (x | x << 16) & UINT64_C(0x0000ffff0000ffff);
+    x = (x | x << 8) & UINT64_C(0x00ff00ff00ff00ff);
+    x = (x >> 4 & UINT64_C(0x000f000f000f000f)) | (x & UINT64_C(0x000f000f000f000f)) << 8;
+    above_9 = (x + UINT64_C(0x0606060606060606)) >> 4 & UINT64_C(0x0101010101010101);
+    return x + UINT64_C(0x3030303030303030) + above_9 * ('a' - '9' - 1);
+}
+
+void num_to_hex16(uint64_t n, char buf[16])
+{
+    uint64_t high = hex8((uint32_t)(n >> 32));
+    uint64_t low = hex8((uint32_t)n);
+
+    memcpy(buf, &high, sizeof(high));
+    memcpy(buf + sizeof(high), &low, sizeof(low));
 }

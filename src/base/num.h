@@ -17,5 +17,7 @@ int num_from_hex(struct span s, uint64_t max, uint64_t *out) MUST_USE;
  * lower case) bytes. */
 size_t num_to_dec(uint64_t n, char *buf);
 size_t num_to_hex(uint64_t n, char *buf);
+/* All 16 hexadecimal digits, lower case. */
+void num_to_hex16(uint64_t n, char buf[16]);
 
 #endif

@@ -22,7 +22,8 @@ static const uint32_t own_fields = 1U << FIELD_CONTENT_LENGTH | 1U << FIELD_TRAN
                                    1U << FIELD_CONNECTION | 1U << FIELD_KEEP_ALIVE |
                                    1U << FIELD_PROXY_CONNECTION;
 
-static char *put(char *at, struct span s)
+/* Inline, so that copies of literals become stores. */
+static inline __attribute__((always_inline)) char *put(char *at, struct span s)
 {
     if (s.len > 0)
         memcpy(at, s.ptr, s.len);

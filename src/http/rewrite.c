@@ -115,7 +115,7 @@ static void drop_forwarding(struct msg *m, struct survey *s)
                  BIT(X_FORWARDED_PROTO));
 }
 
-static void put(struct text *t, struct span s)
+static inline __attribute__((always_inline)) void put(struct text *t, struct span s)
 {
     if (s.len > 0)
         memcpy(t->at, s.ptr, s.len);

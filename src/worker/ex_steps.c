@@ -1,6 +1,7 @@
 #include <stdio.h>
 
 #include "base/fsm.h"
+#include "base/num.h"
 #include "http/reply.h"
 #include "http/rewrite.h"
 #include "log/log.h"
@@ -122,12 +123,8 @@ static int rewrite(struct exchange *ex)
         .forwarded = worker_pool(w)->forwarded,
     };
 
-    for (int half = 0; half < 2; half++) {
-        uint64_t n = rand_u64(&w->rand);
-
-        for (int i = 0; i < 16; i++, n >>= 4)
-            id[half * 16 + i] = "0123456789abcdef"[n & 15];
-    }
+    num_to_hex16(rand_u64(&w->rand), id);
+    num_to_hex16(rand_u64(&w->rand), id + 16);
     if (ex->origin->map_host)
         facts.map_host = span_from_str(ex->origin->authority);
     if (ex->attempts > 1)

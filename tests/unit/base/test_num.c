@@ -93,6 +93,9 @@ static void test_to_text_and_back(void **state)
         assert_true(span_is_equal(span_from(hex, len), span_from_str(want)));
         assert_int_equal(num_from_hex(span_from(hex, len), n, &back), 0);
         assert_true(back == n);
+        num_to_hex16(n, hex);
+        snprintf(want, sizeof(want), "%016" PRIx64, n);
+        assert_memory_equal(hex, want, sizeof(hex));
     }
 }
 
