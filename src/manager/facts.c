@@ -1,9 +1,11 @@
 /* Out of memory is told by hh.tbl, and not by the end of the program. */
-#define HASH_NONFATAL_OOM 1
+#define HASH_NONFATAL_OOM    1
+#define uthash_malloc(bytes) fault_malloc(bytes)
 #include "manager/facts.h"
 
 #include <stdlib.h>
 
+#include "base/fault.h"
 #include "pool/pool_apply.h"
 
 enum { SLOT_BITS = 64 };
@@ -51,11 +53,11 @@ static void give_slot(struct facts *f, uint32_t slot)
 
 struct server_facts *facts_add(struct facts *f, uint64_t id)
 {
-    struct server_facts *s = calloc(1, sizeof(*s));
+    struct server_facts *s = fault_malloc(sizeof(*s));
 
     if (s == NULL)
         return NULL;
-    s->id = id;
+    *s = (struct server_facts){.id = id};
     HASH_ADD(hh, f->by_id, id, sizeof(s->id), s);
     if (s->hh.tbl == NULL) {
         free(s);

@@ -18,14 +18,11 @@ static void check(struct manager *m, const struct pool_server *server, struct se
                  LOG_S("error", werr_text(WERR_NOMEM)));
 }
 
-/* Without facts the workers would not know where to count: then the change can't stand. */
 static bool follow_add(struct manager *m, const struct pool_change *change)
 {
     const struct pool_server *server = pool_find_server(change->pool, change->server_id);
-    struct server_facts *f = facts_add(&m->facts, change->server_id);
+    struct server_facts *f = facts_find(&m->facts, change->server_id);
 
-    if (f == NULL)
-        return false;
     if (f->stats_slot != STATS_NO_SLOT)
         stats_server_clear(m->stats, f->stats_slot);
     publish_facts(&m->publish, f);
@@ -128,6 +125,27 @@ static void note_outcome(struct manager *m, const struct pool_command *c, int re
     }
 }
 
+/* No server is without facts, so they are made first: a server's id is the index of the entry
+ * that adds it. They go again when none was added. */
+static int apply(struct manager *m, const struct pool_command *c, uint64_t index,
+                 struct pool_change *change)
+{
+    struct server_facts *f = NULL;
+    int error;
+
+    if (c->type == POOL_ADD_SERVER) {
+        f = facts_add(&m->facts, index);
+        if (f == NULL)
+            return WERR_NOMEM;
+    }
+    error = pool_apply(m->pool, c, index, change);
+    if (error < 0)
+        change->type = POOL_CHANGE_NONE;
+    if (f != NULL && change->type != POOL_CHANGE_SERVER_ADDED)
+        facts_drop(&m->facts, f);
+    return error;
+}
+
 void servers_on_commit(void *arg, uint64_t index, struct span entry)
 {
     struct manager *m = arg;
@@ -143,9 +161,7 @@ void servers_on_commit(void *arg, uint64_t index, struct span entry)
         return;
     }
     memset(&change, 0, sizeof(change));
-    error = pool_apply(m->pool, &c, index, &change);
-    if (error < 0)
-        change.type = POOL_CHANGE_NONE;
+    error = apply(m, &c, index, &change);
     if (change.type != POOL_CHANGE_NONE)
         m->servers.revision = index;
     if (error == WERR_NOMEM || !follow(m, &change, entry))

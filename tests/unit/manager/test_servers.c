@@ -1,0 +1,138 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "base/fault.h"
+#include "manager/api_view.h"
+#include "manager/manager.h"
+#include "pool/pool_code.h"
+
+/* A manager without workers, whose entries are committed at once. */
+
+static struct manager *m;
+
+static void on_done(struct proposal *p, int error)
+{
+    (void)p;
+    (void)error;
+}
+
+static int setup(void **state)
+{
+    struct cluster_hooks hooks = {.on_commit = servers_on_commit};
+
+    (void)state;
+    m = calloc(1, sizeof(*m));
+    assert_non_null(m);
+    hooks.arg = m;
+    m->loop = loop_epoll_new();
+    assert_int_equal(conn_shared_init(&m->shared, m->loop), 0);
+    m->supervisor.loop = m->loop;
+    m->stats = stats_new(1, &m->supervisor.stats_fd);
+    m->pool = pool_state_new();
+    m->cluster = cluster_solo_new(&hooks);
+    facts_init(&m->facts);
+    servers_init(m);
+    leaving_init(m);
+    publish_init(&m->publish, &m->supervisor, &m->facts, m->pool);
+    checks_init(&m->checks, &m->shared, m->pool, 1);
+    checks_on_change(&m->checks, servers_on_health, m);
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    leaving_fini(m);
+    servers_fini(m);
+    facts_fini(&m->facts);
+    m->cluster->ops->free(m->cluster);
+    pool_state_free(m->pool);
+    stats_free(m->stats);
+    (void)close(m->supervisor.stats_fd);
+    conn_shared_fini(&m->shared);
+    loop_free(m->loop);
+    free(m);
+    return 0;
+}
+
+/* What the pool says of it, or an error. */
+static int add(const char *body, struct proposal *p)
+{
+    struct pool_command c;
+    struct pool_error refusal;
+    int error = pool_code_add_from_json(span_from_str(body), &c, &refusal);
+
+    if (error < 0)
+        return error;
+    *p = (struct proposal){.done = on_done};
+    error = servers_propose(m, &c, p);
+    pool_command_fini(&c);
+    return error < 0 ? error : p->result;
+}
+
+#define UNCHECKED(port) "{\"url\":\"http://127.0.0.1:" port "\",\"check\":{\"type\":\"none\"}}"
+
+static void check_every_server_has_facts(void)
+{
+    const struct pool *p = &m->pool->pools[0];
+    struct api_view view;
+
+    assert_int_equal(HASH_COUNT(m->facts.by_id), p->server_n);
+    for (uint32_t i = 0; i < p->server_n; i++) {
+        assert_non_null(facts_find(&m->facts, p->servers[i]->id));
+        api_view_fill(m, p->servers[i], &view);
+    }
+}
+
+static void test_add(void **state)
+{
+    struct proposal p;
+
+    (void)state;
+    assert_int_equal(add(UNCHECKED("1"), &p), 0);
+    assert_int_equal(p.change, POOL_CHANGE_SERVER_ADDED);
+    assert_int_equal(facts_find(&m->facts, p.server_id)->stats_slot, 0);
+    assert_int_equal(add(UNCHECKED("1"), &p), 0);
+    assert_int_equal(p.change, POOL_CHANGE_NONE);
+    check_every_server_has_facts();
+    assert_int_equal(add(UNCHECKED("2"), &p), 0);
+    assert_int_equal(facts_find(&m->facts, p.server_id)->stats_slot, 1);
+}
+
+/* Whichever allocation fails: who asked is told, and no server is there without its facts. */
+static void test_add_without_memory(void **state)
+{
+    bool is_over = false;
+
+    for (unsigned n = 1; !is_over; n++) {
+        struct proposal p;
+        int result;
+
+        setup(state);
+        fault_set(n);
+        result = add(UNCHECKED("1"), &p);
+        is_over = fault_is_armed();
+        fault_set(0);
+        assert_int_equal(m->pool->pools[0].server_n, result == 0);
+        assert_true(is_over ? result == 0 : result < 0);
+        check_every_server_has_facts();
+        teardown(state);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_add, setup, teardown),
+        cmocka_unit_test(test_add_without_memory),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
