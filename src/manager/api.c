@@ -37,6 +37,7 @@ static const struct {
     {414, "path_too_long", "the path is too long"},
     {400, "invalid_path", "the path is malformed"},
     {413, "too_large", "a body may have at most 1 MiB"},
+    {405, "method_not_allowed", "no resource knows the method"},
 };
 enum refusal {
     REFUSE_NONE,
@@ -44,7 +45,8 @@ enum refusal {
     REFUSE_ORIGIN,
     REFUSE_LONG,
     REFUSE_PATH,
-    REFUSE_BODY
+    REFUSE_BODY,
+    REFUSE_CONNECT
 };
 
 static struct api_conn *api_conn_of(struct conn *c)
@@ -207,6 +209,11 @@ void api_propose(struct api_conn *ac, struct pool_command *c, void (*then)(struc
 
 static void refuse(struct api_conn *ac, enum refusal refusal)
 {
+    struct strb b;
+
+    strb_init(&b, ac->allow, sizeof(ac->allow));
+    if (refusal == REFUSE_CONNECT)
+        api_route_allow_any(routes, ROUTES_N, &b);
     api_problem(ac, refusals[refusal].status, refusals[refusal].code, refusals[refusal].detail);
 }
 
@@ -249,6 +256,9 @@ static enum refusal judge_head(struct api_conn *ac, const struct msg *m)
         return REFUSE_TOKEN;
     if (origin.ptr != NULL && !api_auth_is_own_origin(origin, &ac->local))
         return REFUSE_ORIGIN;
+    /* Its target is the one that is no path (RFC 9112 section 3.2.3). */
+    if (span_is_equal(msg_method(m), SPAN("CONNECT")))
+        return REFUSE_CONNECT;
     error = api_route_normalize(msg_target(m), ac->target, &ac->path);
     if (error < 0)
         return error == WERR_TOO_BIG ? REFUSE_LONG : REFUSE_PATH;

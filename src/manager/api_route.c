@@ -119,6 +119,18 @@ int api_route_find(const struct api_route *routes, unsigned n, struct span metho
     return error;
 }
 
+static void add_method(struct span method, struct strb *out)
+{
+    strb_add(out, method);
+    strb_add_str(out, span_is_equal(method, SPAN("GET")) ? ", HEAD, " : ", ");
+}
+
+static void end_methods(struct strb *out)
+{
+    if (out->len > 0)
+        strb_add_str(out, "OPTIONS");
+}
+
 void api_route_allow(const struct api_route *routes, unsigned n, struct span path,
                      struct strb *out)
 {
@@ -127,9 +139,23 @@ void api_route_allow(const struct api_route *routes, unsigned n, struct span pat
     for (unsigned i = 0; i < n; i++) {
         if (!matches(routes[i].pattern, path, &match))
             continue;
-        strb_add(out, routes[i].method);
-        strb_add_str(out, span_is_equal(routes[i].method, SPAN("GET")) ? ", HEAD, " : ", ");
+        add_method(routes[i].method, out);
     }
-    if (out->len > 0)
-        strb_add_str(out, "OPTIONS");
+    end_methods(out);
+}
+
+static bool is_repeated(const struct api_route *routes, unsigned i)
+{
+    for (unsigned k = 0; k < i; k++)
+        if (span_is_equal(routes[k].method, routes[i].method))
+            return true;
+    return false;
+}
+
+void api_route_allow_any(const struct api_route *routes, unsigned n, struct strb *out)
+{
+    for (unsigned i = 0; i < n; i++)
+        if (!is_repeated(routes, i))
+            add_method(routes[i].method, out);
+    end_methods(out);
 }

@@ -39,5 +39,7 @@ int api_route_find(const struct api_route *routes, unsigned n, struct span metho
 /* The methods that the path knows, for Allow: "GET, HEAD, POST, OPTIONS"; nothing when none. */
 void api_route_allow(const struct api_route *routes, unsigned n, struct span path,
                      struct strb *out);
+/* The methods that any path knows, for the Allow of a request that names none. */
+void api_route_allow_any(const struct api_route *routes, unsigned n, struct strb *out);
 
 #endif

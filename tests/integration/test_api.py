@@ -346,6 +346,15 @@ def test_wrong_methods_are_405_with_allow(weldr):
         assert told >= allowed and method not in told, (method, path, told)
 
 
+def test_connect_to_the_api_is_405(weldr):
+    """Its target is no path: Allow tells what the API knows at all."""
+    with Client(weldr.admin) as client:
+        client.send("CONNECT example.org:443 HTTP/1.1\r\nHost: example.org:443\r\n\r\n")
+        response = client.response()
+        assert response.status == 405 and json.loads(response.body)["code"] == "method_not_allowed"
+        assert response.get("Allow") == "GET, HEAD, POST, PATCH, DELETE, OPTIONS"
+
+
 @pytest.mark.smoke
 def test_too_large_body_is_413(weldr):
     """Told by the length at once, or found while the chunks come."""

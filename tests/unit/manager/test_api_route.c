@@ -148,6 +148,17 @@ static void test_allow(void **state)
     }
 }
 
+static void test_allow_any(void **state)
+{
+    char text[64];
+    struct strb b;
+
+    (void)state;
+    strb_init(&b, text, sizeof(text));
+    api_route_allow_any(routes, ROUTES_N, &b);
+    assert_string_equal(text, "GET, HEAD, POST, DELETE, OPTIONS");
+}
+
 static void test_query(void **state)
 {
     static const struct {
@@ -176,7 +187,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_normalize), cmocka_unit_test(test_path_length),
         cmocka_unit_test(test_find),      cmocka_unit_test(test_allow),
-        cmocka_unit_test(test_query),
+        cmocka_unit_test(test_allow_any), cmocka_unit_test(test_query),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
