@@ -398,6 +398,12 @@ static int read_environment(struct parse *p, char *const *env)
     return 0;
 }
 
+/* For complaints about values that are looked at later. */
+static const char *source_of(const struct parse *p, unsigned name)
+{
+    return p->is_given[name] ? settings[name].flag : settings[name].env;
+}
+
 static void set_default_lists(struct config *c)
 {
     static const struct addr all = {.family = AF_INET6, .port = 8080};
@@ -426,6 +432,8 @@ int config_from_args(struct config *c, int argc, char *const *argv, char *const 
         config_fini(c);
         return rc;
     }
+    c->server_source = source_of(&p, SETTING_SERVER);
+    c->resolver_source = source_of(&p, SETTING_RESOLVER);
     set_default_lists(c);
     return 0;
 }

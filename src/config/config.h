@@ -39,13 +39,15 @@ struct config {
     unsigned workers;                        /* --workers 1–256; 0: one per core */
     char *server[CONFIG_SERVERS_MAX];        /* --server URL */
     unsigned server_n;
+    const char *server_source; /* where they were given: "--server" or "WELDR_SERVER" */
     int log_level; /* --log-level error|warn|info|debug|trace → 0…4; default info = 2 */
     uint32_t drain_timeout_ms; /* --drain-timeout "30s", "500ms", "2m" or plain seconds; 30 s */
     uint32_t ready_delay_ms;   /* --ready-delay; 0: none */
     char *admin_token_file;    /* --admin-token-file; NULL */
     char *admin_token;         /* WELDR_ADMIN_TOKEN only (a flag would show in ps); NULL */
     char *resolver;            /* --resolver; NULL: those of the system */
-    unsigned worker_id;        /* worker --id */
+    const char *resolver_source; /* "--resolver" or "WELDR_RESOLVER" */
+    unsigned worker_id;          /* worker --id */
     /* --access-log, for manager and worker: NULL = off, "stdout", "syslog" or the path of a
      * file */
     char *access_log;

@@ -261,9 +261,10 @@ static void on_initial(struct proposal *p, int error)
     (void)p;
 }
 
-static int refuse_server(const char *url, const struct pool_error *error)
+static int refuse_server(const struct manager *m, const char *url,
+                         const struct pool_error *error)
 {
-    fprintf(stderr, "error: --server %s: %s\n", url, error->detail);
+    fprintf(stderr, "error: %s %s: %s\n", m->config->server_source, url, error->detail);
     return MANAGER_EXIT_USAGE;
 }
 
@@ -282,7 +283,7 @@ static int make_initial(struct manager *m, const char *url, struct pool_command 
     pool_command_fini(c);
     if (error == WERR_NOMEM)
         return fail_start("can't add a server", error);
-    return refuse_server(url, &refusal);
+    return refuse_server(m, url, &refusal);
 }
 
 /* Before anything is opened: a mistake ends with one line. */
@@ -305,8 +306,8 @@ static int start_names(struct manager *m)
 
     if (error != WERR_SYNTAX)
         return error < 0 ? fail_start("can't start the resolver", error) : 0;
-    fprintf(stderr, "error: --resolver %s: must be addresses of name servers: A:P,A:P\n",
-            m->config->resolver);
+    fprintf(stderr, "error: %s %s: must be addresses of name servers: A:P,A:P\n",
+            m->config->resolver_source, m->config->resolver);
     return MANAGER_EXIT_USAGE;
 }
 

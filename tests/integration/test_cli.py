@@ -70,6 +70,15 @@ def test_bad_variables_exit_2(variable, value):
     assert len(result.stderr.splitlines()) == 1
 
 
+@pytest.mark.parametrize("flag,variable,value", [
+    ("--server", "WELDR_SERVER", "ftp://127.0.0.1"), ("--resolver", "WELDR_RESOLVER", "nobody"),
+])
+def test_bad_value_is_blamed_on_where_it_stood(flag, variable, value):
+    by_flag, by_variable = run_weldr(*LOCAL, flag, value), run_weldr(*LOCAL, env={variable: value})
+    assert by_flag.stderr.startswith(f"error: {flag} {value}: "), by_flag
+    assert by_variable.stderr.startswith(f"error: {variable} {value}: "), by_variable
+
+
 def test_flag_with_equals_sign(lab):
     weldr = lab.weldr("--log-level=debug", "--workers=2", workers=None)
     assert len(weldr.workers()) == 2
