@@ -77,7 +77,8 @@ static void send_request(struct probe *p)
     conn_send_end(&p->conn, NULL);
 }
 
-/* A server that wants a PROXY header gets one that says: this connection is our own. */
+/* A server that wants a PROXY header gets one that says: this connection is our own (command
+ * LOCAL, section 2.2 of the protocol). */
 static void send_header(struct probe *p)
 {
     static const struct proxy_header own;
@@ -88,12 +89,12 @@ static void send_header(struct probe *p)
 
 static void begin(struct probe *p)
 {
+    if (p->proxy_protocol != 0)
+        send_header(p);
     if (p->type == POOL_HEALTH_TCP) {
         tell(p, true, 0, "");
-        conn_close(&p->conn, CONN_CLOSE_NOW);
+        conn_close(&p->conn, CONN_CLOSE_FLUSH);
     } else {
-        if (p->proxy_protocol != 0)
-            send_header(p);
         send_request(p);
     }
 }

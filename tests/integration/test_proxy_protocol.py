@@ -252,6 +252,16 @@ def test_header_comes_again_with_another_attempt(lab):
     assert {socket.inet_ntoa(h[16:20]) for h in origin.headers} == {"127.0.0.77"}
 
 
+def test_tcp_check_says_that_it_is_our_own(lab):
+    """A connection that ends without the header would be a fault in the server's log."""
+    weldr, origin = lab.weldr(), told_origin(lab)
+    weldr.add(origin, check={"type": "tcp", "interval_ms": 1000}, proxy_protocol=2)
+    wait_until(lambda: origin.headers, 10, "a check with a header")
+    assert origin.headers[0] == SIGNATURE + b"\x20\0\0\0"
+    assert origin.seen() == []
+    weldr.wait_state(origin, "active")
+
+
 @pytest.mark.smoke
 def test_check_says_that_it_is_our_own(lab):
     weldr, origin = lab.weldr(), told_origin(lab)
