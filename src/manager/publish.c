@@ -208,16 +208,34 @@ void publish_on_exit(struct publish *p)
     wake(p);
 }
 
-/* Those who owe it have had their time. */
+/* What is left of a worker's time: one that was started meanwhile has its own. */
+static uint64_t time_left_ms(const struct slot *slot, uint64_t now_ms)
+{
+    const uint64_t until_ms = slot->started_ms + PUBLISH_ACK_MS;
+
+    return until_ms > now_ms ? until_ms - now_ms : 0;
+}
+
+/* Those who owe it and have had their time are replaced; for the others the waiter goes on. */
 static void on_deadline(struct timer *t)
 {
     struct publish_waiter *w =
         (struct publish_waiter *)((char *)t - offsetof(struct publish_waiter, timer));
     struct publish *p = w->owner;
+    const uint64_t now_ms = loop_now_ms(p->supervisor->loop);
+    uint64_t again_ms = 0;
 
-    for (unsigned i = 0; i < p->supervisor->slot_n; i++)
-        if (is_owed(&p->supervisor->slots[i], w->seq))
-            supervisor_replace(&p->supervisor->slots[i], "did not acknowledge in time");
+    for (unsigned i = 0; i < p->supervisor->slot_n; i++) {
+        struct slot *slot = &p->supervisor->slots[i];
+        const uint64_t left_ms = is_owed(slot, w->seq) ? time_left_ms(slot, now_ms) : 0;
+
+        if (left_ms > again_ms)
+            again_ms = left_ms;
+        else if (left_ms == 0 && is_owed(slot, w->seq))
+            supervisor_replace(slot, "did not acknowledge in time");
+    }
+    if (again_ms > 0)
+        loop_timer_in(p->supervisor->loop, &w->timer, again_ms);
     wake(p);
 }
 

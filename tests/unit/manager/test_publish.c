@@ -4,6 +4,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -137,11 +138,65 @@ static void test_attach_tells_all_addresses(void **state)
     assert_int_equal(types[2], FRAME_SNAPSHOT);
 }
 
+static unsigned woken_n;
+
+static void on_woken(struct publish_waiter *w)
+{
+    (void)w;
+    woken_n++;
+}
+
+static pid_t start_child(void)
+{
+    const pid_t pid = fork();
+
+    if (pid == 0) {
+        for (;;)
+            (void)pause();
+    }
+    assert_true(pid > 0);
+    return pid;
+}
+
+static void fire(struct timer *t)
+{
+    timer_stop(loop_timers(loop), t);
+    t->on_fire(t);
+}
+
+/* The worker that owed it has died, and its successor has had no time yet: it gets the whole.
+ */
+static void test_deadline_spares_a_successor(void **state)
+{
+    const struct server_facts f = {.id = 1, .stats_slot = STATS_NO_SLOT};
+    struct publish_waiter w;
+    int status;
+
+    (void)state;
+    woken_n = 0;
+    slot.pid = start_child();
+    slot.started_ms = loop_now_ms(loop);
+    publish_facts(&publish, &f);
+    publish_wait(&publish, &w, on_woken);
+    fire(&w.timer);
+    assert_false(slot.is_condemned);
+    assert_true(timer_is_set(&w.timer));
+    assert_int_equal(woken_n, 0);
+    slot.started_ms = loop_now_ms(loop) - PUBLISH_ACK_MS;
+    fire(&w.timer);
+    assert_true(slot.is_condemned);
+    assert_int_equal(waitpid(slot.pid, &status, 0), slot.pid);
+    assert_int_equal(woken_n, 1);
+    slot.pid = 0;
+    slot.is_condemned = false;
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_attach_tells_what_was_cut, setup, teardown),
         cmocka_unit_test_setup_teardown(test_attach_tells_all_addresses, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_deadline_spares_a_successor, setup, teardown),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
