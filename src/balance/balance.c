@@ -100,6 +100,60 @@ int balance_set(struct balance *b, const struct balance_entry *entries, uint32_t
     return 0;
 }
 
+static bool reserve_one(struct balance *b)
+{
+    if (b->n < b->cap)
+        return true;
+    uint32_t cap = 2 * b->cap;
+    struct balance_entry *list = fault_malloc(cap * sizeof(*list));
+    if (list == NULL)
+        return false;
+    memcpy(list, b->entries, b->n * sizeof(*list));
+    free(b->entries);
+    b->entries = list;
+    b->cap = cap;
+    return true;
+}
+
+/* A newcomer to the heap: its place in the list is not known there, its key spreads as well. */
+static uint64_t scattered_due(const struct balance *b, const struct balance_entry *entry)
+{
+    uint64_t mixed = entry->key * 0x9e3779b97f4a7c15ULL;
+    return first_due(b, entry, (uint32_t)((mixed >> 32) * b->n >> 32), b->n);
+}
+
+bool balance_add(struct balance *b, const struct balance_entry *entry)
+{
+    bool is_alike = b->n > 0 && entry->weight == b->entries[0].weight;
+    if (b->n == 0 || (b->equal && !is_alike) || !reserve_one(b))
+        return false;
+    struct balance_entry newcomer = *entry;
+    newcomer.due = b->equal ? 0 : scattered_due(b, entry);
+    rr_insert(b, &newcomer);
+    return true;
+}
+
+/* Without the one at that place all weights are the same. */
+static bool is_ring_without(const struct balance *b, uint32_t place)
+{
+    uint32_t weight = b->entries[place == 0 ? 1 : 0].weight;
+    for (uint32_t i = 0; i < b->n; i++) {
+        if (i != place && b->entries[i].weight != weight)
+            return false;
+    }
+    return true;
+}
+
+bool balance_remove(struct balance *b, uint64_t key)
+{
+    uint32_t place = rr_find(b, key);
+    MUST(place < b->n);
+    if (b->n == 1 || (!b->equal && is_ring_without(b, place)))
+        return false;
+    rr_delete(b, place);
+    return true;
+}
+
 void *balance_pick(struct balance *b)
 {
     return b->n > 0 ? rr_pick(b) : NULL;

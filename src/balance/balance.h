@@ -1,9 +1,9 @@
 /* balance.h - which server gets the next request: a list of entries and a policy over them.
  *
- * The worker keeps one struct balance for its pool and rebuilds its entries when the pool or a
- * server's health changes (rare); a pick is O(1) for equal weights and O(log n) otherwise,
- * without allocation. Entries carry an opaque pointer (the worker's origin). Down servers and
- * those with weight 0 are simply not in the list. Pure.
+ * The worker keeps one struct balance for its pool. One server that comes or goes is put in or
+ * taken out where it stands; all else that changes rebuilds the list. A pick is O(1) for equal
+ * weights and O(log n) otherwise, without allocation. Entries carry an opaque pointer (the
+ * worker's origin). Down servers and those with weight 0 are simply not in the list. Pure.
  *
  * Round robin: equal weights alternate strictly; unequal weights are spread smoothly (earliest
  * deadline first: an entry of weight w is due every 1/w), never in bursts. One small file per
@@ -12,6 +12,7 @@
 #ifndef WELDR_BALANCE_BALANCE_H
 #define WELDR_BALANCE_BALANCE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/werr.h"
@@ -37,6 +38,12 @@ void balance_fini(struct balance *b);
 /* Replaces the entries (copied; due is ignored). An entry whose key was there keeps its place
  * in turn. WERR_NOMEM leaves the old list. */
 int balance_set(struct balance *b, const struct balance_entry *entries, uint32_t n) MUST_USE;
+/* One entry more or less, as a rebuild would have it, but at the cost of finding its place.
+ * False: nothing was done, and it takes balance_set, since the list changes its nature (its
+ * first or last entry, the first weight that differs, the last that did), or for want of
+ * memory. The key must not, or must, be there. */
+bool balance_add(struct balance *b, const struct balance_entry *entry) MUST_USE;
+bool balance_remove(struct balance *b, uint64_t key) MUST_USE;
 /* Whose turn it is, and passes the turn on; NULL when there is none. */
 void *balance_pick(struct balance *b);
 /* As balance_pick, but another target than this one where there is one (for a retry; keys and

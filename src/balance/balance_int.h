@@ -8,8 +8,6 @@
 #ifndef WELDR_BALANCE_BALANCE_INT_H
 #define WELDR_BALANCE_BALANCE_INT_H
 
-#include <stdbool.h>
-
 #include "balance/balance.h"
 
 /* Virtual time between two turns of an entry. */
@@ -30,6 +28,12 @@ void rr_write_turns(struct balance *b);
 /* Entries are in id order with due times: puts them in the order that picking needs. is_new:
  * none of them was there before. */
 void rr_arrange(struct balance *b, bool is_new);
+/* Puts one in (due is set; there is room) or takes the one at that place out; the others keep
+ * their turns. */
+void rr_insert(struct balance *b, const struct balance_entry *entry);
+void rr_delete(struct balance *b, uint32_t place);
+/* Where the entry with this key stands; n: nowhere. */
+uint32_t rr_find(const struct balance *b, uint64_t key);
 void *rr_pick(struct balance *b);
 void *rr_pick_other(struct balance *b, const void *not_this);
 

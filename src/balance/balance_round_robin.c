@@ -1,4 +1,5 @@
 #include <stddef.h>
+#include <string.h>
 
 #include "balance/balance_int.h"
 
@@ -24,6 +25,14 @@ static void sift_down(struct balance *b, uint32_t i)
             return;
         swap_entries(&b->entries[i], &b->entries[first]);
         i = first;
+    }
+}
+
+static void sift_up(struct balance *b, uint32_t i)
+{
+    while (i > 0 && rr_is_before(&b->entries[i], &b->entries[(i - 1) / 2])) {
+        swap_entries(&b->entries[i], &b->entries[(i - 1) / 2]);
+        i = (i - 1) / 2;
     }
 }
 
@@ -69,6 +78,68 @@ void rr_arrange(struct balance *b, bool is_new)
     build_heap(b);
     for (uint32_t i = 0; is_new && i < offset; i++)
         (void)rr_pick(b);
+}
+
+/* Place of the first entry of the ring whose key is not below this one. */
+static uint32_t find_place(const struct balance *b, uint64_t key)
+{
+    uint32_t low = 0;
+    uint32_t high = b->n;
+    while (low < high) {
+        uint32_t middle = low + (high - low) / 2;
+        if (b->entries[middle].key < key)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+uint32_t rr_find(const struct balance *b, uint64_t key)
+{
+    uint32_t i = b->equal ? find_place(b, key) : 0;
+    while (i < b->n && b->entries[i].key != key)
+        i++;
+    return i;
+}
+
+/* In the ring it stands by its id; the turn stays with whom it was. */
+void rr_insert(struct balance *b, const struct balance_entry *entry)
+{
+    uint32_t place = b->equal ? find_place(b, entry->key) : b->n;
+    memmove(&b->entries[place + 1], &b->entries[place],
+            (b->n - place) * sizeof(struct balance_entry));
+    b->entries[place] = *entry;
+    b->n++;
+    if (!b->equal)
+        sift_up(b, place);
+    else if (place <= b->next)
+        b->next++;
+}
+
+static void delete_from_ring(struct balance *b, uint32_t place)
+{
+    b->n--;
+    memmove(&b->entries[place], &b->entries[place + 1],
+            (b->n - place) * sizeof(struct balance_entry));
+    if (place < b->next)
+        b->next--;
+    else if (b->next == b->n)
+        b->next = 0;
+}
+
+void rr_delete(struct balance *b, uint32_t place)
+{
+    if (b->equal) {
+        delete_from_ring(b, place);
+        return;
+    }
+    b->n--;
+    if (place == b->n)
+        return;
+    b->entries[place] = b->entries[b->n];
+    sift_up(b, place);
+    sift_down(b, place);
 }
 
 /* The entry at i had its turn. Turns taken early (rr_pick_other) must not pile up for ever: two

@@ -130,6 +130,100 @@ static void test_random_rebuilds(void **state)
     balance_fini(&b);
 }
 
+enum { MEMBERS = 20 };
+
+/* Takes one in or out by its place where that goes, else by a rebuild; returns whether it went.
+ */
+static bool toggle(struct balance *b, uint32_t *weights, unsigned i, uint32_t weight)
+{
+    const struct balance_entry entry = entry_of(i, weight);
+    bool has_gone = weights[i] > 0 ? balance_remove(b, entry.key) : balance_add(b, &entry);
+    weights[i] = weights[i] > 0 ? 0 : weight;
+    if (!has_gone)
+        set_weights(b, weights, MEMBERS);
+    return has_gone;
+}
+
+/* Equal weights: one that comes or goes by itself leaves the very list that a rebuild makes. */
+static void test_one_by_one_is_a_rebuild(void **state)
+{
+    (void)state;
+    struct rand_state r;
+    struct balance b, rebuilt;
+    uint32_t weights[MEMBERS] = {1, 1};
+    unsigned gone_n = 0;
+    rand_seed(&r, 18);
+    balance_init(&b, 5);
+    balance_init(&rebuilt, 5);
+    set_weights(&b, weights, MEMBERS);
+    set_weights(&rebuilt, weights, MEMBERS);
+    for (unsigned round = 0; round < 3000; round++) {
+        gone_n += toggle(&b, weights, 1 + (unsigned)rand_below(&r, MEMBERS - 1), 1);
+        set_weights(&rebuilt, weights, MEMBERS);
+        for (uint64_t n = rand_below(&r, 4); n > 0; n--)
+            assert_int_equal(pick(&b), pick(&rebuilt));
+    }
+    assert_int_equal(gone_n, 3000);
+    balance_fini(&b);
+    balance_fini(&rebuilt);
+}
+
+static void check_shares(struct balance *b, const uint32_t *weights)
+{
+    unsigned counts[MEMBERS] = {0};
+    uint32_t total = 0;
+    for (unsigned i = 0; i < MEMBERS; i++)
+        total += weights[i];
+    for (uint32_t k = 0; k < 20 * total; k++)
+        counts[pick(b)]++;
+    for (unsigned i = 0; i < MEMBERS; i++)
+        assert_in_range(counts[i] + 2, weights[i] * 20,
+                        weights[i] > 0 ? weights[i] * 20 + 4 : 2);
+}
+
+/* Of any weights: only members are picked, each as often as its weight says. */
+static void test_one_by_one_keeps_the_shares(void **state)
+{
+    (void)state;
+    struct rand_state r;
+    struct balance b;
+    uint32_t weights[MEMBERS] = {0};
+    unsigned gone_n = 0;
+    rand_seed(&r, 19);
+    balance_init(&b, 5);
+    for (unsigned round = 0; round < 2000; round++) {
+        uint32_t weight = 1 + (uint32_t)rand_below(&r, 4);
+        gone_n += toggle(&b, weights, (unsigned)rand_below(&r, MEMBERS), weight);
+        if (b.n > 0 && rand_below(&r, 4) == 0)
+            check_shares(&b, weights);
+    }
+    assert_in_range(gone_n, 1900, 2000);
+    balance_fini(&b);
+}
+
+/* The list changes its nature: the caller has to rebuild it. */
+static void test_one_by_one_is_refused(void **state)
+{
+    (void)state;
+    struct balance b;
+    const struct balance_entry light = entry_of(0, 1), heavy = entry_of(1, 2);
+    balance_init(&b, 0);
+    assert_false(balance_add(&b, &light));
+    set_weights(&b, (const uint32_t[]){1}, 1);
+    assert_false(balance_add(&b, &heavy));
+    assert_false(balance_remove(&b, light.key));
+    set_weights(&b, (const uint32_t[]){1, 2}, 2);
+    assert_false(balance_remove(&b, heavy.key));
+    set_weights(&b, (const uint32_t[]){1, 0, 1}, 3);
+    fault_set(1);
+    const struct balance_entry third = entry_of(3, 1);
+    assert_false(balance_add(&b, &third));
+    fault_set(0);
+    for (int i = 0; i < 4; i++)
+        assert_in_set(pick(&b), ((const LargestIntegralType[]){0, 2}), 2);
+    balance_fini(&b);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -140,6 +234,9 @@ int main(void)
         cmocka_unit_test(test_rebuilds_do_not_skew),
         cmocka_unit_test(test_out_of_memory_keeps_the_list),
         cmocka_unit_test(test_random_rebuilds),
+        cmocka_unit_test(test_one_by_one_is_a_rebuild),
+        cmocka_unit_test(test_one_by_one_keeps_the_shares),
+        cmocka_unit_test(test_one_by_one_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
