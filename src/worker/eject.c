@@ -23,7 +23,7 @@ static void come_back(struct origin *o)
     o->errors = 0;
     o->readmitted_ms = loop_now_ms(w->loop);
     w->ejected_n--;
-    w->balance_is_stale = true;
+    rotation_note(o);
     stats_server_add(w->stats, o->stats_slot, STATS_SERVER_ejected, -1);
 }
 
@@ -79,7 +79,7 @@ static void eject(struct origin *o, const struct pool_eject *rule)
         o->ejections++;
     o->is_ejected = true;
     w->ejected_n++;
-    w->balance_is_stale = true;
+    rotation_note(o);
     loop_timer_in(w->loop, &o->eject_timer, time_out_ms(o, rule));
     stats_server_add(w->stats, o->stats_slot, STATS_SERVER_ejections, 1);
     stats_server_add(w->stats, o->stats_slot, STATS_SERVER_ejected, 1);

@@ -6,6 +6,7 @@
 #include "base/fault.h"
 #include "worker/eject.h"
 #include "worker/exchange.h"
+#include "worker/rotation.h"
 #include "worker/stream.h"
 #include "worker/worker.h"
 
@@ -105,7 +106,7 @@ static int follow(struct worker *w, const struct pool_server *server)
     o->proxy_protocol = server->proxy_protocol;
     o->in_pool = true;
     o->admin = server->admin;
-    w->balance_is_stale = true;
+    rotation_note(o);
     if (o->admin != POOL_ADMIN_ENABLED)
         stand_down(o);
     return 0;
@@ -114,7 +115,7 @@ static int follow(struct worker *w, const struct pool_server *server)
 static void leave(struct origin *o)
 {
     o->in_pool = false;
-    o->worker->balance_is_stale = true;
+    rotation_note(o);
     stand_down(o);
     origin_check_done(o);
 }
@@ -160,6 +161,7 @@ int origin_reconcile_all(struct worker *w)
     const struct pool *p = worker_pool(w);
     struct origin *o, *next;
 
+    w->balance_is_stale = true;
     HASH_ITER (hh, w->origins, o, next)
         if (o->in_pool && !pool_find_server(p, o->server_id))
             leave(o);
@@ -210,7 +212,7 @@ int origin_local(struct worker *w, const struct frame_local *facts)
         return WERR_NOMEM;
     o->stats_slot = facts->stats_slot;
     o->up = (facts->flags & FRAME_LOCAL_UP) != 0;
-    w->balance_is_stale = true;
+    rotation_note(o);
     if (!o->up)
         lane_close_idle(o);
     if (facts->flags & FRAME_LOCAL_CUT)
@@ -229,7 +231,7 @@ int origin_addrs(struct worker *w, const struct frame_addrs *found)
     lane_close_idle(o);
     memcpy(o->addrs, found->addrs, found->n * sizeof(o->addrs[0]));
     o->addr_n = (uint8_t)found->n;
-    w->balance_is_stale = true;
+    rotation_note(o);
     return 0;
 }
 

@@ -32,14 +32,17 @@ struct origin {
     uint8_t proxy_protocol; /* 2: its connections begin with a PROXY header */
     bool in_pool;           /* else: draining, or not yet there */
     bool up;
-    bool gone;            /* the manager has no more word on it */
-    bool sends_large;     /* its last answer was: LIMIT_LARGE_ANSWER_BYTES */
-    bool is_proven;       /* one of its lanes has carried many exchanges */
-    uint64_t distrust_ms; /* until then: it has closed an idle lane suddenly */
-    bool is_ejected;      /* eject.h */
-    uint8_t admin;        /* enum pool_admin */
-    uint16_t errors;      /* in a row */
-    uint16_t ejections;   /* what the time of the next one is multiplied with */
+    bool gone;              /* the manager has no more word on it */
+    bool sends_large;       /* its last answer was: LIMIT_LARGE_ANSWER_BYTES */
+    bool is_proven;         /* one of its lanes has carried many exchanges */
+    uint64_t distrust_ms;   /* until then: it has closed an idle lane suddenly */
+    bool is_ejected;        /* eject.h */
+    bool is_wanted;         /* rotation.h, as last noted: counted as wanted … */
+    bool is_listed;         /* … and in the list, … */
+    uint16_t listed_weight; /* … with this weight */
+    uint8_t admin;          /* enum pool_admin */
+    uint16_t errors;        /* in a row */
+    uint16_t ejections;     /* what the time of the next one is multiplied with */
     uint64_t readmitted_ms;
     struct timer eject_timer;
     struct lane_list idle; /* the last used first */

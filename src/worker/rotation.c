@@ -18,6 +18,53 @@ bool rotation_keeps_lanes(const struct origin *o)
     return o->in_pool && o->admin == POOL_ADMIN_ENABLED && (o->up || o->worker->fail_open);
 }
 
+/* ---- one by one ---- */
+
+static bool is_usable(const struct origin *o)
+{
+    return rotation_is_wanted(o) && o->up && !o->is_ejected;
+}
+
+static struct balance_entry entry_of(struct origin *o)
+{
+    return (struct balance_entry){.target = o, .key = o->server_id, .weight = o->weight};
+}
+
+/* False: it takes a rebuild. */
+static bool move(struct origin *o, bool is_usable_now)
+{
+    struct worker *w = o->worker;
+    const struct balance_entry entry = entry_of(o);
+
+    if (o->is_listed == is_usable_now)
+        return !is_usable_now || o->listed_weight == o->weight;
+    if (is_usable_now ? !balance_add(&w->balance, &entry)
+                      : !balance_remove(&w->balance, o->server_id))
+        return false;
+    w->usable_n += is_usable_now ? 1U : -1U;
+    o->is_listed = is_usable_now;
+    o->listed_weight = o->weight;
+    return true;
+}
+
+/* In a stale list nothing is noted: the rebuild finds the server as it is, or not at all. With
+ * nobody usable it looks further than at this one. */
+void rotation_note(struct origin *o)
+{
+    struct worker *w = o->worker;
+    const bool is_wanted = rotation_is_wanted(o);
+
+    if (w->balance_is_stale || w->usable_n == 0 || !move(o, is_usable(o))) {
+        w->balance_is_stale = true;
+        o->is_wanted = o->is_listed = false;
+        return;
+    }
+    w->wanted_n += (uint32_t)is_wanted - (uint32_t)o->is_wanted;
+    o->is_wanted = is_wanted;
+}
+
+/* ---- all at once ---- */
+
 /* Returns how many took a place. */
 static uint32_t fill(struct worker *w, struct balance_entry *entries, bool even_down)
 {
@@ -28,12 +75,14 @@ static uint32_t fill(struct worker *w, struct balance_entry *entries, bool even_
     for (uint32_t i = 0; i < p->server_n; i++) {
         struct origin *o = origin_find(w, p->servers[i]->id);
 
-        if (!o || !rotation_is_wanted(o))
+        if (!o)
             continue;
-        w->wanted_n++;
-        if (even_down || (o->up && !o->is_ejected))
-            entries[n++] =
-                (struct balance_entry){.target = o, .key = o->server_id, .weight = o->weight};
+        o->is_wanted = rotation_is_wanted(o);
+        o->is_listed = is_usable(o) || (even_down && o->is_wanted);
+        o->listed_weight = o->weight;
+        w->wanted_n += o->is_wanted;
+        if (o->is_listed)
+            entries[n++] = entry_of(o);
     }
     return n;
 }

@@ -6,8 +6,10 @@
  * spread over all enabled servers, checked as down or not, since the checks may be wrong and an
  * error of a server is no worse than one of ours. A pool with fail_open false answers 503.
  *
- * The list is rebuilt before the next pick after something has changed (worker->balance_is_
- * stale), so that a burst of changes costs one rebuild. Called by worker.c and eject.c.
+ * Whatever changes of one server is told by rotation_note, which puts it into the list or takes
+ * it out of it. Where that does not do, the list becomes stale (worker->balance_is_stale) and
+ * is rebuilt before the next pick, so that a burst of changes costs one rebuild. Called by
+ * worker.c, origin.c and eject.c.
  */
 #ifndef WELDR_WORKER_ROTATION_H
 #define WELDR_WORKER_ROTATION_H
@@ -17,6 +19,8 @@
 struct worker;
 struct origin;
 
+/* Something has changed that can concern its part in the list. */
+void rotation_note(struct origin *o);
 /* Rebuilds the list if it is stale. Short of memory it stays stale: nothing can be picked. */
 void rotation_refresh(struct worker *w);
 /* Gets new requests as far as people decided: in the pool, enabled, with a weight; and it has

@@ -1,9 +1,11 @@
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "../base/cm.h"
 #include "base/fault.h"
 #include "net/loop_sim.h"
 #include "pool/pool_apply.h"
+#include "pool/pool_code.h"
 #include "pool/pool_snapshot.h"
 #include "worker/origin.h"
 #include "worker/worker.h"
@@ -15,6 +17,7 @@ struct setup {
     struct stats_worker *stats;
     struct pool_state *pool; /* the manager's */
     struct worker worker;
+    struct rand_state rand;
 };
 
 static struct pool_change apply(struct setup *s, const struct pool_command *c)
@@ -245,6 +248,116 @@ static void test_weight_0(void **state)
     drop(s);
 }
 
+/* ---- one by one and all at once ---- */
+
+enum { SERVERS = 12, ROUNDS = 4000 };
+
+static void tell_entry(struct setup *s, struct worker *other, const struct pool_command *c)
+{
+    const uint64_t index = s->pool->index + 1;
+    char *entry;
+    size_t len;
+
+    assert_int_equal(pool_code_encode(c, &entry, &len), 0);
+    (void)apply(s, c);
+    assert_int_equal(worker_apply(&s->worker, index, span_from(entry, len)), 0);
+    assert_int_equal(worker_apply(other, index, span_from(entry, len)), 0);
+    free(entry);
+}
+
+static uint64_t tell_server(struct setup *s, struct worker *other, unsigned i, uint16_t weight)
+{
+    struct pool_command c;
+    char url[32];
+
+    (void)snprintf(url, sizeof(url), "http://10.0.0.%u", i);
+    pool_command_init(&c, POOL_ADD_SERVER);
+    assert_int_equal(pool_check_url(span_from_str(url), &c.server, NULL), 0);
+    c.server.weight = weight;
+    tell_entry(s, other, &c);
+    pool_command_fini(&c);
+    return s->pool->index;
+}
+
+static void tell_change(struct setup *s, struct worker *other, uint64_t id, unsigned what)
+{
+    struct pool_command c;
+
+    pool_command_init(&c, what == 0   ? POOL_REMOVE_SERVER
+                          : what == 1 ? POOL_CHANGE_SERVER
+                                      : POOL_SET_SERVER_ADMIN);
+    c.server_id = id;
+    c.set = what == 1 ? POOL_SET_WEIGHT : 0;
+    c.server.weight = (uint16_t)rand_below(&s->rand, 3);
+    c.server.admin = (uint8_t)rand_below(&s->rand, 2);
+    tell_entry(s, other, &c);
+    pool_command_fini(&c);
+}
+
+static void tell_facts(struct setup *s, struct worker *other, uint64_t id, uint32_t flags)
+{
+    const struct frame_local facts = {id, STATS_NO_SLOT, flags};
+
+    assert_int_equal(worker_local(&s->worker, &facts), 0);
+    assert_int_equal(worker_local(other, &facts), 0);
+}
+
+static void change_one(struct setup *s, struct worker *other, uint64_t *id, unsigned i)
+{
+    const unsigned what = (unsigned)rand_below(&s->rand, 6);
+
+    if (*id == 0)
+        *id = tell_server(s, other, i, (uint16_t)rand_below(&s->rand, 3));
+    else if (what < 3)
+        tell_change(s, other, *id, what);
+    else
+        tell_facts(s, other, *id, what == 3 ? 0 : FRAME_LOCAL_UP);
+    if (*id != 0 && what == 0 && !pool_find_server(&s->pool->pools[0], *id)) {
+        if (rand_below(&s->rand, 2) == 0)
+            tell_facts(s, other, *id, FRAME_LOCAL_CUT); /* late facts of one that has gone */
+        tell_facts(s, other, *id, FRAME_LOCAL_GONE);
+        *id = 0;
+    }
+}
+
+/* Noted change by change, the list is the one that a rebuild makes. */
+static void test_one_by_one_is_a_rebuild(void **state)
+{
+    struct setup *s = make();
+    struct worker rebuilt;
+    uint64_t ids[SERVERS] = {0};
+    unsigned kept_n = 0;
+
+    (void)state;
+    rand_seed(&s->rand, 20);
+    assert_int_equal(worker_init(&rebuilt, s->loop, s->stats, 0, 1), 0);
+    assert_int_equal(take_snapshot(s), 0);
+    rebuilt.pool_state = pool_state_new();
+    for (unsigned round = 0; round < ROUNDS; round++) {
+        const unsigned i = (unsigned)rand_below(&s->rand, SERVERS);
+        const struct origin *a, *b;
+
+        change_one(s, &rebuilt, &ids[i], i);
+        kept_n += !s->worker.balance_is_stale;
+        rebuilt.balance_is_stale = true;
+        a = worker_pick(&s->worker, NULL);
+        b = worker_pick(&rebuilt, NULL);
+        assert_int_equal(a == NULL, b == NULL);
+        assert_int_equal(s->worker.wanted_n, rebuilt.wanted_n);
+        assert_int_equal(s->worker.usable_n, rebuilt.usable_n);
+        assert_int_equal(s->worker.fail_open, rebuilt.fail_open);
+        assert_int_equal(s->worker.balance.n, rebuilt.balance.n);
+        for (unsigned k = 0; k < SERVERS; k++) {
+            a = ids[k] ? origin_find(&s->worker, ids[k]) : NULL;
+            b = ids[k] ? origin_find(&rebuilt, ids[k]) : NULL;
+            assert_true(a == NULL || a->is_listed == b->is_listed);
+        }
+    }
+    assert_true(kept_n > ROUNDS / 2);
+    worker_fini(&rebuilt);
+    drop(s);
+}
+
 static void test_bad_bytes(void **state)
 {
     struct setup *s = make();
@@ -290,7 +403,7 @@ int main(void)
         cmocka_unit_test(test_resync),    cmocka_unit_test(test_resync_in_flight),
         cmocka_unit_test(test_goes),      cmocka_unit_test(test_avoid),
         cmocka_unit_test(test_weight_0),  cmocka_unit_test(test_bad_bytes),
-        cmocka_unit_test(test_no_memory),
+        cmocka_unit_test(test_no_memory), cmocka_unit_test(test_one_by_one_is_a_rebuild),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
