@@ -5,21 +5,17 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "base/clock.h"
 #include "base/strb.h"
 #include "pool/pool_code.h"
-
-enum { HREF_MAX = POOL_HOST_MAX + 32 };
 
 /* ---- pieces ---- */
 
 /* Takes the document; its text with a newline. */
-static char *print(json_t *root, bool has_failed)
+static char *print(json_t *root)
 {
-    char *text = NULL, *line = NULL;
+    char *text = root != NULL ? json_dumps(root, JSON_INDENT(2)) : NULL;
+    char *line = NULL;
 
-    if (root != NULL && !has_failed)
-        text = json_dumps(root, JSON_INDENT(2));
     if (text != NULL)
         line = realloc(text, strlen(text) + 2);
     if (line != NULL)
@@ -83,6 +79,15 @@ static json_t *embed(char *text)
     return value;
 }
 
+char *api_json_check(const struct pool_health *check)
+{
+    json_t *root = embed(pool_code_health_json(check));
+    char *text = root != NULL ? json_dumps(root, JSON_INDENT(2)) : NULL;
+
+    json_decref(root);
+    return text;
+}
+
 static json_t *link_to(const char *rel, const char *href, const char *method)
 {
     struct maker m = make_object();
@@ -114,7 +119,7 @@ static json_t *make_links(const struct link_row *rows, size_t n)
 
 static char *finish(struct maker *m)
 {
-    return print(made(m), false);
+    return print(made(m));
 }
 
 /* ---- small documents ---- */
@@ -166,246 +171,6 @@ char *api_json_health(const char *status, unsigned workers)
     set_number(&m, "workers", workers);
     set(&m, "links", LINKS(links));
     return finish(&m);
-}
-
-/* ---- servers ---- */
-
-void api_json_server_href(const struct pool_server *server, char *buf, size_t size)
-{
-    struct strb b;
-
-    strb_init(&b, buf, size);
-    strb_addf(&b, server->addr.family == AF_INET6 ? "/servers/[%s]/%u" : "/servers/%s/%u",
-              server->host, (unsigned)server->addr.port);
-}
-
-static json_t *make_last(const struct check_result *last)
-{
-    struct maker m;
-    char at[32];
-
-    if (last == NULL)
-        return json_null();
-    m = make_object();
-    (void)clock_print_wall(last->at_us, at);
-    set_text(&m, "at", at);
-    set(&m, "ok", json_boolean(last->ok));
-    set(&m, "status", last->status != 0 ? json_integer(last->status) : json_null());
-    set_number(&m, "ms", last->took_ms);
-    set(&m, "error", text_or_null(last->error));
-    return made(&m);
-}
-
-static json_t *make_meta(const struct pool_server *server)
-{
-    struct maker m = make_object();
-
-    for (unsigned i = 0; i < server->meta_n; i++)
-        set_text(&m, server->meta[i].key, server->meta[i].value);
-    return made(&m);
-}
-
-static json_t *make_server_links(const struct pool_server *server, bool alone)
-{
-    char href[HREF_MAX], drain[HREF_MAX + 16], resume[HREF_MAX + 16], stop[HREF_MAX + 16];
-    const struct link_row links[] = {
-        {"delete", href, "DELETE"},       {"change", href, "PATCH"},  {"drain", drain, "POST"},
-        {"maintenance", stop, "POST"},    {"resume", resume, "POST"}, {"self", href, NULL},
-        {"pool", "/pools/default", NULL},
-    };
-
-    api_json_server_href(server, href, sizeof(href));
-    if (!alone)
-        return make_links(links, 1);
-    (void)snprintf(drain, sizeof(drain), "%s/drain", href);
-    (void)snprintf(resume, sizeof(resume), "%s/resume", href);
-    (void)snprintf(stop, sizeof(stop), "%s/maintenance", href);
-    return LINKS(links);
-}
-
-static json_t *make_addrs(const struct api_json_server_view *v)
-{
-    json_t *list = json_array();
-    char text[ADDR_TEXT_MAX];
-
-    for (unsigned i = 0; i < v->addr_n; i++) {
-        (void)addr_print(&v->addrs[i], text);
-        json_array_append_new(list, json_string(text));
-    }
-    return list;
-}
-
-/* Takes check, the effective settings. */
-static json_t *make_server(const struct api_json_server_view *v, json_t *check, bool alone)
-{
-    const struct pool_server *server = v->server;
-    struct maker m = make_object();
-    char id[24];
-
-    (void)pool_id_print(server->id, id);
-    set_text(&m, "id", id);
-    set_text(&m, "url", server->url);
-    set_text(&m, "pool", v->pool);
-    set_text(&m, "state", v->state);
-    set(&m, "reason", text_or_null(v->reason));
-    set(&m, "addresses", make_addrs(v));
-    set_number(&m, "weight", server->weight);
-    set(&m, "map_host", json_boolean(server->map_host));
-    set_number(&m, "proxy_protocol", server->proxy_protocol);
-    set_text(&m, "admin", pool_admin_word((enum pool_admin)server->admin));
-    set_number(&m, "drain_ms", server->drain_ms);
-    set(&m, "check", check);
-    set(&m, "meta", make_meta(server));
-    set_number(&m, "in_flight", v->in_flight);
-    set_number(&m, "success", v->success);
-    set_number(&m, "failed", v->failed);
-    set_number(&m, "ejected", v->ejected);
-    set_number(&m, "ejections", v->ejections);
-    set(&m, "drain_left_ms",
-        v->drain_left_ms != NULL ? json_integer((json_int_t)*v->drain_left_ms) : json_null());
-    set(&m, "last_check", make_last(v->last));
-    set(&m, "links", make_server_links(server, alone));
-    return made(&m);
-}
-
-char *api_json_server(const struct api_json_server_view *v)
-{
-    return print(make_server(v, embed(pool_code_health_json(v->check)), true), false);
-}
-
-/* ---- lists ---- */
-
-static void begin_list(struct api_json_list *l, const char *key)
-{
-    json_t *items = json_array();
-
-    l->items = items;
-    l->root = items;
-    l->check = NULL;
-    l->failed = items == NULL;
-    if (key == NULL)
-        return;
-    l->root = json_object();
-    if (json_object_set_new(l->root, key, items) < 0)
-        l->failed = true;
-}
-
-static void add_item(struct api_json_list *l, json_t *item)
-{
-    if (l->failed)
-        json_decref(item);
-    else if (json_array_append_new(l->items, item) < 0)
-        l->failed = true;
-}
-
-static void add_key(struct api_json_list *l, const char *key, json_t *value)
-{
-    if (l->failed)
-        json_decref(value);
-    else if (json_object_set_new(l->root, key, value) < 0)
-        l->failed = true;
-}
-
-char *api_json_list_end(struct api_json_list *l)
-{
-    json_decref(l->check);
-    return print(l->root, l->failed);
-}
-
-/* The original's shape: servers, then links. */
-void api_json_servers_begin(struct api_json_list *l)
-{
-    static const struct link_row links[] = {{"add", "/servers", "POST"}};
-
-    begin_list(l, "servers");
-    add_key(l, "links", LINKS(links));
-}
-
-static bool is_equal_text(const char *a, const char *b)
-{
-    return a == b || strcmp(a != NULL ? a : "", b != NULL ? b : "") == 0;
-}
-
-static bool is_equal_check(const struct pool_health *a, const struct pool_health *b)
-{
-    return a->type == b->type && a->expect_n == b->expect_n && a->failures == b->failures &&
-           a->passes == b->passes && a->interval_ms == b->interval_ms &&
-           a->fast_interval_ms == b->fast_interval_ms && a->timeout_ms == b->timeout_ms &&
-           memcmp(a->expect, b->expect, a->expect_n * sizeof(a->expect[0])) == 0 &&
-           is_equal_text(a->path, b->path) && is_equal_text(a->host, b->host);
-}
-
-/* The settings once for all servers in a row that share them: they are the larger half of the
- * work. */
-static json_t *get_check(struct api_json_list *l, const struct pool_health *check)
-{
-    if (l->check == NULL || !is_equal_check(&l->made_of, check)) {
-        json_decref(l->check);
-        l->check = embed(pool_code_health_json(check));
-        l->made_of = *check;
-    }
-    return json_incref(l->check);
-}
-
-void api_json_servers_add(struct api_json_list *l, const struct api_json_server_view *v)
-{
-    add_item(l, make_server(v, get_check(l, v->check), false));
-}
-
-void api_json_servers_name(struct api_json_list *l, const struct api_json_server_view *v)
-{
-    add_key(l, "server", make_server(v, get_check(l, v->check), true));
-}
-
-void api_json_detail_begin(struct api_json_list *l)
-{
-    begin_list(l, NULL);
-}
-
-void api_json_detail_add(struct api_json_list *l, const struct api_json_server_view *v)
-{
-    struct maker m = make_object();
-    char id[24], port[8];
-    struct strb b;
-
-    (void)pool_id_print(v->server->id, id);
-    strb_init(&b, port, sizeof(port));
-    strb_add_u64(&b, v->server->addr.port);
-    set_text(&m, "id", id);
-    set_text(&m, "ip", v->server->host);
-    set_text(&m, "port", port);
-    set_number(&m, "success", v->success);
-    set_number(&m, "failed", v->failed);
-    set_text(&m, "state", v->state);
-    set_number(&m, "in_flight", v->in_flight);
-    add_item(l, made(&m));
-}
-
-void api_json_workers_begin(struct api_json_list *l)
-{
-    static const struct link_row links[] = {{"stats", "/stats", NULL}};
-
-    begin_list(l, "workers");
-    add_key(l, "links", LINKS(links));
-}
-
-void api_json_workers_add(struct api_json_list *l, const struct api_json_worker_view *v)
-{
-    struct maker m = make_object();
-    char digest[24];
-    struct strb b;
-
-    strb_init(&b, digest, sizeof(digest));
-    strb_addf(&b, "%016" PRIx64, v->digest);
-    set_number(&m, "id", v->id);
-    set(&m, "pid", v->pid != 0 ? json_integer(v->pid) : json_null());
-    set_text(&m, "state", v->state);
-    set_number(&m, "applied_index", v->applied_index);
-    set_text(&m, "digest", digest);
-    set_number(&m, "connections", v->connections);
-    set_number(&m, "in_flight", v->in_flight);
-    set_number(&m, "restarts", v->restarts);
-    add_item(l, made(&m));
 }
 
 /* ---- pool and statistics ---- */

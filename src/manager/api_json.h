@@ -1,9 +1,10 @@
 /* api_json.h - the documents of the management API as JSON text.
  *
- * api_json.c is the manager's one file that knows the JSON library; handlers give it views
- * (plain structs of borrowed values) and get malloc'd, pretty-printed text that ends with a
- * newline; NULL: out of memory. Lists are built element by element: begin, add, then end, which
- * frees the list whatever happened before. Pure.
+ * Handlers give views (plain structs of borrowed values) and get malloc'd, pretty-printed text
+ * that ends with a newline; NULL: out of memory. api_json.c is the manager's one file that
+ * knows the JSON library and makes the small documents with it. Servers and lists, which can be
+ * thousands, api_list.c writes as text: element by element, begin, add, then end, which frees
+ * the list whatever happened before. Pure.
  */
 #ifndef WELDR_MANAGER_API_JSON_H
 #define WELDR_MANAGER_API_JSON_H
@@ -13,6 +14,7 @@
 
 #include "base/span.h"
 #include "manager/facts.h"
+#include "manager/jtext.h"
 #include "pool/pool.h"
 
 struct api_json_problem_view {
@@ -21,6 +23,9 @@ struct api_json_problem_view {
     const char *code, *detail, *field; /* field: empty when none is to blame */
 };
 char *api_json_problem(const struct api_json_problem_view *v);
+
+/* The settings of checks, without a newline at the end. */
+char *api_json_check(const struct pool_health *check);
 
 /* What a change would do, in a word or two. */
 char *api_json_dry_run(const char *change);
@@ -45,13 +50,13 @@ char *api_json_server(const struct api_json_server_view *v);
 /* "/servers/127.0.0.1/12345" or "/servers/[::1]/80"; buf of POOL_HOST_MAX + 24. */
 void api_json_server_href(const struct pool_server *server, char *buf, size_t size);
 
-/* A list under way: what the pointers are is api_json.c's business. */
+/* A list under way. */
 struct api_json_list {
-    void *root;
-    void *items;
-    void *check;                /* settings made last: most servers share them */
-    struct pool_health made_of; /* what they say */
-    bool failed;
+    struct jtext text;
+    const struct api_json_link *link; /* stands behind the items; NULL: they are the document */
+    bool has_ended;                   /* the items are all in */
+    char *check;                      /* settings made last: most servers share them */
+    struct pool_health made_of;       /* what they say */
 };
 void api_json_servers_begin(struct api_json_list *l);
 void api_json_servers_add(struct api_json_list *l, const struct api_json_server_view *v);

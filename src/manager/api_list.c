@@ -1,0 +1,298 @@
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/strb.h"
+#include "manager/api_json.h"
+#include "pool/pool_code.h"
+
+enum { HREF_MAX = POOL_HOST_MAX + 32 };
+
+/* ---- pieces ---- */
+
+struct api_json_link {
+    const char *rel, *href, *method; /* method NULL: GET */
+};
+
+static void put_text_or_null(struct jtext *t, const char *key, const char *text)
+{
+    if (text == NULL || text[0] == '\0')
+        jtext_null(t, key);
+    else
+        jtext_str(t, key, text);
+}
+
+static void put_links(struct jtext *t, const struct api_json_link *links, size_t n)
+{
+    jtext_open(t, "links", '[');
+    for (size_t i = 0; i < n; i++) {
+        jtext_open(t, NULL, '{');
+        jtext_str(t, "rel", links[i].rel);
+        jtext_str(t, "href", links[i].href);
+        put_text_or_null(t, "method", links[i].method);
+        jtext_close(t, '}');
+    }
+    jtext_close(t, ']');
+}
+
+/* ---- a server ---- */
+
+void api_json_server_href(const struct pool_server *server, char *buf, size_t size)
+{
+    struct strb b;
+
+    strb_init(&b, buf, size);
+    strb_addf(&b, server->addr.family == AF_INET6 ? "/servers/[%s]/%u" : "/servers/%s/%u",
+              server->host, (unsigned)server->addr.port);
+}
+
+static void put_last(struct jtext *t, const struct check_result *last)
+{
+    char at[32];
+
+    if (last == NULL) {
+        jtext_null(t, "last_check");
+        return;
+    }
+    (void)clock_print_wall(last->at_us, at);
+    jtext_open(t, "last_check", '{');
+    jtext_str(t, "at", at);
+    jtext_bool(t, "ok", last->ok);
+    if (last->status != 0)
+        jtext_number(t, "status", last->status);
+    else
+        jtext_null(t, "status");
+    jtext_number(t, "ms", last->took_ms);
+    put_text_or_null(t, "error", last->error);
+    jtext_close(t, '}');
+}
+
+static void put_meta(struct jtext *t, const struct pool_server *server)
+{
+    jtext_open(t, "meta", '{');
+    for (unsigned i = 0; i < server->meta_n; i++)
+        jtext_str(t, server->meta[i].key, server->meta[i].value);
+    jtext_close(t, '}');
+}
+
+static void put_server_links(struct jtext *t, const struct pool_server *server, bool alone)
+{
+    char href[HREF_MAX], drain[HREF_MAX + 16], resume[HREF_MAX + 16], stop[HREF_MAX + 16];
+    const struct api_json_link links[] = {
+        {"delete", href, "DELETE"},       {"change", href, "PATCH"},  {"drain", drain, "POST"},
+        {"maintenance", stop, "POST"},    {"resume", resume, "POST"}, {"self", href, NULL},
+        {"pool", "/pools/default", NULL},
+    };
+
+    api_json_server_href(server, href, sizeof(href));
+    if (!alone) {
+        put_links(t, links, 1);
+        return;
+    }
+    (void)snprintf(drain, sizeof(drain), "%s/drain", href);
+    (void)snprintf(resume, sizeof(resume), "%s/resume", href);
+    (void)snprintf(stop, sizeof(stop), "%s/maintenance", href);
+    put_links(t, links, sizeof(links) / sizeof(links[0]));
+}
+
+static void put_addrs(struct jtext *t, const struct api_json_server_view *v)
+{
+    char text[ADDR_TEXT_MAX];
+
+    jtext_open(t, "addresses", '[');
+    for (unsigned i = 0; i < v->addr_n; i++) {
+        (void)addr_print(&v->addrs[i], text);
+        jtext_str(t, NULL, text);
+    }
+    jtext_close(t, ']');
+}
+
+static void put_settings(struct jtext *t, const struct pool_server *server, const char *check)
+{
+    jtext_number(t, "weight", server->weight);
+    jtext_bool(t, "map_host", server->map_host);
+    jtext_number(t, "proxy_protocol", server->proxy_protocol);
+    jtext_str(t, "admin", pool_admin_word((enum pool_admin)server->admin));
+    jtext_number(t, "drain_ms", server->drain_ms);
+    jtext_json(t, "check", check);
+    put_meta(t, server);
+}
+
+static void put_counters(struct jtext *t, const struct api_json_server_view *v)
+{
+    jtext_number(t, "in_flight", v->in_flight);
+    jtext_number(t, "success", v->success);
+    jtext_number(t, "failed", v->failed);
+    jtext_number(t, "ejected", v->ejected);
+    jtext_number(t, "ejections", v->ejections);
+    if (v->drain_left_ms != NULL)
+        jtext_number(t, "drain_left_ms", *v->drain_left_ms);
+    else
+        jtext_null(t, "drain_left_ms");
+}
+
+/* check: the effective settings as JSON. */
+static void put_server(struct jtext *t, const char *key, const struct api_json_server_view *v,
+                       const char *check, bool alone)
+{
+    char id[24];
+
+    (void)pool_id_print(v->server->id, id);
+    jtext_open(t, key, '{');
+    jtext_str(t, "id", id);
+    jtext_str(t, "url", v->server->url);
+    jtext_str(t, "pool", v->pool);
+    jtext_str(t, "state", v->state);
+    put_text_or_null(t, "reason", v->reason);
+    put_addrs(t, v);
+    put_settings(t, v->server, check);
+    put_counters(t, v);
+    put_last(t, v->last);
+    put_server_links(t, v->server, alone);
+    jtext_close(t, '}');
+}
+
+char *api_json_server(const struct api_json_server_view *v)
+{
+    char *check = api_json_check(v->check);
+    struct jtext t;
+
+    jtext_init(&t);
+    put_server(&t, NULL, v, check, true);
+    free(check);
+    return jtext_take(&t);
+}
+
+/* ---- lists ---- */
+
+/* As an array, or (link given) in an object, as the member of that name. */
+static void begin_list(struct api_json_list *l, const char *key,
+                       const struct api_json_link *link)
+{
+    *l = (struct api_json_list){.link = link};
+    jtext_init(&l->text);
+    if (link != NULL)
+        jtext_open(&l->text, NULL, '{');
+    jtext_open(&l->text, key, '[');
+}
+
+static void end_items(struct api_json_list *l)
+{
+    if (l->has_ended)
+        return;
+    l->has_ended = true;
+    jtext_close(&l->text, ']');
+    if (l->link != NULL)
+        put_links(&l->text, l->link, 1);
+}
+
+char *api_json_list_end(struct api_json_list *l)
+{
+    end_items(l);
+    if (l->link != NULL)
+        jtext_close(&l->text, '}');
+    free(l->check);
+    return jtext_take(&l->text);
+}
+
+/* The original's shape: servers, then links. */
+void api_json_servers_begin(struct api_json_list *l)
+{
+    static const struct api_json_link link = {"add", "/servers", "POST"};
+
+    begin_list(l, "servers", &link);
+}
+
+static bool is_equal_text(const char *a, const char *b)
+{
+    return a == b || strcmp(a != NULL ? a : "", b != NULL ? b : "") == 0;
+}
+
+static bool is_equal_check(const struct pool_health *a, const struct pool_health *b)
+{
+    return a->type == b->type && a->expect_n == b->expect_n && a->failures == b->failures &&
+           a->passes == b->passes && a->interval_ms == b->interval_ms &&
+           a->fast_interval_ms == b->fast_interval_ms && a->timeout_ms == b->timeout_ms &&
+           memcmp(a->expect, b->expect, a->expect_n * sizeof(a->expect[0])) == 0 &&
+           is_equal_text(a->path, b->path) && is_equal_text(a->host, b->host);
+}
+
+/* The settings once for all servers in a row that share them: they are the larger half of the
+ * work. */
+static const char *get_check(struct api_json_list *l, const struct pool_health *check)
+{
+    if (l->check == NULL || !is_equal_check(&l->made_of, check)) {
+        free(l->check);
+        l->check = api_json_check(check);
+        l->made_of = *check;
+    }
+    return l->check;
+}
+
+void api_json_servers_add(struct api_json_list *l, const struct api_json_server_view *v)
+{
+    put_server(&l->text, NULL, v, get_check(l, v->check), false);
+}
+
+void api_json_servers_name(struct api_json_list *l, const struct api_json_server_view *v)
+{
+    end_items(l);
+    put_server(&l->text, "server", v, get_check(l, v->check), true);
+}
+
+void api_json_detail_begin(struct api_json_list *l)
+{
+    begin_list(l, NULL, NULL);
+}
+
+void api_json_detail_add(struct api_json_list *l, const struct api_json_server_view *v)
+{
+    struct jtext *t = &l->text;
+    char id[24], port[8];
+    struct strb b;
+
+    (void)pool_id_print(v->server->id, id);
+    strb_init(&b, port, sizeof(port));
+    strb_add_u64(&b, v->server->addr.port);
+    jtext_open(t, NULL, '{');
+    jtext_str(t, "id", id);
+    jtext_str(t, "ip", v->server->host);
+    jtext_str(t, "port", port);
+    jtext_number(t, "success", v->success);
+    jtext_number(t, "failed", v->failed);
+    jtext_str(t, "state", v->state);
+    jtext_number(t, "in_flight", v->in_flight);
+    jtext_close(t, '}');
+}
+
+void api_json_workers_begin(struct api_json_list *l)
+{
+    static const struct api_json_link link = {"stats", "/stats", NULL};
+
+    begin_list(l, "workers", &link);
+}
+
+void api_json_workers_add(struct api_json_list *l, const struct api_json_worker_view *v)
+{
+    struct jtext *t = &l->text;
+    char digest[24];
+    struct strb b;
+
+    strb_init(&b, digest, sizeof(digest));
+    strb_addf(&b, "%016" PRIx64, v->digest);
+    jtext_open(t, NULL, '{');
+    jtext_number(t, "id", v->id);
+    if (v->pid != 0)
+        jtext_number(t, "pid", (uint64_t)v->pid);
+    else
+        jtext_null(t, "pid");
+    jtext_str(t, "state", v->state);
+    jtext_number(t, "applied_index", v->applied_index);
+    jtext_str(t, "digest", digest);
+    jtext_number(t, "connections", v->connections);
+    jtext_number(t, "in_flight", v->in_flight);
+    jtext_number(t, "restarts", v->restarts);
+    jtext_close(t, '}');
+}

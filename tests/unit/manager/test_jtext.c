@@ -1,0 +1,109 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+#include <jansson.h>
+
+#include "base/fault.h"
+#include "manager/jtext.h"
+
+static char *write_all(void)
+{
+    struct jtext t;
+
+    jtext_init(&t);
+    jtext_open(&t, NULL, '{');
+    jtext_open(&t, "empty", '{');
+    jtext_close(&t, '}');
+    jtext_open(&t, "none", '[');
+    jtext_close(&t, ']');
+    jtext_open(&t, "list", '[');
+    jtext_number(&t, NULL, 0);
+    jtext_number(&t, NULL, UINT64_MAX / 2);
+    jtext_open(&t, NULL, '{');
+    jtext_bool(&t, "yes", true);
+    jtext_bool(&t, "no", false);
+    jtext_null(&t, "nothing");
+    jtext_json(&t, "made", "{\n  \"a\": [\n    1\n  ]\n}");
+    jtext_close(&t, '}');
+    jtext_close(&t, ']');
+    jtext_str(&t, "text", "plain \"\\/\b\f\n\r\t\x01\x1f\x7f \xc3\xa9 \xe2\x82\xac");
+    jtext_str(&t, "", "");
+    jtext_close(&t, '}');
+    return jtext_take(&t);
+}
+
+/* The library's own text of the same document is the measure. */
+static void test_layout_is_the_librarys(void **state)
+{
+    char *text = write_all();
+    json_t *read = json_loads(text, 0, NULL);
+    char *wanted = json_dumps(read, JSON_INDENT(2));
+
+    (void)state;
+    assert_non_null(read);
+    assert_int_equal(strlen(text), strlen(wanted) + 1);
+    assert_memory_equal(text, wanted, strlen(wanted));
+    assert_string_equal(text + strlen(wanted), "\n");
+    assert_int_equal(json_integer_value(json_array_get(json_object_get(read, "list"), 1)),
+                     INT64_MAX);
+    free(text);
+    free(wanted);
+    json_decref(read);
+}
+
+static void test_long(void **state)
+{
+    struct jtext t;
+    json_t *read;
+    char *text;
+
+    (void)state;
+    jtext_init(&t);
+    jtext_open(&t, NULL, '[');
+    for (uint64_t i = 0; i < 100000; i++)
+        jtext_number(&t, NULL, i);
+    jtext_close(&t, ']');
+    text = jtext_take(&t);
+    read = json_loads(text, 0, NULL);
+    assert_int_equal(json_array_size(read), 100000);
+    assert_int_equal(json_integer_value(json_array_get(read, 99999)), 99999);
+    json_decref(read);
+    free(text);
+}
+
+static void test_no_memory(void **state)
+{
+    struct jtext t;
+    bool is_over = false;
+
+    (void)state;
+    for (unsigned n = 1; !is_over; n++) {
+        char *text;
+
+        fault_set(n);
+        text = write_all();
+        is_over = fault_is_armed();
+        fault_set(0);
+        assert_int_equal(text != NULL, is_over);
+        free(text);
+    }
+    jtext_init(&t);
+    jtext_json(&t, NULL, NULL);
+    assert_null(jtext_take(&t));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_layout_is_the_librarys),
+        cmocka_unit_test(test_long),
+        cmocka_unit_test(test_no_memory),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
