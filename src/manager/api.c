@@ -134,6 +134,7 @@ static void send_answer(struct api_conn *ac, unsigned status, const char *type)
     add(&msg, SPAN("X-Weldr-Revision"), ac->revision);
     add(&msg, SPAN("Location"), ac->location);
     add(&msg, SPAN("Allow"), ac->allow);
+    add(&msg, SPAN("Preference-Applied"), ac->is_shortened ? "return=minimal" : "");
     add(&msg, SPAN("WWW-Authenticate"), status == 401 ? "Bearer" : "");
     if (!ac->is_whole || m->is_draining)
         conn_close_after(&ac->conn);
@@ -159,6 +160,11 @@ static void answer(struct api_conn *ac, unsigned status, char *text, const char 
 void api_answer(struct api_conn *ac, unsigned status, char *text)
 {
     answer(ac, text != NULL ? status : 503, text, "application/json");
+}
+
+void api_answer_nothing(struct api_conn *ac)
+{
+    answer(ac, 204, NULL, "");
 }
 
 void api_answer_problem(struct api_conn *ac, unsigned status, char *text)
@@ -240,11 +246,25 @@ static void handle(struct api_conn *ac)
     } else {
         allow_methods(ac);
         if (span_is_equal(method, SPAN("OPTIONS")))
-            answer(ac, 204, NULL, "");
+            api_answer_nothing(ac);
         else
             api_problem(ac, 405, "method_not_allowed",
                         "this resource does not know the method");
     }
+}
+
+static bool prefers_minimal(const struct msg *m)
+{
+    bool is_minimal = false;
+
+    for (unsigned i = 0; i < m->field_n; i++) {
+        const struct msg_field *f = &m->fields[i];
+
+        if (span_is_equal_nocase(msg_field_name(m, f), SPAN("Prefer")) &&
+            api_query_prefer(msg_field_value(m, f), &is_minimal))
+            return is_minimal;
+    }
+    return false;
 }
 
 static enum refusal judge_head(struct api_conn *ac, const struct msg *m)
@@ -284,6 +304,8 @@ static void on_head(struct api_conn *ac, const struct msg *m)
     ac->location[0] = ac->allow[0] = '\0';
     ac->path = SPAN_NONE;
     ac->committed = NULL;
+    ac->wants_little = prefers_minimal(m);
+    ac->is_shortened = false;
     if (span_to_str(msg_method(m), ac->method, sizeof(ac->method)) < 0)
         ac->method[0] = '\0'; /* too long for one that we know */
     ac->is_head = span_is_equal(msg_method(m), SPAN("HEAD"));

@@ -43,11 +43,13 @@ struct api_conn {
     uint32_t magic;
     struct manager *m;
     struct addr peer, local;
-    uint8_t phase;    /* enum api_phase */
-    bool is_head;     /* HEAD: no body in the answer */
-    bool is_whole;    /* the request was read to its end */
-    bool is_gone;     /* the connection is closed; freed when no longer waiting */
-    unsigned refusal; /* index into the refusals that the head met; 0: none */
+    uint8_t phase;     /* enum api_phase */
+    bool is_head;      /* HEAD: no body in the answer */
+    bool is_whole;     /* the request was read to its end */
+    bool wants_little; /* Prefer: return=minimal … */
+    bool is_shortened; /* … and gets it */
+    bool is_gone;      /* the connection is closed; freed when no longer waiting */
+    unsigned refusal;  /* index into the refusals that the head met; 0: none */
     char method[16];
     char target[API_PATH_MAX];
     struct span path; /* in target */
@@ -102,6 +104,8 @@ static inline struct span api_body(const struct api_conn *ac)
 }
 /* Sends JSON text (malloc'd, taken; NULL: out of memory, 503 instead). */
 void api_answer(struct api_conn *ac, unsigned status, char *text);
+/* 204. */
+void api_answer_nothing(struct api_conn *ac);
 /* The same as application/problem+json. */
 void api_answer_problem(struct api_conn *ac, unsigned status, char *text);
 /* Proposes the command (stays the caller's); then runs when it is committed and every live

@@ -13,14 +13,24 @@ static const struct pool_server *find_in_pool(const struct api_conn *ac)
     return pool_find_server(&ac->m->pool->pools[0], ac->proposal.server_id);
 }
 
+/* NULL: it is gone. */
+static const struct pool_server *find_removed(const struct api_conn *ac)
+{
+    const struct server_facts *f = facts_find(&ac->m->facts, ac->proposal.server_id);
+
+    return f != NULL ? f->removed : NULL;
+}
+
 static void answer_progress(struct api_conn *ac)
 {
     const unsigned status = leaving_has_drained(ac->m, ac->leave.server_id) ? 200 : 202;
 
-    if (ac->shows_list)
-        api_answer_list(ac, status, NULL);
-    else
+    if (!ac->shows_list)
         api_answer_server(ac, status, find_in_pool(ac));
+    else if (ac->wants_little)
+        api_answer_little(ac, status, find_removed(ac));
+    else
+        api_answer_list(ac, status, NULL);
 }
 
 static void on_left(struct leave_waiter *w)

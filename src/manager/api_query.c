@@ -91,3 +91,29 @@ void api_query_read(struct span target, struct api_query *q)
         q->bad_why = keys[i].why;
     }
 }
+
+static struct span unquote(struct span value)
+{
+    const size_t n = value.len;
+
+    return n >= 2 && value.ptr[0] == '"' && value.ptr[n - 1] == '"'
+               ? span_first(span_skip(value, 1), n - 2)
+               : value;
+}
+
+bool api_query_prefer(struct span value, bool *is_minimal)
+{
+    struct span item;
+
+    while (span_next_item(&value, &item)) {
+        struct span pair = span_trim(span_first(item, span_find(item, ';')));
+        struct span name = span_first(pair, span_find(pair, '='));
+
+        if (!span_is_equal_nocase(span_trim(name), SPAN("return")))
+            continue;
+        pair = span_skip(pair, name.len < pair.len ? name.len + 1 : name.len);
+        *is_minimal = span_is_equal(unquote(span_trim(pair)), SPAN("minimal"));
+        return true;
+    }
+    return false;
+}

@@ -9,6 +9,9 @@
  *   force=true      … even when the pool's min_active is not kept
  *   dry_run=true    every change: only checks
  *
+ * And what the field Prefer asks for: return=minimal, an answer without the list of all
+ * servers.
+ *
  * TIME is 500ms, 30s, 2m, 1h or plain seconds, at most an hour.
  */
 #ifndef WELDR_MANAGER_API_QUERY_H
@@ -18,6 +21,7 @@
 #include <stdint.h>
 
 #include "base/span.h"
+#include "base/werr.h"
 
 struct api_query {
     bool has_drain, waits, is_forced, is_dry_run;
@@ -27,5 +31,8 @@ struct api_query {
 };
 
 void api_query_read(struct span target, struct api_query *q);
+/* One value of the field Prefer (RFC 7240): false when it says nothing of "return", whose first
+ * mention counts. */
+bool api_query_prefer(struct span value, bool *is_minimal) MUST_USE;
 
 #endif

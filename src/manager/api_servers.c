@@ -110,6 +110,15 @@ void api_answer_server(struct api_conn *ac, unsigned status, const struct pool_s
     api_answer(ac, status, api_json_server(&view.json));
 }
 
+void api_answer_little(struct api_conn *ac, unsigned status, const struct pool_server *server)
+{
+    ac->is_shortened = true;
+    if (server != NULL)
+        api_answer_server(ac, status, server);
+    else
+        api_answer_nothing(ac);
+}
+
 void api_servers_list(struct api_conn *ac)
 {
     api_answer_list(ac, 200, NULL);
@@ -148,7 +157,10 @@ static void on_added(struct api_conn *ac)
         return;
     if (server != NULL)
         api_json_server_href(server, ac->location, sizeof(ac->location));
-    api_answer_list(ac, is_new ? 201 : 200, server);
+    if (ac->wants_little)
+        api_answer_little(ac, is_new ? 201 : 200, server);
+    else
+        api_answer_list(ac, is_new ? 201 : 200, server);
 }
 
 static void on_changed(struct api_conn *ac)

@@ -15,6 +15,8 @@ const struct pool_server *api_find_server(const struct api_conn *ac, bool draini
 void api_answer_no_server(struct api_conn *ac);
 /* The whole pool; named (or NULL): the key "server". */
 void api_answer_list(struct api_conn *ac, unsigned status, const struct pool_server *named);
+/* As the client prefers it: the one server instead; NULL: it is gone, 204. */
+void api_answer_little(struct api_conn *ac, unsigned status, const struct pool_server *server);
 /* server NULL: 404. */
 void api_answer_server(struct api_conn *ac, unsigned status, const struct pool_server *server);
 /* Answers what pool_apply refused; false when it did not. */

@@ -346,6 +346,30 @@ def test_wrong_methods_are_405_with_allow(weldr):
         assert told >= allowed and method not in told, (method, path, told)
 
 
+MINIMAL = {"Prefer": "return=minimal"}
+
+
+@pytest.mark.smoke
+def test_prefer_minimal_leaves_the_list_out(weldr):
+    """RFC 7240: whoever changes a large pool need not read all of it each time."""
+    weldr.add("http://127.0.0.1:2")
+    body = {"url": URL, "check": {"type": "none"}}
+    for status in (201, 200):
+        answer = weldr.api("POST", "/servers", body, headers=MINIMAL)
+        assert answer.status == status and answer.get("Preference-Applied") == "return=minimal"
+        assert answer.json["url"] == URL and "servers" not in answer.json
+    assert answer.get("Location").endswith(PATH)
+    answer = weldr.api("DELETE", PATH, headers=MINIMAL)
+    assert answer.status == 204 and answer.data == b"" and answer.get("Preference-Applied") == "return=minimal"
+    assert [s["url"] for s in weldr.servers()] == ["http://127.0.0.1:2"]
+    is_problem(weldr.api("DELETE", PATH, headers=MINIMAL), 404, "not_found")
+    for prefer in ('wait=5, RETURN="minimal"; x=1, return=representation', "respond-async,return = minimal"):
+        assert "servers" not in weldr.api("POST", "/servers", body, headers={"Prefer": prefer}).json
+    for prefer in ("return=representation, return=minimal", "return", "minimal", "return=minimally", "x; return=minimal"):
+        answer = weldr.api("POST", "/servers", body, headers={"Prefer": prefer})
+        assert "servers" in answer.json and answer.get("Preference-Applied") is None
+
+
 def test_connect_to_the_api_is_405(weldr):
     """Its target is no path: Allow tells what the API knows at all."""
     with Client(weldr.admin) as client:

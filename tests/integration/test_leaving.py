@@ -47,6 +47,17 @@ def test_delete_tells_progress(lab):
     wait_until(lambda: weldr.servers() == [], 5, "gone")
 
 
+def test_delete_tells_progress_of_the_one_server(lab):
+    gate = o.Gate()
+    weldr, origin = lab.run(gate)
+    client, = start_slow(weldr, gate, 1)
+    answer = weldr.api("DELETE", origin.path + "?drain=60", headers={"Prefer": "return=minimal"})
+    assert answer.status == 202 and answer.get("Preference-Applied") == "return=minimal"
+    assert (answer.json["url"], answer.json["state"], answer.json["in_flight"]) == (origin.url, "draining", 1)
+    gate.open()
+    assert client.response().status == 200
+
+
 def test_delete_of_an_idle_server_is_200(lab):
     weldr, origin = lab.run(o.hello, workers=2)
     assert weldr.ask().status == 200
