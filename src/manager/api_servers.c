@@ -39,10 +39,10 @@ static const struct pool_server *find_by_id(const struct api_conn *ac, struct sp
 
 static const struct pool_server *find_draining(const struct api_conn *ac, struct span url)
 {
-    struct server_facts *f = NULL;
+    const struct server_facts *f;
 
-    while ((f = facts_next(&ac->m->facts, f)) != NULL) {
-        if (f->removed != NULL && span_is_equal(span_from_str(f->removed->url), url))
+    TAILQ_FOREACH (f, &ac->m->facts.draining, draining) {
+        if (span_is_equal(span_from_str(f->removed->url), url))
             return f->removed;
     }
     return NULL;

@@ -70,18 +70,14 @@ void api_view_each(const struct manager *m,
                    struct api_json_list *l)
 {
     const struct pool *p = the_pool(m);
-    struct server_facts *f = NULL;
+    const struct server_facts *f;
     struct api_view view;
 
     for (uint32_t i = 0; i < p->server_n; i++) {
         api_view_fill(m, p->servers[i], &view);
         fn(l, &view.json);
     }
-    if (m->facts.draining_n == 0)
-        return;
-    while ((f = facts_next(&m->facts, f)) != NULL) {
-        if (f->removed == NULL)
-            continue;
+    TAILQ_FOREACH (f, &m->facts.draining, draining) {
         api_view_fill(m, f->removed, &view);
         fn(l, &view.json);
     }

@@ -2,7 +2,7 @@
  *
  * Shared by the handlers of servers, statistics and pools. Views borrow from the pool, the
  * facts and the struct api_view itself; they are good until the handler returns. Draining
- * servers come after those of the pool, each in the order of ids.
+ * servers come after those of the pool, in the order of their removal.
  */
 #ifndef WELDR_MANAGER_API_VIEW_H
 #define WELDR_MANAGER_API_VIEW_H

@@ -15,6 +15,8 @@ enum { SLOT_BITS = 64 };
 void facts_init(struct facts *f)
 {
     memset(f, 0, sizeof(*f));
+    TAILQ_INIT(&f->draining);
+    TAILQ_INIT(&f->leaving);
 }
 
 void facts_fini(struct facts *f)
@@ -80,6 +82,7 @@ void facts_drain(struct facts *f, struct server_facts *s, struct pool_server *re
 {
     MUST(s->removed == NULL && removed != NULL);
     s->removed = removed;
+    TAILQ_INSERT_TAIL(&f->draining, s, draining);
     f->draining_n++;
 }
 
@@ -88,6 +91,10 @@ void facts_set_leaving(struct facts *f, struct server_facts *s, bool is_leaving)
     if (s->is_leaving == is_leaving)
         return;
     s->is_leaving = is_leaving;
+    if (is_leaving)
+        TAILQ_INSERT_TAIL(&f->leaving, s, leaving);
+    else
+        TAILQ_REMOVE(&f->leaving, s, leaving);
     f->leaving_n += is_leaving ? 1U : -1U;
 }
 
@@ -95,6 +102,7 @@ void facts_drop(struct facts *f, struct server_facts *s)
 {
     if (s->removed != NULL) {
         pool_server_free(s->removed);
+        TAILQ_REMOVE(&f->draining, s, draining);
         f->draining_n--;
     }
     facts_set_leaving(f, s, false);

@@ -13,6 +13,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/queue.h>
 #include <uthash.h>
 
 #include "health/rule.h"
@@ -45,6 +46,7 @@ struct server_facts {
     uint8_t admin;               /* enum pool_admin, as last applied … */
     uint32_t drain_ms;           /* … and its limit */
     bool is_leaving;             /* leaving.h: what is in flight there is waited for */
+    TAILQ_ENTRY(server_facts) leaving, draining; /* among those */
     bool is_cut;                 /* the workers were told to end what is in flight */
     uint64_t leave_seq;          /* leaving: publish sequence of its removal, or its cut */
     uint64_t leave_until_ms;     /* leaving: then it is cut */
@@ -59,7 +61,8 @@ struct facts {
     struct server_facts *by_id;
     uint32_t draining_n; /* removed */
     uint32_t leaving_n;
-    uint64_t slots[STATS_SERVERS_MAX / 64]; /* bit set: in use */
+    TAILQ_HEAD(facts_list, server_facts) draining, leaving; /* those, the longest there first */
+    uint64_t slots[STATS_SERVERS_MAX / 64];                 /* bit set: in use */
 };
 
 void facts_init(struct facts *f);

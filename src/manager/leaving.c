@@ -82,12 +82,8 @@ void leaving_sweep(struct manager *m)
 {
     struct server_facts *f, *next;
 
-    if (m->facts.leaving_n == 0)
-        return;
-    for (f = facts_next(&m->facts, NULL); f != NULL; f = next) {
-        next = facts_next(&m->facts, f);
-        if (!f->is_leaving)
-            continue;
+    for (f = TAILQ_FIRST(&m->facts.leaving); f != NULL; f = next) {
+        next = TAILQ_NEXT(f, leaving);
         if (is_quiet(m, f))
             settle(m, f);
         else if (!f->is_cut && loop_now_ms(m->loop) >= f->leave_until_ms)

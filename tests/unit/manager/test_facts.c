@@ -83,10 +83,13 @@ static void test_states(void **state)
     facts_set_leaving(&facts, s, true);
     assert_int_equal(facts.leaving_n, 1);
     assert_int_equal(facts.draining_n, 1);
+    assert_ptr_equal(TAILQ_FIRST(&facts.leaving), s);
+    assert_ptr_equal(TAILQ_FIRST(&facts.draining), s);
     assert_int_equal(add(2)->stats_slot, 1); /* a draining server keeps its slot */
     facts_drop(&facts, s);
     assert_int_equal(facts.draining_n, 0);
     assert_int_equal(facts.leaving_n, 0);
+    assert_true(TAILQ_EMPTY(&facts.leaving) && TAILQ_EMPTY(&facts.draining));
     assert_int_equal(add(3)->stats_slot, 0);
 }
 
