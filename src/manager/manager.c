@@ -398,6 +398,7 @@ static void stop(struct manager *m)
 {
     if (m->publish.supervisor != NULL) {
         close_all(m);
+        publish_fini(&m->publish);
         facts_fini(&m->facts);
     }
     if (m->cluster != NULL)

@@ -30,6 +30,12 @@ void publish_init(struct publish *p, struct supervisor *supervisor, struct facts
     note_digest(p, state);
 }
 
+void publish_fini(struct publish *p)
+{
+    free(p->snapshot);
+    p->snapshot = NULL;
+}
+
 /* ---- out ---- */
 
 static void send_to_all(struct publish *p, struct span head, struct span body)
@@ -93,35 +99,52 @@ static void send_all_facts(const struct publish *p, struct slot *slot)
     }
 }
 
+static void drop_snapshot(struct publish *p)
+{
+    free(p->snapshot);
+    p->snapshot = NULL;
+    p->snapshot_len = 0;
+}
+
+/* Made once for all workers that are attached between two changes, as at the start. */
+static struct span get_snapshot(struct publish *p, const struct pool_state *state)
+{
+    if (p->snapshot != NULL && p->snapshot_index != state->index)
+        drop_snapshot(p);
+    if (p->snapshot == NULL && pool_snapshot_encode(state, &p->snapshot, &p->snapshot_len) < 0)
+        p->snapshot = NULL;
+    p->snapshot_index = state->index;
+    return span_from(p->snapshot, p->snapshot_len);
+}
+
 void publish_attach(struct publish *p, struct slot *slot, const struct pool_state *state,
                     const struct frame_hello *hello)
 {
     const struct channel_note note = {p->seq, true};
     char buf[FRAME_FIXED_MAX];
-    char *bytes;
-    size_t len;
+    struct span bytes;
 
     if (hello != NULL)
         manager_channel_send(&slot->channel, (struct channel_note){0, false},
                              span_from(buf, frame_put_hello(buf, hello)), hello->trusted);
     manager_channel_refresh(&slot->channel);
     slot->attach_seq = p->seq;
-    if (pool_snapshot_encode(state, &bytes, &len) < 0) {
+    bytes = get_snapshot(p, state);
+    if (bytes.ptr == NULL) {
         supervisor_replace(slot, werr_text(WERR_NOMEM));
         return;
     }
     /* The facts first: with the snapshot the worker begins to accept. */
     send_all_facts(p, slot);
     manager_channel_send(&slot->channel, note,
-                         span_from(buf, frame_put_snapshot_head(buf, len)),
-                         span_from(bytes, len));
-    free(bytes);
+                         span_from(buf, frame_put_snapshot_head(buf, bytes.len)), bytes);
 }
 
 void publish_entry(struct publish *p, const struct pool_state *state, struct span entry)
 {
     char buf[FRAME_FIXED_MAX];
 
+    drop_snapshot(p);
     note_digest(p, state);
     send_to_all(p, span_from(buf, frame_put_apply_head(buf, state->index, entry.len)), entry);
 }

@@ -38,6 +38,9 @@ struct publish {
     struct facts *facts;
     uint64_t seq; /* of the last update */
     TAILQ_HEAD(publish_waiters, publish_waiter) waiters;
+    char *snapshot; /* of the pool at an index; NULL: none is kept */
+    size_t snapshot_len;
+    uint64_t snapshot_index;
     struct {
         uint64_t index, digest;
     } digests[PUBLISH_DIGESTS]; /* by index, the newest */
@@ -45,6 +48,7 @@ struct publish {
 
 void publish_init(struct publish *p, struct supervisor *supervisor, struct facts *facts,
                   const struct pool_state *state);
+void publish_fini(struct publish *p);
 /* Sends HELLO, every server's facts and the snapshot to a worker just started (hello given), or
  * facts and snapshot to one that fell behind (NULL). */
 void publish_attach(struct publish *p, struct slot *slot, const struct pool_state *state,

@@ -12,6 +12,7 @@
 #include "manager/publish.h"
 #include "net/listen.h"
 #include "pool/pool_apply.h"
+#include "pool/pool_snapshot.h"
 
 /* What a worker hears that is attached: one slot, whose other end is read here. */
 
@@ -52,6 +53,7 @@ static int teardown(void **state)
     (void)state;
     manager_channel_close(&slot.channel);
     (void)loop_turn(loop, 0);
+    publish_fini(&publish);
     facts_fini(&facts);
     pool_state_free(pool);
     loop_free(loop);
@@ -138,6 +140,58 @@ static void test_attach_tells_all_addresses(void **state)
     assert_int_equal(types[2], FRAME_SNAPSHOT);
 }
 
+static void change_pool(void)
+{
+    struct pool_command c;
+    struct pool_change change = {0};
+
+    pool_command_init(&c, POOL_ADD_SERVER);
+    assert_int_equal(pool_check_url(SPAN("http://127.0.0.1:1"), &c.server, NULL), 0);
+    assert_int_equal(pool_apply(pool, &c, pool->index + 1, &change), 0);
+    pool_command_fini(&c);
+}
+
+/* The index of the snapshot that is the only thing sent. */
+static uint64_t receive_snapshot(void)
+{
+    static char buf[65536];
+    struct pool_state *state = NULL;
+    struct span payload;
+    uint16_t type = 0;
+    uint64_t index;
+    ssize_t len;
+
+    (void)loop_turn(loop, 0);
+    len = read(worker_fd, buf, sizeof(buf));
+    assert_true(len > 0);
+    assert_int_equal(frame_parse(span_from(buf, (size_t)len), &type, &payload), len);
+    assert_int_equal(type, FRAME_SNAPSHOT);
+    assert_int_equal(pool_snapshot_decode(payload, &state), 0);
+    assert_int_equal(state->digest, pool->digest);
+    index = state->index;
+    pool_state_free(state);
+    return index;
+}
+
+/* A snapshot that was made serves for the next worker too, but not for another pool. */
+static void test_snapshot_is_of_now(void **state)
+{
+    uint16_t types[FRAMES_MAX] = {0};
+    struct frame_local locals[FRAMES_MAX] = {0};
+
+    (void)state;
+    for (unsigned i = 0; i < 2; i++) {
+        publish_attach(&publish, &slot, pool, NULL);
+        assert_int_equal(receive_snapshot(), 0);
+    }
+    change_pool();
+    publish_attach(&publish, &slot, pool, NULL);
+    assert_int_equal(receive_snapshot(), 1);
+    publish_entry(&publish, pool, SPAN("entry"));
+    assert_int_equal(receive(types, locals), 1);
+    assert_null(publish.snapshot);
+}
+
 static unsigned woken_n;
 
 static void on_woken(struct publish_waiter *w)
@@ -196,6 +250,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_attach_tells_what_was_cut, setup, teardown),
         cmocka_unit_test_setup_teardown(test_attach_tells_all_addresses, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_snapshot_is_of_now, setup, teardown),
         cmocka_unit_test_setup_teardown(test_deadline_spares_a_successor, setup, teardown),
     };
 

@@ -51,6 +51,7 @@ static int teardown(void **state)
     (void)state;
     leaving_fini(m);
     servers_fini(m);
+    publish_fini(&m->publish);
     facts_fini(&m->facts);
     m->cluster->ops->free(m->cluster);
     pool_state_free(m->pool);
