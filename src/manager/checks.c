@@ -68,19 +68,31 @@ static void tell_change(struct check *k, const struct pool_server *server)
     k->owner->on_change(k->owner->arg, f);
 }
 
+/* Those that were added together were checked together. The first pause ends anywhere within
+ * the interval, so that they are not all at the manager and on the network at once for ever. */
+static uint32_t pause_ms(struct check *k, const struct health_limits *limits, bool is_first)
+{
+    const uint32_t chance = (uint32_t)rand_u64(&k->owner->rand);
+    const uint32_t ms = health_rule_delay_ms(&k->facts->rule, limits, chance);
+
+    if (!is_first || health_rule_is_between(&k->facts->rule))
+        return ms;
+    return (uint32_t)rand_below(&k->owner->rand, (uint64_t)ms + 1);
+}
+
 static void take_result(struct check *k, const struct pool_server *server,
                         const struct pool_health *h, const struct check_result *result)
 {
     const struct health_limits limits = limits_of(h);
     struct server_facts *f = k->facts;
     const bool changed = health_rule_result(&f->rule, &limits, result->ok);
+    const bool is_first = !f->has_result;
 
     f->has_result = true;
     f->last = *result;
     log_debug("health check", LOG_S("server", server->url), LOG_U("ok", result->ok),
               LOG_U("status", result->status), LOG_U("ms", result->took_ms));
-    loop_timer_in(k->owner->shared->loop, &k->timer,
-                  health_rule_delay_ms(&f->rule, &limits, (uint32_t)rand_u64(&k->owner->rand)));
+    loop_timer_in(k->owner->shared->loop, &k->timer, pause_ms(k, &limits, is_first));
     if (changed) {
         print_reason(f);
         tell_change(k, server);

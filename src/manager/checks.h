@@ -2,11 +2,11 @@
  * timer.
  *
  * A server gets its first probe at once; then health/rule.h decides about up, down and the
- * pause to the next, spread by ±10 %. At most one probe a server and CHECKS_PROBES_MAX in all
- * are in flight; others wait their turn. Changed settings take effect at once: a probe that
- * runs under the old ones is given up. Type none stops the checks and counts as up. Writes its
- * findings into the server's facts; the hook tells when a server went up or down. Owner: the
- * manager.
+ * pause to the next, spread by ±10 %; only the first pause ends anywhere within the interval.
+ * At most one probe a server and CHECKS_PROBES_MAX in all are in flight; others wait their
+ * turn. Changed settings take effect at once: a probe that runs under the old ones is given up.
+ * Type none stops the checks and counts as up. Writes its findings into the server's facts; the
+ * hook tells when a server went up or down. Owner: the manager.
  */
 #ifndef WELDR_MANAGER_CHECKS_H
 #define WELDR_MANAGER_CHECKS_H
