@@ -2,12 +2,13 @@
 FUZZ_SECONDS ?= 60
 SOAK_SECONDS ?= 1800
 SLOW_SECONDS ?= 60
+SCALE_SECONDS ?= 30
 BENCH_FLAGS ?=
 DESTDIR ?=
 PREFIX ?=
 
 .DEFAULT_GOAL := all
-.PHONY: all run test asan fuzz coverage soak slow bench lint format install deps clean help
+.PHONY: all run test asan fuzz coverage soak slow scale bench lint format install deps clean help
 
 all: ## build build/weldr and build/test-server (release)
 	@tools/deps build
@@ -45,6 +46,11 @@ slow: ## slowhttptest with 5,000 connections for SLOW_SECONDS (60) in each mode,
 	@tools/deps build test
 	@tools/build release
 	@tools/slow $(SLOW_SECONDS)
+
+scale: ## what starting, changing and checking 10,000 servers cost; SCALE_SECONDS (30) for the checks
+	@tools/deps build test
+	@tools/build release
+	@tools/scale $(SCALE_SECONDS)
 
 bench: ## CPU per request beside nginx, haproxy and a byte relay (7 minutes; BENCH_FLAGS=--help)
 	@tools/deps build bench
