@@ -12,9 +12,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/jtext.h"
 #include "base/span.h"
 #include "manager/facts.h"
-#include "manager/jtext.h"
 #include "pool/pool.h"
 
 struct api_json_problem_view {

@@ -1,5 +1,6 @@
 #include <jansson.h>
 
+#include "base/jtext.h"
 #include "pool/pool_code.h"
 #include "pool/pool_int.h"
 
@@ -69,19 +70,61 @@ static json_t *build_meta(const struct pool_server *server)
     return keep_or_drop(object, rc);
 }
 
-static json_t *build_server(const struct pool_server *server)
+/* ---- a server: made for each change, and for all servers in a snapshot ---- */
+
+static void write_health(struct jtext *t, const char *key, const struct pool_health *h)
 {
-    json_t *object = json_object();
-    int rc = put(object, "url", json_string(server->url));
-    rc |= put(object, "map_host", json_boolean(server->map_host));
-    rc |= put(object, "weight", json_integer(server->weight));
-    rc |= put(object, "proxy_protocol", json_integer(server->proxy_protocol));
-    rc |= put(object, "admin", json_string(pool_admin_word(server->admin)));
-    rc |= put(object, "drain_ms", json_integer(server->drain_ms));
-    rc |= put(object, "check", build_health(&server->health, 0));
-    rc |= put(object, "meta", build_meta(server));
-    return keep_or_drop(object, rc);
+    char buf[POOL_EXPECT_TEXT_MAX];
+    jtext_open(t, key, '{');
+    for (unsigned i = 0; i < POOL_HEALTH_FIELD_N; i++) {
+        const struct pool_health_field *f = &pool_health_fields[i];
+        if ((h->set & f->bit) == 0)
+            continue;
+        if (f->kind == POOL_KIND_U16 || f->kind == POOL_KIND_U32)
+            jtext_number(t, f->key, pool_health_number(h, f));
+        else
+            jtext_str(t, f->key, pool_health_text(h, f, buf));
+    }
+    jtext_close(t, '}');
 }
+
+static void write_server(struct jtext *t, const char *key, const struct pool_server *server)
+{
+    jtext_open(t, key, '{');
+    jtext_str(t, "url", server->url);
+    jtext_bool(t, "map_host", server->map_host);
+    jtext_number(t, "weight", server->weight);
+    jtext_number(t, "proxy_protocol", server->proxy_protocol);
+    jtext_str(t, "admin", pool_admin_word(server->admin));
+    jtext_number(t, "drain_ms", server->drain_ms);
+    write_health(t, "check", &server->health);
+    jtext_open(t, "meta", '{');
+    for (unsigned i = 0; i < server->meta_n; i++)
+        jtext_str(t, server->meta[i].key, server->meta[i].value);
+    jtext_close(t, '}');
+    jtext_close(t, '}');
+}
+
+char *pool_code_server_json(const struct pool_server *server)
+{
+    struct jtext t;
+    jtext_init_compact(&t);
+    write_server(&t, NULL, server);
+    return jtext_take(&t);
+}
+
+static char *print_add(const struct pool_command *c)
+{
+    struct jtext t;
+    jtext_init_compact(&t);
+    jtext_open(&t, NULL, '{');
+    jtext_str(&t, "pool", c->pool);
+    write_server(&t, "server", &c->server);
+    jtext_close(&t, '}');
+    return jtext_take(&t);
+}
+
+/* ---- all else ---- */
 
 /* The given settings of one group, into object. */
 static int put_settings(json_t *object, enum pool_settings_group group,
@@ -162,11 +205,6 @@ static int put_id(json_t *object, const struct pool_command *c)
     return put(object, "id", json_string(id));
 }
 
-static int put_server(json_t *object, const struct pool_command *c)
-{
-    return put(object, "server", build_server(&c->server));
-}
-
 static int put_wish(json_t *object, const struct pool_command *c)
 {
     return put(object, "set", build_wish(c));
@@ -187,8 +225,9 @@ static int put_admin(json_t *object, const struct pool_command *c)
 typedef int (*put_fn)(json_t *object, const struct pool_command *c);
 
 static const put_fn payload_putters[] = {
-    [POOL_ADD_SERVER] = put_server,      [POOL_CHANGE_SERVER] = put_id_and_wish,
-    [POOL_REMOVE_SERVER] = put_id,       [POOL_SET_POOL] = put_wish,
+    [POOL_CHANGE_SERVER] = put_id_and_wish,
+    [POOL_REMOVE_SERVER] = put_id,
+    [POOL_SET_POOL] = put_wish,
     [POOL_SET_SERVER_ADMIN] = put_admin,
 };
 
@@ -208,11 +247,6 @@ static char *print_json(json_t *object)
     return text;
 }
 
-char *pool_code_server_json(const struct pool_server *server)
-{
-    return print_json(build_server(server));
-}
-
 char *pool_code_pool_json(const struct pool *p)
 {
     return print_json(build_pool(p));
@@ -220,10 +254,13 @@ char *pool_code_pool_json(const struct pool *p)
 
 char *pool_code_health_json(const struct pool_health *h)
 {
-    return print_json(build_health(h, 0));
+    struct jtext t;
+    jtext_init_compact(&t);
+    write_health(&t, NULL, h);
+    return jtext_take(&t);
 }
 
 char *pool_code_payload_json(const struct pool_command *c)
 {
-    return print_json(build_payload(c));
+    return c->type == POOL_ADD_SERVER ? print_add(c) : print_json(build_payload(c));
 }

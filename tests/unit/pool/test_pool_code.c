@@ -1,5 +1,7 @@
 #include "pool_fixture.h"
 
+#include <jansson.h>
+
 #include "base/fault.h"
 #include "pool/pool_int.h"
 
@@ -273,6 +275,52 @@ static void test_decode_encode_is_identity(void **state)
     pool_state_free(s);
 }
 
+/* What is written as text is what the library would have written: digests hang on it. */
+static void assert_is_of_the_library(char *text)
+{
+    json_t *read = json_loads(text, 0, NULL);
+    char *wanted = json_dumps(read, JSON_COMPACT);
+    assert_string_equal(text, wanted);
+    json_decref(read);
+    free(wanted);
+    free(text);
+}
+
+static void test_server_text(void **state)
+{
+    (void)state;
+    struct rand_state r;
+    struct pool_state *s = pool_state_new();
+    rand_seed(&r, 12);
+    for (unsigned i = 0; i < 500; i++) {
+        struct pool_command c;
+        struct pool_change change;
+        make_random_command(&r, s, &c);
+        if (c.type == POOL_ADD_SERVER)
+            assert_is_of_the_library(pool_code_payload_json(&c));
+        (void)apply_next(s, &c, &change);
+    }
+    for (uint32_t i = 0; i < s->pools[0].server_n; i++) {
+        const struct pool_server *server = s->pools[0].servers[i];
+        assert_is_of_the_library(pool_code_server_json(server));
+        assert_is_of_the_library(pool_code_health_json(&server->health));
+    }
+    assert_true(s->pools[0].server_n > 5);
+    pool_state_free(s);
+}
+
+static void test_server_layout(void **state)
+{
+    (void)state;
+    struct pool_server *server = new_server();
+    char *text = pool_code_server_json(server);
+    assert_string_equal(text, "{\"url\":\"http://1.1.1.1:80\",\"map_host\":false,\"weight\":1,"
+                              "\"proxy_protocol\":0,\"admin\":\"enabled\",\"drain_ms\":0,"
+                              "\"check\":{},\"meta\":{\"a\":\"1\",\"b\":\"2\"}}");
+    free(text);
+    pool_server_free(server);
+}
+
 static void test_entry_layout(void **state)
 {
     (void)state;
@@ -482,6 +530,8 @@ int main(void)
         cmocka_unit_test(test_pool_json),
         cmocka_unit_test(test_long_unknown_key),
         cmocka_unit_test(test_decode_encode_is_identity),
+        cmocka_unit_test(test_server_text),
+        cmocka_unit_test(test_server_layout),
         cmocka_unit_test(test_entry_layout),
         cmocka_unit_test(test_admin_entry_layout),
         cmocka_unit_test(test_admin_bodies),

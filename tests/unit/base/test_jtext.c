@@ -9,13 +9,16 @@
 #include <jansson.h>
 
 #include "base/fault.h"
-#include "manager/jtext.h"
+#include "base/jtext.h"
 
-static char *write_all(void)
+static char *write_all(bool is_compact)
 {
     struct jtext t;
 
-    jtext_init(&t);
+    if (is_compact)
+        jtext_init_compact(&t);
+    else
+        jtext_init(&t);
     jtext_open(&t, NULL, '{');
     jtext_open(&t, "empty", '{');
     jtext_close(&t, '}');
@@ -28,7 +31,8 @@ static char *write_all(void)
     jtext_bool(&t, "yes", true);
     jtext_bool(&t, "no", false);
     jtext_null(&t, "nothing");
-    jtext_json(&t, "made", "{\n  \"a\": [\n    1\n  ]\n}");
+    if (!is_compact)
+        jtext_json(&t, "made", "{\n  \"a\": [\n    1\n  ]\n}");
     jtext_close(&t, '}');
     jtext_close(&t, ']');
     jtext_str(&t, "text", "plain \"\\/\b\f\n\r\t\x01\x1f\x7f \xc3\xa9 \xe2\x82\xac");
@@ -40,7 +44,7 @@ static char *write_all(void)
 /* The library's own text of the same document is the measure. */
 static void test_layout_is_the_librarys(void **state)
 {
-    char *text = write_all();
+    char *text = write_all(false);
     json_t *read = json_loads(text, 0, NULL);
     char *wanted = json_dumps(read, JSON_INDENT(2));
 
@@ -51,6 +55,20 @@ static void test_layout_is_the_librarys(void **state)
     assert_string_equal(text + strlen(wanted), "\n");
     assert_int_equal(json_integer_value(json_array_get(json_object_get(read, "list"), 1)),
                      INT64_MAX);
+    free(text);
+    free(wanted);
+    json_decref(read);
+}
+
+static void test_compact_too(void **state)
+{
+    char *text = write_all(true);
+    json_t *read = json_loads(text, 0, NULL);
+    char *wanted = json_dumps(read, JSON_COMPACT);
+
+    (void)state;
+    assert_non_null(read);
+    assert_string_equal(text, wanted);
     free(text);
     free(wanted);
     json_decref(read);
@@ -86,7 +104,7 @@ static void test_no_memory(void **state)
         char *text;
 
         fault_set(n);
-        text = write_all();
+        text = write_all(false);
         is_over = fault_is_armed();
         fault_set(0);
         assert_int_equal(text != NULL, is_over);
@@ -101,6 +119,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_layout_is_the_librarys),
+        cmocka_unit_test(test_compact_too),
         cmocka_unit_test(test_long),
         cmocka_unit_test(test_no_memory),
     };

@@ -1,4 +1,4 @@
-#include "manager/jtext.h"
+#include "base/jtext.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -6,7 +6,7 @@
 #include "base/fault.h"
 #include "base/num.h"
 
-enum { FIRST_BYTES = 4096, INDENT = 2, DIGITS_MAX = 20 };
+enum { FIRST_BYTES = 512, INDENT = 2, DIGITS_MAX = 20 };
 
 /* Room for so many bytes more; NULL: none. */
 static char *make_room(struct jtext *t, size_t n)
@@ -96,18 +96,24 @@ static void begin(struct jtext *t, const char *key)
     if (t->depth > 0) {
         if (!t->is_fresh)
             put(t, ",", 1);
-        put_line(t);
+        if (!t->is_compact)
+            put_line(t);
     }
     t->is_fresh = false;
     if (key == NULL)
         return;
     put_string(t, key);
-    put(t, ": ", 2);
+    put(t, ": ", t->is_compact ? 1 : 2);
 }
 
 void jtext_init(struct jtext *t)
 {
     *t = (struct jtext){0};
+}
+
+void jtext_init_compact(struct jtext *t)
+{
+    *t = (struct jtext){.is_compact = true};
 }
 
 void jtext_open(struct jtext *t, const char *key, char bracket)
@@ -121,7 +127,7 @@ void jtext_open(struct jtext *t, const char *key, char bracket)
 void jtext_close(struct jtext *t, char bracket)
 {
     t->depth--;
-    if (!t->is_fresh)
+    if (!t->is_fresh && !t->is_compact)
         put_line(t);
     put(t, &bracket, 1);
     t->is_fresh = false;
@@ -172,7 +178,9 @@ void jtext_json(struct jtext *t, const char *key, const char *json)
 
 char *jtext_take(struct jtext *t)
 {
-    put(t, "\n", 2); /* with the NUL */
+    if (!t->is_compact)
+        put(t, "\n", 1);
+    put(t, "", 1); /* the NUL */
     if (!t->failed)
         return t->bytes;
     free(t->bytes);

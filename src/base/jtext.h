@@ -6,8 +6,8 @@
  * has a key, in an array key is NULL. Out of memory is remembered and told at the end. Texts
  * are UTF-8. Pure.
  */
-#ifndef WELDR_MANAGER_JTEXT_H
-#define WELDR_MANAGER_JTEXT_H
+#ifndef WELDR_BASE_JTEXT_H
+#define WELDR_BASE_JTEXT_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -17,11 +17,13 @@ struct jtext {
     char *bytes;
     size_t len, cap;
     unsigned depth;
+    bool is_compact;
     bool is_fresh; /* what was opened last is still empty */
     bool failed;
 };
 
 void jtext_init(struct jtext *t);
+void jtext_init_compact(struct jtext *t);
 /* An object or an array, as the document itself or as a member; bracket: '{' or '['. */
 void jtext_open(struct jtext *t, const char *key, char bracket);
 void jtext_close(struct jtext *t, char bracket); /* '}' or ']' */
@@ -29,9 +31,9 @@ void jtext_str(struct jtext *t, const char *key, const char *text);
 void jtext_number(struct jtext *t, const char *key, uint64_t n);
 void jtext_bool(struct jtext *t, const char *key, bool is_true);
 void jtext_null(struct jtext *t, const char *key);
-/* A member that is JSON already, in the same layout; NULL counts as out of memory. */
+/* A member that is JSON already, pretty-printed; NULL counts as out of memory. */
 void jtext_json(struct jtext *t, const char *key, const char *json);
-/* The text with a newline, malloc'd; NULL: out of memory. To be called once. */
+/* The text, malloc'd, if pretty with a newline; NULL: out of memory. To be called once. */
 char *jtext_take(struct jtext *t);
 
 #endif
