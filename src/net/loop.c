@@ -15,6 +15,7 @@ struct accepted {
     struct loop *loop;
     int fd;
     bool taken;
+    uint32_t tag; /* of whoever passed it on */
     struct addr peer;
 };
 
@@ -279,15 +280,22 @@ static void hand_over(struct loop *l, struct sock *s, struct accepted *a)
     l->in_accept = false;
 }
 
+static int accept_one(struct loop *l, struct sock *s, struct accepted *a)
+{
+    if (s->flags & SOCK_INBOX)
+        return l->ops->receive(l, s, &a->fd, &a->tag, &a->peer);
+    return l->ops->accept(l, s, &a->fd, &a->peer);
+}
+
 static void serve_accept(struct loop *l, struct sock *s)
 {
     for (int i = 0; i < ACCEPT_BATCH && is_due(s); i++) {
         struct accepted a = {.loop = l, .fd = -1};
-        int rc = l->ops->accept(l, s, &a.fd, &a.peer);
+        int rc = accept_one(l, s, &a);
 
         if (rc == 0)
             hand_over(l, s, &a);
-        else if (rc == WERR_AGAIN)
+        else if (rc == WERR_AGAIN || rc == WERR_CLOSED)
             s->flags &= ~(uint32_t)SOCK_CAN_RECV;
         else if (rc != WERR_RESET)
             pause_listener(l, s, rc);
@@ -520,6 +528,31 @@ void accepted_take(struct accepted *a, struct sock *s, const struct sock_ops *op
 const struct addr *accepted_peer(const struct accepted *a)
 {
     return &a->peer;
+}
+
+void sock_inbox_start(struct loop *l, struct sock *s, const struct sock_ops *ops, int fd)
+{
+    MUST(l->ops->receive != NULL);
+    open_sock(l, s, ops, SOCK_LISTENS | SOCK_ACCEPTING | SOCK_INBOX);
+    s->fd = fd;
+    register_now(l, s);
+}
+
+int accepted_pass(struct accepted *a, int outbox, uint32_t tag)
+{
+    MUST(!a->taken && a->loop->ops->pass != NULL);
+    return a->loop->ops->pass(a->loop, outbox, a->fd, tag, &a->peer);
+}
+
+uint32_t accepted_tag(const struct accepted *a)
+{
+    return a->tag;
+}
+
+void sock_inbox_shut(struct sock *s)
+{
+    s->loop->ops->shut_inbox(s->loop, s);
+    loop_mark(s, SOCK_CAN_RECV); /* its end is news enough */
 }
 
 int sock_local_addr(const struct sock *s, struct addr *out)

@@ -87,7 +87,8 @@ enum sock_flag {
     SOCK_PARKED = 1U << 16,  /* not registered yet, to be so before the loop sleeps */
     SOCK_PAUSED = 1U << 17,  /* listener out of descriptors: accepts again in a moment */
     SOCK_FOREIGN = 1U << 18, /* a loop_watch: the descriptor belongs to a library */
-    SOCK_BOUNDED = 1U << 19  /* its reads keep to loop_set_read_max */
+    SOCK_BOUNDED = 1U << 19, /* its reads keep to loop_set_read_max */
+    SOCK_INBOX = 1U << 20    /* listens for connections that other processes have accepted */
 };
 
 struct sock {
@@ -144,6 +145,21 @@ void sock_accept_resume(struct sock *s);
  * taken: closed when on_accept returns. */
 void accepted_take(struct accepted *a, struct sock *s, const struct sock_ops *ops);
 const struct addr *accepted_peer(const struct accepted *a);
+/* The inbox of net/inbox.h as a listener: on_accept gets what other processes pass on. Only on
+ * loop_epoll. */
+void sock_inbox_start(struct loop *l, struct sock *s, const struct sock_ops *ops, int fd);
+/* In on_accept, instead of taking it: passes the connection to the process that reads the inbox
+ * behind this outbox. WERR_AGAIN, WERR_CLOSED …: it is still here. */
+int accepted_pass(struct accepted *a, int outbox, uint32_t tag) MUST_USE;
+/* What accepted_pass was told; 0 for what this process has accepted. */
+uint32_t accepted_tag(const struct accepted *a);
+/* No process can pass anything into it any more; what is there still comes by on_accept, until
+ * sock_inbox_is_empty. */
+void sock_inbox_shut(struct sock *s);
+static inline bool sock_inbox_is_empty(const struct sock *s)
+{
+    return (s->flags & SOCK_CAN_RECV) == 0;
+}
 /* Local address of a connected or listening socket. */
 int sock_local_addr(const struct sock *s, struct addr *out) MUST_USE;
 

@@ -10,6 +10,7 @@
 
 #include "base/clock.h"
 #include "log/log.h"
+#include "net/inbox.h"
 #include "net/loop_int.h"
 
 /* A pipe has a slot for each page of its size, and a received piece, however small, takes one.
@@ -264,6 +265,25 @@ static int accept_epoll(struct loop *l, struct sock *listener, int *fd, struct a
     return 0;
 }
 
+static int receive_epoll(struct loop *l, struct sock *inbox, int *fd, uint32_t *tag,
+                         struct addr *peer)
+{
+    (void)l;
+    return inbox_receive(inbox->fd, fd, tag, peer);
+}
+
+static int pass_epoll(struct loop *l, int outbox, int fd, uint32_t tag, const struct addr *peer)
+{
+    (void)l;
+    return inbox_send(outbox, fd, tag, peer);
+}
+
+static void shut_inbox_epoll(struct loop *l, struct sock *inbox)
+{
+    (void)l;
+    inbox_shut(inbox->fd);
+}
+
 static void adopt_epoll(struct loop *l, int fd)
 {
     int flags = fcntl(fd, F_GETFL);
@@ -362,6 +382,9 @@ static const struct loop_ops epoll_ops = {
     .connect = connect_epoll,
     .connect_result = connect_result_epoll,
     .accept = accept_epoll,
+    .receive = receive_epoll,
+    .pass = pass_epoll,
+    .shut_inbox = shut_inbox_epoll,
     .adopt = adopt_epoll,
     .register_sock = register_epoll,
     .watch = watch_epoll,

@@ -36,6 +36,12 @@ struct loop_ops {
     /* 0; WERR_AGAIN: none waits; WERR_RESET: that one has gone, try the next; else: out of
      * means. */
     int (*accept)(struct loop *l, struct sock *listener, int *fd, struct addr *peer);
+    /* An inbox (net/inbox.h); NULL where there are no descriptors. receive: as accept, or
+     * WERR_CLOSED: none will come any more. */
+    int (*receive)(struct loop *l, struct sock *inbox, int *fd, uint32_t *tag,
+                   struct addr *peer);
+    int (*pass)(struct loop *l, int outbox, int fd, uint32_t tag, const struct addr *peer);
+    void (*shut_inbox)(struct loop *l, struct sock *inbox);
     void (*adopt)(struct loop *l, int fd);
     /* Signals begin, the present state included. */
     void (*register_sock)(struct loop *l, struct sock *s);
