@@ -61,7 +61,7 @@ static int read_workers(struct config *c, struct span value, const char **wish)
 {
     uint64_t n = 0;
     *wish = "must be a number from 1 to 256";
-    if (num_from_dec(value, 256, &n) != 0 || n == 0)
+    if (num_from_dec(value, CONFIG_WORKERS_MAX, &n) != 0 || n == 0)
         return WERR_INVALID;
     c->workers = (unsigned)n;
     return 0;

@@ -17,7 +17,7 @@
 #include "base/cidr.h"
 #include "base/werr.h"
 
-enum { CONFIG_LIST_MAX = 64, CONFIG_SERVERS_MAX = 16384 };
+enum { CONFIG_LIST_MAX = 64, CONFIG_SERVERS_MAX = 16384, CONFIG_WORKERS_MAX = 256 };
 
 enum config_action {
     CONFIG_RUN,    /* manager */

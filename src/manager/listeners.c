@@ -7,8 +7,6 @@
 #include "manager/manager.h"
 #include "net/listen.h"
 
-enum { WORKERS_MAX = 256 };
-
 unsigned listeners_worker_n(const struct config *config)
 {
     cpu_set_t cpus;
@@ -19,7 +17,7 @@ unsigned listeners_worker_n(const struct config *config)
     CPU_ZERO(&cpus);
     if (sched_getaffinity(0, sizeof(cpus), &cpus) == 0)
         n = CPU_COUNT(&cpus);
-    return n < 1 ? 1 : n > WORKERS_MAX ? WORKERS_MAX : (unsigned)n;
+    return n < 1 ? 1 : n > CONFIG_WORKERS_MAX ? CONFIG_WORKERS_MAX : (unsigned)n;
 }
 
 static int fail_listen(const struct addr *at, int error)

@@ -12,6 +12,7 @@
 #include "base/strb.h"
 #include "log/log.h"
 #include "manager/handover.h"
+#include "net/inbox.h"
 #include "net/listen.h"
 
 enum {
@@ -140,6 +141,11 @@ static unsigned list_fds(const struct slot *slot, int channel_fd, int *fds)
     fds[n++] = slot->owner->stats_fd;
     for (unsigned i = 0; i < slot->owner->listener_n; i++)
         fds[n++] = slot->listeners[i];
+    if (slot->inbox < 0)
+        return n;
+    fds[n++] = slot->inbox;
+    for (unsigned i = 0; i < slot->owner->slot_n; i++)
+        fds[n++] = slot->owner->slots[i].outbox;
     return n;
 }
 
@@ -302,13 +308,19 @@ void supervisor_replace(struct slot *slot, const char *why)
     condemn(slot);
 }
 
+static void close_one(int *fd)
+{
+    if (*fd >= 0)
+        (void)close(*fd);
+    *fd = -1;
+}
+
 static void close_listeners(struct slot *slot)
 {
-    for (unsigned i = 0; slot->listeners != NULL && i < slot->owner->listener_n; i++) {
-        if (slot->listeners[i] >= 0)
-            (void)close(slot->listeners[i]);
-        slot->listeners[i] = -1;
-    }
+    for (unsigned i = 0; slot->listeners != NULL && i < slot->owner->listener_n; i++)
+        close_one(&slot->listeners[i]);
+    close_one(&slot->inbox);
+    close_one(&slot->outbox);
 }
 
 static void drain_slot(struct slot *slot, uint32_t limit_ms)
@@ -379,12 +391,13 @@ void supervisor_kill_all(struct supervisor *s)
 
 /* ---- life ---- */
 
-static int init_slot(struct supervisor *s, unsigned id)
+static int init_slot(struct supervisor *s, unsigned id, unsigned slot_n)
 {
     struct slot *slot = &s->slots[id];
 
     slot->owner = s;
     slot->id = id;
+    slot->inbox = slot->outbox = -1;
     manager_channel_init(&slot->channel, s->loop, &channel_ops);
     timer_init(&slot->timer, on_start_timer);
     slot->listeners = malloc(s->listener_n * sizeof(*slot->listeners));
@@ -392,7 +405,7 @@ static int init_slot(struct supervisor *s, unsigned id)
         return WERR_NOMEM;
     for (unsigned i = 0; i < s->listener_n; i++)
         slot->listeners[i] = -1;
-    return 0;
+    return slot_n > 1 ? inbox_open(&slot->inbox, &slot->outbox) : 0;
 }
 
 int supervisor_init(struct supervisor *s, struct loop *loop,
@@ -412,8 +425,8 @@ int supervisor_init(struct supervisor *s, struct loop *loop,
     s->slots = calloc(slot_n, sizeof(*s->slots));
     if (s->slots == NULL)
         error = WERR_NOMEM;
-    for (; error == 0 && s->slot_n < slot_n; s->slot_n++)
-        error = init_slot(s, s->slot_n);
+    while (error == 0 && s->slot_n < slot_n)
+        error = init_slot(s, s->slot_n++, slot_n);
     if (error < 0)
         supervisor_fini(s);
     return error;
@@ -429,6 +442,8 @@ void supervisor_fini(struct supervisor *s)
         free(slot->listeners);
     }
     free(s->slots);
+    s->slots = NULL;
+    s->slot_n = 0;
     if (s->stats_fd >= 0)
         (void)close(s->stats_fd);
     (void)close(s->exe_fd);

@@ -1,7 +1,7 @@
 /* supervisor.h - the worker processes: starts them, notices their end, replaces them.
  *
- * One struct slot for each worker id; it keeps its listening sockets and its place in the
- * statistics for good, while processes come and go. A worker is this very program again,
+ * One struct slot for each worker id; it keeps its listening sockets, its inbox and its place
+ * in the statistics for good, while processes come and go. A worker is this very program again,
  * executed by a descriptor opened at start (an upgraded file does not matter), with its
  * descriptors at the numbers of wire/inherit.h. One that dies is replaced after 0.1 s, doubling
  * to 10 s while it keeps dying soon; the pause starts over for one that has lived 10 s.
@@ -40,6 +40,8 @@ struct slot {
     bool is_condemned; /* killed by us, its end is awaited */
     pid_t pid;         /* 0: none */
     int *listeners;    /* descriptors, one per --ip; owned; -1: closed */
+    int inbox, outbox; /* where the others put connections that this one shall have: its own end
+                          and theirs; -1: closed, or it is the only worker */
     uint64_t started_ms;
     uint32_t backoff_ms;
     uint32_t restarts;

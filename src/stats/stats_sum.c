@@ -89,6 +89,8 @@ void stats_worker_reset_gauges(struct stats *s, unsigned id)
         if (counters[c].kind == GAUGE)
             __atomic_store_n(&w->value[c], 0, __ATOMIC_RELAXED);
     }
+    share_set_takes(&w->share, false);
+    share_set_open(&w->share, 0);
     for (unsigned slot = 0; slot < STATS_SERVERS_MAX; slot++)
         reset_server_gauges(&w->server[slot]);
 }

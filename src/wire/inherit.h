@@ -2,7 +2,8 @@
  * exec.
  *
  * The channel (frames of wire/frame.h), the statistics segment (stats/stats.h), then one
- * listening socket per --ip, in order.
+ * listening socket per --ip, in order; behind them, if there are several workers, this worker's
+ * inbox (net/inbox.h) and the outbox to each worker's inbox, in the order of their ids.
  */
 #ifndef WELDR_WIRE_INHERIT_H
 #define WELDR_WIRE_INHERIT_H

@@ -66,7 +66,7 @@ static struct admission_host *find_or_new(struct worker *w, const struct addr *p
 static uint64_t descriptors_used(const struct worker *w)
 {
     return (uint64_t)w->clients_slab.in_use + w->lanes_slab.in_use + w->listener_n +
-           LIMIT_OTHER_DESCRIPTORS;
+           w->spread.worker_n + LIMIT_OTHER_DESCRIPTORS;
 }
 
 static bool is_beyond(const struct worker *w, uint32_t reserve_share)

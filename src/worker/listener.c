@@ -9,7 +9,8 @@ static void on_accept(struct sock *s, struct accepted *a)
 {
     struct listener *l = (struct listener *)((char *)s - offsetof(struct listener, sock));
 
-    client_accept(l->worker, a, l->has_headers);
+    if (!spread_pass(&l->worker->spread, a, (uint32_t)(l - l->worker->listeners)))
+        client_accept(l->worker, a, l->has_headers);
 }
 
 static void on_closed(struct sock *s)

@@ -227,6 +227,7 @@ static void on_closed(struct conn *conn)
     admission_leave(w, c);
     stats_sub(w->stats, STATS_client_open, 1);
     slab_put(&w->clients_slab, c);
+    spread_tell(w);
     worker_check_drained(w);
 }
 
@@ -262,6 +263,7 @@ void client_accept(struct worker *w, struct accepted *a, bool has_header)
     LIST_INSERT_HEAD(&w->clients, c, entry);
     stats_add(w->stats, STATS_client_connections, 1);
     stats_add(w->stats, STATS_client_open, 1);
+    spread_tell(w);
     if (has_header) {
         conn_expect_prologue(&c->conn);
         conn_timer_set(&c->conn, header_ms(w));

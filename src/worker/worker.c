@@ -195,17 +195,19 @@ static void on_drain_limit(struct timer *t)
 }
 
 /* What the kernel had accepted before is still taken (two turns: one to hear of it, one to take
- * it), then the listeners close. */
+ * it), then the listeners close; what other workers have passed on is taken to the last one. */
 static void drain_pass(struct loop_work *work)
 {
     struct worker *w = (struct worker *)((char *)work - offsetof(struct worker, drain_work));
     struct client *c, *next;
 
-    w->drain_passes--;
-    if (w->drain_passes > 0) {
+    if (w->drain_passes > 1 || !spread_is_empty(&w->spread)) {
+        w->drain_passes = 1;
         loop_defer(w->loop, work);
         return;
     }
+    w->drain_passes = 0;
+    spread_close(&w->spread);
     for (unsigned i = 0; i < w->listener_n; i++)
         listener_close(&w->listeners[i]);
     for (c = LIST_FIRST(&w->clients); c; c = next) {
@@ -225,6 +227,7 @@ void worker_drain(struct worker *w, uint32_t limit_ms, void (*on_drained)(void *
     w->drain_passes = 2;
     w->drain_jitter_ms =
         limit_ms / 2 < LIMIT_DRAIN_JITTER_MS ? limit_ms / 2 : LIMIT_DRAIN_JITTER_MS;
+    spread_stop(&w->spread);
     for (unsigned i = 0; i < w->listener_n; i++)
         sock_accept_resume(&w->listeners[i].sock);
     loop_timer_in(w->loop, &w->drain_timer, limit_ms);

@@ -21,6 +21,7 @@
 #include "pool/pool.h"
 #include "stats/stats.h"
 #include "wire/frame.h"
+#include "worker/spread.h"
 
 struct admission_host;
 struct client;
@@ -58,6 +59,7 @@ struct worker {
     uint64_t proxy_listeners; /* bit i: clients of listener i come behind a PROXY header */
     struct listener *listeners;
     unsigned listener_n;
+    struct spread spread;
 
     bool draining;
     struct timer drain_timer;

@@ -103,6 +103,18 @@ static int on_hello(void *arg, const struct frame_hello *hello)
     return rc;
 }
 
+/* Behind the listeners, if there are other workers: our inbox, the outboxes of all. */
+static void start_spread(struct process *p, int inbox)
+{
+    unsigned n = stats_worker_n(p->stats);
+
+    if (n < 2)
+        return;
+    for (unsigned i = 0; i <= n; i++)
+        (void)fcntl(inbox + (int)i, F_SETFD, FD_CLOEXEC);
+    spread_start(&p->worker.spread, &p->worker, p->stats, inbox, inbox + 1);
+}
+
 static void on_ready(void *arg)
 {
     struct process *p = arg;
@@ -115,6 +127,8 @@ static void on_ready(void *arg)
     }
     if (!handles || worker_listen(&p->worker, handles, n) < 0)
         on_broken(p, "no memory");
+    else
+        start_spread(p, INHERIT_FD_LISTENERS + (int)n);
     free(handles);
     log_debug("accepting", LOG_U("listeners", n));
 }

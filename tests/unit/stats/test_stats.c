@@ -29,6 +29,7 @@ static void test_two_mappings(void **state)
     for (unsigned i = 0; i < 3; i++) {
         w[i] = stats_worker(worker, i);
         assert_int_equal((uintptr_t)w[i] % 64, 0);
+        assert_int_equal((uintptr_t)&w[i]->share % 64, 0);
         stats_add(w[i], STATS_client_success, 10 + i);
         stats_add(w[i], STATS_in_flight, 5);
         stats_sub(w[i], STATS_in_flight, 3);
@@ -83,7 +84,20 @@ static void test_dead_worker_loses_gauges_only(void **state)
         for (unsigned c = 0; c < STATS_SERVER_COUNTERS; c++)
             stats_server_add(stats_worker(s, id), 17, (enum stats_server_counter)c, 1);
     }
+    for (unsigned id = 0; id < 2; id++) {
+        share_set_open(&stats_worker(s, id)->share, 3);
+        share_set_takes(&stats_worker(s, id)->share, true);
+        share_add_waiting(&stats_worker(s, id)->share);
+    }
     stats_worker_reset_gauges(s, 1);
+    /* It takes none, and what waits for it waits for its successor. */
+    assert_true(share_takes(&stats_worker(s, 0)->share));
+    assert_false(share_takes(&stats_worker(s, 1)->share));
+    assert_int_equal(share_load(&stats_worker(s, 0)->share), 4);
+    assert_int_equal(share_load(&stats_worker(s, 1)->share), 1);
+    share_forget_waiting(&stats_worker(s, 1)->share);
+    share_drop_waiting(&stats_worker(s, 1)->share);
+    assert_int_equal(share_load(&stats_worker(s, 1)->share), 0);
     for (unsigned c = 0; c < STATS_COUNTERS; c++) {
         unsigned left = stats_counter_is_gauge((enum stats_counter)c) ? 1 : 2;
 

@@ -1,0 +1,72 @@
+/* spread.h - evens out the clients of the workers: a worker that has many passes a connection
+ * that it has just accepted to one that has few.
+ *
+ * Each worker has a listening socket of its own and the kernel's hash of the addresses says
+ * which one a connection comes to. That is fair in the long run and not with few: of 64
+ * connections at 4 workers the fullest gets 20 on average and in some per cent of the runs more
+ * than 24; long-lived ones stay like that. What else there is does not mend it: a program at
+ * the reuse-port group (SO_ATTACH_REUSEPORT_CBPF) sees the packet and not the load, so it is
+ * another hash; one socket for all, watched with EPOLLEXCLUSIVE, wakes the last that went to
+ * sleep and gives nearly everything to few workers; choosing by load in the kernel takes eBPF
+ * and its privileges.
+ *
+ * So the hash stays, nothing changes for a connection that comes to the right worker, and the
+ * others go on in one message (SCM_RIGHTS, net/inbox.h): some microseconds, before anything was
+ * read or registered. The loads are read from the statistics segment (stats/share.h): a few
+ * cache lines for an accept, nothing for a request. What can't be passed (inbox full, its
+ * reader draining) is kept: no connection is lost, and none is passed twice. Those in the inbox
+ * of a worker that dies are taken by its successor.
+ */
+#ifndef WELDR_WORKER_SPREAD_H
+#define WELDR_WORKER_SPREAD_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "net/loop.h"
+#include "stats/stats.h"
+
+struct worker;
+
+/* Of so many workers the loads are looked at for one connection; with more workers these are
+ * each time others. */
+enum { SPREAD_LOOK_N = 16 };
+
+struct spread_seat {
+    uint32_t load;
+    bool takes; /* of the own one it does not matter */
+};
+
+/* Pure. seats[0] is our own, its load with the connection that is to be placed; returns where
+ * it should go, 0: here. The rule: nobody should get above 5/4 of the mean, nor have twice as
+ * many as another (whom a crash has emptied, say), as far as whole connections allow it. With
+ * is_churn connections end so soon that what is uneven evens out by itself: only what is far
+ * too much for one worker goes elsewhere then. */
+unsigned spread_choose(const struct spread_seat *seats, unsigned n, bool is_churn);
+
+struct spread {
+    struct worker *worker;
+    struct stats *stats;
+    unsigned worker_n;  /* below 2: nothing is ever passed */
+    int first_outbox;   /* that of worker 0; the others follow */
+    unsigned from;      /* where the next look begins */
+    uint64_t window_ms; /* begin of the time in which window_n were accepted; before: last_n */
+    unsigned window_n, last_n;
+    uint32_t stuck_n; /* waited for us at the begin of the window, and nothing came since */
+    struct sock inbox;
+};
+
+/* stats: the segment of all workers. The worker listens already. inbox, first_outbox: handles
+ * of the loop. */
+void spread_start(struct spread *s, struct worker *w, struct stats *stats, int inbox,
+                  int first_outbox);
+/* In on_accept of listener number `listener`: has the connection gone to another worker? */
+bool spread_pass(struct spread *s, struct accepted *a, uint32_t listener);
+/* Our number of clients has changed. */
+void spread_tell(struct worker *w);
+/* Draining: nothing can come in any more but what is in the inbox already. */
+void spread_stop(struct spread *s);
+bool spread_is_empty(const struct spread *s);
+void spread_close(struct spread *s);
+
+#endif
