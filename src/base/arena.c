@@ -17,6 +17,7 @@ struct arena_store {
     size_t payload_bytes; /* of an ordinary chunk */
     unsigned keep_n;
     unsigned free_n;
+    unsigned least_free_n; /* since the last arena_store_settle */
     struct arena_chunk *free_chunks;
 };
 
@@ -69,6 +70,8 @@ static struct arena_chunk *get_chunk(struct arena_store *store)
         return new_chunk(store->payload_bytes);
     store->free_chunks = chunk->next;
     store->free_n--;
+    if (store->free_n < store->least_free_n)
+        store->least_free_n = store->free_n;
     return chunk;
 }
 
@@ -82,6 +85,20 @@ static void put_chunk(struct arena_store *store, struct arena_chunk *chunk)
     chunk->next = store->free_chunks;
     store->free_chunks = chunk;
     store->free_n++;
+}
+
+unsigned arena_store_settle(struct arena_store *store, unsigned reserve_n)
+{
+    unsigned freed = 0;
+    while (store->least_free_n > reserve_n + freed) {
+        struct arena_chunk *chunk = store->free_chunks;
+        store->free_chunks = chunk->next;
+        store->free_n--;
+        free_chunk(chunk);
+        freed++;
+    }
+    store->least_free_n = store->free_n;
+    return freed;
 }
 
 void arena_init(struct arena *a, struct arena_store *store, size_t limit_bytes)

@@ -18,6 +18,9 @@
  * (at least 64, MUST), some 16 bytes of which are the chunk's header. */
 struct arena_store;
 struct arena_store *arena_store_new(size_t chunk_bytes, unsigned keep_n);
+/* To be called every few seconds: gives back the chunks that were not needed since the last
+ * call, but for reserve_n; returns how many. */
+unsigned arena_store_settle(struct arena_store *store, unsigned reserve_n);
 void arena_store_free(struct arena_store *store); /* NULL allowed; all arenas must be reset */
 
 struct arena_chunk;

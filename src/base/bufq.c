@@ -8,7 +8,8 @@
 enum {
     CLASS_MIN_LOG2 = 10,
     CLASS_MAX_LOG2 = 20,
-    CLASSES = CLASS_MAX_LOG2 - CLASS_MIN_LOG2 + 1
+    CLASSES = CLASS_MAX_LOG2 - CLASS_MIN_LOG2 + 1,
+    RESERVE_LOG2 = 16
 };
 
 /* Lies in the first bytes of a block that waits in the store. */
@@ -21,6 +22,8 @@ struct bufq_store {
     size_t kept_bytes;
     size_t held_bytes; /* by queues */
     struct free_block *free_blocks[CLASSES];
+    unsigned free_n[CLASSES];
+    unsigned least_free_n[CLASSES]; /* since the last bufq_store_settle */
 };
 
 static size_t class_bytes(unsigned size_class)
@@ -53,6 +56,8 @@ static char *take_free_block(struct bufq_store *store, unsigned size_class)
     UNPOISON(block, class_bytes(size_class));
     store->free_blocks[size_class] = block->next;
     store->kept_bytes -= class_bytes(size_class);
+    if (--store->free_n[size_class] < store->least_free_n[size_class])
+        store->least_free_n[size_class] = store->free_n[size_class];
     return (char *)block;
 }
 
@@ -71,6 +76,27 @@ void bufq_store_free(struct bufq_store *store)
 size_t bufq_store_held_bytes(const struct bufq_store *store)
 {
     return store->held_bytes;
+}
+
+static size_t settle_class(struct bufq_store *store, unsigned size_class)
+{
+    size_t reserve_n = ((size_t)1 << RESERVE_LOG2) / class_bytes(size_class);
+    size_t unused_n = store->least_free_n[size_class];
+    size_t freed = 0;
+    for (; unused_n > reserve_n; unused_n--) {
+        free(take_free_block(store, size_class));
+        freed += class_bytes(size_class);
+    }
+    store->least_free_n[size_class] = store->free_n[size_class];
+    return freed;
+}
+
+size_t bufq_store_settle(struct bufq_store *store)
+{
+    size_t freed = 0;
+    for (unsigned size_class = 0; size_class < CLASSES; size_class++)
+        freed += settle_class(store, size_class);
+    return freed;
 }
 
 /* A block of at least *cap bytes; *cap becomes its size. Over the largest size_class growth
@@ -108,6 +134,7 @@ static void put_block(struct bufq_store *store, char *block, uint32_t cap)
     free_block->next = store->free_blocks[size_class];
     store->free_blocks[size_class] = free_block;
     store->kept_bytes += cap;
+    store->free_n[size_class]++;
     POISON(block, cap);
 }
 

@@ -18,6 +18,9 @@
  * are kept. */
 struct bufq_store;
 struct bufq_store *bufq_store_new(size_t keep_bytes);
+/* To be called every few seconds: gives back the blocks that were not needed since the last
+ * call, but for 64 KiB a class; returns their bytes. */
+size_t bufq_store_settle(struct bufq_store *store);
 void bufq_store_free(struct bufq_store *store); /* NULL allowed; all queues must be empty */
 /* Bytes of all blocks that queues hold now (whole blocks, for that is what they cost). */
 size_t bufq_store_held_bytes(const struct bufq_store *store);

@@ -9,7 +9,7 @@
 #include "base/poison.h"
 #include "base/werr.h"
 
-enum { ALIGN_BYTES = 8, BATCH_BYTES = 16 * 1024, BATCH_N_MIN = 4 };
+enum { ALIGN_BYTES = 8, BATCH_BYTES = 16 * 1024, BATCH_N_MIN = 4, PAUSE_N_MAX = 32 };
 
 /* Lies in the first bytes of an object that is not in use. */
 struct free_object {
@@ -19,6 +19,7 @@ struct free_object {
 struct slab_batch {
     struct slab_batch *next;
     unsigned free_n; /* counted by slab_trim only */
+    bool is_leaving; /* told by slab_trim only */
     char objects[] __attribute__((aligned(ALIGN_BYTES)));
 };
 
@@ -66,6 +67,7 @@ static bool add_batch(struct slab *s)
         return false;
     batch->next = s->batches;
     s->batches = batch;
+    s->total_n += s->batch_n;
     POISON(batch->objects, s->batch_n * stride_bytes(s));
     /* Backwards, so that objects are handed out in the order of their addresses. */
     for (size_t i = s->batch_n; i-- > 0;) {
@@ -91,6 +93,7 @@ void slab_fini(struct slab *s)
         free_batch(s, batch);
     }
     s->free_list = NULL;
+    s->total_n = 0;
 }
 
 void *slab_get(struct slab *s)
@@ -100,6 +103,8 @@ void *slab_get(struct slab *s)
     if (s->free_list == NULL && !add_batch(s))
         return NULL;
     s->in_use++;
+    if (s->in_use > s->peak_n)
+        s->peak_n = s->in_use;
     return memset(pop_free(s), 0, s->object_bytes);
 }
 
@@ -130,6 +135,7 @@ static struct slab_batch **new_batch_index(const struct slab *s, size_t *n)
     size_t i = 0;
     for (struct slab_batch *batch = s->batches; batch != NULL; batch = batch->next) {
         batch->free_n = 0;
+        batch->is_leaving = false;
         index[i++] = batch;
     }
     qsort(index, *n, sizeof(struct slab_batch *), compare_addresses);
@@ -162,6 +168,23 @@ static void count_free(const struct slab *s, struct slab_batch **index, size_t n
     }
 }
 
+/* The last ones in the order of addresses, so that what stays lies together. Returns how many.
+ */
+static unsigned choose_leaving(const struct slab *s, struct slab_batch **index, size_t n,
+                               unsigned keep_n)
+{
+    unsigned free_n = s->total_n - s->in_use;
+    unsigned chosen = 0;
+    while (n-- > 0 && free_n >= keep_n + s->batch_n) {
+        if (index[n]->free_n != s->batch_n)
+            continue;
+        index[n]->is_leaving = true;
+        free_n -= s->batch_n;
+        chosen++;
+    }
+    return chosen;
+}
+
 /* Rebuilds the free list, in its order, from the objects whose batch stays. */
 static void drop_from_free_list(struct slab *s, struct slab_batch **index, size_t n)
 {
@@ -169,7 +192,7 @@ static void drop_from_free_list(struct slab *s, struct slab_batch **index, size_
     struct free_object **tail = &keep;
     while (s->free_list != NULL) {
         struct free_object *object = pop_free(s);
-        if (find_batch(index, n, object)->free_n == s->batch_n)
+        if (find_batch(index, n, object)->is_leaving)
             continue;
         *tail = object;
         tail = &object->next;
@@ -183,26 +206,54 @@ static void drop_from_free_list(struct slab *s, struct slab_batch **index, size_
     }
 }
 
-unsigned slab_trim(struct slab *s)
+/* Returns how many. */
+static unsigned free_leaving(struct slab *s)
+{
+    unsigned freed = 0;
+    struct slab_batch **link = &s->batches;
+    while (*link != NULL) {
+        struct slab_batch *batch = *link;
+        if (!batch->is_leaving) {
+            link = &batch->next;
+            continue;
+        }
+        *link = batch->next;
+        free_batch(s, batch);
+        s->total_n -= s->batch_n;
+        freed++;
+    }
+    return freed;
+}
+
+unsigned slab_trim(struct slab *s, unsigned keep_n)
 {
     size_t n = 0;
     struct slab_batch **index = new_batch_index(s, &n);
     if (index == NULL)
         return 0;
     count_free(s, index, n);
-    drop_from_free_list(s, index, n);
+    unsigned leaving = choose_leaving(s, index, n, keep_n);
+    if (leaving > 0)
+        drop_from_free_list(s, index, n);
     free(index);
-    unsigned freed = 0;
-    struct slab_batch **link = &s->batches;
-    while (*link != NULL) {
-        struct slab_batch *batch = *link;
-        if (batch->free_n != s->batch_n) {
-            link = &batch->next;
-            continue;
-        }
-        *link = batch->next;
-        free_batch(s, batch);
-        freed++;
+    return leaving > 0 ? free_leaving(s) : 0;
+}
+
+unsigned slab_settle(struct slab *s)
+{
+    unsigned peak_n = s->peak_n;
+    s->peak_n = s->in_use;
+    if (s->total_n < peak_n + 2 * s->batch_n)
+        return 0;
+    if (s->pause_n > 0) {
+        s->pause_n--;
+        return 0;
     }
+    unsigned freed = slab_trim(s, peak_n - s->in_use + s->batch_n);
+    if (freed > 0)
+        s->pause_next_n = 0;
+    else if (s->pause_next_n < PAUSE_N_MAX)
+        s->pause_next_n = s->pause_next_n * 2 + 1;
+    s->pause_n = s->pause_next_n;
     return freed;
 }

@@ -30,7 +30,10 @@ enum worker_limits {
     LIMIT_FULL_SHARE = 16, /* … with a sixteenth without a word */
     LIMIT_ARENA_BYTES = 256 * 1024,
     LIMIT_ARENA_CHUNK_BYTES = 4 * 1024,
-    LIMIT_ARENA_KEEP_N = 1024
+    LIMIT_ARENA_KEEP_N = 1024,
+    LIMIT_ARENA_RESERVE_N = 64,       /* of them, when nobody has needed them for a while */
+    LIMIT_RECLAIM_MS = 2000,          /* so long memory must have been idle to be given back */
+    LIMIT_RECLAIM_BYTES = 1024 * 1024 /* so much the allocator may hold back besides */
 };
 
 #endif

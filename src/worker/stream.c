@@ -261,6 +261,7 @@ void client_accept(struct worker *w, struct accepted *a, bool has_header)
     c->worker = w;
     c->peer = *accepted_peer(a);
     LIST_INSERT_HEAD(&w->clients, c, entry);
+    reclaim_watch(w);
     stats_add(w->stats, STATS_client_connections, 1);
     stats_add(w->stats, STATS_client_open, 1);
     spread_tell(w);

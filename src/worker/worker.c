@@ -33,6 +33,7 @@ int worker_init(struct worker *w, struct loop *loop, struct stats_worker *stats,
     slab_init(&w->lanes_slab, "lane", sizeof(struct lane), LIMIT_LANES);
     balance_init(&w->balance, id);
     timer_init(&w->drain_timer, on_drain_limit);
+    reclaim_init(&w->reclaim);
     w->drain_work.run = drain_pass;
     w->arenas = arena_store_new(LIMIT_ARENA_CHUNK_BYTES, LIMIT_ARENA_KEEP_N);
     if (!w->arenas)
@@ -48,6 +49,7 @@ int worker_init(struct worker *w, struct loop *loop, struct stats_worker *stats,
 void worker_fini(struct worker *w)
 {
     timer_stop(loop_timers(w->loop), &w->drain_timer);
+    timer_stop(loop_timers(w->loop), &w->reclaim.timer);
     loop_undefer(w->loop, &w->drain_work);
     origin_free_all(w);
     balance_fini(&w->balance);

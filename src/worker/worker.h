@@ -21,6 +21,7 @@
 #include "pool/pool.h"
 #include "stats/stats.h"
 #include "wire/frame.h"
+#include "worker/reclaim.h"
 #include "worker/spread.h"
 
 struct admission_host;
@@ -39,6 +40,7 @@ struct worker {
     struct access_log *access_log; /* NULL: off */
     struct rand_state rand;
     struct arena_store *arenas;
+    struct reclaim reclaim;
     struct slab clients_slab, exchanges_slab, lanes_slab;
     struct client_list clients;
 

@@ -67,6 +67,40 @@ def test_ten_thousand_idle_connections(lab, many_descriptors):
     wait_until(lambda: weldr.workers()[0]["connections"] == 0, 20, "all gone")
 
 
+@pytest.mark.smoke
+@pytest.mark.slow
+def test_memory_comes_back_after_a_burst(lab, many_descriptors):
+    """Thousands of connections, each with half a large head or with a request in flight: when they have gone, so has
+    what they took, but for a small reserve. One connection lives on through it, as in real life."""
+    weldr = lab.weldr(workers=1, nofile=many_descriptors, env={"ASAN_OPTIONS": "quarantine_size_mb=1"})
+    weldr.patch_pool({"limits": {"queue_bytes": 1 << 30}})  # whose default would turn some away
+    weldr.add(lab.origin(o.by_target({"/stall": o.stall}, o.hello)))
+    pid = weldr.worker_pids()[0]
+    keeper = weldr.connect()
+    for _ in range(20):
+        assert keeper.ask().status == 200
+    before = rss_bytes(pid)
+    half = b"GET / HTTP/1.1\r\nHost: a\r\nCookie: " + b"c" * 9000
+    whole = b"GET /stall HTTP/1.1\r\nHost: a\r\nCookie: " + b"c" * 9000 + b"\r\n\r\n"
+    for _ in range(2):
+        clients = []
+        for number in range(CONNECTIONS // 2):
+            client = weldr.connect(source=f"127.0.0.{2 + number % 8}")
+            clients.append(client.send(whole if number % 25 == 0 else half))
+        wait_until(lambda: weldr.workers()[0]["connections"] > CONNECTIONS // 2, 20, "all are there")
+        wait_until(lambda: weldr.workers()[0]["in_flight"] == CONNECTIONS // 50, 20, "all that asked are served")
+        peak = rss_bytes(pid)
+        assert peak - before > CONNECTIONS // 2 * 9000, "it was a burst"
+        for client in clients:
+            client.reset()
+            weldr.clients.remove(client)
+        wait_until(lambda: weldr.workers()[0]["connections"] == 1, 20, "all gone")
+        if not IS_ASAN:  # whose allocator gives nothing back
+            wait_until(lambda: rss_bytes(pid) - before < 4 << 20, 30,
+                       f"back to {before >> 10} KiB; the peak was {peak >> 10} KiB")
+        assert keeper.ask().status == 200
+
+
 def test_requests_leave_no_memory_behind(lab):
     """No malloc per request after warm-up: the size after 1000 requests is the size after 6000."""
     weldr, _ = lab.run(o.hello)

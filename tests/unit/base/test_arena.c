@@ -107,6 +107,36 @@ static void test_store_keeps_up_to_its_bound(void **state)
     arena_store_free(store);
 }
 
+/* What was not needed from one call to the next goes, but for the reserve. */
+static void test_settle(void **state)
+{
+    struct arena_store *store = arena_store_new(256, 100);
+    struct arena a;
+    (void)state;
+    arena_init(&a, store, 1 << 20);
+    assert_int_equal(arena_store_settle(store, 0), 0);
+    for (unsigned i = 0; i < 50; i++)
+        assert_non_null(arena_alloc(&a, 200));
+    arena_reset(&a);
+    assert_int_equal(arena_store_settle(store, 4), 0);
+    for (unsigned i = 0; i < 10; i++)
+        assert_non_null(arena_alloc(&a, 200));
+    arena_reset(&a);
+    assert_int_equal(arena_store_settle(store, 4), 36);
+    assert_int_equal(arena_store_settle(store, 4), 10);
+    assert_int_equal(arena_store_settle(store, 4), 0);
+    /* The reserve is there. */
+    fault_set(1);
+    for (unsigned i = 0; i < 4; i++)
+        assert_non_null(arena_alloc(&a, 200));
+    assert_true(fault_is_armed());
+    fault_set(0);
+    arena_reset(&a);
+    assert_int_equal(arena_store_settle(store, 0), 0);
+    assert_int_equal(arena_store_settle(store, 0), 4);
+    arena_store_free(store);
+}
+
 static void test_large_block_leaves_the_chunk_in_use(void **state)
 {
     struct arena_store *store = arena_store_new(256, 4);
@@ -215,6 +245,7 @@ int main(void)
         cmocka_unit_test(test_limit),
         cmocka_unit_test(test_nothing_allocated_after_warm_up),
         cmocka_unit_test(test_store_keeps_up_to_its_bound),
+        cmocka_unit_test(test_settle),
         cmocka_unit_test(test_large_block_leaves_the_chunk_in_use),
         cmocka_unit_test(test_large_block_is_not_kept),
         cmocka_unit_test(test_no_memory_leaves_the_arena_usable),

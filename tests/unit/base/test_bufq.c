@@ -174,6 +174,41 @@ static void test_store_counts_what_is_held(void **state)
     bufq_store_free(store);
 }
 
+/* What was not needed from one call to the next goes, but for 64 KiB of each class. */
+static void test_settle(void **state)
+{
+    static struct bufq q[100];
+    static char bytes[128 * KIB];
+    struct bufq_store *store = bufq_store_new(16 * MIB);
+    (void)state;
+    assert_int_equal(bufq_store_settle(store), 0);
+    for (size_t i = 0; i < COUNT(q); i++) {
+        bufq_init(&q[i]);
+        assert_int_equal(bufq_push(&q[i], store, span_from(bytes, 9 * KIB), MIB), 0);
+    }
+    for (size_t i = 0; i < COUNT(q); i++)
+        bufq_fini(&q[i], store);
+    assert_int_equal(bufq_push(&q[0], store, span_from(bytes, sizeof(bytes)), MIB), 0);
+    bufq_fini(&q[0], store);
+    assert_int_equal(bufq_store_settle(store), 0);
+    /* Ten are in use now and then: they stay for this time. */
+    for (size_t i = 0; i < 10; i++)
+        assert_int_equal(bufq_push(&q[i], store, span_from(bytes, 9 * KIB), MIB), 0);
+    for (size_t i = 0; i < 10; i++)
+        bufq_fini(&q[i], store);
+    assert_int_equal(bufq_store_settle(store), (100 - 10 - 4) * 16 * KIB + 128 * KIB);
+    assert_int_equal(bufq_store_settle(store), 10 * 16 * KIB);
+    assert_int_equal(bufq_store_settle(store), 0);
+    fault_set(1);
+    for (size_t i = 0; i < 4; i++)
+        assert_int_equal(bufq_push(&q[i], store, span_from(bytes, 9 * KIB), MIB), 0);
+    assert_true(fault_is_armed());
+    fault_set(0);
+    for (size_t i = 0; i < 4; i++)
+        bufq_fini(&q[i], store);
+    bufq_store_free(store);
+}
+
 static void test_no_memory_changes_nothing(void **state)
 {
     (void)state;
@@ -267,6 +302,7 @@ int main(void)
         cmocka_unit_test(test_limit_appends_nothing),
         cmocka_unit_test(test_store_keeps_up_to_its_bound),
         cmocka_unit_test(test_store_counts_what_is_held),
+        cmocka_unit_test(test_settle),
         cmocka_unit_test(test_no_memory_changes_nothing),
         cmocka_unit_test(test_random_pushes_and_drops),
         cmocka_unit_test(test_misuse_shows),

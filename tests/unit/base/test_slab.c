@@ -83,7 +83,7 @@ static void test_no_memory(void **state)
     struct slab s;
     (void)state;
     slab_init(&s, "object", 64, 0);
-    assert_int_equal(slab_trim(&s), 0);
+    assert_int_equal(slab_trim(&s, 0), 0);
     fault_set(1);
     assert_null(slab_get(&s));
     assert_int_equal(s.in_use, 0);
@@ -91,7 +91,7 @@ static void test_no_memory(void **state)
     assert_non_null(a);
     slab_put(&s, a);
     fault_set(1);
-    assert_int_equal(slab_trim(&s), 0);
+    assert_int_equal(slab_trim(&s, 0), 0);
     assert_ptr_equal(slab_get(&s), a);
     slab_put(&s, a);
     slab_fini(&s);
@@ -105,13 +105,13 @@ static void test_trim_gives_free_batches_back(void **state)
     slab_init(&s, "object", sizeof(struct object), 0);
     for (size_t i = 0; i < OBJECTS; i++)
         at[i] = slab_get(&s);
-    assert_int_equal(slab_trim(&s), 0);
+    assert_int_equal(slab_trim(&s, 0), 0);
     for (size_t i = 0; i < OBJECTS; i++) {
         if (i != OBJECTS / 2)
             slab_put(&s, at[i]);
     }
-    assert_int_equal(slab_trim(&s), batches_of(&s) - 1);
-    assert_int_equal(slab_trim(&s), 0);
+    assert_int_equal(slab_trim(&s, 0), batches_of(&s) - 1);
+    assert_int_equal(slab_trim(&s, 0), 0);
     /* What is left of the one batch is still handed out, and nothing else. */
     fault_set(1);
     unsigned n = 0;
@@ -121,11 +121,97 @@ static void test_trim_gives_free_batches_back(void **state)
     while (n > 0)
         slab_put(&s, at[--n]);
     slab_put(&s, at[OBJECTS / 2]);
-    assert_int_equal(slab_trim(&s), 1);
+    assert_int_equal(slab_trim(&s, 0), 1);
     assert_null(s.batches);
     at[0] = slab_get(&s);
     assert_non_null(at[0]);
     slab_put(&s, at[0]);
+    slab_fini(&s);
+}
+
+static void test_trim_keeps_what_it_is_told(void **state)
+{
+    static void *at[OBJECTS];
+    struct slab s;
+    (void)state;
+    slab_init(&s, "object", sizeof(struct object), 0);
+    for (size_t i = 0; i < OBJECTS; i++)
+        at[i] = slab_get(&s);
+    assert_int_equal(s.total_n, batches_of(&s) * s.batch_n);
+    for (size_t i = 0; i < OBJECTS; i++)
+        slab_put(&s, at[i]);
+    assert_int_equal(slab_trim(&s, s.total_n - s.batch_n + 1), 0);
+    assert_int_equal(slab_trim(&s, 3 * s.batch_n), batches_of(&s) - 3);
+    assert_int_equal(s.total_n, 3 * s.batch_n);
+    fault_set(1);
+    for (size_t i = 0; i < s.total_n; i++)
+        assert_non_null(at[i] = slab_get(&s));
+    assert_null(slab_get(&s));
+    for (size_t i = s.in_use; i > 0; i--)
+        slab_put(&s, at[i - 1]);
+    slab_fini(&s);
+}
+
+/* Settles with so many in use at the most since the last time, and n now. */
+static unsigned settle_after(struct slab *s, void **at, unsigned peak_n, unsigned n)
+{
+    while (s->in_use < peak_n) {
+        at[s->in_use] = slab_get(s);
+        assert_non_null(at[s->in_use - 1]);
+    }
+    while (s->in_use > n)
+        slab_put(s, at[s->in_use - 1]);
+    return slab_settle(s);
+}
+
+static void test_settle(void **state)
+{
+    static void *at[OBJECTS];
+    struct slab s;
+    (void)state;
+    slab_init(&s, "object", sizeof(struct object), 0);
+    assert_int_equal(slab_settle(&s), 0);
+    /* A burst: kept while it is younger than a call, then given back but for a batch. */
+    assert_int_equal(settle_after(&s, at, OBJECTS, 1), 0);
+    assert_int_equal(settle_after(&s, at, 1, 1), batches_of(&s) - 2);
+    assert_int_equal(settle_after(&s, at, 1, 1), 0);
+    /* Waves that come back within a call cost nothing: no batch is made or given back. */
+    (void)settle_after(&s, at, OBJECTS, 0);
+    fault_set(1);
+    for (unsigned wave = 0; wave < 20; wave++)
+        assert_int_equal(settle_after(&s, at, OBJECTS - s.batch_n, wave % 2 * 10), 0);
+    assert_true(fault_is_armed());
+    fault_set(0);
+    (void)settle_after(&s, at, 0, 0);
+    (void)settle_after(&s, at, 0, 0);
+    assert_int_equal(s.total_n, s.batch_n);
+    slab_fini(&s);
+}
+
+/* One object in every batch: nothing to be had, and less and less often looked for. */
+static void test_settle_in_vain(void **state)
+{
+    static void *at[OBJECTS];
+    struct slab s;
+    unsigned walks = 0;
+    (void)state;
+    slab_init(&s, "object", sizeof(struct object), 0);
+    for (size_t i = 0; i < OBJECTS; i++)
+        at[i] = slab_get(&s);
+    for (size_t i = 0; i < OBJECTS; i++)
+        if (i % s.batch_n != 0)
+            slab_put(&s, at[i]);
+    assert_int_equal(slab_settle(&s), 0);
+    for (unsigned call = 0; call < 100; call++) {
+        walks += s.pause_n == 0 ? 1 : 0;
+        assert_int_equal(slab_settle(&s), 0);
+    }
+    assert_in_range(walks, 2, 8);
+    for (size_t i = 0; i < OBJECTS; i += s.batch_n)
+        slab_put(&s, at[i]);
+    for (unsigned call = 0; call < 100; call++)
+        (void)slab_settle(&s);
+    assert_int_equal(s.total_n, s.batch_n);
     slab_fini(&s);
 }
 
@@ -156,7 +242,7 @@ static void test_random_use_with_trims(void **state)
         }
         assert_int_equal(s.in_use, in_use);
         if (step % 500 == 0)
-            (void)slab_trim(&s);
+            (void)slab_trim(&s, 0);
     }
     for (size_t i = 0; i < OBJECTS; i++) {
         if (at[i] != NULL) {
@@ -164,7 +250,7 @@ static void test_random_use_with_trims(void **state)
             slab_put(&s, at[i]);
         }
     }
-    (void)slab_trim(&s);
+    (void)slab_trim(&s, 0);
     assert_null(s.batches);
     assert_null(s.free_list);
     slab_fini(&s);
@@ -226,6 +312,9 @@ int main(void)
         cmocka_unit_test(test_cap),
         cmocka_unit_test(test_no_memory),
         cmocka_unit_test(test_trim_gives_free_batches_back),
+        cmocka_unit_test(test_trim_keeps_what_it_is_told),
+        cmocka_unit_test(test_settle),
+        cmocka_unit_test(test_settle_in_vain),
         cmocka_unit_test(test_random_use_with_trims),
         cmocka_unit_test(test_misuse_shows),
     };

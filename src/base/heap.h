@@ -1,0 +1,19 @@
+/* heap.h - what the C library's allocator holds back, and making it let go.
+ *
+ * free() gives memory to the system only from the end of the heap; what lies between blocks in
+ * use stays with the process until heap_trim.
+ */
+#ifndef WELDR_BASE_HEAP_H
+#define WELDR_BASE_HEAP_H
+
+#include <stddef.h>
+
+/* Memory that this process has of the system beyond what is allocated: free blocks that are
+ * held back, and some that never changes (stack, variables). The allocator's own figures will
+ * not do, they count pages that it has given away as free. Reads /proc/self/statm; 0 if it
+ * can't. */
+size_t heap_held_bytes(void);
+/* Gives whole free pages to the system, wherever they lie; takes as long as there are many. */
+void heap_trim(void);
+
+#endif
