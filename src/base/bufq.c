@@ -17,6 +17,12 @@ struct free_block {
     struct free_block *next;
 };
 
+/* Classes and accounts are of the bytes that a block can hold. */
+static size_t whole_bytes(size_t cap)
+{
+    return sizeof(struct bufq_block) + cap;
+}
+
 struct bufq_store {
     size_t keep_bytes;
     size_t kept_bytes;
@@ -48,17 +54,17 @@ struct bufq_store *bufq_store_new(size_t keep_bytes)
     return store;
 }
 
-static char *take_free_block(struct bufq_store *store, unsigned size_class)
+static void *take_free_block(struct bufq_store *store, unsigned size_class)
 {
     struct free_block *block = store->free_blocks[size_class];
     if (block == NULL)
         return NULL;
-    UNPOISON(block, class_bytes(size_class));
+    UNPOISON(block, whole_bytes(class_bytes(size_class)));
     store->free_blocks[size_class] = block->next;
     store->kept_bytes -= class_bytes(size_class);
     if (--store->free_n[size_class] < store->least_free_n[size_class])
         store->least_free_n[size_class] = store->free_n[size_class];
-    return (char *)block;
+    return block;
 }
 
 void bufq_store_free(struct bufq_store *store)
@@ -67,7 +73,7 @@ void bufq_store_free(struct bufq_store *store)
         return;
     MUST(store->held_bytes == 0);
     for (unsigned size_class = 0; size_class < CLASSES; size_class++) {
-        for (char *block; (block = take_free_block(store, size_class)) != NULL;)
+        for (void *block; (block = take_free_block(store, size_class)) != NULL;)
             free(block);
     }
     free(store);
@@ -99,100 +105,106 @@ size_t bufq_store_settle(struct bufq_store *store)
     return freed;
 }
 
-/* A block of at least *cap bytes; *cap becomes its size. Over the largest size_class growth
- * still doubles, to stay linear. */
-static char *find_block(struct bufq_store *store, uint32_t *cap)
+/* How much the block for this many bytes can hold. Over the largest size_class growth still
+ * doubles, to stay linear. */
+static uint32_t round_up(uint32_t bytes)
 {
-    unsigned size_class = class_of(*cap);
-    if (size_class == CLASSES) {
-        if (*cap <= UINT32_MAX / 2)
-            *cap = 1U << (32 - __builtin_clz(*cap - 1));
-        return fault_malloc(*cap);
-    }
-    *cap = (uint32_t)class_bytes(size_class);
-    char *block = take_free_block(store, size_class);
-    return block != NULL ? block : fault_malloc(*cap);
+    unsigned size_class = class_of(bytes);
+    if (size_class < CLASSES)
+        return (uint32_t)class_bytes(size_class);
+    return bytes <= UINT32_MAX / 2 ? 1U << (32 - __builtin_clz(bytes - 1)) : bytes;
 }
 
-static char *get_block(struct bufq_store *store, uint32_t *cap)
+static struct bufq_block *get_block(struct bufq_store *store, uint32_t bytes)
 {
-    char *block = find_block(store, cap);
-    if (block != NULL)
-        store->held_bytes += *cap;
+    uint32_t cap = round_up(bytes);
+    unsigned size_class = class_of(cap);
+    struct bufq_block *block = size_class < CLASSES ? take_free_block(store, size_class) : NULL;
+    if (block == NULL)
+        block = fault_malloc(whole_bytes(cap));
+    if (block == NULL)
+        return NULL;
+    *block = (struct bufq_block){.cap = cap};
+    store->held_bytes += cap;
     return block;
 }
 
-static void put_block(struct bufq_store *store, char *block, uint32_t cap)
+static void put_block(struct bufq_store *store, struct bufq_block *block)
 {
-    store->held_bytes -= cap;
+    uint32_t cap = block->cap;
     unsigned size_class = class_of(cap);
+    store->held_bytes -= cap;
     if (size_class == CLASSES || store->kept_bytes + cap > store->keep_bytes) {
         free(block);
         return;
     }
-    struct free_block *free_block = (struct free_block *)block;
+    struct free_block *free_block = (struct free_block *)(void *)block;
     free_block->next = store->free_blocks[size_class];
     store->free_blocks[size_class] = free_block;
     store->kept_bytes += cap;
     store->free_n[size_class]++;
-    POISON(block, cap);
+    POISON(block, whole_bytes(cap));
 }
 
 void bufq_init(struct bufq *q)
 {
-    *q = (struct bufq){0};
+    q->block = NULL;
 }
 
 void bufq_fini(struct bufq *q, struct bufq_store *store)
 {
     if (q->block != NULL)
-        put_block(store, q->block, q->cap);
-    bufq_init(q);
+        put_block(store, q->block);
+    q->block = NULL;
 }
 
 static int grow(struct bufq *q, struct bufq_store *store, uint32_t need)
 {
-    uint32_t cap = need;
-    char *block = get_block(store, &cap);
+    struct bufq_block *old = q->block;
+    struct bufq_block *block = get_block(store, need);
     if (block == NULL)
         return WERR_NOMEM;
-    if (q->block != NULL) {
-        memcpy(block, q->block + q->head, q->len);
-        put_block(store, q->block, q->cap);
+    if (old != NULL) {
+        memcpy(block->bytes, old->bytes + old->head, old->len);
+        block->len = old->len;
+        put_block(store, old);
     }
     q->block = block;
-    q->cap = cap;
-    q->head = 0;
     return 0;
 }
 
 int bufq_push(struct bufq *q, struct bufq_store *store, struct span s, size_t max_bytes)
 {
+    size_t len = bufq_len(q);
     if (max_bytes > UINT32_MAX)
         max_bytes = UINT32_MAX;
-    if (q->len > max_bytes || s.len > max_bytes - q->len)
+    if (len > max_bytes || s.len > max_bytes - len)
         return WERR_TOO_BIG;
     if (s.len == 0)
         return 0;
-    uint32_t need = q->len + (uint32_t)s.len;
-    if (need > q->cap) {
+    uint32_t need = (uint32_t)(len + s.len);
+    struct bufq_block *block = q->block;
+    if (block == NULL || need > block->cap) {
         int rc = grow(q, store, need);
         if (rc < 0)
             return rc;
-    } else if (need > q->cap - q->head) {
-        memmove(q->block, q->block + q->head, q->len);
-        q->head = 0;
+        block = q->block;
+    } else if (need > block->cap - block->head) {
+        memmove(block->bytes, block->bytes + block->head, block->len);
+        block->head = 0;
     }
-    memcpy(q->block + q->head + q->len, s.ptr, s.len);
-    q->len = need;
+    memcpy(block->bytes + block->head + block->len, s.ptr, s.len);
+    block->len = need;
     return 0;
 }
 
 void bufq_drop(struct bufq *q, struct bufq_store *store, size_t n)
 {
-    MUST(n <= q->len);
-    q->head += (uint32_t)n;
-    q->len -= (uint32_t)n;
-    if (q->len == 0)
+    MUST(n <= bufq_len(q));
+    if (q->block == NULL)
+        return;
+    q->block->head += (uint32_t)n;
+    q->block->len -= (uint32_t)n;
+    if (q->block->len == 0)
         bufq_fini(q, store);
 }

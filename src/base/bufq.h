@@ -25,11 +25,16 @@ void bufq_store_free(struct bufq_store *store); /* NULL allowed; all queues must
 /* Bytes of all blocks that queues hold now (whole blocks, for that is what they cost). */
 size_t bufq_store_held_bytes(const struct bufq_store *store);
 
-struct bufq {
-    char *block;
+/* A queue is one pointer, since most are empty and there are two in every connection. */
+struct bufq_block {
     uint32_t cap;
     uint32_t head; /* index of the first byte */
-    uint32_t len;
+    uint32_t len;  /* > 0 */
+    char bytes[];
+};
+
+struct bufq {
+    struct bufq_block *block; /* NULL: empty */
 };
 
 void bufq_init(struct bufq *q);
@@ -42,11 +47,18 @@ int bufq_push(struct bufq *q, struct bufq_store *store, struct span s,
 /* The bytes in order, in one piece; valid until the next push or drop. */
 static inline struct span bufq_peek(const struct bufq *q)
 {
-    return (struct span){q->len != 0 ? q->block + q->head : NULL, q->len};
+    if (!q->block)
+        return SPAN_NONE;
+    return (struct span){q->block->bytes + q->block->head, q->block->len};
+}
+/* What its block can hold: memory in use. */
+static inline size_t bufq_cap(const struct bufq *q)
+{
+    return q->block ? q->block->cap : 0;
 }
 static inline size_t bufq_len(const struct bufq *q)
 {
-    return q->len;
+    return q->block ? q->block->len : 0;
 }
 /* Drops n bytes from the front (n <= length); an empty queue gives its block back. */
 void bufq_drop(struct bufq *q, struct bufq_store *store, size_t n);

@@ -361,7 +361,7 @@ struct world *world_open(const struct world_setup *setup)
 
 static size_t held_by(const struct conn *c)
 {
-    return c->in.cap + c->out.cap;
+    return bufq_cap(&c->in) + bufq_cap(&c->out);
 }
 
 static void note_held(struct world *w)

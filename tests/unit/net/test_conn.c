@@ -340,8 +340,8 @@ static void test_serves(void **state)
     say(w, GET("/2") GET("/3"));
     assert_string_equal(w->side.log, "head=/1 end head=/2 end head=/3 end ");
     assert_string_equal(w->raw.got, OK_ANSWER OK_ANSWER OK_ANSWER);
-    assert_int_equal(w->side.conn.in.cap, 0); /* idle: no buffer */
-    assert_int_equal(w->side.conn.out.cap, 0);
+    assert_null(w->side.conn.in.block); /* idle: no buffer */
+    assert_null(w->side.conn.out.block);
     world_end(w);
 }
 
@@ -573,7 +573,7 @@ static void test_congestion(void **state)
     body = strstr(w->raw.got, "\r\n\r\n") + 4;
     assert_int_equal(w->raw.got + w->raw.n - body, BIG_BYTES);
     assert_memory_equal(body, big(), BIG_BYTES);
-    assert_int_equal(w->side.conn.out.cap, 0);
+    assert_null(w->side.conn.out.block);
     world_end(w);
 }
 
@@ -629,7 +629,7 @@ static void test_relay_from_the_queue(void **state)
     begin_upload(&target);
     conn_resume(&w->side.conn);
     run_ms(w, 2);
-    assert_int_equal(w->side.conn.in.cap, 0);
+    assert_null(w->side.conn.in.block);
     assert_true(w->far.n > 1000);
     assert_memory_equal(w->far.got + w->far.n - 1000, big(), 1000);
     conn_close(&target.conn, CONN_CLOSE_NOW);

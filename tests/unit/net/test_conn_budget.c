@@ -175,7 +175,7 @@ static size_t held(const struct world *w)
     size_t sum = 0;
 
     for (unsigned i = 0; i < w->n; i++)
-        sum += w->servers[i].conn.in.cap + w->servers[i].conn.out.cap;
+        sum += bufq_cap(&w->servers[i].conn.in) + bufq_cap(&w->servers[i].conn.out);
     return sum;
 }
 
@@ -203,7 +203,7 @@ static void test_account(void **state)
     run(&w);
     assert_true(w.raws[0].n > 20 * KIB);
     assert_int_equal(w.gauge, 64 * KIB);
-    assert_int_equal(w.servers[0].conn.out.cap, 0);
+    assert_null(w.servers[0].conn.out.block);
     conn_close(&w.servers[1].conn, CONN_CLOSE_NOW);
     run(&w);
     assert_int_equal(w.gauge, 0);
