@@ -26,7 +26,7 @@ static void dump_exchange(const struct client *c)
              LOG_S("step", exchange_step_name(ex)), LOG_X("flags", ex->flags),
              LOG_U("attempts", ex->attempts),
              LOG_X("server", ex->origin ? ex->origin->server_id : 0),
-             LOG_U("age_us", loop_now_us(c->worker->loop) - ex->begin_us));
+             LOG_U("age_us", loop_now_us(client_worker(c)->loop) - ex->begin_us));
 }
 
 void dump_worker(const struct worker *w)

@@ -215,11 +215,13 @@ struct lane *lane_take(struct origin *o, struct exchange *ex, enum lane_choice c
 
 void lane_tell_client(struct lane *lane, const struct client *c)
 {
-    struct proxy_header h = {.client = c->peer, .local = c->local};
+    struct proxy_header h = {.client = c->peer};
     char buf[PROXY_WRITE_MAX_BYTES];
 
     if (lane->origin->proxy_protocol == 0 || lane_is_reused(lane))
         return;
+    if (c->local)
+        h.local = *c->local;
     if (h.local.family == 0 && sock_local_addr(&c->conn.sock, &h.local) < 0)
         h.local = (struct addr){.family = h.client.family}; /* better than no client */
     lane->is_personal = true;

@@ -1,5 +1,8 @@
 #include "worker/stream.h"
 
+#include <stddef.h>
+#include <stdlib.h>
+
 #include "worker/admission.h"
 #include "worker/ex_int.h"
 #include "worker/limits.h"
@@ -10,6 +13,11 @@ static void close_client(struct client *c, enum conn_close_how how)
     conn_close(&c->conn, how);
 }
 
+struct worker *client_worker(const struct client *c)
+{
+    return (struct worker *)(void *)((char *)c->conn.shared - offsetof(struct worker, shared));
+}
+
 static struct client *client_of(struct conn *conn)
 {
     return (struct client *)conn;
@@ -17,13 +25,13 @@ static struct client *client_of(struct conn *conn)
 
 static const struct pool_timeouts *timeouts_of(const struct client *c)
 {
-    return &worker_pool(c->worker)->timeouts;
+    return &worker_pool(client_worker(c))->timeouts;
 }
 
 /* Answered without a request. */
 static void reject(struct client *c, enum end end)
 {
-    struct exchange *ex = exchange_new(c->worker, c);
+    struct exchange *ex = exchange_new(client_worker(c), c);
 
     c->flags &= (uint8_t)~CLIENT_IN_HEAD;
     if (ex)
@@ -41,7 +49,7 @@ static void refuse(struct client *c, const struct event *ev)
         close_client(c, CONN_CLOSE_NOW);
         return;
     }
-    ex = exchange_new(c->worker, c);
+    ex = exchange_new(client_worker(c), c);
     if (ex)
         exchange_refuse(ex, ev);
     else
@@ -50,8 +58,8 @@ static void refuse(struct client *c, const struct event *ev)
 
 static void begin(struct client *c, struct event *ev)
 {
-    struct exchange *ex = exchange_new(c->worker, c);
-    uint32_t max = worker_pool(c->worker)->bounds.requests_per_connection;
+    struct exchange *ex = exchange_new(client_worker(c), c);
+    uint32_t max = worker_pool(client_worker(c))->bounds.requests_per_connection;
 
     c->flags = (uint8_t)((c->flags & CLIENT_TRUSTED) | CLIENT_ASKED);
     c->requests++;
@@ -67,7 +75,7 @@ static void begin(struct client *c, struct event *ev)
 static void read_on(struct client *c, const struct event *ev)
 {
     if (ev->type == EVENT_BODY) {
-        stats_add(c->worker->stats, STATS_client_bytes_in, ev->data.len);
+        stats_add(client_worker(c)->stats, STATS_client_bytes_in, ev->data.len);
     } else if (ev->type == EVENT_END) {
         c->flags &= (uint8_t)~CLIENT_READS_ON;
         conn_quiet(&c->conn);
@@ -95,15 +103,16 @@ static void on_event(struct conn *conn, struct event *ev)
 static void on_unread(struct conn *conn)
 {
     struct client *c = client_of(conn);
-    uint64_t now_ms = loop_now_ms(c->worker->loop);
+    uint32_t now_ms = (uint32_t)loop_now_ms(client_worker(c)->loop);
 
-    if (c->exchange || c->worker->draining || (conn->flags & CONN_PROLOGUE))
+    if (c->exchange || client_worker(c)->draining || (conn->flags & CONN_PROLOGUE))
         return;
     if (!(c->flags & CLIENT_IN_HEAD)) {
         c->flags |= CLIENT_IN_HEAD;
         c->head_from_ms = now_ms;
         conn_timer_set(conn, timeouts_of(c)->client_head_ms);
-    } else if (ex_is_too_slow(c->worker, conn_unread_bytes(conn), now_ms - c->head_from_ms)) {
+    } else if (ex_is_too_slow(client_worker(c), conn_unread_bytes(conn),
+                              now_ms - c->head_from_ms)) {
         reject(c, END_CLIENT_SLOW);
     }
 }
@@ -120,7 +129,7 @@ static void on_gone(struct conn *conn, int error)
     struct client *c = client_of(conn);
 
     if ((conn->flags & CONN_PROLOGUE) && conn_has_unread(conn))
-        trust_refuse(c->worker, &c->peer, "PROXY header cut off");
+        trust_refuse(client_worker(c), &c->peer, "PROXY header cut off");
     if (c->exchange)
         exchange_client_gone(c->exchange);
     else
@@ -166,7 +175,8 @@ static void on_progress(struct conn *conn)
 /* A request, or the rest of one, that crosses our end must not meet a reset. */
 static bool is_to_linger(const struct client *c)
 {
-    return (c->flags & CLIENT_READS_ON) || (c->worker->draining && (c->flags & CLIENT_ASKED));
+    return (c->flags & CLIENT_READS_ON) ||
+           (client_worker(c)->draining && (c->flags & CLIENT_ASKED));
 }
 
 static void on_timer(struct conn *conn)
@@ -174,7 +184,7 @@ static void on_timer(struct conn *conn)
     struct client *c = client_of(conn);
 
     if (conn->flags & CONN_PROLOGUE)
-        trust_refuse(c->worker, &c->peer, "no PROXY header in time");
+        trust_refuse(client_worker(c), &c->peer, "no PROXY header in time");
     if (c->exchange)
         exchange_timer(c->exchange);
     else if (c->flags & CLIENT_IN_HEAD)
@@ -186,7 +196,7 @@ static void on_timer(struct conn *conn)
 /* Now that it is known who the client is: may it come in? */
 static void enter(struct client *c)
 {
-    struct worker *w = c->worker;
+    struct worker *w = client_worker(c);
     enum end end = admission_enter(w, c);
 
     conn_timer_set(&c->conn,
@@ -220,11 +230,12 @@ static uint32_t flush_limit_ms(const struct conn *conn)
 static void on_closed(struct conn *conn)
 {
     struct client *c = client_of(conn);
-    struct worker *w = c->worker;
+    struct worker *w = client_worker(c);
 
     MUST(!c->exchange);
     LIST_REMOVE(c, entry);
     admission_leave(w, c);
+    free(c->local);
     stats_sub(w->stats, STATS_client_open, 1);
     slab_put(&w->clients_slab, c);
     spread_tell(w);
@@ -258,7 +269,6 @@ void client_accept(struct worker *w, struct accepted *a, bool has_header)
         slab_put(&w->clients_slab, c);
         return;
     }
-    c->worker = w;
     c->peer = *accepted_peer(a);
     LIST_INSERT_HEAD(&w->clients, c, entry);
     reclaim_watch(w);
@@ -284,8 +294,8 @@ void client_finish(struct client *c, bool broken)
         /* After a whole request nothing more is due from the client; otherwise, or when it
          * could not know that this is the last answer, it may still be sending, and a reset
          * would take the answer away from it. */
-        bool whole =
-            (c->conn.flags & CONN_QUIET) && !conn_has_unread(&c->conn) && !c->worker->draining;
+        bool whole = (c->conn.flags & CONN_QUIET) && !conn_has_unread(&c->conn) &&
+                     !client_worker(c)->draining;
 
         close_client(c, whole ? CONN_CLOSE_FLUSH : CONN_CLOSE_LINGER);
     } else if (conn_is_congested(&c->conn)) {
@@ -311,8 +321,9 @@ void client_drain(struct client *c)
     } else if (c->flags & CLIENT_WAITS_DRAIN) {
         close_client(c, CONN_CLOSE_FLUSH);
     } else if ((c->flags & CLIENT_ASKED) && !conn_has_unread(&c->conn)) {
-        conn_timer_set(&c->conn, (uint32_t)rand_below(&c->worker->rand,
-                                                      c->worker->drain_jitter_ms + 1ULL));
+        conn_timer_set(&c->conn,
+                       (uint32_t)rand_below(&client_worker(c)->rand,
+                                            client_worker(c)->drain_jitter_ms + 1ULL));
     } else {
         conn_timer_set(&c->conn, LIMIT_DRAIN_FIRST_MS);
     }

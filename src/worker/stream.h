@@ -26,19 +26,22 @@ enum client_flag {
     CLIENT_READS_ON = 1U << 4 /* answered before its request has ended: the rest is nobody's */
 };
 
+/* There may be very many that idle: each byte counts. */
 struct client {
     struct conn conn; /* first */
-    struct worker *worker;
     struct exchange *exchange; /* NULL: idle */
     LIST_ENTRY(client) entry;
-    struct addr peer;  /* the client: of the connection, or as its PROXY header says */
-    struct addr local; /* where it connected to, as its PROXY header says; family 0: ask conn */
-    uint8_t flags;     /* enum client_flag */
-    uint32_t requests; /* begun so far */
     struct admission_host *host; /* counted there; NULL: not bounded */
-    uint64_t head_from_ms;       /* IN_HEAD: when it began */
+    struct addr *local;          /* where it connected to, as its PROXY header says, its own;
+                                    NULL: ask conn */
+    struct addr peer;      /* the client: of the connection, or as its PROXY header says */
+    uint8_t flags;         /* enum client_flag */
+    uint32_t requests;     /* begun so far */
+    uint32_t head_from_ms; /* IN_HEAD: when it began, of the loop's time the lower half */
 };
 
+/* Of which it is a client: the one whose conns it shares. */
+struct worker *client_worker(const struct client *c);
 /* Takes an accepted connection, or leaves it to be closed at the cap or for lack of memory.
  * has_header: the first that comes is a PROXY header, which not everybody may send (trust.h).
  */

@@ -1,5 +1,6 @@
 #include "worker/trust.h"
 
+#include "base/fault.h"
 #include "codec/proxy_protocol.h"
 #include "log/log.h"
 #include "worker/stream.h"
@@ -25,7 +26,7 @@ bool trust_may_send_header(struct worker *w, const struct addr *peer)
 
 void trust_judge(struct client *c)
 {
-    const struct cidr_list *trusted = &c->worker->trusted;
+    const struct cidr_list *trusted = &client_worker(c)->trusted;
 
     if (trusted->n == 0 || cidr_list_has(trusted, &c->peer))
         c->flags |= CLIENT_TRUSTED;
@@ -37,12 +38,15 @@ int64_t trust_take_header(struct client *c, struct span in)
     int64_t n = proxy_header_read(in, &h);
 
     if (n < 0)
-        trust_refuse(c->worker, &c->peer, "no valid PROXY header");
+        trust_refuse(client_worker(c), &c->peer, "no valid PROXY header");
     if (n <= 0)
         return n;
     if (h.client.family != 0) {
+        c->local = fault_malloc(sizeof(*c->local));
+        if (!c->local)
+            return WERR_NOMEM;
+        *c->local = h.local;
         c->peer = h.client;
-        c->local = h.local;
     }
     trust_judge(c);
     return n;
