@@ -33,9 +33,14 @@ static void client_body(struct exchange *ex, const struct event *ev)
         fail_and_run(ex, end);
         return;
     }
-    ex_keep_body(ex, ev->data);
     if (ev->data.ptr)
         conn_send_body(&ex->lane->conn, ev->data, ev->chunk_bytes);
+    /* What must not be sent twice need not be kept once the kernel has taken a byte of it: that
+     * is found out first, where keeping it would mean a large copy. */
+    if (ev->data.len >= LIMIT_COPY_BLINDLY_BYTES && ex->request.body == MSG_BODY_LENGTH &&
+        !ex_is_idempotent(ex))
+        conn_flush(&ex->lane->conn);
+    ex_keep_body(ex, ev->data);
     ex_touch(ex);
 }
 

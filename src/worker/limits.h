@@ -11,6 +11,8 @@ enum worker_limits {
     LIMIT_DRAIN_JITTER_MS = 1000, /* while draining: idle connections close within so long */
     LIMIT_UNWATCHED_MS =
         200, /* so long an answer is waited for before the client's socket is watched */
+    LIMIT_COPY_BLINDLY_BYTES =
+        2048, /* so much of a body is kept for another attempt before asking whether it pays */
     LIMIT_RETRY_FREE_N = 32, /* so many further attempts may run whatever the budget says */
     LIMIT_SETTLED_MS =
         20, /* a lane that has been idle so long was not closed behind its answer */

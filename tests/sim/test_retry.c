@@ -1,6 +1,7 @@
 #include <stdio.h>
 
 #include "../unit/base/cm.h"
+#include "answer.h"
 #include "worker/limits.h"
 #include "world.h"
 
@@ -202,33 +203,54 @@ static void test_post_takes_a_safe_lane(void **state)
 
 /* Each operation of the network fails in turn, one is the sending of the POST itself: then it
  * is certain that the server has not seen it. */
-static void test_post_and_failing_operations(void **state)
+static bool run_post_with_failure(uint32_t fail_op, size_t bytes, unsigned *retries)
 {
-    unsigned retries = 0;
-    uint64_t n = 0;
+    unsigned asked[3] = {0};
+    struct world_setup setup = {.seed = 1, .server_n = 1, .faults = {.fail_op = fail_op}};
+    struct world *w = world_open(&setup);
+    struct world_client *c;
+    struct text say = {0};
     bool was_struck;
 
-    (void)state;
-    do {
-        unsigned asked[3] = {0};
-        struct world_setup setup = {.seed = 1, .server_n = 1};
-        struct world *w;
+    w->origins[0].asked = asked;
+    w->origins[0].asked_n = COUNT(asked);
+    world_ask(w, GET("/len/1/1"));
+    world_run_ms(w, 2 * LIMIT_SETTLED_MS);
+    c = world_client(w);
+    text_addf(&say, "POST /echo/0/2 HTTP/1.1\r\nHost: h\r\nContent-Length: %zu\r\n\r\n", bytes);
+    fake_body(&say, 2, bytes);
+    peer_say(&c->peer, text_span(&say));
+    text_free(&say);
+    world_run_ms(w, 100);
+    CHECK(asked[2] <= 1);
+    if (world_stat(w, STATS_retries) > 0 && asked[1] == 1) {
+        struct answer a;
 
-        setup.faults.fail_op = (uint32_t)++n;
-        w = world_open(&setup);
-        w->origins[0].asked = asked;
-        w->origins[0].asked_n = COUNT(asked);
-        world_ask(w, GET("/len/1/1"));
-        world_run_ms(w, 2 * LIMIT_SETTLED_MS);
-        world_ask(w, POST("/echo/0/2"));
-        world_run_ms(w, 100);
-        CHECK(asked[2] <= 1);
-        if (world_stat(w, STATS_retries) > 0 && asked[1] == 1)
-            retries++;
-        was_struck = loop_sim_ops(w->loop) >= n;
-        world_end(w);
-    } while (was_struck);
-    CHECK(retries > 0);
+        CHECK(answer_read(text_span(&c->peer.in), false, false, &a) == ANSWER_WHOLE);
+        CHECK(a.body.len == bytes);
+        text_free(&a.body);
+        ++*retries;
+    }
+    was_struck = loop_sim_ops(w->loop) >= fail_op;
+    world_end(w);
+    return was_struck;
+}
+
+static void test_post_and_failing_operations(void **state)
+{
+    static const size_t bytes[] = {5, LIMIT_COPY_BLINDLY_BYTES, 20000};
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(bytes); i++) {
+        unsigned retries = 0;
+        uint32_t n = 0;
+
+        do {
+            n++;
+        } while (run_post_with_failure(n, bytes[i], &retries));
+        print_message("%zu bytes: %u retries\n", bytes[i], retries);
+        CHECK(retries > 0);
+    }
 }
 
 /* ---- Keep-Alive ---- */
