@@ -4,11 +4,12 @@ SOAK_SECONDS ?= 1800
 SLOW_SECONDS ?= 60
 SCALE_SECONDS ?= 30
 BENCH_FLAGS ?=
+PERF_FLAGS ?=
 DESTDIR ?=
 PREFIX ?=
 
 .DEFAULT_GOAL := all
-.PHONY: all run test asan fuzz coverage soak slow scale bench lint format install deps clean help
+.PHONY: all run test asan fuzz coverage soak slow scale bench perf-check lint format install deps clean help
 
 all: ## build build/weldr and build/test-server (release)
 	@tools/deps build
@@ -20,6 +21,7 @@ run: all ## build, then run Weldr on :8080 with a demo origin on :12345 (Ctrl-C 
 test: ## build release and asan, run every suite; last line: N passed, N failed
 	@tools/deps build test
 	@tools/build release
+	@tools/build perf
 	@tools/build asan
 	@tools/test-summary
 
@@ -57,6 +59,11 @@ bench: ## CPU per request beside nginx, haproxy and a byte relay (7 minutes; BEN
 	@tools/build bench
 	@bench/bench.py $(BENCH_FLAGS)
 
+perf-check: ## count a worker's instructions per request; fails when a row changes by more than 3 % (PERF_FLAGS)
+	@tools/deps build test
+	@tools/build perf
+	@tools/perf-check $(PERF_FLAGS)
+
 lint: ## run every static check
 	@tools/deps build test
 	@tools/build release
@@ -77,4 +84,4 @@ clean: ## remove all build folders
 	rm -rf build build-asan build-fuzz build-coverage
 
 help: ## this list
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
