@@ -1,5 +1,8 @@
 #include "cm.h"
 
+#include <stdio.h>
+#include <string.h>
+
 #include "base/addr.h"
 
 static void test_from_text(void **state)
@@ -184,9 +187,26 @@ static void test_equal(void **state)
     }
 }
 
+/* Every octet, in every place. */
+static void test_print_octets(void **state)
+{
+    (void)state;
+    for (unsigned n = 0; n < 256; n++) {
+        struct addr a = {.family = AF_INET,
+                         .ip = {(uint8_t)n, (uint8_t)(255 - n), 7, (uint8_t)n}};
+        char got[ADDR_TEXT_MAX];
+        char want[ADDR_TEXT_MAX];
+
+        (void)snprintf(want, sizeof(want), "%u.%u.7.%u", n, 255 - n, n);
+        assert_int_equal(addr_print_ip(&a, got), strlen(want));
+        assert_string_equal(got, want);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_print_octets),
         cmocka_unit_test(test_from_text),
         cmocka_unit_test(test_from_ip),
         cmocka_unit_test(test_sockaddr_and_back),
