@@ -12,7 +12,7 @@ void strb_init(struct strb *b, char *buf, size_t cap)
     buf[0] = '\0';
 }
 
-void strb_add(struct strb *b, struct span s)
+void strb_add_cut(struct strb *b, struct span s)
 {
     size_t room = b->full ? 0 : b->cap - 1 - b->len;
     size_t n = s.len <= room ? s.len : room;
@@ -29,11 +29,6 @@ void strb_add(struct strb *b, struct span s)
 void strb_add_str(struct strb *b, const char *str)
 {
     strb_add(b, span_from_str(str));
-}
-
-void strb_add_char(struct strb *b, char c)
-{
-    strb_add(b, span_from(&c, 1));
 }
 
 void strb_add_u64(struct strb *b, uint64_t n)

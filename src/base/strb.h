@@ -24,9 +24,25 @@ struct strb {
 
 /* cap > 0 (MUST). */
 void strb_init(struct strb *b, char *buf, size_t cap);
-void strb_add(struct strb *b, struct span s);
+/* As much of s as there is room for; then the text is full. */
+void strb_add_cut(struct strb *b, struct span s);
+/* Inline, so that literals are stored instead of copied: a log line has dozens of them. */
+static inline __attribute__((always_inline)) void strb_add(struct strb *b, struct span s)
+{
+    if (b->full || s.len >= b->cap - b->len) {
+        strb_add_cut(b, s);
+        return;
+    }
+    if (s.len > 0)
+        memcpy(b->buf + b->len, s.ptr, s.len);
+    b->len += s.len;
+    b->buf[b->len] = '\0';
+}
+static inline void strb_add_char(struct strb *b, char c)
+{
+    strb_add(b, span_from(&c, 1));
+}
 void strb_add_str(struct strb *b, const char *str);
-void strb_add_char(struct strb *b, char c);
 void strb_add_u64(struct strb *b, uint64_t n);
 void strb_add_hex(struct strb *b, uint64_t n);
 void strb_addf(struct strb *b, const char *format, ...) __attribute__((format(printf, 2, 3)));

@@ -153,6 +153,33 @@ static void test_escapes(void **state)
     }
 }
 
+/* Where a byte stands does not change what becomes of it, nor do the plain ones around it. */
+static void test_escapes_anywhere(void **state)
+{
+    enum { LEN = 19 };
+
+    (void)state;
+    for (unsigned c = 1; c < 256; c++) {
+        for (size_t at = 0; at < LEN; at++) {
+            struct access_record r = make_record();
+            char value[LEN + 1], alone[64], want[128];
+            const char *end;
+
+            memset(value, 'a', LEN);
+            value[at] = (char)c;
+            r.target = span_from(&value[at], 1);
+            end = strstr(print(access_line_combined, &r), " HTTP/1.1\"");
+            assert_non_null(end);
+            snprintf(alone, sizeof(alone), "%.*s", (int)(end - (strstr(line, "\"GET ") + 5)),
+                     strstr(line, "\"GET ") + 5);
+            r.target = span_from(value, LEN);
+            snprintf(want, sizeof(want), "\"GET %.*s%s%.*s HTTP/1.1\"", (int)at,
+                     "aaaaaaaaaaaaaaaaaaa", alone, (int)(LEN - 1 - at), "aaaaaaaaaaaaaaaaaaa");
+            assert_non_null(strstr(print(access_line_combined, &r), want));
+        }
+    }
+}
+
 /* Everything as long as can be, in every way of being escaped: the line fits, and is whole. */
 static void test_long_values(void **state)
 {
@@ -241,6 +268,7 @@ int main(void)
         cmocka_unit_test(test_json_of_a_head_that_could_not_be_read),
         cmocka_unit_test(test_combined),
         cmocka_unit_test(test_escapes),
+        cmocka_unit_test(test_escapes_anywhere),
         cmocka_unit_test(test_long_values),
         cmocka_unit_test(test_value_of_the_limit_is_whole),
         cmocka_unit_test(test_clock),
