@@ -28,7 +28,7 @@ enum client_flag {
 
 /* There may be very many that idle: each byte counts. */
 struct client {
-    struct conn conn; /* first */
+    struct conn conn;          /* first */
     struct exchange *exchange; /* NULL: idle */
     LIST_ENTRY(client) entry;
     struct admission_host *host; /* counted there; NULL: not bounded */

@@ -24,8 +24,8 @@ struct client;
 /* May this peer begin with a PROXY header? If not, it is counted. */
 bool trust_may_send_header(struct worker *w, const struct addr *peer);
 /* Reads the header at the begin of what was received, as conn_ops.on_prologue wants it: its
- * length, 0 when more must come, WERR_SYNTAX (counted) or WERR_NOMEM. Then the client is the one
- * named. */
+ * length, 0 when more must come, WERR_SYNTAX (counted) or WERR_NOMEM. Then the client is the
+ * one named. */
 int64_t trust_take_header(struct client *c, struct span in);
 /* The client's address is known: are its fields believed? Sets CLIENT_TRUSTED. */
 void trust_judge(struct client *c);
