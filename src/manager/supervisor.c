@@ -97,17 +97,23 @@ static void condemn(struct slot *slot)
         (void)kill(slot->pid, SIGKILL);
 }
 
-static void on_broken(struct manager_channel *ch, int error)
+static void give_up(struct slot *slot, int error)
 {
-    struct slot *slot = slot_of(ch);
-
-    manager_channel_close(ch);
-    if (slot->state == SLOT_DRAINING)
-        return;
     if (error == WERR_EOF || error == WERR_RESET || error == WERR_CLOSED)
         condemn(slot); /* it has died, most likely: its end will be told */
     else
         supervisor_replace(slot, werr_text(error));
+}
+
+/* The kill comes before the end of the channel: a worker that hears of that drains, and it
+ * would shut the inbox, which is its successor's too. */
+static void on_broken(struct manager_channel *ch, int error)
+{
+    struct slot *slot = slot_of(ch);
+
+    if (slot->state != SLOT_DRAINING)
+        give_up(slot, error);
+    manager_channel_close(ch);
 }
 
 static const struct manager_channel_ops channel_ops = {

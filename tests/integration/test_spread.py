@@ -1,7 +1,10 @@
 """Clients are spread evenly over the workers, whatever the kernel's hash says, and none is lost on the way."""
 
+import ctypes
 import os
+import select
 import signal
+import socket
 import threading
 import time
 
@@ -11,6 +14,9 @@ import origins as o
 from rawhttp import Client, Closed, wait_until
 
 WORKERS = 4
+CHANNEL_FD = 3  # wire/inherit.h
+LIBC = ctypes.CDLL(None, use_errno=True)
+PIDFD_GETFD = 438  # the same on every architecture
 # Connections that come and go in a rush are left where they are (spread.h, is_churn: a matter of 20 ms): who comes right
 # behind them is taken for one of them.
 REST_S = 0.1
@@ -187,6 +193,45 @@ def test_what_waits_for_a_dead_worker_is_taken_by_its_successor(lab):
         assert client.response().status == 200
     weldr.wait_workers(2, not_pids=[still])
     assert_even(settled(weldr, 40))
+
+
+def borrow(pid, fd):
+    """A copy of another process's descriptor."""
+    pidfd = os.pidfd_open(pid)
+    try:
+        got = LIBC.syscall(PIDFD_GETFD, pidfd, fd, 0)
+    finally:
+        os.close(pidfd)
+    if got < 0:
+        raise OSError(ctypes.get_errno(), f"pidfd_getfd {pid} {fd}")
+    return socket.socket(fileno=got)
+
+
+def is_inbox_shut(pid):
+    """An inbox and outboxes are the only sockets of their kind; only of an inbox can the reading side be shut."""
+    boxes = []
+    for fd in sorted(int(name) for name in os.listdir(f"/proc/{pid}/fd")):
+        if os.readlink(f"/proc/{pid}/fd/{fd}").startswith("socket:"):
+            with borrow(pid, fd) as sock:
+                if sock.type == socket.SOCK_SEQPACKET:
+                    poller = select.poll()
+                    poller.register(sock, select.POLLRDHUP)
+                    boxes.append(bool(poller.poll(0)))
+    assert len(boxes) == WORKERS + 1, boxes
+    return any(boxes)
+
+
+def test_an_inbox_outlives_a_worker_whose_channel_broke(lab):
+    """The worker must not hear that its channel has ended: it would drain and with that shut the inbox for good, and
+    the others would go on to choose its successor, in vain."""
+    weldr, _ = lab.run(o.hello, workers=WORKERS)
+    for _ in range(3):
+        pids = weldr.worker_pids()
+        for pid in pids:
+            with borrow(pid, CHANNEL_FD) as channel:
+                channel.send(b"\xff" * 64)
+        weldr.wait_workers(WORKERS, not_pids=pids)
+        assert not any(is_inbox_shut(pid) for pid in weldr.worker_pids())
 
 
 def test_none_is_lost_at_the_end(lab):
