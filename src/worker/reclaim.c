@@ -49,8 +49,7 @@ void reclaim_init(struct reclaim *r)
 
 void reclaim_watch(struct worker *w)
 {
-    if (timer_is_set(&w->reclaim.timer))
-        return;
-    w->reclaim.rounds_left = ROUNDS_AFTER;
-    loop_timer_in(w->loop, &w->reclaim.timer, LIMIT_RECLAIM_MS);
+    w->reclaim.rounds_left = ROUNDS_AFTER; /* it may have gone before the next round sees it */
+    if (!timer_is_set(&w->reclaim.timer))
+        loop_timer_in(w->loop, &w->reclaim.timer, LIMIT_RECLAIM_MS);
 }
