@@ -175,7 +175,16 @@ static int read_server(struct span *rest, struct pool_state *s, uint64_t *last_i
     return damage(rc);
 }
 
-static int read_pool(struct span *rest, struct pool_state *s)
+static bool has_all_settings(const struct pool_command *c)
+{
+    for (unsigned i = 0; i < POOL_SETTING_N; i++) {
+        if ((c->given & pool_settings_bit(&pool_settings_table[i])) == 0)
+            return false;
+    }
+    return true;
+}
+
+static int read_pool(struct span *rest, struct pool_state *s, bool *is_whole)
 {
     struct span json = SPAN_NONE;
     int rc = read_json(rest, &json);
@@ -185,6 +194,7 @@ static int read_pool(struct span *rest, struct pool_state *s)
     rc = pool_code_read_pool(json, &c);
     if (rc != 0)
         return damage(rc);
+    *is_whole = has_all_settings(&c);
     struct pool_change change;
     rc = pool_apply_command(s, &c, 0, &change);
     pool_command_fini(&c);
@@ -198,12 +208,12 @@ static int read_pool(struct span *rest, struct pool_state *s)
 }
 
 /* One pool for now: "default", which a new state has. */
-static int read_payload(struct span rest, struct pool_state *s)
+static int read_payload(struct span rest, struct pool_state *s, bool *is_whole)
 {
     uint32_t pool_n = 0;
     int rc = read_u32(&rest, &pool_n);
     if (rc == 0)
-        rc = pool_n == 1 ? read_pool(&rest, s) : WERR_CORRUPT;
+        rc = pool_n == 1 ? read_pool(&rest, s, is_whole) : WERR_CORRUPT;
     if (rc == 0 && rest.len > 0)
         rc = WERR_CORRUPT;
     return rc;
@@ -233,8 +243,9 @@ int pool_snapshot_decode(struct span bytes, struct pool_state **out)
     if (s == NULL)
         return WERR_NOMEM;
     s->index = le64toh(head.index);
-    rc = read_payload(bytes, s);
-    bool has_digest = le32toh(head.format) == SNAPSHOT_FORMAT;
+    bool is_whole = false;
+    rc = read_payload(bytes, s, &is_whole);
+    bool has_digest = le32toh(head.format) == SNAPSHOT_FORMAT && is_whole;
     if (rc == 0 && has_digest && s->digest != le64toh(head.digest))
         rc = WERR_CORRUPT;
     if (rc != 0) {

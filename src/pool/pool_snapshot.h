@@ -6,7 +6,8 @@
  *
  * Format 2 is written. Format 1 is from before the pool had all its settings and servers had
  * admin and proxy_protocol: it is read, with defaults for what it lacks; its digest is one of
- * those shorter documents and gives way to the one of the state that was read.
+ * those shorter documents and gives way to the one of the state that was read. The same holds
+ * for one of format 2 that lacks settings which came later.
  */
 #ifndef WELDR_POOL_POOL_SNAPSHOT_H
 #define WELDR_POOL_POOL_SNAPSHOT_H
@@ -15,7 +16,7 @@
 
 /* *out is malloc'd and the caller's. */
 int pool_snapshot_encode(const struct pool_state *s, char **out, size_t *len) MUST_USE;
-/* A new state with the same index and, for format 2, the same digest. WERR_CORRUPT,
+/* A new state with the same index and, if it lacks nothing, the same digest. WERR_CORRUPT,
  * WERR_UNSUPPORTED, WERR_NOMEM. */
 int pool_snapshot_decode(struct span bytes, struct pool_state **out) MUST_USE;
 
