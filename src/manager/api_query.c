@@ -92,6 +92,22 @@ void api_query_read(struct span target, struct api_query *q)
     }
 }
 
+/* As span_find, but not within quoted strings (RFC 9110 section 5.6.4). */
+static size_t find_unquoted(struct span s, char wanted)
+{
+    bool is_quoted = false;
+
+    for (size_t i = 0; i < s.len; i++) {
+        if (!is_quoted && s.ptr[i] == wanted)
+            return i;
+        if (s.ptr[i] == '"')
+            is_quoted = !is_quoted;
+        else if (is_quoted && s.ptr[i] == '\\')
+            i++;
+    }
+    return s.len;
+}
+
 static struct span unquote(struct span value)
 {
     const size_t n = value.len;
@@ -103,10 +119,9 @@ static struct span unquote(struct span value)
 
 bool api_query_prefer(struct span value, bool *is_minimal)
 {
-    struct span item;
-
-    while (span_next_item(&value, &item)) {
-        struct span pair = span_trim(span_first(item, span_find(item, ';')));
+    for (size_t end; value.len > 0; value = span_skip(value, end < value.len ? end + 1 : end)) {
+        struct span item = span_first(value, end = find_unquoted(value, ','));
+        struct span pair = span_trim(span_first(item, find_unquoted(item, ';')));
         struct span name = span_first(pair, span_find(pair, '='));
 
         if (!span_is_equal_nocase(span_trim(name), SPAN("return")))

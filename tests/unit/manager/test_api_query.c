@@ -86,13 +86,49 @@ static void test_bad(void **state)
     }
 }
 
+/* RFC 7240 section 2. */
+static void test_prefer(void **state)
+{
+    enum { SILENT, FULL, MINIMAL };
+    static const struct {
+        const char *value;
+        int wanted;
+    } cases[] = {
+        {"", SILENT},
+        {" , ,", SILENT},
+        {"minimal", SILENT},
+        {"wait=5; return=minimal", SILENT},
+        {"return", FULL},
+        {"return=", FULL},
+        {"return=minimally", FULL},
+        {"return=\"", FULL},
+        {"return=representation, return=minimal", FULL},
+        {"return=minimal", MINIMAL},
+        {"return=minimal, return=representation", MINIMAL},
+        {"RETURN = \"minimal\" ; x=\";,\"", MINIMAL},
+        {",,respond-async ,\treturn=minimal", MINIMAL},
+        {"x=\"a, return=minimal, b\"", SILENT},
+        {"x=\"a, return=representation\", return=minimal", MINIMAL},
+        {"x=\"\\\", return=representation, \"; y, return=minimal", MINIMAL},
+        {"x=\"no end, return=minimal", SILENT},
+        {"x=\"\\", SILENT},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        bool is_minimal = false;
+        const bool speaks = api_query_prefer(span_from_str(cases[i].value), &is_minimal);
+
+        assert_int_equal(!speaks ? SILENT : is_minimal ? MINIMAL : FULL, cases[i].wanted);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_nothing),
-        cmocka_unit_test(test_times),
-        cmocka_unit_test(test_flags),
-        cmocka_unit_test(test_bad),
+        cmocka_unit_test(test_nothing), cmocka_unit_test(test_times),
+        cmocka_unit_test(test_flags),   cmocka_unit_test(test_bad),
+        cmocka_unit_test(test_prefer),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
