@@ -10,6 +10,7 @@
 
 #include "base/fault.h"
 #include "base/jtext.h"
+#include "base/rand.h"
 
 static char *write_all(bool is_compact)
 {
@@ -74,6 +75,56 @@ static void test_compact_too(void **state)
     json_decref(read);
 }
 
+/* Of every control character, every width of UTF-8, and what other writers of JSON escape. */
+static void put_random_text(struct rand_state *r, char *text, unsigned pieces)
+{
+    static const char *const odd[] = {"\"",           "\\",           "/",
+                                      "\x7f",         "\xc2\x80",     "\xe2\x80\xa8",
+                                      "\xe2\x80\xa9", "\xef\xbf\xbf", "\xf0\x9f\x98\x80",
+                                      "<>&'"};
+    size_t len = 0;
+
+    for (unsigned i = 0; i < pieces; i++) {
+        const unsigned kind = (unsigned)rand_below(r, 4);
+        const char *piece = odd[rand_below(r, sizeof(odd) / sizeof(odd[0]))];
+
+        if (kind > 0) {
+            text[len++] = (char)(1 + rand_below(r, kind == 1 ? 31 : 126));
+            continue;
+        }
+        memcpy(text + len, piece, strlen(piece));
+        len += strlen(piece);
+    }
+    text[len] = '\0';
+}
+
+static void test_texts_are_the_librarys(void **state)
+{
+    static char text[4 * 70000 + 1];
+    struct rand_state r;
+
+    (void)state;
+    rand_seed(&r, 7);
+    for (unsigned i = 0; i < 300; i++) {
+        struct jtext t;
+        json_t *wanted = json_array();
+        char *own, *its;
+
+        put_random_text(&r, text, (unsigned)rand_below(&r, i % 50 == 0 ? 70000 : 600));
+        jtext_init_compact(&t);
+        jtext_open(&t, NULL, '[');
+        jtext_str(&t, NULL, text);
+        jtext_close(&t, ']');
+        own = jtext_take(&t);
+        assert_int_equal(json_array_append_new(wanted, json_string(text)), 0);
+        its = json_dumps(wanted, JSON_COMPACT);
+        assert_string_equal(own, its);
+        free(own);
+        free(its);
+        json_decref(wanted);
+    }
+}
+
 static void test_long(void **state)
 {
     struct jtext t;
@@ -120,6 +171,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_layout_is_the_librarys),
         cmocka_unit_test(test_compact_too),
+        cmocka_unit_test(test_texts_are_the_librarys),
         cmocka_unit_test(test_long),
         cmocka_unit_test(test_no_memory),
     };
