@@ -7,7 +7,9 @@
 #include "pool/pool_apply.h"
 #include "pool/pool_code.h"
 #include "pool/pool_snapshot.h"
+#include "worker/eject.h"
 #include "worker/origin.h"
+#include "worker/rotation.h"
 #include "worker/worker.h"
 
 /* The run-time side of the pool, without a network: who is there, who is picked, who goes. */
@@ -302,11 +304,42 @@ static void tell_facts(struct setup *s, struct worker *other, uint64_t id, uint3
     assert_int_equal(worker_local(other, &facts), 0);
 }
 
+static void tell_fail_open(struct setup *s, struct worker *other)
+{
+    const struct pool_setting *f = pool_settings_find(POOL_GROUP_TOP, "fail_open");
+    struct pool_command c;
+
+    pool_command_init(&c, POOL_SET_POOL);
+    c.given = pool_settings_bit(f);
+    pool_settings_set(&c.settings, f, rand_below(&s->rand, 2));
+    tell_entry(s, other, &c);
+    pool_command_fini(&c);
+}
+
+/* As eject.c does it, which has exchanges to learn from. */
+static void eject_or_end(struct worker *w, uint64_t id)
+{
+    struct origin *o = origin_find(w, id);
+
+    if (o->is_ejected) {
+        eject_end(o);
+    } else if (o->up && rotation_is_wanted(o)) {
+        o->is_ejected = true;
+        w->ejected_n++;
+        rotation_note(o);
+    }
+}
+
 static void change_one(struct setup *s, struct worker *other, uint64_t *id, unsigned i)
 {
-    const unsigned what = (unsigned)rand_below(&s->rand, 6);
+    const unsigned what = (unsigned)rand_below(&s->rand, 10);
 
-    if (*id == 0)
+    if (what == 9)
+        tell_fail_open(s, other);
+    else if (*id != 0 && what >= 7) {
+        eject_or_end(&s->worker, *id);
+        eject_or_end(other, *id);
+    } else if (*id == 0)
         *id = tell_server(s, other, i, (uint16_t)rand_below(&s->rand, 3));
     else if (what < 3)
         tell_change(s, other, *id, what);
@@ -320,13 +353,22 @@ static void change_one(struct setup *s, struct worker *other, uint64_t *id, unsi
     }
 }
 
+static bool is_in_list(const struct balance *b, const struct origin *o)
+{
+    for (uint32_t i = 0; i < b->n; i++) {
+        if (b->entries[i].target == o)
+            return b->entries[i].key == o->server_id && b->entries[i].weight == o->weight;
+    }
+    return false;
+}
+
 /* Noted change by change, the list is the one that a rebuild makes. */
 static void test_one_by_one_is_a_rebuild(void **state)
 {
     struct setup *s = make();
     struct worker rebuilt;
     uint64_t ids[SERVERS] = {0};
-    unsigned kept_n = 0;
+    unsigned kept_n = 0, open_n = 0;
 
     (void)state;
     rand_seed(&s->rand, 20);
@@ -346,14 +388,17 @@ static void test_one_by_one_is_a_rebuild(void **state)
         assert_int_equal(s->worker.wanted_n, rebuilt.wanted_n);
         assert_int_equal(s->worker.usable_n, rebuilt.usable_n);
         assert_int_equal(s->worker.fail_open, rebuilt.fail_open);
+        open_n += s->worker.fail_open;
         assert_int_equal(s->worker.balance.n, rebuilt.balance.n);
         for (unsigned k = 0; k < SERVERS; k++) {
             a = ids[k] ? origin_find(&s->worker, ids[k]) : NULL;
             b = ids[k] ? origin_find(&rebuilt, ids[k]) : NULL;
-            assert_true(a == NULL || a->is_listed == b->is_listed);
+            assert_true(a == NULL ||
+                        (a->is_listed == b->is_listed && a->is_ejected == b->is_ejected &&
+                         a->is_listed == is_in_list(&s->worker.balance, a)));
         }
     }
-    assert_true(kept_n > ROUNDS / 2);
+    assert_true(kept_n > ROUNDS / 2 && open_n > 0);
     worker_fini(&rebuilt);
     drop(s);
 }
