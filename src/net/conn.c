@@ -318,6 +318,10 @@ void conn_finish_flush(struct conn *c)
 {
     /* There is nothing to wait for from a peer that has ended. */
     if (!(c->flags & CONN_LINGERS) || (c->sock.flags & SOCK_EOF)) {
+        /* Bytes that were never read make of close a reset, which could overtake the answer's
+         * end: FIN goes first, with it. */
+        if (c->sock.flags & SOCK_FIN_NEXT)
+            sock_shutdown(&c->sock);
         close_sock(c, false, "all sent");
         return;
     }

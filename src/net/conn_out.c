@@ -132,6 +132,8 @@ void conn_flush(struct conn *c)
     if (c->shared->outv_owner != c)
         return;
     c->shared->outv_owner = NULL;
+    if (c->state == CONN_FLUSHING || (c->flags & CONN_SHUT))
+        sock_fin_follows(&c->sock);
     if (o->bytes > 0 && !(c->flags & CONN_BROKEN))
         rc = push_out(c, o);
     outv_clear(o);

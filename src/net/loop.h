@@ -88,7 +88,8 @@ enum sock_flag {
     SOCK_PAUSED = 1U << 17,  /* listener out of descriptors: accepts again in a moment */
     SOCK_FOREIGN = 1U << 18, /* a loop_watch: the descriptor belongs to a library */
     SOCK_BOUNDED = 1U << 19, /* its reads keep to loop_set_read_max */
-    SOCK_INBOX = 1U << 20    /* listens for connections that other processes have accepted */
+    SOCK_INBOX = 1U << 20,   /* listens for connections that other processes have accepted */
+    SOCK_FIN_NEXT = 1U << 21 /* see sock_fin_follows */
 };
 
 struct sock {
@@ -189,6 +190,12 @@ static inline bool sock_is_watched(const struct sock *s)
 /* Bytes taken (0 … all); < 0: WERR_RESET, WERR_CLOSED …. After less than all, on_send follows.
  * n <= OUTV_PIECES. */
 int64_t sock_send(struct sock *s, const struct iovec *iov, unsigned n) MUST_USE;
+/* What is sent from now on is the last, and sock_shutdown comes as soon as all of it is taken:
+ * both may go in one packet. */
+static inline void sock_fin_follows(struct sock *s)
+{
+    s->flags |= SOCK_FIN_NEXT;
+}
 /* Sends FIN; receiving goes on. */
 void sock_shutdown(struct sock *s);
 /* abort: a reset instead of an orderly close. */

@@ -84,14 +84,15 @@ static int64_t send_failed(struct sock *s, int errnum)
 static int64_t send_epoll(struct loop *l, struct sock *s, const struct iovec *iov, unsigned n)
 {
     struct msghdr m = {.msg_iov = (struct iovec *)iov, .msg_iovlen = n};
+    int flags = s->flags & SOCK_FIN_NEXT ? MSG_NOSIGNAL | MSG_MORE : MSG_NOSIGNAL;
     ssize_t taken;
 
     (void)l;
     do {
         if (n == 1)
-            taken = send(s->fd, iov->iov_base, iov->iov_len, MSG_NOSIGNAL);
+            taken = send(s->fd, iov->iov_base, iov->iov_len, flags);
         else
-            taken = sendmsg(s->fd, &m, MSG_NOSIGNAL);
+            taken = sendmsg(s->fd, &m, flags);
     } while (taken < 0 && errno == EINTR);
     return taken >= 0 ? taken : send_failed(s, errno);
 }

@@ -167,6 +167,17 @@ def test_connection_close_is_honoured(lab):
     assert origin.accepted == 1, "the client's close must not end the origin connection"
 
 
+def test_last_answer_is_whole_whatever_follows_the_request(lab):
+    """What the client sends behind its last request is not read, so the kernel resets the connection in the end: only
+    behind answer and FIN."""
+    weldr, _ = lab.run(o.answer(body=b"y" * 3000))
+    for _ in range(20):
+        with Client(weldr.address) as client:
+            client.send(b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n" + b"x" * 30000)
+            response = client.response()
+            assert (response.status, len(response.body)) == (200, 3000)
+
+
 def test_origin_close_does_not_end_the_client(lab):
     weldr, origin = lab.run(o.answer(fields=[("Connection", "close")]))
     client = weldr.connect()
