@@ -200,6 +200,11 @@ static inline bool conn_is_open(const struct conn *c)
 /* Bytes received that no message has claimed yet (an origin that talks out of turn). */
 bool conn_has_unread(const struct conn *c);
 size_t conn_unread_bytes(const struct conn *c);
+/* … or bytes, or the peer's end, that were not even received yet. */
+static inline bool conn_has_more(struct conn *c)
+{
+    return conn_has_unread(c) || sock_has_more(&c->sock);
+}
 
 enum conn_close_how {
     CONN_CLOSE_NOW,    /* at once; if that loses unsent bytes, with a reset */

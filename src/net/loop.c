@@ -600,6 +600,18 @@ void sock_recv_stop(struct sock *s)
     s->flags &= ~(uint32_t)SOCK_RECV;
 }
 
+bool sock_has_more(struct sock *s)
+{
+    const uint32_t untold = SOCK_CAN_RECV | SOCK_HUP | SOCK_DEAD;
+
+    if (!sock_is_open(s) || (s->flags & untold) == 0)
+        return false;
+    if (s->loop->ops->has_input(s->loop, s))
+        return true;
+    s->flags &= ~untold;
+    return false;
+}
+
 void sock_watch(struct sock *s)
 {
     if (sock_is_open(s))

@@ -180,6 +180,10 @@ static inline void sock_bound(struct sock *s)
 }
 /* What its next read may bring at the most. */
 size_t sock_read_max(const struct sock *s);
+/* Is there anything that was not received yet: bytes, the end, an error? Asks the kernel only
+ * where the last read (or splice) did not tell. An error may be told but once: to close is all
+ * that is left then. */
+bool sock_has_more(struct sock *s);
 /* While nothing is received: registers with the poller after all, so that a reset is heard of
  * (on_hangup). */
 void sock_watch(struct sock *s);

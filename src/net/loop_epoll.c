@@ -71,6 +71,14 @@ static int64_t recv_epoll(struct loop *l, struct sock *s, char *buf, size_t len)
     return errno == EAGAIN ? WERR_AGAIN : werr_from_errno(errno);
 }
 
+static bool has_input_epoll(struct loop *l, struct sock *s)
+{
+    char byte;
+
+    (void)l;
+    return recv(s->fd, &byte, 1, MSG_PEEK) >= 0 || errno != EAGAIN;
+}
+
 static int64_t send_failed(struct sock *s, int errnum)
 {
     if (errnum == EAGAIN)
@@ -378,6 +386,7 @@ static const struct loop_ops epoll_ops = {
     .name = "epoll",
     .wait = wait_epoll,
     .recv = recv_epoll,
+    .has_input = has_input_epoll,
     .send = send_epoll,
     .splice = splice_epoll,
     .connect = connect_epoll,

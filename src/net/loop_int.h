@@ -24,6 +24,8 @@ struct loop_ops {
     void (*wait)(struct loop *l, int64_t max_wait_ms);
     /* Bytes, 0 at the end, WERR_AGAIN or another WERR_*. */
     int64_t (*recv)(struct loop *l, struct sock *s, char *buf, size_t len);
+    /* Would recv give anything but WERR_AGAIN? */
+    bool (*has_input)(struct loop *l, struct sock *s);
     /* Bytes taken, WERR_AGAIN or another WERR_*; sets SOCK_RESET when it consumed an error. */
     int64_t (*send)(struct loop *l, struct sock *s, const struct iovec *iov, unsigned n);
     /* Moves up to max bytes. Returns how many were taken from `from`, or as recv. left: those

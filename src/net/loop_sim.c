@@ -372,6 +372,13 @@ static int64_t recv_sim(struct loop *l, struct sock *s, char *buf, size_t len)
     return n;
 }
 
+static bool has_input_sim(struct loop *l, struct sock *s)
+{
+    const struct sim_end *e = end_of(l, s->fd);
+
+    return e->unread > 0 || e->has_fin || e->has_reset;
+}
+
 static void gather(struct sim_event *ev, const struct iovec *iov, unsigned iov_n)
 {
     uint32_t done = 0;
@@ -579,6 +586,7 @@ static const struct loop_ops sim_ops = {
     .name = "sim",
     .wait = wait_sim,
     .recv = recv_sim,
+    .has_input = has_input_sim,
     .send = send_sim,
     .splice = splice_sim,
     .connect = connect_sim,

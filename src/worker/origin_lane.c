@@ -262,6 +262,16 @@ static uint32_t idle_limit_ms(const struct lane *lane)
     return lane->keep_ms < idle_ms ? lane->keep_ms : idle_ms;
 }
 
+/* Behind its answer a server has nothing to say: to the next request it would be the answer. An
+ * end that is there already has come suddenly. */
+static bool is_silent(struct lane *lane)
+{
+    if (!conn_has_more(&lane->conn))
+        return true;
+    distrust(lane->origin);
+    return false;
+}
+
 void lane_release(struct lane *lane, bool reuse)
 {
     struct origin *o = lane->origin;
@@ -270,7 +280,7 @@ void lane_release(struct lane *lane, bool reuse)
     lane->exchange = NULL;
     if (!reuse || lane->is_personal || o->proxy_protocol != 0 || !rotation_keeps_lanes(o) ||
         w->draining || o->idle_n >= LIMIT_IDLE_LANES || idle_limit_ms(lane) == 0 ||
-        conn_has_unread(&lane->conn) || !conn_can_reuse(&lane->conn)) {
+        !conn_can_reuse(&lane->conn) || !is_silent(lane)) {
         conn_close(&lane->conn, CONN_CLOSE_NOW);
         return;
     }

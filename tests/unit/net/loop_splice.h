@@ -159,8 +159,35 @@ static void test_splice_from_reset(void **state)
     assert_int_equal(passage.passed, 0);
 }
 
-#define LOOP_SPLICE_TESTS                                         \
-    LOOP_TEST(test_splice), LOOP_TEST(test_splice_between_reads), \
-        LOOP_TEST(test_splice_to_reset), LOOP_TEST(test_splice_from_reset)
+/* A splice does not tell whether more is there: who must know asks. */
+static void test_has_more(void **state)
+{
+    struct world *w = *state;
+    struct sock *from;
+
+    open_passage(w);
+    from = &passage.from->s;
+    assert_false(sock_has_more(from));
+    send_text(passage.giver, "first");
+    RUN_UNTIL(w, passage.taker->received == 5);
+    assert_false(sock_has_more(from));
+    sock_recv_stop(from);
+    send_text(passage.giver, "more");
+    RUN_UNTIL(w, sock_has_more(from));
+    assert_int_equal(passage.passed, 5);
+    sock_recv_start(from);
+    RUN_UNTIL(w, passage.taker->received == 9);
+    sock_recv_stop(from);
+    assert_false(sock_has_more(from));
+    sock_shutdown(&passage.giver->s);
+    RUN_UNTIL(w, sock_has_more(from));
+    sock_recv_start(from);
+    RUN_UNTIL(w, passage.from->ends == 1);
+}
+
+#define LOOP_SPLICE_TESTS                                                   \
+    LOOP_TEST(test_splice), LOOP_TEST(test_splice_between_reads),           \
+        LOOP_TEST(test_splice_to_reset), LOOP_TEST(test_splice_from_reset), \
+        LOOP_TEST(test_has_more)
 
 #endif
