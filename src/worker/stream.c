@@ -294,8 +294,8 @@ void client_finish(struct client *c, bool broken)
         /* After a whole request nothing more is due from the client; otherwise, or when it
          * could not know that this is the last answer, it may still be sending, and a reset
          * would take the answer away from it. */
-        bool whole = (c->conn.flags & CONN_QUIET) && !conn_has_unread(&c->conn) &&
-                     !client_worker(c)->draining;
+        bool whole = (c->conn.flags & CONN_QUIET) && !client_worker(c)->draining &&
+                     !conn_has_more(&c->conn);
 
         close_client(c, whole ? CONN_CLOSE_FLUSH : CONN_CLOSE_LINGER);
     } else if (conn_is_congested(&c->conn)) {

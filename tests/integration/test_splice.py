@@ -27,3 +27,26 @@ def test_more_than_was_announced_answers_nobody(lab):
         assert client.response().body == b"x" * LARGE
         assert client.response().body == b"good"
         client.close()
+
+
+def answers_early(lane, seen):
+    """Begins its answer before it has the body: the client's connection closes behind it."""
+    lane.send(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % LARGE)
+    lane.read_body(seen)
+    lane.send(b"x" * LARGE)
+
+
+@pytest.mark.smoke
+def test_request_behind_the_last_one_costs_no_answer(lab):
+    """A client that sends another request before it has read that the connection closes: the reset that unread bytes
+    would make takes nothing of the answer away."""
+    weldr, _ = lab.run(answers_early)
+    for _ in range(5):
+        client = weldr.connect(receive_bytes=4096)
+        client.send(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n" % LARGE)
+        client.fill(1)
+        client.send(b"y" * LARGE + b"GET /next HTTP/1.1\r\nHost: a\r\n\r\n")
+        response = client.response()
+        assert response.get("Connection") == "close"
+        assert response.body == b"x" * LARGE
+        client.close()
