@@ -226,7 +226,8 @@ static void serve_splice(struct loop *l, struct sock *s, struct sock *to, size_t
 static void serve_recv(struct loop *l, struct sock *s)
 {
     size_t ask = sock_read_max(s);
-    struct sock *to = s->ops->splice_target ? s->ops->splice_target(s, &ask) : NULL;
+    bool may_splice = s->ops->splice_target && !has_flags(s, SOCK_URGENT);
+    struct sock *to = may_splice ? s->ops->splice_target(s, &ask) : NULL;
     int64_t n;
 
     if (to) {
@@ -238,7 +239,7 @@ static void serve_recv(struct loop *l, struct sock *s)
         end_recv(l, s, (int)n);
         return;
     }
-    if ((size_t)n < ask)
+    if ((size_t)n < ask && !has_flags(s, SOCK_URGENT))
         s->flags &= ~(uint32_t)SOCK_CAN_RECV;
     s->ops->on_recv(s, span_from(l->scratch, (size_t)n), 0);
     run_after(l);

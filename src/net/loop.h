@@ -84,12 +84,14 @@ enum sock_flag {
     SOCK_FAILED = 1U << 14, /* an error was delivered to the owner */
     SOCK_RESET =
         1U << 15, /* a send has consumed the error: an end read later is no orderly one */
-    SOCK_PARKED = 1U << 16,  /* not registered yet, to be so before the loop sleeps */
-    SOCK_PAUSED = 1U << 17,  /* listener out of descriptors: accepts again in a moment */
-    SOCK_FOREIGN = 1U << 18, /* a loop_watch: the descriptor belongs to a library */
-    SOCK_BOUNDED = 1U << 19, /* its reads keep to loop_set_read_max */
-    SOCK_INBOX = 1U << 20,   /* listens for connections that other processes have accepted */
-    SOCK_FIN_NEXT = 1U << 21 /* see sock_fin_follows */
+    SOCK_PARKED = 1U << 16,   /* not registered yet, to be so before the loop sleeps */
+    SOCK_PAUSED = 1U << 17,   /* listener out of descriptors: accepts again in a moment */
+    SOCK_FOREIGN = 1U << 18,  /* a loop_watch: the descriptor belongs to a library */
+    SOCK_BOUNDED = 1U << 19,  /* its reads keep to loop_set_read_max */
+    SOCK_INBOX = 1U << 20,    /* listens for connections that other processes have accepted */
+    SOCK_FIN_NEXT = 1U << 21, /* see sock_fin_follows */
+    SOCK_URGENT = 1U << 22    /* its peer sends urgent data: a read stops short before that byte
+                                 and goes on behind it, a splice does not */
 };
 
 struct sock {

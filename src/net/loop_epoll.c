@@ -39,6 +39,8 @@ static uint32_t flags_from_events(uint32_t events)
         seen |= SOCK_CAN_SEND;
     if (events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR))
         seen |= SOCK_HUP;
+    if (events & EPOLLPRI)
+        seen |= SOCK_URGENT | SOCK_CAN_RECV;
     /* EPOLLHUP alone is what is left of an orderly end in both directions. */
     if (events & EPOLLERR)
         seen |= SOCK_DEAD;
@@ -307,8 +309,8 @@ static void register_epoll(struct loop *l, struct sock *s)
 {
     struct epoll_event ev = {.data.ptr = s};
 
-    ev.events =
-        s->flags & SOCK_LISTENS ? EPOLLIN | EPOLLET : EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET;
+    ev.events = s->flags & SOCK_LISTENS ? EPOLLIN | EPOLLET
+                                        : EPOLLIN | EPOLLPRI | EPOLLOUT | EPOLLRDHUP | EPOLLET;
     if (epoll_ctl(from_loop(l)->epfd, EPOLL_CTL_ADD, s->fd, &ev) == 0)
         return;
     /* No memory, or over the limit of watches: the connection can't be served, so its next read

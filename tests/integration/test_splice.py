@@ -1,5 +1,7 @@
 """Large bodies of known length go from socket to socket unseen (net/conn_splice.c): what stands around them is seen."""
 
+import socket
+
 import pytest
 
 import origins as o
@@ -50,3 +52,21 @@ def test_request_behind_the_last_one_costs_no_answer(lab):
         assert response.get("Connection") == "close"
         assert response.body == b"x" * LARGE
         client.close()
+
+
+def takes_all(lane, seen):
+    lane.read_body(seen)
+    lane.send(b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\ngood")
+
+
+@pytest.mark.smoke
+def test_urgent_data_stops_nothing(lab):
+    """A splice does not come past TCP's urgent byte, a read leaves it out: the body goes on behind it."""
+    weldr, origin = lab.run(takes_all)
+    half = LARGE // 2
+    client = weldr.connect()
+    client.send(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n" % LARGE + b"x" * half)
+    client.sock.send(b"!", socket.MSG_OOB)
+    client.send(b"y" * half)
+    assert client.response().body == b"good"
+    assert origin.last().body == b"x" * half + b"y" * half
