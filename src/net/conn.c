@@ -56,7 +56,7 @@ static void drop_pending(struct conn *c)
 void conn_break(struct conn *c)
 {
     if (c->state == CONN_FLUSHING || c->state == CONN_LINGER) {
-        conn_close(c, CONN_CLOSE_NOW);
+        conn_close(c, CONN_CLOSE_RESET);
         return;
     }
     c->flags |= CONN_BROKEN;
@@ -289,10 +289,12 @@ void conn_time_flush(struct conn *c)
     loop_timer_in(c->shared->loop, &c->timer, limit_ms);
 }
 
-/* A message that loses its tail must not look whole. */
+/* A message that loses its tail must not look whole. What was lost already is nowhere to be
+ * seen. */
 static bool has_unsent(const struct conn *c)
 {
-    return bufq_len(&c->out) > 0 || (c->shared->outv_owner == c && c->shared->outv.bytes > 0);
+    return (c->flags & CONN_BROKEN) || bufq_len(&c->out) > 0 ||
+           (c->shared->outv_owner == c && c->shared->outv.bytes > 0);
 }
 
 void conn_close(struct conn *c, enum conn_close_how how)

@@ -1,4 +1,5 @@
 #include "../base/cm.h"
+#include "base/fault.h"
 #include "http/reply.h"
 #include "net/conn.h"
 #include "net/loop_sim.h"
@@ -15,6 +16,7 @@ static char body[BODY_MAX];
 struct raw {
     struct sock sock; /* first */
     size_t n, largest_read;
+    bool expects_reset, has_reset;
 };
 
 struct server {
@@ -87,7 +89,8 @@ static void raw_on_recv(struct sock *s, struct span bytes, int error)
 {
     struct raw *r = (struct raw *)s;
 
-    assert_int_equal(error, 0);
+    assert_int_equal(error, r->expects_reset && error < 0 ? WERR_RESET : 0);
+    r->has_reset = error < 0;
     r->n += bytes.len;
     if (bytes.len > r->largest_read)
         r->largest_read = bytes.len;
@@ -276,12 +279,43 @@ static void test_reads_keep_to_it(void **state)
     }
 }
 
+/* What can't be kept for want of memory is lost: not with an end that makes the rest look
+ * whole.
+ */
+static void test_no_memory_to_keep(void **state)
+{
+    static struct world w;
+    struct loop_work work = {.run = on_work};
+    struct conn *c;
+    struct msg m;
+
+    (void)state;
+    world_open(&w, BUFFER_BYTES);
+    c = &w.servers[0].conn;
+    w.raws[0].expects_reset = true;
+    reply_init(&m, 200, 2 * BUFFER_BYTES);
+    loop_defer(w.loop, &work);
+    conn_send_head(c, &m);
+    conn_send_body(c, span_from(body, 2 * BUFFER_BYTES), 0);
+    conn_send_end(c, NULL);
+    conn_close(c, CONN_CLOSE_FLUSH);
+    fault_set(1);
+    run(&w);
+    assert_false(fault_is_armed());
+    assert_true(w.servers[0].is_closed);
+    sock_recv_start(&w.raws[0].sock);
+    run(&w);
+    assert_true(w.raws[0].has_reset);
+    world_end(&w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_account),
         cmocka_unit_test(test_reads_get_smaller),
         cmocka_unit_test(test_reads_keep_to_it),
+        cmocka_unit_test(test_no_memory_to_keep),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
