@@ -58,19 +58,25 @@ static void relay(struct h1_run *r, struct event *ev)
         close_writer(p);
 }
 
+/* Is this the last line? A body may say the same word, at the end of a line or in it. */
+static bool ends_in_line(const char *text, const char *line)
+{
+    size_t len = strlen(text);
+    size_t line_len = strlen(line);
+    if (len < line_len || strcmp(text + len - line_len, line) != 0)
+        return false;
+    return len == line_len || text[len - line_len - 1] == '\n';
+}
+
 /* The text up to a RESET that did not come within a message: the next one reads none of those
  * bytes. */
 static void drop_refused_head(char *text)
 {
-    const size_t line_len = strlen("RESET\n");
-    size_t len = strlen(text);
-    char *reset = text + len - line_len;
-    /* The last line, if it is the event; a body may say the same word. */
-    if (len < line_len || strcmp(reset, "RESET\n") != 0 || (reset != text && reset[-1] != '\n'))
+    if (!ends_in_line(text, "RESET\n"))
         return;
+    char *reset = text + strlen(text) - strlen("RESET\n");
     *reset = '\0';
-    len -= line_len;
-    bool is_within = len > 0 && (len < 4 || strcmp(text + len - 4, "END\n") != 0);
+    bool is_within = *text != '\0' && !ends_in_line(text, "END\n");
     if (is_within)
         memcpy(reset, "RESET\n", sizeof("RESET\n"));
 }
