@@ -6,7 +6,7 @@
 #include "log/log.h"
 #include "net/loop_int.h"
 
-enum { ACCEPT_BATCH = 64, ACCEPT_PAUSE_MS = 100 };
+enum { ACCEPT_BATCH = 64, ACCEPT_RUN = 4, ACCEPT_PAUSE_MS = 100 };
 
 /* What a poller may say of a socket. */
 #define SOCK_SIGNALLED (SOCK_CAN_RECV | SOCK_CAN_SEND | SOCK_HUP | SOCK_DEAD)
@@ -28,6 +28,13 @@ static struct sock_list *list_of(struct loop *l, const struct sock *s)
     if (s->flags & SOCK_PARKED)
         return &l->parked;
     return s->flags & SOCK_PAUSED ? &l->paused : NULL;
+}
+
+/* What signals again and again is not to do so while nobody would act on it. */
+static void heed(struct sock *s, bool on)
+{
+    if (s->flags & SOCK_LEVEL)
+        s->loop->ops->watch(s->loop, s, on, false);
 }
 
 static void unlink_sock(struct loop *l, struct sock *s)
@@ -129,14 +136,18 @@ static void on_pause_end(struct timer *t)
 
     while ((s = TAILQ_FIRST(&l->paused)) != NULL) {
         unlink_sock(l, s);
+        heed(s, (s->flags & SOCK_ACCEPTING) != 0);
         queue_if_due(s);
     }
 }
 
 int loop_init(struct loop *l, const struct loop_ops *ops, uint64_t now_us, uint64_t wall_us)
 {
-    *l = (struct loop){
-        .ops = ops, .now_us = now_us, .wall_us = wall_us, .read_max = LOOP_SCRATCH_BYTES};
+    *l = (struct loop){.ops = ops,
+                       .now_us = now_us,
+                       .wall_us = wall_us,
+                       .read_max = LOOP_SCRATCH_BYTES,
+                       .accept_max = 1};
     l->scratch = aligned_alloc(64, LOOP_SCRATCH_BYTES);
     if (l->scratch == NULL)
         return WERR_NOMEM;
@@ -267,6 +278,7 @@ static void pause_listener(struct loop *l, struct sock *s, int error)
              LOG_U("pause_ms", ACCEPT_PAUSE_MS));
     s->flags |= SOCK_PAUSED;
     TAILQ_INSERT_TAIL(&l->paused, s, ready);
+    heed(s, false);
     if (!timer_is_set(&l->pause_timer))
         loop_timer_in(l, &l->pause_timer, ACCEPT_PAUSE_MS);
 }
@@ -288,12 +300,40 @@ static int accept_one(struct loop *l, struct sock *s, struct accepted *a)
     return l->ops->accept(l, s, &a->fd, &a->peer);
 }
 
+/* Finding that none waits costs more than accepting one, since the kernel makes a file before
+ * it looks. Where the poller tells for nothing that more are there, no more are accepted in a
+ * turn than are likely to wait: one, and more when that has been too few for some turns. */
+static unsigned accept_max(const struct loop *l, const struct sock *s)
+{
+    return s->flags & SOCK_LEVEL ? l->accept_max : ACCEPT_BATCH;
+}
+
+static void note_accepted(struct loop *l, unsigned n)
+{
+    if (n < l->accept_max) {
+        l->accept_max = n > 0 ? n : 1;
+        l->accept_run = 0;
+        return;
+    }
+    l->accept_run = l->accept_turn + 1 == l->turn_n ? l->accept_run + 1 : 1;
+    l->accept_turn = l->turn_n;
+    if (l->accept_run < ACCEPT_RUN || l->accept_max >= ACCEPT_BATCH)
+        return;
+    l->accept_max += 1 + l->accept_max / 4;
+    l->accept_run = 0;
+}
+
 static void serve_accept(struct loop *l, struct sock *s)
 {
-    for (int i = 0; i < ACCEPT_BATCH && is_due(s); i++) {
-        struct accepted a = {.loop = l, .fd = -1};
-        int rc = accept_one(l, s, &a);
+    unsigned max = accept_max(l, s);
+    unsigned n = 0;
+    int rc = 0;
 
+    while (n < max && is_due(s)) {
+        struct accepted a = {.loop = l, .fd = -1};
+
+        rc = accept_one(l, s, &a);
+        n++;
         if (rc == 0)
             hand_over(l, s, &a);
         else if (rc == WERR_AGAIN || rc == WERR_CLOSED)
@@ -301,6 +341,10 @@ static void serve_accept(struct loop *l, struct sock *s)
         else if (rc != WERR_RESET)
             pause_listener(l, s, rc);
     }
+    if (!(s->flags & SOCK_LEVEL))
+        return;
+    note_accepted(l, rc == WERR_AGAIN ? n - 1 : n);
+    s->flags &= ~(uint32_t)SOCK_CAN_RECV;
 }
 
 static void serve_send(struct loop *l, struct sock *s)
@@ -416,6 +460,7 @@ bool loop_turn(struct loop *l, int64_t max_wait_ms)
     bool goes_on;
 
     register_parked(l);
+    l->turn_n++;
     l->ops->wait(l, loop_is_idle(l) ? shorten_wait_for_timer(l, max_wait_ms) : 0);
     run_ready(l);
     if (timers_run(&l->timers, loop_now_ms(l)) > 0)
@@ -509,11 +554,14 @@ void sock_accept_start(struct loop *l, struct sock *s, const struct sock_ops *op
 void sock_accept_stop(struct sock *s)
 {
     s->flags &= ~(uint32_t)SOCK_ACCEPTING;
+    heed(s, false);
 }
 
 void sock_accept_resume(struct sock *s)
 {
     s->flags |= SOCK_ACCEPTING;
+    if (!(s->flags & SOCK_PAUSED))
+        heed(s, true);
     queue_if_due(s);
 }
 

@@ -90,7 +90,8 @@ enum sock_flag {
     SOCK_BOUNDED = 1U << 19,  /* its reads keep to loop_set_read_max */
     SOCK_INBOX = 1U << 20,    /* listens for connections that other processes have accepted */
     SOCK_FIN_NEXT = 1U << 21, /* see sock_fin_follows */
-    SOCK_URGENT = 1U << 22    /* its peer sends urgent data: a read stops short before that byte
+    SOCK_LEVEL = 1U << 22,    /* listener: signalled in each turn as long as connections wait */
+    SOCK_URGENT = 1U << 23    /* its peer sends urgent data: a read stops short before that byte
                                  and goes on behind it, a splice does not */
 };
 

@@ -309,8 +309,14 @@ static void register_epoll(struct loop *l, struct sock *s)
 {
     struct epoll_event ev = {.data.ptr = s};
 
-    ev.events = s->flags & SOCK_LISTENS ? EPOLLIN | EPOLLET
-                                        : EPOLLIN | EPOLLPRI | EPOLLOUT | EPOLLRDHUP | EPOLLET;
+    if (!(s->flags & SOCK_LISTENS))
+        ev.events = EPOLLIN | EPOLLPRI | EPOLLOUT | EPOLLRDHUP | EPOLLET;
+    else if (s->flags & SOCK_INBOX)
+        ev.events = EPOLLIN | EPOLLET;
+    else
+        ev.events = EPOLLIN;
+    if (ev.events == EPOLLIN)
+        s->flags |= SOCK_LEVEL;
     if (epoll_ctl(from_loop(l)->epfd, EPOLL_CTL_ADD, s->fd, &ev) == 0)
         return;
     /* No memory, or over the limit of watches: the connection can't be served, so its next read

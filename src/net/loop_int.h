@@ -47,7 +47,8 @@ struct loop_ops {
     void (*adopt)(struct loop *l, int fd);
     /* Signals begin, the present state included. */
     void (*register_sock)(struct loop *l, struct sock *s);
-    /* Level-triggered, for a loop_watch; NULL where there are no descriptors. */
+    /* Level-triggered, for a loop_watch and what is SOCK_LEVEL; NULL where there are no
+     * descriptors. */
     void (*watch)(struct loop *l, struct sock *s, bool read, bool write);
     void (*unwatch)(struct loop *l, struct sock *s);
     void (*shutdown)(struct loop *l, struct sock *s);
@@ -73,6 +74,10 @@ struct loop {
     unsigned open_n;   /* open sockets */
     char *scratch;     /* LOOP_SCRATCH_BYTES */
     uint32_t read_max; /* of bounded sockets */
+    uint32_t turn_n;
+    uint32_t accept_max;  /* at once, of a level-triggered listener */
+    uint32_t accept_turn; /* the last in which that was too few, or just enough */
+    uint32_t accept_run;  /* … and how many such there were without a gap */
 };
 
 int loop_init(struct loop *l, const struct loop_ops *ops, uint64_t now_us,

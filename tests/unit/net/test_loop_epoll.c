@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "net/listen.h"
+#include "net/loop_int.h"
 
 static struct loop *make_loop(void)
 {
@@ -91,6 +92,48 @@ static void test_closed_but_held_elsewhere(void **state)
     run_turns(w, 4);
     close(held);
     memset(&server->s, 0, sizeof(server->s));
+}
+
+/* A connection that nobody accepts keeps no turn from sleeping. */
+static void test_stopped_listener_is_silent(void **state)
+{
+    enum { SLEEP_MS = 30 };
+    struct world *w = *state;
+    struct end *c;
+    uint64_t began_us;
+
+    sock_accept_stop(&w->listener.s);
+    c = start_client(w);
+    RUN_UNTIL(w, c->connects == 1);
+    run_turns(w, 2);
+    began_us = loop_now_us(w->l);
+    loop_turn(w->l, SLEEP_MS);
+    assert_true(loop_now_us(w->l) - began_us >= SLEEP_MS * 1000 / 2);
+    assert_int_equal(w->accepted_n, 0);
+    sock_accept_resume(&w->listener.s);
+    RUN_UNTIL(w, w->accepted_n == 1);
+}
+
+/* How many are accepted in a turn follows how many come. */
+static void test_accept_max_follows(void **state)
+{
+    enum { MANY = 200 };
+    struct world *w = *state;
+    unsigned turns = 1;
+
+    sock_accept_stop(&w->listener.s);
+    for (int i = 0; i < MANY; i++)
+        start_client(w);
+    run_turns(w, 4);
+    sock_accept_resume(&w->listener.s);
+    loop_turn(w->l, 1000);
+    assert_int_equal(w->accepted_n, 1);
+    for (; w->accepted_n < MANY; turns++)
+        loop_turn(w->l, 1000);
+    assert_in_range(turns, 1, MANY / 4);
+    start_client(w);
+    RUN_UNTIL(w, w->accepted_n == MANY + 1);
+    assert_int_equal(w->l->accept_max, 1);
 }
 
 static void close_on_read(struct end *e)
@@ -209,6 +252,8 @@ int main(void)
         LOOP_TEST(test_accept_without_descriptors),
         LOOP_TEST(test_connect_without_descriptors),
         LOOP_TEST(test_closed_but_held_elsewhere),
+        LOOP_TEST(test_stopped_listener_is_silent),
+        LOOP_TEST(test_accept_max_follows),
         LOOP_TEST(test_one_shot_is_not_registered),
         LOOP_TEST(test_idle_receiver_is_registered),
         LOOP_TEST(test_interrupted_wait),
