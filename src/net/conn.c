@@ -111,7 +111,7 @@ static void after_callback(void *arg)
         struct conn *c = s->pending;
 
         if (s->outv_owner)
-            conn_flush(s->outv_owner);
+            conn_end_output(s->outv_owner);
         if (!c)
             continue;
         drop_pending(c);
@@ -130,6 +130,7 @@ int conn_shared_init(struct conn_shared *s, struct loop *loop)
     s->broken = NULL;
     s->broken_work = (struct loop_work){.run = end_broken};
     s->store = NULL;
+    s->hold = NULL;
     s->workspace = NULL;
     s->queue_budget_bytes = s->queued_bytes = 0;
     s->queued_gauge = NULL;
@@ -137,8 +138,9 @@ int conn_shared_init(struct conn_shared *s, struct loop *loop)
     if (rc < 0)
         return rc;
     s->store = bufq_store_new(STORE_KEEP_BYTES);
+    s->hold = conn_hold_new(loop);
     s->workspace = h1_workspace_new();
-    if (!s->store || !s->workspace) {
+    if (!s->store || !s->hold || !s->workspace) {
         conn_shared_fini(s);
         return WERR_NOMEM;
     }
@@ -150,6 +152,7 @@ void conn_shared_fini(struct conn_shared *s)
 {
     loop_set_after(s->loop, NULL, NULL);
     loop_undefer(s->loop, &s->broken_work);
+    conn_hold_free(s->hold);
     outv_fini(&s->outv);
     bufq_store_free(s->store);
     h1_workspace_free(s->workspace);
@@ -175,6 +178,7 @@ static void on_hangup(struct sock *s, int error)
 {
     struct conn *c = conn_from_sock(s);
 
+    conn_drop_held(c);
     if (conn_is_open(c))
         c->ops->on_gone(c, error);
     else
@@ -225,6 +229,7 @@ static int conn_init(struct conn *c, struct conn_shared *shared, const struct co
     c->codec->owner = c;
     c->magic = CONN_MAGIC;
     c->state = CONN_NEW;
+    c->held = 0;
     c->flags = 0;
     c->shared = shared;
     c->ops = ops;
@@ -256,6 +261,7 @@ int conn_connect(struct conn *c, struct conn_shared *shared, const struct conn_o
 
     if (rc < 0)
         return rc;
+    c->flags |= CONN_ASKS;
     rc = sock_connect(shared->loop, &c->sock, &conn_sock_ops, to);
     if (rc < 0 && rc != WERR_AGAIN) {
         codec_free(c->codec);
@@ -272,6 +278,7 @@ int conn_connect(struct conn *c, struct conn_shared *shared, const struct conn_o
 
 static void close_sock(struct conn *c, bool abort_it, const char *why)
 {
+    MUST(!c->held);
     timer_stop(loop_timers(c->shared->loop), &c->timer);
     if (c->shared->outv_owner == c) {
         outv_clear(&c->shared->outv);
@@ -301,6 +308,9 @@ void conn_close(struct conn *c, enum conn_close_how how)
 {
     bool gently = how == CONN_CLOSE_FLUSH || how == CONN_CLOSE_LINGER;
 
+    /* What is held counts as sent. */
+    if (!gently)
+        conn_send_held(c);
     if (c->state == CONN_CLOSED || (gently && c->state > CONN_OPEN))
         return;
     if (!gently || c->state == CONN_NEW || (c->flags & CONN_BROKEN)) {
@@ -312,7 +322,7 @@ void conn_close(struct conn *c, enum conn_close_how how)
     sock_recv_stop(&c->sock);
     conn_move(c, CONN_FLUSHING, "close when sent");
     conn_time_flush(c);
-    if (c->shared->outv_owner != c && bufq_len(&c->out) == 0)
+    if (!conn_has_output(c))
         conn_finish_flush(c);
 }
 

@@ -6,10 +6,10 @@
  * conn_ops, and hears events; it never sees bytes or the socket.
  *
  * Sending: conn_send_head/body/end append to the one outv of the process; at the end of the
- * callback (loop's after hook) it goes out in one sendmsg. What the peer does not take is
- * copied to the out queue: the conn is congested, on_congested is called, and whoever feeds it
- * must stop (conn_pause on the other side) until on_drained. Sending on a closing conn is
- * ignored.
+ * callback (loop's after hook) it goes out in one sendmsg, or, if it is little, with that of
+ * other conns at the end of the turn (conn_hold.c). What the peer does not take is copied to
+ * the out queue: the conn is congested, on_congested is called, and whoever feeds it must stop
+ * (conn_pause on the other side) until on_drained. Sending on a closing conn is ignored.
  *
  * Receiving: bytes go from the loop's scratch buffer through the codec in place; only a tail
  * that the codec did not take (half a head, a pipelined request) is copied to the in queue. An
@@ -43,6 +43,7 @@
 #include "net/loop.h"
 
 struct conn;
+struct conn_hold;
 
 enum conn_state { CONN_NEW, CONN_OPEN, CONN_FLUSHING, CONN_LINGER, CONN_CLOSED, CONN_STATES };
 
@@ -55,6 +56,7 @@ struct conn_shared {
     struct conn *pending;    /* to be looked at after the present callback */
     struct conn *broken;     /* sending has failed; what was received before may still come */
     struct loop_work broken_work;
+    struct conn_hold *hold; /* what goes out at the end of the turn */
     struct h1_workspace *workspace;
     struct slab h1;            /* codecs */
     size_t queue_budget_bytes; /* 0: none */
@@ -110,12 +112,14 @@ enum conn_flag {
     CONN_SENT = 1U << 10,     /* the kernel has taken a byte of the present message */
     CONN_SHUT = 1U << 11,     /* FIN follows when all is sent; receiving goes on */
     CONN_PROLOGUE = 1U << 12, /* what comes first is not for the codec: on_prologue */
-    CONN_SPLICED = 1U << 13   /* of the present message something was */
+    CONN_SPLICED = 1U << 13,  /* of the present message something was */
+    CONN_ASKS = 1U << 14      /* made by conn_connect: sends requests */
 };
 
 struct conn {
     uint32_t magic;
     uint8_t state;  /* enum conn_state */
+    uint8_t held;   /* its place among those whose output is held, counted from 1; 0: none */
     uint16_t flags; /* enum conn_flag */
     struct sock sock;
     struct conn_shared *shared;
@@ -187,8 +191,8 @@ static inline bool conn_is_congested(const struct conn *c)
 {
     return (c->flags & CONN_CONGESTED) != 0;
 }
-/* Has the kernel taken anything of the message that is being sent? If not, the peer has
- * certainly seen nothing of it. */
+/* Has the kernel taken anything of the message that is being sent, or will it be offered some
+ * in any case? If not, the peer has certainly seen nothing of it. */
 static inline bool conn_has_sent(const struct conn *c)
 {
     return (c->flags & CONN_SENT) != 0;

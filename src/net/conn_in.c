@@ -72,7 +72,7 @@ void conn_feed_queue(struct conn *c)
             return;
         /* What was handed on still lies in the queue. */
         if (used > 0 && c->shared->outv_owner)
-            conn_flush(c->shared->outv_owner);
+            conn_end_output(c->shared->outv_owner);
         bufq_drop(&c->in, c->shared->store, used);
     }
     /* With the end seen, no more will come: what the codec left is all there is. */
@@ -89,6 +89,7 @@ static bool keep(struct conn *c, struct span rest)
         return true;
     if (bufq_push(&c->in, c->shared->store, rest, CONN_IN_MAX_BYTES) == 0)
         return true;
+    conn_send_held(c);
     conn_quiet(c);
     conn_break(c);
     return false;
@@ -118,6 +119,7 @@ void conn_on_recv(struct sock *s, struct span bytes, int error)
         return;
     }
     if (error < 0) {
+        conn_drop_held(c);
         c->ops->on_gone(c, error);
         return;
     }
@@ -162,6 +164,7 @@ void conn_quiet(struct conn *c)
 
 static void hear_again(struct conn *c)
 {
+    conn_send_held(c); /* which is of the message before */
     c->flags &= (uint16_t) ~(CONN_QUIET | CONN_SENT | CONN_SPLICED);
     if (c->flags & CONN_PAUSED)
         conn_resume(c);

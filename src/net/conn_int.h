@@ -1,4 +1,4 @@
-/* conn_int.h - what conn.c, conn_in.c, conn_out.c and conn_splice.c share. */
+/* conn_int.h - what the files of the conn share. */
 #ifndef WELDR_NET_CONN_INT_H
 #define WELDR_NET_CONN_INT_H
 
@@ -31,17 +31,37 @@ void conn_feed_queue(struct conn *c);
 
 /* conn_budget.c: what all queues hold may have changed. */
 void conn_note_queued(struct conn_shared *s);
+/* conn_hold.c */
+struct conn_hold *conn_hold_new(struct loop *l); /* NULL: no memory */
+void conn_hold_free(struct conn_hold *h);
+/* Takes c's output from the outv, to send it at the end of the turn; false: it is to go now. */
+bool conn_hold(struct conn *c);
+/* Sends now what is held of c. */
+void conn_send_held(struct conn *c);
+/* Nothing can be sent to c any more. */
+void conn_drop_held(struct conn *c);
+
 /* conn_splice.c */
 struct sock *conn_splice_target(struct sock *s, size_t *max);
 void conn_on_spliced(struct sock *s, struct sock *to, size_t n, struct span left, int error);
 
 /* conn_out.c */
+/* Sends these bytes, queues what is not taken, and does what is due when all is sent. */
+void conn_send_out(struct conn *c, const struct iovec *iov, unsigned n, size_t bytes);
+/* The outv is to be free for another: c's output goes out, now or at the end of the turn. */
+void conn_end_output(struct conn *c);
 /* Copies what the peer did not take: congested. Fails only for lack of room. */
 int conn_queue(struct conn *c, struct span s) MUST_USE;
 void conn_set_congested(struct conn *c);
 void conn_on_send(struct sock *s, int error);
 /* FLUSHING and nothing left to send: FIN or close. */
 void conn_finish_flush(struct conn *c);
+
+/* Is anything waiting to be sent? */
+static inline bool conn_has_output(const struct conn *c)
+{
+    return c->held != 0 || c->shared->outv_owner == c || bufq_len(&c->out) > 0;
+}
 
 static inline struct conn *conn_from_sock(struct sock *s)
 {

@@ -7,7 +7,8 @@ static struct outv *claim(struct conn *c, size_t own_bytes, unsigned pieces)
 
     if (s->outv_owner != c) {
         if (s->outv_owner)
-            conn_flush(s->outv_owner);
+            conn_end_output(s->outv_owner);
+        conn_send_held(c);
         s->outv_owner = c;
     } else if (!outv_has_room(&s->outv, own_bytes, pieces)) {
         conn_flush(c);
@@ -61,10 +62,10 @@ int conn_queue(struct conn *c, struct span s)
     return bufq_push(&c->out, c->shared->store, s, CONN_OUT_MAX_BYTES);
 }
 
-static int queue_rest(struct conn *c, const struct outv *o, size_t taken)
+static int queue_rest(struct conn *c, const struct iovec *iov, unsigned n, size_t taken)
 {
-    for (unsigned i = 0; i < o->n; i++) {
-        struct span piece = span_from(o->iov[i].iov_base, o->iov[i].iov_len);
+    for (unsigned i = 0; i < n; i++) {
+        struct span piece = span_from(iov[i].iov_base, iov[i].iov_len);
         int rc;
 
         if (taken >= piece.len) {
@@ -88,22 +89,21 @@ void conn_set_congested(struct conn *c)
         c->ops->on_congested(c);
 }
 
-/* Sends the outv's pieces, queues the rest. */
-static int push_out(struct conn *c, const struct outv *o)
+static int push_out(struct conn *c, const struct iovec *iov, unsigned n, size_t bytes)
 {
     int64_t taken = 0;
     int rc;
 
     if (bufq_len(&c->out) == 0) {
-        taken = sock_send(&c->sock, o->iov, o->n);
+        taken = sock_send(&c->sock, iov, n);
         if (taken < 0)
             return (int)taken;
         if (taken > 0)
             c->flags |= CONN_SENT;
-        if ((size_t)taken == o->bytes)
+        if ((size_t)taken == bytes)
             return 0;
     }
-    rc = queue_rest(c, o, (size_t)taken);
+    rc = queue_rest(c, iov, n, (size_t)taken);
     if (rc == 0)
         conn_set_congested(c);
     return rc;
@@ -120,29 +120,42 @@ void conn_shut(struct conn *c)
     if (!can_send(c))
         return;
     c->flags |= CONN_SHUT;
-    if (c->shared->outv_owner != c && bufq_len(&c->out) == 0)
+    if (!conn_has_output(c))
         finish_shut(c);
 }
 
-void conn_flush(struct conn *c)
+void conn_send_out(struct conn *c, const struct iovec *iov, unsigned n, size_t bytes)
 {
-    struct outv *o = &c->shared->outv;
     int rc = 0;
 
-    if (c->shared->outv_owner != c)
-        return;
-    c->shared->outv_owner = NULL;
     if (c->state == CONN_FLUSHING || (c->flags & CONN_SHUT))
         sock_fin_follows(&c->sock);
-    if (o->bytes > 0 && !(c->flags & CONN_BROKEN))
-        rc = push_out(c, o);
-    outv_clear(o);
+    if (bytes > 0 && !(c->flags & CONN_BROKEN))
+        rc = push_out(c, iov, n, bytes);
     if (rc < 0)
         conn_break(c);
     else if (c->state == CONN_FLUSHING && bufq_len(&c->out) == 0)
         conn_finish_flush(c);
     else if ((c->flags & CONN_SHUT) && c->state == CONN_OPEN && bufq_len(&c->out) == 0)
         finish_shut(c);
+}
+
+void conn_flush(struct conn *c)
+{
+    struct outv *o = &c->shared->outv;
+
+    conn_send_held(c);
+    if (c->shared->outv_owner != c)
+        return;
+    c->shared->outv_owner = NULL;
+    conn_send_out(c, o->iov, o->n, o->bytes);
+    outv_clear(o);
+}
+
+void conn_end_output(struct conn *c)
+{
+    if (!conn_hold(c))
+        conn_flush(c);
 }
 
 static void tell_progress(struct conn *c)

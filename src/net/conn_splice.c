@@ -15,7 +15,7 @@ static uint64_t raw_in(const struct conn *c)
 
 static bool is_ready(const struct conn *to)
 {
-    return to->state == CONN_OPEN && bufq_len(&to->out) == 0 && to->shared->outv_owner != to &&
+    return to->state == CONN_OPEN && !conn_has_output(to) &&
            !(to->flags & (CONN_BROKEN | CONN_CONGESTED | CONN_SHUT));
 }
 
