@@ -328,10 +328,12 @@ void conn_close(struct conn *c, enum conn_close_how how)
 
 void conn_finish_flush(struct conn *c)
 {
+    /* Bytes that were never read make of close a reset, which could overtake the answer's end.
+     */
+    bool lingers = (c->flags & CONN_LINGERS) || sock_has_more(&c->sock);
+
     /* There is nothing to wait for from a peer that has ended. */
-    if (!(c->flags & CONN_LINGERS) || (c->sock.flags & SOCK_EOF)) {
-        /* Bytes that were never read make of close a reset, which could overtake the answer's
-         * end: FIN goes first, with it. */
+    if (!lingers || (c->sock.flags & SOCK_EOF)) {
         if (c->sock.flags & SOCK_FIN_NEXT)
             sock_shutdown(&c->sock);
         close_sock(c, false, "all sent");

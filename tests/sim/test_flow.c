@@ -576,6 +576,43 @@ static void test_deaf_client(void **state)
     world_end(w);
 }
 
+/* The last answer waits for its reader, who says something meanwhile that nobody will read: it
+ * gets the answer whole, and an end that is no reset. */
+static void test_slow_reader_talks_on(void **state)
+{
+    static const char last[] =
+        "GET /len/20000/8 HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n";
+    struct world *w = world_open(NULL);
+    struct world_client *c = world_client(w);
+    struct text want = {0};
+
+    (void)state;
+    world_run_ms(w, 1);
+    peer_listen(&c->peer, false);
+    world_say(c, GET("/len/60000/7")); /* nearly all that the network takes */
+    world_run_ms(w, 10);
+    world_say(c, last);
+    world_run_ms(w, 10);
+    CHECK(w->worker.exchanges_slab.in_use == 0 && world_stat(w, STATS_queued_bytes) > 0);
+    world_say(c, "by the way");
+    world_run_ms(w, 10);
+    CHECK(c->peer.in.len == 0);
+    peer_listen(&c->peer, true);
+    world_run_ms(w, 10);
+    world_say(c, ", and");
+    world_run_ms(w, 10);
+    fake_body(&want, 8, 20000);
+    CHECK(c->peer.in.len > want.len);
+    CHECK(memcmp(c->peer.in.ptr + c->peer.in.len - want.len, want.ptr, want.len) == 0);
+    CHECK(c->peer.has_fin && !c->peer.has_reset);
+    CHECK(world_stat(w, STATS_client_open) == 1);
+    peer_close(&c->peer, false);
+    world_run_ms(w, 10);
+    CHECK(world_stat(w, STATS_client_open) == 0);
+    text_free(&want);
+    world_end(w);
+}
+
 /* An idle connection owns no buffer. */
 static void test_idle_holds_nothing(void **state)
 {
@@ -612,6 +649,7 @@ int main(void)
         cmocka_unit_test(test_cut_loads),
         cmocka_unit_test(test_large_answers_are_expected),
         cmocka_unit_test(test_deaf_client),
+        cmocka_unit_test(test_slow_reader_talks_on),
         cmocka_unit_test(test_idle_holds_nothing),
     };
 
