@@ -442,6 +442,11 @@ def test_many_slow_readers_stay_bounded(lab):
     for client in clients:
         client.request(target="/big")
         client.head()
-    time.sleep(0.5)
+    held = []
+
+    def is_still():
+        held.append(weldr.stats()["queued_bytes"])
+        return held[-1] > 0 and held[-8:] == [held[-1]] * 8
+    wait_until(is_still, 20, "all are held up", step_s=0.05)
     grown = rss_bytes(pid) - before
     assert grown < (120 if IS_ASAN else 20) * MIB, f"{grown / 50} bytes a reader"
