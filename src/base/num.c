@@ -44,28 +44,43 @@ int num_from_hex(struct span s, uint64_t max, uint64_t *out)
     return parse(s, 16, max, out);
 }
 
-static inline __attribute__((always_inline)) size_t print(uint64_t n, unsigned radix, char *buf)
+static unsigned dec_digits(uint64_t n)
 {
-    char reversed[20];
-    size_t len = 0;
+    unsigned digits = 1;
 
-    do {
-        reversed[len++] = "0123456789abcdef"[n % radix];
-        n /= radix;
-    } while (n != 0);
-    for (size_t i = 0; i < len; i++)
-        buf[i] = reversed[len - 1 - i];
-    return len;
+    for (; n >= 10000; n /= 10000)
+        digits += 4;
+    return digits + (n >= 10) + (n >= 100) + (n >= 1000);
 }
 
+/* From the end on, two digits for a division. */
 size_t num_to_dec(uint64_t n, char *buf)
 {
-    return print(n, 10, buf);
+    static const char pairs[] = "00010203040506070809101112131415161718192021222324"
+                                "25262728293031323334353637383940414243444546474849"
+                                "50515253545556575859606162636465666768697071727374"
+                                "75767778798081828384858687888990919293949596979899";
+    const unsigned len = dec_digits(n);
+    char *at = buf + len;
+
+    for (; n >= 10; n /= 100) {
+        at -= 2;
+        memcpy(at, pairs + 2 * (n % 100), 2);
+    }
+    if (at > buf)
+        *buf = (char)('0' + n);
+    return len;
 }
 
 size_t num_to_hex(uint64_t n, char *buf)
 {
-    return print(n, 16, buf);
+    unsigned len = 1;
+
+    while (len < 16 && n >> (4 * len) != 0)
+        len++;
+    for (unsigned i = 0; i < len; i++)
+        buf[i] = "0123456789abcdef"[n >> (4 * (len - 1 - i)) & 15];
+    return len;
 }
 
 /* The 8 digits of a 32-bit number at once, each in a byte, the first one in the lowest: digits
