@@ -34,7 +34,11 @@ void strb_add_str(struct strb *b, const char *str)
 void strb_add_u64(struct strb *b, uint64_t n)
 {
     char digits[20];
-    strb_add(b, span_from(digits, num_to_dec(n, digits)));
+
+    if (strb_has_room(b, sizeof(digits)))
+        strb_commit(b, num_to_dec(n, strb_end(b)));
+    else
+        strb_add_cut(b, span_from(digits, num_to_dec(n, digits)));
 }
 
 void strb_add_hex(struct strb *b, uint64_t n)

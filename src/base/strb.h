@@ -38,6 +38,20 @@ static inline __attribute__((always_inline)) void strb_add(struct strb *b, struc
     b->len += s.len;
     b->buf[b->len] = '\0';
 }
+/* Room for n bytes? Then they may be written to strb_end() and taken over by strb_commit(). */
+static inline bool strb_has_room(const struct strb *b, size_t n)
+{
+    return !b->full && n < b->cap - b->len;
+}
+static inline char *strb_end(const struct strb *b)
+{
+    return b->buf + b->len;
+}
+static inline void strb_commit(struct strb *b, size_t n)
+{
+    b->len += n;
+    b->buf[b->len] = '\0';
+}
 static inline void strb_add_char(struct strb *b, char c)
 {
     strb_add(b, span_from(&c, 1));

@@ -44,24 +44,50 @@ static uint64_t zero_bytes(uint64_t x)
 
 /* Eight at once: not below a space, not 0x7f or above, neither quote nor backslash. A mistake
  * only sends the eight to be looked at one by one. */
-static bool are_plain(const char *at)
+static bool are_plain(uint64_t x)
+{
+    return ((x | (x + of_each(1)) | (x - of_each(' '))) & of_each(0x80)) == 0 &&
+           (zero_bytes(x ^ of_each('"')) | zero_bytes(x ^ of_each('\\'))) == 0;
+}
+
+static uint64_t load8(const char *at)
 {
     uint64_t x;
 
     memcpy(&x, at, sizeof(x));
-    return ((x | (x + of_each(1)) | (x - of_each(' '))) & of_each(0x80)) == 0 &&
-           (zero_bytes(x ^ of_each('"')) | zero_bytes(x ^ of_each('\\'))) == 0;
+    return x;
+}
+
+static uint32_t load4(const char *at)
+{
+    uint32_t x;
+
+    memcpy(&x, at, sizeof(x));
+    return x;
 }
 
 static size_t count_plain(struct span s)
 {
     size_t n = 0;
 
-    while (s.len - n >= sizeof(uint64_t) && are_plain(s.ptr + n))
+    while (s.len - n >= sizeof(uint64_t) && are_plain(load8(s.ptr + n)))
         n += sizeof(uint64_t);
     while (n < s.len && is_plain((unsigned char)s.ptr[n]))
         n++;
     return n;
+}
+
+/* May say no by mistake. The last bytes are looked at with some before them. */
+static bool is_all_plain(struct span s)
+{
+    if (s.len < 4)
+        return count_plain(s) == s.len;
+    if (s.len < 8)
+        return are_plain(load4(s.ptr) | (uint64_t)load4(s.ptr + s.len - 4) << 32);
+    for (size_t n = 0; n < s.len - 8; n += 8)
+        if (!are_plain(load8(s.ptr + n)))
+            return false;
+    return are_plain(load8(s.ptr + s.len - 8));
 }
 
 static size_t put_hex(char *out, unsigned n, unsigned digits)
@@ -238,12 +264,19 @@ struct json {
     bool is_cut;
 };
 
-/* key: ,"name": */
-static void json_text(struct json *j, struct span key, struct span value, size_t max)
+static void json_value(struct json *j, struct span value, size_t max)
 {
-    strb_add(&j->b, key);
     if (value.ptr == NULL) {
         strb_add(&j->b, SPAN("null"));
+        return;
+    }
+    if (value.len <= max && is_all_plain(value) && strb_has_room(&j->b, value.len + 2)) {
+        char *at = strb_end(&j->b);
+
+        at[0] = '"';
+        memcpy(at + 1, value.ptr, value.len);
+        at[value.len + 1] = '"';
+        strb_commit(&j->b, value.len + 2);
         return;
     }
     strb_add_char(&j->b, '"');
@@ -252,13 +285,23 @@ static void json_text(struct json *j, struct span key, struct span value, size_t
     strb_add_char(&j->b, '"');
 }
 
-static void json_number(struct json *j, struct span key, uint64_t n)
+/* key: ,"name": - inline, so that it is stored instead of copied. */
+static inline __attribute__((always_inline)) void json_text(struct json *j, struct span key,
+                                                            struct span value, size_t max)
+{
+    strb_add(&j->b, key);
+    json_value(j, value, max);
+}
+
+static inline __attribute__((always_inline)) void json_number(struct json *j, struct span key,
+                                                              uint64_t n)
 {
     strb_add(&j->b, key);
     strb_add_u64(&j->b, n);
 }
 
-static void json_time(struct json *j, struct span key, uint64_t us)
+static inline __attribute__((always_inline)) void json_time(struct json *j, struct span key,
+                                                            uint64_t us)
 {
     strb_add(&j->b, key);
     if (us == ACCESS_NO_TIME)

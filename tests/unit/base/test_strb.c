@@ -89,9 +89,30 @@ static void test_no_buffer_is_a_bug(void **state)
     assert_true(forked_fails_must(init_without_room, &b, "cap > 0"));
 }
 
+static void test_written_in_place(void **state)
+{
+    char buf[8];
+    struct strb b;
+
+    (void)state;
+    strb_init(&b, buf, sizeof(buf));
+    assert_true(strb_has_room(&b, 7));
+    assert_ptr_equal(strb_end(&b), buf);
+    memcpy(strb_end(&b), "abcd", 4);
+    strb_commit(&b, 4);
+    assert_string_equal(buf, "abcd");
+    assert_false(strb_has_room(&b, 4)); /* none left for the NUL */
+    assert_true(strb_has_room(&b, 3));
+    assert_false(strb_is_full(&b));
+    strb_add(&b, SPAN("efgh"));
+    assert_true(strb_is_full(&b));
+    assert_false(strb_has_room(&b, 0));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_written_in_place),
         cmocka_unit_test(test_adds),
         cmocka_unit_test(test_exact_fit_is_not_full),
         cmocka_unit_test(test_cut_once_then_nothing),
