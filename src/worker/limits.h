@@ -17,7 +17,7 @@ enum worker_limits {
     LIMIT_SETTLED_MS =
         20, /* a lane that has been idle so long was not closed behind its answer */
     LIMIT_PROVEN_N =
-        100, /* exchanges on one lane after which its origin is known to keep them */
+        50, /* exchanges on one lane after which its origin is known to keep them */
     LIMIT_SUDDEN_MS =
         1000, /* an idle lane that its origin closes this early is closed suddenly */
     LIMIT_DISTRUST_MS = 60000,             /* so long that is remembered */
