@@ -127,6 +127,8 @@ static void start_probe(struct check *k)
     });
     if (k->probe != NULL) {
         k->owner->probes_n++;
+        k->owner->begun_n++;
+        loop_defer(k->owner->shared->loop, &k->owner->begin_work);
         return;
     }
     /* That we are short of something is no failure of the server. */
@@ -146,11 +148,16 @@ static void set_waiting(struct check *k, bool waits)
         TAILQ_REMOVE(&k->owner->waiting, k, waiting);
 }
 
+static bool may_begin(const struct checks *c)
+{
+    return c->probes_n < CHECKS_PROBES_MAX && c->begun_n < CHECKS_BEGUN_MAX;
+}
+
 static void take_turn(struct check *k)
 {
     if (k->probe != NULL)
         return;
-    if (k->owner->probes_n >= CHECKS_PROBES_MAX) {
+    if (!may_begin(k->owner)) {
         set_waiting(k, true);
         return;
     }
@@ -161,10 +168,18 @@ static void start_waiting(struct checks *c)
 {
     struct check *k;
 
-    while (c->probes_n < CHECKS_PROBES_MAX && (k = TAILQ_FIRST(&c->waiting)) != NULL) {
+    while (may_begin(c) && (k = TAILQ_FIRST(&c->waiting)) != NULL) {
         set_waiting(k, false);
         start_probe(k);
     }
+}
+
+static void begin_more(struct loop_work *work)
+{
+    struct checks *c = (struct checks *)((char *)work - offsetof(struct checks, begin_work));
+
+    c->begun_n = 0;
+    start_waiting(c);
 }
 
 static void on_done(void *arg, const struct check_result *result)
@@ -253,6 +268,7 @@ void checks_init(struct checks *c, struct conn_shared *shared, const struct pool
     c->state = state;
     rand_seed(&c->rand, seed);
     TAILQ_INIT(&c->waiting);
+    c->begin_work = (struct loop_work){.run = begin_more};
 }
 
 void checks_on_change(struct checks *c, checks_fn fn, void *arg)

@@ -3,7 +3,8 @@
  *
  * A server gets its first probe at once; then health/rule.h decides about up, down and the
  * pause to the next, spread by ±10 %; only the first pause ends anywhere within the interval.
- * At most one probe a server and CHECKS_PROBES_MAX in all are in flight; others wait their
+ * At most one probe a server and CHECKS_PROBES_MAX in all are in flight, and few are begun in a
+ * turn of the loop, so that the API need not wait for thousands of them; others wait their
  * turn. Changed settings take effect at once: a probe that runs under the old ones is given up.
  * Type none stops the checks and counts as up. Writes its findings into the server's facts; the
  * hook tells when a server went up or down. Owner: the manager.
@@ -18,7 +19,7 @@
 #include "net/conn.h"
 #include "pool/pool.h"
 
-enum { CHECKS_PROBES_MAX = 256 };
+enum { CHECKS_PROBES_MAX = 256, CHECKS_BEGUN_MAX = 16 };
 
 struct check;
 
@@ -32,7 +33,9 @@ struct checks {
     checks_fn on_change;
     void *arg;
     unsigned probes_n; /* in flight */
-    unsigned open_n;   /* probes not yet freed */
+    unsigned begun_n;  /* since begin_work ran */
+    struct loop_work begin_work;
+    unsigned open_n; /* probes not yet freed */
     TAILQ_HEAD(check_queue, check) waiting;
 };
 

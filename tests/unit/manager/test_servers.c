@@ -2,6 +2,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -11,6 +12,7 @@
 #include "base/fault.h"
 #include "manager/api_view.h"
 #include "manager/manager.h"
+#include "net/listen.h"
 #include "pool/pool_code.h"
 
 /* A manager without workers, whose entries are committed at once. */
@@ -51,6 +53,8 @@ static int teardown(void **state)
     (void)state;
     leaving_fini(m);
     servers_fini(m);
+    while (m->checks.open_n > 0)
+        loop_turn(m->loop, 0);
     publish_fini(&m->publish);
     facts_fini(&m->facts);
     m->cluster->ops->free(m->cluster);
@@ -128,11 +132,40 @@ static void test_add_without_memory(void **state)
     }
 }
 
+/* Servers that come all at once are checked a few a turn, so that the turns stay short. */
+static void test_probes_begin_few_at_a_time(void **state)
+{
+    enum { MANY = 100 };
+    const struct addr any = {.family = AF_INET};
+    struct addr bound;
+    unsigned in_flight;
+    int fd = listen_open(&any, false, false, &bound);
+
+    (void)state;
+    assert_true(fd >= 0);
+    for (unsigned i = 1; i <= MANY; i++) {
+        char body[64];
+        struct proposal p;
+
+        snprintf(body, sizeof(body), "{\"url\":\"http://127.1.0.%u:%u\"}", i, bound.port);
+        assert_int_equal(add(body, &p), 0);
+    }
+    assert_int_equal(m->checks.probes_n, CHECKS_BEGUN_MAX);
+    for (unsigned turns = 0; turns < MANY && m->checks.probes_n < MANY; turns++) {
+        in_flight = m->checks.probes_n;
+        loop_turn(m->loop, 0);
+        assert_in_range(m->checks.probes_n - in_flight, 0, 2 * CHECKS_BEGUN_MAX);
+    }
+    assert_int_equal(m->checks.probes_n, MANY);
+    (void)close(fd);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_add, setup, teardown),
         cmocka_unit_test(test_add_without_memory),
+        cmocka_unit_test_setup_teardown(test_probes_begin_few_at_a_time, setup, teardown),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
