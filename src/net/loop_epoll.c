@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
+#include <sys/timerfd.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -20,7 +21,9 @@ enum { EPOLL_BATCH = 256, PIPE_BYTES = 1024 * 1024 };
 struct loop_epoll {
     struct loop loop;
     int epfd;
-    int pipe[2]; /* for splice, made at its first use, empty between calls; -1: none yet */
+    int pipe[2];     /* for splice, made at its first use, empty between calls; -1: none yet */
+    int alarm;       /* a timerfd; events come with data.ptr NULL */
+    uint64_t due_us; /* when it goes off; UINT64_MAX: not set */
     struct epoll_event events[EPOLL_BATCH];
 };
 
@@ -47,17 +50,38 @@ static uint32_t flags_from_events(uint32_t events)
     return seen;
 }
 
+/* A time-out given to epoll_wait is a timer that the kernel sets and takes back each time. The
+ * alarm stays set, over many waits as a rule, since what is due next is mostly moved away
+ * before it comes; then it goes off in vain, once. */
+static void set_alarm(struct loop_epoll *e, uint64_t due_us)
+{
+    const struct itimerspec at = {
+        .it_value = {(time_t)(due_us / 1000000), (long)(due_us % 1000000 * 1000)}};
+
+    if (e->due_us <= due_us)
+        return;
+    MUST(timerfd_settime(e->alarm, TFD_TIMER_ABSTIME, &at, NULL) == 0);
+    e->due_us = due_us;
+}
+
 static void wait_epoll(struct loop *l, int64_t max_wait_ms)
 {
     struct loop_epoll *e = from_loop(l);
-    int timeout = max_wait_ms < INT32_MAX ? (int)max_wait_ms : INT32_MAX;
-    int n = epoll_wait(e->epfd, e->events, EPOLL_BATCH, timeout);
+    int n;
+
+    if (max_wait_ms > 0)
+        set_alarm(e, (l->now_us / 1000 + (uint64_t)max_wait_ms) * 1000);
+    n = epoll_wait(e->epfd, e->events, EPOLL_BATCH, max_wait_ms == 0 ? 0 : -1);
 
     l->now_us = clock_mono_us();
     l->wall_us = clock_wall_us();
     MUST(n >= 0 || errno == EINTR);
-    for (int i = 0; i < n; i++)
-        loop_mark(e->events[i].data.ptr, flags_from_events(e->events[i].events));
+    for (int i = 0; i < n; i++) {
+        if (e->events[i].data.ptr)
+            loop_mark(e->events[i].data.ptr, flags_from_events(e->events[i].events));
+        else
+            e->due_us = UINT64_MAX;
+    }
 }
 
 static int64_t recv_epoll(struct loop *l, struct sock *s, char *buf, size_t len)
@@ -386,6 +410,7 @@ static void free_epoll(struct loop *l)
 {
     loop_fini(l);
     close_pipe(from_loop(l));
+    close(from_loop(l)->alarm);
     close(from_loop(l)->epfd);
     free(l);
 }
@@ -414,6 +439,20 @@ static const struct loop_ops epoll_ops = {
     .free = free_epoll,
 };
 
+static int open_alarm(struct loop_epoll *e)
+{
+    struct epoll_event ev = {.events = EPOLLIN | EPOLLET};
+
+    e->due_us = UINT64_MAX;
+    e->alarm = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
+    if (e->alarm < 0)
+        return -1;
+    if (epoll_ctl(e->epfd, EPOLL_CTL_ADD, e->alarm, &ev) == 0)
+        return 0;
+    close(e->alarm);
+    return -1;
+}
+
 struct loop *loop_epoll_new(void)
 {
     struct loop_epoll *e = calloc(1, sizeof(*e));
@@ -424,9 +463,13 @@ struct loop *loop_epoll_new(void)
     e->epfd = epoll_create1(EPOLL_CLOEXEC);
     if (e->epfd < 0)
         goto err_alloc;
-    if (loop_init(&e->loop, &epoll_ops, clock_mono_us(), clock_wall_us()) < 0)
+    if (open_alarm(e) < 0)
         goto err_epfd;
+    if (loop_init(&e->loop, &epoll_ops, clock_mono_us(), clock_wall_us()) < 0)
+        goto err_alarm;
     return &e->loop;
+err_alarm:
+    close(e->alarm);
 err_epfd:
     close(e->epfd);
 err_alloc:

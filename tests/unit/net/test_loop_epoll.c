@@ -114,6 +114,32 @@ static void test_stopped_listener_is_silent(void **state)
     RUN_UNTIL(w, w->accepted_n == 1);
 }
 
+static uint64_t turn_us(struct world *w, int64_t max_wait_ms)
+{
+    uint64_t began_us = loop_now_us(w->l);
+
+    loop_turn(w->l, max_wait_ms);
+    return loop_now_us(w->l) - began_us;
+}
+
+/* What one wait has left behind neither cuts the next one short nor keeps it too long. */
+static void test_waits_of_any_length(void **state)
+{
+    enum { LONG_MS = 60000, SHORT_MS = 20 };
+    struct world *w = *state;
+    struct end *server;
+    struct end *c = connect_pair(w, &server);
+
+    run_turns(w, 2);
+    send_text(c, "x");
+    assert_in_range(turn_us(w, LONG_MS), 0, LONG_MS * 1000 / 2);
+    assert_in_range(turn_us(w, SHORT_MS), SHORT_MS * 1000 / 2, LONG_MS * 1000 / 2);
+    send_text(c, "x");
+    assert_in_range(turn_us(w, SHORT_MS), 0, LONG_MS * 1000 / 2); /* its alarm stays set */
+    loop_turn(w->l, 2 * SHORT_MS);                                /* and may go off in vain */
+    assert_in_range(turn_us(w, SHORT_MS), SHORT_MS * 1000 / 2, LONG_MS * 1000 / 2);
+}
+
 /* How many are accepted in a turn follows how many come. */
 static void test_accept_max_follows(void **state)
 {
@@ -254,6 +280,7 @@ int main(void)
         LOOP_TEST(test_closed_but_held_elsewhere),
         LOOP_TEST(test_stopped_listener_is_silent),
         LOOP_TEST(test_accept_max_follows),
+        LOOP_TEST(test_waits_of_any_length),
         LOOP_TEST(test_one_shot_is_not_registered),
         LOOP_TEST(test_idle_receiver_is_registered),
         LOOP_TEST(test_interrupted_wait),
