@@ -125,6 +125,14 @@ static void do_nothing(struct pairs *w)
     (void)w;
 }
 
+static void end_with_both(struct pairs *w)
+{
+    pairs_run(w);
+    check_answer(w, 0, SMALL);
+    check_answer(w, 1, SMALL + 1);
+    pairs_end(w);
+}
+
 /* ---- when it leaves ---- */
 
 static void test_leaves_at_the_end_of_the_turn(void **state)
@@ -136,10 +144,7 @@ static void test_leaves_at_the_end_of_the_turn(void **state)
     assert_int_equal(script.ops_at[1], script.ops_at[0] + 1); /* a read each, no send */
     assert_int_equal(script.ops_at[2], script.ops_at[1] + 1);
     assert_int_equal(loop_sim_ops(w->loop), script.ops_at[2] + 2);
-    pairs_run(w);
-    check_answer(w, 0, SMALL);
-    check_answer(w, 1, SMALL + 1);
-    pairs_end(w);
+    end_with_both(w);
 }
 
 /* As if the second were one that sends requests. */
@@ -170,10 +175,7 @@ static void test_one_callback_writes_to_two(void **state)
     run_turn(w, answer_both, do_nothing, NULL);
     assert_int_equal(script.ops_at[1], script.ops_at[0] + 1);
     assert_int_equal(loop_sim_ops(w->loop), script.ops_at[1] + 2);
-    pairs_run(w);
-    check_answer(w, 0, SMALL);
-    check_answer(w, 1, SMALL + 1);
-    pairs_end(w);
+    end_with_both(w);
 }
 
 static void go_on_0(struct pairs *w)
@@ -247,10 +249,7 @@ static void test_flush_sends_now(void **state)
 
     (void)state;
     run_turn(w, answer_0, answer_1, flush_0);
-    pairs_run(w);
-    check_answer(w, 0, SMALL);
-    check_answer(w, 1, SMALL + 1);
-    pairs_end(w);
+    end_with_both(w);
 }
 
 /* ---- order ---- */
