@@ -26,18 +26,6 @@ struct strb {
 void strb_init(struct strb *b, char *buf, size_t cap);
 /* As much of s as there is room for; then the text is full. */
 void strb_add_cut(struct strb *b, struct span s);
-/* Inline, so that literals are stored instead of copied: a log line has dozens of them. */
-static inline __attribute__((always_inline)) void strb_add(struct strb *b, struct span s)
-{
-    if (b->full || s.len >= b->cap - b->len) {
-        strb_add_cut(b, s);
-        return;
-    }
-    if (s.len > 0)
-        memcpy(b->buf + b->len, s.ptr, s.len);
-    b->len += s.len;
-    b->buf[b->len] = '\0';
-}
 /* Room for n bytes? Then they may be written to strb_end() and taken over by strb_commit(). */
 static inline bool strb_has_room(const struct strb *b, size_t n)
 {
@@ -51,6 +39,17 @@ static inline void strb_commit(struct strb *b, size_t n)
 {
     b->len += n;
     b->buf[b->len] = '\0';
+}
+/* Inline, so that literals are stored instead of copied: a log line has dozens of them. */
+static inline __attribute__((always_inline)) void strb_add(struct strb *b, struct span s)
+{
+    if (!strb_has_room(b, s.len)) {
+        strb_add_cut(b, s);
+        return;
+    }
+    if (s.len > 0)
+        memcpy(strb_end(b), s.ptr, s.len);
+    strb_commit(b, s.len);
 }
 static inline void strb_add_char(struct strb *b, char c)
 {

@@ -328,8 +328,7 @@ void conn_close(struct conn *c, enum conn_close_how how)
 
 void conn_finish_flush(struct conn *c)
 {
-    /* Bytes that were never read make of close a reset, which could overtake the answer's end.
-     */
+    /* Unread bytes make of close a reset, which could overtake the answer's end. */
     bool lingers = (c->flags & CONN_LINGERS) || sock_has_more(&c->sock);
 
     /* There is nothing to wait for from a peer that has ended. */
