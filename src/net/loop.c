@@ -6,7 +6,8 @@
 #include "log/log.h"
 #include "net/loop_int.h"
 
-enum { ACCEPT_BATCH = 64, ACCEPT_RUN = 4, ACCEPT_PAUSE_MS = 100 };
+/* ACCEPT_LAST is far more than any backlog: no flood keeps a listener open. */
+enum { ACCEPT_BATCH = 64, ACCEPT_RUN = 4, ACCEPT_LAST = 65536, ACCEPT_PAUSE_MS = 100 };
 
 /* What a poller may say of a socket. */
 #define SOCK_SIGNALLED (SOCK_CAN_RECV | SOCK_CAN_SEND | SOCK_HUP | SOCK_DEAD)
@@ -96,7 +97,7 @@ static bool is_due(const struct sock *s)
     if (s->flags & SOCK_FOREIGN)
         return (s->flags & SOCK_SIGNALLED) != 0;
     if (s->flags & SOCK_LISTENS)
-        return has_flags(s, SOCK_ACCEPTING | SOCK_CAN_RECV) && !has_flags(s, SOCK_PAUSED);
+        return has_flags(s, SOCK_CAN_RECV) && !has_flags(s, SOCK_PAUSED);
     if (s->flags & SOCK_CONNECTING)
         return (s->flags & (SOCK_CAN_SEND | SOCK_HUP | SOCK_DEAD)) != 0;
     return can_try_recv(s) || can_try_send(s) || has_hung_up(s);
@@ -136,7 +137,7 @@ static void on_pause_end(struct timer *t)
 
     while ((s = TAILQ_FIRST(&l->paused)) != NULL) {
         unlink_sock(l, s);
-        heed(s, (s->flags & SOCK_ACCEPTING) != 0);
+        heed(s, true);
         queue_if_due(s);
     }
 }
@@ -274,6 +275,11 @@ static void serve_connect(struct loop *l, struct sock *s)
 /* Accepting without a descriptor to spare would only spin: the queue of the kernel can wait. */
 static void pause_listener(struct loop *l, struct sock *s, int error)
 {
+    if (s->flags & SOCK_LAST) {
+        log_warn("connections that wait are not accepted", LOG_S("reason", werr_word(error)));
+        s->flags &= ~(uint32_t)SOCK_CAN_RECV;
+        return;
+    }
     log_warn("accepting pauses", LOG_S("reason", werr_word(error)),
              LOG_U("pause_ms", ACCEPT_PAUSE_MS));
     s->flags |= SOCK_PAUSED;
@@ -305,6 +311,8 @@ static int accept_one(struct loop *l, struct sock *s, struct accepted *a)
  * turn than are likely to wait: one, and more when that has been too few for some turns. */
 static unsigned accept_max(const struct loop *l, const struct sock *s)
 {
+    if (s->flags & SOCK_LAST)
+        return ACCEPT_LAST;
     return s->flags & SOCK_LEVEL ? l->accept_max : ACCEPT_BATCH;
 }
 
@@ -341,6 +349,8 @@ static void serve_accept(struct loop *l, struct sock *s)
         else if (rc != WERR_RESET)
             pause_listener(l, s, rc);
     }
+    if (s->flags & SOCK_LAST)
+        sock_close(s, false);
     if (!(s->flags & SOCK_LEVEL))
         return;
     note_accepted(l, rc == WERR_AGAIN ? n - 1 : n);
@@ -546,23 +556,17 @@ static void open_sock(struct loop *l, struct sock *s, const struct sock_ops *ops
 
 void sock_accept_start(struct loop *l, struct sock *s, const struct sock_ops *ops, int fd)
 {
-    open_sock(l, s, ops, SOCK_LISTENS | SOCK_ACCEPTING);
+    open_sock(l, s, ops, SOCK_LISTENS);
     s->fd = fd;
     register_now(l, s);
 }
 
-void sock_accept_stop(struct sock *s)
+void sock_accept_last(struct sock *s)
 {
-    s->flags &= ~(uint32_t)SOCK_ACCEPTING;
-    heed(s, false);
-}
-
-void sock_accept_resume(struct sock *s)
-{
-    s->flags |= SOCK_ACCEPTING;
-    if (!(s->flags & SOCK_PAUSED))
-        heed(s, true);
-    queue_if_due(s);
+    if (!sock_is_open(s))
+        return;
+    unlink_sock(s->loop, s); /* a pause is over */
+    loop_mark(s, SOCK_LAST | SOCK_CAN_RECV);
 }
 
 void accepted_take(struct accepted *a, struct sock *s, const struct sock_ops *ops)
@@ -582,7 +586,7 @@ const struct addr *accepted_peer(const struct accepted *a)
 void sock_inbox_start(struct loop *l, struct sock *s, const struct sock_ops *ops, int fd)
 {
     MUST(l->ops->receive != NULL);
-    open_sock(l, s, ops, SOCK_LISTENS | SOCK_ACCEPTING | SOCK_INBOX);
+    open_sock(l, s, ops, SOCK_LISTENS | SOCK_INBOX);
     s->fd = fd;
     register_now(l, s);
 }

@@ -72,7 +72,7 @@ enum sock_flag {
     SOCK_RECV = 1U << 3,       /* receiving */
     SOCK_SEND_ARMED = 1U << 4,
     SOCK_CONNECTING = 1U << 5,
-    SOCK_ACCEPTING = 1U << 6,
+    SOCK_LAST = 1U << 6, /* listener: accepts what waits, then closes */
     SOCK_LISTENS = 1U << 7,
     SOCK_EOF = 1U << 8,     /* end of stream was delivered */
     SOCK_HUP = 1U << 9,     /* peer's FIN or reset was signalled: the next read must be tried */
@@ -143,8 +143,9 @@ void loop_set_read_max(struct loop *l, uint32_t bytes);
 
 /* A listening socket made by listen_open() (net/listen.h) or inherited; accepts in batches. */
 void sock_accept_start(struct loop *l, struct sock *s, const struct sock_ops *ops, int fd);
-void sock_accept_stop(struct sock *s); /* connections wait in the kernel's queue */
-void sock_accept_resume(struct sock *s);
+/* In the coming turn all that wait in the kernel's queue are accepted, and then it closes:
+ * closing alone resets them. */
+void sock_accept_last(struct sock *s);
 /* In on_accept: moves the new connection into s (non-blocking, TCP_NODELAY inherited). Not
  * taken: closed when on_accept returns. */
 void accepted_take(struct accepted *a, struct sock *s, const struct sock_ops *ops);

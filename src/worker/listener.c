@@ -26,9 +26,3 @@ void listener_start(struct listener *l, struct worker *w, int handle, bool has_h
     l->worker = w;
     sock_accept_start(w->loop, &l->sock, &listener_ops, handle);
 }
-
-void listener_close(struct listener *l)
-{
-    if (sock_is_open(&l->sock))
-        sock_close(&l->sock, false);
-}

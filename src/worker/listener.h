@@ -14,6 +14,5 @@ struct listener {
 };
 
 void listener_start(struct listener *l, struct worker *w, int handle, bool has_headers);
-void listener_close(struct listener *l);
 
 #endif

@@ -173,7 +173,7 @@ void worker_check_drained(struct worker *w)
 {
     void (*on_drained)(void *arg) = w->on_drained;
 
-    if (!w->draining || !on_drained || w->drain_passes > 0 || !LIST_EMPTY(&w->clients))
+    if (!w->draining || !on_drained || w->takes_in || !LIST_EMPTY(&w->clients))
         return;
     w->on_drained = NULL;
     timer_stop(loop_timers(w->loop), &w->drain_timer);
@@ -196,22 +196,26 @@ static void on_drain_limit(struct timer *t)
     }
 }
 
-/* What the kernel had accepted before is still taken (two turns: one to hear of it, one to take
- * it), then the listeners close; what other workers have passed on is taken to the last one. */
+static bool has_open_listener(const struct worker *w)
+{
+    for (unsigned i = 0; i < w->listener_n; i++)
+        if (sock_is_open(&w->listeners[i].sock))
+            return true;
+    return false;
+}
+
+/* What the kernel and other workers have accepted for this one before is taken to the last. */
 static void drain_pass(struct loop_work *work)
 {
     struct worker *w = (struct worker *)((char *)work - offsetof(struct worker, drain_work));
     struct client *c, *next;
 
-    if (w->drain_passes > 1 || !spread_is_empty(&w->spread)) {
-        w->drain_passes = 1;
+    if (has_open_listener(w) || !spread_is_empty(&w->spread)) {
         loop_defer(w->loop, work);
         return;
     }
-    w->drain_passes = 0;
+    w->takes_in = false;
     spread_close(&w->spread);
-    for (unsigned i = 0; i < w->listener_n; i++)
-        listener_close(&w->listeners[i]);
     for (c = LIST_FIRST(&w->clients); c; c = next) {
         next = LIST_NEXT(c, entry);
         client_drain(c);
@@ -226,12 +230,12 @@ void worker_drain(struct worker *w, uint32_t limit_ms, void (*on_drained)(void *
     w->draining = true;
     w->on_drained = on_drained;
     w->on_drained_arg = arg;
-    w->drain_passes = 2;
+    w->takes_in = true;
     w->drain_jitter_ms =
         limit_ms / 2 < LIMIT_DRAIN_JITTER_MS ? limit_ms / 2 : LIMIT_DRAIN_JITTER_MS;
     spread_stop(&w->spread);
     for (unsigned i = 0; i < w->listener_n; i++)
-        sock_accept_resume(&w->listeners[i].sock);
+        sock_accept_last(&w->listeners[i].sock);
     loop_timer_in(w->loop, &w->drain_timer, limit_ms);
     loop_defer(w->loop, &w->drain_work);
 }

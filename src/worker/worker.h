@@ -66,7 +66,7 @@ struct worker {
     bool draining;
     struct timer drain_timer;
     struct loop_work drain_work;
-    unsigned drain_passes;
+    bool takes_in;                 /* drains, and takes what has been accepted for it before */
     uint32_t drain_jitter_ms;      /* idle connections close within so long */
     void (*on_drained)(void *arg); /* nothing is left to do */
     void *on_drained_arg;

@@ -247,3 +247,18 @@ def test_none_is_lost_at_the_end(lab):
             client.close()
         weldr.wait_exit()
         weldr.stop()
+
+
+def test_who_waits_at_the_end_is_served(lab):
+    """What the kernel has accepted is the worker's, however many they are, when it hears that it is to drain."""
+    weldr, _ = lab.run(o.hello)
+    pid = weldr.worker_pids()[0]
+    os.kill(pid, signal.SIGSTOP)
+    late = [weldr.connect().request() for _ in range(200)]
+    weldr.signal(signal.SIGTERM)
+    weldr.wait_log(msg="shutting down")
+    os.kill(pid, signal.SIGCONT)
+    for client in late:
+        assert client.response().status == 200
+        client.close()
+    weldr.wait_exit()

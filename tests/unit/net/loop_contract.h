@@ -400,19 +400,37 @@ static void test_run_and_stop(void **state)
     assert_true(loop_turn(w->l, 0));
 }
 
-static void test_accept_stop_and_resume(void **state)
+/* Who waited before the listener closed is served, however many they are. */
+static void test_accept_last(void **state)
 {
+    enum { MANY = 200 };
     struct world *w = *state;
-    struct end *c;
+    int handle = open_late_listener(w);
+    struct end *listener;
+    struct end *c[MANY];
+    struct end *late;
 
-    sock_accept_stop(&w->listener.s);
-    c = start_client(w);
-    RUN_UNTIL(w, c->connects == 1);
+    for (int i = 0; i < MANY; i++) {
+        c[i] = start_client(w);
+        RUN_UNTIL(w, c[i]->connects == 1);
+        send_text(c[i], "early");
+        sock_recv_start(&c[i]->s);
+    }
+    listener = start_listener(w, handle);
+    sock_accept_last(&listener->s);
+    run_turns(w, 1);
+    assert_int_equal(w->accepted_n, MANY);
+    assert_int_equal(listener->closes, 1);
     run_turns(w, 3);
-    assert_int_equal(w->accepted_n, 0);
-    send_text(c, "early");
-    sock_accept_resume(&w->listener.s);
-    RUN_UNTIL(w, w->accepted_n == 1 && w->last_accepted->received == 5);
+    for (int i = 0; i < MANY; i++)
+        assert_int_equal(c[i]->errors + c[i]->ends, 0);
+    assert_int_equal(w->last_accepted->received, 5);
+    late = start_client(w);
+    RUN_UNTIL(w, late->connects == 1);
+    assert_int_equal(late->connect_error, WERR_REFUSED);
+    sock_accept_last(&listener->s);
+    run_turns(w, 1);
+    assert_int_equal(listener->closes, 1);
 }
 
 static void test_accepted_but_not_taken(void **state)
@@ -456,14 +474,13 @@ static void test_many_connects(void **state)
 static void test_read_in_the_turn_of_accept(void **state)
 {
     struct world *w = *state;
-    struct end *c;
+    int handle = open_late_listener(w);
+    struct end *c = start_client(w);
 
-    sock_accept_stop(&w->listener.s);
-    c = start_client(w);
     RUN_UNTIL(w, c->connects == 1);
     send_text(c, "at once");
     run_turns(w, 3);
-    sock_accept_resume(&w->listener.s);
+    start_listener(w, handle);
     loop_turn(w->l, 1000);
     assert_int_equal(w->accepted_n, 1);
     assert_int_equal(w->last_accepted->received, 7);
@@ -562,7 +579,7 @@ static void test_closed_sock_is_harmless(void **state)
         LOOP_TEST(test_close_in_own_callback), LOOP_TEST(test_close_in_callback_of_another), \
         LOOP_TEST(test_free_in_on_closed), LOOP_TEST(test_timers),                           \
         LOOP_TEST(test_wait_is_bounded), LOOP_TEST(test_deferred_work),                      \
-        LOOP_TEST(test_run_and_stop), LOOP_TEST(test_accept_stop_and_resume),                \
+        LOOP_TEST(test_run_and_stop), LOOP_TEST(test_accept_last),                           \
         LOOP_TEST(test_accepted_but_not_taken), LOOP_TEST(test_many_connects),               \
         LOOP_TEST(test_read_in_the_turn_of_accept), LOOP_TEST(test_connect_refused),         \
         LOOP_TEST(test_close_while_connecting), LOOP_TEST(test_send_while_connecting),       \

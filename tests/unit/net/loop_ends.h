@@ -276,6 +276,25 @@ static struct end *start_client(struct world *w)
     return e;
 }
 
+/* A second listener, that clients will find from now on: until start_listener they wait. */
+static int open_late_listener(struct world *w)
+{
+    int handle = make_listener(w->l, &w->at);
+
+    assert_true(handle >= 0);
+    return handle;
+}
+
+static struct end *start_listener(struct world *w, int handle)
+{
+    struct end *e = new_end(w);
+
+    e->takes = true;
+    e->is_used = true;
+    sock_accept_start(w->l, &e->s, &end_ops, handle);
+    return e;
+}
+
 /* A client and the server's end of its connection; both receive. */
 static struct end *connect_pair(struct world *w, struct end **server)
 {

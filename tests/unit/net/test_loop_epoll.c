@@ -31,22 +31,29 @@ static void make_pair(struct loop *l, int handles[2])
     assert_int_equal(listen_pair(handles), 0);
 }
 
+/* No further one can be had; before: what setrlimit takes for the end of that. */
+static void take_descriptors(struct rlimit *before)
+{
+    struct rlimit tight;
+    int lowest = dup(0);
+
+    close(lowest);
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, before), 0);
+    tight = *before;
+    tight.rlim_cur = (rlim_t)lowest;
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &tight), 0);
+}
+
 /* With no descriptor left accepting pauses, without spinning, and goes on by itself. */
 static void test_accept_without_descriptors(void **state)
 {
     struct world *w = *state;
     struct rlimit before;
-    struct rlimit tight;
     struct end *c = start_client(w);
     uint64_t start_ms = loop_now_ms(w->l);
     unsigned turns = 0;
-    int lowest = dup(0);
 
-    close(lowest);
-    assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
-    tight = before;
-    tight.rlim_cur = (rlim_t)lowest;
-    assert_int_equal(setrlimit(RLIMIT_NOFILE, &tight), 0);
+    take_descriptors(&before);
     while (loop_now_ms(w->l) - start_ms < 90 && turns < 1000) {
         loop_turn(w->l, 1000);
         turns++;
@@ -57,19 +64,33 @@ static void test_accept_without_descriptors(void **state)
     RUN_UNTIL(w, c->connects == 1 && w->accepted_n == 1);
 }
 
+/* A listener that is to close does so, pause or not. */
+static void test_accept_last_without_descriptors(void **state)
+{
+    struct world *w = *state;
+    struct rlimit before;
+    struct end *c = start_client(w);
+    unsigned turns = 0;
+
+    sock_recv_start(&c->s);
+    take_descriptors(&before);
+    while (!(w->listener.s.flags & SOCK_PAUSED) && turns++ < 1000)
+        loop_turn(w->l, 10);
+    sock_accept_last(&w->listener.s);
+    run_turns(w, 1);
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+    assert_int_equal(w->listener.closes, 1);
+    RUN_UNTIL(w, c->errors == 1);
+    assert_int_equal(w->accepted_n, 0);
+}
+
 static void test_connect_without_descriptors(void **state)
 {
     struct world *w = *state;
     struct end *e = new_end(w);
     struct rlimit before;
-    struct rlimit tight;
-    int lowest = dup(0);
 
-    close(lowest);
-    assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
-    tight = before;
-    tight.rlim_cur = (rlim_t)lowest;
-    assert_int_equal(setrlimit(RLIMIT_NOFILE, &tight), 0);
+    take_descriptors(&before);
     assert_int_equal(sock_connect(w->l, &e->s, &end_ops, &w->at), WERR_NO_FD);
     assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
     assert_false(sock_is_open(&e->s));
@@ -92,26 +113,6 @@ static void test_closed_but_held_elsewhere(void **state)
     run_turns(w, 4);
     close(held);
     memset(&server->s, 0, sizeof(server->s));
-}
-
-/* A connection that nobody accepts keeps no turn from sleeping. */
-static void test_stopped_listener_is_silent(void **state)
-{
-    enum { SLEEP_MS = 30 };
-    struct world *w = *state;
-    struct end *c;
-    uint64_t began_us;
-
-    sock_accept_stop(&w->listener.s);
-    c = start_client(w);
-    RUN_UNTIL(w, c->connects == 1);
-    run_turns(w, 2);
-    began_us = loop_now_us(w->l);
-    loop_turn(w->l, SLEEP_MS);
-    assert_true(loop_now_us(w->l) - began_us >= SLEEP_MS * 1000 / 2);
-    assert_int_equal(w->accepted_n, 0);
-    sock_accept_resume(&w->listener.s);
-    RUN_UNTIL(w, w->accepted_n == 1);
 }
 
 static uint64_t turn_us(struct world *w, int64_t max_wait_ms)
@@ -146,12 +147,12 @@ static void test_accept_max_follows(void **state)
     enum { MANY = 200 };
     struct world *w = *state;
     unsigned turns = 1;
+    int handle = open_late_listener(w);
 
-    sock_accept_stop(&w->listener.s);
     for (int i = 0; i < MANY; i++)
         start_client(w);
     run_turns(w, 4);
-    sock_accept_resume(&w->listener.s);
+    start_listener(w, handle);
     loop_turn(w->l, 1000);
     assert_int_equal(w->accepted_n, 1);
     for (; w->accepted_n < MANY; turns++)
@@ -181,18 +182,15 @@ static void test_one_shot_is_not_registered(void **state)
 {
     struct world *w = *state;
     struct end model = {.hook = count_registered};
-    struct end *c;
+    int handle = open_late_listener(w);
+    struct end *c = start_client(w);
 
-    w->listener.other = &model;
-    sock_accept_stop(&w->listener.s);
-    c = start_client(w);
     RUN_UNTIL(w, c->connects == 1);
     send_text(c, "GET");
     run_turns(w, 2);
-    sock_accept_resume(&w->listener.s);
+    start_listener(w, handle)->other = &model;
     RUN_UNTIL(w, w->accepted_n == 1 && w->last_accepted->closes == 1);
     assert_int_equal(registered_n, 0);
-    w->listener.other = NULL;
 }
 
 static void test_idle_receiver_is_registered(void **state)
@@ -276,9 +274,9 @@ int main(void)
         LOOP_CONTRACT_TESTS,
         LOOP_SPLICE_TESTS,
         LOOP_TEST(test_accept_without_descriptors),
+        LOOP_TEST(test_accept_last_without_descriptors),
         LOOP_TEST(test_connect_without_descriptors),
         LOOP_TEST(test_closed_but_held_elsewhere),
-        LOOP_TEST(test_stopped_listener_is_silent),
         LOOP_TEST(test_accept_max_follows),
         LOOP_TEST(test_waits_of_any_length),
         LOOP_TEST(test_one_shot_is_not_registered),
