@@ -92,8 +92,10 @@ static void begin(struct probe *p)
     if (p->proxy_protocol != 0)
         send_header(p);
     if (p->type == POOL_HEALTH_TCP) {
+        conn_flush(&p->conn);
         tell(p, true, 0, "");
-        conn_close(&p->conn, CONN_CLOSE_FLUSH);
+        /* A gentle close would wait for a server that speaks first and goes on doing so. */
+        conn_close(&p->conn, CONN_CLOSE_NOW);
     } else {
         send_request(p);
     }

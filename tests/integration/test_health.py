@@ -2,6 +2,7 @@
 
 import json
 import os
+import socket
 import threading
 import time
 
@@ -251,6 +252,46 @@ def test_tcp_check(lab):
     weldr.wait_state(origin, "down")
     origin.restart()
     weldr.wait_state(origin, "active")
+
+
+class Greeter:
+    """Speaks first to whoever connects, and never closes."""
+
+    def __init__(self):
+        self.listener = socket.create_server(("0.0.0.0", 0), backlog=1024)
+        self.lanes = []
+        threading.Thread(target=self.greet_all, daemon=True).start()
+
+    def greet_all(self):
+        while True:
+            try:
+                lane, _ = self.listener.accept()
+                self.lanes.append(lane)
+                lane.send(b"220 ready\r\n")
+            except OSError:
+                if self.listener.fileno() < 0:
+                    return
+
+    def urls(self, n):
+        port = self.listener.getsockname()[1]
+        return [f"http://127.0.1.{i + 1}:{port}" for i in range(n)]
+
+    def close(self):
+        for sock in [self.listener, *self.lanes]:
+            sock.close()
+
+
+@pytest.mark.parametrize("proxy_protocol", [0, 2])
+def test_tcp_check_ends_when_connected(lab, proxy_protocol):
+    """Also with a server that speaks first and never closes: no connection is kept for it, and the manager ends as
+    ever."""
+    weldr, greeter, n = lab.weldr(), Greeter(), 100
+    for url in greeter.urls(n):
+        weldr.add(url, check={**FAST, "type": "tcp"}, proxy_protocol=proxy_protocol)
+    seen = len(greeter.lanes)
+    wait_until(lambda: len(greeter.lanes) >= seen + 3 * n, 30, "three checks of each")
+    weldr.stop()
+    greeter.close()
 
 
 def test_no_check(lab):
