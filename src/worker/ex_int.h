@@ -83,6 +83,8 @@ enum end ex_check_body(struct exchange *ex, size_t bytes);
 
 /* ex_relay.c: something moved; the time-out starts anew. */
 void ex_touch(struct exchange *ex);
+/* Its head has gone to the client: whoever takes nothing yet is not sent more. */
+void ex_answer_begun(struct exchange *ex);
 
 /* Moves the exchange's time-out (kept in the client's timer). */
 static inline void ex_timer(struct exchange *ex, uint32_t delay_ms)

@@ -136,6 +136,15 @@ static void lane_info(struct exchange *ex, struct msg *m)
     conn_send_head(&ex->client->conn, m);
 }
 
+/* A client that has not taken the end of the answer before is congested from the start, which
+ * it was told when this exchange had no lane, or none that was open. */
+void ex_answer_begun(struct exchange *ex)
+{
+    if (conn_is_congested(&ex->client->conn))
+        conn_pause(&ex->lane->conn);
+    ex_touch(ex);
+}
+
 static void answer_head(struct exchange *ex, struct msg *m)
 {
     struct rewrite_facts facts = {.date = worker_date(ex->worker)};
@@ -150,7 +159,7 @@ static void answer_head(struct exchange *ex, struct msg *m)
         conn_close_after(&ex->client->conn);
     ex_announce_end(ex);
     conn_send_head(&ex->client->conn, m);
-    ex_touch(ex);
+    ex_answer_begun(ex);
 }
 
 static void lane_head(struct exchange *ex, struct msg *m)

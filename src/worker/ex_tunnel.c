@@ -56,7 +56,7 @@ int ex_tunnel_begin(struct exchange *ex, struct msg *m)
     ex_move(ex, EX_TUNNEL, "switched protocols");
     conn_send_head(&ex->client->conn, m);
     conn_tunnel(&ex->client->conn);
-    ex_touch(ex);
+    ex_answer_begun(ex);
     return 0;
 }
 

@@ -102,6 +102,48 @@ static void test_downloads(void **state)
     world_end(w);
 }
 
+static bool ends_with(const struct text *t, const struct text *end)
+{
+    return t->len > end->len && memcmp(t->ptr + t->len - end->len, end->ptr, end->len) == 0;
+}
+
+/* What waits for a client that takes nothing does not grow with what it has asked for, whether
+ * the last bytes of one answer or the first of the next find no room. */
+static void run_pipelined(unsigned first_bytes, const char *next, const struct text *sent_next,
+                          const struct text *want)
+{
+    struct world *w = world_open(&(struct world_setup){.seed = 1, .server_n = 1});
+    struct world_client *c = deaf_client(w);
+    struct text say = {0};
+
+    text_addf(&say, "GET /len/%u/1 HTTP/1.1\r\nHost: h\r\n\r\n%s", first_bytes, next);
+    text_add(&say, text_span(sent_next));
+    peer_say(&c->peer, text_span(&say));
+    world_run_ms(w, 1000);
+    CHECK(w->held_max_bytes < MIB);
+    listen_all(&c, 1, true);
+    world_run_ms(w, 5000);
+    CHECK(ends_with(&c->peer.in, want));
+    text_free(&say);
+    world_end(w);
+}
+
+static void test_pipelined(void **state)
+{
+    enum { BUFFER_BYTES = 64 * 1024, LARGE_BYTES = 5 * MIB, HEAD_MAX_BYTES = 100, STEP = 20 };
+    struct text large = {0}, nothing = {0};
+    char get[80];
+
+    (void)state;
+    fake_body(&large, 2, LARGE_BYTES);
+    (void)snprintf(get, sizeof(get), "GET /len/%u/2 HTTP/1.1\r\nHost: h\r\n\r\n", LARGE_BYTES);
+    for (unsigned n = BUFFER_BYTES - HEAD_MAX_BYTES; n < BUFFER_BYTES; n += STEP) {
+        run_pipelined(n, get, &nothing, &large);
+        run_pipelined(n, UPGRADE, &large, &large);
+    }
+    text_free(&large);
+}
+
 /* All answers come at the same moment, asked for while nothing was queued. */
 static void test_answers_at_once(void **state)
 {
@@ -150,11 +192,6 @@ static void test_uploads(void **state)
         check_answer(c[i], i);
     CHECK(queued(w) == 0);
     world_end(w);
-}
-
-static bool ends_with(const struct text *t, const struct text *end)
-{
-    return t->len > end->len && memcmp(t->ptr + t->len - end->len, end->ptr, end->len) == 0;
 }
 
 static void test_tunnels(void **state)
@@ -234,8 +271,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_downloads), cmocka_unit_test(test_answers_at_once),
-        cmocka_unit_test(test_uploads),   cmocka_unit_test(test_tunnels),
-        cmocka_unit_test(test_full),
+        cmocka_unit_test(test_pipelined), cmocka_unit_test(test_uploads),
+        cmocka_unit_test(test_tunnels),   cmocka_unit_test(test_full),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
