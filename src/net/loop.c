@@ -144,11 +144,8 @@ static void on_pause_end(struct timer *t)
 
 int loop_init(struct loop *l, const struct loop_ops *ops, uint64_t now_us, uint64_t wall_us)
 {
-    *l = (struct loop){.ops = ops,
-                       .now_us = now_us,
-                       .wall_us = wall_us,
-                       .read_max = LOOP_SCRATCH_BYTES,
-                       .accept_max = 1};
+    *l = (struct loop){
+        .ops = ops, .now_us = now_us, .wall_us = wall_us, .read_max = LOOP_SCRATCH_BYTES};
     l->scratch = aligned_alloc(64, LOOP_SCRATCH_BYTES);
     if (l->scratch == NULL)
         return WERR_NOMEM;
@@ -309,31 +306,34 @@ static int accept_one(struct loop *l, struct sock *s, struct accepted *a)
 /* Finding that none waits costs more than accepting one, since the kernel makes a file before
  * it looks. Where the poller tells for nothing that more are there, no more are accepted in a
  * turn than are likely to wait: one, and more when that has been too few for some turns. */
-static unsigned accept_max(const struct loop *l, const struct sock *s)
+static unsigned accept_max(const struct sock *s)
 {
     if (s->flags & SOCK_LAST)
         return ACCEPT_LAST;
-    return s->flags & SOCK_LEVEL ? l->accept_max : ACCEPT_BATCH;
+    return s->flags & SOCK_LEVEL ? s->accept_max : ACCEPT_BATCH;
 }
 
-static void note_accepted(struct loop *l, unsigned n)
+static void note_accepted(struct sock *s, unsigned n)
 {
-    if (n < l->accept_max) {
-        l->accept_max = n > 0 ? n : 1;
-        l->accept_run = 0;
+    uint16_t rounds = (uint16_t)(s->loop->round_n - s->accept_round);
+
+    if (n < s->accept_max) {
+        s->accept_max = n > 0 ? (uint8_t)n : 1;
+        s->accept_run = 0;
         return;
     }
-    l->accept_run = l->accept_turn + 1 == l->turn_n ? l->accept_run + 1 : 1;
-    l->accept_turn = l->turn_n;
-    if (l->accept_run < ACCEPT_RUN || l->accept_max >= ACCEPT_BATCH)
+    s->accept_run = rounds <= 1 ? s->accept_run + 1 : 1;
+    s->accept_round = s->loop->round_n;
+    if (s->accept_run < ACCEPT_RUN)
         return;
-    l->accept_max += 1 + l->accept_max / 4;
-    l->accept_run = 0;
+    s->accept_run = 0;
+    if (s->accept_max < ACCEPT_BATCH)
+        s->accept_max += 1 + s->accept_max / 4;
 }
 
 static void serve_accept(struct loop *l, struct sock *s)
 {
-    unsigned max = accept_max(l, s);
+    unsigned max = accept_max(s);
     unsigned n = 0;
     int rc = 0;
 
@@ -353,7 +353,7 @@ static void serve_accept(struct loop *l, struct sock *s)
         sock_close(s, false);
     if (!(s->flags & SOCK_LEVEL))
         return;
-    note_accepted(l, rc == WERR_AGAIN ? n - 1 : n);
+    note_accepted(s, rc == WERR_AGAIN ? n - 1 : n);
     s->flags &= ~(uint32_t)SOCK_CAN_RECV;
 }
 
@@ -470,7 +470,6 @@ bool loop_turn(struct loop *l, int64_t max_wait_ms)
     bool goes_on;
 
     register_parked(l);
-    l->turn_n++;
     l->ops->wait(l, loop_is_idle(l) ? shorten_wait_for_timer(l, max_wait_ms) : 0);
     run_ready(l);
     if (timers_run(&l->timers, loop_now_ms(l)) > 0)
@@ -558,6 +557,8 @@ void sock_accept_start(struct loop *l, struct sock *s, const struct sock_ops *op
 {
     open_sock(l, s, ops, SOCK_LISTENS);
     s->fd = fd;
+    s->accept_max = 1;
+    s->accept_run = 0;
     register_now(l, s);
 }
 

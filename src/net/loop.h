@@ -102,6 +102,10 @@ struct sock {
     int fd;                  /* loop_epoll: descriptor; loop_sim: index */
     uint32_t flags;          /* enum sock_flag */
     uint32_t recv_max; /* bytes a read asks for at the most; 0: the whole scratch buffer */
+    /* Of a level-triggered listener: */
+    uint8_t accept_max;    /* … at once */
+    uint8_t accept_run;    /* how often without a gap that has been too few, or just enough */
+    uint16_t accept_round; /* … and when it was the last time */
 };
 
 /* ---- the loop ---- */

@@ -76,6 +76,8 @@ static void wait_epoll(struct loop *l, int64_t max_wait_ms)
     l->now_us = clock_mono_us();
     l->wall_us = clock_wall_us();
     MUST(n >= 0 || errno == EINTR);
+    if (n < EPOLL_BATCH)
+        l->round_n++;
     for (int i = 0; i < n; i++) {
         if (e->events[i].data.ptr)
             loop_mark(e->events[i].data.ptr, flags_from_events(e->events[i].events));

@@ -74,10 +74,9 @@ struct loop {
     unsigned open_n;   /* open sockets */
     char *scratch;     /* LOOP_SCRATCH_BYTES */
     uint32_t read_max; /* of bounded sockets */
-    uint32_t turn_n;
-    uint32_t accept_max;  /* at once, of a level-triggered listener */
-    uint32_t accept_turn; /* the last in which that was too few, or just enough */
-    uint32_t accept_run;  /* … and how many such there were without a gap */
+    /* Turns in which the poller has told of all that was ready; in one that is too busy for
+     * that, what it leaves out comes with a later one. */
+    uint16_t round_n;
 };
 
 int loop_init(struct loop *l, const struct loop_ops *ops, uint64_t now_us,

@@ -146,13 +146,14 @@ static void test_accept_max_follows(void **state)
 {
     enum { MANY = 200 };
     struct world *w = *state;
+    struct end *listener;
     unsigned turns = 1;
     int handle = open_late_listener(w);
 
     for (int i = 0; i < MANY; i++)
         start_client(w);
     run_turns(w, 4);
-    start_listener(w, handle);
+    listener = start_listener(w, handle);
     loop_turn(w->l, 1000);
     assert_int_equal(w->accepted_n, 1);
     for (; w->accepted_n < MANY; turns++)
@@ -160,7 +161,42 @@ static void test_accept_max_follows(void **state)
     assert_in_range(turns, 1, MANY / 4);
     start_client(w);
     RUN_UNTIL(w, w->accepted_n == MANY + 1);
-    assert_int_equal(w->l->accept_max, 1);
+    assert_int_equal(listener->s.accept_max, 1);
+}
+
+/* One now and then is never looked for behind the first. */
+static void test_accept_max_of_few(void **state)
+{
+    enum { FEW = 8 };
+    struct world *w = *state;
+
+    for (unsigned n = 1; n <= FEW; n++) {
+        start_client(w);
+        RUN_UNTIL(w, w->accepted_n == n);
+        assert_int_equal(w->listener.s.accept_max, 1);
+        run_turns(w, 2);
+    }
+}
+
+/* Each of two listeners with many that wait gets them as if it were alone. */
+static void test_accept_max_of_two(void **state)
+{
+    enum { MANY = 200 };
+    struct world *w = *state;
+    unsigned turns = 0;
+    int handle[2];
+
+    for (int k = 0; k < 2; k++) {
+        handle[k] = open_late_listener(w);
+        for (int i = 0; i < MANY; i++)
+            start_client(w);
+    }
+    run_turns(w, 4);
+    for (int k = 0; k < 2; k++)
+        start_listener(w, handle[k]);
+    for (; w->accepted_n < 2 * MANY; turns++)
+        loop_turn(w->l, 1000);
+    assert_in_range(turns, 1, MANY / 4);
 }
 
 static void close_on_read(struct end *e)
@@ -268,6 +304,39 @@ static void test_watch(void **state)
     close(fds[1]);
 }
 
+/* A listener gets its own also in a loop that is busy with far more than the poller tells at
+ * once, so that its turn comes only now and then. */
+static void test_accept_max_of_busy(void **state)
+{
+    enum { BUSY = 700, MANY = 100 };
+    static struct watch busy[BUSY];
+    struct world *w = *state;
+    unsigned turns = 0;
+    int fds[2], handle;
+
+    assert_int_equal(listen_pair(fds), 0);
+    assert_int_equal(write(fds[1], "x", 1), 1);
+    handle = open_late_listener(w);
+    for (int i = 0; i < MANY; i++)
+        start_client(w);
+    run_turns(w, 4);
+    for (int i = 0; i < BUSY; i++) {
+        busy[i] = (struct watch){.watch.on_ready = on_watch};
+        loop_watch_start(w->l, &busy[i].watch, dup(fds[0]));
+        loop_watch_set(&busy[i].watch, true, false);
+    }
+    start_listener(w, handle);
+    for (; w->accepted_n < MANY; turns++)
+        loop_turn(w->l, 1000);
+    for (int i = 0; i < BUSY; i++) {
+        loop_watch_stop(&busy[i].watch);
+        close(busy[i].watch.sock.fd);
+    }
+    close(fds[0]);
+    close(fds[1]);
+    assert_in_range(turns, 1, 2 * MANY);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -278,6 +347,9 @@ int main(void)
         LOOP_TEST(test_connect_without_descriptors),
         LOOP_TEST(test_closed_but_held_elsewhere),
         LOOP_TEST(test_accept_max_follows),
+        LOOP_TEST(test_accept_max_of_few),
+        LOOP_TEST(test_accept_max_of_two),
+        LOOP_TEST(test_accept_max_of_busy),
         LOOP_TEST(test_waits_of_any_length),
         LOOP_TEST(test_one_shot_is_not_registered),
         LOOP_TEST(test_idle_receiver_is_registered),
