@@ -260,6 +260,32 @@ static void test_interrupted_wait(void **state)
     RUN_UNTIL(w, server->received == 10);
 }
 
+static volatile sig_atomic_t rang;
+
+static void note_signal(int number)
+{
+    (void)number;
+    rang = 1;
+}
+
+/* An alarm that has gone off wakes nobody again. */
+static void test_sleeps_behind_an_alarm(void **state)
+{
+    enum { SHORT_MS = 5, SIGNAL_US = 50000 };
+    struct world *w = *state;
+    struct sigaction sa = {.sa_handler = note_signal};
+    unsigned turns = 0;
+
+    rang = 0;
+    loop_turn(w->l, SHORT_MS);
+    sigaction(SIGALRM, &sa, NULL);
+    ualarm(SIGNAL_US, SIGNAL_US);
+    for (; !rang; turns++)
+        loop_turn(w->l, -1);
+    ualarm(0, 0);
+    assert_in_range(turns, 0, 10);
+}
+
 struct watch {
     struct loop_watch watch; /* first */
     unsigned reads, writes, stop_after;
@@ -354,6 +380,7 @@ int main(void)
         LOOP_TEST(test_one_shot_is_not_registered),
         LOOP_TEST(test_idle_receiver_is_registered),
         LOOP_TEST(test_interrupted_wait),
+        LOOP_TEST(test_sleeps_behind_an_alarm),
         LOOP_TEST(test_watch),
     };
 
