@@ -105,7 +105,8 @@ bool conn_hold(struct conn *c)
     struct entry *e = &h->entries[h->n];
 
     MUST(!c->held && h->n < HOLD_N);
-    if (o->bytes == 0 || o->bytes > HOLD_MAX_BYTES || bufq_len(&c->out) > 0)
+    if (o->bytes == 0 || o->bytes > HOLD_MAX_BYTES || bufq_len(&c->out) > 0 ||
+        (c->flags & CONN_BROKEN))
         return false;
     *e = (struct entry){c, h->used_bytes, copy_out(h->bytes + h->used_bytes, o),
                         conn_has_sent(c)};

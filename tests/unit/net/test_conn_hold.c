@@ -463,6 +463,45 @@ static void test_failure_is_told(void **state)
         run_failure(&(struct failure){i % 2, i / 2});
 }
 
+/* In so many pieces that some must leave at once, which fails. */
+static void fail_in_pieces(struct pairs *w)
+{
+    enum { PIECES = OUTV_PIECES + 10, BYTES = OUTV_COPY_MAX + 1 };
+
+    send_head(w, 0, PIECES * BYTES);
+    fail_next_op(w);
+    for (size_t i = PIECES; i-- > 0;)
+        send_body(w, 0, i * BYTES, BYTES);
+    conn_send_end(&w->servers[0].conn, NULL);
+}
+
+static void check_failed(struct pairs *w)
+{
+    assert_true(w->servers[0].conn.flags & CONN_BROKEN);
+    assert_int_equal(w->servers[0].conn.held, 0);
+    close_0(w);
+}
+
+/* What is left of the pieces then goes nowhere. */
+static void test_close_behind_failure(void **state)
+{
+    static const enum conn_close_how hows[] = {CONN_CLOSE_NOW, CONN_CLOSE_FLUSH,
+                                               CONN_CLOSE_LINGER, CONN_CLOSE_RESET};
+
+    (void)state;
+    for (unsigned i = 0; i < COUNT(hows); i++) {
+        struct pairs *w = open_pairs(1, 0);
+
+        close_how = hows[i];
+        w->raws[0].expects_reset = true;
+        run_turn(w, fail_in_pieces, check_failed, NULL);
+        pairs_run(w);
+        assert_true(w->servers[0].is_closed && w->raws[0].has_reset);
+        assert_int_equal(w->raws[0].n, 0);
+        pairs_end(w);
+    }
+}
+
 static void reset_0(struct pairs *w)
 {
     sock_close(&w->raws[0].sock, true);
@@ -591,6 +630,7 @@ int main(void)
         cmocka_unit_test(test_shut_comes_behind),
         cmocka_unit_test(test_crowd),
         cmocka_unit_test(test_failure_is_told),
+        cmocka_unit_test(test_close_behind_failure),
         cmocka_unit_test(test_reset_while_held),
         cmocka_unit_test(test_lost_input_close_now),
         cmocka_unit_test(test_lost_input_close_flush),
