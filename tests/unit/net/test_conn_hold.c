@@ -108,7 +108,7 @@ static void check_answer(const struct pairs *w, unsigned i, size_t body_bytes)
     assert_memory_equal(r->kept + head_bytes, bytes, body_bytes);
 }
 
-enum { SMALL = 100, LARGE = 12000 };
+enum { SMALL = 100, LARGE = 12000, WINDOW_BYTES = 1000 };
 
 static void answer_0(struct pairs *w)
 {
@@ -144,6 +144,7 @@ static void test_leaves_at_the_end_of_the_turn(void **state)
     assert_int_equal(script.ops_at[1], script.ops_at[0] + 1); /* a read each, no send */
     assert_int_equal(script.ops_at[2], script.ops_at[1] + 1);
     assert_int_equal(loop_sim_ops(w->loop), script.ops_at[2] + 2);
+    assert_false(w->servers[0].conn.sock.flags & SOCK_FIN_NEXT); /* nor in the kernel */
     end_with_both(w);
 }
 
@@ -362,6 +363,7 @@ static void test_shut_comes_behind(void **state)
 
         run_turn(w, at_once ? answer_and_shut_0 : answer_0, at_once ? do_nothing : shut_0,
                  NULL);
+        assert_true(w->servers[0].conn.sock.flags & SOCK_FIN_NEXT); /* in one packet */
         pairs_run(w);
         check_answer(w, 0, SMALL);
         assert_true(w->raws[0].has_fin);
@@ -507,12 +509,16 @@ static void reset_0(struct pairs *w)
     sock_close(&w->raws[0].sock, true);
 }
 
-/* The peer's reset lies behind the callback that writes and before the end of the turn. */
-static void test_reset_while_held(void **state)
+/* The peer's reset lies behind the callback that writes and before the end of the turn; it is
+ * heard of by a read, or without one. */
+static void run_reset_while_held(bool is_quiet)
 {
     struct pairs *w = open_pairs(1, 0);
 
-    (void)state;
+    if (is_quiet) {
+        conn_quiet(&w->servers[0].conn);
+        conn_watch(&w->servers[0].conn);
+    }
     script.done = 0;
     script.step[0] = answer_0;
     raw_send(&w->raws[1], SPAN("x"));
@@ -524,6 +530,13 @@ static void test_reset_while_held(void **state)
     assert_true(w->servers[0].is_closed);
     assert_false(w->servers[0].had_sent);
     pairs_end(w);
+}
+
+static void test_reset_while_held(void **state)
+{
+    (void)state;
+    run_reset_while_held(false);
+    run_reset_while_held(true);
 }
 
 /* What goes out at the end of the turn belongs to the message before. */
@@ -543,6 +556,33 @@ static void no_memory(struct pairs *w)
 {
     (void)w;
     fault_set(1);
+}
+
+static void answer_without_memory(struct pairs *w)
+{
+    answer(w, 0, LARGE);
+    no_memory(w);
+}
+
+/* What the peer does not take finds no memory: whoever has got a part must not take it for the
+ * whole, however it is closed before its owner hears of that. */
+static void test_lost_output(void **state)
+{
+    static const enum conn_close_how hows[] = {CONN_CLOSE_NOW, CONN_CLOSE_FLUSH,
+                                               CONN_CLOSE_LINGER};
+
+    (void)state;
+    for (unsigned i = 0; i < COUNT(hows); i++) {
+        struct pairs *w = open_pairs(1, WINDOW_BYTES);
+
+        close_how = hows[i];
+        w->raws[0].expects_reset = true;
+        run_turn(w, answer_without_memory, close_0, NULL);
+        assert_false(fault_is_armed());
+        pairs_run(w);
+        assert_true(w->raws[0].has_reset && !w->raws[0].has_fin);
+        pairs_end(w);
+    }
 }
 
 /* What comes behind the request finds no memory: what is held goes out all the same. */
@@ -581,7 +621,7 @@ static void test_lost_input_close_flush(void **state)
 
 /* ---- the peer takes a part ---- */
 
-enum { WINDOW_BYTES = 1000, TALL = 3000 };
+enum { TALL = 3000 };
 
 static void answer_0_tall(struct pairs *w)
 {
@@ -632,6 +672,7 @@ int main(void)
         cmocka_unit_test(test_failure_is_told),
         cmocka_unit_test(test_close_behind_failure),
         cmocka_unit_test(test_reset_while_held),
+        cmocka_unit_test(test_lost_output),
         cmocka_unit_test(test_lost_input_close_now),
         cmocka_unit_test(test_lost_input_close_flush),
         cmocka_unit_test(test_next_while_held),
