@@ -361,6 +361,39 @@ static void test_drain_takes_the_queue(void **state)
     world_end(w);
 }
 
+static struct world *draining;
+static struct world_client *last;
+
+static void drain_then_come(struct loop_work *work)
+{
+    (void)work;
+    world_drain(draining, 30000);
+    last = world_ask(draining, GET("/len/1/2"));
+}
+
+/* That the only client goes in the turn in which draining begins does not end it: another may
+ * wait by then. */
+static void test_drain_as_the_last_one_goes(void **state)
+{
+    struct loop_work work = {.run = drain_then_come};
+    struct world *w = world_open(NULL);
+    struct world_client *first = world_ask(w, GET("/len/1/1"));
+
+    (void)state;
+    draining = w;
+    world_run_ms(w, 10);
+    peer_close(&first->peer, false);
+    loop_defer(w->loop, &work);
+    loop_turn(w->loop, 0);
+    CHECK(w->worker.clients_slab.in_use == 0 && !w->is_drained);
+    world_run_ms(w, 5);
+    CHECK(status_of(last, 0) == 200 && !w->is_drained);
+    peer_close(&last->peer, false);
+    world_run_ms(w, 5);
+    CHECK(w->is_drained);
+    world_end(w);
+}
+
 static void test_drain_limit(void **state)
 {
     struct world *w = world_open(NULL);
@@ -413,6 +446,7 @@ int main(void)
         cmocka_unit_test(test_drain),
         cmocka_unit_test(test_drain_of_nothing),
         cmocka_unit_test(test_drain_takes_the_queue),
+        cmocka_unit_test(test_drain_as_the_last_one_goes),
         cmocka_unit_test(test_drain_limit),
         cmocka_unit_test(test_drain_while_pipelining),
     };
