@@ -45,6 +45,10 @@ class Lab:
         self.origins.append(origin)
         return origin
 
+    def dead_origin(self):
+        """One that refuses every connection, at a port that nobody else gets meanwhile."""
+        return self.origin(listen=False)
+
     def run(self, *behaviours, workers=1, **more):
         """A weldr with one origin for each behaviour, added without health checks; returns weldr, origin…"""
         weldr = self.weldr(workers=workers, **more)
@@ -73,7 +77,7 @@ class Lab:
                 if not weldr.stopped:
                     weldr.kill()
             for origin in self.origins:
-                origin.stop()
+                origin.end()
             for process in self.helpers:
                 process.kill()
                 process.wait()

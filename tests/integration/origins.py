@@ -146,7 +146,10 @@ class Lane:
 
 
 class Origin:
-    """A listening origin. `behave(lane, seen)` handles each request; `greet(lane)` runs right after accept."""
+    """A listening origin. `behave(lane, seen)` handles each request; `greet(lane)` runs right after accept.
+
+    Its port is its own to the end(): when it does not listen, connects are refused.
+    """
 
     def __init__(self, behave=None, host="127.0.0.1", port=0, greet=None, listen=True, receive_bytes=None):
         self.behave, self.greet, self.host = behave or hello, greet, host
@@ -154,8 +157,10 @@ class Origin:
         self.requests, self.lanes = [], {}
         self.accepted = 0
         self.receive_bytes = receive_bytes
-        self.listener = self.bind(port)
-        self.port = self.listener.getsockname()[1]
+        # Bound and never listening: others, who take any free port, do not get this one while we are stopped.
+        self.keeper = self.bind(port)
+        self.port = self.keeper.getsockname()[1]
+        self.listener = self.bind(self.port)
         self.thread = None
         if listen:
             self.listen()
@@ -249,6 +254,10 @@ class Origin:
                 lane.sock.shutdown(socket.SHUT_RDWR)
             except OSError:
                 pass
+
+    def end(self):
+        self.stop()
+        self.keeper.close()
 
     def restart(self):
         """Listens again on the same port."""

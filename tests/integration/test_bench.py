@@ -29,12 +29,6 @@ BULK_BYTES = 20_000_000  # more than the kernel keeps for one that does not read
 WIDE_CONNECTIONS = 200
 
 
-def free_port():
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return listener.getsockname()[1]
-
-
 def is_open(port):
     try:
         socket.create_connection(("127.0.0.1", port)).close()
@@ -44,7 +38,22 @@ def is_open(port):
 
 
 @pytest.fixture
-def start():
+def free_port():
+    """Gives ports on which nobody listens, nor anybody but one of our programs will."""
+    keepers = []
+
+    def keep_port():
+        keepers.append(socket.socket())
+        keepers[-1].setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as the programs do
+        keepers[-1].bind(("127.0.0.1", 0))
+        return keepers[-1].getsockname()[1]
+    yield keep_port
+    for keeper in keepers:
+        keeper.close()
+
+
+@pytest.fixture
+def start(free_port):
     """Starts one of the programs on a free port, which it returns."""
     processes = []
 
@@ -120,7 +129,7 @@ def test_relay_moves_every_byte_both_ways_and_passes_fins(start):
             move(server, client, random.Random(2).randbytes(BULK_BYTES))
 
 
-def test_relay_closes_the_client_whose_origin_is_not_there(start):
+def test_relay_closes_the_client_whose_origin_is_not_there(start, free_port):
     relay = start("relay", origin=free_port())
     with socket.create_connection(("127.0.0.1", relay), 30) as client:
         with contextlib.suppress(ConnectionResetError):

@@ -165,10 +165,11 @@ def test_signal_right_after_the_start(lab):
 
 
 def test_ports_are_free_after_the_end(lab):
-    weldr = lab.weldr()
+    namespace = lab.namespace()  # in which nobody else takes a port meanwhile
+    weldr = lab.weldr(namespace=namespace)
     proxy, admin = weldr.address, weldr.admin
     weldr.stop()
-    again = lab.weldr(ip="%s:%d" % proxy, admin_ip="%s:%d" % admin)
+    again = lab.weldr(ip="%s:%d" % proxy, admin_ip="%s:%d" % admin, namespace=namespace)
     assert again.address == proxy and again.admin == admin
 
 

@@ -10,7 +10,6 @@ import pytest
 
 import origins as o
 from rawhttp import Client, wait_until
-from weldr import free_port
 
 FAST = {"type": "http", "path": "/health", "interval_ms": 200, "fast_interval_ms": 100, "timeout_ms": 1000}
 
@@ -296,7 +295,7 @@ def test_tcp_check_ends_when_connected(lab, proxy_protocol):
 
 def test_no_check(lab):
     weldr = lab.weldr()
-    weldr.add(f"http://127.0.0.1:{free_port()}", check={"type": "none"})
+    weldr.add(lab.dead_origin(), check={"type": "none"})
     silent = lab.origin()
     weldr.add(silent, check={"type": "none"})
     time.sleep(0.5)
@@ -348,7 +347,7 @@ def test_all_down_is_503(lab):
     weldr = lab.weldr()
     weldr.patch_pool({"fail_open": False})
     for _ in range(2):
-        weldr.add(f"http://127.0.0.1:{free_port()}", check=FAST)
+        weldr.add(lab.dead_origin(), check=FAST)
     wait_until(lambda: {s["state"] for s in weldr.servers()} == {"down"}, 10, "both down")
     response = weldr.ask()
     assert (response.status, response.get("Weldr-Error")) == (503, "no_server")

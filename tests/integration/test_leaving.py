@@ -11,7 +11,6 @@ import pytest
 import origins as o
 from rawhttp import Client, wait_until
 from test_churn import Load
-from weldr import free_port
 
 FAST = {"type": "http", "path": "/health", "interval_ms": 150, "fast_interval_ms": 100, "timeout_ms": 1000}
 
@@ -310,7 +309,7 @@ def test_down_server_may_go(lab):
     weldr.patch_pool({"min_active": 1})
     well = lab.origin()
     weldr.add(well)
-    answer = weldr.add(f"http://127.0.0.1:{free_port()}", check=FAST)
+    answer = weldr.add(lab.dead_origin(), check=FAST)
     dead = answer["server"]["url"]
     weldr.wait_state(dead, "down")
     assert weldr.api("DELETE", well.path).status == 409

@@ -11,7 +11,6 @@ import pytest
 
 import origins as o
 from rawhttp import Client, Closed, wait_until
-from weldr import free_port
 
 SYS_PIDFD_GETFD = 438
 
@@ -376,7 +375,7 @@ def test_empty_pool_is_503_and_the_connection_stays(weldr):
 @pytest.mark.smoke
 def test_refused_connect_is_502(lab):
     weldr = lab.weldr()
-    weldr.add(f"http://127.0.0.1:{free_port()}")
+    weldr.add(lab.dead_origin())
     client = weldr.connect()
     for _ in range(3):
         is_refused(client.ask(), 502, "connect_refused")
@@ -386,7 +385,7 @@ def test_refused_connect_is_tried_once_elsewhere(lab):
     """D6: one retry on another server: no client sees the dead one."""
     weldr = lab.weldr()
     good = lab.origin(o.named("good"))
-    weldr.add(f"http://127.0.0.1:{free_port()}")
+    weldr.add(lab.dead_origin())
     weldr.add(good)
     client = weldr.connect()
     for _ in range(20):
@@ -398,7 +397,7 @@ def test_refused_connect_is_tried_once_elsewhere(lab):
 
 def test_connect_timeout_is_504(lab):
     """An origin that takes no connection: its accept queue is full."""
-    full = o.Origin(listen=False)
+    full = lab.origin(listen=False)
     full.listener.listen(0)
     fillers = []
     for _ in range(4):
@@ -412,7 +411,6 @@ def test_connect_timeout_is_504(lab):
     is_refused(weldr.ask(), 504, "connect_timeout")
     for filler in fillers:
         filler.close()
-    full.stop()
 
 
 def test_reset_after_accept_is_502(lab):

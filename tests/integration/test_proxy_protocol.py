@@ -7,7 +7,7 @@ import pytest
 
 import origins as o
 from rawhttp import wait_until
-from weldr import free_port, run_weldr
+from weldr import run_weldr
 
 SIGNATURE = b"\r\n\r\n\0\r\nQUIT\n"
 V1 = b"PROXY TCP4 192.0.2.7 198.51.100.2 4711 443\r\n"
@@ -155,7 +155,7 @@ def test_draining_takes_no_header_for_long(lab):
 
 def test_bad_ranges_are_refused_at_start(lab):
     for value in ("10.0.0.1/8", "", "localhost"):
-        result = run_weldr("--ip", f"127.0.0.1:{free_port()}", "--trusted-proxies", value)
+        result = run_weldr("--ip", "127.0.0.1:0", "--admin-ip", "127.0.0.1:0", "--trusted-proxies", value)
         assert result.returncode == 2 and "--trusted-proxies" in result.stderr
 
 
@@ -243,7 +243,7 @@ def test_setting_changes_at_run_time(lab):
 def test_header_comes_again_with_another_attempt(lab):
     """The first server resets before it has read; the second is told the client as well."""
     weldr, origin = lab.weldr(), told_origin(lab)
-    weldr.add(f"http://127.0.0.1:{free_port()}", proxy_protocol=2)
+    weldr.add(lab.dead_origin(), proxy_protocol=2)
     weldr.add(origin, proxy_protocol=2)
     with weldr.connect(source="127.0.0.77") as client:
         for _ in range(4):

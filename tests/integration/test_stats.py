@@ -8,7 +8,6 @@ import pytest
 
 import origins as o
 from rawhttp import Client, Closed, wait_until
-from weldr import free_port
 
 
 def expect_stats(weldr, client, server):
@@ -55,7 +54,7 @@ def test_no_server_fails_the_client_only(weldr):
 
 def test_refused_connects_are_failed_attempts(lab):
     weldr = lab.weldr()
-    weldr.add(f"http://127.0.0.1:{free_port()}")
+    weldr.add(lab.dead_origin())
     for _ in range(4):
         assert weldr.ask().status == 502
     expect_stats(weldr, (0, 4), (0, 4))
@@ -64,7 +63,7 @@ def test_refused_connects_are_failed_attempts(lab):
 def test_retry_counts_both_attempts(lab):
     """Server: attempts at origins; the client saw only successes."""
     weldr = lab.weldr()
-    dead = f"http://127.0.0.1:{free_port()}"
+    dead = lab.dead_origin()
     good = lab.origin()
     weldr.add(dead)
     weldr.add(good)
@@ -75,7 +74,7 @@ def test_retry_counts_both_attempts(lab):
     assert stats["client"]["failed"] == 0
     assert stats["server"]["success"] == 10 and 1 <= stats["server"]["failed"] <= 10
     detail = {d["port"]: d for d in weldr.detail()}
-    assert detail[dead.rsplit(":", 1)[1]]["failed"] == stats["server"]["failed"]
+    assert detail[str(dead.port)]["failed"] == stats["server"]["failed"]
     assert detail[str(good.port)]["success"] == 10
 
 

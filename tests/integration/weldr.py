@@ -359,13 +359,5 @@ def run_weldr(*arguments, env=None, timeout_s=20.0, nofile=None, namespace=None)
                           env=clean_environment(env), stdin=subprocess.DEVNULL, preexec_fn=prepare)
 
 
-def free_port(host="127.0.0.1"):
-    """A port on which nobody listens just now (kept bound by nobody: use at once)."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.socket(family) as probe:
-        probe.bind((host, 0))
-        return probe.getsockname()[1]
-
-
 def now():
     return time.monotonic()
