@@ -330,7 +330,8 @@ def test_all_down_fails_open(lab, tmp_path):
     for origin in sick:
         weldr.wait_state(origin, "down")
     assert weldr.stats()["fail_open"] is True
-    assert weldr.lines(level="warn", pool="default", servers="2")
+    assert weldr.wait_log(level="warn", pool="default", servers="2")
+    weldr.tell_workers()
     assert {weldr.ask().text for _ in range(20)} == {"a", "b"}
     weldr.patch_pool({"fail_open": False})
     response = weldr.ask()
@@ -341,6 +342,7 @@ def test_all_down_fails_open(lab, tmp_path):
     sick[0].behave.status = 200
     weldr.wait_state(sick[0], "active")
     assert weldr.stats()["fail_open"] is False
+    weldr.tell_workers()
     assert {weldr.ask().text for _ in range(10)} == {"a"}
     wait_until(lambda: log.read_text().count("\n") == 32, 10, "all lines of the access log")
     flags = [json.loads(line).get("fail_open", False) for line in log.read_text().splitlines()]

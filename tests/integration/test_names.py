@@ -101,6 +101,7 @@ def test_all_addresses_are_used(lab, names):
     weldr = lab.weldr("--resolver", names.address)
     weldr.add(url(one))
     wait_until(lambda: len(weldr.api("GET", "/servers").json["servers"][0]["addresses"]) == 2, 5, "resolved")
+    weldr.tell_workers()
     clients = [weldr.connect().request() for _ in range(2)]
     wait_until(lambda: len(one.seen()) == 1 and len(two.seen()) == 1, 5, "each has one")
     for client in clients:

@@ -166,7 +166,7 @@ class Weldr:
         self.namespace, self.nofile = namespace, nofile
         self.clients, self.origins = [], []
         self.proxies, self.apis = [], []
-        self.stopped = False
+        self.stopped, self.told_n = False, 0
         self.log_file = tempfile.NamedTemporaryFile(prefix="weldr-log-", suffix=".txt")
         self.process = subprocess.Popen(
             self.command, stdin=subprocess.DEVNULL, stdout=stdout, stderr=self.log_file,
@@ -279,6 +279,12 @@ class Weldr:
         answer = self.api("PATCH", "/pools/default", change)
         assert answer.status == expect, answer
         return answer.json
+
+    def tell_workers(self):
+        """Every worker knows what the manager knows by now: they hear all in order, and a change is answered when all have
+        confirmed it. The manager marks a server first and tells the workers then."""
+        self.told_n += 1
+        self.patch_pool({"drain_ms": 300000 - self.told_n})
 
     # ---- proxy
 
