@@ -87,13 +87,13 @@ def test_times_are_told_apart(run, path):
     weldr, origin = run(gate)
     client = weldr.connect().request()
     wait_until(lambda: gate.entered == 1, 5, "in flight")
-    assert client.stays_silent(0.3)
+    assert client.stays_silent(1.0)
     gate.open()
     client.response()
     entry = wait_entries(path, 1)[0]
-    assert entry["first_byte_us"] >= 300_000
+    assert entry["first_byte_us"] >= 1_000_000
     assert entry["total_us"] >= entry["first_byte_us"]
-    assert entry["added_us"] < 200_000, "waiting for the origin is not ours"
+    assert entry["added_us"] < 500_000, "waiting for the origin is not ours"
 
 
 def test_answers_by_weldr(run, path):

@@ -7,8 +7,11 @@ import pytest
 
 import origins as o
 from rawhttp import wait_until
+from weldr import now
 
-QUICK = {"eject": {"errors": 3, "base_ms": 600, "max_ms": 5000}}
+OUT_MS = 600
+QUICK = {"eject": {"errors": 3, "base_ms": OUT_MS, "max_ms": 5000}}
+LONG = {"eject": {"errors": 3, "base_ms": 60000}}
 
 
 def texts(weldr, count=10):
@@ -32,19 +35,31 @@ def test_refused_connections_eject(lab):
 
 
 @pytest.mark.parametrize("status", [502, 503, 504])
-def test_gateway_errors_eject_and_the_server_comes_back(lab, status):
-    state = {"status": status}
+def test_gateway_errors_eject(lab, status):
+    weldr, sick, _ = lab.run(o.answer(status, b"sick"), o.named("well"))
+    weldr.patch_pool(LONG)
+    answers = [weldr.ask().status for _ in range(30)]
+    assert answers.count(status) == 3
+    assert weldr.server(sick)["ejected"] == 1
+
+
+def test_ejected_server_comes_back(lab):
+    """It gets nothing for as long as was said, and its share again after that."""
+    state = {"status": 503}
 
     def moody(lane, seen):
         o.answer(state["status"], b"moody")(lane, seen)
     weldr, sick, _ = lab.run(moody, o.named("well"))
     weldr.patch_pool(QUICK)
-    answers = [weldr.ask().status for _ in range(30)]
-    assert answers.count(status) == 3
-    assert weldr.server(sick)["ejected"] == 1
+    errors_n = 0
+    while errors_n < 3:
+        before = now()
+        errors_n += weldr.ask().status == 503
     state["status"] = 200
-    wait_until(lambda: weldr.server(sick)["ejected"] == 0, 5, "tried again")
-    assert weldr.server(sick)["reason"] is None
+    wait_until(lambda: weldr.ask().text == "moody", 10, "tried again")
+    assert now() - before >= (OUT_MS - 1) / 1000, "its clock has milliseconds"
+    wait_until(lambda: weldr.server(sick)["ejected"] == 0, 5, "not ejected any more")
+    assert weldr.server(sick)["reason"] is None and weldr.server(sick)["ejections"] == 1
     assert texts(weldr) == {"moody", "well"}
 
 
