@@ -237,6 +237,16 @@ class Origin:
     def last(self, target=None):
         return self.seen(target)[-1]
 
+    def catch_up(self):
+        """Returns when all that was sent to it before, on connections that are closed now, has been seen."""
+        with socket.create_connection((self.host, self.port), DEADLINE_S) as last:
+            last.sendall(b"GET /catch-up HTTP/1.1\r\nHost: a\r\n\r\n")
+            assert last.recv(1), "an answer"
+        end = time.monotonic() + DEADLINE_S
+        while self.open_lanes:
+            assert time.monotonic() < end, "connections stay"
+            time.sleep(0.001)
+
     def stop(self):
         """Closes the listener and all connections; new connects are refused from now on."""
         try:
@@ -418,9 +428,11 @@ class Gate:
 
     def __init__(self, then=hello):
         self.then, self.opened, self.entered = then, threading.Event(), 0
+        self.lock = threading.Lock()
 
     def __call__(self, lane, seen):
-        self.entered += 1
+        with self.lock:
+            self.entered += 1
         if not self.opened.wait(DEADLINE_S):
             raise Gone("nobody opened the gate")
         self.then(lane, seen)

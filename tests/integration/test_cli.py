@@ -12,7 +12,8 @@ import time
 import pytest
 
 import origins as o
-from rawhttp import Client, wait_until
+from rawhttp import Client, Closed, wait_until
+from test_processes import socket_inodes
 from weldr import BIN, child_pids, clean_environment, parse_line, run_weldr
 
 FLAGS = {"--ip": "WELDR_IP", "--admin-ip": "WELDR_ADMIN_IP", "--workers": "WELDR_WORKERS", "--server": "WELDR_SERVER",
@@ -266,19 +267,18 @@ def test_ctrl_c_while_starting():
 
 def serves(pid):
     """Without a log the ports are found among the listening sockets of the manager."""
-    inodes = set()
-    for name in os.listdir(f"/proc/{pid}/fd"):
-        match = re.match(r"socket:\[(\d+)\]", os.readlink(f"/proc/{pid}/fd/{name}"))
-        if match:
-            inodes.add(match.group(1))
+    inodes = socket_inodes(pid)
     with open("/proc/net/tcp", encoding="ascii") as file:
         rows = [line.split() for line in file.readlines()[1:]]
     ports = [int(r[1].split(":")[1], 16) for r in rows if r[9] in inodes and r[3] == "0A"]
     for port in ports:
-        with Client(("127.0.0.1", port), deadline_s=5) as client:
-            response = client.ask(target="/health")
-            if response.status == 200 and json.loads(response.body) is not None:
-                return True
+        try:
+            with Client(("127.0.0.1", port), deadline_s=1) as client:
+                response = client.ask(target="/health")
+        except (Closed, OSError):
+            continue  # the proxy's, whose worker is still starting
+        if response.status == 200 and json.loads(response.body) is not None:
+            return True
     return False
 
 

@@ -217,7 +217,7 @@ def test_maintenance_is_not_probed(lab):
     weldr.add(origin, check=FAST)
     wait_until(lambda: health.probes >= 2, 5, "probes")
     weldr.api("POST", origin.path + "/maintenance")
-    time.sleep(0.2)
+    origin.catch_up()
     count = health.probes
     time.sleep(0.6)
     assert health.probes == count

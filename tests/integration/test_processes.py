@@ -2,6 +2,7 @@
 
 import os
 import re
+import select
 import signal
 import subprocess
 import threading
@@ -11,6 +12,7 @@ import pytest
 
 import origins as o
 from rawhttp import Client, Closed, wait_until
+from test_drain import refuses
 from weldr import BIN, child_pids, clean_environment, is_alive, run_weldr, session_members, status_field, cpu_ticks
 
 
@@ -159,7 +161,10 @@ def test_killed_worker_loses_its_own_connections_only(lab):
     for client in clients:
         assert client.ask().status == 200
     before = {w["id"]: w["connections"] for w in weldr.workers()}
-    os.kill(weldr.worker_pids()[0], signal.SIGKILL)
+    assert sum(before.values()) == 30
+    pid = weldr.worker_pids()[0]
+    os.kill(pid, signal.SIGKILL)
+    wait_until(lambda: not is_alive(pid), 5, "the worker is dead")
     alive = 0
     for client in clients:
         try:
@@ -249,7 +254,7 @@ def test_manager_killed(lab):
     workers = weldr.worker_pids()
     weldr.signal(signal.SIGKILL)
     weldr.wait_exit()
-    time.sleep(0.2)
+    wait_until(lambda: refuses(weldr.address), 10, "the workers have noticed")
     gate.open()
     assert client.body(response).body == b"first-rest"
     wait_until(lambda: not any(is_alive(pid) for pid in workers), 10, "the workers have ended")
@@ -330,7 +335,7 @@ def test_short_of_descriptors_while_serving(lab):
     keeper = weldr.connect()
     assert keeper.ask().status == 200
     crowd = [weldr.connect().send("GET") for _ in range(100)]
-    time.sleep(0.3)
+    assert select.select([client.sock for client in crowd], [], [], 20)[0], "newcomers are refused"
     assert keeper.ask().status == 200
     for client in crowd:
         client.close()
