@@ -4,6 +4,7 @@
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/strb.h"
 #include "pool/pool_code.h"
@@ -263,4 +264,90 @@ char *api_json_stats(const struct api_json_stats_view *v)
     set_number(&m, "revision", v->revision);
     set(&m, "links", LINKS(links));
     return finish(&m);
+}
+
+/* ---- a document that comes back ---- */
+
+static int refuse_fixed(const struct api_json_fixed *row, const json_t *now,
+                        struct pool_error *error)
+{
+    enum { SHOWN_MAX = 40 };
+    char *text = json_dumps(now, JSON_COMPACT | JSON_ENCODE_ANY | JSON_ENSURE_ASCII);
+
+    if (text == NULL)
+        return WERR_NOMEM;
+    *error = (struct pool_error){.code = "read_only"};
+    snprintf(error->field, sizeof(error->field), "%s", row->key);
+    snprintf(error->detail, sizeof(error->detail), "%s is %.*s%s and can't be changed here: %s",
+             row->key, SHOWN_MAX, text, strlen(text) > SHOWN_MAX ? "..." : "", row->why);
+    free(text);
+    return WERR_INVALID;
+}
+
+static int cut_fixed(json_t *body, const json_t *shown, const struct api_json_fixed_set *fixed,
+                     struct pool_error *error)
+{
+    for (unsigned i = 0; i < fixed->n; i++) {
+        const struct api_json_fixed *row = &fixed->rows[i];
+        const json_t *wish = json_object_get(body, row->key);
+        const json_t *now = json_object_get(shown, row->key);
+
+        if (wish == NULL)
+            continue;
+        if (row->why != NULL && !json_equal(wish, now))
+            return refuse_fixed(row, now, error);
+        (void)json_object_del(body, row->key);
+    }
+    return 0;
+}
+
+/* What would change nothing; in groups (check, timeouts) member by member. */
+static void cut_equal(json_t *body, const json_t *shown)
+{
+    const char *key;
+    json_t *wish;
+    void *next;
+
+    json_object_foreach_safe(body, next, key, wish)
+    {
+        const json_t *now = json_object_get(shown, key);
+
+        if (json_equal(wish, now))
+            (void)json_object_del(body, key);
+        else if (json_is_object(wish) && json_is_object(now))
+            cut_equal(wish, now);
+    }
+}
+
+static int cut_object(json_t *body, const json_t *shown, const struct api_json_fixed_set *fixed,
+                      struct pool_error *error)
+{
+    const bool is_answer = json_object_get(body, fixed->rows[0].key) != NULL;
+    const int result = cut_fixed(body, shown, fixed, error);
+
+    if (result == 0 && is_answer)
+        cut_equal(body, shown);
+    return result;
+}
+
+int api_json_cut_shown(struct span body, const char *shown,
+                       const struct api_json_fixed_set *fixed, struct pool_error *error,
+                       char **rest)
+{
+    json_t *now = json_loads(shown, 0, NULL);
+    json_t *wish =
+        body.len > 0 ? json_loadb(body.ptr, body.len, JSON_REJECT_DUPLICATES, NULL) : NULL;
+    int result = now != NULL ? 0 : WERR_NOMEM;
+
+    *rest = NULL;
+    if (result == 0 && json_is_object(wish)) {
+        result = cut_object(wish, now, fixed, error);
+        if (result == 0)
+            *rest = json_dumps(wish, JSON_COMPACT);
+        if (result == 0 && *rest == NULL)
+            result = WERR_NOMEM;
+    }
+    json_decref(wish);
+    json_decref(now);
+    return result;
 }

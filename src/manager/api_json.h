@@ -15,7 +15,7 @@
 #include "base/jtext.h"
 #include "base/span.h"
 #include "manager/facts.h"
-#include "pool/pool.h"
+#include "pool/pool_command.h"
 
 struct api_json_problem_view {
     unsigned status;
@@ -101,5 +101,19 @@ void api_json_workers_begin(struct api_json_list *l);
 void api_json_workers_add(struct api_json_list *l, const struct api_json_worker_view *v);
 
 char *api_json_health(const char *status, unsigned workers);
+
+/* A member of a document that PATCH can't change. */
+struct api_json_fixed {
+    const char *key;
+    const char *why; /* NULL: what it says is of the moment and not compared */
+};
+struct api_json_fixed_set {
+    const struct api_json_fixed *rows; /* the first names the resource */
+    unsigned n;
+};
+/* The members of body that are left to be read (api_shown.h). shown: the document of now. */
+int api_json_cut_shown(struct span body, const char *shown,
+                       const struct api_json_fixed_set *fixed, struct pool_error *error,
+                       char **rest) MUST_USE;
 
 #endif

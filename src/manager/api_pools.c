@@ -1,6 +1,9 @@
+#include <stdlib.h>
+
 #include "manager/api.h"
 #include "manager/api_json.h"
 #include "manager/api_problem.h"
+#include "manager/api_shown.h"
 #include "manager/api_wish.h"
 #include "manager/manager.h"
 #include "pool/pool_code.h"
@@ -30,16 +33,32 @@ static void on_set(struct api_conn *ac)
         api_pool_get(ac);
 }
 
+/* The body may be what GET has answered, edited. */
+static int read_change(struct api_conn *ac, const struct pool *p, struct pool_command *c,
+                       struct pool_error *error)
+{
+    char *rest;
+    int result = api_shown_cut_pool(api_body(ac), p, ac->m->servers.revision, error, &rest);
+
+    if (result == 0)
+        result = pool_code_set_pool_from_json(rest != NULL ? span_from_str(rest) : api_body(ac),
+                                              c, error);
+    free(rest);
+    return result;
+}
+
 void api_pool_change(struct api_conn *ac)
 {
     const struct pool *p = find_pool(ac);
     struct pool_command c;
     struct pool_error error;
+    int result;
 
     if (p == NULL)
         return;
-    if (pool_code_set_pool_from_json(api_body(ac), &c, &error) < 0) {
-        api_problem_of(ac, &error);
+    result = read_change(ac, p, &c, &error);
+    if (result < 0) {
+        api_problem_of_body(ac, result, &error);
         return;
     }
     MUST(span_to_str(span_from_str(p->name), c.pool, sizeof(c.pool)) == 0);

@@ -46,3 +46,11 @@ void api_problem_internal(struct api_conn *ac, int error)
 {
     send_problem(ac, 503, werr_word(error), werr_text(error), "");
 }
+
+void api_problem_of_body(struct api_conn *ac, int result, const struct pool_error *error)
+{
+    if (result == WERR_INVALID || result == WERR_SYNTAX)
+        api_problem_of(ac, error);
+    else
+        api_problem_internal(ac, result);
+}

@@ -15,6 +15,9 @@ void api_problem(struct api_conn *ac, unsigned status, const char *code, const c
 /* A wish that was refused: 400 for unreadable JSON, 404 for what is not there, 409 for too
  * many, else 422. */
 void api_problem_of(struct api_conn *ac, const struct pool_error *error);
+/* A body that could not be made a wish: WERR_INVALID and WERR_SYNTAX as error says, all else is
+ * an error of ours. */
+void api_problem_of_body(struct api_conn *ac, int result, const struct pool_error *error);
 /* An error of ours: 503 with its word as code. */
 void api_problem_internal(struct api_conn *ac, int error);
 

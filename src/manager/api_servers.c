@@ -1,9 +1,13 @@
 #include "manager/api_servers.h"
+
+#include <stdlib.h>
+
 #include "base/num.h"
 #include "base/strb.h"
 #include "manager/api.h"
 #include "manager/api_json.h"
 #include "manager/api_problem.h"
+#include "manager/api_shown.h"
 #include "manager/api_view.h"
 #include "manager/api_wish.h"
 #include "manager/manager.h"
@@ -173,11 +177,29 @@ void api_servers_add(struct api_conn *ac)
 {
     struct pool_command c;
     struct pool_error error;
+    const int result = pool_code_add_from_json(api_body(ac), &c, &error);
 
-    if (pool_code_add_from_json(api_body(ac), &c, &error) < 0)
-        api_problem_of(ac, &error);
+    if (result < 0)
+        api_problem_of_body(ac, result, &error);
     else
         api_wish(ac, &c, on_added);
+}
+
+/* The body may be what GET has answered, edited. */
+static int read_change(struct api_conn *ac, const struct pool_server *server,
+                       struct pool_command *c, struct pool_error *error)
+{
+    struct api_view view;
+    char *rest;
+    int result;
+
+    api_view_fill(ac->m, server, &view);
+    result = api_shown_cut_server(api_body(ac), &view.json, error, &rest);
+    if (result == 0)
+        result = pool_code_change_from_json(rest != NULL ? span_from_str(rest) : api_body(ac),
+                                            server, c, error);
+    free(rest);
+    return result;
 }
 
 void api_server_change(struct api_conn *ac)
@@ -185,11 +207,15 @@ void api_server_change(struct api_conn *ac)
     const struct pool_server *server = api_find_server(ac, false);
     struct pool_command c;
     struct pool_error error;
+    int result;
 
-    if (server == NULL)
+    if (server == NULL) {
         api_answer_no_server(ac);
-    else if (pool_code_change_from_json(api_body(ac), server, &c, &error) < 0)
-        api_problem_of(ac, &error);
+        return;
+    }
+    result = read_change(ac, server, &c, &error);
+    if (result < 0)
+        api_problem_of_body(ac, result, &error);
     else
         api_wish(ac, &c, on_changed);
 }

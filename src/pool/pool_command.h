@@ -43,7 +43,7 @@ struct pool_command {
 /* What is wrong with a wish, for the API's answer. */
 struct pool_error {
     const char *code; /* invalid_json, missing_field, unknown_key, invalid_url, invalid_value,
-                         not_found, too_many */
+                         read_only, not_found, too_many */
     char field[96];   /* "check.interval_ms"; empty when it concerns the whole */
     char detail[224]; /* a sentence: "interval_ms must be a whole number from 100 to 3600000" */
 };

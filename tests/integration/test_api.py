@@ -226,10 +226,12 @@ def test_unknown_server_is_404(weldr, method, path):
 
 
 @pytest.mark.parametrize("body,code,field", [
-    ({"url": "http://127.0.0.1:1"}, None, "url"), ({"weight": 257}, "invalid_value", "weight"),
+    ({"url": "http://127.0.0.1:1"}, "read_only", "url"), ({"weight": 257}, "invalid_value", "weight"),
     ({"colour": 1}, "unknown_key", "colour"), ({"check": {"interval_ms": 1}}, "invalid_value", "check.interval_ms"),
     ({"map_host": 1}, "invalid_value", "map_host"), ({"proxy_protocol": 1}, "invalid_value", "proxy_protocol"),
-    ({"admin": "draining"}, "unknown_key", "admin"),
+    ({"admin": "draining"}, "read_only", "admin"), ({"state": "down"}, "read_only", "state"),
+    ({"id": "s-ffff"}, "read_only", "id"), ({"id": 1}, "read_only", "id"), ({"links": []}, "read_only", "links"),
+    ({"drain_ms": 5}, "read_only", "drain_ms"), ({"weight": 3, "pool": "other"}, "read_only", "pool"),
 ], ids=str)
 def test_bad_patch_changes_nothing(weldr, body, code, field):
     weldr.add(URL)
@@ -239,6 +241,50 @@ def test_bad_patch_changes_nothing(weldr, body, code, field):
     after = weldr.api("GET", PATH).json
     assert {k: before[k] for k in ("url", "weight", "map_host", "check")} == \
         {k: after[k] for k in ("url", "weight", "map_host", "check")}
+
+
+@pytest.mark.smoke
+@pytest.mark.parametrize("path", [PATH, "/pools/default"])
+def test_what_get_answers_can_be_sent_back(weldr, path):
+    post(weldr, {"url": URL, "weight": 5, "meta": {"a": "1"}, "check": {"type": "none", "failures": 4}})
+    shown = weldr.api("GET", path).json
+    answer = weldr.api("PATCH", path, shown)
+    assert answer.status == 200, answer.data
+    # A change may count as one of the pool; nothing else has moved.
+    assert {**answer.json, "revision": None} == {**shown, "revision": None}
+
+
+def test_edited_server_can_be_sent_back(weldr):
+    """Only what was edited is changed: what the check inherits goes on being inherited."""
+    post(weldr, {"url": URL, "check": {"type": "none", "failures": 4}})
+    shown = weldr.api("GET", PATH).json
+    # Counters and results are of their moment: they may have moved on meanwhile.
+    moved = {"success": 7, "failed": 1, "in_flight": 2, "reason": "as it was", "addresses": [],
+             "last_check": {"ok": False}}
+    assert moved.keys() <= shown.keys()
+    edited = {**shown, **moved, "weight": 9, "check": {**shown["check"], "passes": 7}}
+    changed = weldr.api("PATCH", PATH, edited)
+    assert changed.status == 200, changed.data
+    assert (changed.json["weight"], changed.json["check"]) == (9, {**shown["check"], "passes": 7})
+    weldr.patch_pool({"check": {"passes": 5, "failures": 6, "timeout_ms": 777}})
+    assert weldr.api("GET", PATH).json["check"] == {**shown["check"], "passes": 7, "timeout_ms": 777}
+    # Without the id the same words are a wish: this check is the server's own from now on.
+    assert weldr.api("PATCH", PATH, {"check": {"timeout_ms": 777}}).status == 200
+    weldr.patch_pool({"check": {"timeout_ms": 888}})
+    assert weldr.api("GET", PATH).json["check"]["timeout_ms"] == 777
+
+
+def test_edited_pool_can_be_sent_back(weldr):
+    shown = weldr.api("GET", "/pools/default").json
+    shown["timeouts"]["connect_ms"] = 250
+    assert weldr.api("PATCH", "/pools/default", shown).json["timeouts"] == shown["timeouts"]
+    # Somebody has changed the pool since: what was read is out of date.
+    problem = is_problem(weldr.api("PATCH", "/pools/default", shown), 422, "read_only", "revision")
+    assert str(shown["revision"] + 1) in problem["detail"], problem
+    for key, value in (("name", "other"), ("servers", 12), ("links", None)):
+        problem = is_problem(weldr.api("PATCH", "/pools/default", {"fail_open": False, key: value}), 422, "read_only", key)
+        assert "can't be changed" in problem["detail"], problem
+    assert weldr.api("GET", "/pools/default").json["fail_open"] is True
 
 
 # ---- errors

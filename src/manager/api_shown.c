@@ -1,0 +1,62 @@
+#include "manager/api_shown.h"
+
+#include <stdlib.h>
+
+/* The first names the resource. */
+static const struct api_json_fixed server_rows[] = {
+    {"id", "it was given when the server was added"},
+    {"url", "remove the server and add another"},
+    {"pool", "a server stays in its pool"},
+    {"state", "it follows from admin and the checks; POST .../drain, .../maintenance and "
+              ".../resume take a server out and back"},
+    {"admin", "POST .../drain, .../maintenance and .../resume do it"},
+    {"drain_ms", "POST .../drain sets it with delay_ms"},
+    {"links", "they follow from the url"},
+    {"reason", NULL},
+    {"addresses", NULL},
+    {"in_flight", NULL},
+    {"success", NULL},
+    {"failed", NULL},
+    {"ejected", NULL},
+    {"ejections", NULL},
+    {"drain_left_ms", NULL},
+    {"last_check", NULL},
+};
+
+static const struct api_json_fixed pool_rows[] = {
+    {"name", "a pool keeps its name"},
+    {"servers", "POST /servers adds one"},
+    {"revision", "the pool was changed since it was read"},
+    {"links", "they follow from the name"},
+};
+
+#define ROW_N(rows) (sizeof(rows) / sizeof((rows)[0]))
+
+/* Takes shown. */
+static int cut(struct span body, char *shown, const struct api_json_fixed_set *fixed,
+               struct pool_error *error, char **rest)
+{
+    int result = WERR_NOMEM;
+
+    *rest = NULL;
+    if (shown != NULL)
+        result = api_json_cut_shown(body, shown, fixed, error, rest);
+    free(shown);
+    return result;
+}
+
+int api_shown_cut_server(struct span body, const struct api_json_server_view *v,
+                         struct pool_error *error, char **rest)
+{
+    static const struct api_json_fixed_set fixed = {server_rows, ROW_N(server_rows)};
+
+    return cut(body, api_json_server(v), &fixed, error, rest);
+}
+
+int api_shown_cut_pool(struct span body, const struct pool *p, uint64_t revision,
+                       struct pool_error *error, char **rest)
+{
+    static const struct api_json_fixed_set fixed = {pool_rows, ROW_N(pool_rows)};
+
+    return cut(body, api_json_pool(p, revision), &fixed, error, rest);
+}

@@ -1,0 +1,23 @@
+/* api_shown.h - bodies of PATCH that are what GET answered, edited and sent back.
+ *
+ * GET shows more than can be changed. A member that can't be must say what it says now, and is
+ * passed over then; what moves by itself (counters, results) may say anything. A body that
+ * names the resource (a server's id, a pool's name) is taken for such an answer: what equals
+ * the answer of now is no wish, so that a server does not make its own what it inherits of its
+ * pool's check.
+ *
+ * Called by the handlers of PATCH before pool_code reads the rest. Pure.
+ */
+#ifndef WELDR_MANAGER_API_SHOWN_H
+#define WELDR_MANAGER_API_SHOWN_H
+
+#include "manager/api_json.h"
+
+/* *rest: what the body wishes (malloc'd), or NULL when it is no JSON object: to be read, and
+ * refused, as it is. WERR_INVALID with *error (code read_only), WERR_NOMEM. */
+int api_shown_cut_server(struct span body, const struct api_json_server_view *v,
+                         struct pool_error *error, char **rest) MUST_USE;
+int api_shown_cut_pool(struct span body, const struct pool *p, uint64_t revision,
+                       struct pool_error *error, char **rest) MUST_USE;
+
+#endif
