@@ -23,6 +23,9 @@
  * With a rate each request has a time at which it is due. Its latency counts from then on, even
  * if no connection was free: a proxy that stands still is not spared the requests that it kept
  * from being sent. What is due and not answered when the window closes counts with its age.
+ * The pace is steady: what could not be sent within LATE_NS of its time is not made up for in a
+ * burst, which would measure another load than the one asked for. It counts with its age, and
+ * its number is told (missed).
  */
 #include "common.h"
 
@@ -48,6 +51,7 @@
 #define OPENING_N     64 /* first requests in flight at once */
 #define FIRST_NS      30000000000u
 #define SECOND_NS     1000000000u
+#define LATE_NS       2000000u
 
 enum word_name {
     PORT,
@@ -111,7 +115,8 @@ static size_t ring_first;
 static size_t ring_n;
 static uint64_t rate_per_s;
 static uint64_t rate_started_ns;
-static uint64_t rate_sent_n;
+static uint64_t rate_next; /* number of the request that is due next */
+static uint64_t missed_n;  /* in the window */
 
 static pid_t clocks[CLOCKS_N];
 static unsigned clocks_n;
@@ -145,6 +150,19 @@ static void note_time(uint64_t started_ns, uint64_t ended_ns)
 static uint64_t due_ns(uint64_t number)
 {
     return rate_started_ns + number * SECOND_NS / rate_per_s;
+}
+
+/* At a low rate the last one that came due may be sent however late it is: it is no burst. */
+static bool is_missed(uint64_t number, uint64_t now)
+{
+    return due_ns(number) + LATE_NS < now && due_ns(number + 1) <= now;
+}
+
+/* The next one is not sent. */
+static void pass_over(uint64_t now)
+{
+    missed_n += is_missed(rate_next, now);
+    note_time(due_ns(rate_next++), now);
 }
 
 static void break_caller(struct caller *caller, const char *reason)
@@ -196,34 +214,45 @@ static void send_requests(struct caller *caller, uint64_t started_ns)
     send_rest(caller);
 }
 
-static void open_caller(struct caller *caller)
+static void open_caller(struct caller *caller, uint64_t started_ns)
 {
-    *caller = (struct caller){.started_ns = now_ns(), .fd = socket_connect(port, false)};
+    *caller = (struct caller){.started_ns = started_ns, .fd = socket_connect(port, false)};
     if (caller->fd < 0) {
         break_caller(caller, "can't connect");
         return;
     }
     watch(caller, EPOLL_CTL_ADD, EPOLLIN);
     if (!caller->is_broken)
-        send_requests(caller, caller->started_ns);
+        send_requests(caller, started_ns);
+}
+
+static void begin_turn(struct caller *caller, uint64_t started_ns)
+{
+    if (is_closing)
+        open_caller(caller, started_ns);
+    else
+        send_requests(caller, started_ns);
 }
 
 /* Sends what is due, as far as connections are free. */
 static void send_due(uint64_t now)
 {
-    while (ring_n > 0 && due_ns(rate_sent_n) <= now) {
+    while (ring_n > 0 && due_ns(rate_next) <= now) {
+        if (is_missed(rate_next, now)) {
+            pass_over(now);
+            continue;
+        }
         struct caller *caller = ring[ring_first];
         ring_first = (ring_first + 1) % CONNECTIONS_N;
         ring_n--;
-        send_requests(caller, due_ns(rate_sent_n));
-        rate_sent_n++;
+        begin_turn(caller, due_ns(rate_next++));
     }
 }
 
 static void go_on(struct caller *caller)
 {
     if (rate_per_s == 0) {
-        send_requests(caller, now_ns());
+        begin_turn(caller, now_ns());
         return;
     }
     ring[(ring_first + ring_n) % CONNECTIONS_N] = caller;
@@ -241,7 +270,7 @@ static void end_turn(struct caller *caller)
     }
     answered_first_n++;
     if (opened_n < callers_n)
-        open_caller(&callers[opened_n++]);
+        open_caller(&callers[opened_n++], now_ns());
 }
 
 /* The head is complete and a string. */
@@ -311,7 +340,8 @@ static void read_caller(struct caller *caller)
         return;
     if (n == 0 && is_closing && caller->owed_n == 0) {
         close(caller->fd);
-        open_caller(caller);
+        caller->fd = -1;
+        go_on(caller);
         return;
     }
     if (n <= 0)
@@ -334,8 +364,8 @@ static void on_caller(struct caller *caller, unsigned events)
 static uint64_t wait_ns(uint64_t now, uint64_t end_ns)
 {
     uint64_t until_ns = end_ns;
-    if (rate_per_s > 0 && ring_n > 0 && due_ns(rate_sent_n) < until_ns)
-        until_ns = due_ns(rate_sent_n);
+    if (rate_per_s > 0 && ring_n > 0 && due_ns(rate_next) < until_ns)
+        until_ns = due_ns(rate_next);
     return until_ns > now ? until_ns - now : 0;
 }
 
@@ -374,7 +404,7 @@ static void wait_for_one(void)
 static void make_first_requests(void)
 {
     while (opened_n < callers_n && opened_n < OPENING_N)
-        open_caller(&callers[opened_n++]);
+        open_caller(&callers[opened_n++], now_ns());
     uint64_t end_ns = now_ns() + FIRST_NS;
     for (uint64_t now = now_ns(); answered_first_n < callers_n && bad_n == 0; now = now_ns()) {
         if (now >= end_ns) {
@@ -391,12 +421,8 @@ static void start_running(void)
     is_running = true;
     rate_per_s = word_number(&words[RATE]);
     rate_started_ns = now_ns();
-    for (size_t i = 0; i < active_n; i++) {
-        if (is_closing)
-            open_caller(&callers[i]);
-        else
-            go_on(&callers[i]);
-    }
+    for (size_t i = 0; i < active_n; i++)
+        go_on(&callers[i]);
 }
 
 static void open_window(void)
@@ -404,6 +430,7 @@ static void open_window(void)
     memset(times, 0, sizeof(times));
     times_n = 0;
     answers_n = 0;
+    missed_n = 0;
 }
 
 /* What was due in the window and has not been answered. */
@@ -415,8 +442,8 @@ static void note_unanswered(uint64_t now)
         if (callers[i].owed_n > 0)
             note_time(callers[i].started_ns, now);
     }
-    for (uint64_t number = rate_sent_n; due_ns(number) < now; number++)
-        note_time(due_ns(number), now);
+    while (due_ns(rate_next) < now)
+        pass_over(now);
 }
 
 static unsigned time_at_us(unsigned permille)
@@ -433,10 +460,12 @@ static unsigned time_at_us(unsigned permille)
 
 static void print_result(double seconds)
 {
-    printf("{\"requests\": %" PRIu64 ", \"bad\": %" PRIu64 ", \"reason\": \"%s\", "
-           "\"seconds\": %.6f, \"p50_us\": %u, \"p99_us\": %u, \"p999_us\": %u, \"cpu_ns\": [",
-           answers_n, bad_n, bad_reason, seconds, time_at_us(500), time_at_us(990),
-           time_at_us(999));
+    printf(
+        "{\"requests\": %" PRIu64 ", \"bad\": %" PRIu64 ", \"reason\": \"%s\", "
+        "\"missed\": %" PRIu64
+        ", \"seconds\": %.6f, \"p50_us\": %u, \"p99_us\": %u, \"p999_us\": %u, \"cpu_ns\": [",
+        answers_n, bad_n, bad_reason, missed_n, seconds, time_at_us(500), time_at_us(990),
+        time_at_us(999));
     for (unsigned i = 0; i < clocks_n; i++)
         printf("%s%" PRIu64, i > 0 ? ", " : "", used_after_ns[i] - used_before_ns[i]);
     printf("]}\n");

@@ -56,6 +56,11 @@ def rate_notes(rate, found):
             for name, row in found.items() if row["median"]["requests_per_s"] < KEPT_UP * rate]
 
 
+def missed_notes(found):
+    late = [f"{name} {row['median']['missed']:,.0f}" for name, row in found.items() if row["median"].get("missed", 0) > 0]
+    return [f"requests that could not be sent in time, in a round: {', '.join(late)}"] if late else []
+
+
 def scaling_notes(found):
     if not {"weldr", "weldr-workers"} <= found.keys():
         return []
@@ -65,7 +70,7 @@ def scaling_notes(found):
 
 def notes_of(workload, found):
     rate = workload.load.get("rate")
-    return (rate_notes(rate, found) if rate else []) + scaling_notes(found)
+    return (rate_notes(rate, found) + missed_notes(found) if rate else []) + scaling_notes(found)
 
 
 def make(workload, samples, connections):

@@ -148,6 +148,7 @@ class Stage:
             "requests_per_s": result["requests"] / result["seconds"],
             "cpu_us": sum(result["cpu_ns"]) / 1000 / result["requests"],
             "softirq_us": sum(result["cpu_ns"][len(processes):]) / 1000 / result["requests"],
+            "missed": result["missed"],
             "p50_us": result["p50_us"],
             "p99_us": result["p99_us"],
             "p999_us": result["p999_us"],

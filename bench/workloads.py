@@ -50,6 +50,7 @@ WORKLOADS = {workload.name: workload for workload in (
              limits=vs(0.75, 0.75), load={"pipeline": 16}),
     Workload("L2", "W1 at a steady 30,000 requests/s", 64, limits=vs(0.88, 0.78, 1.10),
              p99_limits=vs(1.0, 1.0), load={"rate": 30000}),
+    Workload("L5", "W5 at a steady 5,000 requests/s", 64, contestants=NO_RELAY, load={"close": 1, "rate": 5000}),
     Workload("W8", "idle keep-alive connections, each of which made a request", 10000,
              contestants=NO_RELAY, is_idle=True, is_wide=True),
     Workload("W1-servers", f"W1 with {MANY_SERVERS:,} servers in the pool", 64,

@@ -1,6 +1,7 @@
 """The programs of `make bench` do what its figures rest on, and every workload can be played."""
 
 import contextlib
+import itertools
 import json
 import os
 import random
@@ -184,6 +185,45 @@ def test_load_at_a_rate_counts_what_a_standstill_kept_from_being_sent():
     assert result["p50_us"] > 200_000
 
 
+def read_some(connection):
+    """Nothing when the load generator has ended, which resets its connections."""
+    with contextlib.suppress(ConnectionResetError):
+        return connection.recv(4096)
+    return b""
+
+
+def serve_but_stand_still(still_seconds, requests_n):
+    """serve(connection) for a Listener: each request is answered at once, but for one, and a connection whose request says so closed."""
+    count = itertools.count(1)
+
+    def serve(connection):
+        with connection:
+            while request := read_some(connection):
+                if next(count) == requests_n:
+                    threading.Event().wait(still_seconds)
+                connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+                if b"Connection: close" in request:
+                    return
+    return serve
+
+
+@pytest.mark.parametrize("words", [{}, {"close": 1}], ids=["keep-alive", "close"])
+def test_load_at_a_rate_does_not_make_up_for_a_standstill(words):
+    """300 of 800 requests come due while the only connection waits: they are told, not sent in a burst."""
+    listener = Listener(serve_but_stand_still(0.3, 5))
+    result = run_load(port=listener.port, connections=1, seconds=0.8, answer=2, rate=1000, **words)
+    assert result["bad"] == 0, result
+    assert result["missed"] > 250, result
+    assert 0 < result["requests"] <= 1000 * result["seconds"] - result["missed"] + 50, result
+    assert result["p99_us"] > 200_000, result  # who missed it waited, too
+
+
+def test_load_opens_connections_at_its_rate():
+    listener = Listener(serve_but_stand_still(0, 0))
+    result = run_load(port=listener.port, connections=8, seconds=0.5, answer=2, rate=100, close=1)
+    assert result["bad"] == 0 and 0 < result["requests"] <= 100 * result["seconds"] + 5, result
+
+
 def play(tmp_path, *flags):
     command = [sys.executable, BENCH, "--build", os.path.dirname(PROGRAMS), "--output", str(tmp_path), "--rounds", "1",
                "--seconds", "0.2", "--warm-up", "0", "--connections", str(WIDE_CONNECTIONS), *flags]
@@ -253,6 +293,12 @@ def test_own_limits_compare_with_own_w1():
 def test_who_does_not_keep_up_is_named():
     result = report.make(WORKLOADS["L2"], {"weldr": [timed_row(1)], "nginx": [timed_row(1, rate=29000)]}, 64)
     assert [note.split()[0] for note in result["notes"]] == ["nginx"]
+
+
+def test_what_was_not_sent_in_time_is_told():
+    samples = {"weldr": [{**timed_row(1), "missed": 7}], "nginx": [{**timed_row(1), "missed": 0}]}
+    notes = report.make(WORKLOADS["L2"], samples, 64)["notes"]
+    assert len(notes) == 1 and "weldr 7" in notes[0] and "nginx" not in notes[0]
 
 
 def test_chart_of_anything_is_well_formed():
