@@ -101,19 +101,27 @@ void exchange_client_gone(struct exchange *ex)
     fail_and_run(ex, END_CLIENT_ABORT);
 }
 
+/* The client takes what is sent to it, or has to be waited for. Before the answer's head that
+ * is 1xx, which give nobody more time. */
+void exchange_client_progress(struct exchange *ex)
+{
+    if (ex->flags & EX_ANSWER_BEGUN)
+        ex_touch(ex);
+}
+
 void exchange_client_congested(struct exchange *ex)
 {
     if (!ex->lane)
         return;
     conn_pause(&ex->lane->conn);
-    ex_touch(ex);
+    exchange_client_progress(ex);
 }
 
 void exchange_client_drained(struct exchange *ex)
 {
     if (!ex->lane)
         return;
-    ex_touch(ex);
+    exchange_client_progress(ex);
     conn_resume(&ex->lane->conn);
 }
 
@@ -126,10 +134,20 @@ void exchange_lane_open(struct exchange *ex, int error)
     exchange_run(ex);
 }
 
+/* No 1xx is an answer: as many as a server may send, it has as long for the answer's head as
+ * without. But the first 100 makes it the client's turn, if it has waited for it. */
+static void note_info(struct exchange *ex, const struct msg *m)
+{
+    const bool is_first_100 = m->status == 100 && !(ex->flags & EX_CONTINUED);
+
+    ex->flags |= EX_LANE_SPOKE | (is_first_100 ? EX_CONTINUED : 0);
+    if (is_first_100 && !(ex->flags & EX_REQUEST_SENT))
+        ex_touch(ex);
+}
+
 static void lane_info(struct exchange *ex, struct msg *m)
 {
-    ex->flags |= EX_LANE_SPOKE;
-    ex_touch(ex);
+    note_info(ex, m);
     if (ex->request.version < 11)
         return; /* HTTP/1.0 knows no 1xx: RFC 9110 section 15.2 */
     rewrite_drop_hop_by_hop(m);
@@ -263,7 +281,7 @@ void exchange_origin_gone(struct exchange *ex)
 
 /* ---- time ---- */
 
-void exchange_progress(struct exchange *ex)
+void exchange_lane_progress(struct exchange *ex)
 {
     ex_touch(ex);
 }

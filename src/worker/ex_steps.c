@@ -54,7 +54,7 @@ static void attach(struct exchange *ex, struct origin *o)
 {
     ex->origin = o;
     ex->attempts++;
-    ex->flags &= ~(uint32_t)(EX_LANE_SPOKE | EX_REQUEST_SENT);
+    ex->flags &= ~(uint32_t)(EX_LANE_SPOKE | EX_REQUEST_SENT | EX_CONTINUED);
     ex->lane_status = 0;
     ex->origin_id = o->server_id;
     ex->picked_us = loop_now_us(ex->worker->loop);

@@ -47,10 +47,11 @@ enum ex_flag {
     EX_NO_REQUEST = 1U << 7, /* the head could not be read */
     EX_UNWATCHED =
         1U << 8, /* the client's socket is not with the poller: a reset goes unseen */
-    EX_NO_REPLAY = 1U << 9,   /* a part of the request's body was handed on and not kept */
-    EX_RETRIED = 1U << 10,    /* counted in the worker's retrying_n */
-    EX_FAIL_OPEN = 1U << 12,  /* sent to a server although all are down */
-    EX_CLIENT_SHUT = 1U << 11 /* tunnel: the client has said all (the server: ANSWER_ENDED) */
+    EX_NO_REPLAY = 1U << 9,    /* a part of the request's body was handed on and not kept */
+    EX_RETRIED = 1U << 10,     /* counted in the worker's retrying_n */
+    EX_FAIL_OPEN = 1U << 12,   /* sent to a server although all are down */
+    EX_CLIENT_SHUT = 1U << 11, /* tunnel: the client has said all (the server: ANSWER_ENDED) */
+    EX_CONTINUED = 1U << 13    /* the server has sent a 100 (Continue) for this attempt */
 };
 
 struct exchange {
@@ -105,8 +106,9 @@ struct conn *exchange_lane_splices_to(struct exchange *ex);
 void exchange_lane_gone(struct exchange *ex, int error);
 void exchange_lane_congested(struct exchange *ex);
 void exchange_lane_drained(struct exchange *ex);
-/* A slow reader on either side has taken some of what waits for it. */
-void exchange_progress(struct exchange *ex);
+/* A slow reader on that side has taken some of what waits for it. */
+void exchange_client_progress(struct exchange *ex);
+void exchange_lane_progress(struct exchange *ex);
 /* The server was taken out of the pool and has no more time to drain. */
 void exchange_origin_gone(struct exchange *ex);
 /* The time set last has passed without progress. */

@@ -100,7 +100,7 @@ static void on_progress(struct conn *conn)
     struct lane *lane = lane_of(conn);
 
     if (lane->exchange)
-        exchange_progress(lane->exchange);
+        exchange_lane_progress(lane->exchange);
 }
 
 static void on_timer(struct conn *conn)

@@ -167,7 +167,7 @@ static void on_progress(struct conn *conn)
     struct client *c = client_of(conn);
 
     if (c->exchange)
-        exchange_progress(c->exchange);
+        exchange_client_progress(c->exchange);
     else if (c->flags & CLIENT_WAITS_DRAIN)
         conn_timer_set(conn, timeouts_of(c)->client_write_ms);
 }

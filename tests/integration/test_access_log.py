@@ -111,6 +111,16 @@ def test_answers_by_weldr(run, path):
     assert refused["connect_us"] is None and refused["first_byte_us"] is None
 
 
+def test_hints_are_no_answer(run, path):
+    """A server that sends 103 after 103 and nothing else has not answered."""
+    weldr, origin = run(o.pieces([b"HTTP/1.1 103 Early Hints\r\n\r\n"] * 1000, gap_s=0.02))
+    weldr.patch_pool({"timeouts": {"response_head_ms": 300}})
+    assert weldr.ask().status == 504
+    entry = wait_entries(path, 1)[0]
+    assert (entry["status"], entry["end"], entry["origin"]) == (504, "origin_timeout", origin.url)
+    assert entry["first_byte_us"] is None and entry["total_us"] >= 300_000
+
+
 def test_retry_and_client_abort(run, path):
     weldr, good = run(o.by_target({"/stall": o.stall}))
     weldr.add("http://127.0.0.1:9", check=NO_CHECK)

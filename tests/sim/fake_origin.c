@@ -288,10 +288,23 @@ static void do_late(struct fake_conn *c)
     loop_timer_in(c->origin->loop, &c->late, c->request.number);
 }
 
+static bool is_kind(const struct fake_conn *c, const char *kind)
+{
+    return strcmp(c->request.kind, kind) == 0;
+}
+
+/* "hints" and "continues" go on saying so and never come to an answer. */
 static void on_late(struct timer *t)
 {
-    answer_length((struct fake_conn *)((char *)t - offsetof(struct fake_conn, late)), "200 OK",
-                  10, 10);
+    struct fake_conn *c = (struct fake_conn *)((char *)t - offsetof(struct fake_conn, late));
+
+    if (!is_kind(c, "hints") && !is_kind(c, "continues")) {
+        answer_length(c, "200 OK", 10, 10);
+    } else if (sock_is_open(&c->peer.sock)) {
+        answer_bare(c, is_kind(c, "hints") ? "HTTP/1.1 103 Early Hints\r\n\r\n"
+                                           : "HTTP/1.1 100 Continue\r\n\r\n");
+        do_late(c);
+    }
 }
 
 static void do_info(struct fake_conn *c)
@@ -419,6 +432,9 @@ static const struct behaviour behaviours[] = {
     {"stale", NULL, do_stale},
     {"stalehead", do_stale_head, do_echo},
     {"late", NULL, do_late},
+    {"latecontinue", do_early_info, do_late},
+    {"hints", do_late, do_stall},
+    {"continues", do_late, do_stall},
     {"info", NULL, do_info},
     {"early", do_early, do_stall},
     {"earlyclose", do_early_close, do_stall},

@@ -1,5 +1,6 @@
 #include "../unit/base/cm.h"
 #include "answer.h"
+#include "worker/ends.h"
 #include "worker/limits.h"
 #include "worker/origin.h"
 #include "world.h"
@@ -186,6 +187,62 @@ static void test_slow_upload_then_late_answer(void **state)
     text_free(&body);
     world_run_ms(w, 7000);
     CHECK(strstr(world_got(c), "HTTP/1.1 200 OK\r\n"));
+    world_end(w);
+}
+
+/* ---- 1xx and time ---- */
+
+/* Interim answers are none, whoever takes them and however slowly: what counts is when the
+ * request was sent whole. */
+static void run_hints(const char *say, uint32_t read_piece)
+{
+    struct world_setup setup = {.seed = 1,
+                                .server_n = 1,
+                                .faults = {.buffer_bytes = 4096},
+                                .timeouts = {.response_head_ms = 2000}};
+    struct world *w = world_open(&setup);
+    struct world_client *c = world_client(w);
+
+    c->peer.read_piece = read_piece;
+    c->peer.read_gap_ms = read_piece ? 10 : 0;
+    world_say(c, say);
+    world_run_ms(w, 1900);
+    CHECK(strstr(world_got(c), "HTTP/1.1 103 Early Hints\r\n") == world_got(c));
+    CHECK(world_stat(w, STATS_in_flight) == 1);
+    world_run_ms(w, 200);
+    CHECK(world_stat(w, STATS_in_flight) == 0 && world_stat(w, STATS_server_failed) == 1);
+    CHECK(w->stats->end[END_ORIGIN_TIMEOUT] == 1);
+    world_run_ms(w, read_piece ? 20000 : 0);
+    CHECK(strstr(world_got(c), "\r\nWeldr-Error: origin_timeout\r\n"));
+    world_end(w);
+}
+
+static void test_hints_are_no_answer(void **state)
+{
+    (void)state;
+    run_hints(GET("/hints/300/1"), 0);
+    run_hints("POST /hints/300/1 HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\n\r\nabc", 0);
+    run_hints(GET("/hints/1/1"), 100);
+}
+
+/* Client, then server, each within its limit: in all it is longer than any of them. */
+static void test_continue_then_late_answer(void **state)
+{
+    struct world_setup setup = {.seed = 1,
+                                .server_n = 1,
+                                .timeouts = {.client_body_ms = 1000, .response_head_ms = 2000}};
+    struct world *w = world_open(&setup);
+    struct world_client *c = world_ask(w, "POST /latecontinue/1900/1 HTTP/1.1\r\nHost: h\r\n"
+                                          "Expect: 100-continue\r\nContent-Length: 9\r\n\r\n");
+
+    (void)state;
+    for (unsigned i = 0; i < 3; i++) {
+        world_run_ms(w, 900);
+        world_say(c, "abc");
+    }
+    world_run_ms(w, 2000);
+    CHECK(strstr(world_got(c), "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\n") ==
+          world_got(c));
     world_end(w);
 }
 
@@ -637,6 +694,8 @@ int main(void)
         cmocka_unit_test(test_connect_timeout),
         cmocka_unit_test(test_idle_lanes_end),
         cmocka_unit_test(test_slow_upload_then_late_answer),
+        cmocka_unit_test(test_hints_are_no_answer),
+        cmocka_unit_test(test_continue_then_late_answer),
         cmocka_unit_test(test_client_leaves),
         cmocka_unit_test(test_reset_while_waiting),
         cmocka_unit_test(test_half_close),
