@@ -3,12 +3,19 @@
 
 /* Who is waited for, how long, and what it is called when that was too long. */
 
-/* With Expect: 100-continue it is the server's turn until it has said something or the client
- * has had enough of waiting (RFC 9110 section 10.1.1). */
+/* With Expect: 100-continue the server may take its time to say so, and the client its own
+ * until it has had enough of waiting. The end of both is the client's: it is not to wait for
+ * ever (RFC 9110 section 10.1.1), and else its silence would get a server ejected that never
+ * asks for a body. */
 static bool awaits_continue(const struct exchange *ex)
 {
     return (ex->request.flags & MSG_EXPECT_100) && ex->bytes_in == 0 &&
-           !(ex->flags & EX_LANE_SPOKE);
+           !(ex->flags & EX_CONTINUED);
+}
+
+static uint32_t longer(uint32_t a_ms, uint32_t b_ms)
+{
+    return a_ms > b_ms ? a_ms : b_ms;
 }
 
 uint32_t ex_silence_ms(const struct exchange *ex)
@@ -20,23 +27,23 @@ uint32_t ex_silence_ms(const struct exchange *ex)
     if (ex->flags & EX_ANSWER_BEGUN)
         return conn_is_congested(&ex->client->conn) ? timeouts->client_write_ms
                                                     : timeouts->idle_ms;
-    if ((ex->flags & EX_REQUEST_SENT) || awaits_continue(ex))
+    if (ex->flags & EX_REQUEST_SENT)
         return timeouts->response_head_ms;
+    if (awaits_continue(ex))
+        return longer(timeouts->response_head_ms, timeouts->client_body_ms);
     return ex->lane && conn_is_congested(&ex->lane->conn) ? timeouts->idle_ms
                                                           : timeouts->client_body_ms;
 }
 
 enum end ex_silence_end(const struct exchange *ex)
 {
-    bool awaits_client = !(ex->flags & EX_REQUEST_READ) && !awaits_continue(ex);
-
     if (ex->step == EX_LANE)
         return END_CONNECT_TIMEOUT;
     if (ex->step == EX_TUNNEL)
         return END_TUNNEL_IDLE;
     if ((ex->flags & EX_ANSWER_BEGUN) && conn_is_congested(&ex->client->conn))
         return END_CLIENT_WRITE;
-    if (awaits_client && !conn_is_congested(&ex->lane->conn))
+    if (!(ex->flags & EX_REQUEST_READ) && !conn_is_congested(&ex->lane->conn))
         return END_CLIENT_TIMEOUT;
     return ex->flags & EX_ANSWER_BEGUN ? END_ORIGIN_IDLE : END_ORIGIN_TIMEOUT;
 }

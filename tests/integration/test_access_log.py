@@ -121,6 +121,18 @@ def test_hints_are_no_answer(run, path):
     assert entry["first_byte_us"] is None and entry["total_us"] >= 300_000
 
 
+def test_client_that_waits_for_100_for_ever(run, path):
+    """It need not wait (RFC 9110 section 10.1.1): the server that says nothing is not to blame, nor put aside."""
+    weldr, origin = run(o.stall)
+    weldr.patch_pool({"timeouts": {"response_head_ms": 200, "client_body_ms": 200}, "eject": {"errors": 1}})
+    fields = [("Content-Length", "4"), ("Expect", "100-continue")]
+    answer = weldr.connect().request("POST", fields=fields).response()
+    assert (answer.status, answer.get("Weldr-Error")) == (408, "client_timeout")
+    entry = wait_entries(path, 1)[0]
+    assert (entry["status"], entry["end"], entry["origin"]) == (408, "client_timeout", origin.url)
+    assert (weldr.servers()[0]["failed"], weldr.servers()[0]["ejections"]) == (0, 0)
+
+
 def test_retry_and_client_abort(run, path):
     weldr, good = run(o.by_target({"/stall": o.stall}))
     weldr.add("http://127.0.0.1:9", check=NO_CHECK)
