@@ -210,6 +210,13 @@ static inline bool conn_has_more(struct conn *c)
     return conn_has_unread(c) || sock_has_more(&c->sock);
 }
 
+/* Has the poller told of it what nobody has looked at yet? Of an idle connection that is its
+ * end, or bytes out of turn. */
+static inline bool conn_is_signalled(const struct conn *c)
+{
+    return (c->sock.flags & (SOCK_CAN_RECV | SOCK_HUP | SOCK_DEAD)) != 0;
+}
+
 enum conn_close_how {
     CONN_CLOSE_NOW,    /* at once; if that loses unsent bytes, with a reset */
     CONN_CLOSE_FLUSH,  /* when all is sent; reset if the peer does not take it in time */

@@ -165,6 +165,17 @@ static struct lane *connect_new(struct origin *o, int *error)
     return lane;
 }
 
+/* Not one whose end came in the same moment as the request. */
+static struct lane *find_quiet(const struct origin *o)
+{
+    struct lane *lane;
+
+    TAILQ_FOREACH (lane, &o->idle, entry)
+        if (!conn_is_signalled(&lane->conn))
+            return lane;
+    return NULL;
+}
+
 /* A server that closes connections without a word does so right behind an answer, or when the
  * next request comes. One that was seen doing so gets nothing on an idle lane that must not be
  * sent twice; one that has shown that it keeps its connections gets it on any. As long as it
@@ -178,15 +189,17 @@ static struct lane *find_safe(const struct origin *o)
     if (now_ms < o->distrust_ms)
         return NULL;
     if (o->is_proven)
-        return TAILQ_FIRST(&o->idle);
-    return oldest && now_ms >= oldest->idle_from_ms + LIMIT_SETTLED_MS ? oldest : NULL;
+        return find_quiet(o);
+    if (!oldest || now_ms < oldest->idle_from_ms + LIMIT_SETTLED_MS)
+        return NULL;
+    return conn_is_signalled(&oldest->conn) ? NULL : oldest;
 }
 
 static struct lane *find_idle(const struct origin *o, enum lane_choice choice)
 {
     switch (choice) {
     case LANE_ANY:
-        return TAILQ_FIRST(&o->idle);
+        return find_quiet(o);
     case LANE_SAFE:
         return find_safe(o);
     case LANE_NEW:

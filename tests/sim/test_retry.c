@@ -201,6 +201,32 @@ static void test_post_takes_a_safe_lane(void **state)
     world_end(w);
 }
 
+/* The end of an idle lane that comes in the same moment as a request is heard before that. */
+static void test_no_request_meets_an_end(void **state)
+{
+    static const char *const asked[] = {GET("/len/1/1"), POST("/echo/0/1")};
+
+    (void)state;
+    for (unsigned is_proven = 0; is_proven < 2; is_proven++) {
+        for (size_t i = 0; i < COUNT(asked); i++) {
+            struct world *w = world_open(NULL);
+            struct world_client *c = world_client(w);
+            unsigned before = is_proven ? LIMIT_PROVEN_N : 1;
+
+            for (unsigned n = 0; n < before; n++)
+                world_say(c, GET("/len/1/1"));
+            world_run_ms(w, 2 * LIMIT_SETTLED_MS);
+            CHECK(world_stat(w, STATS_client_success) == before);
+            world_say(c, asked[i]);
+            peer_close(&fake_origin_conn(&w->origins[0], 0)->peer, false);
+            world_run_ms(w, 5);
+            CHECK(world_stat(w, STATS_client_success) == before + 1);
+            CHECK(world_stat(w, STATS_retries) == 0 && w->origins[0].accepted_n == 2);
+            world_end(w);
+        }
+    }
+}
+
 /* Each operation of the network fails in turn, one is the sending of the POST itself: then it
  * is certain that the server has not seen it. */
 static bool run_post_with_failure(uint32_t fail_op, size_t bytes, unsigned *retries)
@@ -278,6 +304,7 @@ int main(void)
         cmocka_unit_test(test_attempts),
         cmocka_unit_test(test_budget),
         cmocka_unit_test(test_post_takes_a_safe_lane),
+        cmocka_unit_test(test_no_request_meets_an_end),
         cmocka_unit_test(test_post_and_failing_operations),
         cmocka_unit_test(test_keep_alive_of_the_server),
     };
