@@ -6,9 +6,10 @@
 #include "base/fault.h"
 #include "net/conn_int.h"
 
-/* The more are held, the longer the first waits: for 64 reads, some 200 us, when there is so
- * much to do. Copying HOLD_MAX_BYTES costs far less than it saves. */
-enum { HOLD_N = 64, HOLD_MAX_BYTES = 4096 };
+/* The more is held, and the more is moved meanwhile, the longer the first waits: for 64 reads
+ * of little or for a few of much, some 200 us, when there is so much to do. Copying
+ * HOLD_MAX_BYTES costs far less than it saves. */
+enum { HOLD_N = 64, HOLD_MAX_BYTES = 4096, HOLD_MOVED_BYTES = 256 * 1024 };
 
 struct entry {
     struct conn *conn; /* NULL: sent already */
@@ -21,6 +22,7 @@ struct conn_hold {
     struct loop_work work;
     unsigned n;
     uint32_t used_bytes;
+    size_t moved_bytes; /* since the first of them waits */
     struct entry entries[HOLD_N];
     char bytes[HOLD_N * HOLD_MAX_BYTES];
 };
@@ -62,6 +64,7 @@ static void send_all(struct conn_hold *h)
     send_those(h, 0);
     h->n = 0;
     h->used_bytes = 0;
+    h->moved_bytes = 0;
 }
 
 static void end_turn(struct loop_work *work)
@@ -79,6 +82,7 @@ struct conn_hold *conn_hold_new(struct loop *l)
     h->work = (struct loop_work){.run = end_turn};
     h->n = 0;
     h->used_bytes = 0;
+    h->moved_bytes = 0;
     return h;
 }
 
@@ -120,6 +124,14 @@ bool conn_hold(struct conn *c)
     else
         loop_defer(h->loop, &h->work);
     return true;
+}
+
+void conn_note_moved(struct conn_shared *s, size_t bytes)
+{
+    struct conn_hold *h = s->hold;
+
+    if (h->n > 0 && (h->moved_bytes += bytes) > HOLD_MOVED_BYTES)
+        send_all(h);
 }
 
 void conn_send_held(struct conn *c)

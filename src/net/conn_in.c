@@ -113,6 +113,7 @@ void conn_on_recv(struct sock *s, struct span bytes, int error)
 {
     struct conn *c = conn_from_sock(s);
 
+    conn_note_moved(c->shared, bytes.len);
     if (c->state != CONN_OPEN) {
         if (bytes.len == 0) /* lingering: the peer is done */
             conn_close(c, CONN_CLOSE_NOW);

@@ -36,6 +36,8 @@ struct conn_hold *conn_hold_new(struct loop *l); /* NULL: no memory */
 void conn_hold_free(struct conn_hold *h);
 /* Takes c's output from the outv, to send it at the end of the turn; false: it is to go now. */
 bool conn_hold(struct conn *c);
+/* Bytes were received, or spliced: whoever is held waits no longer than for so many. */
+void conn_note_moved(struct conn_shared *s, size_t bytes);
 /* Sends now what is held of c. */
 void conn_send_held(struct conn *c);
 /* Nothing can be sent to c any more. */

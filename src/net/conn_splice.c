@@ -46,6 +46,7 @@ void conn_on_spliced(struct sock *s, struct sock *to_sock, size_t n, struct span
     struct conn *c = conn_from_sock(s);
     struct conn *to = conn_from_sock(to_sock);
 
+    conn_note_moved(c->shared, n);
     c->flags |= CONN_SPLICED;
     codec_skip_out(to->codec, n);
     if (left.len < n)

@@ -415,6 +415,46 @@ static void test_crowd(void **state)
     pairs_end(w);
 }
 
+enum { BULK = 40, BULK_PIECE_BYTES = 20000, MOVED_MAX_BYTES = 256 * 1024 };
+
+static size_t bulk_bytes, bulk_bytes_when_left;
+
+static void answer_small_beside_bulk(struct server *s, struct event *ev)
+{
+    if (ev->type == EVENT_END && s->number == 0)
+        answer(s->pairs, 0, SMALL);
+    if (s->number == 0)
+        return;
+    if (bulk_bytes_when_left == 0 && s->pairs->servers[0].conn.held == 0)
+        bulk_bytes_when_left = bulk_bytes;
+    if (ev->type == EVENT_BODY)
+        bulk_bytes += ev->data.len;
+}
+
+/* Who has much to read in the same turn, and writes nothing, keeps nobody long. */
+static void test_long_turn(void **state)
+{
+    struct pairs *w = pairs_new(1 + BULK, 0);
+
+    (void)state;
+    for (unsigned i = 1; i <= BULK; i++)
+        raw_send(&w->raws[i],
+                 SPAN("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 20000\r\n\r\n"));
+    pairs_run(w);
+    bulk_bytes = bulk_bytes_when_left = 0;
+    w->on_event = answer_small_beside_bulk;
+    raw_send(&w->raws[0], SPAN("GET / HTTP/1.1\r\nHost: h\r\n\r\n"));
+    for (unsigned i = 1; i <= BULK; i++)
+        raw_send(&w->raws[i], span_from(bytes, BULK_PIECE_BYTES));
+    loop_turn(w->loop, 0);
+    assert_int_equal(bulk_bytes, BULK * BULK_PIECE_BYTES);
+    assert_in_range(bulk_bytes_when_left, MOVED_MAX_BYTES - BULK_PIECE_BYTES, MOVED_MAX_BYTES);
+    raw_listen(&w->raws[0]);
+    pairs_run(w);
+    check_answer(w, 0, SMALL);
+    pairs_end(w);
+}
+
 /* ---- sending fails ---- */
 
 static void fail_next_op(struct pairs *w)
@@ -669,6 +709,7 @@ int main(void)
         cmocka_unit_test(test_close_loses_nothing),
         cmocka_unit_test(test_shut_comes_behind),
         cmocka_unit_test(test_crowd),
+        cmocka_unit_test(test_long_turn),
         cmocka_unit_test(test_failure_is_told),
         cmocka_unit_test(test_close_behind_failure),
         cmocka_unit_test(test_reset_while_held),
