@@ -135,13 +135,14 @@ int conn_shared_init(struct conn_shared *s, struct loop *loop)
     s->queue_budget_bytes = s->queued_bytes = 0;
     s->queued_gauge = NULL;
     slab_init(&s->h1, "h1", h1_bytes(), 0);
-    if (rc < 0)
-        return rc;
-    s->store = bufq_store_new(STORE_KEEP_BYTES);
-    s->hold = conn_hold_new(loop);
-    s->workspace = h1_workspace_new();
+    if (rc == 0) {
+        s->store = bufq_store_new(STORE_KEEP_BYTES);
+        s->hold = conn_hold_new(loop);
+        s->workspace = h1_workspace_new();
+    }
     if (!s->store || !s->hold || !s->workspace) {
         conn_shared_fini(s);
+        s->loop = NULL;
         return WERR_NOMEM;
     }
     loop_set_after(loop, after_callback, s);

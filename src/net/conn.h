@@ -131,8 +131,8 @@ struct conn {
     struct conn *pending_next;
 };
 
-int conn_shared_init(struct conn_shared *s,
-                     struct loop *loop) MUST_USE; /* sets the loop's after hook; WERR_NOMEM */
+/* Sets the loop's after hook. WERR_NOMEM: nothing is left to give back, and s->loop is NULL. */
+int conn_shared_init(struct conn_shared *s, struct loop *loop) MUST_USE;
 void conn_shared_fini(struct conn_shared *s);
 /* Memory that the queues of all conns shall hold at the most; 0: no bound. Holds at once. */
 void conn_set_queue_budget(struct conn_shared *s, size_t bytes);

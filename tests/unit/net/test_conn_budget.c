@@ -173,6 +173,27 @@ static void test_no_memory_to_keep(void **state)
     pairs_end(w);
 }
 
+/* Half of it is not there: nothing leaks, and who has not got it gives nothing back. */
+static void test_no_memory_to_share(void **state)
+{
+    struct loop *loop = loop_sim_new(1, NULL);
+    struct conn_shared shared;
+    unsigned failed_n = 0;
+
+    (void)state;
+    assert_non_null(loop);
+    for (int rc = WERR_NOMEM; rc < 0; failed_n += rc < 0) {
+        memset(&shared, 0xa5, sizeof(shared));
+        fault_set(failed_n + 1);
+        rc = conn_shared_init(&shared, loop);
+        assert_true(rc == 0 || (rc == WERR_NOMEM && !shared.loop));
+    }
+    fault_set(0);
+    assert_in_range(failed_n, 3, 10);
+    conn_shared_fini(&shared);
+    loop_free(loop);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -180,6 +201,7 @@ int main(void)
         cmocka_unit_test(test_reads_get_smaller),
         cmocka_unit_test(test_reads_keep_to_it),
         cmocka_unit_test(test_no_memory_to_keep),
+        cmocka_unit_test(test_no_memory_to_share),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
