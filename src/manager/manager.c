@@ -437,9 +437,9 @@ int manager_main(const struct config *config)
         code = start(m);
     while (code == 0 && !m->is_done)
         (void)loop_turn(m->loop, -1);
+    werr_set_panic_hook(NULL, NULL); /* which looks at what stop gives back */
     stop(m);
     code = code != 0 ? code : m->exit_code;
-    werr_set_panic_hook(NULL, NULL);
     free(m);
     return code;
 }
