@@ -1,6 +1,7 @@
 /* To send is for a large part to wake whoever waits for the bytes; a process that is awake
  * already need not be woken. So small output does not go out as it is written, between one read
- * and the next, but at the end of the turn, one send right after the other. */
+ * and the next, but at the end of the turn, one send right after the other. What a turn's last
+ * callback writes goes out directly if nothing is held. */
 #include <stdlib.h>
 
 #include "base/fault.h"
@@ -112,6 +113,8 @@ bool conn_hold(struct conn *c)
     if (o->bytes == 0 || o->bytes > HOLD_MAX_BYTES || bufq_len(&c->out) > 0 ||
         (c->flags & CONN_BROKEN))
         return false;
+    if (h->n == 0 && !loop_has_ready(h->loop))
+        return false; /* the turn is over */
     *e = (struct entry){c, h->used_bytes, copy_out(h->bytes + h->used_bytes, o),
                         conn_has_sent(c)};
     outv_clear(o);

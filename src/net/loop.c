@@ -534,6 +534,13 @@ void loop_set_after(struct loop *l, void (*after)(void *arg), void *arg)
     l->after_arg = arg;
 }
 
+bool loop_has_ready(const struct loop *l)
+{
+    const struct sock *first = TAILQ_FIRST(&l->ready);
+
+    return first != NULL && first != &l->mark;
+}
+
 void loop_set_read_max(struct loop *l, uint32_t bytes)
 {
     MUST(bytes - 1U < LOOP_SCRATCH_BYTES);

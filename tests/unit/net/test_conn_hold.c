@@ -148,6 +148,34 @@ static void test_leaves_at_the_end_of_the_turn(void **state)
     end_with_both(w);
 }
 
+static uint64_t ops_before_held;
+
+static void note_ops(struct loop_work *work)
+{
+    ops_before_held =
+        loop_sim_ops(((struct pairs *)((char *)work - offsetof(struct pairs, nudge)))->loop);
+}
+
+/* Deferred work of the turn runs in its order: this before what sends what is held. */
+static void answer_0_alone(struct pairs *w)
+{
+    w->nudge.run = note_ops;
+    loop_defer(w->loop, &w->nudge);
+    answer_0(w);
+}
+
+/* With no other callback to come in the turn there is nothing to wait for. */
+static void test_last_leaves_at_once(void **state)
+{
+    struct pairs *w = open_pairs(2, 0);
+
+    (void)state;
+    run_turn(w, answer_0_alone, NULL, NULL);
+    assert_int_equal(ops_before_held, script.ops_at[0] + 1);
+    run_turn(w, answer_1, NULL, NULL);
+    end_with_both(w);
+}
+
 /* As if the second were one that sends requests. */
 static void test_requests_leave_first(void **state)
 {
@@ -681,7 +709,7 @@ static void test_part_is_taken(void **state)
     assert_true(conn_is_congested(&s->conn) && conn_has_sent(&s->conn));
     assert_int_equal(bufq_len(&s->conn.out),
                      TALL + head_text(head, sizeof(head), TALL) - WINDOW_BYTES);
-    run_turn(w, answer_1, NULL, NULL); /* where the other's bytes were held */
+    run_turn(w, answer_1, do_nothing, NULL); /* where the other's bytes were held */
     pairs_run(w);
     assert_int_equal(s->congested_n, 1);
     assert_int_equal(s->drained_n, 0);
@@ -699,6 +727,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_leaves_at_the_end_of_the_turn),
+        cmocka_unit_test(test_last_leaves_at_once),
         cmocka_unit_test(test_requests_leave_first),
         cmocka_unit_test(test_one_callback_writes_to_two),
         cmocka_unit_test(test_pipelined),
