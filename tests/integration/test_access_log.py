@@ -118,7 +118,7 @@ def test_hints_are_no_answer(run, path):
     assert weldr.ask().status == 504
     entry = wait_entries(path, 1)[0]
     assert (entry["status"], entry["end"], entry["origin"]) == (504, "origin_timeout", origin.url)
-    assert entry["first_byte_us"] is None and entry["total_us"] >= 300_000
+    assert entry["first_byte_us"] is None and entry["total_us"] >= 299_000  # timers count whole ms
 
 
 def test_client_that_waits_for_100_for_ever(run, path):
