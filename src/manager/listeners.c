@@ -68,7 +68,7 @@ static int open_slots(struct manager *m, unsigned i, struct addr at, struct addr
     if (fd < 0)
         return fd;
     for (unsigned slot = 0; slot < m->worker_n; slot++) {
-        fd = listen_open(&at, true, false, bound);
+        fd = listen_open(&at, true, true, bound);
         if (fd < 0)
             return fd;
         m->supervisor.slots[slot].listeners[i] = fd;
@@ -123,4 +123,11 @@ int listeners_open_api(struct manager *m)
     for (unsigned i = 0; code == 0 && i < m->config->admin_ip_n; i++)
         code = open_api(m, &m->config->admin_ip[i]);
     return code;
+}
+
+void listeners_stop_deferring(struct manager *m)
+{
+    for (unsigned slot = 0; slot < m->worker_n; slot++)
+        for (unsigned i = 0; i < m->config->ip_n; i++)
+            listen_stop_deferring(m->supervisor.slots[slot].listeners[i]);
 }

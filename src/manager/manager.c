@@ -127,6 +127,7 @@ static void on_stop_signal(struct manager *m, int number)
     log_info("shutting down", LOG_I("signal", number),
              LOG_U("ready_delay_ms", m->config->ready_delay_ms),
              LOG_U("drain_timeout_ms", m->config->drain_timeout_ms));
+    listeners_stop_deferring(m);
     if (m->config->ready_delay_ms > 0)
         loop_timer_in(m->loop, &m->ready_delay, m->config->ready_delay_ms);
     else

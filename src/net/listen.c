@@ -83,6 +83,11 @@ int listen_open(const struct addr *at, bool reuse_port, bool defer_accept, struc
     return fd;
 }
 
+void listen_stop_deferring(int fd)
+{
+    (void)set_option(fd, IPPROTO_TCP, TCP_DEFER_ACCEPT, 0);
+}
+
 int listen_pair(int fds[2])
 {
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fds) == 0)

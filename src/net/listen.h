@@ -19,6 +19,8 @@
  * descriptor or WERR_ADDR_IN_USE, WERR_DENIED, WERR_ADDR_UNAVAILABLE, WERR_NO_FD …. */
 int listen_open(const struct addr *at, bool reuse_port, bool defer_accept,
                 struct addr *bound) MUST_USE;
+/* Ends TCP_DEFER_ACCEPT: who connects from now on is there to be accepted before it speaks. */
+void listen_stop_deferring(int fd);
 /* Stream socket pair, non-blocking, close-on-exec. */
 int listen_pair(int fds[2]) MUST_USE;
 /* Raises the soft limit of descriptors to the hard one; returns the limit now in force. */

@@ -2,12 +2,14 @@
 
 import select
 import signal
+import socket
 import time
 
 import pytest
 
 import origins as o
 from rawhttp import Closed, wait_until
+from weldr import borrow_sockets
 
 
 def ready(weldr):
@@ -46,6 +48,25 @@ def test_all_is_served_during_the_ready_delay(lab):
     response = client.ask()
     assert response.status == 200 and response.get("Connection", "").lower() != "close"
     assert weldr.process.poll() is None
+    weldr.signal(signal.SIGTERM)
+    assert weldr.wait_exit(5) == 1
+    weldr.stop(exit_code=None)
+
+
+def defers(weldr):
+    """For each listener of the proxy: is a client accepted only when it has spoken?"""
+    return [sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_DEFER_ACCEPT) > 0
+            for pid in weldr.worker_pids() for sock in borrow_sockets(pid)
+            if sock.family != socket.AF_UNIX and sock.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN)]
+
+
+def test_who_connects_before_the_end_need_not_speak(lab):
+    """Whom the kernel keeps until it speaks is reset when the listeners close; there is time to accept such ones before."""
+    weldr = lab.weldr("--ready-delay", "60s", workers=2)
+    assert defers(weldr) == [True, True]
+    weldr.signal(signal.SIGTERM)
+    wait_until(lambda: ready(weldr) == 503, 5, "/ready is 503")
+    assert defers(weldr) == [False, False]
     weldr.signal(signal.SIGTERM)
     assert weldr.wait_exit(5) == 1
     weldr.stop(exit_code=None)

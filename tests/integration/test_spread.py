@@ -1,6 +1,5 @@
 """Clients are spread evenly over the workers, whatever the kernel's hash says, and none is lost on the way."""
 
-import ctypes
 import os
 import select
 import signal
@@ -12,11 +11,10 @@ import pytest
 
 import origins as o
 from rawhttp import Client, Closed, wait_until
+from weldr import borrow, borrow_sockets
 
 WORKERS = 4
 CHANNEL_FD = 3  # wire/inherit.h
-LIBC = ctypes.CDLL(None, use_errno=True)
-PIDFD_GETFD = 438  # the same on every architecture
 # Connections that come and go in a rush are left where they are (spread.h, is_churn: a matter of 20 ms): who comes right
 # behind them is taken for one of them.
 REST_S = 0.1
@@ -197,28 +195,14 @@ def test_what_waits_for_a_dead_worker_is_taken_by_its_successor(lab):
     assert_even(settled(weldr, 40))
 
 
-def borrow(pid, fd):
-    """A copy of another process's descriptor."""
-    pidfd = os.pidfd_open(pid)
-    try:
-        got = LIBC.syscall(PIDFD_GETFD, pidfd, fd, 0)
-    finally:
-        os.close(pidfd)
-    if got < 0:
-        raise OSError(ctypes.get_errno(), f"pidfd_getfd {pid} {fd}")
-    return socket.socket(fileno=got)
-
-
 def is_inbox_shut(pid):
     """An inbox and outboxes are the only sockets of their kind; only of an inbox can the reading side be shut."""
     boxes = []
-    for fd in sorted(int(name) for name in os.listdir(f"/proc/{pid}/fd")):
-        if os.readlink(f"/proc/{pid}/fd/{fd}").startswith("socket:"):
-            with borrow(pid, fd) as sock:
-                if sock.type == socket.SOCK_SEQPACKET:
-                    poller = select.poll()
-                    poller.register(sock, select.POLLRDHUP)
-                    boxes.append(bool(poller.poll(0)))
+    for sock in borrow_sockets(pid):
+        if sock.type == socket.SOCK_SEQPACKET:
+            poller = select.poll()
+            poller.register(sock, select.POLLRDHUP)
+            boxes.append(bool(poller.poll(0)))
     assert len(boxes) == WORKERS + 1, boxes
     return any(boxes)
 
