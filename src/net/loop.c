@@ -272,11 +272,6 @@ static void serve_connect(struct loop *l, struct sock *s)
 /* Accepting without a descriptor to spare would only spin: the queue of the kernel can wait. */
 static void pause_listener(struct loop *l, struct sock *s, int error)
 {
-    if (s->flags & SOCK_LAST) {
-        log_warn("connections that wait are not accepted", LOG_S("reason", werr_word(error)));
-        s->flags &= ~(uint32_t)SOCK_CAN_RECV;
-        return;
-    }
     log_warn("accepting pauses", LOG_S("reason", werr_word(error)),
              LOG_U("pause_ms", ACCEPT_PAUSE_MS));
     s->flags |= SOCK_PAUSED;
@@ -284,6 +279,13 @@ static void pause_listener(struct loop *l, struct sock *s, int error)
     heed(s, false);
     if (!timer_is_set(&l->pause_timer))
         loop_timer_in(l, &l->pause_timer, ACCEPT_PAUSE_MS);
+}
+
+/* Who closes does not wait for better times. */
+static void give_up_accepting(struct sock *s, int error)
+{
+    log_warn("connections that wait are not accepted", LOG_S("reason", werr_word(error)));
+    s->flags &= ~(uint32_t)SOCK_CAN_RECV;
 }
 
 static void hand_over(struct loop *l, struct sock *s, struct accepted *a)
@@ -346,6 +348,8 @@ static void serve_accept(struct loop *l, struct sock *s)
             hand_over(l, s, &a);
         else if (rc == WERR_AGAIN || rc == WERR_CLOSED)
             s->flags &= ~(uint32_t)SOCK_CAN_RECV;
+        else if (rc != WERR_RESET && (s->flags & SOCK_LAST))
+            give_up_accepting(s, rc);
         else if (rc != WERR_RESET)
             pause_listener(l, s, rc);
     }
