@@ -52,12 +52,13 @@ static uint64_t get_u64(const char **at)
 enum {
     HELLO_BYTES = 5 * 4 + 2 * 8, /* and the text */
     LOCAL_BYTES = 8 + 4 + 4,
-    ADDRS_BYTES = 8 + 4, /* and for each address: */
+    ADDRS_BYTES = 8 + 4 + 8, /* and for each address: */
     ADDR_BYTES = 2 + 2 + 16,
     ACK_BYTES = 3 * 8,
     DRAIN_BYTES = 4,
     INDEX_BYTES = 8,
-    LOCAL_FLAGS = FRAME_LOCAL_UP | FRAME_LOCAL_GONE | FRAME_LOCAL_CUT
+    LOCAL_FLAGS = FRAME_LOCAL_UP | FRAME_LOCAL_GONE | FRAME_LOCAL_CUT | FRAME_LOCAL_UNTRIED |
+                  FRAME_LOCAL_PASSED
 };
 
 int64_t frame_parse(struct span in, uint16_t *type, struct span *payload)
@@ -110,6 +111,7 @@ size_t frame_put_addrs(char *buf, const struct frame_addrs *a)
     size_t at = put_header(buf, FRAME_ADDRS, ADDRS_BYTES + (size_t)a->n * ADDR_BYTES);
     at = put_u64(buf, at, a->server_id);
     at = put_u32(buf, at, a->n);
+    at = put_u64(buf, at, a->down);
     for (uint32_t i = 0; i < a->n; i++) {
         at = put_u32(buf, at, (uint32_t)a->addrs[i].family << 16 | a->addrs[i].port);
         memcpy(buf + at, a->addrs[i].ip, sizeof(a->addrs[i].ip));
@@ -180,8 +182,11 @@ int frame_get_addrs(struct span payload, struct frame_addrs *a)
     const char *at = payload.ptr;
     a->server_id = get_u64(&at);
     a->n = get_u32(&at);
+    a->down = get_u64(&at);
     if (a->n == 0 || a->n > FRAME_ADDRS_N ||
         payload.len != ADDRS_BYTES + (size_t)a->n * ADDR_BYTES)
+        return WERR_CORRUPT;
+    if (a->n < 64 && a->down >> a->n != 0)
         return WERR_CORRUPT;
     for (uint32_t i = 0; i < a->n; i++) {
         uint32_t family_port = get_u32(&at);

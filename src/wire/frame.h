@@ -44,7 +44,11 @@ struct frame_hello {
 enum frame_local_flag {
     FRAME_LOCAL_UP = 1U << 0,
     FRAME_LOCAL_GONE = 1U << 1, /* forget the facts; what is in flight ends */
-    FRAME_LOCAL_CUT = 1U << 2   /* what is in flight ends, the server stays */
+    FRAME_LOCAL_CUT = 1U << 2,  /* what is in flight ends, the server stays */
+    /* No check has judged the server yet: at most one exchange at a time in each worker. */
+    FRAME_LOCAL_UNTRIED = 1U << 3,
+    /* A check has just passed: an ejection for refused and failed connections ends. */
+    FRAME_LOCAL_PASSED = 1U << 4
 };
 
 struct frame_local {
@@ -53,11 +57,12 @@ struct frame_local {
     uint32_t flags;      /* enum frame_local_flag */
 };
 
-enum { FRAME_ADDRS_N = 16 };
+enum { FRAME_ADDRS_N = 64 };
 
 struct frame_addrs {
     uint64_t server_id;
-    uint32_t n; /* 1 to FRAME_ADDRS_N */
+    uint32_t n;    /* 1 to FRAME_ADDRS_N */
+    uint64_t down; /* bit i: the checks have found addrs[i] down */
     struct addr addrs[FRAME_ADDRS_N];
 };
 
@@ -77,7 +82,7 @@ enum { FRAME_FIXED_MAX = 64 };
 size_t frame_put_hello(char *buf, const struct frame_hello *h);
 size_t frame_put_local(char *buf, const struct frame_local *l);
 /* buf holds FRAME_ADDRS_BYTES_MAX. */
-enum { FRAME_ADDRS_BYTES_MAX = FRAME_HEADER_BYTES + 12 + FRAME_ADDRS_N * 20 };
+enum { FRAME_ADDRS_BYTES_MAX = FRAME_HEADER_BYTES + 20 + FRAME_ADDRS_N * 20 };
 size_t frame_put_addrs(char *buf, const struct frame_addrs *a);
 size_t frame_put_ack(char *buf, const struct frame_ack *a);
 size_t frame_put_drain(char *buf, uint32_t limit_ms);

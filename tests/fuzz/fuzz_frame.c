@@ -44,7 +44,7 @@ static size_t put_head_again(char *buf, uint16_t type, struct span payload)
 
 static void check_frame(struct span frame, uint16_t type, struct span payload)
 {
-    char buf[FRAME_FIXED_MAX];
+    char buf[FRAME_ADDRS_BYTES_MAX];
     size_t len = put_again(buf, type, payload);
     MUST(len == 0 || span_is_equal(span_from(buf, len), frame));
     len = put_head_again(buf, type, payload);

@@ -83,7 +83,8 @@ static void test_local_and_ack(void **state)
 static void test_addrs(void **state)
 {
     (void)state;
-    struct frame_addrs a = {.server_id = 0x1122334455667788, .n = FRAME_ADDRS_N};
+    struct frame_addrs a = {
+        .server_id = 0x1122334455667788, .n = FRAME_ADDRS_N, .down = 1ULL << 63 | 5};
     struct frame_addrs back = {0};
     char buf[FRAME_ADDRS_BYTES_MAX];
     for (unsigned i = 0; i < a.n; i++)
@@ -93,7 +94,7 @@ static void test_addrs(void **state)
     assert_int_equal(len, FRAME_ADDRS_BYTES_MAX);
     struct span payload = payload_of(buf, len, FRAME_ADDRS);
     assert_int_equal(frame_get_addrs(payload, &back), 0);
-    assert_true(back.server_id == a.server_id && back.n == a.n);
+    assert_true(back.server_id == a.server_id && back.n == a.n && back.down == a.down);
     for (unsigned i = 0; i < a.n; i++)
         assert_true(addr_is_equal(&back.addrs[i], &a.addrs[i]));
     assert_int_equal(frame_get_addrs(span_first(payload, payload.len - 1), &back),
@@ -103,8 +104,14 @@ static void test_addrs(void **state)
     buf[FRAME_HEADER_BYTES + 8] = FRAME_ADDRS_N + 1;
     assert_int_equal(frame_get_addrs(payload, &back), WERR_CORRUPT);
     buf[FRAME_HEADER_BYTES + 8] = FRAME_ADDRS_N;
-    buf[FRAME_HEADER_BYTES + 8 + 4 + 2] = 99; /* a family that is none */
+    buf[FRAME_HEADER_BYTES + 20 + 2] = 99; /* a family that is none */
     assert_int_equal(frame_get_addrs(payload, &back), WERR_CORRUPT);
+    a.n = 3;
+    for (a.down = 7; a.down <= 8; a.down++) { /* a bit of an address that is none */
+        len = frame_put_addrs(buf, &a);
+        assert_int_equal(frame_get_addrs(payload_of(buf, len, FRAME_ADDRS), &back),
+                         a.down == 7 ? 0 : WERR_CORRUPT);
+    }
 }
 
 static void test_drain_and_bye(void **state)
@@ -202,7 +209,7 @@ static void test_bad_payloads(void **state)
     }
     struct frame_local local;
     assert_int_equal(
-        frame_get_local(span_from("\0\0\0\0\0\0\0\0\0\0\0\0\10\0\0\0", 16), &local),
+        frame_get_local(span_from("\0\0\0\0\0\0\0\0\0\0\0\0\40\0\0\0", 16), &local),
         WERR_CORRUPT);
 }
 
