@@ -42,6 +42,12 @@ def proxies_of(text):
     return text.split(",")
 
 
+def program_of(path):
+    if not os.access(path, os.X_OK) or os.path.isdir(path):
+        raise argparse.ArgumentTypeError(f"{path} is no program")
+    return os.path.abspath(path)
+
+
 def positive(kind):
     def read(text):
         value = kind(text)
@@ -70,6 +76,8 @@ def read_arguments():
     parser.add_argument("--list", action="store_true", help="list the workloads and their limits, and end")
     parser.add_argument("--build", default=os.path.join(ROOT, "build"), metavar="DIR",
                         help="folder with the programs to measure (build)")
+    parser.add_argument("--before", type=program_of, metavar="FILE",
+                        help="another build of Weldr, measured wherever weldr is, as weldr-before")
     parser.add_argument("--output", metavar="DIR", help="where bench.json and bench/*.svg go (the build folder)")
     return parser.parse_args()
 
@@ -126,6 +134,8 @@ def play_all(arguments, names, cores, output):
     most = min(arguments.connections, machine.raise_descriptors())
     for workload in (WORKLOADS[name] for name in arguments.workload or WORKLOADS):
         present = [name for name in workload.contestants if name in names]
+        if arguments.before and "weldr" in present:
+            present.append("weldr-before")
         if not present:
             continue
         connections = wide_connections(workload, most)
@@ -156,6 +166,8 @@ def main():
     arguments.build = os.path.abspath(arguments.build)
     output = os.path.abspath(arguments.output or arguments.build)
     os.makedirs(os.path.join(output, "bench"), exist_ok=True)
+    if arguments.before:
+        contestants.let_take_part(arguments.before)
     names = find_contestants(arguments.proxy or list(contestants.CONTESTANTS))
     cores = machine.choose_cores()
     facts = machine.describe(machine.set_up_network())

@@ -116,6 +116,13 @@ def weldr_workers(setting, port):
     return weldr(setting, port, workers=workloads.MANY_WORKERS)
 
 
+def let_take_part(before):
+    """Another build of Weldr, as `weldr-before`: what a change costs is seen in one run only."""
+    def weldr_before(setting, port):
+        return [before, *weldr(setting, port)[1:]]
+    CONTESTANTS["weldr-before"] = weldr_before
+
+
 def nginx(setting, port):
     user = f"user {pwd.getpwuid(0).pw_name};" if os.getuid() == 0 else ""
     text = NGINX_CONFIG.format(user=user, work=setting.work, port=port, origin=setting.origin,

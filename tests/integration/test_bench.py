@@ -5,6 +5,7 @@ import itertools
 import json
 import os
 import random
+import shutil
 import socket
 import subprocess
 import sys
@@ -256,6 +257,16 @@ def test_every_workload_can_be_played(tmp_path):
 
 
 @pytest.mark.timeout(240)
+def test_another_build_is_measured_beside(tmp_path):
+    other = tmp_path / "weldr"
+    shutil.copy(os.path.join(os.path.dirname(PROGRAMS), "weldr"), other)
+    results = play(tmp_path, "--workload", "W1,W1-log", "--proxy", "weldr,weldr-log", "--before", str(other))
+    assert list(results["W1"]["contestants"]) == ["weldr", "weldr-before"]
+    assert list(results["W1-log"]["contestants"]) == ["weldr", "weldr-log", "weldr-before"]
+    check_sample("W1", results["W1"]["contestants"]["weldr-before"]["samples"][0])
+
+
+@pytest.mark.timeout(240)
 def test_peers_that_are_installed_take_part(tmp_path):
     results = play(tmp_path, "--workload", "W1,w6")
     present = [name for name in WORKLOADS["W1"].contestants if contestants.is_installed(name)]
@@ -314,5 +325,6 @@ def test_list_and_check(tmp_path):
     assert [line.split()[0] for line in run("--list").stdout.splitlines()[::2]] == list(WORKLOADS)
     missed = run("--check", "--workload", "W1", "--proxy", "weldr")
     assert missed.returncode == 1 and "3 limits missed or not measured" in missed.stderr, missed.stderr
+    assert "is no program" in run("--before", str(tmp_path / "none")).stderr
     unknown = run("--workload", "W99")
     assert unknown.returncode == 2 and "no workload 'W99'" in unknown.stderr
