@@ -9,7 +9,7 @@ DESTDIR ?=
 PREFIX ?=
 
 .DEFAULT_GOAL := all
-.PHONY: all run test asan fuzz coverage soak slow scale bench perf-check lint format install deps clean help
+.PHONY: all run test test-debian13 asan fuzz coverage soak slow scale bench perf-check lint format install deps clean help
 
 all: ## build build/weldr and build/test-server (release)
 	@tools/deps build
@@ -24,6 +24,9 @@ test: ## build release and asan, run every suite; last line: N passed, N failed
 	@tools/build perf
 	@tools/build asan
 	@tools/test-summary
+
+test-debian13: ## the same on Debian 13, from a fresh clone in a root of its own (needs root)
+	@tools/test-debian13
 
 asan: ## build build-asan/ with AddressSanitizer and UBSan
 	@tools/deps build test
@@ -84,4 +87,4 @@ clean: ## remove all build folders
 	rm -rf build build-asan build-fuzz build-coverage
 
 help: ## this list
-	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
+	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 22

@@ -68,10 +68,10 @@ def includes(tree):
     return check_includes.find_problems(tree, TABLE)
 
 
-def impure(call):
+def impure(call, declared=""):
     body = '#include "http/msg.h"\n#include <stdio.h>\n#include <stdlib.h>\n#include <time.h>\n'
     body += "#include <unistd.h>\n#include <sys/socket.h>\n#include <sys/random.h>\n"
-    return {"src/http/msg.c": body + f"int msg_a(int fd)\n{{\n    char b[8];\n    return (int){call} + b[0];\n}}\n"}
+    return {"src/http/msg.c": body + declared + f"int msg_a(int fd)\n{{\n    char b[8];\n    return (int){call} + b[0];\n}}\n"}
 
 
 LONG_FUNCTION = "int span_a(void)\n{\n" + "    span_a();\n" * 70 + "    return 1;\n}\n"
@@ -92,7 +92,7 @@ CASES = [
     ("purity: rand", purity, impure("rand()"), "rand"),
     ("purity: printf", purity, impure('printf("%d", fd)'), "printf"),
     ("purity: clock of base", purity,
-     {**impure("clock_now_us()"), "src/base/clock.c": "int clock_now_us(void)\n{\n    return 1;\n}\n"},
+     {**impure("clock_now_us()", "int clock_now_us(void);\n"), "src/base/clock.c": "int clock_now_us(void)\n{\n    return 1;\n}\n"},
      "clock_now_us"),
     ("sizes: file", check_sizes.find_problems, {"src/base/span.h": ESSAY + "\n" * 800}, "800 allowed"),
     ("sizes: function", check_sizes.find_problems, {"src/base/span.c": LONG_FUNCTION}, "60 allowed"),
