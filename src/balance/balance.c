@@ -159,7 +159,13 @@ void *balance_pick(struct balance *b)
     return b->n > 0 ? rr_pick(b) : NULL;
 }
 
-void *balance_pick_other(struct balance *b, const void *not_this)
+void *balance_pick_other(struct balance *b, balance_may_fn *may, const void *arg)
 {
-    return b->n > 0 ? rr_pick_other(b, not_this) : NULL;
+    return b->n > 0 ? rr_pick_other(b, may, arg) : NULL;
+}
+
+void *balance_pick_between(const struct balance *b, uint64_t after, uint64_t before,
+                           balance_may_fn *may, const void *arg)
+{
+    return b->n > 0 ? rr_pick_between(b, after, before, may, arg) : NULL;
 }

@@ -28,6 +28,7 @@ struct balance {
     struct balance_entry *entries; /* equal weights: in id order; else a heap by (due, key) */
     uint32_t n, cap;
     uint32_t next;   /* equal weights: whose turn */
+    uint32_t other;  /* equal weights: where the next further attempt looks first */
     uint64_t now;    /* virtual time */
     uint8_t equal;   /* all weights are the same */
     uint32_t offset; /* where this worker starts, so that workers do not march in step */
@@ -46,8 +47,15 @@ bool balance_add(struct balance *b, const struct balance_entry *entry) MUST_USE;
 bool balance_remove(struct balance *b, uint64_t key) MUST_USE;
 /* Whose turn it is, and passes the turn on; NULL when there is none. */
 void *balance_pick(struct balance *b);
-/* As balance_pick, but another target than this one where there is one (for a retry; keys and
- * targets are unique); NULL when there is none at all or only that one. */
-void *balance_pick_other(struct balance *b, const void *not_this);
+/* May a further attempt go to this target? */
+typedef bool balance_may_fn(const void *target, const void *arg);
+/* For a further attempt, which takes nobody's turn: one that may; NULL when there is none.
+ * Equal weights: each time from the next place on, so that what one server drops is spread
+ * over all others; else the one that is due first. */
+void *balance_pick_other(struct balance *b, balance_may_fn *may, const void *arg);
+/* For the attempt after that: the first in order of keys, round from the greatest to the least,
+ * that comes behind `after` and before `before` (both the same: all but that one) and may. */
+void *balance_pick_between(const struct balance *b, uint64_t after, uint64_t before,
+                           balance_may_fn *may, const void *arg);
 
 #endif

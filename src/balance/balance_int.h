@@ -35,6 +35,8 @@ void rr_delete(struct balance *b, uint32_t place);
 /* Where the entry with this key stands; n: nowhere. */
 uint32_t rr_find(const struct balance *b, uint64_t key);
 void *rr_pick(struct balance *b);
-void *rr_pick_other(struct balance *b, const void *not_this);
+void *rr_pick_other(struct balance *b, balance_may_fn *may, const void *arg);
+void *rr_pick_between(const struct balance *b, uint64_t after, uint64_t before,
+                      balance_may_fn *may, const void *arg);
 
 #endif

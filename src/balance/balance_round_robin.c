@@ -142,15 +142,13 @@ void rr_delete(struct balance *b, uint32_t place)
     sift_down(b, place);
 }
 
-/* The entry at i had its turn. Turns taken early (rr_pick_other) must not pile up for ever: two
- * periods are the longest wait. */
-static void *take_turn(struct balance *b, uint32_t i)
+/* The first of the heap has its turn. */
+static void *pick_from_heap(struct balance *b)
 {
-    void *target = b->entries[i].target;
-    uint64_t period = rr_period(b->entries[i].weight);
-    uint64_t wait = b->entries[i].due + period - b->now;
-    b->entries[i].due = b->now + (wait < 2 * period ? wait : 2 * period);
-    sift_down(b, i);
+    void *target = b->entries[0].target;
+    b->now = b->entries[0].due;
+    b->entries[0].due = b->now + rr_period(b->entries[0].weight);
+    sift_down(b, 0);
     return target;
 }
 
@@ -163,23 +161,71 @@ static void *pick_from_ring(struct balance *b)
 
 void *rr_pick(struct balance *b)
 {
-    if (b->equal)
-        return pick_from_ring(b);
-    b->now = b->entries[0].due;
-    return take_turn(b, 0);
+    return b->equal ? pick_from_ring(b) : pick_from_heap(b);
 }
 
-void *rr_pick_other(struct balance *b, const void *not_this)
+/* ---- further attempts: they change nobody's turn ---- */
+
+static void *find_in_ring(struct balance *b, balance_may_fn *may, const void *arg)
 {
-    uint32_t turn = b->equal ? b->next : 0;
-    if (b->entries[turn].target != not_this)
-        return rr_pick(b);
-    if (b->n == 1)
-        return NULL;
-    if (b->equal) {
-        (void)pick_from_ring(b);
-        return pick_from_ring(b);
+    for (uint32_t i = 0; i < b->n; i++) {
+        uint32_t place = (b->other + i) % b->n;
+        if (may(b->entries[place].target, arg)) {
+            b->other = place + 1;
+            return b->entries[place].target;
+        }
     }
-    uint32_t second = b->n > 2 && rr_is_before(&b->entries[2], &b->entries[1]) ? 2 : 1;
-    return take_turn(b, second);
+    return NULL;
+}
+
+static void *find_in_heap(const struct balance *b, balance_may_fn *may, const void *arg)
+{
+    const struct balance_entry *first = NULL;
+    for (uint32_t i = 0; i < b->n; i++) {
+        const struct balance_entry *entry = &b->entries[i];
+        if ((first == NULL || rr_is_before(entry, first)) && may(entry->target, arg))
+            first = entry;
+    }
+    return first != NULL ? first->target : NULL;
+}
+
+void *rr_pick_other(struct balance *b, balance_may_fn *may, const void *arg)
+{
+    return b->equal ? find_in_ring(b, may, arg) : find_in_heap(b, may, arg);
+}
+
+/* Keys in a round: `after` is the last of it, the one behind it the first. */
+static bool is_between(uint64_t key, uint64_t after, uint64_t before)
+{
+    return key != after && (before == after || key - after < before - after);
+}
+
+static void *find_between_in_ring(const struct balance *b, uint64_t after, uint64_t before,
+                                  balance_may_fn *may, const void *arg)
+{
+    uint32_t start = find_place(b, after + 1);
+    for (uint32_t i = 0; i < b->n; i++) {
+        const struct balance_entry *entry = &b->entries[(start + i) % b->n];
+        if (!is_between(entry->key, after, before))
+            return NULL;
+        if (may(entry->target, arg))
+            return entry->target;
+    }
+    return NULL;
+}
+
+void *rr_pick_between(const struct balance *b, uint64_t after, uint64_t before,
+                      balance_may_fn *may, const void *arg)
+{
+    const struct balance_entry *first = NULL;
+    if (b->equal)
+        return find_between_in_ring(b, after, before, may, arg);
+    for (uint32_t i = 0; i < b->n; i++) {
+        const struct balance_entry *entry = &b->entries[i];
+        if (is_between(entry->key, after, before) &&
+            (first == NULL || entry->key - after < first->key - after) &&
+            may(entry->target, arg))
+            first = entry;
+    }
+    return first != NULL ? first->target : NULL;
 }

@@ -76,8 +76,8 @@ void ex_fail(struct exchange *ex, enum end end)
     if (failed_id)
         log_debug("attempt failed", LOG_X("server", failed_id),
                   LOG_S("end", end_facts(end)->word));
-    if (again)
-        ex->avoid_id = failed_id;
+    if (again && ex->row.failed_id == 0)
+        ex->row.failed_id = failed_id;
     if (ex->lane && end == END_ORIGIN_RESET && !(ex->flags & EX_LANE_SPOKE))
         lane_note_stale(ex->lane);
     ex_leave_lane(ex, false);

@@ -67,7 +67,7 @@ static void attach(struct exchange *ex, struct origin *o)
 
 static enum ex_verdict step_pick(struct exchange *ex)
 {
-    struct origin *o = worker_pick(ex->worker, NULL);
+    struct origin *o = pick_server(ex->worker);
 
     if (!o) {
         ex_fail(ex, END_NO_SERVER);
@@ -193,13 +193,26 @@ static enum ex_verdict step_relay(struct exchange *ex)
     return go(ex, EX_DONE, "answered");
 }
 
+/* All servers were tried. One that could be reached may do better on a new connection: the row
+ * begins anew, at another one if there is one. */
+static struct origin *pick_again(struct exchange *ex)
+{
+    struct origin *last = origin_find(ex->worker, ex->origin_id);
+    struct origin *o;
+
+    if (ex->end != END_ORIGIN_RESET)
+        return NULL;
+    ex->row = (struct pick_row){.failed_id = ex->origin_id};
+    o = pick_other(ex->worker, &ex->row);
+    return o || !last || !last->is_listed ? o : last;
+}
+
 static enum ex_verdict step_retry(struct exchange *ex)
 {
-    struct origin *o = worker_pick(ex->worker, origin_find(ex->worker, ex->avoid_id));
+    struct origin *o = pick_other(ex->worker, &ex->row);
 
-    /* A server that could be reached may do better on a new connection. */
-    if (!o && ex->end == END_ORIGIN_RESET)
-        o = worker_pick(ex->worker, NULL);
+    if (!o)
+        o = pick_again(ex);
     if (!o) {
         ex_move(ex, EX_REPLY, "no other server");
         return EX_VERDICT_NEXT;

@@ -22,6 +22,7 @@
 #include "http/event.h"
 #include "http/msg.h"
 #include "worker/ends.h"
+#include "worker/pick.h"
 
 struct worker;
 struct client;
@@ -67,7 +68,7 @@ struct exchange {
     struct origin
         *origin; /* of the present or last attempt; its in_flight counts us while set */
     struct lane *lane;
-    uint64_t avoid_id; /* RETRY: the server that has just failed */
+    struct pick_row row; /* RETRY: the servers that have failed */
     struct arena arena;
     struct msg request;
     struct bufq replay; /* what was handed on of the request's body, for another attempt */

@@ -9,7 +9,6 @@
 #include "worker/limits.h"
 #include "worker/listener.h"
 #include "worker/origin.h"
-#include "worker/rotation.h"
 #include "worker/stream.h"
 
 static void on_drain_limit(struct timer *t);
@@ -146,14 +145,6 @@ int worker_local(struct worker *w, const struct frame_local *facts)
 int worker_addrs(struct worker *w, const struct frame_addrs *found)
 {
     return origin_addrs(w, found);
-}
-
-struct origin *worker_pick(struct worker *w, const struct origin *avoid)
-{
-    rotation_refresh(w);
-    if (w->balance_is_stale)
-        return NULL; /* its list may name origins that are gone */
-    return avoid ? balance_pick_other(&w->balance, avoid) : balance_pick(&w->balance);
 }
 
 struct span worker_date(struct worker *w)

@@ -101,9 +101,8 @@ void worker_drain(struct worker *w, uint32_t limit_ms, void (*on_drained)(void *
 /* A client has gone: perhaps the last one. */
 void worker_check_drained(struct worker *w);
 
-/* The default pool; its server with the next turn (not avoid, if there is another), or NULL. */
+/* The default pool. */
 const struct pool *worker_pool(const struct worker *w);
-struct origin *worker_pick(struct worker *w, const struct origin *avoid);
 /* IMF-fixdate of now. */
 struct span worker_date(struct worker *w);
 

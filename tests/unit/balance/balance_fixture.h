@@ -31,6 +31,17 @@ static inline int pick(struct balance *b)
     return index_of(balance_pick(b));
 }
 
+/* Anybody but arg. */
+static inline bool is_not(const void *target, const void *arg)
+{
+    return target != arg;
+}
+
+static inline int pick_other(struct balance *b, const void *not_this)
+{
+    return index_of(balance_pick_other(b, is_not, not_this));
+}
+
 /* Targets 0 … n-1 with these weights; 0 leaves one out. */
 static inline void set_weights(struct balance *b, const uint32_t *weights, unsigned n)
 {

@@ -9,7 +9,8 @@ static void test_empty(void **state)
     struct balance b;
     balance_init(&b, 3);
     assert_null(balance_pick(&b));
-    assert_null(balance_pick_other(&b, NULL));
+    assert_int_equal(pick_other(&b, NULL), -1);
+    assert_null(balance_pick_between(&b, 1, 1, is_not, NULL));
     assert_int_equal(balance_set(&b, NULL, 0), 0);
     assert_null(balance_pick(&b));
     set_weights(&b, (const uint32_t[]){1, 1}, 2);

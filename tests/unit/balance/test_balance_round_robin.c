@@ -117,7 +117,7 @@ static void test_pick_other(void **state)
         set_weights(&b, lists[i], 3);
         for (unsigned k = 0; k < 100; k++) {
             int first = pick(&b);
-            int other = index_of(balance_pick_other(&b, &targets[first]));
+            int other = pick_other(&b, &targets[first]);
             assert_true(other >= 0 && other != first);
         }
         balance_fini(&b);
@@ -130,11 +130,94 @@ static void test_pick_other_of_one(void **state)
     struct balance b;
     balance_init(&b, 0);
     set_weights(&b, (const uint32_t[]){3}, 1);
-    assert_null(balance_pick_other(&b, &targets[0]));
-    assert_int_equal(index_of(balance_pick_other(&b, &targets[1])), 0);
-    assert_int_equal(index_of(balance_pick_other(&b, NULL)), 0);
+    assert_int_equal(pick_other(&b, &targets[0]), -1);
+    assert_int_equal(pick_other(&b, &targets[1]), 0);
+    assert_int_equal(pick_other(&b, NULL), 0);
     assert_int_equal(pick(&b), 0);
     balance_fini(&b);
+}
+
+/* Whoever fails, the order of first picks is the one without a failure. */
+static void test_pick_other_takes_no_turn(void **state)
+{
+    (void)state;
+    static const uint32_t lists[][4] = {{1, 1, 0, 0}, {1, 1, 1, 1}, {2, 1, 0, 0}, {5, 3, 1, 1}};
+    for (unsigned i = 0; i < 4; i++) {
+        struct balance b, calm;
+        balance_init(&b, 0);
+        balance_init(&calm, 0);
+        set_weights(&b, lists[i], 4);
+        set_weights(&calm, lists[i], 4);
+        for (unsigned k = 0; k < 100; k++) {
+            int first = pick(&b);
+            assert_int_equal(first, pick(&calm));
+            assert_true(first != 0 || pick_other(&b, &targets[0]) > 0);
+        }
+        balance_fini(&calm);
+        balance_fini(&b);
+    }
+}
+
+/* What one of them drops is spread over all others. */
+static void test_pick_other_spreads(void **state)
+{
+    (void)state;
+    struct balance b;
+    unsigned counts[4] = {0};
+    balance_init(&b, 0);
+    set_weights(&b, (const uint32_t[]){1, 1, 1, 1}, 4);
+    for (unsigned i = 0; i < 30; i++)
+        counts[pick_other(&b, &targets[0])]++;
+    assert_int_equal(counts[0], 0);
+    for (unsigned i = 1; i < 4; i++)
+        assert_int_equal(counts[i], 10);
+    assert_true(balance_remove(&b, 40));
+    for (unsigned i = 0; i < 30; i++)
+        assert_in_range(pick_other(&b, &targets[0]), 1, 2);
+    balance_fini(&b);
+}
+
+/* From any place on, all but those that may not, each once. */
+static void test_pick_between_goes_round(void **state)
+{
+    (void)state;
+    static const uint32_t lists[][5] = {{1, 1, 1, 1, 1}, {5, 3, 1, 1, 2}};
+    for (unsigned i = 0; i < 2; i++) {
+        for (unsigned start = 0; start < 5; start++) {
+            const uint64_t begin = 10 * (start + 1);
+            const void *barred = &targets[(start + 2) % 5];
+            uint64_t at = begin;
+            struct balance b;
+            const void *target;
+            unsigned n = 0;
+            balance_init(&b, 0);
+            set_weights(&b, lists[i], 5);
+            while ((target = balance_pick_between(&b, at, begin, is_not, barred))) {
+                n += 1 + (n == 1); /* past the barred one */
+                assert_ptr_equal(target, &targets[(start + n) % 5]);
+                at = 10 * ((uint64_t)index_of(target) + 1);
+            }
+            assert_int_equal(n, 4);
+            balance_fini(&b);
+        }
+    }
+}
+
+/* The keys that a round begins and goes on with may have left the list. */
+static void test_pick_between_without_its_ends(void **state)
+{
+    (void)state;
+    static const uint32_t lists[][3] = {{1, 1, 1}, {5, 3, 1}};
+    for (unsigned i = 0; i < 2; i++) {
+        struct balance b;
+        balance_init(&b, 0);
+        set_weights(&b, lists[i], 3);
+        assert_int_equal(index_of(balance_pick_between(&b, 15, 5, is_not, NULL)), 1);
+        assert_int_equal(index_of(balance_pick_between(&b, 35, 5, is_not, NULL)), -1);
+        assert_int_equal(index_of(balance_pick_between(&b, 35, 15, is_not, NULL)), 0);
+        assert_int_equal(index_of(balance_pick_between(&b, 20, 25, is_not, NULL)), -1);
+        balance_fini(&b);
+    }
 }
 
 /* A dead heavy server, every pick of which is retried on the light one, for very long: virtual
@@ -148,7 +231,7 @@ static void test_retries_do_not_pile_up(void **state)
     set_weights(&b, (const uint32_t[]){100, 1}, 2);
     for (unsigned i = 0; i < 100000; i++) {
         if (pick(&b) == 0)
-            assert_int_equal(index_of(balance_pick_other(&b, &targets[0])), 1);
+            assert_int_equal(pick_other(&b, &targets[0]), 1);
     }
     for (unsigned i = 0; i < 1010; i++)
         light += pick(&b) == 1;
@@ -201,6 +284,10 @@ int main(void)
         cmocka_unit_test(test_windows),
         cmocka_unit_test(test_pick_other),
         cmocka_unit_test(test_pick_other_of_one),
+        cmocka_unit_test(test_pick_other_takes_no_turn),
+        cmocka_unit_test(test_pick_other_spreads),
+        cmocka_unit_test(test_pick_between_goes_round),
+        cmocka_unit_test(test_pick_between_without_its_ends),
         cmocka_unit_test(test_retries_do_not_pile_up),
         cmocka_unit_test(test_virtual_time_wraps),
         cmocka_unit_test(test_many_servers),

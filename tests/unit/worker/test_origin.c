@@ -9,6 +9,7 @@
 #include "pool/pool_snapshot.h"
 #include "worker/eject.h"
 #include "worker/origin.h"
+#include "worker/pick.h"
 #include "worker/rotation.h"
 #include "worker/worker.h"
 
@@ -103,7 +104,7 @@ static void drop(struct setup *s)
 
 static uint64_t pick(struct setup *s)
 {
-    struct origin *o = worker_pick(&s->worker, NULL);
+    struct origin *o = pick_server(&s->worker);
 
     return o ? o->server_id : 0;
 }
@@ -219,21 +220,65 @@ static void test_goes(void **state)
     drop(s);
 }
 
-static void test_avoid(void **state)
+static uint64_t pick_next(struct setup *s, struct pick_row *row)
+{
+    struct origin *o = pick_other(&s->worker, row);
+
+    return o ? o->server_id : 0;
+}
+
+static void test_others(void **state)
 {
     struct setup *s = make();
     uint64_t a = add(s, "http://10.0.0.1", 1);
     uint64_t b = add(s, "http://10.0.0.2", 1);
-    struct origin *avoided;
 
     (void)state;
     assert_int_equal(take_snapshot(s), 0);
-    avoided = origin_find(&s->worker, a);
-    for (unsigned i = 0; i < 3; i++)
-        assert_int_equal(worker_pick(&s->worker, avoided)->server_id, b);
+    for (unsigned i = 0; i < 3; i++) {
+        struct pick_row row = {.failed_id = a};
+
+        assert_int_equal(pick_next(s, &row), b);
+        assert_int_equal(pick_next(s, &row), 0);
+    }
     assert_int_equal(tell(s, b, 1, 0), 0);
-    assert_null(worker_pick(&s->worker, avoided));
+    assert_int_equal(pick_next(s, &(struct pick_row){.failed_id = a}), 0);
     drop(s);
+}
+
+/* Whatever the weights, each of the others comes once, and first picks go on as if nothing
+ * were.
+ */
+static void test_others_each_once(void **state)
+{
+    static const uint16_t weights[][4] = {{1, 1, 1, 1}, {4, 2, 1, 1}};
+
+    (void)state;
+    for (unsigned k = 0; k < 2; k++) {
+        struct setup *s = make();
+        uint64_t ids[4], turns[8];
+
+        for (unsigned i = 0; i < 4; i++) {
+            char url[32];
+
+            (void)snprintf(url, sizeof(url), "http://10.0.0.%u", i + 1);
+            ids[i] = add(s, url, weights[k][i]);
+        }
+        assert_int_equal(take_snapshot(s), 0);
+        for (unsigned i = 0; i < 8; i++)
+            turns[i] = pick(s);
+        for (unsigned i = 0; i < 8; i++) {
+            struct pick_row row = {.failed_id = pick(s)};
+            uint64_t sum = row.failed_id;
+
+            assert_int_equal(row.failed_id, turns[i]);
+            for (unsigned n = 0; n < 3; n++)
+                sum += pick_next(s, &row);
+            assert_int_equal(sum, ids[0] + ids[1] + ids[2] + ids[3]);
+            assert_int_equal(pick_next(s, &row), 0);
+        }
+        drop(s);
+    }
 }
 
 static void test_weight_0(void **state)
@@ -382,8 +427,8 @@ static void test_one_by_one_is_a_rebuild(void **state)
         change_one(s, &rebuilt, &ids[i], i);
         kept_n += !s->worker.balance_is_stale;
         rebuilt.balance_is_stale = true;
-        a = worker_pick(&s->worker, NULL);
-        b = worker_pick(&rebuilt, NULL);
+        a = pick_server(&s->worker);
+        b = pick_server(&rebuilt);
         assert_int_equal(a == NULL, b == NULL);
         assert_int_equal(s->worker.wanted_n, rebuilt.wanted_n);
         assert_int_equal(s->worker.usable_n, rebuilt.usable_n);
@@ -444,11 +489,17 @@ static void test_no_memory(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_snapshot),  cmocka_unit_test(test_facts_before_the_pool),
-        cmocka_unit_test(test_resync),    cmocka_unit_test(test_resync_in_flight),
-        cmocka_unit_test(test_goes),      cmocka_unit_test(test_avoid),
-        cmocka_unit_test(test_weight_0),  cmocka_unit_test(test_bad_bytes),
-        cmocka_unit_test(test_no_memory), cmocka_unit_test(test_one_by_one_is_a_rebuild),
+        cmocka_unit_test(test_snapshot),
+        cmocka_unit_test(test_facts_before_the_pool),
+        cmocka_unit_test(test_resync),
+        cmocka_unit_test(test_resync_in_flight),
+        cmocka_unit_test(test_goes),
+        cmocka_unit_test(test_others),
+        cmocka_unit_test(test_others_each_once),
+        cmocka_unit_test(test_weight_0),
+        cmocka_unit_test(test_bad_bytes),
+        cmocka_unit_test(test_no_memory),
+        cmocka_unit_test(test_one_by_one_is_a_rebuild),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

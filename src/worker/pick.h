@@ -1,0 +1,28 @@
+/* pick.h - which server an exchange goes to: the one whose turn it is, and when that can't do
+ * it, the others one after the other.
+ *
+ * Only the first pick passes the turn on: with two servers, of which one is broken, it would
+ * else be the broken one's turn at each request. Further attempts of one exchange are a row:
+ * it begins at any other server and goes on in the order of their ids, so that three numbers
+ * tell where it has been, each server comes once, and servers may come and go meanwhile.
+ */
+#ifndef WELDR_WORKER_PICK_H
+#define WELDR_WORKER_PICK_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct worker;
+struct origin;
+
+struct pick_row {
+    uint64_t failed_id;         /* the server of the first attempt */
+    uint64_t first_id, last_id; /* of further ones; 0: none so far */
+};
+
+/* The server with the next turn; NULL: there is none. */
+struct origin *pick_server(struct worker *w);
+/* Another one than failed_id and all that the row has given before; NULL: no more. */
+struct origin *pick_other(struct worker *w, struct pick_row *row);
+
+#endif
