@@ -61,6 +61,7 @@ static void free_origin(struct origin *o)
     eject_end(o);
     unlink_origin(o->worker, o);
     free(o->authority);
+    free(o->addrs);
     free(o);
 }
 
@@ -95,10 +96,8 @@ static int follow(struct worker *w, const struct pool_server *server)
 
     if (!o || (!o->authority && name_origin(o, server->authority) < 0))
         return WERR_NOMEM;
-    if (server->addr.family != 0) {
-        o->addrs[0] = server->addr;
-        o->addr_n = 1;
-    }
+    if (server->addr.family != 0 && addr_set_one(&o->addrs, &server->addr) < 0)
+        return WERR_NOMEM;
     o->weight = server->weight;
     o->map_host = server->map_host;
     if (o->proxy_protocol != server->proxy_protocol)
@@ -220,26 +219,15 @@ int origin_local(struct worker *w, const struct frame_local *facts)
     return 0;
 }
 
-/* Lanes to addresses that are no more serve what they carry, and go when they become idle or
- * their server closes them. */
 int origin_addrs(struct worker *w, const struct frame_addrs *found)
 {
     struct origin *o = find_or_new(w, found->server_id);
 
-    if (!o)
+    if (!o || addr_set_replace(&o->addrs, found) < 0)
         return WERR_NOMEM;
-    lane_close_idle(o);
-    memcpy(o->addrs, found->addrs, found->n * sizeof(o->addrs[0]));
-    o->addr_n = (uint8_t)found->n;
+    lane_close_gone(o);
     rotation_note(o);
     return 0;
-}
-
-const struct addr *origin_next_addr(struct origin *o)
-{
-    MUST(o->addr_n > 0);
-    o->addr_next = (uint8_t)((o->addr_next + 1) % o->addr_n);
-    return &o->addrs[o->addr_next];
 }
 
 void origin_close_all(struct worker *w)

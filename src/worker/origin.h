@@ -15,6 +15,7 @@
 
 #include "pool/pool_apply.h"
 #include "wire/frame.h"
+#include "worker/addr_set.h"
 #include "worker/origin_lane.h"
 
 struct worker;
@@ -22,10 +23,8 @@ struct worker;
 struct origin {
     uint64_t server_id;
     struct worker *worker;
-    char *authority;                  /* NULL until the pool has named it */
-    struct addr addrs[FRAME_ADDRS_N]; /* of its name, or the one of its URL */
-    uint8_t addr_n;                   /* 0: its name is not resolved yet */
-    uint8_t addr_next;                /* whose turn it is for a new lane */
+    char *authority;        /* NULL until the pool has named it */
+    struct addr_set *addrs; /* NULL: its name is not resolved yet */
     uint32_t stats_slot;
     uint16_t weight;
     bool map_host;
@@ -56,8 +55,6 @@ int origin_reconcile_all(struct worker *w) MUST_USE;
 int origin_local(struct worker *w, const struct frame_local *facts) MUST_USE;
 /* This node has looked up the server's name. */
 int origin_addrs(struct worker *w, const struct frame_addrs *found) MUST_USE;
-/* The address for the next new lane, in turn; there must be one. */
-const struct addr *origin_next_addr(struct origin *o);
 struct origin *origin_find(struct worker *w, uint64_t server_id);
 /* Frees it when nothing needs it any more. */
 void origin_check_done(struct origin *o);

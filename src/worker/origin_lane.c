@@ -151,8 +151,9 @@ static struct lane *connect_new(struct origin *o, int *error)
         *error = WERR_NOMEM;
         return NULL;
     }
-    *error = conn_connect(&lane->conn, &w->shared, &lane_ops, origin_next_addr(o),
-                          &w->response_limits);
+    lane->addr = *addr_set_next(o->addrs);
+    lane->addr_version = o->addrs->version;
+    *error = conn_connect(&lane->conn, &w->shared, &lane_ops, &lane->addr, &w->response_limits);
     if (*error < 0) {
         slab_put(&w->lanes_slab, lane);
         return NULL;
@@ -275,6 +276,19 @@ static uint32_t idle_limit_ms(const struct lane *lane)
     return lane->keep_ms < idle_ms ? lane->keep_ms : idle_ms;
 }
 
+/* Does its server still have its address? */
+static bool has_place(struct lane *lane)
+{
+    const struct addr_set *set = lane->origin->addrs;
+
+    if (lane->addr_version == set->version)
+        return true;
+    if (!addr_set_keeps(set, &lane->addr))
+        return false;
+    lane->addr_version = set->version;
+    return true;
+}
+
 /* Behind its answer a server has nothing to say: to the next request it would be the answer. An
  * end that is there already has come suddenly. */
 static bool is_silent(struct lane *lane)
@@ -293,7 +307,7 @@ void lane_release(struct lane *lane, bool reuse)
     lane->exchange = NULL;
     if (!reuse || lane->is_personal || o->proxy_protocol != 0 || !rotation_keeps_lanes(o) ||
         w->draining || o->idle_n >= LIMIT_IDLE_LANES || idle_limit_ms(lane) == 0 ||
-        !conn_can_reuse(&lane->conn) || !is_silent(lane)) {
+        !has_place(lane) || !conn_can_reuse(&lane->conn) || !is_silent(lane)) {
         conn_close(&lane->conn, CONN_CLOSE_NOW);
         return;
     }
@@ -318,4 +332,15 @@ void lane_close_idle(struct origin *o)
 
     while ((lane = TAILQ_FIRST(&o->idle)))
         discard(lane);
+}
+
+void lane_close_gone(struct origin *o)
+{
+    struct lane *lane, *next;
+
+    for (lane = TAILQ_FIRST(&o->idle); lane; lane = next) {
+        next = TAILQ_NEXT(lane, entry);
+        if (!has_place(lane))
+            discard(lane);
+    }
 }

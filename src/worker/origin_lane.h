@@ -23,6 +23,8 @@ struct lane {
     struct origin *origin;
     struct exchange *exchange; /* busy */
     TAILQ_ENTRY(lane) entry;   /* in origin->idle */
+    struct addr addr;
+    uint32_t addr_version; /* in which its origin's addresses were last seen to have it */
     bool is_idle;
     bool is_personal;   /* its PROXY header has named a client: for one exchange only */
     uint32_t exchanges; /* carried so far */
@@ -57,6 +59,9 @@ static inline bool lane_is_reused(const struct lane *lane)
     return lane->exchanges > 1;
 }
 void lane_close_idle(struct origin *o);
+/* Its addresses are others: idle lanes to those that are gone, or down, close; busy ones will
+ * when they are done. */
+void lane_close_gone(struct origin *o);
 /* The answer's head was read. It may say how long the server keeps the connection (Keep-Alive:
  * timeout): Weldr closes it a second before. After a large answer another one is expected of
  * this origin: little is read with the next head then, so that the rest can be spliced. */

@@ -10,7 +10,7 @@
 
 bool rotation_is_wanted(const struct origin *o)
 {
-    return o->in_pool && o->admin == POOL_ADMIN_ENABLED && o->weight > 0 && o->addr_n > 0;
+    return o->in_pool && o->admin == POOL_ADMIN_ENABLED && o->weight > 0 && o->addrs != NULL;
 }
 
 bool rotation_keeps_lanes(const struct origin *o)

@@ -118,6 +118,7 @@ def test_resolved_again(lab, names):
     names.names["app"] = ["127.0.0.3"]
     wait_until(lambda: weldr.ask().text == "two", 10, "the second address")
     assert weldr.api("GET", "/servers").json["servers"][0]["addresses"] == [f"127.0.0.3:{two.port}"]
+    assert {weldr.ask().text for _ in range(50)} == {"two"}
 
 
 def test_failing_resolver_keeps_the_last_answer(lab, names):

@@ -109,18 +109,16 @@ static struct addr addr_of_origin(unsigned n)
     return (struct addr){.family = AF_INET, .port = 80, .ip = {10, 0, 0, (uint8_t)(n + 1)}};
 }
 
-static int add_server(struct world *w, unsigned n, uint16_t weight)
+static int add_url(struct world *w, unsigned n, uint16_t weight, const char *url)
 {
     struct pool_command c;
     struct pool_change change = {0};
     struct pool_error error;
-    char url[64];
-    int len = snprintf(url, sizeof(url), "http://10.0.0.%u", n + 1);
     unsigned armed = hold_faults();
     int rc;
 
     pool_command_init(&c, POOL_ADD_SERVER);
-    MUST(pool_check_url(span_from(url, (size_t)len), &c.server, &error) == 0);
+    MUST(pool_check_url(span_from_str(url), &c.server, &error) == 0);
     c.server.weight = weight;
     c.server.map_host = w->setup.map_host;
     c.server.proxy_protocol = w->setup.tells_client ? 2 : 0;
@@ -129,6 +127,14 @@ static int add_server(struct world *w, unsigned n, uint16_t weight)
     w->server_id[n] = change.server_id;
     pool_command_fini(&c);
     return rc;
+}
+
+static int add_server(struct world *w, unsigned n, uint16_t weight)
+{
+    char url[64];
+
+    (void)snprintf(url, sizeof(url), "http://10.0.0.%u", n + 1);
+    return add_url(w, n, weight, url);
 }
 
 /* What a worker is told by its manager it hears in a callback, behind which conns send. */
@@ -151,6 +157,29 @@ int world_add_server(struct world *w, unsigned n, uint16_t weight)
     int rc = set_local(w, w->pool->index + 1, n, FRAME_LOCAL_UP);
 
     return rc < 0 ? rc : add_server(w, n, weight);
+}
+
+int world_add_named(struct world *w, unsigned n)
+{
+    int rc = set_local(w, w->pool->index + 1, n, FRAME_LOCAL_UP);
+    char url[64];
+
+    (void)snprintf(url, sizeof(url), "http://app%u.test", n);
+    return rc < 0 ? rc : add_url(w, n, 1, url);
+}
+
+int world_set_addrs(struct world *w, unsigned n, uint32_t origins, uint32_t down)
+{
+    struct frame_addrs found = {.server_id = w->server_id[n]};
+
+    for (unsigned i = 0; i < WORLD_ORIGINS; i++) {
+        if (!(origins >> i & 1))
+            continue;
+        found.down |= (uint64_t)(down >> i & 1) << found.n;
+        found.addrs[found.n++] = addr_of_origin(i);
+    }
+    loop_defer(w->loop, &w->nudge);
+    return worker_addrs(&w->worker, &found);
 }
 
 int world_remove_server(struct world *w, unsigned n)

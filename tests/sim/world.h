@@ -70,6 +70,11 @@ void world_say(struct world_client *c, const char *text);
 
 /* By the number of the origin. Result of worker_apply. */
 int world_add_server(struct world *w, unsigned n, uint16_t weight);
+/* The same by a name, which is not resolved yet. */
+int world_add_named(struct world *w, unsigned n);
+/* Its name stands for the addresses of these origins (bit i: origin i); the checks have found
+ * those of `down` down. */
+int world_set_addrs(struct world *w, unsigned n, uint32_t origins, uint32_t down);
 int world_remove_server(struct world *w, unsigned n);
 int world_set_weight(struct world *w, unsigned n, uint16_t weight);
 int world_set_up(struct world *w, unsigned n, bool up);

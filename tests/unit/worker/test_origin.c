@@ -122,8 +122,8 @@ static void test_snapshot(void **state)
     assert_non_null(o);
     assert_true(o->in_pool && o->up && !o->gone);
     assert_string_equal(o->authority, "10.0.0.1:81");
-    assert_int_equal(o->addr_n, 1);
-    assert_int_equal(o->addrs[0].port, 81);
+    assert_int_equal(o->addrs->n, 1);
+    assert_int_equal(o->addrs->at[0].addr.port, 81);
     assert_int_equal(o->stats_slot, STATS_NO_SLOT);
     assert_int_equal(pick(s), a);
     assert_int_equal(pick(s), b);
@@ -486,6 +486,63 @@ static void test_no_memory(void **state)
     assert_true(n > 5);
 }
 
+/* ---- addresses ---- */
+
+static int tell_addrs(struct setup *s, uint64_t id, unsigned n, uint64_t down)
+{
+    struct frame_addrs found = {.server_id = id, .n = n, .down = down};
+
+    for (unsigned i = 0; i < n; i++)
+        found.addrs[i] =
+            (struct addr){.family = AF_INET, .port = 80, .ip = {10, 0, 1, (uint8_t)(i + 1)}};
+    return worker_addrs(&s->worker, &found);
+}
+
+static void test_addresses(void **state)
+{
+    struct setup *s = make();
+    uint64_t a = add(s, "http://app.test", 1);
+    const struct addr gone = {.family = AF_INET, .port = 80, .ip = {10, 0, 1, 64}};
+    const struct origin *o;
+    uint32_t version;
+
+    (void)state;
+    assert_int_equal(take_snapshot(s), 0);
+    assert_int_equal(pick(s), 0); /* not resolved */
+    assert_int_equal(tell_addrs(s, a, FRAME_ADDRS_N, 0), 0);
+    assert_int_equal(pick(s), a);
+    o = origin_find(&s->worker, a);
+    assert_int_equal(o->addrs->n, FRAME_ADDRS_N);
+    assert_true(addr_set_keeps(o->addrs, &gone));
+    version = o->addrs->version;
+    assert_int_equal(tell_addrs(s, a, FRAME_ADDRS_N, UINT64_C(1) << 63), 0);
+    assert_false(addr_set_keeps(o->addrs, &gone));
+    assert_int_equal(tell_addrs(s, a, FRAME_ADDRS_N, UINT64_MAX), 0);
+    assert_true(addr_set_keeps(o->addrs, &gone));
+    assert_int_equal(tell_addrs(s, a, 63, 0), 0);
+    assert_false(addr_set_keeps(o->addrs, &gone));
+    assert_int_equal(o->addrs->version, version + 3);
+    drop(s);
+}
+
+/* Short of memory the old addresses stay, all of them. */
+static void test_addresses_and_no_memory(void **state)
+{
+    struct setup *s = make();
+    uint64_t a = add(s, "http://app.test", 1);
+    const struct origin *o;
+
+    (void)state;
+    assert_int_equal(take_snapshot(s), 0);
+    assert_int_equal(tell_addrs(s, a, 2, 0), 0);
+    fault_set(1);
+    assert_int_equal(tell_addrs(s, a, 3, 1), WERR_NOMEM);
+    fault_set(0);
+    o = origin_find(&s->worker, a);
+    assert_true(o->addrs->n == 2 && o->addrs->version == 1 && pick(s) == a);
+    drop(s);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -496,6 +553,8 @@ int main(void)
         cmocka_unit_test(test_goes),
         cmocka_unit_test(test_others),
         cmocka_unit_test(test_others_each_once),
+        cmocka_unit_test(test_addresses),
+        cmocka_unit_test(test_addresses_and_no_memory),
         cmocka_unit_test(test_weight_0),
         cmocka_unit_test(test_bad_bytes),
         cmocka_unit_test(test_no_memory),
