@@ -5,7 +5,7 @@
 #include "base/rand.h"
 #include "net/loop_int.h"
 
-enum { SIM_BUFFER_BYTES = 64 * 1024, SIM_FIRST_PORT = 32768 };
+enum { SIM_BUFFER_BYTES = 64 * 1024, SIM_FIRST_PORT = 32768, SIM_ROUTES = 16 };
 #define SIM_START_US 1000000000ULL
 #define SIM_WALL_US  1700000000000000ULL
 
@@ -54,8 +54,14 @@ struct sim_event {
     char bytes[];
 };
 
+struct sim_route {
+    struct addr to;
+    int result; /* 0: a free place */
+};
+
 struct loop_sim {
     struct loop loop;
+    struct sim_route routes[SIM_ROUTES];
     struct rand_state rand;
     struct loop_sim_faults faults;
     uint64_t ops;
@@ -477,6 +483,28 @@ static struct addr local_addr_for(struct loop_sim *m, const struct addr *to)
     return a;
 }
 
+static struct sim_route *find_route(struct loop_sim *m, const struct addr *to)
+{
+    struct sim_route *free_one = NULL;
+
+    for (unsigned i = 0; i < SIM_ROUTES; i++) {
+        struct sim_route *r = &m->routes[i];
+
+        if (r->result != 0 && addr_is_equal(&r->to, to))
+            return r;
+        if (r->result == 0)
+            free_one = r;
+    }
+    return free_one;
+}
+
+static int route_to(struct loop_sim *m, const struct addr *to)
+{
+    const struct sim_route *r = find_route(m, to);
+
+    return r != NULL ? r->result : 0;
+}
+
 static int connect_sim(struct loop *l, struct sock *s, const struct addr *to)
 {
     struct loop_sim *m = from_loop(l);
@@ -484,13 +512,18 @@ static int connect_sim(struct loop *l, struct sock *s, const struct addr *to)
     struct sim_end *client;
     struct sim_end *server;
     struct sim_event *ev;
+    int route = route_to(m, to);
 
     if (strikes_fault(m))
         return WERR_NO_FD;
+    if (route != 0 && route != WERR_AGAIN)
+        return route;
     client = new_end(m);
     s->fd = client->handle;
     client->connect_result = WERR_AGAIN;
     client->local = local_addr_for(m, to);
+    if (route == WERR_AGAIN)
+        return WERR_AGAIN;
     if (listener == NULL) {
         post_connected(m, client, WERR_REFUSED);
         return WERR_AGAIN;
@@ -639,6 +672,14 @@ int loop_sim_listen(struct loop *l, const struct addr *at)
         e->local.port = take_port(m);
     TAILQ_INSERT_TAIL(&m->listeners, e, entry);
     return e->handle;
+}
+
+void loop_sim_route(struct loop *l, const struct addr *to, int result)
+{
+    struct sim_route *r = find_route(from_loop(l), to);
+
+    MUST(r != NULL);
+    *r = (struct sim_route){*to, result};
 }
 
 void loop_sim_pair(struct loop *l, int handles[2])

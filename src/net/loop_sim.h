@@ -33,6 +33,9 @@ void loop_sim_set_faults(struct loop *l, const struct loop_sim_faults *faults);
  * WERR_ADDR_IN_USE. Connects to an address without a listener are refused. at->port 0: the
  * world's choice, see sock_local_addr. */
 int loop_sim_listen(struct loop *l, const struct addr *at) MUST_USE;
+/* What becomes of connects to this address: WERR_AGAIN: nothing is ever heard; another WERR_*:
+ * they fail with that at once; 0: as before. For a few addresses. */
+void loop_sim_route(struct loop *l, const struct addr *to, int result);
 /* Two connected ends for sock_adopt, as listen_pair. */
 void loop_sim_pair(struct loop *l, int handles[2]);
 /* Nothing in flight, no work, no timer set. */

@@ -4,6 +4,7 @@
 
 #include "base/fault.h"
 #include "wire/frame.h"
+#include "worker/limits.h"
 
 static struct addr_set *new_set(const struct addr_set *old, uint32_t n)
 {
@@ -32,6 +33,22 @@ static uint64_t down_among(const struct frame_addrs *found)
     return down == all_of(found->n) ? 0 : down;
 }
 
+static struct addr_place *find(struct addr_set *set, const struct addr *addr)
+{
+    for (unsigned i = 0; set && i < set->n; i++)
+        if (addr_is_equal(&set->at[i].addr, addr))
+            return &set->at[i];
+    return NULL;
+}
+
+/* One that the checks have found up again has nothing to live down. */
+static uint64_t carry_shunned(struct addr_set *old, const struct addr *addr, bool is_down)
+{
+    const struct addr_place *place = find(old, addr);
+
+    return place && place->is_down == is_down ? place->shunned_until_ms : 0;
+}
+
 int addr_set_replace(struct addr_set **set, const struct frame_addrs *found)
 {
     struct addr_set *fresh = new_set(*set, found->n);
@@ -39,8 +56,12 @@ int addr_set_replace(struct addr_set **set, const struct frame_addrs *found)
 
     if (!fresh)
         return WERR_NOMEM;
-    for (uint32_t i = 0; i < found->n; i++)
-        fresh->at[i] = (struct addr_place){found->addrs[i], (down >> i & 1) != 0};
+    for (uint32_t i = 0; i < found->n; i++) {
+        const struct addr *addr = &found->addrs[i];
+        const bool is_down = (down >> i & 1) != 0;
+
+        fresh->at[i] = (struct addr_place){*addr, is_down, carry_shunned(*set, addr, is_down)};
+    }
     free(*set);
     *set = fresh;
     return 0;
@@ -63,16 +84,100 @@ int addr_set_one(struct addr_set **set, const struct addr *addr)
 
 bool addr_set_keeps(const struct addr_set *set, const struct addr *addr)
 {
+    const struct addr_place *place = find((struct addr_set *)set, addr);
+
+    return place && !place->is_down;
+}
+
+/* ---- which one, and the next ---- */
+
+static bool was_tried(const struct addr_tries *tries, unsigned i)
+{
+    return (tries->tried >> i & 1) != 0;
+}
+
+static bool may_pick(const struct addr_set *set, const struct addr_tries *tries, unsigned i)
+{
+    return !set->at[i].is_down && !was_tried(tries, i);
+}
+
+bool addr_set_has_more(const struct addr_set *set, const struct addr_tries *tries)
+{
+    if (tries->version != set->version)
+        return true;
     for (unsigned i = 0; i < set->n; i++)
-        if (addr_is_equal(&set->at[i].addr, addr))
-            return !set->at[i].is_down;
+        if (may_pick(set, tries, i))
+            return true;
     return false;
 }
 
-const struct addr *addr_set_next(struct addr_set *set)
+/* The next in turn that is not shunned; else the one that was shunned first. */
+static unsigned find_best(const struct addr_set *set, const struct addr_tries *tries,
+                          uint64_t now_ms)
 {
-    do {
-        set->next = (uint8_t)((set->next + 1) % set->n);
-    } while (set->at[set->next].is_down);
-    return &set->at[set->next].addr;
+    unsigned best = set->n;
+
+    for (unsigned k = 1; k <= set->n; k++) {
+        const unsigned i = (set->next + k) % set->n;
+
+        if (!may_pick(set, tries, i))
+            continue;
+        if (set->at[i].shunned_until_ms <= now_ms)
+            return i;
+        if (best == set->n || set->at[i].shunned_until_ms < set->at[best].shunned_until_ms)
+            best = i;
+    }
+    return best;
+}
+
+/* One that failed is tried by one lane: for the others it stays shunned until that is open. */
+static void set_next(struct addr_set *set, unsigned i, uint64_t now_ms)
+{
+    set->next = (uint8_t)i;
+    if (set->at[i].shunned_until_ms != 0)
+        set->at[i].shunned_until_ms = now_ms + LIMIT_SHUN_MS;
+}
+
+const struct addr *addr_set_pick(struct addr_set *set, struct addr_tries *tries,
+                                 uint64_t now_ms)
+{
+    if (tries->version != set->version || !addr_set_has_more(set, tries))
+        *tries = (struct addr_tries){.version = set->version};
+    tries->last = (uint8_t)find_best(set, tries, now_ms);
+    tries->tried |= UINT64_C(1) << tries->last;
+    set_next(set, tries->last, now_ms);
+    return &set->at[tries->last].addr;
+}
+
+uint32_t addr_set_share_ms(const struct addr_set *set, const struct addr_tries *tries,
+                           uint32_t all_ms)
+{
+    const bool is_shunned = set->at[tries->last].shunned_until_ms != 0;
+    uint32_t up_n = 1;
+    bool is_last = true;
+    uint32_t share_ms;
+
+    if (set->n == 1 || tries->version != set->version)
+        return all_ms;
+    for (unsigned i = 0; i < set->n; i++) {
+        up_n += i != tries->last && !set->at[i].is_down;
+        if (may_pick(set, tries, i) && (is_shunned || set->at[i].shunned_until_ms == 0))
+            is_last = false;
+    }
+    share_ms = all_ms / up_n > LIMIT_SHARE_MIN_MS ? all_ms / up_n : LIMIT_SHARE_MIN_MS;
+    return is_last || share_ms > all_ms ? all_ms : share_ms;
+}
+
+void addr_set_note_failed(struct addr_set *set, const struct addr_tries *tries, uint64_t now_ms)
+{
+    if (tries->version == set->version)
+        set->at[tries->last].shunned_until_ms = now_ms + LIMIT_SHUN_MS;
+}
+
+void addr_set_note_works(struct addr_set *set, const struct addr *addr)
+{
+    struct addr_place *place = find(set, addr);
+
+    if (place)
+        place->shunned_until_ms = 0;
 }

@@ -67,7 +67,7 @@ void ex_leave_lane(struct exchange *ex, bool well)
     origin_check_done(o);
 }
 
-void ex_fail(struct exchange *ex, enum end end)
+static void end_attempt(struct exchange *ex, enum end end)
 {
     bool again = ex_may_retry(ex, end);
     uint64_t failed_id = ex->origin ? ex->origin->server_id : 0;
@@ -87,4 +87,29 @@ void ex_fail(struct exchange *ex, enum end end)
         ex_move(ex, EX_DONE, end_facts(end)->word);
     else
         ex_move(ex, EX_REPLY, end_facts(end)->word);
+}
+
+/* Nothing was sent, and the server has more addresses: the next one is tried at once, within
+ * the same attempt. */
+static bool goes_on(struct exchange *ex, enum end end)
+{
+    const struct origin *o = ex->origin;
+
+    if (ex->step != EX_LANE || !o || !end_facts(end)->retry)
+        return false;
+    addr_set_note_failed(o->addrs, &ex->tries, loop_now_ms(ex->worker->loop));
+    if (!addr_set_has_more(o->addrs, &ex->tries) || ex_connect_left_ms(ex) == 0)
+        return false;
+    log_debug("address failed", LOG_X("server", o->server_id),
+              LOG_S("end", end_facts(end)->word));
+    if (ex->lane)
+        lane_release(ex->lane, false);
+    ex->lane = NULL;
+    return true;
+}
+
+void ex_fail(struct exchange *ex, enum end end)
+{
+    if (!goes_on(ex, end))
+        end_attempt(ex, end);
 }

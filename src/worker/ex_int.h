@@ -55,6 +55,9 @@ enum ex_verdict ex_step_tunnel(struct exchange *ex);
 bool ex_is_idempotent(const struct exchange *ex);
 /* May the attempt that ends so be followed by another? Asked while the lane is still there. */
 bool ex_may_retry(const struct exchange *ex, enum end end);
+/* How long a connection may still be tried to get, at all the servers and addresses there are.
+ */
+uint32_t ex_connect_left_ms(const struct exchange *ex);
 /* Counts a further attempt against the budget, until ex_retry_done. */
 void ex_retry_begin(struct exchange *ex);
 void ex_retry_done(struct exchange *ex);

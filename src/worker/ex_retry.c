@@ -45,6 +45,15 @@ bool ex_may_retry(const struct exchange *ex, enum end end)
            is_within_budget(ex);
 }
 
+uint32_t ex_connect_left_ms(const struct exchange *ex)
+{
+    const struct pool *p = worker_pool(ex->worker);
+    uint64_t all_us = UINT64_C(1000) * p->timeouts.connect_ms * p->retry.attempts;
+    uint64_t spent_us = loop_now_us(ex->worker->loop) - ex->connect_from_us;
+
+    return spent_us < all_us ? (uint32_t)((all_us - spent_us) / 1000) : 0;
+}
+
 void ex_retry_begin(struct exchange *ex)
 {
     if (ex->flags & EX_RETRIED)

@@ -59,6 +59,9 @@ static void attach(struct exchange *ex, struct origin *o)
     ex->origin_id = o->server_id;
     ex->picked_us = loop_now_us(ex->worker->loop);
     ex->connected_us = ex->sent_us = ex->first_us = 0;
+    ex->tries = (struct addr_tries){0};
+    if (ex->connect_from_us == 0)
+        ex->connect_from_us = ex->picked_us;
     if (ex->worker->fail_open)
         ex->flags |= EX_FAIL_OPEN;
     o->in_flight++;
@@ -86,6 +89,16 @@ static enum lane_choice choose_lane(const struct exchange *ex)
     return ex_is_idempotent(ex) ? LANE_ANY : LANE_SAFE;
 }
 
+/* An address that swallows what is sent to it must leave time for the others. */
+static uint32_t connect_limit_ms(const struct exchange *ex)
+{
+    uint32_t all_ms = worker_pool(ex->worker)->timeouts.connect_ms;
+    uint32_t share_ms = addr_set_share_ms(ex->origin->addrs, &ex->tries, all_ms);
+    uint32_t left_ms = ex_connect_left_ms(ex);
+
+    return share_ms < left_ms ? share_ms : left_ms;
+}
+
 static enum ex_verdict step_lane(struct exchange *ex)
 {
     int error = 0;
@@ -96,10 +109,12 @@ static enum ex_verdict step_lane(struct exchange *ex)
         ex_fail(ex, ex_end_of_error(error));
         return EX_VERDICT_NEXT;
     }
-    if (ex->lane->conn.state == CONN_OPEN)
+    if (ex->lane->conn.state == CONN_OPEN) {
+        lane_note_open(ex->lane);
         return go(ex, EX_SEND, lane_is_reused(ex->lane) ? "idle lane" : "connected");
+    }
     conn_pause(&ex->client->conn); /* the body waits where it is */
-    ex_timer(ex, worker_pool(ex->worker)->timeouts.connect_ms);
+    ex_timer(ex, connect_limit_ms(ex));
     return EX_VERDICT_WAIT;
 }
 
@@ -165,6 +180,7 @@ void ex_request_sent(struct exchange *ex, const struct msg *trailers)
 static enum ex_verdict step_send(struct exchange *ex)
 {
     ex->connected_us = loop_now_us(ex->worker->loop);
+    ex->connect_from_us = 0;
     if (rewrite(ex) < 0 || ex_add_hop_fields(ex) < 0) {
         ex_fail(ex, END_INTERNAL);
         return EX_VERDICT_NEXT;

@@ -21,6 +21,7 @@
 #include "base/bufq.h"
 #include "http/event.h"
 #include "http/msg.h"
+#include "worker/addr_set.h"
 #include "worker/ends.h"
 #include "worker/pick.h"
 
@@ -68,7 +69,10 @@ struct exchange {
     struct origin
         *origin; /* of the present or last attempt; its in_flight counts us while set */
     struct lane *lane;
-    struct pick_row row; /* RETRY: the servers that have failed */
+    struct pick_row row;      /* RETRY: the servers that have failed */
+    struct addr_tries tries;  /* LANE: the addresses of the server that were tried */
+    uint64_t connect_from_us; /* since when nothing but a connection is tried to get; 0: it is
+                                 there */
     struct arena arena;
     struct msg request;
     struct bufq replay; /* what was handed on of the request's body, for another attempt */

@@ -20,7 +20,10 @@ enum worker_limits {
         50, /* exchanges on one lane after which its origin is known to keep them */
     LIMIT_SUDDEN_MS =
         1000, /* an idle lane that its origin closes this early is closed suddenly */
-    LIMIT_DISTRUST_MS = 60000,             /* so long that is remembered */
+    LIMIT_DISTRUST_MS = 60000, /* so long that is remembered */
+    LIMIT_SHUN_MS = 10000,     /* so long an address that could not be reached comes last */
+    LIMIT_SHARE_MIN_MS = 250,  /* an address has so long to take a connection before the next is
+                                  tried, however many there are */
     LIMIT_LARGE_ANSWER_BYTES = 256 * 1024, /* whoever sent one is expected to do so again … */
     LIMIT_LARGE_FIRST_BYTES =
         16 * 1024, /* … so little is read with its head then: the rest can be spliced */

@@ -142,7 +142,7 @@ static const struct conn_ops lane_ops = {
     .on_closed = on_closed,
 };
 
-static struct lane *connect_new(struct origin *o, int *error)
+static struct lane *connect_new(struct origin *o, struct addr_tries *tries, int *error)
 {
     struct worker *w = o->worker;
     struct lane *lane = slab_get(&w->lanes_slab);
@@ -151,7 +151,7 @@ static struct lane *connect_new(struct origin *o, int *error)
         *error = WERR_NOMEM;
         return NULL;
     }
-    lane->addr = *addr_set_next(o->addrs);
+    lane->addr = *addr_set_pick(o->addrs, tries, loop_now_ms(w->loop));
     lane->addr_version = o->addrs->version;
     *error = conn_connect(&lane->conn, &w->shared, &lane_ops, &lane->addr, &w->response_limits);
     if (*error < 0) {
@@ -217,7 +217,7 @@ struct lane *lane_take(struct origin *o, struct exchange *ex, enum lane_choice c
     if (lane)
         leave_idle(lane);
     else
-        lane = connect_new(o, error);
+        lane = connect_new(o, &ex->tries, error);
     if (!lane)
         return NULL;
     lane->exchange = ex;
@@ -225,6 +225,12 @@ struct lane *lane_take(struct origin *o, struct exchange *ex, enum lane_choice c
     if (++lane->exchanges == LIMIT_PROVEN_N)
         o->is_proven = true;
     return lane;
+}
+
+void lane_note_open(const struct lane *lane)
+{
+    if (!lane_is_reused(lane))
+        addr_set_note_works(lane->origin->addrs, &lane->addr);
 }
 
 void lane_tell_client(struct lane *lane, const struct client *c)

@@ -41,10 +41,13 @@ enum lane_choice {
     LANE_NEW
 };
 
-/* An idle lane, or a new one that is connecting (conn state NEW: exchange_lane_open follows) or
- * connected. Sets lane->exchange. *error when NULL: WERR_REFUSED, WERR_NO_FD …. */
+/* An idle lane, or a new one to an address that the exchange has not tried, which is connecting
+ * (conn state NEW: exchange_lane_open follows) or connected. Sets lane->exchange. *error when
+ * NULL: WERR_REFUSED, WERR_NO_FD …. */
 struct lane *lane_take(struct origin *o, struct exchange *ex, enum lane_choice choice,
                        int *error);
+/* It is connected: its address works. */
+void lane_note_open(const struct lane *lane);
 /* Before the first head on a new lane: names the client to a server that wants a PROXY header
  * (version 2). The lane then speaks for that client and is not used again, since the next
  * request may be somebody else's. */

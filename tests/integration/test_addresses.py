@@ -1,10 +1,14 @@
 """A server given by name is all of its addresses: those that are gone carry nothing more, one that is dead fails no request."""
 
+import socket
+import struct
+
 import pytest
 
 import origins as o
 from rawhttp import wait_until
-from test_names import names, twins, url # noqa: F401
+from weldr import now
+from test_names import NameServer, names, twins, url # noqa: F401
 
 
 def addresses(weldr):
@@ -14,7 +18,7 @@ def addresses(weldr):
 
 def knows(weldr, *wanted):
     """Each worker has been told that these are the addresses of the first server."""
-    wanted = sorted(f"{origin.host}:{origin.port}" for origin in wanted)
+    wanted = sorted(origin.authority for origin in wanted)
     wait_until(lambda: addresses(weldr) == wanted, 10, "resolved")
     weldr.tell_workers()
 
@@ -55,3 +59,79 @@ def test_connections_to_addresses_that_stay_stay(lab, names):
     knows(weldr, one, two)
     assert weldr.ask().text == "one"
     assert one.accepted == 1 and two.accepted == 0
+
+
+# ---- addresses that can't be reached
+
+class BothFamilies(NameServer):
+    """Answers AAAA queries with the names' IPv6 addresses."""
+
+    def answer(self, query):
+        label = query[13:13 + query[12]].decode()
+        question = query[12:query.index(b"\0", 12) + 5]
+        is_v6 = struct.unpack(">H", question[-4:-2])[0] == 28
+        found = [a for a in self.names.get(label, []) if (":" in a) == is_v6]
+        family = socket.AF_INET6 if is_v6 else socket.AF_INET
+        records = b"".join(struct.pack(">HHHIH", 0xc00c, 28 if is_v6 else 1, 1, self.ttl_s, 16 if is_v6 else 4)
+                           + socket.inet_pton(family, a) for a in found)
+        return query[:2] + struct.pack(">HHHHH", 0x8180, 1, len(found), 0, 0) + question + records
+
+
+@pytest.fixture
+def both_families(request):
+    server = BothFamilies()
+    yield server
+    server.stop()
+
+
+closes = o.answer(fields=[("Connection", "close")])
+
+
+def siblings(lab, *hosts):
+    """Origins on one port of these addresses; only the last one listens."""
+    for _ in range(50):
+        made = []
+        try:
+            for host in hosts:
+                made.append(lab.origin(closes, host=host, port=made[0].port if made else 0, listen=host == hosts[-1]))
+            return made
+        except OSError:
+            pass
+    raise AssertionError("no port is free at all addresses")
+
+
+def swallow(origin):
+    """Its accept queue is full: the kernel drops what wants to connect."""
+    origin.listener.listen(0)
+    fillers = [socket.socket() for _ in range(8)]
+    for filler in fillers:
+        filler.setblocking(False)
+        filler.connect_ex((origin.host, origin.port))
+    return fillers
+
+
+@pytest.mark.parametrize("addresses_n", [2, 3])
+@pytest.mark.parametrize("is_silent", [False, True], ids=["refuses", "swallows"])
+def test_dead_addresses_fail_no_request(lab, names, addresses_n, is_silent):
+    """All addresses but one are dead; every request needs a connection of its own."""
+    *dead, good = siblings(lab, *[f"127.0.0.{n + 2}" for n in range(addresses_n)])
+    fillers = [filler for origin in dead if is_silent for filler in swallow(origin)]
+    weldr = named_weldr(lab, names, url(good), *dead, good)
+    slow_n = 0
+    for number in range(100):
+        begin = now()
+        answer = weldr.ask() if number % 2 else weldr.ask("POST", fields=[("Content-Length", "4")], body=b"body")
+        slow_n += now() - begin > 0.2
+        assert answer.status == 200, (number, answer)
+    assert weldr.stats()["retries"] == 0 and weldr.stats()["server"] == {"success": 100, "failed": 0}
+    assert slow_n <= len(dead), slow_n
+    for filler in fillers:
+        filler.close()
+
+
+def test_an_address_family_that_nobody_listens_on(lab, both_families):
+    """localhost in a stock hosts file, and an application that listens on IPv4 only."""
+    absent, good = siblings(lab, "::1", "127.0.0.1")
+    weldr = named_weldr(lab, both_families, url(good), absent, good)
+    assert {weldr.ask().status for _ in range(50)} == {200}
+    assert weldr.stats()["server"] == {"success": 50, "failed": 0}

@@ -266,6 +266,11 @@ int world_set_pool(struct world *w, const char *path, uint64_t value)
     return rc;
 }
 
+void world_route(struct world *w, unsigned n, int result)
+{
+    loop_sim_route(w->loop, &w->origins[n].at, result);
+}
+
 int world_cut(struct world *w, unsigned n)
 {
     return set_local(w, w->server_id[n], n, FRAME_LOCAL_UP | FRAME_LOCAL_CUT);

@@ -85,6 +85,8 @@ int world_set_pool(struct world *w, const char *path, uint64_t value);
 /* The same; must not be refused. */
 void world_set(struct world *w, const char *path, uint64_t n);
 int world_set_timeouts(struct world *w, const struct pool_timeouts *timeouts);
+/* loop_sim_route to the address of an origin. */
+void world_route(struct world *w, unsigned n, int result);
 /* FRAME_LOCAL_CUT: what is in flight there ends, the server stays. */
 int world_cut(struct world *w, unsigned n);
 /* FRAME_LOCAL_GONE for one that was removed: what is still in flight there ends. */

@@ -168,6 +168,23 @@ static void test_resets_strike(void **state)
     faults = (struct loop_sim_faults){0};
 }
 
+/* An address can fail at once, or swallow what is sent to it, until it is as before. */
+static void test_routes(void **state)
+{
+    struct world *w = *state;
+    struct end *failed = new_end(w);
+    struct end *silent, *c;
+
+    loop_sim_route(w->l, &w->at, WERR_UNREACHABLE);
+    assert_int_equal(sock_connect(w->l, &failed->s, &end_ops, &w->at), WERR_UNREACHABLE);
+    loop_sim_route(w->l, &w->at, WERR_AGAIN);
+    silent = start_client(w);
+    loop_sim_route(w->l, &w->at, 0);
+    c = start_client(w);
+    RUN_UNTIL(w, c->connects == 1);
+    assert_int_equal(silent->connects, 0);
+}
+
 static int set_rough(void **state)
 {
     (void)state;
@@ -193,6 +210,7 @@ int main(void)
         LOOP_TEST(test_nothing_leaks),
         LOOP_TEST(test_time_jumps),
         LOOP_TEST(test_listener_dies_with_its_queue),
+        LOOP_TEST(test_routes),
         cmocka_unit_test(test_each_operation_fails),
         cmocka_unit_test(test_same_seed_same_run),
         cmocka_unit_test(test_resets_strike),
