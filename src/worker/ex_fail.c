@@ -73,6 +73,8 @@ static void end_attempt(struct exchange *ex, enum end end)
     uint64_t failed_id = ex->origin ? ex->origin->server_id : 0;
 
     ex->end = (uint8_t)end;
+    if (ex->step == EX_LANE && end == END_ORIGIN_RESET)
+        ex->sent_n++; /* it was reached: not without end */
     if (failed_id)
         log_debug("attempt failed", LOG_X("server", failed_id),
                   LOG_S("end", end_facts(end)->word));

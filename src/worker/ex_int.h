@@ -58,7 +58,9 @@ bool ex_may_retry(const struct exchange *ex, enum end end);
 /* How long a connection may still be tried to get, at all the servers and addresses there are.
  */
 uint32_t ex_connect_left_ms(const struct exchange *ex);
-/* Counts a further attempt against the budget, until ex_retry_done. */
+/* As far as retry.attempts goes. */
+bool ex_may_send_more(const struct exchange *ex);
+/* Counts a further attempt against the budget, if it is a repetition, until ex_retry_done. */
 void ex_retry_begin(struct exchange *ex);
 void ex_retry_done(struct exchange *ex);
 /* A piece of the body is handed to the lane: kept as long as it may be needed again. */

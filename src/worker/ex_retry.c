@@ -1,7 +1,11 @@
 #include "worker/ex_int.h"
 #include "worker/limits.h"
 
-/* A request is sent again only where that can do no harm. Nothing of an answer may have come.
+/* As long as no connection comes about nothing was sent, and the next server is tried, until
+ * all were or the time for that is over: that is no repetition, whatever the settings say of
+ * those.
+ *
+ * A request is sent again only where that can do no harm. Nothing of an answer may have come.
  * Then it is certain that the server has done nothing when no connection came about, or when
  * the kernel refused the very first byte that we sent on an idle lane: the server had closed
  * it. As soon as one byte was taken by the kernel nothing is certain any more: the server may
@@ -22,8 +26,7 @@ bool ex_is_idempotent(const struct exchange *ex)
 
 static bool can_do_no_harm(const struct exchange *ex)
 {
-    return ex->step == EX_LANE || (ex->lane && !conn_has_sent(&ex->lane->conn)) ||
-           ex_is_idempotent(ex);
+    return (ex->lane && !conn_has_sent(&ex->lane->conn)) || ex_is_idempotent(ex);
 }
 
 /* When many servers fail at once, trying everything twice would double the load of the rest. */
@@ -36,13 +39,20 @@ static bool is_within_budget(const struct exchange *ex)
            w->retrying_n * UINT64_C(100) < running * worker_pool(w)->retry.budget_percent;
 }
 
+bool ex_may_send_more(const struct exchange *ex)
+{
+    return ex->sent_n < worker_pool(ex->worker)->retry.attempts;
+}
+
 bool ex_may_retry(const struct exchange *ex, enum end end)
 {
     const uint32_t forbids = EX_ANSWER_BEGUN | EX_CLIENT_GONE | EX_LANE_SPOKE | EX_NO_REPLAY;
 
-    return end_facts(end)->retry && !(ex->flags & forbids) &&
-           ex->attempts < worker_pool(ex->worker)->retry.attempts && can_do_no_harm(ex) &&
-           is_within_budget(ex);
+    if (!end_facts(end)->retry || (ex->flags & forbids) || ex->attempts >= LIMIT_PICKS_N)
+        return false;
+    if (ex->step == EX_LANE)
+        return ex_connect_left_ms(ex) > 0;
+    return ex_may_send_more(ex) && can_do_no_harm(ex) && is_within_budget(ex);
 }
 
 uint32_t ex_connect_left_ms(const struct exchange *ex)
@@ -56,7 +66,7 @@ uint32_t ex_connect_left_ms(const struct exchange *ex)
 
 void ex_retry_begin(struct exchange *ex)
 {
-    if (ex->flags & EX_RETRIED)
+    if (ex->sent_n == 0 || (ex->flags & EX_RETRIED))
         return;
     ex->flags |= EX_RETRIED;
     ex->worker->retrying_n++;

@@ -80,11 +80,11 @@ static enum ex_verdict step_pick(struct exchange *ex)
     return go(ex, EX_LANE, "server picked");
 }
 
-/* A further attempt gets a connection of its own: an idle lane may be as stale as the one
+/* What is sent again gets a connection of its own: an idle lane may be as stale as the one
  * before, and then the last attempt would be spent on it. */
 static enum lane_choice choose_lane(const struct exchange *ex)
 {
-    if (ex->attempts > 1)
+    if (ex->sent_n > 0)
         return LANE_NEW;
     return ex_is_idempotent(ex) ? LANE_ANY : LANE_SAFE;
 }
@@ -181,6 +181,7 @@ static enum ex_verdict step_send(struct exchange *ex)
 {
     ex->connected_us = loop_now_us(ex->worker->loop);
     ex->connect_from_us = 0;
+    ex->sent_n++;
     if (rewrite(ex) < 0 || ex_add_hop_fields(ex) < 0) {
         ex_fail(ex, END_INTERNAL);
         return EX_VERDICT_NEXT;
@@ -216,7 +217,7 @@ static struct origin *pick_again(struct exchange *ex)
     struct origin *last = origin_find(ex->worker, ex->origin_id);
     struct origin *o;
 
-    if (ex->end != END_ORIGIN_RESET)
+    if (ex->end != END_ORIGIN_RESET || !ex_may_send_more(ex))
         return NULL;
     ex->row = (struct pick_row){.failed_id = ex->origin_id};
     o = pick_other(ex->worker, &ex->row);

@@ -63,7 +63,8 @@ struct exchange {
     uint16_t status;      /* answered to the client; 0: nothing yet */
     uint32_t flags;       /* enum ex_flag */
     uint16_t lane_status; /* what the server answered in this attempt */
-    uint8_t attempts;
+    uint8_t attempts;     /* servers picked */
+    uint8_t sent_n;       /* … of those that were reached: what retry.attempts counts */
     struct worker *worker;
     struct client *client;
     struct origin

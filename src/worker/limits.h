@@ -14,6 +14,7 @@ enum worker_limits {
     LIMIT_COPY_BLINDLY_BYTES =
         2048, /* so much of a body is kept for another attempt before asking whether it pays */
     LIMIT_RETRY_FREE_N = 32, /* so many further attempts may run whatever the budget says */
+    LIMIT_PICKS_N = 200, /* servers that are tried for one request, if none can be reached */
     LIMIT_SETTLED_MS =
         20, /* a lane that has been idle so long was not closed behind its answer */
     LIMIT_PROVEN_N =
