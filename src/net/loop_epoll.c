@@ -225,6 +225,7 @@ static int connect_error(int errnum)
     case EINTR:
         return WERR_AGAIN;
     case EAGAIN: /* no free local port */
+    case EADDRINUSE:
     case EADDRNOTAVAIL:
         return WERR_ADDR_UNAVAILABLE;
     case EMFILE:

@@ -31,6 +31,10 @@ enum end ex_end_of_error(int error)
         return END_NO_MEMORY;
     case WERR_NO_FD:
         return END_NO_DESCRIPTOR;
+    case WERR_ADDR_UNAVAILABLE:
+        return END_NO_PORT;
+    case WERR_DENIED: /* by a firewall of this host, or its table of connections is full */
+        return END_CONNECT_DENIED;
     default:
         return END_CONNECT_FAILED;
     }

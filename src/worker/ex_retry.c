@@ -39,6 +39,15 @@ static bool is_within_budget(const struct exchange *ex)
            w->retrying_n * UINT64_C(100) < running * worker_pool(w)->retry.budget_percent;
 }
 
+/* What we lack for one server (local ports) we may have for another, but finding that out can
+ * be long work for the kernel. */
+static bool may_pick_more(const struct exchange *ex, enum end end)
+{
+    bool is_ours = end_facts(end)->blame == END_BLAME_WELDR;
+
+    return ex->attempts < (is_ours ? LIMIT_SHORT_PICKS_N : LIMIT_PICKS_N);
+}
+
 bool ex_may_send_more(const struct exchange *ex)
 {
     return ex->sent_n < worker_pool(ex->worker)->retry.attempts;
@@ -48,7 +57,7 @@ bool ex_may_retry(const struct exchange *ex, enum end end)
 {
     const uint32_t forbids = EX_ANSWER_BEGUN | EX_CLIENT_GONE | EX_LANE_SPOKE | EX_NO_REPLAY;
 
-    if (!end_facts(end)->retry || (ex->flags & forbids) || ex->attempts >= LIMIT_PICKS_N)
+    if (!end_facts(end)->retry || (ex->flags & forbids) || !may_pick_more(ex, end))
         return false;
     if (ex->step == EX_LANE)
         return ex_connect_left_ms(ex) > 0;

@@ -2,6 +2,7 @@
 #include "../unit/base/cm.h"
 #include "got.h"
 #include "worker/limits.h"
+#include "worker/origin.h"
 
 static uint64_t failed_of(const struct world *w, unsigned n)
 {
@@ -202,6 +203,78 @@ static void test_thrown_out(void **state)
         CHECK(has_error(c, "origin_reset"));
         CHECK(failed_of(w, 0) == 2 * (i + 1) && world_stat(w, STATS_retries) == i + 1);
     }
+    world_end(w);
+}
+
+/* ---- what we lack ourselves ---- */
+
+static const struct {
+    int error;
+    const char *word;
+    bool goes_on; /* another server may do */
+} shortages[] = {
+    {WERR_ADDR_UNAVAILABLE, "no_port", true},
+    {WERR_DENIED, "connect_denied", true},
+    {WERR_NO_FD, "no_descriptor", false},
+    {WERR_NOMEM, "no_memory", false},
+};
+
+/* Asked again and again, no server is blamed; then all is as before. */
+static void test_own_shortage(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < COUNT(shortages); i++) {
+        struct world *w = open_alone(2, 0, NULL);
+
+        world_set(w, "eject.errors", 1);
+        for (unsigned n = 0; n < 2; n++)
+            world_route(w, n, shortages[i].error);
+        for (unsigned k = 0; k < 20; k++) {
+            struct world_client *c = world_ask(w, GET("/len/1/1"));
+
+            world_run_ms(w, 5);
+            CHECK(status_of(c, 0) == 503 && has_error(c, shortages[i].word));
+        }
+        for (unsigned n = 0; n < 2; n++) {
+            CHECK(failed_of(w, n) == 0 && !world_origin_of(w, n)->is_ejected);
+            world_route(w, n, 0);
+        }
+        CHECK(world_stat(w, STATS_server_failed) == 0);
+        ask_well(w, 10);
+        CHECK(success_of(w, 0) == 5 && success_of(w, 1) == 5);
+        world_end(w);
+    }
+}
+
+/* For one server only: the others have what it takes. */
+static void test_own_shortage_for_one(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < COUNT(shortages) && shortages[i].goes_on; i++) {
+        struct world *w = open_alone(3, 0, NULL);
+
+        world_set(w, "eject.errors", 1);
+        world_set(w, "retry.attempts", 1);
+        for (unsigned n = 0; n < 2; n++)
+            world_route(w, n, shortages[i].error);
+        ask_well(w, 30);
+        CHECK(success_of(w, 2) == 30 && failed_of(w, 0) == 0);
+        CHECK(w->worker.ejected_n == 0);
+        world_end(w);
+    }
+}
+
+/* Every server lacks it: not all of a large pool are tried. */
+static void test_own_shortage_is_not_looked_for_long(void **state)
+{
+    struct world *w = open_alone(8, 0, NULL);
+
+    (void)state;
+    for (unsigned n = 0; n < 8; n++)
+        world_route(w, n, WERR_ADDR_UNAVAILABLE);
+    world_ask(w, GET("/len/1/1"));
+    world_run_ms(w, 5);
+    CHECK(world_stat(w, STATS_retries) == LIMIT_SHORT_PICKS_N - 1);
     world_end(w);
 }
 
@@ -512,6 +585,9 @@ int main(void)
         cmocka_unit_test(test_silent_servers),
         cmocka_unit_test(test_attempts_are_what_was_sent),
         cmocka_unit_test(test_thrown_out),
+        cmocka_unit_test(test_own_shortage),
+        cmocka_unit_test(test_own_shortage_for_one),
+        cmocka_unit_test(test_own_shortage_is_not_looked_for_long),
         cmocka_unit_test(test_a_busy_lane_does_not_keep_the_old_address),
         cmocka_unit_test(test_idle_lanes_to_old_addresses_close),
         cmocka_unit_test(test_lanes_to_addresses_that_stay_stay),

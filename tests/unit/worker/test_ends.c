@@ -57,13 +57,16 @@ static void test_texts(void **state)
     }
 }
 
-/* Only what a server has done can be better elsewhere, and never after it may have acted. */
+/* Only what a server has done, or what we lack for it alone, can be better elsewhere, and never
+ * after it may have acted. */
 static void test_retries(void **state)
 {
     (void)state;
     for (unsigned i = 0; i < ENDS; i++)
-        if (end_facts(i)->retry)
+        if (end_facts(i)->retry && i != END_NO_PORT && i != END_CONNECT_DENIED)
             assert_int_equal(end_facts(i)->blame, END_BLAME_SERVER);
+    assert_int_equal(end_facts(END_NO_PORT)->blame, END_BLAME_WELDR);
+    assert_int_equal(end_facts(END_CONNECT_DENIED)->blame, END_BLAME_WELDR);
     assert_true(end_facts(END_CONNECT_REFUSED)->retry);
     assert_true(end_facts(END_CONNECT_TIMEOUT)->retry);
     assert_true(end_facts(END_ORIGIN_RESET)->retry);
