@@ -8,6 +8,10 @@
 #include "worker/rotation.h"
 #include "worker/worker.h"
 
+/* What the errors of a row were. A reset is neither: a process that dies resets what it has,
+ * and then refuses. */
+enum { KIND_CONNECT = 1U << 0, KIND_ANSWER = 1U << 1 };
+
 static const struct pool_eject *rule_of(const struct worker *w)
 {
     return &worker_pool(w)->eject;
@@ -46,6 +50,14 @@ static void on_time(struct timer *t)
 void eject_init(struct origin *o)
 {
     timer_init(&o->eject_timer, on_time);
+}
+
+void eject_note_passed(struct origin *o)
+{
+    if (!o->is_ejected || o->error_kinds != KIND_CONNECT)
+        return;
+    eject_end(o);
+    log_info("server has passed a check: it is tried again", LOG_S("server", o->authority));
 }
 
 bool eject_end_all(struct worker *w)
@@ -98,10 +110,21 @@ static bool may_eject(struct origin *o, const struct pool_eject *rule)
            (w->ejected_n + 1) * 100ULL <= (uint64_t)rule->max_percent * w->wanted_n;
 }
 
-static void note_error(struct origin *o)
+static uint8_t kind_of(const struct exchange *ex)
+{
+    if (ex->end == END_ORIGIN_RESET)
+        return 0;
+    return ex->step == EX_LANE ? KIND_CONNECT : KIND_ANSWER;
+}
+
+static void note_error(struct origin *o, uint8_t kind)
 {
     const struct pool_eject *rule = rule_of(o->worker);
 
+    if (o->errors == 0)
+        o->error_kinds = 0;
+    if (!o->is_ejected)
+        o->error_kinds |= kind;
     if (o->errors < UINT16_MAX)
         o->errors++;
     if (rule->errors > 0 && o->errors >= rule->errors && may_eject(o, rule))
@@ -120,7 +143,7 @@ void eject_note_attempt(const struct exchange *ex, bool well)
     bool is_blamed = !well && end_facts(ex->end)->blame == END_BLAME_SERVER;
 
     if (is_gateway_error || (is_blamed && !is_stale_lane(ex)))
-        note_error(ex->origin);
+        note_error(ex->origin, kind_of(ex));
     else if (well)
         ex->origin->errors = 0;
 }

@@ -6,8 +6,9 @@
  * closed under a request says nothing. After eject.errors in a row the server is ejected for
  * base_ms × times, at most max_ms; the times count from one again when it was in for longer
  * than max_ms. Never more than max_percent of the servers that are wanted, and never the last
- * usable one. Each worker decides for itself; the counters `ejections` and `ejected` tell the
- * manager.
+ * usable one. A passed check ends an ejection whose errors were refused or failed connections;
+ * of answers it says nothing. Each worker decides for itself; the counters `ejections` and
+ * `ejected` tell the manager.
  */
 #ifndef WELDR_WORKER_EJECT_H
 #define WELDR_WORKER_EJECT_H
@@ -21,6 +22,8 @@ struct exchange;
 void eject_init(struct origin *o);
 /* The exchange's attempt at ex->origin is over, its lane not yet released. well: answered. */
 void eject_note_attempt(const struct exchange *ex, bool well);
+/* A check of it has just passed. */
+void eject_note_passed(struct origin *o);
 /* It is back before its time; no-op when it is not ejected. */
 void eject_end(struct origin *o);
 /* For want of others, all that are ejected come back: false when there were none. */

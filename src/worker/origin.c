@@ -56,9 +56,16 @@ static struct origin *find_or_new(struct worker *w, uint64_t server_id)
     return o;
 }
 
+static void set_untried(struct origin *o, bool is_untried)
+{
+    o->worker->untried_n += (uint32_t)is_untried - (uint32_t)o->is_untried;
+    o->is_untried = is_untried;
+}
+
 static void free_origin(struct origin *o)
 {
     eject_end(o);
+    set_untried(o, false);
     unlink_origin(o->worker, o);
     free(o->authority);
     free(o->addrs);
@@ -211,7 +218,10 @@ int origin_local(struct worker *w, const struct frame_local *facts)
         return WERR_NOMEM;
     o->stats_slot = facts->stats_slot;
     o->up = (facts->flags & FRAME_LOCAL_UP) != 0;
+    set_untried(o, (facts->flags & FRAME_LOCAL_UNTRIED) != 0);
     rotation_note(o);
+    if (facts->flags & FRAME_LOCAL_PASSED)
+        eject_note_passed(o);
     if (!o->up)
         lane_close_idle(o);
     if (facts->flags & FRAME_LOCAL_CUT)

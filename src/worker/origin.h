@@ -31,6 +31,7 @@ struct origin {
     uint8_t proxy_protocol; /* 2: its connections begin with a PROXY header */
     bool in_pool;           /* else: draining, or not yet there */
     bool up;
+    bool is_untried;        /* no check has judged it: counted in the worker's untried_n */
     bool gone;              /* the manager has no more word on it */
     bool sends_large;       /* its last answer was: LIMIT_LARGE_ANSWER_BYTES */
     bool is_proven;         /* one of its lanes has carried many exchanges */
@@ -41,6 +42,7 @@ struct origin {
     uint16_t listed_weight; /* … with this weight */
     uint8_t admin;          /* enum pool_admin */
     uint16_t errors;        /* in a row */
+    uint8_t error_kinds;    /* … and which there were (eject.c) */
     uint16_t ejections;     /* what the time of the next one is multiplied with */
     uint64_t readmitted_ms;
     struct timer eject_timer;

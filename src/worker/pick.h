@@ -5,6 +5,9 @@
  * else be the broken one's turn at each request. Further attempts of one exchange are a row:
  * it begins at any other server and goes on in the order of their ids, so that three numbers
  * tell where it has been, each server comes once, and servers may come and go meanwhile.
+ *
+ * A server that no check has judged yet has one exchange at a time, as long as another can be
+ * picked: it may be a mistake, and until its first check it would cost a share of all requests.
  */
 #ifndef WELDR_WORKER_PICK_H
 #define WELDR_WORKER_PICK_H

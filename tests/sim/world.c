@@ -286,6 +286,11 @@ int world_set_up(struct world *w, unsigned n, bool up)
     return set_local(w, w->server_id[n], n, up ? FRAME_LOCAL_UP : 0);
 }
 
+int world_tell(struct world *w, unsigned n, uint32_t flags)
+{
+    return set_local(w, w->server_id[n], n, flags);
+}
+
 int world_forget(struct world *w, uint64_t server_id)
 {
     return set_local(w, server_id, STATS_NO_SLOT, FRAME_LOCAL_GONE);

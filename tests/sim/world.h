@@ -78,6 +78,8 @@ int world_set_addrs(struct world *w, unsigned n, uint32_t origins, uint32_t down
 int world_remove_server(struct world *w, unsigned n);
 int world_set_weight(struct world *w, unsigned n, uint16_t weight);
 int world_set_up(struct world *w, unsigned n, bool up);
+/* enum frame_local_flag. */
+int world_tell(struct world *w, unsigned n, uint32_t flags);
 /* enum pool_admin. */
 int world_set_admin(struct world *w, unsigned n, uint8_t admin);
 /* One setting of the pool, by its path: "eject.errors". */
