@@ -84,6 +84,7 @@ struct scene {
     unsigned actor_n;
     bool is_calm;              /* nothing may fail */
     bool is_killing;           /* an origin was killed */
+    uint32_t named;            /* bit n: server n is given by name */
     unsigned asked[SCENE_IDS]; /* times that an origin has seen the id */
 };
 
@@ -408,14 +409,50 @@ static void move_actor(struct scene *s, struct actor *a)
         peer_close(p, false);
 }
 
+/* Two addresses that can't be reached, one of them without a word. Not the first: it is one of
+ * every name, and is a server that stays when nothing may fail. */
+static void break_addresses(struct scene *s)
+{
+    static const int results[] = {WERR_REFUSED, WERR_UNREACHABLE, WERR_ADDR_UNAVAILABLE,
+                                  WERR_DENIED};
+
+    world_route(s->world, 1 + (unsigned)roll(s, WORLD_ORIGINS - 1), results[roll(s, 4)]);
+    world_route(s->world, 1 + (unsigned)roll(s, WORLD_ORIGINS - 1), WERR_AGAIN);
+}
+
+static void change_addresses(struct scene *s, unsigned n)
+{
+    const uint32_t origins = 1 | (uint32_t)roll(s, 1U << WORLD_ORIGINS);
+
+    CHECK(world_set_addrs(s->world, n, origins, (uint32_t)roll(s, 256) & ~1U) == 0);
+}
+
+static void add_server(struct scene *s, unsigned n)
+{
+    const bool is_named = chance(s, 40);
+
+    s->named = (s->named & ~(1U << n)) | (uint32_t)is_named << n;
+    if (is_named)
+        CHECK(world_add_named(s->world, n) == 0);
+    else
+        CHECK(world_add_server(s->world, n, 1 + (uint16_t)roll(s, 3)) == 0);
+    if (is_named)
+        change_addresses(s, n);
+}
+
 static void change_pool(struct scene *s)
 {
+    static const uint32_t facts[] = {0, FRAME_LOCAL_UNTRIED, FRAME_LOCAL_PASSED};
     struct world *w = s->world;
     unsigned n = (unsigned)roll(s, WORLD_ORIGINS);
     uint64_t id = w->server_id[n];
 
     if (!id) {
-        CHECK(world_add_server(w, n, 1 + (uint16_t)roll(s, 3)) == 0);
+        add_server(s, n);
+    } else if ((s->named >> n & 1) && chance(s, 50)) {
+        change_addresses(s, n);
+    } else if (chance(s, 20)) {
+        CHECK(world_tell(w, n, FRAME_LOCAL_UP | facts[roll(s, 3)]) == 0);
     } else if (chance(s, 30)) {
         CHECK(world_set_weight(w, n, (uint16_t)(s->is_calm + roll(s, 4))) == 0);
     } else if (!s->is_calm) {
@@ -516,6 +553,8 @@ static void run_seed(uint64_t seed)
         pace(&s, &o->send_piece, &o->send_gap_ms);
         pace(&s, &o->read_piece, &o->read_gap_ms);
     }
+    if (chance(&s, 50))
+        break_addresses(&s);
     s.actor_n = 1 + (unsigned)roll(&s, ACTORS);
     for (unsigned n = 0; n < s.actor_n; n++)
         make_actor(&s, n);
