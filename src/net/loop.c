@@ -86,8 +86,10 @@ static bool can_try_send(const struct sock *s)
 
 static bool has_hung_up(const struct sock *s)
 {
-    return has_flags(s, SOCK_DEAD) &&
-           (s->flags & (SOCK_RECV | SOCK_SEND_ARMED | SOCK_FAILED | SOCK_CONNECTING)) == 0 &&
+    const uint32_t told_otherwise =
+        SOCK_RECV | SOCK_HOLDS | SOCK_SEND_ARMED | SOCK_FAILED | SOCK_CONNECTING;
+
+    return has_flags(s, SOCK_DEAD) && (s->flags & told_otherwise) == 0 &&
            s->ops->on_hangup != NULL;
 }
 
@@ -655,14 +657,27 @@ void sock_recv_start(struct sock *s)
 {
     if (!sock_is_open(s) || (s->flags & (SOCK_EOF | SOCK_RECV)) != 0)
         return;
-    s->flags |= SOCK_RECV;
+    s->flags = (s->flags | SOCK_RECV) & ~(uint32_t)SOCK_HOLDS;
     queue_if_due(s);
     park_sock(s->loop, s);
 }
 
 void sock_recv_stop(struct sock *s)
 {
-    s->flags &= ~(uint32_t)SOCK_RECV;
+    s->flags &= ~(uint32_t)(SOCK_RECV | SOCK_HOLDS);
+    queue_if_due(s);
+}
+
+void sock_recv_hold(struct sock *s)
+{
+    if (sock_is_open(s))
+        s->flags = (s->flags & ~(uint32_t)SOCK_RECV) | SOCK_HOLDS;
+}
+
+void sock_expect_end(struct sock *s)
+{
+    if (sock_is_open(s))
+        loop_mark(s, SOCK_HUP);
 }
 
 bool sock_has_more(struct sock *s)

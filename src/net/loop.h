@@ -59,8 +59,8 @@ struct sock_ops {
     void (*on_send)(struct sock *s, int error);    /* room again, or < 0: sending has failed */
     void (*on_connect)(struct sock *s, int error); /* 0: connected */
     void (*on_accept)(struct sock *s, struct accepted *a);
-    /* The connection is dead in both directions (reset) while nothing was being received. May
-     * be NULL. */
+    /* The connection is dead in both directions (reset) while nothing was to be received any
+     * more (sock_recv_stop). May be NULL. */
     void (*on_hangup)(struct sock *s, int error);
     void (*on_closed)(struct sock *s);
 };
@@ -91,8 +91,9 @@ enum sock_flag {
     SOCK_INBOX = 1U << 20,    /* listens for connections that other processes have accepted */
     SOCK_FIN_NEXT = 1U << 21, /* see sock_fin_follows */
     SOCK_LEVEL = 1U << 22,    /* listener: signalled in each turn as long as connections wait */
-    SOCK_URGENT = 1U << 23    /* its peer sends urgent data: a read stops short before that byte
+    SOCK_URGENT = 1U << 23,   /* its peer sends urgent data: a read stops short before that byte
                                  and goes on behind it, a splice does not */
+    SOCK_HOLDS = 1U << 24     /* receiving goes on later: see sock_recv_hold */
 };
 
 struct sock {
@@ -182,7 +183,14 @@ void sock_adopt(struct loop *l, struct sock *s, const struct sock_ops *ops, int 
 int sock_connect(struct loop *l, struct sock *s, const struct sock_ops *ops,
                  const struct addr *to) MUST_USE;
 void sock_recv_start(struct sock *s);
+/* What may still come is of no interest: a reset is told at once (on_hangup). */
 void sock_recv_stop(struct sock *s);
+/* For a while, because what comes can't be handed on. A reset that happens meanwhile is told by
+ * the read behind the last byte that was received before it, when receiving goes on. */
+void sock_recv_hold(struct sock *s);
+/* A send has failed, since the peer is gone: what it sent before, and then its end, can still
+ * be received, and is tried for even if the poller has not told of it yet. */
+void sock_expect_end(struct sock *s);
 /* From now on its reads keep to the loop's read max too. */
 static inline void sock_bound(struct sock *s)
 {
@@ -194,7 +202,7 @@ size_t sock_read_max(const struct sock *s);
  * where the last read (or splice) did not tell. An error may be told but once: to close is all
  * that is left then. */
 bool sock_has_more(struct sock *s);
-/* While nothing is received: registers with the poller after all, so that a reset is heard of
+/* While receiving is stopped: registers with the poller after all, so that a reset is heard of
  * (on_hangup). */
 void sock_watch(struct sock *s);
 static inline bool sock_is_watched(const struct sock *s)

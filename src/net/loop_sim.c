@@ -28,7 +28,8 @@ struct sim_end {
     int connect_result;       /* WERR_AGAIN: pending */
     bool is_listener, is_closed;
     bool has_fin;    /* the peer's end has come */
-    bool has_reset;  /* broken */
+    bool has_reset;  /* broken: nothing goes in or out any more, what came before can be read */
+    bool has_error;  /* … which the next send, or the read behind the last byte, tells once */
     bool is_shut;    /* our end is sent */
     bool wants_room; /* a send met a full buffer */
 };
@@ -40,7 +41,7 @@ enum sim_event_kind {
     SIM_FIN,
     SIM_RESET,
     SIM_ROOM,
-    SIM_EDGE /* the rest of what a short read left */
+    SIM_EDGE /* the rest of what a short read left, or a reset that has struck */
 };
 
 struct sim_event {
@@ -186,11 +187,18 @@ static void post_signal(struct loop_sim *m, enum sim_event_kind kind, struct sim
         post_event(m, new_event(kind, end, 0));
 }
 
+/* A reset behind the peer's end is no error to a reader, as with TCP. */
+static void reset_end(struct sim_end *e)
+{
+    e->has_reset = true;
+    e->has_error = !e->has_fin;
+}
+
 /* Breaks the connection at this end now and at the other when the news arrives. */
 static void break_end(struct loop_sim *m, struct sim_end *e)
 {
-    e->has_reset = true;
-    e->unread = 0;
+    reset_end(e);
+    post_signal(m, SIM_EDGE, e);
     post_signal(m, SIM_RESET, e->peer);
 }
 
@@ -280,7 +288,8 @@ static void arrive_fin(struct loop_sim *m, const struct sim_event *ev)
 static void arrive_reset(struct loop_sim *m, const struct sim_event *ev)
 {
     (void)m;
-    ev->end->has_reset = true;
+    if (!ev->end->has_reset)
+        reset_end(ev->end);
     mark_end(ev->end, state_of(ev->end));
 }
 
@@ -354,6 +363,15 @@ static void give_room(struct loop_sim *m, const struct sim_end *e)
     post_signal(m, SIM_ROOM, sender);
 }
 
+static int64_t recv_end(struct sim_end *e)
+{
+    if (e->has_error) {
+        e->has_error = false;
+        return WERR_RESET;
+    }
+    return e->has_reset || e->has_fin ? 0 : WERR_AGAIN;
+}
+
 static int64_t recv_sim(struct loop *l, struct sock *s, char *buf, size_t len)
 {
     struct loop_sim *m = from_loop(l);
@@ -362,11 +380,8 @@ static int64_t recv_sim(struct loop *l, struct sock *s, char *buf, size_t len)
 
     if (strikes_reset(m) && !e->has_reset)
         break_end(m, e);
-    if (e->unread == 0) {
-        if (e->has_reset)
-            return WERR_RESET;
-        return e->has_fin ? 0 : WERR_AGAIN;
-    }
+    if (e->unread == 0)
+        return recv_end(e);
     n = at_most(m, n, m->faults.short_reads);
     for (uint32_t i = 0; i < n; i++)
         buf[i] = e->buf[(e->head + i) % e->cap];
@@ -411,6 +426,9 @@ static int64_t send_sim(struct loop *l, struct sock *s, const struct iovec *iov,
 
     if (strikes_reset(m) && !e->has_reset)
         break_end(m, e);
+    if (e->has_error)
+        s->flags |= SOCK_RESET;
+    e->has_error = false;
     if (e->has_reset || e->is_shut || e->peer == NULL)
         return WERR_RESET;
     room = room_for(e->peer);

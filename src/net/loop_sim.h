@@ -7,7 +7,10 @@
  *
  * Connections behave as TCP does: bounded buffers (what travels counts), an end after the data,
  * a reset when unread data is closed upon or when data comes to a closed socket, refusal where
- * nobody listens. An operation that strikes a fault breaks its connection for both sides;
+ * nobody listens. What came before a reset can still be read, though a send fails already; who
+ * meets the error first, that send or the read behind the last byte, is told of it, and a read
+ * after such a send finds an end. An operation that strikes a fault breaks its connection for
+ * both sides;
  * connect and accept fail with WERR_NO_FD. When nothing can ever happen any more
  * (loop_sim_is_quiet) a turn returns at once, and loop_run returns as after loop_stop.
  */

@@ -8,6 +8,8 @@
 
 #include "loop_ends.h"
 
+enum { RESET_BEHIND_BYTES = 30000 };
+
 /* ---- the tests ---- */
 
 static void test_echo(void **state)
@@ -104,6 +106,101 @@ static void test_hangup_when_not_receiving(void **state)
     run_turns(w, 3);
     assert_int_equal(server->hangups, 1);
     assert_int_equal(server->errors + server->ends, 0);
+}
+
+/* A large message and then a reset, of which the receiver, who has read little so far, has been
+ * told. */
+static struct end *send_and_reset(struct world *w, void (*stop)(struct sock *s))
+{
+    struct end *server;
+    struct end *c = connect_pair(w, &server);
+
+    send_text(c, "x");
+    RUN_UNTIL(w, server->received == 1);
+    run_turns(w, 2);
+    stop(&server->s);
+    sock_watch(&server->s);
+    c->to_send = RESET_BEHIND_BYTES;
+    pump(c);
+    assert_int_equal(c->sent, RESET_BEHIND_BYTES);
+    run_turns(w, 3);
+    sock_close(&c->s, true);
+    RUN_UNTIL(w, (server->s.flags & SOCK_DEAD) != 0);
+    run_turns(w, 3);
+    return server;
+}
+
+/* A reset that comes while receiving is held is told behind what came before it. */
+static void test_reset_waits_behind_data(void **state)
+{
+    struct world *w = *state;
+    struct end *server = send_and_reset(w, sock_recv_hold);
+
+    assert_int_equal(server->hangups + server->errors, 0);
+    server->s.recv_max = 4000;
+    sock_recv_start(&server->s);
+    RUN_UNTIL(w, server->errors == 1);
+    assert_int_equal(server->received, 1 + RESET_BEHIND_BYTES);
+    assert_int_equal(server->error, WERR_RESET);
+    run_turns(w, 3);
+    assert_int_equal(server->errors, 1);
+    assert_int_equal(server->ends + server->hangups, 0);
+}
+
+/* A send that fails takes nothing away from what came before. Nor does a second one. */
+static void test_failed_send_leaves_data(void **state)
+{
+    struct world *w = *state;
+    struct end *server = send_and_reset(w, sock_recv_hold);
+    struct iovec iov = {server->kept, 1};
+
+    assert_int_equal(sock_send(&server->s, &iov, 1), WERR_RESET);
+    sock_expect_end(&server->s);
+    run_turns(w, 3);
+    assert_int_equal(sock_send(&server->s, &iov, 1), WERR_RESET);
+    assert_int_equal(server->received, 1);
+    server->s.recv_max = 4000;
+    sock_recv_start(&server->s);
+    RUN_UNTIL(w, server->errors == 1);
+    assert_int_equal(server->received, 1 + RESET_BEHIND_BYTES);
+    assert_int_equal(server->error, WERR_RESET);
+    assert_int_equal(server->ends + server->hangups, 0);
+}
+
+/* … until nobody wants to receive any more. */
+static void test_held_reset_is_told_when_receiving_stops(void **state)
+{
+    struct world *w = *state;
+    struct end *server = send_and_reset(w, sock_recv_hold);
+
+    assert_int_equal(server->hangups, 0);
+    sock_recv_stop(&server->s);
+    RUN_UNTIL(w, server->hangups == 1);
+    run_turns(w, 3);
+    assert_int_equal(server->hangups, 1);
+    assert_int_equal(server->received, 1);
+}
+
+/* An end, and a reset behind it, is an end: all was received. */
+static void test_reset_behind_an_end(void **state)
+{
+    struct world *w = *state;
+    struct end *server;
+    struct end *c = connect_pair(w, &server);
+    struct iovec iov = {server->kept, 1};
+
+    run_turns(w, 2);
+    sock_recv_hold(&server->s);
+    send_text(c, "all");
+    sock_close(&c->s, false);
+    run_turns(w, 3);
+    send_text(server, "to nobody");
+    run_turns(w, 3);
+    assert_int_equal(sock_send(&server->s, &iov, 1), WERR_RESET);
+    sock_recv_start(&server->s);
+    RUN_UNTIL(w, server->ends == 1);
+    assert_int_equal(server->received, 3);
+    assert_int_equal(server->errors, 0);
 }
 
 /* A mere end is no hangup; it waits until receiving goes on. */
@@ -573,7 +670,10 @@ static void test_closed_sock_is_harmless(void **state)
 #define LOOP_CONTRACT_TESTS                                                                  \
     LOOP_TEST(test_echo), LOOP_TEST(test_addresses), LOOP_TEST(test_half_close),             \
         LOOP_TEST(test_reset_reaches_receiver), LOOP_TEST(test_close_on_unread_data_resets), \
-        LOOP_TEST(test_hangup_when_not_receiving), LOOP_TEST(test_end_is_remembered),        \
+        LOOP_TEST(test_hangup_when_not_receiving), LOOP_TEST(test_reset_waits_behind_data),  \
+        LOOP_TEST(test_failed_send_leaves_data),                                             \
+        LOOP_TEST(test_held_reset_is_told_when_receiving_stops),                             \
+        LOOP_TEST(test_reset_behind_an_end), LOOP_TEST(test_end_is_remembered),              \
         LOOP_TEST(test_edge_is_remembered), LOOP_TEST(test_back_pressure),                   \
         LOOP_TEST(test_reset_reaches_waiting_sender), LOOP_TEST(test_one_read_a_turn),       \
         LOOP_TEST(test_close_in_own_callback), LOOP_TEST(test_close_in_callback_of_another), \
