@@ -49,58 +49,62 @@ static void drop_pending(struct conn *c)
 {
     if (!(c->flags & CONN_PENDING))
         return;
-    MUST(unlink_from(&c->shared->pending, c) || unlink_from(&c->shared->broken, c));
+    MUST(unlink_from(&c->shared->pending, c));
     c->flags &= (uint16_t)~CONN_PENDING;
 }
 
-void conn_break(struct conn *c)
+/* The peer lives, but what was to be sent to it is lost here. */
+static bool is_own_fault(int error)
+{
+    return error == WERR_NOMEM || error == WERR_TOO_BIG;
+}
+
+void conn_break(struct conn *c, int error)
 {
     if (c->state == CONN_FLUSHING || c->state == CONN_LINGER) {
         conn_close(c, CONN_CLOSE_RESET);
         return;
     }
     c->flags |= CONN_BROKEN;
+    conn_drop_held(c);
+    bufq_fini(&c->out, c->shared->store);
+    if (is_own_fault(error))
+        conn_quiet(c); /* no end would come to be read */
+    else
+        sock_expect_end(&c->sock);
     conn_set_pending(c);
 }
 
+/* Is there anything of the peer's message, or its end, to be received or fed? */
 static bool is_receiving(const struct conn *c)
 {
-    return c->state == CONN_OPEN && !(c->flags & (CONN_PAUSED | CONN_QUIET | CONN_PEER_EOF));
+    return c->state == CONN_OPEN && !(c->flags & CONN_QUIET) &&
+           ((c->flags & CONN_PEER_EOF) || !(c->sock.flags & SOCK_EOF));
 }
 
-static void hold_broken(struct conn *c)
+/* Whoever feeds it goes on, though in vain: else the peer's message, which is still to come,
+ * might never end. */
+static void end_congestion(struct conn *c)
 {
-    c->flags |= CONN_PENDING;
-    c->pending_next = c->shared->broken;
-    c->shared->broken = c;
-    loop_defer(c->shared->loop, &c->shared->broken_work);
-}
-
-static void end_broken(struct loop_work *work)
-{
-    struct conn_shared *s =
-        (struct conn_shared *)((char *)work - offsetof(struct conn_shared, broken_work));
-    struct conn *c;
-
-    while ((c = s->broken)) {
-        drop_pending(c);
-        if (conn_is_open(c))
-            c->ops->on_gone(c, WERR_RESET);
-    }
+    if (!(c->flags & CONN_CONGESTED))
+        return;
+    c->flags &= (uint16_t)~CONN_CONGESTED;
+    if (c->ops->on_drained)
+        c->ops->on_drained(c);
 }
 
 static void run_pending(struct conn *c)
 {
     if (!conn_is_open(c))
         return;
-    if (!(c->flags & CONN_BROKEN)) {
-        if (!(c->flags & CONN_PAUSED))
-            conn_feed_queue(c);
-    } else if (is_receiving(c)) {
-        hold_broken(c);
-    } else {
+    if ((c->flags & CONN_BROKEN) && !is_receiving(c)) {
         c->ops->on_gone(c, WERR_RESET);
+        return;
     }
+    if (c->flags & CONN_BROKEN)
+        end_congestion(c);
+    if (c->state == CONN_OPEN && !(c->flags & CONN_PAUSED))
+        conn_feed_queue(c);
 }
 
 static void after_callback(void *arg)
@@ -127,8 +131,6 @@ int conn_shared_init(struct conn_shared *s, struct loop *loop)
     s->loop = loop;
     s->outv_owner = NULL;
     s->pending = NULL;
-    s->broken = NULL;
-    s->broken_work = (struct loop_work){.run = end_broken};
     s->store = NULL;
     s->hold = NULL;
     s->workspace = NULL;
@@ -152,7 +154,6 @@ int conn_shared_init(struct conn_shared *s, struct loop *loop)
 void conn_shared_fini(struct conn_shared *s)
 {
     loop_set_after(s->loop, NULL, NULL);
-    loop_undefer(s->loop, &s->broken_work);
     conn_hold_free(s->hold);
     outv_fini(&s->outv);
     bufq_store_free(s->store);

@@ -11,6 +11,11 @@
  * the out queue: the conn is congested, on_congested is called, and whoever feeds it must stop
  * (conn_pause on the other side) until on_drained. Sending on a closing conn is ignored.
  *
+ * A peer that is gone is told (on_gone) behind what it sent before: not while there is any of
+ * that to be received, paused or not, even if sending to it has failed already. Output is
+ * dropped then as if the peer took it. Only of a conn that is quiet, whose message was read
+ * whole, it is told at once.
+ *
  * Receiving: bytes go from the loop's scratch buffer through the codec in place; only a tail
  * that the codec did not take (half a head, a pipelined request) is copied to the in queue. An
  * idle conn owns no buffer.
@@ -54,9 +59,7 @@ struct conn_shared {
     struct outv outv;
     struct conn *outv_owner; /* whose output the outv holds */
     struct conn *pending;    /* to be looked at after the present callback */
-    struct conn *broken;     /* sending has failed; what was received before may still come */
-    struct loop_work broken_work;
-    struct conn_hold *hold; /* what goes out at the end of the turn */
+    struct conn_hold *hold;  /* what goes out at the end of the turn */
     struct h1_workspace *workspace;
     struct slab h1;            /* codecs */
     size_t queue_budget_bytes; /* 0: none */
@@ -104,8 +107,7 @@ enum conn_flag {
     CONN_PEER_EOF = 1U << 4, /* the peer's end was seen, the codec does not know yet */
     CONN_QUIET = 1U << 5,    /* not receiving: a whole message was read and is being answered */
     CONN_GOT_EVENT = 1U << 6,
-    CONN_BROKEN =
-        1U << 7, /* sending failed; on_gone comes, at the end of the turn at the latest */
+    CONN_BROKEN = 1U << 7, /* sending failed: output is dropped until on_gone comes */
     CONN_PENDING =
         1U << 8, /* on the shared list of what is to be done after the present callback */
     CONN_LINGERS = 1U << 9,   /* FLUSHING ends in LINGER */
@@ -165,6 +167,9 @@ size_t conn_read_max(const struct conn *c);
 /* Stops and resumes reading (back-pressure). */
 void conn_pause(struct conn *c);
 void conn_resume(struct conn *c);
+/* Stops reading until conn_resume, before anything of the message was handed on: a peer that
+ * resets takes it back, which is told at once. */
+void conn_wait(struct conn *c);
 /* The message was read whole and its answer is under way: stop receiving without registering (a
  * one-shot connection is never added to the poller). */
 void conn_quiet(struct conn *c);
@@ -190,6 +195,11 @@ bool conn_can_reuse(
 static inline bool conn_is_congested(const struct conn *c)
 {
     return (c->flags & CONN_CONGESTED) != 0;
+}
+/* Sending has failed: nothing reaches the peer any more. */
+static inline bool conn_is_broken(const struct conn *c)
+{
+    return (c->flags & CONN_BROKEN) != 0;
 }
 /* Has the kernel taken anything of the message that is being sent, or will it be offered some
  * in any case? If not, the peer has certainly seen nothing of it. */

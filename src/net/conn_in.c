@@ -85,13 +85,15 @@ void conn_feed_queue(struct conn *c)
 /* Bytes that find no room are a hole: nothing more may be read behind it. */
 static bool keep(struct conn *c, struct span rest)
 {
+    int rc;
+
     if (rest.len == 0 || c->state != CONN_OPEN)
         return true;
-    if (bufq_push(&c->in, c->shared->store, rest, CONN_IN_MAX_BYTES) == 0)
+    rc = bufq_push(&c->in, c->shared->store, rest, CONN_IN_MAX_BYTES);
+    if (rc == 0)
         return true;
     conn_send_held(c);
-    conn_quiet(c);
-    conn_break(c);
+    conn_break(c, rc);
     return false;
 }
 
@@ -135,11 +137,20 @@ void conn_on_recv(struct sock *s, struct span bytes, int error)
 
 void conn_pause(struct conn *c)
 {
-    if (c->flags & CONN_PAUSED || c->state != CONN_OPEN)
+    if (c->state != CONN_OPEN)
         return;
+    if (!(c->flags & CONN_PAUSED))
+        codec_pause(c->codec, true);
     c->flags |= CONN_PAUSED;
-    codec_pause(c->codec, true);
-    sock_recv_stop(&c->sock);
+    if (!(c->flags & CONN_QUIET))
+        sock_recv_hold(&c->sock);
+}
+
+void conn_wait(struct conn *c)
+{
+    conn_pause(c);
+    if (c->state == CONN_OPEN)
+        sock_recv_stop(&c->sock);
 }
 
 void conn_resume(struct conn *c)
@@ -159,8 +170,11 @@ void conn_resume(struct conn *c)
 void conn_quiet(struct conn *c)
 {
     c->flags |= CONN_QUIET;
-    if (c->state == CONN_OPEN)
-        sock_recv_stop(&c->sock);
+    if (c->state != CONN_OPEN)
+        return;
+    sock_recv_stop(&c->sock);
+    if (c->flags & CONN_BROKEN)
+        conn_set_pending(c); /* nobody waits for its end any more */
 }
 
 static void hear_again(struct conn *c)

@@ -15,10 +15,11 @@ enum {
 void conn_move(struct conn *c, enum conn_state next, const char *why);
 /* Something is to be done for c after the present callback. */
 void conn_set_pending(struct conn *c);
-/* Sending has failed: output is dropped; on_gone comes after the present callback or, while
- * receiving, at the end of the turn: a peer that answers early and closes makes the sending
- * fail when its answer is already there to be read. */
-void conn_break(struct conn *c);
+/* Sending has failed with this error: output is dropped from now on. When the peer has gone,
+ * what it sent before is still received (its answer may be there), and its end tells on_gone;
+ * at once, after the present callback, only when nothing is to be received, or when what fails
+ * is ours. */
+void conn_break(struct conn *c, int error);
 
 /* FLUSHING: the time without progress begins (anew). */
 void conn_time_flush(struct conn *c);

@@ -133,7 +133,7 @@ void conn_send_out(struct conn *c, const struct iovec *iov, unsigned n, size_t b
     if (bytes > 0 && !(c->flags & CONN_BROKEN))
         rc = push_out(c, iov, n, bytes);
     if (rc < 0)
-        conn_break(c);
+        conn_break(c, rc);
     else if (c->state == CONN_FLUSHING && bufq_len(&c->out) == 0)
         conn_finish_flush(c);
     else if ((c->flags & CONN_SHUT) && c->state == CONN_OPEN && bufq_len(&c->out) == 0)
@@ -183,7 +183,7 @@ void conn_on_send(struct sock *s, int error)
         }
     }
     if (error < 0) {
-        conn_break(c);
+        conn_break(c, error);
         return;
     }
     if (bufq_len(&c->out) > 0) {

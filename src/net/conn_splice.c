@@ -57,6 +57,6 @@ void conn_on_spliced(struct sock *s, struct sock *to_sock, size_t n, struct span
             conn_set_congested(to);
     }
     if (error < 0)
-        conn_break(to);
+        conn_break(to, error);
     codec_skip_in(c->codec, n);
 }

@@ -113,7 +113,7 @@ static enum ex_verdict step_lane(struct exchange *ex)
         lane_note_open(ex->lane);
         return go(ex, EX_SEND, lane_is_reused(ex->lane) ? "idle lane" : "connected");
     }
-    conn_pause(&ex->client->conn); /* the body waits where it is */
+    conn_wait(&ex->client->conn); /* the body waits where it is */
     ex_timer(ex, connect_limit_ms(ex));
     return EX_VERDICT_WAIT;
 }

@@ -332,6 +332,40 @@ static void do_early_close(struct fake_conn *c)
     end(c, PEER_CLOSES);
 }
 
+/* All that there is to say, and a reset behind it. */
+static void do_len_reset(struct fake_conn *c)
+{
+    struct text t = {0};
+
+    put_head(c, &t, "200 OK");
+    text_addf(&t, "Connection: close\r\nContent-Length: %lu\r\n\r\n", c->request.number);
+    fake_body(&t, c->request.id, c->request.number);
+    say(c, &t);
+    end(c, PEER_RESETS);
+    text_free(&t);
+}
+
+static void do_chunked_reset(struct fake_conn *c)
+{
+    struct text t = {0}, body = {0};
+
+    put_head(c, &t, "200 OK");
+    text_addf(&t, "Connection: close\r\nTransfer-Encoding: chunked\r\n\r\n");
+    fake_body(&body, c->request.id, c->request.number);
+    put_chunked(&t, text_span(&body), 1000, true);
+    say(c, &t);
+    end(c, PEER_RESETS);
+    text_free(&body);
+    text_free(&t);
+}
+
+/* The same, without waiting for the body. */
+static void do_early_reset(struct fake_conn *c)
+{
+    sock_recv_stop(&c->peer.sock);
+    do_len_reset(c);
+}
+
 /* Without waiting for the body, which it goes on reading. */
 static void do_early_polite(struct fake_conn *c)
 {
@@ -438,7 +472,10 @@ static const struct behaviour behaviours[] = {
     {"info", NULL, do_info},
     {"early", do_early, do_stall},
     {"earlyclose", do_early_close, do_stall},
+    {"earlyreset", do_early_reset, do_stall},
     {"earlypolite", do_early_polite, do_stall},
+    {"lenreset", NULL, do_len_reset},
+    {"chunkedreset", NULL, do_chunked_reset},
     {"twice", NULL, do_twice},
     {"hop", NULL, do_hop},
     {"dateless", NULL, do_dateless},
