@@ -217,6 +217,10 @@ static void lane_end(struct exchange *ex, const struct event *ev)
         ex_tunnel_lane_event(ex, ev);
         return;
     }
+    if (conn_is_broken(&ex->client->conn)) {
+        exchange_client_gone(ex); /* its last bytes were not taken */
+        return;
+    }
     if (!(ex->flags & EX_ANSWER_ENDED))
         conn_send_end(&ex->client->conn, NULL);
     ex->flags |= EX_ANSWER_ENDED;

@@ -146,9 +146,40 @@ static void test_answers(void **state)
         run_seed(seed);
 }
 
+/* ---- the last send ---- */
+
+/* A client leaves, which nobody has heard of when the last bytes of its answer go from socket
+ * to socket, unseen, and are not taken. */
+static void test_last_splice_fails(void **state)
+{
+    enum { ANSWER_BYTES = 450000, FIRST_BYTES = 300000 };
+    struct world *w = world_open(&(struct world_setup){
+        .seed = 1, .server_n = 1, .faults = {.buffer_bytes = 1024 * 1024}});
+    struct world_client *c;
+    const struct peer *origin;
+
+    (void)state;
+    w->origins[0].send_piece = FIRST_BYTES;
+    w->origins[0].send_gap_ms = 50;
+    c = world_ask(w, "GET /len/450000/1 HTTP/1.1\r\nHost: h\r\n\r\n");
+    world_run_ms(w, 5);
+    CHECK(c->peer.in.len > FIRST_BYTES - 100 && world_stat(w, STATS_in_flight) == 1);
+    origin = &fake_origin_conn(&w->origins[0], 0)->peer;
+    while (origin->out_at < origin->out.len)
+        loop_turn(w->loop, 1);
+    peer_close(&c->peer, true);
+    world_run_ms(w, 100);
+    CHECK(world_stat(w, STATS_client_bytes_out) == ANSWER_BYTES);
+    CHECK(world_stat(w, STATS_in_flight) == 0);
+    CHECK(world_stat(w, STATS_client_success) == 0 && world_stat(w, STATS_client_aborts) == 1);
+    CHECK(w->stats->end[END_CLIENT_ABORT] == 1 && world_stat(w, STATS_server_failed) == 0);
+    world_end(w);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_answers)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_answers),
+                                       cmocka_unit_test(test_last_splice_fails)};
 
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
