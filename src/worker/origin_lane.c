@@ -305,6 +305,14 @@ static bool is_silent(struct lane *lane)
     return false;
 }
 
+/* A server may answer before it has read the request. What it has not taken of that would stand
+ * in front of the next one. */
+static bool has_sent_all(struct lane *lane)
+{
+    conn_flush(&lane->conn);
+    return !conn_is_congested(&lane->conn);
+}
+
 void lane_release(struct lane *lane, bool reuse)
 {
     struct origin *o = lane->origin;
@@ -313,7 +321,8 @@ void lane_release(struct lane *lane, bool reuse)
     lane->exchange = NULL;
     if (!reuse || lane->is_personal || o->proxy_protocol != 0 || !rotation_keeps_lanes(o) ||
         w->draining || o->idle_n >= LIMIT_IDLE_LANES || idle_limit_ms(lane) == 0 ||
-        !has_place(lane) || !conn_can_reuse(&lane->conn) || !is_silent(lane)) {
+        !has_place(lane) || !has_sent_all(lane) || !conn_can_reuse(&lane->conn) ||
+        !is_silent(lane)) {
         conn_close(&lane->conn, CONN_CLOSE_NOW);
         return;
     }

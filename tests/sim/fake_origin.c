@@ -326,6 +326,12 @@ static void do_early(struct fake_conn *c)
     answer_length(c, "413 Too Large", c->request.number, c->request.number);
 }
 
+static void do_early_late(struct fake_conn *c)
+{
+    sock_recv_stop(&c->peer.sock);
+    do_late(c);
+}
+
 static void do_early_close(struct fake_conn *c)
 {
     do_early(c);
@@ -473,6 +479,7 @@ static const struct behaviour behaviours[] = {
     {"early", do_early, do_stall},
     {"earlyclose", do_early_close, do_stall},
     {"earlyreset", do_early_reset, do_stall},
+    {"earlylate", do_early_late, do_stall},
     {"earlypolite", do_early_polite, do_stall},
     {"lenreset", NULL, do_len_reset},
     {"chunkedreset", NULL, do_chunked_reset},

@@ -176,10 +176,38 @@ static void test_last_splice_fails(void **state)
     world_end(w);
 }
 
+/* ---- lanes ---- */
+
+/* The server answers in full, keeps the connection, and has not read the request, a part of
+ * which waits in Weldr: that lane serves nobody else. */
+static void test_unsent_request(void **state)
+{
+    struct world *w = world_open(
+        &(struct world_setup){.seed = 1, .server_n = 1, .faults = {.buffer_bytes = 4096}});
+    struct world_client *c = world_ask(w, "POST /earlylate/5/1 HTTP/1.1\r\nHost: h\r\n"
+                                          "Content-Length: 8100\r\n\r\n");
+    struct text body = {0};
+
+    (void)state;
+    fake_body(&body, 1, 8100);
+    peer_say(&c->peer, text_span(&body));
+    world_run_ms(w, 10);
+    CHECK(strstr(world_got(c), "\r\n\r\n1.1.1"));
+    CHECK(world_stat(w, STATS_client_success) == 1 && !c->peer.has_fin);
+    CHECK(world_stat(w, STATS_client_bytes_in) == 8100);
+    CHECK(world_stat(w, STATS_server_idle) == 0);
+    world_say(c, "GET /len/3/2 HTTP/1.1\r\nHost: h\r\n\r\n");
+    world_run_ms(w, 10);
+    CHECK(strstr(world_got(c), "\r\n\r\n2.2") && w->origins[0].accepted_n == 2);
+    text_free(&body);
+    world_end(w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_answers),
-                                       cmocka_unit_test(test_last_splice_fails)};
+                                       cmocka_unit_test(test_last_splice_fails),
+                                       cmocka_unit_test(test_unsent_request)};
 
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
