@@ -139,6 +139,7 @@ static void on_pause_end(struct timer *t)
 
     while ((s = TAILQ_FIRST(&l->paused)) != NULL) {
         unlink_sock(l, s);
+        register_now(l, s);
         heed(s, true);
         queue_if_due(s);
     }
@@ -271,11 +272,8 @@ static void serve_connect(struct loop *l, struct sock *s)
     run_after(l);
 }
 
-/* Accepting without a descriptor to spare would only spin: the queue of the kernel can wait. */
-static void pause_listener(struct loop *l, struct sock *s, int error)
+static void pause_listener(struct loop *l, struct sock *s)
 {
-    log_warn("accepting pauses", LOG_S("reason", werr_word(error)),
-             LOG_U("pause_ms", ACCEPT_PAUSE_MS));
     s->flags |= SOCK_PAUSED;
     TAILQ_INSERT_TAIL(&l->paused, s, ready);
     heed(s, false);
@@ -283,11 +281,19 @@ static void pause_listener(struct loop *l, struct sock *s, int error)
         loop_timer_in(l, &l->pause_timer, ACCEPT_PAUSE_MS);
 }
 
-/* Who closes does not wait for better times. */
-static void give_up_accepting(struct sock *s, int error)
+/* Accepting without a descriptor to spare would only spin: the queue of the kernel can wait.
+ * That of a listener that is to close too: to close is to reset those who wait in it. */
+static void stop_accepting(struct loop *l, struct sock *s, int error)
 {
-    log_warn("connections that wait are not accepted", LOG_S("reason", werr_word(error)));
-    s->flags &= ~(uint32_t)SOCK_CAN_RECV;
+    bool may_pass = error == WERR_NO_FD || error == WERR_NOMEM;
+
+    if (has_flags(s, SOCK_LAST) && !may_pass) {
+        s->flags &= ~(uint32_t)SOCK_CAN_RECV;
+        return;
+    }
+    log_warn("accepting pauses", LOG_S("reason", werr_word(error)),
+             LOG_U("pause_ms", ACCEPT_PAUSE_MS));
+    pause_listener(l, s);
 }
 
 static void hand_over(struct loop *l, struct sock *s, struct accepted *a)
@@ -335,6 +341,21 @@ static void note_accepted(struct sock *s, unsigned n)
         s->accept_max += 1 + s->accept_max / 4;
 }
 
+/* A listener that can't be watched is looked at now and then. */
+static void end_accepting(struct loop *l, struct sock *s, unsigned accepted_n)
+{
+    if (!sock_is_open(s) || has_flags(s, SOCK_PAUSED))
+        return;
+    if (has_flags(s, SOCK_LAST)) {
+        sock_close(s, false);
+    } else if (!has_flags(s, SOCK_REGISTERED)) {
+        pause_listener(l, s);
+    } else if (has_flags(s, SOCK_LEVEL)) {
+        note_accepted(s, accepted_n);
+        s->flags &= ~(uint32_t)SOCK_CAN_RECV;
+    }
+}
+
 static void serve_accept(struct loop *l, struct sock *s)
 {
     unsigned max = accept_max(s);
@@ -350,17 +371,10 @@ static void serve_accept(struct loop *l, struct sock *s)
             hand_over(l, s, &a);
         else if (rc == WERR_AGAIN || rc == WERR_CLOSED)
             s->flags &= ~(uint32_t)SOCK_CAN_RECV;
-        else if (rc != WERR_RESET && (s->flags & SOCK_LAST))
-            give_up_accepting(s, rc);
         else if (rc != WERR_RESET)
-            pause_listener(l, s, rc);
+            stop_accepting(l, s, rc);
     }
-    if (s->flags & SOCK_LAST)
-        sock_close(s, false);
-    if (!(s->flags & SOCK_LEVEL))
-        return;
-    note_accepted(s, rc == WERR_AGAIN ? n - 1 : n);
-    s->flags &= ~(uint32_t)SOCK_CAN_RECV;
+    end_accepting(l, s, rc == WERR_AGAIN ? n - 1 : n);
 }
 
 static void serve_send(struct loop *l, struct sock *s)

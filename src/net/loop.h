@@ -85,7 +85,7 @@ enum sock_flag {
     SOCK_RESET =
         1U << 15, /* a send has consumed the error: an end read later is no orderly one */
     SOCK_PARKED = 1U << 16,   /* not registered yet, to be so before the loop sleeps */
-    SOCK_PAUSED = 1U << 17,   /* listener out of descriptors: accepts again in a moment */
+    SOCK_PAUSED = 1U << 17,   /* listener that can't accept: tries again in a moment */
     SOCK_FOREIGN = 1U << 18,  /* a loop_watch: the descriptor belongs to a library */
     SOCK_BOUNDED = 1U << 19,  /* its reads keep to loop_set_read_max */
     SOCK_INBOX = 1U << 20,    /* listens for connections that other processes have accepted */
@@ -151,7 +151,8 @@ void loop_set_read_max(struct loop *l, uint32_t bytes);
 /* A listening socket made by listen_open() (net/listen.h) or inherited; accepts in batches. */
 void sock_accept_start(struct loop *l, struct sock *s, const struct sock_ops *ops, int fd);
 /* In the coming turn all that wait in the kernel's queue are accepted, and then it closes:
- * closing alone resets them. */
+ * closing alone resets them. Out of descriptors it is paused, and goes on until all are
+ * accepted. */
 void sock_accept_last(struct sock *s);
 /* In on_accept: moves the new connection into s (non-blocking, TCP_NODELAY inherited). Not
  * taken: closed when on_accept returns. */

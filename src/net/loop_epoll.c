@@ -332,6 +332,22 @@ static void adopt_epoll(struct loop *l, int fd)
     (void)fcntl(fd, F_SETFD, FD_CLOEXEC);
 }
 
+/* No memory, or over the limit of watches. */
+
+/* The connection can't be served, so its next read or send shall fail. */
+static void fail_connection(struct sock *s)
+{
+    (void)shutdown(s->fd, SHUT_RDWR);
+    loop_mark(s, SOCK_RESET | SOCK_CAN_RECV | SOCK_CAN_SEND | SOCK_HUP);
+}
+
+/* Other processes have it too, now or later: to shut it down would be to do so for all. */
+static void poll_listener(struct sock *s)
+{
+    s->flags &= ~(uint32_t)(SOCK_REGISTERED | SOCK_LEVEL);
+    loop_mark(s, SOCK_CAN_RECV);
+}
+
 static void register_epoll(struct loop *l, struct sock *s)
 {
     struct epoll_event ev = {.data.ptr = s};
@@ -346,11 +362,11 @@ static void register_epoll(struct loop *l, struct sock *s)
         s->flags |= SOCK_LEVEL;
     if (epoll_ctl(from_loop(l)->epfd, EPOLL_CTL_ADD, s->fd, &ev) == 0)
         return;
-    /* No memory, or over the limit of watches: the connection can't be served, so its next read
-     * or send shall fail. */
     log_error("socket can't be watched", LOG_S("reason", werr_word(werr_from_errno(errno))));
-    (void)shutdown(s->fd, SHUT_RDWR);
-    loop_mark(s, SOCK_RESET | SOCK_CAN_RECV | SOCK_CAN_SEND | SOCK_HUP);
+    if (s->flags & SOCK_LISTENS)
+        poll_listener(s);
+    else
+        fail_connection(s);
 }
 
 static void watch_epoll(struct loop *l, struct sock *s, bool read, bool write)

@@ -7,8 +7,8 @@
  *
  * A sock is on one list at most, and its flags say on which: ready (QUEUED: a callback is due),
  * parked (PARKED: waits for registration before the loop sleeps), paused (PAUSED: a listener
- * that found no descriptor), closing (CLOSING). The ready list of a turn ends at `mark`: what
- * is queued behind it waits for the next turn.
+ * that found no descriptor, or that can't be watched), closing (CLOSING). The ready list of a
+ * turn ends at `mark`: what is queued behind it waits for the next turn.
  */
 #ifndef WELDR_NET_LOOP_INT_H
 #define WELDR_NET_LOOP_INT_H
@@ -45,7 +45,8 @@ struct loop_ops {
     int (*pass)(struct loop *l, int outbox, int fd, uint32_t tag, const struct addr *peer);
     void (*shut_inbox)(struct loop *l, struct sock *inbox);
     void (*adopt)(struct loop *l, int fd);
-    /* Signals begin, the present state included. */
+    /* Signals begin, the present state included. If they can't, a listener loses REGISTERED,
+     * and a connection is marked as failed. */
     void (*register_sock)(struct loop *l, struct sock *s);
     /* Level-triggered, for a loop_watch and what is SOCK_LEVEL; NULL where there are no
      * descriptors. */

@@ -15,7 +15,10 @@ static void on_accept(struct sock *s, struct accepted *a)
 
 static void on_closed(struct sock *s)
 {
-    (void)s; /* the worker frees all listeners together */
+    const struct listener *l =
+        (const struct listener *)((char *)s - offsetof(struct listener, sock));
+
+    worker_listener_closed(l->worker); /* which frees all of them together */
 }
 
 static const struct sock_ops listener_ops = {.on_accept = on_accept, .on_closed = on_closed};

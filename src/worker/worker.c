@@ -178,6 +178,8 @@ static void on_drain_limit(struct timer *t)
     struct client *c, *next;
 
     log_warn("drain time is over: closing what is left");
+    for (unsigned i = 0; i < w->listener_n; i++)
+        sock_close(&w->listeners[i].sock, false);
     for (c = LIST_FIRST(&w->clients); c; c = next) {
         next = LIST_NEXT(c, entry);
         if (c->exchange)
@@ -187,31 +189,52 @@ static void on_drain_limit(struct timer *t)
     }
 }
 
-static bool has_open_listener(const struct worker *w)
+/* Is there a listener with this enum sock_flag? */
+static bool has_listener(const struct worker *w, uint32_t flag)
 {
     for (unsigned i = 0; i < w->listener_n; i++)
-        if (sock_is_open(&w->listeners[i].sock))
+        if (w->listeners[i].sock.flags & flag)
             return true;
     return false;
 }
 
-/* What the kernel and other workers have accepted for this one before is taken to the last. */
+static void drain_clients(struct worker *w)
+{
+    struct client *c, *next;
+
+    if (w->has_told_clients)
+        return;
+    w->has_told_clients = true;
+    for (c = LIST_FIRST(&w->clients); c; c = next) {
+        next = LIST_NEXT(c, entry);
+        client_drain(c);
+    }
+}
+
+/* What the kernel and other workers have accepted for this one before is taken to the last.
+ * When descriptors are missing for that, clients that leave give theirs. */
 static void drain_pass(struct loop_work *work)
 {
     struct worker *w = (struct worker *)((char *)work - offsetof(struct worker, drain_work));
-    struct client *c, *next;
 
-    if (has_open_listener(w) || !spread_is_empty(&w->spread)) {
+    if (has_listener(w, SOCK_PAUSED)) {
+        drain_clients(w); /* worker_listener_closed follows */
+        return;
+    }
+    if (has_listener(w, SOCK_OPEN) || !spread_is_empty(&w->spread)) {
         loop_defer(w->loop, work);
         return;
     }
     w->takes_in = false;
     spread_close(&w->spread);
-    for (c = LIST_FIRST(&w->clients); c; c = next) {
-        next = LIST_NEXT(c, entry);
-        client_drain(c);
-    }
+    drain_clients(w);
     worker_check_drained(w);
+}
+
+void worker_listener_closed(struct worker *w)
+{
+    if (w->takes_in)
+        loop_defer(w->loop, &w->drain_work);
 }
 
 void worker_drain(struct worker *w, uint32_t limit_ms, void (*on_drained)(void *arg), void *arg)

@@ -68,6 +68,7 @@ struct worker {
     struct timer drain_timer;
     struct loop_work drain_work;
     bool takes_in;                 /* drains, and takes what has been accepted for it before */
+    bool has_told_clients;         /* drains, and those that were there know it */
     uint32_t drain_jitter_ms;      /* idle connections close within so long */
     void (*on_drained)(void *arg); /* nothing is left to do */
     void *on_drained_arg;
@@ -101,6 +102,7 @@ void worker_drain(struct worker *w, uint32_t limit_ms, void (*on_drained)(void *
                   void *arg);
 /* A client has gone: perhaps the last one. */
 void worker_check_drained(struct worker *w);
+void worker_listener_closed(struct worker *w);
 
 /* The default pool. */
 const struct pool *worker_pool(const struct worker *w);

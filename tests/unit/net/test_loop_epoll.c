@@ -2,10 +2,13 @@
 #include "loop_contract.h"
 #include "loop_splice.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <sys/epoll.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "net/listen.h"
@@ -64,8 +67,36 @@ static void test_accept_without_descriptors(void **state)
     RUN_UNTIL(w, c->connects == 1 && w->accepted_n == 1);
 }
 
-/* A listener that is to close does so, pause or not. */
+/* A listener that is to close resets nobody for want of a descriptor, and closes when it has
+ * accepted all. */
 static void test_accept_last_without_descriptors(void **state)
+{
+    struct world *w = *state;
+    struct rlimit before;
+    struct end *c[3];
+    unsigned turns = 0;
+
+    for (unsigned i = 0; i < 3; i++) {
+        c[i] = start_client(w);
+        sock_recv_start(&c[i]->s);
+    }
+    take_descriptors(&before);
+    while (!(w->listener.s.flags & SOCK_PAUSED) && turns++ < 1000)
+        loop_turn(w->l, 10);
+    sock_accept_last(&w->listener.s);
+    for (uint64_t start_ms = loop_now_ms(w->l); loop_now_ms(w->l) - start_ms < 250;)
+        run_turns(w, 1);
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+    assert_int_equal(w->listener.closes + w->accepted_n, 0);
+    RUN_UNTIL(w, w->listener.closes == 1);
+    assert_int_equal(w->accepted_n, 3);
+    run_turns(w, 3);
+    for (unsigned i = 0; i < 3; i++)
+        assert_int_equal(c[i]->errors + c[i]->ends, 0);
+}
+
+/* … and its owner can close it all the same. */
+static void test_close_without_descriptors(void **state)
 {
     struct world *w = *state;
     struct rlimit before;
@@ -74,14 +105,79 @@ static void test_accept_last_without_descriptors(void **state)
 
     sock_recv_start(&c->s);
     take_descriptors(&before);
+    sock_accept_last(&w->listener.s);
     while (!(w->listener.s.flags & SOCK_PAUSED) && turns++ < 1000)
         loop_turn(w->l, 10);
-    sock_accept_last(&w->listener.s);
+    sock_close(&w->listener.s, false);
     run_turns(w, 1);
     assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
     assert_int_equal(w->listener.closes, 1);
     RUN_UNTIL(w, c->errors == 1);
-    assert_int_equal(w->accepted_n, 0);
+}
+
+/* ---- sockets that can't be watched ---- */
+
+static int watch_error; /* of those that are to come; 0: none */
+
+int epoll_ctl(int epfd, int op, int fd, struct epoll_event *event)
+{
+    if (op == EPOLL_CTL_ADD && watch_error != 0) {
+        errno = watch_error;
+        return -1;
+    }
+    return (int)syscall(SYS_epoll_ctl, epfd, op, fd, event);
+}
+
+/* A listener is not shut down for it, as other processes have it too: it is looked at now and
+ * then, and watched when that is possible again. */
+static void test_listener_that_cannot_be_watched(void **state)
+{
+    struct world *w = *state;
+    int handle = open_late_listener(w);
+    int held = dup(handle);
+    struct end *listener;
+    struct end *c;
+
+    watch_error = ENOSPC;
+    listener = start_listener(w, handle);
+    watch_error = 0;
+    c = start_client(w);
+    watch_error = ENOSPC;
+    for (unsigned turns = 0; w->accepted_n == 0 && turns < 50; turns++)
+        loop_turn(w->l, 200);
+    watch_error = 0;
+    assert_int_equal(w->accepted_n, 1);
+    RUN_UNTIL(w, listener->s.flags & SOCK_REGISTERED);
+    c = start_client(w);
+    RUN_UNTIL(w, c->connects == 1 && w->accepted_n == 2);
+    /* Whoever has it now can go on. */
+    sock_close(&listener->s, false);
+    run_turns(w, 2);
+    listener = start_listener(w, held);
+    c = start_client(w);
+    RUN_UNTIL(w, c->connects == 1 && w->accepted_n == 3);
+}
+
+/* A connection fails, for it can't be served. */
+static void test_connection_that_cannot_be_watched(void **state)
+{
+    struct world *w = *state;
+    struct end *server;
+    struct end *c = connect_pair(w, &server);
+    int handles[2];
+    struct end *e = new_end(w);
+
+    run_turns(w, 2);
+    make_pair(w->l, handles);
+    sock_adopt(w->l, &e->s, &end_ops, handles[0]);
+    e->is_used = true;
+    watch_error = ENOSPC;
+    sock_recv_start(&e->s);
+    RUN_UNTIL(w, e->errors == 1);
+    watch_error = 0;
+    assert_int_equal(e->error, WERR_RESET);
+    assert_int_equal(c->errors, 0);
+    close(handles[1]);
 }
 
 static void test_connect_without_descriptors(void **state)
@@ -370,6 +466,9 @@ int main(void)
         LOOP_SPLICE_TESTS,
         LOOP_TEST(test_accept_without_descriptors),
         LOOP_TEST(test_accept_last_without_descriptors),
+        LOOP_TEST(test_close_without_descriptors),
+        LOOP_TEST(test_listener_that_cannot_be_watched),
+        LOOP_TEST(test_connection_that_cannot_be_watched),
         LOOP_TEST(test_connect_without_descriptors),
         LOOP_TEST(test_closed_but_held_elsewhere),
         LOOP_TEST(test_accept_max_follows),
