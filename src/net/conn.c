@@ -215,7 +215,9 @@ static void on_timer(struct timer *t)
     struct conn *c = (struct conn *)((char *)t - offsetof(struct conn, timer));
 
     MUST(c->magic == CONN_MAGIC);
-    if (!conn_is_open(c))
+    if (c->state == CONN_FLUSHING && conn_has_taken(c))
+        conn_time_flush(c);
+    else if (!conn_is_open(c))
         conn_close(c, CONN_CLOSE_NOW);
     else if (c->ops->on_timer)
         c->ops->on_timer(c);

@@ -190,6 +190,17 @@ static inline bool conn_is_watched(const struct conn *c)
 {
     return sock_is_watched(&c->sock);
 }
+/* Has the peer of a congested conn taken anything since it was congested, last made progress or
+ * was asked? (The kernel tells of room in steps that may be far apart.) Of one that is not
+ * congested: since conn_look. */
+static inline bool conn_has_taken(struct conn *c)
+{
+    return sock_has_taken(&c->sock);
+}
+static inline void conn_look(struct conn *c)
+{
+    sock_look(&c->sock);
+}
 bool conn_can_reuse(
     const struct conn *c); /* open, nothing unsent in the way, the codec agrees */
 static inline bool conn_is_congested(const struct conn *c)

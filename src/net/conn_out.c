@@ -85,6 +85,7 @@ void conn_set_congested(struct conn *c)
     if (c->flags & CONN_CONGESTED)
         return;
     c->flags |= CONN_CONGESTED;
+    conn_look(c);
     if (c->state == CONN_OPEN && c->ops->on_congested)
         c->ops->on_congested(c);
 }
@@ -160,6 +161,7 @@ void conn_end_output(struct conn *c)
 
 static void tell_progress(struct conn *c)
 {
+    conn_look(c);
     if (c->state == CONN_FLUSHING)
         conn_time_flush(c);
     else if (c->state == CONN_OPEN && c->ops->on_progress)

@@ -577,6 +577,7 @@ static void open_sock(struct loop *l, struct sock *s, const struct sock_ops *ops
     s->fd = -1;
     s->flags = SOCK_OPEN | flags;
     s->recv_max = 0;
+    s->unacked = 0;
     l->open_n++;
 }
 
@@ -744,6 +745,19 @@ int64_t sock_send(struct sock *s, const struct iovec *iov, unsigned n)
     if (taken >= 0 && (size_t)taken < all)
         arm_send(s);
     return taken;
+}
+
+void sock_look(struct sock *s)
+{
+    s->unacked = sock_is_open(s) ? s->loop->ops->unacked(s->loop, s) : 0;
+}
+
+bool sock_has_taken(struct sock *s)
+{
+    uint32_t before = s->unacked;
+
+    sock_look(s);
+    return s->unacked < before;
 }
 
 void sock_shutdown(struct sock *s)

@@ -103,10 +103,15 @@ struct sock {
     int fd;                  /* loop_epoll: descriptor; loop_sim: index */
     uint32_t flags;          /* enum sock_flag */
     uint32_t recv_max; /* bytes a read asks for at the most; 0: the whole scratch buffer */
-    /* Of a level-triggered listener: */
-    uint8_t accept_max;    /* … at once */
-    uint8_t accept_run;    /* how often without a gap that has been too few, or just enough */
-    uint16_t accept_round; /* … and when it was the last time */
+    union {
+        uint32_t unacked; /* of a connection, as of the last sock_look */
+        struct {          /* of a level-triggered listener: */
+            uint8_t accept_max;    /* … at once */
+            uint8_t accept_run;    /* how often without a gap that has been too few, or just
+                                      enough */
+            uint16_t accept_round; /* … and when it was the last time */
+        };
+    };
 };
 
 /* ---- the loop ---- */
@@ -213,6 +218,12 @@ static inline bool sock_is_watched(const struct sock *s)
 /* Bytes taken (0 … all); < 0: WERR_RESET, WERR_CLOSED …. After less than all, on_send follows.
  * n <= OUTV_PIECES. */
 int64_t sock_send(struct sock *s, const struct iovec *iov, unsigned n) MUST_USE;
+/* Room in the kernel's buffer is told of in large steps: a peer that takes little by little is
+ * not heard of for long. Before it is judged: sock_look asks how much of what was sent it has
+ * not acknowledged, … */
+void sock_look(struct sock *s);
+/* … and sock_has_taken whether that is less by now; looks again. For use between two sends. */
+bool sock_has_taken(struct sock *s) MUST_USE;
 /* What is sent from now on is the last, and sock_shutdown comes as soon as all of it is taken:
  * both may go in one packet. */
 static inline void sock_fin_follows(struct sock *s)

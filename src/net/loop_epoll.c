@@ -2,9 +2,11 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/sockios.h>
 #include <netinet/tcp.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/timerfd.h>
 #include <unistd.h>
@@ -131,6 +133,14 @@ static int64_t send_epoll(struct loop *l, struct sock *s, const struct iovec *io
             taken = sendmsg(s->fd, &m, flags);
     } while (taken < 0 && errno == EINTR);
     return taken >= 0 ? taken : send_failed(s, errno);
+}
+
+static uint32_t unacked_epoll(struct loop *l, const struct sock *s)
+{
+    int bytes = 0;
+
+    (void)l;
+    return ioctl(s->fd, SIOCOUTQ, &bytes) == 0 ? (uint32_t)bytes : 0;
 }
 
 static bool open_pipe(struct loop_epoll *e)
@@ -441,6 +451,7 @@ static const struct loop_ops epoll_ops = {
     .has_input = has_input_epoll,
     .send = send_epoll,
     .splice = splice_epoll,
+    .unacked = unacked_epoll,
     .connect = connect_epoll,
     .connect_result = connect_result_epoll,
     .accept = accept_epoll,

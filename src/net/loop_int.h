@@ -33,6 +33,8 @@ struct loop_ops {
      */
     int64_t (*splice)(struct loop *l, struct sock *from, struct sock *to, size_t max,
                       struct span *left, int *error);
+    /* Bytes that were sent and not acknowledged by the peer yet. */
+    uint32_t (*unacked)(struct loop *l, const struct sock *s);
     int (*connect)(struct loop *l, struct sock *s, const struct addr *to);
     int (*connect_result)(struct loop *l, struct sock *s); /* WERR_AGAIN: not decided yet */
     /* 0; WERR_AGAIN: none waits; WERR_RESET: that one has gone, try the next; else: out of

@@ -469,6 +469,14 @@ static int64_t splice_sim(struct loop *l, struct sock *from, struct sock *to, si
     return n;
 }
 
+/* There is but one buffer on the way, that of the peer: what it has not read is not taken. */
+static uint32_t unacked_sim(struct loop *l, const struct sock *s)
+{
+    const struct sim_end *peer = end_of(l, s->fd)->peer;
+
+    return peer ? peer->travelling + peer->unread : 0;
+}
+
 static struct sim_end *find_listener(struct loop_sim *m, const struct addr *at)
 {
     struct sim_end *e;
@@ -640,6 +648,7 @@ static const struct loop_ops sim_ops = {
     .has_input = has_input_sim,
     .send = send_sim,
     .splice = splice_sim,
+    .unacked = unacked_sim,
     .connect = connect_sim,
     .connect_result = connect_result_sim,
     .accept = accept_sim,

@@ -301,6 +301,35 @@ static void test_reset_reaches_waiting_sender(void **state)
     assert_true(c->rooms > 0);
 }
 
+/* Asked for, it is known that a peer takes something, long before there is room. */
+static void test_taken(void **state)
+{
+    struct world *w = *state;
+    struct end *server;
+    struct end *c = connect_pair(w, &server);
+    bool has_taken = false;
+
+    sock_recv_stop(&server->s);
+    assert_false(sock_has_taken(&c->s));
+    c->to_send = 100000000;
+    pump(c);
+    run_turns(w, 10);
+    c->to_send = c->sent;
+    sock_look(&c->s);
+    run_turns(w, 3);
+    assert_false(sock_has_taken(&c->s));
+    assert_false(sock_has_taken(&c->s));
+    sock_recv_start(&server->s);
+    RUN_UNTIL(w, has_taken || (has_taken = sock_has_taken(&c->s)));
+    RUN_UNTIL(w, server->received == c->sent);
+    run_turns(w, 3);
+    (void)!sock_has_taken(&c->s);
+    assert_false(sock_has_taken(&c->s));
+    sock_close(&c->s, true);
+    sock_look(&c->s);
+    assert_false(sock_has_taken(&c->s));
+}
+
 static void test_one_read_a_turn(void **state)
 {
     struct world *w = *state;
@@ -675,7 +704,8 @@ static void test_closed_sock_is_harmless(void **state)
         LOOP_TEST(test_held_reset_is_told_when_receiving_stops),                             \
         LOOP_TEST(test_reset_behind_an_end), LOOP_TEST(test_end_is_remembered),              \
         LOOP_TEST(test_edge_is_remembered), LOOP_TEST(test_back_pressure),                   \
-        LOOP_TEST(test_reset_reaches_waiting_sender), LOOP_TEST(test_one_read_a_turn),       \
+        LOOP_TEST(test_reset_reaches_waiting_sender), LOOP_TEST(test_taken),                 \
+        LOOP_TEST(test_one_read_a_turn),                                                     \
         LOOP_TEST(test_close_in_own_callback), LOOP_TEST(test_close_in_callback_of_another), \
         LOOP_TEST(test_free_in_on_closed), LOOP_TEST(test_timers),                           \
         LOOP_TEST(test_wait_is_bounded), LOOP_TEST(test_deferred_work),                      \
