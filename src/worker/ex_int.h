@@ -22,8 +22,6 @@ void ex_move(struct exchange *ex, enum ex_step next, const char *why);
 extern enum ex_verdict (*const ex_step_run[EX_STEPS])(struct exchange *ex);
 /* Sends on the request body's end, with trailers or NULL; sets the time-out for the answer. */
 void ex_request_sent(struct exchange *ex, const struct msg *trailers);
-/* The answer takes its time: from now on a reset by the client is heard of. */
-void ex_watch_client(struct exchange *ex);
 
 /* ex_early.c: an answer that comes before the request has ended. */
 /* Before the answer's head: says that the connection closes, if it will. */
@@ -77,24 +75,25 @@ void ex_leave_lane(struct exchange *ex, bool well);
 /* Before the answer of Weldr's own: what kind of ending an error of the lane is. */
 enum end ex_end_of_error(int error);
 
-/* ex_pace.c: how long it may take until something moves again, and what it is when it takes
- * longer. */
-uint32_t ex_silence_ms(const struct exchange *ex);
-enum end ex_silence_end(const struct exchange *ex);
+/* ex_pace.c: who is waited for, how long, and what it is when it takes longer. */
+void ex_on_timer(struct timer *t);
+/* The exchange's timer, for what and until when: the only place where it is set. */
+void ex_timer_set(struct exchange *ex, enum ex_timer_for what, uint64_t due_ms);
+void ex_timer_stop(struct exchange *ex);
+/* The server has this long, from now on, to accept the connection. */
+void ex_await_lane(struct exchange *ex, uint32_t limit_ms);
+/* … or, the request being sent, to answer. */
+void ex_await_answer(struct exchange *ex);
+/* While relaying: something moved, or it is another's turn. Who is waited for has its time anew
+ * (but for the answer's head, which is due when it is due). */
+void ex_touch(struct exchange *ex);
 /* Less than the least rate, over a time that is longer than the grace? */
 bool ex_is_too_slow(const struct worker *w, uint64_t bytes, uint64_t elapsed_ms);
 /* A piece of the request's body has come: END_OK, or why no more is taken. */
 enum end ex_check_body(struct exchange *ex, size_t bytes);
 
-/* ex_relay.c: something moved; the time-out starts anew. */
-void ex_touch(struct exchange *ex);
+/* ex_relay.c */
 /* Its head has gone to the client: whoever takes nothing yet is not sent more. */
 void ex_answer_begun(struct exchange *ex);
-
-/* Moves the exchange's time-out (kept in the client's timer). */
-static inline void ex_timer(struct exchange *ex, uint32_t delay_ms)
-{
-    conn_timer_set(&ex->client->conn, delay_ms);
-}
 
 #endif

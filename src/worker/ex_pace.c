@@ -1,3 +1,5 @@
+#include <stddef.h>
+
 #include "worker/ex_int.h"
 #include "worker/limits.h"
 
@@ -13,39 +15,127 @@ static bool awaits_continue(const struct exchange *ex)
            !(ex->flags & EX_CONTINUED);
 }
 
-static uint32_t longer(uint32_t a_ms, uint32_t b_ms)
+struct wait {
+    const char *word;
+    size_t limit_ms; /* where in struct pool_timeouts */
+    enum end end;
+};
+
+static const struct wait waits[EX_FOR_N] = {
+    [EX_FOR_NOTHING] = {"nothing", 0, END_OK},
+#define EX_TIMER(name, word, setting, end) \
+    [EX_FOR_##name] = {(word), offsetof(struct pool_timeouts, setting), END_##end},
+#include "worker/ex_timers.def"
+#undef EX_TIMER
+};
+
+const char *exchange_timer_name(const struct exchange *ex)
 {
-    return a_ms > b_ms ? a_ms : b_ms;
+    return waits[ex->timer_for].word;
 }
 
-uint32_t ex_silence_ms(const struct exchange *ex)
+static const struct pool_timeouts *timeouts_of(const struct exchange *ex)
 {
-    const struct pool_timeouts *timeouts = &worker_pool(ex->worker)->timeouts;
+    return &worker_pool(ex->worker)->timeouts;
+}
 
+static uint32_t limit_ms(const struct exchange *ex, enum ex_timer_for what)
+{
+    const struct pool_timeouts *all = timeouts_of(ex);
+    uint32_t ms = *(const uint32_t *)(const void *)((const char *)all + waits[what].limit_ms);
+
+    return what == EX_FOR_CONTINUE && ms < all->response_head_ms ? all->response_head_ms : ms;
+}
+
+void ex_timer_set(struct exchange *ex, enum ex_timer_for what, uint64_t due_ms)
+{
+    ex->timer_for = (uint8_t)what;
+    timer_set(loop_timers(ex->worker->loop), &ex->timer, due_ms);
+}
+
+void ex_timer_stop(struct exchange *ex)
+{
+    ex->timer_for = EX_FOR_NOTHING;
+    timer_stop(loop_timers(ex->worker->loop), &ex->timer);
+}
+
+/* An answer that has begun is not sent on to a client that takes nothing: while it is
+ * congested, nobody else is late. */
+static enum ex_timer_for waits_for(const struct exchange *ex)
+{
     if (ex->step == EX_TUNNEL)
-        return timeouts->tunnel_ms;
+        return EX_FOR_TUNNEL;
     if (ex->flags & EX_ANSWER_BEGUN)
-        return conn_is_congested(&ex->client->conn) ? timeouts->client_write_ms
-                                                    : timeouts->idle_ms;
+        return conn_is_congested(&ex->client->conn) ? EX_FOR_WRITE : EX_FOR_IDLE;
     if (ex->flags & EX_REQUEST_SENT)
-        return timeouts->response_head_ms;
+        return EX_FOR_ANSWER;
     if (awaits_continue(ex))
-        return longer(timeouts->response_head_ms, timeouts->client_body_ms);
-    return ex->lane && conn_is_congested(&ex->lane->conn) ? timeouts->idle_ms
-                                                          : timeouts->client_body_ms;
+        return EX_FOR_CONTINUE;
+    return conn_is_congested(&ex->lane->conn) ? EX_FOR_UPLOAD : EX_FOR_BODY;
 }
 
-enum end ex_silence_end(const struct exchange *ex)
+/* Most answers come before it would pay to register the client's socket for the sake of a reset
+ * that it may send. Only who is read from, or was before, is registered already. */
+static bool is_unwatched(const struct exchange *ex, enum ex_timer_for what)
 {
-    if (ex->step == EX_LANE)
-        return END_CONNECT_TIMEOUT;
-    if (ex->step == EX_TUNNEL)
-        return END_TUNNEL_IDLE;
-    if ((ex->flags & EX_ANSWER_BEGUN) && conn_is_congested(&ex->client->conn))
-        return END_CLIENT_WRITE;
-    if (!(ex->flags & EX_REQUEST_READ) && !conn_is_congested(&ex->lane->conn))
-        return END_CLIENT_TIMEOUT;
-    return ex->flags & EX_ANSWER_BEGUN ? END_ORIGIN_IDLE : END_ORIGIN_TIMEOUT;
+    return (what == EX_FOR_ANSWER || what == EX_FOR_IDLE) &&
+           !conn_is_watched(&ex->client->conn);
+}
+
+/* from_ms: when something moved last. The answer of a server that is still silent may find a
+ * client that has not taken the one before: who is late first, is late. */
+static void wait_on(struct exchange *ex, uint64_t from_ms)
+{
+    enum ex_timer_for what = waits_for(ex);
+    uint64_t due_ms = from_ms + limit_ms(ex, what);
+
+    if (what == EX_FOR_ANSWER) {
+        due_ms = ex->answer_due_ms;
+        if (conn_is_congested(&ex->client->conn) &&
+            from_ms + limit_ms(ex, EX_FOR_WRITE) < due_ms) {
+            what = EX_FOR_WRITE;
+            due_ms = from_ms + limit_ms(ex, EX_FOR_WRITE);
+        }
+    }
+    if (is_unwatched(ex, what) && due_ms > from_ms + LIMIT_UNWATCHED_MS) {
+        what = EX_FOR_WATCH;
+        due_ms = from_ms + LIMIT_UNWATCHED_MS;
+    }
+    ex_timer_set(ex, what, due_ms);
+}
+
+void ex_touch(struct exchange *ex)
+{
+    wait_on(ex, loop_now_ms(ex->worker->loop));
+}
+
+void ex_await_lane(struct exchange *ex, uint32_t limit_ms)
+{
+    ex_timer_set(ex, EX_FOR_CONNECT, loop_now_ms(ex->worker->loop) + limit_ms);
+}
+
+void ex_await_answer(struct exchange *ex)
+{
+    ex->answer_due_ms = loop_now_ms(ex->worker->loop) + limit_ms(ex, EX_FOR_ANSWER);
+    ex_touch(ex);
+}
+
+void ex_on_timer(struct timer *t)
+{
+    struct exchange *ex = (struct exchange *)((char *)t - offsetof(struct exchange, timer));
+    enum end end;
+
+    MUST(ex->magic == EX_MAGIC && ex->timer_for != EX_FOR_NOTHING);
+    if (ex->timer_for == EX_FOR_WATCH) {
+        conn_watch(&ex->client->conn);
+        wait_on(ex, t->due_ms - LIMIT_UNWATCHED_MS);
+        return;
+    }
+    end = waits[ex->timer_for].end;
+    if (end == END_CLIENT_WRITE && !(ex->flags & EX_ANSWER_BEGUN))
+        ex->flags |= EX_CLIENT_GONE; /* an answer of our own would find no reader either */
+    ex_fail(ex, end);
+    exchange_run(ex);
 }
 
 bool ex_is_too_slow(const struct worker *w, uint64_t bytes, uint64_t elapsed_ms)

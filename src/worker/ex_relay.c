@@ -2,12 +2,6 @@
 #include "worker/ex_int.h"
 #include "worker/limits.h"
 
-void ex_touch(struct exchange *ex)
-{
-    ex->flags &= ~(uint32_t)EX_UNWATCHED;
-    ex_timer(ex, ex_silence_ms(ex));
-}
-
 static void fail_and_run(struct exchange *ex, enum end end)
 {
     ex_fail(ex, end);
@@ -101,27 +95,32 @@ void exchange_client_gone(struct exchange *ex)
     fail_and_run(ex, END_CLIENT_ABORT);
 }
 
-/* The client takes what is sent to it, or has to be waited for. Before the answer's head that
- * is 1xx, which give nobody more time. */
+static bool is_relaying(const struct exchange *ex)
+{
+    return ex->step == EX_RELAY || ex->step == EX_TUNNEL;
+}
+
 void exchange_client_progress(struct exchange *ex)
 {
-    if (ex->flags & EX_ANSWER_BEGUN)
+    if (is_relaying(ex))
         ex_touch(ex);
 }
 
+/* Before its answer's head a server is read on: what it is late with shall be its own fault. */
 void exchange_client_congested(struct exchange *ex)
 {
-    if (!ex->lane)
+    if (!is_relaying(ex))
         return;
-    conn_pause(&ex->lane->conn);
-    exchange_client_progress(ex);
+    if (ex->flags & EX_ANSWER_BEGUN)
+        conn_pause(&ex->lane->conn);
+    ex_touch(ex);
 }
 
 void exchange_client_drained(struct exchange *ex)
 {
-    if (!ex->lane)
+    if (!is_relaying(ex))
         return;
-    exchange_client_progress(ex);
+    ex_touch(ex);
     conn_resume(&ex->lane->conn);
 }
 
@@ -271,30 +270,23 @@ void exchange_lane_congested(struct exchange *ex)
     ex_touch(ex);
 }
 
+/* As long as it takes the request, it can't answer. */
+void exchange_lane_progress(struct exchange *ex)
+{
+    if ((ex->flags & EX_REQUEST_SENT) && !(ex->flags & EX_ANSWER_BEGUN))
+        ex_await_answer(ex);
+    else
+        ex_touch(ex);
+}
+
 void exchange_lane_drained(struct exchange *ex)
 {
     ex->rate_from_us = 0;
-    ex_touch(ex);
+    exchange_lane_progress(ex);
     conn_resume(&ex->client->conn);
 }
 
 void exchange_origin_gone(struct exchange *ex)
 {
     fail_and_run(ex, END_DRAINED);
-}
-
-/* ---- time ---- */
-
-void exchange_lane_progress(struct exchange *ex)
-{
-    ex_touch(ex);
-}
-
-void exchange_timer(struct exchange *ex)
-{
-    if (ex->flags & EX_UNWATCHED) {
-        ex_watch_client(ex);
-        return;
-    }
-    fail_and_run(ex, ex_silence_end(ex));
 }

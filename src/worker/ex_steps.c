@@ -114,7 +114,7 @@ static enum ex_verdict step_lane(struct exchange *ex)
         return go(ex, EX_SEND, lane_is_reused(ex->lane) ? "idle lane" : "connected");
     }
     conn_wait(&ex->client->conn); /* the body waits where it is */
-    ex_timer(ex, connect_limit_ms(ex));
+    ex_await_lane(ex, connect_limit_ms(ex));
     return EX_VERDICT_WAIT;
 }
 
@@ -147,34 +147,11 @@ static int rewrite(struct exchange *ex)
     return rewrite_request(&ex->request, &facts, &ex->arena);
 }
 
-/* Most answers come before it would pay to register the client's socket for the sake of a reset
- * that it may send; for the others the wait is cut in two. */
-static void wait_for_head(struct exchange *ex)
-{
-    uint32_t limit_ms = worker_pool(ex->worker)->timeouts.response_head_ms;
-
-    if (limit_ms <= LIMIT_UNWATCHED_MS || conn_is_watched(&ex->client->conn)) {
-        ex_timer(ex, limit_ms);
-        return;
-    }
-    ex->flags |= EX_UNWATCHED;
-    ex_timer(ex, LIMIT_UNWATCHED_MS);
-}
-
-void ex_watch_client(struct exchange *ex)
-{
-    uint32_t limit_ms = worker_pool(ex->worker)->timeouts.response_head_ms;
-
-    ex->flags &= ~(uint32_t)EX_UNWATCHED;
-    conn_watch(&ex->client->conn);
-    ex_timer(ex, limit_ms > LIMIT_UNWATCHED_MS ? limit_ms - LIMIT_UNWATCHED_MS : 0);
-}
-
 void ex_request_sent(struct exchange *ex, const struct msg *trailers)
 {
     ex->flags |= EX_REQUEST_SENT;
     conn_send_end(&ex->lane->conn, trailers);
-    wait_for_head(ex);
+    ex_await_answer(ex);
 }
 
 static enum ex_verdict step_send(struct exchange *ex)
@@ -341,6 +318,7 @@ static enum ex_verdict step_done(struct exchange *ex)
         conn_quiet(&c->conn);
     if (ex->flags & EX_CLIENT_GONE)
         conn_close(&c->conn, cut_off ? CONN_CLOSE_RESET : CONN_CLOSE_NOW);
+    ex_timer_stop(ex);
     ex_retry_done(ex);
     ex_forget_body(ex);
     arena_reset(&ex->arena);

@@ -32,6 +32,7 @@ struct exchange *exchange_new(struct worker *w, struct client *c)
     ex->worker = w;
     ex->client = c;
     ex->begin_us = loop_now_us(w->loop);
+    timer_init(&ex->timer, ex_on_timer);
     arena_init(&ex->arena, w->arenas, LIMIT_ARENA_BYTES);
     c->exchange = ex;
     stats_add(w->stats, STATS_in_flight, 1);

@@ -19,6 +19,7 @@
 
 #include "base/arena.h"
 #include "base/bufq.h"
+#include "base/timers.h"
 #include "http/event.h"
 #include "http/msg.h"
 #include "worker/addr_set.h"
@@ -47,13 +48,20 @@ enum ex_flag {
     EX_CLOSE_DELIMITED =
         1U << 6, /* the answer's end is the connection's end: cut off, it must look cut off */
     EX_NO_REQUEST = 1U << 7, /* the head could not be read */
-    EX_UNWATCHED =
-        1U << 8, /* the client's socket is not with the poller: a reset goes unseen */
     EX_NO_REPLAY = 1U << 9,    /* a part of the request's body was handed on and not kept */
     EX_RETRIED = 1U << 10,     /* counted in the worker's retrying_n */
     EX_FAIL_OPEN = 1U << 12,   /* sent to a server although all are down */
     EX_CLIENT_SHUT = 1U << 11, /* tunnel: the client has said all (the server: ANSWER_ENDED) */
     EX_CONTINUED = 1U << 13    /* the server has sent a 100 (Continue) for this attempt */
+};
+
+/* What the exchange's timer is set for (ex_pace.c). */
+enum ex_timer_for {
+    EX_FOR_NOTHING,
+#define EX_TIMER(name, word, setting, end) EX_FOR_##name,
+#include "worker/ex_timers.def"
+#undef EX_TIMER
+    EX_FOR_N
 };
 
 struct exchange {
@@ -65,6 +73,9 @@ struct exchange {
     uint16_t lane_status; /* what the server answered in this attempt */
     uint8_t attempts;     /* servers picked */
     uint8_t sent_n;       /* … of those that were reached: what retry.attempts counts */
+    uint8_t timer_for; /* enum ex_timer_for */
+    struct timer timer;
+    uint64_t answer_due_ms; /* REQUEST_SENT: when the answer's head has to be there */
     struct worker *worker;
     struct client *client;
     struct origin
@@ -99,6 +110,7 @@ void exchange_refuse(struct exchange *ex, const struct event *ev);
 void exchange_reject(struct exchange *ex, enum end end);
 void exchange_run(struct exchange *ex);
 const char *exchange_step_name(const struct exchange *ex);
+const char *exchange_timer_name(const struct exchange *ex);
 
 /* ---- what its two connections tell (ex_relay.c) ---- */
 void exchange_client_event(struct exchange *ex, struct event *ev);
@@ -117,7 +129,4 @@ void exchange_client_progress(struct exchange *ex);
 void exchange_lane_progress(struct exchange *ex);
 /* The server was taken out of the pool and has no more time to drain. */
 void exchange_origin_gone(struct exchange *ex);
-/* The time set last has passed without progress. */
-void exchange_timer(struct exchange *ex);
-
 #endif

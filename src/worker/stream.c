@@ -183,11 +183,11 @@ static void on_timer(struct conn *conn)
 {
     struct client *c = client_of(conn);
 
+    if (c->exchange)
+        return; /* which has a timer of its own: this one is left from before */
     if (conn->flags & CONN_PROLOGUE)
         trust_refuse(client_worker(c), &c->peer, "no PROXY header in time");
-    if (c->exchange)
-        exchange_timer(c->exchange);
-    else if (c->flags & CLIENT_IN_HEAD)
+    if (c->flags & CLIENT_IN_HEAD)
         reject(c, END_HEAD_TIMEOUT);
     else
         close_client(c, is_to_linger(c) ? CONN_CLOSE_LINGER : CONN_CLOSE_NOW);

@@ -483,6 +483,7 @@ static const struct behaviour behaviours[] = {
     {"earlypolite", do_early_polite, do_stall},
     {"lenreset", NULL, do_len_reset},
     {"chunkedreset", NULL, do_chunked_reset},
+    {"earlyhalf", do_half, do_stall},
     {"twice", NULL, do_twice},
     {"hop", NULL, do_hop},
     {"dateless", NULL, do_dateless},

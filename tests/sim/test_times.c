@@ -1,0 +1,265 @@
+#include <stdio.h>
+
+#include "../unit/base/cm.h"
+#include "got.h"
+#include "worker/ends.h"
+#include "worker/limits.h"
+#include "worker/origin.h"
+#include "worker/stream.h"
+
+/* What an exchange waits for, how long, and who is blamed when that was too long. */
+
+enum { FAR_US = 500000000, SETTLE_MS = 600000, BUFFER_BYTES = 64 * 1024 };
+
+#define POST_HEAD(target, bytes) \
+    "POST " target " HTTP/1.1\r\nHost: h\r\nContent-Length: " bytes "\r\n\r\n"
+
+static uint64_t ends(const struct world *w, enum end end)
+{
+    return w->stats->end[end];
+}
+
+/* One that is there, and reads nothing. */
+static struct world_client *deaf_client(struct world *w)
+{
+    struct world_client *c = world_client(w);
+
+    world_run_ms(w, 1);
+    peer_listen(&c->peer, false);
+    return c;
+}
+
+/* ---- a retry has its own time ---- */
+
+static struct fake_origin *busy_origin(struct world *w)
+{
+    for (unsigned n = 0; n < w->setup.server_n; n++)
+        if (world_origin_of(w, n)->in_flight > 0)
+            return &w->origins[n];
+    return NULL;
+}
+
+/* Its request is there before it is accepted (accepting fails once, which makes a pause), as
+ * with a kernel that waits for it: the client's socket is not with the poller. */
+static struct world_client *unwatched_client(struct world *w, const char *say)
+{
+    struct world_client *c;
+
+    loop_sim_set_faults(w->loop,
+                        &(struct loop_sim_faults){.fail_op = (uint32_t)loop_sim_ops(w->loop) + 2});
+    c = world_ask(w, say);
+    world_run_ms(w, 10);
+    while (!busy_origin(w))
+        world_run_ms(w, 1);
+    loop_sim_set_faults(w->loop, NULL);
+    CHECK(!conn_is_watched(&LIST_FIRST(&w->worker.clients)->conn));
+    return c;
+}
+
+static const struct second {
+    const char *name, *say;
+    uint32_t fails_after_ms;
+    bool has_waited; /* between two requests, so that its socket is with the poller */
+} seconds[] = {
+    {"before the client is watched", GET("/stall/0/1"), 50, false},
+    {"when the client is watched", GET("/stall/0/1"), 300, false},
+    {"at once, a client that has waited", GET("/stall/0/1"), 1, true},
+    {"a client that has waited", GET("/stall/0/1"), 100, true},
+    {"with a body", "PUT /stall/0/1 HTTP/1.1\r\nHost: h\r\nContent-Length: 2\r\n\r\nab", 50,
+     false},
+    {"with half a body", "PUT /stall/0/1 HTTP/1.1\r\nHost: h\r\nContent-Length: 9\r\n\r\nab",
+     50, true},
+};
+
+/* The first server goes, nothing is heard of the second. */
+static void run_second(const struct second *s)
+{
+    struct world_setup setup = {
+        .seed = 1, .server_n = 2, .timeouts = {.connect_ms = 1000, .client_body_ms = 90000}};
+    struct world *w = world_open(&setup);
+
+    print_message("%s\n", s->name);
+    if (s->has_waited) {
+        struct world_client *c = world_ask(w, GET("/len/1/1"));
+
+        world_run_ms(w, 500);
+        world_say(c, s->say);
+    } else {
+        unwatched_client(w, s->say);
+    }
+    world_run_ms(w, s->fails_after_ms);
+    fake_origin_close(busy_origin(w));
+    loop_sim_set_faults(w->loop, &(struct loop_sim_faults){.max_delay_us = FAR_US});
+    world_run_ms(w, 900);
+    CHECK(world_stat(w, STATS_retries) == 1 && world_stat(w, STATS_in_flight) == 1);
+    world_run_ms(w, 200);
+    CHECK(world_stat(w, STATS_in_flight) == 0 && ends(w, END_CONNECT_TIMEOUT) == 1);
+    world_run_ms(w, SETTLE_MS);
+    world_end(w);
+}
+
+static void test_retry_has_its_own_time(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < COUNT(seconds); i++)
+        run_second(&seconds[i]);
+}
+
+/* The second server is reached and says nothing: it has its whole time, and a client that
+ * leaves meanwhile is noticed. */
+static void run_second_answer(bool leaves)
+{
+    struct world_setup setup = {
+        .seed = 1, .server_n = 2, .timeouts = {.response_head_ms = 2000}};
+    struct world *w = world_open(&setup);
+    struct world_client *c = unwatched_client(w, GET("/stall/0/1"));
+
+    world_run_ms(w, 100);
+    fake_origin_close(busy_origin(w));
+    world_run_ms(w, 10);
+    if (leaves)
+        peer_close(&c->peer, true);
+    world_run_ms(w, leaves ? LIMIT_UNWATCHED_MS + 50 : 1900);
+    CHECK(world_stat(w, STATS_in_flight) == !leaves);
+    world_run_ms(w, 200);
+    CHECK(ends(w, leaves ? END_CLIENT_ABORT : END_ORIGIN_TIMEOUT) == 1);
+    world_end(w);
+}
+
+static void test_retry_that_reaches_a_server(void **state)
+{
+    (void)state;
+    run_second_answer(false);
+    run_second_answer(true);
+}
+
+/* ---- a congested client is its own fault ---- */
+
+static void check_blames(const struct world *w, enum end end, unsigned n)
+{
+    CHECK(ends(w, end) == n && world_stat(w, STATS_in_flight) == 0);
+    CHECK(world_stat(w, STATS_server_failed) == (end == END_ORIGIN_TIMEOUT ? n : 0));
+    CHECK(ends(w, END_ORIGIN_TIMEOUT) == (end == END_ORIGIN_TIMEOUT ? n : 0));
+}
+
+/* Weldr's own answers fill what the network takes, and the request behind them meets an idle
+ * lane: its client is congested while the server thinks. */
+static struct world *open_congested(const struct world_setup *setup, const char *say)
+{
+    struct world *w = world_open(setup);
+    struct world_client *c;
+
+    world_ask(w, GET("/len/1/1"));
+    world_run_ms(w, 100);
+    CHECK(world_stat(w, STATS_server_idle) == 1);
+    c = deaf_client(w);
+    for (unsigned i = 0; i < 60; i++)
+        world_say(c, "OPTIONS / HTTP/1.1\r\nHost: h\r\nMax-Forwards: 0\r\n\r\n");
+    world_say(c, say);
+    return w;
+}
+
+static const struct deaf {
+    const char *name, *say;
+    uint32_t client_write_ms, response_head_ms;
+    enum end end;
+    uint32_t after_ms;
+} deafs[] = {
+    {"an answer at once", GET("/len/10/1"), 3000, 1000, END_CLIENT_WRITE, 3000},
+    {"an answer after a while", GET("/late/900/1"), 3000, 1000, END_CLIENT_WRITE, 3900},
+    {"hints before it", GET("/info/10/1"), 3000, 1000, END_CLIENT_WRITE, 3000},
+    {"an error", GET("/error/10/1"), 3000, 1000, END_CLIENT_WRITE, 3000},
+    {"none, and nobody reads", GET("/stall/0/1"), 1000, 3000, END_CLIENT_WRITE, 1000},
+    {"none in time", GET("/stall/0/1"), 3000, 1000, END_ORIGIN_TIMEOUT, 1000},
+    {"hints for ever", GET("/hints/100/1"), 3000, 1000, END_ORIGIN_TIMEOUT, 1000},
+};
+
+static void test_deaf_clients_that_pipeline(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < COUNT(deafs); i++) {
+        const struct deaf *d = &deafs[i];
+        struct world_setup setup = {.seed = 1,
+                                    .server_n = 1,
+                                    .faults = {.buffer_bytes = 4096},
+                                    .timeouts = {.client_write_ms = d->client_write_ms,
+                                                 .response_head_ms = d->response_head_ms}};
+        struct world *w = open_congested(&setup, d->say);
+
+        print_message("%s\n", d->name);
+        world_run_ms(w, d->after_ms - 100);
+        CHECK(ends(w, d->end) == 0);
+        world_run_ms(w, 200);
+        check_blames(w, d->end, 1);
+        world_end(w);
+    }
+}
+
+/* The last bytes of an answer just fit: it is the 103 of the next one that finds no room. */
+static void test_deaf_client_of_hints(void **state)
+{
+    enum { HEAD_MAX_BYTES = 100, STEP = 20 };
+
+    (void)state;
+    for (unsigned n = BUFFER_BYTES - HEAD_MAX_BYTES; n < BUFFER_BYTES; n += STEP) {
+        struct world_setup setup = {.seed = 1,
+                                    .server_n = 1,
+                                    .timeouts = {.client_write_ms = 3000,
+                                                 .response_head_ms = 1000,
+                                                 .idle_ms = 1000}};
+        struct world *w = world_open(&setup);
+        struct world_client *c = deaf_client(w);
+        char say[160];
+
+        (void)snprintf(say, sizeof(say),
+                       "GET /len/%u/1 HTTP/1.1\r\nHost: h\r\n\r\n" GET("/info/100000/2"), n);
+        world_say(c, say);
+        world_run_ms(w, 2900);
+        CHECK(ends(w, END_CLIENT_WRITE) == 0);
+        world_run_ms(w, 300);
+        CHECK(world_stat(w, STATS_server_failed) == 0 && world_stat(w, STATS_in_flight) == 0);
+        CHECK(world_stat(w, STATS_client_open) == 0);
+        world_end(w);
+    }
+}
+
+/* ---- a server that stops amid an early answer ---- */
+
+static void test_early_answer_stops(void **state)
+{
+    static const char *const says[] = {
+        POST_HEAD("/earlyhalf/100/7", "500000") "abc",
+        POST_HEAD("/earlyhalf/100/7", "10") "abc",
+        "POST /earlyhalf/100/7 HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n"
+        "3\r\nabc\r\n",
+    };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(says); i++) {
+        struct world_setup setup = {.seed = 1,
+                                    .server_n = 1,
+                                    .timeouts = {.idle_ms = 1000, .client_body_ms = 3000}};
+        struct world *w = world_open(&setup);
+
+        world_ask(w, says[i]);
+        world_run_ms(w, 900);
+        CHECK(world_stat(w, STATS_in_flight) == 1);
+        world_run_ms(w, 200);
+        CHECK(ends(w, END_ORIGIN_IDLE) == 1 && ends(w, END_CLIENT_TIMEOUT) == 0);
+        CHECK(world_stat(w, STATS_server_failed) == 1);
+        world_end(w);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_retry_has_its_own_time),
+        cmocka_unit_test(test_retry_that_reaches_a_server),
+        cmocka_unit_test(test_deaf_clients_that_pipeline),
+        cmocka_unit_test(test_deaf_client_of_hints),
+        cmocka_unit_test(test_early_answer_stops),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
