@@ -15,16 +15,19 @@ static bool awaits_continue(const struct exchange *ex)
            !(ex->flags & EX_CONTINUED);
 }
 
+enum { ASKS_NOBODY = 0, ASKS_CLIENT = 1, ASKS_LANE = 2, ASKS_BOTH = ASKS_CLIENT | ASKS_LANE };
+
 struct wait {
     const char *word;
     size_t limit_ms; /* where in struct pool_timeouts */
     enum end end;
+    unsigned asks;
 };
 
 static const struct wait waits[EX_FOR_N] = {
-    [EX_FOR_NOTHING] = {"nothing", 0, END_OK},
-#define EX_TIMER(name, word, setting, end) \
-    [EX_FOR_##name] = {(word), offsetof(struct pool_timeouts, setting), END_##end},
+    [EX_FOR_NOTHING] = {"nothing", 0, END_OK, ASKS_NOBODY},
+#define EX_TIMER(name, word, setting, end, asks) \
+    [EX_FOR_##name] = {(word), offsetof(struct pool_timeouts, setting), END_##end, ASKS_##asks},
 #include "worker/ex_timers.def"
 #undef EX_TIMER
 };
@@ -75,16 +78,18 @@ static enum ex_timer_for waits_for(const struct exchange *ex)
 }
 
 /* Most answers come before it would pay to register the client's socket for the sake of a reset
- * that it may send. Only who is read from, or was before, is registered already. */
+ * that it may send (who is read from, or was before, is registered already), or to ask how much
+ * of a body its server has yet. */
 static bool is_unwatched(const struct exchange *ex, enum ex_timer_for what)
 {
-    return (what == EX_FOR_ANSWER || what == EX_FOR_IDLE) &&
-           !conn_is_watched(&ex->client->conn);
+    return (what == EX_FOR_ANSWER && ex->bytes_in > 0) ||
+           ((what == EX_FOR_ANSWER || what == EX_FOR_IDLE) &&
+            !conn_is_watched(&ex->client->conn));
 }
 
 /* from_ms: when something moved last. The answer of a server that is still silent may find a
  * client that has not taken the one before: who is late first, is late. */
-static void wait_on(struct exchange *ex, uint64_t from_ms)
+static void wait_on(struct exchange *ex, uint64_t from_ms, bool watches)
 {
     enum ex_timer_for what = waits_for(ex);
     uint64_t due_ms = from_ms + limit_ms(ex, what);
@@ -97,7 +102,7 @@ static void wait_on(struct exchange *ex, uint64_t from_ms)
             due_ms = from_ms + limit_ms(ex, EX_FOR_WRITE);
         }
     }
-    if (is_unwatched(ex, what) && due_ms > from_ms + LIMIT_UNWATCHED_MS) {
+    if (watches && is_unwatched(ex, what) && due_ms > from_ms + LIMIT_UNWATCHED_MS) {
         what = EX_FOR_WATCH;
         due_ms = from_ms + LIMIT_UNWATCHED_MS;
     }
@@ -106,7 +111,7 @@ static void wait_on(struct exchange *ex, uint64_t from_ms)
 
 void ex_touch(struct exchange *ex)
 {
-    wait_on(ex, loop_now_ms(ex->worker->loop));
+    wait_on(ex, loop_now_ms(ex->worker->loop), true);
 }
 
 void ex_await_lane(struct exchange *ex, uint32_t limit_ms)
@@ -120,6 +125,42 @@ void ex_await_answer(struct exchange *ex)
     ex_touch(ex);
 }
 
+static void watch(struct exchange *ex)
+{
+    conn_watch(&ex->client->conn);
+    if (ex->bytes_in > 0)
+        conn_look(&ex->lane->conn);
+    wait_on(ex, ex->timer.due_ms - LIMIT_UNWATCHED_MS, false);
+}
+
+static bool client_takes(const struct exchange *ex)
+{
+    return conn_is_congested(&ex->client->conn) && conn_has_taken(&ex->client->conn);
+}
+
+static bool lane_takes(const struct exchange *ex)
+{
+    const bool is_uploading = ex->timer_for == EX_FOR_ANSWER && ex->bytes_in > 0;
+
+    return (is_uploading || conn_is_congested(&ex->lane->conn)) &&
+           conn_has_taken(&ex->lane->conn);
+}
+
+/* What the kernel has taken for somebody may be on its way for long: nobody is late who takes
+ * something of it. */
+static bool is_taken(struct exchange *ex)
+{
+    const unsigned asks = waits[ex->timer_for].asks;
+
+    if ((asks & ASKS_LANE) && lane_takes(ex))
+        exchange_lane_progress(ex);
+    else if ((asks & ASKS_CLIENT) && client_takes(ex))
+        exchange_client_progress(ex);
+    else
+        return false;
+    return true;
+}
+
 void ex_on_timer(struct timer *t)
 {
     struct exchange *ex = (struct exchange *)((char *)t - offsetof(struct exchange, timer));
@@ -127,10 +168,11 @@ void ex_on_timer(struct timer *t)
 
     MUST(ex->magic == EX_MAGIC && ex->timer_for != EX_FOR_NOTHING);
     if (ex->timer_for == EX_FOR_WATCH) {
-        conn_watch(&ex->client->conn);
-        wait_on(ex, t->due_ms - LIMIT_UNWATCHED_MS);
+        watch(ex);
         return;
     }
+    if (is_taken(ex))
+        return;
     end = waits[ex->timer_for].end;
     if (end == END_CLIENT_WRITE && !(ex->flags & EX_ANSWER_BEGUN))
         ex->flags |= EX_CLIENT_GONE; /* an answer of our own would find no reader either */

@@ -189,6 +189,8 @@ static void on_timer(struct conn *conn)
         trust_refuse(client_worker(c), &c->peer, "no PROXY header in time");
     if (c->flags & CLIENT_IN_HEAD)
         reject(c, END_HEAD_TIMEOUT);
+    else if ((c->flags & CLIENT_WAITS_DRAIN) && conn_has_taken(conn))
+        on_progress(conn);
     else
         close_client(c, is_to_linger(c) ? CONN_CLOSE_LINGER : CONN_CLOSE_NOW);
 }

@@ -29,6 +29,15 @@ static struct world_client *deaf_client(struct world *w)
     return c;
 }
 
+static void say_body(struct world_client *c, size_t bytes)
+{
+    struct text body = {0};
+
+    fake_body(&body, 7, bytes);
+    peer_say(&c->peer, text_span(&body));
+    text_free(&body);
+}
+
 /* ---- a retry has its own time ---- */
 
 static struct fake_origin *busy_origin(struct world *w)
@@ -251,6 +260,134 @@ static void test_early_answer_stops(void **state)
     }
 }
 
+/* ---- who takes something is never cut ---- */
+
+enum { SIP_BYTES = 100, SIP_GAP_MS = 100, SLOW_MS = 6000 };
+
+static const struct world_setup slow_setup = {.seed = 1,
+                                              .server_n = 1,
+                                              .timeouts = {.client_write_ms = SLOW_MS,
+                                                           .idle_ms = SLOW_MS,
+                                                           .response_head_ms = SLOW_MS,
+                                                           .tunnel_ms = SLOW_MS}};
+
+#define UPGRADE \
+    "GET /tunnel/0/7 HTTP/1.1\r\nHost: h\r\nConnection: Upgrade\r\nUpgrade: echo\r\n\r\n"
+
+static const struct sipper {
+    const char *name, *say;
+    size_t bytes; /* what comes to who reads it all, or more */
+} sippers[] = {
+    {"an answer", GET("/len/100000/7"), 100000},
+    {"in chunks", GET("/chunked/100000/7"), 100000},
+    {"until the end", GET("/until/100000/7"), 100000},
+    {"the rest of the last answer",
+     "GET /len/80000/7 HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n", 80000},
+    {"the rest of an answer of 1.0", "GET /chunked/80000/7 HTTP/1.0\r\n\r\n", 80000},
+    {"the rest of an answer, then another one", GET("/len/80000/7") GET("/len/10/7"), 80010},
+};
+
+/* 1,000 bytes a second: the network tells of room for each quarter of its buffer, every 16 s.
+ */
+static struct world_client *sip(struct world *w, const char *say)
+{
+    struct world_client *c = deaf_client(w);
+
+    c->peer.read_piece = SIP_BYTES;
+    c->peer.read_gap_ms = SIP_GAP_MS;
+    peer_listen(&c->peer, true);
+    world_say(c, say);
+    return c;
+}
+
+static void test_slow_readers_are_not_cut(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < COUNT(sippers); i++) {
+        struct world *w = world_open(&slow_setup);
+        struct world_client *c = sip(w, sippers[i].say);
+
+        print_message("%s\n", sippers[i].name);
+        world_run_ms(w, 200000);
+        CHECK(c->peer.in.len > sippers[i].bytes && !c->peer.has_reset);
+        CHECK(world_stat(w, STATS_client_failed) == 0);
+        world_end(w);
+    }
+}
+
+/* The same when they stop: in time, counted from the moment that they were last seen taking. */
+static void test_readers_that_stop_are_cut(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < COUNT(sippers); i++) {
+        struct world *w = world_open(&slow_setup);
+        struct world_client *c = sip(w, sippers[i].say);
+
+        print_message("%s\n", sippers[i].name);
+        world_run_ms(w, 10000);
+        peer_listen(&c->peer, false);
+        world_run_ms(w, 1900);
+        CHECK(world_stat(w, STATS_client_open) == 1);
+        world_run_ms(w, 2 * SLOW_MS);
+        CHECK(world_stat(w, STATS_client_open) == 0);
+        CHECK(world_stat(w, STATS_server_failed) == 0);
+        world_end(w);
+    }
+}
+
+/* Before and behind the moment when Weldr has handed on all: the second fits into the network.
+ */
+static void run_upload(size_t bytes, bool stops)
+{
+    struct world *w = world_open(&slow_setup);
+    struct world_client *c;
+    struct fake_conn *server;
+    struct text say = {0};
+
+    w->origins[0].read_piece = SIP_BYTES;
+    w->origins[0].read_gap_ms = SIP_GAP_MS;
+    text_addf(&say, "POST /echo/0/7 HTTP/1.1\r\nHost: h\r\nContent-Length: %zu\r\n\r\n", bytes);
+    c = world_client(w);
+    peer_say(&c->peer, text_span(&say));
+    text_free(&say);
+    say_body(c, bytes);
+    world_run_ms(w, 20000);
+    CHECK(world_stat(w, STATS_in_flight) == 1);
+    server = fake_origin_conn(&w->origins[0], 0);
+    if (stops)
+        peer_listen(&server->peer, false);
+    world_run_ms(w, stops ? 2 * SLOW_MS + 100 : 200000);
+    CHECK(ends(w, END_ORIGIN_TIMEOUT) == stops && ends(w, END_OK) == !stops);
+    CHECK(world_stat(w, STATS_in_flight) == 0);
+    world_end(w);
+}
+
+static void test_slow_servers_are_not_cut(void **state)
+{
+    (void)state;
+    run_upload(150000, false);
+    run_upload(60000, false);
+    run_upload(150000, true);
+    run_upload(60000, true);
+}
+
+/* Nobody says anything, but what was said is being taken. */
+static void test_tunnel_that_is_sipped(void **state)
+{
+    struct world *w = world_open(&slow_setup);
+    struct world_client *c = sip(w, UPGRADE);
+
+    (void)state;
+    world_run_ms(w, 3000);
+    say_body(c, 150000);
+    world_run_ms(w, 90000);
+    CHECK(c->peer.in.len > 80000 && !c->peer.has_reset);
+    peer_listen(&c->peer, false);
+    world_run_ms(w, 2 * SLOW_MS + 100);
+    CHECK(ends(w, END_TUNNEL_IDLE) == 1);
+    world_end(w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -259,6 +396,10 @@ int main(void)
         cmocka_unit_test(test_deaf_clients_that_pipeline),
         cmocka_unit_test(test_deaf_client_of_hints),
         cmocka_unit_test(test_early_answer_stops),
+        cmocka_unit_test(test_slow_readers_are_not_cut),
+        cmocka_unit_test(test_readers_that_stop_are_cut),
+        cmocka_unit_test(test_slow_servers_are_not_cut),
+        cmocka_unit_test(test_tunnel_that_is_sipped),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,122 @@
+"""Who is waited for, and for how long: further attempts, peers that take little by little, clients that leave."""
+
+import socket
+import time
+
+import pytest
+
+import origins as o
+from rawhttp import Closed, wait_until
+from weldr import sockets_of
+
+LARGE = b"x" * 12_000_000  # far more than the kernel keeps for a peer that takes nothing
+
+
+def set_timeouts(weldr, **timeouts):
+    weldr.patch_pool({"timeouts": timeouts})
+
+
+def black_hole(lab, fillers):
+    """An origin of which nothing is heard: its accept queue is full, so the kernel drops who knocks."""
+    full = lab.origin(listen=False)
+    full.listener.listen(0)
+    for _ in range(4):
+        filler = socket.socket()
+        filler.setblocking(False)
+        filler.connect_ex(("127.0.0.1", full.port))
+        fillers.append(filler)
+    return full
+
+
+# ---- a retry has its own time
+
+
+@pytest.mark.smoke
+@pytest.mark.parametrize("has_waited", [False, True], ids=["fresh-client", "client-that-waited"])
+@pytest.mark.parametrize("after_s", [0.05, 0.3], ids=["at-once", "after-a-while"])
+def test_retry_ends_within_connect_ms(lab, after_s, has_waited):
+    """The first server resets, nothing is heard of the second: 504 when connect_ms is over, whatever was waited for before."""
+    fillers, met = [], []
+
+    def reset_late(lane, seen):
+        if seen.target == "/":
+            return o.hello(lane, seen)
+        lane.sock.settimeout(after_s)
+        try:
+            lane.sock.recv(1)
+        except TimeoutError:
+            pass
+        met.append(time.monotonic())
+        return lane.reset()
+
+    weldr, _ = lab.run(reset_late)
+    set_timeouts(weldr, connect_ms=700, response_head_ms=20000)
+    clients = [weldr.connect() for _ in range(2)]
+    if has_waited:
+        assert all(client.ask().status == 200 for client in clients)
+    weldr.add(black_hole(lab, fillers).url)
+    for client in clients:  # whose turn it is, is not known: one of both meets the black hole second
+        answer = client.ask(target="/bad")
+        waited_s = time.monotonic() - met[-1]
+        if answer.status == 504:
+            break
+    assert (answer.status, answer.get("Weldr-Error")) == (504, "connect_timeout"), answer
+    assert 0.6 < waited_s < 0.8, waited_s
+    for filler in fillers:
+        filler.close()
+
+
+# ---- who takes something is never cut
+
+
+def sip(client, seconds, piece=1000, per_s=10):
+    """Takes so much a second for so long; False: it was cut off."""
+    end = time.monotonic() + seconds
+    turn = time.monotonic()
+    while turn < end:
+        try:
+            if client.fill(piece) == 0:
+                return False
+        except Closed:
+            return False
+        turn += 1 / per_s
+        time.sleep(max(0, turn - time.monotonic()))  # the pace of a slow reader
+    return True
+
+
+@pytest.mark.smoke
+@pytest.mark.parametrize("fields, version", [((), "HTTP/1.1"), ((("Connection", "close"),), "HTTP/1.1"), ((), "HTTP/1.0")],
+                         ids=["keep-alive", "close", "1.0"])
+def test_slow_reader_is_not_cut(lab, fields, version):
+    """10 KB a second is far less than the kernel tells of within client_write_ms; who stops is cut then."""
+    weldr, _ = lab.run(o.answer(body=LARGE))
+    set_timeouts(weldr, client_write_ms=1500)
+    client = weldr.connect(receive_bytes=4096)
+    client.request(fields=fields, version=version)
+    assert sip(client, 8)
+    assert weldr.stats()["in_flight"] == 1 and weldr.stats()["ends"]["client_write_timeout"] == 0
+    wait_until(lambda: weldr.stats()["ends"]["client_write_timeout"] == 1, 6, "who stops is cut")
+    assert weldr.stats()["server"]["failed"] == 0
+
+
+@pytest.mark.smoke
+def test_slow_server_is_not_cut(lab):
+    """The same for what a server takes of an upload, before and after Weldr has handed on all of it."""
+    def sipping(lane, seen):
+        left = int(seen.get("Content-Length")) - len(lane.buffer)
+        turn = time.monotonic()
+        end = turn + 6
+        while left > 0:
+            left -= len(lane.sock.recv(min(left, 1000 if turn < end else 1 << 20)))
+            if turn < end:
+                turn += 0.1
+                time.sleep(max(0, turn - time.monotonic()))  # the pace of a slow server
+        lane.buffer = b""
+        lane.send(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+
+    weldr = lab.weldr()
+    weldr.add(lab.origin(sipping, receive_bytes=4096))
+    set_timeouts(weldr, idle_ms=1500, response_head_ms=1500)
+    for length in (12_000_000, 200_000):
+        answer = weldr.ask("POST", fields=[("Content-Length", str(length))], body=b"x" * length)
+        assert (answer.status, answer.body) == (200, b"ok"), length
