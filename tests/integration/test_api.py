@@ -500,7 +500,7 @@ def test_pool_document(weldr):
     """Defaults of D6 and of the check; both can be changed."""
     pool = weldr.api("GET", "/pools/default").json
     assert pool["name"] == "default"
-    assert pool["timeouts"] == {"connect_ms": 1000, "response_head_ms": 60000, "idle_ms": 60000,
+    assert pool["timeouts"] == {"connect_ms": 1500, "response_head_ms": 60000, "idle_ms": 60000,
                                 "client_head_ms": 10000, "client_body_ms": 30000, "client_idle_ms": 75000,
                                 "client_write_ms": 60000, "tunnel_ms": 3600000}
     assert pool["limits"] == {"request_line_bytes": 8192, "head_bytes": 32768, "fields": 100, "body_bytes": 0,

@@ -66,6 +66,21 @@ def test_retry_ends_within_connect_ms(lab, after_s, has_waited):
         filler.close()
 
 
+@pytest.mark.smoke
+def test_one_lost_syn_is_no_failure(lab):
+    """The kernel sends a SYN again after 1 s: by default that is waited for."""
+    fillers = []
+    full = black_hole(lab, fillers)
+    weldr = lab.weldr()
+    weldr.add(full.url)
+    client = weldr.connect().request()
+    wait_until(lambda: weldr.servers()[0]["in_flight"] == 1, 5, "connecting")
+    full.listen()
+    assert client.response().status == 200
+    for filler in fillers:
+        filler.close()
+
+
 # ---- who takes something is never cut
 
 

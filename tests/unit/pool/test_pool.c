@@ -13,7 +13,7 @@ static void test_new_state(void **state)
     assert_int_equal(s->index, 0);
     assert_int_equal(s->pool_n, 1);
     assert_int_equal(p->server_n, 0);
-    assert_int_equal(p->timeouts.connect_ms, 1000);
+    assert_int_equal(p->timeouts.connect_ms, 1500);
     assert_int_equal(p->timeouts.response_head_ms, 60000);
     assert_int_equal(p->timeouts.idle_ms, 60000);
     assert_int_equal(p->health.set, POOL_HEALTH_SET_ALL);

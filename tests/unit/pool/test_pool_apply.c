@@ -133,13 +133,13 @@ static void test_set_pool(void **state)
     struct pool_state *s = *state;
     const struct pool *p = default_pool(s);
     uint64_t before = s->digest;
-    assert_int_equal(set_pool(s, "{\"timeouts\":{\"connect_ms\":1000}}"), POOL_CHANGE_NONE);
+    assert_int_equal(set_pool(s, "{\"timeouts\":{\"connect_ms\":1500}}"), POOL_CHANGE_NONE);
     assert_int_equal(set_pool(s, "{\"policy\":\"round_robin\",\"check\":{}}"),
                      POOL_CHANGE_NONE);
     assert_int_equal(set_pool(s, "{\"timeouts\":{\"idle_ms\":5},\"check\":{\"path\":\"/x\"}}"),
                      POOL_CHANGE_POOL_SET);
     assert_int_equal(p->timeouts.idle_ms, 5);
-    assert_int_equal(p->timeouts.connect_ms, 1000);
+    assert_int_equal(p->timeouts.connect_ms, 1500);
     assert_string_equal(p->health.path, "/x");
     assert_true(s->digest != before);
     assert_int_equal(

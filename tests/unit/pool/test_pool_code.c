@@ -201,7 +201,7 @@ static void test_pool_json(void **state)
     char *json = pool_code_pool_json(default_pool(s));
     assert_string_equal(
         json,
-        "{\"name\":\"default\",\"policy\":\"round_robin\",\"timeouts\":{\"connect_ms\":1000,"
+        "{\"name\":\"default\",\"policy\":\"round_robin\",\"timeouts\":{\"connect_ms\":1500,"
         "\"response_head_ms\":60000,\"idle_ms\":60000,\"client_head_ms\":10000,"
         "\"client_body_ms\":30000,\"client_idle_ms\":75000,\"client_write_ms\":60000,"
         "\"tunnel_ms\":3600000},\"limits\":{\"request_line_bytes\":8192,\"head_bytes\":32768,"

@@ -31,7 +31,7 @@ static void test_defaults(void **state)
     (void)state;
     struct pool_state *s = pool_state_new();
     const struct pool *p = default_pool(s);
-    const struct pool_timeouts timeouts = {.connect_ms = 1000,
+    const struct pool_timeouts timeouts = {.connect_ms = 1500,
                                            .response_head_ms = 60000,
                                            .idle_ms = 60000,
                                            .client_head_ms = 10000,
