@@ -167,8 +167,8 @@ size_t conn_read_max(const struct conn *c);
 /* Stops and resumes reading (back-pressure). */
 void conn_pause(struct conn *c);
 void conn_resume(struct conn *c);
-/* Stops reading until conn_resume, before anything of the message was handed on: a peer that
- * resets takes it back, which is told at once. */
+/* Stops reading until conn_resume, watched: what a peer that resets has said is of no use any
+ * more, so that its reset is told at once. */
 void conn_wait(struct conn *c);
 /* The message was read whole and its answer is under way: stop receiving without registering (a
  * one-shot connection is never added to the poller). */

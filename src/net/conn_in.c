@@ -149,8 +149,10 @@ void conn_pause(struct conn *c)
 void conn_wait(struct conn *c)
 {
     conn_pause(c);
-    if (c->state == CONN_OPEN)
-        sock_recv_stop(&c->sock);
+    if (c->state != CONN_OPEN)
+        return;
+    sock_recv_stop(&c->sock);
+    sock_watch(&c->sock);
 }
 
 void conn_resume(struct conn *c)

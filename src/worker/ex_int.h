@@ -81,7 +81,7 @@ void ex_on_timer(struct timer *t);
 void ex_timer_set(struct exchange *ex, enum ex_timer_for what, uint64_t due_ms);
 void ex_timer_stop(struct exchange *ex);
 /* The server has this long, from now on, to accept the connection. */
-void ex_await_lane(struct exchange *ex, uint32_t limit_ms);
+void ex_await_lane(struct exchange *ex, uint32_t ms);
 /* … or, the request being sent, to answer. */
 void ex_await_answer(struct exchange *ex);
 /* While relaying: something moved, or it is another's turn. Who is waited for has its time anew

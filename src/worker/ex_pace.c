@@ -114,9 +114,9 @@ void ex_touch(struct exchange *ex)
     wait_on(ex, loop_now_ms(ex->worker->loop), true);
 }
 
-void ex_await_lane(struct exchange *ex, uint32_t limit_ms)
+void ex_await_lane(struct exchange *ex, uint32_t ms)
 {
-    ex_timer_set(ex, EX_FOR_CONNECT, loop_now_ms(ex->worker->loop) + limit_ms);
+    ex_timer_set(ex, EX_FOR_CONNECT, loop_now_ms(ex->worker->loop) + ms);
 }
 
 void ex_await_answer(struct exchange *ex)

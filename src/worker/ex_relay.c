@@ -264,9 +264,14 @@ void exchange_lane_gone(struct exchange *ex, int error)
         fail_and_run(ex, END_ORIGIN_RESET);
 }
 
+/* A client that resets gets no answer any more, so the rest of its request is of no use; what
+ * is said in a tunnel is. */
 void exchange_lane_congested(struct exchange *ex)
 {
-    conn_pause(&ex->client->conn);
+    if (ex->step == EX_TUNNEL)
+        conn_pause(&ex->client->conn);
+    else
+        conn_wait(&ex->client->conn);
     ex_touch(ex);
 }
 

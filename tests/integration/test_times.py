@@ -1,6 +1,7 @@
 """Who is waited for, and for how long: further attempts, peers that take little by little, clients that leave."""
 
 import socket
+import threading
 import time
 
 import pytest
@@ -135,3 +136,57 @@ def test_slow_server_is_not_cut(lab):
     for length in (12_000_000, 200_000):
         answer = weldr.ask("POST", fields=[("Content-Length", str(length))], body=b"x" * length)
         assert (answer.status, answer.body) == (200, b"ok"), length
+
+
+# ---- clients that leave
+
+
+def sockets(weldr):
+    return sum(sockets_of(pid) for pid in weldr.worker_pids())
+
+
+@pytest.mark.smoke
+@pytest.mark.parametrize("body", [b"", b"hello", b"he"], ids=["get", "post", "half-a-post"])
+def test_reset_while_connecting(lab, body):
+    """Nothing is heard of the server, and the client resets: both connections are free at once."""
+    fillers = []
+    weldr = lab.weldr()
+    set_timeouts(weldr, connect_ms=60000)
+    weldr.add(black_hole(lab, fillers).url)
+    before = sockets(weldr)
+    client = weldr.connect()
+    client.request(*(("POST",) if body else ()), fields=[("Content-Length", "5")] if body else (), body=body)
+    wait_until(lambda: sockets(weldr) == before + 2, 5, "connecting")
+    client.reset()
+    wait_until(lambda: sockets(weldr) == before, 1, "both are free")
+    stats = weldr.stats()
+    assert (stats["in_flight"], stats["ends"]["client_abort"], stats["server"]["failed"]) == (0, 1, 0)
+    for filler in fillers:
+        filler.close()
+
+
+@pytest.mark.smoke
+def test_reset_under_back_pressure(lab):
+    """The server takes nothing of an upload, and the client resets: both connections are free at once."""
+    def deaf(lane, seen):
+        lane.origin.gate.wait(30)
+
+    weldr = lab.weldr()
+    origin = lab.origin(deaf, receive_bytes=4096)
+    origin.gate = threading.Event()
+    weldr.add(origin)
+    before = sockets(weldr)
+    client = weldr.connect()
+    client.request("POST", fields=[("Content-Length", "50000000")])
+    client.sock.settimeout(0.5)
+    try:
+        while True:
+            client.sock.send(b"x" * (1 << 20))
+    except TimeoutError:
+        pass  # nothing more goes in
+    assert sockets(weldr) == before + 2
+    client.reset()
+    wait_until(lambda: sockets(weldr) == before, 1, "both are free")
+    stats = weldr.stats()
+    assert (stats["in_flight"], stats["ends"]["client_abort"], stats["server"]["failed"]) == (0, 1, 0)
+    origin.gate.set()

@@ -48,23 +48,6 @@ static struct fake_origin *busy_origin(struct world *w)
     return NULL;
 }
 
-/* Its request is there before it is accepted (accepting fails once, which makes a pause), as
- * with a kernel that waits for it: the client's socket is not with the poller. */
-static struct world_client *unwatched_client(struct world *w, const char *say)
-{
-    struct world_client *c;
-
-    loop_sim_set_faults(w->loop,
-                        &(struct loop_sim_faults){.fail_op = (uint32_t)loop_sim_ops(w->loop) + 2});
-    c = world_ask(w, say);
-    world_run_ms(w, 10);
-    while (!busy_origin(w))
-        world_run_ms(w, 1);
-    loop_sim_set_faults(w->loop, NULL);
-    CHECK(!conn_is_watched(&LIST_FIRST(&w->worker.clients)->conn));
-    return c;
-}
-
 static const struct second {
     const char *name, *say;
     uint32_t fails_after_ms;
@@ -80,6 +63,15 @@ static const struct second {
      50, true},
 };
 
+/* Each has an idle lane, so that nothing is waited for before the request is handed on. */
+static void open_lanes(struct world *w)
+{
+    for (unsigned n = 0; n < w->setup.server_n; n++)
+        world_ask(w, GET("/late/10/1"));
+    world_run_ms(w, 100);
+    CHECK(world_stat(w, STATS_server_idle) == w->setup.server_n);
+}
+
 /* The first server goes, nothing is heard of the second. */
 static void run_second(const struct second *s)
 {
@@ -88,13 +80,16 @@ static void run_second(const struct second *s)
     struct world *w = world_open(&setup);
 
     print_message("%s\n", s->name);
+    open_lanes(w);
     if (s->has_waited) {
         struct world_client *c = world_ask(w, GET("/len/1/1"));
 
         world_run_ms(w, 500);
         world_say(c, s->say);
     } else {
-        unwatched_client(w, s->say);
+        world_ask_at_once(w, s->say, NULL);
+        CHECK(!conn_is_watched(&LIST_FIRST(&w->worker.clients)->conn));
+        world_run_ms(w, 1);
     }
     world_run_ms(w, s->fails_after_ms);
     fake_origin_close(busy_origin(w));
@@ -121,8 +116,10 @@ static void run_second_answer(bool leaves)
     struct world_setup setup = {
         .seed = 1, .server_n = 2, .timeouts = {.response_head_ms = 2000}};
     struct world *w = world_open(&setup);
-    struct world_client *c = unwatched_client(w, GET("/stall/0/1"));
+    struct world_client *c;
 
+    open_lanes(w);
+    c = world_ask_at_once(w, GET("/stall/0/1"), NULL);
     world_run_ms(w, 100);
     fake_origin_close(busy_origin(w));
     world_run_ms(w, 10);
@@ -211,11 +208,10 @@ static void test_deaf_client_of_hints(void **state)
 
     (void)state;
     for (unsigned n = BUFFER_BYTES - HEAD_MAX_BYTES; n < BUFFER_BYTES; n += STEP) {
-        struct world_setup setup = {.seed = 1,
-                                    .server_n = 1,
-                                    .timeouts = {.client_write_ms = 3000,
-                                                 .response_head_ms = 1000,
-                                                 .idle_ms = 1000}};
+        struct world_setup setup = {
+            .seed = 1,
+            .server_n = 1,
+            .timeouts = {.client_write_ms = 3000, .response_head_ms = 1000, .idle_ms = 1000}};
         struct world *w = world_open(&setup);
         struct world_client *c = deaf_client(w);
         char say[160];
@@ -245,9 +241,8 @@ static void test_early_answer_stops(void **state)
 
     (void)state;
     for (size_t i = 0; i < COUNT(says); i++) {
-        struct world_setup setup = {.seed = 1,
-                                    .server_n = 1,
-                                    .timeouts = {.idle_ms = 1000, .client_body_ms = 3000}};
+        struct world_setup setup = {
+            .seed = 1, .server_n = 1, .timeouts = {.idle_ms = 1000, .client_body_ms = 3000}};
         struct world *w = world_open(&setup);
 
         world_ask(w, says[i]);

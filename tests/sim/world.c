@@ -460,6 +460,25 @@ struct world_client *world_ask(struct world *w, const char *text)
     return c;
 }
 
+struct world_client *world_ask_at_once(struct world *w, const char *text,
+                                       const struct loop_sim_faults *faults)
+{
+    enum { CONNECT_AND_ACCEPT = 2 };
+    const unsigned before = w->worker.clients_slab.in_use;
+    struct loop_sim_faults once = {.fail_op =
+                                       (uint32_t)loop_sim_ops(w->loop) + CONNECT_AND_ACCEPT};
+    struct world_client *c;
+
+    loop_sim_set_faults(w->loop, &once);
+    c = world_ask(w, text);
+    world_run_ms(w, 10);
+    loop_sim_set_faults(w->loop, faults);
+    CHECK(w->worker.clients_slab.in_use == before);
+    while (w->worker.clients_slab.in_use == before)
+        loop_turn(w->loop, 1);
+    return c;
+}
+
 static void on_drained(void *arg)
 {
     struct world *w = arg;

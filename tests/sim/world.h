@@ -66,6 +66,11 @@ uint64_t world_now_ms(const struct world *w);
 struct world_client *world_client(struct world *w);
 /* A client that says this (text) and goes on listening. */
 struct world_client *world_ask(struct world *w, const char *text);
+/* Its request is there before it is accepted (accepting fails once, which makes a pause), as
+ * with a kernel that waits for it: the client's socket is not with the poller. Returns when it
+ * was accepted. faults: those that hold from just before that on; NULL: none. */
+struct world_client *world_ask_at_once(struct world *w, const char *text,
+                                       const struct loop_sim_faults *faults);
 void world_say(struct world_client *c, const char *text);
 
 /* By the number of the origin. Result of worker_apply. */
