@@ -187,6 +187,14 @@ static void on_hangup(struct sock *s, int error)
         conn_close(c, CONN_CLOSE_NOW);
 }
 
+static void on_fin(struct sock *s)
+{
+    struct conn *c = conn_from_sock(s);
+
+    if (c->state == CONN_OPEN)
+        c->ops->on_fin(c);
+}
+
 static void on_closed(struct sock *s)
 {
     struct conn *c = conn_from_sock(s);
@@ -207,6 +215,7 @@ static const struct sock_ops conn_sock_ops = {
     .on_send = conn_on_send,
     .on_connect = on_connect,
     .on_hangup = on_hangup,
+    .on_fin = on_fin,
     .on_closed = on_closed,
 };
 

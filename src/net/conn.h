@@ -85,6 +85,9 @@ struct conn_ops {
     /* The peer ended or the connection failed outside of a message (no RESET was given for it):
      * error WERR_EOF, WERR_RESET …. The owner closes. */
     void (*on_gone)(struct conn *c, int error);
+    /* After conn_watch_fin: the peer has ended its side. May be NULL if that is never called.
+     */
+    void (*on_fin)(struct conn *c);
     /* The peer takes less than it is sent. May come inside conn_send_*; do nothing but pause
      * the source. May be NULL. */
     void (*on_congested)(struct conn *c);
@@ -185,6 +188,11 @@ void conn_shut(struct conn *c);
 static inline void conn_watch(struct conn *c)
 {
     sock_watch(&c->sock);
+}
+/* The same, and of an orderly end too (on_fin, once). */
+static inline void conn_watch_fin(struct conn *c)
+{
+    sock_watch_fin(&c->sock);
 }
 static inline bool conn_is_watched(const struct conn *c)
 {

@@ -93,6 +93,18 @@ static bool has_hung_up(const struct sock *s)
            s->ops->on_hangup != NULL;
 }
 
+static bool has_fin_to_tell(const struct sock *s)
+{
+    return has_flags(s, SOCK_TELLS_FIN) && (s->flags & (SOCK_HUP | SOCK_EOF)) != 0 &&
+           (s->flags & (SOCK_RECV | SOCK_DEAD | SOCK_FAILED | SOCK_CONNECTING)) == 0;
+}
+
+static bool is_over(const struct sock *s)
+{
+    return (s->flags & (SOCK_HUP | SOCK_DEAD | SOCK_EOF)) != 0 &&
+           (has_hung_up(s) || has_fin_to_tell(s));
+}
+
 /* Is a callback due (or at least a try that may lead to one)? */
 static bool is_due(const struct sock *s)
 {
@@ -102,7 +114,7 @@ static bool is_due(const struct sock *s)
         return has_flags(s, SOCK_CAN_RECV) && !has_flags(s, SOCK_PAUSED);
     if (s->flags & SOCK_CONNECTING)
         return (s->flags & (SOCK_CAN_SEND | SOCK_HUP | SOCK_DEAD)) != 0;
-    return can_try_recv(s) || can_try_send(s) || has_hung_up(s);
+    return can_try_recv(s) || can_try_send(s) || is_over(s);
 }
 
 static void queue_if_due(struct sock *s)
@@ -391,6 +403,17 @@ static void serve_hangup(struct loop *l, struct sock *s)
     run_after(l);
 }
 
+static void serve_over(struct loop *l, struct sock *s)
+{
+    if (has_hung_up(s)) {
+        serve_hangup(l, s);
+        return;
+    }
+    s->flags &= ~(uint32_t)SOCK_TELLS_FIN;
+    s->ops->on_fin(s);
+    run_after(l);
+}
+
 /* An error counts as ready for both: the library that tries will meet it. */
 static void serve_watch(struct loop *l, struct sock *s)
 {
@@ -420,8 +443,8 @@ static void serve_sock(struct loop *l, struct sock *s)
             serve_recv(l, s);
         if (can_try_send(s))
             serve_send(l, s);
-        if (has_hung_up(s))
-            serve_hangup(l, s);
+        if (is_over(s))
+            serve_over(l, s);
     }
     if (!sock_is_open(s))
         return;
@@ -745,19 +768,6 @@ int64_t sock_send(struct sock *s, const struct iovec *iov, unsigned n)
     if (taken >= 0 && (size_t)taken < all)
         arm_send(s);
     return taken;
-}
-
-void sock_look(struct sock *s)
-{
-    s->unacked = sock_is_open(s) ? s->loop->ops->unacked(s->loop, s) : 0;
-}
-
-bool sock_has_taken(struct sock *s)
-{
-    uint32_t before = s->unacked;
-
-    sock_look(s);
-    return s->unacked < before;
 }
 
 void sock_shutdown(struct sock *s)

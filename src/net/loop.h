@@ -62,6 +62,7 @@ struct sock_ops {
     /* The connection is dead in both directions (reset) while nothing was to be received any
      * more (sock_recv_stop). May be NULL. */
     void (*on_hangup)(struct sock *s, int error);
+    void (*on_fin)(struct sock *s); /* after sock_watch_fin */
     void (*on_closed)(struct sock *s);
 };
 
@@ -93,7 +94,8 @@ enum sock_flag {
     SOCK_LEVEL = 1U << 22,    /* listener: signalled in each turn as long as connections wait */
     SOCK_URGENT = 1U << 23,   /* its peer sends urgent data: a read stops short before that byte
                                  and goes on behind it, a splice does not */
-    SOCK_HOLDS = 1U << 24     /* receiving goes on later: see sock_recv_hold */
+    SOCK_HOLDS = 1U << 24,    /* receiving goes on later: see sock_recv_hold */
+    SOCK_TELLS_FIN = 1U << 25 /* see sock_watch_fin */
 };
 
 struct sock {
@@ -104,8 +106,8 @@ struct sock {
     uint32_t flags;          /* enum sock_flag */
     uint32_t recv_max; /* bytes a read asks for at the most; 0: the whole scratch buffer */
     union {
-        uint32_t unacked; /* of a connection, as of the last sock_look */
-        struct {          /* of a level-triggered listener: */
+        uint32_t unacked;          /* of a connection, as of the last sock_look */
+        struct {                   /* of a level-triggered listener: */
             uint8_t accept_max;    /* … at once */
             uint8_t accept_run;    /* how often without a gap that has been too few, or just
                                       enough */
@@ -211,6 +213,9 @@ bool sock_has_more(struct sock *s);
 /* While receiving is stopped: registers with the poller after all, so that a reset is heard of
  * (on_hangup). */
 void sock_watch(struct sock *s);
+/* The same, and on_fin tells, once, that the peer has ended its side, though what it sent
+ * before may not have been received. */
+void sock_watch_fin(struct sock *s);
 static inline bool sock_is_watched(const struct sock *s)
 {
     return (s->flags & SOCK_REGISTERED) != 0;

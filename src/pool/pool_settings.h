@@ -71,7 +71,8 @@ struct pool_eject {
     uint32_t min_active; /* 0: no guard rail */ \
     uint32_t drain_ms;                          \
     bool fail_open;                             \
-    bool forwarded;
+    bool forwarded;                             \
+    bool client_abort_on_fin;
 
 struct pool_settings {
     POOL_SETTINGS_MEMBERS

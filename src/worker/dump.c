@@ -23,9 +23,8 @@ static void dump_exchange(const struct client *c)
 
     addr_print(&c->peer, peer);
     log_info("dump exchange", LOG_S("client", peer), LOG_S("conn", conn_state_name(&c->conn)),
-             LOG_S("step", exchange_step_name(ex)),
-             LOG_S("waits_for", exchange_timer_name(ex)), LOG_X("flags", ex->flags),
-             LOG_U("attempts", ex->attempts),
+             LOG_S("step", exchange_step_name(ex)), LOG_S("waits_for", exchange_timer_name(ex)),
+             LOG_X("flags", ex->flags), LOG_U("attempts", ex->attempts),
              LOG_X("server", ex->origin ? ex->origin->server_id : 0),
              LOG_U("age_us", loop_now_us(client_worker(c)->loop) - ex->begin_us));
 }

@@ -84,6 +84,10 @@ void ex_timer_stop(struct exchange *ex);
 void ex_await_lane(struct exchange *ex, uint32_t ms);
 /* … or, the request being sent, to answer. */
 void ex_await_answer(struct exchange *ex);
+/* From now on a reset by the client is heard of, and its orderly end where that says that it
+ * has left. */
+void ex_watch_client(struct exchange *ex);
+bool ex_fin_aborts(const struct exchange *ex);
 /* While relaying: something moved, or it is another's turn. Who is waited for has its time anew
  * (but for the answer's head, which is due when it is due). */
 void ex_touch(struct exchange *ex);

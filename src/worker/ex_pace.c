@@ -82,9 +82,10 @@ static enum ex_timer_for waits_for(const struct exchange *ex)
  * of a body its server has yet. */
 static bool is_unwatched(const struct exchange *ex, enum ex_timer_for what)
 {
-    return (what == EX_FOR_ANSWER && ex->bytes_in > 0) ||
-           ((what == EX_FOR_ANSWER || what == EX_FOR_IDLE) &&
-            !conn_is_watched(&ex->client->conn));
+    if (what != EX_FOR_ANSWER && what != EX_FOR_IDLE)
+        return false;
+    return !conn_is_watched(&ex->client->conn) ||
+           (what == EX_FOR_ANSWER && (ex->bytes_in > 0 || ex_fin_aborts(ex)));
 }
 
 /* from_ms: when something moved last. The answer of a server that is still silent may find a
@@ -125,9 +126,23 @@ void ex_await_answer(struct exchange *ex)
     ex_touch(ex);
 }
 
+bool ex_fin_aborts(const struct exchange *ex)
+{
+    return worker_pool(ex->worker)->client_abort_on_fin && !(ex->flags & EX_ANSWER_BEGUN) &&
+           ((ex->flags & EX_REQUEST_READ) || ex->request.body == MSG_BODY_NONE);
+}
+
+void ex_watch_client(struct exchange *ex)
+{
+    if (ex_fin_aborts(ex))
+        conn_watch_fin(&ex->client->conn);
+    else
+        conn_watch(&ex->client->conn);
+}
+
 static void watch(struct exchange *ex)
 {
-    conn_watch(&ex->client->conn);
+    ex_watch_client(ex);
     if (ex->bytes_in > 0)
         conn_look(&ex->lane->conn);
     wait_on(ex, ex->timer.due_ms - LIMIT_UNWATCHED_MS, false);

@@ -95,6 +95,12 @@ void exchange_client_gone(struct exchange *ex)
     fail_and_run(ex, END_CLIENT_ABORT);
 }
 
+void exchange_client_shut(struct exchange *ex)
+{
+    if (ex_fin_aborts(ex))
+        exchange_client_gone(ex);
+}
+
 static bool is_relaying(const struct exchange *ex)
 {
     return ex->step == EX_RELAY || ex->step == EX_TUNNEL;

@@ -114,6 +114,7 @@ static enum ex_verdict step_lane(struct exchange *ex)
         return go(ex, EX_SEND, lane_is_reused(ex->lane) ? "idle lane" : "connected");
     }
     conn_wait(&ex->client->conn); /* the body waits where it is */
+    ex_watch_client(ex);
     ex_await_lane(ex, connect_limit_ms(ex));
     return EX_VERDICT_WAIT;
 }

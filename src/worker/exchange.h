@@ -47,7 +47,7 @@ enum ex_flag {
     EX_CLIENT_GONE = 1U << 5,
     EX_CLOSE_DELIMITED =
         1U << 6, /* the answer's end is the connection's end: cut off, it must look cut off */
-    EX_NO_REQUEST = 1U << 7, /* the head could not be read */
+    EX_NO_REQUEST = 1U << 7,   /* the head could not be read */
     EX_NO_REPLAY = 1U << 9,    /* a part of the request's body was handed on and not kept */
     EX_RETRIED = 1U << 10,     /* counted in the worker's retrying_n */
     EX_FAIL_OPEN = 1U << 12,   /* sent to a server although all are down */
@@ -116,6 +116,8 @@ const char *exchange_timer_name(const struct exchange *ex);
 void exchange_client_event(struct exchange *ex, struct event *ev);
 struct conn *exchange_client_splices_to(struct exchange *ex); /* conn_ops */
 void exchange_client_gone(struct exchange *ex);
+/* Its side has ended, behind the request: it may still wait for the answer. */
+void exchange_client_shut(struct exchange *ex);
 void exchange_client_congested(struct exchange *ex);
 void exchange_client_drained(struct exchange *ex);
 void exchange_lane_open(struct exchange *ex, int error);

@@ -9,9 +9,8 @@ enum worker_limits {
     LIMIT_DRAIN_FIRST_MS =
         1000, /* while draining: a connection that has not asked yet may still do so */
     LIMIT_DRAIN_JITTER_MS = 1000, /* while draining: idle connections close within so long */
-    LIMIT_UNWATCHED_MS =
-        200, /* so long an answer is waited for before the client's socket is watched and its
-                server is looked after */
+    LIMIT_UNWATCHED_MS = 200, /* so long an answer is waited for before the client's socket is
+                                 watched and its server is looked after */
     LIMIT_COPY_BLINDLY_BYTES =
         2048, /* so much of a body is kept for another attempt before asking whether it pays */
     LIMIT_RETRY_FREE_N = 32, /* so many further attempts may run whatever the budget says */

@@ -136,6 +136,14 @@ static void on_gone(struct conn *conn, int error)
         close_client(c, error == WERR_EOF ? CONN_CLOSE_FLUSH : CONN_CLOSE_NOW);
 }
 
+static void on_fin(struct conn *conn)
+{
+    struct client *c = client_of(conn);
+
+    if (c->exchange)
+        exchange_client_shut(c->exchange);
+}
+
 static void on_congested(struct conn *conn)
 {
     struct client *c = client_of(conn);
@@ -250,6 +258,7 @@ static const struct conn_ops client_ops = {
     .on_unread = on_unread,
     .splice_target = splice_target,
     .on_gone = on_gone,
+    .on_fin = on_fin,
     .on_congested = on_congested,
     .on_drained = on_drained,
     .on_progress = on_progress,

@@ -190,3 +190,28 @@ def test_reset_under_back_pressure(lab):
     stats = weldr.stats()
     assert (stats["in_flight"], stats["ends"]["client_abort"], stats["server"]["failed"]) == (0, 1, 0)
     origin.gate.set()
+
+
+@pytest.mark.smoke
+@pytest.mark.parametrize("is_on", [False, True], ids=["off", "on"])
+@pytest.mark.parametrize("has_waited", [False, True], ids=["fresh-client", "client-that-waited"])
+def test_fin_while_waiting(lab, is_on, has_waited):
+    """client_abort_on_fin: the server's work ends with its connection; else half a close is answered."""
+    gate = o.Gate()
+    weldr, origin = lab.run(o.by_target({"/slow": gate}, o.hello))
+    weldr.patch_pool({"client_abort_on_fin": is_on})
+    client = weldr.connect()
+    if has_waited:
+        assert client.ask().status == 200
+    client.request(target="/slow")
+    wait_until(lambda: origin.seen("/slow"), 5, "the request")
+    client.finish()
+    if is_on:
+        assert client.to_close() == b""
+        wait_until(lambda: weldr.stats()["in_flight"] == 0, 1, "nothing in flight")
+        stats = weldr.stats()
+        assert (stats["ends"]["client_abort"], stats["server"]["failed"]) == (1, 0)
+    gate.open()
+    if not is_on:
+        assert client.response().status == 200
+        assert weldr.stats()["ends"]["client_abort"] == 0

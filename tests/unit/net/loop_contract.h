@@ -204,6 +204,52 @@ static void test_reset_behind_an_end(void **state)
 }
 
 /* A mere end is no hangup; it waits until receiving goes on. */
+/* Told once to who wants to know it, before what came in front of it is read; then it comes as
+ * ever. */
+static void test_fin_when_not_receiving(void **state)
+{
+    struct world *w = *state;
+    struct end *server;
+    struct end *c = connect_pair(w, &server);
+
+    run_turns(w, 3);
+    sock_recv_stop(&server->s);
+    sock_watch_fin(&server->s);
+    run_turns(w, 3);
+    assert_int_equal(server->fins, 0);
+    send_text(c, "last words");
+    sock_shutdown(&c->s);
+    RUN_UNTIL(w, server->fins == 1);
+    run_turns(w, 3);
+    assert_int_equal(server->fins, 1);
+    assert_int_equal(server->received + server->ends, 0);
+    sock_watch_fin(&server->s);
+    RUN_UNTIL(w, server->fins == 2);
+    sock_recv_start(&server->s);
+    RUN_UNTIL(w, server->ends == 1);
+    assert_int_equal(server->received, 10);
+    assert_int_equal(server->fins, 2);
+    assert_int_equal(server->hangups + server->errors + c->ends, 0);
+}
+
+/* … and to nobody else. */
+static void test_fin_is_no_hangup(void **state)
+{
+    struct world *w = *state;
+    struct end *server;
+    struct end *c = connect_pair(w, &server);
+
+    run_turns(w, 3);
+    sock_recv_stop(&server->s);
+    sock_shutdown(&c->s);
+    run_turns(w, 10);
+    assert_int_equal(server->fins + server->hangups + server->ends, 0);
+    sock_watch_fin(&server->s);
+    sock_close(&c->s, true);
+    RUN_UNTIL(w, server->fins + server->hangups > 0);
+    assert_int_equal(server->ends + server->errors, 0);
+}
+
 static void test_end_is_remembered(void **state)
 {
     struct world *w = *state;
@@ -705,14 +751,15 @@ static void test_closed_sock_is_harmless(void **state)
         LOOP_TEST(test_reset_behind_an_end), LOOP_TEST(test_end_is_remembered),              \
         LOOP_TEST(test_edge_is_remembered), LOOP_TEST(test_back_pressure),                   \
         LOOP_TEST(test_reset_reaches_waiting_sender), LOOP_TEST(test_taken),                 \
-        LOOP_TEST(test_one_read_a_turn),                                                     \
-        LOOP_TEST(test_close_in_own_callback), LOOP_TEST(test_close_in_callback_of_another), \
-        LOOP_TEST(test_free_in_on_closed), LOOP_TEST(test_timers),                           \
-        LOOP_TEST(test_wait_is_bounded), LOOP_TEST(test_deferred_work),                      \
-        LOOP_TEST(test_run_and_stop), LOOP_TEST(test_accept_last),                           \
-        LOOP_TEST(test_accepted_but_not_taken), LOOP_TEST(test_many_connects),               \
-        LOOP_TEST(test_read_in_the_turn_of_accept), LOOP_TEST(test_connect_refused),         \
-        LOOP_TEST(test_close_while_connecting), LOOP_TEST(test_send_while_connecting),       \
-        LOOP_TEST(test_adopted_pair), LOOP_TEST(test_closed_sock_is_harmless)
+        LOOP_TEST(test_one_read_a_turn), LOOP_TEST(test_fin_when_not_receiving),             \
+        LOOP_TEST(test_fin_is_no_hangup), LOOP_TEST(test_close_in_own_callback),             \
+        LOOP_TEST(test_close_in_callback_of_another), LOOP_TEST(test_free_in_on_closed),     \
+        LOOP_TEST(test_timers), LOOP_TEST(test_wait_is_bounded),                             \
+        LOOP_TEST(test_deferred_work), LOOP_TEST(test_run_and_stop),                         \
+        LOOP_TEST(test_accept_last), LOOP_TEST(test_accepted_but_not_taken),                 \
+        LOOP_TEST(test_many_connects), LOOP_TEST(test_read_in_the_turn_of_accept),           \
+        LOOP_TEST(test_connect_refused), LOOP_TEST(test_close_while_connecting),             \
+        LOOP_TEST(test_send_while_connecting), LOOP_TEST(test_adopted_pair),                 \
+        LOOP_TEST(test_closed_sock_is_harmless)
 
 #endif

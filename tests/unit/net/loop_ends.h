@@ -30,7 +30,7 @@ struct end {
     bool is_used;
     char kept[KEEP_BYTES]; /* the first bytes received */
     size_t received, to_send, sent;
-    unsigned reads, ends, errors, rooms, connects, hangups, closes;
+    unsigned reads, ends, errors, rooms, connects, hangups, fins, closes;
     int error; /* of the last failing callback */
     int connect_error;
     bool takes;   /* listener: takes connections */
@@ -154,6 +154,15 @@ static void end_on_hangup(struct sock *s, int error)
     leave(e);
 }
 
+static void end_on_fin(struct sock *s)
+{
+    struct end *e = (struct end *)s;
+
+    enter(e);
+    e->fins++;
+    leave(e);
+}
+
 static void end_on_closed(struct sock *s)
 {
     struct end *e = (struct end *)s;
@@ -191,6 +200,7 @@ static const struct sock_ops end_ops = {
     .on_connect = end_on_connect,
     .on_accept = end_on_accept,
     .on_hangup = end_on_hangup,
+    .on_fin = end_on_fin,
     .on_closed = end_on_closed,
 };
 

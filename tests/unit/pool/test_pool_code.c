@@ -211,7 +211,8 @@ static void test_pool_json(void **state)
         "\"queue_bytes\":67108864},\"retry\":{\"attempts\":2,"
         "\"budget_percent\":20,\"replay_bytes\":65536},\"eject\":{\"errors\":5,"
         "\"base_ms\":30000,\"max_ms\":300000,\"max_percent\":50},\"fail_open\":true,"
-        "\"forwarded\":false,\"min_active\":0,\"drain_ms\":300000,\"check\":{\"type\":\"http\","
+        "\"forwarded\":false,\"min_active\":0,\"drain_ms\":300000,"
+        "\"client_abort_on_fin\":false,\"check\":{\"type\":\"http\","
         "\"interval_ms\":30000,\"fast_interval_ms\":2000,\"timeout_ms\":5000,\"path\":\"/\","
         "\"host\":\"\",\"expect\":\"200-299\",\"failures\":3,\"passes\":2}}");
     struct pool_command c;

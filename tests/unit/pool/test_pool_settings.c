@@ -60,6 +60,7 @@ static void test_defaults(void **state)
     assert_int_equal(p->bounds.queue_bytes, 64 << 20);
     assert_true(p->fail_open);
     assert_false(p->forwarded);
+    assert_false(p->client_abort_on_fin);
     assert_int_equal(p->min_active, 0);
     assert_int_equal(p->drain_ms, 300000);
     assert_ptr_equal(&p->timeouts, &p->settings.timeouts);
