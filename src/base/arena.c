@@ -169,12 +169,27 @@ struct span arena_copy(struct arena *a, struct span s)
     return span_from(at, s.len);
 }
 
-void arena_reset(struct arena *a)
+static void put_chunks_until(struct arena *a, const struct arena_chunk *last)
 {
-    while (a->chunks != NULL) {
+    while (a->chunks != last) {
         struct arena_chunk *chunk = a->chunks;
         a->chunks = chunk->next;
         put_chunk(a->store, chunk);
     }
+}
+
+void arena_rewind(struct arena *a, const struct arena_mark *mark)
+{
+    put_chunks_until(a, mark->chunks);
+    a->at = mark->at;
+    a->end = mark->end;
+    a->used_bytes = mark->used_bytes;
+    if (a->at != NULL)
+        POISON(a->at, (size_t)(a->end - a->at));
+}
+
+void arena_reset(struct arena *a)
+{
+    put_chunks_until(a, NULL);
     arena_init(a, a->store, a->limit_bytes);
 }

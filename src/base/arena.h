@@ -39,6 +39,18 @@ void arena_init(struct arena *a, struct arena_store *store, size_t limit_bytes);
 void *arena_alloc(struct arena *a, size_t bytes);
 /* Copy of s in the arena; ptr NULL when there was no room (and s was not empty). */
 struct span arena_copy(struct arena *a, struct span s);
+/* What is allocated from now on can be given back before the rest: arena_rewind goes back to a
+ * mark of this arena that is not older than the last arena_reset. */
+struct arena_mark {
+    struct arena_chunk *chunks;
+    char *at, *end;
+    size_t used_bytes;
+};
+static inline struct arena_mark arena_mark(const struct arena *a)
+{
+    return (struct arena_mark){a->chunks, a->at, a->end, a->used_bytes};
+}
+void arena_rewind(struct arena *a, const struct arena_mark *mark);
 /* Gives all chunks back. */
 void arena_reset(struct arena *a);
 

@@ -6,6 +6,7 @@
 #include <uthash.h>
 
 #include "base/fault.h"
+#include "worker/exchange.h"
 #include "worker/limits.h"
 #include "worker/stream.h"
 #include "worker/worker.h"
@@ -95,7 +96,7 @@ enum end admission_enter(struct worker *w, struct client *c)
 
     if (is_beyond(w, LIMIT_SCARCE_SHARE))
         return END_NO_DESCRIPTOR;
-    if (conn_queues_are_full(&w->shared))
+    if (conn_queues_are_full(&w->shared) && !exchange_make_room(w))
         return END_QUEUES_FULL;
     if (bounds->connections > 0 && w->clients_slab.in_use > bounds->connections)
         return END_TOO_MANY_CLIENTS;

@@ -89,6 +89,25 @@ void ex_retry_done(struct exchange *ex)
 
 /* ---- the body ---- */
 
+static void keep_no_body(struct exchange *ex)
+{
+    ex->flags |= EX_NO_REPLAY;
+    ex_forget_body(ex);
+}
+
+/* Who is about to send it again needs it. */
+bool exchange_make_room(struct worker *w)
+{
+    struct exchange *ex, *next;
+
+    for (ex = TAILQ_FIRST(&w->keepers); ex && conn_queues_are_full(&w->shared); ex = next) {
+        next = TAILQ_NEXT(ex, keeper);
+        if (ex->step == EX_RELAY)
+            keep_no_body(ex);
+    }
+    return !conn_queues_are_full(&w->shared);
+}
+
 static bool may_be_needed(const struct exchange *ex, struct span data)
 {
     uint32_t max_bytes = worker_pool(ex->worker)->retry.replay_bytes;
@@ -96,20 +115,33 @@ static bool may_be_needed(const struct exchange *ex, struct span data)
     if (!data.ptr || ex->request.content_length > max_bytes ||
         bufq_len(&ex->replay) + data.len > max_bytes)
         return false;
-    if (conn_queues_are_full(&ex->worker->shared))
-        return false;
     return !conn_has_sent(&ex->lane->conn) || ex_is_idempotent(ex);
+}
+
+/* Older bodies give way, and this one too, if it is the oldest. */
+static bool has_room(struct exchange *ex)
+{
+    if (!conn_queues_are_full(&ex->worker->shared))
+        return true;
+    return exchange_make_room(ex->worker) && !(ex->flags & EX_NO_REPLAY);
+}
+
+static int keep(struct exchange *ex, struct span data)
+{
+    const bool is_first = bufq_len(&ex->replay) == 0;
+    int rc = bufq_push(&ex->replay, ex->worker->shared.store, data, UINT32_MAX);
+
+    if (is_first && bufq_len(&ex->replay) > 0)
+        TAILQ_INSERT_TAIL(&ex->worker->keepers, ex, keeper);
+    return rc;
 }
 
 void ex_keep_body(struct exchange *ex, struct span data)
 {
     if (ex->flags & (EX_NO_REPLAY | EX_ANSWER_BEGUN))
         return;
-    if (!may_be_needed(ex, data) ||
-        bufq_push(&ex->replay, ex->worker->shared.store, data, UINT32_MAX) < 0) {
-        ex->flags |= EX_NO_REPLAY;
-        ex_forget_body(ex);
-    }
+    if (!may_be_needed(ex, data) || !has_room(ex) || keep(ex, data) < 0)
+        keep_no_body(ex);
 }
 
 /* At once, for the queue may move when more is kept. Chunks are cut anew: their borders mean
@@ -124,5 +156,7 @@ void ex_replay_body(struct exchange *ex)
 
 void ex_forget_body(struct exchange *ex)
 {
+    if (bufq_len(&ex->replay) > 0)
+        TAILQ_REMOVE(&ex->worker->keepers, ex, keeper);
     bufq_fini(&ex->replay, ex->worker->shared.store);
 }

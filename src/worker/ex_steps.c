@@ -127,6 +127,17 @@ static void undo_rewrite(struct msg *m)
         m->fields[i].flags &= (uint8_t)~MSG_FIELD_DROP;
 }
 
+/* However many attempts there are, the arena holds the rewritten fields of one. */
+static void begin_rewrite(struct exchange *ex)
+{
+    if (ex->unwritten.used_bytes == 0) {
+        ex->unwritten = arena_mark(&ex->arena);
+        return;
+    }
+    undo_rewrite(&ex->request);
+    arena_rewind(&ex->arena, &ex->unwritten);
+}
+
 static int rewrite(struct exchange *ex)
 {
     struct worker *w = ex->worker;
@@ -143,8 +154,7 @@ static int rewrite(struct exchange *ex)
     num_to_hex16(rand_u64(&w->rand), id + 16);
     if (ex->origin->map_host)
         facts.map_host = span_from_str(ex->origin->authority);
-    if (ex->attempts > 1)
-        undo_rewrite(&ex->request);
+    begin_rewrite(ex);
     return rewrite_request(&ex->request, &facts, &ex->arena);
 }
 

@@ -86,8 +86,11 @@ struct exchange {
     uint64_t connect_from_us; /* since when nothing but a connection is tried to get; 0: it is
                                  there */
     struct arena arena;
+    struct arena_mark unwritten; /* where each rewriting of the request begins; used_bytes 0: it
+                                    was not rewritten yet */
     struct msg request;
-    struct bufq replay; /* what was handed on of the request's body, for another attempt */
+    struct bufq replay; /* what was handed on of the request's body, for another attempt … */
+    TAILQ_ENTRY(exchange) keeper; /* … in the worker's keepers, if there is anything */
     uint64_t begin_us;
     uint64_t origin_id; /* of the last attempt; 0: no server was picked */
     /* Moments of the last attempt, 0: not come that far. Server picked, connection there,
@@ -129,6 +132,9 @@ void exchange_lane_drained(struct exchange *ex);
 /* A slow reader on that side has taken some of what waits for it. */
 void exchange_client_progress(struct exchange *ex);
 void exchange_lane_progress(struct exchange *ex);
+/* The queues' budget is used up: bodies that are only kept for another attempt are forgotten,
+ * the oldest first. Is there room now? */
+bool exchange_make_room(struct worker *w);
 /* The server was taken out of the pool and has no more time to drain. */
 void exchange_origin_gone(struct exchange *ex);
 #endif

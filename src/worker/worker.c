@@ -27,6 +27,7 @@ int worker_init(struct worker *w, struct loop *loop, struct stats_worker *stats,
     w->response_limits = codec_limits_response;
     rand_seed(&w->rand, seed);
     LIST_INIT(&w->clients);
+    TAILQ_INIT(&w->keepers);
     slab_init(&w->clients_slab, "client", sizeof(struct client), LIMIT_CLIENTS);
     slab_init(&w->exchanges_slab, "exchange", sizeof(struct exchange), LIMIT_CLIENTS);
     slab_init(&w->lanes_slab, "lane", sizeof(struct lane), LIMIT_LANES);

@@ -26,11 +26,13 @@
 
 struct admission_host;
 struct client;
+struct exchange;
 struct origin;
 struct listener;
 struct access_log;
 
 LIST_HEAD(client_list, client);
+TAILQ_HEAD(exchange_list, exchange);
 
 struct worker {
     struct loop *loop;
@@ -48,6 +50,7 @@ struct worker {
     struct admission_host *hosts; /* uthash of the client addresses, while they are bounded */
     uint64_t descriptor_max;      /* of the process; 0: not known */
     unsigned retrying_n;          /* exchanges that are at a further attempt */
+    struct exchange_list keepers; /* those that keep a body for one, the oldest first */
     uint32_t untried_n;           /* origins that no check has judged yet: pick.h */
 
     struct pool_state *pool_state; /* NULL until the snapshot */

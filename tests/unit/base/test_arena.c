@@ -238,9 +238,74 @@ static void test_misuse_shows(void **state)
     arena_store_free(store);
 }
 
+/* Whatever came between, the arena is as it was: what is older is untouched, nothing is held
+ * that was not, and the same fits again. */
+static void test_rewind(void **state)
+{
+    static const size_t sizes[] = {1, 8, 60, 200, 239, 240, 241, 1000};
+    struct arena_store *store = arena_store_new(256, 64);
+    struct rand_state r;
+    (void)state;
+    rand_seed(&r, 5);
+    for (unsigned run = 0; run < 200; run++) {
+        struct arena a;
+        arena_init(&a, store, 20000);
+        char *old[10];
+        unsigned old_n = (unsigned)rand_below(&r, COUNT(old) + 1);
+        for (unsigned i = 0; i < old_n; i++) {
+            old[i] = arena_alloc(&a, 40);
+            memset(old[i], (int)i, 40);
+        }
+        struct arena_mark mark = arena_mark(&a);
+        struct arena_chunk *chunks = a.chunks;
+        for (unsigned round = 0; round < 3; round++) {
+            size_t used = a.used_bytes;
+            for (unsigned i = 0; i < 8; i++) {
+                size_t n = sizes[rand_below(&r, COUNT(sizes))];
+                char *at = arena_alloc(&a, n);
+                assert_non_null(at);
+                memset(at, 0xee, n);
+            }
+            arena_rewind(&a, &mark);
+            assert_int_equal(a.used_bytes, used);
+            assert_ptr_equal(a.chunks, chunks);
+        }
+        for (unsigned i = 0; i < old_n; i++)
+            for (unsigned k = 0; k < 40; k++)
+                assert_int_equal(old[i][k], i);
+        assert_non_null(arena_alloc(&a, 20000 - a.used_bytes));
+        arena_reset(&a);
+    }
+    arena_store_free(store);
+}
+
+static void write_after_rewind(void *arg)
+{
+    struct arena *a = arg;
+    struct arena_mark mark = arena_mark(a);
+    volatile char *at = arena_alloc(a, 16);
+    arena_rewind(a, &mark);
+    *at = 1;
+}
+
+static void test_rewound_memory_is_poisoned(void **state)
+{
+    struct arena_store *store = arena_store_new(256, 1);
+    struct arena a;
+    (void)state;
+    arena_init(&a, store, 4096);
+    assert_non_null(arena_alloc(&a, 16));
+    if (POISON_IS_ON)
+        assert_true(forked_dies(write_after_rewind, &a));
+    arena_reset(&a);
+    arena_store_free(store);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_rewind),
+        cmocka_unit_test(test_rewound_memory_is_poisoned),
         cmocka_unit_test(test_alloc_is_aligned_and_apart),
         cmocka_unit_test(test_limit),
         cmocka_unit_test(test_nothing_allocated_after_warm_up),
