@@ -468,7 +468,7 @@ static void test_all_addresses_dead(void **state)
         for (unsigned n = 0; n < 3; n++)
             kill_addr(w, n, ways[i].how);
         c = world_ask(w, GET("/len/1/1"));
-        world_run_ms(w, 2000);
+        world_run_ms(w, 4000);
         CHECK(has_error(c, ways[i].word));
         CHECK(failed_of(w, NAMED) == 1 && world_stat(w, STATS_retries) == 0);
         world_end(w);
@@ -553,7 +553,7 @@ static void test_the_name_moves_while_connecting(void **state)
     c = world_ask(w, GET("/len/1/1"));
     world_run_ms(w, 500);
     CHECK(world_set_addrs(w, NAMED, 1U << 1, 0) == 0);
-    world_run_ms(w, 600);
+    world_run_ms(w, 1100);
     CHECK(status_of(c, 0) == 200 && requests_of(w, 1) == 1 && failed_of(w, NAMED) == 0);
     world_end(w);
 }
