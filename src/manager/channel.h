@@ -1,9 +1,11 @@
 /* channel.h - the manager's end of the channel to one worker: frames out, acknowledgements in.
  *
  * Frames wait in an unbounded list only up to CHANNEL_QUEUE_MAX: a worker that lets more pile
- * up gets the rest as one snapshot. Then everything not yet begun is dropped, the channel is
- * stale and takes no updates; when the frame that was begun has left, on_stale asks the owner
- * for a snapshot. So no update is ever skipped and memory stays bounded.
+ * up gets the rest as one snapshot. Then every update that was not begun is dropped, the
+ * channel is stale and takes no updates; when what is left has gone, on_stale asks the owner
+ * for a snapshot. So no update is ever skipped and memory stays bounded. What a worker is
+ * attached with (facts and snapshot, between refresh and attached) may be larger; the bound is
+ * for what comes behind it.
  *
  * Each frame that the worker acknowledges carries the publish sequence that it completes;
  * acked_seq is the highest that the worker has confirmed. Owner: the slot of the supervisor, in
@@ -49,7 +51,7 @@ struct manager_channel {
     struct loop_work flush;
     struct channel_frames unsent;  /* the first may be sent in part */
     struct channel_frames unacked; /* sent, acknowledgement due */
-    size_t queued_bytes;
+    size_t queued_bytes, queue_max;
     bool is_open;
     bool is_blocked; /* on_send will tell */
     bool is_broken;  /* on_broken was called */
@@ -76,5 +78,7 @@ void manager_channel_send(struct manager_channel *ch, struct channel_note note,
                           struct span head, struct span body);
 /* The snapshot follows: updates are taken again. */
 void manager_channel_refresh(struct manager_channel *ch);
+/* … and is queued. */
+void manager_channel_attached(struct manager_channel *ch);
 
 #endif

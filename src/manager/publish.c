@@ -138,6 +138,7 @@ void publish_attach(struct publish *p, struct slot *slot, const struct pool_stat
     send_all_facts(p, slot);
     manager_channel_send(&slot->channel, note,
                          span_from(buf, frame_put_snapshot_head(buf, bytes.len)), bytes);
+    manager_channel_attached(&slot->channel);
 }
 
 void publish_entry(struct publish *p, const struct pool_state *state, struct span entry)

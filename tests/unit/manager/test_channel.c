@@ -244,6 +244,84 @@ static void test_slow_worker_gets_a_snapshot(void **state)
     free(text);
 }
 
+/* What the other end reads until nothing comes any more; the text is cut to size. */
+static size_t read_all(char *text, size_t size)
+{
+    static char piece[65536];
+    size_t total = 0;
+
+    for (unsigned idle = 0; idle < 3;) {
+        const ssize_t n = read(worker_fd, piece, sizeof(piece));
+
+        for (ssize_t i = 0; i < n && total + (size_t)i < size; i++)
+            text[total + (size_t)i] = piece[i];
+        total += n > 0 ? (size_t)n : 0;
+        idle = n <= 0 ? idle + 1 : 0;
+        turn();
+    }
+    return total;
+}
+
+static char *make_text(size_t bytes)
+{
+    char *text = malloc(bytes + 1);
+
+    assert_non_null(text);
+    memset(text, 'x', bytes);
+    text[bytes] = '\0';
+    return text;
+}
+
+/* More than the bound is queued before the first turn: updates give way to a snapshot, what is
+ * no update does not, neither at the head nor among them. */
+static void test_only_updates_give_way(void **state)
+{
+    enum { PIECE = 1024 * 1024 };
+    char *piece = make_text(PIECE);
+    char text[64] = "";
+
+    (void)state;
+    manager_channel_send(&channel, (struct channel_note){0, false}, SPAN("hello."), SPAN_NONE);
+    for (uint64_t i = 1; i <= 5; i++)
+        send_update(i, piece);
+    manager_channel_send(&channel, (struct channel_note){0, false}, SPAN("drain."), SPAN_NONE);
+    for (uint64_t i = 6; i <= 10; i++)
+        send_update(i, piece);
+    assert_true(channel.is_stale);
+    assert_int_equal(channel.queued_bytes, 12);
+    assert_int_equal(read_all(text, sizeof(text) - 1), 20);
+    assert_string_equal(text, "hello.drain.snapshot");
+    assert_int_equal(stales, 1);
+    write_ack(1);
+    turn();
+    assert_int_equal(channel.acked_seq, 900);
+    assert_int_equal(brokens, 0);
+    free(piece);
+}
+
+/* Facts and snapshot of a pool that is larger than the bound arrive whole, and what follows
+ * them has the bound for itself: else the worker would begin anew with every change. */
+static void test_an_attachment_may_be_larger_than_the_bound(void **state)
+{
+    enum { HALF = CHANNEL_QUEUE_MAX / 2 };
+    char *half = make_text(HALF - 1);
+    char text[1] = "";
+
+    (void)state;
+    manager_channel_refresh(&channel);
+    for (unsigned i = 0; i < 4; i++)
+        send_update(0, half);
+    manager_channel_attached(&channel);
+    send_update(7, half);
+    assert_false(channel.is_stale);
+    assert_int_equal(read_all(text, 1), 5 * HALF);
+    assert_int_equal(stales, 0);
+    for (unsigned i = 0; i < 4; i++) /* the old bound holds again */
+        send_update(8 + i, half);
+    assert_true(channel.is_stale);
+    free(half);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -255,6 +333,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_garbage_breaks, setup, teardown),
         cmocka_unit_test_setup_teardown(test_end_of_the_worker, setup, teardown),
         cmocka_unit_test_setup_teardown(test_slow_worker_gets_a_snapshot, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_only_updates_give_way, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_an_attachment_may_be_larger_than_the_bound, setup,
+                                        teardown),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
