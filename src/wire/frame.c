@@ -56,12 +56,13 @@ enum {
     ADDR_BYTES = 2 + 2 + 16,
     ACK_BYTES = 3 * 8,
     DRAIN_BYTES = 4,
+    NUMBER_BYTES = 8,
     INDEX_BYTES = 8,
     LOCAL_FLAGS = FRAME_LOCAL_UP | FRAME_LOCAL_GONE | FRAME_LOCAL_CUT | FRAME_LOCAL_UNTRIED |
                   FRAME_LOCAL_PASSED
 };
 
-int64_t frame_parse(struct span in, uint16_t *type, struct span *payload)
+int64_t frame_measure(struct span in, uint16_t *type)
 {
     if (in.len < FRAME_HEADER_BYTES)
         return 0;
@@ -69,13 +70,23 @@ int64_t frame_parse(struct span in, uint16_t *type, struct span *payload)
     uint32_t length = get_u32(&at);
     uint16_t kind = get_u16(&at);
     uint16_t zero = get_u16(&at);
-    if (length > FRAME_MAX_BYTES || kind < FRAME_HELLO || kind > FRAME_ADDRS || zero != 0)
+    if (length > FRAME_MAX_BYTES || kind < FRAME_HELLO || kind > FRAME_RESUME || zero != 0)
         return WERR_CORRUPT;
-    if (in.len - FRAME_HEADER_BYTES < length)
+    *type = kind;
+    return (int64_t)FRAME_HEADER_BYTES + length;
+}
+
+int64_t frame_parse(struct span in, uint16_t *type, struct span *payload)
+{
+    uint16_t kind = 0;
+    int64_t bytes = frame_measure(in, &kind);
+    if (bytes <= 0)
+        return bytes;
+    if (in.len < (size_t)bytes)
         return 0;
     *type = kind;
-    *payload = span_from(at, length);
-    return (int64_t)FRAME_HEADER_BYTES + length;
+    *payload = span_skip(span_first(in, (size_t)bytes), FRAME_HEADER_BYTES);
+    return bytes;
 }
 
 static size_t put_header(char *buf, uint16_t type, size_t length)
@@ -136,6 +147,26 @@ size_t frame_put_drain(char *buf, uint32_t limit_ms)
 size_t frame_put_bye(char *buf)
 {
     return put_header(buf, FRAME_BYE, 0);
+}
+
+size_t frame_put_ping(char *buf, uint64_t number)
+{
+    return put_u64(buf, put_header(buf, FRAME_PING, NUMBER_BYTES), number);
+}
+
+size_t frame_put_pong(char *buf, uint64_t number)
+{
+    return put_u64(buf, put_header(buf, FRAME_PONG, NUMBER_BYTES), number);
+}
+
+size_t frame_put_lacking(char *buf)
+{
+    return put_header(buf, FRAME_LACKING, 0);
+}
+
+size_t frame_put_resume(char *buf)
+{
+    return put_header(buf, FRAME_RESUME, 0);
 }
 
 size_t frame_put_snapshot_head(char *buf, size_t snapshot_len)
@@ -227,5 +258,14 @@ int frame_get_apply(struct span payload, uint64_t *index, struct span *entry)
     const char *at = payload.ptr;
     *index = get_u64(&at);
     *entry = span_skip(payload, INDEX_BYTES);
+    return 0;
+}
+
+int frame_get_number(struct span payload, uint64_t *number)
+{
+    if (payload.len != NUMBER_BYTES)
+        return WERR_CORRUPT;
+    const char *at = payload.ptr;
+    *number = get_u64(&at);
     return 0;
 }

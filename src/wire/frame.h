@@ -3,13 +3,16 @@
  *
  * Frame: u32 length of what follows the 8-byte header, u16 type, u16 zero, payload;
  * little-endian. The manager sends HELLO, LOCAL for each server, SNAPSHOT, then in order APPLY
- * and LOCAL; the worker answers each SNAPSHOT, APPLY and LOCAL with one ACK. Lengths are
- * checked against FRAME_MAX_BYTES; a bad frame is WERR_CORRUPT: the channel is closed and the
- * worker replaced. Pure.
+ * and LOCAL; the worker answers each SNAPSHOT, APPLY and LOCAL with one ACK. A worker that lacks
+ * the memory to take one of them says LACKING once and leaves out what comes until RESUME, which
+ * facts and a snapshot follow. Every PING is answered with a PONG. Lengths are checked against
+ * FRAME_MAX_BYTES; a bad frame is WERR_CORRUPT: the channel is closed and the worker replaced.
+ * Pure.
  */
 #ifndef WELDR_WIRE_FRAME_H
 #define WELDR_WIRE_FRAME_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/addr.h"
@@ -27,6 +30,10 @@ enum frame_type {
     FRAME_DRAIN = 6,    /* → worker: u32 limit_ms: stop accepting, finish, exit */
     FRAME_BYE = 7,      /* ← worker: finished draining, about to exit */
     FRAME_ADDRS = 8,    /* → worker: struct frame_addrs, what this node found for a name */
+    FRAME_PING = 9,     /* → worker: u64 number */
+    FRAME_PONG = 10,    /* ← worker: u64 number of the last PING */
+    FRAME_LACKING = 11, /* ← worker: out of memory; takes no update until RESUME */
+    FRAME_RESUME = 12,  /* → worker: what comes now counts again */
 };
 
 struct frame_hello {
@@ -72,9 +79,19 @@ struct frame_ack {
     uint64_t frames; /* SNAPSHOT, APPLY, LOCAL and ADDRS frames taken since HELLO */
 };
 
+/* Is it an update of the pool or its facts, which the worker counts and acknowledges? */
+static inline bool frame_is_update(uint16_t type)
+{
+    return type == FRAME_SNAPSHOT || type == FRAME_APPLY || type == FRAME_LOCAL ||
+           type == FRAME_ADDRS;
+}
+
 /* Looks at the bytes received so far: 0 = not a whole frame yet, >0 = bytes of the first frame
  * (*type and *payload set, borrowed), WERR_CORRUPT. */
 int64_t frame_parse(struct span in, uint16_t *type, struct span *payload) MUST_USE;
+/* How many bytes the frame has that begins here (*type set): 0 = too few to tell yet, or
+ * WERR_CORRUPT. */
+int64_t frame_measure(struct span in, uint16_t *type) MUST_USE;
 
 /* Encoders write header and fixed payload to buf and return the length. */
 enum { FRAME_FIXED_MAX = 64 };
@@ -87,6 +104,10 @@ size_t frame_put_addrs(char *buf, const struct frame_addrs *a);
 size_t frame_put_ack(char *buf, const struct frame_ack *a);
 size_t frame_put_drain(char *buf, uint32_t limit_ms);
 size_t frame_put_bye(char *buf);
+size_t frame_put_ping(char *buf, uint64_t number);
+size_t frame_put_pong(char *buf, uint64_t number);
+size_t frame_put_lacking(char *buf);
+size_t frame_put_resume(char *buf);
 /* Only the header (and the index for APPLY): the caller sends the body behind it. */
 size_t frame_put_snapshot_head(char *buf, size_t snapshot_len);
 size_t frame_put_apply_head(char *buf, uint64_t index, size_t entry_len);
@@ -97,5 +118,7 @@ int frame_get_addrs(struct span payload, struct frame_addrs *a) MUST_USE;
 int frame_get_ack(struct span payload, struct frame_ack *a) MUST_USE;
 int frame_get_drain(struct span payload, uint32_t *limit_ms) MUST_USE;
 int frame_get_apply(struct span payload, uint64_t *index, struct span *entry) MUST_USE;
+/* Of PING and PONG. */
+int frame_get_number(struct span payload, uint64_t *number) MUST_USE;
 
 #endif

@@ -14,6 +14,7 @@ static size_t put_again(char *buf, uint16_t type, struct span payload)
     struct frame_addrs addrs;
     struct frame_ack ack;
     uint32_t limit_ms = 0;
+    uint64_t number = 0;
     if (type == FRAME_LOCAL && frame_get_local(payload, &local) == 0)
         return frame_put_local(buf, &local);
     if (type == FRAME_ADDRS && frame_get_addrs(payload, &addrs) == 0)
@@ -24,6 +25,14 @@ static size_t put_again(char *buf, uint16_t type, struct span payload)
         return frame_put_drain(buf, limit_ms);
     if (type == FRAME_BYE && payload.len == 0)
         return frame_put_bye(buf);
+    if (type == FRAME_PING && frame_get_number(payload, &number) == 0)
+        return frame_put_ping(buf, number);
+    if (type == FRAME_PONG && frame_get_number(payload, &number) == 0)
+        return frame_put_pong(buf, number);
+    if (type == FRAME_LACKING && payload.len == 0)
+        return frame_put_lacking(buf);
+    if (type == FRAME_RESUME && payload.len == 0)
+        return frame_put_resume(buf);
     return 0;
 }
 

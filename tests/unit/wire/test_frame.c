@@ -126,6 +126,33 @@ static void test_drain_and_bye(void **state)
     assert_int_equal(payload_of(buf, len, FRAME_BYE).len, 0);
 }
 
+static void test_ping_and_pong(void **state)
+{
+    (void)state;
+    char buf[FRAME_FIXED_MAX];
+    uint64_t number = 0;
+    size_t len = frame_put_ping(buf, 0x0102030405060708);
+    struct span payload = payload_of(buf, len, FRAME_PING);
+    assert_int_equal(frame_get_number(payload, &number), 0);
+    assert_true(number == 0x0102030405060708);
+    assert_int_equal(frame_get_number(span_first(payload, 7), &number), WERR_CORRUPT);
+    len = frame_put_pong(buf, 9);
+    assert_int_equal(frame_get_number(payload_of(buf, len, FRAME_PONG), &number), 0);
+    assert_int_equal(number, 9);
+}
+
+static void test_lacking_and_resume(void **state)
+{
+    (void)state;
+    char buf[FRAME_FIXED_MAX];
+    size_t len = frame_put_lacking(buf);
+    assert_int_equal(payload_of(buf, len, FRAME_LACKING).len, 0);
+    len = frame_put_resume(buf);
+    assert_int_equal(payload_of(buf, len, FRAME_RESUME).len, 0);
+    assert_true(frame_is_update(FRAME_LOCAL) && frame_is_update(FRAME_SNAPSHOT));
+    assert_false(frame_is_update(FRAME_HELLO) || frame_is_update(FRAME_RESUME));
+}
+
 static void test_bodies_behind_heads(void **state)
 {
     (void)state;
@@ -173,7 +200,8 @@ static void test_bad_heads(void **state)
         {"\0\0\0\0\7\0\0\0", 8},
         {"\0\0\0\0\0\0\0\0", WERR_CORRUPT},
         {"\0\0\0\0\x08\0\0\0", 8},
-        {"\0\0\0\0\x09\0\0\0", WERR_CORRUPT},
+        {"\0\0\0\0\x0c\0\0\0", 8},
+        {"\0\0\0\0\x0d\0\0\0", WERR_CORRUPT},
         {"\0\0\0\0\7\1\0\0", WERR_CORRUPT},
         {"\0\0\0\0\7\0\1\0", WERR_CORRUPT},
         {"\0\0\0\0\7\0\0\1", WERR_CORRUPT},
@@ -221,6 +249,8 @@ int main(void)
         cmocka_unit_test(test_addrs),
         cmocka_unit_test(test_local_and_ack),
         cmocka_unit_test(test_drain_and_bye),
+        cmocka_unit_test(test_ping_and_pong),
+        cmocka_unit_test(test_lacking_and_resume),
         cmocka_unit_test(test_frames_in_a_row),
         cmocka_unit_test(test_bodies_behind_heads),
         cmocka_unit_test(test_bad_heads),
