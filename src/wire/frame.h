@@ -3,11 +3,11 @@
  *
  * Frame: u32 length of what follows the 8-byte header, u16 type, u16 zero, payload;
  * little-endian. The manager sends HELLO, LOCAL for each server, SNAPSHOT, then in order APPLY
- * and LOCAL; the worker answers each SNAPSHOT, APPLY and LOCAL with one ACK. A worker that lacks
- * the memory to take one of them says LACKING once and leaves out what comes until RESUME, which
- * facts and a snapshot follow. Every PING is answered with a PONG. Lengths are checked against
- * FRAME_MAX_BYTES; a bad frame is WERR_CORRUPT: the channel is closed and the worker replaced.
- * Pure.
+ * and LOCAL; the worker answers each SNAPSHOT, APPLY and LOCAL with one ACK. A worker that
+ * lacks the memory to take one of them says LACKING once and leaves out what comes until
+ * RESUME, which facts and a snapshot follow. Every PING is answered with a PONG. Lengths are
+ * checked against FRAME_MAX_BYTES; a bad frame is WERR_CORRUPT: the channel is closed and the
+ * worker replaced. Pure.
  */
 #ifndef WELDR_WIRE_FRAME_H
 #define WELDR_WIRE_FRAME_H

@@ -2,60 +2,83 @@
 
 #include <stddef.h>
 
+#include "base/fault.h"
+#include "log/log.h"
 #include "pool/pool.h"
 #include "worker/worker.h"
-
-enum { CHANNEL_OUT_MAX_BYTES = 16 * 1024 * 1024 };
 
 static void broken(struct channel *ch, const char *why)
 {
     ch->hooks.on_broken(ch->hooks.arg, why);
 }
 
-/* ACKs are small and the manager reads them always; a socket that takes none for long fills the
- * queue, up to its bound. */
-static void put(struct channel *ch, struct span bytes)
-{
-    struct iovec iov = {(void *)bytes.ptr, bytes.len};
-    int64_t taken = 0;
+/* ---- out ---- */
 
-    if (!sock_is_open(&ch->sock))
-        return;
-    if (bufq_len(&ch->out) == 0)
-        taken = sock_send(&ch->sock, &iov, 1);
-    if (taken < 0)
-        return; /* the end of the channel will be read */
-    if (bufq_push(&ch->out, ch->store, span_skip(bytes, (size_t)taken), CHANNEL_OUT_MAX_BYTES) <
-        0)
-        broken(ch, "the manager does not read");
+static size_t put_ack(const struct channel *ch, char *buf)
+{
+    const struct pool_state *state = ch->worker->pool_state;
+    const struct frame_ack ack = {
+        .index = state ? state->index : 0,
+        .digest = state ? state->digest : 0,
+        .frames = ch->frames,
+    };
+
+    return frame_put_ack(buf, &ack);
+}
+
+static bool take_due(bool *due)
+{
+    const bool was = *due;
+
+    *due = false;
+    return was;
+}
+
+/* LACKING takes back what was sent and not confirmed, so the ACK comes before it. */
+static size_t put_next(struct channel *ch)
+{
+    if (take_due(&ch->is_ack_due))
+        return put_ack(ch, ch->out);
+    if (take_due(&ch->is_lacking_due))
+        return frame_put_lacking(ch->out);
+    if (take_due(&ch->is_pong_due))
+        return frame_put_pong(ch->out, ch->ping);
+    return take_due(&ch->is_bye_due) ? frame_put_bye(ch->out) : 0;
+}
+
+static void send_due(struct channel *ch)
+{
+    while (sock_is_open(&ch->sock)) {
+        struct iovec iov;
+        int64_t taken;
+
+        if (ch->out_sent == ch->out_len) {
+            ch->out_sent = 0;
+            ch->out_len = put_next(ch);
+        }
+        iov = (struct iovec){ch->out + ch->out_sent, ch->out_len - ch->out_sent};
+        taken = iov.iov_len > 0 ? sock_send(&ch->sock, &iov, 1) : 0;
+        if (taken < 0)
+            return; /* the end of the channel will be read */
+        ch->out_sent += (size_t)taken;
+        if (ch->out_sent < ch->out_len || ch->out_len == 0)
+            return; /* on_send goes on, or all is said */
+    }
 }
 
 static void on_send(struct sock *s, int error)
 {
-    struct channel *ch = (struct channel *)((char *)s - offsetof(struct channel, sock));
-    struct span left = bufq_peek(&ch->out);
-    struct iovec iov = {(void *)left.ptr, left.len};
-    int64_t taken;
-
-    if (error < 0 || left.len == 0)
-        return;
-    taken = sock_send(s, &iov, 1);
-    if (taken > 0)
-        bufq_drop(&ch->out, ch->store, (size_t)taken);
+    if (error == 0)
+        send_due((struct channel *)((char *)s - offsetof(struct channel, sock)));
 }
 
-static void acknowledge(struct channel *ch)
+static void say(struct channel *ch, bool *due)
 {
-    char buf[FRAME_FIXED_MAX];
-    const struct pool_state *state = ch->worker->pool_state;
-    struct frame_ack ack = {
-        .index = state ? state->index : 0,
-        .digest = state ? state->digest : 0,
-        .frames = ++ch->frames,
-    };
-
-    put(ch, span_from(buf, frame_put_ack(buf, &ack)));
+    *due = true;
+    send_due(ch);
 }
+
+/* ---- in: what a frame says ---- */
 
 static int take_hello(struct channel *ch, struct span payload)
 {
@@ -73,14 +96,11 @@ static int take_snapshot(struct channel *ch, struct span payload)
 {
     int rc = worker_snapshot(ch->worker, payload);
 
-    if (rc < 0)
+    if (rc < 0 || ch->is_ready)
         return rc;
-    if (!ch->is_ready) {
-        ch->is_ready = true;
-        ch->hooks.on_ready(ch->hooks.arg);
-    }
-    acknowledge(ch);
-    return 0;
+    rc = ch->hooks.on_ready(ch->hooks.arg);
+    ch->is_ready = rc == 0;
+    return rc;
 }
 
 static int take_apply(struct channel *ch, struct span payload)
@@ -89,11 +109,7 @@ static int take_apply(struct channel *ch, struct span payload)
     struct span entry;
     int rc = frame_get_apply(payload, &index, &entry);
 
-    if (rc == 0)
-        rc = worker_apply(ch->worker, index, entry);
-    if (rc == 0)
-        acknowledge(ch);
-    return rc;
+    return rc == 0 ? worker_apply(ch->worker, index, entry) : rc;
 }
 
 static int take_local(struct channel *ch, struct span payload)
@@ -101,11 +117,7 @@ static int take_local(struct channel *ch, struct span payload)
     struct frame_local facts;
     int rc = frame_get_local(payload, &facts);
 
-    if (rc == 0)
-        rc = worker_local(ch->worker, &facts);
-    if (rc == 0)
-        acknowledge(ch);
-    return rc;
+    return rc == 0 ? worker_local(ch->worker, &facts) : rc;
 }
 
 static int take_addrs(struct channel *ch, struct span payload)
@@ -113,10 +125,45 @@ static int take_addrs(struct channel *ch, struct span payload)
     struct frame_addrs found;
     int rc = frame_get_addrs(payload, &found);
 
-    if (rc == 0)
-        rc = worker_addrs(ch->worker, &found);
-    if (rc == 0)
-        acknowledge(ch);
+    return rc == 0 ? worker_addrs(ch->worker, &found) : rc;
+}
+
+static int apply_update(struct channel *ch, uint16_t type, struct span payload)
+{
+    switch (type) {
+    case FRAME_SNAPSHOT:
+        return take_snapshot(ch, payload);
+    case FRAME_APPLY:
+        return take_apply(ch, payload);
+    case FRAME_LOCAL:
+        return take_local(ch, payload);
+    default:
+        return take_addrs(ch, payload);
+    }
+}
+
+/* What clients see goes on with the pool as it is; a snapshot makes it good. */
+static int lack(struct channel *ch)
+{
+    log_warn("out of memory for an update: the manager is asked for a snapshot");
+    ch->is_lacking = true;
+    say(ch, &ch->is_lacking_due);
+    return 0;
+}
+
+static int take_update(struct channel *ch, uint16_t type, struct span payload)
+{
+    int rc;
+
+    if (ch->is_lacking)
+        return 0;
+    rc = apply_update(ch, type, payload);
+    if (rc == WERR_NOMEM)
+        return lack(ch);
+    if (rc == 0) {
+        ch->frames++;
+        say(ch, &ch->is_ack_due);
+    }
     return rc;
 }
 
@@ -130,49 +177,121 @@ static int take_drain(struct channel *ch, struct span payload)
     return rc;
 }
 
+static int take_ping(struct channel *ch, struct span payload)
+{
+    int rc = frame_get_number(payload, &ch->ping);
+
+    if (rc < 0)
+        return rc;
+    ch->hooks.on_ping(ch->hooks.arg);
+    say(ch, &ch->is_pong_due);
+    return 0;
+}
+
 static int take(struct channel *ch, uint16_t type, struct span payload)
 {
     if (!ch->has_hello && type != FRAME_HELLO)
         return WERR_CORRUPT;
+    if (frame_is_update(type))
+        return take_update(ch, type, payload);
     switch (type) {
     case FRAME_HELLO:
         return take_hello(ch, payload);
-    case FRAME_SNAPSHOT:
-        return take_snapshot(ch, payload);
-    case FRAME_APPLY:
-        return take_apply(ch, payload);
-    case FRAME_LOCAL:
-        return take_local(ch, payload);
-    case FRAME_ADDRS:
-        return take_addrs(ch, payload);
     case FRAME_DRAIN:
         return take_drain(ch, payload);
+    case FRAME_PING:
+        return take_ping(ch, payload);
+    case FRAME_RESUME:
+        ch->is_lacking = false;
+        return 0;
     default:
         return WERR_UNSUPPORTED;
     }
 }
 
-/* Takes all whole frames; returns the bytes used or WERR_*. */
-static int64_t take_all(struct channel *ch, struct span in)
+/* ---- in: frames out of bytes ---- */
+
+static char *piece_bytes(struct channel_piece *p)
 {
-    size_t used = 0;
+    return p->block ? p->block : p->small;
+}
 
-    while (sock_is_open(&ch->sock)) {
-        uint16_t type;
-        struct span payload;
-        int64_t n = frame_parse(span_skip(in, used), &type, &payload);
-        int rc;
+static void drop_piece(struct channel_piece *p)
+{
+    free(p->block);
+    *p = (struct channel_piece){0};
+}
 
-        if (n < 0)
-            return n;
-        if (n == 0)
-            break;
-        rc = take(ch, type, payload);
-        if (rc < 0)
-            return rc;
-        used += (size_t)n;
-    }
-    return (int64_t)used;
+/* Its head is whole: how much is to come, and where it goes. */
+static int begin_piece(struct channel_piece *p)
+{
+    const int64_t want = frame_measure(span_from(p->small, p->got), &p->type);
+
+    if (want <= 0)
+        return (int)want;
+    p->want = (size_t)want;
+    if (p->want <= sizeof(p->small))
+        return 0;
+    p->block = fault_malloc(p->want);
+    p->is_lost = p->block == NULL;
+    if (!p->is_lost)
+        memcpy(p->block, p->small, p->got);
+    return 0;
+}
+
+static void add_to_piece(struct channel_piece *p, struct span *bytes)
+{
+    const size_t until = p->want > 0 ? p->want : FRAME_HEADER_BYTES;
+    const struct span more = span_first(*bytes, until - p->got);
+
+    if (!p->is_lost)
+        memcpy(piece_bytes(p) + p->got, more.ptr, more.len);
+    p->got += more.len;
+    *bytes = span_skip(*bytes, more.len);
+}
+
+static int take_piece(struct channel *ch)
+{
+    struct channel_piece *p = &ch->in;
+    const struct span frame = span_from(piece_bytes(p), p->want);
+    int rc;
+
+    if (!p->is_lost)
+        rc = take(ch, p->type, span_skip(frame, FRAME_HEADER_BYTES));
+    else if (!frame_is_update(p->type))
+        rc = WERR_NOMEM;
+    else
+        rc = ch->is_lacking ? 0 : lack(ch);
+    drop_piece(p);
+    return rc;
+}
+
+static int collect(struct channel *ch, struct span *bytes)
+{
+    struct channel_piece *p = &ch->in;
+    int rc = 0;
+
+    add_to_piece(p, bytes);
+    if (p->want == 0)
+        rc = begin_piece(p);
+    if (rc == 0 && p->want > 0 && p->got == p->want)
+        rc = take_piece(ch);
+    return rc;
+}
+
+/* The next whole frame where it lies, or what there is of a cut one. */
+static int take_next(struct channel *ch, struct span *bytes)
+{
+    uint16_t type;
+    struct span payload;
+    int64_t n = ch->in.got == 0 ? frame_parse(*bytes, &type, &payload) : 0;
+
+    if (n < 0)
+        return (int)n;
+    if (n == 0)
+        return collect(ch, bytes);
+    *bytes = span_skip(*bytes, (size_t)n);
+    return take(ch, type, payload);
 }
 
 static void ended(struct channel *ch)
@@ -184,52 +303,41 @@ static void ended(struct channel *ch)
 static void on_recv(struct sock *s, struct span bytes, int error)
 {
     struct channel *ch = (struct channel *)((char *)s - offsetof(struct channel, sock));
-    int64_t used;
+    int rc = 0;
 
     if (error < 0 || bytes.len == 0) {
         ended(ch);
         return;
     }
-    if (bufq_push(&ch->in, ch->store, bytes, FRAME_MAX_BYTES + LOOP_SCRATCH_BYTES) < 0) {
-        broken(ch, "no memory for a frame");
-        return;
-    }
-    used = take_all(ch, bufq_peek(&ch->in));
-    if (used < 0)
-        broken(ch, werr_text((int)used));
-    else
-        bufq_drop(&ch->in, ch->store, (size_t)used);
+    while (rc == 0 && bytes.len > 0 && sock_is_open(&ch->sock))
+        rc = take_next(ch, &bytes);
+    if (rc < 0)
+        broken(ch, werr_text(rc));
 }
+
+/* ---- life ---- */
 
 static void on_closed(struct sock *s)
 {
-    struct channel *ch = (struct channel *)((char *)s - offsetof(struct channel, sock));
-
-    bufq_fini(&ch->in, ch->store);
-    bufq_fini(&ch->out, ch->store);
+    drop_piece(&((struct channel *)((char *)s - offsetof(struct channel, sock)))->in);
 }
 
 static const struct sock_ops channel_ops = {
     .on_recv = on_recv, .on_send = on_send, .on_closed = on_closed};
 
 void channel_open(struct channel *ch, struct loop *loop, struct worker *worker,
-                  struct bufq_store *store, const struct channel_hooks *hooks, int fd)
+                  const struct channel_hooks *hooks, int fd)
 {
     memset(ch, 0, sizeof(*ch));
     ch->worker = worker;
-    ch->store = store;
     ch->hooks = *hooks;
-    bufq_init(&ch->in);
-    bufq_init(&ch->out);
     sock_adopt(loop, &ch->sock, &channel_ops, fd);
     sock_recv_start(&ch->sock);
 }
 
 void channel_bye(struct channel *ch)
 {
-    char buf[FRAME_FIXED_MAX];
-
-    put(ch, span_from(buf, frame_put_bye(buf)));
+    say(ch, &ch->is_bye_due);
 }
 
 void channel_close(struct channel *ch)

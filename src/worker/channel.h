@@ -1,14 +1,19 @@
-/* channel.h - the worker's end of the channel to its manager: frames in, ACKs out.
+/* channel.h - the worker's end of the channel to its manager: frames in, ACKs and PONGs out.
  *
- * Frames are taken in order; each SNAPSHOT, APPLY and LOCAL is answered with one ACK. A frame
- * that can't be taken ends the process (the manager starts another with a fresh snapshot):
- * nothing is ever skipped. The end of the channel means that the manager died: the worker
- * drains.
+ * Frames are taken in order; each update (SNAPSHOT, APPLY, LOCAL, ADDRS) is answered with one
+ * ACK, each PING with a PONG. For want of memory an update can't be taken: then the worker says
+ * LACKING, goes on with the pool that it has, and leaves updates out until RESUME, which facts
+ * and a snapshot follow. Any other frame that can't be taken ends the process (the manager
+ * starts another with a fresh snapshot): nothing is ever skipped. The end of the channel means
+ * that the manager died: the worker drains.
+ *
+ * A frame that is whole in what was received is taken where it lies; a cut one is put together,
+ * in small when it is small, else in a block of its size. What goes out is small and says how
+ * things stand now, so it needs no queue: what is due is noted, and one frame is on its way.
  */
 #ifndef WELDR_WORKER_CHANNEL_H
 #define WELDR_WORKER_CHANNEL_H
 
-#include "base/bufq.h"
 #include "net/loop.h"
 #include "wire/frame.h"
 
@@ -16,27 +21,41 @@ struct worker;
 
 struct channel_hooks {
     int (*on_hello)(void *arg, const struct frame_hello *hello); /* first frame */
-    void (*on_ready)(void *arg);                                 /* the first snapshot is in */
+    int (*on_ready)(void *arg); /* the first snapshot is in; WERR_NOMEM: comes again */
     void (*on_drain)(void *arg,
                      uint32_t limit_ms); /* asked, or the manager died (limit of HELLO) */
+    void (*on_ping)(void *arg);
     void (*on_broken)(void *arg, const char *why); /* must not go on */
     void *arg;
+};
+
+/* The frame that has come in part. */
+struct channel_piece {
+    uint16_t type; /* as soon as its head is whole: */
+    bool is_lost;  /* there is no memory for it: the rest is passed over */
+    size_t want;   /* 0: not known yet */
+    size_t got;
+    char *block; /* NULL: it fits small */
+    char small[FRAME_FIXED_MAX];
 };
 
 struct channel {
     struct sock sock;
     struct worker *worker;
-    struct bufq_store *store;
     struct channel_hooks hooks;
-    struct bufq in, out;
-    struct frame_hello hello;
+    struct channel_piece in;
+    char out[FRAME_FIXED_MAX]; /* the frame on its way */
+    size_t out_len, out_sent;
+    bool is_ack_due, is_lacking_due, is_pong_due, is_bye_due;
     bool has_hello, is_ready;
-    uint64_t frames;
+    bool is_lacking; /* until RESUME */
+    uint64_t frames, ping;
+    struct frame_hello hello;
 };
 
 /* fd becomes the loop's. worker must be initialised by on_hello at the latest. */
 void channel_open(struct channel *ch, struct loop *loop, struct worker *worker,
-                  struct bufq_store *store, const struct channel_hooks *hooks, int fd);
+                  const struct channel_hooks *hooks, int fd);
 /* FRAME_BYE: drained. */
 void channel_bye(struct channel *ch);
 void channel_close(struct channel *ch);

@@ -15,18 +15,12 @@
 #include "worker/limits.h"
 #include "worker/worker.h"
 
-enum {
-    EXIT_DRAINED = 0,
-    EXIT_BROKEN = 1,
-    EXIT_NO_MANAGER = 2,
-    CHANNEL_KEEP_BYTES = 1024 * 1024
-};
+enum { EXIT_DRAINED = 0, EXIT_BROKEN = 1, EXIT_NO_MANAGER = 2 };
 
 /* Everything of the process; one, so that the panic hook finds it. */
 struct process {
     struct loop *loop;
     struct stats *stats;
-    struct bufq_store *store;
     struct channel channel;
     struct worker worker;
     struct access_log access_log;
@@ -115,22 +109,29 @@ static void start_spread(struct process *p, int inbox)
     spread_start(&p->worker.spread, &p->worker, p->stats, inbox, inbox + 1);
 }
 
-static void on_ready(void *arg)
+static int on_ready(void *arg)
 {
     struct process *p = arg;
+    int handles[CONFIG_LIST_MAX];
     unsigned n = p->channel.hello.listener_n;
-    int *handles = calloc(n ? n : 1, sizeof(*handles));
+    int rc;
 
-    for (unsigned i = 0; handles && i < n; i++) {
+    MUST(n <= CONFIG_LIST_MAX);
+    for (unsigned i = 0; i < n; i++) {
         handles[i] = INHERIT_FD_LISTENERS + (int)i;
         (void)fcntl(handles[i], F_SETFD, FD_CLOEXEC);
     }
-    if (!handles || worker_listen(&p->worker, handles, n) < 0)
-        on_broken(p, "no memory");
-    else
-        start_spread(p, INHERIT_FD_LISTENERS + (int)n);
-    free(handles);
+    rc = worker_listen(&p->worker, handles, n);
+    if (rc < 0)
+        return rc;
+    start_spread(p, INHERIT_FD_LISTENERS + (int)n);
     log_debug("accepting", LOG_U("listeners", n));
+    return 0;
+}
+
+static void on_ping(void *arg)
+{
+    (void)arg;
 }
 
 static void on_signal(void *arg, int signal_number)
@@ -150,10 +151,8 @@ static bool process_init(struct process *p)
     static const int watched[] = {SIGINT, SIGTERM, SIGHUP, SIGUSR1, 0};
 
     p->loop = loop_epoll_new();
-    p->store = bufq_store_new(CHANNEL_KEEP_BYTES);
     p->stats = stats_open(INHERIT_FD_STATS);
-    return p->loop && p->store && p->stats &&
-           signals_start(p->loop, watched, on_signal, p) == 0;
+    return p->loop && p->stats && signals_start(p->loop, watched, on_signal, p) == 0;
 }
 
 /* The sockets close; what they owned goes in the turns after. */
@@ -170,7 +169,6 @@ static void process_fini(struct process *p)
     }
     loop_turn(p->loop, 0);
     stats_free(p->stats);
-    bufq_store_free(p->store);
     loop_free(p->loop);
 }
 
@@ -181,6 +179,7 @@ int worker_main(const struct config *config)
         .on_hello = on_hello,
         .on_ready = on_ready,
         .on_drain = on_drain,
+        .on_ping = on_ping,
         .on_broken = on_broken,
         .arg = &process,
     };
@@ -199,7 +198,7 @@ int worker_main(const struct config *config)
         return EXIT_BROKEN;
     }
     (void)fcntl(INHERIT_FD_CHANNEL, F_SETFD, FD_CLOEXEC);
-    channel_open(&p->channel, p->loop, &p->worker, p->store, &hooks, INHERIT_FD_CHANNEL);
+    channel_open(&p->channel, p->loop, &p->worker, &hooks, INHERIT_FD_CHANNEL);
     loop_run(p->loop);
     if (p->exit_code != EXIT_DRAINED) { /* in an unknown state: nothing is taken apart */
         access_log_flush(&p->access_log);

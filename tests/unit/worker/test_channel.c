@@ -1,6 +1,7 @@
 #include <stdlib.h>
 
 #include "../base/cm.h"
+#include "base/fault.h"
 #include "net/loop_sim.h"
 #include "pool/pool_apply.h"
 #include "pool/pool_code.h"
@@ -13,7 +14,6 @@
 struct setup {
     struct loop *loop;
     struct stats_worker *stats;
-    struct bufq_store *store;
     struct pool_state *pool;
     struct worker worker;
     struct channel channel;
@@ -21,7 +21,10 @@ struct setup {
     char got[4096];
     size_t got_n, taken_n;
     bool has_worker, has_fin;
-    unsigned ready_n, drain_n, broken_n;
+    bool is_held; /* made now, sent by send_held */
+    char held[4096];
+    size_t held_n;
+    unsigned ready_n, ping_n, drain_n, broken_n;
     uint32_t drain_limit_ms;
 };
 
@@ -64,9 +67,15 @@ static int on_hello(void *arg, const struct frame_hello *hello)
     return worker_init(&s->worker, s->loop, s->stats, 3, hello->seed);
 }
 
-static void on_ready(void *arg)
+static int on_ready(void *arg)
 {
     ((struct setup *)arg)->ready_n++;
+    return 0;
+}
+
+static void on_ping(void *arg)
+{
+    ((struct setup *)arg)->ping_n++;
 }
 
 static void on_drain(void *arg, uint32_t limit_ms)
@@ -84,21 +93,20 @@ static void on_broken(void *arg, const char *why)
 static struct setup *make(void)
 {
     struct setup *s = calloc(1, sizeof(*s));
-    struct channel_hooks hooks = {on_hello, on_ready, on_drain, on_broken, s};
+    struct channel_hooks hooks = {on_hello, on_ready, on_drain, on_ping, on_broken, s};
     int ends[2];
 
     assert_non_null(s);
     setup_now = s;
     s->loop = loop_sim_new(1, NULL);
     s->stats = aligned_alloc(_Alignof(struct stats_worker), sizeof(*s->stats));
-    s->store = bufq_store_new(1 << 20);
     s->pool = pool_state_new();
-    assert_true(s->loop && s->stats && s->store && s->pool);
+    assert_true(s->loop && s->stats && s->pool);
     memset(s->stats, 0, sizeof(*s->stats));
     loop_sim_pair(s->loop, ends);
     sock_adopt(s->loop, &s->manager, &manager_ops, ends[0]);
     sock_recv_start(&s->manager);
-    channel_open(&s->channel, s->loop, &s->worker, s->store, &hooks, ends[1]);
+    channel_open(&s->channel, s->loop, &s->worker, &hooks, ends[1]);
     return s;
 }
 
@@ -115,7 +123,6 @@ static void drop(struct setup *s)
     run(s);
     if (s->has_worker)
         worker_fini(&s->worker);
-    bufq_store_free(s->store);
     pool_state_free(s->pool);
     free(s->stats);
     loop_free(s->loop);
@@ -124,9 +131,21 @@ static void drop(struct setup *s)
 
 static void send_bytes(struct setup *s, const void *bytes, size_t n)
 {
+    if (s->is_held) {
+        assert_true(s->held_n + n <= sizeof(s->held));
+        memcpy(s->held + s->held_n, bytes, n);
+        s->held_n += n;
+        return;
+    }
     struct iovec iov = {(void *)(uintptr_t)bytes, n};
 
     assert_int_equal(sock_send(&s->manager, &iov, 1), n);
+}
+
+static void send_held(struct setup *s)
+{
+    s->is_held = false;
+    send_bytes(s, s->held, s->held_n);
 }
 
 static void send_hello(struct setup *s)
@@ -192,18 +211,28 @@ static void send_local(struct setup *s, uint64_t id)
     send_bytes(s, buf, frame_put_local(buf, &facts));
 }
 
-static bool take_ack(struct setup *s, struct frame_ack *ack)
+/* The type of the next frame that the worker has sent, 0: none. */
+static uint16_t take_frame(struct setup *s, struct span *payload)
 {
     struct span in = span_from(s->got + s->taken_n, s->got_n - s->taken_n);
-    struct span payload;
-    uint16_t type;
-    int64_t n = frame_parse(in, &type, &payload);
+    uint16_t type = 0;
+    int64_t n = frame_parse(in, &type, payload);
 
     if (n <= 0)
+        return 0;
+    s->taken_n += (size_t)n;
+    return type;
+}
+
+static bool take_ack(struct setup *s, struct frame_ack *ack)
+{
+    struct span payload;
+    uint16_t type = take_frame(s, &payload);
+
+    if (type == 0)
         return false;
     assert_int_equal(type, FRAME_ACK);
     assert_int_equal(frame_get_ack(payload, ack), 0);
-    s->taken_n += (size_t)n;
     return true;
 }
 
@@ -257,6 +286,77 @@ static void test_byte_by_byte(void **state)
     assert_int_equal(ack.index, 1);
     assert_int_equal(ack.digest, s->pool->digest);
     drop(s);
+}
+
+static void test_ping(void **state)
+{
+    struct setup *s = make();
+    char buf[FRAME_FIXED_MAX];
+    struct span payload;
+    uint64_t number;
+
+    (void)state;
+    send_hello(s);
+    for (unsigned i = 1; i <= 3; i++) {
+        send_bytes(s, buf, frame_put_ping(buf, 100 + i));
+        run(s);
+        assert_int_equal(take_frame(s, &payload), FRAME_PONG);
+        assert_int_equal(frame_get_number(payload, &number), 0);
+        assert_int_equal(number, 100 + i);
+        assert_int_equal(s->ping_n, i);
+    }
+    drop(s);
+}
+
+/* Whichever allocation fails while updates come: the worker says so once, takes none until it
+ * is told to, and has the pool of the manager after the snapshot that follows. */
+static void test_out_of_memory_for_an_update(void **state)
+{
+    bool is_over = false;
+    unsigned lacking_n = 0;
+
+    (void)state;
+    for (unsigned n = 0; !is_over; n++) {
+        struct setup *s = make();
+        char buf[FRAME_FIXED_MAX];
+        struct span payload;
+        struct frame_ack ack = {0};
+
+        send_hello(s);
+        run(s);
+        s->is_held = true;
+        send_snapshot(s);
+        send_local(s, s->pool->index + 1);
+        (void)send_add(s, "http://10.0.0.1:81");
+        s->channel.sock.recv_max = n % 2 ? 100 : 0; /* cut frames too */
+        fault_set(n / 2 + 1);
+        send_held(s);
+        for (unsigned i = 0; i < 10; i++)
+            run(s);
+        is_over = fault_is_armed() && n % 2;
+        fault_set(0);
+        (void)send_add(s, "http://10.0.0.2:81");
+        run(s);
+        assert_true(!is_over || !s->channel.is_lacking);
+        while (s->taken_n < s->got_n && take_frame(s, &payload) == FRAME_ACK)
+            assert_int_equal(frame_get_ack(payload, &ack), 0);
+        assert_int_equal(s->taken_n, s->got_n); /* LACKING is the last word, if it was said */
+        assert_int_equal(ack.frames, s->channel.frames);
+        assert_true(s->channel.is_lacking || ack.frames == 4);
+        lacking_n += s->channel.is_lacking;
+        send_bytes(s, buf, frame_put_resume(buf));
+        send_snapshot(s);
+        run(s);
+        assert_int_equal(take_frame(s, &payload), FRAME_ACK);
+        assert_int_equal(frame_get_ack(payload, &ack), 0);
+        assert_int_equal(ack.frames, s->channel.frames);
+        assert_int_equal(ack.digest, s->pool->digest);
+        assert_int_equal(s->worker.pool_state->digest, s->pool->digest);
+        assert_true(s->ready_n >= 1);
+        assert_int_equal(s->broken_n, 0);
+        drop(s);
+    }
+    assert_true(lacking_n > 20);
 }
 
 static void test_drain_and_bye(void **state)
@@ -359,9 +459,14 @@ static void test_hello_comes_first(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_acknowledges),  cmocka_unit_test(test_byte_by_byte),
-        cmocka_unit_test(test_drain_and_bye), cmocka_unit_test(test_manager_dies),
-        cmocka_unit_test(test_broken),        cmocka_unit_test(test_hello_comes_first),
+        cmocka_unit_test(test_acknowledges),
+        cmocka_unit_test(test_byte_by_byte),
+        cmocka_unit_test(test_drain_and_bye),
+        cmocka_unit_test(test_ping),
+        cmocka_unit_test(test_out_of_memory_for_an_update),
+        cmocka_unit_test(test_manager_dies),
+        cmocka_unit_test(test_broken),
+        cmocka_unit_test(test_hello_comes_first),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
