@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 
+#include "base/fault.h"
 #include "base/outv.h"
 #include "log/log.h"
 
@@ -18,19 +19,29 @@ static void break_off(struct manager_channel *ch, int error)
     ch->ops->on_broken(ch, error);
 }
 
-static void free_frame(struct channel_frame *f)
+static bool is_word(const struct manager_channel *ch, const struct channel_frame *f)
 {
+    return (const char *)f >= (const char *)ch->words &&
+           (const char *)f < (const char *)(ch->words + CHANNEL_WORDS);
+}
+
+static void free_frame(struct manager_channel *ch, struct channel_frame *f)
+{
+    if (is_word(ch, f)) {
+        f->len = 0;
+        return;
+    }
     free(f->bytes);
     free(f);
 }
 
-static void drop_frames(struct channel_frames *frames)
+static void drop_frames(struct manager_channel *ch, struct channel_frames *frames)
 {
     struct channel_frame *f;
 
     while ((f = TAILQ_FIRST(frames)) != NULL) {
         TAILQ_REMOVE(frames, f, entry);
-        free_frame(f);
+        free_frame(ch, f);
     }
 }
 
@@ -73,7 +84,7 @@ static void note_sent(struct manager_channel *ch, size_t bytes)
             f->bytes = NULL;
             TAILQ_INSERT_TAIL(&ch->unacked, f, entry);
         } else {
-            free_frame(f);
+            free_frame(ch, f);
         }
     }
 }
@@ -99,7 +110,8 @@ static void flush(struct manager_channel *ch)
         note_sent(ch, (size_t)took);
         ch->is_blocked = (size_t)took < asked;
     }
-    if (ch->is_stale && TAILQ_EMPTY(&ch->unsent) && !ch->is_broken)
+    if (ch->is_stale && TAILQ_EMPTY(&ch->unsent) && !ch->is_broken &&
+        !manager_channel_is_starved(ch))
         ch->ops->on_stale(ch);
 }
 
@@ -125,7 +137,7 @@ static void drop_unsent(struct manager_channel *ch)
             continue;
         TAILQ_REMOVE(&ch->unsent, f, entry);
         ch->queued_bytes -= f->len;
-        free_frame(f);
+        free_frame(ch, f);
     }
     ch->is_stale = true;
 }
@@ -135,11 +147,12 @@ static void drop_unsent(struct manager_channel *ch)
 static struct channel_frame *make_frame(struct channel_note note, struct span head,
                                         struct span body)
 {
-    struct channel_frame *f = calloc(1, sizeof(*f));
+    struct channel_frame *f = fault_malloc(sizeof(*f));
 
     if (f == NULL)
         return NULL;
-    f->bytes = malloc(head.len + body.len);
+    f->sent = 0;
+    f->bytes = fault_malloc(head.len + body.len);
     if (f->bytes == NULL) {
         free(f);
         return NULL;
@@ -151,6 +164,13 @@ static struct channel_frame *make_frame(struct channel_note note, struct span he
     f->seq = note.seq;
     f->counts = note.counts;
     return f;
+}
+
+static void queue(struct manager_channel *ch, struct channel_frame *f)
+{
+    TAILQ_INSERT_TAIL(&ch->unsent, f, entry);
+    ch->queued_bytes += f->len;
+    loop_defer(ch->loop, &ch->flush);
 }
 
 void manager_channel_send(struct manager_channel *ch, struct channel_note note,
@@ -167,13 +187,49 @@ void manager_channel_send(struct manager_channel *ch, struct channel_note note,
         return;
     }
     f = make_frame(note, head, body);
-    if (f == NULL) {
+    if (f != NULL)
+        queue(ch, f);
+    else if (note.counts)
+        manager_channel_starve(ch);
+    else
         break_off(ch, WERR_NOMEM);
+}
+
+void manager_channel_say(struct manager_channel *ch, enum channel_word word, struct span frame)
+{
+    struct channel_ready_frame *ready = &ch->words[word];
+
+    if (!ch->is_open || ch->is_broken || ready->frame.len > 0)
         return;
-    }
-    TAILQ_INSERT_TAIL(&ch->unsent, f, entry);
-    ch->queued_bytes += f->len;
+    MUST(frame.len <= sizeof(ready->bytes));
+    memcpy(ready->bytes, frame.ptr, frame.len);
+    ready->frame = (struct channel_frame){.bytes = ready->bytes, .len = frame.len};
+    queue(ch, &ready->frame);
+}
+
+static void on_retry(struct timer *t)
+{
+    struct manager_channel *ch =
+        (struct manager_channel *)((char *)t - offsetof(struct manager_channel, retry));
+
     loop_defer(ch->loop, &ch->flush);
+}
+
+void manager_channel_starve(struct manager_channel *ch)
+{
+    drop_unsent(ch);
+    if (manager_channel_is_starved(ch))
+        return;
+    if (ch->retry_ms == 0)
+        ch->retry_ms = CHANNEL_RETRY_MIN_MS;
+    else if (ch->retry_ms < CHANNEL_RETRY_MAX_MS)
+        ch->retry_ms *= 2;
+    loop_timer_in(ch->loop, &ch->retry, ch->retry_ms);
+}
+
+bool manager_channel_is_starved(const struct manager_channel *ch)
+{
+    return timer_is_set(&ch->retry);
 }
 
 void manager_channel_refresh(struct manager_channel *ch)
@@ -200,25 +256,56 @@ static bool take_ack(struct manager_channel *ch, const struct frame_ack *ack)
         TAILQ_REMOVE(&ch->unacked, f, entry);
         if (f->seq > ch->acked_seq)
             ch->acked_seq = f->seq;
-        free_frame(f);
+        if (f->seq > 0)
+            ch->retry_ms = 0;
+        free_frame(ch, f);
         ch->last_ack.frames++;
     }
     ch->last_ack = *ack;
     return true;
 }
 
-static int take_frame(struct manager_channel *ch, uint16_t type, struct span payload)
+/* The worker has taken all that it has acknowledged, and nothing that comes before RESUME. */
+static void take_lacking(struct manager_channel *ch)
+{
+    struct channel_frame *begun = TAILQ_FIRST(&ch->unsent);
+    char buf[FRAME_FIXED_MAX];
+
+    drop_frames(ch, &ch->unacked);
+    if (begun != NULL)
+        begun->counts = begun->counts && begun->sent == 0;
+    manager_channel_starve(ch);
+    manager_channel_say(ch, CHANNEL_RESUME, span_from(buf, frame_put_resume(buf)));
+    log_warn("a worker is out of memory for an update", LOG_U("again_in_ms", ch->retry_ms));
+}
+
+static int take_acknowledgement(struct manager_channel *ch, struct span payload)
 {
     struct frame_ack ack;
 
-    if (type == FRAME_BYE) {
-        ch->ops->on_bye(ch);
-        return 0;
-    }
-    if (type != FRAME_ACK || frame_get_ack(payload, &ack) < 0 || !take_ack(ch, &ack))
+    if (frame_get_ack(payload, &ack) < 0 || !take_ack(ch, &ack))
         return WERR_CORRUPT;
     ch->ops->on_ack(ch, &ack);
     return 0;
+}
+
+static int take_frame(struct manager_channel *ch, uint16_t type, struct span payload)
+{
+    ch->heard_n++;
+    switch (type) {
+    case FRAME_ACK:
+        return take_acknowledgement(ch, payload);
+    case FRAME_PONG:
+        return frame_get_number(payload, &ch->pong);
+    case FRAME_LACKING:
+        take_lacking(ch);
+        return 0;
+    case FRAME_BYE:
+        ch->ops->on_bye(ch);
+        return 0;
+    default:
+        return WERR_CORRUPT;
+    }
 }
 
 /* Takes the whole frames off the bytes; returns the bytes used or WERR_CORRUPT. */
@@ -307,6 +394,7 @@ void manager_channel_init(struct manager_channel *ch, struct loop *loop,
     ch->loop = loop;
     ch->ops = ops;
     ch->flush.run = run_flush;
+    timer_init(&ch->retry, on_retry);
     TAILQ_INIT(&ch->unsent);
     TAILQ_INIT(&ch->unacked);
 }
@@ -318,7 +406,8 @@ void manager_channel_open(struct manager_channel *ch, int fd)
     ch->is_blocked = ch->is_broken = ch->is_stale = false;
     ch->queued_bytes = 0;
     ch->queue_max = CHANNEL_QUEUE_MAX;
-    ch->acked_seq = 0;
+    ch->retry_ms = 0;
+    ch->acked_seq = ch->pong = ch->heard_n = 0;
     ch->in_len = 0;
     memset(&ch->last_ack, 0, sizeof(ch->last_ack));
     memset(&ch->sock, 0, sizeof(ch->sock));
@@ -332,7 +421,8 @@ void manager_channel_close(struct manager_channel *ch)
         return;
     ch->is_broken = true; /* nothing more is told */
     loop_undefer(ch->loop, &ch->flush);
-    drop_frames(&ch->unsent);
-    drop_frames(&ch->unacked);
+    timer_stop(loop_timers(ch->loop), &ch->retry);
+    drop_frames(ch, &ch->unsent);
+    drop_frames(ch, &ch->unacked);
     sock_close(&ch->sock, false);
 }

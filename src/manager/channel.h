@@ -7,6 +7,10 @@
  * attached with (facts and snapshot, between refresh and attached) may be larger; the bound is
  * for what comes behind it.
  *
+ * Short of memory, ours or the worker's (LACKING), the channel is stale too, and starved: the
+ * owner is asked for a snapshot after a pause that doubles while it does not help. DRAIN and
+ * PING have their places here and need no memory.
+ *
  * Each frame that the worker acknowledges carries the publish sequence that it completes;
  * acked_seq is the highest that the worker has confirmed. Owner: the slot of the supervisor, in
  * which the channel is embedded; it may be used again after on_closed.
@@ -22,7 +26,12 @@
 #include "net/loop.h"
 #include "wire/frame.h"
 
-enum { CHANNEL_QUEUE_MAX = 8 * 1024 * 1024, CHANNEL_IN_BYTES = 512 };
+enum {
+    CHANNEL_QUEUE_MAX = 8 * 1024 * 1024,
+    CHANNEL_IN_BYTES = 512,
+    CHANNEL_RETRY_MIN_MS = 100,
+    CHANNEL_RETRY_MAX_MS = 3200
+};
 
 struct manager_channel;
 
@@ -44,6 +53,14 @@ struct channel_frame {
 };
 TAILQ_HEAD(channel_frames, channel_frame);
 
+/* Frames that are always there, each at most once in the queue. */
+enum channel_word { CHANNEL_PING, CHANNEL_RESUME, CHANNEL_DRAIN, CHANNEL_WORDS };
+
+struct channel_ready_frame {
+    struct channel_frame frame; /* first; len 0: not queued */
+    char bytes[FRAME_FIXED_MAX];
+};
+
 struct manager_channel {
     struct sock sock;
     struct loop *loop;
@@ -51,12 +68,17 @@ struct manager_channel {
     struct loop_work flush;
     struct channel_frames unsent;  /* the first may be sent in part */
     struct channel_frames unacked; /* sent, acknowledgement due */
+    struct channel_ready_frame words[CHANNEL_WORDS];
     size_t queued_bytes, queue_max;
     bool is_open;
     bool is_blocked; /* on_send will tell */
     bool is_broken;  /* on_broken was called */
     bool is_stale;
+    struct timer retry; /* starved: on_stale comes then */
+    uint32_t retry_ms;
     uint64_t acked_seq;
+    uint64_t pong;    /* number of the last one */
+    uint64_t heard_n; /* frames of the worker */
     struct frame_ack last_ack;
     char in[CHANNEL_IN_BYTES];
     size_t in_len;
@@ -68,14 +90,21 @@ void manager_channel_init(struct manager_channel *ch, struct loop *loop,
 void manager_channel_open(struct manager_channel *ch, int fd);
 /* Drops everything; is_open ends later in the same turn. No-op when closed. */
 void manager_channel_close(struct manager_channel *ch);
-/* Queues head + body as one frame (copied); on a stale channel updates are left out. No memory
- * breaks the channel: on_broken follows. */
+/* Queues head + body as one frame (copied); on a stale channel updates are left out. Without
+ * memory for it an update is left to a snapshot; anything else breaks the channel: on_broken
+ * follows. */
 struct channel_note {
     uint64_t seq;
     bool counts;
 };
 void manager_channel_send(struct manager_channel *ch, struct channel_note note,
                           struct span head, struct span body);
+/* Queues a frame without a body that needs no memory; no-op while the last one is queued. */
+void manager_channel_say(struct manager_channel *ch, enum channel_word word, struct span frame);
+/* An update, or the snapshot, can't be made for want of memory: on_stale comes in a while. */
+void manager_channel_starve(struct manager_channel *ch);
+/* Waits for memory; the worker owes nothing meanwhile. */
+bool manager_channel_is_starved(const struct manager_channel *ch);
 /* The snapshot follows: updates are taken again. */
 void manager_channel_refresh(struct manager_channel *ch);
 /* … and is queued. */

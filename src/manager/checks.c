@@ -4,6 +4,7 @@
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
+#include "base/fault.h"
 #include "base/strb.h"
 #include "log/log.h"
 #include "manager/probe.h"
@@ -279,11 +280,12 @@ void checks_on_change(struct checks *c, checks_fn fn, void *arg)
 
 int checks_add(struct checks *c, const struct pool_server *server, struct server_facts *facts)
 {
-    struct check *k = calloc(1, sizeof(*k));
+    struct check *k = fault_malloc(sizeof(*k));
     struct pool_health h;
 
     if (k == NULL)
         return WERR_NOMEM;
+    *k = (struct check){0};
     k->owner = c;
     k->facts = facts;
     facts->check = k;

@@ -53,6 +53,7 @@ struct server_facts {
     bool is_named;               /* given by name: the address is looked up (names.c) */
     uint8_t addr_n, addr_probed; /* named: addresses found; whose turn it was for a check */
     struct addr addrs[FRAME_ADDRS_N];
+    bool lacks_name; /* named, and not looked up for want of memory (servers.c) */
     char name_error[FACTS_ERROR_MAX]; /* why the last look-up failed; empty when it did not */
     UT_hash_handle hh;
 };

@@ -130,8 +130,10 @@ void publish_attach(struct publish *p, struct slot *slot, const struct pool_stat
     manager_channel_refresh(&slot->channel);
     slot->attach_seq = p->seq;
     bytes = get_snapshot(p, state);
+    slot->attached_ms = loop_now_ms(p->supervisor->loop);
     if (bytes.ptr == NULL) {
-        supervisor_replace(slot, werr_text(WERR_NOMEM));
+        log_warn("out of memory for a snapshot", LOG_U("id", slot->id));
+        manager_channel_starve(&slot->channel);
         return;
     }
     /* The facts first: with the snapshot the worker begins to accept. */
@@ -232,11 +234,14 @@ void publish_on_exit(struct publish *p)
     wake(p);
 }
 
-/* What is left of a worker's time: one that was started meanwhile has its own. */
+/* What is left of a worker's time: one that got a snapshot meanwhile has its own, and lack of
+ * memory is nobody's fault. */
 static uint64_t time_left_ms(const struct slot *slot, uint64_t now_ms)
 {
-    const uint64_t until_ms = slot->started_ms + PUBLISH_ACK_MS;
+    const uint64_t until_ms = slot->attached_ms + PUBLISH_ACK_MS;
 
+    if (manager_channel_is_starved(&slot->channel))
+        return PUBLISH_ACK_MS;
     return until_ms > now_ms ? until_ms - now_ms : 0;
 }
 

@@ -4,9 +4,10 @@
  * sequence and goes to every live worker in order. A worker that is new, or fell too far
  * behind, is attached: it gets the facts of all servers and a snapshot instead. publish_wait
  * calls back when every live worker has confirmed all that was published so far; one that does
- * not within PUBLISH_ACK_MS (of its start, if that is later) is replaced and then no longer
- * counts. Acknowledgements carry the worker's digest of the pool at an index; one that is not
- * ours means that the worker has gone astray: it is replaced. Owner: the manager.
+ * not within PUBLISH_ACK_MS (of its last snapshot, if that is later) is replaced and then no
+ * longer counts, unless what it lacks is memory. Acknowledgements carry the worker's digest of
+ * the pool at an index; one that is not ours means that the worker has gone astray: it is
+ * replaced. Owner: the manager.
  */
 #ifndef WELDR_MANAGER_PUBLISH_H
 #define WELDR_MANAGER_PUBLISH_H

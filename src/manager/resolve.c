@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <uthash.h>
 
+#include "base/fault.h"
 #include "net/loop.h"
 
 enum { QUERY_TIMEOUT_MS = 2000, QUERY_TRIES = 2, SOCKETS_MAX = 32 };
@@ -327,10 +328,11 @@ void resolve_free(struct resolve *r)
 
 int resolve_add(struct resolve *r, uint64_t server_id, const char *host, uint16_t port)
 {
-    struct name *n = calloc(1, sizeof(*n));
+    struct name *n = fault_malloc(sizeof(*n));
 
     if (n == NULL)
         return WERR_NOMEM;
+    *n = (struct name){0};
     n->owner = r;
     n->server_id = server_id;
     n->port = port;

@@ -9,16 +9,53 @@
 #include "manager/usable.h"
 #include "pool/pool_code.h"
 
+enum { REPAIR_MS = 200 };
+
 /* ---- what follows from a change ---- */
+
+static void repair_later(struct manager *m)
+{
+    if (!timer_is_set(&m->servers.repair))
+        loop_timer_in(m->loop, &m->servers.repair, REPAIR_MS);
+}
 
 static void check(struct manager *m, const struct pool_server *server, struct server_facts *f)
 {
-    if (checks_add(&m->checks, server, f) < 0)
-        log_warn("server is not checked", LOG_S("server", server->url),
-                 LOG_S("error", werr_text(WERR_NOMEM)));
+    if (checks_add(&m->checks, server, f) == 0)
+        return;
+    log_warn("server is not checked yet", LOG_S("server", server->url),
+             LOG_S("error", werr_text(WERR_NOMEM)));
+    repair_later(m);
 }
 
-static bool follow_add(struct manager *m, const struct pool_change *change)
+static void look_up(struct manager *m, const struct pool_server *server, struct server_facts *f)
+{
+    f->lacks_name = names_add(m, server, f) < 0;
+    if (!f->lacks_name)
+        return;
+    log_warn("server's name is not looked up yet", LOG_S("server", server->url),
+             LOG_S("error", werr_text(WERR_NOMEM)));
+    repair_later(m);
+}
+
+/* What there was no memory for when the server was added or came back. */
+static void on_repair(struct timer *t)
+{
+    struct servers *s = (struct servers *)((char *)t - offsetof(struct servers, repair));
+    struct manager *m = (struct manager *)((char *)s - offsetof(struct manager, servers));
+    const struct pool *p = &m->pool->pools[0];
+
+    for (uint32_t i = 0; i < p->server_n && !timer_is_set(t); i++) {
+        struct server_facts *f = facts_find(&m->facts, p->servers[i]->id);
+
+        if (f->lacks_name)
+            look_up(m, p->servers[i], f);
+        if (f->check == NULL && f->admin != POOL_ADMIN_MAINTENANCE)
+            check(m, p->servers[i], f);
+    }
+}
+
+static void follow_add(struct manager *m, const struct pool_change *change)
 {
     const struct pool_server *server = pool_find_server(change->pool, change->server_id);
     struct server_facts *f = facts_find(&m->facts, change->server_id);
@@ -26,11 +63,9 @@ static bool follow_add(struct manager *m, const struct pool_change *change)
     if (f->stats_slot != STATS_NO_SLOT)
         stats_server_clear(m->stats, f->stats_slot);
     publish_facts(&m->publish, f);
-    if (names_add(m, server, f) < 0)
-        return false;
+    look_up(m, server, f);
     check(m, server, f);
     log_info("server added", LOG_S("server", server->url));
-    return true;
 }
 
 static void follow_admin(struct manager *m, const struct pool_server *server,
@@ -85,10 +120,10 @@ static void follow_remove(struct manager *m, const struct pool_change *change)
     leaving_begin(m, f, change->pool->drain_ms);
 }
 
-static bool follow(struct manager *m, const struct pool_change *change, struct span entry)
+static void follow(struct manager *m, const struct pool_change *change, struct span entry)
 {
-    if (change->type == POOL_CHANGE_SERVER_ADDED && !follow_add(m, change))
-        return false;
+    if (change->type == POOL_CHANGE_SERVER_ADDED)
+        follow_add(m, change);
     if (change->type == POOL_CHANGE_SERVER_REMOVED)
         checks_remove(&m->checks, facts_find(&m->facts, change->server_id));
     publish_entry(&m->publish, m->pool, entry);
@@ -98,7 +133,6 @@ static bool follow(struct manager *m, const struct pool_change *change, struct s
         follow_set_pool(m, change);
     else if (change->type == POOL_CHANGE_SERVER_REMOVED)
         follow_remove(m, change);
-    return true;
 }
 
 /* ---- entries ---- */
@@ -146,6 +180,9 @@ static int apply(struct manager *m, const struct pool_command *c, uint64_t index
     return error;
 }
 
+/* A change that there is no memory for is refused as if it had never come: nothing of it was
+ * applied here, the workers do not hear of it (indexes may have gaps), and in a cluster of one
+ * nobody else has it. */
 void servers_on_commit(void *arg, uint64_t index, struct span entry)
 {
     struct manager *m = arg;
@@ -156,16 +193,20 @@ void servers_on_commit(void *arg, uint64_t index, struct span entry)
     if (m->servers.has_stopped)
         return;
     error = pool_code_decode(entry, &c);
-    if (error < 0) {
+    if (error == WERR_NOMEM)
+        log_warn("out of memory for a change", LOG_U("index", index));
+    else if (error < 0)
         stop_applying(m, index, error);
+    if (error < 0)
         return;
-    }
     memset(&change, 0, sizeof(change));
     error = apply(m, &c, index, &change);
     if (change.type != POOL_CHANGE_NONE)
         m->servers.revision = index;
-    if (error == WERR_NOMEM || !follow(m, &change, entry))
-        stop_applying(m, index, WERR_NOMEM);
+    if (error == WERR_NOMEM)
+        log_warn("out of memory for a change", LOG_U("index", index));
+    else
+        follow(m, &change, entry);
     usable_note(m);
     note_outcome(m, &c, error, &change);
     pool_command_fini(&c);
@@ -200,7 +241,7 @@ int servers_propose(struct manager *m, struct pool_command *c, struct proposal *
         return error;
     memcpy(p->request_id, c->request_id, sizeof(p->request_id));
     p->manager = m;
-    p->result = WERR_CORRUPT; /* unless it is applied */
+    p->result = WERR_NOMEM; /* unless it is applied */
     TAILQ_INSERT_TAIL(&m->servers.proposals, p, entry);
     error = m->cluster->ops->propose(m->cluster, span_from(entry, len), on_done, p);
     free(entry);
@@ -220,12 +261,14 @@ void servers_on_health(void *arg, struct server_facts *facts)
 void servers_init(struct manager *m)
 {
     TAILQ_INIT(&m->servers.proposals);
+    timer_init(&m->servers.repair, on_repair);
 }
 
 void servers_fini(struct manager *m)
 {
     struct server_facts *f = NULL;
 
+    timer_stop(loop_timers(m->loop), &m->servers.repair);
     while ((f = facts_next(&m->facts, f)) != NULL)
         checks_remove(&m->checks, f);
 }

@@ -15,6 +15,7 @@
 #include <stdint.h>
 #include <sys/queue.h>
 
+#include "base/timers.h"
 #include "cluster/cluster.h"
 #include "pool/pool_apply.h"
 
@@ -33,8 +34,9 @@ struct proposal {
 };
 
 struct servers {
-    uint64_t revision; /* index of the last entry that changed something */
-    bool has_stopped;  /* an entry could not be applied: nothing more is */
+    uint64_t revision;   /* index of the last entry that changed something */
+    bool has_stopped;    /* an entry could not be read: nothing more is applied */
+    struct timer repair; /* what there was no memory for is tried again */
     TAILQ_HEAD(proposals, proposal) proposals;
 };
 

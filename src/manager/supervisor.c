@@ -338,8 +338,8 @@ static void drain_slot(struct slot *slot, uint32_t limit_ms)
     if (slot->state == SLOT_STOPPED)
         return;
     move(slot, SLOT_DRAINING, "shutdown");
-    manager_channel_send(&slot->channel, (struct channel_note){0, false},
-                         span_from(buf, frame_put_drain(buf, limit_ms)), SPAN_NONE);
+    manager_channel_say(&slot->channel, CHANNEL_DRAIN,
+                        span_from(buf, frame_put_drain(buf, limit_ms)));
 }
 
 static void on_kill_timer(struct timer *t)

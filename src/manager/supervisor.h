@@ -43,6 +43,7 @@ struct slot {
     int inbox, outbox; /* where the others put connections that this one shall have: its own end
                           and theirs; -1: closed, or it is the only worker */
     uint64_t started_ms;
+    uint64_t attached_ms; /* got its last snapshot */
     uint32_t backoff_ms;
     uint32_t restarts;
     uint64_t attach_seq; /* acknowledging this makes it RUNNING */

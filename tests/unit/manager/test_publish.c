@@ -229,14 +229,14 @@ static void test_deadline_spares_a_successor(void **state)
     (void)state;
     woken_n = 0;
     slot.pid = start_child();
-    slot.started_ms = loop_now_ms(loop);
+    slot.attached_ms = loop_now_ms(loop);
     publish_facts(&publish, &f);
     publish_wait(&publish, &w, on_woken);
     fire(&w.timer);
     assert_false(slot.is_condemned);
     assert_true(timer_is_set(&w.timer));
     assert_int_equal(woken_n, 0);
-    slot.started_ms = loop_now_ms(loop) - PUBLISH_ACK_MS;
+    slot.attached_ms = loop_now_ms(loop) - PUBLISH_ACK_MS;
     fire(&w.timer);
     assert_true(slot.is_condemned);
     assert_int_equal(waitpid(slot.pid, &status, 0), slot.pid);

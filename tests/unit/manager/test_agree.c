@@ -1,0 +1,364 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "base/fault.h"
+#include "manager/manager.h"
+#include "net/listen.h"
+#include "pool/pool_code.h"
+#include "worker/channel.h"
+#include "worker/origin.h"
+#include "worker/worker.h"
+
+/* A manager and a worker in one process, with a real channel between them: whichever allocation
+ * fails in either of them, they agree in the end and neither has ended. */
+
+static struct manager *m;
+static struct slot *slot;
+static struct worker worker;
+static struct channel channel;
+static bool has_worker;
+
+/* ---- the manager's hooks ---- */
+
+static void on_ack(struct manager_channel *ch, const struct frame_ack *ack)
+{
+    publish_on_ack(&m->publish, (struct slot *)ch, ack);
+}
+
+static void on_bye(struct manager_channel *ch)
+{
+    (void)ch;
+    fail();
+}
+
+static void on_stale(struct manager_channel *ch)
+{
+    publish_attach(&m->publish, (struct slot *)ch, m->pool, NULL);
+}
+
+static void on_channel_broken(struct manager_channel *ch, int error)
+{
+    (void)ch;
+    fail_msg("the manager gives its worker up: %s", werr_text(error));
+}
+
+static const struct manager_channel_ops manager_ops = {
+    .on_ack = on_ack,
+    .on_bye = on_bye,
+    .on_stale = on_stale,
+    .on_broken = on_channel_broken,
+};
+
+/* ---- the worker's ---- */
+
+static int on_hello(void *arg, const struct frame_hello *hello)
+{
+    (void)arg;
+    has_worker = true;
+    return worker_init(&worker, m->loop, stats_worker(m->stats, 0), 0, hello->seed);
+}
+
+static int on_ready(void *arg)
+{
+    (void)arg;
+    return 0;
+}
+
+static void on_drain(void *arg, uint32_t limit_ms)
+{
+    (void)arg;
+    (void)limit_ms;
+}
+
+static void on_ping(void *arg)
+{
+    (void)arg;
+}
+
+static void on_broken(void *arg, const char *why)
+{
+    (void)arg;
+    fail_msg("the worker ends: %s", why);
+}
+
+static const struct channel_hooks worker_hooks = {on_hello, on_ready,  on_drain,
+                                                  on_ping,  on_broken, NULL};
+
+/* ---- together ---- */
+
+static void start_pool(void)
+{
+    struct cluster_hooks hooks = {.on_commit = servers_on_commit, .arg = m};
+
+    m->pool = pool_state_new();
+    m->cluster = cluster_solo_new(&hooks);
+    facts_init(&m->facts);
+    servers_init(m);
+    leaving_init(m);
+    publish_init(&m->publish, &m->supervisor, &m->facts, m->pool);
+    checks_init(&m->checks, &m->shared, m->pool, 1);
+    checks_on_change(&m->checks, servers_on_health, m);
+}
+
+static void start_channel(void)
+{
+    static const struct frame_hello hello = {.worker_n = 1};
+    int pair[2];
+
+    slot = m->supervisor.slots = calloc(1, sizeof(*slot));
+    m->supervisor.slot_n = 1;
+    slot->owner = &m->supervisor;
+    slot->state = SLOT_RUNNING;
+    assert_int_equal(listen_pair(pair), 0);
+    manager_channel_init(&slot->channel, m->loop, &manager_ops);
+    manager_channel_open(&slot->channel, pair[0]);
+    channel_open(&channel, m->loop, &worker, &worker_hooks, pair[1]);
+    publish_attach(&m->publish, slot, m->pool, &hello);
+}
+
+static void turns(unsigned n)
+{
+    while (n-- > 0)
+        (void)loop_turn(m->loop, 0);
+}
+
+static void start(void)
+{
+    has_worker = false;
+    m = calloc(1, sizeof(*m));
+    assert_non_null(m);
+    m->loop = loop_epoll_new();
+    assert_int_equal(conn_shared_init(&m->shared, m->loop), 0);
+    m->supervisor.loop = m->loop;
+    m->stats = stats_new(1, &m->supervisor.stats_fd);
+    start_pool();
+    start_channel();
+    turns(10);
+    assert_true(has_worker && worker.pool_state != NULL);
+}
+
+static void stop(void)
+{
+    channel_close(&channel);
+    manager_channel_close(&slot->channel);
+    leaving_fini(m);
+    servers_fini(m);
+    while (m->checks.open_n > 0)
+        (void)loop_turn(m->loop, 0);
+    turns(2);
+    worker_fini(&worker);
+    publish_fini(&m->publish);
+    facts_fini(&m->facts);
+    m->cluster->ops->free(m->cluster);
+    pool_state_free(m->pool);
+    stats_free(m->stats);
+    (void)close(m->supervisor.stats_fd);
+    free(m->supervisor.slots);
+    conn_shared_fini(&m->shared);
+    loop_free(m->loop);
+    free(m);
+}
+
+/* ---- changes; each may be refused for want of memory ---- */
+
+static void on_done(struct proposal *p, int error)
+{
+    (void)p;
+    (void)error;
+}
+
+static void propose(struct pool_command *c)
+{
+    struct proposal p = {.done = on_done};
+    int rc = servers_propose(m, c, &p);
+
+    rc = rc == 0 ? p.result : rc;
+    assert_true(rc == 0 || rc == WERR_NOMEM);
+    pool_command_fini(c);
+    turns(3);
+}
+
+static void add(const char *port)
+{
+    struct pool_command c;
+    struct pool_error refusal;
+    char body[128];
+    int rc;
+
+    snprintf(body, sizeof(body),
+             "{\"url\":\"http://127.0.0.1:%s\",\"check\":{\"type\":\"none\"},"
+             "\"meta\":{\"zone\":\"a\"}}",
+             port);
+    rc = pool_code_add_from_json(span_from_str(body), &c, &refusal);
+    assert_true(rc == 0 || rc == WERR_NOMEM);
+    if (rc == 0)
+        propose(&c);
+}
+
+static const struct pool_server *first_server(void)
+{
+    const struct pool *p = &m->pool->pools[0];
+
+    return p->server_n > 0 ? p->servers[0] : NULL;
+}
+
+static void change(void)
+{
+    struct pool_command c;
+
+    if (first_server() == NULL)
+        return;
+    pool_command_init(&c, POOL_CHANGE_SERVER);
+    c.server_id = first_server()->id;
+    c.set = POOL_SET_WEIGHT;
+    c.server.weight = 7;
+    propose(&c);
+}
+
+static void stand(uint8_t admin)
+{
+    struct pool_command c;
+
+    if (first_server() == NULL)
+        return;
+    pool_command_init(&c, POOL_SET_SERVER_ADMIN);
+    c.server_id = first_server()->id;
+    c.server.admin = admin;
+    propose(&c);
+}
+
+static void take_out(void)
+{
+    struct pool_command c;
+
+    if (first_server() == NULL)
+        return;
+    pool_command_init(&c, POOL_REMOVE_SERVER);
+    c.server_id = first_server()->id;
+    propose(&c);
+}
+
+static void tell_facts(void)
+{
+    struct server_facts *f = facts_next(&m->facts, NULL);
+
+    if (f == NULL)
+        return;
+    f->rule.up = !f->rule.up;
+    publish_facts(&m->publish, f);
+    turns(3);
+}
+
+static void play(void)
+{
+    add("1");
+    add("2");
+    tell_facts();
+    change();
+    stand(POOL_ADMIN_MAINTENANCE);
+    stand(POOL_ADMIN_ENABLED);
+    add("3");
+    take_out();
+    add("4");
+}
+
+/* ---- what holds then ---- */
+
+static void fire(struct timer *t)
+{
+    if (!timer_is_set(t))
+        return;
+    timer_stop(loop_timers(m->loop), t);
+    t->on_fire(t);
+}
+
+static void settle(void)
+{
+    for (unsigned i = 0; i < 4; i++) {
+        fire(&slot->channel.retry);
+        fire(&m->servers.repair);
+        turns(10);
+    }
+}
+
+static void check_agreement(void)
+{
+    const struct pool *p = &m->pool->pools[0];
+
+    assert_false(m->servers.has_stopped);
+    assert_false(channel.is_lacking || slot->channel.is_stale);
+    assert_false(manager_channel_is_starved(&slot->channel));
+    assert_int_equal(worker.pool_state->digest, m->pool->digest);
+    assert_true(publish_is_acked(&m->publish, m->publish.seq));
+    for (uint32_t i = 0; i < p->server_n; i++) {
+        struct server_facts *f = facts_find(&m->facts, p->servers[i]->id);
+        struct origin *o = origin_find(&worker, p->servers[i]->id);
+
+        assert_non_null(f);
+        assert_non_null(f->check);
+        assert_non_null(o);
+        assert_true(o->in_pool);
+        assert_int_equal(o->up, f->rule.up);
+        assert_int_equal(o->stats_slot, f->stats_slot);
+    }
+}
+
+static void test_agree_without_memory(void **state)
+{
+    bool is_over = false;
+
+    (void)state;
+    for (unsigned n = 1; !is_over; n++) {
+        start();
+        fault_set(n);
+        play();
+        is_over = fault_is_armed();
+        fault_set(0);
+        settle();
+        check_agreement();
+        add("5"); /* nothing has stopped for good */
+        assert_non_null(pool_find_url(&m->pool->pools[0], SPAN("http://127.0.0.1:5")));
+        settle();
+        check_agreement();
+        stop();
+    }
+}
+
+/* The same with memory missing for a while: each of several in a row, in both processes. */
+static void test_agree_after_a_time_without_memory(void **state)
+{
+    (void)state;
+    for (unsigned every = 2; every < 60; every++) {
+        start();
+        add("1");
+        for (unsigned i = 0; i < 12; i++) {
+            fault_set(1 + i % every);
+            play();
+            fault_set(0);
+            if (i % 3 == 0)
+                fire(&slot->channel.retry);
+            turns(3);
+        }
+        settle();
+        check_agreement();
+        stop();
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_agree_without_memory),
+        cmocka_unit_test(test_agree_after_a_time_without_memory),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
