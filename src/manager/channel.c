@@ -232,6 +232,21 @@ bool manager_channel_is_starved(const struct manager_channel *ch)
     return timer_is_set(&ch->retry);
 }
 
+static size_t sum_owed(const struct channel_frames *frames)
+{
+    const struct channel_frame *f;
+    size_t bytes = 0;
+
+    TAILQ_FOREACH (f, frames, entry)
+        bytes += f->counts ? f->len : 0;
+    return bytes;
+}
+
+size_t manager_channel_owed_bytes(const struct manager_channel *ch)
+{
+    return sum_owed(&ch->unsent) + sum_owed(&ch->unacked);
+}
+
 void manager_channel_refresh(struct manager_channel *ch)
 {
     ch->is_stale = false;

@@ -105,6 +105,8 @@ void manager_channel_say(struct manager_channel *ch, enum channel_word word, str
 void manager_channel_starve(struct manager_channel *ch);
 /* Waits for memory; the worker owes nothing meanwhile. */
 bool manager_channel_is_starved(const struct manager_channel *ch);
+/* Of updates, in the queue or on the way, that the worker has not acknowledged. */
+size_t manager_channel_owed_bytes(const struct manager_channel *ch);
 /* The snapshot follows: updates are taken again. */
 void manager_channel_refresh(struct manager_channel *ch);
 /* … and is queued. */

@@ -6,6 +6,7 @@
 #include <sys/random.h>
 
 #include "log/log.h"
+#include "manager/last_events.h"
 #include "manager/listeners.h"
 #include "manager/names.h"
 #include "manager/worker_env.h"
@@ -85,6 +86,9 @@ static void on_worker_exit(void *arg, struct slot *slot, int exit_code)
 {
     struct manager *m = arg;
 
+    if (exit_code != 0)
+        last_events_log(&stats_worker(m->stats, slot->id)->flight, slot->id, slot->pid,
+                        loop_now_us(m->loop));
     stats_worker_reset_gauges(m->stats, slot->id);
     publish_on_exit(&m->publish);
     if (m->is_ready || m->is_draining || exit_code <= 0)

@@ -219,6 +219,7 @@ static int start_slot(struct slot *slot)
 
     slot->started_ms = loop_now_ms(s->loop);
     slot->is_condemned = false;
+    slot->pulse = (struct pulse_of_slot){0};
     error = slot->channel.is_open ? WERR_AGAIN : start_process(slot);
     if (error < 0) {
         log_error("can't start worker", LOG_U("id", slot->id),
@@ -246,6 +247,7 @@ int supervisor_start(struct supervisor *s)
 {
     int error = 0;
 
+    pulse_start(s);
     for (unsigned i = 0; error == 0 && i < s->slot_n; i++)
         error = start_slot(&s->slots[i]);
     return error;
@@ -272,10 +274,10 @@ static void end_slot(struct slot *slot, int status)
     struct supervisor *s = slot->owner;
 
     log_end(slot, status);
-    slot->pid = 0;
     manager_channel_close(&slot->channel);
     move(slot, SLOT_STOPPED, "process ended");
     s->hooks.on_exit(s->hooks.arg, slot, WIFEXITED(status) ? WEXITSTATUS(status) : -1);
+    slot->pid = 0;
     if (!s->is_draining)
         start_later(slot);
 }
@@ -393,6 +395,7 @@ void supervisor_kill_all(struct supervisor *s)
         timer_stop(loop_timers(s->loop), &slot->timer);
     }
     timer_stop(loop_timers(s->loop), &s->kill_timer);
+    pulse_stop(s);
 }
 
 /* ---- life ---- */
@@ -425,6 +428,7 @@ int supervisor_init(struct supervisor *s, struct loop *loop,
     s->listener_n = listener_n;
     s->stats_fd = -1;
     timer_init(&s->kill_timer, on_kill_timer);
+    pulse_init(&s->pulse);
     s->exe_fd = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
     if (s->exe_fd < 0)
         return werr_from_errno(errno);

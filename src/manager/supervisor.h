@@ -4,7 +4,8 @@
  * in the statistics for good, while processes come and go. A worker is this very program again,
  * executed by a descriptor opened at start (an upgraded file does not matter), with its
  * descriptors at the numbers of wire/inherit.h. One that dies is replaced after 0.1 s, doubling
- * to 10 s while it keeps dying soon; the pause starts over for one that has lived 10 s.
+ * to 10 s while it keeps dying soon; the pause starts over for one that has lived 10 s. One
+ * that hangs is killed (pulse.h), and then replaced in the same way.
  *
  * States of a slot: STOPPED (no process) → STARTING → SYNCING (snapshot sent) → RUNNING
  * (snapshot acknowledged) → DRAINING → STOPPED; any → STOPPED when the process ends. The
@@ -19,6 +20,7 @@
 
 #include "base/timers.h"
 #include "manager/channel.h"
+#include "manager/pulse.h"
 #include "net/loop.h"
 
 enum slot_state {
@@ -46,6 +48,7 @@ struct slot {
     uint64_t attached_ms; /* got its last snapshot */
     uint32_t backoff_ms;
     uint32_t restarts;
+    struct pulse_of_slot pulse;
     uint64_t attach_seq; /* acknowledging this makes it RUNNING */
     struct timer timer;  /* next start */
 };
@@ -72,6 +75,7 @@ struct supervisor {
     int exe_fd;
     int stats_fd;
     bool is_draining;
+    struct pulse pulse;
     struct timer kill_timer; /* draining: those still there are killed */
 };
 

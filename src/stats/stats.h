@@ -3,10 +3,11 @@
  * The manager makes the segment (a memfd) and hands the descriptor down; it outlives the
  * workers, so that counters survive a crash. Layout: header, then per worker a
  * cache-line-aligned slot: counters (counters.def), end reasons, a latency histogram, its
- * number of clients for the other workers (share.h), and STATS_SERVERS_MAX server slots
- * (server_counters.def). Pages that nobody touched cost nothing. Writers use relaxed stores,
- * readers relaxed loads: each number is right, sums may be a moment apart. Gauges of a worker
- * that died are zeroed by the manager (stats_worker_reset_gauges) before its successor starts.
+ * number of clients for the other workers (share.h), its last events (flight.h), and
+ * STATS_SERVERS_MAX server slots (server_counters.def). Pages that nobody touched cost nothing.
+ * Writers use relaxed stores, readers relaxed loads: each number is right, sums may be a moment
+ * apart. Gauges of a worker that died are zeroed by the manager (stats_worker_reset_gauges)
+ * before its successor starts.
  */
 #ifndef WELDR_STATS_STATS_H
 #define WELDR_STATS_STATS_H
@@ -15,6 +16,7 @@
 #include <stdint.h>
 
 #include "base/werr.h"
+#include "stats/flight.h"
 #include "stats/histogram.h"
 #include "stats/share.h"
 
@@ -42,6 +44,7 @@ struct stats_worker {
     uint64_t end[STATS_ENDS_MAX]; /* by stats/ends.def */
     struct histogram latency_us;  /* whole exchange, request head read to answer sent */
     struct stats_share share;
+    struct flight flight;
     struct stats_server server[STATS_SERVERS_MAX];
 } __attribute__((aligned(64)));
 

@@ -146,6 +146,7 @@ static int apply_update(struct channel *ch, uint16_t type, struct span payload)
 static int lack(struct channel *ch)
 {
     log_warn("out of memory for an update: the manager is asked for a snapshot");
+    worker_note(ch->worker, FLIGHT_LACKING, ch->frames, 1);
     ch->is_lacking = true;
     say(ch, &ch->is_lacking_due);
     return 0;
@@ -192,6 +193,8 @@ static int take(struct channel *ch, uint16_t type, struct span payload)
 {
     if (!ch->has_hello && type != FRAME_HELLO)
         return WERR_CORRUPT;
+    if (ch->has_hello && type != FRAME_PING)
+        worker_note(ch->worker, FLIGHT_FRAME, type, payload.len);
     if (frame_is_update(type))
         return take_update(ch, type, payload);
     switch (type) {

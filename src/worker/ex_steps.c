@@ -64,6 +64,7 @@ static void attach(struct exchange *ex, struct origin *o)
         ex->connect_from_us = ex->picked_us;
     if (ex->worker->fail_open)
         ex->flags |= EX_FAIL_OPEN;
+    worker_note(ex->worker, FLIGHT_ATTEMPT, ex->attempts, o->server_id);
     o->in_flight++;
     stats_server_add(ex->worker->stats, o->stats_slot, STATS_SERVER_in_flight, 1);
 }
@@ -295,6 +296,7 @@ static void count_answer(const struct exchange *ex)
         stats_add(stats, STATS_bad_requests, 1);
     if (ex->flags & EX_CLIENT_GONE)
         stats_add(stats, STATS_client_aborts, 1);
+    worker_note(ex->worker, FLIGHT_END, ex->end, ex->origin_id);
     __atomic_store_n(&stats->end[ex->end], stats->end[ex->end] + 1, __ATOMIC_RELAXED);
     histogram_add(&stats->latency_us, ended_us(ex) - ex->begin_us);
     stats_sub(stats, STATS_in_flight, 1);

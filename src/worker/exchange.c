@@ -42,6 +42,8 @@ struct exchange *exchange_new(struct worker *w, struct client *c)
 void exchange_begin(struct exchange *ex, const struct msg *head)
 {
     stats_add(ex->worker->stats, STATS_requests, 1);
+    worker_note(ex->worker, FLIGHT_REQUEST, ex->client->peer.port,
+                ex->worker->stats->value[STATS_requests]);
     if (msg_copy(&ex->request, head, &ex->arena) < 0) {
         ex->flags |= EX_NO_REQUEST;
         ex_fail(ex, END_NO_MEMORY);

@@ -9,6 +9,8 @@ static void on_accept(struct sock *s, struct accepted *a)
 {
     struct listener *l = (struct listener *)((char *)s - offsetof(struct listener, sock));
 
+    worker_note(l->worker, FLIGHT_ACCEPTED, (uint64_t)(l - l->worker->listeners),
+                l->worker->clients_slab.in_use);
     if (!spread_pass(&l->worker->spread, a, (uint32_t)(l - l->worker->listeners)))
         client_accept(l->worker, a, l->has_headers);
 }

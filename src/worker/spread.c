@@ -121,6 +121,7 @@ static void on_accept(struct sock *sock, struct accepted *a)
     MUST(listener < w->listener_n);
     s->stuck_n = 0;
     share_drop_waiting(&w->stats->share);
+    worker_note(w, FLIGHT_PASSED_IN, listener, w->clients_slab.in_use);
     client_accept(w, a, w->listeners[listener].has_headers);
 }
 

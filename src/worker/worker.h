@@ -86,6 +86,12 @@ int worker_init(struct worker *w, struct loop *loop, struct stats_worker *stats,
 /* Everything must be closed. */
 void worker_fini(struct worker *w);
 
+/* For the flight recorder. */
+static inline void worker_note(struct worker *w, enum flight_what what, uint64_t a, uint64_t b)
+{
+    flight_note(&w->stats->flight, loop_now_us(w->loop), what, a, b);
+}
+
 /* Starts to listen on handles of the loop (descriptors; loop_sim handles in tests); before this
  * nothing is accepted. WERR_NOMEM. */
 int worker_listen(struct worker *w, const int *handles, unsigned n) MUST_USE;

@@ -41,6 +41,9 @@ static void on_panic(void *arg)
 
 static void stop(struct process *p, int exit_code)
 {
+    if (p->has_worker)
+        worker_note(&p->worker, exit_code == EXIT_DRAINED ? FLIGHT_DRAINED : FLIGHT_BROKEN,
+                    (uint64_t)exit_code, p->worker.clients_slab.in_use);
     p->exit_code = exit_code;
     loop_stop(p->loop);
 }
@@ -62,9 +65,11 @@ static void on_drain(void *arg, uint32_t limit_ms)
         stop(p, EXIT_DRAINED);
         return;
     }
-    if (!p->worker.draining)
+    if (!p->worker.draining) {
         log_info("draining", LOG_U("limit_ms", limit_ms),
                  LOG_U("clients", p->worker.clients_slab.in_use));
+        worker_note(&p->worker, FLIGHT_DRAIN, p->worker.clients_slab.in_use, limit_ms);
+    }
     worker_drain(&p->worker, limit_ms, on_drained, p);
 }
 
@@ -86,6 +91,8 @@ static int on_hello(void *arg, const struct frame_hello *hello)
     log_set_level((enum log_level)hello->log_level);
     rc = worker_init(&p->worker, p->loop, stats_worker(p->stats, p->id), p->id, hello->seed);
     p->has_worker = rc == 0;
+    if (rc == 0)
+        worker_note(&p->worker, FLIGHT_STARTED, p->id, (uint64_t)getpid());
     if (rc == 0 && p->config->access_log != NULL)
         rc = access_log_start(&p->access_log, &p->worker, p->config->access_log,
                               p->config->access_log_is_combined);
@@ -125,6 +132,7 @@ static int on_ready(void *arg)
     if (rc < 0)
         return rc;
     start_spread(p, INHERIT_FD_LISTENERS + (int)n);
+    worker_note(&p->worker, FLIGHT_READY, n, worker_pool(&p->worker)->server_n);
     log_debug("accepting", LOG_U("listeners", n));
     return 0;
 }
@@ -138,6 +146,9 @@ static void on_signal(void *arg, int signal_number)
 {
     struct process *p = arg;
 
+    if (p->has_worker)
+        worker_note(&p->worker, FLIGHT_SIGNAL, (uint64_t)signal_number,
+                    p->worker.clients_slab.in_use);
     /* The manager decides when to stop; a terminal's Ctrl-C reaches the whole group and is left
      * to it. */
     if (signal_number == SIGUSR1 && p->has_worker)
