@@ -311,7 +311,8 @@ static int take_frame(struct manager_channel *ch, uint16_t type, struct span pay
     case FRAME_ACK:
         return take_acknowledgement(ch, payload);
     case FRAME_PONG:
-        return frame_get_number(payload, &ch->pong);
+        ch->ops->on_pong(ch);
+        return 0;
     case FRAME_LACKING:
         take_lacking(ch);
         return 0;
@@ -422,7 +423,7 @@ void manager_channel_open(struct manager_channel *ch, int fd)
     ch->queued_bytes = 0;
     ch->queue_max = CHANNEL_QUEUE_MAX;
     ch->retry_ms = 0;
-    ch->acked_seq = ch->pong = ch->heard_n = 0;
+    ch->acked_seq = ch->heard_n = 0;
     ch->in_len = 0;
     memset(&ch->last_ack, 0, sizeof(ch->last_ack));
     memset(&ch->sock, 0, sizeof(ch->sock));

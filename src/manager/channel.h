@@ -38,6 +38,7 @@ struct manager_channel;
 struct manager_channel_ops {
     void (*on_ack)(struct manager_channel *ch, const struct frame_ack *ack);
     void (*on_bye)(struct manager_channel *ch);
+    void (*on_pong)(struct manager_channel *ch);
     /* The queue was dropped and is empty now: send a snapshot (manager_channel_refresh). */
     void (*on_stale)(struct manager_channel *ch);
     /* The worker has closed its end, or sent what is no frame. The owner closes. */
@@ -77,7 +78,6 @@ struct manager_channel {
     struct timer retry; /* starved: on_stale comes then */
     uint32_t retry_ms;
     uint64_t acked_seq;
-    uint64_t pong;    /* number of the last one */
     uint64_t heard_n; /* frames of the worker */
     struct frame_ack last_ack;
     char in[CHANNEL_IN_BYTES];

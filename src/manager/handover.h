@@ -18,7 +18,8 @@ enum {
 };
 
 /* Makes fds[i] descriptor INHERIT_FD_CHANNEL + i, inherited by the next program; whatever was
- * there before is closed; fds is changed. Returns a descriptor of exe_fd's file above them,
+ * there before is closed, and so is all that is not named, for a table that is full has no
+ * place to sort in; fds is changed. Returns a descriptor of exe_fd's file above them,
  * close-on-exec, or WERR_NO_FD …. */
 int handover_place(int *fds, unsigned n, int exe_fd) MUST_USE;
 

@@ -242,6 +242,7 @@ static int start_supervisor(struct manager *m)
     m->stats = stats_new(m->worker_n, &m->supervisor.stats_fd);
     if (m->stats == NULL)
         return fail_start("can't make the statistics segment", WERR_NO_FD);
+    m->supervisor.stats = m->stats;
     return 0;
 }
 

@@ -2,7 +2,7 @@
 
 #include "manager/supervisor.h"
 
-enum { LATE_MS = 500, OWED_BYTES_A_PULSE = 8 * 1024 * 1024 };
+enum { LATE_MS = 500, OWED_BYTES_A_PULSE = 1024 * 1024 };
 
 static unsigned patience(const struct slot *slot)
 {
@@ -50,7 +50,17 @@ static void on_pulse(struct timer *t)
     p->last_ms = now_ms;
     for (unsigned i = 0; i < s->slot_n; i++)
         look(&s->slots[i], is_late);
+    stand_in_review(s);
     loop_timer_in(s->loop, t, PULSE_MS);
+}
+
+void pulse_heard(struct slot *slot)
+{
+    const bool was_doubtful = slot->pulse.silent_n >= PULSE_DOUBTFUL_N;
+
+    slot->pulse.silent_n = 0;
+    if (was_doubtful)
+        stand_in_review(slot->owner);
 }
 
 void pulse_init(struct pulse *p)

@@ -1,5 +1,6 @@
 /* pulse.h - is every worker alive? Asks each once a second over its channel and replaces one
- * that has said nothing for PULSE_SILENT_N of these seconds.
+ * that has said nothing for PULSE_SILENT_N of these seconds. After PULSE_DOUBTFUL_N of them it
+ * counts as one that does not serve: others serve for it (stand_in.h).
  *
  * A worker is one thread: when it answers, its loop turns. Whatever it says counts. Seconds are
  * counted in the manager's own wake-ups, and one that came late counts for nobody, so that a
@@ -13,7 +14,7 @@
 
 #include "base/timers.h"
 
-enum { PULSE_MS = 1000, PULSE_SILENT_N = 5, PULSE_NEW_SILENT_N = 30 };
+enum { PULSE_MS = 1000, PULSE_DOUBTFUL_N = 2, PULSE_SILENT_N = 5, PULSE_NEW_SILENT_N = 30 };
 
 struct slot;
 struct supervisor;
@@ -33,5 +34,7 @@ struct pulse_of_slot {
 void pulse_init(struct pulse *p);
 void pulse_start(struct supervisor *s);
 void pulse_stop(struct supervisor *s);
+/* The worker has answered. */
+void pulse_heard(struct slot *slot);
 
 #endif

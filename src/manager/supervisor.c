@@ -47,6 +47,18 @@ bool slot_is_live(const struct slot *slot)
     return (slot->state == SLOT_SYNCING || slot->state == SLOT_RUNNING) && !slot->is_condemned;
 }
 
+bool slot_serves(const struct slot *slot)
+{
+    return slot->state == SLOT_RUNNING && !slot->is_condemned &&
+           slot->pulse.silent_n < PULSE_DOUBTFUL_N;
+}
+
+/* For each slot without a process the descriptor that its channel will have. */
+void supervisor_fill_reserve(struct supervisor *s)
+{
+    (void)reserve_fill(&s->reserve, RESERVE_BASE_N + supervisor_count(s, SLOT_STOPPED));
+}
+
 unsigned supervisor_count(const struct supervisor *s, enum slot_state state)
 {
     unsigned n = 0;
@@ -73,6 +85,7 @@ static void on_ack(struct manager_channel *ch, const struct frame_ack *ack)
     if (slot->state == SLOT_SYNCING && ch->acked_seq >= slot->attach_seq) {
         move(slot, SLOT_RUNNING, "snapshot acknowledged");
         log_debug("worker runs", LOG_U("id", slot->id), LOG_I("pid", slot->pid));
+        stand_in_review(s);
         s->hooks.on_running(s->hooks.arg, slot);
     }
     s->hooks.on_ack(s->hooks.arg, slot, ack);
@@ -81,6 +94,11 @@ static void on_ack(struct manager_channel *ch, const struct frame_ack *ack)
 static void on_bye(struct manager_channel *ch)
 {
     log_debug("worker has finished", LOG_U("id", slot_of(ch)->id));
+}
+
+static void on_pong(struct manager_channel *ch)
+{
+    pulse_heard(slot_of(ch));
 }
 
 static void on_stale(struct manager_channel *ch)
@@ -119,6 +137,7 @@ static void on_broken(struct manager_channel *ch, int error)
 static const struct manager_channel_ops channel_ops = {
     .on_ack = on_ack,
     .on_bye = on_bye,
+    .on_pong = on_pong,
     .on_stale = on_stale,
     .on_broken = on_broken,
 };
@@ -220,14 +239,17 @@ static int start_slot(struct slot *slot)
     slot->started_ms = loop_now_ms(s->loop);
     slot->is_condemned = false;
     slot->pulse = (struct pulse_of_slot){0};
+    reserve_lend(&s->reserve, RESERVE_BASE_N);
     error = slot->channel.is_open ? WERR_AGAIN : start_process(slot);
+    if (error == 0)
+        move(slot, SLOT_STARTING, "forked");
+    supervisor_fill_reserve(s);
     if (error < 0) {
         log_error("can't start worker", LOG_U("id", slot->id),
                   LOG_S("error", werr_text(error)));
         start_later(slot);
         return error;
     }
-    move(slot, SLOT_STARTING, "forked");
     s->hooks.on_start(s->hooks.arg, slot);
     if (slot->state == SLOT_STARTING) /* unless the first frames broke the channel */
         move(slot, SLOT_SYNCING, "snapshot sent");
@@ -278,6 +300,8 @@ static void end_slot(struct slot *slot, int status)
     move(slot, SLOT_STOPPED, "process ended");
     s->hooks.on_exit(s->hooks.arg, slot, WIFEXITED(status) ? WEXITSTATUS(status) : -1);
     slot->pid = 0;
+    supervisor_fill_reserve(s);
+    stand_in_review(s);
     if (!s->is_draining)
         start_later(slot);
 }
@@ -356,6 +380,7 @@ static void on_kill_timer(struct timer *t)
 void supervisor_drain(struct supervisor *s, uint32_t limit_ms)
 {
     s->is_draining = true;
+    stand_in_last(s);
     for (unsigned i = 0; i < s->slot_n; i++)
         drain_slot(&s->slots[i], limit_ms);
     loop_timer_in(s->loop, &s->kill_timer, (uint64_t)limit_ms + KILL_AFTER_DRAIN_MS);
@@ -396,6 +421,7 @@ void supervisor_kill_all(struct supervisor *s)
     }
     timer_stop(loop_timers(s->loop), &s->kill_timer);
     pulse_stop(s);
+    stand_in_review(s);
 }
 
 /* ---- life ---- */
@@ -414,6 +440,8 @@ static int init_slot(struct supervisor *s, unsigned id, unsigned slot_n)
         return WERR_NOMEM;
     for (unsigned i = 0; i < s->listener_n; i++)
         slot->listeners[i] = -1;
+    if (stand_in_init(slot) < 0)
+        return WERR_NOMEM;
     return slot_n > 1 ? inbox_open(&slot->inbox, &slot->outbox) : 0;
 }
 
@@ -437,6 +465,8 @@ int supervisor_init(struct supervisor *s, struct loop *loop,
         error = WERR_NOMEM;
     while (error == 0 && s->slot_n < slot_n)
         error = init_slot(s, s->slot_n++, slot_n);
+    if (error == 0)
+        error = reserve_fill(&s->reserve, RESERVE_BASE_N + slot_n);
     if (error < 0)
         supervisor_fini(s);
     return error;
@@ -448,12 +478,14 @@ void supervisor_fini(struct supervisor *s)
         struct slot *slot = &s->slots[i];
 
         MUST(slot->pid == 0 && !slot->channel.is_open);
+        stand_in_fini(slot);
         close_listeners(slot);
         free(slot->listeners);
     }
     free(s->slots);
     s->slots = NULL;
     s->slot_n = 0;
+    reserve_lend(&s->reserve, RESERVE_MAX);
     if (s->stats_fd >= 0)
         (void)close(s->stats_fd);
     (void)close(s->exe_fd);

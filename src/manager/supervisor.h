@@ -21,6 +21,8 @@
 #include "base/timers.h"
 #include "manager/channel.h"
 #include "manager/pulse.h"
+#include "manager/reserve.h"
+#include "manager/stand_in.h"
 #include "net/loop.h"
 
 enum slot_state {
@@ -32,6 +34,7 @@ enum slot_state {
     SLOT_STATES
 };
 
+struct stats;
 struct supervisor;
 
 struct slot {
@@ -49,6 +52,7 @@ struct slot {
     uint32_t backoff_ms;
     uint32_t restarts;
     struct pulse_of_slot pulse;
+    struct stand_in stand_in;
     uint64_t attach_seq; /* acknowledging this makes it RUNNING */
     struct timer timer;  /* next start */
 };
@@ -74,6 +78,8 @@ struct supervisor {
     unsigned listener_n; /* per slot */
     int exe_fd;
     int stats_fd;
+    struct stats *stats; /* the manager's; set before the first start */
+    struct reserve reserve;
     bool is_draining;
     struct pulse pulse;
     struct timer kill_timer; /* draining: those still there are killed */
@@ -103,6 +109,10 @@ void supervisor_hang_up(const struct supervisor *s);
 void supervisor_kill_all(struct supervisor *s);
 /* Takes updates and may accept connections: those that must acknowledge. */
 bool slot_is_live(const struct slot *slot);
+/* Serves clients, as far as is known: it answers. */
+bool slot_serves(const struct slot *slot);
+/* After descriptors have become free, or were lent. */
+void supervisor_fill_reserve(struct supervisor *s);
 unsigned supervisor_count(const struct supervisor *s, enum slot_state state);
 const char *slot_state_name(const struct slot *slot); /* "running" */
 

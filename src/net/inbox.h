@@ -4,7 +4,7 @@
  * processes hold the sending end, the outbox; one reads the receiving end. A message is one
  * connection (SCM_RIGHTS), a number that the two sides agree on, and who its peer is. What was
  * sent waits in the kernel, also while nobody reads, as long as somebody holds the inbox: the
- * successor of a process that died takes it.
+ * successor of a process that died, or whoever stands in for it, takes it.
  *
  * Used by the supervisor, which makes them, and by the loop (sock_inbox_start, accepted_pass).
  */

@@ -83,6 +83,26 @@ int listen_open(const struct addr *at, bool reuse_port, bool defer_accept, struc
     return fd;
 }
 
+static int accept_error(int errnum)
+{
+    if (errnum == EMFILE || errnum == ENFILE || errnum == ENOMEM || errnum == ENOBUFS ||
+        errnum == EAGAIN)
+        return werr_from_errno(errnum);
+    return WERR_RESET; /* the errors that this connection had by itself, and EINTR */
+}
+
+int listen_accept(int listener, struct addr *peer)
+{
+    struct sockaddr_storage sa;
+    socklen_t len = sizeof(sa);
+    int fd = accept4(listener, (struct sockaddr *)&sa, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
+
+    if (fd < 0)
+        return accept_error(errno);
+    addr_from_sockaddr((struct sockaddr *)&sa, peer);
+    return fd;
+}
+
 void listen_stop_deferring(int fd)
 {
     (void)set_option(fd, IPPROTO_TCP, TCP_DEFER_ACCEPT, 0);

@@ -146,6 +146,12 @@ void spread_start(struct spread *s, struct worker *w, struct stats *stats, int i
     share_set_takes(&w->stats->share, true);
 }
 
+void spread_say_takes(struct spread *s)
+{
+    if (s->worker_n > 1 && sock_is_open(&s->inbox) && !s->worker->draining)
+        share_set_takes(&s->worker->stats->share, true);
+}
+
 void spread_stop(struct spread *s)
 {
     if (!sock_is_open(&s->inbox))

@@ -15,7 +15,7 @@
  * read or registered. The loads are read from the statistics segment (stats/share.h): a few
  * cache lines for an accept, nothing for a request. What can't be passed (inbox full, its
  * reader draining) is kept: no connection is lost, and none is passed twice. Those in the inbox
- * of a worker that dies are taken by its successor.
+ * of a worker that dies are passed on to others by the manager (manager/stand_in.h).
  */
 #ifndef WELDR_WORKER_SPREAD_H
 #define WELDR_WORKER_SPREAD_H
@@ -64,6 +64,8 @@ void spread_start(struct spread *s, struct worker *w, struct stats *stats, int i
 bool spread_pass(struct spread *s, struct accepted *a, uint32_t listener);
 /* Our number of clients has changed. */
 void spread_tell(struct worker *w);
+/* Says again that we take what is passed, if we do. */
+void spread_say_takes(struct spread *s);
 /* Draining: nothing can come in any more but what is in the inbox already. */
 void spread_stop(struct spread *s);
 bool spread_is_empty(const struct spread *s);

@@ -98,8 +98,8 @@ int worker_listen(struct worker *w, const int *handles, unsigned n) MUST_USE;
 
 /* Replaces the pool. WERR_CORRUPT …: the old one stays. */
 int worker_snapshot(struct worker *w, struct span bytes) MUST_USE;
-/* Applies one committed entry. Logical refusals are no error; WERR_UNSUPPORTED, WERR_CORRUPT,
- * WERR_NOMEM are: the worker must be replaced. */
+/* Applies one committed entry. Logical refusals are no error; WERR_UNSUPPORTED and
+ * WERR_CORRUPT are: the worker must be replaced; WERR_NOMEM: it needs a snapshot. */
 int worker_apply(struct worker *w, uint64_t index, struct span entry) MUST_USE;
 int worker_local(struct worker *w, const struct frame_local *facts) MUST_USE;
 int worker_addrs(struct worker *w, const struct frame_addrs *found) MUST_USE;

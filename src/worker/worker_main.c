@@ -137,9 +137,10 @@ static int on_ready(void *arg)
     return 0;
 }
 
+/* The manager may have taken us for hung and told the others. */
 static void on_ping(void *arg)
 {
-    (void)arg;
+    spread_say_takes(&((struct process *)arg)->worker.spread);
 }
 
 static void on_signal(void *arg, int signal_number)

@@ -2,13 +2,14 @@
 
 import os
 import signal
+import threading
 import time
 
 import pytest
 
 import origins as o
-from rawhttp import wait_until
-from weldr import is_alive
+from rawhttp import Closed, wait_until
+from weldr import IS_ASAN, child_pids, is_alive
 
 
 def replaced_after(weldr, pid, limit_s):
@@ -131,3 +132,115 @@ def test_flight_recorder_is_silent_at_a_good_end(lab):
     weldr.ask()
     weldr.stop()
     assert not weldr.lines(msg="last event of the worker")
+
+
+class Killer:
+    """Kills the worker of slot 0 as soon as it is there, again and again."""
+
+    def __init__(self, weldr, spared):
+        self.weldr, self.spared = weldr, set(spared)
+        self.kills, self.stop = 0, threading.Event()
+        self.thread = threading.Thread(target=self.run)
+
+    def run(self):
+        while not self.stop.is_set():
+            for pid in child_pids(self.weldr.pid):
+                if pid not in self.spared and is_alive(pid):
+                    os.kill(pid, signal.SIGKILL)
+                    self.kills += 1
+            time.sleep(0.002)
+
+    def __enter__(self):
+        self.thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self.stop.set()
+        self.thread.join()
+
+
+def ask_many(weldr, count):
+    """(seconds of each connection from its first packet to its answer, how many got none)."""
+    took, lost = [], 0
+    for _ in range(count):
+        start = time.monotonic()
+        try:
+            assert weldr.ask().status == 200
+            took.append(time.monotonic() - start)
+        except (Closed, OSError):
+            lost += 1
+    return took, lost
+
+
+@pytest.mark.smoke
+def test_crash_loop_of_one_of_two(lab):
+    """F2: what the kernel gives to the slot without a worker is served by the other one."""
+    count = int(os.environ.get("CRASH_CONNECTIONS", "300"))
+    weldr, _ = lab.run(o.hello, workers=2)
+    doomed, other = weldr.worker_pids()
+    with Killer(weldr, [other]) as killer:
+        wait_until(lambda: not is_alive(doomed), 5, "the first death")
+        took, lost = ask_many(weldr, count)
+    print(f"{killer.kills} kills, {lost} lost, slowest {max(took) * 1000:.0f} ms")
+    assert max(took) < (1.0 if IS_ASAN else 0.3)
+    assert len(took) >= count * 0.95
+    assert killer.kills >= 2
+    weldr.wait_workers(2)
+    assert other in weldr.worker_pids()
+
+
+def test_slot_without_a_worker_is_served(lab):
+    """The neighbour: connections that wait, those in its inbox too, while it can't be started for seconds."""
+    weldr, _ = lab.run(o.hello, workers=3)
+    doomed, *others = weldr.worker_pids()
+    with Killer(weldr, others) as killer:
+        wait_until(lambda: killer.kills >= 4, 20, "a pause of seconds before the next start")
+        clients = [weldr.connect().request() for _ in range(60)]
+        start = time.monotonic()
+        assert all(client.response().status == 200 for client in clients)
+        assert time.monotonic() - start < 2
+        listed = {w["id"]: w for w in weldr.workers()}
+        assert listed[0]["state"] != "running"
+        wait_until(lambda: sum(w["connections"] for w in weldr.workers() if w["id"]) == 60, 5, "60 connections")
+        numbers = [w["connections"] for w in weldr.workers() if w["id"]]
+        assert min(numbers) >= 20, numbers
+    assert doomed not in weldr.worker_pids()
+    assert len(weldr.wait_workers(3, 30)) == 3
+    wait_until(lambda: weldr.ask().status == 200, 5, "service")
+
+
+def test_connections_of_a_hung_worker_wait_less_long(lab):
+    """The neighbour: a worker that is silent gets no more connections before it is replaced."""
+    weldr, _ = lab.run(o.hello, workers=2)
+    hung = weldr.worker_pids()[0]
+    os.kill(hung, signal.SIGSTOP)
+    took, lost = ask_many(weldr, 40)
+    assert lost == 0 and max(took) < 4.5, max(took)
+    assert is_alive(hung), "all of that happened before it was replaced"
+    os.kill(hung, signal.SIGCONT)
+    weldr.wait_log(msg="worker serves again", id="0")
+    wait_until(lambda: all(w["connections"] == 0 for w in weldr.workers()), 5, "quiet")
+    assert weldr.worker_pids()[0] == hung
+    clients = [weldr.connect() for _ in range(40)]
+    for client in clients:
+        assert client.ask().status == 200
+    wait_until(lambda: min(w["connections"] for w in weldr.workers()) >= 10, 5, "it takes its share again")
+
+
+@pytest.mark.smoke
+def test_descriptors_for_a_restart_are_reserved(lab):
+    """F2: clients of the API that have taken all the others keep no worker from being started again."""
+    weldr, _ = lab.run(o.hello, workers=2, nofile=80)
+    crowd = [weldr.connect(address=weldr.admin) for _ in range(120)]
+    weldr.wait_log(msg="accepting pauses", role="manager")
+    for _ in range(3):
+        for pid in child_pids(weldr.pid):
+            os.kill(pid, signal.SIGKILL)
+            wait_until(lambda p=pid: not is_alive(p), 5, "the worker is dead")
+            wait_until(lambda: len([p for p in child_pids(weldr.pid) if is_alive(p)]) == 2, 15, "its successor")
+            took, _ = ask_many(weldr, 10)
+            assert len(took) >= 8
+    assert not weldr.lines(msg="can't start worker")
+    for client in crowd:
+        client.close()
+    weldr.wait_workers(2)

@@ -39,6 +39,11 @@ static void on_bye(struct manager_channel *ch)
     fail();
 }
 
+static void on_pong(struct manager_channel *ch)
+{
+    (void)ch;
+}
+
 static void on_stale(struct manager_channel *ch)
 {
     publish_attach(&m->publish, (struct slot *)ch, m->pool, NULL);
@@ -53,6 +58,7 @@ static void on_channel_broken(struct manager_channel *ch, int error)
 static const struct manager_channel_ops manager_ops = {
     .on_ack = on_ack,
     .on_bye = on_bye,
+    .on_pong = on_pong,
     .on_stale = on_stale,
     .on_broken = on_channel_broken,
 };

@@ -30,6 +30,11 @@ static void on_bye(struct manager_channel *ch)
     byes++;
 }
 
+static void on_pong(struct manager_channel *ch)
+{
+    (void)ch;
+}
+
 static void on_stale(struct manager_channel *ch)
 {
     stales++;
@@ -47,6 +52,7 @@ static void on_broken(struct manager_channel *ch, int error)
 static const struct manager_channel_ops ops = {
     .on_ack = on_ack,
     .on_bye = on_bye,
+    .on_pong = on_pong,
     .on_stale = on_stale,
     .on_broken = on_broken,
 };
