@@ -100,7 +100,8 @@ struct api_json_worker_view {
 void api_json_workers_begin(struct api_json_list *l);
 void api_json_workers_add(struct api_json_list *l, const struct api_json_worker_view *v);
 
-char *api_json_health(const char *status, unsigned workers);
+/* workers: that serve. */
+char *api_json_health(const char *status, unsigned workers, unsigned of);
 
 /* A member of a document that PATCH can't change. */
 struct api_json_fixed {

@@ -30,31 +30,34 @@ void api_workers_list(struct api_conn *ac)
     api_answer(ac, 200, api_json_list_end(&list));
 }
 
+static void answer_health(struct api_conn *ac, int status, const char *word)
+{
+    const struct supervisor *s = &ac->m->supervisor;
+
+    api_answer(ac, status, api_json_health(word, supervisor_count_serving(s), s->slot_n));
+}
+
 void api_health_get(struct api_conn *ac)
 {
-    const unsigned running = supervisor_count(&ac->m->supervisor, SLOT_RUNNING);
-
     if (ac->m->is_draining)
-        api_answer(ac, 503, api_json_health("draining", running));
-    else if (running == 0)
-        api_answer(ac, 503, api_json_health("no_worker", running));
+        answer_health(ac, 503, "draining");
+    else if (supervisor_count_serving(&ac->m->supervisor) == 0)
+        answer_health(ac, 503, "no_worker");
     else
-        api_answer(ac, 200, api_json_health("ok", running));
+        answer_health(ac, 200, "ok");
 }
 
 /* For load balancers: serves, and means to go on. */
 void api_ready_get(struct api_conn *ac)
 {
-    const unsigned running = supervisor_count(&ac->m->supervisor, SLOT_RUNNING);
-
     if (ac->m->is_leaving)
-        api_answer(ac, 503, api_json_health("leaving", running));
+        answer_health(ac, 503, "leaving");
     else if (!ac->m->is_ready)
-        api_answer(ac, 503, api_json_health("starting", running));
-    else if (running == 0)
-        api_answer(ac, 503, api_json_health("no_worker", running));
+        answer_health(ac, 503, "starting");
+    else if (supervisor_count_serving(&ac->m->supervisor) == 0)
+        answer_health(ac, 503, "no_worker");
     else
-        api_answer(ac, 200, api_json_health("ready", running));
+        answer_health(ac, 200, "ready");
 }
 
 void api_root_get(struct api_conn *ac)

@@ -53,6 +53,15 @@ bool slot_serves(const struct slot *slot)
            slot->pulse.silent_n < PULSE_DOUBTFUL_N;
 }
 
+unsigned supervisor_count_serving(const struct supervisor *s)
+{
+    unsigned n = 0;
+
+    for (unsigned i = 0; i < s->slot_n; i++)
+        n += slot_serves(&s->slots[i]) ? 1 : 0;
+    return n;
+}
+
 /* For each slot without a process the descriptor that its channel will have. */
 void supervisor_fill_reserve(struct supervisor *s)
 {

@@ -114,6 +114,7 @@ bool slot_serves(const struct slot *slot);
 /* After descriptors have become free, or were lent. */
 void supervisor_fill_reserve(struct supervisor *s);
 unsigned supervisor_count(const struct supervisor *s, enum slot_state state);
+unsigned supervisor_count_serving(const struct supervisor *s);
 const char *slot_state_name(const struct slot *slot); /* "running" */
 
 #endif

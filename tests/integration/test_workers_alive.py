@@ -244,3 +244,39 @@ def test_descriptors_for_a_restart_are_reserved(lab):
     for client in crowd:
         client.close()
     weldr.wait_workers(2)
+
+
+def health(weldr, path="/health"):
+    answer = weldr.api("GET", path)
+    return answer.status, answer.json["status"], answer.json["workers"], answer.json["of"]
+
+
+@pytest.mark.smoke
+def test_health_tells_who_serves(lab):
+    """F3: 200 with one of two, since it serves for both; how many is told."""
+    weldr, _ = lab.run(o.hello, workers=2)
+    assert health(weldr) == (200, "ok", 2, 2)
+    assert health(weldr, "/ready") == (200, "ready", 2, 2)
+    doomed, other = weldr.worker_pids()
+    with Killer(weldr, [other]) as killer:
+        wait_until(lambda: killer.kills >= 3, 10, "a pause before the next start")
+        wait_until(lambda: health(weldr) == (200, "ok", 1, 2), 5, "one of two")
+        assert health(weldr, "/ready") == (200, "ready", 1, 2)
+        os.kill(other, signal.SIGKILL)
+        killer.spared.clear()
+        wait_until(lambda: health(weldr) == (503, "no_worker", 0, 2), 5, "nobody serves")
+        assert health(weldr, "/ready") == (503, "no_worker", 0, 2)
+    wait_until(lambda: health(weldr) == (200, "ok", 2, 2), 30, "both are back")
+    assert not is_alive(doomed)
+
+
+def test_health_tells_of_a_hung_worker(lab):
+    """The neighbour: it is there, and does not serve; a load balancer hears of that before it is replaced."""
+    weldr, _ = lab.run(o.hello, workers=1)
+    pid = weldr.worker_pids()[0]
+    os.kill(pid, signal.SIGSTOP)
+    wait_until(lambda: health(weldr) == (503, "no_worker", 0, 1), 4.5, "nobody serves")
+    assert health(weldr, "/ready")[0] == 503
+    os.kill(pid, signal.SIGCONT)
+    wait_until(lambda: health(weldr) == (200, "ok", 1, 1), 3, "it serves again")
+    assert weldr.worker_pids() == [pid]
