@@ -1,11 +1,15 @@
 #include "manager/listeners.h"
 
 #include <sched.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "log/log.h"
+#include "manager/holder.h"
 #include "manager/manager.h"
 #include "net/listen.h"
+
+enum { IN_USE_WAIT_MS = 3000, IN_USE_NAP_MS = 50 };
 
 unsigned listeners_worker_n(const struct config *config)
 {
@@ -20,12 +24,24 @@ unsigned listeners_worker_n(const struct config *config)
     return n < 1 ? 1 : n > CONFIG_WORKERS_MAX ? CONFIG_WORKERS_MAX : (unsigned)n;
 }
 
+static void tell_failure(const char *address, uint16_t port, int error)
+{
+    struct holder h;
+
+    if (error == WERR_ADDR_IN_USE && holder_find(port, &h))
+        log_error("can't listen", LOG_S("address", address), LOG_S("error", werr_text(error)),
+                  LOG_I("held_by_pid", h.pid), LOG_S("held_by", h.command),
+                  LOG_S("process_state", h.state));
+    else
+        log_error("can't listen", LOG_S("address", address), LOG_S("error", werr_text(error)));
+}
+
 static int fail_listen(const struct addr *at, int error)
 {
     char text[ADDR_TEXT_MAX];
 
     (void)addr_print(at, text);
-    log_error("can't listen", LOG_S("address", text), LOG_S("error", werr_text(error)));
+    tell_failure(text, at->port, error);
     return error == WERR_NO_FD ? MANAGER_EXIT_NO_FD : MANAGER_EXIT_ADDRESS;
 }
 
@@ -45,6 +61,20 @@ static void tell(const char *what, const struct addr *bound)
     log_info(what, LOG_S("address", text));
 }
 
+/* Whoever holds the address may be about to let it go: a weldr that was told to end a moment
+ * ago, or the workers of one that has died. */
+static int open_patiently(const struct addr *at, struct addr *bound)
+{
+    static const struct timespec nap = {.tv_nsec = IN_USE_NAP_MS * 1000000L};
+    int fd = listen_open(at, false, false, bound);
+
+    for (unsigned ms = 0; fd == WERR_ADDR_IN_USE && ms < IN_USE_WAIT_MS; ms += IN_USE_NAP_MS) {
+        (void)nanosleep(&nap, NULL);
+        fd = listen_open(at, false, false, bound);
+    }
+    return fd;
+}
+
 /* Is the port free for us alone? */
 static int probe(const struct addr *at)
 {
@@ -53,7 +83,7 @@ static int probe(const struct addr *at)
 
     if (at->port == 0)
         return 0; /* the kernel gives none that is in use */
-    fd = listen_open(at, false, false, &bound);
+    fd = open_patiently(at, &bound);
     if (fd < 0)
         return fd;
     (void)close(fd);
@@ -105,7 +135,7 @@ int listeners_open_proxy(struct manager *m)
 static int open_api(struct manager *m, const struct addr *at)
 {
     struct addr bound;
-    const int fd = listen_open(at, false, false, &bound);
+    const int fd = open_patiently(at, &bound);
 
     if (fd < 0 && m->config->admin_ip_is_default && may_lack_ipv6(at, fd))
         return 0;

@@ -2,7 +2,8 @@
  *
  * For each --ip one SO_REUSEPORT socket per worker slot, which the workers inherit; for each
  * --admin-ip one for the management API. SO_REUSEPORT would let a second weldr of the same user
- * share a port in silence, so each address is first tried without it. Default addresses may
+ * share a port in silence, so each address is first tried without it; one that is in use is
+ * tried for three seconds, and then the log says who has it. Default addresses may
  * lack IPv6: the proxy then listens on 0.0.0.0, the API on 127.0.0.1 alone. Each address is
  * told in the log. Clients speak first: a connection to the proxy is told of when its first
  * bytes are there (TCP_DEFER_ACCEPT), or after a second.

@@ -13,6 +13,7 @@
 #include "worker/channel.h"
 #include "worker/dump.h"
 #include "worker/limits.h"
+#include "worker/orphan.h"
 #include "worker/worker.h"
 
 enum { EXIT_DRAINED = 0, EXIT_BROKEN = 1, EXIT_NO_MANAGER = 2 };
@@ -89,6 +90,7 @@ static int on_hello(void *arg, const struct frame_hello *hello)
     if (hello->worker_id != p->id || hello->worker_id >= stats_worker_n(p->stats))
         return WERR_CORRUPT;
     log_set_level((enum log_level)hello->log_level);
+    orphan_limit(hello->drain_timeout_ms);
     rc = worker_init(&p->worker, p->loop, stats_worker(p->stats, p->id), p->id, hello->seed);
     p->has_worker = rc == 0;
     if (rc == 0)
@@ -204,6 +206,7 @@ int worker_main(const struct config *config)
         log_error("a worker is started by weldr itself, not by hand");
         return EXIT_NO_MANAGER;
     }
+    orphan_watch();
     werr_set_panic_hook(on_panic, p);
     if (!process_init(p)) {
         log_error("the worker can't start: out of memory or descriptors");
