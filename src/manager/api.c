@@ -136,7 +136,7 @@ static void send_answer(struct api_conn *ac, unsigned status, const char *type)
     add(&msg, SPAN("Allow"), ac->allow);
     add(&msg, SPAN("Preference-Applied"), ac->is_shortened ? "return=minimal" : "");
     add(&msg, SPAN("WWW-Authenticate"), status == 401 ? "Bearer" : "");
-    if (!ac->is_whole || m->is_draining)
+    if (!ac->is_whole)
         conn_close_after(&ac->conn);
     conn_timer_set(&ac->conn, API_IDLE_MS);
     conn_send_head(&ac->conn, &msg);
@@ -473,6 +473,12 @@ void api_add_listener(struct api *a, int fd, const struct addr *bound)
     l->bound = *bound;
     sock_accept_start(a->m->loop, &l->sock, &listener_ops, fd);
     a->open_n++;
+}
+
+void api_stop_accepting(struct api *a)
+{
+    for (unsigned i = 0; i < a->listener_n; i++)
+        sock_accept_last(&a->listeners[i].sock);
 }
 
 void api_stop(struct api *a)

@@ -94,6 +94,8 @@ void api_init(struct api *a, struct manager *m);
 void api_add_listener(struct api *a, int fd, const struct addr *bound);
 /* Closes everything, when no change is under way any more; conn_n and open_n are 0 some turns
  * later. */
+/* Takes what waits at its addresses and lets them go; open connections go on. */
+void api_stop_accepting(struct api *a);
 void api_stop(struct api *a);
 
 /* ---- for handlers ---- */

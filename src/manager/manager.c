@@ -108,6 +108,7 @@ static void on_all_stopped(void *arg)
 static void drain(struct manager *m)
 {
     m->is_draining = true;
+    api_stop_accepting(&m->api);
     supervisor_drain(&m->supervisor, m->config->drain_timeout_ms);
     publish_on_exit(&m->publish);
 }

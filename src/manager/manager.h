@@ -7,7 +7,8 @@
  *
  * Life: start (listeners, statistics, workers, API) → ready when every worker has acknowledged
  * its snapshot → SIGTERM or SIGINT: /ready
- * turns 503, after --ready-delay the workers drain, the API goes on answering reads → all
+ * turns 503, after --ready-delay the workers drain, the API lets its addresses go and answers
+ * reads on the connections that are open → all
  * workers have ended → exit. A second signal ends at once.
  */
 #ifndef WELDR_MANAGER_MANAGER_H

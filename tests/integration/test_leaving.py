@@ -353,10 +353,12 @@ def test_reads_are_answered_while_weldr_drains(lab):
     gate = o.Gate()
     weldr, origin = lab.run(gate, drain_timeout="20")
     client, = start_slow(weldr, gate)
-    weldr.signal(signal.SIGTERM)
-    wait_until(lambda: weldr.api("GET", "/ready").status == 503, 5, "/ready is 503")
-    assert weldr.servers()[0]["in_flight"] == 1
-    assert weldr.api("POST", origin.path + "/drain").status == 503
+    with Client(weldr.admin) as asking:
+        assert asking.ask(target="/ready").status == 200
+        weldr.signal(signal.SIGTERM)
+        wait_until(lambda: asking.ask(target="/ready").status == 503, 5, "/ready is 503")
+        assert json.loads(asking.ask(target="/servers").text)["servers"][0]["in_flight"] == 1
+        assert asking.ask("POST", origin.path + "/drain").status == 503
     gate.open()
     assert client.response().status == 200
     assert weldr.wait_exit(10) == 0

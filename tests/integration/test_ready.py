@@ -8,7 +8,7 @@ import time
 import pytest
 
 import origins as o
-from rawhttp import Closed, wait_until
+from rawhttp import Client, Closed, wait_until
 from weldr import borrow_sockets
 
 
@@ -86,8 +86,10 @@ def test_ready_while_draining(lab):
     weldr, _ = lab.run(gate, drain_timeout="20")
     client = weldr.connect().request()
     wait_until(lambda: gate.entered == 1, 5, "in flight")
-    weldr.signal(signal.SIGTERM)
-    wait_until(lambda: ready(weldr) == 503, 5, "/ready is 503")
+    with Client(weldr.admin) as asking:
+        assert asking.ask(target="/ready").status == 200
+        weldr.signal(signal.SIGTERM)
+        wait_until(lambda: asking.ask(target="/ready").status == 503, 5, "/ready is 503")
     gate.open()
     assert client.response().get("Connection", "").lower() == "close"
     assert weldr.wait_exit(5) == 0

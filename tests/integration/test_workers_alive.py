@@ -54,9 +54,9 @@ def test_worker_that_hangs_while_it_drains(lab):
     weldr, _ = lab.run(gate, workers=2, drain_timeout="30s")
     client = weldr.connect().request()
     client.head()
+    busy = wait_until(lambda: [w for w in weldr.workers() if w["in_flight"]], 10, "the busy one")
     weldr.signal(signal.SIGTERM)
-    weldr.wait_log(msg="draining")
-    busy = wait_until(lambda: [w for w in weldr.workers() if w["state"] == "draining" and w["in_flight"]], 10, "the busy one")
+    weldr.wait_log(msg="draining", worker=str(busy[0]["id"]))
     os.kill(busy[0]["pid"], signal.SIGSTOP)
     start = time.monotonic()
     assert weldr.wait_exit(25) == 0
