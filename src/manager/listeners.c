@@ -42,6 +42,8 @@ static int fail_listen(const struct addr *at, int error)
 
     (void)addr_print(at, text);
     tell_failure(text, at->port, error);
+    if (error == WERR_NOMEM)
+        return MANAGER_EXIT_FAILURE;
     return error == WERR_NO_FD ? MANAGER_EXIT_NO_FD : MANAGER_EXIT_ADDRESS;
 }
 

@@ -1,5 +1,6 @@
 #include "manager/manager.h"
 
+#include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -151,6 +152,15 @@ static void dump(const struct manager *m)
     supervisor_signal(&m->supervisor, SIGUSR1);
 }
 
+/* The workers open their access log again, if they have one. */
+static void hang_up(struct manager *m)
+{
+    if (m->config->access_log == NULL)
+        signals_log_ignored(SIGHUP);
+    else
+        supervisor_hang_up(&m->supervisor);
+}
+
 static void on_signal(void *arg, int number)
 {
     struct manager *m = arg;
@@ -160,7 +170,7 @@ static void on_signal(void *arg, int number)
     else if (number == SIGUSR1)
         dump(m);
     else if (number == SIGHUP)
-        supervisor_hang_up(&m->supervisor); /* they open their access log again */
+        hang_up(m);
     else
         on_stop_signal(m, number);
 }
@@ -200,7 +210,7 @@ static int start_loop(struct manager *m)
     rand_seed(&m->rand, seed);
     m->loop = loop_epoll_new();
     if (m->loop == NULL)
-        return fail_start("can't start the loop", WERR_NO_FD);
+        return fail_start("can't start the loop", werr_from_errno(errno));
     error = conn_shared_init(&m->shared, m->loop);
     if (error < 0)
         return fail_start("can't start", error);
@@ -242,7 +252,7 @@ static int start_supervisor(struct manager *m)
         return fail_start("can't start the supervisor", error);
     m->stats = stats_new(m->worker_n, &m->supervisor.stats_fd);
     if (m->stats == NULL)
-        return fail_start("can't make the statistics segment", WERR_NO_FD);
+        return fail_start("can't make the statistics segment", werr_from_errno(errno));
     m->supervisor.stats = m->stats;
     return 0;
 }
@@ -324,11 +334,13 @@ static int start_servers(struct manager *m)
         struct proposal p = {.done = on_initial};
         struct pool_command c;
         int code = make_initial(m, m->config->server[i], &c);
+        int error;
 
         if (code != 0)
             return code;
-        if (servers_propose(m, &c, &p) < 0 || p.result < 0)
-            code = fail_start("can't add a server", WERR_NOMEM);
+        error = servers_propose(m, &c, &p);
+        if (error < 0 || p.result < 0)
+            code = fail_start("can't add a server", error < 0 ? error : p.result);
         pool_command_fini(&c);
         if (code != 0)
             return code;
@@ -352,7 +364,8 @@ static int start_worker_env(struct manager *m)
         return 0;
     fprintf(stderr, "error: can't open the access log %s: %s\n", m->config->access_log,
             werr_text(error));
-    return MANAGER_EXIT_USAGE;
+    return error == WERR_NO_FD || error == WERR_NOMEM ? exit_code_of(error)
+                                                      : MANAGER_EXIT_USAGE;
 }
 
 static int start_workers(struct manager *m)

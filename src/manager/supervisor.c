@@ -220,6 +220,12 @@ static pid_t fork_child(const struct slot *slot, int channel_fd)
     return pid;
 }
 
+/* EAGAIN: a limit of processes. */
+static int fork_error(int errnum)
+{
+    return errnum == EAGAIN ? WERR_NO_PROCESS : werr_from_errno(errnum);
+}
+
 static int start_process(struct slot *slot)
 {
     int pair[2];
@@ -229,7 +235,7 @@ static int start_process(struct slot *slot)
     if (error < 0)
         return error;
     pid = fork_child(slot, pair[1]);
-    error = pid < 0 ? werr_from_errno(errno) : 0;
+    error = pid < 0 ? fork_error(errno) : 0;
     (void)close(pair[1]);
     if (pid < 0) {
         (void)close(pair[0]);

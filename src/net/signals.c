@@ -2,8 +2,10 @@
 
 #include <errno.h>
 #include <signal.h>
+#include <string.h>
 #include <unistd.h>
 
+#include "log/log.h"
 #include "net/listen.h"
 
 /* One per process, as the dispositions of signals are; the handler needs nothing but write_fd.
@@ -12,7 +14,7 @@ static struct {
     struct sock sock;
     volatile sig_atomic_t write_fd;
     bool started;
-    sigset_t watched;
+    sigset_t watched, ignored; /* ignored: of those watched, by nobody's wish */
     signals_fn fn;
     void *arg;
 } signals = {.write_fd = -1};
@@ -29,12 +31,32 @@ static void on_signal(int number)
     errno = saved;
 }
 
+/* What ends a process by default, and nobody means by it that it should. */
+static const int meaningless[] = {SIGHUP,  SIGUSR1, SIGUSR2, SIGALRM,   SIGVTALRM,
+                                  SIGPROF, SIGIO,   SIGPWR,  SIGSTKFLT, 0};
+
+void signals_log_ignored(int signal_number)
+{
+    const char *name = sigabbrev_np(signal_number);
+
+    log_info("signal is ignored", LOG_I("signal", signal_number),
+             LOG_S("name", name != NULL ? name : "realtime"));
+}
+
+static void tell(int number)
+{
+    if (sigismember(&signals.ignored, number) == 1)
+        signals_log_ignored(number);
+    else
+        signals.fn(signals.arg, number);
+}
+
 static void on_recv(struct sock *s, struct span bytes, int error)
 {
     (void)s;
     (void)error;
     for (size_t i = 0; i < bytes.len && signals.started; i++)
-        signals.fn(signals.arg, (unsigned char)bytes.ptr[i]);
+        tell((unsigned char)bytes.ptr[i]);
 }
 
 static void on_send(struct sock *s, int error)
@@ -62,6 +84,31 @@ static void set_handler(int number, void (*handler)(int))
     (void)sigaction(number, &sa, NULL);
 }
 
+static void watch(int number)
+{
+    sigaddset(&signals.watched, number);
+    set_handler(number, on_signal);
+}
+
+static void ignore(int number)
+{
+    if (sigismember(&signals.watched, number) == 1)
+        return;
+    sigaddset(&signals.ignored, number);
+    watch(number);
+}
+
+static void ignore_meaningless(void)
+{
+    sigemptyset(&signals.ignored);
+    for (const int *number = meaningless; *number != 0; number++)
+        ignore(*number);
+    for (int number = SIGRTMIN; number < SIGRTMAX; number++) /* the last one is valgrind's */
+        ignore(number);
+    set_handler(SIGPIPE, SIG_IGN);
+    set_handler(SIGXFSZ, SIG_IGN);
+}
+
 int signals_start(struct loop *l, const int *signal_numbers, signals_fn fn, void *arg)
 {
     int fds[2];
@@ -77,11 +124,9 @@ int signals_start(struct loop *l, const int *signal_numbers, signals_fn fn, void
     sock_adopt(l, &signals.sock, &signals_ops, fds[0]);
     sock_recv_start(&signals.sock);
     sigemptyset(&signals.watched);
-    for (const int *number = signal_numbers; *number != 0; number++) {
-        sigaddset(&signals.watched, *number);
-        set_handler(*number, on_signal);
-    }
-    set_handler(SIGPIPE, SIG_IGN);
+    for (const int *number = signal_numbers; *number != 0; number++)
+        watch(*number);
+    ignore_meaningless();
     /* Whoever started this process may have held them back until now. */
     (void)sigprocmask(SIG_UNBLOCK, &signals.watched, NULL);
     return 0;

@@ -6,9 +6,12 @@
 #include "net/loop.h"
 
 typedef void (*signals_fn)(void *arg, int signal_number);
-/* Watches these signals (list ends with 0) and lets them through if they were blocked; SIGPIPE
- * is ignored. WERR_NO_FD. */
+/* Watches these signals (list ends with 0) and lets them through if they were blocked. Those
+ * that would end the process and mean nothing to it are logged and ignored; SIGPIPE and SIGXFSZ
+ * are ignored, since the call that they stand for tells. WERR_NO_FD. */
 int signals_start(struct loop *l, const int *signal_numbers, signals_fn fn, void *arg) MUST_USE;
 void signals_stop(void);
+/* For a signal that is watched and means nothing now. */
+void signals_log_ignored(int signal_number);
 
 #endif

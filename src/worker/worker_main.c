@@ -1,5 +1,6 @@
 #include "worker/worker_main.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -16,7 +17,7 @@
 #include "worker/orphan.h"
 #include "worker/worker.h"
 
-enum { EXIT_DRAINED = 0, EXIT_BROKEN = 1, EXIT_NO_MANAGER = 2 };
+enum { EXIT_DRAINED = 0, EXIT_BROKEN = 1, EXIT_NO_MANAGER = 2, EXIT_NO_FD = 4 };
 
 /* Everything of the process; one, so that the panic hook finds it. */
 struct process {
@@ -160,13 +161,20 @@ static void on_signal(void *arg, int signal_number)
         access_log_reopen(&p->access_log);
 }
 
-static bool process_init(struct process *p)
+/* 0 or what is short. A segment that can't be mapped is of another build, or there is no memory
+ * for it. */
+static int process_init(struct process *p)
 {
     static const int watched[] = {SIGINT, SIGTERM, SIGHUP, SIGUSR1, 0};
 
     p->loop = loop_epoll_new();
+    if (!p->loop)
+        return werr_from_errno(errno);
+    errno = 0;
     p->stats = stats_open(INHERIT_FD_STATS);
-    return p->loop && p->stats && signals_start(p->loop, watched, on_signal, p) == 0;
+    if (!p->stats)
+        return errno == ENOMEM ? WERR_NOMEM : WERR_CORRUPT;
+    return signals_start(p->loop, watched, on_signal, p);
 }
 
 /* The sockets close; what they owned goes in the turns after. */
@@ -198,6 +206,7 @@ int worker_main(const struct config *config)
         .arg = &process,
     };
     struct process *p = &process;
+    int rc;
 
     p->id = config->worker_id;
     p->config = config;
@@ -208,9 +217,10 @@ int worker_main(const struct config *config)
     }
     orphan_watch();
     werr_set_panic_hook(on_panic, p);
-    if (!process_init(p)) {
-        log_error("the worker can't start: out of memory or descriptors");
-        return EXIT_BROKEN;
+    rc = process_init(p);
+    if (rc < 0) {
+        log_error("the worker can't start", LOG_S("error", werr_text(rc)));
+        return rc == WERR_NO_FD ? EXIT_NO_FD : EXIT_BROKEN;
     }
     (void)fcntl(INHERIT_FD_CHANNEL, F_SETFD, FD_CLOEXEC);
     channel_open(&p->channel, p->loop, &p->worker, &hooks, INHERIT_FD_CHANNEL);
