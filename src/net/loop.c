@@ -6,19 +6,8 @@
 #include "log/log.h"
 #include "net/loop_int.h"
 
-/* ACCEPT_LAST is far more than any backlog: no flood keeps a listener open. */
-enum { ACCEPT_BATCH = 64, ACCEPT_RUN = 4, ACCEPT_LAST = 65536, ACCEPT_PAUSE_MS = 100 };
-
 /* What a poller may say of a socket. */
 #define SOCK_SIGNALLED (SOCK_CAN_RECV | SOCK_CAN_SEND | SOCK_HUP | SOCK_DEAD)
-
-struct accepted {
-    struct loop *loop;
-    int fd;
-    bool taken;
-    uint32_t tag; /* of whoever passed it on */
-    struct addr peer;
-};
 
 /* ---- lists ---- */
 
@@ -32,13 +21,13 @@ static struct sock_list *list_of(struct loop *l, const struct sock *s)
 }
 
 /* What signals again and again is not to do so while nobody would act on it. */
-static void heed(struct sock *s, bool on)
+void loop_heed(struct sock *s, bool on)
 {
     if (s->flags & SOCK_LEVEL)
         s->loop->ops->watch(s->loop, s, on, false);
 }
 
-static void unlink_sock(struct loop *l, struct sock *s)
+void loop_unlink(struct loop *l, struct sock *s)
 {
     struct sock_list *list = list_of(l, s);
 
@@ -50,7 +39,7 @@ static void unlink_sock(struct loop *l, struct sock *s)
 
 static void queue_sock(struct loop *l, struct sock *s)
 {
-    unlink_sock(l, s);
+    loop_unlink(l, s);
     s->flags |= SOCK_QUEUED;
     if (l->in_accept)
         TAILQ_INSERT_BEFORE(&l->mark, s, ready);
@@ -106,7 +95,7 @@ static bool is_over(const struct sock *s)
 }
 
 /* Is a callback due (or at least a try that may lead to one)? */
-static bool is_due(const struct sock *s)
+bool loop_is_due(const struct sock *s)
 {
     if (s->flags & SOCK_FOREIGN)
         return (s->flags & SOCK_SIGNALLED) != 0;
@@ -119,7 +108,7 @@ static bool is_due(const struct sock *s)
 
 static void queue_if_due(struct sock *s)
 {
-    if (!(s->flags & SOCK_QUEUED) && is_due(s))
+    if (!(s->flags & SOCK_QUEUED) && loop_is_due(s))
         queue_sock(s->loop, s);
 }
 
@@ -129,7 +118,7 @@ void loop_mark(struct sock *s, uint32_t seen)
     queue_if_due(s);
 }
 
-static void register_now(struct loop *l, struct sock *s)
+void loop_register(struct loop *l, struct sock *s)
 {
     if (s->flags & SOCK_REGISTERED)
         return;
@@ -150,9 +139,9 @@ static void on_pause_end(struct timer *t)
     struct sock *s;
 
     while ((s = TAILQ_FIRST(&l->paused)) != NULL) {
-        unlink_sock(l, s);
-        register_now(l, s);
-        heed(s, true);
+        loop_unlink(l, s);
+        loop_register(l, s);
+        loop_heed(s, true);
         queue_if_due(s);
     }
 }
@@ -174,7 +163,7 @@ int loop_init(struct loop *l, const struct loop_ops *ops, uint64_t now_us, uint6
     return 0;
 }
 
-static void run_after(struct loop *l)
+void loop_run_after(struct loop *l)
 {
     if (l->after != NULL)
         l->after(l->after_arg);
@@ -188,7 +177,7 @@ static void run_closing(struct loop *l)
         TAILQ_REMOVE(&l->closing, s, ready);
         s->flags = 0;
         s->ops->on_closed(s);
-        run_after(l);
+        loop_run_after(l);
     }
 }
 
@@ -221,13 +210,13 @@ static void end_recv(struct loop *l, struct sock *s, int error)
     if (error < 0)
         s->flags |= SOCK_FAILED;
     s->ops->on_recv(s, SPAN_NONE, error);
-    run_after(l);
+    loop_run_after(l);
 }
 
 static void arm_send(struct sock *s)
 {
     s->flags = (s->flags | SOCK_SEND_ARMED) & ~(uint32_t)SOCK_CAN_SEND;
-    register_now(s->loop, s);
+    loop_register(s->loop, s);
 }
 
 /* A short splice does not tell that the source is empty: the pipe may have been full. */
@@ -244,7 +233,7 @@ static void serve_splice(struct loop *l, struct sock *s, struct sock *to, size_t
     if (error == 0 && left.len > 0)
         arm_send(to);
     s->ops->on_spliced(s, to, (size_t)n, left, error);
-    run_after(l);
+    loop_run_after(l);
 }
 
 static void serve_recv(struct loop *l, struct sock *s)
@@ -266,7 +255,7 @@ static void serve_recv(struct loop *l, struct sock *s)
     if ((size_t)n < ask && !has_flags(s, SOCK_URGENT))
         s->flags &= ~(uint32_t)SOCK_CAN_RECV;
     s->ops->on_recv(s, span_from(l->scratch, (size_t)n), 0);
-    run_after(l);
+    loop_run_after(l);
 }
 
 static void serve_connect(struct loop *l, struct sock *s)
@@ -281,126 +270,21 @@ static void serve_connect(struct loop *l, struct sock *s)
     if (error < 0)
         s->flags |= SOCK_FAILED | SOCK_EOF;
     s->ops->on_connect(s, error);
-    run_after(l);
-}
-
-static void pause_listener(struct loop *l, struct sock *s)
-{
-    s->flags |= SOCK_PAUSED;
-    TAILQ_INSERT_TAIL(&l->paused, s, ready);
-    heed(s, false);
-    if (!timer_is_set(&l->pause_timer))
-        loop_timer_in(l, &l->pause_timer, ACCEPT_PAUSE_MS);
-}
-
-/* Accepting without a descriptor to spare would only spin: the queue of the kernel can wait.
- * That of a listener that is to close too: to close is to reset those who wait in it. */
-static void stop_accepting(struct loop *l, struct sock *s, int error)
-{
-    bool may_pass = error == WERR_NO_FD || error == WERR_NOMEM;
-
-    if (has_flags(s, SOCK_LAST) && !may_pass) {
-        s->flags &= ~(uint32_t)SOCK_CAN_RECV;
-        return;
-    }
-    log_warn("accepting pauses", LOG_S("reason", werr_word(error)),
-             LOG_U("pause_ms", ACCEPT_PAUSE_MS));
-    pause_listener(l, s);
-}
-
-static void hand_over(struct loop *l, struct sock *s, struct accepted *a)
-{
-    l->in_accept = true;
-    s->ops->on_accept(s, a);
-    if (!a->taken)
-        l->ops->close_handle(l, a->fd);
-    run_after(l);
-    l->in_accept = false;
-}
-
-static int accept_one(struct loop *l, struct sock *s, struct accepted *a)
-{
-    if (s->flags & SOCK_INBOX)
-        return l->ops->receive(l, s, &a->fd, &a->tag, &a->peer);
-    return l->ops->accept(l, s, &a->fd, &a->peer);
-}
-
-/* Finding that none waits costs more than accepting one, since the kernel makes a file before
- * it looks. Where the poller tells for nothing that more are there, no more are accepted in a
- * turn than are likely to wait: one, and more when that has been too few for some turns. */
-static unsigned accept_max(const struct sock *s)
-{
-    if (s->flags & SOCK_LAST)
-        return ACCEPT_LAST;
-    return s->flags & SOCK_LEVEL ? s->accept_max : ACCEPT_BATCH;
-}
-
-static void note_accepted(struct sock *s, unsigned n)
-{
-    uint16_t rounds = (uint16_t)(s->loop->round_n - s->accept_round);
-
-    if (n < s->accept_max) {
-        s->accept_max = n > 0 ? (uint8_t)n : 1;
-        s->accept_run = 0;
-        return;
-    }
-    s->accept_run = rounds <= 1 ? s->accept_run + 1 : 1;
-    s->accept_round = s->loop->round_n;
-    if (s->accept_run < ACCEPT_RUN)
-        return;
-    s->accept_run = 0;
-    if (s->accept_max < ACCEPT_BATCH)
-        s->accept_max += 1 + s->accept_max / 4;
-}
-
-/* A listener that can't be watched is looked at now and then. */
-static void end_accepting(struct loop *l, struct sock *s, unsigned accepted_n)
-{
-    if (!sock_is_open(s) || has_flags(s, SOCK_PAUSED))
-        return;
-    if (has_flags(s, SOCK_LAST)) {
-        sock_close(s, false);
-    } else if (!has_flags(s, SOCK_REGISTERED)) {
-        pause_listener(l, s);
-    } else if (has_flags(s, SOCK_LEVEL)) {
-        note_accepted(s, accepted_n);
-        s->flags &= ~(uint32_t)SOCK_CAN_RECV;
-    }
-}
-
-static void serve_accept(struct loop *l, struct sock *s)
-{
-    unsigned max = accept_max(s);
-    unsigned n = 0;
-    int rc = 0;
-
-    while (n < max && is_due(s)) {
-        struct accepted a = {.loop = l, .fd = -1};
-
-        rc = accept_one(l, s, &a);
-        n++;
-        if (rc == 0)
-            hand_over(l, s, &a);
-        else if (rc == WERR_AGAIN || rc == WERR_CLOSED)
-            s->flags &= ~(uint32_t)SOCK_CAN_RECV;
-        else if (rc != WERR_RESET)
-            stop_accepting(l, s, rc);
-    }
-    end_accepting(l, s, rc == WERR_AGAIN ? n - 1 : n);
+    loop_run_after(l);
 }
 
 static void serve_send(struct loop *l, struct sock *s)
 {
     s->flags &= ~(uint32_t)(SOCK_SEND_ARMED | SOCK_CAN_SEND);
     s->ops->on_send(s, s->flags & SOCK_FAILED ? WERR_RESET : 0);
-    run_after(l);
+    loop_run_after(l);
 }
 
 static void serve_hangup(struct loop *l, struct sock *s)
 {
     s->flags |= SOCK_FAILED;
     s->ops->on_hangup(s, WERR_RESET);
-    run_after(l);
+    loop_run_after(l);
 }
 
 static void serve_over(struct loop *l, struct sock *s)
@@ -411,7 +295,7 @@ static void serve_over(struct loop *l, struct sock *s)
     }
     s->flags &= ~(uint32_t)SOCK_TELLS_FIN;
     s->ops->on_fin(s);
-    run_after(l);
+    loop_run_after(l);
 }
 
 /* An error counts as ready for both: the library that tries will meet it. */
@@ -424,7 +308,7 @@ static void serve_watch(struct loop *l, struct sock *s)
     s->flags &= ~(uint32_t)SOCK_SIGNALLED;
     w->on_ready(w, is_over || (seen & SOCK_CAN_RECV) != 0,
                 is_over || (seen & SOCK_CAN_SEND) != 0);
-    run_after(l);
+    loop_run_after(l);
 }
 
 /* Closed sockets drop out of each test, since closing leaves no other flag than CLOSING. */
@@ -435,7 +319,7 @@ static void serve_sock(struct loop *l, struct sock *s)
         return;
     }
     if (s->flags & SOCK_LISTENS) {
-        serve_accept(l, s);
+        loop_serve_accept(l, s);
     } else {
         if (s->flags & SOCK_CONNECTING)
             serve_connect(l, s);
@@ -475,7 +359,7 @@ static void run_work(struct loop *l)
         TAILQ_REMOVE(&l->work, w, entry);
         w->queued = false;
         w->run(w);
-        run_after(l);
+        loop_run_after(l);
     }
     TAILQ_REMOVE(&l->work, &l->work_mark, entry);
 }
@@ -485,9 +369,9 @@ static void register_parked(struct loop *l)
     struct sock *s;
 
     while ((s = TAILQ_FIRST(&l->parked)) != NULL) {
-        unlink_sock(l, s);
+        loop_unlink(l, s);
         if (has_flags(s, SOCK_RECV))
-            register_now(l, s);
+            loop_register(l, s);
     }
 }
 
@@ -516,7 +400,7 @@ bool loop_turn(struct loop *l, int64_t max_wait_ms)
     l->ops->wait(l, loop_is_idle(l) ? shorten_wait_for_timer(l, max_wait_ms) : 0);
     run_ready(l);
     if (timers_run(&l->timers, loop_now_ms(l)) > 0)
-        run_after(l);
+        loop_run_after(l);
     run_work(l);
     run_closing(l);
     goes_on = !l->stopped;
@@ -592,8 +476,7 @@ void loop_set_read_max(struct loop *l, uint32_t bytes)
 
 /* ---- sockets ---- */
 
-static void open_sock(struct loop *l, struct sock *s, const struct sock_ops *ops,
-                      uint32_t flags)
+void loop_open(struct loop *l, struct sock *s, const struct sock_ops *ops, uint32_t flags)
 {
     s->ops = ops;
     s->loop = l;
@@ -602,62 +485,6 @@ static void open_sock(struct loop *l, struct sock *s, const struct sock_ops *ops
     s->recv_max = 0;
     s->unacked = 0;
     l->open_n++;
-}
-
-void sock_accept_start(struct loop *l, struct sock *s, const struct sock_ops *ops, int fd)
-{
-    open_sock(l, s, ops, SOCK_LISTENS);
-    s->fd = fd;
-    s->accept_max = 1;
-    s->accept_run = 0;
-    register_now(l, s);
-}
-
-void sock_accept_last(struct sock *s)
-{
-    if (!sock_is_open(s))
-        return;
-    unlink_sock(s->loop, s); /* a pause is over */
-    loop_mark(s, SOCK_LAST | SOCK_CAN_RECV);
-}
-
-void accepted_take(struct accepted *a, struct sock *s, const struct sock_ops *ops)
-{
-    MUST(!a->taken);
-    /* Clients speak first: what they said is most likely there already. */
-    open_sock(a->loop, s, ops, SOCK_CAN_RECV);
-    s->fd = a->fd;
-    a->taken = true;
-}
-
-const struct addr *accepted_peer(const struct accepted *a)
-{
-    return &a->peer;
-}
-
-void sock_inbox_start(struct loop *l, struct sock *s, const struct sock_ops *ops, int fd)
-{
-    MUST(l->ops->receive != NULL);
-    open_sock(l, s, ops, SOCK_LISTENS | SOCK_INBOX);
-    s->fd = fd;
-    register_now(l, s);
-}
-
-int accepted_pass(struct accepted *a, int outbox, uint32_t tag)
-{
-    MUST(!a->taken && a->loop->ops->pass != NULL);
-    return a->loop->ops->pass(a->loop, outbox, a->fd, tag, &a->peer);
-}
-
-uint32_t accepted_tag(const struct accepted *a)
-{
-    return a->tag;
-}
-
-void sock_inbox_shut(struct sock *s)
-{
-    s->loop->ops->shut_inbox(s->loop, s);
-    loop_mark(s, SOCK_CAN_RECV); /* its end is news enough */
 }
 
 int sock_local_addr(const struct sock *s, struct addr *out)
@@ -669,7 +496,7 @@ int sock_local_addr(const struct sock *s, struct addr *out)
 
 void sock_adopt(struct loop *l, struct sock *s, const struct sock_ops *ops, int fd)
 {
-    open_sock(l, s, ops, SOCK_CAN_RECV);
+    loop_open(l, s, ops, SOCK_CAN_RECV);
     s->fd = fd;
     l->ops->adopt(l, fd);
 }
@@ -679,11 +506,11 @@ int sock_connect(struct loop *l, struct sock *s, const struct sock_ops *ops,
 {
     int rc;
 
-    open_sock(l, s, ops, 0);
+    loop_open(l, s, ops, 0);
     rc = l->ops->connect(l, s, to);
     if (rc == WERR_AGAIN) {
         s->flags |= SOCK_CONNECTING;
-        register_now(l, s);
+        loop_register(l, s);
     } else if (rc < 0) {
         s->flags = 0;
         l->open_n--;
@@ -733,7 +560,7 @@ bool sock_has_more(struct sock *s)
 void sock_watch(struct sock *s)
 {
     if (sock_is_open(s))
-        register_now(s->loop, s);
+        loop_register(s->loop, s);
 }
 
 size_t sock_read_max(const struct sock *s)
@@ -782,7 +609,7 @@ void sock_close(struct sock *s, bool abort)
 
     if (!sock_is_open(s))
         return;
-    unlink_sock(l, s);
+    loop_unlink(l, s);
     l->ops->close(l, s, abort);
     s->fd = -1;
     s->flags = SOCK_CLOSING;
@@ -795,7 +622,7 @@ void sock_close(struct sock *s, bool abort)
 void loop_watch_start(struct loop *l, struct loop_watch *w, int fd)
 {
     MUST(l->ops->watch != NULL);
-    open_sock(l, &w->sock, NULL, SOCK_FOREIGN);
+    loop_open(l, &w->sock, NULL, SOCK_FOREIGN);
     w->sock.fd = fd;
 }
 
@@ -810,7 +637,7 @@ void loop_watch_stop(struct loop_watch *w)
 
     if (!sock_is_open(&w->sock))
         return;
-    unlink_sock(l, &w->sock);
+    loop_unlink(l, &w->sock);
     l->ops->unwatch(l, &w->sock);
     w->sock.flags = 0;
     l->open_n--;

@@ -1,5 +1,4 @@
-/* loop_int.h - what the two back ends of the loop share; only for loop.c, loop_epoll.c,
- * loop_sim.c.
+/* loop_int.h - what the two back ends of the loop share; only for loop*.c and sock_ask.c.
  *
  * loop.c holds the common part: time, timers, deferred work, the lists of sockets, the flags of
  * a sock, the turn. A back end gives the table below and embeds struct loop as its first
@@ -90,5 +89,19 @@ void loop_fini(struct loop *l);
 void loop_mark(struct sock *s, uint32_t seen);
 /* Nothing is ready, deferred or closing: the loop may sleep. */
 bool loop_is_idle(const struct loop *l);
+
+/* ---- loop.c for loop_accept.c ---- */
+void loop_open(struct loop *l, struct sock *s, const struct sock_ops *ops, uint32_t flags);
+void loop_register(struct loop *l, struct sock *s);
+/* From whichever list it is on. */
+void loop_unlink(struct loop *l, struct sock *s);
+/* What signals again and again is not to do so while nobody would act on it. */
+void loop_heed(struct sock *s, bool on);
+/* Is a callback due (or at least a try that may lead to one)? */
+bool loop_is_due(const struct sock *s);
+void loop_run_after(struct loop *l);
+
+/* ---- loop_accept.c for loop.c ---- */
+void loop_serve_accept(struct loop *l, struct sock *s);
 
 #endif

@@ -73,7 +73,7 @@ struct exchange {
     uint16_t lane_status; /* what the server answered in this attempt */
     uint8_t attempts;     /* servers picked */
     uint8_t sent_n;       /* … of those that were reached: what retry.attempts counts */
-    uint8_t timer_for; /* enum ex_timer_for */
+    uint8_t timer_for;    /* enum ex_timer_for */
     struct timer timer;
     uint64_t answer_due_ms; /* REQUEST_SENT: when the answer's head has to be there */
     struct worker *worker;
