@@ -17,6 +17,10 @@ def set_timeouts(weldr, **timeouts):
     weldr.patch_pool({"timeouts": timeouts})
 
 
+def sockets(weldr):
+    return sum(sockets_of(pid) for pid in weldr.worker_pids())
+
+
 def black_hole(lab, fillers):
     """An origin of which nothing is heard: its accept queue is full, so the kernel drops who knocks."""
     full = lab.origin(listen=False)
@@ -82,6 +86,30 @@ def test_one_lost_syn_is_no_failure(lab):
         filler.close()
 
 
+# ---- who takes nothing is to blame for it
+
+
+@pytest.mark.smoke
+def test_deaf_clients_that_pipeline_blame_no_server(lab):
+    """Answers of Weldr's own fill what the kernel takes, and the request behind them is asked of a server that is well."""
+    own = b"OPTIONS / HTTP/1.1\r\nHost: h\r\nMax-Forwards: 0\r\n\r\n"
+    large, small = (b"GET %b HTTP/1.1\r\nHost: h\r\n\r\n" % target for target in (b"/large", b"/small"))
+    weldr, _ = lab.run(o.by_target({"/large": o.answer(body=b"x" * 30000)}, o.hello))
+    set_timeouts(weldr, response_head_ms=500, client_write_ms=1500)
+    for round_ in (large, own * 20 + small, large + small) * 8:
+        client = weldr.connect(receive_bytes=4096)
+        client.sock.settimeout(0.1)
+        try:
+            client.send(round_ * 2000)
+        except (TimeoutError, ConnectionError):
+            pass  # no more goes in, since nothing comes out
+    wait_until(lambda: weldr.stats()["connections"]["client_open"] == 0, 30, "all are cut")
+    stats = weldr.stats()
+    assert (stats["ends"]["origin_timeout"], stats["server"]["failed"]) == (0, 0)
+    assert stats["ends"]["client_write_timeout"] > 0
+    assert weldr.servers()[0]["state"] == "active"
+
+
 # ---- who takes something is never cut
 
 
@@ -139,10 +167,6 @@ def test_slow_server_is_not_cut(lab):
 
 
 # ---- clients that leave
-
-
-def sockets(weldr):
-    return sum(sockets_of(pid) for pid in weldr.worker_pids())
 
 
 @pytest.mark.smoke
