@@ -95,6 +95,14 @@ static const char *read_port(const struct url_parts *parts, uint16_t *port)
     return NULL;
 }
 
+/* "app.internal." is absolute: no search domain is added to it. Weldr keeps the dot, since the
+ * two names may have different addresses. */
+static struct span cut_final_dot(struct span host)
+{
+    return host.len > 1 && host.ptr[host.len - 1] == '.' ? span_first(host, host.len - 1)
+                                                         : host;
+}
+
 /* The last label tells: of digits only, or hexadecimal, it can't be a name (and "127.1",
  * "0177.0.0.1" or "0x7f000001", which mean different things to different readers, are neither).
  */
@@ -107,7 +115,8 @@ static bool is_numeric(struct span host)
     struct span label = span_skip(host, start);
     while (digits_n < label.len && label.ptr[digits_n] >= '0' && label.ptr[digits_n] <= '9')
         digits_n++;
-    return digits_n == label.len || span_is_equal_nocase(span_first(label, 2), SPAN("0x"));
+    return (digits_n > 0 && digits_n == label.len) ||
+           span_is_equal_nocase(span_first(label, 2), SPAN("0x"));
 }
 
 static bool is_name_character(char c)
@@ -157,11 +166,12 @@ static const char *read_literal(const struct url_parts *parts, struct addr *addr
 /* A name leaves the address without a family: each node looks it up for itself. */
 static const char *read_host(const struct url_parts *parts, struct addr *addr)
 {
-    if (parts->is_bracketed || is_numeric(parts->host))
+    struct span name = cut_final_dot(parts->host);
+    if (parts->is_bracketed || is_numeric(name))
         return read_literal(parts, addr);
-    return is_name(parts->host) ? NULL
-                                : "url must have an IPv4 address, a bracketed IPv6 address or "
-                                  "a host name as host";
+    return is_name(name) ? NULL
+                         : "url must have an IPv4 address, a bracketed IPv6 address or "
+                           "a host name as host";
 }
 
 static const char *read_url(struct span url, struct url_parts *parts, struct addr *addr)

@@ -21,6 +21,9 @@ static const struct good_url good_urls[] = {
     {"http://app-1.weldr_net.internal:8080/", "http://app-1.weldr_net.internal:8080",
      "app-1.weldr_net.internal", "app-1.weldr_net.internal:8080", 8080},
     {"http://10.example", "http://10.example:80", "10.example", "10.example", 80},
+    {"http://App.Internal.:8080", "http://app.internal.:8080", "app.internal.",
+     "app.internal.:8080", 8080},
+    {"http://app./", "http://app.:80", "app.", "app.", 80},
 };
 
 /* A name has none: it is looked up elsewhere. */
@@ -110,7 +113,14 @@ static const struct bad_url bad_urls[] = {
     {"http://app.0x7f", "four plain"},
     {"http://app..internal", "host name"},
     {"http://.app", "host name"},
-    {"http://app.", "four plain"},
+    {"http://app..", "host name"},
+    {"http://.", "host name"},
+    {"http://..", "host name"},
+    {"http://app-.", "host name"},
+    {"http://1.2.3.4.", "four plain"},
+    {"http://app.7.", "four plain"},
+    {"http://app.0x7f.", "four plain"},
+    {"http://[::1.]", "IPv6"},
     {"http://-app", "host name"},
     {"http://app-.internal", "host name"},
     {"http://a%70p", "host name"},
@@ -159,6 +169,31 @@ static void test_too_long(void **state)
                      WERR_INVALID);
 }
 
+/* A name of 253 bytes, or one more, of labels that are none too long. The final dot of an
+ * absolute name is not counted. */
+static void test_longest_name(void **state)
+{
+    enum { PREFIX = 7, LONGEST = 253 };
+
+    (void)state;
+    for (size_t i = 0; i < 4; i++) {
+        const size_t len = PREFIX + LONGEST + i / 2;
+        char url[PREFIX + LONGEST + 2];
+        struct pool_command c;
+
+        memset(url, 'a', sizeof(url));
+        memcpy(url, "http://", PREFIX);
+        for (size_t k = 63; k < LONGEST; k += 64)
+            url[PREFIX + k] = '.';
+        if (i % 2 == 1)
+            url[len] = '.';
+        pool_command_init(&c, POOL_ADD_SERVER);
+        assert_int_equal(pool_check_url(span_from(url, len + i % 2), &c.server, NULL),
+                         i < 2 ? 0 : WERR_INVALID);
+        pool_command_fini(&c);
+    }
+}
+
 static void test_out_of_memory(void **state)
 {
     (void)state;
@@ -184,9 +219,9 @@ static void test_out_of_memory(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_good_urls),     cmocka_unit_test(test_canonical_is_stable),
-        cmocka_unit_test(test_bad_urls),      cmocka_unit_test(test_too_long),
-        cmocka_unit_test(test_out_of_memory),
+        cmocka_unit_test(test_good_urls),    cmocka_unit_test(test_canonical_is_stable),
+        cmocka_unit_test(test_bad_urls),     cmocka_unit_test(test_too_long),
+        cmocka_unit_test(test_longest_name), cmocka_unit_test(test_out_of_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
