@@ -190,6 +190,19 @@ bool addr_is_wildcard(const struct addr *a)
     return a->family != 0 && memcmp(a->ip, zero, ip_bytes(a)) == 0;
 }
 
+bool addr_is_multicast(const struct addr *a)
+{
+    if (a->family == AF_INET)
+        return (a->ip[0] & 0xf0) == 0xe0;
+    return a->family == AF_INET6 && a->ip[0] == 0xff;
+}
+
+bool addr_is_broadcast(const struct addr *a)
+{
+    static const uint8_t all[4] = {255, 255, 255, 255};
+    return a->family == AF_INET && memcmp(a->ip, all, sizeof(all)) == 0;
+}
+
 bool addr_is_equal(const struct addr *a, const struct addr *b)
 {
     return a->family == b->family && a->port == b->port &&

@@ -39,6 +39,8 @@ size_t addr_print_ip(const struct addr *a, char *buf);
 size_t addr_print(const struct addr *a, char *buf);
 bool addr_is_loopback(const struct addr *a); /* 127/8, ::1 */
 bool addr_is_wildcard(const struct addr *a);
+bool addr_is_multicast(const struct addr *a); /* 224/4, ff00::/8 */
+bool addr_is_broadcast(const struct addr *a); /* 255.255.255.255 */
 bool addr_is_equal(const struct addr *a, const struct addr *b);
 
 #endif

@@ -16,14 +16,14 @@ static const char *url_of(const struct manager *m, uint64_t server_id)
     return server != NULL ? server->url : "";
 }
 
-static void on_addrs(void *arg, uint64_t server_id, const struct addr *addrs, unsigned n)
+static int on_addrs(void *arg, uint64_t server_id, const struct addr *addrs, unsigned n)
 {
     struct manager *m = arg;
     struct server_facts *f = facts_find(&m->facts, server_id);
     char first[ADDR_TEXT_MAX];
 
     if (f == NULL)
-        return;
+        return 0;
     memcpy(f->addrs, addrs, n * sizeof(*addrs));
     f->addr_n = (uint8_t)n;
     f->name_error[0] = '\0';
@@ -32,6 +32,7 @@ static void on_addrs(void *arg, uint64_t server_id, const struct addr *addrs, un
              LOG_S("first", first));
     publish_addrs(&m->publish, f);
     usable_note(m);
+    return 0;
 }
 
 static void on_failure(void *arg, uint64_t server_id, const char *why, bool has_old)
@@ -58,10 +59,36 @@ static void on_recovery(void *arg, uint64_t server_id)
     log_info("name is resolved again", LOG_S("server", url_of(m, server_id)));
 }
 
+/* What no server can have. 0.0.0.0 would be this machine; blockers answer with it. */
+static const char *refuse(void *arg, const struct addr *a)
+{
+    (void)arg;
+    if (addr_is_wildcard(a))
+        return "wildcard address";
+    if (addr_is_multicast(a))
+        return "multicast address";
+    return addr_is_broadcast(a) ? "broadcast address" : NULL;
+}
+
+static void on_refused(void *arg, uint64_t server_id, const struct addr *a, const char *why)
+{
+    char text[ADDR_TEXT_MAX];
+
+    (void)addr_print(a, text);
+    log_warn("address of a name is not used", LOG_S("server", url_of(arg, server_id)),
+             LOG_S("address", text), LOG_S("reason", why));
+}
+
 int names_start(struct manager *m)
 {
     const struct resolve_hooks hooks = {
-        .on_addrs = on_addrs, .on_failure = on_failure, .on_recovery = on_recovery, .arg = m};
+        .on_addrs = on_addrs,
+        .on_failure = on_failure,
+        .on_recovery = on_recovery,
+        .refuse = refuse,
+        .on_refused = on_refused,
+        .arg = m,
+    };
 
     return resolve_new(&m->resolve, m->loop, m->config->resolver, &hooks);
 }

@@ -4,26 +4,57 @@
 
 #include <ares.h>
 #include <netdb.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <uthash.h>
 
 #include "base/fault.h"
 #include "net/loop.h"
 
-enum { QUERY_TIMEOUT_MS = 2000, QUERY_TRIES = 2, SOCKETS_MAX = 32 };
+enum {
+    QUERY_TIMEOUT_MS = 2000,
+    QUERY_TRIES = 2,
+    SOCKETS_MAX = 32,
+    GRACE_MS = 50, /* RFC 8305 section 3: the resolution delay */
+    WHY_MAX = 64
+};
 
-/* A server's name. Lives until it is removed and its query, which can't be taken back, has
+enum half_state {
+    HALF_NEW,  /* never answered */
+    HALF_GOOD, /* the last answer has addresses */
+    HALF_NONE, /* the last answer says that there are none */
+    HALF_FAILED
+};
+
+/* What is known by one query. */
+struct half {
+    struct name *name;
+    bool is_asking;
+    uint8_t state;     /* enum half_state */
+    uint8_t addr_n;    /* also when FAILED: of the last answer */
+    uint64_t until_ms; /* GOOD: end of the TTL */
+    struct addr *addrs;
+    struct addr refused; /* the last that was left out; family 0: none */
+    char why[WHY_MAX];   /* NONE, FAILED */
+};
+
+enum { HALF_V4, HALF_V6, HALVES }; /* what the hosts file says is kept as HALF_V4 */
+
+/* A server's name. Lives until it is removed and its queries, which can't be taken back, have
  * ended. */
 struct name {
     struct resolve *owner;
     uint64_t server_id;
     char *host;
     uint16_t port;
-    bool is_asking, is_removed;
+    bool is_removed;
+    bool is_graced;    /* AAAA has come, A is waited for */
+    bool is_by_hosts;  /* the hosts file has it: what name servers say does not count */
+    uint8_t told_n;    /* 0: never answered */
     unsigned failures; /* consecutive */
-    unsigned addr_n;   /* 0: never answered */
-    struct addr addrs[RESOLVE_ADDRS_MAX];
-    struct timer timer;
+    struct addr *told; /* what the owner knows */
+    struct half halves[HALVES];
+    struct timer timer; /* the next asking, or the end of the grace */
     UT_hash_handle hh;
 };
 
@@ -37,9 +68,11 @@ struct resolve_socket {
 struct resolve {
     struct loop *loop;
     ares_channel channel;
+    ares_channel hosts; /* knows the hosts file only, and answers at once */
     struct resolve_hooks hooks;
     struct name *names;
-    struct timer timer; /* c-ares' own time-outs */
+    struct timer timer;       /* c-ares' own time-outs */
+    struct loop_work planned; /* sets it */
     struct resolve_socket sockets[SOCKETS_MAX];
 };
 
@@ -89,8 +122,11 @@ int getservbyport_r(int port, const char *protocol, struct servent *entry, char 
 
 /* ---- c-ares on the loop ---- */
 
-static void set_ares_timer(struct resolve *r)
+/* Once a turn: c-ares looks at all its queries to tell. */
+static void set_ares_timer(struct loop_work *work)
 {
+    struct resolve *r =
+        (struct resolve *)(void *)((char *)work - offsetof(struct resolve, planned));
     struct timeval buffer;
     struct timeval *tv = ares_timeout(r->channel, NULL, &buffer);
 
@@ -108,7 +144,7 @@ static void on_ready(struct loop_watch *w, bool can_read, bool can_write)
 
     ares_process_fd(r->channel, can_read ? s->fd : ARES_SOCKET_BAD,
                     can_write ? s->fd : ARES_SOCKET_BAD);
-    set_ares_timer(r);
+    loop_defer(r->loop, &r->planned);
 }
 
 static void on_ares_timer(struct timer *t)
@@ -116,7 +152,7 @@ static void on_ares_timer(struct timer *t)
     struct resolve *r = (struct resolve *)(void *)((char *)t - offsetof(struct resolve, timer));
 
     ares_process_fd(r->channel, ARES_SOCKET_BAD, ARES_SOCKET_BAD);
-    set_ares_timer(r);
+    loop_defer(r->loop, &r->planned);
 }
 
 /* The socket fd, or (when it is new) a free place; NULL when there is none. */
@@ -160,7 +196,7 @@ static void on_socket_state(void *arg, ares_socket_t fd, int read, int write)
     loop_watch_set(&s->watch, read != 0, write != 0);
 }
 
-/* ---- answers ---- */
+/* ---- one answer ---- */
 
 static int compare_addrs(const void *a, const void *b)
 {
@@ -172,134 +208,389 @@ static int compare_addrs(const void *a, const void *b)
     return memcmp(x->ip, y->ip, sizeof(x->ip));
 }
 
-/* Sorted and each once, so that the order of an answer (which servers rotate) is no change. */
-static unsigned read_addrs(const struct ares_addrinfo *info, uint16_t port, struct addr *addrs,
-                           uint32_t *ttl_s)
+/* Sorted and each once, so that the order of an answer (which servers rotate) is no change; cut
+ * only then. */
+static unsigned sort_addrs(struct addr *addrs, unsigned n)
 {
-    unsigned n = 0;
     unsigned kept = 0;
 
-    *ttl_s = RESOLVE_TTL_MAX_S;
-    for (const struct ares_addrinfo_node *node = info->nodes; node != NULL;
-         node = node->ai_next) {
-        if (n == RESOLVE_ADDRS_MAX)
-            break;
-        addr_from_sockaddr(node->ai_addr, &addrs[n]);
-        addrs[n].port = port;
-        n++;
-        if (node->ai_ttl >= 0 && (uint32_t)node->ai_ttl < *ttl_s)
-            *ttl_s = (uint32_t)node->ai_ttl;
-    }
-    if (*ttl_s < RESOLVE_TTL_MIN_S)
-        *ttl_s = RESOLVE_TTL_MIN_S;
     qsort(addrs, n, sizeof(*addrs), compare_addrs);
-    for (unsigned i = 0; i < n; i++)
+    for (unsigned i = 0; i < n && kept < RESOLVE_ADDRS_MAX; i++)
         if (kept == 0 || !addr_is_equal(&addrs[kept - 1], &addrs[i]))
             addrs[kept++] = addrs[i];
     return kept;
 }
 
+/* The owner hears of one of those that were left out, and only if it is not the one as before.
+ */
+static void note_refused(struct half *h, const struct addr *refused, const char *why)
+{
+    const struct resolve_hooks *hooks = &h->name->owner->hooks;
+
+    if (refused->family != 0 && !addr_is_equal(refused, &h->refused))
+        hooks->on_refused(hooks->arg, h->name->server_id, refused, why);
+    h->refused = *refused;
+}
+
+static unsigned count_nodes(const struct ares_addrinfo *info)
+{
+    unsigned n = 0;
+
+    for (const struct ares_addrinfo_node *node = info->nodes; node != NULL;
+         node = node->ai_next)
+        n++;
+    return n;
+}
+
+static uint32_t find_ttl_s(const struct ares_addrinfo *info)
+{
+    uint32_t ttl_s = RESOLVE_TTL_MAX_S;
+
+    for (const struct ares_addrinfo_node *node = info->nodes; node != NULL;
+         node = node->ai_next)
+        if (node->ai_ttl >= 0 && (uint32_t)node->ai_ttl < ttl_s)
+            ttl_s = (uint32_t)node->ai_ttl;
+    return ttl_s < RESOLVE_TTL_MIN_S ? RESOLVE_TTL_MIN_S : ttl_s;
+}
+
+/* Those that can be used; *why: what speaks against the others. */
+static unsigned read_addrs(struct half *h, const struct ares_addrinfo *info, struct addr *addrs,
+                           const char **why)
+{
+    const struct resolve_hooks *hooks = &h->name->owner->hooks;
+    struct addr refused = {0};
+    unsigned n = 0;
+
+    for (const struct ares_addrinfo_node *node = info->nodes; node != NULL;
+         node = node->ai_next) {
+        const char *refusal;
+
+        addr_from_sockaddr(node->ai_addr, &addrs[n]);
+        addrs[n].port = h->name->port;
+        refusal = hooks->refuse(hooks->arg, &addrs[n]);
+        if (refusal == NULL) {
+            n++;
+        } else if (refused.family == 0 || compare_addrs(&addrs[n], &refused) < 0) {
+            refused = addrs[n];
+            *why = refusal;
+        }
+    }
+    note_refused(h, &refused, *why);
+    return sort_addrs(addrs, n);
+}
+
+static void set_half(struct half *h, enum half_state state, const char *why)
+{
+    h->state = (uint8_t)state;
+    snprintf(h->why, sizeof(h->why), "%s", why);
+}
+
+static void empty_half(struct half *h, const char *why)
+{
+    free(h->addrs);
+    h->addrs = NULL;
+    h->addr_n = 0;
+    set_half(h, HALF_NONE, why);
+}
+
+static void fill_half(struct half *h, const struct ares_addrinfo *info)
+{
+    const char *why = "";
+    char text[WHY_MAX];
+    struct addr *addrs = malloc(count_nodes(info) * sizeof(*addrs));
+    unsigned n;
+
+    if (addrs == NULL) {
+        set_half(h, HALF_FAILED, werr_text(WERR_NOMEM));
+        return;
+    }
+    n = read_addrs(h, info, addrs, &why);
+    if (n == 0) {
+        free(addrs);
+        snprintf(text, sizeof(text), "no usable address: %s", why);
+        empty_half(h, text);
+        return;
+    }
+    free(h->addrs);
+    h->addrs = addrs;
+    h->addr_n = (uint8_t)n;
+    h->until_ms = loop_now_ms(h->name->owner->loop) + find_ttl_s(info) * 1000ULL;
+    set_half(h, HALF_GOOD, "");
+}
+
+/* ---- the answers together ---- */
+
 static bool is_same_set(const struct name *n, const struct addr *addrs, unsigned addr_n)
 {
-    if (n->addr_n != addr_n)
+    if (n->told_n != addr_n)
         return false;
     for (unsigned i = 0; i < addr_n; i++)
-        if (!addr_is_equal(&n->addrs[i], &addrs[i]))
+        if (!addr_is_equal(&n->told[i], &addrs[i]))
             return false;
     return true;
 }
 
-static void take_answer(struct name *n, const struct ares_addrinfo *info)
+static bool is_any(const struct name *n, enum half_state state)
 {
-    struct resolve *r = n->owner;
-    struct addr addrs[RESOLVE_ADDRS_MAX] = {0};
-    uint32_t ttl_s;
-    unsigned addr_n = read_addrs(info, n->port, addrs, &ttl_s);
-    bool has_failed = n->failures > 0;
-
-    n->failures = 0;
-    loop_timer_in(r->loop, &n->timer, ttl_s * 1000ULL);
-    if (!is_same_set(n, addrs, addr_n)) {
-        n->addr_n = addr_n;
-        memcpy(n->addrs, addrs, addr_n * sizeof(*addrs));
-        r->hooks.on_addrs(r->hooks.arg, n->server_id, addrs, addr_n);
-    } else if (has_failed) {
-        r->hooks.on_recovery(r->hooks.arg, n->server_id);
-    }
+    return n->halves[HALF_V4].state == state || n->halves[HALF_V6].state == state;
 }
 
-static void take_failure(struct name *n, const char *why)
+static bool is_asking(const struct name *n)
+{
+    return n->halves[HALF_V4].is_asking || n->halves[HALF_V6].is_asking;
+}
+
+/* A half of each state has its say: what failed has its old addresses. */
+static unsigned join_halves(const struct name *n, struct addr *addrs)
+{
+    unsigned addr_n = 0;
+
+    for (unsigned i = 0; i < HALVES; i++) {
+        const struct half *h = &n->halves[i];
+
+        if (h->addr_n > 0)
+            memcpy(addrs + addr_n, h->addrs, h->addr_n * sizeof(*addrs));
+        addr_n += h->addr_n;
+    }
+    return sort_addrs(addrs, addr_n);
+}
+
+static int tell_addrs(struct name *n, const struct addr *addrs, unsigned addr_n)
+{
+    const struct resolve_hooks *hooks = &n->owner->hooks;
+    struct addr *told = malloc(addr_n * sizeof(*told));
+    const int error =
+        told != NULL ? hooks->on_addrs(hooks->arg, n->server_id, addrs, addr_n) : WERR_NOMEM;
+
+    if (error < 0) {
+        free(told);
+        return error;
+    }
+    memcpy(told, addrs, addr_n * sizeof(*told));
+    free(n->told);
+    n->told = told;
+    n->told_n = (uint8_t)addr_n;
+    return 0;
+}
+
+static void tell_failure(struct name *n, const char *why)
 {
     struct resolve *r = n->owner;
     uint64_t delay_s = n->failures < 6 ? 1ULL << n->failures : RESOLVE_TTL_MAX_S;
 
     n->failures++;
     loop_timer_in(r->loop, &n->timer, delay_s * 1000);
-    r->hooks.on_failure(r->hooks.arg, n->server_id, why, n->addr_n > 0);
+    r->hooks.on_failure(r->hooks.arg, n->server_id, why, n->told_n > 0);
 }
+
+/* When the first of what is known grows old. */
+static void plan_asking(struct name *n)
+{
+    uint64_t due_ms = UINT64_MAX;
+
+    for (unsigned i = 0; i < HALVES; i++) {
+        const struct half *h = &n->halves[i];
+
+        if (h->state == HALF_GOOD && (n->is_by_hosts || !h->is_asking) && h->until_ms < due_ms)
+            due_ms = h->until_ms;
+    }
+    if (due_ms != UINT64_MAX)
+        timer_set(loop_timers(n->owner->loop), &n->timer, due_ms);
+}
+
+static void use_answers(struct name *n)
+{
+    const struct resolve_hooks *hooks = &n->owner->hooks;
+    struct addr addrs[HALVES * RESOLVE_ADDRS_MAX];
+    const unsigned addr_n = join_halves(n, addrs);
+    const bool is_news = !is_same_set(n, addrs, addr_n);
+    const int error = is_news ? tell_addrs(n, addrs, addr_n) : 0;
+
+    n->is_graced = false;
+    if (error < 0) {
+        tell_failure(n, werr_text(error));
+        return;
+    }
+    if (!is_news && n->failures > 0)
+        hooks->on_recovery(hooks->arg, n->server_id);
+    n->failures = 0;
+    plan_asking(n);
+}
+
+/* What failed says more than what is not there. */
+static const char *find_why(const struct name *n)
+{
+    const struct half *v4 = &n->halves[HALF_V4];
+    const struct half *v6 = &n->halves[HALF_V6];
+
+    return v4->state != HALF_FAILED && v6->state == HALF_FAILED ? v6->why : v4->why;
+}
+
+/* The first AAAA may be a moment ahead of the A, which most networks can reach better. */
+static bool is_early(const struct name *n)
+{
+    return n->told_n == 0 && n->halves[HALF_V4].is_asking && !n->is_by_hosts;
+}
+
+static void settle(struct name *n)
+{
+    if (!is_any(n, HALF_GOOD)) {
+        if (n->is_by_hosts || !is_asking(n))
+            tell_failure(n, find_why(n));
+    } else if (is_early(n)) {
+        n->is_graced = true;
+        loop_timer_in(n->owner->loop, &n->timer, GRACE_MS);
+    } else {
+        use_answers(n);
+    }
+}
+
+/* ---- asking ---- */
 
 static void free_name(struct name *n)
 {
     timer_stop(loop_timers(n->owner->loop), &n->timer);
+    for (unsigned i = 0; i < HALVES; i++)
+        free(n->halves[i].addrs);
+    free(n->told);
     free(n->host);
     free(n);
 }
 
+static void read_answer(struct half *h, int status, const struct ares_addrinfo *info)
+{
+    if (status == ARES_SUCCESS && info->nodes != NULL)
+        fill_half(h, info);
+    else if (status == ARES_SUCCESS || status == ARES_ENODATA || status == ARES_ENOTFOUND)
+        empty_half(h, status == ARES_SUCCESS ? "no address" : ares_strerror(status));
+    else
+        set_half(h, HALF_FAILED, ares_strerror(status));
+}
+
 static void on_answer(void *arg, int status, int timeouts, struct ares_addrinfo *info)
 {
-    struct name *n = arg;
+    struct half *h = arg;
+    struct name *n = h->name;
 
     (void)timeouts;
-    n->is_asking = false;
-    if (n->is_removed)
-        free_name(n);
-    else if (status == ARES_SUCCESS && info->nodes != NULL)
-        take_answer(n, info);
-    else if (status != ARES_EDESTRUCTION)
-        take_failure(n, status == ARES_SUCCESS ? "no address" : ares_strerror(status));
+    h->is_asking = false;
+    if (n->is_removed) {
+        if (!is_asking(n))
+            free_name(n);
+    } else if (status != ARES_EDESTRUCTION && !n->is_by_hosts) {
+        read_answer(h, status, info);
+        settle(n);
+    }
     if (info != NULL)
         ares_freeaddrinfo(info);
 }
 
-static void ask(struct name *n)
+static void ask_name_servers(struct name *n)
+{
+    static const int families[HALVES] = {[HALF_V4] = AF_INET, [HALF_V6] = AF_INET6};
+    bool is_new[HALVES];
+
+    /* All at once are under way before the first answers, which c-ares may do at once. */
+    for (unsigned i = 0; i < HALVES; i++) {
+        is_new[i] = !n->halves[i].is_asking;
+        n->halves[i].is_asking = true;
+    }
+    for (unsigned i = 0; i < HALVES; i++) {
+        const struct ares_addrinfo_hints hints = {
+            .ai_family = families[i],
+            .ai_socktype = SOCK_STREAM,
+            .ai_flags = ARES_AI_NOSORT,
+        };
+
+        if (is_new[i])
+            ares_getaddrinfo(n->owner->channel, n->host, NULL, &hints, on_answer,
+                             &n->halves[i]);
+    }
+    loop_defer(n->owner->loop, &n->owner->planned);
+}
+
+static void on_hosts(void *arg, int status, int timeouts, struct ares_addrinfo *info)
+{
+    struct name *n = arg;
+
+    (void)timeouts;
+    n->is_by_hosts = status == ARES_SUCCESS && info->nodes != NULL;
+    if (n->is_by_hosts) {
+        empty_half(&n->halves[HALF_V6], "");
+        fill_half(&n->halves[HALF_V4], info);
+    }
+    if (info != NULL)
+        ares_freeaddrinfo(info);
+}
+
+/* Whichever family the file has: it has the name then, and nobody else is asked. It knows no
+ * final dot. */
+static bool is_in_hosts(struct name *n)
 {
     const struct ares_addrinfo_hints hints = {
         .ai_family = AF_UNSPEC,
         .ai_socktype = SOCK_STREAM,
         .ai_flags = ARES_AI_NOSORT,
     };
-    struct resolve *r = n->owner;
+    char *dot = n->host + strlen(n->host) - 1;
+    const char last = *dot;
 
-    n->is_asking = true;
-    ares_getaddrinfo(r->channel, n->host, NULL, &hints, on_answer, n);
-    set_ares_timer(r);
+    if (last == '.')
+        *dot = '\0';
+    ares_getaddrinfo(n->owner->hosts, n->host, NULL, &hints, on_hosts, n);
+    *dot = last;
+    return n->is_by_hosts;
 }
 
 static void on_turn(struct timer *t)
 {
-    ask((struct name *)(void *)((char *)t - offsetof(struct name, timer)));
+    struct name *n = (struct name *)(void *)((char *)t - offsetof(struct name, timer));
+
+    if (n->is_graced)
+        use_answers(n);
+    else if (is_in_hosts(n))
+        settle(n);
+    else
+        ask_name_servers(n);
 }
 
 /* ---- life ---- */
 
-int resolve_new(struct resolve **out, struct loop *loop, const char *name_servers,
-                const struct resolve_hooks *hooks)
+static int open_channels(struct resolve *r)
 {
-    struct resolve *r = calloc(1, sizeof(*r));
+    char dns[] = "b";
+    char file[] = "f";
     struct ares_options options = {
         .timeout = QUERY_TIMEOUT_MS,
         .tries = QUERY_TRIES,
         .sock_state_cb = on_socket_state,
         .sock_state_cb_data = r,
+        .lookups = dns,
     };
-    const int mask = ARES_OPT_SOCK_STATE_CB | ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES;
+    struct ares_options hosts = {.lookups = file};
+    const int mask =
+        ARES_OPT_SOCK_STATE_CB | ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES | ARES_OPT_LOOKUPS;
+
+    if (ares_init_options(&r->channel, &options, mask) != ARES_SUCCESS)
+        return WERR_NOMEM;
+    if (ares_init_options(&r->hosts, &hosts, ARES_OPT_LOOKUPS) == ARES_SUCCESS)
+        return 0;
+    ares_destroy(r->channel);
+    return WERR_NOMEM;
+}
+
+int resolve_new(struct resolve **out, struct loop *loop, const char *name_servers,
+                const struct resolve_hooks *hooks)
+{
+    struct resolve *r = calloc(1, sizeof(*r));
 
     if (r == NULL)
         return WERR_NOMEM;
     r->loop = loop;
     r->hooks = *hooks;
     timer_init(&r->timer, on_ares_timer);
-    if (ares_init_options(&r->channel, &options, mask) != ARES_SUCCESS) {
+    r->planned.run = set_ares_timer;
+    if (open_channels(r) < 0) {
         free(r);
         return WERR_NOMEM;
     }
@@ -322,6 +613,8 @@ void resolve_free(struct resolve *r)
         resolve_remove(r, n->server_id);
     }
     ares_destroy(r->channel);
+    ares_destroy(r->hosts);
+    loop_undefer(r->loop, &r->planned);
     timer_stop(loop_timers(r->loop), &r->timer);
     free(r);
 }
@@ -337,6 +630,8 @@ int resolve_add(struct resolve *r, uint64_t server_id, const char *host, uint16_
     n->server_id = server_id;
     n->port = port;
     n->host = strdup(host);
+    for (unsigned i = 0; i < HALVES; i++)
+        n->halves[i].name = n;
     timer_init(&n->timer, on_turn);
     if (n->host == NULL || link_name(r, n) < 0) {
         free_name(n);
@@ -356,6 +651,6 @@ void resolve_remove(struct resolve *r, uint64_t server_id)
     unlink_name(r, n);
     timer_stop(loop_timers(r->loop), &n->timer);
     n->is_removed = true;
-    if (!n->is_asking)
+    if (!is_asking(n))
         free_name(n);
 }

@@ -10,11 +10,15 @@ import pytest
 from rawhttp import wait_until
 
 
+A, AAAA = 1, 28
+
+
 class NameServer:
-    """Answers A queries from a dict that the test changes; a name that is not in it does not exist."""
+    """Answers A and AAAA queries from a dict that the test changes; a name that is not in it does not exist. Queries of
+    a type in `silent` get no answer."""
 
     def __init__(self, **names):
-        self.names, self.ttl_s, self.queries_n = names, 1, 0
+        self.names, self.ttl_s, self.queries_n, self.silent = names, 1, 0, set()
         self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self.socket.bind(("127.0.0.1", 0))
         self.address = "127.0.0.1:%d" % self.socket.getsockname()[1]
@@ -27,7 +31,9 @@ class NameServer:
             if not query:
                 return
             self.queries_n += 1
-            self.socket.sendto(self.answer(query), peer)
+            answer = self.answer(query)
+            if answer:
+                self.socket.sendto(answer, peer)
 
     def answer(self, query):
         labels, at = [], 12
@@ -35,13 +41,15 @@ class NameServer:
             labels.append(query[at + 1:at + 1 + query[at]].decode())
             at += query[at] + 1
         question = query[12:at + 5]
+        kind = struct.unpack(">H", query[at + 1:at + 3])[0]
+        if kind in self.silent:
+            return None
         addresses = self.names.get(labels[0])
-        records = b""
-        if addresses and struct.unpack(">H", query[at + 1:at + 3])[0] == 1:
-            records = b"".join(struct.pack(">HHHIH", 0xc00c, 1, 1, self.ttl_s, 4) + socket.inet_aton(a)
-                               for a in addresses)
+        family = {A: socket.AF_INET, AAAA: socket.AF_INET6}.get(kind)
+        records = [socket.inet_pton(family, a) for a in addresses or [] if (":" in a) == (kind == AAAA)]
         code = 0x8180 if addresses else 0x8183
-        return query[:2] + struct.pack(">HHHHH", code, 1, len(records) // 16, 0, 0) + question + records
+        return query[:2] + struct.pack(">HHHHH", code, 1, len(records), 0, 0) + question + b"".join(
+            struct.pack(">HHHIH", 0xc00c, kind, 1, self.ttl_s, len(r)) + r for r in records)
 
     def stop(self):
         self.socket.sendto(b"", self.socket.getsockname())

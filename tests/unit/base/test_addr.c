@@ -170,6 +170,29 @@ static void test_predicates(void **state)
     struct addr none = {0};
     assert_false(addr_is_loopback(&none));
     assert_false(addr_is_wildcard(&none));
+    assert_false(addr_is_multicast(&none));
+    assert_false(addr_is_broadcast(&none));
+}
+
+static void test_addresses_of_nobody(void **state)
+{
+    static const struct {
+        const char *text;
+        bool is_multicast, is_broadcast;
+    } cases[] = {
+        {"223.255.255.255:1", false, false}, {"224.0.0.0:1", true, false},
+        {"239.255.255.255:1", true, false},  {"240.0.0.0:1", false, false},
+        {"255.255.255.255:1", false, true},  {"[::ffff:255.255.255.255]:1", false, true},
+        {"255.255.255.254:1", false, false}, {"[ff02::1]:1", true, false},
+        {"[fe80::1]:1", false, false},       {"[::ffff:224.0.0.1]:1", true, false},
+    };
+    (void)state;
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        struct addr a;
+        assert_int_equal(addr_from_text(span_from_str(cases[i].text), &a), 0);
+        assert_int_equal(addr_is_multicast(&a), cases[i].is_multicast);
+        assert_int_equal(addr_is_broadcast(&a), cases[i].is_broadcast);
+    }
 }
 
 static void test_equal(void **state)
@@ -212,6 +235,7 @@ int main(void)
         cmocka_unit_test(test_sockaddr_and_back),
         cmocka_unit_test(test_mapped_and_unknown_sockaddr),
         cmocka_unit_test(test_predicates),
+        cmocka_unit_test(test_addresses_of_nobody),
         cmocka_unit_test(test_equal),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
