@@ -36,9 +36,8 @@ struct api_json_server_view {
     const struct pool_server *server;
     const char *pool;
     const char *state;
-    const char *reason;       /* empty: null */
-    const struct addr *addrs; /* its own, or what its name stands for */
-    unsigned addr_n;
+    const char *reason;              /* empty: null */
+    const struct facts_addrs *addrs; /* its own, or what its name stands for; NULL: none */
     const struct pool_health *check; /* effective */
     const struct check_result *last; /* NULL: never checked */
     uint64_t in_flight, success, failed;

@@ -97,15 +97,28 @@ static void put_server_links(struct jtext *t, const struct pool_server *server, 
     put_links(t, links, sizeof(links) / sizeof(links[0]));
 }
 
-static void put_addrs(struct jtext *t, const struct api_json_server_view *v)
+static void put_addr(struct jtext *t, const struct facts_addr *a)
 {
-    char text[ADDR_TEXT_MAX];
+    char text[ADDR_TEXT_MAX], since[32];
+
+    (void)addr_print(&a->addr, text);
+    (void)clock_print_wall(a->since_us, since);
+    jtext_open(t, NULL, '{');
+    jtext_str(t, "address", text);
+    jtext_str(t, "state", a->rule.up ? "active" : "down");
+    put_text_or_null(t, "reason", a->reason);
+    jtext_str(t, "since", since);
+    jtext_close(t, '}');
+}
+
+static void put_addrs(struct jtext *t, const struct facts_addrs *addrs)
+{
+    const struct facts_addr *a;
 
     jtext_open(t, "addresses", '[');
-    for (unsigned i = 0; i < v->addr_n; i++) {
-        (void)addr_print(&v->addrs[i], text);
-        jtext_str(t, NULL, text);
-    }
+    if (addrs != NULL)
+        TAILQ_FOREACH (a, addrs, entry)
+            put_addr(t, a);
     jtext_close(t, ']');
 }
 
@@ -146,7 +159,7 @@ static void put_server(struct jtext *t, const char *key, const struct api_json_s
     jtext_str(t, "pool", v->pool);
     jtext_str(t, "state", v->state);
     put_text_or_null(t, "reason", v->reason);
-    put_addrs(t, v);
+    put_addrs(t, v->addrs);
     put_settings(t, v->server, check);
     put_counters(t, v);
     put_last(t, v->last);

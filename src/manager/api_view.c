@@ -10,10 +10,21 @@ static const struct pool *the_pool(const struct manager *m)
     return &m->pool->pools[0];
 }
 
+static unsigned count_down(const struct server_facts *f)
+{
+    const struct facts_addr *a;
+    unsigned n = 0;
+
+    TAILQ_FOREACH (a, &f->addrs, entry)
+        n += !a->rule.up;
+    return n;
+}
+
 /* What the state alone does not say. */
 static const char *tell_reason(const struct manager *m, const struct server_facts *f,
-                               struct api_view *view)
+                               const struct facts_addr *explain, struct api_view *view)
 {
+    view->reason[0] = '\0';
     if (f->removed != NULL)
         return "removed";
     if (f->admin != POOL_ADMIN_ENABLED)
@@ -22,11 +33,15 @@ static const char *tell_reason(const struct manager *m, const struct server_fact
         return f->name_error;
     if (facts_has_no_addr(f))
         return "name not resolved yet";
-    if (!f->rule.up || view->json.ejected == 0)
-        return f->reason;
-    snprintf(view->reason, sizeof(view->reason),
-             "ejected by %" PRIu64 " of %u workers for its errors in a row", view->json.ejected,
-             m->worker_n);
+    if (!f->is_up)
+        return explain != NULL ? explain->reason : "";
+    if (view->json.ejected > 0)
+        snprintf(view->reason, sizeof(view->reason),
+                 "ejected by %" PRIu64 " of %u workers for its errors in a row",
+                 view->json.ejected, m->worker_n);
+    else if (count_down(f) > 0)
+        snprintf(view->reason, sizeof(view->reason), "%u of %u addresses are down",
+                 count_down(f), (unsigned)f->addr_n);
     return view->reason;
 }
 
@@ -46,6 +61,7 @@ void api_view_fill(const struct manager *m, const struct pool_server *server,
                    struct api_view *view)
 {
     const struct server_facts *f = facts_find(&m->facts, server->id);
+    const struct facts_addr *explain = facts_explain(f);
     struct api_json_server_view *v = &view->json;
 
     pool_health_effective(the_pool(m), server, &view->check);
@@ -53,13 +69,12 @@ void api_view_fill(const struct manager *m, const struct pool_server *server,
         .server = server,
         .pool = the_pool(m)->name,
         .state = facts_state(f),
-        .addrs = f->is_named ? f->addrs : &server->addr,
-        .addr_n = f->is_named ? f->addr_n : 1,
+        .addrs = &f->addrs,
         .check = &view->check,
-        .last = f->has_result ? &f->last : NULL,
+        .last = explain != NULL ? &explain->last : NULL,
     };
     read_counters(m, f->stats_slot, v);
-    v->reason = tell_reason(m, f, view);
+    v->reason = tell_reason(m, f, explain, view);
     view->drain_left_ms = leaving_left_ms(m, f);
     if (f->is_leaving)
         v->drain_left_ms = &view->drain_left_ms;

@@ -4,33 +4,21 @@
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
-#include "base/fault.h"
 #include "base/strb.h"
 #include "log/log.h"
 #include "manager/probe.h"
 #include "pool/pool_code.h"
 
-enum { UNRESOLVED_MS = 100 };
-
-struct check {
-    struct checks *owner;
-    struct server_facts *facts;
-    struct timer timer;
-    struct probe *probe;        /* in flight */
-    uint64_t settings;          /* hash of the effective settings */
-    TAILQ_ENTRY(check) waiting; /* its turn is over due */
-    bool is_waiting;
-};
-
-static const struct pool_server *find_server(const struct check *k)
+static const struct pool_server *find_server(const struct checks *c,
+                                             const struct server_facts *f)
 {
-    return pool_find_server(&k->owner->state->pools[0], k->facts->id);
+    return pool_find_server(&c->state->pools[0], f->id);
 }
 
-static void get_effective(const struct check *k, const struct pool_server *server,
+static void get_effective(const struct checks *c, const struct pool_server *server,
                           struct pool_health *h)
 {
-    pool_health_effective(&k->owner->state->pools[0], server, h);
+    pool_health_effective(&c->state->pools[0], server, h);
 }
 
 static struct health_limits limits_of(const struct pool_health *h)
@@ -45,58 +33,91 @@ static struct health_limits limits_of(const struct pool_health *h)
 
 /* ---- results ---- */
 
-static void print_reason(struct server_facts *f)
+static void print_reason(struct facts_addr *a)
 {
     struct strb b;
 
-    strb_init(&b, f->reason, sizeof(f->reason));
-    if (f->rule.up)
+    strb_init(&b, a->reason, sizeof(a->reason));
+    if (a->rule.up)
         return;
-    strb_add_u64(&b, f->rule.failures);
-    strb_add_str(&b, f->rule.failures == 1 ? " failed check: " : " failed checks: ");
-    strb_add_str(&b, f->last.error);
+    strb_add_u64(&b, a->rule.failures);
+    strb_add_str(&b, a->rule.failures == 1 ? " failed check: " : " failed checks: ");
+    strb_add_str(&b, a->last.error);
 }
 
-static void tell_change(struct check *k, const struct pool_server *server)
+static void log_addr(const struct facts_addr *a, const struct pool_server *server)
 {
-    struct server_facts *f = k->facts;
+    char text[ADDR_TEXT_MAX];
 
-    if (f->rule.up)
+    (void)addr_print(&a->addr, text);
+    if (a->rule.up)
+        log_info("address is active", LOG_S("server", server->url), LOG_S("address", text));
+    else
+        log_warn("address is down", LOG_S("server", server->url), LOG_S("address", text),
+                 LOG_U("failures", a->rule.failures), LOG_S("error", a->last.error));
+}
+
+static void log_server(const struct server_facts *f, const struct pool_server *server)
+{
+    const struct facts_addr *a = facts_explain(f);
+
+    if (f->is_up || a == NULL)
         log_info("server is active", LOG_S("server", server->url));
     else
         log_warn("server is down", LOG_S("server", server->url),
-                 LOG_U("failures", f->rule.failures), LOG_S("error", f->last.error));
-    k->owner->on_change(k->owner->arg, f);
+                 LOG_U("failures", a->rule.failures), LOG_S("error", a->last.error));
+}
+
+/* What follows for the server. The addresses first: a server that comes back has one. */
+static void judge(struct checks *c, struct server_facts *f, const struct pool_server *server)
+{
+    const bool has_changed = facts_judge(f);
+
+    if (f->is_named)
+        c->hooks.on_addrs(c->hooks.arg, f);
+    if (!has_changed)
+        return;
+    log_server(f, server);
+    c->hooks.on_change(c->hooks.arg, f);
+}
+
+static void note_change(struct facts_addr *a, const struct pool_server *server)
+{
+    a->since_us = loop_wall_us(a->checks->shared->loop);
+    print_reason(a);
+    if (a->server->is_named)
+        log_addr(a, server);
 }
 
 /* Those that were added together were checked together. The first pause ends anywhere within
  * the interval, so that they are not all at the manager and on the network at once for ever. */
-static uint32_t pause_ms(struct check *k, const struct health_limits *limits, bool is_first)
+static uint32_t pause_ms(struct facts_addr *a, const struct health_limits *limits,
+                         bool is_first)
 {
-    const uint32_t chance = (uint32_t)rand_u64(&k->owner->rand);
-    const uint32_t ms = health_rule_delay_ms(&k->facts->rule, limits, chance);
+    struct rand_state *rand = &a->checks->rand;
+    const uint32_t chance = (uint32_t)rand_u64(rand);
+    const uint32_t ms = health_rule_delay_ms(&a->rule, limits, chance);
 
-    if (!is_first || health_rule_is_between(&k->facts->rule))
+    if (!is_first || health_rule_is_between(&a->rule))
         return ms;
-    return (uint32_t)rand_below(&k->owner->rand, (uint64_t)ms + 1);
+    return (uint32_t)rand_below(rand, (uint64_t)ms + 1);
 }
 
-static void take_result(struct check *k, const struct pool_server *server,
+static void take_result(struct facts_addr *a, const struct pool_server *server,
                         const struct pool_health *h, const struct check_result *result)
 {
     const struct health_limits limits = limits_of(h);
-    struct server_facts *f = k->facts;
-    const bool changed = health_rule_result(&f->rule, &limits, result->ok);
-    const bool is_first = !f->has_result;
+    const bool has_changed = health_rule_result(&a->rule, &limits, result->ok);
+    const bool is_first = !a->has_result;
 
-    f->has_result = true;
-    f->last = *result;
+    a->has_result = true;
+    a->last = *result;
     log_debug("health check", LOG_S("server", server->url), LOG_U("ok", result->ok),
               LOG_U("status", result->status), LOG_U("ms", result->took_ms));
-    loop_timer_in(k->owner->shared->loop, &k->timer, pause_ms(k, &limits, is_first));
-    if (changed) {
-        print_reason(f);
-        tell_change(k, server);
+    loop_timer_in(a->checks->shared->loop, &a->timer, pause_ms(a, &limits, is_first));
+    if (has_changed) {
+        note_change(a, server);
+        judge(a->checks, a->server, server);
     }
 }
 
@@ -104,49 +125,45 @@ static void take_result(struct check *k, const struct pool_server *server,
 
 static void on_done(void *arg, const struct check_result *result);
 
-static void start_probe(struct check *k)
+static void start_probe(struct facts_addr *a)
 {
-    const struct pool_server *server = find_server(k);
-    const struct addr *to = facts_next_addr(k->facts, server);
+    struct checks *c = a->checks;
+    const struct pool_server *server = find_server(c, a->server);
     struct pool_health h;
 
-    get_effective(k, server, &h);
+    get_effective(c, server, &h);
     if (h.type == POOL_HEALTH_NONE)
         return;
-    if (to == NULL) { /* not resolved yet: nothing that a check could say */
-        loop_timer_in(k->owner->shared->loop, &k->timer, UNRESOLVED_MS);
-        return;
-    }
-    k->probe = probe_start(&(struct probe_wish){
-        .shared = k->owner->shared,
+    a->probe = probe_start(&(struct probe_wish){
+        .shared = c->shared,
         .server = server,
-        .to = to,
+        .to = &a->addr,
         .health = &h,
         .done = on_done,
-        .arg = k,
-        .open_n = &k->owner->open_n,
+        .arg = a,
+        .open_n = &c->open_n,
     });
-    if (k->probe != NULL) {
-        k->owner->probes_n++;
-        k->owner->begun_n++;
-        loop_defer(k->owner->shared->loop, &k->owner->begin_work);
+    if (a->probe != NULL) {
+        c->probes_n++;
+        c->begun_n++;
+        loop_defer(c->shared->loop, &c->begin_work);
         return;
     }
     /* That we are short of something is no failure of the server. */
     log_warn("health check put off: out of memory or descriptors",
              LOG_S("server", server->url));
-    loop_timer_in(k->owner->shared->loop, &k->timer, h.fast_interval_ms);
+    loop_timer_in(c->shared->loop, &a->timer, h.fast_interval_ms);
 }
 
-static void set_waiting(struct check *k, bool waits)
+static void set_waiting(struct facts_addr *a, bool waits)
 {
-    if (k->is_waiting == waits)
+    if (a->is_waiting == waits)
         return;
-    k->is_waiting = waits;
+    a->is_waiting = waits;
     if (waits)
-        TAILQ_INSERT_TAIL(&k->owner->waiting, k, waiting);
+        TAILQ_INSERT_TAIL(&a->checks->waiting, a, waiting);
     else
-        TAILQ_REMOVE(&k->owner->waiting, k, waiting);
+        TAILQ_REMOVE(&a->checks->waiting, a, waiting);
 }
 
 static bool may_begin(const struct checks *c)
@@ -154,24 +171,24 @@ static bool may_begin(const struct checks *c)
     return c->probes_n < CHECKS_PROBES_MAX && c->begun_n < CHECKS_BEGUN_MAX;
 }
 
-static void take_turn(struct check *k)
+static void take_turn(struct facts_addr *a)
 {
-    if (k->probe != NULL)
+    if (a->probe != NULL)
         return;
-    if (!may_begin(k->owner)) {
-        set_waiting(k, true);
+    if (!may_begin(a->checks)) {
+        set_waiting(a, true);
         return;
     }
-    start_probe(k);
+    start_probe(a);
 }
 
 static void start_waiting(struct checks *c)
 {
-    struct check *k;
+    struct facts_addr *a;
 
-    while (may_begin(c) && (k = TAILQ_FIRST(&c->waiting)) != NULL) {
-        set_waiting(k, false);
-        start_probe(k);
+    while (may_begin(c) && (a = TAILQ_FIRST(&c->waiting)) != NULL) {
+        set_waiting(a, false);
+        start_probe(a);
     }
 }
 
@@ -185,30 +202,31 @@ static void begin_more(struct loop_work *work)
 
 static void on_done(void *arg, const struct check_result *result)
 {
-    struct check *k = arg;
-    const struct pool_server *server = find_server(k);
+    struct facts_addr *a = arg;
+    struct checks *c = a->checks;
+    const struct pool_server *server = find_server(c, a->server);
     struct pool_health h;
 
-    k->probe = NULL;
-    k->owner->probes_n--;
-    get_effective(k, server, &h);
-    take_result(k, server, &h, result);
-    start_waiting(k->owner);
+    a->probe = NULL;
+    c->probes_n--;
+    get_effective(c, server, &h);
+    take_result(a, server, &h, result);
+    start_waiting(c);
 }
 
 static void on_turn(struct timer *t)
 {
-    take_turn((struct check *)((char *)t - offsetof(struct check, timer)));
+    take_turn((struct facts_addr *)((char *)t - offsetof(struct facts_addr, timer)));
 }
 
-static void stop(struct check *k)
+static void stop(struct facts_addr *a)
 {
-    timer_stop(loop_timers(k->owner->shared->loop), &k->timer);
-    set_waiting(k, false);
-    if (k->probe != NULL) {
-        probe_cancel(k->probe);
-        k->probe = NULL;
-        k->owner->probes_n--;
+    timer_stop(loop_timers(a->checks->shared->loop), &a->timer);
+    set_waiting(a, false);
+    if (a->probe != NULL) {
+        probe_cancel(a->probe);
+        a->probe = NULL;
+        a->checks->probes_n--;
     }
 }
 
@@ -226,40 +244,64 @@ static uint64_t hash_settings(const struct pool_health *h)
     return hash;
 }
 
-static void forgive(struct check *k, const struct pool_server *server)
+/* No check will say any more of it: it counts as up. */
+static void forgive(struct checks *c, struct server_facts *f, const struct pool_server *server)
 {
-    struct server_facts *f = k->facts;
-    const bool was_up = f->rule.up;
+    bool has_changed = false;
+    struct facts_addr *a;
 
-    health_rule_init(&f->rule);
-    print_reason(f);
-    if (!was_up)
-        tell_change(k, server);
+    TAILQ_FOREACH (a, &f->addrs, entry) {
+        const bool was_up = a->rule.up;
+
+        health_rule_init(&a->rule);
+        if (was_up)
+            continue;
+        note_change(a, server);
+        has_changed = true;
+    }
+    if (has_changed)
+        judge(c, f, server);
 }
 
 void checks_update(struct checks *c, const struct pool_server *server,
                    struct server_facts *facts)
 {
-    struct check *k = facts->check;
+    struct facts_addr *a;
     struct pool_health h;
     uint64_t settings;
 
-    if (k == NULL)
+    if (!facts->is_checked)
         return;
-    get_effective(k, server, &h);
+    get_effective(c, server, &h);
     settings = hash_settings(&h);
-    if (settings == k->settings && settings != 0)
+    if (settings == facts->check_settings && settings != 0)
         return;
-    k->settings = settings;
-    stop(k);
+    facts->check_settings = settings;
+    TAILQ_FOREACH (a, &facts->addrs, entry)
+        stop(a);
     if (h.type == POOL_HEALTH_NONE)
-        forgive(k, server);
+        forgive(c, facts, server);
     else
-        take_turn(k);
+        TAILQ_FOREACH (a, &facts->addrs, entry)
+            take_turn(a);
     start_waiting(c);
 }
 
 /* ---- life ---- */
+
+static void begin(struct checks *c, struct facts_addr *a, const struct pool_health *h)
+{
+    a->checks = c;
+    timer_init(&a->timer, on_turn);
+    if (h->type != POOL_HEALTH_NONE)
+        take_turn(a);
+}
+
+static void end(struct facts_addr *a)
+{
+    stop(a);
+    a->checks = NULL;
+}
 
 void checks_init(struct checks *c, struct conn_shared *shared, const struct pool_state *state,
                  uint64_t seed)
@@ -272,41 +314,72 @@ void checks_init(struct checks *c, struct conn_shared *shared, const struct pool
     c->begin_work = (struct loop_work){.run = begin_more};
 }
 
-void checks_on_change(struct checks *c, checks_fn fn, void *arg)
+void checks_on_change(struct checks *c, const struct checks_hooks *hooks)
 {
-    c->on_change = fn;
-    c->arg = arg;
+    c->hooks = *hooks;
 }
 
-int checks_add(struct checks *c, const struct pool_server *server, struct server_facts *facts)
+void checks_add(struct checks *c, const struct pool_server *server, struct server_facts *facts)
 {
-    struct check *k = fault_malloc(sizeof(*k));
+    struct facts_addr *a;
     struct pool_health h;
 
-    if (k == NULL)
-        return WERR_NOMEM;
-    *k = (struct check){0};
-    k->owner = c;
-    k->facts = facts;
-    facts->check = k;
-    timer_init(&k->timer, on_turn);
-    get_effective(k, server, &h);
-    k->settings = hash_settings(&h);
+    get_effective(c, server, &h);
+    facts->check_settings = hash_settings(&h);
+    facts->is_checked = true;
+    TAILQ_FOREACH (a, &facts->addrs, entry)
+        begin(c, a, &h);
     if (h.type == POOL_HEALTH_NONE)
-        forgive(k, server);
-    else
-        take_turn(k);
-    return 0;
+        forgive(c, facts, server);
 }
 
 void checks_remove(struct checks *c, struct server_facts *facts)
 {
-    struct check *k = facts->check;
+    struct facts_addr *a;
 
-    if (k == NULL)
+    if (!facts->is_checked)
         return;
-    stop(k);
-    facts->check = NULL;
-    free(k);
+    facts->is_checked = false;
+    TAILQ_FOREACH (a, &facts->addrs, entry)
+        end(a);
     start_waiting(c);
+}
+
+static void free_gone(struct facts_addrs *gone)
+{
+    struct facts_addr *a;
+
+    while ((a = TAILQ_FIRST(gone)) != NULL) {
+        TAILQ_REMOVE(gone, a, entry);
+        if (a->checks != NULL)
+            end(a);
+        free(a);
+    }
+}
+
+static void begin_new(struct checks *c, struct server_facts *f,
+                      const struct pool_server *server)
+{
+    struct facts_addr *a;
+    struct pool_health h;
+
+    get_effective(c, server, &h);
+    TAILQ_FOREACH (a, &f->addrs, entry)
+        if (a->checks == NULL && f->is_checked)
+            begin(c, a, &h);
+}
+
+int checks_set_addrs(struct checks *c, struct server_facts *facts, const struct addr *addrs,
+                     unsigned n)
+{
+    const struct pool_server *server = find_server(c, facts);
+    struct facts_addrs gone;
+
+    if (facts_set_addrs(facts, addrs, n, loop_wall_us(c->shared->loop), &gone) < 0)
+        return WERR_NOMEM;
+    free_gone(&gone);
+    begin_new(c, facts, server);
+    judge(c, facts, server);
+    start_waiting(c);
+    return 0;
 }

@@ -1,13 +1,14 @@
-/* checks.h - the schedule of health checks: the manager alone probes, each server on its own
- * timer.
+/* checks.h - the schedule of health checks: the manager alone probes, each address of each
+ * server on its own timer.
  *
- * A server gets its first probe at once; then health/rule.h decides about up, down and the
+ * An address gets its first probe at once; then health/rule.h decides about up, down and the
  * pause to the next, spread by ±10 %; only the first pause ends anywhere within the interval.
- * At most one probe a server and CHECKS_PROBES_MAX in all are in flight, and few are begun in a
- * turn of the loop, so that the API need not wait for thousands of them; others wait their
+ * At most one probe an address and CHECKS_PROBES_MAX in all are in flight, and few are begun in
+ * a turn of the loop, so that the API need not wait for thousands of them; others wait their
  * turn. Changed settings take effect at once: a probe that runs under the old ones is given up.
- * Type none stops the checks and counts as up. Writes its findings into the server's facts; the
- * hook tells when a server went up or down. Owner: the manager.
+ * Type none stops the checks and counts as up. Addresses that a name server gives come in by
+ * checks_set_addrs; a server without any costs nothing. Writes its findings into the server's
+ * facts; the hooks tell what came of it. Owner: the manager.
  */
 #ifndef WELDR_MANAGER_CHECKS_H
 #define WELDR_MANAGER_CHECKS_H
@@ -21,34 +22,38 @@
 
 enum { CHECKS_PROBES_MAX = 256, CHECKS_BEGUN_MAX = 16 };
 
-struct check;
-
-/* facts->rule.up has changed. */
-typedef void (*checks_fn)(void *arg, struct server_facts *facts);
+struct checks_hooks {
+    /* The set of a name's addresses, or which of them are down, has changed. */
+    void (*on_addrs)(void *arg, struct server_facts *facts);
+    /* The server went up or down. */
+    void (*on_change)(void *arg, struct server_facts *facts);
+    void *arg;
+};
 
 struct checks {
     struct conn_shared *shared;
     const struct pool_state *state;
     struct rand_state rand;
-    checks_fn on_change;
-    void *arg;
+    struct checks_hooks hooks;
     unsigned probes_n; /* in flight */
     unsigned begun_n;  /* since begin_work ran */
     struct loop_work begin_work;
     unsigned open_n; /* probes not yet freed */
-    TAILQ_HEAD(check_queue, check) waiting;
+    struct facts_addrs waiting;
 };
 
 void checks_init(struct checks *c, struct conn_shared *shared, const struct pool_state *state,
                  uint64_t seed);
-void checks_on_change(struct checks *c, checks_fn fn, void *arg);
-/* A server of the pool is to be checked from now on. WERR_NOMEM. */
-int checks_add(struct checks *c, const struct pool_server *server,
-               struct server_facts *facts) MUST_USE;
+void checks_on_change(struct checks *c, const struct checks_hooks *hooks);
+/* A server of the pool is to be checked from now on. */
+void checks_add(struct checks *c, const struct pool_server *server, struct server_facts *facts);
 /* No more; the facts may go. */
 void checks_remove(struct checks *c, struct server_facts *facts);
 /* The server's, or its pool's, settings may have changed. */
 void checks_update(struct checks *c, const struct pool_server *server,
                    struct server_facts *facts);
+/* As facts_set_addrs, for a server that may be checked; calls the hooks. WERR_NOMEM. */
+int checks_set_addrs(struct checks *c, struct server_facts *facts, const struct addr *addrs,
+                     unsigned n) MUST_USE;
 
 #endif

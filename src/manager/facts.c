@@ -53,20 +53,68 @@ static void give_slot(struct facts *f, uint32_t slot)
         f->slots[slot / SLOT_BITS] &= ~(1ULL << (slot % SLOT_BITS));
 }
 
-struct server_facts *facts_add(struct facts *f, uint64_t id)
+static struct facts_addr *new_addr(struct server_facts *s, const struct addr *addr,
+                                   uint64_t now_us)
+{
+    struct facts_addr *a = fault_malloc(sizeof(*a));
+
+    if (a == NULL)
+        return NULL;
+    *a = (struct facts_addr){.server = s, .addr = *addr, .since_us = now_us};
+    health_rule_init(&a->rule);
+    return a;
+}
+
+static void free_addrs(struct facts_addrs *list)
+{
+    struct facts_addr *a;
+
+    while ((a = TAILQ_FIRST(list)) != NULL) {
+        TAILQ_REMOVE(list, a, entry);
+        free(a);
+    }
+}
+
+static struct server_facts *new_facts(uint64_t id, const struct addr *addr, uint64_t now_us)
 {
     struct server_facts *s = fault_malloc(sizeof(*s));
+    struct facts_addr *a;
 
     if (s == NULL)
         return NULL;
-    *s = (struct server_facts){.id = id};
-    HASH_ADD(hh, f->by_id, id, sizeof(s->id), s);
-    if (s->hh.tbl == NULL) {
+    *s = (struct server_facts){.id = id, .is_up = true, .is_named = addr->family == 0};
+    TAILQ_INIT(&s->addrs);
+    if (s->is_named)
+        return s;
+    a = new_addr(s, addr, now_us);
+    if (a == NULL) {
         free(s);
         return NULL;
     }
+    TAILQ_INSERT_TAIL(&s->addrs, a, entry);
+    s->addr_n = 1;
+    return s;
+}
+
+static void free_facts(struct server_facts *s)
+{
+    free_addrs(&s->addrs);
+    free(s);
+}
+
+struct server_facts *facts_add(struct facts *f, uint64_t id, const struct addr *addr,
+                               uint64_t now_us)
+{
+    struct server_facts *s = new_facts(id, addr, now_us);
+
+    if (s == NULL)
+        return NULL;
+    HASH_ADD(hh, f->by_id, id, sizeof(s->id), s);
+    if (s->hh.tbl == NULL) {
+        free_facts(s);
+        return NULL;
+    }
     s->stats_slot = take_slot(f);
-    health_rule_init(&s->rule);
     return s;
 }
 
@@ -108,19 +156,90 @@ void facts_drop(struct facts *f, struct server_facts *s)
     facts_set_leaving(f, s, false);
     give_slot(f, s->stats_slot);
     HASH_DELETE(hh, f->by_id, s);
-    free(s);
+    free_facts(s);
 }
 
 /* NOLINTEND(readability-function-size,clang-analyzer-unix.Malloc) */
 
-const struct addr *facts_next_addr(struct server_facts *s, const struct pool_server *server)
+/* ---- addresses ---- */
+
+static struct facts_addr *find_addr(const struct facts_addrs *list, const struct addr *addr)
 {
-    if (!s->is_named)
-        return &server->addr;
+    struct facts_addr *a;
+
+    TAILQ_FOREACH (a, list, entry)
+        if (addr_is_equal(&a->addr, addr))
+            return a;
+    return NULL;
+}
+
+/* First all that takes memory: entries for the addresses that are new. */
+static int make_new(struct server_facts *s, const struct addr *addrs, unsigned n,
+                    uint64_t now_us, struct facts_addrs *made)
+{
+    for (unsigned i = 0; i < n; i++) {
+        struct facts_addr *a;
+
+        if (find_addr(&s->addrs, &addrs[i]) != NULL)
+            continue;
+        a = new_addr(s, &addrs[i], now_us);
+        if (a == NULL) {
+            free_addrs(made);
+            return WERR_NOMEM;
+        }
+        TAILQ_INSERT_TAIL(made, a, entry);
+    }
+    return 0;
+}
+
+int facts_set_addrs(struct server_facts *s, const struct addr *addrs, unsigned n,
+                    uint64_t now_us, struct facts_addrs *gone)
+{
+    struct facts_addrs made = TAILQ_HEAD_INITIALIZER(made);
+
+    MUST(n <= FRAME_ADDRS_N);
+    TAILQ_INIT(gone);
+    if (make_new(s, addrs, n, now_us, &made) < 0)
+        return WERR_NOMEM;
+    TAILQ_CONCAT(gone, &s->addrs, entry);
+    for (unsigned i = 0; i < n; i++) {
+        struct facts_addr *a = find_addr(gone, &addrs[i]);
+        struct facts_addrs *from = a != NULL ? gone : &made;
+
+        if (a == NULL)
+            a = find_addr(&made, &addrs[i]);
+        TAILQ_REMOVE(from, a, entry);
+        TAILQ_INSERT_TAIL(&s->addrs, a, entry);
+    }
+    s->addr_n = (uint8_t)n;
+    return 0;
+}
+
+bool facts_judge(struct server_facts *s)
+{
+    const bool was_up = s->is_up;
+    const struct facts_addr *a;
+
     if (s->addr_n == 0)
-        return NULL;
-    s->addr_probed = (uint8_t)((s->addr_probed + 1) % s->addr_n);
-    return &s->addrs[s->addr_probed];
+        return false;
+    s->is_up = false;
+    TAILQ_FOREACH (a, &s->addrs, entry)
+        s->is_up = s->is_up || a->rule.up;
+    return s->is_up != was_up;
+}
+
+const struct facts_addr *facts_explain(const struct server_facts *s)
+{
+    const struct facts_addr *best = NULL;
+    const struct facts_addr *a;
+
+    TAILQ_FOREACH (a, &s->addrs, entry) {
+        if (!a->has_result || a->rule.up != s->is_up)
+            continue;
+        if (best == NULL || a->last.at_us > best->last.at_us)
+            best = a;
+    }
+    return best;
 }
 
 bool facts_has_no_addr(const struct server_facts *s)
@@ -134,5 +253,5 @@ const char *facts_state(const struct server_facts *s)
         return "draining";
     if (s->admin != POOL_ADMIN_ENABLED)
         return s->admin == POOL_ADMIN_DRAINING ? "draining" : "maintenance";
-    return s->rule.up && !facts_has_no_addr(s) ? "active" : "down";
+    return s->is_up && !facts_has_no_addr(s) ? "active" : "down";
 }

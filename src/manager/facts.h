@@ -1,7 +1,11 @@
-/* facts.h - what this node knows about servers at run time and nobody replicates: health, the
- * place of their counters, and which servers still have requests in flight on their way out.
+/* facts.h - what this node knows about servers at run time and nobody replicates: addresses and
+ * their health, the place of their counters, and which servers still have requests in flight on
+ * their way out.
  *
- * One struct server_facts for each server of the pool, by id, made when its add is applied.
+ * One struct server_facts for each server of the pool, by id, made when its add is applied. It
+ * has a struct facts_addr for each address: one from the start when the server is given by
+ * address, those that were found when it is given by name. Health is of an address; the server
+ * is up while one of its addresses is.
  * When the server is removed from the pool the facts stay and take over its description
  * (`removed`): it is draining until no worker has a request in flight on it; then facts_drop
  * frees all and its statistics slot becomes free. Statistics slots are given lowest first. The
@@ -16,6 +20,7 @@
 #include <sys/queue.h>
 #include <uthash.h>
 
+#include "base/timers.h"
 #include "health/rule.h"
 #include "pool/pool.h"
 #include "stats/stats.h"
@@ -32,28 +37,47 @@ struct check_result {
     char error[FACTS_ERROR_MAX]; /* empty when ok */
 };
 
-struct check;
+struct checks;
+struct probe;
 
-struct server_facts {
-    uint64_t id;
-    uint32_t stats_slot; /* STATS_NO_SLOT: none was free */
+/* An address of a server: what the checks have found there, and the next one. */
+struct facts_addr {
+    TAILQ_ENTRY(facts_addr) entry; /* of the server's, in the order of addresses */
+    struct server_facts *server;
+    struct addr addr;
     struct health_rule rule;
+    uint64_t since_us; /* wall clock: when it was found, or last went up or down */
     bool has_result;
     struct check_result last;
     char reason[FACTS_REASON_MAX]; /* why it is down; empty while it is up */
-    struct check *check;           /* of checks.c; NULL when draining */
+    /* of checks.c: */
+    struct checks *checks; /* NULL: it is not checked */
+    struct timer timer;
+    struct probe *probe;             /* in flight */
+    TAILQ_ENTRY(facts_addr) waiting; /* its turn is over due */
+    bool is_waiting;
+};
+
+TAILQ_HEAD(facts_addrs, facts_addr);
+
+struct server_facts {
+    uint64_t id;
+    uint32_t stats_slot;         /* STATS_NO_SLOT: none was free */
+    bool is_up;                  /* as facts_judge found it */
+    bool is_checked;             /* its addresses are, those too that are still to be found */
+    bool is_named;               /* given by name: addresses are looked up (names.c) */
+    uint8_t addr_n;              /* up to FRAME_ADDRS_N; 0: named and not found yet */
+    struct facts_addrs addrs;    /* owned */
+    uint64_t check_settings;     /* checks.c: hash of the effective settings */
     struct pool_server *removed; /* draining: its description, owned; NULL while in the pool */
     uint8_t admin;               /* enum pool_admin, as last applied … */
     uint32_t drain_ms;           /* … and its limit */
     bool is_leaving;             /* leaving.h: what is in flight there is waited for */
     TAILQ_ENTRY(server_facts) leaving, draining; /* among those */
-    bool is_cut;                 /* the workers were told to end what is in flight */
-    uint64_t leave_seq;          /* leaving: publish sequence of its removal, or its cut */
-    uint64_t leave_until_ms;     /* leaving: then it is cut */
-    bool is_named;               /* given by name: the address is looked up (names.c) */
-    uint8_t addr_n, addr_probed; /* named: addresses found; whose turn it was for a check */
-    struct addr addrs[FRAME_ADDRS_N];
-    bool lacks_name; /* named, and not looked up for want of memory (servers.c) */
+    bool is_cut;                      /* the workers were told to end what is in flight */
+    uint64_t leave_seq;               /* leaving: publish sequence of its removal, or its cut */
+    uint64_t leave_until_ms;          /* leaving: then it is cut */
+    bool lacks_name;                  /* named, and not looked up for want of memory (servers.c) */
     char name_error[FACTS_ERROR_MAX]; /* why the last look-up failed; empty when it did not */
     UT_hash_handle hh;
 };
@@ -68,8 +92,10 @@ struct facts {
 
 void facts_init(struct facts *f);
 void facts_fini(struct facts *f); /* checks must be gone */
-/* New facts: up, without a result, with the lowest free statistics slot. NULL: no memory. */
-struct server_facts *facts_add(struct facts *f, uint64_t id);
+/* New facts: up, without a result, with the lowest free statistics slot. addr: of family 0 when
+ * the server is given by name. now_us: wall clock. NULL: no memory. */
+struct server_facts *facts_add(struct facts *f, uint64_t id, const struct addr *addr,
+                               uint64_t now_us);
 struct server_facts *facts_find(const struct facts *f, uint64_t id); /* NULL: none */
 /* The servers in the order of their adding: after NULL comes the first; NULL ends. */
 struct server_facts *facts_next(const struct facts *f, const struct server_facts *after);
@@ -78,9 +104,16 @@ void facts_drain(struct facts *f, struct server_facts *s, struct pool_server *re
 void facts_set_leaving(struct facts *f, struct server_facts *s, bool is_leaving);
 /* Forgets the server and frees its slot. */
 void facts_drop(struct facts *f, struct server_facts *s);
-/* Where the next check goes: the server's address, or those of its name in turn; NULL while it
- * has none. */
-const struct addr *facts_next_addr(struct server_facts *s, const struct pool_server *server);
+/* What its name stands for: sorted, each once, at most FRAME_ADDRS_N. Addresses that stay keep
+ * their health, new ones are up since now_us; those that are gone go to *gone, the caller's to
+ * free. WERR_NOMEM: nothing has changed. */
+int facts_set_addrs(struct server_facts *s, const struct addr *addrs, unsigned n,
+                    uint64_t now_us, struct facts_addrs *gone) MUST_USE;
+/* Takes the health of the addresses together; true when the server went up or down. */
+bool facts_judge(struct server_facts *s);
+/* The address with the newest result of those that are as the server is, which explains its
+ * state; NULL: none has one. */
+const struct facts_addr *facts_explain(const struct server_facts *s);
 /* A name that was never resolved. */
 bool facts_has_no_addr(const struct server_facts *s);
 /* "active", "down", "draining" or "maintenance". */

@@ -230,7 +230,7 @@ static int start_pool(struct manager *m)
     leaving_init(m);
     publish_init(&m->publish, &m->supervisor, &m->facts, m->pool);
     checks_init(&m->checks, &m->shared, m->pool, rand_u64(&m->rand));
-    checks_on_change(&m->checks, servers_on_health, m);
+    servers_watch_health(m);
     return 0;
 }
 

@@ -22,15 +22,17 @@ static int on_addrs(void *arg, uint64_t server_id, const struct addr *addrs, uns
     struct server_facts *f = facts_find(&m->facts, server_id);
     char first[ADDR_TEXT_MAX];
 
+    int error;
+
     if (f == NULL)
         return 0;
-    memcpy(f->addrs, addrs, n * sizeof(*addrs));
-    f->addr_n = (uint8_t)n;
+    error = checks_set_addrs(&m->checks, f, addrs, n);
+    if (error < 0)
+        return error;
     f->name_error[0] = '\0';
     (void)addr_print(&addrs[0], first);
     log_info("name resolved", LOG_S("server", url_of(m, server_id)), LOG_U("addresses", n),
              LOG_S("first", first));
-    publish_addrs(&m->publish, f);
     usable_note(m);
     return 0;
 }
@@ -99,9 +101,9 @@ void names_stop(struct manager *m)
     m->resolve = NULL;
 }
 
-int names_add(struct manager *m, const struct pool_server *server, struct server_facts *facts)
+int names_add(struct manager *m, const struct pool_server *server,
+              const struct server_facts *facts)
 {
-    facts->is_named = server->addr.family == 0;
     if (!facts->is_named)
         return 0;
     return resolve_add(m->resolve, server->id, server->host, server->addr.port);

@@ -18,7 +18,7 @@ int names_start(struct manager *m) MUST_USE;
 void names_stop(struct manager *m);
 /* No-op for a server with an address. WERR_NOMEM. */
 int names_add(struct manager *m, const struct pool_server *server,
-              struct server_facts *facts) MUST_USE;
+              const struct server_facts *facts) MUST_USE;
 void names_remove(struct manager *m, const struct server_facts *facts);
 
 #endif

@@ -55,15 +55,20 @@ static struct frame_local local_of(const struct server_facts *s)
     return (struct frame_local){
         .server_id = s->id,
         .stats_slot = s->stats_slot,
-        .flags = s->rule.up ? FRAME_LOCAL_UP : 0,
+        .flags = s->is_up ? FRAME_LOCAL_UP : 0,
     };
 }
 
 static size_t put_addrs(char *buf, const struct server_facts *s)
 {
-    struct frame_addrs found = {.server_id = s->id, .n = s->addr_n};
+    struct frame_addrs found = {.server_id = s->id};
+    const struct facts_addr *a;
 
-    memcpy(found.addrs, s->addrs, s->addr_n * sizeof(s->addrs[0]));
+    TAILQ_FOREACH (a, &s->addrs, entry) {
+        if (!a->rule.up)
+            found.down |= 1ULL << found.n;
+        found.addrs[found.n++] = a->addr;
+    }
     return frame_put_addrs(buf, &found);
 }
 
@@ -93,7 +98,7 @@ static void send_all_facts(const struct publish *p, struct slot *slot)
             local.flags |= FRAME_LOCAL_CUT;
         manager_channel_send(&slot->channel, note, span_from(buf, frame_put_local(buf, &local)),
                              SPAN_NONE);
-        if (s->addr_n > 0 && !is_gone)
+        if (s->is_named && s->addr_n > 0 && !is_gone)
             manager_channel_send(&slot->channel, note, span_from(buf, put_addrs(buf, s)),
                                  SPAN_NONE);
     }
@@ -164,7 +169,8 @@ void publish_addrs(struct publish *p, const struct server_facts *s)
 {
     char buf[FRAME_ADDRS_BYTES_MAX];
 
-    send_to_all(p, span_from(buf, put_addrs(buf, s)), SPAN_NONE);
+    if (s->addr_n > 0)
+        send_to_all(p, span_from(buf, put_addrs(buf, s)), SPAN_NONE);
 }
 
 void publish_cut(struct publish *p, const struct server_facts *s)

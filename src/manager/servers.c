@@ -19,15 +19,6 @@ static void repair_later(struct manager *m)
         loop_timer_in(m->loop, &m->servers.repair, REPAIR_MS);
 }
 
-static void check(struct manager *m, const struct pool_server *server, struct server_facts *f)
-{
-    if (checks_add(&m->checks, server, f) == 0)
-        return;
-    log_warn("server is not checked yet", LOG_S("server", server->url),
-             LOG_S("error", werr_text(WERR_NOMEM)));
-    repair_later(m);
-}
-
 static void look_up(struct manager *m, const struct pool_server *server, struct server_facts *f)
 {
     f->lacks_name = names_add(m, server, f) < 0;
@@ -38,7 +29,7 @@ static void look_up(struct manager *m, const struct pool_server *server, struct 
     repair_later(m);
 }
 
-/* What there was no memory for when the server was added or came back. */
+/* What there was no memory for when the server was added. */
 static void on_repair(struct timer *t)
 {
     struct servers *s = (struct servers *)((char *)t - offsetof(struct servers, repair));
@@ -50,8 +41,6 @@ static void on_repair(struct timer *t)
 
         if (f->lacks_name)
             look_up(m, p->servers[i], f);
-        if (f->check == NULL && f->admin != POOL_ADMIN_MAINTENANCE)
-            check(m, p->servers[i], f);
     }
 }
 
@@ -64,7 +53,7 @@ static void follow_add(struct manager *m, const struct pool_change *change)
         stats_server_clear(m->stats, f->stats_slot);
     publish_facts(&m->publish, f);
     look_up(m, server, f);
-    check(m, server, f);
+    checks_add(&m->checks, server, f);
     log_info("server added", LOG_S("server", server->url));
 }
 
@@ -86,7 +75,7 @@ static void follow_admin(struct manager *m, const struct pool_server *server,
     if (f->admin == POOL_ADMIN_MAINTENANCE)
         checks_remove(&m->checks, f);
     else if (was == POOL_ADMIN_MAINTENANCE)
-        check(m, server, f);
+        checks_add(&m->checks, server, f);
 }
 
 static void follow_change(struct manager *m, const struct pool_change *change)
@@ -168,7 +157,7 @@ static int apply(struct manager *m, const struct pool_command *c, uint64_t index
     int error;
 
     if (c->type == POOL_ADD_SERVER) {
-        f = facts_add(&m->facts, index);
+        f = facts_add(&m->facts, index, &c->server.addr, loop_wall_us(m->loop));
         if (f == NULL)
             return WERR_NOMEM;
     }
@@ -250,7 +239,14 @@ int servers_propose(struct manager *m, struct pool_command *c, struct proposal *
     return error;
 }
 
-void servers_on_health(void *arg, struct server_facts *facts)
+static void on_addrs(void *arg, struct server_facts *facts)
+{
+    struct manager *m = arg;
+
+    publish_addrs(&m->publish, facts);
+}
+
+static void on_health(void *arg, struct server_facts *facts)
 {
     struct manager *m = arg;
 
@@ -262,6 +258,13 @@ void servers_init(struct manager *m)
 {
     TAILQ_INIT(&m->servers.proposals);
     timer_init(&m->servers.repair, on_repair);
+}
+
+void servers_watch_health(struct manager *m)
+{
+    const struct checks_hooks hooks = {.on_addrs = on_addrs, .on_change = on_health, .arg = m};
+
+    checks_on_change(&m->checks, &hooks);
 }
 
 void servers_fini(struct manager *m)

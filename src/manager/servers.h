@@ -20,7 +20,6 @@
 #include "pool/pool_apply.h"
 
 struct manager;
-struct server_facts;
 
 /* Embedded in whoever proposes; known to servers.c from servers_propose until done. */
 struct proposal {
@@ -48,7 +47,7 @@ void servers_on_commit(void *arg, uint64_t index, struct span entry);
 /* Gives the command a request id and proposes it. 0: p->done will be called, perhaps before
  * this returns; < 0: it will not. The command stays the caller's. */
 int servers_propose(struct manager *m, struct pool_command *c, struct proposal *p) MUST_USE;
-/* Hook of the checks: a server went up or down. */
-void servers_on_health(void *arg, struct server_facts *facts);
+/* From now on the workers hear what the checks find. */
+void servers_watch_health(struct manager *m);
 
 #endif

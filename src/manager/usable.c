@@ -23,7 +23,7 @@ bool usable_is(const struct manager *m, const struct pool_server *server)
 {
     const struct server_facts *f = find_wanted(m, server);
 
-    return f != NULL && f->rule.up;
+    return f != NULL && f->is_up;
 }
 
 uint32_t usable_count(const struct manager *m)

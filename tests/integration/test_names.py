@@ -79,8 +79,8 @@ def url(origin, name="app"):
     return f"http://{name}.weldr.test:{origin.port}"
 
 
-def works(weldr, text):
-    return weldr.ask().text == text
+def addresses(document):
+    return [entry["address"] for entry in document["addresses"]]
 
 
 @pytest.mark.smoke
@@ -95,7 +95,7 @@ def test_server_by_name(lab, names):
     path = f"/servers/app.weldr.test/{origin.port}"
     assert server["links"][0]["href"] == path
     document = weldr.api("GET", path).json
-    assert document["addresses"] == [f"127.0.0.2:{origin.port}"]
+    assert addresses(document) == [f"127.0.0.2:{origin.port}"]
     assert (document["state"], document["reason"]) == ("active", None)
     weldr.add(url(origin), expect=200)
     assert weldr.api("DELETE", path).json["servers"] == []
@@ -125,7 +125,7 @@ def test_resolved_again(lab, names):
     wait_until(lambda: weldr.ask().text == "one", 5, "the first address")
     names.names["app"] = ["127.0.0.3"]
     wait_until(lambda: weldr.ask().text == "two", 10, "the second address")
-    assert weldr.api("GET", "/servers").json["servers"][0]["addresses"] == [f"127.0.0.3:{two.port}"]
+    assert addresses(weldr.api("GET", "/servers").json["servers"][0]) == [f"127.0.0.3:{two.port}"]
     assert {weldr.ask().text for _ in range(50)} == {"two"}
 
 

@@ -144,6 +144,38 @@ static void test_server_list(void **state)
     free(text);
 }
 
+static void test_addresses(void **state)
+{
+    static const char *const wanted[] = {
+        "\"reason\": null",
+        "\"addresses\": [\n    {\n      \"address\": \"127.0.0.1:12345\"",
+        "\"state\": \"down\"",
+        "\"reason\": \"3 failed checks: status 500\"",
+        "\"since\": \"2026-11-23T15:08:14.123Z\"",
+        "\"address\": \"[::1]:12345\"",
+        "\"state\": \"active\"",
+        "\"reason\": null",
+        "\"weight\": 1",
+        NULL,
+    };
+    struct facts_addrs addrs = TAILQ_HEAD_INITIALIZER(addrs);
+    struct facts_addr v4 = {.addr = {AF_INET, 12345, {127, 0, 0, 1}},
+                            .since_us = 1795446494123000ULL,
+                            .reason = "3 failed checks: status 500"};
+    struct facts_addr v6 = {.addr = {AF_INET6, 12345, {[15] = 1}}, .rule.up = true};
+    struct pool_health check;
+    struct api_json_server_view v = view_of(add("http://app:12345", 1), &check);
+    char *text;
+
+    (void)state;
+    TAILQ_INSERT_TAIL(&addrs, &v4, entry);
+    TAILQ_INSERT_TAIL(&addrs, &v6, entry);
+    v.addrs = &addrs;
+    text = api_json_server(&v);
+    assert_in_order(text, wanted);
+    free(text);
+}
+
 static void test_leaving_server(void **state)
 {
     static const char *const wanted[] = {
@@ -326,6 +358,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_href, setup, teardown),
         cmocka_unit_test_setup_teardown(test_server_list, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_addresses, setup, teardown),
         cmocka_unit_test_setup_teardown(test_leaving_server, setup, teardown),
         cmocka_unit_test_setup_teardown(test_checks_are_not_mixed_up, setup, teardown),
         cmocka_unit_test_setup_teardown(test_detail, setup, teardown),

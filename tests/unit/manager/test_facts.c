@@ -6,13 +6,17 @@
 
 #include <cmocka.h>
 
+#include "base/fault.h"
 #include "manager/facts.h"
 
 static struct facts facts;
 
+static const struct addr somewhere = {AF_INET, 80, {10, 0, 0, 1}};
+static const struct addr nowhere; /* given by name */
+
 static struct server_facts *add(uint64_t id)
 {
-    struct server_facts *s = facts_add(&facts, id);
+    struct server_facts *s = facts_add(&facts, id, &somewhere, 5);
 
     assert_non_null(s);
     return s;
@@ -39,8 +43,10 @@ static void test_new_facts(void **state)
     (void)state;
     assert_int_equal(s->id, 7);
     assert_int_equal(s->stats_slot, 0);
-    assert_true(s->rule.up);
-    assert_false(s->has_result);
+    assert_true(s->is_up);
+    assert_int_equal(s->addr_n, 1);
+    assert_true(addr_is_equal(&TAILQ_FIRST(&s->addrs)->addr, &somewhere));
+    assert_null(facts_explain(s));
     assert_string_equal(facts_state(s), "active");
     assert_ptr_equal(facts_find(&facts, 7), s);
     assert_null(facts_find(&facts, 8));
@@ -75,7 +81,7 @@ static void test_states(void **state)
     struct server_facts *s = add(1);
 
     (void)state;
-    s->rule.up = false;
+    s->is_up = false;
     assert_string_equal(facts_state(s), "down");
     facts_drain(&facts, s, calloc(1, sizeof(struct pool_server)));
     assert_string_equal(facts_state(s), "draining");
@@ -99,13 +105,107 @@ static void test_admin_states(void **state)
     struct server_facts *s = add(1);
 
     (void)state;
-    s->rule.up = false;
+    s->is_up = false;
     s->admin = POOL_ADMIN_DRAINING;
     assert_string_equal(facts_state(s), "draining");
     s->admin = POOL_ADMIN_MAINTENANCE;
     assert_string_equal(facts_state(s), "maintenance");
     s->admin = POOL_ADMIN_ENABLED;
     assert_string_equal(facts_state(s), "down");
+}
+
+static struct addr addr_of(uint8_t last)
+{
+    return (struct addr){AF_INET, 80, {10, 0, 0, last}};
+}
+
+/* Gives the server those addresses: the last bytes as digits. */
+static void set_addrs(struct server_facts *s, const char *digits, uint64_t now_us)
+{
+    struct addr addrs[8];
+    unsigned n = 0;
+    struct facts_addrs gone;
+    struct facts_addr *a;
+
+    for (; digits[n] != '\0'; n++)
+        addrs[n] = addr_of((uint8_t)(digits[n] - '0'));
+    assert_int_equal(facts_set_addrs(s, addrs, n, now_us, &gone), 0);
+    while ((a = TAILQ_FIRST(&gone)) != NULL) {
+        TAILQ_REMOVE(&gone, a, entry);
+        free(a);
+    }
+    assert_int_equal(s->addr_n, n);
+}
+
+static struct facts_addr *addr_at(struct server_facts *s, unsigned i)
+{
+    struct facts_addr *a = TAILQ_FIRST(&s->addrs);
+
+    while (i-- > 0)
+        a = TAILQ_NEXT(a, entry);
+    return a;
+}
+
+static void test_addresses_of_a_name(void **state)
+{
+    struct server_facts *s = facts_add(&facts, 1, &nowhere, 5);
+
+    (void)state;
+    assert_true(facts_has_no_addr(s));
+    assert_string_equal(facts_state(s), "down");
+    set_addrs(s, "13", 10);
+    assert_string_equal(facts_state(s), "active");
+    addr_at(s, 1)->rule.up = false;
+    assert_false(facts_judge(s));
+    set_addrs(s, "123", 20); /* who stays keeps what is known */
+    assert_true(addr_at(s, 0)->rule.up && addr_at(s, 1)->rule.up);
+    assert_false(addr_at(s, 2)->rule.up);
+    assert_int_equal(addr_at(s, 0)->since_us, 10);
+    assert_int_equal(addr_at(s, 1)->since_us, 20);
+    set_addrs(s, "3", 30);
+    assert_true(facts_judge(s)); /* the last one is down */
+    assert_string_equal(facts_state(s), "down");
+    set_addrs(s, "34", 40);
+    assert_true(facts_judge(s));
+    assert_string_equal(facts_state(s), "active");
+}
+
+/* Up is explained by one that is up, down by the newest that is down. */
+static void test_explanation(void **state)
+{
+    struct server_facts *s = facts_add(&facts, 1, &nowhere, 5);
+
+    (void)state;
+    set_addrs(s, "123", 10);
+    addr_at(s, 0)->rule.up = false;
+    addr_at(s, 0)->has_result = true;
+    addr_at(s, 0)->last.at_us = 50;
+    assert_null(facts_explain(s));
+    for (unsigned i = 1; i < 3; i++) {
+        addr_at(s, i)->has_result = true;
+        addr_at(s, i)->last.at_us = 20 + i;
+    }
+    assert_ptr_equal(facts_explain(s), addr_at(s, 2));
+    addr_at(s, 1)->rule.up = addr_at(s, 2)->rule.up = false;
+    assert_true(facts_judge(s));
+    assert_ptr_equal(facts_explain(s), addr_at(s, 0));
+}
+
+static void test_no_memory_for_addresses(void **state)
+{
+    struct server_facts *s = facts_add(&facts, 1, &nowhere, 5);
+    const struct addr more[] = {addr_of(1), addr_of(2), addr_of(3), addr_of(4)};
+    struct facts_addrs gone;
+
+    (void)state;
+    set_addrs(s, "13", 10);
+    for (unsigned n = 1; n <= 2; n++) {
+        fault_set(n);
+        assert_int_equal(facts_set_addrs(s, more, 4, 20, &gone), WERR_NOMEM);
+        fault_set(0);
+        assert_int_equal(s->addr_n, 2);
+        assert_int_equal(addr_at(s, 1)->addr.ip[3], 3);
+    }
 }
 
 int main(void)
@@ -116,6 +216,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_out_of_slots, setup, teardown),
         cmocka_unit_test_setup_teardown(test_states, setup, teardown),
         cmocka_unit_test_setup_teardown(test_admin_states, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_addresses_of_a_name, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_explanation, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_no_memory_for_addresses, setup, teardown),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

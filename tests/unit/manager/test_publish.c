@@ -25,6 +25,7 @@ static struct publish publish;
 static struct facts facts;
 static struct pool_state *pool;
 static int worker_fd;
+static struct frame_addrs addrs_heard;
 
 static const struct manager_channel_ops no_ops;
 
@@ -63,7 +64,8 @@ static int teardown(void **state)
 
 static void add_facts(uint64_t id, bool is_removed, bool is_cut)
 {
-    struct server_facts *f = facts_add(&facts, id);
+    const struct addr at = {AF_INET, 80, {10, 0, 0, 1}};
+    struct server_facts *f = facts_add(&facts, id, &at, 0);
     struct pool_server *removed = is_removed ? calloc(1, sizeof(*removed)) : NULL;
 
     assert_non_null(f);
@@ -90,6 +92,8 @@ static unsigned receive(uint16_t *types, struct frame_local *locals)
         assert_true(used > 0 && n < FRAMES_MAX);
         if (types[n] == FRAME_LOCAL)
             assert_int_equal(frame_get_local(payload, &locals[n]), 0);
+        if (types[n] == FRAME_ADDRS)
+            assert_int_equal(frame_get_addrs(payload, &addrs_heard), 0);
         in = span_skip(in, (size_t)used);
         n++;
     }
@@ -118,26 +122,47 @@ static void test_attach_tells_what_was_cut(void **state)
     assert_int_equal(types[2], FRAME_SNAPSHOT);
 }
 
-/* The largest answer of a name server fits: each frame has the room that it needs. */
+/* The largest answer of a name server fits: each frame has the room that it needs. It says
+ * which addresses are down. */
 static void test_attach_tells_all_addresses(void **state)
 {
     uint16_t types[FRAMES_MAX] = {0};
     struct frame_local locals[FRAMES_MAX] = {0};
+    const struct addr nowhere = {0};
+    struct addr addrs[FRAME_ADDRS_N];
+    struct facts_addrs gone;
     struct server_facts *f;
 
     (void)state;
-    add_facts(KEPT, false, false);
-    f = facts_find(&facts, KEPT);
-    f->is_named = true;
-    f->addr_n = FRAME_ADDRS_N;
+    f = facts_add(&facts, KEPT, &nowhere, 0);
     for (unsigned i = 0; i < FRAME_ADDRS_N; i++)
-        f->addrs[i] =
-            (struct addr){.family = AF_INET, .port = 80, .ip = {10, 0, 0, (uint8_t)i}};
+        addrs[i] = (struct addr){.family = AF_INET, .port = 80, .ip = {10, 0, 0, (uint8_t)i}};
+    assert_int_equal(facts_set_addrs(f, addrs, FRAME_ADDRS_N, 0, &gone), 0);
+    TAILQ_FIRST(&f->addrs)->rule.up = false;
+    TAILQ_LAST(&f->addrs, facts_addrs)->rule.up = false;
     publish_attach(&publish, &slot, pool, NULL);
     assert_int_equal(receive(types, locals), 3);
     assert_int_equal(types[0], FRAME_LOCAL);
     assert_int_equal(types[1], FRAME_ADDRS);
+    assert_int_equal(addrs_heard.server_id, KEPT);
+    assert_int_equal(addrs_heard.n, FRAME_ADDRS_N);
+    assert_int_equal(addrs_heard.down, 1ULL << 63 | 1);
+    assert_memory_equal(addrs_heard.addrs, addrs, sizeof(addrs));
     assert_int_equal(types[2], FRAME_SNAPSHOT);
+}
+
+/* A server that is given by address has one too, which the workers know from its URL. */
+static void test_own_address_is_not_told(void **state)
+{
+    uint16_t types[FRAMES_MAX] = {0};
+    struct frame_local locals[FRAMES_MAX] = {0};
+
+    (void)state;
+    add_facts(KEPT, false, false);
+    publish_attach(&publish, &slot, pool, NULL);
+    assert_int_equal(receive(types, locals), 2);
+    assert_int_equal(types[0], FRAME_LOCAL);
+    assert_int_equal(types[1], FRAME_SNAPSHOT);
 }
 
 static void change_pool(void)
@@ -250,6 +275,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_attach_tells_what_was_cut, setup, teardown),
         cmocka_unit_test_setup_teardown(test_attach_tells_all_addresses, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_own_address_is_not_told, setup, teardown),
         cmocka_unit_test_setup_teardown(test_snapshot_is_of_now, setup, teardown),
         cmocka_unit_test_setup_teardown(test_deadline_spares_a_successor, setup, teardown),
     };

@@ -44,7 +44,7 @@ static int setup(void **state)
     leaving_init(m);
     publish_init(&m->publish, &m->supervisor, &m->facts, m->pool);
     checks_init(&m->checks, &m->shared, m->pool, 1);
-    checks_on_change(&m->checks, servers_on_health, m);
+    servers_watch_health(m);
     return 0;
 }
 
@@ -160,11 +160,36 @@ static void test_probes_begin_few_at_a_time(void **state)
     (void)close(fd);
 }
 
+/* Neither a timer nor a turn: the checks begin when the addresses are there. */
+static void test_unresolved_name_costs_nothing(void **state)
+{
+    const struct addr nowhere = {0};
+    const struct addr found[] = {{AF_INET, 9, {127, 0, 0, 1}}, {AF_INET, 9, {127, 0, 0, 2}}};
+    struct server_facts *f;
+    struct proposal p;
+    unsigned timers_n;
+
+    (void)state;
+    assert_int_equal(add("{\"url\":\"http://127.0.0.1:9\"}", &p), 0);
+    f = facts_find(&m->facts, p.server_id);
+    checks_remove(&m->checks, f);
+    facts_drop(&m->facts, f);
+    f = facts_add(&m->facts, p.server_id, &nowhere, 0);
+    timers_n = loop_timers(m->loop)->n;
+    checks_add(&m->checks, m->pool->pools[0].servers[0], f);
+    assert_int_equal(loop_timers(m->loop)->n, timers_n);
+    assert_int_equal(m->checks.probes_n, 0);
+    assert_true(TAILQ_EMPTY(&m->checks.waiting));
+    assert_int_equal(checks_set_addrs(&m->checks, f, found, 2), 0);
+    assert_int_equal(m->checks.probes_n, 2);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_add, setup, teardown),
         cmocka_unit_test(test_add_without_memory),
+        cmocka_unit_test_setup_teardown(test_unresolved_name_costs_nothing, setup, teardown),
         cmocka_unit_test_setup_teardown(test_probes_begin_few_at_a_time, setup, teardown),
     };
 
