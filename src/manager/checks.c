@@ -68,17 +68,25 @@ static void log_server(const struct server_facts *f, const struct pool_server *s
                  LOG_U("failures", a->rule.failures), LOG_S("error", a->last.error));
 }
 
-/* What follows for the server. The addresses first: a server that comes back has one. */
-static void judge(struct checks *c, struct server_facts *f, const struct pool_server *server)
+static void tell_addrs(struct checks *c, struct server_facts *f)
 {
-    const bool has_changed = facts_judge(f);
-
     if (f->is_named)
         c->hooks.on_addrs(c->hooks.arg, f);
-    if (!has_changed)
-        return;
-    log_server(f, server);
-    c->hooks.on_change(c->hooks.arg, f);
+}
+
+/* What follows for the server; its addresses are told before: one that comes back has one. */
+static void judge(struct checks *c, struct server_facts *f, const struct pool_server *server,
+                  bool is_verdict)
+{
+    const bool is_first = is_verdict && f->is_untried;
+    const bool has_changed = facts_judge(f);
+
+    if (is_first)
+        f->is_untried = false;
+    if (has_changed)
+        log_server(f, server);
+    if (has_changed || is_first)
+        c->hooks.on_change(c->hooks.arg, f);
 }
 
 static void note_change(struct facts_addr *a, const struct pool_server *server)
@@ -87,6 +95,7 @@ static void note_change(struct facts_addr *a, const struct pool_server *server)
     print_reason(a);
     if (a->server->is_named)
         log_addr(a, server);
+    tell_addrs(a->checks, a->server);
 }
 
 /* Those that were added together were checked together. The first pause ends anywhere within
@@ -98,7 +107,7 @@ static uint32_t pause_ms(struct facts_addr *a, const struct health_limits *limit
     const uint32_t chance = (uint32_t)rand_u64(rand);
     const uint32_t ms = health_rule_delay_ms(&a->rule, limits, chance);
 
-    if (!is_first || health_rule_is_between(&a->rule))
+    if (!is_first || health_rule_is_between(&a->rule, limits))
         return ms;
     return (uint32_t)rand_below(rand, (uint64_t)ms + 1);
 }
@@ -115,10 +124,13 @@ static void take_result(struct facts_addr *a, const struct pool_server *server,
     log_debug("health check", LOG_S("server", server->url), LOG_U("ok", result->ok),
               LOG_U("status", result->status), LOG_U("ms", result->took_ms));
     loop_timer_in(a->checks->shared->loop, &a->timer, pause_ms(a, &limits, is_first));
-    if (has_changed) {
+    if (has_changed)
         note_change(a, server);
-        judge(a->checks, a->server, server);
-    }
+    else if (!result->ok)
+        print_reason(a);
+    judge(a->checks, a->server, server, true);
+    if (result->ok)
+        a->checks->hooks.on_pass(a->checks->hooks.arg, a->server);
 }
 
 /* ---- turns ---- */
@@ -247,20 +259,16 @@ static uint64_t hash_settings(const struct pool_health *h)
 /* No check will say any more of it: it counts as up. */
 static void forgive(struct checks *c, struct server_facts *f, const struct pool_server *server)
 {
-    bool has_changed = false;
     struct facts_addr *a;
 
     TAILQ_FOREACH (a, &f->addrs, entry) {
         const bool was_up = a->rule.up;
 
-        health_rule_init(&a->rule);
-        if (was_up)
-            continue;
-        note_change(a, server);
-        has_changed = true;
+        health_rule_init(&a->rule, false);
+        if (!was_up)
+            note_change(a, server);
     }
-    if (has_changed)
-        judge(c, f, server);
+    judge(c, f, server, true);
 }
 
 void checks_update(struct checks *c, const struct pool_server *server,
@@ -329,8 +337,10 @@ void checks_add(struct checks *c, const struct pool_server *server, struct serve
     facts->is_checked = true;
     TAILQ_FOREACH (a, &facts->addrs, entry)
         begin(c, a, &h);
-    if (h.type == POOL_HEALTH_NONE)
-        forgive(c, facts, server);
+    if (h.type != POOL_HEALTH_NONE)
+        return;
+    facts->is_untried = false;
+    forgive(c, facts, server);
 }
 
 void checks_remove(struct checks *c, struct server_facts *facts)
@@ -379,7 +389,8 @@ int checks_set_addrs(struct checks *c, struct server_facts *facts, const struct 
         return WERR_NOMEM;
     free_gone(&gone);
     begin_new(c, facts, server);
-    judge(c, facts, server);
+    tell_addrs(c, facts);
+    judge(c, facts, server, false);
     start_waiting(c);
     return 0;
 }

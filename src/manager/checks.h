@@ -25,7 +25,9 @@ enum { CHECKS_PROBES_MAX = 256, CHECKS_BEGUN_MAX = 16 };
 struct checks_hooks {
     /* The set of a name's addresses, or which of them are down, has changed. */
     void (*on_addrs)(void *arg, struct server_facts *facts);
-    /* The server went up or down. */
+    /* A check has passed. */
+    void (*on_pass)(void *arg, struct server_facts *facts);
+    /* The server went up or down, or was judged for the first time. */
     void (*on_change)(void *arg, struct server_facts *facts);
     void *arg;
 };
@@ -45,7 +47,7 @@ struct checks {
 void checks_init(struct checks *c, struct conn_shared *shared, const struct pool_state *state,
                  uint64_t seed);
 void checks_on_change(struct checks *c, const struct checks_hooks *hooks);
-/* A server of the pool is to be checked from now on. */
+/* A server of the pool is to be checked from now on. The caller tells the workers its facts. */
 void checks_add(struct checks *c, const struct pool_server *server, struct server_facts *facts);
 /* No more; the facts may go. */
 void checks_remove(struct checks *c, struct server_facts *facts);

@@ -61,7 +61,7 @@ static struct facts_addr *new_addr(struct server_facts *s, const struct addr *ad
     if (a == NULL)
         return NULL;
     *a = (struct facts_addr){.server = s, .addr = *addr, .since_us = now_us};
-    health_rule_init(&a->rule);
+    health_rule_init(&a->rule, false);
     return a;
 }
 
@@ -82,7 +82,8 @@ static struct server_facts *new_facts(uint64_t id, const struct addr *addr, uint
 
     if (s == NULL)
         return NULL;
-    *s = (struct server_facts){.id = id, .is_up = true, .is_named = addr->family == 0};
+    *s = (struct server_facts){
+        .id = id, .is_up = true, .is_untried = true, .is_named = addr->family == 0};
     TAILQ_INIT(&s->addrs);
     if (s->is_named)
         return s;

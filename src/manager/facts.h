@@ -64,6 +64,7 @@ struct server_facts {
     uint64_t id;
     uint32_t stats_slot;         /* STATS_NO_SLOT: none was free */
     bool is_up;                  /* as facts_judge found it */
+    bool is_untried;             /* it is to be checked, and no check has judged it yet */
     bool is_checked;             /* its addresses are, those too that are still to be found */
     bool is_named;               /* given by name: addresses are looked up (names.c) */
     uint8_t addr_n;              /* up to FRAME_ADDRS_N; 0: named and not found yet */

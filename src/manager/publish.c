@@ -55,7 +55,7 @@ static struct frame_local local_of(const struct server_facts *s)
     return (struct frame_local){
         .server_id = s->id,
         .stats_slot = s->stats_slot,
-        .flags = s->is_up ? FRAME_LOCAL_UP : 0,
+        .flags = (s->is_up ? FRAME_LOCAL_UP : 0U) | (s->is_untried ? FRAME_LOCAL_UNTRIED : 0U),
     };
 }
 
@@ -162,6 +162,15 @@ void publish_facts(struct publish *p, const struct server_facts *s)
     const struct frame_local local = local_of(s);
     char buf[FRAME_FIXED_MAX];
 
+    send_to_all(p, span_from(buf, frame_put_local(buf, &local)), SPAN_NONE);
+}
+
+void publish_pass(struct publish *p, const struct server_facts *s)
+{
+    struct frame_local local = local_of(s);
+    char buf[FRAME_FIXED_MAX];
+
+    local.flags |= FRAME_LOCAL_PASSED;
     send_to_all(p, span_from(buf, frame_put_local(buf, &local)), SPAN_NONE);
 }
 

@@ -58,6 +58,8 @@ void publish_attach(struct publish *p, struct slot *slot, const struct pool_stat
 void publish_entry(struct publish *p, const struct pool_state *state, struct span entry);
 /* A server's statistics slot and health. */
 void publish_facts(struct publish *p, const struct server_facts *s);
+/* The same, and that a check has just passed: for a worker that has ejected the server. */
+void publish_pass(struct publish *p, const struct server_facts *s);
 /* What a server's name stands for, and which of it is down; nothing when that is nothing. */
 void publish_addrs(struct publish *p, const struct server_facts *s);
 /* What is in flight on a server that stands down is to end. */

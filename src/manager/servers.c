@@ -51,9 +51,9 @@ static void follow_add(struct manager *m, const struct pool_change *change)
 
     if (f->stats_slot != STATS_NO_SLOT)
         stats_server_clear(m->stats, f->stats_slot);
-    publish_facts(&m->publish, f);
     look_up(m, server, f);
     checks_add(&m->checks, server, f);
+    publish_facts(&m->publish, f);
     log_info("server added", LOG_S("server", server->url));
 }
 
@@ -72,10 +72,12 @@ static void follow_admin(struct manager *m, const struct pool_server *server,
     else
         leaving_begin(m, f, f->drain_ms);
     /* In maintenance it is left alone. */
-    if (f->admin == POOL_ADMIN_MAINTENANCE)
+    if (f->admin == POOL_ADMIN_MAINTENANCE) {
         checks_remove(&m->checks, f);
-    else if (was == POOL_ADMIN_MAINTENANCE)
+    } else if (was == POOL_ADMIN_MAINTENANCE) {
         checks_add(&m->checks, server, f);
+        publish_facts(&m->publish, f);
+    }
 }
 
 static void follow_change(struct manager *m, const struct pool_change *change)
@@ -246,6 +248,16 @@ static void on_addrs(void *arg, struct server_facts *facts)
     publish_addrs(&m->publish, facts);
 }
 
+/* In peace nothing is sent. */
+static void on_pass(void *arg, struct server_facts *facts)
+{
+    struct manager *m = arg;
+
+    if (facts->stats_slot != STATS_NO_SLOT &&
+        stats_sum_server(m->stats, facts->stats_slot, STATS_SERVER_ejected) > 0)
+        publish_pass(&m->publish, facts);
+}
+
 static void on_health(void *arg, struct server_facts *facts)
 {
     struct manager *m = arg;
@@ -262,7 +274,8 @@ void servers_init(struct manager *m)
 
 void servers_watch_health(struct manager *m)
 {
-    const struct checks_hooks hooks = {.on_addrs = on_addrs, .on_change = on_health, .arg = m};
+    const struct checks_hooks hooks = {
+        .on_addrs = on_addrs, .on_pass = on_pass, .on_change = on_health, .arg = m};
 
     checks_on_change(&m->checks, &hooks);
 }

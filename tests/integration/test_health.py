@@ -1,4 +1,4 @@
-"""Health checks: the manager alone probes; three strikes and out, two passes and back."""
+"""Health checks: the manager alone probes; three strikes and out (one for who never passed), two passes and back."""
 
 import json
 import os
@@ -100,7 +100,7 @@ def test_killed_and_restarted_origin(lab):
 
 
 def test_exactly_three_failures_and_two_passes(lab):
-    """H05, H06: two failures are not enough, nor is one pass."""
+    """H05, H06: two failures are not enough, nor is one pass, once it has passed."""
     weldr = lab.weldr()
     steps = Steps("ppffp" + "fff" + "pf" + "pp")
     origin = lab.origin(steps)
@@ -111,7 +111,7 @@ def test_exactly_three_failures_and_two_passes(lab):
 def test_flapping_server_is_never_marked(lab):
     """H07: the counters are strictly consecutive; a flap resets them."""
     weldr = lab.weldr()
-    script = Script("ffp" * 6 + "p")
+    script = Script("pff" * 6 + "p")
     origin = lab.origin(script)
     weldr.add(origin, check={**FAST, "interval_ms": 100})
     seen = set()
@@ -234,14 +234,39 @@ def test_manager_alone_probes_with_jitter(lab):
     assert not {p.lane_id for p in probes(origin)} & {t.lane_id for t in origin.seen("/traffic")}
 
 
+def test_never_passed_is_out_with_the_first_failure(lab):
+    """B5: nobody knows yet that it ever worked. Back it comes as everybody, after two passes."""
+    weldr = lab.weldr()
+    steps = Steps("f" + "pf" + "pp" + "ff")
+    origin = lab.origin(steps)
+    weldr.add(origin, check=PATIENT)
+    assert steps.states(weldr, origin) == ["active"] + ["down"] * 4 + ["active"] * 3
+
+
+def test_first_failure_of_a_dead_server(lab):
+    weldr = lab.weldr()
+    origin = lab.dead_origin()
+    weldr.add(origin, check={"interval_ms": 600000, "fast_interval_ms": 600000})
+    weldr.wait_state(origin, "down")
+    assert weldr.server(origin)["reason"] == "1 failed check: connection refused"
+
+
+def test_a_server_that_is_not_up_yet_is_asked_soon(lab):
+    """Added a moment before it listens: out at once, but looked at again in fast intervals, not after the long one."""
+    weldr = lab.weldr()
+    origin = lab.origin(Script("ffpp"))
+    weldr.add(origin, check={"path": "/health", "interval_ms": 600000, "fast_interval_ms": 100})
+    weldr.wait_state(origin, "down")
+    weldr.wait_state(origin, "active", 5)
+
+
 def test_fast_interval_between_states(lab):
     """Every 30 s in peace, but quickly while a server is between states."""
     weldr = lab.weldr()
     health = o.Health(500)
     origin = lab.origin(health)
     weldr.add(origin, check={"path": "/health", "interval_ms": 600000, "fast_interval_ms": 100, "timeout_ms": 1000})
-    weldr.wait_state(origin, "down", 5)
-    assert health.probes >= 3
+    wait_until(lambda: health.probes >= 3, 5, "three checks")
 
 
 def test_steady_interval_in_peace(lab):

@@ -72,6 +72,7 @@ static void add_facts(uint64_t id, bool is_removed, bool is_cut)
     if (is_removed)
         facts_drain(&facts, f, removed);
     f->is_cut = is_cut;
+    f->is_untried = false;
 }
 
 /* The frames' types and what LOCAL says, in the order in which they came. */
@@ -163,6 +164,29 @@ static void test_own_address_is_not_told(void **state)
     assert_int_equal(receive(types, locals), 2);
     assert_int_equal(types[0], FRAME_LOCAL);
     assert_int_equal(types[1], FRAME_SNAPSHOT);
+}
+
+/* What LOCAL says of a server that nobody has checked yet, and of one whose check has passed.
+ */
+static void test_flags(void **state)
+{
+    uint16_t types[FRAMES_MAX] = {0};
+    struct frame_local locals[FRAMES_MAX] = {0};
+    struct server_facts *f;
+
+    (void)state;
+    add_facts(KEPT, false, false);
+    f = facts_find(&facts, KEPT);
+    f->is_untried = true;
+    publish_facts(&publish, f);
+    f->is_untried = false;
+    publish_pass(&publish, f);
+    f->is_up = false;
+    publish_facts(&publish, f);
+    assert_int_equal(receive(types, locals), 3);
+    assert_int_equal(locals[0].flags, FRAME_LOCAL_UP | FRAME_LOCAL_UNTRIED);
+    assert_int_equal(locals[1].flags, FRAME_LOCAL_UP | FRAME_LOCAL_PASSED);
+    assert_int_equal(locals[2].flags, 0);
 }
 
 static void change_pool(void)
@@ -276,6 +300,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_attach_tells_what_was_cut, setup, teardown),
         cmocka_unit_test_setup_teardown(test_attach_tells_all_addresses, setup, teardown),
         cmocka_unit_test_setup_teardown(test_own_address_is_not_told, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_flags, setup, teardown),
         cmocka_unit_test_setup_teardown(test_snapshot_is_of_now, setup, teardown),
         cmocka_unit_test_setup_teardown(test_deadline_spares_a_successor, setup, teardown),
     };

@@ -160,6 +160,55 @@ static void test_probes_begin_few_at_a_time(void **state)
     (void)close(fd);
 }
 
+/* The workers hear of a pass only while one of them has ejected the server. */
+static void test_pass_is_told_to_who_ejected(void **state)
+{
+    struct server_facts *f;
+    struct proposal p;
+    uint64_t seq;
+
+    (void)state;
+    assert_int_equal(add(UNCHECKED("1"), &p), 0);
+    f = facts_find(&m->facts, p.server_id);
+    assert_false(f->is_untried); /* there is nothing to wait for */
+    seq = m->publish.seq;
+    m->checks.hooks.on_pass(m, f);
+    assert_int_equal(m->publish.seq, seq);
+    stats_server_add(stats_worker(m->stats, 0), f->stats_slot, STATS_SERVER_ejected, 1);
+    m->checks.hooks.on_pass(m, f);
+    assert_int_equal(m->publish.seq, seq + 1);
+    stats_server_add(stats_worker(m->stats, 0), f->stats_slot, STATS_SERVER_ejected, -1);
+    f->stats_slot = STATS_NO_SLOT;
+    m->checks.hooks.on_pass(m, f);
+    assert_int_equal(m->publish.seq, seq + 1);
+    f->stats_slot = 0;
+}
+
+static void run_until_judged(const struct server_facts *f)
+{
+    for (unsigned turns = 0; f->is_untried; turns++) {
+        assert_true(turns < 1000);
+        (void)loop_turn(m->loop, 10);
+    }
+}
+
+/* Until its first verdict, whatever it is; that is told at once. */
+static void test_untried_until_the_first_verdict(void **state)
+{
+    struct server_facts *f;
+    struct proposal p;
+    uint64_t seq;
+
+    (void)state;
+    assert_int_equal(add("{\"url\":\"http://127.0.0.1:1\"}", &p), 0);
+    f = facts_find(&m->facts, p.server_id);
+    seq = m->publish.seq;
+    assert_true(f->is_untried && f->is_up);
+    run_until_judged(f);
+    assert_false(f->is_up); /* nobody listens there */
+    assert_int_equal(m->publish.seq, seq + 1);
+}
+
 /* Neither a timer nor a turn: the checks begin when the addresses are there. */
 static void test_unresolved_name_costs_nothing(void **state)
 {
@@ -189,6 +238,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_add, setup, teardown),
         cmocka_unit_test(test_add_without_memory),
+        cmocka_unit_test_setup_teardown(test_pass_is_told_to_who_ejected, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_untried_until_the_first_verdict, setup, teardown),
         cmocka_unit_test_setup_teardown(test_unresolved_name_costs_nothing, setup, teardown),
         cmocka_unit_test_setup_teardown(test_probes_begin_few_at_a_time, setup, teardown),
     };
