@@ -225,9 +225,10 @@ static bool is_equal_text(const char *a, const char *b)
 
 static bool is_equal_check(const struct pool_health *a, const struct pool_health *b)
 {
-    return a->type == b->type && a->expect_n == b->expect_n && a->failures == b->failures &&
-           a->passes == b->passes && a->interval_ms == b->interval_ms &&
-           a->fast_interval_ms == b->fast_interval_ms && a->timeout_ms == b->timeout_ms &&
+    return a->type == b->type && a->initial == b->initial && a->expect_n == b->expect_n &&
+           a->failures == b->failures && a->passes == b->passes &&
+           a->interval_ms == b->interval_ms && a->fast_interval_ms == b->fast_interval_ms &&
+           a->timeout_ms == b->timeout_ms &&
            memcmp(a->expect, b->expect, a->expect_n * sizeof(a->expect[0])) == 0 &&
            is_equal_text(a->path, b->path) && is_equal_text(a->host, b->host);
 }

@@ -34,7 +34,7 @@ static const char *tell_reason(const struct manager *m, const struct server_fact
     if (facts_has_no_addr(f))
         return "name not resolved yet";
     if (!f->is_up)
-        return explain != NULL ? explain->reason : "";
+        return explain != NULL ? explain->reason : TAILQ_FIRST(&f->addrs)->reason;
     if (view->json.ejected > 0)
         snprintf(view->reason, sizeof(view->reason),
                  "ejected by %" PRIu64 " of %u workers for its errors in a row",

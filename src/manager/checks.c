@@ -40,6 +40,10 @@ static void print_reason(struct facts_addr *a)
     strb_init(&b, a->reason, sizeof(a->reason));
     if (a->rule.up)
         return;
+    if (!a->has_result) {
+        strb_add_str(&b, "waits for its first check");
+        return;
+    }
     strb_add_u64(&b, a->rule.failures);
     strb_add_str(&b, a->rule.failures == 1 ? " failed check: " : " failed checks: ");
     strb_add_str(&b, a->last.error);
@@ -116,6 +120,7 @@ static void take_result(struct facts_addr *a, const struct pool_server *server,
                         const struct pool_health *h, const struct check_result *result)
 {
     const struct health_limits limits = limits_of(h);
+    const bool waits = a->rule.waits; /* so that only a pass is a verdict */
     const bool has_changed = health_rule_result(&a->rule, &limits, result->ok);
     const bool is_first = !a->has_result;
 
@@ -128,7 +133,7 @@ static void take_result(struct facts_addr *a, const struct pool_server *server,
         note_change(a, server);
     else if (!result->ok)
         print_reason(a);
-    judge(a->checks, a->server, server, true);
+    judge(a->checks, a->server, server, result->ok || !waits);
     if (result->ok)
         a->checks->hooks.on_pass(a->checks->hooks.arg, a->server);
 }
@@ -271,6 +276,43 @@ static void forgive(struct checks *c, struct server_facts *f, const struct pool_
     judge(c, f, server, true);
 }
 
+static bool makes_wait(const struct pool_health *h)
+{
+    return h->type != POOL_HEALTH_NONE && h->initial == POOL_INITIAL_DOWN;
+}
+
+/* What an address counts as that no check has judged. */
+static void set_initial(struct facts_addr *a, const struct pool_health *h)
+{
+    health_rule_init(&a->rule, makes_wait(h));
+    print_reason(a);
+}
+
+/* The same for a server, and for its addresses that are still to be found. */
+static void start_untried(struct server_facts *f, const struct pool_health *h)
+{
+    struct facts_addr *a;
+
+    TAILQ_FOREACH (a, &f->addrs, entry)
+        set_initial(a, h);
+    if (f->addr_n == 0)
+        f->is_up = !makes_wait(h);
+    (void)facts_judge(f);
+}
+
+static void start_over(struct checks *c, struct server_facts *f, const struct pool_health *h)
+{
+    struct facts_addr *a;
+
+    if (f->is_untried) {
+        start_untried(f, h);
+        tell_addrs(c, f);
+        c->hooks.on_change(c->hooks.arg, f);
+    }
+    TAILQ_FOREACH (a, &f->addrs, entry)
+        take_turn(a);
+}
+
 void checks_update(struct checks *c, const struct pool_server *server,
                    struct server_facts *facts)
 {
@@ -290,8 +332,7 @@ void checks_update(struct checks *c, const struct pool_server *server,
     if (h.type == POOL_HEALTH_NONE)
         forgive(c, facts, server);
     else
-        TAILQ_FOREACH (a, &facts->addrs, entry)
-            take_turn(a);
+        start_over(c, facts, &h);
     start_waiting(c);
 }
 
@@ -335,6 +376,8 @@ void checks_add(struct checks *c, const struct pool_server *server, struct serve
     get_effective(c, server, &h);
     facts->check_settings = hash_settings(&h);
     facts->is_checked = true;
+    if (facts->is_untried)
+        start_untried(facts, &h);
     TAILQ_FOREACH (a, &facts->addrs, entry)
         begin(c, a, &h);
     if (h.type != POOL_HEALTH_NONE)
@@ -367,6 +410,7 @@ static void free_gone(struct facts_addrs *gone)
     }
 }
 
+/* In maintenance they are only made ready. */
 static void begin_new(struct checks *c, struct server_facts *f,
                       const struct pool_server *server)
 {
@@ -374,9 +418,13 @@ static void begin_new(struct checks *c, struct server_facts *f,
     struct pool_health h;
 
     get_effective(c, server, &h);
-    TAILQ_FOREACH (a, &f->addrs, entry)
-        if (a->checks == NULL && f->is_checked)
+    TAILQ_FOREACH (a, &f->addrs, entry) {
+        if (a->checks != NULL || a->has_result)
+            continue;
+        set_initial(a, &h);
+        if (f->is_checked)
             begin(c, a, &h);
+    }
 }
 
 int checks_set_addrs(struct checks *c, struct server_facts *facts, const struct addr *addrs,

@@ -248,6 +248,11 @@ bool facts_has_no_addr(const struct server_facts *s)
     return s->is_named && s->addr_n == 0;
 }
 
+bool facts_is_waiting(const struct server_facts *s)
+{
+    return s->is_untried && !s->is_up;
+}
+
 const char *facts_state(const struct server_facts *s)
 {
     if (s->removed != NULL)

@@ -117,6 +117,8 @@ bool facts_judge(struct server_facts *s);
 const struct facts_addr *facts_explain(const struct server_facts *s);
 /* A name that was never resolved. */
 bool facts_has_no_addr(const struct server_facts *s);
+/* check.initial is "down", and no check has passed yet: it gets no request in any case. */
+bool facts_is_waiting(const struct server_facts *s);
 /* "active", "down", "draining" or "maintenance". */
 const char *facts_state(const struct server_facts *s);
 

@@ -8,7 +8,8 @@ static const struct pool *the_pool(const struct manager *m)
     return &m->pool->pools[0];
 }
 
-/* Its facts when people want it to serve and it has an address; else NULL. */
+/* Its facts when people want it to serve, it has an address and need not wait for its first
+ * passed check; else NULL. */
 static const struct server_facts *find_wanted(const struct manager *m,
                                               const struct pool_server *server)
 {
@@ -16,7 +17,7 @@ static const struct server_facts *find_wanted(const struct manager *m,
 
     if (server->admin != POOL_ADMIN_ENABLED || server->weight == 0)
         return NULL;
-    return f == NULL || facts_has_no_addr(f) ? NULL : f;
+    return f == NULL || facts_has_no_addr(f) || facts_is_waiting(f) ? NULL : f;
 }
 
 bool usable_is(const struct manager *m, const struct pool_server *server)

@@ -37,6 +37,9 @@ enum pool_limits {
 
 enum pool_health_type { POOL_HEALTH_HTTP, POOL_HEALTH_TCP, POOL_HEALTH_NONE };
 
+/* What a server counts as until its first check. */
+enum pool_health_initial { POOL_INITIAL_UP, POOL_INITIAL_DOWN };
+
 /* Which members of a struct pool_health are given (a server overrides its pool). */
 enum pool_health_set {
     POOL_HEALTH_SET_TYPE = 1U << 0,
@@ -48,7 +51,8 @@ enum pool_health_set {
     POOL_HEALTH_SET_EXPECT = 1U << 6,
     POOL_HEALTH_SET_FAILURES = 1U << 7,
     POOL_HEALTH_SET_PASSES = 1U << 8,
-    POOL_HEALTH_SET_ALL = (1U << 9) - 1
+    POOL_HEALTH_SET_INITIAL = 1U << 9,
+    POOL_HEALTH_SET_ALL = (1U << 10) - 1
 };
 
 struct pool_status_range {
@@ -59,6 +63,7 @@ struct pool_status_range {
 struct pool_health {
     uint32_t set; /* enum pool_health_set; all in a pool's defaults and in effective settings */
     uint8_t type; /* enum pool_health_type */
+    uint8_t initial; /* enum pool_health_initial */
     uint8_t expect_n;
     uint16_t failures;         /* consecutive failures that mark down (3), 1–100 */
     uint16_t passes;           /* consecutive passes that mark active (2), 1–100 */

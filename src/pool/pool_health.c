@@ -29,10 +29,13 @@ const struct pool_health_field pool_health_fields[POOL_HEALTH_FIELD_N] = {
     TEXT("expect", EXPECT, EXPECT),
     NUMBER("failures", FAILURES, U16, failures, 1, 100),
     NUMBER("passes", PASSES, U16, passes, 1, 100),
+    NUMBER("initial", INITIAL, INITIAL, initial, 0, POOL_INITIAL_DOWN),
 };
 
 static const char *const type_words[] = {"http", "tcp", "none"};
 enum { TYPE_N = sizeof(type_words) / sizeof(type_words[0]) };
+static const char *const initial_words[] = {"up", "down"};
+enum { INITIAL_N = sizeof(initial_words) / sizeof(initial_words[0]) };
 
 const char *pool_health_type_word(enum pool_health_type type)
 {
@@ -131,6 +134,8 @@ uint32_t pool_health_number(const struct pool_health *h, const struct pool_healt
     switch (f->kind) {
     case POOL_KIND_TYPE:
         return h->type;
+    case POOL_KIND_INITIAL:
+        return h->initial;
     case POOL_KIND_U16:
         memcpy(&n16, member, sizeof(n16));
         return n16;
@@ -148,6 +153,9 @@ void pool_health_set_number(struct pool_health *h, const struct pool_health_fiel
     switch (f->kind) {
     case POOL_KIND_TYPE:
         h->type = (uint8_t)n;
+        break;
+    case POOL_KIND_INITIAL:
+        h->initial = (uint8_t)n;
         break;
     case POOL_KIND_U16:
         memcpy(member, &n16, sizeof(n16));
@@ -181,6 +189,8 @@ const char *pool_health_text(const struct pool_health *h, const struct pool_heal
     switch (f->kind) {
     case POOL_KIND_TYPE:
         return pool_health_type_word(h->type);
+    case POOL_KIND_INITIAL:
+        return initial_words[h->initial < INITIAL_N ? h->initial : 0];
     case POOL_KIND_PATH:
         return h->path != NULL ? h->path : "/";
     case POOL_KIND_HOST:
@@ -250,11 +260,11 @@ static int set_expect(struct pool_health *h, struct span text)
     return 0;
 }
 
-static int set_type(struct pool_health *h, struct span text)
+static int set_word(uint8_t *member, const char *const *words, unsigned n, struct span text)
 {
-    for (unsigned i = 0; i < TYPE_N; i++) {
-        if (span_is_equal(text, span_from_str(type_words[i]))) {
-            h->type = (uint8_t)i;
+    for (unsigned i = 0; i < n; i++) {
+        if (span_is_equal(text, span_from_str(words[i]))) {
+            *member = (uint8_t)i;
             return 0;
         }
     }
@@ -278,7 +288,9 @@ int pool_health_set_text(struct pool_health *h, const struct pool_health_field *
 {
     int rc = WERR_INVALID;
     if (f->kind == POOL_KIND_TYPE)
-        rc = set_type(h, text);
+        rc = set_word(&h->type, type_words, TYPE_N, text);
+    else if (f->kind == POOL_KIND_INITIAL)
+        rc = set_word(&h->initial, initial_words, INITIAL_N, text);
     else if (f->kind == POOL_KIND_EXPECT)
         rc = set_expect(h, text);
     else if (f->kind == POOL_KIND_PATH && is_path(text))
@@ -324,6 +336,7 @@ void pool_health_print_wish(const struct pool_health_field *f, char *buf, size_t
 {
     static const char *const wishes[] = {
         [POOL_KIND_TYPE] = "type must be \"http\", \"tcp\" or \"none\"",
+        [POOL_KIND_INITIAL] = "initial must be \"up\" or \"down\"",
         [POOL_KIND_PATH] =
             "path must start with \"/\", hold no space or control character and be "
             "at most 1024 bytes long",

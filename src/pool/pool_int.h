@@ -44,9 +44,11 @@ static inline void *pool_grow(void *old, size_t old_bytes, size_t bytes)
     return block;
 }
 
-/* A member of struct pool_health. */
+/* A member of struct pool_health. Up to U32 they are numbers, the first two with words for
+ * them. */
 enum pool_health_kind {
     POOL_KIND_TYPE,
+    POOL_KIND_INITIAL,
     POOL_KIND_U16,
     POOL_KIND_U32,
     POOL_KIND_PATH,
@@ -62,7 +64,7 @@ struct pool_health_field {
     uint32_t min, max; /* numbers */
 };
 
-enum { POOL_HEALTH_FIELD_N = 9, POOL_EXPECT_TEXT_MAX = 80 };
+enum { POOL_HEALTH_FIELD_N = 10, POOL_EXPECT_TEXT_MAX = 80 };
 extern const struct pool_health_field pool_health_fields[POOL_HEALTH_FIELD_N];
 
 /* pool_health.c */

@@ -52,7 +52,8 @@ enum frame_local_flag {
     FRAME_LOCAL_UP = 1U << 0,
     FRAME_LOCAL_GONE = 1U << 1, /* forget the facts; what is in flight ends */
     FRAME_LOCAL_CUT = 1U << 2,  /* what is in flight ends, the server stays */
-    /* No check has judged the server yet: at most one exchange at a time in each worker. */
+    /* No check has judged the server yet: at most one exchange at a time in each worker, and
+     * none, not even when all are down, without UP. */
     FRAME_LOCAL_UNTRIED = 1U << 3,
     /* A check has just passed: an ejection for refused and failed connections ends. */
     FRAME_LOCAL_PASSED = 1U << 4

@@ -8,9 +8,16 @@
 #include "worker/origin.h"
 #include "worker/worker.h"
 
+/* For its first passed check, before which it gets nothing even if all are down. */
+static bool waits_for_check(const struct origin *o)
+{
+    return o->is_untried && !o->up;
+}
+
 bool rotation_is_wanted(const struct origin *o)
 {
-    return o->in_pool && o->admin == POOL_ADMIN_ENABLED && o->weight > 0 && o->addrs != NULL;
+    return o->in_pool && o->admin == POOL_ADMIN_ENABLED && o->weight > 0 && o->addrs != NULL &&
+           !waits_for_check(o);
 }
 
 bool rotation_keeps_lanes(const struct origin *o)

@@ -168,6 +168,68 @@ def test_new_server_counts_as_active(lab):
     assert weldr.ask().status == 200
 
 
+WAITING = {**PATIENT, "initial": "down"}
+
+
+def test_initial_down_waits_for_a_pass(lab):
+    """B5: nothing is sent to it before, whatever fail_open says; one pass is enough, and failures change nothing."""
+    weldr = lab.weldr(workers=2)
+    steps = Steps("ffp" + "ffp")
+    origin = lab.origin(steps)
+    added = weldr.add(origin, check=WAITING)["server"]
+    assert (added["state"], added["reason"]) == ("down", "waits for its first check")
+    assert added["check"]["initial"] == "down"
+    assert weldr.ask().status == 503 and not weldr.stats()["fail_open"]
+    assert steps.states(weldr, origin) == ["down"] * 3 + ["active"] * 4
+    wait_until(lambda: weldr.ask().status == 200, 5, "the workers have been told")
+    assert weldr.server(origin)["reason"] is None
+
+
+def test_initial_down_of_the_pool(lab):
+    """Also for a server that goes down afterwards: fail_open holds for it as for all."""
+    weldr = lab.weldr()
+    weldr.patch_pool({"check": {**FAST, "initial": "down"}})
+    health = o.Health(500)
+    origin = lab.origin(health)
+    assert weldr.add(origin, check=None)["server"]["state"] == "down"
+    wait_until(lambda: "failed check" in weldr.server(origin)["reason"], 5, "the reason is what the check says")
+    assert weldr.ask().status == 503
+    health.status = 200
+    weldr.wait_state(origin, "active")
+    health.status = 500
+    weldr.wait_state(origin, "down")
+    wait_until(lambda: weldr.stats()["fail_open"], 5, "fail open")
+    wait_until(lambda: weldr.ask().status == 200, 5, "the workers have been told")
+
+
+def test_initial_changes_at_run_time(lab):
+    """It holds for who was not judged yet; who was keeps the verdict."""
+    weldr = lab.weldr()
+    new, old = lab.origin(o.by_target({"/health": o.stall})), lab.origin()
+    weldr.add(new, check=PATIENT)
+    weldr.add(old, check=FAST)
+    wait_until(lambda: weldr.server(old)["last_check"], 5, "a verdict")
+    for origin in new, old:
+        assert weldr.api("PATCH", origin.path, {"check": {"initial": "down"}}).status == 200
+    assert (weldr.state(new), weldr.state(old)) == ("down", "active")
+    assert weldr.api("PATCH", new.path, {"check": {"initial": None}}).status == 200
+    assert weldr.state(new) == "active"
+    for origin in new, old:
+        assert weldr.api("PATCH", origin.path, {"check": {"type": "none", "initial": "down"}}).status == 200
+        assert weldr.state(origin) == "active", "there is nothing to wait for"
+    assert weldr.api("PATCH", new.path, {"check": {"type": "http"}}).status == 200
+    assert weldr.state(new) == "active", "it has served meanwhile"
+
+
+def test_new_worker_knows_who_waits(lab):
+    weldr = lab.weldr()
+    weldr.add(lab.origin(o.by_target({"/health": o.stall})), check=WAITING)
+    old = weldr.worker_pids()
+    os.kill(old[0], 9)
+    weldr.wait_workers(1, not_pids=old)
+    assert weldr.ask().status == 503
+
+
 @pytest.mark.parametrize("status,expect,passes", [
     (200, None, True), (204, None, True), (299, None, True), (300, None, False), (404, None, False),
     (500, None, False), (301, "200-399", True), (404, "200,404", True), (200, "404", False),

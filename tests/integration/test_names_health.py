@@ -125,6 +125,25 @@ def test_maintenance_stops_the_checks_of_all(lab, names):  # noqa: F811
     wait_until(lambda: states() == "active active active down", 10, "all are checked again")
 
 
+def test_initial_down_holds_for_each_address(lab, names):  # noqa: F811
+    """For those too that are found later."""
+    waiting = lab.origin(o.stall, host="127.0.0.3")
+    live = lab.origin(o.Health(), host="127.0.0.2", port=waiting.port)
+    weldr = lab.weldr("--resolver", names.address)
+    weldr.add(url(live), check={**FAST, "timeout_ms": 60000, "initial": "down"})
+
+    def server():
+        return weldr.api("GET", "/servers").json["servers"][0]
+    wait_until(lambda: weldr.lines(msg="name can't be resolved"), 10, "there is no such name")
+    names.names["app"] = ["127.0.0.2"]
+    wait_until(lambda: server()["state"] == "active", 10, "its first pass")
+    assert [line["msg"] for line in weldr.lines(server=url(live)) if "address is" in line["msg"]] == ["address is active"]
+    names.names["app"] = ["127.0.0.2", "127.0.0.3"]
+    wait_until(lambda: len(server()["addresses"]) == 2, 10, "another answer")
+    assert [a["reason"] for a in server()["addresses"]] == [None, "waits for its first check"]
+    assert server()["state"] == "active"
+
+
 def test_given_by_address_has_one(lab):
     weldr = lab.weldr()
     origin = lab.origin(o.Health())

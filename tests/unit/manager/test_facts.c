@@ -208,6 +208,18 @@ static void test_no_memory_for_addresses(void **state)
     }
 }
 
+static void test_waiting(void **state)
+{
+    struct server_facts *s = add(1);
+
+    (void)state;
+    assert_false(facts_is_waiting(s));
+    s->is_up = false;
+    assert_true(facts_is_waiting(s));
+    s->is_untried = false;
+    assert_false(facts_is_waiting(s));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -216,6 +228,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_out_of_slots, setup, teardown),
         cmocka_unit_test_setup_teardown(test_states, setup, teardown),
         cmocka_unit_test_setup_teardown(test_admin_states, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_waiting, setup, teardown),
         cmocka_unit_test_setup_teardown(test_addresses_of_a_name, setup, teardown),
         cmocka_unit_test_setup_teardown(test_explanation, setup, teardown),
         cmocka_unit_test_setup_teardown(test_no_memory_for_addresses, setup, teardown),

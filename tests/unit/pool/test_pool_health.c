@@ -34,7 +34,7 @@ static void test_defaults(void **state)
     assert_string_equal(json,
                         "{\"type\":\"http\",\"interval_ms\":30000,\"fast_interval_ms\":2000,"
                         "\"timeout_ms\":5000,\"path\":\"/\",\"host\":\"\",\"expect\":"
-                        "\"200-299\",\"failures\":3,\"passes\":2}");
+                        "\"200-299\",\"failures\":3,\"passes\":2,\"initial\":\"up\"}");
     for (unsigned i = 0; i < POOL_HEALTH_FIELD_N; i++)
         assert_true(pool_health_is_valid(&h, &pool_health_fields[i]));
     free(json);
@@ -50,6 +50,11 @@ static const struct {
     {"type", "none", "none"},
     {"type", "HTTP", NULL},
     {"type", "", NULL},
+    {"initial", "up", "up"},
+    {"initial", "down", "down"},
+    {"initial", "Down", NULL},
+    {"initial", "", NULL},
+    {"initial", "none", NULL},
     {"path", "/", "/"},
     {"path", "/up?x=1", "/up?x=1"},
     {"path", "", NULL},
