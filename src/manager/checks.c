@@ -140,7 +140,17 @@ static void take_result(struct facts_addr *a, const struct pool_server *server,
 
 /* ---- turns ---- */
 
-static void on_done(void *arg, const struct check_result *result);
+static void on_done(void *arg, const struct check_result *result, int shortage);
+
+/* That we are short of something is no failure of the server. */
+static void put_off(struct facts_addr *a, const struct pool_server *server,
+                    const struct pool_health *h, int shortage)
+{
+    log_warn("health check put off", LOG_S("server", server->url),
+             LOG_S("reason",
+                   shortage == WERR_ADDR_UNAVAILABLE ? "no local port" : werr_text(shortage)));
+    loop_timer_in(a->checks->shared->loop, &a->timer, h->fast_interval_ms);
+}
 
 static void start_probe(struct facts_addr *a)
 {
@@ -166,10 +176,7 @@ static void start_probe(struct facts_addr *a)
         loop_defer(c->shared->loop, &c->begin_work);
         return;
     }
-    /* That we are short of something is no failure of the server. */
-    log_warn("health check put off: out of memory or descriptors",
-             LOG_S("server", server->url));
-    loop_timer_in(c->shared->loop, &a->timer, h.fast_interval_ms);
+    put_off(a, server, &h, WERR_NOMEM);
 }
 
 static void set_waiting(struct facts_addr *a, bool waits)
@@ -217,7 +224,7 @@ static void begin_more(struct loop_work *work)
     start_waiting(c);
 }
 
-static void on_done(void *arg, const struct check_result *result)
+static void on_done(void *arg, const struct check_result *result, int shortage)
 {
     struct facts_addr *a = arg;
     struct checks *c = a->checks;
@@ -227,7 +234,10 @@ static void on_done(void *arg, const struct check_result *result)
     a->probe = NULL;
     c->probes_n--;
     get_effective(c, server, &h);
-    take_result(a, server, &h, result);
+    if (shortage < 0)
+        put_off(a, server, &h, shortage);
+    else
+        take_result(a, server, &h, result);
     start_waiting(c);
 }
 

@@ -33,25 +33,45 @@ static struct probe *probe_of(struct conn *c)
     return p;
 }
 
-static void tell(struct probe *p, bool ok, uint16_t status, const char *error)
+static void end_probe(struct probe *p, const struct check_result *result, int shortage)
 {
     const probe_fn done = p->done;
-    struct check_result result = {.ok = ok, .status = status};
-    struct strb b;
 
     if (done == NULL)
         return;
     p->done = NULL;
+    done(p->arg, result, shortage);
+}
+
+static void tell(struct probe *p, bool ok, uint16_t status, const char *error)
+{
+    struct check_result result = {.ok = ok, .status = status};
+    struct strb b;
+
     result.at_us = loop_wall_us(p->loop);
     result.took_ms = (uint32_t)((loop_now_us(p->loop) - p->started_us) / 1000);
     strb_init(&b, result.error, sizeof(result.error));
     strb_add_str(&b, error);
-    done(p->arg, &result);
+    end_probe(p, &result, 0);
 }
 
-static void fail(struct probe *p, const char *error)
+/* What we lack ourselves says nothing about the server. */
+static bool is_shortage(int error)
 {
-    tell(p, false, 0, error);
+    return error == WERR_NOMEM || error == WERR_NO_FD || error == WERR_ADDR_UNAVAILABLE;
+}
+
+static void tell_error(struct probe *p, int error, const char *why)
+{
+    if (is_shortage(error))
+        end_probe(p, NULL, error);
+    else
+        tell(p, false, 0, why);
+}
+
+static void fail(struct probe *p, int error, const char *why)
+{
+    tell_error(p, error, why);
     conn_close(&p->conn, CONN_CLOSE_NOW);
 }
 
@@ -106,7 +126,7 @@ static void on_open(struct conn *c, int error)
     struct probe *p = probe_of(c);
 
     if (error < 0)
-        fail(p, werr_text(error));
+        fail(p, error, werr_text(error));
     else
         begin(p);
 }
@@ -140,17 +160,17 @@ static void on_event(struct conn *c, struct event *ev)
     if (ev->type == EVENT_HEAD)
         judge(p, ev->msg->status);
     else if (ev->type == EVENT_RESET)
-        fail(p, ev->why != NULL ? ev->why : werr_text(ev->error));
+        fail(p, ev->error, ev->why != NULL ? ev->why : werr_text(ev->error));
 }
 
 static void on_gone(struct conn *c, int error)
 {
-    fail(probe_of(c), error == WERR_EOF ? "closed without an answer" : werr_text(error));
+    fail(probe_of(c), error, error == WERR_EOF ? "closed without an answer" : werr_text(error));
 }
 
 static void on_timer(struct conn *c)
 {
-    fail(probe_of(c), werr_text(WERR_TIMEOUT));
+    fail(probe_of(c), WERR_TIMEOUT, werr_text(WERR_TIMEOUT));
 }
 
 static void free_probe(struct probe *p)
@@ -181,7 +201,7 @@ static void run_failed(struct loop_work *w)
 {
     struct probe *p = (struct probe *)((char *)w - offsetof(struct probe, later));
 
-    tell(p, false, 0, werr_text(p->error));
+    tell_error(p, p->error, werr_text(p->error));
     free_probe(p);
 }
 
@@ -225,10 +245,6 @@ struct probe *probe_start(const struct probe_wish *wish)
     copy_settings(p, wish);
     p->error =
         conn_connect(&p->conn, wish->shared, &probe_ops, wish->to, &codec_limits_response);
-    if (p->error == WERR_NO_FD || p->error == WERR_NOMEM) {
-        free_probe(p);
-        return NULL;
-    }
     p->later.run = p->error < 0 ? run_failed : run_begin;
     if (p->error == 0)
         conn_timer_set(&p->conn, wish->health->timeout_ms);

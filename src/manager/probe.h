@@ -12,8 +12,9 @@
 #include "pool/pool.h"
 
 struct probe;
-/* The probe is about to close: result is borrowed. */
-typedef void (*probe_fn)(void *arg, const struct check_result *result);
+/* The probe is about to close: result is borrowed. shortage < 0: there is none, since we lacked
+ * something ourselves (WERR_NOMEM, WERR_NO_FD, or WERR_ADDR_UNAVAILABLE for a local port). */
+typedef void (*probe_fn)(void *arg, const struct check_result *result, int shortage);
 
 struct probe_wish {
     struct conn_shared *shared;
@@ -26,8 +27,7 @@ struct probe_wish {
 };
 
 /* done comes later, never before this returns, also when the connect fails at once. NULL: no
- * memory or no descriptor, which says nothing about the server. Strings of the wish are copied.
- */
+ * memory. Strings of the wish are copied. */
 struct probe *probe_start(const struct probe_wish *wish);
 void probe_cancel(struct probe *p);
 

@@ -246,6 +246,22 @@ static int connect_error(int errnum)
     }
 }
 
+/* EADDRNOTAVAIL has two meanings: all local ports towards the address are in use, or this host
+ * has no address to reach it from (of ::1 when IPv6 is off). A datagram socket, whose ports are
+ * others, finds out by the same route. */
+static bool has_source_for(const struct addr *to)
+{
+    struct sockaddr_storage sa;
+    socklen_t sa_len = addr_to_sockaddr(to, &sa);
+    int fd = socket(to->family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    bool has =
+        fd < 0 || connect(fd, (struct sockaddr *)&sa, sa_len) == 0 || errno != EADDRNOTAVAIL;
+
+    if (fd >= 0)
+        close(fd);
+    return has;
+}
+
 static int connect_epoll(struct loop *l, struct sock *s, const struct addr *to)
 {
     struct sockaddr_storage sa;
@@ -265,6 +281,8 @@ static int connect_epoll(struct loop *l, struct sock *s, const struct addr *to)
         close(s->fd);
         s->fd = -1;
     }
+    if (rc == WERR_ADDR_UNAVAILABLE && !has_source_for(to))
+        return WERR_UNREACHABLE;
     return rc;
 }
 

@@ -504,7 +504,7 @@ def test_own_shortage_is_no_failure(lab):
     with Client(weldr.admin) as asking:
         assert asking.ask(target="/health").status == 200
         crowd = [Client(weldr.admin) for _ in range(60)]
-        wait_until(lambda: weldr.lines(msg="health check put off: out of memory or descriptors"), 20, "a shortage")
+        wait_until(lambda: weldr.lines(msg="health check put off", reason="out of descriptors"), 20, "a shortage")
         server = json.loads(asking.ask(target="/servers").body)["servers"][0]
         assert server["state"] == "active", server
         for client in crowd:
