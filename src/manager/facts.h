@@ -75,10 +75,10 @@ struct server_facts {
     uint32_t drain_ms;           /* … and its limit */
     bool is_leaving;             /* leaving.h: what is in flight there is waited for */
     TAILQ_ENTRY(server_facts) leaving, draining; /* among those */
-    bool is_cut;                      /* the workers were told to end what is in flight */
-    uint64_t leave_seq;               /* leaving: publish sequence of its removal, or its cut */
-    uint64_t leave_until_ms;          /* leaving: then it is cut */
-    bool lacks_name;                  /* named, and not looked up for want of memory (servers.c) */
+    bool is_cut;             /* the workers were told to end what is in flight */
+    uint64_t leave_seq;      /* leaving: publish sequence of its removal, or its cut */
+    uint64_t leave_until_ms; /* leaving: then it is cut */
+    bool lacks_name;         /* named, and not looked up for want of memory (servers.c) */
     char name_error[FACTS_ERROR_MAX]; /* why the last look-up failed; empty when it did not */
     UT_hash_handle hh;
 };

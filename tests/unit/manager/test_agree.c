@@ -111,7 +111,7 @@ static void start_pool(void)
     leaving_init(m);
     publish_init(&m->publish, &m->supervisor, &m->facts, m->pool);
     checks_init(&m->checks, &m->shared, m->pool, 1);
-    checks_on_change(&m->checks, servers_on_health, m);
+    servers_watch_health(m);
 }
 
 static void start_channel(void)
@@ -258,7 +258,7 @@ static void tell_facts(void)
 
     if (f == NULL)
         return;
-    f->rule.up = !f->rule.up;
+    f->is_up = !f->is_up;
     publish_facts(&m->publish, f);
     turns(3);
 }
@@ -309,10 +309,10 @@ static void check_agreement(void)
         struct origin *o = origin_find(&worker, p->servers[i]->id);
 
         assert_non_null(f);
-        assert_non_null(f->check);
+        assert_true(f->is_checked);
         assert_non_null(o);
         assert_true(o->in_pool);
-        assert_int_equal(o->up, f->rule.up);
+        assert_int_equal(o->up, f->is_up);
         assert_int_equal(o->stats_slot, f->stats_slot);
     }
 }
