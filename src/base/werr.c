@@ -62,6 +62,7 @@ static const struct {
 
 static werr_panic_fn panic_hook;
 static void *panic_arg;
+static werr_print_fn panic_print;
 
 static bool is_known(int error)
 {
@@ -107,9 +108,27 @@ void werr_set_panic_hook(werr_panic_fn hook, void *arg)
     panic_arg = arg;
 }
 
+void werr_set_panic_print(werr_print_fn print)
+{
+    panic_print = print;
+}
+
+static void print_panic(const char *file, int line, const char *function, const char *what)
+{
+    char text[512];
+    const int n = snprintf(text, sizeof(text), "MUST failed: %s (%s, %s:%d)\n", what, function,
+                           file, line);
+    const size_t len = (size_t)n < sizeof(text) ? (size_t)n : sizeof(text) - 1;
+
+    if (panic_print != NULL)
+        panic_print(text, len);
+    else
+        dprintf(STDERR_FILENO, "%.*s", (int)len, text);
+}
+
 void werr_panic(const char *file, int line, const char *function, const char *what)
 {
-    dprintf(STDERR_FILENO, "MUST failed: %s (%s, %s:%d)\n", what, function, file, line);
+    print_panic(file, line, function, what);
     /* Taken off first: objects that print themselves may be the broken ones. */
     werr_panic_fn hook = panic_hook;
     panic_hook = NULL;

@@ -4,10 +4,14 @@
  * The table is errors.def; errno stops in net/, log/ and manager/, where werr_from_errno()
  * translates it. A peer's misbehaviour is never a MUST: MUST is for what only a bug of ours can
  * cause, is always compiled in, prints where and what, calls the panic hook (objects print
- * themselves) and aborts; the manager then starts a new worker.
+ * themselves) and aborts; the manager then starts a new worker. The log says how to print
+ * without waiting (werr_set_panic_print): a process that hangs in its last words is not
+ * replaced.
  */
 #ifndef WELDR_BASE_WERR_H
 #define WELDR_BASE_WERR_H
+
+#include <stddef.h>
 
 #define MUST_USE __attribute__((warn_unused_result))
 
@@ -37,6 +41,9 @@ typedef void (*werr_panic_fn)(void *arg);
 /* Called once by a failing MUST before the process aborts, never again for a MUST that fails in
  * the hook itself. */
 void werr_set_panic_hook(werr_panic_fn hook, void *arg);
+/* text: one line, its end included. Until it is set the line is written to standard error. */
+typedef void (*werr_print_fn)(const char *text, size_t len);
+void werr_set_panic_print(werr_print_fn print);
 void werr_panic(const char *file, int line, const char *function, const char *what)
     __attribute__((noreturn, cold));
 

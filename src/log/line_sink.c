@@ -3,7 +3,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -15,6 +14,7 @@
 
 #include "base/fault.h"
 #include "base/strb.h"
+#include "log/nowait.h"
 
 enum {
     FILE_MODE = 0640,             /* the log tells who asked for what */
@@ -22,50 +22,18 @@ enum {
     HEADER_BYTES = 80
 };
 
-/* Ways to write. */
-enum way {
-    WAY_FILE,   /* regular: takes the whole buffer */
-    WAY_PIECES, /* pipe, terminal, device, all opened by us without blocking */
-    WAY_POLLED, /* could not be opened anew: asked before each write */
-    WAY_SOCKET, /* stream */
-    WAY_SYSLOG
-};
-
 _Static_assert(LINE_SINK_LINE_MAX <= PIPE_BUF, "a pipe takes a line whole");
 
 /* ---- opening ---- */
 
-static enum way way_of(int fd)
-{
-    struct stat st;
-
-    return fstat(fd, &st) == 0 && S_ISREG(st.st_mode) ? WAY_FILE : WAY_PIECES;
-}
-
 static int open_file(struct line_sink *s, const char *path)
 {
+    struct stat st;
     int fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_NONBLOCK | O_CLOEXEC | O_NOCTTY,
                   FILE_MODE);
 
     if (fd >= 0)
-        s->way = (uint8_t)way_of(fd);
-    return fd;
-}
-
-/* Another user's pipe can't be opened anew, a socket can't at all: then a copy of the
- * descriptor, used with care. */
-static int open_stdout(struct line_sink *s)
-{
-    struct stat st;
-    int fd = open("/proc/self/fd/1", O_WRONLY | O_APPEND | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
-
-    if (fd >= 0) {
-        s->way = (uint8_t)way_of(fd);
-        return fd;
-    }
-    fd = fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 3);
-    if (fd >= 0)
-        s->way = fstat(fd, &st) == 0 && S_ISSOCK(st.st_mode) ? WAY_SOCKET : WAY_POLLED;
+        s->way = fstat(fd, &st) == 0 && S_ISREG(st.st_mode) ? NOWAIT_FILE : NOWAIT_OWN;
     return fd;
 }
 
@@ -89,7 +57,6 @@ static int open_syslog(struct line_sink *s)
         errno = saved;
         return -1;
     }
-    s->way = WAY_SYSLOG;
     return fd;
 }
 
@@ -98,7 +65,7 @@ static bool open_target(struct line_sink *s)
     if (s->kind == LINE_SINK_FILE)
         s->fd = open_file(s, s->path);
     else if (s->kind == LINE_SINK_STDOUT)
-        s->fd = open_stdout(s);
+        s->fd = nowait_open(STDOUT_FILENO, true, &s->way);
     else
         s->fd = open_syslog(s);
     if (s->fd < 0)
@@ -152,26 +119,13 @@ static size_t piece_bytes(const char *from, size_t len, size_t max)
     return end != NULL ? (size_t)(end - from) + 1 : n;
 }
 
-static bool is_writable(int fd)
-{
-    struct pollfd p = {.fd = fd, .events = POLLOUT};
-
-    return poll(&p, 1, 0) == 1 && (p.revents & POLLOUT) != 0;
-}
-
 /* Bytes written; -1 with errno. */
 static ssize_t write_piece(const struct line_sink *s, size_t at)
 {
     const char *from = s->buf + at;
-    size_t n = piece_bytes(from, s->len - at, s->way == WAY_FILE ? LINE_SINK_BYTES : PIPE_BUF);
+    const size_t max = s->way == NOWAIT_FILE ? LINE_SINK_BYTES : PIPE_BUF;
 
-    if (s->way == WAY_SOCKET)
-        return send(s->fd, from, n, MSG_DONTWAIT | MSG_NOSIGNAL);
-    if (s->way == WAY_POLLED && !is_writable(s->fd)) {
-        errno = EAGAIN;
-        return -1;
-    }
-    return write(s->fd, from, n);
+    return nowait_write(s->fd, s->way, from, piece_bytes(from, s->len - at, max));
 }
 
 /* "<134>Nov 23 15:08:14 weldr[123]: ", local time, as programs on the same machine do. */

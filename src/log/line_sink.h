@@ -9,8 +9,8 @@
  *
  * A file is opened for appending, so that several processes may write to one: it gets the
  * buffer in one write, of whole lines. All else gets pieces of whole lines of at most PIPE_BUF
- * bytes, which a pipe takes whole or not at all. Standard output is opened anew by its name in
- * /proc, so that O_NONBLOCK is ours alone and not the shell's. Syslog: one datagram a line in
+ * bytes, which a pipe takes whole or not at all. Standard output is opened anew
+ * (nowait.h). Syslog: one datagram a line in
  * the style of RFC 3164, facility local0, severity info. Owner: one process, one thread.
  */
 #ifndef WELDR_LOG_LINE_SINK_H
@@ -30,7 +30,7 @@ enum {
 
 struct line_sink {
     uint8_t kind;  /* enum line_sink_kind */
-    uint8_t way;   /* how fd is written to; known to line_sink.c */
+    uint8_t way;   /* how fd is written to; enum nowait_way; not of syslog */
     bool is_stuck; /* the last flush left something: nothing is tried before the next */
     bool is_torn;  /* the first line of the buffer has been written in part */
     int fd;        /* -1: not open; tried again at each flush */

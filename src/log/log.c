@@ -1,31 +1,22 @@
 #include "log/log.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <poll.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "base/num.h"
 #include "base/strb.h"
+#include "base/werr.h"
+#include "log/nowait.h"
 
 enum {
+    PANIC_BYTES = 600,
     LINE_BYTES = 4096,   /* PIPE_BUF: lines of several processes do not mix in a pipe */
     LINE_END_BYTES = 16, /* kept for " truncated=1" and the line end */
     RATE_PER_S = 10,
     MESSAGE_COLUMNS = 36
-};
-
-/* How a line gets out without ever waiting. */
-enum outlet_kind {
-    OUTLET_POLLED, /* terminal, or a pipe that can't be opened anew: asked before each line */
-    OUTLET_PLAIN,  /* file: takes all */
-    OUTLET_SOCKET, /* MSG_DONTWAIT */
-    OUTLET_OWN     /* pipe, opened anew, so that O_NONBLOCK is ours alone */
 };
 
 enum log_level log_level_now = LOG_INFO;
@@ -33,11 +24,12 @@ enum log_level log_level_now = LOG_INFO;
 static struct {
     const char *role; /* NULL: log_init was not called */
     int id;
-    enum outlet_kind kind;
-    int fd;
+    int fd;      /* -1: none, no line gets out */
+    uint8_t way; /* enum nowait_way */
     bool is_terminal;
-    uint64_t dropped;
-} outlet = {.id = -1, .kind = OUTLET_POLLED, .fd = STDERR_FILENO};
+    bool is_torn; /* the last line was taken in part */
+    uint64_t dropped, told;
+} outlet = {.id = -1, .fd = -1};
 
 static const struct {
     const char *word;
@@ -65,33 +57,45 @@ void log_set_level(enum log_level level)
 
 /* ---- the way out ---- */
 
-static void open_pipe_anew(void)
-{
-    int fd = open("/proc/self/fd/2", O_WRONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
-
-    if (fd < 0)
-        return;
-    outlet.kind = OUTLET_OWN;
-    outlet.fd = fd;
-}
-
 static void open_outlet(void)
 {
-    struct stat st;
-
-    if (outlet.kind == OUTLET_OWN)
+    if (outlet.fd >= 0)
         close(outlet.fd);
-    outlet.kind = OUTLET_POLLED;
-    outlet.fd = STDERR_FILENO;
+    outlet.fd = nowait_open(STDERR_FILENO, false, &outlet.way);
     outlet.is_terminal = isatty(STDERR_FILENO) == 1;
-    if (fstat(STDERR_FILENO, &st) < 0)
-        return;
-    if (S_ISFIFO(st.st_mode))
-        open_pipe_anew();
-    else if (S_ISSOCK(st.st_mode))
-        outlet.kind = OUTLET_SOCKET;
-    else if (S_ISREG(st.st_mode))
-        outlet.kind = OUTLET_PLAIN;
+    outlet.is_torn = false;
+}
+
+/* line[-1] is a line end, for when the line before was taken in part. False: it is lost. */
+static bool put_out(struct span line)
+{
+    const int saved = errno;
+    size_t torn;
+    ssize_t n;
+
+    if (outlet.fd < 0)
+        open_outlet();
+    torn = outlet.is_torn ? 1 : 0;
+    n = nowait_write(outlet.fd, outlet.way, line.ptr - torn, line.len + torn);
+    errno = saved;
+    if (n == (ssize_t)(line.len + torn)) {
+        outlet.is_torn = false;
+        return true;
+    }
+    outlet.dropped++;
+    outlet.is_torn = n > 0 ? (size_t)n > torn : outlet.is_torn;
+    return false;
+}
+
+static void print_panic(const char *text, size_t len)
+{
+    char line[PANIC_BYTES];
+
+    if (len >= sizeof(line))
+        len = sizeof(line) - 1;
+    line[0] = '\n';
+    memcpy(line + 1, text, len);
+    (void)put_out(span_from(line + 1, len));
 }
 
 void log_init(const char *role, int id, enum log_level level)
@@ -100,27 +104,7 @@ void log_init(const char *role, int id, enum log_level level)
     outlet.id = id;
     log_level_now = level;
     open_outlet();
-}
-
-static bool is_writable(int fd)
-{
-    struct pollfd p = {.fd = fd, .events = POLLOUT};
-
-    return poll(&p, 1, 0) == 1 && (p.revents & POLLOUT) != 0;
-}
-
-static void put_out(struct span line)
-{
-    int saved = errno;
-    ssize_t n = -1;
-
-    if (outlet.kind == OUTLET_SOCKET)
-        n = send(outlet.fd, line.ptr, line.len, MSG_DONTWAIT | MSG_NOSIGNAL);
-    else if (outlet.kind != OUTLET_POLLED || is_writable(outlet.fd))
-        n = write(outlet.fd, line.ptr, line.len);
-    if (n != (ssize_t)line.len)
-        outlet.dropped++;
-    errno = saved;
+    werr_set_panic_print(print_panic);
 }
 
 /* ---- the text ---- */
@@ -237,14 +221,16 @@ static void add_terminal_head(struct strb *b, enum log_level level, const char *
         strb_addf(b, " worker=%d", outlet.id);
 }
 
-static void print_line(enum log_level level, const char *message, const struct log_pair *pairs,
+/* False: it is lost. */
+static bool print_line(enum log_level level, const char *message, const struct log_pair *pairs,
                        uint32_t suppressed)
 {
-    char buf[LINE_BYTES];
+    char buf[1 + LINE_BYTES];
     struct strb b;
     struct log_pair kept_back = LOG_U("suppressed", suppressed);
 
-    strb_init(&b, buf, sizeof(buf) - LINE_END_BYTES);
+    buf[0] = '\n'; /* see put_out */
+    strb_init(&b, buf + 1, LINE_BYTES - LINE_END_BYTES);
     if (outlet.is_terminal) {
         add_terminal_head(&b, level, message);
     } else {
@@ -255,13 +241,25 @@ static void print_line(enum log_level level, const char *message, const struct l
         add_pair(&b, &kept_back);
     for (; pairs->key != NULL && !strb_is_full(&b); pairs++)
         add_pair(&b, pairs);
-    b.cap = sizeof(buf);
+    b.cap = LINE_BYTES;
     if (strb_is_full(&b)) {
         b.full = false;
         strb_add(&b, SPAN(" truncated=1"));
     }
     strb_add_char(&b, '\n');
-    put_out(strb_span(&b));
+    return put_out(strb_span(&b));
+}
+
+/* Lines that were lost are told of where they are missing: before the next that gets out. */
+static void tell_lost(void)
+{
+    const uint64_t before = outlet.dropped;
+    const struct log_pair pairs[] = {LOG_U("lines", before - outlet.told), {0}};
+
+    if (print_line(LOG_WARN, "log lines are lost", pairs, 0))
+        outlet.told = before;
+    else
+        outlet.dropped = before; /* which is no loss */
 }
 
 /* Whoever asks for debug wants every line. */
@@ -290,5 +288,8 @@ void log_line(struct log_site *site, enum log_level level, const char *message,
     }
     suppressed = site->suppressed;
     site->suppressed = 0;
-    print_line(level, message, pairs, suppressed);
+    if (outlet.told != outlet.dropped)
+        tell_lost();
+    if (!print_line(level, message, pairs, suppressed))
+        site->suppressed += suppressed;
 }

@@ -8,8 +8,9 @@
  * so no input can forge a line or a key. Each call site has its own rate limit for error, warn
  * and info (10 lines a second; none is dropped silently: the next line that passes carries
  * suppressed=N); debug and trace pass all. A line has at most 4096 bytes: pairs that do not fit
- * are left out and it ends with truncated=1. One write(2) a line, never blocking the program
- * when stderr is a stuck pipe (a line that does not fit is dropped and counted). Levels: error
+ * are left out and it ends with truncated=1. One write(2) a line, which never waits
+ * (nowait.h): a line that a stuck pipe or terminal does not take is lost, and the next one that
+ * gets out has msg="log lines are lost" lines=N before it. Levels: error
  * = the operator must act; warn = degraded; info = changes of state; debug = per exchange;
  * trace = state moves.
  */

@@ -176,7 +176,7 @@ class Weldr:
 
     def __init__(self, *flags, ip="127.0.0.1:0", admin_ip="127.0.0.1:0", workers=1, env=None, namespace=None,
                  drain_timeout="5", nofile=None, wait=True,
-                 stdout=subprocess.DEVNULL):
+                 stdout=subprocess.DEVNULL, stderr=None):
         command = [BIN]
         for flag, values in (("--ip", ip), ("--admin-ip", admin_ip)):
             for value in [values] if isinstance(values, str) else values or []:
@@ -192,7 +192,7 @@ class Weldr:
         self.stopped, self.told_n = False, 0
         self.log_file = tempfile.NamedTemporaryFile(prefix="weldr-log-", suffix=".txt")
         self.process = subprocess.Popen(
-            self.command, stdin=subprocess.DEVNULL, stdout=stdout, stderr=self.log_file,
+            self.command, stdin=subprocess.DEVNULL, stdout=stdout, stderr=stderr or self.log_file,
             env=clean_environment(env), start_new_session=True, preexec_fn=self.prepare)
         self.pid = self.process.pid
         self.socket_counts = {}

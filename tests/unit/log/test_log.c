@@ -7,11 +7,14 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <pty.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
+#include <termios.h>
 #include <unistd.h>
 
 #include "base/span.h"
@@ -34,6 +37,17 @@ static int restore_stderr(void **state)
     close(saved_stderr);
     log_init("test", -1, LOG_INFO);
     return 0;
+}
+
+/* What the test before has lost is told here. */
+static void tell_losses(void)
+{
+    const int fd = memfd_create("log", MFD_CLOEXEC);
+
+    dup2(fd, STDERR_FILENO);
+    log_init("manager", -1, LOG_DEBUG);
+    log_debug("m");
+    close(fd);
 }
 
 static int start_file(void)
@@ -253,6 +267,116 @@ static void test_full_socket_does_not_block(void **state)
     close(fds[1]);
 }
 
+enum { FLOOD_LINES = 3000, PATIENCE_S = 20 };
+
+/* Adds what comes to text until nothing has come for a moment. */
+static size_t read_more(int fd, size_t len)
+{
+    struct pollfd p = {.fd = fd, .events = POLLIN};
+    ssize_t n = 1;
+
+    while (n > 0 && poll(&p, 1, 20) == 1) {
+        n = read(fd, text + len, sizeof(text) - 1 - len);
+        len += n > 0 ? (size_t)n : 0;
+    }
+    text[len] = 0;
+    return len;
+}
+
+/* Reads until a line gets out again. */
+static void read_until_room(int fd)
+{
+    size_t len = read_more(fd, 0);
+
+    for (unsigned i = 0; i < 500 && strstr(text, "room again") == NULL; i++) {
+        log_debug("room again");
+        len = read_more(fd, len);
+    }
+    assert_non_null(strstr(text, "room again"));
+}
+
+/* All that text tells of. */
+static uint64_t count_told(void)
+{
+    static const char words[] = "log lines are lost";
+    uint64_t n = 0;
+
+    for (const char *at = text; (at = strstr(at, words)) != NULL; at++) {
+        const char *lines = strstr(at, "lines=");
+
+        assert_non_null(lines);
+        n += strtoull(lines + strlen("lines="), NULL, 10);
+    }
+    return n;
+}
+
+/* A write that waits is ended by the alarm, and the test with it. */
+static void flood(void)
+{
+    (void)alarm(PATIENCE_S);
+    for (int i = 0; i < FLOOD_LINES; i++)
+        log_debug("a line that takes some room", LOG_U("i", i));
+    (void)alarm(0);
+}
+
+static void flood_terminal(bool is_stopped)
+{
+    const uint64_t dropped = log_dropped();
+    int master;
+    int slave;
+
+    tell_losses();
+    assert_int_equal(openpty(&master, &slave, NULL, NULL, NULL), 0);
+    dup2(slave, STDERR_FILENO);
+    log_init("worker", 1, LOG_DEBUG);
+    if (is_stopped)
+        assert_int_equal(tcflow(slave, TCOOFF), 0); /* as Ctrl-S does */
+    flood();
+    assert_true(log_dropped() > dropped);
+    assert_int_equal(fcntl(slave, F_GETFL) & O_NONBLOCK, 0);
+    if (is_stopped)
+        assert_int_equal(tcflow(slave, TCOON), 0);
+    read_until_room(master);
+    assert_int_equal(count_told(), log_dropped() - dropped);
+    close(slave);
+    close(master);
+}
+
+static void test_terminal_that_nobody_reads(void **state)
+{
+    (void)state;
+    flood_terminal(false);
+}
+
+static void test_terminal_that_is_stopped(void **state)
+{
+    (void)state;
+    flood_terminal(true);
+}
+
+/* It has taken half a line; the next one does not continue it. */
+static void test_torn_line(void **state)
+{
+    const uint64_t dropped = log_dropped();
+    const int size = 5000; /* for which no whole number of lines is right */
+    int fds[2];
+
+    (void)state;
+    tell_losses();
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, fds), 0);
+    assert_int_equal(setsockopt(fds[1], SOL_SOCKET, SO_SNDBUF, &size, sizeof(size)), 0);
+    dup2(fds[1], STDERR_FILENO);
+    log_init("manager", -1, LOG_DEBUG);
+    flood();
+    read_until_room(fds[0]);
+    assert_non_null(strstr(text, "\ntime="));
+    assert_int_equal(count_told(), log_dropped() - dropped);
+    for (const char *at = text; *at != '\0'; at = strchr(at, '\n') + 1)
+        assert_memory_equal(at, "time=", 5);
+    close(fds[0]);
+    close(fds[1]);
+}
+
 static void test_terminal(void **state)
 {
     int master;
@@ -260,6 +384,7 @@ static void test_terminal(void **state)
     ssize_t n;
 
     (void)state;
+    tell_losses();
     assert_int_equal(openpty(&master, &slave, NULL, NULL, NULL), 0);
     dup2(slave, STDERR_FILENO);
     log_init("worker", 1, LOG_INFO);
@@ -292,6 +417,9 @@ int main(void)
         cmocka_unit_test(test_full_pipe_does_not_block),
         cmocka_unit_test(test_full_socket_does_not_block),
         cmocka_unit_test(test_terminal),
+        cmocka_unit_test(test_terminal_that_nobody_reads),
+        cmocka_unit_test(test_terminal_that_is_stopped),
+        cmocka_unit_test(test_torn_line),
     };
 
     return cmocka_run_group_tests(tests, save_stderr, restore_stderr);
