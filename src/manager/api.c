@@ -267,19 +267,40 @@ static bool prefers_minimal(const struct msg *m)
     return false;
 }
 
-static enum refusal judge_head(struct api_conn *ac, const struct msg *m)
+/* What load balancers ask: it tells nothing that is worth a token. */
+static bool is_open_to_all(const struct api_conn *ac, const struct msg *m)
+{
+    struct api_match match;
+
+    return m->body == MSG_BODY_NONE &&
+           api_route_find(routes, ROUTES_N, msg_method(m), ac->path, &match) == 0 &&
+           (match.handler == api_health_get || match.handler == api_ready_get);
+}
+
+static enum refusal judge_caller(const struct api_conn *ac, const struct msg *m)
 {
     const struct span origin = msg_value(m, FIELD_ORIGIN);
-    int error;
 
     if (!api_auth_is_allowed(&ac->m->api.auth, &ac->peer, msg_value(m, FIELD_AUTHORIZATION)))
         return REFUSE_TOKEN;
     if (origin.ptr != NULL && !api_auth_is_own_origin(origin, &ac->local))
         return REFUSE_ORIGIN;
+    return REFUSE_NONE;
+}
+
+static enum refusal judge_head(struct api_conn *ac, const struct msg *m)
+{
+    const int error = api_route_normalize(msg_target(m), ac->target, &ac->path);
+    enum refusal refusal;
+
+    if (error == 0 && is_open_to_all(ac, m))
+        return REFUSE_NONE;
+    refusal = judge_caller(ac, m);
+    if (refusal != REFUSE_NONE)
+        return refusal;
     /* Its target is the one that is no path (RFC 9112 section 3.2.3). */
     if (span_is_equal(msg_method(m), SPAN("CONNECT")))
         return REFUSE_CONNECT;
-    error = api_route_normalize(msg_target(m), ac->target, &ac->path);
     if (error < 0)
         return error == WERR_TOO_BIG ? REFUSE_LONG : REFUSE_PATH;
     api_query_read(msg_target(m), &ac->query);

@@ -61,6 +61,8 @@ void api_wish(struct api_conn *ac, struct pool_command *c, void (*then)(struct a
     struct pool_error error;
 
     if (is_query_bad(q, &error) || pool_check(ac->m->pool, c, &error) < 0 ||
+        (c->type == POOL_ADD_SERVER &&
+         own_address_check(&ac->m->own, &c->server, &error) < 0) ||
         (!q->is_forced && would_empty_pool(ac->m, c, &error)))
         api_problem_of(ac, &error);
     else if (q->is_dry_run)

@@ -109,6 +109,14 @@ static int open_slots(struct manager *m, unsigned i, struct addr at, struct addr
     return 0;
 }
 
+void listeners_note_own(struct manager *m)
+{
+    for (unsigned i = 0; i < m->config->ip_n; i++)
+        own_addresses_add(&m->own, &m->config->ip[i]);
+    for (unsigned i = 0; i < m->config->admin_ip_n; i++)
+        own_addresses_add(&m->own, &m->config->admin_ip[i]);
+}
+
 static int open_proxy(struct manager *m, unsigned i)
 {
     struct addr at = m->config->ip[i];
@@ -121,6 +129,7 @@ static int open_proxy(struct manager *m, unsigned i)
     }
     if (error < 0)
         return fail_listen(&at, error);
+    own_addresses_add(&m->own, &bound);
     tell("proxy listens", &bound);
     return 0;
 }
@@ -144,6 +153,7 @@ static int open_api(struct manager *m, const struct addr *at)
     if (fd < 0)
         return fail_listen(at, fd);
     api_add_listener(&m->api, fd, &bound);
+    own_addresses_add(&m->own, &bound);
     tell("management API listens", &bound);
     return 0;
 }

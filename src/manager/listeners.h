@@ -20,6 +20,8 @@ unsigned listeners_worker_n(const struct config *config);
 /* Steps of the start: 0 or the exit code, told in the log. */
 int listeners_open_proxy(struct manager *m);
 int listeners_open_api(struct manager *m);
+/* What the configuration says of where we listen, before anything is open (own_address.h). */
+void listeners_note_own(struct manager *m);
 /* Weldr is about to leave: whoever connects in that time is accepted at once, since the kernel
  * resets those who have not spoken when the listener closes. */
 void listeners_stop_deferring(struct manager *m);

@@ -296,6 +296,8 @@ static int make_initial(struct manager *m, const char *url, struct pool_command 
     if (error == 0)
         error = pool_check(m->pool, c, &refusal);
     if (error == 0)
+        error = own_address_check(&m->own, &c->server, &refusal);
+    if (error == 0)
         return 0;
     pool_command_fini(c);
     if (error == WERR_NOMEM)
@@ -448,6 +450,7 @@ int manager_main(const struct config *config)
     m->config = config;
     m->worker_n = listeners_worker_n(config);
     timer_init(&m->ready_delay, on_ready_delay);
+    listeners_note_own(m);
     api_init(&m->api, m);
     if (api_auth_load(&m->api.auth, config, error, sizeof(error)) < 0) {
         fprintf(stderr, "error: %s\n", error);

@@ -24,6 +24,7 @@
 #include "manager/checks.h"
 #include "manager/facts.h"
 #include "manager/leaving.h"
+#include "manager/own_address.h"
 #include "manager/publish.h"
 #include "manager/servers.h"
 #include "manager/supervisor.h"
@@ -56,6 +57,7 @@ struct manager {
     struct publish publish;
     struct checks checks;
     struct resolve *resolve;
+    struct own_addresses own;
     struct api api;
     struct rand_state rand;
     unsigned worker_n;

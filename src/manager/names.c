@@ -64,12 +64,15 @@ static void on_recovery(void *arg, uint64_t server_id)
 /* What no server can have. 0.0.0.0 would be this machine; blockers answer with it. */
 static const char *refuse(void *arg, const struct addr *a)
 {
-    (void)arg;
+    const struct manager *m = arg;
+
     if (addr_is_wildcard(a))
         return "wildcard address";
     if (addr_is_multicast(a))
         return "multicast address";
-    return addr_is_broadcast(a) ? "broadcast address" : NULL;
+    if (addr_is_broadcast(a))
+        return "broadcast address";
+    return own_address_is(&m->own, a) ? "Weldr's own address" : NULL;
 }
 
 static void on_refused(void *arg, uint64_t server_id, const struct addr *a, const char *why)
