@@ -35,6 +35,8 @@ static const struct kind kinds[] = {
     {"echo", "POST", true, true, 200, 0},         {"echo", "PUT", true, true, 200, 0},
     {"once", "GET", false, true, 200, 0},         {"stale", "GET", false, true, 200, 0},
     {"early", "POST", false, true, 413, 0},       {"earlyclose", "POST", false, true, 413, 0},
+    {"lenreset", "GET", false, true, 200, 0},     {"chunkedreset", "GET", false, true, 200, 0},
+    {"lenreset", "POST", false, true, 200, 0},    {"earlyreset", "POST", false, true, 200, 0},
     {"earlypolite", "POST", false, true, 200, 0}, {"stall", "GET", false, false, 0, 0},
     {"half", "GET", false, false, 0, 0},          {"cut", "GET", false, false, 0, 0},
     {"cutchunk", "GET", false, false, 0, 0},      {"reset", "GET", false, false, 0, 0},
