@@ -172,6 +172,7 @@ static void start_probe(struct facts_addr *a)
     });
     if (a->probe != NULL) {
         c->probes_n++;
+        c->class_n[a->class]++;
         c->begun_n++;
         loop_defer(c->shared->loop, &c->begin_work);
         return;
@@ -179,41 +180,81 @@ static void start_probe(struct facts_addr *a)
     put_off(a, server, &h, WERR_NOMEM);
 }
 
+static enum checks_class class_of(const struct facts_addr *a)
+{
+    if (!a->has_result)
+        return CHECKS_DOUBTFUL;
+    if (!a->last.has_timed_out)
+        return CHECKS_ANSWERS;
+    return a->rule.up ? CHECKS_DOUBTFUL : CHECKS_HUNG;
+}
+
 static void set_waiting(struct facts_addr *a, bool waits)
 {
+    struct facts_addrs *queue;
+
     if (a->is_waiting == waits)
         return;
+    if (waits)
+        a->class = (uint8_t)class_of(a);
+    queue = &a->checks->waiting[a->class];
     a->is_waiting = waits;
     if (waits)
-        TAILQ_INSERT_TAIL(&a->checks->waiting, a, waiting);
+        TAILQ_INSERT_TAIL(queue, a, waiting);
     else
-        TAILQ_REMOVE(&a->checks->waiting, a, waiting);
+        TAILQ_REMOVE(queue, a, waiting);
 }
 
-static bool may_begin(const struct checks *c)
+/* Is there a place for one more of this class? */
+static bool has_place(const struct checks *c, unsigned class)
 {
-    return c->probes_n < CHECKS_PROBES_MAX && c->begun_n < CHECKS_BEGUN_MAX;
-}
+    static const unsigned quarters[CHECKS_CLASSES] = {4, 3, 2};
+    unsigned n = 0;
 
-static void take_turn(struct facts_addr *a)
-{
-    if (a->probe != NULL)
-        return;
-    if (!may_begin(a->checks)) {
-        set_waiting(a, true);
-        return;
+    for (unsigned i = CHECKS_CLASSES; i-- > 0;) {
+        n += c->class_n[i];
+        if (i <= class && n >= c->probes_max / 4 * quarters[i])
+            return false;
     }
-    start_probe(a);
+    return true;
+}
+
+/* Who waits longest. */
+static struct facts_addr *first_of(const struct checks *c, unsigned class)
+{
+    return has_place(c, class) ? TAILQ_FIRST(&c->waiting[class]) : NULL;
+}
+
+/* Mostly in the order of classes. The last places of a turn go the other way round: a crowd
+ * that answers and is asked more often than can be done holds up nobody for ever either. */
+static struct facts_addr *next_to_begin(const struct checks *c)
+{
+    const bool is_reversed = c->begun_n >= CHECKS_BEGUN_IN_ORDER;
+    struct facts_addr *a = NULL;
+
+    if (c->begun_n >= CHECKS_BEGUN_MAX)
+        return NULL;
+    for (unsigned i = 0; a == NULL && i < CHECKS_CLASSES; i++)
+        a = first_of(c, is_reversed ? CHECKS_CLASSES - 1 - i : i);
+    return a;
 }
 
 static void start_waiting(struct checks *c)
 {
     struct facts_addr *a;
 
-    while (may_begin(c) && (a = TAILQ_FIRST(&c->waiting)) != NULL) {
+    while ((a = next_to_begin(c)) != NULL) {
         set_waiting(a, false);
         start_probe(a);
     }
+}
+
+static void take_turn(struct facts_addr *a)
+{
+    if (a->probe != NULL)
+        return;
+    set_waiting(a, true);
+    start_waiting(a->checks);
 }
 
 static void begin_more(struct loop_work *work)
@@ -224,6 +265,13 @@ static void begin_more(struct loop_work *work)
     start_waiting(c);
 }
 
+static void forget_probe(struct facts_addr *a)
+{
+    a->probe = NULL;
+    a->checks->probes_n--;
+    a->checks->class_n[a->class]--;
+}
+
 static void on_done(void *arg, const struct check_result *result, int shortage)
 {
     struct facts_addr *a = arg;
@@ -231,8 +279,7 @@ static void on_done(void *arg, const struct check_result *result, int shortage)
     const struct pool_server *server = find_server(c, a->server);
     struct pool_health h;
 
-    a->probe = NULL;
-    c->probes_n--;
+    forget_probe(a);
     get_effective(c, server, &h);
     if (shortage < 0)
         put_off(a, server, &h, shortage);
@@ -252,8 +299,7 @@ static void stop(struct facts_addr *a)
     set_waiting(a, false);
     if (a->probe != NULL) {
         probe_cancel(a->probe);
-        a->probe = NULL;
-        a->checks->probes_n--;
+        forget_probe(a);
     }
 }
 
@@ -362,14 +408,26 @@ static void end(struct facts_addr *a)
     a->checks = NULL;
 }
 
+static unsigned count_probes(uint64_t fd_limit)
+{
+    const uint64_t kept = fd_limit / 2 < CHECKS_FDS_KEPT ? fd_limit / 2 : CHECKS_FDS_KEPT;
+    const uint64_t n = fd_limit - kept;
+
+    if (n > CHECKS_PROBES_MAX)
+        return CHECKS_PROBES_MAX;
+    return n > 4 ? (unsigned)n : 4;
+}
+
 void checks_init(struct checks *c, struct conn_shared *shared, const struct pool_state *state,
-                 uint64_t seed)
+                 uint64_t seed, uint64_t fd_limit)
 {
     memset(c, 0, sizeof(*c));
     c->shared = shared;
     c->state = state;
     rand_seed(&c->rand, seed);
-    TAILQ_INIT(&c->waiting);
+    c->probes_max = count_probes(fd_limit);
+    for (unsigned i = 0; i < CHECKS_CLASSES; i++)
+        TAILQ_INIT(&c->waiting[i]);
     c->begin_work = (struct loop_work){.run = begin_more};
 }
 

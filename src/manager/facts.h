@@ -34,6 +34,7 @@ struct check_result {
     uint32_t took_ms;
     uint16_t status; /* 0: none was received */
     bool ok;
+    bool has_timed_out;          /* nothing came */
     char error[FACTS_ERROR_MAX]; /* empty when ok */
 };
 
@@ -56,6 +57,7 @@ struct facts_addr {
     struct probe *probe;             /* in flight */
     TAILQ_ENTRY(facts_addr) waiting; /* its turn is over due */
     bool is_waiting;
+    uint8_t class; /* enum checks_class, of the probe or of the turn */
 };
 
 TAILQ_HEAD(facts_addrs, facts_addr);

@@ -229,7 +229,7 @@ static int start_pool(struct manager *m)
     servers_init(m);
     leaving_init(m);
     publish_init(&m->publish, &m->supervisor, &m->facts, m->pool);
-    checks_init(&m->checks, &m->shared, m->pool, rand_u64(&m->rand));
+    checks_init(&m->checks, &m->shared, m->pool, rand_u64(&m->rand), m->fd_limit);
     servers_watch_health(m);
     return 0;
 }
@@ -445,7 +445,7 @@ int manager_main(const struct config *config)
     if (m == NULL)
         return MANAGER_EXIT_FAILURE;
     log_init("manager", -1, (enum log_level)config->log_level);
-    (void)listen_raise_fd_limit();
+    m->fd_limit = listen_raise_fd_limit();
     werr_set_panic_hook(on_panic, m);
     m->config = config;
     m->worker_n = listeners_worker_n(config);

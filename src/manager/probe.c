@@ -5,7 +5,9 @@
 #include "base/strb.h"
 #include "codec/proxy_protocol.h"
 
-enum { PROBE_MAGIC = 0x50524f42, HEAD_MAX = POOL_PATH_MAX + 2 * POOL_HOST_MAX + 64 };
+enum { PROBE_MAGIC = 0x50524f42 };
+
+static const struct span method = {"GET ", 4};
 
 struct probe {
     struct conn conn; /* first */
@@ -22,7 +24,7 @@ struct probe {
     uint8_t expect_n;
     struct pool_status_range expect[POOL_EXPECT_N];
     struct span target, host; /* in text */
-    char text[HEAD_MAX];
+    char text[];              /* method, target, host */
 };
 
 static struct probe *probe_of(struct conn *c)
@@ -43,16 +45,22 @@ static void end_probe(struct probe *p, const struct check_result *result, int sh
     done(p->arg, result, shortage);
 }
 
+static void tell_result(struct probe *p, struct check_result *result, const char *error)
+{
+    struct strb b;
+
+    result->at_us = loop_wall_us(p->loop);
+    result->took_ms = (uint32_t)((loop_now_us(p->loop) - p->started_us) / 1000);
+    strb_init(&b, result->error, sizeof(result->error));
+    strb_add_str(&b, error);
+    end_probe(p, result, 0);
+}
+
 static void tell(struct probe *p, bool ok, uint16_t status, const char *error)
 {
     struct check_result result = {.ok = ok, .status = status};
-    struct strb b;
 
-    result.at_us = loop_wall_us(p->loop);
-    result.took_ms = (uint32_t)((loop_now_us(p->loop) - p->started_us) / 1000);
-    strb_init(&b, result.error, sizeof(result.error));
-    strb_add_str(&b, error);
-    end_probe(p, &result, 0);
+    tell_result(p, &result, error);
 }
 
 /* What we lack ourselves says nothing about the server. */
@@ -63,10 +71,12 @@ static bool is_shortage(int error)
 
 static void tell_error(struct probe *p, int error, const char *why)
 {
+    struct check_result result = {.has_timed_out = error == WERR_TIMEOUT};
+
     if (is_shortage(error))
         end_probe(p, NULL, error);
     else
-        tell(p, false, 0, why);
+        tell_result(p, &result, why);
 }
 
 static void fail(struct probe *p, int error, const char *why)
@@ -77,7 +87,6 @@ static void fail(struct probe *p, int error, const char *why)
 
 static void send_request(struct probe *p)
 {
-    static const struct span method = {"GET ", 4};
     struct msg m;
 
     /* The target stands behind the method in the text, so that one base serves both. */
@@ -205,17 +214,29 @@ static void run_failed(struct loop_work *w)
     free_probe(p);
 }
 
+static const char *host_of(const struct probe_wish *wish)
+{
+    const char *host = wish->health->host;
+
+    return host != NULL && host[0] != '\0' ? host : wish->server->authority;
+}
+
+static size_t text_bytes(const struct probe_wish *wish)
+{
+    return method.len + strlen(wish->health->path) + strlen(host_of(wish)) + 1;
+}
+
 static void copy_settings(struct probe *p, const struct probe_wish *wish)
 {
     const struct pool_health *h = wish->health;
     struct strb b;
 
-    strb_init(&b, p->text, sizeof(p->text));
-    strb_add_str(&b, "GET ");
+    strb_init(&b, p->text, text_bytes(wish));
+    strb_add(&b, method);
     strb_add_str(&b, h->path);
-    p->target = span_skip(strb_span(&b), 4);
+    p->target = span_skip(strb_span(&b), method.len);
     p->host.ptr = p->text + b.len;
-    strb_add_str(&b, h->host != NULL && h->host[0] != '\0' ? h->host : wish->server->authority);
+    strb_add_str(&b, host_of(wish));
     p->host.len = (size_t)(p->text + b.len - p->host.ptr);
     p->type = h->type;
     p->proxy_protocol = wish->server->proxy_protocol;
@@ -231,7 +252,7 @@ static void run_begin(struct loop_work *w)
 
 struct probe *probe_start(const struct probe_wish *wish)
 {
-    struct probe *p = calloc(1, sizeof(*p));
+    struct probe *p = calloc(1, sizeof(*p) + text_bytes(wish));
 
     if (p == NULL)
         return NULL;

@@ -17,6 +17,8 @@
 
 /* A manager without workers, whose entries are committed at once. */
 
+enum { FD_LIMIT = 10000 };
+
 static struct manager *m;
 
 static void on_done(struct proposal *p, int error)
@@ -43,7 +45,7 @@ static int setup(void **state)
     servers_init(m);
     leaving_init(m);
     publish_init(&m->publish, &m->supervisor, &m->facts, m->pool);
-    checks_init(&m->checks, &m->shared, m->pool, 1);
+    checks_init(&m->checks, &m->shared, m->pool, 1, FD_LIMIT);
     servers_watch_health(m);
     return 0;
 }
@@ -129,6 +131,23 @@ static void test_add_without_memory(void **state)
         assert_true(!is_over || result == 0); /* some do without: a check just starts over */
         check_every_server_has_facts();
         teardown(state);
+    }
+}
+
+/* No more places than descriptors to spare, and some even of few. */
+static void test_probes_follow_the_descriptors(void **state)
+{
+    static const struct {
+        uint64_t fd_limit;
+        unsigned probes;
+    } cases[] = {{0, 4}, {48, 24}, {1024, 512}, {4096, 2048}, {20000, 17952}, {1 << 20, 65536}};
+
+    (void)state;
+    for (unsigned i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct checks c;
+
+        checks_init(&c, &m->shared, m->pool, 1, cases[i].fd_limit);
+        assert_int_equal(c.probes_max, cases[i].probes);
     }
 }
 
@@ -228,9 +247,82 @@ static void test_unresolved_name_costs_nothing(void **state)
     checks_add(&m->checks, m->pool->pools[0].servers[0], f);
     assert_int_equal(loop_timers(m->loop)->n, timers_n);
     assert_int_equal(m->checks.probes_n, 0);
-    assert_true(TAILQ_EMPTY(&m->checks.waiting));
+    for (unsigned i = 0; i < CHECKS_CLASSES; i++)
+        assert_true(TAILQ_EMPTY(&m->checks.waiting[i]));
     assert_int_equal(checks_set_addrs(&m->checks, f, found, 2), 0);
     assert_int_equal(m->checks.probes_n, 2);
+}
+
+static void add_many(unsigned n, uint16_t port)
+{
+    for (unsigned i = 1; i <= n; i++) {
+        char body[64];
+        struct proposal p;
+
+        snprintf(body, sizeof(body), "{\"url\":\"http://127.1.0.%u:%u\"}", i, port);
+        assert_int_equal(add(body, &p), 0);
+    }
+}
+
+/* Begins all that may be begun. */
+static void run_probes(void)
+{
+    for (unsigned turns = 0; turns < 30; turns++) {
+        m->checks.begin_work.run(&m->checks.begin_work);
+        (void)loop_turn(m->loop, 0);
+    }
+}
+
+/* The first waiting address of a class becomes one of another. */
+static struct facts_addr *move_waiting(enum checks_class from, bool has_timed_out, bool is_up)
+{
+    struct facts_addr *a = TAILQ_FIRST(&m->checks.waiting[from]);
+    struct facts_addrs *to = &m->checks.waiting[CHECKS_ANSWERS];
+
+    assert_non_null(a);
+    if (has_timed_out)
+        to = &m->checks.waiting[is_up ? CHECKS_DOUBTFUL : CHECKS_HUNG];
+    TAILQ_REMOVE(&m->checks.waiting[from], a, waiting);
+    a->has_result = true;
+    a->last.has_timed_out = has_timed_out;
+    a->rule.up = is_up;
+    a->class = (uint8_t)(to - m->checks.waiting);
+    TAILQ_INSERT_TAIL(to, a, waiting);
+    return a;
+}
+
+/* Of 40 places, 30 are for those of whom nobody knows whether they answer, 20 for those that
+ * are known not to, and who answers finds one at once. */
+static void test_hung_probes_leave_places(void **state)
+{
+    enum { PLACES = 40, MANY = 100 };
+    const struct addr any = {.family = AF_INET};
+    struct addr bound;
+    int fd = listen_open(&any, false, false, &bound);
+    struct facts_addr *a;
+
+    (void)state;
+    assert_true(fd >= 0);
+    m->checks.probes_max = PLACES;
+    add_many(MANY, bound.port);
+    run_probes();
+    assert_int_equal(m->checks.class_n[CHECKS_DOUBTFUL], PLACES / 4 * 3);
+    a = move_waiting(CHECKS_DOUBTFUL, true, false);
+    run_probes();
+    assert_true(a->is_waiting); /* the others hold more than the half already */
+    a = move_waiting(CHECKS_DOUBTFUL, true, true);
+    run_probes();
+    assert_true(a->is_waiting);
+    for (unsigned i = 0; i < PLACES / 4; i++) {
+        a = move_waiting(CHECKS_DOUBTFUL, false, i % 2 == 0);
+        run_probes();
+        assert_non_null(a->probe);
+    }
+    assert_int_equal(m->checks.probes_n, PLACES);
+    a = move_waiting(CHECKS_DOUBTFUL, false, true);
+    run_probes();
+    assert_true(a->is_waiting);
+    (void)close(fd);
 }
 
 int main(void)
@@ -241,7 +333,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_pass_is_told_to_who_ejected, setup, teardown),
         cmocka_unit_test_setup_teardown(test_untried_until_the_first_verdict, setup, teardown),
         cmocka_unit_test_setup_teardown(test_unresolved_name_costs_nothing, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_probes_follow_the_descriptors, setup, teardown),
         cmocka_unit_test_setup_teardown(test_probes_begin_few_at_a_time, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_hung_probes_leave_places, setup, teardown),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
