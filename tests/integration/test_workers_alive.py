@@ -180,11 +180,14 @@ def test_crash_loop_of_one_of_two(lab):
     doomed, other = weldr.worker_pids()
     with Killer(weldr, [other]) as killer:
         wait_until(lambda: not is_alive(doomed), 5, "the first death")
-        took, lost = ask_many(weldr, count)
-    print(f"{killer.kills} kills, {lost} lost, slowest {max(took) * 1000:.0f} ms")
+        took, lost, end = [], 0, time.monotonic() + 60
+        while len(took) < count or killer.kills < 3:
+            assert time.monotonic() < end
+            more, gone = ask_many(weldr, 50)
+            took, lost = took + more, lost + gone
+    print(f"{len(took)} served, {killer.kills} kills, {lost} lost, slowest {max(took) * 1000:.0f} ms")
     assert max(took) < (1.0 if IS_ASAN else 0.3)
-    assert len(took) >= count * 0.95
-    assert killer.kills >= 2
+    assert lost <= 0.05 * len(took)
     weldr.wait_workers(2)
     assert other in weldr.worker_pids()
 
