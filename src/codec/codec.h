@@ -52,6 +52,9 @@ struct codec_limits {
 extern const struct codec_limits codec_limits_request;  /* 8 KiB, 32 KiB, 100, 4 KiB, 8 KiB */
 extern const struct codec_limits codec_limits_response; /* 8 KiB, 64 KiB, 128, 4 KiB, 8 KiB */
 
+/* What may stand before an answer: past it the answer is broken. */
+enum { CODEC_INFO_MAX = 64, CODEC_INFO_BYTES_MAX = 64 * 1024 };
+
 struct codec_ops {
     const char *name; /* "h1" */
     /* Returns bytes consumed (0..in.len), never negative: errors come as RESET events. */

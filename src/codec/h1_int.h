@@ -58,7 +58,13 @@ struct h1 {
     struct slab *slab;
     struct h1_workspace *workspace;
     const struct codec_limits *limits;
-    uint64_t in_left;  /* reader: bytes left of the body or chunk */
+    union {
+        uint64_t in_left; /* reader: bytes left of the body or chunk */
+        struct {
+            uint32_t info_n;     /* reader of an answer: 1xx before it so far … */
+            uint32_t info_bytes; /* … and bytes of them */
+        };
+    };
     uint64_t out_left; /* writer: bytes left of the body or open chunk */
     union {
         uint32_t line_start;      /* reader, head or trailers: offset of the first line not seen

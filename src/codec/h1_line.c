@@ -151,10 +151,11 @@ const char *h1_line_read_request(struct msg *m, const char *p, const char *end,
     return p != NULL ? p : refuse(fault, "bytes after the HTTP version");
 }
 
-/* 3DIGIT, 100 to 599; 0 when it is not. */
+/* 3DIGIT from 100 on; 0 when it is not. RFC 9110 section 15: whoever gets a status of 600 or
+ * more takes it for a 5xx; that it is one is no reason to throw a good answer away. */
 static uint16_t read_status(const char *p)
 {
-    if (p[0] < '1' || p[0] > '5' || !is_digit(p[1]) || !is_digit(p[2]))
+    if (p[0] < '1' || !is_digit(p[0]) || !is_digit(p[1]) || !is_digit(p[2]))
         return 0;
     return (uint16_t)((p[0] - '0') * 100 + (p[1] - '0') * 10 + (p[2] - '0'));
 }

@@ -194,6 +194,22 @@ static void note_head(struct h1 *h, const struct msg *m)
         h->flags |= H1_PEER_IS_10;
 }
 
+/* As many as are sent go on to the client, who may not read them, and cost whoever waits for
+ * the answer its time: without an end they are no way to answer. */
+static void deliver_info(struct h1 *h, struct event *ev)
+{
+    struct h1_fault fault = {WERR_TOO_BIG, 0, "too many 1xx answers"};
+
+    h->info_n++;
+    h->info_bytes += ev->msg->base_len;
+    if (h->info_n > CODEC_INFO_MAX || h->info_bytes > CODEC_INFO_BYTES_MAX) {
+        h1_read_reset(h, &fault);
+        return;
+    }
+    ev->type = EVENT_INFO;
+    h1_read_emit(h, ev);
+}
+
 static void deliver_head(struct h1 *h)
 {
     struct msg *m = &h->workspace->msg;
@@ -205,8 +221,7 @@ static void deliver_head(struct h1 *h)
         return;
     }
     if (h->role == CODEC_CLIENT && m->status < 200) {
-        ev.type = EVENT_INFO;
-        h1_read_emit(h, &ev);
+        deliver_info(h, &ev);
         return;
     }
     bool has_body = m->body != MSG_BODY_NONE;

@@ -1,6 +1,7 @@
 """Heads of responses: status lines, fields, hop-by-hop, Via, Date, informational answers."""
 
-from conform.table import (CLOSED, DATE, GOT_OK, KEPT, Answer, Case, answered, forwarded, lines, pieces, relayed, request, response)
+from conform.table import (CLOSED, DATE, GOT_OK, KEPT, Answer, Case, answered, forwarded, lines, pieces, refusal, relayed, request,
+                           response)
 
 LINE, FIELD, HOP, INFO = "RFC 9112 4", "RFC 9110 5.3", "RFC 9110 7.6.1", "RFC 9110 15.2"
 OLD = request("GET / HTTP/1.0")
@@ -18,7 +19,7 @@ def fields(name, sent, got, rfc=FIELD):
 
 CASES = [status(str(code), f"HTTP/1.1 {code} Some Words") for code in
          (200, 201, 202, 203, 206, 226, 299, 300, 301, 302, 303, 307, 308, 400, 401, 403, 404, 405, 407, 409, 410, 416, 418, 421, 422,
-          425, 429, 431, 451, 499, 500, 501, 502, 503, 504, 505, 511, 599)]
+          425, 429, 431, 451, 499, 500, 501, 502, 503, 504, 505, 511, 599, 600, 777, 999)]
 CASES += [
     status("without-words", "HTTP/1.1 200 ", "HTTP/1.1 200 "),
     status("without-words-and-space", "HTTP/1.1 200", "HTTP/1.1 200 "),
@@ -79,6 +80,8 @@ def info(name, first, got, rfc=INFO, **more):
 
 HINT = lines("HTTP/1.1 103 Early Hints", "Link: </a>; rel=preload", "")
 PROCESSING = lines("HTTP/1.1 102 Processing", "")
+BIG_HINT = lines("HTTP/1.1 103 Early Hints", *["Link: </" + "a" * 1000 + ">"] * 25, "")
+BAD_ANSWER = refusal(502, "origin_bad_answer", close=False)
 CASES += [
     info("103", HINT, HINT, "RFC 8297 2"),
     info("102", PROCESSING, PROCESSING),
@@ -86,6 +89,12 @@ CASES += [
     info("199", lines("HTTP/1.1 199 What", "X-A: b", ""), lines("HTTP/1.1 199 What", "X-A: b", "")),
     info("several", PROCESSING + HINT + HINT, PROCESSING + HINT + HINT),
     info("ten", PROCESSING * 10, PROCESSING * 10),
+    info("64", PROCESSING * 64, PROCESSING * 64),
+    answered("info-65", "issue 9", PROCESSING * 65, (PROCESSING * 64, BAD_ANSWER), lane=CLOSED),
+    answered("info-for-ever", "issue 9", PROCESSING * 20000, (PROCESSING * 64, BAD_ANSWER), lane=CLOSED),
+    answered("info-of-too-many-bytes", "issue 9", BIG_HINT * 3, (BIG_HINT * 2, BAD_ANSWER), lane=CLOSED),
+    answered("info-for-ever-for-a-1.0-client", "issue 9", PROCESSING * 65, refusal(502, "origin_bad_answer"), lane=CLOSED,
+             data=OLD, seen=OLD_SEEN, end=CLOSED),
     info("hop-by-hop-removed", lines("HTTP/1.1 103 Early Hints", "Connection: X-A", "X-A: b", "Keep-Alive: c", "X-D: e", ""),
          lines("HTTP/1.1 103 Early Hints", "X-D: e", ""), HOP),
     info("with-length-has-no-body", lines("HTTP/1.1 103 Early Hints", "Content-Length: 5", ""),

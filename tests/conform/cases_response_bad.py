@@ -72,7 +72,7 @@ STATUS_LINES = {
     "version-without-minor": "HTTP/1 200 OK", "version-with-two-digits": "HTTP/1.10 200 OK", "of-another-protocol": "ICY 200 OK",
     "no-status": "HTTP/1.1", "no-status-but-space": "HTTP/1.1 ", "status-of-two-digits": "HTTP/1.1 20 OK",
     "status-of-four-digits": "HTTP/1.1 2000 OK", "status-of-letters": "HTTP/1.1 abc OK", "status-000": "HTTP/1.1 000 OK",
-    "status-099": "HTTP/1.1 099 OK", "status-600": "HTTP/1.1 600 OK", "status-999": "HTTP/1.1 999 OK",
+    "status-099": "HTTP/1.1 099 OK",
     "status-negative": "HTTP/1.1 -20 OK", "status-with-plus": "HTTP/1.1 +20 OK", "two-spaces": "HTTP/1.1  200 OK",
     "tab": "HTTP/1.1\t200 OK", "tab-behind-status": "HTTP/1.1 200\tOK", "letter-behind-status": "HTTP/1.1 200x OK",
     "nul-in-words": "HTTP/1.1 200 O\0K", "control-in-words": "HTTP/1.1 200 O\x01K", "bare-cr-in-words": "HTTP/1.1 200 O\rK",

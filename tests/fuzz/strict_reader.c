@@ -131,7 +131,7 @@ static enum strict_verdict read_status_line(struct reading *r)
     if (!take_word(&line, &word) || word.n != 3 || !is_all(word, is_digit))
         return refuse(r, "status code");
     r->m->status = (word.at[0] - '0') * 100 + (word.at[1] - '0') * 10 + (word.at[2] - '0');
-    if (r->m->status < 100 || r->m->status > 599)
+    if (r->m->status < 100)
         return refuse(r, "status out of range");
     return is_all(line, is_text) ? STRICT_WHOLE : refuse(r, "reason phrase");
 }

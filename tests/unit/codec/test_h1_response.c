@@ -255,6 +255,20 @@ static const struct h1_row rows[] = {
      "REST 18\n"},
     {"status 600", "GET",
      IN("HTTP/1.1 600 X\r\n"
+        "Content-Length: 0\r\n"
+        "\r\n"),
+     "HEAD 600 \"X\" bare-len=0 1.1 keep {Content-Length: 0}\n"
+     "END\n"},
+    {"status 999 with a body", "GET",
+     IN("HTTP/1.1 999 X\r\n"
+        "Content-Length: 1\r\n"
+        "\r\n"
+        "x"),
+     "HEAD 999 \"X\" len=1 1.1 keep {Content-Length: 1}\n"
+     "BODY x\n"
+     "END\n"},
+    {"status 000", "GET",
+     IN("HTTP/1.1 000 X\r\n"
         "\r\n"),
      "RESET 0 malformed: malformed status code\n"
      "REST 18\n"},
