@@ -18,9 +18,10 @@
  * chunked is never sent to HTTP/1.0 (the body then ends with the connection). codec_can_reuse()
  * tells after both directions ended whether the connection lives on.
  *
- * Upgrade: a client codec that has sent a request with MSG_UPGRADE takes a 101 and tells it as
- * HEAD; a server codec sends a 101 as head once its request has ended. From then on both
- * directions are a body that ends with the connection: bytes as they are.
+ * Upgrade: a client codec that has sent the head of a request with MSG_UPGRADE takes a 101 and
+ * tells it as HEAD; a server codec sends a 101 as head. From then on both directions are a body
+ * that ends with the connection: bytes as they are. Only a request that has not ended yet goes
+ * on to its end (send_end, END) in its own framing first (RFC 9110 section 7.8).
  *
  * Back-pressure has one verb: pause(true) makes feed() consume no more body; pause(false) goes
  * on.

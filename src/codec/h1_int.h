@@ -8,7 +8,8 @@
  * reading: HEAD → LENGTH, CLOSE or CHUNK_SIZE → END; a chunked body goes CHUNK_SIZE →
  * CHUNK_DATA → CHUNK_CRLF in a circle and leaves it by TRAILERS; a 1xx head stays in HEAD; DEAD
  * after a RESET. writing: HEAD → BODY → END. A 101 makes both a body that ends with the
- * connection: a client's END → BODY when it was read, a server's END → CLOSE when it was sent.
+ * connection: a client's END → BODY when it was read, a server's END → CLOSE when it was sent;
+ * while the request still goes on, at its end (H1_SWITCHES).
  */
 #ifndef WELDR_CODEC_H1_INT_H
 #define WELDR_CODEC_H1_INT_H
@@ -44,6 +45,8 @@ enum h1_flag {
     H1_WRITE_BROKEN = 1U << 8,  /* what was written does not end as its head said */
     H1_NO_BODY = 1U << 9,       /* writer: body bytes are swallowed */
     H1_WRITE_CLOSES = 1U << 10, /* writer: the message ends with the connection */
+    H1_SWITCHES =
+        1U << 11, /* behind the request, whose end is still to come, bytes are bytes */
     /* Belong to the connection, not to a message. */
     H1_LASTING = H1_CLOSE_AFTER
 };

@@ -29,6 +29,10 @@ void h1_read_end(struct h1 *h)
 {
     struct event ev = {.type = EVENT_END};
     h1_read_move(h, H1_READ_END, "message complete");
+    if (h->role == CODEC_SERVER && (h->flags & H1_SWITCHES)) {
+        h->flags &= (uint16_t)~H1_SWITCHES;
+        h1_read_move(h, H1_READ_CLOSE, "switched protocols");
+    }
     h1_read_emit(h, &ev);
 }
 
@@ -260,7 +264,7 @@ static size_t check_first(struct h1 *h, struct span in, bool *is_clear)
 static int frame_response(struct h1 *h, struct h1_fault *fault)
 {
     struct msg *m = &h->workspace->msg;
-    bool has_asked = (h->flags & H1_UPGRADE) && h->writing == H1_WRITE_END;
+    bool has_asked = (h->flags & H1_UPGRADE) && h->writing != H1_WRITE_HEAD;
     int result = h1_frame_response(m, h->flags & H1_IS_HEAD, fault);
     if (result == WERR_OK && m->status == 101 && !has_asked)
         return h1_fail(fault, WERR_SYNTAX, 0, "101 that was not asked for");

@@ -207,18 +207,28 @@ static void write_info(struct h1 *h, const struct msg *m, struct outv *out)
 
 void h1_write_switch(struct h1 *h)
 {
+    if (h->writing == H1_WRITE_BODY) { /* of the request: h1_write_end comes back to this */
+        h->flags |= H1_SWITCHES;
+        return;
+    }
+    h->flags &= (uint16_t)~H1_SWITCHES;
     move(h, H1_WRITE_BODY, "switched protocols");
     h->framing = MSG_BODY_CLOSE;
     h->out_left = 0;
 }
 
-/* The request was read whole; behind it comes the other protocol, and ours behind this head. */
+/* Behind the request comes the other protocol, and ours behind this head. */
 static void write_switch(struct h1 *h, const struct msg *m, struct outv *out)
 {
     write_info(h, m, out);
-    h1_write_switch(h);
+    move(h, H1_WRITE_BODY, "switched protocols");
+    h->framing = MSG_BODY_CLOSE;
+    h->out_left = 0;
     h->flags |= H1_WRITE_CLOSES;
-    h1_read_move(h, H1_READ_CLOSE, "switched protocols");
+    if (h->reading == H1_READ_END)
+        h1_read_move(h, H1_READ_CLOSE, "switched protocols");
+    else
+        h->flags |= H1_SWITCHES;
 }
 
 void h1_write_head(struct codec *c, const struct msg *m, struct outv *out)
@@ -299,6 +309,14 @@ static void write_trailers(struct h1 *h, const struct msg *trailers, struct outv
     outv_commit(out, (size_t)(at - start));
 }
 
+static void write_last_chunk(struct h1 *h, const struct msg *trailers, struct outv *out)
+{
+    outv_add(out, SPAN("0\r\n"));
+    if (trailers != NULL)
+        write_trailers(h, trailers, out);
+    outv_add(out, SPAN("\r\n"));
+}
+
 void h1_write_end(struct codec *c, const struct msg *trailers, struct outv *out)
 {
     struct h1 *h = h1_from(c);
@@ -309,12 +327,10 @@ void h1_write_end(struct codec *c, const struct msg *trailers, struct outv *out)
         h->flags |= H1_WRITE_BROKEN;
         return;
     }
-    if (h->framing != MSG_BODY_CHUNKED)
-        return;
-    outv_add(out, SPAN("0\r\n"));
-    if (trailers != NULL)
-        write_trailers(h, trailers, out);
-    outv_add(out, SPAN("\r\n"));
+    if (h->framing == MSG_BODY_CHUNKED)
+        write_last_chunk(h, trailers, out);
+    if (h->role == CODEC_CLIENT && (h->flags & H1_SWITCHES))
+        h1_write_switch(h);
 }
 
 uint64_t h1_write_raw(const struct codec *c)

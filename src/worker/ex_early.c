@@ -32,6 +32,6 @@ bool ex_may_read_on(const struct exchange *ex)
     const uint32_t answered = EX_ANSWER_BEGUN | EX_ANSWER_ENDED;
 
     return (ex->flags & (answered | EX_CLIENT_GONE)) == answered && ex->end == END_OK &&
-           is_early(ex) && is_little_left(ex) && !ex->worker->draining &&
+           ex->status != 101 && is_early(ex) && is_little_left(ex) && !ex->worker->draining &&
            conn_is_open(&ex->client->conn);
 }

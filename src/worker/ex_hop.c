@@ -32,7 +32,7 @@ bool ex_takes_trailers(const struct exchange *ex)
 
 void ex_client_trailers(struct exchange *ex, struct msg *m)
 {
-    if (ex->step != EX_RELAY || (ex->flags & EX_REQUEST_SENT))
+    if ((ex->step != EX_RELAY && ex->step != EX_TUNNEL) || (ex->flags & EX_REQUEST_SENT))
         return;
     ex->flags |= EX_NO_REPLAY; /* they are not kept */
     ex_forget_body(ex);

@@ -43,6 +43,12 @@ void ex_check_upgrade(struct exchange *ex);
 struct span ex_upgrade_of(const struct msg *m);
 /* The server has switched. WERR_*: the head can't be written. */
 int ex_tunnel_begin(struct exchange *ex, struct msg *m) MUST_USE;
+/* A server may switch before it has the whole request: what comes of it still is no byte of the
+ * tunnel yet. */
+static inline bool ex_is_tunnel_byte(const struct exchange *ex)
+{
+    return ex->step == EX_TUNNEL && (ex->flags & EX_REQUEST_READ);
+}
 void ex_tunnel_client_event(struct exchange *ex, const struct event *ev);
 void ex_tunnel_lane_event(struct exchange *ex, const struct event *ev);
 /* False: this is the end of a running tunnel or of none. */

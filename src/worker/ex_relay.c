@@ -16,11 +16,11 @@ static void client_body(struct exchange *ex, const struct event *ev)
 
     stats_add(ex->worker->stats, STATS_client_bytes_in, ev->data.len);
     ex->bytes_in += ev->data.len;
-    if (ex->step == EX_TUNNEL) {
+    if (ex_is_tunnel_byte(ex)) {
         ex_tunnel_client_event(ex, ev);
         return;
     }
-    if (ex->step != EX_RELAY)
+    if (ex->step != EX_RELAY && ex->step != EX_TUNNEL)
         return;
     end = ex_check_body(ex, ev->data.len);
     if (end != END_OK) {

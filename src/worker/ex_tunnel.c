@@ -3,7 +3,8 @@
 
 /* A connection that has changed its protocol (RFC 9110 section 7.8): bytes go both ways until
  * both ends have said that they are done. To the codecs these are two bodies that end with the
- * connection, so back-pressure is that of any body; each end's FIN is passed on as a FIN. */
+ * connection, so back-pressure is that of any body; each end's FIN is passed on as a FIN. The
+ * tunnel's bytes of a client begin behind its request, of which a body may still be coming. */
 
 static bool begins_with(struct span s, struct span prefix)
 {
@@ -29,7 +30,7 @@ void ex_check_upgrade(struct exchange *ex)
 {
     struct msg *m = &ex->request;
     struct span list, item;
-    bool can = m->body == MSG_BODY_NONE && !(m->flags & MSG_HEAD_METHOD);
+    bool can = !(m->flags & MSG_HEAD_METHOD);
 
     if (!(m->flags & MSG_UPGRADE))
         return;
@@ -55,7 +56,8 @@ int ex_tunnel_begin(struct exchange *ex, struct msg *m)
     ex->flags |= EX_ANSWER_BEGUN;
     ex_move(ex, EX_TUNNEL, "switched protocols");
     conn_send_head(&ex->client->conn, m);
-    conn_tunnel(&ex->client->conn);
+    if (ex->flags & EX_REQUEST_READ)
+        conn_tunnel(&ex->client->conn);
     ex_answer_begun(ex);
     return 0;
 }
@@ -69,11 +71,24 @@ static void shut(struct conn *from, struct conn *to)
     conn_shut(to);
 }
 
+/* Of the request, which the server had not read when it switched; behind it the codecs know no
+ * HTTP any more. Its trailers, if there are any, have brought the end along. */
+static void end_request(struct exchange *ex)
+{
+    ex->flags |= EX_REQUEST_READ;
+    if (!(ex->flags & EX_REQUEST_SENT))
+        conn_send_end(&ex->lane->conn, NULL);
+    ex->flags |= EX_REQUEST_SENT;
+    ex_touch(ex);
+}
+
 void ex_tunnel_client_event(struct exchange *ex, const struct event *ev)
 {
     if (ev->type == EVENT_BODY) {
         conn_send_body(&ex->lane->conn, ev->data, 0);
         ex_touch(ex);
+    } else if (ev->type == EVENT_END && !(ex->flags & EX_REQUEST_READ)) {
+        end_request(ex);
     } else if (ev->type == EVENT_END) {
         ex->flags |= EX_CLIENT_SHUT;
         shut(&ex->client->conn, &ex->lane->conn);

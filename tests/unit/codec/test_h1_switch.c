@@ -149,6 +149,129 @@ static void test_switches(void **state)
     h1_table_check_asking(switches, sizeof(switches) / sizeof(switches[0]), MSG_UPGRADE);
 }
 
+/* ---- a request with a body ---- */
+
+/* What the writer made since the last call. */
+static void check_written(struct h1_run *r, const char *want)
+{
+    size_t n;
+    char *bytes = h1_run_flatten(&r->out, &n);
+
+    assert_string_equal(bytes, want);
+    outv_clear(&r->out);
+    free(bytes);
+}
+
+static void feed(struct h1_run *r, const char *text)
+{
+    assert_int_equal(codec_feed(r->codec, span_from(text, strlen(text))), strlen(text));
+}
+
+static void ask_with_body(struct h1_run *r, struct msg *m, enum msg_body body)
+{
+    *m = (struct msg){.base = "POST/", .base_len = 5, .method_len = 4, .flags = MSG_UPGRADE};
+    m->target_off = 4;
+    m->target_len = 1;
+    m->body = (uint8_t)body;
+    m->content_length = body == MSG_BODY_LENGTH ? 4 : 0;
+    if (body == MSG_BODY_LENGTH)
+        m->flags |= MSG_HAS_LENGTH;
+    h1_run_init(r, &h1_slab, h1_work, CODEC_CLIENT, &codec_limits_response);
+    codec_send_head(r->codec, m, &r->out);
+    outv_clear(&r->out);
+}
+
+/* A server that switches before it has the whole request: the rest of it keeps its framing. */
+static void run_early_switch(enum msg_body body, const char *part, const char *end)
+{
+    struct h1_run r;
+    struct msg m;
+
+    ask_with_body(&r, &m, body);
+    codec_send_body(r.codec, SPAN("ab"), 0, &r.out);
+    outv_clear(&r.out);
+    feed(&r, SWITCHED "early");
+    assert_string_equal(r.text, SWITCHED_HEAD "BODY early");
+    codec_send_body(r.codec, SPAN("cd"), 0, &r.out);
+    check_written(&r, part);
+    codec_send_end(r.codec, NULL, &r.out);
+    check_written(&r, end);
+    codec_send_body(r.codec, SPAN("raw"), 0, &r.out);
+    check_written(&r, "raw");
+    codec_send_end(r.codec, NULL, &r.out);
+    check_written(&r, "");
+    codec_eof(r.codec);
+    assert_string_equal(r.text, SWITCHED_HEAD "BODY early\nEND\nCLOSE\n");
+    h1_run_fini(&r);
+}
+
+static void test_switched_within_the_request(void **state)
+{
+    (void)state;
+    run_early_switch(MSG_BODY_LENGTH, "cd", "");
+    run_early_switch(MSG_BODY_CHUNKED, "2\r\ncd\r\n", "0\r\n\r\n");
+}
+
+/* A body that ends before its length: nothing behind it can be told apart. */
+static void test_switched_and_cut(void **state)
+{
+    struct h1_run r;
+    struct msg m;
+
+    (void)state;
+    ask_with_body(&r, &m, MSG_BODY_LENGTH);
+    codec_send_body(r.codec, SPAN("ab"), 0, &r.out);
+    feed(&r, SWITCHED);
+    codec_send_end(r.codec, NULL, &r.out);
+    assert_false(codec_can_reuse(r.codec));
+    h1_run_fini(&r);
+}
+
+static void send_switch(struct h1_run *r)
+{
+    struct msg m = {.base = "S", .base_len = 1, .reason_len = 1, .status = 101, .version = 11};
+
+    codec_send_head(r->codec, &m, &r->out);
+    check_written(r, "HTTP/1.1 101 S\r\n\r\n");
+}
+
+/* The server's side of it: the 101 goes out while the request is still coming. */
+static void run_switch_while_reading(const char *head, const char *first, const char *rest,
+                                     const char *want)
+{
+    struct h1_run r;
+
+    h1_run_init(&r, &h1_slab, h1_work, CODEC_SERVER, &codec_limits_request);
+    r.is_brief = true;
+    r.role = CODEC_CLIENT; /* answers nothing by itself */
+    feed(&r, head);
+    feed(&r, first);
+    send_switch(&r);
+    feed(&r, rest);
+    r.has_ended = false;
+    feed(&r, "GET / HTTP/1.1\r\n\r\n");
+    codec_eof(r.codec);
+    assert_string_equal(r.text, want);
+    assert_false(codec_can_reuse(r.codec));
+    h1_run_fini(&r);
+}
+
+static void test_switched_while_reading(void **state)
+{
+    (void)state;
+    run_switch_while_reading(
+        "POST / HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: x\r\n"
+        "Content-Length: 4\r\n\r\n",
+        "ab", "cd",
+        "HEAD POST / len=4\nBODY abcd\nEND\nBODY GET / HTTP/1.1\\r\\n\\r\\n\nEND\n");
+    run_switch_while_reading(
+        "POST / HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: x\r\n"
+        "Transfer-Encoding: chunked\r\n\r\n",
+        "2\r\nab\r\n2\r\nc", "d\r\n0\r\nX: y\r\n\r\n",
+        "HEAD POST / open\nBODY abcd\nTRAILERS\nEND\n"
+        "BODY GET / HTTP/1.1\\r\\n\\r\\n\nEND\n");
+}
+
 static void test_keeps(void **state)
 {
     (void)state;
@@ -160,6 +283,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_switches),
         cmocka_unit_test(test_keeps),
+        cmocka_unit_test(test_switched_within_the_request),
+        cmocka_unit_test(test_switched_and_cut),
+        cmocka_unit_test(test_switched_while_reading),
     };
     return cmocka_run_group_tests(tests, h1_table_setup, h1_table_teardown);
 }
