@@ -1,10 +1,10 @@
 /* h1.h - the HTTP/1.x codec (RFC 9112), strict.
  *
  * Split by stage: h1_scan (byte classes, SSE4.2/AVX2 with a plain twin), h1_line (request and
- * status line), h1_fields (field lines), h1_frame (the page that decides where a message ends:
- * smuggling-critical), h1_body (length, chunked, close), h1_read (the reader that strings these
- * together), h1_write (canonical output). State of a connection between messages is this struct
- * only; it owns no buffers.
+ * status line), h1_authority (host and port), h1_fields (field lines), h1_frame (the page that
+ * decides where a message ends: smuggling-critical), h1_body (length, chunked, close), h1_read
+ * (the reader that strings these together), h1_write (canonical output). State of a connection
+ * between messages is this struct only; it owns no buffers.
  *
  * The msg that HEAD events carry is shared by all h1 codecs of the process (one head is read at
  * a time): give h1_workspace_new's result to each. It points into the fed bytes and is valid

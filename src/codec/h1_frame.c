@@ -196,7 +196,7 @@ static int check_host(const struct msg *m, const struct lines *l, struct h1_faul
         return refuse(fault, "host twice");
     if (l->host_n == 0)
         return m->version == 10 ? WERR_OK : refuse(fault, "no host");
-    if (l->host.len > 0 && !h1_line_is_authority(l->host))
+    if (l->host.len > 0 && !h1_authority_is_valid(l->host))
         return refuse(fault, "malformed host");
     return WERR_OK;
 }

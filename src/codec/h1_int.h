@@ -107,8 +107,9 @@ const char *h1_line_read_request(struct msg *m, const char *p, const char *end,
                                  struct h1_fault *fault);
 const char *h1_line_read_status(struct msg *m, const char *p, const char *end,
                                 struct h1_fault *fault);
-/* host [":" port] of RFC 3986 section 3.2, user info excluded; empty is not one. */
-bool h1_line_is_authority(struct span s);
+/* h1_authority.c: host [":" port] of RFC 3986 section 3.2, user info excluded; empty is not
+ * one. */
+bool h1_authority_is_valid(struct span s);
 
 /* h1_fields.c: one field line (RFC 9112 section 5); returns as above. */
 const char *h1_fields_read(const char *base, const char *p, const char *end,

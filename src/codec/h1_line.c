@@ -36,50 +36,6 @@ static const char *end_line(const char *p, const char *end)
     return end - p >= 2 && p[0] == '\r' && p[1] == '\n' ? p + 2 : NULL;
 }
 
-static bool is_port(struct span s)
-{
-    unsigned n = 0;
-    for (size_t i = 0; i < s.len; i++) {
-        if (!is_digit(s.ptr[i]) || i >= 5)
-            return false;
-        n = n * 10 + (unsigned)(s.ptr[i] - '0');
-    }
-    return n <= UINT16_MAX;
-}
-
-/* Inside of brackets: an IPv6 address, also with an IPv4 tail; that it means something is the
- * business of whoever looks it up. */
-static size_t literal_len(struct span s)
-{
-    size_t i = 1;
-    while (i < s.len) {
-        char c = s.ptr[i];
-        bool is_hex = is_digit(c) || ((c | 0x20) >= 'a' && (c | 0x20) <= 'f');
-        if (!is_hex && c != ':' && c != '.')
-            break;
-        i++;
-    }
-    return i > 2 && i < s.len && s.ptr[i] == ']' ? i + 1 : 0;
-}
-
-static size_t name_len(struct span s)
-{
-    size_t i = 0;
-    while (i < s.len && (field_classes[(unsigned char)s.ptr[i]] & FIELD_CLASS_HOST))
-        i++;
-    return i;
-}
-
-bool h1_line_is_authority(struct span s)
-{
-    size_t host = s.len > 0 && s.ptr[0] == '[' ? literal_len(s) : name_len(s);
-    if (host == 0)
-        return false;
-    if (host == s.len)
-        return true;
-    return s.ptr[host] == ':' && is_port(span_skip(s, host + 1));
-}
-
 /* Length of "http://" or "https://"; 0 when it begins otherwise. */
 static size_t scheme_len(struct span target)
 {
@@ -101,13 +57,13 @@ static bool read_absolute(struct msg *m, struct span target)
         n++;
     authority.len = n;
     m->authority = authority;
-    return h1_line_is_authority(authority);
+    return h1_authority_is_valid(authority);
 }
 
 static bool read_authority(struct msg *m, struct span target)
 {
     m->authority = target;
-    return h1_line_is_authority(target) && is_digit(target.ptr[target.len - 1]) &&
+    return h1_authority_is_valid(target) && is_digit(target.ptr[target.len - 1]) &&
            memrchr(target.ptr, ':', target.len) != NULL;
 }
 

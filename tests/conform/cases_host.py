@@ -9,7 +9,10 @@ GOOD = {
     "name": "a", "dots": "a.b.example", "trailing-dot": "a.example.", "port": "a:8080", "port-0": "a:0", "port-65535": "a:65535",
     "empty-port": "a:", "upper-case": "A.Example", "ipv4": "192.0.2.1", "ipv4-port": "192.0.2.1:80", "ipv6": "[::1]",
     "ipv6-port": "[2001:db8::1]:8080", "ipv6-with-ipv4-tail": "[::ffff:192.0.2.1]", "underscore": "a_b", "encoded": "a%20b",
-    "hyphen": "a-b", "digits": "1",
+    "hyphen": "a-b", "digits": "1", "encoded-lower-case": "a%c3%a9", "encoded-only": "%41", "sub-delims": "a!$&'()*+;=b",
+    "not-quite-ipv4": "1.2.3.4.5", "ipv4-too-big-is-a-name": "256.1.1.1", "ipv6-whole": "[1:2:3:4:5:6:7:8]", "ipv6-any": "[::]",
+    "ipv6-one-group-left-out": "[1:2:3:4:5:6:7::]", "ipv6-upper-case": "[2001:DB8::A]", "ipv6-whole-with-ipv4": "[1:2:3:4:5:6:7.8.9.0]",
+    "ip-future": "[v1.a]", "ip-future-port": "[vF.a:b!]:80", "ip-future-upper-case": "[V1.a]",
 }
 CASES = [passes(f"host-{name}", SYNTAX, request(host=host), forwarded(host=host, asked=host)) for name, host in GOOD.items()]
 CASES += [
@@ -44,5 +47,20 @@ BAD = {
     "quotes": '"a"', "open-bracket": "[::1", "close-bracket": "::1]", "ipv6-without-brackets": "::1", "empty-brackets": "[]",
     "name-in-brackets": "[a.example]", "zone": "[fe80::1%25eth0]", "letters-behind-brackets": "[::1]a", "less": "a<b",
     "high-byte": "\xe9", "nul": "a\0", "brace": "a{", "pipe": "a|b", "caret": "a^b", "backtick": "a`b",
+    "percent-letters": "%zz", "percent-one-digit": "%4", "percent-at-the-end": "a%", "percent-alone": "%", "percent-twice": "%%41",
+    "percent-before-port": "a%:80", "percent-in-port": "a:%38", "ipv6-three-colons": "[:::]", "ipv6-five-digits": "[12345::]",
+    "ipv4-in-brackets": "[1.2.3.4]", "ipv6-two-gaps": "[1::2::3]", "ipv6-nine-groups": "[1:2:3:4:5:6:7:8:9]",
+    "ipv6-seven-groups": "[1:2:3:4:5:6:7]", "ipv6-gap-of-nothing": "[1:2:3:4::5:6:7:8]", "ipv6-colon-in-front": "[:1:2:3:4:5:6:7]",
+    "ipv6-colon-behind": "[1:2:3:4:5:6:7:]", "ipv6-one-colon": "[:]", "ipv6-one-group": "[1]", "ipv6-ipv4-in-front": "[1.2.3.4::]",
+    "ipv6-ipv4-of-three": "[::1.2.3]", "ipv6-ipv4-too-big": "[::1.2.3.256]", "ipv6-ipv4-with-zero": "[::1.2.3.04]",
+    "ipv6-ipv4-too-late": "[1:2:3:4:5:6:7:1.2.3.4]", "ipv6-zone": "[fe80::1%eth0]", "ip-future-no-version": "[v.a]",
+    "ip-future-no-address": "[v1.]", "ip-future-no-dot": "[v1a]", "ip-future-no-hex": "[vg.a]", "ip-future-percent": "[v1.%41]",
+    "ipv6-space": "[::1 ]", "ipv6-two-ports": "[::1]:80:80",
 }
 CASES += [refused(f"host-{name}", SYNTAX, request(host=host)) for name, host in BAD.items()]
+TARGETS = ("percent-letters", "percent-one-digit", "percent-at-the-end", "ipv6-three-colons", "ipv6-five-digits", "ipv4-in-brackets",
+           "ipv6-two-gaps", "ip-future-no-address")
+CASES += [refused(f"host-of-target-{name}", "RFC 9110 4.2.1", request(f"GET http://{BAD[name]}/ HTTP/1.1")) for name in TARGETS]
+CASES += [passes(f"host-of-target-{name}", "RFC 9110 4.2.1", request(f"GET http://{GOOD[name]}/ HTTP/1.1"),
+                 forwarded(host=None, asked=GOOD[name], last=(f"Host: {GOOD[name]}",)))
+          for name in ("encoded", "ipv6-whole-with-ipv4", "ip-future", "ip-future-port")]
