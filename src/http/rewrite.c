@@ -237,16 +237,20 @@ static int add_forwarded(struct msg *m, const struct rewrite_facts *facts, struc
     return msg_add(m, SPAN("Forwarded"), line);
 }
 
-/* A request of HTTP/1.1 needs a Host, be it empty (RFC 9112 section 3.2), and we send 1.1 to
- * the origin whatever the client spoke. */
+/* A request of HTTP/1.1 needs a Host (RFC 9112 section 3.2), and we send 1.1 to the origin
+ * whatever the client spoke. Who names no host asks whom it reaches, and that is the server; an
+ * empty Host many servers refuse. */
 static int add_host(struct msg *m, const struct survey *s, const struct rewrite_facts *facts,
                     struct text *t)
 {
     bool is_mapped = facts->map_host.len > 0;
-    if (!is_mapped && m->authority.len == 0 && (s->seen & BIT(HOST)))
+    if (is_mapped || m->authority.len > 0)
+        msg_drop(m, FIELD_HOST);
+    else if (s->seen & BIT(HOST))
         return WERR_OK;
-    msg_drop(m, FIELD_HOST);
-    return msg_add(m, SPAN("Host"), is_mapped ? keep(t, facts->map_host) : m->authority);
+    if (!is_mapped && m->authority.len > 0)
+        return msg_add(m, SPAN("Host"), m->authority);
+    return msg_add(m, SPAN("Host"), keep(t, is_mapped ? facts->map_host : facts->server_host));
 }
 
 /* How many times the request may still be forwarded; false when that is not limited: the field
@@ -306,10 +310,10 @@ int rewrite_request(struct msg *m, const struct rewrite_facts *facts, struct are
 
     size_t more_bytes = facts->forwarded ? s.forwarded_bytes + forwarded_room(m, facts) : 0;
     struct text t;
-    t.at =
-        arena_alloc(arena, s.via_bytes + ELEMENT_BYTES_MAX + s.forwarded_for_bytes +
-                               facts->client_ip.len + facts->map_host.len + facts->scheme.len +
-                               facts->request_id.len + NUMBER_BYTES_MAX + more_bytes);
+    t.at = arena_alloc(arena, s.via_bytes + ELEMENT_BYTES_MAX + s.forwarded_for_bytes +
+                                  facts->client_ip.len + facts->map_host.len +
+                                  facts->server_host.len + facts->scheme.len +
+                                  facts->request_id.len + NUMBER_BYTES_MAX + more_bytes);
     if (t.at == NULL)
         return WERR_NOMEM;
 

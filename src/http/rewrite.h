@@ -11,9 +11,9 @@
  * kept if there, else made; X-Request-Id kept or made; Forwarded (RFC 7239) gets an element
  * appended when that is switched on. From a client that is not trusted, Forwarded and every
  * X-Forwarded-* field go first, so that what stands in them is what we saw; Host replaced with
- * map_host; Host made from authority if absent; Expect from HTTP/1.0 goes. TE is dropped; who
- * relays trailers says so anew (worker/ex_hop.c). Response: hop-by-hop fields go, Via appended.
- * Date is added when the origin sent none (RFC 9110 section 6.6.1).
+ * map_host; Host made from authority if absent, else of the server's own; Expect from HTTP/1.0
+ * goes. TE is dropped; who relays trailers says so anew (worker/ex_hop.c). Response: hop-by-hop
+ * fields go, Via appended. Date is added when the origin sent none (RFC 9110 section 6.6.1).
  */
 #ifndef WELDR_HTTP_REWRITE_H
 #define WELDR_HTTP_REWRITE_H
@@ -25,13 +25,14 @@
 #include "http/msg.h"
 
 struct rewrite_facts {
-    struct span client_ip;  /* without brackets and port */
-    struct span scheme;     /* "http" */
-    struct span map_host;   /* empty: the client's Host passes */
-    struct span request_id; /* used when the client sent none */
-    struct span date;       /* response: IMF-fixdate */
-    bool is_trusted;        /* what the client says of whom it speaks for is kept */
-    bool forwarded;         /* Forwarded is sent */
+    struct span client_ip;   /* without brackets and port */
+    struct span scheme;      /* "http" */
+    struct span map_host;    /* empty: the client's Host passes */
+    struct span server_host; /* of a request that has none */
+    struct span request_id;  /* used when the client sent none */
+    struct span date;        /* response: IMF-fixdate */
+    bool is_trusted;         /* what the client says of whom it speaks for is kept */
+    bool forwarded;          /* Forwarded is sent */
 };
 
 /* May this request go on? False for an OPTIONS or TRACE with Max-Forwards: 0, of which Weldr is

@@ -155,6 +155,8 @@ static int rewrite(struct exchange *ex)
     num_to_hex16(rand_u64(&w->rand), id + 16);
     if (ex->origin->map_host)
         facts.map_host = span_from_str(ex->origin->authority);
+    if (ex->request.version == 10)
+        facts.server_host = span_from_str(ex->origin->authority);
     begin_rewrite(ex);
     return rewrite_request(&ex->request, &facts, &ex->arena);
 }

@@ -1,6 +1,6 @@
 """Host."""
 
-from conform.table import CLOSED, forwarded, lines, passes, refused, request
+from conform.table import CLOSED, Answer, forwarded, lines, passes, refused, relayed, request, response
 
 RFC = "RFC 9112 3.2"
 SYNTAX = "RFC 9110 7.2"
@@ -24,7 +24,15 @@ CASES += [
     passes("host-last", SYNTAX, lines("GET / HTTP/1.1", "X-A: b", "Host: a", ""),
            forwarded("GET / HTTP/1.1", "X-A: b", "Host: a", host=None)),
     passes("host-missing-in-http-1.0", RFC, request("GET / HTTP/1.0", host=None),
-           forwarded(host=None, asked=None, via="1.0 weldr", last=("Host: ",)), end=CLOSED),
+           forwarded(host=None, asked=None, via="1.0 weldr", last=("Host: {origin}",)), end=CLOSED),
+    passes("host-missing-in-http-1.0-kept-alive", "issue 9", request("HEAD / HTTP/1.0", "Connection: keep-alive", host=None),
+           forwarded("HEAD / HTTP/1.1", host=None, asked=None, via="1.0 weldr", last=("Host: {origin}",)),
+           got=[relayed(framing=("Content-Length: 2", "Connection: keep-alive"), body=b"")],
+           answers=(Answer((response("Content-Length: 2"),)),)),
+    passes("host-missing-in-http-1.0-with-absolute-form", "issue 9", request("GET http://b/ HTTP/1.0", host=None),
+           forwarded(host=None, asked="b", via="1.0 weldr", last=("Host: b",)), end=CLOSED),
+    passes("host-empty-in-http-1.0", "issue 9", request("GET / HTTP/1.0", host=""),
+           forwarded(host="", asked=None, via="1.0 weldr"), end=CLOSED),
     passes("host-named-by-connection-stays", "RFC 9110 7.6.1", request("GET / HTTP/1.1", "Connection: Host"), forwarded()),
     refused("host-missing", RFC, request(host=None)),
     refused("host-missing-in-http-1.2", RFC, request("GET / HTTP/1.2", host=None)),

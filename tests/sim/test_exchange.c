@@ -115,7 +115,7 @@ static const struct transcript plain[] = {
      "HTTP/1.1 200 OK\r\nVia: 1.1 weldr\r\nDate: *\r\nContent-Length: 2\r\n\r\nok", OPEN},
     {"1.0 client", "GET /len/3/7 HTTP/1.0\r\n\r\n",
      "GET /len/3/7 HTTP/1.1\r\nVia: 1.0 weldr\r\nX-Forwarded-For: 127.0.0.1\r\n"
-     "X-Forwarded-Proto: http\r\nX-Request-Id: *\r\nHost: \r\n\r\n",
+     "X-Forwarded-Proto: http\r\nX-Request-Id: *\r\nHost: 10.0.0.1\r\n\r\n",
      OK("7") "Content-Length: 3\r\nConnection: close\r\n\r\n7.7", FIN},
     {"1.0 client that stays",
      "GET /len/3/7 HTTP/1.0\r\nHost: h\r\nConnection: keep-alive\r\n\r\n", NULL,
