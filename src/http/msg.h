@@ -36,8 +36,9 @@ enum msg_flag {
     MSG_HEAD_METHOD = 1U << 3,     /* request: HEAD; response: answer to a HEAD */
     MSG_HAS_TE_TRAILERS = 1U << 4, /* request: TE, named by Connection, names trailers */
     MSG_HAS_KEEP_ALIVE = 1U << 5,  /* response: keep_alive_s was stated */
-    MSG_UPGRADE = 1U << 6 /* one Upgrade line, named by Connection: asks for, or (101) makes, a
-                             switch of protocols; not from HTTP/1.0 */
+    MSG_UPGRADE = 1U << 6, /* one Upgrade line, named by Connection: asks for, or (101) makes, a
+                              switch of protocols; not from HTTP/1.0 */
+    MSG_HAS_VIA = 1U << 7  /* there is a Via line: spares the others a search */
 };
 
 enum msg_field_flag {

@@ -1,6 +1,7 @@
 #include "http/reply.h"
 
-/* RFC 9110 section 15, and RFC 6585 for 428 to 431. In order of the status. */
+/* RFC 9110 section 15, RFC 6585 for 428 to 431, and RFC 5842 for 508. In order of the status.
+ */
 static const struct {
     uint16_t status;
     struct span reason;
@@ -49,6 +50,7 @@ static const struct {
     {503, {"Service Unavailable", 19}},
     {504, {"Gateway Timeout", 15}},
     {505, {"HTTP Version Not Supported", 26}},
+    {508, {"Loop Detected", 13}},
 };
 
 struct span reply_reason(unsigned status)

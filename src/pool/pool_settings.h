@@ -49,6 +49,7 @@ struct pool_bounds {
     uint32_t connections_per_client;  /* in a worker; 0: unlimited */
     uint32_t response_head_bytes;
     uint32_t min_rate_bytes; /* per second; 0: off */
+    uint32_t hops;           /* Weldrs that a request has come through */
 };
 
 struct pool_retry {

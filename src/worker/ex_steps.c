@@ -2,6 +2,7 @@
 
 #include "base/fsm.h"
 #include "base/num.h"
+#include "http/hops.h"
 #include "http/reply.h"
 #include "http/rewrite.h"
 #include "log/log.h"
@@ -31,6 +32,11 @@ static enum ex_verdict step_check(struct exchange *ex)
         if (span_is_equal(msg_method(&ex->request), SPAN("OPTIONS")))
             ex->status = 200; /* asked of Weldr itself, which can tell (RFC 9110 9.3.7) */
         ex_fail(ex, END_MAX_FORWARDS);
+        return EX_VERDICT_NEXT;
+    }
+    if ((ex->request.flags & MSG_HAS_VIA) &&
+        hops_count(&ex->request) >= worker_pool(ex->worker)->bounds.hops) {
+        ex_fail(ex, END_LOOP);
         return EX_VERDICT_NEXT;
     }
     if (max_bytes > 0 && (ex->request.flags & MSG_HAS_LENGTH) &&

@@ -5,6 +5,7 @@ from dataclasses import replace
 from conform.table import CLOSED, Answer, Case, Wait, answered, forwarded, passes, refusal, relayed, request, response
 
 HOP, VIA, EXPECT, FORWARDS = "RFC 9110 7.6.1", "RFC 9110 7.6.3", "RFC 9110 10.1.1", "RFC 9110 7.6.2"
+LOOP = "RFC 5842 7.2"
 PLAIN = forwarded()
 
 
@@ -14,6 +15,15 @@ def get(*fields):
 
 def seen(*fields, **more):
     return forwarded("GET / HTTP/1.1", *fields, **more)
+
+
+def own(count):
+    """The Via of a request that was here so often."""
+    return ", ".join(["1.1 weldr"] * count)
+
+
+def loops(name, data):
+    return Case(f"via-own-{name}", LOOP, (data,), (), (refusal(508, "loop", close=False),))
 
 
 def gone(name, *fields, left=(), rfc=HOP):
@@ -58,6 +68,17 @@ ADDED = [
     passes("via-empty", VIA, get("Via:"), seen()),
     passes("via-of-http-1.0", VIA, request("GET / HTTP/1.0"), seen(via="1.0 weldr"), end=CLOSED),
     passes("via-of-http-1.2", VIA, request("GET / HTTP/1.2"), seen()),
+    passes("via-own-nine-times", LOOP, get("Via: " + own(9)), seen(via=own(10))),
+    passes("via-own-in-a-comment", LOOP, get(f"Via: {own(9)}, 1.1 b ({own(3)})"), seen(via=f"{own(9)}, 1.1 b ({own(3)}), 1.1 weldr")),
+    passes("via-own-look-alikes", LOOP, get("Via: " + "1.1 weldr2, 1.1 weldr:80, weldr, " * 9 + "weldr 1.1"),
+           seen(via="1.1 weldr2, 1.1 weldr:80, weldr, " * 9 + "weldr 1.1, 1.1 weldr")),
+    loops("ten-times", get("Via: " + own(10))),
+    loops("a-hundred-times", get("Via: " + own(100))),
+    loops("ten-times-in-lines", get(*["Via: 1.0 weldr", "X-A: b"] * 10)),
+    loops("ten-times-in-lists-with-others", get("Via: 1.1 a (b, c), " + own(5), "Via: 1.0 WELDR (d), 1.1 e, " + own(4))),
+    loops("behind-a-comment-that-does-not-end", get("Via: 1.1 a (", "Via: " + own(10))),
+    Case("via-own-ten-times-with-a-body", LOOP, (request("POST / HTTP/1.1", "Via: " + own(10), "Content-Length: 2", body=b"hi"),),
+         (), (refusal(508, "loop"),), end=CLOSED),
     passes("via-named-by-connection", HOP, get("Connection: Via", "Via: 1.0 b"), seen()),
     passes("forwarded-host-made", "issue 2", request(host="b:81"), forwarded(host="b:81", asked="b:81")),
     passes("request-id-kept", "issue 2", get("X-Request-Id: mine"), seen("X-Request-Id: mine", request_id=None)),

@@ -138,7 +138,7 @@ def relayed(*fields, status="HTTP/1.1 200 OK", framing=("Content-Length: 2",), b
 GOT_OK = relayed()
 GOT_LAST_OK = relayed(framing=("Content-Length: 2", "Connection: close"))
 WORDS = {200: "OK", 400: "Bad Request", 405: "Method Not Allowed", 414: "URI Too Long", 431: "Request Header Fields Too Large",
-         501: "Not Implemented", 502: "Bad Gateway", 505: "HTTP Version Not Supported"}
+         501: "Not Implemented", 502: "Bad Gateway", 505: "HTTP Version Not Supported", 508: "Loop Detected"}
 
 
 def refusal(status=400, word="bad_request", extra=(), close=True, body=True, keep_alive=False):

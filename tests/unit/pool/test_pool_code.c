@@ -208,7 +208,7 @@ static void test_pool_json(void **state)
         "\"fields\":100,\"body_bytes\":0,\"chunk_extension_bytes\":4096,\"trailer_bytes\":8192,"
         "\"requests_per_connection\":0,\"connections\":0,\"connections_per_client\":0,"
         "\"response_head_bytes\":65536,\"min_rate_bytes\":100,"
-        "\"queue_bytes\":67108864},\"retry\":{\"attempts\":2,"
+        "\"queue_bytes\":67108864,\"hops\":10},\"retry\":{\"attempts\":2,"
         "\"budget_percent\":20,\"replay_bytes\":65536},\"eject\":{\"errors\":5,"
         "\"base_ms\":30000,\"max_ms\":300000,\"max_percent\":50},\"fail_open\":true,"
         "\"forwarded\":false,\"min_active\":0,\"drain_ms\":300000,"
