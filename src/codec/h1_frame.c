@@ -92,6 +92,9 @@ static void read_one(struct msg *m, struct lines *l, enum field_token token, str
     case FIELD_VIA:
         m->flags |= MSG_HAS_VIA;
         break;
+    case FIELD_X_REQUEST_ID:
+        m->flags |= MSG_HAS_REQUEST_ID;
+        break;
     default:
         break;
     }
@@ -114,7 +117,7 @@ static void read_lines(struct msg *m, struct lines *l)
     const uint32_t framing = 1U << FIELD_HOST | 1U << FIELD_CONTENT_LENGTH |
                              1U << FIELD_TRANSFER_ENCODING | 1U << FIELD_CONNECTION |
                              1U << FIELD_EXPECT | 1U << FIELD_TE | 1U << FIELD_KEEP_ALIVE |
-                             1U << FIELD_UPGRADE | 1U << FIELD_VIA;
+                             1U << FIELD_UPGRADE | 1U << FIELD_VIA | 1U << FIELD_X_REQUEST_ID;
     *l = (struct lines){0};
     for (unsigned i = 0; i < m->field_n; i++) {
         const struct msg_field *f = &m->fields[i];

@@ -38,7 +38,8 @@ enum msg_flag {
     MSG_HAS_KEEP_ALIVE = 1U << 5,  /* response: keep_alive_s was stated */
     MSG_UPGRADE = 1U << 6, /* one Upgrade line, named by Connection: asks for, or (101) makes, a
                               switch of protocols; not from HTTP/1.0 */
-    MSG_HAS_VIA = 1U << 7  /* there is a Via line: spares the others a search */
+    MSG_HAS_VIA = 1U << 7, /* there is a Via line: spares the others a search … */
+    MSG_HAS_REQUEST_ID = 1U << 8 /* … for it, and here for X-Request-Id */
 };
 
 enum msg_field_flag {

@@ -285,6 +285,54 @@ static int count_down(struct msg *m, const struct survey *s, struct text *t)
     return msg_add(m, SPAN("Max-Forwards"), left);
 }
 
+static bool is_named(const struct msg *m, struct span name)
+{
+    for (unsigned i = 0; i < m->field_n; i++) {
+        struct span rest = msg_field_value(m, &m->fields[i]);
+        struct span item;
+        while (m->fields[i].token == FIELD_CONNECTION && span_next_item(&rest, &item)) {
+            if (span_is_equal_nocase(item, name))
+                return true;
+        }
+    }
+    return false;
+}
+
+struct span rewrite_request_id(const struct msg *m)
+{
+    for (unsigned i = 0; i < m->field_n; i++) {
+        const struct msg_field *f = &m->fields[i];
+        if (f->token == FIELD_X_REQUEST_ID && f->value_len > 0)
+            return is_named(m, SPAN("x-request-id")) ? SPAN_NONE : msg_field_value(m, f);
+    }
+    return SPAN_NONE;
+}
+
+/* Is a line there that says just this? All others go. */
+static bool has_request_id(struct msg *m, const struct survey *s, struct span id)
+{
+    bool has = false;
+    if (!(s->seen & BIT(X_REQUEST_ID)))
+        return false;
+    for (unsigned i = 0; i < m->field_n; i++) {
+        struct msg_field *f = &m->fields[i];
+        if (f->token != FIELD_X_REQUEST_ID || (f->flags & MSG_FIELD_DROP))
+            continue;
+        if (has || !span_is_equal(msg_field_value(m, f), id))
+            f->flags |= MSG_FIELD_DROP;
+        else
+            has = true;
+    }
+    return has;
+}
+
+static int add_request_id(struct msg *m, const struct survey *s, struct span id, struct text *t)
+{
+    if (id.len == 0 || has_request_id(m, s, id))
+        return WERR_OK;
+    return msg_add(m, SPAN("X-Request-Id"), keep(t, id));
+}
+
 static int add_missing(struct msg *m, const struct survey *s, const struct rewrite_facts *facts,
                        struct text *t)
 {
@@ -294,9 +342,7 @@ static int add_missing(struct msg *m, const struct survey *s, const struct rewri
         result = msg_add(m, SPAN("X-Forwarded-Host"), host);
     if (result == WERR_OK && !(s->seen & BIT(X_FORWARDED_PROTO)))
         result = msg_add(m, SPAN("X-Forwarded-Proto"), keep(t, facts->scheme));
-    if (result == WERR_OK && !(s->seen & BIT(X_REQUEST_ID)) && facts->request_id.len > 0)
-        result = msg_add(m, SPAN("X-Request-Id"), keep(t, facts->request_id));
-    return result;
+    return result == WERR_OK ? add_request_id(m, s, facts->request_id, t) : result;
 }
 
 enum { ELEMENT_BYTES_MAX = 16 }; /* of via_element */
@@ -339,12 +385,13 @@ int rewrite_response(struct msg *m, const struct rewrite_facts *facts, struct ar
     survey_and_drop(m, &s);
 
     struct text t;
-    t.at = arena_alloc(arena, s.via_bytes + ELEMENT_BYTES_MAX + facts->date.len);
+    t.at = arena_alloc(arena, s.via_bytes + ELEMENT_BYTES_MAX + facts->date.len +
+                                  facts->request_id.len);
     if (t.at == NULL)
         return WERR_NOMEM;
 
     int result = add_via(m, &s, &t);
     if (result == WERR_OK && !(s.seen & BIT(DATE)) && facts->date.len > 0)
         result = msg_add(m, SPAN("Date"), keep(&t, facts->date));
-    return result;
+    return result == WERR_OK ? add_request_id(m, &s, facts->request_id, &t) : result;
 }

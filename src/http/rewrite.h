@@ -8,12 +8,14 @@
  * them; Connection may not name Host, Expect, Content-Length, Transfer-Encoding or other
  * framing: those names are ignored); Via gets "<version> weldr" appended in one line;
  * X-Forwarded-For gets the client appended in one line; X-Forwarded-Proto, X-Forwarded-Host are
- * kept if there, else made; X-Request-Id kept or made; Forwarded (RFC 7239) gets an element
- * appended when that is switched on. From a client that is not trusted, Forwarded and every
- * X-Forwarded-* field go first, so that what stands in them is what we saw; Host replaced with
- * map_host; Host made from authority if absent, else of the server's own; Expect from HTTP/1.0
- * goes. TE is dropped; who relays trailers says so anew (worker/ex_hop.c). Response: hop-by-hop
- * fields go, Via appended. Date is added when the origin sent none (RFC 9110 section 6.6.1).
+ * kept if there, else made; X-Request-Id becomes the one of the exchange, which is the client's
+ * if it sent one (rewrite_request_id); Forwarded (RFC 7239) gets an element appended when that
+ * is switched on. From a client that is not trusted, Forwarded and every X-Forwarded-* field go
+ * first, so that what stands in them is what we saw; Host replaced with map_host; Host made
+ * from authority if absent, else of the server's own; Expect from HTTP/1.0 goes. TE is dropped;
+ * who relays trailers says so anew (worker/ex_hop.c). Response: hop-by-hop fields go, Via
+ * appended. Date is added when the origin sent none (RFC 9110 section 6.6.1). X-Request-Id is
+ * the one of the exchange, whatever the server says.
  */
 #ifndef WELDR_HTTP_REWRITE_H
 #define WELDR_HTTP_REWRITE_H
@@ -29,7 +31,7 @@ struct rewrite_facts {
     struct span scheme;      /* "http" */
     struct span map_host;    /* empty: the client's Host passes */
     struct span server_host; /* of a request that has none */
-    struct span request_id;  /* used when the client sent none */
+    struct span request_id;  /* of the exchange; response: empty, the server's own stays */
     struct span date;        /* response: IMF-fixdate */
     bool is_trusted;         /* what the client says of whom it speaks for is kept */
     bool forwarded;          /* Forwarded is sent */
@@ -38,6 +40,9 @@ struct rewrite_facts {
 /* May this request go on? False for an OPTIONS or TRACE with Max-Forwards: 0, of which Weldr is
  * the last recipient (RFC 9110 section 7.6.2). rewrite_request counts the field down. */
 bool rewrite_may_forward(const struct msg *m);
+/* The client's own X-Request-Id: the first that is not empty, unless Connection names it.
+ * Empty: it has none. */
+struct span rewrite_request_id(const struct msg *m);
 /* WERR_NOMEM (arena), WERR_TOO_BIG (too many added fields). */
 int rewrite_request(struct msg *m, const struct rewrite_facts *facts,
                     struct arena *arena) MUST_USE;

@@ -74,6 +74,7 @@ struct pool_eject {
     bool fail_open;                             \
     bool forwarded;                             \
     bool client_abort_on_fin;
+    bool request_id_to_client;
 
 struct pool_settings {
     POOL_SETTINGS_MEMBERS

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "http/rewrite.h"
 #include "log/log.h"
 #include "worker/ex_int.h"
 
@@ -133,8 +134,6 @@ static void fill_fields(struct access_record *r, const struct msg *m)
 
         if (f->token == FIELD_HOST)
             r->host = msg_field_value(m, f);
-        else if (f->token == FIELD_X_REQUEST_ID)
-            r->request_id = msg_field_value(m, f);
         else if (f->token != FIELD_OTHER)
             continue;
         else if (name.len == 10 && span_is_equal_nocase(name, SPAN("user-agent")))
@@ -144,20 +143,20 @@ static void fill_fields(struct access_record *r, const struct msg *m)
     }
     if (m->authority.len > 0)
         r->host = m->authority;
-    for (unsigned i = 0; !r->request_id.ptr && i < m->added_n; i++)
-        if (span_is_equal(m->added[i].name, SPAN("X-Request-Id")))
-            r->request_id = m->added[i].value;
 }
 
 static void fill_request(struct access_record *r, const struct exchange *ex)
 {
     const struct msg *m = &ex->request;
 
+    r->request_id = ex->request_id;
     if (ex->flags & EX_NO_REQUEST)
         return;
     r->method = msg_method(m);
     r->target = msg_target(m);
     r->version = m->version;
+    if (r->request_id.len == 0 && (m->flags & MSG_HAS_REQUEST_ID))
+        r->request_id = rewrite_request_id(m);
     fill_fields(r, m);
 }
 

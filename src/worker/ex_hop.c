@@ -1,5 +1,31 @@
+#include "base/num.h"
 #include "http/rewrite.h"
 #include "worker/ex_int.h"
+
+struct span ex_request_id(struct exchange *ex)
+{
+    struct rand_state *rand = &ex->worker->rand;
+
+    if (ex->request_id.len > 0)
+        return ex->request_id;
+    if (ex->request.flags & MSG_HAS_REQUEST_ID)
+        ex->request_id = rewrite_request_id(&ex->request);
+    if (ex->request_id.len == 0) {
+        num_to_hex16(rand_u64(rand), ex->own_id);
+        num_to_hex16(rand_u64(rand), ex->own_id + 16);
+        ex->request_id = span_from(ex->own_id, sizeof(ex->own_id));
+    }
+    return ex->request_id;
+}
+
+int ex_rewrite_answer(struct exchange *ex, struct msg *m)
+{
+    struct rewrite_facts facts = {.date = worker_date(ex->worker)};
+
+    if (worker_pool(ex->worker)->request_id_to_client)
+        facts.request_id = ex_request_id(ex);
+    return rewrite_response(m, &facts, &ex->arena);
+}
 
 /* What of the fields of one connection goes on to the next all the same, in our own words. */
 

@@ -29,7 +29,13 @@ void ex_announce_end(struct exchange *ex);
 /* The answer is out: is the rest of the request read, so that the connection lives on? */
 bool ex_may_read_on(const struct exchange *ex);
 
-/* ex_hop.c: fields that are meant for the next hop. WERR_TOO_BIG. */
+/* ex_hop.c: what the heads of both sides are made to say. */
+/* The X-Request-Id of all attempts, of the answer and of the access log: the client's or a new
+ * one. */
+struct span ex_request_id(struct exchange *ex);
+/* An answer's head on its way to the client. WERR_*. */
+int ex_rewrite_answer(struct exchange *ex, struct msg *m) MUST_USE;
+/* Fields that are meant for the next hop. WERR_TOO_BIG. */
 int ex_add_hop_fields(struct exchange *ex) MUST_USE;
 /* Has the client said that it takes trailers (never HTTP/1.0)? */
 bool ex_takes_trailers(const struct exchange *ex);

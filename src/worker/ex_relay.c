@@ -170,9 +170,7 @@ void ex_answer_begun(struct exchange *ex)
 
 static void answer_head(struct exchange *ex, struct msg *m)
 {
-    struct rewrite_facts facts = {.date = worker_date(ex->worker)};
-
-    if (rewrite_response(m, &facts, &ex->arena) < 0) {
+    if (ex_rewrite_answer(ex, m) < 0) {
         fail_and_run(ex, END_INTERNAL);
         return;
     }

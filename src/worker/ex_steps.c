@@ -1,7 +1,6 @@
 #include <stdio.h>
 
 #include "base/fsm.h"
-#include "base/num.h"
 #include "http/hops.h"
 #include "http/reply.h"
 #include "http/rewrite.h"
@@ -148,17 +147,15 @@ static void begin_rewrite(struct exchange *ex)
 static int rewrite(struct exchange *ex)
 {
     struct worker *w = ex->worker;
-    char ip[ADDR_TEXT_MAX], id[32];
+    char ip[ADDR_TEXT_MAX];
     struct rewrite_facts facts = {
         .client_ip = span_from(ip, addr_print_ip(&ex->client->peer, ip)),
         .scheme = SPAN("http"),
-        .request_id = span_from(id, 32),
+        .request_id = ex_request_id(ex),
         .is_trusted = (ex->client->flags & CLIENT_TRUSTED) != 0,
         .forwarded = worker_pool(w)->forwarded,
     };
 
-    num_to_hex16(rand_u64(&w->rand), id);
-    num_to_hex16(rand_u64(&w->rand), id + 16);
     if (ex->origin->map_host)
         facts.map_host = span_from_str(ex->origin->authority);
     if (ex->request.version == 10)
@@ -257,6 +254,8 @@ static int fill_reply(struct exchange *ex, struct msg *m, struct span *body)
     rc = msg_add(m, SPAN("Date"), worker_date(ex->worker));
     rc |= msg_add(m, SPAN("Content-Type"), SPAN("text/plain"));
     rc |= msg_add(m, SPAN("Weldr-Error"), span_from_str(facts->word));
+    if (worker_pool(ex->worker)->request_id_to_client)
+        rc |= msg_add(m, SPAN("X-Request-Id"), ex_request_id(ex));
     if (ex->end == END_METHOD || ex->end == END_MAX_FORWARDS)
         rc |= msg_add(m, SPAN("Allow"), SPAN(ALLOWED_METHODS));
     if (ex->status == 503 && facts->blame == END_BLAME_WELDR)

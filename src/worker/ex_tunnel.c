@@ -1,4 +1,3 @@
-#include "http/rewrite.h"
 #include "worker/ex_int.h"
 
 /* A connection that has changed its protocol (RFC 9110 section 7.8): bytes go both ways until
@@ -43,8 +42,7 @@ void ex_check_upgrade(struct exchange *ex)
 
 int ex_tunnel_begin(struct exchange *ex, struct msg *m)
 {
-    struct rewrite_facts facts = {.date = worker_date(ex->worker)};
-    int rc = rewrite_response(m, &facts, &ex->arena);
+    int rc = ex_rewrite_answer(ex, m);
 
     if (rc == 0)
         rc = msg_add(m, SPAN("Connection"), SPAN("upgrade"));

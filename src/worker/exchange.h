@@ -101,6 +101,8 @@ struct exchange {
     uint64_t rate_from_us, rate_bytes; /* of the request's body, since the client was last held
                                           back; 0: not begun */
     const char *why;                   /* malformed request: a few words */
+    struct span request_id;            /* empty: not asked for yet (ex_request_id) */
+    char own_id[32];                   /* … where it is none of the client's */
 };
 
 /* For a client without one. NULL: no memory. */

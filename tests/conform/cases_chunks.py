@@ -1,6 +1,6 @@
 """Chunked bodies of requests: sizes, extensions, line ends, trailers that are malformed."""
 
-from conform.table import CLOSED, Case, HalfClose, broken_off, forwarded, passes, pieces, refusal, request
+from conform.table import CLOSED, GOT_OK, Case, HalfClose, broken_off, forwarded, passes, pieces, refusal, request
 
 RFC = "RFC 9112 7.1"
 EXT = "RFC 9112 7.1.1"
@@ -90,8 +90,7 @@ BAD += [
     broken_off("chunk-size-bad-byte-by-byte", RFC, pieces(post(b"5 \r\nhello\r\n0\r\n\r\n"))),
     Case("chunks-end-early", "RFC 9112 8", (post(b"5\r\nhello\r\n"), HalfClose), (), (), end=CLOSED, partial=True, lane=CLOSED),
     Case("chunk-bad-behind-the-answer", RFC, (request("GET /first HTTP/1.1"), post(b"x\r\n")),
-         (forwarded("GET /first HTTP/1.1"),), (b"HTTP/1.1 200 OK\r\nDate: Tue, 15 Nov 1994 08:12:31 GMT\r\n"
-                                               b"Via: 1.1 weldr\r\nContent-Length: 2\r\n\r\nok", refusal()),
+         (forwarded("GET /first HTTP/1.1"),), (GOT_OK, refusal()),
          end=CLOSED, partial=True),
 ]
 CASES = GOOD + BAD

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from conform.table import USUAL, Setting, forwarded, passes, request
+from conform.table import USUAL, Setting, forwarded, passes, relayed, request
 
 CLAIM, ELEMENT, TRUST = "issue 3", "RFC 7239 4", "RFC 7239 8.1"
 US = Setting(flags=("--trusted-proxies", "127.0.0.0/8"))
@@ -13,10 +13,10 @@ OWN = "for=127.0.0.1;host=a;proto=http"
 THREE = ("X-Forwarded-For: 192.0.2.1", "X-Forwarded-Host: b", "X-Forwarded-Proto: https")
 
 
-def claim(name, rfc, *fields, left=(), setting=USUAL, host="a", **more):
+def claim(name, rfc, *fields, left=(), setting=USUAL, host="a", got=None, **more):
     """A request with these fields, of which some are left; what Weldr adds is in more."""
     return passes(name, rfc, request("GET / HTTP/1.1", *fields, host=host), forwarded("GET / HTTP/1.1", *left, host=host, **more),
-                  setting=setting)
+                  setting=setting, got=got)
 
 
 def kept(name, setting):
@@ -57,7 +57,7 @@ STRANGERS = [
     dropped("forwarded-twice", "Forwarded: for=192.0.2.1", "forwarded: for=192.0.2.2"),
     claim("stranger-look-alikes-stay", CLAIM, *ALIKE, left=ALIKE, setting=OTHERS),
     claim("stranger-via-and-request-id-stay", "RFC 9110 7.6.3", "Via: 1.0 b", "X-Request-Id: mine", left=("X-Request-Id: mine",),
-          via="1.0 b, 1.1 weldr", request_id=None, setting=OTHERS),
+          via="1.0 b, 1.1 weldr", request_id=None, got=[relayed(request_id="mine")], setting=OTHERS),
 ]
 ELEMENTS = [
     claim("forwarded-made", ELEMENT, element=OWN, setting=TELLS),

@@ -128,11 +128,13 @@ def forwarded(line="GET / HTTP/1.1", *fields, host="a", framing=(), body=b"", vi
 
 
 def relayed(*fields, status="HTTP/1.1 200 OK", framing=("Content-Length: 2",), body=b"ok", via="1.1 weldr", date=DATE,
-            made_date=False):
+            made_date=False, request_id="{id}"):
     """A response as the client must receive it."""
     first = [f"Date: {date}"] if date and not made_date else []
     own = [f"Via: {via}"] if via else []
-    return lines(status, *first, *fields, *own, *(["Date: {date}"] if made_date else []), *framing, b"") + body
+    own += ["Date: {date}"] if made_date else []
+    own += [f"X-Request-Id: {request_id}"] if request_id else []
+    return lines(status, *first, *fields, *own, *framing, b"") + body
 
 
 GOT_OK = relayed()
@@ -143,7 +145,7 @@ WORDS = {200: "OK", 400: "Bad Request", 405: "Method Not Allowed", 414: "URI Too
 
 def refusal(status=400, word="bad_request", extra=(), close=True, body=True, keep_alive=False):
     """An answer that Weldr makes."""
-    own = ["Date: {date}", "Content-Type: text/plain", f"Weldr-Error: {word}", *extra, "Content-Length: {n}"]
+    own = ["Date: {date}", "Content-Type: text/plain", f"Weldr-Error: {word}", "X-Request-Id: {id}", *extra, "Content-Length: {n}"]
     if close:
         own.append("Connection: close")
     elif keep_alive:

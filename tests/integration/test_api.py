@@ -511,6 +511,7 @@ def test_pool_document(weldr):
     assert pool["eject"] == {"errors": 5, "base_ms": 30000, "max_ms": 300000, "max_percent": 50}
     assert (pool["fail_open"], pool["forwarded"], pool["min_active"], pool["drain_ms"]) == (True, False, 0, 300000)
     assert pool["client_abort_on_fin"] is False
+    assert pool["request_id_to_client"] is True
     assert pool["policy"] == "round_robin"
     check = pool["check"]
     assert (check["type"], check["path"], check["expect"]) == ("http", "/", "200-299")

@@ -8,12 +8,13 @@
     "X-Forwarded-Host: h\r\n"        \
     "X-Forwarded-Proto: http\r\n"    \
     "X-Request-Id: *\r\n"
-#define OK(id) "HTTP/1.1 200 OK\r\nDate: D\r\nX-Id: " id "\r\nVia: 1.1 weldr\r\n"
-#define OURS(status, length, word) \
-    "HTTP/1.1 " status "\r\n"      \
-    "Date: *\r\n"                  \
-    "Content-Type: text/plain\r\n" \
-    "Weldr-Error: " word "\r\n"    \
+#define OK(id) \
+    "HTTP/1.1 200 OK\r\nDate: D\r\nX-Id: " id "\r\nVia: 1.1 weldr\r\nX-Request-Id: *\r\n"
+#define OURS(status, length, word)                 \
+    "HTTP/1.1 " status "\r\n"                      \
+    "Date: *\r\n"                                  \
+    "Content-Type: text/plain\r\n"                 \
+    "Weldr-Error: " word "\r\nX-Request-Id: *\r\n" \
     "Content-Length: " length "\r\n"
 
 /* OPEN_WHOLE: as OPEN; run in one way only, since how the bytes come may show. */
@@ -94,12 +95,14 @@ static const struct transcript plain[] = {
     {"trailers of the answer, taken",
      "GET /trailers/0/7 HTTP/1.1\r\nHost: h\r\nTE: gzip, trailers\r\nConnection: TE\r\n\r\n",
      "GET /trailers/0/7 HTTP/1.1\r\nHost: h\r\n" ADDED "TE: trailers\r\nConnection: TE\r\n\r\n",
-     "HTTP/1.1 200 OK\r\nDate: D\r\nVia: 1.1 weldr\r\nTransfer-Encoding: chunked\r\n\r\n"
+     "HTTP/1.1 200 OK\r\nDate: D\r\nVia: 1.1 weldr\r\nX-Request-Id: *\r\nTransfer-Encoding: "
+     "chunked\r\n\r\n"
      "2\r\nok\r\n0\r\nX-Sum: 7\r\n\r\n",
      OPEN},
     {"trailers of the answer, not taken", "GET /trailers/0/7 HTTP/1.1\r\nHost: h\r\n\r\n",
      "GET /trailers/0/7 HTTP/1.1\r\nHost: h\r\n" ADDED "\r\n",
-     "HTTP/1.1 200 OK\r\nDate: D\r\nVia: 1.1 weldr\r\nTransfer-Encoding: chunked\r\n\r\n"
+     "HTTP/1.1 200 OK\r\nDate: D\r\nVia: 1.1 weldr\r\nX-Request-Id: *\r\nTransfer-Encoding: "
+     "chunked\r\n\r\n"
      "2\r\nok\r\n0\r\n\r\n",
      OPEN},
     {"trailers of the answer, and a 1.0 client",
@@ -107,12 +110,17 @@ static const struct transcript plain[] = {
      "GET /trailers/0/7 HTTP/1.1\r\nHost: h\r\nVia: 1.0 weldr\r\n"
      "X-Forwarded-For: 127.0.0.1\r\nX-Forwarded-Host: h\r\nX-Forwarded-Proto: http\r\n"
      "X-Request-Id: *\r\n\r\n",
-     "HTTP/1.1 200 OK\r\nDate: D\r\nVia: 1.1 weldr\r\nConnection: close\r\n\r\nok", FIN},
+     "HTTP/1.1 200 OK\r\nDate: D\r\nVia: 1.1 weldr\r\nX-Request-Id: *\r\nConnection: "
+     "close\r\n\r\nok",
+     FIN},
     {"hop-by-hop of the answer", "GET /hop/0/7 HTTP/1.1\r\nHost: h\r\n\r\n", NULL,
-     "HTTP/1.1 200 OK\r\nDate: D\r\nVia: 1.0 inner, 1.1 weldr\r\nContent-Length: 2\r\n\r\nok",
+     "HTTP/1.1 200 OK\r\nDate: D\r\nVia: 1.0 inner, 1.1 weldr\r\nX-Request-Id: "
+     "*\r\nContent-Length: 2\r\n\r\nok",
      OPEN},
     {"date is added", "GET /dateless/0/7 HTTP/1.1\r\nHost: h\r\n\r\n", NULL,
-     "HTTP/1.1 200 OK\r\nVia: 1.1 weldr\r\nDate: *\r\nContent-Length: 2\r\n\r\nok", OPEN},
+     "HTTP/1.1 200 OK\r\nVia: 1.1 weldr\r\nDate: *\r\nX-Request-Id: *\r\nContent-Length: "
+     "2\r\n\r\nok",
+     OPEN},
     {"1.0 client", "GET /len/3/7 HTTP/1.0\r\n\r\n",
      "GET /len/3/7 HTTP/1.1\r\nVia: 1.0 weldr\r\nX-Forwarded-For: 127.0.0.1\r\n"
      "X-Forwarded-Proto: http\r\nX-Request-Id: *\r\nHost: 10.0.0.1\r\n\r\n",
@@ -126,17 +134,18 @@ static const struct transcript plain[] = {
     {"answer until close", "GET /until/3/7 HTTP/1.1\r\nHost: h\r\n\r\n", NULL,
      OK("7") "Transfer-Encoding: chunked\r\n\r\n3\r\n7.7\r\n0\r\n\r\n", OPEN_WHOLE},
     {"answer of 1.0", "GET /old/3/7 HTTP/1.1\r\nHost: h\r\n\r\n", NULL,
-     "HTTP/1.1 200 OK\r\nDate: D\r\nX-Id: 7\r\nVia: 1.0 weldr\r\n"
+     "HTTP/1.1 200 OK\r\nDate: D\r\nX-Id: 7\r\nVia: 1.0 weldr\r\nX-Request-Id: *\r\n"
      "Transfer-Encoding: chunked\r\n\r\n3\r\n7.7\r\n0\r\n\r\n",
      OPEN_WHOLE},
     {"204", "GET /204/0/7 HTTP/1.1\r\nHost: h\r\n\r\nGET /len/1/8 HTTP/1.1\r\nHost: h\r\n\r\n",
      NULL,
-     "HTTP/1.1 204 No Content\r\nDate: D\r\nX-Id: 7\r\nVia: 1.1 weldr\r\n\r\n" OK(
-         "8") "Content-Length: 1\r\n\r\n8",
+     "HTTP/1.1 204 No Content\r\nDate: D\r\nX-Id: 7\r\nVia: 1.1 weldr\r\nX-Request-Id: "
+     "*\r\n\r\n" OK("8") "Content-Length: 1\r\n\r\n8",
      OPEN},
     {"304", "GET /304/9/7 HTTP/1.1\r\nHost: h\r\n\r\nGET /len/1/8 HTTP/1.1\r\nHost: h\r\n\r\n",
      NULL,
-     "HTTP/1.1 304 Not Modified\r\nDate: D\r\nX-Id: 7\r\nETag: \"e\"\r\nVia: 1.1 weldr\r\n"
+     "HTTP/1.1 304 Not Modified\r\nDate: D\r\nX-Id: 7\r\nETag: \"e\"\r\nVia: 1.1 "
+     "weldr\r\nX-Request-Id: *\r\n"
      "Content-Length: 9\r\n\r\n" OK("8") "Content-Length: 1\r\n\r\n8",
      OPEN},
     {"103", "GET /info/1/7 HTTP/1.1\r\nHost: h\r\n\r\n", NULL,
@@ -146,7 +155,8 @@ static const struct transcript plain[] = {
     {"103 and a 1.0 client", "GET /info/1/7 HTTP/1.0\r\n\r\n", NULL,
      OK("7") "Content-Length: 1\r\nConnection: close\r\n\r\n7", FIN},
     {"500 of the origin", "GET /error/1/7 HTTP/1.1\r\nHost: h\r\n\r\n", NULL,
-     "HTTP/1.1 500 Oops\r\nDate: D\r\nX-Id: 7\r\nVia: 1.1 weldr\r\nContent-Length: 1\r\n\r\n7",
+     "HTTP/1.1 500 Oops\r\nDate: D\r\nX-Id: 7\r\nVia: 1.1 weldr\r\nX-Request-Id: "
+     "*\r\nContent-Length: 1\r\n\r\n7",
      OPEN},
     {"answers twice",
      "GET /twice/1/7 HTTP/1.1\r\nHost: h\r\n\r\nGET /len/1/8 HTTP/1.1\r\nHost: h\r\n\r\n", NULL,
@@ -156,7 +166,7 @@ static const struct transcript plain[] = {
 static const struct transcript troubles[] = {
     {"connect", "CONNECT h:80 HTTP/1.1\r\nHost: h:80\r\n\r\n", "",
      "HTTP/1.1 405 Method Not Allowed\r\nDate: *\r\nContent-Type: text/plain\r\n"
-     "Weldr-Error: method_not_allowed\r\n"
+     "Weldr-Error: method_not_allowed\r\nX-Request-Id: *\r\n"
      "Allow: GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS, TRACE\r\n"
      "Content-Length: 27\r\nConnection: close\r\n\r\nThe method is not allowed.\n",
      FIN},

@@ -483,6 +483,7 @@ static void test_continue(void **state)
     world_run_ms(w, 10);
     CHECK_TEXT(world_got(c), "HTTP/1.1 100 Continue\r\n\r\n"
                              "HTTP/1.1 200 OK\r\nDate: D\r\nX-Id: 7\r\nVia: 1.1 weldr\r\n"
+                             "X-Request-Id: *\r\n"
                              "Content-Length: 5\r\n\r\nhello");
     world_end(w);
 }

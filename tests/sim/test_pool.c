@@ -50,9 +50,10 @@ static void test_empty_pool(void **state)
 
     (void)state;
     world_run_ms(w, 5);
-    CHECK_TEXT(world_got(c), "HTTP/1.1 503 Service Unavailable\r\nDate: *\r\n"
-                             "Content-Type: text/plain\r\nWeldr-Error: no_server\r\n"
-                             "Content-Length: 24\r\n\r\nNo server is available.\n");
+    CHECK_TEXT(world_got(c),
+               "HTTP/1.1 503 Service Unavailable\r\nDate: *\r\n"
+               "Content-Type: text/plain\r\nWeldr-Error: no_server\r\nX-Request-Id: *\r\n"
+               "Content-Length: 24\r\n\r\nNo server is available.\n");
     CHECK(world_add_server(w, 0, 1) == 0);
     world_say(c, GET("/len/1/1"));
     world_run_ms(w, 5);

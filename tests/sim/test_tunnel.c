@@ -12,9 +12,9 @@
     "X-Forwarded-Host: h\r\n"        \
     "X-Forwarded-Proto: http\r\n"    \
     "X-Request-Id: *\r\n"
-#define SWITCHED                                           \
-    "HTTP/1.1 101 Switching Protocols\r\nDate: D\r\n"      \
-    "X-Id: 7\r\nVia: 1.1 weldr\r\nConnection: upgrade\r\n" \
+#define SWITCHED                                                              \
+    "HTTP/1.1 101 Switching Protocols\r\nDate: D\r\n"                         \
+    "X-Id: 7\r\nVia: 1.1 weldr\r\nX-Request-Id: *\r\nConnection: upgrade\r\n" \
     "Upgrade: echo\r\n\r\n"
 
 enum { MIB = 1024 * 1024 };

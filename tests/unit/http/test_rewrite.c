@@ -66,6 +66,12 @@ static const struct rewrite_case requests[] = {
     {"authority wins over host", 11, "a", "", "Host: b\n", VIA XFF MADE "Host: a\n"},
     {"host from the authority", 10, "a", "", "B: c\n",
      "B: c\nVia: 1.0 weldr\n" XFF MADE "Host: a\n"},
+    {"an empty id is none", 11, "", "", "Host: a\nX-Request-Id: \n", "Host: a\n" VIA XFF MADE},
+    {"an id that connection names is none", 11, "", "",
+     "X-Request-Id: q\nHost: a\nConnection: close, X-REQUEST-ID\n", "Host: a\n" VIA XFF MADE},
+    {"of several ids the first one that says something", 11, "", "",
+     "X-Request-Id: \nHost: a\nx-request-id: q\nX-Request-Id: r\nX-Request-Id: q\n",
+     "Host: a\nx-request-id: q\n" VIA XFF "X-Forwarded-Host: a\nX-Forwarded-Proto: http\n"},
     {"no host at all", 10, "", "", "",
      "Via: 1.0 weldr\n" XFF "X-Forwarded-Proto: http\nX-Request-Id: id1\nHost: s:1\n"},
     {"no host, and one is mapped", 10, "", "m:1", "",
@@ -121,21 +127,41 @@ static const struct forwarding_case {
              "X-Forwarded-Host: b\nX-Forwarded-Proto: http\nX-Request-Id: id1\nHost: b\n"},
 };
 
+#define ID   "X-Request-Id: id1\n"
 #define DATE "Date: Sun, 06 Nov 1994 08:49:37 GMT\n"
 
 static const struct rewrite_case responses[] = {
-    {"plain", 11, "", "", "Server: x\n", "Server: x\n" VIA DATE},
-    {"own date stays", 11, "", "", "Date: z\n", "Date: z\n" VIA},
+    {"plain", 11, "", "", "Server: x\n", "Server: x\n" VIA DATE ID},
+    {"own date stays", 11, "", "", "Date: z\n", "Date: z\n" VIA ID},
     {"via with the origin's version", 10, "", "", "Via: 1.1 p\n",
-     "Via: 1.1 p, 1.0 weldr\n" DATE},
+     "Via: 1.1 p, 1.0 weldr\n" DATE ID},
     {"hop-by-hop fields", 11, "", "",
      "Connection: Foo\nFoo: 1\nKeep-Alive: x\nProxy-Authenticate: y\nTrailer: t\nUpgrade: u\n"
      "Set-Cookie: a\nSet-Cookie: b\n",
-     "Set-Cookie: a\nSet-Cookie: b\n" VIA DATE},
+     "Set-Cookie: a\nSet-Cookie: b\n" VIA DATE ID},
+    {"another id goes", 11, "", "", "X-Request-Id: o\nB: c\nx-request-id: id\n",
+     "B: c\n" VIA DATE ID},
+    {"the id that came back stays", 11, "", "", "X-Request-Id: id1\nB: c\nX-Request-Id: o\n",
+     "X-Request-Id: id1\nB: c\n" VIA DATE},
 };
 
 typedef int (*rewrite_fn)(struct msg *m, const struct rewrite_facts *facts,
                           struct arena *arena);
+
+/* The client's id, or ours. */
+static struct span choose_id(const struct msg *m)
+{
+    struct span id = rewrite_request_id(m);
+    return id.len > 0 ? id : facts.request_id;
+}
+
+static int rewrite_with_chosen_id(struct msg *m, const struct rewrite_facts *given,
+                                  struct arena *arena)
+{
+    struct rewrite_facts now = *given;
+    now.request_id = choose_id(m);
+    return rewrite_request(m, &now, arena);
+}
 
 static void check_case(const struct rewrite_case *c, rewrite_fn rewrite, struct arena *arena)
 {
@@ -159,7 +185,7 @@ static void test_tables(void **state)
     struct arena arena;
     arena_init(&arena, store, 4096);
     for (size_t i = 0; i < sizeof(requests) / sizeof(requests[0]); i++)
-        check_case(&requests[i], rewrite_request, &arena);
+        check_case(&requests[i], rewrite_with_chosen_id, &arena);
     for (size_t i = 0; i < sizeof(responses) / sizeof(responses[0]); i++)
         check_case(&responses[i], rewrite_response, &arena);
     arena_store_free(store);
@@ -181,7 +207,7 @@ static void test_forwarding(void **state)
         now.is_trusted = c->is_trusted;
         now.forwarded = c->forwarded;
         m->authority = span_from_str(c->authority);
-        assert_int_equal(rewrite_request(m, &now, &arena), 0);
+        assert_int_equal(rewrite_with_chosen_id(m, &now, &arena), 0);
         if (strcmp(msg_show(m, text), c->out) != 0)
             fail_msg("%s:\n%s--- expected:\n%s", c->name, text, c->out);
         arena_reset(&arena);
@@ -218,6 +244,26 @@ static void test_facts_are_copied(void **state)
     memset(id, '#', sizeof(id));
     memset(host, '#', sizeof(host));
     assert_string_equal(msg_show(m, text), VIA XFF MADE "Host: o:1\n");
+    arena_reset(&arena);
+    arena_store_free(store);
+}
+
+/* Who tells clients nothing leaves what the server says alone. */
+static void test_answer_without_an_id(void **state)
+{
+    (void)state;
+    struct arena_store *store = arena_store_new(4096, 1);
+    struct arena arena;
+    struct made_msg made;
+    char text[MADE_TEXT_MAX];
+    struct rewrite_facts now = {.date = facts.date};
+    arena_init(&arena, store, 4096);
+    struct msg *m = msg_make(&made, "X-Request-Id: o\nX-Request-Id: p\n");
+    assert_int_equal(rewrite_response(m, &now, &arena), 0);
+    assert_string_equal(msg_show(m, text), "X-Request-Id: o\nX-Request-Id: p\n" VIA DATE);
+    m = msg_make(&made, "B: c\n");
+    assert_int_equal(rewrite_response(m, &now, &arena), 0);
+    assert_string_equal(msg_show(m, text), "B: c\n" VIA DATE);
     arena_reset(&arena);
     arena_store_free(store);
 }
@@ -298,6 +344,7 @@ int main(void)
         cmocka_unit_test(test_tables),
         cmocka_unit_test(test_forwarding),
         cmocka_unit_test(test_facts_are_copied),
+        cmocka_unit_test(test_answer_without_an_id),
         cmocka_unit_test(test_shortage),
         cmocka_unit_test(test_drop_hop_by_hop_adds_nothing),
         cmocka_unit_test(test_max_forwards),

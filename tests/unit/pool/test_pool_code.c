@@ -212,7 +212,8 @@ static void test_pool_json(void **state)
         "\"budget_percent\":20,\"replay_bytes\":65536},\"eject\":{\"errors\":5,"
         "\"base_ms\":30000,\"max_ms\":300000,\"max_percent\":50},\"fail_open\":true,"
         "\"forwarded\":false,\"min_active\":0,\"drain_ms\":300000,"
-        "\"client_abort_on_fin\":false,\"check\":{\"type\":\"http\","
+        "\"client_abort_on_fin\":false,\"request_id_to_client\":true,"
+        "\"check\":{\"type\":\"http\","
         "\"interval_ms\":30000,\"fast_interval_ms\":2000,\"timeout_ms\":5000,\"path\":\"/\","
         "\"host\":\"\",\"expect\":\"200-299\",\"failures\":3,\"passes\":2,\"initial\":\"up\"}"
         "}");

@@ -64,6 +64,7 @@ static void test_defaults(void **state)
     assert_false(p->client_abort_on_fin);
     assert_int_equal(p->min_active, 0);
     assert_int_equal(p->drain_ms, 300000);
+    assert_true(p->request_id_to_client);
     assert_ptr_equal(&p->timeouts, &p->settings.timeouts);
     pool_state_free(s);
 }
