@@ -231,6 +231,7 @@ static bool is_dangerous(struct span name)
     static const struct span names[] = {
         {"host", 4},
         {"expect", 6},
+        {"trailer", 7},
         {"authorization", 13},
         {"content-type", 12},
         {"content-length", 14},

@@ -35,6 +35,8 @@ REMOVED = [
     gone("keep-alive", "Keep-Alive: timeout=5"),
     gone("proxy-connection", "Proxy-Connection: keep-alive"),
     gone("te", "TE: gzip", rfc="RFC 9110 10.1.4"),
+    gone("trailer-stays", "Trailer: X-A, X-B", left=("Trailer: X-A, X-B",), rfc="RFC 9110 6.6.2"),
+    gone("trailer-named-by-connection", "Connection: Trailer", "Trailer: X-A"),
     gone("proxy-authorization", "Proxy-Authorization: Basic eA==", rfc="RFC 9110 11.7.2"),
     gone("named-once", "Connection: X-A", "X-A: b"),
     gone("named-before-it-comes", "X-A: b", "Connection: X-A"),

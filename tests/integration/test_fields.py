@@ -16,14 +16,28 @@ def test_request_hop_by_hop_fields_are_removed(lab):
     """X10: the original's listed case."""
     weldr, origin = lab.run(o.hello)
     fields = [("Connection", "Foo, keep-alive, close-not"), ("Foo", "abc"), ("Keep-Alive", "timeout=4"), ("TE", "trailers"),
-              ("Proxy-Authorization", "Basic x"), ("Proxy-Connection", "keep-alive"), ("Trailer", "X-T"),
+              ("Proxy-Authorization", "Basic x"), ("Proxy-Connection", "keep-alive"),
               ("Upgrade", "h2c"), ("Bar", "stays"), ("Host-Like", "stays")]
     assert weldr.ask(fields=fields, host="keep.example").status == 200
     seen = origin.last()
-    for name in ("Connection", "Foo", "Keep-Alive", "TE", "Proxy-Authorization", "Proxy-Connection", "Trailer",
-                 "Upgrade", "Transfer-Encoding"):
+    for name in ("Connection", "Foo", "Keep-Alive", "TE", "Proxy-Authorization", "Proxy-Connection", "Upgrade",
+                 "Transfer-Encoding"):
         assert not seen.has(name) or (name == "Connection" and seen.get(name).lower() == "keep-alive"), name
     assert seen.get("Host") == "keep.example" and seen.get("Bar") == "stays" and seen.get("Host-Like") == "stays"
+
+
+def test_trailer_field_passes_both_ways(lab):
+    """It says what stands behind the body, to whomever that goes (RFC 9110 section 6.6.2)."""
+    chunked = [("Trailer", "X-Sum"), ("Transfer-Encoding", "chunked")]
+    said = (b"HTTP/1.1 200 OK\r\nTrailer: X-Sum\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\nX-Sum: 7\r\n"
+            b"Trailer: X-Evil\r\n\r\n")
+    weldr, origin = lab.run(o.raw(said))
+    client = weldr.connect()
+    client.request("POST", "/", [("TE", "trailers"), ("Connection", "TE"), *chunked],
+                   b"2\r\nhi\r\n0\r\nX-Sum: 9\r\nTrailer: X-Evil\r\n\r\n")
+    response = client.response()
+    assert response.all("Trailer") == ["X-Sum"] and response.trailers == b"X-Sum: 7\r\n"
+    assert origin.last().all("Trailer") == ["X-Sum"] and origin.last().trailers == b"X-Sum: 9\r\n"
 
 
 def test_repeated_fields_named_by_connection_all_vanish(lab):
@@ -50,11 +64,11 @@ def test_connection_cannot_remove_framing_and_host(lab):
 def test_response_hop_by_hop_fields_are_removed(lab):
     """X11, with Connection and what it names."""
     head = (b"HTTP/1.1 200 OK\r\nConnection: X-Gone, keep-alive\r\nX-Gone: 1\r\nKeep-Alive: timeout=5\r\n"
-            b"Proxy-Authenticate: Basic\r\nProxy-Connection: keep-alive\r\nTrailer: X-T\r\nUpgrade: h2c\r\n"
+            b"Proxy-Authenticate: Basic\r\nProxy-Connection: keep-alive\r\nUpgrade: h2c\r\n"
             b"X-Stay: 1\r\nServer: demo\r\nSet-Cookie: a=1\r\nSet-Cookie: b=2\r\nContent-Length: 5\r\n\r\nhello")
     weldr, _ = lab.run(o.raw(head))
     response = weldr.ask()
-    for name in ("X-Gone", "Keep-Alive", "Proxy-Authenticate", "Proxy-Connection", "Trailer", "Upgrade"):
+    for name in ("X-Gone", "Keep-Alive", "Proxy-Authenticate", "Proxy-Connection", "Upgrade"):
         assert not response.has(name), name
     assert response.get("Connection", "keep-alive").lower() == "keep-alive"
     assert response.get("X-Stay") == "1" and response.get("Server") == "demo"
