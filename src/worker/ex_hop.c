@@ -18,13 +18,29 @@ struct span ex_request_id(struct exchange *ex)
     return ex->request_id;
 }
 
+/* RFC 9110 section 15.5.22: without it a 426 asks for something and does not say what. */
+static int keep_upgrade(struct msg *m)
+{
+    bool has_upgrade = false;
+
+    for (unsigned i = 0; i < m->field_n; i++) {
+        if (m->fields[i].token != FIELD_UPGRADE)
+            continue;
+        m->fields[i].flags &= (uint8_t)~MSG_FIELD_DROP;
+        has_upgrade = true;
+    }
+    return has_upgrade ? msg_add(m, SPAN("Connection"), SPAN("upgrade")) : 0;
+}
+
 int ex_rewrite_answer(struct exchange *ex, struct msg *m)
 {
     struct rewrite_facts facts = {.date = worker_date(ex->worker)};
+    int rc;
 
     if (worker_pool(ex->worker)->request_id_to_client)
         facts.request_id = ex_request_id(ex);
-    return rewrite_response(m, &facts, &ex->arena);
+    rc = rewrite_response(m, &facts, &ex->arena);
+    return rc == 0 && m->status == 426 ? keep_upgrade(m) : rc;
 }
 
 /* What of the fields of one connection goes on to the next all the same, in our own words. */

@@ -17,6 +17,14 @@ def fields(name, sent, got, rfc=FIELD):
     return answered(f"answer-{name}", rfc, response(*sent, "Content-Length: 2", body=b"ok"), relayed(*got), lane=KEPT)
 
 
+MUST_UPGRADE = "HTTP/1.1 426 Upgrade Required"
+
+
+def needs_upgrade(name, sent, got, framing=("Content-Length: 2",), **more):
+    return answered(f"answer-{name}", "RFC 9110 15.5.22", response(*sent, "Content-Length: 2", status=MUST_UPGRADE, body=b"ok"),
+                    relayed(*got, status=MUST_UPGRADE, framing=("Connection: upgrade", *framing)), lane=KEPT, **more)
+
+
 CASES = [status(str(code), f"HTTP/1.1 {code} Some Words") for code in
          (200, 201, 202, 203, 206, 226, 299, 300, 301, 302, 303, 307, 308, 400, 401, 403, 404, 405, 407, 409, 410, 416, 418, 421, 422,
           425, 429, 431, 451, 499, 500, 501, 502, 503, 504, 505, 511, 599, 600, 777, 999)]
@@ -49,6 +57,21 @@ CASES += [
     fields("proxy-connection-removed", ("Proxy-Connection: keep-alive",), (), HOP),
     fields("proxy-authenticate-removed", ("Proxy-Authenticate: Basic",), (), "RFC 9110 11.7.1"),
     fields("te-removed", ("TE: trailers",), (), HOP),
+    fields("trailer-stays", ("Trailer: X-A, X-B",), ("Trailer: X-A, X-B",), "RFC 9110 6.6.2"),
+    fields("trailer-named-removed", ("Connection: Trailer", "Trailer: X-A"), (), HOP),
+    fields("upgrade-removed", ("Connection: upgrade", "Upgrade: h2c"), (), HOP),
+    needs_upgrade("426-keeps-upgrade", ("Connection: upgrade", "Upgrade: HTTP/3.0, x"), ("Upgrade: HTTP/3.0, x",)),
+    needs_upgrade("426-keeps-upgrade-that-connection-does-not-name", ("Upgrade: websocket", "X-A: b"),
+                  ("Upgrade: websocket", "X-A: b")),
+    needs_upgrade("426-keeps-all-upgrade-lines", ("Upgrade: a", "Connection: X-A, upgrade", "X-A: b", "upgrade: c"),
+                  ("Upgrade: a", "upgrade: c")),
+    needs_upgrade("426-keeps-upgrade-when-the-client-asked", ("Connection: upgrade", "Upgrade: x"), ("Upgrade: x",),
+                  data=request("GET / HTTP/1.1", "Connection: upgrade", "Upgrade: x"),
+                  seen=forwarded(last=("Upgrade: x", "Connection: upgrade"))),
+    needs_upgrade("426-keeps-upgrade-for-who-leaves", ("Connection: upgrade", "Upgrade: x"), ("Upgrade: x",), end=CLOSED,
+                  framing=("Content-Length: 2", "Connection: close"), data=request("GET / HTTP/1.1", "Connection: close")),
+    answered("answer-426-without-upgrade", "RFC 9110 15.5.22", response("Content-Length: 2", status=MUST_UPGRADE, body=b"ok"),
+             relayed(status=MUST_UPGRADE), lane=KEPT),
     fields("named-removed", ("Connection: X-A", "X-A: b", "X-B: c"), ("X-B: c",), HOP),
     fields("named-removed-all-lines", ("X-A: b", "Connection: x-a , X-C", "X-A: d", "X-C: e"), (), HOP),
     fields("named-set-cookie-removed", ("Connection: Set-Cookie", "Set-Cookie: a=1"), (), HOP),
