@@ -237,23 +237,32 @@ static enum ex_verdict step_retry(struct exchange *ex)
     return go(ex, EX_LANE, "another attempt");
 }
 
+/* In the exchange's arena; none if that has no room. */
+static struct span print_words(struct exchange *ex, struct span words)
+{
+    char text[192];
+    struct span why = ex->why ? span_from_str(ex->why) : SPAN_NONE;
+    int n = snprintf(text, sizeof(text), "%.*s%s%.*s.\n", (int)words.len, words.ptr,
+                     why.len ? ": " : "", (int)why.len, why.ptr ? why.ptr : "");
+    struct span kept = arena_copy(
+        &ex->arena, span_from(text, (size_t)n < sizeof(text) ? (size_t)n : sizeof(text) - 1));
+
+    return kept.ptr ? kept : SPAN_NONE;
+}
+
 static int fill_reply(struct exchange *ex, struct msg *m, struct span *body)
 {
     const struct end_facts *facts = end_facts(ex->end);
-    char text[192];
-    struct span why = ex->why ? span_from_str(ex->why) : SPAN_NONE;
-    int n = snprintf(text, sizeof(text), "%.*s%s%.*s.\n", (int)facts->text.len, facts->text.ptr,
-                     why.len ? ": " : "", (int)why.len, why.ptr ? why.ptr : "");
+    bool is_error = ex->status >= 400; /* an OPTIONS that was asked of Weldr is none */
     int rc;
 
-    *body = arena_copy(
-        &ex->arena, span_from(text, (size_t)n < sizeof(text) ? (size_t)n : sizeof(text) - 1));
-    if (!body->ptr)
-        *body = SPAN_NONE;
+    *body = is_error ? print_words(ex, facts->text) : SPAN_NONE;
     reply_init(m, ex->status, body->len);
     rc = msg_add(m, SPAN("Date"), worker_date(ex->worker));
-    rc |= msg_add(m, SPAN("Content-Type"), SPAN("text/plain"));
-    rc |= msg_add(m, SPAN("Weldr-Error"), span_from_str(facts->word));
+    if (is_error) {
+        rc |= msg_add(m, SPAN("Content-Type"), SPAN("text/plain"));
+        rc |= msg_add(m, SPAN("Weldr-Error"), span_from_str(facts->word));
+    }
     if (worker_pool(ex->worker)->request_id_to_client)
         rc |= msg_add(m, SPAN("X-Request-Id"), ex_request_id(ex));
     if (ex->end == END_METHOD || ex->end == END_MAX_FORWARDS)
