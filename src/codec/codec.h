@@ -50,8 +50,9 @@ struct codec_limits {
     uint32_t chunk_extension_bytes; /* of a body in all: 400 (RFC 9112 section 7.1.1) */
     uint32_t trailer_bytes;         /* trailer section */
 };
-extern const struct codec_limits codec_limits_request;  /* 8 KiB, 32 KiB, 100, 4 KiB, 8 KiB */
-extern const struct codec_limits codec_limits_response; /* 8 KiB, 64 KiB, 128, 4 KiB, 8 KiB */
+extern const struct codec_limits codec_limits_request; /* 8 KiB, 32 KiB, 100, 4 KiB, 8 KiB */
+/* 8 KiB, 64 KiB, MSG_FIELDS_MAX, 4 KiB, 8 KiB: what checks take; workers have the pool's. */
+extern const struct codec_limits codec_limits_response;
 
 /* What may stand before an answer: past it the answer is broken. */
 enum { CODEC_INFO_MAX = 64, CODEC_INFO_BYTES_MAX = 64 * 1024 };

@@ -19,7 +19,7 @@
 #include "base/span.h"
 #include "http/field.h"
 
-enum { MSG_FIELDS_MAX = 128, MSG_ADDED_MAX = 12 };
+enum { MSG_FIELDS_MAX = 512, MSG_ADDED_MAX = 12 };
 
 enum msg_body {
     MSG_BODY_NONE,    /* nothing follows the head */

@@ -22,7 +22,11 @@
 #define POOL_BODY_BYTES_MAX ((UINT64_C(1) << 53) - 1)
 
 /* What a worker can hold of a head: a larger wish is refused, not clipped. */
-enum { POOL_FIELDS_MAX = 128, POOL_RESPONSE_HEAD_BYTES_MAX = 512 * 1024 };
+enum {
+    POOL_FIELDS_MAX = 128,
+    POOL_RESPONSE_FIELDS_MAX = 512,
+    POOL_RESPONSE_HEAD_BYTES_MAX = 512 * 1024
+};
 
 struct pool_timeouts {
     uint32_t connect_ms;
@@ -50,6 +54,7 @@ struct pool_bounds {
     uint32_t response_head_bytes;
     uint32_t min_rate_bytes; /* per second; 0: off */
     uint32_t hops;           /* Weldrs that a request has come through */
+    uint32_t response_fields;
 };
 
 struct pool_retry {

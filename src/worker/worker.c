@@ -83,6 +83,7 @@ const struct pool *worker_pool(const struct worker *w)
 }
 
 _Static_assert((int)POOL_FIELDS_MAX <= (int)MSG_FIELDS_MAX, "the codec takes what may be set");
+_Static_assert((int)POOL_RESPONSE_FIELDS_MAX <= (int)MSG_FIELDS_MAX, "here too");
 
 /* The codecs of all connections read these: what runs follows too. */
 static void follow_bounds(struct worker *w)
@@ -98,6 +99,7 @@ static void follow_bounds(struct worker *w)
         .trailer_bytes = trailer_bytes,
     };
     w->response_limits.head_bytes = b->response_head_bytes;
+    w->response_limits.fields = (uint16_t)b->response_fields;
     w->response_limits.chunk_extension_bytes = b->chunk_extension_bytes;
     w->response_limits.trailer_bytes = trailer_bytes;
     conn_set_queue_budget(&w->shared, b->queue_bytes);

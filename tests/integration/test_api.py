@@ -506,7 +506,7 @@ def test_pool_document(weldr):
     assert pool["limits"] == {"request_line_bytes": 8192, "head_bytes": 32768, "fields": 100, "body_bytes": 0,
                               "chunk_extension_bytes": 4096, "trailer_bytes": 8192, "requests_per_connection": 0, "connections": 0,
                               "connections_per_client": 0, "response_head_bytes": 65536, "min_rate_bytes": 100,
-                              "queue_bytes": 64 << 20, "hops": 10}
+                              "queue_bytes": 64 << 20, "hops": 10, "response_fields": 128}
     assert pool["retry"] == {"attempts": 2, "budget_percent": 20, "replay_bytes": 65536}
     assert pool["eject"] == {"errors": 5, "base_ms": 30000, "max_ms": 300000, "max_percent": 50}
     assert (pool["fail_open"], pool["forwarded"], pool["min_active"], pool["drain_ms"]) == (True, False, 0, 300000)

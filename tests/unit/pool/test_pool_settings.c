@@ -59,6 +59,7 @@ static void test_defaults(void **state)
     assert_int_equal(p->bounds.min_rate_bytes, 100);
     assert_int_equal(p->bounds.queue_bytes, 64 << 20);
     assert_int_equal(p->bounds.hops, 10);
+    assert_int_equal(p->bounds.response_fields, 128);
     assert_true(p->fail_open);
     assert_false(p->forwarded);
     assert_false(p->client_abort_on_fin);
