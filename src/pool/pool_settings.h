@@ -78,7 +78,7 @@ struct pool_eject {
     uint32_t drain_ms;                          \
     bool fail_open;                             \
     bool forwarded;                             \
-    bool client_abort_on_fin;
+    bool client_abort_on_fin;                   \
     bool request_id_to_client;
 
 struct pool_settings {

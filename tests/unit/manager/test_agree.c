@@ -110,7 +110,7 @@ static void start_pool(void)
     servers_init(m);
     leaving_init(m);
     publish_init(&m->publish, &m->supervisor, &m->facts, m->pool);
-    checks_init(&m->checks, &m->shared, m->pool, 1);
+    checks_init(&m->checks, &m->shared, m->pool, 1, 1024);
     servers_watch_health(m);
 }
 
