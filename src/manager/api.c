@@ -57,8 +57,21 @@ static struct api_conn *api_conn_of(struct conn *c)
     return ac;
 }
 
+/* What a phase means for whoever else wants a place. */
+static const enum place_state place_states[API_PHASES] = {
+    [API_READING] = PLACE_IDLE,
+    [API_WAITING] = PLACE_BUSY,
+    [API_SENDING] = PLACE_SENDING,
+};
+
+static void note_place(struct api_conn *ac, enum place_state state)
+{
+    places_move(&ac->m->api.places, &ac->place, state, loop_now_ms(ac->m->loop));
+}
+
 static void move(struct api_conn *ac, enum api_phase next, const char *why)
 {
+    note_place(ac, place_states[next]);
     fsm_move(&phase_fsm, &ac->phase, next, (uint64_t)(uintptr_t)ac, why);
 }
 
@@ -89,6 +102,7 @@ static void finish(struct api_conn *ac)
         conn_close(c, CONN_CLOSE_FLUSH);
         return;
     }
+    ac->is_in_head = false;
     conn_timer_set(c, API_IDLE_MS);
     conn_next(c);
 }
@@ -277,11 +291,16 @@ static bool is_open_to_all(const struct api_conn *ac, const struct msg *m)
            (match.handler == api_health_get || match.handler == api_ready_get);
 }
 
+static bool may_ask(const struct api_conn *ac, const struct msg *m)
+{
+    return api_auth_is_allowed(&ac->m->api.auth, &ac->peer, msg_value(m, FIELD_AUTHORIZATION));
+}
+
 static enum refusal judge_caller(const struct api_conn *ac, const struct msg *m)
 {
     const struct span origin = msg_value(m, FIELD_ORIGIN);
 
-    if (!api_auth_is_allowed(&ac->m->api.auth, &ac->peer, msg_value(m, FIELD_AUTHORIZATION)))
+    if (!may_ask(ac, m))
         return REFUSE_TOKEN;
     if (origin.ptr != NULL && !api_auth_is_own_origin(origin, &ac->local))
         return REFUSE_ORIGIN;
@@ -332,6 +351,8 @@ static void on_head(struct api_conn *ac, const struct msg *m)
     ac->is_head = span_is_equal(msg_method(m), SPAN("HEAD"));
     conn_timer_set(&ac->conn, API_IDLE_MS);
     ac->refusal = judge_head(ac, m);
+    if (ac->refusal == REFUSE_NONE && may_ask(ac, m))
+        places_know(&ac->m->api.places, &ac->place);
     if (m->body == MSG_BODY_NONE)
         return; /* END follows */
     if (ac->refusal != REFUSE_NONE)
@@ -402,12 +423,39 @@ static void on_event(struct conn *c, struct event *ev)
 
 /* ---- connections ---- */
 
-static void on_drained(struct conn *c)
+static void on_progress(struct conn *c)
 {
     struct api_conn *ac = api_conn_of(c);
 
     if (ac->phase == API_SENDING)
+        note_place(ac, PLACE_SENDING);
+}
+
+static void on_drained(struct conn *c)
+{
+    struct api_conn *ac = api_conn_of(c);
+
+    on_progress(c);
+    if (ac->phase == API_SENDING)
         send_more(ac);
+}
+
+static void on_unread(struct conn *c)
+{
+    struct api_conn *ac = api_conn_of(c);
+
+    if (ac->phase != API_READING || ac->is_in_head || ac->body_len > 0)
+        return;
+    ac->is_in_head = true;
+    conn_timer_set(c, API_HEAD_MS);
+}
+
+/* Who waits for a server to drain and ends its side has left: nobody else would tell for as
+ * long as that takes. */
+static void on_fin(struct conn *c)
+{
+    if (leaving_is_waiting(&api_conn_of(c)->leave))
+        conn_close(c, CONN_CLOSE_NOW);
 }
 
 static void on_gone(struct conn *c, int error)
@@ -426,8 +474,14 @@ static void on_closed(struct conn *c)
     struct api_conn *ac = api_conn_of(c);
 
     LIST_REMOVE(ac, entry);
+    places_leave(&ac->m->api.places, &ac->place);
     ac->m->api.conn_n--;
     ac->is_gone = true;
+    if (leaving_is_waiting(&ac->leave)) {
+        leaving_give_up(&ac->leave);
+        free_conn(ac);
+        return;
+    }
     if (ac->phase != API_WAITING)
         free_conn(ac);
 }
@@ -435,21 +489,42 @@ static void on_closed(struct conn *c)
 static const struct conn_ops api_conn_ops = {
     .on_event = on_event,
     .on_gone = on_gone,
+    .on_unread = on_unread,
+    .on_fin = on_fin,
+    .on_progress = on_progress,
     .on_drained = on_drained,
     .on_timer = on_timer,
     .on_closed = on_closed,
 };
 
+static bool take_place(struct api *api, bool is_known)
+{
+    struct place *victim;
+
+    if (!places_make_room(&api->places, is_known, loop_now_ms(api->m->loop), &victim)) {
+        log_warn("too many connections to the management API");
+        return false;
+    }
+    if (victim != NULL) {
+        struct api_conn *ac =
+            (struct api_conn *)((char *)victim - offsetof(struct api_conn, place));
+
+        log_debug("connection to the management API gives way",
+                  LOG_U("connections", api->conn_n));
+        conn_close(&ac->conn, CONN_CLOSE_NOW);
+    }
+    return true;
+}
+
 static void on_accept(struct sock *s, struct accepted *a)
 {
     const struct api_listener *l = (const struct api_listener *)s; /* its first member */
     struct api *api = l->owner;
+    const bool is_known = addr_is_loopback(accepted_peer(a));
     struct api_conn *ac;
 
-    if (api->conn_n >= API_CONNS_MAX) {
-        log_warn("too many connections to the management API");
+    if (!take_place(api, is_known))
         return;
-    }
     ac = calloc(1, sizeof(*ac));
     if (ac == NULL)
         return;
@@ -464,7 +539,8 @@ static void on_accept(struct sock *s, struct accepted *a)
         ac->local = l->bound;
     LIST_INSERT_HEAD(&api->conns, ac, entry);
     api->conn_n++;
-    conn_timer_set(&ac->conn, API_IDLE_MS);
+    places_enter(&api->places, &ac->place, is_known, loop_now_ms(api->m->loop));
+    conn_timer_set(&ac->conn, API_HEAD_MS);
 }
 
 static void on_listener_closed(struct sock *s)
@@ -484,6 +560,7 @@ void api_init(struct api *a, struct manager *m)
     memset(a, 0, sizeof(*a));
     a->m = m;
     LIST_INIT(&a->conns);
+    places_init(&a->places);
 }
 
 void api_add_listener(struct api *a, int fd, const struct addr *bound)

@@ -18,6 +18,7 @@
 
 #include "config/config.h"
 #include "manager/api_auth.h"
+#include "manager/api_places.h"
 #include "manager/api_query.h"
 #include "manager/api_route.h"
 #include "manager/leaving.h"
@@ -27,7 +28,7 @@
 
 enum {
     API_BODY_MAX = 1024 * 1024,
-    API_CONNS_MAX = 1024,
+    API_HEAD_MS = 5000, /* from the first byte, or the connection, until the head is whole */
     API_IDLE_MS = 60000,
     API_LOCATION_MAX = POOL_HOST_MAX + 32,
     API_ALLOW_MAX = 64
@@ -43,7 +44,9 @@ struct api_conn {
     uint32_t magic;
     struct manager *m;
     struct addr peer, local;
+    struct place place;
     uint8_t phase;     /* enum api_phase */
+    bool is_in_head;   /* a part of a head is there */
     bool is_head;      /* HEAD: no body in the answer */
     bool is_whole;     /* the request was read to its end */
     bool wants_little; /* Prefer: return=minimal … */
@@ -86,6 +89,7 @@ struct api {
     unsigned listener_n;
     unsigned open_n; /* listening sockets not closed yet */
     LIST_HEAD(api_conns, api_conn) conns;
+    struct places places;
     unsigned conn_n;
 };
 

@@ -46,10 +46,16 @@ static void cut(struct manager *m, struct server_facts *f)
 
 /* ---- who waits ---- */
 
-static void finish_wait(struct leave_waiter *w)
+void leaving_give_up(struct leave_waiter *w)
 {
     timer_stop(loop_timers(w->manager->loop), &w->timer);
     TAILQ_REMOVE(&w->manager->leaving.waiters, w, entry);
+    w->manager = NULL;
+}
+
+static void finish_wait(struct leave_waiter *w)
+{
+    leaving_give_up(w);
     w->fn(w);
 }
 

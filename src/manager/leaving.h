@@ -12,6 +12,7 @@
 #define WELDR_MANAGER_LEAVING_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <sys/queue.h>
 
@@ -23,11 +24,12 @@ struct leave_waiter;
 
 typedef void (*leave_fn)(struct leave_waiter *w);
 
-/* Embedded in whoever waits; known to leaving.c from leaving_wait until fn is called. */
+/* Embedded in whoever waits, all zero at first; known to leaving.c from leaving_wait until fn
+ * is called or leaving_give_up. */
 struct leave_waiter {
     TAILQ_ENTRY(leave_waiter) entry;
     struct timer timer;
-    struct manager *manager;
+    struct manager *manager; /* NULL: it does not wait */
     uint64_t server_id;
     leave_fn fn;
 };
@@ -54,5 +56,11 @@ void leaving_sweep(struct manager *m);
 bool leaving_has_drained(const struct manager *m, uint64_t server_id);
 /* fn is called once, later: it has drained, or the time is over. */
 void leaving_wait(struct manager *m, struct leave_waiter *w, uint64_t timeout_ms);
+static inline bool leaving_is_waiting(const struct leave_waiter *w)
+{
+    return w->manager != NULL;
+}
+/* Waits no more; fn is not called. */
+void leaving_give_up(struct leave_waiter *w);
 
 #endif
