@@ -176,6 +176,19 @@ void jtext_json(struct jtext *t, const char *key, const char *json)
     put(t, json, strlen(json));
 }
 
+char *jtext_page(struct jtext *t)
+{
+    char *page = NULL;
+
+    put(t, "", 1); /* the NUL */
+    if (!t->failed) {
+        page = t->bytes;
+        t->bytes = NULL;
+        t->len = t->cap = 0;
+    }
+    return page;
+}
+
 char *jtext_take(struct jtext *t)
 {
     if (!t->is_compact)

@@ -33,6 +33,8 @@ void jtext_bool(struct jtext *t, const char *key, bool is_true);
 void jtext_null(struct jtext *t, const char *key);
 /* A member that is JSON already, pretty-printed; NULL counts as out of memory. */
 void jtext_json(struct jtext *t, const char *key, const char *json);
+/* What there is so far, malloc'd; the text goes on behind it. NULL: out of memory, for good. */
+char *jtext_page(struct jtext *t);
 /* The text, malloc'd, if pretty with a newline; NULL: out of memory. To be called once. */
 char *jtext_take(struct jtext *t);
 

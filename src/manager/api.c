@@ -6,6 +6,7 @@
 #include "http/date.h"
 #include "http/reply.h"
 #include "log/log.h"
+#include "manager/api_pages.h"
 #include "manager/api_problem.h"
 #include "manager/manager.h"
 
@@ -77,6 +78,8 @@ static void move(struct api_conn *ac, enum api_phase next, const char *why)
 
 static void free_conn(struct api_conn *ac)
 {
+    loop_undefer(ac->m->loop, &ac->next_page);
+    api_pages_free(ac->pages);
     free(ac->body);
     free(ac->text);
     ac->magic = 0;
@@ -107,8 +110,29 @@ static void finish(struct api_conn *ac)
     conn_next(c);
 }
 
-/* A long answer goes in pieces, as the client takes them. */
-static void send_more(struct api_conn *ac)
+/* The next page, in the place of the last one. False: there is none, or the answer is cut off.
+ */
+static bool turn_page(struct api_conn *ac)
+{
+    int error = 0;
+
+    if (ac->pages == NULL)
+        return false;
+    free(ac->text);
+    ac->text = api_pages_next(ac->pages, ac->m, &error);
+    ac->text_len = ac->text != NULL ? strlen(ac->text) : 0;
+    ac->text_sent = 0;
+    if (ac->text != NULL)
+        return true;
+    api_pages_free(ac->pages);
+    ac->pages = NULL;
+    if (error < 0)
+        conn_close(&ac->conn, CONN_CLOSE_RESET);
+    return false;
+}
+
+/* All that is there, in pieces; false when the client takes no more now. */
+static bool send_text(struct api_conn *ac)
 {
     while (ac->text_sent < ac->text_len && conn_is_open(&ac->conn)) {
         const struct span rest =
@@ -117,13 +141,45 @@ static void send_more(struct api_conn *ac)
 
         conn_send_body(&ac->conn, piece, 0);
         ac->text_sent += piece.len;
-        if (rest.len > piece.len) {
-            conn_flush(&ac->conn);
-            if (conn_is_congested(&ac->conn))
-                return; /* on_drained goes on */
-        }
+        if (rest.len == piece.len && ac->pages == NULL)
+            return true;
+        conn_flush(&ac->conn);
+        if (conn_is_congested(&ac->conn))
+            return false;
     }
-    finish(ac);
+    return true;
+}
+
+/* A long answer goes as the client takes it (on_drained goes on), and a page a turn, so that
+ * others are served in between. */
+static void send_more(struct api_conn *ac)
+{
+    const bool is_taken = send_text(ac);
+
+    if (ac->text_sent == ac->text_len && ac->pages != NULL) {
+        free(ac->text); /* what was not taken is in the connection's queue */
+        ac->text = NULL;
+        ac->text_len = ac->text_sent = 0;
+    }
+    if (!is_taken || !conn_is_open(&ac->conn))
+        return;
+    if (ac->pages != NULL)
+        loop_defer(ac->m->loop, &ac->next_page);
+    else
+        finish(ac);
+}
+
+static void on_next_page(struct loop_work *w)
+{
+    struct api_conn *ac = (struct api_conn *)((char *)w - offsetof(struct api_conn, next_page));
+
+    MUST(ac->magic == API_MAGIC);
+    if (!conn_is_open(&ac->conn))
+        return;
+    if (turn_page(ac))
+        send_more(ac);
+    else if (conn_is_open(&ac->conn))
+        finish(ac);
 }
 
 static void add(struct msg *m, struct span name, const char *value)
@@ -142,6 +198,10 @@ static void send_answer(struct api_conn *ac, unsigned status, const char *type)
     strb_add_u64(&revision, m->servers.revision);
     date_print(loop_wall_us(m->loop) / 1000000, ac->date);
     reply_init(&msg, status, ac->text_len);
+    if (ac->pages != NULL) {
+        msg.flags &= (uint16_t)~MSG_HAS_LENGTH;
+        msg.body = MSG_BODY_CHUNKED;
+    }
     add(&msg, SPAN("Date"), ac->date);
     add(&msg, SPAN("Content-Type"), ac->text_len > 0 ? type : "");
     add(&msg, SPAN("Cache-Control"), "no-store");
@@ -154,8 +214,11 @@ static void send_answer(struct api_conn *ac, unsigned status, const char *type)
         conn_close_after(&ac->conn);
     conn_timer_set(&ac->conn, API_IDLE_MS);
     conn_send_head(&ac->conn, &msg);
-    if (ac->is_head)
+    if (ac->is_head) {
         ac->text_sent = ac->text_len;
+        api_pages_free(ac->pages);
+        ac->pages = NULL;
+    }
     send_more(ac);
 }
 
@@ -174,6 +237,12 @@ static void answer(struct api_conn *ac, unsigned status, char *text, const char 
 void api_answer(struct api_conn *ac, unsigned status, char *text)
 {
     answer(ac, text != NULL ? status : 503, text, "application/json");
+}
+
+void api_answer_pages(struct api_conn *ac, unsigned status, char *text, struct api_pages *pages)
+{
+    ac->pages = pages;
+    answer(ac, status, text, "application/json");
 }
 
 void api_answer_nothing(struct api_conn *ac)
@@ -427,8 +496,10 @@ static void on_progress(struct conn *c)
 {
     struct api_conn *ac = api_conn_of(c);
 
-    if (ac->phase == API_SENDING)
-        note_place(ac, PLACE_SENDING);
+    if (ac->phase != API_SENDING)
+        return;
+    note_place(ac, PLACE_SENDING);
+    conn_timer_set(c, API_IDLE_MS);
 }
 
 static void on_drained(struct conn *c)
@@ -466,6 +537,10 @@ static void on_gone(struct conn *c, int error)
 
 static void on_timer(struct conn *c)
 {
+    if (conn_is_congested(c) && conn_has_taken(c)) {
+        on_progress(c);
+        return;
+    }
     conn_close(c, api_conn_of(c)->phase == API_SENDING ? CONN_CLOSE_RESET : CONN_CLOSE_NOW);
 }
 
@@ -530,6 +605,7 @@ static void on_accept(struct sock *s, struct accepted *a)
         return;
     ac->magic = API_MAGIC;
     ac->m = api->m;
+    ac->next_page.run = on_next_page;
     ac->peer = *accepted_peer(a);
     if (conn_accept(&ac->conn, &api->m->shared, &api_conn_ops, a, &codec_limits_request) < 0) {
         free(ac);

@@ -34,6 +34,7 @@ enum {
     API_ALLOW_MAX = 64
 };
 
+struct api_pages;
 struct manager;
 
 enum api_phase { API_READING, API_WAITING, API_SENDING, API_PHASES };
@@ -70,6 +71,8 @@ struct api_conn {
     /* the answer */
     char *text;
     size_t text_len, text_sent;
+    struct api_pages *pages;         /* what follows behind the text; NULL: nothing */
+    struct loop_work next_page;      /* to be made in the next turn */
     char location[API_LOCATION_MAX]; /* empty: none */
     char allow[API_ALLOW_MAX];
     char revision[24];
@@ -110,6 +113,9 @@ static inline struct span api_body(const struct api_conn *ac)
 }
 /* Sends JSON text (malloc'd, taken; NULL: out of memory, 503 instead). */
 void api_answer(struct api_conn *ac, unsigned status, char *text);
+/* The same, with more to come behind it (taken). */
+void api_answer_pages(struct api_conn *ac, unsigned status, char *text,
+                      struct api_pages *pages);
 /* 204. */
 void api_answer_nothing(struct api_conn *ac);
 /* The same as application/problem+json. */

@@ -57,6 +57,9 @@ struct api_json_list {
     char *check;                      /* settings made last: most servers share them */
     struct pool_health made_of;       /* what they say */
 };
+size_t api_json_list_bytes(const struct api_json_list *l);
+/* What was added so far, malloc'd; the rest comes with later calls. NULL: out of memory. */
+char *api_json_list_page(struct api_json_list *l);
 void api_json_servers_begin(struct api_json_list *l);
 void api_json_servers_add(struct api_json_list *l, const struct api_json_server_view *v);
 /* The key "server": the one that was added or is meant. */

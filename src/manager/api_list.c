@@ -210,6 +210,18 @@ char *api_json_list_end(struct api_json_list *l)
     return jtext_take(&l->text);
 }
 
+size_t api_json_list_bytes(const struct api_json_list *l)
+{
+    return l->text.len;
+}
+
+char *api_json_list_page(struct api_json_list *l)
+{
+    free(l->check); /* what it was made of is borrowed, and may be gone by then */
+    l->check = NULL;
+    return jtext_page(&l->text);
+}
+
 /* The original's shape: servers, then links. */
 void api_json_servers_begin(struct api_json_list *l)
 {

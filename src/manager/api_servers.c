@@ -6,6 +6,7 @@
 #include "base/strb.h"
 #include "manager/api.h"
 #include "manager/api_json.h"
+#include "manager/api_pages.h"
 #include "manager/api_problem.h"
 #include "manager/api_shown.h"
 #include "manager/api_view.h"
@@ -89,17 +90,9 @@ const struct pool_server *api_find_server(const struct api_conn *ac, bool draini
 
 void api_answer_list(struct api_conn *ac, unsigned status, const struct pool_server *named)
 {
-    struct api_json_list list;
-    struct api_view view;
+    static const struct api_pages_kind kind = {api_json_servers_begin, api_json_servers_add};
 
-    leaving_sweep(ac->m);
-    api_json_servers_begin(&list);
-    api_view_each(ac->m, api_json_servers_add, &list);
-    if (named != NULL) {
-        api_view_fill(ac->m, named, &view);
-        api_json_servers_name(&list, &view.json);
-    }
-    api_answer(ac, status, api_json_list_end(&list));
+    api_pages_answer(ac, status, &kind, named);
 }
 
 void api_answer_server(struct api_conn *ac, unsigned status, const struct pool_server *server)

@@ -1,6 +1,6 @@
 #include "manager/api.h"
 #include "manager/api_json.h"
-#include "manager/api_view.h"
+#include "manager/api_pages.h"
 #include "manager/manager.h"
 #include "manager/usable.h"
 
@@ -53,10 +53,7 @@ void api_stats_get(struct api_conn *ac)
 
 void api_stats_detail(struct api_conn *ac)
 {
-    struct api_json_list list;
+    static const struct api_pages_kind kind = {api_json_detail_begin, api_json_detail_add};
 
-    leaving_sweep(ac->m);
-    api_json_detail_begin(&list);
-    api_view_each(ac->m, api_json_detail_add, &list);
-    api_answer(ac, 200, api_json_list_end(&list));
+    api_pages_answer(ac, 200, &kind, NULL);
 }

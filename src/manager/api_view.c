@@ -79,21 +79,3 @@ void api_view_fill(const struct manager *m, const struct pool_server *server,
     if (f->is_leaving)
         v->drain_left_ms = &view->drain_left_ms;
 }
-
-void api_view_each(const struct manager *m,
-                   void (*fn)(struct api_json_list *l, const struct api_json_server_view *v),
-                   struct api_json_list *l)
-{
-    const struct pool *p = the_pool(m);
-    const struct server_facts *f;
-    struct api_view view;
-
-    for (uint32_t i = 0; i < p->server_n; i++) {
-        api_view_fill(m, p->servers[i], &view);
-        fn(l, &view.json);
-    }
-    TAILQ_FOREACH (f, &m->facts.draining, draining) {
-        api_view_fill(m, f->removed, &view);
-        fn(l, &view.json);
-    }
-}

@@ -1,8 +1,7 @@
 /* api_view.h - the servers as the management API shows them: description, facts and counters.
  *
  * Shared by the handlers of servers, statistics and pools. Views borrow from the pool, the
- * facts and the struct api_view itself; they are good until the handler returns. Draining
- * servers come after those of the pool, in the order of their removal.
+ * facts and the struct api_view itself; they are good until the handler returns.
  */
 #ifndef WELDR_MANAGER_API_VIEW_H
 #define WELDR_MANAGER_API_VIEW_H
@@ -21,9 +20,5 @@ struct api_view {
 /* server: of the pool, or draining (facts->removed). */
 void api_view_fill(const struct manager *m, const struct pool_server *server,
                    struct api_view *view);
-/* Calls fn for every server, draining ones too. */
-void api_view_each(const struct manager *m,
-                   void (*fn)(struct api_json_list *l, const struct api_json_server_view *v),
-                   struct api_json_list *l);
 
 #endif

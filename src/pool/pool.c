@@ -126,6 +126,11 @@ struct pool_server *pool_find_server(const struct pool *p, uint64_t id)
     return is_there ? p->servers[place] : NULL;
 }
 
+uint32_t pool_next_server(const struct pool *p, uint64_t id)
+{
+    return pool_place(p, id + 1);
+}
+
 struct pool_server *pool_find_url(const struct pool *p, struct span url)
 {
     struct pool_server_box *box = url.len > 0 ? find_box(p->by_url, url) : NULL;

@@ -135,6 +135,8 @@ void pool_state_free(struct pool_state *s);                           /* NULL al
 struct pool *pool_find(const struct pool_state *s, struct span name); /* NULL: none */
 struct pool_server *pool_find_server(const struct pool *p,
                                      uint64_t id); /* binary search; NULL: none */
+/* Place of the first server with a greater id; server_n: there is none. */
+uint32_t pool_next_server(const struct pool *p, uint64_t id);
 /* By identity. scheme "http". O(n) is fine up to 16384, but adding must stay below 1 ms: keep a
  * uthash over url. */
 struct pool_server *pool_find_url(const struct pool *p, struct span url);
