@@ -16,6 +16,11 @@ static bool is_hex(char c)
     return is_digit(c) || ((c | 0x20) >= 'a' && (c | 0x20) <= 'f');
 }
 
+static bool is_host_char(char c)
+{
+    return (field_classes[(unsigned char)c] & FIELD_CLASS_HOST) != 0;
+}
+
 static size_t hex_len(struct span s)
 {
     size_t n = 0;
@@ -108,7 +113,7 @@ static bool is_ip_future(struct span s)
         return false;
     for (size_t i = 1; i < rest.len; i++) {
         char c = rest.ptr[i];
-        if (c != ':' && (c == '%' || !(field_classes[(unsigned char)c] & FIELD_CLASS_HOST)))
+        if (c != ':' && !is_host_char(c))
             return false;
     }
     return true;
@@ -130,13 +135,15 @@ static size_t literal_len(struct span s)
 static size_t name_len(struct span s)
 {
     size_t i = 0;
-    while (i < s.len && (field_classes[(unsigned char)s.ptr[i]] & FIELD_CLASS_HOST)) {
-        if (s.ptr[i] == '%' &&
-            (s.len - i < 3 || !is_hex(s.ptr[i + 1]) || !is_hex(s.ptr[i + 2])))
+    for (;;) {
+        while (i < s.len && is_host_char(s.ptr[i]))
+            i++;
+        if (i == s.len || s.ptr[i] != '%')
+            return i;
+        if (s.len - i < 3 || !is_hex(s.ptr[i + 1]) || !is_hex(s.ptr[i + 2]))
             return 0;
-        i++;
+        i += 3;
     }
-    return i;
 }
 
 static bool is_port(struct span s)

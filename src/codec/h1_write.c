@@ -30,11 +30,33 @@ static inline __attribute__((always_inline)) char *put(char *at, struct span s)
     return at + s.len;
 }
 
+/* Two words that overlap, instead of a call: for what is one or two words long. */
+#define PUT_WORDS(at, s, bytes)                             \
+    do {                                                    \
+        char first[bytes], last[bytes];                     \
+        memcpy(first, (s).ptr, (bytes));                    \
+        memcpy(last, (s).ptr + (s).len - (bytes), (bytes)); \
+        memcpy((at), first, (bytes));                       \
+        memcpy((at) + (s).len - (bytes), last, (bytes));    \
+    } while (0)
+
+/* As names and values mostly are. */
+static inline char *put_short(char *at, struct span s)
+{
+    if (s.len >= 16 && s.len <= 32)
+        PUT_WORDS(at, s, 16);
+    else if (s.len >= 8 && s.len < 16)
+        PUT_WORDS(at, s, 8);
+    else
+        return put(at, s);
+    return at + s.len;
+}
+
 static char *put_field(char *at, struct span name, struct span value)
 {
-    at = put(at, name);
+    at = put_short(at, name);
     at = put(at, SPAN(": "));
-    at = put(at, value);
+    at = put_short(at, value);
     return put(at, SPAN("\r\n"));
 }
 

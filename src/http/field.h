@@ -34,8 +34,8 @@ enum field_class {
     FIELD_CLASS_TOKEN = 1U << 0,  /* tchar (RFC 9110 section 5.6.2) */
     FIELD_CLASS_VALUE = 1U << 1,  /* VCHAR, obs-text, SP, HTAB (section 5.5) */
     FIELD_CLASS_TARGET = 1U << 2, /* VCHAR but '#': what a request target may hold */
-    FIELD_CLASS_HOST =
-        1U << 3 /* reg-name of RFC 3986, without the comma that could be a list */
+    FIELD_CLASS_HOST = 1U << 3 /* reg-name of RFC 3986, without the comma that could be a list,
+                                  and without '%', which two digits must follow */
 };
 extern const unsigned char field_classes[256];
 

@@ -326,11 +326,11 @@ static bool has_request_id(struct msg *m, const struct survey *s, struct span id
     return has;
 }
 
-static int add_request_id(struct msg *m, const struct survey *s, struct span id, struct text *t)
+static int add_request_id(struct msg *m, const struct survey *s, struct span id)
 {
     if (id.len == 0 || has_request_id(m, s, id))
         return WERR_OK;
-    return msg_add(m, SPAN("X-Request-Id"), keep(t, id));
+    return msg_add(m, SPAN("X-Request-Id"), id);
 }
 
 static int add_missing(struct msg *m, const struct survey *s, const struct rewrite_facts *facts,
@@ -342,7 +342,7 @@ static int add_missing(struct msg *m, const struct survey *s, const struct rewri
         result = msg_add(m, SPAN("X-Forwarded-Host"), host);
     if (result == WERR_OK && !(s->seen & BIT(X_FORWARDED_PROTO)))
         result = msg_add(m, SPAN("X-Forwarded-Proto"), keep(t, facts->scheme));
-    return result == WERR_OK ? add_request_id(m, s, facts->request_id, t) : result;
+    return result == WERR_OK ? add_request_id(m, s, facts->request_id) : result;
 }
 
 enum { ELEMENT_BYTES_MAX = 16 }; /* of via_element */
@@ -359,7 +359,7 @@ int rewrite_request(struct msg *m, const struct rewrite_facts *facts, struct are
     t.at = arena_alloc(arena, s.via_bytes + ELEMENT_BYTES_MAX + s.forwarded_for_bytes +
                                   facts->client_ip.len + facts->map_host.len +
                                   facts->server_host.len + facts->scheme.len +
-                                  facts->request_id.len + NUMBER_BYTES_MAX + more_bytes);
+                                  NUMBER_BYTES_MAX + more_bytes);
     if (t.at == NULL)
         return WERR_NOMEM;
 
@@ -385,13 +385,12 @@ int rewrite_response(struct msg *m, const struct rewrite_facts *facts, struct ar
     survey_and_drop(m, &s);
 
     struct text t;
-    t.at = arena_alloc(arena, s.via_bytes + ELEMENT_BYTES_MAX + facts->date.len +
-                                  facts->request_id.len);
+    t.at = arena_alloc(arena, s.via_bytes + ELEMENT_BYTES_MAX + facts->date.len);
     if (t.at == NULL)
         return WERR_NOMEM;
 
     int result = add_via(m, &s, &t);
     if (result == WERR_OK && !(s.seen & BIT(DATE)) && facts->date.len > 0)
         result = msg_add(m, SPAN("Date"), keep(&t, facts->date));
-    return result == WERR_OK ? add_request_id(m, &s, facts->request_id, &t) : result;
+    return result == WERR_OK ? add_request_id(m, &s, facts->request_id) : result;
 }

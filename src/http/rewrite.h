@@ -31,7 +31,8 @@ struct rewrite_facts {
     struct span scheme;      /* "http" */
     struct span map_host;    /* empty: the client's Host passes */
     struct span server_host; /* of a request that has none */
-    struct span request_id;  /* of the exchange; response: empty, the server's own stays */
+    struct span request_id;  /* of the exchange, which outlives the message; response: empty,
+                                the server's own stays */
     struct span date;        /* response: IMF-fixdate */
     bool is_trusted;         /* what the client says of whom it speaks for is kept */
     bool forwarded;          /* Forwarded is sent */

@@ -193,6 +193,19 @@ static int make_new(struct server_facts *s, const struct addr *addrs, unsigned n
     return 0;
 }
 
+/* The entry of this address, out of one list or the other. */
+static struct facts_addr *take_addr(struct facts_addrs *old, struct facts_addrs *made,
+                                    const struct addr *addr)
+{
+    struct facts_addr *a = find_addr(old, addr);
+    struct facts_addrs *from = a != NULL ? old : made;
+
+    if (a == NULL)
+        a = find_addr(made, addr);
+    TAILQ_REMOVE(from, a, entry);
+    return a;
+}
+
 int facts_set_addrs(struct server_facts *s, const struct addr *addrs, unsigned n,
                     uint64_t now_us, struct facts_addrs *gone)
 {
@@ -204,12 +217,8 @@ int facts_set_addrs(struct server_facts *s, const struct addr *addrs, unsigned n
         return WERR_NOMEM;
     TAILQ_CONCAT(gone, &s->addrs, entry);
     for (unsigned i = 0; i < n; i++) {
-        struct facts_addr *a = find_addr(gone, &addrs[i]);
-        struct facts_addrs *from = a != NULL ? gone : &made;
+        struct facts_addr *a = take_addr(gone, &made, &addrs[i]);
 
-        if (a == NULL)
-            a = find_addr(&made, &addrs[i]);
-        TAILQ_REMOVE(from, a, entry);
         TAILQ_INSERT_TAIL(&s->addrs, a, entry);
     }
     s->addr_n = (uint8_t)n;

@@ -358,10 +358,13 @@ static unsigned join_halves(const struct name *n, struct addr *addrs)
 static int tell_addrs(struct name *n, const struct addr *addrs, unsigned addr_n)
 {
     const struct resolve_hooks *hooks = &n->owner->hooks;
-    struct addr *told = malloc(addr_n * sizeof(*told));
-    const int error =
-        told != NULL ? hooks->on_addrs(hooks->arg, n->server_id, addrs, addr_n) : WERR_NOMEM;
+    struct addr *told;
+    int error;
 
+    MUST(addr_n > 0);
+    told = malloc(addr_n * sizeof(*told));
+    error =
+        told != NULL ? hooks->on_addrs(hooks->arg, n->server_id, addrs, addr_n) : WERR_NOMEM;
     if (error < 0) {
         free(told);
         return error;

@@ -49,8 +49,9 @@ struct worker {
     struct codec_limits request_limits, response_limits; /* of the pool */
     struct admission_host *hosts; /* uthash of the client addresses, while they are bounded */
     uint64_t descriptor_max;      /* of the process; 0: not known */
-    unsigned retrying_n;          /* exchanges that are at a further attempt */
-    struct exchange_list keepers; /* those that keep a body for one, the oldest first */
+    struct exchange_list keepers; /* those that keep a body for a further attempt, the oldest
+                                     first */
+    unsigned retrying_n;          /* exchanges that are at one */
     uint32_t untried_n;           /* origins that no check has judged yet: pick.h */
 
     struct pool_state *pool_state; /* NULL until the snapshot */
@@ -67,9 +68,9 @@ struct worker {
     unsigned listener_n;
     struct spread spread;
 
-    bool draining;
     struct timer drain_timer;
     struct loop_work drain_work;
+    bool draining;
     bool takes_in;                 /* drains, and takes what has been accepted for it before */
     bool has_told_clients;         /* drains, and those that were there know it */
     uint32_t drain_jitter_ms;      /* idle connections close within so long */

@@ -323,10 +323,12 @@ def test_all_down_fails_open(lab, tmp_path):
     """The checks say no, the servers would answer: requests are spread over all of them."""
     log = tmp_path / "access.log"
     weldr = lab.weldr("--access-log", str(log), workers=2)
-    sick = [lab.origin(o.Health(500, then=o.named(name))) for name in ("a", "b")]
+    sick = [lab.origin(o.Health(200, then=o.named(name))) for name in ("a", "b")]
     for origin in sick:
         weldr.add(origin, check=FAST)
     assert weldr.stats()["fail_open"] is False
+    for origin in sick:
+        origin.behave.status = 500
     for origin in sick:
         weldr.wait_state(origin, "down")
     assert weldr.stats()["fail_open"] is True

@@ -374,6 +374,39 @@ static void test_added_fields(void **state)
     h1_run_fini(&r);
 }
 
+/* A name and a value of n bytes each, no two neighbours of which are equal; in blocks of just
+ * that size, so that a byte read too far is seen. */
+static void check_added_length(size_t n)
+{
+    char *name = malloc(n), *value = malloc(n);
+    char want[512];
+    struct h1_run r;
+
+    assert_true(name != NULL && value != NULL);
+    for (size_t i = 0; i < n; i++) {
+        name[i] = (char)('a' + i % 26);
+        value[i] = (char)('A' + i % 23);
+    }
+    h1_run_init(&r, &h1_slab, h1_work, CODEC_CLIENT, &codec_limits_response);
+    struct msg m = {
+        .base = "GET/p", .base_len = 5, .method_len = 3, .target_off = 3, .target_len = 2};
+    assert_int_equal(msg_add(&m, span_from(name, n), span_from(value, n)), 0);
+    codec_send_head(r.codec, &m, &r.out);
+    (void)snprintf(want, sizeof(want), "GET /p HTTP/1.1\r\n%.*s: %.*s\r\n\r\n", (int)n, name,
+                   (int)n, value);
+    expect_output("added", &r.out, want);
+    h1_run_fini(&r);
+    free(name);
+    free(value);
+}
+
+static void test_added_fields_of_any_length(void **state)
+{
+    (void)state;
+    for (size_t n = 1; n < 100; n++)
+        check_added_length(n);
+}
+
 static void test_trailers_without_room_are_left_out(void **state)
 {
     (void)state;
@@ -402,6 +435,7 @@ int main(void)
         cmocka_unit_test(test_big_pieces_are_borrowed),
         cmocka_unit_test(test_relay),
         cmocka_unit_test(test_added_fields),
+        cmocka_unit_test(test_added_fields_of_any_length),
         cmocka_unit_test(test_trailers_without_room_are_left_out),
     };
     return cmocka_run_group_tests(tests, h1_table_setup, h1_table_teardown);
