@@ -1,5 +1,6 @@
 """The figures of tools/perf-check: reading and writing figures.txt, and judging counts by them."""
 import collections
+import re
 
 LIMIT = 0.03
 HEAD = """# Instructions that a worker spends on a request, by level of the scanner and row of the script (rows.py), each with
@@ -38,6 +39,17 @@ def print_out(figures):
     for (level, row), figure in figures.by_key.items():
         lines.append(f"{level:7} {row:19} {figure.count:6} {figure.reason}\n")
     return HEAD + "".join(lines)
+
+
+def major_of(compiler):
+    found = re.search(r"\) (\d+)\.", compiler)
+    return int(found[1]) if found else None
+
+
+def is_comparable(figures, compiler):
+    """Each major version of a compiler has its own idea of the same code: its counts say nothing about a change of ours."""
+    ours, theirs = major_of(compiler), major_of(figures.compiler)
+    return ours is None or theirs is None or ours == theirs
 
 
 def judge_count(key, figure, count):

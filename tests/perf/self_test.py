@@ -38,6 +38,10 @@ def refuses_line(line):
         return True
 
 
+def compares(compiler):
+    return fig.is_comparable(fig.Figures({}, "GCC: (Debian 12.2.0-14+deb12u1) 12.2.0"), compiler)
+
+
 def cases(level, counts):
     """(what must hold, whether it does)."""
     every = len(counts)
@@ -54,5 +58,8 @@ def cases(level, counts):
         ("a level without figures fails in each row", failed_n(scaled("other", counts, 1), level, counts) == every),
         ("an update writes what was wrong and no more", updates_well(level, counts)),
         ("a figure without a reason is refused", refuses_line(f"{level} get 1000")),
+        ("another build of the same major version is compared", compares("GCC: (Debian 12.2.0-15) 12.3.0")),
+        ("an unknown compiler is compared", compares("unknown")),
+        ("another major version is not compared", not compares("GCC: (Debian 14.2.0-19) 14.2.0")),
         ("a request with more fields counts more", counts["get-64-fields"] > counts["get"] * (1 + 2 * fig.LIMIT)),
     ]
