@@ -95,7 +95,7 @@ static bool is_over(const struct sock *s)
 }
 
 /* Is a callback due (or at least a try that may lead to one)? */
-bool loop_is_due(const struct sock *s)
+static bool is_due(const struct sock *s)
 {
     if (s->flags & SOCK_FOREIGN)
         return (s->flags & SOCK_SIGNALLED) != 0;
@@ -108,7 +108,7 @@ bool loop_is_due(const struct sock *s)
 
 static void queue_if_due(struct sock *s)
 {
-    if (!(s->flags & SOCK_QUEUED) && loop_is_due(s))
+    if (!(s->flags & SOCK_QUEUED) && is_due(s))
         queue_sock(s->loop, s);
 }
 

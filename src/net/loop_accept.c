@@ -97,13 +97,18 @@ static void end_accepting(struct loop *l, struct sock *s, unsigned accepted_n)
     }
 }
 
+static bool may_accept(const struct sock *s)
+{
+    return (s->flags & (SOCK_CAN_RECV | SOCK_PAUSED)) == SOCK_CAN_RECV;
+}
+
 void loop_serve_accept(struct loop *l, struct sock *s)
 {
     unsigned max = accept_max(s);
     unsigned n = 0;
     int rc = 0;
 
-    while (n < max && loop_is_due(s)) {
+    while (n < max && may_accept(s)) {
         struct accepted a = {.loop = l, .fd = -1};
 
         rc = accept_one(l, s, &a);

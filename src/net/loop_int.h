@@ -97,8 +97,6 @@ void loop_register(struct loop *l, struct sock *s);
 void loop_unlink(struct loop *l, struct sock *s);
 /* What signals again and again is not to do so while nobody would act on it. */
 void loop_heed(struct sock *s, bool on);
-/* Is a callback due (or at least a try that may lead to one)? */
-bool loop_is_due(const struct sock *s);
 void loop_run_after(struct loop *l);
 
 /* ---- loop_accept.c for loop.c ---- */
