@@ -487,7 +487,8 @@ static void test_unknown_name(void **state)
     run_until(w, "10.0.0.1:8080 ");
 }
 
-/* The hosts file stands before all name servers, with and without the final dot. */
+/* The hosts file stands before all name servers, with and without the final dot. Whether it
+ * knows localhost by ::1 too is the machine's affair; later versions of c-ares always say so. */
 static void test_hosts_file(void **state)
 {
     static const char *const names[] = {"localhost", "localhost."};
@@ -495,7 +496,9 @@ static void test_hosts_file(void **state)
 
     for (unsigned i = 0; i < 2; i++) {
         assert_int_equal(resolve_add(w->resolve, ID, names[i], PORT), 0);
-        run_until_last(w, "127.0.0.1:8080 ");
+        while (w->heard[0] == '\0')
+            turn(w);
+        assert_memory_equal(w->heard, "127.0.0.1:8080 ", 15);
         w->heard[0] = '\0';
         resolve_remove(w->resolve, ID);
     }
