@@ -488,7 +488,8 @@ static void test_unknown_name(void **state)
 }
 
 /* The hosts file stands before all name servers, with and without the final dot. Whether it
- * knows localhost by ::1 too is the machine's affair; later versions of c-ares always say so. */
+ * knows localhost by ::1 too is the machine's affair; later versions of c-ares always say so.
+ */
 static void test_hosts_file(void **state)
 {
     static const char *const names[] = {"localhost", "localhost."};
