@@ -44,6 +44,11 @@ void orphan_watch(void)
     (void)prctl(PR_SET_PDEATHSIG, SIGCONT);
 }
 
+void orphan_end(void)
+{
+    (void)prctl(PR_SET_PDEATHSIG, 0);
+}
+
 void orphan_limit(uint32_t drain_ms)
 {
     limit_s = (sig_atomic_t)(drain_ms / 1000 + GRACE_S);

@@ -15,5 +15,8 @@
 void orphan_watch(void);
 /* How long the worker may take to end in good order. */
 void orphan_limit(uint32_t drain_ms);
+/* The worker is about to exit by itself: its manager's death wakes it no more. A SIGCONT takes
+ * back a SIGSTOP that is pending, on which the leak check of a sanitizer build relies. */
+void orphan_end(void);
 
 #endif

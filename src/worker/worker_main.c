@@ -225,6 +225,7 @@ int worker_main(const struct config *config)
     (void)fcntl(INHERIT_FD_CHANNEL, F_SETFD, FD_CLOEXEC);
     channel_open(&p->channel, p->loop, &p->worker, &hooks, INHERIT_FD_CHANNEL);
     loop_run(p->loop);
+    orphan_end();
     if (p->exit_code != EXIT_DRAINED) { /* in an unknown state: nothing is taken apart */
         access_log_flush(&p->access_log);
         return p->exit_code;
