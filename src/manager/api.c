@@ -76,11 +76,24 @@ static void move(struct api_conn *ac, enum api_phase next, const char *why)
     fsm_move(&phase_fsm, &ac->phase, next, (uint64_t)(uintptr_t)ac, why);
 }
 
+static size_t long_bytes(size_t cap)
+{
+    return cap > API_BODY_SHORT ? cap : 0;
+}
+
+static void drop_body(struct api_conn *ac)
+{
+    ac->m->api.body_bytes -= long_bytes(ac->body_cap);
+    free(ac->body);
+    ac->body = NULL;
+    ac->body_len = ac->body_cap = 0;
+}
+
 static void free_conn(struct api_conn *ac)
 {
     loop_undefer(ac->m->loop, &ac->next_page);
     api_pages_free(ac->pages);
-    free(ac->body);
+    drop_body(ac);
     free(ac->text);
     ac->magic = 0;
     free(ac);
@@ -88,6 +101,24 @@ static void free_conn(struct api_conn *ac)
 
 /* ---- sending ---- */
 
+static void hear_next(struct api_conn *ac)
+{
+    ac->is_given = false;
+    move(ac, API_READING, "answered");
+    ac->is_in_head = false;
+    conn_timer_set(&ac->conn, API_IDLE_MS);
+    conn_next(&ac->conn);
+}
+
+static void end_conn(struct api_conn *ac)
+{
+    move(ac, API_READING, "answered");
+    conn_close(&ac->conn, ac->is_whole ? CONN_CLOSE_FLUSH : CONN_CLOSE_LINGER);
+}
+
+/* The next request is heard when this answer was taken: else each one that a client sends and
+ * does not read the answer of would add to its queue. And in another turn, so that others are
+ * served between the requests of one who has sent many. */
 static void finish(struct api_conn *ac)
 {
     struct conn *c = &ac->conn;
@@ -96,18 +127,13 @@ static void finish(struct api_conn *ac)
     conn_flush(c);
     free(ac->text);
     ac->text = NULL;
-    move(ac, API_READING, "answered");
-    if (!ac->is_whole) {
-        conn_close(c, CONN_CLOSE_LINGER);
-        return;
-    }
-    if (!conn_can_reuse(c)) {
-        conn_close(c, CONN_CLOSE_FLUSH);
-        return;
-    }
-    ac->is_in_head = false;
-    conn_timer_set(c, API_IDLE_MS);
-    conn_next(c);
+    drop_body(ac);
+    if (!ac->is_whole || !conn_can_reuse(c))
+        end_conn(ac);
+    else
+        ac->is_given = true;
+    if (ac->is_given && !conn_is_congested(c)) /* else on_drained goes on */
+        loop_defer(ac->m->loop, &ac->next_page);
 }
 
 /* The next page, in the place of the last one. False: there is none, or the answer is cut off.
@@ -176,7 +202,9 @@ static void on_next_page(struct loop_work *w)
     MUST(ac->magic == API_MAGIC);
     if (!conn_is_open(&ac->conn))
         return;
-    if (turn_page(ac))
+    if (ac->is_given)
+        hear_next(ac);
+    else if (turn_page(ac))
         send_more(ac);
     else if (conn_is_open(&ac->conn))
         finish(ac);
@@ -228,6 +256,7 @@ static void answer(struct api_conn *ac, unsigned status, char *text, const char 
     ac->text = text;
     ac->text_len = text != NULL ? strlen(text) : 0;
     ac->text_sent = 0;
+    ac->is_given = false;
     if (ac->is_gone)
         free_conn(ac);
     else
@@ -430,25 +459,46 @@ static void on_head(struct api_conn *ac, const struct msg *m)
         send_continue(ac);
 }
 
+/* WERR_TOO_BIG: long bodies have used up what they may. */
+static int make_room(struct api_conn *ac, size_t n)
+{
+    struct api *api = &ac->m->api;
+    size_t cap = ac->body_cap > 0 ? ac->body_cap : BODY_FIRST_BYTES;
+    size_t others, all;
+    char *body;
+
+    if (n <= ac->body_cap - ac->body_len)
+        return 0;
+    while (cap - ac->body_len < n)
+        cap *= 2;
+    others = api->body_bytes - long_bytes(ac->body_cap);
+    all = others + long_bytes(cap);
+    if (long_bytes(cap) > 0 && all > API_BODIES_MAX)
+        return WERR_TOO_BIG;
+    body = realloc(ac->body, cap);
+    if (body == NULL)
+        return WERR_NOMEM;
+    api->body_bytes = all;
+    ac->body = body;
+    ac->body_cap = cap;
+    return 0;
+}
+
 static void on_body(struct api_conn *ac, struct span piece)
 {
+    int error;
+
     if (piece.len > API_BODY_MAX - ac->body_len) {
         refuse(ac, REFUSE_BODY);
         return;
     }
-    if (piece.len > ac->body_cap - ac->body_len) {
-        size_t cap = ac->body_cap > 0 ? ac->body_cap : BODY_FIRST_BYTES;
-        char *body;
-
-        while (cap - ac->body_len < piece.len)
-            cap *= 2;
-        body = realloc(ac->body, cap);
-        if (body == NULL) {
-            api_problem_internal(ac, WERR_NOMEM);
-            return;
-        }
-        ac->body = body;
-        ac->body_cap = cap;
+    error = make_room(ac, piece.len);
+    if (error < 0) {
+        if (error == WERR_TOO_BIG)
+            api_problem(ac, 503, "busy", "too many long bodies at once");
+        else
+            api_problem_internal(ac, error);
+        return;
     }
     memcpy(ac->body + ac->body_len, piece.ptr, piece.len);
     ac->body_len += piece.len;
@@ -507,7 +557,11 @@ static void on_drained(struct conn *c)
     struct api_conn *ac = api_conn_of(c);
 
     on_progress(c);
-    if (ac->phase == API_SENDING)
+    if (ac->phase != API_SENDING)
+        return;
+    if (ac->is_given)
+        hear_next(ac);
+    else
         send_more(ac);
 }
 

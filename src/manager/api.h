@@ -28,7 +28,12 @@
 
 enum {
     API_BODY_MAX = 1024 * 1024,
-    API_HEAD_MS = 5000, /* from the first byte, or the connection, until the head is whole */
+    API_BODY_SHORT = 8 * 1024,         /* there is always room for one of so many bytes … */
+    API_BODIES_MAX = 16 * 1024 * 1024, /* … longer ones have so much in all */
+    API_QUEUES_BYTES =
+        16 * 1024 * 1024,  /* the more of it is queued the less each read brings */
+    API_WAITERS_MAX = 256, /* who wait for a server to drain; others are told at once */
+    API_HEAD_MS = 5000,    /* from the first byte, or the connection, until the head is whole */
     API_IDLE_MS = 60000,
     API_LOCATION_MAX = POOL_HOST_MAX + 32,
     API_ALLOW_MAX = 64
@@ -48,6 +53,7 @@ struct api_conn {
     struct place place;
     uint8_t phase;     /* enum api_phase */
     bool is_in_head;   /* a part of a head is there */
+    bool is_given;     /* SENDING: all of the answer; some of it waits for the client */
     bool is_head;      /* HEAD: no body in the answer */
     bool is_whole;     /* the request was read to its end */
     bool wants_little; /* Prefer: return=minimal … */
@@ -72,7 +78,7 @@ struct api_conn {
     char *text;
     size_t text_len, text_sent;
     struct api_pages *pages;         /* what follows behind the text; NULL: nothing */
-    struct loop_work next_page;      /* to be made in the next turn */
+    struct loop_work next_page;      /* … or the next request: in the next turn */
     char location[API_LOCATION_MAX]; /* empty: none */
     char allow[API_ALLOW_MAX];
     char revision[24];
@@ -94,6 +100,7 @@ struct api {
     LIST_HEAD(api_conns, api_conn) conns;
     struct places places;
     unsigned conn_n;
+    size_t body_bytes; /* of the bodies that are longer than API_BODY_SHORT */
 };
 
 void api_init(struct api *a, struct manager *m);

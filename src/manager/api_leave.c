@@ -45,7 +45,8 @@ static void on_stood_down(struct api_conn *ac)
         return;
     leaving_sweep(ac->m);
     ac->leave.server_id = ac->proposal.server_id;
-    if (ac->query.waits && !leaving_has_drained(ac->m, ac->leave.server_id)) {
+    if (ac->query.waits && ac->m->leaving.waiter_n < API_WAITERS_MAX &&
+        !leaving_has_drained(ac->m, ac->leave.server_id)) {
         ac->leave.fn = on_left;
         conn_watch_fin(&ac->conn);
         leaving_wait(ac->m, &ac->leave, ac->query.timeout_ms);

@@ -87,6 +87,12 @@ char *api_pages_next(struct api_pages *p, const struct manager *m, int *error)
     return page;
 }
 
+/* When much waits for clients that don't read, no more is added than must be. */
+static size_t first_page_bytes(const struct manager *m)
+{
+    return m->shared.queued_bytes < API_QUEUES_BYTES / 2 ? FIRST_PAGE_BYTES : PAGE_BYTES;
+}
+
 void api_pages_answer(struct api_conn *ac, unsigned status, const struct api_pages_kind *kind,
                       const struct pool_server *named)
 {
@@ -102,7 +108,7 @@ void api_pages_answer(struct api_conn *ac, unsigned status, const struct api_pag
                             .since_seq = ac->m->publish.seq,
                             .named_id = named != NULL ? named->id : 0};
     kind->begin(&p->list);
-    page = make_page(p, ac->m, FIRST_PAGE_BYTES);
+    page = make_page(p, ac->m, first_page_bytes(ac->m));
     if (page != NULL && !p->has_ended) {
         api_answer_pages(ac, status, page, p);
         return;

@@ -50,6 +50,7 @@ void leaving_give_up(struct leave_waiter *w)
 {
     timer_stop(loop_timers(w->manager->loop), &w->timer);
     TAILQ_REMOVE(&w->manager->leaving.waiters, w, entry);
+    w->manager->leaving.waiter_n--;
     w->manager = NULL;
 }
 
@@ -155,6 +156,7 @@ void leaving_wait(struct manager *m, struct leave_waiter *w, uint64_t timeout_ms
     w->manager = m;
     timer_init(&w->timer, on_wait_over);
     TAILQ_INSERT_TAIL(&m->leaving.waiters, w, entry);
+    m->leaving.waiter_n++;
     loop_timer_in(m->loop, &w->timer, timeout_ms);
     plan_sweep(m);
 }

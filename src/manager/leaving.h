@@ -37,6 +37,7 @@ struct leave_waiter {
 struct leaving {
     struct timer sweep;
     TAILQ_HEAD(leave_waiters, leave_waiter) waiters;
+    unsigned waiter_n;
 };
 
 void leaving_init(struct manager *m);

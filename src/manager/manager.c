@@ -214,6 +214,7 @@ static int start_loop(struct manager *m)
     error = conn_shared_init(&m->shared, m->loop);
     if (error < 0)
         return fail_start("can't start", error);
+    conn_set_queue_budget(&m->shared, API_QUEUES_BYTES);
     return 0;
 }
 
