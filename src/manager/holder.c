@@ -14,7 +14,7 @@ struct inodes {
 };
 
 /* sl local_address rem_address st tx:rx tr:when retrnsmt uid timeout inode … */
-enum { FIELD_LOCAL = 1, FIELD_STATE = 3, FIELD_INODE = 9, FIELDS };
+enum { FIELD_LOCAL = 1, FIELD_STATE = 3, FIELD_INODE = 9, FIELDS = 10 };
 
 static unsigned split(char *line, char **fields)
 {
