@@ -1,5 +1,6 @@
 """Fixtures. Every test gets a Lab; its end asserts clean exits, quiet sanitizers and no leaked sockets or processes."""
 
+import errno
 import os
 import resource
 import subprocess
@@ -44,6 +45,21 @@ class Lab:
         origin = Origin(behave, **more)
         self.origins.append(origin)
         return origin
+
+    def siblings(self, *wanted):
+        """Origins at one port of several addresses, each as origin() takes it: the port that is free at one may be taken at another."""
+        for _ in range(50):
+            made = []
+            try:
+                for more in wanted:
+                    made.append(self.origin(port=made[0].port if made else 0, **more))
+                return made
+            except OSError as error:
+                if error.errno != errno.EADDRINUSE:
+                    raise
+                for origin in made:
+                    origin.stop()
+        raise AssertionError("no port is free at all addresses")
 
     def dead_origin(self):
         """One that refuses every connection, at a port that nobody else gets meanwhile."""

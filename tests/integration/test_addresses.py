@@ -89,15 +89,7 @@ closes = o.answer(fields=[("Connection", "close")])
 
 def siblings(lab, *hosts):
     """Origins on one port of these addresses; only the last one listens."""
-    for _ in range(50):
-        made = []
-        try:
-            for host in hosts:
-                made.append(lab.origin(closes, host=host, port=made[0].port if made else 0, listen=host == hosts[-1]))
-            return made
-        except OSError:
-            pass
-    raise AssertionError("no port is free at all addresses")
+    return lab.siblings(*({"behave": closes, "host": host, "listen": host == hosts[-1]} for host in hosts))
 
 
 def swallow(origin):

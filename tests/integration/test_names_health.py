@@ -9,10 +9,7 @@ FAST = {"interval_ms": 100, "fast_interval_ms": 100, "timeout_ms": 1000, "failur
 
 def named(lab, names, answer, **check):  # noqa: F811
     """A weldr with the server "app", and a function that tells how it stands: its state, and that of each address."""
-    origins = [lab.origin(o.Health(), host=a) if i == 0 else None for i, a in enumerate(answer)]
-    port = origins[0].port
-    for i, address in enumerate(answer[1:], 1):
-        origins[i] = lab.origin(o.Health(), host=address, port=port)
+    origins = lab.siblings(*({"behave": o.Health(), "host": address} for address in answer))
     names.names["app"] = answer
     weldr = lab.weldr("--resolver", names.address)
     weldr.add(url(origins[0]), check={**FAST, **check})
@@ -66,8 +63,7 @@ def test_down_when_no_address_is_left(lab, names):  # noqa: F811
 
 def test_hung_address_does_not_slow_the_other(lab, names):  # noqa: F811
     """Each has its own timer: one that never answers takes no turn from the one that does."""
-    hung = lab.origin(o.stall, host="127.0.0.2")
-    live = lab.origin(o.Health(), host="127.0.0.3", port=hung.port)
+    hung, live = lab.siblings({"behave": o.stall, "host": "127.0.0.2"}, {"behave": o.Health(), "host": "127.0.0.3"})
     names.names["app"] = ["127.0.0.2", "127.0.0.3"]
     weldr = lab.weldr("--resolver", names.address)
     weldr.add(url(hung), check={**FAST, "timeout_ms": 60000})
@@ -127,8 +123,7 @@ def test_maintenance_stops_the_checks_of_all(lab, names):  # noqa: F811
 
 def test_initial_down_holds_for_each_address(lab, names):  # noqa: F811
     """For those too that are found later."""
-    waiting = lab.origin(o.stall, host="127.0.0.3")
-    live = lab.origin(o.Health(), host="127.0.0.2", port=waiting.port)
+    waiting, live = lab.siblings({"behave": o.stall, "host": "127.0.0.3"}, {"behave": o.Health(), "host": "127.0.0.2"})
     weldr = lab.weldr("--resolver", names.address)
     weldr.add(url(live), check={**FAST, "timeout_ms": 60000, "initial": "down"})
 
