@@ -6,8 +6,10 @@
 static const struct fsm_state conn_states[CONN_STATES] = {
     [CONN_NEW] = {"NEW", FSM_TO(CONN_OPEN) | FSM_TO(CONN_CLOSED)},
     [CONN_OPEN] = {"OPEN", FSM_TO(CONN_FLUSHING) | FSM_TO(CONN_CLOSED)},
-    [CONN_FLUSHING] = {"FLUSHING", FSM_TO(CONN_LINGER) | FSM_TO(CONN_CLOSED)},
+    [CONN_FLUSHING] = {"FLUSHING",
+                       FSM_TO(CONN_LINGER) | FSM_TO(CONN_SETTLING) | FSM_TO(CONN_CLOSED)},
     [CONN_LINGER] = {"LINGER", FSM_TO(CONN_CLOSED)},
+    [CONN_SETTLING] = {"SETTLING", FSM_TO(CONN_CLOSED)},
     [CONN_CLOSED] = {"CLOSED", 0},
 };
 static const struct fsm conn_fsm = {"conn", conn_states, CONN_STATES};
@@ -45,7 +47,7 @@ static bool unlink_from(struct conn **at, const struct conn *c)
     return true;
 }
 
-static void drop_pending(struct conn *c)
+void conn_drop_pending(struct conn *c)
 {
     if (!(c->flags & CONN_PENDING))
         return;
@@ -61,7 +63,7 @@ static bool is_own_fault(int error)
 
 void conn_break(struct conn *c, int error)
 {
-    if (c->state == CONN_FLUSHING || c->state == CONN_LINGER) {
+    if (c->state > CONN_OPEN && c->state < CONN_CLOSED) {
         conn_close(c, CONN_CLOSE_RESET);
         return;
     }
@@ -118,7 +120,7 @@ static void after_callback(void *arg)
             conn_end_output(s->outv_owner);
         if (!c)
             continue;
-        drop_pending(c);
+        conn_drop_pending(c);
         run_pending(c);
     }
     conn_note_queued(s);
@@ -199,7 +201,7 @@ static void on_closed(struct sock *s)
 {
     struct conn *c = conn_from_sock(s);
 
-    drop_pending(c);
+    conn_drop_pending(c);
     bufq_fini(&c->in, c->shared->store);
     bufq_fini(&c->out, c->shared->store);
     codec_free(c->codec);
@@ -224,7 +226,9 @@ static void on_timer(struct timer *t)
     struct conn *c = (struct conn *)((char *)t - offsetof(struct conn, timer));
 
     MUST(c->magic == CONN_MAGIC);
-    if (c->state == CONN_FLUSHING && conn_has_taken(c))
+    if (c->state == CONN_SETTLING)
+        conn_settle(c);
+    else if (c->state == CONN_FLUSHING && conn_has_taken(c))
         conn_time_flush(c);
     else if (!conn_is_open(c))
         conn_close(c, CONN_CLOSE_NOW);
@@ -301,25 +305,27 @@ static void close_sock(struct conn *c, bool abort_it, const char *why)
     sock_close(&c->sock, abort_it);
 }
 
+uint32_t conn_flush_limit_ms(const struct conn *c)
+{
+    return c->ops->flush_limit_ms ? c->ops->flush_limit_ms(c) : CONN_FLUSH_LIMIT_MS;
+}
+
 void conn_time_flush(struct conn *c)
 {
-    uint32_t limit_ms =
-        c->ops->flush_limit_ms ? c->ops->flush_limit_ms(c) : CONN_FLUSH_LIMIT_MS;
-
-    loop_timer_in(c->shared->loop, &c->timer, limit_ms);
+    loop_timer_in(c->shared->loop, &c->timer, conn_flush_limit_ms(c));
 }
 
 /* A message that loses its tail must not look whole. What was lost already is nowhere to be
  * seen. */
 static bool has_unsent(const struct conn *c)
 {
-    return (c->flags & CONN_BROKEN) || bufq_len(&c->out) > 0 ||
+    return (c->flags & CONN_BROKEN) || c->state == CONN_SETTLING || bufq_len(&c->out) > 0 ||
            (c->shared->outv_owner == c && c->shared->outv.bytes > 0);
 }
 
 void conn_close(struct conn *c, enum conn_close_how how)
 {
-    bool gently = how == CONN_CLOSE_FLUSH || how == CONN_CLOSE_LINGER;
+    bool gently = how != CONN_CLOSE_NOW && how != CONN_CLOSE_RESET;
 
     /* What is held counts as sent. */
     if (!gently)
@@ -333,6 +339,10 @@ void conn_close(struct conn *c, enum conn_close_how how)
     if (how == CONN_CLOSE_LINGER)
         c->flags |= CONN_LINGERS;
     sock_recv_stop(&c->sock);
+    if (how == CONN_CLOSE_FLUSH_RESET) {
+        c->flags |= CONN_RESETS;
+        sock_watch(&c->sock); /* nobody else would tell that the peer is gone */
+    }
     conn_move(c, CONN_FLUSHING, "close when sent");
     conn_time_flush(c);
     if (!conn_has_output(c))
@@ -341,9 +351,14 @@ void conn_close(struct conn *c, enum conn_close_how how)
 
 void conn_finish_flush(struct conn *c)
 {
-    /* Unread bytes make of close a reset, which could overtake the answer's end. */
-    bool lingers = (c->flags & CONN_LINGERS) || sock_has_more(&c->sock);
+    bool lingers;
 
+    if (c->flags & CONN_RESETS) {
+        conn_begin_settling(c);
+        return;
+    }
+    /* Unread bytes make of close a reset, which could overtake the answer's end. */
+    lingers = (c->flags & CONN_LINGERS) || sock_has_more(&c->sock);
     /* There is nothing to wait for from a peer that has ended. */
     if (!lingers || (c->sock.flags & SOCK_EOF)) {
         if (c->sock.flags & SOCK_FIN_NEXT)

@@ -28,9 +28,10 @@
  * more than that and what a head needs for each.
  *
  * States: NEW (connecting) → OPEN → FLUSHING (closing when all is sent) → LINGER (FIN sent,
- * reading to the peer's end so that a reset does not destroy the last answer) → CLOSED; any →
- * CLOSED. on_closed comes last and once; the owner may free itself then. conn_close may be
- * called in any callback, any number of times.
+ * reading to the peer's end so that a reset does not destroy the last answer), or SETTLING (a
+ * reset follows, which must not destroy what was sent before: not before the peer's kernel has
+ * it) → CLOSED; any → CLOSED. on_closed comes last and once; the owner may free itself then.
+ * conn_close may be called in any callback, any number of times.
  */
 #ifndef WELDR_NET_CONN_H
 #define WELDR_NET_CONN_H
@@ -50,7 +51,15 @@
 struct conn;
 struct conn_hold;
 
-enum conn_state { CONN_NEW, CONN_OPEN, CONN_FLUSHING, CONN_LINGER, CONN_CLOSED, CONN_STATES };
+enum conn_state {
+    CONN_NEW,
+    CONN_OPEN,
+    CONN_FLUSHING,
+    CONN_LINGER,
+    CONN_SETTLING,
+    CONN_CLOSED,
+    CONN_STATES
+};
 
 /* What all conns of a process share; one per loop. */
 struct conn_shared {
@@ -96,8 +105,8 @@ struct conn_ops {
      * NULL. */
     void (*on_progress)(struct conn *c);
     void (*on_timer)(struct conn *c); /* conn_timer_set's time has come; may be NULL */
-    /* How long, while FLUSHING, the peer may take nothing before what is left is lost. NULL:
-     * CONN_FLUSH_LIMIT_MS. */
+    /* How long, while FLUSHING or SETTLING, the peer may take nothing before what is left is
+     * lost. NULL: CONN_FLUSH_LIMIT_MS. */
     uint32_t (*flush_limit_ms)(const struct conn *c);
     void (*on_closed)(struct conn *c);
 };
@@ -118,7 +127,8 @@ enum conn_flag {
     CONN_SHUT = 1U << 11,     /* FIN follows when all is sent; receiving goes on */
     CONN_PROLOGUE = 1U << 12, /* what comes first is not for the codec: on_prologue */
     CONN_SPLICED = 1U << 13,  /* of the present message something was */
-    CONN_ASKS = 1U << 14      /* made by conn_connect: sends requests */
+    CONN_ASKS = 1U << 14,     /* made by conn_connect: sends requests */
+    CONN_RESETS = 1U << 15    /* FLUSHING ends in SETTLING */
 };
 
 struct conn {
@@ -131,9 +141,12 @@ struct conn {
     const struct conn_ops *ops;
     struct codec *codec;
     struct bufq in, out;
-    struct timer timer; /* the owner's while NEW or OPEN (conn_timer_set), then for FLUSHING and
-                           LINGER */
-    struct conn *pending_next;
+    struct timer timer; /* the owner's while NEW or OPEN (conn_timer_set), then for what leads
+                           to CLOSED */
+    union {
+        struct conn *pending_next; /* PENDING */
+        uint64_t taken_ms;         /* SETTLING: when the peer took something the last time */
+    };
 };
 
 /* Sets the loop's after hook. WERR_NOMEM: nothing is left to give back, and s->loop is NULL. */
@@ -251,8 +264,10 @@ enum conn_close_how {
     CONN_CLOSE_FLUSH,  /* when all is sent; reset if the peer does not take it in time */
     CONN_CLOSE_LINGER, /* when all is sent: FIN, then reading until the peer closes or 2 s have
                           passed; for a peer that may still be sending */
-    CONN_CLOSE_RESET /* at once with a reset: an answer broken off half-way must not look whole
-                      */
+    CONN_CLOSE_RESET, /* at once with a reset: an answer broken off half-way must not look whole
+                       */
+    CONN_CLOSE_FLUSH_RESET /* the same when the peer has got all that was sent before, or takes
+                              nothing of it for too long */
 };
 void conn_close(struct conn *c, enum conn_close_how how);
 /* The next answer says that the connection closes, and conn_can_reuse will be false (server

@@ -15,14 +15,22 @@ enum {
 void conn_move(struct conn *c, enum conn_state next, const char *why);
 /* Something is to be done for c after the present callback. */
 void conn_set_pending(struct conn *c);
+void conn_drop_pending(struct conn *c);
 /* Sending has failed with this error: output is dropped from now on. When the peer has gone,
  * what it sent before is still received (its answer may be there), and its end tells on_gone;
  * at once, after the present callback, only when nothing is to be received, or when what fails
  * is ours. */
 void conn_break(struct conn *c, int error);
 
+uint32_t conn_flush_limit_ms(const struct conn *c);
 /* FLUSHING: the time without progress begins (anew). */
 void conn_time_flush(struct conn *c);
+
+/* conn_settle.c */
+/* FLUSHING, all is sent, and a reset is to end it. */
+void conn_begin_settling(struct conn *c);
+/* SETTLING: has the peer got everything by now? */
+void conn_settle(struct conn *c);
 
 /* conn_in.c */
 void conn_on_recv(struct sock *s, struct span bytes, int error);
@@ -57,7 +65,7 @@ void conn_end_output(struct conn *c);
 int conn_queue(struct conn *c, struct span s) MUST_USE;
 void conn_set_congested(struct conn *c);
 void conn_on_send(struct sock *s, int error);
-/* FLUSHING and nothing left to send: FIN or close. */
+/* FLUSHING and nothing left to send: FIN, close or SETTLING. */
 void conn_finish_flush(struct conn *c);
 
 /* Is anything waiting to be sent? */

@@ -129,7 +129,7 @@ void conn_send_out(struct conn *c, const struct iovec *iov, unsigned n, size_t b
 {
     int rc = 0;
 
-    if (c->state == CONN_FLUSHING || (c->flags & CONN_SHUT))
+    if ((c->state == CONN_FLUSHING && !(c->flags & CONN_RESETS)) || (c->flags & CONN_SHUT))
         sock_fin_follows(&c->sock);
     if (bytes > 0 && !(c->flags & CONN_BROKEN))
         rc = push_out(c, iov, n, bytes);

@@ -202,6 +202,21 @@ static void break_end(struct loop_sim *m, struct sim_end *e)
     post_signal(m, SIM_RESET, e->peer);
 }
 
+/* What was sent to e and is still on its way. */
+static void lose_travelling(struct loop_sim *m, struct sim_end *e)
+{
+    struct sim_event *ev, *next;
+
+    for (ev = TAILQ_FIRST(&m->events); ev != NULL; ev = next) {
+        next = TAILQ_NEXT(ev, entry);
+        if (ev->kind != SIM_DATA || ev->end != e)
+            continue;
+        TAILQ_REMOVE(&m->events, ev, entry);
+        e->travelling -= ev->len;
+        free(ev);
+    }
+}
+
 static void close_end(struct loop_sim *m, struct sim_end *e, bool abort)
 {
     struct sim_end *waiting;
@@ -217,6 +232,8 @@ static void close_end(struct loop_sim *m, struct sim_end *e, bool abort)
     }
     if (e->is_listener)
         TAILQ_REMOVE(&m->listeners, e, entry);
+    if (abort && m->faults.resets_lose && e->peer != NULL)
+        lose_travelling(m, e->peer);
     if (!e->has_reset && (abort || e->unread > 0))
         post_signal(m, SIM_RESET, e->peer);
     else if (!e->has_reset && !e->is_shut)

@@ -25,6 +25,8 @@ struct loop_sim_faults {
     bool short_sends;           /* sends take a random part */
     uint32_t buffer_bytes;      /* socket buffer a direction; 0: 64 KiB */
     uint32_t reset_per_million; /* chance that an operation meets a reset */
+    bool resets_lose; /* … when a socket is closed by one: what it sent and is still on its way
+                         is lost */
     uint32_t fail_op; /* the n-th operation (send, recv, connect, accept) fails; 0: none */
 };
 
