@@ -153,7 +153,7 @@ static bool turn_page(struct api_conn *ac)
     api_pages_free(ac->pages);
     ac->pages = NULL;
     if (error < 0)
-        conn_close(&ac->conn, CONN_CLOSE_RESET);
+        conn_close(&ac->conn, CONN_CLOSE_FLUSH_RESET);
     return false;
 }
 

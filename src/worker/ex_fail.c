@@ -49,6 +49,21 @@ static void count_attempt(const struct exchange *ex, bool well)
                      success ? STATS_SERVER_success : STATS_SERVER_failed, 1);
 }
 
+bool ex_ends_at_once(const struct exchange *ex)
+{
+    return ex->end == END_CLIENT_WRITE || ex->end == END_TUNNEL_IDLE || ex->end == END_DRAINED;
+}
+
+static void end_tunnel(const struct exchange *ex, bool well)
+{
+    if (well)
+        lane_end_tunnel(ex->lane, CONN_CLOSE_FLUSH);
+    else if (ex_ends_at_once(ex) || ex->worker->draining)
+        lane_end_tunnel(ex->lane, CONN_CLOSE_RESET);
+    else
+        lane_end_tunnel(ex->lane, CONN_CLOSE_FLUSH_RESET);
+}
+
 void ex_leave_lane(struct exchange *ex, bool well)
 {
     struct origin *o = ex->origin;
@@ -63,7 +78,7 @@ void ex_leave_lane(struct exchange *ex, bool well)
     stats_server_add(ex->worker->stats, o->stats_slot, STATS_SERVER_in_flight, -1);
     ex->origin = NULL;
     if (ex->lane && ex->step == EX_TUNNEL)
-        lane_end_tunnel(ex->lane, well);
+        end_tunnel(ex, well);
     else if (ex->lane)
         lane_release(ex->lane, well);
     ex->lane = NULL;

@@ -84,6 +84,9 @@ void ex_forget_body(struct exchange *ex);
 void ex_fail(struct exchange *ex, enum end end);
 /* Lets go of the lane and counts the attempt. */
 void ex_leave_lane(struct exchange *ex, bool well);
+/* What has come is delivered before the end of a broken message is shown, but not where that
+ * would be in vain, or where the operator cuts it off. */
+bool ex_ends_at_once(const struct exchange *ex);
 /* Before the answer of Weldr's own: what kind of ending an error of the lane is. */
 enum end ex_end_of_error(int error);
 

@@ -345,7 +345,7 @@ static enum ex_verdict step_done(struct exchange *ex)
         access_log_exchange(w->access_log, ex);
     if (ex->flags & EX_REQUEST_READ)
         conn_quiet(&c->conn);
-    if (ex->flags & EX_CLIENT_GONE)
+    if ((ex->flags & EX_CLIENT_GONE) || (cut_off && ex_ends_at_once(ex)))
         conn_close(&c->conn, cut_off ? CONN_CLOSE_RESET : CONN_CLOSE_NOW);
     ex_timer_stop(ex);
     ex_retry_done(ex);

@@ -335,10 +335,10 @@ void lane_release(struct lane *lane, bool reuse)
     conn_timer_set(&lane->conn, idle_limit_ms(lane));
 }
 
-void lane_end_tunnel(struct lane *lane, bool well)
+void lane_end_tunnel(struct lane *lane, enum conn_close_how how)
 {
     lane->exchange = NULL;
-    conn_close(&lane->conn, well ? CONN_CLOSE_FLUSH : CONN_CLOSE_RESET);
+    conn_close(&lane->conn, how);
 }
 
 void lane_close_idle(struct origin *o)

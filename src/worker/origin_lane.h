@@ -54,9 +54,8 @@ void lane_note_open(const struct lane *lane);
 void lane_tell_client(struct lane *lane, const struct client *c);
 /* The exchange is done with it: idle again if it can carry another, else closed. */
 void lane_release(struct lane *lane, bool reuse);
-/* The same after a tunnel: closed when all is sent, or (not well) reset, since bytes may be
- * missing. */
-void lane_end_tunnel(struct lane *lane, bool well);
+/* The same after a tunnel. */
+void lane_end_tunnel(struct lane *lane, enum conn_close_how how);
 static inline bool lane_is_reused(const struct lane *lane)
 {
     return lane->exchanges > 1;

@@ -299,8 +299,7 @@ void client_finish(struct client *c, bool broken)
 {
     c->exchange = NULL;
     if (broken) {
-        conn_flush(&c->conn); /* what is good of the answer shall be seen */
-        close_client(c, CONN_CLOSE_RESET);
+        close_client(c, CONN_CLOSE_FLUSH_RESET);
     } else if (!conn_can_reuse(&c->conn)) {
         /* After a whole request nothing more is due from the client; otherwise, or when it
          * could not know that this is the last answer, it may still be sending, and a reset

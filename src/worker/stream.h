@@ -46,8 +46,8 @@ struct worker *client_worker(const struct client *c);
  * has_header: the first that comes is a PROXY header, which not everybody may send (trust.h).
  */
 void client_accept(struct worker *w, struct accepted *a, bool has_header);
-/* The exchange is over and forgotten. broken: the answer was cut off, the connection must not
- * look well. */
+/* The exchange is over and forgotten. broken: the answer was cut off, what is there of it is
+ * delivered, and the connection must not look well. */
 void client_finish(struct client *c, bool broken);
 /* The exchange is over, the answer whole, and a little of the request is still to come: it is
  * thrown away, then the connection goes on. */

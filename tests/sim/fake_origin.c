@@ -175,6 +175,25 @@ static void do_reset(struct fake_conn *c)
     end(c, PEER_RESETS);
 }
 
+static void do_reset_chunked(struct fake_conn *c)
+{
+    answer_chunked(c, c->request.number / 2, false);
+    end(c, PEER_RESETS);
+}
+
+/* Its length is nowhere told: a good end would be taken for that of the body. */
+static void do_reset_until(struct fake_conn *c)
+{
+    struct text t = {0};
+
+    put_head(c, &t, "200 OK");
+    text_addf(&t, "Connection: close\r\n\r\n");
+    fake_body(&t, c->request.id, c->request.number / 2);
+    say(c, &t);
+    end(c, PEER_RESETS);
+    text_free(&t);
+}
+
 static void do_end(struct fake_conn *c)
 {
     end(c, PEER_CLOSES);
@@ -428,6 +447,18 @@ static void do_tunnel_reset(struct fake_conn *c)
     end(c, PEER_RESETS);
 }
 
+/* Says so many bytes, and resets. */
+static void do_tunnel_say(struct fake_conn *c)
+{
+    struct text t = {0};
+
+    do_tunnel(c);
+    fake_body(&t, c->request.id, c->request.number);
+    say(c, &t);
+    end(c, PEER_RESETS);
+    text_free(&t);
+}
+
 /* Only if it was asked, and to something else than it says. */
 static void do_tunnel_bare(struct fake_conn *c)
 {
@@ -458,6 +489,8 @@ static const struct behaviour behaviours[] = {
     {"cut", NULL, do_cut},
     {"cutchunk", NULL, do_cut_chunked},
     {"reset", NULL, do_reset},
+    {"resetchunk", NULL, do_reset_chunked},
+    {"resetuntil", NULL, do_reset_until},
     {"end", NULL, do_end},
     {"reset0", NULL, do_reset_early},
     {"halfhead", NULL, do_half_head},
@@ -491,6 +524,8 @@ static const struct behaviour behaviours[] = {
     {"tunnel", do_tunnel, do_stall},
     {"tunnelshut", do_tunnel_shut, do_stall},
     {"tunnelreset", do_tunnel_reset, do_stall},
+    {"tunnelsay", do_tunnel_say, do_stall},
+    {"tunnelhear", do_tunnel, do_stall},
     {"tunnelbare", NULL, do_tunnel_bare},
 };
 
@@ -672,6 +707,7 @@ static void on_accept(struct sock *s, struct accepted *a)
     c->peer.on_bytes = on_bytes;
     c->peer.on_end = on_end;
     c->peer.send_piece = o->send_piece;
+    c->peer.resets_late = o->resets_late;
     c->peer.send_gap_ms = o->send_gap_ms;
     c->peer.read_piece = o->read_piece;
     c->peer.read_gap_ms = o->read_gap_ms;

@@ -48,6 +48,7 @@ struct fake_origin {
     unsigned close_after_n; /* requests a connection serves before it is closed; 0: no limit */
     unsigned *asked;        /* counts requests by id; NULL: nobody asks */
     unsigned asked_n;
+    bool resets_late;  /* as a peer does */
     bool is_deaf;      /* accepts, reads nothing */
     bool has_header;   /* each connection begins with a PROXY header of version 2 */
     bool names_client; /* X-For in its answers: who it was told is the client */

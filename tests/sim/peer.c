@@ -55,6 +55,12 @@ static void tell_end(struct peer *p, int error)
         p->on_end(p);
 }
 
+static bool is_taken(struct peer *p)
+{
+    sock_look(&p->sock);
+    return p->sock.unacked == 0;
+}
+
 static void end_output(struct peer *p)
 {
     switch (p->then) {
@@ -68,7 +74,10 @@ static void end_output(struct peer *p)
         peer_close(p, false);
         break;
     case PEER_RESETS:
-        peer_close(p, true);
+        if (p->resets_late && !is_taken(p))
+            loop_timer_in(p->loop, &p->send_timer, 1);
+        else
+            peer_close(p, true);
         break;
     }
 }
@@ -137,7 +146,7 @@ static void on_recv(struct sock *s, struct span bytes, int error)
     }
     text_add(&p->in, bytes);
     if (p->read_gap_ms > 0) {
-        sock_recv_stop(s);
+        sock_recv_hold(s); /* a reset is not to take away what is there */
         loop_timer_in(p->loop, &p->read_timer, p->read_gap_ms);
     }
     if (p->on_bytes)

@@ -37,6 +37,7 @@ struct peer {
     uint32_t read_piece, read_gap_ms; /* 0: whatever is there */
     struct timer send_timer, read_timer;
     enum peer_then then; /* when all is sent */
+    bool resets_late;    /* … and a reset when all of that was read */
     bool is_connected, is_refused, is_closed;
     bool has_fin, has_reset; /* from the other side */
 };
