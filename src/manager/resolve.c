@@ -8,7 +8,7 @@
 #include <stdlib.h>
 
 #include "base/fault.h"
-#include "manager/resolve_name.h"
+#include "manager/resolve_int.h"
 
 enum { QUERY_TIMEOUT_MS = 2000, QUERY_TRIES = 2, SOCKETS_MAX = 32 };
 

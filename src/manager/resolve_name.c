@@ -1,4 +1,4 @@
-#include "manager/resolve_name.h"
+#include "manager/resolve_int.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -2,7 +2,7 @@
 
 #include <stdlib.h>
 
-#include "net/sim_net.h"
+#include "net/loop_sim_int.h"
 
 #define SIM_START_US 1000000000ULL
 #define SIM_WALL_US  1700000000000000ULL

@@ -1,12 +1,12 @@
-/* sim_net.h - the network of loop_sim: ends of connections, and events on their way between
- * them.
+/* loop_sim_int.h - the network of loop_sim: ends of connections, and events on their way
+ * between them.
  *
- * loop_sim.c makes the operations of a loop of it. Ends belong to the network, and are freed
- * with it. What is posted arrives after a random time, in order at each end; sim_deliver_due
- * lets arrive what is due by the loop's time.
+ * loop_sim_net.c has it, loop_sim.c makes the operations of a loop of it. Ends belong to the
+ * network, and are freed with it. What is posted arrives after a random time, in order at each
+ * end; sim_deliver_due lets arrive what is due by the loop's time.
  */
-#ifndef WELDR_NET_SIM_NET_H
-#define WELDR_NET_SIM_NET_H
+#ifndef WELDR_NET_LOOP_SIM_INT_H
+#define WELDR_NET_LOOP_SIM_INT_H
 
 #include "base/rand.h"
 #include "net/loop_int.h"

@@ -1,11 +1,11 @@
-/* resolve_name.h - what is known of one server's name: its two queries' answers, and what the
+/* resolve_int.h - what is known of one server's name: its two queries' answers, and what the
  * owner of the resolver was told of them. Only for resolve*.c; knows no c-ares.
  *
  * resolve.c asks, fills the halves and calls resolve_name_settle; what is to be told, and when
  * is to be asked again, is decided here.
  */
-#ifndef WELDR_MANAGER_RESOLVE_NAME_H
-#define WELDR_MANAGER_RESOLVE_NAME_H
+#ifndef WELDR_MANAGER_RESOLVE_INT_H
+#define WELDR_MANAGER_RESOLVE_INT_H
 
 #include <stdbool.h>
 #include <uthash.h>

@@ -1,4 +1,4 @@
-#include "net/sim_net.h"
+#include "net/loop_sim_int.h"
 
 #include <stdlib.h>
 
