@@ -6,57 +6,11 @@
 #include <netdb.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <uthash.h>
 
 #include "base/fault.h"
-#include "net/loop.h"
+#include "manager/resolve_int.h"
 
-enum {
-    QUERY_TIMEOUT_MS = 2000,
-    QUERY_TRIES = 2,
-    SOCKETS_MAX = 32,
-    GRACE_MS = 50, /* RFC 8305 section 3: the resolution delay */
-    WHY_MAX = 64
-};
-
-enum half_state {
-    HALF_NEW,  /* never answered */
-    HALF_GOOD, /* the last answer has addresses */
-    HALF_NONE, /* the last answer says that there are none */
-    HALF_FAILED
-};
-
-/* What is known by one query. */
-struct half {
-    struct name *name;
-    bool is_asking;
-    uint8_t state;     /* enum half_state */
-    uint8_t addr_n;    /* also when FAILED: of the last answer */
-    uint64_t until_ms; /* GOOD: end of the TTL */
-    struct addr *addrs;
-    struct addr refused; /* the last that was left out; family 0: none */
-    char why[WHY_MAX];   /* NONE, FAILED */
-};
-
-enum { HALF_V4, HALF_V6, HALVES }; /* what the hosts file says is kept as HALF_V4 */
-
-/* A server's name. Lives until it is removed and its queries, which can't be taken back, have
- * ended. */
-struct name {
-    struct resolve *owner;
-    uint64_t server_id;
-    char *host;
-    uint16_t port;
-    bool is_removed;
-    bool is_graced;    /* AAAA has come, A is waited for */
-    bool is_by_hosts;  /* the hosts file has it: what name servers say does not count */
-    uint8_t told_n;    /* 0: never answered */
-    unsigned failures; /* consecutive */
-    struct addr *told; /* what the owner knows */
-    struct half halves[HALVES];
-    struct timer timer; /* the next asking, or the end of the grace */
-    UT_hash_handle hh;
-};
+enum { QUERY_TIMEOUT_MS = 2000, QUERY_TRIES = 2, SOCKETS_MAX = 32 };
 
 struct resolve_socket {
     struct loop_watch watch; /* first */
@@ -70,7 +24,7 @@ struct resolve {
     ares_channel channel;
     ares_channel hosts; /* knows the hosts file only, and answers at once */
     struct resolve_hooks hooks;
-    struct name *names;
+    struct resolve_name *names;
     struct timer timer;       /* c-ares' own time-outs */
     struct loop_work planned; /* sets it */
     struct resolve_socket sockets[SOCKETS_MAX];
@@ -78,21 +32,21 @@ struct resolve {
 
 /* The macros of uthash are pages of branches: each alone in a function that has nothing else.
  * NOLINTBEGIN(readability-function-size,clang-analyzer-unix.Malloc) */
-static struct name *find_name(const struct resolve *r, uint64_t server_id)
+static struct resolve_name *find_name(const struct resolve *r, uint64_t server_id)
 {
-    struct name *n;
+    struct resolve_name *n;
 
     HASH_FIND(hh, r->names, &server_id, sizeof(server_id), n);
     return n;
 }
 
-static int link_name(struct resolve *r, struct name *n)
+static int link_name(struct resolve *r, struct resolve_name *n)
 {
     HASH_ADD(hh, r->names, server_id, sizeof(n->server_id), n);
     return n->hh.tbl != NULL ? 0 : WERR_NOMEM;
 }
 
-static void unlink_name(struct resolve *r, struct name *n)
+static void unlink_name(struct resolve *r, struct resolve_name *n)
 {
     HASH_DELETE(hh, r->names, n);
 }
@@ -198,34 +152,11 @@ static void on_socket_state(void *arg, ares_socket_t fd, int read, int write)
 
 /* ---- one answer ---- */
 
-static int compare_addrs(const void *a, const void *b)
-{
-    const struct addr *x = a;
-    const struct addr *y = b;
-
-    if (x->family != y->family) /* IPv4 first */
-        return x->family == AF_INET ? -1 : 1;
-    return memcmp(x->ip, y->ip, sizeof(x->ip));
-}
-
-/* Sorted and each once, so that the order of an answer (which servers rotate) is no change; cut
- * only then. */
-static unsigned sort_addrs(struct addr *addrs, unsigned n)
-{
-    unsigned kept = 0;
-
-    qsort(addrs, n, sizeof(*addrs), compare_addrs);
-    for (unsigned i = 0; i < n && kept < RESOLVE_ADDRS_MAX; i++)
-        if (kept == 0 || !addr_is_equal(&addrs[kept - 1], &addrs[i]))
-            addrs[kept++] = addrs[i];
-    return kept;
-}
-
 /* The owner hears of one of those that were left out, and only if it is not the one as before.
  */
-static void note_refused(struct half *h, const struct addr *refused, const char *why)
+static void note_refused(struct resolve_half *h, const struct addr *refused, const char *why)
 {
-    const struct resolve_hooks *hooks = &h->name->owner->hooks;
+    const struct resolve_hooks *hooks = h->name->hooks;
 
     if (refused->family != 0 && !addr_is_equal(refused, &h->refused))
         hooks->on_refused(hooks->arg, h->name->server_id, refused, why);
@@ -254,10 +185,10 @@ static uint32_t find_ttl_s(const struct ares_addrinfo *info)
 }
 
 /* Those that can be used; *why: what speaks against the others. */
-static unsigned read_addrs(struct half *h, const struct ares_addrinfo *info, struct addr *addrs,
-                           const char **why)
+static unsigned read_addrs(struct resolve_half *h, const struct ares_addrinfo *info,
+                           struct addr *addrs, const char **why)
 {
-    const struct resolve_hooks *hooks = &h->name->owner->hooks;
+    const struct resolve_hooks *hooks = h->name->hooks;
     struct addr refused = {0};
     unsigned n = 0;
 
@@ -270,225 +201,67 @@ static unsigned read_addrs(struct half *h, const struct ares_addrinfo *info, str
         refusal = hooks->refuse(hooks->arg, &addrs[n]);
         if (refusal == NULL) {
             n++;
-        } else if (refused.family == 0 || compare_addrs(&addrs[n], &refused) < 0) {
+        } else if (refused.family == 0 || resolve_compare_addrs(&addrs[n], &refused) < 0) {
             refused = addrs[n];
             *why = refusal;
         }
     }
     note_refused(h, &refused, *why);
-    return sort_addrs(addrs, n);
+    return resolve_sort_addrs(addrs, n);
 }
 
-static void set_half(struct half *h, enum half_state state, const char *why)
-{
-    h->state = (uint8_t)state;
-    snprintf(h->why, sizeof(h->why), "%s", why);
-}
-
-static void empty_half(struct half *h, const char *why)
-{
-    free(h->addrs);
-    h->addrs = NULL;
-    h->addr_n = 0;
-    set_half(h, HALF_NONE, why);
-}
-
-static void fill_half(struct half *h, const struct ares_addrinfo *info)
+static void fill_half(struct resolve_half *h, const struct ares_addrinfo *info)
 {
     const char *why = "";
-    char text[WHY_MAX];
+    char text[RESOLVE_WHY_MAX];
     struct addr *addrs = malloc(count_nodes(info) * sizeof(*addrs));
     unsigned n;
 
     if (addrs == NULL) {
-        set_half(h, HALF_FAILED, werr_text(WERR_NOMEM));
+        resolve_half_set(h, HALF_FAILED, werr_text(WERR_NOMEM));
         return;
     }
     n = read_addrs(h, info, addrs, &why);
     if (n == 0) {
         free(addrs);
         snprintf(text, sizeof(text), "no usable address: %s", why);
-        empty_half(h, text);
+        resolve_half_empty(h, text);
         return;
     }
-    free(h->addrs);
-    h->addrs = addrs;
-    h->addr_n = (uint8_t)n;
-    h->until_ms = loop_now_ms(h->name->owner->loop) + find_ttl_s(info) * 1000ULL;
-    set_half(h, HALF_GOOD, "");
-}
-
-/* ---- the answers together ---- */
-
-static bool is_same_set(const struct name *n, const struct addr *addrs, unsigned addr_n)
-{
-    if (n->told_n != addr_n)
-        return false;
-    for (unsigned i = 0; i < addr_n; i++)
-        if (!addr_is_equal(&n->told[i], &addrs[i]))
-            return false;
-    return true;
-}
-
-static bool is_any(const struct name *n, enum half_state state)
-{
-    return n->halves[HALF_V4].state == state || n->halves[HALF_V6].state == state;
-}
-
-static bool is_asking(const struct name *n)
-{
-    return n->halves[HALF_V4].is_asking || n->halves[HALF_V6].is_asking;
-}
-
-/* A half of each state has its say: what failed has its old addresses. */
-static unsigned join_halves(const struct name *n, struct addr *addrs)
-{
-    unsigned addr_n = 0;
-
-    for (unsigned i = 0; i < HALVES; i++) {
-        const struct half *h = &n->halves[i];
-
-        if (h->addr_n > 0)
-            memcpy(addrs + addr_n, h->addrs, h->addr_n * sizeof(*addrs));
-        addr_n += h->addr_n;
-    }
-    return sort_addrs(addrs, addr_n);
-}
-
-static int tell_addrs(struct name *n, const struct addr *addrs, unsigned addr_n)
-{
-    const struct resolve_hooks *hooks = &n->owner->hooks;
-    struct addr *told;
-    int error;
-
-    MUST(addr_n > 0);
-    told = malloc(addr_n * sizeof(*told));
-    error =
-        told != NULL ? hooks->on_addrs(hooks->arg, n->server_id, addrs, addr_n) : WERR_NOMEM;
-    if (error < 0) {
-        free(told);
-        return error;
-    }
-    memcpy(told, addrs, addr_n * sizeof(*told));
-    free(n->told);
-    n->told = told;
-    n->told_n = (uint8_t)addr_n;
-    return 0;
-}
-
-static void tell_failure(struct name *n, const char *why)
-{
-    struct resolve *r = n->owner;
-    uint64_t delay_s = n->failures < 6 ? 1ULL << n->failures : RESOLVE_TTL_MAX_S;
-
-    n->failures++;
-    loop_timer_in(r->loop, &n->timer, delay_s * 1000);
-    r->hooks.on_failure(r->hooks.arg, n->server_id, why, n->told_n > 0);
-}
-
-/* When the first of what is known grows old. */
-static void plan_asking(struct name *n)
-{
-    uint64_t due_ms = UINT64_MAX;
-
-    for (unsigned i = 0; i < HALVES; i++) {
-        const struct half *h = &n->halves[i];
-
-        if (h->state == HALF_GOOD && (n->is_by_hosts || !h->is_asking) && h->until_ms < due_ms)
-            due_ms = h->until_ms;
-    }
-    if (due_ms != UINT64_MAX)
-        timer_set(loop_timers(n->owner->loop), &n->timer, due_ms);
-}
-
-static void use_answers(struct name *n)
-{
-    const struct resolve_hooks *hooks = &n->owner->hooks;
-    struct addr addrs[HALVES * RESOLVE_ADDRS_MAX];
-    const unsigned addr_n = join_halves(n, addrs);
-    const bool is_news = !is_same_set(n, addrs, addr_n);
-    const int error = is_news ? tell_addrs(n, addrs, addr_n) : 0;
-
-    n->is_graced = false;
-    if (error < 0) {
-        tell_failure(n, werr_text(error));
-        return;
-    }
-    if (!is_news && n->failures > 0)
-        hooks->on_recovery(hooks->arg, n->server_id);
-    n->failures = 0;
-    plan_asking(n);
-}
-
-/* What failed says more than what is not there. */
-static const char *find_why(const struct name *n)
-{
-    const struct half *v4 = &n->halves[HALF_V4];
-    const struct half *v6 = &n->halves[HALF_V6];
-
-    return v4->state != HALF_FAILED && v6->state == HALF_FAILED ? v6->why : v4->why;
-}
-
-/* The first AAAA may be a moment ahead of the A, which most networks can reach better. */
-static bool is_early(const struct name *n)
-{
-    return n->told_n == 0 && n->halves[HALF_V4].is_asking && !n->is_by_hosts;
-}
-
-static void settle(struct name *n)
-{
-    if (!is_any(n, HALF_GOOD)) {
-        if (n->is_by_hosts || !is_asking(n))
-            tell_failure(n, find_why(n));
-    } else if (is_early(n)) {
-        n->is_graced = true;
-        loop_timer_in(n->owner->loop, &n->timer, GRACE_MS);
-    } else {
-        use_answers(n);
-    }
+    resolve_half_fill(h, addrs, n, find_ttl_s(info));
 }
 
 /* ---- asking ---- */
 
-static void free_name(struct name *n)
-{
-    timer_stop(loop_timers(n->owner->loop), &n->timer);
-    for (unsigned i = 0; i < HALVES; i++)
-        free(n->halves[i].addrs);
-    free(n->told);
-    free(n->host);
-    free(n);
-}
-
-static void read_answer(struct half *h, int status, const struct ares_addrinfo *info)
+static void read_answer(struct resolve_half *h, int status, const struct ares_addrinfo *info)
 {
     if (status == ARES_SUCCESS && info->nodes != NULL)
         fill_half(h, info);
     else if (status == ARES_SUCCESS || status == ARES_ENODATA || status == ARES_ENOTFOUND)
-        empty_half(h, status == ARES_SUCCESS ? "no address" : ares_strerror(status));
+        resolve_half_empty(h, status == ARES_SUCCESS ? "no address" : ares_strerror(status));
     else
-        set_half(h, HALF_FAILED, ares_strerror(status));
+        resolve_half_set(h, HALF_FAILED, ares_strerror(status));
 }
 
 static void on_answer(void *arg, int status, int timeouts, struct ares_addrinfo *info)
 {
-    struct half *h = arg;
-    struct name *n = h->name;
+    struct resolve_half *h = arg;
+    struct resolve_name *n = h->name;
 
     (void)timeouts;
     h->is_asking = false;
     if (n->is_removed) {
-        if (!is_asking(n))
-            free_name(n);
+        if (!resolve_name_is_asking(n))
+            resolve_name_free(n);
     } else if (status != ARES_EDESTRUCTION && !n->is_by_hosts) {
         read_answer(h, status, info);
-        settle(n);
+        resolve_name_settle(n);
     }
     if (info != NULL)
         ares_freeaddrinfo(info);
 }
 
-static void ask_name_servers(struct name *n)
+static void ask_name_servers(struct resolve_name *n)
 {
     static const int families[HALVES] = {[HALF_V4] = AF_INET, [HALF_V6] = AF_INET6};
     bool is_new[HALVES];
@@ -509,17 +282,17 @@ static void ask_name_servers(struct name *n)
             ares_getaddrinfo(n->owner->channel, n->host, NULL, &hints, on_answer,
                              &n->halves[i]);
     }
-    loop_defer(n->owner->loop, &n->owner->planned);
+    loop_defer(n->loop, &n->owner->planned);
 }
 
 static void on_hosts(void *arg, int status, int timeouts, struct ares_addrinfo *info)
 {
-    struct name *n = arg;
+    struct resolve_name *n = arg;
 
     (void)timeouts;
     n->is_by_hosts = status == ARES_SUCCESS && info->nodes != NULL;
     if (n->is_by_hosts) {
-        empty_half(&n->halves[HALF_V6], "");
+        resolve_half_empty(&n->halves[HALF_V6], "");
         fill_half(&n->halves[HALF_V4], info);
     }
     if (info != NULL)
@@ -528,7 +301,7 @@ static void on_hosts(void *arg, int status, int timeouts, struct ares_addrinfo *
 
 /* Whichever family the file has: it has the name then, and nobody else is asked. It knows no
  * final dot. */
-static bool is_in_hosts(struct name *n)
+static bool is_in_hosts(struct resolve_name *n)
 {
     const struct ares_addrinfo_hints hints = {
         .ai_family = AF_UNSPEC,
@@ -547,12 +320,13 @@ static bool is_in_hosts(struct name *n)
 
 static void on_turn(struct timer *t)
 {
-    struct name *n = (struct name *)(void *)((char *)t - offsetof(struct name, timer));
+    struct resolve_name *n =
+        (struct resolve_name *)(void *)((char *)t - offsetof(struct resolve_name, timer));
 
     if (n->is_graced)
-        use_answers(n);
+        resolve_name_use_answers(n);
     else if (is_in_hosts(n))
-        settle(n);
+        resolve_name_settle(n);
     else
         ask_name_servers(n);
 }
@@ -608,7 +382,7 @@ int resolve_new(struct resolve **out, struct loop *loop, const char *name_server
 
 void resolve_free(struct resolve *r)
 {
-    struct name *n, *next;
+    struct resolve_name *n, *next;
 
     if (r == NULL)
         return;
@@ -624,12 +398,14 @@ void resolve_free(struct resolve *r)
 
 int resolve_add(struct resolve *r, uint64_t server_id, const char *host, uint16_t port)
 {
-    struct name *n = fault_malloc(sizeof(*n));
+    struct resolve_name *n = fault_malloc(sizeof(*n));
 
     if (n == NULL)
         return WERR_NOMEM;
-    *n = (struct name){0};
+    *n = (struct resolve_name){0};
     n->owner = r;
+    n->loop = r->loop;
+    n->hooks = &r->hooks;
     n->server_id = server_id;
     n->port = port;
     n->host = strdup(host);
@@ -637,7 +413,7 @@ int resolve_add(struct resolve *r, uint64_t server_id, const char *host, uint16_
         n->halves[i].name = n;
     timer_init(&n->timer, on_turn);
     if (n->host == NULL || link_name(r, n) < 0) {
-        free_name(n);
+        resolve_name_free(n);
         return WERR_NOMEM;
     }
     /* In a turn of its own, since c-ares may answer (from /etc/hosts) before it returns. */
@@ -647,13 +423,13 @@ int resolve_add(struct resolve *r, uint64_t server_id, const char *host, uint16_
 
 void resolve_remove(struct resolve *r, uint64_t server_id)
 {
-    struct name *n = find_name(r, server_id);
+    struct resolve_name *n = find_name(r, server_id);
 
     if (n == NULL)
         return;
     unlink_name(r, n);
     timer_stop(loop_timers(r->loop), &n->timer);
     n->is_removed = true;
-    if (!is_asking(n))
-        free_name(n);
+    if (!resolve_name_is_asking(n))
+        resolve_name_free(n);
 }

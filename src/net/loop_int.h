@@ -1,8 +1,8 @@
-/* loop_int.h - what the two back ends of the loop share; only for loop*.c and sock_ask.c.
+/* loop_int.h - what the two back ends of the loop share; only for loop*.c and sock*.c.
  *
  * loop.c holds the common part: time, timers, deferred work, the lists of sockets, the flags of
- * a sock, the turn. A back end gives the table below and embeds struct loop as its first
- * member.
+ * a sock, the turn; sock.c what an owner may do with a socket. A back end gives the table below
+ * and embeds struct loop as its first member.
  *
  * A sock is on one list at most, and its flags say on which: ready (QUEUED: a callback is due),
  * parked (PARKED: waits for registration before the loop sleeps), paused (PAUSED: a listener
@@ -90,7 +90,7 @@ void loop_mark(struct sock *s, uint32_t seen);
 /* Nothing is ready, deferred or closing: the loop may sleep. */
 bool loop_is_idle(const struct loop *l);
 
-/* ---- loop.c for loop_accept.c ---- */
+/* ---- loop.c and sock.c, for each other and loop_accept.c ---- */
 void loop_open(struct loop *l, struct sock *s, const struct sock_ops *ops, uint32_t flags);
 void loop_register(struct loop *l, struct sock *s);
 /* From whichever list it is on. */
@@ -98,6 +98,12 @@ void loop_unlink(struct loop *l, struct sock *s);
 /* What signals again and again is not to do so while nobody would act on it. */
 void loop_heed(struct sock *s, bool on);
 void loop_run_after(struct loop *l);
+/* Not all was taken: on_send is to come. */
+void loop_arm_send(struct sock *s);
+/* Its callback comes in this turn or the next, if one is due. */
+void loop_queue_if_due(struct sock *s);
+/* Unless it is known to the poller: it will be before the loop sleeps. */
+void loop_park(struct loop *l, struct sock *s);
 
 /* ---- loop_accept.c for loop.c ---- */
 void loop_serve_accept(struct loop *l, struct sock *s);

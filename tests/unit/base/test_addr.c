@@ -5,59 +5,60 @@
 
 #include "base/addr.h"
 
+static const struct {
+    const char *text, *printed; /* NULL: malformed */
+} from_texts[] = {
+    {"127.0.0.1:80", "127.0.0.1:80"},
+    {"255.255.255.255:65535", "255.255.255.255:65535"},
+    {"0.0.0.0:0", "0.0.0.0:0"},
+    {"[::1]:8080", "[::1]:8080"},
+    {"[2001:DB8:0:0:1:0:0:1]:1", "[2001:db8::1:0:0:1]:1"},
+    {"[2001:db8:0:1:1:1:1:1]:1", "[2001:db8:0:1:1:1:1:1]:1"},
+    {"[::ffff:10.0.0.1]:5", "10.0.0.1:5"},
+    {"[ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff]:65535",
+     "[ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff]:65535"},
+    {":8080", "[::]:8080"},
+    {"*:8080", "[::]:8080"},
+    {"", NULL},
+    {":", NULL},
+    {"127.0.0.1", NULL},
+    {"127.0.0.1:", NULL},
+    {"127.0.0.1:65536", NULL},
+    {"127.0.0.1:-1", NULL},
+    {"127.0.0.1: 80", NULL},
+    {"127.0.0.1:80x", NULL},
+    {" 127.0.0.1:80", NULL},
+    {"127.0.1:80", NULL},
+    {"127.0.0.256:80", NULL},
+    {"127.0.0.01:80", NULL},
+    {"[127.0.0.1]:80", NULL},
+    {"::1:80", NULL},
+    {"[::1]", NULL},
+    {"[::1]80", NULL},
+    {"[::1:80", NULL},
+    {"::1]:80", NULL},
+    {"[]:80", NULL},
+    {"[fe80::1%lo]:80", NULL},
+    {"localhost:80", NULL},
+    {"**:80", NULL},
+    {"[1111:2222:3333:4444:5555:6666:7777:8888:9999:aaaa:bbbb:cccc:dddd:eeee]:1", NULL},
+};
+
 static void test_from_text(void **state)
 {
-    static const struct {
-        const char *text, *printed; /* NULL: malformed */
-    } cases[] = {
-        {"127.0.0.1:80", "127.0.0.1:80"},
-        {"255.255.255.255:65535", "255.255.255.255:65535"},
-        {"0.0.0.0:0", "0.0.0.0:0"},
-        {"[::1]:8080", "[::1]:8080"},
-        {"[2001:DB8:0:0:1:0:0:1]:1", "[2001:db8::1:0:0:1]:1"},
-        {"[2001:db8:0:1:1:1:1:1]:1", "[2001:db8:0:1:1:1:1:1]:1"},
-        {"[::ffff:10.0.0.1]:5", "10.0.0.1:5"},
-        {"[ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff]:65535",
-         "[ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff]:65535"},
-        {":8080", "[::]:8080"},
-        {"*:8080", "[::]:8080"},
-        {"", NULL},
-        {":", NULL},
-        {"127.0.0.1", NULL},
-        {"127.0.0.1:", NULL},
-        {"127.0.0.1:65536", NULL},
-        {"127.0.0.1:-1", NULL},
-        {"127.0.0.1: 80", NULL},
-        {"127.0.0.1:80x", NULL},
-        {" 127.0.0.1:80", NULL},
-        {"127.0.1:80", NULL},
-        {"127.0.0.256:80", NULL},
-        {"127.0.0.01:80", NULL},
-        {"[127.0.0.1]:80", NULL},
-        {"::1:80", NULL},
-        {"[::1]", NULL},
-        {"[::1]80", NULL},
-        {"[::1:80", NULL},
-        {"::1]:80", NULL},
-        {"[]:80", NULL},
-        {"[fe80::1%lo]:80", NULL},
-        {"localhost:80", NULL},
-        {"**:80", NULL},
-        {"[1111:2222:3333:4444:5555:6666:7777:8888:9999:aaaa:bbbb:cccc:dddd:eeee]:1", NULL},
-    };
     (void)state;
-    for (size_t i = 0; i < COUNT(cases); i++) {
+    for (size_t i = 0; i < COUNT(from_texts); i++) {
         struct addr a = {.port = 77}, again;
         char buf[ADDR_TEXT_MAX];
-        int rc = addr_from_text(span_from_str(cases[i].text), &a);
-        if (cases[i].printed == NULL) {
+        int rc = addr_from_text(span_from_str(from_texts[i].text), &a);
+        if (from_texts[i].printed == NULL) {
             assert_int_equal(rc, WERR_SYNTAX);
             assert_int_equal(a.port, 77);
             continue;
         }
         assert_int_equal(rc, 0);
-        assert_int_equal(addr_print(&a, buf), strlen(cases[i].printed));
-        assert_string_equal(buf, cases[i].printed);
+        assert_int_equal(addr_print(&a, buf), strlen(from_texts[i].printed));
+        assert_string_equal(buf, from_texts[i].printed);
         assert_int_equal(addr_from_text(span_from_str(buf), &again), 0);
         assert_true(addr_is_equal(&a, &again));
     }

@@ -2,56 +2,57 @@
 
 #include "base/cidr.h"
 
+static const struct {
+    const char *text, *printed; /* NULL: malformed */
+} from_texts[] = {
+    {"10.0.0.0/8", "10.0.0.0/8"},
+    {"0.0.0.0/0", "0.0.0.0/0"},
+    {"127.0.0.1", "127.0.0.1/32"},
+    {"192.168.129.0/25", "192.168.129.0/25"},
+    {"192.168.128.0/17", "192.168.128.0/17"},
+    {"255.255.255.255/32", "255.255.255.255/32"},
+    {"::/0", "::/0"},
+    {"::1", "::1/128"},
+    {"[2001:db8::]/32", "2001:db8::/32"},
+    {"2001:DB8:8000::/33", "2001:db8:8000::/33"},
+    {"::ffff:10.0.0.0/104", "10.0.0.0/8"},
+    {"::ffff:10.0.0.1", "10.0.0.1/32"},
+    {"::ffff:0.0.0.0/96", "0.0.0.0/0"},
+    {"::ffff:0.0.0.0/95", NULL},
+    {"", NULL},
+    {"/8", NULL},
+    {"10.0.0.0/", NULL},
+    {"10.0.0.0/33", NULL},
+    {"10.0.0.0/-1", NULL},
+    {"10.0.0.0/0008", NULL},
+    {"10.0.0.0/8/8", NULL},
+    {"10.0.0.0/255.0.0.0", NULL},
+    {"10.0.0.1/8", NULL},
+    {"192.168.128.0/16", NULL},
+    {"10/8", NULL},
+    {"10.0.0.0 /8", NULL},
+    {"::1/129", NULL},
+    {"::1/64", NULL},
+    {"[10.0.0.0]/8", NULL},
+    {"10.0.0.0:80", NULL},
+    {"localhost", NULL},
+};
+
 static void test_from_text(void **state)
 {
-    static const struct {
-        const char *text, *printed; /* NULL: malformed */
-    } cases[] = {
-        {"10.0.0.0/8", "10.0.0.0/8"},
-        {"0.0.0.0/0", "0.0.0.0/0"},
-        {"127.0.0.1", "127.0.0.1/32"},
-        {"192.168.129.0/25", "192.168.129.0/25"},
-        {"192.168.128.0/17", "192.168.128.0/17"},
-        {"255.255.255.255/32", "255.255.255.255/32"},
-        {"::/0", "::/0"},
-        {"::1", "::1/128"},
-        {"[2001:db8::]/32", "2001:db8::/32"},
-        {"2001:DB8:8000::/33", "2001:db8:8000::/33"},
-        {"::ffff:10.0.0.0/104", "10.0.0.0/8"},
-        {"::ffff:10.0.0.1", "10.0.0.1/32"},
-        {"::ffff:0.0.0.0/96", "0.0.0.0/0"},
-        {"::ffff:0.0.0.0/95", NULL},
-        {"", NULL},
-        {"/8", NULL},
-        {"10.0.0.0/", NULL},
-        {"10.0.0.0/33", NULL},
-        {"10.0.0.0/-1", NULL},
-        {"10.0.0.0/0008", NULL},
-        {"10.0.0.0/8/8", NULL},
-        {"10.0.0.0/255.0.0.0", NULL},
-        {"10.0.0.1/8", NULL},
-        {"192.168.128.0/16", NULL},
-        {"10/8", NULL},
-        {"10.0.0.0 /8", NULL},
-        {"::1/129", NULL},
-        {"::1/64", NULL},
-        {"[10.0.0.0]/8", NULL},
-        {"10.0.0.0:80", NULL},
-        {"localhost", NULL},
-    };
     (void)state;
-    for (size_t i = 0; i < COUNT(cases); i++) {
+    for (size_t i = 0; i < COUNT(from_texts); i++) {
         struct cidr range = {.bits = 77}, again;
         char buf[CIDR_TEXT_MAX];
-        int rc = cidr_from_text(span_from_str(cases[i].text), &range);
-        if (cases[i].printed == NULL) {
+        int rc = cidr_from_text(span_from_str(from_texts[i].text), &range);
+        if (from_texts[i].printed == NULL) {
             assert_int_equal(rc, WERR_SYNTAX);
             assert_int_equal(range.bits, 77);
             continue;
         }
         assert_int_equal(rc, 0);
-        assert_int_equal(cidr_print(&range, buf), strlen(cases[i].printed));
-        assert_string_equal(buf, cases[i].printed);
+        assert_int_equal(cidr_print(&range, buf), strlen(from_texts[i].printed));
+        assert_string_equal(buf, from_texts[i].printed);
         assert_int_equal(cidr_from_text(span_from_str(buf), &again), 0);
         assert_memory_equal(&again, &range, sizeof(range));
     }

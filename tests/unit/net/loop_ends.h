@@ -325,4 +325,13 @@ static void send_text(struct end *e, const char *text)
     assert_int_equal(sock_send(&e->s, &iov, 1), strlen(text));
 }
 
+static uint64_t pattern_sum(size_t n)
+{
+    uint64_t sum = 0;
+
+    for (size_t i = 0; i < n; i++)
+        sum = sum * 1099511628211ULL + (unsigned char)pattern_at(i);
+    return sum;
+}
+
 #endif
