@@ -18,7 +18,7 @@ OLD = (
     "src/pool/",
     "src/worker/",
     "tests/integration/test_api",
-    "tests/sim/",
+    "tests/sim/world",
     "tests/unit/codec/",
     "tests/unit/manager/",
     "tests/unit/net/test_conn",
