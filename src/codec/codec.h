@@ -6,12 +6,12 @@
  *
  * Reading: feed() consumes a prefix of the bytes, hands events to the sink and says how many it
  * took. What it did not take must be offered again, with more behind it, by the next feed()
- * (the conn keeps it). It takes nothing more after an END until codec_next() (one message at a
- * time on h1: pipelined requests wait in the conn), nor while paused by credit. Whole, byte by
- * byte or split anywhere: the same events (BODY pieces may be cut differently). eof() tells
- * that the peer has closed: ends an until-close body, else makes RESET with WERR_EOF when a
- * message was begun. After RESET the codec reads nothing more; the connection must close after
- * what is still to be sent.
+ * (the conn keeps it). A HEAD with is_whole counts as END, here and below. It takes nothing
+ * more after an END until codec_next() (one message at a time on h1: pipelined requests wait in
+ * the conn), nor while paused by credit. Whole, byte by byte or split anywhere: the same events
+ * (BODY pieces may be cut differently). eof() tells that the peer has closed: ends an
+ * until-close body, else makes RESET with WERR_EOF when a message was begun. After RESET the
+ * codec reads nothing more; the connection must close after what is still to be sent.
  *
  * Writing: send_*() append to an outv, for which the caller made sure of room
  * (codec_send_room()). The writer makes canonical framing from msg.body and the peer's version:

@@ -5,11 +5,11 @@
  * makes them: a server's writer must know version, method and persistence of the request it
  * answers, a client's reader whether the answer is one to HEAD.
  *
- * reading: HEAD → LENGTH, CLOSE or CHUNK_SIZE → END; a chunked body goes CHUNK_SIZE →
- * CHUNK_DATA → CHUNK_CRLF in a circle and leaves it by TRAILERS; a 1xx head stays in HEAD; DEAD
- * after a RESET. writing: HEAD → BODY → END. A 101 makes both a body that ends with the
- * connection: a client's END → BODY when it was read, a server's END → CLOSE when it was sent;
- * while the request still goes on, at its end (H1_SWITCHES).
+ * reading: HEAD → END at once, or by LENGTH, CLOSE or CHUNK_SIZE; a chunked body goes
+ * CHUNK_SIZE → CHUNK_DATA → CHUNK_CRLF in a circle and leaves it by TRAILERS; a 1xx head stays
+ * in HEAD; DEAD after a RESET. writing: HEAD → BODY → END. A 101 makes both a body that ends
+ * with the connection: a client's END → BODY when it was read, a server's END → CLOSE when it
+ * was sent; while the request still goes on, at its end (H1_SWITCHES).
  */
 #ifndef WELDR_CODEC_H1_INT_H
 #define WELDR_CODEC_H1_INT_H

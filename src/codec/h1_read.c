@@ -2,7 +2,8 @@
 
 static const struct fsm_state read_states[H1_READ_STATES] = {
     [H1_READ_HEAD] = {"HEAD", FSM_TO(H1_READ_LENGTH) | FSM_TO(H1_READ_CHUNK_SIZE) |
-                                  FSM_TO(H1_READ_CLOSE) | FSM_TO(H1_READ_DEAD)},
+                                  FSM_TO(H1_READ_CLOSE) | FSM_TO(H1_READ_END) |
+                                  FSM_TO(H1_READ_DEAD)},
     [H1_READ_LENGTH] = {"LENGTH", FSM_TO(H1_READ_END) | FSM_TO(H1_READ_DEAD)},
     [H1_READ_CHUNK_SIZE] = {"CHUNK_SIZE", FSM_TO(H1_READ_CHUNK_DATA) |
                                               FSM_TO(H1_READ_TRAILERS) | FSM_TO(H1_READ_DEAD)},
@@ -177,7 +178,7 @@ int64_t h1_read_section(struct h1 *h, struct span in, enum h1_section section,
 static void begin_body(struct h1 *h, const struct msg *m)
 {
     static const uint8_t state_of[] = {
-        [MSG_BODY_NONE] = H1_READ_LENGTH,
+        [MSG_BODY_NONE] = H1_READ_END,
         [MSG_BODY_LENGTH] = H1_READ_LENGTH,
         [MSG_BODY_CHUNKED] = H1_READ_CHUNK_SIZE,
         [MSG_BODY_CLOSE] = H1_READ_CLOSE,
@@ -228,12 +229,10 @@ static void deliver_head(struct h1 *h)
         deliver_info(h, &ev);
         return;
     }
-    bool has_body = m->body != MSG_BODY_NONE;
     note_head(h, m);
     begin_body(h, m);
+    ev.is_whole = m->body == MSG_BODY_NONE;
     h1_read_emit(h, &ev);
-    if (!has_body)
-        h1_read_end(h);
 }
 
 /* What can be said of the very first bytes, before a line is whole. Returns the bytes to skip

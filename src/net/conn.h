@@ -68,6 +68,8 @@ struct conn_shared {
 };
 
 struct conn_ops {
+    bool hears_whole; /* on_event knows that no END follows a HEAD with is_whole; else it gets
+                         one (until all owners know) */
     void (*on_open)(struct conn *c,
                     int error); /* after conn_connect; error: then on_closed follows */
     void (*on_event)(struct conn *c, struct event *ev);

@@ -9,6 +9,8 @@ void conn_on_event(struct codec *codec, struct event *ev)
         return; /* closed by an earlier event of the same bytes */
     c->flags |= CONN_GOT_EVENT;
     c->ops->on_event(c, ev);
+    if (ev->is_whole && !c->ops->hears_whole && c->state == CONN_OPEN)
+        c->ops->on_event(c, &(struct event){.type = EVENT_END});
 }
 
 void conn_expect_prologue(struct conn *c)

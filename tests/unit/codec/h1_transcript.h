@@ -184,9 +184,8 @@ static inline void h1_run_on_body(struct h1_run *r, const struct event *ev)
     h1_run_add_span(r, ev->data);
 }
 
-static inline void h1_run_sink(struct codec *c, struct event *ev)
+static inline void h1_run_take(struct h1_run *r, struct event *ev)
 {
-    struct h1_run *r = c->owner;
     if (r->on_event != NULL)
         r->on_event(r, ev);
     if (ev->type == EVENT_BODY) {
@@ -206,6 +205,14 @@ static inline void h1_run_sink(struct codec *c, struct event *ev)
         r->has_ended = true;
     if (ev->type == EVENT_END)
         h1_run_on_end(r);
+}
+
+/* A whole head is told as HEAD and END, to the hook too. */
+static inline void h1_run_sink(struct codec *c, struct event *ev)
+{
+    h1_run_take(c->owner, ev);
+    if (ev->is_whole)
+        h1_run_take(c->owner, &(struct event){.type = EVENT_END});
 }
 
 /* Offers data[*at, have) until the codec takes nothing more. */
