@@ -669,7 +669,8 @@ static void on_accept(struct sock *s, struct accepted *a)
     ac->m = api->m;
     ac->next_page.run = on_next_page;
     ac->peer = *accepted_peer(a);
-    if (conn_accept(&ac->conn, &api->m->shared, &api_conn_ops, a, &codec_limits_request) < 0) {
+    if (conn_accept(&ac->conn, &api->m->shared, &api_conn_ops, a, CODEC_H1,
+                    &codec_limits_request) < 0) {
         free(ac);
         return;
     }

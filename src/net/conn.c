@@ -133,16 +133,15 @@ int conn_shared_init(struct conn_shared *s, struct loop *loop)
     s->pending = NULL;
     s->store = NULL;
     s->hold = NULL;
-    s->workspace = NULL;
+    s->codecs = NULL;
     s->queue_budget_bytes = s->queued_bytes = 0;
     s->queued_gauge = NULL;
-    slab_init(&s->h1, "h1", h1_bytes(), 0);
     if (rc == 0) {
         s->store = bufq_store_new(STORE_KEEP_BYTES);
         s->hold = conn_hold_new(loop);
-        s->workspace = h1_workspace_new();
+        s->codecs = s->store ? codec_shared_new(s->store) : NULL;
     }
-    if (!s->store || !s->hold || !s->workspace) {
+    if (!s->hold || !s->codecs) {
         conn_shared_fini(s);
         s->loop = NULL;
         return WERR_NOMEM;
@@ -156,9 +155,8 @@ void conn_shared_fini(struct conn_shared *s)
     loop_set_after(s->loop, NULL, NULL);
     conn_hold_free(s->hold);
     outv_fini(&s->outv);
+    codec_shared_free(s->codecs);
     bufq_store_free(s->store);
-    h1_workspace_free(s->workspace);
-    slab_fini(&s->h1);
 }
 
 /* ---- life ---- */
@@ -233,12 +231,12 @@ static void on_timer(struct timer *t)
 }
 
 static int conn_init(struct conn *c, struct conn_shared *shared, const struct conn_ops *ops,
-                     enum codec_role role, const struct codec_limits *limits)
+                     struct codec *codec)
 {
-    c->codec = h1_new(&shared->h1, shared->workspace, role, limits);
-    if (!c->codec)
+    if (!codec)
         return WERR_NOMEM;
-    c->codec->sink = conn_on_event;
+    c->codec = codec;
+    c->codec->up = &conn_codec_ops;
     c->codec->owner = c;
     c->magic = CONN_MAGIC;
     c->state = CONN_NEW;
@@ -254,9 +252,11 @@ static int conn_init(struct conn *c, struct conn_shared *shared, const struct co
 }
 
 int conn_accept(struct conn *c, struct conn_shared *shared, const struct conn_ops *ops,
-                struct accepted *a, const struct codec_limits *limits)
+                struct accepted *a, enum codec_protocol protocol,
+                const struct codec_limits *limits)
 {
-    int rc = conn_init(c, shared, ops, CODEC_SERVER, limits);
+    int rc =
+        conn_init(c, shared, ops, codec_new(shared->codecs, protocol, CODEC_SERVER, limits));
 
     if (rc < 0)
         return rc;
@@ -268,9 +268,11 @@ int conn_accept(struct conn *c, struct conn_shared *shared, const struct conn_op
 }
 
 int conn_connect(struct conn *c, struct conn_shared *shared, const struct conn_ops *ops,
-                 const struct addr *to, const struct codec_limits *limits)
+                 const struct addr *to, enum codec_protocol protocol,
+                 const struct codec_limits *limits)
 {
-    int rc = conn_init(c, shared, ops, CODEC_CLIENT, limits);
+    int rc =
+        conn_init(c, shared, ops, codec_new(shared->codecs, protocol, CODEC_CLIENT, limits));
 
     if (rc < 0)
         return rc;
@@ -359,7 +361,7 @@ void conn_finish_flush(struct conn *c)
 
 void conn_close_after(struct conn *c)
 {
-    h1_close_after(c->codec);
+    codec_close_after(c->codec);
 }
 
 bool conn_can_reuse(const struct conn *c)

@@ -41,9 +41,7 @@
 #include "base/addr.h"
 #include "base/bufq.h"
 #include "base/outv.h"
-#include "base/slab.h"
 #include "codec/codec.h"
-#include "codec/h1.h"
 #include "http/event.h"
 #include "net/loop.h"
 
@@ -60,8 +58,7 @@ struct conn_shared {
     struct conn *outv_owner; /* whose output the outv holds */
     struct conn *pending;    /* to be looked at after the present callback */
     struct conn_hold *hold;  /* what goes out at the end of the turn */
-    struct h1_workspace *workspace;
-    struct slab h1;            /* codecs */
+    struct codec_shared *codecs;
     size_t queue_budget_bytes; /* 0: none */
     size_t queued_bytes;       /* held by queues, as of the last callback */
     uint64_t *queued_gauge;    /* tells others so (statistics); may be NULL */
@@ -111,8 +108,7 @@ enum conn_flag {
     CONN_FEED_AGAIN = 1U << 3,
     CONN_PEER_EOF = 1U << 4, /* the peer's end was seen, the codec does not know yet */
     CONN_QUIET = 1U << 5,    /* not receiving: a whole message was read and is being answered */
-    CONN_GOT_EVENT = 1U << 6,
-    CONN_BROKEN = 1U << 7, /* sending failed: output is dropped until on_gone comes */
+    CONN_BROKEN = 1U << 7,   /* sending failed: output is dropped until on_gone comes */
     CONN_PENDING =
         1U << 8, /* on the shared list of what is to be done after the present callback */
     CONN_LINGERS = 1U << 9,   /* FLUSHING ends in LINGER */
@@ -149,11 +145,13 @@ bool conn_queues_are_full(const struct conn_shared *s);
 /* In on_accept. WERR_NOMEM: the connection is left to be closed, no on_closed comes. Receiving
  * starts at once. */
 int conn_accept(struct conn *c, struct conn_shared *shared, const struct conn_ops *ops,
-                struct accepted *a, const struct codec_limits *limits) MUST_USE;
+                struct accepted *a, enum codec_protocol protocol,
+                const struct codec_limits *limits) MUST_USE;
 /* 0: on_open comes later, or the conn is open already (state OPEN; no on_open then). < 0:
  * failed, nothing to close. */
 int conn_connect(struct conn *c, struct conn_shared *shared, const struct conn_ops *ops,
-                 const struct addr *to, const struct codec_limits *limits) MUST_USE;
+                 const struct addr *to, enum codec_protocol protocol,
+                 const struct codec_limits *limits) MUST_USE;
 
 /* Right after conn_accept: something stands before the first message (a PROXY header). */
 void conn_expect_prologue(struct conn *c);

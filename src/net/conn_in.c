@@ -1,17 +1,18 @@
 #include "net/conn_int.h"
 
-void conn_on_event(struct codec *codec, struct event *ev)
+static void on_event(struct codec *codec, struct event *ev)
 {
     struct conn *c = codec->owner;
 
     MUST(c->magic == CONN_MAGIC);
     if (c->state != CONN_OPEN)
         return; /* closed by an earlier event of the same bytes */
-    c->flags |= CONN_GOT_EVENT;
     c->ops->on_event(c, ev);
     if (ev->is_whole && !c->ops->hears_whole && c->state == CONN_OPEN)
         c->ops->on_event(c, &(struct event){.type = EVENT_END});
 }
+
+const struct codec_owner_ops conn_codec_ops = {.event = on_event};
 
 void conn_expect_prologue(struct conn *c)
 {
@@ -51,9 +52,8 @@ static size_t feed(struct conn *c, struct span in)
 
 static void tell_eof(struct conn *c)
 {
-    c->flags &= (uint16_t) ~(CONN_GOT_EVENT | CONN_PEER_EOF);
-    codec_eof(c->codec);
-    if (!(c->flags & CONN_GOT_EVENT) && c->state == CONN_OPEN)
+    c->flags &= (uint16_t)~CONN_PEER_EOF;
+    if (!codec_eof(c->codec) && c->state == CONN_OPEN)
         c->ops->on_gone(c, WERR_EOF);
 }
 
@@ -142,7 +142,7 @@ void conn_pause(struct conn *c)
     if (c->state != CONN_OPEN)
         return;
     if (!(c->flags & CONN_PAUSED))
-        codec_pause(c->codec, true);
+        codec_pause(c->codec, NULL, true);
     c->flags |= CONN_PAUSED;
     if (!(c->flags & CONN_QUIET))
         sock_recv_hold(&c->sock);
@@ -162,7 +162,7 @@ void conn_resume(struct conn *c)
     if (!(c->flags & CONN_PAUSED) || c->state != CONN_OPEN)
         return;
     c->flags &= (uint16_t)~CONN_PAUSED;
-    codec_pause(c->codec, false);
+    codec_pause(c->codec, NULL, false);
     if (c->flags & CONN_FEEDING)
         c->flags |= CONN_FEED_AGAIN;
     else if (bufq_len(&c->in) > 0 || (c->flags & CONN_PEER_EOF))
@@ -199,7 +199,7 @@ void conn_next(struct conn *c)
 {
     if (c->state != CONN_OPEN)
         return;
-    codec_next(c->codec);
+    codec_done(c->codec, NULL);
     hear_again(c);
 }
 

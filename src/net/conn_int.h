@@ -26,7 +26,7 @@ void conn_time_flush(struct conn *c);
 
 /* conn_in.c */
 void conn_on_recv(struct sock *s, struct span bytes, int error);
-void conn_on_event(struct codec *codec, struct event *ev);
+extern const struct codec_owner_ops conn_codec_ops;
 /* Feeds what waits in the in queue, tells the end when it is due. */
 void conn_feed_queue(struct conn *c);
 

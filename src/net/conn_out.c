@@ -35,14 +35,14 @@ void conn_send_head(struct conn *c, const struct msg *m)
     if (!can_send(c))
         return;
     room = c->codec->ops->head_room(c->codec, m);
-    codec_send_head(c->codec, m, claim(c, room, CODEC_BODY_PIECES));
+    codec_send_head(c->codec, NULL, m, claim(c, room, CODEC_BODY_PIECES));
 }
 
 void conn_send_body(struct conn *c, struct span data, uint64_t chunk_bytes)
 {
     if (!can_send(c))
         return;
-    codec_send_body(c->codec, data, chunk_bytes,
+    codec_send_body(c->codec, NULL, data, chunk_bytes,
                     claim(c, CODEC_BODY_OWN_BYTES, CODEC_BODY_PIECES));
 }
 
@@ -54,7 +54,7 @@ void conn_send_end(struct conn *c, const struct msg *trailers)
         return;
     if (trailers)
         room += c->codec->ops->head_room(c->codec, trailers);
-    codec_send_end(c->codec, trailers, claim(c, room, CODEC_BODY_PIECES));
+    codec_send_end(c->codec, NULL, trailers, claim(c, room, CODEC_BODY_PIECES));
 }
 
 int conn_queue(struct conn *c, struct span s)

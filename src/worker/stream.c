@@ -276,7 +276,7 @@ void client_accept(struct worker *w, struct accepted *a, bool has_header)
     c = admission_is_full(w) ? NULL : slab_get(&w->clients_slab);
     if (!c)
         return;
-    if (conn_accept(&c->conn, &w->shared, &client_ops, a, &w->request_limits) < 0) {
+    if (conn_accept(&c->conn, &w->shared, &client_ops, a, CODEC_H1, &w->request_limits) < 0) {
         slab_put(&w->clients_slab, c);
         return;
     }
