@@ -15,8 +15,7 @@ static uint64_t raw_in(const struct conn *c)
 
 static bool is_ready(const struct conn *to)
 {
-    return to->state == CONN_OPEN && !conn_has_output(to) &&
-           !(to->flags & (CONN_BROKEN | CONN_CONGESTED | CONN_SHUT));
+    return conn_can_send(to) && !conn_has_output(to) && !conn_is_congested(to);
 }
 
 struct sock *conn_splice_target(struct sock *s, size_t *max)
@@ -30,6 +29,7 @@ struct sock *conn_splice_target(struct sock *s, size_t *max)
     if (n == 0 || *max < SPLICE_REST_MIN_BYTES || !c->ops->splice_target ||
         bufq_len(&c->in) > 0)
         return NULL;
+    MUST(c->reading == READING_ON && c->feeding == FEEDING_IDLE);
     to = c->ops->splice_target(c);
     if (!to || !is_ready(to))
         return NULL;
@@ -47,6 +47,7 @@ void conn_on_spliced(struct sock *s, struct sock *to_sock, size_t n, struct span
     struct conn *to = conn_from_sock(to_sock);
 
     conn_note_moved(c->shared, n);
+    MUST(left.len <= n && c->state == CONN_OPEN && to->state == CONN_OPEN);
     c->flags |= CONN_SPLICED;
     codec_skip_out(to->codec, NULL, n);
     if (left.len < n)

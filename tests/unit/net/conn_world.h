@@ -272,6 +272,8 @@ static inline struct world *world_serve(void)
     assert_int_equal(sock_connect(w->loop, &w->raw.sock, &raw_ops, &w->at), WERR_AGAIN);
     run_ms(w, 1);
     assert_int_equal(w->side.conn.state, CONN_OPEN);
+    assert_string_equal(w->side.log, "open=ok ");
+    w->side.log[0] = '\0';
     return w;
 }
 

@@ -547,7 +547,7 @@ static void fail_in_pieces(struct pairs *w)
 
 static void check_failed(struct pairs *w)
 {
-    assert_true(w->servers[0].conn.flags & CONN_BROKEN);
+    assert_true(conn_is_broken(&w->servers[0].conn));
     assert_int_equal(w->servers[0].conn.held, 0);
     close_0(w);
 }
