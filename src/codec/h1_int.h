@@ -54,9 +54,9 @@ enum h1_flag {
 
 /* Of all h1 codecs of a process: a head is read one at a time. */
 struct h1_shared {
-    struct slab slab;
-    struct msg msg;
+    struct msg msg; /* first: it is what each head goes through */
     struct msg_field fields[MSG_FIELDS_MAX];
+    struct slab slab;
 };
 
 struct h1 {

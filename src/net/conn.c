@@ -110,6 +110,7 @@ static void run_pending(struct conn *c)
     }
     if (conn_is_broken(c))
         end_congestion(c);
+    conn_ask_output(c);
     if (c->state == CONN_OPEN && !conn_is_stopped(c))
         conn_feed_queue(c);
 }

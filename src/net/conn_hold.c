@@ -34,7 +34,6 @@ static void let_go(struct entry *e)
     struct conn *c = e->conn;
 
     MUST(c->magic == CONN_MAGIC && c->held > 0);
-    MUST(&c->shared->hold->entries[c->held - 1] == e);
     e->conn = NULL;
     c->held = 0;
     if (!e->sent_before)
@@ -139,12 +138,13 @@ void conn_note_moved(struct conn_shared *s, size_t bytes)
         send_all(h);
 }
 
-void conn_send_held(struct conn *c)
+void conn_send_held_now(struct conn *c)
 {
     struct conn_hold *h = c->shared->hold;
+    struct entry *e = &h->entries[c->held - 1];
 
-    if (c->held)
-        send_entry(h, &h->entries[c->held - 1]);
+    MUST(c->held > 0 && e->conn == c);
+    send_entry(h, e);
 }
 
 void conn_drop_held(struct conn *c)

@@ -48,7 +48,12 @@ bool conn_hold(struct conn *c);
 /* Bytes were received, or spliced: whoever is held waits no longer than for so many. */
 void conn_note_moved(struct conn_shared *s, size_t bytes);
 /* Sends now what is held of c. */
-void conn_send_held(struct conn *c);
+void conn_send_held_now(struct conn *c);
+static inline void conn_send_held(struct conn *c)
+{
+    if (c->held)
+        conn_send_held_now(c);
+}
 /* Nothing can be sent to c any more. */
 void conn_drop_held(struct conn *c);
 

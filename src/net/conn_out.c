@@ -14,7 +14,7 @@ void conn_set_sending(struct conn *c, enum conn_sending next, const char *why)
     fsm_move(&sending_fsm, &c->sending, next, (uint64_t)(uintptr_t)c, why);
 }
 
-struct outv *conn_claim(struct conn *c, size_t own_bytes, unsigned pieces)
+static inline struct outv *claim(struct conn *c, size_t own_bytes, unsigned pieces)
 {
     struct conn_shared *s = c->shared;
 
@@ -27,14 +27,18 @@ struct outv *conn_claim(struct conn *c, size_t own_bytes, unsigned pieces)
         conn_flush(c);
         s->outv_owner = c;
     }
-    MUST(!c->held && outv_has_room(&s->outv, own_bytes, pieces));
     return &s->outv;
+}
+
+struct outv *conn_claim(struct conn *c, size_t own_bytes, unsigned pieces)
+{
+    return claim(c, own_bytes, pieces);
 }
 
 void conn_send_prologue(struct conn *c, struct span bytes)
 {
     if (conn_can_send(c))
-        outv_add(conn_claim(c, bytes.len, 1), bytes);
+        outv_add(claim(c, bytes.len, 1), bytes);
 }
 
 void conn_stream_send_head(struct conn *c, struct codec_stream *st, const struct msg *m)
@@ -44,8 +48,7 @@ void conn_stream_send_head(struct conn *c, struct codec_stream *st, const struct
     if (!conn_can_send(c))
         return;
     room = c->codec->ops->head_room(c->codec, m);
-    codec_send_head(c->codec, st, m, conn_claim(c, room, CODEC_BODY_PIECES));
-    conn_ask_output(c);
+    codec_send_head(c->codec, st, m, claim(c, room, CODEC_BODY_PIECES));
 }
 
 void conn_stream_send_body(struct conn *c, struct codec_stream *st, struct span data,
@@ -54,8 +57,7 @@ void conn_stream_send_body(struct conn *c, struct codec_stream *st, struct span 
     if (!conn_can_send(c))
         return;
     codec_send_body(c->codec, st, data, chunk_bytes,
-                    conn_claim(c, CODEC_BODY_OWN_BYTES, CODEC_BODY_PIECES));
-    conn_ask_output(c);
+                    claim(c, CODEC_BODY_OWN_BYTES, CODEC_BODY_PIECES));
 }
 
 void conn_stream_send_end(struct conn *c, struct codec_stream *st, const struct msg *trailers)
@@ -66,8 +68,7 @@ void conn_stream_send_end(struct conn *c, struct codec_stream *st, const struct 
         return;
     if (trailers)
         room += c->codec->ops->head_room(c->codec, trailers);
-    codec_send_end(c->codec, st, trailers, conn_claim(c, room, CODEC_BODY_PIECES));
-    conn_ask_output(c);
+    codec_send_end(c->codec, st, trailers, claim(c, room, CODEC_BODY_PIECES));
 }
 
 int conn_queue(struct conn *c, struct span s)

@@ -17,40 +17,30 @@ static const struct fsm_state reading_states[READING_STATES] = {
 static const struct fsm reading_fsm = {"conn reading", reading_states, READING_STATES};
 
 /* Makes the socket do as the state says. */
-static void apply(struct conn *c)
+static inline void apply(struct conn *c, enum conn_reading reading)
 {
     struct sock *s = &c->sock;
 
-    switch ((enum conn_reading)c->reading) {
-    case READING_ON:
+    if (reading == READING_ON) {
         if (!(c->flags & CONN_PEER_EOF))
             sock_recv_start(s);
-        break;
-    case READING_PAUSED:
-        sock_recv_hold(s);
-        break;
-    case READING_WAIT:
-        sock_recv_stop(s);
-        sock_watch(s);
-        break;
-    case READING_QUIET:
-        sock_recv_stop(s);
-        break;
-    case READING_WATCH:
-        sock_watch(s);
-        break;
-    case READING_FIN_WATCH:
-        sock_recv_stop(s);
-        sock_watch_fin(s);
-        break;
-    case READING_STATES:
-        break;
+        return;
     }
+    if (reading == READING_PAUSED) {
+        sock_recv_hold(s);
+        return;
+    }
+    sock_recv_stop(s);
+    if (reading == READING_FIN_WATCH)
+        sock_watch_fin(s);
+    else if (reading != READING_QUIET)
+        sock_watch(s);
 }
 
 /* The codec is stopped along with the socket: it may have more at hand than it was asked for.
- */
-static void set_reading(struct conn *c, enum conn_reading next, const char *why)
+ * Inline, since each caller names the state. */
+static inline __attribute__((always_inline)) void
+set_reading(struct conn *c, enum conn_reading next, const char *why)
 {
     bool was_stopped = conn_is_stopped(c);
 
@@ -58,7 +48,7 @@ static void set_reading(struct conn *c, enum conn_reading next, const char *why)
     fsm_move(&reading_fsm, &c->reading, next, (uint64_t)(uintptr_t)c, why);
     if (conn_is_stopped(c) != was_stopped)
         codec_pause(c->codec, NULL, !was_stopped);
-    apply(c);
+    apply(c, next);
 }
 
 const char *conn_reading_name(const struct conn *c)
