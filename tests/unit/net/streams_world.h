@@ -27,7 +27,7 @@ struct end {
     struct side *side;
     struct codec_stream *st; /* NULL: not begun, or over */
     unsigned number;
-    size_t got, left; /* bytes received, and still to be sent */
+    size_t got, left, total; /* bytes received, still to be sent, to be sent in all */
     bool has_head, has_ended, sends, has_sent, is_full, was_full;
     int error;
 };
@@ -73,10 +73,10 @@ static inline void end_finish(struct end *e)
     e->st = NULL;
 }
 
-static inline void end_send_piece(struct end *e, size_t total)
+static inline void end_send_piece(struct end *e)
 {
     char piece[PIECE_BYTES];
-    size_t at = total - e->left;
+    size_t at = e->total - e->left;
     size_t n = e->left < sizeof(piece) ? e->left : sizeof(piece);
 
     for (size_t i = 0; i < n; i++)
@@ -91,7 +91,7 @@ static inline void end_pump(struct end *e)
     if (!e->st || !e->sends || e->has_sent)
         return;
     while (e->left > 0 && !e->is_full && !conn_is_congested(&e->side->conn))
-        end_send_piece(e, e->side->w->answer_bytes);
+        end_send_piece(e);
     if (e->left > 0)
         return;
     conn_stream_send_end(&e->side->conn, e->st, NULL);
@@ -116,7 +116,7 @@ static inline void side_pump_soon(struct side *s)
 
 static inline void end_begin_body(struct end *e, size_t bytes)
 {
-    e->left = bytes;
+    e->left = e->total = bytes;
     e->sends = true;
     side_pump_soon(e->side);
 }

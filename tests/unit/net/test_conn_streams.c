@@ -160,7 +160,38 @@ static void test_server_refuses_one(void **state)
     streams_end(w);
 }
 
+/* Not within an event of it: nothing else has to be said meanwhile. */
+static void test_reset_of_a_stalled_one(void **state)
+{
+    struct streams *w = open_many(0, false);
+    struct end *e = &w->asks.ends[STALLED];
+
+    (void)state;
+    w->on_head = pause_stalled;
+    streams_run(w);
+    conn_stream_reset(&w->asks.conn, e->st, CODEC_CANCELLED);
+    e->st = NULL;
+    side_pump_soon(&w->asks); /* as if it were in a callback */
+    streams_run(w);
+    assert_int_equal(w->serves.ends[STALLED].error, WERR_RESET);
+    expect_none_left(w);
+    streams_end(w);
+}
+
 /* ---- drain ---- */
+
+static void test_drain_while_idle(void **state)
+{
+    struct streams *w = streams_new(&toy_kind, 0);
+
+    (void)state;
+    conn_close_after(&w->serves.conn);
+    side_pump_soon(&w->serves);
+    streams_run(w);
+    assert_false(conn_can_reuse(&w->asks.conn));
+    assert_null(streams_ask(w, 0, false));
+    streams_end(w);
+}
 
 static void test_drain(void **state)
 {
@@ -255,6 +286,35 @@ static void test_congested_conn(void **state)
     streams_end(w);
 }
 
+/* Credit that comes while the conn is congested is used when that is over, and not before. */
+static void test_credit_while_congested(void **state)
+{
+    enum { FIRST_BYTES = 20000, SECOND_BYTES = 12000 };
+    struct streams *w = streams_new(&toy_kind, 4000);
+    struct end *first, *source;
+
+    (void)state;
+    w->on_head = pause_all;
+    w->answer_bytes = FIRST_BYTES;
+    first = streams_ask(w, 0, false);
+    streams_run(w);
+    source = &w->serves.ends[0];
+    assert_int_equal(toy_kept_bytes(source->st), FIRST_BYTES - TOY_CREDIT_BYTES);
+    w->answer_bytes = SECOND_BYTES;
+    conn_pause(&w->asks.conn);
+    assert_non_null(streams_ask(w, 1, false));
+    streams_run(w);
+    assert_true(conn_is_congested(&w->serves.conn));
+    end_resume(first);
+    streams_run(w);
+    assert_int_equal(toy_kept_bytes(source->st), FIRST_BYTES - TOY_CREDIT_BYTES);
+    conn_resume(&w->asks.conn);
+    streams_run(w);
+    assert_int_equal(first->got, FIRST_BYTES);
+    assert_int_equal(w->asks.ends[1].got, SECOND_BYTES);
+    streams_end(w);
+}
+
 static void test_end_of_the_connection(void **state)
 {
     struct streams *w = open_many(0, false);
@@ -333,10 +393,13 @@ int main(void)
         cmocka_unit_test(test_one_stalled_upload),
         cmocka_unit_test(test_reset_of_one),
         cmocka_unit_test(test_server_refuses_one),
+        cmocka_unit_test(test_reset_of_a_stalled_one),
         cmocka_unit_test(test_drain),
+        cmocka_unit_test(test_drain_while_idle),
         cmocka_unit_test(test_more_than_allowed),
         cmocka_unit_test(test_all_stalled),
         cmocka_unit_test(test_congested_conn),
+        cmocka_unit_test(test_credit_while_congested),
         cmocka_unit_test(test_end_of_the_connection),
         cmocka_unit_test(test_one_stream),
         cmocka_unit_test(test_one_stream_stalled),
