@@ -452,7 +452,7 @@ static void on_head(struct api_conn *ac, const struct msg *m)
     if (ac->refusal == REFUSE_NONE && may_ask(ac, m))
         places_know(&ac->m->api.places, &ac->place);
     if (m->body == MSG_BODY_NONE)
-        return; /* END follows */
+        return; /* it is whole */
     if (ac->refusal != REFUSE_NONE)
         refuse(ac, ac->refusal);
     else if (m->flags & MSG_EXPECT_100)
@@ -512,6 +512,13 @@ static void on_reset(struct api_conn *ac, const struct event *ev)
         conn_close(&ac->conn, CONN_CLOSE_NOW);
 }
 
+static void on_end(struct api_conn *ac)
+{
+    ac->is_whole = true;
+    conn_quiet(&ac->conn); /* a client that has closed its side still wants its answer */
+    handle(ac);
+}
+
 static void on_event(struct conn *c, struct event *ev)
 {
     struct api_conn *ac = api_conn_of(c);
@@ -521,14 +528,14 @@ static void on_event(struct conn *c, struct event *ev)
     switch (ev->type) {
     case EVENT_HEAD:
         on_head(ac, ev->msg);
+        if (ev->is_whole)
+            on_end(ac);
         break;
     case EVENT_BODY:
         on_body(ac, ev->data);
         break;
     case EVENT_END:
-        ac->is_whole = true;
-        conn_quiet(c); /* a client that has closed its side still wants its answer */
-        handle(ac);
+        on_end(ac);
         break;
     case EVENT_RESET:
         ac->is_whole = false;
@@ -616,6 +623,7 @@ static void on_closed(struct conn *c)
 }
 
 static const struct conn_ops api_conn_ops = {
+    .hears_whole = true,
     .on_event = on_event,
     .on_gone = on_gone,
     .on_unread = on_unread,
@@ -661,7 +669,8 @@ static void on_accept(struct sock *s, struct accepted *a)
     ac->m = api->m;
     ac->next_page.run = on_next_page;
     ac->peer = *accepted_peer(a);
-    if (conn_accept(&ac->conn, &api->m->shared, &api_conn_ops, a, &codec_limits_request) < 0) {
+    if (conn_accept(&ac->conn, &api->m->shared, &api_conn_ops, a, CODEC_H1,
+                    &codec_limits_request) < 0) {
         free(ac);
         return;
     }

@@ -26,7 +26,7 @@ static void look_or_end(struct conn *c)
 /* An end that was to be sent before the break is of what the peer gets. */
 void conn_begin_settling(struct conn *c)
 {
-    if (c->flags & CONN_SHUT)
+    if (c->sending == SENDING_LAST)
         sock_shutdown(&c->sock);
     conn_drop_pending(c);
     conn_move(c, CONN_SETTLING, "all sent");

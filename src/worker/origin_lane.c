@@ -153,7 +153,8 @@ static struct lane *connect_new(struct origin *o, struct addr_tries *tries, int 
     }
     lane->addr = *addr_set_pick(o->addrs, tries, loop_now_ms(w->loop));
     lane->addr_version = o->addrs->version;
-    *error = conn_connect(&lane->conn, &w->shared, &lane_ops, &lane->addr, &w->response_limits);
+    *error = conn_connect(&lane->conn, &w->shared, &lane_ops, &lane->addr, CODEC_H1,
+                          &w->response_limits);
     if (*error < 0) {
         slab_put(&w->lanes_slab, lane);
         return NULL;

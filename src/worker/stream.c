@@ -105,7 +105,7 @@ static void on_unread(struct conn *conn)
     struct client *c = client_of(conn);
     uint32_t now_ms = (uint32_t)loop_now_ms(client_worker(c)->loop);
 
-    if (c->exchange || client_worker(c)->draining || (conn->flags & CONN_PROLOGUE))
+    if (c->exchange || client_worker(c)->draining || conn_is_in_prologue(conn))
         return;
     if (!(c->flags & CLIENT_IN_HEAD)) {
         c->flags |= CLIENT_IN_HEAD;
@@ -128,7 +128,7 @@ static void on_gone(struct conn *conn, int error)
 {
     struct client *c = client_of(conn);
 
-    if ((conn->flags & CONN_PROLOGUE) && conn_has_unread(conn))
+    if (conn_is_in_prologue(conn) && conn_has_unread(conn))
         trust_refuse(client_worker(c), &c->peer, "PROXY header cut off");
     if (c->exchange)
         exchange_client_gone(c->exchange);
@@ -193,7 +193,7 @@ static void on_timer(struct conn *conn)
 
     if (c->exchange)
         return; /* which has a timer of its own: this one is left from before */
-    if (conn->flags & CONN_PROLOGUE)
+    if (conn_is_in_prologue(conn))
         trust_refuse(client_worker(c), &c->peer, "no PROXY header in time");
     if (c->flags & CLIENT_IN_HEAD)
         reject(c, END_HEAD_TIMEOUT);
@@ -276,7 +276,7 @@ void client_accept(struct worker *w, struct accepted *a, bool has_header)
     c = admission_is_full(w) ? NULL : slab_get(&w->clients_slab);
     if (!c)
         return;
-    if (conn_accept(&c->conn, &w->shared, &client_ops, a, &w->request_limits) < 0) {
+    if (conn_accept(&c->conn, &w->shared, &client_ops, a, CODEC_H1, &w->request_limits) < 0) {
         slab_put(&w->clients_slab, c);
         return;
     }
@@ -304,8 +304,8 @@ void client_finish(struct client *c, bool broken)
         /* After a whole request nothing more is due from the client; otherwise, or when it
          * could not know that this is the last answer, it may still be sending, and a reset
          * would take the answer away from it. */
-        bool whole = (c->conn.flags & CONN_QUIET) && !client_worker(c)->draining &&
-                     !conn_has_more(&c->conn);
+        bool whole =
+            conn_is_quiet(&c->conn) && !client_worker(c)->draining && !conn_has_more(&c->conn);
 
         close_client(c, whole ? CONN_CLOSE_FLUSH : CONN_CLOSE_LINGER);
     } else if (conn_is_congested(&c->conn)) {

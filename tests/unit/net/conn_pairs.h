@@ -103,8 +103,9 @@ static inline void pairs_on_accept(struct sock *s, struct accepted *a)
     (void)s;
     server->pairs = p;
     server->number = p->n++;
-    assert_int_equal(
-        conn_accept(&server->conn, &p->shared, &pairs_conn_ops, a, &codec_limits_request), 0);
+    assert_int_equal(conn_accept(&server->conn, &p->shared, &pairs_conn_ops, a, CODEC_H1,
+                                 &codec_limits_request),
+                     0);
 }
 
 /* ---- the other ends ---- */
@@ -215,7 +216,7 @@ static inline void pairs_end(struct pairs *p)
     sock_close(&p->listener, false);
     pairs_run(p);
     assert_int_equal(p->gauge, 0);
-    assert_int_equal(p->shared.h1.in_use, 0);
+    assert_int_equal(codec_shared_live_n(p->shared.codecs), 0);
     assert_int_equal(loop_sim_open_n(p->loop), 0);
     conn_shared_fini(&p->shared);
     loop_free(p->loop);

@@ -66,7 +66,8 @@ static void set_small(int fd, int name)
 static void on_accept(struct sock *s, struct accepted *a)
 {
     (void)s;
-    assert_int_equal(conn_accept(&w.conn, &w.shared, &conn_ops, a, &codec_limits_request), 0);
+    assert_int_equal(
+        conn_accept(&w.conn, &w.shared, &conn_ops, a, CODEC_H1, &codec_limits_request), 0);
     set_small(w.conn.sock.fd, SO_SNDBUF);
 }
 
