@@ -123,7 +123,7 @@ static inline void stats_listener_add(struct stats_worker *w, uint32_t slot,
         stats_line_add(&w->listener[slot], c, n);
 }
 
-/* stats_slots.c: who has which slot; id is that of the object, never 0. */
+/* stats_slots.c: who has which slot; id is that of the object, never UINT64_MAX. */
 enum stats_kind { STATS_OF_POOL, STATS_OF_LISTENER, STATS_KINDS };
 /* STATS_NO_SLOT: none; what is counted there is counted nowhere. */
 uint32_t stats_slot_find(const struct stats *s, enum stats_kind kind, uint64_t id);

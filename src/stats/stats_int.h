@@ -23,7 +23,7 @@ struct stats_header {
     uint32_t used_n[STATS_KINDS]; /* … of each kind */
 };
 
-/* Whose slot it is; 0: nobody's. */
+/* Whose slot it is, its id and 1; 0: nobody's. */
 struct stats_keys {
     uint64_t pool[STATS_POOLS_MAX];
     uint64_t listener[STATS_LISTENERS_MAX];

@@ -27,8 +27,8 @@ uint32_t stats_slot_find(const struct stats *s, enum stats_kind kind, uint64_t i
     const uint64_t *keys = keys_of(s, kind);
     const uint32_t n = used_n(s, kind);
 
-    for (uint32_t i = 0; id != 0 && i < n; i++)
-        if (__atomic_load_n(&keys[i], __ATOMIC_RELAXED) == id)
+    for (uint32_t i = 0; i < n; i++)
+        if (__atomic_load_n(&keys[i], __ATOMIC_RELAXED) == id + 1)
             return i;
     return STATS_NO_SLOT;
 }
@@ -68,7 +68,7 @@ uint32_t stats_slot_take(struct stats *s, enum stats_kind kind, uint64_t id)
 {
     uint32_t slot = stats_slot_find(s, kind, id);
 
-    MUST(id != 0);
+    MUST(id != UINT64_MAX);
     if (slot == STATS_NO_SLOT)
         slot = choose(s, kind);
     else
@@ -78,7 +78,7 @@ uint32_t stats_slot_take(struct stats *s, enum stats_kind kind, uint64_t id)
     for (unsigned i = 0; slot < used_n(s, kind) && i < s->worker_n; i++)
         for (unsigned c = 0; c < STATS_LINE; c++)
             __atomic_store_n(&values_of(s, kind, i, slot)[c], 0, __ATOMIC_RELAXED);
-    __atomic_store_n(&keys_of(s, kind)[slot], id, __ATOMIC_RELAXED);
+    __atomic_store_n(&keys_of(s, kind)[slot], id + 1, __ATOMIC_RELAXED);
     if (slot >= used_n(s, kind))
         __atomic_store_n(&stats_header(s)->used_n[kind], slot + 1, __ATOMIC_RELEASE);
     return slot;
