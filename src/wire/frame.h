@@ -37,8 +37,9 @@ enum frame_type {
     FRAME_RESUME = 12,  /* → worker: what comes now counts again */
     FRAME_LISTEN = 13, /* → worker: struct frame_listen; a listening socket comes with its first
                           byte (SCM_RIGHTS, net/rights.h) */
-    FRAME_UNLISTEN =
-        14, /* → worker: struct frame_unlisten: accept what waits there, close it */
+    /* → worker: struct frame_unlisten: accept what waits there, close it */
+    FRAME_UNLISTEN = 14,
+    FRAME_NODE = 15, /* → worker: struct frame_node, settings of this node */
 };
 
 struct frame_hello {
