@@ -11,18 +11,15 @@
 
 #include "base/cidr.h"
 #include "pool/pool.h"
+#include "pool/rule.h"
 
 enum listener_limits {
     LISTENER_LISTENERS_MAX = 1024,
     LISTENER_ADDRESSES_MAX = 16,
-    LISTENER_RULES_MAX = 4096,
-    LISTENER_FORWARD_MAX = 8
+    LISTENER_RULES_MAX = 4096
 };
 
 enum listener_protocol { LISTENER_HTTP, LISTENER_PROTOCOL_N };
-
-struct rule;
-struct rule_action;
 
 struct listener {
     uint64_t id; /* 0: "default" */
@@ -39,7 +36,7 @@ struct listener {
             LISTENER_SETTINGS_MEMBERS
         };
     };
-    struct rule_action *default_action; /* owned */
+    struct rule_action default_action;
     /* Ordered by priority, which is unique; a pointer stays valid until its rule is changed or
      * removed. */
     struct rule **rules;
@@ -52,12 +49,15 @@ struct listener *listener_default(const struct pool_state *s);
 struct listener *listener_find(const struct pool_state *s, struct span name); /* NULL: none */
 struct listener *listener_find_id(const struct pool_state *s, uint64_t id);   /* NULL: none */
 /* NULL: none. */
-struct rule *listener_find_rule(const struct listener *l, uint64_t rule_id);
+struct rule *listener_find_rule(const struct pool_state *s, const struct listener *l,
+                                uint64_t rule_id);
 /* By priority, binary search; NULL: none. */
 struct rule *listener_find_priority(const struct listener *l, uint32_t priority);
 /* Whichever listener has it; *listener (may be NULL) is set when there is one. NULL: none. */
 struct rule *listener_find_any_rule(const struct pool_state *s, uint64_t rule_id,
                                     struct listener **listener);
+/* Which listens at exactly this address; NULL: none. */
+const struct listener *listener_find_address(const struct pool_state *s, const struct addr *a);
 const char *listener_protocol_word(enum listener_protocol protocol); /* "http" */
 
 #endif

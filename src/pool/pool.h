@@ -147,14 +147,15 @@ struct pool {
     /* Ordered by id; pointers stay valid until the server is removed. */
     struct pool_server **servers;
     uint32_t server_n, server_cap;
-    struct pool_server_box *by_url; /* hash table over url; known to server.c only */
+    struct text_node *by_url;       /* table.h: server by its url */
     uint32_t ref_n;                 /* how often listeners and rules forward to it */
     uint64_t digest;                /* hash of its encoding without the servers */
 };
 
 struct listener;
 struct rule;
-struct pool_index; /* look-ups, known to pool_index.c only */
+struct id_node; /* tables of table.h */
+struct text_node;
 
 struct pool_state {
     uint64_t index; /* last applied */
@@ -165,7 +166,9 @@ struct pool_state {
     struct listener **listeners;
     uint32_t listener_n, listener_cap;
     uint32_t server_n; /* of all pools */
-    struct pool_index *lookup;
+    /* table.h: pools and listeners by name; any object but those of id 0 by id. */
+    struct text_node *pool_names, *listener_names;
+    struct id_node *ids;
 };
 
 /* Index 0, a pool and a listener "default" with the defaults of their settings, no server, no

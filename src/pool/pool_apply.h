@@ -40,6 +40,7 @@ static inline bool pool_change_is(const struct pool_change *change, enum kind ki
  * WERR_EXISTS     the name or the priority is taken
  * WERR_IN_USE     a listener or a rule forwards to the pool
  * WERR_BUILTIN    the pool or listener "default" can't be removed
+ * WERR_ADDR_IN_USE  another listener has the address
  * WERR_NO_TARGET  an action forwards to a pool that is not there
  * WERR_TOO_BIG    no more servers, pools, listeners or rules fit
  * WERR_GUARD      fewer usable servers than min_active would be left
@@ -52,8 +53,10 @@ void pool_change_fini(struct pool_change *change);
 /* The words for a refusal: code, field, detail. "in_use" names who forwards to the pool. */
 void pool_refusal(const struct pool_state *s, const struct pool_command *c, int rc,
                   struct pool_error *error);
-/* Digest of the object that a SET, REMOVE or PUT means; 0: it is not there. For if_digest. */
-uint64_t pool_target_digest(const struct pool_state *s, const struct pool_command *c);
+/* Digest of the object that a SET, REMOVE or PUT means, for if_digest; 0: it is not there.
+ * WERR_NOMEM. */
+int pool_target_digest(const struct pool_state *s, const struct pool_command *c,
+                       uint64_t *digest) MUST_USE;
 /* All NULL allowed. */
 void pool_server_free(struct pool_server *server);
 void pool_free(struct pool *p);

@@ -11,7 +11,7 @@
 
 #include "pool/pool_command.h"
 
-enum { POOL_ENTRY_HEADER_BYTES = 24, POOL_ENTRY_MAX_BYTES = 64 * 1024 };
+enum { POOL_ENTRY_HEADER_BYTES = 24, POOL_ENTRY_MAX_BYTES = 256 * 1024 };
 
 /* *out is malloc'd and the caller's. WERR_NOMEM, WERR_TOO_BIG. */
 int pool_code_encode(const struct pool_command *c, char **out, size_t *len) MUST_USE;

@@ -44,7 +44,8 @@ enum pool_command_set {
     POOL_SET_DEFAULT_ACTION = 1U << 10,
     POOL_SET_PRIORITY = 1U << 11,
     POOL_SET_CONDITIONS = 1U << 12,
-    POOL_SET_ACTION = 1U << 13
+    POOL_SET_ACTION = 1U << 13,
+    POOL_SET_NAME = 1U << 14 /* of a rule; NULL: given as null */
 };
 
 struct pool_command {
@@ -67,8 +68,8 @@ struct pool_command {
     struct pool_settings settings;
     /* A listener: ADD and SET; its name and its rules play no part. */
     struct listener wanted;
-    /* A rule: ADD: all but id; SET: the members in set. Owned; NULL for other kinds. */
-    struct rule *rule;
+    /* A rule: ADD: all but id; SET: the members in set. */
+    struct rule rule;
     bool has_guard;
     uint32_t guard_n;
     uint64_t *guard_unusable; /* sorted; owned */
@@ -86,6 +87,7 @@ struct pool_error {
 
 void pool_command_init(struct pool_command *c, enum pool_command_type type);
 void pool_command_fini(struct pool_command *c);
+bool pool_command_is_known(unsigned type);
 const char *pool_command_word(enum pool_command_type type); /* "add server" */
 enum kind pool_command_kind(enum pool_command_type type);
 enum pool_verb pool_command_verb(enum pool_command_type type);
