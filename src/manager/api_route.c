@@ -92,12 +92,22 @@ static bool matches(struct span pattern, struct span path, struct api_match *mat
         const struct span want = next_segment(&pattern);
         const struct span have = next_segment(&path);
 
-        if (want.ptr[0] == ':' && have.len > 0)
+        if (want.ptr[0] == ':' && have.len > 0) {
+            MUST(match->param_n < API_PARAMS_MAX);
+            match->names[match->param_n] = span_skip(want, 1);
             match->params[match->param_n++] = have;
-        else if (!span_is_equal(want, have))
+        } else if (!span_is_equal(want, have))
             return false;
     }
     return pattern.len == 0 && path.len == 0;
+}
+
+struct span api_match_param(const struct api_match *match, struct span name)
+{
+    for (unsigned i = 0; i < match->param_n; i++)
+        if (span_is_equal(match->names[i], name))
+            return match->params[i];
+    return SPAN_NONE;
 }
 
 int api_route_find(const struct api_route *routes, unsigned n, struct span method,
