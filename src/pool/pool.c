@@ -47,6 +47,18 @@ static void delete_box(struct pool_server_box **table, struct pool_server_box *b
 }
 /* NOLINTEND(readability-function-cognitive-complexity,readability-function-size) */
 
+bool pool_name_is_valid(struct span name)
+{
+    for (size_t i = 0; i < name.len; i++) {
+        char c = name.ptr[i];
+        bool is_alnum =
+            (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z');
+        if (!is_alnum && c != '.' && c != '_' && c != '-')
+            return false;
+    }
+    return name.len > 0 && name.len <= POOL_NAME_MAX;
+}
+
 static int pool_init_default(struct pool *p)
 {
     p->name = pool_strdup("default");

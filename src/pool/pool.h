@@ -131,7 +131,9 @@ struct pool_state {
 
 /* Index 0, one pool "default" with the defaults above, no server. NULL: no memory. */
 struct pool_state *pool_state_new(void);
-void pool_state_free(struct pool_state *s);                           /* NULL allowed */
+void pool_state_free(struct pool_state *s); /* NULL allowed */
+/* 1–64 of [A-Za-z0-9._-], for pools and listeners. */
+bool pool_name_is_valid(struct span name);
 struct pool *pool_find(const struct pool_state *s, struct span name); /* NULL: none */
 struct pool_server *pool_find_server(const struct pool *p,
                                      uint64_t id); /* binary search; NULL: none */
