@@ -25,14 +25,14 @@ static bool may_be_picked(const void *target, const void *arg)
 /* A turn that its server can't take goes to the others, each in turn. */
 static struct origin *pick_for(struct worker *w, struct origin *on_trial)
 {
-    struct origin *o = balance_pick_other(&w->balance, may_be_picked, NULL);
+    struct origin *o = balance_pick_other(&w->balance, NULL, may_be_picked, NULL);
 
     return o ? o : on_trial;
 }
 
 struct origin *pick_server(struct worker *w)
 {
-    struct origin *o = has_list(w) ? balance_pick(&w->balance) : NULL;
+    struct origin *o = has_list(w) ? balance_pick(&w->balance, NULL) : NULL;
 
     return w->untried_n > 0 && o && is_on_trial(o) ? pick_for(w, o) : o;
 }
@@ -56,7 +56,7 @@ static struct origin *find_next(struct worker *w, const struct pick_row *row,
                                 balance_may_fn *may)
 {
     if (row->first_id == 0)
-        return balance_pick_other(&w->balance, may, row);
+        return balance_pick_other(&w->balance, NULL, may, row);
     return balance_pick_between(&w->balance, row->last_id, row->first_id, may, row);
 }
 

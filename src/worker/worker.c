@@ -31,7 +31,7 @@ int worker_init(struct worker *w, struct loop *loop, struct stats_worker *stats,
     slab_init(&w->clients_slab, "client", sizeof(struct client), LIMIT_CLIENTS);
     slab_init(&w->exchanges_slab, "exchange", sizeof(struct exchange), LIMIT_CLIENTS);
     slab_init(&w->lanes_slab, "lane", sizeof(struct lane), LIMIT_LANES);
-    balance_init(&w->balance, id);
+    balance_init(&w->balance, BALANCE_ROUND_ROBIN, id);
     timer_init(&w->drain_timer, on_drain_limit);
     reclaim_init(&w->reclaim);
     w->drain_work.run = drain_pass;
