@@ -213,7 +213,7 @@ static void end_recv(struct loop *l, struct sock *s, int error)
     loop_run_after(l);
 }
 
-static void arm_send(struct sock *s)
+void loop_arm_send(struct sock *s)
 {
     s->flags = (s->flags | SOCK_SEND_ARMED) & ~(uint32_t)SOCK_CAN_SEND;
     loop_register(s->loop, s);
@@ -231,7 +231,7 @@ static void serve_splice(struct loop *l, struct sock *s, struct sock *to, size_t
         return;
     }
     if (error == 0 && left.len > 0)
-        arm_send(to);
+        loop_arm_send(to);
     s->ops->on_spliced(s, to, (size_t)n, left, error);
     loop_run_after(l);
 }
@@ -247,12 +247,13 @@ static void serve_recv(struct loop *l, struct sock *s)
         serve_splice(l, s, to, ask);
         return;
     }
-    n = l->ops->recv(l, s, l->scratch, ask);
+    n = has_flags(s, SOCK_RIGHTS) ? loop_recv_right(l, s, ask)
+                                  : l->ops->recv(l, s, l->scratch, ask);
     if (n <= 0) {
         end_recv(l, s, (int)n);
         return;
     }
-    if ((size_t)n < ask && !has_flags(s, SOCK_URGENT))
+    if ((size_t)n < ask && (s->flags & (SOCK_URGENT | SOCK_RIGHTS)) == 0)
         s->flags &= ~(uint32_t)SOCK_CAN_RECV;
     s->ops->on_recv(s, span_from(l->scratch, (size_t)n), 0);
     loop_run_after(l);
@@ -593,7 +594,7 @@ int64_t sock_send(struct sock *s, const struct iovec *iov, unsigned n)
     if (taken == WERR_AGAIN)
         taken = 0;
     if (taken >= 0 && (size_t)taken < all)
-        arm_send(s);
+        loop_arm_send(s);
     return taken;
 }
 

@@ -27,6 +27,11 @@ struct loop_ops {
     bool (*has_input)(struct loop *l, struct sock *s);
     /* Bytes taken, WERR_AGAIN or another WERR_*; sets SOCK_RESET when it consumed an error. */
     int64_t (*send)(struct loop *l, struct sock *s, const struct iovec *iov, unsigned n);
+    /* The same with a descriptor (net/rights.h), given or got: *fd -1: none was to spare;
+     * *has_fd tells that one came. NULL where there are no descriptors. */
+    int64_t (*send_right)(struct loop *l, struct sock *s, const struct iovec *iov, unsigned n,
+                          int fd);
+    int64_t (*recv_right)(struct loop *l, struct sock *s, size_t len, int *fd, bool *has_fd);
     /* Moves up to max bytes. Returns how many were taken from `from`, or as recv. left: those
      * of them that `to` did not take, in scratch; error: as send, set when sending has failed.
      */
@@ -98,6 +103,13 @@ void loop_unlink(struct loop *l, struct sock *s);
 /* What signals again and again is not to do so while nobody would act on it. */
 void loop_heed(struct sock *s, bool on);
 void loop_run_after(struct loop *l);
+
+/* Not all was taken: on_send is to come. */
+void loop_arm_send(struct sock *s);
+
+/* ---- loop_rights.c for loop.c: bytes, as recv, of a socket that takes rights; on_right ----
+ */
+int64_t loop_recv_right(struct loop *l, struct sock *s, size_t ask);
 
 /* ---- loop_accept.c for loop.c ---- */
 void loop_serve_accept(struct loop *l, struct sock *s);

@@ -49,12 +49,31 @@ static uint64_t get_u64(const char **at)
     return le64toh(little);
 }
 
+static size_t put_addr(char *buf, size_t at, const struct addr *a)
+{
+    at = put_u32(buf, at, (uint32_t)a->family << 16 | a->port);
+    memcpy(buf + at, a->ip, sizeof(a->ip));
+    return at + sizeof(a->ip);
+}
+
+static int get_addr(const char **at, struct addr *a)
+{
+    uint32_t family_port = get_u32(at);
+    a->family = (uint16_t)(family_port >> 16);
+    a->port = (uint16_t)family_port;
+    memcpy(a->ip, *at, sizeof(a->ip));
+    *at += sizeof(a->ip);
+    return a->family == AF_INET || a->family == AF_INET6 ? 0 : WERR_CORRUPT;
+}
+
 enum {
     HELLO_BYTES = 5 * 4 + 2 * 8, /* and the text */
     LOCAL_BYTES = 8 + 4 + 4,
     ADDRS_BYTES = 8 + 4 + 8, /* and for each address: */
     ADDR_BYTES = 2 + 2 + 16,
     ACK_BYTES = 3 * 8,
+    UNLISTEN_BYTES = 8 + 4 + 4,
+    LISTEN_BYTES = 8 + 4 + 4 + 2 + 2 + 16,
     DRAIN_BYTES = 4,
     NUMBER_BYTES = 8,
     INDEX_BYTES = 8,
@@ -70,7 +89,7 @@ int64_t frame_measure(struct span in, uint16_t *type)
     uint32_t length = get_u32(&at);
     uint16_t kind = get_u16(&at);
     uint16_t zero = get_u16(&at);
-    if (length > FRAME_MAX_BYTES || kind < FRAME_HELLO || kind > FRAME_RESUME || zero != 0)
+    if (length > FRAME_MAX_BYTES || kind < FRAME_HELLO || kind > FRAME_UNLISTEN || zero != 0)
         return WERR_CORRUPT;
     *type = kind;
     return (int64_t)FRAME_HEADER_BYTES + length;
@@ -123,11 +142,8 @@ size_t frame_put_addrs(char *buf, const struct frame_addrs *a)
     at = put_u64(buf, at, a->server_id);
     at = put_u32(buf, at, a->n);
     at = put_u64(buf, at, a->down);
-    for (uint32_t i = 0; i < a->n; i++) {
-        at = put_u32(buf, at, (uint32_t)a->addrs[i].family << 16 | a->addrs[i].port);
-        memcpy(buf + at, a->addrs[i].ip, sizeof(a->addrs[i].ip));
-        at += sizeof(a->addrs[i].ip);
-    }
+    for (uint32_t i = 0; i < a->n; i++)
+        at = put_addr(buf, at, &a->addrs[i]);
     return at;
 }
 
@@ -167,6 +183,23 @@ size_t frame_put_lacking(char *buf)
 size_t frame_put_resume(char *buf)
 {
     return put_header(buf, FRAME_RESUME, 0);
+}
+
+size_t frame_put_listen(char *buf, const struct frame_listen *l)
+{
+    size_t at = put_header(buf, FRAME_LISTEN, LISTEN_BYTES);
+    at = put_u64(buf, at, l->listener_id);
+    at = put_u32(buf, at, l->socket_no);
+    at = put_u32(buf, at, l->flags);
+    return put_addr(buf, at, &l->bound);
+}
+
+size_t frame_put_unlisten(char *buf, const struct frame_unlisten *u)
+{
+    size_t at = put_header(buf, FRAME_UNLISTEN, UNLISTEN_BYTES);
+    at = put_u64(buf, at, u->listener_id);
+    at = put_u32(buf, at, u->socket_no);
+    return put_u32(buf, at, u->flags);
 }
 
 size_t frame_put_snapshot_head(char *buf, size_t snapshot_len)
@@ -219,15 +252,9 @@ int frame_get_addrs(struct span payload, struct frame_addrs *a)
         return WERR_CORRUPT;
     if (a->n < 64 && a->down >> a->n != 0)
         return WERR_CORRUPT;
-    for (uint32_t i = 0; i < a->n; i++) {
-        uint32_t family_port = get_u32(&at);
-        a->addrs[i].family = (uint16_t)(family_port >> 16);
-        a->addrs[i].port = (uint16_t)family_port;
-        memcpy(a->addrs[i].ip, at, sizeof(a->addrs[i].ip));
-        at += sizeof(a->addrs[i].ip);
-        if (a->addrs[i].family != AF_INET && a->addrs[i].family != AF_INET6)
+    for (uint32_t i = 0; i < a->n; i++)
+        if (get_addr(&at, &a->addrs[i]) < 0)
             return WERR_CORRUPT;
-    }
     return 0;
 }
 
@@ -259,6 +286,28 @@ int frame_get_apply(struct span payload, uint64_t *index, struct span *entry)
     *index = get_u64(&at);
     *entry = span_skip(payload, INDEX_BYTES);
     return 0;
+}
+
+int frame_get_listen(struct span payload, struct frame_listen *l)
+{
+    if (payload.len != LISTEN_BYTES)
+        return WERR_CORRUPT;
+    const char *at = payload.ptr;
+    l->listener_id = get_u64(&at);
+    l->socket_no = get_u32(&at);
+    l->flags = get_u32(&at);
+    return l->flags == 0 ? get_addr(&at, &l->bound) : WERR_CORRUPT;
+}
+
+int frame_get_unlisten(struct span payload, struct frame_unlisten *u)
+{
+    if (payload.len != UNLISTEN_BYTES)
+        return WERR_CORRUPT;
+    const char *at = payload.ptr;
+    u->listener_id = get_u64(&at);
+    u->socket_no = get_u32(&at);
+    u->flags = get_u32(&at);
+    return u->flags == 0 ? 0 : WERR_CORRUPT;
 }
 
 int frame_get_number(struct span payload, uint64_t *number)

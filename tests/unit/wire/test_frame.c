@@ -153,6 +153,38 @@ static void test_lacking_and_resume(void **state)
     assert_false(frame_is_update(FRAME_HELLO) || frame_is_update(FRAME_RESUME));
 }
 
+static void test_listen_and_unlisten(void **state)
+{
+    (void)state;
+    char buf[FRAME_FIXED_MAX];
+    const struct frame_listen l = {
+        0x0102030405060708, 9, 0, {.family = AF_INET, .port = 8080, .ip = {127, 0, 0, 1}}};
+    const struct frame_unlisten u = {0x0102030405060708, 9, 0};
+    struct frame_listen l_back;
+    struct frame_unlisten u_back;
+    size_t len = frame_put_listen(buf, &l);
+    assert_int_equal(len, FRAME_HEADER_BYTES + 36);
+    struct span payload = payload_of(buf, len, FRAME_LISTEN);
+    assert_int_equal(frame_get_listen(payload, &l_back), 0);
+    assert_true(l_back.listener_id == l.listener_id && l_back.socket_no == 9);
+    assert_true(addr_is_equal(&l_back.bound, &l.bound));
+    assert_int_equal(frame_get_listen(span_first(payload, payload.len - 1), &l_back),
+                     WERR_CORRUPT);
+    buf[FRAME_HEADER_BYTES + 12] = 1; /* a flag that nobody knows */
+    assert_int_equal(frame_get_listen(payload, &l_back), WERR_CORRUPT);
+    buf[FRAME_HEADER_BYTES + 12] = 0;
+    buf[FRAME_HEADER_BYTES + 18] = 99; /* a family that is none */
+    assert_int_equal(frame_get_listen(payload, &l_back), WERR_CORRUPT);
+    len = frame_put_unlisten(buf, &u);
+    payload = payload_of(buf, len, FRAME_UNLISTEN);
+    assert_int_equal(frame_get_unlisten(payload, &u_back), 0);
+    assert_true(u_back.listener_id == u.listener_id && u_back.socket_no == 9);
+    assert_int_equal(frame_get_unlisten(span_first(payload, 15), &u_back), WERR_CORRUPT);
+    buf[FRAME_HEADER_BYTES + 12] = 1;
+    assert_int_equal(frame_get_unlisten(payload, &u_back), WERR_CORRUPT);
+    assert_true(frame_is_update(FRAME_LISTEN) && frame_is_update(FRAME_UNLISTEN));
+}
+
 static void test_bodies_behind_heads(void **state)
 {
     (void)state;
@@ -200,8 +232,8 @@ static void test_bad_heads(void **state)
         {"\0\0\0\0\7\0\0\0", 8},
         {"\0\0\0\0\0\0\0\0", WERR_CORRUPT},
         {"\0\0\0\0\x08\0\0\0", 8},
-        {"\0\0\0\0\x0c\0\0\0", 8},
-        {"\0\0\0\0\x0d\0\0\0", WERR_CORRUPT},
+        {"\0\0\0\0\x0e\0\0\0", 8},
+        {"\0\0\0\0\x0f\0\0\0", WERR_CORRUPT},
         {"\0\0\0\0\7\1\0\0", WERR_CORRUPT},
         {"\0\0\0\0\7\0\1\0", WERR_CORRUPT},
         {"\0\0\0\0\7\0\0\1", WERR_CORRUPT},
@@ -251,6 +283,7 @@ int main(void)
         cmocka_unit_test(test_drain_and_bye),
         cmocka_unit_test(test_ping_and_pong),
         cmocka_unit_test(test_lacking_and_resume),
+        cmocka_unit_test(test_listen_and_unlisten),
         cmocka_unit_test(test_frames_in_a_row),
         cmocka_unit_test(test_bodies_behind_heads),
         cmocka_unit_test(test_bad_heads),
