@@ -9,6 +9,7 @@
 #include "worker/limits.h"
 #include "worker/listener.h"
 #include "worker/origin.h"
+#include "worker/pool_runtime.h"
 #include "worker/stream.h"
 
 static void on_drain_limit(struct timer *t);
@@ -24,14 +25,12 @@ int worker_init(struct worker *w, struct loop *loop, struct stats_worker *stats,
     w->stats = stats;
     w->id = id;
     w->request_limits = codec_limits_request;
-    w->response_limits = codec_limits_response;
     rand_seed(&w->rand, seed);
     LIST_INIT(&w->clients);
     TAILQ_INIT(&w->keepers);
     slab_init(&w->clients_slab, "client", sizeof(struct client), LIMIT_CLIENTS);
     slab_init(&w->exchanges_slab, "exchange", sizeof(struct exchange), LIMIT_CLIENTS);
     slab_init(&w->lanes_slab, "lane", sizeof(struct lane), LIMIT_LANES);
-    balance_init(&w->balance, BALANCE_ROUND_ROBIN, id);
     timer_init(&w->drain_timer, on_drain_limit);
     reclaim_init(&w->reclaim);
     w->drain_work.run = drain_pass;
@@ -52,7 +51,7 @@ void worker_fini(struct worker *w)
     timer_stop(loop_timers(w->loop), &w->reclaim.timer);
     loop_undefer(w->loop, &w->drain_work);
     origin_free_all(w);
-    balance_fini(&w->balance);
+    pool_runtime_free_all(w);
     pool_state_free(w->pool_state);
     conn_shared_fini(&w->shared);
     slab_fini(&w->lanes_slab);
@@ -98,10 +97,6 @@ static void follow_bounds(struct worker *w)
         .chunk_extension_bytes = b->chunk_extension_bytes,
         .trailer_bytes = trailer_bytes,
     };
-    w->response_limits.head_bytes = b->response_head_bytes;
-    w->response_limits.fields = (uint16_t)b->response_fields;
-    w->response_limits.chunk_extension_bytes = b->chunk_extension_bytes;
-    w->response_limits.trailer_bytes = trailer_bytes;
     conn_set_queue_budget(&w->shared, b->queue_bytes);
 }
 

@@ -11,7 +11,6 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "balance/balance.h"
 #include "base/arena.h"
 #include "base/cidr.h"
 #include "base/rand.h"
@@ -28,6 +27,7 @@ struct admission_host;
 struct client;
 struct exchange;
 struct origin;
+struct pool_runtime;
 struct listener;
 struct access_log;
 
@@ -46,21 +46,15 @@ struct worker {
     struct slab clients_slab, exchanges_slab, lanes_slab;
     struct client_list clients;
 
-    struct codec_limits request_limits, response_limits; /* of the pool */
+    struct codec_limits request_limits; /* of the pool */
     struct admission_host *hosts; /* uthash of the client addresses, while they are bounded */
     uint64_t descriptor_max;      /* of the process; 0: not known */
     struct exchange_list keepers; /* those that keep a body for a further attempt, the oldest
                                      first */
-    unsigned retrying_n;          /* exchanges that are at one */
-    uint32_t untried_n;           /* origins that no check has judged yet: pick.h */
 
     struct pool_state *pool_state; /* NULL until the snapshot */
     struct origin *origins;        /* uthash by server id */
-    struct balance balance;
-    bool balance_is_stale; /* rebuilt before the next pick, so that a burst of changes costs one
-                              rebuild */
-    uint32_t wanted_n, usable_n, ejected_n; /* rotation.h: as of the last rebuild; eject.h */
-    bool fail_open; /* no server is usable: all that are wanted get requests */
+    struct pool_runtime *pools;    /* uthash by pool id */
 
     struct cidr_list trusted; /* --trusted-proxies; none: not given (trust.h) */
     uint64_t proxy_listeners; /* bit i: clients of listener i come behind a PROXY header */

@@ -296,6 +296,11 @@ int world_forget(struct world *w, uint64_t server_id)
     return set_local(w, server_id, STATS_NO_SLOT, FRAME_LOCAL_GONE);
 }
 
+struct pool_runtime *world_pool(const struct world *w)
+{
+    return pool_runtime_find(&w->worker, 0);
+}
+
 struct origin *world_origin_of(struct world *w, unsigned n)
 {
     return origin_find(&w->worker, w->server_id[n]);
