@@ -63,50 +63,35 @@ static void tell(const char *what, const struct addr *bound)
     log_info(what, LOG_S("address", text));
 }
 
+static void nap(void)
+{
+    static const struct timespec time = {.tv_nsec = IN_USE_NAP_MS * 1000000L};
+
+    (void)nanosleep(&time, NULL);
+}
+
 /* Whoever holds the address may be about to let it go: a weldr that was told to end a moment
  * ago, or the workers of one that has died. */
 static int open_patiently(const struct addr *at, struct addr *bound)
 {
-    static const struct timespec nap = {.tv_nsec = IN_USE_NAP_MS * 1000000L};
     int fd = listen_open(at, false, false, bound);
 
     for (unsigned ms = 0; fd == WERR_ADDR_IN_USE && ms < IN_USE_WAIT_MS; ms += IN_USE_NAP_MS) {
-        (void)nanosleep(&nap, NULL);
+        nap();
         fd = listen_open(at, false, false, bound);
     }
     return fd;
 }
 
-/* Is the port free for us alone? */
-static int probe(const struct addr *at)
+static int bind_patiently(struct listening *l, const struct addr *at)
 {
-    struct addr bound;
-    int fd;
+    int rc = listening_bind(l, at);
 
-    if (at->port == 0)
-        return 0; /* the kernel gives none that is in use */
-    fd = open_patiently(at, &bound);
-    if (fd < 0)
-        return fd;
-    (void)close(fd);
-    return 0;
-}
-
-/* Socket i of every slot; the port that the first one got is everybody's. */
-static int open_slots(struct manager *m, unsigned i, struct addr at, struct addr *bound)
-{
-    int fd = probe(&at);
-
-    if (fd < 0)
-        return fd;
-    for (unsigned slot = 0; slot < m->worker_n; slot++) {
-        fd = listen_open(&at, true, true, bound);
-        if (fd < 0)
-            return fd;
-        m->supervisor.slots[slot].listeners[i] = fd;
-        at.port = bound->port;
+    for (unsigned ms = 0; rc == WERR_ADDR_IN_USE && ms < IN_USE_WAIT_MS; ms += IN_USE_NAP_MS) {
+        nap();
+        rc = listening_bind(l, at);
     }
-    return 0;
+    return rc;
 }
 
 void listeners_note_own(struct manager *m)
@@ -120,17 +105,21 @@ void listeners_note_own(struct manager *m)
 static int open_proxy(struct manager *m, unsigned i)
 {
     struct addr at = m->config->ip[i];
-    struct addr bound;
-    int error = open_slots(m, i, at, &bound);
+    struct listening *l = listening_new(&m->supervisor, SPAN("default"), &at);
+    int rc;
 
-    if (error < 0 && m->config->ip_is_default && may_lack_ipv6(&at, error)) {
+    if (l == NULL)
+        return fail_listen(&at, WERR_NOMEM);
+    rc = bind_patiently(l, &at);
+    if (rc < 0 && m->config->ip_is_default && may_lack_ipv6(&at, rc)) {
         at = (struct addr){.family = AF_INET, .port = at.port};
-        error = open_slots(m, i, at, &bound);
+        rc = bind_patiently(l, &at);
     }
-    if (error < 0)
-        return fail_listen(&at, error);
-    own_addresses_add(&m->own, &bound);
-    tell("proxy listens", &bound);
+    if (rc < 0)
+        return fail_listen(&at, rc);
+    listening_open(l, 0, 0);
+    own_addresses_add(&m->own, &l->bound);
+    tell("proxy listens", &l->bound);
     return 0;
 }
 
@@ -169,7 +158,8 @@ int listeners_open_api(struct manager *m)
 
 void listeners_stop_deferring(struct manager *m)
 {
-    for (unsigned slot = 0; slot < m->worker_n; slot++)
-        for (unsigned i = 0; i < m->config->ip_n; i++)
-            listen_stop_deferring(m->supervisor.slots[slot].listeners[i]);
+    const struct listening *l;
+
+    TAILQ_FOREACH (l, &m->supervisor.listenings, entry)
+        listening_stop_deferring(l);
 }

@@ -25,7 +25,6 @@ static void on_worker_start(void *arg, struct slot *slot)
     const struct frame_hello hello = {
         .worker_id = slot->id,
         .worker_n = m->worker_n,
-        .listener_n = m->supervisor.listener_n,
         .log_level = (uint32_t)log_level_now,
         .drain_timeout_ms = m->config->drain_timeout_ms,
         .seed = rand_u64(&m->rand),
@@ -246,8 +245,7 @@ static int start_supervisor(struct manager *m)
         .on_all_stopped = on_all_stopped,
         .arg = m,
     };
-    const int error =
-        supervisor_init(&m->supervisor, m->loop, &hooks, m->worker_n, m->config->ip_n);
+    const int error = supervisor_init(&m->supervisor, m->loop, &hooks, m->worker_n);
 
     if (error < 0)
         return fail_start("can't start the supervisor", error);

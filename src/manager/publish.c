@@ -141,7 +141,8 @@ void publish_attach(struct publish *p, struct slot *slot, const struct pool_stat
         manager_channel_starve(&slot->channel);
         return;
     }
-    /* The facts first: with the snapshot the worker begins to accept. */
+    /* Sockets and facts first: with the snapshot the worker begins to accept. */
+    listening_send_all(p->supervisor, slot, 0);
     send_all_facts(p, slot);
     manager_channel_send(&slot->channel, note,
                          span_from(buf, frame_put_snapshot_head(buf, bytes.len)), bytes);

@@ -67,7 +67,7 @@ static int get_addr(const char **at, struct addr *a)
 }
 
 enum {
-    HELLO_BYTES = 5 * 4 + 2 * 8, /* and the text */
+    HELLO_BYTES = 4 * 4 + 2 * 8, /* and the text */
     LOCAL_BYTES = 8 + 4 + 4,
     ADDRS_BYTES = 8 + 4 + 8, /* and for each address: */
     ADDR_BYTES = 2 + 2 + 16,
@@ -121,7 +121,6 @@ size_t frame_put_hello(char *buf, const struct frame_hello *h)
     size_t at = put_header(buf, FRAME_HELLO, HELLO_BYTES + h->trusted.len);
     at = put_u32(buf, at, h->worker_id);
     at = put_u32(buf, at, h->worker_n);
-    at = put_u32(buf, at, h->listener_n);
     at = put_u32(buf, at, h->log_level);
     at = put_u32(buf, at, h->drain_timeout_ms);
     at = put_u64(buf, at, h->seed);
@@ -219,7 +218,6 @@ int frame_get_hello(struct span payload, struct frame_hello *h)
     const char *at = payload.ptr;
     h->worker_id = get_u32(&at);
     h->worker_n = get_u32(&at);
-    h->listener_n = get_u32(&at);
     h->log_level = get_u32(&at);
     h->drain_timeout_ms = get_u32(&at);
     h->seed = get_u64(&at);

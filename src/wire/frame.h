@@ -44,12 +44,10 @@ enum frame_type {
 struct frame_hello {
     uint32_t worker_id;
     uint32_t worker_n;
-    uint32_t listener_n; /* inherited listening sockets, see wire/inherit.h for the descriptor
-                            numbers */
-    uint32_t log_level;  /* enum log_level */
+    uint32_t log_level; /* enum log_level */
     uint32_t drain_timeout_ms;
     uint64_t seed;            /* for rand */
-    uint64_t proxy_listeners; /* bit i: clients of listener i come behind a PROXY header */
+    uint64_t proxy_listeners; /* bit i: clients of socket i come behind a PROXY header */
     struct span trusted; /* --trusted-proxies as a comma list; empty: not given; borrowed */
 };
 

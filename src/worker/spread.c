@@ -116,13 +116,17 @@ static void on_accept(struct sock *sock, struct accepted *a)
 {
     struct spread *s = (struct spread *)((char *)sock - offsetof(struct spread, inbox));
     struct worker *w = s->worker;
-    uint32_t listener = accepted_tag(a);
+    const uint32_t number = accepted_tag(a);
+    const struct listener *listener = listener_find(w, number);
 
-    MUST(listener < w->listener_n);
     s->stuck_n = 0;
+    if (listener == NULL && number >= w->next_socket_no &&
+        accepted_pass(a, s->first_outbox + (int)w->id, number) == 0)
+        return; /* its LISTEN is still to come: until then it goes round */
     share_drop_waiting(&w->stats->share);
-    worker_note(w, FLIGHT_PASSED_IN, listener, w->clients_slab.in_use);
-    client_accept(w, a, w->listeners[listener].has_headers);
+    worker_note(w, FLIGHT_PASSED_IN, number, w->clients_slab.in_use);
+    if (listener != NULL)
+        client_accept(w, a, listener->has_headers);
 }
 
 static void on_closed(struct sock *sock)
@@ -141,7 +145,7 @@ void spread_start(struct spread *s, struct worker *w, struct stats *stats, int i
         .worker_n = stats_worker_n(stats),
         .first_outbox = first_outbox,
     };
-    MUST(s->worker_n > 1 && w->listener_n > 0);
+    MUST(s->worker_n > 1);
     sock_inbox_start(w->loop, &s->inbox, &inbox_ops, inbox);
     share_set_takes(&w->stats->share, true);
 }

@@ -27,6 +27,7 @@ int worker_init(struct worker *w, struct loop *loop, struct stats_worker *stats,
     w->request_limits = codec_limits_request;
     rand_seed(&w->rand, seed);
     LIST_INIT(&w->clients);
+    LIST_INIT(&w->listeners);
     TAILQ_INIT(&w->keepers);
     slab_init(&w->clients_slab, "client", sizeof(struct client), LIMIT_CLIENTS);
     slab_init(&w->exchanges_slab, "exchange", sizeof(struct exchange), LIMIT_CLIENTS);
@@ -58,20 +59,19 @@ void worker_fini(struct worker *w)
     slab_fini(&w->exchanges_slab);
     slab_fini(&w->clients_slab);
     arena_store_free(w->arenas);
-    free(w->listeners);
+    listener_free_all(w);
 }
 
 int worker_listen(struct worker *w, const int *handles, unsigned n)
 {
-    MUST(!w->listeners && w->pool_state);
-    w->listeners = fault_malloc(n * sizeof(*w->listeners));
-    if (!w->listeners)
-        return WERR_NOMEM;
-    w->listener_n = n;
-    for (unsigned i = 0; i < n; i++)
-        listener_start(&w->listeners[i], w, handles[i],
-                       i < 64 && (w->proxy_listeners >> i & 1));
-    return 0;
+    int rc = 0;
+
+    MUST(w->pool_state != NULL);
+    for (unsigned i = 0; rc == 0 && i < n; i++)
+        rc = listener_take(w, i, handles[i]);
+    if (rc == 0)
+        listener_start_all(w);
+    return rc;
 }
 
 /* ---- the pool ---- */
@@ -174,10 +174,11 @@ static void on_drain_limit(struct timer *t)
 {
     struct worker *w = (struct worker *)((char *)t - offsetof(struct worker, drain_timer));
     struct client *c, *next;
+    struct listener *l;
 
     log_warn("drain time is over: closing what is left");
-    for (unsigned i = 0; i < w->listener_n; i++)
-        sock_close(&w->listeners[i].sock, false);
+    LIST_FOREACH (l, &w->listeners, entry)
+        sock_close(&l->sock, false);
     for (c = LIST_FIRST(&w->clients); c; c = next) {
         next = LIST_NEXT(c, entry);
         if (c->exchange)
@@ -190,8 +191,10 @@ static void on_drain_limit(struct timer *t)
 /* Is there a listener with this enum sock_flag? */
 static bool has_listener(const struct worker *w, uint32_t flag)
 {
-    for (unsigned i = 0; i < w->listener_n; i++)
-        if (w->listeners[i].sock.flags & flag)
+    const struct listener *l;
+
+    LIST_FOREACH (l, &w->listeners, entry)
+        if (l->sock.flags & flag)
             return true;
     return false;
 }
@@ -237,6 +240,8 @@ void worker_listener_closed(struct worker *w)
 
 void worker_drain(struct worker *w, uint32_t limit_ms, void (*on_drained)(void *arg), void *arg)
 {
+    struct listener *l;
+
     if (w->draining)
         return;
     w->draining = true;
@@ -246,8 +251,8 @@ void worker_drain(struct worker *w, uint32_t limit_ms, void (*on_drained)(void *
     w->drain_jitter_ms =
         limit_ms / 2 < LIMIT_DRAIN_JITTER_MS ? limit_ms / 2 : LIMIT_DRAIN_JITTER_MS;
     spread_stop(&w->spread);
-    for (unsigned i = 0; i < w->listener_n; i++)
-        sock_accept_last(&w->listeners[i].sock);
+    LIST_FOREACH (l, &w->listeners, entry)
+        sock_accept_last(&l->sock);
     loop_timer_in(w->loop, &w->drain_timer, limit_ms);
     loop_defer(w->loop, &w->drain_work);
 }

@@ -58,8 +58,10 @@ struct worker {
 
     struct cidr_list trusted; /* --trusted-proxies; none: not given (trust.h) */
     uint64_t proxy_listeners; /* bit i: clients of listener i come behind a PROXY header */
-    struct listener *listeners;
+    LIST_HEAD(worker_listeners, listener) listeners;
     unsigned listener_n;
+    uint32_t next_socket_no; /* greater than all that came */
+    bool is_listening;       /* the first snapshot is in */
     struct spread spread;
 
     struct timer drain_timer;

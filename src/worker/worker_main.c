@@ -14,6 +14,7 @@
 #include "worker/channel.h"
 #include "worker/dump.h"
 #include "worker/limits.h"
+#include "worker/listener.h"
 #include "worker/orphan.h"
 #include "worker/worker.h"
 
@@ -107,7 +108,7 @@ static int on_hello(void *arg, const struct frame_hello *hello)
     return rc;
 }
 
-/* Behind the listeners, if there are other workers: our inbox, the outboxes of all. */
+/* If there are other workers: our inbox, the outboxes of all. */
 static void start_spread(struct process *p, int inbox)
 {
     unsigned n = stats_worker_n(p->stats);
@@ -122,21 +123,12 @@ static void start_spread(struct process *p, int inbox)
 static int on_ready(void *arg)
 {
     struct process *p = arg;
-    int handles[CONFIG_LIST_MAX];
-    unsigned n = p->channel.hello.listener_n;
-    int rc;
 
-    MUST(n <= CONFIG_LIST_MAX);
-    for (unsigned i = 0; i < n; i++) {
-        handles[i] = INHERIT_FD_LISTENERS + (int)i;
-        (void)fcntl(handles[i], F_SETFD, FD_CLOEXEC);
-    }
-    rc = worker_listen(&p->worker, handles, n);
-    if (rc < 0)
-        return rc;
-    start_spread(p, INHERIT_FD_LISTENERS + (int)n);
-    worker_note(&p->worker, FLIGHT_READY, n, worker_pool(&p->worker)->server_n);
-    log_debug("accepting", LOG_U("listeners", n));
+    listener_start_all(&p->worker);
+    start_spread(p, INHERIT_FD_INBOX);
+    worker_note(&p->worker, FLIGHT_READY, p->worker.listener_n,
+                worker_pool(&p->worker)->server_n);
+    log_debug("accepting", LOG_U("sockets", p->worker.listener_n));
     return 0;
 }
 

@@ -151,7 +151,7 @@ static void send_held(struct setup *s)
 static void send_hello(struct setup *s)
 {
     struct frame_hello hello = {
-        .worker_id = 3, .worker_n = 4, .listener_n = 1, .drain_timeout_ms = 777, .seed = 9};
+        .worker_id = 3, .worker_n = 4, .drain_timeout_ms = 777, .seed = 9};
     char buf[FRAME_FIXED_MAX];
 
     send_bytes(s, buf, frame_put_hello(buf, &hello));
