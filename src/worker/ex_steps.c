@@ -8,6 +8,7 @@
 #include "worker/access_log.h"
 #include "worker/ex_int.h"
 #include "worker/limits.h"
+#include "worker/listener_runtime.h"
 #include "worker/pool_runtime.h"
 
 #define ALLOWED_METHODS "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS, TRACE"
@@ -18,9 +19,14 @@ static enum ex_verdict go(struct exchange *ex, enum ex_step next, const char *wh
     return EX_VERDICT_NEXT;
 }
 
+static const struct listener_bounds *bounds_of(const struct exchange *ex)
+{
+    return &ex->client->listener->settings.bounds;
+}
+
 static enum ex_verdict step_check(struct exchange *ex)
 {
-    uint64_t max_bytes = worker_pool(ex->worker)->bounds.body_bytes;
+    uint64_t max_bytes = bounds_of(ex)->body_bytes;
 
     if (span_is_equal(msg_method(&ex->request), SPAN("CONNECT"))) {
         /* What comes next is meant for the tunnel: it shall not be read as requests. */
@@ -34,8 +40,7 @@ static enum ex_verdict step_check(struct exchange *ex)
         ex_fail(ex, END_MAX_FORWARDS);
         return EX_VERDICT_NEXT;
     }
-    if ((ex->request.flags & MSG_HAS_VIA) &&
-        hops_count(&ex->request) >= worker_pool(ex->worker)->bounds.hops) {
+    if ((ex->request.flags & MSG_HAS_VIA) && hops_count(&ex->request) >= bounds_of(ex)->hops) {
         ex_fail(ex, END_LOOP);
         return EX_VERDICT_NEXT;
     }
@@ -44,7 +49,7 @@ static enum ex_verdict step_check(struct exchange *ex)
         ex_fail(ex, END_BODY_TOO_BIG);
         return EX_VERDICT_NEXT;
     }
-    if (ex->worker->draining)
+    if (ex->worker->draining || !ex->client->listener->is_described)
         conn_close_after(&ex->client->conn);
     ex_check_upgrade(ex);
     return go(ex, EX_ROUTE, "request is fine");
@@ -275,7 +280,7 @@ static int fill_reply(struct exchange *ex, struct msg *m, struct span *body)
         rc |= msg_add(m, SPAN("Content-Type"), SPAN("text/plain"));
         rc |= msg_add(m, SPAN("Weldr-Error"), span_from_str(facts->word));
     }
-    if (worker_pool(ex->worker)->request_id_to_client)
+    if (ex->client->listener->settings.request_id_to_client)
         rc |= msg_add(m, SPAN("X-Request-Id"), ex_request_id(ex));
     if (ex->end == END_METHOD || ex->end == END_MAX_FORWARDS)
         rc |= msg_add(m, SPAN("Allow"), SPAN(ALLOWED_METHODS));

@@ -12,7 +12,6 @@
 #include <stdint.h>
 
 #include "base/arena.h"
-#include "base/cidr.h"
 #include "base/rand.h"
 #include "base/slab.h"
 #include "http/date.h"
@@ -23,12 +22,12 @@
 #include "worker/reclaim.h"
 #include "worker/spread.h"
 
-struct admission_host;
 struct client;
 struct exchange;
 struct origin;
 struct pool_runtime;
-struct listener;
+struct acceptor;
+struct listener_runtime;
 struct access_log;
 
 LIST_HEAD(client_list, client);
@@ -46,8 +45,6 @@ struct worker {
     struct slab clients_slab, exchanges_slab, lanes_slab;
     struct client_list clients;
 
-    struct codec_limits request_limits; /* of the pool */
-    struct admission_host *hosts; /* uthash of the client addresses, while they are bounded */
     uint64_t descriptor_max;      /* of the process; 0: not known */
     struct exchange_list keepers; /* those that keep a body for a further attempt, the oldest
                                      first */
@@ -56,10 +53,10 @@ struct worker {
     struct origin *origins;        /* uthash by server id */
     struct pool_runtime *pools;    /* uthash by pool id */
 
-    struct cidr_list trusted; /* --trusted-proxies; none: not given (trust.h) */
-    uint64_t proxy_listeners; /* bit i: clients of listener i come behind a PROXY header */
-    LIST_HEAD(worker_listeners, listener) listeners;
-    unsigned listener_n;
+    struct listener_runtime *listeners; /* uthash by listener id */
+    uint64_t proxy_listeners; /* bit i: clients of socket i come behind a PROXY header */
+    LIST_HEAD(, acceptor) acceptors;
+    unsigned acceptor_n;
     uint32_t next_socket_no; /* greater than all that came */
     bool is_listening;       /* the first snapshot is in */
     struct spread spread;
@@ -108,7 +105,7 @@ void worker_drain(struct worker *w, uint32_t limit_ms, void (*on_drained)(void *
                   void *arg);
 /* A client has gone: perhaps the last one. */
 void worker_check_drained(struct worker *w);
-void worker_listener_closed(struct worker *w);
+void worker_acceptor_closed(struct worker *w);
 
 /* The default pool. */
 const struct pool *worker_pool(const struct worker *w);

@@ -577,7 +577,7 @@ static void check_stats(const struct world *w)
 static void end_worker(struct world *w)
 {
     fault_set(0);
-    if (!LIST_EMPTY(&w->worker.listeners)) {
+    if (!LIST_EMPTY(&w->worker.acceptors)) {
         world_drain(w, 10);
         world_run_ms(w, 3000);
         CHECK(w->is_drained && !w->has_drained_twice);

@@ -14,6 +14,7 @@
 #include "fake_origin.h"
 #include "net/loop_sim.h"
 #include "pool/pool.h"
+#include "worker/listener_runtime.h"
 #include "worker/pool_runtime.h"
 #include "worker/worker.h"
 
