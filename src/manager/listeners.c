@@ -1,13 +1,17 @@
 #include "manager/listeners.h"
 
 #include <sched.h>
+#include <stdio.h>
+#include <string.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "base/fault.h"
 #include "log/log.h"
 #include "manager/holder.h"
 #include "manager/manager.h"
 #include "net/listen.h"
+#include "pool/rule.h"
 
 enum { IN_USE_WAIT_MS = 3000, IN_USE_NAP_MS = 50 };
 
@@ -102,23 +106,44 @@ void listeners_note_own(struct manager *m)
         own_addresses_add(&m->own, &m->config->admin_ip[i]);
 }
 
+/* Whose address it is: "default", or, where only some have ,proxy, for those "proxy"; what is
+ * too much for one listener goes to "default-2" and so on. */
+static void name_listener(const struct config *config, unsigned i, char *buf, size_t size)
+{
+    const uint64_t all = config->ip_n < 64 ? (1ULL << config->ip_n) - 1 : UINT64_MAX;
+    const bool is_mixed = config->ip_proxy != 0 && (config->ip_proxy & all) != all;
+    const bool is_proxy = (config->ip_proxy >> i & 1) != 0;
+    const char *base = is_mixed && is_proxy ? "proxy" : "default";
+    unsigned before = 0;
+
+    for (unsigned k = 0; k < i; k++)
+        before += !is_mixed || (config->ip_proxy >> k & 1) == is_proxy;
+    if (before < LISTENER_ADDRESSES_MAX)
+        (void)snprintf(buf, size, "%s", base);
+    else
+        (void)snprintf(buf, size, "%s-%u", base, before / LISTENER_ADDRESSES_MAX + 1);
+}
+
 static int open_proxy(struct manager *m, unsigned i)
 {
     struct addr at = m->config->ip[i];
-    struct listening *l = listening_new(&m->supervisor, SPAN("default"), &at);
+    char name[POOL_NAME_MAX + 1];
+    struct listening *l;
     int rc;
 
+    name_listener(m->config, i, name, sizeof(name));
+    l = listening_new(&m->supervisor, span_from_str(name), &at);
     if (l == NULL)
         return fail_listen(&at, WERR_NOMEM);
+    l->pending_until_ms = UINT64_MAX;
     rc = bind_patiently(l, &at);
     if (rc < 0 && m->config->ip_is_default && may_lack_ipv6(&at, rc)) {
         at = (struct addr){.family = AF_INET, .port = at.port};
+        l->wanted = at;
         rc = bind_patiently(l, &at);
     }
     if (rc < 0)
         return fail_listen(&at, rc);
-    listening_open(l, 0, 0);
-    own_addresses_add(&m->own, &l->bound);
     tell("proxy listens", &l->bound);
     return 0;
 }
@@ -130,6 +155,74 @@ int listeners_open_proxy(struct manager *m)
     for (unsigned i = 0; code == 0 && i < m->config->ip_n; i++)
         code = open_proxy(m, i);
     return code;
+}
+
+static void on_proposed(struct proposal *p, int error)
+{
+    (void)p;
+    (void)error;
+}
+
+static int give_action(struct pool_command *c)
+{
+    c->wanted.default_action = fault_malloc(sizeof(*c->wanted.default_action));
+    if (c->wanted.default_action == NULL)
+        return WERR_NOMEM;
+    return rule_action_init_forward(c->wanted.default_action, SPAN("default"));
+}
+
+/* The addresses that --ip gave to this listener, and what other flags say of clients. */
+static int make_command(const struct manager *m, const char *name, bool is_proxy,
+                        struct pool_command *c)
+{
+    const bool is_default = strcmp(name, "default") == 0;
+    const struct listening *l;
+
+    pool_command_init(c, is_default ? POOL_SET_LISTENER : POOL_ADD_LISTENER);
+    MUST(span_to_str(span_from_str(name), c->listener, sizeof(c->listener)) == 0);
+    c->set = POOL_SET_ADDRESSES | POOL_SET_PROXY_PROTOCOL | POOL_SET_TRUSTED;
+    TAILQ_FOREACH (l, &m->supervisor.listenings, entry)
+        if (strcmp(l->listener, name) == 0)
+            c->wanted.addresses[c->wanted.address_n++] = l->wanted;
+    c->wanted.proxy_protocol = is_proxy;
+    c->wanted.trusted = m->config->trusted_proxies;
+    c->wanted.has_trusted = m->config->trusted_proxies.n > 0;
+    return is_default ? 0 : give_action(c);
+}
+
+static int propose(struct manager *m, const char *name, bool is_proxy)
+{
+    struct proposal p = {.done = on_proposed};
+    struct pool_command c;
+    int rc = make_command(m, name, is_proxy, &c);
+
+    if (rc == 0)
+        rc = servers_propose(m, &c, &p);
+    if (rc == 0)
+        rc = p.result;
+    pool_command_fini(&c);
+    return rc;
+}
+
+int listeners_propose(struct manager *m)
+{
+    char name[POOL_NAME_MAX + 1];
+
+    for (unsigned i = 0; i < m->config->ip_n; i++) {
+        int rc;
+
+        name_listener(m->config, i, name, sizeof(name));
+        if (listener_find(m->pool, span_from_str(name)) != NULL &&
+            listener_find(m->pool, span_from_str(name))->address_n > 0)
+            continue; /* with the first of its addresses */
+        rc = propose(m, name, (m->config->ip_proxy >> i & 1) != 0);
+        if (rc < 0) {
+            log_error("can't add a listener", LOG_S("listener", name),
+                      LOG_S("error", werr_text(rc)));
+            return MANAGER_EXIT_FAILURE;
+        }
+    }
+    return 0;
 }
 
 static int open_api(struct manager *m, const struct addr *at)

@@ -73,6 +73,7 @@ enum {
     ADDR_BYTES = 2 + 2 + 16,
     ACK_BYTES = 3 * 8,
     UNLISTEN_BYTES = 8 + 4 + 4,
+    NODE_BYTES = 8 + 4,
     LISTEN_BYTES = 8 + 4 + 4 + 2 + 2 + 16,
     DRAIN_BYTES = 4,
     NUMBER_BYTES = 8,
@@ -89,7 +90,7 @@ int64_t frame_measure(struct span in, uint16_t *type)
     uint32_t length = get_u32(&at);
     uint16_t kind = get_u16(&at);
     uint16_t zero = get_u16(&at);
-    if (length > FRAME_MAX_BYTES || kind < FRAME_HELLO || kind > FRAME_UNLISTEN || zero != 0)
+    if (length > FRAME_MAX_BYTES || kind < FRAME_HELLO || kind > FRAME_NODE || zero != 0)
         return WERR_CORRUPT;
     *type = kind;
     return (int64_t)FRAME_HEADER_BYTES + length;
@@ -201,6 +202,13 @@ size_t frame_put_unlisten(char *buf, const struct frame_unlisten *u)
     return put_u32(buf, at, u->flags);
 }
 
+size_t frame_put_node(char *buf, const struct frame_node *n)
+{
+    size_t at = put_header(buf, FRAME_NODE, NODE_BYTES);
+    at = put_u64(buf, at, n->queue_bytes);
+    return put_u32(buf, at, n->log_level);
+}
+
 size_t frame_put_snapshot_head(char *buf, size_t snapshot_len)
 {
     return put_header(buf, FRAME_SNAPSHOT, snapshot_len);
@@ -306,6 +314,16 @@ int frame_get_unlisten(struct span payload, struct frame_unlisten *u)
     u->socket_no = get_u32(&at);
     u->flags = get_u32(&at);
     return u->flags == 0 ? 0 : WERR_CORRUPT;
+}
+
+int frame_get_node(struct span payload, struct frame_node *n)
+{
+    if (payload.len != NODE_BYTES)
+        return WERR_CORRUPT;
+    const char *at = payload.ptr;
+    n->queue_bytes = get_u64(&at);
+    n->log_level = get_u32(&at);
+    return 0;
 }
 
 int frame_get_number(struct span payload, uint64_t *number)

@@ -37,8 +37,9 @@ enum frame_type {
     FRAME_RESUME = 12,  /* → worker: what comes now counts again */
     FRAME_LISTEN = 13, /* → worker: struct frame_listen; a listening socket comes with its first
                           byte (SCM_RIGHTS, net/rights.h) */
-    FRAME_UNLISTEN =
-        14, /* → worker: struct frame_unlisten: accept what waits there, close it */
+    /* → worker: struct frame_unlisten: accept what waits there, close it */
+    FRAME_UNLISTEN = 14,
+    FRAME_NODE = 15, /* → worker: struct frame_node, settings of this node */
 };
 
 struct frame_hello {
@@ -99,6 +100,13 @@ struct frame_unlisten {
     uint32_t flags; /* none yet: 0 */
 };
 
+/* Settings of this node, of which no description tells: sent behind HELLO and when they change.
+ */
+struct frame_node {
+    uint64_t queue_bytes; /* of a worker, for what peers do not take at once */
+    uint32_t log_level;   /* enum log_level */
+};
+
 /* Is it an update of the pool or its facts, which the worker counts and acknowledges? */
 static inline bool frame_is_update(uint16_t type)
 {
@@ -130,6 +138,7 @@ size_t frame_put_lacking(char *buf);
 size_t frame_put_resume(char *buf);
 size_t frame_put_listen(char *buf, const struct frame_listen *l);
 size_t frame_put_unlisten(char *buf, const struct frame_unlisten *u);
+size_t frame_put_node(char *buf, const struct frame_node *n);
 /* Only the header (and the index for APPLY): the caller sends the body behind it. */
 size_t frame_put_snapshot_head(char *buf, size_t snapshot_len);
 size_t frame_put_apply_head(char *buf, uint64_t index, size_t entry_len);
@@ -142,6 +151,7 @@ int frame_get_drain(struct span payload, uint32_t *limit_ms) MUST_USE;
 int frame_get_apply(struct span payload, uint64_t *index, struct span *entry) MUST_USE;
 int frame_get_listen(struct span payload, struct frame_listen *l) MUST_USE;
 int frame_get_unlisten(struct span payload, struct frame_unlisten *u) MUST_USE;
+int frame_get_node(struct span payload, struct frame_node *n) MUST_USE;
 /* Of PING and PONG. */
 int frame_get_number(struct span payload, uint64_t *number) MUST_USE;
 

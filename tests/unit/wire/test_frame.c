@@ -184,6 +184,20 @@ static void test_listen_and_unlisten(void **state)
     assert_true(frame_is_update(FRAME_LISTEN) && frame_is_update(FRAME_UNLISTEN));
 }
 
+static void test_node(void **state)
+{
+    (void)state;
+    char buf[FRAME_FIXED_MAX];
+    const struct frame_node n = {1ULL << 40, 3};
+    struct frame_node back = {0};
+    size_t len = frame_put_node(buf, &n);
+    struct span payload = payload_of(buf, len, FRAME_NODE);
+    assert_int_equal(frame_get_node(payload, &back), 0);
+    assert_true(back.queue_bytes == n.queue_bytes && back.log_level == 3);
+    assert_int_equal(frame_get_node(span_first(payload, 11), &back), WERR_CORRUPT);
+    assert_false(frame_is_update(FRAME_NODE));
+}
+
 static void test_bodies_behind_heads(void **state)
 {
     (void)state;
@@ -231,8 +245,8 @@ static void test_bad_heads(void **state)
         {"\0\0\0\0\7\0\0\0", 8},
         {"\0\0\0\0\0\0\0\0", WERR_CORRUPT},
         {"\0\0\0\0\x08\0\0\0", 8},
-        {"\0\0\0\0\x0e\0\0\0", 8},
-        {"\0\0\0\0\x0f\0\0\0", WERR_CORRUPT},
+        {"\0\0\0\0\x0f\0\0\0", 8},
+        {"\0\0\0\0\x10\0\0\0", WERR_CORRUPT},
         {"\0\0\0\0\7\1\0\0", WERR_CORRUPT},
         {"\0\0\0\0\7\0\1\0", WERR_CORRUPT},
         {"\0\0\0\0\7\0\0\1", WERR_CORRUPT},
@@ -283,6 +297,7 @@ int main(void)
         cmocka_unit_test(test_ping_and_pong),
         cmocka_unit_test(test_lacking_and_resume),
         cmocka_unit_test(test_listen_and_unlisten),
+        cmocka_unit_test(test_node),
         cmocka_unit_test(test_frames_in_a_row),
         cmocka_unit_test(test_bodies_behind_heads),
         cmocka_unit_test(test_bad_heads),
