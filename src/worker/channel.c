@@ -6,7 +6,7 @@
 #include "base/fault.h"
 #include "log/log.h"
 #include "pool/pool.h"
-#include "worker/listener.h"
+#include "worker/acceptor.h"
 #include "worker/worker.h"
 
 static void broken(struct channel *ch, const char *why)
@@ -151,7 +151,7 @@ static int take_listen(struct channel *ch, struct span payload)
 
     if (rc < 0)
         return rc;
-    rc = fd < 0 ? WERR_NOMEM : listener_take(ch->worker, listen.socket_no, fd);
+    rc = fd < 0 ? WERR_NOMEM : acceptor_take(ch->worker, &listen, fd);
     if (rc < 0 && fd >= 0)
         (void)close(fd);
     return rc == WERR_EXISTS ? 0 : rc;
@@ -163,7 +163,7 @@ static int take_unlisten(struct channel *ch, struct span payload)
     const int rc = frame_get_unlisten(payload, &unlisten);
 
     if (rc == 0)
-        listener_leave(ch->worker, unlisten.socket_no);
+        acceptor_leave(ch->worker, unlisten.socket_no);
     return rc;
 }
 

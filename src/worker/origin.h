@@ -13,25 +13,30 @@
 #include <stdint.h>
 #include <uthash.h>
 
+#include "balance/balance.h"
 #include "pool/pool_apply.h"
 #include "wire/frame.h"
 #include "worker/addr_set.h"
 #include "worker/origin_lane.h"
 
 struct worker;
+struct pool_runtime;
 
 struct origin {
     uint64_t server_id;
     struct worker *worker;
-    char *authority;        /* NULL until the pool has named it */
-    struct addr_set *addrs; /* NULL: its name is not resolved yet */
+    struct pool_runtime *pool; /* NULL until the description has named it */
+    LIST_ENTRY(origin) in_pool_entry;
+    struct balance_seat seat; /* of its exchanges, for the policy */
+    char *authority;          /* NULL until the pool has named it */
+    struct addr_set *addrs;   /* NULL: its name is not resolved yet */
     uint32_t stats_slot;
     uint16_t weight;
     bool map_host;
     uint8_t proxy_protocol; /* 2: its connections begin with a PROXY header */
     bool in_pool;           /* else: draining, or not yet there */
     bool up;
-    bool is_untried;        /* no check has judged it: counted in the worker's untried_n */
+    bool is_untried;        /* no check has judged it: counted in the pool's untried_n */
     bool gone;              /* the manager has no more word on it */
     bool sends_large;       /* its last answer was: LIMIT_LARGE_ANSWER_BYTES */
     bool is_proven;         /* one of its lanes has carried many exchanges */

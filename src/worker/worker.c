@@ -5,10 +5,12 @@
 #include "pool/pool_apply.h"
 #include "pool/pool_code.h"
 #include "pool/pool_snapshot.h"
+#include "worker/acceptor.h"
 #include "worker/exchange.h"
 #include "worker/limits.h"
-#include "worker/listener.h"
+#include "worker/listener_runtime.h"
 #include "worker/origin.h"
+#include "worker/pool_runtime.h"
 #include "worker/stream.h"
 
 static void on_drain_limit(struct timer *t);
@@ -23,16 +25,13 @@ int worker_init(struct worker *w, struct loop *loop, struct stats_worker *stats,
     w->loop = loop;
     w->stats = stats;
     w->id = id;
-    w->request_limits = codec_limits_request;
-    w->response_limits = codec_limits_response;
     rand_seed(&w->rand, seed);
     LIST_INIT(&w->clients);
-    LIST_INIT(&w->listeners);
+    LIST_INIT(&w->acceptors);
     TAILQ_INIT(&w->keepers);
     slab_init(&w->clients_slab, "client", sizeof(struct client), LIMIT_CLIENTS);
     slab_init(&w->exchanges_slab, "exchange", sizeof(struct exchange), LIMIT_CLIENTS);
     slab_init(&w->lanes_slab, "lane", sizeof(struct lane), LIMIT_LANES);
-    balance_init(&w->balance, id);
     timer_init(&w->drain_timer, on_drain_limit);
     reclaim_init(&w->reclaim);
     w->drain_work.run = drain_pass;
@@ -53,14 +52,14 @@ void worker_fini(struct worker *w)
     timer_stop(loop_timers(w->loop), &w->reclaim.timer);
     loop_undefer(w->loop, &w->drain_work);
     origin_free_all(w);
-    balance_fini(&w->balance);
+    pool_runtime_free_all(w);
     pool_state_free(w->pool_state);
     conn_shared_fini(&w->shared);
     slab_fini(&w->lanes_slab);
     slab_fini(&w->exchanges_slab);
     slab_fini(&w->clients_slab);
     arena_store_free(w->arenas);
-    listener_free_all(w);
+    listener_runtime_free_all(w);
 }
 
 int worker_listen(struct worker *w, const int *handles, unsigned n)
@@ -69,9 +68,9 @@ int worker_listen(struct worker *w, const int *handles, unsigned n)
 
     MUST(w->pool_state != NULL);
     for (unsigned i = 0; rc == 0 && i < n; i++)
-        rc = listener_take(w, i, handles[i]);
+        rc = acceptor_take(w, &(struct frame_listen){.socket_no = i}, handles[i]);
     if (rc == 0)
-        listener_start_all(w);
+        acceptor_start_all(w);
     return rc;
 }
 
@@ -82,27 +81,13 @@ const struct pool *worker_pool(const struct worker *w)
     return &w->pool_state->pools[0];
 }
 
-_Static_assert((int)POOL_FIELDS_MAX <= (int)MSG_FIELDS_MAX, "the codec takes what may be set");
-_Static_assert((int)POOL_RESPONSE_FIELDS_MAX <= (int)MSG_FIELDS_MAX, "here too");
+_Static_assert((int)POOL_RESPONSE_FIELDS_MAX <= (int)MSG_FIELDS_MAX,
+               "the codec takes what may be set");
 
-/* The codecs of all connections read these: what runs follows too. */
-static void follow_bounds(struct worker *w)
+static int follow_listeners(struct worker *w)
 {
-    const struct pool_bounds *b = &worker_pool(w)->bounds;
-    uint32_t trailer_bytes = b->trailer_bytes > 2 ? b->trailer_bytes : 2; /* the empty line */
-
-    w->request_limits = (struct codec_limits){
-        .line_bytes = b->request_line_bytes,
-        .head_bytes = b->head_bytes,
-        .fields = (uint16_t)b->fields,
-        .chunk_extension_bytes = b->chunk_extension_bytes,
-        .trailer_bytes = trailer_bytes,
-    };
-    w->response_limits.head_bytes = b->response_head_bytes;
-    w->response_limits.fields = (uint16_t)b->response_fields;
-    w->response_limits.chunk_extension_bytes = b->chunk_extension_bytes;
-    w->response_limits.trailer_bytes = trailer_bytes;
-    conn_set_queue_budget(&w->shared, b->queue_bytes);
+    conn_set_queue_budget(&w->shared, worker_pool(w)->bounds.queue_bytes);
+    return listener_runtime_follow(w, worker_pool(w));
 }
 
 int worker_snapshot(struct worker *w, struct span bytes)
@@ -114,8 +99,8 @@ int worker_snapshot(struct worker *w, struct span bytes)
         return rc;
     pool_state_free(w->pool_state);
     w->pool_state = state;
-    follow_bounds(w);
-    return origin_reconcile_all(w);
+    rc = follow_listeners(w);
+    return rc == 0 ? origin_reconcile_all(w) : rc;
 }
 
 int worker_apply(struct worker *w, uint64_t index, struct span entry)
@@ -130,7 +115,8 @@ int worker_apply(struct worker *w, uint64_t index, struct span entry)
     if (rc < 0)
         return rc;
     rc = pool_apply(w->pool_state, &command, index, &change);
-    follow_bounds(w);
+    if (rc == 0)
+        rc = follow_listeners(w);
     if (rc == 0)
         rc = origin_reconcile(w, &change);
     else if (rc != WERR_NOMEM)
@@ -179,11 +165,11 @@ static void on_drain_limit(struct timer *t)
 {
     struct worker *w = (struct worker *)((char *)t - offsetof(struct worker, drain_timer));
     struct client *c, *next;
-    struct listener *l;
+    struct acceptor *a;
 
     log_warn("drain time is over: closing what is left");
-    LIST_FOREACH (l, &w->listeners, entry)
-        sock_close(&l->sock, false);
+    LIST_FOREACH (a, &w->acceptors, entry)
+        sock_close(&a->sock, false);
     for (c = LIST_FIRST(&w->clients); c; c = next) {
         next = LIST_NEXT(c, entry);
         if (c->exchange)
@@ -193,13 +179,13 @@ static void on_drain_limit(struct timer *t)
     }
 }
 
-/* Is there a listener with this enum sock_flag? */
-static bool has_listener(const struct worker *w, uint32_t flag)
+/* Is there an acceptor with this enum sock_flag? */
+static bool has_acceptor(const struct worker *w, uint32_t flag)
 {
-    const struct listener *l;
+    const struct acceptor *a;
 
-    LIST_FOREACH (l, &w->listeners, entry)
-        if (l->sock.flags & flag)
+    LIST_FOREACH (a, &w->acceptors, entry)
+        if (a->sock.flags & flag)
             return true;
     return false;
 }
@@ -223,11 +209,11 @@ static void drain_pass(struct loop_work *work)
 {
     struct worker *w = (struct worker *)((char *)work - offsetof(struct worker, drain_work));
 
-    if (has_listener(w, SOCK_PAUSED)) {
-        drain_clients(w); /* worker_listener_closed follows */
+    if (has_acceptor(w, SOCK_PAUSED)) {
+        drain_clients(w); /* worker_acceptor_closed follows */
         return;
     }
-    if (has_listener(w, SOCK_OPEN) || !spread_is_empty(&w->spread)) {
+    if (has_acceptor(w, SOCK_OPEN) || !spread_is_empty(&w->spread)) {
         loop_defer(w->loop, work);
         return;
     }
@@ -237,7 +223,7 @@ static void drain_pass(struct loop_work *work)
     worker_check_drained(w);
 }
 
-void worker_listener_closed(struct worker *w)
+void worker_acceptor_closed(struct worker *w)
 {
     if (w->takes_in)
         loop_defer(w->loop, &w->drain_work);
@@ -245,8 +231,6 @@ void worker_listener_closed(struct worker *w)
 
 void worker_drain(struct worker *w, uint32_t limit_ms, void (*on_drained)(void *arg), void *arg)
 {
-    struct listener *l;
-
     if (w->draining)
         return;
     w->draining = true;
@@ -256,8 +240,7 @@ void worker_drain(struct worker *w, uint32_t limit_ms, void (*on_drained)(void *
     w->drain_jitter_ms =
         limit_ms / 2 < LIMIT_DRAIN_JITTER_MS ? limit_ms / 2 : LIMIT_DRAIN_JITTER_MS;
     spread_stop(&w->spread);
-    LIST_FOREACH (l, &w->listeners, entry)
-        sock_accept_last(&l->sock);
+    acceptor_leave_all(w, NULL);
     loop_timer_in(w->loop, &w->drain_timer, limit_ms);
     loop_defer(w->loop, &w->drain_work);
 }

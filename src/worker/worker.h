@@ -11,9 +11,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "balance/balance.h"
 #include "base/arena.h"
-#include "base/cidr.h"
 #include "base/rand.h"
 #include "base/slab.h"
 #include "http/date.h"
@@ -24,11 +22,12 @@
 #include "worker/reclaim.h"
 #include "worker/spread.h"
 
-struct admission_host;
 struct client;
 struct exchange;
 struct origin;
-struct listener;
+struct pool_runtime;
+struct acceptor;
+struct listener_runtime;
 struct access_log;
 
 LIST_HEAD(client_list, client);
@@ -46,26 +45,18 @@ struct worker {
     struct slab clients_slab, exchanges_slab, lanes_slab;
     struct client_list clients;
 
-    struct codec_limits request_limits, response_limits; /* of the pool */
-    struct admission_host *hosts; /* uthash of the client addresses, while they are bounded */
     uint64_t descriptor_max;      /* of the process; 0: not known */
     struct exchange_list keepers; /* those that keep a body for a further attempt, the oldest
                                      first */
-    unsigned retrying_n;          /* exchanges that are at one */
-    uint32_t untried_n;           /* origins that no check has judged yet: pick.h */
 
     struct pool_state *pool_state; /* NULL until the snapshot */
     struct origin *origins;        /* uthash by server id */
-    struct balance balance;
-    bool balance_is_stale; /* rebuilt before the next pick, so that a burst of changes costs one
-                              rebuild */
-    uint32_t wanted_n, usable_n, ejected_n; /* rotation.h: as of the last rebuild; eject.h */
-    bool fail_open; /* no server is usable: all that are wanted get requests */
+    struct pool_runtime *pools;    /* uthash by pool id */
 
-    struct cidr_list trusted; /* --trusted-proxies; none: not given (trust.h) */
-    uint64_t proxy_listeners; /* bit i: clients of listener i come behind a PROXY header */
-    LIST_HEAD(worker_listeners, listener) listeners;
-    unsigned listener_n;
+    struct listener_runtime *listeners; /* uthash by listener id */
+    uint64_t proxy_listeners; /* bit i: clients of socket i come behind a PROXY header */
+    LIST_HEAD(, acceptor) acceptors;
+    unsigned acceptor_n;
     uint32_t next_socket_no; /* greater than all that came */
     bool is_listening;       /* the first snapshot is in */
     struct spread spread;
@@ -114,7 +105,7 @@ void worker_drain(struct worker *w, uint32_t limit_ms, void (*on_drained)(void *
                   void *arg);
 /* A client has gone: perhaps the last one. */
 void worker_check_drained(struct worker *w);
-void worker_listener_closed(struct worker *w);
+void worker_acceptor_closed(struct worker *w);
 
 /* The default pool. */
 const struct pool *worker_pool(const struct worker *w);

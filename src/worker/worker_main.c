@@ -10,12 +10,13 @@
 #include "net/listen.h"
 #include "net/signals.h"
 #include "wire/inherit.h"
+#include "worker/acceptor.h"
 #include "worker/access_log.h"
 #include "worker/channel.h"
 #include "worker/dump.h"
 #include "worker/limits.h"
-#include "worker/listener.h"
 #include "worker/orphan.h"
+#include "worker/trust.h"
 #include "worker/worker.h"
 
 enum { EXIT_DRAINED = 0, EXIT_BROKEN = 1, EXIT_NO_MANAGER = 2, EXIT_NO_FD = 4 };
@@ -103,7 +104,7 @@ static int on_hello(void *arg, const struct frame_hello *hello)
     if (rc == 0)
         p->worker.proxy_listeners = hello->proxy_listeners;
     if (rc == 0 && hello->trusted.len > 0)
-        rc = cidr_list_add(&p->worker.trusted, hello->trusted);
+        rc = trust_default(&p->worker, hello->trusted);
     p->worker.descriptor_max = listen_raise_fd_limit();
     return rc;
 }
@@ -124,11 +125,11 @@ static int on_ready(void *arg)
 {
     struct process *p = arg;
 
-    listener_start_all(&p->worker);
+    acceptor_start_all(&p->worker);
     start_spread(p, INHERIT_FD_INBOX);
-    worker_note(&p->worker, FLIGHT_READY, p->worker.listener_n,
+    worker_note(&p->worker, FLIGHT_READY, p->worker.acceptor_n,
                 worker_pool(&p->worker)->server_n);
-    log_debug("accepting", LOG_U("sockets", p->worker.listener_n));
+    log_debug("accepting", LOG_U("sockets", p->worker.acceptor_n));
     return 0;
 }
 

@@ -195,11 +195,11 @@ static void test_connections_per_client(void **state)
     }
     CHECK(begins(c[0], "HTTP/1.1 200 ") && begins(c[1], "HTTP/1.1 200 "));
     CHECK(begins(c[2], "HTTP/1.1 503 ") && has(c[2], "too_many_connections_of_client"));
-    CHECK(w->worker.hosts != NULL);
+    CHECK(listener_runtime_find(&w->worker, 0)->hosts != NULL);
     for (unsigned i = 0; i < 3; i++)
         peer_close(&c[i]->peer, false);
     world_run_ms(w, 10);
-    CHECK(w->worker.hosts == NULL);
+    CHECK(listener_runtime_find(&w->worker, 0)->hosts == NULL);
     world_end(w);
 }
 

@@ -296,6 +296,11 @@ int world_forget(struct world *w, uint64_t server_id)
     return set_local(w, server_id, STATS_NO_SLOT, FRAME_LOCAL_GONE);
 }
 
+struct pool_runtime *world_pool(const struct world *w)
+{
+    return pool_runtime_find(&w->worker, 0);
+}
+
 struct origin *world_origin_of(struct world *w, unsigned n)
 {
     return origin_find(&w->worker, w->server_id[n]);
@@ -572,7 +577,7 @@ static void check_stats(const struct world *w)
 static void end_worker(struct world *w)
 {
     fault_set(0);
-    if (!LIST_EMPTY(&w->worker.listeners)) {
+    if (!LIST_EMPTY(&w->worker.acceptors)) {
         world_drain(w, 10);
         world_run_ms(w, 3000);
         CHECK(w->is_drained && !w->has_drained_twice);

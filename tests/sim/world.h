@@ -14,6 +14,8 @@
 #include "fake_origin.h"
 #include "net/loop_sim.h"
 #include "pool/pool.h"
+#include "worker/listener_runtime.h"
+#include "worker/pool_runtime.h"
 #include "worker/worker.h"
 
 enum { WORLD_ORIGINS = 8 };
@@ -99,6 +101,7 @@ int world_cut(struct world *w, unsigned n);
 /* FRAME_LOCAL_GONE for one that was removed: what is still in flight there ends. */
 int world_forget(struct world *w, uint64_t server_id);
 void world_drain(struct world *w, uint32_t limit_ms);
+struct pool_runtime *world_pool(const struct world *w);      /* "default" */
 struct origin *world_origin_of(struct world *w, unsigned n); /* the worker's; NULL: none */
 
 uint64_t world_stat(const struct world *w, enum stats_counter c);
