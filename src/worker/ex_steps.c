@@ -55,12 +55,17 @@ static enum ex_verdict step_check(struct exchange *ex)
     return go(ex, EX_ROUTE, "request is fine");
 }
 
-/* One pool so far: every request goes there. */
 static enum ex_verdict step_route(struct exchange *ex)
 {
-    ex->pool = pool_runtime_find(ex->worker, 0);
+    struct listener_runtime *l = ex->client->listener;
+
+    ex->pool = action_choose(&l->default_action, &ex->worker->rand);
+    if (ex->pool == NULL) {
+        ex_fail(ex, END_NO_SERVER);
+        return EX_VERDICT_NEXT;
+    }
     pool_runtime_enter(ex->pool);
-    return go(ex, EX_PICK, "default pool");
+    return go(ex, EX_PICK, "pool chosen");
 }
 
 static void attach(struct exchange *ex, struct origin *o)

@@ -53,31 +53,6 @@ struct listener_runtime *listener_runtime_find_or_new(struct worker *w, uint64_t
 
 /* ---- the description ---- */
 
-static struct listener_settings settings_of(const struct pool *p)
-{
-    const struct pool_bounds *b = &p->bounds;
-
-    return (struct listener_settings){
-        .timeouts = {.client_head_ms = p->timeouts.client_head_ms,
-                     .client_body_ms = p->timeouts.client_body_ms,
-                     .client_idle_ms = p->timeouts.client_idle_ms,
-                     .client_write_ms = p->timeouts.client_write_ms},
-        .bounds = {.body_bytes = b->body_bytes,
-                   .request_line_bytes = b->request_line_bytes,
-                   .head_bytes = b->head_bytes,
-                   .fields = b->fields,
-                   .chunk_extension_bytes = b->chunk_extension_bytes,
-                   .trailer_bytes = b->trailer_bytes,
-                   .requests_per_connection = b->requests_per_connection,
-                   .connections = b->connections,
-                   .connections_per_client = b->connections_per_client,
-                   .min_rate_bytes = b->min_rate_bytes,
-                   .hops = b->hops},
-        .client_abort_on_fin = p->client_abort_on_fin,
-        .request_id_to_client = p->request_id_to_client,
-    };
-}
-
 _Static_assert((int)POOL_FIELDS_MAX <= (int)MSG_FIELDS_MAX, "the codec takes what may be set");
 
 static void follow_bounds(struct listener_runtime *l)
@@ -106,16 +81,31 @@ static int name_it(struct listener_runtime *l, const char *name)
     return 0;
 }
 
-int listener_runtime_follow(struct worker *w, const struct pool *p)
+/* Only the listener "default" has what the command line says. */
+static void follow_trust(struct listener_runtime *l, const struct listener *described)
 {
-    struct listener_runtime *l = listener_runtime_find_or_new(w, 0);
+    if (described->has_trusted)
+        l->trusted = described->trusted;
+    else if (l->id == 0)
+        l->trusted = l->worker->trusted;
+    else
+        l->trusted.n = 0;
+}
 
-    if (l == NULL || (l->name == NULL && name_it(l, "default") < 0))
+int listener_runtime_follow(struct worker *w, const struct listener *described)
+{
+    struct listener_runtime *l = listener_runtime_find_or_new(w, described->id);
+
+    if (l == NULL || (l->name == NULL && name_it(l, described->name) < 0))
         return WERR_NOMEM;
     MUST(l->magic == LISTENER_RUNTIME_MAGIC);
-    l->is_described = true;
-    l->settings = settings_of(p);
+    l->settings = described->settings;
+    l->proxy_protocol = described->proxy_protocol;
+    follow_trust(l, described);
     follow_bounds(l);
+    if (action_follow(&l->default_action, w, &described->default_action) < 0)
+        return WERR_NOMEM;
+    l->is_described = true;
     if (w->is_listening)
         acceptor_start_all(w);
     return 0;
@@ -135,6 +125,7 @@ static void drain_clients(const struct listener_runtime *l)
 static void free_listener(struct listener_runtime *l)
 {
     acceptor_free_all(l->worker, l);
+    action_fini(&l->default_action);
     unlink_listener(l->worker, l);
     free(l->name);
     l->magic = 0;
@@ -158,14 +149,29 @@ static void leave_description(struct listener_runtime *l)
     listener_runtime_part(l);
 }
 
-/* The analyzer does not see that HASH_DEL unlinks. NOLINTBEGIN(clang-analyzer-unix.Malloc) */
-void listener_runtime_keep(struct worker *w, const struct pool_state *state)
+void listener_runtime_forget(struct worker *w, uint64_t id)
+{
+    struct listener_runtime *l = listener_runtime_find(w, id);
+
+    if (l != NULL)
+        leave_description(l);
+}
+
+void listener_runtime_detach_all(struct worker *w)
 {
     struct listener_runtime *l, *next;
 
-    (void)state;
     HASH_ITER (hh, w->listeners, l, next)
-        if (l->id != 0)
+        action_detach(&l->default_action);
+}
+
+/* The analyzer does not see that HASH_DEL unlinks. NOLINTBEGIN(clang-analyzer-unix.Malloc) */
+void listener_runtime_forget_absent(struct worker *w)
+{
+    struct listener_runtime *l, *next;
+
+    HASH_ITER (hh, w->listeners, l, next)
+        if (listener_find_id(w->pool_state, l->id) == NULL)
             leave_description(l);
 }
 

@@ -16,8 +16,8 @@
 
 #include "base/cidr.h"
 #include "codec/codec.h"
-#include "pool/pool.h"
-#include "worker/listener_settings.h"
+#include "pool/listener.h"
+#include "worker/action.h"
 
 struct worker;
 struct admission_host;
@@ -32,8 +32,9 @@ struct listener_runtime {
     struct worker *worker;
     char *name; /* NULL until the description has named it */
     struct listener_settings settings;
-    struct codec_limits limits;   /* of its clients' codecs */
-    struct cidr_list trusted;     /* whom it believes; none: not given (trust.h) */
+    struct codec_limits limits; /* of its clients' codecs */
+    struct cidr_list trusted;   /* whom it believes; none: not given (trust.h) */
+    struct action default_action;
     struct admission_host *hosts; /* uthash of the client addresses, while they are bounded */
     uint32_t client_n;
     uint32_t acceptor_n; /* that are not closed */
@@ -42,11 +43,14 @@ struct listener_runtime {
 
 struct listener_runtime *listener_runtime_find(const struct worker *w, uint64_t id);
 struct listener_runtime *listener_runtime_find_or_new(struct worker *w, uint64_t id);
-/* Of the listener of the description, which is new or has changed. WERR_NOMEM: nothing has
- * changed. */
-int listener_runtime_follow(struct worker *w, const struct pool *p) MUST_USE;
-/* All but these listeners are out of the description. */
-void listener_runtime_keep(struct worker *w, const struct pool_state *state);
+/* Of the listener of the description, which is new or has changed. WERR_NOMEM: it takes a
+ * snapshot; until then requests go where they went. */
+int listener_runtime_follow(struct worker *w, const struct listener *described) MUST_USE;
+/* It has left the description; all that are not in the worker's have. */
+void listener_runtime_forget(struct worker *w, uint64_t id);
+void listener_runtime_forget_absent(struct worker *w);
+/* The description is about to be another one: none of its rules and actions is used. */
+void listener_runtime_detach_all(struct worker *w);
 
 /* A socket of it is here, or is closed; a client of it came, or has gone. */
 void listener_runtime_join(struct listener_runtime *l);

@@ -102,7 +102,7 @@ static void stand_down(struct origin *o)
 }
 
 /* Takes over what the pool says about the server. */
-static int follow(struct pool_runtime *pool, const struct pool_server *server)
+int origin_follow(struct pool_runtime *pool, const struct pool_server *server)
 {
     struct worker *w = pool->worker;
     struct origin *o = find_or_new(w, server->id);
@@ -135,32 +135,18 @@ static void leave(struct origin *o)
     origin_check_done(o);
 }
 
-int origin_reconcile(struct worker *w, const struct pool_change *change)
+void origin_leave(struct worker *w, uint64_t server_id)
 {
-    struct origin *o;
+    struct origin *o = origin_find(w, server_id);
 
-    switch (change->type) {
-    case POOL_CHANGE_SERVER_ADDED:
-    case POOL_CHANGE_SERVER_CHANGED:
-        return follow(pool_runtime_find(w, 0),
-                      pool_find_server(change->pool, change->server_id));
-    case POOL_CHANGE_SERVER_REMOVED:
-        o = origin_find(w, change->server_id);
-        if (o)
-            leave(o);
-        return 0;
-    case POOL_CHANGE_POOL_SET:
-        return pool_runtime_follow(w, change->pool) != NULL ? 0 : WERR_NOMEM;
-    case POOL_CHANGE_NONE:
-        return 0;
-    }
-    return 0;
+    if (o != NULL && o->in_pool)
+        leave(o);
 }
 
 /* What is not in a snapshot was removed, and the word that it is forgotten may have been left
  * out for the snapshot: what is in flight ends, then it goes. The analyzer does not see that
  * HASH_DEL unlinks. NOLINTBEGIN(clang-analyzer-unix.Malloc) */
-static void forget_absent(struct worker *w)
+void origin_forget_absent(struct worker *w)
 {
     struct origin *o, *next;
 
@@ -171,38 +157,13 @@ static void forget_absent(struct worker *w)
 }
 /* NOLINTEND(clang-analyzer-unix.Malloc) */
 
-static int follow_pool(struct worker *w, const struct pool *p)
+void origin_leave_absent(struct worker *w)
 {
-    struct pool_runtime *pool = pool_runtime_follow(w, p);
-
-    if (pool == NULL)
-        return WERR_NOMEM;
-    for (uint32_t i = 0; i < p->server_n; i++) {
-        int rc = follow(pool, p->servers[i]);
-
-        if (rc < 0)
-            return rc;
-    }
-    return 0;
-}
-
-int origin_reconcile_all(struct worker *w)
-{
-    const struct pool_state *state = w->pool_state;
     struct origin *o, *next;
 
     HASH_ITER (hh, w->origins, o, next)
-        if (o->in_pool && !pool_find_server(&state->pools[0], o->server_id))
+        if (o->in_pool && pool_find_any_server(w->pool_state, o->server_id, NULL) == NULL)
             leave(o);
-    for (uint32_t i = 0; i < state->pool_n; i++) {
-        int rc = follow_pool(w, &state->pools[i]);
-
-        if (rc < 0)
-            return rc;
-    }
-    pool_runtime_keep(w, state);
-    forget_absent(w);
-    return 0;
 }
 
 /* The time to drain is over: what is still in flight ends now. */

@@ -29,13 +29,6 @@ static void unlink_pool(struct worker *w, struct pool_runtime *pool)
 }
 /* NOLINTEND(readability-function-size) */
 
-/* The pool "default". */
-static uint64_t id_of(const struct pool *p)
-{
-    (void)p;
-    return 0;
-}
-
 static char *copy_name(const char *name)
 {
     size_t bytes = strlen(name) + 1;
@@ -54,7 +47,7 @@ static struct pool_runtime *make(struct worker *w, const struct pool *p)
         return NULL;
     *pool = (struct pool_runtime){
         .magic = POOL_RUNTIME_MAGIC,
-        .id = id_of(p),
+        .id = p->id,
         .worker = w,
         .name = copy_name(p->name),
         .response_limits = codec_limits_response,
@@ -77,9 +70,16 @@ static void follow_bounds(struct pool_runtime *pool)
     pool->response_limits.fields = (uint16_t)b->response_fields;
 }
 
+static const uint8_t policies[POOL_POLICY_N] = {
+    [POOL_POLICY_ROUND_ROBIN] = BALANCE_ROUND_ROBIN,
+    [POOL_POLICY_LEAST_OUTSTANDING] = BALANCE_LEAST_OUTSTANDING,
+    [POOL_POLICY_P2C] = BALANCE_P2C,
+    [POOL_POLICY_HASH] = BALANCE_HASH,
+};
+
 struct pool_runtime *pool_runtime_follow(struct worker *w, const struct pool *p)
 {
-    struct pool_runtime *pool = pool_runtime_find(w, id_of(p));
+    struct pool_runtime *pool = pool_runtime_find(w, p->id);
 
     if (pool == NULL)
         pool = make(w, p);
@@ -89,6 +89,9 @@ struct pool_runtime *pool_runtime_follow(struct worker *w, const struct pool *p)
     pool->is_described = true;
     pool->settings = p->settings;
     follow_bounds(pool);
+    pool->hash_key = p->hash_key;
+    pool->policy = p->policy;
+    balance_set_policy(&pool->balance, policies[p->policy]);
     balance_spoil(&pool->balance); /* fail_open may have changed */
     return pool;
 }
@@ -104,17 +107,18 @@ static void free_pool(struct pool_runtime *pool)
 
 static void check_done(struct pool_runtime *pool)
 {
-    if (!pool->is_described && pool->exchange_n == 0 && pool->origin_n == 0)
+    if (!pool->is_described && pool->exchange_n == 0 && pool->origin_n == 0 &&
+        pool->hold_n == 0)
         free_pool(pool);
 }
 
 /* The analyzer does not see that HASH_DEL unlinks. NOLINTBEGIN(clang-analyzer-unix.Malloc) */
-void pool_runtime_keep(struct worker *w, const struct pool_state *state)
+void pool_runtime_forget_absent(struct worker *w)
 {
     struct pool_runtime *pool, *next;
 
     HASH_ITER (hh, w->pools, pool, next) {
-        pool->is_described = pool->id == id_of(&state->pools[0]);
+        pool->is_described = pool_find_id(w->pool_state, pool->id) != NULL;
         check_done(pool);
     }
 }
@@ -124,7 +128,7 @@ void pool_runtime_free_all(struct worker *w)
     struct pool_runtime *pool, *next;
 
     HASH_ITER (hh, w->pools, pool, next) {
-        MUST(LIST_EMPTY(&pool->origins) && pool->exchange_n == 0);
+        MUST(LIST_EMPTY(&pool->origins) && pool->exchange_n == 0 && pool->hold_n == 0);
         free_pool(pool);
     }
 }
@@ -150,6 +154,28 @@ void pool_runtime_part(struct origin *o)
     LIST_REMOVE(o, in_pool_entry);
     o->pool = NULL;
     pool->origin_n--;
+    check_done(pool);
+}
+
+void pool_runtime_forget(struct worker *w, uint64_t id)
+{
+    struct pool_runtime *pool = pool_runtime_find(w, id);
+
+    if (pool == NULL)
+        return;
+    pool->is_described = false;
+    check_done(pool);
+}
+
+void pool_runtime_hold(struct pool_runtime *pool)
+{
+    pool->hold_n++;
+}
+
+void pool_runtime_let_go(struct pool_runtime *pool)
+{
+    MUST(pool->magic == POOL_RUNTIME_MAGIC && pool->hold_n > 0);
+    pool->hold_n--;
     check_done(pool);
 }
 

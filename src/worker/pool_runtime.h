@@ -3,8 +3,9 @@
  *
  * Made when the description names the pool (pool_runtime_follow) and told of each change of it.
  * It copies what requests need of the pool, so that they can finish when the pool is gone: then
- * it is freed with its last exchange and its last origin. An origin joins when it becomes a
- * server of the pool and stays to its own end. An exchange has a pool from step ROUTE to DONE.
+ * it is freed with its last exchange, its last origin and the last action that names it. An
+ * origin joins when it becomes a server of the pool and stays to its own end. An exchange has a
+ * pool from step ROUTE to DONE.
  *
  *     pool_runtime → origins (origin.h) → lanes
  *          ↑ rotation.h: which of them are in the balance; pick.h: which one is next;
@@ -35,6 +36,8 @@ struct pool_runtime {
     struct worker *worker;
     char *name;
     struct pool_settings settings;       /* as of the last change */
+    struct pool_hash_key hash_key;       /* policy hash */
+    uint8_t policy;                      /* enum pool_policy */
     struct codec_limits response_limits; /* of its lanes: what runs follows a change too */
     struct balance balance;              /* stale: rebuilt before the next pick */
     LIST_HEAD(, origin) origins;
@@ -42,6 +45,7 @@ struct pool_runtime {
     uint32_t wanted_n, usable_n; /* rotation.h: as of the last rebuild */
     uint32_t ejected_n;          /* eject.h */
     uint32_t untried_n;          /* origins that no check has judged yet: pick.h */
+    uint32_t hold_n;             /* actions that may choose it */
     uint32_t exchange_n;         /* that are at it */
     uint32_t retrying_n;         /* … of those: with a further attempt */
     UT_hash_handle hh;
@@ -51,12 +55,16 @@ struct pool_runtime *pool_runtime_find(const struct worker *w, uint64_t id); /* 
 /* Of the pool of the description, which is new or has changed. NULL: no memory, nothing has
  * changed. */
 struct pool_runtime *pool_runtime_follow(struct worker *w, const struct pool *p);
-/* All but these pools are out of the description. */
-void pool_runtime_keep(struct worker *w, const struct pool_state *state);
+/* It has left the description; all that are not in the worker's have. */
+void pool_runtime_forget(struct worker *w, uint64_t id);
+void pool_runtime_forget_absent(struct worker *w);
 
 /* An origin has become one of its servers, or is about to be freed. */
 void pool_runtime_join(struct pool_runtime *pool, struct origin *o);
 void pool_runtime_part(struct origin *o);
+/* An action may choose it. */
+void pool_runtime_hold(struct pool_runtime *pool);
+void pool_runtime_let_go(struct pool_runtime *pool);
 /* An exchange is routed to it, or over. */
 void pool_runtime_enter(struct pool_runtime *pool);
 void pool_runtime_leave(struct pool_runtime *pool);

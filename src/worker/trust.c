@@ -18,9 +18,7 @@ void trust_refuse(struct worker *w, const struct addr *peer, const char *why)
 
 int trust_default(struct worker *w, struct span trusted)
 {
-    struct listener_runtime *l = listener_runtime_find_or_new(w, 0);
-
-    return l != NULL ? cidr_list_add(&l->trusted, trusted) : WERR_NOMEM;
+    return cidr_list_add(&w->trusted, trusted);
 }
 
 bool trust_may_send_header(struct listener_runtime *l, const struct addr *peer)

@@ -11,6 +11,7 @@
 #include "worker/listener_runtime.h"
 #include "worker/origin.h"
 #include "worker/pool_runtime.h"
+#include "worker/reconcile.h"
 #include "worker/stream.h"
 
 static void on_drain_limit(struct timer *t);
@@ -19,6 +20,7 @@ static void drain_pass(struct loop_work *work);
 int worker_init(struct worker *w, struct loop *loop, struct stats_worker *stats, uint32_t id,
                 uint64_t seed)
 {
+    struct node_settings node;
     int rc;
 
     memset(w, 0, sizeof(*w));
@@ -39,11 +41,14 @@ int worker_init(struct worker *w, struct loop *loop, struct stats_worker *stats,
     if (!w->arenas)
         return WERR_NOMEM;
     rc = conn_shared_init(&w->shared, loop);
-    if (rc < 0)
+    if (rc < 0) {
         arena_store_free(w->arenas);
-    else
-        w->shared.queued_gauge = &stats->value[STATS_queued_bytes];
-    return rc;
+        return rc;
+    }
+    settings_init(&node_settings_table, &node);
+    conn_set_queue_budget(&w->shared, node.queue_bytes);
+    w->shared.queued_gauge = &stats->value[STATS_queued_bytes];
+    return 0;
 }
 
 void worker_fini(struct worker *w)
@@ -52,6 +57,7 @@ void worker_fini(struct worker *w)
     timer_stop(loop_timers(w->loop), &w->reclaim.timer);
     loop_undefer(w->loop, &w->drain_work);
     origin_free_all(w);
+    listener_runtime_free_all(w);
     pool_runtime_free_all(w);
     pool_state_free(w->pool_state);
     conn_shared_fini(&w->shared);
@@ -59,7 +65,6 @@ void worker_fini(struct worker *w)
     slab_fini(&w->exchanges_slab);
     slab_fini(&w->clients_slab);
     arena_store_free(w->arenas);
-    listener_runtime_free_all(w);
 }
 
 int worker_listen(struct worker *w, const int *handles, unsigned n)
@@ -76,31 +81,21 @@ int worker_listen(struct worker *w, const int *handles, unsigned n)
 
 /* ---- the pool ---- */
 
-const struct pool *worker_pool(const struct worker *w)
-{
-    return &w->pool_state->pools[0];
-}
-
 _Static_assert((int)POOL_RESPONSE_FIELDS_MAX <= (int)MSG_FIELDS_MAX,
                "the codec takes what may be set");
-
-static int follow_listeners(struct worker *w)
-{
-    conn_set_queue_budget(&w->shared, worker_pool(w)->bounds.queue_bytes);
-    return listener_runtime_follow(w, worker_pool(w));
-}
 
 int worker_snapshot(struct worker *w, struct span bytes)
 {
     struct pool_state *state = NULL;
+    struct pool_state *old = w->pool_state;
     int rc = pool_snapshot_decode(bytes, &state);
 
     if (rc < 0)
         return rc;
-    pool_state_free(w->pool_state);
     w->pool_state = state;
-    rc = follow_listeners(w);
-    return rc == 0 ? origin_reconcile_all(w) : rc;
+    rc = reconcile_all(w);
+    pool_state_free(old);
+    return rc;
 }
 
 int worker_apply(struct worker *w, uint64_t index, struct span entry)
@@ -116,14 +111,17 @@ int worker_apply(struct worker *w, uint64_t index, struct span entry)
         return rc;
     rc = pool_apply(w->pool_state, &command, index, &change);
     if (rc == 0)
-        rc = follow_listeners(w);
-    if (rc == 0)
-        rc = origin_reconcile(w, &change);
+        rc = reconcile_change(w, &change);
     else if (rc != WERR_NOMEM)
         rc = 0; /* refused, in every process alike */
-    pool_server_free(change.removed);
+    pool_change_fini(&change);
     pool_command_fini(&command);
     return rc;
+}
+
+void worker_node(struct worker *w, const struct frame_node *node)
+{
+    conn_set_queue_budget(&w->shared, node->queue_bytes);
 }
 
 int worker_local(struct worker *w, const struct frame_local *facts)

@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "base/arena.h"
+#include "base/cidr.h"
 #include "base/rand.h"
 #include "base/slab.h"
 #include "http/date.h"
@@ -54,6 +55,7 @@ struct worker {
     struct pool_runtime *pools;    /* uthash by pool id */
 
     struct listener_runtime *listeners; /* uthash by listener id */
+    struct cidr_list trusted;           /* --trusted-proxies: of the listener "default" */
     uint64_t proxy_listeners; /* bit i: clients of socket i come behind a PROXY header */
     LIST_HEAD(, acceptor) acceptors;
     unsigned acceptor_n;
@@ -95,6 +97,8 @@ int worker_snapshot(struct worker *w, struct span bytes) MUST_USE;
 /* Applies one committed entry. Logical refusals are no error; WERR_UNSUPPORTED and
  * WERR_CORRUPT are: the worker must be replaced; WERR_NOMEM: it needs a snapshot. */
 int worker_apply(struct worker *w, uint64_t index, struct span entry) MUST_USE;
+/* Settings of this node. */
+void worker_node(struct worker *w, const struct frame_node *node);
 int worker_local(struct worker *w, const struct frame_local *facts) MUST_USE;
 int worker_addrs(struct worker *w, const struct frame_addrs *found) MUST_USE;
 
@@ -107,8 +111,6 @@ void worker_drain(struct worker *w, uint32_t limit_ms, void (*on_drained)(void *
 void worker_check_drained(struct worker *w);
 void worker_acceptor_closed(struct worker *w);
 
-/* The default pool. */
-const struct pool *worker_pool(const struct worker *w);
 /* IMF-fixdate of now. */
 struct span worker_date(struct worker *w);
 

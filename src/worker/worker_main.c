@@ -127,8 +127,7 @@ static int on_ready(void *arg)
 
     acceptor_start_all(&p->worker);
     start_spread(p, INHERIT_FD_INBOX);
-    worker_note(&p->worker, FLIGHT_READY, p->worker.acceptor_n,
-                worker_pool(&p->worker)->server_n);
+    worker_note(&p->worker, FLIGHT_READY, p->worker.acceptor_n, p->worker.pool_state->server_n);
     log_debug("accepting", LOG_U("sockets", p->worker.acceptor_n));
     return 0;
 }
