@@ -281,14 +281,13 @@ char *api_json_removed(const char *path)
     return finish(&m);
 }
 
-char *api_json_node(char *settings, unsigned workers)
+char *api_json_node(char *settings)
 {
     static const struct link_row links[] = {{"self", "/node", NULL},
                                             {"change", "/node", "PATCH"}};
     json_t *root = embed(settings);
     struct maker m = {root, root == NULL};
 
-    set_number(&m, "workers", workers);
     set(&m, "links", LINKS(links));
     return finish(&m);
 }

@@ -98,8 +98,8 @@ struct api_json_listener_view {
 char *api_json_listener(const struct api_json_listener_view *v);
 char *api_json_rule(const struct listener *l, const struct rule *rule, uint64_t revision);
 char *api_json_removed(const char *path);
-/* The node's settings (json of pool_code.h, taken), and what it is. */
-char *api_json_node(char *settings, unsigned workers);
+/* The node's settings (json of pool_code.h, taken). */
+char *api_json_node(char *settings);
 
 struct api_json_end {
     const char *word;

@@ -55,7 +55,7 @@ int api_route_normalize(struct span target, char *buf, struct span *path)
     return 0;
 }
 
-struct span api_route_query(struct span target, struct span key)
+struct span api_route_query_nth(struct span target, struct span key, unsigned n)
 {
     struct span rest = span_skip(target, span_find(target, '?'));
 
@@ -66,10 +66,15 @@ struct span api_route_query(struct span target, struct span key)
         pair = span_first(rest, span_find(rest, '&'));
         rest = span_skip(rest, pair.len);
         name = span_first(pair, span_find(pair, '='));
-        if (span_is_equal(name, key))
+        if (span_is_equal(name, key) && n-- == 0)
             return span_skip(pair, name.len < pair.len ? name.len + 1 : name.len);
     }
     return SPAN_NONE;
+}
+
+struct span api_route_query(struct span target, struct span key)
+{
+    return api_route_query_nth(target, key, 0);
 }
 
 /* Takes the next segment off: "/a/b" gives "a" and leaves "/b". */

@@ -34,6 +34,8 @@ struct api_match {
 int api_route_normalize(struct span target, char *buf, struct span *path) MUST_USE;
 /* The value of a key in the target's query ("?a=1&b=2"), as it stands; ptr NULL: not there. */
 struct span api_route_query(struct span target, struct span key);
+/* The same of a key that stands there several times: n of 0 is the first. */
+struct span api_route_query_nth(struct span target, struct span key, unsigned n);
 /* WERR_NOT_FOUND: no such path; WERR_INVALID: not with this method. HEAD counts as GET. */
 int api_route_find(const struct api_route *routes, unsigned n, struct span method,
                    struct span path, struct api_match *match) MUST_USE;
