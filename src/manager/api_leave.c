@@ -10,7 +10,7 @@
 
 static const struct pool_server *find_in_pool(const struct api_conn *ac)
 {
-    return pool_find_server(&ac->m->pool->pools[0], ac->proposal.server_id);
+    return pool_find_server(pool_default(ac->m->pool), ac->proposal.server_id);
 }
 
 /* NULL: it is gone. */
@@ -57,7 +57,7 @@ static void on_stood_down(struct api_conn *ac)
 
 static void limit_removal(struct api_conn *ac)
 {
-    if (ac->proposal.change == POOL_CHANGE_SERVER_REMOVED && ac->query.has_drain)
+    if (ac->proposal.change == POOL_CHANGE_REMOVED && ac->query.has_drain)
         leaving_limit(ac->m, ac->proposal.server_id, ac->query.drain_ms);
 }
 
@@ -87,7 +87,7 @@ static void set_admin(struct api_conn *ac, enum pool_admin admin)
         api_answer_no_server(ac);
         return;
     }
-    if (pool_code_admin_from_json(api_body(ac), admin, &ac->m->pool->pools[0], server->id, &c,
+    if (pool_code_admin_from_json(api_body(ac), admin, pool_default(ac->m->pool), server->id, &c,
                                   &error) < 0) {
         api_problem_of(ac, &error);
         return;

@@ -44,7 +44,7 @@ static void add_draining(struct api_pages *p, const struct manager *m)
 
 static void add_named(struct api_pages *p, const struct manager *m)
 {
-    const struct pool_server *named = pool_find_server(&m->pool->pools[0], p->named_id);
+    const struct pool_server *named = pool_find_server(pool_default(m->pool), p->named_id);
     struct api_view view;
 
     if (named == NULL)
@@ -56,7 +56,7 @@ static void add_named(struct api_pages *p, const struct manager *m)
 /* Until so much is there, or all of the pool. */
 static bool add_servers(struct api_pages *p, const struct manager *m, size_t bytes)
 {
-    const struct pool *pool = &m->pool->pools[0];
+    const struct pool *pool = pool_default(m->pool);
     uint32_t i = pool_next_server(pool, p->after_id);
     struct api_view view;
 

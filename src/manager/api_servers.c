@@ -16,7 +16,7 @@
 
 static struct pool *the_pool(const struct api_conn *ac)
 {
-    return &ac->m->pool->pools[0];
+    return pool_default(ac->m->pool);
 }
 
 void api_answer_no_server(struct api_conn *ac)
@@ -148,7 +148,7 @@ bool api_answer_refusal(struct api_conn *ac)
 static void on_added(struct api_conn *ac)
 {
     const struct pool_server *server = pool_find_server(the_pool(ac), ac->proposal.server_id);
-    const bool is_new = ac->proposal.change == POOL_CHANGE_SERVER_ADDED;
+    const bool is_new = ac->proposal.change == POOL_CHANGE_ADDED;
 
     if (api_answer_refusal(ac))
         return;

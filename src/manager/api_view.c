@@ -7,7 +7,7 @@
 
 static const struct pool *the_pool(const struct manager *m)
 {
-    return &m->pool->pools[0];
+    return pool_default(m->pool);
 }
 
 static unsigned count_down(const struct server_facts *f)

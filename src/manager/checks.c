@@ -12,13 +12,13 @@
 static const struct pool_server *find_server(const struct checks *c,
                                              const struct server_facts *f)
 {
-    return pool_find_server(&c->state->pools[0], f->id);
+    return pool_find_server(pool_default(c->state), f->id);
 }
 
 static void get_effective(const struct checks *c, const struct pool_server *server,
                           struct pool_health *h)
 {
-    pool_health_effective(&c->state->pools[0], server, h);
+    pool_health_effective(pool_default(c->state), server, h);
 }
 
 static struct health_limits limits_of(const struct pool_health *h)

@@ -49,7 +49,7 @@ static void tell_ready(struct manager *m)
     snprintf(next, sizeof(next), "curl %s/servers -d '{\"url\":\"http://127.0.0.1:12345\"}'",
              text);
     log_info("ready", LOG_U("workers", m->worker_n),
-             LOG_U("servers", m->pool->pools[0].server_n), LOG_S("next", next));
+             LOG_U("servers", pool_default(m->pool)->server_n), LOG_S("next", next));
 }
 
 static void on_worker_running(void *arg, struct slot *slot)
@@ -145,7 +145,7 @@ static void dump(const struct manager *m)
 {
     log_info("manager state", LOG_U("revision", m->servers.revision),
              LOG_U("index", m->pool->index), LOG_X("digest", m->pool->digest),
-             LOG_U("servers", m->pool->pools[0].server_n),
+             LOG_U("servers", pool_default(m->pool)->server_n),
              LOG_U("leaving_servers", m->facts.leaving_n), LOG_U("probes", m->checks.probes_n),
              LOG_U("api_connections", m->api.conn_n),
              LOG_U("workers_running", supervisor_count(&m->supervisor, SLOT_RUNNING)));

@@ -11,7 +11,7 @@ _Static_assert((int)RESOLVE_ADDRS_MAX <= (int)FRAME_ADDRS_N, "a frame holds a wh
 
 static const char *url_of(const struct manager *m, uint64_t server_id)
 {
-    const struct pool_server *server = pool_find_server(&m->pool->pools[0], server_id);
+    const struct pool_server *server = pool_find_server(pool_default(m->pool), server_id);
 
     return server != NULL ? server->url : "";
 }

@@ -34,7 +34,7 @@ static void on_repair(struct timer *t)
 {
     struct servers *s = (struct servers *)((char *)t - offsetof(struct servers, repair));
     struct manager *m = (struct manager *)((char *)s - offsetof(struct manager, servers));
-    const struct pool *p = &m->pool->pools[0];
+    const struct pool *p = pool_default(m->pool);
 
     for (uint32_t i = 0; i < p->server_n && !timer_is_set(t); i++) {
         struct server_facts *f = facts_find(&m->facts, p->servers[i]->id);
@@ -46,8 +46,8 @@ static void on_repair(struct timer *t)
 
 static void follow_add(struct manager *m, const struct pool_change *change)
 {
-    const struct pool_server *server = pool_find_server(change->pool, change->server_id);
-    struct server_facts *f = facts_find(&m->facts, change->server_id);
+    const struct pool_server *server = pool_find_server(change->pool, change->id);
+    struct server_facts *f = facts_find(&m->facts, change->id);
 
     if (f->stats_slot != STATS_NO_SLOT)
         stats_server_clear(m->stats, f->stats_slot);
@@ -82,8 +82,8 @@ static void follow_admin(struct manager *m, const struct pool_server *server,
 
 static void follow_change(struct manager *m, const struct pool_change *change)
 {
-    const struct pool_server *server = pool_find_server(change->pool, change->server_id);
-    struct server_facts *f = facts_find(&m->facts, change->server_id);
+    const struct pool_server *server = pool_find_server(change->pool, change->id);
+    struct server_facts *f = facts_find(&m->facts, change->id);
 
     follow_admin(m, server, f);
     checks_update(&m->checks, server, f);
@@ -103,7 +103,7 @@ static void follow_set_pool(struct manager *m, const struct pool_change *change)
 /* After the entry went out: its publish sequence is the one to wait for. */
 static void follow_remove(struct manager *m, const struct pool_change *change)
 {
-    struct server_facts *f = facts_find(&m->facts, change->server_id);
+    struct server_facts *f = facts_find(&m->facts, change->id);
 
     log_info("server removed", LOG_S("server", change->removed->url));
     names_remove(m, f);
@@ -113,16 +113,16 @@ static void follow_remove(struct manager *m, const struct pool_change *change)
 
 static void follow(struct manager *m, const struct pool_change *change, struct span entry)
 {
-    if (change->type == POOL_CHANGE_SERVER_ADDED)
+    if (pool_change_is(change, KIND_SERVER, POOL_CHANGE_ADDED))
         follow_add(m, change);
-    if (change->type == POOL_CHANGE_SERVER_REMOVED)
-        checks_remove(&m->checks, facts_find(&m->facts, change->server_id));
+    if (pool_change_is(change, KIND_SERVER, POOL_CHANGE_REMOVED))
+        checks_remove(&m->checks, facts_find(&m->facts, change->id));
     publish_entry(&m->publish, m->pool, entry);
-    if (change->type == POOL_CHANGE_SERVER_CHANGED)
+    if (pool_change_is(change, KIND_SERVER, POOL_CHANGE_CHANGED))
         follow_change(m, change);
-    else if (change->type == POOL_CHANGE_POOL_SET)
+    else if (pool_change_is(change, KIND_POOL, POOL_CHANGE_CHANGED))
         follow_set_pool(m, change);
-    else if (change->type == POOL_CHANGE_SERVER_REMOVED)
+    else if (pool_change_is(change, KIND_SERVER, POOL_CHANGE_REMOVED))
         follow_remove(m, change);
 }
 
@@ -144,7 +144,7 @@ static void note_outcome(struct manager *m, const struct pool_command *c, int re
         if (memcmp(p->request_id, c->request_id, sizeof(p->request_id)) == 0) {
             p->result = result;
             p->change = change->type;
-            p->server_id = change->server_id;
+            p->server_id = change->id;
             return;
         }
     }
@@ -166,7 +166,7 @@ static int apply(struct manager *m, const struct pool_command *c, uint64_t index
     error = pool_apply(m->pool, c, index, change);
     if (error < 0)
         change->type = POOL_CHANGE_NONE;
-    if (f != NULL && change->type != POOL_CHANGE_SERVER_ADDED)
+    if (f != NULL && change->type != POOL_CHANGE_ADDED)
         facts_drop(&m->facts, f);
     return error;
 }

@@ -5,7 +5,7 @@
 
 static const struct pool *the_pool(const struct manager *m)
 {
-    return &m->pool->pools[0];
+    return pool_default(m->pool);
 }
 
 /* Its facts when people want it to serve, it has an address and need not wait for its first

@@ -92,7 +92,7 @@ static enum end enter_host(struct worker *w, struct client *c, uint32_t max)
 
 enum end admission_enter(struct worker *w, struct client *c)
 {
-    const struct pool_bounds *bounds = &worker_pool(w)->bounds;
+    const struct listener_bounds *bounds = &worker_listener(w)->bounds;
 
     if (is_beyond(w, LIMIT_SCARCE_SHARE))
         return END_NO_DESCRIPTOR;

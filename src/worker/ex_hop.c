@@ -37,7 +37,7 @@ int ex_rewrite_answer(struct exchange *ex, struct msg *m)
     struct rewrite_facts facts = {.date = worker_date(ex->worker)};
     int rc;
 
-    if (worker_pool(ex->worker)->request_id_to_client)
+    if (worker_listener(ex->worker)->request_id_to_client)
         facts.request_id = ex_request_id(ex);
     rc = rewrite_response(m, &facts, &ex->arena);
     return rc == 0 && m->status == 426 ? keep_upgrade(m) : rc;

@@ -19,15 +19,17 @@ enum { ASKS_NOBODY = 0, ASKS_CLIENT = 1, ASKS_LANE = 2, ASKS_BOTH = ASKS_CLIENT 
 
 struct wait {
     const char *word;
-    size_t limit_ms; /* where in struct pool_timeouts */
+    bool is_of_listener; /* whose setting says how long: the listener's or the pool's */
+    size_t limit_ms;     /* where in its timeouts */
     enum end end;
     unsigned asks;
 };
 
 static const struct wait waits[EX_FOR_N] = {
-    [EX_FOR_NOTHING] = {"nothing", 0, END_OK, ASKS_NOBODY},
-#define EX_TIMER(name, word, setting, end, asks) \
-    [EX_FOR_##name] = {(word), offsetof(struct pool_timeouts, setting), END_##end, ASKS_##asks},
+    [EX_FOR_NOTHING] = {"nothing", false, 0, END_OK, ASKS_NOBODY},
+#define EX_TIMER(name, word, owner, setting, end, asks)                                   \
+    [EX_FOR_##name] = {(word), sizeof(#owner) == sizeof("listener"),                      \
+                       offsetof(struct owner##_timeouts, setting), END_##end, ASKS_##asks},
 #include "worker/ex_timers.def"
 #undef EX_TIMER
 };
@@ -37,15 +39,14 @@ const char *exchange_timer_name(const struct exchange *ex)
     return waits[ex->timer_for].word;
 }
 
-static const struct pool_timeouts *timeouts_of(const struct exchange *ex)
-{
-    return &worker_pool(ex->worker)->timeouts;
-}
-
 static uint32_t limit_ms(const struct exchange *ex, enum ex_timer_for what)
 {
-    const struct pool_timeouts *all = timeouts_of(ex);
-    uint32_t ms = *(const uint32_t *)(const void *)((const char *)all + waits[what].limit_ms);
+    const struct wait *wait = &waits[what];
+    const struct pool_timeouts *all = &worker_pool(ex->worker)->timeouts;
+    const void *owner = wait->is_of_listener
+                            ? (const void *)&worker_listener(ex->worker)->timeouts
+                            : (const void *)all;
+    uint32_t ms = *(const uint32_t *)(const void *)((const char *)owner + wait->limit_ms);
 
     return what == EX_FOR_CONTINUE && ms < all->response_head_ms ? all->response_head_ms : ms;
 }
@@ -128,7 +129,7 @@ void ex_await_answer(struct exchange *ex)
 
 bool ex_fin_aborts(const struct exchange *ex)
 {
-    return worker_pool(ex->worker)->client_abort_on_fin && !(ex->flags & EX_ANSWER_BEGUN) &&
+    return worker_listener(ex->worker)->client_abort_on_fin && !(ex->flags & EX_ANSWER_BEGUN) &&
            ((ex->flags & EX_REQUEST_READ) || ex->request.body == MSG_BODY_NONE);
 }
 
@@ -197,7 +198,7 @@ void ex_on_timer(struct timer *t)
 
 bool ex_is_too_slow(const struct worker *w, uint64_t bytes, uint64_t elapsed_ms)
 {
-    uint64_t rate = worker_pool(w)->bounds.min_rate_bytes;
+    uint64_t rate = worker_listener(w)->bounds.min_rate_bytes;
 
     return elapsed_ms > LIMIT_RATE_GRACE_MS &&
            bytes * 1000 < rate * (elapsed_ms - LIMIT_RATE_GRACE_MS);
@@ -205,7 +206,7 @@ bool ex_is_too_slow(const struct worker *w, uint64_t bytes, uint64_t elapsed_ms)
 
 enum end ex_check_body(struct exchange *ex, size_t bytes)
 {
-    uint64_t max = worker_pool(ex->worker)->bounds.body_bytes;
+    uint64_t max = worker_listener(ex->worker)->bounds.body_bytes;
     uint64_t now_us = loop_now_us(ex->worker->loop);
 
     if (max > 0 && ex->bytes_in > max)

@@ -19,7 +19,7 @@ static enum ex_verdict go(struct exchange *ex, enum ex_step next, const char *wh
 
 static enum ex_verdict step_check(struct exchange *ex)
 {
-    uint64_t max_bytes = worker_pool(ex->worker)->bounds.body_bytes;
+    uint64_t max_bytes = worker_listener(ex->worker)->bounds.body_bytes;
 
     if (span_is_equal(msg_method(&ex->request), SPAN("CONNECT"))) {
         /* What comes next is meant for the tunnel: it shall not be read as requests. */
@@ -34,7 +34,7 @@ static enum ex_verdict step_check(struct exchange *ex)
         return EX_VERDICT_NEXT;
     }
     if ((ex->request.flags & MSG_HAS_VIA) &&
-        hops_count(&ex->request) >= worker_pool(ex->worker)->bounds.hops) {
+        hops_count(&ex->request) >= worker_listener(ex->worker)->bounds.hops) {
         ex_fail(ex, END_LOOP);
         return EX_VERDICT_NEXT;
     }
@@ -263,7 +263,7 @@ static int fill_reply(struct exchange *ex, struct msg *m, struct span *body)
         rc |= msg_add(m, SPAN("Content-Type"), SPAN("text/plain"));
         rc |= msg_add(m, SPAN("Weldr-Error"), span_from_str(facts->word));
     }
-    if (worker_pool(ex->worker)->request_id_to_client)
+    if (worker_listener(ex->worker)->request_id_to_client)
         rc |= msg_add(m, SPAN("X-Request-Id"), ex_request_id(ex));
     if (ex->end == END_METHOD || ex->end == END_MAX_FORWARDS)
         rc |= msg_add(m, SPAN("Allow"), SPAN(ALLOWED_METHODS));

@@ -58,7 +58,7 @@ enum ex_flag {
 /* What the exchange's timer is set for (ex_pace.c). */
 enum ex_timer_for {
     EX_FOR_NOTHING,
-#define EX_TIMER(name, word, setting, end, asks) EX_FOR_##name,
+#define EX_TIMER(name, word, owner, setting, end, asks) EX_FOR_##name,
 #include "worker/ex_timers.def"
 #undef EX_TIMER
     EX_FOR_N

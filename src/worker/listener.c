@@ -7,7 +7,7 @@
 
 static void on_accept(struct sock *s, struct accepted *a)
 {
-    struct listener *l = (struct listener *)((char *)s - offsetof(struct listener, sock));
+    struct acceptor *l = (struct acceptor *)((char *)s - offsetof(struct acceptor, sock));
 
     worker_note(l->worker, FLIGHT_ACCEPTED, (uint64_t)(l - l->worker->listeners),
                 l->worker->clients_slab.in_use);
@@ -17,15 +17,15 @@ static void on_accept(struct sock *s, struct accepted *a)
 
 static void on_closed(struct sock *s)
 {
-    const struct listener *l =
-        (const struct listener *)((char *)s - offsetof(struct listener, sock));
+    const struct acceptor *l =
+        (const struct acceptor *)((char *)s - offsetof(struct acceptor, sock));
 
     worker_listener_closed(l->worker); /* which frees all of them together */
 }
 
 static const struct sock_ops listener_ops = {.on_accept = on_accept, .on_closed = on_closed};
 
-void listener_start(struct listener *l, struct worker *w, int handle, bool has_headers)
+void listener_start(struct acceptor *l, struct worker *w, int handle, bool has_headers)
 {
     l->has_headers = has_headers;
     l->worker = w;

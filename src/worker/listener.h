@@ -7,12 +7,12 @@
 
 struct worker;
 
-struct listener {
+struct acceptor {
     struct sock sock;
     struct worker *worker;
     bool has_headers; /* its clients come behind a PROXY header */
 };
 
-void listener_start(struct listener *l, struct worker *w, int handle, bool has_headers);
+void listener_start(struct acceptor *l, struct worker *w, int handle, bool has_headers);
 
 #endif

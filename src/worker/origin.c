@@ -130,17 +130,19 @@ int origin_reconcile(struct worker *w, const struct pool_change *change)
 {
     struct origin *o;
 
+    if (change->kind == KIND_POOL && change->type == POOL_CHANGE_CHANGED)
+        w->balance_is_stale = true; /* fail_open may have changed */
+    /* Requests go to the pool "default" only. */
+    if (change->kind != KIND_SERVER || change->pool != worker_pool(w))
+        return 0;
     switch (change->type) {
-    case POOL_CHANGE_SERVER_ADDED:
-    case POOL_CHANGE_SERVER_CHANGED:
-        return follow(w, pool_find_server(change->pool, change->server_id));
-    case POOL_CHANGE_SERVER_REMOVED:
-        o = origin_find(w, change->server_id);
+    case POOL_CHANGE_ADDED:
+    case POOL_CHANGE_CHANGED:
+        return follow(w, pool_find_server(change->pool, change->id));
+    case POOL_CHANGE_REMOVED:
+        o = origin_find(w, change->id);
         if (o)
             leave(o);
-        return 0;
-    case POOL_CHANGE_POOL_SET:
-        w->balance_is_stale = true; /* fail_open may have changed */
         return 0;
     case POOL_CHANGE_NONE:
         return 0;

@@ -23,9 +23,9 @@ static struct client *client_of(struct conn *conn)
     return (struct client *)conn;
 }
 
-static const struct pool_timeouts *timeouts_of(const struct client *c)
+static const struct listener_timeouts *timeouts_of(const struct client *c)
 {
-    return &worker_pool(client_worker(c))->timeouts;
+    return &worker_listener(client_worker(c))->timeouts;
 }
 
 /* Answered without a request. */
@@ -59,7 +59,7 @@ static void refuse(struct client *c, const struct event *ev)
 static void begin(struct client *c, struct event *ev)
 {
     struct exchange *ex = exchange_new(client_worker(c), c);
-    uint32_t max = worker_pool(client_worker(c))->bounds.requests_per_connection;
+    uint32_t max = worker_listener(client_worker(c))->bounds.requests_per_connection;
 
     c->flags = (uint8_t)((c->flags & CLIENT_TRUSTED) | CLIENT_ASKED);
     c->requests++;
@@ -217,7 +217,7 @@ static void enter(struct client *c)
 
 static uint32_t header_ms(const struct worker *w)
 {
-    return w->draining ? LIMIT_DRAIN_FIRST_MS : worker_pool(w)->timeouts.client_head_ms;
+    return w->draining ? LIMIT_DRAIN_FIRST_MS : worker_listener(w)->timeouts.client_head_ms;
 }
 
 static int64_t on_prologue(struct conn *conn, struct span in)

@@ -17,6 +17,7 @@ static void drain_pass(struct loop_work *work);
 int worker_init(struct worker *w, struct loop *loop, struct stats_worker *stats, uint32_t id,
                 uint64_t seed)
 {
+    struct node_settings node;
     int rc;
 
     memset(w, 0, sizeof(*w));
@@ -39,11 +40,14 @@ int worker_init(struct worker *w, struct loop *loop, struct stats_worker *stats,
     if (!w->arenas)
         return WERR_NOMEM;
     rc = conn_shared_init(&w->shared, loop);
-    if (rc < 0)
+    if (rc < 0) {
         arena_store_free(w->arenas);
-    else
-        w->shared.queued_gauge = &stats->value[STATS_queued_bytes];
-    return rc;
+        return rc;
+    }
+    w->shared.queued_gauge = &stats->value[STATS_queued_bytes];
+    settings_init(&node_settings_table, &node);
+    worker_set_node(w, &node);
+    return 0;
 }
 
 void worker_fini(struct worker *w)
@@ -79,7 +83,17 @@ int worker_listen(struct worker *w, const int *handles, unsigned n)
 
 const struct pool *worker_pool(const struct worker *w)
 {
-    return &w->pool_state->pools[0];
+    return pool_default(w->pool_state);
+}
+
+const struct listener *worker_listener(const struct worker *w)
+{
+    return listener_default(w->pool_state);
+}
+
+void worker_set_node(struct worker *w, const struct node_settings *node)
+{
+    conn_set_queue_budget(&w->shared, node->queue_bytes);
 }
 
 _Static_assert((int)POOL_FIELDS_MAX <= (int)MSG_FIELDS_MAX, "the codec takes what may be set");
@@ -88,7 +102,8 @@ _Static_assert((int)POOL_RESPONSE_FIELDS_MAX <= (int)MSG_FIELDS_MAX, "here too")
 /* The codecs of all connections read these: what runs follows too. */
 static void follow_bounds(struct worker *w)
 {
-    const struct pool_bounds *b = &worker_pool(w)->bounds;
+    const struct listener_bounds *b = &worker_listener(w)->bounds;
+    const struct pool_bounds *of_pool = &worker_pool(w)->bounds;
     uint32_t trailer_bytes = b->trailer_bytes > 2 ? b->trailer_bytes : 2; /* the empty line */
 
     w->request_limits = (struct codec_limits){
@@ -98,11 +113,10 @@ static void follow_bounds(struct worker *w)
         .chunk_extension_bytes = b->chunk_extension_bytes,
         .trailer_bytes = trailer_bytes,
     };
-    w->response_limits.head_bytes = b->response_head_bytes;
-    w->response_limits.fields = (uint16_t)b->response_fields;
+    w->response_limits.head_bytes = of_pool->response_head_bytes;
+    w->response_limits.fields = (uint16_t)of_pool->response_fields;
     w->response_limits.chunk_extension_bytes = b->chunk_extension_bytes;
     w->response_limits.trailer_bytes = trailer_bytes;
-    conn_set_queue_budget(&w->shared, b->queue_bytes);
 }
 
 int worker_snapshot(struct worker *w, struct span bytes)
@@ -135,7 +149,7 @@ int worker_apply(struct worker *w, uint64_t index, struct span entry)
         rc = origin_reconcile(w, &change);
     else if (rc != WERR_NOMEM)
         rc = 0; /* refused, in every process alike */
-    pool_server_free(change.removed);
+    pool_change_fini(&change);
     pool_command_fini(&command);
     return rc;
 }

@@ -18,6 +18,7 @@
 #include "base/slab.h"
 #include "http/date.h"
 #include "net/conn.h"
+#include "pool/listener.h"
 #include "pool/pool.h"
 #include "stats/stats.h"
 #include "wire/frame.h"
@@ -28,7 +29,7 @@ struct admission_host;
 struct client;
 struct exchange;
 struct origin;
-struct listener;
+struct acceptor;
 struct access_log;
 
 LIST_HEAD(client_list, client);
@@ -64,7 +65,7 @@ struct worker {
 
     struct cidr_list trusted; /* --trusted-proxies; none: not given (trust.h) */
     uint64_t proxy_listeners; /* bit i: clients of listener i come behind a PROXY header */
-    struct listener *listeners;
+    struct acceptor *listeners;
     unsigned listener_n;
     struct spread spread;
 
@@ -114,8 +115,11 @@ void worker_drain(struct worker *w, uint32_t limit_ms, void (*on_drained)(void *
 void worker_check_drained(struct worker *w);
 void worker_listener_closed(struct worker *w);
 
-/* The default pool. */
+/* The pool "default" and the listener "default". */
 const struct pool *worker_pool(const struct worker *w);
+const struct listener *worker_listener(const struct worker *w);
+/* Of this node's settings what concerns a worker. */
+void worker_set_node(struct worker *w, const struct node_settings *node);
 /* IMF-fixdate of now. */
 struct span worker_date(struct worker *w);
 

@@ -13,7 +13,7 @@ enum { MIB = 1024 * 1024, HELD_MAX_BYTES = MIB };
 struct silence {
     const char *name;
     const char *say;
-    struct pool_timeouts timeouts;
+    struct world_timeouts timeouts;
     uint32_t quiet_until_ms; /* nothing was heard then */
     uint32_t after_ms;       /* … and now this was heard */
     const char *status_line; /* NULL: no answer */

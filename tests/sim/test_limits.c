@@ -87,10 +87,12 @@ static void test_sizes(void **state)
 /* What the API lets be set is what holds: nothing is clipped behind its back. */
 static uint64_t set_largest(struct world *w, const char *key, const char *path)
 {
-    uint64_t max = pool_settings_find(POOL_GROUP_LIMITS, key)->max;
+    const struct setting *f = settings_find(&pool_settings_table, SETTINGS_LIMITS, key);
 
-    world_set(w, path, max);
-    return max;
+    if (!f)
+        f = settings_find(&listener_settings_table, SETTINGS_LIMITS, key);
+    world_set(w, path, f->max);
+    return f->max;
 }
 
 static void ask_with_fields(struct world *w, uint64_t n, const char *status)

@@ -23,12 +23,18 @@ struct world_client {
     LIST_ENTRY(world_client) entry;
 };
 
+/* Of the pool and of the listener "default"; 0: the default. */
+struct world_timeouts {
+    uint32_t connect_ms, response_head_ms, idle_ms, tunnel_ms;
+    uint32_t client_head_ms, client_body_ms, client_idle_ms, client_write_ms;
+};
+
 struct world_setup {
     uint64_t seed;
     struct loop_sim_faults faults;
     unsigned server_n; /* origins 0 … server_n-1 are in the pool from the begin */
     uint16_t weight[WORLD_ORIGINS]; /* 0: 1 */
-    struct pool_timeouts timeouts;  /* 0: the default */
+    struct world_timeouts timeouts;
     bool map_host;
     bool is_behind_proxy; /* clients come behind a PROXY header */
     bool tells_client;    /* servers get one */
@@ -91,7 +97,7 @@ int world_set_admin(struct world *w, unsigned n, uint8_t admin);
 int world_set_pool(struct world *w, const char *path, uint64_t value);
 /* The same; must not be refused. */
 void world_set(struct world *w, const char *path, uint64_t n);
-int world_set_timeouts(struct world *w, const struct pool_timeouts *timeouts);
+int world_set_timeouts(struct world *w, const struct world_timeouts *timeouts);
 /* loop_sim_route to the address of an origin. */
 void world_route(struct world *w, unsigned n, int result);
 /* FRAME_LOCAL_CUT: what is in flight there ends, the server stays. */

@@ -200,7 +200,7 @@ static uint64_t send_add(struct setup *s, const char *url)
     send_entry(s, &c, s->pool->index + 1);
     assert_int_equal(pool_apply(s->pool, &c, s->pool->index + 1, &change), 0);
     pool_command_fini(&c);
-    return change.server_id;
+    return change.id;
 }
 
 static void send_local(struct setup *s, uint64_t id)

@@ -28,7 +28,7 @@ static struct pool_change apply(struct setup *s, const struct pool_command *c)
     struct pool_change change = {0};
 
     assert_int_equal(pool_apply(s->pool, c, s->pool->index + 1, &change), 0);
-    pool_server_free(change.removed);
+    pool_change_fini(&change);
     change.removed = NULL;
     return change;
 }
@@ -44,7 +44,7 @@ static uint64_t add(struct setup *s, const char *url, uint16_t weight)
     c.server.weight = weight;
     change = apply(s, &c);
     pool_command_fini(&c);
-    return change.server_id;
+    return change.id;
 }
 
 static void take_out(struct setup *s, uint64_t id)
@@ -141,7 +141,7 @@ static void test_facts_before_the_pool(void **state)
     assert_false(origin_find(&s->worker, a)->in_pool);
     assert_int_equal(take_snapshot(s), 0);
     assert_int_equal(origin_find(&s->worker, a)->stats_slot, 7);
-    s->worker.pool_state->pools[0].fail_open = false;
+    pool_default(s->worker.pool_state)->fail_open = false;
     assert_int_equal(pick(s), 0); /* down */
     assert_int_equal(tell(s, a, 7, FRAME_LOCAL_UP), 0);
     assert_int_equal(pick(s), a);
@@ -351,12 +351,12 @@ static void tell_facts(struct setup *s, struct worker *other, uint64_t id, uint3
 
 static void tell_fail_open(struct setup *s, struct worker *other)
 {
-    const struct pool_setting *f = pool_settings_find(POOL_GROUP_TOP, "fail_open");
+    const struct setting *f = settings_find(&pool_settings_table, SETTINGS_TOP, "fail_open");
     struct pool_command c;
 
     pool_command_init(&c, POOL_SET_POOL);
-    c.given = pool_settings_bit(f);
-    pool_settings_set(&c.settings, f, rand_below(&s->rand, 2));
+    c.given = setting_bit(&pool_settings_table, f);
+    setting_set(&c.settings, f, rand_below(&s->rand, 2));
     tell_entry(s, other, &c);
     pool_command_fini(&c);
 }
@@ -390,7 +390,7 @@ static void change_one(struct setup *s, struct worker *other, uint64_t *id, unsi
         tell_change(s, other, *id, what);
     else
         tell_facts(s, other, *id, what == 3 ? 0 : FRAME_LOCAL_UP);
-    if (*id != 0 && what == 0 && !pool_find_server(&s->pool->pools[0], *id)) {
+    if (*id != 0 && what == 0 && !pool_find_server(pool_default(s->pool), *id)) {
         if (rand_below(&s->rand, 2) == 0)
             tell_facts(s, other, *id, FRAME_LOCAL_CUT); /* late facts of one that has gone */
         tell_facts(s, other, *id, FRAME_LOCAL_GONE);
