@@ -23,7 +23,7 @@ static const struct pool_server *add(const char *url, uint64_t index)
     assert_int_equal(pool_check_url(span_from_str(url), &c.server, &error), 0);
     assert_int_equal(pool_apply(state_now, &c, index, &change), 0);
     pool_command_fini(&c);
-    return pool_find_server(&state_now->pools[0], index);
+    return pool_find_server(pool_default(state_now), index);
 }
 
 static int setup(void **state)
@@ -55,7 +55,7 @@ static void assert_in_order(const char *text, const char *const *wanted)
 static struct api_json_server_view view_of(const struct pool_server *server,
                                            struct pool_health *check)
 {
-    pool_health_effective(&state_now->pools[0], server, check);
+    pool_health_effective(pool_default(state_now), server, check);
     return (struct api_json_server_view){
         .server = server,
         .pool = "default",
@@ -342,7 +342,7 @@ static void test_small_documents(void **state)
     assert_in_order(text, root);
     free(text);
     add("http://127.0.0.1", 1);
-    text = api_json_pool(&state_now->pools[0], 9);
+    text = api_json_pool(pool_default(state_now), 9);
     assert_in_order(text, pool);
     free(text);
     api_json_workers_begin(&list);

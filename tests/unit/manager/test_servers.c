@@ -88,7 +88,7 @@ static int add(const char *body, struct proposal *p)
 
 static void check_every_server_has_facts(void)
 {
-    const struct pool *p = &m->pool->pools[0];
+    const struct pool *p = pool_default(m->pool);
     struct api_view view;
 
     assert_int_equal(HASH_COUNT(m->facts.by_id), p->server_n);
@@ -104,7 +104,7 @@ static void test_add(void **state)
 
     (void)state;
     assert_int_equal(add(UNCHECKED("1"), &p), 0);
-    assert_int_equal(p.change, POOL_CHANGE_SERVER_ADDED);
+    assert_int_equal(p.change, POOL_CHANGE_ADDED);
     assert_int_equal(facts_find(&m->facts, p.server_id)->stats_slot, 0);
     assert_int_equal(add(UNCHECKED("1"), &p), 0);
     assert_int_equal(p.change, POOL_CHANGE_NONE);
@@ -127,7 +127,7 @@ static void test_add_without_memory(void **state)
         result = add(UNCHECKED("1"), &p);
         is_over = fault_is_armed();
         fault_set(0);
-        assert_int_equal(m->pool->pools[0].server_n, result == 0);
+        assert_int_equal(pool_default(m->pool)->server_n, result == 0);
         assert_true(!is_over || result == 0); /* some do without: a check just starts over */
         check_every_server_has_facts();
         teardown(state);
@@ -244,7 +244,7 @@ static void test_unresolved_name_costs_nothing(void **state)
     facts_drop(&m->facts, f);
     f = facts_add(&m->facts, p.server_id, &nowhere, 0);
     timers_n = loop_timers(m->loop)->n;
-    checks_add(&m->checks, m->pool->pools[0].servers[0], f);
+    checks_add(&m->checks, pool_default(m->pool)->servers[0], f);
     assert_int_equal(loop_timers(m->loop)->n, timers_n);
     assert_int_equal(m->checks.probes_n, 0);
     for (unsigned i = 0; i < CHECKS_CLASSES; i++)
