@@ -83,7 +83,7 @@ static void test_href(void **state)
     for (uint64_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         char href[ADDR_TEXT_MAX + 32];
 
-        api_json_server_href(add(cases[i].url, i + 1), href, sizeof(href));
+        api_json_server_href("default", add(cases[i].url, i + 1), href, sizeof(href));
         assert_string_equal(href, cases[i].href);
     }
 }
@@ -135,7 +135,7 @@ static void test_server_list(void **state)
 
     (void)state;
     a.last = &last;
-    api_json_servers_begin(&list);
+    api_json_servers_begin(&list, "/servers");
     api_json_servers_add(&list, &a);
     api_json_servers_add(&list, &b);
     api_json_servers_name(&list, &b);
@@ -221,7 +221,7 @@ static void test_checks_are_not_mixed_up(void **state)
     char *text;
 
     (void)state;
-    api_json_servers_begin(&list);
+    api_json_servers_begin(&list, "/servers");
     for (unsigned i = 0; i < 4; i++) {
         const char *const urls[] = {"http://127.0.0.1:1", "http://127.0.0.1:2",
                                     "http://127.0.0.1:3", "http://127.0.0.1:4"};

@@ -42,6 +42,8 @@ static int setup(void **state)
     m->pool = pool_state_new();
     m->cluster = cluster_solo_new(&hooks);
     facts_init(&m->facts);
+    TAILQ_INIT(&m->supervisor.listenings);
+    assert_non_null(facts_add_pool(&m->facts, 0));
     servers_init(m);
     leaving_init(m);
     publish_init(&m->publish, &m->supervisor, &m->facts, m->pool);
@@ -105,12 +107,12 @@ static void test_add(void **state)
     (void)state;
     assert_int_equal(add(UNCHECKED("1"), &p), 0);
     assert_int_equal(p.change, POOL_CHANGE_ADDED);
-    assert_int_equal(facts_find(&m->facts, p.server_id)->stats_slot, 0);
+    assert_int_equal(facts_find(&m->facts, p.id)->stats_slot, 0);
     assert_int_equal(add(UNCHECKED("1"), &p), 0);
     assert_int_equal(p.change, POOL_CHANGE_NONE);
     check_every_server_has_facts();
     assert_int_equal(add(UNCHECKED("2"), &p), 0);
-    assert_int_equal(facts_find(&m->facts, p.server_id)->stats_slot, 1);
+    assert_int_equal(facts_find(&m->facts, p.id)->stats_slot, 1);
 }
 
 /* Whichever allocation fails: who asked is told, and no server is there without its facts. */
@@ -188,7 +190,7 @@ static void test_pass_is_told_to_who_ejected(void **state)
 
     (void)state;
     assert_int_equal(add(UNCHECKED("1"), &p), 0);
-    f = facts_find(&m->facts, p.server_id);
+    f = facts_find(&m->facts, p.id);
     assert_false(f->is_untried); /* there is nothing to wait for */
     seq = m->publish.seq;
     m->checks.hooks.on_pass(m, f);
@@ -220,7 +222,7 @@ static void test_untried_until_the_first_verdict(void **state)
 
     (void)state;
     assert_int_equal(add("{\"url\":\"http://127.0.0.1:1\"}", &p), 0);
-    f = facts_find(&m->facts, p.server_id);
+    f = facts_find(&m->facts, p.id);
     seq = m->publish.seq;
     assert_true(f->is_untried && f->is_up);
     run_until_judged(f);
@@ -239,10 +241,10 @@ static void test_unresolved_name_costs_nothing(void **state)
 
     (void)state;
     assert_int_equal(add("{\"url\":\"http://127.0.0.1:9\"}", &p), 0);
-    f = facts_find(&m->facts, p.server_id);
+    f = facts_find(&m->facts, p.id);
     checks_remove(&m->checks, f);
     facts_drop(&m->facts, f);
-    f = facts_add(&m->facts, p.server_id, &nowhere, 0);
+    f = facts_add(&m->facts, p.id, &nowhere, 0);
     timers_n = loop_timers(m->loop)->n;
     checks_add(&m->checks, pool_default(m->pool)->servers[0], f);
     assert_int_equal(loop_timers(m->loop)->n, timers_n);
