@@ -87,8 +87,8 @@ static void set_admin(struct api_conn *ac, enum pool_admin admin)
         api_answer_no_server(ac);
         return;
     }
-    if (pool_code_admin_from_json(api_body(ac), admin, pool_default(ac->m->pool), server->id, &c,
-                                  &error) < 0) {
+    if (pool_code_admin_from_json(api_body(ac), admin, pool_default(ac->m->pool), server->id,
+                                  &c, &error) < 0) {
         api_problem_of(ac, &error);
         return;
     }

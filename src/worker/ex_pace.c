@@ -27,8 +27,8 @@ struct wait {
 
 static const struct wait waits[EX_FOR_N] = {
     [EX_FOR_NOTHING] = {"nothing", false, 0, END_OK, ASKS_NOBODY},
-#define EX_TIMER(name, word, owner, setting, end, asks)                                   \
-    [EX_FOR_##name] = {(word), sizeof(#owner) == sizeof("listener"),                      \
+#define EX_TIMER(name, word, owner, setting, end, asks)              \
+    [EX_FOR_##name] = {(word), sizeof(#owner) == sizeof("listener"), \
                        offsetof(struct owner##_timeouts, setting), END_##end, ASKS_##asks},
 #include "worker/ex_timers.def"
 #undef EX_TIMER
