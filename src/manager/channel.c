@@ -47,13 +47,20 @@ static void drop_frames(struct manager_channel *ch, struct channel_frames *frame
 
 /* ---- out ---- */
 
+static bool has_fd(const struct channel_frame *f)
+{
+    return f->fd >= 0 && f->sent == 0;
+}
+
+/* A frame with a descriptor goes alone: the receiver takes the descriptor with its first byte.
+ */
 static unsigned fill_iovec(const struct manager_channel *ch, struct iovec *iov)
 {
     const struct channel_frame *f;
     unsigned n = 0;
 
     TAILQ_FOREACH (f, &ch->unsent, entry) {
-        if (n == OUTV_PIECES)
+        if (n == OUTV_PIECES || (n > 0 && (has_fd(f) || has_fd(TAILQ_FIRST(&ch->unsent)))))
             break;
         iov[n].iov_base = f->bytes + f->sent;
         iov[n].iov_len = f->len - f->sent;
@@ -91,24 +98,53 @@ static void note_sent(struct manager_channel *ch, size_t bytes)
 
 /* NOLINTEND(clang-analyzer-unix.Malloc) */
 
+static size_t sum_bytes(const struct iovec *iov, unsigned n)
+{
+    size_t bytes = 0;
+
+    for (unsigned i = 0; i < n; i++)
+        bytes += iov[i].iov_len;
+    return bytes;
+}
+
+static int64_t send_pieces(struct manager_channel *ch, const struct iovec *iov, unsigned n)
+{
+    struct channel_frame *first = TAILQ_FIRST(&ch->unsent);
+    int64_t took;
+
+    if (!has_fd(first))
+        return sock_send(&ch->sock, iov, n);
+    took = sock_send_right(&ch->sock, iov, n, first->fd);
+    if (took == WERR_NO_FD) {
+        loop_timer_in(ch->loop, &ch->pause, CHANNEL_PAUSE_MS);
+        return 0;
+    }
+    if (took > 0)
+        first->fd = -1;
+    return took;
+}
+
+static bool may_send(const struct manager_channel *ch)
+{
+    return !ch->is_blocked && !ch->is_broken && !timer_is_set(&ch->pause) &&
+           !TAILQ_EMPTY(&ch->unsent);
+}
+
 static void flush(struct manager_channel *ch)
 {
     struct iovec iov[OUTV_PIECES];
 
-    while (!ch->is_blocked && !ch->is_broken && !TAILQ_EMPTY(&ch->unsent)) {
+    while (may_send(ch)) {
         const unsigned n = fill_iovec(ch, iov);
-        size_t asked = 0;
-        int64_t took;
+        const size_t asked = sum_bytes(iov, n);
+        const int64_t took = send_pieces(ch, iov, n);
 
-        for (unsigned i = 0; i < n; i++)
-            asked += iov[i].iov_len;
-        took = sock_send(&ch->sock, iov, n);
         if (took < 0) {
             break_off(ch, (int)took);
             return;
         }
         note_sent(ch, (size_t)took);
-        ch->is_blocked = (size_t)took < asked;
+        ch->is_blocked = (size_t)took < asked && !timer_is_set(&ch->pause);
     }
     if (ch->is_stale && TAILQ_EMPTY(&ch->unsent) && !ch->is_broken &&
         !manager_channel_is_starved(ch))
@@ -163,6 +199,7 @@ static struct channel_frame *make_frame(struct channel_note note, struct span he
     f->len = head.len + body.len;
     f->seq = note.seq;
     f->counts = note.counts;
+    f->fd = -1;
     return f;
 }
 
@@ -173,27 +210,67 @@ static void queue(struct manager_channel *ch, struct channel_frame *f)
     loop_defer(ch->loop, &ch->flush);
 }
 
-void manager_channel_send(struct manager_channel *ch, struct channel_note note,
-                          struct span head, struct span body)
+/* Has the frame a place in the queue? An update of a stale channel has not. */
+static bool is_wanted(struct manager_channel *ch, bool is_update)
 {
-    struct channel_frame *f;
-
     if (!ch->is_open || ch->is_broken)
-        return;
-    if (note.counts && !ch->is_stale && ch->queued_bytes > ch->queue_max)
+        return false;
+    if (is_update && !ch->is_stale && ch->queued_bytes > ch->queue_max)
         drop_unsent(ch);
-    if (note.counts && ch->is_stale) {
+    if (is_update && ch->is_stale) {
         loop_defer(ch->loop, &ch->flush); /* perhaps it waits for nothing but on_stale */
-        return;
+        return false;
     }
-    f = make_frame(note, head, body);
+    return true;
+}
+
+static void send_frame(struct manager_channel *ch, struct channel_frame *f, bool is_update)
+{
     if (f != NULL)
         queue(ch, f);
-    else if (note.counts)
+    else if (is_update)
         manager_channel_starve(ch);
     else
         break_off(ch, WERR_NOMEM);
 }
+
+void manager_channel_send(struct manager_channel *ch, struct channel_note note,
+                          struct span head, struct span body)
+{
+    if (is_wanted(ch, note.counts))
+        send_frame(ch, make_frame(note, head, body), note.counts);
+}
+
+void manager_channel_send_fd(struct manager_channel *ch, struct channel_note note,
+                             struct span head, int fd)
+{
+    struct channel_frame *f;
+
+    MUST(fd >= 0);
+    if (!is_wanted(ch, note.counts))
+        return;
+    f = make_frame(note, head, SPAN_NONE);
+    if (f != NULL)
+        f->fd = fd;
+    send_frame(ch, f, note.counts);
+}
+
+/* NOLINTBEGIN(clang-analyzer-unix.Malloc): as above. */
+void manager_channel_forget(struct manager_channel *ch, int fd)
+{
+    struct channel_frame *f, *next;
+
+    for (f = ch->is_open ? TAILQ_FIRST(&ch->unsent) : NULL; f != NULL; f = next) {
+        next = TAILQ_NEXT(f, entry);
+        if (f->fd != fd || f->sent > 0)
+            continue;
+        TAILQ_REMOVE(&ch->unsent, f, entry);
+        ch->queued_bytes -= f->len;
+        free_frame(ch, f);
+    }
+}
+
+/* NOLINTEND(clang-analyzer-unix.Malloc) */
 
 void manager_channel_say(struct manager_channel *ch, enum channel_word word, struct span frame)
 {
@@ -203,7 +280,7 @@ void manager_channel_say(struct manager_channel *ch, enum channel_word word, str
         return;
     MUST(frame.len <= sizeof(ready->bytes));
     memcpy(ready->bytes, frame.ptr, frame.len);
-    ready->frame = (struct channel_frame){.bytes = ready->bytes, .len = frame.len};
+    ready->frame = (struct channel_frame){.bytes = ready->bytes, .len = frame.len, .fd = -1};
     queue(ch, &ready->frame);
 }
 
@@ -211,6 +288,14 @@ static void on_retry(struct timer *t)
 {
     struct manager_channel *ch =
         (struct manager_channel *)((char *)t - offsetof(struct manager_channel, retry));
+
+    loop_defer(ch->loop, &ch->flush);
+}
+
+static void on_pause_end(struct timer *t)
+{
+    struct manager_channel *ch =
+        (struct manager_channel *)((char *)t - offsetof(struct manager_channel, pause));
 
     loop_defer(ch->loop, &ch->flush);
 }
@@ -411,6 +496,7 @@ void manager_channel_init(struct manager_channel *ch, struct loop *loop,
     ch->ops = ops;
     ch->flush.run = run_flush;
     timer_init(&ch->retry, on_retry);
+    timer_init(&ch->pause, on_pause_end);
     TAILQ_INIT(&ch->unsent);
     TAILQ_INIT(&ch->unacked);
 }
@@ -438,6 +524,7 @@ void manager_channel_close(struct manager_channel *ch)
     ch->is_broken = true; /* nothing more is told */
     loop_undefer(ch->loop, &ch->flush);
     timer_stop(loop_timers(ch->loop), &ch->retry);
+    timer_stop(loop_timers(ch->loop), &ch->pause);
     drop_frames(ch, &ch->unsent);
     drop_frames(ch, &ch->unacked);
     sock_close(&ch->sock, false);

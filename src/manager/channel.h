@@ -11,6 +11,10 @@
  * owner is asked for a snapshot after a pause that doubles while it does not help. DRAIN and
  * PING have their places here and need no memory.
  *
+ * A frame may carry a descriptor (LISTEN: a listening socket), which goes with its first byte
+ * and stays its owner's, who says so (manager_channel_forget) before it closes it. When more of
+ * them are on their way than the process may have, the channel pauses.
+ *
  * Each frame that the worker acknowledges carries the publish sequence that it completes;
  * acked_seq is the highest that the worker has confirmed. Owner: the slot of the supervisor, in
  * which the channel is embedded; it may be used again after on_closed.
@@ -30,7 +34,8 @@ enum {
     CHANNEL_QUEUE_MAX = 8 * 1024 * 1024,
     CHANNEL_IN_BYTES = 512,
     CHANNEL_RETRY_MIN_MS = 100,
-    CHANNEL_RETRY_MAX_MS = 3200
+    CHANNEL_RETRY_MAX_MS = 3200,
+    CHANNEL_PAUSE_MS = 20
 };
 
 struct manager_channel;
@@ -50,6 +55,7 @@ struct channel_frame {
     uint64_t seq; /* what its acknowledgement completes; 0: nothing */
     size_t len, sent;
     bool counts; /* the worker acknowledges it */
+    int fd;      /* to go with its first byte, borrowed; -1: none, or it has gone */
     char *bytes; /* NULL once sent */
 };
 TAILQ_HEAD(channel_frames, channel_frame);
@@ -76,6 +82,7 @@ struct manager_channel {
     bool is_broken;  /* on_broken was called */
     bool is_stale;
     struct timer retry; /* starved: on_stale comes then */
+    struct timer pause; /* set: too many descriptors are on their way */
     uint32_t retry_ms;
     uint64_t acked_seq;
     uint64_t heard_n; /* frames of the worker */
@@ -99,6 +106,13 @@ struct channel_note {
 };
 void manager_channel_send(struct manager_channel *ch, struct channel_note note,
                           struct span head, struct span body);
+/* The same for a frame that hands a descriptor over (borrowed until it has gone or is
+ * forgotten).
+ */
+void manager_channel_send_fd(struct manager_channel *ch, struct channel_note note,
+                             struct span head, int fd);
+/* The descriptor is about to be closed: frames that were to carry it are dropped. */
+void manager_channel_forget(struct manager_channel *ch, int fd);
 /* Queues a frame without a body that needs no memory; no-op while the last one is queued. */
 void manager_channel_say(struct manager_channel *ch, enum channel_word word, struct span frame);
 /* An update, or the snapshot, can't be made for want of memory: on_stale comes in a while. */

@@ -12,13 +12,16 @@
 static const struct pool_server *find_server(const struct checks *c,
                                              const struct server_facts *f)
 {
-    return pool_find_server(&c->state->pools[0], f->id);
+    return pool_find_any_server(c->state, f->id, NULL);
 }
 
 static void get_effective(const struct checks *c, const struct pool_server *server,
                           struct pool_health *h)
 {
-    pool_health_effective(&c->state->pools[0], server, h);
+    struct pool *p = NULL;
+
+    MUST(pool_find_any_server(c->state, server->id, &p) != NULL);
+    pool_health_effective(p, server, h);
 }
 
 static struct health_limits limits_of(const struct pool_health *h)
@@ -61,14 +64,17 @@ static void log_addr(const struct facts_addr *a, const struct pool_server *serve
                  LOG_U("failures", a->rule.failures), LOG_S("error", a->last.error));
 }
 
-static void log_server(const struct server_facts *f, const struct pool_server *server)
+static void log_server(const struct checks *c, const struct server_facts *f,
+                       const struct pool_server *server)
 {
     const struct facts_addr *a = facts_explain(f);
+    const struct pool *p = pool_find_id(c->state, f->pool_id);
 
+    MUST(p != NULL);
     if (f->is_up || a == NULL)
-        log_info("server is active", LOG_S("server", server->url));
+        log_info("server is active", LOG_S("server", server->url), LOG_S("pool", p->name));
     else
-        log_warn("server is down", LOG_S("server", server->url),
+        log_warn("server is down", LOG_S("server", server->url), LOG_S("pool", p->name),
                  LOG_U("failures", a->rule.failures), LOG_S("error", a->last.error));
 }
 
@@ -88,7 +94,7 @@ static void judge(struct checks *c, struct server_facts *f, const struct pool_se
     if (is_first)
         f->is_untried = false;
     if (has_changed)
-        log_server(f, server);
+        log_server(c, f, server);
     if (has_changed || is_first)
         c->hooks.on_change(c->hooks.arg, f);
 }

@@ -27,6 +27,8 @@ void facts_fini(struct facts *f)
         next = facts_next(f, s);
         facts_drop(f, s);
     }
+    while (f->pools != NULL)
+        facts_drop_pool(f, f->pools);
 }
 
 struct server_facts *facts_next(const struct facts *f, const struct server_facts *after)
@@ -158,6 +160,44 @@ void facts_drop(struct facts *f, struct server_facts *s)
     give_slot(f, s->stats_slot);
     HASH_DELETE(hh, f->by_id, s);
     free_facts(s);
+}
+
+struct pool_facts *facts_add_pool(struct facts *f, uint64_t id)
+{
+    struct pool_facts *p = fault_malloc(sizeof(*p));
+
+    if (p == NULL)
+        return NULL;
+    *p = (struct pool_facts){.id = id};
+    HASH_ADD(hh, f->pools, id, sizeof(p->id), p);
+    if (p->hh.tbl == NULL) {
+        free(p);
+        return NULL;
+    }
+    return p;
+}
+
+struct pool_facts *facts_find_pool(const struct facts *f, uint64_t id)
+{
+    struct pool_facts *p = NULL;
+
+    HASH_FIND(hh, f->pools, &id, sizeof(id), p);
+    return p;
+}
+
+void facts_set_fail_open(struct facts *f, struct pool_facts *p, bool is_fail_open)
+{
+    if (p->is_fail_open == is_fail_open)
+        return;
+    p->is_fail_open = is_fail_open;
+    f->fail_open_n += is_fail_open ? 1U : -1U;
+}
+
+void facts_drop_pool(struct facts *f, struct pool_facts *p)
+{
+    facts_set_fail_open(f, p, false);
+    HASH_DELETE(hh, f->pools, p);
+    free(p);
 }
 
 /* NOLINTEND(readability-function-size,clang-analyzer-unix.Malloc) */

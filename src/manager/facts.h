@@ -8,7 +8,8 @@
  * is up while one of its addresses is.
  * When the server is removed from the pool the facts stay and take over its description
  * (`removed`): it is draining until no worker has a request in flight on it; then facts_drop
- * frees all and its statistics slot becomes free. Statistics slots are given lowest first. The
+ * frees all and its statistics slot becomes free. Statistics slots are given lowest first.
+ * One struct pool_facts for each pool, by id. The
  * table does no I/O: checks.c writes health into it, servers.c decides when a server has
  * drained. Owner: the manager; pointers stay valid until facts_drop.
  */
@@ -64,6 +65,7 @@ TAILQ_HEAD(facts_addrs, facts_addr);
 
 struct server_facts {
     uint64_t id;
+    uint64_t pool_id;            /* also when it is removed */
     uint32_t stats_slot;         /* STATS_NO_SLOT: none was free */
     bool is_up;                  /* as facts_judge found it */
     bool is_untried;             /* it is to be checked, and no check has judged it yet */
@@ -85,10 +87,19 @@ struct server_facts {
     UT_hash_handle hh;
 };
 
+/* What this node knows of a pool. */
+struct pool_facts {
+    uint64_t id;
+    bool is_fail_open; /* usable.h, as last logged */
+    UT_hash_handle hh;
+};
+
 struct facts {
     struct server_facts *by_id;
+    struct pool_facts *pools;
     uint32_t draining_n; /* removed */
     uint32_t leaving_n;
+    uint32_t fail_open_n;                                   /* pools that are */
     TAILQ_HEAD(facts_list, server_facts) draining, leaving; /* those, the longest there first */
     uint64_t slots[STATS_SERVERS_MAX / 64];                 /* bit set: in use */
 };
@@ -96,7 +107,9 @@ struct facts {
 void facts_init(struct facts *f);
 void facts_fini(struct facts *f); /* checks must be gone */
 /* New facts: up, without a result, with the lowest free statistics slot. addr: of family 0 when
- * the server is given by name. now_us: wall clock. NULL: no memory. */
+ * the server is given by name. now_us: wall clock. pool_id is the caller's to set. NULL: no
+ * memory.
+ */
 struct server_facts *facts_add(struct facts *f, uint64_t id, const struct addr *addr,
                                uint64_t now_us);
 struct server_facts *facts_find(const struct facts *f, uint64_t id); /* NULL: none */
@@ -107,6 +120,11 @@ void facts_drain(struct facts *f, struct server_facts *s, struct pool_server *re
 void facts_set_leaving(struct facts *f, struct server_facts *s, bool is_leaving);
 /* Forgets the server and frees its slot. */
 void facts_drop(struct facts *f, struct server_facts *s);
+/* NULL: no memory, or none. */
+struct pool_facts *facts_add_pool(struct facts *f, uint64_t id);
+struct pool_facts *facts_find_pool(const struct facts *f, uint64_t id);
+void facts_set_fail_open(struct facts *f, struct pool_facts *p, bool is_fail_open);
+void facts_drop_pool(struct facts *f, struct pool_facts *p);
 /* What its name stands for: sorted, each once, at most FRAME_ADDRS_N. Addresses that stay keep
  * their health, new ones are up since now_us; those that are gone go to *gone, the caller's to
  * free. WERR_NOMEM: nothing has changed. */

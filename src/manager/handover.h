@@ -12,7 +12,7 @@
 #include "wire/inherit.h"
 
 enum {
-    HANDOVER_FDS_MAX = 2 + CONFIG_LIST_MAX + 1 + CONFIG_WORKERS_MAX,
+    HANDOVER_FDS_MAX = 2 + 1 + CONFIG_WORKERS_MAX,
     HANDOVER_EXIT_NO_FD = 4,
     HANDOVER_EXIT_FAILED = 127 /* as of a shell */
 };

@@ -16,7 +16,7 @@ static bool is_quiet(const struct manager *m, const struct server_facts *f)
 static const char *url_of(const struct manager *m, const struct server_facts *f)
 {
     const struct pool_server *server =
-        f->removed != NULL ? f->removed : pool_find_server(&m->pool->pools[0], f->id);
+        f->removed != NULL ? f->removed : pool_find_any_server(m->pool, f->id, NULL);
 
     return server->url;
 }

@@ -1,6 +1,8 @@
 #include "manager/listeners.h"
 
 #include <sched.h>
+#include <stdio.h>
+#include <string.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -63,50 +65,35 @@ static void tell(const char *what, const struct addr *bound)
     log_info(what, LOG_S("address", text));
 }
 
+static void nap(void)
+{
+    static const struct timespec time = {.tv_nsec = IN_USE_NAP_MS * 1000000L};
+
+    (void)nanosleep(&time, NULL);
+}
+
 /* Whoever holds the address may be about to let it go: a weldr that was told to end a moment
  * ago, or the workers of one that has died. */
 static int open_patiently(const struct addr *at, struct addr *bound)
 {
-    static const struct timespec nap = {.tv_nsec = IN_USE_NAP_MS * 1000000L};
     int fd = listen_open(at, false, false, bound);
 
     for (unsigned ms = 0; fd == WERR_ADDR_IN_USE && ms < IN_USE_WAIT_MS; ms += IN_USE_NAP_MS) {
-        (void)nanosleep(&nap, NULL);
+        nap();
         fd = listen_open(at, false, false, bound);
     }
     return fd;
 }
 
-/* Is the port free for us alone? */
-static int probe(const struct addr *at)
+static int bind_patiently(struct listening *l, const struct addr *at)
 {
-    struct addr bound;
-    int fd;
+    int rc = listening_bind(l, at);
 
-    if (at->port == 0)
-        return 0; /* the kernel gives none that is in use */
-    fd = open_patiently(at, &bound);
-    if (fd < 0)
-        return fd;
-    (void)close(fd);
-    return 0;
-}
-
-/* Socket i of every slot; the port that the first one got is everybody's. */
-static int open_slots(struct manager *m, unsigned i, struct addr at, struct addr *bound)
-{
-    int fd = probe(&at);
-
-    if (fd < 0)
-        return fd;
-    for (unsigned slot = 0; slot < m->worker_n; slot++) {
-        fd = listen_open(&at, true, true, bound);
-        if (fd < 0)
-            return fd;
-        m->supervisor.slots[slot].listeners[i] = fd;
-        at.port = bound->port;
+    for (unsigned ms = 0; rc == WERR_ADDR_IN_USE && ms < IN_USE_WAIT_MS; ms += IN_USE_NAP_MS) {
+        nap();
+        rc = listening_bind(l, at);
     }
-    return 0;
+    return rc;
 }
 
 void listeners_note_own(struct manager *m)
@@ -117,20 +104,45 @@ void listeners_note_own(struct manager *m)
         own_addresses_add(&m->own, &m->config->admin_ip[i]);
 }
 
+/* Whose address it is: "default", or, where only some have ,proxy, for those "proxy"; what is
+ * too much for one listener goes to "default-2" and so on. */
+static void name_listener(const struct config *config, unsigned i, char *buf, size_t size)
+{
+    const uint64_t all = config->ip_n < 64 ? (1ULL << config->ip_n) - 1 : UINT64_MAX;
+    const bool is_mixed = config->ip_proxy != 0 && (config->ip_proxy & all) != all;
+    const bool is_proxy = (config->ip_proxy >> i & 1) != 0;
+    const char *base = is_mixed && is_proxy ? "proxy" : "default";
+    unsigned before = 0;
+
+    for (unsigned k = 0; k < i; k++)
+        before += !is_mixed || (config->ip_proxy >> k & 1) == is_proxy;
+    if (before < LISTENER_ADDRESSES_MAX)
+        (void)snprintf(buf, size, "%s", base);
+    else
+        (void)snprintf(buf, size, "%s-%u", base, before / LISTENER_ADDRESSES_MAX + 1);
+}
+
 static int open_proxy(struct manager *m, unsigned i)
 {
     struct addr at = m->config->ip[i];
-    struct addr bound;
-    int error = open_slots(m, i, at, &bound);
+    char name[POOL_NAME_MAX + 1];
+    struct listening *l;
+    int rc;
 
-    if (error < 0 && m->config->ip_is_default && may_lack_ipv6(&at, error)) {
+    name_listener(m->config, i, name, sizeof(name));
+    l = listening_new(&m->supervisor, span_from_str(name), &at);
+    if (l == NULL)
+        return fail_listen(&at, WERR_NOMEM);
+    l->pending_until_ms = UINT64_MAX;
+    rc = bind_patiently(l, &at);
+    if (rc < 0 && m->config->ip_is_default && may_lack_ipv6(&at, rc)) {
         at = (struct addr){.family = AF_INET, .port = at.port};
-        error = open_slots(m, i, at, &bound);
+        l->wanted = at;
+        rc = bind_patiently(l, &at);
     }
-    if (error < 0)
-        return fail_listen(&at, error);
-    own_addresses_add(&m->own, &bound);
-    tell("proxy listens", &bound);
+    if (rc < 0)
+        return fail_listen(&at, rc);
+    tell("proxy listens", &l->bound);
     return 0;
 }
 
@@ -141,6 +153,65 @@ int listeners_open_proxy(struct manager *m)
     for (unsigned i = 0; code == 0 && i < m->config->ip_n; i++)
         code = open_proxy(m, i);
     return code;
+}
+
+static void on_proposed(struct proposal *p, int error)
+{
+    (void)p;
+    (void)error;
+}
+
+/* The addresses that --ip gave to this listener, and what other flags say of clients. */
+static void make_command(const struct manager *m, const char *name, bool is_proxy,
+                         struct pool_command *c)
+{
+    const bool is_default = strcmp(name, "default") == 0;
+    const struct listening *l;
+
+    pool_command_init(c, is_default ? POOL_SET_LISTENER : POOL_ADD_LISTENER);
+    MUST(span_to_str(span_from_str(name), c->listener, sizeof(c->listener)) == 0);
+    c->set = POOL_SET_ADDRESSES | POOL_SET_PROXY_PROTOCOL | POOL_SET_TRUSTED;
+    TAILQ_FOREACH (l, &m->supervisor.listenings, entry)
+        if (strcmp(l->listener, name) == 0)
+            c->wanted.addresses[c->wanted.address_n++] = l->wanted;
+    c->wanted.proxy_protocol = is_proxy;
+    c->wanted.trusted = m->config->trusted_proxies;
+    c->wanted.has_trusted = m->config->trusted_proxies.n > 0;
+}
+
+static int propose(struct manager *m, const char *name, bool is_proxy)
+{
+    struct proposal p = {.done = on_proposed};
+    struct pool_command c;
+    int rc;
+
+    make_command(m, name, is_proxy, &c);
+    rc = servers_propose(m, &c, &p);
+    if (rc == 0)
+        rc = p.result;
+    pool_command_fini(&c);
+    return rc;
+}
+
+int listeners_propose(struct manager *m)
+{
+    char name[POOL_NAME_MAX + 1];
+
+    for (unsigned i = 0; i < m->config->ip_n; i++) {
+        int rc;
+
+        name_listener(m->config, i, name, sizeof(name));
+        if (listener_find(m->pool, span_from_str(name)) != NULL &&
+            listener_find(m->pool, span_from_str(name))->address_n > 0)
+            continue; /* with the first of its addresses */
+        rc = propose(m, name, (m->config->ip_proxy >> i & 1) != 0);
+        if (rc < 0) {
+            log_error("can't add a listener", LOG_S("listener", name),
+                      LOG_S("error", werr_text(rc)));
+            return MANAGER_EXIT_FAILURE;
+        }
+    }
+    return 0;
 }
 
 static int open_api(struct manager *m, const struct addr *at)
@@ -169,7 +240,8 @@ int listeners_open_api(struct manager *m)
 
 void listeners_stop_deferring(struct manager *m)
 {
-    for (unsigned slot = 0; slot < m->worker_n; slot++)
-        for (unsigned i = 0; i < m->config->ip_n; i++)
-            listen_stop_deferring(m->supervisor.slots[slot].listeners[i]);
+    const struct listening *l;
+
+    TAILQ_FOREACH (l, &m->supervisor.listenings, entry)
+        listening_stop_deferring(l);
 }

@@ -1,27 +1,51 @@
-/* listeners.h - the addresses that weldr listens on, opened by the manager.
+/* listeners.h - where weldr listens: the addresses of its listeners, and of the management API.
  *
- * For each --ip one SO_REUSEPORT socket per worker slot, which the workers inherit; for each
- * --admin-ip one for the management API. SO_REUSEPORT would let a second weldr of the same user
- * share a port in silence, so each address is first tried without it; one that is in use is
- * tried for three seconds, and then the log says who has it. Default addresses may
- * lack IPv6: the proxy then listens on 0.0.0.0, the API on 127.0.0.1 alone. Each address is
- * told in the log. Clients speak first: a connection to the proxy is told of when its first
- * bytes are there (TCP_DEFER_ACCEPT), or after a second.
+ * The description says which addresses a listener has; a struct listening is what this node has
+ * made of one (listening.h). A change binds before it is proposed (listeners_prepare), so that
+ * what the kernel refuses is refused with its reason and changes nothing; what was committed
+ * wins (listeners_follow): sockets that were prepared are handed to the workers, those that are
+ * not in the description any more are closed, and one that could not be bound is tried again.
+ * SO_REUSEPORT would let a second weldr of the same user share a port in silence, so each
+ * address is first tried without it.
+ *
+ * At the start --ip makes the addresses of the listener "default" (those with ,proxy, when
+ * others are without, of a listener "proxy"): one that is in use is tried for three seconds,
+ * and then the log says who has it. Default addresses may lack IPv6: the proxy then listens on
+ * 0.0.0.0, the API on 127.0.0.1 alone. Each address is told in the log. Clients speak first: a
+ * connection to the proxy is told of when its first bytes are there (TCP_DEFER_ACCEPT), or
+ * after a second.
  */
 #ifndef WELDR_MANAGER_LISTENERS_H
 #define WELDR_MANAGER_LISTENERS_H
 
 #include "config/config.h"
+#include "pool/pool_command.h"
 
+struct listener;
 struct manager;
 
 /* The number of workers: as told, or one per core this process may use. */
 unsigned listeners_worker_n(const struct config *config);
 /* Steps of the start: 0 or the exit code, told in the log. */
 int listeners_open_proxy(struct manager *m);
+/* … and the commands that put them into the description. */
+int listeners_propose(struct manager *m);
 int listeners_open_api(struct manager *m);
 /* What the configuration says of where we listen, before anything is open (own_address.h). */
 void listeners_note_own(struct manager *m);
+/* A change is about to give the listener of that name these addresses: binds those that it has
+ * not. WERR_INVALID: one can't be bound; *error says which (field "addresses[1]") and why, and
+ * nothing has changed. WERR_NOMEM, WERR_NO_FD. */
+int listeners_prepare(struct manager *m, struct span name, const struct addr *addrs, unsigned n,
+                      struct pool_error *error) MUST_USE;
+/* The change was refused: what was prepared for it is closed. */
+void listeners_give_up(struct manager *m, struct span name);
+/* It was applied. l: as it is now; NULL: removed. */
+void listeners_follow(struct manager *m, const char *name, const struct listener *l);
+/* Addresses that could not be bound are tried again, what was prepared for nothing is closed.
+ */
+void listeners_init(struct manager *m);
+void listeners_fini(struct manager *m);
 /* Weldr is about to leave: whoever connects in that time is accepted at once, since the kernel
  * resets those who have not spoken when the listener closes. */
 void listeners_stop_deferring(struct manager *m);

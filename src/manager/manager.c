@@ -21,16 +21,12 @@ enum { CLOSING_TURNS_MAX = 1000 };
 static void on_worker_start(void *arg, struct slot *slot)
 {
     struct manager *m = arg;
-    char trusted[CIDR_LIST_TEXT_MAX];
     const struct frame_hello hello = {
         .worker_id = slot->id,
         .worker_n = m->worker_n,
-        .listener_n = m->supervisor.listener_n,
         .log_level = (uint32_t)log_level_now,
         .drain_timeout_ms = m->config->drain_timeout_ms,
         .seed = rand_u64(&m->rand),
-        .proxy_listeners = m->config->ip_proxy,
-        .trusted = span_from(trusted, cidr_list_print(&m->config->trusted_proxies, trusted)),
     };
 
     publish_attach(&m->publish, slot, m->pool, &hello);
@@ -48,8 +44,8 @@ static void tell_ready(struct manager *m)
         snprintf(text, sizeof(text), "localhost:%u", m->api.listeners[0].bound.port);
     snprintf(next, sizeof(next), "curl %s/servers -d '{\"url\":\"http://127.0.0.1:12345\"}'",
              text);
-    log_info("ready", LOG_U("workers", m->worker_n),
-             LOG_U("servers", m->pool->pools[0].server_n), LOG_S("next", next));
+    log_info("ready", LOG_U("workers", m->worker_n), LOG_U("servers", m->pool->server_n),
+             LOG_S("next", next));
 }
 
 static void on_worker_running(void *arg, struct slot *slot)
@@ -145,9 +141,8 @@ static void dump(const struct manager *m)
 {
     log_info("manager state", LOG_U("revision", m->servers.revision),
              LOG_U("index", m->pool->index), LOG_X("digest", m->pool->digest),
-             LOG_U("servers", m->pool->pools[0].server_n),
-             LOG_U("leaving_servers", m->facts.leaving_n), LOG_U("probes", m->checks.probes_n),
-             LOG_U("api_connections", m->api.conn_n),
+             LOG_U("servers", m->pool->server_n), LOG_U("leaving_servers", m->facts.leaving_n),
+             LOG_U("probes", m->checks.probes_n), LOG_U("api_connections", m->api.conn_n),
              LOG_U("workers_running", supervisor_count(&m->supervisor, SLOT_RUNNING)));
     supervisor_signal(&m->supervisor, SIGUSR1);
 }
@@ -227,9 +222,19 @@ static int start_pool(struct manager *m)
     if (m->pool == NULL || m->cluster == NULL)
         return fail_start("can't start", WERR_NOMEM);
     facts_init(&m->facts);
+    if (facts_add_pool(&m->facts, pool_default(m->pool)->id) == NULL)
+        return fail_start("can't start", WERR_NOMEM);
+    (void)stats_slot_take(m->stats, STATS_OF_POOL, pool_default(m->pool)->id);
+    (void)stats_slot_take(m->stats, STATS_OF_LISTENER, listener_default(m->pool)->id);
     servers_init(m);
+    listeners_init(m);
     leaving_init(m);
+    settings_init(&node_settings_table, &m->node);
+    m->node.workers = m->worker_n;
+    m->node.log_level = (uint32_t)log_level_now;
     publish_init(&m->publish, &m->supervisor, &m->facts, m->pool);
+    publish_node(&m->publish, &(struct frame_node){.queue_bytes = m->node.queue_bytes,
+                                                   .log_level = m->node.log_level});
     checks_init(&m->checks, &m->shared, m->pool, rand_u64(&m->rand), m->fd_limit);
     servers_watch_health(m);
     return 0;
@@ -246,8 +251,7 @@ static int start_supervisor(struct manager *m)
         .on_all_stopped = on_all_stopped,
         .arg = m,
     };
-    const int error =
-        supervisor_init(&m->supervisor, m->loop, &hooks, m->worker_n, m->config->ip_n);
+    const int error = supervisor_init(&m->supervisor, m->loop, &hooks, m->worker_n);
 
     if (error < 0)
         return fail_start("can't start the supervisor", error);
@@ -381,9 +385,10 @@ static int start_workers(struct manager *m)
 static int start(struct manager *m)
 {
     static int (*const steps[])(struct manager * m) = {
-        start_loop,         start_supervisor, start_pool,       start_signals,
-        check_servers,      start_names,      start_worker_env, listeners_open_proxy,
-        listeners_open_api, start_token,      start_servers,    start_workers,
+        start_loop,         start_supervisor, start_pool,        start_signals,
+        check_servers,      start_names,      start_worker_env,  listeners_open_proxy,
+        listeners_open_api, start_token,      listeners_propose, start_servers,
+        start_workers,
     };
     int code = 0;
 
@@ -407,6 +412,7 @@ static void close_all(struct manager *m)
 {
     supervisor_kill_all(&m->supervisor);
     publish_on_exit(&m->publish);
+    listeners_fini(m);
     leaving_fini(m);
     servers_fini(m);
     names_stop(m);

@@ -50,6 +50,7 @@ struct manager {
     struct stats *stats;
     struct cluster *cluster;
     struct pool_state *pool;
+    struct node_settings node;
     struct facts facts;
     struct servers servers;
     struct leaving leaving;
@@ -58,6 +59,7 @@ struct manager {
     struct checks checks;
     struct resolve *resolve;
     struct own_addresses own;
+    struct timer listeners_timer; /* listeners.h */
     struct api api;
     struct rand_state rand;
     unsigned worker_n;
@@ -66,7 +68,6 @@ struct manager {
     bool is_leaving; /* told to end: /ready says so, the workers follow after --ready-delay */
     struct timer ready_delay;
     bool is_draining;
-    bool is_fail_open; /* usable.h, as last logged */
     bool is_done;
     int exit_code;
 };

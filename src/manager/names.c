@@ -11,7 +11,7 @@ _Static_assert((int)RESOLVE_ADDRS_MAX <= (int)FRAME_ADDRS_N, "a frame holds a wh
 
 static const char *url_of(const struct manager *m, uint64_t server_id)
 {
-    const struct pool_server *server = pool_find_server(&m->pool->pools[0], server_id);
+    const struct pool_server *server = pool_find_any_server(m->pool, server_id, NULL);
 
     return server != NULL ? server->url : "";
 }
@@ -33,7 +33,7 @@ static int on_addrs(void *arg, uint64_t server_id, const struct addr *addrs, uns
     (void)addr_print(&addrs[0], first);
     log_info("name resolved", LOG_S("server", url_of(m, server_id)), LOG_U("addresses", n),
              LOG_S("first", first));
-    usable_note(m);
+    usable_note(m, f->pool_id);
     return 0;
 }
 

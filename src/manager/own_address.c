@@ -56,19 +56,32 @@ static bool takes_family(const struct addr *wildcard, const struct addr *a)
     return wildcard->family == AF_INET6 || a->family == AF_INET;
 }
 
+bool own_address_meets(const struct addr *listener, const struct addr *a)
+{
+    if (listener->port == 0 || listener->port != a->port)
+        return false;
+    return addr_is_equal(listener, a) ||
+           (addr_is_wildcard(listener) && takes_family(listener, a) && is_of_this_machine(a));
+}
+
+static bool is_of_a_listener(const struct own_addresses *o, const struct addr *a)
+{
+    const struct listening *l;
+
+    if (o->listenings == NULL)
+        return false;
+    TAILQ_FOREACH (l, o->listenings, entry)
+        if (own_address_meets(&l->bound, a))
+            return true;
+    return false;
+}
+
 bool own_address_is(const struct own_addresses *o, const struct addr *a)
 {
-    for (unsigned i = 0; i < o->n; i++) {
-        const struct addr *at = &o->at[i];
-
-        if (at->port != a->port)
-            continue;
-        if (addr_is_equal(at, a))
+    for (unsigned i = 0; i < o->n; i++)
+        if (own_address_meets(&o->at[i], a))
             return true;
-        if (addr_is_wildcard(at) && takes_family(at, a) && is_of_this_machine(a))
-            return true;
-    }
-    return false;
+    return is_of_a_listener(o, a);
 }
 
 /* ---- servers ---- */

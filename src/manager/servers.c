@@ -4,126 +4,16 @@
 #include <sys/random.h>
 
 #include "log/log.h"
+#include "manager/follow.h"
 #include "manager/manager.h"
-#include "manager/names.h"
 #include "manager/usable.h"
 #include "pool/pool_code.h"
 
-enum { REPAIR_MS = 200 };
-
-/* ---- what follows from a change ---- */
-
-static void repair_later(struct manager *m)
-{
-    if (!timer_is_set(&m->servers.repair))
-        loop_timer_in(m->loop, &m->servers.repair, REPAIR_MS);
-}
-
-static void look_up(struct manager *m, const struct pool_server *server, struct server_facts *f)
-{
-    f->lacks_name = names_add(m, server, f) < 0;
-    if (!f->lacks_name)
-        return;
-    log_warn("server's name is not looked up yet", LOG_S("server", server->url),
-             LOG_S("error", werr_text(WERR_NOMEM)));
-    repair_later(m);
-}
-
-/* What there was no memory for when the server was added. */
 static void on_repair(struct timer *t)
 {
     struct servers *s = (struct servers *)((char *)t - offsetof(struct servers, repair));
-    struct manager *m = (struct manager *)((char *)s - offsetof(struct manager, servers));
-    const struct pool *p = &m->pool->pools[0];
 
-    for (uint32_t i = 0; i < p->server_n && !timer_is_set(t); i++) {
-        struct server_facts *f = facts_find(&m->facts, p->servers[i]->id);
-
-        if (f->lacks_name)
-            look_up(m, p->servers[i], f);
-    }
-}
-
-static void follow_add(struct manager *m, const struct pool_change *change)
-{
-    const struct pool_server *server = pool_find_server(change->pool, change->server_id);
-    struct server_facts *f = facts_find(&m->facts, change->server_id);
-
-    if (f->stats_slot != STATS_NO_SLOT)
-        stats_server_clear(m->stats, f->stats_slot);
-    look_up(m, server, f);
-    checks_add(&m->checks, server, f);
-    publish_facts(&m->publish, f);
-    log_info("server added", LOG_S("server", server->url));
-}
-
-static void follow_admin(struct manager *m, const struct pool_server *server,
-                         struct server_facts *f)
-{
-    const uint8_t was = f->admin;
-
-    if (was == server->admin && f->drain_ms == server->drain_ms)
-        return;
-    f->admin = server->admin;
-    f->drain_ms = server->drain_ms;
-    log_info("server stands", LOG_S("server", server->url), LOG_S("state", facts_state(f)));
-    if (f->admin == POOL_ADMIN_ENABLED)
-        leaving_end(m, f);
-    else
-        leaving_begin(m, f, f->drain_ms);
-    /* In maintenance it is left alone. */
-    if (f->admin == POOL_ADMIN_MAINTENANCE) {
-        checks_remove(&m->checks, f);
-    } else if (was == POOL_ADMIN_MAINTENANCE) {
-        checks_add(&m->checks, server, f);
-        publish_facts(&m->publish, f);
-    }
-}
-
-static void follow_change(struct manager *m, const struct pool_change *change)
-{
-    const struct pool_server *server = pool_find_server(change->pool, change->server_id);
-    struct server_facts *f = facts_find(&m->facts, change->server_id);
-
-    follow_admin(m, server, f);
-    checks_update(&m->checks, server, f);
-    log_info("server changed", LOG_S("server", server->url));
-}
-
-static void follow_set_pool(struct manager *m, const struct pool_change *change)
-{
-    for (uint32_t i = 0; i < change->pool->server_n; i++) {
-        const struct pool_server *server = change->pool->servers[i];
-
-        checks_update(&m->checks, server, facts_find(&m->facts, server->id));
-    }
-    log_info("pool set", LOG_S("pool", change->pool->name));
-}
-
-/* After the entry went out: its publish sequence is the one to wait for. */
-static void follow_remove(struct manager *m, const struct pool_change *change)
-{
-    struct server_facts *f = facts_find(&m->facts, change->server_id);
-
-    log_info("server removed", LOG_S("server", change->removed->url));
-    names_remove(m, f);
-    facts_drain(&m->facts, f, change->removed);
-    leaving_begin(m, f, change->pool->drain_ms);
-}
-
-static void follow(struct manager *m, const struct pool_change *change, struct span entry)
-{
-    if (change->type == POOL_CHANGE_SERVER_ADDED)
-        follow_add(m, change);
-    if (change->type == POOL_CHANGE_SERVER_REMOVED)
-        checks_remove(&m->checks, facts_find(&m->facts, change->server_id));
-    publish_entry(&m->publish, m->pool, entry);
-    if (change->type == POOL_CHANGE_SERVER_CHANGED)
-        follow_change(m, change);
-    else if (change->type == POOL_CHANGE_POOL_SET)
-        follow_set_pool(m, change);
-    else if (change->type == POOL_CHANGE_SERVER_REMOVED)
-        follow_remove(m, change);
+    follow_repair((struct manager *)((char *)s - offsetof(struct manager, servers)));
 }
 
 /* ---- entries ---- */
@@ -144,30 +34,56 @@ static void note_outcome(struct manager *m, const struct pool_command *c, int re
         if (memcmp(p->request_id, c->request_id, sizeof(p->request_id)) == 0) {
             p->result = result;
             p->change = change->type;
-            p->server_id = change->server_id;
+            p->id = change->id;
             return;
         }
     }
 }
 
-/* No server is without facts, so they are made first: a server's id is the index of the entry
- * that adds it. They go again when none was added. */
+/* No server and no pool is without facts, so they are made first: an id is the index of the
+ * entry that adds the object. They go again when none was added. */
+static int apply_add_server(struct manager *m, const struct pool_command *c, uint64_t index,
+                            struct pool_change *change)
+{
+    struct server_facts *f =
+        facts_add(&m->facts, index, &c->server.addr, loop_wall_us(m->loop));
+    int error;
+
+    if (f == NULL)
+        return WERR_NOMEM;
+    error = pool_apply(m->pool, c, index, change);
+    if (error < 0 || change->type != POOL_CHANGE_ADDED)
+        facts_drop(&m->facts, f);
+    return error;
+}
+
+static int apply_add_pool(struct manager *m, const struct pool_command *c, uint64_t index,
+                          struct pool_change *change)
+{
+    struct pool_facts *f = facts_add_pool(&m->facts, index);
+    int error;
+
+    if (f == NULL)
+        return WERR_NOMEM;
+    error = pool_apply(m->pool, c, index, change);
+    if (error < 0 || change->type != POOL_CHANGE_ADDED)
+        facts_drop_pool(&m->facts, f);
+    return error;
+}
+
 static int apply(struct manager *m, const struct pool_command *c, uint64_t index,
                  struct pool_change *change)
 {
-    struct server_facts *f = NULL;
     int error;
 
-    if (c->type == POOL_ADD_SERVER) {
-        f = facts_add(&m->facts, index, &c->server.addr, loop_wall_us(m->loop));
-        if (f == NULL)
-            return WERR_NOMEM;
-    }
-    error = pool_apply(m->pool, c, index, change);
+    if (c->type == POOL_ADD_SERVER)
+        error = apply_add_server(m, c, index, change);
+    else if (c->type == POOL_ADD_POOL)
+        error = apply_add_pool(m, c, index, change);
+    else
+        error = pool_apply(m->pool, c, index, change);
     if (error < 0)
         change->type = POOL_CHANGE_NONE;
-    if (f != NULL && change->type != POOL_CHANGE_SERVER_ADDED)
-        facts_drop(&m->facts, f);
     return error;
 }
 
@@ -198,8 +114,8 @@ void servers_on_commit(void *arg, uint64_t index, struct span entry)
         log_warn("out of memory for a change", LOG_U("index", index));
     else
         follow(m, &change, entry);
-    usable_note(m);
     note_outcome(m, &c, error, &change);
+    pool_change_fini(&change);
     pool_command_fini(&c);
 }
 
@@ -263,7 +179,7 @@ static void on_health(void *arg, struct server_facts *facts)
     struct manager *m = arg;
 
     publish_facts(&m->publish, facts);
-    usable_note(m);
+    usable_note(m, facts->pool_id);
 }
 
 void servers_init(struct manager *m)

@@ -1,9 +1,8 @@
 /* servers.h - what follows from a committed entry: the manager's one place where the pool
  * changes.
  *
- * The cluster hands over each committed entry; it is decoded and applied to the pool_state, the
- * facts of the server concerned are made or set to draining, the workers get the very same
- * bytes (a new server's facts before its entry), and the health checks follow. Whoever proposed
+ * The cluster hands over each committed entry; it is decoded and applied to the pool_state, and
+ * what follows from the change is done (follow.h). Whoever proposed
  * the entry finds its outcome in its struct proposal, recognised by the request id.
  *
  * A server that was removed or stands down is on its way out: leaving.h.
@@ -28,7 +27,7 @@ struct proposal {
     struct manager *manager;
     int result; /* of pool_apply: 0 or WERR_* */
     enum pool_change_type change;
-    uint64_t server_id;
+    uint64_t id;                                 /* of the object concerned */
     void (*done)(struct proposal *p, int error); /* error: of the agreement, 0 = committed */
 };
 

@@ -1,9 +1,7 @@
 #include "manager/stand_in.h"
 
-#include <stdlib.h>
 #include <unistd.h>
 
-#include "base/fault.h"
 #include "log/log.h"
 #include "manager/supervisor.h"
 #include "net/inbox.h"
@@ -15,16 +13,6 @@ enum { BATCH = 64, PAUSE_MS = 20 };
 static struct stats_share *share_of(const struct slot *slot)
 {
     return &stats_worker(slot->owner->stats, slot->id)->share;
-}
-
-static unsigned door_n(const struct supervisor *s)
-{
-    return s->listener_n + 1;
-}
-
-static bool is_inbox(const struct stand_in_door *d)
-{
-    return d->listener == d->slot->owner->listener_n;
 }
 
 /* ---- to whom ---- */
@@ -75,15 +63,15 @@ static bool pass(struct stand_in_door *d)
 
 static int take_from_listener(struct stand_in_door *d)
 {
-    d->held_tag = d->listener;
-    d->held = listen_accept(d->slot->listeners[d->listener], &d->held_peer);
+    d->held_tag = d->tag;
+    d->held = listen_accept(d->fd, &d->held_peer);
     return d->held < 0 ? d->held : 0;
 }
 
 static int take_from_inbox(struct stand_in_door *d)
 {
     int fd = -1;
-    const int rc = inbox_receive(d->slot->inbox, &fd, &d->held_tag, &d->held_peer);
+    const int rc = inbox_receive(d->fd, &fd, &d->held_tag, &d->held_peer);
 
     if (rc == 0)
         share_drop_waiting(share_of(d->slot));
@@ -100,7 +88,7 @@ static int take(struct stand_in_door *d)
 
     do {
         reserve_lend(&s->reserve, 1);
-        rc = is_inbox(d) ? take_from_inbox(d) : take_from_listener(d);
+        rc = d->is_inbox ? take_from_inbox(d) : take_from_listener(d);
     } while (rc == WERR_RESET);
     return rc;
 }
@@ -141,38 +129,42 @@ static void on_ready(struct loop_watch *w, bool can_read, bool can_write)
 static void on_pause_end(struct timer *t)
 {
     struct stand_in *in = (struct stand_in *)((char *)t - offsetof(struct stand_in, pause));
-    const struct slot *slot = (struct slot *)((char *)in - offsetof(struct slot, stand_in));
+    struct stand_in_door *d;
 
-    for (unsigned i = 0; i < door_n(slot->owner); i++)
-        loop_watch_set(&in->doors[i].watch, true, false);
+    TAILQ_FOREACH (d, &in->doors, entry)
+        loop_watch_set(&d->watch, true, false);
 }
 
 /* ---- when ---- */
 
+static void watch_door(struct stand_in_door *d)
+{
+    loop_watch_start(d->slot->owner->loop, &d->watch, d->fd);
+    loop_watch_set(&d->watch, true, false);
+}
+
 static void begin(struct slot *slot)
 {
-    struct supervisor *s = slot->owner;
+    struct stand_in_door *d;
 
     slot->stand_in.is_on = true;
     share_set_takes(share_of(slot), false);
-    for (unsigned i = 0; i < door_n(s); i++) {
-        struct stand_in_door *d = &slot->stand_in.doors[i];
-
-        loop_watch_start(s->loop, &d->watch, is_inbox(d) ? slot->inbox : slot->listeners[i]);
-        loop_watch_set(&d->watch, true, false);
-    }
+    TAILQ_FOREACH (d, &slot->stand_in.doors, entry)
+        watch_door(d);
     log_info("others serve for a worker", LOG_U("id", slot->id),
              LOG_S("state", slot_state_name(slot)));
 }
 
 static void end(struct slot *slot)
 {
+    struct stand_in_door *d;
+
     if (!slot->stand_in.is_on)
         return;
     slot->stand_in.is_on = false;
     timer_stop(loop_timers(slot->owner->loop), &slot->stand_in.pause);
-    for (unsigned i = 0; i < door_n(slot->owner); i++)
-        loop_watch_stop(&slot->stand_in.doors[i].watch);
+    TAILQ_FOREACH (d, &slot->stand_in.doors, entry)
+        loop_watch_stop(&d->watch);
     if (slot_serves(slot))
         log_info("worker serves again", LOG_U("id", slot->id));
 }
@@ -180,13 +172,11 @@ static void end(struct slot *slot)
 /* What nobody took goes to whoever serves at last, the slot's own worker too. */
 static bool let_go(struct slot *slot)
 {
+    struct stand_in_door *d;
     bool is_empty = true;
 
-    for (unsigned i = 0; i < door_n(slot->owner); i++) {
-        struct stand_in_door *d = &slot->stand_in.doors[i];
-
+    TAILQ_FOREACH (d, &slot->stand_in.doors, entry)
         is_empty = (d->held < 0 || pass(d)) && is_empty;
-    }
     return is_empty;
 }
 
@@ -219,43 +209,71 @@ void stand_in_review(struct supervisor *s)
     }
 }
 
+/* As long as there is somebody to pass it to. */
+static void empty_door(struct stand_in_door *d)
+{
+    const struct supervisor *s = d->slot->owner;
+
+    while (s->slot_n > 1 && has_somebody(s) && !slot_serves(d->slot) && serve_one(d) == 0)
+        ;
+}
+
 void stand_in_last(struct supervisor *s)
 {
     for (unsigned i = 0; s->slot_n > 1 && i < s->slot_n; i++) {
-        struct slot *slot = &s->slots[i];
+        struct stand_in_door *d;
 
-        for (unsigned k = 0; has_somebody(s) && !slot_serves(slot) && k < door_n(s); k++)
-            while (serve_one(&slot->stand_in.doors[k]) == 0)
-                ;
-        end(slot);
+        TAILQ_FOREACH (d, &s->slots[i].stand_in.doors, entry)
+            empty_door(d);
+        end(&s->slots[i]);
     }
+}
+
+/* ---- doors ---- */
+
+void stand_in_door_init(struct stand_in_door *d, struct slot *slot, uint32_t tag)
+{
+    *d = (struct stand_in_door){
+        .watch = {.on_ready = on_ready}, .slot = slot, .fd = -1, .tag = tag, .held = -1};
+}
+
+void stand_in_enter(struct stand_in_door *d)
+{
+    MUST(!d->is_entered && d->fd >= 0);
+    d->is_entered = true;
+    TAILQ_INSERT_TAIL(&d->slot->stand_in.doors, d, entry);
+    if (d->slot->stand_in.is_on)
+        watch_door(d);
+}
+
+void stand_in_leave(struct stand_in_door *d)
+{
+    if (!d->is_entered)
+        return;
+    empty_door(d);
+    if (d->slot->stand_in.is_on)
+        loop_watch_stop(&d->watch);
+    d->is_entered = false;
+    TAILQ_REMOVE(&d->slot->stand_in.doors, d, entry);
+    if (d->held >= 0)
+        (void)close(d->held);
+    d->held = -1;
 }
 
 /* ---- life ---- */
 
-int stand_in_init(struct slot *slot)
+void stand_in_init(struct slot *slot)
 {
-    const unsigned n = door_n(slot->owner);
-    struct stand_in_door *doors = fault_malloc(n * sizeof(*doors));
-
-    if (doors == NULL)
-        return WERR_NOMEM;
-    for (unsigned i = 0; i < n; i++)
-        doors[i] = (struct stand_in_door){
-            .watch = {.on_ready = on_ready}, .slot = slot, .listener = i, .held = -1};
-    slot->stand_in.doors = doors;
+    TAILQ_INIT(&slot->stand_in.doors);
+    stand_in_door_init(&slot->stand_in.inbox, slot, 0);
+    slot->stand_in.inbox.is_inbox = true;
     timer_init(&slot->stand_in.pause, on_pause_end);
-    return 0;
 }
 
+/* The listening sockets are gone before (listening_close). */
 void stand_in_fini(struct slot *slot)
 {
-    if (slot->stand_in.doors == NULL)
-        return;
     end(slot);
-    for (unsigned i = 0; i < door_n(slot->owner); i++)
-        if (slot->stand_in.doors[i].held >= 0)
-            (void)close(slot->stand_in.doors[i].held);
-    free(slot->stand_in.doors);
-    slot->stand_in.doors = NULL;
+    stand_in_leave(&slot->stand_in.inbox);
+    MUST(TAILQ_EMPTY(&slot->stand_in.doors));
 }

@@ -173,8 +173,6 @@ static unsigned list_fds(const struct slot *slot, int channel_fd, int *fds)
 
     fds[n++] = channel_fd;
     fds[n++] = slot->owner->stats_fd;
-    for (unsigned i = 0; i < slot->owner->listener_n; i++)
-        fds[n++] = slot->listeners[i];
     if (slot->inbox < 0)
         return n;
     fds[n++] = slot->inbox;
@@ -362,12 +360,19 @@ static void close_one(int *fd)
     *fd = -1;
 }
 
-static void close_listeners(struct slot *slot)
+static void close_boxes(struct slot *slot)
 {
-    for (unsigned i = 0; slot->listeners != NULL && i < slot->owner->listener_n; i++)
-        close_one(&slot->listeners[i]);
+    stand_in_leave(&slot->stand_in.inbox);
     close_one(&slot->inbox);
     close_one(&slot->outbox);
+}
+
+static void shut_listenings(struct supervisor *s)
+{
+    struct listening *l;
+
+    TAILQ_FOREACH (l, &s->listenings, entry)
+        listening_shut(l);
 }
 
 static void drain_slot(struct slot *slot, uint32_t limit_ms)
@@ -375,7 +380,7 @@ static void drain_slot(struct slot *slot, uint32_t limit_ms)
     char buf[FRAME_FIXED_MAX];
 
     timer_stop(loop_timers(slot->owner->loop), &slot->timer);
-    close_listeners(slot);
+    close_boxes(slot);
     if (slot->state == SLOT_STOPPED)
         return;
     move(slot, SLOT_DRAINING, "shutdown");
@@ -396,6 +401,7 @@ void supervisor_drain(struct supervisor *s, uint32_t limit_ms)
 {
     s->is_draining = true;
     stand_in_last(s);
+    shut_listenings(s);
     for (unsigned i = 0; i < s->slot_n; i++)
         drain_slot(&s->slots[i], limit_ms);
     loop_timer_in(s->loop, &s->kill_timer, (uint64_t)limit_ms + KILL_AFTER_DRAIN_MS);
@@ -444,31 +450,33 @@ void supervisor_kill_all(struct supervisor *s)
 static int init_slot(struct supervisor *s, unsigned id, unsigned slot_n)
 {
     struct slot *slot = &s->slots[id];
+    int error;
 
     slot->owner = s;
     slot->id = id;
     slot->inbox = slot->outbox = -1;
     manager_channel_init(&slot->channel, s->loop, &channel_ops);
     timer_init(&slot->timer, on_start_timer);
-    slot->listeners = malloc(s->listener_n * sizeof(*slot->listeners));
-    if (slot->listeners == NULL)
-        return WERR_NOMEM;
-    for (unsigned i = 0; i < s->listener_n; i++)
-        slot->listeners[i] = -1;
-    if (stand_in_init(slot) < 0)
-        return WERR_NOMEM;
-    return slot_n > 1 ? inbox_open(&slot->inbox, &slot->outbox) : 0;
+    stand_in_init(slot);
+    if (slot_n == 1)
+        return 0;
+    error = inbox_open(&slot->inbox, &slot->outbox);
+    if (error < 0)
+        return error;
+    slot->stand_in.inbox.fd = slot->inbox;
+    stand_in_enter(&slot->stand_in.inbox);
+    return 0;
 }
 
 int supervisor_init(struct supervisor *s, struct loop *loop,
-                    const struct supervisor_hooks *hooks, unsigned slot_n, unsigned listener_n)
+                    const struct supervisor_hooks *hooks, unsigned slot_n)
 {
     int error = 0;
 
     memset(s, 0, sizeof(*s));
     s->loop = loop;
     s->hooks = *hooks;
-    s->listener_n = listener_n;
+    TAILQ_INIT(&s->listenings);
     s->stats_fd = -1;
     timer_init(&s->kill_timer, on_kill_timer);
     pulse_init(&s->pulse);
@@ -489,13 +497,14 @@ int supervisor_init(struct supervisor *s, struct loop *loop,
 
 void supervisor_fini(struct supervisor *s)
 {
+    while (!TAILQ_EMPTY(&s->listenings))
+        listening_close(TAILQ_FIRST(&s->listenings), false, 0);
     for (unsigned i = 0; s->slots != NULL && i < s->slot_n; i++) {
         struct slot *slot = &s->slots[i];
 
         MUST(slot->pid == 0 && !slot->channel.is_open);
+        close_boxes(slot);
         stand_in_fini(slot);
-        close_listeners(slot);
-        free(slot->listeners);
     }
     free(s->slots);
     s->slots = NULL;

@@ -1,11 +1,11 @@
 /* supervisor.h - the worker processes: starts them, notices their end, replaces them.
  *
- * One struct slot for each worker id; it keeps its listening sockets, its inbox and its place
- * in the statistics for good, while processes come and go. A worker is this very program again,
- * executed by a descriptor opened at start (an upgraded file does not matter), with its
- * descriptors at the numbers of wire/inherit.h. One that dies is replaced after 0.1 s, doubling
- * to 10 s while it keeps dying soon; the pause starts over for one that has lived 10 s. One
- * that hangs is killed (pulse.h), and then replaced in the same way.
+ * One struct slot for each worker id; it keeps its listening sockets (listening.h), its inbox
+ * and its place in the statistics for good, while processes come and go. A worker is this very
+ * program again, executed by a descriptor opened at start (an upgraded file does not matter),
+ * with its descriptors at the numbers of wire/inherit.h. One that dies is replaced after 0.1 s,
+ * doubling to 10 s while it keeps dying soon; the pause starts over for one that has lived 10
+ * s. One that hangs is killed (pulse.h), and then replaced in the same way.
  *
  * States of a slot: STOPPED (no process) → STARTING → SYNCING (snapshot sent) → RUNNING
  * (snapshot acknowledged) → DRAINING → STOPPED; any → STOPPED when the process ends. The
@@ -20,6 +20,7 @@
 
 #include "base/timers.h"
 #include "manager/channel.h"
+#include "manager/listening.h"
 #include "manager/pulse.h"
 #include "manager/reserve.h"
 #include "manager/stand_in.h"
@@ -44,7 +45,6 @@ struct slot {
     uint8_t state;
     bool is_condemned; /* killed by us, its end is awaited */
     pid_t pid;         /* 0: none */
-    int *listeners;    /* descriptors, one per --ip; owned; -1: closed */
     int inbox, outbox; /* where the others put connections that this one shall have: its own end
                           and theirs; -1: closed, or it is the only worker */
     uint64_t started_ms;
@@ -75,7 +75,8 @@ struct supervisor {
     struct supervisor_hooks hooks;
     struct slot *slots;
     unsigned slot_n;
-    unsigned listener_n; /* per slot */
+    struct listenings listenings; /* in the order of their making */
+    uint32_t next_socket_no;
     int exe_fd;
     int stats_fd;
     struct stats *stats; /* the manager's; set before the first start */
@@ -87,8 +88,7 @@ struct supervisor {
 
 /* Takes stats_fd. WERR_NOMEM, WERR_NO_FD …; nothing to finish then. */
 int supervisor_init(struct supervisor *s, struct loop *loop,
-                    const struct supervisor_hooks *hooks, unsigned slot_n,
-                    unsigned listener_n) MUST_USE;
+                    const struct supervisor_hooks *hooks, unsigned slot_n) MUST_USE;
 /* All workers must have ended; channels are closed. Closes the descriptors. */
 void supervisor_fini(struct supervisor *s);
 /* Starts the workers; stops at the first that can't be started (those from then on replaced are

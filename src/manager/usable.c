@@ -3,11 +3,6 @@
 #include "log/log.h"
 #include "manager/manager.h"
 
-static const struct pool *the_pool(const struct manager *m)
-{
-    return &m->pool->pools[0];
-}
-
 /* Its facts when people want it to serve, it has an address and need not wait for its first
  * passed check; else NULL. */
 static const struct server_facts *find_wanted(const struct manager *m,
@@ -27,9 +22,8 @@ bool usable_is(const struct manager *m, const struct pool_server *server)
     return f != NULL && f->is_up;
 }
 
-uint32_t usable_count(const struct manager *m)
+uint32_t usable_count(const struct manager *m, const struct pool *p)
 {
-    const struct pool *p = the_pool(m);
     uint32_t n = 0;
 
     for (uint32_t i = 0; i < p->server_n; i++)
@@ -38,9 +32,8 @@ uint32_t usable_count(const struct manager *m)
 }
 
 /* Mostly the first server looked at is usable. */
-bool usable_is_fail_open(const struct manager *m)
+bool usable_is_fail_open(const struct manager *m, const struct pool *p)
 {
-    const struct pool *p = the_pool(m);
     bool is_any_wanted = false;
 
     for (uint32_t i = 0; i < p->server_n; i++) {
@@ -51,17 +44,23 @@ bool usable_is_fail_open(const struct manager *m)
     return is_any_wanted && p->fail_open;
 }
 
-void usable_note(struct manager *m)
+bool usable_is_any_fail_open(const struct manager *m)
 {
-    const bool is_open = usable_is_fail_open(m);
+    return m->facts.fail_open_n > 0;
+}
 
-    if (is_open == m->is_fail_open)
+void usable_note(struct manager *m, uint64_t pool_id)
+{
+    struct pool_facts *f = facts_find_pool(&m->facts, pool_id);
+    const struct pool *p = pool_find_id(m->pool, pool_id);
+
+    if (f == NULL || p == NULL || f->is_fail_open == usable_is_fail_open(m, p))
         return;
-    m->is_fail_open = is_open;
-    if (is_open)
+    facts_set_fail_open(&m->facts, f, !f->is_fail_open);
+    if (f->is_fail_open)
         log_warn("all servers are down: requests go to all of them (fail open)",
-                 LOG_S("pool", the_pool(m)->name), LOG_U("servers", the_pool(m)->server_n));
+                 LOG_S("pool", p->name), LOG_U("servers", p->server_n));
     else
-        log_info("fail open has ended", LOG_S("pool", the_pool(m)->name),
-                 LOG_U("usable", usable_count(m)));
+        log_info("fail open has ended", LOG_S("pool", p->name),
+                 LOG_U("usable", usable_count(m, p)));
 }

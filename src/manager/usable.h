@@ -14,12 +14,16 @@
 #include <stdint.h>
 
 struct manager;
+struct pool;
 struct pool_server;
 
 bool usable_is(const struct manager *m, const struct pool_server *server);
-uint32_t usable_count(const struct manager *m);
-/* All servers are down and get requests all the same. */
-bool usable_is_fail_open(const struct manager *m);
-void usable_note(struct manager *m);
+uint32_t usable_count(const struct manager *m, const struct pool *p);
+/* All servers of the pool are down and get requests all the same. */
+bool usable_is_fail_open(const struct manager *m, const struct pool *p);
+/* The same of any pool, as last noted. */
+bool usable_is_any_fail_open(const struct manager *m);
+/* Something of the pool has changed. No-op when there is none of that id. */
+void usable_note(struct manager *m, uint64_t pool_id);
 
 #endif

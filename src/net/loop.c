@@ -246,12 +246,13 @@ static void serve_recv(struct loop *l, struct sock *s)
         serve_splice(l, s, to, ask);
         return;
     }
-    n = l->ops->recv(l, s, l->scratch, ask);
+    n = has_flags(s, SOCK_RIGHTS) ? loop_recv_right(l, s, ask)
+                                  : l->ops->recv(l, s, l->scratch, ask);
     if (n <= 0) {
         end_recv(l, s, (int)n);
         return;
     }
-    if ((size_t)n < ask && !has_flags(s, SOCK_URGENT))
+    if ((size_t)n < ask && (s->flags & (SOCK_URGENT | SOCK_RIGHTS)) == 0)
         s->flags &= ~(uint32_t)SOCK_CAN_RECV;
     s->ops->on_recv(s, span_from(l->scratch, (size_t)n), 0);
     loop_run_after(l);

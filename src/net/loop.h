@@ -56,6 +56,9 @@ struct sock_ops {
     /* bytes.len 0 and error 0: the peer has closed its side (comes once). error < 0: receiving
      * has failed (WERR_RESET …), comes once. */
     void (*on_recv)(struct sock *s, struct span bytes, int error);
+    /* After sock_take_rights: a descriptor has come with bytes of the on_recv that follows; the
+     * owner's, or -1: this process had none to spare for it. */
+    void (*on_right)(struct sock *s, int fd);
     void (*on_send)(struct sock *s, int error);    /* room again, or < 0: sending has failed */
     void (*on_connect)(struct sock *s, int error); /* 0: connected */
     void (*on_accept)(struct sock *s, struct accepted *a);
@@ -95,7 +98,8 @@ enum sock_flag {
     SOCK_URGENT = 1U << 23,   /* its peer sends urgent data: a read stops short before that byte
                                  and goes on behind it, a splice does not */
     SOCK_HOLDS = 1U << 24,    /* receiving goes on later: see sock_recv_hold */
-    SOCK_TELLS_FIN = 1U << 25 /* see sock_watch_fin */
+    SOCK_TELLS_FIN = 1U << 25, /* see sock_watch_fin */
+    SOCK_RIGHTS = 1U << 26 /* see sock_take_rights: a read stops short behind a descriptor */
 };
 
 struct sock {
@@ -223,6 +227,12 @@ static inline bool sock_is_watched(const struct sock *s)
 /* Bytes taken (0 … all); < 0: WERR_RESET, WERR_CLOSED …. After less than all, on_send follows.
  * n <= OUTV_PIECES. */
 int64_t sock_send(struct sock *s, const struct iovec *iov, unsigned n) MUST_USE;
+/* As sock_send, between processes: fd, which stays the caller's, goes with the first of the
+ * bytes (net/rights.h). WERR_NO_FD: more descriptors are on their way than the process may
+ * have, nothing was taken and no on_send follows. Only on loop_epoll. */
+int64_t sock_send_right(struct sock *s, const struct iovec *iov, unsigned n, int fd) MUST_USE;
+/* From now on descriptors are received: on_right. No-op where there are none (loop_sim). */
+void sock_take_rights(struct sock *s);
 /* Room in the kernel's buffer is told of in large steps: a peer that takes little by little is
  * not heard of for long. Before it is judged: sock_look asks how much of what was sent it has
  * not acknowledged, … */

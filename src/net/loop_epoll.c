@@ -15,6 +15,7 @@
 #include "log/log.h"
 #include "net/inbox.h"
 #include "net/loop_int.h"
+#include "net/rights.h"
 
 /* A pipe has a slot for each page of its size, and a received piece, however small, takes one.
  */
@@ -133,6 +134,25 @@ static int64_t send_epoll(struct loop *l, struct sock *s, const struct iovec *io
             taken = sendmsg(s->fd, &m, flags);
     } while (taken < 0 && errno == EINTR);
     return taken >= 0 ? taken : send_failed(s, errno);
+}
+
+static int64_t send_right_epoll(struct loop *l, struct sock *s, const struct iovec *iov,
+                                unsigned n, int fd)
+{
+    (void)l;
+    return rights_send(s->fd, iov, n, fd);
+}
+
+static int64_t recv_right_epoll(struct loop *l, struct sock *s, size_t len, int *fd,
+                                bool *has_fd)
+{
+    enum rights_got got;
+    const int64_t n = rights_receive(s->fd, l->scratch, len, fd, &got);
+
+    *has_fd = got != RIGHTS_NONE;
+    if (got == RIGHTS_LOST)
+        *fd = -1;
+    return n;
 }
 
 static uint32_t unacked_epoll(struct loop *l, const struct sock *s)
@@ -468,6 +488,8 @@ static const struct loop_ops epoll_ops = {
     .recv = recv_epoll,
     .has_input = has_input_epoll,
     .send = send_epoll,
+    .send_right = send_right_epoll,
+    .recv_right = recv_right_epoll,
     .splice = splice_epoll,
     .unacked = unacked_epoll,
     .connect = connect_epoll,

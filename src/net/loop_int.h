@@ -27,6 +27,11 @@ struct loop_ops {
     bool (*has_input)(struct loop *l, struct sock *s);
     /* Bytes taken, WERR_AGAIN or another WERR_*; sets SOCK_RESET when it consumed an error. */
     int64_t (*send)(struct loop *l, struct sock *s, const struct iovec *iov, unsigned n);
+    /* The same with a descriptor (net/rights.h), given or got: *fd -1: none was to spare;
+     * *has_fd tells that one came. NULL where there are no descriptors. */
+    int64_t (*send_right)(struct loop *l, struct sock *s, const struct iovec *iov, unsigned n,
+                          int fd);
+    int64_t (*recv_right)(struct loop *l, struct sock *s, size_t len, int *fd, bool *has_fd);
     /* Moves up to max bytes. Returns how many were taken from `from`, or as recv. left: those
      * of them that `to` did not take, in scratch; error: as send, set when sending has failed.
      */
@@ -104,6 +109,10 @@ void loop_arm_send(struct sock *s);
 void loop_queue_if_due(struct sock *s);
 /* Unless it is known to the poller: it will be before the loop sleeps. */
 void loop_park(struct loop *l, struct sock *s);
+
+/* ---- loop_rights.c for loop.c: bytes, as recv, of a socket that takes rights; on_right ----
+ */
+int64_t loop_recv_right(struct loop *l, struct sock *s, size_t ask);
 
 /* ---- loop_accept.c for loop.c ---- */
 void loop_serve_accept(struct loop *l, struct sock *s);

@@ -1,290 +1,300 @@
 #include "pool/pool.h"
 
-#include "base/fault.h"
-
-/* Adding must survive a failing allocation inside the table: uthash then takes the item out
- * again. */
-#define HASH_NONFATAL_OOM      1
-#define uthash_malloc(bytes)   fault_malloc(bytes)
-#define uthash_free(ptr, size) free(ptr)
-#define HASH_FUNCTION(key, len, value)             \
-    do {                                           \
-        (value) = (unsigned)XXH3_64bits(key, len); \
-    } while (0)
-#define XXH_INLINE_ALL
 #include <stdlib.h>
-#include <uthash.h>
-#include <xxhash.h>
 
-#include "base/num.h"
+#include "base/fault.h"
 #include "pool/pool_code.h"
-#include "pool/pool_int.h"
+#include "pool/server.h"
 
-/* The server comes first: a box and its server have the same address. */
-struct pool_server_box {
-    struct pool_server server;
-    UT_hash_handle hh;
-};
+/* ---- finding ---- */
 
-/* The macros of uthash are pages of branches: each alone in a function that has nothing else.
- * NOLINTBEGIN(readability-function-cognitive-complexity,readability-function-size) */
-static struct pool_server_box *find_box(struct pool_server_box *table, struct span url)
+struct pool *pool_default(const struct pool_state *s)
 {
-    struct pool_server_box *box = NULL;
-    HASH_FIND(hh, table, url.ptr, url.len, box);
-    return box;
-}
-
-static int add_box(struct pool_server_box **table, struct pool_server_box *box)
-{
-    HASH_ADD_KEYPTR(hh, *table, box->server.url, strlen(box->server.url), box);
-    return box->hh.tbl != NULL ? 0 : WERR_NOMEM;
-}
-
-static void delete_box(struct pool_server_box **table, struct pool_server_box *box)
-{
-    HASH_DELETE(hh, *table, box);
-}
-/* NOLINTEND(readability-function-cognitive-complexity,readability-function-size) */
-
-static int pool_init_default(struct pool *p)
-{
-    p->name = pool_strdup("default");
-    if (p->name == NULL)
-        return WERR_NOMEM;
-    p->policy = POOL_POLICY_ROUND_ROBIN;
-    pool_settings_init(&p->settings);
-    int rc = pool_health_init_defaults(&p->health);
-    return rc != 0 ? rc : pool_hash_pool(p, &p->digest);
-}
-
-struct pool_state *pool_state_new(void)
-{
-    struct pool_state *s = pool_calloc(1, sizeof(*s));
-    if (s == NULL)
-        return NULL;
-    s->pools = pool_calloc(1, sizeof(*s->pools));
-    if (s->pools != NULL) {
-        s->pool_n = 1;
-        if (pool_init_default(&s->pools[0]) == 0) {
-            s->digest = s->pools[0].digest;
-            return s;
-        }
-    }
-    pool_state_free(s);
-    return NULL;
-}
-
-static void pool_fini(struct pool *p)
-{
-    HASH_CLEAR(hh, p->by_url);
-    for (uint32_t i = 0; i < p->server_n; i++)
-        pool_server_free(p->servers[i]);
-    free(p->servers);
-    pool_health_fini(&p->health);
-    free(p->name);
-}
-
-void pool_state_free(struct pool_state *s)
-{
-    if (s == NULL)
-        return;
-    for (uint32_t i = 0; i < s->pool_n; i++)
-        pool_fini(&s->pools[i]);
-    free(s->pools);
-    free(s);
+    return s->pools[0];
 }
 
 struct pool *pool_find(const struct pool_state *s, struct span name)
 {
-    for (uint32_t i = 0; i < s->pool_n; i++) {
-        if (span_is_equal(span_from_str(s->pools[i].name), name))
-            return &s->pools[i];
+    return text_table_find(s->pool_names, name);
+}
+
+struct pool *pool_find_id(const struct pool_state *s, uint64_t id)
+{
+    if (id == 0)
+        return pool_default(s);
+    const struct id_entry *entry = id_table_find(s->ids, id);
+    return entry != NULL && entry->kind == KIND_POOL ? entry->object : NULL;
+}
+
+bool pool_name_is_valid(struct span name)
+{
+    for (size_t i = 0; i < name.len; i++) {
+        char c = name.ptr[i];
+        bool is_letter = (c | 0x20) >= 'a' && (c | 0x20) <= 'z';
+        bool is_digit = c >= '0' && c <= '9';
+        if (!is_letter && !is_digit && c != '.' && c != '_' && c != '-')
+            return false;
     }
-    return NULL;
+    return name.len > 0 && name.len <= POOL_NAME_MAX;
 }
 
-/* Place of the first server whose id is not below this one. */
-static uint32_t pool_place(const struct pool *p, uint64_t id)
+/* ---- making ---- */
+
+static int set_defaults(struct pool *p)
 {
-    uint32_t low = 0;
-    uint32_t high = p->server_n;
-    while (low < high) {
-        uint32_t middle = low + (high - low) / 2;
-        if (p->servers[middle]->id < id)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low;
+    p->policy = POOL_POLICY_ROUND_ROBIN;
+    p->hash_key = (struct pool_hash_key){.by = POOL_HASH_ADDRESS};
+    settings_init(&pool_settings_table, &p->settings);
+    return pool_health_init_defaults(&p->health);
 }
 
-struct pool_server *pool_find_server(const struct pool *p, uint64_t id)
+struct pool *pool_new(struct span name)
 {
-    uint32_t place = pool_place(p, id);
-    bool is_there = place < p->server_n && p->servers[place]->id == id;
-    return is_there ? p->servers[place] : NULL;
-}
-
-uint32_t pool_next_server(const struct pool *p, uint64_t id)
-{
-    return pool_place(p, id + 1);
-}
-
-struct pool_server *pool_find_url(const struct pool *p, struct span url)
-{
-    struct pool_server_box *box = url.len > 0 ? find_box(p->by_url, url) : NULL;
-    return box != NULL ? &box->server : NULL;
-}
-
-static int copy_strings(struct pool_server *to, const struct pool_server *from)
-{
-    to->url = pool_strdup(from->url);
-    to->host = pool_strdup(from->host);
-    to->authority = pool_strdup(from->authority);
-    bool is_whole = to->url != NULL && to->host != NULL && to->authority != NULL;
-    return is_whole ? 0 : WERR_NOMEM;
-}
-
-struct pool_server *pool_server_new(const struct pool_server *from)
-{
-    struct pool_server_box *box = pool_calloc(1, sizeof(*box));
-    if (box == NULL)
+    struct pool *p = pool_calloc(1, sizeof(*p));
+    if (p == NULL)
         return NULL;
-    struct pool_server *server = &box->server;
-    server->addr = from->addr;
-    server->weight = from->weight;
-    server->map_host = from->map_host;
-    server->proxy_protocol = from->proxy_protocol;
-    server->admin = from->admin;
-    server->drain_ms = from->drain_ms;
-    int rc = copy_strings(server, from);
-    if (rc == 0)
-        rc = pool_meta_copy(server, from);
-    if (rc == 0)
-        rc = pool_health_copy(&server->health, &from->health);
-    if (rc == 0)
-        return server;
-    pool_server_free(server);
-    return NULL;
+    p->name = fault_malloc(name.len + 1);
+    if (p->name == NULL || set_defaults(p) != 0) {
+        pool_free(p);
+        return NULL;
+    }
+    memcpy(p->name, name.ptr, name.len);
+    p->name[name.len] = '\0';
+    return p;
 }
 
-void pool_server_free(struct pool_server *server)
+void pool_free(struct pool *p)
 {
-    if (server == NULL)
+    if (p == NULL)
         return;
-    pool_server_fini(server);
-    free(server);
+    server_free_all(p);
+    pool_health_fini(&p->health);
+    free(p->name);
+    free(p);
 }
 
-static int pool_reserve(struct pool *p)
+void *pool_reserve(void *items, uint32_t n, uint32_t *cap)
 {
-    if (p->server_n < p->server_cap)
-        return 0;
-    uint32_t cap = p->server_cap == 0 ? 8 : p->server_cap * 2;
-    size_t entry_bytes = sizeof(struct pool_server *);
-    struct pool_server **servers =
-        pool_grow(p->servers, p->server_n * entry_bytes, cap * entry_bytes);
-    if (servers == NULL)
-        return WERR_NOMEM;
-    p->servers = servers;
-    p->server_cap = cap;
-    return 0;
+    if (n < *cap)
+        return items;
+    uint32_t wider = *cap == 0 ? 8 : *cap * 2;
+    void *grown = pool_grow(items, n * sizeof(void *), wider * sizeof(void *));
+    if (grown != NULL)
+        *cap = wider;
+    return grown;
 }
 
-int pool_insert(struct pool *p, struct pool_server *server)
+static int hash_pool(const struct pool *p, uint64_t *hash)
 {
-    MUST(p->server_n == 0 || p->servers[p->server_n - 1]->id < server->id);
-    int rc = pool_reserve(p);
-    if (rc == 0)
-        rc = add_box(&p->by_url, (struct pool_server_box *)server);
-    if (rc == 0)
-        p->servers[p->server_n++] = server;
+    return kind_hash(KIND_POOL, p->id, 0, pool_code_pool_json(p), hash);
+}
+
+/* Into the tables, by name and by id. WERR_NOMEM leaves them as they were. */
+static int list_pool(struct pool_state *s, struct pool *p)
+{
+    const struct id_entry entry = {KIND_POOL, p, NULL};
+    int rc = text_table_add(&s->pool_names, p->name, p);
+    if (rc != 0 || p->id == 0)
+        return rc;
+    rc = id_table_add(&s->ids, p->id, &entry);
+    if (rc != 0)
+        text_table_remove(&s->pool_names, p->name);
     return rc;
 }
 
-void pool_take_out(struct pool *p, struct pool_server *server)
+int pool_enter(struct pool_state *s, struct pool *p)
 {
-    uint32_t place = pool_place(p, server->id);
-    MUST(place < p->server_n && p->servers[place] == server);
-    delete_box(&p->by_url, (struct pool_server_box *)server);
-    p->server_n--;
-    memmove(&p->servers[place], &p->servers[place + 1],
-            (p->server_n - place) * sizeof(struct pool_server *));
-}
-
-void pool_health_effective(const struct pool *p, const struct pool_server *server,
-                           struct pool_health *out)
-{
-    const struct pool_health *own = &server->health;
-    *out = p->health;
-    for (unsigned i = 0; i < POOL_HEALTH_FIELD_N; i++) {
-        const struct pool_health_field *f = &pool_health_fields[i];
-        if (f->kind <= POOL_KIND_U32 && (own->set & f->bit) != 0)
-            pool_health_set_number(out, f, pool_health_number(own, f));
-    }
-    if ((own->set & POOL_HEALTH_SET_PATH) != 0)
-        out->path = own->path;
-    if ((own->set & POOL_HEALTH_SET_HOST) != 0)
-        out->host = own->host;
-    if ((own->set & POOL_HEALTH_SET_EXPECT) != 0) {
-        out->expect_n = own->expect_n;
-        memcpy(out->expect, own->expect, sizeof(out->expect));
-    }
-}
-
-/* Frees json. */
-static int hash_json(char *json, uint64_t seed, uint64_t *hash)
-{
-    if (json == NULL)
+    struct pool **pools = pool_reserve(s->pools, s->pool_n, &s->pool_cap);
+    if (pools == NULL)
         return WERR_NOMEM;
-    *hash = XXH3_64bits_withSeed(json, strlen(json), seed);
-    free(json);
+    s->pools = pools;
+    int rc = hash_pool(p, &p->digest);
+    if (rc == 0)
+        rc = list_pool(s, p);
+    if (rc != 0)
+        return rc;
+    uint32_t place = s->pool_n;
+    for (; place > 0 && pools[place - 1]->id > p->id; place--)
+        pools[place] = pools[place - 1];
+    pools[place] = p;
+    s->pool_n++;
+    s->digest += p->digest;
     return 0;
 }
 
-/* The id is the seed: two servers that differ in nothing else must not hash alike. */
-int pool_hash_server(const struct pool_server *server, uint64_t *hash)
+/* With its servers, which stay in it. */
+static void take_out(struct pool_state *s, struct pool *p)
 {
-    return hash_json(pool_code_server_json(server), server->id, hash);
-}
-
-int pool_hash_pool(const struct pool *p, uint64_t *hash)
-{
-    return hash_json(pool_code_pool_json(p), 0, hash);
-}
-
-uint64_t pool_state_digest_recompute(const struct pool_state *s)
-{
-    uint64_t sum = 0;
-    uint64_t hash = 0;
-    for (uint32_t i = 0; i < s->pool_n; i++) {
-        if (pool_hash_pool(&s->pools[i], &hash) != 0)
-            return 0;
-        sum += hash;
-        for (uint32_t k = 0; k < s->pools[i].server_n; k++) {
-            if (pool_hash_server(s->pools[i].servers[k], &hash) != 0)
-                return 0;
-            sum += hash;
-        }
+    uint32_t place = 0;
+    while (s->pools[place] != p)
+        place++;
+    s->pool_n--;
+    memmove(&s->pools[place], &s->pools[place + 1],
+            (s->pool_n - place) * sizeof(struct pool *));
+    text_table_remove(&s->pool_names, p->name);
+    id_table_remove(&s->ids, p->id);
+    s->digest -= p->digest;
+    for (uint32_t i = 0; i < p->server_n; i++) {
+        id_table_remove(&s->ids, p->servers[i]->id);
+        s->digest -= p->servers[i]->digest;
     }
-    return sum;
+    s->server_n -= p->server_n;
 }
 
-size_t pool_id_print(uint64_t id, char *buf)
+/* ---- applying ---- */
+
+static int merge(struct pool *next, const struct pool_command *c)
 {
-    buf[0] = 's';
-    buf[1] = '-';
-    size_t len = 2 + num_to_hex(id, buf + 2);
-    buf[len] = '\0';
-    return len;
+    settings_merge(&pool_settings_table, &next->settings, &c->settings, c->given);
+    if ((c->set & POOL_SET_POLICY) != 0)
+        next->policy = c->policy;
+    if ((c->set & POOL_SET_HASH_KEY) != 0)
+        next->hash_key = c->hash_key;
+    return (c->set & POOL_SET_HEALTH) != 0
+               ? pool_health_merge(&next->health, &c->server.health, 0)
+               : 0;
 }
 
-int pool_id_from_text(struct span text, uint64_t *id)
+static int apply_add(struct pool_state *s, const struct pool_command *c, uint64_t id,
+                     struct pool_change *change)
 {
-    if (!span_has_prefix(text, SPAN("s-")))
-        return WERR_SYNTAX;
-    struct span digits = span_skip(text, 2);
-    bool is_good = digits.len <= 16 && num_from_hex(digits, UINT64_MAX, id) == 0;
-    return is_good ? 0 : WERR_SYNTAX;
+    struct pool *p = pool_new(span_from_str(c->pool));
+    if (p == NULL)
+        return WERR_NOMEM;
+    p->id = id;
+    int rc = merge(p, c);
+    if (rc == 0)
+        rc = pool_enter(s, p);
+    if (rc != 0) {
+        pool_free(p);
+        return rc;
+    }
+    change->type = POOL_CHANGE_ADDED;
+    change->pool = p;
+    change->id = id;
+    return 0;
 }
+
+/* SET, or PUT of what is there: this begins with the defaults. */
+static int apply_set(struct pool_state *s, const struct pool_command *c, struct pool *p,
+                     struct pool_change *change)
+{
+    struct pool next = *p;
+    int rc = c->is_put ? set_defaults(&next) : pool_health_copy(&next.health, &p->health);
+    if (rc != 0)
+        return rc;
+    rc = merge(&next, c);
+    if (rc == 0)
+        rc = hash_pool(&next, &next.digest);
+    if (rc != 0) {
+        pool_health_fini(&next.health);
+        return rc;
+    }
+    if (next.digest != p->digest)
+        change->type = POOL_CHANGE_CHANGED;
+    s->digest += next.digest - p->digest;
+    pool_health_fini(&p->health);
+    *p = next;
+    return 0;
+}
+
+static int apply_pool(struct pool_state *s, const struct pool_command *c, uint64_t id,
+                      struct pool_change *change)
+{
+    struct pool *p = pool_find(s, span_from_str(c->pool));
+    if (p == NULL)
+        return apply_add(s, c, id, change);
+    change->id = p->id;
+    if (c->type != POOL_REMOVE_POOL) {
+        change->pool = p;
+        return apply_set(s, c, p, change);
+    }
+    take_out(s, p);
+    change->type = POOL_CHANGE_REMOVED;
+    change->removed_pool = p;
+    return 0;
+}
+
+static int judge_pool(const struct pool_state *s, const struct pool_command *c)
+{
+    const struct pool *p = pool_find(s, span_from_str(c->pool));
+    if (c->type == POOL_ADD_POOL) {
+        if (p != NULL)
+            return c->is_put ? 0 : WERR_EXISTS;
+        return s->pool_n < POOL_POOLS_MAX ? 0 : WERR_TOO_BIG;
+    }
+    if (p == NULL)
+        return WERR_NOT_FOUND;
+    if (c->type != POOL_REMOVE_POOL)
+        return 0;
+    if (p->id == 0)
+        return WERR_BUILTIN;
+    return p->ref_n == 0 ? 0 : WERR_IN_USE;
+}
+
+static int target_pool(const struct pool_state *s, const struct pool_command *c,
+                       uint64_t *digest)
+{
+    const struct pool *p = pool_find(s, span_from_str(c->pool));
+    *digest = p != NULL ? p->digest : 0;
+    return 0;
+}
+
+static int visit_pools(const struct pool_state *s, kind_visit_fn fn, void *arg)
+{
+    int rc = 0;
+    for (uint32_t i = 0; rc == 0 && i < s->pool_n; i++) {
+        const struct kind_object o = {KIND_POOL, s->pools[i]->id, 0, s->pools[i]};
+        rc = fn(arg, &o);
+    }
+    return rc;
+}
+
+static int check_name(const struct pool_command *c, struct pool_error *error)
+{
+    if (pool_name_is_valid(span_from_str(c->pool)))
+        return 0;
+    pool_error_set(error, "invalid_value", "name", POOL_NAME_WISH, POOL_NAME_MAX);
+    return WERR_INVALID;
+}
+
+static int check_policy(const struct pool_command *c, struct pool_error *error)
+{
+    if ((c->set & POOL_SET_POLICY) != 0 && c->policy >= POOL_POLICY_N) {
+        pool_error_set(error, "invalid_value", "policy", "%s", POOL_POLICY_WISH);
+        return WERR_INVALID;
+    }
+    if ((c->set & POOL_SET_HASH_KEY) != 0 && !pool_hash_key_is_valid(&c->hash_key)) {
+        pool_error_set(error, "invalid_value", "hash_key", "%s", POOL_HASH_KEY_WISH);
+        return WERR_INVALID;
+    }
+    return 0;
+}
+
+static int check_pool(const struct pool_command *c, struct pool_error *error)
+{
+    if (c->type == POOL_REMOVE_POOL)
+        return 0;
+    int rc = c->type == POOL_ADD_POOL ? check_name(c, error) : 0;
+    if (rc == 0)
+        rc = check_policy(c, error);
+    if (rc == 0)
+        rc = pool_check_settings(&pool_settings_table, &c->settings, c->given, error);
+    if (rc == 0 && (c->set & POOL_SET_HEALTH) != 0)
+        rc = pool_check_health(&c->server.health, error);
+    return rc;
+}
+
+static char *pool_json(const void *object)
+{
+    return pool_code_pool_json(object);
+}
+
+const struct kind_ops kind_ops_pool = {
+    .check = check_pool,
+    .judge = judge_pool,
+    .apply = apply_pool,
+    .target = target_pool,
+    .visit = visit_pools,
+    .json = pool_json,
+};

@@ -1,14 +1,20 @@
-/* pool.h - the pool description: what people decided, replicated, the same in every manager and
+/* pool.h - the description: what people decided, replicated, the same in every manager and
  * worker.
  *
- * A pool_state holds pools (one for now: "default") with their servers, ordered by id. It
- * changes only by commands through pool_apply() (pool_apply.h). What a node observes (health,
- * counters, in-flight, resolved addresses) is not here. Owner: whoever called pool_state_new;
- * all strings belong to the state. Pure.
+ * A pool_state holds objects: pools with their servers, listeners (listener.h) with their rules
+ * (rule.h). kinds.def has a row for each kind. Every object has an id, the index of the entry
+ * that made it, unique over all kinds; pools and listeners have a name that is unique among
+ * their kind. The pool "default" and the listener "default" are there from the start, have id 0
+ * and can't be removed. Look-ups by name and by id cost the same however many objects there
+ * are; pointers to objects stay valid until the object is removed.
  *
- * The digest is the sum (mod 2^64) of xxh3 hashes of each server's and each pool's encoding
- * (pool_code.h) and is kept up to date by pool_apply, so that it costs nothing to compare;
- * pool_state_digest_recompute() is its proof in tests.
+ * The state changes only by commands through pool_apply() (pool_apply.h). What a node observes
+ * (health, counters, in-flight, resolved addresses) is not here, nor are settings of a node
+ * (settings.h). Owner: whoever called pool_state_new; all strings belong to the state. Pure.
+ *
+ * The digest is the sum (mod 2^64) of xxh3 hashes of each object's encoding (pool_code.h),
+ * seeded with its kind, id and owner. pool_apply keeps it up to date, so that it costs nothing
+ * to compare; pool_state_digest_recompute() is its proof in tests.
  */
 #ifndef WELDR_POOL_POOL_H
 #define WELDR_POOL_POOL_H
@@ -19,7 +25,8 @@
 #include "base/addr.h"
 #include "base/span.h"
 #include "base/werr.h"
-#include "pool/pool_settings.h"
+#include "pool/kinds.h"
+#include "pool/settings.h"
 
 enum pool_limits {
     POOL_NAME_MAX = 64,
@@ -30,7 +37,8 @@ enum pool_limits {
     POOL_META_VALUE_MAX = 256,
     POOL_WEIGHT_MAX = 256,
     POOL_DRAIN_MS_MAX = 86400000,
-    POOL_SERVERS_MAX = 16384,
+    POOL_SERVERS_MAX = 16384, /* of all pools */
+    POOL_POOLS_MAX = 4096,
     POOL_EXPECT_N = 8,
     POOL_URL_MAX = 300
 };
@@ -103,12 +111,33 @@ struct pool_server {
     uint64_t digest;           /* hash of its encoding: its share of the state's digest */
 };
 
-enum pool_policy { POOL_POLICY_ROUND_ROBIN };
+enum pool_policy {
+    POOL_POLICY_ROUND_ROBIN,
+    POOL_POLICY_LEAST_OUTSTANDING,
+    POOL_POLICY_P2C,
+    POOL_POLICY_HASH, /* by the pool's hash_key */
+    POOL_POLICY_N
+};
+
+enum pool_hash_by {
+    POOL_HASH_ADDRESS,
+    POOL_HASH_HEADER, /* name: of the field */
+    POOL_HASH_COOKIE, /* name: of the cookie */
+    POOL_HASH_PATH
+};
+
+/* What requests are spread by: "address", "header:NAME", "cookie:NAME", "path". */
+struct pool_hash_key {
+    uint8_t by; /* enum pool_hash_by */
+    char name[POOL_NAME_MAX + 1];
+};
 
 struct pool {
+    uint64_t id; /* 0: "default" */
     char *name;
     uint8_t policy; /* enum pool_policy */
-    union {         /* p->settings.timeouts is p->timeouts */
+    struct pool_hash_key hash_key;
+    union { /* p->settings.timeouts is p->timeouts */
         struct pool_settings settings;
         struct {
             POOL_SETTINGS_MEMBERS
@@ -118,34 +147,59 @@ struct pool {
     /* Ordered by id; pointers stay valid until the server is removed. */
     struct pool_server **servers;
     uint32_t server_n, server_cap;
-    struct pool_server_box *by_url; /* hash table over url; known to pool.c only */
-    uint64_t digest;                /* hash of its encoding without the servers */
+    struct text_node *by_url; /* table.h: server by its url */
+    uint32_t ref_n;           /* how often listeners and rules forward to it */
+    uint64_t digest;          /* hash of its encoding without the servers */
 };
+
+struct listener;
+struct rule;
+struct id_node; /* tables of table.h */
+struct text_node;
 
 struct pool_state {
     uint64_t index; /* last applied */
     uint64_t digest;
-    struct pool *pools; /* [0] is "default" */
-    uint32_t pool_n;
+    /* Both ordered by id; [0] is "default". */
+    struct pool **pools;
+    uint32_t pool_n, pool_cap;
+    struct listener **listeners;
+    uint32_t listener_n, listener_cap;
+    uint32_t server_n; /* of all pools */
+    /* table.h: pools and listeners by name; any object but those of id 0 by id. */
+    struct text_node *pool_names, *listener_names;
+    struct id_node *ids;
 };
 
-/* Index 0, one pool "default" with the defaults above, no server. NULL: no memory. */
+/* Index 0, a pool and a listener "default" with the defaults of their settings, no server, no
+ * address. NULL: no memory. */
 struct pool_state *pool_state_new(void);
-void pool_state_free(struct pool_state *s);                           /* NULL allowed */
+void pool_state_free(struct pool_state *s); /* NULL allowed */
+/* The pool "default", which is always there. */
+struct pool *pool_default(const struct pool_state *s);
 struct pool *pool_find(const struct pool_state *s, struct span name); /* NULL: none */
+struct pool *pool_find_id(const struct pool_state *s, uint64_t id);   /* NULL: none */
+/* 1–64 of [A-Za-z0-9._-], for pools and listeners. */
+bool pool_name_is_valid(struct span name);
 struct pool_server *pool_find_server(const struct pool *p,
                                      uint64_t id); /* binary search; NULL: none */
+/* Whichever pool it is in; *pool (may be NULL) is set when there is one. NULL: none. */
+struct pool_server *pool_find_any_server(const struct pool_state *s, uint64_t id,
+                                         struct pool **pool);
 /* Place of the first server with a greater id; server_n: there is none. */
 uint32_t pool_next_server(const struct pool *p, uint64_t id);
-/* By identity. scheme "http". O(n) is fine up to 16384, but adding must stay below 1 ms: keep a
- * uthash over url. */
+/* By identity: the canonical URL. */
 struct pool_server *pool_find_url(const struct pool *p, struct span url);
 /* Server's settings over the pool's defaults; strings are borrowed from both. */
 void pool_health_effective(const struct pool *p, const struct pool_server *server,
                            struct pool_health *out);
 /* From scratch; 0 when memory is short. */
 uint64_t pool_state_digest_recompute(const struct pool_state *s);
-/* "s-<hex>" both ways. buf of 24. WERR_SYNTAX. */
+/* Ids of objects as text: the letter of the kind, "-" and hexadecimal digits ("s-1f" a server,
+ * "r-2a" a rule). buf of 24. WERR_SYNTAX. */
+size_t kind_id_print(enum kind kind, uint64_t id, char *buf);
+int kind_id_from_text(enum kind kind, struct span text, uint64_t *id) MUST_USE;
+/* Of servers. */
 size_t pool_id_print(uint64_t id, char *buf);
 int pool_id_from_text(struct span text, uint64_t *id) MUST_USE;
 

@@ -6,28 +6,60 @@
 #include "pool/pool_command.h"
 
 enum pool_change_type {
-    POOL_CHANGE_NONE, /* nothing changed (added what was there, changed to the same) */
-    POOL_CHANGE_SERVER_ADDED,
-    POOL_CHANGE_SERVER_CHANGED,
-    POOL_CHANGE_SERVER_REMOVED,
-    POOL_CHANGE_POOL_SET,
+    POOL_CHANGE_NONE, /* nothing changed (a server that was there, changed to the same) */
+    POOL_CHANGE_ADDED,
+    POOL_CHANGE_CHANGED,
+    POOL_CHANGE_REMOVED,
 };
 
 struct pool_change {
     enum pool_change_type type;
-    /* The server concerned, also for NONE on an add (the one that was there). */
-    uint64_t server_id;
-    struct pool *pool; /* the pool concerned */
-    /* REMOVED: the server taken out; the caller frees it with pool_server_free after use. */
+    enum kind kind;            /* of the object concerned */
+    uint64_t id;               /* its id, also for NONE on an add (the one that was there) */
+    struct pool *pool;         /* KIND_POOL, KIND_SERVER: the pool concerned; NULL: removed */
+    struct listener *listener; /* KIND_LISTENER, KIND_RULE: likewise */
+    /* What was taken out; pool_change_fini frees it, unless the caller takes it over and sets
+     * NULL. A removed pool still has its servers, a removed listener its rules. A rule that was
+     * changed is taken out too: a new one with the same id is in its place. */
     struct pool_server *removed;
+    struct pool *removed_pool;
+    struct listener *removed_listener;
+    struct rule *removed_rule;
 };
 
+/* Of this object and in this way? */
+static inline bool pool_change_is(const struct pool_change *change, enum kind kind,
+                                  enum pool_change_type type)
+{
+    return change->kind == kind && change->type == type;
+}
+
 /* Applies; always moves state->index to index (must be greater), even when nothing changes.
- * Returns 0 or the logical refusal (WERR_NOT_FOUND, WERR_TOO_BIG: too many servers), the same
- * in every process; WERR_NOMEM leaves the state as it was, index included (reserve first, then
- * mutate). */
+ * Returns 0 or the logical refusal, the same in every process:
+ * WERR_NOT_FOUND  the object, or the pool or listener that it is in, is not there
+ * WERR_EXISTS     the name or the priority is taken
+ * WERR_IN_USE     a listener or a rule forwards to the pool
+ * WERR_BUILTIN    the pool or listener "default" can't be removed
+ * WERR_ADDR_IN_USE  another listener has the address
+ * WERR_NO_TARGET  an action forwards to a pool that is not there
+ * WERR_TOO_BIG    no more servers, pools, listeners or rules fit
+ * WERR_GUARD      fewer usable servers than min_active would be left
+ * WERR_STALE      the object is not what if_digest says
+ * WERR_NOMEM leaves the state as it was, index included (reserve first, then mutate). *change
+ * is the caller's to fini, whatever the result. */
 int pool_apply(struct pool_state *s, const struct pool_command *c, uint64_t index,
                struct pool_change *change) MUST_USE;
-void pool_server_free(struct pool_server *server); /* NULL allowed */
+void pool_change_fini(struct pool_change *change);
+/* The words for a refusal: code, field, detail. "in_use" names who forwards to the pool. */
+void pool_refusal(const struct pool_state *s, const struct pool_command *c, int rc,
+                  struct pool_error *error);
+/* Digest of the object that a SET, REMOVE or PUT means, for if_digest; 0: it is not there.
+ * WERR_NOMEM. */
+int pool_target_digest(const struct pool_state *s, const struct pool_command *c,
+                       uint64_t *digest) MUST_USE;
+/* All NULL allowed. */
+void pool_server_free(struct pool_server *server);
+void pool_free(struct pool *p);
+void listener_free(struct listener *l);
 
 #endif

@@ -1,8 +1,9 @@
-/* pool_code.h - commands as bytes (log entries), as JSON (API bodies), and servers and pools as
- * JSON text. Its files, pool_code.c (JSON and entries in) and pool_code_json.c (JSON out), are
- * the only ones of pool/ that know jansson.
+/* pool_code.h - commands as bytes (log entries), as JSON (API bodies), and objects as JSON
+ * text.
  *
- * Entry: u8 format (1), u8 type, u16 flags (0), u32 length of the payload, 16 bytes request id,
+ * Only pool_code_*.c know jansson, which reads; what goes out is written with base/jtext.
+ *
+ * Entry: u8 format (2), u8 type, u16 flags (0), u32 length of the payload, 16 bytes request id,
  * payload = compact JSON, all little-endian. An unknown format or type is WERR_UNSUPPORTED:
  * whoever applies entries must stop and report, never skip.
  */
@@ -11,7 +12,7 @@
 
 #include "pool/pool_command.h"
 
-enum { POOL_ENTRY_HEADER_BYTES = 24, POOL_ENTRY_MAX_BYTES = 64 * 1024 };
+enum { POOL_ENTRY_HEADER_BYTES = 24, POOL_ENTRY_MAX_BYTES = 256 * 1024 };
 
 /* *out is malloc'd and the caller's. WERR_NOMEM, WERR_TOO_BIG. */
 int pool_code_encode(const struct pool_command *c, char **out, size_t *len) MUST_USE;
@@ -29,10 +30,36 @@ int pool_code_add_from_json(struct span body, struct pool_command *c,
  * server. */
 int pool_code_change_from_json(struct span body, const struct pool_server *server,
                                struct pool_command *c, struct pool_error *error) MUST_USE;
-/* PATCH of a pool: keys check{…}, policy ("round_robin") and the settings of settings.def:
- * timeouts{…}, limits{…}, retry{…}, eject{…}, fail_open … Members that are not there stay as
- * they are. */
+/* PATCH of a pool: keys check{…}, policy ("round_robin", "least_outstanding", "p2c", "hash"),
+ * hash_key ("address", "header:NAME", "cookie:NAME", "path") and the settings of
+ * pool_settings.def: timeouts{…}, limits{…}, retry{…}, eject{…}, fail_open … Members that are
+ * not there stay as they are. A setting of another kind is WERR_INVALID with code "moved", the
+ * detail naming its place. */
 int pool_code_set_pool_from_json(struct span body, struct pool_command *c,
+                                 struct pool_error *error) MUST_USE;
+/* POST of a pool: as a PATCH, and "name", which must be there; with a name from the route (PUT,
+ * is_put is set) it may be there and must be the same. name empty: POST. */
+int pool_code_add_pool_from_json(struct span body, struct span name, struct pool_command *c,
+                                 struct pool_error *error) MUST_USE;
+/* The same for listeners: name, addresses ["127.0.0.1:8081"], protocol, proxy_protocol,
+ * trusted_proxies ["10.0.0.0/8"] or null, default_action{…}, timeouts{…}, limits{…} and the
+ * switches of listener_settings.def. */
+int pool_code_set_listener_from_json(struct span body, struct pool_command *c,
+                                     struct pool_error *error) MUST_USE;
+int pool_code_add_listener_from_json(struct span body, struct span name, struct pool_command *c,
+                                     struct pool_error *error) MUST_USE;
+/* Rules: priority, conditions{…}, action{…}. PATCH replaces each of the members given whole;
+ * add is POST (priority and action must be there). c->listener and c->rule_id are the caller's
+ * to set afterwards. */
+int pool_code_set_rule_from_json(struct span body, struct pool_command *c,
+                                 struct pool_error *error) MUST_USE;
+int pool_code_add_rule_from_json(struct span body, struct pool_command *c,
+                                 struct pool_error *error) MUST_USE;
+/* PUT of a server: as add, and is_put. */
+int pool_code_put_server_from_json(struct span body, struct pool_command *c,
+                                   struct pool_error *error) MUST_USE;
+/* PATCH of the node's settings: those given are set in *settings, the rest stays. */
+int pool_code_set_node_from_json(struct span body, struct node_settings *settings,
                                  struct pool_error *error) MUST_USE;
 
 /* Body of a request to drain, maintain (admin) or resume (POOL_ADMIN_ENABLED) a server: empty
@@ -42,12 +69,17 @@ int pool_code_admin_from_json(struct span body, enum pool_admin admin, const str
                               uint64_t server_id, struct pool_command *c,
                               struct pool_error *error) MUST_USE;
 
-/* Compact JSON of the description, malloc'd:
- * {"url":…,"map_host":…,"weight":…,"proxy_protocol":…,"admin":…,"drain_ms":…,
- * "check":{overrides},"meta":{…}} and {"name":…,"policy":…,settings…,"check":{…}}; for
- * snapshots, digests and API documents. NULL: no memory. */
+/* Compact JSON of the description, malloc'd; for snapshots, digests and API documents. NULL: no
+ * memory. A server: {"url":…,"map_host":…,"weight":…,"proxy_protocol":…,"admin":…,"drain_ms":…,
+ * "check":{overrides},"meta":{…}}; a pool: {"name":…,"policy":…,"hash_key":…,settings…,
+ * "check":{…}}; a listener: {"name":…,"addresses":[…],"protocol":…,"proxy_protocol":…,
+ * "trusted_proxies":…,settings…,"default_action":{…}}; a rule: {"priority":…,
+ * "conditions":{…},"action":{…}}. */
 char *pool_code_server_json(const struct pool_server *server);
 char *pool_code_pool_json(const struct pool *p);
+char *pool_code_listener_json(const struct listener *l);
+char *pool_code_rule_json(const struct rule *rule);
+char *pool_code_node_json(const struct node_settings *settings);
 /* JSON of settings with all set members: {"type":"http","interval_ms":…,…,"expect":"200-299"}.
  */
 char *pool_code_health_json(const struct pool_health *h);

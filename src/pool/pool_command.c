@@ -6,22 +6,49 @@
 
 #include "pool/pool_int.h"
 
-static const char *const command_words[] = {
-#define COMMAND(name, number, word) [number] = (word),
+struct command_row {
+    const char *word;
+    enum kind kind;
+    enum pool_verb verb;
+};
+
+static const struct command_row rows[] = {
+#define COMMAND(name, number, kind, verb, word) \
+    [number] = {(word), KIND_##kind, POOL_VERB_##verb},
 #include "pool/commands.def"
 #undef COMMAND
 };
+enum { ROW_N = sizeof(rows) / sizeof(rows[0]) };
+
+bool pool_command_is_known(unsigned type)
+{
+    return type < ROW_N && rows[type].word != NULL;
+}
 
 const char *pool_command_word(enum pool_command_type type)
 {
-    unsigned n = sizeof(command_words) / sizeof(command_words[0]);
-    bool is_known = (unsigned)type < n && command_words[type] != NULL;
-    return is_known ? command_words[type] : "unknown command";
+    return pool_command_is_known(type) ? rows[type].word : "unknown command";
+}
+
+enum kind pool_command_kind(enum pool_command_type type)
+{
+    MUST(pool_command_is_known(type));
+    return rows[type].kind;
+}
+
+enum pool_verb pool_command_verb(enum pool_command_type type)
+{
+    MUST(pool_command_is_known(type));
+    return rows[type].verb;
 }
 
 void pool_command_init(struct pool_command *c, enum pool_command_type type)
 {
-    *c = (struct pool_command){.type = type, .pool = "default", .server = {.weight = 1}};
+    memset(c, 0, sizeof(*c));
+    c->type = type;
+    memcpy(c->pool, "default", sizeof("default"));
+    memcpy(c->listener, "default", sizeof("default"));
+    c->server.weight = 1;
 }
 
 void pool_server_fini(struct pool_server *server)
@@ -36,7 +63,10 @@ void pool_server_fini(struct pool_server *server)
 void pool_command_fini(struct pool_command *c)
 {
     pool_server_fini(&c->server);
-    *c = (struct pool_command){0};
+    rule_action_fini(&c->wanted.default_action);
+    rule_fini(&c->rule);
+    free(c->guard_unusable);
+    memset(c, 0, sizeof(*c));
 }
 
 /* A cut in the middle of a UTF-8 sequence would make the answer unreadable JSON: drops the

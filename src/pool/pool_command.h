@@ -1,21 +1,35 @@
-/* pool_command.h - a command: one wish to change the pool description, as a struct.
+/* pool_command.h - a command: one wish to change the description, as a struct.
  *
  * Made by the API from JSON (pool_code.h), checked (pool_check), encoded into a log entry,
- * decoded and applied in every process. Whoever initialised it frees it with pool_command_fini.
- * Pure.
+ * decoded and applied in every process. commands.def says kind and verb of each. Whoever
+ * initialised it frees it with pool_command_fini.
+ *
+ * Which object: a pool or a listener is named by `pool` or `listener`, a server by `pool` and
+ * `server_id`, a rule by `listener` and `rule_id`. ADD takes the whole new object, and with
+ * is_put (PUT, the upsert) replaces what has the same name, URL or priority: members that are
+ * not given get their defaults. SET takes over the members in `set` and `given`.
+ *
+ * Guards are stamped in by the proposer and judged by pool_apply, so that nothing can happen
+ * between check and act: has_guard, with the ids of the pool's servers that the proposer holds
+ * unusable, refuses with WERR_GUARD what would leave fewer than min_active usable servers;
+ * if_digest refuses with WERR_STALE when the object has another digest (pool_target_digest), or
+ * is not there. Pure.
  */
 #ifndef WELDR_POOL_POOL_COMMAND_H
 #define WELDR_POOL_POOL_COMMAND_H
 
+#include "pool/listener.h"
 #include "pool/pool.h"
 
 enum pool_command_type {
-#define COMMAND(name, number, word) POOL_##name = (number),
+#define COMMAND(name, number, kind, verb, word) POOL_##name = (number),
 #include "pool/commands.def"
 #undef COMMAND
 };
 
-/* Which members a CHANGE_SERVER or SET_POOL gives. */
+enum pool_verb { POOL_VERB_ADD, POOL_VERB_SET, POOL_VERB_REMOVE, POOL_VERB_SET_ADMIN };
+
+/* Which members a SET gives, beside the settings in `given`. */
 enum pool_command_set {
     POOL_SET_WEIGHT = 1U << 0,
     POOL_SET_MAP_HOST = 1U << 1,
@@ -23,37 +37,65 @@ enum pool_command_set {
     POOL_SET_HEALTH = 1U << 3, /* merged member by member, by health.set; a member given as null
                                   is unset: health_unset */
     POOL_SET_POLICY = 1U << 4,
-    POOL_SET_PROXY_PROTOCOL = 1U << 5
+    POOL_SET_PROXY_PROTOCOL = 1U << 5, /* of a server or of a listener */
+    POOL_SET_HASH_KEY = 1U << 6,
+    POOL_SET_ADDRESSES = 1U << 7,
+    POOL_SET_PROTOCOL = 1U << 8,
+    POOL_SET_TRUSTED = 1U << 9, /* has_trusted false: given as null */
+    POOL_SET_DEFAULT_ACTION = 1U << 10,
+    POOL_SET_PRIORITY = 1U << 11,
+    POOL_SET_CONDITIONS = 1U << 12,
+    POOL_SET_ACTION = 1U << 13,
+    POOL_SET_NAME = 1U << 14 /* of a rule; NULL: given as null */
 };
 
 struct pool_command {
     enum pool_command_type type;
-    uint8_t request_id[16];       /* made by the proposer */
-    char pool[POOL_NAME_MAX + 1]; /* "default" */
-    uint64_t server_id;           /* CHANGE, REMOVE, SET_SERVER_ADMIN */
-    uint32_t set;                 /* CHANGE, SET_POOL: enum pool_command_set */
-    uint32_t health_unset;        /* CHANGE: overrides to take away, enum pool_health_set */
-    /* ADD: all but id; CHANGE: the members in set; SET_SERVER_ADMIN: admin and drain_ms */
+    uint8_t request_id[16];           /* made by the proposer */
+    bool is_put;                      /* ADD: replaces what is there */
+    char pool[POOL_NAME_MAX + 1];     /* of pools and servers; "default" */
+    char listener[POOL_NAME_MAX + 1]; /* of listeners and rules; "default" */
+    uint64_t server_id;               /* CHANGE_, REMOVE_SERVER, SET_SERVER_ADMIN */
+    uint64_t rule_id;                 /* SET_, REMOVE_RULE */
+    uint32_t set;                     /* SET: enum pool_command_set */
+    uint32_t health_unset;            /* CHANGE_SERVER: overrides to take away */
+    /* A server: ADD: all but id; CHANGE: the members in set; SET_SERVER_ADMIN: admin and
+     * drain_ms. A pool's check is in server.health too. */
     struct pool_server server;
-    uint8_t policy;                /* SET_POOL */
-    uint64_t given;                /* SET_POOL: members of settings, by pool_settings_bit() */
-    struct pool_settings settings; /* SET_POOL */
+    /* A pool: ADD and SET. */
+    uint8_t policy;
+    struct pool_hash_key hash_key;
+    uint64_t given; /* members of settings or of listener.settings, by setting_bit() */
+    struct pool_settings settings;
+    /* A listener: ADD and SET; its name and its rules play no part. */
+    struct listener wanted;
+    /* A rule: ADD: all but id; SET: the members in set. */
+    struct rule rule;
+    bool has_guard;
+    uint32_t guard_n;
+    uint64_t *guard_unusable; /* sorted; owned */
+    uint64_t if_digest;       /* 0: none */
 };
 
 /* What is wrong with a wish, for the API's answer. */
 struct pool_error {
     const char *code; /* invalid_json, missing_field, unknown_key, invalid_url, invalid_value,
-                         read_only, not_found, too_many */
+                         read_only, not_found, too_many, moved, exists, in_use, required,
+                         would_empty_pool, precondition_failed */
     char field[96];   /* "check.interval_ms"; empty when it concerns the whole */
     char detail[224]; /* a sentence: "interval_ms must be a whole number from 100 to 3600000" */
 };
 
 void pool_command_init(struct pool_command *c, enum pool_command_type type);
 void pool_command_fini(struct pool_command *c);
+bool pool_command_is_known(unsigned type);
 const char *pool_command_word(enum pool_command_type type); /* "add server" */
+enum kind pool_command_kind(enum pool_command_type type);
+enum pool_verb pool_command_verb(enum pool_command_type type);
 
-/* pool_check.c: values within their limits and references there? 0, WERR_INVALID,
- * WERR_NOT_FOUND; *error filled. Adding what exists is no error here. */
+/* pool_check.c: values within their limits, and would pool_apply take it now? 0, WERR_INVALID
+ * (a value, too many), or the refusal of pool_apply; *error filled. Adding a server whose URL
+ * is there is no error here. */
 int pool_check(const struct pool_state *s, const struct pool_command *c,
                struct pool_error *error) MUST_USE;
 /* Splits and checks a URL into server->url, host, authority, addr (heap strings). WERR_INVALID

@@ -1,7 +1,10 @@
 /* pool_int.h - what the files of pool/ share among themselves; nobody else includes this.
  *
+ * Each kind of object (kinds.def) has a struct kind_ops; pool_apply, pool_check, digests and
+ * snapshots go through it, so that they know no kind.
+ *
  * The members of a check and the settings are described once, in tables (pool_health.c,
- * settings.def): key, bit, limits. The reader and writer of JSON, the checks and the merging
+ * *_settings.def): key, bit, limits. The reader and writer of JSON, the checks and the merging
  * all walk these tables, so a new member is one line. Memory comes from base/fault.h, so that
  * tests can make any single allocation fail; functions that can fail leave their target as it
  * was.
@@ -14,6 +17,7 @@
 #include "base/fault.h"
 #include "pool/pool_apply.h"
 #include "pool/pool_command.h"
+#include "pool/table.h"
 
 /* As calloc. */
 static inline void *pool_calloc(size_t n, size_t bytes)
@@ -106,29 +110,91 @@ void pool_server_fini(struct pool_server *server);
 void pool_error_set(struct pool_error *error, const char *code, const char *field,
                     const char *format, ...) __attribute__((format(printf, 4, 5)));
 
-/* pool.c: servers of a state. */
-/* A copy in a box of its own, without id, not in any pool. NULL: no memory. */
-struct pool_server *pool_server_new(const struct pool_server *from);
-/* The id must be above all others. WERR_NOMEM leaves the pool as it was. */
-int pool_insert(struct pool *p, struct pool_server *server) MUST_USE;
-/* Out of the pool, not freed. */
-void pool_take_out(struct pool *p, struct pool_server *server);
-int pool_hash_server(const struct pool_server *server, uint64_t *hash) MUST_USE;
-int pool_hash_pool(const struct pool *p, uint64_t *hash) MUST_USE;
+/* ---- kinds of objects ---- */
 
-/* pool_apply.c: as pool_apply, but leaves state->index alone; a server that is added gets this
- * id. */
+/* One object of a state. */
+struct kind_object {
+    enum kind kind;
+    uint64_t id, owner; /* owner: id of its pool or listener, 0 for kinds that have none */
+    const void *object;
+};
+
+/* Not 0 ends the visit and is its result. */
+typedef int (*kind_visit_fn)(void *arg, const struct kind_object *o);
+
+struct kind_ops {
+    /* Are the values of an ADD, SET or SET_ADMIN within their limits? 0, WERR_INVALID. */
+    int (*check)(const struct pool_command *c, struct pool_error *error);
+    /* Would apply take it? 0 or a refusal of pool_apply.h; guards are judged elsewhere. */
+    int (*judge)(const struct pool_state *s, const struct pool_command *c);
+    /* Of what judge has let through; a new object gets this id. Only WERR_NOMEM, which leaves
+     * the state as it was. */
+    int (*apply)(struct pool_state *s, const struct pool_command *c, uint64_t id,
+                 struct pool_change *change);
+    /* Digest of the object that a command means; 0: there is none. WERR_NOMEM. */
+    int (*target)(const struct pool_state *s, const struct pool_command *c, uint64_t *digest);
+    /* All objects of the kind, in the order of their owners. */
+    int (*visit)(const struct pool_state *s, kind_visit_fn fn, void *arg);
+    /* As in pool_code.h. */
+    char *(*json)(const void *object);
+};
+
+#define KIND(name, number, letter, word, list, family) \
+    extern const struct kind_ops kind_ops_##family;
+#include "pool/kinds.def"
+#undef KIND
+
+/* NULL: no such kind. */
+const struct kind_ops *kind_ops(unsigned kind);
+/* Digest of an object's encoding. Frees json; NULL is WERR_NOMEM. */
+int kind_hash(enum kind kind, uint64_t id, uint64_t owner, char *json, uint64_t *hash) MUST_USE;
+
+/* Room for one more in a vector of pointers: the block, which may have moved, or NULL. */
+void *pool_reserve(void *items, uint32_t n, uint32_t *cap);
+
+/* pool_check.c */
+int pool_check_settings(const struct settings_table *t, const void *settings, uint64_t given,
+                        struct pool_error *error) MUST_USE;
+int pool_check_health(const struct pool_health *h, struct pool_error *error) MUST_USE;
+
+/* server.c */
+struct pool_server *pool_target_server(const struct pool_state *s, const struct pool_command *c,
+                                       struct pool **pool);
+/* pool_apply.c: why not, without looking at the values. */
+int pool_judge(const struct pool_state *s, const struct pool_command *c) MUST_USE;
+/* Usable servers that a guarded command would leave in its pool. */
+uint32_t pool_guard_left(const struct pool_state *s, const struct pool_command *c);
+/* As pool_apply, but leaves state->index alone; an object that is added gets this id. */
 int pool_apply_command(struct pool_state *s, const struct pool_command *c, uint64_t id,
                        struct pool_change *change) MUST_USE;
 
-/* pool_code_json.c: the payload of a command's log entry. NULL: no memory. */
-char *pool_code_payload_json(const struct pool_command *c);
-const char *pool_policy_word(enum pool_policy policy); /* "round_robin" */
+/* pool.c: a pool with the defaults, not in a state. NULL: no memory. */
+struct pool *pool_new(struct span name);
+/* Into the state, with its id; the digest is made. WERR_NOMEM leaves the state as it was. */
+int pool_enter(struct pool_state *s, struct pool *p) MUST_USE;
+/* listener.c: likewise; without a default action it forwards to "default". */
+struct listener *listener_new(struct span name);
+int listener_enter(struct pool_state *s, struct listener *l) MUST_USE;
 
-/* pool_code.c: the documents of pool_code_pool_json as a SET_POOL that sets all that it holds,
- * and of pool_code_server_json as an ADD. Keys that came later may be missing: defaults.
- * WERR_INVALID, WERR_SYNTAX, WERR_NOMEM. */
-int pool_code_read_pool(struct span json, struct pool_command *c) MUST_USE;
-int pool_code_read_server(struct span json, struct pool_command *c) MUST_USE;
+/* pool_code_*.c: the payload of a command's log entry. NULL: no memory. */
+char *pool_code_payload_json(const struct pool_command *c);
+/* The document of kind_ops.json as an ADD; c->pool and c->listener get its name, but for
+ * servers and rules, whose owner is not in it. WERR_INVALID, WERR_SYNTAX, WERR_NOMEM. */
+int pool_code_read_stored(enum kind kind, struct span json, struct pool_command *c) MUST_USE;
+
+#define POOL_NAME_WISH "name must be 1 to %d of the characters A-Z a-z 0-9 . _ -"
+/* pool_policy.c */
+#define POOL_POLICY_WISH \
+    "policy must be \"round_robin\", \"least_outstanding\", \"p2c\" or \"hash\""
+#define POOL_HASH_KEY_WISH \
+    "hash_key must be \"address\", \"path\", \"header:NAME\" or \"cookie:NAME\""
+const char *pool_policy_word(enum pool_policy policy); /* "round_robin" */
+bool pool_policy_from_word(const char *word, uint8_t *policy);
+enum { POOL_HASH_KEY_TEXT_MAX = POOL_NAME_MAX + 8 };
+/* "header:X-User"; buf of POOL_HASH_KEY_TEXT_MAX. */
+const char *pool_hash_key_print(const struct pool_hash_key *key, char *buf);
+/* WERR_INVALID. */
+int pool_hash_key_from_text(struct span text, struct pool_hash_key *key) MUST_USE;
+bool pool_hash_key_is_valid(const struct pool_hash_key *key);
 
 #endif

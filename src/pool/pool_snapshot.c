@@ -20,7 +20,7 @@ struct snapshot_head {
 };
 _Static_assert(sizeof(struct snapshot_head) == 40, "no padding");
 
-enum { SNAPSHOT_FORMAT = 2, SNAPSHOT_FORMAT_OLD = 1, FIRST_BYTES = 1024 };
+enum { SNAPSHOT_FORMAT = 3, FIRST_BYTES = 1024 };
 static const char magic[4] = {'W', 'S', 'N', 'P'};
 
 /* ---- writing ---- */
@@ -72,15 +72,25 @@ static int write_json(struct writer *w, char *json)
     return rc;
 }
 
-static int write_pool(struct writer *w, const struct pool *p)
+static int write_object(void *arg, const struct kind_object *o)
 {
-    int rc = write_json(w, pool_code_pool_json(p));
+    struct writer *w = arg;
+    const uint8_t kind = (uint8_t)o->kind;
+    int rc = write_bytes(w, &kind, sizeof(kind));
     if (rc == 0)
-        rc = write_u32(w, p->server_n);
-    for (uint32_t i = 0; rc == 0 && i < p->server_n; i++) {
-        rc = write_u64(w, p->servers[i]->id);
-        if (rc == 0)
-            rc = write_json(w, pool_code_server_json(p->servers[i]));
+        rc = write_u64(w, o->id);
+    if (rc == 0)
+        rc = write_u64(w, o->owner);
+    return rc == 0 ? write_json(w, kind_ops(o->kind)->json(o->object)) : rc;
+}
+
+/* Owners come before what they own, and pools before what forwards to them. */
+static int write_objects(struct writer *w, const struct pool_state *s)
+{
+    int rc = 0;
+    for (unsigned kind = 0; rc == 0 && kind < KIND_N; kind++) {
+        if (kind_ops(kind) != NULL)
+            rc = kind_ops(kind)->visit(s, write_object, w);
     }
     return rc;
 }
@@ -94,9 +104,7 @@ int pool_snapshot_encode(const struct pool_state *s, char **out, size_t *len)
     memcpy(head.magic, magic, sizeof(magic));
     int rc = write_bytes(&w, &head, sizeof(head));
     if (rc == 0)
-        rc = write_u32(&w, s->pool_n);
-    for (uint32_t i = 0; rc == 0 && i < s->pool_n; i++)
-        rc = write_pool(&w, &s->pools[i]);
+        rc = write_objects(&w, s);
     if (rc != 0) {
         free(w.bytes);
         return rc;
@@ -155,67 +163,87 @@ static int damage(int rc)
     return rc == 0 || rc == WERR_NOMEM ? rc : WERR_CORRUPT;
 }
 
-static int read_server(struct span *rest, struct pool_state *s, uint64_t *last_id)
+struct record {
+    uint8_t kind;
+    uint64_t id, owner;
+    struct span json;
+};
+
+static int read_record(struct span *rest, struct record *r)
 {
-    uint64_t id = 0;
-    struct span json = SPAN_NONE;
-    if (read_u64(rest, &id) != 0 || read_json(rest, &json) != 0 || id <= *last_id ||
-        id > s->index)
-        return WERR_CORRUPT;
-    *last_id = id;
-    struct pool_command c;
-    int rc = pool_code_read_server(json, &c);
-    if (rc != 0)
-        return damage(rc);
-    struct pool_change change;
-    rc = pool_apply_command(s, &c, id, &change);
-    pool_command_fini(&c);
-    if (rc == 0 && change.type != POOL_CHANGE_SERVER_ADDED)
-        rc = WERR_CORRUPT;
-    return damage(rc);
+    int rc = read_bytes(rest, &r->kind, sizeof(r->kind));
+    if (rc == 0)
+        rc = read_u64(rest, &r->id);
+    if (rc == 0)
+        rc = read_u64(rest, &r->owner);
+    return rc == 0 ? read_json(rest, &r->json) : rc;
 }
 
-static bool has_all_settings(const struct pool_command *c)
+static int take_text(const char *text, char *to)
 {
-    for (unsigned i = 0; i < POOL_SETTING_N; i++) {
-        if ((c->given & pool_settings_bit(&pool_settings_table[i])) == 0)
-            return false;
+    return span_to_str(span_from_str(text), to, POOL_NAME_MAX + 1);
+}
+
+/* Whose object it is, as a command says it. */
+static int set_owner(const struct pool_state *s, const struct record *r, struct pool_command *c)
+{
+    const struct pool *p = pool_find_id(s, r->owner);
+    const struct listener *l = listener_find_id(s, r->owner);
+    switch (r->kind) {
+    case KIND_SERVER:
+        return p != NULL ? take_text(p->name, c->pool) : WERR_CORRUPT;
+    case KIND_RULE:
+        return l != NULL ? take_text(l->name, c->listener) : WERR_CORRUPT;
+    default:
+        return r->owner == 0 ? 0 : WERR_CORRUPT;
     }
-    return true;
 }
 
-static int read_pool(struct span *rest, struct pool_state *s, bool *is_whole)
+/* The pool and the listener "default" are there already: what the record says replaces them.
+ * All others are new. */
+static int restore(struct pool_state *s, const struct record *r, struct pool_command *c)
 {
-    struct span json = SPAN_NONE;
-    int rc = read_json(rest, &json);
+    struct pool_change change;
+    int rc = set_owner(s, r, c);
+    c->is_put = r->id == 0;
+    if (rc == 0)
+        rc = pool_apply_command(s, c, r->id, &change);
     if (rc != 0)
         return rc;
-    struct pool_command c;
-    rc = pool_code_read_pool(json, &c);
-    if (rc != 0)
-        return damage(rc);
-    *is_whole = has_all_settings(&c);
-    struct pool_change change;
-    rc = pool_apply_command(s, &c, 0, &change);
-    pool_command_fini(&c);
-    uint32_t server_n = 0;
-    if (rc == 0)
-        rc = read_u32(rest, &server_n);
-    uint64_t last_id = 0;
-    for (uint32_t i = 0; rc == 0 && i < server_n; i++)
-        rc = read_server(rest, s, &last_id);
-    return damage(rc);
+    bool is_new = change.type == POOL_CHANGE_ADDED;
+    bool is_same = change.type != POOL_CHANGE_REMOVED && change.id == 0;
+    pool_change_fini(&change);
+    return (r->id == 0 ? !is_new && is_same : is_new) ? 0 : WERR_CORRUPT;
 }
 
-/* One pool for now: "default", which a new state has. */
-static int read_payload(struct span rest, struct pool_state *s, bool *is_whole)
+static bool is_taken(const struct pool_state *s, const struct record *r)
 {
-    uint32_t pool_n = 0;
-    int rc = read_u32(&rest, &pool_n);
-    if (rc == 0)
-        rc = pool_n == 1 ? read_pool(&rest, s, is_whole) : WERR_CORRUPT;
-    if (rc == 0 && rest.len > 0)
-        rc = WERR_CORRUPT;
+    return r->id > s->index || id_table_find(s->ids, r->id) != NULL;
+}
+
+static int read_object(struct span *rest, struct pool_state *s)
+{
+    struct record r;
+    struct pool_command c;
+    int rc = read_record(rest, &r);
+    if (rc != 0)
+        return rc;
+    bool may_be_first = r.kind == KIND_POOL || r.kind == KIND_LISTENER;
+    if (kind_ops(r.kind) == NULL || is_taken(s, &r) || (r.id == 0 && !may_be_first))
+        return WERR_CORRUPT;
+    rc = pool_code_read_stored((enum kind)r.kind, r.json, &c);
+    if (rc != 0)
+        return rc;
+    rc = restore(s, &r, &c);
+    pool_command_fini(&c);
+    return rc;
+}
+
+static int read_payload(struct span rest, struct pool_state *s)
+{
+    int rc = 0;
+    while (rc == 0 && rest.len > 0)
+        rc = read_object(&rest, s);
     return rc;
 }
 
@@ -225,7 +253,7 @@ static int read_head(struct span *rest, struct snapshot_head *head)
     if (rc != 0 || memcmp(head->magic, magic, sizeof(magic)) != 0)
         return WERR_CORRUPT;
     uint32_t format = le32toh(head->format);
-    if (format != SNAPSHOT_FORMAT && format != SNAPSHOT_FORMAT_OLD)
+    if (format != SNAPSHOT_FORMAT)
         return WERR_UNSUPPORTED;
     if (le64toh(head->length) != rest->len)
         return WERR_CORRUPT;
@@ -243,10 +271,8 @@ int pool_snapshot_decode(struct span bytes, struct pool_state **out)
     if (s == NULL)
         return WERR_NOMEM;
     s->index = le64toh(head.index);
-    bool is_whole = false;
-    rc = read_payload(bytes, s, &is_whole);
-    bool has_digest = le32toh(head.format) == SNAPSHOT_FORMAT && is_whole;
-    if (rc == 0 && has_digest && s->digest != le64toh(head.digest))
+    rc = damage(read_payload(bytes, s));
+    if (rc == 0 && s->digest != le64toh(head.digest))
         rc = WERR_CORRUPT;
     if (rc != 0) {
         pool_state_free(s);

@@ -14,7 +14,8 @@ enum { WORKERS_MAX = 4096 };
 
 static size_t segment_bytes(unsigned worker_n)
 {
-    return STATS_HEADER_BYTES + worker_n * sizeof(struct stats_worker);
+    return STATS_HEADER_BYTES + sizeof(struct stats_keys) +
+           worker_n * sizeof(struct stats_worker);
 }
 
 static struct stats *map_segment(int fd, size_t bytes)
@@ -29,13 +30,9 @@ static struct stats *map_segment(int fd, size_t bytes)
         return NULL;
     }
     s->map_bytes = bytes;
-    s->worker = (struct stats_worker *)(void *)(s->map + STATS_HEADER_BYTES);
+    s->keys = (struct stats_keys *)(void *)(s->map + STATS_HEADER_BYTES);
+    s->worker = (struct stats_worker *)(void *)(s->keys + 1);
     return s;
-}
-
-static struct stats_header *header_of(const struct stats *s)
-{
-    return (struct stats_header *)(void *)s->map;
 }
 
 /* The size is sealed: no holder of the descriptor can make a reader fault by cutting it short.
@@ -71,7 +68,7 @@ struct stats *stats_new(unsigned worker_n, int *fd)
         errno = ENOMEM;
         return NULL;
     }
-    *header_of(s) = (struct stats_header){
+    *stats_header(s) = (struct stats_header){
         .magic = STATS_MAGIC,
         .version = STATS_VERSION,
         .worker_n = worker_n,
@@ -94,16 +91,16 @@ struct stats *stats_open(int fd)
     struct stat st;
     struct stats *s;
 
-    if (fstat(fd, &st) < 0 || st.st_size < STATS_HEADER_BYTES)
+    if (fstat(fd, &st) < 0 || st.st_size < (off_t)segment_bytes(0))
         return NULL;
     s = map_segment(fd, (size_t)st.st_size);
     if (s == NULL)
         return NULL;
-    if (!is_header_good(header_of(s), s->map_bytes)) {
+    if (!is_header_good(stats_header(s), s->map_bytes)) {
         stats_free(s);
         return NULL;
     }
-    s->worker_n = header_of(s)->worker_n;
+    s->worker_n = stats_header(s)->worker_n;
     return s;
 }
 

@@ -1,13 +1,18 @@
 /* stats.h - counters in shared memory: one slot a worker, one writer a slot, readers sum.
  *
  * The manager makes the segment (a memfd) and hands the descriptor down; it outlives the
- * workers, so that counters survive a crash. Layout: header, then per worker a
+ * workers, so that counters survive a crash. Layout: header, the keys, then per worker a
  * cache-line-aligned slot: counters (counters.def), end reasons, a latency histogram, its
- * number of clients for the other workers (share.h), its last events (flight.h), and
- * STATS_SERVERS_MAX server slots (server_counters.def). Pages that nobody touched cost nothing.
- * Writers use relaxed stores, readers relaxed loads: each number is right, sums may be a moment
- * apart. Gauges of a worker that died are zeroed by the manager (stats_worker_reset_gauges)
- * before its successor starts.
+ * number of clients for the other workers (share.h), its last events (flight.h), and slots of
+ * a cache line each for servers, pools and listeners (server_counters.def, pool_counters.def,
+ * listener_counters.def).
+ * The segment has its largest size from the start, so that it grows without a restart: pages
+ * that nobody touched cost nothing, and nobody reads or writes past the slots that were ever
+ * given. Which slot a server has the manager tells with its facts (LOCAL); who has one of a
+ * pool or listener stands in the keys, which the manager writes before it tells of the object
+ * and a worker reads (stats_slot_find) when it hears of it. Writers use relaxed stores, readers
+ * relaxed loads: each number is right, sums may be a moment apart. Gauges of a worker that died
+ * are zeroed by the manager (stats_worker_reset_gauges) before its successor starts.
  */
 #ifndef WELDR_STATS_STATS_H
 #define WELDR_STATS_STATS_H
@@ -20,7 +25,14 @@
 #include "stats/histogram.h"
 #include "stats/share.h"
 
-enum { STATS_SERVERS_MAX = 16384, STATS_ENDS_MAX = 64, STATS_NO_SLOT = 0xffffffffU };
+enum {
+    STATS_SERVERS_MAX = 16384,
+    STATS_POOLS_MAX = 4096,
+    STATS_LISTENERS_MAX = 1024,
+    STATS_ENDS_MAX = 64,
+    STATS_LINE = 8, /* numbers in a cache line */
+    STATS_NO_SLOT = 0xffffffffU
+};
 
 enum stats_counter {
 #define COUNTER(name, kind, help) STATS_##name,
@@ -34,9 +46,26 @@ enum stats_server_counter {
 #undef SERVER_COUNTER
     STATS_SERVER_COUNTERS
 };
+enum stats_pool_counter {
+#define POOL_COUNTER(name, kind, help) STATS_POOL_##name,
+#include "stats/pool_counters.def"
+#undef POOL_COUNTER
+    STATS_POOL_COUNTERS
+};
+enum stats_listener_counter {
+#define LISTENER_COUNTER(name, kind, help) STATS_LISTENER_##name,
+#include "stats/listener_counters.def"
+#undef LISTENER_COUNTER
+    STATS_LISTENER_COUNTERS
+};
+_Static_assert((int)STATS_SERVER_COUNTERS <= STATS_LINE &&
+                   (int)STATS_POOL_COUNTERS <= STATS_LINE &&
+                   (int)STATS_LISTENER_COUNTERS <= STATS_LINE,
+               "a slot is a cache line");
 
-struct stats_server {
-    uint64_t value[STATS_SERVER_COUNTERS];
+/* Of a server, a pool or a listener. */
+struct stats_line {
+    uint64_t value[STATS_LINE];
 } __attribute__((aligned(64)));
 
 struct stats_worker {
@@ -45,7 +74,9 @@ struct stats_worker {
     struct histogram latency_us;  /* whole exchange, request head read to answer sent */
     struct stats_share share;
     struct flight flight;
-    struct stats_server server[STATS_SERVERS_MAX];
+    struct stats_line server[STATS_SERVERS_MAX];
+    struct stats_line pool[STATS_POOLS_MAX];
+    struct stats_line listener[STATS_LISTENERS_MAX];
 } __attribute__((aligned(64)));
 
 struct stats; /* a mapping of the segment */
@@ -69,18 +100,47 @@ static inline void stats_sub(struct stats_worker *w, enum stats_counter c, uint6
 {
     __atomic_store_n(&w->value[c], w->value[c] - n, __ATOMIC_RELAXED);
 }
+static inline void stats_line_add(struct stats_line *line, unsigned c, int64_t n)
+{
+    __atomic_store_n(&line->value[c], line->value[c] + (uint64_t)n, __ATOMIC_RELAXED);
+}
 static inline void stats_server_add(struct stats_worker *w, uint32_t slot,
                                     enum stats_server_counter c, int64_t n)
 {
     if (slot < STATS_SERVERS_MAX)
-        __atomic_store_n(&w->server[slot].value[c], w->server[slot].value[c] + (uint64_t)n,
-                         __ATOMIC_RELAXED);
+        stats_line_add(&w->server[slot], c, n);
 }
+static inline void stats_pool_add(struct stats_worker *w, uint32_t slot,
+                                  enum stats_pool_counter c, int64_t n)
+{
+    if (slot < STATS_POOLS_MAX)
+        stats_line_add(&w->pool[slot], c, n);
+}
+static inline void stats_listener_add(struct stats_worker *w, uint32_t slot,
+                                      enum stats_listener_counter c, int64_t n)
+{
+    if (slot < STATS_LISTENERS_MAX)
+        stats_line_add(&w->listener[slot], c, n);
+}
+
+/* stats_slots.c: who has which slot; id is that of the object, never UINT64_MAX. */
+enum stats_kind { STATS_OF_POOL, STATS_OF_LISTENER, STATS_KINDS };
+/* STATS_NO_SLOT: none; what is counted there is counted nowhere. */
+uint32_t stats_slot_find(const struct stats *s, enum stats_kind kind, uint64_t id);
+/* Manager: before anybody hears of the object. Its counters are 0, unless it has the slot
+ * already. STATS_NO_SLOT: all are in use. */
+uint32_t stats_slot_take(struct stats *s, enum stats_kind kind, uint64_t id);
+/* Manager: the object is gone. What workers still count there does no harm: the slot is given
+ * to another only when nothing runs in it. */
+void stats_slot_give(struct stats *s, enum stats_kind kind, uint64_t id);
 
 /* stats_sum.c, for readers: over all workers. */
 uint64_t stats_sum(const struct stats *s, enum stats_counter c);
 uint64_t stats_sum_end(const struct stats *s, unsigned end);
 uint64_t stats_sum_server(const struct stats *s, uint32_t slot, enum stats_server_counter c);
+uint64_t stats_sum_pool(const struct stats *s, uint32_t slot, enum stats_pool_counter c);
+uint64_t stats_sum_listener(const struct stats *s, uint32_t slot,
+                            enum stats_listener_counter c);
 void stats_sum_latency(const struct stats *s, struct histogram *out);
 /* Manager: before a server slot is used anew, in all workers. */
 void stats_server_clear(struct stats *s, uint32_t slot);

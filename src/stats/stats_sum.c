@@ -20,6 +20,18 @@ static const enum kind server_kinds[STATS_SERVER_COUNTERS] = {
 #undef SERVER_COUNTER
 };
 
+static const enum kind pool_kinds[STATS_POOL_COUNTERS] = {
+#define POOL_COUNTER(name, kind, help) kind,
+#include "stats/pool_counters.def"
+#undef POOL_COUNTER
+};
+
+static const enum kind listener_kinds[STATS_LISTENER_COUNTERS] = {
+#define LISTENER_COUNTER(name, kind, help) kind,
+#include "stats/listener_counters.def"
+#undef LISTENER_COUNTER
+};
+
 static uint64_t load(const uint64_t *n)
 {
     return __atomic_load_n(n, __ATOMIC_RELAXED);
@@ -55,6 +67,24 @@ uint64_t stats_sum_server(const struct stats *s, uint32_t slot, enum stats_serve
     return sum;
 }
 
+uint64_t stats_sum_pool(const struct stats *s, uint32_t slot, enum stats_pool_counter c)
+{
+    uint64_t sum = 0;
+
+    for (unsigned i = 0; slot < STATS_POOLS_MAX && i < s->worker_n; i++)
+        sum += load(&s->worker[i].pool[slot].value[c]);
+    return sum;
+}
+
+uint64_t stats_sum_listener(const struct stats *s, uint32_t slot, enum stats_listener_counter c)
+{
+    uint64_t sum = 0;
+
+    for (unsigned i = 0; slot < STATS_LISTENERS_MAX && i < s->worker_n; i++)
+        sum += load(&s->worker[i].listener[slot].value[c]);
+    return sum;
+}
+
 void stats_sum_latency(const struct stats *s, struct histogram *out)
 {
     memset(out, 0, sizeof(*out));
@@ -66,24 +96,27 @@ void stats_server_clear(struct stats *s, uint32_t slot)
 {
     if (slot >= STATS_SERVERS_MAX)
         return;
+    if (stats_header(s)->server_n <= slot)
+        stats_header(s)->server_n = slot + 1;
     for (unsigned i = 0; i < s->worker_n; i++) {
         for (unsigned c = 0; c < STATS_SERVER_COUNTERS; c++)
             __atomic_store_n(&s->worker[i].server[slot].value[c], 0, __ATOMIC_RELAXED);
     }
 }
 
-/* Writes only where a number stands, so that pages nobody wrote stay clean. */
-static void reset_server_gauges(struct stats_server *server)
+static void reset_gauges(struct stats_line *lines, uint32_t n, const enum kind *kinds,
+                         unsigned counter_n)
 {
-    for (unsigned c = 0; c < STATS_SERVER_COUNTERS; c++) {
-        if (server_kinds[c] == GAUGE && load(&server->value[c]) != 0)
-            __atomic_store_n(&server->value[c], 0, __ATOMIC_RELAXED);
-    }
+    for (uint32_t i = 0; i < n; i++)
+        for (unsigned c = 0; c < counter_n; c++)
+            if (kinds[c] == GAUGE)
+                __atomic_store_n(&lines[i].value[c], 0, __ATOMIC_RELAXED);
 }
 
 void stats_worker_reset_gauges(struct stats *s, unsigned id)
 {
     struct stats_worker *w = stats_worker(s, id);
+    const struct stats_header *h = stats_header(s);
 
     for (unsigned c = 0; c < STATS_COUNTERS; c++) {
         if (counters[c].kind == GAUGE)
@@ -91,8 +124,10 @@ void stats_worker_reset_gauges(struct stats *s, unsigned id)
     }
     share_set_takes(&w->share, false);
     share_set_open(&w->share, 0);
-    for (unsigned slot = 0; slot < STATS_SERVERS_MAX; slot++)
-        reset_server_gauges(&w->server[slot]);
+    reset_gauges(w->server, h->server_n, server_kinds, STATS_SERVER_COUNTERS);
+    reset_gauges(w->pool, h->used_n[STATS_OF_POOL], pool_kinds, STATS_POOL_COUNTERS);
+    reset_gauges(w->listener, h->used_n[STATS_OF_LISTENER], listener_kinds,
+                 STATS_LISTENER_COUNTERS);
 }
 
 const char *stats_counter_name(enum stats_counter c)

@@ -49,12 +49,32 @@ static uint64_t get_u64(const char **at)
     return le64toh(little);
 }
 
+static size_t put_addr(char *buf, size_t at, const struct addr *a)
+{
+    at = put_u32(buf, at, (uint32_t)a->family << 16 | a->port);
+    memcpy(buf + at, a->ip, sizeof(a->ip));
+    return at + sizeof(a->ip);
+}
+
+static int get_addr(const char **at, struct addr *a)
+{
+    uint32_t family_port = get_u32(at);
+    a->family = (uint16_t)(family_port >> 16);
+    a->port = (uint16_t)family_port;
+    memcpy(a->ip, *at, sizeof(a->ip));
+    *at += sizeof(a->ip);
+    return a->family == AF_INET || a->family == AF_INET6 ? 0 : WERR_CORRUPT;
+}
+
 enum {
-    HELLO_BYTES = 5 * 4 + 2 * 8, /* and the text */
+    HELLO_BYTES = 4 * 4 + 2 * 8, /* and the text */
     LOCAL_BYTES = 8 + 4 + 4,
     ADDRS_BYTES = 8 + 4 + 8, /* and for each address: */
     ADDR_BYTES = 2 + 2 + 16,
     ACK_BYTES = 3 * 8,
+    UNLISTEN_BYTES = 8 + 4 + 4,
+    NODE_BYTES = 8 + 4,
+    LISTEN_BYTES = 8 + 4 + 4 + 2 + 2 + 16,
     DRAIN_BYTES = 4,
     NUMBER_BYTES = 8,
     INDEX_BYTES = 8,
@@ -70,7 +90,7 @@ int64_t frame_measure(struct span in, uint16_t *type)
     uint32_t length = get_u32(&at);
     uint16_t kind = get_u16(&at);
     uint16_t zero = get_u16(&at);
-    if (length > FRAME_MAX_BYTES || kind < FRAME_HELLO || kind > FRAME_RESUME || zero != 0)
+    if (length > FRAME_MAX_BYTES || kind < FRAME_HELLO || kind > FRAME_NODE || zero != 0)
         return WERR_CORRUPT;
     *type = kind;
     return (int64_t)FRAME_HEADER_BYTES + length;
@@ -102,7 +122,6 @@ size_t frame_put_hello(char *buf, const struct frame_hello *h)
     size_t at = put_header(buf, FRAME_HELLO, HELLO_BYTES + h->trusted.len);
     at = put_u32(buf, at, h->worker_id);
     at = put_u32(buf, at, h->worker_n);
-    at = put_u32(buf, at, h->listener_n);
     at = put_u32(buf, at, h->log_level);
     at = put_u32(buf, at, h->drain_timeout_ms);
     at = put_u64(buf, at, h->seed);
@@ -123,11 +142,8 @@ size_t frame_put_addrs(char *buf, const struct frame_addrs *a)
     at = put_u64(buf, at, a->server_id);
     at = put_u32(buf, at, a->n);
     at = put_u64(buf, at, a->down);
-    for (uint32_t i = 0; i < a->n; i++) {
-        at = put_u32(buf, at, (uint32_t)a->addrs[i].family << 16 | a->addrs[i].port);
-        memcpy(buf + at, a->addrs[i].ip, sizeof(a->addrs[i].ip));
-        at += sizeof(a->addrs[i].ip);
-    }
+    for (uint32_t i = 0; i < a->n; i++)
+        at = put_addr(buf, at, &a->addrs[i]);
     return at;
 }
 
@@ -169,6 +185,30 @@ size_t frame_put_resume(char *buf)
     return put_header(buf, FRAME_RESUME, 0);
 }
 
+size_t frame_put_listen(char *buf, const struct frame_listen *l)
+{
+    size_t at = put_header(buf, FRAME_LISTEN, LISTEN_BYTES);
+    at = put_u64(buf, at, l->listener_id);
+    at = put_u32(buf, at, l->socket_no);
+    at = put_u32(buf, at, l->flags);
+    return put_addr(buf, at, &l->bound);
+}
+
+size_t frame_put_unlisten(char *buf, const struct frame_unlisten *u)
+{
+    size_t at = put_header(buf, FRAME_UNLISTEN, UNLISTEN_BYTES);
+    at = put_u64(buf, at, u->listener_id);
+    at = put_u32(buf, at, u->socket_no);
+    return put_u32(buf, at, u->flags);
+}
+
+size_t frame_put_node(char *buf, const struct frame_node *n)
+{
+    size_t at = put_header(buf, FRAME_NODE, NODE_BYTES);
+    at = put_u64(buf, at, n->queue_bytes);
+    return put_u32(buf, at, n->log_level);
+}
+
 size_t frame_put_snapshot_head(char *buf, size_t snapshot_len)
 {
     return put_header(buf, FRAME_SNAPSHOT, snapshot_len);
@@ -186,7 +226,6 @@ int frame_get_hello(struct span payload, struct frame_hello *h)
     const char *at = payload.ptr;
     h->worker_id = get_u32(&at);
     h->worker_n = get_u32(&at);
-    h->listener_n = get_u32(&at);
     h->log_level = get_u32(&at);
     h->drain_timeout_ms = get_u32(&at);
     h->seed = get_u64(&at);
@@ -219,15 +258,9 @@ int frame_get_addrs(struct span payload, struct frame_addrs *a)
         return WERR_CORRUPT;
     if (a->n < 64 && a->down >> a->n != 0)
         return WERR_CORRUPT;
-    for (uint32_t i = 0; i < a->n; i++) {
-        uint32_t family_port = get_u32(&at);
-        a->addrs[i].family = (uint16_t)(family_port >> 16);
-        a->addrs[i].port = (uint16_t)family_port;
-        memcpy(a->addrs[i].ip, at, sizeof(a->addrs[i].ip));
-        at += sizeof(a->addrs[i].ip);
-        if (a->addrs[i].family != AF_INET && a->addrs[i].family != AF_INET6)
+    for (uint32_t i = 0; i < a->n; i++)
+        if (get_addr(&at, &a->addrs[i]) < 0)
             return WERR_CORRUPT;
-    }
     return 0;
 }
 
@@ -258,6 +291,38 @@ int frame_get_apply(struct span payload, uint64_t *index, struct span *entry)
     const char *at = payload.ptr;
     *index = get_u64(&at);
     *entry = span_skip(payload, INDEX_BYTES);
+    return 0;
+}
+
+int frame_get_listen(struct span payload, struct frame_listen *l)
+{
+    if (payload.len != LISTEN_BYTES)
+        return WERR_CORRUPT;
+    const char *at = payload.ptr;
+    l->listener_id = get_u64(&at);
+    l->socket_no = get_u32(&at);
+    l->flags = get_u32(&at);
+    return l->flags == 0 ? get_addr(&at, &l->bound) : WERR_CORRUPT;
+}
+
+int frame_get_unlisten(struct span payload, struct frame_unlisten *u)
+{
+    if (payload.len != UNLISTEN_BYTES)
+        return WERR_CORRUPT;
+    const char *at = payload.ptr;
+    u->listener_id = get_u64(&at);
+    u->socket_no = get_u32(&at);
+    u->flags = get_u32(&at);
+    return u->flags == 0 ? 0 : WERR_CORRUPT;
+}
+
+int frame_get_node(struct span payload, struct frame_node *n)
+{
+    if (payload.len != NODE_BYTES)
+        return WERR_CORRUPT;
+    const char *at = payload.ptr;
+    n->queue_bytes = get_u64(&at);
+    n->log_level = get_u32(&at);
     return 0;
 }
 

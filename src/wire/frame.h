@@ -2,12 +2,13 @@
  * socket pair.
  *
  * Frame: u32 length of what follows the 8-byte header, u16 type, u16 zero, payload;
- * little-endian. The manager sends HELLO, LOCAL for each server, SNAPSHOT, then in order APPLY
- * and LOCAL; the worker answers each SNAPSHOT, APPLY and LOCAL with one ACK. A worker that
- * lacks the memory to take one of them says LACKING once and leaves out what comes until
- * RESUME, which facts and a snapshot follow. Every PING is answered with a PONG. Lengths are
- * checked against FRAME_MAX_BYTES; a bad frame is WERR_CORRUPT: the channel is closed and the
- * worker replaced. Pure.
+ * little-endian. The manager sends HELLO, LISTEN for each socket, LOCAL for each server,
+ * SNAPSHOT, then in order APPLY, LOCAL and LISTEN; the worker answers each update (all but
+ * HELLO) with one ACK. A LISTEN that the worker has already, after a snapshot was sent again,
+ * is answered too and its descriptor closed. A worker that lacks the memory to take one of them
+ * says LACKING once and leaves out what comes until RESUME, which facts and a snapshot follow.
+ * Every PING is answered with a PONG. Lengths are checked against FRAME_MAX_BYTES; a bad frame
+ * is WERR_CORRUPT: the channel is closed and the worker replaced. Pure.
  */
 #ifndef WELDR_WIRE_FRAME_H
 #define WELDR_WIRE_FRAME_H
@@ -34,17 +35,20 @@ enum frame_type {
     FRAME_PONG = 10,    /* ← worker: u64 number of the last PING */
     FRAME_LACKING = 11, /* ← worker: out of memory; takes no update until RESUME */
     FRAME_RESUME = 12,  /* → worker: what comes now counts again */
+    FRAME_LISTEN = 13, /* → worker: struct frame_listen; a listening socket comes with its first
+                          byte (SCM_RIGHTS, net/rights.h) */
+    /* → worker: struct frame_unlisten: accept what waits there, close it */
+    FRAME_UNLISTEN = 14,
+    FRAME_NODE = 15, /* → worker: struct frame_node, settings of this node */
 };
 
 struct frame_hello {
     uint32_t worker_id;
     uint32_t worker_n;
-    uint32_t listener_n; /* inherited listening sockets, see wire/inherit.h for the descriptor
-                            numbers */
-    uint32_t log_level;  /* enum log_level */
+    uint32_t log_level; /* enum log_level */
     uint32_t drain_timeout_ms;
     uint64_t seed;            /* for rand */
-    uint64_t proxy_listeners; /* bit i: clients of listener i come behind a PROXY header */
+    uint64_t proxy_listeners; /* bit i: clients of socket i come behind a PROXY header */
     struct span trusted; /* --trusted-proxies as a comma list; empty: not given; borrowed */
 };
 
@@ -77,14 +81,37 @@ struct frame_addrs {
 struct frame_ack {
     uint64_t index;  /* applied */
     uint64_t digest; /* of the state at index */
-    uint64_t frames; /* SNAPSHOT, APPLY, LOCAL and ADDRS frames taken since HELLO */
+    uint64_t frames; /* updates taken since HELLO */
+};
+
+/* One address of a listener of the description. The number is given by the manager: unique
+ * while it lives, never used again, the same in every worker, so that it is also the tag of the
+ * connections that are passed on from there (net/inbox.h). */
+struct frame_listen {
+    uint64_t listener_id;
+    uint32_t socket_no;
+    uint32_t flags;    /* none yet: 0 */
+    struct addr bound; /* what the socket is bound to */
+};
+
+struct frame_unlisten {
+    uint64_t listener_id;
+    uint32_t socket_no;
+    uint32_t flags; /* none yet: 0 */
+};
+
+/* Settings of this node, of which no description tells: sent behind HELLO and when they change.
+ */
+struct frame_node {
+    uint64_t queue_bytes; /* of a worker, for what peers do not take at once */
+    uint32_t log_level;   /* enum log_level */
 };
 
 /* Is it an update of the pool or its facts, which the worker counts and acknowledges? */
 static inline bool frame_is_update(uint16_t type)
 {
     return type == FRAME_SNAPSHOT || type == FRAME_APPLY || type == FRAME_LOCAL ||
-           type == FRAME_ADDRS;
+           type == FRAME_ADDRS || type == FRAME_LISTEN || type == FRAME_UNLISTEN;
 }
 
 /* Looks at the bytes received so far: 0 = not a whole frame yet, >0 = bytes of the first frame
@@ -109,6 +136,9 @@ size_t frame_put_ping(char *buf, uint64_t number);
 size_t frame_put_pong(char *buf, uint64_t number);
 size_t frame_put_lacking(char *buf);
 size_t frame_put_resume(char *buf);
+size_t frame_put_listen(char *buf, const struct frame_listen *l);
+size_t frame_put_unlisten(char *buf, const struct frame_unlisten *u);
+size_t frame_put_node(char *buf, const struct frame_node *n);
 /* Only the header (and the index for APPLY): the caller sends the body behind it. */
 size_t frame_put_snapshot_head(char *buf, size_t snapshot_len);
 size_t frame_put_apply_head(char *buf, uint64_t index, size_t entry_len);
@@ -119,6 +149,9 @@ int frame_get_addrs(struct span payload, struct frame_addrs *a) MUST_USE;
 int frame_get_ack(struct span payload, struct frame_ack *a) MUST_USE;
 int frame_get_drain(struct span payload, uint32_t *limit_ms) MUST_USE;
 int frame_get_apply(struct span payload, uint64_t *index, struct span *entry) MUST_USE;
+int frame_get_listen(struct span payload, struct frame_listen *l) MUST_USE;
+int frame_get_unlisten(struct span payload, struct frame_unlisten *u) MUST_USE;
+int frame_get_node(struct span payload, struct frame_node *n) MUST_USE;
 /* Of PING and PONG. */
 int frame_get_number(struct span payload, uint64_t *number) MUST_USE;
 

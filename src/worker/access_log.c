@@ -177,7 +177,7 @@ static struct span origin_text(const struct exchange *ex, char *buf)
 
     if (ex->origin_id == 0)
         return SPAN_NONE;
-    server = pool_find_server(worker_pool(ex->worker), ex->origin_id);
+    server = pool_find_any_server(ex->worker->pool_state, ex->origin_id, NULL);
     if (server)
         return span_from_str(server->url);
     return span_from(buf, pool_id_print(ex->origin_id, buf));

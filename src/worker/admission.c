@@ -8,6 +8,7 @@
 #include "base/fault.h"
 #include "worker/exchange.h"
 #include "worker/limits.h"
+#include "worker/listener_runtime.h"
 #include "worker/stream.h"
 #include "worker/worker.h"
 
@@ -25,40 +26,41 @@ struct admission_host {
 
 /* The macros of uthash are pages of branches: each alone in a function that has nothing else.
  * NOLINTBEGIN(readability-function-size) */
-static struct admission_host *find(const struct worker *w, const struct admission_key *key)
+static struct admission_host *find(const struct listener_runtime *l,
+                                   const struct admission_key *key)
 {
     struct admission_host *h;
 
-    HASH_FIND(hh, w->hosts, key, sizeof(*key), h);
+    HASH_FIND(hh, l->hosts, key, sizeof(*key), h);
     return h;
 }
 
-static bool link_host(struct worker *w, struct admission_host *h)
+static bool link_host(struct listener_runtime *l, struct admission_host *h)
 {
-    HASH_ADD(hh, w->hosts, key, sizeof(h->key), h);
+    HASH_ADD(hh, l->hosts, key, sizeof(h->key), h);
     return h->hh.tbl != NULL;
 }
 
-static void unlink_host(struct worker *w, struct admission_host *h)
+static void unlink_host(struct listener_runtime *l, struct admission_host *h)
 {
-    HASH_DEL(w->hosts, h);
+    HASH_DEL(l->hosts, h);
 }
 /* NOLINTEND(readability-function-size) */
 
-static struct admission_host *find_or_new(struct worker *w, const struct addr *peer)
+static struct admission_host *find_or_new(struct listener_runtime *l, const struct addr *peer)
 {
     struct admission_key key = {.family = peer->family};
     struct admission_host *h;
 
     memcpy(key.ip, peer->ip, peer->family == AF_INET ? HOST_BYTES_4 : HOST_BYTES_6);
-    h = find(w, &key);
+    h = find(l, &key);
     if (h)
         return h;
     h = fault_malloc(sizeof(*h));
     if (!h)
         return NULL;
     *h = (struct admission_host){.key = key};
-    if (link_host(w, h))
+    if (link_host(l, h))
         return h;
     free(h);
     return NULL;
@@ -66,7 +68,7 @@ static struct admission_host *find_or_new(struct worker *w, const struct addr *p
 
 static uint64_t descriptors_used(const struct worker *w)
 {
-    return (uint64_t)w->clients_slab.in_use + w->lanes_slab.in_use + w->listener_n +
+    return (uint64_t)w->clients_slab.in_use + w->lanes_slab.in_use + w->acceptor_n +
            w->spread.worker_n + LIMIT_OTHER_DESCRIPTORS;
 }
 
@@ -82,9 +84,9 @@ bool admission_is_full(const struct worker *w)
 }
 
 /* Only while there is a bound, so that it costs nothing where there is none. */
-static enum end enter_host(struct worker *w, struct client *c, uint32_t max)
+static enum end enter_host(struct client *c, uint32_t max)
 {
-    c->host = find_or_new(w, &c->peer);
+    c->host = find_or_new(c->listener, &c->peer);
     if (!c->host)
         return END_NO_MEMORY;
     return ++c->host->client_n > max ? END_TOO_MANY_OF_CLIENT : END_OK;
@@ -92,20 +94,20 @@ static enum end enter_host(struct worker *w, struct client *c, uint32_t max)
 
 enum end admission_enter(struct worker *w, struct client *c)
 {
-    const struct pool_bounds *bounds = &worker_pool(w)->bounds;
+    const struct listener_bounds *bounds = &c->listener->settings.bounds;
 
     if (is_beyond(w, LIMIT_SCARCE_SHARE))
         return END_NO_DESCRIPTOR;
     if (conn_queues_are_full(&w->shared) && !exchange_make_room(w))
         return END_QUEUES_FULL;
-    if (bounds->connections > 0 && w->clients_slab.in_use > bounds->connections)
+    if (bounds->connections > 0 && c->listener->client_n > bounds->connections)
         return END_TOO_MANY_CLIENTS;
     if (bounds->connections_per_client > 0)
-        return enter_host(w, c, bounds->connections_per_client);
+        return enter_host(c, bounds->connections_per_client);
     return END_OK;
 }
 
-void admission_leave(struct worker *w, struct client *c)
+void admission_leave(struct client *c)
 {
     struct admission_host *h = c->host;
 
@@ -114,6 +116,6 @@ void admission_leave(struct worker *w, struct client *c)
     c->host = NULL;
     if (--h->client_n > 0)
         return;
-    unlink_host(w, h);
+    unlink_host(c->listener, h);
     free(h);
 }

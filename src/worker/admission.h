@@ -1,6 +1,7 @@
-/* admission.h - which new client connections are taken: bounds of the pool and of the process.
+/* admission.h - which new client connections are taken: bounds of the listener and of the
+ * process.
  *
- * Asked once for each accepted connection (stream.c). Over a bound of the pool, or when the
+ * Asked once for each accepted connection (stream.c). Over a bound of its listener, or when the
  * descriptors get scarce or the memory for queues is used up, the connection is answered with
  * 503 and closed; when they are nearly used up it is closed without a word. What is in progress
  * is never touched: it finds a descriptor for its lane because newcomers were refused before.
@@ -19,6 +20,6 @@ struct client;
 bool admission_is_full(const struct worker *w);
 /* Counts a client that was taken; END_OK, or why it is to be refused. */
 enum end admission_enter(struct worker *w, struct client *c);
-void admission_leave(struct worker *w, struct client *c);
+void admission_leave(struct client *c);
 
 #endif

@@ -1,10 +1,12 @@
 #include "worker/channel.h"
 
 #include <stddef.h>
+#include <unistd.h>
 
 #include "base/fault.h"
 #include "log/log.h"
 #include "pool/pool.h"
+#include "worker/acceptor.h"
 #include "worker/worker.h"
 
 static void broken(struct channel *ch, const char *why)
@@ -128,6 +130,43 @@ static int take_addrs(struct channel *ch, struct span payload)
     return rc == 0 ? worker_addrs(ch->worker, &found) : rc;
 }
 
+static int next_right(struct channel *ch)
+{
+    const int fd = ch->right_n > 0 ? ch->rights[0] : -1;
+
+    if (ch->right_n > 0) {
+        ch->right_n--;
+        memmove(ch->rights, ch->rights + 1, ch->right_n * sizeof(ch->rights[0]));
+    }
+    return fd;
+}
+
+/* No descriptor was to spare for it: as with memory, a snapshot makes it good. With a snapshot
+ * all come again. */
+static int take_listen(struct channel *ch, struct span payload)
+{
+    struct frame_listen listen;
+    int rc = frame_get_listen(payload, &listen);
+    const int fd = rc == 0 ? next_right(ch) : -1;
+
+    if (rc < 0)
+        return rc;
+    rc = fd < 0 ? WERR_NOMEM : acceptor_take(ch->worker, &listen, fd);
+    if (rc < 0 && fd >= 0)
+        (void)close(fd);
+    return rc == WERR_EXISTS ? 0 : rc;
+}
+
+static int take_unlisten(struct channel *ch, struct span payload)
+{
+    struct frame_unlisten unlisten;
+    const int rc = frame_get_unlisten(payload, &unlisten);
+
+    if (rc == 0)
+        acceptor_leave(ch->worker, unlisten.socket_no);
+    return rc;
+}
+
 static int apply_update(struct channel *ch, uint16_t type, struct span payload)
 {
     switch (type) {
@@ -137,6 +176,10 @@ static int apply_update(struct channel *ch, uint16_t type, struct span payload)
         return take_apply(ch, payload);
     case FRAME_LOCAL:
         return take_local(ch, payload);
+    case FRAME_LISTEN:
+        return take_listen(ch, payload);
+    case FRAME_UNLISTEN:
+        return take_unlisten(ch, payload);
     default:
         return take_addrs(ch, payload);
     }
@@ -156,8 +199,13 @@ static int take_update(struct channel *ch, uint16_t type, struct span payload)
 {
     int rc;
 
-    if (ch->is_lacking)
+    if (ch->is_lacking) {
+        const int fd = type == FRAME_LISTEN ? next_right(ch) : -1;
+
+        if (fd >= 0)
+            (void)close(fd);
         return 0;
+    }
     rc = apply_update(ch, type, payload);
     if (rc == WERR_NOMEM)
         return lack(ch);
@@ -189,6 +237,18 @@ static int take_ping(struct channel *ch, struct span payload)
     return 0;
 }
 
+static int take_node(struct channel *ch, struct span payload)
+{
+    struct frame_node node;
+    int rc = frame_get_node(payload, &node);
+
+    if (rc < 0 || node.log_level > LOG_TRACE)
+        return WERR_CORRUPT;
+    log_set_level((enum log_level)node.log_level);
+    worker_node(ch->worker, &node);
+    return 0;
+}
+
 static int take(struct channel *ch, uint16_t type, struct span payload)
 {
     if (!ch->has_hello && type != FRAME_HELLO)
@@ -202,6 +262,8 @@ static int take(struct channel *ch, uint16_t type, struct span payload)
         return take_hello(ch, payload);
     case FRAME_DRAIN:
         return take_drain(ch, payload);
+    case FRAME_NODE:
+        return take_node(ch, payload);
     case FRAME_PING:
         return take_ping(ch, payload);
     case FRAME_RESUME:
@@ -325,8 +387,20 @@ static void on_closed(struct sock *s)
     drop_piece(&((struct channel *)((char *)s - offsetof(struct channel, sock)))->in);
 }
 
+static void on_right(struct sock *s, int fd)
+{
+    struct channel *ch = (struct channel *)((char *)s - offsetof(struct channel, sock));
+
+    if (ch->right_n == CHANNEL_RIGHTS_MAX) {
+        (void)close(fd);
+        broken(ch, "more descriptors than frames for them");
+        return;
+    }
+    ch->rights[ch->right_n++] = fd;
+}
+
 static const struct sock_ops channel_ops = {
-    .on_recv = on_recv, .on_send = on_send, .on_closed = on_closed};
+    .on_right = on_right, .on_recv = on_recv, .on_send = on_send, .on_closed = on_closed};
 
 void channel_open(struct channel *ch, struct loop *loop, struct worker *worker,
                   const struct channel_hooks *hooks, int fd)
@@ -335,6 +409,7 @@ void channel_open(struct channel *ch, struct loop *loop, struct worker *worker,
     ch->worker = worker;
     ch->hooks = *hooks;
     sock_adopt(loop, &ch->sock, &channel_ops, fd);
+    sock_take_rights(&ch->sock);
     sock_recv_start(&ch->sock);
 }
 

@@ -1,6 +1,6 @@
 /* channel.h - the worker's end of the channel to its manager: frames in, ACKs and PONGs out.
  *
- * Frames are taken in order; each update (SNAPSHOT, APPLY, LOCAL, ADDRS) is answered with one
+ * Frames are taken in order; each update (frame_is_update) is answered with one
  * ACK, each PING with a PONG. For want of memory an update can't be taken: then the worker says
  * LACKING, goes on with the pool that it has, and leaves updates out until RESUME, which facts
  * and a snapshot follow. Any other frame that can't be taken ends the process (the manager
@@ -29,6 +29,10 @@ struct channel_hooks {
     void *arg;
 };
 
+/* A read ends behind one descriptor, and then all whole frames are taken: what is left over are
+ * the one of a frame that is cut, and that of the next read. */
+enum { CHANNEL_RIGHTS_MAX = 4 };
+
 /* The frame that has come in part. */
 struct channel_piece {
     uint16_t type; /* as soon as its head is whole: */
@@ -51,6 +55,10 @@ struct channel {
     bool is_lacking; /* until RESUME */
     uint64_t frames, ping;
     struct frame_hello hello;
+    /* Descriptors that came and whose LISTEN has not been read to its end: in order; -1: lost.
+     */
+    int rights[CHANNEL_RIGHTS_MAX];
+    unsigned right_n;
 };
 
 /* fd becomes the loop's. worker must be initialised by on_hello at the latest. */

@@ -5,6 +5,7 @@
 #include "log/log.h"
 #include "worker/exchange.h"
 #include "worker/origin.h"
+#include "worker/pool_runtime.h"
 #include "worker/rotation.h"
 #include "worker/worker.h"
 
@@ -12,9 +13,9 @@
  * and then refuses. */
 enum { KIND_CONNECT = 1U << 0, KIND_ANSWER = 1U << 1 };
 
-static const struct pool_eject *rule_of(const struct worker *w)
+static const struct pool_eject *rule_of(const struct origin *o)
 {
-    return &worker_pool(w)->eject;
+    return &o->pool->settings.eject;
 }
 
 /* ---- in and out ---- */
@@ -26,7 +27,7 @@ static void come_back(struct origin *o)
     o->is_ejected = false;
     o->errors = 0;
     o->readmitted_ms = loop_now_ms(w->loop);
-    w->ejected_n--;
+    o->pool->ejected_n--;
     rotation_note(o);
     stats_server_add(w->stats, o->stats_slot, STATS_SERVER_ejected, -1);
 }
@@ -60,13 +61,13 @@ void eject_note_passed(struct origin *o)
     log_info("server has passed a check: it is tried again", LOG_S("server", o->authority));
 }
 
-bool eject_end_all(struct worker *w)
+bool eject_end_all(struct pool_runtime *pool)
 {
-    struct origin *o, *next;
+    struct origin *o;
 
-    if (w->ejected_n == 0)
+    if (pool->ejected_n == 0)
         return false;
-    HASH_ITER (hh, w->origins, o, next)
+    LIST_FOREACH (o, &pool->origins, in_pool_entry)
         eject_end(o);
     return true;
 }
@@ -90,7 +91,7 @@ static void eject(struct origin *o, const struct pool_eject *rule)
     if (o->ejections < UINT16_MAX)
         o->ejections++;
     o->is_ejected = true;
-    w->ejected_n++;
+    o->pool->ejected_n++;
     rotation_note(o);
     loop_timer_in(w->loop, &o->eject_timer, time_out_ms(o, rule));
     stats_server_add(w->stats, o->stats_slot, STATS_SERVER_ejections, 1);
@@ -101,13 +102,13 @@ static void eject(struct origin *o, const struct pool_eject *rule)
 
 static bool may_eject(struct origin *o, const struct pool_eject *rule)
 {
-    struct worker *w = o->worker;
+    struct pool_runtime *pool = o->pool;
 
     if (o->is_ejected || !o->up || !rotation_is_wanted(o))
         return false;
-    rotation_refresh(w);
-    return !w->balance_is_stale && w->usable_n > 1 &&
-           (w->ejected_n + 1) * 100ULL <= (uint64_t)rule->max_percent * w->wanted_n;
+    rotation_refresh(pool);
+    return !pool->balance.is_stale && pool->usable_n > 1 &&
+           (pool->ejected_n + 1) * 100ULL <= (uint64_t)rule->max_percent * pool->wanted_n;
 }
 
 static uint8_t kind_of(const struct exchange *ex)
@@ -119,7 +120,7 @@ static uint8_t kind_of(const struct exchange *ex)
 
 static void note_error(struct origin *o, uint8_t kind)
 {
-    const struct pool_eject *rule = rule_of(o->worker);
+    const struct pool_eject *rule = rule_of(o);
 
     if (o->errors == 0)
         o->error_kinds = 0;

@@ -15,7 +15,7 @@
 
 #include <stdbool.h>
 
-struct worker;
+struct pool_runtime;
 struct origin;
 struct exchange;
 
@@ -27,6 +27,6 @@ void eject_note_passed(struct origin *o);
 /* It is back before its time; no-op when it is not ejected. */
 void eject_end(struct origin *o);
 /* For want of others, all that are ejected come back: false when there were none. */
-bool eject_end_all(struct worker *w);
+bool eject_end_all(struct pool_runtime *pool);
 
 #endif

@@ -3,6 +3,7 @@
 #include "worker/eject.h"
 #include "worker/ex_int.h"
 #include "worker/limits.h"
+#include "worker/pool_runtime.h"
 
 static const struct end_facts all_ends[ENDS] = {
 #define END(name, word, status, blame, retry, text) \
@@ -83,6 +84,7 @@ void ex_leave_lane(struct exchange *ex, bool well)
         lane_release(ex->lane, well);
     ex->lane = NULL;
     o->in_flight--;
+    balance_given_back(&ex->pool->balance, &o->seat);
     origin_check_done(o);
 }
 

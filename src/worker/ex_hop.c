@@ -1,6 +1,7 @@
 #include "base/num.h"
 #include "http/rewrite.h"
 #include "worker/ex_int.h"
+#include "worker/listener_runtime.h"
 
 struct span ex_request_id(struct exchange *ex)
 {
@@ -37,7 +38,7 @@ int ex_rewrite_answer(struct exchange *ex, struct msg *m)
     struct rewrite_facts facts = {.date = worker_date(ex->worker)};
     int rc;
 
-    if (worker_pool(ex->worker)->request_id_to_client)
+    if (ex->client->listener->settings.request_id_to_client)
         facts.request_id = ex_request_id(ex);
     rc = rewrite_response(m, &facts, &ex->arena);
     return rc == 0 && m->status == 426 ? keep_upgrade(m) : rc;

@@ -107,7 +107,7 @@ bool ex_fin_aborts(const struct exchange *ex);
  * (but for the answer's head, which is due when it is due). */
 void ex_touch(struct exchange *ex);
 /* Less than the least rate, over a time that is longer than the grace? */
-bool ex_is_too_slow(const struct worker *w, uint64_t bytes, uint64_t elapsed_ms);
+bool ex_is_too_slow(const struct listener_runtime *l, uint64_t bytes, uint64_t elapsed_ms);
 /* A piece of the request's body has come: END_OK, or why no more is taken. */
 enum end ex_check_body(struct exchange *ex, size_t bytes);
 

@@ -2,6 +2,8 @@
 
 #include "worker/ex_int.h"
 #include "worker/limits.h"
+#include "worker/listener_runtime.h"
+#include "worker/pool_runtime.h"
 
 /* Who is waited for, how long, and what it is called when that was too long. */
 
@@ -19,15 +21,19 @@ enum { ASKS_NOBODY = 0, ASKS_CLIENT = 1, ASKS_LANE = 2, ASKS_BOTH = ASKS_CLIENT 
 
 struct wait {
     const char *word;
-    size_t limit_ms; /* where in struct pool_timeouts */
+    bool is_of_pool; /* the limit; else of the listener */
+    size_t limit_ms; /* where in struct pool_timeouts or listener_timeouts */
     enum end end;
     unsigned asks;
 };
 
+enum { OF_listener = false, OF_pool = true };
+
 static const struct wait waits[EX_FOR_N] = {
-    [EX_FOR_NOTHING] = {"nothing", 0, END_OK, ASKS_NOBODY},
-#define EX_TIMER(name, word, setting, end, asks) \
-    [EX_FOR_##name] = {(word), offsetof(struct pool_timeouts, setting), END_##end, ASKS_##asks},
+    [EX_FOR_NOTHING] = {"nothing", false, 0, END_OK, ASKS_NOBODY},
+#define EX_TIMER(name, word, owner, setting, end, asks)                                \
+    [EX_FOR_##name] = {(word), OF_##owner, offsetof(struct owner##_timeouts, setting), \
+                       END_##end, ASKS_##asks},
 #include "worker/ex_timers.def"
 #undef EX_TIMER
 };
@@ -37,17 +43,20 @@ const char *exchange_timer_name(const struct exchange *ex)
     return waits[ex->timer_for].word;
 }
 
-static const struct pool_timeouts *timeouts_of(const struct exchange *ex)
+static const void *timeouts_of(const struct exchange *ex, bool is_of_pool)
 {
-    return &worker_pool(ex->worker)->timeouts;
+    return is_of_pool ? (const void *)&ex->pool->settings.timeouts
+                      : (const void *)&ex->client->listener->settings.timeouts;
 }
 
 static uint32_t limit_ms(const struct exchange *ex, enum ex_timer_for what)
 {
-    const struct pool_timeouts *all = timeouts_of(ex);
-    uint32_t ms = *(const uint32_t *)(const void *)((const char *)all + waits[what].limit_ms);
+    const struct wait *wait = &waits[what];
+    const char *all = timeouts_of(ex, wait->is_of_pool);
+    uint32_t ms = *(const uint32_t *)(const void *)(all + wait->limit_ms);
+    uint32_t answer_ms = ex->pool->settings.timeouts.response_head_ms;
 
-    return what == EX_FOR_CONTINUE && ms < all->response_head_ms ? all->response_head_ms : ms;
+    return what == EX_FOR_CONTINUE && ms < answer_ms ? answer_ms : ms;
 }
 
 void ex_timer_set(struct exchange *ex, enum ex_timer_for what, uint64_t due_ms)
@@ -128,7 +137,8 @@ void ex_await_answer(struct exchange *ex)
 
 bool ex_fin_aborts(const struct exchange *ex)
 {
-    return worker_pool(ex->worker)->client_abort_on_fin && !(ex->flags & EX_ANSWER_BEGUN) &&
+    return ex->client->listener->settings.client_abort_on_fin &&
+           !(ex->flags & EX_ANSWER_BEGUN) &&
            ((ex->flags & EX_REQUEST_READ) || ex->request.body == MSG_BODY_NONE);
 }
 
@@ -195,9 +205,9 @@ void ex_on_timer(struct timer *t)
     exchange_run(ex);
 }
 
-bool ex_is_too_slow(const struct worker *w, uint64_t bytes, uint64_t elapsed_ms)
+bool ex_is_too_slow(const struct listener_runtime *l, uint64_t bytes, uint64_t elapsed_ms)
 {
-    uint64_t rate = worker_pool(w)->bounds.min_rate_bytes;
+    uint64_t rate = l->settings.bounds.min_rate_bytes;
 
     return elapsed_ms > LIMIT_RATE_GRACE_MS &&
            bytes * 1000 < rate * (elapsed_ms - LIMIT_RATE_GRACE_MS);
@@ -205,7 +215,7 @@ bool ex_is_too_slow(const struct worker *w, uint64_t bytes, uint64_t elapsed_ms)
 
 enum end ex_check_body(struct exchange *ex, size_t bytes)
 {
-    uint64_t max = worker_pool(ex->worker)->bounds.body_bytes;
+    uint64_t max = ex->client->listener->settings.bounds.body_bytes;
     uint64_t now_us = loop_now_us(ex->worker->loop);
 
     if (max > 0 && ex->bytes_in > max)
@@ -215,7 +225,8 @@ enum end ex_check_body(struct exchange *ex, size_t bytes)
         ex->rate_bytes = 0;
     }
     ex->rate_bytes += bytes;
-    return ex_is_too_slow(ex->worker, ex->rate_bytes, (now_us - ex->rate_from_us) / 1000)
+    return ex_is_too_slow(ex->client->listener, ex->rate_bytes,
+                          (now_us - ex->rate_from_us) / 1000)
                ? END_CLIENT_SLOW
                : END_OK;
 }

@@ -1,5 +1,6 @@
 #include "worker/ex_int.h"
 #include "worker/limits.h"
+#include "worker/pool_runtime.h"
 
 /* As long as no connection comes about nothing was sent, and the next server is tried, until
  * all were or the time for that is over: that is no repetition, whatever the settings say of
@@ -32,11 +33,11 @@ static bool can_do_no_harm(const struct exchange *ex)
 /* When many servers fail at once, trying everything twice would double the load of the rest. */
 static bool is_within_budget(const struct exchange *ex)
 {
-    const struct worker *w = ex->worker;
-    uint64_t running = w->exchanges_slab.in_use;
+    const struct pool_runtime *pool = ex->pool;
+    uint64_t running = pool->exchange_n;
 
-    return (ex->flags & EX_RETRIED) || w->retrying_n < LIMIT_RETRY_FREE_N ||
-           w->retrying_n * UINT64_C(100) < running * worker_pool(w)->retry.budget_percent;
+    return (ex->flags & EX_RETRIED) || pool->retrying_n < LIMIT_RETRY_FREE_N ||
+           pool->retrying_n * UINT64_C(100) < running * pool->settings.retry.budget_percent;
 }
 
 /* What we lack for one server (local ports) we may have for another, but finding that out can
@@ -50,7 +51,7 @@ static bool may_pick_more(const struct exchange *ex, enum end end)
 
 bool ex_may_send_more(const struct exchange *ex)
 {
-    return ex->sent_n < worker_pool(ex->worker)->retry.attempts;
+    return ex->sent_n < ex->pool->settings.retry.attempts;
 }
 
 bool ex_may_retry(const struct exchange *ex, enum end end)
@@ -66,7 +67,7 @@ bool ex_may_retry(const struct exchange *ex, enum end end)
 
 uint32_t ex_connect_left_ms(const struct exchange *ex)
 {
-    const struct pool *p = worker_pool(ex->worker);
+    const struct pool_settings *p = &ex->pool->settings;
     uint64_t all_us = UINT64_C(1000) * p->timeouts.connect_ms * p->retry.attempts;
     uint64_t spent_us = loop_now_us(ex->worker->loop) - ex->connect_from_us;
 
@@ -78,13 +79,13 @@ void ex_retry_begin(struct exchange *ex)
     if (ex->sent_n == 0 || (ex->flags & EX_RETRIED))
         return;
     ex->flags |= EX_RETRIED;
-    ex->worker->retrying_n++;
+    ex->pool->retrying_n++;
 }
 
 void ex_retry_done(struct exchange *ex)
 {
     if (ex->flags & EX_RETRIED)
-        ex->worker->retrying_n--;
+        ex->pool->retrying_n--;
 }
 
 /* ---- the body ---- */
@@ -110,7 +111,7 @@ bool exchange_make_room(struct worker *w)
 
 static bool may_be_needed(const struct exchange *ex, struct span data)
 {
-    uint32_t max_bytes = worker_pool(ex->worker)->retry.replay_bytes;
+    uint32_t max_bytes = ex->pool->settings.retry.replay_bytes;
 
     if (!data.ptr || ex->request.content_length > max_bytes ||
         bufq_len(&ex->replay) + data.len > max_bytes)

@@ -8,6 +8,8 @@
 #include "worker/access_log.h"
 #include "worker/ex_int.h"
 #include "worker/limits.h"
+#include "worker/listener_runtime.h"
+#include "worker/pool_runtime.h"
 
 #define ALLOWED_METHODS "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS, TRACE"
 
@@ -17,9 +19,14 @@ static enum ex_verdict go(struct exchange *ex, enum ex_step next, const char *wh
     return EX_VERDICT_NEXT;
 }
 
+static const struct listener_bounds *bounds_of(const struct exchange *ex)
+{
+    return &ex->client->listener->settings.bounds;
+}
+
 static enum ex_verdict step_check(struct exchange *ex)
 {
-    uint64_t max_bytes = worker_pool(ex->worker)->bounds.body_bytes;
+    uint64_t max_bytes = bounds_of(ex)->body_bytes;
 
     if (span_is_equal(msg_method(&ex->request), SPAN("CONNECT"))) {
         /* What comes next is meant for the tunnel: it shall not be read as requests. */
@@ -33,8 +40,7 @@ static enum ex_verdict step_check(struct exchange *ex)
         ex_fail(ex, END_MAX_FORWARDS);
         return EX_VERDICT_NEXT;
     }
-    if ((ex->request.flags & MSG_HAS_VIA) &&
-        hops_count(&ex->request) >= worker_pool(ex->worker)->bounds.hops) {
+    if ((ex->request.flags & MSG_HAS_VIA) && hops_count(&ex->request) >= bounds_of(ex)->hops) {
         ex_fail(ex, END_LOOP);
         return EX_VERDICT_NEXT;
     }
@@ -43,16 +49,23 @@ static enum ex_verdict step_check(struct exchange *ex)
         ex_fail(ex, END_BODY_TOO_BIG);
         return EX_VERDICT_NEXT;
     }
-    if (ex->worker->draining)
+    if (ex->worker->draining || !ex->client->listener->is_described)
         conn_close_after(&ex->client->conn);
     ex_check_upgrade(ex);
     return go(ex, EX_ROUTE, "request is fine");
 }
 
-/* One pool so far: every request goes there. */
 static enum ex_verdict step_route(struct exchange *ex)
 {
-    return go(ex, EX_PICK, "default pool");
+    struct listener_runtime *l = ex->client->listener;
+
+    ex->pool = action_choose(&l->default_action, &ex->worker->rand);
+    if (ex->pool == NULL) {
+        ex_fail(ex, END_NO_SERVER);
+        return EX_VERDICT_NEXT;
+    }
+    pool_runtime_enter(ex->pool);
+    return go(ex, EX_PICK, "pool chosen");
 }
 
 static void attach(struct exchange *ex, struct origin *o)
@@ -67,16 +80,24 @@ static void attach(struct exchange *ex, struct origin *o)
     ex->tries = (struct addr_tries){0};
     if (ex->connect_from_us == 0)
         ex->connect_from_us = ex->picked_us;
-    if (ex->worker->fail_open)
+    if (ex->pool->fail_open)
         ex->flags |= EX_FAIL_OPEN;
     worker_note(ex->worker, FLIGHT_ATTEMPT, ex->attempts, o->server_id);
     o->in_flight++;
+    balance_taken(&ex->pool->balance, &o->seat);
     stats_server_add(ex->worker->stats, o->stats_slot, STATS_SERVER_in_flight, 1);
+}
+
+static struct balance_ask ask_of(const struct exchange *ex)
+{
+    return (struct balance_ask){.rand = &ex->worker->rand,
+                                .now_us = loop_now_us(ex->worker->loop)};
 }
 
 static enum ex_verdict step_pick(struct exchange *ex)
 {
-    struct origin *o = pick_server(ex->worker);
+    const struct balance_ask ask = ask_of(ex);
+    struct origin *o = pick_server(ex->pool, &ask);
 
     if (!o) {
         ex_fail(ex, END_NO_SERVER);
@@ -98,7 +119,7 @@ static enum lane_choice choose_lane(const struct exchange *ex)
 /* An address that swallows what is sent to it must leave time for the others. */
 static uint32_t connect_limit_ms(const struct exchange *ex)
 {
-    uint32_t all_ms = worker_pool(ex->worker)->timeouts.connect_ms;
+    uint32_t all_ms = ex->pool->settings.timeouts.connect_ms;
     uint32_t share_ms = addr_set_share_ms(ex->origin->addrs, &ex->tries, all_ms);
     uint32_t left_ms = ex_connect_left_ms(ex);
 
@@ -146,14 +167,13 @@ static void begin_rewrite(struct exchange *ex)
 
 static int rewrite(struct exchange *ex)
 {
-    struct worker *w = ex->worker;
     char ip[ADDR_TEXT_MAX];
     struct rewrite_facts facts = {
         .client_ip = span_from(ip, addr_print_ip(&ex->client->peer, ip)),
         .scheme = SPAN("http"),
         .request_id = ex_request_id(ex),
         .is_trusted = (ex->client->flags & CLIENT_TRUSTED) != 0,
-        .forwarded = worker_pool(w)->forwarded,
+        .forwarded = ex->pool->settings.forwarded,
     };
 
     if (ex->origin->map_host)
@@ -208,19 +228,21 @@ static enum ex_verdict step_relay(struct exchange *ex)
  * begins anew, at another one if there is one. */
 static struct origin *pick_again(struct exchange *ex)
 {
+    const struct balance_ask ask = ask_of(ex);
     struct origin *last = origin_find(ex->worker, ex->origin_id);
     struct origin *o;
 
     if (ex->end != END_ORIGIN_RESET || !ex_may_send_more(ex))
         return NULL;
     ex->row = (struct pick_row){.failed_id = ex->origin_id};
-    o = pick_other(ex->worker, &ex->row);
+    o = pick_other(ex->pool, &ask, &ex->row);
     return o || !last || !last->is_listed ? o : last;
 }
 
 static enum ex_verdict step_retry(struct exchange *ex)
 {
-    struct origin *o = pick_other(ex->worker, &ex->row);
+    const struct balance_ask ask = ask_of(ex);
+    struct origin *o = pick_other(ex->pool, &ask, &ex->row);
 
     if (!o)
         o = pick_again(ex);
@@ -263,7 +285,7 @@ static int fill_reply(struct exchange *ex, struct msg *m, struct span *body)
         rc |= msg_add(m, SPAN("Content-Type"), SPAN("text/plain"));
         rc |= msg_add(m, SPAN("Weldr-Error"), span_from_str(facts->word));
     }
-    if (worker_pool(ex->worker)->request_id_to_client)
+    if (ex->client->listener->settings.request_id_to_client)
         rc |= msg_add(m, SPAN("X-Request-Id"), ex_request_id(ex));
     if (ex->end == END_METHOD || ex->end == END_MAX_FORWARDS)
         rc |= msg_add(m, SPAN("Allow"), SPAN(ALLOWED_METHODS));
@@ -350,6 +372,8 @@ static enum ex_verdict step_done(struct exchange *ex)
     ex_timer_stop(ex);
     ex_retry_done(ex);
     ex_forget_body(ex);
+    if (ex->pool != NULL)
+        pool_runtime_leave(ex->pool);
     arena_reset(&ex->arena);
     ex->magic = 0;
     slab_put(&w->exchanges_slab, ex);

@@ -28,6 +28,7 @@
 
 struct worker;
 struct client;
+struct pool_runtime;
 struct origin;
 struct lane;
 
@@ -49,7 +50,7 @@ enum ex_flag {
         1U << 6, /* the answer's end is the connection's end: cut off, it must look cut off */
     EX_NO_REQUEST = 1U << 7,   /* the head could not be read */
     EX_NO_REPLAY = 1U << 9,    /* a part of the request's body was handed on and not kept */
-    EX_RETRIED = 1U << 10,     /* counted in the worker's retrying_n */
+    EX_RETRIED = 1U << 10,     /* counted in the pool's retrying_n */
     EX_FAIL_OPEN = 1U << 12,   /* sent to a server although all are down */
     EX_CLIENT_SHUT = 1U << 11, /* tunnel: the client has said all (the server: ANSWER_ENDED) */
     EX_CONTINUED = 1U << 13    /* the server has sent a 100 (Continue) for this attempt */
@@ -58,7 +59,7 @@ enum ex_flag {
 /* What the exchange's timer is set for (ex_pace.c). */
 enum ex_timer_for {
     EX_FOR_NOTHING,
-#define EX_TIMER(name, word, setting, end, asks) EX_FOR_##name,
+#define EX_TIMER(name, word, owner, setting, end, asks) EX_FOR_##name,
 #include "worker/ex_timers.def"
 #undef EX_TIMER
     EX_FOR_N
@@ -78,6 +79,7 @@ struct exchange {
     uint64_t answer_due_ms; /* REQUEST_SENT: when the answer's head has to be there */
     struct worker *worker;
     struct client *client;
+    struct pool_runtime *pool; /* from ROUTE on; its exchange_n counts us */
     struct origin
         *origin; /* of the present or last attempt; its in_flight counts us while set */
     struct lane *lane;

@@ -6,6 +6,7 @@
 #include "base/fault.h"
 #include "worker/eject.h"
 #include "worker/exchange.h"
+#include "worker/pool_runtime.h"
 #include "worker/rotation.h"
 #include "worker/stream.h"
 #include "worker/worker.h"
@@ -58,14 +59,18 @@ static struct origin *find_or_new(struct worker *w, uint64_t server_id)
 
 static void set_untried(struct origin *o, bool is_untried)
 {
-    o->worker->untried_n += (uint32_t)is_untried - (uint32_t)o->is_untried;
+    if (o->pool != NULL)
+        o->pool->untried_n += (uint32_t)is_untried - (uint32_t)o->is_untried;
     o->is_untried = is_untried;
 }
 
 static void free_origin(struct origin *o)
 {
     eject_end(o);
-    set_untried(o, false);
+    if (o->is_listed) /* of a list that is stale: nobody will pick it */
+        balance_spoil(&o->pool->balance);
+    o->is_listed = false;
+    pool_runtime_part(o);
     unlink_origin(o->worker, o);
     free(o->authority);
     free(o->addrs);
@@ -97,14 +102,18 @@ static void stand_down(struct origin *o)
 }
 
 /* Takes over what the pool says about the server. */
-static int follow(struct worker *w, const struct pool_server *server)
+int origin_follow(struct pool_runtime *pool, const struct pool_server *server)
 {
+    struct worker *w = pool->worker;
     struct origin *o = find_or_new(w, server->id);
 
     if (!o || (!o->authority && name_origin(o, server->authority) < 0))
         return WERR_NOMEM;
     if (server->addr.family != 0 && addr_set_one(&o->addrs, &server->addr) < 0)
         return WERR_NOMEM;
+    if (o->pool == NULL)
+        pool_runtime_join(pool, o);
+    MUST(o->pool == pool);
     o->weight = server->weight;
     o->map_host = server->map_host;
     if (o->proxy_protocol != server->proxy_protocol)
@@ -126,32 +135,18 @@ static void leave(struct origin *o)
     origin_check_done(o);
 }
 
-int origin_reconcile(struct worker *w, const struct pool_change *change)
+void origin_leave(struct worker *w, uint64_t server_id)
 {
-    struct origin *o;
+    struct origin *o = origin_find(w, server_id);
 
-    switch (change->type) {
-    case POOL_CHANGE_SERVER_ADDED:
-    case POOL_CHANGE_SERVER_CHANGED:
-        return follow(w, pool_find_server(change->pool, change->server_id));
-    case POOL_CHANGE_SERVER_REMOVED:
-        o = origin_find(w, change->server_id);
-        if (o)
-            leave(o);
-        return 0;
-    case POOL_CHANGE_POOL_SET:
-        w->balance_is_stale = true; /* fail_open may have changed */
-        return 0;
-    case POOL_CHANGE_NONE:
-        return 0;
-    }
-    return 0;
+    if (o != NULL && o->in_pool)
+        leave(o);
 }
 
 /* What is not in a snapshot was removed, and the word that it is forgotten may have been left
  * out for the snapshot: what is in flight ends, then it goes. The analyzer does not see that
  * HASH_DEL unlinks. NOLINTBEGIN(clang-analyzer-unix.Malloc) */
-static void forget_absent(struct worker *w)
+void origin_forget_absent(struct worker *w)
 {
     struct origin *o, *next;
 
@@ -162,23 +157,13 @@ static void forget_absent(struct worker *w)
 }
 /* NOLINTEND(clang-analyzer-unix.Malloc) */
 
-int origin_reconcile_all(struct worker *w)
+void origin_leave_absent(struct worker *w)
 {
-    const struct pool *p = worker_pool(w);
     struct origin *o, *next;
 
-    w->balance_is_stale = true;
     HASH_ITER (hh, w->origins, o, next)
-        if (o->in_pool && !pool_find_server(p, o->server_id))
+        if (o->in_pool && pool_find_any_server(w->pool_state, o->server_id, NULL) == NULL)
             leave(o);
-    for (uint32_t i = 0; i < p->server_n; i++) {
-        int rc = follow(w, p->servers[i]);
-
-        if (rc < 0)
-            return rc;
-    }
-    forget_absent(w);
-    return 0;
 }
 
 /* The time to drain is over: what is still in flight ends now. */

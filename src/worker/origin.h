@@ -2,7 +2,7 @@
  * this node's facts about it.
  *
  * Made by the first word about a server (local facts or the pool), obeys pool changes
- * (origin_reconcile), and goes when the server is out of the pool, the manager has forgotten it
+ * (reconcile.h), and goes when the server is out of the pool, the manager has forgotten it
  * (FRAME_LOCAL_GONE) and the last lane has closed. Copies what it needs of the pool's server,
  * so that it outlives it while it drains.
  */
@@ -13,25 +13,30 @@
 #include <stdint.h>
 #include <uthash.h>
 
-#include "pool/pool_apply.h"
+#include "balance/balance.h"
+#include "pool/pool.h"
 #include "wire/frame.h"
 #include "worker/addr_set.h"
 #include "worker/origin_lane.h"
 
 struct worker;
+struct pool_runtime;
 
 struct origin {
     uint64_t server_id;
     struct worker *worker;
-    char *authority;        /* NULL until the pool has named it */
-    struct addr_set *addrs; /* NULL: its name is not resolved yet */
+    struct pool_runtime *pool; /* NULL until the description has named it */
+    LIST_ENTRY(origin) in_pool_entry;
+    struct balance_seat seat; /* of its exchanges, for the policy */
+    char *authority;          /* NULL until the pool has named it */
+    struct addr_set *addrs;   /* NULL: its name is not resolved yet */
     uint32_t stats_slot;
     uint16_t weight;
     bool map_host;
     uint8_t proxy_protocol; /* 2: its connections begin with a PROXY header */
     bool in_pool;           /* else: draining, or not yet there */
     bool up;
-    bool is_untried;        /* no check has judged it: counted in the worker's untried_n */
+    bool is_untried;        /* no check has judged it: counted in the pool's untried_n */
     bool gone;              /* the manager has no more word on it */
     bool sends_large;       /* its last answer was: LIMIT_LARGE_ANSWER_BYTES */
     bool is_proven;         /* one of its lanes has carried many exchanges */
@@ -51,9 +56,13 @@ struct origin {
     UT_hash_handle hh;
 };
 
-/* Follows one change of the pool, or (snapshot) the whole pool. WERR_NOMEM. */
-int origin_reconcile(struct worker *w, const struct pool_change *change) MUST_USE;
-int origin_reconcile_all(struct worker *w) MUST_USE;
+/* Of the pool's server, which is new or has changed. WERR_NOMEM. */
+int origin_follow(struct pool_runtime *pool, const struct pool_server *server) MUST_USE;
+/* It has left its pool; all that are in no pool any more have, and the manager's word that it
+ * is forgotten may not come. */
+void origin_leave(struct worker *w, uint64_t server_id);
+void origin_leave_absent(struct worker *w);
+void origin_forget_absent(struct worker *w);
 int origin_local(struct worker *w, const struct frame_local *facts) MUST_USE;
 /* This node has looked up the server's name. */
 int origin_addrs(struct worker *w, const struct frame_addrs *found) MUST_USE;

@@ -4,6 +4,7 @@
 #include "worker/exchange.h"
 #include "worker/limits.h"
 #include "worker/origin.h"
+#include "worker/pool_runtime.h"
 #include "worker/rotation.h"
 #include "worker/stream.h"
 #include "worker/worker.h"
@@ -115,7 +116,7 @@ static void on_timer(struct conn *conn)
 /* Only the end of a tunnel is flushed. */
 static uint32_t flush_limit_ms(const struct conn *conn)
 {
-    return worker_pool(worker_of((const struct lane *)conn))->timeouts.idle_ms;
+    return ((const struct lane *)conn)->origin->pool->settings.timeouts.idle_ms;
 }
 
 static void on_closed(struct conn *conn)
@@ -154,7 +155,7 @@ static struct lane *connect_new(struct origin *o, struct addr_tries *tries, int 
     lane->addr = *addr_set_pick(o->addrs, tries, loop_now_ms(w->loop));
     lane->addr_version = o->addrs->version;
     *error = conn_connect(&lane->conn, &w->shared, &lane_ops, &lane->addr, CODEC_H1,
-                          &w->response_limits);
+                          &o->pool->response_limits);
     if (*error < 0) {
         slab_put(&w->lanes_slab, lane);
         return NULL;
@@ -278,7 +279,7 @@ void lane_note_stale(const struct lane *lane)
 /* How long it may be idle; 0: not at all. */
 static uint32_t idle_limit_ms(const struct lane *lane)
 {
-    uint32_t idle_ms = worker_pool(worker_of(lane))->timeouts.idle_ms;
+    uint32_t idle_ms = lane->origin->pool->settings.timeouts.idle_ms;
 
     return lane->keep_ms < idle_ms ? lane->keep_ms : idle_ms;
 }

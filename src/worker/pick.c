@@ -1,14 +1,14 @@
 #include "worker/pick.h"
 
 #include "worker/origin.h"
+#include "worker/pool_runtime.h"
 #include "worker/rotation.h"
-#include "worker/worker.h"
 
 /* False: its list may name origins that are gone. */
-static bool has_list(struct worker *w)
+static bool has_list(struct pool_runtime *pool)
 {
-    rotation_refresh(w);
-    return !w->balance_is_stale;
+    rotation_refresh(pool);
+    return !pool->balance.is_stale;
 }
 
 static bool is_on_trial(const struct origin *o)
@@ -23,18 +23,19 @@ static bool may_be_picked(const void *target, const void *arg)
 }
 
 /* A turn that its server can't take goes to the others, each in turn. */
-static struct origin *pick_for(struct worker *w, struct origin *on_trial)
+static struct origin *pick_for(struct pool_runtime *pool, const struct balance_ask *ask,
+                               struct origin *on_trial)
 {
-    struct origin *o = balance_pick_other(&w->balance, may_be_picked, NULL);
+    struct origin *o = balance_pick_other(&pool->balance, ask, may_be_picked, NULL);
 
     return o ? o : on_trial;
 }
 
-struct origin *pick_server(struct worker *w)
+struct origin *pick_server(struct pool_runtime *pool, const struct balance_ask *ask)
 {
-    struct origin *o = has_list(w) ? balance_pick(&w->balance) : NULL;
+    struct origin *o = has_list(pool) ? balance_pick(&pool->balance, ask) : NULL;
 
-    return w->untried_n > 0 && o && is_on_trial(o) ? pick_for(w, o) : o;
+    return pool->untried_n > 0 && o && is_on_trial(o) ? pick_for(pool, ask, o) : o;
 }
 
 /* ---- further attempts ---- */
@@ -52,24 +53,25 @@ static bool may_be_next_now(const void *target, const void *arg)
     return may_be_next(target, arg) && !is_on_trial(target);
 }
 
-static struct origin *find_next(struct worker *w, const struct pick_row *row,
-                                balance_may_fn *may)
+static struct origin *find_next(struct pool_runtime *pool, const struct balance_ask *ask,
+                                const struct pick_row *row, balance_may_fn *may)
 {
     if (row->first_id == 0)
-        return balance_pick_other(&w->balance, may, row);
-    return balance_pick_between(&w->balance, row->last_id, row->first_id, may, row);
+        return balance_pick_other(&pool->balance, ask, may, row);
+    return balance_pick_between(&pool->balance, row->last_id, row->first_id, may, row);
 }
 
-struct origin *pick_other(struct worker *w, struct pick_row *row)
+struct origin *pick_other(struct pool_runtime *pool, const struct balance_ask *ask,
+                          struct pick_row *row)
 {
     struct origin *o = NULL;
 
-    if (!has_list(w))
+    if (!has_list(pool))
         return NULL;
-    if (w->untried_n > 0)
-        o = find_next(w, row, may_be_next_now);
+    if (pool->untried_n > 0)
+        o = find_next(pool, ask, row, may_be_next_now);
     if (!o)
-        o = find_next(w, row, may_be_next);
+        o = find_next(pool, ask, row, may_be_next);
     if (!o)
         return NULL;
     row->last_id = o->server_id;

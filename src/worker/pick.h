@@ -15,7 +15,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-struct worker;
+struct balance_ask;
+struct pool_runtime;
 struct origin;
 
 struct pick_row {
@@ -24,8 +25,9 @@ struct pick_row {
 };
 
 /* The server with the next turn; NULL: there is none. */
-struct origin *pick_server(struct worker *w);
+struct origin *pick_server(struct pool_runtime *pool, const struct balance_ask *ask);
 /* Another one than failed_id and all that the row has given before; NULL: no more. */
-struct origin *pick_other(struct worker *w, struct pick_row *row);
+struct origin *pick_other(struct pool_runtime *pool, const struct balance_ask *ask,
+                          struct pick_row *row);
 
 #endif

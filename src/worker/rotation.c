@@ -6,6 +6,7 @@
 #include "log/log.h"
 #include "worker/eject.h"
 #include "worker/origin.h"
+#include "worker/pool_runtime.h"
 #include "worker/worker.h"
 
 /* For its first passed check, before which it gets nothing even if all are down. */
@@ -22,7 +23,7 @@ bool rotation_is_wanted(const struct origin *o)
 
 bool rotation_keeps_lanes(const struct origin *o)
 {
-    return o->in_pool && o->admin == POOL_ADMIN_ENABLED && (o->up || o->worker->fail_open);
+    return o->in_pool && o->admin == POOL_ADMIN_ENABLED && (o->up || o->pool->fail_open);
 }
 
 /* ---- one by one ---- */
@@ -34,21 +35,22 @@ static bool is_usable(const struct origin *o)
 
 static struct balance_entry entry_of(struct origin *o)
 {
-    return (struct balance_entry){.target = o, .key = o->server_id, .weight = o->weight};
+    return (struct balance_entry){
+        .target = o, .key = o->server_id, .seat = &o->seat, .weight = o->weight};
 }
 
 /* False: it takes a rebuild. */
 static bool move(struct origin *o, bool is_usable_now)
 {
-    struct worker *w = o->worker;
+    struct pool_runtime *pool = o->pool;
     const struct balance_entry entry = entry_of(o);
 
     if (o->is_listed == is_usable_now)
         return !is_usable_now || o->listed_weight == o->weight;
-    if (is_usable_now ? !balance_add(&w->balance, &entry)
-                      : !balance_remove(&w->balance, o->server_id))
+    if (is_usable_now ? !balance_add(&pool->balance, &entry)
+                      : !balance_remove(&pool->balance, o->server_id))
         return false;
-    w->usable_n += is_usable_now ? 1U : -1U;
+    pool->usable_n += is_usable_now ? 1U : -1U;
     o->is_listed = is_usable_now;
     o->listed_weight = o->weight;
     return true;
@@ -58,75 +60,70 @@ static bool move(struct origin *o, bool is_usable_now)
  * nobody usable it looks further than at this one. */
 void rotation_note(struct origin *o)
 {
-    struct worker *w = o->worker;
+    struct pool_runtime *pool = o->pool;
     const bool is_wanted = rotation_is_wanted(o);
 
-    if (w->balance_is_stale || w->usable_n == 0 || !move(o, is_usable(o))) {
-        w->balance_is_stale = true;
+    if (pool == NULL)
+        return; /* facts that came before the pool */
+    if (pool->balance.is_stale || pool->usable_n == 0 || !move(o, is_usable(o))) {
+        balance_spoil(&pool->balance);
         o->is_wanted = o->is_listed = false;
         return;
     }
-    w->wanted_n += (uint32_t)is_wanted - (uint32_t)o->is_wanted;
+    pool->wanted_n += (uint32_t)is_wanted - (uint32_t)o->is_wanted;
     o->is_wanted = is_wanted;
 }
 
 /* ---- all at once ---- */
 
 /* Returns how many took a place. */
-static uint32_t fill(struct worker *w, struct balance_entry *entries, bool even_down)
+static uint32_t fill(struct pool_runtime *pool, struct balance_entry *entries, bool even_down)
 {
-    const struct pool *p = worker_pool(w);
+    struct origin *o;
     uint32_t n = 0;
 
-    w->wanted_n = 0;
-    for (uint32_t i = 0; i < p->server_n; i++) {
-        struct origin *o = origin_find(w, p->servers[i]->id);
-
-        if (!o)
-            continue;
+    pool->wanted_n = 0;
+    LIST_FOREACH (o, &pool->origins, in_pool_entry) {
         o->is_wanted = rotation_is_wanted(o);
         o->is_listed = is_usable(o) || (even_down && o->is_wanted);
         o->listed_weight = o->weight;
-        w->wanted_n += o->is_wanted;
+        pool->wanted_n += o->is_wanted;
         if (o->is_listed)
             entries[n++] = entry_of(o);
     }
     return n;
 }
 
-static void set_fail_open(struct worker *w, bool is_open)
+static void set_fail_open(struct pool_runtime *pool, bool is_open)
 {
-    if (w->fail_open == is_open)
+    if (pool->fail_open == is_open)
         return;
-    w->fail_open = is_open;
+    pool->fail_open = is_open;
     log_debug(is_open ? "all servers are down: requests go to all of them"
                       : "requests go to servers that are up again",
-              LOG_U("servers", w->wanted_n));
+              LOG_S("pool", pool->name), LOG_U("servers", pool->wanted_n));
 }
 
-void rotation_refresh(struct worker *w)
+void rotation_refresh(struct pool_runtime *pool)
 {
-    const struct pool *p = worker_pool(w);
     struct balance_entry *entries;
     bool is_open = false;
     uint32_t n;
 
-    if (!w->balance_is_stale)
+    if (!pool->balance.is_stale)
         return;
-    entries = fault_malloc((p->server_n ? p->server_n : 1) * sizeof(*entries));
+    entries = fault_malloc((pool->origin_n ? pool->origin_n : 1) * sizeof(*entries));
     if (!entries)
         return; /* tried again at the next pick */
-    n = fill(w, entries, false);
-    if (n == 0 && eject_end_all(w))
-        n = fill(w, entries, false);
-    w->usable_n = n;
-    if (n == 0 && p->fail_open) {
-        n = fill(w, entries, true);
+    n = fill(pool, entries, false);
+    if (n == 0 && eject_end_all(pool))
+        n = fill(pool, entries, false);
+    pool->usable_n = n;
+    if (n == 0 && pool->settings.fail_open) {
+        n = fill(pool, entries, true);
         is_open = n > 0;
     }
-    if (balance_set(&w->balance, entries, n) == 0) {
-        w->balance_is_stale = false;
-        set_fail_open(w, is_open);
-    }
+    if (balance_set(&pool->balance, entries, n) == 0)
+        set_fail_open(pool, is_open);
     free(entries);
 }

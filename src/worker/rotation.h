@@ -7,7 +7,7 @@
  * error of a server is no worse than one of ours. A pool with fail_open false answers 503.
  *
  * Whatever changes of one server is told by rotation_note, which puts it into the list or takes
- * it out of it. Where that does not do, the list becomes stale (worker->balance_is_stale) and
+ * it out of it. Where that does not do, the list becomes stale (balance_spoil) and
  * is rebuilt before the next pick, so that a burst of changes costs one rebuild. Called by
  * worker.c, origin.c and eject.c.
  */
@@ -16,13 +16,13 @@
 
 #include <stdbool.h>
 
-struct worker;
+struct pool_runtime;
 struct origin;
 
 /* Something has changed that can concern its part in the list. */
 void rotation_note(struct origin *o);
 /* Rebuilds the list if it is stale. Short of memory it stays stale: nothing can be picked. */
-void rotation_refresh(struct worker *w);
+void rotation_refresh(struct pool_runtime *pool);
 /* Gets new requests as far as people decided: in the pool, enabled, with a weight; and it has
  * an address. */
 bool rotation_is_wanted(const struct origin *o);

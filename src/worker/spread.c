@@ -2,7 +2,7 @@
 
 #include <stddef.h>
 
-#include "worker/listener.h"
+#include "worker/acceptor.h"
 #include "worker/stream.h"
 #include "worker/worker.h"
 
@@ -88,7 +88,7 @@ static unsigned look(struct spread *s, struct spread_seat *seats, unsigned *ids)
     return n;
 }
 
-bool spread_pass(struct spread *s, struct accepted *a, uint32_t listener)
+bool spread_pass(struct spread *s, struct accepted *a, uint32_t socket_no)
 {
     struct spread_seat seats[SPREAD_LOOK_N] = {0};
     unsigned ids[SPREAD_LOOK_N];
@@ -101,7 +101,7 @@ bool spread_pass(struct spread *s, struct accepted *a, uint32_t listener)
         return false;
     /* Counted first, so that nobody else takes it for idle meanwhile. */
     share_add_waiting(share_of(s, ids[to]));
-    if (accepted_pass(a, s->first_outbox + (int)ids[to], listener) == 0)
+    if (accepted_pass(a, s->first_outbox + (int)ids[to], socket_no) == 0)
         return true;
     share_drop_waiting(share_of(s, ids[to]));
     return false;
@@ -112,17 +112,27 @@ void spread_tell(struct worker *w)
     share_set_open(&w->stats->share, w->clients_slab.in_use);
 }
 
+/* The one who passed it on has heard of its listener before us. */
+static bool is_to_come(const struct worker *w, const struct acceptor *acceptor, uint32_t number)
+{
+    return acceptor != NULL ? acceptor->handle >= 0 : number >= w->next_socket_no;
+}
+
 static void on_accept(struct sock *sock, struct accepted *a)
 {
     struct spread *s = (struct spread *)((char *)sock - offsetof(struct spread, inbox));
     struct worker *w = s->worker;
-    uint32_t listener = accepted_tag(a);
+    const uint32_t number = accepted_tag(a);
+    struct acceptor *acceptor = acceptor_find(w, number);
 
-    MUST(listener < w->listener_n);
     s->stuck_n = 0;
+    if (is_to_come(w, acceptor, number) &&
+        accepted_pass(a, s->first_outbox + (int)w->id, number) == 0)
+        return; /* until then it goes round */
     share_drop_waiting(&w->stats->share);
-    worker_note(w, FLIGHT_PASSED_IN, listener, w->clients_slab.in_use);
-    client_accept(w, a, w->listeners[listener].has_headers);
+    worker_note(w, FLIGHT_PASSED_IN, number, w->clients_slab.in_use);
+    if (acceptor != NULL)
+        acceptor_take_client(acceptor, a);
 }
 
 static void on_closed(struct sock *sock)
@@ -141,7 +151,7 @@ void spread_start(struct spread *s, struct worker *w, struct stats *stats, int i
         .worker_n = stats_worker_n(stats),
         .first_outbox = first_outbox,
     };
-    MUST(s->worker_n > 1 && w->listener_n > 0);
+    MUST(s->worker_n > 1);
     sock_inbox_start(w->loop, &s->inbox, &inbox_ops, inbox);
     share_set_takes(&w->stats->share, true);
 }

@@ -60,8 +60,8 @@ struct spread {
  * of the loop. */
 void spread_start(struct spread *s, struct worker *w, struct stats *stats, int inbox,
                   int first_outbox);
-/* In on_accept of listener number `listener`: has the connection gone to another worker? */
-bool spread_pass(struct spread *s, struct accepted *a, uint32_t listener);
+/* In on_accept of the socket with this number: has the connection gone to another worker? */
+bool spread_pass(struct spread *s, struct accepted *a, uint32_t socket_no);
 /* Our number of clients has changed. */
 void spread_tell(struct worker *w);
 /* Says again that we take what is passed, if we do. */

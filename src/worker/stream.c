@@ -6,6 +6,7 @@
 #include "worker/admission.h"
 #include "worker/ex_int.h"
 #include "worker/limits.h"
+#include "worker/listener_runtime.h"
 #include "worker/trust.h"
 
 static void close_client(struct client *c, enum conn_close_how how)
@@ -23,9 +24,9 @@ static struct client *client_of(struct conn *conn)
     return (struct client *)conn;
 }
 
-static const struct pool_timeouts *timeouts_of(const struct client *c)
+static const struct listener_timeouts *timeouts_of(const struct client *c)
 {
-    return &worker_pool(client_worker(c))->timeouts;
+    return &c->listener->settings.timeouts;
 }
 
 /* Answered without a request. */
@@ -59,7 +60,7 @@ static void refuse(struct client *c, const struct event *ev)
 static void begin(struct client *c, struct event *ev)
 {
     struct exchange *ex = exchange_new(client_worker(c), c);
-    uint32_t max = worker_pool(client_worker(c))->bounds.requests_per_connection;
+    uint32_t max = c->listener->settings.bounds.requests_per_connection;
 
     c->flags = (uint8_t)((c->flags & CLIENT_TRUSTED) | CLIENT_ASKED);
     c->requests++;
@@ -111,8 +112,7 @@ static void on_unread(struct conn *conn)
         c->flags |= CLIENT_IN_HEAD;
         c->head_from_ms = now_ms;
         conn_timer_set(conn, timeouts_of(c)->client_head_ms);
-    } else if (ex_is_too_slow(client_worker(c), conn_unread_bytes(conn),
-                              now_ms - c->head_from_ms)) {
+    } else if (ex_is_too_slow(c->listener, conn_unread_bytes(conn), now_ms - c->head_from_ms)) {
         reject(c, END_CLIENT_SLOW);
     }
 }
@@ -215,9 +215,9 @@ static void enter(struct client *c)
         reject(c, end);
 }
 
-static uint32_t header_ms(const struct worker *w)
+static uint32_t header_ms(const struct client *c)
 {
-    return w->draining ? LIMIT_DRAIN_FIRST_MS : worker_pool(w)->timeouts.client_head_ms;
+    return client_worker(c)->draining ? LIMIT_DRAIN_FIRST_MS : timeouts_of(c)->client_head_ms;
 }
 
 static int64_t on_prologue(struct conn *conn, struct span in)
@@ -244,7 +244,8 @@ static void on_closed(struct conn *conn)
 
     MUST(!c->exchange);
     LIST_REMOVE(c, entry);
-    admission_leave(w, c);
+    admission_leave(c);
+    listener_runtime_leave(c->listener);
     free(c->local);
     stats_sub(w->stats, STATS_client_open, 1);
     slab_put(&w->clients_slab, c);
@@ -267,20 +268,23 @@ static const struct conn_ops client_ops = {
     .on_closed = on_closed,
 };
 
-void client_accept(struct worker *w, struct accepted *a, bool has_header)
+void client_accept(struct listener_runtime *l, struct accepted *a, bool has_header)
 {
+    struct worker *w = l->worker;
     struct client *c;
 
-    if (has_header && !trust_may_send_header(w, accepted_peer(a)))
+    if (has_header && !trust_may_send_header(l, accepted_peer(a)))
         return;
     c = admission_is_full(w) ? NULL : slab_get(&w->clients_slab);
     if (!c)
         return;
-    if (conn_accept(&c->conn, &w->shared, &client_ops, a, CODEC_H1, &w->request_limits) < 0) {
+    if (conn_accept(&c->conn, &w->shared, &client_ops, a, CODEC_H1, &l->limits) < 0) {
         slab_put(&w->clients_slab, c);
         return;
     }
     c->peer = *accepted_peer(a);
+    c->listener = l;
+    listener_runtime_enter(l);
     LIST_INSERT_HEAD(&w->clients, c, entry);
     reclaim_watch(w);
     stats_add(w->stats, STATS_client_connections, 1);
@@ -288,7 +292,7 @@ void client_accept(struct worker *w, struct accepted *a, bool has_header)
     spread_tell(w);
     if (has_header) {
         conn_expect_prologue(&c->conn);
-        conn_timer_set(&c->conn, header_ms(w));
+        conn_timer_set(&c->conn, header_ms(c));
     } else {
         trust_judge(c);
         enter(c);

@@ -14,6 +14,7 @@
 #include "net/conn.h"
 
 struct admission_host;
+struct listener_runtime;
 struct worker;
 struct exchange;
 
@@ -28,8 +29,9 @@ enum client_flag {
 
 /* There may be very many that idle: each byte counts. */
 struct client {
-    struct conn conn;          /* first */
-    struct exchange *exchange; /* NULL: idle */
+    struct conn conn;                  /* first */
+    struct exchange *exchange;         /* NULL: idle */
+    struct listener_runtime *listener; /* where it came in */
     LIST_ENTRY(client) entry;
     struct admission_host *host; /* counted there; NULL: not bounded */
     struct addr *local;          /* where it connected to, as its PROXY header says, its own;
@@ -45,7 +47,7 @@ struct worker *client_worker(const struct client *c);
 /* Takes an accepted connection, or leaves it to be closed at the cap or for lack of memory.
  * has_header: the first that comes is a PROXY header, which not everybody may send (trust.h).
  */
-void client_accept(struct worker *w, struct accepted *a, bool has_header);
+void client_accept(struct listener_runtime *l, struct accepted *a, bool has_header);
 /* The exchange is over and forgotten. broken: the answer was cut off, what is there of it is
  * delivered, and the connection must not look well. */
 void client_finish(struct client *c, bool broken);

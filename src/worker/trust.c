@@ -3,6 +3,7 @@
 #include "base/fault.h"
 #include "codec/proxy_protocol.h"
 #include "log/log.h"
+#include "worker/listener_runtime.h"
 #include "worker/stream.h"
 #include "worker/worker.h"
 
@@ -15,18 +16,23 @@ void trust_refuse(struct worker *w, const struct addr *peer, const char *why)
     log_debug("connection refused", LOG_S("peer", text), LOG_S("why", why));
 }
 
-bool trust_may_send_header(struct worker *w, const struct addr *peer)
+int trust_default(struct worker *w, struct span trusted)
 {
-    bool may = w->trusted.n > 0 ? cidr_list_has(&w->trusted, peer) : addr_is_loopback(peer);
+    return cidr_list_add(&w->trusted, trusted);
+}
+
+bool trust_may_send_header(struct listener_runtime *l, const struct addr *peer)
+{
+    bool may = l->trusted.n > 0 ? cidr_list_has(&l->trusted, peer) : addr_is_loopback(peer);
 
     if (!may)
-        trust_refuse(w, peer, "not a trusted proxy");
+        trust_refuse(l->worker, peer, "not a trusted proxy");
     return may;
 }
 
 void trust_judge(struct client *c)
 {
-    const struct cidr_list *trusted = &client_worker(c)->trusted;
+    const struct cidr_list *trusted = &c->listener->trusted;
 
     if (trusted->n == 0 || cidr_list_has(trusted, &c->peer))
         c->flags |= CLIENT_TRUSTED;

@@ -19,10 +19,13 @@
 #include "base/span.h"
 
 struct worker;
+struct listener_runtime;
 struct client;
 
+/* Whom the listener "default" believes, as a comma list. WERR_*. */
+int trust_default(struct worker *w, struct span trusted) MUST_USE;
 /* May this peer begin with a PROXY header? If not, it is counted. */
-bool trust_may_send_header(struct worker *w, const struct addr *peer);
+bool trust_may_send_header(struct listener_runtime *l, const struct addr *peer);
 /* Reads the header at the begin of what was received, as conn_ops.on_prologue wants it: its
  * length, 0 when more must come, WERR_SYNTAX (counted) or WERR_NOMEM. Then the client is the
  * one named. */

@@ -5,10 +5,13 @@
 #include "pool/pool_apply.h"
 #include "pool/pool_code.h"
 #include "pool/pool_snapshot.h"
+#include "worker/acceptor.h"
 #include "worker/exchange.h"
 #include "worker/limits.h"
-#include "worker/listener.h"
+#include "worker/listener_runtime.h"
 #include "worker/origin.h"
+#include "worker/pool_runtime.h"
+#include "worker/reconcile.h"
 #include "worker/stream.h"
 
 static void on_drain_limit(struct timer *t);
@@ -17,21 +20,20 @@ static void drain_pass(struct loop_work *work);
 int worker_init(struct worker *w, struct loop *loop, struct stats_worker *stats, uint32_t id,
                 uint64_t seed)
 {
+    struct node_settings node;
     int rc;
 
     memset(w, 0, sizeof(*w));
     w->loop = loop;
     w->stats = stats;
     w->id = id;
-    w->request_limits = codec_limits_request;
-    w->response_limits = codec_limits_response;
     rand_seed(&w->rand, seed);
     LIST_INIT(&w->clients);
+    LIST_INIT(&w->acceptors);
     TAILQ_INIT(&w->keepers);
     slab_init(&w->clients_slab, "client", sizeof(struct client), LIMIT_CLIENTS);
     slab_init(&w->exchanges_slab, "exchange", sizeof(struct exchange), LIMIT_CLIENTS);
     slab_init(&w->lanes_slab, "lane", sizeof(struct lane), LIMIT_LANES);
-    balance_init(&w->balance, id);
     timer_init(&w->drain_timer, on_drain_limit);
     reclaim_init(&w->reclaim);
     w->drain_work.run = drain_pass;
@@ -39,11 +41,14 @@ int worker_init(struct worker *w, struct loop *loop, struct stats_worker *stats,
     if (!w->arenas)
         return WERR_NOMEM;
     rc = conn_shared_init(&w->shared, loop);
-    if (rc < 0)
+    if (rc < 0) {
         arena_store_free(w->arenas);
-    else
-        w->shared.queued_gauge = &stats->value[STATS_queued_bytes];
-    return rc;
+        return rc;
+    }
+    settings_init(&node_settings_table, &node);
+    conn_set_queue_budget(&w->shared, node.queue_bytes);
+    w->shared.queued_gauge = &stats->value[STATS_queued_bytes];
+    return 0;
 }
 
 void worker_fini(struct worker *w)
@@ -52,70 +57,45 @@ void worker_fini(struct worker *w)
     timer_stop(loop_timers(w->loop), &w->reclaim.timer);
     loop_undefer(w->loop, &w->drain_work);
     origin_free_all(w);
-    balance_fini(&w->balance);
+    listener_runtime_free_all(w);
+    pool_runtime_free_all(w);
     pool_state_free(w->pool_state);
     conn_shared_fini(&w->shared);
     slab_fini(&w->lanes_slab);
     slab_fini(&w->exchanges_slab);
     slab_fini(&w->clients_slab);
     arena_store_free(w->arenas);
-    free(w->listeners);
 }
 
 int worker_listen(struct worker *w, const int *handles, unsigned n)
 {
-    MUST(!w->listeners && w->pool_state);
-    w->listeners = fault_malloc(n * sizeof(*w->listeners));
-    if (!w->listeners)
-        return WERR_NOMEM;
-    w->listener_n = n;
-    for (unsigned i = 0; i < n; i++)
-        listener_start(&w->listeners[i], w, handles[i],
-                       i < 64 && (w->proxy_listeners >> i & 1));
-    return 0;
+    int rc = 0;
+
+    MUST(w->pool_state != NULL);
+    for (unsigned i = 0; rc == 0 && i < n; i++)
+        rc = acceptor_take(w, &(struct frame_listen){.socket_no = i}, handles[i]);
+    if (rc == 0)
+        acceptor_start_all(w);
+    return rc;
 }
 
 /* ---- the pool ---- */
 
-const struct pool *worker_pool(const struct worker *w)
-{
-    return &w->pool_state->pools[0];
-}
-
-_Static_assert((int)POOL_FIELDS_MAX <= (int)MSG_FIELDS_MAX, "the codec takes what may be set");
-_Static_assert((int)POOL_RESPONSE_FIELDS_MAX <= (int)MSG_FIELDS_MAX, "here too");
-
-/* The codecs of all connections read these: what runs follows too. */
-static void follow_bounds(struct worker *w)
-{
-    const struct pool_bounds *b = &worker_pool(w)->bounds;
-    uint32_t trailer_bytes = b->trailer_bytes > 2 ? b->trailer_bytes : 2; /* the empty line */
-
-    w->request_limits = (struct codec_limits){
-        .line_bytes = b->request_line_bytes,
-        .head_bytes = b->head_bytes,
-        .fields = (uint16_t)b->fields,
-        .chunk_extension_bytes = b->chunk_extension_bytes,
-        .trailer_bytes = trailer_bytes,
-    };
-    w->response_limits.head_bytes = b->response_head_bytes;
-    w->response_limits.fields = (uint16_t)b->response_fields;
-    w->response_limits.chunk_extension_bytes = b->chunk_extension_bytes;
-    w->response_limits.trailer_bytes = trailer_bytes;
-    conn_set_queue_budget(&w->shared, b->queue_bytes);
-}
+_Static_assert((int)POOL_RESPONSE_FIELDS_MAX <= (int)MSG_FIELDS_MAX,
+               "the codec takes what may be set");
 
 int worker_snapshot(struct worker *w, struct span bytes)
 {
     struct pool_state *state = NULL;
+    struct pool_state *old = w->pool_state;
     int rc = pool_snapshot_decode(bytes, &state);
 
     if (rc < 0)
         return rc;
-    pool_state_free(w->pool_state);
     w->pool_state = state;
-    follow_bounds(w);
-    return origin_reconcile_all(w);
+    rc = reconcile_all(w);
+    pool_state_free(old);
+    return rc;
 }
 
 int worker_apply(struct worker *w, uint64_t index, struct span entry)
@@ -130,14 +110,18 @@ int worker_apply(struct worker *w, uint64_t index, struct span entry)
     if (rc < 0)
         return rc;
     rc = pool_apply(w->pool_state, &command, index, &change);
-    follow_bounds(w);
     if (rc == 0)
-        rc = origin_reconcile(w, &change);
+        rc = reconcile_change(w, &change);
     else if (rc != WERR_NOMEM)
         rc = 0; /* refused, in every process alike */
-    pool_server_free(change.removed);
+    pool_change_fini(&change);
     pool_command_fini(&command);
     return rc;
+}
+
+void worker_node(struct worker *w, const struct frame_node *node)
+{
+    conn_set_queue_budget(&w->shared, node->queue_bytes);
 }
 
 int worker_local(struct worker *w, const struct frame_local *facts)
@@ -179,10 +163,11 @@ static void on_drain_limit(struct timer *t)
 {
     struct worker *w = (struct worker *)((char *)t - offsetof(struct worker, drain_timer));
     struct client *c, *next;
+    struct acceptor *a;
 
     log_warn("drain time is over: closing what is left");
-    for (unsigned i = 0; i < w->listener_n; i++)
-        sock_close(&w->listeners[i].sock, false);
+    LIST_FOREACH (a, &w->acceptors, entry)
+        sock_close(&a->sock, false);
     for (c = LIST_FIRST(&w->clients); c; c = next) {
         next = LIST_NEXT(c, entry);
         if (c->exchange)
@@ -192,11 +177,13 @@ static void on_drain_limit(struct timer *t)
     }
 }
 
-/* Is there a listener with this enum sock_flag? */
-static bool has_listener(const struct worker *w, uint32_t flag)
+/* Is there an acceptor with this enum sock_flag? */
+static bool has_acceptor(const struct worker *w, uint32_t flag)
 {
-    for (unsigned i = 0; i < w->listener_n; i++)
-        if (w->listeners[i].sock.flags & flag)
+    const struct acceptor *a;
+
+    LIST_FOREACH (a, &w->acceptors, entry)
+        if (a->sock.flags & flag)
             return true;
     return false;
 }
@@ -220,11 +207,11 @@ static void drain_pass(struct loop_work *work)
 {
     struct worker *w = (struct worker *)((char *)work - offsetof(struct worker, drain_work));
 
-    if (has_listener(w, SOCK_PAUSED)) {
-        drain_clients(w); /* worker_listener_closed follows */
+    if (has_acceptor(w, SOCK_PAUSED)) {
+        drain_clients(w); /* worker_acceptor_closed follows */
         return;
     }
-    if (has_listener(w, SOCK_OPEN) || !spread_is_empty(&w->spread)) {
+    if (has_acceptor(w, SOCK_OPEN) || !spread_is_empty(&w->spread)) {
         loop_defer(w->loop, work);
         return;
     }
@@ -234,7 +221,7 @@ static void drain_pass(struct loop_work *work)
     worker_check_drained(w);
 }
 
-void worker_listener_closed(struct worker *w)
+void worker_acceptor_closed(struct worker *w)
 {
     if (w->takes_in)
         loop_defer(w->loop, &w->drain_work);
@@ -251,8 +238,7 @@ void worker_drain(struct worker *w, uint32_t limit_ms, void (*on_drained)(void *
     w->drain_jitter_ms =
         limit_ms / 2 < LIMIT_DRAIN_JITTER_MS ? limit_ms / 2 : LIMIT_DRAIN_JITTER_MS;
     spread_stop(&w->spread);
-    for (unsigned i = 0; i < w->listener_n; i++)
-        sock_accept_last(&w->listeners[i].sock);
+    acceptor_leave_all(w, NULL);
     loop_timer_in(w->loop, &w->drain_timer, limit_ms);
     loop_defer(w->loop, &w->drain_work);
 }

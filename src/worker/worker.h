@@ -11,7 +11,6 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "balance/balance.h"
 #include "base/arena.h"
 #include "base/cidr.h"
 #include "base/rand.h"
@@ -24,11 +23,12 @@
 #include "worker/reclaim.h"
 #include "worker/spread.h"
 
-struct admission_host;
 struct client;
 struct exchange;
 struct origin;
-struct listener;
+struct pool_runtime;
+struct acceptor;
+struct listener_runtime;
 struct access_log;
 
 LIST_HEAD(client_list, client);
@@ -46,26 +46,21 @@ struct worker {
     struct slab clients_slab, exchanges_slab, lanes_slab;
     struct client_list clients;
 
-    struct codec_limits request_limits, response_limits; /* of the pool */
-    struct admission_host *hosts; /* uthash of the client addresses, while they are bounded */
     uint64_t descriptor_max;      /* of the process; 0: not known */
     struct exchange_list keepers; /* those that keep a body for a further attempt, the oldest
                                      first */
-    unsigned retrying_n;          /* exchanges that are at one */
-    uint32_t untried_n;           /* origins that no check has judged yet: pick.h */
 
     struct pool_state *pool_state; /* NULL until the snapshot */
     struct origin *origins;        /* uthash by server id */
-    struct balance balance;
-    bool balance_is_stale; /* rebuilt before the next pick, so that a burst of changes costs one
-                              rebuild */
-    uint32_t wanted_n, usable_n, ejected_n; /* rotation.h: as of the last rebuild; eject.h */
-    bool fail_open; /* no server is usable: all that are wanted get requests */
+    struct pool_runtime *pools;    /* uthash by pool id */
 
-    struct cidr_list trusted; /* --trusted-proxies; none: not given (trust.h) */
-    uint64_t proxy_listeners; /* bit i: clients of listener i come behind a PROXY header */
-    struct listener *listeners;
-    unsigned listener_n;
+    struct listener_runtime *listeners; /* uthash by listener id */
+    struct cidr_list trusted;           /* --trusted-proxies: of the listener "default" */
+    uint64_t proxy_listeners; /* bit i: clients of socket i come behind a PROXY header */
+    LIST_HEAD(, acceptor) acceptors;
+    unsigned acceptor_n;
+    uint32_t next_socket_no; /* greater than all that came */
+    bool is_listening;       /* the first snapshot is in */
     struct spread spread;
 
     struct timer drain_timer;
@@ -102,6 +97,8 @@ int worker_snapshot(struct worker *w, struct span bytes) MUST_USE;
 /* Applies one committed entry. Logical refusals are no error; WERR_UNSUPPORTED and
  * WERR_CORRUPT are: the worker must be replaced; WERR_NOMEM: it needs a snapshot. */
 int worker_apply(struct worker *w, uint64_t index, struct span entry) MUST_USE;
+/* Settings of this node. */
+void worker_node(struct worker *w, const struct frame_node *node);
 int worker_local(struct worker *w, const struct frame_local *facts) MUST_USE;
 int worker_addrs(struct worker *w, const struct frame_addrs *found) MUST_USE;
 
@@ -112,10 +109,8 @@ void worker_drain(struct worker *w, uint32_t limit_ms, void (*on_drained)(void *
                   void *arg);
 /* A client has gone: perhaps the last one. */
 void worker_check_drained(struct worker *w);
-void worker_listener_closed(struct worker *w);
+void worker_acceptor_closed(struct worker *w);
 
-/* The default pool. */
-const struct pool *worker_pool(const struct worker *w);
 /* IMF-fixdate of now. */
 struct span worker_date(struct worker *w);
 

@@ -10,11 +10,13 @@
 #include "net/listen.h"
 #include "net/signals.h"
 #include "wire/inherit.h"
+#include "worker/acceptor.h"
 #include "worker/access_log.h"
 #include "worker/channel.h"
 #include "worker/dump.h"
 #include "worker/limits.h"
 #include "worker/orphan.h"
+#include "worker/trust.h"
 #include "worker/worker.h"
 
 enum { EXIT_DRAINED = 0, EXIT_BROKEN = 1, EXIT_NO_MANAGER = 2, EXIT_NO_FD = 4 };
@@ -102,12 +104,12 @@ static int on_hello(void *arg, const struct frame_hello *hello)
     if (rc == 0)
         p->worker.proxy_listeners = hello->proxy_listeners;
     if (rc == 0 && hello->trusted.len > 0)
-        rc = cidr_list_add(&p->worker.trusted, hello->trusted);
+        rc = trust_default(&p->worker, hello->trusted);
     p->worker.descriptor_max = listen_raise_fd_limit();
     return rc;
 }
 
-/* Behind the listeners, if there are other workers: our inbox, the outboxes of all. */
+/* If there are other workers: our inbox, the outboxes of all. */
 static void start_spread(struct process *p, int inbox)
 {
     unsigned n = stats_worker_n(p->stats);
@@ -122,21 +124,11 @@ static void start_spread(struct process *p, int inbox)
 static int on_ready(void *arg)
 {
     struct process *p = arg;
-    int handles[CONFIG_LIST_MAX];
-    unsigned n = p->channel.hello.listener_n;
-    int rc;
 
-    MUST(n <= CONFIG_LIST_MAX);
-    for (unsigned i = 0; i < n; i++) {
-        handles[i] = INHERIT_FD_LISTENERS + (int)i;
-        (void)fcntl(handles[i], F_SETFD, FD_CLOEXEC);
-    }
-    rc = worker_listen(&p->worker, handles, n);
-    if (rc < 0)
-        return rc;
-    start_spread(p, INHERIT_FD_LISTENERS + (int)n);
-    worker_note(&p->worker, FLIGHT_READY, n, worker_pool(&p->worker)->server_n);
-    log_debug("accepting", LOG_U("listeners", n));
+    acceptor_start_all(&p->worker);
+    start_spread(p, INHERIT_FD_INBOX);
+    worker_note(&p->worker, FLIGHT_READY, p->worker.acceptor_n, p->worker.pool_state->server_n);
+    log_debug("accepting", LOG_U("sockets", p->worker.acceptor_n));
     return 0;
 }
 

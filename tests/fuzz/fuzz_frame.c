@@ -8,6 +8,20 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
+static size_t put_listen_again(char *buf, uint16_t type, struct span payload)
+{
+    struct frame_listen listen;
+    struct frame_unlisten unlisten;
+    struct frame_node node;
+    if (type == FRAME_LISTEN && frame_get_listen(payload, &listen) == 0)
+        return frame_put_listen(buf, &listen);
+    if (type == FRAME_UNLISTEN && frame_get_unlisten(payload, &unlisten) == 0)
+        return frame_put_unlisten(buf, &unlisten);
+    if (type == FRAME_NODE && frame_get_node(payload, &node) == 0)
+        return frame_put_node(buf, &node);
+    return 0;
+}
+
 static size_t put_again(char *buf, uint16_t type, struct span payload)
 {
     struct frame_local local;
@@ -33,7 +47,7 @@ static size_t put_again(char *buf, uint16_t type, struct span payload)
         return frame_put_lacking(buf);
     if (type == FRAME_RESUME && payload.len == 0)
         return frame_put_resume(buf);
-    return 0;
+    return put_listen_again(buf, type, payload);
 }
 
 /* Heads of frames whose body the caller sends. */

@@ -12,14 +12,14 @@ enum { SEEDS = 300, CLIENTS = 4 };
 
 #define UPGRADE "Connection: upgrade\r\nUpgrade: echo\r\n"
 
-struct kind {
+struct message_kind {
     const char *word;
     const char *fields;
     unsigned says_one_of; /* how much of its number the server says */
     bool client_says;     /* … or, in a tunnel, the client */
 };
 
-static const struct kind kinds[] = {
+static const struct message_kind kinds[] = {
     {"reset", "", 2, false},          {"resetchunk", "", 2, false},
     {"resetuntil", "", 2, false},     {"tunnelsay", UPGRADE, 1, false},
     {"tunnelhear", UPGRADE, 1, true},
@@ -27,7 +27,7 @@ static const struct kind kinds[] = {
 
 struct ask {
     struct world_client *client;
-    const struct kind *kind;
+    const struct message_kind *kind;
     unsigned long id;
     size_t number;
 };

@@ -12,20 +12,20 @@
 
 enum { SEEDS = 300, CLIENTS = 4, UPLOAD_MAX = 300000 };
 
-struct kind {
+struct fault_kind {
     const char *word;
     const char *method;
     unsigned status;
 };
 
-static const struct kind kinds[] = {
+static const struct fault_kind kinds[] = {
     {"lenreset", "GET", 200},    {"chunkedreset", "GET", 200}, {"lenreset", "POST", 200},
     {"earlyreset", "POST", 200}, {"earlyclose", "POST", 413},
 };
 
 struct ask {
     struct world_client *client;
-    const struct kind *kind;
+    const struct fault_kind *kind;
     unsigned long id;
     size_t number;
 };

@@ -103,13 +103,13 @@ static void test_fail_open(void **state)
     CHECK(world_set_admin(w, C, POOL_ADMIN_MAINTENANCE) == 0);
     CHECK(world_set_up(w, A, false) == 0 && world_set_up(w, B, false) == 0);
     ask_times(w, c, GET("/len/1/1"), 6);
-    CHECK(w->worker.fail_open);
+    CHECK(world_pool(w)->fail_open);
     CHECK(w->origins[A].requests_n == 3 && w->origins[B].requests_n == 3);
     CHECK(w->origins[C].requests_n == 0);
     CHECK(world_stat(w, STATS_server_connections) == 2); /* lanes are kept as usual */
     CHECK(world_set_up(w, B, true) == 0);
     ask_times(w, c, GET("/len/1/1"), 4);
-    CHECK(!w->worker.fail_open);
+    CHECK(!world_pool(w)->fail_open);
     CHECK(w->origins[A].requests_n == 3 && w->origins[B].requests_n == 7);
     CHECK(world_stat(w, STATS_client_success) == 10);
     world_end(w);
@@ -142,7 +142,7 @@ static void test_fail_open_of_none(void **state)
     CHECK(world_set_weight(w, B, 0) == 0);
     ask_times(w, c, GET("/len/1/1"), 1);
     CHECK(status_of(c, 0) == 503 && has_error(c, "no_server"));
-    CHECK(!w->worker.fail_open);
+    CHECK(!world_pool(w)->fail_open);
     world_end(w);
 }
 
@@ -238,7 +238,7 @@ static void test_ejected_is_better_than_none(void **state)
     CHECK(count(w, A, STATS_SERVER_ejected) == 1);
     CHECK(world_set_up(w, B, false) == 0);
     ask_times(w, c, GET("/len/1/1"), 3);
-    CHECK(count(w, A, STATS_SERVER_ejected) == 0 && !w->worker.fail_open);
+    CHECK(count(w, A, STATS_SERVER_ejected) == 0 && !world_pool(w)->fail_open);
     CHECK(w->origins[A].requests_n == 5 + 3);
     world_end(w);
 }
@@ -253,7 +253,7 @@ static void test_ejected_and_removed(void **state)
     ask_times(w, c, GET("/gateway/1/1"), 20);
     CHECK(count(w, A, STATS_SERVER_ejected) == 1);
     CHECK(world_remove_server(w, A) == 0);
-    CHECK(count(w, A, STATS_SERVER_ejected) == 0 && w->worker.ejected_n == 0);
+    CHECK(count(w, A, STATS_SERVER_ejected) == 0 && world_pool(w)->ejected_n == 0);
     CHECK(world_forget(w, id) == 0);
     world_run_ms(w, 40000);
     world_end(w);

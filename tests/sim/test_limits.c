@@ -87,7 +87,12 @@ static void test_sizes(void **state)
 /* What the API lets be set is what holds: nothing is clipped behind its back. */
 static uint64_t set_largest(struct world *w, const char *key, const char *path)
 {
-    uint64_t max = pool_settings_find(POOL_GROUP_LIMITS, key)->max;
+    const struct setting *f = settings_find(&listener_settings_table, SETTINGS_LIMITS, key);
+    uint64_t max;
+
+    if (f == NULL)
+        f = settings_find(&pool_settings_table, SETTINGS_LIMITS, key);
+    max = f->max;
 
     world_set(w, path, max);
     return max;
@@ -195,11 +200,11 @@ static void test_connections_per_client(void **state)
     }
     CHECK(begins(c[0], "HTTP/1.1 200 ") && begins(c[1], "HTTP/1.1 200 "));
     CHECK(begins(c[2], "HTTP/1.1 503 ") && has(c[2], "too_many_connections_of_client"));
-    CHECK(w->worker.hosts != NULL);
+    CHECK(listener_runtime_find(&w->worker, 0)->hosts != NULL);
     for (unsigned i = 0; i < 3; i++)
         peer_close(&c[i]->peer, false);
     world_run_ms(w, 10);
-    CHECK(w->worker.hosts == NULL);
+    CHECK(listener_runtime_find(&w->worker, 0)->hosts == NULL);
     world_end(w);
 }
 

@@ -62,7 +62,7 @@ static void run_refusing(unsigned n, const uint16_t *weights, uint32_t attempts)
     CHECK(w->origins[n - 1].requests_n == 60 && success_of(w, n - 1) == 60);
     for (unsigned i = 0; i < n - 1; i++)
         CHECK(failed_of(w, i) > 0);
-    CHECK(w->worker.retrying_n == 0);
+    CHECK(world_pool(w)->retrying_n == 0);
     world_end(w);
 }
 
@@ -225,7 +225,7 @@ static void test_own_shortage_for_one(void **state)
             world_route(w, n, shortages[i].error);
         ask_well(w, 30);
         CHECK(success_of(w, 2) == 30 && failed_of(w, 0) == 0);
-        CHECK(w->worker.ejected_n == 0);
+        CHECK(world_pool(w)->ejected_n == 0);
         world_end(w);
     }
 }

@@ -53,7 +53,7 @@ static void run_upload(const struct upload *u)
     world_run_ms(w, 10);
     CHECK(has(c, "0123456789"));
     CHECK(world_stat(w, STATS_retries) == 1 && world_stat(w, STATS_client_success) == 2);
-    CHECK(w->worker.retrying_n == 0);
+    CHECK(world_pool(w)->retrying_n == 0);
     world_end(w);
 }
 

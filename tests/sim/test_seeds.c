@@ -16,7 +16,7 @@ enum {
 };
 
 /* What a kind of request comes to when nothing else goes wrong. */
-struct kind {
+struct fault_kind {
     const char *word;
     const char *method;
     bool is_calm;    /* answered well, and leaves no trouble behind */
@@ -25,7 +25,7 @@ struct kind {
     size_t fixed_bytes; /* of the answer; 0: as asked */
 };
 
-static const struct kind kinds[] = {
+static const struct fault_kind kinds[] = {
     {"len", "GET", true, true, 200, 0},           {"len", "HEAD", true, true, 200, 0},
     {"chunked", "GET", true, true, 200, 0},       {"chunked", "HEAD", true, true, 200, 0},
     {"until", "GET", true, true, 200, 0},         {"old", "GET", true, true, 200, 0},
@@ -46,7 +46,7 @@ static const struct kind kinds[] = {
 };
 
 struct want {
-    const struct kind *kind;
+    const struct fault_kind *kind;
     unsigned long id;
     size_t number; /* of bytes, up or down */
     bool is_chunked;
@@ -232,12 +232,12 @@ static void put_upload(struct scene *s, const struct want *want, struct text *sa
     text_free(&body);
 }
 
-static bool has_upload(const struct kind *k)
+static bool has_upload(const struct fault_kind *k)
 {
     return k->method[0] == 'P';
 }
 
-static bool is_post(const struct kind *k)
+static bool is_post(const struct fault_kind *k)
 {
     return strcmp(k->method, "POST") == 0;
 }

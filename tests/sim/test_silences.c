@@ -10,7 +10,7 @@
 struct silence {
     const char *name;
     const char *say;
-    struct pool_timeouts timeouts;
+    struct world_timeouts timeouts;
     uint32_t quiet_until_ms; /* nothing was heard then */
     uint32_t after_ms;       /* … and now this was heard */
     const char *status_line; /* NULL: no answer */

@@ -99,7 +99,7 @@ static void test_has_its_turn(void **state)
         world_run_ms(w, 5);
     }
     CHECK(requests_of(w, 0) == 5 && requests_of(w, 1) == 5);
-    CHECK(world_tell(w, 1, FRAME_LOCAL_UP) == 0 && w->worker.untried_n == 0);
+    CHECK(world_tell(w, 1, FRAME_LOCAL_UP) == 0 && world_pool(w)->untried_n == 0);
     ask_at_once(w, c, CLIENTS);
     CHECK(requests_of(w, 0) == 5 + CLIENTS / 2 && requests_of(w, 1) == 5 + CLIENTS / 2);
     expect_answers(w, c, CLIENTS);
@@ -151,9 +151,9 @@ static void test_untried_ones_go(void **state)
 
     (void)state;
     CHECK(world_tell(w, 1, UNTRIED) == 0 && world_tell(w, 1, UNTRIED) == 0);
-    CHECK(w->worker.untried_n == 1);
+    CHECK(world_pool(w)->untried_n == 1);
     CHECK(world_remove_server(w, 1) == 0 && world_forget(w, id) == 0);
-    CHECK(w->worker.untried_n == 0);
+    CHECK(world_pool(w)->untried_n == 0);
     world_end(w);
 }
 
@@ -192,7 +192,7 @@ static void test_a_passed_check_ends_refusals(void **state)
     CHECK(stat_of(w, 0, STATS_SERVER_ejected) == 1); /* a fact is no check */
     fake_origin_open(&w->origins[0], w->loop, &w->origins[0].at);
     CHECK(world_tell(w, 0, FRAME_LOCAL_UP | FRAME_LOCAL_PASSED) == 0);
-    CHECK(stat_of(w, 0, STATS_SERVER_ejected) == 0 && w->worker.ejected_n == 0);
+    CHECK(stat_of(w, 0, STATS_SERVER_ejected) == 0 && world_pool(w)->ejected_n == 0);
     ask(w, GET("/len/1/1"), 10);
     CHECK(requests_of(w, 0) == 5);
     world_end(w);

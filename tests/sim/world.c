@@ -93,8 +93,7 @@ static int apply(struct world *w, const struct pool_command *c, struct pool_chan
 
     MUST(pool_code_encode(c, &entry, &len) == 0);
     MUST(pool_apply(w->pool, c, index, change) == 0);
-    pool_server_free(change->removed);
-    change->removed = NULL;
+    pool_change_fini(change);
     fault_set(armed);
     if (w->has_worker) {
         rc = worker_apply(&w->worker, index, span_from(entry, len));
@@ -124,7 +123,7 @@ static int add_url(struct world *w, unsigned n, uint16_t weight, const char *url
     c.server.proxy_protocol = w->setup.tells_client ? 2 : 0;
     fault_set(armed);
     rc = apply(w, &c, &change);
-    w->server_id[n] = change.server_id;
+    w->server_id[n] = change.id;
     pool_command_fini(&c);
     return rc;
 }
@@ -211,22 +210,26 @@ int world_set_weight(struct world *w, unsigned n, uint16_t weight)
     return rc;
 }
 
-int world_set_timeouts(struct world *w, const struct pool_timeouts *timeouts)
+int world_set_timeouts(struct world *w, const struct world_timeouts *t)
 {
-    struct pool_command c;
-    struct pool_change change = {0};
-    int rc;
+    const struct {
+        const char *path;
+        uint32_t ms;
+    } all[] = {
+        {"timeouts.connect_ms", t->connect_ms},
+        {"timeouts.response_head_ms", t->response_head_ms},
+        {"timeouts.idle_ms", t->idle_ms},
+        {"timeouts.tunnel_ms", t->tunnel_ms},
+        {"timeouts.client_head_ms", t->client_head_ms},
+        {"timeouts.client_body_ms", t->client_body_ms},
+        {"timeouts.client_idle_ms", t->client_idle_ms},
+        {"timeouts.client_write_ms", t->client_write_ms},
+    };
+    int rc = 0;
 
-    pool_command_init(&c, POOL_SET_POOL);
-    c.settings.timeouts = *timeouts;
-    for (unsigned i = 0; i < POOL_SETTING_N; i++) {
-        const struct pool_setting *f = &pool_settings_table[i];
-
-        if (pool_settings_get(&c.settings, f) != 0)
-            c.given |= pool_settings_bit(f);
-    }
-    rc = c.given ? apply(w, &c, &change) : 0;
-    pool_command_fini(&c);
+    for (size_t i = 0; rc == 0 && i < sizeof(all) / sizeof(all[0]); i++)
+        if (all[i].ms != 0)
+            rc = world_set_pool(w, all[i].path, all[i].ms);
     return rc;
 }
 
@@ -245,22 +248,30 @@ int world_set_admin(struct world *w, unsigned n, uint8_t admin)
     return rc;
 }
 
+/* The default pool's, the default listener's or the node's. */
 int world_set_pool(struct world *w, const char *path, uint64_t value)
 {
+    const struct setting *of_pool = settings_find_path(&pool_settings_table, path);
+    const struct setting *of_listener = settings_find_path(&listener_settings_table, path);
     struct pool_command c;
     struct pool_change change = {0};
     int rc;
 
-    pool_command_init(&c, POOL_SET_POOL);
-    for (unsigned i = 0; i < POOL_SETTING_N; i++) {
-        const struct pool_setting *f = &pool_settings_table[i];
+    if (of_pool == NULL && of_listener == NULL) {
+        const struct frame_node node = {.queue_bytes = value};
 
-        if (strcmp(f->path, path) != 0)
-            continue;
-        pool_settings_set(&c.settings, f, value);
-        c.given = pool_settings_bit(f);
+        MUST(strcmp(path, "limits.queue_bytes") == 0);
+        worker_node(&w->worker, &node);
+        return 0;
     }
-    MUST(c.given != 0);
+    pool_command_init(&c, of_pool != NULL ? POOL_SET_POOL : POOL_SET_LISTENER);
+    if (of_pool != NULL) {
+        setting_set(&c.settings, of_pool, value);
+        c.given = setting_bit(&pool_settings_table, of_pool);
+    } else {
+        setting_set(&c.wanted.settings, of_listener, value);
+        c.given = setting_bit(&listener_settings_table, of_listener);
+    }
     rc = apply(w, &c, &change);
     pool_command_fini(&c);
     return rc;
@@ -294,6 +305,11 @@ int world_tell(struct world *w, unsigned n, uint32_t flags)
 int world_forget(struct world *w, uint64_t server_id)
 {
     return set_local(w, server_id, STATS_NO_SLOT, FRAME_LOCAL_GONE);
+}
+
+struct pool_runtime *world_pool(const struct world *w)
+{
+    return pool_runtime_find(&w->worker, 0);
 }
 
 struct origin *world_origin_of(struct world *w, unsigned n)
@@ -572,7 +588,7 @@ static void check_stats(const struct world *w)
 static void end_worker(struct world *w)
 {
     fault_set(0);
-    if (w->worker.listeners) {
+    if (!LIST_EMPTY(&w->worker.acceptors)) {
         world_drain(w, 10);
         world_run_ms(w, 3000);
         CHECK(w->is_drained && !w->has_drained_twice);

@@ -14,6 +14,8 @@
 #include "fake_origin.h"
 #include "net/loop_sim.h"
 #include "pool/pool.h"
+#include "worker/listener_runtime.h"
+#include "worker/pool_runtime.h"
 #include "worker/worker.h"
 
 enum { WORLD_ORIGINS = 8 };
@@ -23,12 +25,18 @@ struct world_client {
     LIST_ENTRY(world_client) entry;
 };
 
+/* Of the pool and of the listener. */
+struct world_timeouts {
+    uint32_t connect_ms, response_head_ms, idle_ms, tunnel_ms;
+    uint32_t client_head_ms, client_body_ms, client_idle_ms, client_write_ms;
+};
+
 struct world_setup {
     uint64_t seed;
     struct loop_sim_faults faults;
     unsigned server_n; /* origins 0 … server_n-1 are in the pool from the begin */
     uint16_t weight[WORLD_ORIGINS]; /* 0: 1 */
-    struct pool_timeouts timeouts;  /* 0: the default */
+    struct world_timeouts timeouts; /* 0: the default */
     bool map_host;
     bool is_behind_proxy; /* clients come behind a PROXY header */
     bool tells_client;    /* servers get one */
@@ -87,11 +95,11 @@ int world_set_up(struct world *w, unsigned n, bool up);
 int world_tell(struct world *w, unsigned n, uint32_t flags);
 /* enum pool_admin. */
 int world_set_admin(struct world *w, unsigned n, uint8_t admin);
-/* One setting of the pool, by its path: "eject.errors". */
+/* One setting of the pool, the listener or the node, by its path: "eject.errors". */
 int world_set_pool(struct world *w, const char *path, uint64_t value);
 /* The same; must not be refused. */
 void world_set(struct world *w, const char *path, uint64_t n);
-int world_set_timeouts(struct world *w, const struct pool_timeouts *timeouts);
+int world_set_timeouts(struct world *w, const struct world_timeouts *t);
 /* loop_sim_route to the address of an origin. */
 void world_route(struct world *w, unsigned n, int result);
 /* FRAME_LOCAL_CUT: what is in flight there ends, the server stays. */
@@ -99,6 +107,7 @@ int world_cut(struct world *w, unsigned n);
 /* FRAME_LOCAL_GONE for one that was removed: what is still in flight there ends. */
 int world_forget(struct world *w, uint64_t server_id);
 void world_drain(struct world *w, uint32_t limit_ms);
+struct pool_runtime *world_pool(const struct world *w);      /* "default" */
 struct origin *world_origin_of(struct world *w, unsigned n); /* the worker's; NULL: none */
 
 uint64_t world_stat(const struct world *w, enum stats_counter c);

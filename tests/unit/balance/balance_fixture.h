@@ -1,5 +1,5 @@
 /* balance_fixture.h - lists of entries for the tests of balance/: target i is &targets[i], key
- * 10 × (i + 1). */
+ * 10 × (i + 1), its seat seats[i]. */
 #ifndef WELDR_TESTS_BALANCE_FIXTURE_H
 #define WELDR_TESTS_BALANCE_FIXTURE_H
 
@@ -7,6 +7,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include <cmocka.h>
 
@@ -14,10 +15,18 @@
 
 enum { TARGETS = 300 };
 static char targets[TARGETS];
+static struct balance_seat seats[TARGETS];
+
+/* All idle, in no list, nothing known of them. */
+static inline void clear_seats(void)
+{
+    memset(seats, 0, sizeof(seats));
+}
 
 static inline struct balance_entry entry_of(unsigned i, uint32_t weight)
 {
-    return (struct balance_entry){&targets[i], 10 * (i + 1), weight, 0};
+    return (struct balance_entry){
+        .target = &targets[i], .key = 10 * (i + 1), .seat = &seats[i], .weight = weight};
 }
 
 /* Index of a picked target, -1 for none. */
@@ -28,7 +37,7 @@ static inline int index_of(const void *target)
 
 static inline int pick(struct balance *b)
 {
-    return index_of(balance_pick(b));
+    return index_of(balance_pick(b, NULL));
 }
 
 /* Anybody but arg. */
@@ -39,7 +48,7 @@ static inline bool is_not(const void *target, const void *arg)
 
 static inline int pick_other(struct balance *b, const void *not_this)
 {
-    return index_of(balance_pick_other(b, is_not, not_this));
+    return index_of(balance_pick_other(b, NULL, is_not, not_this));
 }
 
 /* Targets 0 … n-1 with these weights; 0 leaves one out. */

@@ -7,16 +7,16 @@ static void test_empty(void **state)
 {
     (void)state;
     struct balance b;
-    balance_init(&b, 3);
-    assert_null(balance_pick(&b));
+    balance_init(&b, BALANCE_ROUND_ROBIN, 3);
+    assert_null(balance_pick(&b, NULL));
     assert_int_equal(pick_other(&b, NULL), -1);
     assert_null(balance_pick_between(&b, 1, 1, is_not, NULL));
     assert_int_equal(balance_set(&b, NULL, 0), 0);
-    assert_null(balance_pick(&b));
+    assert_null(balance_pick(&b, NULL));
     set_weights(&b, (const uint32_t[]){1, 1}, 2);
-    assert_non_null(balance_pick(&b));
+    assert_non_null(balance_pick(&b, NULL));
     assert_int_equal(balance_set(&b, NULL, 0), 0);
-    assert_null(balance_pick(&b));
+    assert_null(balance_pick(&b, NULL));
     balance_fini(&b);
 }
 
@@ -24,7 +24,7 @@ static void test_order_of_input_plays_no_part(void **state)
 {
     (void)state;
     struct balance b;
-    balance_init(&b, 0);
+    balance_init(&b, BALANCE_ROUND_ROBIN, 0);
     const struct balance_entry list[] = {entry_of(2, 1), entry_of(0, 1), entry_of(1, 1)};
     assert_int_equal(balance_set(&b, list, 3), 0);
     for (int i = 0; i < 9; i++)
@@ -37,7 +37,7 @@ static void test_workers_start_apart(void **state)
     (void)state;
     for (uint32_t worker = 0; worker < 8; worker++) {
         struct balance b;
-        balance_init(&b, worker);
+        balance_init(&b, BALANCE_ROUND_ROBIN, worker);
         set_weights(&b, (const uint32_t[]){1, 1, 1}, 3);
         assert_int_equal(pick(&b), worker % 3);
         balance_fini(&b);
@@ -58,7 +58,7 @@ static void test_turn_is_kept(void **state)
     };
     for (unsigned i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         struct balance b;
-        balance_init(&b, 0);
+        balance_init(&b, BALANCE_ROUND_ROBIN, 0);
         set_weights(&b, (const uint32_t[]){1, 1, 1, 1}, 4);
         assert_int_equal(pick(&b), 0);
         assert_int_equal(pick(&b), 1);
@@ -77,7 +77,7 @@ static void test_rebuilds_do_not_skew(void **state)
         struct balance b;
         unsigned counts[3] = {0};
         uint32_t total = lists[i][0] + lists[i][1] + lists[i][2];
-        balance_init(&b, 1);
+        balance_init(&b, BALANCE_ROUND_ROBIN, 1);
         for (unsigned k = 0; k < total * 50; k++) {
             set_weights(&b, lists[i], 3);
             counts[pick(&b)]++;
@@ -92,7 +92,7 @@ static void test_out_of_memory_keeps_the_list(void **state)
 {
     (void)state;
     struct balance b;
-    balance_init(&b, 0);
+    balance_init(&b, BALANCE_ROUND_ROBIN, 0);
     set_weights(&b, (const uint32_t[]){1, 1, 1}, 3);
     assert_int_equal(pick(&b), 0);
     const struct balance_entry other = entry_of(7, 1);
@@ -112,7 +112,7 @@ static void test_random_rebuilds(void **state)
     struct rand_state r;
     struct balance b;
     rand_seed(&r, 17);
-    balance_init(&b, 5);
+    balance_init(&b, BALANCE_ROUND_ROBIN, 5);
     for (unsigned round = 0; round < 300; round++) {
         uint32_t weights[20];
         unsigned counts[20] = {0};
@@ -154,8 +154,8 @@ static void test_one_by_one_is_a_rebuild(void **state)
     uint32_t weights[MEMBERS] = {1, 1};
     unsigned gone_n = 0;
     rand_seed(&r, 18);
-    balance_init(&b, 5);
-    balance_init(&rebuilt, 5);
+    balance_init(&b, BALANCE_ROUND_ROBIN, 5);
+    balance_init(&rebuilt, BALANCE_ROUND_ROBIN, 5);
     set_weights(&b, weights, MEMBERS);
     set_weights(&rebuilt, weights, MEMBERS);
     for (unsigned round = 0; round < 3000; round++) {
@@ -191,7 +191,7 @@ static void test_one_by_one_keeps_the_shares(void **state)
     uint32_t weights[MEMBERS] = {0};
     unsigned gone_n = 0;
     rand_seed(&r, 19);
-    balance_init(&b, 5);
+    balance_init(&b, BALANCE_ROUND_ROBIN, 5);
     for (unsigned round = 0; round < 2000; round++) {
         uint32_t weight = 1 + (uint32_t)rand_below(&r, 4);
         gone_n += toggle(&b, weights, (unsigned)rand_below(&r, MEMBERS), weight);
@@ -208,7 +208,7 @@ static void test_one_by_one_is_refused(void **state)
     (void)state;
     struct balance b;
     const struct balance_entry light = entry_of(0, 1), heavy = entry_of(1, 2);
-    balance_init(&b, 0);
+    balance_init(&b, BALANCE_ROUND_ROBIN, 0);
     assert_false(balance_add(&b, &light));
     set_weights(&b, (const uint32_t[]){1}, 1);
     assert_false(balance_add(&b, &heavy));

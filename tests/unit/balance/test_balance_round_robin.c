@@ -7,7 +7,7 @@ static void test_equal_weights_alternate(void **state)
         for (unsigned n = 1; n <= 5; n++) {
             const uint32_t weights[5] = {weight, weight, weight, weight, weight};
             struct balance b;
-            balance_init(&b, 0);
+            balance_init(&b, BALANCE_ROUND_ROBIN, 0);
             set_weights(&b, weights, n);
             for (unsigned i = 0; i < 20; i++)
                 assert_int_equal(pick(&b), i % n);
@@ -52,7 +52,7 @@ static void test_shares_are_exact(void **state)
         uint32_t total = 0;
         unsigned n = count_weights(mixes[i].weights, &total);
         unsigned counts[6] = {0};
-        balance_init(&b, 2);
+        balance_init(&b, BALANCE_ROUND_ROBIN, 2);
         set_weights(&b, mixes[i].weights, n);
         for (uint32_t k = 0; k < total * 100; k++)
             counts[pick(&b)]++;
@@ -72,7 +72,7 @@ static void test_no_bursts(void **state)
         unsigned n = count_weights(mixes[i].weights, &total);
         int last = -1;
         unsigned run = 0;
-        balance_init(&b, 0);
+        balance_init(&b, BALANCE_ROUND_ROBIN, 0);
         set_weights(&b, mixes[i].weights, n);
         for (uint32_t k = 0; k < total * 20; k++) {
             int now = pick(&b);
@@ -93,7 +93,7 @@ static void test_windows(void **state)
     enum { TOTAL = 10, ROUNDS = 50 };
     struct balance b;
     int picks[TOTAL * ROUNDS];
-    balance_init(&b, 0);
+    balance_init(&b, BALANCE_ROUND_ROBIN, 0);
     set_weights(&b, weights, 4);
     for (unsigned i = 0; i < TOTAL * ROUNDS; i++)
         picks[i] = pick(&b);
@@ -113,7 +113,7 @@ static void test_pick_other(void **state)
     static const uint32_t lists[][3] = {{1, 1, 1}, {5, 1, 1}, {1, 9, 0}, {2, 2, 0}};
     for (unsigned i = 0; i < 4; i++) {
         struct balance b;
-        balance_init(&b, 0);
+        balance_init(&b, BALANCE_ROUND_ROBIN, 0);
         set_weights(&b, lists[i], 3);
         for (unsigned k = 0; k < 100; k++) {
             int first = pick(&b);
@@ -128,7 +128,7 @@ static void test_pick_other_of_one(void **state)
 {
     (void)state;
     struct balance b;
-    balance_init(&b, 0);
+    balance_init(&b, BALANCE_ROUND_ROBIN, 0);
     set_weights(&b, (const uint32_t[]){3}, 1);
     assert_int_equal(pick_other(&b, &targets[0]), -1);
     assert_int_equal(pick_other(&b, &targets[1]), 0);
@@ -144,8 +144,8 @@ static void test_pick_other_takes_no_turn(void **state)
     static const uint32_t lists[][4] = {{1, 1, 0, 0}, {1, 1, 1, 1}, {2, 1, 0, 0}, {5, 3, 1, 1}};
     for (unsigned i = 0; i < 4; i++) {
         struct balance b, calm;
-        balance_init(&b, 0);
-        balance_init(&calm, 0);
+        balance_init(&b, BALANCE_ROUND_ROBIN, 0);
+        balance_init(&calm, BALANCE_ROUND_ROBIN, 0);
         set_weights(&b, lists[i], 4);
         set_weights(&calm, lists[i], 4);
         for (unsigned k = 0; k < 100; k++) {
@@ -164,7 +164,7 @@ static void test_pick_other_spreads(void **state)
     (void)state;
     struct balance b;
     unsigned counts[4] = {0};
-    balance_init(&b, 0);
+    balance_init(&b, BALANCE_ROUND_ROBIN, 0);
     set_weights(&b, (const uint32_t[]){1, 1, 1, 1}, 4);
     for (unsigned i = 0; i < 30; i++)
         counts[pick_other(&b, &targets[0])]++;
@@ -190,7 +190,7 @@ static void test_pick_between_goes_round(void **state)
             struct balance b;
             const void *target;
             unsigned n = 0;
-            balance_init(&b, 0);
+            balance_init(&b, BALANCE_ROUND_ROBIN, 0);
             set_weights(&b, lists[i], 5);
             while ((target = balance_pick_between(&b, at, begin, is_not, barred))) {
                 n += 1 + (n == 1); /* past the barred one */
@@ -210,7 +210,7 @@ static void test_pick_between_without_its_ends(void **state)
     static const uint32_t lists[][3] = {{1, 1, 1}, {5, 3, 1}};
     for (unsigned i = 0; i < 2; i++) {
         struct balance b;
-        balance_init(&b, 0);
+        balance_init(&b, BALANCE_ROUND_ROBIN, 0);
         set_weights(&b, lists[i], 3);
         assert_int_equal(index_of(balance_pick_between(&b, 15, 5, is_not, NULL)), 1);
         assert_int_equal(index_of(balance_pick_between(&b, 35, 5, is_not, NULL)), -1);
@@ -227,7 +227,7 @@ static void test_retries_do_not_pile_up(void **state)
     (void)state;
     struct balance b;
     unsigned light = 0;
-    balance_init(&b, 0);
+    balance_init(&b, BALANCE_ROUND_ROBIN, 0);
     set_weights(&b, (const uint32_t[]){100, 1}, 2);
     for (unsigned i = 0; i < 100000; i++) {
         if (pick(&b) == 0)
@@ -245,7 +245,7 @@ static void test_virtual_time_wraps(void **state)
     (void)state;
     struct balance b;
     unsigned counts[2] = {0};
-    balance_init(&b, 0);
+    balance_init(&b, BALANCE_ROUND_ROBIN, 0);
     b.now = UINT64_MAX - (1ULL << 41);
     set_weights(&b, (const uint32_t[]){3, 1}, 2);
     for (unsigned i = 0; i < 400; i++)
@@ -266,7 +266,7 @@ static void test_many_servers(void **state)
         weights[i] = i % 7 + 1;
         total += weights[i];
     }
-    balance_init(&b, 4);
+    balance_init(&b, BALANCE_ROUND_ROBIN, 4);
     set_weights(&b, weights, TARGETS);
     for (uint32_t i = 0; i < total * 10; i++)
         counts[pick(&b)]++;

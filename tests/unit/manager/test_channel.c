@@ -10,6 +10,7 @@
 
 #include "manager/channel.h"
 #include "net/listen.h"
+#include "net/rights.h"
 
 static struct loop *loop;
 static struct manager_channel channel;
@@ -328,6 +329,70 @@ static void test_an_attachment_may_be_larger_than_the_bound(void **state)
     free(half);
 }
 
+/* ---- frames with a descriptor ---- */
+
+static void send_socket(uint64_t seq, const char *text, int fd)
+{
+    manager_channel_send_fd(&channel, (struct channel_note){seq, true}, span_from_str(text),
+                            fd);
+}
+
+/* What one receive gives. */
+static enum rights_got receive(char *text, size_t size)
+{
+    enum rights_got got;
+    int fd = -1;
+    const int64_t n = rights_receive(worker_fd, text, size - 1, &fd, &got);
+
+    text[n > 0 ? n : 0] = '\0';
+    if (got == RIGHTS_ONE)
+        close(fd);
+    return got;
+}
+
+static void test_descriptors_go_with_their_frames(void **state)
+{
+    char text[64] = "";
+
+    (void)state;
+    send_update(1, "a>");
+    send_socket(2, "listen1", STDIN_FILENO);
+    send_socket(3, "listen2", STDIN_FILENO);
+    send_update(4, "b>");
+    turn();
+    assert_int_equal(receive(text, sizeof(text)), RIGHTS_ONE);
+    assert_string_equal(text, "<a>listen1");
+    assert_int_equal(receive(text, sizeof(text)), RIGHTS_ONE);
+    assert_string_equal(text, "listen2");
+    assert_int_equal(receive(text, sizeof(text)), RIGHTS_NONE);
+    assert_string_equal(text, "<b>");
+    write_ack(4);
+    turn();
+    assert_int_equal(channel.acked_seq, 4);
+}
+
+/* Its owner closes a descriptor that has not gone: the frame goes with it, and nobody misses
+ * its acknowledgement. */
+static void test_forgotten_descriptor(void **state)
+{
+    char text[64] = "";
+
+    (void)state;
+    send_update(1, "a>");
+    send_socket(2, "listen1", STDIN_FILENO);
+    send_socket(3, "listen2", STDOUT_FILENO);
+    manager_channel_forget(&channel, STDIN_FILENO);
+    send_update(4, "b>");
+    turn();
+    assert_int_equal(receive(text, sizeof(text)), RIGHTS_ONE);
+    assert_string_equal(text, "<a>listen2");
+    assert_int_equal(receive(text, sizeof(text)), RIGHTS_NONE);
+    write_ack(3);
+    turn();
+    assert_int_equal(channel.acked_seq, 4);
+    assert_int_equal(channel.queued_bytes, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -342,6 +407,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_only_updates_give_way, setup, teardown),
         cmocka_unit_test_setup_teardown(test_an_attachment_may_be_larger_than_the_bound, setup,
                                         teardown),
+        cmocka_unit_test_setup_teardown(test_descriptors_go_with_their_frames, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_forgotten_descriptor, setup, teardown),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -20,7 +20,7 @@ enum { KEPT = 7, DRAINING = 8, CUT = 9, FRAMES_MAX = 16 };
 
 static struct loop *loop;
 static struct slot slot;
-static struct supervisor supervisor = {.slots = &slot, .slot_n = 1, .listener_n = 0};
+static struct supervisor supervisor = {.slots = &slot, .slot_n = 1};
 static struct publish publish;
 static struct facts facts;
 static struct pool_state *pool;
@@ -40,6 +40,7 @@ static int setup(void **state)
     assert_int_equal(listen_pair(pair), 0);
     worker_fd = pair[1];
     supervisor.loop = loop;
+    TAILQ_INIT(&supervisor.listenings);
     slot.owner = &supervisor;
     slot.state = SLOT_RUNNING;
     manager_channel_init(&slot.channel, loop, &no_ops);

@@ -78,6 +78,7 @@ static void test_dead_worker_loses_gauges_only(void **state)
     struct stats *s = stats_new(2, &fd);
 
     (void)state;
+    stats_server_clear(s, 17);
     for (unsigned id = 0; id < 2; id++) {
         for (unsigned c = 0; c < STATS_COUNTERS; c++)
             stats_add(stats_worker(s, id), (enum stats_counter)c, 1);

@@ -42,8 +42,8 @@ static void test_hello(void **state)
         struct frame_hello back = {0};
         const struct frame_hello h = {(uint32_t)rand_u64(&r), (uint32_t)rand_u64(&r),
                                       (uint32_t)rand_u64(&r), (uint32_t)rand_u64(&r),
-                                      (uint32_t)rand_u64(&r), rand_u64(&r),
-                                      rand_u64(&r),           {text, i % 10}};
+                                      rand_u64(&r),           rand_u64(&r),
+                                      {text, i % 10}};
         size_t len = frame_put_hello(buf, &h);
         assert_true(len <= FRAME_FIXED_MAX);
         memcpy(buf + len, text, h.trusted.len);
@@ -51,7 +51,6 @@ static void test_hello(void **state)
         assert_int_equal(frame_get_hello(payload_of(buf, len, FRAME_HELLO), &back), 0);
         assert_int_equal(back.worker_id, h.worker_id);
         assert_int_equal(back.worker_n, h.worker_n);
-        assert_int_equal(back.listener_n, h.listener_n);
         assert_int_equal(back.log_level, h.log_level);
         assert_int_equal(back.drain_timeout_ms, h.drain_timeout_ms);
         assert_true(back.seed == h.seed);
@@ -153,6 +152,52 @@ static void test_lacking_and_resume(void **state)
     assert_false(frame_is_update(FRAME_HELLO) || frame_is_update(FRAME_RESUME));
 }
 
+static void test_listen_and_unlisten(void **state)
+{
+    (void)state;
+    char buf[FRAME_FIXED_MAX];
+    const struct frame_listen l = {
+        0x0102030405060708, 9, 0, {.family = AF_INET, .port = 8080, .ip = {127, 0, 0, 1}}};
+    const struct frame_unlisten u = {0x0102030405060708, 9, 0};
+    struct frame_listen l_back;
+    struct frame_unlisten u_back;
+    size_t len = frame_put_listen(buf, &l);
+    assert_int_equal(len, FRAME_HEADER_BYTES + 36);
+    struct span payload = payload_of(buf, len, FRAME_LISTEN);
+    assert_int_equal(frame_get_listen(payload, &l_back), 0);
+    assert_true(l_back.listener_id == l.listener_id && l_back.socket_no == 9);
+    assert_true(addr_is_equal(&l_back.bound, &l.bound));
+    assert_int_equal(frame_get_listen(span_first(payload, payload.len - 1), &l_back),
+                     WERR_CORRUPT);
+    buf[FRAME_HEADER_BYTES + 12] = 1; /* a flag that nobody knows */
+    assert_int_equal(frame_get_listen(payload, &l_back), WERR_CORRUPT);
+    buf[FRAME_HEADER_BYTES + 12] = 0;
+    buf[FRAME_HEADER_BYTES + 18] = 99; /* a family that is none */
+    assert_int_equal(frame_get_listen(payload, &l_back), WERR_CORRUPT);
+    len = frame_put_unlisten(buf, &u);
+    payload = payload_of(buf, len, FRAME_UNLISTEN);
+    assert_int_equal(frame_get_unlisten(payload, &u_back), 0);
+    assert_true(u_back.listener_id == u.listener_id && u_back.socket_no == 9);
+    assert_int_equal(frame_get_unlisten(span_first(payload, 15), &u_back), WERR_CORRUPT);
+    buf[FRAME_HEADER_BYTES + 12] = 1;
+    assert_int_equal(frame_get_unlisten(payload, &u_back), WERR_CORRUPT);
+    assert_true(frame_is_update(FRAME_LISTEN) && frame_is_update(FRAME_UNLISTEN));
+}
+
+static void test_node(void **state)
+{
+    (void)state;
+    char buf[FRAME_FIXED_MAX];
+    const struct frame_node n = {1ULL << 40, 3};
+    struct frame_node back = {0};
+    size_t len = frame_put_node(buf, &n);
+    struct span payload = payload_of(buf, len, FRAME_NODE);
+    assert_int_equal(frame_get_node(payload, &back), 0);
+    assert_true(back.queue_bytes == n.queue_bytes && back.log_level == 3);
+    assert_int_equal(frame_get_node(span_first(payload, 11), &back), WERR_CORRUPT);
+    assert_false(frame_is_update(FRAME_NODE));
+}
+
 static void test_bodies_behind_heads(void **state)
 {
     (void)state;
@@ -200,8 +245,8 @@ static void test_bad_heads(void **state)
         {"\0\0\0\0\7\0\0\0", 8},
         {"\0\0\0\0\0\0\0\0", WERR_CORRUPT},
         {"\0\0\0\0\x08\0\0\0", 8},
-        {"\0\0\0\0\x0c\0\0\0", 8},
-        {"\0\0\0\0\x0d\0\0\0", WERR_CORRUPT},
+        {"\0\0\0\0\x0f\0\0\0", 8},
+        {"\0\0\0\0\x10\0\0\0", WERR_CORRUPT},
         {"\0\0\0\0\7\1\0\0", WERR_CORRUPT},
         {"\0\0\0\0\7\0\1\0", WERR_CORRUPT},
         {"\0\0\0\0\7\0\0\1", WERR_CORRUPT},
@@ -229,7 +274,7 @@ static void test_bad_payloads(void **state)
         struct span entry;
         uint32_t limit_ms = 0;
         uint64_t index = 0;
-        assert_int_equal(frame_get_hello(payload, &hello), n >= 36 ? 0 : WERR_CORRUPT);
+        assert_int_equal(frame_get_hello(payload, &hello), n >= 32 ? 0 : WERR_CORRUPT);
         assert_int_equal(frame_get_local(payload, &local), n == 16 ? 0 : WERR_CORRUPT);
         assert_int_equal(frame_get_ack(payload, &ack), n == 24 ? 0 : WERR_CORRUPT);
         assert_int_equal(frame_get_drain(payload, &limit_ms), n == 4 ? 0 : WERR_CORRUPT);
@@ -251,6 +296,8 @@ int main(void)
         cmocka_unit_test(test_drain_and_bye),
         cmocka_unit_test(test_ping_and_pong),
         cmocka_unit_test(test_lacking_and_resume),
+        cmocka_unit_test(test_listen_and_unlisten),
+        cmocka_unit_test(test_node),
         cmocka_unit_test(test_frames_in_a_row),
         cmocka_unit_test(test_bodies_behind_heads),
         cmocka_unit_test(test_bad_heads),

@@ -151,7 +151,7 @@ static void send_held(struct setup *s)
 static void send_hello(struct setup *s)
 {
     struct frame_hello hello = {
-        .worker_id = 3, .worker_n = 4, .listener_n = 1, .drain_timeout_ms = 777, .seed = 9};
+        .worker_id = 3, .worker_n = 4, .drain_timeout_ms = 777, .seed = 9};
     char buf[FRAME_FIXED_MAX];
 
     send_bytes(s, buf, frame_put_hello(buf, &hello));
@@ -200,7 +200,7 @@ static uint64_t send_add(struct setup *s, const char *url)
     send_entry(s, &c, s->pool->index + 1);
     assert_int_equal(pool_apply(s->pool, &c, s->pool->index + 1, &change), 0);
     pool_command_fini(&c);
-    return change.server_id;
+    return change.id;
 }
 
 static void send_local(struct setup *s, uint64_t id)

@@ -10,6 +10,7 @@
 #include "worker/eject.h"
 #include "worker/origin.h"
 #include "worker/pick.h"
+#include "worker/pool_runtime.h"
 #include "worker/rotation.h"
 #include "worker/worker.h"
 
@@ -28,7 +29,7 @@ static struct pool_change apply(struct setup *s, const struct pool_command *c)
     struct pool_change change = {0};
 
     assert_int_equal(pool_apply(s->pool, c, s->pool->index + 1, &change), 0);
-    pool_server_free(change.removed);
+    pool_change_fini(&change);
     change.removed = NULL;
     return change;
 }
@@ -44,7 +45,7 @@ static uint64_t add(struct setup *s, const char *url, uint16_t weight)
     c.server.weight = weight;
     change = apply(s, &c);
     pool_command_fini(&c);
-    return change.server_id;
+    return change.id;
 }
 
 static void take_out(struct setup *s, uint64_t id)
@@ -102,9 +103,16 @@ static void drop(struct setup *s)
     free(s);
 }
 
+static const struct balance_ask no_ask;
+
+static struct pool_runtime *pool_of(const struct worker *w)
+{
+    return pool_runtime_find(w, 0);
+}
+
 static uint64_t pick(struct setup *s)
 {
-    struct origin *o = pick_server(&s->worker);
+    struct origin *o = pick_server(pool_of(&s->worker), &no_ask);
 
     return o ? o->server_id : 0;
 }
@@ -141,7 +149,7 @@ static void test_facts_before_the_pool(void **state)
     assert_false(origin_find(&s->worker, a)->in_pool);
     assert_int_equal(take_snapshot(s), 0);
     assert_int_equal(origin_find(&s->worker, a)->stats_slot, 7);
-    s->worker.pool_state->pools[0].fail_open = false;
+    pool_of(&s->worker)->settings.fail_open = false;
     assert_int_equal(pick(s), 0); /* down */
     assert_int_equal(tell(s, a, 7, FRAME_LOCAL_UP), 0);
     assert_int_equal(pick(s), a);
@@ -222,7 +230,7 @@ static void test_goes(void **state)
 
 static uint64_t pick_next(struct setup *s, struct pick_row *row)
 {
-    struct origin *o = pick_other(&s->worker, row);
+    struct origin *o = pick_other(pool_of(&s->worker), &no_ask, row);
 
     return o ? o->server_id : 0;
 }
@@ -351,12 +359,12 @@ static void tell_facts(struct setup *s, struct worker *other, uint64_t id, uint3
 
 static void tell_fail_open(struct setup *s, struct worker *other)
 {
-    const struct pool_setting *f = pool_settings_find(POOL_GROUP_TOP, "fail_open");
+    const struct setting *f = settings_find_path(&pool_settings_table, "fail_open");
     struct pool_command c;
 
     pool_command_init(&c, POOL_SET_POOL);
-    c.given = pool_settings_bit(f);
-    pool_settings_set(&c.settings, f, rand_below(&s->rand, 2));
+    c.given = setting_bit(&pool_settings_table, f);
+    setting_set(&c.settings, f, rand_below(&s->rand, 2));
     tell_entry(s, other, &c);
     pool_command_fini(&c);
 }
@@ -370,7 +378,7 @@ static void eject_or_end(struct worker *w, uint64_t id)
         eject_end(o);
     } else if (o->up && rotation_is_wanted(o)) {
         o->is_ejected = true;
-        w->ejected_n++;
+        o->pool->ejected_n++;
         rotation_note(o);
     }
 }
@@ -390,7 +398,7 @@ static void change_one(struct setup *s, struct worker *other, uint64_t *id, unsi
         tell_change(s, other, *id, what);
     else
         tell_facts(s, other, *id, what == 3 ? 0 : FRAME_LOCAL_UP);
-    if (*id != 0 && what == 0 && !pool_find_server(&s->pool->pools[0], *id)) {
+    if (*id != 0 && what == 0 && !pool_find_server(pool_default(s->pool), *id)) {
         if (rand_below(&s->rand, 2) == 0)
             tell_facts(s, other, *id, FRAME_LOCAL_CUT); /* late facts of one that has gone */
         tell_facts(s, other, *id, FRAME_LOCAL_GONE);
@@ -420,27 +428,28 @@ static void test_one_by_one_is_a_rebuild(void **state)
     assert_int_equal(worker_init(&rebuilt, s->loop, s->stats, 0, 1), 0);
     assert_int_equal(take_snapshot(s), 0);
     rebuilt.pool_state = pool_state_new();
+    assert_non_null(pool_runtime_follow(&rebuilt, pool_default(rebuilt.pool_state)));
     for (unsigned round = 0; round < ROUNDS; round++) {
         const unsigned i = (unsigned)rand_below(&s->rand, SERVERS);
         const struct origin *a, *b;
 
         change_one(s, &rebuilt, &ids[i], i);
-        kept_n += !s->worker.balance_is_stale;
-        rebuilt.balance_is_stale = true;
-        a = pick_server(&s->worker);
-        b = pick_server(&rebuilt);
+        kept_n += !pool_of(&s->worker)->balance.is_stale;
+        balance_spoil(&pool_of(&rebuilt)->balance);
+        a = pick_server(pool_of(&s->worker), &no_ask);
+        b = pick_server(pool_of(&rebuilt), &no_ask);
         assert_int_equal(a == NULL, b == NULL);
-        assert_int_equal(s->worker.wanted_n, rebuilt.wanted_n);
-        assert_int_equal(s->worker.usable_n, rebuilt.usable_n);
-        assert_int_equal(s->worker.fail_open, rebuilt.fail_open);
-        open_n += s->worker.fail_open;
-        assert_int_equal(s->worker.balance.n, rebuilt.balance.n);
+        assert_int_equal(pool_of(&s->worker)->wanted_n, pool_of(&rebuilt)->wanted_n);
+        assert_int_equal(pool_of(&s->worker)->usable_n, pool_of(&rebuilt)->usable_n);
+        assert_int_equal(pool_of(&s->worker)->fail_open, pool_of(&rebuilt)->fail_open);
+        open_n += pool_of(&s->worker)->fail_open;
+        assert_int_equal(pool_of(&s->worker)->balance.n, pool_of(&rebuilt)->balance.n);
         for (unsigned k = 0; k < SERVERS; k++) {
             a = ids[k] ? origin_find(&s->worker, ids[k]) : NULL;
             b = ids[k] ? origin_find(&rebuilt, ids[k]) : NULL;
             assert_true(a == NULL ||
                         (a->is_listed == b->is_listed && a->is_ejected == b->is_ejected &&
-                         a->is_listed == is_in_list(&s->worker.balance, a)));
+                         a->is_listed == is_in_list(&pool_of(&s->worker)->balance, a)));
         }
     }
     assert_true(kept_n > ROUNDS / 2 && open_n > 0);

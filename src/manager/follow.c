@@ -1,0 +1,217 @@
+#include "manager/follow.h"
+
+#include "log/log.h"
+#include "manager/listeners.h"
+#include "manager/manager.h"
+#include "manager/names.h"
+#include "manager/usable.h"
+
+enum { REPAIR_MS = 200 };
+
+/* ---- servers ---- */
+
+static void look_up(struct manager *m, const struct pool_server *server, struct server_facts *f)
+{
+    f->lacks_name = names_add(m, server, f) < 0;
+    if (!f->lacks_name)
+        return;
+    log_warn("server's name is not looked up yet", LOG_S("server", server->url),
+             LOG_S("error", werr_text(WERR_NOMEM)));
+    if (!timer_is_set(&m->servers.repair))
+        loop_timer_in(m->loop, &m->servers.repair, REPAIR_MS);
+}
+
+void follow_repair(struct manager *m)
+{
+    struct server_facts *f = NULL;
+
+    while ((f = facts_next(&m->facts, f)) != NULL && !timer_is_set(&m->servers.repair)) {
+        if (f->lacks_name && f->removed == NULL)
+            look_up(m, pool_find_any_server(m->pool, f->id, NULL), f);
+    }
+}
+
+static struct server_facts *facts_of(struct manager *m, uint64_t server_id)
+{
+    struct server_facts *f = facts_find(&m->facts, server_id);
+
+    MUST(f != NULL); /* no server is without */
+    return f;
+}
+
+static void server_added(struct manager *m, const struct pool_change *change)
+{
+    const struct pool_server *server = pool_find_server(change->pool, change->id);
+    struct server_facts *f = facts_of(m, change->id);
+
+    f->pool_id = change->pool->id;
+    if (f->stats_slot != STATS_NO_SLOT)
+        stats_server_clear(m->stats, f->stats_slot);
+    look_up(m, server, f);
+    checks_add(&m->checks, server, f);
+    publish_facts(&m->publish, f);
+    log_info("server added", LOG_S("server", server->url), LOG_S("pool", change->pool->name));
+}
+
+static void follow_admin(struct manager *m, const struct pool_server *server,
+                         struct server_facts *f)
+{
+    const uint8_t was = f->admin;
+
+    if (was == server->admin && f->drain_ms == server->drain_ms)
+        return;
+    f->admin = server->admin;
+    f->drain_ms = server->drain_ms;
+    log_info("server stands", LOG_S("server", server->url), LOG_S("state", facts_state(f)));
+    if (f->admin == POOL_ADMIN_ENABLED)
+        leaving_end(m, f);
+    else
+        leaving_begin(m, f, f->drain_ms);
+    /* In maintenance it is left alone. */
+    if (f->admin == POOL_ADMIN_MAINTENANCE) {
+        checks_remove(&m->checks, f);
+    } else if (was == POOL_ADMIN_MAINTENANCE) {
+        checks_add(&m->checks, server, f);
+        publish_facts(&m->publish, f);
+    }
+}
+
+static void server_changed(struct manager *m, const struct pool_change *change)
+{
+    const struct pool_server *server = pool_find_server(change->pool, change->id);
+    struct server_facts *f = facts_of(m, change->id);
+
+    follow_admin(m, server, f);
+    checks_update(&m->checks, server, f);
+    log_info("server changed", LOG_S("server", server->url), LOG_S("pool", change->pool->name));
+}
+
+/* Takes the description. */
+static void server_gone(struct manager *m, struct pool_server *removed, const struct pool *p)
+{
+    struct server_facts *f = facts_of(m, removed->id);
+
+    log_info("server removed", LOG_S("server", removed->url), LOG_S("pool", p->name));
+    names_remove(m, f);
+    facts_drain(&m->facts, f, removed);
+    leaving_begin(m, f, p->drain_ms);
+}
+
+static void server_before(struct manager *m, const struct pool_change *change)
+{
+    if (change->type == POOL_CHANGE_ADDED)
+        server_added(m, change);
+    else if (change->type == POOL_CHANGE_REMOVED)
+        checks_remove(&m->checks, facts_of(m, change->id));
+}
+
+/* After the entry went out: its publish sequence is the one to wait for. */
+static void server_after(struct manager *m, struct pool_change *change)
+{
+    if (change->type == POOL_CHANGE_CHANGED) {
+        server_changed(m, change);
+    } else if (change->type == POOL_CHANGE_REMOVED) {
+        server_gone(m, change->removed, change->pool);
+        change->removed = NULL;
+    }
+    usable_note(m, change->pool->id);
+}
+
+/* ---- pools ---- */
+
+static void pool_before(struct manager *m, const struct pool_change *change)
+{
+    const struct pool *removed = change->removed_pool;
+
+    if (change->type == POOL_CHANGE_ADDED &&
+        stats_slot_take(m->stats, STATS_OF_POOL, change->id) == STATS_NO_SLOT)
+        log_warn("no counters are free for the pool", LOG_S("pool", change->pool->name));
+    for (uint32_t i = 0; removed != NULL && i < removed->server_n; i++)
+        checks_remove(&m->checks, facts_of(m, removed->servers[i]->id));
+}
+
+static void pool_gone(struct manager *m, struct pool *removed)
+{
+    for (uint32_t i = 0; i < removed->server_n; i++)
+        server_gone(m, removed->servers[i], removed);
+    removed->server_n = 0; /* the facts have them */
+    stats_slot_give(m->stats, STATS_OF_POOL, removed->id);
+    facts_drop_pool(&m->facts, facts_find_pool(&m->facts, removed->id));
+    log_info("pool removed", LOG_S("pool", removed->name));
+}
+
+static void pool_after(struct manager *m, struct pool_change *change)
+{
+    if (change->type == POOL_CHANGE_REMOVED) {
+        pool_gone(m, change->removed_pool);
+        return;
+    }
+    for (uint32_t i = 0; i < change->pool->server_n; i++) {
+        const struct pool_server *server = change->pool->servers[i];
+
+        checks_update(&m->checks, server, facts_of(m, server->id));
+    }
+    usable_note(m, change->id);
+    log_info(change->type == POOL_CHANGE_ADDED ? "pool added" : "pool set",
+             LOG_S("pool", change->pool->name));
+}
+
+/* ---- listeners and rules ---- */
+
+static void listener_before(struct manager *m, const struct pool_change *change)
+{
+    if (change->type == POOL_CHANGE_ADDED &&
+        stats_slot_take(m->stats, STATS_OF_LISTENER, change->id) == STATS_NO_SLOT)
+        log_warn("no counters are free for the listener",
+                 LOG_S("listener", change->listener->name));
+}
+
+static void listener_after(struct manager *m, struct pool_change *change)
+{
+    static const char *const words[] = {[POOL_CHANGE_ADDED] = "listener added",
+                                        [POOL_CHANGE_CHANGED] = "listener set",
+                                        [POOL_CHANGE_REMOVED] = "listener removed"};
+    const struct listener *l =
+        change->listener != NULL ? change->listener : change->removed_listener;
+
+    log_info(words[change->type], LOG_S("listener", l->name));
+    if (change->type == POOL_CHANGE_REMOVED)
+        stats_slot_give(m->stats, STATS_OF_LISTENER, change->id);
+    listeners_follow(m, l->name, change->listener);
+}
+
+static void rule_after(struct manager *m, struct pool_change *change)
+{
+    static const char *const words[] = {[POOL_CHANGE_ADDED] = "rule added",
+                                        [POOL_CHANGE_CHANGED] = "rule set",
+                                        [POOL_CHANGE_REMOVED] = "rule removed"};
+    char id[24];
+
+    (void)m;
+    (void)kind_id_print(KIND_RULE, change->id, id);
+    log_info(words[change->type], LOG_S("listener", change->listener->name), LOG_S("rule", id));
+}
+
+/* ---- all ---- */
+
+static const struct {
+    void (*before)(struct manager *m, const struct pool_change *change);
+    void (*after)(struct manager *m, struct pool_change *change);
+} kinds[KIND_N] = {
+    [KIND_POOL] = {pool_before, pool_after},
+    [KIND_SERVER] = {server_before, server_after},
+    [KIND_LISTENER] = {listener_before, listener_after},
+    [KIND_RULE] = {NULL, rule_after},
+};
+
+void follow(struct manager *m, struct pool_change *change, struct span entry)
+{
+    const bool is_change = change->type != POOL_CHANGE_NONE;
+
+    MUST(!is_change || (change->kind < KIND_N && kinds[change->kind].after != NULL));
+    if (is_change && kinds[change->kind].before != NULL)
+        kinds[change->kind].before(m, change);
+    publish_entry(&m->publish, m->pool, entry);
+    if (is_change)
+        kinds[change->kind].after(m, change);
+}

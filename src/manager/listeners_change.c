@@ -1,0 +1,285 @@
+#include <stdio.h>
+
+#include "log/log.h"
+#include "manager/listeners.h"
+#include "manager/manager.h"
+
+enum { PENDING_MS = 10000, AGAIN_MS = 1000 };
+
+/* ---- which ---- */
+
+static void forget_marks(struct manager *m)
+{
+    struct listening *l;
+
+    TAILQ_FOREACH (l, &m->supervisor.listenings, entry)
+        l->is_named = false;
+}
+
+/* The one that the listener has for this address and no other wish of this pass has named. */
+static struct listening *name_one(struct manager *m, struct span name, const struct addr *at)
+{
+    struct listening *l;
+
+    TAILQ_FOREACH (l, &m->supervisor.listenings, entry) {
+        if (l->is_named || !addr_is_equal(&l->wanted, at) ||
+            !span_is_equal(span_from_str(l->listener), name))
+            continue;
+        l->is_named = true;
+        return l;
+    }
+    return NULL;
+}
+
+static struct listening *name_or_make(struct manager *m, struct span name,
+                                      const struct addr *at)
+{
+    struct listening *l = name_one(m, name, at);
+
+    if (l != NULL)
+        return l;
+    l = listening_new(&m->supervisor, name, at);
+    if (l != NULL)
+        l->is_named = true;
+    return l;
+}
+
+static void tell(const char *what, const struct listening *l)
+{
+    char text[ADDR_TEXT_MAX];
+
+    (void)addr_print(&l->bound, text);
+    if (l->error < 0)
+        log_error(what, LOG_S("listener", l->listener), LOG_S("address", text),
+                  LOG_S("error", werr_text(l->error)));
+    else
+        log_info(what, LOG_S("listener", l->listener), LOG_S("address", text));
+}
+
+static void work_later(struct manager *m)
+{
+    if (!timer_is_set(&m->listeners_timer))
+        loop_timer_in(m->loop, &m->listeners_timer, AGAIN_MS);
+}
+
+/* ---- before a change ---- */
+
+static const struct listening *find_holder(const struct manager *m, const struct listening *but)
+{
+    const struct listening *l;
+
+    TAILQ_FOREACH (l, &m->supervisor.listenings, entry)
+        if (l != but && l->state != LISTENING_FAILED && l->bound.port == but->wanted.port)
+            return l;
+    return NULL;
+}
+
+static int refuse(const struct manager *m, const struct listening *l, unsigned i, int rc,
+                  struct pool_error *error)
+{
+    const struct listening *holder = rc == WERR_ADDR_IN_USE ? find_holder(m, l) : NULL;
+    char text[ADDR_TEXT_MAX];
+    const char *code = "address_not_available";
+
+    if (rc == WERR_NOMEM || rc == WERR_NO_FD)
+        return rc;
+    if (rc == WERR_ADDR_IN_USE)
+        code = "address_in_use";
+    else if (rc == WERR_DENIED)
+        code = "address_denied";
+    *error = (struct pool_error){.code = code};
+    (void)addr_print(&l->wanted, text);
+    snprintf(error->field, sizeof(error->field), "addresses[%u]", i);
+    if (holder != NULL)
+        snprintf(error->detail, sizeof(error->detail), "%s is in use by the listener %s", text,
+                 holder->listener);
+    else
+        snprintf(error->detail, sizeof(error->detail), "this host can't listen at %s: %s", text,
+                 werr_text(rc));
+    return WERR_INVALID;
+}
+
+/* Requests would go round. */
+static int check_servers(const struct manager *m, const struct addr *at, unsigned i,
+                         struct pool_error *error)
+{
+    for (uint32_t p = 0; at->port != 0 && p < m->pool->pool_n; p++) {
+        const struct pool *pool = m->pool->pools[p];
+
+        for (uint32_t k = 0; k < pool->server_n; k++) {
+            const struct pool_server *server = pool->servers[k];
+
+            if (server->addr.family == 0 || !own_address_meets(at, &server->addr))
+                continue;
+            *error = (struct pool_error){.code = "own_address"};
+            snprintf(error->field, sizeof(error->field), "addresses[%u]", i);
+            snprintf(error->detail, sizeof(error->detail),
+                     "%.100s is a server of the pool %s: requests would go in circles",
+                     server->url, pool->name);
+            return WERR_INVALID;
+        }
+    }
+    return 0;
+}
+
+static int prepare_one(struct manager *m, struct span name, const struct addr *at, unsigned i,
+                       struct pool_error *error)
+{
+    struct listening *l = name_or_make(m, name, at);
+    int rc;
+
+    if (l == NULL)
+        return WERR_NOMEM;
+    if (l->state == LISTENING_PENDING)
+        l->pending_until_ms = loop_now_ms(m->loop) + PENDING_MS;
+    if (l->state != LISTENING_FAILED)
+        return 0;
+    rc = check_servers(m, at, i, error);
+    if (rc < 0)
+        return rc;
+    rc = listening_bind(l, at);
+    l->pending_until_ms = loop_now_ms(m->loop) + PENDING_MS;
+    return rc < 0 ? refuse(m, l, i, rc, error) : 0;
+}
+
+int listeners_prepare(struct manager *m, struct span name, const struct addr *addrs, unsigned n,
+                      struct pool_error *error)
+{
+    int rc = 0;
+
+    forget_marks(m);
+    for (unsigned i = 0; rc == 0 && i < n; i++)
+        rc = prepare_one(m, name, &addrs[i], i, error);
+    if (rc < 0)
+        listeners_give_up(m, name);
+    else
+        work_later(m);
+    return rc;
+}
+
+/* ---- after it ---- */
+
+/* Its change may be on its way. */
+static bool is_awaited(const struct manager *m, const struct listening *l)
+{
+    return l->state == LISTENING_PENDING && l->pending_until_ms > loop_now_ms(m->loop);
+}
+
+/* What only a change that did not come needs. */
+static bool is_idle(const struct manager *m, const struct listening *l)
+{
+    const struct listener *in = listener_find(m->pool, span_from_str(l->listener));
+
+    if (l->state == LISTENING_OPEN)
+        return false;
+    for (unsigned i = 0; in != NULL && i < in->address_n; i++)
+        if (addr_is_equal(&in->addresses[i], &l->wanted))
+            return false;
+    return true;
+}
+
+void listeners_give_up(struct manager *m, struct span name)
+{
+    struct listening *l, *next;
+
+    for (l = TAILQ_FIRST(&m->supervisor.listenings); l != NULL; l = next) {
+        next = TAILQ_NEXT(l, entry);
+        if (span_is_equal(span_from_str(l->listener), name) && is_idle(m, l))
+            listening_close(l, false, 0);
+    }
+}
+
+static void open_one(struct manager *m, const struct listener *in, const struct addr *at)
+{
+    struct listening *l = name_or_make(m, span_from_str(in->name), at);
+
+    if (l == NULL) {
+        log_error("out of memory for a listener's address", LOG_S("listener", in->name));
+        work_later(m);
+        return;
+    }
+    if (l->state == LISTENING_FAILED) {
+        const int before = l->error;
+
+        if (listening_bind(l, at) < 0) {
+            if (before != l->error)
+                tell("can't listen", l);
+            work_later(m);
+            return;
+        }
+    }
+    if (l->state == LISTENING_PENDING) {
+        listening_open(l, in->id, ++m->publish.seq);
+        if (m->is_ready)
+            tell("proxy listens", l);
+    }
+}
+
+static void close_others(struct manager *m, struct span name)
+{
+    struct listening *l, *next;
+
+    for (l = TAILQ_FIRST(&m->supervisor.listenings); l != NULL; l = next) {
+        next = TAILQ_NEXT(l, entry);
+        if (l->is_named || is_awaited(m, l) || !span_is_equal(span_from_str(l->listener), name))
+            continue;
+        if (l->state == LISTENING_OPEN)
+            tell("listens no more", l);
+        listening_close(l, true, ++m->publish.seq);
+    }
+}
+
+void listeners_follow(struct manager *m, const char *name, const struct listener *l)
+{
+    forget_marks(m);
+    for (unsigned i = 0; l != NULL && i < l->address_n; i++)
+        open_one(m, l, &l->addresses[i]);
+    close_others(m, span_from_str(name));
+}
+
+/* ---- again ---- */
+
+static struct listening *find_late(struct manager *m)
+{
+    struct listening *l;
+
+    TAILQ_FOREACH (l, &m->supervisor.listenings, entry)
+        if (l->state == LISTENING_PENDING && !is_awaited(m, l) && is_idle(m, l))
+            return l;
+    return NULL;
+}
+
+static bool is_all_open(const struct manager *m)
+{
+    const struct listening *l;
+
+    TAILQ_FOREACH (l, &m->supervisor.listenings, entry)
+        if (l->state != LISTENING_OPEN)
+            return false;
+    return true;
+}
+
+static void on_timer(struct timer *t)
+{
+    struct manager *m =
+        (struct manager *)((char *)t - offsetof(struct manager, listeners_timer));
+    struct listening *late;
+
+    while ((late = find_late(m)) != NULL)
+        listening_close(late, false, 0);
+    for (uint32_t i = 0; !m->is_leaving && i < m->pool->listener_n; i++)
+        listeners_follow(m, m->pool->listeners[i]->name, m->pool->listeners[i]);
+    if (!is_all_open(m))
+        work_later(m);
+}
+
+void listeners_init(struct manager *m)
+{
+    timer_init(&m->listeners_timer, on_timer);
+    m->own.listenings = &m->supervisor.listenings;
+}
+
+void listeners_fini(struct manager *m)
+{
+    timer_stop(loop_timers(m->loop), &m->listeners_timer);
+}

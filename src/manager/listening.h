@@ -1,0 +1,67 @@
+/* listening.h - one address of one listener: a listening socket for each worker slot.
+ *
+ * With SO_REUSEPORT the kernel spreads connections over the sockets of an address; the manager
+ * makes one for each slot and hands it to the slot's worker over the channel (LISTEN), to each
+ * worker that is started later too. It keeps its own descriptors, so that what waits at a
+ * socket outlives a worker, and stands in at them for one that does not serve (stand_in.h).
+ *
+ * States: PENDING (bound, and its listener proposed, so that a refusal by the kernel comes
+ * before the change) → OPEN (the listener is in the description; workers have it) → gone.
+ * FAILED: the description has the address and this node could not bind it; it is tried again.
+ * Made and ended by listeners.c; listed by the supervisor, for whoever attaches a worker.
+ */
+#ifndef WELDR_MANAGER_LISTENING_H
+#define WELDR_MANAGER_LISTENING_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/queue.h>
+
+#include "base/addr.h"
+#include "manager/stand_in.h"
+#include "pool/pool.h"
+#include "wire/frame.h"
+
+struct supervisor;
+
+enum listening_state { LISTENING_PENDING, LISTENING_OPEN, LISTENING_FAILED, LISTENING_STATES };
+
+struct listening {
+    uint32_t magic;
+    uint8_t state; /* enum listening_state */
+    char listener[POOL_NAME_MAX + 1];
+    uint64_t listener_id;      /* unless PENDING */
+    uint32_t socket_no;        /* of wire/frame.h */
+    struct addr wanted, bound; /* as asked for; as the kernel gave it (port 0) */
+    int error;                 /* FAILED: why */
+    uint64_t pending_until_ms; /* PENDING: what was not committed by then is let go */
+    bool is_named;             /* of listeners.c, while it compares: still in the description */
+    TAILQ_ENTRY(listening) entry; /* of the supervisor's */
+    unsigned slot_n;
+    struct stand_in_door doors[]; /* one for each slot; fd -1: none */
+};
+
+TAILQ_HEAD(listenings, listening);
+
+/* Binds nothing yet: FAILED, without sockets, and listed. NULL: no memory. */
+struct listening *listening_new(struct supervisor *s, struct span listener,
+                                const struct addr *wanted);
+/* A socket for each slot; PENDING then. WERR_ADDR_IN_USE …: as it was. */
+int listening_bind(struct listening *l, const struct addr *at) MUST_USE;
+/* The listener is in the description: workers are told. seq: what their acknowledgement
+ * completes. */
+void listening_open(struct listening *l, uint64_t listener_id, uint64_t seq);
+/* All that are OPEN, to a worker that is attached. */
+void listening_send_all(const struct supervisor *s, struct slot *slot, uint64_t seq);
+/* Workers are told to accept what waits and to let it go (unless the listener itself has gone,
+ * which they know); closes the sockets and frees. */
+void listening_close(struct listening *l, bool tell, uint64_t seq);
+/* Weldr is about to leave. */
+void listening_stop_deferring(const struct listening *l);
+/* Closes the sockets only. */
+void listening_shut(struct listening *l);
+/* NULL: none. By listener and address as asked for. */
+struct listening *listening_find(const struct supervisor *s, struct span listener,
+                                 const struct addr *wanted);
+
+#endif

@@ -1,0 +1,63 @@
+/* listener.h - a listener of the description: where clients connect, how they are treated until
+ * a pool is chosen, and how it is chosen.
+ *
+ * It has addresses, the times and limits of clients, whom it believes when a connection speaks
+ * for somebody else, rules (rule.h) in the order of their priority, and an action for requests
+ * that no rule takes. It belongs to a pool_state; it changes only by commands. The listener
+ * "default" has no address until the manager proposes those of --ip. Pure.
+ */
+#ifndef WELDR_POOL_LISTENER_H
+#define WELDR_POOL_LISTENER_H
+
+#include "base/cidr.h"
+#include "pool/pool.h"
+#include "pool/rule.h"
+
+enum listener_limits {
+    LISTENER_LISTENERS_MAX = 1024,
+    LISTENER_ADDRESSES_MAX = 16,
+    LISTENER_RULES_MAX = 4096
+};
+
+enum listener_protocol { LISTENER_HTTP, LISTENER_PROTOCOL_N };
+
+struct listener {
+    uint64_t id; /* 0: "default" */
+    char *name;
+    uint8_t protocol;    /* enum listener_protocol */
+    bool proxy_protocol; /* connections begin with a PROXY header */
+    bool has_trusted;    /* trusted_proxies is given; else as worker/trust.h says */
+    uint8_t address_n;
+    struct addr addresses[LISTENER_ADDRESSES_MAX]; /* in the order given */
+    struct cidr_list trusted;                      /* trusted_proxies, when given */
+    union {
+        struct listener_settings settings;
+        struct {
+            LISTENER_SETTINGS_MEMBERS
+        };
+    };
+    struct rule_action default_action;
+    /* Ordered by priority, which is unique; a pointer stays valid until its rule is changed or
+     * removed. */
+    struct rule **rules;
+    uint32_t rule_n, rule_cap;
+    uint64_t digest; /* hash of its encoding without the rules */
+};
+
+/* The listener "default", which is always there. */
+struct listener *listener_default(const struct pool_state *s);
+struct listener *listener_find(const struct pool_state *s, struct span name); /* NULL: none */
+struct listener *listener_find_id(const struct pool_state *s, uint64_t id);   /* NULL: none */
+/* NULL: none. */
+struct rule *listener_find_rule(const struct pool_state *s, const struct listener *l,
+                                uint64_t rule_id);
+/* By priority, binary search; NULL: none. */
+struct rule *listener_find_priority(const struct listener *l, uint32_t priority);
+/* Whichever listener has it; *listener (may be NULL) is set when there is one. NULL: none. */
+struct rule *listener_find_any_rule(const struct pool_state *s, uint64_t rule_id,
+                                    struct listener **listener);
+/* Which listens at exactly this address; NULL: none. */
+const struct listener *listener_find_address(const struct pool_state *s, const struct addr *a);
+const char *listener_protocol_word(enum listener_protocol protocol); /* "http" */
+
+#endif

@@ -1,0 +1,315 @@
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "pool/pool_code_int.h"
+
+/* ---- reading ---- */
+
+static int read_url(struct reading *r, json_t *value)
+{
+    if (!json_is_string(value)) {
+        pool_error_set(r->error, "invalid_url", "url", "url must be a string");
+        return WERR_INVALID;
+    }
+    return pool_check_url(code_text(value), &r->c->server, r->error);
+}
+
+static int refuse_url(struct reading *r, json_t *value)
+{
+    (void)value;
+    return code_refuse_value(r, "url",
+                             "url can't be changed: remove the server and add another");
+}
+
+static int read_map_host(struct reading *r, json_t *value)
+{
+    if (!json_is_boolean(value))
+        return code_refuse_value(r, "map_host", "map_host must be true or false");
+    r->c->server.map_host = json_is_true(value);
+    r->c->set |= POOL_SET_MAP_HOST;
+    return 0;
+}
+
+static int read_weight(struct reading *r, json_t *value)
+{
+    uint64_t weight = 0;
+    if (!code_number(value, 0, POOL_WEIGHT_MAX, &weight))
+        return code_refuse_value(r, "weight", "weight must be a whole number from 0 to 256");
+    r->c->server.weight = (uint16_t)weight;
+    r->c->set |= POOL_SET_WEIGHT;
+    return 0;
+}
+
+static int read_proxy_protocol(struct reading *r, json_t *value)
+{
+    uint64_t version = 0;
+    if (!code_number(value, 0, 2, &version) || version == 1)
+        return code_refuse_value(r, "proxy_protocol", "proxy_protocol must be 0 or 2");
+    r->c->server.proxy_protocol = (uint8_t)version;
+    r->c->set |= POOL_SET_PROXY_PROTOCOL;
+    return 0;
+}
+
+static int read_admin(struct reading *r, json_t *value)
+{
+    for (unsigned i = 0; json_is_string(value) && i <= POOL_ADMIN_MAINTENANCE; i++) {
+        if (strcmp(json_string_value(value), pool_admin_word((enum pool_admin)i)) == 0) {
+            r->c->server.admin = (uint8_t)i;
+            return 0;
+        }
+    }
+    return code_refuse_value(r, "admin",
+                             "admin must be \"enabled\", \"draining\" or \"maintenance\"");
+}
+
+static int read_time(struct reading *r, json_t *value, const char *key)
+{
+    uint64_t n = 0;
+    char wish[80];
+    if (code_number(value, 0, POOL_DRAIN_MS_MAX, &n)) {
+        r->c->server.drain_ms = (uint32_t)n;
+        return 0;
+    }
+    snprintf(wish, sizeof(wish), "%s must be a whole number from 0 to %d", key,
+             POOL_DRAIN_MS_MAX);
+    return code_refuse_value(r, key, wish);
+}
+
+static int read_drain(struct reading *r, json_t *value)
+{
+    return read_time(r, value, "drain_ms");
+}
+
+static int read_delay(struct reading *r, json_t *value)
+{
+    return read_time(r, value, "delay_ms");
+}
+
+static int refuse_meta(struct reading *r, const char *key, const char *wish)
+{
+    char field[sizeof(r->error->field)];
+    snprintf(field, sizeof(field), "meta.%s", key);
+    return code_refuse_value(r, field, wish);
+}
+
+static int set_meta(struct reading *r, const char *key, json_t *value)
+{
+    if (!pool_meta_is_valid_key(span_from_str(key)))
+        return refuse_meta(r, key,
+                           "a key of meta must have 1 to 64 bytes, none of them a control "
+                           "character");
+    if (!json_is_string(value) || !pool_meta_is_valid_value(code_text(value)))
+        return refuse_meta(r, key,
+                           "a value of meta must be a string of at most 256 bytes, none of "
+                           "them a control character");
+    int rc = pool_meta_set(&r->c->server, key, json_string_value(value));
+    if (rc == WERR_TOO_BIG) {
+        pool_error_set(r->error, "too_many", "meta", "meta must have at most 32 entries");
+        return WERR_INVALID;
+    }
+    return rc;
+}
+
+/* A merge patch takes entries away before it adds, so that the order of the keys plays no part.
+ */
+static int merge_meta(struct reading *r, json_t *value)
+{
+    const char *key = NULL;
+    json_t *entry = NULL;
+    int rc = pool_meta_copy(&r->c->server, r->current);
+    if (rc != 0)
+        return rc;
+    json_object_foreach(value, key, entry)
+    {
+        if (json_is_null(entry))
+            pool_meta_remove(&r->c->server, key);
+    }
+    json_object_foreach(value, key, entry)
+    {
+        rc = json_is_null(entry) ? 0 : set_meta(r, key, entry);
+        if (rc != 0)
+            return rc;
+    }
+    return 0;
+}
+
+static int read_meta(struct reading *r, json_t *value)
+{
+    if (!json_is_object(value))
+        return code_refuse_value(r, "meta", "meta must be an object of strings");
+    r->c->set |= POOL_SET_META;
+    if (r->current != NULL)
+        return merge_meta(r, value);
+    const char *key = NULL;
+    json_t *entry = NULL;
+    json_object_foreach(value, key, entry)
+    {
+        int rc = set_meta(r, key, entry);
+        if (rc != 0)
+            return rc;
+    }
+    return 0;
+}
+
+enum { SEEN_URL = 1U << 0, SEEN_ADMIN = 1U << 1, SEEN_DRAIN = 1U << 2 };
+
+#define SHARED_MEMBERS                                                             \
+    {"map_host", read_map_host, 0}, {"weight", read_weight, 0},                    \
+        {"proxy_protocol", read_proxy_protocol, 0}, {"check", code_read_check, 0}, \
+        {"meta", read_meta, 0},                                                    \
+    {                                                                              \
+        NULL, NULL, 0                                                              \
+    }
+
+static const struct member add_members[] = {{"url", read_url, SEEN_URL}, SHARED_MEMBERS};
+static const struct member change_members[] = {{"url", refuse_url, 0}, SHARED_MEMBERS};
+static const struct member stored_members[] = {{"url", read_url, SEEN_URL},
+                                               {"admin", read_admin, 0},
+                                               {"drain_ms", read_drain, 0},
+                                               SHARED_MEMBERS};
+static const struct member admin_members[] = {
+    {"admin", read_admin, SEEN_ADMIN}, {"drain_ms", read_drain, SEEN_DRAIN}, {NULL, NULL, 0}};
+static const struct member delay_members[] = {{"delay_ms", read_delay, 0}, {NULL, NULL, 0}};
+static const struct member no_members[] = {{NULL, NULL, 0}};
+
+/* An ADD gives everything; nothing is left to merge. */
+static int read_whole(struct reading *r, json_t *object)
+{
+    int rc = code_read_members(r, object, r->is_stored ? stored_members : add_members);
+    if (rc == 0 && (r->seen & SEEN_URL) == 0)
+        rc = code_refuse_missing(r, "url");
+    r->c->set = 0;
+    r->c->health_unset = 0;
+    return rc;
+}
+
+/* Of a log entry: both must be there. */
+static int read_stand(struct reading *r, json_t *object)
+{
+    int rc = code_read_members(r, object, admin_members);
+    return rc == 0 && r->seen != (SEEN_ADMIN | SEEN_DRAIN) ? WERR_INVALID : rc;
+}
+
+static int read_server(struct reading *r, json_t *object)
+{
+    switch (pool_command_verb(r->c->type)) {
+    case POOL_VERB_ADD:
+        return read_whole(r, object);
+    case POOL_VERB_SET_ADMIN:
+        return read_stand(r, object);
+    default:
+        return code_read_members(r, object, change_members);
+    }
+}
+
+int pool_code_add_from_json(struct span body, struct pool_command *c, struct pool_error *error)
+{
+    struct reading r = {.c = c, .error = error};
+    pool_command_init(c, POOL_ADD_SERVER);
+    return code_read_document(body, &r, read_server);
+}
+
+int pool_code_put_server_from_json(struct span body, struct pool_command *c,
+                                   struct pool_error *error)
+{
+    struct reading r = {.c = c, .error = error};
+    pool_command_init(c, POOL_ADD_SERVER);
+    c->is_put = true;
+    return code_read_document(body, &r, read_server);
+}
+
+int pool_code_change_from_json(struct span body, const struct pool_server *server,
+                               struct pool_command *c, struct pool_error *error)
+{
+    struct reading r = {.c = c, .current = server, .error = error};
+    pool_command_init(c, POOL_CHANGE_SERVER);
+    c->server_id = server->id;
+    return code_read_document(body, &r, read_server);
+}
+
+static int read_admin_body(struct reading *r, json_t *object)
+{
+    bool has_delay = r->c->server.admin != POOL_ADMIN_ENABLED;
+    return code_read_members(r, object, has_delay ? delay_members : no_members);
+}
+
+int pool_code_admin_from_json(struct span body, enum pool_admin admin, const struct pool *p,
+                              uint64_t server_id, struct pool_command *c,
+                              struct pool_error *error)
+{
+    struct reading r = {.c = c, .error = error};
+    pool_command_init(c, POOL_SET_SERVER_ADMIN);
+    MUST(span_to_str(span_from_str(p->name), c->pool, sizeof(c->pool)) == 0);
+    c->server_id = server_id;
+    c->server.admin = (uint8_t)admin;
+    c->server.drain_ms = admin != POOL_ADMIN_ENABLED ? p->drain_ms : 0;
+    return body.len == 0 ? 0 : code_read_document(body, &r, read_admin_body);
+}
+
+/* ---- writing ---- */
+
+static void write_meta(struct jtext *t, const struct pool_server *server)
+{
+    jtext_open(t, "meta", '{');
+    for (unsigned i = 0; i < server->meta_n; i++)
+        jtext_str(t, server->meta[i].key, server->meta[i].value);
+    jtext_close(t, '}');
+}
+
+static void write_whole(struct jtext *t, const char *key, const struct pool_server *server)
+{
+    jtext_open(t, key, '{');
+    jtext_str(t, "url", server->url);
+    jtext_bool(t, "map_host", server->map_host);
+    jtext_number(t, "weight", server->weight);
+    jtext_number(t, "proxy_protocol", server->proxy_protocol);
+    jtext_str(t, "admin", pool_admin_word(server->admin));
+    jtext_number(t, "drain_ms", server->drain_ms);
+    code_write_health(t, "check", &server->health, 0);
+    write_meta(t, server);
+    jtext_close(t, '}');
+}
+
+static void write_change(struct jtext *t, const char *key, const struct pool_command *c)
+{
+    jtext_open(t, key, '{');
+    if ((c->set & POOL_SET_MAP_HOST) != 0)
+        jtext_bool(t, "map_host", c->server.map_host);
+    if ((c->set & POOL_SET_WEIGHT) != 0)
+        jtext_number(t, "weight", c->server.weight);
+    if ((c->set & POOL_SET_PROXY_PROTOCOL) != 0)
+        jtext_number(t, "proxy_protocol", c->server.proxy_protocol);
+    if ((c->set & POOL_SET_HEALTH) != 0)
+        code_write_health(t, "check", &c->server.health, c->health_unset);
+    if ((c->set & POOL_SET_META) != 0)
+        write_meta(t, &c->server);
+    jtext_close(t, '}');
+}
+
+static void write_server(struct jtext *t, const char *key, const struct pool_command *c)
+{
+    switch (pool_command_verb(c->type)) {
+    case POOL_VERB_ADD:
+        write_whole(t, key, &c->server);
+        break;
+    case POOL_VERB_SET:
+        write_change(t, key, c);
+        break;
+    default:
+        jtext_open(t, key, '{');
+        jtext_str(t, "admin", pool_admin_word(c->server.admin));
+        jtext_number(t, "drain_ms", c->server.drain_ms);
+        jtext_close(t, '}');
+        break;
+    }
+}
+
+char *pool_code_server_json(const struct pool_server *server)
+{
+    struct jtext t;
+    jtext_init_compact(&t);
+    write_whole(&t, NULL, server);
+    return jtext_take(&t);
+}
+
+const struct code_kind code_server = {read_server, write_server};

@@ -1,0 +1,63 @@
+/* listener_runtime.h - the run-time side of one listener in one worker: how its clients are
+ * treated, whom it believes, how many there are.
+ *
+ * Made by the first word about the listener (a LISTEN frame, or the description) and told of
+ * each change of it. It copies what clients need, so that they can finish when it is gone: then
+ * its sockets (acceptor.h) take what waits there and close, idle clients close, busy ones when
+ * they are done, and it is freed with the last. Every client has one for life; codecs of its
+ * clients read its limits, so that a change holds for connections that exist.
+ */
+#ifndef WELDR_WORKER_LISTENER_RUNTIME_H
+#define WELDR_WORKER_LISTENER_RUNTIME_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <uthash.h>
+
+#include "base/cidr.h"
+#include "codec/codec.h"
+#include "pool/listener.h"
+#include "worker/action.h"
+
+struct worker;
+struct admission_host;
+
+enum { LISTENER_RUNTIME_MAGIC = 0x6c697374 };
+
+struct listener_runtime {
+    uint32_t magic;
+    bool is_described;   /* else: not yet, or it goes with the last that needs it */
+    bool proxy_protocol; /* its clients come behind a PROXY header */
+    uint64_t id;
+    struct worker *worker;
+    char *name; /* NULL until the description has named it */
+    struct listener_settings settings;
+    struct codec_limits limits; /* of its clients' codecs */
+    struct cidr_list trusted;   /* whom it believes; none: not given (trust.h) */
+    struct action default_action;
+    struct admission_host *hosts; /* uthash of the client addresses, while they are bounded */
+    uint32_t client_n;
+    uint32_t acceptor_n; /* that are not closed */
+    UT_hash_handle hh;
+};
+
+struct listener_runtime *listener_runtime_find(const struct worker *w, uint64_t id);
+struct listener_runtime *listener_runtime_find_or_new(struct worker *w, uint64_t id);
+/* Of the listener of the description, which is new or has changed. WERR_NOMEM: it takes a
+ * snapshot; until then requests go where they went. */
+int listener_runtime_follow(struct worker *w, const struct listener *described) MUST_USE;
+/* It has left the description; all that are not in the worker's have. */
+void listener_runtime_forget(struct worker *w, uint64_t id);
+void listener_runtime_forget_absent(struct worker *w);
+/* The description is about to be another one: none of its rules and actions is used. */
+void listener_runtime_detach_all(struct worker *w);
+
+/* A socket of it is here, or is closed; a client of it came, or has gone. */
+void listener_runtime_join(struct listener_runtime *l);
+void listener_runtime_part(struct listener_runtime *l);
+void listener_runtime_enter(struct listener_runtime *l);
+void listener_runtime_leave(struct listener_runtime *l);
+/* Everything is closed (worker_fini). */
+void listener_runtime_free_all(struct worker *w);
+
+#endif

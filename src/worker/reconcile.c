@@ -1,0 +1,89 @@
+#include "worker/reconcile.h"
+
+#include "worker/listener_runtime.h"
+#include "worker/origin.h"
+#include "worker/pool_runtime.h"
+#include "worker/worker.h"
+
+/* ---- one change ---- */
+
+static int follow_server(struct worker *w, const struct pool_change *change)
+{
+    if (change->type != POOL_CHANGE_REMOVED)
+        return origin_follow(pool_runtime_find(w, change->pool->id),
+                             pool_find_server(change->pool, change->id));
+    origin_leave(w, change->id);
+    return 0;
+}
+
+static int follow_pool(struct worker *w, const struct pool_change *change)
+{
+    const struct pool *removed = change->removed_pool;
+
+    if (change->type != POOL_CHANGE_REMOVED)
+        return pool_runtime_follow(w, change->pool) != NULL ? 0 : WERR_NOMEM;
+    for (uint32_t i = 0; i < removed->server_n; i++)
+        origin_leave(w, removed->servers[i]->id);
+    pool_runtime_forget(w, change->id);
+    return 0;
+}
+
+static int follow_listener(struct worker *w, const struct pool_change *change)
+{
+    if (change->type != POOL_CHANGE_REMOVED)
+        return listener_runtime_follow(w, change->listener);
+    listener_runtime_forget(w, change->id);
+    return 0;
+}
+
+int reconcile_change(struct worker *w, struct pool_change *change)
+{
+    if (change->type == POOL_CHANGE_NONE)
+        return 0;
+    switch (change->kind) {
+    case KIND_SERVER:
+        return follow_server(w, change);
+    case KIND_POOL:
+        return follow_pool(w, change);
+    case KIND_LISTENER:
+        return follow_listener(w, change);
+    case KIND_RULE:
+        return listener_runtime_follow(w, change->listener);
+    case KIND_NONE:
+    case KIND_N:
+        break;
+    }
+    return 0;
+}
+
+/* ---- all at once ---- */
+
+static int follow_whole_pool(struct worker *w, const struct pool *p)
+{
+    struct pool_runtime *pool = pool_runtime_follow(w, p);
+    int rc = pool != NULL ? 0 : WERR_NOMEM;
+
+    for (uint32_t i = 0; rc == 0 && i < p->server_n; i++)
+        rc = origin_follow(pool, p->servers[i]);
+    return rc;
+}
+
+/* Pools first, which listeners name; who is in none any more goes before. */
+int reconcile_all(struct worker *w)
+{
+    const struct pool_state *state = w->pool_state;
+    int rc = 0;
+
+    origin_leave_absent(w);
+    listener_runtime_detach_all(w);
+    for (uint32_t i = 0; rc == 0 && i < state->pool_n; i++)
+        rc = follow_whole_pool(w, state->pools[i]);
+    for (uint32_t i = 0; rc == 0 && i < state->listener_n; i++)
+        rc = listener_runtime_follow(w, state->listeners[i]);
+    if (rc < 0)
+        return rc;
+    listener_runtime_forget_absent(w);
+    pool_runtime_forget_absent(w);
+    origin_forget_absent(w);
+    return 0;
+}
