@@ -244,11 +244,51 @@ static void test_drain_limit(void **state)
     world_end(w);
 }
 
+/* Whatever operation fails: both connections end, and nothing is left. False: n was too far. */
+static bool run_failing(const struct kind *kind, uint32_t n)
+{
+    struct world_setup setup = {.seed = 1, .server_n = 1};
+    struct ask a = {.kind = kind, .id = 1, .number = 30000};
+    struct text say = {0};
+    struct world *w;
+    bool was_struck;
+
+    setup.faults = (struct loop_sim_faults){.fail_op = n, .buffer_bytes = 3000};
+    w = world_open(&setup);
+    a.client = world_client(w);
+    a.client->peer.read_piece = 1000;
+    a.client->peer.read_gap_ms = 2;
+    text_addf(&say, "GET /%s/30000/1 HTTP/1.1\r\nHost: h\r\n%s\r\n", kind->word, kind->fields);
+    peer_say(&a.client->peer, text_span(&say));
+    text_free(&say);
+    world_run_ms(w, 1000);
+    if (kind->client_says && a.client->peer.in.len > 0)
+        say_and_reset(&a);
+    world_run_ms(w, 100000);
+    was_struck = loop_sim_ops(w->loop) >= n;
+    CHECK(world_stat(w, STATS_in_flight) == 0);
+    world_end(w);
+    return was_struck;
+}
+
+static void test_failing_operations(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < COUNT(kinds); i++) {
+        uint32_t n = 1;
+
+        while (run_failing(&kinds[i], n))
+            n++;
+        CHECK(n > 10);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_seeds), cmocka_unit_test(test_client_takes_nothing),
-        cmocka_unit_test(test_client_leaves), cmocka_unit_test(test_drain_limit)};
+        cmocka_unit_test(test_client_leaves), cmocka_unit_test(test_drain_limit),
+        cmocka_unit_test(test_failing_operations)};
 
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
