@@ -72,8 +72,8 @@ struct api_conn {
     struct proposal proposal;
     struct publish_waiter waiter;
     struct leave_waiter leave;
-    const struct api_object_kind *kind; /* of a pool, listener or rule */
-    char removed[API_LOCATION_MAX];     /* its path */
+    const struct api_object_kind *kind;     /* of a pool, listener or rule */
+    char removed[API_LOCATION_MAX];         /* its path */
     bool shows_list;                        /* the answer is the whole pool, not the server */
     void (*committed)(struct api_conn *ac); /* before the workers are waited for; NULL: none */
     void (*then)(struct api_conn *ac);
@@ -133,6 +133,9 @@ void api_answer_problem(struct api_conn *ac, unsigned status, char *text);
 /* Proposes the command (stays the caller's); then runs when it is committed and every live
  * worker has it, ac->proposal tells the outcome. Failing, the problem is answered. */
 void api_propose(struct api_conn *ac, struct pool_command *c, void (*then)(struct api_conn *));
+
+/* then runs when every live worker has what was published so far. */
+void api_await_workers(struct api_conn *ac, void (*then)(struct api_conn *));
 
 #define ROUTE(method, pattern, handler) void handler(struct api_conn *ac);
 #include "manager/api_routes.def"

@@ -11,8 +11,8 @@
 #include "manager/usable.h"
 #include "route/route.h"
 
-/* GET /explain: which rule, pool and server a request would get, and why. What workers know alone
- * (turns, what is in flight, who is ejected) is not asked: it says who may be picked. */
+/* GET /explain: which rule, pool and server a request would get, and why. What workers know
+ * alone (turns, what is in flight, who is ejected) is not asked: it says who may be picked. */
 
 enum { HEADERS_MAX = 16, SERVERS_SHOWN_MAX = 64, LOCATION_MAX = 4096 };
 
@@ -73,7 +73,8 @@ static bool read_headers(struct asked *q, const struct api_query *query)
     const struct span text = span_from_str(query->text);
     struct span line, value;
 
-    for (unsigned i = 0; (value = api_route_query_nth(text, SPAN("header"), i)).ptr != NULL; i++)
+    for (unsigned i = 0; (value = api_route_query_nth(text, SPAN("header"), i)).ptr != NULL;
+         i++)
         if (i == HEADERS_MAX || !decode(q, value, &line) || !add_header(q, line))
             return false;
     return true;
@@ -219,18 +220,18 @@ static char *explain(const struct manager *m, const struct listener *l,
 void api_explain_get(struct api_conn *ac)
 {
     static struct asked q; /* large; nobody else runs meanwhile */
-    const struct span name =
-        api_route_query(span_from_str(ac->query.text), SPAN("listener"));
+    const struct span name = api_route_query(span_from_str(ac->query.text), SPAN("listener"));
     const char *bad = read_asked(&q, &ac->query);
-    const struct listener *l = name.len > 0 ? listener_find(ac->m->pool, name)
-                                            : listener_default(ac->m->pool);
+    const struct listener *l =
+        name.len > 0 ? listener_find(ac->m->pool, name) : listener_default(ac->m->pool);
 
     if (l == NULL)
         api_problem(ac, 404, "not_found", "there is no such listener");
     else if (ac->query.is_text_long)
         refuse(ac, "path", "the question is too long");
     else if (bad != NULL)
-        refuse(ac, bad, "it is malformed: ?host=NAME&path=/PATH&method=GET&source=IP&header=NAME:VALUE");
+        refuse(ac, bad,
+               "it is malformed: ?host=NAME&path=/PATH&method=GET&source=IP&header=NAME:VALUE");
     else
         api_answer(ac, 200, explain(ac->m, l, &q.request));
 }

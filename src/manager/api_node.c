@@ -29,7 +29,8 @@ static int read_change(const struct api_conn *ac, struct node_settings *wanted,
         {"links", "they are the node's"},
         {"workers", "workers are started with weldr: --workers"},
     };
-    static const struct api_json_fixed_set fixed = {rows, sizeof(rows) / sizeof(rows[0]), false};
+    static const struct api_json_fixed_set fixed = {rows, sizeof(rows) / sizeof(rows[0]),
+                                                    false};
     char *rest = NULL;
     int rc = api_shown_cut(api_body(ac), show(ac), &fixed, error, &rest);
 
@@ -62,6 +63,6 @@ void api_node_change(struct api_conn *ac)
         api_answer(ac, 200, api_json_dry_run("set node"));
     } else {
         take(ac->m, &wanted);
-        api_node_get(ac);
+        api_await_workers(ac, api_node_get);
     }
 }
