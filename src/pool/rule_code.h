@@ -1,28 +1,28 @@
-/* rule_code.h - the parts of rules as JSON: conditions and actions. Its file rule_code.c (in)
- * and rule_code_json.c (out) know jansson, which stands in no header but as json_t *: for the
- * other code files of pool/ only.
+/* rule_code.h - the parts of rules as JSON, for the other code files of pool/: rule_code.c
+ * reads conditions, rule_code_action.c actions, rule_code_json.c writes both. They know
+ * jansson.
  *
  * Reading checks everything that can be checked without the description: whether the pools are
- * there is pool_apply's business. error->field begins with the prefix given ("action",
+ * there is pool_apply's business. error->field begins with the field given ("action",
  * "default_action") and leads to the member: "conditions.any[1].header[0].name".
  */
 #ifndef WELDR_POOL_RULE_CODE_H
 #define WELDR_POOL_RULE_CODE_H
 
-#include <jansson.h>
-
 #include "pool/pool_command.h"
 #include "pool/rule.h"
 
+struct json_t;
+
 /* *out is initialised on success only. WERR_INVALID with *error (may be NULL), WERR_NOMEM. */
-int rule_conditions_from_json(json_t *value, const char *field, struct rule_conditions *out,
-                              struct pool_error *error) MUST_USE;
-int rule_action_from_json(json_t *value, const char *field, struct rule_action *out,
+int rule_conditions_from_json(struct json_t *value, const char *field,
+                              struct rule_conditions *out, struct pool_error *error) MUST_USE;
+int rule_action_from_json(struct json_t *value, const char *field, struct rule_action *out,
                           struct pool_error *error) MUST_USE;
-int rule_priority_from_json(json_t *value, const char *field, uint32_t *out,
+int rule_priority_from_json(struct json_t *value, const char *field, uint32_t *out,
                             struct pool_error *error) MUST_USE;
 /* A new reference; what was read gives the same again. NULL: no memory. */
-json_t *rule_conditions_to_json(const struct rule_conditions *conditions);
-json_t *rule_action_to_json(const struct rule_action *action);
+struct json_t *rule_conditions_to_json(const struct rule_conditions *conditions);
+struct json_t *rule_action_to_json(const struct rule_action *action);
 
 #endif
