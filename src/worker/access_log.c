@@ -6,6 +6,8 @@
 #include "http/rewrite.h"
 #include "log/log.h"
 #include "worker/ex_int.h"
+#include "worker/listener_runtime.h"
+#include "worker/pool_runtime.h"
 
 enum { FLUSH_MS = 200, WARN_MS = 60000 };
 
@@ -192,6 +194,8 @@ void access_log_exchange(struct access_log *a, const struct exchange *ex)
             loop_wall_us(ex->worker->loop) - (loop_now_us(ex->worker->loop) - ex->begin_us),
         .worker = ex->worker->id,
         .client = &ex->client->peer,
+        .listener = span_from_str(ex->client->listener->name),
+        .pool = ex->pool != NULL ? span_from_str(ex->pool->name) : SPAN_NONE,
         .origin = origin_text(ex, id),
         .end = span_from_str(end_facts(ex->end)->word),
         .status = ex->status,

@@ -44,6 +44,7 @@ struct listener_runtime *listener_runtime_find_or_new(struct worker *w, uint64_t
         .id = id,
         .worker = w,
         .limits = codec_limits_request,
+        .stats = &w->nowhere,
     };
     if (link_listener(w, l) == 0)
         return l;
@@ -101,6 +102,7 @@ int listener_runtime_follow(struct worker *w, const struct listener *described)
     MUST(l->magic == LISTENER_RUNTIME_MAGIC);
     l->settings = described->settings;
     l->proxy_protocol = described->proxy_protocol;
+    l->stats = worker_listener_stats(w, l->id);
     follow_trust(l, described);
     follow_bounds(l);
     if (action_follow(&l->default_action, w, &described->default_action) < 0)

@@ -17,6 +17,7 @@
 #include "base/cidr.h"
 #include "codec/codec.h"
 #include "pool/listener.h"
+#include "stats/stats.h"
 #include "worker/action.h"
 
 struct worker;
@@ -37,7 +38,8 @@ struct listener_runtime {
     struct action default_action;
     struct admission_host *hosts; /* uthash of the client addresses, while they are bounded */
     uint32_t client_n;
-    uint32_t acceptor_n; /* that are not closed */
+    uint32_t acceptor_n;      /* that are not closed */
+    struct stats_line *stats; /* listener_counters.def */
     UT_hash_handle hh;
 };
 

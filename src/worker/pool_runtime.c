@@ -87,6 +87,7 @@ struct pool_runtime *pool_runtime_follow(struct worker *w, const struct pool *p)
         return NULL;
     MUST(pool->magic == POOL_RUNTIME_MAGIC);
     pool->is_described = true;
+    pool->stats = worker_pool_stats(w, p->id);
     pool->settings = p->settings;
     follow_bounds(pool);
     pool->hash_key = p->hash_key;
@@ -189,4 +190,12 @@ void pool_runtime_leave(struct pool_runtime *pool)
     MUST(pool->magic == POOL_RUNTIME_MAGIC && pool->exchange_n > 0);
     pool->exchange_n--;
     check_done(pool);
+}
+
+/* A server that is too late is slow; one that fails at once is not quick. */
+void pool_runtime_heard(const struct pool_runtime *pool, struct origin *o, uint64_t latency_us,
+                        bool well)
+{
+    if (pool->policy == POOL_POLICY_P2C && (well || latency_us > o->seat.latency_us))
+        balance_seat_heard(&o->seat, latency_us, loop_now_us(pool->worker->loop));
 }

@@ -22,6 +22,7 @@
 #include "balance/balance.h"
 #include "codec/codec.h"
 #include "pool/pool.h"
+#include "stats/stats.h"
 
 struct worker;
 struct origin;
@@ -48,6 +49,7 @@ struct pool_runtime {
     uint32_t hold_n;             /* actions that may choose it */
     uint32_t exchange_n;         /* that are at it */
     uint32_t retrying_n;         /* … of those: with a further attempt */
+    struct stats_line *stats;    /* pool_counters.def */
     UT_hash_handle hh;
 };
 
@@ -68,6 +70,9 @@ void pool_runtime_let_go(struct pool_runtime *pool);
 /* An exchange is routed to it, or over. */
 void pool_runtime_enter(struct pool_runtime *pool);
 void pool_runtime_leave(struct pool_runtime *pool);
+/* A response of it has begun, or did not begin, after so long. */
+void pool_runtime_heard(const struct pool_runtime *pool, struct origin *o, uint64_t latency_us,
+                        bool well);
 /* No origin is left (worker_fini). */
 void pool_runtime_free_all(struct worker *w);
 
