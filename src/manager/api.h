@@ -35,10 +35,11 @@ enum {
     API_WAITERS_MAX = 256, /* who wait for a server to drain; others are told at once */
     API_HEAD_MS = 5000,    /* from the first byte, or the connection, until the head is whole */
     API_IDLE_MS = 60000,
-    API_LOCATION_MAX = POOL_HOST_MAX + 32,
+    API_LOCATION_MAX = POOL_HOST_MAX + POOL_NAME_MAX + 48,
     API_ALLOW_MAX = 64
 };
 
+struct api_object_kind;
 struct api_pages;
 struct manager;
 
@@ -71,6 +72,8 @@ struct api_conn {
     struct proposal proposal;
     struct publish_waiter waiter;
     struct leave_waiter leave;
+    const struct api_object_kind *kind; /* of a pool, listener or rule */
+    char removed[API_LOCATION_MAX];     /* its path */
     bool shows_list;                        /* the answer is the whole pool, not the server */
     void (*committed)(struct api_conn *ac); /* before the workers are waited for; NULL: none */
     void (*then)(struct api_conn *ac);

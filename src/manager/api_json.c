@@ -150,7 +150,8 @@ char *api_json_dry_run(const char *change)
 char *api_json_root(const char *version)
 {
     static const struct link_row links[] = {
-        {"servers", "/servers", NULL}, {"pools", "/pools/default", NULL},
+        {"servers", "/servers", NULL}, {"pools", "/pools", NULL},
+        {"listeners", "/listeners", NULL}, {"node", "/node", NULL},
         {"stats", "/stats", NULL},     {"stats_detail", "/stats/detail", NULL},
         {"workers", "/workers", NULL}, {"health", "/health", NULL},
         {"ready", "/ready", NULL},
@@ -177,18 +178,116 @@ char *api_json_health(const char *status, unsigned workers, unsigned of)
 
 /* ---- pool and statistics ---- */
 
+static void set_id(struct maker *m, enum kind kind, uint64_t id)
+{
+    char text[24];
+
+    (void)kind_id_print(kind, id, text);
+    set_text(m, "id", text);
+}
+
 char *api_json_pool(const struct pool *p, uint64_t revision)
 {
-    static const struct link_row links[] = {
-        {"self", "/pools/default", NULL},
-        {"change", "/pools/default", "PATCH"},
-        {"servers", "/servers", NULL},
+    char self[API_JSON_HREF_MAX], servers[API_JSON_HREF_MAX];
+    const struct link_row links[] = {
+        {"self", self, NULL},
+        {"change", self, "PATCH"},
+        {"servers", servers, NULL},
     };
     json_t *root = embed(pool_code_pool_json(p));
     struct maker m = {root, root == NULL};
 
+    (void)snprintf(self, sizeof(self), "/pools/%s", p->name);
+    api_json_servers_href(p->name, servers, sizeof(servers));
+    set_id(&m, KIND_POOL, p->id);
     set_number(&m, "servers", p->server_n);
     set_number(&m, "revision", revision);
+    set(&m, "links", LINKS(links));
+    return finish(&m);
+}
+
+static json_t *make_bound(const struct api_json_bound *b)
+{
+    struct maker m = make_object();
+    char text[ADDR_TEXT_MAX];
+
+    (void)addr_print(b->address, text);
+    set_text(&m, "address", text);
+    set_text(&m, "state", b->state);
+    set(&m, "error", text_or_null(b->error));
+    return made(&m);
+}
+
+static json_t *make_all_bound(const struct api_json_listener_view *v)
+{
+    json_t *all = json_array();
+
+    for (unsigned i = 0; i < v->bound_n; i++) {
+        if (json_array_append_new(all, make_bound(&v->bound[i])) < 0) {
+            json_decref(all);
+            return NULL;
+        }
+    }
+    return all;
+}
+
+char *api_json_listener(const struct api_json_listener_view *v)
+{
+    char self[API_JSON_HREF_MAX], rules[API_JSON_HREF_MAX];
+    const struct link_row links[] = {
+        {"self", self, NULL},
+        {"change", self, "PATCH"},
+        {"rules", rules, NULL},
+    };
+    json_t *root = embed(pool_code_listener_json(v->listener));
+    struct maker m = {root, root == NULL};
+
+    (void)snprintf(self, sizeof(self), "/listeners/%s", v->listener->name);
+    (void)snprintf(rules, sizeof(rules), "/listeners/%s/rules", v->listener->name);
+    set_id(&m, KIND_LISTENER, v->listener->id);
+    set(&m, "bound", make_all_bound(v));
+    set_number(&m, "rules", v->listener->rule_n);
+    set_number(&m, "revision", v->revision);
+    set(&m, "links", LINKS(links));
+    return finish(&m);
+}
+
+char *api_json_rule(const struct listener *l, const struct rule *rule, uint64_t revision)
+{
+    char self[API_JSON_HREF_MAX], listener[API_JSON_HREF_MAX];
+    const struct link_row links[] = {
+        {"self", self, NULL},
+        {"change", self, "PATCH"},
+        {"delete", self, "DELETE"},
+        {"listener", listener, NULL},
+    };
+    json_t *root = embed(pool_code_rule_json(rule));
+    struct maker m = {root, root == NULL};
+
+    (void)snprintf(listener, sizeof(listener), "/listeners/%s", l->name);
+    (void)snprintf(self, sizeof(self), "/listeners/%s/rules/%u", l->name, rule->priority);
+    set_id(&m, KIND_RULE, rule->id);
+    set_text(&m, "listener", l->name);
+    set_number(&m, "revision", revision);
+    set(&m, "links", LINKS(links));
+    return finish(&m);
+}
+
+char *api_json_removed(const char *path)
+{
+    struct maker m = make_object();
+
+    set_text(&m, "removed", path);
+    return finish(&m);
+}
+
+char *api_json_node(char *settings)
+{
+    static const struct link_row links[] = {{"self", "/node", NULL},
+                                            {"change", "/node", "PATCH"}};
+    json_t *root = embed(settings);
+    struct maker m = {root, root == NULL};
+
     set(&m, "links", LINKS(links));
     return finish(&m);
 }
@@ -241,6 +340,24 @@ static json_t *make_latency(const struct api_json_stats_view *v)
     return made(&m);
 }
 
+static json_t *make_counts(const struct api_json_counts *c)
+{
+    struct maker m = make_object();
+
+    for (unsigned i = 0; i < c->word_n; i++)
+        set_number(&m, c->words[i], c->n[i]);
+    return made(&m);
+}
+
+static json_t *make_all_counts(const struct api_json_counts *c, unsigned n)
+{
+    struct maker m = make_object();
+
+    for (unsigned i = 0; i < n; i++)
+        set(&m, c[i].name, make_counts(&c[i]));
+    return made(&m);
+}
+
 char *api_json_stats(const struct api_json_stats_view *v)
 {
     static const struct link_row links[] = {{"detail", "/stats/detail", NULL}};
@@ -263,6 +380,8 @@ char *api_json_stats(const struct api_json_stats_view *v)
     set_number(&m, "workers", v->workers);
     set(&m, "fail_open", json_boolean(v->fail_open));
     set_number(&m, "revision", v->revision);
+    set(&m, "pools", make_all_counts(v->pools, v->pool_n));
+    set(&m, "listeners", make_all_counts(v->listeners, v->listener_n));
     set(&m, "links", LINKS(links));
     return finish(&m);
 }
@@ -326,7 +445,7 @@ static int cut_object(json_t *body, const json_t *shown, const struct api_json_f
     const bool is_answer = json_object_get(body, fixed->rows[0].key) != NULL;
     const int result = cut_fixed(body, shown, fixed, error);
 
-    if (result == 0 && is_answer)
+    if (result == 0 && is_answer && !fixed->is_whole)
         cut_equal(body, shown);
     return result;
 }
@@ -351,4 +470,39 @@ int api_json_cut_shown(struct span body, const char *shown,
     json_decref(wish);
     json_decref(now);
     return result;
+}
+
+/* Takes value. */
+static int give(struct span body, const char *key, json_t *value, struct pool_error *error,
+                char **whole)
+{
+    json_t *root =
+        body.len > 0 ? json_loadb(body.ptr, body.len, JSON_REJECT_DUPLICATES, NULL) : NULL;
+    const struct api_json_fixed row = {key, "the path says it"};
+    const json_t *said = json_object_get(root, key);
+    int rc = value != NULL ? 0 : WERR_NOMEM;
+
+    *whole = NULL;
+    if (rc == 0 && said != NULL && !json_equal(said, value))
+        rc = refuse_fixed(&row, value, error);
+    if (rc == 0 && json_is_object(root)) {
+        if (json_object_set(root, key, value) == 0)
+            *whole = json_dumps(root, JSON_COMPACT);
+        rc = *whole != NULL ? 0 : WERR_NOMEM;
+    }
+    json_decref(root);
+    json_decref(value);
+    return rc;
+}
+
+int api_json_give_text(struct span body, const char *key, const char *text,
+                       struct pool_error *error, char **whole)
+{
+    return give(body, key, json_string(text), error, whole);
+}
+
+int api_json_give_number(struct span body, const char *key, uint64_t n,
+                         struct pool_error *error, char **whole)
+{
+    return give(body, key, json_integer((json_int_t)n), error, whole);
 }

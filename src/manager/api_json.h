@@ -46,13 +46,20 @@ struct api_json_server_view {
 };
 /* One server as a document: with links to change it and to its pool. */
 char *api_json_server(const struct api_json_server_view *v);
-/* "/servers/127.0.0.1/12345" or "/servers/[::1]/80"; buf of POOL_HOST_MAX + 24. */
-void api_json_server_href(const struct pool_server *server, char *buf, size_t size);
+/* "/servers/127.0.0.1/12345" or "/servers/[::1]/80", in other pools than default below
+ * "/pools/NAME"; buf of API_JSON_HREF_MAX. */
+enum { API_JSON_HREF_MAX = POOL_HOST_MAX + POOL_NAME_MAX + 32 };
+void api_json_server_href(const char *pool, const struct pool_server *server, char *buf,
+                          size_t size);
+/* "/servers", or "/pools/NAME/servers". */
+void api_json_servers_href(const char *pool, char *buf, size_t size);
 
 /* A list under way. */
 struct api_json_list {
     struct jtext text;
-    const struct api_json_link *link; /* stands behind the items; NULL: they are the document */
+    const char *add_href; /* the link behind the items; NULL: they are the document */
+    const char *add_rel, *add_method;
+    char href[API_JSON_HREF_MAX]; /* add_href's text */
     bool has_ended;                   /* the items are all in */
     char *check;                      /* settings made last: most servers share them */
     struct pool_health made_of;       /* what they say */
@@ -60,7 +67,8 @@ struct api_json_list {
 size_t api_json_list_bytes(const struct api_json_list *l);
 /* What was added so far, malloc'd; the rest comes with later calls. NULL: out of memory. */
 char *api_json_list_page(struct api_json_list *l);
-void api_json_servers_begin(struct api_json_list *l);
+/* href: of the list, "/servers". */
+void api_json_servers_begin(struct api_json_list *l, const char *href);
 void api_json_servers_add(struct api_json_list *l, const struct api_json_server_view *v);
 /* The key "server": the one that was added or is meant. */
 void api_json_servers_name(struct api_json_list *l, const struct api_json_server_view *v);
@@ -70,11 +78,39 @@ char *api_json_list_end(struct api_json_list *l);
 void api_json_detail_begin(struct api_json_list *l);
 void api_json_detail_add(struct api_json_list *l, const struct api_json_server_view *v);
 
+/* {"pools":[…],"links":[add]}: of any documents, each made by the functions below (taken). */
+void api_json_objects_begin(struct api_json_list *l, const char *key, const char *href);
+void api_json_objects_add(struct api_json_list *l, char *document);
+
 char *api_json_pool(const struct pool *p, uint64_t revision);
+
+struct api_json_bound {
+    const struct addr *address;
+    const char *state; /* "open" */
+    const char *error; /* NULL: none */
+};
+struct api_json_listener_view {
+    const struct listener *listener;
+    const struct api_json_bound *bound; /* where this node listens */
+    unsigned bound_n;
+    uint64_t revision;
+};
+char *api_json_listener(const struct api_json_listener_view *v);
+char *api_json_rule(const struct listener *l, const struct rule *rule, uint64_t revision);
+char *api_json_removed(const char *path);
+/* The node's settings (json of pool_code.h, taken). */
+char *api_json_node(char *settings);
 
 struct api_json_end {
     const char *word;
     uint64_t n;
+};
+/* What is counted of a pool or listener. */
+struct api_json_counts {
+    const char *name;
+    const char *const *words; /* of the numbers */
+    uint64_t n[8];            /* STATS_LINE */
+    unsigned word_n;
 };
 struct api_json_stats_view {
     uint64_t client_success, client_failed, server_success, server_failed;
@@ -88,6 +124,8 @@ struct api_json_stats_view {
     unsigned workers;
     bool fail_open;
     uint64_t revision;
+    const struct api_json_counts *pools, *listeners; /* by name */
+    unsigned pool_n, listener_n;
 };
 char *api_json_stats(const struct api_json_stats_view *v);
 
@@ -113,10 +151,17 @@ struct api_json_fixed {
 struct api_json_fixed_set {
     const struct api_json_fixed *rows; /* the first names the resource */
     unsigned n;
+    bool is_whole; /* of a PUT: what equals the document of now is meant all the same */
 };
 /* The members of body that are left to be read (api_shown.h). shown: the document of now. */
 int api_json_cut_shown(struct span body, const char *shown,
                        const struct api_json_fixed_set *fixed, struct pool_error *error,
                        char **rest) MUST_USE;
+/* The body with a member that it may leave out: *whole (malloc'd), or NULL when the body is no JSON
+ * object, to be refused as it is. WERR_INVALID: it says something else (code read_only). */
+int api_json_give_text(struct span body, const char *key, const char *text,
+                       struct pool_error *error, char **whole) MUST_USE;
+int api_json_give_number(struct span body, const char *key, uint64_t n,
+                         struct pool_error *error, char **whole) MUST_USE;
 
 #endif

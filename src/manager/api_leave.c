@@ -10,13 +10,13 @@
 
 static const struct pool_server *find_in_pool(const struct api_conn *ac)
 {
-    return pool_find_server(&ac->m->pool->pools[0], ac->proposal.server_id);
+    return pool_find_any_server(ac->m->pool, ac->proposal.id, NULL);
 }
 
 /* NULL: it is gone. */
 static const struct pool_server *find_removed(const struct api_conn *ac)
 {
-    const struct server_facts *f = facts_find(&ac->m->facts, ac->proposal.server_id);
+    const struct server_facts *f = facts_find(&ac->m->facts, ac->proposal.id);
 
     return f != NULL ? f->removed : NULL;
 }
@@ -44,7 +44,7 @@ static void on_stood_down(struct api_conn *ac)
     if (api_answer_refusal(ac))
         return;
     leaving_sweep(ac->m);
-    ac->leave.server_id = ac->proposal.server_id;
+    ac->leave.server_id = ac->proposal.id;
     if (ac->query.waits && ac->m->leaving.waiter_n < API_WAITERS_MAX &&
         !leaving_has_drained(ac->m, ac->leave.server_id)) {
         ac->leave.fn = on_left;
@@ -57,8 +57,13 @@ static void on_stood_down(struct api_conn *ac)
 
 static void limit_removal(struct api_conn *ac)
 {
-    if (ac->proposal.change == POOL_CHANGE_SERVER_REMOVED && ac->query.has_drain)
-        leaving_limit(ac->m, ac->proposal.server_id, ac->query.drain_ms);
+    if (ac->proposal.change == POOL_CHANGE_REMOVED && ac->query.has_drain)
+        leaving_limit(ac->m, ac->proposal.id, ac->query.drain_ms);
+}
+
+static void name_pool(const struct api_conn *ac, struct pool_command *c)
+{
+    MUST(span_to_str(span_from_str(api_find_pool(ac)->name), c->pool, sizeof(c->pool)) == 0);
 }
 
 void api_server_remove(struct api_conn *ac)
@@ -74,6 +79,7 @@ void api_server_remove(struct api_conn *ac)
     ac->shows_list = true;
     pool_command_init(&c, POOL_REMOVE_SERVER);
     c.server_id = server->id;
+    name_pool(ac, &c);
     api_wish(ac, &c, on_stood_down);
 }
 
@@ -87,11 +93,12 @@ static void set_admin(struct api_conn *ac, enum pool_admin admin)
         api_answer_no_server(ac);
         return;
     }
-    if (pool_code_admin_from_json(api_body(ac), admin, &ac->m->pool->pools[0], server->id, &c,
+    if (pool_code_admin_from_json(api_body(ac), admin, api_find_pool(ac), server->id, &c,
                                   &error) < 0) {
         api_problem_of(ac, &error);
         return;
     }
+    name_pool(ac, &c);
     if (ac->query.has_drain && admin != POOL_ADMIN_ENABLED)
         c.server.drain_ms = ac->query.drain_ms;
     ac->shows_list = false;

@@ -8,7 +8,7 @@
 #include "manager/api_json.h"
 #include "pool/pool_code.h"
 
-enum { HREF_MAX = POOL_HOST_MAX + 32 };
+enum { HREF_MAX = API_JSON_HREF_MAX };
 
 /* ---- pieces ---- */
 
@@ -39,12 +39,28 @@ static void put_links(struct jtext *t, const struct api_json_link *links, size_t
 
 /* ---- a server ---- */
 
-void api_json_server_href(const struct pool_server *server, char *buf, size_t size)
+static bool is_default(const char *pool)
 {
+    return strcmp(pool, "default") == 0;
+}
+
+void api_json_servers_href(const char *pool, char *buf, size_t size)
+{
+    if (is_default(pool))
+        (void)snprintf(buf, size, "/servers");
+    else
+        (void)snprintf(buf, size, "/pools/%s/servers", pool);
+}
+
+void api_json_server_href(const char *pool, const struct pool_server *server, char *buf,
+                          size_t size)
+{
+    char list[HREF_MAX];
     struct strb b;
 
+    api_json_servers_href(pool, list, sizeof(list));
     strb_init(&b, buf, size);
-    strb_addf(&b, server->addr.family == AF_INET6 ? "/servers/[%s]/%u" : "/servers/%s/%u",
+    strb_addf(&b, server->addr.family == AF_INET6 ? "%s/[%s]/%u" : "%s/%s/%u", list,
               server->host, (unsigned)server->addr.port);
 }
 
@@ -77,16 +93,18 @@ static void put_meta(struct jtext *t, const struct pool_server *server)
     jtext_close(t, '}');
 }
 
-static void put_server_links(struct jtext *t, const struct pool_server *server, bool alone)
+static void put_server_links(struct jtext *t, const struct api_json_server_view *v, bool alone)
 {
+    char pool[POOL_NAME_MAX + 8];
     char href[HREF_MAX], drain[HREF_MAX + 16], resume[HREF_MAX + 16], stop[HREF_MAX + 16];
     const struct api_json_link links[] = {
         {"delete", href, "DELETE"},       {"change", href, "PATCH"},  {"drain", drain, "POST"},
         {"maintenance", stop, "POST"},    {"resume", resume, "POST"}, {"self", href, NULL},
-        {"pool", "/pools/default", NULL},
+        {"pool", pool, NULL},
     };
 
-    api_json_server_href(server, href, sizeof(href));
+    (void)snprintf(pool, sizeof(pool), "/pools/%s", v->pool);
+    api_json_server_href(v->pool, v->server, href, sizeof(href));
     if (!alone) {
         put_links(t, links, 1);
         return;
@@ -163,7 +181,7 @@ static void put_server(struct jtext *t, const char *key, const struct api_json_s
     put_settings(t, v->server, check);
     put_counters(t, v);
     put_last(t, v->last);
-    put_server_links(t, v->server, alone);
+    put_server_links(t, v, alone);
     jtext_close(t, '}');
 }
 
@@ -180,31 +198,36 @@ char *api_json_server(const struct api_json_server_view *v)
 
 /* ---- lists ---- */
 
-/* As an array, or (link given) in an object, as the member of that name. */
-static void begin_list(struct api_json_list *l, const char *key,
-                       const struct api_json_link *link)
+/* As an array, or (href given) in an object, as the member of that name. */
+static void begin_list(struct api_json_list *l, const char *key, const char *href)
 {
-    *l = (struct api_json_list){.link = link};
+    *l = (struct api_json_list){.add_rel = "add", .add_method = "POST"};
+    if (href != NULL) {
+        (void)snprintf(l->href, sizeof(l->href), "%s", href);
+        l->add_href = l->href;
+    }
     jtext_init(&l->text);
-    if (link != NULL)
+    if (href != NULL)
         jtext_open(&l->text, NULL, '{');
     jtext_open(&l->text, key, '[');
 }
 
 static void end_items(struct api_json_list *l)
 {
+    const struct api_json_link link = {l->add_rel, l->href, l->add_method};
+
     if (l->has_ended)
         return;
     l->has_ended = true;
     jtext_close(&l->text, ']');
-    if (l->link != NULL)
-        put_links(&l->text, l->link, 1);
+    if (l->add_href != NULL)
+        put_links(&l->text, &link, 1);
 }
 
 char *api_json_list_end(struct api_json_list *l)
 {
     end_items(l);
-    if (l->link != NULL)
+    if (l->add_href != NULL)
         jtext_close(&l->text, '}');
     free(l->check);
     return jtext_take(&l->text);
@@ -223,11 +246,24 @@ char *api_json_list_page(struct api_json_list *l)
 }
 
 /* The original's shape: servers, then links. */
-void api_json_servers_begin(struct api_json_list *l)
+void api_json_servers_begin(struct api_json_list *l, const char *href)
 {
-    static const struct api_json_link link = {"add", "/servers", "POST"};
+    begin_list(l, "servers", href);
+}
 
-    begin_list(l, "servers", &link);
+void api_json_objects_begin(struct api_json_list *l, const char *key, const char *href)
+{
+    begin_list(l, key, href);
+}
+
+void api_json_objects_add(struct api_json_list *l, char *document)
+{
+    const size_t len = document != NULL ? strlen(document) : 0;
+
+    if (len > 0 && document[len - 1] == '\n')
+        document[len - 1] = '\0';
+    jtext_json(&l->text, NULL, document);
+    free(document);
 }
 
 static bool is_equal_text(const char *a, const char *b)
@@ -290,14 +326,15 @@ void api_json_detail_add(struct api_json_list *l, const struct api_json_server_v
     jtext_number(t, "failed", v->failed);
     jtext_str(t, "state", v->state);
     jtext_number(t, "in_flight", v->in_flight);
+    jtext_str(t, "pool", v->pool);
     jtext_close(t, '}');
 }
 
 void api_json_workers_begin(struct api_json_list *l)
 {
-    static const struct api_json_link link = {"stats", "/stats", NULL};
-
-    begin_list(l, "workers", &link);
+    begin_list(l, "workers", "/stats");
+    l->add_rel = "stats";
+    l->add_method = NULL;
 }
 
 void api_json_workers_add(struct api_json_list *l, const struct api_json_worker_view *v)

@@ -1,66 +1,134 @@
-#include <stdlib.h>
+#include <stdio.h>
 
 #include "manager/api.h"
-#include "manager/api_json.h"
-#include "manager/api_problem.h"
-#include "manager/api_shown.h"
-#include "manager/api_wish.h"
+#include "manager/api_object.h"
+#include "manager/api_pages.h"
 #include "manager/manager.h"
 #include "pool/pool_code.h"
 
-static struct pool *find_pool(struct api_conn *ac)
+static const void *find(const struct api_conn *ac)
 {
-    struct pool *p = pool_find(ac->m->pool, ac->match.params[0]);
+    return pool_find(ac->m->pool, api_match_param(&ac->match, SPAN("pool")));
+}
 
-    if (p == NULL)
-        api_problem(ac, 404, "not_found", "there is no such pool");
-    return p;
+static const void *find_id(const struct api_conn *ac, uint64_t id)
+{
+    return pool_find_id(ac->m->pool, id);
+}
+
+static char *show(const struct api_conn *ac, const void *object)
+{
+    return api_json_pool(object, ac->m->servers.revision);
+}
+
+static void name(const struct api_conn *ac, const void *object, struct pool_command *c)
+{
+    const struct pool *p = object;
+
+    (void)ac;
+    MUST(span_to_str(span_from_str(p->name), c->pool, sizeof(c->pool)) == 0);
+}
+
+static int read_add(const struct api_conn *ac, bool is_put, struct span body,
+                    struct pool_command *c, struct pool_error *error)
+{
+    const struct span named =
+        is_put ? api_match_param(&ac->match, SPAN("pool")) : SPAN_NONE;
+
+    return pool_code_add_pool_from_json(body, named, c, error);
+}
+
+static void locate(const struct api_conn *ac, const void *object, char *buf, size_t size)
+{
+    (void)ac;
+    (void)snprintf(buf, size, "/pools/%s", ((const struct pool *)object)->name);
+}
+
+/* The first names the resource. */
+static const struct api_json_fixed fixed[] = {
+    {"name", "a pool keeps its name"},
+    {"id", "it was given when the pool was added"},
+    {"servers", "POST to the pool's servers adds one"},
+    {"revision", "the pool was changed since it was read"},
+    {"links", "they follow from the name"},
+};
+
+static const struct api_object_kind kind = {
+    .kind = KIND_POOL,
+    .remove = POOL_REMOVE_POOL,
+    .find = find,
+    .find_id = find_id,
+    .show = show,
+    .name = name,
+    .read_add = read_add,
+    .read_change = pool_code_set_pool_from_json,
+    .fixed = {fixed, sizeof(fixed) / sizeof(fixed[0]), false},
+    .locate = locate,
+};
+
+void api_pools_add(struct api_conn *ac)
+{
+    api_object_add(ac, &kind);
 }
 
 void api_pool_get(struct api_conn *ac)
 {
-    const struct pool *p = find_pool(ac);
-
-    if (p != NULL)
-        api_answer(ac, 200, api_json_pool(p, ac->m->servers.revision));
-}
-
-static void on_set(struct api_conn *ac)
-{
-    if (ac->proposal.result < 0)
-        api_problem_internal(ac, ac->proposal.result);
-    else
-        api_pool_get(ac);
-}
-
-/* The body may be what GET has answered, edited. */
-static int read_change(struct api_conn *ac, const struct pool *p, struct pool_command *c,
-                       struct pool_error *error)
-{
-    char *rest;
-    int result = api_shown_cut_pool(api_body(ac), p, ac->m->servers.revision, error, &rest);
-
-    if (result == 0)
-        result = pool_code_set_pool_from_json(rest != NULL ? span_from_str(rest) : api_body(ac),
-                                              c, error);
-    free(rest);
-    return result;
+    api_object_get(ac, &kind);
 }
 
 void api_pool_change(struct api_conn *ac)
 {
-    const struct pool *p = find_pool(ac);
-    struct pool_command c;
-    struct pool_error error;
-    int result;
+    api_object_change(ac, &kind);
+}
+
+void api_pool_put(struct api_conn *ac)
+{
+    api_object_put(ac, &kind);
+}
+
+void api_pool_remove(struct api_conn *ac)
+{
+    api_object_remove(ac, &kind);
+}
+
+/* ---- all of them ---- */
+
+static void begin(struct api_json_list *l, const struct api_cursor *at)
+{
+    (void)at;
+    api_json_objects_begin(l, "pools", "/pools");
+}
+
+/* The first with this id or a greater one. */
+static const struct pool *find_from(const struct pool_state *s, uint64_t id)
+{
+    uint32_t low = 0, high = s->pool_n;
+
+    while (low < high) {
+        const uint32_t middle = low + (high - low) / 2;
+
+        if (s->pools[middle]->id < id)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low < s->pool_n ? s->pools[low] : NULL;
+}
+
+static bool next(const struct manager *m, struct api_cursor *at, struct api_json_list *l)
+{
+    const struct pool *p = find_from(m->pool, at->next);
 
     if (p == NULL)
-        return;
-    result = read_change(ac, p, &c, &error);
-    if (result < 0) {
-        api_problem_of_body(ac, result, &error);
-        return;
-    }
-    MUST(span_to_str(span_from_str(p->name), c.pool, sizeof(c.pool)) == 0);
-    api_wish(ac, &c, on_set);
+        return false;
+    api_json_objects_add(l, api_json_pool(p, m->servers.revision));
+    at->next = p->id + 1;
+    return true;
+}
+
+void api_pools_list(struct api_conn *ac)
+{
+    static const struct api_pages_kind pages = {.begin = begin, .next = next};
+
+    api_pages_answer(ac, 200, &pages, &(struct api_cursor){0});
 }

@@ -79,9 +79,33 @@ static const struct {
     {"dry_run", read_dry_run, "dry_run must be true or false"},
 };
 
+int api_query_decode(struct span value, char *buf, size_t size, struct span *out)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < value.len; i++) {
+        uint64_t c = (unsigned char)value.ptr[i];
+
+        if (c == '%') {
+            if (value.len - i < 3 ||
+                num_from_hex(span_from(value.ptr + i + 1, 2), 255, &c) < 0 || c == 0)
+                return WERR_SYNTAX;
+            i += 2;
+        }
+        if (n == size)
+            return WERR_TOO_BIG;
+        buf[n++] = (char)c;
+    }
+    *out = span_from(buf, n);
+    return 0;
+}
+
 void api_query_read(struct span target, struct api_query *q)
 {
+    const struct span text = span_skip(target, span_find(target, '?'));
+
     *q = (struct api_query){.timeout_ms = TIMEOUT_MS};
+    q->is_text_long = span_to_str(text, q->text, sizeof(q->text)) < 0;
     for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
         const struct span value = api_route_query(target, span_from_str(keys[i].key));
 

@@ -23,14 +23,21 @@
 #include "base/span.h"
 #include "base/werr.h"
 
+enum { API_QUERY_TEXT_MAX = 1024 };
+
 struct api_query {
     bool has_drain, waits, is_forced, is_dry_run;
     uint32_t drain_ms, timeout_ms;
     const char *bad_key; /* NULL: all is well */
     const char *bad_why; /* a sentence */
+    /* For keys that a handler reads itself, "?host=…": as it came. */
+    char text[API_QUERY_TEXT_MAX];
+    bool is_text_long; /* it does not fit and is left out */
 };
 
 void api_query_read(struct span target, struct api_query *q);
+/* A value with its escapes undone ("+" stays). WERR_SYNTAX; WERR_TOO_BIG. */
+int api_query_decode(struct span value, char *buf, size_t size, struct span *out) MUST_USE;
 /* One value of the field Prefer (RFC 7240): false when it says nothing of "return", whose first
  * mention counts. */
 bool api_query_prefer(struct span value, bool *is_minimal) MUST_USE;

@@ -55,7 +55,7 @@ int api_route_normalize(struct span target, char *buf, struct span *path)
     return 0;
 }
 
-struct span api_route_query(struct span target, struct span key)
+struct span api_route_query_nth(struct span target, struct span key, unsigned n)
 {
     struct span rest = span_skip(target, span_find(target, '?'));
 
@@ -66,10 +66,15 @@ struct span api_route_query(struct span target, struct span key)
         pair = span_first(rest, span_find(rest, '&'));
         rest = span_skip(rest, pair.len);
         name = span_first(pair, span_find(pair, '='));
-        if (span_is_equal(name, key))
+        if (span_is_equal(name, key) && n-- == 0)
             return span_skip(pair, name.len < pair.len ? name.len + 1 : name.len);
     }
     return SPAN_NONE;
+}
+
+struct span api_route_query(struct span target, struct span key)
+{
+    return api_route_query_nth(target, key, 0);
 }
 
 /* Takes the next segment off: "/a/b" gives "a" and leaves "/b". */
@@ -92,12 +97,22 @@ static bool matches(struct span pattern, struct span path, struct api_match *mat
         const struct span want = next_segment(&pattern);
         const struct span have = next_segment(&path);
 
-        if (want.ptr[0] == ':' && have.len > 0)
+        if (want.ptr[0] == ':' && have.len > 0) {
+            MUST(match->param_n < API_PARAMS_MAX);
+            match->names[match->param_n] = span_skip(want, 1);
             match->params[match->param_n++] = have;
-        else if (!span_is_equal(want, have))
+        } else if (!span_is_equal(want, have))
             return false;
     }
     return pattern.len == 0 && path.len == 0;
+}
+
+struct span api_match_param(const struct api_match *match, struct span name)
+{
+    for (unsigned i = 0; i < match->param_n; i++)
+        if (span_is_equal(match->names[i], name))
+            return match->params[i];
+    return SPAN_NONE;
 }
 
 int api_route_find(const struct api_route *routes, unsigned n, struct span method,

@@ -11,7 +11,7 @@
 #include "base/strb.h"
 #include "base/werr.h"
 
-enum { API_PARAMS_MAX = 2, API_PATH_MAX = 1024 };
+enum { API_PARAMS_MAX = 3, API_PATH_MAX = 1024 };
 
 struct api_conn;
 typedef void (*api_handler_fn)(struct api_conn *ac);
@@ -24,6 +24,7 @@ struct api_route {
 
 struct api_match {
     api_handler_fn handler;
+    struct span names[API_PARAMS_MAX]; /* of the pattern: "id" */
     struct span params[API_PARAMS_MAX];
     unsigned param_n;
 };
@@ -33,9 +34,13 @@ struct api_match {
 int api_route_normalize(struct span target, char *buf, struct span *path) MUST_USE;
 /* The value of a key in the target's query ("?a=1&b=2"), as it stands; ptr NULL: not there. */
 struct span api_route_query(struct span target, struct span key);
+/* The same of a key that stands there several times: n of 0 is the first. */
+struct span api_route_query_nth(struct span target, struct span key, unsigned n);
 /* WERR_NOT_FOUND: no such path; WERR_INVALID: not with this method. HEAD counts as GET. */
 int api_route_find(const struct api_route *routes, unsigned n, struct span method,
                    struct span path, struct api_match *match) MUST_USE;
+/* What stands in the path for ":name"; ptr NULL: the pattern has none. */
+struct span api_match_param(const struct api_match *match, struct span name);
 /* The methods that the path knows, for Allow: "GET, HEAD, POST, OPTIONS"; nothing when none. */
 void api_route_allow(const struct api_route *routes, unsigned n, struct span path,
                      struct strb *out);

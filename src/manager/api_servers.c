@@ -14,20 +14,25 @@
 #include "manager/manager.h"
 #include "pool/pool_code.h"
 
-static struct pool *the_pool(const struct api_conn *ac)
+struct pool *api_find_pool(const struct api_conn *ac)
 {
-    return &ac->m->pool->pools[0];
+    const struct span name = api_match_param(&ac->match, SPAN("pool"));
+
+    return name.ptr == NULL ? pool_default(ac->m->pool) : pool_find(ac->m->pool, name);
 }
 
 void api_answer_no_server(struct api_conn *ac)
 {
-    api_problem(ac, 404, "not_found", "there is no such server");
+    if (api_find_pool(ac) == NULL)
+        api_problem(ac, 404, "not_found", "there is no such pool");
+    else
+        api_problem(ac, 404, "not_found", "there is no such server");
 }
 
 /* ---- which one ---- */
 
-static const struct pool_server *find_by_id(const struct api_conn *ac, struct span text,
-                                            bool draining_too)
+static const struct pool_server *find_by_id(const struct api_conn *ac, const struct pool *p,
+                                            struct span text, bool draining_too)
 {
     const struct pool_server *server;
     const struct server_facts *f;
@@ -35,19 +40,20 @@ static const struct pool_server *find_by_id(const struct api_conn *ac, struct sp
 
     if (pool_id_from_text(text, &id) < 0)
         return NULL;
-    server = pool_find_server(the_pool(ac), id);
+    server = pool_find_server(p, id);
     if (server != NULL || !draining_too)
         return server;
     f = facts_find(&ac->m->facts, id);
-    return f != NULL ? f->removed : NULL;
+    return f != NULL && f->pool_id == p->id ? f->removed : NULL;
 }
 
-static const struct pool_server *find_draining(const struct api_conn *ac, struct span url)
+static const struct pool_server *find_draining(const struct api_conn *ac, const struct pool *p,
+                                               struct span url)
 {
     const struct server_facts *f;
 
     TAILQ_FOREACH (f, &ac->m->facts.draining, draining) {
-        if (span_is_equal(span_from_str(f->removed->url), url))
+        if (f->pool_id == p->id && span_is_equal(span_from_str(f->removed->url), url))
             return f->removed;
     }
     return NULL;
@@ -55,8 +61,9 @@ static const struct pool_server *find_draining(const struct api_conn *ac, struct
 
 /* The path's host and port make a URL like that of a POST; its canonical form is the identity.
  */
-static const struct pool_server *find_by_host(const struct api_conn *ac, struct span host,
-                                              struct span port, bool draining_too)
+static const struct pool_server *find_by_host(const struct api_conn *ac, const struct pool *p,
+                                              struct span host, struct span port,
+                                              bool draining_too)
 {
     const struct pool_server *server = NULL;
     struct pool_command c;
@@ -69,9 +76,9 @@ static const struct pool_server *find_by_host(const struct api_conn *ac, struct 
     if (!strb_is_full(&b) && pool_check_url(strb_span(&b), &c.server, NULL) == 0) {
         struct span url = span_from_str(c.server.url);
 
-        server = pool_find_url(the_pool(ac), url);
+        server = pool_find_url(p, url);
         if (server == NULL && draining_too)
-            server = find_draining(ac, url);
+            server = find_draining(ac, p, url);
     }
     pool_command_fini(&c);
     return server;
@@ -79,20 +86,84 @@ static const struct pool_server *find_by_host(const struct api_conn *ac, struct 
 
 const struct pool_server *api_find_server(const struct api_conn *ac, bool draining_too)
 {
-    const struct api_match *match = &ac->match;
+    const struct span id = api_match_param(&ac->match, SPAN("id"));
+    const struct pool *p = api_find_pool(ac);
 
-    if (match->param_n == 1)
-        return find_by_id(ac, match->params[0], draining_too);
-    return find_by_host(ac, match->params[0], match->params[1], draining_too);
+    if (p == NULL)
+        return NULL;
+    if (id.ptr != NULL)
+        return find_by_id(ac, p, id, draining_too);
+    return find_by_host(ac, p, api_match_param(&ac->match, SPAN("ip")),
+                        api_match_param(&ac->match, SPAN("port")), draining_too);
+}
+
+/* After a change; NULL: gone again. */
+static const struct pool_server *find_changed(const struct api_conn *ac)
+{
+    return pool_find_any_server(ac->m->pool, ac->proposal.id, NULL);
 }
 
 /* ---- reading ---- */
 
+static void begin(struct api_json_list *l, const struct api_cursor *at)
+{
+    api_json_servers_begin(l, at->href);
+}
+
+static bool next(const struct manager *m, struct api_cursor *at, struct api_json_list *l)
+{
+    const struct pool *p = pool_find_id(m->pool, at->owner_id);
+    const uint32_t i = p == NULL ? 0 : pool_next_server(p, at->next);
+    struct api_view view;
+
+    if (p == NULL || i == p->server_n)
+        return false;
+    api_view_fill(m, p->servers[i], &view);
+    api_json_servers_add(l, &view.json);
+    at->next = p->servers[i]->id;
+    return true;
+}
+
+static void add_draining(const struct manager *m, const struct api_cursor *at,
+                         struct api_json_list *l)
+{
+    const struct server_facts *f;
+    struct api_view view;
+
+    TAILQ_FOREACH (f, &m->facts.draining, draining) {
+        if (f->pool_id != at->owner_id || f->leave_seq > at->since_seq)
+            continue; /* of another pool; or it may have been shown already */
+        api_view_fill(m, f->removed, &view);
+        api_json_servers_add(l, &view.json);
+    }
+}
+
+static void end(const struct manager *m, const struct api_cursor *at, struct api_json_list *l)
+{
+    const struct pool_server *named = pool_find_any_server(m->pool, at->named_id, NULL);
+    struct api_view view;
+
+    if (pool_find_id(m->pool, at->owner_id) != NULL)
+        add_draining(m, at, l);
+    if (at->named_id == 0 || named == NULL)
+        return;
+    api_view_fill(m, named, &view);
+    api_json_servers_name(l, &view.json);
+}
+
 void api_answer_list(struct api_conn *ac, unsigned status, const struct pool_server *named)
 {
-    static const struct api_pages_kind kind = {api_json_servers_begin, api_json_servers_add};
+    static const struct api_pages_kind kind = {begin, next, end};
+    const struct pool *p = api_find_pool(ac);
+    struct api_cursor at = {.named_id = named != NULL ? named->id : 0};
 
-    api_pages_answer(ac, status, &kind, named);
+    if (p == NULL) {
+        api_answer_no_server(ac);
+        return;
+    }
+    at.owner_id = p->id;
+    api_json_servers_href(p->name, at.href, sizeof(at.href));
+    api_pages_answer(ac, status, &kind, &at);
 }
 
 void api_answer_server(struct api_conn *ac, unsigned status, const struct pool_server *server)
@@ -138,22 +209,21 @@ bool api_answer_refusal(struct api_conn *ac)
         return false;
     if (result == WERR_NOT_FOUND)
         api_answer_no_server(ac);
-    else if (result == WERR_TOO_BIG)
-        api_problem(ac, 409, "too_many", "the pool can't hold more servers");
     else
-        api_problem_internal(ac, result);
+        api_problem_of_refusal(ac, result, "server");
     return true;
 }
 
 static void on_added(struct api_conn *ac)
 {
-    const struct pool_server *server = pool_find_server(the_pool(ac), ac->proposal.server_id);
-    const bool is_new = ac->proposal.change == POOL_CHANGE_SERVER_ADDED;
+    const struct pool_server *server = find_changed(ac);
+    const bool is_new = ac->proposal.change == POOL_CHANGE_ADDED;
 
     if (api_answer_refusal(ac))
         return;
-    if (server != NULL)
-        api_json_server_href(server, ac->location, sizeof(ac->location));
+    if (server != NULL && api_find_pool(ac) != NULL)
+        api_json_server_href(api_find_pool(ac)->name, server, ac->location,
+                             sizeof(ac->location));
     if (ac->wants_little)
         api_answer_little(ac, is_new ? 201 : 200, server);
     else
@@ -163,7 +233,21 @@ static void on_added(struct api_conn *ac)
 static void on_changed(struct api_conn *ac)
 {
     if (!api_answer_refusal(ac))
-        api_answer_server(ac, 200, pool_find_server(the_pool(ac), ac->proposal.server_id));
+        api_answer_server(ac, 200, find_changed(ac));
+}
+
+/* Takes the command. */
+static void wish(struct api_conn *ac, struct pool_command *c, void (*then)(struct api_conn *ac))
+{
+    const struct pool *p = api_find_pool(ac);
+
+    if (p == NULL) {
+        pool_command_fini(c);
+        api_answer_no_server(ac);
+        return;
+    }
+    MUST(span_to_str(span_from_str(p->name), c->pool, sizeof(c->pool)) == 0);
+    api_wish(ac, c, then);
 }
 
 void api_servers_add(struct api_conn *ac)
@@ -175,8 +259,84 @@ void api_servers_add(struct api_conn *ac)
     if (result < 0)
         api_problem_of_body(ac, result, &error);
     else
-        api_wish(ac, &c, on_added);
+        wish(ac, &c, on_added);
 }
+
+/* ---- PUT ---- */
+
+/* A server is its URL, so the path gives one when the body has none; an id names one that is
+ * there. False: there is none, or the path is no host and port. */
+static bool url_of_path(const struct api_conn *ac, char *buf, size_t size)
+{
+    const struct pool_server *server = api_find_server(ac, false);
+    const struct span host = api_match_param(&ac->match, SPAN("ip"));
+    const struct span port = api_match_param(&ac->match, SPAN("port"));
+    struct strb b;
+
+    strb_init(&b, buf, size);
+    if (server != NULL)
+        strb_add_str(&b, server->url);
+    else if (host.ptr != NULL)
+        strb_addf(&b, "http://%.*s:%.*s", (int)host.len, host.ptr, (int)port.len, port.ptr);
+    return b.len > 0 && !strb_is_full(&b);
+}
+
+/* What GET shows of a server that is there beside what people decide is passed over. */
+static int cut_shown(const struct api_conn *ac, struct pool_error *error, char **rest)
+{
+    const struct pool_server *server = api_find_server(ac, false);
+    struct api_view view;
+
+    *rest = NULL;
+    if (server == NULL)
+        return 0;
+    api_view_fill(ac->m, server, &view);
+    return api_shown_cut_server(api_body(ac), &view.json, true, error, rest);
+}
+
+static int read_put(const struct api_conn *ac, const char *url, struct pool_command *c,
+                    struct pool_error *error)
+{
+    struct span body = api_body(ac);
+    char *rest = NULL, *whole = NULL;
+    int rc = 0;
+
+    if (url != NULL)
+        rc = cut_shown(ac, error, &rest);
+    if (rest != NULL)
+        body = span_from_str(rest);
+    if (rc == 0 && url != NULL)
+        rc = api_json_give_text(body, "url", url, error, &whole);
+    if (whole != NULL)
+        body = span_from_str(whole);
+    if (rc == 0)
+        rc = pool_code_put_server_from_json(body, c, error);
+    free(rest);
+    free(whole);
+    return rc;
+}
+
+void api_servers_put(struct api_conn *ac)
+{
+    const bool has_path = api_match_param(&ac->match, SPAN("id")).ptr != NULL ||
+                          api_match_param(&ac->match, SPAN("ip")).ptr != NULL;
+    char url[POOL_URL_MAX];
+    struct pool_command c;
+    struct pool_error error;
+    int rc;
+
+    if (has_path && !url_of_path(ac, url, sizeof(url))) {
+        api_answer_no_server(ac);
+        return;
+    }
+    rc = read_put(ac, has_path ? url : NULL, &c, &error);
+    if (rc < 0)
+        api_problem_of_body(ac, rc, &error);
+    else
+        wish(ac, &c, on_added);
+}
+
+/* ---- PATCH ---- */
 
 /* The body may be what GET has answered, edited. */
 static int read_change(struct api_conn *ac, const struct pool_server *server,
@@ -187,7 +347,7 @@ static int read_change(struct api_conn *ac, const struct pool_server *server,
     int result;
 
     api_view_fill(ac->m, server, &view);
-    result = api_shown_cut_server(api_body(ac), &view.json, error, &rest);
+    result = api_shown_cut_server(api_body(ac), &view.json, false, error, &rest);
     if (result == 0)
         result = pool_code_change_from_json(rest != NULL ? span_from_str(rest) : api_body(ac),
                                             server, c, error);
@@ -210,5 +370,5 @@ void api_server_change(struct api_conn *ac)
     if (result < 0)
         api_problem_of_body(ac, result, &error);
     else
-        api_wish(ac, &c, on_changed);
+        wish(ac, &c, on_changed);
 }

@@ -7,8 +7,11 @@
 #include <stdbool.h>
 
 struct api_conn;
+struct pool;
 struct pool_server;
 
+/* The pool that the path names, or the pool default where it names none; NULL: none. */
+struct pool *api_find_pool(const struct api_conn *ac);
 /* The server that the path names, by id or by address; NULL: none. draining_too: also one that
  * was removed and has requests in flight. */
 const struct pool_server *api_find_server(const struct api_conn *ac, bool draining_too);

@@ -23,18 +23,10 @@ static const struct api_json_fixed server_rows[] = {
     {"last_check", NULL},
 };
 
-static const struct api_json_fixed pool_rows[] = {
-    {"name", "a pool keeps its name"},
-    {"servers", "POST /servers adds one"},
-    {"revision", "the pool was changed since it was read"},
-    {"links", "they follow from the name"},
-};
-
 #define ROW_N(rows) (sizeof(rows) / sizeof((rows)[0]))
 
-/* Takes shown. */
-static int cut(struct span body, char *shown, const struct api_json_fixed_set *fixed,
-               struct pool_error *error, char **rest)
+int api_shown_cut(struct span body, char *shown, const struct api_json_fixed_set *fixed,
+                  struct pool_error *error, char **rest)
 {
     int result = WERR_NOMEM;
 
@@ -45,18 +37,10 @@ static int cut(struct span body, char *shown, const struct api_json_fixed_set *f
     return result;
 }
 
-int api_shown_cut_server(struct span body, const struct api_json_server_view *v,
+int api_shown_cut_server(struct span body, const struct api_json_server_view *v, bool is_whole,
                          struct pool_error *error, char **rest)
 {
-    static const struct api_json_fixed_set fixed = {server_rows, ROW_N(server_rows)};
+    const struct api_json_fixed_set fixed = {server_rows, ROW_N(server_rows), is_whole};
 
-    return cut(body, api_json_server(v), &fixed, error, rest);
-}
-
-int api_shown_cut_pool(struct span body, const struct pool *p, uint64_t revision,
-                       struct pool_error *error, char **rest)
-{
-    static const struct api_json_fixed_set fixed = {pool_rows, ROW_N(pool_rows)};
-
-    return cut(body, api_json_pool(p, revision), &fixed, error, rest);
+    return api_shown_cut(body, api_json_server(v), &fixed, error, rest);
 }

@@ -15,9 +15,11 @@
 
 /* *rest: what the body wishes (malloc'd), or NULL when it is no JSON object: to be read, and
  * refused, as it is. WERR_INVALID with *error (code read_only), WERR_NOMEM. */
-int api_shown_cut_server(struct span body, const struct api_json_server_view *v,
+/* is_whole: of a PUT, which means all that it says. */
+int api_shown_cut_server(struct span body, const struct api_json_server_view *v, bool is_whole,
                          struct pool_error *error, char **rest) MUST_USE;
-int api_shown_cut_pool(struct span body, const struct pool *p, uint64_t revision,
-                       struct pool_error *error, char **rest) MUST_USE;
+/* The same of any document; shown is taken, NULL: WERR_NOMEM. */
+int api_shown_cut(struct span body, char *shown, const struct api_json_fixed_set *fixed,
+                  struct pool_error *error, char **rest) MUST_USE;
 
 #endif

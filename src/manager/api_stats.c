@@ -1,6 +1,10 @@
+#include <stdlib.h>
+
+#include "base/fault.h"
 #include "manager/api.h"
 #include "manager/api_json.h"
 #include "manager/api_pages.h"
+#include "manager/api_view.h"
 #include "manager/manager.h"
 #include "manager/usable.h"
 
@@ -11,11 +15,59 @@ static const char *const end_words[] = {
 };
 enum { ENDS_N = sizeof(end_words) / sizeof(end_words[0]) };
 
+static const char *const pool_words[] = {
+#define POOL_COUNTER(name, kind, help) #name,
+#include "stats/pool_counters.def"
+#undef POOL_COUNTER
+};
+
+static const char *const listener_words[] = {
+#define LISTENER_COUNTER(name, kind, help) #name,
+#include "stats/listener_counters.def"
+#undef LISTENER_COUNTER
+};
+
+static void count_pool(const struct stats *s, const struct pool *p, struct api_json_counts *c)
+{
+    const uint32_t slot = stats_slot_find(s, STATS_OF_POOL, p->id);
+
+    *c = (struct api_json_counts){
+        .name = p->name, .words = pool_words, .word_n = STATS_POOL_COUNTERS};
+    for (unsigned i = 0; i < c->word_n; i++)
+        c->n[i] = stats_sum_pool(s, slot, (enum stats_pool_counter)i);
+}
+
+static void count_listener(const struct stats *s, const struct listener *l,
+                           struct api_json_counts *c)
+{
+    const uint32_t slot = stats_slot_find(s, STATS_OF_LISTENER, l->id);
+
+    *c = (struct api_json_counts){
+        .name = l->name, .words = listener_words, .word_n = STATS_LISTENER_COUNTERS};
+    for (unsigned i = 0; i < c->word_n; i++)
+        c->n[i] = stats_sum_listener(s, slot, (enum stats_listener_counter)i);
+}
+
+/* Malloc'd; NULL: no memory. */
+static struct api_json_counts *count_all(const struct manager *m)
+{
+    const struct pool_state *state = m->pool;
+    struct api_json_counts *c =
+        fault_malloc((state->pool_n + state->listener_n) * sizeof(*c));
+
+    for (uint32_t i = 0; c != NULL && i < state->pool_n; i++)
+        count_pool(m->stats, state->pools[i], &c[i]);
+    for (uint32_t i = 0; c != NULL && i < state->listener_n; i++)
+        count_listener(m->stats, state->listeners[i], &c[state->pool_n + i]);
+    return c;
+}
+
 void api_stats_get(struct api_conn *ac)
 {
     const struct stats *s = ac->m->stats;
     struct api_json_end ends[ENDS_N];
     struct histogram latency;
+    struct api_json_counts *counts = count_all(ac->m);
     struct api_json_stats_view view = {
         .client_success = stats_sum(s, STATS_client_success),
         .client_failed = stats_sum(s, STATS_client_failed),
@@ -38,8 +90,10 @@ void api_stats_get(struct api_conn *ac)
         .ends = ends,
         .end_n = ENDS_N,
         .workers = supervisor_count(&ac->m->supervisor, SLOT_RUNNING),
-        .fail_open = usable_is_fail_open(ac->m),
+        .fail_open = usable_is_any_fail_open(ac->m),
         .revision = ac->m->servers.revision,
+        .pools = counts,
+        .pool_n = ac->m->pool->pool_n,
     };
 
     for (unsigned i = 0; i < ENDS_N; i++)
@@ -48,12 +102,61 @@ void api_stats_get(struct api_conn *ac)
     view.p50_us = histogram_quantile_us(&latency, 500);
     view.p90_us = histogram_quantile_us(&latency, 900);
     view.p99_us = histogram_quantile_us(&latency, 990);
-    api_answer(ac, 200, api_json_stats(&view));
+    if (counts != NULL) {
+        view.listeners = counts + view.pool_n;
+        view.listener_n = ac->m->pool->listener_n;
+    }
+    api_answer(ac, 200, counts != NULL ? api_json_stats(&view) : NULL);
+    free(counts);
+}
+
+/* ---- servers of all pools ---- */
+
+static void begin_detail(struct api_json_list *l, const struct api_cursor *at)
+{
+    (void)at;
+    api_json_detail_begin(l);
+}
+
+static void add_detail(const struct manager *m, const struct pool_server *server,
+                       struct api_json_list *l)
+{
+    struct api_view view;
+
+    api_view_fill(m, server, &view);
+    api_json_detail_add(l, &view.json);
+}
+
+/* Pool by pool in the order of their ids, which the cursor counts as owners. */
+static bool next_detail(const struct manager *m, struct api_cursor *at, struct api_json_list *l)
+{
+    for (uint32_t i = 0; i < m->pool->pool_n; i++) {
+        const struct pool *p = m->pool->pools[i];
+        const uint32_t k = p->id == at->owner_id ? pool_next_server(p, at->next) : 0;
+
+        if (p->id < at->owner_id || k == p->server_n)
+            continue;
+        add_detail(m, p->servers[k], l);
+        at->owner_id = p->id;
+        at->next = p->servers[k]->id;
+        return true;
+    }
+    return false;
+}
+
+static void end_detail(const struct manager *m, const struct api_cursor *at,
+                       struct api_json_list *l)
+{
+    const struct server_facts *f;
+
+    TAILQ_FOREACH (f, &m->facts.draining, draining)
+        if (f->leave_seq <= at->since_seq && pool_find_id(m->pool, f->pool_id) != NULL)
+            add_detail(m, f->removed, l);
 }
 
 void api_stats_detail(struct api_conn *ac)
 {
-    static const struct api_pages_kind kind = {api_json_detail_begin, api_json_detail_add};
+    static const struct api_pages_kind kind = {begin_detail, next_detail, end_detail};
 
-    api_pages_answer(ac, 200, &kind, NULL);
+    api_pages_answer(ac, 200, &kind, &(struct api_cursor){0});
 }

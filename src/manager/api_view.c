@@ -5,11 +5,6 @@
 
 #include "manager/manager.h"
 
-static const struct pool *the_pool(const struct manager *m)
-{
-    return &m->pool->pools[0];
-}
-
 static unsigned count_down(const struct server_facts *f)
 {
     const struct facts_addr *a;
@@ -61,13 +56,15 @@ void api_view_fill(const struct manager *m, const struct pool_server *server,
                    struct api_view *view)
 {
     const struct server_facts *f = facts_find(&m->facts, server->id);
+    const struct pool *p = pool_find_id(m->pool, f->pool_id);
     const struct facts_addr *explain = facts_explain(f);
     struct api_json_server_view *v = &view->json;
 
-    pool_health_effective(the_pool(m), server, &view->check);
+    MUST(f != NULL && p != NULL);
+    pool_health_effective(p, server, &view->check);
     *v = (struct api_json_server_view){
         .server = server,
-        .pool = the_pool(m)->name,
+        .pool = p->name,
         .state = facts_state(f),
         .addrs = &f->addrs,
         .check = &view->check,

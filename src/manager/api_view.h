@@ -17,7 +17,7 @@ struct api_view {
     uint64_t drain_left_ms;
 };
 
-/* server: of the pool, or draining (facts->removed). */
+/* server: of a pool, or draining (facts->removed) from a pool that is still there. */
 void api_view_fill(const struct manager *m, const struct pool_server *server,
                    struct api_view *view);
 

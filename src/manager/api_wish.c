@@ -17,24 +17,23 @@ static bool takes_out_of_rotation(const struct pool_command *c)
         return (c->set & POOL_SET_WEIGHT) != 0 && c->server.weight == 0;
     case POOL_SET_SERVER_ADMIN:
         return c->server.admin != POOL_ADMIN_ENABLED;
-    case POOL_ADD_SERVER:
-    case POOL_SET_POOL:
+    default:
         return false;
     }
-    return false;
 }
 
 /* A server that is of no use already may always go. */
 static bool would_empty_pool(const struct manager *m, const struct pool_command *c,
                              struct pool_error *error)
 {
-    const struct pool *p = &m->pool->pools[0];
-    const struct pool_server *server = pool_find_server(p, c->server_id);
+    const struct pool *p = pool_find(m->pool, span_from_str(c->pool));
+    const struct pool_server *server = p != NULL ? pool_find_server(p, c->server_id) : NULL;
     uint32_t left;
 
-    if (p->min_active == 0 || !takes_out_of_rotation(c) || !usable_is(m, server))
+    if (server == NULL || p->min_active == 0 || !takes_out_of_rotation(c) ||
+        !usable_is(m, server))
         return false;
-    left = usable_count(m) - 1;
+    left = usable_count(m, p) - 1;
     if (left >= p->min_active)
         return false;
     *error = (struct pool_error){.code = "would_empty_pool"};

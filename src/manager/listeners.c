@@ -6,12 +6,10 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "base/fault.h"
 #include "log/log.h"
 #include "manager/holder.h"
 #include "manager/manager.h"
 #include "net/listen.h"
-#include "pool/rule.h"
 
 enum { IN_USE_WAIT_MS = 3000, IN_USE_NAP_MS = 50 };
 
@@ -163,16 +161,8 @@ static void on_proposed(struct proposal *p, int error)
     (void)error;
 }
 
-static int give_action(struct pool_command *c)
-{
-    c->wanted.default_action = fault_malloc(sizeof(*c->wanted.default_action));
-    if (c->wanted.default_action == NULL)
-        return WERR_NOMEM;
-    return rule_action_init_forward(c->wanted.default_action, SPAN("default"));
-}
-
 /* The addresses that --ip gave to this listener, and what other flags say of clients. */
-static int make_command(const struct manager *m, const char *name, bool is_proxy,
+static void make_command(const struct manager *m, const char *name, bool is_proxy,
                         struct pool_command *c)
 {
     const bool is_default = strcmp(name, "default") == 0;
@@ -187,17 +177,16 @@ static int make_command(const struct manager *m, const char *name, bool is_proxy
     c->wanted.proxy_protocol = is_proxy;
     c->wanted.trusted = m->config->trusted_proxies;
     c->wanted.has_trusted = m->config->trusted_proxies.n > 0;
-    return is_default ? 0 : give_action(c);
 }
 
 static int propose(struct manager *m, const char *name, bool is_proxy)
 {
     struct proposal p = {.done = on_proposed};
     struct pool_command c;
-    int rc = make_command(m, name, is_proxy, &c);
+    int rc;
 
-    if (rc == 0)
-        rc = servers_propose(m, &c, &p);
+    make_command(m, name, is_proxy, &c);
+    rc = servers_propose(m, &c, &p);
     if (rc == 0)
         rc = p.result;
     pool_command_fini(&c);

@@ -229,7 +229,12 @@ static int start_pool(struct manager *m)
     servers_init(m);
     listeners_init(m);
     leaving_init(m);
+    settings_init(&node_settings_table, &m->node);
+    m->node.workers = m->worker_n;
+    m->node.log_level = (uint32_t)log_level_now;
     publish_init(&m->publish, &m->supervisor, &m->facts, m->pool);
+    publish_node(&m->publish, &(struct frame_node){.queue_bytes = m->node.queue_bytes,
+                                                   .log_level = m->node.log_level});
     checks_init(&m->checks, &m->shared, m->pool, rand_u64(&m->rand), m->fd_limit);
     servers_watch_health(m);
     return 0;

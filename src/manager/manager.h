@@ -50,6 +50,7 @@ struct manager {
     struct stats *stats;
     struct cluster *cluster;
     struct pool_state *pool;
+    struct node_settings node;
     struct facts facts;
     struct servers servers;
     struct leaving leaving;

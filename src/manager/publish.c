@@ -50,6 +50,22 @@ static void send_to_all(struct publish *p, struct span head, struct span body)
     }
 }
 
+static void send_node(const struct publish *p, struct slot *slot)
+{
+    char buf[FRAME_FIXED_MAX];
+
+    manager_channel_send(&slot->channel, (struct channel_note){0, false},
+                         span_from(buf, frame_put_node(buf, &p->node)), SPAN_NONE);
+}
+
+void publish_node(struct publish *p, const struct frame_node *node)
+{
+    p->node = *node;
+    for (unsigned i = 0; i < p->supervisor->slot_n; i++)
+        if (slot_is_live(&p->supervisor->slots[i]))
+            send_node(p, &p->supervisor->slots[i]);
+}
+
 static struct frame_local local_of(const struct server_facts *s)
 {
     return (struct frame_local){
@@ -129,9 +145,11 @@ void publish_attach(struct publish *p, struct slot *slot, const struct pool_stat
     char buf[FRAME_FIXED_MAX];
     struct span bytes;
 
-    if (hello != NULL)
+    if (hello != NULL) {
         manager_channel_send(&slot->channel, (struct channel_note){0, false},
                              span_from(buf, frame_put_hello(buf, hello)), hello->trusted);
+        send_node(p, slot);
+    }
     manager_channel_refresh(&slot->channel);
     slot->attach_seq = p->seq;
     bytes = get_snapshot(p, state);

@@ -35,6 +35,7 @@ struct publish_waiter {
 };
 
 struct publish {
+    struct frame_node node;
     struct supervisor *supervisor;
     struct facts *facts;
     uint64_t seq; /* of the last update */
@@ -49,6 +50,8 @@ struct publish {
 
 void publish_init(struct publish *p, struct supervisor *supervisor, struct facts *facts,
                   const struct pool_state *state);
+/* Settings of this node: to all workers, and to each that is started later. */
+void publish_node(struct publish *p, const struct frame_node *node);
 void publish_fini(struct publish *p);
 /* Sends HELLO, every server's facts and the snapshot to a worker just started (hello given), or
  * facts and snapshot to one that fell behind (NULL). */

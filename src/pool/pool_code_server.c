@@ -151,15 +151,12 @@ static int read_meta(struct reading *r, json_t *value)
     return 0;
 }
 
-enum { SEEN_URL = 1U << 0 };
+enum { SEEN_URL = 1U << 0, SEEN_ADMIN = 1U << 1, SEEN_DRAIN = 1U << 2 };
 
-#define SHARED_MEMBERS                                                             \
-    {"map_host", read_map_host, 0}, {"weight", read_weight, 0},                    \
+#define SHARED_MEMBERS                                                         \
+    {"map_host", read_map_host, 0}, {"weight", read_weight, 0},                \
         {"proxy_protocol", read_proxy_protocol, 0}, {"check", code_read_check, 0}, \
-        {"meta", read_meta, 0},                                                    \
-    {                                                                              \
-        NULL, NULL, 0                                                              \
-    }
+        {"meta", read_meta, 0}, {NULL, NULL, 0}
 
 static const struct member add_members[] = {{"url", read_url, SEEN_URL}, SHARED_MEMBERS};
 static const struct member change_members[] = {{"url", refuse_url, 0}, SHARED_MEMBERS};
@@ -167,8 +164,9 @@ static const struct member stored_members[] = {{"url", read_url, SEEN_URL},
                                                {"admin", read_admin, 0},
                                                {"drain_ms", read_drain, 0},
                                                SHARED_MEMBERS};
-static const struct member admin_members[] = {
-    {"admin", read_admin, 0}, {"drain_ms", read_drain, 0}, {NULL, NULL, 0}};
+static const struct member admin_members[] = {{"admin", read_admin, SEEN_ADMIN},
+                                              {"drain_ms", read_drain, SEEN_DRAIN},
+                                              {NULL, NULL, 0}};
 static const struct member delay_members[] = {{"delay_ms", read_delay, 0}, {NULL, NULL, 0}};
 static const struct member no_members[] = {{NULL, NULL, 0}};
 
@@ -183,13 +181,20 @@ static int read_whole(struct reading *r, json_t *object)
     return rc;
 }
 
+/* Of a log entry: both must be there. */
+static int read_stand(struct reading *r, json_t *object)
+{
+    int rc = code_read_members(r, object, admin_members);
+    return rc == 0 && r->seen != (SEEN_ADMIN | SEEN_DRAIN) ? WERR_INVALID : rc;
+}
+
 static int read_server(struct reading *r, json_t *object)
 {
     switch (pool_command_verb(r->c->type)) {
     case POOL_VERB_ADD:
         return read_whole(r, object);
     case POOL_VERB_SET_ADMIN:
-        return code_read_members(r, object, admin_members);
+        return read_stand(r, object);
     default:
         return code_read_members(r, object, change_members);
     }

@@ -201,6 +201,26 @@ const char *pool_health_text(const struct pool_health *h, const struct pool_heal
     }
 }
 
+void pool_health_effective(const struct pool *p, const struct pool_server *server,
+                           struct pool_health *out)
+{
+    const struct pool_health *own = &server->health;
+    *out = p->health;
+    for (unsigned i = 0; i < POOL_HEALTH_FIELD_N; i++) {
+        const struct pool_health_field *f = &pool_health_fields[i];
+        if (f->kind <= POOL_KIND_U32 && (own->set & f->bit) != 0)
+            pool_health_set_number(out, f, pool_health_number(own, f));
+    }
+    if ((own->set & POOL_HEALTH_SET_PATH) != 0)
+        out->path = own->path;
+    if ((own->set & POOL_HEALTH_SET_HOST) != 0)
+        out->host = own->host;
+    if ((own->set & POOL_HEALTH_SET_EXPECT) != 0) {
+        out->expect_n = own->expect_n;
+        memcpy(out->expect, own->expect, sizeof(out->expect));
+    }
+}
+
 static bool is_path(struct span text)
 {
     if (text.len == 0 || text.len > POOL_PATH_MAX || text.ptr[0] != '/')

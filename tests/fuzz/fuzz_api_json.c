@@ -35,12 +35,12 @@ static int read_body(uint8_t kind, struct span body, const struct pool_state *s,
     case 0:
         return pool_code_add_from_json(body, c, error);
     case 1:
-        return pool_code_change_from_json(body, s->pools[0].servers[0], c, error);
+        return pool_code_change_from_json(body, pool_default(s)->servers[0], c, error);
     case 2:
         return pool_code_set_pool_from_json(body, c, error);
     default:
-        return pool_code_admin_from_json(body, (enum pool_admin)(kind / 4 % 3), &s->pools[0],
-                                         s->pools[0].servers[0]->id, c, error);
+        return pool_code_admin_from_json(body, (enum pool_admin)(kind / 4 % 3), pool_default(s),
+                                         pool_default(s)->servers[0]->id, c, error);
     }
 }
 
@@ -63,7 +63,7 @@ static void apply_both(struct pool_state *a, const struct pool_command *c)
     MUST(pool_code_decode(span_from(bytes, len), &decoded) == 0);
     MUST(pool_apply(a, c, 2, &change_a) == 0);
     MUST(pool_apply(b, &decoded, 2, &change_b) == 0);
-    MUST(change_a.type == change_b.type && change_a.server_id == change_b.server_id);
+    MUST(change_a.type == change_b.type && change_a.id == change_b.id);
     MUST(a->digest == b->digest && a->digest == pool_state_digest_recompute(a));
     pool_command_fini(&decoded);
     pool_state_free(b);

@@ -24,7 +24,7 @@ static uint64_t apply_alone(const struct pool_command *c)
     int rc = pool_apply(s, c, 2, &change);
     MUST(rc == 0 || rc == WERR_NOT_FOUND);
     MUST(s->index == 2 && s->digest == pool_state_digest_recompute(s));
-    pool_server_free(change.removed);
+    pool_change_fini(&change);
     uint64_t digest = s->digest;
     pool_state_free(s);
     return digest;

@@ -211,7 +211,7 @@ static void add(const char *port)
 
 static const struct pool_server *first_server(void)
 {
-    const struct pool *p = &m->pool->pools[0];
+    const struct pool *p = pool_default(m->pool);
 
     return p->server_n > 0 ? p->servers[0] : NULL;
 }
@@ -297,7 +297,7 @@ static void settle(void)
 
 static void check_agreement(void)
 {
-    const struct pool *p = &m->pool->pools[0];
+    const struct pool *p = pool_default(m->pool);
 
     assert_false(m->servers.has_stopped);
     assert_false(channel.is_lacking || slot->channel.is_stale);
@@ -331,7 +331,7 @@ static void test_agree_without_memory(void **state)
         settle();
         check_agreement();
         add("5"); /* nothing has stopped for good */
-        assert_non_null(pool_find_url(&m->pool->pools[0], SPAN("http://127.0.0.1:5")));
+        assert_non_null(pool_find_url(pool_default(m->pool), SPAN("http://127.0.0.1:5")));
         settle();
         check_agreement();
         stop();

@@ -23,7 +23,7 @@ static const struct pool_server *add(const char *url, uint64_t index)
     assert_int_equal(pool_check_url(span_from_str(url), &c.server, &error), 0);
     assert_int_equal(pool_apply(state_now, &c, index, &change), 0);
     pool_command_fini(&c);
-    return pool_find_server(&state_now->pools[0], index);
+    return pool_find_server(pool_default(state_now), index);
 }
 
 static int setup(void **state)
@@ -55,7 +55,7 @@ static void assert_in_order(const char *text, const char *const *wanted)
 static struct api_json_server_view view_of(const struct pool_server *server,
                                            struct pool_health *check)
 {
-    pool_health_effective(&state_now->pools[0], server, check);
+    pool_health_effective(pool_default(state_now), server, check);
     return (struct api_json_server_view){
         .server = server,
         .pool = "default",
@@ -83,7 +83,7 @@ static void test_href(void **state)
     for (uint64_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         char href[ADDR_TEXT_MAX + 32];
 
-        api_json_server_href(add(cases[i].url, i + 1), href, sizeof(href));
+        api_json_server_href("default", add(cases[i].url, i + 1), href, sizeof(href));
         assert_string_equal(href, cases[i].href);
     }
 }
@@ -135,7 +135,7 @@ static void test_server_list(void **state)
 
     (void)state;
     a.last = &last;
-    api_json_servers_begin(&list);
+    api_json_servers_begin(&list, "/servers");
     api_json_servers_add(&list, &a);
     api_json_servers_add(&list, &b);
     api_json_servers_name(&list, &b);
@@ -221,7 +221,7 @@ static void test_checks_are_not_mixed_up(void **state)
     char *text;
 
     (void)state;
-    api_json_servers_begin(&list);
+    api_json_servers_begin(&list, "/servers");
     for (unsigned i = 0; i < 4; i++) {
         const char *const urls[] = {"http://127.0.0.1:1", "http://127.0.0.1:2",
                                     "http://127.0.0.1:3", "http://127.0.0.1:4"};
@@ -342,7 +342,7 @@ static void test_small_documents(void **state)
     assert_in_order(text, root);
     free(text);
     add("http://127.0.0.1", 1);
-    text = api_json_pool(&state_now->pools[0], 9);
+    text = api_json_pool(pool_default(state_now), 9);
     assert_in_order(text, pool);
     free(text);
     api_json_workers_begin(&list);

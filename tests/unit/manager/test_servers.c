@@ -42,6 +42,8 @@ static int setup(void **state)
     m->pool = pool_state_new();
     m->cluster = cluster_solo_new(&hooks);
     facts_init(&m->facts);
+    TAILQ_INIT(&m->supervisor.listenings);
+    assert_non_null(facts_add_pool(&m->facts, 0));
     servers_init(m);
     leaving_init(m);
     publish_init(&m->publish, &m->supervisor, &m->facts, m->pool);
@@ -88,7 +90,7 @@ static int add(const char *body, struct proposal *p)
 
 static void check_every_server_has_facts(void)
 {
-    const struct pool *p = &m->pool->pools[0];
+    const struct pool *p = pool_default(m->pool);
     struct api_view view;
 
     assert_int_equal(HASH_COUNT(m->facts.by_id), p->server_n);
@@ -104,13 +106,13 @@ static void test_add(void **state)
 
     (void)state;
     assert_int_equal(add(UNCHECKED("1"), &p), 0);
-    assert_int_equal(p.change, POOL_CHANGE_SERVER_ADDED);
-    assert_int_equal(facts_find(&m->facts, p.server_id)->stats_slot, 0);
+    assert_int_equal(p.change, POOL_CHANGE_ADDED);
+    assert_int_equal(facts_find(&m->facts, p.id)->stats_slot, 0);
     assert_int_equal(add(UNCHECKED("1"), &p), 0);
     assert_int_equal(p.change, POOL_CHANGE_NONE);
     check_every_server_has_facts();
     assert_int_equal(add(UNCHECKED("2"), &p), 0);
-    assert_int_equal(facts_find(&m->facts, p.server_id)->stats_slot, 1);
+    assert_int_equal(facts_find(&m->facts, p.id)->stats_slot, 1);
 }
 
 /* Whichever allocation fails: who asked is told, and no server is there without its facts. */
@@ -127,7 +129,7 @@ static void test_add_without_memory(void **state)
         result = add(UNCHECKED("1"), &p);
         is_over = fault_is_armed();
         fault_set(0);
-        assert_int_equal(m->pool->pools[0].server_n, result == 0);
+        assert_int_equal(pool_default(m->pool)->server_n, result == 0);
         assert_true(!is_over || result == 0); /* some do without: a check just starts over */
         check_every_server_has_facts();
         teardown(state);
@@ -188,7 +190,7 @@ static void test_pass_is_told_to_who_ejected(void **state)
 
     (void)state;
     assert_int_equal(add(UNCHECKED("1"), &p), 0);
-    f = facts_find(&m->facts, p.server_id);
+    f = facts_find(&m->facts, p.id);
     assert_false(f->is_untried); /* there is nothing to wait for */
     seq = m->publish.seq;
     m->checks.hooks.on_pass(m, f);
@@ -220,7 +222,7 @@ static void test_untried_until_the_first_verdict(void **state)
 
     (void)state;
     assert_int_equal(add("{\"url\":\"http://127.0.0.1:1\"}", &p), 0);
-    f = facts_find(&m->facts, p.server_id);
+    f = facts_find(&m->facts, p.id);
     seq = m->publish.seq;
     assert_true(f->is_untried && f->is_up);
     run_until_judged(f);
@@ -239,12 +241,12 @@ static void test_unresolved_name_costs_nothing(void **state)
 
     (void)state;
     assert_int_equal(add("{\"url\":\"http://127.0.0.1:9\"}", &p), 0);
-    f = facts_find(&m->facts, p.server_id);
+    f = facts_find(&m->facts, p.id);
     checks_remove(&m->checks, f);
     facts_drop(&m->facts, f);
-    f = facts_add(&m->facts, p.server_id, &nowhere, 0);
+    f = facts_add(&m->facts, p.id, &nowhere, 0);
     timers_n = loop_timers(m->loop)->n;
-    checks_add(&m->checks, m->pool->pools[0].servers[0], f);
+    checks_add(&m->checks, pool_default(m->pool)->servers[0], f);
     assert_int_equal(loop_timers(m->loop)->n, timers_n);
     assert_int_equal(m->checks.probes_n, 0);
     for (unsigned i = 0; i < CHECKS_CLASSES; i++)

@@ -44,8 +44,7 @@ static UNUSED int apply_next(struct pool_state *s, struct pool_command *c,
 {
     int rc = pool_apply(s, c, s->index + 1, change);
     pool_command_fini(c);
-    pool_server_free(change->removed);
-    change->removed = NULL;
+    pool_change_fini(change);
     return rc;
 }
 
@@ -55,7 +54,7 @@ static UNUSED uint64_t add_server(struct pool_state *s, const char *json)
     struct pool_change change;
     make_add(&c, json);
     assert_int_equal(apply_next(s, &c, &change), 0);
-    return change.server_id;
+    return change.id;
 }
 
 static UNUSED enum pool_change_type change_server(struct pool_state *s, uint64_t id,
@@ -88,6 +87,64 @@ static UNUSED int remove_server(struct pool_state *s, uint64_t id)
     pool_command_init(&c, POOL_REMOVE_SERVER);
     c.server_id = id;
     return apply_next(s, &c, &change);
+}
+
+typedef int (*from_json_fn)(struct span body, struct pool_command *c, struct pool_error *error);
+typedef int (*named_from_json_fn)(struct span body, struct span name, struct pool_command *c,
+                                  struct pool_error *error);
+
+static UNUSED void make_wish(struct pool_command *c, from_json_fn from_json, const char *json)
+{
+    struct pool_error error = {0};
+    int rc = from_json(span_from_str(json), c, &error);
+    if (rc != 0)
+        print_error("%s: %s %s\n", json, error.field, error.detail);
+    assert_int_equal(rc, 0);
+}
+
+/* name "": POST, else PUT. */
+static UNUSED void make_named(struct pool_command *c, named_from_json_fn from_json,
+                              const char *name, const char *json)
+{
+    struct pool_error error = {0};
+    int rc = from_json(span_from_str(json), span_from_str(name), c, &error);
+    if (rc != 0)
+        print_error("%s: %s %s\n", json, error.field, error.detail);
+    assert_int_equal(rc, 0);
+}
+
+static UNUSED void set_text(char *to, const char *text)
+{
+    assert_int_equal(span_to_str(span_from_str(text), to, POOL_NAME_MAX + 1), 0);
+}
+
+static UNUSED uint64_t apply_good(struct pool_state *s, struct pool_command *c)
+{
+    struct pool_change change;
+    assert_int_equal(apply_next(s, c, &change), 0);
+    return change.id;
+}
+
+static UNUSED uint64_t add_pool(struct pool_state *s, const char *json)
+{
+    struct pool_command c;
+    make_named(&c, pool_code_add_pool_from_json, "", json);
+    return apply_good(s, &c);
+}
+
+static UNUSED uint64_t add_listener(struct pool_state *s, const char *json)
+{
+    struct pool_command c;
+    make_named(&c, pool_code_add_listener_from_json, "", json);
+    return apply_good(s, &c);
+}
+
+static UNUSED uint64_t add_rule(struct pool_state *s, const char *listener, const char *json)
+{
+    struct pool_command c;
+    make_wish(&c, pool_code_add_rule_from_json, json);
+    set_text(c.listener, listener);
+    return apply_good(s, &c);
 }
 
 /* ---- random commands ---- */
@@ -159,24 +216,24 @@ static UNUSED void make_random_set_pool(struct rand_state *r, struct pool_comman
     struct pool_error error = {0};
     print_random_check(r, true, check, sizeof(check));
     snprintf(json, sizeof(json),
-             "{\"check\":%s,\"timeouts\":{\"idle_ms\":%u},\"limits\":{\"body_bytes\":%llu},"
-             "\"fail_open\":%s}",
-             check, (unsigned)rand_below(r, 3) + 1,
-             (unsigned long long)rand_below(r, 1ULL << 53),
+             "{\"check\":%s,\"timeouts\":{\"idle_ms\":%u},\"limits\":{\"response_fields\":"
+             "%u},\"min_active\":%u,\"fail_open\":%s}",
+             check, (unsigned)rand_below(r, 3) + 1, (unsigned)rand_below(r, 512) + 1,
+             (unsigned)rand_below(r, 3),
              rand_below(r, 2) == 0 ? "true" : "false");
     assert_int_equal(pool_code_set_pool_from_json(span_from_str(json), c, &error), 0);
 }
 
-/* Some command that suits the state; one in ten names a server that is not there. */
-static UNUSED void make_random_command(struct rand_state *r, const struct pool_state *s,
-                                       struct pool_command *c)
+static UNUSED void make_random_server_command(struct rand_state *r, const struct pool_state *s,
+                                              struct pool_command *c)
 {
-    const struct pool *p = default_pool(s);
+    const struct pool *p = s->pools[rand_below(r, s->pool_n)];
     uint64_t kind = rand_below(r, 11);
     const struct pool_server *server =
         p->server_n > 0 ? p->servers[rand_below(r, p->server_n)] : NULL;
     if (kind < 4 || server == NULL) {
         make_random_add(r, c);
+        c->is_put = rand_below(r, 4) == 0;
     } else if (kind < 7) {
         make_random_change(r, server, c);
     } else if (kind == 7) {
@@ -190,6 +247,138 @@ static UNUSED void make_random_command(struct rand_state *r, const struct pool_s
     } else {
         make_random_set_pool(r, c);
     }
+    set_text(c->pool, p->name);
+}
+
+static UNUSED void make_random_pool_command(struct rand_state *r, struct pool_command *c)
+{
+    static const char *const policies[] = {"round_robin", "least_outstanding", "p2c", "hash"};
+    static const char *const keys[] = {"address", "header:X-User", "cookie:sid", "path"};
+    char json[300];
+    char name[8];
+    snprintf(name, sizeof(name), "p%u", (unsigned)rand_below(r, 4));
+    if (rand_below(r, 3) == 0) {
+        pool_command_init(c, POOL_REMOVE_POOL);
+        set_text(c->pool, rand_below(r, 8) == 0 ? "default" : name);
+        return;
+    }
+    snprintf(json, sizeof(json),
+             "{\"name\":\"%s\",\"policy\":\"%s\",\"hash_key\":\"%s\",\"drain_ms\":%u}", name,
+             policies[rand_below(r, 4)], keys[rand_below(r, 4)], (unsigned)rand_below(r, 3));
+    make_named(c, pool_code_add_pool_from_json, rand_below(r, 2) == 0 ? name : "", json);
+}
+
+/* Forwards to pools that may not be there. */
+static UNUSED void print_random_action(struct rand_state *r, char *buf, size_t size)
+{
+    switch (rand_below(r, 4)) {
+    case 0:
+        snprintf(buf, size, "{\"redirect\":{\"status\":301,\"host\":\"h%u.example\"}}",
+                 (unsigned)rand_below(r, 3));
+        break;
+    case 1:
+        snprintf(buf, size, "{\"fixed\":{\"status\":%u,\"body\":\"no\"}}",
+                 (unsigned)rand_below(r, 3) + 400);
+        break;
+    default:
+        snprintf(buf, size,
+                 "{\"forward\":[{\"pool\":\"default\",\"weight\":%u},{\"pool\":\"p%u\"}]}",
+                 (unsigned)rand_below(r, 100), (unsigned)rand_below(r, 4));
+        break;
+    }
+}
+
+static UNUSED void make_random_listener_command(struct rand_state *r, struct pool_command *c)
+{
+    char json[500];
+    char action[200];
+    char name[8];
+    snprintf(name, sizeof(name), "l%u", (unsigned)rand_below(r, 3));
+    if (rand_below(r, 3) == 0) {
+        pool_command_init(c, POOL_REMOVE_LISTENER);
+        set_text(c->listener, rand_below(r, 8) == 0 ? "default" : name);
+        return;
+    }
+    print_random_action(r, action, sizeof(action));
+    snprintf(json, sizeof(json),
+             "{\"addresses\":[\"127.0.0.1:%u\",\"[::]:%u\"],\"proxy_protocol\":%s,"
+             "\"trusted_proxies\":%s,\"timeouts\":{\"client_idle_ms\":%u},"
+             "\"request_id_to_client\":false,\"default_action\":%s}",
+             (unsigned)rand_below(r, 5) + 1, (unsigned)rand_below(r, 5) + 100,
+             rand_below(r, 2) == 0 ? "true" : "false",
+             rand_below(r, 2) == 0 ? "null" : "[\"10.0.0.0/8\",\"::1/128\"]",
+             (unsigned)rand_below(r, 3) + 1, action);
+    if (rand_below(r, 3) == 0)
+        make_wish(c, pool_code_set_listener_from_json, json);
+    else
+        make_named(c, pool_code_add_listener_from_json, name, json);
+    set_text(c->listener, rand_below(r, 4) == 0 ? "default" : name);
+    c->is_put = c->is_put && rand_below(r, 2) == 0;
+}
+
+static UNUSED void make_random_rule_command(struct rand_state *r, const struct pool_state *s,
+                                            struct pool_command *c)
+{
+    const struct listener *l = s->listeners[rand_below(r, s->listener_n)];
+    const struct rule *rule = l->rule_n > 0 ? l->rules[rand_below(r, l->rule_n)] : NULL;
+    uint64_t kind = rand_below(r, 4);
+    char json[500];
+    char action[200];
+    print_random_action(r, action, sizeof(action));
+    if (rule != NULL && kind == 0) {
+        pool_command_init(c, POOL_REMOVE_RULE);
+    } else {
+        snprintf(json, sizeof(json),
+                 "{\"priority\":%u,\"conditions\":{\"path_prefix\":\"/p%u\","
+                 "\"host\":\"*.h%u.example\"},\"action\":%s%s}",
+                 (unsigned)rand_below(r, 8) + 1, (unsigned)rand_below(r, 3),
+                 (unsigned)rand_below(r, 3), action,
+                 rand_below(r, 2) == 0 ? ",\"name\":\"n\"" : "");
+        make_wish(c,
+                  rule != NULL && kind == 1 ? pool_code_set_rule_from_json
+                                            : pool_code_add_rule_from_json,
+                  json);
+        c->is_put = c->type == POOL_ADD_RULE && kind == 2;
+    }
+    set_text(c->listener, l->name);
+    c->rule_id = rule != NULL ? rule->id : 999999;
+    if (c->type == POOL_ADD_RULE)
+        c->rule_id = 0;
+}
+
+static UNUSED void add_random_guard(struct rand_state *r, const struct pool_state *s,
+                                    struct pool_command *c)
+{
+    c->has_guard = true;
+    c->guard_unusable = calloc(s->server_n + 1, sizeof(uint64_t));
+    for (uint32_t i = 0; i < pool_default(s)->server_n; i++) {
+        if (rand_below(r, 2) == 0)
+            c->guard_unusable[c->guard_n++] = pool_default(s)->servers[i]->id;
+    }
+}
+
+/* Some command that mostly suits the state. */
+static UNUSED void make_random_command(struct rand_state *r, const struct pool_state *s,
+                                       struct pool_command *c)
+{
+    switch (rand_below(r, 8)) {
+    case 0:
+        make_random_pool_command(r, c);
+        break;
+    case 1:
+        make_random_listener_command(r, c);
+        break;
+    case 2:
+        make_random_rule_command(r, s, c);
+        break;
+    default:
+        make_random_server_command(r, s, c);
+        break;
+    }
+    if (rand_below(r, 20) == 0)
+        c->if_digest = rand_u64(r) | 1;
+    if (rand_below(r, 10) == 0)
+        add_random_guard(r, s, c);
     for (unsigned i = 0; i < sizeof(c->request_id); i++)
         c->request_id[i] = (uint8_t)rand_u64(r);
 }

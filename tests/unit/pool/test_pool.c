@@ -9,7 +9,7 @@ static void test_new_state(void **state)
     struct pool_state *s = pool_state_new();
     assert_non_null(s);
     const struct pool *p = default_pool(s);
-    assert_ptr_equal(p, &s->pools[0]);
+    assert_ptr_equal(p, pool_default(s));
     assert_int_equal(s->index, 0);
     assert_int_equal(s->pool_n, 1);
     assert_int_equal(p->server_n, 0);

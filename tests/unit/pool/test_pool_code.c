@@ -8,15 +8,22 @@
 enum body_kind { ADD, CHANGE, SET };
 
 /* A server to be changed by a PATCH. */
-static struct pool_server *new_server(void)
+static struct pool_server *new_server_from(const char *json)
 {
     struct pool_command c;
-    make_add(&c, "{\"url\":\"http://1.1.1.1\",\"meta\":{\"a\":\"1\",\"b\":\"2\"}}");
-    struct pool_server *server = pool_server_new(&c.server);
+    make_add(&c, json);
+    struct pool_server *server = malloc(sizeof(*server));
     assert_non_null(server);
+    *server = c.server;
     server->id = 77;
+    c.server = (struct pool_server){0};
     pool_command_fini(&c);
     return server;
+}
+
+static struct pool_server *new_server(void)
+{
+    return new_server_from("{\"url\":\"http://1.1.1.1\",\"meta\":{\"a\":\"1\",\"b\":\"2\"}}");
 }
 
 static int read_body(enum body_kind kind, struct span body, struct pool_command *c,
@@ -180,9 +187,7 @@ static void test_meta_limit(void **state)
         snprintf(body + strlen(body), sizeof(body) - strlen(body), "\"k%u\":\"\",", i);
     size_t len = strlen(body);
     snprintf(body + len - 1, sizeof(body) - len, "}}");
-    make_add(&c, body);
-    struct pool_server *server = pool_server_new(&c.server);
-    pool_command_fini(&c);
+    struct pool_server *server = new_server_from(body);
     snprintf(body + len - 1, sizeof(body) - len, ",\"one more\":\"\"}}");
     assert_int_equal(pool_code_add_from_json(span_from_str(body), &c, &error), WERR_INVALID);
     assert_string_equal(error.code, "too_many");
@@ -201,28 +206,22 @@ static void test_pool_json(void **state)
     char *json = pool_code_pool_json(default_pool(s));
     assert_string_equal(
         json,
-        "{\"name\":\"default\",\"policy\":\"round_robin\",\"timeouts\":{\"connect_ms\":1500,"
-        "\"response_head_ms\":60000,\"idle_ms\":60000,\"client_head_ms\":10000,"
-        "\"client_body_ms\":30000,\"client_idle_ms\":75000,\"client_write_ms\":60000,"
-        "\"tunnel_ms\":3600000},\"limits\":{\"request_line_bytes\":8192,\"head_bytes\":32768,"
-        "\"fields\":100,\"body_bytes\":0,\"chunk_extension_bytes\":4096,\"trailer_bytes\":8192,"
-        "\"requests_per_connection\":0,\"connections\":0,\"connections_per_client\":0,"
-        "\"response_head_bytes\":65536,\"min_rate_bytes\":100,"
-        "\"queue_bytes\":67108864,\"hops\":10,\"response_fields\":128},\"retry\":{\"attempts\":"
-        "2,"
+        "{\"name\":\"default\",\"policy\":\"round_robin\",\"hash_key\":\"address\","
+        "\"timeouts\":{\"connect_ms\":1500,\"response_head_ms\":60000,\"idle_ms\":60000,"
+        "\"tunnel_ms\":3600000},\"limits\":{\"response_head_bytes\":65536,"
+        "\"response_fields\":128},\"retry\":{\"attempts\":2,"
         "\"budget_percent\":20,\"replay_bytes\":65536},\"eject\":{\"errors\":5,"
         "\"base_ms\":30000,\"max_ms\":300000,\"max_percent\":50},\"fail_open\":true,"
         "\"forwarded\":false,\"min_active\":0,\"drain_ms\":300000,"
-        "\"client_abort_on_fin\":false,\"request_id_to_client\":true,"
         "\"check\":{\"type\":\"http\","
         "\"interval_ms\":30000,\"fast_interval_ms\":2000,\"timeout_ms\":5000,\"path\":\"/\","
         "\"host\":\"\",\"expect\":\"200-299\",\"failures\":3,\"passes\":2,\"initial\":\"up\"}"
         "}");
     struct pool_command c;
-    assert_int_equal(pool_code_read_pool(span_from_str(json), &c), 0);
+    assert_int_equal(pool_code_read_stored(KIND_POOL, span_from_str(json), &c), 0);
     assert_int_equal(c.server.health.set, POOL_HEALTH_SET_ALL);
+    assert_true(c.given == settings_all(&pool_settings_table));
     pool_command_fini(&c);
-    assert_int_equal(pool_code_read_pool(SPAN("{}"), &c), WERR_INVALID);
     free(json);
     pool_state_free(s);
 }
@@ -304,12 +303,12 @@ static void test_server_text(void **state)
             assert_is_of_the_library(pool_code_payload_json(&c));
         (void)apply_next(s, &c, &change);
     }
-    for (uint32_t i = 0; i < s->pools[0].server_n; i++) {
-        const struct pool_server *server = s->pools[0].servers[i];
+    for (uint32_t i = 0; i < pool_default(s)->server_n; i++) {
+        const struct pool_server *server = pool_default(s)->servers[i];
         assert_is_of_the_library(pool_code_server_json(server));
         assert_is_of_the_library(pool_code_health_json(&server->health));
     }
-    assert_true(s->pools[0].server_n > 5);
+    assert_true(pool_default(s)->server_n > 5);
     pool_state_free(s);
 }
 
@@ -336,7 +335,7 @@ static void test_entry_layout(void **state)
     memset(c.request_id, 0xab, sizeof(c.request_id));
     assert_int_equal(pool_code_encode(&c, &bytes, &len), 0);
     static const char head[] =
-        "\x01\x03\0\0\x1e\0\0\0"
+        "\x02\x03\0\0\x1e\0\0\0"
         "\xab\xab\xab\xab\xab\xab\xab\xab\xab\xab\xab\xab\xab\xab\xab\xab"
         "{\"pool\":\"default\",\"id\":\"s-1f\"}";
     assert_int_equal(len, sizeof(head) - 1);
@@ -357,8 +356,8 @@ static void test_admin_entry_layout(void **state)
     c.server.drain_ms = 7;
     assert_int_equal(pool_code_encode(&c, &bytes, &len), 0);
     static const char head[] =
-        "\x01\x05\0\0\x3e\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0"
-        "{\"pool\":\"default\",\"id\":\"s-1f\",\"admin\":\"draining\",\"drain_ms\":7}";
+        "\x02\x05\0\0\x46\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0"
+        "{\"pool\":\"default\",\"id\":\"s-1f\",\"set\":{\"admin\":\"draining\",\"drain_ms\":7}}";
     assert_int_equal(len, sizeof(head) - 1);
     assert_memory_equal(bytes, head, len);
     free(bytes);
@@ -393,7 +392,7 @@ static void test_admin_bodies(void **state)
     };
     (void)state;
     struct pool_state *s = pool_state_new();
-    assert_int_equal(set_pool(s, "{\"drain_ms\":1234}"), POOL_CHANGE_POOL_SET);
+    assert_int_equal(set_pool(s, "{\"drain_ms\":1234}"), POOL_CHANGE_CHANGED);
     for (unsigned i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         struct pool_command c;
         struct pool_error error = {.code = ""};
@@ -430,14 +429,14 @@ static void test_bad_entries(void **state)
 {
     (void)state;
     const char *remove = "{\"pool\":\"default\",\"id\":\"s-1f\"}";
-    assert_int_equal(decode(1, 3, 0, remove), 0);
-    assert_int_equal(decode(2, 3, 0, remove), WERR_UNSUPPORTED);
+    assert_int_equal(decode(2, 3, 0, remove), 0);
+    assert_int_equal(decode(1, 3, 0, remove), WERR_UNSUPPORTED);
     assert_int_equal(decode(0, 3, 0, remove), WERR_UNSUPPORTED);
-    assert_int_equal(decode(1, 0, 0, remove), WERR_UNSUPPORTED);
-    assert_int_equal(decode(1, 6, 0, remove), WERR_UNSUPPORTED);
-    assert_int_equal(decode(1, 255, 0, remove), WERR_UNSUPPORTED);
-    assert_int_equal(decode(1, 3, 256, remove), WERR_UNSUPPORTED);
-    assert_int_equal(decode(1, 1, 0, remove), WERR_CORRUPT);
+    assert_int_equal(decode(2, 0, 0, remove), WERR_UNSUPPORTED);
+    assert_int_equal(decode(2, 14, 0, remove), WERR_UNSUPPORTED);
+    assert_int_equal(decode(2, 255, 0, remove), WERR_UNSUPPORTED);
+    assert_int_equal(decode(2, 3, 256, remove), WERR_UNSUPPORTED);
+    assert_int_equal(decode(2, 1, 0, remove), WERR_CORRUPT);
     static const char *const payloads[] = {
         "",
         "{}",
@@ -453,20 +452,20 @@ static void test_bad_entries(void **state)
         "\"id\":\"s-1\"}",
     };
     for (unsigned i = 0; i < sizeof(payloads) / sizeof(payloads[0]); i++)
-        assert_int_equal(decode(1, 3, 0, payloads[i]), WERR_CORRUPT);
-    assert_int_equal(decode(1, 1, 0, "{\"pool\":\"default\",\"server\":{}}"), WERR_CORRUPT);
-    assert_int_equal(decode(1, 1, 0, "{\"pool\":\"default\",\"server\":[]}"), WERR_CORRUPT);
-    assert_int_equal(decode(1, 4, 0, "{\"pool\":\"default\",\"set\":1}"), WERR_CORRUPT);
+        assert_int_equal(decode(2, 3, 0, payloads[i]), WERR_CORRUPT);
+    assert_int_equal(decode(2, 1, 0, "{\"pool\":\"default\",\"set\":{}}"), WERR_CORRUPT);
+    assert_int_equal(decode(2, 1, 0, "{\"pool\":\"default\",\"set\":[]}"), WERR_CORRUPT);
+    assert_int_equal(decode(2, 4, 0, "{\"pool\":\"default\",\"set\":1}"), WERR_CORRUPT);
     static const char *const admins[] = {
-        "{\"pool\":\"default\",\"id\":\"s-1\",\"admin\":\"draining\"}",
-        "{\"pool\":\"default\",\"id\":\"s-1\",\"drain_ms\":1}",
-        "{\"pool\":\"default\",\"id\":\"s-1\",\"admin\":\"gone\",\"drain_ms\":1}",
-        "{\"pool\":\"default\",\"id\":\"s-1\",\"admin\":1,\"drain_ms\":1}",
-        "{\"pool\":\"default\",\"id\":\"s-1\",\"admin\":\"draining\",\"drain_ms\":86400001}",
+        "{\"pool\":\"default\",\"id\":\"s-1\"}",
+        "{\"pool\":\"default\",\"id\":\"s-1\",\"set\":{\"drain_ms\":1}}",
+        "{\"pool\":\"default\",\"id\":\"s-1\",\"set\":{\"admin\":\"gone\",\"drain_ms\":1}}",
+        "{\"pool\":\"default\",\"id\":\"s-1\",\"set\":{\"admin\":1,\"drain_ms\":1}}",
+        "{\"pool\":\"default\",\"id\":\"s-1\",\"set\":{\"admin\":\"draining\",\"drain_ms\":86400001}}",
     };
     for (unsigned i = 0; i < sizeof(admins) / sizeof(admins[0]); i++)
-        assert_int_equal(decode(1, 5, 0, admins[i]), WERR_CORRUPT);
-    assert_int_equal(decode(1, 4, 0, "{\"pool\":\"default\",\"set\":{\"weight\":1}}"),
+        assert_int_equal(decode(2, 5, 0, admins[i]), WERR_CORRUPT);
+    assert_int_equal(decode(2, 4, 0, "{\"pool\":\"default\",\"set\":{\"weight\":1}}"),
                      WERR_CORRUPT);
 }
 
@@ -490,7 +489,7 @@ static void test_too_big(void **state)
     struct pool_command c;
     char *bytes = NULL;
     size_t len = 0;
-    char value[3000];
+    char value[10000];
     memset(value, 'v', sizeof(value) - 1);
     value[sizeof(value) - 1] = '\0';
     make_add(&c, "{\"url\":\"http://1.1.1.1\"}");

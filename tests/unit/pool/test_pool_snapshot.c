@@ -32,13 +32,8 @@ static struct pool_state *copy_state(const struct pool_state *s)
     return copy;
 }
 
-static void assert_states_equal(const struct pool_state *a, const struct pool_state *b)
+static void assert_servers_equal(const struct pool *pa, const struct pool *pb)
 {
-    assert_true(a->index == b->index);
-    assert_true(a->digest == b->digest);
-    assert_true(pool_state_digest_recompute(a) == pool_state_digest_recompute(b));
-    const struct pool *pa = default_pool(a);
-    const struct pool *pb = default_pool(b);
     assert_int_equal(pa->server_n, pb->server_n);
     for (uint32_t i = 0; i < pa->server_n; i++) {
         assert_true(pa->servers[i]->id == pb->servers[i]->id);
@@ -49,6 +44,44 @@ static void assert_states_equal(const struct pool_state *a, const struct pool_st
         assert_int_equal(pa->servers[i]->proxy_protocol, pb->servers[i]->proxy_protocol);
         assert_true(addr_is_equal(&pa->servers[i]->addr, &pb->servers[i]->addr));
     }
+}
+
+static void assert_listeners_equal(const struct listener *la, const struct listener *lb)
+{
+    assert_true(la->id == lb->id && la->digest == lb->digest);
+    assert_string_equal(la->name, lb->name);
+    assert_int_equal(la->address_n, lb->address_n);
+    for (unsigned i = 0; i < la->address_n; i++)
+        assert_true(addr_is_equal(&la->addresses[i], &lb->addresses[i]));
+    assert_int_equal(la->has_trusted, lb->has_trusted);
+    assert_int_equal(la->trusted.n, lb->trusted.n);
+    assert_true(rule_action_equal(&la->default_action, &lb->default_action));
+    assert_int_equal(la->rule_n, lb->rule_n);
+    for (uint32_t i = 0; i < la->rule_n; i++) {
+        assert_true(la->rules[i]->id == lb->rules[i]->id);
+        assert_int_equal(la->rules[i]->priority, lb->rules[i]->priority);
+        assert_true(rule_conditions_equal(&la->rules[i]->conditions, &lb->rules[i]->conditions));
+        assert_true(rule_action_equal(&la->rules[i]->action, &lb->rules[i]->action));
+    }
+}
+
+static void assert_states_equal(const struct pool_state *a, const struct pool_state *b)
+{
+    assert_true(a->index == b->index);
+    assert_true(a->digest == b->digest);
+    assert_true(pool_state_digest_recompute(a) == pool_state_digest_recompute(b));
+    assert_int_equal(a->pool_n, b->pool_n);
+    assert_int_equal(a->server_n, b->server_n);
+    assert_int_equal(a->listener_n, b->listener_n);
+    for (uint32_t i = 0; i < a->pool_n; i++) {
+        assert_true(a->pools[i]->id == b->pools[i]->id);
+        assert_string_equal(a->pools[i]->name, b->pools[i]->name);
+        assert_int_equal(a->pools[i]->ref_n, b->pools[i]->ref_n);
+        assert_int_equal(a->pools[i]->policy, b->pools[i]->policy);
+        assert_servers_equal(a->pools[i], b->pools[i]);
+    }
+    for (uint32_t i = 0; i < a->listener_n; i++)
+        assert_listeners_equal(a->listeners[i], b->listeners[i]);
 }
 
 static void test_decode_encode_is_identity(void **state)
@@ -80,7 +113,7 @@ static void test_replay_from_snapshot(void **state)
         make_random_command(&r, whole, &c);
         for (unsigned k = 0; k <= i; k++) {
             results[k] = pool_apply(resumed[k], &c, i + 1, &change);
-            pool_server_free(change.removed);
+            pool_change_fini(&change);
         }
         int rc = apply_next(whole, &c, &change);
         for (unsigned k = 0; k <= i; k++) {
@@ -95,81 +128,110 @@ static void test_replay_from_snapshot(void **state)
     pool_state_free(whole);
 }
 
-static size_t put_text(char *at, const char *json)
+/* ---- records that are no good ---- */
+
+struct record {
+    uint8_t kind;
+    uint64_t id, owner;
+    const char *json;
+};
+
+static size_t put_record(char *at, const struct record *r)
 {
-    uint32_t len = htole32((uint32_t)strlen(json));
-    memcpy(at, &len, sizeof(len));
-    memcpy(at + sizeof(len), json, strlen(json));
-    return sizeof(len) + strlen(json);
+    const uint64_t id = htole64(r->id);
+    const uint64_t owner = htole64(r->owner);
+    const uint32_t len = htole32((uint32_t)strlen(r->json));
+    at[0] = (char)r->kind;
+    memcpy(at + 1, &id, sizeof(id));
+    memcpy(at + 9, &owner, sizeof(owner));
+    memcpy(at + 17, &len, sizeof(len));
+    memcpy(at + 21, r->json, strlen(r->json));
+    return 21 + strlen(r->json);
 }
 
-/* A snapshot of format 1, as it was written before there were limits, retry and admin. */
-static size_t make_old_snapshot(char *bytes)
+/* A snapshot at index 9 whose checksum is right. */
+static size_t make_snapshot(char *bytes, uint8_t format, const struct record *records,
+                            unsigned n)
 {
-    const uint32_t one = htole32(1);
-    const uint64_t id = htole64(3);
-    const uint64_t index = htole64(7);
-    const uint64_t digest = htole64(123456789);
+    const uint64_t index = htole64(9);
     size_t len = 40;
+    memset(bytes, 0, len);
     memcpy(bytes, "WSNP", 4);
-    memcpy(bytes + 4, &one, sizeof(one));
+    bytes[4] = (char)format;
     memcpy(bytes + 8, &index, sizeof(index));
-    memcpy(bytes + 16, &digest, sizeof(digest));
-    memcpy(bytes + len, &one, sizeof(one));
-    len += sizeof(one);
-    len += put_text(bytes + len, "{\"name\":\"default\",\"policy\":\"round_robin\","
-                                 "\"timeouts\":{\"connect_ms\":5,\"response_head_ms\":6,"
-                                 "\"idle_ms\":7},\"check\":{\"path\":\"/old\"}}");
-    memcpy(bytes + len, &one, sizeof(one));
-    len += sizeof(one);
-    memcpy(bytes + len, &id, sizeof(id));
-    len += sizeof(id);
-    len += put_text(bytes + len, "{\"url\":\"http://1.1.1.1:80\",\"map_host\":false,"
-                                 "\"weight\":4,\"check\":{},\"meta\":{}}");
+    for (unsigned i = 0; i < n; i++)
+        len += put_record(bytes + len, &records[i]);
     const uint64_t length = htole64(len - 40);
-    const uint64_t checksum = htole64(XXH3_64bits_withSeed(bytes + 40, len - 40, 7));
+    const uint64_t checksum = htole64(XXH3_64bits_withSeed(bytes + 40, len - 40, 9));
     memcpy(bytes + 24, &length, sizeof(length));
     memcpy(bytes + 32, &checksum, sizeof(checksum));
     return len;
 }
 
-/* What it lacks has defaults, and the digest is the one of the state that was read. */
-static void test_old_format(void **state)
+#define DEFAULT_POOL {KIND_POOL, 0, 0, "{\"name\":\"default\"}"}
+#define GOOD_SERVER  {KIND_SERVER, 3, 0, "{\"url\":\"http://1.1.1.1:80\"}"}
+#define GOOD_RULE                 \
+    {KIND_RULE, 4, 0,             \
+     "{\"priority\":1,\"conditions\":{},\"action\":{\"fixed\":{\"status\":404}}}"}
+
+/* Of a state with server 3 and rule 4. */
+static uint64_t digest_of_good(void)
 {
-    (void)state;
-    char bytes[1000];
-    size_t len = make_old_snapshot(bytes);
+    struct pool_state *s = pool_state_new();
+    s->index = 2;
+    assert_int_equal(add_server(s, "{\"url\":\"http://1.1.1.1\"}"), 3);
+    assert_int_equal(
+        add_rule(s, "default", "{\"priority\":1,\"action\":{\"fixed\":{\"status\":404}}}"), 4);
+    uint64_t digest = s->digest;
+    pool_state_free(s);
+    return digest;
+}
+
+static void test_records(void **state)
+{
+    static const struct record good[] = {DEFAULT_POOL, GOOD_SERVER, GOOD_RULE};
+    static const struct record bad[] = {
+        {0, 5, 0, "{}"},
+        {5, 5, 0, "{}"},
+        {255, 5, 0, "{}"},
+        {KIND_POOL, 5, 0, "{}"},
+        {KIND_POOL, 5, 0, "{\"name\":\"default\"}"},
+        {KIND_POOL, 0, 0, "{\"name\":\"other\"}"},
+        {KIND_POOL, 5, 1, "{\"name\":\"other\"}"},
+        {KIND_POOL, 3, 0, "{\"name\":\"other\"}"},
+        {KIND_POOL, 10, 0, "{\"name\":\"other\"}"},
+        {KIND_SERVER, 0, 0, "{\"url\":\"http://1.1.1.2:80\"}"},
+        {KIND_SERVER, 5, 7, "{\"url\":\"http://1.1.1.2:80\"}"},
+        {KIND_SERVER, 5, 3, "{\"url\":\"http://1.1.1.2:80\"}"},
+        {KIND_SERVER, 5, 0, "{\"url\":\"http://1.1.1.1:80\"}"},
+        {KIND_LISTENER, 5, 0, "{\"addresses\":[]}"},
+        {KIND_LISTENER, 5, 0, "{\"name\":\"x\",\"default_action\":{\"forward\":[{\"pool\":\"y\"}]}}"},
+        {KIND_RULE, 5, 3, "{\"priority\":2,\"action\":{\"fixed\":{\"status\":404}}}"},
+        {KIND_RULE, 5, 0, "{\"priority\":1,\"action\":{\"fixed\":{\"status\":404}}}"},
+        {KIND_RULE, 5, 0, "{\"priority\":2}"},
+    };
+    char bytes[2000];
     struct pool_state *s = NULL;
-    assert_int_equal(pool_snapshot_decode(span_from(bytes, len), &s), 0);
-    const struct pool *p = default_pool(s);
-    struct pool_settings want;
-    pool_settings_init(&want);
-    want.timeouts.connect_ms = 5;
-    want.timeouts.response_head_ms = 6;
-    want.timeouts.idle_ms = 7;
-    for (unsigned i = 0; i < POOL_SETTING_N; i++)
-        assert_true(pool_settings_get(&p->settings, &pool_settings_table[i]) ==
-                    pool_settings_get(&want, &pool_settings_table[i]));
-    assert_string_equal(p->health.path, "/old");
-    assert_int_equal(p->server_n, 1);
-    assert_int_equal(p->servers[0]->weight, 4);
-    assert_int_equal(p->servers[0]->admin, POOL_ADMIN_ENABLED);
-    assert_int_equal(p->servers[0]->proxy_protocol, 0);
-    assert_int_equal(s->index, 7);
-    assert_true(s->digest == pool_state_digest_recompute(s));
-    struct pool_state *copy = copy_state(s);
-    assert_states_equal(s, copy);
-    pool_state_free(copy);
-    pool_state_free(s);
-    /* As much may be missing from format 2: each setting was new once. */
-    bytes[4] = 2;
-    assert_int_equal(pool_snapshot_decode(span_from(bytes, len), &s), 0);
-    assert_int_equal(default_pool(s)->timeouts.connect_ms, 5);
-    assert_true(default_pool(s)->bounds.queue_bytes == want.bounds.queue_bytes);
-    assert_true(s->digest == pool_state_digest_recompute(s));
-    pool_state_free(s);
-    bytes[4] = 3;
+    (void)state;
+    for (unsigned i = 0; i <= sizeof(bad) / sizeof(bad[0]); i++) {
+        struct record records[4] = {good[0], good[1], good[2]};
+        unsigned n = 3;
+        if (i > 0)
+            records[n++] = bad[i - 1];
+        size_t len = make_snapshot(bytes, 3, records, n);
+        /* The digest of the good ones, which the bad one must not be let in for. */
+        uint64_t digest = htole64(digest_of_good());
+        memcpy(bytes + 16, &digest, sizeof(digest));
+        int rc = pool_snapshot_decode(span_from(bytes, len), &s);
+        if (rc != (i == 0 ? 0 : WERR_CORRUPT))
+            fail_msg("record %u: %d", i, rc);
+        if (rc == 0)
+            pool_state_free(s);
+    }
+    size_t len = make_snapshot(bytes, 2, good, 3);
     assert_int_equal(pool_snapshot_decode(span_from(bytes, len), &s), WERR_UNSUPPORTED);
+    len = make_snapshot(bytes, 3, good, 3);
+    assert_int_equal(pool_snapshot_decode(span_from(bytes, len), &s), WERR_CORRUPT);
 }
 
 /* Every byte, flipped; every length, cut: refused, never taken for something else. */
@@ -224,7 +286,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_decode_encode_is_identity),
         cmocka_unit_test(test_replay_from_snapshot),
-        cmocka_unit_test(test_old_format),
+        cmocka_unit_test(test_records),
         cmocka_unit_test(test_damage),
         cmocka_unit_test(test_out_of_memory),
     };

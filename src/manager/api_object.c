@@ -1,0 +1,172 @@
+#include "manager/api_object.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "manager/api.h"
+#include "manager/api_problem.h"
+#include "manager/api_shown.h"
+#include "manager/api_wish.h"
+#include "manager/manager.h"
+
+static void answer_none(struct api_conn *ac, const struct api_object_kind *k)
+{
+    char detail[64];
+
+    (void)snprintf(detail, sizeof(detail), "there is no such %s", kind_word(k->kind));
+    api_problem(ac, 404, "not_found", detail);
+}
+
+void api_object_get(struct api_conn *ac, const struct api_object_kind *k)
+{
+    const void *object = k->find(ac);
+
+    if (object == NULL)
+        answer_none(ac, k);
+    else
+        api_answer(ac, 200, k->show(ac, object));
+}
+
+/* ---- outcomes ---- */
+
+static bool answer_refusal(struct api_conn *ac)
+{
+    const struct api_object_kind *k = ac->kind;
+
+    if (ac->proposal.result == 0)
+        return false;
+    if (k->give_up != NULL)
+        k->give_up(ac);
+    api_problem_of_refusal(ac, ac->proposal.result, kind_word(k->kind));
+    return true;
+}
+
+static void on_set(struct api_conn *ac)
+{
+    const struct api_object_kind *k = ac->kind;
+    const bool is_new = ac->proposal.change == POOL_CHANGE_ADDED;
+    const void *object = k->find_id(ac, ac->proposal.id);
+
+    if (answer_refusal(ac))
+        return;
+    if (object == NULL) { /* removed meanwhile */
+        answer_none(ac, k);
+        return;
+    }
+    if (is_new)
+        k->locate(ac, object, ac->location, sizeof(ac->location));
+    api_answer(ac, is_new ? 201 : 200, k->show(ac, object));
+}
+
+static void on_removed(struct api_conn *ac)
+{
+    if (!answer_refusal(ac))
+        api_answer(ac, 200, api_json_removed(ac->removed));
+}
+
+/* ---- wishes ---- */
+
+/* Takes the command. */
+static void wish(struct api_conn *ac, const struct api_object_kind *k, struct pool_command *c,
+                 void (*then)(struct api_conn *ac))
+{
+    struct pool_error error;
+    int rc = 0;
+
+    ac->kind = k;
+    if (k->prepare != NULL && pool_check(ac->m->pool, c, &error) == 0)
+        rc = k->prepare(ac, c, &error);
+    if (rc < 0) {
+        pool_command_fini(c);
+        api_problem_of_body(ac, rc, &error);
+        return;
+    }
+    api_wish(ac, c, then);
+}
+
+static void add(struct api_conn *ac, const struct api_object_kind *k, struct span body,
+                bool is_put)
+{
+    struct pool_command c;
+    struct pool_error error;
+    const int rc = k->read_add(ac, is_put, body, &c, &error);
+
+    if (rc < 0) {
+        api_problem_of_body(ac, rc, &error);
+        return;
+    }
+    c.is_put = is_put;
+    wish(ac, k, &c, on_set);
+}
+
+void api_object_add(struct api_conn *ac, const struct api_object_kind *k)
+{
+    add(ac, k, api_body(ac), false);
+}
+
+/* The body may be what GET has answered: what it shows beside what people decide is passed over,
+ * while all else counts, so that what is left out gets its default. */
+void api_object_put(struct api_conn *ac, const struct api_object_kind *k)
+{
+    const struct api_json_fixed_set whole = {k->fixed.rows, k->fixed.n, true};
+    const void *object = k->find(ac);
+    struct pool_error error;
+    char *rest = NULL;
+    int rc = 0;
+
+    if (object != NULL)
+        rc = api_shown_cut(api_body(ac), k->show(ac, object), &whole, &error, &rest);
+    if (rc < 0)
+        api_problem_of_body(ac, rc, &error);
+    else
+        add(ac, k, rest != NULL ? span_from_str(rest) : api_body(ac), true);
+    free(rest);
+}
+
+static int read_change(struct api_conn *ac, const struct api_object_kind *k,
+                       const void *object, struct pool_command *c, struct pool_error *error)
+{
+    char *rest = NULL;
+    int rc = api_shown_cut(api_body(ac), k->show(ac, object), &k->fixed, error, &rest);
+
+    if (rc == 0)
+        rc = k->read_change(rest != NULL ? span_from_str(rest) : api_body(ac), c, error);
+    free(rest);
+    return rc;
+}
+
+void api_object_change(struct api_conn *ac, const struct api_object_kind *k)
+{
+    const void *object = k->find(ac);
+    struct pool_command c;
+    struct pool_error error;
+    int rc;
+
+    if (object == NULL) {
+        answer_none(ac, k);
+        return;
+    }
+    rc = read_change(ac, k, object, &c, &error);
+    if (rc < 0) {
+        api_problem_of_body(ac, rc, &error);
+        return;
+    }
+    k->name(ac, object, &c);
+    wish(ac, k, &c, on_set);
+}
+
+void api_object_remove(struct api_conn *ac, const struct api_object_kind *k)
+{
+    const void *object = k->find(ac);
+    struct pool_command c;
+
+    if (object == NULL) {
+        answer_none(ac, k);
+        return;
+    }
+    pool_command_init(&c, k->remove);
+    k->name(ac, object, &c);
+    k->locate(ac, object, ac->removed, sizeof(ac->removed));
+    ac->kind = k;
+    api_wish(ac, &c, on_removed);
+}
