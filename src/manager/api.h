@@ -72,8 +72,8 @@ struct api_conn {
     struct proposal proposal;
     struct publish_waiter waiter;
     struct leave_waiter leave;
-    const struct api_object_kind *kind; /* of a pool, listener or rule */
-    char removed[API_LOCATION_MAX];     /* its path */
+    const struct api_object_kind *kind;     /* of a pool, listener or rule */
+    char removed[API_LOCATION_MAX];         /* its path */
     bool shows_list;                        /* the answer is the whole pool, not the server */
     void (*committed)(struct api_conn *ac); /* before the workers are waited for; NULL: none */
     void (*then)(struct api_conn *ac);

@@ -150,10 +150,10 @@ char *api_json_dry_run(const char *change)
 char *api_json_root(const char *version)
 {
     static const struct link_row links[] = {
-        {"servers", "/servers", NULL}, {"pools", "/pools", NULL},
+        {"servers", "/servers", NULL},     {"pools", "/pools", NULL},
         {"listeners", "/listeners", NULL}, {"node", "/node", NULL},
-        {"stats", "/stats", NULL},     {"stats_detail", "/stats/detail", NULL},
-        {"workers", "/workers", NULL}, {"health", "/health", NULL},
+        {"stats", "/stats", NULL},         {"stats_detail", "/stats/detail", NULL},
+        {"workers", "/workers", NULL},     {"health", "/health", NULL},
         {"ready", "/ready", NULL},
     };
     struct maker m = make_object();

@@ -60,9 +60,9 @@ struct api_json_list {
     const char *add_href; /* the link behind the items; NULL: they are the document */
     const char *add_rel, *add_method;
     char href[API_JSON_HREF_MAX]; /* add_href's text */
-    bool has_ended;                   /* the items are all in */
-    char *check;                      /* settings made last: most servers share them */
-    struct pool_health made_of;       /* what they say */
+    bool has_ended;               /* the items are all in */
+    char *check;                  /* settings made last: most servers share them */
+    struct pool_health made_of;   /* what they say */
 };
 size_t api_json_list_bytes(const struct api_json_list *l);
 /* What was added so far, malloc'd; the rest comes with later calls. NULL: out of memory. */
@@ -157,8 +157,9 @@ struct api_json_fixed_set {
 int api_json_cut_shown(struct span body, const char *shown,
                        const struct api_json_fixed_set *fixed, struct pool_error *error,
                        char **rest) MUST_USE;
-/* The body with a member that it may leave out: *whole (malloc'd), or NULL when the body is no JSON
- * object, to be refused as it is. WERR_INVALID: it says something else (code read_only). */
+/* The body with a member that it may leave out: *whole (malloc'd), or NULL when the body is no
+ * JSON object, to be refused as it is. WERR_INVALID: it says something else (code read_only).
+ */
 int api_json_give_text(struct span body, const char *key, const char *text,
                        struct pool_error *error, char **whole) MUST_USE;
 int api_json_give_number(struct span body, const char *key, uint64_t n,

@@ -98,8 +98,8 @@ static void put_server_links(struct jtext *t, const struct api_json_server_view 
     char pool[POOL_NAME_MAX + 8];
     char href[HREF_MAX], drain[HREF_MAX + 16], resume[HREF_MAX + 16], stop[HREF_MAX + 16];
     const struct api_json_link links[] = {
-        {"delete", href, "DELETE"},       {"change", href, "PATCH"},  {"drain", drain, "POST"},
-        {"maintenance", stop, "POST"},    {"resume", resume, "POST"}, {"self", href, NULL},
+        {"delete", href, "DELETE"},    {"change", href, "PATCH"},  {"drain", drain, "POST"},
+        {"maintenance", stop, "POST"}, {"resume", resume, "POST"}, {"self", href, NULL},
         {"pool", pool, NULL},
     };
 

@@ -26,8 +26,9 @@ static const void *find_id(const struct api_conn *ac, uint64_t id)
 
 static const char *state_word(const struct listening *l)
 {
-    static const char *const words[LISTENING_STATES] = {
-        [LISTENING_PENDING] = "pending", [LISTENING_OPEN] = "open", [LISTENING_FAILED] = "failed"};
+    static const char *const words[LISTENING_STATES] = {[LISTENING_PENDING] = "pending",
+                                                        [LISTENING_OPEN] = "open",
+                                                        [LISTENING_FAILED] = "failed"};
 
     MUST(l->state < LISTENING_STATES);
     return words[l->state];

@@ -29,7 +29,8 @@ static int read_change(const struct api_conn *ac, struct node_settings *wanted,
         {"links", "they are the node's"},
         {"workers", "workers are started with weldr: --workers"},
     };
-    static const struct api_json_fixed_set fixed = {rows, sizeof(rows) / sizeof(rows[0]), false};
+    static const struct api_json_fixed_set fixed = {rows, sizeof(rows) / sizeof(rows[0]),
+                                                    false};
     char *rest = NULL;
     int rc = api_shown_cut(api_body(ac), show(ac), &fixed, error, &rest);
 

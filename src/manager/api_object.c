@@ -104,8 +104,8 @@ void api_object_add(struct api_conn *ac, const struct api_object_kind *k)
     add(ac, k, api_body(ac), false);
 }
 
-/* The body may be what GET has answered: what it shows beside what people decide is passed over,
- * while all else counts, so that what is left out gets its default. */
+/* The body may be what GET has answered: what it shows beside what people decide is passed
+ * over, while all else counts, so that what is left out gets its default. */
 void api_object_put(struct api_conn *ac, const struct api_object_kind *k)
 {
     const struct api_json_fixed_set whole = {k->fixed.rows, k->fixed.n, true};
@@ -123,8 +123,8 @@ void api_object_put(struct api_conn *ac, const struct api_object_kind *k)
     free(rest);
 }
 
-static int read_change(struct api_conn *ac, const struct api_object_kind *k,
-                       const void *object, struct pool_command *c, struct pool_error *error)
+static int read_change(struct api_conn *ac, const struct api_object_kind *k, const void *object,
+                       struct pool_command *c, struct pool_error *error)
 {
     char *rest = NULL;
     int rc = api_shown_cut(api_body(ac), k->show(ac, object), &k->fixed, error, &rest);

@@ -1,10 +1,10 @@
-/* api_object.h - what the resources of pools, listeners and rules have in common: find, show, add,
- * change, put and remove an object of the description, by a table of what differs.
+/* api_object.h - what the resources of pools, listeners and rules have in common: find, show,
+ * add, change, put and remove an object of the description, by a table of what differs.
  *
  * POST adds (201; a name or priority that is taken: 409), PUT is the upsert (201 or 200), PATCH
- * changes the members that are given, DELETE removes. A body may be what GET has answered, edited
- * (api_shown.h). Every change passes api_wish.h. Each kind has a file with its table and thin
- * handlers: api_pools.c, api_listeners.c, api_rules.c.
+ * changes the members that are given, DELETE removes. A body may be what GET has answered,
+ * edited (api_shown.h). Every change passes api_wish.h. Each kind has a file with its table and
+ * thin handlers: api_pools.c, api_listeners.c, api_rules.c.
  */
 #ifndef WELDR_MANAGER_API_OBJECT_H
 #define WELDR_MANAGER_API_OBJECT_H

@@ -3,10 +3,10 @@
  * A list of 10,000 servers is 10 MB; for each client that asks and does not read, that much
  * would stand in memory, and making it at once would hold up the loop. So what does not fit
  * the first page is made later: a page when the one before was taken, from what there is then.
- * Objects come in the order of their ids (rules of their priorities), which a cursor counts: what
- * is there all the time is shown once, whatever comes and goes meanwhile. What a kind of list has
- * behind them (draining servers: those that were when the list was begun) its end adds. Owner: its
- * api_conn, from api_pages_answer until the last page or the connection's end.
+ * Objects come in the order of their ids (rules of their priorities), which a cursor counts:
+ * what is there all the time is shown once, whatever comes and goes meanwhile. What a kind of
+ * list has behind them (draining servers: those that were when the list was begun) its end
+ * adds. Owner: its api_conn, from api_pages_answer until the last page or the connection's end.
  */
 #ifndef WELDR_MANAGER_API_PAGES_H
 #define WELDR_MANAGER_API_PAGES_H
@@ -19,10 +19,10 @@ struct api_pages;
 struct manager;
 
 struct api_cursor {
-    uint64_t owner_id;  /* of the pool or listener; 0: default */
-    uint64_t next;      /* the least id (or priority) that was not shown */
-    uint64_t since_seq; /* publish sequence at the beginning */
-    uint64_t named_id;  /* 0: none; for the end */
+    uint64_t owner_id;             /* of the pool or listener; 0: default */
+    uint64_t next;                 /* the least id (or priority) that was not shown */
+    uint64_t since_seq;            /* publish sequence at the beginning */
+    uint64_t named_id;             /* 0: none; for the end */
     char href[POOL_NAME_MAX + 32]; /* of the list */
 };
 

@@ -32,8 +32,7 @@ static void name(const struct api_conn *ac, const void *object, struct pool_comm
 static int read_add(const struct api_conn *ac, bool is_put, struct span body,
                     struct pool_command *c, struct pool_error *error)
 {
-    const struct span named =
-        is_put ? api_match_param(&ac->match, SPAN("pool")) : SPAN_NONE;
+    const struct span named = is_put ? api_match_param(&ac->match, SPAN("pool")) : SPAN_NONE;
 
     return pool_code_add_pool_from_json(body, named, c, error);
 }

@@ -12,8 +12,8 @@
 struct api_conn;
 
 void api_problem(struct api_conn *ac, unsigned status, const char *code, const char *detail);
-/* A wish that was refused: 400 for unreadable JSON, 404 for what is not there, 409 for what does
- * not go with what is there, else 422. */
+/* A wish that was refused: 400 for unreadable JSON, 404 for what is not there, 409 for what
+ * does not go with what is there, else 422. */
 void api_problem_of(struct api_conn *ac, const struct pool_error *error);
 /* What pool_apply refused though pool_check had found it right a moment before. */
 void api_problem_of_refusal(struct api_conn *ac, int error, const char *word);

@@ -68,15 +68,16 @@ static int read_put(const struct api_conn *ac, struct span body, struct pool_com
 
     if (num_from_dec(text, UINT32_MAX, &priority) < 0) {
         if (rule == NULL) {
-            *error = (struct pool_error){.code = "not_found",
-                                         .detail = "there is no such rule"};
+            *error =
+                (struct pool_error){.code = "not_found", .detail = "there is no such rule"};
             return WERR_INVALID;
         }
         priority = rule->priority;
     }
     rc = api_json_give_number(body, "priority", priority, error, &whole);
     if (rc == 0)
-        rc = pool_code_add_rule_from_json(whole != NULL ? span_from_str(whole) : body, c, error);
+        rc =
+            pool_code_add_rule_from_json(whole != NULL ? span_from_str(whole) : body, c, error);
     free(whole);
     return rc;
 }
@@ -84,8 +85,8 @@ static int read_put(const struct api_conn *ac, struct span body, struct pool_com
 static int read_add(const struct api_conn *ac, bool is_put, struct span body,
                     struct pool_command *c, struct pool_error *error)
 {
-    const int rc = is_put ? read_put(ac, body, c, error)
-                          : pool_code_add_rule_from_json(body, c, error);
+    const int rc =
+        is_put ? read_put(ac, body, c, error) : pool_code_add_rule_from_json(body, c, error);
 
     if (rc < 0)
         return rc;

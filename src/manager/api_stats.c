@@ -52,8 +52,7 @@ static void count_listener(const struct stats *s, const struct listener *l,
 static struct api_json_counts *count_all(const struct manager *m)
 {
     const struct pool_state *state = m->pool;
-    struct api_json_counts *c =
-        fault_malloc((state->pool_n + state->listener_n) * sizeof(*c));
+    struct api_json_counts *c = fault_malloc((state->pool_n + state->listener_n) * sizeof(*c));
 
     for (uint32_t i = 0; c != NULL && i < state->pool_n; i++)
         count_pool(m->stats, state->pools[i], &c[i]);

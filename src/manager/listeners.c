@@ -163,7 +163,7 @@ static void on_proposed(struct proposal *p, int error)
 
 /* The addresses that --ip gave to this listener, and what other flags say of clients. */
 static void make_command(const struct manager *m, const char *name, bool is_proxy,
-                        struct pool_command *c)
+                         struct pool_command *c)
 {
     const bool is_default = strcmp(name, "default") == 0;
     const struct listening *l;

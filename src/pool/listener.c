@@ -118,8 +118,7 @@ static int fill_action(struct listener *l)
 
 int listener_enter(struct pool_state *s, struct listener *l)
 {
-    struct listener **listeners =
-        pool_reserve(s->listeners, s->listener_n, &s->listener_cap);
+    struct listener **listeners = pool_reserve(s->listeners, s->listener_n, &s->listener_cap);
     if (listeners == NULL)
         return WERR_NOMEM;
     s->listeners = listeners;
@@ -179,8 +178,7 @@ static void merge_numbers(struct listener *next, const struct pool_command *c)
 /* The default action of next is that of now, borrowed, if the command leaves it alone. */
 static bool has_new_action(const struct pool_command *c)
 {
-    return c->is_put || c->type == POOL_ADD_LISTENER ||
-           (c->set & POOL_SET_DEFAULT_ACTION) != 0;
+    return c->is_put || c->type == POOL_ADD_LISTENER || (c->set & POOL_SET_DEFAULT_ACTION) != 0;
 }
 
 /* WERR_NOMEM leaves nothing to free. */
@@ -343,7 +341,8 @@ static int check_action(const struct listener *wanted, struct pool_error *error)
 {
     if (wanted->default_action.type != RULE_FORWARD || wanted->default_action.target_n > 0)
         return 0;
-    pool_error_set(error, "invalid_value", "default_action", "default_action must be an action");
+    pool_error_set(error, "invalid_value", "default_action",
+                   "default_action must be an action");
     return WERR_INVALID;
 }
 

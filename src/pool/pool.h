@@ -13,8 +13,8 @@
  * (settings.h). Owner: whoever called pool_state_new; all strings belong to the state. Pure.
  *
  * The digest is the sum (mod 2^64) of xxh3 hashes of each object's encoding (pool_code.h),
- * seeded with its kind, id and owner. pool_apply keeps it up to date, so that it costs nothing to
- * compare; pool_state_digest_recompute() is its proof in tests.
+ * seeded with its kind, id and owner. pool_apply keeps it up to date, so that it costs nothing
+ * to compare; pool_state_digest_recompute() is its proof in tests.
  */
 #ifndef WELDR_POOL_POOL_H
 #define WELDR_POOL_POOL_H
@@ -147,9 +147,9 @@ struct pool {
     /* Ordered by id; pointers stay valid until the server is removed. */
     struct pool_server **servers;
     uint32_t server_n, server_cap;
-    struct text_node *by_url;       /* table.h: server by its url */
-    uint32_t ref_n;                 /* how often listeners and rules forward to it */
-    uint64_t digest;                /* hash of its encoding without the servers */
+    struct text_node *by_url; /* table.h: server by its url */
+    uint32_t ref_n;           /* how often listeners and rules forward to it */
+    uint64_t digest;          /* hash of its encoding without the servers */
 };
 
 struct listener;
@@ -177,8 +177,8 @@ struct pool_state *pool_state_new(void);
 void pool_state_free(struct pool_state *s); /* NULL allowed */
 /* The pool "default", which is always there. */
 struct pool *pool_default(const struct pool_state *s);
-struct pool *pool_find(const struct pool_state *s, struct span name);  /* NULL: none */
-struct pool *pool_find_id(const struct pool_state *s, uint64_t id);    /* NULL: none */
+struct pool *pool_find(const struct pool_state *s, struct span name); /* NULL: none */
+struct pool *pool_find_id(const struct pool_state *s, uint64_t id);   /* NULL: none */
 /* 1–64 of [A-Za-z0-9._-], for pools and listeners. */
 bool pool_name_is_valid(struct span name);
 struct pool_server *pool_find_server(const struct pool *p,

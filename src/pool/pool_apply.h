@@ -14,8 +14,8 @@ enum pool_change_type {
 
 struct pool_change {
     enum pool_change_type type;
-    enum kind kind; /* of the object concerned */
-    uint64_t id;    /* its id, also for NONE on an add (the one that was there) */
+    enum kind kind;            /* of the object concerned */
+    uint64_t id;               /* its id, also for NONE on an add (the one that was there) */
     struct pool *pool;         /* KIND_POOL, KIND_SERVER: the pool concerned; NULL: removed */
     struct listener *listener; /* KIND_LISTENER, KIND_RULE: likewise */
     /* What was taken out; pool_change_fini frees it, unless the caller takes it over and sets

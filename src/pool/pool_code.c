@@ -42,10 +42,8 @@ int pool_code_set_node_from_json(struct span body, struct node_settings *setting
     struct node_settings wanted = *settings;
     uint64_t given = 0;
     json_t *object = NULL;
-    struct reading r = {.error = error,
-                        .table = &node_settings_table,
-                        .settings = &wanted,
-                        .given = &given};
+    struct reading r = {
+        .error = error, .table = &node_settings_table, .settings = &wanted, .given = &given};
     int rc = code_parse(body, &object, error);
     if (rc != 0)
         return rc;
@@ -128,10 +126,14 @@ static int read_guard(struct reading *r, json_t *value)
 
 /* "put" and the guards come before "set", since what that holds depends on them. */
 static const struct member payload_members[] = {
-    {"pool", read_target, SEEN_TARGET}, {"listener", read_target, SEEN_TARGET},
-    {"id", read_id, SEEN_ID},           {"set", read_set, SEEN_SET},
-    {"put", read_put, 0},               {"if", read_if, 0},
-    {"guard", read_guard, 0},           {NULL, NULL, 0},
+    {"pool", read_target, SEEN_TARGET},
+    {"listener", read_target, SEEN_TARGET},
+    {"id", read_id, SEEN_ID},
+    {"set", read_set, SEEN_SET},
+    {"put", read_put, 0},
+    {"if", read_if, 0},
+    {"guard", read_guard, 0},
+    {NULL, NULL, 0},
 };
 
 static bool has_id(enum pool_command_type type)

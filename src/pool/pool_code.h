@@ -1,4 +1,5 @@
-/* pool_code.h - commands as bytes (log entries), as JSON (API bodies), and objects as JSON text.
+/* pool_code.h - commands as bytes (log entries), as JSON (API bodies), and objects as JSON
+ * text.
  *
  * Only pool_code_*.c know jansson, which reads; what goes out is written with base/jtext.
  *
@@ -45,12 +46,11 @@ int pool_code_add_pool_from_json(struct span body, struct span name, struct pool
  * switches of listener_settings.def. */
 int pool_code_set_listener_from_json(struct span body, struct pool_command *c,
                                      struct pool_error *error) MUST_USE;
-int pool_code_add_listener_from_json(struct span body, struct span name,
-                                     struct pool_command *c,
+int pool_code_add_listener_from_json(struct span body, struct span name, struct pool_command *c,
                                      struct pool_error *error) MUST_USE;
-/* Rules: priority, conditions{…}, action{…}. PATCH replaces each of the members given whole; add
- * is POST (priority and action must be there). c->listener and c->rule_id are the caller's to
- * set afterwards. */
+/* Rules: priority, conditions{…}, action{…}. PATCH replaces each of the members given whole;
+ * add is POST (priority and action must be there). c->listener and c->rule_id are the caller's
+ * to set afterwards. */
 int pool_code_set_rule_from_json(struct span body, struct pool_command *c,
                                  struct pool_error *error) MUST_USE;
 int pool_code_add_rule_from_json(struct span body, struct pool_command *c,

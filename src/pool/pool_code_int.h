@@ -1,10 +1,10 @@
-/* pool_code_int.h - what the files pool_code_*.c share: reading JSON into a command, and writing
- * it back.
+/* pool_code_int.h - what the files pool_code_*.c share: reading JSON into a command, and
+ * writing it back.
  *
- * A document is read member by member, by a table of keys; what is wrong is told with its field.
- * Each kind of object has one struct code_kind, whose read and write are the two directions of
- * the same document: the object of a command as "set" of its log entry, as API body and as record
- * of a snapshot. Only these files know jansson.
+ * A document is read member by member, by a table of keys; what is wrong is told with its
+ * field. Each kind of object has one struct code_kind, whose read and write are the two
+ * directions of the same document: the object of a command as "set" of its log entry, as API
+ * body and as record of a snapshot. Only these files know jansson.
  */
 #ifndef WELDR_POOL_POOL_CODE_INT_H
 #define WELDR_POOL_POOL_CODE_INT_H

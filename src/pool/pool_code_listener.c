@@ -83,16 +83,19 @@ static int read_trusted(struct reading *r, json_t *value)
 static int read_action(struct reading *r, json_t *value)
 {
     r->c->set |= POOL_SET_DEFAULT_ACTION;
-    return rule_action_from_json(value, "default_action", &r->c->wanted.default_action, r->error);
+    return rule_action_from_json(value, "default_action", &r->c->wanted.default_action,
+                                 r->error);
 }
 
 enum { SEEN_NAME = 1U << 0 };
 
-#define SHARED_MEMBERS                                                         \
-    {"addresses", read_addresses, 0}, {"protocol", read_protocol, 0},          \
-        {"proxy_protocol", read_proxy_protocol, 0},                            \
-        {"trusted_proxies", read_trusted, 0}, {"default_action", read_action, 0}, \
-        {NULL, NULL, 0}
+#define SHARED_MEMBERS                                                                    \
+    {"addresses", read_addresses, 0}, {"protocol", read_protocol, 0},                     \
+        {"proxy_protocol", read_proxy_protocol, 0}, {"trusted_proxies", read_trusted, 0}, \
+        {"default_action", read_action, 0},                                               \
+    {                                                                                     \
+        NULL, NULL, 0                                                                     \
+    }
 
 static const struct member set_members[] = {SHARED_MEMBERS};
 static const struct member add_members[] = {{"name", read_name, SEEN_NAME}, SHARED_MEMBERS};
@@ -117,8 +120,8 @@ int pool_code_set_listener_from_json(struct span body, struct pool_command *c,
     return code_read_document(body, &r, read_listener);
 }
 
-int pool_code_add_listener_from_json(struct span body, struct span name,
-                                     struct pool_command *c, struct pool_error *error)
+int pool_code_add_listener_from_json(struct span body, struct span name, struct pool_command *c,
+                                     struct pool_error *error)
 {
     struct reading r = {.c = c, .error = error, .name = name};
     pool_command_init(c, POOL_ADD_LISTENER);

@@ -27,9 +27,11 @@ static int read_name(struct reading *r, json_t *value)
 
 enum { SEEN_NAME = 1U << 0 };
 
-#define SHARED_MEMBERS                                               \
-    {"policy", read_policy, 0}, {"hash_key", read_hash_key, 0},      \
-        {"check", code_read_check, 0}, {NULL, NULL, 0}
+#define SHARED_MEMBERS                                                                         \
+    {"policy", read_policy, 0}, {"hash_key", read_hash_key, 0}, {"check", code_read_check, 0}, \
+    {                                                                                          \
+        NULL, NULL, 0                                                                          \
+    }
 
 static const struct member set_members[] = {SHARED_MEMBERS};
 static const struct member add_members[] = {{"name", read_name, SEEN_NAME}, SHARED_MEMBERS};
@@ -42,7 +44,8 @@ static int read_pool(struct reading *r, json_t *object)
     r->given = &r->c->given;
     int rc = code_read_settings(r, object, is_add ? add_members : set_members);
     bool needs_name = is_add && !r->is_stored && r->name.len == 0;
-    return rc == 0 && needs_name && (r->seen & SEEN_NAME) == 0 ? code_refuse_missing(r, "name") : rc;
+    return rc == 0 && needs_name && (r->seen & SEEN_NAME) == 0 ? code_refuse_missing(r, "name")
+                                                               : rc;
 }
 
 int pool_code_set_pool_from_json(struct span body, struct pool_command *c,

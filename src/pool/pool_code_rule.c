@@ -46,7 +46,7 @@ static int read_action(struct reading *r, json_t *value)
 }
 
 static const struct member members[] = {
-    {"priority", read_priority, 0}, {"name", read_name, 0},   {"conditions", read_conditions, 0},
+    {"priority", read_priority, 0}, {"name", read_name, 0}, {"conditions", read_conditions, 0},
     {"action", read_action, 0},     {NULL, NULL, 0},
 };
 

@@ -153,10 +153,13 @@ static int read_meta(struct reading *r, json_t *value)
 
 enum { SEEN_URL = 1U << 0, SEEN_ADMIN = 1U << 1, SEEN_DRAIN = 1U << 2 };
 
-#define SHARED_MEMBERS                                                         \
-    {"map_host", read_map_host, 0}, {"weight", read_weight, 0},                \
+#define SHARED_MEMBERS                                                             \
+    {"map_host", read_map_host, 0}, {"weight", read_weight, 0},                    \
         {"proxy_protocol", read_proxy_protocol, 0}, {"check", code_read_check, 0}, \
-        {"meta", read_meta, 0}, {NULL, NULL, 0}
+        {"meta", read_meta, 0},                                                    \
+    {                                                                              \
+        NULL, NULL, 0                                                              \
+    }
 
 static const struct member add_members[] = {{"url", read_url, SEEN_URL}, SHARED_MEMBERS};
 static const struct member change_members[] = {{"url", refuse_url, 0}, SHARED_MEMBERS};
@@ -164,9 +167,8 @@ static const struct member stored_members[] = {{"url", read_url, SEEN_URL},
                                                {"admin", read_admin, 0},
                                                {"drain_ms", read_drain, 0},
                                                SHARED_MEMBERS};
-static const struct member admin_members[] = {{"admin", read_admin, SEEN_ADMIN},
-                                              {"drain_ms", read_drain, SEEN_DRAIN},
-                                              {NULL, NULL, 0}};
+static const struct member admin_members[] = {
+    {"admin", read_admin, SEEN_ADMIN}, {"drain_ms", read_drain, SEEN_DRAIN}, {NULL, NULL, 0}};
 static const struct member delay_members[] = {{"delay_ms", read_delay, 0}, {NULL, NULL, 0}};
 static const struct member no_members[] = {{NULL, NULL, 0}};
 

@@ -13,7 +13,8 @@ struct command_row {
 };
 
 static const struct command_row rows[] = {
-#define COMMAND(name, number, kind, verb, word) [number] = {(word), KIND_##kind, POOL_VERB_##verb},
+#define COMMAND(name, number, kind, verb, word) \
+    [number] = {(word), KIND_##kind, POOL_VERB_##verb},
 #include "pool/commands.def"
 #undef COMMAND
 };

@@ -12,7 +12,8 @@
  * Guards are stamped in by the proposer and judged by pool_apply, so that nothing can happen
  * between check and act: has_guard, with the ids of the pool's servers that the proposer holds
  * unusable, refuses with WERR_GUARD what would leave fewer than min_active usable servers;
- * if_digest refuses with WERR_STALE when the object has another digest (pool_target_digest), or is not there. Pure.
+ * if_digest refuses with WERR_STALE when the object has another digest (pool_target_digest), or
+ * is not there. Pure.
  */
 #ifndef WELDR_POOL_POOL_COMMAND_H
 #define WELDR_POOL_POOL_COMMAND_H
@@ -93,8 +94,8 @@ enum kind pool_command_kind(enum pool_command_type type);
 enum pool_verb pool_command_verb(enum pool_command_type type);
 
 /* pool_check.c: values within their limits, and would pool_apply take it now? 0, WERR_INVALID
- * (a value, too many), or the refusal of pool_apply; *error filled. Adding a server whose URL is
- * there is no error here. */
+ * (a value, too many), or the refusal of pool_apply; *error filled. Adding a server whose URL
+ * is there is no error here. */
 int pool_check(const struct pool_state *s, const struct pool_command *c,
                struct pool_error *error) MUST_USE;
 /* Splits and checks a URL into server->url, host, authority, addr (heap strings). WERR_INVALID

@@ -147,8 +147,7 @@ struct kind_ops {
 /* NULL: no such kind. */
 const struct kind_ops *kind_ops(unsigned kind);
 /* Digest of an object's encoding. Frees json; NULL is WERR_NOMEM. */
-int kind_hash(enum kind kind, uint64_t id, uint64_t owner, char *json,
-              uint64_t *hash) MUST_USE;
+int kind_hash(enum kind kind, uint64_t id, uint64_t owner, char *json, uint64_t *hash) MUST_USE;
 
 /* Room for one more in a vector of pointers: the block, which may have moved, or NULL. */
 void *pool_reserve(void *items, uint32_t n, uint32_t *cap);

@@ -29,8 +29,8 @@ static void tell_in_use(const struct pool_state *s, const struct pool_command *c
         const struct listener *l = s->listeners[i];
         const struct rule *rule = find_rule_to(l, c->pool);
         if (forwards_to(&l->default_action, c->pool)) {
-            pool_error_set(error, "in_use", "", "the default action of listener %s forwards to it",
-                           l->name);
+            pool_error_set(error, "in_use", "",
+                           "the default action of listener %s forwards to it", l->name);
             return;
         }
         if (rule != NULL) {

@@ -11,15 +11,9 @@
 #define PREFIX_TOP      ""
 
 #define ROW(group, key, type, offset, initial, min, max, help) \
-    {PREFIX_##group key,                                       \
-     (key),                                                    \
-     (help),                                                   \
-     SETTINGS_##group,                                         \
-     SETTING_##type,                                           \
-     (offset),                                                 \
-     (uint64_t)(initial),                                      \
-     (uint64_t)(min),                                          \
-     (uint64_t)(max)},
+    {PREFIX_##group key,  (key),           (help),             \
+     SETTINGS_##group,    SETTING_##type,  (offset),           \
+     (uint64_t)(initial), (uint64_t)(min), (uint64_t)(max)},
 
 static const struct setting pool_fields[] = {
 #define SETTING(group, member, key, type, initial, min, max, help) \
@@ -47,7 +41,7 @@ static const struct setting node_fields[] = {
 #define MEMBER_U64   uint64_t
 #define MEMBER_BOOL  bool
 #define MEMBER_LEVEL uint32_t
-#define CHECK_MEMBER(family, member, key, type)                                             \
+#define CHECK_MEMBER(family, member, key, type)                                               \
     _Static_assert(_Generic(((struct family *)NULL)->member, MEMBER_##type : 1, default : 0), \
                    "type of " key);
 #define SETTING(group, member, key, type, initial, min, max, help) \
@@ -73,12 +67,12 @@ const struct settings_table pool_settings_table = {.owner = "pools",
                                                    .fields = pool_fields,
                                                    .n = FIELD_N(pool_fields),
                                                    .bytes = sizeof(struct pool_settings)};
-const struct settings_table listener_settings_table = {
-    .owner = "listeners",
-    .route = "/listeners/default",
-    .fields = listener_fields,
-    .n = FIELD_N(listener_fields),
-    .bytes = sizeof(struct listener_settings)};
+const struct settings_table listener_settings_table = {.owner = "listeners",
+                                                       .route = "/listeners/default",
+                                                       .fields = listener_fields,
+                                                       .n = FIELD_N(listener_fields),
+                                                       .bytes =
+                                                           sizeof(struct listener_settings)};
 const struct settings_table node_settings_table = {.owner = "the node",
                                                    .route = "/node",
                                                    .fields = node_fields,

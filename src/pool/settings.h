@@ -5,7 +5,8 @@
  * no pool_state). One line of a table says its place in JSON, its member here, type, default,
  * limits and a phrase for people. From the tables come the defaults, the reader and the writer
  * of JSON, the checks with their field paths ("limits.head_bytes") and the merging of a change
- * member by member. Which settings a command gives is a mask with one bit a line, setting_bit().
+ * member by member. Which settings a command gives is a mask with one bit a line,
+ * setting_bit().
  *
  * The members are spelled once, in *_SETTINGS_MEMBERS: struct pool has them both by name
  * (p->timeouts) and as a whole (p->settings). All values are handled as uint64_t, a switch as 0

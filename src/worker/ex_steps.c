@@ -56,21 +56,6 @@ static enum ex_verdict step_check(struct exchange *ex)
     return go(ex, EX_ROUTE, "request is fine");
 }
 
-static enum ex_verdict step_route(struct exchange *ex)
-{
-    struct listener_runtime *l = ex->client->listener;
-
-    ex->pool = action_choose(&l->default_action, &ex->worker->rand);
-    if (ex->pool == NULL) {
-        ex_fail(ex, END_NO_SERVER);
-        return EX_VERDICT_NEXT;
-    }
-    pool_runtime_enter(ex->pool);
-    stats_line_add(ex->pool->stats, STATS_POOL_requests, 1);
-    stats_line_add(ex->pool->stats, STATS_POOL_in_flight, 1);
-    return go(ex, EX_PICK, "pool chosen");
-}
-
 static void attach(struct exchange *ex, struct origin *o)
 {
     ex->origin = o;
@@ -288,6 +273,8 @@ static int fill_reply(struct exchange *ex, struct msg *m, struct span *body)
     bool is_error = ex->status >= 400; /* an OPTIONS that was asked of Weldr is none */
     int rc;
 
+    if (ex->end == END_REDIRECT || ex->end == END_FIXED)
+        return ex_fill_ruled(ex, m, body);
     *body = is_error ? print_words(ex, facts->text) : SPAN_NONE;
     reply_init(m, ex->status, body->len);
     rc = msg_add(m, SPAN("Date"), worker_date(ex->worker));

@@ -55,8 +55,10 @@ static struct pool_runtime *make(struct worker *w, const struct pool *p)
     LIST_INIT(&pool->origins);
     balance_init(&pool->balance, BALANCE_ROUND_ROBIN, w->id);
     balance_spoil(&pool->balance);
-    if (pool->name != NULL && link_pool(w, pool) == 0)
+    if (pool->name != NULL && link_pool(w, pool) == 0) {
+        w->pools_version++;
         return pool;
+    }
     free(pool->name);
     free(pool);
     return NULL;
@@ -108,8 +110,7 @@ static void free_pool(struct pool_runtime *pool)
 
 static void check_done(struct pool_runtime *pool)
 {
-    if (!pool->is_described && pool->exchange_n == 0 && pool->origin_n == 0 &&
-        pool->hold_n == 0)
+    if (!pool->is_described && pool->exchange_n == 0 && pool->origin_n == 0)
         free_pool(pool);
 }
 
@@ -118,6 +119,7 @@ void pool_runtime_forget_absent(struct worker *w)
 {
     struct pool_runtime *pool, *next;
 
+    w->pools_version++;
     HASH_ITER (hh, w->pools, pool, next) {
         pool->is_described = pool_find_id(w->pool_state, pool->id) != NULL;
         check_done(pool);
@@ -129,7 +131,7 @@ void pool_runtime_free_all(struct worker *w)
     struct pool_runtime *pool, *next;
 
     HASH_ITER (hh, w->pools, pool, next) {
-        MUST(LIST_EMPTY(&pool->origins) && pool->exchange_n == 0 && pool->hold_n == 0);
+        MUST(LIST_EMPTY(&pool->origins) && pool->exchange_n == 0);
         free_pool(pool);
     }
 }
@@ -165,18 +167,7 @@ void pool_runtime_forget(struct worker *w, uint64_t id)
     if (pool == NULL)
         return;
     pool->is_described = false;
-    check_done(pool);
-}
-
-void pool_runtime_hold(struct pool_runtime *pool)
-{
-    pool->hold_n++;
-}
-
-void pool_runtime_let_go(struct pool_runtime *pool)
-{
-    MUST(pool->magic == POOL_RUNTIME_MAGIC && pool->hold_n > 0);
-    pool->hold_n--;
+    w->pools_version++;
     check_done(pool);
 }
 

@@ -55,6 +55,7 @@ struct worker {
     struct pool_state *pool_state; /* NULL until the snapshot */
     struct origin *origins;        /* uthash by server id */
     struct pool_runtime *pools;    /* uthash by pool id */
+    uint32_t pools_version;        /* another one when a pool comes or goes */
 
     struct listener_runtime *listeners; /* uthash by listener id */
     struct cidr_list trusted;           /* --trusted-proxies: of the listener "default" */

@@ -219,8 +219,7 @@ static UNUSED void make_random_set_pool(struct rand_state *r, struct pool_comman
              "{\"check\":%s,\"timeouts\":{\"idle_ms\":%u},\"limits\":{\"response_fields\":"
              "%u},\"min_active\":%u,\"fail_open\":%s}",
              check, (unsigned)rand_below(r, 3) + 1, (unsigned)rand_below(r, 512) + 1,
-             (unsigned)rand_below(r, 3),
-             rand_below(r, 2) == 0 ? "true" : "false");
+             (unsigned)rand_below(r, 3), rand_below(r, 2) == 0 ? "true" : "false");
     assert_int_equal(pool_code_set_pool_from_json(span_from_str(json), c, &error), 0);
 }
 

@@ -66,11 +66,9 @@ static void test_change(void **state)
     assert_int_equal(server->weight, 5);
     assert_true(server->map_host);
     assert_string_equal(server->health.path, "/a");
-    assert_int_equal(change_server(s, id, "{\"check\":{\"failures\":9}}"),
-                     POOL_CHANGE_CHANGED);
+    assert_int_equal(change_server(s, id, "{\"check\":{\"failures\":9}}"), POOL_CHANGE_CHANGED);
     assert_int_equal(server->health.set, POOL_HEALTH_SET_PATH | POOL_HEALTH_SET_FAILURES);
-    assert_int_equal(change_server(s, id, "{\"check\":{\"path\":null}}"),
-                     POOL_CHANGE_CHANGED);
+    assert_int_equal(change_server(s, id, "{\"check\":{\"path\":null}}"), POOL_CHANGE_CHANGED);
     assert_int_equal(server->health.set, POOL_HEALTH_SET_FAILURES);
     assert_int_equal(change_server(s, id, "{\"meta\":{\"b\":\"2\",\"a\":null}}"),
                      POOL_CHANGE_CHANGED);
@@ -201,8 +199,7 @@ static void test_proxy_protocol(void **state)
     assert_int_equal(change_server(s, id, "{\"weight\":2}"), POOL_CHANGE_CHANGED);
     assert_int_equal(server->proxy_protocol, 2);
     assert_int_equal(change_server(s, id, "{\"proxy_protocol\":2}"), POOL_CHANGE_NONE);
-    assert_int_equal(change_server(s, id, "{\"proxy_protocol\":0}"),
-                     POOL_CHANGE_CHANGED);
+    assert_int_equal(change_server(s, id, "{\"proxy_protocol\":0}"), POOL_CHANGE_CHANGED);
     assert_int_equal(server->proxy_protocol, 0);
 }
 

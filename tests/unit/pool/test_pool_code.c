@@ -355,9 +355,9 @@ static void test_admin_entry_layout(void **state)
     c.server.admin = POOL_ADMIN_DRAINING;
     c.server.drain_ms = 7;
     assert_int_equal(pool_code_encode(&c, &bytes, &len), 0);
-    static const char head[] =
-        "\x02\x05\0\0\x46\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0"
-        "{\"pool\":\"default\",\"id\":\"s-1f\",\"set\":{\"admin\":\"draining\",\"drain_ms\":7}}";
+    static const char head[] = "\x02\x05\0\0\x46\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0"
+                               "{\"pool\":\"default\",\"id\":\"s-1f\",\"set\":{\"admin\":"
+                               "\"draining\",\"drain_ms\":7}}";
     assert_int_equal(len, sizeof(head) - 1);
     assert_memory_equal(bytes, head, len);
     free(bytes);
@@ -461,7 +461,8 @@ static void test_bad_entries(void **state)
         "{\"pool\":\"default\",\"id\":\"s-1\",\"set\":{\"drain_ms\":1}}",
         "{\"pool\":\"default\",\"id\":\"s-1\",\"set\":{\"admin\":\"gone\",\"drain_ms\":1}}",
         "{\"pool\":\"default\",\"id\":\"s-1\",\"set\":{\"admin\":1,\"drain_ms\":1}}",
-        "{\"pool\":\"default\",\"id\":\"s-1\",\"set\":{\"admin\":\"draining\",\"drain_ms\":86400001}}",
+        "{\"pool\":\"default\",\"id\":\"s-1\",\"set\":{\"admin\":\"draining\",\"drain_ms\":"
+        "86400001}}",
     };
     for (unsigned i = 0; i < sizeof(admins) / sizeof(admins[0]); i++)
         assert_int_equal(decode(2, 5, 0, admins[i]), WERR_CORRUPT);

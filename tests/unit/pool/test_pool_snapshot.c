@@ -60,7 +60,8 @@ static void assert_listeners_equal(const struct listener *la, const struct liste
     for (uint32_t i = 0; i < la->rule_n; i++) {
         assert_true(la->rules[i]->id == lb->rules[i]->id);
         assert_int_equal(la->rules[i]->priority, lb->rules[i]->priority);
-        assert_true(rule_conditions_equal(&la->rules[i]->conditions, &lb->rules[i]->conditions));
+        assert_true(
+            rule_conditions_equal(&la->rules[i]->conditions, &lb->rules[i]->conditions));
         assert_true(rule_action_equal(&la->rules[i]->action, &lb->rules[i]->action));
     }
 }
@@ -168,11 +169,19 @@ static size_t make_snapshot(char *bytes, uint8_t format, const struct record *re
     return len;
 }
 
-#define DEFAULT_POOL {KIND_POOL, 0, 0, "{\"name\":\"default\"}"}
-#define GOOD_SERVER  {KIND_SERVER, 3, 0, "{\"url\":\"http://1.1.1.1:80\"}"}
-#define GOOD_RULE                 \
-    {KIND_RULE, 4, 0,             \
-     "{\"priority\":1,\"conditions\":{},\"action\":{\"fixed\":{\"status\":404}}}"}
+#define DEFAULT_POOL                              \
+    {                                             \
+        KIND_POOL, 0, 0, "{\"name\":\"default\"}" \
+    }
+#define GOOD_SERVER                                          \
+    {                                                        \
+        KIND_SERVER, 3, 0, "{\"url\":\"http://1.1.1.1:80\"}" \
+    }
+#define GOOD_RULE                                                                        \
+    {                                                                                    \
+        KIND_RULE, 4, 0,                                                                 \
+            "{\"priority\":1,\"conditions\":{},\"action\":{\"fixed\":{\"status\":404}}}" \
+    }
 
 /* Of a state with server 3 and rule 4. */
 static uint64_t digest_of_good(void)
@@ -205,7 +214,8 @@ static void test_records(void **state)
         {KIND_SERVER, 5, 3, "{\"url\":\"http://1.1.1.2:80\"}"},
         {KIND_SERVER, 5, 0, "{\"url\":\"http://1.1.1.1:80\"}"},
         {KIND_LISTENER, 5, 0, "{\"addresses\":[]}"},
-        {KIND_LISTENER, 5, 0, "{\"name\":\"x\",\"default_action\":{\"forward\":[{\"pool\":\"y\"}]}}"},
+        {KIND_LISTENER, 5, 0,
+         "{\"name\":\"x\",\"default_action\":{\"forward\":[{\"pool\":\"y\"}]}}"},
         {KIND_RULE, 5, 3, "{\"priority\":2,\"action\":{\"fixed\":{\"status\":404}}}"},
         {KIND_RULE, 5, 0, "{\"priority\":1,\"action\":{\"fixed\":{\"status\":404}}}"},
         {KIND_RULE, 5, 0, "{\"priority\":2}"},

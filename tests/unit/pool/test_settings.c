@@ -55,10 +55,8 @@ static void test_defaults(void **state)
     (void)state;
     struct pool_state *s = pool_state_new();
     const struct pool *p = default_pool(s);
-    const struct pool_timeouts timeouts = {.connect_ms = 1500,
-                                           .response_head_ms = 60000,
-                                           .idle_ms = 60000,
-                                           .tunnel_ms = 3600000};
+    const struct pool_timeouts timeouts = {
+        .connect_ms = 1500, .response_head_ms = 60000, .idle_ms = 60000, .tunnel_ms = 3600000};
     const struct pool_retry retry = {
         .attempts = 2, .budget_percent = 20, .replay_bytes = 65536};
     const struct pool_eject eject = {
@@ -111,8 +109,7 @@ static void test_node(void **state)
     assert_int_equal(node.queue_bytes, 64 << 20);
     assert_int_equal(node.workers, 0);
     assert_int_equal(node.log_level, 2);
-    struct span body =
-        SPAN("{\"limits\":{\"queue_bytes\":1048576},\"log_level\":\"debug\"}");
+    struct span body = SPAN("{\"limits\":{\"queue_bytes\":1048576},\"log_level\":\"debug\"}");
     assert_int_equal(pool_code_set_node_from_json(body, &node, &error), 0);
     char *json = pool_code_node_json(&node);
     assert_string_equal(
@@ -149,9 +146,8 @@ static void test_tables_are_sound(void **state)
     assert_table_is_sound(&node_settings_table);
     assert_null(settings_find(&pool_settings_table, SETTINGS_TOP, "connect_ms"));
     assert_null(settings_find(&pool_settings_table, SETTINGS_LIMITS, "connect_ms"));
-    assert_ptr_equal(
-        settings_find_other(&pool_settings_table, SETTINGS_LIMITS, "queue_bytes"),
-        &node_settings_table);
+    assert_ptr_equal(settings_find_other(&pool_settings_table, SETTINGS_LIMITS, "queue_bytes"),
+                     &node_settings_table);
 }
 
 static enum pool_change_type patch(struct pool_state *s, const struct owner *owner,
@@ -397,11 +393,11 @@ static void test_unknown_keys(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_defaults),       cmocka_unit_test(test_defaults_of_listener),
-        cmocka_unit_test(test_node),           cmocka_unit_test(test_tables_are_sound),
-        cmocka_unit_test(test_patch_of_each),  cmocka_unit_test(test_values_of_each),
-        cmocka_unit_test(test_check_of_each),  cmocka_unit_test(test_round_trip),
-        cmocka_unit_test(test_moved),          cmocka_unit_test(test_unknown_keys),
+        cmocka_unit_test(test_defaults),      cmocka_unit_test(test_defaults_of_listener),
+        cmocka_unit_test(test_node),          cmocka_unit_test(test_tables_are_sound),
+        cmocka_unit_test(test_patch_of_each), cmocka_unit_test(test_values_of_each),
+        cmocka_unit_test(test_check_of_each), cmocka_unit_test(test_round_trip),
+        cmocka_unit_test(test_moved),         cmocka_unit_test(test_unknown_keys),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
