@@ -14,7 +14,7 @@ from weldr import IS_ASAN, NO_CHECK, is_alive, run_weldr
 
 KEYS = ["time", "worker", "client", "method", "target", "version", "host", "status", "end", "origin", "attempts",
         "retries", "bytes_in", "bytes_out", "wait_us", "connect_us", "first_byte_us", "total_us", "added_us",
-        "request_id", "user_agent", "referer"]
+        "request_id", "user_agent", "referer", "listener", "rule", "pool"]
 COMBINED = re.compile(r'(\S+) - - \[(\d\d/\w{3}/\d{4}:\d\d:\d\d:\d\d \+0000)\] "([^"]*)" (\d{3}) (\d+) "([^"]*)" "([^"]*)"')
 
 
@@ -72,7 +72,7 @@ def test_every_key(run, path):
     wanted = {"worker": 0, "client": f"127.0.0.1:{port}", "method": "POST", "target": "/a%20b?c=d", "version": "1.1",
               "host": "test.example", "status": 200, "end": "ok", "origin": origin.url, "attempts": 1, "retries": 0,
               "bytes_in": 5, "bytes_out": len(answer.body), "request_id": "mine", "user_agent": "test/1",
-              "referer": "http://from/"}
+              "referer": "http://from/", "listener": "default", "rule": None, "pool": "default"}
     assert {k: first[k] for k in wanted} == wanted
     for key in ("wait_us", "connect_us", "first_byte_us", "total_us", "added_us"):
         assert 0 <= first[key] < 10_000_000, key
