@@ -124,7 +124,7 @@ def test_hints_are_no_answer(run, path):
 def test_client_that_waits_for_100_for_ever(run, path):
     """It need not wait (RFC 9110 section 10.1.1): the server that says nothing is not to blame, nor put aside."""
     weldr, origin = run(o.stall)
-    weldr.patch_pool({"timeouts": {"response_head_ms": 200, "client_body_ms": 200}, "eject": {"errors": 1}})
+    weldr.set({"timeouts": {"response_head_ms": 200, "client_body_ms": 200}, "eject": {"errors": 1}})
     fields = [("Content-Length", "4"), ("Expect", "100-continue")]
     answer = weldr.connect().request("POST", fields=fields).response()
     assert (answer.status, answer.get("Weldr-Error")) == (408, "client_timeout")

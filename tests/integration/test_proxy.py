@@ -16,7 +16,7 @@ SYS_PIDFD_GETFD = 438
 
 
 def set_timeouts(weldr, **timeouts):
-    weldr.patch_pool({"timeouts": timeouts})
+    weldr.set({"timeouts": timeouts})
 
 
 def is_refused(response, status, word):

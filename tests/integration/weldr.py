@@ -28,6 +28,31 @@ DIRT = re.compile(r"AddressSanitizer|runtime error|LeakSanitizer|UndefinedBehavi
 PAIR = re.compile(r'([A-Za-z_][A-Za-z0-9_.-]*)=("(?:[^"\\]|\\.)*"|\S*)')
 NO_CHECK = {"type": "none"}
 
+# Settings that are not of a pool, by path, and where they are changed.
+OF_LISTENER = {"timeouts": {"client_head_ms", "client_body_ms", "client_idle_ms", "client_write_ms"},
+               "limits": {"request_line_bytes", "head_bytes", "fields", "body_bytes", "chunk_extension_bytes", "trailer_bytes",
+                          "requests_per_connection", "connections", "connections_per_client", "min_rate_bytes", "hops"},
+               "": {"client_abort_on_fin", "request_id_to_client"}}
+OF_NODE = {"limits": {"queue_bytes"}, "": {"workers", "log_level"}}
+
+
+def owner_of(group, key):
+    if key in OF_LISTENER.get(group, ()):
+        return "/listeners/default"
+    return "/node" if key in OF_NODE.get(group, ()) else "/pools/default"
+
+
+def split_change(change):
+    """By the object that each setting belongs to: {path: change}."""
+    parts = {}
+    for key, value in change.items():
+        if key not in ("timeouts", "limits"):
+            parts.setdefault(owner_of("", key), {})[key] = value
+            continue
+        for member, n in value.items():
+            parts.setdefault(owner_of(key, member), {}).setdefault(key, {})[member] = n
+    return parts
+
 
 def parse_line(line):
     """A log line as a dict; quotes removed."""
@@ -302,6 +327,12 @@ class Weldr:
         answer = self.api("PATCH", "/pools/default", change)
         assert answer.status == expect, answer
         return answer.json
+
+    def set(self, change):
+        """Settings, wherever each belongs: to the pool or the listener "default", or to the node."""
+        for path, part in split_change(change).items():
+            answer = self.api("PATCH", path, part)
+            assert answer.status == 200, answer
 
     def tell_workers(self):
         """Every worker knows what the manager knows by now: they hear all in order, and a change is answered when all have
