@@ -121,6 +121,11 @@ int rule_conditions_copy(struct rule_conditions *to,
 int rule_action_copy(struct rule_action *to, const struct rule_action *from) MUST_USE;
 bool rule_conditions_equal(const struct rule_conditions *a, const struct rule_conditions *b);
 bool rule_action_equal(const struct rule_action *a, const struct rule_action *b);
+/* A path as rules compare it, which is how servers understand it: escapes of unreserved
+ * characters undone, other escapes in capitals, dot segments and doubled slashes taken out (RFC
+ * 3986 section 6.2.2). buf of at least path.len bytes; the result is in it or is path itself.
+ */
+struct span rule_path_normal(struct span path, char *buf);
 const char *rule_action_word(enum rule_action_type type); /* "forward" */
 
 #endif

@@ -55,22 +55,44 @@ static bool is_one_of(const char *text, const char *more)
     return true;
 }
 
+/* A colon only within the brackets of an IPv6 address. */
 static bool is_host(char *text)
 {
     const char *name = strncmp(text, "*.", 2) == 0 ? text + 2 : text;
+    size_t n = strlen(text);
 
     lower(text);
-    return name[0] != '\0' && name[0] != '.' && is_one_of(name, "-._[]:");
+    if (name[0] == '[')
+        return name == text && text[n - 1] == ']' && is_one_of(text + 1, ":.]");
+    if (n > 1 && text[n - 1] == '.')
+        text[n - 1] = '\0';
+    return name[0] != '\0' && name[0] != '.' && is_one_of(name, "-._");
 }
 
+/* Stored as it is compared; that is never longer. */
 static bool is_path(char *text)
 {
-    return text[0] == '/' && strpbrk(text, "?# ") == NULL;
+    char buf[RULE_TEXT_MAX];
+    struct span path = rule_path_normal(span_from_str(text), buf);
+
+    if (text[0] != '/' || strpbrk(text, "?# ") != NULL)
+        return false;
+    memmove(text, path.ptr, path.len);
+    text[path.len] = '\0';
+    return true;
 }
 
+static bool is_field_name(char *text)
+{
+    lower(text);
+    return is_one_of(text, "!#$%&'*+-.^_`|~");
+}
+
+/* Methods are told apart by case (RFC 9110 section 9.1): one in small letters is a slip. */
 static bool is_method(char *text)
 {
-    return is_one_of(text, "!#$%&'*+-.^_`|~");
+    return is_one_of(text, "!#$%&'*+-.^_`|~") &&
+           strpbrk(text, "abcdefghijklmnopqrstuvwxyz") == NULL;
 }
 
 struct texts_kind {
@@ -83,7 +105,8 @@ static const struct texts_kind host_kind = {
     POOL_HOST_MAX, is_host, "must be a host name, or \"*.\" and one, without a port"};
 static const struct texts_kind path_kind = {RULE_TEXT_MAX, is_path,
                                             "must begin with \"/\" and have no \"?\""};
-static const struct texts_kind method_kind = {32, is_method, "must be a method, such as GET"};
+static const struct texts_kind method_kind = {32, is_method,
+                                              "must be a method in capitals, such as GET"};
 
 static int read_text_entry(struct rule_reading *r, json_t *value, const struct texts_kind *kind,
                            char **out)
@@ -153,17 +176,24 @@ static int set_pair_value(struct rule_reading *r, json_t *value, enum rule_pair_
     return rule_read_text(r, value, RULE_TEXT_MAX, &pair->value);
 }
 
+static bool is_trimmed(json_t *value)
+{
+    struct span text = span_from(json_string_value(value), json_string_length(value));
+
+    return span_trim(text).len == text.len;
+}
+
 static int read_header_member(struct rule_reading *r, const char *key, json_t *value,
                               struct rule_pair *pair)
 {
     if (strcmp(key, "name") == 0) {
         int rc = rule_read_text(r, value, RULE_NAME_MAX, &pair->name);
-        if (rc == 0 && !is_method(pair->name))
+        if (rc == 0 && !is_field_name(pair->name))
             rc = rule_refuse(r, "must be the name of a field");
-        if (rc == 0)
-            lower(pair->name);
         return rc;
     }
+    if (json_is_string(value) && !is_trimmed(value))
+        return rule_refuse(r, "must not begin or end with a blank, no value of a field does");
     if (strcmp(key, "value") == 0)
         return set_pair_value(r, value, RULE_PAIR_VALUE, pair);
     if (strcmp(key, "value_prefix") == 0)
@@ -188,6 +218,15 @@ static int read_query_member(struct rule_reading *r, const char *key, json_t *va
 typedef int (*pair_member_fn)(struct rule_reading *r, const char *key, json_t *value,
                               struct rule_pair *pair);
 
+static int refuse_missing(struct rule_reading *r, const char *key)
+{
+    size_t was = rule_enter(r, key);
+
+    pool_error_set(r->error, "missing_field", r->path, "%s is missing", key);
+    rule_leave(r, was);
+    return WERR_INVALID;
+}
+
 static int read_pair(struct rule_reading *r, json_t *value, pair_member_fn read,
                      struct rule_pair *pair)
 {
@@ -208,7 +247,7 @@ static int read_pair(struct rule_reading *r, json_t *value, pair_member_fn read,
             return rc;
     }
     if (pair->name == NULL)
-        return rule_refuse(r, "says of no field or parameter: name, or key, is missing");
+        return refuse_missing(r, read == read_header_member ? "name" : "key");
     if (pair->value == NULL && pair->test != RULE_PAIR_PRESENT)
         return rule_refuse(r, "needs a value, or present");
     return 0;

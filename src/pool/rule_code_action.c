@@ -126,13 +126,23 @@ static bool is_port_part(const char *text)
     return *text == '\0' && n >= 1 && n <= 65535;
 }
 
+/* Of placeholders only {host}: nobody's path or query names another host. A colon is of an IPv6
+ * address, for there is a part for the port. */
+static bool is_host_part(const char *text)
+{
+    if (strstr(text, "{port}") != NULL || strstr(text, "{path}") != NULL ||
+        strstr(text, "{query}") != NULL)
+        return false;
+    return is_uri_part(text, text[0] == '[' ? "/?#@" : "/?#@:");
+}
+
 static bool is_part(enum part part, const char *text)
 {
     switch (part) {
     case PART_SCHEME:
         return strcmp(text, "http") == 0 || strcmp(text, "https") == 0;
     case PART_HOST:
-        return is_uri_part(text, "/?#@");
+        return is_host_part(text);
     case PART_PORT:
         return is_port_part(text);
     case PART_PATH:
@@ -279,7 +289,8 @@ static int read_fixed(struct rule_reading *r, json_t *value, struct rule_action 
     }
     if (out->fixed.status == 0)
         return rule_refuse(r, "needs a status");
-    if (out->fixed.body != NULL && (out->fixed.status == 204 || out->fixed.status == 304))
+    if (out->fixed.body != NULL &&
+        (out->fixed.status == 204 || out->fixed.status == 205 || out->fixed.status == 304))
         return rule_refuse(r, "has a body, which this status does not allow");
     return 0;
 }

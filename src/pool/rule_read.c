@@ -11,24 +11,20 @@ void rule_reading_init(struct rule_reading *r, const char *field, struct pool_er
     rule_enter(r, field);
 }
 
-static size_t add_step(struct rule_reading *r, const char *step)
+/* What does not fit is left out whole. */
+static size_t add_step(struct rule_reading *r, const char *dot, const char *step)
 {
     size_t was = r->path_len;
-    size_t n = strlen(step);
+    size_t room = sizeof(r->path) - was;
 
-    if (n < sizeof(r->path) - was) {
-        memcpy(r->path + was, step, n + 1);
-        r->path_len = was + n;
-    }
+    if (strlen(dot) + strlen(step) < room)
+        r->path_len += (size_t)snprintf(r->path + was, room, "%s%s", dot, step);
     return was;
 }
 
 size_t rule_enter(struct rule_reading *r, const char *key)
 {
-    size_t was = r->path_len > 0 ? add_step(r, ".") : 0;
-
-    add_step(r, key);
-    return was;
+    return add_step(r, r->path_len > 0 ? "." : "", key);
 }
 
 size_t rule_enter_entry(struct rule_reading *r, size_t i)
@@ -36,7 +32,7 @@ size_t rule_enter_entry(struct rule_reading *r, size_t i)
     char step[24];
 
     snprintf(step, sizeof(step), "[%zu]", i);
-    return add_step(r, step);
+    return add_step(r, "", step);
 }
 
 void rule_leave(struct rule_reading *r, size_t path_len)

@@ -8,7 +8,7 @@ import re
 import sys
 
 FLOOR0 = ("base",)
-FLOOR1 = ("http", "codec", "pool", "balance", "health", "wire", "config")
+FLOOR1 = ("http", "codec", "pool", "balance", "health", "wire", "config", "route")
 SKIPPED_FOLDERS = {".git", "__pycache__", ".pytest_cache", "corpus"}
 
 
