@@ -323,6 +323,14 @@ void api_propose(struct api_conn *ac, struct pool_command *c, void (*then)(struc
         api_problem_internal(ac, error);
 }
 
+void api_await_workers(struct api_conn *ac, void (*then)(struct api_conn *))
+{
+    ac->then = then;
+    move(ac, API_WAITING, "workers");
+    conn_timer_stop(&ac->conn);
+    publish_wait(&ac->m->publish, &ac->waiter, on_acked);
+}
+
 /* ---- requests ---- */
 
 static void refuse(struct api_conn *ac, enum refusal refusal)

@@ -134,6 +134,9 @@ void api_answer_problem(struct api_conn *ac, unsigned status, char *text);
  * worker has it, ac->proposal tells the outcome. Failing, the problem is answered. */
 void api_propose(struct api_conn *ac, struct pool_command *c, void (*then)(struct api_conn *));
 
+/* then runs when every live worker has what was published so far. */
+void api_await_workers(struct api_conn *ac, void (*then)(struct api_conn *));
+
 #define ROUTE(method, pattern, handler) void handler(struct api_conn *ac);
 #include "manager/api_routes.def"
 #undef ROUTE

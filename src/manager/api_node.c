@@ -63,6 +63,6 @@ void api_node_change(struct api_conn *ac)
         api_answer(ac, 200, api_json_dry_run("set node"));
     } else {
         take(ac->m, &wanted);
-        api_node_get(ac);
+        api_await_workers(ac, api_node_get);
     }
 }

@@ -299,13 +299,12 @@ static int read_put(const struct api_conn *ac, const char *url, struct pool_comm
 {
     struct span body = api_body(ac);
     char *rest = NULL, *whole = NULL;
-    int rc = 0;
+    int rc;
 
-    if (url != NULL)
-        rc = cut_shown(ac, error, &rest);
+    rc = cut_shown(ac, error, &rest);
     if (rest != NULL)
         body = span_from_str(rest);
-    if (rc == 0 && url != NULL)
+    if (rc == 0)
         rc = api_json_give_text(body, "url", url, error, &whole);
     if (whole != NULL)
         body = span_from_str(whole);
@@ -316,20 +315,18 @@ static int read_put(const struct api_conn *ac, const char *url, struct pool_comm
     return rc;
 }
 
-void api_servers_put(struct api_conn *ac)
+void api_server_put(struct api_conn *ac)
 {
-    const bool has_path = api_match_param(&ac->match, SPAN("id")).ptr != NULL ||
-                          api_match_param(&ac->match, SPAN("ip")).ptr != NULL;
     char url[POOL_URL_MAX];
     struct pool_command c;
     struct pool_error error;
     int rc;
 
-    if (has_path && !url_of_path(ac, url, sizeof(url))) {
+    if (!url_of_path(ac, url, sizeof(url))) {
         api_answer_no_server(ac);
         return;
     }
-    rc = read_put(ac, has_path ? url : NULL, &c, &error);
+    rc = read_put(ac, url, &c, &error);
     if (rc < 0)
         api_problem_of_body(ac, rc, &error);
     else

@@ -50,20 +50,12 @@ static void send_to_all(struct publish *p, struct span head, struct span body)
     }
 }
 
-static void send_node(const struct publish *p, struct slot *slot)
+void publish_node(struct publish *p, const struct frame_node *node)
 {
     char buf[FRAME_FIXED_MAX];
 
-    manager_channel_send(&slot->channel, (struct channel_note){0, false},
-                         span_from(buf, frame_put_node(buf, &p->node)), SPAN_NONE);
-}
-
-void publish_node(struct publish *p, const struct frame_node *node)
-{
     p->node = *node;
-    for (unsigned i = 0; i < p->supervisor->slot_n; i++)
-        if (slot_is_live(&p->supervisor->slots[i]))
-            send_node(p, &p->supervisor->slots[i]);
+    send_to_all(p, span_from(buf, frame_put_node(buf, node)), SPAN_NONE);
 }
 
 static struct frame_local local_of(const struct server_facts *s)
@@ -145,11 +137,9 @@ void publish_attach(struct publish *p, struct slot *slot, const struct pool_stat
     char buf[FRAME_FIXED_MAX];
     struct span bytes;
 
-    if (hello != NULL) {
+    if (hello != NULL)
         manager_channel_send(&slot->channel, (struct channel_note){0, false},
                              span_from(buf, frame_put_hello(buf, hello)), hello->trusted);
-        send_node(p, slot);
-    }
     manager_channel_refresh(&slot->channel);
     slot->attach_seq = p->seq;
     bytes = get_snapshot(p, state);
@@ -159,7 +149,9 @@ void publish_attach(struct publish *p, struct slot *slot, const struct pool_stat
         manager_channel_starve(&slot->channel);
         return;
     }
-    /* Sockets and facts first: with the snapshot the worker begins to accept. */
+    /* Settings, sockets and facts first: with the snapshot the worker begins to accept. */
+    manager_channel_send(&slot->channel, (struct channel_note){0, true},
+                         span_from(buf, frame_put_node(buf, &p->node)), SPAN_NONE);
     listening_send_all(p->supervisor, slot, 0);
     send_all_facts(p, slot);
     manager_channel_send(&slot->channel, note,

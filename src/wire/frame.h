@@ -111,7 +111,8 @@ struct frame_node {
 static inline bool frame_is_update(uint16_t type)
 {
     return type == FRAME_SNAPSHOT || type == FRAME_APPLY || type == FRAME_LOCAL ||
-           type == FRAME_ADDRS || type == FRAME_LISTEN || type == FRAME_UNLISTEN;
+           type == FRAME_ADDRS || type == FRAME_LISTEN || type == FRAME_UNLISTEN ||
+           type == FRAME_NODE;
 }
 
 /* Looks at the bytes received so far: 0 = not a whole frame yet, >0 = bytes of the first frame

@@ -5,6 +5,7 @@
 #include "base/strb.h"
 #include "base/werr.h"
 #include "http/date.h"
+#include "pool/pool.h"
 
 /* Bytes of a value at the most, as printed. */
 enum {
@@ -15,12 +16,13 @@ enum {
     REQUEST_ID_MAX = 128,
     AGENT_MAX = 384,
     REFERER_MAX = 384,
+    RULE_ID_MAX = 24,
     /* Keys, numbers, the address, the time: the rest of a line. */
-    OTHER_MAX = 900,
+    OTHER_MAX = 800,
     ESCAPE_MAX = 12 /* two \uXXXX */
 };
 _Static_assert(METHOD_MAX + TARGET_MAX + HOST_MAX + ORIGIN_MAX + REQUEST_ID_MAX + AGENT_MAX +
-                       REFERER_MAX + OTHER_MAX <
+                       REFERER_MAX + RULE_ID_MAX + 2 * POOL_NAME_MAX + OTHER_MAX <
                    ACCESS_LINE_MAX,
                "every line fits");
 
@@ -357,6 +359,9 @@ size_t access_line_json(const struct access_record *r, struct access_clock *cloc
     json_text(&j, SPAN(",\"request_id\":"), r->request_id, REQUEST_ID_MAX);
     json_text(&j, SPAN(",\"user_agent\":"), r->user_agent, AGENT_MAX);
     json_text(&j, SPAN(",\"referer\":"), r->referer, REFERER_MAX);
+    json_text(&j, SPAN(",\"listener\":"), r->listener, POOL_NAME_MAX);
+    json_text(&j, SPAN(",\"rule\":"), r->rule, RULE_ID_MAX);
+    json_text(&j, SPAN(",\"pool\":"), r->pool, POOL_NAME_MAX);
     if (r->is_fail_open)
         strb_add(&j.b, SPAN(",\"fail_open\":true"));
     if (j.is_cut)

@@ -26,6 +26,7 @@ struct access_record {
     const struct addr *client;
     struct span method, target, host; /* of the request; ptr NULL: there is none */
     struct span request_id, user_agent, referer;
+    struct span listener, rule, pool; /* rule: its id; ptr NULL: the default action, none */
     struct span origin;
     struct span end;              /* word of stats/ends.def */
     uint16_t status;              /* 0: the client got no answer */

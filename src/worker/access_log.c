@@ -6,6 +6,8 @@
 #include "http/rewrite.h"
 #include "log/log.h"
 #include "worker/ex_int.h"
+#include "worker/listener_runtime.h"
+#include "worker/pool_runtime.h"
 
 enum { FLUSH_MS = 200, WARN_MS = 60000 };
 
@@ -183,15 +185,25 @@ static struct span origin_text(const struct exchange *ex, char *buf)
     return span_from(buf, pool_id_print(ex->origin_id, buf));
 }
 
+static struct span rule_text(const struct exchange *ex, char *buf)
+{
+    if (ex->rule_id == 0)
+        return SPAN_NONE;
+    return span_from(buf, kind_id_print(KIND_RULE, ex->rule_id, buf));
+}
+
 void access_log_exchange(struct access_log *a, const struct exchange *ex)
 {
-    char id[24];
+    char id[24], rule_id[24];
     char *line = line_sink_reserve(a->sink);
     struct access_record r = {
         .begin_wall_us =
             loop_wall_us(ex->worker->loop) - (loop_now_us(ex->worker->loop) - ex->begin_us),
         .worker = ex->worker->id,
         .client = &ex->client->peer,
+        .listener = span_from_str(ex->client->listener->name),
+        .rule = rule_text(ex, rule_id),
+        .pool = ex->pool != NULL ? span_from_str(ex->pool->name) : SPAN_NONE,
         .origin = origin_text(ex, id),
         .end = span_from_str(end_facts(ex->end)->word),
         .status = ex->status,

@@ -167,6 +167,18 @@ static int take_unlisten(struct channel *ch, struct span payload)
     return rc;
 }
 
+static int take_node(struct channel *ch, struct span payload)
+{
+    struct frame_node node;
+    int rc = frame_get_node(payload, &node);
+
+    if (rc < 0 || node.log_level > LOG_TRACE)
+        return WERR_CORRUPT;
+    log_set_level((enum log_level)node.log_level);
+    worker_node(ch->worker, &node);
+    return 0;
+}
+
 static int apply_update(struct channel *ch, uint16_t type, struct span payload)
 {
     switch (type) {
@@ -180,6 +192,8 @@ static int apply_update(struct channel *ch, uint16_t type, struct span payload)
         return take_listen(ch, payload);
     case FRAME_UNLISTEN:
         return take_unlisten(ch, payload);
+    case FRAME_NODE:
+        return take_node(ch, payload);
     default:
         return take_addrs(ch, payload);
     }
@@ -237,18 +251,6 @@ static int take_ping(struct channel *ch, struct span payload)
     return 0;
 }
 
-static int take_node(struct channel *ch, struct span payload)
-{
-    struct frame_node node;
-    int rc = frame_get_node(payload, &node);
-
-    if (rc < 0 || node.log_level > LOG_TRACE)
-        return WERR_CORRUPT;
-    log_set_level((enum log_level)node.log_level);
-    worker_node(ch->worker, &node);
-    return 0;
-}
-
 static int take(struct channel *ch, uint16_t type, struct span payload)
 {
     if (!ch->has_hello && type != FRAME_HELLO)
@@ -262,8 +264,6 @@ static int take(struct channel *ch, uint16_t type, struct span payload)
         return take_hello(ch, payload);
     case FRAME_DRAIN:
         return take_drain(ch, payload);
-    case FRAME_NODE:
-        return take_node(ch, payload);
     case FRAME_PING:
         return take_ping(ch, payload);
     case FRAME_RESUME:

@@ -75,6 +75,9 @@ void ex_leave_lane(struct exchange *ex, bool well)
     if (well || end_facts(ex->end)->blame == END_BLAME_SERVER) {
         count_attempt(ex, well);
         eject_note_attempt(ex, well);
+        if (!well)
+            pool_runtime_heard(ex->pool, o, loop_now_us(ex->worker->loop) - ex->picked_us,
+                               false);
     }
     stats_server_add(ex->worker->stats, o->stats_slot, STATS_SERVER_in_flight, -1);
     ex->origin = NULL;

@@ -1,5 +1,5 @@
 /* ex_int.h - what the files of the exchange share: exchange.c, ex_steps.c, ex_relay.c,
- * ex_early.c, ex_hop.c, ex_pace.c, ex_retry.c, ex_tunnel.c, ex_fail.c. */
+ * ex_route.c, ex_early.c, ex_hop.c, ex_pace.c, ex_retry.c, ex_tunnel.c, ex_fail.c. */
 #ifndef WELDR_WORKER_EX_INT_H
 #define WELDR_WORKER_EX_INT_H
 
@@ -22,6 +22,11 @@ void ex_move(struct exchange *ex, enum ex_step next, const char *why);
 extern enum ex_verdict (*const ex_step_run[EX_STEPS])(struct exchange *ex);
 /* Sends on the request body's end, with trailers or NULL; sets the time-out for the answer. */
 void ex_request_sent(struct exchange *ex, const struct msg *trailers);
+
+/* ex_route.c: what becomes of the request, as its listener says. */
+enum ex_verdict ex_step_route(struct exchange *ex);
+/* The response that a rule says. */
+int ex_fill_ruled(struct exchange *ex, struct msg *m, struct span *body) MUST_USE;
 
 /* ex_early.c: an answer that comes before the request has ended. */
 /* Before the answer's head: says that the connection closes, if it will. */

@@ -1,6 +1,7 @@
 #include "http/rewrite.h"
 #include "worker/ex_int.h"
 #include "worker/limits.h"
+#include "worker/pool_runtime.h"
 
 static void fail_and_run(struct exchange *ex, enum end end)
 {
@@ -188,6 +189,7 @@ static void lane_head(struct exchange *ex, struct msg *m)
     ex->flags |= EX_LANE_SPOKE;
     ex->lane_status = m->status;
     ex->first_us = loop_now_us(ex->worker->loop);
+    pool_runtime_heard(ex->pool, ex->origin, ex->first_us - ex->sent_us, true);
     lane_note_head(ex->lane, m);
     ex_forget_body(ex);
     if (m->status != 101)

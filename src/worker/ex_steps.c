@@ -7,6 +7,7 @@
 #include "log/log.h"
 #include "worker/access_log.h"
 #include "worker/ex_int.h"
+#include "worker/hash_key.h"
 #include "worker/limits.h"
 #include "worker/listener_runtime.h"
 #include "worker/pool_runtime.h"
@@ -55,19 +56,6 @@ static enum ex_verdict step_check(struct exchange *ex)
     return go(ex, EX_ROUTE, "request is fine");
 }
 
-static enum ex_verdict step_route(struct exchange *ex)
-{
-    struct listener_runtime *l = ex->client->listener;
-
-    ex->pool = action_choose(&l->default_action, &ex->worker->rand);
-    if (ex->pool == NULL) {
-        ex_fail(ex, END_NO_SERVER);
-        return EX_VERDICT_NEXT;
-    }
-    pool_runtime_enter(ex->pool);
-    return go(ex, EX_PICK, "pool chosen");
-}
-
 static void attach(struct exchange *ex, struct origin *o)
 {
     ex->origin = o;
@@ -90,8 +78,13 @@ static void attach(struct exchange *ex, struct origin *o)
 
 static struct balance_ask ask_of(const struct exchange *ex)
 {
-    return (struct balance_ask){.rand = &ex->worker->rand,
-                                .now_us = loop_now_us(ex->worker->loop)};
+    const struct pool_runtime *pool = ex->pool;
+    struct balance_ask ask = {.rand = &ex->worker->rand,
+                              .now_us = loop_now_us(ex->worker->loop)};
+
+    if (pool->policy == POOL_POLICY_HASH)
+        ask.hash = hash_key_of(&pool->hash_key, &ex->request, &ex->client->peer);
+    return ask;
 }
 
 static enum ex_verdict step_pick(struct exchange *ex)
@@ -100,6 +93,7 @@ static enum ex_verdict step_pick(struct exchange *ex)
     struct origin *o = pick_server(ex->pool, &ask);
 
     if (!o) {
+        stats_line_add(ex->pool->stats, STATS_POOL_no_server, 1);
         ex_fail(ex, END_NO_SERVER);
         return EX_VERDICT_NEXT;
     }
@@ -251,6 +245,7 @@ static enum ex_verdict step_retry(struct exchange *ex)
         return EX_VERDICT_NEXT;
     }
     stats_add(ex->worker->stats, STATS_retries, 1);
+    stats_line_add(ex->pool->stats, STATS_POOL_retries, 1);
     ex_retry_begin(ex);
     ex->end = END_OK;
     ex->status = 0;
@@ -278,6 +273,8 @@ static int fill_reply(struct exchange *ex, struct msg *m, struct span *body)
     bool is_error = ex->status >= 400; /* an OPTIONS that was asked of Weldr is none */
     int rc;
 
+    if (ex->end == END_REDIRECT || ex->end == END_FIXED)
+        return ex_fill_ruled(ex, m, body);
     *body = is_error ? print_words(ex, facts->text) : SPAN_NONE;
     reply_init(m, ex->status, body->len);
     rc = msg_add(m, SPAN("Date"), worker_date(ex->worker));
@@ -321,15 +318,26 @@ static uint64_t ended_us(const struct exchange *ex)
     return ex->status == 101 ? ex->first_us : loop_now_us(ex->worker->loop);
 }
 
+static void count_at(const struct exchange *ex, enum stats_listener_counter of_listener,
+                     enum stats_pool_counter of_pool)
+{
+    stats_line_add(ex->client->listener->stats, of_listener, 1);
+    if (ex->pool != NULL)
+        stats_line_add(ex->pool->stats, of_pool, 1);
+}
+
 static void count_answer(const struct exchange *ex)
 {
     struct stats_worker *stats = ex->worker->stats;
     bool whole = (ex->flags & EX_ANSWER_ENDED) && !(ex->flags & EX_CLIENT_GONE);
 
-    if (whole && ex->status < 500)
+    if (whole && ex->status < 500) {
         stats_add(stats, STATS_client_success, 1);
-    else if (ex->flags & EX_ANSWER_BEGUN)
+        count_at(ex, STATS_LISTENER_success, STATS_POOL_success);
+    } else if (ex->flags & EX_ANSWER_BEGUN) {
         stats_add(stats, STATS_client_failed, 1);
+        count_at(ex, STATS_LISTENER_failed, STATS_POOL_failed);
+    }
     if (ex->end == END_BAD_REQUEST)
         stats_add(stats, STATS_bad_requests, 1);
     if (ex->flags & EX_CLIENT_GONE)
@@ -346,6 +354,14 @@ static bool awaits_end(const struct exchange *ex)
 {
     return !(ex->flags & (EX_REQUEST_READ | EX_NO_REQUEST | EX_CLIENT_GONE)) &&
            ex->request.body == MSG_BODY_NONE && conn_is_open(&ex->client->conn);
+}
+
+static void leave_pool(struct exchange *ex)
+{
+    if (ex->pool == NULL)
+        return;
+    stats_line_add(ex->pool->stats, STATS_POOL_in_flight, -1);
+    pool_runtime_leave(ex->pool);
 }
 
 static enum ex_verdict step_done(struct exchange *ex)
@@ -372,8 +388,7 @@ static enum ex_verdict step_done(struct exchange *ex)
     ex_timer_stop(ex);
     ex_retry_done(ex);
     ex_forget_body(ex);
-    if (ex->pool != NULL)
-        pool_runtime_leave(ex->pool);
+    leave_pool(ex);
     arena_reset(&ex->arena);
     ex->magic = 0;
     slab_put(&w->exchanges_slab, ex);

@@ -3,6 +3,7 @@
 #include "base/fsm.h"
 #include "worker/ex_int.h"
 #include "worker/limits.h"
+#include "worker/listener_runtime.h"
 
 static const struct fsm_state ex_states[EX_STEPS] = {
 #define STEP(name, function, next) [EX_##name] = {#name, next},
@@ -42,6 +43,7 @@ struct exchange *exchange_new(struct worker *w, struct client *c)
 void exchange_begin(struct exchange *ex, const struct msg *head)
 {
     stats_add(ex->worker->stats, STATS_requests, 1);
+    stats_line_add(ex->client->listener->stats, STATS_LISTENER_requests, 1);
     worker_note(ex->worker, FLIGHT_REQUEST, ex->client->peer.port,
                 ex->worker->stats->value[STATS_requests]);
     if (msg_copy(&ex->request, head, &ex->arena) < 0) {

@@ -29,6 +29,7 @@
 struct worker;
 struct client;
 struct pool_runtime;
+struct rule_fixed;
 struct origin;
 struct lane;
 
@@ -79,7 +80,10 @@ struct exchange {
     uint64_t answer_due_ms; /* REQUEST_SENT: when the answer's head has to be there */
     struct worker *worker;
     struct client *client;
-    struct pool_runtime *pool; /* from ROUTE on; its exchange_n counts us */
+    struct pool_runtime *pool;      /* from ROUTE on; its exchange_n counts us */
+    const struct rule_fixed *fixed; /* END_FIXED, from ROUTE to REPLY: what a rule says */
+    struct span said;               /* END_REDIRECT: where to */
+    uint64_t rule_id;               /* that took it; 0: none */
     struct origin
         *origin; /* of the present or last attempt; its in_flight counts us while set */
     struct lane *lane;

@@ -44,6 +44,7 @@ struct listener_runtime *listener_runtime_find_or_new(struct worker *w, uint64_t
         .id = id,
         .worker = w,
         .limits = codec_limits_request,
+        .stats = &w->nowhere,
     };
     if (link_listener(w, l) == 0)
         return l;
@@ -101,9 +102,10 @@ int listener_runtime_follow(struct worker *w, const struct listener *described)
     MUST(l->magic == LISTENER_RUNTIME_MAGIC);
     l->settings = described->settings;
     l->proxy_protocol = described->proxy_protocol;
+    l->stats = worker_listener_stats(w, l->id);
     follow_trust(l, described);
     follow_bounds(l);
-    if (action_follow(&l->default_action, w, &described->default_action) < 0)
+    if (routing_follow(&l->routing, w, described) < 0)
         return WERR_NOMEM;
     l->is_described = true;
     if (w->is_listening)
@@ -125,7 +127,7 @@ static void drain_clients(const struct listener_runtime *l)
 static void free_listener(struct listener_runtime *l)
 {
     acceptor_free_all(l->worker, l);
-    action_fini(&l->default_action);
+    routing_fini(&l->routing);
     unlink_listener(l->worker, l);
     free(l->name);
     l->magic = 0;
@@ -155,14 +157,6 @@ void listener_runtime_forget(struct worker *w, uint64_t id)
 
     if (l != NULL)
         leave_description(l);
-}
-
-void listener_runtime_detach_all(struct worker *w)
-{
-    struct listener_runtime *l, *next;
-
-    HASH_ITER (hh, w->listeners, l, next)
-        action_detach(&l->default_action);
 }
 
 /* The analyzer does not see that HASH_DEL unlinks. NOLINTBEGIN(clang-analyzer-unix.Malloc) */

@@ -17,7 +17,8 @@
 #include "base/cidr.h"
 #include "codec/codec.h"
 #include "pool/listener.h"
-#include "worker/action.h"
+#include "stats/stats.h"
+#include "worker/routing.h"
 
 struct worker;
 struct admission_host;
@@ -34,10 +35,11 @@ struct listener_runtime {
     struct listener_settings settings;
     struct codec_limits limits; /* of its clients' codecs */
     struct cidr_list trusted;   /* whom it believes; none: not given (trust.h) */
-    struct action default_action;
+    struct routing routing;
     struct admission_host *hosts; /* uthash of the client addresses, while they are bounded */
     uint32_t client_n;
-    uint32_t acceptor_n; /* that are not closed */
+    uint32_t acceptor_n;      /* that are not closed */
+    struct stats_line *stats; /* listener_counters.def */
     UT_hash_handle hh;
 };
 
@@ -49,8 +51,6 @@ int listener_runtime_follow(struct worker *w, const struct listener *described) 
 /* It has left the description; all that are not in the worker's have. */
 void listener_runtime_forget(struct worker *w, uint64_t id);
 void listener_runtime_forget_absent(struct worker *w);
-/* The description is about to be another one: none of its rules and actions is used. */
-void listener_runtime_detach_all(struct worker *w);
 
 /* A socket of it is here, or is closed; a client of it came, or has gone. */
 void listener_runtime_join(struct listener_runtime *l);

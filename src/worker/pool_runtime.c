@@ -55,8 +55,10 @@ static struct pool_runtime *make(struct worker *w, const struct pool *p)
     LIST_INIT(&pool->origins);
     balance_init(&pool->balance, BALANCE_ROUND_ROBIN, w->id);
     balance_spoil(&pool->balance);
-    if (pool->name != NULL && link_pool(w, pool) == 0)
+    if (pool->name != NULL && link_pool(w, pool) == 0) {
+        w->pools_version++;
         return pool;
+    }
     free(pool->name);
     free(pool);
     return NULL;
@@ -87,6 +89,7 @@ struct pool_runtime *pool_runtime_follow(struct worker *w, const struct pool *p)
         return NULL;
     MUST(pool->magic == POOL_RUNTIME_MAGIC);
     pool->is_described = true;
+    pool->stats = worker_pool_stats(w, p->id);
     pool->settings = p->settings;
     follow_bounds(pool);
     pool->hash_key = p->hash_key;
@@ -107,8 +110,7 @@ static void free_pool(struct pool_runtime *pool)
 
 static void check_done(struct pool_runtime *pool)
 {
-    if (!pool->is_described && pool->exchange_n == 0 && pool->origin_n == 0 &&
-        pool->hold_n == 0)
+    if (!pool->is_described && pool->exchange_n == 0 && pool->origin_n == 0)
         free_pool(pool);
 }
 
@@ -117,6 +119,7 @@ void pool_runtime_forget_absent(struct worker *w)
 {
     struct pool_runtime *pool, *next;
 
+    w->pools_version++;
     HASH_ITER (hh, w->pools, pool, next) {
         pool->is_described = pool_find_id(w->pool_state, pool->id) != NULL;
         check_done(pool);
@@ -128,7 +131,7 @@ void pool_runtime_free_all(struct worker *w)
     struct pool_runtime *pool, *next;
 
     HASH_ITER (hh, w->pools, pool, next) {
-        MUST(LIST_EMPTY(&pool->origins) && pool->exchange_n == 0 && pool->hold_n == 0);
+        MUST(LIST_EMPTY(&pool->origins) && pool->exchange_n == 0);
         free_pool(pool);
     }
 }
@@ -164,18 +167,7 @@ void pool_runtime_forget(struct worker *w, uint64_t id)
     if (pool == NULL)
         return;
     pool->is_described = false;
-    check_done(pool);
-}
-
-void pool_runtime_hold(struct pool_runtime *pool)
-{
-    pool->hold_n++;
-}
-
-void pool_runtime_let_go(struct pool_runtime *pool)
-{
-    MUST(pool->magic == POOL_RUNTIME_MAGIC && pool->hold_n > 0);
-    pool->hold_n--;
+    w->pools_version++;
     check_done(pool);
 }
 
@@ -189,4 +181,12 @@ void pool_runtime_leave(struct pool_runtime *pool)
     MUST(pool->magic == POOL_RUNTIME_MAGIC && pool->exchange_n > 0);
     pool->exchange_n--;
     check_done(pool);
+}
+
+/* A server that is too late is slow; one that fails at once is not quick. */
+void pool_runtime_heard(const struct pool_runtime *pool, struct origin *o, uint64_t latency_us,
+                        bool well)
+{
+    if (pool->policy == POOL_POLICY_P2C && (well || latency_us > o->seat.latency_us))
+        balance_seat_heard(&o->seat, latency_us, loop_now_us(pool->worker->loop));
 }

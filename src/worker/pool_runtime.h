@@ -3,7 +3,7 @@
  *
  * Made when the description names the pool (pool_runtime_follow) and told of each change of it.
  * It copies what requests need of the pool, so that they can finish when the pool is gone: then
- * it is freed with its last exchange, its last origin and the last action that names it. An
+ * it is freed with its last exchange and its last origin. An
  * origin joins when it becomes a server of the pool and stays to its own end. An exchange has a
  * pool from step ROUTE to DONE.
  *
@@ -22,6 +22,7 @@
 #include "balance/balance.h"
 #include "codec/codec.h"
 #include "pool/pool.h"
+#include "stats/stats.h"
 
 struct worker;
 struct origin;
@@ -45,9 +46,9 @@ struct pool_runtime {
     uint32_t wanted_n, usable_n; /* rotation.h: as of the last rebuild */
     uint32_t ejected_n;          /* eject.h */
     uint32_t untried_n;          /* origins that no check has judged yet: pick.h */
-    uint32_t hold_n;             /* actions that may choose it */
     uint32_t exchange_n;         /* that are at it */
     uint32_t retrying_n;         /* … of those: with a further attempt */
+    struct stats_line *stats;    /* pool_counters.def */
     UT_hash_handle hh;
 };
 
@@ -62,12 +63,12 @@ void pool_runtime_forget_absent(struct worker *w);
 /* An origin has become one of its servers, or is about to be freed. */
 void pool_runtime_join(struct pool_runtime *pool, struct origin *o);
 void pool_runtime_part(struct origin *o);
-/* An action may choose it. */
-void pool_runtime_hold(struct pool_runtime *pool);
-void pool_runtime_let_go(struct pool_runtime *pool);
 /* An exchange is routed to it, or over. */
 void pool_runtime_enter(struct pool_runtime *pool);
 void pool_runtime_leave(struct pool_runtime *pool);
+/* A response of it has begun, or did not begin, after so long. */
+void pool_runtime_heard(const struct pool_runtime *pool, struct origin *o, uint64_t latency_us,
+                        bool well);
 /* No origin is left (worker_fini). */
 void pool_runtime_free_all(struct worker *w);
 

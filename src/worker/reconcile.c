@@ -75,7 +75,6 @@ int reconcile_all(struct worker *w)
     int rc = 0;
 
     origin_leave_absent(w);
-    listener_runtime_detach_all(w);
     for (uint32_t i = 0; rc == 0 && i < state->pool_n; i++)
         rc = follow_whole_pool(w, state->pools[i]);
     for (uint32_t i = 0; rc == 0 && i < state->listener_n; i++)

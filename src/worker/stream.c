@@ -129,7 +129,7 @@ static void on_gone(struct conn *conn, int error)
     struct client *c = client_of(conn);
 
     if (conn_is_in_prologue(conn) && conn_has_unread(conn))
-        trust_refuse(client_worker(c), &c->peer, "PROXY header cut off");
+        trust_refuse(c->listener, &c->peer, "PROXY header cut off");
     if (c->exchange)
         exchange_client_gone(c->exchange);
     else
@@ -194,7 +194,7 @@ static void on_timer(struct conn *conn)
     if (c->exchange)
         return; /* which has a timer of its own: this one is left from before */
     if (conn_is_in_prologue(conn))
-        trust_refuse(client_worker(c), &c->peer, "no PROXY header in time");
+        trust_refuse(c->listener, &c->peer, "no PROXY header in time");
     if (c->flags & CLIENT_IN_HEAD)
         reject(c, END_HEAD_TIMEOUT);
     else if ((c->flags & CLIENT_WAITS_DRAIN) && conn_has_taken(conn))
@@ -211,8 +211,10 @@ static void enter(struct client *c)
 
     conn_timer_set(&c->conn,
                    w->draining ? LIMIT_DRAIN_FIRST_MS : timeouts_of(c)->client_idle_ms);
-    if (end != END_OK)
-        reject(c, end);
+    if (end == END_OK)
+        return;
+    stats_line_add(c->listener->stats, STATS_LISTENER_refused, 1);
+    reject(c, end);
 }
 
 static uint32_t header_ms(const struct client *c)
@@ -245,6 +247,7 @@ static void on_closed(struct conn *conn)
     MUST(!c->exchange);
     LIST_REMOVE(c, entry);
     admission_leave(c);
+    stats_line_add(c->listener->stats, STATS_LISTENER_open, -1);
     listener_runtime_leave(c->listener);
     free(c->local);
     stats_sub(w->stats, STATS_client_open, 1);
@@ -276,8 +279,10 @@ void client_accept(struct listener_runtime *l, struct accepted *a, bool has_head
     if (has_header && !trust_may_send_header(l, accepted_peer(a)))
         return;
     c = admission_is_full(w) ? NULL : slab_get(&w->clients_slab);
-    if (!c)
+    if (!c) {
+        stats_line_add(l->stats, STATS_LISTENER_refused, 1);
         return;
+    }
     if (conn_accept(&c->conn, &w->shared, &client_ops, a, CODEC_H1, &l->limits) < 0) {
         slab_put(&w->clients_slab, c);
         return;
@@ -289,6 +294,8 @@ void client_accept(struct listener_runtime *l, struct accepted *a, bool has_head
     reclaim_watch(w);
     stats_add(w->stats, STATS_client_connections, 1);
     stats_add(w->stats, STATS_client_open, 1);
+    stats_line_add(l->stats, STATS_LISTENER_connections, 1);
+    stats_line_add(l->stats, STATS_LISTENER_open, 1);
     spread_tell(w);
     if (has_header) {
         conn_expect_prologue(&c->conn);

@@ -7,12 +7,13 @@
 #include "worker/stream.h"
 #include "worker/worker.h"
 
-void trust_refuse(struct worker *w, const struct addr *peer, const char *why)
+void trust_refuse(struct listener_runtime *l, const struct addr *peer, const char *why)
 {
     char text[ADDR_TEXT_MAX];
 
     (void)addr_print(peer, text);
-    stats_add(w->stats, STATS_proxy_refused, 1);
+    stats_add(l->worker->stats, STATS_proxy_refused, 1);
+    stats_line_add(l->stats, STATS_LISTENER_refused, 1);
     log_debug("connection refused", LOG_S("peer", text), LOG_S("why", why));
 }
 
@@ -26,7 +27,7 @@ bool trust_may_send_header(struct listener_runtime *l, const struct addr *peer)
     bool may = l->trusted.n > 0 ? cidr_list_has(&l->trusted, peer) : addr_is_loopback(peer);
 
     if (!may)
-        trust_refuse(l->worker, peer, "not a trusted proxy");
+        trust_refuse(l, peer, "not a trusted proxy");
     return may;
 }
 
@@ -44,7 +45,7 @@ int64_t trust_take_header(struct client *c, struct span in)
     int64_t n = proxy_header_read(in, &h);
 
     if (n < 0)
-        trust_refuse(client_worker(c), &c->peer, "no valid PROXY header");
+        trust_refuse(c->listener, &c->peer, "no valid PROXY header");
     if (n <= 0)
         return n;
     if (h.client.family != 0) {

@@ -33,6 +33,6 @@ int64_t trust_take_header(struct client *c, struct span in);
 /* The client's address is known: are its fields believed? Sets CLIENT_TRUSTED. */
 void trust_judge(struct client *c);
 /* Counts and tells. */
-void trust_refuse(struct worker *w, const struct addr *peer, const char *why);
+void trust_refuse(struct listener_runtime *l, const struct addr *peer, const char *why);
 
 #endif

@@ -38,6 +38,8 @@ struct worker {
     struct loop *loop;
     struct conn_shared shared;
     struct stats_worker *stats;
+    const struct stats *segment; /* where it lies; NULL: pools and listeners have no slots */
+    struct stats_line nowhere;   /* of those that have none */
     uint32_t id;
     struct access_log *access_log; /* NULL: off */
     struct rand_state rand;
@@ -53,6 +55,7 @@ struct worker {
     struct pool_state *pool_state; /* NULL until the snapshot */
     struct origin *origins;        /* uthash by server id */
     struct pool_runtime *pools;    /* uthash by pool id */
+    uint32_t pools_version;        /* another one when a pool comes or goes */
 
     struct listener_runtime *listeners; /* uthash by listener id */
     struct cidr_list trusted;           /* --trusted-proxies: of the listener "default" */
@@ -111,6 +114,9 @@ void worker_drain(struct worker *w, uint32_t limit_ms, void (*on_drained)(void *
 void worker_check_drained(struct worker *w);
 void worker_acceptor_closed(struct worker *w);
 
+/* Where a pool, or a listener, is counted; never NULL. */
+struct stats_line *worker_pool_stats(struct worker *w, uint64_t pool_id);
+struct stats_line *worker_listener_stats(struct worker *w, uint64_t listener_id);
 /* IMF-fixdate of now. */
 struct span worker_date(struct worker *w);
 

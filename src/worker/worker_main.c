@@ -96,6 +96,7 @@ static int on_hello(void *arg, const struct frame_hello *hello)
     orphan_limit(hello->drain_timeout_ms);
     rc = worker_init(&p->worker, p->loop, stats_worker(p->stats, p->id), p->id, hello->seed);
     p->has_worker = rc == 0;
+    p->worker.segment = p->stats;
     if (rc == 0)
         worker_note(&p->worker, FLIGHT_STARTED, p->id, (uint64_t)getpid());
     if (rc == 0 && p->config->access_log != NULL)

@@ -14,7 +14,7 @@ from weldr import IS_ASAN, NO_CHECK, is_alive, run_weldr
 
 KEYS = ["time", "worker", "client", "method", "target", "version", "host", "status", "end", "origin", "attempts",
         "retries", "bytes_in", "bytes_out", "wait_us", "connect_us", "first_byte_us", "total_us", "added_us",
-        "request_id", "user_agent", "referer"]
+        "request_id", "user_agent", "referer", "listener", "rule", "pool"]
 COMBINED = re.compile(r'(\S+) - - \[(\d\d/\w{3}/\d{4}:\d\d:\d\d:\d\d \+0000)\] "([^"]*)" (\d{3}) (\d+) "([^"]*)" "([^"]*)"')
 
 
@@ -72,7 +72,7 @@ def test_every_key(run, path):
     wanted = {"worker": 0, "client": f"127.0.0.1:{port}", "method": "POST", "target": "/a%20b?c=d", "version": "1.1",
               "host": "test.example", "status": 200, "end": "ok", "origin": origin.url, "attempts": 1, "retries": 0,
               "bytes_in": 5, "bytes_out": len(answer.body), "request_id": "mine", "user_agent": "test/1",
-              "referer": "http://from/"}
+              "referer": "http://from/", "listener": "default", "rule": None, "pool": "default"}
     assert {k: first[k] for k in wanted} == wanted
     for key in ("wait_us", "connect_us", "first_byte_us", "total_us", "added_us"):
         assert 0 <= first[key] < 10_000_000, key
@@ -124,7 +124,8 @@ def test_hints_are_no_answer(run, path):
 def test_client_that_waits_for_100_for_ever(run, path):
     """It need not wait (RFC 9110 section 10.1.1): the server that says nothing is not to blame, nor put aside."""
     weldr, origin = run(o.stall)
-    weldr.patch_pool({"timeouts": {"response_head_ms": 200, "client_body_ms": 200}, "eject": {"errors": 1}})
+    weldr.set_timeouts(response_head_ms=200, client_body_ms=200)
+    weldr.patch_pool({"eject": {"errors": 1}})
     fields = [("Content-Length", "4"), ("Expect", "100-continue")]
     answer = weldr.connect().request("POST", fields=fields).response()
     assert (answer.status, answer.get("Weldr-Error")) == (408, "client_timeout")

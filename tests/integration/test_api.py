@@ -384,7 +384,7 @@ def test_wrong_methods_are_405_with_allow(weldr):
     for method, path, allowed in (
             ("POST", "/", {"GET"}), ("DELETE", "/servers", {"GET", "POST"}), ("PUT", "/servers", {"GET", "POST"}),
             ("POST", PATH, {"GET", "PATCH", "DELETE"}), ("POST", "/stats", {"GET"}), ("DELETE", "/workers", {"GET"}),
-            ("DELETE", "/pools/default", {"GET", "PATCH"}), ("PATCH", "/stats/detail", {"GET"}),
+            ("DELETE", "/pools", {"GET", "POST"}), ("POST", "/pools/default", {"GET", "PUT", "PATCH", "DELETE"}), ("PATCH", "/stats/detail", {"GET"}),
             ("PUT", "/health", {"GET"})):
         answer = weldr.api(method, path, {} if method != "DELETE" else None)
         is_problem(answer, 405, "method_not_allowed")
@@ -422,7 +422,7 @@ def test_connect_to_the_api_is_405(weldr):
         client.send("CONNECT example.org:443 HTTP/1.1\r\nHost: example.org:443\r\n\r\n")
         response = client.response()
         assert response.status == 405 and json.loads(response.body)["code"] == "method_not_allowed"
-        assert response.get("Allow") == "GET, HEAD, POST, PATCH, DELETE, OPTIONS"
+        assert response.get("Allow") == "GET, HEAD, POST, PATCH, PUT, DELETE, OPTIONS"
 
 
 @pytest.mark.smoke
@@ -499,19 +499,21 @@ def test_v1_is_an_alias(weldr):
 def test_pool_document(weldr):
     """Defaults of D6 and of the check; both can be changed."""
     pool = weldr.api("GET", "/pools/default").json
+    listener = weldr.api("GET", "/listeners/default").json
     assert pool["name"] == "default"
-    assert pool["timeouts"] == {"connect_ms": 1500, "response_head_ms": 60000, "idle_ms": 60000,
-                                "client_head_ms": 10000, "client_body_ms": 30000, "client_idle_ms": 75000,
-                                "client_write_ms": 60000, "tunnel_ms": 3600000}
-    assert pool["limits"] == {"request_line_bytes": 8192, "head_bytes": 32768, "fields": 100, "body_bytes": 0,
-                              "chunk_extension_bytes": 4096, "trailer_bytes": 8192, "requests_per_connection": 0, "connections": 0,
-                              "connections_per_client": 0, "response_head_bytes": 65536, "min_rate_bytes": 100,
-                              "queue_bytes": 64 << 20, "hops": 10, "response_fields": 128}
+    assert pool["timeouts"] == {"connect_ms": 1500, "response_head_ms": 60000, "idle_ms": 60000, "tunnel_ms": 3600000}
+    assert listener["timeouts"] == {"client_head_ms": 10000, "client_body_ms": 30000, "client_idle_ms": 75000,
+                                    "client_write_ms": 60000}
+    assert pool["limits"] == {"response_head_bytes": 65536, "response_fields": 128}
+    assert listener["limits"] == {"request_line_bytes": 8192, "head_bytes": 32768, "fields": 100, "body_bytes": 0,
+                                  "chunk_extension_bytes": 4096, "trailer_bytes": 8192, "requests_per_connection": 0,
+                                  "connections": 0, "connections_per_client": 0, "min_rate_bytes": 100, "hops": 10}
+    assert weldr.api("GET", "/node").json["limits"] == {"queue_bytes": 64 << 20}
     assert pool["retry"] == {"attempts": 2, "budget_percent": 20, "replay_bytes": 65536}
     assert pool["eject"] == {"errors": 5, "base_ms": 30000, "max_ms": 300000, "max_percent": 50}
     assert (pool["fail_open"], pool["forwarded"], pool["min_active"], pool["drain_ms"]) == (True, False, 0, 300000)
-    assert pool["client_abort_on_fin"] is False
-    assert pool["request_id_to_client"] is True
+    assert listener["client_abort_on_fin"] is False
+    assert listener["request_id_to_client"] is True
     assert pool["policy"] == "round_robin"
     check = pool["check"]
     assert (check["type"], check["path"], check["expect"]) == ("http", "/", "200-299")
@@ -522,8 +524,10 @@ def test_pool_document(weldr):
     assert changed["timeouts"] == {**pool["timeouts"], "connect_ms": 250}
     assert (changed["check"]["path"], changed["check"]["failures"], changed["check"]["passes"]) == ("/up", 2, 2)
     assert weldr.api("GET", "/pools/default").json["timeouts"]["connect_ms"] == 250
-    changed = weldr.patch_pool({"limits": {"head_bytes": 4096}, "retry": {"attempts": 1}, "fail_open": False})
-    assert changed["limits"] == {**pool["limits"], "head_bytes": 4096}
+    changed = weldr.patch_listener({"limits": {"head_bytes": 4096}})
+    assert changed["limits"] == {**listener["limits"], "head_bytes": 4096}
+    changed = weldr.patch_pool({"limits": {"response_fields": 99}, "retry": {"attempts": 1}, "fail_open": False})
+    assert changed["limits"] == {**pool["limits"], "response_fields": 99}
     assert changed["retry"] == {**pool["retry"], "attempts": 1}
     assert (changed["fail_open"], changed["eject"]) == (False, pool["eject"])
 
@@ -534,9 +538,6 @@ def test_bad_pool_changes(weldr):
             ({"timeouts": {"connect_ms": 0}}, "invalid_value", "timeouts.connect_ms"),
             ({"timeouts": {"idle_ms": "x"}}, "invalid_value", "timeouts.idle_ms"),
             ({"timeouts": {"lunch_ms": 5}}, "unknown_key", "timeouts.lunch_ms"),
-            ({"timeouts": {"client_head_ms": 0}}, "invalid_value", "timeouts.client_head_ms"),
-            ({"limits": {"head_bytes": 1}}, "invalid_value", "limits.head_bytes"),
-            ({"limits": {"fields": 129}}, "invalid_value", "limits.fields"),
             ({"limits": {"response_head_bytes": 524289}}, "invalid_value", "limits.response_head_bytes"),
             ({"retry": {"attempts": 11}}, "invalid_value", "retry.attempts"),
             ({"eject": {"errors": -1}}, "invalid_value", "eject.errors"),
@@ -545,6 +546,10 @@ def test_bad_pool_changes(weldr):
             ({"check": {"failures": 0}}, "invalid_value", "check.failures")):
         is_problem(weldr.api("PATCH", "/pools/default", body), 422, code, field)
     is_problem(weldr.api("PATCH", "/pools/default", "{"), 400, "invalid_json")
+    for body, field in (({"timeouts": {"client_head_ms": 0}}, "timeouts.client_head_ms"),
+                        ({"limits": {"head_bytes": 1}}, "limits.head_bytes"),
+                        ({"limits": {"fields": 129}}, "limits.fields")):
+        is_problem(weldr.api("PATCH", "/listeners/default", body), 422, "invalid_value", field)
     assert weldr.api("GET", "/pools/default").json == before
 
 

@@ -57,11 +57,11 @@ def test_loop_ends_with_508(ring, count):
 def test_hops_is_a_setting(ring):
     weldrs = ring(2)
     for weldr in weldrs:
-        weldr.patch_pool({"limits": {"hops": 3}})
+        weldr.patch_listener({"limits": {"hops": 3}})
     assert weldrs[0].ask().status == 508
     wait_until(lambda: requests_n(weldrs) == 4, 10, "four requests in all")
     for wrong in (0, 101, -1, "3"):
-        answer = weldrs[0].api("PATCH", "/pools/default", {"limits": {"hops": wrong}})
+        answer = weldrs[0].api("PATCH", "/listeners/default", {"limits": {"hops": wrong}})
         assert answer.status == 422 and answer.json["field"] == "limits.hops", answer
 
 
@@ -77,8 +77,8 @@ def test_a_row_of_weldrs_is_no_loop(lab, row):
     origin = lab.origin(o.hello)
     weldrs = row(4)
     for weldr in weldrs[:-1]:
-        weldr.patch_pool({"limits": {"hops": 3}})
-    weldrs[-1].patch_pool({"limits": {"hops": 4}})
+        weldr.patch_listener({"limits": {"hops": 3}})
+    weldrs[-1].patch_listener({"limits": {"hops": 4}})
     weldrs[-1].add(origin)
     assert weldrs[0].ask().status == 200
     assert origin.last().all("Via") == [", ".join(["1.1 weldr"] * 4)]

@@ -73,7 +73,7 @@ def test_memory_comes_back_after_a_burst(lab, many_descriptors):
     """Thousands of connections, each with half a large head or with a request in flight: when they have gone, so has
     what they took, but for a small reserve. One connection lives on through it, as in real life."""
     weldr = lab.weldr(workers=1, nofile=many_descriptors, env={"ASAN_OPTIONS": "quarantine_size_mb=1"})
-    weldr.patch_pool({"limits": {"queue_bytes": 1 << 30}})  # whose default would turn some away
+    weldr.patch_node({"limits": {"queue_bytes": 1 << 30}})  # whose default would turn some away
     weldr.add(lab.origin(o.by_target({"/stall": o.stall}, o.hello)))
     pid = weldr.worker_pids()[0]
     keeper = weldr.connect()

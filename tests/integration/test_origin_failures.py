@@ -13,7 +13,7 @@ from rawhttp import Client, Closed, wait_until
 
 
 def set_timeouts(weldr, **timeouts):
-    weldr.patch_pool({"timeouts": timeouts})
+    weldr.set_timeouts(**timeouts)
 
 
 @pytest.mark.smoke

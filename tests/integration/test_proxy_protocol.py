@@ -102,7 +102,7 @@ def test_header_cut_off_by_the_peer(lab):
 
 def test_header_that_does_not_come_in_time(lab):
     weldr, _ = lab.run(o.hello, ip=BEHIND)
-    weldr.patch_pool({"timeouts": {"client_head_ms": 300}})
+    weldr.patch_listener({"timeouts": {"client_head_ms": 300}})
     with weldr.connect() as connection:
         connection.send(V1[:20])
         assert connection.is_closed()

@@ -105,8 +105,8 @@ def test_informational_answers_have_none(lab):
 
 def test_switched_off(lab):
     weldr, origin = lab.run(o.by_target({"/plain": o.hello, "/own": o.answer(fields=[("X-Request-Id", "theirs")])}))
-    assert weldr.api("GET", "/pools/default").json["request_id_to_client"] is True
-    weldr.patch_pool({"request_id_to_client": False})
+    assert weldr.api("GET", "/listeners/default").json["request_id_to_client"] is True
+    weldr.patch_listener({"request_id_to_client": False})
     weldr.tell_workers()
     assert ids(weldr.ask(target="/plain")) == [] and MADE.fullmatch(origin.last("/plain").get("X-Request-Id"))
     assert ids(weldr.ask(target="/own")) == ["theirs"]

@@ -33,11 +33,12 @@ def test_as_many_as_set(lab, limit, most):
 
 def test_requests_have_a_limit_of_their_own(lab):
     weldr, _ = lab.run(answer(500))
-    weldr.patch_pool({"limits": {"response_fields": 512, "fields": 10}})
+    weldr.patch_pool({"limits": {"response_fields": 512}})
+    weldr.patch_listener({"limits": {"fields": 10}})
     weldr.tell_workers()
     assert weldr.ask(fields=[("X-A", "b")] * 9).status == 200
     assert weldr.ask(fields=[("X-A", "b")] * 10).status == 431
-    assert weldr.api("PATCH", "/pools/default", {"limits": {"fields": 129}}).status == 422
+    assert weldr.api("PATCH", "/listeners/default", {"limits": {"fields": 129}}).status == 422
 
 
 def test_bounds_of_the_setting(weldr):

@@ -61,7 +61,7 @@ def read_all(readers):
 def test_slow_readers_stay_within_the_budget(lab):
     """limits.queue_bytes bounds what waits for slow readers; others are served meanwhile, and everybody gets all."""
     weldr, _ = lab.run(o.by_target({"/huge": o.answer(body=HUGE)}, o.hello))
-    assert weldr.api("PATCH", "/pools/default", {"limits": {"queue_bytes": BUDGET_BYTES}}).status == 200
+    assert weldr.api("PATCH", "/node", {"limits": {"queue_bytes": BUDGET_BYTES}}).status == 200
     normal = weldr.connect()
     for _ in range(20):
         assert normal.ask().status == 200
@@ -94,7 +94,7 @@ def test_newcomers_are_refused_when_the_queues_are_full(lab):
         readers.append(slow_reader(weldr))
         assert normal.ask().status == 200
     assert weldr.ask().status == 200
-    assert weldr.api("PATCH", "/pools/default", {"limits": {"queue_bytes": BUDGET_BYTES}}).status == 200
+    assert weldr.api("PATCH", "/node", {"limits": {"queue_bytes": BUDGET_BYTES}}).status == 200
     refused = weldr.connect().response()
     assert (refused.status, refused.get("Weldr-Error"), refused.get("Retry-After")) == (503, "queues_full", "1")
     assert normal.ask().status == 200

@@ -14,7 +14,7 @@ LARGE = b"x" * 12_000_000  # far more than the kernel keeps for a peer that take
 
 
 def set_timeouts(weldr, **timeouts):
-    weldr.patch_pool({"timeouts": timeouts})
+    weldr.set_timeouts(**timeouts)
 
 
 def sockets(weldr):
@@ -223,7 +223,7 @@ def test_fin_while_waiting(lab, is_on, has_waited):
     """client_abort_on_fin: the server's work ends with its connection; else half a close is answered."""
     gate = o.Gate()
     weldr, origin = lab.run(o.by_target({"/slow": gate}, o.hello))
-    weldr.patch_pool({"client_abort_on_fin": is_on})
+    weldr.patch_listener({"client_abort_on_fin": is_on})
     client = weldr.connect()
     if has_waited:
         assert client.ask().status == 200

@@ -110,7 +110,7 @@ def test_body_that_breaks_behind_an_early_switch(lab):
 
 def test_body_that_is_too_large_behind_an_early_switch(lab):
     weldr, _ = lab.run(switch_before_the_body)
-    weldr.patch_pool({"limits": {"body_bytes": 10}})
+    weldr.patch_listener({"limits": {"body_bytes": 10}})
     client = weldr.connect()
     client.request("POST", "/", UPGRADE + [("Transfer-Encoding", "chunked")], b"2\r\nab\r\n")
     assert client.head().status == 101 and client.exactly(6) == b"early "

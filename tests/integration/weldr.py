@@ -303,6 +303,25 @@ class Weldr:
         assert answer.status == expect, answer
         return answer.json
 
+    def patch_listener(self, change, name="default", expect=200):
+        answer = self.api("PATCH", f"/listeners/{name}", change)
+        assert answer.status == expect, answer
+        return answer.json
+
+    def patch_node(self, change, expect=200):
+        answer = self.api("PATCH", "/node", change)
+        assert answer.status == expect, answer
+        return answer.json
+
+    def set_timeouts(self, **timeouts):
+        """Each where it belongs: those of clients to the listener, those of servers to the pool."""
+        of_clients = {key: ms for key, ms in timeouts.items() if key.startswith("client_")}
+        of_servers = {key: ms for key, ms in timeouts.items() if not key.startswith("client_")}
+        if of_clients:
+            self.patch_listener({"timeouts": of_clients})
+        if of_servers:
+            self.patch_pool({"timeouts": of_servers})
+
     def tell_workers(self):
         """Every worker knows what the manager knows by now: they hear all in order, and a change is answered when all have
         confirmed it. The manager marks a server first and tells the workers then."""

@@ -245,7 +245,7 @@ static void test_drain_limit(void **state)
 }
 
 /* Whatever operation fails: both connections end, and nothing is left. False: n was too far. */
-static bool run_failing(const struct kind *kind, uint32_t n)
+static bool run_failing(const struct message_kind *kind, uint32_t n)
 {
     struct world_setup setup = {.seed = 1, .server_n = 1};
     struct ask a = {.kind = kind, .id = 1, .number = 30000};

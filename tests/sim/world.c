@@ -11,6 +11,7 @@
 #include "pool/pool_apply.h"
 #include "pool/pool_code.h"
 #include "pool/pool_snapshot.h"
+#include "worker/acceptor.h"
 #include "worker/exchange.h"
 #include "worker/origin.h"
 #include "worker/stream.h"
@@ -277,6 +278,103 @@ int world_set_pool(struct world *w, const char *path, uint64_t value)
     return rc;
 }
 
+static void on_closed(struct sock *s)
+{
+    (void)s;
+}
+
+/* One that the worker did not take. */
+static void close_listener(struct world *w, int handle)
+{
+    static const struct sock_ops ops = {.on_closed = on_closed};
+    static struct sock listener;
+
+    sock_accept_start(w->loop, &listener, &ops, handle);
+    sock_close(&listener, false);
+}
+
+/* ---- any change ---- */
+
+static int read_change(enum pool_command_type type, const char *json, struct pool_command *c,
+                       struct pool_error *error)
+{
+    const struct span body = span_from_str(json);
+
+    switch (type) {
+    case POOL_ADD_POOL:
+        return pool_code_add_pool_from_json(body, SPAN_NONE, c, error);
+    case POOL_SET_POOL:
+        return pool_code_set_pool_from_json(body, c, error);
+    case POOL_ADD_SERVER:
+        return pool_code_add_from_json(body, c, error);
+    case POOL_ADD_LISTENER:
+        return pool_code_add_listener_from_json(body, SPAN_NONE, c, error);
+    case POOL_SET_LISTENER:
+        return pool_code_set_listener_from_json(body, c, error);
+    case POOL_ADD_RULE:
+        return pool_code_add_rule_from_json(body, c, error);
+    default:
+        MUST(false);
+        return 0;
+    }
+}
+
+int world_describe(struct world *w, enum pool_command_type type, const char *to,
+                   const char *json, uint64_t *id)
+{
+    struct pool_command c;
+    struct pool_change change = {0};
+    struct pool_error error = {0};
+    const unsigned armed = hold_faults();
+    const enum kind kind = pool_command_kind(type);
+    int rc = read_change(type, json, &c, &error);
+
+    if (rc < 0)
+        print_error("%s: %s\n", error.field, error.detail);
+    MUST(rc == 0);
+    if (to != NULL)
+        (void)snprintf(kind == KIND_POOL || kind == KIND_SERVER ? c.pool : c.listener,
+                       sizeof(c.pool), "%s", to);
+    fault_set(armed);
+    rc = apply(w, &c, &change);
+    if (id != NULL)
+        *id = change.id;
+    pool_command_fini(&c);
+    return rc;
+}
+
+int world_undescribe(struct world *w, enum pool_command_type type, const char *name,
+                     uint64_t rule_id)
+{
+    struct pool_command c;
+    struct pool_change change = {0};
+    const bool is_of_pool = pool_command_kind(type) == KIND_POOL;
+    int rc;
+
+    pool_command_init(&c, type);
+    (void)snprintf(is_of_pool ? c.pool : c.listener, sizeof(c.pool), "%s", name);
+    c.rule_id = rule_id;
+    loop_defer(w->loop, &w->nudge);
+    rc = apply(w, &c, &change);
+    pool_command_fini(&c);
+    return rc;
+}
+
+int world_listen(struct world *w, uint64_t listener_id, uint32_t socket_no, uint16_t port)
+{
+    struct frame_listen listen = {.listener_id = listener_id, .socket_no = socket_no};
+    int handle, rc;
+
+    w->listen.port = port;
+    listen.bound = w->listen;
+    handle = loop_sim_listen(w->loop, &w->listen);
+    MUST(handle >= 0);
+    rc = acceptor_take(&w->worker, &listen, handle);
+    if (rc < 0)
+        close_listener(w, handle);
+    return rc;
+}
+
 void world_route(struct world *w, unsigned n, int result)
 {
     loop_sim_route(w->loop, &w->origins[n].at, result);
@@ -361,21 +459,6 @@ static int take_snapshot(struct world *w)
     rc = worker_snapshot(&w->worker, span_from(snapshot, len));
     free(snapshot);
     return rc;
-}
-
-static void on_closed(struct sock *s)
-{
-    (void)s;
-}
-
-/* One that the worker did not take. */
-static void close_listener(struct world *w, int handle)
-{
-    static const struct sock_ops ops = {.on_closed = on_closed};
-    static struct sock listener;
-
-    sock_accept_start(w->loop, &listener, &ops, handle);
-    sock_close(&listener, false);
 }
 
 int world_start(struct world *w)

@@ -13,7 +13,7 @@
 #include "base/rand.h"
 #include "fake_origin.h"
 #include "net/loop_sim.h"
-#include "pool/pool.h"
+#include "pool/pool_command.h"
 #include "worker/listener_runtime.h"
 #include "worker/pool_runtime.h"
 #include "worker/worker.h"
@@ -100,6 +100,16 @@ int world_set_pool(struct world *w, const char *path, uint64_t value);
 /* The same; must not be refused. */
 void world_set(struct world *w, const char *path, uint64_t n);
 int world_set_timeouts(struct world *w, const struct world_timeouts *t);
+/* Any change of the description, as the API's JSON; a name ends where the JSON begins. For
+ * ADD_SERVER, ADD_RULE and SET_ commands `to` is the pool or listener; id of the object or
+ * NULL. */
+int world_describe(struct world *w, enum pool_command_type type, const char *to,
+                   const char *json, uint64_t *id);
+/* REMOVE_: the name, or the rule's listener with its id. */
+int world_undescribe(struct world *w, enum pool_command_type type, const char *name,
+                     uint64_t rule_id);
+/* A LISTEN frame for a socket at this port; where clients of world_client connect to next. */
+int world_listen(struct world *w, uint64_t listener_id, uint32_t socket_no, uint16_t port);
 /* loop_sim_route to the address of an origin. */
 void world_route(struct world *w, unsigned n, int result);
 /* FRAME_LOCAL_CUT: what is in flight there ends, the server stays. */

@@ -30,6 +30,9 @@ static struct access_record make_record(void)
         .request_id = SPAN("id-1"),
         .user_agent = SPAN("curl/8"),
         .referer = SPAN("http://r/"),
+        .listener = SPAN("default"),
+        .rule = SPAN("r-2a"),
+        .pool = SPAN("green"),
         .origin = SPAN("http://127.0.0.1:80"),
         .end = SPAN("ok"),
         .status = 200,
@@ -70,7 +73,8 @@ static void test_json(void **state)
         "\"status\":200,\"end\":\"ok\",\"origin\":\"http://127.0.0.1:80\",\"attempts\":2,"
         "\"retries\":1,\"bytes_in\":10,\"bytes_out\":20,\"wait_us\":1,\"connect_us\":2,"
         "\"first_byte_us\":3,\"total_us\":4,\"added_us\":5,\"request_id\":\"id-1\","
-        "\"user_agent\":\"curl/8\",\"referer\":\"http://r/\"}");
+        "\"user_agent\":\"curl/8\",\"referer\":\"http://r/\",\"listener\":\"default\","
+        "\"rule\":\"r-2a\",\"pool\":\"green\"}");
 }
 
 static void test_json_of_a_head_that_could_not_be_read(void **state)
@@ -93,7 +97,7 @@ static void test_json_of_a_head_that_could_not_be_read(void **state)
         "\"end\":\"bad_request\",\"origin\":null,\"attempts\":0,\"retries\":0,\"bytes_in\":0,"
         "\"bytes_out\":0,\"wait_us\":null,\"connect_us\":null,\"first_byte_us\":null,"
         "\"total_us\":0,\"added_us\":0,\"request_id\":null,\"user_agent\":null,"
-        "\"referer\":null}");
+        "\"referer\":null,\"listener\":null,\"rule\":null,\"pool\":null}");
 }
 
 static void test_combined(void **state)
@@ -196,6 +200,7 @@ static void test_long_values(void **state)
             memcpy(big + at, fills[i], n);
         r.method = r.target = r.host = r.request_id = span_from(big, sizeof(big));
         r.user_agent = r.referer = r.origin = r.end = r.method;
+        r.listener = r.rule = r.pool = r.method;
         r.client = &client6;
         r.worker = UINT32_MAX;
         r.status = UINT16_MAX;
