@@ -54,10 +54,11 @@ static bool add_header(struct asked *q, struct span line)
 {
     const size_t colon = span_find(line, ':');
     const struct span name = span_trim(span_first(line, colon));
-    const struct span value = span_trim(span_skip(line, colon + 1));
+    struct span value;
 
     if (name.len == 0 || colon == line.len)
         return false;
+    value = span_trim(span_skip(line, colon + 1));
     q->fields[q->head.field_n++] = (struct msg_field){
         .name_off = (uint32_t)(name.ptr - q->text),
         .name_len = (uint16_t)name.len,
@@ -100,7 +101,8 @@ static bool read_path(struct asked *q, struct span text)
         return false;
     path = path.len > 0 ? path : SPAN("/");
     q->request.path = span_first(path, span_find(path, '?'));
-    q->request.query = span_skip(path, q->request.path.len + 1);
+    if (q->request.path.len < path.len)
+        q->request.query = span_skip(path, q->request.path.len + 1);
     return true;
 }
 

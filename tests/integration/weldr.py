@@ -231,7 +231,7 @@ class Weldr:
         self.apis = [split_address(p["address"]) for p in self.lines(msg="management API listens")]
         assert self.proxies and self.apis, self.log
         if self.namespace is None and self.apis[0][0] == "127.0.0.1":
-            self.socket_counts = {pid: sockets_of(pid) for pid in self.worker_pids()}
+            self.socket_counts = {pid: sockets_of(pid) - self.bound_n() for pid in self.worker_pids()}
 
     @property
     def address(self):
@@ -358,9 +358,17 @@ class Weldr:
         found = [line for line in self.log.splitlines() if DIRT.search(line)]
         assert not found, "\n".join(found[:5]) + "\n" + self.log[-8000:]
 
+    def bound_n(self):
+        """Addresses at which each worker listens."""
+        return sum(len(listener["bound"]) for listener in self.api("GET", "/listeners").json["listeners"])
+
     def assert_no_leaked_sockets(self):
-        """Without clients and origins a worker holds the sockets it started with."""
+        """Without clients and origins a worker holds the sockets it started with, and one for each address of a listener."""
+        if not self.socket_counts:
+            return
+        bound_n = self.bound_n()
         for pid, before in self.socket_counts.items():
+            before += bound_n
             if is_alive(pid):
                 wait_until(lambda p=pid, b=before: sockets_of(p) <= b, 10.0,
                            f"worker {pid} back to {before} sockets, has {sockets_of(pid)}")
