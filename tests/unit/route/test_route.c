@@ -67,54 +67,56 @@ static void assert_takes(const char *conditions, const char *host, const char *p
         fail_msg("%s: %s %s ?%s: not %d", conditions, host, path, query, wanted);
 }
 
+static const struct condition_case {
+    const char *conditions, *host, *path, *query;
+    bool wanted;
+} condition_cases[] = {
+    {"{}", "", "/", "", true},
+    {"{\"host\":\"shop.example\"}", "SHOP.example:8080", "/", "", true},
+    {"{\"host\":\"shop.example\"}", "shop.example.", "/", "", true},
+    {"{\"host\":\"shop.example\"}", "a.shop.example", "/", "", false},
+    {"{\"host\":\"shop.example\"}", "", "/", "", false},
+    {"{\"host\":\"*.shop.example\"}", "a.b.shop.example", "/", "", true},
+    {"{\"host\":\"*.shop.example\"}", "shop.example", "/", "", false},
+    {"{\"host\":\"*.shop.example\"}", "ashop.example", "/", "", false},
+    {"{\"host\":\"[::1]\"}", "[::1]:80", "/", "", true},
+    {"{\"host\":\"[::1]\"}", "[::1]", "/", "", true},
+    {"{\"path\":\"/a\"}", "h", "/a", "", true},
+    {"{\"path\":\"/a\"}", "h", "/a/", "", false},
+    {"{\"path\":\"/a\"}", "h", "/b/../a", "", true},
+    {"{\"path\":\"/b/..//%61\"}", "h", "/a", "", true},
+    {"{\"path_prefix\":\"/a\"}", "h", "/a", "", true},
+    {"{\"path_prefix\":\"/a\"}", "h", "/a/b", "", true},
+    {"{\"path_prefix\":\"/a\"}", "h", "/ab", "", false},
+    {"{\"path_prefix\":\"/a\"}", "h", "/%61//b", "", true},
+    {"{\"path_prefix\":\"/a\"}", "h", "/a/../b", "", false},
+    {"{\"path_prefix\":\"/a/\"}", "h", "/a", "", false},
+    {"{\"path_prefix\":\"/a/\"}", "h", "/a/", "", true},
+    {"{\"path_prefix\":\"/\"}", "h", "/x", "", true},
+    {"{\"path_prefix\":\"/\"}", "h", "*", "", false},
+    {"{\"path\":\"/a\",\"path_prefix\":\"/b\"}", "h", "/a", "", false},
+    {"{\"path_prefix\":[\"/x\",\"/long/er\"]}", "h", "/long/er/y", "", true},
+    {"{\"method\":[\"PUT\",\"GET\"]}", "h", "/", "", true},
+    {"{\"method\":\"PUT\"}", "h", "/", "", false},
+    {"{\"query\":{\"key\":\"a\",\"value\":\"1 2\"}}", "h", "/", "x=y&a=1%202", true},
+    {"{\"query\":{\"key\":\"a\",\"value\":\"1 2\"}}", "h", "/", "a=1+2", true},
+    {"{\"query\":{\"key\":\"a\",\"value\":\"1\"}}", "h", "/", "a=12&b=1&aa=1", false},
+    {"{\"query\":{\"key\":\"a\",\"value\":\"\"}}", "h", "/", "b&a", true},
+    {"{\"query\":{\"key\":\"a\",\"present\":true}}", "h", "/", "%61=%", true},
+    {"{\"query\":{\"key\":\"a\",\"present\":true}}", "h", "/", "", false},
+    {"{\"any\":[{\"host\":\"x\"},{\"path\":\"/y\"}]}", "h", "/y", "", true},
+    {"{\"any\":[{\"host\":\"x\"},{\"path\":\"/y\"}]}", "h", "/z", "", false},
+    {"{\"all\":[{\"host\":\"h\"},{\"any\":[{\"path\":\"/y\"}]}]}", "h", "/y", "", true},
+    {"{\"all\":[{\"host\":\"h\"},{\"any\":[{\"path\":\"/y\"}]}]}", "i", "/y", "", false},
+};
+
 static void test_conditions(void **state)
 {
     (void)state;
-    static const struct {
-        const char *conditions, *host, *path, *query;
-        bool wanted;
-    } rows[] = {
-        {"{}", "", "/", "", true},
-        {"{\"host\":\"shop.example\"}", "SHOP.example:8080", "/", "", true},
-        {"{\"host\":\"shop.example\"}", "shop.example.", "/", "", true},
-        {"{\"host\":\"shop.example\"}", "a.shop.example", "/", "", false},
-        {"{\"host\":\"shop.example\"}", "", "/", "", false},
-        {"{\"host\":\"*.shop.example\"}", "a.b.shop.example", "/", "", true},
-        {"{\"host\":\"*.shop.example\"}", "shop.example", "/", "", false},
-        {"{\"host\":\"*.shop.example\"}", "ashop.example", "/", "", false},
-        {"{\"host\":\"[::1]\"}", "[::1]:80", "/", "", true},
-        {"{\"host\":\"[::1]\"}", "[::1]", "/", "", true},
-        {"{\"path\":\"/a\"}", "h", "/a", "", true},
-        {"{\"path\":\"/a\"}", "h", "/a/", "", false},
-        {"{\"path\":\"/a\"}", "h", "/b/../a", "", true},
-        {"{\"path\":\"/b/..//%61\"}", "h", "/a", "", true},
-        {"{\"path_prefix\":\"/a\"}", "h", "/a", "", true},
-        {"{\"path_prefix\":\"/a\"}", "h", "/a/b", "", true},
-        {"{\"path_prefix\":\"/a\"}", "h", "/ab", "", false},
-        {"{\"path_prefix\":\"/a\"}", "h", "/%61//b", "", true},
-        {"{\"path_prefix\":\"/a\"}", "h", "/a/../b", "", false},
-        {"{\"path_prefix\":\"/a/\"}", "h", "/a", "", false},
-        {"{\"path_prefix\":\"/a/\"}", "h", "/a/", "", true},
-        {"{\"path_prefix\":\"/\"}", "h", "/x", "", true},
-        {"{\"path_prefix\":\"/\"}", "h", "*", "", false},
-        {"{\"path\":\"/a\",\"path_prefix\":\"/b\"}", "h", "/a", "", false},
-        {"{\"path_prefix\":[\"/x\",\"/long/er\"]}", "h", "/long/er/y", "", true},
-        {"{\"method\":[\"PUT\",\"GET\"]}", "h", "/", "", true},
-        {"{\"method\":\"PUT\"}", "h", "/", "", false},
-        {"{\"query\":{\"key\":\"a\",\"value\":\"1 2\"}}", "h", "/", "x=y&a=1%202", true},
-        {"{\"query\":{\"key\":\"a\",\"value\":\"1 2\"}}", "h", "/", "a=1+2", true},
-        {"{\"query\":{\"key\":\"a\",\"value\":\"1\"}}", "h", "/", "a=12&b=1&aa=1", false},
-        {"{\"query\":{\"key\":\"a\",\"value\":\"\"}}", "h", "/", "b&a", true},
-        {"{\"query\":{\"key\":\"a\",\"present\":true}}", "h", "/", "%61=%", true},
-        {"{\"query\":{\"key\":\"a\",\"present\":true}}", "h", "/", "", false},
-        {"{\"any\":[{\"host\":\"x\"},{\"path\":\"/y\"}]}", "h", "/y", "", true},
-        {"{\"any\":[{\"host\":\"x\"},{\"path\":\"/y\"}]}", "h", "/z", "", false},
-        {"{\"all\":[{\"host\":\"h\"},{\"any\":[{\"path\":\"/y\"}]}]}", "h", "/y", "", true},
-        {"{\"all\":[{\"host\":\"h\"},{\"any\":[{\"path\":\"/y\"}]}]}", "i", "/y", "", false},
-    };
-    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
-        assert_takes(rows[i].conditions, rows[i].host, rows[i].path, rows[i].query,
-                     rows[i].wanted);
+    for (size_t i = 0; i < sizeof(condition_cases) / sizeof(condition_cases[0]); i++)
+        assert_takes(condition_cases[i].conditions, condition_cases[i].host,
+                     condition_cases[i].path, condition_cases[i].query,
+                     condition_cases[i].wanted);
 }
 
 /* A head with these field lines ("Name: value\n"), in buf. */
