@@ -133,7 +133,7 @@ def test_client_resets_a_tunnel(lab):
 def test_who_takes_nothing_is_reset_in_time(lab):
     """A client that takes nothing of its broken answer is held for client_write_ms; one that leaves, not at all."""
     weldr, _ = lab.run(Resetting(SIZED, BODY[:30_000]))  # the kernel takes it, the client's does not
-    weldr.patch_pool({"timeouts": {"client_write_ms": 3000}})
+    weldr.set_timeouts(client_write_ms=3000)
     clients = [Client(weldr.address, receive_bytes=RECEIVE_BYTES) for _ in range(AT_ONCE)]
     begun = time.monotonic()
     for number, client in enumerate(clients):
