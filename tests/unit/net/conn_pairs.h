@@ -58,8 +58,11 @@ static inline void pairs_on_event(struct conn *c, struct event *ev)
 {
     struct server *s = (struct server *)c;
 
-    if (s->pairs->on_event)
-        s->pairs->on_event(s, ev);
+    if (!s->pairs->on_event)
+        return;
+    s->pairs->on_event(s, ev);
+    if (ev->is_whole && c->state == CONN_OPEN) /* to the hook that is an END too */
+        s->pairs->on_event(s, &(struct event){.type = EVENT_END});
 }
 
 static inline void pairs_on_gone(struct conn *c, int error)
@@ -88,6 +91,7 @@ static inline void pairs_on_closed(struct conn *c)
 }
 
 static const struct conn_ops pairs_conn_ops = {
+    .hears_whole = true,
     .on_event = pairs_on_event,
     .on_gone = pairs_on_gone,
     .on_congested = pairs_on_congested,

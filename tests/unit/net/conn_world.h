@@ -155,6 +155,8 @@ static inline void side_on_event(struct conn *c, struct event *ev)
     switch (ev->type) {
     case EVENT_HEAD:
         side_on_head(s, ev->msg);
+        if (ev->is_whole)
+            side_on_end(s);
         break;
     case EVENT_BODY:
         s->body_bytes += ev->data.len;
@@ -212,6 +214,7 @@ static inline void side_on_closed(struct conn *c)
 }
 
 static const struct conn_ops side_ops = {
+    .hears_whole = true,
     .on_open = side_on_open,
     .on_event = side_on_event,
     .on_gone = side_on_gone,

@@ -33,7 +33,7 @@ static char body[BODY_BYTES];
 static void on_event(struct conn *c, struct event *ev)
 {
     (void)c;
-    w.has_asked |= ev->type == EVENT_END;
+    w.has_asked |= ev->type == EVENT_END || ev->is_whole;
 }
 
 static void on_gone(struct conn *c, int error)
@@ -49,7 +49,7 @@ static void on_closed(struct conn *c)
 }
 
 static const struct conn_ops conn_ops = {
-    .on_event = on_event, .on_gone = on_gone, .on_closed = on_closed};
+    .hears_whole = true, .on_event = on_event, .on_gone = on_gone, .on_closed = on_closed};
 
 static void ignore_closed(struct sock *s)
 {
