@@ -8,7 +8,7 @@
 #include "base/fault.h"
 #include "worker/exchange.h"
 #include "worker/limits.h"
-#include "worker/stream.h"
+#include "worker/client.h"
 #include "worker/worker.h"
 
 /* A host of IPv6 has a whole /64 to choose from. */

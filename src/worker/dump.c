@@ -3,7 +3,7 @@
 #include "log/log.h"
 #include "worker/exchange.h"
 #include "worker/origin.h"
-#include "worker/stream.h"
+#include "worker/client.h"
 #include "worker/worker.h"
 
 enum { DUMP_MAX = 8 }; /* lines of a kind: below the log's rate limit */

@@ -5,7 +5,7 @@
 
 #include "worker/exchange.h"
 #include "worker/origin.h"
-#include "worker/stream.h"
+#include "worker/client.h"
 #include "worker/worker.h"
 
 enum { EX_MAGIC = 0x65786368 };

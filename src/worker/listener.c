@@ -2,7 +2,7 @@
 
 #include <stddef.h>
 
-#include "worker/stream.h"
+#include "worker/client.h"
 #include "worker/worker.h"
 
 static void on_accept(struct sock *s, struct accepted *a)

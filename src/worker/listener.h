@@ -1,5 +1,5 @@
 /* listener.h - a listening socket of a worker; every accepted connection becomes a client
- * (stream.h), here or in a worker that has fewer (spread.h). Owned by the worker. */
+ * (client.h), here or in a worker that has fewer (spread.h). Owned by the worker. */
 #ifndef WELDR_WORKER_LISTENER_H
 #define WELDR_WORKER_LISTENER_H
 

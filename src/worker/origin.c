@@ -7,7 +7,7 @@
 #include "worker/eject.h"
 #include "worker/exchange.h"
 #include "worker/rotation.h"
-#include "worker/stream.h"
+#include "worker/client.h"
 #include "worker/worker.h"
 
 /* The macros of uthash are pages of branches: each alone in a function that has nothing else.

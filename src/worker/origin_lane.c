@@ -5,7 +5,7 @@
 #include "worker/limits.h"
 #include "worker/origin.h"
 #include "worker/rotation.h"
-#include "worker/stream.h"
+#include "worker/client.h"
 #include "worker/worker.h"
 
 static struct lane *lane_of(struct conn *conn)

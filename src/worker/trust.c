@@ -3,7 +3,7 @@
 #include "base/fault.h"
 #include "codec/proxy_protocol.h"
 #include "log/log.h"
-#include "worker/stream.h"
+#include "worker/client.h"
 #include "worker/worker.h"
 
 void trust_refuse(struct worker *w, const struct addr *peer, const char *why)

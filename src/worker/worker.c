@@ -9,7 +9,7 @@
 #include "worker/limits.h"
 #include "worker/listener.h"
 #include "worker/origin.h"
-#include "worker/stream.h"
+#include "worker/client.h"
 
 static void on_drain_limit(struct timer *t);
 static void drain_pass(struct loop_work *work);

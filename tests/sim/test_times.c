@@ -5,7 +5,7 @@
 #include "worker/ends.h"
 #include "worker/limits.h"
 #include "worker/origin.h"
-#include "worker/stream.h"
+#include "worker/client.h"
 
 /* What an exchange waits for, how long, and who is blamed when that was too long. */
 

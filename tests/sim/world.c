@@ -13,7 +13,7 @@
 #include "pool/pool_snapshot.h"
 #include "worker/exchange.h"
 #include "worker/origin.h"
-#include "worker/stream.h"
+#include "worker/client.h"
 
 /* ---- the seed on every failing line ---- */
 

@@ -1,4 +1,4 @@
-#include "worker/stream.h"
+#include "worker/client.h"
 
 #include <stddef.h>
 #include <stdlib.h>

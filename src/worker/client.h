@@ -1,12 +1,10 @@
-/* stream.h - the client side: a connection from a client and, on it, the stream of its present
- * exchange.
+/* client.h - a connection from a client: who it is, how far it is trusted, what it carries.
  *
- * On HTTP/1 a connection carries one exchange at a time, so that the client is its own stream.
- * Idle, it holds no exchange and no buffer. It hears the conn's events and passes them to its
+ * On HTTP/1 a connection carries one exchange at a time. Idle, it holds no exchange and no buffer. It hears the conn's events and passes them to its
  * exchange; the exchange tells with client_finish what becomes of the connection.
  */
-#ifndef WELDR_WORKER_STREAM_H
-#define WELDR_WORKER_STREAM_H
+#ifndef WELDR_WORKER_CLIENT_H
+#define WELDR_WORKER_CLIENT_H
 
 #include <stdbool.h>
 #include <stdint.h>
