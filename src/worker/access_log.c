@@ -191,7 +191,7 @@ void access_log_exchange(struct access_log *a, const struct exchange *ex)
         .begin_wall_us =
             loop_wall_us(ex->worker->loop) - (loop_now_us(ex->worker->loop) - ex->begin_us),
         .worker = ex->worker->id,
-        .client = &ex->client->peer,
+        .client = &ex->caller->peer,
         .origin = origin_text(ex, id),
         .end = span_from_str(end_facts(ex->end)->word),
         .status = ex->status,

@@ -6,9 +6,9 @@
 #include <uthash.h>
 
 #include "base/fault.h"
+#include "worker/client.h"
 #include "worker/exchange.h"
 #include "worker/limits.h"
-#include "worker/client.h"
 #include "worker/worker.h"
 
 /* A host of IPv6 has a whole /64 to choose from. */
@@ -45,13 +45,19 @@ static void unlink_host(struct worker *w, struct admission_host *h)
 }
 /* NOLINTEND(readability-function-size) */
 
-static struct admission_host *find_or_new(struct worker *w, const struct addr *peer)
+static struct admission_key key_of(const struct addr *peer)
 {
     struct admission_key key = {.family = peer->family};
-    struct admission_host *h;
 
     memcpy(key.ip, peer->ip, peer->family == AF_INET ? HOST_BYTES_4 : HOST_BYTES_6);
-    h = find(w, &key);
+    return key;
+}
+
+static struct admission_host *find_or_new(struct worker *w, const struct addr *peer)
+{
+    struct admission_key key = key_of(peer);
+    struct admission_host *h = find(w, &key);
+
     if (h)
         return h;
     h = fault_malloc(sizeof(*h));
@@ -66,7 +72,7 @@ static struct admission_host *find_or_new(struct worker *w, const struct addr *p
 
 static uint64_t descriptors_used(const struct worker *w)
 {
-    return (uint64_t)w->clients_slab.in_use + w->lanes_slab.in_use + w->listener_n +
+    return (uint64_t)w->clients_slab.in_use + w->origin_conns_slab.in_use + w->listener_n +
            w->spread.worker_n + LIMIT_OTHER_DESCRIPTORS;
 }
 
@@ -84,10 +90,12 @@ bool admission_is_full(const struct worker *w)
 /* Only while there is a bound, so that it costs nothing where there is none. */
 static enum end enter_host(struct worker *w, struct client *c, uint32_t max)
 {
-    c->host = find_or_new(w, &c->peer);
-    if (!c->host)
+    struct admission_host *h = find_or_new(w, &c->caller.peer);
+
+    if (!h)
         return END_NO_MEMORY;
-    return ++c->host->client_n > max ? END_TOO_MANY_OF_CLIENT : END_OK;
+    c->is_counted_at_host = true;
+    return ++h->client_n > max ? END_TOO_MANY_OF_CLIENT : END_OK;
 }
 
 enum end admission_enter(struct worker *w, struct client *c)
@@ -96,7 +104,7 @@ enum end admission_enter(struct worker *w, struct client *c)
 
     if (is_beyond(w, LIMIT_SCARCE_SHARE))
         return END_NO_DESCRIPTOR;
-    if (conn_queues_are_full(&w->shared) && !exchange_make_room(w))
+    if (worker_queues_are_full(w) && !exchange_make_room(w))
         return END_QUEUES_FULL;
     if (bounds->connections > 0 && w->clients_slab.in_use > bounds->connections)
         return END_TOO_MANY_CLIENTS;
@@ -107,11 +115,15 @@ enum end admission_enter(struct worker *w, struct client *c)
 
 void admission_leave(struct worker *w, struct client *c)
 {
-    struct admission_host *h = c->host;
+    struct admission_key key;
+    struct admission_host *h;
 
-    if (!h)
+    if (!c->is_counted_at_host)
         return;
-    c->host = NULL;
+    c->is_counted_at_host = false;
+    key = key_of(&c->caller.peer);
+    h = find(w, &key);
+    MUST(h != NULL && h->client_n > 0);
     if (--h->client_n > 0)
         return;
     unlink_host(w, h);

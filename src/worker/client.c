@@ -3,13 +3,40 @@
 #include <stddef.h>
 #include <stdlib.h>
 
+#include "base/fsm.h"
 #include "worker/admission.h"
-#include "worker/ex_int.h"
+#include "worker/exchange.h"
 #include "worker/limits.h"
 #include "worker/trust.h"
+#include "worker/worker.h"
+
+static const struct fsm_state client_states[CLIENT_STATES] = {
+    [CLIENT_IDLE] = {"IDLE",
+                     FSM_TO(CLIENT_IN_HEAD) | FSM_TO(CLIENT_BUSY) | FSM_TO(CLIENT_CLOSING)},
+    [CLIENT_IN_HEAD] = {"IN_HEAD", FSM_TO(CLIENT_BUSY) | FSM_TO(CLIENT_CLOSING)},
+    [CLIENT_BUSY] = {"BUSY", FSM_TO(CLIENT_IDLE) | FSM_TO(CLIENT_READS_ON) |
+                                 FSM_TO(CLIENT_UNTAKEN) | FSM_TO(CLIENT_CLOSING)},
+    [CLIENT_READS_ON] = {"READS_ON",
+                         FSM_TO(CLIENT_IDLE) | FSM_TO(CLIENT_UNTAKEN) | FSM_TO(CLIENT_CLOSING)},
+    [CLIENT_UNTAKEN] = {"UNTAKEN", FSM_TO(CLIENT_IDLE) | FSM_TO(CLIENT_CLOSING)},
+    [CLIENT_CLOSING] = {"CLOSING", FSM_TO(CLIENT_CLOSING)},
+};
+static const struct fsm client_fsm = {"client", client_states, CLIENT_STATES};
+
+static void move(struct client *c, enum client_state next, const char *why)
+{
+    MUST((next == CLIENT_BUSY) == (c->stream.user != NULL));
+    fsm_move(&client_fsm, &c->state, next, (uint64_t)(uintptr_t)c, why);
+}
+
+const char *client_state_name(const struct client *c)
+{
+    return fsm_name(&client_fsm, c->state);
+}
 
 static void close_client(struct client *c, enum conn_close_how how)
 {
+    move(c, CLIENT_CLOSING, "closes");
     conn_close(&c->conn, how);
 }
 
@@ -20,7 +47,10 @@ struct worker *client_worker(const struct client *c)
 
 static struct client *client_of(struct conn *conn)
 {
-    return (struct client *)conn;
+    struct client *c = (struct client *)conn;
+
+    MUST(c->magic == CLIENT_MAGIC);
+    return c;
 }
 
 static const struct pool_timeouts *timeouts_of(const struct client *c)
@@ -28,47 +58,99 @@ static const struct pool_timeouts *timeouts_of(const struct client *c)
     return &worker_pool(client_worker(c))->timeouts;
 }
 
+/* ---- what becomes of it when an exchange is over ---- */
+
+static void next_request(struct client *c)
+{
+    move(c, CLIENT_IDLE, "next request");
+    conn_next(&c->conn);
+    conn_timer_set(&c->conn, timeouts_of(c)->client_idle_ms);
+}
+
+/* After a whole request nothing more is due from the client; otherwise, or when it could not
+ * know that this is the last answer, it may still be sending, and a reset would take the answer
+ * away from it. */
+static void close_behind_answer(struct client *c)
+{
+    bool whole =
+        (c->conn.flags & CONN_QUIET) && !client_worker(c)->draining && !conn_has_more(&c->conn);
+
+    close_client(c, whole ? CONN_CLOSE_FLUSH : CONN_CLOSE_LINGER);
+}
+
+static void finish(struct client *c)
+{
+    if (!conn_can_reuse(&c->conn)) {
+        close_behind_answer(c);
+    } else if (conn_is_congested(&c->conn)) {
+        move(c, CLIENT_UNTAKEN, "answered");
+        conn_timer_set(&c->conn, timeouts_of(c)->client_write_ms);
+    } else {
+        next_request(c);
+    }
+}
+
+static void read_rest(struct client *c)
+{
+    move(c, CLIENT_READS_ON, "answered early");
+    conn_timer_set(&c->conn, timeouts_of(c)->client_body_ms);
+    conn_resume(&c->conn);
+}
+
+static void on_over(struct stream *st, bool reads_on)
+{
+    struct client *c = (struct client *)((char *)st - offsetof(struct client, stream));
+
+    MUST(c->magic == CLIENT_MAGIC && c->state == CLIENT_BUSY);
+    if (reads_on)
+        read_rest(c);
+    else
+        finish(c);
+}
+
+static const struct exchange_owner owner = {.on_over = on_over};
+
+/* ---- a new one ---- */
+
+/* NULL: no memory, and the client is closed. */
+static struct exchange *begin(struct client *c, enum conn_close_how else_how)
+{
+    struct exchange *ex = exchange_new(client_worker(c), &c->stream, &c->caller, &owner);
+
+    if (ex)
+        move(c, CLIENT_BUSY, "exchange");
+    else
+        close_client(c, else_how);
+    return ex;
+}
+
 /* Answered without a request. */
 static void reject(struct client *c, enum end end)
 {
-    struct exchange *ex = exchange_new(client_worker(c), c);
+    struct exchange *ex = begin(c, CONN_CLOSE_NOW);
 
-    c->flags &= (uint8_t)~CLIENT_IN_HEAD;
     if (ex)
         exchange_reject(ex, end);
-    else
-        close_client(c, CONN_CLOSE_NOW);
 }
 
 /* A head that can't be read: answered by an exchange that has no request. */
-static void refuse(struct client *c, const struct event *ev)
+static void hear_reset(struct client *c, struct event *ev)
 {
-    struct exchange *ex;
-
-    if (ev->error == WERR_EOF || ev->error == WERR_RESET) { /* left in the middle of a head */
+    if (ev->error == WERR_EOF || ev->error == WERR_RESET) /* left in the middle of a head */
         close_client(c, CONN_CLOSE_NOW);
-        return;
-    }
-    ex = exchange_new(client_worker(c), c);
-    if (ex)
-        exchange_refuse(ex, ev);
-    else
-        close_client(c, CONN_CLOSE_NOW);
+    else if (begin(c, CONN_CLOSE_NOW))
+        stream_hear(&c->stream, ev);
 }
 
-static void begin(struct client *c, struct event *ev)
+static void hear_head(struct client *c, struct event *ev)
 {
-    struct exchange *ex = exchange_new(client_worker(c), c);
     uint32_t max = worker_pool(client_worker(c))->bounds.requests_per_connection;
 
-    c->flags = (uint8_t)((c->flags & CLIENT_TRUSTED) | CLIENT_ASKED);
-    c->requests++;
-    if (max > 0 && c->requests >= max)
+    c->caller.requests++;
+    if (max > 0 && c->caller.requests >= max)
         conn_close_after(&c->conn);
-    if (ex)
-        exchange_begin(ex, ev->msg);
-    else
-        close_client(c, CONN_CLOSE_RESET);
+    if (begin(c, CONN_CLOSE_RESET))
+        stream_hear(&c->stream, ev);
 }
 
 /* What comes of a request that was answered before it had ended. */
@@ -77,26 +159,27 @@ static void read_on(struct client *c, const struct event *ev)
     if (ev->type == EVENT_BODY) {
         stats_add(client_worker(c)->stats, STATS_client_bytes_in, ev->data.len);
     } else if (ev->type == EVENT_END) {
-        c->flags &= (uint8_t)~CLIENT_READS_ON;
         conn_quiet(&c->conn);
-        client_finish(c, false);
+        finish(c);
     } else {
         close_client(c, CONN_CLOSE_NOW);
     }
 }
 
+/* ---- conn_ops ---- */
+
 static void on_event(struct conn *conn, struct event *ev)
 {
     struct client *c = client_of(conn);
 
-    if (c->exchange)
-        exchange_client_event(c->exchange, ev);
-    else if (c->flags & CLIENT_READS_ON)
+    if (c->state == CLIENT_BUSY)
+        stream_hear(&c->stream, ev);
+    else if (c->state == CLIENT_READS_ON)
         read_on(c, ev);
     else if (ev->type == EVENT_HEAD)
-        begin(c, ev);
+        hear_head(c, ev);
     else if (ev->type == EVENT_RESET)
-        refuse(c, ev);
+        hear_reset(c, ev);
 }
 
 /* A head has begun, or goes on without being whole. */
@@ -105,23 +188,22 @@ static void on_unread(struct conn *conn)
     struct client *c = client_of(conn);
     uint32_t now_ms = (uint32_t)loop_now_ms(client_worker(c)->loop);
 
-    if (c->exchange || client_worker(c)->draining || (conn->flags & CONN_PROLOGUE))
+    if (client_worker(c)->draining || (conn->flags & CONN_PROLOGUE))
         return;
-    if (!(c->flags & CLIENT_IN_HEAD)) {
-        c->flags |= CLIENT_IN_HEAD;
+    if (c->state == CLIENT_IDLE) {
+        move(c, CLIENT_IN_HEAD, "a part of a head");
         c->head_from_ms = now_ms;
         conn_timer_set(conn, timeouts_of(c)->client_head_ms);
-    } else if (ex_is_too_slow(client_worker(c), conn_unread_bytes(conn),
-                              now_ms - c->head_from_ms)) {
+    } else if (c->state == CLIENT_IN_HEAD &&
+               exchange_is_too_slow(client_worker(c), conn_unread_bytes(conn),
+                                    now_ms - c->head_from_ms)) {
         reject(c, END_CLIENT_SLOW);
     }
 }
 
 static struct conn *splice_target(struct conn *conn)
 {
-    struct client *c = client_of(conn);
-
-    return c->exchange ? exchange_client_splices_to(c->exchange) : NULL;
+    return stream_splice_target(&client_of(conn)->stream);
 }
 
 static void on_gone(struct conn *conn, int error)
@@ -129,75 +211,62 @@ static void on_gone(struct conn *conn, int error)
     struct client *c = client_of(conn);
 
     if ((conn->flags & CONN_PROLOGUE) && conn_has_unread(conn))
-        trust_refuse(client_worker(c), &c->peer, "PROXY header cut off");
-    if (c->exchange)
-        exchange_client_gone(c->exchange);
+        trust_refuse(client_worker(c), &c->caller.peer, "PROXY header cut off");
+    if (c->stream.user)
+        c->stream.user->up->gone(c->stream.user);
     else
         close_client(c, error == WERR_EOF ? CONN_CLOSE_FLUSH : CONN_CLOSE_NOW);
 }
 
 static void on_fin(struct conn *conn)
 {
-    struct client *c = client_of(conn);
+    struct stream *st = &client_of(conn)->stream;
 
-    if (c->exchange)
-        exchange_client_shut(c->exchange);
+    if (st->user)
+        st->user->up->fin(st->user);
 }
 
 static void on_congested(struct conn *conn)
 {
-    struct client *c = client_of(conn);
-
-    if (c->exchange)
-        exchange_client_congested(c->exchange);
-}
-
-static void next_request(struct client *c)
-{
-    conn_next(&c->conn);
-    conn_timer_set(&c->conn, timeouts_of(c)->client_idle_ms);
+    stream_hear_congested(&client_of(conn)->stream);
 }
 
 static void on_drained(struct conn *conn)
 {
     struct client *c = client_of(conn);
 
-    if (c->exchange) {
-        exchange_client_drained(c->exchange);
-    } else if (c->flags & CLIENT_WAITS_DRAIN) {
-        c->flags &= (uint8_t)~CLIENT_WAITS_DRAIN;
+    if (!stream_hear_drained(&c->stream) && c->state == CLIENT_UNTAKEN)
         next_request(c);
-    }
 }
 
 static void on_progress(struct conn *conn)
 {
     struct client *c = client_of(conn);
 
-    if (c->exchange)
-        exchange_client_progress(c->exchange);
-    else if (c->flags & CLIENT_WAITS_DRAIN)
+    if (c->stream.user)
+        c->stream.user->up->progress(c->stream.user);
+    else if (c->state == CLIENT_UNTAKEN)
         conn_timer_set(conn, timeouts_of(c)->client_write_ms);
 }
 
 /* A request, or the rest of one, that crosses our end must not meet a reset. */
 static bool is_to_linger(const struct client *c)
 {
-    return (c->flags & CLIENT_READS_ON) ||
-           (client_worker(c)->draining && (c->flags & CLIENT_ASKED));
+    return c->state == CLIENT_READS_ON ||
+           (client_worker(c)->draining && c->caller.requests > 0);
 }
 
 static void on_timer(struct conn *conn)
 {
     struct client *c = client_of(conn);
 
-    if (c->exchange)
-        return; /* which has a timer of its own: this one is left from before */
+    if (c->state == CLIENT_BUSY)
+        return; /* its exchange has a timer of its own: this one is left from before */
     if (conn->flags & CONN_PROLOGUE)
-        trust_refuse(client_worker(c), &c->peer, "no PROXY header in time");
-    if (c->flags & CLIENT_IN_HEAD)
+        trust_refuse(client_worker(c), &c->caller.peer, "no PROXY header in time");
+    if (c->state == CLIENT_IN_HEAD)
         reject(c, END_HEAD_TIMEOUT);
-    else if ((c->flags & CLIENT_WAITS_DRAIN) && conn_has_taken(conn))
+    else if (c->state == CLIENT_UNTAKEN && conn_has_taken(conn))
         on_progress(conn);
     else
         close_client(c, is_to_linger(c) ? CONN_CLOSE_LINGER : CONN_CLOSE_NOW);
@@ -223,7 +292,7 @@ static uint32_t header_ms(const struct worker *w)
 static int64_t on_prologue(struct conn *conn, struct span in)
 {
     struct client *c = client_of(conn);
-    int64_t n = trust_take_header(c, in);
+    int64_t n = trust_take_header(client_worker(c), &c->caller, in);
 
     if (n < 0)
         close_client(c, CONN_CLOSE_NOW);
@@ -242,17 +311,18 @@ static void on_closed(struct conn *conn)
     struct client *c = client_of(conn);
     struct worker *w = client_worker(c);
 
-    MUST(!c->exchange);
+    MUST(c->stream.user == NULL && c->state == CLIENT_CLOSING);
     LIST_REMOVE(c, entry);
     admission_leave(w, c);
-    free(c->local);
+    free(c->caller.local);
     stats_sub(w->stats, STATS_client_open, 1);
+    c->magic = 0;
     slab_put(&w->clients_slab, c);
-    spread_tell(w);
-    worker_check_drained(w);
+    w->on_clients(w);
 }
 
 static const struct conn_ops client_ops = {
+    .hears_whole = true,
     .on_event = on_event,
     .on_prologue = on_prologue,
     .on_unread = on_unread,
@@ -267,6 +337,20 @@ static const struct conn_ops client_ops = {
     .on_closed = on_closed,
 };
 
+/* ---- from the worker ---- */
+
+static void add_client(struct worker *w, struct client *c, const struct addr *peer)
+{
+    c->magic = CLIENT_MAGIC;
+    c->state = CLIENT_IDLE;
+    c->caller.peer = *peer;
+    stream_init(&c->stream, STREAM_ONE);
+    LIST_INSERT_HEAD(&w->clients, c, entry);
+    stats_add(w->stats, STATS_client_connections, 1);
+    stats_add(w->stats, STATS_client_open, 1);
+    w->on_clients(w);
+}
+
 void client_accept(struct worker *w, struct accepted *a, bool has_header)
 {
     struct client *c;
@@ -280,62 +364,33 @@ void client_accept(struct worker *w, struct accepted *a, bool has_header)
         slab_put(&w->clients_slab, c);
         return;
     }
-    c->peer = *accepted_peer(a);
-    LIST_INSERT_HEAD(&w->clients, c, entry);
-    reclaim_watch(w);
-    stats_add(w->stats, STATS_client_connections, 1);
-    stats_add(w->stats, STATS_client_open, 1);
-    spread_tell(w);
+    add_client(w, c, accepted_peer(a));
     if (has_header) {
         conn_expect_prologue(&c->conn);
         conn_timer_set(&c->conn, header_ms(w));
     } else {
-        trust_judge(c);
+        trust_judge(w, &c->caller);
         enter(c);
     }
 }
 
-void client_finish(struct client *c, bool broken)
-{
-    c->exchange = NULL;
-    if (broken) {
-        conn_flush(&c->conn); /* what is good of the answer shall be seen */
-        close_client(c, CONN_CLOSE_RESET);
-    } else if (!conn_can_reuse(&c->conn)) {
-        /* After a whole request nothing more is due from the client; otherwise, or when it
-         * could not know that this is the last answer, it may still be sending, and a reset
-         * would take the answer away from it. */
-        bool whole = (c->conn.flags & CONN_QUIET) && !client_worker(c)->draining &&
-                     !conn_has_more(&c->conn);
-
-        close_client(c, whole ? CONN_CLOSE_FLUSH : CONN_CLOSE_LINGER);
-    } else if (conn_is_congested(&c->conn)) {
-        c->flags |= CLIENT_WAITS_DRAIN;
-        conn_timer_set(&c->conn, timeouts_of(c)->client_write_ms);
-    } else {
-        next_request(c);
-    }
-}
-
-void client_read_on(struct client *c)
-{
-    c->exchange = NULL;
-    c->flags |= CLIENT_READS_ON;
-    conn_timer_set(&c->conn, timeouts_of(c)->client_body_ms);
-    conn_resume(&c->conn);
-}
-
 void client_drain(struct client *c)
 {
-    if (c->exchange) {
+    if (c->state == CLIENT_BUSY) {
         conn_close_after(&c->conn);
-    } else if (c->flags & CLIENT_WAITS_DRAIN) {
+    } else if (c->state == CLIENT_UNTAKEN) {
         close_client(c, CONN_CLOSE_FLUSH);
-    } else if ((c->flags & CLIENT_ASKED) && !conn_has_unread(&c->conn)) {
+    } else if (c->caller.requests > 0 && !conn_has_unread(&c->conn)) {
         conn_timer_set(&c->conn,
                        (uint32_t)rand_below(&client_worker(c)->rand,
                                             client_worker(c)->drain_jitter_ms + 1ULL));
     } else {
         conn_timer_set(&c->conn, LIMIT_DRAIN_FIRST_MS);
     }
+}
+
+void client_stop(struct client *c)
+{
+    if (c->state != CLIENT_BUSY)
+        close_client(c, CONN_CLOSE_NOW);
 }

@@ -1,7 +1,13 @@
 /* client.h - a connection from a client: who it is, how far it is trusted, what it carries.
  *
- * On HTTP/1 a connection carries one exchange at a time. Idle, it holds no exchange and no buffer. It hears the conn's events and passes them to its
- * exchange; the exchange tells with client_finish what becomes of the connection.
+ * It hears the conn's events and passes them to its stream, which has an exchange or none; the
+ * exchange tells by exchange_owner what becomes of the connection. On HTTP/1 there is one
+ * stream, a part of the client. Idle, it holds no exchange and no buffer.
+ *
+ * States: IDLE → IN_HEAD (a part of a head is there) → BUSY (its stream has an exchange) →
+ * IDLE, or, before that, READS_ON (answered before its request has ended: the rest is nobody's)
+ * or UNTAKEN (answered, but the answer is not taken yet: the next request waits); any →
+ * CLOSING.
  */
 #ifndef WELDR_WORKER_CLIENT_H
 #define WELDR_WORKER_CLIENT_H
@@ -10,33 +16,36 @@
 #include <stdint.h>
 
 #include "net/conn.h"
+#include "worker/caller.h"
+#include "worker/stream.h"
 
-struct admission_host;
 struct worker;
-struct exchange;
 
-enum client_flag {
-    CLIENT_ASKED = 1U << 0, /* has sent a request before */
-    CLIENT_WAITS_DRAIN =
-        1U << 1, /* answered, but the answer is not taken yet: the next request waits */
-    CLIENT_IN_HEAD = 1U << 2, /* a part of a head is there */
-    CLIENT_TRUSTED = 1U << 3, /* what it says of whom it speaks for is passed on */
-    CLIENT_READS_ON = 1U << 4 /* answered before its request has ended: the rest is nobody's */
+enum { CLIENT_MAGIC = 0x636c };
+
+enum client_state {
+    CLIENT_IDLE,
+    CLIENT_IN_HEAD,
+    CLIENT_BUSY,
+    CLIENT_READS_ON,
+    CLIENT_UNTAKEN,
+    CLIENT_CLOSING,
+    CLIENT_STATES
 };
 
 /* There may be very many that idle: each byte counts. */
 struct client {
-    struct conn conn;          /* first */
-    struct exchange *exchange; /* NULL: idle */
+    struct conn conn;     /* first */
+    struct stream stream; /* right behind it */
     LIST_ENTRY(client) entry;
-    struct admission_host *host; /* counted there; NULL: not bounded */
-    struct addr *local;          /* where it connected to, as its PROXY header says, its own;
-                                    NULL: ask conn */
-    struct addr peer;      /* the client: of the connection, or as its PROXY header says */
-    uint8_t flags;         /* enum client_flag */
-    uint32_t requests;     /* begun so far */
+    struct caller caller;
     uint32_t head_from_ms; /* IN_HEAD: when it began, of the loop's time the lower half */
+    uint16_t magic;
+    uint8_t state;           /* enum client_state */
+    bool is_counted_at_host; /* admission.h */
 };
+
+_Static_assert(offsetof(struct client, stream) == sizeof(struct conn), "STREAM_ONE");
 
 /* Of which it is a client: the one whose conns it shares. */
 struct worker *client_worker(const struct client *c);
@@ -44,13 +53,10 @@ struct worker *client_worker(const struct client *c);
  * has_header: the first that comes is a PROXY header, which not everybody may send (trust.h).
  */
 void client_accept(struct worker *w, struct accepted *a, bool has_header);
-/* The exchange is over and forgotten. broken: the answer was cut off, the connection must not
- * look well. */
-void client_finish(struct client *c, bool broken);
-/* The exchange is over, the answer whole, and a little of the request is still to come: it is
- * thrown away, then the connection goes on. */
-void client_read_on(struct client *c);
 /* While draining: closes when idle, within the worker's drain_jitter_ms. */
 void client_drain(struct client *c);
+/* Closes now, unless an exchange will see to that. */
+void client_stop(struct client *c);
+const char *client_state_name(const struct client *c);
 
 #endif

@@ -74,7 +74,7 @@ bool ex_takes_trailers(const struct exchange *ex)
 
 void ex_client_trailers(struct exchange *ex, struct msg *m)
 {
-    if ((ex->step != EX_RELAY && ex->step != EX_TUNNEL) || (ex->flags & EX_REQUEST_SENT))
+    if ((ex->step != EX_RELAY && ex->step != EX_TUNNEL) || stream_is_said(ex_server(ex)))
         return;
     ex->flags |= EX_NO_REPLAY; /* they are not kept */
     ex_forget_body(ex);
@@ -87,6 +87,5 @@ void ex_lane_trailers(struct exchange *ex, struct msg *m)
     if (!ex_takes_trailers(ex))
         return;
     rewrite_drop_hop_by_hop(m);
-    conn_send_end(&ex->client->conn, m);
-    ex->flags |= EX_ANSWER_ENDED;
+    stream_send_end(ex->client, m);
 }

@@ -68,13 +68,13 @@ static enum ex_timer_for waits_for(const struct exchange *ex)
 {
     if (ex->step == EX_TUNNEL)
         return EX_FOR_TUNNEL;
-    if (ex->flags & EX_ANSWER_BEGUN)
-        return conn_is_congested(&ex->client->conn) ? EX_FOR_WRITE : EX_FOR_IDLE;
-    if (ex->flags & EX_REQUEST_SENT)
+    if (stream_is_begun(ex->client))
+        return stream_is_congested(ex->client) ? EX_FOR_WRITE : EX_FOR_IDLE;
+    if (stream_is_said(ex_server(ex)))
         return EX_FOR_ANSWER;
     if (awaits_continue(ex))
         return EX_FOR_CONTINUE;
-    return conn_is_congested(&ex->lane->conn) ? EX_FOR_UPLOAD : EX_FOR_BODY;
+    return stream_is_congested(ex_server(ex)) ? EX_FOR_UPLOAD : EX_FOR_BODY;
 }
 
 /* Most answers come before it would pay to register the client's socket for the sake of a reset
@@ -84,7 +84,7 @@ static bool is_unwatched(const struct exchange *ex, enum ex_timer_for what)
 {
     if (what != EX_FOR_ANSWER && what != EX_FOR_IDLE)
         return false;
-    return !conn_is_watched(&ex->client->conn) ||
+    return !stream_has(ex->client, STREAM_IS_WATCHED) ||
            (what == EX_FOR_ANSWER && (ex->bytes_in > 0 || ex_fin_aborts(ex)));
 }
 
@@ -97,8 +97,7 @@ static void wait_on(struct exchange *ex, uint64_t from_ms, bool watches)
 
     if (what == EX_FOR_ANSWER) {
         due_ms = ex->answer_due_ms;
-        if (conn_is_congested(&ex->client->conn) &&
-            from_ms + limit_ms(ex, EX_FOR_WRITE) < due_ms) {
+        if (stream_is_congested(ex->client) && from_ms + limit_ms(ex, EX_FOR_WRITE) < due_ms) {
             what = EX_FOR_WRITE;
             due_ms = from_ms + limit_ms(ex, EX_FOR_WRITE);
         }
@@ -128,37 +127,37 @@ void ex_await_answer(struct exchange *ex)
 
 bool ex_fin_aborts(const struct exchange *ex)
 {
-    return worker_pool(ex->worker)->client_abort_on_fin && !(ex->flags & EX_ANSWER_BEGUN) &&
-           ((ex->flags & EX_REQUEST_READ) || ex->request.body == MSG_BODY_NONE);
+    return worker_pool(ex->worker)->client_abort_on_fin && !stream_is_begun(ex->client) &&
+           stream_is_read(ex->client);
 }
 
 void ex_watch_client(struct exchange *ex)
 {
     if (ex_fin_aborts(ex))
-        conn_watch_fin(&ex->client->conn);
+        stream_listen(ex->client, STREAM_WATCH_FIN);
     else
-        conn_watch(&ex->client->conn);
+        stream_listen(ex->client, STREAM_WATCH);
 }
 
 static void watch(struct exchange *ex)
 {
     ex_watch_client(ex);
     if (ex->bytes_in > 0)
-        conn_look(&ex->lane->conn);
+        stream_look(ex_server(ex));
     wait_on(ex, ex->timer.due_ms - LIMIT_UNWATCHED_MS, false);
 }
 
 static bool client_takes(const struct exchange *ex)
 {
-    return conn_is_congested(&ex->client->conn) && conn_has_taken(&ex->client->conn);
+    return stream_is_congested(ex->client) && stream_has_taken(ex->client);
 }
 
 static bool lane_takes(const struct exchange *ex)
 {
     const bool is_uploading = ex->timer_for == EX_FOR_ANSWER && ex->bytes_in > 0;
 
-    return (is_uploading || conn_is_congested(&ex->lane->conn)) &&
-           conn_has_taken(&ex->lane->conn);
+    return (is_uploading || stream_is_congested(ex_server(ex))) &&
+           stream_has_taken(ex_server(ex));
 }
 
 /* What the kernel has taken for somebody may be on its way for long: nobody is late who takes
@@ -168,9 +167,9 @@ static bool is_taken(struct exchange *ex)
     const unsigned asks = waits[ex->timer_for].asks;
 
     if ((asks & ASKS_LANE) && lane_takes(ex))
-        exchange_lane_progress(ex);
+        ex_lane_progress(ex);
     else if ((asks & ASKS_CLIENT) && client_takes(ex))
-        exchange_client_progress(ex);
+        ex_client_progress(ex);
     else
         return false;
     return true;
@@ -189,13 +188,13 @@ void ex_on_timer(struct timer *t)
     if (is_taken(ex))
         return;
     end = waits[ex->timer_for].end;
-    if (end == END_CLIENT_WRITE && !(ex->flags & EX_ANSWER_BEGUN))
+    if (end == END_CLIENT_WRITE && !stream_is_begun(ex->client))
         ex->flags |= EX_CLIENT_GONE; /* an answer of our own would find no reader either */
     ex_fail(ex, end);
-    exchange_run(ex);
+    ex_run(ex);
 }
 
-bool ex_is_too_slow(const struct worker *w, uint64_t bytes, uint64_t elapsed_ms)
+bool exchange_is_too_slow(const struct worker *w, uint64_t bytes, uint64_t elapsed_ms)
 {
     uint64_t rate = worker_pool(w)->bounds.min_rate_bytes;
 
@@ -215,7 +214,7 @@ enum end ex_check_body(struct exchange *ex, size_t bytes)
         ex->rate_bytes = 0;
     }
     ex->rate_bytes += bytes;
-    return ex_is_too_slow(ex->worker, ex->rate_bytes, (now_us - ex->rate_from_us) / 1000)
+    return exchange_is_too_slow(ex->worker, ex->rate_bytes, (now_us - ex->rate_from_us) / 1000)
                ? END_CLIENT_SLOW
                : END_OK;
 }

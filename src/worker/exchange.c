@@ -21,7 +21,8 @@ const char *exchange_step_name(const struct exchange *ex)
     return fsm_name(&ex_fsm, ex->step);
 }
 
-struct exchange *exchange_new(struct worker *w, struct client *c)
+struct exchange *exchange_new(struct worker *w, struct stream *client,
+                              const struct caller *caller, const struct exchange_owner *owner)
 {
     struct exchange *ex = slab_get(&w->exchanges_slab);
 
@@ -30,44 +31,48 @@ struct exchange *exchange_new(struct worker *w, struct client *c)
     ex->magic = EX_MAGIC;
     ex->step = EX_CHECK;
     ex->worker = w;
-    ex->client = c;
+    ex->owner = owner;
+    ex->caller = caller;
+    ex->client = client;
+    ex->of_client.up = &ex_of_client;
+    ex->of_lane.up = &ex_of_lane;
     ex->begin_us = loop_now_us(w->loop);
     timer_init(&ex->timer, ex_on_timer);
     arena_init(&ex->arena, w->arenas, LIMIT_ARENA_BYTES);
-    c->exchange = ex;
+    TAILQ_INSERT_TAIL(&w->exchanges, ex, entry);
+    stream_take(client, &ex->of_client);
     stats_add(w->stats, STATS_in_flight, 1);
     return ex;
 }
 
-void exchange_begin(struct exchange *ex, const struct msg *head)
+void ex_free(struct exchange *ex)
 {
-    stats_add(ex->worker->stats, STATS_requests, 1);
-    worker_note(ex->worker, FLIGHT_REQUEST, ex->client->peer.port,
-                ex->worker->stats->value[STATS_requests]);
-    if (msg_copy(&ex->request, head, &ex->arena) < 0) {
-        ex->flags |= EX_NO_REQUEST;
-        ex_fail(ex, END_NO_MEMORY);
-    }
-    exchange_run(ex);
-}
+    struct worker *w = ex->worker;
 
-void exchange_refuse(struct exchange *ex, const struct event *ev)
-{
-    ex->flags |= EX_NO_REQUEST;
-    ex->status = ev->status ? ev->status : 400;
-    ex->why = ev->why;
-    ex_fail(ex, END_BAD_REQUEST);
-    exchange_run(ex);
+    stream_leave(ex->client);
+    ex_timer_stop(ex);
+    ex_retry_done(ex);
+    ex_forget_body(ex);
+    arena_reset(&ex->arena);
+    TAILQ_REMOVE(&w->exchanges, ex, entry);
+    ex->magic = 0;
+    slab_put(&w->exchanges_slab, ex);
 }
 
 void exchange_reject(struct exchange *ex, enum end end)
 {
     ex->flags |= EX_NO_REQUEST;
     ex_fail(ex, end);
-    exchange_run(ex);
+    ex_run(ex);
 }
 
-void exchange_run(struct exchange *ex)
+void exchange_stop(struct exchange *ex)
+{
+    MUST(ex->magic == EX_MAGIC);
+    ex_client_gone(ex);
+}
+
+void ex_run(struct exchange *ex)
 {
     enum ex_verdict verdict;
 

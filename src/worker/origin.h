@@ -13,10 +13,11 @@
 #include <stdint.h>
 #include <uthash.h>
 
+#include "base/timers.h"
 #include "pool/pool_apply.h"
 #include "wire/frame.h"
 #include "worker/addr_set.h"
-#include "worker/origin_lane.h"
+#include "worker/lane.h"
 
 struct worker;
 
@@ -46,8 +47,8 @@ struct origin {
     uint16_t ejections;     /* what the time of the next one is multiplied with */
     uint64_t readmitted_ms;
     struct timer eject_timer;
-    struct lane_list idle; /* the last used first */
-    uint32_t idle_n, lane_n, in_flight;
+    struct lanes lanes;
+    uint32_t in_flight;
     UT_hash_handle hh;
 };
 

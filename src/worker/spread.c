@@ -2,8 +2,8 @@
 
 #include <stddef.h>
 
-#include "worker/listener.h"
 #include "worker/client.h"
+#include "worker/listener.h"
 #include "worker/worker.h"
 
 enum { WINDOW_MS = 20, CHURN_LEAST_N = 16, CHURN_FACTOR = 2, CHURN_MARGIN_N = 8 };

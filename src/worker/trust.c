@@ -3,7 +3,7 @@
 #include "base/fault.h"
 #include "codec/proxy_protocol.h"
 #include "log/log.h"
-#include "worker/client.h"
+#include "worker/caller.h"
 #include "worker/worker.h"
 
 void trust_refuse(struct worker *w, const struct addr *peer, const char *why)
@@ -24,21 +24,18 @@ bool trust_may_send_header(struct worker *w, const struct addr *peer)
     return may;
 }
 
-void trust_judge(struct client *c)
+void trust_judge(const struct worker *w, struct caller *c)
 {
-    const struct cidr_list *trusted = &client_worker(c)->trusted;
-
-    if (trusted->n == 0 || cidr_list_has(trusted, &c->peer))
-        c->flags |= CLIENT_TRUSTED;
+    c->is_trusted = w->trusted.n == 0 || cidr_list_has(&w->trusted, &c->peer);
 }
 
-int64_t trust_take_header(struct client *c, struct span in)
+int64_t trust_take_header(struct worker *w, struct caller *c, struct span in)
 {
     struct proxy_header h;
     int64_t n = proxy_header_read(in, &h);
 
     if (n < 0)
-        trust_refuse(client_worker(c), &c->peer, "no valid PROXY header");
+        trust_refuse(w, &c->peer, "no valid PROXY header");
     if (n <= 0)
         return n;
     if (h.client.family != 0) {
@@ -48,6 +45,6 @@ int64_t trust_take_header(struct client *c, struct span in)
         *c->local = h.local;
         c->peer = h.client;
     }
-    trust_judge(c);
+    trust_judge(w, c);
     return n;
 }

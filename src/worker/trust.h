@@ -19,16 +19,16 @@
 #include "base/span.h"
 
 struct worker;
-struct client;
+struct caller;
 
 /* May this peer begin with a PROXY header? If not, it is counted. */
 bool trust_may_send_header(struct worker *w, const struct addr *peer);
 /* Reads the header at the begin of what was received, as conn_ops.on_prologue wants it: its
  * length, 0 when more must come, WERR_SYNTAX (counted) or WERR_NOMEM. Then the client is the
  * one named. */
-int64_t trust_take_header(struct client *c, struct span in);
-/* The client's address is known: are its fields believed? Sets CLIENT_TRUSTED. */
-void trust_judge(struct client *c);
+int64_t trust_take_header(struct worker *w, struct caller *c, struct span in);
+/* The client's address is known: are its fields believed? Sets is_trusted. */
+void trust_judge(const struct worker *w, struct caller *c);
 /* Counts and tells. */
 void trust_refuse(struct worker *w, const struct addr *peer, const char *why);
 

@@ -43,8 +43,10 @@ struct worker {
     struct rand_state rand;
     struct arena_store *arenas;
     struct reclaim reclaim;
-    struct slab clients_slab, exchanges_slab, lanes_slab;
+    struct slab clients_slab, exchanges_slab, origin_conns_slab;
     struct client_list clients;
+    struct exchange_list exchanges;       /* the oldest first */
+    void (*on_clients)(struct worker *w); /* there is one more, or one less */
 
     struct codec_limits request_limits, response_limits; /* of the pool */
     struct admission_host *hosts; /* uthash of the client addresses, while they are bounded */
@@ -110,12 +112,18 @@ int worker_addrs(struct worker *w, const struct frame_addrs *found) MUST_USE;
  * is left. on_drained is called once, when nothing is left. */
 void worker_drain(struct worker *w, uint32_t limit_ms, void (*on_drained)(void *arg),
                   void *arg);
-/* A client has gone: perhaps the last one. */
-void worker_check_drained(struct worker *w);
 void worker_listener_closed(struct worker *w);
 
 /* The default pool. */
-const struct pool *worker_pool(const struct worker *w);
+static inline const struct pool *worker_pool(const struct worker *w)
+{
+    return &w->pool_state->pools[0];
+}
+/* What is waited for takes up all the memory that it may: no newcomers. */
+static inline bool worker_queues_are_full(const struct worker *w)
+{
+    return conn_queues_are_full(&w->shared);
+}
 /* IMF-fixdate of now. */
 struct span worker_date(struct worker *w);
 

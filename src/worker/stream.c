@@ -1,0 +1,239 @@
+#include "worker/stream.h"
+
+#include "net/conn.h"
+
+static const struct fsm_state stream_states[STREAM_STATES] = {
+    [STREAM_IDLE] = {"IDLE", FSM_TO(STREAM_HEAD) | FSM_TO(STREAM_BODY) | FSM_TO(STREAM_END) |
+                                 FSM_TO(STREAM_RESET)},
+    [STREAM_HEAD] = {"HEAD", FSM_TO(STREAM_HEAD) | FSM_TO(STREAM_BODY) | FSM_TO(STREAM_END) |
+                                 FSM_TO(STREAM_RESET)},
+    [STREAM_BODY] = {"BODY", FSM_TO(STREAM_END) | FSM_TO(STREAM_SHUT) | FSM_TO(STREAM_RESET)},
+    [STREAM_TUNNEL] = {"TUNNEL", FSM_TO(STREAM_SHUT) | FSM_TO(STREAM_RESET)},
+    [STREAM_END] = {"END", FSM_TO(STREAM_TUNNEL) | FSM_TO(STREAM_SHUT) | FSM_TO(STREAM_RESET)},
+    [STREAM_SHUT] = {"SHUT", FSM_TO(STREAM_RESET)},
+    [STREAM_RESET] = {"RESET", FSM_TO(STREAM_RESET)},
+};
+const struct fsm stream_fsm = {"stream", stream_states, STREAM_STATES};
+
+void stream_init(struct stream *st, enum stream_kind kind)
+{
+    *st = (struct stream){.magic = STREAM_MAGIC, .kind = (uint8_t)kind};
+}
+
+void stream_move_in(struct stream *st, enum stream_state next, const char *why)
+{
+    fsm_move(&stream_fsm, &st->in, next, (uint64_t)(uintptr_t)st, why);
+}
+
+static void move_out(struct stream *st, enum stream_state next, const char *why)
+{
+    fsm_move(&stream_fsm, &st->out, next, (uint64_t)(uintptr_t)st, why);
+}
+
+/* ---- from the exchange ---- */
+
+static bool is_info(const struct msg *m)
+{
+    return m->status >= 100 && m->status < 200 && m->status != 101;
+}
+
+void stream_send_head(struct stream *st, const struct msg *m)
+{
+    move_out(st, is_info(m) ? STREAM_HEAD : STREAM_BODY, "head sent");
+    stream_ops(st)->send_head(st, m);
+}
+
+void stream_send_end(struct stream *st, const struct msg *trailers)
+{
+    move_out(st, STREAM_END, "end sent");
+    stream_ops(st)->send_end(st, trailers);
+}
+
+void stream_reset(struct stream *st, enum stream_why why)
+{
+    stream_ops(st)->reset(st, why);
+    move_out(st, STREAM_RESET, "given up");
+}
+
+void stream_tunnel(struct stream *st)
+{
+    stream_move_in(st, STREAM_TUNNEL, "switched protocols");
+    stream_ops(st)->tunnel(st);
+}
+
+void stream_shut(struct stream *st)
+{
+    move_out(st, STREAM_SHUT, "tunnel ends");
+    stream_ops(st)->shut(st);
+}
+
+/* ---- from the connection ---- */
+
+/* BODY pieces and trailers are no news: their head was. */
+static void note_heard(struct stream *st, const struct event *ev)
+{
+    switch (ev->type) {
+    case EVENT_INFO:
+        stream_move_in(st, STREAM_HEAD, "1xx");
+        break;
+    case EVENT_HEAD:
+        stream_move_in(st, ev->is_whole ? STREAM_END : STREAM_BODY, "head");
+        break;
+    case EVENT_END:
+        stream_move_in(st, st->in == STREAM_TUNNEL ? STREAM_SHUT : STREAM_END, "end");
+        break;
+    case EVENT_RESET:
+        stream_move_in(st, STREAM_RESET, "reset");
+        break;
+    case EVENT_BODY:
+    case EVENT_TRAILERS:
+        break;
+    }
+}
+
+void stream_hear(struct stream *st, struct event *ev)
+{
+    MUST(st->magic == STREAM_MAGIC && st->user != NULL);
+    note_heard(st, ev);
+    st->user->up->event(st->user, ev);
+}
+
+struct conn *stream_splice_target(const struct stream *st)
+{
+    struct stream *to = st->user ? st->user->up->splices_to(st->user) : NULL;
+
+    return to ? stream_ops(to)->splice(to) : NULL;
+}
+
+/* ---- the only stream of a connection ---- */
+
+static struct conn *conn_of(const struct stream *st)
+{
+    return (struct conn *)(void *)((char *)(uintptr_t)st - sizeof(struct conn));
+}
+
+static void one_send_head(struct stream *st, const struct msg *m)
+{
+    conn_send_head(conn_of(st), m);
+}
+
+static void one_send_body(struct stream *st, struct span data, uint64_t chunk_bytes)
+{
+    conn_send_body(conn_of(st), data, chunk_bytes);
+}
+
+static void one_send_end(struct stream *st, const struct msg *trailers)
+{
+    conn_send_end(conn_of(st), trailers);
+}
+
+static void one_reset(struct stream *st, enum stream_why why)
+{
+    bool is_half = stream_is_begun(st) && !stream_is_ended(st);
+
+    if (why == STREAM_CUT_OFF)
+        conn_flush(conn_of(st));
+    conn_close(conn_of(st), is_half ? CONN_CLOSE_RESET : CONN_CLOSE_NOW);
+}
+
+static void one_pause(struct stream *st)
+{
+    conn_pause(conn_of(st));
+}
+
+static void one_resume(struct stream *st)
+{
+    conn_resume(conn_of(st));
+}
+
+static void one_close_after(struct stream *st)
+{
+    conn_close_after(conn_of(st));
+}
+
+static struct conn *one_splice(struct stream *st)
+{
+    return conn_of(st);
+}
+
+static void one_listen(struct stream *st, enum stream_listen how)
+{
+    struct conn *c = conn_of(st);
+
+    switch (how) {
+    case STREAM_WAIT:
+        conn_wait(c);
+        break;
+    case STREAM_QUIET:
+        conn_quiet(c);
+        break;
+    case STREAM_WATCH:
+        conn_watch(c);
+        break;
+    case STREAM_WATCH_FIN:
+        conn_watch_fin(c);
+        break;
+    }
+}
+
+static void one_flush(struct stream *st)
+{
+    conn_flush(conn_of(st));
+}
+
+static void one_tunnel(struct stream *st)
+{
+    conn_tunnel(conn_of(st));
+}
+
+static void one_shut(struct stream *st)
+{
+    conn_send_end(conn_of(st), NULL);
+    conn_shut(conn_of(st));
+}
+
+static unsigned one_facts(const struct stream *st)
+{
+    const struct conn *c = conn_of(st);
+
+    return (conn_is_open(c) ? STREAM_IS_OPEN : 0U) |
+           (conn_is_broken(c) ? STREAM_IS_BROKEN : 0U) |
+           (conn_is_watched(c) ? STREAM_IS_WATCHED : 0U) |
+           (conn_has_sent(c) ? STREAM_HAS_SENT : 0U);
+}
+
+static bool one_has_taken(struct stream *st)
+{
+    return conn_has_taken(conn_of(st));
+}
+
+static void one_look(struct stream *st)
+{
+    conn_look(conn_of(st));
+}
+
+static int one_local_addr(const struct stream *st, struct addr *out)
+{
+    return sock_local_addr(&conn_of(st)->sock, out);
+}
+
+static const struct stream_ops ops_one = {
+    .send_head = one_send_head,
+    .send_body = one_send_body,
+    .send_end = one_send_end,
+    .reset = one_reset,
+    .pause = one_pause,
+    .resume = one_resume,
+    .close_after = one_close_after,
+    .splice = one_splice,
+    .listen = one_listen,
+    .flush = one_flush,
+    .tunnel = one_tunnel,
+    .shut = one_shut,
+    .facts = one_facts,
+    .has_taken = one_has_taken,
+    .look = one_look,
+    .local_addr = one_local_addr,
+};
+
+const struct stream_ops *const stream_ops_of[STREAM_KINDS] = {[STREAM_ONE] = &ops_one};
