@@ -13,7 +13,7 @@ static void dump_origin(const struct origin *o)
     log_info("dump origin", LOG_X("server", o->server_id),
              LOG_S("authority", o->authority ? o->authority : ""), LOG_U("in_pool", o->in_pool),
              LOG_U("up", o->up), LOG_U("weight", o->weight), LOG_U("in_flight", o->in_flight),
-             LOG_U("idle", o->lanes.n[LANE_IDLE]), LOG_U("busy", o->lanes.n[LANE_BUSY]));
+             LOG_U("idle", o->lanes.idle_n), LOG_U("lanes", o->lanes.n));
 }
 
 static void dump_exchange(const struct exchange *ex)

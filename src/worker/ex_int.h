@@ -20,6 +20,8 @@ enum ex_verdict {
 void ex_move(struct exchange *ex, enum ex_step next, const char *why);
 void ex_run(struct exchange *ex);
 void ex_free(struct exchange *ex);
+/* Its head could not be read, or kept. */
+void ex_have_no_request(struct exchange *ex);
 
 /* Of the present attempt, which has a lane. */
 static inline struct stream *ex_server(const struct exchange *ex)
@@ -103,10 +105,12 @@ void ex_leave_lane(struct exchange *ex, bool well);
 enum end ex_end_of_error(int error);
 
 /* ex_pace.c: who is waited for, how long, and what it is when it takes longer. */
+/* Joins the worker's exchanges, and leaves them. */
+void ex_pace_begin(struct exchange *ex);
+void ex_pace_end(struct exchange *ex);
 void ex_on_timer(struct timer *t);
 /* The exchange's timer, for what and until when: the only place where it is set. */
 void ex_timer_set(struct exchange *ex, enum ex_timer_for what, uint64_t due_ms);
-void ex_timer_stop(struct exchange *ex);
 /* The server has this long, from now on, to accept the connection. */
 void ex_await_lane(struct exchange *ex, uint32_t ms);
 /* … or, the request being sent, to answer. */
@@ -117,7 +121,14 @@ void ex_watch_client(struct exchange *ex);
 bool ex_fin_aborts(const struct exchange *ex);
 /* While relaying: something moved, or it is another's turn. Who is waited for has its time anew
  * (but for the answer's head, which is due when it is due). */
-void ex_touch(struct exchange *ex);
+void ex_touch_slow(struct exchange *ex);
+static inline void ex_touch(struct exchange *ex)
+{
+    if (ex->timer_for == EX_FOR_PACE)
+        ex->moved_us = loop_now_us(ex->worker->loop);
+    else
+        ex_touch_slow(ex);
+}
 /* A piece of the request's body has come: END_OK, or why no more is taken. */
 enum end ex_check_body(struct exchange *ex, size_t bytes);
 

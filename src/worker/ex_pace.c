@@ -3,7 +3,12 @@
 #include "worker/ex_int.h"
 #include "worker/limits.h"
 
-/* Who is waited for, how long, and what it is called when that was too long. */
+/* Who is waited for, how long, and what it is called when that was too long.
+ *
+ * Nearly all exchanges are over before anybody could be late. So one that is young, and that
+ * waits for nothing that may be late so soon, has no timer: what moves it stores the time, and
+ * the worker's pace timer comes to each in the order of their births when it is
+ * LIMIT_UNWATCHED_MS old, to set a timer of its own for what it waits for then. */
 
 /* With Expect: 100-continue the server may take its time to say so, and the client its own
  * until it has had enough of waiting. The end of both is the client's: it is not to wait for
@@ -26,6 +31,7 @@ struct wait {
 
 static const struct wait waits[EX_FOR_N] = {
     [EX_FOR_NOTHING] = {"nothing", 0, END_OK, ASKS_NOBODY},
+    [EX_FOR_PACE] = {"pace", 0, END_OK, ASKS_NOBODY},
 #define EX_TIMER(name, word, setting, end, asks) \
     [EX_FOR_##name] = {(word), offsetof(struct pool_timeouts, setting), END_##end, ASKS_##asks},
 #include "worker/ex_timers.def"
@@ -56,10 +62,12 @@ void ex_timer_set(struct exchange *ex, enum ex_timer_for what, uint64_t due_ms)
     timer_set(loop_timers(ex->worker->loop), &ex->timer, due_ms);
 }
 
-void ex_timer_stop(struct exchange *ex)
+/* For good. */
+static void stop(struct exchange *ex)
 {
     ex->timer_for = EX_FOR_NOTHING;
-    timer_stop(loop_timers(ex->worker->loop), &ex->timer);
+    if (timer_is_set(&ex->timer))
+        timer_stop(loop_timers(ex->worker->loop), &ex->timer);
 }
 
 /* An answer that has begun is not sent on to a client that takes nothing: while it is
@@ -109,7 +117,17 @@ static void wait_on(struct exchange *ex, uint64_t from_ms, bool watches)
     ex_timer_set(ex, what, due_ms);
 }
 
-void ex_touch(struct exchange *ex)
+/* May it be left to the pace timer? Not if anybody could be late before that comes. */
+static bool may_be_paced(const struct exchange *ex)
+{
+    const struct pool_timeouts *t = timeouts_of(ex);
+
+    return t->response_head_ms > LIMIT_UNWATCHED_MS && t->idle_ms > LIMIT_UNWATCHED_MS &&
+           t->client_write_ms > LIMIT_UNWATCHED_MS && t->client_body_ms > LIMIT_UNWATCHED_MS &&
+           t->tunnel_ms > LIMIT_UNWATCHED_MS;
+}
+
+void ex_touch_slow(struct exchange *ex)
 {
     wait_on(ex, loop_now_ms(ex->worker->loop), true);
 }
@@ -124,6 +142,61 @@ void ex_await_answer(struct exchange *ex)
     ex->answer_due_ms = loop_now_ms(ex->worker->loop) + limit_ms(ex, EX_FOR_ANSWER);
     ex_touch(ex);
 }
+
+/* ---- from birth to death ---- */
+
+static uint64_t grown_up_ms(const struct exchange *ex)
+{
+    return ex->begin_us / 1000 + LIMIT_UNWATCHED_MS;
+}
+
+void ex_pace_begin(struct exchange *ex)
+{
+    struct worker *w = ex->worker;
+
+    ex->timer_for = may_be_paced(ex) ? EX_FOR_PACE : EX_FOR_NOTHING;
+    timer_init(&ex->timer, ex_on_timer);
+    TAILQ_INSERT_TAIL(&w->exchanges, ex, entry);
+    if (!w->young)
+        w->young = ex;
+    if (!timer_is_set(&w->pace_timer))
+        timer_set(loop_timers(w->loop), &w->pace_timer, grown_up_ms(ex));
+}
+
+void ex_pace_end(struct exchange *ex)
+{
+    struct worker *w = ex->worker;
+
+    stop(ex);
+    if (w->young == ex)
+        w->young = TAILQ_NEXT(ex, entry);
+    TAILQ_REMOVE(&w->exchanges, ex, entry);
+}
+
+static void on_pace(struct timer *t)
+{
+    struct worker *w = (struct worker *)((char *)t - offsetof(struct worker, pace_timer));
+    const uint64_t now_ms = loop_now_ms(w->loop);
+    struct exchange *ex;
+
+    while ((ex = w->young) && grown_up_ms(ex) <= now_ms) {
+        MUST(ex->magic == EX_MAGIC);
+        w->young = TAILQ_NEXT(ex, entry);
+        if (ex->timer_for == EX_FOR_PACE)
+            wait_on(ex, ex->moved_us / 1000, true);
+    }
+    if (ex)
+        timer_set(loop_timers(w->loop), t, grown_up_ms(ex));
+}
+
+void exchange_pace_init(struct worker *w)
+{
+    TAILQ_INIT(&w->exchanges);
+    w->young = NULL;
+    timer_init(&w->pace_timer, on_pace);
+}
+
+/* ---- */
 
 bool ex_fin_aborts(const struct exchange *ex)
 {

@@ -1,5 +1,8 @@
 #include "worker/exchange.h"
 
+#include <stddef.h>
+#include <string.h>
+
 #include "base/fsm.h"
 #include "worker/ex_int.h"
 #include "worker/limits.h"
@@ -24,10 +27,11 @@ const char *exchange_step_name(const struct exchange *ex)
 struct exchange *exchange_new(struct worker *w, struct stream *client,
                               const struct caller *caller, const struct exchange_owner *owner)
 {
-    struct exchange *ex = slab_get(&w->exchanges_slab);
+    struct exchange *ex = slab_get_raw(&w->exchanges_slab);
 
     if (!ex)
         return NULL;
+    memset(ex, 0, offsetof(struct exchange, request));
     ex->magic = EX_MAGIC;
     ex->step = EX_CHECK;
     ex->worker = w;
@@ -37,12 +41,17 @@ struct exchange *exchange_new(struct worker *w, struct stream *client,
     ex->of_client.up = &ex_of_client;
     ex->of_lane.up = &ex_of_lane;
     ex->begin_us = loop_now_us(w->loop);
-    timer_init(&ex->timer, ex_on_timer);
     arena_init(&ex->arena, w->arenas, LIMIT_ARENA_BYTES);
-    TAILQ_INSERT_TAIL(&w->exchanges, ex, entry);
+    ex_pace_begin(ex);
     stream_take(client, &ex->of_client);
     stats_add(w->stats, STATS_in_flight, 1);
     return ex;
+}
+
+void ex_have_no_request(struct exchange *ex)
+{
+    memset(&ex->request, 0, sizeof(ex->request));
+    ex->flags |= EX_NO_REQUEST;
 }
 
 void ex_free(struct exchange *ex)
@@ -50,18 +59,17 @@ void ex_free(struct exchange *ex)
     struct worker *w = ex->worker;
 
     stream_leave(ex->client);
-    ex_timer_stop(ex);
+    ex_pace_end(ex);
     ex_retry_done(ex);
     ex_forget_body(ex);
     arena_reset(&ex->arena);
-    TAILQ_REMOVE(&w->exchanges, ex, entry);
     ex->magic = 0;
     slab_put(&w->exchanges_slab, ex);
 }
 
 void exchange_reject(struct exchange *ex, enum end end)
 {
-    ex->flags |= EX_NO_REQUEST;
+    ex_have_no_request(ex);
     ex_fail(ex, end);
     ex_run(ex);
 }

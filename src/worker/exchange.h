@@ -51,6 +51,7 @@ enum ex_flag {
 /* What the exchange's timer is set for (ex_pace.c). */
 enum ex_timer_for {
     EX_FOR_NOTHING,
+    EX_FOR_PACE, /* none of its own yet */
 #define EX_TIMER(name, word, setting, end, asks) EX_FOR_##name,
 #include "worker/ex_timers.def"
 #undef EX_TIMER
@@ -69,6 +70,7 @@ struct exchange {
     uint8_t sent_n;       /* … of those that were reached: what retry.attempts counts */
     uint8_t timer_for;    /* enum ex_timer_for */
     struct timer timer;
+    uint64_t moved_us;      /* FOR_PACE: when something moved last */
     uint64_t answer_due_ms; /* the request was sent: when the answer's head has to be there */
     struct worker *worker;
     TAILQ_ENTRY(exchange) entry; /* in the worker's exchanges */
@@ -86,7 +88,6 @@ struct exchange {
     struct arena arena;
     struct arena_mark unwritten; /* where each rewriting of the request begins; used_bytes 0: it
                                     was not rewritten yet */
-    struct msg request;
     struct bufq replay; /* what was handed on of the request's body, for another attempt … */
     TAILQ_ENTRY(exchange) keeper; /* … in the worker's keepers, if there is anything */
     uint64_t begin_us;
@@ -101,6 +102,7 @@ struct exchange {
     const char *why;                   /* malformed request: a few words */
     struct span request_id;            /* empty: not asked for yet (ex_request_id) */
     char own_id[32];                   /* … where it is none of the client's */
+    struct msg request; /* last: what comes before it begins zeroed (exchange_new) */
 };
 
 /* Who has begun it is told that it is over, and forgotten: the stream is his again. reads_on:
@@ -113,6 +115,7 @@ struct exchange_owner {
  * head, or that it can't be read (RESET). NULL: no memory. */
 struct exchange *exchange_new(struct worker *w, struct stream *client,
                               const struct caller *caller, const struct exchange_owner *owner);
+void exchange_pace_init(struct worker *w);
 /* There is no request, and will be none: answers with what end says. */
 void exchange_reject(struct exchange *ex, enum end end);
 /* As if its client had gone. */

@@ -22,50 +22,36 @@ static struct origin *origin_of(const struct lane *lane)
 
 void lanes_init(struct lanes *all)
 {
-    for (unsigned i = 0; i < LANE_STATES; i++) {
+    for (unsigned i = 0; i < LANE_STATES; i++)
         TAILQ_INIT(&all->in[i]);
-        all->n[i] = 0;
-    }
+    all->n = all->idle_n = 0;
 }
 
 bool lanes_are_gone(const struct lanes *all)
 {
-    for (unsigned i = 0; i < LANE_STATES; i++)
-        if (all->n[i] > 0)
-            return false;
-    return true;
+    return all->n == 0;
 }
 
-static void enlist(struct lane *lane, enum lane_state state)
+static void count_idle(struct origin *o, int by)
 {
-    struct lanes *all = &origin_of(lane)->lanes;
-
-    lane->state = (uint8_t)state;
-    TAILQ_INSERT_HEAD(&all->in[state], lane, entry);
-    all->n[state]++;
-}
-
-static void unlist(struct lane *lane)
-{
-    struct lanes *all = &origin_of(lane)->lanes;
-
-    MUST(all->n[lane->state] > 0);
-    TAILQ_REMOVE(&all->in[lane->state], lane, entry);
-    all->n[lane->state]--;
+    MUST(o->lanes.idle_n > 0 || by > 0);
+    o->lanes.idle_n += (uint32_t)by;
+    stats_add(o->worker->stats, STATS_server_idle, (uint64_t)(int64_t)by);
 }
 
 /* The one setter of a lane's state. */
 static void move(struct lane *lane, enum lane_state next)
 {
-    struct stats_worker *stats = origin_of(lane)->worker->stats;
+    struct origin *o = origin_of(lane);
 
     MUST(lane->state != next && lane->state != LANE_CLOSING);
+    TAILQ_REMOVE(&o->lanes.in[lane->state], lane, entry);
+    TAILQ_INSERT_HEAD(&o->lanes.in[next], lane, entry);
     if (lane->state == LANE_IDLE)
-        stats_sub(stats, STATS_server_idle, 1);
-    if (next == LANE_IDLE)
-        stats_add(stats, STATS_server_idle, 1);
-    unlist(lane);
-    enlist(lane, next);
+        count_idle(o, -1);
+    else if (next == LANE_IDLE)
+        count_idle(o, 1);
+    lane->state = (uint8_t)next;
 }
 
 static void close_lane(struct lane *lane, enum conn_close_how how)
@@ -166,7 +152,8 @@ static void on_closed(struct conn *conn)
     struct origin_conn *oc = origin_conn_of(lane);
 
     MUST(lane->stream.user == NULL && lane->state == LANE_CLOSING);
-    unlist(lane);
+    TAILQ_REMOVE(&oc->origin->lanes.in[LANE_CLOSING], lane, entry);
+    oc->origin->lanes.n--;
     lane->magic = 0;
     origin_conn_free(oc);
 }
@@ -242,8 +229,10 @@ static struct lane *add(struct origin *o, struct addr_tries *tries, int *error)
     if (!oc)
         return NULL;
     oc->lane.magic = LANE_MAGIC;
+    oc->lane.state = oc->conn.state == CONN_OPEN ? LANE_BUSY : LANE_CONNECTING;
     stream_init(&oc->lane.stream, STREAM_ONE);
-    enlist(&oc->lane, oc->conn.state == CONN_OPEN ? LANE_BUSY : LANE_CONNECTING);
+    TAILQ_INSERT_HEAD(&o->lanes.in[oc->lane.state], &oc->lane, entry);
+    o->lanes.n++;
     return &oc->lane;
 }
 
@@ -310,7 +299,7 @@ static void become_idle(struct lane *lane)
 void lane_release(struct lane *lane, bool reuse)
 {
     stream_leave(&lane->stream);
-    if (reuse && origin_of(lane)->lanes.n[LANE_IDLE] < LIMIT_IDLE_LANES &&
+    if (reuse && origin_of(lane)->lanes.idle_n < LIMIT_IDLE_LANES &&
         origin_conn_can_reuse(origin_conn_of(lane)))
         become_idle(lane);
     else

@@ -41,7 +41,7 @@ TAILQ_HEAD(lane_list, lane);
 /* The lanes of an origin. */
 struct lanes {
     struct lane_list in[LANE_STATES]; /* IDLE: the last used first */
-    uint32_t n[LANE_STATES];
+    uint32_t n, idle_n;
 };
 
 enum lane_choice {

@@ -85,7 +85,7 @@ void origin_conn_tell_caller(struct origin_conn *oc, const struct caller *caller
         return;
     if (caller->local)
         h.local = *caller->local;
-    if (h.local.family == 0 && stream_ops(from)->local_addr(from, &h.local) < 0)
+    if (h.local.family == 0 && STREAM_DO(from, local_addr, &h.local) < 0)
         h.local = (struct addr){.family = h.client.family}; /* better than no client */
     oc->is_personal = true;
     conn_send_prologue(&oc->conn, span_from(buf, proxy_header_write(buf, &h)));

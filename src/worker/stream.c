@@ -20,89 +20,33 @@ void stream_init(struct stream *st, enum stream_kind kind)
     *st = (struct stream){.magic = STREAM_MAGIC, .kind = (uint8_t)kind};
 }
 
-void stream_move_in(struct stream *st, enum stream_state next, const char *why)
-{
-    fsm_move(&stream_fsm, &st->in, next, (uint64_t)(uintptr_t)st, why);
-}
-
-static void move_out(struct stream *st, enum stream_state next, const char *why)
-{
-    fsm_move(&stream_fsm, &st->out, next, (uint64_t)(uintptr_t)st, why);
-}
-
 /* ---- from the exchange ---- */
-
-static bool is_info(const struct msg *m)
-{
-    return m->status >= 100 && m->status < 200 && m->status != 101;
-}
-
-void stream_send_head(struct stream *st, const struct msg *m)
-{
-    move_out(st, is_info(m) ? STREAM_HEAD : STREAM_BODY, "head sent");
-    stream_ops(st)->send_head(st, m);
-}
-
-void stream_send_end(struct stream *st, const struct msg *trailers)
-{
-    move_out(st, STREAM_END, "end sent");
-    stream_ops(st)->send_end(st, trailers);
-}
 
 void stream_reset(struct stream *st, enum stream_why why)
 {
-    stream_ops(st)->reset(st, why);
-    move_out(st, STREAM_RESET, "given up");
+    STREAM_DO(st, reset, why);
+    stream_move_out(st, STREAM_RESET, "given up");
 }
 
 void stream_tunnel(struct stream *st)
 {
     stream_move_in(st, STREAM_TUNNEL, "switched protocols");
-    stream_ops(st)->tunnel(st);
+    STREAM_DO(st, tunnel);
 }
 
 void stream_shut(struct stream *st)
 {
-    move_out(st, STREAM_SHUT, "tunnel ends");
-    stream_ops(st)->shut(st);
+    stream_move_out(st, STREAM_SHUT, "tunnel ends");
+    STREAM_DO(st, shut);
 }
 
 /* ---- from the connection ---- */
-
-/* BODY pieces and trailers are no news: their head was. */
-static void note_heard(struct stream *st, const struct event *ev)
-{
-    switch (ev->type) {
-    case EVENT_INFO:
-        stream_move_in(st, STREAM_HEAD, "1xx");
-        break;
-    case EVENT_HEAD:
-        stream_move_in(st, ev->is_whole ? STREAM_END : STREAM_BODY, "head");
-        break;
-    case EVENT_END:
-        stream_move_in(st, st->in == STREAM_TUNNEL ? STREAM_SHUT : STREAM_END, "end");
-        break;
-    case EVENT_RESET:
-        stream_move_in(st, STREAM_RESET, "reset");
-        break;
-    case EVENT_BODY:
-    case EVENT_TRAILERS:
-        break;
-    }
-}
-
-void stream_hear(struct stream *st, struct event *ev)
-{
-    MUST(st->magic == STREAM_MAGIC && st->user != NULL);
-    note_heard(st, ev);
-    st->user->up->event(st->user, ev);
-}
 
 struct conn *stream_splice_target(const struct stream *st)
 {
     struct stream *to = st->user ? st->user->up->splices_to(st->user) : NULL;
 
-    return to ? stream_ops(to)->splice(to) : NULL;
+    return to ? STREAM_DO(to, splice) : NULL;
 }
 
 /* ---- the only stream of a connection ---- */
@@ -217,7 +161,7 @@ static int one_local_addr(const struct stream *st, struct addr *out)
     return sock_local_addr(&conn_of(st)->sock, out);
 }
 
-static const struct stream_ops ops_one = {
+const struct stream_ops stream_ops_one = {
     .send_head = one_send_head,
     .send_body = one_send_body,
     .send_end = one_send_end,
@@ -236,4 +180,4 @@ static const struct stream_ops ops_one = {
     .local_addr = one_local_addr,
 };
 
-const struct stream_ops *const stream_ops_of[STREAM_KINDS] = {[STREAM_ONE] = &ops_one};
+const struct stream_ops *const stream_ops_of[STREAM_KINDS] = {[STREAM_ONE] = &stream_ops_one};

@@ -85,7 +85,14 @@ enum stream_kind {
     STREAM_ONE, /* the only one of its connection, which stands right before it */
     STREAM_KINDS
 };
+extern const struct stream_ops stream_ops_one;
 extern const struct stream_ops *const stream_ops_of[STREAM_KINDS];
+
+/* An operation of a stream: where it is the only one of its connection, as with HTTP/1, no
+ * indirect call, so that it costs what the conn's own function does. */
+#define STREAM_DO(st, op, ...)                                         \
+    ((st)->kind == STREAM_ONE ? stream_ops_one.op((st), ##__VA_ARGS__) \
+                              : stream_ops_of[(st)->kind]->op((st), ##__VA_ARGS__))
 
 struct stream {
     struct stream_user *user; /* NULL: idle */
@@ -134,8 +141,18 @@ static inline void stream_leave(struct stream *st)
     st->user = NULL;
 }
 
-void stream_move_in(struct stream *st, enum stream_state next, const char *why);
-void stream_move_out(struct stream *st, enum stream_state next, const char *why);
+static inline void stream_move_in(struct stream *st, enum stream_state next, const char *why)
+{
+    fsm_move(&stream_fsm, &st->in, next, (uint64_t)(uintptr_t)st, why);
+}
+static inline void stream_move_out(struct stream *st, enum stream_state next, const char *why)
+{
+    fsm_move(&stream_fsm, &st->out, next, (uint64_t)(uintptr_t)st, why);
+}
+static inline bool stream_is_info(const struct msg *m)
+{
+    return m->status >= 100 && m->status < 200 && m->status != 101;
+}
 
 /* ---- asked by the exchange ---- */
 
@@ -163,55 +180,58 @@ static inline bool stream_is_congested(const struct stream *st)
 {
     return st->is_congested;
 }
-static inline const struct stream_ops *stream_ops(const struct stream *st)
-{
-    MUST(st->magic == STREAM_MAGIC);
-    return stream_ops_of[st->kind];
-}
 static inline bool stream_has(const struct stream *st, enum stream_fact fact)
 {
-    return (stream_ops(st)->facts(st) & fact) != 0;
+    return (STREAM_DO(st, facts) & fact) != 0;
 }
 /* Since it was congested, last made progress or was looked at. */
 static inline bool stream_has_taken(struct stream *st)
 {
-    return stream_ops(st)->has_taken(st);
+    return STREAM_DO(st, has_taken);
 }
 static inline void stream_look(struct stream *st)
 {
-    stream_ops(st)->look(st);
+    STREAM_DO(st, look);
 }
 
 /* ---- said by the exchange ---- */
 
 /* A 1xx too (not 101, behind which nothing of HTTP follows). */
-void stream_send_head(struct stream *st, const struct msg *m);
+static inline void stream_send_head(struct stream *st, const struct msg *m)
+{
+    stream_move_out(st, stream_is_info(m) ? STREAM_HEAD : STREAM_BODY, "head sent");
+    STREAM_DO(st, send_head, m);
+}
 static inline void stream_send_body(struct stream *st, struct span data, uint64_t chunk_bytes)
 {
-    stream_ops(st)->send_body(st, data, chunk_bytes);
+    STREAM_DO(st, send_body, data, chunk_bytes);
 }
-void stream_send_end(struct stream *st, const struct msg *trailers);
+static inline void stream_send_end(struct stream *st, const struct msg *trailers)
+{
+    stream_move_out(st, STREAM_END, "end sent");
+    STREAM_DO(st, send_end, trailers);
+}
 void stream_reset(struct stream *st, enum stream_why why);
 static inline void stream_pause(struct stream *st)
 {
-    stream_ops(st)->pause(st);
+    STREAM_DO(st, pause);
 }
 static inline void stream_resume(struct stream *st)
 {
-    stream_ops(st)->resume(st);
+    STREAM_DO(st, resume);
 }
 /* No message follows this one. */
 static inline void stream_close_after(struct stream *st)
 {
-    stream_ops(st)->close_after(st);
+    STREAM_DO(st, close_after);
 }
 static inline void stream_listen(struct stream *st, enum stream_listen how)
 {
-    stream_ops(st)->listen(st, how);
+    STREAM_DO(st, listen, how);
 }
 static inline void stream_flush(struct stream *st)
 {
-    stream_ops(st)->flush(st);
+    STREAM_DO(st, flush);
 }
 /* By a 101, and the peer's message has ended: what comes behind it is heard as a body. */
 void stream_tunnel(struct stream *st);
@@ -220,7 +240,24 @@ void stream_shut(struct stream *st);
 
 /* ---- told by the connection's owner ---- */
 
-void stream_hear(struct stream *st, struct event *ev);
+/* BODY pieces and trailers are no news of the state: their head was. */
+static inline void stream_note_heard(struct stream *st, const struct event *ev)
+{
+    if (ev->type == EVENT_HEAD)
+        stream_move_in(st, ev->is_whole ? STREAM_END : STREAM_BODY, "head");
+    else if (ev->type == EVENT_END)
+        stream_move_in(st, st->in == STREAM_TUNNEL ? STREAM_SHUT : STREAM_END, "end");
+    else if (ev->type == EVENT_INFO)
+        stream_move_in(st, STREAM_HEAD, "1xx");
+    else if (ev->type == EVENT_RESET)
+        stream_move_in(st, STREAM_RESET, "reset");
+}
+static inline void stream_hear(struct stream *st, struct event *ev)
+{
+    MUST(st->user != NULL);
+    stream_note_heard(st, ev);
+    st->user->up->event(st->user, ev);
+}
 /* Where conn_ops.splice_target leads. */
 struct conn *stream_splice_target(const struct stream *st);
 static inline void stream_hear_congested(struct stream *st)

@@ -29,7 +29,7 @@ int worker_init(struct worker *w, struct loop *loop, struct stats_worker *stats,
     w->response_limits = codec_limits_response;
     rand_seed(&w->rand, seed);
     LIST_INIT(&w->clients);
-    TAILQ_INIT(&w->exchanges);
+    exchange_pace_init(w);
     TAILQ_INIT(&w->keepers);
     w->on_clients = on_clients;
     slab_init(&w->clients_slab, "client", sizeof(struct client), LIMIT_CLIENTS);
@@ -54,6 +54,7 @@ void worker_fini(struct worker *w)
 {
     timer_stop(loop_timers(w->loop), &w->drain_timer);
     timer_stop(loop_timers(w->loop), &w->reclaim.timer);
+    timer_stop(loop_timers(w->loop), &w->pace_timer);
     loop_undefer(w->loop, &w->drain_work);
     origin_free_all(w);
     balance_fini(&w->balance);

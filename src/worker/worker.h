@@ -45,7 +45,9 @@ struct worker {
     struct reclaim reclaim;
     struct slab clients_slab, exchanges_slab, origin_conns_slab;
     struct client_list clients;
-    struct exchange_list exchanges;       /* the oldest first */
+    struct exchange_list exchanges;       /* the oldest first … */
+    struct exchange *young;               /* … of those that the pace timer has not come to */
+    struct timer pace_timer;              /* ex_pace.c */
     void (*on_clients)(struct worker *w); /* there is one more, or one less */
 
     struct codec_limits request_limits, response_limits; /* of the pool */
