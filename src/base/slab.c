@@ -96,7 +96,7 @@ void slab_fini(struct slab *s)
     s->total_n = 0;
 }
 
-void *slab_get(struct slab *s)
+void *slab_get_raw(struct slab *s)
 {
     if (s->max != 0 && s->in_use >= s->max)
         return NULL;
@@ -105,7 +105,14 @@ void *slab_get(struct slab *s)
     s->in_use++;
     if (s->in_use > s->peak_n)
         s->peak_n = s->in_use;
-    return memset(pop_free(s), 0, s->object_bytes);
+    return pop_free(s);
+}
+
+void *slab_get(struct slab *s)
+{
+    void *object = slab_get_raw(s);
+
+    return object != NULL ? memset(object, 0, s->object_bytes) : NULL;
 }
 
 void slab_put(struct slab *s, void *object)

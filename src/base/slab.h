@@ -31,6 +31,8 @@ void slab_init(struct slab *s, const char *name, size_t object_bytes, unsigned m
 void slab_fini(struct slab *s);
 /* Zeroed, aligned to 8; NULL at the cap or out of memory. */
 void *slab_get(struct slab *s);
+/* The same, but not zeroed. */
+void *slab_get_raw(struct slab *s);
 void slab_put(struct slab *s, void *object);
 /* Gives wholly free batches back to the system while keep_n free objects are left; returns how
  * many. Walks over all free objects. */

@@ -3,8 +3,8 @@
 #include <stddef.h>
 
 #include "base/fault.h"
+#include "worker/client.h"
 #include "worker/listener_runtime.h"
-#include "worker/stream.h"
 #include "worker/worker.h"
 
 static struct acceptor *acceptor_of(struct sock *s)

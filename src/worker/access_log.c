@@ -200,8 +200,8 @@ void access_log_exchange(struct access_log *a, const struct exchange *ex)
         .begin_wall_us =
             loop_wall_us(ex->worker->loop) - (loop_now_us(ex->worker->loop) - ex->begin_us),
         .worker = ex->worker->id,
-        .client = &ex->client->peer,
-        .listener = span_from_str(ex->client->listener->name),
+        .client = &ex->caller->peer,
+        .listener = span_from_str(ex->caller->listener->name),
         .rule = rule_text(ex, rule_id),
         .pool = ex->pool != NULL ? span_from_str(ex->pool->name) : SPAN_NONE,
         .origin = origin_text(ex, id),

@@ -6,10 +6,10 @@
 #include <uthash.h>
 
 #include "base/fault.h"
+#include "worker/client.h"
 #include "worker/exchange.h"
 #include "worker/limits.h"
 #include "worker/listener_runtime.h"
-#include "worker/stream.h"
 #include "worker/worker.h"
 
 /* A host of IPv6 has a whole /64 to choose from. */
@@ -47,13 +47,19 @@ static void unlink_host(struct listener_runtime *l, struct admission_host *h)
 }
 /* NOLINTEND(readability-function-size) */
 
-static struct admission_host *find_or_new(struct listener_runtime *l, const struct addr *peer)
+static struct admission_key key_of(const struct addr *peer)
 {
     struct admission_key key = {.family = peer->family};
-    struct admission_host *h;
 
     memcpy(key.ip, peer->ip, peer->family == AF_INET ? HOST_BYTES_4 : HOST_BYTES_6);
-    h = find(l, &key);
+    return key;
+}
+
+static struct admission_host *find_or_new(struct listener_runtime *l, const struct addr *peer)
+{
+    struct admission_key key = key_of(peer);
+    struct admission_host *h = find(l, &key);
+
     if (h)
         return h;
     h = fault_malloc(sizeof(*h));
@@ -68,7 +74,7 @@ static struct admission_host *find_or_new(struct listener_runtime *l, const stru
 
 static uint64_t descriptors_used(const struct worker *w)
 {
-    return (uint64_t)w->clients_slab.in_use + w->lanes_slab.in_use + w->acceptor_n +
+    return (uint64_t)w->clients_slab.in_use + w->origin_conns_slab.in_use + w->acceptor_n +
            w->spread.worker_n + LIMIT_OTHER_DESCRIPTORS;
 }
 
@@ -86,21 +92,23 @@ bool admission_is_full(const struct worker *w)
 /* Only while there is a bound, so that it costs nothing where there is none. */
 static enum end enter_host(struct client *c, uint32_t max)
 {
-    c->host = find_or_new(c->listener, &c->peer);
-    if (!c->host)
+    struct admission_host *h = find_or_new(c->caller.listener, &c->caller.peer);
+
+    if (!h)
         return END_NO_MEMORY;
-    return ++c->host->client_n > max ? END_TOO_MANY_OF_CLIENT : END_OK;
+    c->is_counted_at_host = true;
+    return ++h->client_n > max ? END_TOO_MANY_OF_CLIENT : END_OK;
 }
 
 enum end admission_enter(struct worker *w, struct client *c)
 {
-    const struct listener_bounds *bounds = &c->listener->settings.bounds;
+    const struct listener_bounds *bounds = &c->caller.listener->settings.bounds;
 
     if (is_beyond(w, LIMIT_SCARCE_SHARE))
         return END_NO_DESCRIPTOR;
-    if (conn_queues_are_full(&w->shared) && !exchange_make_room(w))
+    if (worker_queues_are_full(w) && !exchange_make_room(w))
         return END_QUEUES_FULL;
-    if (bounds->connections > 0 && c->listener->client_n > bounds->connections)
+    if (bounds->connections > 0 && c->caller.listener->client_n > bounds->connections)
         return END_TOO_MANY_CLIENTS;
     if (bounds->connections_per_client > 0)
         return enter_host(c, bounds->connections_per_client);
@@ -109,13 +117,17 @@ enum end admission_enter(struct worker *w, struct client *c)
 
 void admission_leave(struct client *c)
 {
-    struct admission_host *h = c->host;
+    struct admission_key key;
+    struct admission_host *h;
 
-    if (!h)
+    if (!c->is_counted_at_host)
         return;
-    c->host = NULL;
+    c->is_counted_at_host = false;
+    key = key_of(&c->caller.peer);
+    h = find(c->caller.listener, &key);
+    MUST(h != NULL && h->client_n > 0);
     if (--h->client_n > 0)
         return;
-    unlink_host(c->listener, h);
+    unlink_host(c->caller.listener, h);
     free(h);
 }

@@ -1,7 +1,7 @@
 /* admission.h - which new client connections are taken: bounds of the listener and of the
  * process.
  *
- * Asked once for each accepted connection (stream.c). Over a bound of its listener, or when the
+ * Asked once for each accepted connection (client.c). Over a bound of its listener, or when the
  * descriptors get scarce or the memory for queues is used up, the connection is answered with
  * 503 and closed; when they are nearly used up it is closed without a word. What is in progress
  * is never touched: it finds a descriptor for its lane because newcomers were refused before.

@@ -3,7 +3,6 @@
 #include <stddef.h>
 
 #include "log/log.h"
-#include "worker/exchange.h"
 #include "worker/origin.h"
 #include "worker/pool_runtime.h"
 #include "worker/rotation.h"
@@ -111,11 +110,11 @@ static bool may_eject(struct origin *o, const struct pool_eject *rule)
            (pool->ejected_n + 1) * 100ULL <= (uint64_t)rule->max_percent * pool->wanted_n;
 }
 
-static uint8_t kind_of(const struct exchange *ex)
+static uint8_t kind_of(const struct eject_attempt *a)
 {
-    if (ex->end == END_ORIGIN_RESET)
+    if (a->is_reset)
         return 0;
-    return ex->step == EX_LANE ? KIND_CONNECT : KIND_ANSWER;
+    return a->is_connecting ? KIND_CONNECT : KIND_ANSWER;
 }
 
 static void note_error(struct origin *o, uint8_t kind)
@@ -132,19 +131,13 @@ static void note_error(struct origin *o, uint8_t kind)
         eject(o, rule);
 }
 
-static bool is_stale_lane(const struct exchange *ex)
+void eject_note_attempt(struct origin *o, const struct eject_attempt *a)
 {
-    return ex->end == END_ORIGIN_RESET && ex->lane && lane_is_reused(ex->lane) &&
-           !(ex->flags & EX_LANE_SPOKE);
-}
+    bool is_gateway_error = a->well && a->status >= 502 && a->status <= 504;
+    bool is_error = !a->well && a->is_blamed && !a->is_stale_lane;
 
-void eject_note_attempt(const struct exchange *ex, bool well)
-{
-    bool is_gateway_error = well && ex->lane_status >= 502 && ex->lane_status <= 504;
-    bool is_blamed = !well && end_facts(ex->end)->blame == END_BLAME_SERVER;
-
-    if (is_gateway_error || (is_blamed && !is_stale_lane(ex)))
-        note_error(ex->origin, kind_of(ex));
-    else if (well)
-        ex->origin->errors = 0;
+    if (is_gateway_error || is_error)
+        note_error(o, kind_of(a));
+    else if (a->well)
+        o->errors = 0;
 }

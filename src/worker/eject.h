@@ -14,14 +14,23 @@
 #define WELDR_WORKER_EJECT_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 struct pool_runtime;
 struct origin;
-struct exchange;
+
+/* How an attempt at an origin has ended. */
+struct eject_attempt {
+    bool well;          /* answered */
+    bool is_blamed;     /* not well, and the server is to blame */
+    bool is_reset;      /* its connection was reset */
+    bool is_connecting; /* there was none yet */
+    bool is_stale_lane; /* an idle lane that was closed under the request */
+    uint16_t status;    /* of the answer */
+};
 
 void eject_init(struct origin *o);
-/* The exchange's attempt at ex->origin is over, its lane not yet released. well: answered. */
-void eject_note_attempt(const struct exchange *ex, bool well);
+void eject_note_attempt(struct origin *o, const struct eject_attempt *a);
 /* A check of it has just passed. */
 void eject_note_passed(struct origin *o);
 /* It is back before its time; no-op when it is not ejected. */

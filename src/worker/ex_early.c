@@ -10,8 +10,7 @@
 
 static bool is_early(const struct exchange *ex)
 {
-    return !(ex->flags & (EX_REQUEST_READ | EX_NO_REQUEST)) &&
-           ex->request.body != MSG_BODY_NONE;
+    return !stream_is_read(ex->client) && !(ex->flags & EX_NO_REQUEST);
 }
 
 static bool is_little_left(const struct exchange *ex)
@@ -24,14 +23,12 @@ static bool is_little_left(const struct exchange *ex)
 void ex_announce_end(struct exchange *ex)
 {
     if (is_early(ex) && !is_little_left(ex))
-        conn_close_after(&ex->client->conn);
+        stream_close_after(ex->client);
 }
 
 bool ex_may_read_on(const struct exchange *ex)
 {
-    const uint32_t answered = EX_ANSWER_BEGUN | EX_ANSWER_ENDED;
-
-    return (ex->flags & (answered | EX_CLIENT_GONE)) == answered && ex->end == END_OK &&
+    return stream_is_ended(ex->client) && !(ex->flags & EX_CLIENT_GONE) && ex->end == END_OK &&
            ex->status != 101 && is_early(ex) && is_little_left(ex) && !ex->worker->draining &&
-           conn_is_open(&ex->client->conn);
+           stream_has(ex->client, STREAM_IS_OPEN);
 }

@@ -5,20 +5,6 @@
 #include "worker/limits.h"
 #include "worker/pool_runtime.h"
 
-static const struct end_facts all_ends[ENDS] = {
-#define END(name, word, status, blame, retry, text) \
-    [END_##name] = {word, status, END_BLAME_##blame, retry, {text, sizeof(text) - 1}},
-#include "stats/ends.def"
-#undef END
-};
-
-_Static_assert((int)ENDS <= (int)STATS_ENDS_MAX, "stats has a counter for each end");
-
-const struct end_facts *end_facts(enum end end)
-{
-    return &all_ends[end];
-}
-
 enum end ex_end_of_error(int error)
 {
     switch (error) {
@@ -58,11 +44,26 @@ bool ex_ends_at_once(const struct exchange *ex)
 static void end_tunnel(const struct exchange *ex, bool well)
 {
     if (well)
-        lane_end_tunnel(ex->lane, CONN_CLOSE_FLUSH);
+        lane_end_tunnel(ex->lane);
     else if (ex_ends_at_once(ex) || ex->worker->draining)
-        lane_end_tunnel(ex->lane, CONN_CLOSE_RESET);
+        lane_break_tunnel(ex->lane, STREAM_CUT_NOW);
     else
-        lane_end_tunnel(ex->lane, CONN_CLOSE_FLUSH_RESET);
+        lane_break_tunnel(ex->lane, STREAM_CUT_OFF);
+}
+
+static void note_for_ejection(const struct exchange *ex, bool well)
+{
+    const bool is_reset = ex->end == END_ORIGIN_RESET;
+    const struct eject_attempt a = {
+        .well = well,
+        .is_blamed = end_facts(ex->end)->blame == END_BLAME_SERVER,
+        .is_reset = is_reset,
+        .is_connecting = ex->step == EX_LANE,
+        .is_stale_lane = is_reset && ex->lane && lane_is_reused(ex->lane) && !ex_lane_spoke(ex),
+        .status = ex->lane_status,
+    };
+
+    eject_note_attempt(ex->origin, &a);
 }
 
 void ex_leave_lane(struct exchange *ex, bool well)
@@ -74,7 +75,7 @@ void ex_leave_lane(struct exchange *ex, bool well)
     /* A client that leaves or is slow says nothing about the server. */
     if (well || end_facts(ex->end)->blame == END_BLAME_SERVER) {
         count_attempt(ex, well);
-        eject_note_attempt(ex, well);
+        note_for_ejection(ex, well);
         if (!well)
             pool_runtime_heard(ex->pool, o, loop_now_us(ex->worker->loop) - ex->picked_us,
                                false);
@@ -104,12 +105,12 @@ static void end_attempt(struct exchange *ex, enum end end)
                   LOG_S("end", end_facts(end)->word));
     if (again && ex->row.failed_id == 0)
         ex->row.failed_id = failed_id;
-    if (ex->lane && end == END_ORIGIN_RESET && !(ex->flags & EX_LANE_SPOKE))
+    if (ex->lane && end == END_ORIGIN_RESET && !ex_lane_spoke(ex))
         lane_note_stale(ex->lane);
     ex_leave_lane(ex, false);
     if (again)
         ex_move(ex, EX_RETRY, end_facts(end)->word);
-    else if (ex->flags & (EX_ANSWER_BEGUN | EX_CLIENT_GONE))
+    else if (stream_is_begun(ex->client) || (ex->flags & EX_CLIENT_GONE))
         ex_move(ex, EX_DONE, end_facts(end)->word);
     else
         ex_move(ex, EX_REPLY, end_facts(end)->word);

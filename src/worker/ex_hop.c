@@ -38,7 +38,7 @@ int ex_rewrite_answer(struct exchange *ex, struct msg *m)
     struct rewrite_facts facts = {.date = worker_date(ex->worker)};
     int rc;
 
-    if (ex->client->listener->settings.request_id_to_client)
+    if (ex->caller->listener->settings.request_id_to_client)
         facts.request_id = ex_request_id(ex);
     rc = rewrite_response(m, &facts, &ex->arena);
     return rc == 0 && m->status == 426 ? keep_upgrade(m) : rc;
@@ -75,7 +75,7 @@ bool ex_takes_trailers(const struct exchange *ex)
 
 void ex_client_trailers(struct exchange *ex, struct msg *m)
 {
-    if ((ex->step != EX_RELAY && ex->step != EX_TUNNEL) || (ex->flags & EX_REQUEST_SENT))
+    if ((ex->step != EX_RELAY && ex->step != EX_TUNNEL) || stream_is_said(ex_server(ex)))
         return;
     ex->flags |= EX_NO_REPLAY; /* they are not kept */
     ex_forget_body(ex);
@@ -88,6 +88,5 @@ void ex_lane_trailers(struct exchange *ex, struct msg *m)
     if (!ex_takes_trailers(ex))
         return;
     rewrite_drop_hop_by_hop(m);
-    conn_send_end(&ex->client->conn, m);
-    ex->flags |= EX_ANSWER_ENDED;
+    stream_send_end(ex->client, m);
 }

@@ -3,9 +3,10 @@
 #ifndef WELDR_WORKER_EX_INT_H
 #define WELDR_WORKER_EX_INT_H
 
+#include "worker/caller.h"
 #include "worker/exchange.h"
+#include "worker/lane.h"
 #include "worker/origin.h"
-#include "worker/stream.h"
 #include "worker/worker.h"
 
 enum { EX_MAGIC = 0x65786368 };
@@ -17,6 +18,22 @@ enum ex_verdict {
 };
 
 void ex_move(struct exchange *ex, enum ex_step next, const char *why);
+void ex_run(struct exchange *ex);
+void ex_free(struct exchange *ex);
+/* Its head could not be read, or kept. */
+void ex_have_no_request(struct exchange *ex);
+
+/* Of the present attempt, which has a lane. */
+static inline struct stream *ex_server(const struct exchange *ex)
+{
+    MUST(ex->lane != NULL);
+    return &ex->lane->stream;
+}
+/* The server has sent something for this attempt. */
+static inline bool ex_lane_spoke(const struct exchange *ex)
+{
+    return ex->lane_status != 0;
+}
 
 /* ex_steps.c */
 extern enum ex_verdict (*const ex_step_run[EX_STEPS])(struct exchange *ex);
@@ -58,7 +75,7 @@ int ex_tunnel_begin(struct exchange *ex, struct msg *m) MUST_USE;
  * tunnel yet. */
 static inline bool ex_is_tunnel_byte(const struct exchange *ex)
 {
-    return ex->step == EX_TUNNEL && (ex->flags & EX_REQUEST_READ);
+    return ex->step == EX_TUNNEL && stream_is_read(ex->client);
 }
 void ex_tunnel_client_event(struct exchange *ex, const struct event *ev);
 void ex_tunnel_lane_event(struct exchange *ex, const struct event *ev);
@@ -96,10 +113,14 @@ bool ex_ends_at_once(const struct exchange *ex);
 enum end ex_end_of_error(int error);
 
 /* ex_pace.c: who is waited for, how long, and what it is when it takes longer. */
+/* Joins the worker's exchanges, and leaves them. */
+void ex_pace_begin(struct exchange *ex);
+/* Its pool is chosen, and with it how long it may wait. */
+void ex_pace_pool(struct exchange *ex);
+void ex_pace_end(struct exchange *ex);
 void ex_on_timer(struct timer *t);
 /* The exchange's timer, for what and until when: the only place where it is set. */
 void ex_timer_set(struct exchange *ex, enum ex_timer_for what, uint64_t due_ms);
-void ex_timer_stop(struct exchange *ex);
 /* The server has this long, from now on, to accept the connection. */
 void ex_await_lane(struct exchange *ex, uint32_t ms);
 /* … or, the request being sent, to answer. */
@@ -110,14 +131,24 @@ void ex_watch_client(struct exchange *ex);
 bool ex_fin_aborts(const struct exchange *ex);
 /* While relaying: something moved, or it is another's turn. Who is waited for has its time anew
  * (but for the answer's head, which is due when it is due). */
-void ex_touch(struct exchange *ex);
-/* Less than the least rate, over a time that is longer than the grace? */
-bool ex_is_too_slow(const struct listener_runtime *l, uint64_t bytes, uint64_t elapsed_ms);
+void ex_touch_slow(struct exchange *ex);
+static inline void ex_touch(struct exchange *ex)
+{
+    if (ex->timer_for == EX_FOR_PACE)
+        ex->moved_us = loop_now_us(ex->worker->loop);
+    else
+        ex_touch_slow(ex);
+}
 /* A piece of the request's body has come: END_OK, or why no more is taken. */
 enum end ex_check_body(struct exchange *ex, size_t bytes);
 
 /* ex_relay.c */
+extern const struct stream_up ex_of_client, ex_of_lane;
 /* Its head has gone to the client: whoever takes nothing yet is not sent more. */
 void ex_answer_begun(struct exchange *ex);
+void ex_client_gone(struct exchange *ex);
+/* Has taken some of what waits for it. */
+void ex_client_progress(struct exchange *ex);
+void ex_lane_progress(struct exchange *ex);
 
 #endif

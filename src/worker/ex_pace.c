@@ -5,7 +5,12 @@
 #include "worker/listener_runtime.h"
 #include "worker/pool_runtime.h"
 
-/* Who is waited for, how long, and what it is called when that was too long. */
+/* Who is waited for, how long, and what it is called when that was too long.
+ *
+ * Nearly all exchanges are over before anybody could be late. So one that is young, and that
+ * waits for nothing that may be late so soon, has no timer: what moves it stores the time, and
+ * the worker's pace timer comes to each in the order of their births when it is
+ * LIMIT_UNWATCHED_MS old, to set a timer of its own for what it waits for then. */
 
 /* With Expect: 100-continue the server may take its time to say so, and the client its own
  * until it has had enough of waiting. The end of both is the client's: it is not to wait for
@@ -31,6 +36,7 @@ enum { OF_listener = false, OF_pool = true };
 
 static const struct wait waits[EX_FOR_N] = {
     [EX_FOR_NOTHING] = {"nothing", false, 0, END_OK, ASKS_NOBODY},
+    [EX_FOR_PACE] = {"pace", false, 0, END_OK, ASKS_NOBODY},
 #define EX_TIMER(name, word, owner, setting, end, asks)                                \
     [EX_FOR_##name] = {(word), OF_##owner, offsetof(struct owner##_timeouts, setting), \
                        END_##end, ASKS_##asks},
@@ -46,7 +52,7 @@ const char *exchange_timer_name(const struct exchange *ex)
 static const void *timeouts_of(const struct exchange *ex, bool is_of_pool)
 {
     return is_of_pool ? (const void *)&ex->pool->settings.timeouts
-                      : (const void *)&ex->client->listener->settings.timeouts;
+                      : (const void *)&ex->caller->listener->settings.timeouts;
 }
 
 static uint32_t limit_ms(const struct exchange *ex, enum ex_timer_for what)
@@ -65,10 +71,12 @@ void ex_timer_set(struct exchange *ex, enum ex_timer_for what, uint64_t due_ms)
     timer_set(loop_timers(ex->worker->loop), &ex->timer, due_ms);
 }
 
-void ex_timer_stop(struct exchange *ex)
+/* For good. */
+static void stop(struct exchange *ex)
 {
     ex->timer_for = EX_FOR_NOTHING;
-    timer_stop(loop_timers(ex->worker->loop), &ex->timer);
+    if (timer_is_set(&ex->timer))
+        timer_stop(loop_timers(ex->worker->loop), &ex->timer);
 }
 
 /* An answer that has begun is not sent on to a client that takes nothing: while it is
@@ -77,13 +85,13 @@ static enum ex_timer_for waits_for(const struct exchange *ex)
 {
     if (ex->step == EX_TUNNEL)
         return EX_FOR_TUNNEL;
-    if (ex->flags & EX_ANSWER_BEGUN)
-        return conn_is_congested(&ex->client->conn) ? EX_FOR_WRITE : EX_FOR_IDLE;
-    if (ex->flags & EX_REQUEST_SENT)
+    if (stream_is_begun(ex->client))
+        return stream_is_congested(ex->client) ? EX_FOR_WRITE : EX_FOR_IDLE;
+    if (stream_is_said(ex_server(ex)))
         return EX_FOR_ANSWER;
     if (awaits_continue(ex))
         return EX_FOR_CONTINUE;
-    return conn_is_congested(&ex->lane->conn) ? EX_FOR_UPLOAD : EX_FOR_BODY;
+    return stream_is_congested(ex_server(ex)) ? EX_FOR_UPLOAD : EX_FOR_BODY;
 }
 
 /* Most answers come before it would pay to register the client's socket for the sake of a reset
@@ -93,7 +101,7 @@ static bool is_unwatched(const struct exchange *ex, enum ex_timer_for what)
 {
     if (what != EX_FOR_ANSWER && what != EX_FOR_IDLE)
         return false;
-    return !conn_is_watched(&ex->client->conn) ||
+    return !stream_has(ex->client, STREAM_IS_WATCHED) ||
            (what == EX_FOR_ANSWER && (ex->bytes_in > 0 || ex_fin_aborts(ex)));
 }
 
@@ -106,8 +114,7 @@ static void wait_on(struct exchange *ex, uint64_t from_ms, bool watches)
 
     if (what == EX_FOR_ANSWER) {
         due_ms = ex->answer_due_ms;
-        if (conn_is_congested(&ex->client->conn) &&
-            from_ms + limit_ms(ex, EX_FOR_WRITE) < due_ms) {
+        if (stream_is_congested(ex->client) && from_ms + limit_ms(ex, EX_FOR_WRITE) < due_ms) {
             what = EX_FOR_WRITE;
             due_ms = from_ms + limit_ms(ex, EX_FOR_WRITE);
         }
@@ -119,7 +126,19 @@ static void wait_on(struct exchange *ex, uint64_t from_ms, bool watches)
     ex_timer_set(ex, what, due_ms);
 }
 
-void ex_touch(struct exchange *ex)
+/* May it be left to the pace timer? Not if anybody could be late before that comes. */
+static bool may_be_paced(const struct exchange *ex)
+{
+    const struct pool_timeouts *t = &ex->pool->settings.timeouts;
+    const struct listener_timeouts *of_client = &ex->caller->listener->settings.timeouts;
+
+    return t->response_head_ms > LIMIT_UNWATCHED_MS && t->idle_ms > LIMIT_UNWATCHED_MS &&
+           t->tunnel_ms > LIMIT_UNWATCHED_MS &&
+           of_client->client_write_ms > LIMIT_UNWATCHED_MS &&
+           of_client->client_body_ms > LIMIT_UNWATCHED_MS;
+}
+
+void ex_touch_slow(struct exchange *ex)
 {
     wait_on(ex, loop_now_ms(ex->worker->loop), true);
 }
@@ -135,40 +154,101 @@ void ex_await_answer(struct exchange *ex)
     ex_touch(ex);
 }
 
+/* ---- from birth to death ---- */
+
+static uint64_t grown_up_ms(const struct exchange *ex)
+{
+    return ex->begin_us / 1000 + LIMIT_UNWATCHED_MS;
+}
+
+void ex_pace_begin(struct exchange *ex)
+{
+    struct worker *w = ex->worker;
+
+    ex->timer_for = EX_FOR_NOTHING;
+    timer_init(&ex->timer, ex_on_timer);
+    TAILQ_INSERT_TAIL(&w->exchanges, ex, entry);
+    if (!w->young)
+        w->young = ex;
+    if (!timer_is_set(&w->pace_timer))
+        timer_set(loop_timers(w->loop), &w->pace_timer, grown_up_ms(ex));
+}
+
+void ex_pace_pool(struct exchange *ex)
+{
+    MUST(ex->pool != NULL && ex->timer_for == EX_FOR_NOTHING);
+    if (may_be_paced(ex))
+        ex->timer_for = EX_FOR_PACE;
+}
+
+void ex_pace_end(struct exchange *ex)
+{
+    struct worker *w = ex->worker;
+
+    stop(ex);
+    if (w->young == ex)
+        w->young = TAILQ_NEXT(ex, entry);
+    TAILQ_REMOVE(&w->exchanges, ex, entry);
+}
+
+static void on_pace(struct timer *t)
+{
+    struct worker *w = (struct worker *)((char *)t - offsetof(struct worker, pace_timer));
+    const uint64_t now_ms = loop_now_ms(w->loop);
+    struct exchange *ex;
+
+    while ((ex = w->young) && grown_up_ms(ex) <= now_ms) {
+        MUST(ex->magic == EX_MAGIC);
+        w->young = TAILQ_NEXT(ex, entry);
+        if (ex->timer_for == EX_FOR_PACE)
+            wait_on(ex, ex->moved_us / 1000, true);
+    }
+    if (ex)
+        timer_set(loop_timers(w->loop), t, grown_up_ms(ex));
+}
+
+void exchange_pace_init(struct worker *w)
+{
+    TAILQ_INIT(&w->exchanges);
+    w->young = NULL;
+    timer_init(&w->pace_timer, on_pace);
+}
+
+/* ---- */
+
 bool ex_fin_aborts(const struct exchange *ex)
 {
-    return ex->client->listener->settings.client_abort_on_fin &&
-           !(ex->flags & EX_ANSWER_BEGUN) &&
-           ((ex->flags & EX_REQUEST_READ) || ex->request.body == MSG_BODY_NONE);
+    return ex->caller->listener->settings.client_abort_on_fin && !stream_is_begun(ex->client) &&
+           stream_is_read(ex->client);
 }
 
 void ex_watch_client(struct exchange *ex)
 {
     if (ex_fin_aborts(ex))
-        conn_watch_fin(&ex->client->conn);
+        stream_listen(ex->client, STREAM_WATCH_FIN);
     else
-        conn_watch(&ex->client->conn);
+        stream_listen(ex->client, STREAM_WATCH);
 }
 
 static void watch(struct exchange *ex)
 {
     ex_watch_client(ex);
     if (ex->bytes_in > 0)
-        conn_look(&ex->lane->conn);
+        stream_look(ex_server(ex));
     wait_on(ex, ex->timer.due_ms - LIMIT_UNWATCHED_MS, false);
 }
 
 static bool client_takes(const struct exchange *ex)
 {
-    return conn_is_congested(&ex->client->conn) && conn_has_taken(&ex->client->conn);
+    return stream_is_congested(ex->client) && stream_has_taken(ex->client);
 }
 
 static bool lane_takes(const struct exchange *ex)
 {
     const bool is_uploading = ex->timer_for == EX_FOR_ANSWER && ex->bytes_in > 0;
 
-    return (is_uploading || conn_is_congested(&ex->lane->conn)) &&
-           conn_has_taken(&ex->lane->conn);
+    return (is_uploading || stream_is_congested(ex_server(ex))) &&
+           stream_has_taken(ex_server(ex));
 }
 
 /* What the kernel has taken for somebody may be on its way for long: nobody is late who takes
@@ -178,9 +258,9 @@ static bool is_taken(struct exchange *ex)
     const unsigned asks = waits[ex->timer_for].asks;
 
     if ((asks & ASKS_LANE) && lane_takes(ex))
-        exchange_lane_progress(ex);
+        ex_lane_progress(ex);
     else if ((asks & ASKS_CLIENT) && client_takes(ex))
-        exchange_client_progress(ex);
+        ex_client_progress(ex);
     else
         return false;
     return true;
@@ -199,13 +279,13 @@ void ex_on_timer(struct timer *t)
     if (is_taken(ex))
         return;
     end = waits[ex->timer_for].end;
-    if (end == END_CLIENT_WRITE && !(ex->flags & EX_ANSWER_BEGUN))
+    if (end == END_CLIENT_WRITE && !stream_is_begun(ex->client))
         ex->flags |= EX_CLIENT_GONE; /* an answer of our own would find no reader either */
     ex_fail(ex, end);
-    exchange_run(ex);
+    ex_run(ex);
 }
 
-bool ex_is_too_slow(const struct listener_runtime *l, uint64_t bytes, uint64_t elapsed_ms)
+bool exchange_is_too_slow(const struct listener_runtime *l, uint64_t bytes, uint64_t elapsed_ms)
 {
     uint64_t rate = l->settings.bounds.min_rate_bytes;
 
@@ -215,7 +295,7 @@ bool ex_is_too_slow(const struct listener_runtime *l, uint64_t bytes, uint64_t e
 
 enum end ex_check_body(struct exchange *ex, size_t bytes)
 {
-    uint64_t max = ex->client->listener->settings.bounds.body_bytes;
+    uint64_t max = ex->caller->listener->settings.bounds.body_bytes;
     uint64_t now_us = loop_now_us(ex->worker->loop);
 
     if (max > 0 && ex->bytes_in > max)
@@ -225,8 +305,8 @@ enum end ex_check_body(struct exchange *ex, size_t bytes)
         ex->rate_bytes = 0;
     }
     ex->rate_bytes += bytes;
-    return ex_is_too_slow(ex->client->listener, ex->rate_bytes,
-                          (now_us - ex->rate_from_us) / 1000)
+    return exchange_is_too_slow(ex->caller->listener, ex->rate_bytes,
+                                (now_us - ex->rate_from_us) / 1000)
                ? END_CLIENT_SLOW
                : END_OK;
 }

@@ -1,12 +1,32 @@
+#include <stddef.h>
+
 #include "http/rewrite.h"
 #include "worker/ex_int.h"
 #include "worker/limits.h"
 #include "worker/pool_runtime.h"
 
+static struct exchange *of_client(struct stream_user *u)
+{
+    struct exchange *ex =
+        (struct exchange *)(void *)((char *)u - offsetof(struct exchange, of_client));
+
+    MUST(ex->magic == EX_MAGIC);
+    return ex;
+}
+
+static struct exchange *of_lane(struct stream_user *u)
+{
+    struct exchange *ex =
+        (struct exchange *)(void *)((char *)u - offsetof(struct exchange, of_lane));
+
+    MUST(ex->magic == EX_MAGIC);
+    return ex;
+}
+
 static void fail_and_run(struct exchange *ex, enum end end)
 {
     ex_fail(ex, end);
-    exchange_run(ex);
+    ex_run(ex);
 }
 
 /* ---- from the client ---- */
@@ -29,19 +49,21 @@ static void client_body(struct exchange *ex, const struct event *ev)
         return;
     }
     if (ev->data.ptr)
-        conn_send_body(&ex->lane->conn, ev->data, ev->chunk_bytes);
+        stream_send_body(ex_server(ex), ev->data, ev->chunk_bytes);
     /* What must not be sent twice need not be kept once the kernel has taken a byte of it: that
      * is found out first, where keeping it would mean a large copy. */
     if (ev->data.len >= LIMIT_COPY_BLINDLY_BYTES && ex->request.body == MSG_BODY_LENGTH &&
         !ex_is_idempotent(ex))
-        conn_flush(&ex->lane->conn);
+        stream_flush(ex_server(ex));
     ex_keep_body(ex, ev->data);
     ex_touch(ex);
 }
 
-struct conn *exchange_client_splices_to(struct exchange *ex)
+static struct stream *client_splices_to(struct stream_user *u)
 {
-    return ex->step == EX_RELAY ? &ex->lane->conn : NULL;
+    struct exchange *ex = of_client(u);
+
+    return ex->step == EX_RELAY ? ex_server(ex) : NULL;
 }
 
 static void client_end(struct exchange *ex, const struct event *ev)
@@ -50,18 +72,32 @@ static void client_end(struct exchange *ex, const struct event *ev)
         ex_tunnel_client_event(ex, ev);
         return;
     }
-    ex->flags |= EX_REQUEST_READ;
-    conn_quiet(&ex->client->conn);
-    if (ex->step == EX_RELAY && !(ex->flags & EX_REQUEST_SENT))
+    stream_listen(ex->client, STREAM_QUIET);
+    if (ex->step == EX_RELAY && !stream_is_said(ex_server(ex)))
         ex_request_sent(ex, NULL);
-    else if (ex->step == EX_DONE)
-        exchange_run(ex);
+}
+
+static void client_head(struct exchange *ex, const struct msg *head)
+{
+    MUST(ex->step == EX_CHECK);
+    if (stream_is_read(ex->client))
+        stream_listen(ex->client, STREAM_QUIET);
+    stats_add(ex->worker->stats, STATS_requests, 1);
+    worker_note(ex->worker, FLIGHT_REQUEST, ex->caller->peer.port,
+                ex->worker->stats->value[STATS_requests]);
+    if (msg_copy(&ex->request, head, &ex->arena) < 0) {
+        ex_have_no_request(ex);
+        ex_fail(ex, END_NO_MEMORY);
+    }
+    ex_run(ex);
 }
 
 static void client_reset(struct exchange *ex, const struct event *ev)
 {
+    if (ex->step == EX_CHECK)
+        ex_have_no_request(ex);
     if (ev->error == WERR_EOF || ev->error == WERR_RESET) {
-        exchange_client_gone(ex);
+        ex_client_gone(ex);
         return;
     }
     ex->status = ev->status ? ev->status : 400;
@@ -69,9 +105,14 @@ static void client_reset(struct exchange *ex, const struct event *ev)
     fail_and_run(ex, END_BAD_REQUEST);
 }
 
-void exchange_client_event(struct exchange *ex, struct event *ev)
+static void client_event(struct stream_user *u, struct event *ev)
 {
+    struct exchange *ex = of_client(u);
+
     switch (ev->type) {
+    case EVENT_HEAD:
+        client_head(ex, ev->msg);
+        break;
     case EVENT_BODY:
         client_body(ex, ev);
         break;
@@ -85,21 +126,28 @@ void exchange_client_event(struct exchange *ex, struct event *ev)
         ex_client_trailers(ex, ev->msg);
         break;
     case EVENT_INFO:
-    case EVENT_HEAD:
         break;
     }
 }
 
-void exchange_client_gone(struct exchange *ex)
+void ex_client_gone(struct exchange *ex)
 {
     ex->flags |= EX_CLIENT_GONE;
     fail_and_run(ex, END_CLIENT_ABORT);
 }
 
-void exchange_client_shut(struct exchange *ex)
+static void client_gone(struct stream_user *u)
 {
+    ex_client_gone(of_client(u));
+}
+
+/* Behind its request: it may still wait for the answer. */
+static void client_fin(struct stream_user *u)
+{
+    struct exchange *ex = of_client(u);
+
     if (ex_fin_aborts(ex))
-        exchange_client_gone(ex);
+        ex_client_gone(ex);
 }
 
 static bool is_relaying(const struct exchange *ex)
@@ -107,37 +155,48 @@ static bool is_relaying(const struct exchange *ex)
     return ex->step == EX_RELAY || ex->step == EX_TUNNEL;
 }
 
-void exchange_client_progress(struct exchange *ex)
+void ex_client_progress(struct exchange *ex)
 {
     if (is_relaying(ex))
         ex_touch(ex);
 }
 
-/* Before its answer's head a server is read on: what it is late with shall be its own fault. */
-void exchange_client_congested(struct exchange *ex)
+static void client_progress(struct stream_user *u)
 {
+    ex_client_progress(of_client(u));
+}
+
+/* Before its answer's head a server is read on: what it is late with shall be its own fault. */
+static void client_congested(struct stream_user *u)
+{
+    struct exchange *ex = of_client(u);
+
     if (!is_relaying(ex))
         return;
-    if (ex->flags & EX_ANSWER_BEGUN)
-        conn_pause(&ex->lane->conn);
+    if (stream_is_begun(ex->client))
+        stream_pause(ex_server(ex));
     ex_touch(ex);
 }
 
-void exchange_client_drained(struct exchange *ex)
+static void client_drained(struct stream_user *u)
 {
+    struct exchange *ex = of_client(u);
+
     if (!is_relaying(ex))
         return;
     ex_touch(ex);
-    conn_resume(&ex->lane->conn);
+    stream_resume(ex_server(ex));
 }
 
 /* ---- from the lane ---- */
 
-void exchange_lane_open(struct exchange *ex, int error)
+static void lane_open(struct stream_user *u, int error)
 {
+    struct exchange *ex = of_lane(u);
+
     if (error < 0)
         ex_fail(ex, ex_end_of_error(error));
-    exchange_run(ex);
+    ex_run(ex);
 }
 
 /* No 1xx is an answer: as many as a server may send, it has as long for the answer's head as
@@ -146,8 +205,10 @@ static void note_info(struct exchange *ex, const struct msg *m)
 {
     const bool is_first_100 = m->status == 100 && !(ex->flags & EX_CONTINUED);
 
-    ex->flags |= EX_LANE_SPOKE | (is_first_100 ? EX_CONTINUED : 0);
-    if (is_first_100 && !(ex->flags & EX_REQUEST_SENT))
+    ex->lane_status = m->status;
+    if (is_first_100)
+        ex->flags |= EX_CONTINUED;
+    if (is_first_100 && !stream_is_said(ex_server(ex)))
         ex_touch(ex);
 }
 
@@ -157,45 +218,62 @@ static void lane_info(struct exchange *ex, struct msg *m)
     if (ex->request.version < 11)
         return; /* HTTP/1.0 knows no 1xx: RFC 9110 section 15.2 */
     rewrite_drop_hop_by_hop(m);
-    conn_send_head(&ex->client->conn, m);
+    stream_send_head(ex->client, m);
 }
 
 /* A client that has not taken the end of the answer before is congested from the start, which
  * it was told when this exchange had no lane, or none that was open. */
 void ex_answer_begun(struct exchange *ex)
 {
-    if (conn_is_congested(&ex->client->conn))
-        conn_pause(&ex->lane->conn);
+    if (stream_is_congested(ex->client))
+        stream_pause(ex_server(ex));
     ex_touch(ex);
 }
 
-static void answer_head(struct exchange *ex, struct msg *m)
+/* False: it can't be written, and the exchange has come to its end. */
+static bool answer_head(struct exchange *ex, struct msg *m)
 {
     if (ex_rewrite_answer(ex, m) < 0) {
         fail_and_run(ex, END_INTERNAL);
-        return;
+        return false;
     }
     ex->status = m->status;
-    ex->flags |= EX_ANSWER_BEGUN;
     if (ex->worker->draining)
-        conn_close_after(&ex->client->conn);
+        stream_close_after(ex->client);
     ex_announce_end(ex);
-    conn_send_head(&ex->client->conn, m);
-    ex_answer_begun(ex);
+    stream_send_head(ex->client, m);
+    return true;
 }
 
-static void lane_head(struct exchange *ex, struct msg *m)
+static void answer_end(struct exchange *ex)
 {
-    ex->flags |= EX_LANE_SPOKE;
+    if (stream_has(ex->client, STREAM_IS_BROKEN)) {
+        ex_client_gone(ex); /* its last bytes were not taken */
+        return;
+    }
+    if (!stream_is_ended(ex->client))
+        stream_send_end(ex->client, NULL);
+    ex_run(ex);
+}
+
+static void lane_head(struct exchange *ex, const struct event *ev)
+{
+    struct msg *m = ev->msg;
+
     ex->lane_status = m->status;
     ex->first_us = loop_now_us(ex->worker->loop);
     pool_runtime_heard(ex->pool, ex->origin, ex->first_us - ex->sent_us, true);
     lane_note_head(ex->lane, m);
     ex_forget_body(ex);
-    if (m->status != 101)
-        answer_head(ex, m);
-    else if (ex_tunnel_begin(ex, m) < 0)
-        fail_and_run(ex, END_INTERNAL);
+    if (m->status == 101) {
+        if (ex_tunnel_begin(ex, m) < 0)
+            fail_and_run(ex, END_INTERNAL);
+    } else if (answer_head(ex, m)) {
+        if (ev->is_whole)
+            answer_end(ex);
+        else
+            ex_answer_begun(ex);
+    }
 }
 
 static void lane_body(struct exchange *ex, const struct event *ev)
@@ -207,97 +285,123 @@ static void lane_body(struct exchange *ex, const struct event *ev)
         return;
     }
     if (ev->data.ptr)
-        conn_send_body(&ex->client->conn, ev->data, ev->chunk_bytes);
+        stream_send_body(ex->client, ev->data, ev->chunk_bytes);
     ex_touch(ex);
 }
 
-struct conn *exchange_lane_splices_to(struct exchange *ex)
+static struct stream *lane_splices_to(struct stream_user *u)
 {
-    return ex->step == EX_RELAY ? &ex->client->conn : NULL;
+    struct exchange *ex = of_lane(u);
+
+    return ex->step == EX_RELAY ? ex->client : NULL;
 }
 
 static void lane_end(struct exchange *ex, const struct event *ev)
 {
-    if (ex->step == EX_TUNNEL) {
+    if (ex->step == EX_TUNNEL)
         ex_tunnel_lane_event(ex, ev);
-        return;
-    }
-    if (conn_is_broken(&ex->client->conn)) {
-        exchange_client_gone(ex); /* its last bytes were not taken */
-        return;
-    }
-    if (!(ex->flags & EX_ANSWER_ENDED))
-        conn_send_end(&ex->client->conn, NULL);
-    ex->flags |= EX_ANSWER_ENDED;
-    exchange_run(ex);
+    else
+        answer_end(ex);
 }
 
 static enum end end_of_reset(const struct exchange *ex, const struct event *ev)
 {
     if (ev->error == WERR_EOF || ev->error == WERR_RESET)
         return END_ORIGIN_RESET;
-    return ex->flags & EX_ANSWER_BEGUN ? END_ORIGIN_RESET : END_ORIGIN_BAD_ANSWER;
+    return stream_is_begun(ex->client) ? END_ORIGIN_RESET : END_ORIGIN_BAD_ANSWER;
 }
 
-void exchange_lane_event(struct exchange *ex, struct event *ev)
+/* Apart from the rest: what lies on its stack would be paid for by each piece of a body. */
+static void __attribute__((noinline)) lane_other(struct exchange *ex, struct event *ev)
 {
-    switch (ev->type) {
-    case EVENT_INFO:
+    if (ev->type == EVENT_HEAD)
+        lane_head(ex, ev);
+    else if (ev->type == EVENT_INFO)
         lane_info(ex, ev->msg);
-        break;
-    case EVENT_HEAD:
-        lane_head(ex, ev->msg);
-        break;
-    case EVENT_BODY:
-        lane_body(ex, ev);
-        break;
-    case EVENT_TRAILERS:
+    else if (ev->type == EVENT_TRAILERS)
         ex_lane_trailers(ex, ev->msg);
-        break;
-    case EVENT_END:
-        lane_end(ex, ev);
-        break;
-    case EVENT_RESET:
+    else
         fail_and_run(ex, end_of_reset(ex, ev));
-        break;
-    }
 }
 
-void exchange_lane_gone(struct exchange *ex, int error)
+static void lane_event(struct stream_user *u, struct event *ev)
 {
-    (void)error;
+    struct exchange *ex = of_lane(u);
+
+    if (ev->type == EVENT_BODY)
+        lane_body(ex, ev);
+    else if (ev->type == EVENT_END)
+        lane_end(ex, ev);
+    else
+        lane_other(ex, ev);
+}
+
+static void lane_gone(struct stream_user *u)
+{
+    struct exchange *ex = of_lane(u);
+
     if (!ex_tunnel_lane_gone(ex))
         fail_and_run(ex, END_ORIGIN_RESET);
 }
 
 /* A client that resets gets no answer any more, so the rest of its request is of no use; what
  * is said in a tunnel is. */
-void exchange_lane_congested(struct exchange *ex)
+static void lane_congested(struct stream_user *u)
 {
+    struct exchange *ex = of_lane(u);
+
     if (ex->step == EX_TUNNEL)
-        conn_pause(&ex->client->conn);
+        stream_pause(ex->client);
     else
-        conn_wait(&ex->client->conn);
+        stream_listen(ex->client, STREAM_WAIT);
     ex_touch(ex);
 }
 
 /* As long as it takes the request, it can't answer. */
-void exchange_lane_progress(struct exchange *ex)
+void ex_lane_progress(struct exchange *ex)
 {
-    if ((ex->flags & EX_REQUEST_SENT) && !(ex->flags & EX_ANSWER_BEGUN))
+    if (stream_is_said(ex_server(ex)) && !stream_is_begun(ex->client))
         ex_await_answer(ex);
     else
         ex_touch(ex);
 }
 
-void exchange_lane_drained(struct exchange *ex)
+static void lane_progress(struct stream_user *u)
 {
-    ex->rate_from_us = 0;
-    exchange_lane_progress(ex);
-    conn_resume(&ex->client->conn);
+    ex_lane_progress(of_lane(u));
 }
 
-void exchange_origin_gone(struct exchange *ex)
+static void lane_drained(struct stream_user *u)
 {
-    fail_and_run(ex, END_DRAINED);
+    struct exchange *ex = of_lane(u);
+
+    ex->rate_from_us = 0;
+    ex_lane_progress(ex);
+    stream_resume(ex->client);
 }
+
+static void lane_cut(struct stream_user *u)
+{
+    fail_and_run(of_lane(u), END_DRAINED);
+}
+
+const struct stream_up ex_of_client = {
+    .event = client_event,
+    .splices_to = client_splices_to,
+    .gone = client_gone,
+    .fin = client_fin,
+    .congested = client_congested,
+    .drained = client_drained,
+    .progress = client_progress,
+};
+
+const struct stream_up ex_of_lane = {
+    .open = lane_open,
+    .event = lane_event,
+    .splices_to = lane_splices_to,
+    .gone = lane_gone,
+    .congested = lane_congested,
+    .drained = lane_drained,
+    .progress = lane_progress,
+    .cut = lane_cut,
+};

@@ -27,7 +27,7 @@ bool ex_is_idempotent(const struct exchange *ex)
 
 static bool can_do_no_harm(const struct exchange *ex)
 {
-    return (ex->lane && !conn_has_sent(&ex->lane->conn)) || ex_is_idempotent(ex);
+    return (ex->lane && !stream_has(ex_server(ex), STREAM_HAS_SENT)) || ex_is_idempotent(ex);
 }
 
 /* When many servers fail at once, trying everything twice would double the load of the rest. */
@@ -56,9 +56,8 @@ bool ex_may_send_more(const struct exchange *ex)
 
 bool ex_may_retry(const struct exchange *ex, enum end end)
 {
-    const uint32_t forbids = EX_ANSWER_BEGUN | EX_CLIENT_GONE | EX_LANE_SPOKE | EX_NO_REPLAY;
-
-    if (!end_facts(end)->retry || (ex->flags & forbids) || !may_pick_more(ex, end))
+    if (!end_facts(end)->retry || (ex->flags & (EX_CLIENT_GONE | EX_NO_REPLAY)) ||
+        stream_is_begun(ex->client) || ex_lane_spoke(ex) || !may_pick_more(ex, end))
         return false;
     if (ex->step == EX_LANE)
         return ex_connect_left_ms(ex) > 0;
@@ -101,12 +100,12 @@ bool exchange_make_room(struct worker *w)
 {
     struct exchange *ex, *next;
 
-    for (ex = TAILQ_FIRST(&w->keepers); ex && conn_queues_are_full(&w->shared); ex = next) {
+    for (ex = TAILQ_FIRST(&w->keepers); ex && worker_queues_are_full(w); ex = next) {
         next = TAILQ_NEXT(ex, keeper);
         if (ex->step == EX_RELAY)
             keep_no_body(ex);
     }
-    return !conn_queues_are_full(&w->shared);
+    return !worker_queues_are_full(w);
 }
 
 static bool may_be_needed(const struct exchange *ex, struct span data)
@@ -116,13 +115,13 @@ static bool may_be_needed(const struct exchange *ex, struct span data)
     if (!data.ptr || ex->request.content_length > max_bytes ||
         bufq_len(&ex->replay) + data.len > max_bytes)
         return false;
-    return !conn_has_sent(&ex->lane->conn) || ex_is_idempotent(ex);
+    return !stream_has(ex_server(ex), STREAM_HAS_SENT) || ex_is_idempotent(ex);
 }
 
 /* Older bodies give way, and this one too, if it is the oldest. */
 static bool has_room(struct exchange *ex)
 {
-    if (!conn_queues_are_full(&ex->worker->shared))
+    if (!worker_queues_are_full(ex->worker))
         return true;
     return exchange_make_room(ex->worker) && !(ex->flags & EX_NO_REPLAY);
 }
@@ -139,7 +138,7 @@ static int keep(struct exchange *ex, struct span data)
 
 void ex_keep_body(struct exchange *ex, struct span data)
 {
-    if (ex->flags & (EX_NO_REPLAY | EX_ANSWER_BEGUN))
+    if ((ex->flags & EX_NO_REPLAY) || stream_is_begun(ex->client))
         return;
     if (!may_be_needed(ex, data) || !has_room(ex) || keep(ex, data) < 0)
         keep_no_body(ex);
@@ -151,8 +150,8 @@ void ex_replay_body(struct exchange *ex)
 {
     if (bufq_len(&ex->replay) == 0)
         return;
-    conn_send_body(&ex->lane->conn, bufq_peek(&ex->replay), 0);
-    conn_flush(&ex->lane->conn);
+    stream_send_body(ex_server(ex), bufq_peek(&ex->replay), 0);
+    stream_flush(ex_server(ex));
 }
 
 void ex_forget_body(struct exchange *ex)

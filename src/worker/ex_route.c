@@ -7,12 +7,13 @@
 
 static enum ex_verdict forward(struct exchange *ex, const struct route_hit *hit)
 {
-    ex->pool = routing_pick(&ex->client->listener->routing, ex->worker, hit);
+    ex->pool = routing_pick(&ex->caller->listener->routing, ex->worker, hit);
     if (ex->pool == NULL) { /* its listener has left, and then the pool */
         ex_fail(ex, END_NO_SERVER);
         return EX_VERDICT_NEXT;
     }
     pool_runtime_enter(ex->pool);
+    ex_pace_pool(ex);
     stats_line_add(ex->pool->stats, STATS_POOL_requests, 1);
     stats_line_add(ex->pool->stats, STATS_POOL_in_flight, 1);
     ex_move(ex, EX_PICK, "pool chosen");
@@ -41,7 +42,7 @@ static enum ex_verdict redirect(struct exchange *ex, const struct rule_action *a
     struct route_request request;
     enum end end;
 
-    route_request_init(&request, &ex->request, &ex->client->peer);
+    route_request_init(&request, &ex->request, &ex->caller->peer);
     end = print_location(ex, &action->redirect, &request);
     if (end != END_REDIRECT) {
         ex_fail(ex, end);
@@ -49,7 +50,7 @@ static enum ex_verdict redirect(struct exchange *ex, const struct rule_action *a
     }
     ex->end = END_REDIRECT;
     ex->status = action->redirect.status;
-    stats_line_add(ex->client->listener->stats, STATS_LISTENER_redirects, 1);
+    stats_line_add(ex->caller->listener->stats, STATS_LISTENER_redirects, 1);
     ex_move(ex, EX_REPLY, "a rule redirects");
     return EX_VERDICT_NEXT;
 }
@@ -59,19 +60,19 @@ static enum ex_verdict answer(struct exchange *ex, const struct rule_action *act
     ex->fixed = &action->fixed;
     ex->end = END_FIXED;
     ex->status = action->fixed.status;
-    stats_line_add(ex->client->listener->stats, STATS_LISTENER_fixed, 1);
+    stats_line_add(ex->caller->listener->stats, STATS_LISTENER_fixed, 1);
     ex_move(ex, EX_REPLY, "a rule says what is answered");
     return EX_VERDICT_NEXT;
 }
 
 enum ex_verdict ex_step_route(struct exchange *ex)
 {
-    struct routing *routing = &ex->client->listener->routing;
+    struct routing *routing = &ex->caller->listener->routing;
     struct route_request request;
     struct route_hit hit;
 
     if (routing->rule_n > 0)
-        route_request_init(&request, &ex->request, &ex->client->peer);
+        route_request_init(&request, &ex->request, &ex->caller->peer);
     hit = routing_match(routing, &request);
     if (hit.rule != NULL)
         ex->rule_id = hit.rule->id;
@@ -111,7 +112,7 @@ int ex_fill_ruled(struct exchange *ex, struct msg *m, struct span *body)
         rc = msg_add(m, SPAN("Location"), ex->said);
     }
     rc |= msg_add(m, SPAN("Date"), worker_date(ex->worker));
-    if (ex->client->listener->settings.request_id_to_client)
+    if (ex->caller->listener->settings.request_id_to_client)
         rc |= msg_add(m, SPAN("X-Request-Id"), ex_request_id(ex));
     return rc;
 }

@@ -22,7 +22,7 @@ static enum ex_verdict go(struct exchange *ex, enum ex_step next, const char *wh
 
 static const struct listener_bounds *bounds_of(const struct exchange *ex)
 {
-    return &ex->client->listener->settings.bounds;
+    return &ex->caller->listener->settings.bounds;
 }
 
 static enum ex_verdict step_check(struct exchange *ex)
@@ -31,7 +31,7 @@ static enum ex_verdict step_check(struct exchange *ex)
 
     if (span_is_equal(msg_method(&ex->request), SPAN("CONNECT"))) {
         /* What comes next is meant for the tunnel: it shall not be read as requests. */
-        conn_close_after(&ex->client->conn);
+        stream_close_after(ex->client);
         ex_fail(ex, END_METHOD);
         return EX_VERDICT_NEXT;
     }
@@ -50,8 +50,8 @@ static enum ex_verdict step_check(struct exchange *ex)
         ex_fail(ex, END_BODY_TOO_BIG);
         return EX_VERDICT_NEXT;
     }
-    if (ex->worker->draining || !ex->client->listener->is_described)
-        conn_close_after(&ex->client->conn);
+    if (ex->worker->draining || !ex->caller->listener->is_described)
+        stream_close_after(ex->client);
     ex_check_upgrade(ex);
     return go(ex, EX_ROUTE, "request is fine");
 }
@@ -60,7 +60,7 @@ static void attach(struct exchange *ex, struct origin *o)
 {
     ex->origin = o;
     ex->attempts++;
-    ex->flags &= ~(uint32_t)(EX_LANE_SPOKE | EX_REQUEST_SENT | EX_CONTINUED);
+    ex->flags &= (uint8_t)~EX_CONTINUED;
     ex->lane_status = 0;
     ex->origin_id = o->server_id;
     ex->picked_us = loop_now_us(ex->worker->loop);
@@ -83,7 +83,7 @@ static struct balance_ask ask_of(const struct exchange *ex)
                               .now_us = loop_now_us(ex->worker->loop)};
 
     if (pool->policy == POOL_POLICY_HASH)
-        ask.hash = hash_key_of(&pool->hash_key, &ex->request, &ex->client->peer);
+        ask.hash = hash_key_of(&pool->hash_key, &ex->request, &ex->caller->peer);
     return ask;
 }
 
@@ -125,16 +125,17 @@ static enum ex_verdict step_lane(struct exchange *ex)
     int error = 0;
 
     if (!ex->lane)
-        ex->lane = lane_take(ex->origin, ex, choose_lane(ex), &error);
+        ex->lane = lane_take(ex->origin, &ex->of_lane, &ex->tries, choose_lane(ex), &error);
     if (!ex->lane) {
         ex_fail(ex, ex_end_of_error(error));
         return EX_VERDICT_NEXT;
     }
-    if (ex->lane->conn.state == CONN_OPEN) {
+    if (ex->lane->state == LANE_BUSY) {
         lane_note_open(ex->lane);
         return go(ex, EX_SEND, lane_is_reused(ex->lane) ? "idle lane" : "connected");
     }
-    conn_wait(&ex->client->conn); /* the body waits where it is */
+    if (!stream_is_read(ex->client))
+        stream_listen(ex->client, STREAM_WAIT); /* the body waits where it is */
     ex_watch_client(ex);
     ex_await_lane(ex, connect_limit_ms(ex));
     return EX_VERDICT_WAIT;
@@ -163,10 +164,10 @@ static int rewrite(struct exchange *ex)
 {
     char ip[ADDR_TEXT_MAX];
     struct rewrite_facts facts = {
-        .client_ip = span_from(ip, addr_print_ip(&ex->client->peer, ip)),
+        .client_ip = span_from(ip, addr_print_ip(&ex->caller->peer, ip)),
         .scheme = SPAN("http"),
         .request_id = ex_request_id(ex),
-        .is_trusted = (ex->client->flags & CLIENT_TRUSTED) != 0,
+        .is_trusted = ex->caller->is_trusted,
         .forwarded = ex->pool->settings.forwarded,
     };
 
@@ -180,8 +181,7 @@ static int rewrite(struct exchange *ex)
 
 void ex_request_sent(struct exchange *ex, const struct msg *trailers)
 {
-    ex->flags |= EX_REQUEST_SENT;
-    conn_send_end(&ex->lane->conn, trailers);
+    stream_send_end(ex_server(ex), trailers);
     ex_await_answer(ex);
 }
 
@@ -194,25 +194,26 @@ static enum ex_verdict step_send(struct exchange *ex)
         ex_fail(ex, END_INTERNAL);
         return EX_VERDICT_NEXT;
     }
-    lane_tell_client(ex->lane, ex->client);
-    conn_send_head(&ex->lane->conn, &ex->request);
+    lane_tell_caller(ex->lane, ex->caller, ex->client);
+    stream_send_head(ex_server(ex), &ex->request);
     ex->sent_us = loop_now_us(ex->worker->loop);
     if (ex->worker->access_log)
         access_log_sent(ex);
     ex_move(ex, EX_RELAY, "request head sent");
     ex_replay_body(ex);
-    if (ex->request.body == MSG_BODY_NONE || (ex->flags & EX_REQUEST_READ))
+    if (stream_is_read(ex->client)) {
         ex_request_sent(ex, NULL);
-    else
-        ex_touch(ex);
-    if (!conn_is_congested(&ex->lane->conn))
-        conn_resume(&ex->client->conn);
+        return EX_VERDICT_WAIT;
+    }
+    ex_touch(ex);
+    if (!stream_is_congested(ex_server(ex)))
+        stream_resume(ex->client);
     return EX_VERDICT_WAIT;
 }
 
 static enum ex_verdict step_relay(struct exchange *ex)
 {
-    if (!(ex->flags & EX_ANSWER_ENDED))
+    if (!stream_is_ended(ex->client))
         return EX_VERDICT_WAIT;
     ex_leave_lane(ex, true);
     return go(ex, EX_DONE, "answered");
@@ -282,7 +283,7 @@ static int fill_reply(struct exchange *ex, struct msg *m, struct span *body)
         rc |= msg_add(m, SPAN("Content-Type"), SPAN("text/plain"));
         rc |= msg_add(m, SPAN("Weldr-Error"), span_from_str(facts->word));
     }
-    if (ex->client->listener->settings.request_id_to_client)
+    if (ex->caller->listener->settings.request_id_to_client)
         rc |= msg_add(m, SPAN("X-Request-Id"), ex_request_id(ex));
     if (ex->end == END_METHOD || ex->end == END_MAX_FORWARDS)
         rc |= msg_add(m, SPAN("Allow"), SPAN(ALLOWED_METHODS));
@@ -293,22 +294,19 @@ static int fill_reply(struct exchange *ex, struct msg *m, struct span *body)
 
 static enum ex_verdict step_reply(struct exchange *ex)
 {
-    struct conn *client = &ex->client->conn;
     struct msg m;
     struct span body;
 
     if (ex->status == 0)
         ex->status = end_facts(ex->end)->status;
     MUST(fill_reply(ex, &m, &body) == 0); /* a handful of fields always fit */
-    if (!(ex->flags & EX_REQUEST_READ) &&
-        (ex->flags & EX_NO_REQUEST || ex->request.body != MSG_BODY_NONE))
-        conn_close_after(client);
-    conn_send_head(client, &m);
+    if (!stream_is_read(ex->client) || (ex->flags & EX_NO_REQUEST))
+        stream_close_after(ex->client);
+    stream_send_head(ex->client, &m);
     if (body.len > 0)
-        conn_send_body(client, body, 0);
+        stream_send_body(ex->client, body, 0);
     ex->bytes_out += body.len;
-    conn_send_end(client, NULL);
-    ex->flags |= EX_ANSWER_BEGUN | EX_ANSWER_ENDED;
+    stream_send_end(ex->client, NULL);
     return go(ex, EX_DONE, "answered by Weldr");
 }
 
@@ -321,7 +319,7 @@ static uint64_t ended_us(const struct exchange *ex)
 static void count_at(const struct exchange *ex, enum stats_listener_counter of_listener,
                      enum stats_pool_counter of_pool)
 {
-    stats_line_add(ex->client->listener->stats, of_listener, 1);
+    stats_line_add(ex->caller->listener->stats, of_listener, 1);
     if (ex->pool != NULL)
         stats_line_add(ex->pool->stats, of_pool, 1);
 }
@@ -329,12 +327,12 @@ static void count_at(const struct exchange *ex, enum stats_listener_counter of_l
 static void count_answer(const struct exchange *ex)
 {
     struct stats_worker *stats = ex->worker->stats;
-    bool whole = (ex->flags & EX_ANSWER_ENDED) && !(ex->flags & EX_CLIENT_GONE);
+    bool whole = stream_is_ended(ex->client) && !(ex->flags & EX_CLIENT_GONE);
 
     if (whole && ex->status < 500) {
         stats_add(stats, STATS_client_success, 1);
         count_at(ex, STATS_LISTENER_success, STATS_POOL_success);
-    } else if (ex->flags & EX_ANSWER_BEGUN) {
+    } else if (stream_is_begun(ex->client)) {
         stats_add(stats, STATS_client_failed, 1);
         count_at(ex, STATS_LISTENER_failed, STATS_POOL_failed);
     }
@@ -348,12 +346,24 @@ static void count_answer(const struct exchange *ex)
     stats_sub(stats, STATS_in_flight, 1);
 }
 
-/* A request without a body may be answered before the codec has told its END, which comes right
- * behind. */
-static bool awaits_end(const struct exchange *ex)
+static void log_done(const struct exchange *ex)
 {
-    return !(ex->flags & (EX_REQUEST_READ | EX_NO_REQUEST | EX_CLIENT_GONE)) &&
-           ex->request.body == MSG_BODY_NONE && conn_is_open(&ex->client->conn);
+    log_debug("exchange done", LOG_B("method", msg_method(&ex->request)),
+              LOG_U("status", ex->status), LOG_S("end", end_facts(ex->end)->word),
+              LOG_U("attempts", ex->attempts),
+              LOG_U("us", loop_now_us(ex->worker->loop) - ex->begin_us));
+}
+
+/* What an end that is not good makes of the client's stream. A tunnel has begun to read anew.
+ */
+static void settle_client(struct exchange *ex)
+{
+    if (ex->status == 101 && stream_is_read(ex->client))
+        stream_listen(ex->client, STREAM_QUIET);
+    if (ex->flags & EX_CLIENT_GONE)
+        stream_reset(ex->client, STREAM_PEER_LEFT);
+    else if (stream_is_begun(ex->client) && !stream_is_ended(ex->client))
+        stream_reset(ex->client, ex_ends_at_once(ex) ? STREAM_CUT_NOW : STREAM_CUT_OFF);
 }
 
 static void leave_pool(struct exchange *ex)
@@ -366,36 +376,19 @@ static void leave_pool(struct exchange *ex)
 
 static enum ex_verdict step_done(struct exchange *ex)
 {
-    struct client *c = ex->client;
-    struct worker *w = ex->worker;
-    bool cut_off = (ex->flags & EX_ANSWER_BEGUN) && !(ex->flags & EX_ANSWER_ENDED);
+    struct stream *client = ex->client;
+    const struct exchange_owner *owner = ex->owner;
     bool reads_on = ex_may_read_on(ex);
 
-    if (awaits_end(ex))
-        return EX_VERDICT_WAIT;
-    MUST(!ex->lane && !ex->origin);
+    MUST(ex->lane == NULL && ex->origin == NULL);
     count_answer(ex);
-    log_debug("exchange done", LOG_B("method", msg_method(&ex->request)),
-              LOG_U("status", ex->status), LOG_S("end", end_facts(ex->end)->word),
-              LOG_U("attempts", ex->attempts),
-              LOG_U("us", loop_now_us(w->loop) - ex->begin_us));
-    if (w->access_log)
-        access_log_exchange(w->access_log, ex);
-    if (ex->flags & EX_REQUEST_READ)
-        conn_quiet(&c->conn);
-    if ((ex->flags & EX_CLIENT_GONE) || (cut_off && ex_ends_at_once(ex)))
-        conn_close(&c->conn, cut_off ? CONN_CLOSE_RESET : CONN_CLOSE_NOW);
-    ex_timer_stop(ex);
-    ex_retry_done(ex);
-    ex_forget_body(ex);
+    log_done(ex);
+    if (ex->worker->access_log)
+        access_log_exchange(ex->worker->access_log, ex);
+    settle_client(ex);
     leave_pool(ex);
-    arena_reset(&ex->arena);
-    ex->magic = 0;
-    slab_put(&w->exchanges_slab, ex);
-    if (reads_on)
-        client_read_on(c);
-    else
-        client_finish(c, cut_off);
+    ex_free(ex);
+    owner->on_over(client, reads_on);
     return EX_VERDICT_OVER;
 }
 

@@ -51,76 +51,70 @@ int ex_tunnel_begin(struct exchange *ex, struct msg *m)
     if (rc < 0)
         return rc;
     ex->status = m->status;
-    ex->flags |= EX_ANSWER_BEGUN;
     ex_move(ex, EX_TUNNEL, "switched protocols");
-    conn_send_head(&ex->client->conn, m);
-    if (ex->flags & EX_REQUEST_READ)
-        conn_tunnel(&ex->client->conn);
+    stream_send_head(ex->client, m);
+    if (stream_is_read(ex->client))
+        stream_tunnel(ex->client);
     ex_answer_begun(ex);
     return 0;
 }
 
 /* One direction is done. What the other side does is heard of all the same. */
-static void shut(struct conn *from, struct conn *to)
+static void shut(struct stream *from, struct stream *to)
 {
-    conn_quiet(from);
-    conn_watch(from);
-    conn_send_end(to, NULL);
-    conn_shut(to);
+    stream_listen(from, STREAM_QUIET);
+    stream_listen(from, STREAM_WATCH);
+    stream_shut(to);
 }
 
 /* Of the request, which the server had not read when it switched; behind it the codecs know no
  * HTTP any more. Its trailers, if there are any, have brought the end along. */
 static void end_request(struct exchange *ex)
 {
-    ex->flags |= EX_REQUEST_READ;
-    if (!(ex->flags & EX_REQUEST_SENT))
-        conn_send_end(&ex->lane->conn, NULL);
-    ex->flags |= EX_REQUEST_SENT;
+    stream_move_in(ex->client, STREAM_TUNNEL, "switched protocols before");
+    if (!stream_is_said(ex_server(ex)))
+        stream_send_end(ex_server(ex), NULL);
     ex_touch(ex);
 }
 
 void ex_tunnel_client_event(struct exchange *ex, const struct event *ev)
 {
     if (ev->type == EVENT_BODY) {
-        conn_send_body(&ex->lane->conn, ev->data, 0);
+        stream_send_body(ex_server(ex), ev->data, 0);
         ex_touch(ex);
-    } else if (ev->type == EVENT_END && !(ex->flags & EX_REQUEST_READ)) {
+    } else if (ev->type == EVENT_END && ex->client->in == STREAM_END) {
         end_request(ex);
     } else if (ev->type == EVENT_END) {
-        ex->flags |= EX_CLIENT_SHUT;
-        shut(&ex->client->conn, &ex->lane->conn);
-        exchange_run(ex);
+        shut(ex->client, ex_server(ex));
+        ex_run(ex);
     }
 }
 
 void ex_tunnel_lane_event(struct exchange *ex, const struct event *ev)
 {
     if (ev->type == EVENT_BODY) {
-        conn_send_body(&ex->client->conn, ev->data, 0);
+        stream_send_body(ex->client, ev->data, 0);
         ex_touch(ex);
     } else if (ev->type == EVENT_END) {
-        ex->flags |= EX_ANSWER_ENDED;
-        shut(&ex->lane->conn, &ex->client->conn);
-        exchange_run(ex);
+        shut(ex_server(ex), ex->client);
+        ex_run(ex);
     }
 }
 
 /* A server that has said all may reset what the client still sends: no harm is done. */
 bool ex_tunnel_lane_gone(struct exchange *ex)
 {
-    if (ex->step != EX_TUNNEL || !(ex->flags & EX_ANSWER_ENDED))
+    if (ex->step != EX_TUNNEL || !stream_is_ended(ex->client))
         return false;
-    ex->flags |= EX_CLIENT_SHUT;
-    exchange_run(ex);
+    stream_move_in(ex->client, ex->client->in == STREAM_TUNNEL ? STREAM_SHUT : STREAM_RESET,
+                   "nobody is there to hear it");
+    ex_run(ex);
     return true;
 }
 
 enum ex_verdict ex_step_tunnel(struct exchange *ex)
 {
-    const uint32_t both = EX_CLIENT_SHUT | EX_ANSWER_ENDED;
-
-    if ((ex->flags & both) != both)
+    if (ex->client->in < STREAM_SHUT || !stream_is_ended(ex->client))
         return EX_VERDICT_WAIT;
     ex_leave_lane(ex, true);
     ex_move(ex, EX_DONE, "both ends are done");

@@ -1,5 +1,8 @@
 #include "worker/exchange.h"
 
+#include <stddef.h>
+#include <string.h>
+
 #include "base/fsm.h"
 #include "worker/ex_int.h"
 #include "worker/limits.h"
@@ -22,54 +25,63 @@ const char *exchange_step_name(const struct exchange *ex)
     return fsm_name(&ex_fsm, ex->step);
 }
 
-struct exchange *exchange_new(struct worker *w, struct client *c)
+struct exchange *exchange_new(struct worker *w, struct stream *client,
+                              const struct caller *caller, const struct exchange_owner *owner)
 {
-    struct exchange *ex = slab_get(&w->exchanges_slab);
+    struct exchange *ex = slab_get_raw(&w->exchanges_slab);
 
     if (!ex)
         return NULL;
+    memset(ex, 0, offsetof(struct exchange, request));
     ex->magic = EX_MAGIC;
     ex->step = EX_CHECK;
     ex->worker = w;
-    ex->client = c;
+    ex->owner = owner;
+    ex->caller = caller;
+    ex->client = client;
+    ex->of_client.up = &ex_of_client;
+    ex->of_lane.up = &ex_of_lane;
     ex->begin_us = loop_now_us(w->loop);
-    timer_init(&ex->timer, ex_on_timer);
     arena_init(&ex->arena, w->arenas, LIMIT_ARENA_BYTES);
-    c->exchange = ex;
+    ex_pace_begin(ex);
+    stream_take(client, &ex->of_client);
     stats_add(w->stats, STATS_in_flight, 1);
     return ex;
 }
 
-void exchange_begin(struct exchange *ex, const struct msg *head)
+void ex_have_no_request(struct exchange *ex)
 {
-    stats_add(ex->worker->stats, STATS_requests, 1);
-    stats_line_add(ex->client->listener->stats, STATS_LISTENER_requests, 1);
-    worker_note(ex->worker, FLIGHT_REQUEST, ex->client->peer.port,
-                ex->worker->stats->value[STATS_requests]);
-    if (msg_copy(&ex->request, head, &ex->arena) < 0) {
-        ex->flags |= EX_NO_REQUEST;
-        ex_fail(ex, END_NO_MEMORY);
-    }
-    exchange_run(ex);
+    memset(&ex->request, 0, sizeof(ex->request));
+    ex->flags |= EX_NO_REQUEST;
 }
 
-void exchange_refuse(struct exchange *ex, const struct event *ev)
+void ex_free(struct exchange *ex)
 {
-    ex->flags |= EX_NO_REQUEST;
-    ex->status = ev->status ? ev->status : 400;
-    ex->why = ev->why;
-    ex_fail(ex, END_BAD_REQUEST);
-    exchange_run(ex);
+    struct worker *w = ex->worker;
+
+    stream_leave(ex->client);
+    ex_pace_end(ex);
+    ex_retry_done(ex);
+    ex_forget_body(ex);
+    arena_reset(&ex->arena);
+    ex->magic = 0;
+    slab_put(&w->exchanges_slab, ex);
 }
 
 void exchange_reject(struct exchange *ex, enum end end)
 {
-    ex->flags |= EX_NO_REQUEST;
+    ex_have_no_request(ex);
     ex_fail(ex, end);
-    exchange_run(ex);
+    ex_run(ex);
 }
 
-void exchange_run(struct exchange *ex)
+void exchange_stop(struct exchange *ex)
+{
+    MUST(ex->magic == EX_MAGIC);
+    ex_client_gone(ex);
+}
+
+void ex_run(struct exchange *ex)
 {
     enum ex_verdict verdict;
 

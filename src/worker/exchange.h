@@ -6,10 +6,10 @@
  * connection move it on (ex_relay.c). Whatever goes wrong goes through ex_fail (ex_fail.c), the
  * only place where a 5xx is born.
  *
- * It speaks only events and conns, so every pairing of protocol versions shares this code. The
- * request head lives in the exchange's arena, so that it can be sent again. Owner: the client
- * (client->exchange) until DONE, where it frees itself; whoever called a function of this
- * header must not touch the exchange afterwards.
+ * It speaks only events and streams (stream.h), so every pairing of protocol versions shares
+ * this code. The request head lives in the exchange's arena, so that it can be sent again. It
+ * is the user of its client's stream until DONE, where it frees itself and tells its owner;
+ * whoever called a function of this header must not touch the exchange afterwards.
  */
 #ifndef WELDR_WORKER_EXCHANGE_H
 #define WELDR_WORKER_EXCHANGE_H
@@ -25,9 +25,11 @@
 #include "worker/addr_set.h"
 #include "worker/ends.h"
 #include "worker/pick.h"
+#include "worker/stream.h"
 
 struct worker;
-struct client;
+struct caller;
+struct listener_runtime;
 struct pool_runtime;
 struct rule_fixed;
 struct origin;
@@ -41,25 +43,18 @@ enum ex_step {
 };
 
 enum ex_flag {
-    EX_REQUEST_READ = 1U << 0, /* the client's END was seen */
-    EX_REQUEST_SENT = 1U << 1, /* all of it was handed to the lane */
-    EX_ANSWER_BEGUN = 1U << 2, /* a final head went to the client */
-    EX_ANSWER_ENDED = 1U << 3,
-    EX_LANE_SPOKE = 1U << 4, /* the server has sent something for this attempt */
-    EX_CLIENT_GONE = 1U << 5,
-    EX_CLOSE_DELIMITED =
-        1U << 6, /* the answer's end is the connection's end: cut off, it must look cut off */
-    EX_NO_REQUEST = 1U << 7,   /* the head could not be read */
-    EX_NO_REPLAY = 1U << 9,    /* a part of the request's body was handed on and not kept */
-    EX_RETRIED = 1U << 10,     /* counted in the pool's retrying_n */
-    EX_FAIL_OPEN = 1U << 12,   /* sent to a server although all are down */
-    EX_CLIENT_SHUT = 1U << 11, /* tunnel: the client has said all (the server: ANSWER_ENDED) */
-    EX_CONTINUED = 1U << 13    /* the server has sent a 100 (Continue) for this attempt */
+    EX_CLIENT_GONE = 1U << 0,
+    EX_NO_REQUEST = 1U << 1, /* there is none, or its head could not be read */
+    EX_NO_REPLAY = 1U << 2,  /* a part of the request's body was handed on and not kept */
+    EX_RETRIED = 1U << 3,    /* counted in the pool's retrying_n */
+    EX_FAIL_OPEN = 1U << 4,  /* sent to a server although all are down */
+    EX_CONTINUED = 1U << 5   /* the server has sent a 100 (Continue) for this attempt */
 };
 
 /* What the exchange's timer is set for (ex_pace.c). */
 enum ex_timer_for {
     EX_FOR_NOTHING,
+    EX_FOR_PACE, /* none of its own yet */
 #define EX_TIMER(name, word, owner, setting, end, asks) EX_FOR_##name,
 #include "worker/ex_timers.def"
 #undef EX_TIMER
@@ -71,30 +66,35 @@ struct exchange {
     uint8_t step;         /* enum ex_step */
     uint8_t end;          /* enum end */
     uint16_t status;      /* answered to the client; 0: nothing yet */
-    uint32_t flags;       /* enum ex_flag */
-    uint16_t lane_status; /* what the server answered in this attempt */
+    uint8_t flags;        /* enum ex_flag */
+    uint16_t lane_status; /* of the last head, 1xx too, that the server sent in this attempt; 0:
+                             none */
     uint8_t attempts;     /* servers picked */
     uint8_t sent_n;       /* … of those that were reached: what retry.attempts counts */
     uint8_t timer_for;    /* enum ex_timer_for */
     struct timer timer;
-    uint64_t answer_due_ms; /* REQUEST_SENT: when the answer's head has to be there */
+    uint64_t moved_us;      /* FOR_PACE: when something moved last */
+    uint64_t answer_due_ms; /* the request was sent: when the answer's head has to be there */
     struct worker *worker;
-    struct client *client;
+    TAILQ_ENTRY(exchange) entry; /* in the worker's exchanges */
+    const struct exchange_owner *owner;
+    const struct caller *caller;
+    struct stream *client; /* whose request it is */
+    struct stream_user of_client, of_lane;
     struct pool_runtime *pool;      /* from ROUTE on; its exchange_n counts us */
     const struct rule_fixed *fixed; /* END_FIXED, from ROUTE to REPLY: what a rule says */
     struct span said;               /* END_REDIRECT: where to */
     uint64_t rule_id;               /* that took it; 0: none */
     struct origin
-        *origin; /* of the present or last attempt; its in_flight counts us while set */
-    struct lane *lane;
-    struct pick_row row;      /* RETRY: the servers that have failed */
+        *origin;         /* of the present or last attempt; its in_flight counts us while set */
+    struct lane *lane;   /* with the stream of its server */
+    struct pick_row row; /* RETRY: the servers that have failed */
     struct addr_tries tries;  /* LANE: the addresses of the server that were tried */
     uint64_t connect_from_us; /* since when nothing but a connection is tried to get; 0: it is
                                  there */
     struct arena arena;
     struct arena_mark unwritten; /* where each rewriting of the request begins; used_bytes 0: it
                                     was not rewritten yet */
-    struct msg request;
     struct bufq replay; /* what was handed on of the request's body, for another attempt … */
     TAILQ_ENTRY(exchange) keeper; /* … in the worker's keepers, if there is anything */
     uint64_t begin_us;
@@ -109,40 +109,31 @@ struct exchange {
     const char *why;                   /* malformed request: a few words */
     struct span request_id;            /* empty: not asked for yet (ex_request_id) */
     char own_id[32];                   /* … where it is none of the client's */
+    struct msg request; /* last: what comes before it begins zeroed (exchange_new) */
 };
 
-/* For a client without one. NULL: no memory. */
-struct exchange *exchange_new(struct worker *w, struct client *c);
-/* The request head was read. */
-void exchange_begin(struct exchange *ex, const struct msg *head);
-/* The request head can't be read: answers with the event's status. */
-void exchange_refuse(struct exchange *ex, const struct event *ev);
+/* Who has begun it is told that it is over, and forgotten: the stream is his again. reads_on:
+ * answered well, and a little of the request is still to come. */
+struct exchange_owner {
+    void (*on_over)(struct stream *st, bool reads_on);
+};
+
+/* For a client's stream without one, which then tells it what it hears: first the request's
+ * head, or that it can't be read (RESET). NULL: no memory. */
+struct exchange *exchange_new(struct worker *w, struct stream *client,
+                              const struct caller *caller, const struct exchange_owner *owner);
+void exchange_pace_init(struct worker *w);
 /* There is no request, and will be none: answers with what end says. */
 void exchange_reject(struct exchange *ex, enum end end);
-void exchange_run(struct exchange *ex);
-const char *exchange_step_name(const struct exchange *ex);
-const char *exchange_timer_name(const struct exchange *ex);
-
-/* ---- what its two connections tell (ex_relay.c) ---- */
-void exchange_client_event(struct exchange *ex, struct event *ev);
-struct conn *exchange_client_splices_to(struct exchange *ex); /* conn_ops */
-void exchange_client_gone(struct exchange *ex);
-/* Its side has ended, behind the request: it may still wait for the answer. */
-void exchange_client_shut(struct exchange *ex);
-void exchange_client_congested(struct exchange *ex);
-void exchange_client_drained(struct exchange *ex);
-void exchange_lane_open(struct exchange *ex, int error);
-void exchange_lane_event(struct exchange *ex, struct event *ev);
-struct conn *exchange_lane_splices_to(struct exchange *ex);
-void exchange_lane_gone(struct exchange *ex, int error);
-void exchange_lane_congested(struct exchange *ex);
-void exchange_lane_drained(struct exchange *ex);
-/* A slow reader on that side has taken some of what waits for it. */
-void exchange_client_progress(struct exchange *ex);
-void exchange_lane_progress(struct exchange *ex);
+/* As if its client had gone. */
+void exchange_stop(struct exchange *ex);
 /* The queues' budget is used up: bodies that are only kept for another attempt are forgotten,
  * the oldest first. Is there room now? */
 bool exchange_make_room(struct worker *w);
-/* The server was taken out of the pool and has no more time to drain. */
-void exchange_origin_gone(struct exchange *ex);
+/* Less than the least rate, over a time that is longer than the grace? */
+bool exchange_is_too_slow(const struct listener_runtime *l, uint64_t bytes,
+                          uint64_t elapsed_ms);
+const char *exchange_step_name(const struct exchange *ex);
+const char *exchange_timer_name(const struct exchange *ex);
+
 #endif

@@ -5,7 +5,7 @@
 
 #include "base/fault.h"
 #include "worker/acceptor.h"
-#include "worker/stream.h"
+#include "worker/client.h"
 #include "worker/worker.h"
 
 /* The macros of uthash are pages of branches: each alone in a function that has nothing else.
@@ -119,7 +119,7 @@ static void drain_clients(const struct listener_runtime *l)
 
     for (c = LIST_FIRST(&l->worker->clients); c != NULL; c = next) {
         next = LIST_NEXT(c, entry);
-        if (c->listener == l)
+        if (c->caller.listener == l)
             client_drain(c);
     }
 }

@@ -5,10 +5,8 @@
 
 #include "base/fault.h"
 #include "worker/eject.h"
-#include "worker/exchange.h"
 #include "worker/pool_runtime.h"
 #include "worker/rotation.h"
-#include "worker/stream.h"
 #include "worker/worker.h"
 
 /* The macros of uthash are pages of branches: each alone in a function that has nothing else.
@@ -48,7 +46,7 @@ static struct origin *find_or_new(struct worker *w, uint64_t server_id)
         .stats_slot = STATS_NO_SLOT,
         .up = true, /* a new server counts as active */
     };
-    TAILQ_INIT(&o->idle);
+    lanes_init(&o->lanes);
     eject_init(o);
     if (link_origin(w, o) < 0) {
         free(o);
@@ -79,7 +77,7 @@ static void free_origin(struct origin *o)
 
 void origin_check_done(struct origin *o)
 {
-    if (o->gone && !o->in_pool && o->lane_n == 0 && o->in_flight == 0)
+    if (o->gone && !o->in_pool && lanes_are_gone(&o->lanes) && o->in_flight == 0)
         free_origin(o);
 }
 
@@ -98,7 +96,7 @@ static int name_origin(struct origin *o, const char *authority)
 static void stand_down(struct origin *o)
 {
     eject_end(o);
-    lane_close_idle(o);
+    lanes_close_idle(o);
 }
 
 /* Takes over what the pool says about the server. */
@@ -117,7 +115,7 @@ int origin_follow(struct pool_runtime *pool, const struct pool_server *server)
     o->weight = server->weight;
     o->map_host = server->map_host;
     if (o->proxy_protocol != server->proxy_protocol)
-        lane_close_idle(o); /* they have begun the other way */
+        lanes_close_idle(o); /* they have begun the other way */
     o->proxy_protocol = server->proxy_protocol;
     o->in_pool = true;
     o->admin = server->admin;
@@ -169,15 +167,8 @@ void origin_leave_absent(struct worker *w)
 /* The time to drain is over: what is still in flight ends now. */
 static void cut(struct origin *o)
 {
-    struct worker *w = o->worker;
-    struct client *c, *next;
-
     o->in_flight++; /* stays till the walk is over */
-    for (c = LIST_FIRST(&w->clients); c && o->in_flight > 1; c = next) {
-        next = LIST_NEXT(c, entry);
-        if (c->exchange && c->exchange->origin == o)
-            exchange_origin_gone(c->exchange);
-    }
+    lanes_cut(o);
     o->in_flight--;
 }
 
@@ -208,7 +199,7 @@ int origin_local(struct worker *w, const struct frame_local *facts)
     if (facts->flags & FRAME_LOCAL_PASSED)
         eject_note_passed(o);
     if (!o->up)
-        lane_close_idle(o);
+        lanes_close_idle(o);
     if (facts->flags & FRAME_LOCAL_CUT)
         cut(o);
     return 0;
@@ -220,7 +211,7 @@ int origin_addrs(struct worker *w, const struct frame_addrs *found)
 
     if (!o || addr_set_replace(&o->addrs, found) < 0)
         return WERR_NOMEM;
-    lane_close_gone(o);
+    lanes_close_gone(o);
     rotation_note(o);
     return 0;
 }
@@ -230,7 +221,7 @@ void origin_close_all(struct worker *w)
     struct origin *o, *next;
 
     HASH_ITER (hh, w->origins, o, next)
-        lane_close_idle(o);
+        lanes_close_idle(o);
 }
 
 void origin_free_all(struct worker *w)
@@ -238,7 +229,7 @@ void origin_free_all(struct worker *w)
     struct origin *o, *next;
 
     HASH_ITER (hh, w->origins, o, next) {
-        MUST(o->lane_n == 0);
+        MUST(lanes_are_gone(&o->lanes));
         free_origin(o);
     }
 }

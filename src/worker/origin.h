@@ -14,10 +14,11 @@
 #include <uthash.h>
 
 #include "balance/balance.h"
+#include "base/timers.h"
 #include "pool/pool.h"
 #include "wire/frame.h"
 #include "worker/addr_set.h"
-#include "worker/origin_lane.h"
+#include "worker/lane.h"
 
 struct worker;
 struct pool_runtime;
@@ -51,8 +52,8 @@ struct origin {
     uint16_t ejections;     /* what the time of the next one is multiplied with */
     uint64_t readmitted_ms;
     struct timer eject_timer;
-    struct lane_list idle; /* the last used first */
-    uint32_t idle_n, lane_n, in_flight;
+    struct lanes lanes;
+    uint32_t in_flight;
     UT_hash_handle hh;
 };
 

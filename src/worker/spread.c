@@ -3,7 +3,7 @@
 #include <stddef.h>
 
 #include "worker/acceptor.h"
-#include "worker/stream.h"
+#include "worker/client.h"
 #include "worker/worker.h"
 
 enum { WINDOW_MS = 20, CHURN_LEAST_N = 16, CHURN_FACTOR = 2, CHURN_MARGIN_N = 8 };

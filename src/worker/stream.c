@@ -1,351 +1,185 @@
 #include "worker/stream.h"
 
-#include <stddef.h>
-#include <stdlib.h>
+#include "net/conn.h"
 
-#include "worker/admission.h"
-#include "worker/ex_int.h"
-#include "worker/limits.h"
-#include "worker/listener_runtime.h"
-#include "worker/trust.h"
+static const struct fsm_state stream_states[STREAM_STATES] = {
+    [STREAM_IDLE] = {"IDLE", FSM_TO(STREAM_HEAD) | FSM_TO(STREAM_BODY) | FSM_TO(STREAM_END) |
+                                 FSM_TO(STREAM_RESET)},
+    [STREAM_HEAD] = {"HEAD", FSM_TO(STREAM_HEAD) | FSM_TO(STREAM_BODY) | FSM_TO(STREAM_END) |
+                                 FSM_TO(STREAM_RESET)},
+    [STREAM_BODY] = {"BODY", FSM_TO(STREAM_END) | FSM_TO(STREAM_SHUT) | FSM_TO(STREAM_RESET)},
+    [STREAM_TUNNEL] = {"TUNNEL", FSM_TO(STREAM_SHUT) | FSM_TO(STREAM_RESET)},
+    [STREAM_END] = {"END", FSM_TO(STREAM_TUNNEL) | FSM_TO(STREAM_SHUT) | FSM_TO(STREAM_RESET)},
+    [STREAM_SHUT] = {"SHUT", FSM_TO(STREAM_RESET)},
+    [STREAM_RESET] = {"RESET", FSM_TO(STREAM_RESET)},
+};
+const struct fsm stream_fsm = {"stream", stream_states, STREAM_STATES};
 
-static void close_client(struct client *c, enum conn_close_how how)
+void stream_init(struct stream *st, enum stream_kind kind)
 {
-    conn_close(&c->conn, how);
+    *st = (struct stream){.magic = STREAM_MAGIC, .kind = (uint8_t)kind};
 }
 
-struct worker *client_worker(const struct client *c)
+/* ---- from the exchange ---- */
+
+void stream_reset(struct stream *st, enum stream_why why)
 {
-    return (struct worker *)(void *)((char *)c->conn.shared - offsetof(struct worker, shared));
+    STREAM_DO(st, reset, why);
+    stream_move_out(st, STREAM_RESET, "given up");
 }
 
-static struct client *client_of(struct conn *conn)
+void stream_tunnel(struct stream *st)
 {
-    return (struct client *)conn;
+    stream_move_in(st, STREAM_TUNNEL, "switched protocols");
+    STREAM_DO(st, tunnel);
 }
 
-static const struct listener_timeouts *timeouts_of(const struct client *c)
+void stream_shut(struct stream *st)
 {
-    return &c->listener->settings.timeouts;
+    stream_move_out(st, STREAM_SHUT, "tunnel ends");
+    STREAM_DO(st, shut);
 }
 
-/* Answered without a request. */
-static void reject(struct client *c, enum end end)
-{
-    struct exchange *ex = exchange_new(client_worker(c), c);
+/* ---- from the connection ---- */
 
-    c->flags &= (uint8_t)~CLIENT_IN_HEAD;
-    if (ex)
-        exchange_reject(ex, end);
+struct conn *stream_splice_target(const struct stream *st)
+{
+    struct stream *to = st->user ? st->user->up->splices_to(st->user) : NULL;
+
+    return to ? STREAM_DO(to, splice) : NULL;
+}
+
+/* ---- the only stream of a connection ---- */
+
+static struct conn *conn_of(const struct stream *st)
+{
+    return (struct conn *)(void *)((char *)(uintptr_t)st - sizeof(struct conn));
+}
+
+static void one_send_head(struct stream *st, const struct msg *m)
+{
+    conn_send_head(conn_of(st), m);
+}
+
+static void one_send_body(struct stream *st, struct span data, uint64_t chunk_bytes)
+{
+    conn_send_body(conn_of(st), data, chunk_bytes);
+}
+
+static void one_send_end(struct stream *st, const struct msg *trailers)
+{
+    conn_send_end(conn_of(st), trailers);
+}
+
+static void one_reset(struct stream *st, enum stream_why why)
+{
+    bool is_half = stream_is_begun(st) && !stream_is_ended(st);
+
+    if (!is_half)
+        conn_close(conn_of(st), CONN_CLOSE_NOW);
     else
-        close_client(c, CONN_CLOSE_NOW);
+        conn_close(conn_of(st),
+                   why == STREAM_CUT_OFF ? CONN_CLOSE_FLUSH_RESET : CONN_CLOSE_RESET);
 }
 
-/* A head that can't be read: answered by an exchange that has no request. */
-static void refuse(struct client *c, const struct event *ev)
+static void one_pause(struct stream *st)
 {
-    struct exchange *ex;
-
-    if (ev->error == WERR_EOF || ev->error == WERR_RESET) { /* left in the middle of a head */
-        close_client(c, CONN_CLOSE_NOW);
-        return;
-    }
-    ex = exchange_new(client_worker(c), c);
-    if (ex)
-        exchange_refuse(ex, ev);
-    else
-        close_client(c, CONN_CLOSE_NOW);
+    conn_pause(conn_of(st));
 }
 
-static void begin(struct client *c, struct event *ev)
+static void one_resume(struct stream *st)
 {
-    struct exchange *ex = exchange_new(client_worker(c), c);
-    uint32_t max = c->listener->settings.bounds.requests_per_connection;
-
-    c->flags = (uint8_t)((c->flags & CLIENT_TRUSTED) | CLIENT_ASKED);
-    c->requests++;
-    if (max > 0 && c->requests >= max)
-        conn_close_after(&c->conn);
-    if (ex)
-        exchange_begin(ex, ev->msg);
-    else
-        close_client(c, CONN_CLOSE_RESET);
+    conn_resume(conn_of(st));
 }
 
-/* What comes of a request that was answered before it had ended. */
-static void read_on(struct client *c, const struct event *ev)
+static void one_close_after(struct stream *st)
 {
-    if (ev->type == EVENT_BODY) {
-        stats_add(client_worker(c)->stats, STATS_client_bytes_in, ev->data.len);
-    } else if (ev->type == EVENT_END) {
-        c->flags &= (uint8_t)~CLIENT_READS_ON;
-        conn_quiet(&c->conn);
-        client_finish(c, false);
-    } else {
-        close_client(c, CONN_CLOSE_NOW);
-    }
+    conn_close_after(conn_of(st));
 }
 
-static void on_event(struct conn *conn, struct event *ev)
+static struct conn *one_splice(struct stream *st)
 {
-    struct client *c = client_of(conn);
-
-    if (c->exchange)
-        exchange_client_event(c->exchange, ev);
-    else if (c->flags & CLIENT_READS_ON)
-        read_on(c, ev);
-    else if (ev->type == EVENT_HEAD)
-        begin(c, ev);
-    else if (ev->type == EVENT_RESET)
-        refuse(c, ev);
+    return conn_of(st);
 }
 
-/* A head has begun, or goes on without being whole. */
-static void on_unread(struct conn *conn)
+static void one_listen(struct stream *st, enum stream_listen how)
 {
-    struct client *c = client_of(conn);
-    uint32_t now_ms = (uint32_t)loop_now_ms(client_worker(c)->loop);
+    struct conn *c = conn_of(st);
 
-    if (c->exchange || client_worker(c)->draining || conn_is_in_prologue(conn))
-        return;
-    if (!(c->flags & CLIENT_IN_HEAD)) {
-        c->flags |= CLIENT_IN_HEAD;
-        c->head_from_ms = now_ms;
-        conn_timer_set(conn, timeouts_of(c)->client_head_ms);
-    } else if (ex_is_too_slow(c->listener, conn_unread_bytes(conn), now_ms - c->head_from_ms)) {
-        reject(c, END_CLIENT_SLOW);
-    }
-}
-
-static struct conn *splice_target(struct conn *conn)
-{
-    struct client *c = client_of(conn);
-
-    return c->exchange ? exchange_client_splices_to(c->exchange) : NULL;
-}
-
-static void on_gone(struct conn *conn, int error)
-{
-    struct client *c = client_of(conn);
-
-    if (conn_is_in_prologue(conn) && conn_has_unread(conn))
-        trust_refuse(c->listener, &c->peer, "PROXY header cut off");
-    if (c->exchange)
-        exchange_client_gone(c->exchange);
-    else
-        close_client(c, error == WERR_EOF ? CONN_CLOSE_FLUSH : CONN_CLOSE_NOW);
-}
-
-static void on_fin(struct conn *conn)
-{
-    struct client *c = client_of(conn);
-
-    if (c->exchange)
-        exchange_client_shut(c->exchange);
-}
-
-static void on_congested(struct conn *conn)
-{
-    struct client *c = client_of(conn);
-
-    if (c->exchange)
-        exchange_client_congested(c->exchange);
-}
-
-static void next_request(struct client *c)
-{
-    conn_next(&c->conn);
-    conn_timer_set(&c->conn, timeouts_of(c)->client_idle_ms);
-}
-
-static void on_drained(struct conn *conn)
-{
-    struct client *c = client_of(conn);
-
-    if (c->exchange) {
-        exchange_client_drained(c->exchange);
-    } else if (c->flags & CLIENT_WAITS_DRAIN) {
-        c->flags &= (uint8_t)~CLIENT_WAITS_DRAIN;
-        next_request(c);
+    switch (how) {
+    case STREAM_WAIT:
+        conn_wait(c);
+        break;
+    case STREAM_QUIET:
+        conn_quiet(c);
+        break;
+    case STREAM_WATCH:
+        conn_watch(c);
+        break;
+    case STREAM_WATCH_FIN:
+        conn_watch_fin(c);
+        break;
     }
 }
 
-static void on_progress(struct conn *conn)
+static void one_flush(struct stream *st)
 {
-    struct client *c = client_of(conn);
-
-    if (c->exchange)
-        exchange_client_progress(c->exchange);
-    else if (c->flags & CLIENT_WAITS_DRAIN)
-        conn_timer_set(conn, timeouts_of(c)->client_write_ms);
+    conn_flush(conn_of(st));
 }
 
-/* A request, or the rest of one, that crosses our end must not meet a reset. */
-static bool is_to_linger(const struct client *c)
+static void one_tunnel(struct stream *st)
 {
-    return (c->flags & CLIENT_READS_ON) ||
-           (client_worker(c)->draining && (c->flags & CLIENT_ASKED));
+    conn_tunnel(conn_of(st));
 }
 
-static void on_timer(struct conn *conn)
+static void one_shut(struct stream *st)
 {
-    struct client *c = client_of(conn);
-
-    if (c->exchange)
-        return; /* which has a timer of its own: this one is left from before */
-    if (conn_is_in_prologue(conn))
-        trust_refuse(c->listener, &c->peer, "no PROXY header in time");
-    if (c->flags & CLIENT_IN_HEAD)
-        reject(c, END_HEAD_TIMEOUT);
-    else if ((c->flags & CLIENT_WAITS_DRAIN) && conn_has_taken(conn))
-        on_progress(conn);
-    else
-        close_client(c, is_to_linger(c) ? CONN_CLOSE_LINGER : CONN_CLOSE_NOW);
+    conn_send_end(conn_of(st), NULL);
+    conn_shut(conn_of(st));
 }
 
-/* Now that it is known who the client is: may it come in? */
-static void enter(struct client *c)
+static unsigned one_facts(const struct stream *st)
 {
-    struct worker *w = client_worker(c);
-    enum end end = admission_enter(w, c);
+    const struct conn *c = conn_of(st);
 
-    conn_timer_set(&c->conn,
-                   w->draining ? LIMIT_DRAIN_FIRST_MS : timeouts_of(c)->client_idle_ms);
-    if (end == END_OK)
-        return;
-    stats_line_add(c->listener->stats, STATS_LISTENER_refused, 1);
-    reject(c, end);
+    return (conn_is_open(c) ? STREAM_IS_OPEN : 0U) |
+           (conn_is_broken(c) ? STREAM_IS_BROKEN : 0U) |
+           (conn_is_watched(c) ? STREAM_IS_WATCHED : 0U) |
+           (conn_has_sent(c) ? STREAM_HAS_SENT : 0U);
 }
 
-static uint32_t header_ms(const struct client *c)
+static bool one_has_taken(struct stream *st)
 {
-    return client_worker(c)->draining ? LIMIT_DRAIN_FIRST_MS : timeouts_of(c)->client_head_ms;
+    return conn_has_taken(conn_of(st));
 }
 
-static int64_t on_prologue(struct conn *conn, struct span in)
+static void one_look(struct stream *st)
 {
-    struct client *c = client_of(conn);
-    int64_t n = trust_take_header(c, in);
-
-    if (n < 0)
-        close_client(c, CONN_CLOSE_NOW);
-    else if (n > 0)
-        enter(c);
-    return n;
+    conn_look(conn_of(st));
 }
 
-static uint32_t flush_limit_ms(const struct conn *conn)
+static int one_local_addr(const struct stream *st, struct addr *out)
 {
-    return timeouts_of((const struct client *)conn)->client_write_ms;
+    return sock_local_addr(&conn_of(st)->sock, out);
 }
 
-static void on_closed(struct conn *conn)
-{
-    struct client *c = client_of(conn);
-    struct worker *w = client_worker(c);
-
-    MUST(!c->exchange);
-    LIST_REMOVE(c, entry);
-    admission_leave(c);
-    stats_line_add(c->listener->stats, STATS_LISTENER_open, -1);
-    listener_runtime_leave(c->listener);
-    free(c->local);
-    stats_sub(w->stats, STATS_client_open, 1);
-    slab_put(&w->clients_slab, c);
-    spread_tell(w);
-    worker_check_drained(w);
-}
-
-static const struct conn_ops client_ops = {
-    .on_event = on_event,
-    .on_prologue = on_prologue,
-    .on_unread = on_unread,
-    .splice_target = splice_target,
-    .on_gone = on_gone,
-    .on_fin = on_fin,
-    .on_congested = on_congested,
-    .on_drained = on_drained,
-    .on_progress = on_progress,
-    .on_timer = on_timer,
-    .flush_limit_ms = flush_limit_ms,
-    .on_closed = on_closed,
+const struct stream_ops stream_ops_one = {
+    .send_head = one_send_head,
+    .send_body = one_send_body,
+    .send_end = one_send_end,
+    .reset = one_reset,
+    .pause = one_pause,
+    .resume = one_resume,
+    .close_after = one_close_after,
+    .splice = one_splice,
+    .listen = one_listen,
+    .flush = one_flush,
+    .tunnel = one_tunnel,
+    .shut = one_shut,
+    .facts = one_facts,
+    .has_taken = one_has_taken,
+    .look = one_look,
+    .local_addr = one_local_addr,
 };
 
-void client_accept(struct listener_runtime *l, struct accepted *a, bool has_header)
-{
-    struct worker *w = l->worker;
-    struct client *c;
-
-    if (has_header && !trust_may_send_header(l, accepted_peer(a)))
-        return;
-    c = admission_is_full(w) ? NULL : slab_get(&w->clients_slab);
-    if (!c) {
-        stats_line_add(l->stats, STATS_LISTENER_refused, 1);
-        return;
-    }
-    if (conn_accept(&c->conn, &w->shared, &client_ops, a, CODEC_H1, &l->limits) < 0) {
-        slab_put(&w->clients_slab, c);
-        return;
-    }
-    c->peer = *accepted_peer(a);
-    c->listener = l;
-    listener_runtime_enter(l);
-    LIST_INSERT_HEAD(&w->clients, c, entry);
-    reclaim_watch(w);
-    stats_add(w->stats, STATS_client_connections, 1);
-    stats_add(w->stats, STATS_client_open, 1);
-    stats_line_add(l->stats, STATS_LISTENER_connections, 1);
-    stats_line_add(l->stats, STATS_LISTENER_open, 1);
-    spread_tell(w);
-    if (has_header) {
-        conn_expect_prologue(&c->conn);
-        conn_timer_set(&c->conn, header_ms(c));
-    } else {
-        trust_judge(c);
-        enter(c);
-    }
-}
-
-void client_finish(struct client *c, bool broken)
-{
-    c->exchange = NULL;
-    if (broken) {
-        close_client(c, CONN_CLOSE_FLUSH_RESET);
-    } else if (!conn_can_reuse(&c->conn)) {
-        /* After a whole request nothing more is due from the client; otherwise, or when it
-         * could not know that this is the last answer, it may still be sending, and a reset
-         * would take the answer away from it. */
-        bool whole =
-            conn_is_quiet(&c->conn) && !client_worker(c)->draining && !conn_has_more(&c->conn);
-
-        close_client(c, whole ? CONN_CLOSE_FLUSH : CONN_CLOSE_LINGER);
-    } else if (conn_is_congested(&c->conn)) {
-        c->flags |= CLIENT_WAITS_DRAIN;
-        conn_timer_set(&c->conn, timeouts_of(c)->client_write_ms);
-    } else {
-        next_request(c);
-    }
-}
-
-void client_read_on(struct client *c)
-{
-    c->exchange = NULL;
-    c->flags |= CLIENT_READS_ON;
-    conn_timer_set(&c->conn, timeouts_of(c)->client_body_ms);
-    conn_resume(&c->conn);
-}
-
-void client_drain(struct client *c)
-{
-    if (c->exchange) {
-        conn_close_after(&c->conn);
-    } else if (c->flags & CLIENT_WAITS_DRAIN) {
-        close_client(c, CONN_CLOSE_FLUSH);
-    } else if ((c->flags & CLIENT_ASKED) && !conn_has_unread(&c->conn)) {
-        conn_timer_set(&c->conn,
-                       (uint32_t)rand_below(&client_worker(c)->rand,
-                                            client_worker(c)->drain_jitter_ms + 1ULL));
-    } else {
-        conn_timer_set(&c->conn, LIMIT_DRAIN_FIRST_MS);
-    }
-}
+const struct stream_ops *const stream_ops_of[STREAM_KINDS] = {[STREAM_ONE] = &stream_ops_one};

@@ -1,9 +1,17 @@
-/* stream.h - the client side: a connection from a client and, on it, the stream of its present
- * exchange.
+/* stream.h - one half of an exchange: what it says to, and hears from, one of its two peers.
  *
- * On HTTP/1 a connection carries one exchange at a time, so that the client is its own stream.
- * Idle, it holds no exchange and no buffer. It hears the conn's events and passes them to its
- * exchange; the exchange tells with client_finish what becomes of the connection.
+ * An exchange holds two streams, its client's and its server's, and never a connection. What
+ * lies below a stream is found by its kind, in a table of operations; what lies above by its
+ * user, who brings a table of his own. On HTTP/1 a connection carries one stream at a time,
+ * which stands right behind the conn in the object that owns both (client.h, lane.h): it is
+ * found by its place, and an idle one costs 16 bytes. The owner of the connection tells the
+ * stream what it hears (stream_hear and below it); the exchange speaks with the operations.
+ *
+ * Each direction has a state, `in` (what was heard of the peer's message) and `out` (what was
+ * said to it): IDLE → HEAD (1xx only) → BODY (its head is there) → END, with RESET from
+ * anywhere. Behind a 101 the bytes of another protocol follow: what a client says goes END →
+ * TUNNEL → SHUT, since they begin behind its request; the other three directions only end in
+ * SHUT or END. Sending into a stream whose connection closes is ignored.
  */
 #ifndef WELDR_WORKER_STREAM_H
 #define WELDR_WORKER_STREAM_H
@@ -11,50 +19,261 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "net/conn.h"
+#include "base/fsm.h"
+#include "base/werr.h"
+#include "http/event.h"
 
-struct admission_host;
-struct listener_runtime;
-struct worker;
-struct exchange;
+struct addr;
+struct conn;
+struct stream;
+struct stream_user;
 
-enum client_flag {
-    CLIENT_ASKED = 1U << 0, /* has sent a request before */
-    CLIENT_WAITS_DRAIN =
-        1U << 1, /* answered, but the answer is not taken yet: the next request waits */
-    CLIENT_IN_HEAD = 1U << 2, /* a part of a head is there */
-    CLIENT_TRUSTED = 1U << 3, /* what it says of whom it speaks for is passed on */
-    CLIENT_READS_ON = 1U << 4 /* answered before its request has ended: the rest is nobody's */
+enum { STREAM_MAGIC = 0x7374 };
+
+enum stream_state {
+    STREAM_IDLE,
+    STREAM_HEAD,
+    STREAM_BODY,
+    STREAM_TUNNEL, /* behind the end of the message */
+    STREAM_END,
+    STREAM_SHUT, /* the tunnel has ended this way */
+    STREAM_RESET,
+    STREAM_STATES
 };
 
-/* There may be very many that idle: each byte counts. */
-struct client {
-    struct conn conn;                  /* first */
-    struct exchange *exchange;         /* NULL: idle */
-    struct listener_runtime *listener; /* where it came in */
-    LIST_ENTRY(client) entry;
-    struct admission_host *host; /* counted there; NULL: not bounded */
-    struct addr *local;          /* where it connected to, as its PROXY header says, its own;
-                                    NULL: ask conn */
-    struct addr peer;      /* the client: of the connection, or as its PROXY header says */
-    uint8_t flags;         /* enum client_flag */
-    uint32_t requests;     /* begun so far */
-    uint32_t head_from_ms; /* IN_HEAD: when it began, of the loop's time the lower half */
+enum stream_why {
+    STREAM_PEER_LEFT, /* nobody is there to hear more */
+    STREAM_CUT_OFF,   /* it shall not look whole; what is good of it is delivered before */
+    STREAM_CUT_NOW    /* the same at once: the peer takes nothing, or has had its time */
 };
 
-/* Of which it is a client: the one whose conns it shares. */
-struct worker *client_worker(const struct client *c);
-/* Takes an accepted connection, or leaves it to be closed at the cap or for lack of memory.
- * has_header: the first that comes is a PROXY header, which not everybody may send (trust.h).
- */
-void client_accept(struct listener_runtime *l, struct accepted *a, bool has_header);
-/* The exchange is over and forgotten. broken: the answer was cut off, what is there of it is
- * delivered, and the connection must not look well. */
-void client_finish(struct client *c, bool broken);
-/* The exchange is over, the answer whole, and a little of the request is still to come: it is
- * thrown away, then the connection goes on. */
-void client_read_on(struct client *c);
-/* While draining: closes when idle, within the worker's drain_jitter_ms. */
-void client_drain(struct client *c);
+/* How the peer is listened to while its message is not read on. */
+enum stream_listen {
+    STREAM_WAIT,     /* until stream_resume; a reset is told at once */
+    STREAM_QUIET,    /* its message was read whole: nothing is */
+    STREAM_WATCH,    /* … a reset is told */
+    STREAM_WATCH_FIN /* … and an orderly end */
+};
+
+enum stream_fact {
+    STREAM_IS_OPEN = 1U << 0,
+    STREAM_IS_BROKEN = 1U << 1,  /* nothing reaches the peer any more */
+    STREAM_IS_WATCHED = 1U << 2, /* a reset would be heard of */
+    STREAM_HAS_SENT = 1U << 3    /* the kernel has, or may have, taken something of `out` */
+};
+
+/* Of the connection below. */
+struct stream_ops {
+    void (*send_head)(struct stream *st, const struct msg *m);
+    void (*send_body)(struct stream *st, struct span data, uint64_t chunk_bytes);
+    void (*send_end)(struct stream *st, const struct msg *trailers);
+    void (*reset)(struct stream *st, enum stream_why why);
+    void (*pause)(struct stream *st);
+    void (*resume)(struct stream *st);
+    void (*close_after)(struct stream *st);
+    struct conn *(*splice)(struct stream *st); /* where a body may go past the exchange */
+    void (*listen)(struct stream *st, enum stream_listen how);
+    void (*flush)(struct stream *st);
+    void (*tunnel)(struct stream *st);
+    void (*shut)(struct stream *st);
+    unsigned (*facts)(const struct stream *st); /* enum stream_fact */
+    bool (*has_taken)(struct stream *st);
+    void (*look)(struct stream *st);
+    int (*local_addr)(const struct stream *st, struct addr *out);
+};
+
+enum stream_kind {
+    STREAM_ONE, /* the only one of its connection, which stands right before it */
+    STREAM_KINDS
+};
+extern const struct stream_ops stream_ops_one;
+extern const struct stream_ops *const stream_ops_of[STREAM_KINDS];
+
+/* An operation of a stream: where it is the only one of its connection, as with HTTP/1, no
+ * indirect call, so that it costs what the conn's own function does. */
+#define STREAM_DO(st, op, ...)                                         \
+    ((st)->kind == STREAM_ONE ? stream_ops_one.op((st), ##__VA_ARGS__) \
+                              : stream_ops_of[(st)->kind]->op((st), ##__VA_ARGS__))
+
+struct stream {
+    struct stream_user *user; /* NULL: idle */
+    uint16_t magic;
+    uint8_t kind;      /* enum stream_kind */
+    uint8_t in, out;   /* enum stream_state */
+    bool is_congested; /* the peer takes less than it is sent */
+};
+
+/* What a stream tells. The user embeds a struct stream_user for each of its streams. */
+struct stream_up {
+    void (*open)(struct stream_user *u, int error); /* of a lane that was connecting */
+    void (*event)(struct stream_user *u, struct event *ev);
+    struct stream *(*splices_to)(struct stream_user *u); /* NULL: its body must be seen */
+    void (*gone)(struct stream_user *u);
+    void (*fin)(struct stream_user *u); /* after STREAM_WATCH_FIN */
+    /* It may come inside stream_send_*. */
+    void (*congested)(struct stream_user *u);
+    void (*drained)(struct stream_user *u);
+    void (*progress)(struct stream_user *u); /* congested still, but something was taken */
+    void (*cut)(struct stream_user *u);      /* its server has no more time */
+};
+
+struct stream_user {
+    const struct stream_up *up;
+};
+
+extern const struct fsm stream_fsm;
+static inline const char *stream_state_name(uint8_t state)
+{
+    return fsm_name(&stream_fsm, state);
+}
+
+void stream_init(struct stream *st, enum stream_kind kind);
+/* Both directions begin anew. */
+static inline void stream_take(struct stream *st, struct stream_user *user)
+{
+    MUST(st->magic == STREAM_MAGIC && st->user == NULL);
+    st->user = user;
+    st->in = st->out = STREAM_IDLE;
+}
+/* Its user hears no more of it. */
+static inline void stream_leave(struct stream *st)
+{
+    MUST(st->user != NULL);
+    st->user = NULL;
+}
+
+static inline void stream_move_in(struct stream *st, enum stream_state next, const char *why)
+{
+    fsm_move(&stream_fsm, &st->in, next, (uint64_t)(uintptr_t)st, why);
+}
+static inline void stream_move_out(struct stream *st, enum stream_state next, const char *why)
+{
+    fsm_move(&stream_fsm, &st->out, next, (uint64_t)(uintptr_t)st, why);
+}
+static inline bool stream_is_info(const struct msg *m)
+{
+    return m->status >= 100 && m->status < 200 && m->status != 101;
+}
+
+/* ---- asked by the exchange ---- */
+
+/* The peer's message was heard to its end. */
+static inline bool stream_is_read(const struct stream *st)
+{
+    return st->in >= STREAM_TUNNEL && st->in <= STREAM_SHUT;
+}
+/* Ours was said to its end. */
+static inline bool stream_is_said(const struct stream *st)
+{
+    return st->out >= STREAM_TUNNEL && st->out <= STREAM_SHUT;
+}
+/* Nothing more follows from us. */
+static inline bool stream_is_ended(const struct stream *st)
+{
+    return st->out == STREAM_END || st->out == STREAM_SHUT;
+}
+/* A final head was sent. */
+static inline bool stream_is_begun(const struct stream *st)
+{
+    return st->out >= STREAM_BODY && st->out <= STREAM_SHUT;
+}
+static inline bool stream_is_congested(const struct stream *st)
+{
+    return st->is_congested;
+}
+static inline bool stream_has(const struct stream *st, enum stream_fact fact)
+{
+    return (STREAM_DO(st, facts) & fact) != 0;
+}
+/* Since it was congested, last made progress or was looked at. */
+static inline bool stream_has_taken(struct stream *st)
+{
+    return STREAM_DO(st, has_taken);
+}
+static inline void stream_look(struct stream *st)
+{
+    STREAM_DO(st, look);
+}
+
+/* ---- said by the exchange ---- */
+
+/* A 1xx too (not 101, behind which nothing of HTTP follows). */
+static inline void stream_send_head(struct stream *st, const struct msg *m)
+{
+    stream_move_out(st, stream_is_info(m) ? STREAM_HEAD : STREAM_BODY, "head sent");
+    STREAM_DO(st, send_head, m);
+}
+static inline void stream_send_body(struct stream *st, struct span data, uint64_t chunk_bytes)
+{
+    STREAM_DO(st, send_body, data, chunk_bytes);
+}
+static inline void stream_send_end(struct stream *st, const struct msg *trailers)
+{
+    stream_move_out(st, STREAM_END, "end sent");
+    STREAM_DO(st, send_end, trailers);
+}
+void stream_reset(struct stream *st, enum stream_why why);
+static inline void stream_pause(struct stream *st)
+{
+    STREAM_DO(st, pause);
+}
+static inline void stream_resume(struct stream *st)
+{
+    STREAM_DO(st, resume);
+}
+/* No message follows this one. */
+static inline void stream_close_after(struct stream *st)
+{
+    STREAM_DO(st, close_after);
+}
+static inline void stream_listen(struct stream *st, enum stream_listen how)
+{
+    STREAM_DO(st, listen, how);
+}
+static inline void stream_flush(struct stream *st)
+{
+    STREAM_DO(st, flush);
+}
+/* By a 101, and the peer's message has ended: what comes behind it is heard as a body. */
+void stream_tunnel(struct stream *st);
+/* The tunnel ends this way: FIN when all is sent. */
+void stream_shut(struct stream *st);
+
+/* ---- told by the connection's owner ---- */
+
+/* BODY pieces and trailers are no news of the state: their head was. */
+static inline void stream_note_heard(struct stream *st, const struct event *ev)
+{
+    if (ev->type == EVENT_HEAD)
+        stream_move_in(st, ev->is_whole ? STREAM_END : STREAM_BODY, "head");
+    else if (ev->type == EVENT_END)
+        stream_move_in(st, st->in == STREAM_TUNNEL ? STREAM_SHUT : STREAM_END, "end");
+    else if (ev->type == EVENT_INFO)
+        stream_move_in(st, STREAM_HEAD, "1xx");
+    else if (ev->type == EVENT_RESET)
+        stream_move_in(st, STREAM_RESET, "reset");
+}
+static inline void stream_hear(struct stream *st, struct event *ev)
+{
+    MUST(st->user != NULL);
+    stream_note_heard(st, ev);
+    st->user->up->event(st->user, ev);
+}
+/* Where conn_ops.splice_target leads. */
+struct conn *stream_splice_target(const struct stream *st);
+static inline void stream_hear_congested(struct stream *st)
+{
+    st->is_congested = true;
+    if (st->user)
+        st->user->up->congested(st->user);
+}
+/* True: somebody has heard of it. */
+static inline bool stream_hear_drained(struct stream *st)
+{
+    st->is_congested = false;
+    if (st->user)
+        st->user->up->drained(st->user);
+    return st->user != NULL;
+}
 
 #endif

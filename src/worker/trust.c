@@ -3,8 +3,8 @@
 #include "base/fault.h"
 #include "codec/proxy_protocol.h"
 #include "log/log.h"
+#include "worker/caller.h"
 #include "worker/listener_runtime.h"
-#include "worker/stream.h"
 #include "worker/worker.h"
 
 void trust_refuse(struct listener_runtime *l, const struct addr *peer, const char *why)
@@ -31,15 +31,14 @@ bool trust_may_send_header(struct listener_runtime *l, const struct addr *peer)
     return may;
 }
 
-void trust_judge(struct client *c)
+void trust_judge(struct caller *c)
 {
     const struct cidr_list *trusted = &c->listener->trusted;
 
-    if (trusted->n == 0 || cidr_list_has(trusted, &c->peer))
-        c->flags |= CLIENT_TRUSTED;
+    c->is_trusted = trusted->n == 0 || cidr_list_has(trusted, &c->peer);
 }
 
-int64_t trust_take_header(struct client *c, struct span in)
+int64_t trust_take_header(struct caller *c, struct span in)
 {
     struct proxy_header h;
     int64_t n = proxy_header_read(in, &h);

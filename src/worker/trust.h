@@ -19,8 +19,8 @@
 #include "base/span.h"
 
 struct worker;
+struct caller;
 struct listener_runtime;
-struct client;
 
 /* Whom the listener "default" believes, as a comma list. WERR_*. */
 int trust_default(struct worker *w, struct span trusted) MUST_USE;
@@ -29,9 +29,9 @@ bool trust_may_send_header(struct listener_runtime *l, const struct addr *peer);
 /* Reads the header at the begin of what was received, as conn_ops.on_prologue wants it: its
  * length, 0 when more must come, WERR_SYNTAX (counted) or WERR_NOMEM. Then the client is the
  * one named. */
-int64_t trust_take_header(struct client *c, struct span in);
-/* The client's address is known: are its fields believed? Sets CLIENT_TRUSTED. */
-void trust_judge(struct client *c);
+int64_t trust_take_header(struct caller *c, struct span in);
+/* The client's address is known: are its fields believed? Sets is_trusted. */
+void trust_judge(struct caller *c);
 /* Counts and tells. */
 void trust_refuse(struct listener_runtime *l, const struct addr *peer, const char *why);
 

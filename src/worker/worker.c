@@ -6,15 +6,17 @@
 #include "pool/pool_code.h"
 #include "pool/pool_snapshot.h"
 #include "worker/acceptor.h"
+#include "worker/client.h"
 #include "worker/exchange.h"
 #include "worker/limits.h"
 #include "worker/listener_runtime.h"
 #include "worker/origin.h"
+#include "worker/origin_conn.h"
 #include "worker/pool_runtime.h"
 #include "worker/reconcile.h"
-#include "worker/stream.h"
 
 static void on_drain_limit(struct timer *t);
+static void on_clients(struct worker *w);
 static void drain_pass(struct loop_work *work);
 
 int worker_init(struct worker *w, struct loop *loop, struct stats_worker *stats, uint32_t id,
@@ -30,10 +32,12 @@ int worker_init(struct worker *w, struct loop *loop, struct stats_worker *stats,
     rand_seed(&w->rand, seed);
     LIST_INIT(&w->clients);
     LIST_INIT(&w->acceptors);
+    exchange_pace_init(w);
     TAILQ_INIT(&w->keepers);
+    w->on_clients = on_clients;
     slab_init(&w->clients_slab, "client", sizeof(struct client), LIMIT_CLIENTS);
     slab_init(&w->exchanges_slab, "exchange", sizeof(struct exchange), LIMIT_CLIENTS);
-    slab_init(&w->lanes_slab, "lane", sizeof(struct lane), LIMIT_LANES);
+    slab_init(&w->origin_conns_slab, "origin_conn", sizeof(struct origin_conn), LIMIT_LANES);
     timer_init(&w->drain_timer, on_drain_limit);
     reclaim_init(&w->reclaim);
     w->drain_work.run = drain_pass;
@@ -55,13 +59,14 @@ void worker_fini(struct worker *w)
 {
     timer_stop(loop_timers(w->loop), &w->drain_timer);
     timer_stop(loop_timers(w->loop), &w->reclaim.timer);
+    timer_stop(loop_timers(w->loop), &w->pace_timer);
     loop_undefer(w->loop, &w->drain_work);
     origin_free_all(w);
     listener_runtime_free_all(w);
     pool_runtime_free_all(w);
     pool_state_free(w->pool_state);
     conn_shared_fini(&w->shared);
-    slab_fini(&w->lanes_slab);
+    slab_fini(&w->origin_conns_slab);
     slab_fini(&w->exchanges_slab);
     slab_fini(&w->clients_slab);
     arena_store_free(w->arenas);
@@ -81,8 +86,8 @@ int worker_listen(struct worker *w, const int *handles, unsigned n)
 
 /* ---- the pool ---- */
 
-_Static_assert((int)POOL_RESPONSE_FIELDS_MAX <= (int)MSG_FIELDS_MAX,
-               "the codec takes what may be set");
+_Static_assert((int)POOL_FIELDS_MAX <= (int)MSG_FIELDS_MAX, "the codec takes what may be set");
+_Static_assert((int)POOL_RESPONSE_FIELDS_MAX <= (int)MSG_FIELDS_MAX, "here too");
 
 int worker_snapshot(struct worker *w, struct span bytes)
 {
@@ -166,7 +171,7 @@ struct span worker_date(struct worker *w)
 
 /* ---- draining ---- */
 
-void worker_check_drained(struct worker *w)
+static void check_drained(struct worker *w)
 {
     void (*on_drained)(void *arg) = w->on_drained;
 
@@ -178,6 +183,22 @@ void worker_check_drained(struct worker *w)
     on_drained(w->on_drained_arg);
 }
 
+static void on_clients(struct worker *w)
+{
+    spread_tell(w);
+    check_drained(w);
+}
+
+static void stop_exchanges(struct worker *w)
+{
+    struct exchange *ex, *next;
+
+    for (ex = TAILQ_FIRST(&w->exchanges); ex; ex = next) {
+        next = TAILQ_NEXT(ex, entry);
+        exchange_stop(ex);
+    }
+}
+
 static void on_drain_limit(struct timer *t)
 {
     struct worker *w = (struct worker *)((char *)t - offsetof(struct worker, drain_timer));
@@ -187,12 +208,10 @@ static void on_drain_limit(struct timer *t)
     log_warn("drain time is over: closing what is left");
     LIST_FOREACH (a, &w->acceptors, entry)
         sock_close(&a->sock, false);
+    stop_exchanges(w);
     for (c = LIST_FIRST(&w->clients); c; c = next) {
         next = LIST_NEXT(c, entry);
-        if (c->exchange)
-            exchange_client_gone(c->exchange);
-        else
-            conn_close(&c->conn, CONN_CLOSE_NOW);
+        client_stop(c);
     }
 }
 
@@ -237,7 +256,7 @@ static void drain_pass(struct loop_work *work)
     w->takes_in = false;
     spread_close(&w->spread);
     drain_clients(w);
-    worker_check_drained(w);
+    check_drained(w);
 }
 
 void worker_acceptor_closed(struct worker *w)

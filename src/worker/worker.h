@@ -45,8 +45,12 @@ struct worker {
     struct rand_state rand;
     struct arena_store *arenas;
     struct reclaim reclaim;
-    struct slab clients_slab, exchanges_slab, lanes_slab;
+    struct slab clients_slab, exchanges_slab, origin_conns_slab;
     struct client_list clients;
+    struct exchange_list exchanges;       /* the oldest first … */
+    struct exchange *young;               /* … of those that the pace timer has not come to */
+    struct timer pace_timer;              /* ex_pace.c */
+    void (*on_clients)(struct worker *w); /* there is one more, or one less */
 
     uint64_t descriptor_max;      /* of the process; 0: not known */
     struct exchange_list keepers; /* those that keep a body for a further attempt, the oldest
@@ -110,13 +114,16 @@ int worker_addrs(struct worker *w, const struct frame_addrs *found) MUST_USE;
  * is left. on_drained is called once, when nothing is left. */
 void worker_drain(struct worker *w, uint32_t limit_ms, void (*on_drained)(void *arg),
                   void *arg);
-/* A client has gone: perhaps the last one. */
-void worker_check_drained(struct worker *w);
 void worker_acceptor_closed(struct worker *w);
 
 /* Where a pool, or a listener, is counted; never NULL. */
 struct stats_line *worker_pool_stats(struct worker *w, uint64_t pool_id);
 struct stats_line *worker_listener_stats(struct worker *w, uint64_t listener_id);
+/* What is waited for takes up all the memory that it may: no newcomers. */
+static inline bool worker_queues_are_full(const struct worker *w)
+{
+    return conn_queues_are_full(&w->shared);
+}
 /* IMF-fixdate of now. */
 struct span worker_date(struct worker *w);
 

@@ -176,7 +176,7 @@ static void process_fini(struct process *p)
     signals_stop();
     channel_close(&p->channel);
     if (p->has_worker && p->exit_code == EXIT_DRAINED) {
-        while (p->worker.lanes_slab.in_use > 0)
+        while (p->worker.origin_conns_slab.in_use > 0)
             loop_turn(p->loop, 0);
         loop_turn(p->loop, 0);
         access_log_end(&p->access_log);

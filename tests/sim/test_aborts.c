@@ -26,7 +26,7 @@ static void open_lane(struct world *w)
 static void check_gone(const struct world *w)
 {
     CHECK(world_stat(w, STATS_in_flight) == 0 && world_stat(w, STATS_client_open) == 0);
-    CHECK(w->worker.lanes_slab.in_use == 0);
+    CHECK(w->worker.origin_conns_slab.in_use == 0);
     CHECK(w->stats->end[END_CLIENT_ABORT] == 1 && world_stat(w, STATS_client_aborts) == 1);
     CHECK(world_stat(w, STATS_server_failed) == 0 && world_stat(w, STATS_retries) == 0);
 }
@@ -61,7 +61,7 @@ static void run_connecting(const char *say, bool is_watched)
     }
     loop_sim_set_faults(w->loop, NULL);
     world_run_ms(w, 100);
-    CHECK(world_stat(w, STATS_in_flight) == 1 && w->worker.lanes_slab.in_use == 1);
+    CHECK(world_stat(w, STATS_in_flight) == 1 && w->worker.origin_conns_slab.in_use == 1);
     peer_close(&c->peer, true);
     world_run_ms(w, 1);
     check_gone(w);

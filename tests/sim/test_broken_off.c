@@ -167,7 +167,7 @@ static void run_seed(uint64_t seed)
     for (unsigned i = 0; i < CLIENTS; i++)
         check(w, &asks[i]);
     CHECK(world_stat(w, STATS_in_flight) == 0 && world_stat(w, STATS_client_open) == 0);
-    CHECK(w->worker.lanes_slab.in_use == 0);
+    CHECK(w->worker.origin_conns_slab.in_use == 0);
     world_end(w);
 }
 

@@ -50,7 +50,7 @@ static void stand_down(uint8_t admin)
     world_run_ms(w, 50);
     CHECK(status_of(slow, 0) == 200);
     CHECK(world_stat(w, STATS_server_idle) == 1);
-    CHECK(world_origin_of(w, A) && world_origin_of(w, A)->lane_n == 0);
+    CHECK(world_origin_of(w, A) && lanes_are_gone(&world_origin_of(w, A)->lanes));
     CHECK(world_set_admin(w, A, POOL_ADMIN_ENABLED) == 0);
     ask_times(w, c, GET("/len/1/1"), 4);
     CHECK(w->origins[A].requests_n == 4 && w->origins[B].requests_n == 7);

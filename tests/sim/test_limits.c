@@ -3,8 +3,8 @@
 
 #include "../unit/base/cm.h"
 #include "worker/admission.h"
+#include "worker/client.h"
 #include "worker/limits.h"
-#include "worker/stream.h"
 #include "world.h"
 
 #define GET(target)  "GET " target " HTTP/1.1\r\nHost: h\r\n\r\n"

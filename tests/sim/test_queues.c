@@ -2,7 +2,7 @@
 
 #include "../unit/base/cm.h"
 #include "answer.h"
-#include "worker/stream.h"
+#include "worker/client.h"
 #include "world.h"
 
 /* Many peers that take nothing: what Weldr holds for them stays within limits.queue_bytes and

@@ -2,10 +2,10 @@
 
 #include "../unit/base/cm.h"
 #include "got.h"
+#include "worker/client.h"
 #include "worker/ends.h"
 #include "worker/limits.h"
 #include "worker/origin.h"
-#include "worker/stream.h"
 
 /* What an exchange waits for, how long, and who is blamed when that was too long. */
 

@@ -38,7 +38,7 @@ static void test_words(void **state)
     CHECK(c->peer.has_fin && !c->peer.has_reset);
     CHECK(world_stat(w, STATS_in_flight) == 0 && world_stat(w, STATS_client_open) == 0);
     CHECK(world_stat(w, STATS_client_success) == 1 && world_stat(w, STATS_server_success) == 1);
-    CHECK(w->worker.lanes_slab.in_use == 0);
+    CHECK(w->worker.origin_conns_slab.in_use == 0);
     world_end(w);
 }
 
@@ -63,7 +63,7 @@ static void test_body_before_the_tunnel(void **state)
     peer_say_end(&c->peer, PEER_SHUTS);
     world_run_ms(w, 10);
     CHECK(c->peer.has_fin && world_stat(w, STATS_client_success) == 1);
-    CHECK(world_stat(w, STATS_in_flight) == 0 && w->worker.lanes_slab.in_use == 0);
+    CHECK(world_stat(w, STATS_in_flight) == 0 && w->worker.origin_conns_slab.in_use == 0);
     world_end(w);
 }
 
@@ -89,7 +89,7 @@ static void test_ends_within_the_body(void **state)
         world_run_ms(w, 10);
         peer_close(&c->peer, false);
         world_run_ms(w, 10);
-        CHECK(world_stat(w, STATS_in_flight) == 0 && w->worker.lanes_slab.in_use == 0);
+        CHECK(world_stat(w, STATS_in_flight) == 0 && w->worker.origin_conns_slab.in_use == 0);
         world_end(w);
     }
 }

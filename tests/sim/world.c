@@ -12,9 +12,10 @@
 #include "pool/pool_code.h"
 #include "pool/pool_snapshot.h"
 #include "worker/acceptor.h"
+#include "worker/client.h"
 #include "worker/exchange.h"
 #include "worker/origin.h"
-#include "worker/stream.h"
+#include "worker/origin_conn.h"
 
 /* ---- the seed on every failing line ---- */
 
@@ -505,13 +506,14 @@ static size_t held_by(const struct conn *c)
 static void note_held(struct world *w)
 {
     const struct client *c;
+    const struct exchange *ex;
     size_t held = 0;
 
-    LIST_FOREACH (c, &w->worker.clients, entry) {
+    LIST_FOREACH (c, &w->worker.clients, entry)
         held += held_by(&c->conn);
-        if (c->exchange && c->exchange->lane)
-            held += held_by(&c->exchange->lane->conn);
-    }
+    TAILQ_FOREACH (ex, &w->worker.exchanges, entry)
+        if (ex->lane)
+            held += held_by(&origin_conn_of(ex->lane)->conn);
     if (held > w->held_max_bytes)
         w->held_max_bytes = held;
 }
@@ -678,7 +680,7 @@ static void end_worker(struct world *w)
     }
     CHECK(w->worker.clients_slab.in_use == 0);
     CHECK(w->worker.exchanges_slab.in_use == 0);
-    CHECK(w->worker.lanes_slab.in_use == 0);
+    CHECK(w->worker.origin_conns_slab.in_use == 0);
     CHECK(codec_shared_live_n(w->worker.shared.codecs) == 0);
     check_stats(w);
     worker_fini(&w->worker);

@@ -1,0 +1,410 @@
+#include "worker/client.h"
+
+#include <stddef.h>
+#include <stdlib.h>
+
+#include "base/fsm.h"
+#include "worker/admission.h"
+#include "worker/exchange.h"
+#include "worker/limits.h"
+#include "worker/listener_runtime.h"
+#include "worker/trust.h"
+#include "worker/worker.h"
+
+static const struct fsm_state client_states[CLIENT_STATES] = {
+    [CLIENT_IDLE] = {"IDLE",
+                     FSM_TO(CLIENT_IN_HEAD) | FSM_TO(CLIENT_BUSY) | FSM_TO(CLIENT_CLOSING)},
+    [CLIENT_IN_HEAD] = {"IN_HEAD", FSM_TO(CLIENT_BUSY) | FSM_TO(CLIENT_CLOSING)},
+    [CLIENT_BUSY] = {"BUSY", FSM_TO(CLIENT_IDLE) | FSM_TO(CLIENT_READS_ON) |
+                                 FSM_TO(CLIENT_UNTAKEN) | FSM_TO(CLIENT_CLOSING)},
+    [CLIENT_READS_ON] = {"READS_ON",
+                         FSM_TO(CLIENT_IDLE) | FSM_TO(CLIENT_UNTAKEN) | FSM_TO(CLIENT_CLOSING)},
+    [CLIENT_UNTAKEN] = {"UNTAKEN", FSM_TO(CLIENT_IDLE) | FSM_TO(CLIENT_CLOSING)},
+    [CLIENT_CLOSING] = {"CLOSING", FSM_TO(CLIENT_CLOSING)},
+};
+static const struct fsm client_fsm = {"client", client_states, CLIENT_STATES};
+
+static void move(struct client *c, enum client_state next, const char *why)
+{
+    MUST((next == CLIENT_BUSY) == (c->stream.user != NULL));
+    fsm_move(&client_fsm, &c->state, next, (uint64_t)(uintptr_t)c, why);
+}
+
+const char *client_state_name(const struct client *c)
+{
+    return fsm_name(&client_fsm, c->state);
+}
+
+static void close_client(struct client *c, enum conn_close_how how)
+{
+    move(c, CLIENT_CLOSING, "closes");
+    conn_close(&c->conn, how);
+}
+
+struct worker *client_worker(const struct client *c)
+{
+    return (struct worker *)(void *)((char *)c->conn.shared - offsetof(struct worker, shared));
+}
+
+static struct client *client_of(struct conn *conn)
+{
+    struct client *c = (struct client *)conn;
+
+    MUST(c->magic == CLIENT_MAGIC);
+    return c;
+}
+
+static const struct listener_timeouts *timeouts_of(const struct client *c)
+{
+    return &c->caller.listener->settings.timeouts;
+}
+
+/* ---- what becomes of it when an exchange is over ---- */
+
+static void next_request(struct client *c)
+{
+    move(c, CLIENT_IDLE, "next request");
+    conn_next(&c->conn);
+    conn_timer_set(&c->conn, timeouts_of(c)->client_idle_ms);
+}
+
+/* After a whole request nothing more is due from the client; otherwise, or when it could not
+ * know that this is the last answer, it may still be sending, and a reset would take the answer
+ * away from it. */
+static void close_behind_answer(struct client *c)
+{
+    bool whole =
+        conn_is_quiet(&c->conn) && !client_worker(c)->draining && !conn_has_more(&c->conn);
+
+    close_client(c, whole ? CONN_CLOSE_FLUSH : CONN_CLOSE_LINGER);
+}
+
+static void finish(struct client *c)
+{
+    if (!conn_can_reuse(&c->conn)) {
+        close_behind_answer(c);
+    } else if (conn_is_congested(&c->conn)) {
+        move(c, CLIENT_UNTAKEN, "answered");
+        conn_timer_set(&c->conn, timeouts_of(c)->client_write_ms);
+    } else {
+        next_request(c);
+    }
+}
+
+static void read_rest(struct client *c)
+{
+    move(c, CLIENT_READS_ON, "answered early");
+    conn_timer_set(&c->conn, timeouts_of(c)->client_body_ms);
+    conn_resume(&c->conn);
+}
+
+static void on_over(struct stream *st, bool reads_on)
+{
+    struct client *c = (struct client *)((char *)st - offsetof(struct client, stream));
+
+    MUST(c->magic == CLIENT_MAGIC && c->state == CLIENT_BUSY);
+    if (reads_on)
+        read_rest(c);
+    else
+        finish(c);
+}
+
+static const struct exchange_owner owner = {.on_over = on_over};
+
+/* ---- a new one ---- */
+
+/* NULL: no memory, and the client is closed. */
+static struct exchange *begin(struct client *c, enum conn_close_how else_how)
+{
+    struct exchange *ex = exchange_new(client_worker(c), &c->stream, &c->caller, &owner);
+
+    if (ex)
+        move(c, CLIENT_BUSY, "exchange");
+    else
+        close_client(c, else_how);
+    return ex;
+}
+
+/* Answered without a request. */
+static void reject(struct client *c, enum end end)
+{
+    struct exchange *ex = begin(c, CONN_CLOSE_NOW);
+
+    if (ex)
+        exchange_reject(ex, end);
+}
+
+/* A head that can't be read: answered by an exchange that has no request. */
+static void hear_reset(struct client *c, struct event *ev)
+{
+    if (ev->error == WERR_EOF || ev->error == WERR_RESET) /* left in the middle of a head */
+        close_client(c, CONN_CLOSE_NOW);
+    else if (begin(c, CONN_CLOSE_NOW))
+        stream_hear(&c->stream, ev);
+}
+
+static void hear_head(struct client *c, struct event *ev)
+{
+    uint32_t max = c->caller.listener->settings.bounds.requests_per_connection;
+
+    c->caller.requests++;
+    if (max > 0 && c->caller.requests >= max)
+        conn_close_after(&c->conn);
+    if (begin(c, CONN_CLOSE_RESET))
+        stream_hear(&c->stream, ev);
+}
+
+/* What comes of a request that was answered before it had ended. */
+static void read_on(struct client *c, const struct event *ev)
+{
+    if (ev->type == EVENT_BODY) {
+        stats_add(client_worker(c)->stats, STATS_client_bytes_in, ev->data.len);
+    } else if (ev->type == EVENT_END) {
+        conn_quiet(&c->conn);
+        finish(c);
+    } else {
+        close_client(c, CONN_CLOSE_NOW);
+    }
+}
+
+/* ---- conn_ops ---- */
+
+static void on_event(struct conn *conn, struct event *ev)
+{
+    struct client *c = client_of(conn);
+
+    if (c->state == CLIENT_BUSY)
+        stream_hear(&c->stream, ev);
+    else if (c->state == CLIENT_READS_ON)
+        read_on(c, ev);
+    else if (ev->type == EVENT_HEAD)
+        hear_head(c, ev);
+    else if (ev->type == EVENT_RESET)
+        hear_reset(c, ev);
+}
+
+/* A head has begun, or goes on without being whole. */
+static void on_unread(struct conn *conn)
+{
+    struct client *c = client_of(conn);
+    uint32_t now_ms = (uint32_t)loop_now_ms(client_worker(c)->loop);
+
+    if (client_worker(c)->draining || conn_is_in_prologue(conn))
+        return;
+    if (c->state == CLIENT_IDLE) {
+        move(c, CLIENT_IN_HEAD, "a part of a head");
+        c->head_from_ms = now_ms;
+        conn_timer_set(conn, timeouts_of(c)->client_head_ms);
+    } else if (c->state == CLIENT_IN_HEAD &&
+               exchange_is_too_slow(c->caller.listener, conn_unread_bytes(conn),
+                                    now_ms - c->head_from_ms)) {
+        reject(c, END_CLIENT_SLOW);
+    }
+}
+
+static struct conn *splice_target(struct conn *conn)
+{
+    return stream_splice_target(&client_of(conn)->stream);
+}
+
+static void on_gone(struct conn *conn, int error)
+{
+    struct client *c = client_of(conn);
+
+    if (conn_is_in_prologue(conn) && conn_has_unread(conn))
+        trust_refuse(c->caller.listener, &c->caller.peer, "PROXY header cut off");
+    if (c->stream.user)
+        c->stream.user->up->gone(c->stream.user);
+    else
+        close_client(c, error == WERR_EOF ? CONN_CLOSE_FLUSH : CONN_CLOSE_NOW);
+}
+
+static void on_fin(struct conn *conn)
+{
+    struct stream *st = &client_of(conn)->stream;
+
+    if (st->user)
+        st->user->up->fin(st->user);
+}
+
+static void on_congested(struct conn *conn)
+{
+    stream_hear_congested(&client_of(conn)->stream);
+}
+
+static void on_drained(struct conn *conn)
+{
+    struct client *c = client_of(conn);
+
+    if (!stream_hear_drained(&c->stream) && c->state == CLIENT_UNTAKEN)
+        next_request(c);
+}
+
+static void on_progress(struct conn *conn)
+{
+    struct client *c = client_of(conn);
+
+    if (c->stream.user)
+        c->stream.user->up->progress(c->stream.user);
+    else if (c->state == CLIENT_UNTAKEN)
+        conn_timer_set(conn, timeouts_of(c)->client_write_ms);
+}
+
+/* A request, or the rest of one, that crosses our end must not meet a reset. */
+static bool is_to_linger(const struct client *c)
+{
+    return c->state == CLIENT_READS_ON ||
+           (client_worker(c)->draining && c->caller.requests > 0);
+}
+
+static void on_timer(struct conn *conn)
+{
+    struct client *c = client_of(conn);
+
+    if (c->state == CLIENT_BUSY)
+        return; /* its exchange has a timer of its own: this one is left from before */
+    if (conn_is_in_prologue(conn))
+        trust_refuse(c->caller.listener, &c->caller.peer, "no PROXY header in time");
+    if (c->state == CLIENT_IN_HEAD)
+        reject(c, END_HEAD_TIMEOUT);
+    else if (c->state == CLIENT_UNTAKEN && conn_has_taken(conn))
+        on_progress(conn);
+    else
+        close_client(c, is_to_linger(c) ? CONN_CLOSE_LINGER : CONN_CLOSE_NOW);
+}
+
+/* Now that it is known who the client is: may it come in? */
+static void enter(struct client *c)
+{
+    struct worker *w = client_worker(c);
+    enum end end = admission_enter(w, c);
+
+    conn_timer_set(&c->conn,
+                   w->draining ? LIMIT_DRAIN_FIRST_MS : timeouts_of(c)->client_idle_ms);
+    if (end == END_OK)
+        return;
+    stats_line_add(c->caller.listener->stats, STATS_LISTENER_refused, 1);
+    reject(c, end);
+}
+
+static uint32_t header_ms(const struct client *c)
+{
+    return client_worker(c)->draining ? LIMIT_DRAIN_FIRST_MS : timeouts_of(c)->client_head_ms;
+}
+
+static int64_t on_prologue(struct conn *conn, struct span in)
+{
+    struct client *c = client_of(conn);
+    int64_t n = trust_take_header(&c->caller, in);
+
+    if (n < 0)
+        close_client(c, CONN_CLOSE_NOW);
+    else if (n > 0)
+        enter(c);
+    return n;
+}
+
+static uint32_t flush_limit_ms(const struct conn *conn)
+{
+    return timeouts_of((const struct client *)conn)->client_write_ms;
+}
+
+static void on_closed(struct conn *conn)
+{
+    struct client *c = client_of(conn);
+    struct worker *w = client_worker(c);
+
+    MUST(c->stream.user == NULL && c->state == CLIENT_CLOSING);
+    LIST_REMOVE(c, entry);
+    admission_leave(c);
+    stats_line_add(c->caller.listener->stats, STATS_LISTENER_open, -1);
+    listener_runtime_leave(c->caller.listener);
+    free(c->caller.local);
+    stats_sub(w->stats, STATS_client_open, 1);
+    c->magic = 0;
+    slab_put(&w->clients_slab, c);
+    w->on_clients(w);
+}
+
+static const struct conn_ops client_ops = {
+    .hears_whole = true,
+    .on_event = on_event,
+    .on_prologue = on_prologue,
+    .on_unread = on_unread,
+    .splice_target = splice_target,
+    .on_gone = on_gone,
+    .on_fin = on_fin,
+    .on_congested = on_congested,
+    .on_drained = on_drained,
+    .on_progress = on_progress,
+    .on_timer = on_timer,
+    .flush_limit_ms = flush_limit_ms,
+    .on_closed = on_closed,
+};
+
+/* ---- from the worker ---- */
+
+static void add_client(struct listener_runtime *l, struct client *c, const struct addr *peer)
+{
+    struct worker *w = l->worker;
+
+    c->magic = CLIENT_MAGIC;
+    c->state = CLIENT_IDLE;
+    c->caller.peer = *peer;
+    c->caller.listener = l;
+    listener_runtime_enter(l);
+    stream_init(&c->stream, STREAM_ONE);
+    LIST_INSERT_HEAD(&w->clients, c, entry);
+    stats_add(w->stats, STATS_client_connections, 1);
+    stats_add(w->stats, STATS_client_open, 1);
+    stats_line_add(l->stats, STATS_LISTENER_connections, 1);
+    stats_line_add(l->stats, STATS_LISTENER_open, 1);
+    w->on_clients(w);
+}
+
+void client_accept(struct listener_runtime *l, struct accepted *a, bool has_header)
+{
+    struct worker *w = l->worker;
+    struct client *c;
+
+    if (has_header && !trust_may_send_header(l, accepted_peer(a)))
+        return;
+    c = admission_is_full(w) ? NULL : slab_get(&w->clients_slab);
+    if (c == NULL) {
+        stats_line_add(l->stats, STATS_LISTENER_refused, 1);
+        return;
+    }
+    if (conn_accept(&c->conn, &w->shared, &client_ops, a, CODEC_H1, &l->limits) < 0) {
+        slab_put(&w->clients_slab, c);
+        return;
+    }
+    add_client(l, c, accepted_peer(a));
+    if (has_header) {
+        conn_expect_prologue(&c->conn);
+        conn_timer_set(&c->conn, header_ms(c));
+    } else {
+        trust_judge(&c->caller);
+        enter(c);
+    }
+}
+
+void client_drain(struct client *c)
+{
+    if (c->state == CLIENT_BUSY) {
+        conn_close_after(&c->conn);
+    } else if (c->state == CLIENT_UNTAKEN) {
+        close_client(c, CONN_CLOSE_FLUSH);
+    } else if (c->caller.requests > 0 && !conn_has_unread(&c->conn)) {
+        conn_timer_set(&c->conn,
+                       (uint32_t)rand_below(&client_worker(c)->rand,
+                                            client_worker(c)->drain_jitter_ms + 1ULL));
+    } else {
+        conn_timer_set(&c->conn, LIMIT_DRAIN_FIRST_MS);
+    }
+}
+
+void client_stop(struct client *c)
+{
+    if (c->state != CLIENT_BUSY)
+        close_client(c, CONN_CLOSE_NOW);
+}

@@ -1,0 +1,62 @@
+/* client.h - a connection from a client: who it is, how far it is trusted, what it carries.
+ *
+ * It hears the conn's events and passes them to its stream, which has an exchange or none; the
+ * exchange tells by exchange_owner what becomes of the connection. On HTTP/1 there is one
+ * stream, a part of the client. Idle, it holds no exchange and no buffer.
+ *
+ * States: IDLE → IN_HEAD (a part of a head is there) → BUSY (its stream has an exchange) →
+ * IDLE, or, before that, READS_ON (answered before its request has ended: the rest is nobody's)
+ * or UNTAKEN (answered, but the answer is not taken yet: the next request waits); any →
+ * CLOSING.
+ */
+#ifndef WELDR_WORKER_CLIENT_H
+#define WELDR_WORKER_CLIENT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "net/conn.h"
+#include "worker/caller.h"
+#include "worker/stream.h"
+
+struct worker;
+
+enum { CLIENT_MAGIC = 0x636c };
+
+enum client_state {
+    CLIENT_IDLE,
+    CLIENT_IN_HEAD,
+    CLIENT_BUSY,
+    CLIENT_READS_ON,
+    CLIENT_UNTAKEN,
+    CLIENT_CLOSING,
+    CLIENT_STATES
+};
+
+/* There may be very many that idle: each byte counts. */
+struct client {
+    struct conn conn;     /* first */
+    struct stream stream; /* right behind it */
+    LIST_ENTRY(client) entry;
+    struct caller caller;
+    uint32_t head_from_ms; /* IN_HEAD: when it began, of the loop's time the lower half */
+    uint16_t magic;
+    uint8_t state;           /* enum client_state */
+    bool is_counted_at_host; /* admission.h */
+};
+
+_Static_assert(offsetof(struct client, stream) == sizeof(struct conn), "STREAM_ONE");
+
+/* Of which it is a client: the one whose conns it shares. */
+struct worker *client_worker(const struct client *c);
+/* Takes an accepted connection, or leaves it to be closed at the cap or for lack of memory.
+ * has_header: the first that comes is a PROXY header, which not everybody may send (trust.h).
+ */
+void client_accept(struct listener_runtime *l, struct accepted *a, bool has_header);
+/* While draining: closes when idle, within the worker's drain_jitter_ms. */
+void client_drain(struct client *c);
+/* Closes now, unless an exchange will see to that. */
+void client_stop(struct client *c);
+const char *client_state_name(const struct client *c);
+
+#endif

@@ -1,0 +1,90 @@
+/* lane.h - a place for one exchange at an origin.
+ *
+ * It has a stream and stands on a connection (origin_conn.h); on HTTP/1 a connection has one.
+ * Lanes are shared by all clients of the worker: idle ones wait in their origin's list, the
+ * warmest first, registered with the loop, so that a server that closes one is noticed. The
+ * state of a lane is the list of its origin that it is on; one function moves it.
+ */
+#ifndef WELDR_WORKER_LANE_H
+#define WELDR_WORKER_LANE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/queue.h>
+
+#include "worker/addr_set.h"
+#include "worker/stream.h"
+
+struct caller;
+struct origin;
+struct worker;
+
+enum { LANE_MAGIC = 0x6c61 };
+
+enum lane_state {
+    LANE_CONNECTING, /* for an exchange: stream_up.open follows */
+    LANE_BUSY,
+    LANE_IDLE,
+    LANE_CLOSING, /* its connection has not been told closed yet */
+    LANE_STATES
+};
+
+struct lane {
+    struct stream stream; /* first */
+    TAILQ_ENTRY(lane) entry;
+    uint16_t magic;
+    uint8_t state; /* enum lane_state */
+};
+
+TAILQ_HEAD(lane_list, lane);
+
+/* The lanes of an origin. */
+struct lanes {
+    struct lane_list in[LANE_STATES]; /* IDLE: the last used first */
+    uint32_t n, idle_n;
+};
+
+enum lane_choice {
+    LANE_ANY,  /* an idle one if there is one */
+    LANE_SAFE, /* the same, but none that its server may be closing at this moment: for what
+                  can't be sent twice */
+    LANE_NEW
+};
+
+void lanes_init(struct lanes *all);
+/* No lane is left, not even one that closes. */
+bool lanes_are_gone(const struct lanes *all);
+
+/* An idle lane, or a new one to an address that has not been tried. Its stream is the user's
+ * then. *error when NULL: WERR_REFUSED, WERR_NO_FD …. */
+struct lane *lane_take(struct origin *o, struct stream_user *user, struct addr_tries *tries,
+                       enum lane_choice choice, int *error);
+/* It is connected (BUSY, and before any head): its address works. */
+void lane_note_open(const struct lane *lane);
+/* Before the first head on a new lane: names the client to a server that wants a PROXY header
+ * (version 2). The lane then speaks for that client and is not used again, since the next
+ * request may be somebody else's. */
+void lane_tell_caller(struct lane *lane, const struct caller *caller,
+                      const struct stream *from);
+/* The exchange is done with it: idle again if it can carry another, else closed. */
+void lane_release(struct lane *lane, bool reuse);
+/* The same after a tunnel: closed when all is sent, or, broken (STREAM_CUT_*), reset, since
+ * bytes may be missing. */
+void lane_end_tunnel(struct lane *lane);
+void lane_break_tunnel(struct lane *lane, enum stream_why why);
+/* Has it carried an exchange before? */
+bool lane_is_reused(const struct lane *lane);
+void lanes_close_idle(struct origin *o);
+/* Its addresses are others: idle lanes to those that are gone, or down, close; busy ones will
+ * when they are done. */
+void lanes_close_gone(struct origin *o);
+/* Whoever has one hears that the server has no more time. */
+void lanes_cut(struct origin *o);
+/* The answer's head was read. It may say how long the server keeps the connection (Keep-Alive:
+ * timeout): Weldr closes it a second before. After a large answer another one is expected of
+ * this origin: little is read with the next head then, so that the rest can be spliced. */
+void lane_note_head(struct lane *lane, const struct msg *m);
+/* Broken before an answer: if it had been idle, its server closes lanes suddenly. */
+void lane_note_stale(const struct lane *lane);
+
+#endif

@@ -1,0 +1,64 @@
+/* origin_conn.h - a connection to an address of a server, and the lane on it.
+ *
+ * Knows which address it goes to, whether the server still has that, how long the server keeps
+ * it, and for whom it speaks. What it hears goes to its lane's owner by the conn_ops that
+ * lane.c brings. Owner: the worker's slab; it goes in conn's on_closed.
+ */
+#ifndef WELDR_WORKER_ORIGIN_CONN_H
+#define WELDR_WORKER_ORIGIN_CONN_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "net/conn.h"
+#include "worker/lane.h"
+
+enum { ORIGIN_CONN_MAGIC = 0x6f63 };
+
+struct origin_conn {
+    struct conn conn; /* first */
+    struct lane lane; /* right behind it */
+    struct origin *origin;
+    struct addr addr;
+    uint32_t addr_version; /* in which its origin's addresses were last seen to have it */
+    uint32_t exchanges;    /* carried so far */
+    uint32_t keep_ms; /* how long it may be idle, if its server has said so; else UINT32_MAX */
+    uint16_t magic;
+    bool is_personal; /* its PROXY header has named a client: for one exchange only */
+    uint64_t idle_from_ms;
+};
+
+_Static_assert(offsetof(struct origin_conn, lane) == sizeof(struct conn), "STREAM_ONE");
+_Static_assert(offsetof(struct lane, stream) == 0, "STREAM_ONE");
+
+static inline struct origin_conn *origin_conn_of(const struct lane *lane)
+{
+    struct origin_conn *oc = (struct origin_conn *)(void *)((char *)(uintptr_t)lane -
+                                                            offsetof(struct origin_conn, lane));
+
+    MUST(lane->magic == LANE_MAGIC && oc->magic == ORIGIN_CONN_MAGIC);
+    return oc;
+}
+
+/* To the address that is to be tried next. NULL: see *error. Whether it is open already says
+ * conn.state. */
+struct origin_conn *origin_conn_open(struct origin *o, struct addr_tries *tries,
+                                     const struct conn_ops *ops, int *error);
+/* In on_closed. */
+void origin_conn_free(struct origin_conn *oc);
+/* For the next exchange: little is read with its answer's head where a large one is expected.
+ */
+void origin_conn_count(struct origin_conn *oc);
+void origin_conn_note_head(struct origin_conn *oc, const struct msg *m);
+void origin_conn_tell_caller(struct origin_conn *oc, const struct caller *caller,
+                             const struct stream *from);
+/* Does its server still have its address? */
+bool origin_conn_has_place(struct origin_conn *oc);
+/* How long it may be idle; 0: not at all. */
+uint32_t origin_conn_idle_ms(const struct origin_conn *oc);
+/* May another exchange follow? */
+bool origin_conn_can_reuse(struct origin_conn *oc);
+/* Its server closes connections that are idle, without a word. */
+void origin_conn_distrust(const struct origin_conn *oc);
+
+#endif
