@@ -1,17 +1,25 @@
 #include "codec/h1.h"
 
+#include <stdlib.h>
+
 #include "base/fault.h"
 #include "codec/h1_int.h"
 #include "codec/h1_scan.h"
 
-struct h1_workspace *h1_workspace_new(void)
+struct h1_shared *h1_shared_new(unsigned max)
 {
-    return fault_malloc(sizeof(struct h1_workspace));
+    struct h1_shared *s = fault_malloc(sizeof(*s));
+
+    if (s != NULL)
+        slab_init(&s->slab, "h1", sizeof(struct h1), max);
+    return s;
 }
 
-void h1_workspace_free(struct h1_workspace *w)
+void h1_shared_free(struct h1_shared *s)
 {
-    free(w);
+    if (s != NULL)
+        slab_fini(&s->slab);
+    free(s);
 }
 
 size_t h1_bytes(void)
@@ -19,9 +27,11 @@ size_t h1_bytes(void)
     return sizeof(struct h1);
 }
 
-static void pause_reading(struct codec *c, bool paused)
+static void pause_reading(struct codec *c, struct codec_stream *st, bool paused)
 {
     struct h1 *h = h1_from(c);
+
+    (void)st;
     if (paused)
         h->flags |= H1_PAUSED;
     else
@@ -40,9 +50,11 @@ static bool can_reuse(const struct codec *c)
            !(h->flags & (H1_CLOSE_AFTER | H1_WRITE_BROKEN | H1_WRITE_CLOSES));
 }
 
-static void next_message(struct codec *c)
+static void next_message(struct codec *c, struct codec_stream *st)
 {
     struct h1 *h = h1_from(c);
+
+    (void)st;
     MUST(has_ended(h));
     h1_read_move(h, H1_READ_HEAD, "next message");
     h->writing = H1_WRITE_HEAD;
@@ -52,12 +64,30 @@ static void next_message(struct codec *c)
     h->line_start = 0;
     h->looked = 0;
     h->line_n = 0;
+    h->stream.user = NULL;
+}
+
+static struct codec_stream *open_stream(struct codec *c, void *user)
+{
+    struct h1 *h = h1_from(c);
+
+    MUST(h->role == CODEC_CLIENT);
+    if (h->writing != H1_WRITE_HEAD || h->reading != H1_READ_HEAD)
+        return NULL;
+    h->stream.user = user;
+    return &h->stream;
+}
+
+static void close_after(struct codec *c)
+{
+    h1_from(c)->flags |= H1_CLOSE_AFTER;
 }
 
 static void free_codec(struct codec *c)
 {
     struct h1 *h = h1_from(c);
-    slab_put(h->slab, h);
+
+    slab_put(&h->shared->slab, h);
 }
 
 static const struct codec_ops h1_ops = {
@@ -73,28 +103,64 @@ static const struct codec_ops h1_ops = {
     .skip_in = h1_body_skip,
     .raw_out = h1_write_raw,
     .skip_out = h1_write_skip,
-    .next = next_message,
+    .open = open_stream,
+    .done = next_message,
+    .close_after = close_after,
     .can_reuse = can_reuse,
     .free = free_codec,
 };
 
-struct codec *h1_new(struct slab *slab, struct h1_workspace *w, enum codec_role role,
+struct codec *h1_new(struct h1_shared *s, enum codec_role role,
                      const struct codec_limits *limits)
 {
+    struct h1 *h;
+
     MUST(limits->fields <= MSG_FIELDS_MAX);
     h1_scan_choose();
-    struct h1 *h = slab_get(slab);
+    h = slab_get(&s->slab);
     if (h == NULL)
         return NULL;
     h->codec.ops = &h1_ops;
-    h->slab = slab;
-    h->workspace = w;
+    h->shared = s;
     h->limits = limits;
     h->role = (uint8_t)role;
     return &h->codec;
 }
 
-void h1_close_after(struct codec *c)
+/* ---- the kind ---- */
+
+static void *kind_shared_new(struct bufq_store *store)
 {
-    h1_from(c)->flags |= H1_CLOSE_AFTER;
+    (void)store; /* what a peer does not take is the conn's to keep */
+    return h1_shared_new(0);
 }
+
+static void kind_shared_free(void *shared)
+{
+    h1_shared_free(shared);
+}
+
+static struct codec *kind_make(void *shared, enum codec_role role,
+                               const struct codec_limits *limits)
+{
+    return h1_new(shared, role, limits);
+}
+
+static unsigned kind_live_n(const void *shared)
+{
+    return ((const struct h1_shared *)shared)->slab.in_use;
+}
+
+static void kind_settle(void *shared)
+{
+    (void)slab_settle(&((struct h1_shared *)shared)->slab);
+}
+
+const struct codec_kind h1_kind = {
+    .name = "h1",
+    .shared_new = kind_shared_new,
+    .shared_free = kind_shared_free,
+    .make = kind_make,
+    .live_n = kind_live_n,
+    .settle = kind_settle,
+};

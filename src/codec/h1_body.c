@@ -28,17 +28,19 @@ size_t h1_body_length(struct h1 *h, struct span in)
     return n;
 }
 
-uint64_t h1_body_raw(const struct codec *c)
+uint64_t h1_body_raw(const struct codec *c, const struct codec_stream *st)
 {
     const struct h1 *h = (const struct h1 *)(const void *)c;
+
+    (void)st;
     return h->reading == H1_READ_LENGTH ? h->in_left : 0;
 }
 
-void h1_body_skip(struct codec *c, size_t n)
+void h1_body_skip(struct codec *c, struct codec_stream *st, size_t n)
 {
     struct h1 *h = h1_from(c);
     struct event ev = {.type = EVENT_BODY, .data = {NULL, n}};
-    MUST(n <= h1_body_raw(c));
+    MUST(n <= h1_body_raw(c, st));
     h->in_left -= n;
     h1_read_emit(h, &ev);
     if (h->in_left == 0)
@@ -269,7 +271,7 @@ size_t h1_body_trailers(struct h1 *h, struct span in)
     }
     if (n == 0)
         return 0;
-    struct msg *m = &h->workspace->msg;
+    struct msg *m = &h->shared->msg;
     if (m->field_n > 0) {
         struct event ev = {.type = EVENT_TRAILERS, .msg = m};
         drop_dangerous(m);

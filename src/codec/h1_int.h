@@ -15,6 +15,7 @@
 #define WELDR_CODEC_H1_INT_H
 
 #include "base/fsm.h"
+#include "base/slab.h"
 #include "codec/codec.h"
 #include "codec/h1.h"
 
@@ -41,7 +42,7 @@ enum h1_flag {
     H1_READ_KEEP = 1U << 4,     /* the message read lets the connection live */
     H1_IS_HEAD = 1U << 5,       /* the request of this exchange is HEAD */
     H1_PEER_IS_10 = 1U << 6,    /* server: the client speaks HTTP/1.0 */
-    H1_CLOSE_AFTER = 1U << 7,   /* h1_close_after() was called */
+    H1_CLOSE_AFTER = 1U << 7,   /* codec_close_after() was called */
     H1_WRITE_BROKEN = 1U << 8,  /* what was written does not end as its head said */
     H1_NO_BODY = 1U << 9,       /* writer: body bytes are swallowed */
     H1_WRITE_CLOSES = 1U << 10, /* writer: the message ends with the connection */
@@ -51,15 +52,17 @@ enum h1_flag {
     H1_LASTING = H1_CLOSE_AFTER
 };
 
-struct h1_workspace {
-    struct msg msg;
+/* Of all h1 codecs of a process: a head is read one at a time. */
+struct h1_shared {
+    struct msg msg; /* first: it is what each head goes through */
     struct msg_field fields[MSG_FIELDS_MAX];
+    struct slab slab;
 };
 
 struct h1 {
-    struct codec codec; /* first: the two are cast into each other */
-    struct slab *slab;
-    struct h1_workspace *workspace;
+    struct codec codec;         /* first: the two are cast into each other */
+    struct codec_stream stream; /* the only one */
+    struct h1_shared *shared;
     const struct codec_limits *limits;
     union {
         uint64_t in_left; /* reader: bytes left of the body or chunk */
@@ -122,16 +125,20 @@ int h1_frame_response(struct msg *m, bool answers_head, struct h1_fault *fault) 
 
 /* h1_read.c */
 enum h1_section { H1_SECTION_HEAD, H1_SECTION_TRAILERS };
-/* Reads a head or a trailer section into the workspace. Returns its length; 0 when it is not
+/* Reads a head or a trailer section into the shared msg. Returns its length; 0 when it is not
  * whole yet; WERR_* with *fault. */
 int64_t h1_read_section(struct h1 *h, struct span in, enum h1_section section,
                         struct h1_fault *fault);
 void h1_read_move(struct h1 *h, enum h1_reading next, const char *why);
-void h1_read_emit(struct h1 *h, struct event *ev);
+static inline void h1_read_emit(struct h1 *h, struct event *ev)
+{
+    ev->stream = &h->stream;
+    h->codec.up->event(&h->codec, ev);
+}
 void h1_read_end(struct h1 *h); /* state END, then the END event */
 void h1_read_reset(struct h1 *h, const struct h1_fault *fault); /* state DEAD, then RESET */
 size_t h1_read_feed(struct codec *c, struct span in);
-void h1_read_eof(struct codec *c);
+bool h1_read_eof(struct codec *c);
 
 /* h1_body.c: one step each over the bytes given; return how many were consumed. */
 size_t h1_body_length(struct h1 *h, struct span in);
@@ -140,17 +147,20 @@ size_t h1_body_chunk_data(struct h1 *h, struct span in);
 size_t h1_body_chunk_crlf(struct h1 *h, struct span in);
 size_t h1_body_trailers(struct h1 *h, struct span in);
 size_t h1_body_close(struct h1 *h, struct span in);
-uint64_t h1_body_raw(const struct codec *c);
-void h1_body_skip(struct codec *c, size_t n);
+uint64_t h1_body_raw(const struct codec *c, const struct codec_stream *st);
+void h1_body_skip(struct codec *c, struct codec_stream *st, size_t n);
 
 /* h1_write.c: the sending half of codec_ops. */
 size_t h1_write_head_room(const struct codec *c, const struct msg *m);
 /* Client: 101 was read; what is sent from now on is sent as it is. */
 void h1_write_switch(struct h1 *h);
-void h1_write_head(struct codec *c, const struct msg *m, struct outv *out);
-void h1_write_body(struct codec *c, struct span data, uint64_t chunk_bytes, struct outv *out);
-void h1_write_end(struct codec *c, const struct msg *trailers, struct outv *out);
-uint64_t h1_write_raw(const struct codec *c);
-void h1_write_skip(struct codec *c, size_t n);
+void h1_write_head(struct codec *c, struct codec_stream *st, const struct msg *m,
+                   struct outv *out);
+void h1_write_body(struct codec *c, struct codec_stream *st, struct span data,
+                   uint64_t chunk_bytes, struct outv *out);
+void h1_write_end(struct codec *c, struct codec_stream *st, const struct msg *trailers,
+                  struct outv *out);
+uint64_t h1_write_raw(const struct codec *c, const struct codec_stream *st);
+void h1_write_skip(struct codec *c, struct codec_stream *st, size_t n);
 
 #endif

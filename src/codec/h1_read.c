@@ -21,11 +21,6 @@ void h1_read_move(struct h1 *h, enum h1_reading next, const char *why)
     fsm_move(&read_fsm, &h->reading, next, 0, why);
 }
 
-void h1_read_emit(struct h1 *h, struct event *ev)
-{
-    h->codec.sink(&h->codec, ev);
-}
-
 void h1_read_end(struct h1 *h)
 {
     struct event ev = {.type = EVENT_END};
@@ -58,17 +53,17 @@ static void begin_section(struct h1 *h, enum h1_section section)
 
 static void begin_msg(struct h1 *h, const char *base)
 {
-    struct msg *m = &h->workspace->msg;
+    struct msg *m = &h->shared->msg;
     memset(m, 0, offsetof(struct msg, added));
     m->base = base;
-    m->fields = h->workspace->fields;
+    m->fields = h->shared->fields;
 }
 
 /* One line from p on; NULL with *fault when it is malformed, too much or not whole. */
 static const char *read_line(struct h1 *h, const char *p, const char *end,
                              struct h1_fault *fault)
 {
-    struct msg *m = &h->workspace->msg;
+    struct msg *m = &h->shared->msg;
     if (h->line_n == 0)
         return h->role == CODEC_SERVER ? h1_line_read_request(m, p, end, fault)
                                        : h1_line_read_status(m, p, end, fault);
@@ -136,8 +131,8 @@ static int64_t read_lines(struct h1 *h, struct span in, enum h1_section section,
         if (result != WERR_OK)
             return result;
         if (is_last) {
-            h->workspace->msg.field_n = (uint16_t)(h->line_n - 1U);
-            h->workspace->msg.base_len = (uint32_t)offset;
+            h->shared->msg.field_n = (uint16_t)(h->line_n - 1U);
+            h->shared->msg.base_len = (uint32_t)offset;
             return (int64_t)offset;
         }
         h->line_n++;
@@ -148,7 +143,7 @@ static int64_t read_lines(struct h1 *h, struct span in, enum h1_section section,
 
 /* Bytes come in one piece as a rule, and then each is looked at once. When they do not, the
  * lines that are whole are checked now, but what was found in them is lost with the shared
- * workspace: the section is read again when its end is there. Each byte is thus looked at four
+ * msg: the section is read again when its end is there. Each byte is thus looked at four
  * times at the most (sought for LF, checked, read again), never once a feed. */
 int64_t h1_read_section(struct h1 *h, struct span in, enum h1_section section,
                         struct h1_fault *fault)
@@ -217,7 +212,7 @@ static void deliver_info(struct h1 *h, struct event *ev)
 
 static void deliver_head(struct h1 *h)
 {
-    struct msg *m = &h->workspace->msg;
+    struct msg *m = &h->shared->msg;
     struct event ev = {.type = EVENT_HEAD, .msg = m};
     if (m->status == 101) { /* only ever read by a client that has asked */
         h1_write_switch(h);
@@ -262,7 +257,7 @@ static size_t check_first(struct h1 *h, struct span in, bool *is_clear)
 
 static int frame_response(struct h1 *h, struct h1_fault *fault)
 {
-    struct msg *m = &h->workspace->msg;
+    struct msg *m = &h->shared->msg;
     bool has_asked = (h->flags & H1_UPGRADE) && h->writing != H1_WRITE_HEAD;
     int result = h1_frame_response(m, h->flags & H1_IS_HEAD, fault);
     if (result == WERR_OK && m->status == 101 && !has_asked)
@@ -284,7 +279,7 @@ static size_t step_head(struct h1 *h, struct span in)
     int64_t n = h1_read_section(h, in, H1_SECTION_HEAD, &fault);
     int result = n < 0 ? (int)n : WERR_OK;
     if (n > 0)
-        result = h->role == CODEC_SERVER ? h1_frame_request(&h->workspace->msg, &fault)
+        result = h->role == CODEC_SERVER ? h1_frame_request(&h->shared->msg, &fault)
                                          : frame_response(h, &fault);
     if (result != WERR_OK) {
         h1_read_reset(h, &fault);
@@ -334,27 +329,28 @@ size_t h1_read_feed(struct codec *c, struct span in)
     return taken;
 }
 
-void h1_read_eof(struct codec *c)
+bool h1_read_eof(struct codec *c)
 {
     struct h1 *h = h1_from(c);
     struct h1_fault fault = {WERR_EOF, 400, "connection closed within the message"};
     switch (h->reading) {
     case H1_READ_CLOSE:
         h1_read_end(h);
-        return;
+        return true;
     case H1_READ_END:
     case H1_READ_DEAD:
-        return;
+        return false;
     case H1_READ_HEAD:
         if (h->looked > 0)
             break;
         /* Nothing has come. A client may leave; an origin owes an answer once it was asked. */
         if (h->role == CODEC_SERVER || h->writing == H1_WRITE_HEAD)
-            return;
+            return false;
         fault.why = "connection closed before the answer";
         break;
     default:
         break;
     }
     h1_read_reset(h, &fault);
+    return true;
 }

@@ -253,9 +253,12 @@ static void write_switch(struct h1 *h, const struct msg *m, struct outv *out)
         h->flags |= H1_SWITCHES;
 }
 
-void h1_write_head(struct codec *c, const struct msg *m, struct outv *out)
+void h1_write_head(struct codec *c, struct codec_stream *st, const struct msg *m,
+                   struct outv *out)
 {
     struct h1 *h = h1_from(c);
+
+    (void)st;
     if (h->role == CODEC_SERVER && m->status == 101) {
         write_switch(h, m, out);
         return;
@@ -305,9 +308,12 @@ static void write_chunk(struct h1 *h, struct span data, uint64_t chunk_bytes, st
         outv_add(out, SPAN("\r\n"));
 }
 
-void h1_write_body(struct codec *c, struct span data, uint64_t chunk_bytes, struct outv *out)
+void h1_write_body(struct codec *c, struct codec_stream *st, struct span data,
+                   uint64_t chunk_bytes, struct outv *out)
 {
     struct h1 *h = h1_from(c);
+
+    (void)st;
     MUST(h->writing == H1_WRITE_BODY);
     if (data.len == 0 || (h->flags & H1_NO_BODY))
         return;
@@ -339,9 +345,12 @@ static void write_last_chunk(struct h1 *h, const struct msg *trailers, struct ou
     outv_add(out, SPAN("\r\n"));
 }
 
-void h1_write_end(struct codec *c, const struct msg *trailers, struct outv *out)
+void h1_write_end(struct codec *c, struct codec_stream *st, const struct msg *trailers,
+                  struct outv *out)
 {
     struct h1 *h = h1_from(c);
+
+    (void)st;
     move(h, H1_WRITE_END, "message sent");
     if (h->flags & H1_NO_BODY)
         return;
@@ -355,16 +364,18 @@ void h1_write_end(struct codec *c, const struct msg *trailers, struct outv *out)
         h1_write_switch(h);
 }
 
-uint64_t h1_write_raw(const struct codec *c)
+uint64_t h1_write_raw(const struct codec *c, const struct codec_stream *st)
 {
     const struct h1 *h = (const struct h1 *)(const void *)c;
+
+    (void)st;
     bool is_raw = h->writing == H1_WRITE_BODY && h->framing == MSG_BODY_LENGTH &&
                   !(h->flags & H1_NO_BODY);
     return is_raw ? h->out_left : 0;
 }
 
-void h1_write_skip(struct codec *c, size_t n)
+void h1_write_skip(struct codec *c, struct codec_stream *st, size_t n)
 {
-    MUST(n <= h1_write_raw(c));
+    MUST(n <= h1_write_raw(c, st));
     h1_from(c)->out_left -= n;
 }

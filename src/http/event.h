@@ -15,6 +15,8 @@
 #include "base/span.h"
 #include "http/msg.h"
 
+struct codec_stream;
+
 enum event_type {
     EVENT_INFO,     /* 1xx response head (msg) */
     EVENT_HEAD,     /* final head (msg); an END comes later unless is_whole is set */
@@ -26,9 +28,9 @@ enum event_type {
 
 struct event {
     enum event_type type;
-    bool is_whole;   /* HEAD: nothing follows, the message was read to its end */
-    uint32_t stream; /* 0 for h1 */
-    int error;       /* RESET: WERR_* */
+    bool is_whole;               /* HEAD: nothing follows, the message was read to its end */
+    struct codec_stream *stream; /* that it is of; NULL: RESET of the connection */
+    int error;                   /* RESET: WERR_* */
     uint16_t status; /* RESET while reading a request: the status that answers it best (400,
                         431, 501, 505 …), else 0 */
     const char

@@ -623,7 +623,6 @@ static void on_closed(struct conn *c)
 }
 
 static const struct conn_ops api_conn_ops = {
-    .hears_whole = true,
     .on_event = on_event,
     .on_gone = on_gone,
     .on_unread = on_unread,
@@ -669,7 +668,8 @@ static void on_accept(struct sock *s, struct accepted *a)
     ac->m = api->m;
     ac->next_page.run = on_next_page;
     ac->peer = *accepted_peer(a);
-    if (conn_accept(&ac->conn, &api->m->shared, &api_conn_ops, a, &codec_limits_request) < 0) {
+    if (conn_accept(&ac->conn, &api->m->shared, &api_conn_ops, a, CODEC_H1,
+                    &codec_limits_request) < 0) {
         free(ac);
         return;
     }

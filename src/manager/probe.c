@@ -198,7 +198,6 @@ static void on_closed(struct conn *c)
 }
 
 static const struct conn_ops probe_ops = {
-    .hears_whole = true,
     .on_open = on_open,
     .on_event = on_event,
     .on_gone = on_gone,
@@ -265,8 +264,8 @@ struct probe *probe_start(const struct probe_wish *wish)
     p->open_n = wish->open_n;
     ++*p->open_n;
     copy_settings(p, wish);
-    p->error =
-        conn_connect(&p->conn, wish->shared, &probe_ops, wish->to, &codec_limits_response);
+    p->error = conn_connect(&p->conn, wish->shared, &probe_ops, wish->to, CODEC_H1,
+                            &codec_limits_response);
     p->later.run = p->error < 0 ? run_failed : run_begin;
     if (p->error == 0)
         conn_timer_set(&p->conn, wish->health->timeout_ms);

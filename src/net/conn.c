@@ -4,7 +4,8 @@
 #include "net/conn_int.h"
 
 static const struct fsm_state conn_states[CONN_STATES] = {
-    [CONN_NEW] = {"NEW", FSM_TO(CONN_OPEN) | FSM_TO(CONN_CLOSED)},
+    [CONN_NEW] = {"NEW", FSM_TO(CONN_TLS) | FSM_TO(CONN_OPEN) | FSM_TO(CONN_CLOSED)},
+    [CONN_TLS] = {"TLS", FSM_TO(CONN_OPEN) | FSM_TO(CONN_CLOSED)},
     [CONN_OPEN] = {"OPEN", FSM_TO(CONN_FLUSHING) | FSM_TO(CONN_CLOSED)},
     [CONN_FLUSHING] = {"FLUSHING", FSM_TO(CONN_LINGER) | FSM_TO(CONN_CLOSED)},
     [CONN_LINGER] = {"LINGER", FSM_TO(CONN_CLOSED)},
@@ -28,29 +29,34 @@ const char *conn_state_name(const struct conn *c)
 
 void conn_set_pending(struct conn *c)
 {
-    if (c->flags & CONN_PENDING)
+    struct conn_shared *s = c->shared;
+
+    if (c->pending_next)
         return;
-    c->flags |= CONN_PENDING;
-    c->pending_next = c->shared->pending;
-    c->shared->pending = c;
+    c->pending_next = s->pending ? s->pending : c;
+    s->pending = c;
 }
 
-static bool unlink_from(struct conn **at, const struct conn *c)
+static struct conn *next_pending(const struct conn *c)
 {
-    while (*at && *at != c)
-        at = &(*at)->pending_next;
-    if (!*at)
-        return false;
-    *at = c->pending_next;
-    return true;
+    return c->pending_next == c ? NULL : c->pending_next;
 }
 
 static void drop_pending(struct conn *c)
 {
-    if (!(c->flags & CONN_PENDING))
+    struct conn *before = c->shared->pending;
+
+    if (!c->pending_next)
         return;
-    MUST(unlink_from(&c->shared->pending, c));
-    c->flags &= (uint16_t)~CONN_PENDING;
+    if (before == c) {
+        c->shared->pending = next_pending(c);
+    } else {
+        while (before && next_pending(before) != c)
+            before = next_pending(before);
+        MUST(before);
+        before->pending_next = next_pending(c) ? c->pending_next : before;
+    }
+    c->pending_next = NULL;
 }
 
 /* The peer lives, but what was to be sent to it is lost here. */
@@ -61,11 +67,12 @@ static bool is_own_fault(int error)
 
 void conn_break(struct conn *c, int error)
 {
+    MUST(error < 0);
     if (c->state == CONN_FLUSHING || c->state == CONN_LINGER) {
         conn_close(c, CONN_CLOSE_RESET);
         return;
     }
-    c->flags |= CONN_BROKEN;
+    conn_set_sending(c, SENDING_BROKEN, werr_word(error));
     conn_drop_held(c);
     bufq_fini(&c->out, c->shared->store);
     if (is_own_fault(error))
@@ -78,7 +85,7 @@ void conn_break(struct conn *c, int error)
 /* Is there anything of the peer's message, or its end, to be received or fed? */
 static bool is_receiving(const struct conn *c)
 {
-    return c->state == CONN_OPEN && !(c->flags & CONN_QUIET) &&
+    return c->state == CONN_OPEN && !conn_is_quiet(c) &&
            ((c->flags & CONN_PEER_EOF) || !(c->sock.flags & SOCK_EOF));
 }
 
@@ -88,7 +95,7 @@ static void end_congestion(struct conn *c)
 {
     if (!(c->flags & CONN_CONGESTED))
         return;
-    c->flags &= (uint16_t)~CONN_CONGESTED;
+    c->flags &= (uint8_t)~CONN_CONGESTED;
     if (c->ops->on_drained)
         c->ops->on_drained(c);
 }
@@ -97,13 +104,14 @@ static void run_pending(struct conn *c)
 {
     if (!conn_is_open(c))
         return;
-    if ((c->flags & CONN_BROKEN) && !is_receiving(c)) {
+    if (conn_is_broken(c) && !is_receiving(c)) {
         c->ops->on_gone(c, WERR_RESET);
         return;
     }
-    if (c->flags & CONN_BROKEN)
+    if (conn_is_broken(c))
         end_congestion(c);
-    if (c->state == CONN_OPEN && !(c->flags & CONN_PAUSED))
+    conn_ask_output(c);
+    if (c->state == CONN_OPEN && !conn_is_stopped(c))
         conn_feed_queue(c);
 }
 
@@ -118,6 +126,7 @@ static void after_callback(void *arg)
             conn_end_output(s->outv_owner);
         if (!c)
             continue;
+        MUST(c->magic == CONN_MAGIC);
         drop_pending(c);
         run_pending(c);
     }
@@ -133,16 +142,15 @@ int conn_shared_init(struct conn_shared *s, struct loop *loop)
     s->pending = NULL;
     s->store = NULL;
     s->hold = NULL;
-    s->workspace = NULL;
+    s->codecs = NULL;
     s->queue_budget_bytes = s->queued_bytes = 0;
     s->queued_gauge = NULL;
-    slab_init(&s->h1, "h1", h1_bytes(), 0);
     if (rc == 0) {
         s->store = bufq_store_new(STORE_KEEP_BYTES);
         s->hold = conn_hold_new(loop);
-        s->workspace = h1_workspace_new();
+        s->codecs = s->store ? codec_shared_new(s->store) : NULL;
     }
-    if (!s->store || !s->hold || !s->workspace) {
+    if (!s->hold || !s->codecs) {
         conn_shared_fini(s);
         s->loop = NULL;
         return WERR_NOMEM;
@@ -156,21 +164,25 @@ void conn_shared_fini(struct conn_shared *s)
     loop_set_after(s->loop, NULL, NULL);
     conn_hold_free(s->hold);
     outv_fini(&s->outv);
+    codec_shared_free(s->codecs);
     bufq_store_free(s->store);
-    h1_workspace_free(s->workspace);
-    slab_fini(&s->h1);
 }
 
 /* ---- life ---- */
+
+static void begin(struct conn *c, const char *why)
+{
+    MUST(c->reading == READING_ON);
+    conn_move(c, CONN_OPEN, why);
+    sock_recv_start(&c->sock);
+}
 
 static void on_connect(struct sock *s, int error)
 {
     struct conn *c = conn_from_sock(s);
 
-    if (error == 0) {
-        conn_move(c, CONN_OPEN, "connected");
-        sock_recv_start(&c->sock);
-    }
+    if (error == 0)
+        begin(c, "connected");
     c->ops->on_open(c, error);
     if (error < 0)
         conn_close(c, CONN_CLOSE_NOW);
@@ -199,6 +211,7 @@ static void on_closed(struct sock *s)
 {
     struct conn *c = conn_from_sock(s);
 
+    MUST(c->state == CONN_CLOSED && !c->held && c->shared->outv_owner != c);
     drop_pending(c);
     bufq_fini(&c->in, c->shared->store);
     bufq_fini(&c->out, c->shared->store);
@@ -233,15 +246,18 @@ static void on_timer(struct timer *t)
 }
 
 static int conn_init(struct conn *c, struct conn_shared *shared, const struct conn_ops *ops,
-                     enum codec_role role, const struct codec_limits *limits)
+                     struct codec *codec)
 {
-    c->codec = h1_new(&shared->h1, shared->workspace, role, limits);
-    if (!c->codec)
+    if (!codec)
         return WERR_NOMEM;
-    c->codec->sink = conn_on_event;
+    c->codec = codec;
+    c->codec->up = &conn_codec_ops;
     c->codec->owner = c;
     c->magic = CONN_MAGIC;
     c->state = CONN_NEW;
+    c->reading = READING_ON;
+    c->sending = SENDING_ON;
+    c->feeding = FEEDING_IDLE;
     c->held = 0;
     c->flags = 0;
     c->shared = shared;
@@ -254,23 +270,28 @@ static int conn_init(struct conn *c, struct conn_shared *shared, const struct co
 }
 
 int conn_accept(struct conn *c, struct conn_shared *shared, const struct conn_ops *ops,
-                struct accepted *a, const struct codec_limits *limits)
+                struct accepted *a, enum codec_protocol protocol,
+                const struct codec_limits *limits)
 {
-    int rc = conn_init(c, shared, ops, CODEC_SERVER, limits);
+    int rc =
+        conn_init(c, shared, ops, codec_new(shared->codecs, protocol, CODEC_SERVER, limits));
 
     if (rc < 0)
         return rc;
     accepted_take(a, &c->sock, &conn_sock_ops);
     sock_bound(&c->sock);
-    conn_move(c, CONN_OPEN, "accepted");
-    sock_recv_start(&c->sock);
+    begin(c, "accepted");
+    if (ops->on_open)
+        ops->on_open(c, 0);
     return 0;
 }
 
 int conn_connect(struct conn *c, struct conn_shared *shared, const struct conn_ops *ops,
-                 const struct addr *to, const struct codec_limits *limits)
+                 const struct addr *to, enum codec_protocol protocol,
+                 const struct codec_limits *limits)
 {
-    int rc = conn_init(c, shared, ops, CODEC_CLIENT, limits);
+    int rc =
+        conn_init(c, shared, ops, codec_new(shared->codecs, protocol, CODEC_CLIENT, limits));
 
     if (rc < 0)
         return rc;
@@ -284,8 +305,7 @@ int conn_connect(struct conn *c, struct conn_shared *shared, const struct conn_o
     sock_bound(&c->sock);
     if (rc == WERR_AGAIN)
         return 0;
-    conn_move(c, CONN_OPEN, "connected at once");
-    sock_recv_start(&c->sock);
+    begin(c, "connected at once");
     return 0;
 }
 
@@ -313,7 +333,7 @@ void conn_time_flush(struct conn *c)
  * seen. */
 static bool has_unsent(const struct conn *c)
 {
-    return (c->flags & CONN_BROKEN) || bufq_len(&c->out) > 0 ||
+    return conn_is_broken(c) || bufq_len(&c->out) > 0 ||
            (c->shared->outv_owner == c && c->shared->outv.bytes > 0);
 }
 
@@ -324,9 +344,9 @@ void conn_close(struct conn *c, enum conn_close_how how)
     /* What is held counts as sent. */
     if (!gently)
         conn_send_held(c);
-    if (c->state == CONN_CLOSED || (gently && c->state > CONN_OPEN))
+    if (c->state == CONN_CLOSED || (gently && !conn_is_open(c)))
         return;
-    if (!gently || c->state == CONN_NEW || (c->flags & CONN_BROKEN)) {
+    if (!gently || c->state < CONN_OPEN || conn_is_broken(c)) {
         close_sock(c, how == CONN_CLOSE_RESET || has_unsent(c), "closed");
         return;
     }
@@ -344,6 +364,7 @@ void conn_finish_flush(struct conn *c)
     /* Unread bytes make of close a reset, which could overtake the answer's end. */
     bool lingers = (c->flags & CONN_LINGERS) || sock_has_more(&c->sock);
 
+    MUST(c->state == CONN_FLUSHING && !c->held && bufq_len(&c->out) == 0);
     /* There is nothing to wait for from a peer that has ended. */
     if (!lingers || (c->sock.flags & SOCK_EOF)) {
         if (c->sock.flags & SOCK_FIN_NEXT)
@@ -359,12 +380,13 @@ void conn_finish_flush(struct conn *c)
 
 void conn_close_after(struct conn *c)
 {
-    h1_close_after(c->codec);
+    codec_close_after(c->codec);
+    conn_ask_output(c);
 }
 
 bool conn_can_reuse(const struct conn *c)
 {
-    return c->state == CONN_OPEN && !(c->flags & (CONN_PEER_EOF | CONN_BROKEN)) &&
+    return c->state == CONN_OPEN && !(c->flags & CONN_PEER_EOF) && !conn_is_broken(c) &&
            codec_can_reuse(c->codec);
 }
 

@@ -27,10 +27,18 @@
  * the budget each conn may add one small read, so that the whole never exceeds the budget by
  * more than that and what a head needs for each.
  *
- * States: NEW (connecting) → OPEN → FLUSHING (closing when all is sent) → LINGER (FIN sent,
- * reading to the peer's end so that a reset does not destroy the last answer) → CLOSED; any →
- * CLOSED. on_closed comes last and once; the owner may free itself then. conn_close may be
- * called in any callback, any number of times.
+ * States: NEW (connecting) → TLS (a handshake; nothing enters it yet) → OPEN → FLUSHING
+ * (closing when all is sent) → LINGER (FIN sent, reading to the peer's end so that a reset does
+ * not destroy the last answer) → CLOSED; NEW → OPEN without a handshake; any → CLOSED.
+ * on_closed comes last and once; the owner may free itself then. conn_close may be called in
+ * any callback, any number of times.
+ *
+ * While OPEN three more states say what the conn does: reading (enum conn_reading), sending
+ * (enum conn_sending) and feeding (enum conn_feeding). Flags are facts.
+ *
+ * One stream or many: conn_send_head and those below it are for a connection with one stream at
+ * a time (HTTP/1). conn_stream_* are for any: the stream is the one that events carry, or that
+ * conn_stream_open has given.
  */
 #ifndef WELDR_NET_CONN_H
 #define WELDR_NET_CONN_H
@@ -41,16 +49,49 @@
 #include "base/addr.h"
 #include "base/bufq.h"
 #include "base/outv.h"
-#include "base/slab.h"
 #include "codec/codec.h"
-#include "codec/h1.h"
 #include "http/event.h"
 #include "net/loop.h"
 
 struct conn;
 struct conn_hold;
 
-enum conn_state { CONN_NEW, CONN_OPEN, CONN_FLUSHING, CONN_LINGER, CONN_CLOSED, CONN_STATES };
+enum conn_state {
+    CONN_NEW,
+    CONN_TLS,
+    CONN_OPEN,
+    CONN_FLUSHING,
+    CONN_LINGER,
+    CONN_CLOSED,
+    CONN_STATES
+};
+
+/* What becomes of what the peer sends. */
+enum conn_reading {
+    READING_ON,
+    READING_PAUSED, /* what comes can't be handed on: a reset is told behind what came before */
+    READING_WAIT,   /* the same, watched: a reset is told at once */
+    READING_QUIET,  /* the message was read whole: not received, not watched */
+    READING_WATCH,  /* … watched: a reset is told */
+    READING_FIN_WATCH, /* … and an orderly end too */
+    READING_STATES
+};
+
+enum conn_sending {
+    SENDING_ON,
+    SENDING_LAST,   /* FIN follows when all is sent; receiving goes on */
+    SENDING_ENDED,  /* FIN was sent */
+    SENDING_BROKEN, /* sending failed: output is dropped until on_gone comes */
+    SENDING_STATES
+};
+
+/* Who takes the bytes that are received, and is it doing so? */
+enum conn_feeding {
+    FEEDING_IDLE,     /* the codec, which has nothing at hand */
+    FEEDING_PROLOGUE, /* the owner, by on_prologue: what comes first is not for the codec */
+    FEEDING_NOW,      /* the codec is at it */
+    FEEDING_AGAIN,    /* … and is to be offered the rest once more */
+};
 
 /* What all conns of a process share; one per loop. */
 struct conn_shared {
@@ -60,18 +101,17 @@ struct conn_shared {
     struct conn *outv_owner; /* whose output the outv holds */
     struct conn *pending;    /* to be looked at after the present callback */
     struct conn_hold *hold;  /* what goes out at the end of the turn */
-    struct h1_workspace *workspace;
-    struct slab h1;            /* codecs */
+    struct codec_shared *codecs;
     size_t queue_budget_bytes; /* 0: none */
     size_t queued_bytes;       /* held by queues, as of the last callback */
     uint64_t *queued_gauge;    /* tells others so (statistics); may be NULL */
 };
 
 struct conn_ops {
-    bool hears_whole; /* on_event knows that no END follows a HEAD with is_whole; else it gets
-                         one (until all owners know) */
-    void (*on_open)(struct conn *c,
-                    int error); /* after conn_connect; error: then on_closed follows */
+    /* Messages may come and go from now on. Of one that was accepted: 0, within conn_accept
+     * unless a handshake comes first. After conn_connect: error < 0: on_closed follows. May be
+     * NULL for accepted ones. */
+    void (*on_open)(struct conn *c, int error);
     void (*on_event)(struct conn *c, struct event *ev);
     /* After conn_expect_prologue: all bytes received so far. Returns how many were the prologue
      * (the codec gets the rest, and this is not called again), 0 when more must come, or < 0
@@ -97,6 +137,10 @@ struct conn_ops {
     /* Congested still, but some of what waits was taken: who times the peer starts anew. May be
      * NULL. */
     void (*on_progress)(struct conn *c);
+    /* Connections with many streams: what is sent on this one is kept, since the peer gives no
+     * credit for it, or has all gone out. It may come inside conn_stream_send_*; do nothing but
+     * pause the source. May be NULL. on_congested is of the connection: of all its streams. */
+    void (*on_flow)(struct conn *c, struct codec_stream *st, bool is_full);
     void (*on_timer)(struct conn *c); /* conn_timer_set's time has come; may be NULL */
     /* How long, while FLUSHING, the peer may take nothing before what is left is lost. NULL:
      * CONN_FLUSH_LIMIT_MS. */
@@ -105,37 +149,31 @@ struct conn_ops {
 };
 
 enum conn_flag {
-    CONN_PAUSED = 1U << 0,
-    CONN_CONGESTED = 1U << 1,
-    CONN_FEEDING = 1U << 2, /* inside the codec */
-    CONN_FEED_AGAIN = 1U << 3,
-    CONN_PEER_EOF = 1U << 4, /* the peer's end was seen, the codec does not know yet */
-    CONN_QUIET = 1U << 5,    /* not receiving: a whole message was read and is being answered */
-    CONN_GOT_EVENT = 1U << 6,
-    CONN_BROKEN = 1U << 7, /* sending failed: output is dropped until on_gone comes */
-    CONN_PENDING =
-        1U << 8, /* on the shared list of what is to be done after the present callback */
-    CONN_LINGERS = 1U << 9,   /* FLUSHING ends in LINGER */
-    CONN_SENT = 1U << 10,     /* the kernel has taken a byte of the present message */
-    CONN_SHUT = 1U << 11,     /* FIN follows when all is sent; receiving goes on */
-    CONN_PROLOGUE = 1U << 12, /* what comes first is not for the codec: on_prologue */
-    CONN_SPLICED = 1U << 13,  /* of the present message something was */
-    CONN_ASKS = 1U << 14      /* made by conn_connect: sends requests */
+    CONN_CONGESTED = 1U << 0,
+    CONN_PEER_EOF = 1U << 1, /* the peer's end was seen, the codec does not know yet */
+    CONN_LINGERS = 1U << 2,  /* FLUSHING ends in LINGER */
+    CONN_SENT = 1U << 3,     /* the kernel has taken a byte of the present message */
+    CONN_SPLICED = 1U << 4,  /* of the present message something was */
+    CONN_ASKS = 1U << 5      /* made by conn_connect: sends requests */
 };
 
 struct conn {
-    uint32_t magic;
-    uint8_t state;  /* enum conn_state */
-    uint8_t held;   /* its place among those whose output is held, counted from 1; 0: none */
-    uint16_t flags; /* enum conn_flag */
+    uint16_t magic;
+    uint8_t state;   /* enum conn_state */
+    uint8_t reading; /* enum conn_reading */
+    uint8_t sending; /* enum conn_sending */
+    uint8_t feeding; /* enum conn_feeding */
+    uint8_t held;    /* its place among those whose output is held, counted from 1; 0: none */
+    uint8_t flags;   /* enum conn_flag */
     struct sock sock;
     struct conn_shared *shared;
     const struct conn_ops *ops;
     struct codec *codec;
     struct bufq in, out;
-    struct timer timer; /* the owner's while NEW or OPEN (conn_timer_set), then for FLUSHING and
+    struct timer timer; /* the owner's while it is open (conn_timer_set), then for FLUSHING and
                            LINGER */
-    struct conn *pending_next;
+    struct conn *pending_next; /* on the shared list of what is to be done after the present
+                                  callback; itself: the last there; NULL: not on it */
 };
 
 /* Sets the loop's after hook. WERR_NOMEM: nothing is left to give back, and s->loop is NULL. */
@@ -149,20 +187,56 @@ bool conn_queues_are_full(const struct conn_shared *s);
 /* In on_accept. WERR_NOMEM: the connection is left to be closed, no on_closed comes. Receiving
  * starts at once. */
 int conn_accept(struct conn *c, struct conn_shared *shared, const struct conn_ops *ops,
-                struct accepted *a, const struct codec_limits *limits) MUST_USE;
+                struct accepted *a, enum codec_protocol protocol,
+                const struct codec_limits *limits) MUST_USE;
 /* 0: on_open comes later, or the conn is open already (state OPEN; no on_open then). < 0:
  * failed, nothing to close. */
 int conn_connect(struct conn *c, struct conn_shared *shared, const struct conn_ops *ops,
-                 const struct addr *to, const struct codec_limits *limits) MUST_USE;
+                 const struct addr *to, enum codec_protocol protocol,
+                 const struct codec_limits *limits) MUST_USE;
 
 /* Right after conn_accept: something stands before the first message (a PROXY header). */
 void conn_expect_prologue(struct conn *c);
+/* … and has not been taken yet. */
+static inline bool conn_is_in_prologue(const struct conn *c)
+{
+    return c->feeding == FEEDING_PROLOGUE;
+}
 /* Sends bytes before the first message. n <= OUTV_COPY_MAX. */
 void conn_send_prologue(struct conn *c, struct span bytes);
 
-void conn_send_head(struct conn *c, const struct msg *m);
-void conn_send_body(struct conn *c, struct span data, uint64_t chunk_bytes);
-void conn_send_end(struct conn *c, const struct msg *trailers);
+/* ---- streams ---- */
+
+/* Sends requests: a new one; NULL: not now (see codec_open). */
+struct codec_stream *conn_stream_open(struct conn *c, void *user);
+void conn_stream_send_head(struct conn *c, struct codec_stream *st, const struct msg *m);
+void conn_stream_send_body(struct conn *c, struct codec_stream *st, struct span data,
+                           uint64_t chunk_bytes);
+void conn_stream_send_end(struct conn *c, struct codec_stream *st, const struct msg *trailers);
+/* The source's other side is full: no more of this stream is asked for, and on again. */
+void conn_stream_pause(struct conn *c, struct codec_stream *st);
+void conn_stream_resume(struct conn *c, struct codec_stream *st);
+/* Both directions have ended and nothing is kept, or RESET was told: the stream is no more. On
+ * HTTP/1 the next message begins (conn_next). */
+void conn_stream_done(struct conn *c, struct codec_stream *st);
+/* Gives it up now; no event comes of it any more, and it is no more. HTTP/1 can't but reset the
+ * connection. */
+void conn_stream_reset(struct conn *c, struct codec_stream *st, enum codec_why why);
+
+/* ---- the one stream ---- */
+
+static inline void conn_send_head(struct conn *c, const struct msg *m)
+{
+    conn_stream_send_head(c, NULL, m);
+}
+static inline void conn_send_body(struct conn *c, struct span data, uint64_t chunk_bytes)
+{
+    conn_stream_send_body(c, NULL, data, chunk_bytes);
+}
+static inline void conn_send_end(struct conn *c, const struct msg *trailers)
+{
+    conn_stream_send_end(c, NULL, trailers);
+}
 /* Pushes out what was written now instead of at the end of the callback. */
 void conn_flush(struct conn *c);
 
@@ -186,16 +260,14 @@ void conn_next(struct conn *c);
 void conn_tunnel(struct conn *c);
 /* FIN when all is sent; receiving goes on. */
 void conn_shut(struct conn *c);
-/* While quiet: lets a reset by the peer be heard of (on_gone). */
-static inline void conn_watch(struct conn *c)
+static inline bool conn_is_quiet(const struct conn *c)
 {
-    sock_watch(&c->sock);
+    return c->reading >= READING_QUIET;
 }
-/* The same, and of an orderly end too (on_fin, once). */
-static inline void conn_watch_fin(struct conn *c)
-{
-    sock_watch_fin(&c->sock);
-}
+/* While quiet: lets a reset by the peer be heard of (on_gone). Who reads hears of it anyhow. */
+void conn_watch(struct conn *c);
+/* The message was read whole: the same, and of an orderly end too (on_fin, once). */
+void conn_watch_fin(struct conn *c);
 static inline bool conn_is_watched(const struct conn *c)
 {
     return sock_is_watched(&c->sock);
@@ -220,7 +292,7 @@ static inline bool conn_is_congested(const struct conn *c)
 /* Sending has failed: nothing reaches the peer any more. */
 static inline bool conn_is_broken(const struct conn *c)
 {
-    return (c->flags & CONN_BROKEN) != 0;
+    return c->sending == SENDING_BROKEN;
 }
 /* Has the kernel taken anything of the message that is being sent, or will it be offered some
  * in any case? If not, the peer has certainly seen nothing of it. */
@@ -230,7 +302,7 @@ static inline bool conn_has_sent(const struct conn *c)
 }
 static inline bool conn_is_open(const struct conn *c)
 {
-    return c->state == CONN_NEW || c->state == CONN_OPEN;
+    return c->state <= CONN_OPEN;
 }
 /* Bytes received that no message has claimed yet (an origin that talks out of turn). */
 bool conn_has_unread(const struct conn *c);
@@ -252,17 +324,18 @@ enum conn_close_how {
     CONN_CLOSE_NOW,    /* at once; if that loses unsent bytes, with a reset */
     CONN_CLOSE_FLUSH,  /* when all is sent; reset if the peer does not take it in time */
     CONN_CLOSE_LINGER, /* when all is sent: FIN, then reading until the peer closes or 2 s have
-                          passed; for a peer that may still be sending */
+                          passed; for a peer that may still be sending. What streams keep for
+                          want of credit is lost with each of these */
     CONN_CLOSE_RESET /* at once with a reset: an answer broken off half-way must not look whole
                       */
 };
 void conn_close(struct conn *c, enum conn_close_how how);
-/* The next answer says that the connection closes, and conn_can_reuse will be false (server
- * role). */
+/* No more messages: see codec_close_after. conn_can_reuse will be false (server role). */
 void conn_close_after(struct conn *c);
 /* The owner's one timer, moved freely; stopped by closing. */
 void conn_timer_set(struct conn *c, uint64_t delay_ms);
 void conn_timer_stop(struct conn *c);
 const char *conn_state_name(const struct conn *c);
+const char *conn_reading_name(const struct conn *c);
 
 #endif

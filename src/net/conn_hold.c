@@ -33,10 +33,11 @@ static void let_go(struct entry *e)
 {
     struct conn *c = e->conn;
 
+    MUST(c->magic == CONN_MAGIC && c->held > 0);
     e->conn = NULL;
     c->held = 0;
     if (!e->sent_before)
-        c->flags &= (uint16_t)~CONN_SENT;
+        c->flags &= (uint8_t)~CONN_SENT;
 }
 
 static void send_entry(struct conn_hold *h, struct entry *e)
@@ -48,7 +49,7 @@ static void send_entry(struct conn_hold *h, struct entry *e)
     conn_send_out(c, &iov, 1, e->len);
 }
 
-static void send_those(struct conn_hold *h, uint16_t flag)
+static void send_those(struct conn_hold *h, uint8_t flag)
 {
     for (unsigned i = 0; i < h->n; i++) {
         struct entry *e = &h->entries[i];
@@ -109,9 +110,9 @@ bool conn_hold(struct conn *c)
     struct outv *o = &c->shared->outv;
     struct entry *e = &h->entries[h->n];
 
-    MUST(!c->held && h->n < HOLD_N);
+    MUST(c->shared->outv_owner == c && !c->held && h->n < HOLD_N);
     if (o->bytes == 0 || o->bytes > HOLD_MAX_BYTES || bufq_len(&c->out) > 0 ||
-        (c->flags & CONN_BROKEN))
+        conn_is_broken(c))
         return false;
     if (h->n == 0 && !loop_has_ready(h->loop))
         return false; /* the turn is over */
@@ -137,12 +138,13 @@ void conn_note_moved(struct conn_shared *s, size_t bytes)
         send_all(h);
 }
 
-void conn_send_held(struct conn *c)
+void conn_send_held_now(struct conn *c)
 {
     struct conn_hold *h = c->shared->hold;
+    struct entry *e = &h->entries[c->held - 1];
 
-    if (c->held)
-        send_entry(h, &h->entries[c->held - 1]);
+    MUST(c->held > 0 && e->conn == c);
+    send_entry(h, e);
 }
 
 void conn_drop_held(struct conn *c)

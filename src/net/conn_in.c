@@ -1,21 +1,31 @@
 #include "net/conn_int.h"
 
-void conn_on_event(struct codec *codec, struct event *ev)
+static void on_event(struct codec *codec, struct event *ev)
 {
     struct conn *c = codec->owner;
 
     MUST(c->magic == CONN_MAGIC);
     if (c->state != CONN_OPEN)
         return; /* closed by an earlier event of the same bytes */
-    c->flags |= CONN_GOT_EVENT;
     c->ops->on_event(c, ev);
-    if (ev->is_whole && !c->ops->hears_whole && c->state == CONN_OPEN)
-        c->ops->on_event(c, &(struct event){.type = EVENT_END});
 }
+
+static void on_flow(struct codec *codec, struct codec_stream *st, bool is_full)
+{
+    struct conn *c = codec->owner;
+
+    MUST(c->magic == CONN_MAGIC && c->codec == codec);
+    conn_set_pending(c); /* the codec may have more to say */
+    if (c->state == CONN_OPEN && c->ops->on_flow)
+        c->ops->on_flow(c, st, is_full);
+}
+
+const struct codec_owner_ops conn_codec_ops = {.event = on_event, .flow = on_flow};
 
 void conn_expect_prologue(struct conn *c)
 {
-    c->flags |= CONN_PROLOGUE;
+    MUST(c->feeding == FEEDING_IDLE && bufq_len(&c->in) == 0 && c->ops->on_prologue);
+    c->feeding = FEEDING_PROLOGUE;
 }
 
 static size_t take_prologue(struct conn *c, struct span in)
@@ -24,7 +34,8 @@ static size_t take_prologue(struct conn *c, struct span in)
 
     if (n <= 0 || c->state != CONN_OPEN)
         return 0;
-    c->flags &= (uint16_t)~CONN_PROLOGUE;
+    MUST((size_t)n <= in.len);
+    c->feeding = FEEDING_IDLE;
     return (size_t)n;
 }
 
@@ -34,26 +45,25 @@ static size_t feed(struct conn *c, struct span in)
 {
     size_t used = 0;
 
-    MUST(!(c->flags & CONN_FEEDING));
-    if (c->flags & CONN_PROLOGUE) {
+    if (c->feeding == FEEDING_PROLOGUE) {
         used = take_prologue(c, in);
         if (used == 0 || used == in.len)
             return used;
     }
-    c->flags |= CONN_FEEDING;
+    MUST(c->feeding == FEEDING_IDLE);
     do {
-        c->flags &= (uint16_t)~CONN_FEED_AGAIN;
+        c->feeding = FEEDING_NOW;
         used += codec_feed(c->codec, span_skip(in, used));
-    } while ((c->flags & CONN_FEED_AGAIN) && used < in.len && c->state == CONN_OPEN);
-    c->flags &= (uint16_t) ~(CONN_FEEDING | CONN_FEED_AGAIN);
+    } while (c->feeding == FEEDING_AGAIN && used < in.len && c->state == CONN_OPEN);
+    c->feeding = FEEDING_IDLE;
+    conn_ask_output(c);
     return used;
 }
 
 static void tell_eof(struct conn *c)
 {
-    c->flags &= (uint16_t) ~(CONN_GOT_EVENT | CONN_PEER_EOF);
-    codec_eof(c->codec);
-    if (!(c->flags & CONN_GOT_EVENT) && c->state == CONN_OPEN)
+    c->flags &= (uint8_t)~CONN_PEER_EOF;
+    if (!codec_eof(c->codec) && c->state == CONN_OPEN)
         c->ops->on_gone(c, WERR_EOF);
 }
 
@@ -78,7 +88,7 @@ void conn_feed_queue(struct conn *c)
         bufq_drop(&c->in, c->shared->store, used);
     }
     /* With the end seen, no more will come: what the codec left is all there is. */
-    if ((c->flags & CONN_PEER_EOF) && !(c->flags & (CONN_PAUSED | CONN_QUIET)))
+    if ((c->flags & CONN_PEER_EOF) && !conn_is_stopped(c) && !conn_is_quiet(c))
         tell_eof(c);
     else
         tell_unread(c);
@@ -133,80 +143,8 @@ void conn_on_recv(struct sock *s, struct span bytes, int error)
         return;
     }
     c->flags |= CONN_PEER_EOF;
-    if (!(c->flags & CONN_PAUSED))
+    if (!conn_is_stopped(c))
         conn_feed_queue(c);
-}
-
-void conn_pause(struct conn *c)
-{
-    if (c->state != CONN_OPEN)
-        return;
-    if (!(c->flags & CONN_PAUSED))
-        codec_pause(c->codec, true);
-    c->flags |= CONN_PAUSED;
-    if (!(c->flags & CONN_QUIET))
-        sock_recv_hold(&c->sock);
-}
-
-void conn_wait(struct conn *c)
-{
-    conn_pause(c);
-    if (c->state != CONN_OPEN)
-        return;
-    sock_recv_stop(&c->sock);
-    sock_watch(&c->sock);
-}
-
-void conn_resume(struct conn *c)
-{
-    if (!(c->flags & CONN_PAUSED) || c->state != CONN_OPEN)
-        return;
-    c->flags &= (uint16_t)~CONN_PAUSED;
-    codec_pause(c->codec, false);
-    if (c->flags & CONN_FEEDING)
-        c->flags |= CONN_FEED_AGAIN;
-    else if (bufq_len(&c->in) > 0 || (c->flags & CONN_PEER_EOF))
-        conn_set_pending(c);
-    if (!(c->flags & (CONN_QUIET | CONN_PEER_EOF)))
-        sock_recv_start(&c->sock);
-}
-
-void conn_quiet(struct conn *c)
-{
-    c->flags |= CONN_QUIET;
-    if (c->state != CONN_OPEN)
-        return;
-    sock_recv_stop(&c->sock);
-    if (c->flags & CONN_BROKEN)
-        conn_set_pending(c); /* nobody waits for its end any more */
-}
-
-static void hear_again(struct conn *c)
-{
-    conn_send_held(c); /* which is of the message before */
-    c->flags &= (uint16_t) ~(CONN_QUIET | CONN_SENT | CONN_SPLICED);
-    if (c->flags & CONN_PAUSED)
-        conn_resume(c);
-    if (c->flags & CONN_FEEDING)
-        c->flags |= CONN_FEED_AGAIN;
-    else if (bufq_len(&c->in) > 0 || (c->flags & CONN_PEER_EOF))
-        conn_set_pending(c);
-    if (!(c->flags & CONN_PEER_EOF))
-        sock_recv_start(&c->sock);
-}
-
-void conn_next(struct conn *c)
-{
-    if (c->state != CONN_OPEN)
-        return;
-    codec_next(c->codec);
-    hear_again(c);
-}
-
-void conn_tunnel(struct conn *c)
-{
-    if (c->state == CONN_OPEN)
-        hear_again(c);
 }
 
 size_t conn_unread_bytes(const struct conn *c)
@@ -218,5 +156,5 @@ size_t conn_unread_bytes(const struct conn *c)
  * them; what it leaves is offered to it again by feed(). */
 bool conn_has_unread(const struct conn *c)
 {
-    return bufq_len(&c->in) > 0 && !(c->flags & CONN_FEEDING);
+    return bufq_len(&c->in) > 0 && c->feeding < FEEDING_NOW;
 }

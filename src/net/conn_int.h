@@ -5,7 +5,7 @@
 #include "net/conn.h"
 
 enum {
-    CONN_MAGIC = 0x636f6e6e,
+    CONN_MAGIC = 0x636f,             /* two bytes, for the sake of idle connections */
     CONN_IN_MAX_BYTES = 1024 * 1024, /* one scratch buffer and the largest head fit in well */
     CONN_OUT_MAX_BYTES = 4 * 1024 * 1024,
     CONN_FLUSH_LIMIT_MS = 60000, /* without progress, if its owner says nothing */
@@ -13,6 +13,7 @@ enum {
 };
 
 void conn_move(struct conn *c, enum conn_state next, const char *why);
+void conn_set_sending(struct conn *c, enum conn_sending next, const char *why);
 /* Something is to be done for c after the present callback. */
 void conn_set_pending(struct conn *c);
 /* Sending has failed with this error: output is dropped from now on. When the peer has gone,
@@ -26,9 +27,16 @@ void conn_time_flush(struct conn *c);
 
 /* conn_in.c */
 void conn_on_recv(struct sock *s, struct span bytes, int error);
-void conn_on_event(struct codec *codec, struct event *ev);
+extern const struct codec_owner_ops conn_codec_ops;
 /* Feeds what waits in the in queue, tells the end when it is due. */
 void conn_feed_queue(struct conn *c);
+
+/* conn_reading.c */
+/* Paused or waiting: not read, though more is due. */
+static inline bool conn_is_stopped(const struct conn *c)
+{
+    return c->reading == READING_PAUSED || c->reading == READING_WAIT;
+}
 
 /* conn_budget.c: what all queues hold may have changed. */
 void conn_note_queued(struct conn_shared *s);
@@ -40,7 +48,12 @@ bool conn_hold(struct conn *c);
 /* Bytes were received, or spliced: whoever is held waits no longer than for so many. */
 void conn_note_moved(struct conn_shared *s, size_t bytes);
 /* Sends now what is held of c. */
-void conn_send_held(struct conn *c);
+void conn_send_held_now(struct conn *c);
+static inline void conn_send_held(struct conn *c)
+{
+    if (c->held)
+        conn_send_held_now(c);
+}
 /* Nothing can be sent to c any more. */
 void conn_drop_held(struct conn *c);
 
@@ -48,7 +61,22 @@ void conn_drop_held(struct conn *c);
 struct sock *conn_splice_target(struct sock *s, size_t *max);
 void conn_on_spliced(struct sock *s, struct sock *to, size_t n, struct span left, int error);
 
+/* conn_stream.c: what the codec itself has to say goes out, unless the conn is congested: then
+ * it is asked when that is over. */
+void conn_give_output(struct conn *c);
+static inline void conn_ask_output(struct conn *c)
+{
+    if (c->codec->ops->output)
+        conn_give_output(c);
+}
+
 /* conn_out.c */
+static inline bool conn_can_send(const struct conn *c)
+{
+    return c->state == CONN_OPEN && c->sending == SENDING_ON;
+}
+/* Makes the shared outv this conn's, with room for one more group of pieces. */
+struct outv *conn_claim(struct conn *c, size_t own_bytes, unsigned pieces);
 /* Sends these bytes, queues what is not taken, and does what is due when all is sent. */
 void conn_send_out(struct conn *c, const struct iovec *iov, unsigned n, size_t bytes);
 /* The outv is to be free for another: c's output goes out, now or at the end of the turn. */

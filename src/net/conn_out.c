@@ -1,7 +1,20 @@
+#include "base/fsm.h"
 #include "net/conn_int.h"
 
-/* Makes the shared outv this conn's, with room for one more group of pieces. */
-static struct outv *claim(struct conn *c, size_t own_bytes, unsigned pieces)
+static const struct fsm_state sending_states[SENDING_STATES] = {
+    [SENDING_ON] = {"ON", FSM_TO(SENDING_LAST) | FSM_TO(SENDING_BROKEN)},
+    [SENDING_LAST] = {"LAST", FSM_TO(SENDING_ENDED) | FSM_TO(SENDING_BROKEN)},
+    [SENDING_ENDED] = {"ENDED", FSM_TO(SENDING_BROKEN)},
+    [SENDING_BROKEN] = {"BROKEN", FSM_TO(SENDING_BROKEN)},
+};
+static const struct fsm sending_fsm = {"conn sending", sending_states, SENDING_STATES};
+
+void conn_set_sending(struct conn *c, enum conn_sending next, const char *why)
+{
+    fsm_move(&sending_fsm, &c->sending, next, (uint64_t)(uintptr_t)c, why);
+}
+
+static inline struct outv *claim(struct conn *c, size_t own_bytes, unsigned pieces)
 {
     struct conn_shared *s = c->shared;
 
@@ -17,44 +30,45 @@ static struct outv *claim(struct conn *c, size_t own_bytes, unsigned pieces)
     return &s->outv;
 }
 
-static bool can_send(const struct conn *c)
+struct outv *conn_claim(struct conn *c, size_t own_bytes, unsigned pieces)
 {
-    return c->state == CONN_OPEN && !(c->flags & CONN_BROKEN);
+    return claim(c, own_bytes, pieces);
 }
 
 void conn_send_prologue(struct conn *c, struct span bytes)
 {
-    if (can_send(c))
+    if (conn_can_send(c))
         outv_add(claim(c, bytes.len, 1), bytes);
 }
 
-void conn_send_head(struct conn *c, const struct msg *m)
+void conn_stream_send_head(struct conn *c, struct codec_stream *st, const struct msg *m)
 {
     size_t room;
 
-    if (!can_send(c))
+    if (!conn_can_send(c))
         return;
     room = c->codec->ops->head_room(c->codec, m);
-    codec_send_head(c->codec, m, claim(c, room, CODEC_BODY_PIECES));
+    codec_send_head(c->codec, st, m, claim(c, room, CODEC_BODY_PIECES));
 }
 
-void conn_send_body(struct conn *c, struct span data, uint64_t chunk_bytes)
+void conn_stream_send_body(struct conn *c, struct codec_stream *st, struct span data,
+                           uint64_t chunk_bytes)
 {
-    if (!can_send(c))
+    if (!conn_can_send(c))
         return;
-    codec_send_body(c->codec, data, chunk_bytes,
+    codec_send_body(c->codec, st, data, chunk_bytes,
                     claim(c, CODEC_BODY_OWN_BYTES, CODEC_BODY_PIECES));
 }
 
-void conn_send_end(struct conn *c, const struct msg *trailers)
+void conn_stream_send_end(struct conn *c, struct codec_stream *st, const struct msg *trailers)
 {
     size_t room = CODEC_BODY_OWN_BYTES;
 
-    if (!can_send(c))
+    if (!conn_can_send(c))
         return;
     if (trailers)
         room += c->codec->ops->head_room(c->codec, trailers);
-    codec_send_end(c->codec, trailers, claim(c, room, CODEC_BODY_PIECES));
+    codec_send_end(c->codec, st, trailers, claim(c, room, CODEC_BODY_PIECES));
 }
 
 int conn_queue(struct conn *c, struct span s)
@@ -112,15 +126,15 @@ static int push_out(struct conn *c, const struct iovec *iov, unsigned n, size_t 
 
 static void finish_shut(struct conn *c)
 {
-    c->flags &= (uint16_t)~CONN_SHUT;
+    conn_set_sending(c, SENDING_ENDED, "all sent");
     sock_shutdown(&c->sock);
 }
 
 void conn_shut(struct conn *c)
 {
-    if (!can_send(c))
+    if (!conn_can_send(c))
         return;
-    c->flags |= CONN_SHUT;
+    conn_set_sending(c, SENDING_LAST, "shut");
     if (!conn_has_output(c))
         finish_shut(c);
 }
@@ -129,15 +143,16 @@ void conn_send_out(struct conn *c, const struct iovec *iov, unsigned n, size_t b
 {
     int rc = 0;
 
-    if (c->state == CONN_FLUSHING || (c->flags & CONN_SHUT))
+    MUST(!c->held);
+    if (c->state == CONN_FLUSHING || c->sending == SENDING_LAST)
         sock_fin_follows(&c->sock);
-    if (bytes > 0 && !(c->flags & CONN_BROKEN))
+    if (bytes > 0 && !conn_is_broken(c))
         rc = push_out(c, iov, n, bytes);
     if (rc < 0)
         conn_break(c, rc);
     else if (c->state == CONN_FLUSHING && bufq_len(&c->out) == 0)
         conn_finish_flush(c);
-    else if ((c->flags & CONN_SHUT) && c->state == CONN_OPEN && bufq_len(&c->out) == 0)
+    else if (c->sending == SENDING_LAST && c->state == CONN_OPEN && bufq_len(&c->out) == 0)
         finish_shut(c);
 }
 
@@ -192,13 +207,14 @@ void conn_on_send(struct sock *s, int error)
         tell_progress(c);
         return;
     }
-    c->flags &= (uint16_t)~CONN_CONGESTED;
+    c->flags &= (uint8_t)~CONN_CONGESTED;
     if (c->state == CONN_FLUSHING) {
         conn_finish_flush(c);
         return;
     }
-    if (c->flags & CONN_SHUT)
+    if (c->sending == SENDING_LAST)
         finish_shut(c);
-    if (c->state == CONN_OPEN && c->ops->on_drained)
+    conn_ask_output(c);
+    if (c->state == CONN_OPEN && !conn_is_congested(c) && c->ops->on_drained)
         c->ops->on_drained(c);
 }

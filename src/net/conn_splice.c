@@ -7,7 +7,7 @@ enum { SPLICE_MIN_BYTES = 128 * 1024, SPLICE_REST_MIN_BYTES = 16 * 1024 };
 
 static uint64_t raw_in(const struct conn *c)
 {
-    uint64_t n = codec_raw_in(c->codec);
+    uint64_t n = codec_raw_in(c->codec, NULL);
     uint64_t min = c->flags & CONN_SPLICED ? SPLICE_REST_MIN_BYTES : SPLICE_MIN_BYTES;
 
     return n >= min ? n : 0;
@@ -15,8 +15,7 @@ static uint64_t raw_in(const struct conn *c)
 
 static bool is_ready(const struct conn *to)
 {
-    return to->state == CONN_OPEN && !conn_has_output(to) &&
-           !(to->flags & (CONN_BROKEN | CONN_CONGESTED | CONN_SHUT));
+    return conn_can_send(to) && !conn_has_output(to) && !conn_is_congested(to);
 }
 
 struct sock *conn_splice_target(struct sock *s, size_t *max)
@@ -30,10 +29,11 @@ struct sock *conn_splice_target(struct sock *s, size_t *max)
     if (n == 0 || *max < SPLICE_REST_MIN_BYTES || !c->ops->splice_target ||
         bufq_len(&c->in) > 0)
         return NULL;
+    MUST(c->reading == READING_ON && c->feeding == FEEDING_IDLE);
     to = c->ops->splice_target(c);
     if (!to || !is_ready(to))
         return NULL;
-    if (n > codec_raw_out(to->codec))
+    if (n > codec_raw_out(to->codec, NULL))
         return NULL; /* more than was announced: to be cut by who counts */
     if (n < *max)
         *max = (size_t)n;
@@ -47,8 +47,9 @@ void conn_on_spliced(struct sock *s, struct sock *to_sock, size_t n, struct span
     struct conn *to = conn_from_sock(to_sock);
 
     conn_note_moved(c->shared, n);
+    MUST(left.len <= n && c->state == CONN_OPEN && to->state == CONN_OPEN);
     c->flags |= CONN_SPLICED;
-    codec_skip_out(to->codec, n);
+    codec_skip_out(to->codec, NULL, n);
     if (left.len < n)
         to->flags |= CONN_SENT;
     if (error == 0 && left.len > 0) {
@@ -58,5 +59,5 @@ void conn_on_spliced(struct sock *s, struct sock *to_sock, size_t n, struct span
     }
     if (error < 0)
         conn_break(to, error);
-    codec_skip_in(c->codec, n);
+    codec_skip_in(c->codec, NULL, n);
 }

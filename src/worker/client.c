@@ -73,7 +73,7 @@ static void next_request(struct client *c)
 static void close_behind_answer(struct client *c)
 {
     bool whole =
-        (c->conn.flags & CONN_QUIET) && !client_worker(c)->draining && !conn_has_more(&c->conn);
+        conn_is_quiet(&c->conn) && !client_worker(c)->draining && !conn_has_more(&c->conn);
 
     close_client(c, whole ? CONN_CLOSE_FLUSH : CONN_CLOSE_LINGER);
 }
@@ -188,7 +188,7 @@ static void on_unread(struct conn *conn)
     struct client *c = client_of(conn);
     uint32_t now_ms = (uint32_t)loop_now_ms(client_worker(c)->loop);
 
-    if (client_worker(c)->draining || (conn->flags & CONN_PROLOGUE))
+    if (client_worker(c)->draining || conn_is_in_prologue(conn))
         return;
     if (c->state == CLIENT_IDLE) {
         move(c, CLIENT_IN_HEAD, "a part of a head");
@@ -210,7 +210,7 @@ static void on_gone(struct conn *conn, int error)
 {
     struct client *c = client_of(conn);
 
-    if ((conn->flags & CONN_PROLOGUE) && conn_has_unread(conn))
+    if (conn_is_in_prologue(conn) && conn_has_unread(conn))
         trust_refuse(client_worker(c), &c->caller.peer, "PROXY header cut off");
     if (c->stream.user)
         c->stream.user->up->gone(c->stream.user);
@@ -262,7 +262,7 @@ static void on_timer(struct conn *conn)
 
     if (c->state == CLIENT_BUSY)
         return; /* its exchange has a timer of its own: this one is left from before */
-    if (conn->flags & CONN_PROLOGUE)
+    if (conn_is_in_prologue(conn))
         trust_refuse(client_worker(c), &c->caller.peer, "no PROXY header in time");
     if (c->state == CLIENT_IN_HEAD)
         reject(c, END_HEAD_TIMEOUT);
@@ -322,7 +322,6 @@ static void on_closed(struct conn *conn)
 }
 
 static const struct conn_ops client_ops = {
-    .hears_whole = true,
     .on_event = on_event,
     .on_prologue = on_prologue,
     .on_unread = on_unread,
@@ -360,7 +359,7 @@ void client_accept(struct worker *w, struct accepted *a, bool has_header)
     c = admission_is_full(w) ? NULL : slab_get(&w->clients_slab);
     if (!c)
         return;
-    if (conn_accept(&c->conn, &w->shared, &client_ops, a, &w->request_limits) < 0) {
+    if (conn_accept(&c->conn, &w->shared, &client_ops, a, CODEC_H1, &w->request_limits) < 0) {
         slab_put(&w->clients_slab, c);
         return;
     }

@@ -24,7 +24,7 @@ struct origin_conn *origin_conn_open(struct origin *o, struct addr_tries *tries,
     }
     oc->addr = *addr_set_pick(o->addrs, tries, loop_now_ms(w->loop));
     oc->addr_version = o->addrs->version;
-    *error = conn_connect(&oc->conn, &w->shared, ops, &oc->addr, &w->response_limits);
+    *error = conn_connect(&oc->conn, &w->shared, ops, &oc->addr, CODEC_H1, &w->response_limits);
     if (*error < 0) {
         slab_put(&w->origin_conns_slab, oc);
         return NULL;

@@ -69,14 +69,14 @@ static void send_rest(struct emitting *e, struct event *ev)
     struct codec *to = p->to.codec;
     if (ev->type == EVENT_BODY) {
         keep_body(&e->m, ev->data);
-        codec_send_body(to, ev->data, ev->chunk_bytes, &p->to.out);
+        codec_send_body(to, NULL, ev->data, ev->chunk_bytes, &p->to.out);
     } else if (ev->type == EVENT_TRAILERS) {
         rewrite_drop_hop_by_hop(ev->msg);
-        codec_send_end(to, ev->msg, &p->to.out);
+        codec_send_end(to, NULL, ev->msg, &p->to.out);
         p->has_ended = true;
     } else if (ev->type == EVENT_END) {
         if (!p->has_ended)
-            codec_send_end(to, NULL, &p->to.out);
+            codec_send_end(to, NULL, NULL, &p->to.out);
         e->m.is_whole = true;
     }
     h1_pair_drain(p);
@@ -120,15 +120,14 @@ static void send_request_head(struct emitting *e, struct msg *head)
     struct h1_pair *p = &e->pair;
     if (span_is_equal(msg_method(head), SPAN("CONNECT")))
         return;
-    h1_run_init(&p->to, &p->fuzz->slab, p->fuzz->workspace, CODEC_CLIENT,
-                &codec_limits_response);
+    h1_run_init(&p->to, p->fuzz->codecs, CODEC_CLIENT, &codec_limits_response);
     begin_message(e);
     expect_request(&e->m, head);
     if (rewrite_request(head, &request_facts, &p->arena) != 0) {
         end_message(e, false);
         return;
     }
-    codec_send_head(p->to.codec, head, &p->to.out);
+    codec_send_head(p->to.codec, NULL, head, &p->to.out);
     h1_pair_drain(p);
 }
 
@@ -148,7 +147,7 @@ void emit_requests(struct span in, emit_fn fn, void *hook)
     struct h1_fuzz *f = h1_fuzz_get();
     struct emitting e = {.pair = {.fuzz = f}, .fn = fn, .hook = hook};
     struct h1_run from;
-    h1_run_init(&from, &f->slab, f->workspace, CODEC_SERVER, &codec_limits_request);
+    h1_run_init(&from, f->codecs, CODEC_SERVER, &codec_limits_request);
     from.on_event = relay_request;
     from.hook = &e;
     h1_run_feed(&from, in, 0, 0);
@@ -182,7 +181,7 @@ static void send_response_head(struct emitting *e, struct msg *head)
         end_message(e, false);
         return;
     }
-    codec_send_head(p->to.codec, head, &p->to.out);
+    codec_send_head(p->to.codec, NULL, head, &p->to.out);
     h1_pair_drain(p);
 }
 
@@ -194,7 +193,7 @@ static void relay_response(struct h1_run *r, struct event *ev)
     if (ev->type == EVENT_INFO && !e->m.is_to_10) {
         e->m.info_n++;
         rewrite_drop_hop_by_hop(ev->msg);
-        codec_send_head(e->pair.to.codec, ev->msg, &e->pair.to.out);
+        codec_send_head(e->pair.to.codec, NULL, ev->msg, &e->pair.to.out);
         h1_pair_drain(&e->pair);
     } else if (ev->type == EVENT_HEAD) {
         send_response_head(e, ev->msg);
@@ -208,6 +207,7 @@ static void sink_nothing(struct codec *c, struct event *ev)
     (void)c;
     (void)ev;
 }
+static const struct codec_owner_ops sink_nothing_ops = {.event = sink_nothing};
 
 /* A server codec that has read the request. */
 static void open_server(struct emitting *e)
@@ -216,9 +216,8 @@ static void open_server(struct emitting *e)
     char request[64];
     int n = snprintf(request, sizeof(request), "%s / HTTP/1.%c\r\nHost: a\r\n\r\n",
                      e->m.answers, e->m.is_to_10 ? '0' : '1');
-    h1_run_init(&p->to, &p->fuzz->slab, p->fuzz->workspace, CODEC_SERVER,
-                &codec_limits_request);
-    p->to.codec->sink = sink_nothing;
+    h1_run_init(&p->to, p->fuzz->codecs, CODEC_SERVER, &codec_limits_request);
+    p->to.codec->up = &sink_nothing_ops;
     if (codec_feed(p->to.codec, span_from(request, (size_t)n)) != (size_t)n)
         abort();
     begin_message(e);
@@ -232,7 +231,7 @@ void emit_response(struct span in, const char *method, bool is_to_10, emit_fn fn
     e.m.answers = method;
     e.m.is_to_10 = is_to_10;
     open_server(&e);
-    h1_run_init(&from, &f->slab, f->workspace, CODEC_CLIENT, &codec_limits_response);
+    h1_run_init(&from, f->codecs, CODEC_CLIENT, &codec_limits_response);
     h1_run_ask(&from, method);
     from.on_event = relay_response;
     from.hook = &e;

@@ -13,8 +13,7 @@ static const struct rewrite_facts facts = {
 
 static void open_writer(struct h1_pair *p)
 {
-    h1_run_init(&p->to, &p->fuzz->slab, p->fuzz->workspace, CODEC_CLIENT,
-                &codec_limits_response);
+    h1_run_init(&p->to, p->fuzz->codecs, CODEC_CLIENT, &codec_limits_response);
     arena_init(&p->arena, p->fuzz->store, 1U << 20);
     p->is_open = true;
     p->has_ended = false;
@@ -34,15 +33,15 @@ static void send_event(struct h1_pair *p, struct event *ev)
     if (ev->type == EVENT_HEAD) {
         if (rewrite_request(ev->msg, &facts, &p->arena) != 0)
             abort();
-        codec_send_head(to, ev->msg, out);
+        codec_send_head(to, NULL, ev->msg, out);
     } else if (ev->type == EVENT_BODY) {
-        codec_send_body(to, ev->data, ev->chunk_bytes, out);
+        codec_send_body(to, NULL, ev->data, ev->chunk_bytes, out);
     } else if (ev->type == EVENT_TRAILERS) {
         rewrite_drop_hop_by_hop(ev->msg);
-        codec_send_end(to, ev->msg, out);
+        codec_send_end(to, NULL, ev->msg, out);
         p->has_ended = true;
     } else if (ev->type == EVENT_END && !p->has_ended) {
-        codec_send_end(to, NULL, out);
+        codec_send_end(to, NULL, NULL, out);
     }
     h1_pair_drain(p);
 }
@@ -97,7 +96,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
     struct h1_pair pair = {.fuzz = f};
     struct h1_run from;
-    h1_run_init(&from, &f->slab, f->workspace, CODEC_SERVER, &codec_limits_request);
+    h1_run_init(&from, f->codecs, CODEC_SERVER, &codec_limits_request);
     from.is_brief = true;
     from.on_event = relay;
     from.hook = &pair;

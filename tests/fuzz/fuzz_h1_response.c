@@ -11,15 +11,15 @@ static void sink_nothing(struct codec *c, struct event *ev)
     (void)c;
     (void)ev;
 }
+static const struct codec_owner_ops sink_nothing_ops = {.event = sink_nothing};
 
 /* A server codec that has read the request. */
 static void open_writer(struct h1_pair *p)
 {
     char request[64];
     int n = snprintf(request, sizeof(request), "%s / HTTP/1.1\r\nHost: a\r\n\r\n", p->method);
-    h1_run_init(&p->to, &p->fuzz->slab, p->fuzz->workspace, CODEC_SERVER,
-                &codec_limits_request);
-    p->to.codec->sink = sink_nothing;
+    h1_run_init(&p->to, p->fuzz->codecs, CODEC_SERVER, &codec_limits_request);
+    p->to.codec->up = &sink_nothing_ops;
     if (codec_feed(p->to.codec, span_from(request, (size_t)n)) != (size_t)n)
         abort();
     arena_init(&p->arena, p->fuzz->store, 1U << 20);
@@ -32,19 +32,19 @@ static void relay(struct h1_run *r, struct event *ev)
     struct outv *out = &p->to.out;
     if (ev->type == EVENT_INFO) {
         rewrite_drop_hop_by_hop(ev->msg);
-        codec_send_head(to, ev->msg, out);
+        codec_send_head(to, NULL, ev->msg, out);
     } else if (ev->type == EVENT_HEAD) {
         if (rewrite_response(ev->msg, &facts, &p->arena) != 0)
             abort();
-        codec_send_head(to, ev->msg, out);
+        codec_send_head(to, NULL, ev->msg, out);
     } else if (ev->type == EVENT_BODY) {
-        codec_send_body(to, ev->data, ev->chunk_bytes, out);
+        codec_send_body(to, NULL, ev->data, ev->chunk_bytes, out);
     } else if (ev->type == EVENT_TRAILERS) {
         rewrite_drop_hop_by_hop(ev->msg);
-        codec_send_end(to, ev->msg, out);
+        codec_send_end(to, NULL, ev->msg, out);
         p->has_ended = true;
     } else if (ev->type == EVENT_END && !p->has_ended) {
-        codec_send_end(to, NULL, out);
+        codec_send_end(to, NULL, NULL, out);
     }
     h1_pair_drain(p);
 }
@@ -61,7 +61,7 @@ static void check_pair(struct h1_fuzz *f, struct span in, const char *method)
     struct h1_pair pair = {.fuzz = f, .method = method};
     struct h1_run from;
     open_writer(&pair);
-    h1_run_init(&from, &f->slab, f->workspace, CODEC_CLIENT, &codec_limits_request);
+    h1_run_init(&from, f->codecs, CODEC_CLIENT, &codec_limits_request);
     h1_run_ask(&from, method);
     from.is_brief = true;
     from.on_event = relay;

@@ -12,8 +12,7 @@
 #include "http/rewrite.h"
 
 struct h1_fuzz {
-    struct slab slab;
-    struct h1_workspace *workspace;
+    struct h1_shared *codecs;
     struct arena_store *store;
 };
 
@@ -32,9 +31,8 @@ struct h1_pair {
 static inline struct h1_fuzz *h1_fuzz_get(void)
 {
     static struct h1_fuzz fuzz;
-    if (fuzz.workspace == NULL) {
-        slab_init(&fuzz.slab, "h1", h1_bytes(), 0);
-        fuzz.workspace = h1_workspace_new();
+    if (fuzz.codecs == NULL) {
+        fuzz.codecs = h1_shared_new(0);
         fuzz.store = arena_store_new(1U << 16, 4);
     }
     return &fuzz;
@@ -55,7 +53,7 @@ static inline char *h1_fuzz_read(struct h1_fuzz *f, struct span data, const char
                                  size_t max_step, bool is_brief)
 {
     struct h1_run r;
-    h1_run_init(&r, &f->slab, f->workspace, method == NULL ? CODEC_SERVER : CODEC_CLIENT,
+    h1_run_init(&r, f->codecs, method == NULL ? CODEC_SERVER : CODEC_CLIENT,
                 is_brief ? &codec_limits_response : &codec_limits_request);
     r.is_brief = is_brief;
     r.next_in_sink = max_step % 2 == 1;

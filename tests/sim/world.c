@@ -582,7 +582,7 @@ static void end_worker(struct world *w)
     CHECK(w->worker.clients_slab.in_use == 0);
     CHECK(w->worker.exchanges_slab.in_use == 0);
     CHECK(w->worker.origin_conns_slab.in_use == 0);
-    CHECK(w->worker.shared.h1.in_use == 0);
+    CHECK(codec_shared_live_n(w->worker.shared.codecs) == 0);
     check_stats(w);
     worker_fini(&w->worker);
 }

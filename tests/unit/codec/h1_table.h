@@ -25,22 +25,19 @@ struct h1_row {
 enum { H1_RANDOM_RUNS = 8 };
 #define H1_SEED UINT64_C(0x5eed2)
 
-static struct slab h1_slab;
-static struct h1_workspace *h1_work;
+static struct h1_shared *h1_codecs;
 
 static inline int h1_table_setup(void **state)
 {
     (void)state;
-    slab_init(&h1_slab, "h1", h1_bytes(), 0);
-    h1_work = h1_workspace_new();
-    return h1_work == NULL;
+    h1_codecs = h1_shared_new(0);
+    return h1_codecs == NULL;
 }
 
 static inline int h1_table_teardown(void **state)
 {
     (void)state;
-    h1_workspace_free(h1_work);
-    slab_fini(&h1_slab);
+    h1_shared_free(h1_codecs);
     return 0;
 }
 
@@ -48,10 +45,10 @@ static inline int h1_table_teardown(void **state)
 static inline void h1_run_start_with(struct h1_run *r, const char *method, uint16_t asks)
 {
     if (method == NULL) {
-        h1_run_init(r, &h1_slab, h1_work, CODEC_SERVER, &codec_limits_request);
+        h1_run_init(r, h1_codecs, CODEC_SERVER, &codec_limits_request);
         return;
     }
-    h1_run_init(r, &h1_slab, h1_work, CODEC_CLIENT, &codec_limits_response);
+    h1_run_init(r, h1_codecs, CODEC_CLIENT, &codec_limits_response);
     h1_run_ask_with(r, method, asks);
 }
 

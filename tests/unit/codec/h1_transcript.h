@@ -29,7 +29,7 @@ struct h1_run {
     struct codec *codec;
     enum codec_role role;
     bool is_brief;
-    bool next_in_sink; /* server: codec_next() from within END */
+    bool next_in_sink; /* server: codec_done() from within END */
     bool in_body;
     bool has_ended; /* the message ended and its connection is used up, or RESET */
     char *text;
@@ -157,8 +157,8 @@ static inline void h1_run_answer(struct h1_run *r)
 {
     struct msg m = {.base = "", .status = 200, .flags = MSG_HAS_LENGTH};
     outv_clear(&r->out);
-    codec_send_head(r->codec, &m, &r->out);
-    codec_send_end(r->codec, NULL, &r->out);
+    codec_send_head(r->codec, NULL, &m, &r->out);
+    codec_send_end(r->codec, NULL, NULL, &r->out);
 }
 
 static inline void h1_run_on_end(struct h1_run *r)
@@ -171,7 +171,7 @@ static inline void h1_run_on_end(struct h1_run *r)
     if (!can_reuse || r->role == CODEC_CLIENT)
         r->has_ended = true;
     else if (r->next_in_sink)
-        codec_next(r->codec);
+        codec_done(r->codec, NULL);
 }
 
 static inline void h1_run_on_body(struct h1_run *r, const struct event *ev)
@@ -214,6 +214,7 @@ static inline void h1_run_sink(struct codec *c, struct event *ev)
     if (ev->is_whole)
         h1_run_take(c->owner, &(struct event){.type = EVENT_END});
 }
+static const struct codec_owner_ops h1_run_sink_ops = {.event = h1_run_sink};
 
 /* Offers data[*at, have) until the codec takes nothing more. */
 static inline void h1_run_offer(struct h1_run *r, const char *data, size_t *at, size_t have)
@@ -231,7 +232,7 @@ static inline void h1_run_offer(struct h1_run *r, const char *data, size_t *at, 
         *at += taken;
         if (!r->next_in_sink && !r->has_ended && r->role == CODEC_SERVER &&
             codec_can_reuse(r->codec))
-            codec_next(r->codec);
+            codec_done(r->codec, NULL);
         else if (taken == 0)
             return;
     }
@@ -260,15 +261,15 @@ static inline void h1_run_feed(struct h1_run *r, struct span data, size_t max_st
         h1_run_addf(r, "REST %zu\n", data.len - at);
 }
 
-static inline void h1_run_init(struct h1_run *r, struct slab *slab, struct h1_workspace *w,
-                               enum codec_role role, const struct codec_limits *limits)
+static inline void h1_run_init(struct h1_run *r, struct h1_shared *codecs, enum codec_role role,
+                               const struct codec_limits *limits)
 {
     memset(r, 0, sizeof(*r));
     r->role = role;
-    r->codec = h1_new(slab, w, role, limits);
+    r->codec = h1_new(codecs, role, limits);
     if (r->codec == NULL || outv_init(&r->out, 1U << 18) != 0)
         abort();
-    r->codec->sink = h1_run_sink;
+    r->codec->up = &h1_run_sink_ops;
     r->codec->owner = r;
     h1_run_add(r, "", 0);
 }
@@ -286,8 +287,8 @@ static inline void h1_run_ask_with(struct h1_run *r, const char *method, uint16_
 {
     struct msg m = {.base = method, .base_len = (uint32_t)strlen(method), .flags = flags};
     m.method_len = m.base_len;
-    codec_send_head(r->codec, &m, &r->out);
-    codec_send_end(r->codec, NULL, &r->out);
+    codec_send_head(r->codec, NULL, &m, &r->out);
+    codec_send_end(r->codec, NULL, NULL, &r->out);
     outv_clear(&r->out);
 }
 

@@ -108,7 +108,7 @@ static void test_next_answer(void **state)
         assert_int_equal(codec_feed(r.codec, span_from(in, strlen(in))), strlen(in));
         assert_int_equal(count_info(r.text, &behind), INFO_MAX);
         assert_int_equal(strncmp(behind, "HEAD 200 ", 9), 0);
-        codec_next(r.codec);
+        codec_done(r.codec, NULL);
         r.has_ended = false;
         r.len = 0;
         h1_run_ask(&r, "GET");

@@ -55,7 +55,7 @@ static const char *last_event(char *text)
 static void check_limit(const struct limit_case *c, size_t max_step)
 {
     struct h1_run r;
-    h1_run_init(&r, &h1_slab, h1_work, CODEC_SERVER, &small);
+    h1_run_init(&r, h1_codecs, CODEC_SERVER, &small);
     h1_run_feed(&r, span_from_str(c->in), max_step, H1_SEED);
     const char *last = last_event(r.text);
     if (strncmp(last, c->expected, strlen(c->expected)) != 0)
@@ -173,7 +173,7 @@ static void test_name_of_64_kib(void **state)
         .line_bytes = 100, .head_bytes = 100000, .fields = 4, .trailer_bytes = 30};
     struct span in = grow("GET / HTTP/1.1\r\nHost: a\r\n", "N", 65536, ": x\r\n\r\n");
     struct h1_run r;
-    h1_run_init(&r, &h1_slab, h1_work, CODEC_SERVER, &wide);
+    h1_run_init(&r, h1_codecs, CODEC_SERVER, &wide);
     h1_run_feed(&r, in, 0, H1_SEED);
     assert_non_null(strstr(r.text, "RESET 400 malformed: field name too long"));
     h1_run_fini(&r);
@@ -188,7 +188,7 @@ static void pause_on_body(struct h1_run *r, struct event *ev)
 {
     struct pausing *p = r->hook;
     if (ev->type == EVENT_HEAD || ev->type == EVENT_BODY) {
-        codec_pause(r->codec, true);
+        codec_pause(r->codec, NULL, true);
         p->pauses++;
     }
 }
@@ -204,7 +204,7 @@ static void check_pauses(const char *in, unsigned expected_pauses, const char *e
     for (unsigned i = 0; i < 20 && !r.has_ended; i++) {
         left = span_skip(left, codec_feed(r.codec, left));
         assert_int_equal(codec_feed(r.codec, left), 0);
-        codec_pause(r.codec, false);
+        codec_pause(r.codec, NULL, false);
     }
     assert_string_equal(r.text, expected);
     assert_int_equal(p.pauses, expected_pauses);
@@ -233,7 +233,7 @@ static void test_nothing_is_taken_after_the_end(void **state)
     assert_int_equal(codec_feed(r.codec, one), one.len);
     assert_true(codec_can_reuse(r.codec));
     assert_int_equal(codec_feed(r.codec, one), 0);
-    codec_next(r.codec);
+    codec_done(r.codec, NULL);
     assert_int_equal(codec_feed(r.codec, one), one.len);
     h1_run_fini(&r);
 }
@@ -242,7 +242,7 @@ static void test_answer_without_a_request(void **state)
 {
     (void)state;
     struct h1_run r;
-    h1_run_init(&r, &h1_slab, h1_work, CODEC_CLIENT, &codec_limits_response);
+    h1_run_init(&r, h1_codecs, CODEC_CLIENT, &codec_limits_response);
     codec_eof(r.codec);
     assert_string_equal(r.text, "");
     assert_int_equal(codec_feed(r.codec, SPAN("HTTP/1.1 200 OK\r\n\r\n")), 0);
@@ -253,15 +253,15 @@ static void test_answer_without_a_request(void **state)
 static void test_idle_codec_is_small(void **state)
 {
     (void)state;
-    assert_true(h1_bytes() <= 96);
-    struct slab one;
-    slab_init(&one, "h1", h1_bytes(), 1);
-    struct codec *c = h1_new(&one, h1_work, CODEC_SERVER, &small);
+    assert_true(h1_bytes() <= 80);
+    struct h1_shared *one = h1_shared_new(1);
+    assert_non_null(one);
+    struct codec *c = h1_new(one, CODEC_SERVER, &small);
     assert_non_null(c);
     assert_string_equal(c->ops->name, "h1");
-    assert_null(h1_new(&one, h1_work, CODEC_SERVER, &small));
+    assert_null(h1_new(one, CODEC_SERVER, &small));
     codec_free(c);
-    slab_fini(&one);
+    h1_shared_free(one);
 }
 
 int main(void)

@@ -176,8 +176,8 @@ static void ask_with_body(struct h1_run *r, struct msg *m, enum msg_body body)
     m->content_length = body == MSG_BODY_LENGTH ? 4 : 0;
     if (body == MSG_BODY_LENGTH)
         m->flags |= MSG_HAS_LENGTH;
-    h1_run_init(r, &h1_slab, h1_work, CODEC_CLIENT, &codec_limits_response);
-    codec_send_head(r->codec, m, &r->out);
+    h1_run_init(r, h1_codecs, CODEC_CLIENT, &codec_limits_response);
+    codec_send_head(r->codec, NULL, m, &r->out);
     outv_clear(&r->out);
 }
 
@@ -188,17 +188,17 @@ static void run_early_switch(enum msg_body body, const char *part, const char *e
     struct msg m;
 
     ask_with_body(&r, &m, body);
-    codec_send_body(r.codec, SPAN("ab"), 0, &r.out);
+    codec_send_body(r.codec, NULL, SPAN("ab"), 0, &r.out);
     outv_clear(&r.out);
     feed(&r, SWITCHED "early");
     assert_string_equal(r.text, SWITCHED_HEAD "BODY early");
-    codec_send_body(r.codec, SPAN("cd"), 0, &r.out);
+    codec_send_body(r.codec, NULL, SPAN("cd"), 0, &r.out);
     check_written(&r, part);
-    codec_send_end(r.codec, NULL, &r.out);
+    codec_send_end(r.codec, NULL, NULL, &r.out);
     check_written(&r, end);
-    codec_send_body(r.codec, SPAN("raw"), 0, &r.out);
+    codec_send_body(r.codec, NULL, SPAN("raw"), 0, &r.out);
     check_written(&r, "raw");
-    codec_send_end(r.codec, NULL, &r.out);
+    codec_send_end(r.codec, NULL, NULL, &r.out);
     check_written(&r, "");
     codec_eof(r.codec);
     assert_string_equal(r.text, SWITCHED_HEAD "BODY early\nEND\nCLOSE\n");
@@ -220,9 +220,9 @@ static void test_switched_and_cut(void **state)
 
     (void)state;
     ask_with_body(&r, &m, MSG_BODY_LENGTH);
-    codec_send_body(r.codec, SPAN("ab"), 0, &r.out);
+    codec_send_body(r.codec, NULL, SPAN("ab"), 0, &r.out);
     feed(&r, SWITCHED);
-    codec_send_end(r.codec, NULL, &r.out);
+    codec_send_end(r.codec, NULL, NULL, &r.out);
     assert_false(codec_can_reuse(r.codec));
     h1_run_fini(&r);
 }
@@ -231,7 +231,7 @@ static void send_switch(struct h1_run *r)
 {
     struct msg m = {.base = "S", .base_len = 1, .reason_len = 1, .status = 101, .version = 11};
 
-    codec_send_head(r->codec, &m, &r->out);
+    codec_send_head(r->codec, NULL, &m, &r->out);
     check_written(r, "HTTP/1.1 101 S\r\n\r\n");
 }
 
@@ -241,7 +241,7 @@ static void run_switch_while_reading(const char *head, const char *first, const 
 {
     struct h1_run r;
 
-    h1_run_init(&r, &h1_slab, h1_work, CODEC_SERVER, &codec_limits_request);
+    h1_run_init(&r, h1_codecs, CODEC_SERVER, &codec_limits_request);
     r.is_brief = true;
     r.role = CODEC_CLIENT; /* answers nothing by itself */
     feed(&r, head);

@@ -78,6 +78,7 @@ static void sink_nothing(struct codec *c, struct event *ev)
     (void)c;
     (void)ev;
 }
+static const struct codec_owner_ops sink_nothing_ops = {.event = sink_nothing};
 
 static void expect_output(const char *name, const struct outv *out, const char *expected)
 {
@@ -92,7 +93,7 @@ static void expect_output(const char *name, const struct outv *out, const char *
 static void start_silent(struct h1_run *r, const char *method)
 {
     h1_run_start(r, method);
-    r->codec->sink = sink_nothing;
+    r->codec->up = &sink_nothing_ops;
 }
 
 static void check_answer(const struct answer *a)
@@ -108,10 +109,10 @@ static void check_answer(const struct answer *a)
                     .content_length = a->length,
                     .flags = a->has_length ? MSG_HAS_LENGTH : 0};
     assert_true(codec_send_room(r.codec, &m, &r.out));
-    codec_send_head(r.codec, &m, &r.out);
+    codec_send_head(r.codec, NULL, &m, &r.out);
     if (a->data != NULL)
-        codec_send_body(r.codec, span_from_str(a->data), 0, &r.out);
-    codec_send_end(r.codec, NULL, &r.out);
+        codec_send_body(r.codec, NULL, span_from_str(a->data), 0, &r.out);
+    codec_send_end(r.codec, NULL, NULL, &r.out);
     expect_output(a->name, &r.out, a->expected);
     const char *after = codec_can_reuse(r.codec) ? "keeps" : "closes";
     if (strcmp(after, a->after) != 0)
@@ -145,7 +146,7 @@ static void test_close_after_lasts(void **state)
     struct h1_run r;
     start_silent(&r, NULL);
     codec_feed(r.codec, SPAN(GET11));
-    h1_close_after(r.codec);
+    codec_close_after(r.codec);
     h1_run_answer(&r);
     expect_output("close after", &r.out, "HTTP/1.1 200 \r\nContent-Length: 0\r\n" CLOSE "\r\n");
     assert_false(codec_can_reuse(r.codec));
@@ -159,7 +160,7 @@ static void send_info(struct h1_run *r, uint16_t status)
                     .reason_len = 8,
                     .status = status,
                     .flags = MSG_HAS_LENGTH};
-    codec_send_head(r->codec, &m, &r->out);
+    codec_send_head(r->codec, NULL, &m, &r->out);
 }
 
 static void test_info(void **state)
@@ -221,12 +222,12 @@ static void check_chunking(const struct chunking *c)
     start_silent(&r, NULL);
     codec_feed(r.codec, SPAN(GET11));
     struct msg m = {.base = "", .status = 200, .body = MSG_BODY_CHUNKED};
-    codec_send_head(r.codec, &m, &r.out);
+    codec_send_head(r.codec, NULL, &m, &r.out);
     outv_clear(&r.out);
     for (unsigned i = 0; c->pieces[i].data != NULL; i++)
-        codec_send_body(r.codec, span_from_str(c->pieces[i].data), c->pieces[i].chunk_bytes,
-                        &r.out);
-    codec_send_end(r.codec, NULL, &r.out);
+        codec_send_body(r.codec, NULL, span_from_str(c->pieces[i].data),
+                        c->pieces[i].chunk_bytes, &r.out);
+    codec_send_end(r.codec, NULL, NULL, &r.out);
     expect_output(c->name, &r.out, c->expected);
     assert_int_equal(codec_can_reuse(r.codec), c->is_whole);
     h1_run_fini(&r);
@@ -248,9 +249,9 @@ static void test_big_pieces_are_borrowed(void **state)
     start_silent(&r, NULL);
     codec_feed(r.codec, SPAN(GET11));
     struct msg m = {.base = "", .status = 200, .body = MSG_BODY_CHUNKED};
-    codec_send_head(r.codec, &m, &r.out);
+    codec_send_head(r.codec, NULL, &m, &r.out);
     outv_clear(&r.out);
-    codec_send_body(r.codec, span_from(big, sizeof(big)), 0, &r.out);
+    codec_send_body(r.codec, NULL, span_from(big, sizeof(big)), 0, &r.out);
     assert_int_equal(r.out.n, 3);
     assert_ptr_equal(r.out.iov[1].iov_base, big);
     assert_true(r.out.own_len <= CODEC_BODY_OWN_BYTES);
@@ -270,11 +271,11 @@ static void relay_event(struct h1_run *r, struct event *ev)
     struct codec *to = relay->to.codec;
     struct outv *out = &relay->to.out;
     if (ev->type == EVENT_HEAD)
-        codec_send_head(to, ev->msg, out);
+        codec_send_head(to, NULL, ev->msg, out);
     else if (ev->type == EVENT_BODY)
-        codec_send_body(to, ev->data, ev->chunk_bytes, out);
+        codec_send_body(to, NULL, ev->data, ev->chunk_bytes, out);
     else if (ev->type == EVENT_TRAILERS || (ev->type == EVENT_END && !relay->has_ended)) {
-        codec_send_end(to, ev->type == EVENT_TRAILERS ? ev->msg : NULL, out);
+        codec_send_end(to, NULL, ev->type == EVENT_TRAILERS ? ev->msg : NULL, out);
         relay->has_ended = true;
     }
 }
@@ -338,7 +339,7 @@ static void check_relay(const struct relay_case *c, size_t max_step)
     struct h1_run from;
     struct relay relay = {.has_ended = false};
     h1_run_start(&from, NULL);
-    h1_run_init(&relay.to, &h1_slab, h1_work, CODEC_CLIENT, &codec_limits_response);
+    h1_run_init(&relay.to, h1_codecs, CODEC_CLIENT, &codec_limits_response);
     from.on_event = relay_event;
     from.hook = &relay;
     h1_run_feed(&from, span_from_str(c->in), max_step, H1_SEED);
@@ -363,13 +364,13 @@ static void test_added_fields(void **state)
 {
     (void)state;
     struct h1_run r;
-    h1_run_init(&r, &h1_slab, h1_work, CODEC_CLIENT, &codec_limits_response);
+    h1_run_init(&r, h1_codecs, CODEC_CLIENT, &codec_limits_response);
     struct msg m = {
         .base = "GET/p", .base_len = 5, .method_len = 3, .target_off = 3, .target_len = 2};
     assert_int_equal(msg_add(&m, SPAN("Host"), SPAN("a")), 0);
     assert_int_equal(msg_add(&m, SPAN("X"), SPAN_NONE), 0);
     assert_true(codec_send_room(r.codec, &m, &r.out));
-    codec_send_head(r.codec, &m, &r.out);
+    codec_send_head(r.codec, NULL, &m, &r.out);
     expect_output("added", &r.out, "GET /p HTTP/1.1\r\nHost: a\r\nX: \r\n\r\n");
     h1_run_fini(&r);
 }
@@ -387,11 +388,11 @@ static void check_added_length(size_t n)
         name[i] = (char)('a' + i % 26);
         value[i] = (char)('A' + i % 23);
     }
-    h1_run_init(&r, &h1_slab, h1_work, CODEC_CLIENT, &codec_limits_response);
+    h1_run_init(&r, h1_codecs, CODEC_CLIENT, &codec_limits_response);
     struct msg m = {
         .base = "GET/p", .base_len = 5, .method_len = 3, .target_off = 3, .target_len = 2};
     assert_int_equal(msg_add(&m, span_from(name, n), span_from(value, n)), 0);
-    codec_send_head(r.codec, &m, &r.out);
+    codec_send_head(r.codec, NULL, &m, &r.out);
     (void)snprintf(want, sizeof(want), "GET /p HTTP/1.1\r\n%.*s: %.*s\r\n\r\n", (int)n, name,
                    (int)n, value);
     expect_output("added", &r.out, want);
@@ -414,12 +415,12 @@ static void test_trailers_without_room_are_left_out(void **state)
     start_silent(&r, NULL);
     codec_feed(r.codec, SPAN(GET11));
     struct msg m = {.base = "", .status = 200, .body = MSG_BODY_CHUNKED};
-    codec_send_head(r.codec, &m, &r.out);
+    codec_send_head(r.codec, NULL, &m, &r.out);
     outv_clear(&r.out);
     r.out.own_len = r.out.own_cap - 64;
     struct msg trailers = {.base = ""};
     assert_int_equal(msg_add(&trailers, SPAN("X"), SPAN("y")), 0);
-    codec_send_end(r.codec, &trailers, &r.out);
+    codec_send_end(r.codec, NULL, &trailers, &r.out);
     expect_output("no room", &r.out, "0\r\n\r\n");
     h1_run_fini(&r);
 }

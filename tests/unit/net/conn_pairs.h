@@ -58,8 +58,11 @@ static inline void pairs_on_event(struct conn *c, struct event *ev)
 {
     struct server *s = (struct server *)c;
 
-    if (s->pairs->on_event)
-        s->pairs->on_event(s, ev);
+    if (!s->pairs->on_event)
+        return;
+    s->pairs->on_event(s, ev);
+    if (ev->is_whole && c->state == CONN_OPEN) /* to the hook that is an END too */
+        s->pairs->on_event(s, &(struct event){.type = EVENT_END});
 }
 
 static inline void pairs_on_gone(struct conn *c, int error)
@@ -103,8 +106,9 @@ static inline void pairs_on_accept(struct sock *s, struct accepted *a)
     (void)s;
     server->pairs = p;
     server->number = p->n++;
-    assert_int_equal(
-        conn_accept(&server->conn, &p->shared, &pairs_conn_ops, a, &codec_limits_request), 0);
+    assert_int_equal(conn_accept(&server->conn, &p->shared, &pairs_conn_ops, a, CODEC_H1,
+                                 &codec_limits_request),
+                     0);
 }
 
 /* ---- the other ends ---- */
@@ -215,7 +219,7 @@ static inline void pairs_end(struct pairs *p)
     sock_close(&p->listener, false);
     pairs_run(p);
     assert_int_equal(p->gauge, 0);
-    assert_int_equal(p->shared.h1.in_use, 0);
+    assert_int_equal(codec_shared_live_n(p->shared.codecs), 0);
     assert_int_equal(loop_sim_open_n(p->loop), 0);
     conn_shared_fini(&p->shared);
     loop_free(p->loop);

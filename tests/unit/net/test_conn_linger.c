@@ -33,7 +33,7 @@ static char body[BODY_BYTES];
 static void on_event(struct conn *c, struct event *ev)
 {
     (void)c;
-    w.has_asked |= ev->type == EVENT_END;
+    w.has_asked |= ev->type == EVENT_END || ev->is_whole;
 }
 
 static void on_gone(struct conn *c, int error)
@@ -66,7 +66,8 @@ static void set_small(int fd, int name)
 static void on_accept(struct sock *s, struct accepted *a)
 {
     (void)s;
-    assert_int_equal(conn_accept(&w.conn, &w.shared, &conn_ops, a, &codec_limits_request), 0);
+    assert_int_equal(
+        conn_accept(&w.conn, &w.shared, &conn_ops, a, CODEC_H1, &codec_limits_request), 0);
     set_small(w.conn.sock.fd, SO_SNDBUF);
 }
 

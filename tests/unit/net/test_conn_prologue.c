@@ -81,8 +81,9 @@ static void on_accept(struct sock *s, struct accepted *a)
     struct world *w = world_now;
 
     (void)s;
-    assert_int_equal(
-        conn_accept(&w->server.conn, &w->shared, &server_ops, a, &codec_limits_request), 0);
+    assert_int_equal(conn_accept(&w->server.conn, &w->shared, &server_ops, a, CODEC_H1,
+                                 &codec_limits_request),
+                     0);
     conn_expect_prologue(&w->server.conn);
 }
 
@@ -254,7 +255,8 @@ static void test_sent_before_the_head(void **state)
 
     (void)state;
     assert_int_equal(
-        conn_connect(&w.caller, &w.shared, &caller_ops, &at, &codec_limits_response), 0);
+        conn_connect(&w.caller, &w.shared, &caller_ops, &at, CODEC_H1, &codec_limits_response),
+        0);
     run(&w);
     assert_string_equal(w.server.log, "prologue=from us head=/x ");
     conn_close(&w.caller, CONN_CLOSE_NOW);
