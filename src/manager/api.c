@@ -631,7 +631,6 @@ static void on_closed(struct conn *c)
 }
 
 static const struct conn_ops api_conn_ops = {
-    .hears_whole = true,
     .on_event = on_event,
     .on_gone = on_gone,
     .on_unread = on_unread,

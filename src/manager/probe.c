@@ -198,7 +198,6 @@ static void on_closed(struct conn *c)
 }
 
 static const struct conn_ops probe_ops = {
-    .hears_whole = true,
     .on_open = on_open,
     .on_event = on_event,
     .on_gone = on_gone,

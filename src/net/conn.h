@@ -110,8 +110,6 @@ struct conn_shared {
 };
 
 struct conn_ops {
-    bool hears_whole; /* on_event knows that no END follows a HEAD with is_whole; else it gets
-                         one (until all owners know) */
     /* Messages may come and go from now on. Of one that was accepted: 0, within conn_accept
      * unless a handshake comes first. After conn_connect: error < 0: on_closed follows. May be
      * NULL for accepted ones. */

@@ -8,8 +8,6 @@ static void on_event(struct codec *codec, struct event *ev)
     if (c->state != CONN_OPEN)
         return; /* closed by an earlier event of the same bytes */
     c->ops->on_event(c, ev);
-    if (ev->is_whole && !c->ops->hears_whole && c->state == CONN_OPEN)
-        c->ops->on_event(c, &(struct event){.type = EVENT_END});
 }
 
 static void on_flow(struct codec *codec, struct codec_stream *st, bool is_full)

@@ -160,7 +160,6 @@ static void on_closed(struct conn *conn)
 }
 
 static const struct conn_ops lane_conn_ops = {
-    .hears_whole = true,
     .on_open = on_open,
     .on_event = on_event,
     .splice_target = splice_target,

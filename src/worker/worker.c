@@ -186,6 +186,7 @@ static void check_drained(struct worker *w)
 static void on_clients(struct worker *w)
 {
     spread_tell(w);
+    reclaim_watch(w);
     check_drained(w);
 }
 

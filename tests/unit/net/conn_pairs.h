@@ -91,7 +91,6 @@ static inline void pairs_on_closed(struct conn *c)
 }
 
 static const struct conn_ops pairs_conn_ops = {
-    .hears_whole = true,
     .on_event = pairs_on_event,
     .on_gone = pairs_on_gone,
     .on_congested = pairs_on_congested,

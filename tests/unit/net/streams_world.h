@@ -258,7 +258,6 @@ static inline void side_on_closed(struct conn *c)
 }
 
 static const struct conn_ops streams_conn_ops = {
-    .hears_whole = true,
     .on_open = side_on_open,
     .on_event = side_on_event,
     .on_gone = side_on_gone,

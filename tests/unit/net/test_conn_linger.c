@@ -49,7 +49,7 @@ static void on_closed(struct conn *c)
 }
 
 static const struct conn_ops conn_ops = {
-    .hears_whole = true, .on_event = on_event, .on_gone = on_gone, .on_closed = on_closed};
+    .on_event = on_event, .on_gone = on_gone, .on_closed = on_closed};
 
 static void ignore_closed(struct sock *s)
 {

@@ -71,8 +71,7 @@ static void on_closed(struct conn *c)
     ((struct server *)c)->is_closed = true;
 }
 
-static const struct conn_ops server_ops = {.hears_whole = true,
-                                           .on_event = on_event,
+static const struct conn_ops server_ops = {.on_event = on_event,
                                            .on_prologue = on_prologue,
                                            .on_gone = on_gone,
                                            .on_closed = on_closed};
@@ -244,8 +243,7 @@ static void caller_on_closed(struct conn *c)
     world_now->caller_is_closed = true;
 }
 
-static const struct conn_ops caller_ops = {.hears_whole = true,
-                                           .on_open = caller_on_open,
+static const struct conn_ops caller_ops = {.on_open = caller_on_open,
                                            .on_event = caller_on_event,
                                            .on_gone = caller_on_gone,
                                            .on_closed = caller_on_closed};
