@@ -327,7 +327,6 @@ static void on_closed(struct conn *conn)
 }
 
 static const struct conn_ops client_ops = {
-    .hears_whole = true,
     .on_event = on_event,
     .on_prologue = on_prologue,
     .on_unread = on_unread,
