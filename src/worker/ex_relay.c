@@ -3,6 +3,7 @@
 #include "http/rewrite.h"
 #include "worker/ex_int.h"
 #include "worker/limits.h"
+#include "worker/listener_runtime.h"
 #include "worker/pool_runtime.h"
 
 static struct exchange *of_client(struct stream_user *u)
@@ -83,6 +84,7 @@ static void client_head(struct exchange *ex, const struct msg *head)
     if (stream_is_read(ex->client))
         stream_listen(ex->client, STREAM_QUIET);
     stats_add(ex->worker->stats, STATS_requests, 1);
+    stats_line_add(ex->caller->listener->stats, STATS_LISTENER_requests, 1);
     worker_note(ex->worker, FLIGHT_REQUEST, ex->caller->peer.port,
                 ex->worker->stats->value[STATS_requests]);
     if (msg_copy(&ex->request, head, &ex->arena) < 0) {

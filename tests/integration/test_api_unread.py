@@ -9,7 +9,7 @@ from rawhttp import Client, wait_until
 from weldr import IS_ASAN, rss_bytes
 
 CROWD = 150
-GROWTH_BYTES = (128 if IS_ASAN else 48) * 1024 * 1024  # of freed memory ASan keeps a part
+GROWTH_BYTES = (192 if IS_ASAN else 48) * 1024 * 1024  # of freed memory ASan keeps a part
 REQUEST = b"GET %s HTTP/1.1\r\nHost: x\r\n\r\n"
 BODY = 1024 * 1024
 
