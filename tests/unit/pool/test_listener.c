@@ -176,6 +176,15 @@ static void test_refusals(void **state)
         assert_int_equal(rc, cases[i].rc != WERR_INVALID ? cases[i].rc : 0);
         pool_command_fini(&c);
     }
+    pool_state_free(s);
+}
+
+static void test_refusals_of_names(void **state)
+{
+    (void)state;
+    struct pool_state *s = pool_state_new();
+    struct pool_command c;
+    struct pool_change change;
     pool_command_init(&c, POOL_REMOVE_LISTENER);
     assert_int_equal(apply_next(s, &c, &change), WERR_BUILTIN);
     pool_command_init(&c, POOL_SET_LISTENER);
@@ -185,7 +194,7 @@ static void test_refusals(void **state)
                "{\"addresses\":[\"127.0.0.1:3\"]}");
     s->listener_n = LISTENER_LISTENERS_MAX;
     assert_int_equal(apply_next(s, &c, &change), WERR_TOO_BIG);
-    s->listener_n = 2;
+    s->listener_n = 1;
     pool_state_free(s);
 }
 
@@ -219,7 +228,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_default),     cmocka_unit_test(test_add_and_remove),
         cmocka_unit_test(test_set_and_put), cmocka_unit_test(test_bad_bodies),
-        cmocka_unit_test(test_refusals),    cmocka_unit_test(test_any_port),
+        cmocka_unit_test(test_refusals),    cmocka_unit_test(test_refusals_of_names),
+        cmocka_unit_test(test_any_port),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

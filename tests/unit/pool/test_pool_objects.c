@@ -289,13 +289,70 @@ static void test_if_digest(void **state)
     pool_state_free(s);
 }
 
+/* ---- guards in an entry ---- */
+
+static int decode_remove(const char *payload, struct pool_command *c)
+{
+    char entry[300] = {2, POOL_REMOVE_SERVER, 0, 0, (char)strlen(payload)};
+    memcpy(entry + POOL_ENTRY_HEADER_BYTES, payload, strlen(payload));
+    return pool_code_decode(span_from(entry, POOL_ENTRY_HEADER_BYTES + strlen(payload)), c);
+}
+
+static void test_guards_in_entries(void **state)
+{
+    static const char *const bad[] = {
+        "\"guard\":[\"2\",\"1\"]",
+        "\"guard\":[\"1\",\"1\"]",
+        "\"guard\":[\"0\"]",
+        "\"guard\":[1]",
+        "\"guard\":[\"x\"]",
+        "\"guard\":{}",
+        "\"if\":\"0\"",
+        "\"if\":1",
+        "\"if\":\"\"",
+        "\"put\":true",
+        "\"put\":false",
+        "\"set\":{}",
+        "\"listener\":\"default\"",
+    };
+    (void)state;
+    struct pool_command c;
+    char payload[200];
+    const char *good =
+        "{\"pool\":\"default\",\"id\":\"s-1\",\"if\":\"a0\",\"guard\":[\"1\",\"2f\"]}";
+    char *bytes = NULL;
+    size_t len = 0;
+    assert_int_equal(decode_remove(good, &c), 0);
+    assert_true(c.has_guard && c.guard_n == 2 && c.guard_unusable[1] == 0x2f);
+    assert_true(c.if_digest == 0xa0);
+    assert_int_equal(pool_code_encode(&c, &bytes, &len), 0);
+    assert_int_equal(len, POOL_ENTRY_HEADER_BYTES + strlen(good));
+    assert_memory_equal(bytes + POOL_ENTRY_HEADER_BYTES, good, strlen(good));
+    free(bytes);
+    pool_command_fini(&c);
+    assert_int_equal(decode_remove("{\"pool\":\"default\",\"id\":\"s-1\",\"guard\":[]}", &c),
+                     0);
+    assert_true(c.has_guard && c.guard_n == 0);
+    pool_command_fini(&c);
+    for (unsigned i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        snprintf(payload, sizeof(payload), "{\"pool\":\"default\",\"id\":\"s-1\",%s}", bad[i]);
+        if (decode_remove(payload, &c) != WERR_CORRUPT)
+            fail_msg("%s", payload);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_add_and_remove), cmocka_unit_test(test_put),
-        cmocka_unit_test(test_put_of_server),  cmocka_unit_test(test_refusals),
-        cmocka_unit_test(test_in_use),         cmocka_unit_test(test_bad_bodies),
-        cmocka_unit_test(test_min_active),     cmocka_unit_test(test_if_digest),
+        cmocka_unit_test(test_add_and_remove),
+        cmocka_unit_test(test_put),
+        cmocka_unit_test(test_put_of_server),
+        cmocka_unit_test(test_refusals),
+        cmocka_unit_test(test_in_use),
+        cmocka_unit_test(test_bad_bodies),
+        cmocka_unit_test(test_min_active),
+        cmocka_unit_test(test_if_digest),
+        cmocka_unit_test(test_guards_in_entries),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
