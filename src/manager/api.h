@@ -66,9 +66,9 @@ struct api_conn {
     char *body;
     size_t body_len, body_cap;
     /* a change under way */
-    struct change *change;              /* NULL: none */
-    struct pool_outcome outcome;        /* of the change, once it is committed */
-    struct publish_waiter waiter;       /* of api_await_workers */
+    struct change *change;        /* NULL: none */
+    struct pool_outcome outcome;  /* of the change, once it is committed */
+    struct publish_waiter waiter; /* of api_await_workers */
     bool awaits_workers;
     const struct api_object_kind *kind; /* of a pool, listener or rule */
     char removed[API_LOCATION_MAX];     /* its path */

@@ -30,8 +30,8 @@ struct manager;
 unsigned listeners_worker_n(const struct config *config);
 /* Steps of the start: 0 or the exit code, told in the log. */
 int listeners_open_proxy(struct manager *m);
-/* Is there something to propose for the --ip of this number? Not when the listener has addresses
- * already: with the first of them, or from a start before. */
+/* Is there something to propose for the --ip of this number? Not when the listener has
+ * addresses already: with the first of them, or from a start before. */
 bool listeners_has_flag(const struct manager *m, unsigned i);
 void listeners_make_flag(const struct manager *m, unsigned i, struct pool_command *c);
 int listeners_open_api(struct manager *m);

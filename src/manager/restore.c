@@ -258,7 +258,8 @@ static void follow_objects(struct restore *r)
         usable_note(m, m->pool->pools[i]->id);
 }
 
-static int follow_server(struct restore *r, const struct pool_server *server, struct server_facts *f)
+static int follow_server(struct restore *r, const struct pool_server *server,
+                         struct server_facts *f)
 {
     follow_admin(r->m, server, f);
     checks_update(&r->m->checks, server, f);
@@ -314,8 +315,7 @@ int servers_on_restore(void *arg, uint64_t index, struct span bytes)
     if (rc < 0)
         pool_replica_fini(&next);
     else
-        log_info("pool restored", LOG_U("index", index),
-                 LOG_U("servers", m->pool->server_n));
+        log_info("pool restored", LOG_U("index", index), LOG_U("servers", m->pool->server_n));
     return rc;
 }
 

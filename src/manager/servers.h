@@ -2,8 +2,8 @@
  * changes.
  *
  * The cluster hands over each committed entry; it is decoded and applied to the pool_state, and
- * what follows from the change is done (follow.h). The change that proposed the entry, recognised
- * by the request id, hears of its outcome (change.h).
+ * what follows from the change is done (follow.h). The change that proposed the entry,
+ * recognised by the request id, hears of its outcome (change.h).
  *
  * A server that was removed or stands down is on its way out: leaving.h.
  */

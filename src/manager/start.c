@@ -54,8 +54,8 @@ static void tell_ready(const struct manager *m)
         snprintf(text, sizeof(text), "localhost:%u", bound->port);
     snprintf(next, sizeof(next), "curl %s/servers -d '{\"url\":\"http://127.0.0.1:12345\"}'",
              text);
-    log_info("ready", LOG_U("workers", m->worker_n),
-             LOG_U("servers", m->pool->server_n), LOG_S("next", next));
+    log_info("ready", LOG_U("workers", m->worker_n), LOG_U("servers", m->pool->server_n),
+             LOG_S("next", next));
 }
 
 /* Listeners, then servers. */
@@ -142,7 +142,6 @@ static bool take_end(struct manager *m, int error)
 {
     const char *url =
         is_listener(m) ? "--ip" : m->config->server[m->start.flag_n - m->config->ip_n];
-
 
     if (error == 0)
         return true;
