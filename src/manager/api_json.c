@@ -176,7 +176,7 @@ char *api_json_health(const char *status, unsigned workers, unsigned of)
     return finish(&m);
 }
 
-/* ---- pool and statistics ---- */
+/* ---- objects of the description, and the node ---- */
 
 static void set_id(struct maker *m, enum kind kind, uint64_t id)
 {
@@ -288,100 +288,6 @@ char *api_json_node(char *settings)
     json_t *root = embed(settings);
     struct maker m = {root, root == NULL};
 
-    set(&m, "links", LINKS(links));
-    return finish(&m);
-}
-
-static json_t *make_outcomes(uint64_t success, uint64_t failed)
-{
-    struct maker m = make_object();
-
-    set_number(&m, "success", success);
-    set_number(&m, "failed", failed);
-    return made(&m);
-}
-
-static json_t *make_connections(const struct api_json_stats_view *v)
-{
-    struct maker m = make_object();
-
-    set_number(&m, "client", v->client_connections);
-    set_number(&m, "client_open", v->client_open);
-    set_number(&m, "server", v->server_connections);
-    set_number(&m, "server_idle", v->server_idle);
-    return made(&m);
-}
-
-static json_t *make_bytes(const struct api_json_stats_view *v)
-{
-    struct maker m = make_object();
-
-    set_number(&m, "in", v->bytes_in);
-    set_number(&m, "out", v->bytes_out);
-    return made(&m);
-}
-
-static json_t *make_ends(const struct api_json_stats_view *v)
-{
-    struct maker m = make_object();
-
-    for (unsigned i = 0; i < v->end_n; i++)
-        set_number(&m, v->ends[i].word, v->ends[i].n);
-    return made(&m);
-}
-
-static json_t *make_latency(const struct api_json_stats_view *v)
-{
-    struct maker m = make_object();
-
-    set_number(&m, "p50", v->p50_us);
-    set_number(&m, "p90", v->p90_us);
-    set_number(&m, "p99", v->p99_us);
-    return made(&m);
-}
-
-static json_t *make_counts(const struct api_json_counts *c)
-{
-    struct maker m = make_object();
-
-    for (unsigned i = 0; i < c->word_n; i++)
-        set_number(&m, c->words[i], c->n[i]);
-    return made(&m);
-}
-
-static json_t *make_all_counts(const struct api_json_counts *c, unsigned n)
-{
-    struct maker m = make_object();
-
-    for (unsigned i = 0; i < n; i++)
-        set(&m, c[i].name, make_counts(&c[i]));
-    return made(&m);
-}
-
-char *api_json_stats(const struct api_json_stats_view *v)
-{
-    static const struct link_row links[] = {{"detail", "/stats/detail", NULL}};
-    struct maker m = make_object();
-
-    set(&m, "client", make_outcomes(v->client_success, v->client_failed));
-    set(&m, "server", make_outcomes(v->server_success, v->server_failed));
-    set(&m, "connections", make_connections(v));
-    set_number(&m, "requests", v->requests);
-    set_number(&m, "in_flight", v->in_flight);
-    set_number(&m, "retries", v->retries);
-    set_number(&m, "bad_requests", v->bad_requests);
-    set_number(&m, "client_aborts", v->client_aborts);
-    set_number(&m, "access_log_lost", v->access_log_lost);
-    set_number(&m, "queued_bytes", v->queued_bytes);
-    set_number(&m, "proxy_refused", v->proxy_refused);
-    set(&m, "bytes", make_bytes(v));
-    set(&m, "ends", make_ends(v));
-    set(&m, "latency_us", make_latency(v));
-    set_number(&m, "workers", v->workers);
-    set(&m, "fail_open", json_boolean(v->fail_open));
-    set_number(&m, "revision", v->revision);
-    set(&m, "pools", make_all_counts(v->pools, v->pool_n));
-    set(&m, "listeners", make_all_counts(v->listeners, v->listener_n));
     set(&m, "links", LINKS(links));
     return finish(&m);
 }

@@ -33,19 +33,19 @@ static bool answer_refusal(struct api_conn *ac)
 {
     const struct api_object_kind *k = ac->kind;
 
-    if (ac->proposal.result == 0)
+    if (ac->outcome.result == 0)
         return false;
     if (k->give_up != NULL)
         k->give_up(ac);
-    api_problem_of_refusal(ac, ac->proposal.result, kind_word(k->kind));
+    api_problem_of_refusal(ac, ac->outcome.result, kind_word(k->kind));
     return true;
 }
 
 static void on_set(struct api_conn *ac)
 {
     const struct api_object_kind *k = ac->kind;
-    const bool is_new = ac->proposal.change == POOL_CHANGE_ADDED;
-    const void *object = k->find_id(ac, ac->proposal.id);
+    const bool is_new = ac->outcome.change == POOL_CHANGE_ADDED;
+    const void *object = k->find_id(ac, ac->outcome.id);
 
     if (answer_refusal(ac))
         return;

@@ -100,7 +100,7 @@ const struct pool_server *api_find_server(const struct api_conn *ac, bool draini
 /* After a change; NULL: gone again. */
 static const struct pool_server *find_changed(const struct api_conn *ac)
 {
-    return pool_find_any_server(ac->m->pool, ac->proposal.id, NULL);
+    return pool_find_any_server(ac->m->pool, ac->outcome.id, NULL);
 }
 
 /* ---- reading ---- */
@@ -203,7 +203,7 @@ void api_server_get(struct api_conn *ac)
 /* pool_apply's refusal: what pool_check found right can have changed in between. */
 bool api_answer_refusal(struct api_conn *ac)
 {
-    const int result = ac->proposal.result;
+    const int result = ac->outcome.result;
 
     if (result == 0)
         return false;
@@ -217,7 +217,7 @@ bool api_answer_refusal(struct api_conn *ac)
 static void on_added(struct api_conn *ac)
 {
     const struct pool_server *server = find_changed(ac);
-    const bool is_new = ac->proposal.change == POOL_CHANGE_ADDED;
+    const bool is_new = ac->outcome.change == POOL_CHANGE_ADDED;
 
     if (api_answer_refusal(ac))
         return;

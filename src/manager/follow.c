@@ -39,22 +39,26 @@ static struct server_facts *facts_of(struct manager *m, uint64_t server_id)
     return f;
 }
 
-static void server_added(struct manager *m, const struct pool_change *change)
+void follow_new_server(struct manager *m, const struct pool *p,
+                       const struct pool_server *server, struct server_facts *f)
 {
-    const struct pool_server *server = pool_find_server(change->pool, change->id);
-    struct server_facts *f = facts_of(m, change->id);
-
-    f->pool_id = change->pool->id;
+    f->pool_id = p->id;
     if (f->stats_slot != STATS_NO_SLOT)
         stats_server_clear(m->stats, f->stats_slot);
     look_up(m, server, f);
     checks_add(&m->checks, server, f);
-    publish_facts(&m->publish, f);
-    log_info("server added", LOG_S("server", server->url), LOG_S("pool", change->pool->name));
+    log_info("server added", LOG_S("server", server->url), LOG_S("pool", p->name));
 }
 
-static void follow_admin(struct manager *m, const struct pool_server *server,
-                         struct server_facts *f)
+static void server_added(struct manager *m, const struct pool_change *change)
+{
+    struct server_facts *f = facts_of(m, change->id);
+
+    follow_new_server(m, change->pool, pool_find_server(change->pool, change->id), f);
+    publish_facts(&m->publish, f);
+}
+
+void follow_admin(struct manager *m, const struct pool_server *server, struct server_facts *f)
 {
     const uint8_t was = f->admin;
 

@@ -12,9 +12,16 @@
 #include "pool/pool_apply.h"
 
 struct manager;
+struct pool_server;
+struct server_facts;
 
 /* Takes what it keeps of what was removed; the caller finishes the change. */
 void follow(struct manager *m, struct pool_change *change, struct span entry);
+/* A server that is new, before the workers hear of it; f: its new facts. */
+void follow_new_server(struct manager *m, const struct pool *p,
+                       const struct pool_server *server, struct server_facts *f);
+/* It stands otherwise than the facts know, perhaps; the workers have heard of it. */
+void follow_admin(struct manager *m, const struct pool_server *server, struct server_facts *f);
 /* What there was no memory for when a server was added: names that are not looked up yet. */
 void follow_repair(struct manager *m);
 

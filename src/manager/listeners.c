@@ -155,12 +155,6 @@ int listeners_open_proxy(struct manager *m)
     return code;
 }
 
-static void on_proposed(struct proposal *p, int error)
-{
-    (void)p;
-    (void)error;
-}
-
 /* The addresses that --ip gave to this listener, and what other flags say of clients. */
 static void make_command(const struct manager *m, const char *name, bool is_proxy,
                          struct pool_command *c)
@@ -179,39 +173,22 @@ static void make_command(const struct manager *m, const char *name, bool is_prox
     c->wanted.has_trusted = m->config->trusted_proxies.n > 0;
 }
 
-static int propose(struct manager *m, const char *name, bool is_proxy)
+bool listeners_has_flag(const struct manager *m, unsigned i)
 {
-    struct proposal p = {.done = on_proposed};
-    struct pool_command c;
-    int rc;
+    char name[POOL_NAME_MAX + 1];
+    const struct listener *l;
 
-    make_command(m, name, is_proxy, &c);
-    rc = servers_propose(m, &c, &p);
-    if (rc == 0)
-        rc = p.result;
-    pool_command_fini(&c);
-    return rc;
+    name_listener(m->config, i, name, sizeof(name));
+    l = listener_find(m->pool, span_from_str(name));
+    return l == NULL || l->address_n == 0;
 }
 
-int listeners_propose(struct manager *m)
+void listeners_make_flag(const struct manager *m, unsigned i, struct pool_command *c)
 {
     char name[POOL_NAME_MAX + 1];
 
-    for (unsigned i = 0; i < m->config->ip_n; i++) {
-        int rc;
-
-        name_listener(m->config, i, name, sizeof(name));
-        if (listener_find(m->pool, span_from_str(name)) != NULL &&
-            listener_find(m->pool, span_from_str(name))->address_n > 0)
-            continue; /* with the first of its addresses */
-        rc = propose(m, name, (m->config->ip_proxy >> i & 1) != 0);
-        if (rc < 0) {
-            log_error("can't add a listener", LOG_S("listener", name),
-                      LOG_S("error", werr_text(rc)));
-            return MANAGER_EXIT_FAILURE;
-        }
-    }
-    return 0;
+    name_listener(m->config, i, name, sizeof(name));
+    make_command(m, name, (m->config->ip_proxy >> i & 1) != 0, c);
 }
 
 static int open_api(struct manager *m, const struct addr *at)

@@ -18,6 +18,8 @@
 #ifndef WELDR_MANAGER_LISTENERS_H
 #define WELDR_MANAGER_LISTENERS_H
 
+#include <stdbool.h>
+
 #include "config/config.h"
 #include "pool/pool_command.h"
 
@@ -28,8 +30,10 @@ struct manager;
 unsigned listeners_worker_n(const struct config *config);
 /* Steps of the start: 0 or the exit code, told in the log. */
 int listeners_open_proxy(struct manager *m);
-/* … and the commands that put them into the description. */
-int listeners_propose(struct manager *m);
+/* Is there something to propose for the --ip of this number? Not when the listener has
+ * addresses already: with the first of them, or from a start before. */
+bool listeners_has_flag(const struct manager *m, unsigned i);
+void listeners_make_flag(const struct manager *m, unsigned i, struct pool_command *c);
 int listeners_open_api(struct manager *m);
 /* What the configuration says of where we listen, before anything is open (own_address.h). */
 void listeners_note_own(struct manager *m);

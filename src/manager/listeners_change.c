@@ -210,8 +210,10 @@ static void open_one(struct manager *m, const struct listener *in, const struct 
     }
     if (l->state == LISTENING_PENDING) {
         listening_open(l, in->id, ++m->publish.seq);
-        if (m->is_ready)
+        if (start_is_ready(m))
             tell("proxy listens", l);
+    } else if (l->listener_id != in->id) {
+        listening_move(l, in->id, ++m->publish.seq);
     }
 }
 

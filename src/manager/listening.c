@@ -161,6 +161,20 @@ static void send_unlisten(const struct listening *l, uint64_t seq)
             manager_channel_send(&slot_of(l, i)->channel, note, span_from(buf, len), SPAN_NONE);
 }
 
+void listening_move(struct listening *l, uint64_t listener_id, uint64_t seq)
+{
+    check(l);
+    MUST(l->state == LISTENING_OPEN);
+    send_unlisten(l, seq);
+    l->listener_id = listener_id;
+    l->socket_no = slot_of(l, 0)->owner->next_socket_no++;
+    for (unsigned i = 0; i < l->slot_n; i++) {
+        l->doors[i].tag = l->socket_no;
+        if (takes_updates(slot_of(l, i)))
+            send_listen(l, i, seq);
+    }
+}
+
 void listening_close(struct listening *l, bool tell, uint64_t seq)
 {
     struct supervisor *s = slot_of(l, 0)->owner;

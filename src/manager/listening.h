@@ -51,6 +51,8 @@ int listening_bind(struct listening *l, const struct addr *at) MUST_USE;
 /* The listener is in the description: workers are told. seq: what their acknowledgement
  * completes. */
 void listening_open(struct listening *l, uint64_t listener_id, uint64_t seq);
+/* The listener has another id, after a restore: workers get the sockets anew. */
+void listening_move(struct listening *l, uint64_t listener_id, uint64_t seq);
 /* All that are OPEN, to a worker that is attached. */
 void listening_send_all(const struct supervisor *s, struct slot *slot, uint64_t seq);
 /* Workers are told to accept what waits and to let it go (unless the listener itself has gone,

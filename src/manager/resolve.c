@@ -433,3 +433,8 @@ void resolve_remove(struct resolve *r, uint64_t server_id)
     if (!resolve_name_is_asking(n))
         resolve_name_free(n);
 }
+
+bool resolve_has(const struct resolve *r, uint64_t server_id)
+{
+    return find_name(r, server_id) != NULL;
+}

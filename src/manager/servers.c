@@ -1,7 +1,6 @@
 #include "manager/servers.h"
 
-#include <stdlib.h>
-#include <sys/random.h>
+#include <string.h>
 
 #include "log/log.h"
 #include "manager/follow.h"
@@ -23,21 +22,6 @@ static void stop_applying(struct manager *m, uint64_t index, int error)
     m->servers.has_stopped = true;
     log_error("entry can't be applied: the pool changes no more", LOG_U("index", index),
               LOG_S("error", werr_text(error)));
-}
-
-static void note_outcome(struct manager *m, const struct pool_command *c, int result,
-                         const struct pool_change *change)
-{
-    struct proposal *p;
-
-    TAILQ_FOREACH (p, &m->servers.proposals, entry) {
-        if (memcmp(p->request_id, c->request_id, sizeof(p->request_id)) == 0) {
-            p->result = result;
-            p->change = change->type;
-            p->id = change->id;
-            return;
-        }
-    }
 }
 
 /* No server and no pool is without facts, so they are made first: an id is the index of the
@@ -87,73 +71,54 @@ static int apply(struct manager *m, const struct pool_command *c, uint64_t index
     return error;
 }
 
-/* A change that there is no memory for is refused as if it had never come: nothing of it was
- * applied here, the workers do not hear of it (indexes may have gaps), and in a cluster of one
- * nobody else has it. */
-void servers_on_commit(void *arg, uint64_t index, struct span entry)
+/* What an entry does here. WERR_NOMEM: nothing, whatever that means for the entry is the
+ * engine's business: solo refuses the change as if it had never come (nothing was applied here,
+ * the workers do not hear of it), any other hands the entry over again. */
+static int take(struct manager *m, const struct pool_command *c, uint64_t index,
+                struct span entry)
+{
+    const struct pool_outcome *known = pool_requests_find(m->requests, c->request_id);
+    struct pool_change change = {.type = POOL_CHANGE_NONE};
+    struct pool_outcome outcome;
+
+    if (known != NULL) {
+        changes_note(m, c->request_id, known);
+        return 0;
+    }
+    outcome.result = apply(m, c, index, &change);
+    if (outcome.result == WERR_NOMEM) {
+        pool_change_fini(&change);
+        return WERR_NOMEM;
+    }
+    outcome.change = change.type;
+    outcome.id = change.id;
+    pool_requests_note(m->requests, c->request_id, &outcome);
+    if (change.type != POOL_CHANGE_NONE)
+        m->servers.revision = index;
+    follow(m, &change, entry);
+    changes_note(m, c->request_id, &outcome);
+    pool_change_fini(&change);
+    return 0;
+}
+
+int servers_on_commit(void *arg, uint64_t index, struct span entry)
 {
     struct manager *m = arg;
     struct pool_command c;
-    struct pool_change change;
     int error;
 
     if (m->servers.has_stopped)
-        return;
+        return 0;
     error = pool_code_decode(entry, &c);
-    if (error == WERR_NOMEM)
-        log_warn("out of memory for a change", LOG_U("index", index));
-    else if (error < 0)
+    if (error == 0) {
+        error = take(m, &c, index, entry);
+        pool_command_fini(&c);
+    } else if (error != WERR_NOMEM) {
         stop_applying(m, index, error);
-    if (error < 0)
-        return;
-    memset(&change, 0, sizeof(change));
-    error = apply(m, &c, index, &change);
-    if (change.type != POOL_CHANGE_NONE)
-        m->servers.revision = index;
+        error = 0;
+    }
     if (error == WERR_NOMEM)
         log_warn("out of memory for a change", LOG_U("index", index));
-    else
-        follow(m, &change, entry);
-    note_outcome(m, &c, error, &change);
-    pool_change_fini(&change);
-    pool_command_fini(&c);
-}
-
-static void unlist(struct proposal *p)
-{
-    TAILQ_REMOVE(&p->manager->servers.proposals, p, entry);
-}
-
-static void on_done(void *arg, int error, uint64_t index)
-{
-    struct proposal *p = arg;
-
-    (void)index;
-    unlist(p);
-    p->done(p, error);
-}
-
-int servers_propose(struct manager *m, struct pool_command *c, struct proposal *p)
-{
-    char *entry;
-    size_t len;
-    int error;
-
-    if (m->servers.has_stopped)
-        return WERR_CORRUPT;
-    if (getrandom(c->request_id, sizeof(c->request_id), 0) != sizeof(c->request_id))
-        return WERR_IO;
-    error = pool_code_encode(c, &entry, &len);
-    if (error < 0)
-        return error;
-    memcpy(p->request_id, c->request_id, sizeof(p->request_id));
-    p->manager = m;
-    p->result = WERR_NOMEM; /* unless it is applied */
-    TAILQ_INSERT_TAIL(&m->servers.proposals, p, entry);
-    error = m->cluster->ops->propose(m->cluster, span_from(entry, len), on_done, p);
-    free(entry);
-    if (error < 0)
-        unlist(p);
     return error;
 }
 
@@ -184,7 +149,6 @@ static void on_health(void *arg, struct server_facts *facts)
 
 void servers_init(struct manager *m)
 {
-    TAILQ_INIT(&m->servers.proposals);
     timer_init(&m->servers.repair, on_repair);
 }
 

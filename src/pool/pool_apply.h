@@ -10,6 +10,7 @@ enum pool_change_type {
     POOL_CHANGE_ADDED,
     POOL_CHANGE_CHANGED,
     POOL_CHANGE_REMOVED,
+    POOL_CHANGE_LAST = POOL_CHANGE_REMOVED
 };
 
 struct pool_change {

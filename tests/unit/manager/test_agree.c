@@ -5,12 +5,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include <cmocka.h>
 
 #include "base/fault.h"
-#include "manager/manager.h"
+#include "fixture.h"
+#include "manager/restore.h"
 #include "net/listen.h"
 #include "pool/pool_code.h"
 #include "worker/channel.h"
@@ -21,6 +21,7 @@
  * fails in either of them, they agree in the end and neither has ended. */
 
 static struct manager *m;
+static enum engine engine;
 static struct slot *slot;
 static struct worker worker;
 static struct channel channel;
@@ -100,20 +101,6 @@ static const struct channel_hooks worker_hooks = {on_hello, on_ready,  on_drain,
 
 /* ---- together ---- */
 
-static void start_pool(void)
-{
-    struct cluster_hooks hooks = {.on_commit = servers_on_commit, .arg = m};
-
-    m->pool = pool_state_new();
-    m->cluster = cluster_solo_new(&hooks);
-    facts_init(&m->facts);
-    servers_init(m);
-    leaving_init(m);
-    publish_init(&m->publish, &m->supervisor, &m->facts, m->pool);
-    checks_init(&m->checks, &m->shared, m->pool, 1, 1024);
-    servers_watch_health(m);
-}
-
 static void start_channel(void)
 {
     static const struct frame_hello hello = {.worker_n = 1};
@@ -139,13 +126,7 @@ static void turns(unsigned n)
 static void start(void)
 {
     has_worker = false;
-    m = calloc(1, sizeof(*m));
-    assert_non_null(m);
-    m->loop = loop_epoll_new();
-    assert_int_equal(conn_shared_init(&m->shared, m->loop), 0);
-    m->supervisor.loop = m->loop;
-    m->stats = stats_new(1, &m->supervisor.stats_fd);
-    start_pool();
+    m = fixture_start(engine, NULL);
     start_channel();
     turns(10);
     assert_true(has_worker && worker.pool_state != NULL);
@@ -155,40 +136,22 @@ static void stop(void)
 {
     channel_close(&channel);
     manager_channel_close(&slot->channel);
-    leaving_fini(m);
-    servers_fini(m);
-    while (m->checks.open_n > 0)
-        (void)loop_turn(m->loop, 0);
+    m->supervisor.slots = NULL;
+    m->supervisor.slot_n = 0;
     turns(2);
     worker_fini(&worker);
-    publish_fini(&m->publish);
-    facts_fini(&m->facts);
-    m->cluster->ops->free(m->cluster);
-    pool_state_free(m->pool);
-    stats_free(m->stats);
-    (void)close(m->supervisor.stats_fd);
-    free(m->supervisor.slots);
-    conn_shared_fini(&m->shared);
-    loop_free(m->loop);
-    free(m);
+    fixture_stop(m);
+    free(slot);
 }
 
 /* ---- changes; each may be refused for want of memory ---- */
 
-static void on_done(struct proposal *p, int error)
-{
-    (void)p;
-    (void)error;
-}
-
+/* What a manager whose memory has run out can't even propose is refused at once. */
 static void propose(struct pool_command *c)
 {
-    struct proposal p = {.done = on_done};
-    int rc = servers_propose(m, c, &p);
+    int rc = fixture_change(m, c, NULL);
 
-    rc = rc == 0 ? p.result : rc;
     assert_true(rc == 0 || rc == WERR_NOMEM);
-    pool_command_fini(c);
     turns(3);
 }
 
@@ -342,7 +305,7 @@ static void test_agree_without_memory(void **state)
 static void test_agree_after_a_time_without_memory(void **state)
 {
     (void)state;
-    for (unsigned every = 2; every < 60; every++) {
+    for (unsigned every = 2; every < 60; every += engine == ENGINE_SOLO ? 1 : 6) {
         start();
         add("1");
         for (unsigned i = 0; i < 12; i++) {
@@ -359,12 +322,90 @@ static void test_agree_after_a_time_without_memory(void **state)
     }
 }
 
+/* Whatever whole states come: the worker has the same servers, under the same names, and no
+ * other ones. */
+static void check_origins(void)
+{
+    const struct pool *p = m->pool->pools[0];
+    struct origin *o, *next;
+    uint32_t in_pool_n = 0;
+
+    HASH_ITER (hh, worker.origins, o, next)
+        in_pool_n += o->in_pool;
+    assert_int_equal(in_pool_n, p->server_n);
+    for (uint32_t i = 0; i < p->server_n; i++) {
+        o = origin_find(&worker, p->servers[i]->id);
+        assert_string_equal(o->authority, p->servers[i]->authority);
+        assert_int_equal(o->weight, p->servers[i]->weight);
+        assert_int_equal(o->admin, p->servers[i]->admin);
+        assert_false(o->gone);
+    }
+}
+
+static void restore_random(struct rand_state *rand)
+{
+    struct pool_replica r;
+
+    do {
+        fixture_random_replica(&r, rand);
+        if (r.state->index != m->pool->index)
+            break;
+        pool_replica_fini(&r); /* an index has one digest */
+    } while (true);
+    assert_int_equal(servers_restore(m, &r), 0);
+}
+
+static void check_restored(void)
+{
+    const struct pool *p = m->pool->pools[0];
+
+    assert_false(channel.is_lacking || slot->channel.is_stale);
+    assert_int_equal(worker.pool_state->digest, m->pool->digest);
+    assert_true(publish_is_acked(&m->publish, m->publish.seq));
+    for (uint32_t i = 0; i < p->server_n; i++) {
+        const struct server_facts *f = facts_find(&m->facts, p->servers[i]->id);
+
+        assert_int_equal(origin_find(&worker, f->id)->up, f->is_up);
+        assert_int_equal(origin_find(&worker, f->id)->stats_slot, f->stats_slot);
+    }
+    check_origins();
+}
+
+static void test_agree_after_restores(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 1; seed <= 60; seed++) {
+        struct rand_state rand;
+
+        rand_seed(&rand, seed);
+        start();
+        for (unsigned i = 0; i < 6; i++) {
+            restore_random(&rand);
+            if (rand_below(&rand, 2) == 0)
+                tell_facts();
+            settle();
+            check_restored();
+            leaving_sweep(m);
+            turns(5);
+            assert_int_equal(HASH_COUNT(worker.origins), m->pool->pools[0]->server_n);
+        }
+        assert_int_equal(slot->state, SLOT_RUNNING);
+        stop();
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_agree_without_memory),
         cmocka_unit_test(test_agree_after_a_time_without_memory),
+        cmocka_unit_test(test_agree_after_restores),
     };
 
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    int failed_n = 0;
+
+    for (engine = ENGINE_SOLO; engine < ENGINES; engine++)
+        failed_n += cmocka_run_group_tests_name(engine == ENGINE_SOLO ? "solo" : "delayed",
+                                                tests, NULL, NULL);
+    return failed_n;
 }

@@ -76,7 +76,10 @@ static void add_facts(uint64_t id, bool is_removed, bool is_cut)
     f->is_untried = false;
 }
 
-/* The frames' types and what LOCAL says, in the order in which they came. */
+static unsigned nodes_heard;
+
+/* The frames' types and what LOCAL says, in the order in which they came; NODE, which each
+ * attachment begins with, is only counted. */
 static unsigned receive(uint16_t *types, struct frame_local *locals)
 {
     static char buf[65536];
@@ -92,11 +95,16 @@ static unsigned receive(uint16_t *types, struct frame_local *locals)
         const int64_t used = frame_parse(in, &types[n], &payload);
 
         assert_true(used > 0 && n < FRAMES_MAX);
+        in = span_skip(in, (size_t)used);
+        if (types[n] == FRAME_NODE) {
+            assert_int_equal(n, 0);
+            nodes_heard++;
+            continue;
+        }
         if (types[n] == FRAME_LOCAL)
             assert_int_equal(frame_get_local(payload, &locals[n]), 0);
         if (types[n] == FRAME_ADDRS)
             assert_int_equal(frame_get_addrs(payload, &addrs_heard), 0);
-        in = span_skip(in, (size_t)used);
         n++;
     }
     return n;
@@ -113,8 +121,10 @@ static void test_attach_tells_what_was_cut(void **state)
     add_facts(KEPT, false, false);
     add_facts(DRAINING, true, false);
     add_facts(CUT, true, true);
+    nodes_heard = 0;
     publish_attach(&publish, &slot, pool, NULL);
     assert_int_equal(receive(types, locals), 3);
+    assert_int_equal(nodes_heard, 1);
     assert_int_equal(types[0], FRAME_LOCAL);
     assert_int_equal(locals[0].server_id, KEPT);
     assert_int_equal(locals[0].flags, FRAME_LOCAL_UP);
@@ -201,20 +211,24 @@ static void change_pool(void)
     pool_command_fini(&c);
 }
 
-/* The index of the snapshot that is the only thing sent. */
+/* The index of the snapshot that is, behind NODE, the only thing sent. */
 static uint64_t receive_snapshot(void)
 {
     static char buf[65536];
     struct pool_state *state = NULL;
     struct span payload;
     uint16_t type = 0;
+    int64_t node;
     uint64_t index;
     ssize_t len;
 
     (void)loop_turn(loop, 0);
     len = read(worker_fd, buf, sizeof(buf));
     assert_true(len > 0);
-    assert_int_equal(frame_parse(span_from(buf, (size_t)len), &type, &payload), len);
+    node = frame_parse(span_from(buf, (size_t)len), &type, &payload);
+    assert_true(node > 0 && type == FRAME_NODE);
+    assert_int_equal(frame_parse(span_from(buf + node, (size_t)(len - node)), &type, &payload),
+                     len - node);
     assert_int_equal(type, FRAME_SNAPSHOT);
     assert_int_equal(pool_snapshot_decode(payload, &state), 0);
     assert_int_equal(state->digest, pool->digest);

@@ -1,0 +1,94 @@
+#include "manager/api_json.h"
+
+static void put_outcomes(struct jtext *t, const char *key, uint64_t success, uint64_t failed)
+{
+    jtext_open(t, key, '{');
+    jtext_number(t, "success", success);
+    jtext_number(t, "failed", failed);
+    jtext_close(t, '}');
+}
+
+static void put_connections(struct jtext *t, const struct api_json_stats_view *v)
+{
+    jtext_open(t, "connections", '{');
+    jtext_number(t, "client", v->client_connections);
+    jtext_number(t, "client_open", v->client_open);
+    jtext_number(t, "server", v->server_connections);
+    jtext_number(t, "server_idle", v->server_idle);
+    jtext_close(t, '}');
+}
+
+static void put_requests(struct jtext *t, const struct api_json_stats_view *v)
+{
+    jtext_number(t, "requests", v->requests);
+    jtext_number(t, "in_flight", v->in_flight);
+    jtext_number(t, "retries", v->retries);
+    jtext_number(t, "bad_requests", v->bad_requests);
+    jtext_number(t, "client_aborts", v->client_aborts);
+    jtext_number(t, "access_log_lost", v->access_log_lost);
+    jtext_number(t, "queued_bytes", v->queued_bytes);
+    jtext_number(t, "proxy_refused", v->proxy_refused);
+    jtext_open(t, "bytes", '{');
+    jtext_number(t, "in", v->bytes_in);
+    jtext_number(t, "out", v->bytes_out);
+    jtext_close(t, '}');
+}
+
+static void put_ends(struct jtext *t, const struct api_json_stats_view *v)
+{
+    jtext_open(t, "ends", '{');
+    for (unsigned i = 0; i < v->end_n; i++)
+        jtext_number(t, v->ends[i].word, v->ends[i].n);
+    jtext_close(t, '}');
+    jtext_open(t, "latency_us", '{');
+    jtext_number(t, "p50", v->p50_us);
+    jtext_number(t, "p90", v->p90_us);
+    jtext_number(t, "p99", v->p99_us);
+    jtext_close(t, '}');
+}
+
+static void put_counts(struct jtext *t, const char *key, const struct api_json_counts *c,
+                       unsigned n)
+{
+    jtext_open(t, key, '{');
+    for (unsigned i = 0; i < n; i++) {
+        jtext_open(t, c[i].name, '{');
+        for (unsigned k = 0; k < c[i].word_n; k++)
+            jtext_number(t, c[i].words[k], c[i].n[k]);
+        jtext_close(t, '}');
+    }
+    jtext_close(t, '}');
+}
+
+static void put_link(struct jtext *t)
+{
+    jtext_open(t, "links", '[');
+    jtext_open(t, NULL, '{');
+    jtext_str(t, "rel", "detail");
+    jtext_str(t, "href", "/stats/detail");
+    jtext_null(t, "method");
+    jtext_close(t, '}');
+    jtext_close(t, ']');
+}
+
+/* Asked for often, and long with many pools: written as text. */
+char *api_json_stats(const struct api_json_stats_view *v)
+{
+    struct jtext t;
+
+    jtext_init(&t);
+    jtext_open(&t, NULL, '{');
+    put_outcomes(&t, "client", v->client_success, v->client_failed);
+    put_outcomes(&t, "server", v->server_success, v->server_failed);
+    put_connections(&t, v);
+    put_requests(&t, v);
+    put_ends(&t, v);
+    jtext_number(&t, "workers", v->workers);
+    jtext_bool(&t, "fail_open", v->fail_open);
+    jtext_number(&t, "revision", v->revision);
+    put_counts(&t, "pools", v->pools, v->pool_n);
+    put_counts(&t, "listeners", v->listeners, v->listener_n);
+    put_link(&t);
+    jtext_close(&t, '}');
+    return jtext_take(&t);
+}
