@@ -48,6 +48,18 @@ static void start(struct acceptor *a)
     a->handle = -1;
 }
 
+/* One that was never started is closed as it is. */
+static void leave(struct acceptor *a)
+{
+    if (a->handle >= 0) {
+        sock_accept_start(a->listener->worker->loop, &a->sock, &acceptor_ops, a->handle);
+        a->handle = -1;
+        sock_close(&a->sock, false);
+    } else if (sock_is_open(&a->sock)) {
+        sock_accept_last(&a->sock);
+    }
+}
+
 struct acceptor *acceptor_find(const struct worker *w, uint32_t socket_no)
 {
     struct acceptor *a;
@@ -83,21 +95,11 @@ int acceptor_take(struct worker *w, const struct frame_listen *listen, int handl
     listener_runtime_join(l);
     w->acceptor_n++;
     w->next_socket_no = number >= w->next_socket_no ? number + 1 : w->next_socket_no;
-    if (w->is_listening)
+    if (w->draining)
+        leave(a);
+    else if (w->is_listening)
         start(a);
     return 0;
-}
-
-/* One that was never started is closed as it is. */
-static void leave(struct acceptor *a)
-{
-    if (a->handle >= 0) {
-        sock_accept_start(a->listener->worker->loop, &a->sock, &acceptor_ops, a->handle);
-        a->handle = -1;
-        sock_close(&a->sock, false);
-    } else if (sock_is_open(&a->sock)) {
-        sock_accept_last(&a->sock);
-    }
 }
 
 void acceptor_leave(struct worker *w, uint32_t socket_no)

@@ -26,7 +26,7 @@ import weldr  # noqa: E402
 from rows import ROWS  # noqa: E402
 
 # Entered once for each change of the pool in a worker; the compiler may add to a name.
-MARK = "pool_apply_command*"
+MARK = "pool_apply"
 # The scanner's functions for field values say which level was measured: codec/h1_scan.c takes the best that the processor has.
 LEVELS = {"plain": "value_plain", "sse4.2": "value_sse", "avx2": "value_avx2"}
 # Names of glibc's functions that PLAIN_GLIBC should have kept away.

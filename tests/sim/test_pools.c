@@ -1,5 +1,6 @@
 /* Several pools, listeners and rules in one worker. */
 #include "../unit/base/cm.h"
+#include "base/fault.h"
 #include "got.h"
 #include "worker/acceptor.h"
 #include "worker/ends.h"
@@ -445,6 +446,108 @@ static void test_policy_changes(void **state)
     world_end(w);
 }
 
+/* ---- no memory ---- */
+
+static int describe_all(struct world *w, uint64_t *two)
+{
+    int rc = world_describe(w, POOL_ADD_POOL, NULL, "{\"name\":\"green\",\"policy\":\"hash\"}",
+                            NULL);
+
+    if (rc == 0)
+        rc = world_describe(w, POOL_ADD_SERVER, "green", "{\"url\":\"http://10.0.0.2\"}",
+                            &w->server_id[1]);
+    if (rc == 0)
+        rc = world_describe(w, POOL_ADD_LISTENER, NULL,
+                            "{\"name\":\"two\",\"addresses\":[\"10.9.9.9:8081\"],"
+                            "\"default_action\":{\"forward\":[{\"pool\":\"green\"}]}}",
+                            two);
+    if (rc == 0)
+        rc = world_describe(w, POOL_ADD_RULE, "default",
+                            "{\"priority\":10,\"conditions\":{\"path_prefix\":\"/chunked\"},"
+                            "\"action\":{\"forward\":[{\"pool\":\"green\"}]}}",
+                            NULL);
+    if (rc == 0)
+        rc = world_describe(w, POOL_SET_POOL, "default", "{\"policy\":\"hash\"}", NULL);
+    return rc;
+}
+
+/* Each allocation of a change fails in turn: what ran goes on meanwhile, a snapshot makes it
+ * good, and nothing is lost (the manager sends again what was lacked). */
+static bool run_without_memory(unsigned n)
+{
+    struct world *w = world_open(NULL);
+    struct world_client *c = world_ask(w, GET("/len/1/1"));
+    uint64_t two = 0;
+    bool was_struck;
+    int rc;
+
+    world_run_ms(w, 5);
+    fault_set(n);
+    rc = describe_all(w, &two);
+    if (rc == 0)
+        rc = world_listen(w, two, TWO_SOCKET, TWO_PORT);
+    was_struck = !fault_is_armed();
+    fault_set(0);
+    CHECK(rc == 0 || (was_struck && rc == WERR_NOMEM));
+    w->listen.port = 8080;
+    world_say(c, GET("/len/1/1"));
+    world_run_ms(w, 5);
+    CHECK(status_of(c, 1) == 200);
+    if (rc < 0) {
+        CHECK(world_snapshot(w) == 0);
+        world_say(c, GET("/len/1/1"));
+        world_run_ms(w, 5);
+        CHECK(status_of(c, 2) == 200);
+    }
+    world_end(w);
+    return was_struck;
+}
+
+static void test_no_memory(void **state)
+{
+    unsigned n = 1;
+
+    (void)state;
+    while (run_without_memory(n))
+        n++;
+    CHECK(n > 10);
+}
+
+/* A snapshot that can't be followed for want of memory: what ran goes on. */
+static bool run_snapshot_without_memory(unsigned n)
+{
+    struct world *w = open_with_green();
+    struct world_client *c;
+    bool was_struck;
+    int rc;
+
+    (void)add_two(w);
+    fault_set(n);
+    rc = world_snapshot(w);
+    was_struck = !fault_is_armed();
+    fault_set(0);
+    CHECK(rc == 0 || (was_struck && rc == WERR_NOMEM));
+    c = world_ask(w, GET("/len/1/1"));
+    world_run_ms(w, 5);
+    CHECK(status_of(c, 0) == 200);
+    CHECK(world_snapshot(w) == 0);
+    world_say(c, GET("/len/1/1"));
+    world_run_ms(w, 5);
+    CHECK(status_of(c, 1) == 200 && w->origins[0].requests_n == 2);
+    world_end(w);
+    return was_struck;
+}
+
+static void test_snapshot_without_memory(void **state)
+{
+    unsigned n = 1;
+
+    (void)state;
+    while (run_snapshot_without_memory(n))
+        n++;
+    CHECK(n > 10);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -465,6 +568,8 @@ int main(void)
         cmocka_unit_test(test_least_outstanding),
         cmocka_unit_test(test_p2c_avoids_the_slow),
         cmocka_unit_test(test_policy_changes),
+        cmocka_unit_test(test_no_memory),
+        cmocka_unit_test(test_snapshot_without_memory),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -447,7 +447,7 @@ struct world *world_new(const struct world_setup *setup)
     return w;
 }
 
-static int take_snapshot(struct world *w)
+int world_snapshot(struct world *w)
 {
     char *snapshot;
     size_t len;
@@ -473,7 +473,7 @@ int world_start(struct world *w)
         if (w->server_id[n])
             rc = world_set_up(w, n, true);
     if (rc == 0)
-        rc = take_snapshot(w);
+        rc = world_snapshot(w);
     if (rc < 0)
         return rc;
     CHECK(w->worker.pool_state->digest == w->pool->digest);

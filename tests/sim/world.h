@@ -108,6 +108,8 @@ int world_describe(struct world *w, enum pool_command_type type, const char *to,
 /* REMOVE_: the name, or the rule's listener with its id. */
 int world_undescribe(struct world *w, enum pool_command_type type, const char *name,
                      uint64_t rule_id);
+/* The whole description anew, as after LACKING. */
+int world_snapshot(struct world *w);
 /* A LISTEN frame for a socket at this port; where clients of world_client connect to next. */
 int world_listen(struct world *w, uint64_t listener_id, uint32_t socket_no, uint16_t port);
 /* loop_sim_route to the address of an origin. */
