@@ -1,39 +1,101 @@
 /* cluster.h - agreement on commands: all that the manager sees of consensus.
  *
- * A table of operations with one engine for now: solo (solo.c), a cluster of one in memory: a
- * proposal is committed at once, its index is the next number. Another engine stands behind the
- * same table. Flow: propose(entry) → the engine commits → on_commit(index, entry) in every
- * manager, in index order, each once → then the proposer's done.
+ * A table of operations behind which an engine stands: solo (solo.c), a cluster of one in
+ * memory that commits a proposal at once, and in builds with tests delayed (delayed.h), which
+ * takes its time and does what a cluster can do to its caller. cluster_new chooses.
+ *
+ * Flow: start → on_restore, if there is a snapshot → on_commit for each stored entry →
+ * on_settled. Then: propose(entry) → the engine commits → on_commit(index, entry) in every
+ * manager, in index order, each once → the proposer's done. on_restore may replace the whole
+ * state at any moment, also between an entry's commit and its done.
+ *
+ * Any callback may come before the call that caused it returns. A callback may call any
+ * operation but start and free; on_commit and on_restore do not call propose. Owner: the
+ * manager. Single-threaded, on the manager's loop.
  */
 #ifndef WELDR_CLUSTER_CLUSTER_H
 #define WELDR_CLUSTER_CLUSTER_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
+#include "base/addr.h"
 #include "base/span.h"
 #include "base/werr.h"
 
-struct cluster;
+enum { CLUSTER_ID_BYTES = 16 };
 
-/* Tells that the proposal was committed (error 0, index) or not. Comes after on_commit for that
- * index. */
+struct cluster;
+struct loop;
+
+enum cluster_role {
+    CLUSTER_FOLLOWER,
+    CLUSTER_CANDIDATE, /* no leader is known */
+    CLUSTER_LEADER
+};
+
+struct cluster_member {
+    uint64_t id;
+    struct addr address; /* of the cluster's transport; family 0: it has none */
+    bool is_self;
+    bool is_leader;
+};
+
+/* How a request to the engine ended. 0: it was committed, at index (of a barrier: all up to
+ * index was handed over). Otherwise index is 0:
+ * WERR_NOT_LEADER       nothing was done; cluster->ops->leader says who can do it
+ * WERR_OUTCOME_UNKNOWN  it was stored and may still be committed, or never; the same request id
+ *                       may be proposed again, for whoever applies entries applies an id once
+ * WERR_NO_SPACE         the disk is full; nothing was done
+ * WERR_NOMEM            nothing was done
+ * WERR_SHUTTING_DOWN    the engine ends; for a proposal it means as little as OUTCOME_UNKNOWN
+ */
 typedef void (*cluster_done_fn)(void *arg, int error, uint64_t index);
 
+/* What the engine asks of its owner, and tells. */
 struct cluster_hooks {
-    /* A committed entry, borrowed for the call. */
-    void (*on_commit)(void *arg, uint64_t index, struct span entry);
+    /* A committed entry, borrowed for the call. 0: it was taken. WERR_NOMEM: it was not, and
+     * nothing has changed: solo takes the entry back and its proposer hears WERR_NOMEM; every
+     * other engine comes again with the same entry before any other. */
+    int (*on_commit)(void *arg, uint64_t index, struct span entry);
+    /* All of the owner's state, as of the last entry that it took: malloc'd bytes. */
+    int (*on_snapshot)(void *arg, char **bytes, size_t *len);
+    /* The owner's state is the one in these bytes from now on, as of index. WERR_NOMEM: nothing
+     * has changed and the engine comes again; WERR_CORRUPT, WERR_UNSUPPORTED: the engine does
+     * not go on. */
+    int (*on_restore)(void *arg, uint64_t index, struct span bytes);
+    /* Comes first within start, then when the role or the leader has changed. */
+    void (*on_role)(void *arg, enum cluster_role role);
+    /* Once: what was stored when the engine started has been handed over. */
+    void (*on_settled)(void *arg);
     void *arg;
 };
 
+/* Operations with a done return 0: it will be called, once; < 0 (an error as above): it will
+ * not. */
 struct cluster_ops {
     const char *name; /* "solo" */
-    /* Copies the entry. 0: done will be called, perhaps before this returns; < 0: it will not.
-     */
-    int (*propose)(struct cluster *c, struct span entry, cluster_done_fn done, void *arg);
-    bool (*is_leader)(const struct cluster *c);
-    unsigned (*members)(const struct cluster *c); /* number of members */
-    uint64_t (*index)(const struct cluster *c);   /* last committed */
+    /* Once, before all else. */
+    int (*start)(struct cluster *c);
+    /* Copies the entry. request_id: CLUSTER_ID_BYTES, the same when the same is tried again. */
+    int (*propose)(struct cluster *c, struct span entry, const uint8_t *request_id,
+                   cluster_done_fn done, void *arg);
+    /* What was committed before this call has been handed over when done is called: the owner's
+     * state is fit for a read that must not be stale. */
+    int (*barrier)(struct cluster *c, cluster_done_fn done, void *arg);
+    enum cluster_role (*role)(const struct cluster *c);
+    /* False: none is known. */
+    bool (*leader)(const struct cluster *c, struct cluster_member *out);
+    uint64_t (*index)(const struct cluster *c); /* last handed over */
+    /* Fills up to max of them in the order of their ids; returns how many there are. */
+    unsigned (*members)(const struct cluster *c, struct cluster_member *out, unsigned max);
+    int (*add_member)(struct cluster *c, const struct cluster_member *member,
+                      cluster_done_fn done, void *arg);
+    int (*remove_member)(struct cluster *c, uint64_t id, cluster_done_fn done, void *arg);
+    /* Another member leads from now on; id 0: whoever is fit. */
+    int (*transfer)(struct cluster *c, uint64_t id, cluster_done_fn done, void *arg);
+    /* Every done still owed is called with WERR_SHUTTING_DOWN; no hook is. */
     void (*free)(struct cluster *c);
 };
 
@@ -42,7 +104,11 @@ struct cluster {
     struct cluster_hooks hooks;
 };
 
-/* Starts after index 0. NULL: no memory. */
+/* The engine of this process, not started. WERR_NOMEM; WERR_SYNTAX: builds with tests choose by
+ * the environment variable WELDR_TEST_ENGINE (delayed.h), which is malformed. */
+int cluster_new(struct loop *loop, const struct cluster_hooks *hooks,
+                struct cluster **out) MUST_USE;
+/* NULL: no memory. */
 struct cluster *cluster_solo_new(const struct cluster_hooks *hooks);
 
 #endif

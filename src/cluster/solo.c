@@ -2,40 +2,98 @@
 
 #include <stdlib.h>
 
-/* A cluster of one: what is proposed is committed on the spot. Entries that hooks propose while
- * one is being committed are committed inside it; the indexes still rise in the order in which
- * on_commit is called. */
+/* A cluster of one: what is proposed is committed on the spot. Nothing is stored, so that an
+ * entry which its owner had no memory for is as if it had never been. */
+
+enum { SELF_ID = 1 };
+
 struct solo {
     struct cluster cluster; /* first: the cluster that callers hold */
     uint64_t index;
+    bool is_committing;
 };
 
-static int propose(struct cluster *c, struct span entry, cluster_done_fn done, void *arg)
+static int start(struct cluster *c)
 {
-    struct solo *s = (struct solo *)c;
-    const uint64_t index = ++s->index;
-
-    c->hooks.on_commit(c->hooks.arg, index, entry);
-    if (done != NULL)
-        done(arg, 0, index);
+    c->hooks.on_role(c->hooks.arg, CLUSTER_LEADER);
+    c->hooks.on_settled(c->hooks.arg);
     return 0;
 }
 
-static bool is_leader(const struct cluster *c)
+static int propose(struct cluster *c, struct span entry, const uint8_t *request_id,
+                   cluster_done_fn done, void *arg)
 {
-    (void)c;
-    return true;
+    struct solo *s = (struct solo *)c;
+    const uint64_t index = s->index + 1;
+    int rc;
+
+    (void)request_id;
+    MUST(!s->is_committing);
+    s->is_committing = true;
+    rc = c->hooks.on_commit(c->hooks.arg, index, entry);
+    s->is_committing = false;
+    if (rc < 0)
+        return rc;
+    s->index = index;
+    done(arg, 0, index);
+    return 0;
 }
 
-static unsigned count_members(const struct cluster *c)
+static int barrier(struct cluster *c, cluster_done_fn done, void *arg)
+{
+    done(arg, 0, ((struct solo *)c)->index);
+    return 0;
+}
+
+static enum cluster_role role(const struct cluster *c)
 {
     (void)c;
-    return 1;
+    return CLUSTER_LEADER;
+}
+
+static bool leader(const struct cluster *c, struct cluster_member *out)
+{
+    (void)c;
+    *out = (struct cluster_member){.id = SELF_ID, .is_self = true, .is_leader = true};
+    return true;
 }
 
 static uint64_t last_index(const struct cluster *c)
 {
     return ((const struct solo *)c)->index;
+}
+
+static unsigned members(const struct cluster *c, struct cluster_member *out, unsigned max)
+{
+    if (max > 0)
+        (void)leader(c, out);
+    return 1;
+}
+
+static int add_member(struct cluster *c, const struct cluster_member *member,
+                      cluster_done_fn done, void *arg)
+{
+    (void)c;
+    (void)done;
+    (void)arg;
+    return member->id == SELF_ID ? WERR_EXISTS : WERR_UNSUPPORTED;
+}
+
+static int remove_member(struct cluster *c, uint64_t id, cluster_done_fn done, void *arg)
+{
+    (void)c;
+    (void)done;
+    (void)arg;
+    return id == SELF_ID ? WERR_INVALID : WERR_NOT_FOUND;
+}
+
+/* Nobody else could; to itself it is done. */
+static int transfer(struct cluster *c, uint64_t id, cluster_done_fn done, void *arg)
+{
+    if (id != SELF_ID && id != 0)
+        return WERR_NOT_FOUND;
+    done(arg, 0, ((struct solo *)c)->index);
+    return 0;
 }
 
 static void free_solo(struct cluster *c)
@@ -45,10 +103,16 @@ static void free_solo(struct cluster *c)
 
 static const struct cluster_ops solo_ops = {
     .name = "solo",
+    .start = start,
     .propose = propose,
-    .is_leader = is_leader,
-    .members = count_members,
+    .barrier = barrier,
+    .role = role,
+    .leader = leader,
     .index = last_index,
+    .members = members,
+    .add_member = add_member,
+    .remove_member = remove_member,
+    .transfer = transfer,
     .free = free_solo,
 };
 

@@ -223,8 +223,9 @@ static int start_pool(struct manager *m)
     const struct cluster_hooks hooks = {.on_commit = servers_on_commit, .arg = m};
 
     m->pool = pool_state_new();
+    m->requests = pool_requests_new();
     m->cluster = cluster_solo_new(&hooks);
-    if (m->pool == NULL || m->cluster == NULL)
+    if (m->pool == NULL || m->requests == NULL || m->cluster == NULL)
         return fail_start("can't start", WERR_NOMEM);
     facts_init(&m->facts);
     servers_init(m);
@@ -427,6 +428,7 @@ static void stop(struct manager *m)
     if (m->cluster != NULL)
         m->cluster->ops->free(m->cluster);
     pool_state_free(m->pool);
+    pool_requests_free(m->requests);
     if (m->stats != NULL)
         stats_free(m->stats);
     if (m->supervisor.slots != NULL)

@@ -30,6 +30,7 @@
 #include "manager/supervisor.h"
 #include "net/conn.h"
 #include "pool/pool.h"
+#include "pool/pool_requests.h"
 #include "stats/stats.h"
 
 /* Exit codes of the program. */
@@ -50,6 +51,7 @@ struct manager {
     struct stats *stats;
     struct cluster *cluster;
     struct pool_state *pool;
+    struct pool_requests *requests; /* with the pool, all that is replicated */
     struct facts facts;
     struct servers servers;
     struct leaving leaving;

@@ -135,16 +135,16 @@ static void stop_applying(struct manager *m, uint64_t index, int error)
               LOG_S("error", werr_text(error)));
 }
 
-static void note_outcome(struct manager *m, const struct pool_command *c, int result,
-                         const struct pool_change *change)
+static void note_outcome(struct manager *m, const struct pool_command *c,
+                         const struct pool_outcome *outcome)
 {
     struct proposal *p;
 
     TAILQ_FOREACH (p, &m->servers.proposals, entry) {
         if (memcmp(p->request_id, c->request_id, sizeof(p->request_id)) == 0) {
-            p->result = result;
-            p->change = change->type;
-            p->server_id = change->server_id;
+            p->result = outcome->result;
+            p->change = outcome->change;
+            p->server_id = outcome->server_id;
             return;
         }
     }
@@ -171,36 +171,53 @@ static int apply(struct manager *m, const struct pool_command *c, uint64_t index
     return error;
 }
 
-/* A change that there is no memory for is refused as if it had never come: nothing of it was
- * applied here, the workers do not hear of it (indexes may have gaps), and in a cluster of one
- * nobody else has it. */
-void servers_on_commit(void *arg, uint64_t index, struct span entry)
+/* What an entry does here. WERR_NOMEM: nothing, whatever that means for the entry is the
+ * engine's business: solo refuses the change as if it had never come (nothing was applied here,
+ * the workers do not hear of it), any other hands the entry over again. */
+static int take(struct manager *m, const struct pool_command *c, uint64_t index,
+                struct span entry)
+{
+    const struct pool_outcome *known = pool_requests_find(m->requests, c->request_id);
+    struct pool_change change = {.type = POOL_CHANGE_NONE};
+    struct pool_outcome outcome;
+
+    if (known != NULL) {
+        note_outcome(m, c, known);
+        return 0;
+    }
+    outcome.result = apply(m, c, index, &change);
+    if (outcome.result == WERR_NOMEM)
+        return WERR_NOMEM;
+    outcome.change = change.type;
+    outcome.server_id = change.server_id;
+    pool_requests_note(m->requests, c->request_id, &outcome);
+    if (change.type != POOL_CHANGE_NONE)
+        m->servers.revision = index;
+    follow(m, &change, entry);
+    usable_note(m);
+    note_outcome(m, c, &outcome);
+    return 0;
+}
+
+int servers_on_commit(void *arg, uint64_t index, struct span entry)
 {
     struct manager *m = arg;
     struct pool_command c;
-    struct pool_change change;
     int error;
 
     if (m->servers.has_stopped)
-        return;
+        return 0;
     error = pool_code_decode(entry, &c);
-    if (error == WERR_NOMEM)
-        log_warn("out of memory for a change", LOG_U("index", index));
-    else if (error < 0)
+    if (error == 0) {
+        error = take(m, &c, index, entry);
+        pool_command_fini(&c);
+    } else if (error != WERR_NOMEM) {
         stop_applying(m, index, error);
-    if (error < 0)
-        return;
-    memset(&change, 0, sizeof(change));
-    error = apply(m, &c, index, &change);
-    if (change.type != POOL_CHANGE_NONE)
-        m->servers.revision = index;
+        error = 0;
+    }
     if (error == WERR_NOMEM)
         log_warn("out of memory for a change", LOG_U("index", index));
-    else
-        follow(m, &change, entry);
-    usable_note(m);
-    note_outcome(m, &c, error, &change);
-    pool_command_fini(&c);
+    return error;
 }
 
 static void unlist(struct proposal *p)
@@ -234,7 +251,8 @@ int servers_propose(struct manager *m, struct pool_command *c, struct proposal *
     p->manager = m;
     p->result = WERR_NOMEM; /* unless it is applied */
     TAILQ_INSERT_TAIL(&m->servers.proposals, p, entry);
-    error = m->cluster->ops->propose(m->cluster, span_from(entry, len), on_done, p);
+    error =
+        m->cluster->ops->propose(m->cluster, span_from(entry, len), p->request_id, on_done, p);
     free(entry);
     if (error < 0)
         unlist(p);

@@ -43,7 +43,7 @@ void servers_init(struct manager *m);
 /* Ends the checks. */
 void servers_fini(struct manager *m);
 /* Hook of the cluster; arg is the manager. */
-void servers_on_commit(void *arg, uint64_t index, struct span entry);
+int servers_on_commit(void *arg, uint64_t index, struct span entry);
 /* Gives the command a request id and proposes it. 0: p->done will be called, perhaps before
  * this returns; < 0: it will not. The command stays the caller's. */
 int servers_propose(struct manager *m, struct pool_command *c, struct proposal *p) MUST_USE;

@@ -11,6 +11,7 @@ enum pool_change_type {
     POOL_CHANGE_SERVER_CHANGED,
     POOL_CHANGE_SERVER_REMOVED,
     POOL_CHANGE_POOL_SET,
+    POOL_CHANGE_LAST = POOL_CHANGE_POOL_SET
 };
 
 struct pool_change {

@@ -105,6 +105,7 @@ static void start_pool(void)
     struct cluster_hooks hooks = {.on_commit = servers_on_commit, .arg = m};
 
     m->pool = pool_state_new();
+    m->requests = pool_requests_new();
     m->cluster = cluster_solo_new(&hooks);
     facts_init(&m->facts);
     servers_init(m);
@@ -165,6 +166,7 @@ static void stop(void)
     facts_fini(&m->facts);
     m->cluster->ops->free(m->cluster);
     pool_state_free(m->pool);
+    pool_requests_free(m->requests);
     stats_free(m->stats);
     (void)close(m->supervisor.stats_fd);
     free(m->supervisor.slots);

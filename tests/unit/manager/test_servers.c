@@ -40,6 +40,7 @@ static int setup(void **state)
     m->supervisor.loop = m->loop;
     m->stats = stats_new(1, &m->supervisor.stats_fd);
     m->pool = pool_state_new();
+    m->requests = pool_requests_new();
     m->cluster = cluster_solo_new(&hooks);
     facts_init(&m->facts);
     servers_init(m);
@@ -61,6 +62,7 @@ static int teardown(void **state)
     facts_fini(&m->facts);
     m->cluster->ops->free(m->cluster);
     pool_state_free(m->pool);
+    pool_requests_free(m->requests);
     stats_free(m->stats);
     (void)close(m->supervisor.stats_fd);
     conn_shared_fini(&m->shared);

@@ -1,0 +1,42 @@
+#include "cluster/cluster.h"
+
+#ifdef WELDR_TEST_ENGINE
+#include <stdlib.h>
+
+#include "cluster/delayed.h"
+
+/* The chosen engine, or NULL: none is. */
+static int choose(struct loop *loop, const struct cluster_hooks *hooks, struct cluster **out)
+{
+    const char *text = getenv("WELDR_TEST_ENGINE");
+    struct delayed_options options;
+    int rc;
+
+    *out = NULL;
+    if (text == NULL || text[0] == '\0')
+        return 0;
+    rc = delayed_options_from_text(span_from_str(text), &options);
+    if (rc < 0)
+        return rc;
+    *out = cluster_delayed_new(loop, &options, hooks);
+    return *out != NULL ? 0 : WERR_NOMEM;
+}
+#else
+static int choose(struct loop *loop, const struct cluster_hooks *hooks, struct cluster **out)
+{
+    (void)loop;
+    (void)hooks;
+    *out = NULL;
+    return 0;
+}
+#endif
+
+int cluster_new(struct loop *loop, const struct cluster_hooks *hooks, struct cluster **out)
+{
+    const int rc = choose(loop, hooks, out);
+
+    if (rc < 0 || *out != NULL)
+        return rc;
+    *out = cluster_solo_new(hooks);
+    return *out != NULL ? 0 : WERR_NOMEM;
+}
