@@ -4,8 +4,8 @@
  * once whether the caller may ask (api_auth.h); the body, if any, is collected (up to
  * API_BODY_MAX); then the route's handler runs. It answers with api_answer or api_problem, or
  * starts a change with api_propose: its second half then runs when the change is committed and
- * every live worker has it. A client that goes away meanwhile leaves its api_conn behind until
- * then.
+ * every live worker has it. A client that goes away meanwhile takes its api_conn with it; the
+ * change is an object of its own (change.h) and goes on.
  *
  * Phases: READING → (WAITING →) SENDING → READING …. Owner: the manager; conns free themselves.
  */
@@ -21,9 +21,7 @@
 #include "manager/api_places.h"
 #include "manager/api_query.h"
 #include "manager/api_route.h"
-#include "manager/leaving.h"
-#include "manager/publish.h"
-#include "manager/servers.h"
+#include "manager/change.h"
 #include "net/conn.h"
 
 enum {
@@ -58,21 +56,18 @@ struct api_conn {
     bool is_whole;     /* the request was read to its end */
     bool wants_little; /* Prefer: return=minimal … */
     bool is_shortened; /* … and gets it */
-    bool is_gone;      /* the connection is closed; freed when no longer waiting */
     unsigned refusal;  /* index into the refusals that the head met; 0: none */
     char method[16];
-    char target[API_PATH_MAX];
+    char *target;     /* NULL between requests */
     struct span path; /* in target */
     struct api_query query;
     struct api_match match;
     char *body;
     size_t body_len, body_cap;
     /* a change under way */
-    struct proposal proposal;
-    struct publish_waiter waiter;
-    struct leave_waiter leave;
-    bool shows_list;                        /* the answer is the whole pool, not the server */
-    void (*committed)(struct api_conn *ac); /* before the workers are waited for; NULL: none */
+    struct change *change;       /* NULL: none */
+    struct pool_outcome outcome; /* of the change, once it is committed */
+    bool shows_list;             /* the answer is the whole pool, not the server */
     void (*then)(struct api_conn *ac);
     /* the answer */
     char *text;
@@ -106,10 +101,9 @@ struct api {
 void api_init(struct api *a, struct manager *m);
 /* Takes a listening descriptor and accepts on it. */
 void api_add_listener(struct api *a, int fd, const struct addr *bound);
-/* Closes everything, when no change is under way any more; conn_n and open_n are 0 some turns
- * later. */
 /* Takes what waits at its addresses and lets them go; open connections go on. */
 void api_stop_accepting(struct api *a);
+/* Closes everything; conn_n and open_n are 0 some turns later. */
 void api_stop(struct api *a);
 
 /* ---- for handlers ---- */
@@ -128,8 +122,11 @@ void api_answer_nothing(struct api_conn *ac);
 /* The same as application/problem+json. */
 void api_answer_problem(struct api_conn *ac, unsigned status, char *text);
 /* Proposes the command (stays the caller's); then runs when it is committed and every live
- * worker has it, ac->proposal tells the outcome. Failing, the problem is answered. */
+ * worker has it, ac->outcome tells what came of it. Failing, the problem is answered. */
 void api_propose(struct api_conn *ac, struct pool_command *c, void (*then)(struct api_conn *));
+/* In the second half of a change that takes a server away: then runs when the server has
+ * drained, or after the query's timeout. */
+void api_await_leaving(struct api_conn *ac, void (*then)(struct api_conn *));
 
 #define ROUTE(method, pattern, handler) void handler(struct api_conn *ac);
 #include "manager/api_routes.def"

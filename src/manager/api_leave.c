@@ -10,20 +10,20 @@
 
 static const struct pool_server *find_in_pool(const struct api_conn *ac)
 {
-    return pool_find_server(&ac->m->pool->pools[0], ac->proposal.server_id);
+    return pool_find_server(&ac->m->pool->pools[0], ac->outcome.id);
 }
 
 /* NULL: it is gone. */
 static const struct pool_server *find_removed(const struct api_conn *ac)
 {
-    const struct server_facts *f = facts_find(&ac->m->facts, ac->proposal.server_id);
+    const struct server_facts *f = facts_find(&ac->m->facts, ac->outcome.id);
 
     return f != NULL ? f->removed : NULL;
 }
 
 static void answer_progress(struct api_conn *ac)
 {
-    const unsigned status = leaving_has_drained(ac->m, ac->leave.server_id) ? 200 : 202;
+    const unsigned status = leaving_has_drained(ac->m, ac->outcome.id) ? 200 : 202;
 
     if (!ac->shows_list)
         api_answer_server(ac, status, find_in_pool(ac));
@@ -33,32 +33,18 @@ static void answer_progress(struct api_conn *ac)
         api_answer_list(ac, status, NULL);
 }
 
-static void on_left(struct leave_waiter *w)
-{
-    answer_progress((struct api_conn *)((char *)w - offsetof(struct api_conn, leave)));
-}
-
 /* Every worker has it: nothing new begins there any more. */
 static void on_stood_down(struct api_conn *ac)
 {
     if (api_answer_refusal(ac))
         return;
     leaving_sweep(ac->m);
-    ac->leave.server_id = ac->proposal.server_id;
     if (ac->query.waits && ac->m->leaving.waiter_n < API_WAITERS_MAX &&
-        !leaving_has_drained(ac->m, ac->leave.server_id)) {
-        ac->leave.fn = on_left;
-        conn_watch_fin(&ac->conn);
-        leaving_wait(ac->m, &ac->leave, ac->query.timeout_ms);
+        !leaving_has_drained(ac->m, ac->outcome.id)) {
+        api_await_leaving(ac, answer_progress);
         return;
     }
     answer_progress(ac);
-}
-
-static void limit_removal(struct api_conn *ac)
-{
-    if (ac->proposal.change == POOL_CHANGE_SERVER_REMOVED && ac->query.has_drain)
-        leaving_limit(ac->m, ac->proposal.server_id, ac->query.drain_ms);
 }
 
 void api_server_remove(struct api_conn *ac)
@@ -70,7 +56,6 @@ void api_server_remove(struct api_conn *ac)
         api_answer_no_server(ac);
         return;
     }
-    ac->committed = limit_removal;
     ac->shows_list = true;
     pool_command_init(&c, POOL_REMOVE_SERVER);
     c.server_id = server->id;

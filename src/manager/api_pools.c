@@ -27,8 +27,8 @@ void api_pool_get(struct api_conn *ac)
 
 static void on_set(struct api_conn *ac)
 {
-    if (ac->proposal.result < 0)
-        api_problem_internal(ac, ac->proposal.result);
+    if (ac->outcome.result < 0)
+        api_problem_internal(ac, ac->outcome.result);
     else
         api_pool_get(ac);
 }

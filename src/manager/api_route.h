@@ -28,8 +28,8 @@ struct api_match {
     unsigned param_n;
 };
 
-/* Writes the path to buf (API_PATH_MAX) without a slash at its end; "" is the root.
- * WERR_SYNTAX, WERR_TOO_BIG. */
+/* Writes the path, which is no longer than the target, to buf without a slash at its end; "" is
+ * the root. WERR_SYNTAX; WERR_TOO_BIG: over API_PATH_MAX. */
 int api_route_normalize(struct span target, char *buf, struct span *path) MUST_USE;
 /* The value of a key in the target's query ("?a=1&b=2"), as it stands; ptr NULL: not there. */
 struct span api_route_query(struct span target, struct span key);

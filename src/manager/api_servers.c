@@ -132,7 +132,7 @@ void api_server_get(struct api_conn *ac)
 /* pool_apply's refusal: what pool_check found right can have changed in between. */
 bool api_answer_refusal(struct api_conn *ac)
 {
-    const int result = ac->proposal.result;
+    const int result = ac->outcome.result;
 
     if (result == 0)
         return false;
@@ -147,8 +147,8 @@ bool api_answer_refusal(struct api_conn *ac)
 
 static void on_added(struct api_conn *ac)
 {
-    const struct pool_server *server = pool_find_server(the_pool(ac), ac->proposal.server_id);
-    const bool is_new = ac->proposal.change == POOL_CHANGE_SERVER_ADDED;
+    const struct pool_server *server = pool_find_server(the_pool(ac), ac->outcome.id);
+    const bool is_new = ac->outcome.change == POOL_CHANGE_SERVER_ADDED;
 
     if (api_answer_refusal(ac))
         return;
@@ -163,7 +163,7 @@ static void on_added(struct api_conn *ac)
 static void on_changed(struct api_conn *ac)
 {
     if (!api_answer_refusal(ac))
-        api_answer_server(ac, 200, pool_find_server(the_pool(ac), ac->proposal.server_id));
+        api_answer_server(ac, 200, pool_find_server(the_pool(ac), ac->outcome.id));
 }
 
 void api_servers_add(struct api_conn *ac)

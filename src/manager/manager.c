@@ -229,6 +229,7 @@ static int start_pool(struct manager *m)
         return fail_start("can't start", WERR_NOMEM);
     facts_init(&m->facts);
     servers_init(m);
+    changes_init(m);
     leaving_init(m);
     publish_init(&m->publish, &m->supervisor, &m->facts, m->pool);
     checks_init(&m->checks, &m->shared, m->pool, rand_u64(&m->rand), m->fd_limit);
@@ -274,10 +275,12 @@ static int start_token(struct manager *m)
     return 0;
 }
 
-static void on_initial(struct proposal *p, int error)
+static void on_initial(struct change *ch)
 {
-    (void)error;
-    (void)p;
+    int *result = ch->waiter;
+
+    *result = ch->error < 0 ? ch->error : ch->outcome.result;
+    change_end(ch);
 }
 
 static int refuse_server(const struct manager *m, const char *url,
@@ -335,16 +338,18 @@ static int start_names(struct manager *m)
 static int start_servers(struct manager *m)
 {
     for (unsigned i = 0; i < m->config->server_n; i++) {
-        struct proposal p = {.done = on_initial};
+        struct change *ch;
         struct pool_command c;
         int code = make_initial(m, m->config->server[i], &c);
         int error;
 
         if (code != 0)
             return code;
-        error = servers_propose(m, &c, &p);
-        if (error < 0 || p.result < 0)
-            code = fail_start("can't add a server", error < 0 ? error : p.result);
+        error = change_new(m, &c, &ch);
+        if (error == 0)
+            change_propose(ch, on_initial, &error);
+        if (error < 0)
+            code = fail_start("can't add a server", error);
         pool_command_fini(&c);
         if (code != 0)
             return code;
@@ -408,6 +413,9 @@ static void close_all(struct manager *m)
 {
     supervisor_kill_all(&m->supervisor);
     publish_on_exit(&m->publish);
+    m->cluster->ops->free(m->cluster);
+    m->cluster = NULL;
+    changes_fini(m);
     leaving_fini(m);
     servers_fini(m);
     names_stop(m);

@@ -21,6 +21,7 @@
 #include "cluster/cluster.h"
 #include "config/config.h"
 #include "manager/api.h"
+#include "manager/change.h"
 #include "manager/checks.h"
 #include "manager/facts.h"
 #include "manager/leaving.h"
@@ -54,6 +55,7 @@ struct manager {
     struct pool_requests *requests; /* with the pool, all that is replicated */
     struct facts facts;
     struct servers servers;
+    struct changes changes;
     struct leaving leaving;
     struct supervisor supervisor;
     struct publish publish;

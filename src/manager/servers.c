@@ -1,7 +1,6 @@
 #include "manager/servers.h"
 
-#include <stdlib.h>
-#include <sys/random.h>
+#include <string.h>
 
 #include "log/log.h"
 #include "manager/manager.h"
@@ -135,21 +134,6 @@ static void stop_applying(struct manager *m, uint64_t index, int error)
               LOG_S("error", werr_text(error)));
 }
 
-static void note_outcome(struct manager *m, const struct pool_command *c,
-                         const struct pool_outcome *outcome)
-{
-    struct proposal *p;
-
-    TAILQ_FOREACH (p, &m->servers.proposals, entry) {
-        if (memcmp(p->request_id, c->request_id, sizeof(p->request_id)) == 0) {
-            p->result = outcome->result;
-            p->change = outcome->change;
-            p->server_id = outcome->server_id;
-            return;
-        }
-    }
-}
-
 /* No server is without facts, so they are made first: a server's id is the index of the entry
  * that adds it. They go again when none was added. */
 static int apply(struct manager *m, const struct pool_command *c, uint64_t index,
@@ -182,20 +166,20 @@ static int take(struct manager *m, const struct pool_command *c, uint64_t index,
     struct pool_outcome outcome;
 
     if (known != NULL) {
-        note_outcome(m, c, known);
+        changes_note(m, c->request_id, known);
         return 0;
     }
     outcome.result = apply(m, c, index, &change);
     if (outcome.result == WERR_NOMEM)
         return WERR_NOMEM;
     outcome.change = change.type;
-    outcome.server_id = change.server_id;
+    outcome.id = change.server_id;
     pool_requests_note(m->requests, c->request_id, &outcome);
     if (change.type != POOL_CHANGE_NONE)
         m->servers.revision = index;
     follow(m, &change, entry);
     usable_note(m);
-    note_outcome(m, c, &outcome);
+    changes_note(m, c->request_id, &outcome);
     return 0;
 }
 
@@ -217,45 +201,6 @@ int servers_on_commit(void *arg, uint64_t index, struct span entry)
     }
     if (error == WERR_NOMEM)
         log_warn("out of memory for a change", LOG_U("index", index));
-    return error;
-}
-
-static void unlist(struct proposal *p)
-{
-    TAILQ_REMOVE(&p->manager->servers.proposals, p, entry);
-}
-
-static void on_done(void *arg, int error, uint64_t index)
-{
-    struct proposal *p = arg;
-
-    (void)index;
-    unlist(p);
-    p->done(p, error);
-}
-
-int servers_propose(struct manager *m, struct pool_command *c, struct proposal *p)
-{
-    char *entry;
-    size_t len;
-    int error;
-
-    if (m->servers.has_stopped)
-        return WERR_CORRUPT;
-    if (getrandom(c->request_id, sizeof(c->request_id), 0) != sizeof(c->request_id))
-        return WERR_IO;
-    error = pool_code_encode(c, &entry, &len);
-    if (error < 0)
-        return error;
-    memcpy(p->request_id, c->request_id, sizeof(p->request_id));
-    p->manager = m;
-    p->result = WERR_NOMEM; /* unless it is applied */
-    TAILQ_INSERT_TAIL(&m->servers.proposals, p, entry);
-    error =
-        m->cluster->ops->propose(m->cluster, span_from(entry, len), p->request_id, on_done, p);
-    free(entry);
-    if (error < 0)
-        unlist(p);
     return error;
 }
 
@@ -286,7 +231,6 @@ static void on_health(void *arg, struct server_facts *facts)
 
 void servers_init(struct manager *m)
 {
-    TAILQ_INIT(&m->servers.proposals);
     timer_init(&m->servers.repair, on_repair);
 }
 

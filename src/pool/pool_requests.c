@@ -21,7 +21,7 @@ struct pool_requests {
 /* Little-endian. */
 struct request_record {
     uint8_t request_id[POOL_REQUEST_ID_BYTES];
-    uint64_t server_id;
+    uint64_t id;
     int32_t result;
     uint32_t change;
 };
@@ -81,7 +81,7 @@ void pool_requests_encode(const struct pool_requests *r, char *buf)
         const uint32_t at = (oldest + i) % POOL_REQUESTS_N;
         const struct request *q = &r->requests[at];
         struct request_record record = {
-            .server_id = htole64(q->outcome.server_id),
+            .id = htole64(q->outcome.id),
             .result = (int32_t)htole32((uint32_t)q->outcome.result),
             .change = htole32(q->outcome.change),
         };
@@ -106,7 +106,7 @@ int pool_requests_decode(struct pool_requests *r, struct span bytes)
         outcome = (struct pool_outcome){
             .result = (int32_t)le32toh((uint32_t)record.result),
             .change = le32toh(record.change),
-            .server_id = le64toh(record.server_id),
+            .id = le64toh(record.id),
         };
         if (outcome.change > POOL_CHANGE_LAST || outcome.result > 0 ||
             pool_requests_find(r, record.request_id) != NULL)

@@ -5,12 +5,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include <cmocka.h>
 
 #include "base/fault.h"
-#include "manager/manager.h"
+#include "fixture.h"
 #include "net/listen.h"
 #include "pool/pool_code.h"
 #include "worker/channel.h"
@@ -21,6 +20,7 @@
  * fails in either of them, they agree in the end and neither has ended. */
 
 static struct manager *m;
+static enum engine engine;
 static struct slot *slot;
 static struct worker worker;
 static struct channel channel;
@@ -100,21 +100,6 @@ static const struct channel_hooks worker_hooks = {on_hello, on_ready,  on_drain,
 
 /* ---- together ---- */
 
-static void start_pool(void)
-{
-    struct cluster_hooks hooks = {.on_commit = servers_on_commit, .arg = m};
-
-    m->pool = pool_state_new();
-    m->requests = pool_requests_new();
-    m->cluster = cluster_solo_new(&hooks);
-    facts_init(&m->facts);
-    servers_init(m);
-    leaving_init(m);
-    publish_init(&m->publish, &m->supervisor, &m->facts, m->pool);
-    checks_init(&m->checks, &m->shared, m->pool, 1, 1024);
-    servers_watch_health(m);
-}
-
 static void start_channel(void)
 {
     static const struct frame_hello hello = {.worker_n = 1};
@@ -140,13 +125,7 @@ static void turns(unsigned n)
 static void start(void)
 {
     has_worker = false;
-    m = calloc(1, sizeof(*m));
-    assert_non_null(m);
-    m->loop = loop_epoll_new();
-    assert_int_equal(conn_shared_init(&m->shared, m->loop), 0);
-    m->supervisor.loop = m->loop;
-    m->stats = stats_new(1, &m->supervisor.stats_fd);
-    start_pool();
+    m = fixture_start(engine, NULL);
     start_channel();
     turns(10);
     assert_true(has_worker && worker.pool_state != NULL);
@@ -156,41 +135,22 @@ static void stop(void)
 {
     channel_close(&channel);
     manager_channel_close(&slot->channel);
-    leaving_fini(m);
-    servers_fini(m);
-    while (m->checks.open_n > 0)
-        (void)loop_turn(m->loop, 0);
+    m->supervisor.slots = NULL;
+    m->supervisor.slot_n = 0;
     turns(2);
     worker_fini(&worker);
-    publish_fini(&m->publish);
-    facts_fini(&m->facts);
-    m->cluster->ops->free(m->cluster);
-    pool_state_free(m->pool);
-    pool_requests_free(m->requests);
-    stats_free(m->stats);
-    (void)close(m->supervisor.stats_fd);
-    free(m->supervisor.slots);
-    conn_shared_fini(&m->shared);
-    loop_free(m->loop);
-    free(m);
+    fixture_stop(m);
+    free(slot);
 }
 
 /* ---- changes; each may be refused for want of memory ---- */
 
-static void on_done(struct proposal *p, int error)
-{
-    (void)p;
-    (void)error;
-}
-
+/* What a manager whose memory has run out can't even propose is refused at once. */
 static void propose(struct pool_command *c)
 {
-    struct proposal p = {.done = on_done};
-    int rc = servers_propose(m, c, &p);
+    int rc = fixture_change(m, c, NULL);
 
-    rc = rc == 0 ? p.result : rc;
     assert_true(rc == 0 || rc == WERR_NOMEM);
-    pool_command_fini(c);
     turns(3);
 }
 
@@ -368,5 +328,10 @@ int main(void)
         cmocka_unit_test(test_agree_after_a_time_without_memory),
     };
 
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    int failed_n = 0;
+
+    for (engine = ENGINE_SOLO; engine < ENGINES; engine++)
+        failed_n += cmocka_run_group_tests_name(engine == ENGINE_SOLO ? "solo" : "delayed",
+                                                tests, NULL, NULL);
+    return failed_n;
 }

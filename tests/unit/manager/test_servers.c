@@ -3,87 +3,38 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
 
 #include <cmocka.h>
 
 #include "base/fault.h"
+#include "fixture.h"
 #include "manager/api_view.h"
-#include "manager/manager.h"
 #include "net/listen.h"
-#include "pool/pool_code.h"
 
-/* A manager without workers, whose entries are committed at once. */
-
-enum { FD_LIMIT = 10000 };
+/* A manager without workers, with each engine in turn. */
 
 static struct manager *m;
-
-static void on_done(struct proposal *p, int error)
-{
-    (void)p;
-    (void)error;
-}
+static enum engine engine;
 
 static int setup(void **state)
 {
-    struct cluster_hooks hooks = {.on_commit = servers_on_commit};
-
     (void)state;
-    m = calloc(1, sizeof(*m));
-    assert_non_null(m);
-    hooks.arg = m;
-    m->loop = loop_epoll_new();
-    assert_int_equal(conn_shared_init(&m->shared, m->loop), 0);
-    m->supervisor.loop = m->loop;
-    m->stats = stats_new(1, &m->supervisor.stats_fd);
-    m->pool = pool_state_new();
-    m->requests = pool_requests_new();
-    m->cluster = cluster_solo_new(&hooks);
-    facts_init(&m->facts);
-    servers_init(m);
-    leaving_init(m);
-    publish_init(&m->publish, &m->supervisor, &m->facts, m->pool);
-    checks_init(&m->checks, &m->shared, m->pool, 1, FD_LIMIT);
-    servers_watch_health(m);
+    m = fixture_start(engine, NULL);
     return 0;
 }
 
 static int teardown(void **state)
 {
     (void)state;
-    leaving_fini(m);
-    servers_fini(m);
-    while (m->checks.open_n > 0)
-        loop_turn(m->loop, 0);
-    publish_fini(&m->publish);
-    facts_fini(&m->facts);
-    m->cluster->ops->free(m->cluster);
-    pool_state_free(m->pool);
-    pool_requests_free(m->requests);
-    stats_free(m->stats);
-    (void)close(m->supervisor.stats_fd);
-    conn_shared_fini(&m->shared);
-    loop_free(m->loop);
-    free(m);
+    fixture_stop(m);
     return 0;
 }
 
 /* What the pool says of it, or an error. */
-static int add(const char *body, struct proposal *p)
+static int add(const char *body, struct pool_outcome *p)
 {
-    struct pool_command c;
-    struct pool_error refusal;
-    int error = pool_code_add_from_json(span_from_str(body), &c, &refusal);
-
-    if (error < 0)
-        return error;
-    *p = (struct proposal){.done = on_done};
-    error = servers_propose(m, &c, p);
-    pool_command_fini(&c);
-    return error < 0 ? error : p->result;
+    return fixture_add(m, body, p);
 }
 
 #define UNCHECKED(port) "{\"url\":\"http://127.0.0.1:" port "\",\"check\":{\"type\":\"none\"}}"
@@ -102,17 +53,17 @@ static void check_every_server_has_facts(void)
 
 static void test_add(void **state)
 {
-    struct proposal p;
+    struct pool_outcome p;
 
     (void)state;
     assert_int_equal(add(UNCHECKED("1"), &p), 0);
     assert_int_equal(p.change, POOL_CHANGE_SERVER_ADDED);
-    assert_int_equal(facts_find(&m->facts, p.server_id)->stats_slot, 0);
+    assert_int_equal(facts_find(&m->facts, p.id)->stats_slot, 0);
     assert_int_equal(add(UNCHECKED("1"), &p), 0);
     assert_int_equal(p.change, POOL_CHANGE_NONE);
     check_every_server_has_facts();
     assert_int_equal(add(UNCHECKED("2"), &p), 0);
-    assert_int_equal(facts_find(&m->facts, p.server_id)->stats_slot, 1);
+    assert_int_equal(facts_find(&m->facts, p.id)->stats_slot, 1);
 }
 
 /* Whichever allocation fails: who asked is told, and no server is there without its facts. */
@@ -121,7 +72,7 @@ static void test_add_without_memory(void **state)
     bool is_over = false;
 
     for (unsigned n = 1; !is_over; n++) {
-        struct proposal p;
+        struct pool_outcome p;
         int result;
 
         setup(state);
@@ -166,7 +117,7 @@ static void test_probes_begin_few_at_a_time(void **state)
     assert_true(fd >= 0);
     for (unsigned i = 1; i <= MANY; i++) {
         char body[64];
-        struct proposal p;
+        struct pool_outcome p;
 
         snprintf(body, sizeof(body), "{\"url\":\"http://127.1.0.%u:%u\"}", i, bound.port);
         assert_int_equal(add(body, &p), 0);
@@ -185,12 +136,12 @@ static void test_probes_begin_few_at_a_time(void **state)
 static void test_pass_is_told_to_who_ejected(void **state)
 {
     struct server_facts *f;
-    struct proposal p;
+    struct pool_outcome p;
     uint64_t seq;
 
     (void)state;
     assert_int_equal(add(UNCHECKED("1"), &p), 0);
-    f = facts_find(&m->facts, p.server_id);
+    f = facts_find(&m->facts, p.id);
     assert_false(f->is_untried); /* there is nothing to wait for */
     seq = m->publish.seq;
     m->checks.hooks.on_pass(m, f);
@@ -217,12 +168,12 @@ static void run_until_judged(const struct server_facts *f)
 static void test_untried_until_the_first_verdict(void **state)
 {
     struct server_facts *f;
-    struct proposal p;
+    struct pool_outcome p;
     uint64_t seq;
 
     (void)state;
     assert_int_equal(add("{\"url\":\"http://127.0.0.1:1\"}", &p), 0);
-    f = facts_find(&m->facts, p.server_id);
+    f = facts_find(&m->facts, p.id);
     seq = m->publish.seq;
     assert_true(f->is_untried && f->is_up);
     run_until_judged(f);
@@ -236,15 +187,15 @@ static void test_unresolved_name_costs_nothing(void **state)
     const struct addr nowhere = {0};
     const struct addr found[] = {{AF_INET, 9, {127, 0, 0, 1}}, {AF_INET, 9, {127, 0, 0, 2}}};
     struct server_facts *f;
-    struct proposal p;
+    struct pool_outcome p;
     unsigned timers_n;
 
     (void)state;
     assert_int_equal(add("{\"url\":\"http://127.0.0.1:9\"}", &p), 0);
-    f = facts_find(&m->facts, p.server_id);
+    f = facts_find(&m->facts, p.id);
     checks_remove(&m->checks, f);
     facts_drop(&m->facts, f);
-    f = facts_add(&m->facts, p.server_id, &nowhere, 0);
+    f = facts_add(&m->facts, p.id, &nowhere, 0);
     timers_n = loop_timers(m->loop)->n;
     checks_add(&m->checks, m->pool->pools[0].servers[0], f);
     assert_int_equal(loop_timers(m->loop)->n, timers_n);
@@ -259,7 +210,7 @@ static void add_many(unsigned n, uint16_t port)
 {
     for (unsigned i = 1; i <= n; i++) {
         char body[64];
-        struct proposal p;
+        struct pool_outcome p;
 
         snprintf(body, sizeof(body), "{\"url\":\"http://127.1.0.%u:%u\"}", i, port);
         assert_int_equal(add(body, &p), 0);
@@ -333,12 +284,20 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_add, setup, teardown),
         cmocka_unit_test(test_add_without_memory),
         cmocka_unit_test_setup_teardown(test_pass_is_told_to_who_ejected, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_untried_until_the_first_verdict, setup, teardown),
         cmocka_unit_test_setup_teardown(test_unresolved_name_costs_nothing, setup, teardown),
         cmocka_unit_test_setup_teardown(test_probes_follow_the_descriptors, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_probes_begin_few_at_a_time, setup, teardown),
         cmocka_unit_test_setup_teardown(test_hung_probes_leave_places, setup, teardown),
     };
+    /* What holds within the turn of the change. */
+    const struct CMUnitTest at_once[] = {
+        cmocka_unit_test_setup_teardown(test_untried_until_the_first_verdict, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_probes_begin_few_at_a_time, setup, teardown),
+    };
+    int failed_n;
 
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    engine = ENGINE_SOLO;
+    failed_n = cmocka_run_group_tests_name("solo", tests, NULL, NULL) +
+               cmocka_run_group_tests_name("at once", at_once, NULL, NULL);
+    engine = ENGINE_DELAYED;
+    return failed_n + cmocka_run_group_tests_name("delayed", tests, NULL, NULL);
 }

@@ -62,12 +62,12 @@ static int add(unsigned port, uint64_t request)
     return apply(&c, request);
 }
 
-static int take_out(uint64_t server_id, uint64_t request)
+static int take_out(uint64_t id, uint64_t request)
 {
     struct pool_command c;
 
     pool_command_init(&c, POOL_REMOVE_SERVER);
-    c.server_id = server_id;
+    c.server_id = id;
     return apply(&c, request);
 }
 
@@ -90,7 +90,7 @@ static void test_applies_once(void **state)
     assert_int_equal(outcome_of(2)->change, POOL_CHANGE_SERVER_REMOVED);
     assert_int_equal(add(80, 1), 0);
     assert_int_equal(r.state->pools[0].server_n, 0); /* it does not come back */
-    assert_int_equal(outcome_of(1)->server_id, 1);
+    assert_int_equal(outcome_of(1)->id, 1);
     assert_int_equal(take_out(1, 2), 0);
     assert_int_equal(outcome_of(2)->result, 0); /* it was there, the first time */
     assert_int_equal(take_out(1, 3), 0);

@@ -24,9 +24,9 @@ static const struct pool_outcome *find(const struct pool_requests *r, uint64_t f
     return pool_requests_find(r, id);
 }
 
-static void note(struct pool_requests *r, uint64_t first, uint64_t second, uint64_t server_id)
+static void note(struct pool_requests *r, uint64_t first, uint64_t second, uint64_t object_id)
 {
-    const struct pool_outcome outcome = {.server_id = server_id};
+    const struct pool_outcome outcome = {.id = object_id};
     uint8_t id[POOL_REQUEST_ID_BYTES];
 
     print_id(id, first, second);
@@ -43,9 +43,9 @@ static void test_ids_are_whole(void **state)
     note(r, 1, 1, 11);
     note(r, 1, 2, 12);
     note(r, 2, 1, 21);
-    assert_int_equal(find(r, 1, 1)->server_id, 11);
-    assert_int_equal(find(r, 1, 2)->server_id, 12);
-    assert_int_equal(find(r, 2, 1)->server_id, 21);
+    assert_int_equal(find(r, 1, 1)->id, 11);
+    assert_int_equal(find(r, 1, 2)->id, 12);
+    assert_int_equal(find(r, 2, 1)->id, 21);
     assert_null(find(r, 2, 2));
     pool_requests_free(r);
 }

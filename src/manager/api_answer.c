@@ -1,0 +1,192 @@
+#include <stdlib.h>
+
+#include "http/date.h"
+#include "http/reply.h"
+#include "manager/api_int.h"
+#include "manager/api_pages.h"
+#include "manager/manager.h"
+
+enum { SEND_PIECE_BYTES = 64 * 1024 };
+
+void api_hear_next(struct api_conn *ac)
+{
+    ac->is_given = false;
+    api_move(ac, API_READING, "answered");
+    ac->is_in_head = false;
+    conn_timer_set(&ac->conn, API_IDLE_MS);
+    conn_next(&ac->conn);
+}
+
+static void end_conn(struct api_conn *ac)
+{
+    api_move(ac, API_READING, "answered");
+    conn_close(&ac->conn, ac->is_whole ? CONN_CLOSE_FLUSH : CONN_CLOSE_LINGER);
+}
+
+/* The next request is heard when this answer was taken: else each one that a client sends and
+ * does not read the answer of would add to its queue. And in another turn, so that others are
+ * served between the requests of one who has sent many. */
+static void finish(struct api_conn *ac)
+{
+    struct conn *c = &ac->conn;
+
+    conn_send_end(c, NULL);
+    conn_flush(c);
+    free(ac->text);
+    ac->text = NULL;
+    api_drop_request(ac);
+    if (!ac->is_whole || !conn_can_reuse(c))
+        end_conn(ac);
+    else
+        ac->is_given = true;
+    if (ac->is_given && !conn_is_congested(c)) /* else on_drained goes on */
+        loop_defer(ac->m->loop, &ac->next_page);
+}
+
+/* The next page, in the place of the last one. False: there is none, or the answer is cut off.
+ */
+static bool turn_page(struct api_conn *ac)
+{
+    int error = 0;
+
+    if (ac->pages == NULL)
+        return false;
+    free(ac->text);
+    ac->text = api_pages_next(ac->pages, ac->m, &error);
+    ac->text_len = ac->text != NULL ? strlen(ac->text) : 0;
+    ac->text_sent = 0;
+    if (ac->text != NULL)
+        return true;
+    api_pages_free(ac->pages);
+    ac->pages = NULL;
+    if (error < 0)
+        conn_close(&ac->conn, CONN_CLOSE_RESET);
+    return false;
+}
+
+/* All that is there, in pieces; false when the client takes no more now. */
+static bool send_text(struct api_conn *ac)
+{
+    while (ac->text_sent < ac->text_len && conn_is_open(&ac->conn)) {
+        const struct span rest =
+            span_from(ac->text + ac->text_sent, ac->text_len - ac->text_sent);
+        const struct span piece = span_first(rest, SEND_PIECE_BYTES);
+
+        conn_send_body(&ac->conn, piece, 0);
+        ac->text_sent += piece.len;
+        if (rest.len == piece.len && ac->pages == NULL)
+            return true;
+        conn_flush(&ac->conn);
+        if (conn_is_congested(&ac->conn))
+            return false;
+    }
+    return true;
+}
+
+/* A long answer goes as the client takes it (on_drained goes on), and a page a turn, so that
+ * others are served in between. */
+void api_send_more(struct api_conn *ac)
+{
+    const bool is_taken = send_text(ac);
+
+    if (ac->text_sent == ac->text_len && ac->pages != NULL) {
+        free(ac->text); /* what was not taken is in the connection's queue */
+        ac->text = NULL;
+        ac->text_len = ac->text_sent = 0;
+    }
+    if (!is_taken || !conn_is_open(&ac->conn))
+        return;
+    if (ac->pages != NULL)
+        loop_defer(ac->m->loop, &ac->next_page);
+    else
+        finish(ac);
+}
+
+void api_on_next_page(struct loop_work *w)
+{
+    struct api_conn *ac = (struct api_conn *)((char *)w - offsetof(struct api_conn, next_page));
+
+    MUST(ac->magic == API_MAGIC);
+    if (!conn_is_open(&ac->conn))
+        return;
+    if (ac->is_given)
+        api_hear_next(ac);
+    else if (turn_page(ac))
+        api_send_more(ac);
+    else if (conn_is_open(&ac->conn))
+        finish(ac);
+}
+
+static void add(struct msg *m, struct span name, const char *value)
+{
+    if (value[0] != '\0')
+        MUST(msg_add(m, name, span_from_str(value)) == 0);
+}
+
+static void send_answer(struct api_conn *ac, unsigned status, const char *type)
+{
+    struct manager *m = ac->m;
+    struct strb revision;
+    struct msg msg;
+
+    strb_init(&revision, ac->revision, sizeof(ac->revision));
+    strb_add_u64(&revision, m->servers.revision);
+    date_print(loop_wall_us(m->loop) / 1000000, ac->date);
+    reply_init(&msg, status, ac->text_len);
+    if (ac->pages != NULL) {
+        msg.flags &= (uint16_t)~MSG_HAS_LENGTH;
+        msg.body = MSG_BODY_CHUNKED;
+    }
+    add(&msg, SPAN("Date"), ac->date);
+    add(&msg, SPAN("Content-Type"), ac->text_len > 0 ? type : "");
+    add(&msg, SPAN("Cache-Control"), "no-store");
+    add(&msg, SPAN("X-Weldr-Revision"), ac->revision);
+    add(&msg, SPAN("Location"), ac->location);
+    add(&msg, SPAN("Allow"), ac->allow);
+    add(&msg, SPAN("Preference-Applied"), ac->is_shortened ? "return=minimal" : "");
+    add(&msg, SPAN("WWW-Authenticate"), status == 401 ? "Bearer" : "");
+    if (!ac->is_whole)
+        conn_close_after(&ac->conn);
+    conn_timer_set(&ac->conn, API_IDLE_MS);
+    conn_send_head(&ac->conn, &msg);
+    if (ac->is_head) {
+        ac->text_sent = ac->text_len;
+        api_pages_free(ac->pages);
+        ac->pages = NULL;
+    }
+    api_send_more(ac);
+}
+
+static void answer(struct api_conn *ac, unsigned status, char *text, const char *type)
+{
+    if (ac->change != NULL)
+        change_end(ac->change);
+    ac->change = NULL;
+    api_move(ac, API_SENDING, "answer");
+    ac->text = text;
+    ac->text_len = text != NULL ? strlen(text) : 0;
+    ac->text_sent = 0;
+    ac->is_given = false;
+    send_answer(ac, status, type);
+}
+
+void api_answer(struct api_conn *ac, unsigned status, char *text)
+{
+    answer(ac, text != NULL ? status : 503, text, "application/json");
+}
+
+void api_answer_pages(struct api_conn *ac, unsigned status, char *text, struct api_pages *pages)
+{
+    ac->pages = pages;
+    answer(ac, status, text, "application/json");
+}
+
+void api_answer_nothing(struct api_conn *ac)
+{
+    answer(ac, 204, NULL, "");
+}
+
+void api_answer_problem(struct api_conn *ac, unsigned status, char *text)
+{
+    answer(ac, status, text, "application/problem+json");
+}

@@ -1,0 +1,94 @@
+#include <stdio.h>
+
+#include "manager/api_int.h"
+#include "manager/api_problem.h"
+#include "manager/manager.h"
+
+/* Not done, and by whom it would be. */
+static void answer_not_leader(struct api_conn *ac)
+{
+    const struct cluster *c = ac->m->cluster;
+    struct cluster_member leader;
+    char at[ADDR_TEXT_MAX], detail[160];
+
+    if (c == NULL || !c->ops->leader(c, &leader) || leader.is_self) {
+        api_problem(ac, 503, "not_leader",
+                    "no node leads the cluster now: nothing was changed");
+        return;
+    }
+    (void)addr_print(&leader.address, at);
+    snprintf(detail, sizeof(detail),
+             "this node does not lead the cluster, %s does: nothing was changed", at);
+    api_problem(ac, 503, "not_leader", detail);
+}
+
+static void answer_failure(struct api_conn *ac, int error)
+{
+    switch (error) {
+    case WERR_NOT_LEADER:
+        answer_not_leader(ac);
+        return;
+    case WERR_OUTCOME_UNKNOWN:
+        api_problem(ac, 504, "outcome_unknown",
+                    "the change was not confirmed in time: it may have been made, or may yet "
+                    "be; look before you try again");
+        return;
+    case WERR_SHUTTING_DOWN:
+        api_problem(ac, 503, "draining",
+                    "weldr is shutting down: it is not known whether the change was made");
+        return;
+    case WERR_AGAIN:
+        api_problem(ac, 503, "busy", "too many changes at once: nothing was changed");
+        return;
+    default:
+        api_problem_internal(ac, error);
+    }
+}
+
+static void on_change(struct change *ch)
+{
+    struct api_conn *ac = ch->waiter;
+
+    MUST(ac->magic == API_MAGIC);
+    ac->outcome = ch->outcome;
+    if (ch->error < 0)
+        answer_failure(ac, ch->error);
+    else
+        ac->then(ac);
+}
+
+void api_propose(struct api_conn *ac, struct pool_command *c, void (*then)(struct api_conn *))
+{
+    int rc;
+
+    if (ac->m->is_draining) {
+        api_problem(ac, 503, "draining", "weldr is shutting down");
+        return;
+    }
+    rc = change_new(ac->m, c, &ac->change);
+    if (rc < 0) {
+        answer_failure(ac, rc);
+        return;
+    }
+    ac->change->has_drain = ac->query.has_drain;
+    ac->change->drain_ms = ac->query.drain_ms;
+    ac->then = then;
+    api_move(ac, API_WAITING, "proposed");
+    conn_timer_stop(&ac->conn);
+    change_propose(ac->change, on_change, ac);
+}
+
+static void on_left(struct change *ch)
+{
+    struct api_conn *ac = ch->waiter;
+
+    MUST(ac->magic == API_MAGIC);
+    ac->then(ac);
+}
+
+void api_await_leaving(struct api_conn *ac, void (*then)(struct api_conn *))
+{
+    ac->then = then;
+    conn_watch_fin(&ac->conn);
+    change_await_leaving(ac->change, ac->query.timeout_ms, on_left);
+}

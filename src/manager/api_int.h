@@ -1,0 +1,40 @@
+/* api_int.h - what the files of a connection to the management API share: api.c (connections),
+ * api_request.c (what comes in), api_answer.c (what goes out), api_change.c (a change in
+ * between). The handlers know api.h only.
+ */
+#ifndef WELDR_MANAGER_API_INT_H
+#define WELDR_MANAGER_API_INT_H
+
+#include "manager/api.h"
+
+enum { API_MAGIC = 0x61706963 };
+
+static inline struct api_conn *api_conn_of(struct conn *c)
+{
+    struct api_conn *ac = (struct api_conn *)c; /* its first member */
+
+    MUST(ac->magic == API_MAGIC);
+    return ac;
+}
+
+/* ---- api.c ---- */
+
+/* The one way to change the phase. */
+void api_move(struct api_conn *ac, enum api_phase next, const char *why);
+void api_note_place(struct api_conn *ac, enum place_state state);
+
+/* ---- api_request.c ---- */
+
+void api_on_event(struct conn *c, struct event *ev);
+/* Body and target are of no use any more. */
+void api_drop_request(struct api_conn *ac);
+
+/* ---- api_answer.c ---- */
+
+/* The answer was taken: the next request may come. */
+void api_hear_next(struct api_conn *ac);
+/* The client takes more. */
+void api_send_more(struct api_conn *ac);
+void api_on_next_page(struct loop_work *w);
+
+#endif

@@ -1,0 +1,286 @@
+#include <stdlib.h>
+
+#include "base/fault.h"
+#include "http/reply.h"
+#include "log/log.h"
+#include "manager/api_int.h"
+#include "manager/api_problem.h"
+#include "manager/manager.h"
+
+enum { BODY_FIRST_BYTES = 1024 };
+
+static const struct api_route routes[] = {
+#define ROUTE(method, pattern, handler) \
+    {{method, sizeof(method) - 1}, {pattern, sizeof(pattern) - 1}, handler},
+#include "manager/api_routes.def"
+#undef ROUTE
+};
+enum { ROUTES_N = sizeof(routes) / sizeof(routes[0]) };
+
+/* Why a head alone is enough to refuse. */
+static const struct {
+    unsigned status;
+    const char *code, *detail;
+} refusals[] = {
+    {0, "", ""},
+    {401, "unauthorized", "this address asks for a bearer token: Authorization: Bearer …"},
+    {403, "forbidden_origin", "requests of other sites' pages are refused"},
+    {414, "path_too_long", "the path is too long"},
+    {400, "invalid_path", "the path is malformed"},
+    {413, "too_large", "a body may have at most 1 MiB"},
+    {405, "method_not_allowed", "no resource knows the method"},
+    {503, "nomem", "out of memory"},
+};
+enum refusal {
+    REFUSE_NONE,
+    REFUSE_TOKEN,
+    REFUSE_ORIGIN,
+    REFUSE_LONG,
+    REFUSE_PATH,
+    REFUSE_BODY,
+    REFUSE_CONNECT,
+    REFUSE_MEMORY
+};
+
+static size_t long_bytes(size_t cap)
+{
+    return cap > API_BODY_SHORT ? cap : 0;
+}
+
+void api_drop_request(struct api_conn *ac)
+{
+    ac->m->api.body_bytes -= long_bytes(ac->body_cap);
+    free(ac->body);
+    ac->body = NULL;
+    ac->body_len = ac->body_cap = 0;
+    free(ac->target);
+    ac->target = NULL;
+    ac->path = SPAN_NONE;
+}
+
+/* ---- the head ---- */
+
+static void refuse(struct api_conn *ac, enum refusal refusal)
+{
+    struct strb b;
+
+    strb_init(&b, ac->allow, sizeof(ac->allow));
+    if (refusal == REFUSE_CONNECT)
+        api_route_allow_any(routes, ROUTES_N, &b);
+    api_problem(ac, refusals[refusal].status, refusals[refusal].code, refusals[refusal].detail);
+}
+
+static void allow_methods(struct api_conn *ac)
+{
+    struct strb b;
+
+    strb_init(&b, ac->allow, sizeof(ac->allow));
+    api_route_allow(routes, ROUTES_N, ac->path, &b);
+}
+
+static void handle(struct api_conn *ac)
+{
+    const struct span method = span_from_str(ac->method);
+    const int error = api_route_find(routes, ROUTES_N, method, ac->path, &ac->match);
+
+    log_debug("api request", LOG_S("method", ac->method), LOG_B("path", ac->path));
+    if (ac->refusal != REFUSE_NONE) {
+        refuse(ac, ac->refusal);
+    } else if (error == 0) {
+        ac->match.handler(ac);
+    } else if (error == WERR_NOT_FOUND) {
+        api_problem(ac, 404, "not_found", "there is no such resource");
+    } else {
+        allow_methods(ac);
+        if (span_is_equal(method, SPAN("OPTIONS")))
+            api_answer_nothing(ac);
+        else
+            api_problem(ac, 405, "method_not_allowed",
+                        "this resource does not know the method");
+    }
+}
+
+static bool prefers_minimal(const struct msg *m)
+{
+    bool is_minimal = false;
+
+    for (unsigned i = 0; i < m->field_n; i++) {
+        const struct msg_field *f = &m->fields[i];
+
+        if (span_is_equal_nocase(msg_field_name(m, f), SPAN("Prefer")) &&
+            api_query_prefer(msg_field_value(m, f), &is_minimal))
+            return is_minimal;
+    }
+    return false;
+}
+
+/* What load balancers ask: it tells nothing that is worth a token. */
+static bool is_open_to_all(const struct api_conn *ac, const struct msg *m)
+{
+    struct api_match match;
+
+    return m->body == MSG_BODY_NONE &&
+           api_route_find(routes, ROUTES_N, msg_method(m), ac->path, &match) == 0 &&
+           (match.handler == api_health_get || match.handler == api_ready_get);
+}
+
+static bool may_ask(const struct api_conn *ac, const struct msg *m)
+{
+    return api_auth_is_allowed(&ac->m->api.auth, &ac->peer, msg_value(m, FIELD_AUTHORIZATION));
+}
+
+static enum refusal judge_caller(const struct api_conn *ac, const struct msg *m)
+{
+    const struct span origin = msg_value(m, FIELD_ORIGIN);
+
+    if (!may_ask(ac, m))
+        return REFUSE_TOKEN;
+    if (origin.ptr != NULL && !api_auth_is_own_origin(origin, &ac->local))
+        return REFUSE_ORIGIN;
+    return REFUSE_NONE;
+}
+
+/* Room for the path, which is no longer than what it is made of. */
+static int make_target(struct api_conn *ac, size_t len)
+{
+    free(ac->target);
+    ac->target = fault_malloc(len < API_PATH_MAX ? len + 1 : API_PATH_MAX);
+    return ac->target != NULL ? 0 : WERR_NOMEM;
+}
+
+static enum refusal judge_head(struct api_conn *ac, const struct msg *m)
+{
+    enum refusal refusal;
+    int error;
+
+    if (make_target(ac, msg_target(m).len) < 0)
+        return REFUSE_MEMORY;
+    error = api_route_normalize(msg_target(m), ac->target, &ac->path);
+    if (error == 0 && is_open_to_all(ac, m))
+        return REFUSE_NONE;
+    refusal = judge_caller(ac, m);
+    if (refusal != REFUSE_NONE)
+        return refusal;
+    /* Its target is the one that is no path (RFC 9112 section 3.2.3). */
+    if (span_is_equal(msg_method(m), SPAN("CONNECT")))
+        return REFUSE_CONNECT;
+    if (error < 0)
+        return error == WERR_TOO_BIG ? REFUSE_LONG : REFUSE_PATH;
+    api_query_read(msg_target(m), &ac->query);
+    if ((m->flags & MSG_HAS_LENGTH) && m->content_length > API_BODY_MAX)
+        return REFUSE_BODY;
+    return REFUSE_NONE;
+}
+
+static void send_continue(struct api_conn *ac)
+{
+    struct msg m;
+
+    reply_init(&m, 100, 0);
+    m.flags = 0;
+    conn_send_head(&ac->conn, &m);
+}
+
+static void on_head(struct api_conn *ac, const struct msg *m)
+{
+    ac->is_whole = false;
+    ac->body_len = 0;
+    ac->location[0] = ac->allow[0] = '\0';
+    ac->path = SPAN_NONE;
+    ac->wants_little = prefers_minimal(m);
+    ac->is_shortened = false;
+    if (span_to_str(msg_method(m), ac->method, sizeof(ac->method)) < 0)
+        ac->method[0] = '\0'; /* too long for one that we know */
+    ac->is_head = span_is_equal(msg_method(m), SPAN("HEAD"));
+    conn_timer_set(&ac->conn, API_IDLE_MS);
+    ac->refusal = judge_head(ac, m);
+    if (ac->refusal == REFUSE_NONE && may_ask(ac, m))
+        places_know(&ac->m->api.places, &ac->place);
+    if (m->body == MSG_BODY_NONE)
+        return; /* END follows */
+    if (ac->refusal != REFUSE_NONE)
+        refuse(ac, ac->refusal);
+    else if (m->flags & MSG_EXPECT_100)
+        send_continue(ac);
+}
+
+/* WERR_TOO_BIG: long bodies have used up what they may. */
+static int make_room(struct api_conn *ac, size_t n)
+{
+    struct api *api = &ac->m->api;
+    size_t cap = ac->body_cap > 0 ? ac->body_cap : BODY_FIRST_BYTES;
+    size_t others, all;
+    char *body;
+
+    if (n <= ac->body_cap - ac->body_len)
+        return 0;
+    while (cap - ac->body_len < n)
+        cap *= 2;
+    others = api->body_bytes - long_bytes(ac->body_cap);
+    all = others + long_bytes(cap);
+    if (long_bytes(cap) > 0 && all > API_BODIES_MAX)
+        return WERR_TOO_BIG;
+    body = realloc(ac->body, cap);
+    if (body == NULL)
+        return WERR_NOMEM;
+    api->body_bytes = all;
+    ac->body = body;
+    ac->body_cap = cap;
+    return 0;
+}
+
+static void on_body(struct api_conn *ac, struct span piece)
+{
+    int error;
+
+    if (piece.len > API_BODY_MAX - ac->body_len) {
+        refuse(ac, REFUSE_BODY);
+        return;
+    }
+    error = make_room(ac, piece.len);
+    if (error < 0) {
+        if (error == WERR_TOO_BIG)
+            api_problem(ac, 503, "busy", "too many long bodies at once");
+        else
+            api_problem_internal(ac, error);
+        return;
+    }
+    memcpy(ac->body + ac->body_len, piece.ptr, piece.len);
+    ac->body_len += piece.len;
+}
+
+static void on_reset(struct api_conn *ac, const struct event *ev)
+{
+    if (ev->status != 0)
+        api_problem(ac, ev->status, "bad_request", ev->why != NULL ? ev->why : "malformed");
+    else
+        conn_close(&ac->conn, CONN_CLOSE_NOW);
+}
+
+void api_on_event(struct conn *c, struct event *ev)
+{
+    struct api_conn *ac = api_conn_of(c);
+
+    if (ac->phase != API_READING)
+        return; /* the rest of a request that was answered early */
+    switch (ev->type) {
+    case EVENT_HEAD:
+        on_head(ac, ev->msg);
+        break;
+    case EVENT_BODY:
+        on_body(ac, ev->data);
+        break;
+    case EVENT_END:
+        ac->is_whole = true;
+        conn_quiet(c); /* a client that has closed its side still wants its answer */
+        handle(ac);
+        break;
+    case EVENT_RESET:
+        ac->is_whole = false;
+        on_reset(ac, ev);
+        break;
+    case EVENT_INFO:
+    case EVENT_TRAILERS:
+        break;
+    }
+}

@@ -1,0 +1,318 @@
+#include "manager/change.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+
+#include "base/fault.h"
+#include "base/fsm.h"
+#include "log/log.h"
+#include "manager/manager.h"
+#include "pool/pool_code.h"
+
+enum { CHANGE_MAGIC = 0x63686e67 };
+
+static const struct fsm_state phases[CHANGE_PHASES] = {
+    [CHANGE_NEW] = {"NEW", FSM_TO(CHANGE_PROPOSED)},
+    [CHANGE_PROPOSED] = {"PROPOSED", FSM_TO(CHANGE_PAUSED) | FSM_TO(CHANGE_LATE) |
+                                         FSM_TO(CHANGE_PUBLISHING) | FSM_TO(CHANGE_TOLD)},
+    [CHANGE_PAUSED] = {"PAUSED", FSM_TO(CHANGE_PROPOSED) | FSM_TO(CHANGE_PUBLISHING) |
+                                     FSM_TO(CHANGE_TOLD)},
+    [CHANGE_LATE] = {"LATE", FSM_TO(CHANGE_TOLD)},
+    [CHANGE_PUBLISHING] = {"PUBLISHING", FSM_TO(CHANGE_TOLD)},
+    [CHANGE_TOLD] = {"TOLD", FSM_TO(CHANGE_LEAVING)},
+    [CHANGE_LEAVING] = {"LEAVING", FSM_TO(CHANGE_TOLD)},
+};
+static const struct fsm phase_fsm = {"change", phases, CHANGE_PHASES};
+
+static void move(struct change *ch, enum change_phase next, const char *why)
+{
+    MUST(ch->magic == CHANGE_MAGIC);
+    fsm_move(&phase_fsm, &ch->phase, next, (uint64_t)(uintptr_t)ch, why);
+}
+
+static struct timers *timers_of(const struct change *ch)
+{
+    return loop_timers(ch->m->loop);
+}
+
+static void free_change(struct change *ch)
+{
+    timer_stop(timers_of(ch), &ch->timer);
+    publish_cancel(&ch->published);
+    if (leaving_is_waiting(&ch->left))
+        leaving_give_up(&ch->left);
+    TAILQ_REMOVE(&ch->m->changes.list, ch, entry);
+    ch->m->changes.n--;
+    ch->magic = 0;
+    free(ch->bytes);
+    free(ch);
+}
+
+/* Whoever waits may end it in this call. */
+static void tell(struct change *ch)
+{
+    const change_fn done = ch->done;
+
+    ch->done = NULL;
+    if (done != NULL)
+        done(ch);
+    else if (ch->phase != CHANGE_LATE)
+        free_change(ch);
+}
+
+static void finish(struct change *ch, int error, const char *why)
+{
+    timer_stop(timers_of(ch), &ch->timer);
+    ch->error = error;
+    move(ch, CHANGE_TOLD, why);
+    tell(ch);
+}
+
+/* ---- committed ---- */
+
+static void on_published(struct publish_waiter *w)
+{
+    finish((struct change *)((char *)w - offsetof(struct change, published)), 0,
+           "the workers have it");
+}
+
+static void limit_removal(const struct change *ch)
+{
+    if (ch->has_drain && ch->outcome.change == POOL_CHANGE_SERVER_REMOVED)
+        leaving_limit(ch->m, ch->outcome.id, ch->drain_ms);
+}
+
+static void publish(struct change *ch)
+{
+    limit_removal(ch);
+    timer_stop(timers_of(ch), &ch->timer);
+    move(ch, CHANGE_PUBLISHING, "committed");
+    if (ch->done != NULL)
+        publish_wait(&ch->m->publish, &ch->published, on_published);
+    else
+        finish(ch, 0, "nobody waits");
+}
+
+/* ---- not committed, or nobody knows ---- */
+
+/* Another node that leads would have to be asked, and what is refused is not asked for again.
+ */
+static bool is_worth_another_try(const struct change *ch, int error)
+{
+    struct cluster_member leader;
+
+    if (loop_now_ms(ch->m->loop) >= ch->until_ms)
+        return false;
+    if (error == WERR_OUTCOME_UNKNOWN)
+        return true;
+    if (error != WERR_NOT_LEADER)
+        return false;
+    return ch->may_be_stored || !ch->m->cluster->ops->leader(ch->m->cluster, &leader) ||
+           leader.is_self;
+}
+
+static void set_timer(struct change *ch, uint64_t at_ms)
+{
+    timer_set(timers_of(ch), &ch->timer, at_ms < ch->until_ms ? at_ms : ch->until_ms);
+}
+
+static void pause(struct change *ch, int error)
+{
+    ch->error = error;
+    move(ch, CHANGE_PAUSED, werr_word(error));
+    set_timer(ch, loop_now_ms(ch->m->loop) + CHANGE_AGAIN_MS);
+}
+
+/* What was stored once may be committed at any time, whatever a later try says. */
+static int what_is_known(const struct change *ch, int error)
+{
+    return ch->may_be_stored ? WERR_OUTCOME_UNKNOWN : error;
+}
+
+static void take_end(struct change *ch, int error)
+{
+    ch->may_be_stored = ch->may_be_stored || error == WERR_OUTCOME_UNKNOWN;
+    if (error == 0 && !ch->is_applied)
+        error = WERR_CORRUPT;
+    if (ch->is_applied)
+        publish(ch);
+    else if (is_worth_another_try(ch, error))
+        pause(ch, error);
+    else
+        finish(ch, what_is_known(ch, error), "it did not come about");
+}
+
+static void on_done(void *arg, int error, uint64_t index)
+{
+    struct change *ch = arg;
+
+    (void)index;
+    MUST(ch->magic == CHANGE_MAGIC);
+    if (ch->phase == CHANGE_PROPOSED) {
+        take_end(ch, error);
+        return;
+    }
+    MUST(ch->phase == CHANGE_LATE);
+    limit_removal(ch);
+    move(ch, CHANGE_TOLD, "the engine has answered, too late");
+    if (ch->waiter == NULL)
+        free_change(ch);
+}
+
+static void propose(struct change *ch)
+{
+    struct cluster *c = ch->m->cluster;
+    int error = WERR_SHUTTING_DOWN;
+
+    move(ch, CHANGE_PROPOSED, "proposed");
+    set_timer(ch, ch->until_ms);
+    if (ch->m->servers.has_stopped)
+        error = WERR_CORRUPT;
+    else if (c != NULL)
+        error = c->ops->propose(c, span_from(ch->bytes, ch->len), ch->request_id, on_done, ch);
+    if (error < 0)
+        take_end(ch, error);
+}
+
+/* The engine still owes its answer. */
+static void give_up_waiting(struct change *ch)
+{
+    ch->error = WERR_OUTCOME_UNKNOWN;
+    move(ch, CHANGE_LATE, "its time is over");
+    log_warn("change is not confirmed in time", LOG_U("ms", CHANGE_MS));
+    tell(ch);
+}
+
+static void on_timer(struct timer *t)
+{
+    struct change *ch = (struct change *)((char *)t - offsetof(struct change, timer));
+
+    MUST(ch->magic == CHANGE_MAGIC);
+    if (ch->phase == CHANGE_PROPOSED)
+        give_up_waiting(ch);
+    else if (ch->is_applied)
+        publish(ch);
+    else if (loop_now_ms(ch->m->loop) < ch->until_ms)
+        propose(ch);
+    else
+        finish(ch, what_is_known(ch, ch->error), "its time is over");
+}
+
+/* ---- for whoever wants it ---- */
+
+int change_new(struct manager *m, struct pool_command *c, struct change **out)
+{
+    struct change *ch;
+    int rc;
+
+    if (m->changes.n >= CHANGES_MAX)
+        return WERR_AGAIN;
+    if (getrandom(c->request_id, sizeof(c->request_id), 0) != sizeof(c->request_id))
+        return WERR_IO;
+    ch = fault_malloc(sizeof(*ch));
+    if (ch == NULL)
+        return WERR_NOMEM;
+    memset(ch, 0, sizeof(*ch));
+    rc = pool_code_encode(c, &ch->bytes, &ch->len);
+    if (rc < 0) {
+        free(ch);
+        return rc;
+    }
+    ch->magic = CHANGE_MAGIC;
+    ch->m = m;
+    memcpy(ch->request_id, c->request_id, sizeof(ch->request_id));
+    timer_init(&ch->timer, on_timer);
+    TAILQ_INSERT_TAIL(&m->changes.list, ch, entry);
+    m->changes.n++;
+    *out = ch;
+    return 0;
+}
+
+void change_propose(struct change *ch, change_fn done, void *waiter)
+{
+    ch->done = done;
+    ch->waiter = waiter;
+    ch->until_ms = loop_now_ms(ch->m->loop) + CHANGE_MS;
+    propose(ch);
+}
+
+void change_end(struct change *ch)
+{
+    MUST(ch->magic == CHANGE_MAGIC);
+    ch->done = NULL;
+    ch->waiter = NULL;
+    if (ch->phase != CHANGE_PROPOSED && ch->phase != CHANGE_PAUSED && ch->phase != CHANGE_LATE)
+        free_change(ch);
+}
+
+static void on_left(struct leave_waiter *w)
+{
+    struct change *ch = (struct change *)((char *)w - offsetof(struct change, left));
+
+    move(ch, CHANGE_TOLD, "drained, or waited long enough");
+    tell(ch);
+}
+
+void change_await_leaving(struct change *ch, uint32_t timeout_ms, change_fn done)
+{
+    move(ch, CHANGE_LEAVING, "waits for the server to drain");
+    ch->done = done;
+    ch->left.server_id = ch->outcome.id;
+    ch->left.fn = on_left;
+    leaving_wait(ch->m, &ch->left, timeout_ms);
+}
+
+/* ---- for the manager ---- */
+
+void changes_init(struct manager *m)
+{
+    TAILQ_INIT(&m->changes.list);
+    m->changes.n = 0;
+}
+
+void changes_fini(struct manager *m)
+{
+    struct change *ch, *next;
+
+    for (ch = TAILQ_FIRST(&m->changes.list); ch != NULL; ch = next) {
+        next = TAILQ_NEXT(ch, entry);
+        if (ch->phase == CHANGE_PAUSED)
+            finish(ch, what_is_known(ch, WERR_SHUTTING_DOWN), "shutting down");
+    }
+}
+
+/* Callbacks of the engine propose nothing: a change that pauses is told in a turn of its own.
+ */
+static void note(struct change *ch, const struct pool_outcome *outcome)
+{
+    ch->is_applied = true;
+    ch->outcome = *outcome;
+    if (ch->phase == CHANGE_PAUSED)
+        set_timer(ch, loop_now_ms(ch->m->loop));
+}
+
+void changes_note(struct manager *m, const uint8_t *request_id,
+                  const struct pool_outcome *outcome)
+{
+    struct change *ch;
+
+    TAILQ_FOREACH (ch, &m->changes.list, entry) {
+        if (memcmp(ch->request_id, request_id, sizeof(ch->request_id)) == 0) {
+            note(ch, outcome);
+            return;
+        }
+    }
+}
+
+void changes_look_up(struct manager *m)
+{
+    struct change *ch;
+
+    TAILQ_FOREACH (ch, &m->changes.list, entry) {
+        const struct pool_outcome *outcome = pool_requests_find(m->requests, ch->request_id);
+
+        if (outcome != NULL && !ch->is_applied)
+            note(ch, outcome);
+    }
+}

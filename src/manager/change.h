@@ -1,0 +1,107 @@
+/* change.h - a change of the description that this node has proposed, from the wish to the
+ * answer.
+ *
+ * An object of its own, on the heap, for as long as the engine, the workers or somebody who
+ * waits need it. Whoever wants the change (the management API, the flags of servers) makes it
+ * of a command, proposes it and is told once how it ended, perhaps within change_propose:
+ * committed, applied and with every live worker, or not, or CHANGE_MS later that nobody can
+ * say. Who wants no more of it calls change_end, told or not: a change goes on without anybody
+ * who waits.
+ *
+ * Where no leader is known, or nobody can tell what became of it, it is proposed again under
+ * the same request id until its time is over: whatever reaches the log, it is applied once
+ * (pool_requests.h). servers.c notes what became of each id that is applied.
+ *
+ *   NEW → PROPOSED → PUBLISHING → TOLD (→ LEAVING → TOLD)
+ *           ↑ ↓  └→ LATE: told, and the engine has yet to answer
+ *          PAUSED: to be proposed again
+ */
+#ifndef WELDR_MANAGER_CHANGE_H
+#define WELDR_MANAGER_CHANGE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/queue.h>
+
+#include "base/timers.h"
+#include "manager/leaving.h"
+#include "manager/publish.h"
+#include "pool/pool_requests.h"
+
+enum {
+    CHANGE_MS = 10000,    /* from its proposal: then whoever waits is told that nobody knows */
+    CHANGE_AGAIN_MS = 50, /* pause before it is proposed again */
+    CHANGES_MAX = 4096    /* at a time; as many as there are request ids remembered */
+};
+
+enum change_phase {
+    CHANGE_NEW,
+    CHANGE_PROPOSED,
+    CHANGE_PAUSED,
+    CHANGE_LATE,
+    CHANGE_PUBLISHING,
+    CHANGE_TOLD,
+    CHANGE_LEAVING,
+    CHANGE_PHASES
+};
+
+struct change;
+struct manager;
+typedef void (*change_fn)(struct change *ch);
+
+struct change {
+    TAILQ_ENTRY(change) entry; /* of the manager's */
+    uint32_t magic;
+    uint8_t phase;      /* enum change_phase */
+    bool is_applied;    /* here: outcome says what came of it */
+    bool may_be_stored; /* nobody knows what became of it the last time */
+    struct manager *m;
+    uint8_t request_id[POOL_REQUEST_ID_BYTES];
+    char *bytes; /* the entry */
+    size_t len;
+    uint64_t until_ms;
+    struct timer timer;
+    /* Until then requests in flight on the server that it removes may go on, in place of what
+     * the pool says. */
+    bool has_drain;
+    uint32_t drain_ms;
+    struct publish_waiter published;
+    struct leave_waiter left;
+    /* how it ended */
+    int error; /* 0: committed, see outcome; otherwise as in cluster.h, or WERR_CORRUPT: entries
+                  are applied no more */
+    struct pool_outcome outcome;
+    /* who is told */
+    change_fn done; /* NULL: nobody */
+    void *waiter;
+};
+
+struct changes {
+    TAILQ_HEAD(change_list, change) list;
+    unsigned n;
+};
+
+void changes_init(struct manager *m);
+/* All end, told WERR_SHUTTING_DOWN. The engine is gone. */
+void changes_fini(struct manager *m);
+/* Gives the command, which stays the caller's, a request id. WERR_NOMEM, WERR_IO,
+ * WERR_TOO_BIG: of the command; WERR_AGAIN: CHANGES_MAX are under way. */
+int change_new(struct manager *m, struct pool_command *c, struct change **out) MUST_USE;
+/* done is called once, perhaps before this returns; not after change_end. */
+void change_propose(struct change *ch, change_fn done, void *waiter);
+/* The waiter needs it no more. */
+void change_end(struct change *ch);
+/* Told, and its server is on its way out: done is called again when that has drained or the
+ * time is over. */
+void change_await_leaving(struct change *ch, uint32_t timeout_ms, change_fn done);
+static inline bool change_is_leaving(const struct change *ch)
+{
+    return ch->phase == CHANGE_LEAVING;
+}
+/* What was applied under this id. */
+void changes_note(struct manager *m, const uint8_t *request_id,
+                  const struct pool_outcome *outcome);
+/* The whole state is another: what became of each. */
+void changes_look_up(struct manager *m);
+
+#endif

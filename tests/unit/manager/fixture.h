@@ -1,0 +1,28 @@
+/* fixture.h - a manager for unit tests: pool, facts, checks, publish, on a real loop, with
+ * either engine, without the API. The tests add workers of their own.
+ */
+#ifndef WELDR_TESTS_MANAGER_FIXTURE_H
+#define WELDR_TESTS_MANAGER_FIXTURE_H
+
+#include "cluster/delayed.h"
+#include "manager/manager.h"
+
+enum engine { ENGINE_SOLO, ENGINE_DELAYED, ENGINES };
+
+/* options: of the delayed engine; NULL: a little of everything. The engine is started, and
+ * leads. */
+struct manager *fixture_start(enum engine engine, const struct delayed_options *options);
+/* The same in two steps, for a manager that hears of what is restored. */
+struct manager *fixture_new(void);
+void fixture_run_engine(struct manager *m, enum engine engine,
+                        const struct delayed_options *options);
+/* The supervisor's slots and the channels are the caller's and gone. */
+void fixture_stop(struct manager *m);
+void fixture_turns(struct manager *m, unsigned n);
+void fixture_run_until_led(struct manager *m);
+/* Proposes, waits for the end; < 0: of the agreement or of pool_apply. outcome may be NULL. */
+int fixture_change(struct manager *m, struct pool_command *c, struct pool_outcome *outcome);
+/* POST /servers with this body. */
+int fixture_add(struct manager *m, const char *body, struct pool_outcome *outcome);
+
+#endif
