@@ -431,6 +431,11 @@ void checks_init(struct checks *c, struct conn_shared *shared, const struct pool
     c->begin_work = (struct loop_work){.run = begin_more};
 }
 
+void checks_set_state(struct checks *c, const struct pool_state *state)
+{
+    c->state = state;
+}
+
 void checks_on_change(struct checks *c, const struct checks_hooks *hooks)
 {
     c->hooks = *hooks;

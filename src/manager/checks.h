@@ -65,6 +65,8 @@ struct checks {
 /* fd_limit: how many descriptors the process may have. */
 void checks_init(struct checks *c, struct conn_shared *shared, const struct pool_state *state,
                  uint64_t seed, uint64_t fd_limit);
+/* The pool is another one from now on. Servers that are not in it are not checked any more. */
+void checks_set_state(struct checks *c, const struct pool_state *state);
 void checks_on_change(struct checks *c, const struct checks_hooks *hooks);
 /* A server of the pool is to be checked from now on. The caller tells the workers its facts. */
 void checks_add(struct checks *c, const struct pool_server *server, struct server_facts *facts);

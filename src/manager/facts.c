@@ -53,15 +53,24 @@ static void give_slot(struct facts *f, uint32_t slot)
         f->slots[slot / SLOT_BITS] &= ~(1ULL << (slot % SLOT_BITS));
 }
 
-static struct facts_addr *new_addr(struct server_facts *s, const struct addr *addr,
-                                   uint64_t now_us)
+struct facts_addr *facts_make_addr(const struct addr *addr, uint64_t now_us)
 {
     struct facts_addr *a = fault_malloc(sizeof(*a));
 
     if (a == NULL)
         return NULL;
-    *a = (struct facts_addr){.server = s, .addr = *addr, .since_us = now_us};
+    *a = (struct facts_addr){.addr = *addr, .since_us = now_us};
     health_rule_init(&a->rule, false);
+    return a;
+}
+
+static struct facts_addr *new_addr(struct server_facts *s, const struct addr *addr,
+                                   uint64_t now_us)
+{
+    struct facts_addr *a = facts_make_addr(addr, now_us);
+
+    if (a != NULL)
+        a->server = s;
     return a;
 }
 
@@ -147,14 +156,41 @@ void facts_set_leaving(struct facts *f, struct server_facts *s, bool is_leaving)
     f->leaving_n += is_leaving ? 1U : -1U;
 }
 
-void facts_drop(struct facts *f, struct server_facts *s)
+static void forget_leaving(struct facts *f, struct server_facts *s)
 {
     if (s->removed != NULL) {
         pool_server_free(s->removed);
         TAILQ_REMOVE(&f->draining, s, draining);
         f->draining_n--;
     }
+    s->removed = NULL;
     facts_set_leaving(f, s, false);
+}
+
+void facts_renew(struct facts *f, struct server_facts *s, struct facts_addr *first)
+{
+    const UT_hash_handle hh = s->hh;
+
+    MUST(!s->is_checked);
+    forget_leaving(f, s);
+    free_addrs(&s->addrs);
+    *s = (struct server_facts){.id = s->id,
+                               .stats_slot = s->stats_slot,
+                               .is_up = true,
+                               .is_untried = true,
+                               .is_named = first == NULL,
+                               .hh = hh};
+    TAILQ_INIT(&s->addrs);
+    if (first == NULL)
+        return;
+    first->server = s;
+    TAILQ_INSERT_TAIL(&s->addrs, first, entry);
+    s->addr_n = 1;
+}
+
+void facts_drop(struct facts *f, struct server_facts *s)
+{
+    forget_leaving(f, s);
     give_slot(f, s->stats_slot);
     HASH_DELETE(hh, f->by_id, s);
     free_facts(s);

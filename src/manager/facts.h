@@ -105,6 +105,11 @@ struct server_facts *facts_next(const struct facts *f, const struct server_facts
 /* The server has left the pool; takes the description. */
 void facts_drain(struct facts *f, struct server_facts *s, struct pool_server *removed);
 void facts_set_leaving(struct facts *f, struct server_facts *s, bool is_leaving);
+/* An address for facts_renew. NULL: no memory. */
+struct facts_addr *facts_make_addr(const struct addr *addr, uint64_t now_us);
+/* Another server has this id from now on: as if just added, with this address (taken; NULL:
+ * given by name) and in the same slot. It must not be checked. */
+void facts_renew(struct facts *f, struct server_facts *s, struct facts_addr *first);
 /* Forgets the server and frees its slot. */
 void facts_drop(struct facts *f, struct server_facts *s);
 /* What its name stands for: sorted, each once, at most FRAME_ADDRS_N. Addresses that stay keep

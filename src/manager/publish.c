@@ -148,6 +148,19 @@ void publish_attach(struct publish *p, struct slot *slot, const struct pool_stat
     manager_channel_attached(&slot->channel);
 }
 
+void publish_state(struct publish *p, const struct pool_state *state)
+{
+    drop_snapshot(p);
+    note_digest(p, state);
+    p->seq++; /* to be waited for */
+    for (unsigned i = 0; i < p->supervisor->slot_n; i++) {
+        struct slot *slot = &p->supervisor->slots[i];
+
+        if (slot_is_live(slot) || slot->state == SLOT_DRAINING)
+            publish_attach(p, slot, state, NULL);
+    }
+}
+
 void publish_entry(struct publish *p, const struct pool_state *state, struct span entry)
 {
     char buf[FRAME_FIXED_MAX];

@@ -54,6 +54,8 @@ void publish_fini(struct publish *p);
  * facts and snapshot to one that fell behind (NULL). */
 void publish_attach(struct publish *p, struct slot *slot, const struct pool_state *state,
                     const struct frame_hello *hello);
+/* The whole state is another one: every worker gets the facts and a snapshot. */
+void publish_state(struct publish *p, const struct pool_state *state);
 /* A committed entry that was applied here; the state is the one after it. */
 void publish_entry(struct publish *p, const struct pool_state *state, struct span entry);
 /* A server's statistics slot and health. */

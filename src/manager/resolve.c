@@ -657,3 +657,8 @@ void resolve_remove(struct resolve *r, uint64_t server_id)
     if (!is_asking(n))
         free_name(n);
 }
+
+bool resolve_has(const struct resolve *r, uint64_t server_id)
+{
+    return find_name(r, server_id) != NULL;
+}

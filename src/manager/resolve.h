@@ -12,6 +12,7 @@
 #ifndef WELDR_MANAGER_RESOLVE_H
 #define WELDR_MANAGER_RESOLVE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/addr.h"
@@ -49,5 +50,7 @@ int resolve_add(struct resolve *r, uint64_t server_id, const char *host,
                 uint16_t port) MUST_USE;
 /* No-op for an id that was never added. */
 void resolve_remove(struct resolve *r, uint64_t server_id);
+/* It was added and not removed. */
+bool resolve_has(const struct resolve *r, uint64_t server_id);
 
 #endif

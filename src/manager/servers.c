@@ -43,21 +43,27 @@ static void on_repair(struct timer *t)
     }
 }
 
+void servers_follow_new(struct manager *m, const struct pool_server *server,
+                        struct server_facts *f)
+{
+    if (f->stats_slot != STATS_NO_SLOT)
+        stats_server_clear(m->stats, f->stats_slot);
+    look_up(m, server, f);
+    checks_add(&m->checks, server, f);
+}
+
 static void follow_add(struct manager *m, const struct pool_change *change)
 {
     const struct pool_server *server = pool_find_server(change->pool, change->server_id);
     struct server_facts *f = facts_find(&m->facts, change->server_id);
 
-    if (f->stats_slot != STATS_NO_SLOT)
-        stats_server_clear(m->stats, f->stats_slot);
-    look_up(m, server, f);
-    checks_add(&m->checks, server, f);
+    servers_follow_new(m, server, f);
     publish_facts(&m->publish, f);
     log_info("server added", LOG_S("server", server->url));
 }
 
-static void follow_admin(struct manager *m, const struct pool_server *server,
-                         struct server_facts *f)
+void servers_follow_admin(struct manager *m, const struct pool_server *server,
+                          struct server_facts *f)
 {
     const uint8_t was = f->admin;
 
@@ -84,7 +90,7 @@ static void follow_change(struct manager *m, const struct pool_change *change)
     const struct pool_server *server = pool_find_server(change->pool, change->server_id);
     struct server_facts *f = facts_find(&m->facts, change->server_id);
 
-    follow_admin(m, server, f);
+    servers_follow_admin(m, server, f);
     checks_update(&m->checks, server, f);
     log_info("server changed", LOG_S("server", server->url));
 }

@@ -18,6 +18,8 @@
 #include "cluster/cluster.h"
 
 struct manager;
+struct pool_server;
+struct server_facts;
 
 struct servers {
     uint64_t revision;   /* index of the last entry that changed something */
@@ -30,6 +32,12 @@ void servers_init(struct manager *m);
 void servers_fini(struct manager *m);
 /* Hook of the cluster; arg is the manager. */
 int servers_on_commit(void *arg, uint64_t index, struct span entry);
+/* What follows from a server that is new, before the workers hear of it; f: its new facts. */
+void servers_follow_new(struct manager *m, const struct pool_server *server,
+                        struct server_facts *f);
+/* It stands otherwise than the facts know, perhaps; the workers have heard of it. */
+void servers_follow_admin(struct manager *m, const struct pool_server *server,
+                          struct server_facts *f);
 /* From now on the workers hear what the checks find. */
 void servers_watch_health(struct manager *m);
 

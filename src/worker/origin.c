@@ -96,13 +96,31 @@ static void stand_down(struct origin *o)
     lane_close_idle(o);
 }
 
+/* After a restored snapshot the id may be another server's. */
+static int rename_origin(struct origin *o, const char *authority)
+{
+    char *was = o->authority;
+
+    if (was && strcmp(was, authority) == 0)
+        return 0;
+    if (name_origin(o, authority) < 0) {
+        o->authority = was;
+        return WERR_NOMEM;
+    }
+    if (was)
+        lane_close_idle(o);
+    free(was);
+    return 0;
+}
+
 /* Takes over what the pool says about the server. */
 static int follow(struct worker *w, const struct pool_server *server)
 {
     struct origin *o = find_or_new(w, server->id);
 
-    if (!o || (!o->authority && name_origin(o, server->authority) < 0))
+    if (!o || rename_origin(o, server->authority) < 0)
         return WERR_NOMEM;
+    o->gone = false;
     if (server->addr.family != 0 && addr_set_one(&o->addrs, &server->addr) < 0)
         return WERR_NOMEM;
     o->weight = server->weight;

@@ -4,17 +4,20 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
 #include <cmocka.h>
 
 #include "manager/names.h"
+#include "manager/restore.h"
 #include "pool/pool_code.h"
 
 enum { FD_LIMIT = 10000, TURNS_MAX = 1000000 };
 
-static const struct delayed_options some_of_all = {.seed = 1, .refuse = 10, .lose = 10};
+static const struct delayed_options some_of_all = {
+    .seed = 1, .refuse = 10, .lose = 10, .restore = 10};
 
 static void on_role(void *arg, enum cluster_role role)
 {
@@ -29,11 +32,12 @@ static void on_settled(void *arg)
 
 struct manager *fixture_new(void)
 {
-    static const struct config no_config;
+    static char resolver[] = "127.0.0.1:9"; /* nobody is there */
+    static const struct config config = {.resolver = resolver};
     struct manager *m = calloc(1, sizeof(*m));
 
     assert_non_null(m);
-    m->config = &no_config;
+    m->config = &config;
     m->loop = loop_epoll_new();
     assert_int_equal(conn_shared_init(&m->shared, m->loop), 0);
     m->supervisor.loop = m->loop;
@@ -47,6 +51,7 @@ struct manager *fixture_new(void)
     publish_init(&m->publish, &m->supervisor, &m->facts, m->pool);
     checks_init(&m->checks, &m->shared, m->pool, 1, FD_LIMIT);
     servers_watch_health(m);
+    assert_int_equal(names_start(m), 0);
     return m;
 }
 
@@ -55,6 +60,8 @@ void fixture_run_engine(struct manager *m, enum engine engine,
 {
     const struct cluster_hooks hooks = {
         .on_commit = servers_on_commit,
+        .on_snapshot = servers_on_snapshot,
+        .on_restore = servers_on_restore,
         .on_role = on_role,
         .on_settled = on_settled,
         .arg = m,
@@ -166,4 +173,58 @@ int fixture_add(struct manager *m, const char *body, struct pool_outcome *outcom
     const int rc = pool_code_add_from_json(span_from_str(body), &c, &refusal);
 
     return rc < 0 ? rc : fixture_change(m, &c, outcome);
+}
+
+static void random_add(struct pool_command *c, struct rand_state *rand)
+{
+    const bool is_named = rand_below(rand, 4) == 0;
+    const unsigned n = 1 + (unsigned)rand_below(rand, 40);
+    const bool is_checked = n % 3 == 0; /* whoever has this URL */
+    struct pool_error refusal;
+    char body[160];
+
+    snprintf(body, sizeof(body), "{\"url\":\"http://%s%u\",\"check\":{\"type\":\"%s\"}}",
+             is_named ? "name.invalid:" : "127.0.0.1:", n, is_checked ? "tcp" : "none");
+    assert_int_equal(pool_code_add_from_json(span_from_str(body), c, &refusal), 0);
+}
+
+static void random_command(struct pool_command *c, const struct pool *p,
+                           struct rand_state *rand)
+{
+    const uint64_t what = rand_below(rand, 10);
+    const struct pool_server *server =
+        p->server_n > 0 ? p->servers[rand_below(rand, p->server_n)] : NULL;
+
+    if (what < 5 || server == NULL) {
+        random_add(c, rand);
+        return;
+    }
+    pool_command_init(c, what < 6   ? POOL_REMOVE_SERVER
+                         : what < 8 ? POOL_SET_SERVER_ADMIN
+                                    : POOL_CHANGE_SERVER);
+    c->server_id = server->id;
+    c->server.admin = (uint8_t)rand_below(rand, 3);
+    c->server.drain_ms = c->type == POOL_SET_SERVER_ADMIN ? 60000 : 0;
+    c->server.weight = (uint16_t)rand_below(rand, 256);
+    c->set = c->type == POOL_CHANGE_SERVER ? POOL_SET_WEIGHT : 0;
+}
+
+void fixture_random_replica(struct pool_replica *r, struct rand_state *rand)
+{
+    const uint64_t n = rand_below(rand, 40);
+
+    assert_int_equal(pool_replica_init(r), 0);
+    for (uint64_t i = 1; i <= n; i++) {
+        struct pool_command c;
+        char *entry;
+        size_t len;
+
+        random_command(&c, &r->state->pools[0], rand);
+        for (unsigned k = 0; k < sizeof(c.request_id); k++)
+            c.request_id[k] = (uint8_t)rand_below(rand, 256);
+        assert_int_equal(pool_code_encode(&c, &entry, &len), 0);
+        assert_int_equal(pool_replica_apply(r, i, span_from(entry, len)), 0);
+        free(entry);
+        pool_command_fini(&c);
+    }
 }

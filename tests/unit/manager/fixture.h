@@ -6,6 +6,7 @@
 
 #include "cluster/delayed.h"
 #include "manager/manager.h"
+#include "pool/pool_replica.h"
 
 enum engine { ENGINE_SOLO, ENGINE_DELAYED, ENGINES };
 
@@ -24,5 +25,7 @@ void fixture_run_until_led(struct manager *m);
 int fixture_change(struct manager *m, struct pool_command *c, struct pool_outcome *outcome);
 /* POST /servers with this body. */
 int fixture_add(struct manager *m, const char *body, struct pool_outcome *outcome);
+/* What came of up to 40 random commands. */
+void fixture_random_replica(struct pool_replica *r, struct rand_state *rand);
 
 #endif

@@ -10,6 +10,7 @@
 
 #include "base/fault.h"
 #include "fixture.h"
+#include "manager/restore.h"
 #include "net/listen.h"
 #include "pool/pool_code.h"
 #include "worker/channel.h"
@@ -304,7 +305,7 @@ static void test_agree_without_memory(void **state)
 static void test_agree_after_a_time_without_memory(void **state)
 {
     (void)state;
-    for (unsigned every = 2; every < 60; every++) {
+    for (unsigned every = 2; every < 60; every += engine == ENGINE_SOLO ? 1 : 6) {
         start();
         add("1");
         for (unsigned i = 0; i < 12; i++) {
@@ -321,11 +322,84 @@ static void test_agree_after_a_time_without_memory(void **state)
     }
 }
 
+/* Whatever whole states come: the worker has the same servers, under the same names, and no
+ * other ones. */
+static void check_origins(void)
+{
+    const struct pool *p = &m->pool->pools[0];
+    struct origin *o, *next;
+    uint32_t in_pool_n = 0;
+
+    HASH_ITER (hh, worker.origins, o, next)
+        in_pool_n += o->in_pool;
+    assert_int_equal(in_pool_n, p->server_n);
+    for (uint32_t i = 0; i < p->server_n; i++) {
+        o = origin_find(&worker, p->servers[i]->id);
+        assert_string_equal(o->authority, p->servers[i]->authority);
+        assert_int_equal(o->weight, p->servers[i]->weight);
+        assert_int_equal(o->admin, p->servers[i]->admin);
+        assert_false(o->gone);
+    }
+}
+
+static void restore_random(struct rand_state *rand)
+{
+    struct pool_replica r;
+
+    do {
+        fixture_random_replica(&r, rand);
+        if (r.state->index != m->pool->index)
+            break;
+        pool_replica_fini(&r); /* an index has one digest */
+    } while (true);
+    assert_int_equal(servers_restore(m, &r), 0);
+}
+
+static void check_restored(void)
+{
+    const struct pool *p = &m->pool->pools[0];
+
+    assert_false(channel.is_lacking || slot->channel.is_stale);
+    assert_int_equal(worker.pool_state->digest, m->pool->digest);
+    assert_true(publish_is_acked(&m->publish, m->publish.seq));
+    for (uint32_t i = 0; i < p->server_n; i++) {
+        const struct server_facts *f = facts_find(&m->facts, p->servers[i]->id);
+
+        assert_int_equal(origin_find(&worker, f->id)->up, f->is_up);
+        assert_int_equal(origin_find(&worker, f->id)->stats_slot, f->stats_slot);
+    }
+    check_origins();
+}
+
+static void test_agree_after_restores(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 1; seed <= 60; seed++) {
+        struct rand_state rand;
+
+        rand_seed(&rand, seed);
+        start();
+        for (unsigned i = 0; i < 6; i++) {
+            restore_random(&rand);
+            if (rand_below(&rand, 2) == 0)
+                tell_facts();
+            settle();
+            check_restored();
+            leaving_sweep(m);
+            turns(5);
+            assert_int_equal(HASH_COUNT(worker.origins), m->pool->pools[0].server_n);
+        }
+        assert_int_equal(slot->state, SLOT_RUNNING);
+        stop();
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_agree_without_memory),
         cmocka_unit_test(test_agree_after_a_time_without_memory),
+        cmocka_unit_test(test_agree_after_restores),
     };
 
     int failed_n = 0;
