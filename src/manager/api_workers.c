@@ -52,7 +52,7 @@ void api_ready_get(struct api_conn *ac)
 {
     if (ac->m->is_leaving)
         answer_health(ac, 503, "leaving");
-    else if (!ac->m->is_ready)
+    else if (!start_is_ready(ac->m))
         answer_health(ac, 503, "starting");
     else if (supervisor_count_serving(&ac->m->supervisor) == 0)
         answer_health(ac, 503, "no_worker");

@@ -88,10 +88,10 @@ static void publish(struct change *ch)
     limit_removal(ch);
     timer_stop(timers_of(ch), &ch->timer);
     move(ch, CHANGE_PUBLISHING, "committed");
-    if (ch->done != NULL)
+    if (ch->done != NULL && !ch->at_commit)
         publish_wait(&ch->m->publish, &ch->published, on_published);
     else
-        finish(ch, 0, "nobody waits");
+        finish(ch, 0, "nobody waits for the workers");
 }
 
 /* ---- not committed, or nobody knows ---- */

@@ -54,6 +54,7 @@ struct change {
     uint32_t magic;
     uint8_t phase;      /* enum change_phase */
     bool is_applied;    /* here: outcome says what came of it */
+    bool at_commit;     /* told when it is committed, whether the workers have it or not */
     bool may_be_stored; /* nobody knows what became of it the last time */
     struct manager *m;
     uint8_t request_id[POOL_REQUEST_ID_BYTES];

@@ -36,29 +36,10 @@ static void on_worker_start(void *arg, struct slot *slot)
     publish_attach(&m->publish, slot, m->pool, &hello);
 }
 
-static void tell_ready(struct manager *m)
-{
-    char text[ADDR_TEXT_MAX];
-    char next[256];
-
-    m->is_ready = true;
-    (void)addr_print(&m->api.listeners[0].bound, text);
-    if (addr_is_loopback(&m->api.listeners[0].bound) ||
-        addr_is_wildcard(&m->api.listeners[0].bound))
-        snprintf(text, sizeof(text), "localhost:%u", m->api.listeners[0].bound.port);
-    snprintf(next, sizeof(next), "curl %s/servers -d '{\"url\":\"http://127.0.0.1:12345\"}'",
-             text);
-    log_info("ready", LOG_U("workers", m->worker_n),
-             LOG_U("servers", m->pool->pools[0].server_n), LOG_S("next", next));
-}
-
 static void on_worker_running(void *arg, struct slot *slot)
 {
-    struct manager *m = arg;
-
     (void)slot;
-    if (!m->is_ready && supervisor_count(&m->supervisor, SLOT_RUNNING) == m->worker_n)
-        tell_ready(m);
+    start_note_worker(arg);
 }
 
 static void on_worker_ack(void *arg, struct slot *slot, const struct frame_ack *ack)
@@ -66,6 +47,7 @@ static void on_worker_ack(void *arg, struct slot *slot, const struct frame_ack *
     struct manager *m = arg;
 
     publish_on_ack(&m->publish, slot, ack);
+    start_note_worker(m);
 }
 
 static void on_worker_stale(void *arg, struct slot *slot)
@@ -76,7 +58,7 @@ static void on_worker_stale(void *arg, struct slot *slot)
     publish_attach(&m->publish, slot, m->pool, NULL);
 }
 
-static void finish(struct manager *m, int exit_code)
+void manager_finish(struct manager *m, int exit_code)
 {
     m->exit_code = exit_code;
     m->is_done = true;
@@ -92,16 +74,17 @@ static void on_worker_exit(void *arg, struct slot *slot, int exit_code)
                         loop_now_us(m->loop));
     stats_worker_reset_gauges(m->stats, slot->id);
     publish_on_exit(&m->publish);
-    if (m->is_ready || m->is_draining || exit_code <= 0)
+    if (start_is_ready(m) || m->is_draining || exit_code <= 0)
         return;
     log_error("can't start workers", LOG_I("exit", exit_code));
-    finish(m, exit_code == MANAGER_EXIT_NO_FD ? MANAGER_EXIT_NO_FD : MANAGER_EXIT_FAILURE);
+    manager_finish(m,
+                   exit_code == MANAGER_EXIT_NO_FD ? MANAGER_EXIT_NO_FD : MANAGER_EXIT_FAILURE);
 }
 
 static void on_all_stopped(void *arg)
 {
     log_info("all workers have ended");
-    finish(arg, MANAGER_EXIT_OK);
+    manager_finish(arg, MANAGER_EXIT_OK);
 }
 
 /* ---- signals ---- */
@@ -126,7 +109,7 @@ static void on_stop_signal(struct manager *m, int number)
         log_warn("ends at once: second signal", LOG_I("signal", number));
         supervisor_kill_all(&m->supervisor);
         publish_on_exit(&m->publish);
-        finish(m, MANAGER_EXIT_FAILURE);
+        manager_finish(m, MANAGER_EXIT_FAILURE);
         return;
     }
     m->is_leaving = true;
@@ -143,9 +126,9 @@ static void on_stop_signal(struct manager *m, int number)
 /* What the manager is at, then the same of every worker. */
 static void dump(const struct manager *m)
 {
-    log_info("manager state", LOG_U("revision", m->servers.revision),
-             LOG_U("index", m->pool->index), LOG_X("digest", m->pool->digest),
-             LOG_U("servers", m->pool->pools[0].server_n),
+    log_info("manager state", LOG_S("start", start_phase_name(m)),
+             LOG_U("revision", m->servers.revision), LOG_U("index", m->pool->index),
+             LOG_X("digest", m->pool->digest), LOG_U("servers", m->pool->pools[0].server_n),
              LOG_U("leaving_servers", m->facts.leaving_n), LOG_U("probes", m->checks.probes_n),
              LOG_U("api_connections", m->api.conn_n),
              LOG_U("workers_running", supervisor_count(&m->supervisor, SLOT_RUNNING)));
@@ -187,17 +170,17 @@ static void on_panic(void *arg)
 
 /* ---- start, in steps: each returns 0 or an exit code ---- */
 
-static int exit_code_of(int error)
+int manager_exit_code(int error)
 {
     if (error == WERR_NO_FD)
         return MANAGER_EXIT_NO_FD;
     return MANAGER_EXIT_FAILURE;
 }
 
-static int fail_start(const char *what, int error)
+int manager_fail_start(const char *what, int error)
 {
     log_error(what, LOG_S("error", werr_text(error)));
-    return exit_code_of(error);
+    return manager_exit_code(error);
 }
 
 static int start_loop(struct manager *m)
@@ -206,27 +189,24 @@ static int start_loop(struct manager *m)
     int error;
 
     if (getrandom(&seed, sizeof(seed), 0) != sizeof(seed))
-        return fail_start("no randomness", WERR_IO);
+        return manager_fail_start("no randomness", WERR_IO);
     rand_seed(&m->rand, seed);
     m->loop = loop_epoll_new();
     if (m->loop == NULL)
-        return fail_start("can't start the loop", werr_from_errno(errno));
+        return manager_fail_start("can't start the loop", werr_from_errno(errno));
     error = conn_shared_init(&m->shared, m->loop);
     if (error < 0)
-        return fail_start("can't start", error);
+        return manager_fail_start("can't start", error);
     conn_set_queue_budget(&m->shared, API_QUEUES_BYTES);
     return 0;
 }
 
 static int start_pool(struct manager *m)
 {
-    const struct cluster_hooks hooks = {.on_commit = servers_on_commit, .arg = m};
-
     m->pool = pool_state_new();
     m->requests = pool_requests_new();
-    m->cluster = cluster_solo_new(&hooks);
-    if (m->pool == NULL || m->requests == NULL || m->cluster == NULL)
-        return fail_start("can't start", WERR_NOMEM);
+    if (m->pool == NULL || m->requests == NULL)
+        return manager_fail_start("can't start", WERR_NOMEM);
     facts_init(&m->facts);
     servers_init(m);
     changes_init(m);
@@ -252,10 +232,10 @@ static int start_supervisor(struct manager *m)
         supervisor_init(&m->supervisor, m->loop, &hooks, m->worker_n, m->config->ip_n);
 
     if (error < 0)
-        return fail_start("can't start the supervisor", error);
+        return manager_fail_start("can't start the supervisor", error);
     m->stats = stats_new(m->worker_n, &m->supervisor.stats_fd);
     if (m->stats == NULL)
-        return fail_start("can't make the statistics segment", werr_from_errno(errno));
+        return manager_fail_start("can't make the statistics segment", werr_from_errno(errno));
     m->supervisor.stats = m->stats;
     return 0;
 }
@@ -270,57 +250,8 @@ static int start_token(struct manager *m)
     if (!is_open || m->api.auth.token_len > 0)
         return 0;
     if (api_auth_generate(&m->api.auth) < 0)
-        return fail_start("no randomness", WERR_IO);
+        return manager_fail_start("no randomness", WERR_IO);
     log_always("generated admin token", LOG_S("token", m->api.auth.token));
-    return 0;
-}
-
-static void on_initial(struct change *ch)
-{
-    int *result = ch->waiter;
-
-    *result = ch->error < 0 ? ch->error : ch->outcome.result;
-    change_end(ch);
-}
-
-static int refuse_server(const struct manager *m, const char *url,
-                         const struct pool_error *error)
-{
-    fprintf(stderr, "error: %s %s: %s\n", m->config->server_source, url, error->detail);
-    return MANAGER_EXIT_USAGE;
-}
-
-/* The URL goes the way of an API body, so that the same rules hold. */
-static int make_initial(struct manager *m, const char *url, struct pool_command *c)
-{
-    struct pool_error refusal;
-    int error;
-
-    pool_command_init(c, POOL_ADD_SERVER);
-    error = pool_check_url(span_from_str(url), &c->server, &refusal);
-    if (error == 0)
-        error = pool_check(m->pool, c, &refusal);
-    if (error == 0)
-        error = own_address_check(&m->own, &c->server, &refusal);
-    if (error == 0)
-        return 0;
-    pool_command_fini(c);
-    if (error == WERR_NOMEM)
-        return fail_start("can't add a server", error);
-    return refuse_server(m, url, &refusal);
-}
-
-/* Before anything is opened: a mistake ends with one line. */
-static int check_servers(struct manager *m)
-{
-    for (unsigned i = 0; i < m->config->server_n; i++) {
-        struct pool_command c;
-        const int code = make_initial(m, m->config->server[i], &c);
-
-        if (code != 0)
-            return code;
-        pool_command_fini(&c);
-    }
     return 0;
 }
 
@@ -329,32 +260,10 @@ static int start_names(struct manager *m)
     const int error = names_start(m);
 
     if (error != WERR_SYNTAX)
-        return error < 0 ? fail_start("can't start the resolver", error) : 0;
+        return error < 0 ? manager_fail_start("can't start the resolver", error) : 0;
     fprintf(stderr, "error: %s %s: must be addresses of name servers: A:P,A:P\n",
             m->config->resolver_source, m->config->resolver);
     return MANAGER_EXIT_USAGE;
-}
-
-static int start_servers(struct manager *m)
-{
-    for (unsigned i = 0; i < m->config->server_n; i++) {
-        struct change *ch;
-        struct pool_command c;
-        int code = make_initial(m, m->config->server[i], &c);
-        int error;
-
-        if (code != 0)
-            return code;
-        error = change_new(m, &c, &ch);
-        if (error == 0)
-            change_propose(ch, on_initial, &error);
-        if (error < 0)
-            code = fail_start("can't add a server", error);
-        pool_command_fini(&c);
-        if (code != 0)
-            return code;
-    }
-    return 0;
 }
 
 static int start_signals(struct manager *m)
@@ -362,7 +271,7 @@ static int start_signals(struct manager *m)
     static const int numbers[] = {SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGCHLD, 0};
     const int error = signals_start(m->loop, numbers, on_signal, m);
 
-    return error < 0 ? fail_start("can't watch signals", error) : 0;
+    return error < 0 ? manager_fail_start("can't watch signals", error) : 0;
 }
 
 static int start_worker_env(struct manager *m)
@@ -373,23 +282,16 @@ static int start_worker_env(struct manager *m)
         return 0;
     fprintf(stderr, "error: can't open the access log %s: %s\n", m->config->access_log,
             werr_text(error));
-    return error == WERR_NO_FD || error == WERR_NOMEM ? exit_code_of(error)
+    return error == WERR_NO_FD || error == WERR_NOMEM ? manager_exit_code(error)
                                                       : MANAGER_EXIT_USAGE;
-}
-
-static int start_workers(struct manager *m)
-{
-    const int error = supervisor_start(&m->supervisor);
-
-    return error < 0 ? exit_code_of(error) : 0;
 }
 
 static int start(struct manager *m)
 {
     static int (*const steps[])(struct manager * m) = {
-        start_loop,         start_supervisor, start_pool,       start_signals,
-        check_servers,      start_names,      start_worker_env, listeners_open_proxy,
-        listeners_open_api, start_token,      start_servers,    start_workers,
+        start_loop,           start_supervisor,   start_pool,  start_make_engine,
+        start_signals,        start_check_flags,  start_names, start_worker_env,
+        listeners_open_proxy, listeners_open_api, start_token, start_run_engine,
     };
     int code = 0;
 
@@ -413,8 +315,10 @@ static void close_all(struct manager *m)
 {
     supervisor_kill_all(&m->supervisor);
     publish_on_exit(&m->publish);
-    m->cluster->ops->free(m->cluster);
+    if (m->cluster != NULL)
+        m->cluster->ops->free(m->cluster);
     m->cluster = NULL;
+    start_fini(m);
     changes_fini(m);
     leaving_fini(m);
     servers_fini(m);
@@ -433,8 +337,6 @@ static void stop(struct manager *m)
         publish_fini(&m->publish);
         facts_fini(&m->facts);
     }
-    if (m->cluster != NULL)
-        m->cluster->ops->free(m->cluster);
     pool_state_free(m->pool);
     pool_requests_free(m->requests);
     if (m->stats != NULL)

@@ -5,11 +5,10 @@
  * header. The pool_state changes only in servers.c, by committed entries. Single-threaded on
  * one loop; nothing here blocks once it has started.
  *
- * Life: start (listeners, statistics, workers, API) → ready when every worker has acknowledged
- * its snapshot → SIGTERM or SIGINT: /ready
- * turns 503, after --ready-delay the workers drain, the API lets its addresses go and answers
- * reads on the connections that are open → all
- * workers have ended → exit. A second signal ends at once.
+ * Life: start (loop, statistics, listeners, API, engine; then start.h) → ready → SIGTERM or
+ * SIGINT: /ready turns 503, after --ready-delay the workers drain, the API lets its addresses
+ * go and answers reads on the connections that are open → all workers have ended → exit. A
+ * second signal ends at once.
  */
 #ifndef WELDR_MANAGER_MANAGER_H
 #define WELDR_MANAGER_MANAGER_H
@@ -28,6 +27,7 @@
 #include "manager/own_address.h"
 #include "manager/publish.h"
 #include "manager/servers.h"
+#include "manager/start.h"
 #include "manager/supervisor.h"
 #include "net/conn.h"
 #include "pool/pool.h"
@@ -66,7 +66,7 @@ struct manager {
     struct rand_state rand;
     unsigned worker_n;
     uint64_t fd_limit; /* descriptors that this process may have */
-    bool is_ready;
+    struct start start;
     bool is_leaving; /* told to end: /ready says so, the workers follow after --ready-delay */
     struct timer ready_delay;
     bool is_draining;
@@ -77,5 +77,13 @@ struct manager {
 
 /* Runs until it is told to end; returns the exit code. */
 int manager_main(const struct config *config);
+
+/* ---- for the rooms of this folder ---- */
+
+/* The program ends after this turn. */
+void manager_finish(struct manager *m, int exit_code);
+/* Tells the log; the exit code. */
+int manager_fail_start(const char *what, int error);
+int manager_exit_code(int error);
 
 #endif

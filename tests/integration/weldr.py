@@ -40,8 +40,8 @@ def parse_line(line):
 
 
 def clean_environment(extra=None):
-    """Our environment without any WELDR_ setting of the caller."""
-    environment = {k: v for k, v in os.environ.items() if not k.startswith("WELDR_")}
+    """Our environment without any WELDR_ setting of the caller, but for the engine of the cluster that the suite runs with."""
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("WELDR_") or k == "WELDR_TEST_ENGINE"}
     environment.update(extra or {})
     return environment
 
@@ -227,11 +227,14 @@ class Weldr:
                 raise AssertionError(f"weldr ended with {self.process.returncode} before it was ready:\n{self.log}")
             return self.lines(msg="ready")
         wait_until(is_ready, START_S, "msg=ready in the log")
+        self.find_addresses()
+        if self.namespace is None and self.apis[0][0] == "127.0.0.1":
+            self.socket_counts = {pid: sockets_of(pid) for pid in self.worker_pids()}
+
+    def find_addresses(self):
         self.proxies = [split_address(p["address"]) for p in self.lines(msg="proxy listens")]
         self.apis = [split_address(p["address"]) for p in self.lines(msg="management API listens")]
         assert self.proxies and self.apis, self.log
-        if self.namespace is None and self.apis[0][0] == "127.0.0.1":
-            self.socket_counts = {pid: sockets_of(pid) for pid in self.worker_pids()}
 
     @property
     def address(self):

@@ -1,0 +1,303 @@
+#include "manager/start.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/fsm.h"
+#include "log/log.h"
+#include "manager/manager.h"
+#include "manager/restore.h"
+
+static const struct fsm_state phases[START_PHASES] = {
+    [START_RESTORE] = {"RESTORE", FSM_TO(START_REPLAY) | FSM_TO(START_SETTLE)},
+    [START_REPLAY] = {"REPLAY", FSM_TO(START_SETTLE)},
+    [START_SETTLE] = {"SETTLE", FSM_TO(START_WORKERS)},
+    [START_WORKERS] = {"WORKERS", FSM_TO(START_FLAGS)},
+    [START_FLAGS] = {"FLAGS", FSM_TO(START_READY)},
+    [START_READY] = {"READY", 0},
+};
+static const struct fsm phase_fsm = {"start", phases, START_PHASES};
+
+static void move(struct manager *m, enum start_phase next, const char *why)
+{
+    log_debug("start goes on", LOG_S("from", start_phase_name(m)),
+              LOG_S("to", fsm_name(&phase_fsm, next)), LOG_S("why", why));
+    fsm_move(&phase_fsm, &m->start.phase, next, 0, why);
+}
+
+const char *start_phase_name(const struct manager *m)
+{
+    return fsm_name(&phase_fsm, m->start.phase);
+}
+
+bool start_is_ready(const struct manager *m)
+{
+    return m->start.phase == START_READY;
+}
+
+static void fail(struct manager *m, const char *what, int error)
+{
+    manager_finish(m, manager_fail_start(what, error));
+}
+
+/* ---- READY ---- */
+
+static void tell_ready(const struct manager *m)
+{
+    const struct addr *bound = &m->api.listeners[0].bound;
+    char text[ADDR_TEXT_MAX];
+    char next[256];
+
+    (void)addr_print(bound, text);
+    if (addr_is_loopback(bound) || addr_is_wildcard(bound))
+        snprintf(text, sizeof(text), "localhost:%u", bound->port);
+    snprintf(next, sizeof(next), "curl %s/servers -d '{\"url\":\"http://127.0.0.1:12345\"}'",
+             text);
+    log_info("ready", LOG_U("workers", m->worker_n),
+             LOG_U("servers", m->pool->pools[0].server_n), LOG_S("next", next));
+}
+
+void start_note_worker(struct manager *m)
+{
+    if (m->start.phase != START_FLAGS || m->start.flag_n < m->config->server_n ||
+        supervisor_count(&m->supervisor, SLOT_RUNNING) < m->worker_n ||
+        !publish_is_acked(&m->publish, m->start.seq))
+        return;
+    move(m, START_READY, "the workers have it all");
+    tell_ready(m);
+}
+
+/* ---- FLAGS ---- */
+
+static int refuse_server(const struct manager *m, const char *url,
+                         const struct pool_error *error)
+{
+    fprintf(stderr, "error: %s %s: %s\n", m->config->server_source, url, error->detail);
+    return MANAGER_EXIT_USAGE;
+}
+
+/* The URL goes the way of an API body, so that the same rules hold. */
+static int make_command(struct manager *m, const char *url, struct pool_command *c)
+{
+    struct pool_error refusal;
+    int error;
+
+    pool_command_init(c, POOL_ADD_SERVER);
+    error = pool_check_url(span_from_str(url), &c->server, &refusal);
+    if (error == 0)
+        error = pool_check(m->pool, c, &refusal);
+    if (error == 0)
+        error = own_address_check(&m->own, &c->server, &refusal);
+    if (error == 0)
+        return 0;
+    pool_command_fini(c);
+    if (error == WERR_NOMEM)
+        return manager_fail_start("can't add a server", error);
+    return refuse_server(m, url, &refusal);
+}
+
+int start_check_flags(struct manager *m)
+{
+    for (unsigned i = 0; i < m->config->server_n; i++) {
+        struct pool_command c;
+        const int code = make_command(m, m->config->server[i], &c);
+
+        if (code != 0)
+            return code;
+        pool_command_fini(&c);
+    }
+    return 0;
+}
+
+static void propose_flags(struct manager *m);
+
+/* Another node that leads has flags of its own. */
+static bool is_led_by_another(const struct manager *m)
+{
+    struct cluster_member leader;
+
+    return m->cluster != NULL && m->cluster->ops->leader(m->cluster, &leader) &&
+           !leader.is_self;
+}
+
+/* Done with this one? */
+static bool take_end(struct manager *m, const char *url, int error)
+{
+    if (error == 0)
+        return true;
+    if (error == WERR_NOT_LEADER && is_led_by_another(m)) {
+        log_warn("server of a flag is not added: another node leads", LOG_S("server", url));
+        return true;
+    }
+    if (error == WERR_NOT_LEADER || error == WERR_OUTCOME_UNKNOWN) {
+        log_warn("server of a flag can't be added yet", LOG_S("server", url),
+                 LOG_S("error", werr_text(error)));
+        loop_timer_in(m->loop, &m->start.timer, START_AGAIN_MS);
+    } else if (error != WERR_SHUTTING_DOWN) {
+        fail(m, "can't add a server", error);
+    }
+    return false;
+}
+
+static void on_flag(struct change *ch)
+{
+    struct manager *m = ch->waiter;
+    const int error = ch->error < 0 ? ch->error : ch->outcome.result;
+
+    change_end(ch);
+    if (!take_end(m, m->config->server[m->start.flag_n], error))
+        return;
+    m->start.flag_n++;
+    if (!m->start.is_proposing)
+        propose_flags(m);
+}
+
+static void propose_one(struct manager *m)
+{
+    struct pool_command c;
+    struct change *ch;
+    int rc = make_command(m, m->config->server[m->start.flag_n], &c);
+
+    if (rc != 0) {
+        manager_finish(m, rc);
+        return;
+    }
+    rc = change_new(m, &c, &ch);
+    pool_command_fini(&c);
+    if (rc < 0) {
+        fail(m, "can't add a server", rc);
+        return;
+    }
+    ch->at_commit = true; /* start_note_worker waits for the workers */
+    change_propose(ch, on_flag, m);
+}
+
+/* In their order; without recursion, for they are many and may be committed at once. */
+static void propose_flags(struct manager *m)
+{
+    unsigned before;
+
+    m->start.is_proposing = true;
+    do {
+        before = m->start.flag_n;
+        if (before < m->config->server_n)
+            propose_one(m);
+    } while (m->start.flag_n > before);
+    m->start.is_proposing = false;
+    m->start.seq = m->publish.seq;
+    start_note_worker(m);
+}
+
+/* ---- WORKERS ---- */
+
+/* The flags right behind: what is committed at once reaches the workers with their snapshot. */
+static void start_workers(struct manager *m, const char *why)
+{
+    int error;
+
+    timer_stop(loop_timers(m->loop), &m->start.timer);
+    if (m->is_leaving)
+        return;
+    move(m, START_WORKERS, why);
+    error = supervisor_start(&m->supervisor);
+    if (error < 0) {
+        manager_finish(m, manager_exit_code(error));
+        return;
+    }
+    move(m, START_FLAGS, "they are started");
+    propose_flags(m);
+}
+
+/* ---- SETTLE ---- */
+
+static void on_timer(struct timer *t)
+{
+    struct start *s = (struct start *)((char *)t - offsetof(struct start, timer));
+    struct manager *m = (struct manager *)((char *)s - offsetof(struct manager, start));
+
+    if (s->phase == START_FLAGS) {
+        propose_flags(m);
+        return;
+    }
+    log_warn("no node leads the cluster: requests are served with what is stored here");
+    start_workers(m, "nobody leads");
+}
+
+static void on_role(void *arg, enum cluster_role role)
+{
+    static const char *const words[] = {[CLUSTER_FOLLOWER] = "follower",
+                                        [CLUSTER_CANDIDATE] = "candidate",
+                                        [CLUSTER_LEADER] = "leader"};
+    struct manager *m = arg;
+
+    log_debug("role in the cluster", LOG_S("role", words[role]));
+    if (m->start.phase == START_SETTLE && role != CLUSTER_CANDIDATE)
+        start_workers(m, "the cluster has a leader");
+}
+
+static void on_settled(void *arg)
+{
+    struct manager *m = arg;
+
+    move(m, START_SETTLE, "what was stored is here");
+    if (m->cluster->ops->role(m->cluster) != CLUSTER_CANDIDATE)
+        start_workers(m, "the cluster has a leader");
+    else
+        loop_timer_in(m->loop, &m->start.timer, START_SETTLE_MS);
+}
+
+/* ---- RESTORE, REPLAY ---- */
+
+static int on_restore(void *arg, uint64_t index, struct span bytes)
+{
+    struct manager *m = arg;
+    const int rc = servers_on_restore(m, index, bytes);
+
+    if (rc == 0 && m->start.phase == START_RESTORE)
+        move(m, START_REPLAY, "a snapshot was restored");
+    if (rc < 0 && rc != WERR_NOMEM)
+        log_error("snapshot can't be restored", LOG_U("index", index),
+                  LOG_S("error", werr_text(rc)));
+    return rc;
+}
+
+static int on_commit(void *arg, uint64_t index, struct span entry)
+{
+    struct manager *m = arg;
+
+    if (m->start.phase == START_RESTORE)
+        move(m, START_REPLAY, "there is no snapshot");
+    return servers_on_commit(m, index, entry);
+}
+
+int start_make_engine(struct manager *m)
+{
+    const struct cluster_hooks hooks = {
+        .on_commit = on_commit,
+        .on_snapshot = servers_on_snapshot,
+        .on_restore = on_restore,
+        .on_role = on_role,
+        .on_settled = on_settled,
+        .arg = m,
+    };
+    const int rc = cluster_new(m->loop, &hooks, &m->cluster);
+
+    m->start = (struct start){.phase = START_RESTORE};
+    timer_init(&m->start.timer, on_timer);
+    return rc < 0 ? manager_fail_start("can't make the cluster's engine", rc) : 0;
+}
+
+int start_run_engine(struct manager *m)
+{
+    int rc;
+
+    if (strcmp(m->cluster->ops->name, "solo") != 0)
+        log_info("engine of the cluster", LOG_S("name", m->cluster->ops->name));
+    rc = m->cluster->ops->start(m->cluster);
+    return rc < 0 ? manager_fail_start("can't start the cluster's engine", rc) : 0;
+}
+
+void start_fini(struct manager *m)
+{
+    timer_stop(loop_timers(m->loop), &m->start.timer);
+}
