@@ -39,7 +39,6 @@ struct worker {
     struct conn_shared shared;
     struct stats_worker *stats;
     const struct stats *segment; /* where it lies; NULL: pools and listeners have no slots */
-    struct stats_line nowhere;   /* of those that have none */
     uint32_t id;
     struct access_log *access_log; /* NULL: off */
     struct rand_state rand;
