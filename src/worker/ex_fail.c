@@ -61,6 +61,7 @@ void ex_leave_lane(struct exchange *ex, bool well)
         count_attempt(ex, well);
         note_for_ejection(ex, well);
     }
+    MUST(o->in_flight > 0);
     stats_server_add(ex->worker->stats, o->stats_slot, STATS_SERVER_in_flight, -1);
     ex->origin = NULL;
     if (ex->lane && ex->step == EX_TUNNEL)

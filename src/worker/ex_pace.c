@@ -58,6 +58,7 @@ static uint32_t limit_ms(const struct exchange *ex, enum ex_timer_for what)
 
 void ex_timer_set(struct exchange *ex, enum ex_timer_for what, uint64_t due_ms)
 {
+    MUST(what > EX_FOR_PACE); /* those have none */
     ex->timer_for = (uint8_t)what;
     timer_set(loop_timers(ex->worker->loop), &ex->timer, due_ms);
 }
@@ -100,6 +101,7 @@ static bool is_unwatched(const struct exchange *ex, enum ex_timer_for what)
  * client that has not taken the one before: who is late first, is late. */
 static void wait_on(struct exchange *ex, uint64_t from_ms, bool watches)
 {
+    MUST(ex->step == EX_RELAY || ex->step == EX_TUNNEL);
     enum ex_timer_for what = waits_for(ex);
     uint64_t due_ms = from_ms + limit_ms(ex, what);
 

@@ -259,6 +259,7 @@ static void lane_head(struct exchange *ex, const struct event *ev)
 {
     struct msg *m = ev->msg;
 
+    MUST(ex->step == EX_RELAY && stream_is_begun(ex_server(ex)));
     ex->lane_status = m->status;
     ex->first_us = loop_now_us(ex->worker->loop);
     lane_note_head(ex->lane, m);

@@ -82,8 +82,10 @@ void ex_retry_begin(struct exchange *ex)
 
 void ex_retry_done(struct exchange *ex)
 {
-    if (ex->flags & EX_RETRIED)
-        ex->worker->retrying_n--;
+    if (!(ex->flags & EX_RETRIED))
+        return;
+    MUST(ex->worker->retrying_n > 0);
+    ex->worker->retrying_n--;
 }
 
 /* ---- the body ---- */
@@ -127,6 +129,7 @@ static bool has_room(struct exchange *ex)
 
 static int keep(struct exchange *ex, struct span data)
 {
+    MUST(ex->step == EX_RELAY || ex->step == EX_TUNNEL);
     const bool is_first = bufq_len(&ex->replay) == 0;
     int rc = bufq_push(&ex->replay, ex->worker->shared.store, data, UINT32_MAX);
 

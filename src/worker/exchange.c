@@ -58,6 +58,7 @@ void ex_free(struct exchange *ex)
 {
     struct worker *w = ex->worker;
 
+    MUST(ex->step == EX_DONE && ex->client->user == &ex->of_client);
     stream_leave(ex->client);
     ex_pace_end(ex);
     ex_retry_done(ex);
@@ -69,6 +70,7 @@ void ex_free(struct exchange *ex)
 
 void exchange_reject(struct exchange *ex, enum end end)
 {
+    MUST(ex->step == EX_CHECK && ex->client->in == STREAM_IDLE);
     ex_have_no_request(ex);
     ex_fail(ex, end);
     ex_run(ex);

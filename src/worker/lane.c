@@ -339,6 +339,7 @@ static void cut_those(struct lane_list *list)
         MUST(lane->stream.user != NULL);
         lane->stream.user->up->cut(lane->stream.user);
     }
+    MUST(TAILQ_EMPTY(list)); /* nobody goes on here */
 }
 
 void lanes_cut(struct origin *o)

@@ -56,12 +56,14 @@ static struct origin *find_or_new(struct worker *w, uint64_t server_id)
 
 static void set_untried(struct origin *o, bool is_untried)
 {
+    MUST(!o->is_untried || o->worker->untried_n > 0);
     o->worker->untried_n += (uint32_t)is_untried - (uint32_t)o->is_untried;
     o->is_untried = is_untried;
 }
 
 static void free_origin(struct origin *o)
 {
+    MUST(o->in_flight == 0 && lanes_are_gone(&o->lanes));
     eject_end(o);
     set_untried(o, false);
     unlink_origin(o->worker, o);

@@ -52,6 +52,7 @@ int worker_init(struct worker *w, struct loop *loop, struct stats_worker *stats,
 
 void worker_fini(struct worker *w)
 {
+    MUST(LIST_EMPTY(&w->clients) && TAILQ_EMPTY(&w->exchanges));
     timer_stop(loop_timers(w->loop), &w->drain_timer);
     timer_stop(loop_timers(w->loop), &w->reclaim.timer);
     timer_stop(loop_timers(w->loop), &w->pace_timer);
@@ -150,17 +151,6 @@ int worker_addrs(struct worker *w, const struct frame_addrs *found)
     return origin_addrs(w, found);
 }
 
-struct span worker_date(struct worker *w)
-{
-    uint64_t now_s = loop_wall_us(w->loop) / 1000000;
-
-    if (now_s != w->date_s) {
-        w->date_s = now_s;
-        date_print(now_s, w->date);
-    }
-    return span_from(w->date, DATE_TEXT_LEN);
-}
-
 /* ---- draining ---- */
 
 static void check_drained(struct worker *w)
@@ -189,6 +179,7 @@ static void stop_exchanges(struct worker *w)
         next = TAILQ_NEXT(ex, entry);
         exchange_stop(ex);
     }
+    MUST(TAILQ_EMPTY(&w->exchanges) && w->young == NULL);
 }
 
 static void on_drain_limit(struct timer *t)
@@ -196,6 +187,7 @@ static void on_drain_limit(struct timer *t)
     struct worker *w = (struct worker *)((char *)t - offsetof(struct worker, drain_timer));
     struct client *c, *next;
 
+    MUST(w->draining);
     log_warn("drain time is over: closing what is left");
     for (unsigned i = 0; i < w->listener_n; i++)
         sock_close(&w->listeners[i].sock, false);
@@ -256,6 +248,7 @@ void worker_listener_closed(struct worker *w)
 
 void worker_drain(struct worker *w, uint32_t limit_ms, void (*on_drained)(void *arg), void *arg)
 {
+    MUST(on_drained != NULL);
     if (w->draining)
         return;
     w->draining = true;
