@@ -93,7 +93,7 @@ static bool is_unwatched(const struct exchange *ex, enum ex_timer_for what)
 {
     if (what != EX_FOR_ANSWER && what != EX_FOR_IDLE)
         return false;
-    return !stream_has(ex->client, STREAM_IS_WATCHED) ||
+    return !stream_is_watched(ex->client) ||
            (what == EX_FOR_ANSWER && (ex->bytes_in > 0 || ex_fin_aborts(ex)));
 }
 

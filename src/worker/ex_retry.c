@@ -26,7 +26,7 @@ bool ex_is_idempotent(const struct exchange *ex)
 
 static bool can_do_no_harm(const struct exchange *ex)
 {
-    return (ex->lane && !stream_has(ex_server(ex), STREAM_HAS_SENT)) || ex_is_idempotent(ex);
+    return (ex->lane && !stream_has_sent(ex_server(ex))) || ex_is_idempotent(ex);
 }
 
 /* When many servers fail at once, trying everything twice would double the load of the rest. */
@@ -116,7 +116,7 @@ static bool may_be_needed(const struct exchange *ex, struct span data)
     if (!data.ptr || ex->request.content_length > max_bytes ||
         bufq_len(&ex->replay) + data.len > max_bytes)
         return false;
-    return !stream_has(ex_server(ex), STREAM_HAS_SENT) || ex_is_idempotent(ex);
+    return !stream_has_sent(ex_server(ex)) || ex_is_idempotent(ex);
 }
 
 /* Older bodies give way, and this one too, if it is the oldest. */

@@ -31,7 +31,7 @@ struct exchange *exchange_new(struct worker *w, struct stream *client,
 
     if (!ex)
         return NULL;
-    memset(ex, 0, offsetof(struct exchange, request));
+    memset(ex, 0, offsetof(struct exchange, timer));
     ex->magic = EX_MAGIC;
     ex->step = EX_CHECK;
     ex->worker = w;

@@ -42,7 +42,7 @@ static void count_idle(struct origin *o, int by)
 /* The one setter of a lane's state. */
 static void move(struct lane *lane, enum lane_state next)
 {
-    struct origin *o = origin_of(lane);
+    struct origin *o = origin_conn_of(lane)->origin;
 
     MUST(lane->state != next && lane->state != LANE_CLOSING);
     TAILQ_REMOVE(&o->lanes.in[lane->state], lane, entry);

@@ -1,7 +1,7 @@
 /* fake_origin.h - a scripted origin in the simulated network, which the request itself tells
  * what to do.
  *
- * The target is /kind/number/id: the kind names a behaviour of the table in fake_origin.c
+ * The target is /kind/number/id: the kind names a behaviour of the table in fake_answers.c
  * ("len": a whole answer of `number` bytes, "stall": none at all, "cut": half of one and then
  * the end …), the id comes back in X-Id and, over and over, in the body: bytes of one exchange
  * in another show. What came is recorded byte for byte per connection. Reads requests with a
@@ -60,6 +60,11 @@ void fake_origin_close(struct fake_origin *o);
 void fake_origin_fini(struct fake_origin *o);
 /* The n-th connection accepted, 0 first. */
 struct fake_conn *fake_origin_conn(struct fake_origin *o, unsigned n);
+/* fake_answers.c: does what the request asks for: when its head was read (at_head), or all of
+ * it. */
+void fake_behave(struct fake_conn *c, bool at_head);
+/* … what it is to do later (fake_conn.late). */
+void fake_on_late(struct timer *t);
 /* n bytes "id.id.id.…", the text that an answer of this id carries. */
 void fake_body(struct text *t, unsigned long id, size_t n);
 
