@@ -53,7 +53,7 @@ struct conn *stream_splice_target(const struct stream *st)
 
 static struct conn *conn_of(const struct stream *st)
 {
-    return (struct conn *)(void *)((char *)(uintptr_t)st - sizeof(struct conn));
+    return (struct conn *)(void *)((char *)st - sizeof(struct conn));
 }
 
 static void one_send_head(struct stream *st, const struct msg *m)
