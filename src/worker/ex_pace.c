@@ -68,6 +68,7 @@ static uint32_t limit_ms(const struct exchange *ex, enum ex_timer_for what)
 
 void ex_timer_set(struct exchange *ex, enum ex_timer_for what, uint64_t due_ms)
 {
+    MUST(what > EX_FOR_PACE); /* those have none */
     ex->timer_for = (uint8_t)what;
     timer_set(loop_timers(ex->worker->loop), &ex->timer, due_ms);
 }
@@ -102,7 +103,7 @@ static bool is_unwatched(const struct exchange *ex, enum ex_timer_for what)
 {
     if (what != EX_FOR_ANSWER && what != EX_FOR_IDLE)
         return false;
-    return !stream_has(ex->client, STREAM_IS_WATCHED) ||
+    return !stream_is_watched(ex->client) ||
            (what == EX_FOR_ANSWER && (ex->bytes_in > 0 || ex_fin_aborts(ex)));
 }
 
@@ -110,6 +111,7 @@ static bool is_unwatched(const struct exchange *ex, enum ex_timer_for what)
  * client that has not taken the one before: who is late first, is late. */
 static void wait_on(struct exchange *ex, uint64_t from_ms, bool watches)
 {
+    MUST(ex->step == EX_RELAY || ex->step == EX_TUNNEL);
     enum ex_timer_for what = waits_for(ex);
     uint64_t due_ms = ex->answer_due_ms;
 

@@ -58,6 +58,7 @@ static enum ex_verdict step_check(struct exchange *ex)
 
 static void attach(struct exchange *ex, struct origin *o)
 {
+    MUST(ex->origin == NULL && ex->lane == NULL);
     ex->origin = o;
     ex->attempts++;
     ex->flags &= (uint8_t)~EX_CONTINUED;
@@ -197,6 +198,7 @@ void ex_request_sent(struct exchange *ex, const struct msg *trailers)
 
 static enum ex_verdict step_send(struct exchange *ex)
 {
+    MUST(ex->lane->state == LANE_BUSY && ex_server(ex)->out == STREAM_IDLE);
     ex->connected_us = loop_now_us(ex->worker->loop);
     ex->connect_from_us = 0;
     ex->sent_n++;
