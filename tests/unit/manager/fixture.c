@@ -193,8 +193,8 @@ static void random_add(struct pool_command *c, struct rand_state *rand)
     assert_int_equal(pool_code_add_from_json(span_from_str(body), c, &refusal), 0);
 }
 
-static void random_command(struct pool_command *c, const struct pool *p,
-                           struct rand_state *rand)
+void fixture_random_command(struct pool_command *c, const struct pool *p,
+                            struct rand_state *rand)
 {
     const uint64_t what = rand_below(rand, 10);
     const struct pool_server *server =
@@ -224,7 +224,7 @@ void fixture_random_replica(struct pool_replica *r, struct rand_state *rand)
         char *entry;
         size_t len;
 
-        random_command(&c, r->state->pools[0], rand);
+        fixture_random_command(&c, r->state->pools[0], rand);
         for (unsigned k = 0; k < sizeof(c.request_id); k++)
             c.request_id[k] = (uint8_t)rand_below(rand, 256);
         assert_int_equal(pool_code_encode(&c, &entry, &len), 0);

@@ -25,6 +25,9 @@ void fixture_run_until_led(struct manager *m);
 int fixture_change(struct manager *m, struct pool_command *c, struct pool_outcome *outcome);
 /* POST /servers with this body. */
 int fixture_add(struct manager *m, const char *body, struct pool_outcome *outcome);
+/* One that makes sense, mostly. */
+void fixture_random_command(struct pool_command *c, const struct pool *p,
+                            struct rand_state *rand);
 /* What came of up to 40 random commands. */
 void fixture_random_replica(struct pool_replica *r, struct rand_state *rand);
 

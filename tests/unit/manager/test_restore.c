@@ -180,16 +180,14 @@ static void test_as_if_followed(void **state)
         size_t len;
 
         rand_seed(&rand, seed);
-        for (unsigned i = 0; i < 20; i++) {
-            char body[96];
+        for (unsigned i = 0; i < 40; i++) {
+            struct pool_command c;
 
-            snprintf(body, sizeof(body),
-                     "{\"url\":\"http://127.0.0.1:%u\",\"check\":{\"type\":\"none\"}}",
-                     1 + (unsigned)rand_below(&rand, 15));
-            assert_int_equal(fixture_add(m, body, NULL), 0);
+            fixture_random_command(&c, m->pool->pools[0], &rand);
+            assert_int_equal(fixture_change(m, &c, NULL), 0);
         }
         assert_int_equal(servers_on_snapshot(m, &bytes, &len), 0);
-        assert_int_equal(servers_on_restore(other, 20, span_from(bytes, len)), 0);
+        assert_int_equal(servers_on_restore(other, m->pool->index, span_from(bytes, len)), 0);
         free(bytes);
         m->servers.revision = m->pool->index; /* a snapshot does not say it */
         is = dump_settled(other);
