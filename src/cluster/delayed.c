@@ -237,24 +237,29 @@ static void decide_orphans(struct delayed *d)
     }
 }
 
-static void orphan(struct delayed *d, struct request *q)
-{
-    TAILQ_INSERT_TAIL(&d->orphans, q->proposed, entry);
-    q->proposed = NULL;
-}
-
 /* The analyzer does not see that end unlinks. NOLINTBEGIN(clang-analyzer-unix.Malloc) */
+static void end_all(struct requests *list, int error)
+{
+    struct request *q;
+
+    while ((q = TAILQ_FIRST(list)) != NULL) {
+        free(q->proposed);
+        end(list, q, error);
+    }
+}
+/* NOLINTEND(clang-analyzer-unix.Malloc) */
+
 static void lose(struct delayed *d)
 {
     struct request *q;
 
     set_role(d, d->member_n > 1 ? CLUSTER_FOLLOWER : CLUSTER_CANDIDATE);
-    while ((q = TAILQ_FIRST(&d->pending)) != NULL) {
-        orphan(d, q);
-        end(&d->pending, q, WERR_OUTCOME_UNKNOWN);
+    TAILQ_FOREACH (q, &d->pending, entry) {
+        TAILQ_INSERT_TAIL(&d->orphans, q->proposed, entry);
+        q->proposed = NULL;
     }
+    end_all(&d->pending, WERR_OUTCOME_UNKNOWN); /* nothing is taken meanwhile */
 }
-/* NOLINTEND(clang-analyzer-unix.Malloc) */
 
 static void follow(struct delayed *d)
 {
@@ -500,18 +505,6 @@ static int transfer(struct cluster *c, uint64_t id, cluster_done_fn done, void *
     return rc;
 }
 
-/* NOLINTBEGIN(clang-analyzer-unix.Malloc): as above. */
-static void end_all(struct requests *list)
-{
-    struct request *q;
-
-    while ((q = TAILQ_FIRST(list)) != NULL) {
-        free(q->proposed);
-        end(list, q, WERR_SHUTTING_DOWN);
-    }
-}
-/* NOLINTEND(clang-analyzer-unix.Malloc) */
-
 static void free_delayed(struct cluster *c)
 {
     struct delayed *d = delayed_of(c);
@@ -520,8 +513,8 @@ static void free_delayed(struct cluster *c)
     d->is_cut = true;
     d->role = CLUSTER_CANDIDATE;
     timer_stop(loop_timers(d->loop), &d->tick);
-    end_all(&d->pending);
-    end_all(&d->ending);
+    end_all(&d->pending, WERR_SHUTTING_DOWN);
+    end_all(&d->ending, WERR_SHUTTING_DOWN);
     while ((e = TAILQ_FIRST(&d->orphans)) != NULL) {
         TAILQ_REMOVE(&d->orphans, e, entry);
         free(e);

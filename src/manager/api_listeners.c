@@ -3,7 +3,6 @@
 #include "manager/api.h"
 #include "manager/api_object.h"
 #include "manager/api_pages.h"
-#include "manager/listeners.h"
 #include "manager/manager.h"
 #include "pool/pool_code.h"
 
@@ -74,26 +73,6 @@ static int read_add(const struct api_conn *ac, bool is_put, struct span body,
                                             error);
 }
 
-/* What this host refuses is refused before anybody hears of it. */
-static int prepare(const struct api_conn *ac, const struct pool_command *c,
-                   struct pool_error *error)
-{
-    const struct span listener = span_from_str(c->listener);
-    int rc;
-
-    if ((c->set & POOL_SET_ADDRESSES) == 0)
-        return 0;
-    rc = listeners_prepare(ac->m, listener, c->wanted.addresses, c->wanted.address_n, error);
-    if (rc == 0 && ac->query.is_dry_run)
-        listeners_give_up(ac->m, listener);
-    return rc;
-}
-
-static void give_up(const struct api_conn *ac)
-{
-    listeners_give_up(ac->m, name_in_path(ac));
-}
-
 static void locate(const struct api_conn *ac, const void *object, char *buf, size_t size)
 {
     (void)ac;
@@ -120,8 +99,6 @@ static const struct api_object_kind kind = {
     .read_add = read_add,
     .read_change = pool_code_set_listener_from_json,
     .fixed = {fixed, sizeof(fixed) / sizeof(fixed[0]), false},
-    .prepare = prepare,
-    .give_up = give_up,
     .locate = locate,
 };
 

@@ -31,13 +31,9 @@ void api_object_get(struct api_conn *ac, const struct api_object_kind *k)
 
 static bool answer_refusal(struct api_conn *ac)
 {
-    const struct api_object_kind *k = ac->kind;
-
     if (ac->outcome.result == 0)
         return false;
-    if (k->give_up != NULL)
-        k->give_up(ac);
-    api_problem_of_refusal(ac, ac->outcome.result, kind_word(k->kind));
+    api_problem_of_refusal(ac);
     return true;
 }
 
@@ -66,24 +62,6 @@ static void on_removed(struct api_conn *ac)
 
 /* ---- wishes ---- */
 
-/* Takes the command. */
-static void wish(struct api_conn *ac, const struct api_object_kind *k, struct pool_command *c,
-                 void (*then)(struct api_conn *ac))
-{
-    struct pool_error error;
-    int rc = 0;
-
-    ac->kind = k;
-    if (k->prepare != NULL && pool_check(ac->m->pool, c, &error) == 0)
-        rc = k->prepare(ac, c, &error);
-    if (rc < 0) {
-        pool_command_fini(c);
-        api_problem_of_body(ac, rc, &error);
-        return;
-    }
-    api_wish(ac, c, then);
-}
-
 static void add(struct api_conn *ac, const struct api_object_kind *k, struct span body,
                 bool is_put)
 {
@@ -96,7 +74,8 @@ static void add(struct api_conn *ac, const struct api_object_kind *k, struct spa
         return;
     }
     c.is_put = is_put;
-    wish(ac, k, &c, on_set);
+    ac->kind = k;
+    api_wish(ac, &c, on_set);
 }
 
 void api_object_add(struct api_conn *ac, const struct api_object_kind *k)
@@ -152,7 +131,8 @@ void api_object_change(struct api_conn *ac, const struct api_object_kind *k)
         return;
     }
     k->name(ac, object, &c);
-    wish(ac, k, &c, on_set);
+    ac->kind = k;
+    api_wish(ac, &c, on_set);
 }
 
 void api_object_remove(struct api_conn *ac, const struct api_object_kind *k)

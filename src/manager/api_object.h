@@ -30,11 +30,6 @@ struct api_object_kind {
     int (*read_change)(struct span body, struct pool_command *c, struct pool_error *error);
     /* Members of its document that can't be changed. */
     struct api_json_fixed_set fixed;
-    /* Last thing before it is proposed; NULL: nothing. WERR_INVALID with error. */
-    int (*prepare)(const struct api_conn *ac, const struct pool_command *c,
-                   struct pool_error *error);
-    /* It was refused after all; NULL: nothing. */
-    void (*give_up)(const struct api_conn *ac);
     void (*locate)(const struct api_conn *ac, const void *object, char *buf, size_t size);
 };
 

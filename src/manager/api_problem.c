@@ -43,34 +43,15 @@ void api_problem_of(struct api_conn *ac, const struct pool_error *error)
     send_problem(ac, status, error->code, error->detail, error->field);
 }
 
-void api_problem_of_refusal(struct api_conn *ac, int error, const char *word)
+void api_problem_of_refusal(struct api_conn *ac)
 {
-    static const struct {
-        int error;
-        const char *code, *why;
-    } rows[] = {
-        {WERR_NOT_FOUND, "not_found", "it is not there"},
-        {WERR_EXISTS, "exists", "another one has its name or priority"},
-        {WERR_ADDR_IN_USE, "address_in_use", "another listener has the address"},
-        {WERR_IN_USE, "in_use", "a listener or a rule forwards to it"},
-        {WERR_BUILTIN, "required", "it can't be removed"},
-        {WERR_NO_TARGET, "invalid_value", "it forwards to a pool that is not there"},
-        {WERR_TOO_BIG, "too_many", "no more fit"},
-        {WERR_GUARD, "would_empty_pool", "too few usable servers would be left"},
-        {WERR_STALE, "precondition_failed", "it has changed since"},
-    };
-    struct pool_error refusal = {0};
+    struct pool_error refusal;
+    const int rc = change_refusal(ac->change, &refusal);
 
-    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-        if (rows[i].error != error)
-            continue;
-        refusal.code = rows[i].code;
-        snprintf(refusal.detail, sizeof(refusal.detail), "the %s was refused: %s", word,
-                 rows[i].why);
+    if (rc < 0)
+        api_problem_internal(ac, rc);
+    else
         api_problem_of(ac, &refusal);
-        return;
-    }
-    api_problem_internal(ac, error);
 }
 
 void api_problem_internal(struct api_conn *ac, int error)

@@ -15,8 +15,8 @@ void api_problem(struct api_conn *ac, unsigned status, const char *code, const c
 /* A wish that was refused: 400 for unreadable JSON, 404 for what is not there, 409 for what
  * does not go with what is there, else 422. */
 void api_problem_of(struct api_conn *ac, const struct pool_error *error);
-/* What pool_apply refused though pool_check had found it right a moment before. */
-void api_problem_of_refusal(struct api_conn *ac, int error, const char *word);
+/* What pool_apply refused, of the change that it waits for. */
+void api_problem_of_refusal(struct api_conn *ac);
 /* A body that could not be made a wish: WERR_INVALID and WERR_SYNTAX as error says, all else is
  * an error of ours. */
 void api_problem_of_body(struct api_conn *ac, int result, const struct pool_error *error);

@@ -197,7 +197,7 @@ static void on_head(struct api_conn *ac, const struct msg *m)
     if (ac->refusal == REFUSE_NONE && may_ask(ac, m))
         places_know(&ac->m->api.places, &ac->place);
     if (m->body == MSG_BODY_NONE)
-        return; /* END follows */
+        return; /* it is whole */
     if (ac->refusal != REFUSE_NONE)
         refuse(ac, ac->refusal);
     else if (m->flags & MSG_EXPECT_100)
@@ -257,6 +257,13 @@ static void on_reset(struct api_conn *ac, const struct event *ev)
         conn_close(&ac->conn, CONN_CLOSE_NOW);
 }
 
+static void on_end(struct api_conn *ac)
+{
+    ac->is_whole = true;
+    conn_quiet(&ac->conn); /* a client that has closed its side still wants its answer */
+    handle(ac);
+}
+
 void api_on_event(struct conn *c, struct event *ev)
 {
     struct api_conn *ac = api_conn_of(c);
@@ -266,14 +273,14 @@ void api_on_event(struct conn *c, struct event *ev)
     switch (ev->type) {
     case EVENT_HEAD:
         on_head(ac, ev->msg);
+        if (ev->is_whole)
+            on_end(ac);
         break;
     case EVENT_BODY:
         on_body(ac, ev->data);
         break;
     case EVENT_END:
-        ac->is_whole = true;
-        conn_quiet(c); /* a client that has closed its side still wants its answer */
-        handle(ac);
+        on_end(ac);
         break;
     case EVENT_RESET:
         ac->is_whole = false;

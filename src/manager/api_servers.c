@@ -203,14 +203,12 @@ void api_server_get(struct api_conn *ac)
 /* pool_apply's refusal: what pool_check found right can have changed in between. */
 bool api_answer_refusal(struct api_conn *ac)
 {
-    const int result = ac->outcome.result;
-
-    if (result == 0)
+    if (ac->outcome.result == 0)
         return false;
-    if (result == WERR_NOT_FOUND)
+    if (ac->outcome.result == WERR_NOT_FOUND)
         api_answer_no_server(ac);
     else
-        api_problem_of_refusal(ac, result, "server");
+        api_problem_of_refusal(ac);
     return true;
 }
 

@@ -2,46 +2,30 @@
 
 #include <stdio.h>
 
+#include "base/fault.h"
 #include "manager/api.h"
 #include "manager/api_json.h"
 #include "manager/api_problem.h"
+#include "manager/listeners.h"
 #include "manager/manager.h"
 #include "manager/usable.h"
+#include "pool/pool_apply.h"
 
-static bool takes_out_of_rotation(const struct pool_command *c)
-{
-    switch (c->type) {
-    case POOL_REMOVE_SERVER:
-        return true;
-    case POOL_CHANGE_SERVER:
-        return (c->set & POOL_SET_WEIGHT) != 0 && c->server.weight == 0;
-    case POOL_SET_SERVER_ADMIN:
-        return c->server.admin != POOL_ADMIN_ENABLED;
-    default:
-        return false;
-    }
-}
-
-/* A server that is of no use already may always go. */
-static bool would_empty_pool(const struct manager *m, const struct pool_command *c,
-                             struct pool_error *error)
+/* What this node knows goes with the command: whoever applies it judges by that. */
+static int stamp_guard(const struct manager *m, struct pool_command *c)
 {
     const struct pool *p = pool_find(m->pool, span_from_str(c->pool));
-    const struct pool_server *server = p != NULL ? pool_find_server(p, c->server_id) : NULL;
-    uint32_t left;
 
-    if (server == NULL || p->min_active == 0 || !takes_out_of_rotation(c) ||
-        !usable_is(m, server))
-        return false;
-    left = usable_count(m, p) - 1;
-    if (left >= p->min_active)
-        return false;
-    *error = (struct pool_error){.code = "would_empty_pool"};
-    snprintf(error->detail, sizeof(error->detail),
-             "%u usable servers would be left and the pool's min_active is %u; "
-             "?force=true does it all the same",
-             left, p->min_active);
-    return true;
+    if (!pool_takes_out(c) || p == NULL || p->min_active == 0)
+        return 0;
+    c->guard_unusable = fault_malloc((p->server_n + 1) * sizeof(c->guard_unusable[0]));
+    if (c->guard_unusable == NULL)
+        return WERR_NOMEM;
+    c->has_guard = true;
+    for (uint32_t i = 0; i < p->server_n; i++)
+        if (!usable_is(m, p->servers[i]))
+            c->guard_unusable[c->guard_n++] = p->servers[i]->id;
+    return 0;
 }
 
 static bool is_query_bad(const struct api_query *q, struct pool_error *error)
@@ -54,19 +38,37 @@ static bool is_query_bad(const struct api_query *q, struct pool_error *error)
     return true;
 }
 
+static int judge(struct api_conn *ac, struct pool_command *c, struct pool_error *error)
+{
+    struct manager *m = ac->m;
+    int rc = 0;
+
+    if (is_query_bad(&ac->query, error))
+        return WERR_INVALID;
+    if (!ac->query.is_forced)
+        rc = stamp_guard(m, c);
+    if (rc == 0)
+        rc = pool_check(m->pool, c, error);
+    if (rc == 0 && c->type == POOL_ADD_SERVER)
+        rc = own_address_check(&m->own, &c->server, error);
+    return rc == 0 ? listeners_prepare(m, c, error) : rc;
+}
+
 void api_wish(struct api_conn *ac, struct pool_command *c, void (*then)(struct api_conn *ac))
 {
-    const struct api_query *q = &ac->query;
+    struct manager *m = ac->m;
     struct pool_error error;
+    const int rc = judge(ac, c, &error);
 
-    if (is_query_bad(q, &error) || pool_check(ac->m->pool, c, &error) < 0 ||
-        (c->type == POOL_ADD_SERVER &&
-         own_address_check(&ac->m->own, &c->server, &error) < 0) ||
-        (!q->is_forced && would_empty_pool(ac->m, c, &error)))
+    if (rc == WERR_NOMEM || rc == WERR_NO_FD)
+        api_problem_internal(ac, rc);
+    else if (rc < 0)
         api_problem_of(ac, &error);
-    else if (q->is_dry_run)
+    else if (ac->query.is_dry_run)
         api_answer(ac, 200, api_json_dry_run(pool_command_word(c->type)));
     else
         api_propose(ac, c, then);
+    if (pool_command_kind(c->type) == KIND_LISTENER)
+        listeners_give_up(m, span_from_str(c->listener)); /* unless a change awaits them now */
     pool_command_fini(c);
 }

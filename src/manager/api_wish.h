@@ -1,9 +1,11 @@
 /* api_wish.h - from a command to its proposal: what every change of the management API passes.
  *
- * The query must be well, the command must check, and it must not take a usable server out of
- * rotation when that leaves fewer than the pool's min_active (409 would_empty_pool, unless
- * ?force=true). With ?dry_run=true that is all; else the command is proposed. Called by the
- * handlers of servers and pools.
+ * The query must be well, the command must check, and what this host must do for it (sockets of
+ * a listener) must be possible. A command that takes a server out of rotation carries what this
+ * node knows of the pool's other servers, unless ?force=true: fewer usable ones than the pool's
+ * min_active is refused (409 would_empty_pool), here and again by whoever applies it. With
+ * ?dry_run=true that is all; else the command is proposed. Called by all handlers that change
+ * the description.
  */
 #ifndef WELDR_MANAGER_API_WISH_H
 #define WELDR_MANAGER_API_WISH_H

@@ -7,6 +7,7 @@
 #include "base/fault.h"
 #include "base/fsm.h"
 #include "log/log.h"
+#include "manager/listeners.h"
 #include "manager/manager.h"
 #include "pool/pool_code.h"
 
@@ -61,11 +62,19 @@ static void tell(struct change *ch)
         free_change(ch);
 }
 
+/* It awaits nothing more. */
+static void end(struct change *ch, const char *why)
+{
+    move(ch, CHANGE_TOLD, why);
+    if (ch->listener[0] != '\0')
+        listeners_give_up(ch->m, span_from_str(ch->listener));
+}
+
 static void finish(struct change *ch, int error, const char *why)
 {
     timer_stop(timers_of(ch), &ch->timer);
     ch->error = error;
-    move(ch, CHANGE_TOLD, why);
+    end(ch, why);
     tell(ch);
 }
 
@@ -79,7 +88,8 @@ static void on_published(struct publish_waiter *w)
 
 static void limit_removal(const struct change *ch)
 {
-    if (ch->has_drain && ch->outcome.change == POOL_CHANGE_REMOVED)
+    if (ch->has_drain && ch->outcome.kind == KIND_SERVER &&
+        ch->outcome.change == POOL_CHANGE_REMOVED)
         leaving_limit(ch->m, ch->outcome.id, ch->drain_ms);
 }
 
@@ -155,7 +165,7 @@ static void on_done(void *arg, int error, uint64_t index)
     }
     MUST(ch->phase == CHANGE_LATE);
     limit_removal(ch);
-    move(ch, CHANGE_TOLD, "the engine has answered, too late");
+    end(ch, "the engine has answered, too late");
     if (ch->waiter == NULL)
         free_change(ch);
 }
@@ -221,6 +231,8 @@ int change_new(struct manager *m, struct pool_command *c, struct change **out)
     }
     ch->magic = CHANGE_MAGIC;
     ch->m = m;
+    if (pool_command_kind(c->type) == KIND_LISTENER && (c->set & POOL_SET_ADDRESSES) != 0)
+        memcpy(ch->listener, c->listener, sizeof(ch->listener));
     memcpy(ch->request_id, c->request_id, sizeof(ch->request_id));
     timer_init(&ch->timer, on_timer);
     TAILQ_INSERT_TAIL(&m->changes.list, ch, entry);
@@ -263,6 +275,19 @@ void change_await_leaving(struct change *ch, uint32_t timeout_ms, change_fn done
     leaving_wait(ch->m, &ch->left, timeout_ms);
 }
 
+int change_refusal(const struct change *ch, struct pool_error *error)
+{
+    struct pool_command c;
+    const int rc = pool_code_decode(span_from(ch->bytes, ch->len), &c);
+
+    if (rc < 0)
+        return rc;
+    *error = (struct pool_error){.code = "refused"};
+    pool_refusal(ch->m->pool, &c, ch->outcome.result, error);
+    pool_command_fini(&c);
+    return 0;
+}
+
 /* ---- for the manager ---- */
 
 void changes_init(struct manager *m)
@@ -303,6 +328,16 @@ void changes_note(struct manager *m, const uint8_t *request_id,
             return;
         }
     }
+}
+
+bool changes_await_listener(const struct manager *m, const char *name)
+{
+    const struct change *ch;
+
+    TAILQ_FOREACH (ch, &m->changes.list, entry)
+        if (ch->phase <= CHANGE_LATE && strcmp(ch->listener, name) == 0)
+            return true;
+    return false;
 }
 
 void changes_look_up(struct manager *m)

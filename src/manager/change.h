@@ -12,6 +12,9 @@
  * the same request id until its time is over: whatever reaches the log, it is applied once
  * (pool_requests.h). servers.c notes what became of each id that is applied.
  *
+ * What the start of a change has prepared on this node, the sockets of a listener, is kept
+ * until it is known what became of it.
+ *
  *   NEW → PROPOSED → PUBLISHING → TOLD (→ LEAVING → TOLD)
  *           ↑ ↓  └→ LATE: told, and the engine has yet to answer
  *          PAUSED: to be proposed again
@@ -56,6 +59,7 @@ struct change {
     bool is_applied;    /* here: outcome says what came of it */
     bool at_commit;     /* told when it is committed, whether the workers have it or not */
     bool may_be_stored; /* nobody knows what became of it the last time */
+    char listener[POOL_NAME_MAX + 1]; /* its sockets were bound for it (listeners.h); or "" */
     struct manager *m;
     uint8_t request_id[POOL_REQUEST_ID_BYTES];
     char *bytes; /* the entry */
@@ -99,6 +103,10 @@ static inline bool change_is_leaving(const struct change *ch)
 {
     return ch->phase == CHANGE_LEAVING;
 }
+/* In words: why pool_apply refused it. WERR_NOMEM. */
+int change_refusal(const struct change *ch, struct pool_error *error) MUST_USE;
+/* One is under way that may give this listener the addresses that were bound for it. */
+bool changes_await_listener(const struct manager *m, const char *name);
 /* What was applied under this id. */
 void changes_note(struct manager *m, const uint8_t *request_id,
                   const struct pool_outcome *outcome);

@@ -39,9 +39,11 @@ static struct server_facts *facts_of(struct manager *m, uint64_t server_id)
     return f;
 }
 
-void follow_new_server(struct manager *m, const struct pool *p,
-                       const struct pool_server *server, struct server_facts *f)
+void follow_server_new(struct manager *m, const struct pool *p,
+                       const struct pool_server *server)
 {
+    struct server_facts *f = facts_of(m, server->id);
+
     f->pool_id = p->id;
     if (f->stats_slot != STATS_NO_SLOT)
         stats_server_clear(m->stats, f->stats_slot);
@@ -50,15 +52,8 @@ void follow_new_server(struct manager *m, const struct pool *p,
     log_info("server added", LOG_S("server", server->url), LOG_S("pool", p->name));
 }
 
-static void server_added(struct manager *m, const struct pool_change *change)
-{
-    struct server_facts *f = facts_of(m, change->id);
-
-    follow_new_server(m, change->pool, pool_find_server(change->pool, change->id), f);
-    publish_facts(&m->publish, f);
-}
-
-void follow_admin(struct manager *m, const struct pool_server *server, struct server_facts *f)
+static void follow_admin(struct manager *m, const struct pool_server *server,
+                         struct server_facts *f)
 {
     const uint8_t was = f->admin;
 
@@ -80,18 +75,23 @@ void follow_admin(struct manager *m, const struct pool_server *server, struct se
     }
 }
 
-static void server_changed(struct manager *m, const struct pool_change *change)
+void follow_server(struct manager *m, const struct pool_server *server)
 {
-    const struct pool_server *server = pool_find_server(change->pool, change->id);
-    struct server_facts *f = facts_of(m, change->id);
+    struct server_facts *f = facts_of(m, server->id);
 
     follow_admin(m, server, f);
     checks_update(&m->checks, server, f);
+}
+
+static void server_changed(struct manager *m, const struct pool_change *change)
+{
+    const struct pool_server *server = pool_find_server(change->pool, change->id);
+
+    follow_server(m, server);
     log_info("server changed", LOG_S("server", server->url), LOG_S("pool", change->pool->name));
 }
 
-/* Takes the description. */
-static void server_gone(struct manager *m, struct pool_server *removed, const struct pool *p)
+void follow_server_gone(struct manager *m, struct pool_server *removed, const struct pool *p)
 {
     struct server_facts *f = facts_of(m, removed->id);
 
@@ -103,10 +103,12 @@ static void server_gone(struct manager *m, struct pool_server *removed, const st
 
 static void server_before(struct manager *m, const struct pool_change *change)
 {
-    if (change->type == POOL_CHANGE_ADDED)
-        server_added(m, change);
-    else if (change->type == POOL_CHANGE_REMOVED)
+    if (change->type == POOL_CHANGE_ADDED) {
+        follow_server_new(m, change->pool, pool_find_server(change->pool, change->id));
+        publish_facts(&m->publish, facts_of(m, change->id));
+    } else if (change->type == POOL_CHANGE_REMOVED) {
         checks_remove(&m->checks, facts_of(m, change->id));
+    }
 }
 
 /* After the entry went out: its publish sequence is the one to wait for. */
@@ -115,7 +117,7 @@ static void server_after(struct manager *m, struct pool_change *change)
     if (change->type == POOL_CHANGE_CHANGED) {
         server_changed(m, change);
     } else if (change->type == POOL_CHANGE_REMOVED) {
-        server_gone(m, change->removed, change->pool);
+        follow_server_gone(m, change->removed, change->pool);
         change->removed = NULL;
     }
     usable_note(m, change->pool->id);
@@ -123,25 +125,35 @@ static void server_after(struct manager *m, struct pool_change *change)
 
 /* ---- pools ---- */
 
+void follow_pool_new(struct manager *m, const struct pool *p)
+{
+    if (stats_slot_take(m->stats, STATS_OF_POOL, p->id) == STATS_NO_SLOT)
+        log_warn("no counters are free for the pool", LOG_S("pool", p->name));
+}
+
 static void pool_before(struct manager *m, const struct pool_change *change)
 {
     const struct pool *removed = change->removed_pool;
 
-    if (change->type == POOL_CHANGE_ADDED &&
-        stats_slot_take(m->stats, STATS_OF_POOL, change->id) == STATS_NO_SLOT)
-        log_warn("no counters are free for the pool", LOG_S("pool", change->pool->name));
+    if (change->type == POOL_CHANGE_ADDED)
+        follow_pool_new(m, change->pool);
     for (uint32_t i = 0; removed != NULL && i < removed->server_n; i++)
         checks_remove(&m->checks, facts_of(m, removed->servers[i]->id));
+}
+
+void follow_pool_gone(struct manager *m, const struct pool *removed)
+{
+    stats_slot_give(m->stats, STATS_OF_POOL, removed->id);
+    facts_drop_pool(&m->facts, facts_find_pool(&m->facts, removed->id));
+    log_info("pool removed", LOG_S("pool", removed->name));
 }
 
 static void pool_gone(struct manager *m, struct pool *removed)
 {
     for (uint32_t i = 0; i < removed->server_n; i++)
-        server_gone(m, removed->servers[i], removed);
+        follow_server_gone(m, removed->servers[i], removed);
     removed->server_n = 0; /* the facts have them */
-    stats_slot_give(m->stats, STATS_OF_POOL, removed->id);
-    facts_drop_pool(&m->facts, facts_find_pool(&m->facts, removed->id));
-    log_info("pool removed", LOG_S("pool", removed->name));
+    follow_pool_gone(m, removed);
 }
 
 static void pool_after(struct manager *m, struct pool_change *change)
@@ -162,12 +174,21 @@ static void pool_after(struct manager *m, struct pool_change *change)
 
 /* ---- listeners and rules ---- */
 
+void follow_listener_new(struct manager *m, const struct listener *l)
+{
+    if (stats_slot_take(m->stats, STATS_OF_LISTENER, l->id) == STATS_NO_SLOT)
+        log_warn("no counters are free for the listener", LOG_S("listener", l->name));
+}
+
+void follow_listener_gone(struct manager *m, uint64_t id)
+{
+    stats_slot_give(m->stats, STATS_OF_LISTENER, id);
+}
+
 static void listener_before(struct manager *m, const struct pool_change *change)
 {
-    if (change->type == POOL_CHANGE_ADDED &&
-        stats_slot_take(m->stats, STATS_OF_LISTENER, change->id) == STATS_NO_SLOT)
-        log_warn("no counters are free for the listener",
-                 LOG_S("listener", change->listener->name));
+    if (change->type == POOL_CHANGE_ADDED)
+        follow_listener_new(m, change->listener);
 }
 
 static void listener_after(struct manager *m, struct pool_change *change)
@@ -180,7 +201,7 @@ static void listener_after(struct manager *m, struct pool_change *change)
 
     log_info(words[change->type], LOG_S("listener", l->name));
     if (change->type == POOL_CHANGE_REMOVED)
-        stats_slot_give(m->stats, STATS_OF_LISTENER, change->id);
+        follow_listener_gone(m, change->id);
     listeners_follow(m, l->name, change->listener);
 }
 

@@ -133,7 +133,7 @@ static int open_proxy(struct manager *m, unsigned i)
     l = listening_new(&m->supervisor, span_from_str(name), &at);
     if (l == NULL)
         return fail_listen(&at, WERR_NOMEM);
-    l->pending_until_ms = UINT64_MAX;
+    l->is_of_flags = true;
     rc = bind_patiently(l, &at);
     if (rc < 0 && m->config->ip_is_default && may_lack_ipv6(&at, rc)) {
         at = (struct addr){.family = AF_INET, .port = at.port};
@@ -173,22 +173,35 @@ static void make_command(const struct manager *m, const char *name, bool is_prox
     c->wanted.has_trusted = m->config->trusted_proxies.n > 0;
 }
 
-bool listeners_has_flag(const struct manager *m, unsigned i)
+bool listeners_flag_command(const struct manager *m, unsigned i, struct pool_command *c)
 {
-    char name[POOL_NAME_MAX + 1];
     const struct listener *l;
+    char name[POOL_NAME_MAX + 1], other[POOL_NAME_MAX + 1];
 
     name_listener(m->config, i, name, sizeof(name));
+    for (unsigned k = 0; k < i; k++) {
+        name_listener(m->config, k, other, sizeof(other));
+        if (strcmp(name, other) == 0)
+            return false;
+    }
     l = listener_find(m->pool, span_from_str(name));
-    return l == NULL || l->address_n == 0;
+    if (l != NULL && l->address_n > 0)
+        return false;
+    make_command(m, name, (m->config->ip_proxy >> i & 1) != 0, c);
+    return true;
 }
 
-void listeners_make_flag(const struct manager *m, unsigned i, struct pool_command *c)
+void listeners_end_flags(struct manager *m)
 {
     char name[POOL_NAME_MAX + 1];
+    struct listening *l;
 
-    name_listener(m->config, i, name, sizeof(name));
-    make_command(m, name, (m->config->ip_proxy >> i & 1) != 0, c);
+    TAILQ_FOREACH (l, &m->supervisor.listenings, entry)
+        l->is_of_flags = false;
+    for (unsigned i = 0; i < m->config->ip_n; i++) {
+        name_listener(m->config, i, name, sizeof(name));
+        listeners_give_up(m, span_from_str(name));
+    }
 }
 
 static int open_api(struct manager *m, const struct addr *at)

@@ -2,11 +2,12 @@
  *
  * The description says which addresses a listener has; a struct listening is what this node has
  * made of one (listening.h). A change binds before it is proposed (listeners_prepare), so that
- * what the kernel refuses is refused with its reason and changes nothing; what was committed
- * wins (listeners_follow): sockets that were prepared are handed to the workers, those that are
- * not in the description any more are closed, and one that could not be bound is tried again.
- * SO_REUSEPORT would let a second weldr of the same user share a port in silence, so each
- * address is first tried without it.
+ * what the kernel refuses is refused with its reason and changes nothing; the sockets wait as
+ * long as the change is under way (change.h); what was committed wins (listeners_follow):
+ * sockets that were prepared are handed to the workers, those that are not in the description
+ * any more are closed, and one that could not be bound is tried again. SO_REUSEPORT would let a
+ * second weldr of the same user share a port in silence, so each address is first tried without
+ * it.
  *
  * At the start --ip makes the addresses of the listener "default" (those with ,proxy, when
  * others are without, of a listener "proxy"): one that is in use is tried for three seconds,
@@ -30,24 +31,28 @@ struct manager;
 unsigned listeners_worker_n(const struct config *config);
 /* Steps of the start: 0 or the exit code, told in the log. */
 int listeners_open_proxy(struct manager *m);
-/* Is there something to propose for the --ip of this number? Not when the listener has
- * addresses already: with the first of them, or from a start before. */
-bool listeners_has_flag(const struct manager *m, unsigned i);
-void listeners_make_flag(const struct manager *m, unsigned i, struct pool_command *c);
+/* The command that puts the listener of the i-th of them into the description. False: there is
+ * no need, it came with an earlier one or has addresses there. */
+bool listeners_flag_command(const struct manager *m, unsigned i, struct pool_command *c);
+/* All of them are proposed: sockets that the description has no use for are closed. */
+void listeners_end_flags(struct manager *m);
 int listeners_open_api(struct manager *m);
 /* What the configuration says of where we listen, before anything is open (own_address.h). */
 void listeners_note_own(struct manager *m);
-/* A change is about to give the listener of that name these addresses: binds those that it has
- * not. WERR_INVALID: one can't be bound; *error says which (field "addresses[1]") and why, and
- * nothing has changed. WERR_NOMEM, WERR_NO_FD. */
-int listeners_prepare(struct manager *m, struct span name, const struct addr *addrs, unsigned n,
+/* A change is about to be proposed: if it gives a listener addresses, binds those that the
+ * listener has not. WERR_INVALID: one can't be bound; *error says which (field "addresses[1]")
+ * and why, and nothing has changed. WERR_NOMEM, WERR_NO_FD. */
+int listeners_prepare(struct manager *m, const struct pool_command *c,
                       struct pool_error *error) MUST_USE;
-/* The change was refused: what was prepared for it is closed. */
+/* A change has ended, or did not begin: closes what was prepared for the listener and neither
+ * the description has nor another change awaits. */
 void listeners_give_up(struct manager *m, struct span name);
+/* A whole new state is about to be told to the workers, and the listener has another id in it:
+ * its sockets go on as that one's. */
+void listeners_renumber(struct manager *m, const struct listener *l);
 /* It was applied. l: as it is now; NULL: removed. */
 void listeners_follow(struct manager *m, const char *name, const struct listener *l);
-/* Addresses that could not be bound are tried again, what was prepared for nothing is closed.
- */
+/* Addresses that could not be bound are tried again. */
 void listeners_init(struct manager *m);
 void listeners_fini(struct manager *m);
 /* Weldr is about to leave: whoever connects in that time is accepted at once, since the kernel

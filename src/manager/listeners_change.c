@@ -1,10 +1,11 @@
 #include <stdio.h>
+#include <string.h>
 
 #include "log/log.h"
 #include "manager/listeners.h"
 #include "manager/manager.h"
 
-enum { PENDING_MS = 10000, AGAIN_MS = 1000 };
+enum { AGAIN_MS = 1000 };
 
 /* ---- which ---- */
 
@@ -130,30 +131,26 @@ static int prepare_one(struct manager *m, struct span name, const struct addr *a
 
     if (l == NULL)
         return WERR_NOMEM;
-    if (l->state == LISTENING_PENDING)
-        l->pending_until_ms = loop_now_ms(m->loop) + PENDING_MS;
     if (l->state != LISTENING_FAILED)
         return 0;
     rc = check_servers(m, at, i, error);
     if (rc < 0)
         return rc;
     rc = listening_bind(l, at);
-    l->pending_until_ms = loop_now_ms(m->loop) + PENDING_MS;
     return rc < 0 ? refuse(m, l, i, rc, error) : 0;
 }
 
-int listeners_prepare(struct manager *m, struct span name, const struct addr *addrs, unsigned n,
-                      struct pool_error *error)
+int listeners_prepare(struct manager *m, const struct pool_command *c, struct pool_error *error)
 {
+    const struct span name = span_from_str(c->listener);
     int rc = 0;
 
+    if (pool_command_kind(c->type) != KIND_LISTENER || (c->set & POOL_SET_ADDRESSES) == 0 ||
+        m->is_draining)
+        return 0;
     forget_marks(m);
-    for (unsigned i = 0; rc == 0 && i < n; i++)
-        rc = prepare_one(m, name, &addrs[i], i, error);
-    if (rc < 0)
-        listeners_give_up(m, name);
-    else
-        work_later(m);
+    for (unsigned i = 0; rc == 0 && i < c->wanted.address_n; i++)
+        rc = prepare_one(m, name, &c->wanted.addresses[i], i, error);
     return rc;
 }
 
@@ -162,7 +159,8 @@ int listeners_prepare(struct manager *m, struct span name, const struct addr *ad
 /* Its change may be on its way. */
 static bool is_awaited(const struct manager *m, const struct listening *l)
 {
-    return l->state == LISTENING_PENDING && l->pending_until_ms > loop_now_ms(m->loop);
+    return l->state == LISTENING_PENDING &&
+           (l->is_of_flags || changes_await_listener(m, l->listener));
 }
 
 /* What only a change that did not come needs. */
@@ -170,7 +168,7 @@ static bool is_idle(const struct manager *m, const struct listening *l)
 {
     const struct listener *in = listener_find(m->pool, span_from_str(l->listener));
 
-    if (l->state == LISTENING_OPEN)
+    if (l->state == LISTENING_OPEN || is_awaited(m, l))
         return false;
     for (unsigned i = 0; in != NULL && i < in->address_n; i++)
         if (addr_is_equal(&in->addresses[i], &l->wanted))
@@ -210,10 +208,9 @@ static void open_one(struct manager *m, const struct listener *in, const struct 
     }
     if (l->state == LISTENING_PENDING) {
         listening_open(l, in->id, ++m->publish.seq);
-        if (start_is_ready(m))
+        if (!l->is_of_flags) /* those were told of when they were bound */
             tell("proxy listens", l);
-    } else if (l->listener_id != in->id) {
-        listening_move(l, in->id, ++m->publish.seq);
+        l->is_of_flags = false;
     }
 }
 
@@ -231,8 +228,20 @@ static void close_others(struct manager *m, struct span name)
     }
 }
 
+void listeners_renumber(struct manager *m, const struct listener *l)
+{
+    struct listening *at;
+
+    TAILQ_FOREACH (at, &m->supervisor.listenings, entry)
+        if (at->state == LISTENING_OPEN && strcmp(at->listener, l->name) == 0)
+            listening_renumber(at, l->id);
+}
+
+/* While weldr drains it listens nowhere. */
 void listeners_follow(struct manager *m, const char *name, const struct listener *l)
 {
+    if (m->is_draining)
+        return;
     forget_marks(m);
     for (unsigned i = 0; l != NULL && i < l->address_n; i++)
         open_one(m, l, &l->addresses[i]);
@@ -241,38 +250,13 @@ void listeners_follow(struct manager *m, const char *name, const struct listener
 
 /* ---- again ---- */
 
-static struct listening *find_late(struct manager *m)
-{
-    struct listening *l;
-
-    TAILQ_FOREACH (l, &m->supervisor.listenings, entry)
-        if (l->state == LISTENING_PENDING && !is_awaited(m, l) && is_idle(m, l))
-            return l;
-    return NULL;
-}
-
-static bool is_all_open(const struct manager *m)
-{
-    const struct listening *l;
-
-    TAILQ_FOREACH (l, &m->supervisor.listenings, entry)
-        if (l->state != LISTENING_OPEN)
-            return false;
-    return true;
-}
-
 static void on_timer(struct timer *t)
 {
     struct manager *m =
         (struct manager *)((char *)t - offsetof(struct manager, listeners_timer));
-    struct listening *late;
 
-    while ((late = find_late(m)) != NULL)
-        listening_close(late, false, 0);
     for (uint32_t i = 0; !m->is_leaving && i < m->pool->listener_n; i++)
         listeners_follow(m, m->pool->listeners[i]->name, m->pool->listeners[i]);
-    if (!is_all_open(m))
-        work_later(m);
 }
 
 void listeners_init(struct manager *m)

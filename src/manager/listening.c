@@ -33,6 +33,7 @@ struct listening *listening_new(struct supervisor *s, struct span listener,
     MUST(span_to_str(listener, l->listener, sizeof(l->listener)) == 0);
     l->socket_no = s->next_socket_no++;
     l->wanted = l->bound = *wanted;
+    l->owner = s;
     l->slot_n = s->slot_n;
     for (unsigned i = 0; i < l->slot_n; i++)
         stand_in_door_init(&l->doors[i], &s->slots[i], l->socket_no);
@@ -139,6 +140,16 @@ void listening_open(struct listening *l, uint64_t listener_id, uint64_t seq)
     }
 }
 
+void listening_renumber(struct listening *l, uint64_t listener_id)
+{
+    check(l);
+    MUST(l->state == LISTENING_OPEN);
+    l->listener_id = listener_id;
+    l->socket_no = l->owner->next_socket_no++;
+    for (unsigned i = 0; i < l->slot_n; i++)
+        l->doors[i].tag = l->doors[i].held_tag = l->socket_no;
+}
+
 void listening_send_all(const struct supervisor *s, struct slot *slot, uint64_t seq)
 {
     const struct listening *l;
@@ -161,23 +172,9 @@ static void send_unlisten(const struct listening *l, uint64_t seq)
             manager_channel_send(&slot_of(l, i)->channel, note, span_from(buf, len), SPAN_NONE);
 }
 
-void listening_move(struct listening *l, uint64_t listener_id, uint64_t seq)
-{
-    check(l);
-    MUST(l->state == LISTENING_OPEN);
-    send_unlisten(l, seq);
-    l->listener_id = listener_id;
-    l->socket_no = slot_of(l, 0)->owner->next_socket_no++;
-    for (unsigned i = 0; i < l->slot_n; i++) {
-        l->doors[i].tag = l->socket_no;
-        if (takes_updates(slot_of(l, i)))
-            send_listen(l, i, seq);
-    }
-}
-
 void listening_close(struct listening *l, bool tell, uint64_t seq)
 {
-    struct supervisor *s = slot_of(l, 0)->owner;
+    struct supervisor *s = l->owner;
 
     check(l);
     listening_shut(l);

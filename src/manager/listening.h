@@ -34,8 +34,9 @@ struct listening {
     uint32_t socket_no;        /* of wire/frame.h */
     struct addr wanted, bound; /* as asked for; as the kernel gave it (port 0) */
     int error;                 /* FAILED: why */
-    uint64_t pending_until_ms; /* PENDING: what was not committed by then is let go */
-    bool is_named;             /* of listeners.c, while it compares: still in the description */
+    bool is_of_flags; /* PENDING: --ip asked for it, and the start has yet to propose that */
+    bool is_named;    /* of listeners.c, while it compares: still in the description */
+    struct supervisor *owner;
     TAILQ_ENTRY(listening) entry; /* of the supervisor's */
     unsigned slot_n;
     struct stand_in_door doors[]; /* one for each slot; fd -1: none */
@@ -51,8 +52,9 @@ int listening_bind(struct listening *l, const struct addr *at) MUST_USE;
 /* The listener is in the description: workers are told. seq: what their acknowledgement
  * completes. */
 void listening_open(struct listening *l, uint64_t listener_id, uint64_t seq);
-/* The listener has another id, after a restore: workers get the sockets anew. */
-void listening_move(struct listening *l, uint64_t listener_id, uint64_t seq);
+/* OPEN, and its listener has another id: to workers it is another socket, which they are told
+ * of with their next snapshot. */
+void listening_renumber(struct listening *l, uint64_t listener_id);
 /* All that are OPEN, to a worker that is attached. */
 void listening_send_all(const struct supervisor *s, struct slot *slot, uint64_t seq);
 /* Workers are told to accept what waits and to let it go (unless the listener itself has gone,

@@ -320,12 +320,12 @@ static void close_all(struct manager *m)
 {
     supervisor_kill_all(&m->supervisor);
     publish_on_exit(&m->publish);
-    listeners_fini(m);
     if (m->cluster != NULL)
         m->cluster->ops->free(m->cluster);
     m->cluster = NULL;
     start_fini(m);
     changes_fini(m);
+    listeners_fini(m);
     leaving_fini(m);
     servers_fini(m);
     names_stop(m);

@@ -20,18 +20,9 @@ struct restore {
     struct facts_addrs addrs;
 };
 
-typedef int (*each_fn)(struct restore *r, const struct pool_server *server,
-                       struct server_facts *f);
+typedef int (*each_fn)(struct restore *r, const struct pool *p,
+                       const struct pool_server *server, struct server_facts *f);
 
-static const struct pool *pool_of(const struct restore *r, const struct pool_server *server)
-{
-    struct pool *p = NULL;
-
-    MUST(pool_find_any_server(r->next, server->id, &p) == server);
-    return p;
-}
-
-/* NULL: it is none of the state's. */
 static const struct pool_server *find(const struct pool_state *s, uint64_t id)
 {
     return pool_find_any_server(s, id, NULL);
@@ -46,18 +37,36 @@ static int for_each(struct restore *r, each_fn run)
         const struct pool *p = r->next->pools[i];
 
         for (uint32_t k = 0; k < p->server_n && rc == 0; k++)
-            rc = run(r, p->servers[k], facts_find(&r->m->facts, p->servers[k]->id));
+            rc = run(r, p, p->servers[k], facts_find(&r->m->facts, p->servers[k]->id));
     }
     return rc;
 }
 
-/* It was in the pool before and goes on, as far as can be told. */
-static bool is_same(const struct restore *r, const struct server_facts *f,
+/* It was there before under this name, as far as can be told. */
+static bool is_same_pool(const struct pool_state *before, const struct pool *p)
+{
+    const struct pool *was = pool_find_id(before, p->id);
+
+    return was != NULL && strcmp(was->name, p->name) == 0;
+}
+
+static bool is_same_listener(const struct pool_state *before, const struct listener *l)
+{
+    const struct listener *was = listener_find_id(before, l->id);
+
+    return was != NULL && strcmp(was->name, l->name) == 0;
+}
+
+/* It was in the same pool before and goes on, as far as can be told. */
+static bool is_same(const struct restore *r, const struct pool *p, const struct server_facts *f,
                     const struct pool_server *server)
 {
-    const struct pool_server *was = f->removed == NULL ? find(r->before.state, f->id) : NULL;
+    struct pool *pool = NULL;
+    const struct pool_server *was =
+        f->removed == NULL ? pool_find_any_server(r->before.state, f->id, &pool) : NULL;
 
-    return was != NULL && strcmp(was->url, server->url) == 0;
+    return was != NULL && strcmp(was->url, server->url) == 0 && pool->id == p->id &&
+           strcmp(pool->name, p->name) == 0;
 }
 
 /* Facts of no server of before: made by reserve. */
@@ -66,7 +75,7 @@ static bool is_new(const struct restore *r, const struct server_facts *f)
     return f->removed == NULL && find(r->before.state, f->id) == NULL;
 }
 
-/* In the pool before, and no more. */
+/* In a pool before, and in none any more. */
 static bool is_gone(const struct restore *r, const struct server_facts *f)
 {
     return f->removed == NULL && find(r->next, f->id) == NULL;
@@ -74,7 +83,8 @@ static bool is_gone(const struct restore *r, const struct server_facts *f)
 
 /* ---- memory first ---- */
 
-static int reserve(struct restore *r, const struct pool_server *server, struct server_facts *f)
+static int reserve(struct restore *r, const struct pool *p, const struct pool_server *server,
+                   struct server_facts *f)
 {
     const uint64_t now_us = loop_wall_us(r->m->loop);
     struct facts_addr *a;
@@ -83,7 +93,7 @@ static int reserve(struct restore *r, const struct pool_server *server, struct s
         f = facts_add(&r->m->facts, server->id, &server->addr, now_us);
         return f != NULL ? 0 : WERR_NOMEM;
     }
-    if (is_same(r, f, server) || server->addr.family == 0)
+    if (is_same(r, p, f, server) || server->addr.family == 0)
         return 0;
     a = facts_make_addr(&server->addr, now_us);
     if (a == NULL)
@@ -94,26 +104,15 @@ static int reserve(struct restore *r, const struct pool_server *server, struct s
 
 static int reserve_pools(struct restore *r)
 {
+    struct facts *facts = &r->m->facts;
+
     for (uint32_t i = 0; i < r->next->pool_n; i++) {
         const uint64_t id = r->next->pools[i]->id;
 
-        if (facts_find_pool(&r->m->facts, id) == NULL &&
-            facts_add_pool(&r->m->facts, id) == NULL)
+        if (facts_find_pool(facts, id) == NULL && facts_add_pool(facts, id) == NULL)
             return WERR_NOMEM;
     }
     return 0;
-}
-
-/* Facts of pools that the state does not have. */
-static void drop_pools(struct facts *facts, const struct pool_state *s)
-{
-    struct pool_facts *p, *next;
-
-    for (p = facts->pools; p != NULL; p = next) {
-        next = p->hh.next;
-        if (pool_find_id(s, p->id) == NULL)
-            facts_drop_pool(facts, p);
-    }
 }
 
 static void give_back(struct restore *r)
@@ -122,7 +121,6 @@ static void give_back(struct restore *r)
     struct server_facts *f, *next;
     struct facts_addr *a;
 
-    drop_pools(facts, r->before.state);
     for (f = facts_next(facts, NULL); f != NULL; f = next) {
         next = facts_next(facts, f);
         if (is_new(r, f))
@@ -131,6 +129,12 @@ static void give_back(struct restore *r)
     while ((a = TAILQ_FIRST(&r->addrs)) != NULL) {
         TAILQ_REMOVE(&r->addrs, a, entry);
         free(a);
+    }
+    for (uint32_t i = 0; i < r->next->pool_n; i++) {
+        struct pool_facts *pf = facts_find_pool(facts, r->next->pools[i]->id);
+
+        if (pf != NULL && pool_find_id(r->before.state, pf->id) == NULL)
+            facts_drop_pool(facts, pf);
     }
 }
 
@@ -153,11 +157,12 @@ static void forget_gone(struct restore *r)
 }
 
 /* The id was another server's. */
-static int renew(struct restore *r, const struct pool_server *server, struct server_facts *f)
+static int renew(struct restore *r, const struct pool *p, const struct pool_server *server,
+                 struct server_facts *f)
 {
     struct facts_addr *first = NULL;
 
-    if (is_new(r, f) || is_same(r, f, server))
+    if (is_new(r, f) || is_same(r, p, f, server))
         return 0;
     forget(r->m, f);
     if (server->addr.family != 0) {
@@ -169,35 +174,77 @@ static int renew(struct restore *r, const struct pool_server *server, struct ser
     return 0;
 }
 
-static int begin(struct restore *r, const struct pool_server *server, struct server_facts *f)
+static int begin(struct restore *r, const struct pool *p, const struct pool_server *server,
+                 struct server_facts *f)
 {
-    if (!is_same(r, f, server))
-        follow_new_server(r->m, pool_of(r, server), server, f);
+    if (!is_same(r, p, f, server))
+        follow_server_new(r->m, p, server);
     return 0;
+}
+
+/* An id that was another pool's has counters of its own. */
+static void begin_pools(struct restore *r)
+{
+    for (uint32_t i = 0; i < r->next->pool_n; i++) {
+        const struct pool *p = r->next->pools[i];
+
+        if (is_same_pool(r->before.state, p))
+            continue;
+        if (pool_find_id(r->before.state, p->id) != NULL)
+            stats_slot_give(r->m->stats, STATS_OF_POOL, p->id);
+        follow_pool_new(r->m, p);
+    }
+}
+
+static void begin_listeners(struct restore *r)
+{
+    for (uint32_t i = 0; i < r->next->listener_n; i++) {
+        const struct listener *l = r->next->listeners[i];
+
+        if (is_same_listener(r->before.state, l))
+            continue;
+        if (listener_find_id(r->before.state, l->id) != NULL)
+            follow_listener_gone(r->m, l->id);
+        follow_listener_new(r->m, l);
+    }
+}
+
+/* A worker that gets a snapshot gets the sockets before it: those that are open must be of
+ * listeners that are in it. */
+static void close_listeners(struct restore *r)
+{
+    const struct pool_state *before = r->before.state;
+
+    for (uint32_t i = 0; i < before->listener_n; i++) {
+        const struct listener *was = before->listeners[i];
+        const struct listener *l = listener_find(r->next, span_from_str(was->name));
+
+        if (l == NULL)
+            listeners_follow(r->m, was->name, NULL);
+        else if (l->id != was->id)
+            listeners_renumber(r->m, l);
+    }
 }
 
 /* ---- after ---- */
 
-/* Its description out of the state of before; pool: that it was in. */
+/* Its description out of the state of before; *pool: of the pool that it was in, which may have
+ * other settings by now. */
 static struct pool_server *take_out(struct restore *r, uint64_t id, const struct pool **pool)
 {
     struct pool_state *before = r->before.state;
     struct pool_change change = {.type = POOL_CHANGE_NONE};
-    struct pool_server *removed;
     struct pool_command c;
-    struct pool *p = NULL;
+    struct pool *was;
 
-    MUST(pool_find_any_server(before, id, &p) != NULL);
+    MUST(pool_find_any_server(before, id, &was) != NULL);
     pool_command_init(&c, POOL_REMOVE_SERVER);
-    MUST(span_to_str(span_from_str(p->name), c.pool, sizeof(c.pool)) == 0);
     c.server_id = id;
+    MUST(span_to_str(span_from_str(was->name), c.pool, sizeof(c.pool)) == 0);
     MUST(pool_apply(before, &c, before->index + 1, &change) == 0 && change.removed != NULL);
     pool_command_fini(&c);
-    removed = change.removed;
-    change.removed = NULL;
-    pool_change_fini(&change);
-    *pool = p;
-    return removed;
+    *pool = is_same_pool(r->next, was) ? pool_find_id(r->next, was->id) : was;
+    return change.removed;
 }
 
 static void take_leave(struct restore *r)
@@ -206,64 +253,39 @@ static void take_leave(struct restore *r)
     struct server_facts *f = NULL;
 
     while ((f = facts_next(&m->facts, f)) != NULL) {
-        const struct pool *was, *now = pool_find_id(m->pool, f->pool_id);
+        const struct pool *p;
+        struct pool_server *server;
 
         if (!is_gone(r, f))
             continue;
-        facts_drain(&m->facts, f, take_out(r, f->id, &was));
-        log_info("server removed", LOG_S("server", f->removed->url), LOG_S("pool", was->name));
-        leaving_begin(m, f, now != NULL ? now->drain_ms : was->drain_ms);
+        server = take_out(r, f->id, &p);
+        follow_server_gone(m, server, p);
     }
 }
 
-/* ---- pools and listeners ---- */
-
-/* Counters of what is new, before the workers look for them. */
-static void count_new(struct restore *r)
+static int follow_one(struct restore *r, const struct pool *p, const struct pool_server *server,
+                      struct server_facts *f)
 {
-    const struct pool_state *s = r->next;
-
-    for (uint32_t i = 0; i < s->pool_n; i++)
-        (void)stats_slot_take(r->m->stats, STATS_OF_POOL, s->pools[i]->id);
-    for (uint32_t i = 0; i < s->listener_n; i++)
-        (void)stats_slot_take(r->m->stats, STATS_OF_LISTENER, s->listeners[i]->id);
-}
-
-static void forget_objects(struct restore *r)
-{
-    struct manager *m = r->m;
-    const struct pool_state *before = r->before.state;
-
-    for (uint32_t i = 0; i < before->pool_n; i++)
-        if (pool_find_id(m->pool, before->pools[i]->id) == NULL)
-            stats_slot_give(m->stats, STATS_OF_POOL, before->pools[i]->id);
-    for (uint32_t i = 0; i < before->listener_n; i++) {
-        const struct listener *l = before->listeners[i];
-
-        if (listener_find_id(m->pool, l->id) == NULL)
-            stats_slot_give(m->stats, STATS_OF_LISTENER, l->id);
-        if (listener_find(m->pool, span_from_str(l->name)) == NULL)
-            listeners_follow(m, l->name, NULL);
-    }
-    drop_pools(&m->facts, m->pool);
+    (void)p;
+    (void)f;
+    follow_server(r->m, server);
+    return 0;
 }
 
 static void follow_objects(struct restore *r)
 {
-    struct manager *m = r->m;
+    const struct pool_state *before = r->before.state;
 
-    for (uint32_t i = 0; i < m->pool->listener_n; i++)
-        listeners_follow(m, m->pool->listeners[i]->name, m->pool->listeners[i]);
-    for (uint32_t i = 0; i < m->pool->pool_n; i++)
-        usable_note(m, m->pool->pools[i]->id);
-}
-
-static int follow_server(struct restore *r, const struct pool_server *server,
-                         struct server_facts *f)
-{
-    follow_admin(r->m, server, f);
-    checks_update(&r->m->checks, server, f);
-    return 0;
+    for (uint32_t i = 0; i < before->pool_n; i++)
+        if (pool_find_id(r->next, before->pools[i]->id) == NULL)
+            follow_pool_gone(r->m, before->pools[i]);
+    for (uint32_t i = 0; i < before->listener_n; i++)
+        if (listener_find_id(r->next, before->listeners[i]->id) == NULL)
+            follow_listener_gone(r->m, before->listeners[i]->id);
+    for (uint32_t i = 0; i < r->next->listener_n; i++)
+        listeners_follow(r->m, r->next->listeners[i]->name, r->next->listeners[i]);
+    for (uint32_t i = 0; i < r->next->pool_n; i++)
+        usable_note(r->m, r->next->pools[i]->id);
 }
 
 static void swap(struct restore *r, struct pool_replica *next)
@@ -291,12 +313,13 @@ int servers_restore(struct manager *m, struct pool_replica *next)
     (void)for_each(&r, renew);
     MUST(TAILQ_EMPTY(&r.addrs));
     swap(&r, next);
-    count_new(&r);
+    begin_pools(&r);
+    begin_listeners(&r);
     (void)for_each(&r, begin);
+    close_listeners(&r);
     publish_state(&m->publish, m->pool);
     take_leave(&r);
-    (void)for_each(&r, follow_server);
-    forget_objects(&r);
+    (void)for_each(&r, follow_one);
     follow_objects(&r);
     pool_replica_fini(&r.before);
     changes_look_up(m);

@@ -5,7 +5,9 @@
  * its leader says so. What follows is what would have followed from the entries in between:
  * servers that are new get facts, checks and look-ups, those that are gone drain as after a
  * DELETE, those that stay keep their health and what is in flight; a server under an id that
- * was another's begins anew. The workers get a snapshot. Changes under way learn what became of
+ * was another's begins anew. Pools and listeners get counters, or lose them; sockets are bound
+ * and closed as their listeners say. It all goes by follow.h and listeners.h, in the order that
+ * is theirs. The workers get a snapshot. Changes under way learn what became of
  * them. All memory is reserved first: a restore comes about or changes nothing.
  */
 #ifndef WELDR_MANAGER_RESTORE_H

@@ -86,18 +86,19 @@ static int take(struct manager *m, const struct pool_command *c, uint64_t index,
         return 0;
     }
     outcome.result = apply(m, c, index, &change);
+    outcome.change = change.type;
+    outcome.kind = change.kind;
+    outcome.id = change.id;
     if (outcome.result == WERR_NOMEM) {
         pool_change_fini(&change);
         return WERR_NOMEM;
     }
-    outcome.change = change.type;
-    outcome.id = change.id;
     pool_requests_note(m->requests, c->request_id, &outcome);
     if (change.type != POOL_CHANGE_NONE)
         m->servers.revision = index;
     follow(m, &change, entry);
-    changes_note(m, c->request_id, &outcome);
     pool_change_fini(&change);
+    changes_note(m, c->request_id, &outcome);
     return 0;
 }
 

@@ -13,7 +13,8 @@ static const struct fsm_state phases[START_PHASES] = {
     [START_RESTORE] = {"RESTORE", FSM_TO(START_REPLAY) | FSM_TO(START_SETTLE)},
     [START_REPLAY] = {"REPLAY", FSM_TO(START_SETTLE)},
     [START_SETTLE] = {"SETTLE", FSM_TO(START_WORKERS)},
-    [START_WORKERS] = {"WORKERS", FSM_TO(START_FLAGS)},
+    [START_WORKERS] = {"WORKERS", FSM_TO(START_LISTENERS)},
+    [START_LISTENERS] = {"LISTENERS", FSM_TO(START_FLAGS)},
     [START_FLAGS] = {"FLAGS", FSM_TO(START_READY)},
     [START_READY] = {"READY", 0},
 };
@@ -58,15 +59,14 @@ static void tell_ready(const struct manager *m)
              LOG_S("next", next));
 }
 
-/* Listeners, then servers. */
-static unsigned flag_n_of(const struct manager *m)
+static unsigned flags_n(const struct manager *m)
 {
     return m->config->ip_n + m->config->server_n;
 }
 
 void start_note_worker(struct manager *m)
 {
-    if (m->start.phase != START_FLAGS || m->start.flag_n < flag_n_of(m) ||
+    if (m->start.phase != START_FLAGS || m->start.flag_n < flags_n(m) ||
         supervisor_count(&m->supervisor, SLOT_RUNNING) < m->worker_n ||
         !publish_is_acked(&m->publish, m->start.seq))
         return;
@@ -74,7 +74,7 @@ void start_note_worker(struct manager *m)
     tell_ready(m);
 }
 
-/* ---- FLAGS ---- */
+/* ---- LISTENERS, FLAGS ---- */
 
 static int refuse_server(const struct manager *m, const char *url,
                          const struct pool_error *error)
@@ -118,16 +118,6 @@ int start_check_flags(struct manager *m)
 
 static void propose_flags(struct manager *m);
 
-static bool is_listener(const struct manager *m)
-{
-    return m->start.flag_n < m->config->ip_n;
-}
-
-static const char *what_failed(const struct manager *m)
-{
-    return is_listener(m) ? "can't add a listener" : "can't add a server";
-}
-
 /* Another node that leads has flags of its own. */
 static bool is_led_by_another(const struct manager *m)
 {
@@ -137,24 +127,32 @@ static bool is_led_by_another(const struct manager *m)
            !leader.is_self;
 }
 
+/* What the log says of the one that is under way. */
+static struct log_pair what(const struct manager *m)
+{
+    const unsigned n = m->start.flag_n;
+
+    return n < m->config->ip_n ? LOG_S("flag", "--ip")
+                               : LOG_S("server", m->config->server[n - m->config->ip_n]);
+}
+
 /* Done with this one? */
 static bool take_end(struct manager *m, int error)
 {
-    const char *url =
-        is_listener(m) ? "--ip" : m->config->server[m->start.flag_n - m->config->ip_n];
-
     if (error == 0)
         return true;
     if (error == WERR_NOT_LEADER && is_led_by_another(m)) {
-        log_warn("what a flag says is not added: another node leads", LOG_S("flag", url));
+        log_warn("what a flag names is not added: another node leads", what(m));
         return true;
     }
     if (error == WERR_NOT_LEADER || error == WERR_OUTCOME_UNKNOWN) {
-        log_warn("what a flag says can't be added yet", LOG_S("flag", url),
+        log_warn("what a flag names can't be added yet", what(m),
                  LOG_S("error", werr_text(error)));
         loop_timer_in(m->loop, &m->start.timer, START_AGAIN_MS);
     } else if (error != WERR_SHUTTING_DOWN) {
-        fail(m, what_failed(m), error);
+        fail(m,
+             m->start.phase == START_LISTENERS ? "can't add a listener" : "can't add a server",
+             error);
     }
     return false;
 }
@@ -172,28 +170,40 @@ static void on_flag(struct change *ch)
         propose_flags(m);
 }
 
-static void propose_one(struct manager *m)
+/* Takes the command. */
+static void propose(struct manager *m, struct pool_command *c)
 {
-    struct pool_command c;
     struct change *ch;
-    int rc = 0;
+    const int rc = change_new(m, c, &ch);
 
-    if (is_listener(m))
-        listeners_make_flag(m, m->start.flag_n, &c);
-    else
-        rc = make_command(m, m->config->server[m->start.flag_n - m->config->ip_n], &c);
-    if (rc != 0) {
-        manager_finish(m, rc);
-        return;
-    }
-    rc = change_new(m, &c, &ch);
-    pool_command_fini(&c);
+    pool_command_fini(c);
     if (rc < 0) {
-        fail(m, what_failed(m), rc);
+        fail(m, "can't start", rc);
         return;
     }
     ch->at_commit = true; /* start_note_worker waits for the workers */
     change_propose(ch, on_flag, m);
+}
+
+static void propose_listener(struct manager *m)
+{
+    struct pool_command c;
+
+    if (listeners_flag_command(m, m->start.flag_n, &c))
+        propose(m, &c);
+    else
+        m->start.flag_n++;
+}
+
+static void propose_server(struct manager *m)
+{
+    struct pool_command c;
+    const int code = make_command(m, m->config->server[m->start.flag_n - m->config->ip_n], &c);
+
+    if (code == 0)
+        propose(m, &c);
+    else
+        manager_finish(m, code);
 }
 
 /* In their order; without recursion, for they are many and may be committed at once. */
@@ -203,11 +213,15 @@ static void propose_flags(struct manager *m)
 
     m->start.is_proposing = true;
     do {
-        while (is_listener(m) && !listeners_has_flag(m, m->start.flag_n))
-            m->start.flag_n++;
         before = m->start.flag_n;
-        if (before < flag_n_of(m))
-            propose_one(m);
+        if (m->start.phase == START_LISTENERS && before == m->config->ip_n) {
+            listeners_end_flags(m);
+            move(m, START_FLAGS, "the listeners are there");
+        }
+        if (m->start.phase == START_LISTENERS)
+            propose_listener(m);
+        else if (before < flags_n(m))
+            propose_server(m);
     } while (m->start.flag_n > before);
     m->start.is_proposing = false;
     m->start.seq = m->publish.seq;
@@ -230,7 +244,7 @@ static void start_workers(struct manager *m, const char *why)
         manager_finish(m, manager_exit_code(error));
         return;
     }
-    move(m, START_FLAGS, "they are started");
+    move(m, START_LISTENERS, "they are started");
     propose_flags(m);
 }
 
@@ -241,7 +255,7 @@ static void on_timer(struct timer *t)
     struct start *s = (struct start *)((char *)t - offsetof(struct start, timer));
     struct manager *m = (struct manager *)((char *)s - offsetof(struct manager, start));
 
-    if (s->phase == START_FLAGS) {
+    if (s->phase == START_LISTENERS || s->phase == START_FLAGS) {
         propose_flags(m);
         return;
     }

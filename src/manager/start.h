@@ -5,8 +5,9 @@
  *   REPLAY    stored entries come
  *   SETTLE    all of them are here: somebody leads soon, or the wait for that is over
  *   WORKERS   they are started, with the pool as it is
- *   FLAGS     the listeners of --ip and the servers of --server are proposed, one after the
- *             other, by whoever leads
+ *   LISTENERS those that --ip names are proposed, one after the other, by whoever leads, unless
+ *             the description has them
+ *   FLAGS     likewise the servers that --server names
  *   READY     all workers serve and have all of that
  *
  * Requests are answered from WORKERS on, whether there is a leader or not; what fails on the
@@ -25,7 +26,7 @@ struct manager;
 
 enum {
     START_SETTLE_MS = 5000, /* without a leader, until the workers start all the same */
-    START_AGAIN_MS = 1000   /* until a flag's server that nobody could commit is tried again */
+    START_AGAIN_MS = 1000   /* until what nobody could commit is tried again */
 };
 
 enum start_phase {
@@ -33,6 +34,7 @@ enum start_phase {
     START_REPLAY,
     START_SETTLE,
     START_WORKERS,
+    START_LISTENERS,
     START_FLAGS,
     START_READY,
     START_PHASES
@@ -40,8 +42,8 @@ enum start_phase {
 
 struct start {
     uint8_t phase;      /* enum start_phase */
-    struct timer timer; /* SETTLE: its end; FLAGS: the next try */
-    unsigned flag_n;    /* listeners and servers of flags that are done */
+    struct timer timer; /* SETTLE: its end; LISTENERS, FLAGS: the next try */
+    unsigned flag_n;    /* what is done: addresses of --ip, then servers of flags */
     bool is_proposing;  /* one of them, in this call */
     uint64_t seq;       /* publish sequence after the last of them */
 };

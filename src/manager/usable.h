@@ -2,10 +2,10 @@
  * can.
  *
  * Usable is a server of the pool that is enabled, has a weight, an address (of its name) and is
- * up. The pool's min_active guards against a change that leaves fewer (the API asks
- * usable_count before it proposes). When no server is usable the workers fail open, unless the
- * pool says otherwise: usable_note looks after each change of the pool or of a server's health,
- * and logs when that begins or ends.
+ * up. The pool's min_active guards against a change that leaves fewer: what is not
+ * usable here goes with the command (api_wish.h), and pool_apply judges. When no server is
+ * usable the workers fail open, unless the pool says otherwise: usable_note looks after each
+ * change of the pool or of a server's health, and logs when that begins or ends.
  */
 #ifndef WELDR_MANAGER_USABLE_H
 #define WELDR_MANAGER_USABLE_H

@@ -4,9 +4,10 @@
 
 /* ---- guards ---- */
 
-/* Does the command end that new requests go to the server? */
-static bool takes_out(const struct pool_command *c)
+bool pool_takes_out(const struct pool_command *c)
 {
+    if (pool_command_kind(c->type) != KIND_SERVER)
+        return false;
     bool has_weight = c->type == POOL_ADD_SERVER || (c->set & POOL_SET_WEIGHT) != 0;
     switch (pool_command_verb(c->type)) {
     case POOL_VERB_REMOVE:
@@ -53,7 +54,7 @@ uint32_t pool_guard_left(const struct pool_state *s, const struct pool_command *
 static int judge_guard(const struct pool_state *s, const struct pool_command *c)
 {
     struct pool *p = NULL;
-    if (!c->has_guard || pool_command_kind(c->type) != KIND_SERVER || !takes_out(c))
+    if (!c->has_guard || !pool_takes_out(c))
         return 0;
     const struct pool_server *target = pool_target_server(s, c, &p);
     if (target == NULL || p->min_active == 0 || !is_usable(c, target))

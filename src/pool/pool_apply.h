@@ -54,6 +54,8 @@ void pool_change_fini(struct pool_change *change);
 /* The words for a refusal: code, field, detail. "in_use" names who forwards to the pool. */
 void pool_refusal(const struct pool_state *s, const struct pool_command *c, int rc,
                   struct pool_error *error);
+/* Does the command end that new requests go to a server? Then min_active guards it. */
+bool pool_takes_out(const struct pool_command *c);
 /* Digest of the object that a SET, REMOVE or PUT means, for if_digest; 0: it is not there.
  * WERR_NOMEM. */
 int pool_target_digest(const struct pool_state *s, const struct pool_command *c,

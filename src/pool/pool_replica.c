@@ -114,13 +114,14 @@ static int apply(struct pool_replica *r, const struct pool_command *c, uint64_t 
 {
     if (pool_requests_find(r->requests, c->request_id) != NULL)
         return 0;
-    struct pool_change change = {.type = POOL_CHANGE_NONE};
+    struct pool_change change;
     int rc = pool_apply(r->state, c, index, &change);
-    if (rc != WERR_NOMEM)
-        pool_requests_note(r->requests, c->request_id,
-                           &(struct pool_outcome){rc, change.type, change.id});
+    if (rc == WERR_NOMEM)
+        return rc;
     pool_change_fini(&change);
-    return rc == WERR_NOMEM ? rc : 0;
+    pool_requests_note(r->requests, c->request_id,
+                       &(struct pool_outcome){rc, change.type, change.kind, change.id});
+    return 0;
 }
 
 int pool_replica_apply(struct pool_replica *r, uint64_t index, struct span entry)

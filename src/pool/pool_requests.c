@@ -23,7 +23,7 @@ struct request_record {
     uint8_t request_id[POOL_REQUEST_ID_BYTES];
     uint64_t id;
     int32_t result;
-    uint32_t change;
+    uint16_t change, kind;
 };
 _Static_assert(sizeof(struct request_record) == 32, "no padding");
 
@@ -83,7 +83,8 @@ void pool_requests_encode(const struct pool_requests *r, char *buf)
         struct request_record record = {
             .id = htole64(q->outcome.id),
             .result = (int32_t)htole32((uint32_t)q->outcome.result),
-            .change = htole32(q->outcome.change),
+            .change = htole16((uint16_t)q->outcome.change),
+            .kind = htole16((uint16_t)q->outcome.kind),
         };
         const uint64_t halves[2] = {r->ids[at], q->id_rest};
 
@@ -105,10 +106,11 @@ int pool_requests_decode(struct pool_requests *r, struct span bytes)
         memcpy(&record, bytes.ptr, sizeof(record));
         outcome = (struct pool_outcome){
             .result = (int32_t)le32toh((uint32_t)record.result),
-            .change = le32toh(record.change),
+            .change = le16toh(record.change),
+            .kind = le16toh(record.kind),
             .id = le64toh(record.id),
         };
-        if (outcome.change > POOL_CHANGE_LAST || outcome.result > 0 ||
+        if (outcome.change > POOL_CHANGE_LAST || outcome.kind >= KIND_N || outcome.result > 0 ||
             pool_requests_find(r, record.request_id) != NULL)
             return WERR_CORRUPT;
         pool_requests_note(r, record.request_id, &outcome);

@@ -18,6 +18,7 @@ enum { POOL_REQUESTS_N = 4096, POOL_REQUEST_ID_BYTES = 16 };
 struct pool_outcome {
     int result; /* of pool_apply */
     enum pool_change_type change;
+    enum kind kind;
     uint64_t id; /* as in struct pool_change */
 };
 

@@ -76,8 +76,11 @@ int acceptor_take(struct worker *w, const struct frame_listen *listen, int handl
     struct listener_runtime *l;
     struct acceptor *a;
 
-    if (acceptor_find(w, number) != NULL)
+    a = acceptor_find(w, number);
+    if (a != NULL) {
+        a->is_told = true;
         return WERR_EXISTS;
+    }
     a = fault_malloc(sizeof(*a));
     l = a != NULL ? listener_runtime_find_or_new(w, listen->listener_id) : NULL;
     if (l == NULL) {
@@ -89,6 +92,7 @@ int acceptor_take(struct worker *w, const struct frame_listen *listen, int handl
         .socket_no = number,
         .listener = l,
         .handle = handle,
+        .is_told = true,
         .has_headers = number < 64 && (w->proxy_listeners >> number & 1),
     };
     LIST_INSERT_HEAD(&w->acceptors, a, entry);
@@ -108,6 +112,23 @@ void acceptor_leave(struct worker *w, uint32_t socket_no)
 
     if (a != NULL)
         leave(a);
+}
+
+void acceptor_forget_told(struct worker *w)
+{
+    struct acceptor *a;
+
+    LIST_FOREACH (a, &w->acceptors, entry)
+        a->is_told = false;
+}
+
+void acceptor_leave_untold(struct worker *w)
+{
+    struct acceptor *a;
+
+    LIST_FOREACH (a, &w->acceptors, entry)
+        if (!a->is_told)
+            leave(a);
 }
 
 void acceptor_start_all(struct worker *w)

@@ -29,6 +29,7 @@ struct acceptor {
     struct listener_runtime *listener;
     LIST_ENTRY(acceptor) entry;
     int handle;       /* until it is started; -1 then */
+    bool is_told;     /* by a LISTEN since acceptor_forget_told */
     bool has_headers; /* its clients come behind a PROXY header, whatever its listener says */
 };
 
@@ -39,6 +40,10 @@ void acceptor_leave(struct worker *w, uint32_t socket_no);
 struct acceptor *acceptor_find(const struct worker *w, uint32_t socket_no);
 /* A client for this worker: accepted here, or by another worker at this address. */
 void acceptor_take_client(struct acceptor *a, struct accepted *accepted);
+/* All that are open are about to be told of again, and then a snapshot comes: those that were
+ * not told of are closed, for the word to close them was left out for the snapshot. */
+void acceptor_forget_told(struct worker *w);
+void acceptor_leave_untold(struct worker *w);
 /* The description is here: begins to accept at all whose listener is in it. */
 void acceptor_start_all(struct worker *w);
 /* Closes those of this listener, which has left the description; NULL: of all. What waits there

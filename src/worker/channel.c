@@ -98,6 +98,8 @@ static int take_snapshot(struct channel *ch, struct span payload)
 {
     int rc = worker_snapshot(ch->worker, payload);
 
+    if (rc == 0)
+        acceptor_leave_untold(ch->worker);
     if (rc < 0 || ch->is_ready)
         return rc;
     rc = ch->hooks.on_ready(ch->hooks.arg);
@@ -176,6 +178,7 @@ static int take_node(struct channel *ch, struct span payload)
         return WERR_CORRUPT;
     log_set_level((enum log_level)node.log_level);
     worker_node(ch->worker, &node);
+    acceptor_forget_told(ch->worker); /* it comes first when all is told anew */
     return 0;
 }
 

@@ -63,7 +63,7 @@ static void set_untried(struct origin *o, bool is_untried)
     o->is_untried = is_untried;
 }
 
-static void free_origin(struct origin *o)
+static void leave_pool(struct origin *o)
 {
     MUST(o->in_flight == 0 && lanes_are_gone(&o->lanes));
     eject_end(o);
@@ -71,6 +71,11 @@ static void free_origin(struct origin *o)
         balance_spoil(&o->pool->balance);
     o->is_listed = false;
     pool_runtime_part(o);
+}
+
+static void free_origin(struct origin *o)
+{
+    leave_pool(o);
     unlink_origin(o->worker, o);
     free(o->authority);
     free(o->addrs);
@@ -101,7 +106,7 @@ static void stand_down(struct origin *o)
     lanes_close_idle(o);
 }
 
-/* After a restored snapshot the id may be another server's. */
+/* After a restored snapshot the id may be another server's, in another pool. */
 static int rename_origin(struct origin *o, const char *authority)
 {
     char *was = o->authority;
@@ -129,9 +134,10 @@ int origin_follow(struct pool_runtime *pool, const struct pool_server *server)
     o->gone = false;
     if (server->addr.family != 0 && addr_set_one(&o->addrs, &server->addr) < 0)
         return WERR_NOMEM;
+    if (o->pool != NULL && o->pool != pool)
+        leave_pool(o); /* it is another server */
     if (o->pool == NULL)
         pool_runtime_join(pool, o);
-    MUST(o->pool == pool);
     o->weight = server->weight;
     o->map_host = server->map_host;
     if (o->proxy_protocol != server->proxy_protocol)

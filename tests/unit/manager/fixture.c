@@ -48,9 +48,11 @@ struct manager *fixture_new(void)
     facts_init(&m->facts);
     TAILQ_INIT(&m->supervisor.listenings);
     assert_non_null(facts_add_pool(&m->facts, 0));
-    listeners_init(m);
+    (void)stats_slot_take(m->stats, STATS_OF_POOL, 0);
+    (void)stats_slot_take(m->stats, STATS_OF_LISTENER, 0);
     servers_init(m);
     changes_init(m);
+    listeners_init(m);
     leaving_init(m);
     publish_init(&m->publish, &m->supervisor, &m->facts, m->pool);
     checks_init(&m->checks, &m->shared, m->pool, 1, FD_LIMIT);
@@ -88,12 +90,19 @@ struct manager *fixture_start(enum engine engine, const struct delayed_options *
     return m;
 }
 
+void fixture_close_listeners(struct manager *m)
+{
+    while (!TAILQ_EMPTY(&m->supervisor.listenings))
+        listening_close(TAILQ_FIRST(&m->supervisor.listenings), false, 0);
+}
+
 void fixture_stop(struct manager *m)
 {
     m->cluster->ops->free(m->cluster);
     m->cluster = NULL;
     changes_fini(m);
     listeners_fini(m);
+    fixture_close_listeners(m);
     leaving_fini(m);
     servers_fini(m);
     names_stop(m);
@@ -180,6 +189,18 @@ int fixture_add(struct manager *m, const char *body, struct pool_outcome *outcom
     return rc < 0 ? rc : fixture_change(m, &c, outcome);
 }
 
+/* ---- random commands ---- */
+
+static void name_pool(char *buf, const struct pool_state *s, struct rand_state *rand)
+{
+    snprintf(buf, POOL_NAME_MAX + 1, "%s", s->pools[rand_below(rand, s->pool_n)]->name);
+}
+
+static void name_listener(char *buf, const struct pool_state *s, struct rand_state *rand)
+{
+    snprintf(buf, POOL_NAME_MAX + 1, "%s", s->listeners[rand_below(rand, s->listener_n)]->name);
+}
+
 static void random_add(struct pool_command *c, struct rand_state *rand)
 {
     const bool is_named = rand_below(rand, 4) == 0;
@@ -193,25 +214,112 @@ static void random_add(struct pool_command *c, struct rand_state *rand)
     assert_int_equal(pool_code_add_from_json(span_from_str(body), c, &refusal), 0);
 }
 
-void fixture_random_command(struct pool_command *c, const struct pool *p,
+static void random_server_command(struct pool_command *c, const struct pool_state *s,
+                                  struct rand_state *rand)
+{
+    const uint64_t what = rand_below(rand, 10);
+    char pool[POOL_NAME_MAX + 1];
+    const struct pool_server *server;
+    const struct pool *p;
+
+    name_pool(pool, s, rand);
+    p = pool_find(s, span_from_str(pool));
+    server = p->server_n > 0 ? p->servers[rand_below(rand, p->server_n)] : NULL;
+    if (what < 5 || server == NULL) {
+        random_add(c, rand);
+    } else {
+        pool_command_init(c, what < 6   ? POOL_REMOVE_SERVER
+                             : what < 8 ? POOL_SET_SERVER_ADMIN
+                                        : POOL_CHANGE_SERVER);
+        c->server_id = server->id;
+        c->server.admin = (uint8_t)rand_below(rand, 3);
+        c->server.drain_ms = c->type == POOL_SET_SERVER_ADMIN ? 60000 : 0;
+        c->server.weight = (uint16_t)rand_below(rand, 256);
+        c->set = c->type == POOL_CHANGE_SERVER ? POOL_SET_WEIGHT : 0;
+    }
+    memcpy(c->pool, pool, sizeof(pool));
+}
+
+static void random_pool_command(struct pool_command *c, const struct pool_state *s,
+                                struct rand_state *rand)
+{
+    struct pool_error refusal;
+    char body[160];
+
+    if (rand_below(rand, 3) == 0) {
+        pool_command_init(c, POOL_REMOVE_POOL);
+        name_pool(c->pool, s, rand);
+        return;
+    }
+    snprintf(body, sizeof(body), "{\"name\":\"p%u\",\"fail_open\":%s,\"drain_ms\":%u}",
+             (unsigned)rand_below(rand, 4), rand_below(rand, 2) == 0 ? "true" : "false",
+             60000 + (unsigned)rand_below(rand, 1000));
+    assert_int_equal(pool_code_add_pool_from_json(span_from_str(body), SPAN_NONE, c, &refusal),
+                     0);
+    c->is_put = rand_below(rand, 2) == 0;
+}
+
+/* At addresses of loopback and at any port, so that tests do not meet. */
+static void random_listener_command(struct pool_command *c, const struct pool_state *s,
+                                    struct rand_state *rand)
+{
+    struct pool_error refusal;
+    char body[256], pool[POOL_NAME_MAX + 1];
+
+    if (rand_below(rand, 3) == 0) {
+        pool_command_init(c, POOL_REMOVE_LISTENER);
+        name_listener(c->listener, s, rand);
+        return;
+    }
+    name_pool(pool, s, rand);
+    snprintf(body, sizeof(body),
+             "{\"name\":\"l%u\",\"addresses\":[\"127.0.0.%u:1\",\"127.0.1.%u:1\"],"
+             "\"default_action\":{\"forward\":[{\"pool\":\"%s\"}]}}",
+             (unsigned)rand_below(rand, 4), 1 + (unsigned)rand_below(rand, 8),
+             1 + (unsigned)rand_below(rand, 8), pool);
+    assert_int_equal(
+        pool_code_add_listener_from_json(span_from_str(body), SPAN_NONE, c, &refusal), 0);
+    for (unsigned i = 0; i < c->wanted.address_n; i++)
+        c->wanted.addresses[i].port = 0;
+    c->is_put = rand_below(rand, 2) == 0;
+}
+
+static void random_rule_command(struct pool_command *c, const struct pool_state *s,
+                                struct rand_state *rand)
+{
+    char listener[POOL_NAME_MAX + 1], pool[POOL_NAME_MAX + 1], body[256];
+    struct pool_error refusal;
+    const struct listener *l;
+
+    name_listener(listener, s, rand);
+    name_pool(pool, s, rand);
+    l = listener_find(s, span_from_str(listener));
+    if (l->rule_n > 0 && rand_below(rand, 3) == 0) {
+        pool_command_init(c, POOL_REMOVE_RULE);
+        c->rule_id = l->rules[rand_below(rand, l->rule_n)]->id;
+    } else {
+        snprintf(body, sizeof(body),
+                 "{\"priority\":%u,\"conditions\":{\"path_prefix\":\"/a\"},"
+                 "\"action\":{\"forward\":[{\"pool\":\"%s\"}]}}",
+                 1 + (unsigned)rand_below(rand, 9), pool);
+        assert_int_equal(pool_code_add_rule_from_json(span_from_str(body), c, &refusal), 0);
+    }
+    memcpy(c->listener, listener, sizeof(listener));
+}
+
+void fixture_random_command(struct pool_command *c, const struct pool_state *s,
                             struct rand_state *rand)
 {
     const uint64_t what = rand_below(rand, 10);
-    const struct pool_server *server =
-        p->server_n > 0 ? p->servers[rand_below(rand, p->server_n)] : NULL;
 
-    if (what < 5 || server == NULL) {
-        random_add(c, rand);
-        return;
-    }
-    pool_command_init(c, what < 6   ? POOL_REMOVE_SERVER
-                         : what < 8 ? POOL_SET_SERVER_ADMIN
-                                    : POOL_CHANGE_SERVER);
-    c->server_id = server->id;
-    c->server.admin = (uint8_t)rand_below(rand, 3);
-    c->server.drain_ms = c->type == POOL_SET_SERVER_ADMIN ? 60000 : 0;
-    c->server.weight = (uint16_t)rand_below(rand, 256);
-    c->set = c->type == POOL_CHANGE_SERVER ? POOL_SET_WEIGHT : 0;
+    if (what < 6)
+        random_server_command(c, s, rand);
+    else if (what < 7)
+        random_pool_command(c, s, rand);
+    else if (what < 9)
+        random_listener_command(c, s, rand);
+    else
+        random_rule_command(c, s, rand);
 }
 
 void fixture_random_replica(struct pool_replica *r, struct rand_state *rand)
@@ -224,7 +332,7 @@ void fixture_random_replica(struct pool_replica *r, struct rand_state *rand)
         char *entry;
         size_t len;
 
-        fixture_random_command(&c, r->state->pools[0], rand);
+        fixture_random_command(&c, r->state, rand);
         for (unsigned k = 0; k < sizeof(c.request_id); k++)
             c.request_id[k] = (uint8_t)rand_below(rand, 256);
         assert_int_equal(pool_code_encode(&c, &entry, &len), 0);

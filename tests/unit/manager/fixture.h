@@ -23,10 +23,12 @@ void fixture_turns(struct manager *m, unsigned n);
 void fixture_run_until_led(struct manager *m);
 /* Proposes, waits for the end; < 0: of the agreement or of pool_apply. outcome may be NULL. */
 int fixture_change(struct manager *m, struct pool_command *c, struct pool_outcome *outcome);
+/* Sockets that were bound; before the slots go. */
+void fixture_close_listeners(struct manager *m);
 /* POST /servers with this body. */
 int fixture_add(struct manager *m, const char *body, struct pool_outcome *outcome);
-/* One that makes sense, mostly. */
-void fixture_random_command(struct pool_command *c, const struct pool *p,
+/* Of any kind; one that makes sense, mostly. */
+void fixture_random_command(struct pool_command *c, const struct pool_state *s,
                             struct rand_state *rand);
 /* What came of up to 40 random commands. */
 void fixture_random_replica(struct pool_replica *r, struct rand_state *rand);
