@@ -194,7 +194,7 @@ static int copy_lists(struct rule_conditions *to, const struct rule_conditions *
     return rc == 0 ? copy_ranges(&to->sources, &from->sources) : rc;
 }
 
-/* NOLINTNEXTLINE(misc-no-recursion) */
+/* As deep as rules nest. NOLINTNEXTLINE(misc-no-recursion) */
 static int copy_members(struct rule_conditions *to, const struct rule_conditions *from)
 {
     int rc = copy_lists(to, from);

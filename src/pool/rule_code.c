@@ -341,13 +341,13 @@ static int read_nested(struct rule_reading *r, json_t *value, struct rule_condit
     return rc;
 }
 
-/* NOLINTNEXTLINE(misc-no-recursion) */
+/* As deep as rules nest. NOLINTNEXTLINE(misc-no-recursion) */
 static int read_all(struct rule_reading *r, json_t *value, struct rule_conditions *out)
 {
     return read_nested(r, value, &out->all, &out->all_n);
 }
 
-/* NOLINTNEXTLINE(misc-no-recursion) */
+/* As deep as rules nest. NOLINTNEXTLINE(misc-no-recursion) */
 static int read_any(struct rule_reading *r, json_t *value, struct rule_conditions *out)
 {
     return read_nested(r, value, &out->any, &out->any_n);
@@ -362,7 +362,7 @@ static const struct {
     {"source", read_sources}, {"all", read_all},        {"any", read_any},
 };
 
-/* NOLINTNEXTLINE(misc-no-recursion) */
+/* As deep as rules nest. NOLINTNEXTLINE(misc-no-recursion) */
 static int read_member(struct rule_reading *r, const char *key, json_t *value,
                        struct rule_conditions *out)
 {
@@ -377,7 +377,7 @@ static int read_member(struct rule_reading *r, const char *key, json_t *value,
     return rule_refuse_key(r, key);
 }
 
-/* NOLINTNEXTLINE(misc-no-recursion) */
+/* As deep as rules nest. NOLINTNEXTLINE(misc-no-recursion) */
 static int read_object(struct rule_reading *r, json_t *value, struct rule_conditions *out)
 {
     const char *key = NULL;

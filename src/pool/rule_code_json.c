@@ -106,7 +106,7 @@ static json_t *put_pairs(json_t *object, const char *key, const struct rule_pair
     return pairs->n > 0 ? put(object, key, pair_list(pairs, name_key)) : object;
 }
 
-/* NOLINTNEXTLINE(misc-no-recursion) */
+/* As deep as rules nest. NOLINTNEXTLINE(misc-no-recursion) */
 struct json_t *rule_conditions_to_json(const struct rule_conditions *conditions)
 {
     json_t *object = put_texts(json_object(), "host", &conditions->hosts);

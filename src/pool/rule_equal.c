@@ -54,7 +54,7 @@ static bool nested_equal(const struct rule_conditions *a, const struct rule_cond
     return true;
 }
 
-/* NOLINTNEXTLINE(misc-no-recursion) */
+/* As deep as rules nest. NOLINTNEXTLINE(misc-no-recursion) */
 bool rule_conditions_equal(const struct rule_conditions *a, const struct rule_conditions *b)
 {
     return texts_equal(&a->hosts, &b->hosts) && texts_equal(&a->paths, &b->paths) &&

@@ -163,7 +163,7 @@ static bool all_hold(const struct rule_conditions *at, uint32_t n, const struct 
     return true;
 }
 
-/* NOLINTNEXTLINE(misc-no-recursion) */
+/* As deep as rules nest. NOLINTNEXTLINE(misc-no-recursion) */
 static bool one_holds(const struct rule_conditions *at, uint32_t n, const struct route_view *v)
 {
     for (uint32_t i = 0; i < n; i++)
@@ -172,7 +172,7 @@ static bool one_holds(const struct rule_conditions *at, uint32_t n, const struct
     return false;
 }
 
-/* NOLINTNEXTLINE(misc-no-recursion) */
+/* As deep as rules nest. NOLINTNEXTLINE(misc-no-recursion) */
 const char *route_conditions_fail(const struct rule_conditions *c, const struct route_view *v)
 {
     const struct route_request *r = v->request;
