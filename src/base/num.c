@@ -1,5 +1,7 @@
 #include "base/num.h"
 
+#include <endian.h>
+
 enum { NOT_A_DIGIT = 255 };
 
 static unsigned digit_value(char c)
@@ -83,25 +85,21 @@ size_t num_to_hex(uint64_t n, char *buf)
     return len;
 }
 
-/* The 8 digits of a 32-bit number at once, each in a byte, the first one in the lowest: digits
- * are spread out, then those above 9 get what lies between '9' and 'a'. */
-static uint64_t hex8(uint32_t n)
-{
-    uint64_t x = __builtin_bswap32(n);
-    uint64_t above_9;
-
-    x = (x | x << 16) & UINT64_C(0x0000ffff0000ffff);
-    x = (x | x << 8) & UINT64_C(0x00ff00ff00ff00ff);
-    x = (x >> 4 & UINT64_C(0x000f000f000f000f)) | (x & UINT64_C(0x000f000f000f000f)) << 8;
-    above_9 = (x + UINT64_C(0x0606060606060606)) >> 4 & UINT64_C(0x0101010101010101);
-    return x + UINT64_C(0x3030303030303030) + above_9 * ('a' - '9' - 1);
-}
+/* All digits at once, each in a byte of a vector: high and low halves of the bytes are put side
+ * by side, then those above 9 get what lies between '9' and 'a'. */
+typedef int8_t digits16 __attribute__((vector_size(16)));
 
 void num_to_hex16(uint64_t n, char buf[16])
 {
-    uint64_t high = hex8((uint32_t)(n >> 32));
-    uint64_t low = hex8((uint32_t)n);
+    const uint64_t bytes[2] = {htobe64(n)};
+    const uint64_t highs[2] = {bytes[0] >> 4};
+    digits16 high, low, all;
 
-    memcpy(buf, &high, sizeof(high));
-    memcpy(buf + sizeof(high), &low, sizeof(low));
+    memcpy(&high, highs, sizeof(high));
+    memcpy(&low, bytes, sizeof(low));
+    all = __builtin_shufflevector(high, low, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7,
+                                  23) &
+          15;
+    all += '0' + ((all > 9) & ('a' - '9' - 1));
+    memcpy(buf, &all, sizeof(all));
 }

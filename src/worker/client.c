@@ -137,6 +137,7 @@ static void reject(struct client *c, enum end end)
 /* A head that can't be read: answered by an exchange that has no request. */
 static void hear_reset(struct client *c, struct event *ev)
 {
+    MUST(c->state == CLIENT_IDLE || c->state == CLIENT_IN_HEAD);
     if (ev->error == WERR_EOF || ev->error == WERR_RESET) /* left in the middle of a head */
         close_client(c, CONN_CLOSE_NOW);
     else if (begin(c, CONN_CLOSE_NOW))
@@ -354,6 +355,7 @@ static void add_client(struct listener_runtime *l, struct client *c, const struc
     listener_runtime_enter(l);
     stream_init(&c->stream, STREAM_ONE);
     LIST_INSERT_HEAD(&w->clients, c, entry);
+    reclaim_watch(w);
     stats_add(w->stats, STATS_client_connections, 1);
     stats_add(w->stats, STATS_client_open, 1);
     stats_line_add(l->stats, STATS_LISTENER_connections, 1);
@@ -389,6 +391,7 @@ void client_accept(struct listener_runtime *l, struct accepted *a, bool has_head
 
 void client_drain(struct client *c)
 {
+    MUST(client_worker(c)->draining);
     if (c->state == CLIENT_BUSY) {
         conn_close_after(&c->conn);
     } else if (c->state == CLIENT_UNTAKEN) {

@@ -23,6 +23,7 @@ static void come_back(struct origin *o)
 {
     struct worker *w = o->worker;
 
+    MUST(o->is_ejected && o->pool->ejected_n > 0);
     o->is_ejected = false;
     o->errors = 0;
     o->readmitted_ms = loop_now_ms(w->loop);
@@ -89,6 +90,7 @@ static void eject(struct origin *o, const struct pool_eject *rule)
         o->ejections = 0;
     if (o->ejections < UINT16_MAX)
         o->ejections++;
+    MUST(!o->is_ejected);
     o->is_ejected = true;
     o->pool->ejected_n++;
     rotation_note(o);

@@ -30,5 +30,5 @@ bool ex_may_read_on(const struct exchange *ex)
 {
     return stream_is_ended(ex->client) && !(ex->flags & EX_CLIENT_GONE) && ex->end == END_OK &&
            ex->status != 101 && is_early(ex) && is_little_left(ex) && !ex->worker->draining &&
-           stream_has(ex->client, STREAM_IS_OPEN);
+           stream_is_open(ex->client);
 }

@@ -80,6 +80,7 @@ void ex_leave_lane(struct exchange *ex, bool well)
             pool_runtime_heard(ex->pool, o, loop_now_us(ex->worker->loop) - ex->picked_us,
                                false);
     }
+    MUST(o->in_flight > 0);
     stats_server_add(ex->worker->stats, o->stats_slot, STATS_SERVER_in_flight, -1);
     ex->origin = NULL;
     if (ex->lane && ex->step == EX_TUNNEL)

@@ -60,13 +60,15 @@ static uint32_t limit_ms(const struct exchange *ex, enum ex_timer_for what)
     const struct wait *wait = &waits[what];
     const char *all = timeouts_of(ex, wait->is_of_pool);
     uint32_t ms = *(const uint32_t *)(const void *)(all + wait->limit_ms);
-    uint32_t answer_ms = ex->pool->settings.timeouts.response_head_ms;
 
-    return what == EX_FOR_CONTINUE && ms < answer_ms ? answer_ms : ms;
+    if (what == EX_FOR_CONTINUE && ms < ex->pool->settings.timeouts.response_head_ms)
+        return ex->pool->settings.timeouts.response_head_ms;
+    return ms;
 }
 
 void ex_timer_set(struct exchange *ex, enum ex_timer_for what, uint64_t due_ms)
 {
+    MUST(what > EX_FOR_PACE); /* those have none */
     ex->timer_for = (uint8_t)what;
     timer_set(loop_timers(ex->worker->loop), &ex->timer, due_ms);
 }
@@ -101,7 +103,7 @@ static bool is_unwatched(const struct exchange *ex, enum ex_timer_for what)
 {
     if (what != EX_FOR_ANSWER && what != EX_FOR_IDLE)
         return false;
-    return !stream_has(ex->client, STREAM_IS_WATCHED) ||
+    return !stream_is_watched(ex->client) ||
            (what == EX_FOR_ANSWER && (ex->bytes_in > 0 || ex_fin_aborts(ex)));
 }
 
@@ -109,15 +111,16 @@ static bool is_unwatched(const struct exchange *ex, enum ex_timer_for what)
  * client that has not taken the one before: who is late first, is late. */
 static void wait_on(struct exchange *ex, uint64_t from_ms, bool watches)
 {
+    MUST(ex->step == EX_RELAY || ex->step == EX_TUNNEL);
     enum ex_timer_for what = waits_for(ex);
-    uint64_t due_ms = from_ms + limit_ms(ex, what);
+    uint64_t due_ms = ex->answer_due_ms;
 
-    if (what == EX_FOR_ANSWER) {
-        due_ms = ex->answer_due_ms;
-        if (stream_is_congested(ex->client) && from_ms + limit_ms(ex, EX_FOR_WRITE) < due_ms) {
-            what = EX_FOR_WRITE;
-            due_ms = from_ms + limit_ms(ex, EX_FOR_WRITE);
-        }
+    if (what != EX_FOR_ANSWER) {
+        due_ms = from_ms + limit_ms(ex, what);
+    } else if (stream_is_congested(ex->client) &&
+               from_ms + limit_ms(ex, EX_FOR_WRITE) < due_ms) {
+        what = EX_FOR_WRITE;
+        due_ms = from_ms + limit_ms(ex, EX_FOR_WRITE);
     }
     if (watches && is_unwatched(ex, what) && due_ms > from_ms + LIMIT_UNWATCHED_MS) {
         what = EX_FOR_WATCH;

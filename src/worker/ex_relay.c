@@ -107,29 +107,27 @@ static void client_reset(struct exchange *ex, const struct event *ev)
     fail_and_run(ex, END_BAD_REQUEST);
 }
 
+/* Apart from the rest: what lies on its stack would be paid for by each piece of a body. */
+static void __attribute__((noinline)) client_other(struct exchange *ex, struct event *ev)
+{
+    if (ev->type == EVENT_HEAD)
+        client_head(ex, ev->msg);
+    else if (ev->type == EVENT_RESET)
+        client_reset(ex, ev);
+    else if (ev->type == EVENT_TRAILERS)
+        ex_client_trailers(ex, ev->msg);
+}
+
 static void client_event(struct stream_user *u, struct event *ev)
 {
     struct exchange *ex = of_client(u);
 
-    switch (ev->type) {
-    case EVENT_HEAD:
-        client_head(ex, ev->msg);
-        break;
-    case EVENT_BODY:
+    if (ev->type == EVENT_BODY)
         client_body(ex, ev);
-        break;
-    case EVENT_END:
+    else if (ev->type == EVENT_END)
         client_end(ex, ev);
-        break;
-    case EVENT_RESET:
-        client_reset(ex, ev);
-        break;
-    case EVENT_TRAILERS:
-        ex_client_trailers(ex, ev->msg);
-        break;
-    case EVENT_INFO:
-        break;
-    }
+    else
+        client_other(ex, ev);
 }
 
 void ex_client_gone(struct exchange *ex)
@@ -249,7 +247,7 @@ static bool answer_head(struct exchange *ex, struct msg *m)
 
 static void answer_end(struct exchange *ex)
 {
-    if (stream_has(ex->client, STREAM_IS_BROKEN)) {
+    if (stream_is_broken(ex->client)) {
         ex_client_gone(ex); /* its last bytes were not taken */
         return;
     }
@@ -262,6 +260,7 @@ static void lane_head(struct exchange *ex, const struct event *ev)
 {
     struct msg *m = ev->msg;
 
+    MUST(ex->step == EX_RELAY && stream_is_begun(ex_server(ex)));
     ex->lane_status = m->status;
     ex->first_us = loop_now_us(ex->worker->loop);
     pool_runtime_heard(ex->pool, ex->origin, ex->first_us - ex->sent_us, true);
@@ -313,7 +312,7 @@ static enum end end_of_reset(const struct exchange *ex, const struct event *ev)
     return stream_is_begun(ex->client) ? END_ORIGIN_RESET : END_ORIGIN_BAD_ANSWER;
 }
 
-/* Apart from the rest: what lies on its stack would be paid for by each piece of a body. */
+/* As client_other. */
 static void __attribute__((noinline)) lane_other(struct exchange *ex, struct event *ev)
 {
     if (ev->type == EVENT_HEAD)

@@ -27,7 +27,7 @@ bool ex_is_idempotent(const struct exchange *ex)
 
 static bool can_do_no_harm(const struct exchange *ex)
 {
-    return (ex->lane && !stream_has(ex_server(ex), STREAM_HAS_SENT)) || ex_is_idempotent(ex);
+    return (ex->lane && !stream_has_sent(ex_server(ex))) || ex_is_idempotent(ex);
 }
 
 /* When many servers fail at once, trying everything twice would double the load of the rest. */
@@ -83,8 +83,10 @@ void ex_retry_begin(struct exchange *ex)
 
 void ex_retry_done(struct exchange *ex)
 {
-    if (ex->flags & EX_RETRIED)
-        ex->pool->retrying_n--;
+    if (!(ex->flags & EX_RETRIED))
+        return;
+    MUST(ex->pool->retrying_n > 0);
+    ex->pool->retrying_n--;
 }
 
 /* ---- the body ---- */
@@ -115,7 +117,7 @@ static bool may_be_needed(const struct exchange *ex, struct span data)
     if (!data.ptr || ex->request.content_length > max_bytes ||
         bufq_len(&ex->replay) + data.len > max_bytes)
         return false;
-    return !stream_has(ex_server(ex), STREAM_HAS_SENT) || ex_is_idempotent(ex);
+    return !stream_has_sent(ex_server(ex)) || ex_is_idempotent(ex);
 }
 
 /* Older bodies give way, and this one too, if it is the oldest. */
@@ -128,6 +130,7 @@ static bool has_room(struct exchange *ex)
 
 static int keep(struct exchange *ex, struct span data)
 {
+    MUST(ex->step == EX_RELAY || ex->step == EX_TUNNEL);
     const bool is_first = bufq_len(&ex->replay) == 0;
     int rc = bufq_push(&ex->replay, ex->worker->shared.store, data, UINT32_MAX);
 

@@ -68,12 +68,8 @@ static enum ex_verdict answer(struct exchange *ex, const struct rule_action *act
 enum ex_verdict ex_step_route(struct exchange *ex)
 {
     struct routing *routing = &ex->caller->listener->routing;
-    struct route_request request;
-    struct route_hit hit;
+    const struct route_hit hit = routing_match(routing, &ex->request, &ex->caller->peer);
 
-    if (routing->rule_n > 0)
-        route_request_init(&request, &ex->request, &ex->caller->peer);
-    hit = routing_match(routing, &request);
     if (hit.rule != NULL)
         ex->rule_id = hit.rule->id;
     switch ((enum rule_action_type)hit.action->type) {

@@ -58,6 +58,7 @@ static enum ex_verdict step_check(struct exchange *ex)
 
 static void attach(struct exchange *ex, struct origin *o)
 {
+    MUST(ex->origin == NULL && ex->lane == NULL);
     ex->origin = o;
     ex->attempts++;
     ex->flags &= (uint8_t)~EX_CONTINUED;
@@ -76,21 +77,31 @@ static void attach(struct exchange *ex, struct origin *o)
     stats_server_add(ex->worker->stats, o->stats_slot, STATS_SERVER_in_flight, 1);
 }
 
-static struct balance_ask ask_of(const struct exchange *ex)
+/* Apart, so that round robin, which asks for nothing, pays for nothing. */
+static __attribute__((noinline)) void fill_ask(const struct exchange *ex,
+                                               struct balance_ask *ask)
 {
     const struct pool_runtime *pool = ex->pool;
-    struct balance_ask ask = {.rand = &ex->worker->rand,
-                              .now_us = loop_now_us(ex->worker->loop)};
 
+    *ask = (struct balance_ask){.rand = &ex->worker->rand,
+                                .now_us = loop_now_us(ex->worker->loop)};
     if (pool->policy == POOL_POLICY_HASH)
-        ask.hash = hash_key_of(&pool->hash_key, &ex->request, &ex->caller->peer);
+        ask->hash = hash_key_of(&pool->hash_key, &ex->request, &ex->caller->peer);
+}
+
+/* NULL: the policy goes by nothing of the request. */
+static const struct balance_ask *ask_of(const struct exchange *ex, struct balance_ask *ask)
+{
+    if (ex->pool->policy == POOL_POLICY_ROUND_ROBIN)
+        return NULL;
+    fill_ask(ex, ask);
     return ask;
 }
 
 static enum ex_verdict step_pick(struct exchange *ex)
 {
-    const struct balance_ask ask = ask_of(ex);
-    struct origin *o = pick_server(ex->pool, &ask);
+    struct balance_ask ask;
+    struct origin *o = pick_server(ex->pool, ask_of(ex, &ask));
 
     if (!o) {
         stats_line_add(ex->pool->stats, STATS_POOL_no_server, 1);
@@ -187,6 +198,7 @@ void ex_request_sent(struct exchange *ex, const struct msg *trailers)
 
 static enum ex_verdict step_send(struct exchange *ex)
 {
+    MUST(ex->lane->state == LANE_BUSY && ex_server(ex)->out == STREAM_IDLE);
     ex->connected_us = loop_now_us(ex->worker->loop);
     ex->connect_from_us = 0;
     ex->sent_n++;
@@ -223,21 +235,21 @@ static enum ex_verdict step_relay(struct exchange *ex)
  * begins anew, at another one if there is one. */
 static struct origin *pick_again(struct exchange *ex)
 {
-    const struct balance_ask ask = ask_of(ex);
+    struct balance_ask ask;
     struct origin *last = origin_find(ex->worker, ex->origin_id);
     struct origin *o;
 
     if (ex->end != END_ORIGIN_RESET || !ex_may_send_more(ex))
         return NULL;
     ex->row = (struct pick_row){.failed_id = ex->origin_id};
-    o = pick_other(ex->pool, &ask, &ex->row);
+    o = pick_other(ex->pool, ask_of(ex, &ask), &ex->row);
     return o || !last || !last->is_listed ? o : last;
 }
 
 static enum ex_verdict step_retry(struct exchange *ex)
 {
-    const struct balance_ask ask = ask_of(ex);
-    struct origin *o = pick_other(ex->pool, &ask, &ex->row);
+    struct balance_ask ask;
+    struct origin *o = pick_other(ex->pool, ask_of(ex, &ask), &ex->row);
 
     if (!o)
         o = pick_again(ex);

@@ -42,6 +42,7 @@ void ex_check_upgrade(struct exchange *ex)
 
 int ex_tunnel_begin(struct exchange *ex, struct msg *m)
 {
+    MUST(ex->step == EX_RELAY && !stream_is_begun(ex->client));
     int rc = ex_rewrite_answer(ex, m);
 
     if (rc == 0)

@@ -32,7 +32,7 @@ struct exchange *exchange_new(struct worker *w, struct stream *client,
 
     if (!ex)
         return NULL;
-    memset(ex, 0, offsetof(struct exchange, request));
+    memset(ex, 0, offsetof(struct exchange, timer));
     ex->magic = EX_MAGIC;
     ex->step = EX_CHECK;
     ex->worker = w;
@@ -59,6 +59,7 @@ void ex_free(struct exchange *ex)
 {
     struct worker *w = ex->worker;
 
+    MUST(ex->step == EX_DONE && ex->client->user == &ex->of_client);
     stream_leave(ex->client);
     ex_pace_end(ex);
     ex_retry_done(ex);
@@ -70,6 +71,7 @@ void ex_free(struct exchange *ex)
 
 void exchange_reject(struct exchange *ex, enum end end)
 {
+    MUST(ex->step == EX_CHECK && ex->client->in == STREAM_IDLE);
     ex_have_no_request(ex);
     ex_fail(ex, end);
     ex_run(ex);

@@ -72,11 +72,9 @@ struct exchange {
     uint8_t attempts;     /* servers picked */
     uint8_t sent_n;       /* … of those that were reached: what retry.attempts counts */
     uint8_t timer_for;    /* enum ex_timer_for */
-    struct timer timer;
-    uint64_t moved_us;      /* FOR_PACE: when something moved last */
+    uint64_t moved_us;    /* FOR_PACE: when something moved last */
     uint64_t answer_due_ms; /* the request was sent: when the answer's head has to be there */
     struct worker *worker;
-    TAILQ_ENTRY(exchange) entry; /* in the worker's exchanges */
     const struct exchange_owner *owner;
     const struct caller *caller;
     struct stream *client; /* whose request it is */
@@ -89,7 +87,6 @@ struct exchange {
         *origin;         /* of the present or last attempt; its in_flight counts us while set */
     struct lane *lane;   /* with the stream of its server */
     struct pick_row row; /* RETRY: the servers that have failed */
-    struct addr_tries tries;  /* LANE: the addresses of the server that were tried */
     uint64_t connect_from_us; /* since when nothing but a connection is tried to get; 0: it is
                                  there */
     struct arena arena;
@@ -108,8 +105,12 @@ struct exchange {
                                           back; 0: not begun */
     const char *why;                   /* malformed request: a few words */
     struct span request_id;            /* empty: not asked for yet (ex_request_id) */
-    char own_id[32];                   /* … where it is none of the client's */
-    struct msg request; /* last: what comes before it begins zeroed (exchange_new) */
+    /* What follows does not begin zeroed (exchange_new). */
+    struct timer timer;
+    TAILQ_ENTRY(exchange) entry; /* in the worker's exchanges */
+    struct addr_tries tries;     /* LANE: the addresses of the server that were tried */
+    char own_id[32];             /* of the request, where it is none of the client's */
+    struct msg request;
 };
 
 /* Who has begun it is told that it is over, and forgotten: the stream is his again. reads_on:

@@ -44,7 +44,7 @@ struct listener_runtime *listener_runtime_find_or_new(struct worker *w, uint64_t
         .id = id,
         .worker = w,
         .limits = codec_limits_request,
-        .stats = &w->nowhere,
+        .stats = worker_listener_stats(w, id),
     };
     if (link_listener(w, l) == 0)
         return l;

@@ -57,6 +57,7 @@ static struct origin *find_or_new(struct worker *w, uint64_t server_id)
 
 static void set_untried(struct origin *o, bool is_untried)
 {
+    MUST(!o->is_untried || o->pool == NULL || o->pool->untried_n > 0);
     if (o->pool != NULL)
         o->pool->untried_n += (uint32_t)is_untried - (uint32_t)o->is_untried;
     o->is_untried = is_untried;
@@ -64,6 +65,7 @@ static void set_untried(struct origin *o, bool is_untried)
 
 static void leave_pool(struct origin *o)
 {
+    MUST(o->in_flight == 0 && lanes_are_gone(&o->lanes));
     eject_end(o);
     if (o->is_listed) /* of a list that is stale: nobody will pick it */
         balance_spoil(&o->pool->balance);

@@ -16,6 +16,7 @@ static struct worker *worker_of(const struct origin_conn *oc)
 struct origin_conn *origin_conn_open(struct origin *o, struct addr_tries *tries,
                                      const struct conn_ops *ops, int *error)
 {
+    MUST(o->addrs != NULL); /* else it is not wanted: rotation.h */
     struct worker *w = o->worker;
     struct origin_conn *oc = slab_get(&w->origin_conns_slab);
 
@@ -43,6 +44,7 @@ void origin_conn_free(struct origin_conn *oc)
 {
     struct origin *o = oc->origin;
 
+    MUST(oc->magic == ORIGIN_CONN_MAGIC && oc->conn.state == CONN_CLOSED);
     oc->magic = 0;
     slab_put(&o->worker->origin_conns_slab, oc);
     origin_check_done(o);

@@ -33,8 +33,8 @@ _Static_assert(offsetof(struct lane, stream) == 0, "STREAM_ONE");
 
 static inline struct origin_conn *origin_conn_of(const struct lane *lane)
 {
-    struct origin_conn *oc = (struct origin_conn *)(void *)((char *)(uintptr_t)lane -
-                                                            offsetof(struct origin_conn, lane));
+    struct origin_conn *oc =
+        (struct origin_conn *)(void *)((char *)lane - offsetof(struct origin_conn, lane));
 
     MUST(lane->magic == LANE_MAGIC && oc->magic == ORIGIN_CONN_MAGIC);
     return oc;

@@ -8,6 +8,7 @@
 
 int routing_follow(struct routing *r, const struct worker *w, const struct listener *described)
 {
+    static const struct route_request nothing;
     struct route_table *table = route_table_new(described->rules, described->rule_n,
                                                 &described->default_action, w->id, r->table);
 
@@ -16,6 +17,7 @@ int routing_follow(struct routing *r, const struct worker *w, const struct liste
     routing_fini(r);
     r->table = table;
     r->rule_n = described->rule_n;
+    r->default_hit = route_match(table, &nothing);
     return 0;
 }
 
@@ -25,10 +27,13 @@ void routing_fini(struct routing *r)
     *r = (struct routing){0};
 }
 
-struct route_hit routing_match(struct routing *r, const struct route_request *request)
+struct route_hit routing_match_rules(struct routing *r, const struct msg *head,
+                                     const struct addr *source)
 {
-    MUST(r->table != NULL);
-    return route_match(r->table, request);
+    struct route_request request;
+
+    route_request_init(&request, head, source);
+    return route_match(r->table, &request);
 }
 
 static struct pool_runtime *look_up(const struct worker *w, const struct rule_target *target)
@@ -41,7 +46,8 @@ static struct pool_runtime *look_up(const struct worker *w, const struct rule_ta
 struct pool_runtime *routing_pick(struct routing *r, const struct worker *w,
                                   const struct route_hit *hit)
 {
-    const struct rule_target *target = route_pick(r->table, hit);
+    const struct rule_target *target =
+        hit->action->target_n == 1 ? hit->action->targets : route_pick(r->table, hit);
     struct routing_found *found =
         &r->found[(uintptr_t)target / sizeof(*target) % ROUTING_FOUND_N];
 

@@ -19,7 +19,8 @@ struct pool_runtime;
 enum { ROUTING_FOUND_N = 8 };
 
 struct routing {
-    struct route_table *table; /* NULL: nothing is known yet */
+    struct route_table *table;    /* NULL: nothing is known yet */
+    struct route_hit default_hit; /* without a rule: of every request */
     uint32_t rule_n;
     uint32_t pools_version; /* found is of this version of the worker's pools */
     struct routing_found {
@@ -32,8 +33,14 @@ struct routing {
 int routing_follow(struct routing *r, const struct worker *w,
                    const struct listener *described) MUST_USE;
 void routing_fini(struct routing *r);
+struct route_hit routing_match_rules(struct routing *r, const struct msg *head,
+                                     const struct addr *source);
 /* The rule that takes it, else the default action. */
-struct route_hit routing_match(struct routing *r, const struct route_request *request);
+static inline struct route_hit routing_match(struct routing *r, const struct msg *head,
+                                             const struct addr *source)
+{
+    return r->rule_n > 0 ? routing_match_rules(r, head, source) : r->default_hit;
+}
 /* The pool whose turn it is in a forward action; NULL: it is gone. */
 struct pool_runtime *routing_pick(struct routing *r, const struct worker *w,
                                   const struct route_hit *hit);

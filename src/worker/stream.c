@@ -53,7 +53,7 @@ struct conn *stream_splice_target(const struct stream *st)
 
 static struct conn *conn_of(const struct stream *st)
 {
-    return (struct conn *)(void *)((char *)(uintptr_t)st - sizeof(struct conn));
+    return (struct conn *)(void *)((char *)st - sizeof(struct conn));
 }
 
 static void one_send_head(struct stream *st, const struct msg *m)
@@ -138,14 +138,24 @@ static void one_shut(struct stream *st)
     conn_shut(conn_of(st));
 }
 
-static unsigned one_facts(const struct stream *st)
+static bool one_is_open(const struct stream *st)
 {
-    const struct conn *c = conn_of(st);
+    return conn_is_open(conn_of(st));
+}
 
-    return (conn_is_open(c) ? STREAM_IS_OPEN : 0U) |
-           (conn_is_broken(c) ? STREAM_IS_BROKEN : 0U) |
-           (conn_is_watched(c) ? STREAM_IS_WATCHED : 0U) |
-           (conn_has_sent(c) ? STREAM_HAS_SENT : 0U);
+static bool one_is_broken(const struct stream *st)
+{
+    return conn_is_broken(conn_of(st));
+}
+
+static bool one_is_watched(const struct stream *st)
+{
+    return conn_is_watched(conn_of(st));
+}
+
+static bool one_has_sent(const struct stream *st)
+{
+    return conn_has_sent(conn_of(st));
 }
 
 static bool one_has_taken(struct stream *st)
@@ -176,7 +186,10 @@ const struct stream_ops stream_ops_one = {
     .flush = one_flush,
     .tunnel = one_tunnel,
     .shut = one_shut,
-    .facts = one_facts,
+    .is_open = one_is_open,
+    .is_broken = one_is_broken,
+    .is_watched = one_is_watched,
+    .has_sent = one_has_sent,
     .has_taken = one_has_taken,
     .look = one_look,
     .local_addr = one_local_addr,

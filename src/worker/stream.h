@@ -55,13 +55,6 @@ enum stream_listen {
     STREAM_WATCH_FIN /* … and an orderly end */
 };
 
-enum stream_fact {
-    STREAM_IS_OPEN = 1U << 0,
-    STREAM_IS_BROKEN = 1U << 1,  /* nothing reaches the peer any more */
-    STREAM_IS_WATCHED = 1U << 2, /* a reset would be heard of */
-    STREAM_HAS_SENT = 1U << 3    /* the kernel has, or may have, taken something of `out` */
-};
-
 /* Of the connection below. */
 struct stream_ops {
     void (*send_head)(struct stream *st, const struct msg *m);
@@ -76,7 +69,11 @@ struct stream_ops {
     void (*flush)(struct stream *st);
     void (*tunnel)(struct stream *st);
     void (*shut)(struct stream *st);
-    unsigned (*facts)(const struct stream *st); /* enum stream_fact */
+    bool (*is_open)(const struct stream *st);
+    bool (*is_broken)(const struct stream *st);  /* nothing reaches the peer any more */
+    bool (*is_watched)(const struct stream *st); /* a reset would be heard of */
+    /* The kernel has, or may have, taken something of what was sent. */
+    bool (*has_sent)(const struct stream *st);
     bool (*has_taken)(struct stream *st);
     void (*look)(struct stream *st);
     int (*local_addr)(const struct stream *st, struct addr *out);
@@ -181,9 +178,21 @@ static inline bool stream_is_congested(const struct stream *st)
 {
     return st->is_congested;
 }
-static inline bool stream_has(const struct stream *st, enum stream_fact fact)
+static inline bool stream_is_open(const struct stream *st)
 {
-    return (STREAM_DO(st, facts) & fact) != 0;
+    return STREAM_DO(st, is_open);
+}
+static inline bool stream_is_broken(const struct stream *st)
+{
+    return STREAM_DO(st, is_broken);
+}
+static inline bool stream_is_watched(const struct stream *st)
+{
+    return STREAM_DO(st, is_watched);
+}
+static inline bool stream_has_sent(const struct stream *st)
+{
+    return STREAM_DO(st, has_sent);
 }
 /* Since it was congested, last made progress or was looked at. */
 static inline bool stream_has_taken(struct stream *st)
@@ -244,8 +253,10 @@ void stream_shut(struct stream *st);
 /* BODY pieces and trailers are no news of the state: their head was. */
 static inline void stream_note_heard(struct stream *st, const struct event *ev)
 {
-    if (ev->type == EVENT_HEAD)
-        stream_move_in(st, ev->is_whole ? STREAM_END : STREAM_BODY, "head");
+    if (ev->type == EVENT_HEAD && ev->is_whole)
+        stream_move_in(st, STREAM_END, "whole head");
+    else if (ev->type == EVENT_HEAD)
+        stream_move_in(st, STREAM_BODY, "head");
     else if (ev->type == EVENT_END)
         stream_move_in(st, st->in == STREAM_TUNNEL ? STREAM_SHUT : STREAM_END, "end");
     else if (ev->type == EVENT_INFO)

@@ -57,6 +57,7 @@ int worker_init(struct worker *w, struct loop *loop, struct stats_worker *stats,
 
 void worker_fini(struct worker *w)
 {
+    MUST(LIST_EMPTY(&w->clients) && TAILQ_EMPTY(&w->exchanges));
     timer_stop(loop_timers(w->loop), &w->drain_timer);
     timer_stop(loop_timers(w->loop), &w->reclaim.timer);
     timer_stop(loop_timers(w->loop), &w->pace_timer);
@@ -139,36 +140,6 @@ int worker_addrs(struct worker *w, const struct frame_addrs *found)
     return origin_addrs(w, found);
 }
 
-static uint32_t find_slot(const struct worker *w, enum stats_kind kind, uint64_t id)
-{
-    return w->segment != NULL ? stats_slot_find(w->segment, kind, id) : STATS_NO_SLOT;
-}
-
-struct stats_line *worker_pool_stats(struct worker *w, uint64_t pool_id)
-{
-    const uint32_t slot = find_slot(w, STATS_OF_POOL, pool_id);
-
-    return slot != STATS_NO_SLOT ? &w->stats->pool[slot] : &w->nowhere;
-}
-
-struct stats_line *worker_listener_stats(struct worker *w, uint64_t listener_id)
-{
-    const uint32_t slot = find_slot(w, STATS_OF_LISTENER, listener_id);
-
-    return slot != STATS_NO_SLOT ? &w->stats->listener[slot] : &w->nowhere;
-}
-
-struct span worker_date(struct worker *w)
-{
-    uint64_t now_s = loop_wall_us(w->loop) / 1000000;
-
-    if (now_s != w->date_s) {
-        w->date_s = now_s;
-        date_print(now_s, w->date);
-    }
-    return span_from(w->date, DATE_TEXT_LEN);
-}
-
 /* ---- draining ---- */
 
 static void check_drained(struct worker *w)
@@ -198,6 +169,7 @@ static void stop_exchanges(struct worker *w)
         next = TAILQ_NEXT(ex, entry);
         exchange_stop(ex);
     }
+    MUST(TAILQ_EMPTY(&w->exchanges) && w->young == NULL);
 }
 
 static void on_drain_limit(struct timer *t)
@@ -206,6 +178,7 @@ static void on_drain_limit(struct timer *t)
     struct client *c, *next;
     struct acceptor *a;
 
+    MUST(w->draining);
     log_warn("drain time is over: closing what is left");
     LIST_FOREACH (a, &w->acceptors, entry)
         sock_close(&a->sock, false);
@@ -260,14 +233,9 @@ static void drain_pass(struct loop_work *work)
     check_drained(w);
 }
 
-void worker_acceptor_closed(struct worker *w)
-{
-    if (w->takes_in)
-        loop_defer(w->loop, &w->drain_work);
-}
-
 void worker_drain(struct worker *w, uint32_t limit_ms, void (*on_drained)(void *arg), void *arg)
 {
+    MUST(on_drained != NULL);
     if (w->draining)
         return;
     w->draining = true;

@@ -39,7 +39,6 @@ struct worker {
     struct conn_shared shared;
     struct stats_worker *stats;
     const struct stats *segment; /* where it lies; NULL: pools and listeners have no slots */
-    struct stats_line nowhere;   /* of those that have none */
     uint32_t id;
     struct access_log *access_log; /* NULL: off */
     struct rand_state rand;
@@ -114,7 +113,12 @@ int worker_addrs(struct worker *w, const struct frame_addrs *found) MUST_USE;
  * is left. on_drained is called once, when nothing is left. */
 void worker_drain(struct worker *w, uint32_t limit_ms, void (*on_drained)(void *arg),
                   void *arg);
-void worker_acceptor_closed(struct worker *w);
+/* Draining may be over, or go on. */
+static inline void worker_acceptor_closed(struct worker *w)
+{
+    if (w->takes_in)
+        loop_defer(w->loop, &w->drain_work);
+}
 
 /* Where a pool, or a listener, is counted; never NULL. */
 struct stats_line *worker_pool_stats(struct worker *w, uint64_t pool_id);

@@ -12,9 +12,11 @@ import tempfile
 import check_architecture
 import check_circles
 import check_doors
+import check_flags
 import check_headers
 import check_includes
 import check_purity
+import check_rooms
 import check_sizes
 import check_symbols
 import check_unit_tests
@@ -22,6 +24,7 @@ import check_words
 import common
 
 TABLE = "base:\nhttp: base\nworker: base http\nmanager: base http\n"
+ROOMS = "low >\n    span\nhigh > low\n    view\n    never conn_[a-z]+\n"
 ESSAY = "/*\n * What this is for.\n * Who calls it.\n */\n#pragma once\n"
 GOOD = {
     "src/base/span.h": ESSAY + "int span_a(void);\n",
@@ -75,6 +78,27 @@ def circle(tree):
     return check_circles.find_problems(tree, ("manager",))
 
 
+def rooms(tree, table=ROOMS):
+    return check_rooms.find_problems(tree, "base", table, archive(tree, "base"))
+
+
+def rooms_in_a_circle(tree):
+    return rooms(tree, ROOMS.replace("low >", "low > high"))
+
+
+VIEW = {"src/base/view.h": ESSAY + "int view_a(void);\n", "src/base/view.c": "int view_a(void)\n{\n    return 1;\n}\n"}
+MESSAGE = "enum msg_flag {\n    MSG_A = 1U << 0, /* a fact */\n    MSG_B = 1U << 1\n};\nstruct msg {\n    bool is_c;\n    unsigned d : 1;\n};\n"
+
+
+def flags(tree):
+    where = "src/http/msg.h"
+    return check_flags.flag_problems(tree, {"msg": (3, [(where, "enum", "msg_flag"), (where, "struct", "msg")])})
+
+
+def musts(tree):
+    return check_flags.must_problems(tree, {"http": 50})
+
+
 def impure(call, declared=""):
     body = '#include "http/msg.h"\n#include <stdio.h>\n#include <stdlib.h>\n#include <time.h>\n'
     body += "#include <unistd.h>\n#include <sys/socket.h>\n#include <sys/random.h>\n"
@@ -90,6 +114,18 @@ CASES = [
      {"src/worker/w.c": '#include "manager/m.h"\n', "src/manager/m.h": ESSAY}, "must not include"),
     ("includes: unknown room", includes, {"src/cellar/c.c": ""}, "not in include_table"),
     ("includes: not from src", includes, {"src/http/msg.c": '#include "msg.h"\n'}, "not a path"),
+    ("rooms: upward", rooms, {**VIEW, "src/base/span.c": '#include "base/view.h"\n'}, "must not include"),
+    ("rooms: upward by a call", rooms,
+     {**VIEW, "src/base/span.c": "int view_a(void);\nint span_a(void)\n{\n    return view_a();\n}\n"}, "must not use view_a"),
+    ("rooms: no room", rooms, {"src/base/cellar.c": "int cellar_a;\n"}, "in no room"),
+    ("rooms: forbidden word", rooms, {**VIEW, "src/base/view.h": ESSAY + "int conn_view(void);\n"}, "must not know conn_view"),
+    ("rooms: circle of headers", rooms,
+     {"src/base/view.h": ESSAY + '#include "base/view2.h"\n', "src/base/view2.h": ESSAY + '#include "base/view.h"\n'},
+     "circle of headers"),
+    ("rooms: circle of rooms", rooms_in_a_circle, {}, "does not stand before"),
+    ("flags: too many", flags, {"src/http/msg.h": ESSAY + MESSAGE}, "4 flags, 3 allowed"),
+    ("flags: nothing to count", flags, {}, "is not there"),
+    ("flags: few MUSTs", musts, {}, "MUST a thousand lines"),
     ("purity: socket", purity, impure("socket(1, 1, 0)"), "socket"),
     ("purity: read", purity, impure("read(fd, b, 8)"), "read"),
     ("purity: write", purity, impure("write(fd, b, 8)"), "write"),
@@ -162,6 +198,14 @@ CASES = [
 ]
 
 
+# Whose good trees are others than GOOD.
+BAD_ONLY = (rooms_in_a_circle, flags, musts)
+GOOD_ELSEWHERE = [
+    ("good tree: flags", flags, {"src/http/msg.h": ESSAY + MESSAGE.replace("    bool is_c;\n", "")}),
+    ("good tree: musts", musts, {"src/http/msg.c": "int msg_a(int fd)\n{\n    MUST(fd);\n    return fd;\n}\n"}),
+]
+
+
 def verdict(check, changes):
     with tempfile.TemporaryDirectory() as folder:
         return check(make_tree(folder, changes))
@@ -176,8 +220,8 @@ def run_case(name, check, changes, word):
     return False
 
 
-def run_good(check):
-    problems = verdict(check, {})
+def run_good(check, changes=None):
+    problems = verdict(check, changes or {})
     print("\n".join(problems), end="")
     return not problems
 
@@ -190,8 +234,10 @@ def main():
         print(f"[       OK ] {name}" if passed else f"[  FAILED  ] {name}")
         results.append(passed)
 
-    for check in dict.fromkeys(case[1] for case in CASES):
+    for check in dict.fromkeys(case[1] for case in CASES if case[1] not in BAD_ONLY):
         count(f"good tree: {check.__module__}.{check.__name__}", run_good(check))
+    for name, check, changes in GOOD_ELSEWHERE:
+        count(name, run_good(check, changes))
     for case in CASES:
         count(case[0], run_case(*case))
     return 0 if all(results) else 1

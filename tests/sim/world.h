@@ -131,6 +131,8 @@ const char *world_origin_got(struct world *w, unsigned origin, unsigned conn);
 
 /* SIM_SEED if set (*given true), else otherwise. */
 uint64_t world_seed(uint64_t otherwise, bool *given);
+/* world_fail.c: what fails from now on prints this seed. */
+void world_watch_failures(uint64_t seed);
 void world_fail(const char *file, int line, const char *what) __attribute__((noreturn));
 
 #define CHECK(cond)                                \

@@ -123,12 +123,29 @@ static void test_prefer(void **state)
     }
 }
 
+static void test_decode(void **state)
+{
+    char buf[8];
+    struct span out;
+    struct api_query q;
+
+    (void)state;
+    assert_int_equal(api_query_decode(SPAN("a%2Fb+"), buf, sizeof(buf), &out), 0);
+    assert_true(span_is_equal(out, SPAN("a/b+")));
+    assert_int_equal(api_query_decode(SPAN("%zz"), buf, sizeof(buf), &out), WERR_SYNTAX);
+    assert_int_equal(api_query_decode(SPAN("%2"), buf, sizeof(buf), &out), WERR_SYNTAX);
+    assert_int_equal(api_query_decode(SPAN("%00"), buf, sizeof(buf), &out), WERR_SYNTAX);
+    assert_int_equal(api_query_decode(SPAN("123456789"), buf, sizeof(buf), &out), WERR_TOO_BIG);
+    api_query_read(SPAN("/explain?host=a&path=/b"), &q);
+    assert_string_equal(q.text, "?host=a&path=/b");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_nothing), cmocka_unit_test(test_times),
         cmocka_unit_test(test_flags),   cmocka_unit_test(test_bad),
-        cmocka_unit_test(test_prefer),
+        cmocka_unit_test(test_prefer),  cmocka_unit_test(test_decode),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

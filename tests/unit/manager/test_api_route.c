@@ -182,12 +182,35 @@ static void test_query(void **state)
     }
 }
 
+static void test_params_by_name(void **state)
+{
+    struct api_match match;
+
+    (void)state;
+    assert_int_equal(
+        api_route_find(routes, ROUTES_N, SPAN("DELETE"), SPAN("/things/::1/80"), &match), 0);
+    assert_true(span_is_equal(api_match_param(&match, SPAN("ip")), SPAN("::1")));
+    assert_true(span_is_equal(api_match_param(&match, SPAN("port")), SPAN("80")));
+    assert_null(api_match_param(&match, SPAN("id")).ptr);
+}
+
+static void test_query_that_repeats(void **state)
+{
+    const struct span target = SPAN("/x?h=1&g=2&h=3");
+
+    (void)state;
+    assert_true(span_is_equal(api_route_query_nth(target, SPAN("h"), 0), SPAN("1")));
+    assert_true(span_is_equal(api_route_query_nth(target, SPAN("h"), 1), SPAN("3")));
+    assert_null(api_route_query_nth(target, SPAN("h"), 2).ptr);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_normalize), cmocka_unit_test(test_path_length),
-        cmocka_unit_test(test_find),      cmocka_unit_test(test_allow),
-        cmocka_unit_test(test_allow_any), cmocka_unit_test(test_query),
+        cmocka_unit_test(test_normalize),      cmocka_unit_test(test_path_length),
+        cmocka_unit_test(test_find),           cmocka_unit_test(test_allow),
+        cmocka_unit_test(test_allow_any),      cmocka_unit_test(test_query),
+        cmocka_unit_test(test_params_by_name), cmocka_unit_test(test_query_that_repeats),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -35,9 +35,10 @@ static char body[BODY_BYTES];
 
 static void on_event(struct conn *c, struct event *ev)
 {
-    w.has_asked |= ev->type == EVENT_END;
-    if (ev->type == EVENT_END)
-        conn_quiet(c);
+    if (ev->type != EVENT_END && !(ev->type == EVENT_HEAD && ev->is_whole))
+        return;
+    w.has_asked = true;
+    conn_quiet(c);
 }
 
 static void on_gone(struct conn *c, int error)

@@ -1,0 +1,23 @@
+#include "worker/worker.h"
+
+/* Of pools and listeners without a slot: nobody reads it. */
+static struct stats_line nowhere;
+
+static uint32_t find_slot(const struct worker *w, enum stats_kind kind, uint64_t id)
+{
+    return w->segment != NULL ? stats_slot_find(w->segment, kind, id) : STATS_NO_SLOT;
+}
+
+struct stats_line *worker_pool_stats(struct worker *w, uint64_t pool_id)
+{
+    const uint32_t slot = find_slot(w, STATS_OF_POOL, pool_id);
+
+    return slot != STATS_NO_SLOT ? &w->stats->pool[slot] : &nowhere;
+}
+
+struct stats_line *worker_listener_stats(struct worker *w, uint64_t listener_id)
+{
+    const uint32_t slot = find_slot(w, STATS_OF_LISTENER, listener_id);
+
+    return slot != STATS_NO_SLOT ? &w->stats->listener[slot] : &nowhere;
+}
