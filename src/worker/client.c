@@ -391,7 +391,7 @@ void client_accept(struct listener_runtime *l, struct accepted *a, bool has_head
 
 void client_drain(struct client *c)
 {
-    MUST(client_worker(c)->draining);
+    MUST(client_worker(c)->draining || !c->caller.listener->is_described);
     if (c->state == CLIENT_BUSY) {
         conn_close_after(&c->conn);
     } else if (c->state == CLIENT_UNTAKEN) {
