@@ -31,7 +31,8 @@ struct resolve {
 };
 
 /* The macros of uthash are pages of branches: each alone in a function that has nothing else.
- * NOLINTBEGIN(readability-function-size,clang-analyzer-unix.Malloc) */
+ * NOLINTBEGIN(readability-function-size,clang-analyzer-unix.Malloc,clang-analyzer-core.NullDereference)
+ */
 static struct resolve_name *find_name(const struct resolve *r, uint64_t server_id)
 {
     struct resolve_name *n;
@@ -50,7 +51,8 @@ static void unlink_name(struct resolve *r, struct resolve_name *n)
 {
     HASH_DELETE(hh, r->names, n);
 }
-/* NOLINTEND(readability-function-size,clang-analyzer-unix.Malloc) */
+/* NOLINTEND(readability-function-size,clang-analyzer-unix.Malloc,clang-analyzer-core.NullDereference)
+ */
 
 /* c-ares can look up services too, which Weldr never asks for, and for which a static program
  * would need the C library's plug-ins at run time: so there are none. */

@@ -64,7 +64,7 @@ static enum rights_got take_right(struct msghdr *msg, int *fd)
     return (msg->msg_flags & MSG_CTRUNC) != 0 ? RIGHTS_LOST : RIGHTS_NONE;
 }
 
-int64_t rights_receive(int socket, char *buf, size_t len, int *fd, enum rights_got *got)
+int64_t rights_receive(int socket, void *buf, size_t len, int *fd, enum rights_got *got)
 {
     struct iovec iov = {.iov_base = buf, .iov_len = len};
     union control control;

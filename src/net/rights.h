@@ -25,7 +25,7 @@ enum rights_got {
  * much room there is; WERR_RESET, WERR_CLOSED … */
 int64_t rights_send(int socket, const struct iovec *iov, unsigned n, int fd) MUST_USE;
 /* Bytes, 0 at the end, or WERR_AGAIN …. RIGHTS_ONE: *fd is close-on-exec and the caller's. */
-int64_t rights_receive(int socket, char *buf, size_t len, int *fd,
+int64_t rights_receive(int socket, void *buf, size_t len, int *fd,
                        enum rights_got *got) MUST_USE;
 
 #endif

@@ -8,11 +8,11 @@
 #define WELDR_POOL_KINDS_H
 
 enum kind {
-    KIND_NONE,
+    KIND_NONE = 0,
 #define KIND(name, number, letter, word, list, family) KIND_##name = (number),
 #include "pool/kinds.def"
 #undef KIND
-    KIND_N
+    KIND_N = KIND_RULE + 1
 };
 
 const char *kind_word(enum kind kind); /* "server" */

@@ -9,8 +9,7 @@ enum pool_change_type {
     POOL_CHANGE_NONE, /* nothing changed (a server that was there, changed to the same) */
     POOL_CHANGE_ADDED,
     POOL_CHANGE_CHANGED,
-    POOL_CHANGE_REMOVED,
-    POOL_CHANGE_LAST = POOL_CHANGE_REMOVED
+    POOL_CHANGE_REMOVED
 };
 
 struct pool_change {

@@ -46,11 +46,17 @@ static int read_target(struct rule_reading *r, json_t *value, struct rule_target
     return target->pool != NULL ? 0 : rule_refuse(r, "needs the name of a pool");
 }
 
+static bool is_same_pool(const struct rule_target *a, const struct rule_target *b)
+{
+    MUST(a->pool != NULL && b->pool != NULL);
+    return strcmp(a->pool, b->pool) == 0;
+}
+
 static bool has_pool_twice(const struct rule_action *action)
 {
     for (uint32_t i = 1; i < action->target_n; i++)
         for (uint32_t k = 0; k < i; k++)
-            if (strcmp(action->targets[i].pool, action->targets[k].pool) == 0)
+            if (is_same_pool(&action->targets[i], &action->targets[k]))
                 return true;
     return false;
 }

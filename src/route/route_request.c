@@ -59,7 +59,9 @@ struct span route_host_port(struct span host)
 
 static char lower(char c)
 {
-    return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
+    if (c < 'A' || c > 'Z')
+        return c;
+    return (char)(c - 'A' + 'a');
 }
 
 static struct span view_host(struct route_view *v, struct span host)
