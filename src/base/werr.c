@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "base/ascii.h"
+
 enum { WORD_MAX = 24 };
 
 static const char *const texts[WERR_ORD_END] = {
@@ -74,11 +76,6 @@ const char *werr_text(int error)
     return is_known(error) ? texts[-error] : "unknown error";
 }
 
-static char lower(char c)
-{
-    return (char)(c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c);
-}
-
 const char *werr_word(int error)
 {
     static char words[WERR_ORD_END][WORD_MAX];
@@ -88,7 +85,7 @@ const char *werr_word(int error)
     char *word = words[-error];
     if (word[0] == '\0') {
         for (size_t i = 0; i < WORD_MAX; i++)
-            word[i] = lower(names[-error][i]);
+            word[i] = ascii_lower(names[-error][i]);
     }
     return word;
 }

@@ -1,3 +1,4 @@
+#include "base/ascii.h"
 #include "codec/h1_int.h"
 
 enum { SIZE_DIGITS = 16, CRLF_BYTES = 2 };
@@ -55,23 +56,15 @@ size_t h1_body_close(struct h1 *h, struct span in)
     return deliver(h, in, 0);
 }
 
-static int hex_value(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    c |= 0x20;
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 /* 1*HEXDIG up to 2^63-1; returns the digits, 0 when there are none or it is more. */
 static size_t read_size(struct span line, uint64_t *size)
 {
     size_t i = 0;
     *size = 0;
-    for (; i < line.len && hex_value(line.ptr[i]) >= 0; i++) {
+    for (; i < line.len && ascii_hex(line.ptr[i]) >= 0; i++) {
         if (*size > INT64_MAX / 16)
             return 0;
-        *size = *size * 16 + (uint64_t)hex_value(line.ptr[i]);
+        *size = *size * 16 + (uint64_t)ascii_hex(line.ptr[i]);
     }
     return i;
 }

@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 
+#include "base/ascii.h"
 #include "base/fault.h"
 #include "pool/pool_code.h"
 #include "pool/server.h"
@@ -30,9 +31,7 @@ bool pool_name_is_valid(struct span name)
 {
     for (size_t i = 0; i < name.len; i++) {
         char c = name.ptr[i];
-        bool is_letter = (c | 0x20) >= 'a' && (c | 0x20) <= 'z';
-        bool is_digit = c >= '0' && c <= '9';
-        if (!is_letter && !is_digit && c != '.' && c != '_' && c != '-')
+        if (!ascii_is_alnum(c) && c != '.' && c != '_' && c != '-')
             return false;
     }
     return name.len > 0 && name.len <= POOL_NAME_MAX;

@@ -1,5 +1,6 @@
 #include <stdlib.h>
 
+#include "base/ascii.h"
 #include "base/fault.h"
 #include "base/num.h"
 #include "base/strb.h"
@@ -121,8 +122,7 @@ static bool is_numeric(struct span host)
 
 static bool is_name_character(char c)
 {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-           c == '-' || c == '_';
+    return ascii_is_alnum(c) || c == '-' || c == '_';
 }
 
 /* Labels of 1 to 63 letters, digits, hyphens (not at an end) and underscores (which container
@@ -197,10 +197,8 @@ static void print_host(struct span host, const struct addr *addr, char *buf)
         addr_print_ip(addr, buf);
         return;
     }
-    for (size_t i = 0; i < host.len; i++) {
-        char c = host.ptr[i];
-        buf[i] = (char)(c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c);
-    }
+    for (size_t i = 0; i < host.len; i++)
+        buf[i] = ascii_lower(host.ptr[i]);
     buf[host.len] = '\0';
 }
 

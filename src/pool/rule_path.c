@@ -1,3 +1,4 @@
+#include "base/ascii.h"
 #include "pool/rule.h"
 
 static bool is_normal(struct span path)
@@ -12,29 +13,11 @@ static bool is_normal(struct span path)
     return true;
 }
 
-static int hex_value(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    if (c >= 'A' && c <= 'F')
-        return c - 'A' + 10;
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 /* RFC 3986 section 2.3. */
 static bool is_unreserved(int c)
 {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-           c == '-' || c == '.' || c == '_' || c == '~';
-}
-
-/* The byte that an escape stands for; -1: none begins here. */
-static int escaped_byte(struct span path, size_t i)
-{
-    if (path.ptr[i] != '%' || i + 2 >= path.len)
-        return -1;
-    int high = hex_value(path.ptr[i + 1]), low = hex_value(path.ptr[i + 2]);
-    return high >= 0 && low >= 0 ? high * 16 + low : -1;
+    return c < 0x80 &&
+           (ascii_is_alnum((char)c) || c == '-' || c == '.' || c == '_' || c == '~');
 }
 
 struct writing {
@@ -82,7 +65,7 @@ struct span rule_path_normal(struct span path, char *buf)
     if (path.len == 0 || path.ptr[0] != '/' || is_normal(path))
         return path;
     for (size_t i = 0; i < path.len; i++) {
-        int byte = escaped_byte(path, i);
+        int byte = ascii_unescape(path.ptr + i, path.len - i);
         if (byte >= 0)
             i += 2;
         if (byte < 0 && path.ptr[i] == '/')

@@ -1,3 +1,4 @@
+#include "base/ascii.h"
 #include "route/route_int.h"
 
 /* ---- host and path ---- */
@@ -85,31 +86,17 @@ static bool has_one_field(const struct rule_pairs *pairs, const struct msg *m)
 
 /* ---- query ---- */
 
-static int hex_value(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    if (c >= 'A' && c <= 'F')
-        return c - 'A' + 10;
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 /* The next byte of a parameter, its escape undone. */
 static char next_byte(struct span *rest)
 {
+    const int byte = ascii_unescape(rest->ptr, rest->len);
     char c = rest->ptr[0];
-    size_t n = 1;
 
-    if (c == '+')
+    if (byte >= 0)
+        c = (char)byte;
+    else if (c == '+')
         c = ' ';
-    if (c == '%' && rest->len >= 3) {
-        int high = hex_value(rest->ptr[1]), low = hex_value(rest->ptr[2]);
-        if (high >= 0 && low >= 0) {
-            c = (char)(high * 16 + low);
-            n = 3;
-        }
-    }
-    *rest = span_skip(*rest, n);
+    *rest = span_skip(*rest, byte >= 0 ? 3 : 1);
     return c;
 }
 

@@ -1,3 +1,4 @@
+#include "base/ascii.h"
 #include "http/field.h"
 #include "route/route_int.h"
 
@@ -57,13 +58,6 @@ struct span route_host_port(struct span host)
     return at < host.len ? span_skip(host, at + 1) : SPAN_NONE;
 }
 
-static char lower(char c)
-{
-    if (c < 'A' || c > 'Z')
-        return c;
-    return (char)(c - 'A' + 'a');
-}
-
 static struct span view_host(struct route_view *v, struct span host)
 {
     host = route_host_without_port(host);
@@ -72,7 +66,7 @@ static struct span view_host(struct route_view *v, struct span host)
     if (host.len > ROUTE_HOST_MAX)
         return SPAN_NONE;
     for (size_t i = 0; i < host.len; i++)
-        v->host_text[i] = lower(host.ptr[i]);
+        v->host_text[i] = ascii_lower(host.ptr[i]);
     return span_from(v->host_text, host.len);
 }
 
