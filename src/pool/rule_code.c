@@ -2,7 +2,7 @@
 
 #include <jansson.h>
 
-#include "base/num.h"
+#include "base/ascii.h"
 #include "pool/pool_int.h"
 #include "pool/rule_read.h"
 
@@ -35,21 +35,48 @@ static size_t enter_at(struct rule_reading *r, json_t *value, size_t i)
     return json_is_array(value) ? rule_enter_entry(r, i) : r->path_len;
 }
 
+/* As many as were asked for, zeroed; the caller's, also when reading failed half-way. */
+struct entries {
+    void *at;
+    uint32_t n;
+    size_t bytes; /* of one */
+};
+
+typedef int (*entry_fn)(struct rule_reading *r, json_t *value, const void *arg, void *out);
+
+/* No deeper than RULE_DEPTH_MAX. NOLINTNEXTLINE(misc-no-recursion) */
+static int read_entries(struct rule_reading *r, json_t *value, entry_fn read, const void *arg,
+                        struct entries *out)
+{
+    size_t n = 0;
+    int rc = take_entries(r, value, &n);
+
+    if (rc != 0)
+        return rc;
+    out->at = pool_calloc(n, out->bytes);
+    if (out->at == NULL)
+        return WERR_NOMEM;
+    out->n = (uint32_t)n;
+    for (size_t i = 0; i < n && rc == 0; i++) {
+        size_t was = enter_at(r, value, i);
+        rc = read(r, entry_at(value, i), arg, (char *)out->at + i * out->bytes);
+        rule_leave(r, was);
+    }
+    return rc;
+}
+
 /* ---- texts ---- */
 
 static void lower(char *text)
 {
     for (; *text != '\0'; text++)
-        if (*text >= 'A' && *text <= 'Z')
-            *text = (char)(*text - 'A' + 'a');
+        *text = ascii_lower(*text);
 }
 
 static bool is_one_of(const char *text, const char *more)
 {
     for (; *text != '\0'; text++) {
-        bool is_alnum = (*text >= 'a' && *text <= 'z') || (*text >= 'A' && *text <= 'Z') ||
-                        (*text >= '0' && *text <= '9');
-        if (!is_alnum && strchr(more, *text) == NULL)
+        if (!ascii_is_alnum(*text) && strchr(more, *text) == NULL)
             return false;
     }
     return true;
@@ -108,12 +135,13 @@ static const struct texts_kind path_kind = {RULE_TEXT_MAX, is_path,
 static const struct texts_kind method_kind = {32, is_method,
                                               "must be a method in capitals, such as GET"};
 
-static int read_text_entry(struct rule_reading *r, json_t *value, const struct texts_kind *kind,
-                           char **out)
+static int read_text_entry(struct rule_reading *r, json_t *value, const void *arg, void *out)
 {
-    int rc = rule_read_text(r, value, kind->max, out);
+    const struct texts_kind *kind = arg;
+    char **text = out;
+    int rc = rule_read_text(r, value, kind->max, text);
 
-    if (rc == 0 && !kind->is_valid(*out))
+    if (rc == 0 && !kind->is_valid(*text))
         rc = rule_refuse(r, kind->wish);
     return rc;
 }
@@ -121,20 +149,11 @@ static int read_text_entry(struct rule_reading *r, json_t *value, const struct t
 static int read_texts(struct rule_reading *r, json_t *value, const struct texts_kind *kind,
                       struct rule_texts *out)
 {
-    size_t n = 0;
-    int rc = take_entries(r, value, &n);
+    struct entries entries = {.bytes = sizeof(*out->at)};
+    int rc = read_entries(r, value, read_text_entry, kind, &entries);
 
-    if (rc != 0)
-        return rc;
-    out->at = pool_calloc(n, sizeof(*out->at));
-    if (out->at == NULL)
-        return WERR_NOMEM;
-    out->n = (uint32_t)n;
-    for (size_t i = 0; i < n && rc == 0; i++) {
-        size_t was = enter_at(r, value, i);
-        rc = read_text_entry(r, entry_at(value, i), kind, &out->at[i]);
-        rule_leave(r, was);
-    }
+    out->at = entries.at;
+    out->n = entries.n;
     return rc;
 }
 
@@ -183,9 +202,10 @@ static bool is_trimmed(json_t *value)
     return span_trim(text).len == text.len;
 }
 
-static int read_header_member(struct rule_reading *r, const char *key, json_t *value,
-                              struct rule_pair *pair)
+static int read_header_member(struct rule_reading *r, const char *key, json_t *value, void *out)
 {
+    struct rule_pair *pair = out;
+
     if (strcmp(key, "name") == 0) {
         int rc = rule_read_text(r, value, RULE_NAME_MAX, &pair->name);
         if (rc == 0 && !is_field_name(pair->name))
@@ -203,9 +223,10 @@ static int read_header_member(struct rule_reading *r, const char *key, json_t *v
     return WERR_NOT_FOUND;
 }
 
-static int read_query_member(struct rule_reading *r, const char *key, json_t *value,
-                             struct rule_pair *pair)
+static int read_query_member(struct rule_reading *r, const char *key, json_t *value, void *out)
 {
+    struct rule_pair *pair = out;
+
     if (strcmp(key, "key") == 0)
         return rule_read_text(r, value, RULE_TEXT_MAX, &pair->name);
     if (strcmp(key, "value") == 0)
@@ -215,8 +236,13 @@ static int read_query_member(struct rule_reading *r, const char *key, json_t *va
     return WERR_NOT_FOUND;
 }
 
-typedef int (*pair_member_fn)(struct rule_reading *r, const char *key, json_t *value,
-                              struct rule_pair *pair);
+struct pairs_kind {
+    const char *name_key;
+    rule_member_fn read;
+};
+
+static const struct pairs_kind header_kind = {"name", read_header_member};
+static const struct pairs_kind query_kind = {"key", read_query_member};
 
 static int refuse_missing(struct rule_reading *r, const char *key)
 {
@@ -227,68 +253,51 @@ static int refuse_missing(struct rule_reading *r, const char *key)
     return WERR_INVALID;
 }
 
-static int read_pair(struct rule_reading *r, json_t *value, pair_member_fn read,
-                     struct rule_pair *pair)
+static int read_pair(struct rule_reading *r, json_t *value, const void *arg, void *out)
 {
-    const char *key = NULL;
-    json_t *member = NULL;
+    const struct pairs_kind *kind = arg;
+    struct rule_pair *pair = out;
+    int rc;
 
-    if (!json_is_object(value))
-        return rule_refuse(r, "must be an object");
     pair->test = RULE_PAIR_VALUE;
-    json_object_foreach(value, key, member)
-    {
-        size_t was = rule_enter(r, key);
-        int rc = read(r, key, member, pair);
-        rule_leave(r, was);
-        if (rc == WERR_NOT_FOUND)
-            return rule_refuse_key(r, key);
-        if (rc != 0)
-            return rc;
-    }
+    rc = rule_read_members(r, value, kind->read, pair);
+    if (rc != 0)
+        return rc;
     if (pair->name == NULL)
-        return refuse_missing(r, read == read_header_member ? "name" : "key");
+        return refuse_missing(r, kind->name_key);
     if (pair->value == NULL && pair->test != RULE_PAIR_PRESENT)
         return rule_refuse(r, "needs a value, or present");
     return 0;
 }
 
-static int read_pairs(struct rule_reading *r, json_t *value, pair_member_fn read,
+static int read_pairs(struct rule_reading *r, json_t *value, const struct pairs_kind *kind,
                       struct rule_pairs *out)
 {
-    size_t n = 0;
-    int rc = take_entries(r, value, &n);
+    struct entries entries = {.bytes = sizeof(*out->at)};
+    int rc = read_entries(r, value, read_pair, kind, &entries);
 
-    if (rc != 0)
-        return rc;
-    out->at = pool_calloc(n, sizeof(*out->at));
-    if (out->at == NULL)
-        return WERR_NOMEM;
-    out->n = (uint32_t)n;
-    for (size_t i = 0; i < n && rc == 0; i++) {
-        size_t was = enter_at(r, value, i);
-        rc = read_pair(r, entry_at(value, i), read, &out->at[i]);
-        rule_leave(r, was);
-    }
+    out->at = entries.at;
+    out->n = entries.n;
     return rc;
 }
 
 static int read_headers(struct rule_reading *r, json_t *value, struct rule_conditions *out)
 {
-    return read_pairs(r, value, read_header_member, &out->headers);
+    return read_pairs(r, value, &header_kind, &out->headers);
 }
 
 static int read_queries(struct rule_reading *r, json_t *value, struct rule_conditions *out)
 {
-    return read_pairs(r, value, read_query_member, &out->queries);
+    return read_pairs(r, value, &query_kind, &out->queries);
 }
 
 /* ---- sources ---- */
 
-static int read_range(struct rule_reading *r, json_t *value, struct cidr *out)
+static int read_range(struct rule_reading *r, json_t *value, const void *arg, void *out)
 {
     struct span text = span_from(json_string_value(value), json_string_length(value));
 
+    (void)arg;
     if (!json_is_string(value) || cidr_from_text(text, out) != 0)
         return rule_refuse(r, "must be an address or a range, such as 10.0.0.0/8");
     return 0;
@@ -296,48 +305,30 @@ static int read_range(struct rule_reading *r, json_t *value, struct cidr *out)
 
 static int read_sources(struct rule_reading *r, json_t *value, struct rule_conditions *out)
 {
-    size_t n = 0;
-    int rc = take_entries(r, value, &n);
+    struct entries entries = {.bytes = sizeof(*out->sources.at)};
+    int rc = read_entries(r, value, read_range, NULL, &entries);
 
-    if (rc != 0)
-        return rc;
-    out->sources.at = pool_calloc(n, sizeof(*out->sources.at));
-    if (out->sources.at == NULL)
-        return WERR_NOMEM;
-    out->sources.n = (uint32_t)n;
-    for (size_t i = 0; i < n && rc == 0; i++) {
-        size_t was = enter_at(r, value, i);
-        rc = read_range(r, entry_at(value, i), &out->sources.at[i]);
-        rule_leave(r, was);
-    }
+    out->sources.at = entries.at;
+    out->sources.n = entries.n;
     return rc;
 }
 
 /* ---- objects, and those within ---- */
 
-static int read_object(struct rule_reading *r, json_t *value, struct rule_conditions *out);
+static int read_object(struct rule_reading *r, json_t *value, const void *arg, void *out);
 
-/* No deeper than RULE_DEPTH_MAX. NOLINTNEXTLINE(misc-no-recursion) */
+/* As deep as rules nest. NOLINTNEXTLINE(misc-no-recursion) */
 static int read_nested(struct rule_reading *r, json_t *value, struct rule_conditions **at,
-                       uint32_t *at_n)
+                       uint32_t *n)
 {
-    size_t n = 0;
-    int rc = 0;
+    struct entries entries = {.bytes = sizeof(**at)};
+    int rc;
 
     if (!json_is_array(value))
         return rule_refuse(r, "must be a list of conditions");
-    rc = take_entries(r, value, &n);
-    if (rc != 0)
-        return rc;
-    *at = pool_calloc(n, sizeof(**at));
-    if (*at == NULL)
-        return WERR_NOMEM;
-    *at_n = (uint32_t)n;
-    for (size_t i = 0; i < n && rc == 0; i++) {
-        size_t was = rule_enter_entry(r, i);
-        rc = read_object(r, json_array_get(value, i), &(*at)[i]);
-        rule_leave(r, was);
-    }
+    rc = read_entries(r, value, read_object, NULL, &entries);
+    *at = entries.at;
+    *n = entries.n;
     return rc;
 }
 
@@ -363,38 +354,24 @@ static const struct {
 };
 
 /* As deep as rules nest. NOLINTNEXTLINE(misc-no-recursion) */
-static int read_member(struct rule_reading *r, const char *key, json_t *value,
-                       struct rule_conditions *out)
+static int read_member(struct rule_reading *r, const char *key, json_t *value, void *out)
 {
-    for (size_t i = 0; i < sizeof(members) / sizeof(members[0]); i++) {
-        if (strcmp(members[i].key, key) != 0)
-            continue;
-        size_t was = rule_enter(r, key);
-        int rc = members[i].read(r, value, out);
-        rule_leave(r, was);
-        return rc;
-    }
-    return rule_refuse_key(r, key);
+    for (size_t i = 0; i < sizeof(members) / sizeof(members[0]); i++)
+        if (strcmp(members[i].key, key) == 0)
+            return members[i].read(r, value, out);
+    return WERR_NOT_FOUND;
 }
 
 /* As deep as rules nest. NOLINTNEXTLINE(misc-no-recursion) */
-static int read_object(struct rule_reading *r, json_t *value, struct rule_conditions *out)
+static int read_object(struct rule_reading *r, json_t *value, const void *arg, void *out)
 {
-    const char *key = NULL;
-    json_t *member = NULL;
-    int rc = 0;
+    int rc;
 
-    if (!json_is_object(value))
-        return rule_refuse(r, "must be an object");
+    (void)arg;
     if (r->depth >= RULE_DEPTH_MAX)
         return rule_refuse(r, "conditions nest at most 4 deep");
     r->depth++;
-    json_object_foreach(value, key, member)
-    {
-        rc = read_member(r, key, member, out);
-        if (rc != 0)
-            break;
-    }
+    rc = rule_read_members(r, value, read_member, out);
     r->depth--;
     return rc;
 }
@@ -407,7 +384,7 @@ int rule_conditions_from_json(struct json_t *value, const char *field,
 
     rule_reading_init(&r, field, error);
     r.left = RULE_CONDITIONS_MAX;
-    int rc = read_object(&r, value, &read);
+    int rc = read_object(&r, value, NULL, &read);
     if (rc != 0) {
         rule_conditions_fini(&read);
         return rc;

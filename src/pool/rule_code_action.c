@@ -6,9 +6,9 @@
 
 /* ---- forward ---- */
 
-static int read_target_member(struct rule_reading *r, const char *key, json_t *value,
-                              struct rule_target *target)
+static int read_target_member(struct rule_reading *r, const char *key, json_t *value, void *out)
 {
+    struct rule_target *target = out;
     json_int_t n = json_integer_value(value);
 
     if (strcmp(key, "pool") == 0) {
@@ -27,23 +27,13 @@ static int read_target_member(struct rule_reading *r, const char *key, json_t *v
 
 static int read_target(struct rule_reading *r, json_t *value, struct rule_target *target)
 {
-    const char *key = NULL;
-    json_t *member = NULL;
+    int rc;
 
     target->weight = 1;
-    if (!json_is_object(value))
-        return rule_refuse(r, "must be an object with pool and weight");
-    json_object_foreach(value, key, member)
-    {
-        size_t was = rule_enter(r, key);
-        int rc = read_target_member(r, key, member, target);
-        rule_leave(r, was);
-        if (rc == WERR_NOT_FOUND)
-            return rule_refuse_key(r, key);
-        if (rc != 0)
-            return rc;
-    }
-    return target->pool != NULL ? 0 : rule_refuse(r, "needs the name of a pool");
+    rc = rule_read_members(r, value, read_target_member, target);
+    if (rc == 0 && target->pool == NULL)
+        rc = rule_refuse(r, "needs the name of a pool");
+    return rc;
 }
 
 static bool is_same_pool(const struct rule_target *a, const struct rule_target *b)
@@ -204,7 +194,7 @@ static int read_redirect_status(struct rule_reading *r, json_t *value,
 }
 
 static int read_redirect_member(struct rule_reading *r, const char *key, json_t *value,
-                                struct rule_redirect *out)
+                                void *out)
 {
     if (strcmp(key, "status") == 0)
         return read_redirect_status(r, value, out);
@@ -217,27 +207,15 @@ static int read_redirect_member(struct rule_reading *r, const char *key, json_t 
 static int read_redirect(struct rule_reading *r, json_t *value, struct rule_action *out)
 {
     struct rule_redirect *to = &out->redirect;
-    const char *key = NULL;
-    json_t *member = NULL;
+    int rc;
 
     to->status = 302;
-    if (!json_is_object(value))
-        return rule_refuse(r, "must be an object");
-    json_object_foreach(value, key, member)
-    {
-        size_t was = rule_enter(r, key);
-        int rc = read_redirect_member(r, key, member, to);
-        rule_leave(r, was);
-        if (rc == WERR_NOT_FOUND)
-            return rule_refuse_key(r, key);
-        if (rc != 0)
-            return rc;
-    }
-    if (to->scheme == NULL && to->host == NULL && to->port == NULL && to->path == NULL &&
-        to->query == NULL)
-        return rule_refuse(
+    rc = rule_read_members(r, value, read_redirect_member, to);
+    if (rc == 0 && to->scheme == NULL && to->host == NULL && to->port == NULL &&
+        to->path == NULL && to->query == NULL)
+        rc = rule_refuse(
             r, "would lead to the same place: give scheme, host, port, path or query");
-    return 0;
+    return rc;
 }
 
 /* ---- fixed ---- */
@@ -264,41 +242,34 @@ static int read_fixed_body(struct rule_reading *r, json_t *value, struct rule_fi
     return out->body != NULL ? 0 : WERR_NOMEM;
 }
 
-static int read_fixed_member(struct rule_reading *r, const char *key, json_t *value,
-                             struct rule_fixed *out)
+static int read_fixed_member(struct rule_reading *r, const char *key, json_t *value, void *out)
 {
+    struct rule_fixed *fixed = out;
+
     if (strcmp(key, "status") == 0)
-        return read_fixed_status(r, value, out);
+        return read_fixed_status(r, value, fixed);
     if (strcmp(key, "type") == 0)
-        return rule_read_text(r, value, 128, &out->type);
+        return rule_read_text(r, value, 128, &fixed->type);
     if (strcmp(key, "body") == 0)
-        return read_fixed_body(r, value, out);
+        return read_fixed_body(r, value, fixed);
     return WERR_NOT_FOUND;
+}
+
+static bool may_have_body(unsigned status)
+{
+    return status != 204 && status != 205 && status != 304;
 }
 
 static int read_fixed(struct rule_reading *r, json_t *value, struct rule_action *out)
 {
-    const char *key = NULL;
-    json_t *member = NULL;
+    const struct rule_fixed *fixed = &out->fixed;
+    int rc = rule_read_members(r, value, read_fixed_member, &out->fixed);
 
-    if (!json_is_object(value))
-        return rule_refuse(r, "must be an object");
-    json_object_foreach(value, key, member)
-    {
-        size_t was = rule_enter(r, key);
-        int rc = read_fixed_member(r, key, member, &out->fixed);
-        rule_leave(r, was);
-        if (rc == WERR_NOT_FOUND)
-            return rule_refuse_key(r, key);
-        if (rc != 0)
-            return rc;
-    }
-    if (out->fixed.status == 0)
-        return rule_refuse(r, "needs a status");
-    if (out->fixed.body != NULL &&
-        (out->fixed.status == 204 || out->fixed.status == 205 || out->fixed.status == 304))
-        return rule_refuse(r, "has a body, which this status does not allow");
-    return 0;
+    if (rc == 0 && fixed->status == 0)
+        rc = rule_refuse(r, "needs a status");
+    if (rc == 0 && fixed->body != NULL && !may_have_body(fixed->status))
+        rc = rule_refuse(r, "has a body, which this status does not allow");
+    return rc;
 }
 
 /* ---- which of the three ---- */

@@ -56,6 +56,28 @@ int rule_refuse_key(struct rule_reading *r, const char *key)
     return WERR_INVALID;
 }
 
+/* As deep as rules nest. NOLINTNEXTLINE(misc-no-recursion) */
+int rule_read_members(struct rule_reading *r, struct json_t *value, rule_member_fn read,
+                      void *out)
+{
+    const char *key = NULL;
+    json_t *member = NULL;
+
+    if (!json_is_object(value))
+        return rule_refuse(r, "must be an object");
+    json_object_foreach(value, key, member)
+    {
+        size_t was = rule_enter(r, key);
+        int rc = read(r, key, member, out);
+        rule_leave(r, was);
+        if (rc == WERR_NOT_FOUND)
+            return rule_refuse_key(r, key);
+        if (rc != 0)
+            return rc;
+    }
+    return 0;
+}
+
 static bool is_plain(struct span text)
 {
     for (size_t i = 0; i < text.len; i++)

@@ -23,6 +23,12 @@ void rule_leave(struct rule_reading *r, size_t path_len);
 /* WERR_INVALID: what the value here must be. */
 int rule_refuse(struct rule_reading *r, const char *wish);
 int rule_refuse_key(struct rule_reading *r, const char *key);
+/* An object: read is called for each member, in its place; WERR_NOT_FOUND of it: there is no
+ * such key. Else its result, or WERR_INVALID when there is no object. */
+typedef int (*rule_member_fn)(struct rule_reading *r, const char *key, struct json_t *value,
+                              void *out);
+int rule_read_members(struct rule_reading *r, struct json_t *value, rule_member_fn read,
+                      void *out);
 /* A copy of the text here, of 1 to max bytes without control characters; *out is the caller's.
  * WERR_INVALID, WERR_NOMEM. */
 int rule_read_text(struct rule_reading *r, struct json_t *value, size_t max, char **out);
