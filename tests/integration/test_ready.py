@@ -90,6 +90,7 @@ def test_ready_while_draining(lab):
         assert asking.ask(target="/ready").status == 200
         weldr.signal(signal.SIGTERM)
         wait_until(lambda: asking.ask(target="/ready").status == 503, 5, "/ready is 503")
+    wait_until(lambda: weldr.lines(msg="draining"), 5, "the worker has heard of it too")
     gate.open()
     assert client.response().get("Connection", "").lower() == "close"
     assert weldr.wait_exit(5) == 0
