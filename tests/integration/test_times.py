@@ -96,13 +96,15 @@ def test_deaf_clients_that_pipeline_blame_no_server(lab):
     large, small = (b"GET %b HTTP/1.1\r\nHost: h\r\n\r\n" % target for target in (b"/large", b"/small"))
     weldr, _ = lab.run(o.by_target({"/large": o.answer(body=b"x" * 30000)}, o.hello))
     set_timeouts(weldr, response_head_ms=500, client_write_ms=1500)
-    for round_ in (large, own * 20 + small, large + small) * 8:
+    rounds = (large, own * 20 + small, large + small) * 8
+    for round_ in rounds:
         client = weldr.connect(receive_bytes=4096)
         client.sock.settimeout(0.1)
         try:
             client.send(round_ * 2000)
         except (TimeoutError, ConnectionError):
             pass  # no more goes in, since nothing comes out
+    wait_until(lambda: weldr.stats()["connections"]["client"] == len(rounds), 30, "all are accepted")
     wait_until(lambda: weldr.stats()["connections"]["client_open"] == 0, 30, "all are cut")
     stats = weldr.stats()
     assert (stats["ends"]["origin_timeout"], stats["server"]["failed"]) == (0, 0)

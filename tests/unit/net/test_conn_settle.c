@@ -220,6 +220,27 @@ static void test_all_then_a_reset(void **state)
     }
 }
 
+/* What is written in the moment of the break: no FIN comes that the kernel could keep it back
+ * for (MSG_MORE). */
+static void test_last_piece_is_not_kept_back(void **state)
+{
+    int fd;
+
+    (void)state;
+    world_open();
+    fd = client_open();
+    begin_answer(100);
+    conn_send_body(&w.conn, span_from(body + 100, 100), 0);
+    conn_close(&w.conn, CONN_CLOSE_FLUSH_RESET);
+    assert_int_equal(w.conn.state, CONN_FLUSHING);
+    conn_flush(&w.conn);
+    assert_int_equal(w.conn.sock.flags & SOCK_FIN_NEXT, 0);
+    read_to_the_end(fd);
+    assert_int_equal(got_of_body(), 200);
+    assert_int_equal(got.error, ECONNRESET);
+    world_end(fd);
+}
+
 /* All is in the kernel, little of it with the peer: what is closed now must not look whole. */
 static void test_closed_while_settling(void **state)
 {
@@ -311,10 +332,12 @@ static void test_end_before_the_break(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_all_then_a_reset), cmocka_unit_test(test_closed_while_settling),
-        cmocka_unit_test(test_takes_nothing), cmocka_unit_test(test_peer_resets),
-        cmocka_unit_test(test_end_before_the_break)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_all_then_a_reset),
+                                       cmocka_unit_test(test_last_piece_is_not_kept_back),
+                                       cmocka_unit_test(test_closed_while_settling),
+                                       cmocka_unit_test(test_takes_nothing),
+                                       cmocka_unit_test(test_peer_resets),
+                                       cmocka_unit_test(test_end_before_the_break)};
 
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
