@@ -12,7 +12,8 @@ from test_pools import is_problem
 
 
 class Port:
-    """A port that nobody else gets: bound, and let go when a listener shall have it."""
+    """A port that nobody else gets: bound and never listening, so that a listener may have it, and connects are refused
+    while it has not."""
 
     def __init__(self, host="127.0.0.1"):
         self.keeper = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
@@ -27,10 +28,6 @@ class Port:
     @property
     def address(self):
         return self.host, self.port
-
-    def free(self):
-        self.keeper.close()
-        return self.text
 
 
 def add_listener(weldr, name, *addresses, **more):
@@ -59,7 +56,7 @@ def test_life_of_a_listener(lab):
     port = Port()
     shown = weldr.api("GET", "/listeners/default").json
     assert shown["bound"] == [{"address": f"127.0.0.1:{weldr.address[1]}", "state": "open", "error": None}]
-    answer = weldr.api("POST", "/listeners", {"name": "two", "addresses": [port.free()]})
+    answer = weldr.api("POST", "/listeners", {"name": "two", "addresses": [port.text]})
     assert (answer.status, answer.get("Location")) == (201, "/listeners/two")
     assert answer.json["bound"] == [{"address": port.text, "state": "open", "error": None}]
     assert answer.json["default_action"] == {"forward": [{"pool": "default", "weight": 1}]}
@@ -85,7 +82,7 @@ def test_refusals_change_nothing(weldr):
     taken = Port()
     taken.keeper.listen(1)
     free = Port()
-    problem = is_problem(weldr.api("POST", "/listeners", {"name": "two", "addresses": [free.free(), taken.text]}),
+    problem = is_problem(weldr.api("POST", "/listeners", {"name": "two", "addresses": [free.text, taken.text]}),
                          409, "address_in_use", "addresses[1]")
     assert taken.text in problem["detail"]
     assert names(weldr) == ["default"]
@@ -119,10 +116,10 @@ def test_a_server_is_no_listener(lab):
     weldr = lab.weldr()
     port = Port()
     weldr.add(f"http://{port.text}")
-    is_problem(weldr.api("POST", "/listeners", {"name": "two", "addresses": [port.free()]}), 422, "own_address",
+    is_problem(weldr.api("POST", "/listeners", {"name": "two", "addresses": [port.text]}), 422, "own_address",
                "addresses[0]")
     other = Port()
-    add_listener(weldr, "two", other.free())
+    add_listener(weldr, "two", other.text)
     is_problem(weldr.api("POST", "/servers", {"url": f"http://{other.text}"}), 422, "own_address", "url")
 
 
@@ -130,10 +127,10 @@ def test_addresses_change_while_it_serves(lab):
     """PATCH of the addresses: new ones open, old ones close, those that stay are not touched."""
     weldr, _ = lab.run(o.hello, workers=2)
     ports = [Port() for _ in range(3)]
-    add_listener(weldr, "two", ports[0].free(), ports[1].free())
+    add_listener(weldr, "two", ports[0].text, ports[1].text)
     kept = Client(ports[1].address)
     assert kept.ask().status == 200
-    answer = weldr.api("PATCH", "/listeners/two", {"addresses": [ports[1].text, ports[2].free()]})
+    answer = weldr.api("PATCH", "/listeners/two", {"addresses": [ports[1].text, ports[2].text]})
     assert {b["address"] for b in answer.json["bound"]} == {ports[1].text, ports[2].text}
     assert ask(weldr, ports[2].address).status == 200
     assert ask(weldr, ports[1].address).status == 200
@@ -144,7 +141,7 @@ def test_addresses_change_while_it_serves(lab):
 
 def test_put_is_the_upsert(weldr):
     port = Port()
-    answer = weldr.api("PUT", "/listeners/two", {"addresses": [port.free()], "limits": {"hops": 3}})
+    answer = weldr.api("PUT", "/listeners/two", {"addresses": [port.text], "limits": {"hops": 3}})
     assert (answer.status, answer.json["limits"]["hops"]) == (201, 3)
     shown = weldr.api("GET", "/listeners/two").json
     shown["limits"]["fields"] = 50
@@ -158,7 +155,7 @@ def test_put_is_the_upsert(weldr):
 def test_the_same_address_again(weldr):
     """Whoever removes a listener can have its address at once."""
     port = Port()
-    text = port.free()
+    text = port.text
     for _ in range(10):
         add_listener(weldr, "two", text)
         assert weldr.api("DELETE", "/listeners/two").status == 200
@@ -169,7 +166,7 @@ def test_removed_while_requests_run(lab):
     gate = o.Gate()
     weldr, _ = lab.run(gate)
     port = Port()
-    add_listener(weldr, "two", port.free())
+    add_listener(weldr, "two", port.text)
     busy = Client(port.address)
     busy.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
     wait_until(lambda: gate.entered == 1, 5, "the request is at the server")
@@ -188,7 +185,7 @@ def test_a_replaced_worker_gets_all(lab):
     weldr, _ = lab.run(o.hello, workers=2)
     ports = [Port() for _ in range(3)]
     for i, port in enumerate(ports):
-        add_listener(weldr, f"extra-{i}", port.free())
+        add_listener(weldr, f"extra-{i}", port.text)
     before = weldr.worker_pids()
     for pid in before:
         os.kill(pid, signal.SIGKILL)
@@ -202,7 +199,7 @@ def test_others_serve_for_a_dead_worker(lab):
     """stand_in: connections at the sockets of a slot without a worker go to the others, at every listener."""
     weldr, _ = lab.run(o.hello, workers=2)
     port = Port()
-    add_listener(weldr, "two", port.free())
+    add_listener(weldr, "two", port.text)
     pid = weldr.worker_pids()[0]
     os.kill(pid, signal.SIGSTOP)
     weldr.wait_log(msg="others serve for a worker")
@@ -228,7 +225,7 @@ def test_no_request_fails_while_listeners_come_and_go(lab):
     try:
         for i in range(20):
             port = Port()
-            add_listener(weldr, f"l{i}", port.free())
+            add_listener(weldr, f"l{i}", port.text)
             with Client(port.address) as client:
                 assert client.ask().status == 200
             assert weldr.api("DELETE", f"/listeners/l{i}").status == 200

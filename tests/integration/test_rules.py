@@ -159,7 +159,7 @@ def test_blue_green_under_load(lab):
     try:
         assert set(load.take(200)) == {b"blue"}
         port = Port()
-        add_listener(weldr, "two", port.free())
+        add_listener(weldr, "two", port.text)
         add_pool(weldr, "green")
         add_server(weldr, "green", green)
         add_rule(weldr, 10, {}, {"forward": [{"pool": "blue", "weight": 90}, {"pool": "green", "weight": 10}]})
