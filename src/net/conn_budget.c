@@ -5,14 +5,26 @@
 enum {
     READ_SPARING_BYTES = 15 * 1024,
     READ_LEAST_BYTES = 4096 - 512,
-    SHARE_FREE = 4,   /* below a quarter nothing is spared … */
-    SHARE_SPARING = 2 /* … from a half on as much as can be */
+    HEAD_BYTES = 512,
+    SHARE_FREE = 4,   /* below a quarter one read may use up another one … */
+    SHARE_SPARING = 2 /* … from a half on as little as can be */
 };
+
+/* Queued whole, it fills a block, which is a power of two, of no more than a quarter: one read
+ * alone does not take the budget from those who come after it. */
+static uint32_t read_max_free(size_t quarter)
+{
+    size_t block = (size_t)1 << (63 - __builtin_clzl(quarter | READ_SPARING_BYTES));
+
+    return block > LOOP_SCRATCH_BYTES ? LOOP_SCRATCH_BYTES : (uint32_t)(block - HEAD_BYTES);
+}
 
 static uint32_t read_max(size_t held, size_t budget)
 {
-    if (budget == 0 || held < budget / SHARE_FREE)
+    if (budget == 0)
         return LOOP_SCRATCH_BYTES;
+    if (held < budget / SHARE_FREE)
+        return read_max_free(budget / SHARE_FREE);
     return held < budget / SHARE_SPARING ? READ_SPARING_BYTES : READ_LEAST_BYTES;
 }
 

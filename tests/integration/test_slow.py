@@ -11,8 +11,8 @@ CONNECTIONS, SECONDS = 100, 6
 LARGE = b"x" * 2_000_000
 HUGE = b"x" * 1_000_000
 BUDGET_BYTES = 1 << 20
-# However their bytes come in, so many fit (net/conn_budget.c): two of 136 KiB fill a quarter of the budget, 13 of 20 KiB
-# one more, and the rest has 4 KiB each.
+# However their bytes come in, so many fit (net/conn_budget.c): what is read below a quarter of the budget fills half of it
+# at most, one of 16 KiB comes on top, and the rest has 4 KiB each.
 READERS = 100
 KERNEL_BYTES = 128 * 1024  # the most that the kernel takes for a client that takes nothing
 

@@ -94,7 +94,7 @@ static void test_reads_get_smaller(void **state)
     conn_set_queue_budget(&w->shared, BUDGET_BYTES + 1);
     assert_int_equal(read_max(w), SPARING_MAX - KIB); /* a quarter is used, by 64 KiB */
     conn_set_queue_budget(&w->shared, BUDGET_BYTES + 4);
-    assert_int_equal(read_max(w), LOOP_SCRATCH_BYTES);
+    assert_int_equal(read_max(w), 64 * KIB - 512);
     queue(w, 1, 60 * KIB);
     assert_int_equal(read_max(w), SPARING_MAX - KIB);
     conn_set_queue_budget(&w->shared, BUDGET_BYTES);
@@ -108,7 +108,32 @@ static void test_reads_get_smaller(void **state)
         raw_listen(&w->raws[i]);
     pairs_run(w);
     assert_int_equal(w->gauge, 0);
+    assert_int_equal(read_max(w), 64 * KIB - 512);
+    pairs_end(w);
+}
+
+/* The kernel may take nothing of what is read: what one read leaves in the queue, whatever the
+ * budget, is a block of no more than a quarter of it. */
+static void test_one_read_is_a_quarter_at_most(void **state)
+{
+    static const size_t budgets[] = {1024 * KIB, 1024 * KIB + 1, 1500 * KIB, 2047 * KIB,
+                                     2048 * KIB, 4096 * KIB,     65536 * KIB};
+    struct pairs *w = open_pairs(BUFFER_BYTES);
+
+    (void)state;
+    queue(w, 0, 60 * KIB);
+    for (size_t i = 0; i < COUNT(budgets); i++) {
+        size_t block = KIB;
+
+        conn_set_queue_budget(&w->shared, budgets[i]);
+        while (block < read_max(w) + 500)
+            block *= 2;
+        assert_true(block <= budgets[i] / 4);
+        assert_true(read_max(w) == LOOP_SCRATCH_BYTES || 4 * block > budgets[i] / 4);
+    }
     assert_int_equal(read_max(w), LOOP_SCRATCH_BYTES);
+    raw_listen(&w->raws[0]);
+    pairs_run(w);
     pairs_end(w);
 }
 
@@ -199,6 +224,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_account),
         cmocka_unit_test(test_reads_get_smaller),
+        cmocka_unit_test(test_one_read_is_a_quarter_at_most),
         cmocka_unit_test(test_reads_keep_to_it),
         cmocka_unit_test(test_no_memory_to_keep),
         cmocka_unit_test(test_no_memory_to_share),
