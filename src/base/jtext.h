@@ -2,9 +2,9 @@
  * members.
  *
  * The layout is that of the JSON library's (two blanks a level), so that a reader can't tell
- * which of the two has made an answer. Members go in one after the other; within an object each
- * has a key, in an array key is NULL. Out of memory is remembered and told at the end. Texts
- * are UTF-8. Pure.
+ * which of the two has made a response. Members go in one after the other; within an object
+ * each has a key, in an array key is NULL. Out of memory is remembered and told at the end.
+ * Texts are UTF-8. Pure.
  */
 #ifndef WELDR_BASE_JTEXT_H
 #define WELDR_BASE_JTEXT_H

@@ -83,7 +83,7 @@ struct codec_owner_ops {
 
 struct codec_limits {
     uint32_t line_bytes;            /* request line: 414 */
-    uint32_t head_bytes;            /* whole head: 431 (request), broken answer (response) */
+    uint32_t head_bytes;            /* whole head: 431 (request), broken response (response) */
     uint16_t fields;                /* number of fields: 431 */
     uint32_t chunk_extension_bytes; /* of a body in all: 400 (RFC 9112 section 7.1.1) */
     uint32_t trailer_bytes;         /* trailer section */
@@ -92,7 +92,7 @@ extern const struct codec_limits codec_limits_request; /* 8 KiB, 32 KiB, 100, 4 
 /* 8 KiB, 64 KiB, MSG_FIELDS_MAX, 4 KiB, 8 KiB: what checks take; workers have the pool's. */
 extern const struct codec_limits codec_limits_response;
 
-/* What may stand before an answer: past it the answer is broken. */
+/* What may stand before a response: past it the response is broken. */
 enum { CODEC_INFO_MAX = 64, CODEC_INFO_BYTES_MAX = 64 * 1024 };
 
 struct codec_ops {

@@ -3,7 +3,7 @@
  * struct h1 is all that a connection keeps between two messages and between two feeds. The
  * reader and the writer are two small state machines that know of each other only what RFC 9112
  * makes them: a server's writer must know version, method and persistence of the request it
- * answers, a client's reader whether the answer is one to HEAD.
+ * answers, a client's reader whether the response is one to HEAD.
  *
  * reading: HEAD → END at once, or by LENGTH, CLOSE or CHUNK_SIZE; a chunked body goes
  * CHUNK_SIZE → CHUNK_DATA → CHUNK_CRLF in a circle and leaves it by TRAILERS; a 1xx head stays
@@ -67,7 +67,7 @@ struct h1 {
     union {
         uint64_t in_left; /* reader: bytes left of the body or chunk */
         struct {
-            uint32_t info_n;     /* reader of an answer: 1xx before it so far … */
+            uint32_t info_n;     /* reader of a response: 1xx before it so far … */
             uint32_t info_bytes; /* … and bytes of them */
         };
     };

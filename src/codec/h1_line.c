@@ -108,7 +108,7 @@ const char *h1_line_read_request(struct msg *m, const char *p, const char *end,
 }
 
 /* 3DIGIT from 100 on; 0 when it is not. RFC 9110 section 15: whoever gets a status of 600 or
- * more takes it for a 5xx; that it is one is no reason to throw a good answer away. */
+ * more takes it for a 5xx; that it is one is no reason to throw a good response away. */
 static uint16_t read_status(const char *p)
 {
     if (p[0] < '1' || !is_digit(p[0]) || !is_digit(p[1]) || !is_digit(p[2]))

@@ -195,7 +195,7 @@ static void note_head(struct h1 *h, const struct msg *m)
 }
 
 /* As many as are sent go on to the client, who may not read them, and cost whoever waits for
- * the answer its time: without an end they are no way to answer. */
+ * the response its time: without an end they are no way to answer. */
 static void deliver_info(struct h1 *h, struct event *ev)
 {
     struct h1_fault fault = {WERR_TOO_BIG, 0, "too many 1xx answers"};
@@ -238,7 +238,7 @@ static size_t check_first(struct h1 *h, struct span in, bool *is_clear)
     struct h1_fault fault = {WERR_SYNTAX, 400, "not the first byte of a message"};
     if (h->role == CODEC_CLIENT) {
         if (h->writing == H1_WRITE_HEAD)
-            fault.why = "answer without a request";
+            fault.why = "response without a request";
         *is_clear = h->writing != H1_WRITE_HEAD && in.ptr[0] == 'H';
     } else if (in.ptr[0] == '\r' && !(h->flags & H1_CRLF_SKIPPED)) {
         if (in.len == 1)
@@ -343,10 +343,10 @@ bool h1_read_eof(struct codec *c)
     case H1_READ_HEAD:
         if (h->looked > 0)
             break;
-        /* Nothing has come. A client may leave; an origin owes an answer once it was asked. */
+        /* Nothing has come. A client may leave; an origin owes a response once it was asked. */
         if (h->role == CODEC_SERVER || h->writing == H1_WRITE_HEAD)
             return false;
-        fault.why = "connection closed before the answer";
+        fault.why = "connection closed before the response";
         break;
     default:
         break;

@@ -187,7 +187,7 @@ static char *put_request_framing(char *at, struct h1 *h, const struct msg *m)
     return put_framing(at, h, m);
 }
 
-/* RFC 9110 section 8.6 and RFC 9112 section 6.3: 204 has no length; an answer to HEAD and 304
+/* RFC 9110 section 8.6 and RFC 9112 section 6.3: 204 has no length; a response to HEAD and 304
  * tell the one that they would have had, if it is known; all others must end somehow. */
 static char *put_response_framing(char *at, struct h1 *h, const struct msg *m)
 {

@@ -34,7 +34,7 @@ struct event {
     uint16_t status; /* RESET while reading a request: the status that answers it best (400,
                         431, 501, 505 …), else 0 */
     const char
-        *why; /* RESET: a few words for log and answer, a literal ("content-length twice") */
+        *why; /* RESET: a few words for log and response, a literal ("content-length twice") */
     struct msg *msg;      /* INFO, HEAD, TRAILERS; the sink may mark and add */
     struct span data;     /* BODY; ptr NULL: went to the other side already, only counts */
     uint64_t chunk_bytes; /* BODY, chunked: size of the chunk that begins with this piece; 0 =

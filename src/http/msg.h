@@ -33,7 +33,7 @@ enum msg_flag {
                                       (HEAD, 304, length 0) */
     MSG_KEEP_ALIVE = 1U << 1,      /* the sender lets the connection live after this message */
     MSG_EXPECT_100 = 1U << 2,      /* request: Expect: 100-continue */
-    MSG_HEAD_METHOD = 1U << 3,     /* request: HEAD; response: answer to a HEAD */
+    MSG_HEAD_METHOD = 1U << 3,     /* request: HEAD; response: response to a HEAD */
     MSG_HAS_TE_TRAILERS = 1U << 4, /* request: TE, named by Connection, names trailers */
     MSG_HAS_KEEP_ALIVE = 1U << 5,  /* response: keep_alive_s was stated */
     MSG_UPGRADE = 1U << 6, /* one Upgrade line, named by Connection: asks for, or (101) makes, a

@@ -2,7 +2,7 @@
  *
  * One struct api_conn for each connection; one request at a time on it. The head decides at
  * once whether the caller may ask (api_auth.h); the body, if any, is collected (up to
- * API_BODY_MAX); then the route's handler runs. It answers with api_answer or api_problem, or
+ * API_BODY_MAX); then the route's handler runs. It answers with api_respond or api_problem, or
  * starts a change with api_propose: its second half then runs when the change is committed and
  * every live worker has it. A client that goes away meanwhile takes its api_conn with it; the
  * change is an object of its own (change.h) and goes on.
@@ -52,8 +52,8 @@ struct api_conn {
     struct place place;
     uint8_t phase;     /* enum api_phase */
     bool is_in_head;   /* a part of a head is there */
-    bool is_given;     /* SENDING: all of the answer; some of it waits for the client */
-    bool is_head;      /* HEAD: no body in the answer */
+    bool is_given;     /* SENDING: all of the response; some of it waits for the client */
+    bool is_head;      /* HEAD: no body in the response */
     bool is_whole;     /* the request was read to its end */
     bool wants_little; /* Prefer: return=minimal … */
     bool is_shortened; /* … and gets it */
@@ -72,9 +72,9 @@ struct api_conn {
     bool awaits_workers;
     const struct api_object_kind *kind; /* of a pool, listener or rule */
     char removed[API_LOCATION_MAX];     /* its path */
-    bool shows_list;                    /* the answer is the whole pool, not the server */
+    bool shows_list;                    /* the response is the whole pool, not the server */
     void (*then)(struct api_conn *ac);
-    /* the answer */
+    /* the response */
     char *text;
     size_t text_len, text_sent;
     struct api_pages *pages;         /* what follows behind the text; NULL: nothing */
@@ -118,14 +118,14 @@ static inline struct span api_body(const struct api_conn *ac)
     return span_from(ac->body, ac->body_len);
 }
 /* Sends JSON text (malloc'd, taken; NULL: out of memory, 503 instead). */
-void api_answer(struct api_conn *ac, unsigned status, char *text);
+void api_respond(struct api_conn *ac, unsigned status, char *text);
 /* The same, with more to come behind it (taken). */
-void api_answer_pages(struct api_conn *ac, unsigned status, char *text,
-                      struct api_pages *pages);
+void api_respond_pages(struct api_conn *ac, unsigned status, char *text,
+                       struct api_pages *pages);
 /* 204. */
-void api_answer_nothing(struct api_conn *ac);
+void api_respond_nothing(struct api_conn *ac);
 /* The same as application/problem+json. */
-void api_answer_problem(struct api_conn *ac, unsigned status, char *text);
+void api_respond_problem(struct api_conn *ac, unsigned status, char *text);
 /* Proposes the command (stays the caller's); then runs when it is committed and every live
  * worker has it, ac->outcome tells what came of it. Failing, the problem is answered. */
 void api_propose(struct api_conn *ac, struct pool_command *c, void (*then)(struct api_conn *));

@@ -5,7 +5,7 @@
 #include "manager/manager.h"
 
 /* Not done, and by whom it would be. */
-static void answer_not_leader(struct api_conn *ac)
+static void respond_not_leader(struct api_conn *ac)
 {
     const struct cluster *c = ac->m->cluster;
     struct cluster_member leader;
@@ -22,11 +22,11 @@ static void answer_not_leader(struct api_conn *ac)
     api_problem(ac, 503, "not_leader", detail);
 }
 
-static void answer_failure(struct api_conn *ac, int error)
+static void respond_failure(struct api_conn *ac, int error)
 {
     switch (error) {
     case WERR_NOT_LEADER:
-        answer_not_leader(ac);
+        respond_not_leader(ac);
         return;
     case WERR_OUTCOME_UNKNOWN:
         api_problem(ac, 504, "outcome_unknown",
@@ -52,7 +52,7 @@ static void on_change(struct change *ch)
     MUST(ac->magic == API_MAGIC);
     ac->outcome = ch->outcome;
     if (ch->error < 0)
-        answer_failure(ac, ch->error);
+        respond_failure(ac, ch->error);
     else
         ac->then(ac);
 }
@@ -67,7 +67,7 @@ void api_propose(struct api_conn *ac, struct pool_command *c, void (*then)(struc
     }
     rc = change_new(ac->m, c, &ac->change);
     if (rc < 0) {
-        answer_failure(ac, rc);
+        respond_failure(ac, rc);
         return;
     }
     ac->change->has_drain = ac->query.has_drain;

@@ -235,5 +235,5 @@ void api_explain_get(struct api_conn *ac)
         refuse(ac, bad,
                "it is malformed: ?host=NAME&path=/PATH&method=GET&source=IP&header=NAME:VALUE");
     else
-        api_answer(ac, 200, explain(ac->m, l, &q.request));
+        api_respond(ac, 200, explain(ac->m, l, &q.request));
 }

@@ -1,5 +1,5 @@
 /* api_int.h - what the files of a connection to the management API share: api.c (connections),
- * api_request.c (what comes in), api_answer.c (what goes out), api_change.c (a change in
+ * api_request.c (what comes in), api_respond.c (what goes out), api_change.c (a change in
  * between). The handlers know api.h only.
  */
 #ifndef WELDR_MANAGER_API_INT_H
@@ -29,9 +29,9 @@ void api_on_event(struct conn *c, struct event *ev);
 /* Body and target are of no use any more. */
 void api_drop_request(struct api_conn *ac);
 
-/* ---- api_answer.c ---- */
+/* ---- api_respond.c ---- */
 
-/* The answer was taken: the next request may come. */
+/* The response was taken: the next request may come. */
 void api_hear_next(struct api_conn *ac);
 /* The client takes more. */
 void api_send_more(struct api_conn *ac);

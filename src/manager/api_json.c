@@ -348,10 +348,10 @@ static void cut_equal(json_t *body, const json_t *shown)
 static int cut_object(json_t *body, const json_t *shown, const struct api_json_fixed_set *fixed,
                       struct pool_error *error)
 {
-    const bool is_answer = json_object_get(body, fixed->rows[0].key) != NULL;
+    const bool is_response = json_object_get(body, fixed->rows[0].key) != NULL;
     const int result = cut_fixed(body, shown, fixed, error);
 
-    if (result == 0 && is_answer && !fixed->is_whole)
+    if (result == 0 && is_response && !fixed->is_whole)
         cut_equal(body, shown);
     return result;
 }

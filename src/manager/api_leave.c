@@ -5,8 +5,8 @@
 #include "manager/manager.h"
 #include "pool/pool_code.h"
 
-/* DELETE, drain, maintenance and resume: the answer says whether all is done (200) or requests
- * are still in flight (202), and waits for the end of them when it was asked to. */
+/* DELETE, drain, maintenance and resume: the response says whether all is done (200) or
+ * requests are still in flight (202), and waits for the end of them when it was asked to. */
 
 static const struct pool_server *find_in_pool(const struct api_conn *ac)
 {
@@ -21,30 +21,30 @@ static const struct pool_server *find_removed(const struct api_conn *ac)
     return f != NULL ? f->removed : NULL;
 }
 
-static void answer_progress(struct api_conn *ac)
+static void respond_progress(struct api_conn *ac)
 {
     const unsigned status = leaving_has_drained(ac->m, ac->outcome.id) ? 200 : 202;
 
     if (!ac->shows_list)
-        api_answer_server(ac, status, find_in_pool(ac));
+        api_respond_server(ac, status, find_in_pool(ac));
     else if (ac->wants_little)
-        api_answer_little(ac, status, find_removed(ac));
+        api_respond_little(ac, status, find_removed(ac));
     else
-        api_answer_list(ac, status, NULL);
+        api_respond_list(ac, status, NULL);
 }
 
 /* Every worker has it: nothing new begins there any more. */
 static void on_stood_down(struct api_conn *ac)
 {
-    if (api_answer_refusal(ac))
+    if (api_respond_refusal(ac))
         return;
     leaving_sweep(ac->m);
     if (ac->query.waits && ac->m->leaving.waiter_n < API_WAITERS_MAX &&
         !leaving_has_drained(ac->m, ac->outcome.id)) {
-        api_await_leaving(ac, answer_progress);
+        api_await_leaving(ac, respond_progress);
         return;
     }
-    answer_progress(ac);
+    respond_progress(ac);
 }
 
 static void name_pool(const struct api_conn *ac, struct pool_command *c)
@@ -58,7 +58,7 @@ void api_server_remove(struct api_conn *ac)
     struct pool_command c;
 
     if (server == NULL) {
-        api_answer_no_server(ac);
+        api_respond_no_server(ac);
         return;
     }
     ac->shows_list = true;
@@ -75,7 +75,7 @@ static void set_admin(struct api_conn *ac, enum pool_admin admin)
     struct pool_command c;
 
     if (server == NULL) {
-        api_answer_no_server(ac);
+        api_respond_no_server(ac);
         return;
     }
     if (pool_code_admin_from_json(api_body(ac), admin, api_find_pool(ac), server->id, &c,

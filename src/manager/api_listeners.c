@@ -153,5 +153,5 @@ void api_listeners_list(struct api_conn *ac)
 {
     static const struct api_pages_kind pages = {.begin = begin, .next = next};
 
-    api_pages_answer(ac, 200, &pages, &(struct api_cursor){0});
+    api_pages_respond(ac, 200, &pages, &(struct api_cursor){0});
 }

@@ -18,7 +18,7 @@ static char *show(const struct api_conn *ac)
 
 void api_node_get(struct api_conn *ac)
 {
-    api_answer(ac, 200, show(ac));
+    api_respond(ac, 200, show(ac));
 }
 
 static int read_change(const struct api_conn *ac, struct node_settings *wanted,
@@ -60,7 +60,7 @@ void api_node_change(struct api_conn *ac)
     if (rc < 0) {
         api_problem_of_body(ac, rc, &error);
     } else if (ac->query.is_dry_run) {
-        api_answer(ac, 200, api_json_dry_run("set node"));
+        api_respond(ac, 200, api_json_dry_run("set node"));
     } else {
         take(ac->m, &wanted);
         api_await_workers(ac, api_node_get);

@@ -9,7 +9,7 @@
 #include "manager/api_wish.h"
 #include "manager/manager.h"
 
-static void answer_none(struct api_conn *ac, const struct api_object_kind *k)
+static void respond_none(struct api_conn *ac, const struct api_object_kind *k)
 {
     char detail[64];
 
@@ -22,14 +22,14 @@ void api_object_get(struct api_conn *ac, const struct api_object_kind *k)
     const void *object = k->find(ac);
 
     if (object == NULL)
-        answer_none(ac, k);
+        respond_none(ac, k);
     else
-        api_answer(ac, 200, k->show(ac, object));
+        api_respond(ac, 200, k->show(ac, object));
 }
 
 /* ---- outcomes ---- */
 
-static bool answer_refusal(struct api_conn *ac)
+static bool respond_refusal(struct api_conn *ac)
 {
     if (ac->outcome.result == 0)
         return false;
@@ -43,21 +43,21 @@ static void on_set(struct api_conn *ac)
     const bool is_new = ac->outcome.change == POOL_CHANGE_ADDED;
     const void *object = k->find_id(ac, ac->outcome.id);
 
-    if (answer_refusal(ac))
+    if (respond_refusal(ac))
         return;
     if (object == NULL) { /* removed meanwhile */
-        answer_none(ac, k);
+        respond_none(ac, k);
         return;
     }
     if (is_new)
         k->locate(ac, object, ac->location, sizeof(ac->location));
-    api_answer(ac, is_new ? 201 : 200, k->show(ac, object));
+    api_respond(ac, is_new ? 201 : 200, k->show(ac, object));
 }
 
 static void on_removed(struct api_conn *ac)
 {
-    if (!answer_refusal(ac))
-        api_answer(ac, 200, api_json_removed(ac->removed));
+    if (!respond_refusal(ac))
+        api_respond(ac, 200, api_json_removed(ac->removed));
 }
 
 /* ---- wishes ---- */
@@ -122,7 +122,7 @@ void api_object_change(struct api_conn *ac, const struct api_object_kind *k)
     int rc;
 
     if (object == NULL) {
-        answer_none(ac, k);
+        respond_none(ac, k);
         return;
     }
     rc = read_change(ac, k, object, &c, &error);
@@ -141,7 +141,7 @@ void api_object_remove(struct api_conn *ac, const struct api_object_kind *k)
     struct pool_command c;
 
     if (object == NULL) {
-        answer_none(ac, k);
+        respond_none(ac, k);
         return;
     }
     pool_command_init(&c, k->remove);

@@ -50,14 +50,14 @@ static size_t first_page_bytes(const struct manager *m)
     return m->shared.queued_bytes < API_QUEUES_BYTES / 2 ? FIRST_PAGE_BYTES : PAGE_BYTES;
 }
 
-void api_pages_answer(struct api_conn *ac, unsigned status, const struct api_pages_kind *kind,
-                      const struct api_cursor *at)
+void api_pages_respond(struct api_conn *ac, unsigned status, const struct api_pages_kind *kind,
+                       const struct api_cursor *at)
 {
     struct api_pages *p = fault_malloc(sizeof(*p));
     char *page;
 
     if (p == NULL) {
-        api_answer(ac, status, NULL);
+        api_respond(ac, status, NULL);
         return;
     }
     leaving_sweep(ac->m);
@@ -66,9 +66,9 @@ void api_pages_answer(struct api_conn *ac, unsigned status, const struct api_pag
     kind->begin(&p->list, &p->at);
     page = make_page(p, ac->m, first_page_bytes(ac->m));
     if (page != NULL && !p->has_ended) {
-        api_answer_pages(ac, status, page, p);
+        api_respond_pages(ac, status, page, p);
         return;
     }
     api_pages_free(p);
-    api_answer(ac, status, page);
+    api_respond(ac, status, page);
 }

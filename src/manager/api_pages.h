@@ -6,7 +6,8 @@
  * Objects come in the order of their ids (rules of their priorities), which a cursor counts:
  * what is there all the time is shown once, whatever comes and goes meanwhile. What a kind of
  * list has behind them (draining servers: those that were when the list was begun) its end
- * adds. Owner: its api_conn, from api_pages_answer until the last page or the connection's end.
+ * adds. Owner: its api_conn, from api_pages_respond until the last page or the connection's
+ * end.
  */
 #ifndef WELDR_MANAGER_API_PAGES_H
 #define WELDR_MANAGER_API_PAGES_H
@@ -35,8 +36,8 @@ struct api_pages_kind {
 };
 
 /* at: copied. */
-void api_pages_answer(struct api_conn *ac, unsigned status, const struct api_pages_kind *kind,
-                      const struct api_cursor *at);
+void api_pages_respond(struct api_conn *ac, unsigned status, const struct api_pages_kind *kind,
+                       const struct api_cursor *at);
 /* The next page, malloc'd. NULL with *error 0: there is none; else WERR_NOMEM. */
 char *api_pages_next(struct api_pages *p, const struct manager *m, int *error);
 void api_pages_free(struct api_pages *p); /* NULL allowed */

@@ -5,11 +5,11 @@
  * sent a part of one) gives way to a newcomer, the one that has waited longest first. Strangers
  * (not from this machine, no good token yet) have API_STRANGERS_MAX of the API_CONNS_MAX places
  * and displace each other only; a caller that is known displaces strangers, then others that
- * wait, then clients that have taken nothing of their answer for API_STUCK_MS. A request that
+ * wait, then clients that have taken nothing of their response for API_STUCK_MS. A request that
  * is being answered to a client that reads never gives way.
  *
  * States of a place: FREE (not in the table) → IDLE (a request is awaited) ⇄ BUSY (one is
- * worked on) or SENDING (its answer waits for the client), each with its list, moved by
+ * worked on) or SENDING (its response waits for the client), each with its list, moved by
  * places_move. Embedded in struct api_conn; owner of the table: struct api.
  */
 #ifndef WELDR_MANAGER_API_PLACES_H

@@ -18,7 +18,7 @@ static void send_problem(struct api_conn *ac, unsigned status, const char *code,
         .field = field,
     };
 
-    api_answer_problem(ac, status, api_json_problem(&view));
+    api_respond_problem(ac, status, api_json_problem(&view));
 }
 
 void api_problem(struct api_conn *ac, unsigned status, const char *code, const char *detail)

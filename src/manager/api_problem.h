@@ -2,7 +2,7 @@
  *
  * Every refusal of the management API goes through here, so that each has a stable `code`, a
  * sentence for people and, where one is to blame, the `field`. Called by the handlers and by
- * api.c; the answer is sent at once.
+ * api.c; the response is sent at once.
  */
 #ifndef WELDR_MANAGER_API_PROBLEM_H
 #define WELDR_MANAGER_API_PROBLEM_H

@@ -4,12 +4,12 @@
  * only a handler that would heed it refuses it. Keys that nobody knows are ignored. Pure.
  *
  *   drain=TIME      DELETE, drain, maintenance: how long requests in flight may take; 0: none
- *   wait=drained    … answer when the server has drained
+ *   wait=drained    … response when the server has drained
  *   timeout=TIME    … or after this (60s)
  *   force=true      … even when the pool's min_active is not kept
  *   dry_run=true    every change: only checks
  *
- * And what the field Prefer asks for: return=minimal, an answer without the list of all
+ * And what the field Prefer asks for: return=minimal, a response without the list of all
  * servers.
  *
  * TIME is 500ms, 30s, 2m, 1h or plain seconds, at most an hour.

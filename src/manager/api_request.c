@@ -93,7 +93,7 @@ static void handle(struct api_conn *ac)
     } else {
         allow_methods(ac);
         if (span_is_equal(method, SPAN("OPTIONS")))
-            api_answer_nothing(ac);
+            api_respond_nothing(ac);
         else
             api_problem(ac, 405, "method_not_allowed",
                         "this resource does not know the method");
@@ -260,7 +260,7 @@ static void on_reset(struct api_conn *ac, const struct event *ev)
 static void on_end(struct api_conn *ac)
 {
     ac->is_whole = true;
-    conn_quiet(&ac->conn); /* a client that has closed its side still wants its answer */
+    conn_quiet(&ac->conn); /* a client that has closed its side still wants its response */
     handle(ac);
 }
 

@@ -188,5 +188,5 @@ void api_rules_list(struct api_conn *ac)
     }
     at.owner_id = l->id;
     (void)snprintf(at.href, sizeof(at.href), "/listeners/%s/rules", l->name);
-    api_pages_answer(ac, 200, &pages, &at);
+    api_pages_respond(ac, 200, &pages, &at);
 }

@@ -21,7 +21,7 @@ struct pool *api_find_pool(const struct api_conn *ac)
     return name.ptr == NULL ? pool_default(ac->m->pool) : pool_find(ac->m->pool, name);
 }
 
-void api_answer_no_server(struct api_conn *ac)
+void api_respond_no_server(struct api_conn *ac)
 {
     if (api_find_pool(ac) == NULL)
         api_problem(ac, 404, "not_found", "there is no such pool");
@@ -151,62 +151,62 @@ static void end(const struct manager *m, const struct api_cursor *at, struct api
     api_json_servers_name(l, &view.json);
 }
 
-void api_answer_list(struct api_conn *ac, unsigned status, const struct pool_server *named)
+void api_respond_list(struct api_conn *ac, unsigned status, const struct pool_server *named)
 {
     static const struct api_pages_kind kind = {begin, next, end};
     const struct pool *p = api_find_pool(ac);
     struct api_cursor at = {.named_id = named != NULL ? named->id : 0};
 
     if (p == NULL) {
-        api_answer_no_server(ac);
+        api_respond_no_server(ac);
         return;
     }
     at.owner_id = p->id;
     api_json_servers_href(p->name, at.href, sizeof(at.href));
-    api_pages_answer(ac, status, &kind, &at);
+    api_pages_respond(ac, status, &kind, &at);
 }
 
-void api_answer_server(struct api_conn *ac, unsigned status, const struct pool_server *server)
+void api_respond_server(struct api_conn *ac, unsigned status, const struct pool_server *server)
 {
     struct api_view view;
 
     if (server == NULL) {
-        api_answer_no_server(ac);
+        api_respond_no_server(ac);
         return;
     }
     api_view_fill(ac->m, server, &view);
-    api_answer(ac, status, api_json_server(&view.json));
+    api_respond(ac, status, api_json_server(&view.json));
 }
 
-void api_answer_little(struct api_conn *ac, unsigned status, const struct pool_server *server)
+void api_respond_little(struct api_conn *ac, unsigned status, const struct pool_server *server)
 {
     ac->is_shortened = true;
     if (server != NULL)
-        api_answer_server(ac, status, server);
+        api_respond_server(ac, status, server);
     else
-        api_answer_nothing(ac);
+        api_respond_nothing(ac);
 }
 
 void api_servers_list(struct api_conn *ac)
 {
-    api_answer_list(ac, 200, NULL);
+    api_respond_list(ac, 200, NULL);
 }
 
 void api_server_get(struct api_conn *ac)
 {
     leaving_sweep(ac->m);
-    api_answer_server(ac, 200, api_find_server(ac, true));
+    api_respond_server(ac, 200, api_find_server(ac, true));
 }
 
 /* ---- changing ---- */
 
 /* pool_apply's refusal: what pool_check found right can have changed in between. */
-bool api_answer_refusal(struct api_conn *ac)
+bool api_respond_refusal(struct api_conn *ac)
 {
     if (ac->outcome.result == 0)
         return false;
     if (ac->outcome.result == WERR_NOT_FOUND)
-        api_answer_no_server(ac);
+        api_respond_no_server(ac);
     else
         api_problem_of_refusal(ac);
     return true;
@@ -217,21 +217,21 @@ static void on_added(struct api_conn *ac)
     const struct pool_server *server = find_changed(ac);
     const bool is_new = ac->outcome.change == POOL_CHANGE_ADDED;
 
-    if (api_answer_refusal(ac))
+    if (api_respond_refusal(ac))
         return;
     if (server != NULL && api_find_pool(ac) != NULL)
         api_json_server_href(api_find_pool(ac)->name, server, ac->location,
                              sizeof(ac->location));
     if (ac->wants_little)
-        api_answer_little(ac, is_new ? 201 : 200, server);
+        api_respond_little(ac, is_new ? 201 : 200, server);
     else
-        api_answer_list(ac, is_new ? 201 : 200, server);
+        api_respond_list(ac, is_new ? 201 : 200, server);
 }
 
 static void on_changed(struct api_conn *ac)
 {
-    if (!api_answer_refusal(ac))
-        api_answer_server(ac, 200, find_changed(ac));
+    if (!api_respond_refusal(ac))
+        api_respond_server(ac, 200, find_changed(ac));
 }
 
 /* Takes the command. */
@@ -241,7 +241,7 @@ static void wish(struct api_conn *ac, struct pool_command *c, void (*then)(struc
 
     if (p == NULL) {
         pool_command_fini(c);
-        api_answer_no_server(ac);
+        api_respond_no_server(ac);
         return;
     }
     MUST(span_to_str(span_from_str(p->name), c->pool, sizeof(c->pool)) == 0);
@@ -321,7 +321,7 @@ void api_server_put(struct api_conn *ac)
     int rc;
 
     if (!url_of_path(ac, url, sizeof(url))) {
-        api_answer_no_server(ac);
+        api_respond_no_server(ac);
         return;
     }
     rc = read_put(ac, url, &c, &error);
@@ -358,7 +358,7 @@ void api_server_change(struct api_conn *ac)
     int result;
 
     if (server == NULL) {
-        api_answer_no_server(ac);
+        api_respond_no_server(ac);
         return;
     }
     result = read_change(ac, server, &c, &error);

@@ -15,14 +15,14 @@ struct pool *api_find_pool(const struct api_conn *ac);
 /* The server that the path names, by id or by address; NULL: none. draining_too: also one that
  * was removed and has requests in flight. */
 const struct pool_server *api_find_server(const struct api_conn *ac, bool draining_too);
-void api_answer_no_server(struct api_conn *ac);
+void api_respond_no_server(struct api_conn *ac);
 /* The whole pool; named (or NULL): the key "server". */
-void api_answer_list(struct api_conn *ac, unsigned status, const struct pool_server *named);
+void api_respond_list(struct api_conn *ac, unsigned status, const struct pool_server *named);
 /* As the client prefers it: the one server instead; NULL: it is gone, 204. */
-void api_answer_little(struct api_conn *ac, unsigned status, const struct pool_server *server);
+void api_respond_little(struct api_conn *ac, unsigned status, const struct pool_server *server);
 /* server NULL: 404. */
-void api_answer_server(struct api_conn *ac, unsigned status, const struct pool_server *server);
+void api_respond_server(struct api_conn *ac, unsigned status, const struct pool_server *server);
 /* Answers what pool_apply refused; false when it did not. */
-bool api_answer_refusal(struct api_conn *ac);
+bool api_respond_refusal(struct api_conn *ac);
 
 #endif

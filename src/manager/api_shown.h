@@ -2,9 +2,9 @@
  *
  * GET shows more than can be changed. A member that can't be must say what it says now, and is
  * passed over then; what moves by itself (counters, results) may say anything. A body that
- * names the resource (a server's id, a pool's name) is taken for such an answer: what equals
- * the answer of now is no wish, so that a server does not make its own what it inherits of its
- * pool's check.
+ * names the resource (a server's id, a pool's name) is taken for such a response: what equals
+ * the response of now is no wish, so that a server does not make its own what it inherits of
+ * its pool's check.
  *
  * Called by the handlers of PATCH before pool_code reads the rest. Pure.
  */

@@ -105,7 +105,7 @@ void api_stats_get(struct api_conn *ac)
         view.listeners = counts + view.pool_n;
         view.listener_n = ac->m->pool->listener_n;
     }
-    api_answer(ac, 200, counts != NULL ? api_json_stats(&view) : NULL);
+    api_respond(ac, 200, counts != NULL ? api_json_stats(&view) : NULL);
     free(counts);
 }
 
@@ -157,5 +157,5 @@ void api_stats_detail(struct api_conn *ac)
 {
     static const struct api_pages_kind kind = {begin_detail, next_detail, end_detail};
 
-    api_pages_answer(ac, 200, &kind, &(struct api_cursor){0});
+    api_pages_respond(ac, 200, &kind, &(struct api_cursor){0});
 }

@@ -65,7 +65,7 @@ void api_wish(struct api_conn *ac, struct pool_command *c, void (*then)(struct a
     else if (rc < 0)
         api_problem_of(ac, &error);
     else if (ac->query.is_dry_run)
-        api_answer(ac, 200, api_json_dry_run(pool_command_word(c->type)));
+        api_respond(ac, 200, api_json_dry_run(pool_command_word(c->type)));
     else
         api_propose(ac, c, then);
     if (pool_command_kind(c->type) == KIND_LISTENER)

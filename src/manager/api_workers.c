@@ -27,40 +27,40 @@ void api_workers_list(struct api_conn *ac)
                                         .restarts = slot->restarts,
                                     });
     }
-    api_answer(ac, 200, api_json_list_end(&list));
+    api_respond(ac, 200, api_json_list_end(&list));
 }
 
-static void answer_health(struct api_conn *ac, int status, const char *word)
+static void respond_health(struct api_conn *ac, int status, const char *word)
 {
     const struct supervisor *s = &ac->m->supervisor;
 
-    api_answer(ac, status, api_json_health(word, supervisor_count_serving(s), s->slot_n));
+    api_respond(ac, status, api_json_health(word, supervisor_count_serving(s), s->slot_n));
 }
 
 void api_health_get(struct api_conn *ac)
 {
     if (ac->m->is_draining)
-        answer_health(ac, 503, "draining");
+        respond_health(ac, 503, "draining");
     else if (supervisor_count_serving(&ac->m->supervisor) == 0)
-        answer_health(ac, 503, "no_worker");
+        respond_health(ac, 503, "no_worker");
     else
-        answer_health(ac, 200, "ok");
+        respond_health(ac, 200, "ok");
 }
 
 /* For load balancers: serves, and means to go on. */
 void api_ready_get(struct api_conn *ac)
 {
     if (ac->m->is_leaving)
-        answer_health(ac, 503, "leaving");
+        respond_health(ac, 503, "leaving");
     else if (!start_is_ready(ac->m))
-        answer_health(ac, 503, "starting");
+        respond_health(ac, 503, "starting");
     else if (supervisor_count_serving(&ac->m->supervisor) == 0)
-        answer_health(ac, 503, "no_worker");
+        respond_health(ac, 503, "no_worker");
     else
-        answer_health(ac, 200, "ready");
+        respond_health(ac, 200, "ready");
 }
 
 void api_root_get(struct api_conn *ac)
 {
-    api_answer(ac, 200, api_json_root(WELDR_VERSION));
+    api_respond(ac, 200, api_json_root(WELDR_VERSION));
 }

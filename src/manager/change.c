@@ -185,7 +185,7 @@ static void propose(struct change *ch)
         take_end(ch, error);
 }
 
-/* The engine still owes its answer. */
+/* The engine still owes its response. */
 static void give_up_waiting(struct change *ch)
 {
     ch->error = WERR_OUTCOME_UNKNOWN;

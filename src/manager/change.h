@@ -1,5 +1,5 @@
 /* change.h - a change of the description that this node has proposed, from the wish to the
- * answer.
+ * response.
  *
  * An object of its own, on the heap, for as long as the engine, the workers or somebody who
  * waits need it. Whoever wants the change (the management API, the flags of servers) makes it

@@ -7,7 +7,7 @@
 #include "manager/resolve.h"
 #include "manager/usable.h"
 
-_Static_assert((int)RESOLVE_ADDRS_MAX <= (int)FRAME_ADDRS_N, "a frame holds a whole answer");
+_Static_assert((int)RESOLVE_ADDRS_MAX <= (int)FRAME_ADDRS_N, "a frame holds a whole response");
 
 static const char *url_of(const struct manager *m, uint64_t server_id)
 {
@@ -46,7 +46,7 @@ static void on_failure(void *arg, uint64_t server_id, const char *why, bool has_
         return;
     if (f->name_error[0] == '\0')
         log_warn("name can't be resolved", LOG_S("server", url_of(m, server_id)),
-                 LOG_S("reason", why), LOG_U("keeps_last_answer", has_old));
+                 LOG_S("reason", why), LOG_U("keeps_last_response", has_old));
     snprintf(f->name_error, sizeof(f->name_error), "%s", why);
 }
 

@@ -174,7 +174,8 @@ static void on_event(struct conn *c, struct event *ev)
 
 static void on_gone(struct conn *c, int error)
 {
-    fail(probe_of(c), error, error == WERR_EOF ? "closed without an answer" : werr_text(error));
+    fail(probe_of(c), error,
+         error == WERR_EOF ? "closed without a response" : werr_text(error));
 }
 
 static void on_timer(struct conn *c)

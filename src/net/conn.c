@@ -380,7 +380,7 @@ void conn_finish_flush(struct conn *c)
         conn_begin_settling(c);
         return;
     }
-    /* Unread bytes make of close a reset, which could overtake the answer's end. */
+    /* Unread bytes make of close a reset, which could overtake the response's end. */
     lingers = (c->flags & CONN_LINGERS) || sock_has_more(&c->sock);
     /* There is nothing to wait for from a peer that has ended. */
     if (!lingers || (c->sock.flags & SOCK_EOF)) {

@@ -29,7 +29,7 @@
  *
  * States: NEW (connecting) → TLS (a handshake; nothing enters it yet) → OPEN → FLUSHING
  * (closing when all is sent) → LINGER (FIN sent, reading to the peer's end so that a reset does
- * not destroy the last answer), or SETTLING (a reset follows, which must not destroy what was
+ * not destroy the last response), or SETTLING (a reset follows, which must not destroy what was
  * sent before: not before the peer's kernel has it) → CLOSED; NEW → OPEN without a handshake;
  * any → CLOSED. on_closed comes last and once; the owner may free itself then. conn_close may
  * be called in any callback, any number of times.
@@ -256,8 +256,8 @@ void conn_resume(struct conn *c);
 /* Stops reading until conn_resume, watched: what a peer that resets has said is of no use any
  * more, so that its reset is told at once. */
 void conn_wait(struct conn *c);
-/* The message was read whole and its answer is under way: stop receiving without registering (a
- * one-shot connection is never added to the poller). */
+/* The message was read whole and its response is under way: stop receiving without registering
+ * (a one-shot connection is never added to the poller). */
 void conn_quiet(struct conn *c);
 /* Both directions of the message are done and the connection lives on: the codec goes on to the
  * next message, reading resumes (bytes already received are fed after the present callback). */
@@ -333,8 +333,9 @@ enum conn_close_how {
     CONN_CLOSE_LINGER, /* when all is sent: FIN, then reading until the peer closes or 2 s have
                           passed; for a peer that may still be sending. What streams keep for
                           want of credit is lost with each of these */
-    CONN_CLOSE_RESET, /* at once with a reset: an answer broken off half-way must not look whole
-                       */
+    CONN_CLOSE_RESET,  /* at once with a reset: a response broken off half-way must not look
+                        * whole
+                        */
     CONN_CLOSE_FLUSH_RESET /* the same when the peer has got all that was sent before, or takes
                               nothing of it for too long */
 };

@@ -18,7 +18,7 @@ void conn_set_sending(struct conn *c, enum conn_sending next, const char *why);
 void conn_set_pending(struct conn *c);
 void conn_drop_pending(struct conn *c);
 /* Sending has failed with this error: output is dropped from now on. When the peer has gone,
- * what it sent before is still received (its answer may be there), and its end tells on_gone;
+ * what it sent before is still received (its response may be there), and its end tells on_gone;
  * at once, after the present callback, only when nothing is to be received, or when what fails
  * is ours. */
 void conn_break(struct conn *c, int error);

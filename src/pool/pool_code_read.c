@@ -287,7 +287,7 @@ static int refuse_json(struct pool_error *error, json_error_t *parse_error)
     return WERR_SYNTAX;
 }
 
-/* JSON_DECODE_ANY, so that a body that is JSON but no object gets the better answer. */
+/* JSON_DECODE_ANY, so that a body that is JSON but no object gets the better response. */
 int code_parse(struct span body, json_t **object, struct pool_error *error)
 {
     json_error_t parse_error;

@@ -69,7 +69,7 @@ void pool_command_fini(struct pool_command *c)
     memset(c, 0, sizeof(*c));
 }
 
-/* A cut in the middle of a UTF-8 sequence would make the answer unreadable JSON: drops the
+/* A cut in the middle of a UTF-8 sequence would make the response unreadable JSON: drops the
  * half. */
 static void trim_partial_character(char *text)
 {

@@ -77,7 +77,7 @@ struct pool_command {
     uint64_t if_digest;       /* 0: none */
 };
 
-/* What is wrong with a wish, for the API's answer. */
+/* What is wrong with a wish, for the API's response. */
 struct pool_error {
     const char *code; /* invalid_json, missing_field, unknown_key, invalid_url, invalid_value,
                          read_only, not_found, too_many, moved, exists, in_use, required,

@@ -29,7 +29,7 @@ struct access_record {
     struct span listener, rule, pool; /* rule: its id; ptr NULL: the default action, none */
     struct span origin;
     struct span end;              /* word of stats/ends.def */
-    uint16_t status;              /* 0: the client got no answer */
+    uint16_t status;              /* 0: the client got no response */
     uint8_t version;              /* 10, 11, 20; 0: the head could not be read */
     uint8_t attempts;             /* servers asked */
     bool is_fail_open;            /* the server was asked although all are down */

@@ -69,9 +69,9 @@ static void next_request(struct client *c)
 }
 
 /* After a whole request nothing more is due from the client; otherwise, or when it could not
- * know that this is the last answer, it may still be sending, and a reset would take the answer
- * away from it. */
-static void close_behind_answer(struct client *c)
+ * know that this is the last response, it may still be sending, and a reset would take the
+ * response away from it. */
+static void close_behind_response(struct client *c)
 {
     bool whole =
         conn_is_quiet(&c->conn) && !client_worker(c)->draining && !conn_has_more(&c->conn);
@@ -82,7 +82,7 @@ static void close_behind_answer(struct client *c)
 static void finish(struct client *c)
 {
     if (!conn_can_reuse(&c->conn)) {
-        close_behind_answer(c);
+        close_behind_response(c);
     } else if (conn_is_congested(&c->conn)) {
         move(c, CLIENT_UNTAKEN, "answered");
         conn_timer_set(&c->conn, timeouts_of(c)->client_write_ms);

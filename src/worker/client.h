@@ -6,7 +6,7 @@
  *
  * States: IDLE → IN_HEAD (a part of a head is there) → BUSY (its stream has an exchange) →
  * IDLE, or, before that, READS_ON (answered before its request has ended: the rest is nobody's)
- * or UNTAKEN (answered, but the answer is not taken yet: the next request waits); any →
+ * or UNTAKEN (answered, but the response is not taken yet: the next request waits); any →
  * CLOSING.
  */
 #ifndef WELDR_WORKER_CLIENT_H

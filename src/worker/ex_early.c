@@ -3,7 +3,7 @@
 
 /* A server that answers before it has the whole request (RFC 9112 section 9.3: the connection
  * lives on only if the rest of that request is read). If that is little, it is read and thrown
- * away behind the answer; else the answer says at once that the connection closes behind it
+ * away behind the response; else the response says at once that the connection closes behind it
  * (section 9.6), so that the client sends nothing more on it than what is on its way. Who asked
  * to be told to go on, and was not, may never send its body: nobody could tell then whether
  * what comes next is that body or another request (RFC 9110 section 10.1.1). */

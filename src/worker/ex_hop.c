@@ -33,7 +33,7 @@ static int keep_upgrade(struct msg *m)
     return has_upgrade ? msg_add(m, SPAN("Connection"), SPAN("upgrade")) : 0;
 }
 
-int ex_rewrite_answer(struct exchange *ex, struct msg *m)
+int ex_rewrite_response(struct exchange *ex, struct msg *m)
 {
     struct rewrite_facts facts = {.date = worker_date(ex->worker)};
     int rc;

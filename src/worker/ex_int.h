@@ -37,7 +37,8 @@ static inline bool ex_lane_spoke(const struct exchange *ex)
 
 /* ex_steps.c */
 extern enum ex_verdict (*const ex_step_run[EX_STEPS])(struct exchange *ex);
-/* Sends on the request body's end, with trailers or NULL; sets the time-out for the answer. */
+/* Sends on the request body's end, with trailers or NULL; sets the time-out for the response.
+ */
 void ex_request_sent(struct exchange *ex, const struct msg *trailers);
 
 /* ex_route.c: what becomes of the request, as its listener says. */
@@ -45,18 +46,18 @@ enum ex_verdict ex_step_route(struct exchange *ex);
 /* The response that a rule says. */
 int ex_fill_ruled(struct exchange *ex, struct msg *m, struct span *body) MUST_USE;
 
-/* ex_early.c: an answer that comes before the request has ended. */
-/* Before the answer's head: says that the connection closes, if it will. */
+/* ex_early.c: a response that comes before the request has ended. */
+/* Before the response's head: says that the connection closes, if it will. */
 void ex_announce_end(struct exchange *ex);
-/* The answer is out: is the rest of the request read, so that the connection lives on? */
+/* The response is out: is the rest of the request read, so that the connection lives on? */
 bool ex_may_read_on(const struct exchange *ex);
 
 /* ex_hop.c: what the heads of both sides are made to say. */
-/* The X-Request-Id of all attempts, of the answer and of the access log: the client's or a new
- * one. */
+/* The X-Request-Id of all attempts, of the response and of the access log: the client's or a
+ * new one. */
 struct span ex_request_id(struct exchange *ex);
-/* An answer's head on its way to the client. WERR_*. */
-int ex_rewrite_answer(struct exchange *ex, struct msg *m) MUST_USE;
+/* A response's head on its way to the client. WERR_*. */
+int ex_rewrite_response(struct exchange *ex, struct msg *m) MUST_USE;
 /* Fields that are meant for the next hop. WERR_TOO_BIG. */
 int ex_add_hop_fields(struct exchange *ex) MUST_USE;
 /* Has the client said that it takes trailers (never HTTP/1.0)? */
@@ -109,7 +110,7 @@ void ex_leave_lane(struct exchange *ex, bool well);
 /* What has come is delivered before the end of a broken message is shown, but not where that
  * would be in vain, or where the operator cuts it off. */
 bool ex_ends_at_once(const struct exchange *ex);
-/* Before the answer of Weldr's own: what kind of ending an error of the lane is. */
+/* Before the response of Weldr's own: what kind of ending an error of the lane is. */
 enum end ex_end_of_error(int error);
 
 /* ex_pace.c: who is waited for, how long, and what it is when it takes longer. */
@@ -124,13 +125,13 @@ void ex_timer_set(struct exchange *ex, enum ex_timer_for what, uint64_t due_ms);
 /* The server has this long, from now on, to accept the connection. */
 void ex_await_lane(struct exchange *ex, uint32_t ms);
 /* … or, the request being sent, to answer. */
-void ex_await_answer(struct exchange *ex);
+void ex_await_response(struct exchange *ex);
 /* From now on a reset by the client is heard of, and its orderly end where that says that it
  * has left. */
 void ex_watch_client(struct exchange *ex);
 bool ex_fin_aborts(const struct exchange *ex);
 /* While relaying: something moved, or it is another's turn. Who is waited for has its time anew
- * (but for the answer's head, which is due when it is due). */
+ * (but for the response's head, which is due when it is due). */
 void ex_touch_slow(struct exchange *ex);
 static inline void ex_touch(struct exchange *ex)
 {
@@ -145,7 +146,7 @@ enum end ex_check_body(struct exchange *ex, size_t bytes);
 /* ex_relay.c */
 extern const struct stream_up ex_of_client, ex_of_lane;
 /* Its head has gone to the client: whoever takes nothing yet is not sent more. */
-void ex_answer_begun(struct exchange *ex);
+void ex_response_begun(struct exchange *ex);
 void ex_client_gone(struct exchange *ex);
 /* Has taken some of what waits for it. */
 void ex_client_progress(struct exchange *ex);

@@ -81,7 +81,7 @@ static void stop(struct exchange *ex)
         timer_stop(loop_timers(ex->worker->loop), &ex->timer);
 }
 
-/* An answer that has begun is not sent on to a client that takes nothing: while it is
+/* A response that has begun is not sent on to a client that takes nothing: while it is
  * congested, nobody else is late. */
 static enum ex_timer_for waits_for(const struct exchange *ex)
 {
@@ -90,7 +90,7 @@ static enum ex_timer_for waits_for(const struct exchange *ex)
     if (stream_is_begun(ex->client))
         return stream_is_congested(ex->client) ? EX_FOR_WRITE : EX_FOR_IDLE;
     if (stream_is_said(ex_server(ex)))
-        return EX_FOR_ANSWER;
+        return EX_FOR_RESPONSE;
     if (awaits_continue(ex))
         return EX_FOR_CONTINUE;
     return stream_is_congested(ex_server(ex)) ? EX_FOR_UPLOAD : EX_FOR_BODY;
@@ -101,21 +101,21 @@ static enum ex_timer_for waits_for(const struct exchange *ex)
  * of a body its server has yet. */
 static bool is_unwatched(const struct exchange *ex, enum ex_timer_for what)
 {
-    if (what != EX_FOR_ANSWER && what != EX_FOR_IDLE)
+    if (what != EX_FOR_RESPONSE && what != EX_FOR_IDLE)
         return false;
     return !stream_is_watched(ex->client) ||
-           (what == EX_FOR_ANSWER && (ex->bytes_in > 0 || ex_fin_aborts(ex)));
+           (what == EX_FOR_RESPONSE && (ex->bytes_in > 0 || ex_fin_aborts(ex)));
 }
 
-/* from_ms: when something moved last. The answer of a server that is still silent may find a
+/* from_ms: when something moved last. The response of a server that is still silent may find a
  * client that has not taken the one before: who is late first, is late. */
 static void wait_on(struct exchange *ex, uint64_t from_ms, bool watches)
 {
     MUST(ex->step == EX_RELAY || ex->step == EX_TUNNEL);
     enum ex_timer_for what = waits_for(ex);
-    uint64_t due_ms = ex->answer_due_ms;
+    uint64_t due_ms = ex->response_due_ms;
 
-    if (what != EX_FOR_ANSWER) {
+    if (what != EX_FOR_RESPONSE) {
         due_ms = from_ms + limit_ms(ex, what);
     } else if (stream_is_congested(ex->client) &&
                from_ms + limit_ms(ex, EX_FOR_WRITE) < due_ms) {
@@ -151,9 +151,9 @@ void ex_await_lane(struct exchange *ex, uint32_t ms)
     ex_timer_set(ex, EX_FOR_CONNECT, loop_now_ms(ex->worker->loop) + ms);
 }
 
-void ex_await_answer(struct exchange *ex)
+void ex_await_response(struct exchange *ex)
 {
-    ex->answer_due_ms = loop_now_ms(ex->worker->loop) + limit_ms(ex, EX_FOR_ANSWER);
+    ex->response_due_ms = loop_now_ms(ex->worker->loop) + limit_ms(ex, EX_FOR_RESPONSE);
     ex_touch(ex);
 }
 
@@ -248,7 +248,7 @@ static bool client_takes(const struct exchange *ex)
 
 static bool lane_takes(const struct exchange *ex)
 {
-    const bool is_uploading = ex->timer_for == EX_FOR_ANSWER && ex->bytes_in > 0;
+    const bool is_uploading = ex->timer_for == EX_FOR_RESPONSE && ex->bytes_in > 0;
 
     return (is_uploading || stream_is_congested(ex_server(ex))) &&
            stream_has_taken(ex_server(ex));
@@ -283,7 +283,7 @@ void ex_on_timer(struct timer *t)
         return;
     end = waits[ex->timer_for].end;
     if (end == END_CLIENT_WRITE && !stream_is_begun(ex->client))
-        ex->flags |= EX_CLIENT_GONE; /* an answer of our own would find no reader either */
+        ex->flags |= EX_CLIENT_GONE; /* a response of our own would find no reader either */
     ex_fail(ex, end);
     ex_run(ex);
 }

@@ -141,7 +141,7 @@ static void client_gone(struct stream_user *u)
     ex_client_gone(of_client(u));
 }
 
-/* Behind its request: it may still wait for the answer. */
+/* Behind its request: it may still wait for the response. */
 static void client_fin(struct stream_user *u)
 {
     struct exchange *ex = of_client(u);
@@ -166,7 +166,8 @@ static void client_progress(struct stream_user *u)
     ex_client_progress(of_client(u));
 }
 
-/* Before its answer's head a server is read on: what it is late with shall be its own fault. */
+/* Before its response's head a server is read on: what it is late with shall be its own fault.
+ */
 static void client_congested(struct stream_user *u)
 {
     struct exchange *ex = of_client(u);
@@ -199,7 +200,7 @@ static void lane_open(struct stream_user *u, int error)
     ex_run(ex);
 }
 
-/* No 1xx is an answer: as many as a server may send, it has as long for the answer's head as
+/* No 1xx is a response: as many as a server may send, it has as long for the response's head as
  * without. But the first 100 makes it the client's turn, if it has waited for it. */
 static void note_info(struct exchange *ex, const struct msg *m)
 {
@@ -221,9 +222,9 @@ static void lane_info(struct exchange *ex, struct msg *m)
     stream_send_head(ex->client, m);
 }
 
-/* A client that has not taken the end of the answer before is congested from the start, which
+/* A client that has not taken the end of the response before is congested from the start, which
  * it was told when this exchange had no lane, or none that was open. */
-void ex_answer_begun(struct exchange *ex)
+void ex_response_begun(struct exchange *ex)
 {
     if (stream_is_congested(ex->client))
         stream_pause(ex_server(ex));
@@ -231,9 +232,9 @@ void ex_answer_begun(struct exchange *ex)
 }
 
 /* False: it can't be written, and the exchange has come to its end. */
-static bool answer_head(struct exchange *ex, struct msg *m)
+static bool response_head(struct exchange *ex, struct msg *m)
 {
-    if (ex_rewrite_answer(ex, m) < 0) {
+    if (ex_rewrite_response(ex, m) < 0) {
         fail_and_run(ex, END_INTERNAL);
         return false;
     }
@@ -245,7 +246,7 @@ static bool answer_head(struct exchange *ex, struct msg *m)
     return true;
 }
 
-static void answer_end(struct exchange *ex)
+static void response_end(struct exchange *ex)
 {
     if (stream_is_broken(ex->client)) {
         ex_client_gone(ex); /* its last bytes were not taken */
@@ -269,11 +270,11 @@ static void lane_head(struct exchange *ex, const struct event *ev)
     if (m->status == 101) {
         if (ex_tunnel_begin(ex, m) < 0)
             fail_and_run(ex, END_INTERNAL);
-    } else if (answer_head(ex, m)) {
+    } else if (response_head(ex, m)) {
         if (ev->is_whole)
-            answer_end(ex);
+            response_end(ex);
         else
-            ex_answer_begun(ex);
+            ex_response_begun(ex);
     }
 }
 
@@ -302,7 +303,7 @@ static void lane_end(struct exchange *ex, const struct event *ev)
     if (ex->step == EX_TUNNEL)
         ex_tunnel_lane_event(ex, ev);
     else
-        answer_end(ex);
+        response_end(ex);
 }
 
 static enum end end_of_reset(const struct exchange *ex, const struct event *ev)
@@ -345,7 +346,7 @@ static void lane_gone(struct stream_user *u)
         fail_and_run(ex, END_ORIGIN_RESET);
 }
 
-/* A client that resets gets no answer any more, so the rest of its request is of no use; what
+/* A client that resets gets no response any more, so the rest of its request is of no use; what
  * is said in a tunnel is. */
 static void lane_congested(struct stream_user *u)
 {
@@ -362,7 +363,7 @@ static void lane_congested(struct stream_user *u)
 void ex_lane_progress(struct exchange *ex)
 {
     if (stream_is_said(ex_server(ex)) && !stream_is_begun(ex->client))
-        ex_await_answer(ex);
+        ex_await_response(ex);
     else
         ex_touch(ex);
 }

@@ -6,7 +6,7 @@
  * all were or the time for that is over: that is no repetition, whatever the settings say of
  * those.
  *
- * A request is sent again only where that can do no harm. Nothing of an answer may have come.
+ * A request is sent again only where that can do no harm. Nothing of a response may have come.
  * Then it is certain that the server has done nothing when no connection came about, or when
  * the kernel refused the very first byte that we sent on an idle lane: the server had closed
  * it. As soon as one byte was taken by the kernel nothing is certain any more: the server may

@@ -55,7 +55,7 @@ static enum ex_verdict redirect(struct exchange *ex, const struct rule_action *a
     return EX_VERDICT_NEXT;
 }
 
-static enum ex_verdict answer(struct exchange *ex, const struct rule_action *action)
+static enum ex_verdict respond(struct exchange *ex, const struct rule_action *action)
 {
     ex->fixed = &action->fixed;
     ex->end = END_FIXED;
@@ -76,7 +76,7 @@ enum ex_verdict ex_step_route(struct exchange *ex)
     case RULE_REDIRECT:
         return redirect(ex, hit.action);
     case RULE_FIXED:
-        return answer(ex, hit.action);
+        return respond(ex, hit.action);
     case RULE_FORWARD:
         break;
     }

@@ -193,7 +193,7 @@ static int rewrite(struct exchange *ex)
 void ex_request_sent(struct exchange *ex, const struct msg *trailers)
 {
     stream_send_end(ex_server(ex), trailers);
-    ex_await_answer(ex);
+    ex_await_response(ex);
 }
 
 static enum ex_verdict step_send(struct exchange *ex)
@@ -336,7 +336,7 @@ static void count_at(const struct exchange *ex, enum stats_listener_counter of_l
         stats_line_add(ex->pool->stats, of_pool, 1);
 }
 
-static void count_answer(const struct exchange *ex)
+static void count_response(const struct exchange *ex)
 {
     struct stats_worker *stats = ex->worker->stats;
     bool whole = stream_is_ended(ex->client) && !(ex->flags & EX_CLIENT_GONE);
@@ -393,7 +393,7 @@ static enum ex_verdict step_done(struct exchange *ex)
     bool reads_on = ex_may_read_on(ex);
 
     MUST(ex->lane == NULL && ex->origin == NULL);
-    count_answer(ex);
+    count_response(ex);
     log_done(ex);
     if (ex->worker->access_log)
         access_log_exchange(ex->worker->access_log, ex);

@@ -43,7 +43,7 @@ void ex_check_upgrade(struct exchange *ex)
 int ex_tunnel_begin(struct exchange *ex, struct msg *m)
 {
     MUST(ex->step == EX_RELAY && !stream_is_begun(ex->client));
-    int rc = ex_rewrite_answer(ex, m);
+    int rc = ex_rewrite_response(ex, m);
 
     if (rc == 0)
         rc = msg_add(m, SPAN("Connection"), SPAN("upgrade"));
@@ -56,7 +56,7 @@ int ex_tunnel_begin(struct exchange *ex, struct msg *m)
     stream_send_head(ex->client, m);
     if (stream_is_read(ex->client))
         stream_tunnel(ex->client);
-    ex_answer_begun(ex);
+    ex_response_begun(ex);
     return 0;
 }
 

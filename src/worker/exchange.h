@@ -73,7 +73,8 @@ struct exchange {
     uint8_t sent_n;       /* … of those that were reached: what retry.attempts counts */
     uint8_t timer_for;    /* enum ex_timer_for */
     uint64_t moved_us;    /* FOR_PACE: when something moved last */
-    uint64_t answer_due_ms; /* the request was sent: when the answer's head has to be there */
+    uint64_t
+        response_due_ms; /* the request was sent: when the response's head has to be there */
     struct worker *worker;
     const struct exchange_owner *owner;
     const struct caller *caller;
@@ -97,7 +98,7 @@ struct exchange {
     uint64_t begin_us;
     uint64_t origin_id; /* of the last attempt; 0: no server was picked */
     /* Moments of the last attempt, 0: not come that far. Server picked, connection there,
-     * request head handed to it, answer head read. */
+     * request head handed to it, response head read. */
     uint64_t picked_us, connected_us, sent_us, first_us;
     uint64_t bytes_in, bytes_out;      /* of bodies, from and to the client */
     uint64_t added_us;                 /* access_log.h */

@@ -191,7 +191,7 @@ static struct lane *find_quiet(const struct origin *o)
     return NULL;
 }
 
-/* A server that closes connections without a word does so right behind an answer, or when the
+/* A server that closes connections without a word does so right behind a response, or when the
  * next request comes. One that was seen doing so gets nothing on an idle lane that must not be
  * sent twice; one that has shown that it keeps its connections gets it on any. As long as it
  * has shown neither, the lane must have been idle for a moment, so that its end would have been

@@ -80,11 +80,12 @@ void lanes_close_idle(struct origin *o);
 void lanes_close_gone(struct origin *o);
 /* Whoever has one hears that the server has no more time. */
 void lanes_cut(struct origin *o);
-/* The answer's head was read. It may say how long the server keeps the connection (Keep-Alive:
- * timeout): Weldr closes it a second before. After a large answer another one is expected of
- * this origin: little is read with the next head then, so that the rest can be spliced. */
+/* The response's head was read. It may say how long the server keeps the connection
+ * (Keep-Alive: timeout): Weldr closes it a second before. After a large response another one is
+ * expected of this origin: little is read with the next head then, so that the rest can be
+ * spliced. */
 void lane_note_head(struct lane *lane, const struct msg *m);
-/* Broken before an answer: if it had been idle, its server closes lanes suddenly. */
+/* Broken before a response: if it had been idle, its server closes lanes suddenly. */
 void lane_note_stale(const struct lane *lane);
 
 #endif

@@ -9,7 +9,7 @@ enum worker_limits {
     LIMIT_DRAIN_FIRST_MS =
         1000, /* while draining: a connection that has not asked yet may still do so */
     LIMIT_DRAIN_JITTER_MS = 1000, /* while draining: idle connections close within so long */
-    LIMIT_UNWATCHED_MS = 200, /* so long an answer is waited for before the client's socket is
+    LIMIT_UNWATCHED_MS = 200, /* so long a response is waited for before the client's socket is
                                  watched and its server is looked after */
     LIMIT_COPY_BLINDLY_BYTES =
         2048, /* so much of a body is kept for another attempt before asking whether it pays */
@@ -17,7 +17,7 @@ enum worker_limits {
     LIMIT_PICKS_N = 200, /* servers that are tried for one request, if none can be reached */
     LIMIT_SHORT_PICKS_N = 4, /* … or if it is for something that we lack */
     LIMIT_SETTLED_MS =
-        20, /* a lane that has been idle so long was not closed behind its answer */
+        20, /* a lane that has been idle so long was not closed behind its response */
     LIMIT_PROVEN_N =
         50, /* exchanges on one lane after which its origin is known to keep them */
     LIMIT_SUDDEN_MS =
@@ -26,12 +26,12 @@ enum worker_limits {
     LIMIT_SHUN_MS = 10000,     /* so long an address that could not be reached comes last */
     LIMIT_SHARE_MIN_MS = 250,  /* an address has so long to take a connection before the next is
                                   tried, however many there are */
-    LIMIT_LARGE_ANSWER_BYTES = 256 * 1024, /* whoever sent one is expected to do so again … */
+    LIMIT_LARGE_RESPONSE_BYTES = 256 * 1024, /* whoever sent one is expected to do so again … */
     LIMIT_LARGE_FIRST_BYTES =
         16 * 1024, /* … so little is read with its head then: the rest can be spliced */
     LIMIT_RATE_GRACE_MS = 5000, /* so long a client may be slower than the least rate */
     LIMIT_READ_ON_BYTES =
-        64 * 1024, /* so much of a request is read behind its answer to keep the connection */
+        64 * 1024, /* so much of a request is read behind its response to keep the connection */
     LIMIT_OTHER_DESCRIPTORS = 16, /* what is neither client, lane nor listener */
     LIMIT_SCARCE_SHARE = 8, /* with an eighth of the descriptors left newcomers are refused … */
     LIMIT_FULL_SHARE = 16, /* … with a sixteenth without a word */

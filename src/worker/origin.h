@@ -39,7 +39,7 @@ struct origin {
     bool up;
     bool is_untried;        /* no check has judged it: counted in the pool's untried_n */
     bool gone;              /* the manager has no more word on it */
-    bool sends_large;       /* its last answer was: LIMIT_LARGE_ANSWER_BYTES */
+    bool sends_large;       /* its last response was: LIMIT_LARGE_RESPONSE_BYTES */
     bool is_proven;         /* one of its lanes has carried many exchanges */
     uint64_t distrust_ms;   /* until then: it has closed an idle lane suddenly */
     bool is_ejected;        /* eject.h */

@@ -74,7 +74,7 @@ static void note_keep_alive(struct origin_conn *oc, const struct msg *m)
 void origin_conn_note_head(struct origin_conn *oc, const struct msg *m)
 {
     oc->origin->sends_large =
-        m->body == MSG_BODY_LENGTH && m->content_length >= LIMIT_LARGE_ANSWER_BYTES;
+        m->body == MSG_BODY_LENGTH && m->content_length >= LIMIT_LARGE_RESPONSE_BYTES;
     oc->conn.sock.recv_max = 0;
     note_keep_alive(oc, m);
 }
@@ -121,8 +121,8 @@ void origin_conn_distrust(const struct origin_conn *oc)
     oc->origin->distrust_ms = loop_now_ms(worker_of(oc)->loop) + LIMIT_DISTRUST_MS;
 }
 
-/* Behind its answer a server has nothing to say: to the next request it would be the answer. An
- * end that is there already has come suddenly. */
+/* Behind its response a server has nothing to say: to the next request it would be the
+ * response. An end that is there already has come suddenly. */
 static bool is_silent(struct origin_conn *oc)
 {
     if (!conn_has_more(&oc->conn))

@@ -46,7 +46,7 @@ struct origin_conn *origin_conn_open(struct origin *o, struct addr_tries *tries,
                                      const struct conn_ops *ops, int *error);
 /* In on_closed. */
 void origin_conn_free(struct origin_conn *oc);
-/* For the next exchange: little is read with its answer's head where a large one is expected.
+/* For the next exchange: little is read with its response's head where a large one is expected.
  */
 void origin_conn_count(struct origin_conn *oc);
 void origin_conn_note_head(struct origin_conn *oc, const struct msg *m);

@@ -7,7 +7,7 @@
  *
  * A header is the word of the connection's peer; fields are the word of the client that the
  * header names. A connection that must not, or does not, begin with a header is closed without
- * an answer, counted as proxy_refused and told in the log at level debug.
+ * a response, counted as proxy_refused and told in the log at level debug.
  */
 #ifndef WELDR_WORKER_TRUST_H
 #define WELDR_WORKER_TRUST_H

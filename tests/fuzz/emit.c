@@ -158,7 +158,7 @@ void emit_requests(struct span in, emit_fn fn, void *hook)
 
 /* ---- responses ---- */
 
-/* RFC 9112 section 6.3: how the answer must end for this client. */
+/* RFC 9112 section 6.3: how the response must end for this client. */
 static void expect_response(struct emit_message *m, const struct msg *head)
 {
     bool is_open = head->body == MSG_BODY_CHUNKED || head->body == MSG_BODY_CLOSE;

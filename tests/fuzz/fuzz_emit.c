@@ -53,9 +53,9 @@ static size_t skip_interim(const struct emit_message *m)
     for (unsigned i = 0; i < m->info_n; i++) {
         struct strict_message got;
         if (strict_read_response(m->sent + at, m->sent_bytes - at, false, &got) != STRICT_WHOLE)
-            fail(m, "an interim answer", got.why);
+            fail(m, "an interim response", got.why);
         if (got.status >= 200)
-            fail(m, "an interim answer is missing", NULL);
+            fail(m, "an interim response is missing", NULL);
         at += got.bytes;
         strict_fini(&got);
     }

@@ -1,5 +1,5 @@
-/* Responses: read as the answer to a GET and to a HEAD, rewritten, written to a client and read
- * again. See h1_pair.h. */
+/* Responses: read as the response to a GET and to a HEAD, rewritten, written to a client and
+ * read again. See h1_pair.h. */
 #include "h1_pair.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

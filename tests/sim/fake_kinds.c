@@ -310,7 +310,7 @@ static bool is_kind(const struct fake_conn *c, const char *kind)
     return strcmp(c->request.kind, kind) == 0;
 }
 
-/* "hints" and "continues" go on saying so and never come to an answer. */
+/* "hints" and "continues" go on saying so and never come to a response. */
 void fake_on_late(struct timer *t)
 {
     struct fake_conn *c = (struct fake_conn *)((char *)t - offsetof(struct fake_conn, late));
@@ -395,7 +395,7 @@ static void do_early_polite(struct fake_conn *c)
     do_len(c);
 }
 
-/* An answer, and one that nobody asked for. */
+/* A response, and one that nobody asked for. */
 static void do_twice(struct fake_conn *c)
 {
     struct text t = {0};

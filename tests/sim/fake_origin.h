@@ -2,7 +2,7 @@
  * what to do.
  *
  * The target is /kind/number/id: the kind names a behaviour of the table in fake_origin.c
- * ("len": a whole answer of `number` bytes, "stall": none at all, "cut": half of one and then
+ * ("len": a whole response of `number` bytes, "stall": none at all, "cut": half of one and then
  * the end …), the id comes back in X-Id and, over and over, in the body: bytes of one exchange
  * in another show. What came is recorded byte for byte per connection. Reads requests with a
  * parser of its own, which believes everything. Owner: world.h.
@@ -61,7 +61,7 @@ void fake_origin_close(struct fake_origin *o);
 void fake_origin_fini(struct fake_origin *o);
 /* The n-th connection accepted, 0 first. */
 struct fake_conn *fake_origin_conn(struct fake_origin *o, unsigned n);
-/* n bytes "id.id.id.…", the text that an answer of this id carries. */
+/* n bytes "id.id.id.…", the text that a response of this id carries. */
 void fake_body(struct text *t, unsigned long id, size_t n);
 
 #endif

@@ -6,23 +6,23 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "answer.h"
+#include "response.h"
 #include "world.h"
 
 #define GET(target) "GET " target " HTTP/1.1\r\nHost: h\r\n\r\n"
 
-/* The n-th answer (0 first) to GETs on this connection, which must be there whole. */
+/* The n-th response (0 first) to GETs on this connection, which must be there whole. */
 static inline unsigned status_of(const struct world_client *c, unsigned n)
 {
     struct span in = text_span(&c->peer.in);
     bool has_ended = c->peer.has_fin || c->peer.has_reset;
 
     for (;;) {
-        struct answer a;
-        enum answer_result rc = answer_read(in, false, has_ended, &a);
+        struct response a;
+        enum response_result rc = response_read(in, false, has_ended, &a);
 
         text_free(&a.body);
-        if (rc != ANSWER_WHOLE)
+        if (rc != RESPONSE_WHOLE)
             return 0;
         if (n-- == 0)
             return a.status;

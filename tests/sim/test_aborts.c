@@ -131,8 +131,8 @@ static void test_reset_under_back_pressure_at_once(void **state)
     check_reset_under_back_pressure(w, c);
 }
 
-/* The whole request is read, and waits before a server that takes nothing of it; or the answer
- * has begun and does not go on. */
+/* The whole request is read, and waits before a server that takes nothing of it; or the
+ * response has begun and does not go on. */
 static void test_reset_while_waiting(void **state)
 {
     static const char *const says[] = {
@@ -251,8 +251,8 @@ static void test_fin_while_connecting(void **state)
     }
 }
 
-/* As soon as the answer has begun, the client gets all of it; and before its request has ended,
- * its end is what it always is. */
+/* As soon as the response has begun, the client gets all of it; and before its request has
+ * ended, its end is what it always is. */
 static void test_fin_at_other_times(void **state)
 {
     struct world *w = world_open(NULL);

@@ -122,7 +122,7 @@ static void kill_addr(struct world *w, unsigned n, int how)
 }
 
 /* A request on a connection of its own, to the end; returns how long it took. The origins
- * close theirs behind each answer. */
+ * close theirs behind each response. */
 static uint64_t ask_anew(struct world *w, const char *say)
 {
     struct world_client *c = world_ask(w, say);

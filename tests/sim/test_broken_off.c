@@ -185,7 +185,7 @@ static void test_seeds(void **state)
 
 /* ---- ends in time ---- */
 
-/* A broken answer of which the client takes nothing. */
+/* A broken response of which the client takes nothing. */
 static struct world *open_deaf(const char *target, struct world_client **c)
 {
     struct world *w = world_open(

@@ -3,11 +3,11 @@
 #include <stdlib.h>
 
 #include "../unit/base/cm.h"
-#include "answer.h"
+#include "response.h"
 #include "worker/ends.h"
 #include "world.h"
 
-/* Servers that send all of their answer and reset, clients that are slow, in networks of all
+/* Servers that send all of their response and reset, clients that are slow, in networks of all
  * kinds: nothing of what reached Weldr is lost, and no server is blamed. */
 
 enum { SEEDS = 300, CLIENTS = 4, UPLOAD_MAX = 300000 };
@@ -100,8 +100,8 @@ static void check(const struct ask *a)
 {
     const struct peer *p = &a->client->peer;
     struct text want = {0};
-    struct answer got;
-    bool is_whole = answer_read(text_span(&p->in), false, p->has_fin, &got) == ANSWER_WHOLE;
+    struct response got;
+    bool is_whole = response_read(text_span(&p->in), false, p->has_fin, &got) == RESPONSE_WHOLE;
 
     fake_body(&want, a->id, a->number);
     if (!is_whole || got.is_ours || got.body.len != want.len)
@@ -148,11 +148,11 @@ static void test_answers(void **state)
 
 /* ---- the last send ---- */
 
-/* A client leaves, which nobody has heard of when the last bytes of its answer go from socket
+/* A client leaves, which nobody has heard of when the last bytes of its response go from socket
  * to socket, unseen, and are not taken. */
 static void test_last_splice_fails(void **state)
 {
-    enum { ANSWER_BYTES = 450000, FIRST_BYTES = 300000 };
+    enum { RESPONSE_BYTES = 450000, FIRST_BYTES = 300000 };
     struct world *w = world_open(&(struct world_setup){
         .seed = 1, .server_n = 1, .faults = {.buffer_bytes = 1024 * 1024}});
     struct world_client *c;
@@ -169,7 +169,7 @@ static void test_last_splice_fails(void **state)
         loop_turn(w->loop, 1);
     peer_close(&c->peer, true);
     world_run_ms(w, 100);
-    CHECK(world_stat(w, STATS_client_bytes_out) == ANSWER_BYTES);
+    CHECK(world_stat(w, STATS_client_bytes_out) == RESPONSE_BYTES);
     CHECK(world_stat(w, STATS_in_flight) == 0);
     CHECK(world_stat(w, STATS_client_success) == 0 && world_stat(w, STATS_client_aborts) == 1);
     CHECK(w->stats->end[END_CLIENT_ABORT] == 1 && world_stat(w, STATS_server_failed) == 0);

@@ -92,20 +92,20 @@ static const struct transcript plain[] = {
      "POST /echo/0/7 HTTP/1.1\r\nHost: h\r\n" ADDED "Transfer-Encoding: chunked\r\n\r\n"
      "2\r\nab\r\n0\r\nX-Sum: 7\r\nX-Sum: 8\r\n\r\n",
      OK("7") "Transfer-Encoding: chunked\r\n\r\n2\r\nab\r\n0\r\n\r\n", OPEN},
-    {"trailers of the answer, taken",
+    {"trailers of the response, taken",
      "GET /trailers/0/7 HTTP/1.1\r\nHost: h\r\nTE: gzip, trailers\r\nConnection: TE\r\n\r\n",
      "GET /trailers/0/7 HTTP/1.1\r\nHost: h\r\n" ADDED "TE: trailers\r\nConnection: TE\r\n\r\n",
      "HTTP/1.1 200 OK\r\nDate: D\r\nVia: 1.1 weldr\r\nX-Request-Id: *\r\nTransfer-Encoding: "
      "chunked\r\n\r\n"
      "2\r\nok\r\n0\r\nX-Sum: 7\r\n\r\n",
      OPEN},
-    {"trailers of the answer, not taken", "GET /trailers/0/7 HTTP/1.1\r\nHost: h\r\n\r\n",
+    {"trailers of the response, not taken", "GET /trailers/0/7 HTTP/1.1\r\nHost: h\r\n\r\n",
      "GET /trailers/0/7 HTTP/1.1\r\nHost: h\r\n" ADDED "\r\n",
      "HTTP/1.1 200 OK\r\nDate: D\r\nVia: 1.1 weldr\r\nX-Request-Id: *\r\nTransfer-Encoding: "
      "chunked\r\n\r\n"
      "2\r\nok\r\n0\r\n\r\n",
      OPEN},
-    {"trailers of the answer, and a 1.0 client",
+    {"trailers of the response, and a 1.0 client",
      "GET /trailers/0/7 HTTP/1.0\r\nHost: h\r\nTE: trailers\r\n\r\n",
      "GET /trailers/0/7 HTTP/1.1\r\nHost: h\r\nVia: 1.0 weldr\r\n"
      "X-Forwarded-For: 127.0.0.1\r\nX-Forwarded-Host: h\r\nX-Forwarded-Proto: http\r\n"
@@ -113,7 +113,7 @@ static const struct transcript plain[] = {
      "HTTP/1.1 200 OK\r\nDate: D\r\nVia: 1.1 weldr\r\nX-Request-Id: *\r\nConnection: "
      "close\r\n\r\nok",
      FIN},
-    {"hop-by-hop of the answer", "GET /hop/0/7 HTTP/1.1\r\nHost: h\r\n\r\n", NULL,
+    {"hop-by-hop of the response", "GET /hop/0/7 HTTP/1.1\r\nHost: h\r\n\r\n", NULL,
      "HTTP/1.1 200 OK\r\nDate: D\r\nVia: 1.0 inner, 1.1 weldr\r\nX-Request-Id: "
      "*\r\nContent-Length: 2\r\n\r\nok",
      OPEN},
@@ -128,12 +128,12 @@ static const struct transcript plain[] = {
     {"1.0 client that stays",
      "GET /len/3/7 HTTP/1.0\r\nHost: h\r\nConnection: keep-alive\r\n\r\n", NULL,
      OK("7") "Content-Length: 3\r\nConnection: keep-alive\r\n\r\n7.7", OPEN},
-    {"1.0 client, chunked answer",
+    {"1.0 client, chunked response",
      "GET /chunked/3/7 HTTP/1.0\r\nHost: h\r\nConnection: keep-alive\r\n\r\n", NULL,
      OK("7") "Connection: close\r\n\r\n7.7", FIN},
-    {"answer until close", "GET /until/3/7 HTTP/1.1\r\nHost: h\r\n\r\n", NULL,
+    {"response until close", "GET /until/3/7 HTTP/1.1\r\nHost: h\r\n\r\n", NULL,
      OK("7") "Transfer-Encoding: chunked\r\n\r\n3\r\n7.7\r\n0\r\n\r\n", OPEN_WHOLE},
-    {"answer of 1.0", "GET /old/3/7 HTTP/1.1\r\nHost: h\r\n\r\n", NULL,
+    {"response of 1.0", "GET /old/3/7 HTTP/1.1\r\nHost: h\r\n\r\n", NULL,
      "HTTP/1.1 200 OK\r\nDate: D\r\nX-Id: 7\r\nVia: 1.0 weldr\r\nX-Request-Id: *\r\n"
      "Transfer-Encoding: chunked\r\n\r\n3\r\n7.7\r\n0\r\n\r\n",
      OPEN_WHOLE},
@@ -191,24 +191,24 @@ static const struct transcript troubles[] = {
                          "The request is malformed: HTTP version is not 1.x.\n",
      FIN},
     {"garbage of the origin", "GET /garbage/0/7 HTTP/1.1\r\nHost: h\r\n\r\n", NULL,
-     OURS("502 Bad Gateway", "39",
-          "origin_bad_answer") "\r\nThe server's answer is not valid HTTP.\n",
+     OURS("502 Bad Gateway", "41",
+          "origin_bad_answer") "\r\nThe server's response is not valid HTTP.\n",
      OPEN},
     {"bad head", "GET /badhead/0/7 HTTP/1.1\r\nHost: h\r\n\r\n", NULL,
-     OURS("502 Bad Gateway", "39",
-          "origin_bad_answer") "\r\nThe server's answer is not valid HTTP.\n",
+     OURS("502 Bad Gateway", "41",
+          "origin_bad_answer") "\r\nThe server's response is not valid HTTP.\n",
      OPEN},
     {"half a head", "GET /halfhead/0/7 HTTP/1.1\r\nHost: h\r\n\r\n", NULL,
-     OURS("502 Bad Gateway", "65", "origin_reset") "\r\nThe server closed the connection "
-                                                   "before its answer was complete.\n",
+     OURS("502 Bad Gateway", "67", "origin_reset") "\r\nThe server closed the connection "
+                                                   "before its response was complete.\n",
      OPEN},
-    {"end instead of an answer", "GET /end/0/7 HTTP/1.1\r\nHost: h\r\n\r\n", NULL,
-     OURS("502 Bad Gateway", "65", "origin_reset") "\r\nThe server closed the connection "
-                                                   "before its answer was complete.\n",
+    {"end instead of a response", "GET /end/0/7 HTTP/1.1\r\nHost: h\r\n\r\n", NULL,
+     OURS("502 Bad Gateway", "67", "origin_reset") "\r\nThe server closed the connection "
+                                                   "before its response was complete.\n",
      OPEN},
-    {"reset instead of an answer", "GET /reset0/0/7 HTTP/1.1\r\nHost: h\r\n\r\n", NULL,
-     OURS("502 Bad Gateway", "65", "origin_reset") "\r\nThe server closed the connection "
-                                                   "before its answer was complete.\n",
+    {"reset instead of a response", "GET /reset0/0/7 HTTP/1.1\r\nHost: h\r\n\r\n", NULL,
+     OURS("502 Bad Gateway", "67", "origin_reset") "\r\nThe server closed the connection "
+                                                   "before its response was complete.\n",
      OPEN},
     {"cut in the body", "GET /cut/8/7 HTTP/1.1\r\nHost: h\r\n\r\n", NULL,
      OK("7") "Content-Length: 8\r\n\r\n7.7.", RESET},

@@ -1,11 +1,11 @@
 #include "../unit/base/cm.h"
-#include "answer.h"
 #include "base/fault.h"
+#include "response.h"
 #include "world.h"
 
 /* The same small scenario again and again; each time another single thing fails: the n-th
  * allocation of the worker, or the n-th operation of the network. Whatever it was: no crash, no
- * leak, no exchange that hangs, no answer that looks right and is wrong. */
+ * leak, no exchange that hangs, no response that looks right and is wrong. */
 
 enum { SWEEP_MAX = 5000, CLIENTS = 5 };
 
@@ -30,18 +30,18 @@ static unsigned count_answers(const struct world_client *c)
     unsigned n = 0;
 
     for (;;) {
-        struct answer a;
-        enum answer_result rc = answer_read(in, false, c->peer.has_fin, &a);
+        struct response a;
+        enum response_result rc = response_read(in, false, c->peer.has_fin, &a);
         struct text want = {0};
 
-        CHECK(rc != ANSWER_BROKEN);
-        if (rc == ANSWER_WHOLE && a.id > 0 && a.id != 3) {
+        CHECK(rc != RESPONSE_BROKEN);
+        if (rc == RESPONSE_WHOLE && a.id > 0 && a.id != 3) {
             fake_body(&want, (unsigned long)a.id, a.body.len);
             CHECK(want.len == 0 || memcmp(want.ptr, a.body.ptr, want.len) == 0);
             text_free(&want);
         }
         text_free(&a.body);
-        if (rc != ANSWER_WHOLE)
+        if (rc != RESPONSE_WHOLE)
             return n;
         n++;
         in = span_skip(in, a.bytes);

@@ -1,5 +1,5 @@
 #include "../unit/base/cm.h"
-#include "answer.h"
+#include "response.h"
 #include "worker/limits.h"
 #include "worker/origin.h"
 #include "world.h"
@@ -138,8 +138,8 @@ static void test_early_answer_reads_on(void **state)
     }
 }
 
-/* It is much, nobody knows how much, or it may never come: the answer says that the connection
- * ends (RFC 9112 section 9.6). */
+/* It is much, nobody knows how much, or it may never come: the response says that the
+ * connection ends (RFC 9112 section 9.6). */
 static void test_early_answer_closes(void **state)
 {
     static const char *const says[] = {
@@ -264,7 +264,7 @@ static void run_load(const struct load *l)
     struct world *w = world_open(NULL);
     struct world_client *c = world_client(w);
     struct text say = {0};
-    struct answer a;
+    struct response a;
 
     print_message("%s %zu\n", l->kind, l->bytes);
     if (l->is_upload) {
@@ -281,7 +281,7 @@ static void run_load(const struct load *l)
     world_run_ms(w, 200);
     CHECK(c->peer.in.len < l->bytes);
     world_run_ms(w, 20000);
-    CHECK(answer_read(text_span(&c->peer.in), false, false, &a) == ANSWER_WHOLE);
+    CHECK(response_read(text_span(&c->peer.in), false, false, &a) == RESPONSE_WHOLE);
     check_body(&a.body, l->bytes);
     text_free(&a.body);
     CHECK(w->held_max_bytes <= HELD_MAX_BYTES && w->held_max_bytes > 0);
@@ -319,9 +319,9 @@ static void run_cut_load(uint64_t seed)
     world_run_ms(w, 20000);
     in = text_span(&c->peer.in);
     for (unsigned i = 0; i < 2; i++) {
-        struct answer a;
+        struct response a;
 
-        CHECK(answer_read(in, false, false, &a) == ANSWER_WHOLE);
+        CHECK(response_read(in, false, false, &a) == RESPONSE_WHOLE);
         check_body(&a.body, upload.bytes);
         in = span_skip(in, a.bytes);
         text_free(&a.body);
@@ -343,7 +343,7 @@ static void test_cut_loads(void **state)
         run_cut_load(seed);
 }
 
-/* Who sent a large answer is asked for little with the next head, whatever that is then. */
+/* Who sent a large response is asked for little with the next head, whatever that is then. */
 static void test_large_answers_are_expected(void **state)
 {
     static const struct {
@@ -360,13 +360,13 @@ static void test_large_answers_are_expected(void **state)
 
     (void)state;
     for (size_t i = 0; i < COUNT(asks); i++) {
-        struct answer a;
+        struct response a;
 
         world_say(c, asks[i].say);
         world_run_ms(w, 50);
         CHECK(world_origin_of(w, 0)->sends_large == asks[i].is_large);
-        CHECK(answer_read(span_skip(text_span(&c->peer.in), at), false, false, &a) ==
-              ANSWER_WHOLE);
+        CHECK(response_read(span_skip(text_span(&c->peer.in), at), false, false, &a) ==
+              RESPONSE_WHOLE);
         at += a.bytes;
         text_free(&a.body);
     }
@@ -395,8 +395,8 @@ static void test_deaf_client(void **state)
     world_end(w);
 }
 
-/* The last answer waits for its reader, who says something meanwhile that nobody will read: it
- * gets the answer whole, and an end that is no reset. */
+/* The last response waits for its reader, who says something meanwhile that nobody will read:
+ * it gets the response whole, and an end that is no reset. */
 static void test_slow_reader_talks_on(void **state)
 {
     static const char last[] =

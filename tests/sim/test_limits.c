@@ -49,7 +49,7 @@ static const struct size_case {
      POST_CHUNKED "5\r\n12345\r\n0\r\nX-Trailer: 123\r\n\r\n", "431", "bad_request"},
     {"no trailers at all", "limits.trailer_bytes", 0, POST_CHUNKED "5\r\n12345\r\n0\r\n\r\n",
      "200", NULL},
-    {"answer's head", "limits.response_head_bytes", 512, GET("/len/1/1"), "200", NULL},
+    {"response's head", "limits.response_head_bytes", 512, GET("/len/1/1"), "200", NULL},
 };
 
 static void say_long_head(struct world_client *c)
@@ -292,7 +292,7 @@ static void test_held_client_is_not_slow(void **state)
     world_end(w);
 }
 
-/* An answer that is made, but not taken. */
+/* A response that is made, but not taken. */
 static void test_client_that_does_not_read(void **state)
 {
     struct world *w = world_open(NULL);
@@ -342,7 +342,7 @@ static void test_last_answer_that_is_not_read(void **state)
     }
 }
 
-/* The same when the worker's time to finish is over: in an answer, behind it, in a tunnel. */
+/* The same when the worker's time to finish is over: in a response, behind it, in a tunnel. */
 static void test_drain_limit_cuts(void **state)
 {
     static const char *const says[] = {

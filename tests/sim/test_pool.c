@@ -90,7 +90,7 @@ static void test_remove_in_flight(void **state)
     world_end(w);
 }
 
-/* The time to drain is over: who waits is told, whose answer has begun sees it broken off. */
+/* The time to drain is over: who waits is told, whose response has begun sees it broken off. */
 static void test_remove_at_once(void **state)
 {
     struct world_setup setup = {.seed = 1, .server_n = 1};
@@ -410,7 +410,7 @@ static void test_drain_limit(void **state)
     world_end(w);
 }
 
-/* The answer must not be destroyed by the reset that closing upon an unread request makes. */
+/* The response must not be destroyed by the reset that closing upon an unread request makes. */
 static void test_drain_while_pipelining(void **state)
 {
     struct world *w = world_open(NULL);

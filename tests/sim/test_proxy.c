@@ -2,9 +2,9 @@
 #include <stdio.h>
 
 #include "../unit/base/cm.h"
-#include "answer.h"
 #include "base/fault.h"
 #include "header.h"
+#include "response.h"
 #include "world.h"
 
 #define GET(target) "GET " target " HTTP/1.1\r\nHost: h\r\n\r\n"
@@ -20,12 +20,12 @@ static unsigned count_answers(const struct world_client *c, const char *ip)
     unsigned n = 0;
 
     for (;;) {
-        struct answer a;
-        enum answer_result rc = answer_read(in, false, c->peer.has_fin, &a);
+        struct response a;
+        enum response_result rc = response_read(in, false, c->peer.has_fin, &a);
 
-        CHECK(rc != ANSWER_BROKEN);
+        CHECK(rc != RESPONSE_BROKEN);
         text_free(&a.body);
-        if (rc != ANSWER_WHOLE)
+        if (rc != RESPONSE_WHOLE)
             return n;
         CHECK(a.is_ours || strcmp(a.client, ip) == 0);
         n += !a.is_ours;

@@ -1,7 +1,7 @@
 #include <stdio.h>
 
 #include "../unit/base/cm.h"
-#include "answer.h"
+#include "response.h"
 #include "worker/client.h"
 #include "world.h"
 
@@ -70,9 +70,9 @@ static void listen_all(struct world_client **c, unsigned n, bool listens)
 
 static void check_answer(const struct world_client *c, unsigned long id)
 {
-    struct answer a;
+    struct response a;
 
-    CHECK(answer_read(text_span(&c->peer.in), false, false, &a) == ANSWER_WHOLE);
+    CHECK(response_read(text_span(&c->peer.in), false, false, &a) == RESPONSE_WHOLE);
     CHECK(a.status == 200 && a.id == (long)id);
     check_body(&a.body, id, BODY_BYTES);
     text_free(&a.body);
@@ -108,7 +108,7 @@ static bool ends_with(const struct text *t, const struct text *end)
 }
 
 /* What waits for a client that takes nothing does not grow with what it has asked for, whether
- * the last bytes of one answer or the first of the next find no room. */
+ * the last bytes of one response or the first of the next find no room. */
 static void run_pipelined(unsigned first_bytes, const char *next, const struct text *sent_next,
                           const struct text *want)
 {

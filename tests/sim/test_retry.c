@@ -1,7 +1,7 @@
 #include <stdio.h>
 
 #include "../unit/base/cm.h"
-#include "answer.h"
+#include "response.h"
 #include "worker/limits.h"
 #include "world.h"
 
@@ -250,9 +250,9 @@ static bool run_post_with_failure(uint32_t fail_op, size_t bytes, unsigned *retr
     world_run_ms(w, 100);
     CHECK(asked[2] <= 1);
     if (world_stat(w, STATS_retries) > 0 && asked[1] == 1) {
-        struct answer a;
+        struct response a;
 
-        CHECK(answer_read(text_span(&c->peer.in), false, false, &a) == ANSWER_WHOLE);
+        CHECK(response_read(text_span(&c->peer.in), false, false, &a) == RESPONSE_WHOLE);
         CHECK(a.body.len == bytes);
         text_free(&a.body);
         ++*retries;

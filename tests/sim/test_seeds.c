@@ -2,8 +2,8 @@
 #include <stdlib.h>
 
 #include "../unit/base/cm.h"
-#include "answer.h"
 #include "header.h"
+#include "response.h"
 #include "worker/ends.h"
 #include "world.h"
 
@@ -22,7 +22,7 @@ struct fault_kind {
     bool is_calm;    /* answered well, and leaves no trouble behind */
     bool has_answer; /* of the origin's, whole */
     uint16_t status;
-    size_t fixed_bytes; /* of the answer; 0: as asked */
+    size_t fixed_bytes; /* of the response; 0: as asked */
 };
 
 static const struct fault_kind kinds[] = {
@@ -75,7 +75,7 @@ struct actor {
     bool has_words;              /* said */
     struct want want[WANTS];
     unsigned want_n, said_n;
-    bool is_patient; /* asks the next when it has the answer */
+    bool is_patient; /* asks the next when it has the response */
     bool leaves;     /* before it has all */
     uint64_t leaves_at_ms;
 };
@@ -291,7 +291,7 @@ static void ask_next(struct scene *s, struct actor *a)
 
 /* ---- judging ---- */
 
-static void check_body(const struct want *want, const struct answer *got)
+static void check_body(const struct want *want, const struct response *got)
 {
     struct text wanted = {0};
     bool is_bare =
@@ -305,8 +305,8 @@ static void check_body(const struct want *want, const struct answer *got)
     text_free(&wanted);
 }
 
-/* What is there of an answer that will never be whole must be the begin of the right one. */
-static void check_part(const struct want *want, const struct answer *got)
+/* What is there of a response that will never be whole must be the begin of the right one. */
+static void check_part(const struct want *want, const struct response *got)
 {
     struct text wanted = {0};
 
@@ -320,7 +320,7 @@ static void check_part(const struct want *want, const struct answer *got)
 }
 
 static void check_answer(const struct scene *s, const struct want *want, const char *ip,
-                         const struct answer *got)
+                         const struct response *got)
 {
     if (got->is_ours) {
         CHECK(!s->is_calm);
@@ -356,11 +356,11 @@ static bool check_switched(const struct scene *s, const struct actor *a)
 static unsigned check_tunnel(const struct scene *s, const struct actor *a)
 {
     const struct peer *p = &a->client->peer;
-    struct answer got;
+    struct response got;
 
     if (has_switched(a))
         return check_switched(s, a);
-    if (answer_read(text_span(&p->in), false, p->has_fin, &got) == ANSWER_WHOLE)
+    if (response_read(text_span(&p->in), false, p->has_fin, &got) == RESPONSE_WHOLE)
         check_answer(s, &a->want[0], a->ip, &got);
     text_free(&got.body);
     return 0;
@@ -371,17 +371,17 @@ static unsigned check_actor(const struct scene *s, const struct actor *a, bool i
 {
     const struct peer *p = &a->client->peer;
     struct span in = text_span(&p->in);
-    enum answer_result rc = ANSWER_WHOLE;
+    enum response_result rc = RESPONSE_WHOLE;
     unsigned n = 0;
 
     if (a->tunnel)
         return check_tunnel(s, a);
-    while (rc == ANSWER_WHOLE && n < a->said_n) {
-        struct answer got;
+    while (rc == RESPONSE_WHOLE && n < a->said_n) {
+        struct response got;
 
-        rc = answer_read(in, a->want[n].kind->method[0] == 'H', p->has_fin, &got);
-        CHECK(rc != ANSWER_BROKEN);
-        if (rc == ANSWER_WHOLE) {
+        rc = response_read(in, a->want[n].kind->method[0] == 'H', p->has_fin, &got);
+        CHECK(rc != RESPONSE_BROKEN);
+        if (rc == RESPONSE_WHOLE) {
             check_answer(s, &a->want[n++], a->ip, &got);
             in = span_skip(in, got.bytes);
         } else if (is_over) {

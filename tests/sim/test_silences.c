@@ -13,13 +13,13 @@ struct silence {
     struct world_timeouts timeouts;
     uint32_t quiet_until_ms; /* nothing was heard then */
     uint32_t after_ms;       /* … and now this was heard */
-    const char *status_line; /* NULL: no answer */
+    const char *status_line; /* NULL: no response */
     const char *word;
     bool has_fin, has_reset;
 };
 
 static const struct silence silences[] = {
-    {"no answer",
+    {"no response",
      GET("/stall/0/1"),
      {.response_head_ms = 2000},
      1900,
@@ -28,7 +28,7 @@ static const struct silence silences[] = {
      "origin_timeout",
      false,
      false},
-    {"an answer in time",
+    {"a response in time",
      GET("/late/1900/1"),
      {.response_head_ms = 2000},
      1800,

@@ -171,8 +171,8 @@ static const struct deaf {
     enum end end;
     uint32_t after_ms;
 } deafs[] = {
-    {"an answer at once", GET("/len/10/1"), 3000, 1000, END_CLIENT_WRITE, 3000},
-    {"an answer after a while", GET("/late/900/1"), 3000, 1000, END_CLIENT_WRITE, 3900},
+    {"a response at once", GET("/len/10/1"), 3000, 1000, END_CLIENT_WRITE, 3000},
+    {"a response after a while", GET("/late/900/1"), 3000, 1000, END_CLIENT_WRITE, 3900},
     {"hints before it", GET("/info/10/1"), 3000, 1000, END_CLIENT_WRITE, 3000},
     {"an error", GET("/error/10/1"), 3000, 1000, END_CLIENT_WRITE, 3000},
     {"none, and nobody reads", GET("/stall/0/1"), 1000, 3000, END_CLIENT_WRITE, 1000},
@@ -201,7 +201,7 @@ static void test_deaf_clients_that_pipeline(void **state)
     }
 }
 
-/* The last bytes of an answer just fit: it is the 103 of the next one that finds no room. */
+/* The last bytes of a response just fit: it is the 103 of the next one that finds no room. */
 static void test_deaf_client_of_hints(void **state)
 {
     enum { HEAD_MAX_BYTES = 100, STEP = 20 };
@@ -228,7 +228,7 @@ static void test_deaf_client_of_hints(void **state)
     }
 }
 
-/* ---- a server that stops amid an early answer ---- */
+/* ---- a server that stops amid an early response ---- */
 
 static void test_early_answer_stops(void **state)
 {
@@ -273,13 +273,13 @@ static const struct sipper {
     const char *name, *say;
     size_t bytes; /* what comes to who reads it all, or more */
 } sippers[] = {
-    {"an answer", GET("/len/100000/7"), 100000},
+    {"a response", GET("/len/100000/7"), 100000},
     {"in chunks", GET("/chunked/100000/7"), 100000},
     {"until the end", GET("/until/100000/7"), 100000},
-    {"the rest of the last answer",
+    {"the rest of the last response",
      "GET /len/80000/7 HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n", 80000},
-    {"the rest of an answer of 1.0", "GET /chunked/80000/7 HTTP/1.0\r\n\r\n", 80000},
-    {"the rest of an answer, then another one", GET("/len/80000/7") GET("/len/10/7"), 80010},
+    {"the rest of a response of 1.0", "GET /chunked/80000/7 HTTP/1.0\r\n\r\n", 80000},
+    {"the rest of a response, then another one", GET("/len/80000/7") GET("/len/10/7"), 80010},
 };
 
 /* 1,000 bytes a second: the network tells of room for each quarter of its buffer, every 16 s.

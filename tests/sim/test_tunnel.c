@@ -106,7 +106,7 @@ static void test_two_wishes(void **state)
     CHECK_TEXT(world_origin_got(w, 0, 0),
                "GET /len/1/7 HTTP/1.1\r\nHost: h\r\n" ADDED
                "TE: trailers\r\nUpgrade: websocket\r\nConnection: upgrade, TE\r\n\r\n");
-    /* Not switched: a normal answer, and the next request is one too. */
+    /* Not switched: a normal response, and the next request is one too. */
     world_say(c, "GET /len/2/8 HTTP/1.1\r\nHost: h\r\n\r\n");
     world_run_ms(w, 10);
     CHECK(world_stat(w, STATS_client_success) == 2 && w->origins[0].accepted_n == 1);

@@ -238,7 +238,7 @@ static void test_mixed_rows(void **state)
     }
 }
 
-/* An answer ends a row: what was before it does not count. */
+/* A response ends a row: what was before it does not count. */
 static void test_a_row_begins_anew(void **state)
 {
     struct world *w = open_servers(2, NULL);

@@ -594,7 +594,7 @@ const char *world_origin_got(struct world *w, unsigned origin, unsigned conn)
 
 /* ---- end ---- */
 
-/* Every exchange has come to exactly one end, and every answer was counted once. */
+/* Every exchange has come to exactly one end, and every response was counted once. */
 static void check_stats(const struct world *w)
 {
     uint64_t ends = 0;

@@ -4,7 +4,7 @@
  * Every event becomes a line; pieces of a body are merged, so that the text is the same however
  * the bytes were split. Each feed gets a heap block of exactly the bytes that are pending: a
  * byte read too far is seen by the sanitizer. A server answers each request that ended with an
- * empty 200 and goes on while the codec says that it may; a client reads one answer.
+ * empty 200 and goes on while the codec says that it may; a client reads one response.
  *
  * Full text: HEAD GET / len=5 1.1 keep upgrade for=9s {X: y} (for: Keep-Alive; "~" before a
  * field that is not tight, "-" before a dropped one; {Host: a} is left out) BODY <5>hello (<n>:
@@ -281,7 +281,7 @@ static inline void h1_run_fini(struct h1_run *r)
     free(r->text);
 }
 
-/* Client: asks, so that an answer is expected. The text starts anew with what comes. flags: of
+/* Client: asks, so that a response is expected. The text starts anew with what comes. flags: of
  * the request, enum msg_flag. */
 static inline void h1_run_ask_with(struct h1_run *r, const char *method, uint16_t flags)
 {

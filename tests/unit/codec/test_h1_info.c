@@ -1,4 +1,4 @@
-/* How many 1xx answers, and how many bytes of them, may stand before an answer. */
+/* How many 1xx answers, and how many bytes of them, may stand before a response. */
 #include "h1_table.h"
 
 #define PROCESSING "HTTP/1.1 102 P\r\n\r\n"
@@ -94,7 +94,7 @@ static void test_bytes(void **state)
     free(more);
 }
 
-/* Each answer of a connection has its own. */
+/* Each response of a connection has its own. */
 static void test_next_answer(void **state)
 {
     char *in = repeat(PROCESSING, INFO_MAX, OK);

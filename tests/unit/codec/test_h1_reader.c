@@ -246,7 +246,7 @@ static void test_answer_without_a_request(void **state)
     codec_eof(r.codec);
     assert_string_equal(r.text, "");
     assert_int_equal(codec_feed(r.codec, SPAN("HTTP/1.1 200 OK\r\n\r\n")), 0);
-    assert_string_equal(r.text, "RESET 0 malformed: answer without a request\n");
+    assert_string_equal(r.text, "RESET 0 malformed: response without a request\n");
     h1_run_fini(&r);
 }
 

@@ -111,24 +111,24 @@ static const struct h1_row rows[] = {
      "HEAD 200 \"OK\" chunked 1.1 keep {Transfer-Encoding: chunked}\n"
      "END\n"
      "REST 1\n"},
-    {"answer to head with a length", "HEAD",
+    {"response to head with a length", "HEAD",
      IN("HTTP/1.1 200 OK\r\n"
         "Content-Length: 5\r\n"
         "\r\n"),
      "HEAD 200 \"OK\" bare-len=5 1.1 keep {Content-Length: 5}\n"
      "END\n"},
-    {"answer to head, chunked", "HEAD",
+    {"response to head, chunked", "HEAD",
      IN("HTTP/1.1 200 OK\r\n"
         "Transfer-Encoding: chunked\r\n"
         "\r\n"),
      "HEAD 200 \"OK\" 1.1 keep {Transfer-Encoding: chunked}\n"
      "END\n"},
-    {"answer to head with nothing", "HEAD",
+    {"response to head with nothing", "HEAD",
      IN("HTTP/1.1 200 OK\r\n"
         "\r\n"),
      "HEAD 200 \"OK\" 1.1 keep\n"
      "END\n"},
-    {"answer to head with a body all the same", "HEAD",
+    {"response to head with a body all the same", "HEAD",
      IN("HTTP/1.1 200 OK\r\n"
         "Content-Length: 5\r\n"
         "\r\n"
@@ -219,7 +219,7 @@ static const struct h1_row rows[] = {
      IN("HTTP/1.1 100 Continue\r\n"
         "\r\n"),
      "INFO 100 \"Continue\" 1.1 keep\n"
-     "RESET 0 ended early: connection closed before the answer\n"},
+     "RESET 0 ended early: connection closed before the response\n"},
     {"no reason", "GET",
      IN("HTTP/1.1 200 \r\n"
         "Content-Length: 0\r\n"
@@ -389,7 +389,7 @@ static const struct h1_row rows[] = {
         "hello"),
      "RESET 0 malformed: malformed content-length\n"
      "REST 44\n"},
-    {"content-length malformed in an answer to head", "HEAD",
+    {"content-length malformed in a response to head", "HEAD",
      IN("HTTP/1.1 200 OK\r\n"
         "Content-Length: x\r\n"
         "\r\n"),
@@ -448,7 +448,8 @@ static const struct h1_row rows[] = {
         "Content-Le"),
      "RESET 0 ended early: connection closed within the message\n"
      "REST 27\n"},
-    {"no answer", "GET", IN(""), "RESET 0 ended early: connection closed before the answer\n"},
+    {"no response", "GET", IN(""),
+     "RESET 0 ended early: connection closed before the response\n"},
     {"two hosts do not matter", "GET",
      IN("HTTP/1.1 200 OK\r\n"
         "Host: x\r\n"

@@ -17,7 +17,7 @@ static const struct h1_row switches[] = {
     {"asked for, and no bytes", "GET", IN(SWITCHED),
      SWITCHED_HEAD "END\n"
                    "CLOSE\n"},
-    {"what looks like an answer behind it is none", "GET",
+    {"what looks like a response behind it is none", "GET",
      IN(SWITCHED "HTTP/1.1 200 OK\r\n\r\n"),
      SWITCHED_HEAD "BODY HTTP/1.1 200 OK\\r\\n\\r\\n\n"
                    "END\n"
@@ -87,7 +87,7 @@ static const struct h1_row switches[] = {
         "Connection: Upg"),
      "RESET 0 ended early: connection closed within the message\n"
      "REST 31\n"},
-    {"200 instead: an answer like any other", "GET",
+    {"200 instead: a response like any other", "GET",
      IN("HTTP/1.1 200 OK\r\n"
         "Content-Length: 1\r\n"
         "\r\n"

@@ -7,7 +7,7 @@ struct seen {
     bool goes_on; /* answers within the HEAD's sink, and goes on to the next message */
 };
 
-static void answer(struct codec *c)
+static void respond(struct codec *c)
 {
     struct msg m = {.base = "", .status = 200, .flags = MSG_HAS_LENGTH};
     struct outv out;
@@ -28,7 +28,7 @@ static void count(struct codec *c, struct event *ev)
     seen->end_n += ev->type == EVENT_END;
     seen->whole_n += ev->is_whole;
     if (ev->is_whole && seen->goes_on)
-        answer(c);
+        respond(c);
 }
 static const struct codec_owner_ops count_ops = {.event = count};
 

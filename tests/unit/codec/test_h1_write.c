@@ -4,7 +4,7 @@
 
 /* ---- responses ---- */
 
-struct answer {
+struct response {
     const char *name;
     const char *request;
     uint16_t status;
@@ -22,7 +22,7 @@ struct answer {
 #define HEAD11 "HEAD / HTTP/1.1\r\nHost: a\r\n\r\n"
 #define CLOSE  "Connection: close\r\n"
 
-static const struct answer answers[] = {
+static const struct response answers[] = {
     {"length", GET11, 200, MSG_BODY_LENGTH, true, 5, "hello",
      "HTTP/1.1 200 R\r\nContent-Length: 5\r\n\r\nhello", "keeps"},
     {"length 0", GET11, 200, MSG_BODY_NONE, true, 0, NULL,
@@ -96,7 +96,7 @@ static void start_silent(struct h1_run *r, const char *method)
     r->codec->up = &sink_nothing_ops;
 }
 
-static void check_answer(const struct answer *a)
+static void check_answer(const struct response *a)
 {
     struct h1_run r;
     start_silent(&r, NULL);

@@ -134,7 +134,7 @@ static void test_attach_tells_what_was_cut(void **state)
     assert_int_equal(types[2], FRAME_SNAPSHOT);
 }
 
-/* The largest answer of a name server fits: each frame has the room that it needs. It says
+/* The largest response of a name server fits: each frame has the room that it needs. It says
  * which addresses are down. */
 static void test_attach_tells_all_addresses(void **state)
 {

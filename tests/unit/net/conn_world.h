@@ -116,7 +116,7 @@ static inline void note(struct side *s, const char *format, ...)
     va_end(args);
 }
 
-static inline void answer(struct side *s)
+static inline void respond(struct side *s)
 {
     struct msg m;
 
@@ -141,7 +141,7 @@ static inline void side_on_end(struct side *s)
     note(s, "end ");
     if (!s->answers)
         return;
-    answer(s);
+    respond(s);
     if (conn_can_reuse(&s->conn))
         conn_next(&s->conn);
     else

@@ -90,7 +90,7 @@ static inline void send_body(struct pairs *w, unsigned i, size_t from, size_t n)
     conn_send_body(&w->servers[i].conn, span_from(bytes + from, n), 0);
 }
 
-static inline void answer(struct pairs *w, unsigned i, size_t body_bytes)
+static inline void respond(struct pairs *w, unsigned i, size_t body_bytes)
 {
     send_head(w, i, body_bytes);
     send_body(w, i, 0, body_bytes);
@@ -112,12 +112,12 @@ enum { SMALL = 100, LARGE = 12000, WINDOW_BYTES = 1000 };
 
 static inline void answer_0(struct pairs *w)
 {
-    answer(w, 0, SMALL);
+    respond(w, 0, SMALL);
 }
 
 static inline void answer_1(struct pairs *w)
 {
-    answer(w, 1, SMALL + 1);
+    respond(w, 1, SMALL + 1);
 }
 
 static inline void do_nothing(struct pairs *w)

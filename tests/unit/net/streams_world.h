@@ -335,7 +335,7 @@ static inline void streams_end(struct streams *w)
 }
 
 /* A new stream that asks for "/number"; NULL: none can begin. upload: with a body as long as an
- * answer. */
+ * response. */
 static inline struct end *streams_ask(struct streams *w, unsigned number, bool upload)
 {
     char text[16];
@@ -375,7 +375,7 @@ static inline void end_resume(struct end *e)
     side_pump_soon(e->side); /* as if it were in a callback */
 }
 
-/* Of all that the asking side has begun: how many have got the whole answer? */
+/* Of all that the asking side has begun: how many have got the whole response? */
 static inline unsigned streams_whole_n(const struct streams *w)
 {
     unsigned n = 0;

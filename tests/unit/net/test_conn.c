@@ -48,7 +48,7 @@ static void test_next(void **state)
     conn_quiet(&w->side.conn);
     assert_string_equal(w->side.log, "head=/1 end ");
     assert_true(conn_has_unread(&w->side.conn));
-    answer(&w->side);
+    respond(&w->side);
     conn_flush(&w->side.conn);
     assert_true(conn_can_reuse(&w->side.conn));
     conn_next(&w->side.conn);
@@ -84,7 +84,7 @@ static void test_ends(void **state)
     }
 }
 
-/* An end behind a whole request is no hurry: it is told when the answer is given. */
+/* An end behind a whole request is no hurry: it is told when the response is given. */
 static void test_end_after_a_request(void **state)
 {
     struct world *w = world_serve();
@@ -121,9 +121,9 @@ static void test_broken_send(void **state)
     conn_quiet(&w->side.conn);
     loop_sim_set_faults(
         w->loop, &(struct loop_sim_faults){.fail_op = (uint32_t)loop_sim_ops(w->loop) + 1});
-    answer(&w->side);
+    respond(&w->side);
     conn_flush(&w->side.conn);
-    answer(&w->side); /* into the void: no crash, no bytes */
+    respond(&w->side); /* into the void: no crash, no bytes */
     assert_string_equal(w->side.log, "head=/1 end ");
     run_ms(w, 1);
     conn_timer_set(&w->side.conn, 1);

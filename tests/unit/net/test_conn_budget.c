@@ -30,8 +30,8 @@ static struct pairs *open_pairs(uint32_t buffer_bytes)
     return p;
 }
 
-/* An answer so large that n bytes of it wait behind what the network takes. Sent in a callback,
- * as all that conns send. */
+/* A response so large that n bytes of it wait behind what the network takes. Sent in a
+ * callback, as all that conns send. */
 static void queue(struct pairs *w, unsigned i, size_t n)
 {
     struct msg m;

@@ -7,7 +7,7 @@ static void test_close_flush(void **state)
 
     (void)state;
     say(w, GET("/1"));
-    answer(&w->side);
+    respond(&w->side);
     conn_close(&w->side.conn, CONN_CLOSE_FLUSH);
     conn_close(&w->side.conn, CONN_CLOSE_FLUSH);
     assert_int_equal(w->side.conn.state, CONN_FLUSHING);
@@ -25,7 +25,7 @@ static void test_close_at_once(void **state)
         struct world *w = world_serve();
 
         say(w, GET("/1"));
-        answer(&w->side);
+        respond(&w->side);
         if (resets != 1) /* what is lost unsent makes it a reset */
             conn_flush(&w->side.conn);
         conn_close(&w->side.conn, resets > 1 ? CONN_CLOSE_RESET : CONN_CLOSE_NOW);
@@ -35,13 +35,13 @@ static void test_close_at_once(void **state)
     }
 }
 
-/* The peer goes on sending: that must not cost it the answer. */
+/* The peer goes on sending: that must not cost it the response. */
 static void run_linger(bool leaves)
 {
     struct world *w = world_serve();
 
     say(w, "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 500\r\n\r\nab");
-    answer(&w->side);
+    respond(&w->side);
     conn_close(&w->side.conn, CONN_CLOSE_LINGER);
     conn_flush(&w->side.conn);
     for (unsigned i = 0; i < 5; i++)

@@ -92,7 +92,7 @@ static void test_relay_from_the_queue(void **state)
 }
 
 /* The server answers early and closes upon what it has not read: sending on fails at a moment
- * when the answer is there already, which must not be lost for that. */
+ * when the response is there already, which must not be lost for that. */
 static void test_broken_send_and_an_answer(void **state)
 {
     struct world *w = world_serve();

@@ -61,7 +61,7 @@ static void ask(struct pairs *p, size_t body_bytes)
     raw_send(&p->raws[0], span_from(bytes, body_bytes));
 }
 
-static void answer(struct pairs *p, size_t body_bytes)
+static void respond(struct pairs *p, size_t body_bytes)
 {
     struct conn *c = &p->servers[0].conn;
     struct msg m;
@@ -144,9 +144,9 @@ static void fail_sending(bool pauses)
     raw_send(&p->raws[0], span_from(bytes, UPLOAD));
     sock_close(&p->raws[0].sock, true);
     loop_turn(p->loop, 0); /* all has arrived, and little was read */
-    answer(p, 100);
+    respond(p, 100);
     conn_flush(&s->conn);
-    answer(p, 100); /* into the void */
+    respond(p, 100); /* into the void */
     assert_true(conn_is_broken(&s->conn));
     pairs_run(p);
     assert_int_equal(s->gone_n, pauses ? 0 : 1);
@@ -173,7 +173,7 @@ static void test_failed_send_ends_congestion(void **state)
     seen.pauses = true;
     ask(p, 1000);
     pairs_run(p);
-    answer(p, LARGE);
+    respond(p, LARGE);
     pairs_run(p);
     assert_int_equal(s->congested_n, 1);
     assert_int_equal(s->drained_n, 0);
@@ -237,7 +237,7 @@ static void test_quiet_after_a_failed_send(void **state)
     pairs_run(p);
     sock_close(&p->raws[0].sock, true);
     loop_turn(p->loop, 0);
-    answer(p, 100);
+    respond(p, 100);
     pairs_run(p);
     assert_int_equal(s->gone_n, 0);
     resume(p);
@@ -275,7 +275,7 @@ static void test_own_fault(void **state)
     ask(p, 0);
     pairs_run(p);
     fault_set(1);
-    answer(p, LARGE);
+    respond(p, LARGE);
     pairs_run(p);
     assert_false(fault_is_armed());
     fault_set(0);

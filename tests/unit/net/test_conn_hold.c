@@ -75,7 +75,7 @@ static void test_one_callback_writes_to_two(void **state)
     end_with_both(w);
 }
 
-/* The answer to a request that has waited in the queue, behind another, is held too. */
+/* The response to a request that has waited in the queue, behind another, is held too. */
 static void test_pipelined(void **state)
 {
     struct pairs *w = open_pairs(1, 0);
@@ -105,12 +105,12 @@ static size_t body_bytes_of(size_t all)
 
 static void answer_most(struct pairs *w)
 {
-    answer(w, 0, body_bytes_of(HELD_MAX_BYTES));
+    respond(w, 0, body_bytes_of(HELD_MAX_BYTES));
 }
 
 static void answer_too_much(struct pairs *w)
 {
-    answer(w, 0, body_bytes_of(HELD_MAX_BYTES) + 1);
+    respond(w, 0, body_bytes_of(HELD_MAX_BYTES) + 1);
 }
 
 static void test_what_is_little(void **state)
@@ -197,7 +197,7 @@ static void answer_own(struct server *s, struct event *ev)
 {
     if (ev->type != EVENT_END)
         return;
-    answer(s->pairs, s->number, crowd_bytes(s->number));
+    respond(s->pairs, s->number, crowd_bytes(s->number));
     script.done++;
 }
 
@@ -235,7 +235,7 @@ static size_t bulk_bytes, bulk_bytes_when_left;
 static void answer_small_beside_bulk(struct server *s, struct event *ev)
 {
     if (ev->type == EVENT_END && s->number == 0)
-        answer(s->pairs, 0, SMALL);
+        respond(s->pairs, 0, SMALL);
     if (s->number == 0)
         return;
     if (bulk_bytes_when_left == 0 && s->pairs->servers[0].conn.held == 0)
@@ -274,7 +274,7 @@ enum { TALL = 3000 };
 
 static void answer_0_tall(struct pairs *w)
 {
-    answer(w, 0, TALL);
+    respond(w, 0, TALL);
 }
 
 static void test_part_is_taken(void **state)

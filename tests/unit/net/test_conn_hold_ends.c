@@ -209,7 +209,7 @@ static void no_memory(struct pairs *w)
 
 static void answer_without_memory(struct pairs *w)
 {
-    answer(w, 0, LARGE);
+    respond(w, 0, LARGE);
     no_memory(w);
 }
 

@@ -158,8 +158,8 @@ static void answer_and_close(void)
     assert_int_equal(w.conn.state, CONN_FLUSHING);
 }
 
-/* Something comes from the client while its answer waits for it, and is not read: closing then
- * makes the kernel throw away what of the answer it has not delivered. */
+/* Something comes from the client while its response waits for it, and is not read: closing
+ * then makes the kernel throw away what of the response it has not delivered. */
 static void test_talk_while_flushing(void **state)
 {
     static struct got got;

@@ -135,7 +135,7 @@ static int client_open(void)
     return fd;
 }
 
-/* The first part of an answer, which lies in our queue and in the kernel when this returns. */
+/* The first part of a response, which lies in our queue and in the kernel when this returns. */
 static void begin_answer(size_t bytes)
 {
     struct msg m;

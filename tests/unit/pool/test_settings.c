@@ -321,7 +321,7 @@ static void test_round_trip(void **state)
     }
 }
 
-/* A setting in its old place, or of the wrong object: the answer says where it is. */
+/* A setting in its old place, or of the wrong object: the response says where it is. */
 static void test_moved(void **state)
 {
     static const struct {

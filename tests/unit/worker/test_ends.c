@@ -53,7 +53,7 @@ static void test_texts(void **state)
         struct span text = end_facts(i)->text;
 
         assert_true(text.len > 0 && text.len == strlen(text.ptr));
-        assert_true(text.ptr[text.len - 1] != '.'); /* the answer adds it */
+        assert_true(text.ptr[text.len - 1] != '.'); /* the response adds it */
     }
 }
 

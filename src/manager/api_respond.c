@@ -23,8 +23,8 @@ static void end_conn(struct api_conn *ac)
     conn_close(&ac->conn, ac->is_whole ? CONN_CLOSE_FLUSH : CONN_CLOSE_LINGER);
 }
 
-/* The next request is heard when this answer was taken: else each one that a client sends and
- * does not read the answer of would add to its queue. And in another turn, so that others are
+/* The next request is heard when this response was taken: else each one that a client sends and
+ * does not read the response of would add to its queue. And in another turn, so that others are
  * served between the requests of one who has sent many. */
 static void finish(struct api_conn *ac)
 {
@@ -43,7 +43,8 @@ static void finish(struct api_conn *ac)
         loop_defer(ac->m->loop, &ac->next_page);
 }
 
-/* The next page, in the place of the last one. False: there is none, or the answer is cut off.
+/* The next page, in the place of the last one. False: there is none, or the response is cut
+ * off.
  */
 static bool turn_page(struct api_conn *ac)
 {
@@ -83,7 +84,7 @@ static bool send_text(struct api_conn *ac)
     return true;
 }
 
-/* A long answer goes as the client takes it (on_drained goes on), and a page a turn, so that
+/* A long response goes as the client takes it (on_drained goes on), and a page a turn, so that
  * others are served in between. */
 void api_send_more(struct api_conn *ac)
 {
@@ -123,7 +124,7 @@ static void add(struct msg *m, struct span name, const char *value)
         MUST(msg_add(m, name, span_from_str(value)) == 0);
 }
 
-static void send_answer(struct api_conn *ac, unsigned status, const char *type)
+static void send_response(struct api_conn *ac, unsigned status, const char *type)
 {
     struct manager *m = ac->m;
     struct strb revision;
@@ -157,36 +158,37 @@ static void send_answer(struct api_conn *ac, unsigned status, const char *type)
     api_send_more(ac);
 }
 
-static void answer(struct api_conn *ac, unsigned status, char *text, const char *type)
+static void respond(struct api_conn *ac, unsigned status, char *text, const char *type)
 {
     if (ac->change != NULL)
         change_end(ac->change);
     ac->change = NULL;
-    api_move(ac, API_SENDING, "answer");
+    api_move(ac, API_SENDING, "response");
     ac->text = text;
     ac->text_len = text != NULL ? strlen(text) : 0;
     ac->text_sent = 0;
     ac->is_given = false;
-    send_answer(ac, status, type);
+    send_response(ac, status, type);
 }
 
-void api_answer(struct api_conn *ac, unsigned status, char *text)
+void api_respond(struct api_conn *ac, unsigned status, char *text)
 {
-    answer(ac, text != NULL ? status : 503, text, "application/json");
+    respond(ac, text != NULL ? status : 503, text, "application/json");
 }
 
-void api_answer_pages(struct api_conn *ac, unsigned status, char *text, struct api_pages *pages)
+void api_respond_pages(struct api_conn *ac, unsigned status, char *text,
+                       struct api_pages *pages)
 {
     ac->pages = pages;
-    answer(ac, status, text, "application/json");
+    respond(ac, status, text, "application/json");
 }
 
-void api_answer_nothing(struct api_conn *ac)
+void api_respond_nothing(struct api_conn *ac)
 {
-    answer(ac, 204, NULL, "");
+    respond(ac, 204, NULL, "");
 }
 
-void api_answer_problem(struct api_conn *ac, unsigned status, char *text)
+void api_respond_problem(struct api_conn *ac, unsigned status, char *text)
 {
-    answer(ac, status, text, "application/problem+json");
+    respond(ac, status, text, "application/problem+json");
 }
