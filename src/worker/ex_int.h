@@ -103,7 +103,7 @@ void ex_replay_body(struct exchange *ex);
 void ex_forget_body(struct exchange *ex);
 
 /* ex_fail.c: this attempt, or the whole exchange, has come to a bad end. Moves to RETRY, REPLY
- * or DONE; exchange_run goes on from there. */
+ * or DONE; ex_run goes on from there. */
 void ex_fail(struct exchange *ex, enum end end);
 /* Lets go of the lane and counts the attempt. */
 void ex_leave_lane(struct exchange *ex, bool well);
