@@ -357,9 +357,9 @@ static int check_members(const struct pool_command *c, struct pool_error *error)
         rc = check_addresses(&c->wanted, error);
     if (rc == 0 && (c->set & POOL_SET_DEFAULT_ACTION) != 0)
         rc = check_action(&c->wanted, error);
-    return rc != 0 ? rc
-                   : pool_check_settings(&listener_settings_table, &c->wanted.settings,
-                                         c->given, error);
+    return rc != 0
+               ? rc
+               : settings_check(&listener_settings_table, &c->wanted.settings, c->given, error);
 }
 
 static int check_listener(const struct pool_command *c, struct pool_error *error)

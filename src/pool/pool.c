@@ -37,6 +37,26 @@ bool pool_name_is_valid(struct span name)
     return name.len > 0 && name.len <= POOL_NAME_MAX;
 }
 
+void pool_health_effective(const struct pool *p, const struct pool_server *server,
+                           struct pool_health *out)
+{
+    const struct pool_health *own = &server->health;
+    *out = p->health;
+    for (unsigned i = 0; i < POOL_HEALTH_FIELD_N; i++) {
+        const struct pool_health_field *f = &pool_health_fields[i];
+        if (f->kind <= POOL_KIND_U32 && (own->set & f->bit) != 0)
+            pool_health_set_number(out, f, pool_health_number(own, f));
+    }
+    if ((own->set & POOL_HEALTH_SET_PATH) != 0)
+        out->path = own->path;
+    if ((own->set & POOL_HEALTH_SET_HOST) != 0)
+        out->host = own->host;
+    if ((own->set & POOL_HEALTH_SET_EXPECT) != 0) {
+        out->expect_n = own->expect_n;
+        memcpy(out->expect, own->expect, sizeof(out->expect));
+    }
+}
+
 /* ---- making ---- */
 
 static int set_defaults(struct pool *p)
@@ -70,17 +90,6 @@ void pool_free(struct pool *p)
     pool_health_fini(&p->health);
     free(p->name);
     free(p);
-}
-
-void *pool_reserve(void *items, uint32_t n, uint32_t *cap)
-{
-    if (n < *cap)
-        return items;
-    uint32_t wider = *cap == 0 ? 8 : *cap * 2;
-    void *grown = pool_grow(items, n * sizeof(void *), wider * sizeof(void *));
-    if (grown != NULL)
-        *cap = wider;
-    return grown;
 }
 
 static int hash_pool(const struct pool *p, uint64_t *hash)
@@ -278,9 +287,9 @@ static int check_pool(const struct pool_command *c, struct pool_error *error)
     if (rc == 0)
         rc = check_policy(c, error);
     if (rc == 0)
-        rc = pool_check_settings(&pool_settings_table, &c->settings, c->given, error);
+        rc = settings_check(&pool_settings_table, &c->settings, c->given, error);
     if (rc == 0 && (c->set & POOL_SET_HEALTH) != 0)
-        rc = pool_check_health(&c->server.health, error);
+        rc = pool_health_check(&c->server.health, error);
     return rc;
 }
 

@@ -26,12 +26,11 @@
 #include "base/span.h"
 #include "base/werr.h"
 #include "pool/kinds.h"
+#include "pool/pool_health.h"
 #include "pool/settings.h"
 
 enum pool_limits {
     POOL_NAME_MAX = 64,
-    POOL_HOST_MAX = 255,
-    POOL_PATH_MAX = 1024,
     POOL_META_N = 32,
     POOL_META_KEY_MAX = 64,
     POOL_META_VALUE_MAX = 256,
@@ -39,48 +38,7 @@ enum pool_limits {
     POOL_DRAIN_MS_MAX = 86400000,
     POOL_SERVERS_MAX = 16384, /* of all pools */
     POOL_POOLS_MAX = 4096,
-    POOL_EXPECT_N = 8,
     POOL_URL_MAX = 300
-};
-
-enum pool_health_type { POOL_HEALTH_HTTP, POOL_HEALTH_TCP, POOL_HEALTH_NONE };
-
-/* What a server counts as until its first check. */
-enum pool_health_initial { POOL_INITIAL_UP, POOL_INITIAL_DOWN };
-
-/* Which members of a struct pool_health are given (a server overrides its pool). */
-enum pool_health_set {
-    POOL_HEALTH_SET_TYPE = 1U << 0,
-    POOL_HEALTH_SET_INTERVAL = 1U << 1,
-    POOL_HEALTH_SET_FAST_INTERVAL = 1U << 2,
-    POOL_HEALTH_SET_TIMEOUT = 1U << 3,
-    POOL_HEALTH_SET_PATH = 1U << 4,
-    POOL_HEALTH_SET_HOST = 1U << 5,
-    POOL_HEALTH_SET_EXPECT = 1U << 6,
-    POOL_HEALTH_SET_FAILURES = 1U << 7,
-    POOL_HEALTH_SET_PASSES = 1U << 8,
-    POOL_HEALTH_SET_INITIAL = 1U << 9,
-    POOL_HEALTH_SET_ALL = (1U << 10) - 1
-};
-
-struct pool_status_range {
-    uint16_t from, to;
-};
-
-/* The settings of health checks: API key "check". */
-struct pool_health {
-    uint32_t set; /* enum pool_health_set; all in a pool's defaults and in effective settings */
-    uint8_t type; /* enum pool_health_type */
-    uint8_t initial; /* enum pool_health_initial */
-    uint8_t expect_n;
-    uint16_t failures;         /* consecutive failures that mark down (3), 1–100 */
-    uint16_t passes;           /* consecutive passes that mark active (2), 1–100 */
-    uint32_t interval_ms;      /* 30000; 100–3600000 */
-    uint32_t fast_interval_ms; /* 2000, between states; 100–3600000 */
-    uint32_t timeout_ms;       /* 5000; 10–600000 */
-    char *path;                /* "/" */
-    char *host;                /* Host of the probe; NULL or "": the server's host:port */
-    struct pool_status_range expect[POOL_EXPECT_N]; /* "200-299", "200,204,300-301" */
 };
 
 struct pool_meta {

@@ -83,7 +83,6 @@ char *pool_code_node_json(const struct node_settings *settings);
 /* JSON of settings with all set members: {"type":"http","interval_ms":…,…,"expect":"200-299"}.
  */
 char *pool_code_health_json(const struct pool_health *h);
-const char *pool_health_type_word(enum pool_health_type type); /* "http" */
-const char *pool_admin_word(enum pool_admin admin);            /* "draining" */
+const char *pool_admin_word(enum pool_admin admin); /* "draining" */
 
 #endif

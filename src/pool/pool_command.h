@@ -20,6 +20,7 @@
 
 #include "pool/listener.h"
 #include "pool/pool.h"
+#include "pool/pool_error.h"
 
 enum pool_command_type {
 #define COMMAND(name, number, kind, verb, word) POOL_##name = (number),
@@ -75,15 +76,6 @@ struct pool_command {
     uint32_t guard_n;
     uint64_t *guard_unusable; /* sorted; owned */
     uint64_t if_digest;       /* 0: none */
-};
-
-/* What is wrong with a wish, for the API's response. */
-struct pool_error {
-    const char *code; /* invalid_json, missing_field, unknown_key, invalid_url, invalid_value,
-                         read_only, not_found, too_many, moved, exists, in_use, required,
-                         would_empty_pool, precondition_failed */
-    char field[96];   /* "check.interval_ms"; empty when it concerns the whole */
-    char detail[224]; /* a sentence: "interval_ms must be a whole number from 100 to 3600000" */
 };
 
 void pool_command_init(struct pool_command *c, enum pool_command_type type);

@@ -369,7 +369,7 @@ static int check_members(const struct pool_command *c, uint32_t set, struct pool
     if (rc == 0 && (set & POOL_SET_META) != 0)
         rc = check_meta(&c->server, error);
     if (rc == 0 && (set & POOL_SET_HEALTH) != 0)
-        rc = pool_check_health(&c->server.health, error);
+        rc = pool_health_check(&c->server.health, error);
     return rc;
 }
 
