@@ -153,12 +153,5 @@ void pool_health_effective(const struct pool *p, const struct pool_server *serve
                            struct pool_health *out);
 /* From scratch; 0 when memory is short. */
 uint64_t pool_state_digest_recompute(const struct pool_state *s);
-/* Ids of objects as text: the letter of the kind, "-" and hexadecimal digits ("s-1f" a server,
- * "r-2a" a rule). buf of 24. WERR_SYNTAX. */
-size_t kind_id_print(enum kind kind, uint64_t id, char *buf);
-int kind_id_from_text(enum kind kind, struct span text, uint64_t *id) MUST_USE;
-/* Of servers. */
-size_t pool_id_print(uint64_t id, char *buf);
-int pool_id_from_text(struct span text, uint64_t *id) MUST_USE;
 
 #endif
