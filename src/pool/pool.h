@@ -129,21 +129,20 @@ struct pool_state {
     struct id_node *ids;
 };
 
-/* Index 0, a pool and a listener "default" with the defaults of their settings, no server, no
- * address. NULL: no memory. */
-struct pool_state *pool_state_new(void);
-void pool_state_free(struct pool_state *s); /* NULL allowed */
 /* The pool "default", which is always there. */
 struct pool *pool_default(const struct pool_state *s);
 struct pool *pool_find(const struct pool_state *s, struct span name); /* NULL: none */
 struct pool *pool_find_id(const struct pool_state *s, uint64_t id);   /* NULL: none */
 /* 1–64 of [A-Za-z0-9._-], for pools and listeners. */
+#define POOL_NAME_WISH "name must be 1 to %d of the characters A-Z a-z 0-9 . _ -"
 bool pool_name_is_valid(struct span name);
 struct pool_server *pool_find_server(const struct pool *p,
                                      uint64_t id); /* binary search; NULL: none */
 /* Whichever pool it is in; *pool (may be NULL) is set when there is one. NULL: none. */
 struct pool_server *pool_find_any_server(const struct pool_state *s, uint64_t id,
                                          struct pool **pool);
+/* Place of the first server whose id is not below this one; server_n: there is none. */
+uint32_t pool_server_place(const struct pool *p, uint64_t id);
 /* Place of the first server with a greater id; server_n: there is none. */
 uint32_t pool_next_server(const struct pool *p, uint64_t id);
 /* By identity: the canonical URL. */
@@ -151,7 +150,5 @@ struct pool_server *pool_find_url(const struct pool *p, struct span url);
 /* Server's settings over the pool's defaults; strings are borrowed from both. */
 void pool_health_effective(const struct pool *p, const struct pool_server *server,
                            struct pool_health *out);
-/* From scratch; 0 when memory is short. */
-uint64_t pool_state_digest_recompute(const struct pool_state *s);
 
 #endif

@@ -1,4 +1,5 @@
-#include "pool/pool_int.h"
+#include "pool/kind_ops.h"
+#include "pool/pool_apply_int.h"
 
 /* Values first: what the judgement compares must be there. */
 int pool_check(const struct pool_state *s, const struct pool_command *c,

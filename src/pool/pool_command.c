@@ -2,7 +2,7 @@
 
 #include <stdlib.h>
 
-#include "pool/pool_int.h"
+#include "pool/server.h"
 
 struct command_row {
     const char *word;
@@ -47,15 +47,6 @@ void pool_command_init(struct pool_command *c, enum pool_command_type type)
     memcpy(c->pool, "default", sizeof("default"));
     memcpy(c->listener, "default", sizeof("default"));
     c->server.weight = 1;
-}
-
-void pool_server_fini(struct pool_server *server)
-{
-    free(server->url);
-    free(server->host);
-    free(server->authority);
-    pool_meta_fini(server);
-    pool_health_fini(&server->health);
 }
 
 void pool_command_fini(struct pool_command *c)

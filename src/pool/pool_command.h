@@ -85,11 +85,6 @@ const char *pool_command_word(enum pool_command_type type); /* "add server" */
 enum kind pool_command_kind(enum pool_command_type type);
 enum pool_verb pool_command_verb(enum pool_command_type type);
 
-/* pool_check.c: values within their limits, and would pool_apply take it now? 0, WERR_INVALID
- * (a value, too many), or the refusal of pool_apply; *error filled. Adding a server whose URL
- * is there is no error here. */
-int pool_check(const struct pool_state *s, const struct pool_command *c,
-               struct pool_error *error) MUST_USE;
 /* Splits and checks a URL into server->url, host, authority, addr (heap strings). WERR_INVALID
  * with error->field "url"; WERR_NOMEM. http://host[:port][/] only; the host is an IPv4 address,
  * a bracketed IPv6 address or a name, which leaves addr without a family (only its port is

@@ -3,7 +3,8 @@
 #include <jansson.h>
 
 #include "base/fault.h"
-#include "pool/pool_int.h"
+#include "pool/pool_meta.h"
+#include "pool/server.h"
 
 enum body_kind { ADD, CHANGE, SET };
 

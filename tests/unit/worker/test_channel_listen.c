@@ -14,6 +14,7 @@
 
 #include "net/listen.h"
 #include "net/rights.h"
+#include "pool/pool_apply.h"
 #include "pool/pool_snapshot.h"
 #include "worker/acceptor.h"
 #include "worker/channel.h"
