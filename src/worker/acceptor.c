@@ -5,6 +5,7 @@
 #include "base/fault.h"
 #include "worker/client.h"
 #include "worker/listener_runtime.h"
+#include "worker/spread.h"
 #include "worker/worker.h"
 
 static struct acceptor *acceptor_of(struct sock *s)

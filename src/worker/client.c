@@ -8,6 +8,7 @@
 #include "worker/exchange.h"
 #include "worker/limits.h"
 #include "worker/listener_runtime.h"
+#include "worker/reclaim.h"
 #include "worker/trust.h"
 #include "worker/worker.h"
 

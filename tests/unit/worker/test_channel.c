@@ -7,7 +7,7 @@
 #include "pool/pool_code.h"
 #include "pool/pool_snapshot.h"
 #include "worker/channel.h"
-#include "worker/worker.h"
+#include "worker/worker_life.h"
 
 /* A manager's end that is bytes, a worker's end that is a channel. */
 

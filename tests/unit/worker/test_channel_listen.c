@@ -19,7 +19,7 @@
 #include "worker/acceptor.h"
 #include "worker/channel.h"
 #include "worker/listener_runtime.h"
-#include "worker/worker.h"
+#include "worker/worker_life.h"
 
 struct setup {
     struct loop *loop;

@@ -12,7 +12,7 @@
 #include "worker/pick.h"
 #include "worker/pool_runtime.h"
 #include "worker/rotation.h"
-#include "worker/worker.h"
+#include "worker/worker_life.h"
 
 /* The run-time side of the pool, without a network: who is there, who is picked, who goes. */
 

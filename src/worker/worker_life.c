@@ -1,4 +1,4 @@
-#include "worker/worker.h"
+#include "worker/worker_life.h"
 
 #include "base/fault.h"
 #include "log/log.h"
@@ -13,7 +13,10 @@
 #include "worker/origin.h"
 #include "worker/origin_conn.h"
 #include "worker/pool_runtime.h"
+#include "worker/reclaim.h"
 #include "worker/reconcile.h"
+#include "worker/spread.h"
+#include "worker/spread_in.h"
 
 static void on_drain_limit(struct timer *t);
 static void on_clients(struct worker *w);
