@@ -1,4 +1,4 @@
-/* ex_int.h - what the files of the exchange share: exchange.c, ex_steps.c, ex_relay.c,
+/* ex_int.h - what the files of the exchange share: ex_life.c, ex_steps.c, ex_relay.c,
  * ex_route.c, ex_early.c, ex_hop.c, ex_pace.c, ex_retry.c, ex_tunnel.c, ex_fail.c. */
 #ifndef WELDR_WORKER_EX_INT_H
 #define WELDR_WORKER_EX_INT_H

@@ -406,6 +406,6 @@ static enum ex_verdict step_done(struct exchange *ex)
 
 enum ex_verdict (*const ex_step_run[EX_STEPS])(struct exchange *ex) = {
 #define STEP(name, function, next) [EX_##name] = (function),
-#include "worker/ex_steps.def"
+#include "worker/exchange_steps.def"
 #undef STEP
 };

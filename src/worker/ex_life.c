@@ -10,7 +10,7 @@
 
 static const struct fsm_state ex_states[EX_STEPS] = {
 #define STEP(name, function, next) [EX_##name] = {#name, next},
-#include "worker/ex_steps.def"
+#include "worker/exchange_steps.def"
 #undef STEP
 };
 static const struct fsm ex_fsm = {"exchange", ex_states, EX_STEPS};
