@@ -19,32 +19,17 @@ static const struct pool_eject *rule_of(const struct origin *o)
 
 /* ---- in and out ---- */
 
-static void come_back(struct origin *o)
-{
-    struct worker *w = o->worker;
-
-    MUST(o->is_ejected && o->pool->ejected_n > 0);
-    o->is_ejected = false;
-    o->errors = 0;
-    o->readmitted_ms = loop_now_ms(w->loop);
-    o->pool->ejected_n--;
-    rotation_note(o);
-    stats_server_add(w->stats, o->stats_slot, STATS_SERVER_ejected, -1);
-}
-
 void eject_end(struct origin *o)
 {
-    if (!o->is_ejected)
-        return;
-    timer_stop(loop_timers(o->worker->loop), &o->eject_timer);
-    come_back(o);
+    if (o->is_ejected)
+        rotation_readmit(o);
 }
 
 static void on_time(struct timer *t)
 {
     struct origin *o = (struct origin *)((char *)t - offsetof(struct origin, eject_timer));
 
-    come_back(o);
+    rotation_readmit(o);
     log_info("server is tried again", LOG_S("server", o->authority));
 }
 
@@ -59,17 +44,6 @@ void eject_note_passed(struct origin *o)
         return;
     eject_end(o);
     log_info("server has passed a check: it is tried again", LOG_S("server", o->authority));
-}
-
-bool eject_end_all(struct pool_runtime *pool)
-{
-    struct origin *o;
-
-    if (pool->ejected_n == 0)
-        return false;
-    LIST_FOREACH (o, &pool->origins, in_pool_entry)
-        eject_end(o);
-    return true;
 }
 
 /* ---- the row of errors ---- */

@@ -10,6 +10,7 @@
 #include "worker/hash_key.h"
 #include "worker/limits.h"
 #include "worker/listener_runtime.h"
+#include "worker/origin_table.h"
 #include "worker/pool_runtime.h"
 
 #define ALLOWED_METHODS "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS, TRACE"

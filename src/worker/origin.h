@@ -2,7 +2,7 @@
  * this node's facts about it.
  *
  * Made by the first word about a server (local facts or the pool), obeys pool changes
- * (reconcile.h), and goes when the server is out of the pool, the manager has forgotten it
+ * (origin_follow.h), and goes when the server is out of the pool, the manager has forgotten it
  * (FRAME_LOCAL_GONE) and the last lane has closed. Copies what it needs of the pool's server,
  * so that it outlives it while it drains.
  */
@@ -15,10 +15,8 @@
 
 #include "balance/balance.h"
 #include "base/timers.h"
-#include "pool/pool.h"
-#include "wire/frame.h"
 #include "worker/addr_set.h"
-#include "worker/lane.h"
+#include "worker/lanes.h"
 
 struct worker;
 struct pool_runtime;
@@ -56,23 +54,5 @@ struct origin {
     uint32_t in_flight;
     UT_hash_handle hh;
 };
-
-/* Of the pool's server, which is new or has changed. WERR_NOMEM. */
-int origin_follow(struct pool_runtime *pool, const struct pool_server *server) MUST_USE;
-/* It has left its pool; all that are in no pool any more have, and the manager's word that it
- * is forgotten may not come. */
-void origin_leave(struct worker *w, uint64_t server_id);
-void origin_leave_absent(struct worker *w);
-void origin_forget_absent(struct worker *w);
-int origin_local(struct worker *w, const struct frame_local *facts) MUST_USE;
-/* This node has looked up the server's name. */
-int origin_addrs(struct worker *w, const struct frame_addrs *found) MUST_USE;
-struct origin *origin_find(struct worker *w, uint64_t server_id);
-/* Frees it when nothing needs it any more. */
-void origin_check_done(struct origin *o);
-/* At the end of the worker: closes all idle lanes. */
-void origin_close_all(struct worker *w);
-/* Only when no lane is left (worker_fini). */
-void origin_free_all(struct worker *w);
 
 #endif

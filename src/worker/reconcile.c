@@ -3,7 +3,7 @@
 #include "worker/acceptor.h"
 #include "worker/client.h"
 #include "worker/listener_runtime.h"
-#include "worker/origin.h"
+#include "worker/origin_follow.h"
 #include "worker/pool_runtime.h"
 #include "worker/worker.h"
 

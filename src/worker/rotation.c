@@ -4,7 +4,6 @@
 
 #include "base/fault.h"
 #include "log/log.h"
-#include "worker/eject.h"
 #include "worker/origin.h"
 #include "worker/pool_runtime.h"
 #include "worker/worker.h"
@@ -74,7 +73,34 @@ void rotation_note(struct origin *o)
     o->is_wanted = is_wanted;
 }
 
+void rotation_readmit(struct origin *o)
+{
+    struct worker *w = o->worker;
+
+    MUST(o->is_ejected && o->pool->ejected_n > 0);
+    timer_stop(loop_timers(w->loop), &o->eject_timer);
+    o->is_ejected = false;
+    o->errors = 0;
+    o->readmitted_ms = loop_now_ms(w->loop);
+    o->pool->ejected_n--;
+    rotation_note(o);
+    stats_server_add(w->stats, o->stats_slot, STATS_SERVER_ejected, -1);
+}
+
 /* ---- all at once ---- */
+
+/* False when none was ejected. */
+static bool readmit_all(struct pool_runtime *pool)
+{
+    struct origin *o;
+
+    if (pool->ejected_n == 0)
+        return false;
+    LIST_FOREACH (o, &pool->origins, in_pool_entry)
+        if (o->is_ejected)
+            rotation_readmit(o);
+    return true;
+}
 
 /* Returns how many took a place. */
 static uint32_t fill(struct pool_runtime *pool, struct balance_entry *entries, bool even_down)
@@ -116,7 +142,7 @@ void rotation_refresh(struct pool_runtime *pool)
     if (!entries)
         return; /* tried again at the next pick */
     n = fill(pool, entries, false);
-    if (n == 0 && eject_end_all(pool))
+    if (n == 0 && readmit_all(pool))
         n = fill(pool, entries, false);
     pool->usable_n = n;
     if (n == 0 && pool->settings.fail_open) {

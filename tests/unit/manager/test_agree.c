@@ -17,6 +17,7 @@
 #include "worker/channel.h"
 #include "worker/listener_runtime.h"
 #include "worker/origin.h"
+#include "worker/origin_table.h"
 #include "worker/worker_life.h"
 
 /* A manager and a worker in one process, with a real channel between them: whichever allocation

@@ -9,6 +9,7 @@
 #include "pool/pool_snapshot.h"
 #include "worker/eject.h"
 #include "worker/origin.h"
+#include "worker/origin_table.h"
 #include "worker/pick.h"
 #include "worker/pool_runtime.h"
 #include "worker/rotation.h"

@@ -1,59 +1,16 @@
-/* Out of memory, uthash takes the item out again and leaves its table pointer NULL. */
-#define HASH_NONFATAL_OOM    1
-#define uthash_malloc(bytes) fault_malloc(bytes)
-#include "worker/origin.h"
+#include "worker/origin_follow.h"
+
+#include <stdlib.h>
 
 #include "base/fault.h"
+#include "pool/pool.h"
 #include "worker/eject.h"
+#include "worker/lane.h"
+#include "worker/origin.h"
+#include "worker/origin_table.h"
 #include "worker/pool_runtime.h"
 #include "worker/rotation.h"
 #include "worker/worker.h"
-
-/* The macros of uthash are pages of branches: each alone in a function that has nothing else.
- * NOLINTBEGIN(readability-function-size) */
-struct origin *origin_find(struct worker *w, uint64_t server_id)
-{
-    struct origin *o;
-
-    HASH_FIND(hh, w->origins, &server_id, sizeof(server_id), o);
-    return o;
-}
-
-static int link_origin(struct worker *w, struct origin *o)
-{
-    HASH_ADD(hh, w->origins, server_id, sizeof(o->server_id), o);
-    return o->hh.tbl ? 0 : WERR_NOMEM;
-}
-
-static void unlink_origin(struct worker *w, struct origin *o)
-{
-    HASH_DEL(w->origins, o);
-}
-/* NOLINTEND(readability-function-size) */
-
-static struct origin *find_or_new(struct worker *w, uint64_t server_id)
-{
-    struct origin *o = origin_find(w, server_id);
-
-    if (o)
-        return o;
-    o = fault_malloc(sizeof(*o));
-    if (!o)
-        return NULL;
-    *o = (struct origin){
-        .server_id = server_id,
-        .worker = w,
-        .stats_slot = STATS_NO_SLOT,
-        .up = true, /* a new server counts as active */
-    };
-    lanes_init(&o->lanes);
-    eject_init(o);
-    if (link_origin(w, o) < 0) {
-        free(o);
-        return NULL;
-    }
-    return o;
-}
 
 static void set_untried(struct origin *o, bool is_untried)
 {
@@ -61,31 +18,6 @@ static void set_untried(struct origin *o, bool is_untried)
     if (o->pool != NULL)
         o->pool->untried_n += (uint32_t)is_untried - (uint32_t)o->is_untried;
     o->is_untried = is_untried;
-}
-
-static void leave_pool(struct origin *o)
-{
-    MUST(o->in_flight == 0 && lanes_are_gone(&o->lanes));
-    eject_end(o);
-    if (o->is_listed) /* of a list that is stale: nobody will pick it */
-        balance_spoil(&o->pool->balance);
-    o->is_listed = false;
-    pool_runtime_part(o);
-}
-
-static void free_origin(struct origin *o)
-{
-    leave_pool(o);
-    unlink_origin(o->worker, o);
-    free(o->authority);
-    free(o->addrs);
-    free(o);
-}
-
-void origin_check_done(struct origin *o)
-{
-    if (o->gone && !o->in_pool && lanes_are_gone(&o->lanes) && o->in_flight == 0)
-        free_origin(o);
 }
 
 static int name_origin(struct origin *o, const char *authority)
@@ -127,7 +59,7 @@ static int rename_origin(struct origin *o, const char *authority)
 int origin_follow(struct pool_runtime *pool, const struct pool_server *server)
 {
     struct worker *w = pool->worker;
-    struct origin *o = find_or_new(w, server->id);
+    struct origin *o = origin_find_or_new(w, server->id);
 
     if (!o || rename_origin(o, server->authority) < 0)
         return WERR_NOMEM;
@@ -135,7 +67,7 @@ int origin_follow(struct pool_runtime *pool, const struct pool_server *server)
     if (server->addr.family != 0 && addr_set_one(&o->addrs, &server->addr) < 0)
         return WERR_NOMEM;
     if (o->pool != NULL && o->pool != pool)
-        leave_pool(o); /* it is another server */
+        origin_part(o); /* it is another server */
     if (o->pool == NULL)
         pool_runtime_join(pool, o);
     o->weight = server->weight;
@@ -215,7 +147,7 @@ int origin_local(struct worker *w, const struct frame_local *facts)
             forget(o);
         return 0;
     }
-    o = find_or_new(w, facts->server_id);
+    o = origin_find_or_new(w, facts->server_id);
     if (!o)
         return WERR_NOMEM;
     o->stats_slot = facts->stats_slot;
@@ -233,7 +165,7 @@ int origin_local(struct worker *w, const struct frame_local *facts)
 
 int origin_addrs(struct worker *w, const struct frame_addrs *found)
 {
-    struct origin *o = find_or_new(w, found->server_id);
+    struct origin *o = origin_find_or_new(w, found->server_id);
 
     if (!o || addr_set_replace(&o->addrs, found) < 0)
         return WERR_NOMEM;
@@ -248,14 +180,4 @@ void origin_close_all(struct worker *w)
 
     HASH_ITER (hh, w->origins, o, next)
         lanes_close_idle(o);
-}
-
-void origin_free_all(struct worker *w)
-{
-    struct origin *o, *next;
-
-    HASH_ITER (hh, w->origins, o, next) {
-        MUST(lanes_are_gone(&o->lanes));
-        free_origin(o);
-    }
 }
