@@ -244,7 +244,7 @@ static struct origin *pick_again(struct exchange *ex)
         return NULL;
     ex->row = (struct pick_row){.failed_id = ex->origin_id};
     o = pick_other(ex->pool, ask_of(ex, &ask), &ex->row);
-    return o || !last || !last->is_listed ? o : last;
+    return o || !last || last->place != ORIGIN_LISTED ? o : last;
 }
 
 static enum ex_verdict step_retry(struct exchange *ex)

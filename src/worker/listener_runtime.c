@@ -152,6 +152,7 @@ void listener_runtime_free_all(struct worker *w)
 void listener_runtime_join(struct listener_runtime *l,
                            void (*on_free)(const struct listener_runtime *l))
 {
+    MUST(l->on_free == NULL || l->on_free == on_free); /* all are of one kind */
     l->on_free = on_free;
     l->acceptor_n++;
 }

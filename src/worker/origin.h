@@ -21,6 +21,27 @@
 struct worker;
 struct pool_runtime;
 
+/* NEW (of facts that came before the description) → SERVING ⇄ EJECTED (eject.h); SERVING →
+ * LEAVING (out of the pool: drains) → GONE (the manager has no more word on it: freed with its
+ * last lane). Whom a later description names again is SERVING again. */
+enum origin_state {
+    ORIGIN_NEW,
+    ORIGIN_LEAVING,
+    ORIGIN_GONE,
+    ORIGIN_SERVING, /* from here on: in the pool */
+    ORIGIN_EJECTED,
+    ORIGIN_STATES
+};
+
+/* How the pool counts it and whether its balance has it. */
+enum origin_place {
+    ORIGIN_UNWANTED, /* or the list is stale */
+    ORIGIN_WANTED,
+    ORIGIN_LISTED /* wanted too */
+};
+
+enum { ORIGIN_MAGIC = 0x6f726967 };
+
 struct origin {
     uint64_t server_id;
     struct worker *worker;
@@ -29,21 +50,19 @@ struct origin {
     struct balance_seat seat; /* of its exchanges, for the policy */
     char *authority;          /* NULL until the pool has named it */
     struct addr_set *addrs;   /* NULL: its name is not resolved yet */
+    uint32_t magic;
     uint32_t stats_slot;
     uint16_t weight;
     bool map_host;
     uint8_t proxy_protocol; /* 2: its connections begin with a PROXY header */
-    bool in_pool;           /* else: draining, or not yet there */
-    bool up;
+    uint8_t state;          /* enum origin_state */
+    uint8_t place;          /* enum origin_place: rotation.h, as last noted … */
+    bool up;                /* as the checks say */
     bool is_untried;        /* no check has judged it: counted in the pool's untried_n */
-    bool gone;              /* the manager has no more word on it */
     bool sends_large;       /* its last response was: LIMIT_LARGE_RESPONSE_BYTES */
     bool is_proven;         /* one of its lanes has carried many exchanges */
     uint64_t distrust_ms;   /* until then: it has closed an idle lane suddenly */
-    bool is_ejected;        /* eject.h */
-    bool is_wanted;         /* rotation.h, as last noted: counted as wanted … */
-    bool is_listed;         /* … and in the list, … */
-    uint16_t listed_weight; /* … with this weight */
+    uint16_t listed_weight; /* … LISTED with this weight */
     uint8_t admin;          /* enum pool_admin */
     uint16_t errors;        /* in a row */
     uint8_t error_kinds;    /* … and which there were (eject.c) */
@@ -54,5 +73,14 @@ struct origin {
     uint32_t in_flight;
     UT_hash_handle hh;
 };
+
+/* The one setter of its state. */
+void origin_move(struct origin *o, enum origin_state next, const char *why);
+const char *origin_state_name(const struct origin *o); /* "SERVING" */
+const char *origin_place_name(const struct origin *o); /* "listed" */
+static inline bool origin_is_in_pool(const struct origin *o)
+{
+    return o->state >= ORIGIN_SERVING;
+}
 
 #endif

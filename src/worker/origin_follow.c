@@ -63,7 +63,6 @@ int origin_follow(struct pool_runtime *pool, const struct pool_server *server)
 
     if (!o || rename_origin(o, server->authority) < 0)
         return WERR_NOMEM;
-    o->gone = false;
     if (server->addr.family != 0 && addr_set_one(&o->addrs, &server->addr) < 0)
         return WERR_NOMEM;
     if (o->pool != NULL && o->pool != pool)
@@ -75,7 +74,8 @@ int origin_follow(struct pool_runtime *pool, const struct pool_server *server)
     if (o->proxy_protocol != server->proxy_protocol)
         lanes_close_idle(o); /* they have begun the other way */
     o->proxy_protocol = server->proxy_protocol;
-    o->in_pool = true;
+    if (!origin_is_in_pool(o))
+        origin_move(o, ORIGIN_SERVING, "described");
     o->admin = server->admin;
     rotation_note(o);
     if (o->admin != POOL_ADMIN_ENABLED)
@@ -85,18 +85,26 @@ int origin_follow(struct pool_runtime *pool, const struct pool_server *server)
 
 static void leave(struct origin *o)
 {
-    o->in_pool = false;
+    eject_end(o);
+    origin_move(o, ORIGIN_LEAVING, "described no more");
     rotation_note(o);
-    stand_down(o);
-    origin_check_done(o);
+    lanes_close_idle(o);
 }
 
 void origin_leave(struct worker *w, uint64_t server_id)
 {
     struct origin *o = origin_find(w, server_id);
 
-    if (o != NULL && o->in_pool)
+    if (o != NULL && origin_is_in_pool(o))
         leave(o);
+}
+
+/* The manager has no more word on it. */
+static void end(struct origin *o)
+{
+    if (o->state != ORIGIN_GONE)
+        origin_move(o, ORIGIN_GONE, "forgotten");
+    origin_check_done(o);
 }
 
 /* What is not in a snapshot was removed, and the word that it is forgotten may have been left
@@ -107,8 +115,8 @@ void origin_forget_absent(struct worker *w)
     struct origin *o, *next;
 
     HASH_ITER (hh, w->origins, o, next) {
-        o->gone = o->gone || !o->in_pool;
-        origin_check_done(o);
+        if (!origin_is_in_pool(o))
+            end(o);
     }
 }
 /* NOLINTEND(clang-analyzer-unix.Malloc) */
@@ -118,7 +126,8 @@ void origin_leave_absent(struct worker *w)
     struct origin *o, *next;
 
     HASH_ITER (hh, w->origins, o, next)
-        if (o->in_pool && pool_find_any_server(w->pool_state, o->server_id, NULL) == NULL)
+        if (origin_is_in_pool(o) &&
+            pool_find_any_server(w->pool_state, o->server_id, NULL) == NULL)
             leave(o);
 }
 
@@ -130,11 +139,12 @@ static void cut(struct origin *o)
     o->in_flight--;
 }
 
+/* One that is in the pool still: the snapshot that ends that forgets it too. */
 static void forget(struct origin *o)
 {
     cut(o);
-    o->gone = true;
-    origin_check_done(o);
+    if (!origin_is_in_pool(o))
+        end(o);
 }
 
 int origin_local(struct worker *w, const struct frame_local *facts)

@@ -43,6 +43,7 @@ struct origin *origin_find_or_new(struct worker *w, uint64_t server_id)
     *o = (struct origin){
         .server_id = server_id,
         .worker = w,
+        .magic = ORIGIN_MAGIC,
         .stats_slot = STATS_NO_SLOT,
         .up = true, /* a new server counts as active */
     };
@@ -59,9 +60,9 @@ void origin_part(struct origin *o)
 {
     MUST(o->in_flight == 0 && lanes_are_gone(&o->lanes));
     eject_end(o);
-    if (o->is_listed) /* of a list that is stale: nobody will pick it */
+    if (o->place != ORIGIN_UNWANTED) /* the list is stale: nobody will pick it */
         balance_spoil(&o->pool->balance);
-    o->is_listed = false;
+    o->place = ORIGIN_UNWANTED;
     pool_runtime_part(o);
 }
 
@@ -69,6 +70,7 @@ static void free_origin(struct origin *o)
 {
     origin_part(o);
     unlink_origin(o->worker, o);
+    o->magic = 0;
     free(o->authority);
     free(o->addrs);
     free(o);
@@ -76,7 +78,8 @@ static void free_origin(struct origin *o)
 
 void origin_check_done(struct origin *o)
 {
-    if (o->gone && !o->in_pool && lanes_are_gone(&o->lanes) && o->in_flight == 0)
+    MUST(o->magic == ORIGIN_MAGIC);
+    if (o->state == ORIGIN_GONE && lanes_are_gone(&o->lanes) && o->in_flight == 0)
         free_origin(o);
 }
 

@@ -20,7 +20,9 @@ struct origin;
 
 /* Something has changed that can concern its part in the list. */
 void rotation_note(struct origin *o);
-/* It is ejected no more. */
+/* A server of the pool is left alone for a while, or is so no more; the time is the caller's.
+ */
+void rotation_eject(struct origin *o);
 void rotation_readmit(struct origin *o);
 /* Rebuilds the list if it is stale. Short of memory it stays stale: nothing can be picked. */
 void rotation_refresh(struct pool_runtime *pool);

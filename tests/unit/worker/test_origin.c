@@ -129,7 +129,7 @@ static void test_snapshot(void **state)
     assert_int_equal(take_snapshot(s), 0);
     o = origin_find(&s->worker, a);
     assert_non_null(o);
-    assert_true(o->in_pool && o->up && !o->gone);
+    assert_true(o->state == ORIGIN_SERVING && o->up);
     assert_string_equal(o->authority, "10.0.0.1:81");
     assert_int_equal(o->addrs->n, 1);
     assert_int_equal(o->addrs->at[0].addr.port, 81);
@@ -147,7 +147,7 @@ static void test_facts_before_the_pool(void **state)
 
     (void)state;
     assert_int_equal(tell(s, a, 7, 0), 0);
-    assert_false(origin_find(&s->worker, a)->in_pool);
+    assert_int_equal(origin_find(&s->worker, a)->state, ORIGIN_NEW);
     assert_int_equal(take_snapshot(s), 0);
     assert_int_equal(origin_find(&s->worker, a)->stats_slot, 7);
     pool_of(&s->worker)->settings.fail_open = false;
@@ -375,12 +375,10 @@ static void eject_or_end(struct worker *w, uint64_t id)
 {
     struct origin *o = origin_find(w, id);
 
-    if (o->is_ejected) {
+    if (o->state == ORIGIN_EJECTED) {
         eject_end(o);
     } else if (o->up && rotation_is_wanted(o)) {
-        o->is_ejected = true;
-        o->pool->ejected_n++;
-        rotation_note(o);
+        rotation_eject(o);
     }
 }
 
@@ -448,9 +446,9 @@ static void test_one_by_one_is_a_rebuild(void **state)
         for (unsigned k = 0; k < SERVERS; k++) {
             a = ids[k] ? origin_find(&s->worker, ids[k]) : NULL;
             b = ids[k] ? origin_find(&rebuilt, ids[k]) : NULL;
-            assert_true(a == NULL ||
-                        (a->is_listed == b->is_listed && a->is_ejected == b->is_ejected &&
-                         a->is_listed == is_in_list(&pool_of(&s->worker)->balance, a)));
+            assert_true(a == NULL || (a->place == b->place && a->state == b->state &&
+                                      (a->place == ORIGIN_LISTED) ==
+                                          is_in_list(&pool_of(&s->worker)->balance, a)));
         }
     }
     assert_true(kept_n > ROUNDS / 2 && open_n > 0);
