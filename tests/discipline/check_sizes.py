@@ -18,8 +18,6 @@ OLD = (
     "tests/unit/codec/",
     "tests/unit/manager/",
     "tests/unit/net/test_conn",
-    "tests/unit/pool/",
-    "tests/unit/worker/",
 )
 TOPS = ("src", "tests", "tools", "bench")
 
