@@ -191,12 +191,6 @@ static int rewrite(struct exchange *ex)
     return rewrite_request(&ex->request, &facts, &ex->arena);
 }
 
-void ex_request_sent(struct exchange *ex, const struct msg *trailers)
-{
-    stream_send_end(ex_server(ex), trailers);
-    ex_await_response(ex);
-}
-
 static enum ex_verdict step_send(struct exchange *ex)
 {
     MUST(ex->lane->state == LANE_BUSY && ex_server(ex)->out == STREAM_IDLE);
