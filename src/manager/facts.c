@@ -6,7 +6,7 @@
 #include <stdlib.h>
 
 #include "base/fault.h"
-#include "pool/pool_apply.h"
+#include "pool/server.h"
 
 enum { SLOT_BITS = 64 };
 

@@ -8,6 +8,7 @@
 #include "worker/exchange.h"
 #include "worker/limits.h"
 #include "worker/listener_runtime.h"
+#include "worker/reclaim.h"
 #include "worker/trust.h"
 #include "worker/worker.h"
 
@@ -278,7 +279,7 @@ static void on_timer(struct conn *conn)
 static void enter(struct client *c)
 {
     struct worker *w = client_worker(c);
-    enum end end = admission_enter(w, c);
+    enum end end = admission_enter(w, &c->caller);
 
     conn_timer_set(&c->conn,
                    w->draining ? LIMIT_DRAIN_FIRST_MS : timeouts_of(c)->client_idle_ms);
@@ -317,7 +318,7 @@ static void on_closed(struct conn *conn)
 
     MUST(c->stream.user == NULL && c->state == CLIENT_CLOSING);
     LIST_REMOVE(c, entry);
-    admission_leave(c);
+    admission_leave(&c->caller);
     stats_line_add(c->caller.listener->stats, STATS_LISTENER_open, -1);
     listener_runtime_leave(c->caller.listener);
     free(c->caller.local);

@@ -41,8 +41,7 @@ struct client {
     struct caller caller;
     uint32_t head_from_ms; /* IN_HEAD: when it began, of the loop's time the lower half */
     uint16_t magic;
-    uint8_t state;           /* enum client_state */
-    bool is_counted_at_host; /* admission.h */
+    uint8_t state; /* enum client_state */
 };
 
 _Static_assert(offsetof(struct client, stream) == sizeof(struct conn), "STREAM_ONE");

@@ -37,7 +37,7 @@ struct lane;
 
 enum ex_step {
 #define STEP(name, function, next) EX_##name,
-#include "worker/ex_steps.def"
+#include "worker/exchange_steps.def"
 #undef STEP
     EX_STEPS
 };

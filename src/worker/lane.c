@@ -21,18 +21,6 @@ static struct origin *origin_of(const struct lane *lane)
 
 /* ---- states ---- */
 
-void lanes_init(struct lanes *all)
-{
-    for (unsigned i = 0; i < LANE_STATES; i++)
-        TAILQ_INIT(&all->in[i]);
-    all->n = all->idle_n = 0;
-}
-
-bool lanes_are_gone(const struct lanes *all)
-{
-    return all->n == 0;
-}
-
 static void count_idle(struct origin *o, int by)
 {
     MUST(o->lanes.idle_n > 0 || by > 0);

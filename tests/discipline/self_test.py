@@ -24,7 +24,7 @@ import check_words
 import common
 
 TABLE = "base:\nhttp: base\nworker: base http\nmanager: base http\n"
-ROOMS = "low >\n    span\nhigh > low\n    view\n    never conn_[a-z]+\n"
+ROOMS = "low >\n    span span2\nhigh > low\n    view\n    never conn_[a-z]+\n"
 ESSAY = "/*\n * What this is for.\n * Who calls it.\n */\n#pragma once\n"
 GOOD = {
     "src/base/span.h": ESSAY + "int span_a(void);\n",
@@ -117,6 +117,9 @@ CASES = [
     ("rooms: upward", rooms, {**VIEW, "src/base/span.c": '#include "base/view.h"\n'}, "must not include"),
     ("rooms: upward by a call", rooms,
      {**VIEW, "src/base/span.c": "int view_a(void);\nint span_a(void)\n{\n    return view_a();\n}\n"}, "must not use view_a"),
+    ("rooms: circle of calls", rooms,
+     {"src/base/span.c": "int span_b(void);\nint span_a(void)\n{\n    return span_b();\n}\n",
+      "src/base/span2.c": "int span_a(void);\nint span_b(void)\n{\n    return span_a();\n}\n"}, "call each other in a circle: span span2"),
     ("rooms: no room", rooms, {"src/base/cellar.c": "int cellar_a;\n"}, "in no room"),
     ("rooms: forbidden word", rooms, {**VIEW, "src/base/view.h": ESSAY + "int conn_view(void);\n"}, "must not know conn_view"),
     ("rooms: circle of headers", rooms,

@@ -16,6 +16,7 @@
 #include "worker/exchange.h"
 #include "worker/origin.h"
 #include "worker/origin_conn.h"
+#include "worker/origin_table.h"
 
 /* ---- the pool ---- */
 

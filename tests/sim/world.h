@@ -16,7 +16,7 @@
 #include "pool/pool_command.h"
 #include "worker/listener_runtime.h"
 #include "worker/pool_runtime.h"
-#include "worker/worker.h"
+#include "worker/worker_life.h"
 
 enum { WORLD_ORIGINS = 8 };
 

@@ -17,7 +17,8 @@
 #include "worker/channel.h"
 #include "worker/listener_runtime.h"
 #include "worker/origin.h"
-#include "worker/worker.h"
+#include "worker/origin_table.h"
+#include "worker/worker_life.h"
 
 /* A manager and a worker in one process, with a real channel between them: whichever allocation
  * fails in either of them, they agree in the end and neither has ended. */
@@ -285,7 +286,7 @@ static void check_agreement(void)
         assert_non_null(f);
         assert_true(f->is_checked);
         assert_non_null(o);
-        assert_true(o->in_pool);
+        assert_true(origin_is_in_pool(o));
         assert_int_equal(o->up, f->is_up);
         assert_int_equal(o->stats_slot, f->stats_slot);
     }
@@ -344,7 +345,7 @@ static void check_origins_of(const struct pool *p)
         assert_string_equal(o->authority, p->servers[i]->authority);
         assert_int_equal(o->weight, p->servers[i]->weight);
         assert_int_equal(o->admin, p->servers[i]->admin);
-        assert_false(o->gone);
+        assert_true(origin_is_in_pool(o));
     }
 }
 
@@ -354,7 +355,7 @@ static void check_origins(void)
     uint32_t in_pool_n = 0;
 
     HASH_ITER (hh, worker.origins, o, next)
-        in_pool_n += o->in_pool;
+        in_pool_n += origin_is_in_pool(o);
     assert_int_equal(in_pool_n, m->pool->server_n);
     for (uint32_t i = 0; i < m->pool->pool_n; i++)
         check_origins_of(m->pool->pools[i]);

@@ -1,4 +1,4 @@
-#include "worker/worker.h"
+#include "worker/worker_life.h"
 
 #include "base/fault.h"
 #include "log/log.h"
@@ -10,10 +10,14 @@
 #include "worker/exchange.h"
 #include "worker/limits.h"
 #include "worker/listener_runtime.h"
-#include "worker/origin.h"
 #include "worker/origin_conn.h"
+#include "worker/origin_follow.h"
+#include "worker/origin_table.h"
 #include "worker/pool_runtime.h"
+#include "worker/reclaim.h"
 #include "worker/reconcile.h"
+#include "worker/spread.h"
+#include "worker/spread_in.h"
 
 static void on_drain_limit(struct timer *t);
 static void on_clients(struct worker *w);
