@@ -41,7 +41,7 @@ static char *show_listener(const struct manager *m, const struct listener *l)
         .listener = l, .bound = bound, .revision = m->servers.revision};
     const struct listening *at;
 
-    TAILQ_FOREACH (at, &m->supervisor.listenings, entry) {
+    TAILQ_FOREACH (at, &m->supervisor.listenings.list, entry) {
         if (view.bound_n == LISTENER_ADDRESSES_MAX ||
             !span_is_equal(span_from_str(at->listener), span_from_str(l->name)))
             continue;

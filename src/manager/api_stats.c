@@ -88,7 +88,7 @@ void api_stats_get(struct api_conn *ac)
         .bytes_out = stats_sum(s, STATS_client_bytes_out),
         .ends = ends,
         .end_n = ENDS_N,
-        .workers = supervisor_count(&ac->m->supervisor, SLOT_RUNNING),
+        .workers = slots_count(&ac->m->supervisor.slots, SLOT_RUNNING),
         .fail_open = usable_is_any_fail_open(ac->m),
         .revision = ac->m->servers.revision,
         .pools = counts,

@@ -13,8 +13,8 @@ void api_workers_list(struct api_conn *ac)
     struct api_json_list list;
 
     api_json_workers_begin(&list);
-    for (unsigned i = 0; i < m->supervisor.slot_n; i++) {
-        const struct slot *slot = &m->supervisor.slots[i];
+    for (unsigned i = 0; i < m->supervisor.slots.n; i++) {
+        const struct slot *slot = &m->supervisor.slots.list[i];
 
         api_json_workers_add(&list, &(struct api_json_worker_view){
                                         .id = slot->id,
@@ -32,16 +32,16 @@ void api_workers_list(struct api_conn *ac)
 
 static void respond_health(struct api_conn *ac, int status, const char *word)
 {
-    const struct supervisor *s = &ac->m->supervisor;
+    const struct slots *s = &ac->m->supervisor.slots;
 
-    api_respond(ac, status, api_json_health(word, supervisor_count_serving(s), s->slot_n));
+    api_respond(ac, status, api_json_health(word, slots_count_serving(s), s->n));
 }
 
 void api_health_get(struct api_conn *ac)
 {
     if (ac->m->is_draining)
         respond_health(ac, 503, "draining");
-    else if (supervisor_count_serving(&ac->m->supervisor) == 0)
+    else if (slots_count_serving(&ac->m->supervisor.slots) == 0)
         respond_health(ac, 503, "no_worker");
     else
         respond_health(ac, 200, "ok");
@@ -54,7 +54,7 @@ void api_ready_get(struct api_conn *ac)
         respond_health(ac, 503, "leaving");
     else if (!start_is_ready(ac->m))
         respond_health(ac, 503, "starting");
-    else if (supervisor_count_serving(&ac->m->supervisor) == 0)
+    else if (slots_count_serving(&ac->m->supervisor.slots) == 0)
         respond_health(ac, 503, "no_worker");
     else
         respond_health(ac, 200, "ready");

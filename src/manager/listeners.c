@@ -130,7 +130,7 @@ static int open_proxy(struct manager *m, unsigned i)
     int rc;
 
     name_listener(m->config, i, name, sizeof(name));
-    l = listening_new(&m->supervisor, span_from_str(name), &at);
+    l = listening_new(&m->supervisor.listenings, span_from_str(name), &at);
     if (l == NULL)
         return fail_listen(&at, WERR_NOMEM);
     l->is_of_flags = true;
@@ -165,7 +165,7 @@ static void make_command(const struct manager *m, const char *name, bool is_prox
     pool_command_init(c, is_default ? POOL_SET_LISTENER : POOL_ADD_LISTENER);
     MUST(span_to_str(span_from_str(name), c->listener, sizeof(c->listener)) == 0);
     c->set = POOL_SET_ADDRESSES | POOL_SET_PROXY_PROTOCOL | POOL_SET_TRUSTED;
-    TAILQ_FOREACH (l, &m->supervisor.listenings, entry)
+    TAILQ_FOREACH (l, &m->supervisor.listenings.list, entry)
         if (strcmp(l->listener, name) == 0)
             c->wanted.addresses[c->wanted.address_n++] = l->wanted;
     c->wanted.proxy_protocol = is_proxy;
@@ -196,7 +196,7 @@ void listeners_end_flags(struct manager *m)
     char name[POOL_NAME_MAX + 1];
     struct listening *l;
 
-    TAILQ_FOREACH (l, &m->supervisor.listenings, entry)
+    TAILQ_FOREACH (l, &m->supervisor.listenings.list, entry)
         l->is_of_flags = false;
     for (unsigned i = 0; i < m->config->ip_n; i++) {
         name_listener(m->config, i, name, sizeof(name));
@@ -232,6 +232,6 @@ void listeners_stop_deferring(struct manager *m)
 {
     const struct listening *l;
 
-    TAILQ_FOREACH (l, &m->supervisor.listenings, entry)
+    TAILQ_FOREACH (l, &m->supervisor.listenings.list, entry)
         listening_stop_deferring(l);
 }

@@ -13,7 +13,7 @@ static void forget_marks(struct manager *m)
 {
     struct listening *l;
 
-    TAILQ_FOREACH (l, &m->supervisor.listenings, entry)
+    TAILQ_FOREACH (l, &m->supervisor.listenings.list, entry)
         l->is_named = false;
 }
 
@@ -22,7 +22,7 @@ static struct listening *name_one(struct manager *m, struct span name, const str
 {
     struct listening *l;
 
-    TAILQ_FOREACH (l, &m->supervisor.listenings, entry) {
+    TAILQ_FOREACH (l, &m->supervisor.listenings.list, entry) {
         if (l->is_named || !addr_is_equal(&l->wanted, at) ||
             !span_is_equal(span_from_str(l->listener), name))
             continue;
@@ -39,7 +39,7 @@ static struct listening *name_or_make(struct manager *m, struct span name,
 
     if (l != NULL)
         return l;
-    l = listening_new(&m->supervisor, name, at);
+    l = listening_new(&m->supervisor.listenings, name, at);
     if (l != NULL)
         l->is_named = true;
     return l;
@@ -69,7 +69,7 @@ static const struct listening *find_holder(const struct manager *m, const struct
 {
     const struct listening *l;
 
-    TAILQ_FOREACH (l, &m->supervisor.listenings, entry)
+    TAILQ_FOREACH (l, &m->supervisor.listenings.list, entry)
         if (l != but && l->state != LISTENING_FAILED && l->bound.port == but->wanted.port)
             return l;
     return NULL;
@@ -180,7 +180,7 @@ void listeners_give_up(struct manager *m, struct span name)
 {
     struct listening *l, *next;
 
-    for (l = TAILQ_FIRST(&m->supervisor.listenings); l != NULL; l = next) {
+    for (l = TAILQ_FIRST(&m->supervisor.listenings.list); l != NULL; l = next) {
         next = TAILQ_NEXT(l, entry);
         if (span_is_equal(span_from_str(l->listener), name) && is_idle(m, l))
             listening_close(l, false, 0);
@@ -218,7 +218,7 @@ static void close_others(struct manager *m, struct span name)
 {
     struct listening *l, *next;
 
-    for (l = TAILQ_FIRST(&m->supervisor.listenings); l != NULL; l = next) {
+    for (l = TAILQ_FIRST(&m->supervisor.listenings.list); l != NULL; l = next) {
         next = TAILQ_NEXT(l, entry);
         if (l->is_named || is_awaited(m, l) || !span_is_equal(span_from_str(l->listener), name))
             continue;
@@ -232,7 +232,7 @@ void listeners_renumber(struct manager *m, const struct listener *l)
 {
     struct listening *at;
 
-    TAILQ_FOREACH (at, &m->supervisor.listenings, entry)
+    TAILQ_FOREACH (at, &m->supervisor.listenings.list, entry)
         if (at->state == LISTENING_OPEN && strcmp(at->listener, l->name) == 0)
             listening_renumber(at, l->id);
 }

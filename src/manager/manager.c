@@ -127,7 +127,7 @@ static void dump(const struct manager *m)
              LOG_X("digest", m->pool->digest), LOG_U("servers", m->pool->server_n),
              LOG_U("leaving_servers", m->facts.leaving_n), LOG_U("probes", m->checks.probes_n),
              LOG_U("api_connections", m->api.conn_n),
-             LOG_U("workers_running", supervisor_count(&m->supervisor, SLOT_RUNNING)));
+             LOG_U("workers_running", slots_count(&m->supervisor.slots, SLOT_RUNNING)));
     supervisor_signal(&m->supervisor, SIGUSR1);
 }
 
@@ -160,7 +160,7 @@ static void on_panic(void *arg)
 
     log_error("a bug: the manager ends",
               LOG_U("revision", m->pool != NULL ? m->pool->index : 0),
-              LOG_U("workers_running", supervisor_count(&m->supervisor, SLOT_RUNNING)),
+              LOG_U("workers_running", slots_count(&m->supervisor.slots, SLOT_RUNNING)),
               LOG_U("draining", m->is_draining));
 }
 
@@ -241,7 +241,7 @@ static int start_supervisor(struct manager *m)
     m->stats = stats_new(m->worker_n, &m->supervisor.stats_fd);
     if (m->stats == NULL)
         return manager_fail_start("can't make the statistics segment", werr_from_errno(errno));
-    m->supervisor.stats = m->stats;
+    m->supervisor.slots.stats = m->stats;
     return 0;
 }
 
@@ -309,8 +309,8 @@ static int start(struct manager *m)
 
 static bool is_quiet(const struct manager *m)
 {
-    for (unsigned i = 0; i < m->supervisor.slot_n; i++)
-        if (m->supervisor.slots[i].channel.is_open)
+    for (unsigned i = 0; i < m->supervisor.slots.n; i++)
+        if (m->supervisor.slots.list[i].channel.is_open)
             return false;
     return m->api.conn_n == 0 && m->api.open_n == 0 && m->checks.open_n == 0;
 }
@@ -347,7 +347,7 @@ static void stop(struct manager *m)
     pool_requests_free(m->requests);
     if (m->stats != NULL)
         stats_free(m->stats);
-    if (m->supervisor.slots != NULL)
+    if (m->supervisor.slots.list != NULL)
         supervisor_fini(&m->supervisor);
     if (m->shared.loop != NULL)
         conn_shared_fini(&m->shared);

@@ -67,7 +67,7 @@ static unsigned flags_n(const struct manager *m)
 void start_note_worker(struct manager *m)
 {
     if (m->start.phase != START_FLAGS || m->start.flag_n < flags_n(m) ||
-        supervisor_count(&m->supervisor, SLOT_RUNNING) < m->worker_n ||
+        slots_count(&m->supervisor.slots, SLOT_RUNNING) < m->worker_n ||
         !publish_is_acked(&m->publish, m->start.seq))
         return;
     move(m, START_READY, "the workers have it all");

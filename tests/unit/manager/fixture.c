@@ -41,12 +41,12 @@ struct manager *fixture_new(void)
     m->config = &config;
     m->loop = loop_epoll_new();
     assert_int_equal(conn_shared_init(&m->shared, m->loop), 0);
-    m->supervisor.loop = m->loop;
+    m->supervisor.slots.loop = m->loop;
     m->stats = stats_new(1, &m->supervisor.stats_fd);
     m->pool = pool_state_new();
     m->requests = pool_requests_new();
     facts_init(&m->facts);
-    TAILQ_INIT(&m->supervisor.listenings);
+    listenings_init(&m->supervisor.listenings, &m->supervisor.slots, &m->supervisor.stand_in);
     assert_non_null(facts_add_pool(&m->facts, 0));
     (void)stats_slot_take(m->stats, STATS_OF_POOL, 0);
     (void)stats_slot_take(m->stats, STATS_OF_LISTENER, 0);
@@ -92,8 +92,8 @@ struct manager *fixture_start(enum engine engine, const struct delayed_options *
 
 void fixture_close_listeners(struct manager *m)
 {
-    while (!TAILQ_EMPTY(&m->supervisor.listenings))
-        listening_close(TAILQ_FIRST(&m->supervisor.listenings), false, 0);
+    while (!TAILQ_EMPTY(&m->supervisor.listenings.list))
+        listening_close(TAILQ_FIRST(&m->supervisor.listenings.list), false, 0);
 }
 
 void fixture_stop(struct manager *m)

@@ -20,7 +20,7 @@ enum { KEPT = 7, DRAINING = 8, CUT = 9, FRAMES_MAX = 16 };
 
 static struct loop *loop;
 static struct slot slot;
-static struct supervisor supervisor = {.slots = &slot, .slot_n = 1};
+static struct supervisor supervisor = {.slots = {.list = &slot, .n = 1}};
 static struct publish publish;
 static struct facts facts;
 static struct pool_state *pool;
@@ -39,11 +39,10 @@ static int setup(void **state)
     assert_true(loop != NULL && pool != NULL);
     assert_int_equal(listen_pair(pair), 0);
     worker_fd = pair[1];
-    supervisor.loop = loop;
-    TAILQ_INIT(&supervisor.listenings);
-    slot.owner = &supervisor;
+    supervisor.slots.loop = loop;
+    listenings_init(&supervisor.listenings, &supervisor.slots, &supervisor.stand_in);
+    slot_init(&slot, &supervisor.slots, 0, &no_ops);
     slot.state = SLOT_RUNNING;
-    manager_channel_init(&slot.channel, loop, &no_ops);
     manager_channel_open(&slot.channel, pair[0]);
     facts_init(&facts);
     publish_init(&publish, &supervisor, &facts, pool);

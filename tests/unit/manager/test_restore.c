@@ -90,7 +90,7 @@ static void print_listener(struct text *t, const struct manager *m, const struct
           stats_slot_find(m->stats, STATS_OF_LISTENER, l->id) != STATS_NO_SLOT, l->rule_n);
     for (unsigned i = 0; i < l->address_n; i++) {
         const struct listening *at =
-            listening_find(&m->supervisor, span_from_str(l->name), &l->addresses[i]);
+            listening_find(&m->supervisor.listenings, span_from_str(l->name), &l->addresses[i]);
         char text[ADDR_TEXT_MAX];
 
         (void)addr_print(&l->addresses[i], text);
@@ -106,7 +106,7 @@ static unsigned listening_n(const struct manager *m)
     const struct listening *l;
     unsigned n = 0;
 
-    TAILQ_FOREACH (l, &m->supervisor.listenings, entry)
+    TAILQ_FOREACH (l, &m->supervisor.listenings.list, entry)
         n++;
     return n;
 }
