@@ -22,7 +22,7 @@ static const enum place_state place_states[API_PHASES] = {
 
 void api_note_place(struct api_conn *ac, enum place_state state)
 {
-    places_move(&ac->m->api.places, &ac->place, state, loop_now_ms(ac->m->loop));
+    places_move(&ac->api->places, &ac->place, state, loop_now_ms(ac->m->loop));
 }
 
 void api_move(struct api_conn *ac, enum api_phase next, const char *why)
@@ -106,8 +106,8 @@ static void on_closed(struct conn *c)
     struct api_conn *ac = api_conn_of(c);
 
     LIST_REMOVE(ac, entry);
-    places_leave(&ac->m->api.places, &ac->place);
-    ac->m->api.conn_n--;
+    places_leave(&ac->api->places, &ac->place);
+    ac->api->conn_n--;
     if (ac->change != NULL)
         change_end(ac->change); /* it goes on */
     if (ac->awaits_workers)
@@ -158,6 +158,7 @@ static void on_accept(struct sock *s, struct accepted *a)
     if (ac == NULL)
         return;
     ac->magic = API_MAGIC;
+    ac->api = api;
     ac->m = api->m;
     ac->next_page.run = api_on_next_page;
     ac->peer = *accepted_peer(a);

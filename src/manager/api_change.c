@@ -61,7 +61,7 @@ void api_propose(struct api_conn *ac, struct pool_command *c, void (*then)(struc
 {
     int rc;
 
-    if (ac->m->is_draining) {
+    if (manager_is_draining(ac->m)) {
         api_problem(ac, 503, "draining", "weldr is shutting down");
         return;
     }

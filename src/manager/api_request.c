@@ -49,7 +49,7 @@ static size_t long_bytes(size_t cap)
 
 void api_drop_request(struct api_conn *ac)
 {
-    ac->m->api.body_bytes -= long_bytes(ac->body_cap);
+    ac->api->body_bytes -= long_bytes(ac->body_cap);
     free(ac->body);
     ac->body = NULL;
     ac->body_len = ac->body_cap = 0;
@@ -126,7 +126,7 @@ static bool is_open_to_all(const struct api_conn *ac, const struct msg *m)
 
 static bool may_ask(const struct api_conn *ac, const struct msg *m)
 {
-    return api_auth_is_allowed(&ac->m->api.auth, &ac->peer, msg_value(m, FIELD_AUTHORIZATION));
+    return api_auth_is_allowed(&ac->api->auth, &ac->peer, msg_value(m, FIELD_AUTHORIZATION));
 }
 
 static enum refusal judge_caller(const struct api_conn *ac, const struct msg *m)
@@ -195,7 +195,7 @@ static void on_head(struct api_conn *ac, const struct msg *m)
     conn_timer_set(&ac->conn, API_IDLE_MS);
     ac->refusal = judge_head(ac, m);
     if (ac->refusal == REFUSE_NONE && may_ask(ac, m))
-        places_know(&ac->m->api.places, &ac->place);
+        places_know(&ac->api->places, &ac->place);
     if (m->body == MSG_BODY_NONE)
         return; /* it is whole */
     if (ac->refusal != REFUSE_NONE)
@@ -207,7 +207,7 @@ static void on_head(struct api_conn *ac, const struct msg *m)
 /* WERR_TOO_BIG: long bodies have used up what they may. */
 static int make_room(struct api_conn *ac, size_t n)
 {
-    struct api *api = &ac->m->api;
+    struct api *api = ac->api;
     size_t cap = ac->body_cap > 0 ? ac->body_cap : BODY_FIRST_BYTES;
     size_t others, all;
     char *body;

@@ -131,7 +131,7 @@ static void send_response(struct api_conn *ac, unsigned status, const char *type
     struct msg msg;
 
     strb_init(&revision, ac->revision, sizeof(ac->revision));
-    strb_add_u64(&revision, m->servers.revision);
+    strb_add_u64(&revision, m->revision);
     date_print(loop_wall_us(m->loop) / 1000000, ac->date);
     reply_init(&msg, status, ac->text_len);
     if (ac->pages != NULL) {
@@ -176,11 +176,13 @@ void api_respond(struct api_conn *ac, unsigned status, char *text)
     respond(ac, text != NULL ? status : 503, text, "application/json");
 }
 
-void api_respond_pages(struct api_conn *ac, unsigned status, char *text,
-                       struct api_pages *pages)
+void api_respond_pages(struct api_conn *ac, unsigned status, const struct api_pages_kind *kind,
+                       const struct api_cursor *at)
 {
-    ac->pages = pages;
-    respond(ac, status, text, "application/json");
+    char *first;
+
+    ac->pages = api_pages_new(ac->m, kind, at, &first);
+    api_respond(ac, status, first);
 }
 
 void api_respond_nothing(struct api_conn *ac)

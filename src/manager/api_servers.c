@@ -11,6 +11,7 @@
 #include "manager/api_shown.h"
 #include "manager/api_view.h"
 #include "manager/api_wish.h"
+#include "manager/leaving.h"
 #include "manager/manager.h"
 #include "pool/pool_code.h"
 
@@ -163,7 +164,7 @@ void api_respond_list(struct api_conn *ac, unsigned status, const struct pool_se
     }
     at.owner_id = p->id;
     api_json_servers_href(p->name, at.href, sizeof(at.href));
-    api_pages_respond(ac, status, &kind, &at);
+    api_respond_pages(ac, status, &kind, &at);
 }
 
 void api_respond_server(struct api_conn *ac, unsigned status, const struct pool_server *server)

@@ -90,7 +90,7 @@ void api_stats_get(struct api_conn *ac)
         .end_n = ENDS_N,
         .workers = slots_count(&ac->m->supervisor.slots, SLOT_RUNNING),
         .fail_open = usable_is_any_fail_open(ac->m),
-        .revision = ac->m->servers.revision,
+        .revision = ac->m->revision,
         .pools = counts,
         .pool_n = ac->m->pool->pool_n,
     };
@@ -157,5 +157,5 @@ void api_stats_detail(struct api_conn *ac)
 {
     static const struct api_pages_kind kind = {begin_detail, next_detail, end_detail};
 
-    api_pages_respond(ac, 200, &kind, &(struct api_cursor){0});
+    api_respond_pages(ac, 200, &kind, &(struct api_cursor){0});
 }

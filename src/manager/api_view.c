@@ -3,6 +3,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "manager/leaving.h"
 #include "manager/manager.h"
 
 static unsigned count_down(const struct server_facts *f)

@@ -1,6 +1,7 @@
 #include "manager/api.h"
 #include "manager/api_json.h"
 #include "manager/manager.h"
+#include "manager/start.h"
 
 static uint64_t read_counter(const struct manager *m, unsigned id, enum stats_counter c)
 {
@@ -39,7 +40,7 @@ static void respond_health(struct api_conn *ac, int status, const char *word)
 
 void api_health_get(struct api_conn *ac)
 {
-    if (ac->m->is_draining)
+    if (manager_is_draining(ac->m))
         respond_health(ac, 503, "draining");
     else if (slots_count_serving(&ac->m->supervisor.slots) == 0)
         respond_health(ac, 503, "no_worker");
@@ -50,7 +51,7 @@ void api_health_get(struct api_conn *ac)
 /* For load balancers: serves, and means to go on. */
 void api_ready_get(struct api_conn *ac)
 {
-    if (ac->m->is_leaving)
+    if (manager_is_leaving(ac->m))
         respond_health(ac, 503, "leaving");
     else if (!start_is_ready(ac->m))
         respond_health(ac, 503, "starting");

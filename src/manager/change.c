@@ -7,7 +7,6 @@
 #include "base/fault.h"
 #include "base/fsm.h"
 #include "log/log.h"
-#include "manager/listeners.h"
 #include "manager/manager.h"
 #include "pool/pool_code.h"
 
@@ -43,8 +42,9 @@ static void free_change(struct change *ch)
     publish_cancel(&ch->published);
     if (leaving_is_waiting(&ch->left))
         leaving_give_up(&ch->left);
-    TAILQ_REMOVE(&ch->m->changes.list, ch, entry);
-    ch->m->changes.n--;
+    listeners_release(ch->m, &ch->claim);
+    TAILQ_REMOVE(&ch->m->changes->list, ch, entry);
+    ch->m->changes->n--;
     ch->magic = 0;
     free(ch->bytes);
     free(ch);
@@ -66,8 +66,7 @@ static void tell(struct change *ch)
 static void end(struct change *ch, const char *why)
 {
     move(ch, CHANGE_TOLD, why);
-    if (ch->listener[0] != '\0')
-        listeners_give_up(ch->m, span_from_str(ch->listener));
+    listeners_release(ch->m, &ch->claim);
 }
 
 static void finish(struct change *ch, int error, const char *why)
@@ -98,6 +97,7 @@ static void publish(struct change *ch)
     limit_removal(ch);
     timer_stop(timers_of(ch), &ch->timer);
     move(ch, CHANGE_PUBLISHING, "committed");
+    listeners_release(ch->m, &ch->claim);
     if (ch->done != NULL && !ch->at_commit)
         publish_wait(&ch->m->publish, &ch->published, on_published);
     else
@@ -177,7 +177,7 @@ static void propose(struct change *ch)
 
     move(ch, CHANGE_PROPOSED, "proposed");
     set_timer(ch, ch->until_ms);
-    if (ch->m->servers.has_stopped)
+    if (ch->m->has_stopped)
         error = WERR_CORRUPT;
     else if (c != NULL)
         error = c->ops->propose(c, span_from(ch->bytes, ch->len), ch->request_id, on_done, ch);
@@ -216,7 +216,7 @@ int change_new(struct manager *m, struct pool_command *c, struct change **out)
     struct change *ch;
     int rc;
 
-    if (m->changes.n >= CHANGES_MAX)
+    if (m->changes->n >= CHANGES_MAX)
         return WERR_AGAIN;
     if (getrandom(c->request_id, sizeof(c->request_id), 0) != sizeof(c->request_id))
         return WERR_IO;
@@ -232,11 +232,11 @@ int change_new(struct manager *m, struct pool_command *c, struct change **out)
     ch->magic = CHANGE_MAGIC;
     ch->m = m;
     if (pool_command_kind(c->type) == KIND_LISTENER && (c->set & POOL_SET_ADDRESSES) != 0)
-        memcpy(ch->listener, c->listener, sizeof(ch->listener));
+        listeners_claim(m, &ch->claim, c->listener);
     memcpy(ch->request_id, c->request_id, sizeof(ch->request_id));
     timer_init(&ch->timer, on_timer);
-    TAILQ_INSERT_TAIL(&m->changes.list, ch, entry);
-    m->changes.n++;
+    TAILQ_INSERT_TAIL(&m->changes->list, ch, entry);
+    m->changes->n++;
     *out = ch;
     return 0;
 }
@@ -290,17 +290,18 @@ int change_refusal(const struct change *ch, struct pool_error *error)
 
 /* ---- for the manager ---- */
 
-void changes_init(struct manager *m)
+void changes_init(struct changes *cs, struct manager *m)
 {
-    TAILQ_INIT(&m->changes.list);
-    m->changes.n = 0;
+    *cs = (struct changes){.m = m};
+    TAILQ_INIT(&cs->list);
+    m->changes = cs;
 }
 
-void changes_fini(struct manager *m)
+void changes_fini(struct changes *cs)
 {
     struct change *ch, *next;
 
-    for (ch = TAILQ_FIRST(&m->changes.list); ch != NULL; ch = next) {
+    for (ch = TAILQ_FIRST(&cs->list); ch != NULL; ch = next) {
         next = TAILQ_NEXT(ch, entry);
         if (ch->phase == CHANGE_PAUSED)
             finish(ch, what_is_known(ch, WERR_SHUTTING_DOWN), "shutting down");
@@ -322,7 +323,7 @@ void changes_note(struct manager *m, const uint8_t *request_id,
 {
     struct change *ch;
 
-    TAILQ_FOREACH (ch, &m->changes.list, entry) {
+    TAILQ_FOREACH (ch, &m->changes->list, entry) {
         if (memcmp(ch->request_id, request_id, sizeof(ch->request_id)) == 0) {
             note(ch, outcome);
             return;
@@ -330,21 +331,11 @@ void changes_note(struct manager *m, const uint8_t *request_id,
     }
 }
 
-bool changes_await_listener(const struct manager *m, const char *name)
-{
-    const struct change *ch;
-
-    TAILQ_FOREACH (ch, &m->changes.list, entry)
-        if (ch->phase <= CHANGE_LATE && strcmp(ch->listener, name) == 0)
-            return true;
-    return false;
-}
-
 void changes_look_up(struct manager *m)
 {
     struct change *ch;
 
-    TAILQ_FOREACH (ch, &m->changes.list, entry) {
+    TAILQ_FOREACH (ch, &m->changes->list, entry) {
         const struct pool_outcome *outcome = pool_requests_find(m->requests, ch->request_id);
 
         if (outcome != NULL && !ch->is_applied)

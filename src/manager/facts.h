@@ -10,7 +10,7 @@
  * (`removed`): it is draining until no worker has a request in flight on it; then facts_drop
  * frees all and its statistics slot becomes free. Statistics slots are given lowest first.
  * One struct pool_facts for each pool, by id. The
- * table does no I/O: checks.c writes health into it, servers.c decides when a server has
+ * table does no I/O: checks.c writes health into it, leaving.c decides when a server has
  * drained. Owner: the manager; pointers stay valid until facts_drop.
  */
 #ifndef WELDR_MANAGER_FACTS_H
@@ -82,7 +82,7 @@ struct server_facts {
     bool is_cut;             /* the workers were told to end what is in flight */
     uint64_t leave_seq;      /* leaving: publish sequence of its removal, or its cut */
     uint64_t leave_until_ms; /* leaving: then it is cut */
-    bool lacks_name;         /* named, and not looked up for want of memory (servers.c) */
+    bool lacks_name;         /* named, and not looked up for want of memory (follow.c) */
     char name_error[FACTS_ERROR_MAX]; /* why the last look-up failed; empty when it did not */
     UT_hash_handle hh;
 };

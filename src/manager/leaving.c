@@ -49,8 +49,8 @@ static void cut(struct manager *m, struct server_facts *f)
 void leaving_give_up(struct leave_waiter *w)
 {
     timer_stop(loop_timers(w->manager->loop), &w->timer);
-    TAILQ_REMOVE(&w->manager->leaving.waiters, w, entry);
-    w->manager->leaving.waiter_n--;
+    TAILQ_REMOVE(&w->manager->leaving->waiters, w, entry);
+    w->manager->leaving->waiter_n--;
     w->manager = NULL;
 }
 
@@ -69,7 +69,7 @@ static void wake(struct manager *m)
 {
     struct leave_waiter *w, *next;
 
-    for (w = TAILQ_FIRST(&m->leaving.waiters); w != NULL; w = next) {
+    for (w = TAILQ_FIRST(&m->leaving->waiters); w != NULL; w = next) {
         next = TAILQ_NEXT(w, entry);
         if (leaving_has_drained(m, w->server_id))
             finish_wait(w);
@@ -100,19 +100,19 @@ void leaving_sweep(struct manager *m)
 
 static void plan_sweep(struct manager *m)
 {
-    const bool is_urgent = !TAILQ_EMPTY(&m->leaving.waiters);
+    const bool is_urgent = !TAILQ_EMPTY(&m->leaving->waiters);
 
-    loop_timer_in(m->loop, &m->leaving.sweep, is_urgent ? SWEEP_FAST_MS : SWEEP_MS);
+    loop_timer_in(m->loop, &m->leaving->sweep, is_urgent ? SWEEP_FAST_MS : SWEEP_MS);
 }
 
 static void on_sweep(struct timer *t)
 {
     struct leaving *l = (struct leaving *)((char *)t - offsetof(struct leaving, sweep));
-    struct manager *m = (struct manager *)((char *)l - offsetof(struct manager, leaving));
+    struct manager *m = l->m;
 
     leaving_sweep(m);
     wake(m);
-    if (m->facts.leaving_n > 0 || !TAILQ_EMPTY(&m->leaving.waiters))
+    if (m->facts.leaving_n > 0 || !TAILQ_EMPTY(&m->leaving->waiters))
         plan_sweep(m);
 }
 
@@ -124,7 +124,7 @@ void leaving_begin(struct manager *m, struct server_facts *f, uint64_t limit_ms)
     f->leave_until_ms = loop_now_ms(m->loop) + limit_ms;
     f->is_cut = false;
     facts_set_leaving(&m->facts, f, true);
-    if (!timer_is_set(&m->leaving.sweep))
+    if (!timer_is_set(&m->leaving->sweep))
         plan_sweep(m);
 }
 
@@ -155,23 +155,31 @@ void leaving_wait(struct manager *m, struct leave_waiter *w, uint64_t timeout_ms
 {
     w->manager = m;
     timer_init(&w->timer, on_wait_over);
-    TAILQ_INSERT_TAIL(&m->leaving.waiters, w, entry);
-    m->leaving.waiter_n++;
+    TAILQ_INSERT_TAIL(&m->leaving->waiters, w, entry);
+    m->leaving->waiter_n++;
     loop_timer_in(m->loop, &w->timer, timeout_ms);
     plan_sweep(m);
 }
 
-void leaving_init(struct manager *m)
+unsigned leaving_waiters_n(const struct manager *m)
 {
-    timer_init(&m->leaving.sweep, on_sweep);
-    TAILQ_INIT(&m->leaving.waiters);
+    return m->leaving->waiter_n;
 }
 
-void leaving_fini(struct manager *m)
+void leaving_init(struct leaving *l, struct manager *m)
+{
+    *l = (struct leaving){.m = m};
+    timer_init(&l->sweep, on_sweep);
+    TAILQ_INIT(&l->waiters);
+    m->leaving = l;
+}
+
+void leaving_fini(struct leaving *l)
 {
     struct leave_waiter *w;
 
-    timer_stop(loop_timers(m->loop), &m->leaving.sweep);
-    while ((w = TAILQ_FIRST(&m->leaving.waiters)) != NULL)
+    timer_stop(loop_timers(l->m->loop), &l->sweep);
+    while ((w = TAILQ_FIRST(&l->waiters)) != NULL)
         finish_wait(w);
+    MUST(l->waiter_n == 0);
 }

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "log/log.h"
+#include "manager/change.h"
 #include "manager/follow.h"
 #include "manager/listeners.h"
 #include "manager/manager.h"
@@ -296,8 +297,8 @@ static void swap(struct restore *r, struct pool_replica *next)
     m->requests = next->requests;
     *next = (struct pool_replica){NULL, NULL};
     checks_set_state(&m->checks, m->pool);
-    m->servers.revision = m->pool->index;
-    m->servers.has_stopped = false;
+    m->revision = m->pool->index;
+    m->has_stopped = false;
 }
 
 int servers_restore(struct manager *m, struct pool_replica *next)

@@ -1,25 +1,17 @@
 #include "manager/servers.h"
 
-#include <string.h>
-
 #include "log/log.h"
+#include "manager/change.h"
 #include "manager/follow.h"
 #include "manager/manager.h"
 #include "manager/usable.h"
 #include "pool/pool_code.h"
 
-static void on_repair(struct timer *t)
-{
-    struct servers *s = (struct servers *)((char *)t - offsetof(struct servers, repair));
-
-    follow_repair((struct manager *)((char *)s - offsetof(struct manager, servers)));
-}
-
 /* ---- entries ---- */
 
 static void stop_applying(struct manager *m, uint64_t index, int error)
 {
-    m->servers.has_stopped = true;
+    m->has_stopped = true;
     log_error("entry can't be applied: the pool changes no more", LOG_U("index", index),
               LOG_S("error", werr_text(error)));
 }
@@ -95,7 +87,7 @@ static int take(struct manager *m, const struct pool_command *c, uint64_t index,
     }
     pool_requests_note(m->requests, c->request_id, &outcome);
     if (change.type != POOL_CHANGE_NONE)
-        m->servers.revision = index;
+        m->revision = index;
     follow(m, &change, entry);
     pool_change_fini(&change);
     changes_note(m, c->request_id, &outcome);
@@ -108,7 +100,7 @@ int servers_on_commit(void *arg, uint64_t index, struct span entry)
     struct pool_command c;
     int error;
 
-    if (m->servers.has_stopped)
+    if (m->has_stopped)
         return 0;
     error = pool_code_decode(entry, &c);
     if (error == 0) {
@@ -148,11 +140,6 @@ static void on_health(void *arg, struct server_facts *facts)
     usable_note(m, facts->pool_id);
 }
 
-void servers_init(struct manager *m)
-{
-    timer_init(&m->servers.repair, on_repair);
-}
-
 void servers_watch_health(struct manager *m)
 {
     const struct checks_hooks hooks = {
@@ -161,11 +148,10 @@ void servers_watch_health(struct manager *m)
     checks_on_change(&m->checks, &hooks);
 }
 
-void servers_fini(struct manager *m)
+void servers_end_checks(struct manager *m)
 {
     struct server_facts *f = NULL;
 
-    timer_stop(loop_timers(m->loop), &m->servers.repair);
     while ((f = facts_next(&m->facts, f)) != NULL)
         checks_remove(&m->checks, f);
 }

@@ -5,9 +5,11 @@
 
 #include "base/fsm.h"
 #include "log/log.h"
+#include "manager/change.h"
 #include "manager/listeners.h"
 #include "manager/manager.h"
 #include "manager/restore.h"
+#include "manager/servers.h"
 
 static const struct fsm_state phases[START_PHASES] = {
     [START_RESTORE] = {"RESTORE", FSM_TO(START_REPLAY) | FSM_TO(START_SETTLE)},
@@ -24,17 +26,17 @@ static void move(struct manager *m, enum start_phase next, const char *why)
 {
     log_debug("start goes on", LOG_S("from", start_phase_name(m)),
               LOG_S("to", fsm_name(&phase_fsm, next)), LOG_S("why", why));
-    fsm_move(&phase_fsm, &m->start.phase, next, 0, why);
+    fsm_move(&phase_fsm, &m->start->phase, next, 0, why);
 }
 
 const char *start_phase_name(const struct manager *m)
 {
-    return fsm_name(&phase_fsm, m->start.phase);
+    return fsm_name(&phase_fsm, m->start->phase);
 }
 
 bool start_is_ready(const struct manager *m)
 {
-    return m->start.phase == START_READY;
+    return m->start->phase == START_READY;
 }
 
 static void fail(struct manager *m, const char *what, int error)
@@ -44,21 +46,6 @@ static void fail(struct manager *m, const char *what, int error)
 
 /* ---- READY ---- */
 
-static void tell_ready(const struct manager *m)
-{
-    const struct addr *bound = &m->api.listeners[0].bound;
-    char text[ADDR_TEXT_MAX];
-    char next[256];
-
-    (void)addr_print(bound, text);
-    if (addr_is_loopback(bound) || addr_is_wildcard(bound))
-        snprintf(text, sizeof(text), "localhost:%u", bound->port);
-    snprintf(next, sizeof(next), "curl %s/servers -d '{\"url\":\"http://127.0.0.1:12345\"}'",
-             text);
-    log_info("ready", LOG_U("workers", m->worker_n), LOG_U("servers", m->pool->server_n),
-             LOG_S("next", next));
-}
-
 static unsigned flags_n(const struct manager *m)
 {
     return m->config->ip_n + m->config->server_n;
@@ -66,12 +53,12 @@ static unsigned flags_n(const struct manager *m)
 
 void start_note_worker(struct manager *m)
 {
-    if (m->start.phase != START_FLAGS || m->start.flag_n < flags_n(m) ||
+    if (m->start->phase != START_FLAGS || m->start->flag_n < flags_n(m) ||
         slots_count(&m->supervisor.slots, SLOT_RUNNING) < m->worker_n ||
-        !publish_is_acked(&m->publish, m->start.seq))
+        !publish_is_acked(&m->publish, m->start->seq))
         return;
     move(m, START_READY, "the workers have it all");
-    tell_ready(m);
+    m->start->on_ready(m);
 }
 
 /* ---- LISTENERS, FLAGS ---- */
@@ -130,7 +117,7 @@ static bool is_led_by_another(const struct manager *m)
 /* What the log says of the one that is under way. */
 static struct log_pair what(const struct manager *m)
 {
-    const unsigned n = m->start.flag_n;
+    const unsigned n = m->start->flag_n;
 
     return n < m->config->ip_n ? LOG_S("flag", "--ip")
                                : LOG_S("server", m->config->server[n - m->config->ip_n]);
@@ -148,10 +135,10 @@ static bool take_end(struct manager *m, int error)
     if (error == WERR_NOT_LEADER || error == WERR_OUTCOME_UNKNOWN) {
         log_warn("what a flag names can't be added yet", what(m),
                  LOG_S("error", werr_text(error)));
-        loop_timer_in(m->loop, &m->start.timer, START_AGAIN_MS);
+        loop_timer_in(m->loop, &m->start->timer, START_AGAIN_MS);
     } else if (error != WERR_SHUTTING_DOWN) {
         fail(m,
-             m->start.phase == START_LISTENERS ? "can't add a listener" : "can't add a server",
+             m->start->phase == START_LISTENERS ? "can't add a listener" : "can't add a server",
              error);
     }
     return false;
@@ -165,8 +152,8 @@ static void on_flag(struct change *ch)
     change_end(ch);
     if (!take_end(m, error))
         return;
-    m->start.flag_n++;
-    if (!m->start.is_proposing)
+    m->start->flag_n++;
+    if (!m->start->is_proposing)
         propose_flags(m);
 }
 
@@ -189,16 +176,16 @@ static void propose_listener(struct manager *m)
 {
     struct pool_command c;
 
-    if (listeners_flag_command(m, m->start.flag_n, &c))
+    if (listeners_flag_command(m, m->start->flag_n, &c))
         propose(m, &c);
     else
-        m->start.flag_n++;
+        m->start->flag_n++;
 }
 
 static void propose_server(struct manager *m)
 {
     struct pool_command c;
-    const int code = make_command(m, m->config->server[m->start.flag_n - m->config->ip_n], &c);
+    const int code = make_command(m, m->config->server[m->start->flag_n - m->config->ip_n], &c);
 
     if (code == 0)
         propose(m, &c);
@@ -211,20 +198,20 @@ static void propose_flags(struct manager *m)
 {
     unsigned before;
 
-    m->start.is_proposing = true;
+    m->start->is_proposing = true;
     do {
-        before = m->start.flag_n;
-        if (m->start.phase == START_LISTENERS && before == m->config->ip_n) {
+        before = m->start->flag_n;
+        if (m->start->phase == START_LISTENERS && before == m->config->ip_n) {
             listeners_end_flags(m);
             move(m, START_FLAGS, "the listeners are there");
         }
-        if (m->start.phase == START_LISTENERS)
+        if (m->start->phase == START_LISTENERS)
             propose_listener(m);
         else if (before < flags_n(m))
             propose_server(m);
-    } while (m->start.flag_n > before);
-    m->start.is_proposing = false;
-    m->start.seq = m->publish.seq;
+    } while (m->start->flag_n > before);
+    m->start->is_proposing = false;
+    m->start->seq = m->publish.seq;
     start_note_worker(m);
 }
 
@@ -235,8 +222,8 @@ static void start_workers(struct manager *m, const char *why)
 {
     int error;
 
-    timer_stop(loop_timers(m->loop), &m->start.timer);
-    if (m->is_leaving)
+    timer_stop(loop_timers(m->loop), &m->start->timer);
+    if (manager_is_leaving(m))
         return;
     move(m, START_WORKERS, why);
     error = supervisor_start(&m->supervisor);
@@ -253,7 +240,7 @@ static void start_workers(struct manager *m, const char *why)
 static void on_timer(struct timer *t)
 {
     struct start *s = (struct start *)((char *)t - offsetof(struct start, timer));
-    struct manager *m = (struct manager *)((char *)s - offsetof(struct manager, start));
+    struct manager *m = s->m;
 
     if (s->phase == START_LISTENERS || s->phase == START_FLAGS) {
         propose_flags(m);
@@ -271,7 +258,7 @@ static void on_role(void *arg, enum cluster_role role)
     struct manager *m = arg;
 
     log_debug("role in the cluster", LOG_S("role", words[role]));
-    if (m->start.phase == START_SETTLE && role != CLUSTER_CANDIDATE)
+    if (m->start->phase == START_SETTLE && role != CLUSTER_CANDIDATE)
         start_workers(m, "the cluster has a leader");
 }
 
@@ -283,7 +270,7 @@ static void on_settled(void *arg)
     if (m->cluster->ops->role(m->cluster) != CLUSTER_CANDIDATE)
         start_workers(m, "the cluster has a leader");
     else
-        loop_timer_in(m->loop, &m->start.timer, START_SETTLE_MS);
+        loop_timer_in(m->loop, &m->start->timer, START_SETTLE_MS);
 }
 
 /* ---- RESTORE, REPLAY ---- */
@@ -293,7 +280,7 @@ static int on_restore(void *arg, uint64_t index, struct span bytes)
     struct manager *m = arg;
     const int rc = servers_on_restore(m, index, bytes);
 
-    if (rc == 0 && m->start.phase == START_RESTORE)
+    if (rc == 0 && m->start->phase == START_RESTORE)
         move(m, START_REPLAY, "a snapshot was restored");
     if (rc < 0 && rc != WERR_NOMEM)
         log_error("snapshot can't be restored", LOG_U("index", index),
@@ -305,7 +292,7 @@ static int on_commit(void *arg, uint64_t index, struct span entry)
 {
     struct manager *m = arg;
 
-    if (m->start.phase == START_RESTORE)
+    if (m->start->phase == START_RESTORE)
         move(m, START_REPLAY, "there is no snapshot");
     return servers_on_commit(m, index, entry);
 }
@@ -322,8 +309,6 @@ int start_make_engine(struct manager *m)
     };
     const int rc = cluster_new(m->loop, &hooks, &m->cluster);
 
-    m->start = (struct start){.phase = START_RESTORE};
-    timer_init(&m->start.timer, on_timer);
     return rc < 0 ? manager_fail_start("can't make the cluster's engine", rc) : 0;
 }
 
@@ -337,7 +322,14 @@ int start_run_engine(struct manager *m)
     return rc < 0 ? manager_fail_start("can't start the cluster's engine", rc) : 0;
 }
 
-void start_fini(struct manager *m)
+void start_init(struct start *s, struct manager *m, void (*on_ready)(struct manager *m))
 {
-    timer_stop(loop_timers(m->loop), &m->start.timer);
+    *s = (struct start){.m = m, .on_ready = on_ready, .phase = START_RESTORE};
+    timer_init(&s->timer, on_timer);
+    m->start = s;
+}
+
+void start_fini(struct start *s)
+{
+    timer_stop(loop_timers(s->m->loop), &s->timer);
 }

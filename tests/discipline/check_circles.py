@@ -11,7 +11,7 @@ import sys
 
 import common
 
-EXEMPT = ("manager", "pool", "worker")
+EXEMPT = ("pool", "worker")
 INCLUDE = re.compile(r'^\s*#\s*include\s*"(\w+)/([\w.]+)"', re.MULTILINE)
 
 

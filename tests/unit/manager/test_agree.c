@@ -264,7 +264,7 @@ static void settle(void)
 {
     for (unsigned i = 0; i < 4; i++) {
         fire(&slot->channel.retry);
-        fire(&m->servers.repair);
+        fire(&m->follow->repair);
         turns(10);
     }
 }
@@ -273,7 +273,7 @@ static void check_agreement(void)
 {
     const struct pool *p = pool_default(m->pool);
 
-    assert_false(m->servers.has_stopped);
+    assert_false(m->has_stopped);
     assert_false(channel.is_lacking || slot->channel.is_stale);
     assert_false(manager_channel_is_starved(&slot->channel));
     assert_int_equal(worker.pool_state->digest, m->pool->digest);

@@ -131,7 +131,7 @@ static char *dump(const struct manager *m)
           "index=%llu digest=%llx revision=%llu servers=%u facts=%u leaving=%u draining=%u "
           "pools=%u open=%u listening=%u slots=%u+%u\n",
           (unsigned long long)s->index, (unsigned long long)s->digest,
-          (unsigned long long)m->servers.revision, s->server_n, HASH_COUNT(m->facts.by_id),
+          (unsigned long long)m->revision, s->server_n, HASH_COUNT(m->facts.by_id),
           m->facts.leaving_n, m->facts.draining_n, HASH_COUNT(m->facts.pools),
           m->facts.fail_open_n, listening_n(m), slots_n(m, STATS_OF_POOL),
           slots_n(m, STATS_OF_LISTENER));
@@ -242,7 +242,7 @@ static void test_as_if_followed(void **state)
         assert_int_equal(servers_on_snapshot(m, &bytes, &len), 0);
         assert_int_equal(servers_on_restore(other, m->pool->index, span_from(bytes, len)), 0);
         free(bytes);
-        m->servers.revision = m->pool->index; /* a snapshot does not say it */
+        m->revision = m->pool->index; /* a snapshot does not say it */
         is = dump_settled(other);
         should_be = dump_settled(m);
         check_equal(is, should_be, seed);
