@@ -13,14 +13,12 @@ OLD_FILE_LINES = 800
 OLD_FUNCTION_LINES = 60
 OLD = (
     "src/codec/",
-    "src/manager/",
     "src/net/conn",
     "src/pool/",
     "src/worker/",
     "tests/integration/test_api",
     "tests/sim/world",
     "tests/unit/codec/",
-    "tests/unit/manager/",
     "tests/unit/net/test_conn",
     "tests/unit/pool/",
     "tests/unit/worker/",
