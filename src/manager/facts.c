@@ -6,9 +6,26 @@
 #include <stdlib.h>
 
 #include "base/fault.h"
+#include "base/fsm.h"
 #include "pool/pool_apply.h"
 
 enum { SLOT_BITS = 64 };
+
+static const struct fsm_state leave_states[LEAVE_STATES] = {
+#define LEAVE_STATE(name, log, next) [LEAVE_##name] = {#name, next},
+#include "manager/leave_states.def"
+#undef LEAVE_STATE
+};
+static const struct fsm leave_fsm = {"leave", leave_states, LEAVE_STATES};
+
+static const struct {
+    const char *state, *finishing, *drained;
+} causes[LEAVE_CAUSES] = {
+#define LEAVE_CAUSE(name, state, finishing, drained) \
+    [LEAVE_CAUSE_##name] = {state, finishing, drained},
+#include "manager/leave_states.def"
+#undef LEAVE_CAUSE
+};
 
 /* The macros of uthash count as ours, and the analyzer does not see that HASH_DELETE unlinks.
  * NOLINTBEGIN(readability-function-size,clang-analyzer-unix.Malloc) */
@@ -146,16 +163,19 @@ void facts_drain(struct facts *f, struct server_facts *s, struct pool_server *re
     f->draining_n++;
 }
 
-void facts_set_leaving(struct facts *f, struct server_facts *s, bool is_leaving)
+void facts_move_leave(struct facts *f, struct server_facts *s, enum leave_state next)
 {
-    if (s->is_leaving == is_leaving)
+    const bool was_leaving = facts_is_leaving(s);
+
+    fsm_move(&leave_fsm, &s->leave, next, s->id, "");
+    if (facts_is_leaving(s) == was_leaving)
         return;
-    s->is_leaving = is_leaving;
-    if (is_leaving)
+    if (!was_leaving)
         TAILQ_INSERT_TAIL(&f->leaving, s, leaving);
     else
         TAILQ_REMOVE(&f->leaving, s, leaving);
-    f->leaving_n += is_leaving ? 1U : -1U;
+    f->leaving_n += was_leaving ? -1U : 1U;
+    MUST((f->leaving_n == 0) == TAILQ_EMPTY(&f->leaving));
 }
 
 static void forget_leaving(struct facts *f, struct server_facts *s)
@@ -166,7 +186,8 @@ static void forget_leaving(struct facts *f, struct server_facts *s)
         f->draining_n--;
     }
     s->removed = NULL;
-    facts_set_leaving(f, s, false);
+    if (s->leave != LEAVE_STAYS)
+        facts_move_leave(f, s, LEAVE_STAYS);
 }
 
 void facts_renew(struct facts *f, struct server_facts *s, struct facts_addr *first)
@@ -338,11 +359,32 @@ bool facts_is_waiting(const struct server_facts *s)
     return s->is_untried && !s->is_up;
 }
 
+static enum leave_cause cause_of(const struct server_facts *s)
+{
+    static const enum leave_cause of_admin[] = {
+        [POOL_ADMIN_ENABLED] = LEAVE_CAUSE_NONE,
+        [POOL_ADMIN_DRAINING] = LEAVE_CAUSE_STOOD_DOWN,
+        [POOL_ADMIN_MAINTENANCE] = LEAVE_CAUSE_MAINTENANCE,
+    };
+
+    MUST(s->admin < sizeof(of_admin) / sizeof(of_admin[0]));
+    return s->removed != NULL ? LEAVE_CAUSE_REMOVED : of_admin[s->admin];
+}
+
+const char *facts_leave_reason(const struct server_facts *s)
+{
+    const enum leave_cause cause = cause_of(s);
+
+    if (cause == LEAVE_CAUSE_NONE)
+        return NULL;
+    return facts_is_leaving(s) ? causes[cause].finishing : causes[cause].drained;
+}
+
 const char *facts_state(const struct server_facts *s)
 {
-    if (s->removed != NULL)
-        return "draining";
-    if (s->admin != POOL_ADMIN_ENABLED)
-        return s->admin == POOL_ADMIN_DRAINING ? "draining" : "maintenance";
+    const enum leave_cause cause = cause_of(s);
+
+    if (cause != LEAVE_CAUSE_NONE)
+        return causes[cause].state;
     return s->is_up && !facts_has_no_addr(s) ? "active" : "down";
 }

@@ -5,6 +5,12 @@
 
 enum { SWEEP_MS = 200, SWEEP_FAST_MS = 20 };
 
+static const char *const log_texts[LEAVE_STATES] = {
+#define LEAVE_STATE(name, log, next) [LEAVE_##name] = log,
+#include "manager/leave_states.def"
+#undef LEAVE_STATE
+};
+
 static bool is_quiet(const struct manager *m, const struct server_facts *f)
 {
     if (!publish_is_acked(&m->publish, f->leave_seq))
@@ -21,13 +27,21 @@ static const char *url_of(const struct manager *m, const struct server_facts *f)
     return server->url;
 }
 
+static void move(struct manager *m, struct server_facts *f, enum leave_state next)
+{
+    facts_move_leave(&m->facts, f, next);
+    if (log_texts[next][0] != '\0')
+        log_info(log_texts[next], LOG_S("server", url_of(m, f)));
+}
+
 static void settle(struct manager *m, struct server_facts *f)
 {
-    log_info("server has drained", LOG_S("server", url_of(m, f)));
-    facts_set_leaving(&m->facts, f, false);
+    const bool was_cut = f->leave == LEAVE_CUT;
+
+    move(m, f, LEAVE_DRAINED);
     if (f->removed == NULL)
         return;
-    if (!f->is_cut)
+    if (!was_cut)
         publish_gone(&m->publish, f->id);
     facts_drop(&m->facts, f);
 }
@@ -35,8 +49,7 @@ static void settle(struct manager *m, struct server_facts *f)
 /* The statistics slot is in use until the workers have confirmed that nothing is in flight. */
 static void cut(struct manager *m, struct server_facts *f)
 {
-    log_info("server is cut off", LOG_S("server", url_of(m, f)));
-    f->is_cut = true;
+    move(m, f, LEAVE_CUT);
     if (f->removed != NULL)
         publish_gone(&m->publish, f->id);
     else
@@ -80,7 +93,7 @@ bool leaving_has_drained(const struct manager *m, uint64_t server_id)
 {
     const struct server_facts *f = facts_find(&m->facts, server_id);
 
-    return f == NULL || !f->is_leaving;
+    return f == NULL || !facts_is_leaving(f);
 }
 
 /* ---- the sweep ---- */
@@ -93,7 +106,7 @@ void leaving_sweep(struct manager *m)
         next = TAILQ_NEXT(f, leaving);
         if (is_quiet(m, f))
             settle(m, f);
-        else if (!f->is_cut && loop_now_ms(m->loop) >= f->leave_until_ms)
+        else if (f->leave == LEAVE_FINISHING && loop_now_ms(m->loop) >= f->leave_until_ms)
             cut(m, f);
     }
 }
@@ -122,22 +135,22 @@ void leaving_begin(struct manager *m, struct server_facts *f, uint64_t limit_ms)
 {
     f->leave_seq = m->publish.seq;
     f->leave_until_ms = loop_now_ms(m->loop) + limit_ms;
-    f->is_cut = false;
-    facts_set_leaving(&m->facts, f, true);
+    move(m, f, LEAVE_FINISHING);
     if (!timer_is_set(&m->leaving->sweep))
         plan_sweep(m);
 }
 
 void leaving_end(struct manager *m, struct server_facts *f)
 {
-    facts_set_leaving(&m->facts, f, false);
+    if (f->leave != LEAVE_STAYS)
+        move(m, f, LEAVE_STAYS);
 }
 
 void leaving_limit(struct manager *m, uint64_t server_id, uint64_t limit_ms)
 {
     struct server_facts *f = facts_find(&m->facts, server_id);
 
-    if (f == NULL || !f->is_leaving || f->is_cut)
+    if (f == NULL || f->leave != LEAVE_FINISHING)
         return;
     f->leave_until_ms = loop_now_ms(m->loop) + limit_ms;
     if (limit_ms == 0)

@@ -1,6 +1,9 @@
 /* leaving.h - servers on their way out: removed from the pool, or stood down (draining,
  * maintenance), with requests perhaps still in flight.
  *
+ * Its states (STAYS → FINISHING → CUT → DRAINED), why it leaves, and what API and log say of
+ * both, are the tables of leave_states.def; facts_move_leave is the one setter.
+ *
  * leaving_begin is called when the entry is applied and published. The server has drained when
  * every worker has confirmed that entry and counts no request in flight on it; a sweep looks,
  * by a timer while any server leaves, and before lists are made. A removed server's facts are

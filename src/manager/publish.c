@@ -97,12 +97,12 @@ static void send_all_facts(const struct publish *p, struct slot *slot)
     char buf[FRAME_ADDRS_BYTES_MAX];
 
     while ((s = facts_next(p->facts, s)) != NULL) {
-        const bool is_gone = s->removed != NULL && s->is_cut;
+        const bool is_gone = s->removed != NULL && s->leave == LEAVE_CUT;
         struct frame_local local = is_gone ? gone_of(s->id) : local_of(s);
 
-        if (s->removed != NULL && !s->is_cut)
+        if (s->removed != NULL && !is_gone)
             continue;
-        if (s->is_cut && !is_gone)
+        if (s->leave == LEAVE_CUT && !is_gone)
             local.flags |= FRAME_LOCAL_CUT;
         manager_channel_send(&slot->channel, note, span_from(buf, frame_put_local(buf, &local)),
                              SPAN_NONE);

@@ -71,7 +71,10 @@ static void add_facts(uint64_t id, bool is_removed, bool is_cut)
     assert_non_null(f);
     if (is_removed)
         facts_drain(&facts, f, removed);
-    f->is_cut = is_cut;
+    if (is_cut) {
+        facts_move_leave(&facts, f, LEAVE_FINISHING);
+        facts_move_leave(&facts, f, LEAVE_CUT);
+    }
     f->is_untried = false;
 }
 
@@ -131,6 +134,26 @@ static void test_attach_tells_what_was_cut(void **state)
     assert_int_equal(locals[1].server_id, CUT);
     assert_int_equal(locals[1].flags, FRAME_LOCAL_GONE);
     assert_int_equal(types[2], FRAME_SNAPSHOT);
+}
+
+/* A server that was cut off and stands up again has requests that are nobody's to end. */
+static void test_attach_after_resume(void **state)
+{
+    uint16_t types[FRAMES_MAX] = {0};
+    struct frame_local locals[FRAMES_MAX] = {0};
+    struct server_facts *f;
+
+    (void)state;
+    add_facts(CUT, false, true);
+    publish_attach(&publish, &slot, pool, NULL);
+    assert_int_equal(receive(types, locals), 2);
+    assert_int_equal(locals[0].flags, FRAME_LOCAL_UP | FRAME_LOCAL_CUT);
+    f = facts_find(&facts, CUT);
+    facts_move_leave(&facts, f, LEAVE_DRAINED);
+    facts_move_leave(&facts, f, LEAVE_STAYS);
+    publish_attach(&publish, &slot, pool, NULL);
+    assert_int_equal(receive(types, locals), 2);
+    assert_int_equal(locals[0].flags, FRAME_LOCAL_UP);
 }
 
 /* The largest response of a name server fits: each frame has the room that it needs. It says
@@ -312,6 +335,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_attach_tells_what_was_cut, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_attach_after_resume, setup, teardown),
         cmocka_unit_test_setup_teardown(test_attach_tells_all_addresses, setup, teardown),
         cmocka_unit_test_setup_teardown(test_own_address_is_not_told, setup, teardown),
         cmocka_unit_test_setup_teardown(test_flags, setup, teardown),

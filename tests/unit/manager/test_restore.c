@@ -54,13 +54,13 @@ static void print_addrs(struct text *t, const struct server_facts *f)
 static void print_facts(struct text *t, const struct manager *m, const struct server_facts *f,
                         const struct pool_server *server)
 {
-    const uint64_t left_ms = f->is_leaving ? f->leave_until_ms - loop_now_ms(m->loop) : 0;
+    const uint64_t left_ms = facts_is_leaving(f) ? f->leave_until_ms - loop_now_ms(m->loop) : 0;
 
     print(t,
           "%llx %s state=%s admin=%u drain=%u leaving=%d left=%d cut=%d named=%d asked=%d "
           "up=%d untried=%d checked=%d settings=%llx n=%u error=%s",
           (unsigned long long)f->id, server->url, facts_state(f), f->admin, f->drain_ms,
-          f->is_leaving, left_ms > LONG_MS / 2, f->is_cut, f->is_named,
+          facts_is_leaving(f), left_ms > LONG_MS / 2, f->leave == LEAVE_CUT, f->is_named,
           resolve_has(m->resolve, f->id), f->is_up, f->is_untried, f->is_checked,
           f->is_checked ? (unsigned long long)f->check_settings : 0, f->addr_n, f->name_error);
     print_addrs(t, f);
