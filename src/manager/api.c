@@ -138,6 +138,7 @@ static bool take_place(struct api *api, bool is_known)
         struct api_conn *ac =
             (struct api_conn *)((char *)victim - offsetof(struct api_conn, place));
 
+        MUST(ac->magic == API_MAGIC && ac->phase != API_WAITING); /* a change is worked on */
         log_debug("connection to the management API gives way",
                   LOG_U("connections", api->conn_n));
         conn_close(&ac->conn, CONN_CLOSE_NOW);
@@ -177,7 +178,10 @@ static void on_accept(struct sock *s, struct accepted *a)
 
 static void on_listener_closed(struct sock *s)
 {
-    ((struct api_listener *)s)->owner->open_n--;
+    struct api *api = ((struct api_listener *)s)->owner;
+
+    MUST(api->open_n > 0); /* weldr ends when it is 0 */
+    api->open_n--;
 }
 
 static const struct sock_ops listener_ops = {
@@ -199,6 +203,7 @@ void api_add_listener(struct api *a, int fd, const struct addr *bound)
 {
     struct api_listener *l = &a->listeners[a->listener_n++];
 
+    MUST(a->listener_n <= CONFIG_LIST_MAX); /* one for each address of the configuration */
     l->owner = a;
     l->bound = *bound;
     sock_accept_start(a->m->loop, &l->sock, &listener_ops, fd);

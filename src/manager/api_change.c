@@ -65,6 +65,7 @@ void api_propose(struct api_conn *ac, struct pool_command *c, void (*then)(struc
         api_problem(ac, 503, "draining", "weldr is shutting down");
         return;
     }
+    MUST(ac->change == NULL); /* a request makes one */
     rc = change_new(ac->m, c, &ac->change);
     if (rc < 0) {
         respond_failure(ac, rc);
@@ -88,6 +89,7 @@ static void on_left(struct change *ch)
 
 void api_await_leaving(struct api_conn *ac, void (*then)(struct api_conn *))
 {
+    MUST(ac->change != NULL && ac->phase == API_WAITING);
     ac->then = then;
     conn_watch_fin(&ac->conn);
     change_await_leaving(ac->change, ac->query.timeout_ms, on_left);

@@ -41,6 +41,7 @@ static void on_set(struct api_conn *ac)
 {
     const struct api_object_kind *k = ac->kind;
     const bool is_new = ac->outcome.change == POOL_CHANGE_ADDED;
+    MUST(k != NULL); /* api_object_* set it with the wish */
     const void *object = k->find_id(ac, ac->outcome.id);
 
     if (respond_refusal(ac))

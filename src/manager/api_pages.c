@@ -27,6 +27,7 @@ void api_pages_free(struct api_pages *p)
 
 static char *make_page(struct api_pages *p, const struct manager *m, size_t bytes)
 {
+    MUST(!p->has_ended); /* the list's text was taken then */
     while (p->kind->next(m, &p->at, &p->list))
         if (api_json_list_bytes(&p->list) >= bytes)
             return api_json_list_page(&p->list);

@@ -49,6 +49,7 @@ static size_t long_bytes(size_t cap)
 
 void api_drop_request(struct api_conn *ac)
 {
+    MUST(ac->api->body_bytes >= long_bytes(ac->body_cap)); /* it is in the sum */
     ac->api->body_bytes -= long_bytes(ac->body_cap);
     free(ac->body);
     ac->body = NULL;
@@ -183,6 +184,7 @@ static void send_continue(struct api_conn *ac)
 
 static void on_head(struct api_conn *ac, const struct msg *m)
 {
+    MUST(ac->change == NULL && ac->pages == NULL); /* of the request before */
     ac->is_whole = false;
     ac->body_len = 0;
     ac->location[0] = ac->allow[0] = '\0';

@@ -30,6 +30,7 @@ static void finish(struct api_conn *ac)
 {
     struct conn *c = &ac->conn;
 
+    MUST(ac->phase == API_SENDING && ac->pages == NULL && ac->text_sent == ac->text_len);
     conn_send_end(c, NULL);
     conn_flush(c);
     free(ac->text);
@@ -164,6 +165,7 @@ static void respond(struct api_conn *ac, unsigned status, char *text, const char
         change_end(ac->change);
     ac->change = NULL;
     api_move(ac, API_SENDING, "response");
+    MUST(ac->text == NULL); /* the response before has gone */
     ac->text = text;
     ac->text_len = text != NULL ? strlen(text) : 0;
     ac->text_sent = 0;

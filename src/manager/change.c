@@ -38,6 +38,8 @@ static struct timers *timers_of(const struct change *ch)
 
 static void free_change(struct change *ch)
 {
+    /* Else the engine would come back to it. */
+    MUST(ch->phase != CHANGE_PROPOSED && ch->phase != CHANGE_LATE);
     timer_stop(timers_of(ch), &ch->timer);
     publish_cancel(&ch->published);
     if (leaving_is_waiting(&ch->left))
@@ -81,8 +83,10 @@ static void finish(struct change *ch, int error, const char *why)
 
 static void on_published(struct publish_waiter *w)
 {
-    finish((struct change *)((char *)w - offsetof(struct change, published)), 0,
-           "the workers have it");
+    struct change *ch = (struct change *)((char *)w - offsetof(struct change, published));
+
+    MUST(ch->magic == CHANGE_MAGIC && ch->phase == CHANGE_PUBLISHING);
+    finish(ch, 0, "the workers have it");
 }
 
 static void limit_removal(const struct change *ch)
@@ -243,6 +247,7 @@ int change_new(struct manager *m, struct pool_command *c, struct change **out)
 
 void change_propose(struct change *ch, change_fn done, void *waiter)
 {
+    MUST(ch->magic == CHANGE_MAGIC && ch->phase == CHANGE_NEW); /* a second time by itself */
     ch->done = done;
     ch->waiter = waiter;
     ch->until_ms = loop_now_ms(ch->m->loop) + CHANGE_MS;
@@ -262,12 +267,14 @@ static void on_left(struct leave_waiter *w)
 {
     struct change *ch = (struct change *)((char *)w - offsetof(struct change, left));
 
+    MUST(ch->magic == CHANGE_MAGIC && ch->phase == CHANGE_LEAVING);
     move(ch, CHANGE_TOLD, "drained, or waited long enough");
     tell(ch);
 }
 
 void change_await_leaving(struct change *ch, uint32_t timeout_ms, change_fn done)
 {
+    MUST(ch->done == NULL); /* told of the commit */
     move(ch, CHANGE_LEAVING, "waits for the server to drain");
     ch->done = done;
     ch->left.server_id = ch->outcome.id;
@@ -280,6 +287,7 @@ int change_refusal(const struct change *ch, struct pool_error *error)
     struct pool_command c;
     const int rc = pool_code_decode(span_from(ch->bytes, ch->len), &c);
 
+    MUST(ch->is_applied && ch->outcome.result != 0); /* refused, or who asks is confused */
     if (rc < 0)
         return rc;
     *error = (struct pool_error){.code = "refused"};

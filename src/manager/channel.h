@@ -69,7 +69,8 @@ struct channel_ready_frame {
 };
 
 struct manager_channel {
-    struct sock sock;
+    struct sock sock; /* first */
+    uint32_t magic;
     struct loop *loop;
     const struct manager_channel_ops *ops;
     struct loop_work flush;

@@ -12,7 +12,10 @@
 static const struct pool_server *find_server(const struct checks *c,
                                              const struct server_facts *f)
 {
-    return pool_find_any_server(c->state, f->id, NULL);
+    const struct pool_server *server = pool_find_any_server(c->state, f->id, NULL);
+
+    MUST(server != NULL); /* what leaves the pool is not checked any more before */
+    return server;
 }
 
 static void get_effective(const struct checks *c, const struct pool_server *server,
@@ -164,6 +167,7 @@ static void start_probe(struct facts_addr *a)
     const struct pool_server *server = find_server(c, a->server);
     struct pool_health h;
 
+    MUST(a->probe == NULL && !a->is_waiting); /* one an address */
     get_effective(c, server, &h);
     if (h.type == POOL_HEALTH_NONE)
         return;
@@ -273,6 +277,7 @@ static void begin_more(struct loop_work *work)
 
 static void forget_probe(struct facts_addr *a)
 {
+    MUST(a->probe != NULL && a->checks->class_n[a->class] > 0); /* of the class it began in */
     a->probe = NULL;
     a->checks->probes_n--;
     a->checks->class_n[a->class]--;
@@ -402,6 +407,7 @@ void checks_update(struct checks *c, const struct pool_server *server,
 
 static void begin(struct checks *c, struct facts_addr *a, const struct pool_health *h)
 {
+    MUST(a->checks == NULL);
     a->checks = c;
     timer_init(&a->timer, on_turn);
     if (h->type != POOL_HEALTH_NONE)
@@ -452,6 +458,7 @@ void checks_add(struct checks *c, const struct pool_server *server, struct serve
     struct facts_addr *a;
     struct pool_health h;
 
+    MUST(!facts->is_checked && facts->removed == NULL);
     get_effective(c, server, &h);
     facts->check_settings = hash_settings(&h);
     facts->is_checked = true;

@@ -68,8 +68,12 @@ static uint32_t take_slot(struct facts *f)
 
 static void give_slot(struct facts *f, uint32_t slot)
 {
-    if (slot != STATS_NO_SLOT)
-        f->slots[slot / SLOT_BITS] &= ~(1ULL << (slot % SLOT_BITS));
+    const uint64_t bit = 1ULL << (slot % SLOT_BITS);
+
+    if (slot == STATS_NO_SLOT)
+        return;
+    MUST((f->slots[slot / SLOT_BITS] & bit) != 0); /* two servers never share one */
+    f->slots[slot / SLOT_BITS] &= ~bit;
 }
 
 struct facts_addr *facts_make_addr(const struct addr *addr, uint64_t now_us)
@@ -98,6 +102,7 @@ static void free_addrs(struct facts_addrs *list)
     struct facts_addr *a;
 
     while ((a = TAILQ_FIRST(list)) != NULL) {
+        MUST(a->checks == NULL); /* else its probe or timer would come back to it */
         TAILQ_REMOVE(list, a, entry);
         free(a);
     }
@@ -134,8 +139,10 @@ static void free_facts(struct server_facts *s)
 struct server_facts *facts_add(struct facts *f, uint64_t id, const struct addr *addr,
                                uint64_t now_us)
 {
-    struct server_facts *s = new_facts(id, addr, now_us);
+    struct server_facts *s;
 
+    MUST(facts_find(f, id) == NULL); /* restore.c renews, it does not add again */
+    s = new_facts(id, addr, now_us);
     if (s == NULL)
         return NULL;
     HASH_ADD(hh, f->by_id, id, sizeof(s->id), s);
@@ -213,6 +220,7 @@ void facts_renew(struct facts *f, struct server_facts *s, struct facts_addr *fir
 
 void facts_drop(struct facts *f, struct server_facts *s)
 {
+    MUST(!s->is_checked);
     forget_leaving(f, s);
     give_slot(f, s->stats_slot);
     HASH_DELETE(hh, f->by_id, s);
@@ -299,6 +307,7 @@ static struct facts_addr *take_addr(struct facts_addrs *old, struct facts_addrs 
 
     if (a == NULL)
         a = find_addr(made, addr);
+    MUST(a != NULL); /* make_new has seen to it */
     TAILQ_REMOVE(from, a, entry);
     return a;
 }
@@ -327,6 +336,7 @@ bool facts_judge(struct server_facts *s)
     const bool was_up = s->is_up;
     const struct facts_addr *a;
 
+    MUST((s->addr_n == 0) == TAILQ_EMPTY(&s->addrs));
     if (s->addr_n == 0)
         return false;
     s->is_up = false;

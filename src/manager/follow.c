@@ -90,6 +90,7 @@ static void server_changed(struct manager *m, const struct pool_change *change)
 {
     const struct pool_server *server = pool_find_server(change->pool, change->id);
 
+    MUST(server != NULL); /* a removal is another type of change */
     follow_server(m, server);
     log_info("server changed", LOG_S("server", server->url), LOG_S("pool", change->pool->name));
 }
@@ -98,6 +99,7 @@ void follow_server_gone(struct manager *m, struct pool_server *removed, const st
 {
     struct server_facts *f = facts_of(m, removed->id);
 
+    MUST(!f->is_checked); /* since before the workers heard of it */
     log_info("server removed", LOG_S("server", removed->url), LOG_S("pool", p->name));
     names_remove(m, f);
     facts_drain(&m->facts, f, removed);
@@ -146,8 +148,11 @@ static void pool_before(struct manager *m, const struct pool_change *change)
 
 void follow_pool_gone(struct manager *m, const struct pool *removed)
 {
+    struct pool_facts *f = facts_find_pool(&m->facts, removed->id);
+
+    MUST(f != NULL); /* no pool is without */
     stats_slot_give(m->stats, STATS_OF_POOL, removed->id);
-    facts_drop_pool(&m->facts, facts_find_pool(&m->facts, removed->id));
+    facts_drop_pool(&m->facts, f);
     log_info("pool removed", LOG_S("pool", removed->name));
 }
 

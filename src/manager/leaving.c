@@ -24,6 +24,7 @@ static const char *url_of(const struct manager *m, const struct server_facts *f)
     const struct pool_server *server =
         f->removed != NULL ? f->removed : pool_find_any_server(m->pool, f->id, NULL);
 
+    MUST(server != NULL); /* in its pool, or removed with its description */
     return server->url;
 }
 
@@ -61,6 +62,7 @@ static void cut(struct manager *m, struct server_facts *f)
 
 void leaving_give_up(struct leave_waiter *w)
 {
+    MUST(leaving_is_waiting(w) && w->manager->leaving->waiter_n > 0);
     timer_stop(loop_timers(w->manager->loop), &w->timer);
     TAILQ_REMOVE(&w->manager->leaving->waiters, w, entry);
     w->manager->leaving->waiter_n--;
@@ -166,6 +168,7 @@ uint64_t leaving_left_ms(const struct manager *m, const struct server_facts *f)
 
 void leaving_wait(struct manager *m, struct leave_waiter *w, uint64_t timeout_ms)
 {
+    MUST(!leaving_is_waiting(w));
     w->manager = m;
     timer_init(&w->timer, on_wait_over);
     TAILQ_INSERT_TAIL(&m->leaving->waiters, w, entry);

@@ -91,8 +91,10 @@ static void make_command(const struct manager *m, const char *name, bool is_prox
     MUST(span_to_str(span_from_str(name), c->listener, sizeof(c->listener)) == 0);
     c->set = POOL_SET_ADDRESSES | POOL_SET_PROXY_PROTOCOL | POOL_SET_TRUSTED;
     TAILQ_FOREACH (l, &m->supervisor.listenings.list, entry)
-        if (strcmp(l->listener, name) == 0)
+        if (strcmp(l->listener, name) == 0) {
+            MUST(c->wanted.address_n < LISTENER_ADDRESSES_MAX); /* name_listener counts them */
             c->wanted.addresses[c->wanted.address_n++] = l->wanted;
+        }
     c->wanted.proxy_protocol = is_proxy;
     c->wanted.trusted = m->config->trusted_proxies;
     c->wanted.has_trusted = m->config->trusted_proxies.n > 0;

@@ -94,6 +94,7 @@ int listening_bind(struct listening *l, const struct addr *at)
     check(l);
     MUST(l->state == LISTENING_FAILED);
     for (unsigned i = 0; fd >= 0 && i < l->slot_n; i++) {
+        MUST(l->doors[i].fd < 0); /* FAILED has no socket */
         fd = listen_open(&each, true, true, &l->bound);
         if (fd < 0)
             break;
@@ -112,6 +113,7 @@ int listening_bind(struct listening *l, const struct addr *at)
 
 void listening_stop_deferring(const struct listening *l)
 {
+    check(l);
     for (unsigned i = 0; i < l->slot_n; i++)
         if (l->doors[i].fd >= 0)
             listen_stop_deferring(l->doors[i].fd);

@@ -44,6 +44,8 @@ static struct house *house_of(struct manager *m)
 static void on_worker_start(void *arg, struct slot *slot)
 {
     struct manager *m = arg;
+
+    MUST(slot->id < m->worker_n); /* a worker tells others from itself by these */
     const struct frame_hello hello = {
         .worker_id = slot->id,
         .worker_n = m->worker_n,

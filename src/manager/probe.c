@@ -185,6 +185,7 @@ static void on_timer(struct conn *c)
 
 static void free_probe(struct probe *p)
 {
+    MUST(*p->open_n > 0); /* weldr ends when it is 0 */
     --*p->open_n;
     p->magic = 0;
     free(p);
@@ -206,10 +207,18 @@ static const struct conn_ops probe_ops = {
     .on_closed = on_closed,
 };
 
+static struct probe *probe_of_work(struct loop_work *w)
+{
+    struct probe *p = (struct probe *)((char *)w - offsetof(struct probe, later));
+
+    MUST(p->magic == PROBE_MAGIC);
+    return p;
+}
+
 /* The conn was never open: nothing to close. */
 static void run_failed(struct loop_work *w)
 {
-    struct probe *p = (struct probe *)((char *)w - offsetof(struct probe, later));
+    struct probe *p = probe_of_work(w);
 
     tell_error(p, p->error, werr_text(p->error));
     free_probe(p);
@@ -248,7 +257,7 @@ static void copy_settings(struct probe *p, const struct probe_wish *wish)
 /* An immediate success goes the same way as a later one: begin() in a callback of its own. */
 static void run_begin(struct loop_work *w)
 {
-    begin((struct probe *)((char *)w - offsetof(struct probe, later)));
+    begin(probe_of_work(w));
 }
 
 struct probe *probe_start(const struct probe_wish *wish)
@@ -277,6 +286,7 @@ struct probe *probe_start(const struct probe_wish *wish)
 
 void probe_cancel(struct probe *p)
 {
+    MUST(p->magic == PROBE_MAGIC && p->done != NULL); /* whoever was told has forgotten it */
     p->done = NULL;
     if (p->error < 0)
         return; /* frees itself when its work runs */

@@ -257,6 +257,8 @@ void publish_on_ack(struct publish *p, struct slot *slot, const struct frame_ack
 {
     const unsigned i = ack->index % PUBLISH_DIGESTS;
 
+    MUST(slot->channel.acked_seq <= p->seq); /* ours, off the frames that it confirms */
+
     /* Index 0: facts, acknowledged before the snapshot. */
     if (ack->index != 0 && p->digests[i].index == ack->index &&
         p->digests[i].digest != ack->digest) {
@@ -293,6 +295,8 @@ static void on_deadline(struct timer *t)
     const uint64_t now_ms = loop_now_ms(p->supervisor->slots.loop);
     uint64_t again_ms = 0;
 
+    MUST(p != NULL); /* publish_cancel stops the timer */
+
     for (unsigned i = 0; i < p->supervisor->slots.n; i++) {
         struct slot *slot = &p->supervisor->slots.list[i];
         const uint64_t left_ms = is_owed(slot, w->seq) ? time_left_ms(slot, now_ms) : 0;
@@ -309,6 +313,10 @@ static void on_deadline(struct timer *t)
 
 void publish_wait(struct publish *p, struct publish_waiter *w, publish_fn fn)
 {
+    const struct publish_waiter *last = TAILQ_LAST(&p->waiters, publish_waiters);
+
+    MUST(w->owner == NULL);
+    MUST(last == NULL || last->seq <= p->seq); /* wake stops at the first that waits on */
     w->seq = p->seq;
     w->fn = fn;
     w->owner = p;

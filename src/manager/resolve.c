@@ -251,6 +251,7 @@ static void on_answer(void *arg, int status, int timeouts, struct ares_addrinfo 
     struct resolve_name *n = h->name;
 
     (void)timeouts;
+    MUST(h->is_asking); /* a query ends once, and a half has one at a time */
     h->is_asking = false;
     if (n->is_removed) {
         if (!resolve_name_is_asking(n))
@@ -325,6 +326,7 @@ static void on_turn(struct timer *t)
     struct resolve_name *n =
         (struct resolve_name *)(void *)((char *)t - offsetof(struct resolve_name, timer));
 
+    MUST(!n->is_removed); /* its timer was stopped then */
     if (n->is_graced)
         resolve_name_use_answers(n);
     else if (is_in_hosts(n))
@@ -400,8 +402,10 @@ void resolve_free(struct resolve *r)
 
 int resolve_add(struct resolve *r, uint64_t server_id, const char *host, uint16_t port)
 {
-    struct resolve_name *n = fault_malloc(sizeof(*n));
+    struct resolve_name *n;
 
+    MUST(find_name(r, server_id) == NULL);
+    n = fault_malloc(sizeof(*n));
     if (n == NULL)
         return WERR_NOMEM;
     *n = (struct resolve_name){0};

@@ -42,6 +42,7 @@ void resolve_half_empty(struct resolve_half *h, const char *why)
 
 void resolve_half_fill(struct resolve_half *h, struct addr *addrs, unsigned n, uint32_t ttl_s)
 {
+    MUST(n > 0 && n <= RESOLVE_ADDRS_MAX); /* GOOD has addresses, as many as addr_n can say */
     free(h->addrs);
     h->addrs = addrs;
     h->addr_n = (uint8_t)n;
@@ -180,6 +181,7 @@ void resolve_name_settle(struct resolve_name *n)
 
 void resolve_name_free(struct resolve_name *n)
 {
+    MUST(!resolve_name_is_asking(n)); /* c-ares would come back to it */
     timer_stop(loop_timers(n->loop), &n->timer);
     for (unsigned i = 0; i < HALVES; i++)
         free(n->halves[i].addrs);

@@ -254,6 +254,7 @@ void stand_in_leave(struct stand_in_door *d)
 {
     if (!d->is_entered)
         return;
+    MUST(d->fd >= 0); /* its owner closes it after this */
     empty_door(d);
     if (d->place->is_on)
         loop_watch_stop(&d->watch);

@@ -147,6 +147,8 @@ static bool take_end(struct manager *m, int error)
 static void on_flag(struct change *ch)
 {
     struct manager *m = ch->waiter;
+
+    MUST(m->start->flag_n < flags_n(m)); /* one is under way at a time */
     const int error = ch->error < 0 ? ch->error : ch->outcome.result;
 
     change_end(ch);

@@ -35,6 +35,7 @@ static void on_ack(struct manager_channel *ch, const struct frame_ack *ack)
 
     if (slot->is_condemned)
         return;
+    MUST(slot->pid != 0); /* end_slot closes the channel */
     if (slot->state == SLOT_SYNCING && ch->acked_seq >= slot->attach_seq) {
         slot_move(slot, SLOT_RUNNING, "snapshot acknowledged");
         log_debug("worker runs", LOG_U("id", slot->id), LOG_I("pid", slot->pid));
@@ -197,6 +198,7 @@ static int start_slot(struct slot *slot)
     struct supervisor *s = supervisor_of(slot);
     int error;
 
+    MUST(slot->state == SLOT_STOPPED && slot->pid == 0); /* two would share an inbox */
     slot->started_ms = loop_now_ms(s->slots.loop);
     slot->is_condemned = false;
     slot->ping = slot->heard_n = slot->silent_n = 0;
@@ -230,6 +232,7 @@ int supervisor_start(struct supervisor *s)
 {
     int error = 0;
 
+    MUST(s->slots.stats != NULL && !s->slots.is_draining);
     pulse_start(&s->pulse);
     for (unsigned i = 0; error == 0 && i < s->slots.n; i++)
         error = start_slot(&s->slots.list[i]);
@@ -294,6 +297,7 @@ void supervisor_reap(struct supervisor *s)
 
 void supervisor_replace(struct slot *slot, const char *why)
 {
+    MUST(slot->magic == SLOT_MAGIC);
     if (slot->pid == 0 || slot->is_condemned)
         return;
     log_error("worker is replaced", LOG_U("id", slot->id), LOG_I("pid", slot->pid),
@@ -341,6 +345,7 @@ static void on_kill_timer(struct timer *t)
     struct supervisor *s =
         (struct supervisor *)((char *)t - offsetof(struct supervisor, kill_timer));
 
+    MUST(s->slots.is_draining); /* else they would be started again */
     for (unsigned i = 0; i < s->slots.n; i++)
         supervisor_replace(&s->slots.list[i], "did not finish in time");
 }
@@ -440,6 +445,7 @@ int supervisor_init(struct supervisor *s, struct loop *loop,
         .on_silent = on_silent, .on_change = on_change, .arg = s};
     int error;
 
+    MUST(slot_n > 0 && slot_n <= CONFIG_WORKERS_MAX); /* as wire/inherit.h has numbers */
     memset(s, 0, sizeof(*s));
     s->slots.loop = loop;
     s->hooks = *hooks;

@@ -309,7 +309,7 @@ static void fire(struct timer *t)
 static void test_deadline_spares_a_successor(void **state)
 {
     const struct server_facts f = {.id = 1, .stats_slot = STATS_NO_SLOT};
-    struct publish_waiter w;
+    struct publish_waiter w = {0};
     int status;
 
     (void)state;
