@@ -86,9 +86,9 @@ static void on_fin(struct conn *c)
         conn_close(c, CONN_CLOSE_NOW);
 }
 
-static void on_gone(struct conn *c, int error)
+static void on_gone(struct conn *c, int rc)
 {
-    (void)error;
+    (void)rc;
     conn_close(c, CONN_CLOSE_NOW);
 }
 

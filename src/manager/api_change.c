@@ -22,9 +22,9 @@ static void respond_not_leader(struct api_conn *ac)
     api_problem(ac, 503, "not_leader", detail);
 }
 
-static void respond_failure(struct api_conn *ac, int error)
+static void respond_failure(struct api_conn *ac, int rc)
 {
-    switch (error) {
+    switch (rc) {
     case WERR_NOT_LEADER:
         respond_not_leader(ac);
         return;
@@ -41,7 +41,7 @@ static void respond_failure(struct api_conn *ac, int error)
         api_problem(ac, 503, "busy", "too many changes at once: nothing was changed");
         return;
     default:
-        api_problem_internal(ac, error);
+        api_problem_internal(ac, rc);
     }
 }
 
@@ -59,14 +59,12 @@ static void on_change(struct change *ch)
 
 void api_propose(struct api_conn *ac, struct pool_command *c, void (*then)(struct api_conn *))
 {
-    int rc;
-
     if (manager_is_draining(ac->m)) {
         api_problem(ac, 503, "draining", "weldr is shutting down");
         return;
     }
     MUST(ac->change == NULL); /* a request makes one */
-    rc = change_new(ac->m, c, &ac->change);
+    int rc = change_new(ac->m, c, &ac->change);
     if (rc < 0) {
         respond_failure(ac, rc);
         return;

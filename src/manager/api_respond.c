@@ -49,19 +49,19 @@ static void finish(struct api_conn *ac)
  */
 static bool turn_page(struct api_conn *ac)
 {
-    int error = 0;
+    int rc = 0;
 
     if (ac->pages == NULL)
         return false;
     free(ac->text);
-    ac->text = api_pages_next(ac->pages, ac->m, &error);
+    ac->text = api_pages_next(ac->pages, ac->m, &rc);
     ac->text_len = ac->text != NULL ? strlen(ac->text) : 0;
     ac->text_sent = 0;
     if (ac->text != NULL)
         return true;
     api_pages_free(ac->pages);
     ac->pages = NULL;
-    if (error < 0)
+    if (rc < 0)
         conn_close(&ac->conn, CONN_CLOSE_FLUSH_RESET);
     return false;
 }

@@ -64,7 +64,6 @@ static int read_put(const struct api_conn *ac, struct span body, struct pool_com
     const struct rule *rule = find(ac);
     uint64_t priority;
     char *whole;
-    int rc;
 
     if (num_from_dec(text, UINT32_MAX, &priority) < 0) {
         if (rule == NULL) {
@@ -74,7 +73,7 @@ static int read_put(const struct api_conn *ac, struct span body, struct pool_com
         }
         priority = rule->priority;
     }
-    rc = api_json_give_number(body, "priority", priority, error, &whole);
+    int rc = api_json_give_number(body, "priority", priority, error, &whole);
     if (rc == 0)
         rc =
             pool_code_add_rule_from_json(whole != NULL ? span_from_str(whole) : body, c, error);

@@ -71,10 +71,10 @@ static void end(struct change *ch, const char *why)
     listeners_release(ch->m, &ch->claim);
 }
 
-static void finish(struct change *ch, int error, const char *why)
+static void finish(struct change *ch, int rc, const char *why)
 {
     timer_stop(timers_of(ch), &ch->timer);
-    ch->error = error;
+    ch->error = rc;
     end(ch, why);
     tell(ch);
 }
@@ -112,15 +112,15 @@ static void publish(struct change *ch)
 
 /* Another node that leads would have to be asked, and what is refused is not asked for again.
  */
-static bool is_worth_another_try(const struct change *ch, int error)
+static bool is_worth_another_try(const struct change *ch, int rc)
 {
     struct cluster_member leader;
 
     if (loop_now_ms(ch->m->loop) >= ch->until_ms)
         return false;
-    if (error == WERR_OUTCOME_UNKNOWN)
+    if (rc == WERR_OUTCOME_UNKNOWN)
         return true;
-    if (error != WERR_NOT_LEADER)
+    if (rc != WERR_NOT_LEADER)
         return false;
     return ch->may_be_stored || !ch->m->cluster->ops->leader(ch->m->cluster, &leader) ||
            leader.is_self;
@@ -131,40 +131,40 @@ static void set_timer(struct change *ch, uint64_t at_ms)
     timer_set(timers_of(ch), &ch->timer, at_ms < ch->until_ms ? at_ms : ch->until_ms);
 }
 
-static void pause(struct change *ch, int error)
+static void pause(struct change *ch, int rc)
 {
-    ch->error = error;
-    move(ch, CHANGE_PAUSED, werr_word(error));
+    ch->error = rc;
+    move(ch, CHANGE_PAUSED, werr_word(rc));
     set_timer(ch, loop_now_ms(ch->m->loop) + CHANGE_AGAIN_MS);
 }
 
 /* What was stored once may be committed at any time, whatever a later try says. */
-static int what_is_known(const struct change *ch, int error)
+static int what_is_known(const struct change *ch, int rc)
 {
-    return ch->may_be_stored ? WERR_OUTCOME_UNKNOWN : error;
+    return ch->may_be_stored ? WERR_OUTCOME_UNKNOWN : rc;
 }
 
-static void take_end(struct change *ch, int error)
+static void take_end(struct change *ch, int rc)
 {
-    ch->may_be_stored = ch->may_be_stored || error == WERR_OUTCOME_UNKNOWN;
-    if (error == 0 && !ch->is_applied)
-        error = WERR_CORRUPT;
+    ch->may_be_stored = ch->may_be_stored || rc == WERR_OUTCOME_UNKNOWN;
+    if (rc == 0 && !ch->is_applied)
+        rc = WERR_CORRUPT;
     if (ch->is_applied)
         publish(ch);
-    else if (is_worth_another_try(ch, error))
-        pause(ch, error);
+    else if (is_worth_another_try(ch, rc))
+        pause(ch, rc);
     else
-        finish(ch, what_is_known(ch, error), "it did not come about");
+        finish(ch, what_is_known(ch, rc), "it did not come about");
 }
 
-static void on_done(void *arg, int error, uint64_t index)
+static void on_done(void *arg, int rc, uint64_t index)
 {
     struct change *ch = arg;
 
     (void)index;
     MUST(ch->magic == CHANGE_MAGIC);
     if (ch->phase == CHANGE_PROPOSED) {
-        take_end(ch, error);
+        take_end(ch, rc);
         return;
     }
     MUST(ch->phase == CHANGE_LATE);
@@ -177,16 +177,16 @@ static void on_done(void *arg, int error, uint64_t index)
 static void propose(struct change *ch)
 {
     struct cluster *c = ch->m->cluster;
-    int error = WERR_SHUTTING_DOWN;
+    int rc = WERR_SHUTTING_DOWN;
 
     move(ch, CHANGE_PROPOSED, "proposed");
     set_timer(ch, ch->until_ms);
     if (ch->m->has_stopped)
-        error = WERR_CORRUPT;
+        rc = WERR_CORRUPT;
     else if (c != NULL)
-        error = c->ops->propose(c, span_from(ch->bytes, ch->len), ch->request_id, on_done, ch);
-    if (error < 0)
-        take_end(ch, error);
+        rc = c->ops->propose(c, span_from(ch->bytes, ch->len), ch->request_id, on_done, ch);
+    if (rc < 0)
+        take_end(ch, rc);
 }
 
 /* The engine still owes its response. */
@@ -218,7 +218,6 @@ static void on_timer(struct timer *t)
 int change_new(struct manager *m, struct pool_command *c, struct change **out)
 {
     struct change *ch;
-    int rc;
 
     if (m->changes->n >= CHANGES_MAX)
         return WERR_AGAIN;
@@ -228,7 +227,7 @@ int change_new(struct manager *m, struct pool_command *c, struct change **out)
     if (ch == NULL)
         return WERR_NOMEM;
     memset(ch, 0, sizeof(*ch));
-    rc = pool_code_encode(c, &ch->bytes, &ch->len);
+    int rc = pool_code_encode(c, &ch->bytes, &ch->len);
     if (rc < 0) {
         free(ch);
         return rc;

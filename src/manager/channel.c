@@ -16,12 +16,12 @@ static struct manager_channel *channel_of(struct sock *s)
     return ch;
 }
 
-static void break_off(struct manager_channel *ch, int error)
+static void break_off(struct manager_channel *ch, int rc)
 {
     if (ch->is_broken || !ch->is_open)
         return;
     ch->is_broken = true;
-    ch->ops->on_broken(ch, error);
+    ch->ops->on_broken(ch, rc);
 }
 
 static bool is_word(const struct manager_channel *ch, const struct channel_frame *f)
@@ -119,12 +119,11 @@ static size_t sum_bytes(const struct iovec *iov, unsigned n)
 static int64_t send_pieces(struct manager_channel *ch, const struct iovec *iov, unsigned n)
 {
     struct channel_frame *first = TAILQ_FIRST(&ch->unsent);
-    int64_t took;
 
     if (!has_fd(first))
         return sock_send(&ch->sock, iov, n);
     MUST(n == 1); /* else another frame's reader would get the descriptor */
-    took = sock_send_right(&ch->sock, iov, n, first->fd);
+    int64_t took = sock_send_right(&ch->sock, iov, n, first->fd);
     if (took == WERR_NO_FD) {
         loop_timer_in(ch->loop, &ch->pause, CHANNEL_PAUSE_MS);
         return 0;
@@ -263,12 +262,10 @@ void manager_channel_send(struct manager_channel *ch, struct channel_note note,
 void manager_channel_send_fd(struct manager_channel *ch, struct channel_note note,
                              struct span head, int fd)
 {
-    struct channel_frame *f;
-
     MUST(fd >= 0);
     if (!is_wanted(ch, note.counts))
         return;
-    f = make_frame(note, head, SPAN_NONE);
+    struct channel_frame *f = make_frame(note, head, SPAN_NONE);
     if (f != NULL)
         f->fd = fd;
     send_frame(ch, f, note.counts);
@@ -435,37 +432,35 @@ static int64_t take_frames(struct manager_channel *ch, struct span in)
         struct span payload;
         uint16_t type;
         const int64_t n = frame_parse(span_skip(in, used), &type, &payload);
-        int error;
 
         if (n <= 0)
             return n < 0 ? n : (int64_t)used;
-        error = take_frame(ch, type, payload);
-        if (error < 0)
-            return error;
+        int rc = take_frame(ch, type, payload);
+        if (rc < 0)
+            return rc;
         used += (size_t)n;
     }
     return (int64_t)in.len;
 }
 
-static void on_recv(struct sock *s, struct span bytes, int error)
+static void on_recv(struct sock *s, struct span bytes, int rc)
 {
     struct manager_channel *ch = channel_of(s);
 
-    if (error < 0 || bytes.len == 0) {
-        break_off(ch, error < 0 ? error : WERR_EOF);
+    if (rc < 0 || bytes.len == 0) {
+        break_off(ch, rc < 0 ? rc : WERR_EOF);
         return;
     }
     /* The worker's frames are small: what is left over of one fits the buffer, or it is none.
      */
     while (bytes.len > 0 && ch->is_open && !ch->is_broken) {
         const struct span piece = span_first(bytes, sizeof(ch->in) - ch->in_len);
-        int64_t used;
 
         MUST(piece.len > 0); /* else nothing more would ever fit */
         memcpy(ch->in + ch->in_len, piece.ptr, piece.len);
         ch->in_len += piece.len;
         bytes = span_skip(bytes, piece.len);
-        used = take_frames(ch, span_from(ch->in, ch->in_len));
+        int64_t used = take_frames(ch, span_from(ch->in, ch->in_len));
         if (used < 0 || (used == 0 && ch->in_len == sizeof(ch->in))) {
             break_off(ch, WERR_CORRUPT);
             return;
@@ -475,21 +470,21 @@ static void on_recv(struct sock *s, struct span bytes, int error)
     }
 }
 
-static void on_send(struct sock *s, int error)
+static void on_send(struct sock *s, int rc)
 {
     struct manager_channel *ch = channel_of(s);
 
-    if (error < 0) {
-        break_off(ch, error);
+    if (rc < 0) {
+        break_off(ch, rc);
         return;
     }
     ch->is_blocked = false;
     flush(ch);
 }
 
-static void on_hangup(struct sock *s, int error)
+static void on_hangup(struct sock *s, int rc)
 {
-    break_off(channel_of(s), error < 0 ? error : WERR_EOF);
+    break_off(channel_of(s), rc < 0 ? rc : WERR_EOF);
 }
 
 static void on_closed(struct sock *s)

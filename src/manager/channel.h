@@ -47,7 +47,7 @@ struct manager_channel_ops {
     /* The queue was dropped and is empty now: send a snapshot (manager_channel_refresh). */
     void (*on_stale)(struct manager_channel *ch);
     /* The worker has closed its end, or sent what is no frame. The owner closes. */
-    void (*on_broken)(struct manager_channel *ch, int error);
+    void (*on_broken)(struct manager_channel *ch, int rc);
 };
 
 struct channel_frame {

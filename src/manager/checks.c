@@ -201,13 +201,11 @@ static enum checks_class class_of(const struct facts_addr *a)
 
 static void set_waiting(struct facts_addr *a, bool waits)
 {
-    struct facts_addrs *queue;
-
     if (a->is_waiting == waits)
         return;
     if (waits)
         a->class = (uint8_t)class_of(a);
-    queue = &a->checks->waiting[a->class];
+    struct facts_addrs *queue = &a->checks->waiting[a->class];
     a->is_waiting = waits;
     if (waits)
         TAILQ_INSERT_TAIL(queue, a, waiting);
@@ -319,11 +317,10 @@ static void stop(struct facts_addr *a)
 static uint64_t hash_settings(const struct pool_health *h)
 {
     char *text = pool_code_health_json(h);
-    uint64_t hash;
 
     if (text == NULL)
         return 0; /* differs from everything: the check just starts over */
-    hash = XXH3_64bits(text, strlen(text));
+    uint64_t hash = XXH3_64bits(text, strlen(text));
     free(text);
     return hash;
 }
@@ -385,12 +382,11 @@ void checks_update(struct checks *c, const struct pool_server *server,
 {
     struct facts_addr *a;
     struct pool_health h;
-    uint64_t settings;
 
     if (!facts->is_checked)
         return;
     get_effective(c, server, &h);
-    settings = hash_settings(&h);
+    uint64_t settings = hash_settings(&h);
     if (settings == facts->check_settings && settings != 0)
         return;
     facts->check_settings = settings;

@@ -111,7 +111,6 @@ static void free_addrs(struct facts_addrs *list)
 static struct server_facts *new_facts(uint64_t id, const struct addr *addr, uint64_t now_us)
 {
     struct server_facts *s = fault_malloc(sizeof(*s));
-    struct facts_addr *a;
 
     if (s == NULL)
         return NULL;
@@ -120,7 +119,7 @@ static struct server_facts *new_facts(uint64_t id, const struct addr *addr, uint
     TAILQ_INIT(&s->addrs);
     if (s->is_named)
         return s;
-    a = new_addr(s, addr, now_us);
+    struct facts_addr *a = new_addr(s, addr, now_us);
     if (a == NULL) {
         free(s);
         return NULL;
@@ -139,10 +138,8 @@ static void free_facts(struct server_facts *s)
 struct server_facts *facts_add(struct facts *f, uint64_t id, const struct addr *addr,
                                uint64_t now_us)
 {
-    struct server_facts *s;
-
     MUST(facts_find(f, id) == NULL); /* restore.c renews, it does not add again */
-    s = new_facts(id, addr, now_us);
+    struct server_facts *s = new_facts(id, addr, now_us);
     if (s == NULL)
         return NULL;
     HASH_ADD(hh, f->by_id, id, sizeof(s->id), s);
@@ -284,11 +281,9 @@ static int make_new(struct server_facts *s, const struct addr *addrs, unsigned n
                     uint64_t now_us, struct facts_addrs *made)
 {
     for (unsigned i = 0; i < n; i++) {
-        struct facts_addr *a;
-
         if (find_addr(&s->addrs, &addrs[i]) != NULL)
             continue;
-        a = new_addr(s, &addrs[i], now_us);
+        struct facts_addr *a = new_addr(s, &addrs[i], now_us);
         if (a == NULL) {
             free_addrs(made);
             return WERR_NOMEM;

@@ -51,15 +51,13 @@ static int open_proxy(struct manager *m, unsigned i)
 {
     struct addr at = m->config->ip[i];
     char name[POOL_NAME_MAX + 1];
-    struct listening *l;
-    int rc;
 
     name_listener(m->config, i, name, sizeof(name));
-    l = listening_new(&m->supervisor.listenings, span_from_str(name), &at);
+    struct listening *l = listening_new(&m->supervisor.listenings, span_from_str(name), &at);
     if (l == NULL)
         return binding_fail(&at, WERR_NOMEM);
     l->is_of_flags = true;
-    rc = binding_bind(l, &at);
+    int rc = binding_bind(l, &at);
     if (rc < 0 && m->config->ip_is_default && binding_may_lack_ipv6(&at, rc)) {
         at = (struct addr){.family = AF_INET, .port = at.port};
         l->wanted = at;
@@ -102,7 +100,6 @@ static void make_command(const struct manager *m, const char *name, bool is_prox
 
 bool listeners_flag_command(const struct manager *m, unsigned i, struct pool_command *c)
 {
-    const struct listener *l;
     char name[POOL_NAME_MAX + 1], other[POOL_NAME_MAX + 1];
 
     name_listener(m->config, i, name, sizeof(name));
@@ -111,7 +108,7 @@ bool listeners_flag_command(const struct manager *m, unsigned i, struct pool_com
         if (strcmp(name, other) == 0)
             return false;
     }
-    l = listener_find(m->pool, span_from_str(name));
+    const struct listener *l = listener_find(m->pool, span_from_str(name));
     if (l != NULL && l->address_n > 0)
         return false;
     make_command(m, name, (m->config->ip_proxy >> i & 1) != 0, c);

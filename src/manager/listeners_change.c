@@ -127,13 +127,12 @@ static int prepare_one(struct manager *m, struct span name, const struct addr *a
                        struct pool_error *error)
 {
     struct listening *l = name_or_make(m, name, at);
-    int rc;
 
     if (l == NULL)
         return WERR_NOMEM;
     if (l->state != LISTENING_FAILED)
         return 0;
-    rc = check_servers(m, at, i, error);
+    int rc = check_servers(m, at, i, error);
     if (rc < 0)
         return rc;
     rc = listening_bind(l, at);

@@ -75,11 +75,10 @@ void listening_shut(struct listening *l)
 static int probe(const struct addr *at)
 {
     struct addr bound;
-    int fd;
 
     if (at->port == 0)
         return 0; /* the kernel gives none that is in use */
-    fd = listen_open(at, false, false, &bound);
+    int fd = listen_open(at, false, false, &bound);
     if (fd < 0)
         return fd;
     (void)close(fd);

@@ -207,7 +207,6 @@ static void on_ready(struct manager *m)
 static int start_loop(struct manager *m)
 {
     uint64_t seed;
-    int error;
 
     if (getrandom(&seed, sizeof(seed), 0) != sizeof(seed))
         return manager_fail_start("no randomness", WERR_IO);
@@ -215,9 +214,9 @@ static int start_loop(struct manager *m)
     m->loop = loop_epoll_new();
     if (m->loop == NULL)
         return manager_fail_start("can't start the loop", werr_from_errno(errno));
-    error = conn_shared_init(&m->shared, m->loop);
-    if (error < 0)
-        return manager_fail_start("can't start", error);
+    int rc = conn_shared_init(&m->shared, m->loop);
+    if (rc < 0)
+        return manager_fail_start("can't start", rc);
     conn_set_queue_budget(&m->shared, MANAGER_QUEUES_BYTES);
     return 0;
 }
@@ -266,10 +265,10 @@ static int start_supervisor(struct manager *m)
         .on_all_stopped = on_all_stopped,
         .arg = m,
     };
-    const int error = supervisor_init(&m->supervisor, m->loop, &hooks, m->worker_n);
+    const int rc = supervisor_init(&m->supervisor, m->loop, &hooks, m->worker_n);
 
-    if (error < 0)
-        return manager_fail_start("can't start the supervisor", error);
+    if (rc < 0)
+        return manager_fail_start("can't start the supervisor", rc);
     m->stats = stats_new(m->worker_n, &m->supervisor.stats_fd);
     if (m->stats == NULL)
         return manager_fail_start("can't make the statistics segment", werr_from_errno(errno));
@@ -289,10 +288,10 @@ static int start_listening(struct manager *m)
 
 static int start_names(struct manager *m)
 {
-    const int error = names_start(m);
+    const int rc = names_start(m);
 
-    if (error != WERR_SYNTAX)
-        return error < 0 ? manager_fail_start("can't start the resolver", error) : 0;
+    if (rc != WERR_SYNTAX)
+        return rc < 0 ? manager_fail_start("can't start the resolver", rc) : 0;
     fprintf(stderr, "error: %s %s: must be addresses of name servers: A:P,A:P\n",
             m->config->resolver_source, m->config->resolver);
     return MANAGER_EXIT_USAGE;
@@ -301,21 +300,20 @@ static int start_names(struct manager *m)
 static int start_signals(struct manager *m)
 {
     static const int numbers[] = {SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGCHLD, 0};
-    const int error = signals_start(m->loop, numbers, on_signal, m);
+    const int rc = signals_start(m->loop, numbers, on_signal, m);
 
-    return error < 0 ? manager_fail_start("can't watch signals", error) : 0;
+    return rc < 0 ? manager_fail_start("can't watch signals", rc) : 0;
 }
 
 static int start_worker_env(struct manager *m)
 {
-    const int error = worker_env_set(m->config);
+    const int rc = worker_env_set(m->config);
 
-    if (error == 0)
+    if (rc == 0)
         return 0;
     fprintf(stderr, "error: can't open the access log %s: %s\n", m->config->access_log,
-            werr_text(error));
-    return error == WERR_NO_FD || error == WERR_NOMEM ? manager_exit_code(error)
-                                                      : MANAGER_EXIT_USAGE;
+            werr_text(rc));
+    return rc == WERR_NO_FD || rc == WERR_NOMEM ? manager_exit_code(rc) : MANAGER_EXIT_USAGE;
 }
 
 static int start(struct manager *m)
@@ -393,13 +391,12 @@ static int run(struct house *h)
 {
     struct manager *m = &h->manager;
     char error[512];
-    int code;
 
     if (api_auth_load(&h->api.auth, m->config, error, sizeof(error)) < 0) {
         fprintf(stderr, "error: %s\n", error);
         return MANAGER_EXIT_USAGE;
     }
-    code = start(m);
+    int code = start(m);
     while (code == 0 && !m->is_done)
         (void)loop_turn(m->loop, -1);
     return code;

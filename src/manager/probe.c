@@ -64,24 +64,24 @@ static void tell(struct probe *p, bool ok, uint16_t status, const char *error)
 }
 
 /* What we lack ourselves says nothing about the server. */
-static bool is_shortage(int error)
+static bool is_shortage(int rc)
 {
-    return error == WERR_NOMEM || error == WERR_NO_FD || error == WERR_ADDR_UNAVAILABLE;
+    return rc == WERR_NOMEM || rc == WERR_NO_FD || rc == WERR_ADDR_UNAVAILABLE;
 }
 
-static void tell_error(struct probe *p, int error, const char *why)
+static void tell_error(struct probe *p, int rc, const char *why)
 {
-    struct check_result result = {.has_timed_out = error == WERR_TIMEOUT};
+    struct check_result result = {.has_timed_out = rc == WERR_TIMEOUT};
 
-    if (is_shortage(error))
-        end_probe(p, NULL, error);
+    if (is_shortage(rc))
+        end_probe(p, NULL, rc);
     else
         tell_result(p, &result, why);
 }
 
-static void fail(struct probe *p, int error, const char *why)
+static void fail(struct probe *p, int rc, const char *why)
 {
-    tell_error(p, error, why);
+    tell_error(p, rc, why);
     conn_close(&p->conn, CONN_CLOSE_NOW);
 }
 
@@ -130,12 +130,12 @@ static void begin(struct probe *p)
     }
 }
 
-static void on_open(struct conn *c, int error)
+static void on_open(struct conn *c, int rc)
 {
     struct probe *p = probe_of(c);
 
-    if (error < 0)
-        fail(p, error, werr_text(error));
+    if (rc < 0)
+        fail(p, rc, werr_text(rc));
     else
         begin(p);
 }
@@ -172,10 +172,9 @@ static void on_event(struct conn *c, struct event *ev)
         fail(p, ev->error, ev->why != NULL ? ev->why : werr_text(ev->error));
 }
 
-static void on_gone(struct conn *c, int error)
+static void on_gone(struct conn *c, int rc)
 {
-    fail(probe_of(c), error,
-         error == WERR_EOF ? "closed without a response" : werr_text(error));
+    fail(probe_of(c), rc, rc == WERR_EOF ? "closed without a response" : werr_text(rc));
 }
 
 static void on_timer(struct conn *c)

@@ -135,14 +135,13 @@ void publish_attach(struct publish *p, struct slot *slot, const struct pool_stat
 {
     const struct channel_note note = {p->seq, true};
     char buf[FRAME_FIXED_MAX];
-    struct span bytes;
 
     if (hello != NULL)
         manager_channel_send(&slot->channel, (struct channel_note){0, false},
                              span_from(buf, frame_put_hello(buf, hello)), hello->trusted);
     manager_channel_refresh(&slot->channel);
     slot->attach_seq = p->seq;
-    bytes = get_snapshot(p, state);
+    struct span bytes = get_snapshot(p, state);
     slot->attached_ms = loop_now_ms(p->supervisor->slots.loop);
     if (bytes.ptr == NULL) {
         log_warn("out of memory for a snapshot", LOG_U("id", slot->id));

@@ -196,11 +196,9 @@ static unsigned read_addrs(struct resolve_half *h, const struct ares_addrinfo *i
 
     for (const struct ares_addrinfo_node *node = info->nodes; node != NULL;
          node = node->ai_next) {
-        const char *refusal;
-
         addr_from_sockaddr(node->ai_addr, &addrs[n]);
         addrs[n].port = h->name->port;
-        refusal = hooks->refuse(hooks->arg, &addrs[n]);
+        const char *refusal = hooks->refuse(hooks->arg, &addrs[n]);
         if (refusal == NULL) {
             n++;
         } else if (refused.family == 0 || resolve_compare_addrs(&addrs[n], &refused) < 0) {
@@ -217,13 +215,12 @@ static void fill_half(struct resolve_half *h, const struct ares_addrinfo *info)
     const char *why = "";
     char text[RESOLVE_WHY_MAX];
     struct addr *addrs = malloc(count_nodes(info) * sizeof(*addrs));
-    unsigned n;
 
     if (addrs == NULL) {
         resolve_half_set(h, HALF_FAILED, werr_text(WERR_NOMEM));
         return;
     }
-    n = read_addrs(h, info, addrs, &why);
+    unsigned n = read_addrs(h, info, addrs, &why);
     if (n == 0) {
         free(addrs);
         snprintf(text, sizeof(text), "no usable address: %s", why);

@@ -91,15 +91,14 @@ static int tell_addrs(struct resolve_name *n, const struct addr *addrs, unsigned
 {
     const struct resolve_hooks *hooks = n->hooks;
     struct addr *told;
-    int error;
+    int rc;
 
     MUST(addr_n > 0);
     told = malloc(addr_n * sizeof(*told));
-    error =
-        told != NULL ? hooks->on_addrs(hooks->arg, n->server_id, addrs, addr_n) : WERR_NOMEM;
-    if (error < 0) {
+    rc = told != NULL ? hooks->on_addrs(hooks->arg, n->server_id, addrs, addr_n) : WERR_NOMEM;
+    if (rc < 0) {
         free(told);
-        return error;
+        return rc;
     }
     memcpy(told, addrs, addr_n * sizeof(*told));
     free(n->told);
@@ -138,11 +137,11 @@ void resolve_name_use_answers(struct resolve_name *n)
     struct addr addrs[HALVES * RESOLVE_ADDRS_MAX];
     const unsigned addr_n = join_halves(n, addrs);
     const bool is_news = !is_same_set(n, addrs, addr_n);
-    const int error = is_news ? tell_addrs(n, addrs, addr_n) : 0;
+    const int rc = is_news ? tell_addrs(n, addrs, addr_n) : 0;
 
     n->is_graced = false;
-    if (error < 0) {
-        tell_failure(n, werr_text(error));
+    if (rc < 0) {
+        tell_failure(n, werr_text(rc));
         return;
     }
     if (!is_news && n->failures > 0)

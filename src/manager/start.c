@@ -39,9 +39,9 @@ bool start_is_ready(const struct manager *m)
     return m->start->phase == START_READY;
 }
 
-static void fail(struct manager *m, const char *what, int error)
+static void fail(struct manager *m, const char *what, int rc)
 {
-    manager_finish(m, manager_fail_start(what, error));
+    manager_finish(m, manager_fail_start(what, rc));
 }
 
 /* ---- READY ---- */
@@ -74,19 +74,18 @@ static int refuse_server(const struct manager *m, const char *url,
 static int make_command(struct manager *m, const char *url, struct pool_command *c)
 {
     struct pool_error refusal;
-    int error;
 
     pool_command_init(c, POOL_ADD_SERVER);
-    error = pool_check_url(span_from_str(url), &c->server, &refusal);
-    if (error == 0)
-        error = pool_check(m->pool, c, &refusal);
-    if (error == 0)
-        error = own_address_check(&m->own, &c->server, &refusal);
-    if (error == 0)
+    int rc = pool_check_url(span_from_str(url), &c->server, &refusal);
+    if (rc == 0)
+        rc = pool_check(m->pool, c, &refusal);
+    if (rc == 0)
+        rc = own_address_check(&m->own, &c->server, &refusal);
+    if (rc == 0)
         return 0;
     pool_command_fini(c);
-    if (error == WERR_NOMEM)
-        return manager_fail_start("can't add a server", error);
+    if (rc == WERR_NOMEM)
+        return manager_fail_start("can't add a server", rc);
     return refuse_server(m, url, &refusal);
 }
 
@@ -124,22 +123,22 @@ static struct log_pair what(const struct manager *m)
 }
 
 /* Done with this one? */
-static bool take_end(struct manager *m, int error)
+static bool take_end(struct manager *m, int rc)
 {
-    if (error == 0)
+    if (rc == 0)
         return true;
-    if (error == WERR_NOT_LEADER && is_led_by_another(m)) {
+    if (rc == WERR_NOT_LEADER && is_led_by_another(m)) {
         log_warn("what a flag names is not added: another node leads", what(m));
         return true;
     }
-    if (error == WERR_NOT_LEADER || error == WERR_OUTCOME_UNKNOWN) {
+    if (rc == WERR_NOT_LEADER || rc == WERR_OUTCOME_UNKNOWN) {
         log_warn("what a flag names can't be added yet", what(m),
-                 LOG_S("error", werr_text(error)));
+                 LOG_S("error", werr_text(rc)));
         loop_timer_in(m->loop, &m->start->timer, START_AGAIN_MS);
-    } else if (error != WERR_SHUTTING_DOWN) {
+    } else if (rc != WERR_SHUTTING_DOWN) {
         fail(m,
              m->start->phase == START_LISTENERS ? "can't add a listener" : "can't add a server",
-             error);
+             rc);
     }
     return false;
 }
@@ -149,10 +148,10 @@ static void on_flag(struct change *ch)
     struct manager *m = ch->waiter;
 
     MUST(m->start->flag_n < flags_n(m)); /* one is under way at a time */
-    const int error = ch->error < 0 ? ch->error : ch->outcome.result;
+    const int rc = ch->error < 0 ? ch->error : ch->outcome.result;
 
     change_end(ch);
-    if (!take_end(m, error))
+    if (!take_end(m, rc))
         return;
     m->start->flag_n++;
     if (!m->start->is_proposing)
@@ -222,15 +221,13 @@ static void propose_flags(struct manager *m)
 /* The flags right behind: what is committed at once reaches the workers with their snapshot. */
 static void start_workers(struct manager *m, const char *why)
 {
-    int error;
-
     timer_stop(loop_timers(m->loop), &m->start->timer);
     if (manager_is_leaving(m))
         return;
     move(m, START_WORKERS, why);
-    error = supervisor_start(&m->supervisor);
-    if (error < 0) {
-        manager_finish(m, manager_exit_code(error));
+    int rc = supervisor_start(&m->supervisor);
+    if (rc < 0) {
+        manager_finish(m, manager_exit_code(rc));
         return;
     }
     move(m, START_LISTENERS, "they are started");
@@ -316,11 +313,9 @@ int start_make_engine(struct manager *m)
 
 int start_run_engine(struct manager *m)
 {
-    int rc;
-
     if (strcmp(m->cluster->ops->name, "solo") != 0)
         log_info("engine of the cluster", LOG_S("name", m->cluster->ops->name));
-    rc = m->cluster->ops->start(m->cluster);
+    int rc = m->cluster->ops->start(m->cluster);
     return rc < 0 ? manager_fail_start("can't start the cluster's engine", rc) : 0;
 }
 

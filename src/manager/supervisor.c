@@ -72,22 +72,22 @@ static void condemn(struct slot *slot)
         (void)kill(slot->pid, SIGKILL);
 }
 
-static void give_up(struct slot *slot, int error)
+static void give_up(struct slot *slot, int rc)
 {
-    if (error == WERR_EOF || error == WERR_RESET || error == WERR_CLOSED)
+    if (rc == WERR_EOF || rc == WERR_RESET || rc == WERR_CLOSED)
         condemn(slot); /* it has died, most likely: its end will be told */
     else
-        supervisor_replace(slot, werr_text(error));
+        supervisor_replace(slot, werr_text(rc));
 }
 
 /* The kill comes before the end of the channel: a worker that hears of that drains, and it
  * would shut the inbox, which is its successor's too. */
-static void on_broken(struct manager_channel *ch, int error)
+static void on_broken(struct manager_channel *ch, int rc)
 {
     struct slot *slot = slot_of_channel(ch);
 
     if (slot->state != SLOT_DRAINING)
-        give_up(slot, error);
+        give_up(slot, rc);
     manager_channel_close(ch);
 }
 
@@ -137,12 +137,12 @@ static void run_child(const struct slot *slot, int channel_fd)
     char name[] = "weldr", role[] = "worker", flag[] = "--id";
     char *argv[] = {name, role, flag, id, NULL};
     struct strb b;
-    int exe_fd;
 
     strb_init(&b, id, sizeof(id));
     strb_add_u64(&b, slot->id);
     (void)signal(SIGHUP, SIG_IGN); /* until it watches the signal, before it opens any log */
-    exe_fd = handover_place(fds, list_fds(slot, channel_fd, fds), supervisor_of(slot)->exe_fd);
+    int exe_fd =
+        handover_place(fds, list_fds(slot, channel_fd, fds), supervisor_of(slot)->exe_fd);
     if (exe_fd == WERR_NO_FD)
         _exit(HANDOVER_EXIT_NO_FD);
     if (exe_fd >= 0)
@@ -177,16 +177,16 @@ static int start_process(struct slot *slot)
 {
     int pair[2];
     pid_t pid;
-    int error = listen_pair(pair);
+    int rc = listen_pair(pair);
 
-    if (error < 0)
-        return error;
+    if (rc < 0)
+        return rc;
     pid = fork_child(slot, pair[1]);
-    error = pid < 0 ? fork_error(errno) : 0;
+    rc = pid < 0 ? fork_error(errno) : 0;
     (void)close(pair[1]);
     if (pid < 0) {
         (void)close(pair[0]);
-        return error;
+        return rc;
     }
     slot->pid = pid;
     manager_channel_open(&slot->channel, pair[0]);
@@ -196,22 +196,20 @@ static int start_process(struct slot *slot)
 static int start_slot(struct slot *slot)
 {
     struct supervisor *s = supervisor_of(slot);
-    int error;
 
     MUST(slot->state == SLOT_STOPPED && slot->pid == 0); /* two would share an inbox */
     slot->started_ms = loop_now_ms(s->slots.loop);
     slot->is_condemned = false;
     slot->ping = slot->heard_n = slot->silent_n = 0;
     reserve_lend(&s->slots.reserve, RESERVE_BASE_N);
-    error = slot->channel.is_open ? WERR_AGAIN : start_process(slot);
-    if (error == 0)
+    int rc = slot->channel.is_open ? WERR_AGAIN : start_process(slot);
+    if (rc == 0)
         slot_move(slot, SLOT_STARTING, "forked");
     slots_fill_reserve(&s->slots);
-    if (error < 0) {
-        log_error("can't start worker", LOG_U("id", slot->id),
-                  LOG_S("error", werr_text(error)));
+    if (rc < 0) {
+        log_error("can't start worker", LOG_U("id", slot->id), LOG_S("error", werr_text(rc)));
         start_later(slot);
-        return error;
+        return rc;
     }
     s->hooks.on_start(s->hooks.arg, slot);
     if (slot->state == SLOT_STARTING) /* unless the first frames broke the channel */
@@ -230,13 +228,13 @@ static void on_start_timer(struct timer *t)
 
 int supervisor_start(struct supervisor *s)
 {
-    int error = 0;
+    int rc = 0;
 
     MUST(s->slots.stats != NULL && !s->slots.is_draining);
     pulse_start(&s->pulse);
-    for (unsigned i = 0; error == 0 && i < s->slots.n; i++)
-        error = start_slot(&s->slots.list[i]);
-    return error;
+    for (unsigned i = 0; rc == 0 && i < s->slots.n; i++)
+        rc = start_slot(&s->slots.list[i]);
+    return rc;
 }
 
 /* ---- end ---- */
@@ -424,18 +422,18 @@ static int init_slot(struct supervisor *s, unsigned id, unsigned slot_n)
 
 static int init_slots(struct supervisor *s, unsigned slot_n)
 {
-    int error = 0;
+    int rc = 0;
 
     s->slots.list = calloc(slot_n, sizeof(s->slots.list[0]));
     if (s->slots.list == NULL)
         return WERR_NOMEM;
-    while (error == 0 && s->slots.n < slot_n)
-        error = init_slot(s, s->slots.n++, slot_n);
-    if (error == 0)
-        error = stand_in_init(&s->stand_in, &s->slots);
-    if (error == 0)
-        error = reserve_fill(&s->slots.reserve, RESERVE_BASE_N + slot_n);
-    return error;
+    while (rc == 0 && s->slots.n < slot_n)
+        rc = init_slot(s, s->slots.n++, slot_n);
+    if (rc == 0)
+        rc = stand_in_init(&s->stand_in, &s->slots);
+    if (rc == 0)
+        rc = reserve_fill(&s->slots.reserve, RESERVE_BASE_N + slot_n);
+    return rc;
 }
 
 int supervisor_init(struct supervisor *s, struct loop *loop,
@@ -443,7 +441,6 @@ int supervisor_init(struct supervisor *s, struct loop *loop,
 {
     const struct pulse_hooks pulse_hooks = {
         .on_silent = on_silent, .on_change = on_change, .arg = s};
-    int error;
 
     MUST(slot_n > 0 && slot_n <= CONFIG_WORKERS_MAX); /* as wire/inherit.h has numbers */
     memset(s, 0, sizeof(*s));
@@ -456,10 +453,10 @@ int supervisor_init(struct supervisor *s, struct loop *loop,
     s->exe_fd = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
     if (s->exe_fd < 0)
         return werr_from_errno(errno);
-    error = init_slots(s, slot_n);
-    if (error < 0)
+    int rc = init_slots(s, slot_n);
+    if (rc < 0)
         supervisor_fini(s);
-    return error;
+    return rc;
 }
 
 void supervisor_fini(struct supervisor *s)
