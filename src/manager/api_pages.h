@@ -6,7 +6,7 @@
  * Objects come in the order of their ids (rules of their priorities), which a cursor counts:
  * what is there all the time is shown once, whatever comes and goes meanwhile. What a kind of
  * list has behind them (draining servers: those that were when the list was begun) its end
- * adds. Owner: its api_conn, from api_pages_respond until the last page or the connection's
+ * adds. Owner: its api_conn, from api_pages_new until the last page or the connection's
  * end.
  */
 #ifndef WELDR_MANAGER_API_PAGES_H
@@ -15,7 +15,6 @@
 #include "base/werr.h"
 #include "manager/api_json.h"
 
-struct api_conn;
 struct api_pages;
 struct manager;
 
@@ -35,9 +34,9 @@ struct api_pages_kind {
     void (*end)(const struct manager *m, const struct api_cursor *at, struct api_json_list *l);
 };
 
-/* at: copied. */
-void api_pages_respond(struct api_conn *ac, unsigned status, const struct api_pages_kind *kind,
-                       const struct api_cursor *at);
+/* at: copied. *first: the first page, malloc'd; NULL: no memory. NULL: nothing follows it. */
+struct api_pages *api_pages_new(struct manager *m, const struct api_pages_kind *kind,
+                                const struct api_cursor *at, char **first) MUST_USE;
 /* The next page, malloc'd. NULL with *error 0: there is none; else WERR_NOMEM. */
 char *api_pages_next(struct api_pages *p, const struct manager *m, int *error);
 void api_pages_free(struct api_pages *p); /* NULL allowed */

@@ -1,6 +1,7 @@
 #include "manager/api.h"
 #include "manager/api_json.h"
 #include "manager/manager.h"
+#include "manager/start.h"
 
 static uint64_t read_counter(const struct manager *m, unsigned id, enum stats_counter c)
 {
@@ -13,8 +14,8 @@ void api_workers_list(struct api_conn *ac)
     struct api_json_list list;
 
     api_json_workers_begin(&list);
-    for (unsigned i = 0; i < m->supervisor.slot_n; i++) {
-        const struct slot *slot = &m->supervisor.slots[i];
+    for (unsigned i = 0; i < m->supervisor.slots.n; i++) {
+        const struct slot *slot = &m->supervisor.slots.list[i];
 
         api_json_workers_add(&list, &(struct api_json_worker_view){
                                         .id = slot->id,
@@ -32,16 +33,16 @@ void api_workers_list(struct api_conn *ac)
 
 static void respond_health(struct api_conn *ac, int status, const char *word)
 {
-    const struct supervisor *s = &ac->m->supervisor;
+    const struct slots *s = &ac->m->supervisor.slots;
 
-    api_respond(ac, status, api_json_health(word, supervisor_count_serving(s), s->slot_n));
+    api_respond(ac, status, api_json_health(word, slots_count_serving(s), s->n));
 }
 
 void api_health_get(struct api_conn *ac)
 {
-    if (ac->m->is_draining)
+    if (manager_is_draining(ac->m))
         respond_health(ac, 503, "draining");
-    else if (supervisor_count_serving(&ac->m->supervisor) == 0)
+    else if (slots_count_serving(&ac->m->supervisor.slots) == 0)
         respond_health(ac, 503, "no_worker");
     else
         respond_health(ac, 200, "ok");
@@ -50,11 +51,11 @@ void api_health_get(struct api_conn *ac)
 /* For load balancers: serves, and means to go on. */
 void api_ready_get(struct api_conn *ac)
 {
-    if (ac->m->is_leaving)
+    if (manager_is_leaving(ac->m))
         respond_health(ac, 503, "leaving");
     else if (!start_is_ready(ac->m))
         respond_health(ac, 503, "starting");
-    else if (supervisor_count_serving(&ac->m->supervisor) == 0)
+    else if (slots_count_serving(&ac->m->supervisor.slots) == 0)
         respond_health(ac, 503, "no_worker");
     else
         respond_health(ac, 200, "ready");

@@ -4,7 +4,6 @@
 #include <unistd.h>
 
 #include "base/fault.h"
-#include "manager/supervisor.h"
 #include "net/listen.h"
 
 enum { LISTENING_MAGIC = 0x6c697374 };
@@ -16,13 +15,21 @@ static void check(const struct listening *l)
 
 static struct slot *slot_of(const struct listening *l, unsigned i)
 {
-    return l->doors[i].slot;
+    MUST(i < l->slot_n && l->slot_n == l->owner->slots->n);
+    return &l->owner->slots->list[i];
 }
 
-struct listening *listening_new(struct supervisor *s, struct span listener,
+void listenings_init(struct listenings *ls, struct slots *slots, struct stand_in *stand_in)
+{
+    *ls = (struct listenings){.slots = slots, .stand_in = stand_in};
+    TAILQ_INIT(&ls->list);
+}
+
+struct listening *listening_new(struct listenings *ls, struct span listener,
                                 const struct addr *wanted)
 {
-    const size_t bytes = sizeof(struct listening) + s->slot_n * sizeof(struct stand_in_door);
+    const unsigned slot_n = ls->slots->n;
+    const size_t bytes = sizeof(struct listening) + slot_n * sizeof(struct stand_in_door);
     struct listening *l = fault_malloc(bytes);
 
     if (l == NULL)
@@ -31,13 +38,13 @@ struct listening *listening_new(struct supervisor *s, struct span listener,
     l->magic = LISTENING_MAGIC;
     l->state = LISTENING_FAILED;
     MUST(span_to_str(listener, l->listener, sizeof(l->listener)) == 0);
-    l->socket_no = s->next_socket_no++;
+    l->socket_no = ls->next_socket_no++;
     l->wanted = l->bound = *wanted;
-    l->owner = s;
-    l->slot_n = s->slot_n;
+    l->owner = ls;
+    l->slot_n = slot_n;
     for (unsigned i = 0; i < l->slot_n; i++)
-        stand_in_door_init(&l->doors[i], &s->slots[i], l->socket_no);
-    TAILQ_INSERT_TAIL(&s->listenings, l, entry);
+        stand_in_door_init(&l->doors[i], ls->stand_in, i, l->socket_no);
+    TAILQ_INSERT_TAIL(&ls->list, l, entry);
     return l;
 }
 
@@ -45,11 +52,13 @@ struct listening *listening_new(struct supervisor *s, struct span listener,
 
 /* What waits at the door of a worker that does not serve is passed on first; the worker that
  * does has a descriptor of its own. */
-static void close_door(struct stand_in_door *d)
+static void close_door(struct listening *l, unsigned i)
 {
+    struct stand_in_door *d = &l->doors[i];
+
     if (d->fd < 0)
         return;
-    manager_channel_forget(&d->slot->channel, d->fd);
+    manager_channel_forget(&slot_of(l, i)->channel, d->fd);
     stand_in_leave(d);
     (void)close(d->fd);
     d->fd = -1;
@@ -59,18 +68,17 @@ void listening_shut(struct listening *l)
 {
     check(l);
     for (unsigned i = 0; i < l->slot_n; i++)
-        close_door(&l->doors[i]);
+        close_door(l, i);
 }
 
 /* Is the address free for us alone? SO_REUSEPORT would share it in silence. */
 static int probe(const struct addr *at)
 {
     struct addr bound;
-    int fd;
 
     if (at->port == 0)
         return 0; /* the kernel gives none that is in use */
-    fd = listen_open(at, false, false, &bound);
+    int fd = listen_open(at, false, false, &bound);
     if (fd < 0)
         return fd;
     (void)close(fd);
@@ -85,6 +93,7 @@ int listening_bind(struct listening *l, const struct addr *at)
     check(l);
     MUST(l->state == LISTENING_FAILED);
     for (unsigned i = 0; fd >= 0 && i < l->slot_n; i++) {
+        MUST(l->doors[i].fd < 0); /* FAILED has no socket */
         fd = listen_open(&each, true, true, &l->bound);
         if (fd < 0)
             break;
@@ -103,17 +112,13 @@ int listening_bind(struct listening *l, const struct addr *at)
 
 void listening_stop_deferring(const struct listening *l)
 {
+    check(l);
     for (unsigned i = 0; i < l->slot_n; i++)
         if (l->doors[i].fd >= 0)
             listen_stop_deferring(l->doors[i].fd);
 }
 
 /* ---- workers ---- */
-
-static bool takes_updates(const struct slot *slot)
-{
-    return slot_is_live(slot) || slot->state == SLOT_DRAINING;
-}
 
 static void send_listen(const struct listening *l, unsigned i, uint64_t seq)
 {
@@ -135,7 +140,7 @@ void listening_open(struct listening *l, uint64_t listener_id, uint64_t seq)
     l->listener_id = listener_id;
     for (unsigned i = 0; i < l->slot_n; i++) {
         stand_in_enter(&l->doors[i]);
-        if (takes_updates(slot_of(l, i)))
+        if (slot_takes_updates(slot_of(l, i)))
             send_listen(l, i, seq);
     }
 }
@@ -150,11 +155,11 @@ void listening_renumber(struct listening *l, uint64_t listener_id)
         l->doors[i].tag = l->doors[i].held_tag = l->socket_no;
 }
 
-void listening_send_all(const struct supervisor *s, struct slot *slot, uint64_t seq)
+void listening_send_all(const struct listenings *ls, struct slot *slot, uint64_t seq)
 {
     const struct listening *l;
 
-    TAILQ_FOREACH (l, &s->listenings, entry)
+    TAILQ_FOREACH (l, &ls->list, entry)
         if (l->state == LISTENING_OPEN)
             send_listen(l, slot->id, seq);
 }
@@ -168,29 +173,27 @@ static void send_unlisten(const struct listening *l, uint64_t seq)
     const size_t len = frame_put_unlisten(buf, &frame);
 
     for (unsigned i = 0; i < l->slot_n; i++)
-        if (takes_updates(slot_of(l, i)))
+        if (slot_takes_updates(slot_of(l, i)))
             manager_channel_send(&slot_of(l, i)->channel, note, span_from(buf, len), SPAN_NONE);
 }
 
 void listening_close(struct listening *l, bool tell, uint64_t seq)
 {
-    struct supervisor *s = l->owner;
-
     check(l);
     listening_shut(l);
     if (tell && l->state == LISTENING_OPEN)
         send_unlisten(l, seq);
-    TAILQ_REMOVE(&s->listenings, l, entry);
+    TAILQ_REMOVE(&l->owner->list, l, entry);
     l->magic = 0;
     free(l);
 }
 
-struct listening *listening_find(const struct supervisor *s, struct span listener,
+struct listening *listening_find(const struct listenings *ls, struct span listener,
                                  const struct addr *wanted)
 {
     struct listening *l;
 
-    TAILQ_FOREACH (l, &s->listenings, entry)
+    TAILQ_FOREACH (l, &ls->list, entry)
         if (addr_is_equal(&l->wanted, wanted) &&
             span_is_equal(span_from_str(l->listener), listener))
             return l;

@@ -11,7 +11,7 @@ import sys
 
 import common
 
-EXEMPT = ("manager",)
+EXEMPT = ()
 INCLUDE = re.compile(r'^\s*#\s*include\s*"(\w+)/([\w.]+)"', re.MULTILINE)
 
 

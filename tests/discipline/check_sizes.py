@@ -12,11 +12,9 @@ FUNCTION_LINES = 45
 OLD_FILE_LINES = 800
 OLD_FUNCTION_LINES = 60
 OLD = (
-    "src/manager/",
     "tests/integration/test_api",
     "tests/sim/world",
     "tests/unit/codec/",
-    "tests/unit/manager/",
     "tests/unit/net/test_conn",
 )
 TOPS = ("src", "tests", "tools", "bench")

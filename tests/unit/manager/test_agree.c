@@ -34,7 +34,7 @@ static bool has_worker;
 
 static void on_ack(struct manager_channel *ch, const struct frame_ack *ack)
 {
-    publish_on_ack(&m->publish, (struct slot *)ch, ack);
+    publish_on_ack(&m->publish, slot_of_channel(ch), ack);
 }
 
 static void on_bye(struct manager_channel *ch)
@@ -50,7 +50,7 @@ static void on_pong(struct manager_channel *ch)
 
 static void on_stale(struct manager_channel *ch)
 {
-    publish_attach(&m->publish, (struct slot *)ch, m->pool, NULL);
+    publish_attach(&m->publish, slot_of_channel(ch), m->pool, NULL);
 }
 
 static void on_channel_broken(struct manager_channel *ch, int error)
@@ -110,13 +110,12 @@ static void start_channel(void)
     static const struct frame_hello hello = {.worker_n = 1};
     int pair[2];
 
-    slot = m->supervisor.slots = calloc(1, sizeof(*slot));
-    m->supervisor.slot_n = 1;
-    slot->owner = &m->supervisor;
+    slot = m->supervisor.slots.list = calloc(1, sizeof(*slot));
+    m->supervisor.slots.n = 1;
+    slot_init(slot, &m->supervisor.slots, 0, &manager_ops);
     slot->state = SLOT_RUNNING;
-    stand_in_init(slot);
+    assert_int_equal(stand_in_init(&m->supervisor.stand_in, &m->supervisor.slots), 0);
     assert_int_equal(listen_pair(pair), 0);
-    manager_channel_init(&slot->channel, m->loop, &manager_ops);
     manager_channel_open(&slot->channel, pair[0]);
     channel_open(&channel, m->loop, &worker, &worker_hooks, pair[1]);
     publish_attach(&m->publish, slot, m->pool, &hello);
@@ -147,8 +146,9 @@ static void stop(void)
     channel_close(&channel);
     manager_channel_close(&slot->channel);
     fixture_close_listeners(m);
-    m->supervisor.slots = NULL;
-    m->supervisor.slot_n = 0;
+    stand_in_fini(&m->supervisor.stand_in);
+    m->supervisor.slots.list = NULL;
+    m->supervisor.slots.n = 0;
     acceptor_leave_all(&worker, NULL);
     turns(5);
     worker_fini(&worker);
@@ -265,7 +265,7 @@ static void settle(void)
 {
     for (unsigned i = 0; i < 4; i++) {
         fire(&slot->channel.retry);
-        fire(&m->servers.repair);
+        fire(&m->follow->repair);
         turns(10);
     }
 }
@@ -274,7 +274,7 @@ static void check_agreement(void)
 {
     const struct pool *p = pool_default(m->pool);
 
-    assert_false(m->servers.has_stopped);
+    assert_false(m->has_stopped);
     assert_false(channel.is_lacking || slot->channel.is_stale);
     assert_false(manager_channel_is_starved(&slot->channel));
     assert_int_equal(worker.pool_state->digest, m->pool->digest);
@@ -368,7 +368,7 @@ static void check_acceptors(void)
     const struct acceptor *a;
     unsigned open_n = 0, accepting_n = 0;
 
-    TAILQ_FOREACH (l, &m->supervisor.listenings, entry) {
+    TAILQ_FOREACH (l, &m->supervisor.listenings.list, entry) {
         assert_int_equal(l->state, LISTENING_OPEN);
         a = acceptor_find(&worker, l->socket_no);
         assert_non_null(a);
