@@ -61,28 +61,31 @@ static char *put_field(char *at, struct span name, struct span value)
 }
 
 /* Lines that stand together as they shall be sent are copied together: most of a usual head in
- * one or two runs. */
+ * one or two runs. What the walk needs is read before it, for all that is written might be it.
+ */
 static char *put_received(char *at, const struct msg *m)
 {
+    const char *base = m->base;
+    const struct msg_field *fields = m->fields;
     uint32_t run = 0;
     uint32_t run_end = 0;
-    for (unsigned i = 0; i < m->field_n; i++) {
-        const struct msg_field *f = &m->fields[i];
-        if ((f->flags & MSG_FIELD_DROP) || (own_fields & 1U << f->token))
+    for (unsigned i = 0, n = m->field_n; i < n; i++) {
+        const struct msg_field *f = &fields[i];
+        if ((f->flags & MSG_FIELD_DROP) || (own_fields >> f->token & 1U))
             continue;
-        if (f->flags & MSG_FIELD_TIGHT) {
-            if (f->name_off != run_end) {
-                at = put(at, span_from(m->base + run, run_end - run));
-                run = f->name_off;
-            }
-            run_end = f->value_off + f->value_len + 2;
+        if (!(f->flags & MSG_FIELD_TIGHT)) {
+            at = put(at, span_from(base + run, run_end - run));
+            run = run_end = 0;
+            at = put_field(at, msg_field_name(m, f), msg_field_value(m, f));
             continue;
         }
-        at = put(at, span_from(m->base + run, run_end - run));
-        run = run_end = 0;
-        at = put_field(at, msg_field_name(m, f), msg_field_value(m, f));
+        if (f->name_off != run_end) {
+            at = put(at, span_from(base + run, run_end - run));
+            run = f->name_off;
+        }
+        run_end = f->value_off + f->value_len + 2;
     }
-    return put(at, span_from(m->base + run, run_end - run));
+    return put(at, span_from(base + run, run_end - run));
 }
 
 static char *put_fields(char *at, const struct msg *m)
