@@ -297,18 +297,34 @@ static struct span cut(struct h1 *h, struct span data)
     return data;
 }
 
+enum { CHUNK_SIZE_BYTES = 18 };
+
+static char *put_chunk_size(char *at, uint64_t bytes)
+{
+    at += num_to_hex(bytes, at);
+    return put(at, SPAN("\r\n"));
+}
+
+/* What is short is copied, with all that stands around it, as one piece. */
 static void write_chunk(struct h1 *h, struct span data, uint64_t chunk_bytes, struct outv *out)
 {
+    char *start = outv_reserve(out, CHUNK_SIZE_BYTES + OUTV_COPY_MAX + 2);
+    char *at = start;
     if (h->out_left == 0) {
-        char *start = outv_reserve(out, 18);
         h->out_left = chunk_bytes > 0 ? chunk_bytes : data.len;
-        char *at = start + num_to_hex(h->out_left, start);
-        at = put(at, SPAN("\r\n"));
-        outv_commit(out, (size_t)(at - start));
+        at = put_chunk_size(at, h->out_left);
     }
-    outv_ref(out, cut(h, data));
+    data = cut(h, data);
+    if (data.len <= OUTV_COPY_MAX) {
+        at = put(at, data);
+    } else {
+        outv_commit(out, (size_t)(at - start));
+        outv_ref(out, data);
+        at = start = outv_reserve(out, 2);
+    }
     if (h->out_left == 0)
-        outv_add(out, SPAN("\r\n"));
+        at = put(at, SPAN("\r\n"));
+    outv_commit(out, (size_t)(at - start));
 }
 
 void h1_write_body(struct codec *c, struct codec_stream *st, struct span data,
@@ -342,9 +358,12 @@ static void write_trailers(struct h1 *h, const struct msg *trailers, struct outv
 
 static void write_last_chunk(struct h1 *h, const struct msg *trailers, struct outv *out)
 {
+    if (trailers == NULL) {
+        outv_add(out, SPAN("0\r\n\r\n"));
+        return;
+    }
     outv_add(out, SPAN("0\r\n"));
-    if (trailers != NULL)
-        write_trailers(h, trailers, out);
+    write_trailers(h, trailers, out);
     outv_add(out, SPAN("\r\n"));
 }
 
