@@ -10,20 +10,20 @@ static inline __attribute__((always_inline)) const char *
 read_usual(const char *base, const char *p, const char *end, struct msg_field *f, unsigned *n,
            h1_scan_fn token, h1_scan_fn value)
 {
+    const unsigned max_n = *n;
     unsigned read_n = 0;
-    for (; read_n < *n; read_n++, f++) {
+    for (; read_n < max_n; read_n++, f++) {
         size_t left = (size_t)(end - p);
         size_t name_len = token(p, left);
         if (left - name_len < 3 || name_len - 1 >= UINT16_MAX)
             break;
         const char *at = p + name_len + 2;
         /* At or below the space is all that is not to stand around a value. */
-        if (at[-2] != ':' || at[-1] != ' ' || (unsigned char)at[0] <= ' ')
+        if (memcmp(at - 2, ": ", 2) != 0 || (unsigned char)at[0] <= ' ')
             break;
         size_t value_len = value(at, left - name_len - 2);
         const char *stop = at + value_len;
-        if (end - stop < 2 || stop[0] != '\r' || stop[1] != '\n' ||
-            (unsigned char)stop[-1] <= ' ')
+        if (end - stop < 2 || memcmp(stop, "\r\n", 2) != 0 || (unsigned char)stop[-1] <= ' ')
             break;
         f->name_off = (uint32_t)(p - base);
         f->value_off = (uint32_t)(at - base);
