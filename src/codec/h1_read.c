@@ -127,8 +127,7 @@ static const char *read_usual(struct h1 *h, struct span in, enum h1_section sect
     unsigned n = h->limits->fields > field_n ? h->limits->fields - field_n : 0;
     if (p >= end)
         return p;
-    p = h1_scan->lines(in.ptr, p, end, &h->shared->msg.fields[field_n], &n);
-    h->line_n += (uint16_t)n;
+    h->line_n += (uint16_t)h1_scan->lines(in.ptr, &p, end, &h->shared->msg.fields[field_n], n);
     h->line_start = (uint32_t)(p - in.ptr);
     return p;
 }

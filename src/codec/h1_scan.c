@@ -6,13 +6,13 @@
 
 /* The body of each variant's function for whole lines: its scans are part of it, so that a line
  * costs no call. What looks wrong here is left to h1_fields_read. */
-static inline __attribute__((always_inline)) const char *
-read_usual(const char *base, const char *p, const char *end, struct msg_field *f, unsigned *n,
-           h1_scan_fn token, h1_scan_fn value)
+static inline __attribute__((always_inline)) unsigned
+read_usual(const char *base, const char **from, const char *end, struct msg_field *f,
+           unsigned n, h1_scan_fn token, h1_scan_fn value)
 {
-    const unsigned max_n = *n;
+    const char *p = *from;
     unsigned read_n = 0;
-    for (; read_n < max_n; read_n++, f++) {
+    for (; read_n < n; read_n++, f++) {
         size_t left = (size_t)(end - p);
         size_t name_len = token(p, left);
         if (left - name_len < 3 || name_len - 1 >= UINT16_MAX)
@@ -33,8 +33,8 @@ read_usual(const char *base, const char *p, const char *end, struct msg_field *f
         f->flags = MSG_FIELD_TIGHT;
         p = stop + 2;
     }
-    *n = read_n;
-    return p;
+    *from = p;
+    return read_n;
 }
 
 static size_t scan_class(const char *p, size_t n, unsigned field_class)
@@ -60,10 +60,10 @@ static size_t value_plain(const char *p, size_t n)
     return scan_class(p, n, FIELD_CLASS_VALUE);
 }
 
-static const char *lines_plain(const char *base, const char *p, const char *end,
-                               struct msg_field *fields, unsigned *n)
+static unsigned lines_plain(const char *base, const char **at, const char *end,
+                            struct msg_field *fields, unsigned n)
 {
-    return read_usual(base, p, end, fields, n, token_plain, value_plain);
+    return read_usual(base, at, end, fields, n, token_plain, value_plain);
 }
 
 static const struct h1_scan plain = {"plain", token_plain, target_plain, value_plain,
@@ -176,17 +176,17 @@ AVX2 static size_t value_avx2(const char *p, size_t n)
     return i + value_sse(p + i, n - i);
 }
 
-SSE static const char *lines_sse(const char *base, const char *p, const char *end,
-                                 struct msg_field *fields, unsigned *n)
+SSE static unsigned lines_sse(const char *base, const char **at, const char *end,
+                              struct msg_field *fields, unsigned n)
 {
-    return read_usual(base, p, end, fields, n, token_sse, value_sse);
+    return read_usual(base, at, end, fields, n, token_sse, value_sse);
 }
 
 /* Names are shorter than 16 bytes as a rule: a wider step would gain nothing. */
-AVX2 static const char *lines_avx2(const char *base, const char *p, const char *end,
-                                   struct msg_field *fields, unsigned *n)
+AVX2 static unsigned lines_avx2(const char *base, const char **at, const char *end,
+                                struct msg_field *fields, unsigned n)
 {
-    return read_usual(base, p, end, fields, n, token_sse, value_avx2);
+    return read_usual(base, at, end, fields, n, token_sse, value_avx2);
 }
 
 static const struct h1_scan sse42 = {"sse4.2", token_sse, target_sse, value_sse, lines_sse};

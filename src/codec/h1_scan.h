@@ -16,10 +16,10 @@ struct msg_field;
 typedef size_t (*h1_scan_fn)(const char *p, size_t n);
 
 /* Field lines that are written as nearly all are, "Name: value" with no more space around the
- * value and something in it, from p on: into fields[], of which there are *n. Returns where the
- * first line begins that is another, or not whole, and in *n how many were read. */
-typedef const char *(*h1_scan_lines_fn)(const char *base, const char *p, const char *end,
-                                        struct msg_field *fields, unsigned *n);
+ * value and something in it, from *at on: into fields[], n at most. Returns how many; *at is
+ * then where the first line begins that is another, or not whole, or finds no room. */
+typedef unsigned (*h1_scan_lines_fn)(const char *base, const char **at, const char *end,
+                                     struct msg_field *fields, unsigned n);
 
 struct h1_scan {
     const char *name; /* "plain", "sse4.2", "avx2" */
