@@ -17,11 +17,7 @@ OLD = (
     "src/net/conn",
     "src/pool/",
     "src/worker/",
-    "tests/integration/test_api",
-    "tests/sim/world",
-    "tests/unit/codec/",
     "tests/unit/manager/",
-    "tests/unit/net/test_conn",
     "tests/unit/pool/",
     "tests/unit/worker/",
 )

@@ -7,8 +7,8 @@ import threading
 
 import origins as o
 import pytest
+from failures import is_problem
 from rawhttp import Client, wait_until
-from test_pools import is_problem
 
 
 class Port:

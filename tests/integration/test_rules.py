@@ -6,9 +6,10 @@ import threading
 
 import origins as o
 import pytest
+from failures import is_problem
 from rawhttp import Client, wait_until
 from test_listeners import Port, add_listener
-from test_pools import add_pool, add_server, is_problem
+from test_pools import add_pool, add_server
 
 RULES = "/listeners/default/rules"
 TO_DEFAULT = {"forward": [{"pool": "default"}]}
