@@ -7,8 +7,9 @@ import threading
 import origins as o
 import pytest
 from failures import is_problem
+from ports import Port
 from rawhttp import Client, wait_until
-from test_listeners import Port, add_listener
+from test_listeners import add_listener
 from test_pools import add_pool, add_server
 
 RULES = "/listeners/default/rules"
