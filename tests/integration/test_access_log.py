@@ -266,7 +266,7 @@ def test_flushed_at_the_end(run, path):
     for _ in range(50):
         weldr.ask()
     weldr.signal(signal.SIGTERM)
-    assert weldr.wait_exit(10) == 0
+    assert weldr.wait_exit(20) == 0
     assert len(entries(path)) == 50
 
 
@@ -279,7 +279,7 @@ def test_what_drains_is_logged(run, path):
     weldr.wait_log(msg="draining")
     gate.open()
     assert client.response().status == 200
-    assert weldr.wait_exit(10) == 0
+    assert weldr.wait_exit(20) == 0
     assert [e["target"] for e in entries(path)] == ["/slow"]
 
 
@@ -307,7 +307,7 @@ def test_rotation_loses_no_line(run, path):
     for thread in threads:
         thread.join()
     weldr.signal(signal.SIGTERM)
-    assert weldr.wait_exit(10) == 0
+    assert weldr.wait_exit(20) == 0
     found = entries(path, *old)
     assert sorted(e["target"] for e in found) == sorted(f"/{n}/{i}" for n in range(clients) for i in range(per_client))
     assert len({e["worker"] for e in found}) > 1
@@ -341,7 +341,7 @@ def test_manager_killed_lines_are_written(run, path):
     for _ in range(20):
         weldr.ask()
     os.kill(weldr.pid, signal.SIGKILL)
-    weldr.wait_exit(5)
+    weldr.wait_exit()
     wait_until(lambda: not any(is_alive(pid) for pid in workers), 10, "workers have ended")
     assert len(entries(path)) == 20
     weldr.stop(exit_code=None)
