@@ -81,7 +81,8 @@ struct world_client *world_ask_at_once(struct world *w, const char *text,
                                        const struct loop_sim_faults *faults);
 void world_say(struct world_client *c, const char *text);
 
-/* By the number of the origin. Result of worker_apply. */
+/* world_change.c: what the manager tells; by the number of the origin. Result of worker_apply.
+ */
 int world_add_server(struct world *w, unsigned n, uint16_t weight);
 /* The same by a name, which is not resolved yet. */
 int world_add_named(struct world *w, unsigned n);

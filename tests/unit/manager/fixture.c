@@ -169,6 +169,17 @@ static void fire(struct manager *m, struct timer *t)
     t->on_fire(t);
 }
 
+/* More than any change takes that waits for no timer. */
+enum { QUIET_TURNS = 32 };
+
+/* Nor is the time after which a worker without memory is told again. */
+static void fire_retries(struct manager *m)
+{
+    for (unsigned i = 0; i < m->supervisor.slot_n; i++)
+        if (manager_channel_is_starved(&m->supervisor.slots[i].channel))
+            fire(m, &m->supervisor.slots[i].channel.retry);
+}
+
 int fixture_change(struct manager *m, struct pool_command *c, struct pool_outcome *outcome)
 {
     struct waiter w = {.is_told = false};
@@ -184,6 +195,8 @@ int fixture_change(struct manager *m, struct pool_command *c, struct pool_outcom
         (void)loop_turn(m->loop, 0);
         if (!w.is_told && ch->phase == CHANGE_PAUSED)
             fire(m, &ch->timer);
+        else if (!w.is_told && n % QUIET_TURNS == QUIET_TURNS - 1)
+            fire_retries(m);
     }
     if (outcome != NULL)
         *outcome = w.outcome;
