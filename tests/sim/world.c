@@ -5,7 +5,7 @@
 #include "../unit/base/cm.h"
 #include "base/fault.h"
 #include "log/log.h"
-#include "pool/pool.h"
+#include "pool/pool_apply.h"
 #include "worker/acceptor.h"
 #include "worker/client.h"
 #include "worker/exchange.h"

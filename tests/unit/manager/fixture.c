@@ -175,9 +175,11 @@ enum { QUIET_TURNS = 32 };
 /* Nor is the time after which a worker without memory is told again. */
 static void fire_retries(struct manager *m)
 {
-    for (unsigned i = 0; i < m->supervisor.slot_n; i++)
-        if (manager_channel_is_starved(&m->supervisor.slots[i].channel))
-            fire(m, &m->supervisor.slots[i].channel.retry);
+    struct slots *slots = &m->supervisor.slots;
+
+    for (unsigned i = 0; i < slots->n; i++)
+        if (manager_channel_is_starved(&slots->list[i].channel))
+            fire(m, &slots->list[i].channel.retry);
 }
 
 int fixture_change(struct manager *m, struct pool_command *c, struct pool_outcome *outcome)
