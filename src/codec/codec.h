@@ -56,7 +56,7 @@
 
 struct bufq_store;
 
-enum codec_role { CODEC_SERVER, CODEC_CLIENT };
+enum codec_role { CODEC_SERVER, CODEC_CLIENT, CODEC_ROLES };
 enum codec_protocol { CODEC_H1, CODEC_PROTOCOLS };
 
 /* Why a stream is given up; HTTP/1 can say none of it. */
@@ -152,8 +152,9 @@ struct codec_kind {
 struct codec_shared;
 struct codec_shared *codec_shared_new(struct bufq_store *store); /* NULL: no memory */
 void codec_shared_free(struct codec_shared *s); /* NULL allowed; no codec may be left */
-/* For tests: another kind for this protocol, before its first codec is made. */
-int codec_shared_put(struct codec_shared *s, enum codec_protocol protocol,
+/* For tests: another kind for this protocol in this role, once, before the first codec is made.
+ * WERR_NOMEM. */
+int codec_shared_put(struct codec_shared *s, enum codec_protocol protocol, enum codec_role role,
                      const struct codec_kind *kind) MUST_USE;
 unsigned codec_shared_live_n(const struct codec_shared *s);
 /* To be called every few seconds: gives back what was not needed since the last call. */
