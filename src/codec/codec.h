@@ -115,6 +115,8 @@ struct codec_ops {
     /* Writes what the codec itself has to say, as far as there is room; true: there is more.
      * NULL: never anything. */
     bool (*output)(struct codec *c, struct outv *out);
+    /* Bytes of this stream's body that wait for credit. NULL: never any. */
+    size_t (*kept)(const struct codec *c, const struct codec_stream *st);
     uint64_t (*raw_in)(const struct codec *c, const struct codec_stream *st);
     void (*skip_in)(struct codec *c, struct codec_stream *st, size_t n);
     uint64_t (*raw_out)(const struct codec *c, const struct codec_stream *st);
@@ -221,6 +223,12 @@ static inline void codec_send_end(struct codec *c, struct codec_stream *st,
 static inline bool codec_output(struct codec *c, struct outv *out)
 {
     return c->ops->output != NULL && c->ops->output(c, out);
+}
+
+/* What it keeps of this stream: has some of that gone out? */
+static inline size_t codec_kept(const struct codec *c, const struct codec_stream *st)
+{
+    return c->ops->kept != NULL ? c->ops->kept(c, st) : 0;
 }
 
 /* ---- past the codec ---- */

@@ -38,8 +38,9 @@ struct world_setup {
     uint16_t weight[WORLD_ORIGINS]; /* 0: 1 */
     struct world_timeouts timeouts; /* 0: the default */
     bool map_host;
-    bool is_behind_proxy; /* clients come behind a PROXY header */
-    bool tells_client;    /* servers get one */
+    bool is_behind_proxy;                 /* clients come behind a PROXY header */
+    bool tells_client;                    /* servers get one */
+    const struct codec_kind *client_kind; /* what clients speak; NULL: HTTP/1 */
 };
 
 struct world {

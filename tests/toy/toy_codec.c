@@ -140,6 +140,12 @@ unsigned toy_stream_n(const struct codec *c)
     return toy_of(c)->stream_n;
 }
 
+static size_t kept(const struct codec *c, const struct codec_stream *st)
+{
+    (void)c;
+    return toy_kept_bytes(st);
+}
+
 size_t toy_kept_bytes(const struct codec_stream *st)
 {
     return bufq_len(&((const struct toy_stream *)(const void *)st)->kept);
@@ -156,6 +162,7 @@ static const struct codec_ops toy_ops = {
     .send_body = toy_send_body,
     .send_end = toy_send_end,
     .output = toy_output,
+    .kept = kept,
     .raw_in = raw,
     .skip_in = skip,
     .raw_out = raw,
