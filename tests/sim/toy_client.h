@@ -45,8 +45,9 @@ struct toy_client {
     bool is_broken; /* the server's bytes are no toy */
 };
 
-/* NULL: usual. As world_new and world_start: < 0 in *rc (may be NULL: it must go well). */
-struct world *toy_world(const struct world_setup *setup, int *rc);
+/* As world_new and world_open. */
+struct world *toy_world_new(const struct world_setup *setup);
+struct world *toy_world(const struct world_setup *setup);
 struct toy_client *toy_client(struct world *w);
 /* Its connection stays the world's, and is closed if it is not yet. */
 void toy_client_free(struct toy_client *t);

@@ -462,6 +462,8 @@ static void note_held(struct world *w)
             held += held_by(&origin_conn_of(ex->lane)->conn);
     if (held > w->held_max_bytes)
         w->held_max_bytes = held;
+    if (w->worker.shared.queued_bytes > w->queued_max_bytes)
+        w->queued_max_bytes = w->worker.shared.queued_bytes;
 }
 
 uint64_t world_now_ms(const struct world *w)

@@ -57,7 +57,8 @@ struct world {
     struct fake_origin origins[WORLD_ORIGINS];
     uint64_t server_id[WORLD_ORIGINS]; /* 0: not in the pool */
     LIST_HEAD(, world_client) clients;
-    size_t held_max_bytes; /* most that the queues of all conns held at the end of a turn */
+    size_t held_max_bytes;   /* most that the queues of all conns held at the end of a turn */
+    size_t queued_max_bytes; /* … and all queues that share the budget, those of streams too */
 };
 
 /* Never NULL. All origins listen. */
