@@ -21,6 +21,7 @@
 #include "pool/pool.h"
 #include "stats/stats.h"
 #include "wire/frame.h"
+#include "worker/stream_many.h"
 
 struct client;
 struct exchange;
@@ -64,6 +65,7 @@ struct worker {
     struct arena_store *arenas;
     struct reclaim reclaim;
     struct slab clients_slab, exchanges_slab, origin_conns_slab;
+    struct stream_hub streams; /* where connections carry many */
     struct client_list clients;
     struct exchange_list exchanges;       /* the oldest first … */
     struct exchange *young;               /* … of those that the pace timer has not come to */

@@ -53,6 +53,7 @@ int worker_init(struct worker *w, struct loop *loop, struct stats_worker *stats,
         arena_store_free(w->arenas);
         return rc;
     }
+    stream_hub_init(&w->streams, &w->shared);
     settings_init(&node_settings_table, &node);
     conn_set_queue_budget(&w->shared, node.queue_bytes);
     w->shared.queued_gauge = &stats->value[STATS_queued_bytes];
@@ -66,6 +67,7 @@ void worker_fini(struct worker *w)
     timer_stop(loop_timers(w->loop), &w->reclaim.timer);
     timer_stop(loop_timers(w->loop), &w->pace_timer);
     loop_undefer(w->loop, &w->drain_work);
+    stream_hub_fini(&w->streams);
     origin_free_all(w);
     listener_runtime_free_all(w);
     pool_runtime_free_all(w);

@@ -79,6 +79,9 @@ int world_start(struct world *w)
     if (rc < 0)
         return rc;
     w->has_worker = true;
+    if (w->setup.client_kind != NULL)
+        rc = codec_shared_put(w->worker.shared.codecs, CODEC_H1, CODEC_SERVER,
+                              w->setup.client_kind);
     for (unsigned n = 0; rc == 0 && n < WORLD_ORIGINS; n++)
         if (w->server_id[n])
             rc = world_set_up(w, n, true);
@@ -140,6 +143,8 @@ static void note_held(struct world *w)
             held += held_by(&origin_conn_of(ex->lane)->conn);
     if (held > w->held_max_bytes)
         w->held_max_bytes = held;
+    if (w->worker.shared.queued_bytes > w->queued_max_bytes)
+        w->queued_max_bytes = w->worker.shared.queued_bytes;
 }
 
 uint64_t world_now_ms(const struct world *w)
@@ -321,6 +326,7 @@ static void end_worker(struct world *w)
     }
     CHECK(w->worker.clients_slab.in_use == 0);
     CHECK(w->worker.exchanges_slab.in_use == 0);
+    CHECK(w->worker.streams.slab.in_use == 0);
     CHECK(w->worker.origin_conns_slab.in_use == 0);
     CHECK(codec_shared_live_n(w->worker.shared.codecs) == 0);
     check_stats(w);
