@@ -83,7 +83,8 @@ static bool is_one_of(const char *text, const char *more)
     return true;
 }
 
-/* A colon only within the brackets of an IPv6 address. */
+/* A colon only within the brackets of an IPv6 address; no label of a name is empty (RFC 1035
+ * section 2.3.1), but for the root's at the end, which is not kept. */
 static bool is_host(char *text)
 {
     const char *name = strncmp(text, "*.", 2) == 0 ? text + 2 : text;
@@ -92,9 +93,10 @@ static bool is_host(char *text)
     lower(text);
     if (name[0] == '[')
         return name == text && text[n - 1] == ']' && is_one_of(text + 1, ":.]");
-    if (n > 1 && text[n - 1] == '.')
+    if (n > 1 && text[n - 1] == '.' && text[n - 2] != '.')
         text[n - 1] = '\0';
-    return name[0] != '\0' && name[0] != '.' && is_one_of(name, "-._");
+    return name[0] != '\0' && name[0] != '.' && strstr(name, "..") == NULL &&
+           is_one_of(name, "-._");
 }
 
 /* Stored as it is compared; that is never longer. */
