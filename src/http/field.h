@@ -23,7 +23,7 @@ enum field_token {
 enum field_duty { FIELD_DUTY_END, FIELD_DUTY_HOP, FIELD_DUTY_FRAME };
 
 /* Token of a name in any case; FIELD_OTHER when unknown. Constant time per length (switch on
- * length and first letter, then compare). */
+ * length and last letter, then compare). */
 enum field_token field_lookup(struct span name);
 /* Canonical lower-case name; empty for FIELD_OTHER. */
 struct span field_name(enum field_token token);

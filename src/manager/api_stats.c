@@ -61,11 +61,20 @@ static struct api_json_counts *count_all(const struct manager *m)
     return c;
 }
 
+static void sum_latency(const struct stats *s, struct api_json_stats_view *view)
+{
+    struct histogram latency;
+
+    stats_sum_latency(s, &latency);
+    view->p50_us = histogram_quantile_us(&latency, 500);
+    view->p90_us = histogram_quantile_us(&latency, 900);
+    view->p99_us = histogram_quantile_us(&latency, 990);
+}
+
 void api_stats_get(struct api_conn *ac)
 {
     const struct stats *s = ac->m->stats;
     struct api_json_end ends[ENDS_N];
-    struct histogram latency;
     struct api_json_counts *counts = count_all(ac->m);
     struct api_json_stats_view view = {
         .client_success = stats_sum(s, STATS_client_success),
@@ -84,6 +93,7 @@ void api_stats_get(struct api_conn *ac)
         .access_log_lost = stats_sum(s, STATS_access_log_lost),
         .queued_bytes = stats_sum(s, STATS_queued_bytes),
         .proxy_refused = stats_sum(s, STATS_proxy_refused),
+        .explain_refused = stats_sum(s, STATS_explain_refused),
         .bytes_in = stats_sum(s, STATS_client_bytes_in),
         .bytes_out = stats_sum(s, STATS_client_bytes_out),
         .ends = ends,
@@ -97,10 +107,7 @@ void api_stats_get(struct api_conn *ac)
 
     for (unsigned i = 0; i < ENDS_N; i++)
         ends[i] = (struct api_json_end){end_words[i], stats_sum_end(s, i)};
-    stats_sum_latency(s, &latency);
-    view.p50_us = histogram_quantile_us(&latency, 500);
-    view.p90_us = histogram_quantile_us(&latency, 900);
-    view.p99_us = histogram_quantile_us(&latency, 990);
+    sum_latency(s, &view);
     if (counts != NULL) {
         view.listeners = counts + view.pool_n;
         view.listener_n = ac->m->pool->listener_n;

@@ -252,11 +252,18 @@ static int start_token(struct manager *m)
 
     for (unsigned i = 0; i < m->api.listener_n; i++)
         is_open = is_open || !addr_is_loopback(&m->api.listeners[i].bound);
-    if (!is_open || m->api.auth.token_len > 0)
+    if (!is_open || m->api.auth.token.len > 0)
         return 0;
     if (api_auth_generate(&m->api.auth) < 0)
         return manager_fail_start("no randomness", WERR_IO);
-    log_always("generated admin token", LOG_S("token", m->api.auth.token));
+    log_always("generated admin token", LOG_S("token", m->api.auth.token.text));
+    return 0;
+}
+
+/* A worker explains a request to whoever has it. */
+static int share_token(struct manager *m)
+{
+    publish_token(&m->publish, secret_text(&m->api.auth.token));
     return 0;
 }
 
@@ -296,7 +303,8 @@ static int start(struct manager *m)
     static int (*const steps[])(struct manager * m) = {
         start_loop,           start_supervisor,   start_pool,  start_make_engine,
         start_signals,        start_check_flags,  start_names, start_worker_env,
-        listeners_open_proxy, listeners_open_api, start_token, start_run_engine,
+        listeners_open_proxy, listeners_open_api, start_token, share_token,
+        start_run_engine,
     };
     int code = 0;
 

@@ -118,6 +118,7 @@ enum pool_policy {
     POOL_POLICY_HASH, /* by the pool's hash_key */
     POOL_POLICY_N
 };
+const char *pool_policy_word(enum pool_policy policy); /* "round_robin" */
 
 enum pool_hash_by {
     POOL_HASH_ADDRESS,

@@ -188,7 +188,6 @@ int pool_code_read_stored(enum kind kind, struct span json, struct pool_command 
     "policy must be \"round_robin\", \"least_outstanding\", \"p2c\" or \"hash\""
 #define POOL_HASH_KEY_WISH \
     "hash_key must be \"address\", \"path\", \"header:NAME\" or \"cookie:NAME\""
-const char *pool_policy_word(enum pool_policy policy); /* "round_robin" */
 bool pool_policy_from_word(const char *word, uint8_t *policy);
 enum { POOL_HASH_KEY_TEXT_MAX = POOL_NAME_MAX + 8 };
 /* "header:X-User"; buf of POOL_HASH_KEY_TEXT_MAX. */

@@ -75,5 +75,12 @@ int route_redirect(const struct rule_redirect *redirect, const struct route_requ
  * their weights where it forwards. */
 enum { ROUTE_EXPLAIN_MAX = 50 };
 void route_explain(struct route_table *t, const struct route_request *r, struct jtext *out);
+/* The same in short, as members of a structured field (RFC 8941 section 3.2): rule=10;id="r-5"
+ * (or rule=default), passed-over=(5;fails=host), the last ROUTE_EXPLAIN_BRIEF_MAX of them,
+ * action=forward, and where several pools are forwarded to pools=("green";weight=10 …), the
+ * first ROUTE_EXPLAIN_BRIEF_MAX. */
+enum { ROUTE_EXPLAIN_BRIEF_MAX = 8 };
+void route_explain_brief(struct route_table *t, const struct route_request *r,
+                         struct strb *out);
 
 #endif

@@ -1,5 +1,6 @@
 /* ex_int.h - what the files of the exchange share: exchange.c, ex_steps.c, ex_relay.c,
- * ex_route.c, ex_early.c, ex_hop.c, ex_pace.c, ex_retry.c, ex_tunnel.c, ex_fail.c. */
+ * ex_route.c, ex_explain.c, ex_early.c, ex_hop.c, ex_pace.c, ex_retry.c, ex_tunnel.c,
+ * ex_fail.c. */
 #ifndef WELDR_WORKER_EX_INT_H
 #define WELDR_WORKER_EX_INT_H
 
@@ -45,6 +46,12 @@ void ex_request_sent(struct exchange *ex, const struct msg *trailers);
 enum ex_verdict ex_step_route(struct exchange *ex);
 /* The response that a rule says. */
 int ex_fill_ruled(struct exchange *ex, struct msg *m, struct span *body) MUST_USE;
+
+/* ex_explain.c: for a request with X-Weldr-Explain. */
+/* Which rule took it and why, if it has the token; else the field counts as refused. */
+void ex_explain_route(struct exchange *ex);
+/* ex->explained, and what came of it, for a response. WERR_TOO_BIG. */
+int ex_add_explain(struct exchange *ex, struct msg *m) MUST_USE;
 
 /* ex_early.c: a response that comes before the request has ended. */
 /* Before the response's head: says that the connection closes, if it will. */
