@@ -44,6 +44,18 @@ char *api_pages_next(struct api_pages *p, const struct manager *m, int *error)
     return page;
 }
 
+const struct server_facts *api_pages_next_draining(const struct manager *m,
+                                                   struct api_cursor *at)
+{
+    const struct server_facts *f = facts_next_draining(&m->facts, at->left_id, at->left_no);
+
+    if (f == NULL || f->drain_no > at->left_end)
+        return NULL;
+    at->left_id = f->id;
+    at->left_no = f->drain_no;
+    return f;
+}
+
 /* When much waits for clients that don't read, no more is added than must be. */
 static size_t first_page_bytes(const struct manager *m)
 {
@@ -62,7 +74,7 @@ void api_pages_respond(struct api_conn *ac, unsigned status, const struct api_pa
     }
     leaving_sweep(ac->m);
     *p = (struct api_pages){.kind = kind, .at = *at};
-    p->at.since_seq = ac->m->publish.seq;
+    p->at.left_end = ac->m->facts.drain_no;
     kind->begin(&p->list, &p->at);
     page = make_page(p, ac->m, first_page_bytes(ac->m));
     if (page != NULL && !p->has_ended) {
