@@ -14,7 +14,7 @@
  *
  * Owner: whoever made the table; it has copies of rules and actions, to which a hit points. The
  * turns of weighted pools are in it, hence it is not const for route_pick; they carry over to a
- * new table where a rule keeps its priority, its pools and their weights. Pure.
+ * new table where a rule keeps its pools and their weights. Pure.
  */
 #ifndef WELDR_ROUTE_ROUTE_H
 #define WELDR_ROUTE_ROUTE_H
