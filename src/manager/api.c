@@ -76,14 +76,16 @@ static void on_unread(struct conn *c)
     conn_timer_set(c, API_HEAD_MS);
 }
 
-/* Who waits for a server to drain and ends its side has left: nobody else would tell for as
- * long as that takes. */
+/* Who waits for a server to drain and ends its side may read on (RFC 9112 section 9.6), or may
+ * have left for good, which nobody else would tell for as long as that takes. An interim
+ * response (any client may get one: RFC 9110 section 15.2) brings that out: whoever has left
+ * answers it with a reset. */
 static void on_fin(struct conn *c)
 {
-    const struct api_conn *ac = api_conn_of(c);
+    struct api_conn *ac = api_conn_of(c);
 
-    if (ac->change != NULL && change_is_leaving(ac->change))
-        conn_close(c, CONN_CLOSE_NOW);
+    if (ac->change != NULL && change_is_leaving(ac->change) && ac->knows_1xx)
+        api_send_continue(ac);
 }
 
 static void on_gone(struct conn *c, int error)

@@ -172,7 +172,7 @@ static enum refusal judge_head(struct api_conn *ac, const struct msg *m)
     return REFUSE_NONE;
 }
 
-static void send_continue(struct api_conn *ac)
+void api_send_continue(struct api_conn *ac)
 {
     struct msg m;
 
@@ -189,6 +189,7 @@ static void on_head(struct api_conn *ac, const struct msg *m)
     ac->path = SPAN_NONE;
     ac->wants_little = prefers_minimal(m);
     ac->is_shortened = false;
+    ac->knows_1xx = m->version >= 11;
     if (span_to_str(msg_method(m), ac->method, sizeof(ac->method)) < 0)
         ac->method[0] = '\0'; /* too long for one that we know */
     ac->is_head = span_is_equal(msg_method(m), SPAN("HEAD"));
@@ -201,7 +202,7 @@ static void on_head(struct api_conn *ac, const struct msg *m)
     if (ac->refusal != REFUSE_NONE)
         refuse(ac, ac->refusal);
     else if (m->flags & MSG_EXPECT_100)
-        send_continue(ac);
+        api_send_continue(ac);
 }
 
 /* WERR_TOO_BIG: long bodies have used up what they may. */
