@@ -56,6 +56,7 @@ struct api_conn {
     bool is_head;      /* HEAD: no body in the response */
     bool is_whole;     /* the request was read to its end */
     bool knows_1xx;    /* the client understands 1xx responses */
+    bool is_passing;   /* what the response says is over soon: Retry-After */
     bool wants_little; /* Prefer: return=minimal … */
     bool is_shortened; /* … and gets it */
     unsigned refusal;  /* index into the refusals that the head met; 0: none */

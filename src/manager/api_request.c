@@ -188,7 +188,7 @@ static void on_head(struct api_conn *ac, const struct msg *m)
     ac->location[0] = ac->allow[0] = '\0';
     ac->path = SPAN_NONE;
     ac->wants_little = prefers_minimal(m);
-    ac->is_shortened = false;
+    ac->is_shortened = ac->is_passing = false;
     ac->knows_1xx = m->version >= 11;
     if (span_to_str(msg_method(m), ac->method, sizeof(ac->method)) < 0)
         ac->method[0] = '\0'; /* too long for one that we know */
@@ -241,7 +241,7 @@ static void on_body(struct api_conn *ac, struct span piece)
     error = make_room(ac, piece.len);
     if (error < 0) {
         if (error == WERR_TOO_BIG)
-            api_problem(ac, 503, "busy", "too many long bodies at once");
+            api_problem_passing(ac, 503, "busy", "too many long bodies at once");
         else
             api_problem_internal(ac, error);
         return;
