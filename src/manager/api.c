@@ -7,7 +7,9 @@
 #include "manager/manager.h"
 
 static const struct fsm_state phases[API_PHASES] = {
-    [API_READING] = {"READING", FSM_TO(API_WAITING) | FSM_TO(API_SENDING)},
+    [API_READING] = {"READING",
+                     FSM_TO(API_PUT_OFF) | FSM_TO(API_WAITING) | FSM_TO(API_SENDING)},
+    [API_PUT_OFF] = {"PUT_OFF", FSM_TO(API_WAITING) | FSM_TO(API_SENDING)},
     [API_WAITING] = {"WAITING", FSM_TO(API_SENDING)},
     [API_SENDING] = {"SENDING", FSM_TO(API_READING)},
 };
@@ -16,6 +18,7 @@ static const struct fsm phase_fsm = {"api", phases, API_PHASES};
 /* What a phase means for whoever else wants a place. */
 static const enum place_state place_states[API_PHASES] = {
     [API_READING] = PLACE_IDLE,
+    [API_PUT_OFF] = PLACE_BUSY,
     [API_WAITING] = PLACE_BUSY,
     [API_SENDING] = PLACE_SENDING,
 };
@@ -96,6 +99,10 @@ static void on_gone(struct conn *c, int error)
 
 static void on_timer(struct conn *c)
 {
+    if (api_conn_of(c)->phase == API_PUT_OFF) {
+        api_handle(api_conn_of(c));
+        return;
+    }
     if (conn_is_congested(c) && conn_has_taken(c)) {
         on_progress(c);
         return;

@@ -78,7 +78,16 @@ static void allow_methods(struct api_conn *ac)
     api_route_allow(routes, ROUTES_N, ac->path, &b);
 }
 
-static void handle(struct api_conn *ac)
+void api_put_off(struct api_conn *ac)
+{
+    if (ac->phase != API_PUT_OFF) {
+        log_info("request is put off", LOG_S("method", ac->method), LOG_B("path", ac->path));
+        api_move(ac, API_PUT_OFF, "what it needs is about to come");
+    }
+    conn_timer_set(&ac->conn, API_AGAIN_MS);
+}
+
+void api_handle(struct api_conn *ac)
 {
     const struct span method = span_from_str(ac->method);
     const int error = api_route_find(routes, ROUTES_N, method, ac->path, &ac->match);
@@ -262,7 +271,7 @@ static void on_end(struct api_conn *ac)
 {
     ac->is_whole = true;
     conn_quiet(&ac->conn); /* a client that has closed its side still wants its response */
-    handle(ac);
+    api_handle(ac);
 }
 
 void api_on_event(struct conn *c, struct event *ev)

@@ -27,6 +27,17 @@
 struct listener;
 struct manager;
 
+/* Addresses that were let go a moment ago: workers have heard of it, and close their sockets
+ * when they have accepted what waits there. */
+enum { LISTENERS_LEFT_N = 32, LISTENERS_LEFT_MS = 2000 };
+struct listeners_left {
+    struct {
+        uint64_t until_ms; /* then it counts no more */
+        uint16_t port;
+    } at[LISTENERS_LEFT_N]; /* the newest, in a ring */
+    unsigned next;
+};
+
 /* The number of workers: as told, or one per core this process may use. */
 unsigned listeners_worker_n(const struct config *config);
 /* Steps of the start: 0 or the exit code, told in the log. */
@@ -41,7 +52,8 @@ int listeners_open_api(struct manager *m);
 void listeners_note_own(struct manager *m);
 /* A change is about to be proposed: if it gives a listener addresses, binds those that the
  * listener has not. WERR_INVALID: one can't be bound; *error says which (field "addresses[1]")
- * and why, and nothing has changed. WERR_NOMEM, WERR_NO_FD. */
+ * and why, and nothing has changed. WERR_AGAIN: the same, and the address was one of ours until
+ * now: it may be free in a moment. WERR_NOMEM, WERR_NO_FD. */
 int listeners_prepare(struct manager *m, const struct pool_command *c,
                       struct pool_error *error) MUST_USE;
 /* A change has ended, or did not begin: closes what was prepared for the listener and neither

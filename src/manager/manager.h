@@ -24,6 +24,7 @@
 #include "manager/checks.h"
 #include "manager/facts.h"
 #include "manager/leaving.h"
+#include "manager/listeners.h"
 #include "manager/own_address.h"
 #include "manager/publish.h"
 #include "manager/servers.h"
@@ -64,6 +65,7 @@ struct manager {
     struct resolve *resolve;
     struct own_addresses own;
     struct timer listeners_timer; /* listeners.h */
+    struct listeners_left listeners_left;
     struct api api;
     struct rand_state rand;
     unsigned worker_n;
