@@ -141,7 +141,15 @@ void api_json_workers_begin(struct api_json_list *l);
 void api_json_workers_add(struct api_json_list *l, const struct api_json_worker_view *v);
 
 /* workers: that serve. */
-char *api_json_health(const char *status, unsigned workers, unsigned of);
+struct listeners_missing;
+struct api_json_health_view {
+    const char *status;
+    unsigned workers, of;          /* that serve */
+    unsigned address_n, missing_n; /* of listeners, and those that clients can't reach … */
+    const struct listeners_missing *missing; /* … the first shown_n of which are told */
+    unsigned shown_n;
+};
+char *api_json_health(const struct api_json_health_view *v);
 
 /* A member of a document that PATCH can't change. */
 struct api_json_fixed {

@@ -1,5 +1,6 @@
 #include "manager/api.h"
 #include "manager/api_json.h"
+#include "manager/listeners_health.h"
 #include "manager/manager.h"
 
 static uint64_t read_counter(const struct manager *m, unsigned id, enum stats_counter c)
@@ -30,34 +31,62 @@ void api_workers_list(struct api_conn *ac)
     api_respond(ac, 200, api_json_list_end(&list));
 }
 
-static void respond_health(struct api_conn *ac, int status, const char *word)
+/* ---- health ---- */
+
+enum { MISSING_SHOWN_MAX = 32 };
+
+/* Strangers are told how many addresses there are, not which. */
+static void respond_health(struct api_conn *ac, int status, struct api_json_health_view *v)
 {
     const struct supervisor *s = &ac->m->supervisor;
 
-    api_respond(ac, status, api_json_health(word, supervisor_count_serving(s), s->slot_n));
+    v->workers = supervisor_count_serving(s);
+    v->of = s->slot_n;
+    v->shown_n = v->missing_n < MISSING_SHOWN_MAX ? v->missing_n : MISSING_SHOWN_MAX;
+    if (!ac->place.is_known)
+        v->shown_n = 0;
+    api_respond(ac, status, api_json_health(v));
+}
+
+/* Serving at fewer addresses than it should is better than not at all: 200, and the word says
+ * it. */
+static void respond_serving(struct api_conn *ac, const char *word)
+{
+    struct listeners_missing missing[MISSING_SHOWN_MAX];
+    struct api_json_health_view v = {.status = word, .missing = missing};
+    int status = 200;
+
+    listeners_look(ac->m);
+    v.missing_n = listeners_find_missing(ac->m, missing, MISSING_SHOWN_MAX, &v.address_n);
+    if (supervisor_count_serving(&ac->m->supervisor) == 0) {
+        v.status = "no_worker";
+        status = 503;
+    } else if (v.missing_n > 0 && v.missing_n == v.address_n) {
+        v.status = "no_address";
+        status = 503;
+    } else if (v.missing_n > 0) {
+        v.status = "degraded";
+    }
+    respond_health(ac, status, &v);
 }
 
 void api_health_get(struct api_conn *ac)
 {
     if (ac->m->is_draining)
-        respond_health(ac, 503, "draining");
-    else if (supervisor_count_serving(&ac->m->supervisor) == 0)
-        respond_health(ac, 503, "no_worker");
+        respond_health(ac, 503, &(struct api_json_health_view){.status = "draining"});
     else
-        respond_health(ac, 200, "ok");
+        respond_serving(ac, "ok");
 }
 
 /* For load balancers: serves, and means to go on. */
 void api_ready_get(struct api_conn *ac)
 {
     if (ac->m->is_leaving)
-        respond_health(ac, 503, "leaving");
+        respond_health(ac, 503, &(struct api_json_health_view){.status = "leaving"});
     else if (!start_is_ready(ac->m))
-        respond_health(ac, 503, "starting");
-    else if (supervisor_count_serving(&ac->m->supervisor) == 0)
-        respond_health(ac, 503, "no_worker");
+        respond_health(ac, 503, &(struct api_json_health_view){.status = "starting"});
     else
-        respond_health(ac, 200, "ready");
+        respond_serving(ac, "ready");
 }
 
 void api_root_get(struct api_conn *ac)

@@ -35,6 +35,7 @@ struct listening {
     struct addr wanted, bound; /* as asked for; as the kernel gave it (port 0) */
     int error;                 /* FAILED: why */
     bool is_of_flags; /* PENDING: --ip asked for it, and the start has yet to propose that */
+    bool is_lost;     /* OPEN: this host has the address no more (listeners_health.h) */
     bool is_named;    /* of listeners.c, while it compares: still in the description */
     struct supervisor *owner;
     TAILQ_ENTRY(listening) entry; /* of the supervisor's */

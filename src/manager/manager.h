@@ -66,6 +66,7 @@ struct manager {
     struct own_addresses own;
     struct timer listeners_timer; /* listeners.h */
     struct listeners_left listeners_left;
+    uint64_t listeners_looked_ms; /* listeners_health.h */
     struct api api;
     struct rand_state rand;
     unsigned worker_n;

@@ -103,6 +103,28 @@ int listen_accept(int listener, struct addr *peer)
     return fd;
 }
 
+/* The kernel's own judgement, with a socket that nobody hears of. */
+bool listen_has_address(const struct addr *at)
+{
+    struct addr any_port = *at;
+    struct sockaddr_storage sa;
+    socklen_t len;
+    bool has = true;
+    int fd;
+
+    any_port.port = 0;
+    if (addr_is_wildcard(at))
+        return true;
+    fd = socket(at->family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    if (fd < 0)
+        return true;
+    len = addr_to_sockaddr(&any_port, &sa);
+    if (bind(fd, (struct sockaddr *)&sa, len) < 0)
+        has = errno != EADDRNOTAVAIL;
+    close(fd);
+    return has;
+}
+
 void listen_stop_deferring(int fd)
 {
     (void)set_option(fd, IPPROTO_TCP, TCP_DEFER_ACCEPT, 0);

@@ -23,6 +23,8 @@ int listen_open(const struct addr *at, bool reuse_port, bool defer_accept,
  * WERR_RESET: that one has gone, try the next; else: out of means. */
 int listen_accept(int listener, struct addr *peer) MUST_USE;
 /* Ends TCP_DEFER_ACCEPT: who connects from now on is there to be accepted before it speaks. */
+/* Has this host the address (a wildcard: always), or may it be bound all the same? */
+bool listen_has_address(const struct addr *at);
 void listen_stop_deferring(int fd);
 /* Stream socket pair, non-blocking, close-on-exec. */
 int listen_pair(int fds[2]) MUST_USE;
