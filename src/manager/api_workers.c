@@ -17,6 +17,8 @@ void api_workers_list(struct api_conn *ac)
     for (unsigned i = 0; i < m->supervisor.slot_n; i++) {
         const struct slot *slot = &m->supervisor.slots[i];
 
+        if (!slot->is_wanted && slot->state == SLOT_STOPPED)
+            continue;
         api_json_workers_add(&list, &(struct api_json_worker_view){
                                         .id = slot->id,
                                         .pid = slot->pid,
@@ -41,7 +43,7 @@ static void respond_health(struct api_conn *ac, int status, struct api_json_heal
     const struct supervisor *s = &ac->m->supervisor;
 
     v->workers = supervisor_count_serving(s);
-    v->of = s->slot_n;
+    v->of = supervisor_count_wanted(s);
     v->shown_n = v->missing_n < MISSING_SHOWN_MAX ? v->missing_n : MISSING_SHOWN_MAX;
     if (!ac->place.is_known)
         v->shown_n = 0;

@@ -38,8 +38,8 @@ struct listeners_left {
     unsigned next;
 };
 
-/* The number of workers: as told, or one per core this process may use. */
-unsigned listeners_worker_n(const struct config *config);
+/* The number of workers: as told, or (0) one per core this process may use. */
+unsigned listeners_worker_n(unsigned wanted);
 /* Steps of the start: 0 or the exit code, told in the log. */
 int listeners_open_proxy(struct manager *m);
 /* The command that puts the listener of the i-th of them into the description. False: there is

@@ -23,7 +23,7 @@ static void on_worker_start(void *arg, struct slot *slot)
     struct manager *m = arg;
     const struct frame_hello hello = {
         .worker_id = slot->id,
-        .worker_n = m->worker_n,
+        .worker_n = m->supervisor.slot_n,
         .log_level = (uint32_t)log_level_now,
         .drain_timeout_ms = m->config->drain_timeout_ms,
         .seed = rand_u64(&m->rand),
@@ -238,9 +238,10 @@ static int start_supervisor(struct manager *m)
 
     if (error < 0)
         return manager_fail_start("can't start the supervisor", error);
-    m->stats = stats_new(m->worker_n, &m->supervisor.stats_fd);
+    m->stats = stats_new(CONFIG_WORKERS_MAX, &m->supervisor.stats_fd);
     if (m->stats == NULL)
         return manager_fail_start("can't make the statistics segment", werr_from_errno(errno));
+    stats_use(m->stats, m->worker_n);
     m->supervisor.stats = m->stats;
     return 0;
 }
@@ -375,7 +376,7 @@ int manager_main(const struct config *config)
     m->fd_limit = listen_raise_fd_limit();
     werr_set_panic_hook(on_panic, m);
     m->config = config;
-    m->worker_n = listeners_worker_n(config);
+    m->worker_n = listeners_worker_n(config->workers);
     timer_init(&m->ready_delay, on_ready_delay);
     listeners_note_own(m);
     api_init(&m->api, m);

@@ -12,15 +12,11 @@
 #include "base/strb.h"
 #include "log/log.h"
 #include "manager/handover.h"
+#include "manager/supervisor_int.h"
 #include "net/inbox.h"
 #include "net/listen.h"
 
-enum {
-    BACKOFF_MIN_MS = 100,
-    BACKOFF_MAX_MS = 10000,
-    LIVED_LONG_MS = 10000,
-    KILL_AFTER_DRAIN_MS = 2000
-};
+enum { BACKOFF_MIN_MS = 100, BACKOFF_MAX_MS = 10000, LIVED_LONG_MS = 10000 };
 
 static const struct fsm_state slot_states[SLOT_STATES] = {
     [SLOT_STOPPED] = {"stopped", FSM_TO(SLOT_STARTING)},
@@ -62,10 +58,23 @@ unsigned supervisor_count_serving(const struct supervisor *s)
     return n;
 }
 
+unsigned supervisor_count_wanted(const struct supervisor *s)
+{
+    unsigned n = 0;
+
+    for (unsigned i = 0; i < s->slot_n; i++)
+        n += s->slots[i].is_wanted;
+    return n;
+}
+
 /* For each slot without a process the descriptor that its channel will have. */
 void supervisor_fill_reserve(struct supervisor *s)
 {
-    (void)reserve_fill(&s->reserve, RESERVE_BASE_N + supervisor_count(s, SLOT_STOPPED));
+    unsigned absent_n = 0;
+
+    for (unsigned i = 0; i < s->slot_n; i++)
+        absent_n += s->slots[i].is_wanted && s->slots[i].state == SLOT_STOPPED;
+    (void)reserve_fill(&s->reserve, RESERVE_BASE_N + absent_n);
 }
 
 unsigned supervisor_count(const struct supervisor *s, enum slot_state state)
@@ -173,8 +182,6 @@ static unsigned list_fds(const struct slot *slot, int channel_fd, int *fds)
 
     fds[n++] = channel_fd;
     fds[n++] = slot->owner->stats_fd;
-    if (slot->inbox < 0)
-        return n;
     fds[n++] = slot->inbox;
     for (unsigned i = 0; i < slot->owner->slot_n; i++)
         fds[n++] = slot->owner->slots[i].outbox;
@@ -244,7 +251,7 @@ static int start_process(struct slot *slot)
     return 0;
 }
 
-static int start_slot(struct slot *slot)
+int supervisor_start_slot(struct slot *slot)
 {
     struct supervisor *s = slot->owner;
     int error;
@@ -274,8 +281,12 @@ static void on_start_timer(struct timer *t)
 {
     struct slot *slot = (struct slot *)((char *)t - offsetof(struct slot, timer));
 
+    if (slot->pid != 0) {
+        supervisor_replace(slot, "did not finish in time");
+        return;
+    }
     slot->restarts++;
-    (void)start_slot(slot);
+    (void)supervisor_start_slot(slot);
 }
 
 int supervisor_start(struct supervisor *s)
@@ -284,7 +295,7 @@ int supervisor_start(struct supervisor *s)
 
     pulse_start(s);
     for (unsigned i = 0; error == 0 && i < s->slot_n; i++)
-        error = start_slot(&s->slots[i]);
+        error = supervisor_start_slot(&s->slots[i]);
     return error;
 }
 
@@ -313,9 +324,10 @@ static void end_slot(struct slot *slot, int status)
     move(slot, SLOT_STOPPED, "process ended");
     s->hooks.on_exit(s->hooks.arg, slot, WIFEXITED(status) ? WEXITSTATUS(status) : -1);
     slot->pid = 0;
+    timer_stop(loop_timers(s->loop), &slot->timer);
     supervisor_fill_reserve(s);
     stand_in_review(s);
-    if (!s->is_draining)
+    if (!s->is_draining && slot->is_wanted)
         start_later(slot);
 }
 
@@ -375,15 +387,15 @@ static void shut_listenings(struct supervisor *s)
         listening_shut(l);
 }
 
-static void drain_slot(struct slot *slot, uint32_t limit_ms)
+void supervisor_drain_slot(struct slot *slot, uint32_t limit_ms)
 {
     char buf[FRAME_FIXED_MAX];
 
     timer_stop(loop_timers(slot->owner->loop), &slot->timer);
     close_boxes(slot);
-    if (slot->state == SLOT_STOPPED)
+    if (slot->state == SLOT_STOPPED || slot->state == SLOT_DRAINING)
         return;
-    move(slot, SLOT_DRAINING, "shutdown");
+    move(slot, SLOT_DRAINING, slot->is_wanted ? "shutdown" : "fewer workers");
     manager_channel_say(&slot->channel, CHANNEL_DRAIN,
                         span_from(buf, frame_put_drain(buf, limit_ms)));
 }
@@ -403,7 +415,7 @@ void supervisor_drain(struct supervisor *s, uint32_t limit_ms)
     stand_in_last(s);
     shut_listenings(s);
     for (unsigned i = 0; i < s->slot_n; i++)
-        drain_slot(&s->slots[i], limit_ms);
+        supervisor_drain_slot(&s->slots[i], limit_ms);
     loop_timer_in(s->loop, &s->kill_timer, (uint64_t)limit_ms + KILL_AFTER_DRAIN_MS);
     tell_if_all_stopped(s);
 }
@@ -447,7 +459,7 @@ void supervisor_kill_all(struct supervisor *s)
 
 /* ---- life ---- */
 
-static int init_slot(struct supervisor *s, unsigned id, unsigned slot_n)
+int supervisor_init_slot(struct supervisor *s, unsigned id)
 {
     struct slot *slot = &s->slots[id];
     int error;
@@ -458,8 +470,6 @@ static int init_slot(struct supervisor *s, unsigned id, unsigned slot_n)
     manager_channel_init(&slot->channel, s->loop, &channel_ops);
     timer_init(&slot->timer, on_start_timer);
     stand_in_init(slot);
-    if (slot_n == 1)
-        return 0;
     error = inbox_open(&slot->inbox, &slot->outbox);
     if (error < 0)
         return error;
@@ -483,11 +493,13 @@ int supervisor_init(struct supervisor *s, struct loop *loop,
     s->exe_fd = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
     if (s->exe_fd < 0)
         return werr_from_errno(errno);
-    s->slots = calloc(slot_n, sizeof(*s->slots));
+    s->slots = calloc(CONFIG_WORKERS_MAX, sizeof(*s->slots));
     if (s->slots == NULL)
         error = WERR_NOMEM;
-    while (error == 0 && s->slot_n < slot_n)
-        error = init_slot(s, s->slot_n++, slot_n);
+    while (error == 0 && s->slot_n < slot_n) {
+        s->slots[s->slot_n].is_wanted = true;
+        error = supervisor_init_slot(s, s->slot_n++);
+    }
     if (error == 0)
         error = reserve_fill(&s->reserve, RESERVE_BASE_N + slot_n);
     if (error < 0)

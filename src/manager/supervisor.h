@@ -44,6 +44,7 @@ struct slot {
     unsigned id;
     uint8_t state;
     bool is_condemned; /* killed by us, its end is awaited */
+    bool is_wanted;    /* else there are fewer workers now: the process, if any, drains */
     pid_t pid;         /* 0: none */
     int inbox, outbox; /* where the others put connections that this one shall have: its own end
                           and theirs; -1: closed, or it is the only worker */
@@ -73,8 +74,8 @@ struct supervisor_hooks {
 struct supervisor {
     struct loop *loop;
     struct supervisor_hooks hooks;
-    struct slot *slots;
-    unsigned slot_n;
+    struct slot *slots;           /* CONFIG_WORKERS_MAX of them … */
+    unsigned slot_n;              /* … of which so many have ever been wanted */
     struct listenings listenings; /* in the order of their making */
     uint32_t next_socket_no;
     int exe_fd;
@@ -94,6 +95,9 @@ void supervisor_fini(struct supervisor *s);
 /* Starts the workers; stops at the first that can't be started (those from then on replaced are
  * tried again and again). */
 int supervisor_start(struct supervisor *s) MUST_USE;
+/* So many workers from now on: starts those that are missing, with all sockets; surplus ones,
+ * those with the highest ids, drain within limit_ms. WERR_*: nothing has changed. */
+int supervisor_resize(struct supervisor *s, unsigned n, uint32_t limit_ms) MUST_USE;
 /* SIGCHLD: collects the ended ones. */
 void supervisor_reap(struct supervisor *s);
 /* Kills the worker of this slot; another takes its place. */
@@ -114,6 +118,7 @@ bool slot_serves(const struct slot *slot);
 /* After descriptors have become free, or were lent. */
 void supervisor_fill_reserve(struct supervisor *s);
 unsigned supervisor_count(const struct supervisor *s, enum slot_state state);
+unsigned supervisor_count_wanted(const struct supervisor *s);
 unsigned supervisor_count_serving(const struct supervisor *s);
 const char *slot_state_name(const struct slot *slot); /* "running" */
 

@@ -1,6 +1,7 @@
 #include "net/listen.h"
 
 #include <errno.h>
+#include <linux/filter.h>
 #include <netinet/tcp.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -123,6 +124,20 @@ bool listen_has_address(const struct addr *at)
         has = errno != EADDRNOTAVAIL;
     close(fd);
     return has;
+}
+
+int listen_steer(int fd, unsigned n)
+{
+    struct sock_filter code[] = {
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, (uint32_t)(SKF_AD_OFF + SKF_AD_RANDOM)),
+        BPF_STMT(BPF_ALU | BPF_MOD | BPF_K, n),
+        BPF_STMT(BPF_RET | BPF_A, 0),
+    };
+    const struct sock_fprog program = {sizeof(code) / sizeof(code[0]), code};
+
+    if (setsockopt(fd, SOL_SOCKET, SO_ATTACH_REUSEPORT_CBPF, &program, sizeof(program)) == 0)
+        return 0;
+    return werr_from_errno(errno);
 }
 
 void listen_stop_deferring(int fd)

@@ -56,10 +56,15 @@ struct spread {
     struct sock inbox;
 };
 
-/* stats: the segment of all workers. The worker listens already. inbox, first_outbox: handles
- * of the loop. */
-void spread_start(struct spread *s, struct worker *w, struct stats *stats, int inbox,
-                  int first_outbox);
+/* stats: the segment of all workers. inbox, first_outbox: handles of the loop. worker_n: of the
+ * outboxes, that is of the workers that it knows; those that are added later it only gets
+ * connections from, and one that is alone at first passes none. The worker listens already. */
+struct spread_boxes {
+    struct stats *stats;
+    int inbox, first_outbox;
+};
+void spread_start(struct spread *s, struct worker *w, unsigned worker_n,
+                  struct spread_boxes boxes);
 /* In on_accept of the socket with this number: has the connection gone to another worker? */
 bool spread_pass(struct spread *s, struct accepted *a, uint32_t socket_no);
 /* Our number of clients has changed. */

@@ -112,6 +112,7 @@ static void start_channel(void)
     slot = m->supervisor.slots = calloc(1, sizeof(*slot));
     m->supervisor.slot_n = 1;
     slot->owner = &m->supervisor;
+    slot->is_wanted = true;
     slot->state = SLOT_RUNNING;
     stand_in_init(slot);
     assert_int_equal(listen_pair(pair), 0);
