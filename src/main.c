@@ -4,7 +4,7 @@
 #include <unistd.h>
 
 #include "cli/cli.h"
-#include "manager/manager.h"
+#include "manager/manager_main.h"
 #include "worker/worker_main.h"
 
 /* Started with one of them closed, a socket would get its number, and the log would go into it.

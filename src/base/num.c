@@ -76,10 +76,8 @@ size_t num_to_dec(uint64_t n, char *buf)
 
 size_t num_to_hex(uint64_t n, char *buf)
 {
-    unsigned len = 1;
+    const unsigned len = (67 - (unsigned)__builtin_clzll(n | 1)) / 4;
 
-    while (len < 16 && n >> (4 * len) != 0)
-        len++;
     for (unsigned i = 0; i < len; i++)
         buf[i] = "0123456789abcdef"[n >> (4 * (len - 1 - i)) & 15];
     return len;

@@ -56,7 +56,7 @@
 
 struct bufq_store;
 
-enum codec_role { CODEC_SERVER, CODEC_CLIENT };
+enum codec_role { CODEC_SERVER, CODEC_CLIENT, CODEC_ROLES };
 enum codec_protocol { CODEC_H1, CODEC_PROTOCOLS };
 
 /* Why a stream is given up; HTTP/1 can say none of it. */
@@ -115,6 +115,8 @@ struct codec_ops {
     /* Writes what the codec itself has to say, as far as there is room; true: there is more.
      * NULL: never anything. */
     bool (*output)(struct codec *c, struct outv *out);
+    /* Bytes of this stream's body that wait for credit. NULL: never any. */
+    size_t (*kept)(const struct codec *c, const struct codec_stream *st);
     uint64_t (*raw_in)(const struct codec *c, const struct codec_stream *st);
     void (*skip_in)(struct codec *c, struct codec_stream *st, size_t n);
     uint64_t (*raw_out)(const struct codec *c, const struct codec_stream *st);
@@ -152,8 +154,9 @@ struct codec_kind {
 struct codec_shared;
 struct codec_shared *codec_shared_new(struct bufq_store *store); /* NULL: no memory */
 void codec_shared_free(struct codec_shared *s); /* NULL allowed; no codec may be left */
-/* For tests: another kind for this protocol, before its first codec is made. */
-int codec_shared_put(struct codec_shared *s, enum codec_protocol protocol,
+/* For tests: another kind for this protocol in this role, once, before the first codec is made.
+ * WERR_NOMEM. */
+int codec_shared_put(struct codec_shared *s, enum codec_protocol protocol, enum codec_role role,
                      const struct codec_kind *kind) MUST_USE;
 unsigned codec_shared_live_n(const struct codec_shared *s);
 /* To be called every few seconds: gives back what was not needed since the last call. */
@@ -220,6 +223,12 @@ static inline void codec_send_end(struct codec *c, struct codec_stream *st,
 static inline bool codec_output(struct codec *c, struct outv *out)
 {
     return c->ops->output != NULL && c->ops->output(c, out);
+}
+
+/* What it keeps of this stream: has some of that gone out? */
+static inline size_t codec_kept(const struct codec *c, const struct codec_stream *st)
+{
+    return c->ops->kept != NULL ? c->ops->kept(c, st) : 0;
 }
 
 /* ---- past the codec ---- */

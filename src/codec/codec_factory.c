@@ -7,23 +7,24 @@
 
 static const struct codec_kind *const kinds[CODEC_PROTOCOLS] = {[CODEC_H1] = &h1_kind};
 
-struct codec_shared {
-    struct bufq_store *store;
-    struct {
-        const struct codec_kind *kind;
-        void *shared; /* of this kind; NULL: not there yet */
-    } of[CODEC_PROTOCOLS];
+struct maker {
+    const struct codec_kind *kind;
+    void *shared; /* of this kind; NULL: not there yet */
 };
 
-static int put(struct codec_shared *s, enum codec_protocol protocol,
-               const struct codec_kind *kind)
+struct codec_shared {
+    struct bufq_store *store;
+    struct maker of[CODEC_PROTOCOLS];
+    struct maker instead[CODEC_PROTOCOLS][CODEC_ROLES]; /* shared NULL: of[] it is */
+};
+
+static int put(const struct codec_shared *s, struct maker *at, const struct codec_kind *kind)
 {
     void *shared = kind->shared_new(s->store);
 
     if (shared == NULL)
         return WERR_NOMEM;
-    s->of[protocol].kind = kind;
-    s->of[protocol].shared = shared;
+    *at = (struct maker){.kind = kind, .shared = shared};
     return 0;
 }
 
@@ -35,7 +36,7 @@ struct codec_shared *codec_shared_new(struct bufq_store *store)
         return NULL;
     *s = (struct codec_shared){.store = store};
     for (unsigned i = 0; i < CODEC_PROTOCOLS; i++) {
-        if (put(s, i, kinds[i]) < 0) {
+        if (put(s, &s->of[i], kinds[i]) < 0) {
             codec_shared_free(s);
             return NULL;
         }
@@ -43,53 +44,72 @@ struct codec_shared *codec_shared_new(struct bufq_store *store)
     return s;
 }
 
-static void drop(struct codec_shared *s, enum codec_protocol protocol)
+static void drop(const struct maker *at)
 {
-    if (s->of[protocol].shared != NULL)
-        s->of[protocol].kind->shared_free(s->of[protocol].shared);
+    if (at->shared != NULL)
+        at->kind->shared_free(at->shared);
 }
 
 void codec_shared_free(struct codec_shared *s)
 {
     if (s == NULL)
         return;
-    for (unsigned i = 0; i < CODEC_PROTOCOLS; i++)
-        drop(s, i);
+    for (unsigned i = 0; i < CODEC_PROTOCOLS; i++) {
+        drop(&s->of[i]);
+        for (unsigned role = 0; role < CODEC_ROLES; role++)
+            drop(&s->instead[i][role]);
+    }
     free(s);
 }
 
-int codec_shared_put(struct codec_shared *s, enum codec_protocol protocol,
+int codec_shared_put(struct codec_shared *s, enum codec_protocol protocol, enum codec_role role,
                      const struct codec_kind *kind)
 {
-    const struct codec_kind *old_kind = s->of[protocol].kind;
-    void *old_shared = s->of[protocol].shared;
-    int rc;
+    struct maker *at = &s->instead[protocol][role];
 
-    MUST(old_kind->live_n(old_shared) == 0);
-    rc = put(s, protocol, kind);
-    if (rc == 0)
-        old_kind->shared_free(old_shared);
-    return rc;
+    MUST(at->shared == NULL && codec_shared_live_n(s) == 0);
+    return put(s, at, kind);
+}
+
+static unsigned live_n(const struct maker *at)
+{
+    return at->shared != NULL ? at->kind->live_n(at->shared) : 0;
 }
 
 unsigned codec_shared_live_n(const struct codec_shared *s)
 {
     unsigned n = 0;
 
-    for (unsigned i = 0; i < CODEC_PROTOCOLS; i++)
-        n += s->of[i].kind->live_n(s->of[i].shared);
+    for (unsigned i = 0; i < CODEC_PROTOCOLS; i++) {
+        n += live_n(&s->of[i]);
+        for (unsigned role = 0; role < CODEC_ROLES; role++)
+            n += live_n(&s->instead[i][role]);
+    }
     return n;
+}
+
+static void settle(const struct maker *at)
+{
+    if (at->shared != NULL)
+        at->kind->settle(at->shared);
 }
 
 void codec_shared_settle(struct codec_shared *s)
 {
-    for (unsigned i = 0; i < CODEC_PROTOCOLS; i++)
-        s->of[i].kind->settle(s->of[i].shared);
+    for (unsigned i = 0; i < CODEC_PROTOCOLS; i++) {
+        settle(&s->of[i]);
+        for (unsigned role = 0; role < CODEC_ROLES; role++)
+            settle(&s->instead[i][role]);
+    }
 }
 
 struct codec *codec_new(struct codec_shared *s, enum codec_protocol protocol,
                         enum codec_role role, const struct codec_limits *limits)
 {
-    MUST(protocol < CODEC_PROTOCOLS);
-    return s->of[protocol].kind->make(s->of[protocol].shared, role, limits);
+    MUST(protocol < CODEC_PROTOCOLS && role < CODEC_ROLES);
+    const struct maker *at = &s->instead[protocol][role];
+
+    if (at->shared == NULL)
+        at = &s->of[protocol];
+    return at->kind->make(at->shared, role, limits);
 }

@@ -60,13 +60,31 @@ size_t h1_body_close(struct h1 *h, struct span in)
 static size_t read_size(struct span line, uint64_t *size)
 {
     size_t i = 0;
+    int digit;
     *size = 0;
-    for (; i < line.len && ascii_hex(line.ptr[i]) >= 0; i++) {
+    for (; i < line.len && (digit = ascii_hex(line.ptr[i])) >= 0; i++) {
         if (*size > INT64_MAX / 16)
             return 0;
-        *size = *size * 16 + (uint64_t)ascii_hex(line.ptr[i]);
+        *size = *size * 16 + (uint64_t)digit;
     }
     return i;
+}
+
+enum { USUAL_DIGITS = 8 };
+
+/* The line that nearly all chunks have, a size of a few digits and nothing else: its length,
+ * which is within each limit; 0 when it is another, or not whole. */
+static size_t read_usual_line(struct span in, uint64_t *size)
+{
+    uint64_t value = 0;
+    size_t i = 0;
+    int digit;
+    for (; i < in.len && i < USUAL_DIGITS && (digit = ascii_hex(in.ptr[i])) >= 0; i++)
+        value = value * 16 + (uint64_t)digit;
+    if (i == 0 || in.len - i < CRLF_BYTES || in.ptr[i] != '\r' || in.ptr[i + 1] != '\n')
+        return 0;
+    *size = value;
+    return i + CRLF_BYTES;
 }
 
 static bool is_of(char c, enum field_class field_class)
@@ -164,7 +182,15 @@ static size_t line_max(const struct h1 *h)
     return SIZE_DIGITS + left + CRLF_BYTES;
 }
 
-size_t h1_body_chunk_size(struct h1 *h, struct span in)
+static size_t begin_chunk(struct h1 *h, size_t line_bytes)
+{
+    h->flags |= H1_CHUNK_BEGINS;
+    h1_read_move(h, h->in_left > 0 ? H1_READ_CHUNK_DATA : H1_READ_TRAILERS, "chunk size");
+    return line_bytes;
+}
+
+/* Any line: with extensions, with many zeros, in pieces, or wrong. */
+static size_t read_any_line(struct h1 *h, struct span in)
 {
     size_t digits;
     if (in.len < h->looked)
@@ -188,9 +214,13 @@ size_t h1_body_chunk_size(struct h1 *h, struct span in)
         refuse(h, WERR_TOO_BIG, "chunk extensions too long");
         return 0;
     }
-    h->flags |= H1_CHUNK_BEGINS;
-    h1_read_move(h, h->in_left > 0 ? H1_READ_CHUNK_DATA : H1_READ_TRAILERS, "chunk size");
-    return n;
+    return begin_chunk(h, n);
+}
+
+size_t h1_body_chunk_size(struct h1 *h, struct span in)
+{
+    size_t n = h->looked == 0 ? read_usual_line(in, &h->in_left) : 0;
+    return n > 0 ? begin_chunk(h, n) : read_any_line(h, in);
 }
 
 size_t h1_body_chunk_data(struct h1 *h, struct span in)

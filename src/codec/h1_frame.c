@@ -107,12 +107,10 @@ static void read_one(struct msg *m, struct lines *l, enum field_token token, str
  * of field names (RFC 3875 section 4.1.18) take '_' and '-' for the same. */
 static bool is_disguised(struct span name)
 {
-    static const struct span names[] = {{"content_length", 14}, {"transfer_encoding", 17}};
-    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-        if (span_is_equal_nocase(name, names[i]))
-            return true;
-    }
-    return false;
+    const struct span length = SPAN("content_length");
+    const struct span coding = SPAN("transfer_encoding");
+    return (name.len == length.len && span_is_equal_nocase(name, length)) ||
+           (name.len == coding.len && span_is_equal_nocase(name, coding));
 }
 
 static void read_lines(struct msg *m, struct lines *l)
@@ -122,10 +120,11 @@ static void read_lines(struct msg *m, struct lines *l)
                              1U << FIELD_EXPECT | 1U << FIELD_TE | 1U << FIELD_KEEP_ALIVE |
                              1U << FIELD_UPGRADE | 1U << FIELD_VIA | 1U << FIELD_X_REQUEST_ID |
                              1U << FIELD_X_WELDR_EXPLAIN;
+    const struct msg_field *fields = m->fields;
     *l = (struct lines){0};
-    for (unsigned i = 0; i < m->field_n; i++) {
-        const struct msg_field *f = &m->fields[i];
-        if (framing & 1U << f->token)
+    for (unsigned i = 0, n = m->field_n; i < n; i++) {
+        const struct msg_field *f = &fields[i];
+        if (framing >> f->token & 1U)
             read_one(m, l, f->token, msg_field_value(m, f));
         else if (f->token == FIELD_OTHER && is_disguised(msg_field_name(m, f)))
             l->has_disguised = true;

@@ -1,4 +1,5 @@
 #include "codec/h1_int.h"
+#include "codec/h1_scan.h"
 
 static const struct fsm_state read_states[H1_READ_STATES] = {
     [H1_READ_HEAD] = {"HEAD", FSM_TO(H1_READ_LENGTH) | FSM_TO(H1_READ_CHUNK_SIZE) |
@@ -115,6 +116,22 @@ static int64_t judge_line(struct h1 *h, struct span in, enum h1_section section,
     return fault->error;
 }
 
+/* As many field lines from p on as are of the usual form and within the limits; whatever ends
+ * the run is looked at line by line. */
+static const char *read_usual(struct h1 *h, struct span in, enum h1_section section,
+                              const char *p)
+{
+    size_t max = section_max(h, section);
+    const char *end = in.ptr + (in.len < max ? in.len : max);
+    unsigned field_n = h->line_n - 1U;
+    unsigned n = h->limits->fields > field_n ? h->limits->fields - field_n : 0;
+    if (p >= end)
+        return p;
+    h->line_n += (uint16_t)h1_scan->lines(in.ptr, &p, end, &h->shared->msg.fields[field_n], n);
+    h->line_start = (uint32_t)(p - in.ptr);
+    return p;
+}
+
 /* Lines from h->line_start on, up to and with the empty one. */
 static int64_t read_lines(struct h1 *h, struct span in, enum h1_section section,
                           struct h1_fault *fault)
@@ -122,6 +139,8 @@ static int64_t read_lines(struct h1 *h, struct span in, enum h1_section section,
     const char *p = in.ptr + h->line_start;
     const char *end = in.ptr + in.len;
     for (;;) {
+        if (h->line_n > 0)
+            p = read_usual(h, in, section, p);
         bool is_last = h->line_n > 0 && end - p >= 2 && p[0] == '\r' && p[1] == '\n';
         const char *next = is_last ? p + 2 : read_line(h, p, end, fault);
         if (next == NULL)

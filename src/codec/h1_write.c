@@ -61,28 +61,31 @@ static char *put_field(char *at, struct span name, struct span value)
 }
 
 /* Lines that stand together as they shall be sent are copied together: most of a usual head in
- * one or two runs. */
+ * one or two runs. What the walk needs is read before it, for all that is written might be it.
+ */
 static char *put_received(char *at, const struct msg *m)
 {
+    const char *base = m->base;
+    const struct msg_field *fields = m->fields;
     uint32_t run = 0;
     uint32_t run_end = 0;
-    for (unsigned i = 0; i < m->field_n; i++) {
-        const struct msg_field *f = &m->fields[i];
-        if ((f->flags & MSG_FIELD_DROP) || (own_fields & 1U << f->token))
+    for (unsigned i = 0, n = m->field_n; i < n; i++) {
+        const struct msg_field *f = &fields[i];
+        if ((f->flags & MSG_FIELD_DROP) || (own_fields >> f->token & 1U))
             continue;
-        if (f->flags & MSG_FIELD_TIGHT) {
-            if (f->name_off != run_end) {
-                at = put(at, span_from(m->base + run, run_end - run));
-                run = f->name_off;
-            }
-            run_end = f->value_off + f->value_len + 2;
+        if (!(f->flags & MSG_FIELD_TIGHT)) {
+            at = put(at, span_from(base + run, run_end - run));
+            run = run_end = 0;
+            at = put_field(at, msg_field_name(m, f), msg_field_value(m, f));
             continue;
         }
-        at = put(at, span_from(m->base + run, run_end - run));
-        run = run_end = 0;
-        at = put_field(at, msg_field_name(m, f), msg_field_value(m, f));
+        if (f->name_off != run_end) {
+            at = put(at, span_from(base + run, run_end - run));
+            run = f->name_off;
+        }
+        run_end = f->value_off + f->value_len + 2;
     }
-    return put(at, span_from(m->base + run, run_end - run));
+    return put(at, span_from(base + run, run_end - run));
 }
 
 static char *put_fields(char *at, const struct msg *m)
@@ -294,18 +297,34 @@ static struct span cut(struct h1 *h, struct span data)
     return data;
 }
 
+enum { CHUNK_SIZE_BYTES = 18 };
+
+static char *put_chunk_size(char *at, uint64_t bytes)
+{
+    at += num_to_hex(bytes, at);
+    return put(at, SPAN("\r\n"));
+}
+
+/* What is short is copied, with all that stands around it, as one piece. */
 static void write_chunk(struct h1 *h, struct span data, uint64_t chunk_bytes, struct outv *out)
 {
+    char *start = outv_reserve(out, CHUNK_SIZE_BYTES + OUTV_COPY_MAX + 2);
+    char *at = start;
     if (h->out_left == 0) {
-        char *start = outv_reserve(out, 18);
         h->out_left = chunk_bytes > 0 ? chunk_bytes : data.len;
-        char *at = start + num_to_hex(h->out_left, start);
-        at = put(at, SPAN("\r\n"));
-        outv_commit(out, (size_t)(at - start));
+        at = put_chunk_size(at, h->out_left);
     }
-    outv_ref(out, cut(h, data));
+    data = cut(h, data);
+    if (data.len <= OUTV_COPY_MAX) {
+        at = put(at, data);
+    } else {
+        outv_commit(out, (size_t)(at - start));
+        outv_ref(out, data);
+        at = start = outv_reserve(out, 2);
+    }
     if (h->out_left == 0)
-        outv_add(out, SPAN("\r\n"));
+        at = put(at, SPAN("\r\n"));
+    outv_commit(out, (size_t)(at - start));
 }
 
 void h1_write_body(struct codec *c, struct codec_stream *st, struct span data,
@@ -339,9 +358,12 @@ static void write_trailers(struct h1 *h, const struct msg *trailers, struct outv
 
 static void write_last_chunk(struct h1 *h, const struct msg *trailers, struct outv *out)
 {
+    if (trailers == NULL) {
+        outv_add(out, SPAN("0\r\n\r\n"));
+        return;
+    }
     outv_add(out, SPAN("0\r\n"));
-    if (trailers != NULL)
-        write_trailers(h, trailers, out);
+    write_trailers(h, trailers, out);
     outv_add(out, SPAN("\r\n"));
 }
 

@@ -13,11 +13,11 @@ static const struct {
 #undef FIELD
 };
 
-enum { LENGTH_MAX = 19, SAME_LENGTH_MAX = 3 };
+enum { SAME_LENGTH_MAX = 3 };
 
 /* The known names of each length; no two of a length end with the same letter. The unit test
  * looks every name of fields.def up. */
-static const uint8_t by_length[LENGTH_MAX + 1][SAME_LENGTH_MAX] = {
+static const uint8_t by_length[FIELD_NAME_MAX + 1][SAME_LENGTH_MAX] = {
     [2] = {FIELD_TE},
     [3] = {FIELD_VIA},
     [4] = {FIELD_HOST, FIELD_DATE},
@@ -33,6 +33,25 @@ static const uint8_t by_length[LENGTH_MAX + 1][SAME_LENGTH_MAX] = {
     [17] = {FIELD_TRANSFER_ENCODING, FIELD_X_FORWARDED_PROTO},
     [18] = {FIELD_PROXY_AUTHENTICATE},
     [19] = {FIELD_PROXY_AUTHORIZATION},
+};
+
+#define LETTER(c) (1U << ((c)&31))
+const uint32_t field_first_letters[FIELD_NAME_MAX + 1] = {
+    [2] = LETTER('t'),
+    [3] = LETTER('v'),
+    [4] = LETTER('h') | LETTER('d'),
+    [6] = LETTER('e') | LETTER('s') | LETTER('o'),
+    [7] = LETTER('t') | LETTER('u'),
+    [9] = LETTER('f'),
+    [10] = LETTER('c') | LETTER('k'),
+    [12] = LETTER('c') | LETTER('x') | LETTER('m'),
+    [13] = LETTER('a'),
+    [14] = LETTER('c'),
+    [15] = LETTER('x'),
+    [16] = LETTER('p') | LETTER('x'),
+    [17] = LETTER('t') | LETTER('x'),
+    [18] = LETTER('p'),
+    [19] = LETTER('p'),
 };
 
 /* Differences between 8 bytes and 8 bytes of a known name, the case of letters left out. A
@@ -71,10 +90,9 @@ static bool is_name(const char *a, const char *name, size_t len)
     return true;
 }
 
-enum field_token field_lookup(struct span name)
+enum field_token field_lookup_known(struct span name)
 {
-    if (name.len > LENGTH_MAX || name.len == 0)
-        return FIELD_OTHER;
+    MUST(name.len <= FIELD_NAME_MAX);
     const uint8_t *candidates = by_length[name.len];
     for (unsigned i = 0; i < SAME_LENGTH_MAX && candidates[i] != FIELD_OTHER; i++) {
         const char *text = known[candidates[i]].name.ptr;

@@ -33,9 +33,10 @@ static bool names_only_itself(struct span value)
 
 static void survey_fields(struct msg *m, struct survey *s)
 {
+    struct msg_field *fields = m->fields;
     *s = (struct survey){0};
-    for (unsigned i = 0; i < m->field_n; i++) {
-        struct msg_field *f = &m->fields[i];
+    for (unsigned i = 0, n = m->field_n; i < n; i++) {
+        struct msg_field *f = &fields[i];
         if (f->token == FIELD_OTHER || (f->flags & MSG_FIELD_DROP))
             continue;
         s->seen |= 1U << f->token;

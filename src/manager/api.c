@@ -25,7 +25,7 @@ static const enum place_state place_states[API_PHASES] = {
 
 void api_note_place(struct api_conn *ac, enum place_state state)
 {
-    places_move(&ac->m->api.places, &ac->place, state, loop_now_ms(ac->m->loop));
+    places_move(&ac->api->places, &ac->place, state, loop_now_ms(ac->m->loop));
 }
 
 void api_move(struct api_conn *ac, enum api_phase next, const char *why)
@@ -91,9 +91,9 @@ static void on_fin(struct conn *c)
         api_send_continue(ac);
 }
 
-static void on_gone(struct conn *c, int error)
+static void on_gone(struct conn *c, int rc)
 {
-    (void)error;
+    (void)rc;
     conn_close(c, CONN_CLOSE_NOW);
 }
 
@@ -115,8 +115,8 @@ static void on_closed(struct conn *c)
     struct api_conn *ac = api_conn_of(c);
 
     LIST_REMOVE(ac, entry);
-    places_leave(&ac->m->api.places, &ac->place);
-    ac->m->api.conn_n--;
+    places_leave(&ac->api->places, &ac->place);
+    ac->api->conn_n--;
     if (ac->change != NULL)
         change_end(ac->change); /* it goes on */
     if (ac->awaits_workers)
@@ -147,6 +147,7 @@ static bool take_place(struct api *api, bool is_known)
         struct api_conn *ac =
             (struct api_conn *)((char *)victim - offsetof(struct api_conn, place));
 
+        MUST(ac->magic == API_MAGIC && ac->phase != API_WAITING); /* a change is worked on */
         log_debug("connection to the management API gives way",
                   LOG_U("connections", api->conn_n));
         conn_close(&ac->conn, CONN_CLOSE_NOW);
@@ -167,6 +168,7 @@ static void on_accept(struct sock *s, struct accepted *a)
     if (ac == NULL)
         return;
     ac->magic = API_MAGIC;
+    ac->api = api;
     ac->m = api->m;
     ac->next_page.run = api_on_next_page;
     ac->peer = *accepted_peer(a);
@@ -185,7 +187,10 @@ static void on_accept(struct sock *s, struct accepted *a)
 
 static void on_listener_closed(struct sock *s)
 {
-    ((struct api_listener *)s)->owner->open_n--;
+    struct api *api = ((struct api_listener *)s)->owner;
+
+    MUST(api->open_n > 0); /* weldr ends when it is 0 */
+    api->open_n--;
 }
 
 static const struct sock_ops listener_ops = {
@@ -207,6 +212,7 @@ void api_add_listener(struct api *a, int fd, const struct addr *bound)
 {
     struct api_listener *l = &a->listeners[a->listener_n++];
 
+    MUST(a->listener_n <= CONFIG_LIST_MAX); /* one for each address of the configuration */
     l->owner = a;
     l->bound = *bound;
     sock_accept_start(a->m->loop, &l->sock, &listener_ops, fd);

@@ -29,8 +29,6 @@ enum {
     API_BODY_MAX = 1024 * 1024,
     API_BODY_SHORT = 8 * 1024,         /* there is always room for one of so many bytes … */
     API_BODIES_MAX = 16 * 1024 * 1024, /* … longer ones have so much in all */
-    API_QUEUES_BYTES =
-        16 * 1024 * 1024,  /* the more of it is queued the less each read brings */
     API_WAITERS_MAX = 256, /* who wait for a server to drain; others are told at once */
     API_HEAD_MS = 5000,    /* from the first byte, or the connection, until the head is whole */
     API_IDLE_MS = 60000,
@@ -39,8 +37,10 @@ enum {
     API_ALLOW_MAX = 64
 };
 
+struct api_cursor;
 struct api_object_kind;
 struct api_pages;
+struct api_pages_kind;
 struct manager;
 
 enum api_phase { API_READING, API_PUT_OFF, API_WAITING, API_SENDING, API_PHASES };
@@ -49,6 +49,7 @@ struct api_conn {
     struct conn conn; /* first */
     LIST_ENTRY(api_conn) entry;
     uint32_t magic;
+    struct api *api;
     struct manager *m;
     struct addr peer, local;
     struct place place;
@@ -108,6 +109,9 @@ struct api {
 };
 
 void api_init(struct api *a, struct manager *m);
+/* Steps of the start: 0 or the exit code, told in the log. */
+int api_listen(struct api *a);
+int api_need_token(struct api *a); /* makes one, unless it listens on loopback alone */
 /* Takes a listening descriptor and accepts on it. */
 void api_add_listener(struct api *a, int fd, const struct addr *bound);
 /* Takes what waits at its addresses and lets them go; open connections go on. */
@@ -123,9 +127,9 @@ static inline struct span api_body(const struct api_conn *ac)
 }
 /* Sends JSON text (malloc'd, taken; NULL: out of memory, 503 instead). */
 void api_respond(struct api_conn *ac, unsigned status, char *text);
-/* The same, with more to come behind it (taken). */
-void api_respond_pages(struct api_conn *ac, unsigned status, char *text,
-                       struct api_pages *pages);
+/* Sends a list of this kind from the cursor on (copied), page by page if it is long. */
+void api_respond_pages(struct api_conn *ac, unsigned status, const struct api_pages_kind *kind,
+                       const struct api_cursor *at);
 /* 204. */
 void api_respond_nothing(struct api_conn *ac);
 /* The same as application/problem+json. */

@@ -103,11 +103,10 @@ bool api_auth_is_own_origin(struct span origin, const struct addr *local)
     static const struct span scheme = {"http://", 7};
     size_t host_len;
     uint64_t port = 80;
-    struct span host;
 
     if (!span_has_prefix(origin, scheme))
         return false;
-    host = span_skip(origin, scheme.len);
+    struct span host = span_skip(origin, scheme.len);
     host_len =
         host.len > 0 && host.ptr[0] == '[' ? span_find(host, ']') + 1 : span_find(host, ':');
     if (host_len < host.len) {

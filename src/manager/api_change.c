@@ -22,9 +22,9 @@ static void respond_not_leader(struct api_conn *ac)
     api_problem(ac, 503, "not_leader", detail);
 }
 
-static void respond_failure(struct api_conn *ac, int error)
+static void respond_failure(struct api_conn *ac, int rc)
 {
-    switch (error) {
+    switch (rc) {
     case WERR_NOT_LEADER:
         respond_not_leader(ac);
         return;
@@ -42,7 +42,7 @@ static void respond_failure(struct api_conn *ac, int error)
         api_problem_passing(ac, 503, "busy", "too many changes at once: nothing was changed");
         return;
     default:
-        api_problem_internal(ac, error);
+        api_problem_internal(ac, rc);
     }
 }
 
@@ -60,13 +60,12 @@ static void on_change(struct change *ch)
 
 void api_propose(struct api_conn *ac, struct pool_command *c, void (*then)(struct api_conn *))
 {
-    int rc;
-
-    if (ac->m->is_draining) {
+    if (manager_is_draining(ac->m)) {
         api_problem(ac, 503, "draining", "weldr is shutting down");
         return;
     }
-    rc = change_new(ac->m, c, &ac->change);
+    MUST(ac->change == NULL); /* a request makes one */
+    int rc = change_new(ac->m, c, &ac->change);
     if (rc < 0) {
         respond_failure(ac, rc);
         return;
@@ -89,6 +88,7 @@ static void on_left(struct change *ch)
 
 void api_await_leaving(struct api_conn *ac, void (*then)(struct api_conn *))
 {
+    MUST(ac->change != NULL && ac->phase == API_WAITING);
     ac->then = then;
     conn_watch_fin(&ac->conn);
     change_await_leaving(ac->change, ac->query.timeout_ms, on_left);

@@ -54,11 +54,10 @@ static bool add_header(struct asked *q, struct span line)
 {
     const size_t colon = span_find(line, ':');
     const struct span name = span_trim(span_first(line, colon));
-    struct span value;
 
     if (name.len == 0 || colon == line.len)
         return false;
-    value = span_trim(span_skip(line, colon + 1));
+    struct span value = span_trim(span_skip(line, colon + 1));
     q->fields[q->head.field_n++] = (struct msg_field){
         .name_off = (uint32_t)(name.ptr - q->text),
         .name_len = (uint16_t)name.len,

@@ -2,6 +2,7 @@
 #include "manager/api_problem.h"
 #include "manager/api_servers.h"
 #include "manager/api_wish.h"
+#include "manager/leaving.h"
 #include "manager/manager.h"
 #include "pool/pool_code.h"
 
@@ -39,7 +40,7 @@ static void on_stood_down(struct api_conn *ac)
     if (api_respond_refusal(ac))
         return;
     leaving_sweep(ac->m);
-    if (ac->query.waits && ac->m->leaving.waiter_n < API_WAITERS_MAX &&
+    if (ac->query.waits && leaving_waiters_n(ac->m) < API_WAITERS_MAX &&
         !leaving_has_drained(ac->m, ac->outcome.id)) {
         api_await_leaving(ac, respond_progress);
         return;

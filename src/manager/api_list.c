@@ -295,6 +295,7 @@ static const char *get_check(struct api_json_list *l, const struct pool_health *
 
 void api_json_servers_add(struct api_json_list *l, const struct api_json_server_view *v)
 {
+    MUST(!l->has_ended); /* the array was closed */
     put_server(&l->text, NULL, v, get_check(l, v->check), false);
 }
 

@@ -29,10 +29,10 @@ static char *show_listener(const struct manager *m, const struct listener *l)
 {
     struct api_json_bound bound[LISTENER_ADDRESSES_MAX];
     struct api_json_listener_view view = {
-        .listener = l, .bound = bound, .revision = m->servers.revision};
+        .listener = l, .bound = bound, .revision = m->revision};
     const struct listening *at;
 
-    TAILQ_FOREACH (at, &m->supervisor.listenings, entry) {
+    TAILQ_FOREACH (at, &m->supervisor.listenings.list, entry) {
         if (view.bound_n == LISTENER_ADDRESSES_MAX ||
             !span_is_equal(span_from_str(at->listener), span_from_str(l->name)))
             continue;
@@ -144,5 +144,5 @@ void api_listeners_list(struct api_conn *ac)
 {
     static const struct api_pages_kind pages = {.begin = begin, .next = next};
 
-    api_pages_respond(ac, 200, &pages, &(struct api_cursor){0});
+    api_respond_pages(ac, 200, &pages, &(struct api_cursor){0});
 }

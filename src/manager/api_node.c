@@ -8,6 +8,7 @@
 #include "manager/api_wish.h"
 #include "manager/listeners.h"
 #include "manager/manager.h"
+#include "manager/start.h"
 #include "pool/pool_code.h"
 
 /* Settings of this machine: nobody else hears of them, and nothing is agreed. */
@@ -95,7 +96,7 @@ void api_node_change(struct api_conn *ac)
         api_problem_of_body(ac, rc, &error);
     else if (ac->query.is_dry_run)
         api_respond(ac, 200, api_json_dry_run("set node"));
-    else if (is_resized && ac->m->is_leaving)
+    else if (is_resized && manager_is_leaving(ac->m))
         api_problem(ac, 503, "draining", "weldr is shutting down");
     else if (is_resized && !start_is_ready(ac->m))
         api_problem_passing(ac, 503, "starting", "weldr has not started all workers yet");

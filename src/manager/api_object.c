@@ -41,6 +41,7 @@ static void on_set(struct api_conn *ac)
 {
     const struct api_object_kind *k = ac->kind;
     const bool is_new = ac->outcome.change == POOL_CHANGE_ADDED;
+    MUST(k != NULL); /* api_object_* set it with the wish */
     const void *object = k->find_id(ac, ac->outcome.id);
 
     if (respond_refusal(ac))
@@ -119,13 +120,12 @@ void api_object_change(struct api_conn *ac, const struct api_object_kind *k)
     const void *object = k->find(ac);
     struct pool_command c;
     struct pool_error error;
-    int rc;
 
     if (object == NULL) {
         respond_none(ac, k);
         return;
     }
-    rc = read_change(ac, k, object, &c, &error);
+    int rc = read_change(ac, k, object, &c, &error);
     if (rc < 0) {
         api_problem_of_body(ac, rc, &error);
         return;

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 
 #include "base/fault.h"
-#include "manager/api.h"
+#include "manager/leaving.h"
 #include "manager/manager.h"
 
 /* The first is as long as most whole lists, which then have a Content-Length. */
@@ -27,6 +27,7 @@ void api_pages_free(struct api_pages *p)
 
 static char *make_page(struct api_pages *p, const struct manager *m, size_t bytes)
 {
+    MUST(!p->has_ended); /* the list's text was taken then */
     while (p->kind->next(m, &p->at, &p->list))
         if (api_json_list_bytes(&p->list) >= bytes)
             return api_json_list_page(&p->list);
@@ -59,28 +60,24 @@ const struct server_facts *api_pages_next_draining(const struct manager *m,
 /* When much waits for clients that don't read, no more is added than must be. */
 static size_t first_page_bytes(const struct manager *m)
 {
-    return m->shared.queued_bytes < API_QUEUES_BYTES / 2 ? FIRST_PAGE_BYTES : PAGE_BYTES;
+    return m->shared.queued_bytes < MANAGER_QUEUES_BYTES / 2 ? FIRST_PAGE_BYTES : PAGE_BYTES;
 }
 
-void api_pages_respond(struct api_conn *ac, unsigned status, const struct api_pages_kind *kind,
-                       const struct api_cursor *at)
+struct api_pages *api_pages_new(struct manager *m, const struct api_pages_kind *kind,
+                                const struct api_cursor *at, char **first)
 {
     struct api_pages *p = fault_malloc(sizeof(*p));
-    char *page;
 
-    if (p == NULL) {
-        api_respond(ac, status, NULL);
-        return;
-    }
-    leaving_sweep(ac->m);
+    *first = NULL;
+    if (p == NULL)
+        return NULL;
+    leaving_sweep(m);
     *p = (struct api_pages){.kind = kind, .at = *at};
-    p->at.left_end = ac->m->facts.drain_no;
+    p->at.left_end = m->facts.drain_no;
     kind->begin(&p->list, &p->at);
-    page = make_page(p, ac->m, first_page_bytes(ac->m));
-    if (page != NULL && !p->has_ended) {
-        api_respond_pages(ac, status, page, p);
-        return;
-    }
+    *first = make_page(p, m, first_page_bytes(m));
+    if (*first != NULL && !p->has_ended)
+        return p;
     api_pages_free(p);
-    api_respond(ac, status, page);
+    return NULL;
 }

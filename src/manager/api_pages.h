@@ -7,7 +7,7 @@
  * what is there all the time is shown once, whatever comes and goes meanwhile. Draining servers
  * follow behind them, in the order in which they left: those that were when the list was begun,
  * for others may have been shown before they left. What else a kind of list has its end adds.
- * Owner: its api_conn, from api_pages_respond until the last page or the connection's
+ * Owner: its api_conn, from api_pages_new until the last page or the connection's
  * end.
  */
 #ifndef WELDR_MANAGER_API_PAGES_H
@@ -16,7 +16,6 @@
 #include "base/werr.h"
 #include "manager/api_json.h"
 
-struct api_conn;
 struct api_pages;
 struct manager;
 struct server_facts;
@@ -41,9 +40,9 @@ struct api_pages_kind {
 /* For a kind's next: the draining server that is to be shown now; NULL: there is none. */
 const struct server_facts *api_pages_next_draining(const struct manager *m,
                                                    struct api_cursor *at);
-/* at: copied. */
-void api_pages_respond(struct api_conn *ac, unsigned status, const struct api_pages_kind *kind,
-                       const struct api_cursor *at);
+/* at: copied. *first: the first page, malloc'd; NULL: no memory. NULL: nothing follows it. */
+struct api_pages *api_pages_new(struct manager *m, const struct api_pages_kind *kind,
+                                const struct api_cursor *at, char **first) MUST_USE;
 /* The next page, malloc'd. NULL with *error 0: there is none; else WERR_NOMEM. */
 char *api_pages_next(struct api_pages *p, const struct manager *m, int *error);
 void api_pages_free(struct api_pages *p); /* NULL allowed */

@@ -15,6 +15,7 @@ void places_init(struct places *p)
 
 static struct place_list *list_of(struct places *p, const struct place *who)
 {
+    MUST(who->state != PLACE_FREE && who->state < PLACE_STATES); /* FREE is in no list */
     return &p->lists[who->state][who->is_known];
 }
 
@@ -56,6 +57,7 @@ void places_leave(struct places *p, struct place *who)
 {
     if (who->state == PLACE_FREE)
         return;
+    MUST(p->n > 0 && (who->is_known || p->stranger_n > 0));
     TAILQ_REMOVE(list_of(p, who), who, entry);
     p->n--;
     p->stranger_n -= !who->is_known;

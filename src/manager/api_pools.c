@@ -18,7 +18,7 @@ static const void *find_id(const struct api_conn *ac, uint64_t id)
 
 static char *show(const struct api_conn *ac, const void *object)
 {
-    return api_json_pool(object, ac->m->servers.revision);
+    return api_json_pool(object, ac->m->revision);
 }
 
 static void name(const struct api_conn *ac, const void *object, struct pool_command *c)
@@ -120,7 +120,7 @@ static bool next(const struct manager *m, struct api_cursor *at, struct api_json
 
     if (p == NULL)
         return false;
-    api_json_objects_add(l, api_json_pool(p, m->servers.revision));
+    api_json_objects_add(l, api_json_pool(p, m->revision));
     at->next = p->id + 1;
     return true;
 }
@@ -129,5 +129,5 @@ void api_pools_list(struct api_conn *ac)
 {
     static const struct api_pages_kind pages = {.begin = begin, .next = next};
 
-    api_pages_respond(ac, 200, &pages, &(struct api_cursor){0});
+    api_respond_pages(ac, 200, &pages, &(struct api_cursor){0});
 }

@@ -61,10 +61,10 @@ void api_problem_of_refusal(struct api_conn *ac)
         api_problem_of(ac, &refusal);
 }
 
-void api_problem_internal(struct api_conn *ac, int error)
+void api_problem_internal(struct api_conn *ac, int rc)
 {
-    ac->is_passing = error == WERR_NOMEM || error == WERR_NO_FD || error == WERR_NO_PROCESS;
-    send_problem(ac, 503, werr_word(error), werr_text(error), "");
+    ac->is_passing = rc == WERR_NOMEM || rc == WERR_NO_FD || rc == WERR_NO_PROCESS;
+    send_problem(ac, 503, werr_word(rc), werr_text(rc), "");
 }
 
 void api_problem_of_body(struct api_conn *ac, int result, const struct pool_error *error)

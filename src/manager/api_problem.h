@@ -24,6 +24,6 @@ void api_problem_of_refusal(struct api_conn *ac);
  * an error of ours. */
 void api_problem_of_body(struct api_conn *ac, int result, const struct pool_error *error);
 /* An error of ours: 503 with its word as code, and with Retry-After if it is a shortage. */
-void api_problem_internal(struct api_conn *ac, int error);
+void api_problem_internal(struct api_conn *ac, int rc);
 
 #endif

@@ -49,7 +49,8 @@ static size_t long_bytes(size_t cap)
 
 void api_drop_request(struct api_conn *ac)
 {
-    ac->m->api.body_bytes -= long_bytes(ac->body_cap);
+    MUST(ac->api->body_bytes >= long_bytes(ac->body_cap)); /* it is in the sum */
+    ac->api->body_bytes -= long_bytes(ac->body_cap);
     free(ac->body);
     ac->body = NULL;
     ac->body_len = ac->body_cap = 0;
@@ -90,14 +91,14 @@ void api_put_off(struct api_conn *ac)
 void api_handle(struct api_conn *ac)
 {
     const struct span method = span_from_str(ac->method);
-    const int error = api_route_find(routes, ROUTES_N, method, ac->path, &ac->match);
+    const int rc = api_route_find(routes, ROUTES_N, method, ac->path, &ac->match);
 
     log_debug("api request", LOG_S("method", ac->method), LOG_B("path", ac->path));
     if (ac->refusal != REFUSE_NONE) {
         refuse(ac, ac->refusal);
-    } else if (error == 0) {
+    } else if (rc == 0) {
         ac->match.handler(ac);
-    } else if (error == WERR_NOT_FOUND) {
+    } else if (rc == WERR_NOT_FOUND) {
         api_problem(ac, 404, "not_found", "there is no such resource");
     } else {
         allow_methods(ac);
@@ -135,7 +136,7 @@ static bool is_open_to_all(const struct api_conn *ac, const struct msg *m)
 
 static bool may_ask(const struct api_conn *ac, const struct msg *m)
 {
-    return api_auth_is_allowed(&ac->m->api.auth, &ac->peer, msg_value(m, FIELD_AUTHORIZATION));
+    return api_auth_is_allowed(&ac->api->auth, &ac->peer, msg_value(m, FIELD_AUTHORIZATION));
 }
 
 static enum refusal judge_caller(const struct api_conn *ac, const struct msg *m)
@@ -159,22 +160,19 @@ static int make_target(struct api_conn *ac, size_t len)
 
 static enum refusal judge_head(struct api_conn *ac, const struct msg *m)
 {
-    enum refusal refusal;
-    int error;
-
     if (make_target(ac, msg_target(m).len) < 0)
         return REFUSE_MEMORY;
-    error = api_route_normalize(msg_target(m), ac->target, &ac->path);
-    if (error == 0 && is_open_to_all(ac, m))
+    int rc = api_route_normalize(msg_target(m), ac->target, &ac->path);
+    if (rc == 0 && is_open_to_all(ac, m))
         return REFUSE_NONE;
-    refusal = judge_caller(ac, m);
+    enum refusal refusal = judge_caller(ac, m);
     if (refusal != REFUSE_NONE)
         return refusal;
     /* Its target is the one that is no path (RFC 9112 section 3.2.3). */
     if (span_is_equal(msg_method(m), SPAN("CONNECT")))
         return REFUSE_CONNECT;
-    if (error < 0)
-        return error == WERR_TOO_BIG ? REFUSE_LONG : REFUSE_PATH;
+    if (rc < 0)
+        return rc == WERR_TOO_BIG ? REFUSE_LONG : REFUSE_PATH;
     api_query_read(msg_target(m), &ac->query);
     if ((m->flags & MSG_HAS_LENGTH) && m->content_length > API_BODY_MAX)
         return REFUSE_BODY;
@@ -192,6 +190,7 @@ void api_send_continue(struct api_conn *ac)
 
 static void on_head(struct api_conn *ac, const struct msg *m)
 {
+    MUST(ac->change == NULL && ac->pages == NULL); /* of the request before */
     ac->is_whole = false;
     ac->body_len = 0;
     ac->location[0] = ac->allow[0] = '\0';
@@ -205,7 +204,7 @@ static void on_head(struct api_conn *ac, const struct msg *m)
     conn_timer_set(&ac->conn, API_IDLE_MS);
     ac->refusal = judge_head(ac, m);
     if (ac->refusal == REFUSE_NONE && may_ask(ac, m))
-        places_know(&ac->m->api.places, &ac->place);
+        places_know(&ac->api->places, &ac->place);
     if (m->body == MSG_BODY_NONE)
         return; /* it is whole */
     if (ac->refusal != REFUSE_NONE)
@@ -217,10 +216,9 @@ static void on_head(struct api_conn *ac, const struct msg *m)
 /* WERR_TOO_BIG: long bodies have used up what they may. */
 static int make_room(struct api_conn *ac, size_t n)
 {
-    struct api *api = &ac->m->api;
+    struct api *api = ac->api;
     size_t cap = ac->body_cap > 0 ? ac->body_cap : BODY_FIRST_BYTES;
     size_t others, all;
-    char *body;
 
     if (n <= ac->body_cap - ac->body_len)
         return 0;
@@ -230,7 +228,7 @@ static int make_room(struct api_conn *ac, size_t n)
     all = others + long_bytes(cap);
     if (long_bytes(cap) > 0 && all > API_BODIES_MAX)
         return WERR_TOO_BIG;
-    body = realloc(ac->body, cap);
+    char *body = realloc(ac->body, cap);
     if (body == NULL)
         return WERR_NOMEM;
     api->body_bytes = all;
@@ -241,18 +239,16 @@ static int make_room(struct api_conn *ac, size_t n)
 
 static void on_body(struct api_conn *ac, struct span piece)
 {
-    int error;
-
     if (piece.len > API_BODY_MAX - ac->body_len) {
         refuse(ac, REFUSE_BODY);
         return;
     }
-    error = make_room(ac, piece.len);
-    if (error < 0) {
-        if (error == WERR_TOO_BIG)
+    int rc = make_room(ac, piece.len);
+    if (rc < 0) {
+        if (rc == WERR_TOO_BIG)
             api_problem_passing(ac, 503, "busy", "too many long bodies at once");
         else
-            api_problem_internal(ac, error);
+            api_problem_internal(ac, rc);
         return;
     }
     memcpy(ac->body + ac->body_len, piece.ptr, piece.len);

@@ -32,6 +32,7 @@ static void finish(struct api_conn *ac)
 {
     struct conn *c = &ac->conn;
 
+    MUST(ac->phase == API_SENDING && ac->pages == NULL && ac->text_sent == ac->text_len);
     conn_send_end(c, NULL);
     conn_flush(c);
     free(ac->text);
@@ -50,19 +51,19 @@ static void finish(struct api_conn *ac)
  */
 static bool turn_page(struct api_conn *ac)
 {
-    int error = 0;
+    int rc = 0;
 
     if (ac->pages == NULL)
         return false;
     free(ac->text);
-    ac->text = api_pages_next(ac->pages, ac->m, &error);
+    ac->text = api_pages_next(ac->pages, ac->m, &rc);
     ac->text_len = ac->text != NULL ? strlen(ac->text) : 0;
     ac->text_sent = 0;
     if (ac->text != NULL)
         return true;
     api_pages_free(ac->pages);
     ac->pages = NULL;
-    if (error < 0)
+    if (rc < 0)
         conn_close(&ac->conn, CONN_CLOSE_FLUSH_RESET);
     return false;
 }
@@ -133,7 +134,7 @@ static void send_response(struct api_conn *ac, unsigned status, const char *type
     struct msg msg;
 
     strb_init(&revision, ac->revision, sizeof(ac->revision));
-    strb_add_u64(&revision, m->servers.revision);
+    strb_add_u64(&revision, m->revision);
     date_print(loop_wall_us(m->loop) / 1000000, ac->date);
     reply_init(&msg, status, ac->text_len);
     if (ac->pages != NULL) {
@@ -167,6 +168,7 @@ static void respond(struct api_conn *ac, unsigned status, char *text, const char
         change_end(ac->change);
     ac->change = NULL;
     api_move(ac, API_SENDING, "response");
+    MUST(ac->text == NULL); /* the response before has gone */
     ac->text = text;
     ac->text_len = text != NULL ? strlen(text) : 0;
     ac->text_sent = 0;
@@ -180,11 +182,13 @@ void api_respond(struct api_conn *ac, unsigned status, char *text)
     respond(ac, text != NULL ? status : 503, text, "application/json");
 }
 
-void api_respond_pages(struct api_conn *ac, unsigned status, char *text,
-                       struct api_pages *pages)
+void api_respond_pages(struct api_conn *ac, unsigned status, const struct api_pages_kind *kind,
+                       const struct api_cursor *at)
 {
-    ac->pages = pages;
-    respond(ac, status, text, "application/json");
+    char *first;
+
+    ac->pages = api_pages_new(ac->m, kind, at, &first);
+    api_respond(ac, status, first);
 }
 
 void api_respond_nothing(struct api_conn *ac)

@@ -38,15 +38,14 @@ int api_route_normalize(struct span target, char *buf, struct span *path)
 {
     static const struct span alias = {"/v1", 3};
     size_t len;
-    int error;
 
     target = cut_authority(target);
     target = span_first(target, span_find(target, '?'));
     if (target.len > 0 && target.ptr[0] != '/' && !span_is_equal(target, SPAN("*")))
         return WERR_SYNTAX;
-    error = decode(target, buf, &len);
-    if (error < 0)
-        return error;
+    int rc = decode(target, buf, &len);
+    if (rc < 0)
+        return rc;
     *path = span_from(buf, len);
     if (span_has_prefix(*path, alias) && (path->len == alias.len || buf[alias.len] == '/'))
         *path = span_skip(*path, alias.len);
@@ -80,10 +79,8 @@ struct span api_route_query(struct span target, struct span key)
 /* Takes the next segment off: "/a/b" gives "a" and leaves "/b". */
 static struct span next_segment(struct span *rest)
 {
-    struct span segment;
-
     *rest = span_skip(*rest, 1);
-    segment = span_first(*rest, span_find(*rest, '/'));
+    struct span segment = span_first(*rest, span_find(*rest, '/'));
     *rest = span_skip(*rest, segment.len);
     return segment;
 }
@@ -118,7 +115,7 @@ struct span api_match_param(const struct api_match *match, struct span name)
 int api_route_find(const struct api_route *routes, unsigned n, struct span method,
                    struct span path, struct api_match *match)
 {
-    int error = WERR_NOT_FOUND;
+    int rc = WERR_NOT_FOUND;
 
     if (span_is_equal(method, SPAN("HEAD")))
         method = SPAN("GET");
@@ -129,9 +126,9 @@ int api_route_find(const struct api_route *routes, unsigned n, struct span metho
             match->handler = routes[i].handler;
             return 0;
         }
-        error = WERR_INVALID;
+        rc = WERR_INVALID;
     }
-    return error;
+    return rc;
 }
 
 static void add_method(struct span method, struct strb *out)

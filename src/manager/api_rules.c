@@ -46,7 +46,7 @@ static char *show(const struct api_conn *ac, const void *object)
 
     if (listener_find_any_rule(ac->m->pool, rule->id, &l) == NULL)
         return NULL;
-    return api_json_rule(l, rule, ac->m->servers.revision);
+    return api_json_rule(l, rule, ac->m->revision);
 }
 
 static void name(const struct api_conn *ac, const void *object, struct pool_command *c)
@@ -64,7 +64,6 @@ static int read_put(const struct api_conn *ac, struct span body, struct pool_com
     const struct rule *rule = find(ac);
     uint64_t priority;
     char *whole;
-    int rc;
 
     if (num_from_dec(text, UINT32_MAX, &priority) < 0) {
         if (rule == NULL) {
@@ -74,7 +73,7 @@ static int read_put(const struct api_conn *ac, struct span body, struct pool_com
         }
         priority = rule->priority;
     }
-    rc = api_json_give_number(body, "priority", priority, error, &whole);
+    int rc = api_json_give_number(body, "priority", priority, error, &whole);
     if (rc == 0)
         rc =
             pool_code_add_rule_from_json(whole != NULL ? span_from_str(whole) : body, c, error);
@@ -169,7 +168,7 @@ static bool next(const struct manager *m, struct api_cursor *at, struct api_json
 
         if (rule->priority < at->next)
             continue;
-        api_json_objects_add(l, api_json_rule(listener, rule, m->servers.revision));
+        api_json_objects_add(l, api_json_rule(listener, rule, m->revision));
         at->next = (uint64_t)rule->priority + 1;
         return true;
     }
@@ -188,5 +187,5 @@ void api_rules_list(struct api_conn *ac)
     }
     at.owner_id = l->id;
     (void)snprintf(at.href, sizeof(at.href), "/listeners/%s/rules", l->name);
-    api_pages_respond(ac, 200, &pages, &at);
+    api_respond_pages(ac, 200, &pages, &at);
 }

@@ -11,6 +11,7 @@
 #include "manager/api_shown.h"
 #include "manager/api_view.h"
 #include "manager/api_wish.h"
+#include "manager/leaving.h"
 #include "manager/manager.h"
 #include "pool/pool_code.h"
 
@@ -34,16 +35,14 @@ void api_respond_no_server(struct api_conn *ac)
 static const struct pool_server *find_by_id(const struct api_conn *ac, const struct pool *p,
                                             struct span text, bool draining_too)
 {
-    const struct pool_server *server;
-    const struct server_facts *f;
     uint64_t id;
 
     if (pool_id_from_text(text, &id) < 0)
         return NULL;
-    server = pool_find_server(p, id);
+    const struct pool_server *server = pool_find_server(p, id);
     if (server != NULL || !draining_too)
         return server;
-    f = facts_find(&ac->m->facts, id);
+    const struct server_facts *f = facts_find(&ac->m->facts, id);
     return f != NULL && f->pool_id == p->id ? f->removed : NULL;
 }
 
@@ -164,7 +163,7 @@ void api_respond_list(struct api_conn *ac, unsigned status, const struct pool_se
     }
     at.owner_id = p->id;
     api_json_servers_href(p->name, at.href, sizeof(at.href));
-    api_pages_respond(ac, status, &kind, &at);
+    api_respond_pages(ac, status, &kind, &at);
 }
 
 void api_respond_server(struct api_conn *ac, unsigned status, const struct pool_server *server)
@@ -298,9 +297,8 @@ static int read_put(const struct api_conn *ac, const char *url, struct pool_comm
 {
     struct span body = api_body(ac);
     char *rest = NULL, *whole = NULL;
-    int rc;
 
-    rc = cut_shown(ac, error, &rest);
+    int rc = cut_shown(ac, error, &rest);
     if (rest != NULL)
         body = span_from_str(rest);
     if (rc == 0)
@@ -319,13 +317,12 @@ void api_server_put(struct api_conn *ac)
     char url[POOL_URL_MAX];
     struct pool_command c;
     struct pool_error error;
-    int rc;
 
     if (!url_of_path(ac, url, sizeof(url))) {
         api_respond_no_server(ac);
         return;
     }
-    rc = read_put(ac, url, &c, &error);
+    int rc = read_put(ac, url, &c, &error);
     if (rc < 0)
         api_problem_of_body(ac, rc, &error);
     else
@@ -340,10 +337,9 @@ static int read_change(struct api_conn *ac, const struct pool_server *server,
 {
     struct api_view view;
     char *rest;
-    int result;
 
     api_view_fill(ac->m, server, &view);
-    result = api_shown_cut_server(api_body(ac), &view.json, false, error, &rest);
+    int result = api_shown_cut_server(api_body(ac), &view.json, false, error, &rest);
     if (result == 0)
         result = pool_code_change_from_json(rest != NULL ? span_from_str(rest) : api_body(ac),
                                             server, c, error);
@@ -356,13 +352,12 @@ void api_server_change(struct api_conn *ac)
     const struct pool_server *server = api_find_server(ac, false);
     struct pool_command c;
     struct pool_error error;
-    int result;
 
     if (server == NULL) {
         api_respond_no_server(ac);
         return;
     }
-    result = read_change(ac, server, &c, &error);
+    int result = read_change(ac, server, &c, &error);
     if (result < 0)
         api_problem_of_body(ac, result, &error);
     else

@@ -61,22 +61,9 @@ static struct api_json_counts *count_all(const struct manager *m)
     return c;
 }
 
-static void sum_latency(const struct stats *s, struct api_json_stats_view *view)
+static struct api_json_stats_view sum_workers(const struct stats *s)
 {
-    struct histogram latency;
-
-    stats_sum_latency(s, &latency);
-    view->p50_us = histogram_quantile_us(&latency, 500);
-    view->p90_us = histogram_quantile_us(&latency, 900);
-    view->p99_us = histogram_quantile_us(&latency, 990);
-}
-
-void api_stats_get(struct api_conn *ac)
-{
-    const struct stats *s = ac->m->stats;
-    struct api_json_end ends[ENDS_N];
-    struct api_json_counts *counts = count_all(ac->m);
-    struct api_json_stats_view view = {
+    return (struct api_json_stats_view){
         .client_success = stats_sum(s, STATS_client_success),
         .client_failed = stats_sum(s, STATS_client_failed),
         .server_success = stats_sum(s, STATS_server_success),
@@ -96,23 +83,49 @@ void api_stats_get(struct api_conn *ac)
         .explain_refused = stats_sum(s, STATS_explain_refused),
         .bytes_in = stats_sum(s, STATS_client_bytes_in),
         .bytes_out = stats_sum(s, STATS_client_bytes_out),
-        .ends = ends,
-        .end_n = ENDS_N,
-        .workers = supervisor_count(&ac->m->supervisor, SLOT_RUNNING),
-        .fail_open = usable_is_any_fail_open(ac->m),
-        .revision = ac->m->servers.revision,
-        .pools = counts,
-        .pool_n = ac->m->pool->pool_n,
     };
+}
 
+static void sum_ends(const struct stats *s, struct api_json_end *ends)
+{
     for (unsigned i = 0; i < ENDS_N; i++)
         ends[i] = (struct api_json_end){end_words[i], stats_sum_end(s, i)};
-    sum_latency(s, &view);
-    if (counts != NULL) {
-        view.listeners = counts + view.pool_n;
-        view.listener_n = ac->m->pool->listener_n;
+}
+
+static void sum_latency(const struct stats *s, struct api_json_stats_view *view)
+{
+    struct histogram latency;
+
+    stats_sum_latency(s, &latency);
+    view->p50_us = histogram_quantile_us(&latency, 500);
+    view->p90_us = histogram_quantile_us(&latency, 900);
+    view->p99_us = histogram_quantile_us(&latency, 990);
+}
+
+void api_stats_get(struct api_conn *ac)
+{
+    const struct manager *m = ac->m;
+    struct api_json_counts *counts = count_all(m);
+
+    if (counts == NULL) {
+        api_respond(ac, 200, NULL);
+        return;
     }
-    api_respond(ac, 200, counts != NULL ? api_json_stats(&view) : NULL);
+    struct api_json_stats_view view = sum_workers(m->stats);
+    struct api_json_end ends[ENDS_N];
+
+    sum_ends(m->stats, ends);
+    view.ends = ends;
+    view.end_n = ENDS_N;
+    sum_latency(m->stats, &view);
+    view.workers = slots_count(&m->supervisor.slots, SLOT_RUNNING);
+    view.fail_open = usable_is_any_fail_open(m);
+    view.revision = m->revision;
+    view.pools = counts;
+    view.pool_n = m->pool->pool_n;
+    view.listeners = counts + view.pool_n;
+    view.listener_n = m->pool->listener_n;
+    api_respond(ac, 200, api_json_stats(&view));
     free(counts);
 }
 
@@ -162,5 +175,5 @@ void api_stats_detail(struct api_conn *ac)
 {
     static const struct api_pages_kind kind = {.begin = begin_detail, .next = next_detail};
 
-    api_pages_respond(ac, 200, &kind, &(struct api_cursor){0});
+    api_respond_pages(ac, 200, &kind, &(struct api_cursor){0});
 }

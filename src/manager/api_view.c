@@ -3,6 +3,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "manager/leaving.h"
 #include "manager/manager.h"
 
 static unsigned count_down(const struct server_facts *f)
@@ -20,10 +21,8 @@ static const char *tell_reason(const struct manager *m, const struct server_fact
                                const struct facts_addr *explain, struct api_view *view)
 {
     view->reason[0] = '\0';
-    if (f->removed != NULL)
-        return "removed";
-    if (f->admin != POOL_ADMIN_ENABLED)
-        return f->is_leaving ? "requests in flight finish" : "drained";
+    if (facts_leave_reason(f) != NULL)
+        return facts_leave_reason(f);
     if (f->name_error[0] != '\0')
         return f->name_error;
     if (facts_has_no_addr(f))
@@ -56,11 +55,13 @@ void api_view_fill(const struct manager *m, const struct pool_server *server,
                    struct api_view *view)
 {
     const struct server_facts *f = facts_find(&m->facts, server->id);
-    const struct pool *p = pool_find_id(m->pool, f->pool_id);
-    const struct facts_addr *explain = facts_explain(f);
     struct api_json_server_view *v = &view->json;
 
-    MUST(f != NULL && p != NULL);
+    MUST(f != NULL); /* a server that is still shown has not been forgotten */
+    const struct pool *p = pool_find_id(m->pool, f->pool_id);
+    const struct facts_addr *explain = facts_explain(f);
+
+    MUST(p != NULL); /* servers of a pool that has gone are not shown */
     pool_health_effective(p, server, &view->check);
     *v = (struct api_json_server_view){
         .server = server,
@@ -73,6 +74,6 @@ void api_view_fill(const struct manager *m, const struct pool_server *server,
     read_counters(m, f->stats_slot, v);
     v->reason = tell_reason(m, f, explain, view);
     view->drain_left_ms = leaving_left_ms(m, f);
-    if (f->is_leaving)
+    if (facts_is_leaving(f))
         v->drain_left_ms = &view->drain_left_ms;
 }

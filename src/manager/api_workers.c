@@ -2,6 +2,7 @@
 #include "manager/api_json.h"
 #include "manager/listeners_health.h"
 #include "manager/manager.h"
+#include "manager/start.h"
 
 static uint64_t read_counter(const struct manager *m, unsigned id, enum stats_counter c)
 {
@@ -14,8 +15,8 @@ void api_workers_list(struct api_conn *ac)
     struct api_json_list list;
 
     api_json_workers_begin(&list);
-    for (unsigned i = 0; i < m->supervisor.slot_n; i++) {
-        const struct slot *slot = &m->supervisor.slots[i];
+    for (unsigned i = 0; i < m->supervisor.slots.n; i++) {
+        const struct slot *slot = &m->supervisor.slots.list[i];
 
         if (!slot->is_wanted && slot->state == SLOT_STOPPED)
             continue;
@@ -40,10 +41,10 @@ enum { MISSING_SHOWN_MAX = 32 };
 /* Strangers are told how many addresses there are, not which. */
 static void respond_health(struct api_conn *ac, int status, struct api_json_health_view *v)
 {
-    const struct supervisor *s = &ac->m->supervisor;
+    const struct slots *s = &ac->m->supervisor.slots;
 
-    v->workers = supervisor_count_serving(s);
-    v->of = supervisor_count_wanted(s);
+    v->workers = slots_count_serving(s);
+    v->of = slots_count_wanted(s);
     v->shown_n = v->missing_n < MISSING_SHOWN_MAX ? v->missing_n : MISSING_SHOWN_MAX;
     if (!ac->place.is_known)
         v->shown_n = 0;
@@ -60,7 +61,7 @@ static void respond_serving(struct api_conn *ac, const char *word)
 
     listeners_look(ac->m);
     v.missing_n = listeners_find_missing(ac->m, missing, MISSING_SHOWN_MAX, &v.address_n);
-    if (supervisor_count_serving(&ac->m->supervisor) == 0) {
+    if (slots_count_serving(&ac->m->supervisor.slots) == 0) {
         v.status = "no_worker";
         status = 503;
     } else if (v.missing_n > 0 && v.missing_n == v.address_n) {
@@ -74,7 +75,7 @@ static void respond_serving(struct api_conn *ac, const char *word)
 
 void api_health_get(struct api_conn *ac)
 {
-    if (ac->m->is_draining)
+    if (manager_is_draining(ac->m))
         respond_health(ac, 503, &(struct api_json_health_view){.status = "draining"});
     else
         respond_serving(ac, "ok");
@@ -83,7 +84,7 @@ void api_health_get(struct api_conn *ac)
 /* For load balancers: serves, and means to go on. */
 void api_ready_get(struct api_conn *ac)
 {
-    if (ac->m->is_leaving)
+    if (manager_is_leaving(ac->m))
         respond_health(ac, 503, &(struct api_json_health_view){.status = "leaving"});
     else if (!start_is_ready(ac->m))
         respond_health(ac, 503, &(struct api_json_health_view){.status = "starting"});

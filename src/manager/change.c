@@ -7,7 +7,6 @@
 #include "base/fault.h"
 #include "base/fsm.h"
 #include "log/log.h"
-#include "manager/listeners.h"
 #include "manager/manager.h"
 #include "pool/pool_code.h"
 
@@ -39,12 +38,15 @@ static struct timers *timers_of(const struct change *ch)
 
 static void free_change(struct change *ch)
 {
+    /* Else the engine would come back to it. */
+    MUST(ch->phase != CHANGE_PROPOSED && ch->phase != CHANGE_LATE);
     timer_stop(timers_of(ch), &ch->timer);
     publish_cancel(&ch->published);
     if (leaving_is_waiting(&ch->left))
         leaving_give_up(&ch->left);
-    TAILQ_REMOVE(&ch->m->changes.list, ch, entry);
-    ch->m->changes.n--;
+    listeners_release(ch->m, &ch->claim);
+    TAILQ_REMOVE(&ch->m->changes->list, ch, entry);
+    ch->m->changes->n--;
     ch->magic = 0;
     free(ch->bytes);
     free(ch);
@@ -66,14 +68,13 @@ static void tell(struct change *ch)
 static void end(struct change *ch, const char *why)
 {
     move(ch, CHANGE_TOLD, why);
-    if (ch->listener[0] != '\0')
-        listeners_give_up(ch->m, span_from_str(ch->listener));
+    listeners_release(ch->m, &ch->claim);
 }
 
-static void finish(struct change *ch, int error, const char *why)
+static void finish(struct change *ch, int rc, const char *why)
 {
     timer_stop(timers_of(ch), &ch->timer);
-    ch->error = error;
+    ch->error = rc;
     end(ch, why);
     tell(ch);
 }
@@ -82,8 +83,10 @@ static void finish(struct change *ch, int error, const char *why)
 
 static void on_published(struct publish_waiter *w)
 {
-    finish((struct change *)((char *)w - offsetof(struct change, published)), 0,
-           "the workers have it");
+    struct change *ch = (struct change *)((char *)w - offsetof(struct change, published));
+
+    MUST(ch->magic == CHANGE_MAGIC && ch->phase == CHANGE_PUBLISHING);
+    finish(ch, 0, "the workers have it");
 }
 
 static void limit_removal(const struct change *ch)
@@ -98,6 +101,7 @@ static void publish(struct change *ch)
     limit_removal(ch);
     timer_stop(timers_of(ch), &ch->timer);
     move(ch, CHANGE_PUBLISHING, "committed");
+    listeners_release(ch->m, &ch->claim);
     if (ch->done != NULL && !ch->at_commit)
         publish_wait(&ch->m->publish, &ch->published, on_published);
     else
@@ -108,15 +112,15 @@ static void publish(struct change *ch)
 
 /* Another node that leads would have to be asked, and what is refused is not asked for again.
  */
-static bool is_worth_another_try(const struct change *ch, int error)
+static bool is_worth_another_try(const struct change *ch, int rc)
 {
     struct cluster_member leader;
 
     if (loop_now_ms(ch->m->loop) >= ch->until_ms)
         return false;
-    if (error == WERR_OUTCOME_UNKNOWN)
+    if (rc == WERR_OUTCOME_UNKNOWN)
         return true;
-    if (error != WERR_NOT_LEADER)
+    if (rc != WERR_NOT_LEADER)
         return false;
     return ch->may_be_stored || !ch->m->cluster->ops->leader(ch->m->cluster, &leader) ||
            leader.is_self;
@@ -127,40 +131,40 @@ static void set_timer(struct change *ch, uint64_t at_ms)
     timer_set(timers_of(ch), &ch->timer, at_ms < ch->until_ms ? at_ms : ch->until_ms);
 }
 
-static void pause(struct change *ch, int error)
+static void pause(struct change *ch, int rc)
 {
-    ch->error = error;
-    move(ch, CHANGE_PAUSED, werr_word(error));
+    ch->error = rc;
+    move(ch, CHANGE_PAUSED, werr_word(rc));
     set_timer(ch, loop_now_ms(ch->m->loop) + CHANGE_AGAIN_MS);
 }
 
 /* What was stored once may be committed at any time, whatever a later try says. */
-static int what_is_known(const struct change *ch, int error)
+static int what_is_known(const struct change *ch, int rc)
 {
-    return ch->may_be_stored ? WERR_OUTCOME_UNKNOWN : error;
+    return ch->may_be_stored ? WERR_OUTCOME_UNKNOWN : rc;
 }
 
-static void take_end(struct change *ch, int error)
+static void take_end(struct change *ch, int rc)
 {
-    ch->may_be_stored = ch->may_be_stored || error == WERR_OUTCOME_UNKNOWN;
-    if (error == 0 && !ch->is_applied)
-        error = WERR_CORRUPT;
+    ch->may_be_stored = ch->may_be_stored || rc == WERR_OUTCOME_UNKNOWN;
+    if (rc == 0 && !ch->is_applied)
+        rc = WERR_CORRUPT;
     if (ch->is_applied)
         publish(ch);
-    else if (is_worth_another_try(ch, error))
-        pause(ch, error);
+    else if (is_worth_another_try(ch, rc))
+        pause(ch, rc);
     else
-        finish(ch, what_is_known(ch, error), "it did not come about");
+        finish(ch, what_is_known(ch, rc), "it did not come about");
 }
 
-static void on_done(void *arg, int error, uint64_t index)
+static void on_done(void *arg, int rc, uint64_t index)
 {
     struct change *ch = arg;
 
     (void)index;
     MUST(ch->magic == CHANGE_MAGIC);
     if (ch->phase == CHANGE_PROPOSED) {
-        take_end(ch, error);
+        take_end(ch, rc);
         return;
     }
     MUST(ch->phase == CHANGE_LATE);
@@ -173,16 +177,16 @@ static void on_done(void *arg, int error, uint64_t index)
 static void propose(struct change *ch)
 {
     struct cluster *c = ch->m->cluster;
-    int error = WERR_SHUTTING_DOWN;
+    int rc = WERR_SHUTTING_DOWN;
 
     move(ch, CHANGE_PROPOSED, "proposed");
     set_timer(ch, ch->until_ms);
-    if (ch->m->servers.has_stopped)
-        error = WERR_CORRUPT;
+    if (ch->m->has_stopped)
+        rc = WERR_CORRUPT;
     else if (c != NULL)
-        error = c->ops->propose(c, span_from(ch->bytes, ch->len), ch->request_id, on_done, ch);
-    if (error < 0)
-        take_end(ch, error);
+        rc = c->ops->propose(c, span_from(ch->bytes, ch->len), ch->request_id, on_done, ch);
+    if (rc < 0)
+        take_end(ch, rc);
 }
 
 /* The engine still owes its response. */
@@ -214,9 +218,8 @@ static void on_timer(struct timer *t)
 int change_new(struct manager *m, struct pool_command *c, struct change **out)
 {
     struct change *ch;
-    int rc;
 
-    if (m->changes.n >= CHANGES_MAX)
+    if (m->changes->n >= CHANGES_MAX)
         return WERR_AGAIN;
     if (getrandom(c->request_id, sizeof(c->request_id), 0) != sizeof(c->request_id))
         return WERR_IO;
@@ -224,7 +227,7 @@ int change_new(struct manager *m, struct pool_command *c, struct change **out)
     if (ch == NULL)
         return WERR_NOMEM;
     memset(ch, 0, sizeof(*ch));
-    rc = pool_code_encode(c, &ch->bytes, &ch->len);
+    int rc = pool_code_encode(c, &ch->bytes, &ch->len);
     if (rc < 0) {
         free(ch);
         return rc;
@@ -232,17 +235,18 @@ int change_new(struct manager *m, struct pool_command *c, struct change **out)
     ch->magic = CHANGE_MAGIC;
     ch->m = m;
     if (pool_command_kind(c->type) == KIND_LISTENER && (c->set & POOL_SET_ADDRESSES) != 0)
-        memcpy(ch->listener, c->listener, sizeof(ch->listener));
+        listeners_claim(m, &ch->claim, c->listener);
     memcpy(ch->request_id, c->request_id, sizeof(ch->request_id));
     timer_init(&ch->timer, on_timer);
-    TAILQ_INSERT_TAIL(&m->changes.list, ch, entry);
-    m->changes.n++;
+    TAILQ_INSERT_TAIL(&m->changes->list, ch, entry);
+    m->changes->n++;
     *out = ch;
     return 0;
 }
 
 void change_propose(struct change *ch, change_fn done, void *waiter)
 {
+    MUST(ch->magic == CHANGE_MAGIC && ch->phase == CHANGE_NEW); /* a second time by itself */
     ch->done = done;
     ch->waiter = waiter;
     ch->until_ms = loop_now_ms(ch->m->loop) + CHANGE_MS;
@@ -262,12 +266,14 @@ static void on_left(struct leave_waiter *w)
 {
     struct change *ch = (struct change *)((char *)w - offsetof(struct change, left));
 
+    MUST(ch->magic == CHANGE_MAGIC && ch->phase == CHANGE_LEAVING);
     move(ch, CHANGE_TOLD, "drained, or waited long enough");
     tell(ch);
 }
 
 void change_await_leaving(struct change *ch, uint32_t timeout_ms, change_fn done)
 {
+    MUST(ch->done == NULL); /* told of the commit */
     move(ch, CHANGE_LEAVING, "waits for the server to drain");
     ch->done = done;
     ch->left.server_id = ch->outcome.id;
@@ -280,6 +286,7 @@ int change_refusal(const struct change *ch, struct pool_error *error)
     struct pool_command c;
     const int rc = pool_code_decode(span_from(ch->bytes, ch->len), &c);
 
+    MUST(ch->is_applied && ch->outcome.result != 0); /* refused, or who asks is confused */
     if (rc < 0)
         return rc;
     *error = (struct pool_error){.code = "refused"};
@@ -290,17 +297,18 @@ int change_refusal(const struct change *ch, struct pool_error *error)
 
 /* ---- for the manager ---- */
 
-void changes_init(struct manager *m)
+void changes_init(struct changes *cs, struct manager *m)
 {
-    TAILQ_INIT(&m->changes.list);
-    m->changes.n = 0;
+    *cs = (struct changes){.m = m};
+    TAILQ_INIT(&cs->list);
+    m->changes = cs;
 }
 
-void changes_fini(struct manager *m)
+void changes_fini(struct changes *cs)
 {
     struct change *ch, *next;
 
-    for (ch = TAILQ_FIRST(&m->changes.list); ch != NULL; ch = next) {
+    for (ch = TAILQ_FIRST(&cs->list); ch != NULL; ch = next) {
         next = TAILQ_NEXT(ch, entry);
         if (ch->phase == CHANGE_PAUSED)
             finish(ch, what_is_known(ch, WERR_SHUTTING_DOWN), "shutting down");
@@ -322,7 +330,7 @@ void changes_note(struct manager *m, const uint8_t *request_id,
 {
     struct change *ch;
 
-    TAILQ_FOREACH (ch, &m->changes.list, entry) {
+    TAILQ_FOREACH (ch, &m->changes->list, entry) {
         if (memcmp(ch->request_id, request_id, sizeof(ch->request_id)) == 0) {
             note(ch, outcome);
             return;
@@ -330,21 +338,11 @@ void changes_note(struct manager *m, const uint8_t *request_id,
     }
 }
 
-bool changes_await_listener(const struct manager *m, const char *name)
-{
-    const struct change *ch;
-
-    TAILQ_FOREACH (ch, &m->changes.list, entry)
-        if (ch->phase <= CHANGE_LATE && strcmp(ch->listener, name) == 0)
-            return true;
-    return false;
-}
-
 void changes_look_up(struct manager *m)
 {
     struct change *ch;
 
-    TAILQ_FOREACH (ch, &m->changes.list, entry) {
+    TAILQ_FOREACH (ch, &m->changes->list, entry) {
         const struct pool_outcome *outcome = pool_requests_find(m->requests, ch->request_id);
 
         if (outcome != NULL && !ch->is_applied)

@@ -28,6 +28,7 @@
 
 #include "base/timers.h"
 #include "manager/leaving.h"
+#include "manager/listeners.h"
 #include "manager/publish.h"
 #include "pool/pool_requests.h"
 
@@ -59,7 +60,7 @@ struct change {
     bool is_applied;    /* here: outcome says what came of it */
     bool at_commit;     /* told when it is committed, whether the workers have it or not */
     bool may_be_stored; /* nobody knows what became of it the last time */
-    char listener[POOL_NAME_MAX + 1]; /* its sockets were bound for it (listeners.h); or "" */
+    struct listeners_claim claim; /* to the sockets that were bound for it */
     struct manager *m;
     uint8_t request_id[POOL_REQUEST_ID_BYTES];
     char *bytes; /* the entry */
@@ -82,13 +83,14 @@ struct change {
 };
 
 struct changes {
+    struct manager *m;
     TAILQ_HEAD(change_list, change) list;
     unsigned n;
 };
 
-void changes_init(struct manager *m);
+void changes_init(struct changes *cs, struct manager *m);
 /* All end, told WERR_SHUTTING_DOWN. The engine is gone. */
-void changes_fini(struct manager *m);
+void changes_fini(struct changes *cs);
 /* Gives the command, which stays the caller's, a request id. WERR_NOMEM, WERR_IO,
  * WERR_TOO_BIG: of the command; WERR_AGAIN: CHANGES_MAX are under way. */
 int change_new(struct manager *m, struct pool_command *c, struct change **out) MUST_USE;
@@ -105,8 +107,6 @@ static inline bool change_is_leaving(const struct change *ch)
 }
 /* In words: why pool_apply refused it. WERR_NOMEM. */
 int change_refusal(const struct change *ch, struct pool_error *error) MUST_USE;
-/* One is under way that may give this listener the addresses that were bound for it. */
-bool changes_await_listener(const struct manager *m, const char *name);
 /* What was applied under this id. */
 void changes_note(struct manager *m, const uint8_t *request_id,
                   const struct pool_outcome *outcome);

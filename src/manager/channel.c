@@ -6,17 +6,22 @@
 #include "base/outv.h"
 #include "log/log.h"
 
+enum { CHANNEL_MAGIC = 0x6d63686e };
+
 static struct manager_channel *channel_of(struct sock *s)
 {
-    return (struct manager_channel *)s; /* its first member */
+    struct manager_channel *ch = (struct manager_channel *)s; /* its first member */
+
+    MUST(ch->magic == CHANNEL_MAGIC);
+    return ch;
 }
 
-static void break_off(struct manager_channel *ch, int error)
+static void break_off(struct manager_channel *ch, int rc)
 {
     if (ch->is_broken || !ch->is_open)
         return;
     ch->is_broken = true;
-    ch->ops->on_broken(ch, error);
+    ch->ops->on_broken(ch, rc);
 }
 
 static bool is_word(const struct manager_channel *ch, const struct channel_frame *f)
@@ -28,6 +33,7 @@ static bool is_word(const struct manager_channel *ch, const struct channel_frame
 static void free_frame(struct manager_channel *ch, struct channel_frame *f)
 {
     if (is_word(ch, f)) {
+        MUST(f->len > 0); /* it was queued */
         f->len = 0;
         return;
     }
@@ -73,6 +79,7 @@ static unsigned fill_iovec(const struct manager_channel *ch, struct iovec *iov)
  * TAILQ_REMOVE of a last frame empties the list. NOLINTBEGIN(clang-analyzer-unix.Malloc) */
 static void note_sent(struct manager_channel *ch, size_t bytes)
 {
+    MUST(bytes <= ch->queued_bytes); /* the sum of what is left of the unsent */
     ch->queued_bytes -= bytes;
     if (ch->queued_bytes == 0)
         ch->queue_max = CHANNEL_QUEUE_MAX;
@@ -112,11 +119,11 @@ static size_t sum_bytes(const struct iovec *iov, unsigned n)
 static int64_t send_pieces(struct manager_channel *ch, const struct iovec *iov, unsigned n)
 {
     struct channel_frame *first = TAILQ_FIRST(&ch->unsent);
-    int64_t took;
 
     if (!has_fd(first))
         return sock_send(&ch->sock, iov, n);
-    took = sock_send_right(&ch->sock, iov, n, first->fd);
+    MUST(n == 1); /* else another frame's reader would get the descriptor */
+    int64_t took = sock_send_right(&ch->sock, iov, n, first->fd);
     if (took == WERR_NO_FD) {
         loop_timer_in(ch->loop, &ch->pause, CHANNEL_PAUSE_MS);
         return 0;
@@ -149,6 +156,7 @@ static void flush(struct manager_channel *ch)
         note_sent(ch, (size_t)took);
         ch->is_blocked = (size_t)took < asked && !timer_is_set(&ch->pause);
     }
+    MUST(!TAILQ_EMPTY(&ch->unsent) || ch->queued_bytes == 0);
     if (ch->is_stale && TAILQ_EMPTY(&ch->unsent) && !ch->is_broken &&
         !manager_channel_is_starved(ch))
         ch->ops->on_stale(ch);
@@ -163,20 +171,26 @@ static void run_flush(struct loop_work *w)
         flush(ch);
 }
 
+/* A frame that was not begun. */
+static void drop_unsent(struct manager_channel *ch, struct channel_frame *f)
+{
+    MUST(f->sent == 0 && f->len <= ch->queued_bytes);
+    TAILQ_REMOVE(&ch->unsent, f, entry);
+    ch->queued_bytes -= f->len;
+    free_frame(ch, f);
+}
+
 /* Updates give way to the snapshot. The frame that was begun must go out whole, and what is no
  * update (HELLO at a start, DRAIN) is in no snapshot. The analyzer does not see that
  * TAILQ_REMOVE unlinks. NOLINTBEGIN(clang-analyzer-unix.Malloc) */
-static void drop_unsent(struct manager_channel *ch)
+static void go_stale(struct manager_channel *ch)
 {
     struct channel_frame *f, *next;
 
     for (f = TAILQ_FIRST(&ch->unsent); f != NULL; f = next) {
         next = TAILQ_NEXT(f, entry);
-        if (!f->counts || f->sent > 0)
-            continue;
-        TAILQ_REMOVE(&ch->unsent, f, entry);
-        ch->queued_bytes -= f->len;
-        free_frame(ch, f);
+        if (f->counts && f->sent == 0)
+            drop_unsent(ch, f);
     }
     ch->is_stale = true;
 }
@@ -208,6 +222,7 @@ static struct channel_frame *make_frame(struct channel_note note, struct span he
 
 static void queue(struct manager_channel *ch, struct channel_frame *f)
 {
+    MUST(f->len > 0); /* note_sent takes frames off by their bytes */
     TAILQ_INSERT_TAIL(&ch->unsent, f, entry);
     ch->queued_bytes += f->len;
     loop_defer(ch->loop, &ch->flush);
@@ -219,7 +234,7 @@ static bool is_wanted(struct manager_channel *ch, bool is_update)
     if (!ch->is_open || ch->is_broken)
         return false;
     if (is_update && !ch->is_stale && ch->queued_bytes > ch->queue_max)
-        drop_unsent(ch);
+        go_stale(ch);
     if (is_update && ch->is_stale) {
         loop_defer(ch->loop, &ch->flush); /* perhaps it waits for nothing but on_stale */
         return false;
@@ -247,12 +262,10 @@ void manager_channel_send(struct manager_channel *ch, struct channel_note note,
 void manager_channel_send_fd(struct manager_channel *ch, struct channel_note note,
                              struct span head, int fd)
 {
-    struct channel_frame *f;
-
     MUST(fd >= 0);
     if (!is_wanted(ch, note.counts))
         return;
-    f = make_frame(note, head, SPAN_NONE);
+    struct channel_frame *f = make_frame(note, head, SPAN_NONE);
     if (f != NULL)
         f->fd = fd;
     send_frame(ch, f, note.counts);
@@ -265,11 +278,8 @@ void manager_channel_forget(struct manager_channel *ch, int fd)
 
     for (f = ch->is_open ? TAILQ_FIRST(&ch->unsent) : NULL; f != NULL; f = next) {
         next = TAILQ_NEXT(f, entry);
-        if (f->fd != fd || f->sent > 0)
-            continue;
-        TAILQ_REMOVE(&ch->unsent, f, entry);
-        ch->queued_bytes -= f->len;
-        free_frame(ch, f);
+        if (f->fd == fd && f->sent == 0)
+            drop_unsent(ch, f);
     }
 }
 
@@ -305,7 +315,7 @@ static void on_pause_end(struct timer *t)
 
 void manager_channel_starve(struct manager_channel *ch)
 {
-    drop_unsent(ch);
+    go_stale(ch);
     if (manager_channel_is_starved(ch))
         return;
     if (ch->retry_ms == 0)
@@ -356,6 +366,7 @@ static bool take_ack(struct manager_channel *ch, const struct frame_ack *ack)
 
         if (f == NULL)
             return false;
+        MUST(f->counts && f->bytes == NULL); /* note_sent put it there */
         TAILQ_REMOVE(&ch->unacked, f, entry);
         if (f->seq > ch->acked_seq)
             ch->acked_seq = f->seq;
@@ -421,36 +432,35 @@ static int64_t take_frames(struct manager_channel *ch, struct span in)
         struct span payload;
         uint16_t type;
         const int64_t n = frame_parse(span_skip(in, used), &type, &payload);
-        int error;
 
         if (n <= 0)
             return n < 0 ? n : (int64_t)used;
-        error = take_frame(ch, type, payload);
-        if (error < 0)
-            return error;
+        int rc = take_frame(ch, type, payload);
+        if (rc < 0)
+            return rc;
         used += (size_t)n;
     }
     return (int64_t)in.len;
 }
 
-static void on_recv(struct sock *s, struct span bytes, int error)
+static void on_recv(struct sock *s, struct span bytes, int rc)
 {
     struct manager_channel *ch = channel_of(s);
 
-    if (error < 0 || bytes.len == 0) {
-        break_off(ch, error < 0 ? error : WERR_EOF);
+    if (rc < 0 || bytes.len == 0) {
+        break_off(ch, rc < 0 ? rc : WERR_EOF);
         return;
     }
     /* The worker's frames are small: what is left over of one fits the buffer, or it is none.
      */
     while (bytes.len > 0 && ch->is_open && !ch->is_broken) {
         const struct span piece = span_first(bytes, sizeof(ch->in) - ch->in_len);
-        int64_t used;
 
+        MUST(piece.len > 0); /* else nothing more would ever fit */
         memcpy(ch->in + ch->in_len, piece.ptr, piece.len);
         ch->in_len += piece.len;
         bytes = span_skip(bytes, piece.len);
-        used = take_frames(ch, span_from(ch->in, ch->in_len));
+        int64_t used = take_frames(ch, span_from(ch->in, ch->in_len));
         if (used < 0 || (used == 0 && ch->in_len == sizeof(ch->in))) {
             break_off(ch, WERR_CORRUPT);
             return;
@@ -460,26 +470,29 @@ static void on_recv(struct sock *s, struct span bytes, int error)
     }
 }
 
-static void on_send(struct sock *s, int error)
+static void on_send(struct sock *s, int rc)
 {
     struct manager_channel *ch = channel_of(s);
 
-    if (error < 0) {
-        break_off(ch, error);
+    if (rc < 0) {
+        break_off(ch, rc);
         return;
     }
     ch->is_blocked = false;
     flush(ch);
 }
 
-static void on_hangup(struct sock *s, int error)
+static void on_hangup(struct sock *s, int rc)
 {
-    break_off(channel_of(s), error < 0 ? error : WERR_EOF);
+    break_off(channel_of(s), rc < 0 ? rc : WERR_EOF);
 }
 
 static void on_closed(struct sock *s)
 {
-    channel_of(s)->is_open = false;
+    struct manager_channel *ch = channel_of(s);
+
+    MUST(TAILQ_EMPTY(&ch->unsent) && TAILQ_EMPTY(&ch->unacked)); /* for the next process */
+    ch->is_open = false;
 }
 
 static const struct sock_ops channel_sock_ops = {
@@ -495,6 +508,7 @@ void manager_channel_init(struct manager_channel *ch, struct loop *loop,
                           const struct manager_channel_ops *ops)
 {
     memset(ch, 0, sizeof(*ch));
+    ch->magic = CHANNEL_MAGIC;
     ch->loop = loop;
     ch->ops = ops;
     ch->flush.run = run_flush;

@@ -47,7 +47,7 @@ struct manager_channel_ops {
     /* The queue was dropped and is empty now: send a snapshot (manager_channel_refresh). */
     void (*on_stale)(struct manager_channel *ch);
     /* The worker has closed its end, or sent what is no frame. The owner closes. */
-    void (*on_broken)(struct manager_channel *ch, int error);
+    void (*on_broken)(struct manager_channel *ch, int rc);
 };
 
 struct channel_frame {
@@ -69,7 +69,8 @@ struct channel_ready_frame {
 };
 
 struct manager_channel {
-    struct sock sock;
+    struct sock sock; /* first */
+    uint32_t magic;
     struct loop *loop;
     const struct manager_channel_ops *ops;
     struct loop_work flush;

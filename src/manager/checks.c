@@ -12,7 +12,10 @@
 static const struct pool_server *find_server(const struct checks *c,
                                              const struct server_facts *f)
 {
-    return pool_find_any_server(c->state, f->id, NULL);
+    const struct pool_server *server = pool_find_any_server(c->state, f->id, NULL);
+
+    MUST(server != NULL); /* what leaves the pool is not checked any more before */
+    return server;
 }
 
 static void get_effective(const struct checks *c, const struct pool_server *server,
@@ -164,6 +167,7 @@ static void start_probe(struct facts_addr *a)
     const struct pool_server *server = find_server(c, a->server);
     struct pool_health h;
 
+    MUST(a->probe == NULL && !a->is_waiting); /* one an address */
     get_effective(c, server, &h);
     if (h.type == POOL_HEALTH_NONE)
         return;
@@ -197,13 +201,11 @@ static enum checks_class class_of(const struct facts_addr *a)
 
 static void set_waiting(struct facts_addr *a, bool waits)
 {
-    struct facts_addrs *queue;
-
     if (a->is_waiting == waits)
         return;
     if (waits)
         a->class = (uint8_t)class_of(a);
-    queue = &a->checks->waiting[a->class];
+    struct facts_addrs *queue = &a->checks->waiting[a->class];
     a->is_waiting = waits;
     if (waits)
         TAILQ_INSERT_TAIL(queue, a, waiting);
@@ -273,6 +275,7 @@ static void begin_more(struct loop_work *work)
 
 static void forget_probe(struct facts_addr *a)
 {
+    MUST(a->probe != NULL && a->checks->class_n[a->class] > 0); /* of the class it began in */
     a->probe = NULL;
     a->checks->probes_n--;
     a->checks->class_n[a->class]--;
@@ -314,11 +317,10 @@ static void stop(struct facts_addr *a)
 static uint64_t hash_settings(const struct pool_health *h)
 {
     char *text = pool_code_health_json(h);
-    uint64_t hash;
 
     if (text == NULL)
         return 0; /* differs from everything: the check just starts over */
-    hash = XXH3_64bits(text, strlen(text));
+    uint64_t hash = XXH3_64bits(text, strlen(text));
     free(text);
     return hash;
 }
@@ -380,12 +382,11 @@ void checks_update(struct checks *c, const struct pool_server *server,
 {
     struct facts_addr *a;
     struct pool_health h;
-    uint64_t settings;
 
     if (!facts->is_checked)
         return;
     get_effective(c, server, &h);
-    settings = hash_settings(&h);
+    uint64_t settings = hash_settings(&h);
     if (settings == facts->check_settings && settings != 0)
         return;
     facts->check_settings = settings;
@@ -402,6 +403,7 @@ void checks_update(struct checks *c, const struct pool_server *server,
 
 static void begin(struct checks *c, struct facts_addr *a, const struct pool_health *h)
 {
+    MUST(a->checks == NULL);
     a->checks = c;
     timer_init(&a->timer, on_turn);
     if (h->type != POOL_HEALTH_NONE)
@@ -452,6 +454,7 @@ void checks_add(struct checks *c, const struct pool_server *server, struct serve
     struct facts_addr *a;
     struct pool_health h;
 
+    MUST(!facts->is_checked && facts->removed == NULL);
     get_effective(c, server, &h);
     facts->check_settings = hash_settings(&h);
     facts->is_checked = true;

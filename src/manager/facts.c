@@ -6,9 +6,26 @@
 #include <stdlib.h>
 
 #include "base/fault.h"
-#include "pool/pool_apply.h"
+#include "base/fsm.h"
+#include "pool/server.h"
 
 enum { SLOT_BITS = 64 };
+
+static const struct fsm_state leave_states[LEAVE_STATES] = {
+#define LEAVE_STATE(name, log, next) [LEAVE_##name] = {#name, next},
+#include "manager/leave_states.def"
+#undef LEAVE_STATE
+};
+static const struct fsm leave_fsm = {"leave", leave_states, LEAVE_STATES};
+
+static const struct {
+    const char *state, *finishing, *drained;
+} causes[LEAVE_CAUSES] = {
+#define LEAVE_CAUSE(name, state, finishing, drained) \
+    [LEAVE_CAUSE_##name] = {state, finishing, drained},
+#include "manager/leave_states.def"
+#undef LEAVE_CAUSE
+};
 
 /* The macros of uthash count as ours, and the analyzer does not see that HASH_DELETE unlinks.
  * NOLINTBEGIN(readability-function-size,clang-analyzer-unix.Malloc) */
@@ -51,8 +68,12 @@ static uint32_t take_slot(struct facts *f)
 
 static void give_slot(struct facts *f, uint32_t slot)
 {
-    if (slot != STATS_NO_SLOT)
-        f->slots[slot / SLOT_BITS] &= ~(1ULL << (slot % SLOT_BITS));
+    const uint64_t bit = 1ULL << (slot % SLOT_BITS);
+
+    if (slot == STATS_NO_SLOT)
+        return;
+    MUST((f->slots[slot / SLOT_BITS] & bit) != 0); /* two servers never share one */
+    f->slots[slot / SLOT_BITS] &= ~bit;
 }
 
 struct facts_addr *facts_make_addr(const struct addr *addr, uint64_t now_us)
@@ -81,6 +102,7 @@ static void free_addrs(struct facts_addrs *list)
     struct facts_addr *a;
 
     while ((a = TAILQ_FIRST(list)) != NULL) {
+        MUST(a->checks == NULL); /* else its probe or timer would come back to it */
         TAILQ_REMOVE(list, a, entry);
         free(a);
     }
@@ -89,7 +111,6 @@ static void free_addrs(struct facts_addrs *list)
 static struct server_facts *new_facts(uint64_t id, const struct addr *addr, uint64_t now_us)
 {
     struct server_facts *s = fault_malloc(sizeof(*s));
-    struct facts_addr *a;
 
     if (s == NULL)
         return NULL;
@@ -98,7 +119,7 @@ static struct server_facts *new_facts(uint64_t id, const struct addr *addr, uint
     TAILQ_INIT(&s->addrs);
     if (s->is_named)
         return s;
-    a = new_addr(s, addr, now_us);
+    struct facts_addr *a = new_addr(s, addr, now_us);
     if (a == NULL) {
         free(s);
         return NULL;
@@ -117,8 +138,8 @@ static void free_facts(struct server_facts *s)
 struct server_facts *facts_add(struct facts *f, uint64_t id, const struct addr *addr,
                                uint64_t now_us)
 {
+    MUST(facts_find(f, id) == NULL); /* restore.c renews, it does not add again */
     struct server_facts *s = new_facts(id, addr, now_us);
-
     if (s == NULL)
         return NULL;
     HASH_ADD(hh, f->by_id, id, sizeof(s->id), s);
@@ -159,16 +180,19 @@ struct server_facts *facts_next_draining(const struct facts *f, uint64_t id, uin
     return NULL;
 }
 
-void facts_set_leaving(struct facts *f, struct server_facts *s, bool is_leaving)
+void facts_move_leave(struct facts *f, struct server_facts *s, enum leave_state next)
 {
-    if (s->is_leaving == is_leaving)
+    const bool was_leaving = facts_is_leaving(s);
+
+    fsm_move(&leave_fsm, &s->leave, next, s->id, "");
+    if (facts_is_leaving(s) == was_leaving)
         return;
-    s->is_leaving = is_leaving;
-    if (is_leaving)
+    if (!was_leaving)
         TAILQ_INSERT_TAIL(&f->leaving, s, leaving);
     else
         TAILQ_REMOVE(&f->leaving, s, leaving);
-    f->leaving_n += is_leaving ? 1U : -1U;
+    f->leaving_n += was_leaving ? -1U : 1U;
+    MUST((f->leaving_n == 0) == TAILQ_EMPTY(&f->leaving));
 }
 
 static void forget_leaving(struct facts *f, struct server_facts *s)
@@ -179,7 +203,8 @@ static void forget_leaving(struct facts *f, struct server_facts *s)
         f->draining_n--;
     }
     s->removed = NULL;
-    facts_set_leaving(f, s, false);
+    if (s->leave != LEAVE_STAYS)
+        facts_move_leave(f, s, LEAVE_STAYS);
 }
 
 void facts_renew(struct facts *f, struct server_facts *s, struct facts_addr *first)
@@ -205,6 +230,7 @@ void facts_renew(struct facts *f, struct server_facts *s, struct facts_addr *fir
 
 void facts_drop(struct facts *f, struct server_facts *s)
 {
+    MUST(!s->is_checked);
     forget_leaving(f, s);
     give_slot(f, s->stats_slot);
     HASH_DELETE(hh, f->by_id, s);
@@ -268,11 +294,9 @@ static int make_new(struct server_facts *s, const struct addr *addrs, unsigned n
                     uint64_t now_us, struct facts_addrs *made)
 {
     for (unsigned i = 0; i < n; i++) {
-        struct facts_addr *a;
-
         if (find_addr(&s->addrs, &addrs[i]) != NULL)
             continue;
-        a = new_addr(s, &addrs[i], now_us);
+        struct facts_addr *a = new_addr(s, &addrs[i], now_us);
         if (a == NULL) {
             free_addrs(made);
             return WERR_NOMEM;
@@ -291,6 +315,7 @@ static struct facts_addr *take_addr(struct facts_addrs *old, struct facts_addrs 
 
     if (a == NULL)
         a = find_addr(made, addr);
+    MUST(a != NULL); /* make_new has seen to it */
     TAILQ_REMOVE(from, a, entry);
     return a;
 }
@@ -319,6 +344,7 @@ bool facts_judge(struct server_facts *s)
     const bool was_up = s->is_up;
     const struct facts_addr *a;
 
+    MUST((s->addr_n == 0) == TAILQ_EMPTY(&s->addrs));
     if (s->addr_n == 0)
         return false;
     s->is_up = false;
@@ -351,11 +377,32 @@ bool facts_is_waiting(const struct server_facts *s)
     return s->is_untried && !s->is_up;
 }
 
+static enum leave_cause cause_of(const struct server_facts *s)
+{
+    static const enum leave_cause of_admin[] = {
+        [POOL_ADMIN_ENABLED] = LEAVE_CAUSE_NONE,
+        [POOL_ADMIN_DRAINING] = LEAVE_CAUSE_STOOD_DOWN,
+        [POOL_ADMIN_MAINTENANCE] = LEAVE_CAUSE_MAINTENANCE,
+    };
+
+    MUST(s->admin < sizeof(of_admin) / sizeof(of_admin[0]));
+    return s->removed != NULL ? LEAVE_CAUSE_REMOVED : of_admin[s->admin];
+}
+
+const char *facts_leave_reason(const struct server_facts *s)
+{
+    const enum leave_cause cause = cause_of(s);
+
+    if (cause == LEAVE_CAUSE_NONE)
+        return NULL;
+    return facts_is_leaving(s) ? causes[cause].finishing : causes[cause].drained;
+}
+
 const char *facts_state(const struct server_facts *s)
 {
-    if (s->removed != NULL)
-        return "draining";
-    if (s->admin != POOL_ADMIN_ENABLED)
-        return s->admin == POOL_ADMIN_DRAINING ? "draining" : "maintenance";
+    const enum leave_cause cause = cause_of(s);
+
+    if (cause != LEAVE_CAUSE_NONE)
+        return causes[cause].state;
     return s->is_up && !facts_has_no_addr(s) ? "active" : "down";
 }

@@ -10,7 +10,7 @@
  * (`removed`): it is draining until no worker has a request in flight on it; then facts_drop
  * frees all and its statistics slot becomes free. Statistics slots are given lowest first.
  * One struct pool_facts for each pool, by id. The
- * table does no I/O: checks.c writes health into it, servers.c decides when a server has
+ * table does no I/O: checks.c writes health into it, leaving.c decides when a server has
  * drained. Owner: the manager; pointers stay valid until facts_drop.
  */
 #ifndef WELDR_MANAGER_FACTS_H
@@ -41,6 +41,20 @@ struct check_result {
 
 struct checks;
 struct probe;
+
+/* A server on its way out: leave_states.def. */
+enum leave_state {
+#define LEAVE_STATE(name, log, next) LEAVE_##name,
+#include "manager/leave_states.def"
+#undef LEAVE_STATE
+    LEAVE_STATES
+};
+enum leave_cause {
+#define LEAVE_CAUSE(name, state, finishing, drained) LEAVE_CAUSE_##name,
+#include "manager/leave_states.def"
+#undef LEAVE_CAUSE
+    LEAVE_CAUSES
+};
 
 /* An address of a server: what the checks have found there, and the next one. */
 struct facts_addr {
@@ -77,13 +91,12 @@ struct server_facts {
     struct pool_server *removed; /* draining: its description, owned; NULL while in the pool */
     uint8_t admin;               /* enum pool_admin, as last applied … */
     uint32_t drain_ms;           /* … and its limit */
-    bool is_leaving;             /* leaving.h: what is in flight there is waited for */
+    uint8_t leave;               /* enum leave_state; leaving.h */
     TAILQ_ENTRY(server_facts) leaving, draining; /* among those */
     uint64_t drain_no;       /* draining: counts them in the order of that list, from 1 */
-    bool is_cut;             /* the workers were told to end what is in flight */
     uint64_t leave_seq;      /* leaving: publish sequence of its removal, or its cut */
     uint64_t leave_until_ms; /* leaving: then it is cut */
-    bool lacks_name;         /* named, and not looked up for want of memory (servers.c) */
+    bool lacks_name;         /* named, and not looked up for want of memory (follow.c) */
     char name_error[FACTS_ERROR_MAX]; /* why the last look-up failed; empty when it did not */
     UT_hash_handle hh;
 };
@@ -122,7 +135,14 @@ void facts_drain(struct facts *f, struct server_facts *s, struct pool_server *re
 /* The next of the draining ones behind the one that had this id and drain_no and may have gone
  * since; 0, 0: the first. NULL: there is none. */
 struct server_facts *facts_next_draining(const struct facts *f, uint64_t id, uint64_t drain_no);
-void facts_set_leaving(struct facts *f, struct server_facts *s, bool is_leaving);
+/* The one way to change `leave`: it also puts the server on the list of those that are leaving,
+ * or takes it off. */
+void facts_move_leave(struct facts *f, struct server_facts *s, enum leave_state next);
+/* What is in flight there is waited for: FINISHING or CUT. */
+static inline bool facts_is_leaving(const struct server_facts *s)
+{
+    return s->leave == LEAVE_FINISHING || s->leave == LEAVE_CUT;
+}
 /* An address for facts_renew. NULL: no memory. */
 struct facts_addr *facts_make_addr(const struct addr *addr, uint64_t now_us);
 /* Another server has this id from now on: as if just added, with this address (taken; NULL:
@@ -151,5 +171,8 @@ bool facts_has_no_addr(const struct server_facts *s);
 bool facts_is_waiting(const struct server_facts *s);
 /* "active", "down", "draining" or "maintenance". */
 const char *facts_state(const struct server_facts *s);
+/* Why it takes no new requests, whatever the checks say: "removed", "drained" …; NULL: it may.
+ */
+const char *facts_leave_reason(const struct server_facts *s);
 
 #endif

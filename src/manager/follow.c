@@ -1,6 +1,7 @@
 #include "manager/follow.h"
 
 #include "log/log.h"
+#include "manager/leaving.h"
 #include "manager/listeners.h"
 #include "manager/manager.h"
 #include "manager/names.h"
@@ -17,15 +18,17 @@ static void look_up(struct manager *m, const struct pool_server *server, struct 
         return;
     log_warn("server's name is not looked up yet", LOG_S("server", server->url),
              LOG_S("error", werr_text(WERR_NOMEM)));
-    if (!timer_is_set(&m->servers.repair))
-        loop_timer_in(m->loop, &m->servers.repair, REPAIR_MS);
+    if (!timer_is_set(&m->follow->repair))
+        loop_timer_in(m->loop, &m->follow->repair, REPAIR_MS);
 }
 
-void follow_repair(struct manager *m)
+/* Names that there was no memory for when their servers were added. */
+static void on_repair(struct timer *t)
 {
+    struct manager *m = ((struct follow *)((char *)t - offsetof(struct follow, repair)))->m;
     struct server_facts *f = NULL;
 
-    while ((f = facts_next(&m->facts, f)) != NULL && !timer_is_set(&m->servers.repair)) {
+    while ((f = facts_next(&m->facts, f)) != NULL && !timer_is_set(t)) {
         if (f->lacks_name && f->removed == NULL)
             look_up(m, pool_find_any_server(m->pool, f->id, NULL), f);
     }
@@ -87,6 +90,7 @@ static void server_changed(struct manager *m, const struct pool_change *change)
 {
     const struct pool_server *server = pool_find_server(change->pool, change->id);
 
+    MUST(server != NULL); /* a removal is another type of change */
     follow_server(m, server);
     log_info("server changed", LOG_S("server", server->url), LOG_S("pool", change->pool->name));
 }
@@ -95,6 +99,7 @@ void follow_server_gone(struct manager *m, struct pool_server *removed, const st
 {
     struct server_facts *f = facts_of(m, removed->id);
 
+    MUST(!f->is_checked); /* since before the workers heard of it */
     log_info("server removed", LOG_S("server", removed->url), LOG_S("pool", p->name));
     names_remove(m, f);
     facts_drain(&m->facts, f, removed);
@@ -143,8 +148,11 @@ static void pool_before(struct manager *m, const struct pool_change *change)
 
 void follow_pool_gone(struct manager *m, const struct pool *removed)
 {
+    struct pool_facts *f = facts_find_pool(&m->facts, removed->id);
+
+    MUST(f != NULL); /* no pool is without */
     stats_slot_give(m->stats, STATS_OF_POOL, removed->id);
-    facts_drop_pool(&m->facts, facts_find_pool(&m->facts, removed->id));
+    facts_drop_pool(&m->facts, f);
     log_info("pool removed", LOG_S("pool", removed->name));
 }
 
@@ -239,4 +247,16 @@ void follow(struct manager *m, struct pool_change *change, struct span entry)
     publish_entry(&m->publish, m->pool, entry);
     if (is_change)
         kinds[change->kind].after(m, change);
+}
+
+void follow_init(struct follow *f, struct manager *m)
+{
+    *f = (struct follow){.m = m};
+    timer_init(&f->repair, on_repair);
+    m->follow = f;
+}
+
+void follow_fini(struct follow *f)
+{
+    timer_stop(loop_timers(f->m->loop), &f->repair);
 }

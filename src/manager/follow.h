@@ -10,9 +10,18 @@
 #ifndef WELDR_MANAGER_FOLLOW_H
 #define WELDR_MANAGER_FOLLOW_H
 
+#include "base/timers.h"
 #include "pool/pool_apply.h"
 
 struct manager;
+
+struct follow {
+    struct manager *m;
+    struct timer repair; /* what there was no memory for is tried again */
+};
+
+void follow_init(struct follow *f, struct manager *m);
+void follow_fini(struct follow *f);
 
 /* Takes what it keeps of what was removed; the caller finishes the change. */
 void follow(struct manager *m, struct pool_change *change, struct span entry);
@@ -35,8 +44,5 @@ void follow_server_gone(struct manager *m, struct pool_server *removed, const st
 void follow_pool_gone(struct manager *m, const struct pool *removed);
 /* Its counters; its sockets follow by listeners.h. */
 void follow_listener_gone(struct manager *m, uint64_t id);
-
-/* What there was no memory for when a server was added: names that are not looked up yet. */
-void follow_repair(struct manager *m);
 
 #endif

@@ -30,11 +30,10 @@ static unsigned split(char *line, char **fields)
 static void note_line(struct inodes *found, char *line, uint16_t port)
 {
     char *fields[FIELDS];
-    const char *colon;
 
     if (split(line, fields) < FIELDS || found->n == INODES_MAX)
         return;
-    colon = strrchr(fields[FIELD_LOCAL], ':');
+    const char *colon = strrchr(fields[FIELD_LOCAL], ':');
     if (colon != NULL && strtoul(colon + 1, NULL, 16) == port &&
         strtoul(fields[FIELD_STATE], NULL, 16) == TCP_LISTENS)
         found->at[found->n++] = strtoul(fields[FIELD_INODE], NULL, 10);
@@ -108,17 +107,15 @@ static size_t read_file(long pid, const char *name, char *buf, size_t size)
 static void describe(long pid, struct holder *out)
 {
     char stat[LINE_BYTES];
-    const char *state;
-    size_t n;
 
     *out = (struct holder){.pid = (pid_t)pid, .state = "?"};
-    n = read_file(pid, "cmdline", out->command, sizeof(out->command));
+    size_t n = read_file(pid, "cmdline", out->command, sizeof(out->command));
 
     for (size_t i = 0; i + 1 < n; i++)
         if (out->command[i] == '\0')
             out->command[i] = ' ';
     (void)read_file(pid, "stat", stat, sizeof(stat));
-    state = strrchr(stat, ')'); /* the name before it may hold anything */
+    const char *state = strrchr(stat, ')'); /* the name before it may hold anything */
     if (state != NULL && state[1] == ' ')
         out->state[0] = state[2];
 }

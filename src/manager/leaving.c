@@ -5,6 +5,12 @@
 
 enum { SWEEP_MS = 200, SWEEP_FAST_MS = 20 };
 
+static const char *const log_texts[LEAVE_STATES] = {
+#define LEAVE_STATE(name, log, next) [LEAVE_##name] = log,
+#include "manager/leave_states.def"
+#undef LEAVE_STATE
+};
+
 static bool is_quiet(const struct manager *m, const struct server_facts *f)
 {
     if (!publish_is_acked(&m->publish, f->leave_seq))
@@ -18,16 +24,25 @@ static const char *url_of(const struct manager *m, const struct server_facts *f)
     const struct pool_server *server =
         f->removed != NULL ? f->removed : pool_find_any_server(m->pool, f->id, NULL);
 
+    MUST(server != NULL); /* in its pool, or removed with its description */
     return server->url;
+}
+
+static void move(struct manager *m, struct server_facts *f, enum leave_state next)
+{
+    facts_move_leave(&m->facts, f, next);
+    if (log_texts[next][0] != '\0')
+        log_info(log_texts[next], LOG_S("server", url_of(m, f)));
 }
 
 static void settle(struct manager *m, struct server_facts *f)
 {
-    log_info("server has drained", LOG_S("server", url_of(m, f)));
-    facts_set_leaving(&m->facts, f, false);
+    const bool was_cut = f->leave == LEAVE_CUT;
+
+    move(m, f, LEAVE_DRAINED);
     if (f->removed == NULL)
         return;
-    if (!f->is_cut)
+    if (!was_cut)
         publish_gone(&m->publish, f->id);
     facts_drop(&m->facts, f);
 }
@@ -35,8 +50,7 @@ static void settle(struct manager *m, struct server_facts *f)
 /* The statistics slot is in use until the workers have confirmed that nothing is in flight. */
 static void cut(struct manager *m, struct server_facts *f)
 {
-    log_info("server is cut off", LOG_S("server", url_of(m, f)));
-    f->is_cut = true;
+    move(m, f, LEAVE_CUT);
     if (f->removed != NULL)
         publish_gone(&m->publish, f->id);
     else
@@ -48,9 +62,10 @@ static void cut(struct manager *m, struct server_facts *f)
 
 void leaving_give_up(struct leave_waiter *w)
 {
+    MUST(leaving_is_waiting(w) && w->manager->leaving->waiter_n > 0);
     timer_stop(loop_timers(w->manager->loop), &w->timer);
-    TAILQ_REMOVE(&w->manager->leaving.waiters, w, entry);
-    w->manager->leaving.waiter_n--;
+    TAILQ_REMOVE(&w->manager->leaving->waiters, w, entry);
+    w->manager->leaving->waiter_n--;
     w->manager = NULL;
 }
 
@@ -69,7 +84,7 @@ static void wake(struct manager *m)
 {
     struct leave_waiter *w, *next;
 
-    for (w = TAILQ_FIRST(&m->leaving.waiters); w != NULL; w = next) {
+    for (w = TAILQ_FIRST(&m->leaving->waiters); w != NULL; w = next) {
         next = TAILQ_NEXT(w, entry);
         if (leaving_has_drained(m, w->server_id))
             finish_wait(w);
@@ -80,7 +95,7 @@ bool leaving_has_drained(const struct manager *m, uint64_t server_id)
 {
     const struct server_facts *f = facts_find(&m->facts, server_id);
 
-    return f == NULL || !f->is_leaving;
+    return f == NULL || !facts_is_leaving(f);
 }
 
 /* ---- the sweep ---- */
@@ -93,26 +108,26 @@ void leaving_sweep(struct manager *m)
         next = TAILQ_NEXT(f, leaving);
         if (is_quiet(m, f))
             settle(m, f);
-        else if (!f->is_cut && loop_now_ms(m->loop) >= f->leave_until_ms)
+        else if (f->leave == LEAVE_FINISHING && loop_now_ms(m->loop) >= f->leave_until_ms)
             cut(m, f);
     }
 }
 
 static void plan_sweep(struct manager *m)
 {
-    const bool is_urgent = !TAILQ_EMPTY(&m->leaving.waiters);
+    const bool is_urgent = !TAILQ_EMPTY(&m->leaving->waiters);
 
-    loop_timer_in(m->loop, &m->leaving.sweep, is_urgent ? SWEEP_FAST_MS : SWEEP_MS);
+    loop_timer_in(m->loop, &m->leaving->sweep, is_urgent ? SWEEP_FAST_MS : SWEEP_MS);
 }
 
 static void on_sweep(struct timer *t)
 {
     struct leaving *l = (struct leaving *)((char *)t - offsetof(struct leaving, sweep));
-    struct manager *m = (struct manager *)((char *)l - offsetof(struct manager, leaving));
+    struct manager *m = l->m;
 
     leaving_sweep(m);
     wake(m);
-    if (m->facts.leaving_n > 0 || !TAILQ_EMPTY(&m->leaving.waiters))
+    if (m->facts.leaving_n > 0 || !TAILQ_EMPTY(&m->leaving->waiters))
         plan_sweep(m);
 }
 
@@ -122,22 +137,22 @@ void leaving_begin(struct manager *m, struct server_facts *f, uint64_t limit_ms)
 {
     f->leave_seq = m->publish.seq;
     f->leave_until_ms = loop_now_ms(m->loop) + limit_ms;
-    f->is_cut = false;
-    facts_set_leaving(&m->facts, f, true);
-    if (!timer_is_set(&m->leaving.sweep))
+    move(m, f, LEAVE_FINISHING);
+    if (!timer_is_set(&m->leaving->sweep))
         plan_sweep(m);
 }
 
 void leaving_end(struct manager *m, struct server_facts *f)
 {
-    facts_set_leaving(&m->facts, f, false);
+    if (f->leave != LEAVE_STAYS)
+        move(m, f, LEAVE_STAYS);
 }
 
 void leaving_limit(struct manager *m, uint64_t server_id, uint64_t limit_ms)
 {
     struct server_facts *f = facts_find(&m->facts, server_id);
 
-    if (f == NULL || !f->is_leaving || f->is_cut)
+    if (f == NULL || f->leave != LEAVE_FINISHING)
         return;
     f->leave_until_ms = loop_now_ms(m->loop) + limit_ms;
     if (limit_ms == 0)
@@ -153,25 +168,34 @@ uint64_t leaving_left_ms(const struct manager *m, const struct server_facts *f)
 
 void leaving_wait(struct manager *m, struct leave_waiter *w, uint64_t timeout_ms)
 {
+    MUST(!leaving_is_waiting(w));
     w->manager = m;
     timer_init(&w->timer, on_wait_over);
-    TAILQ_INSERT_TAIL(&m->leaving.waiters, w, entry);
-    m->leaving.waiter_n++;
+    TAILQ_INSERT_TAIL(&m->leaving->waiters, w, entry);
+    m->leaving->waiter_n++;
     loop_timer_in(m->loop, &w->timer, timeout_ms);
     plan_sweep(m);
 }
 
-void leaving_init(struct manager *m)
+unsigned leaving_waiters_n(const struct manager *m)
 {
-    timer_init(&m->leaving.sweep, on_sweep);
-    TAILQ_INIT(&m->leaving.waiters);
+    return m->leaving->waiter_n;
 }
 
-void leaving_fini(struct manager *m)
+void leaving_init(struct leaving *l, struct manager *m)
+{
+    *l = (struct leaving){.m = m};
+    timer_init(&l->sweep, on_sweep);
+    TAILQ_INIT(&l->waiters);
+    m->leaving = l;
+}
+
+void leaving_fini(struct leaving *l)
 {
     struct leave_waiter *w;
 
-    timer_stop(loop_timers(m->loop), &m->leaving.sweep);
-    while ((w = TAILQ_FIRST(&m->leaving.waiters)) != NULL)
+    timer_stop(loop_timers(l->m->loop), &l->sweep);
+    while ((w = TAILQ_FIRST(&l->waiters)) != NULL)
         finish_wait(w);
+    MUST(l->waiter_n == 0);
 }

@@ -1,6 +1,9 @@
 /* leaving.h - servers on their way out: removed from the pool, or stood down (draining,
  * maintenance), with requests perhaps still in flight.
  *
+ * Its states (STAYS → FINISHING → CUT → DRAINED), why it leaves, and what API and log say of
+ * both, are the tables of leave_states.def; facts_move_leave is the one setter.
+ *
  * leaving_begin is called when the entry is applied and published. The server has drained when
  * every worker has confirmed that entry and counts no request in flight on it; a sweep looks,
  * by a timer while any server leaves, and before lists are made. A removed server's facts are
@@ -35,14 +38,15 @@ struct leave_waiter {
 };
 
 struct leaving {
+    struct manager *m;
     struct timer sweep;
     TAILQ_HEAD(leave_waiters, leave_waiter) waiters;
     unsigned waiter_n;
 };
 
-void leaving_init(struct manager *m);
+void leaving_init(struct leaving *l, struct manager *m);
 /* Calls all who wait. */
-void leaving_fini(struct manager *m);
+void leaving_fini(struct leaving *l);
 /* The server has just been removed (facts->removed) or stood down, the workers were told. */
 void leaving_begin(struct manager *m, struct server_facts *f, uint64_t limit_ms);
 /* It stays after all. */
@@ -57,6 +61,7 @@ void leaving_sweep(struct manager *m);
 bool leaving_has_drained(const struct manager *m, uint64_t server_id);
 /* fn is called once, later: it has drained, or the time is over. */
 void leaving_wait(struct manager *m, struct leave_waiter *w, uint64_t timeout_ms);
+unsigned leaving_waiters_n(const struct manager *m);
 static inline bool leaving_is_waiting(const struct leave_waiter *w)
 {
     return w->manager != NULL;

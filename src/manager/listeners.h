@@ -1,31 +1,39 @@
-/* listeners.h - where weldr listens: the addresses of its listeners, and of the management API.
+/* listeners.h - where weldr listens: the addresses of its listeners.
  *
  * The description says which addresses a listener has; a struct listening is what this node has
  * made of one (listening.h). A change binds before it is proposed (listeners_prepare), so that
  * what the kernel refuses is refused with its reason and changes nothing; the sockets wait as
- * long as the change is under way (change.h); what was committed wins (listeners_follow):
+ * long as a change claims them (change.h); what was committed wins (listeners_follow):
  * sockets that were prepared are handed to the workers, those that are not in the description
  * any more are closed, and one that could not be bound is tried again. SO_REUSEPORT would let a
  * second weldr of the same user share a port in silence, so each address is first tried without
  * it.
  *
- * At the start --ip makes the addresses of the listener "default" (those with ,proxy, when
- * others are without, of a listener "proxy"): one that is in use is tried for three seconds,
- * and then the log says who has it. Default addresses may lack IPv6: the proxy then listens on
- * 0.0.0.0, the API on 127.0.0.1 alone. Each address is told in the log. Clients speak first: a
- * connection to the proxy is told of when its first bytes are there (TCP_DEFER_ACCEPT), or
- * after a second.
+ * At the start (binding.h) --ip makes the addresses of the listener "default" (those with
+ * ,proxy, when others are without, of a listener "proxy"): Default addresses may lack IPv6: the
+ * proxy then listens on 0.0.0.0, the API on 127.0.0.1 alone. Each address is told in the log.
+ * Clients speak first: a connection to the proxy is told of when its first bytes are there
+ * (TCP_DEFER_ACCEPT), or after a second.
  */
 #ifndef WELDR_MANAGER_LISTENERS_H
 #define WELDR_MANAGER_LISTENERS_H
 
 #include <stdbool.h>
+#include <sys/queue.h>
 
+#include "base/timers.h"
 #include "config/config.h"
 #include "pool/pool_command.h"
 
 struct listener;
 struct manager;
+
+/* Embedded in a change under way that may give the listener the addresses that were bound for
+ * it; all zero: none. */
+struct listeners_claim {
+    LIST_ENTRY(listeners_claim) entry;
+    char name[POOL_NAME_MAX + 1]; /* of the listener; empty: it is not on the list */
+};
 
 /* Addresses that were let go a moment ago: workers have heard of it, and close their sockets
  * when they have accepted what waits there. */
@@ -38,6 +46,18 @@ struct listeners_left {
     unsigned next;
 };
 
+struct listeners {
+    struct manager *m;
+    struct timer again; /* addresses that could not be bound are tried again */
+    LIST_HEAD(listeners_claims, listeners_claim) claims;
+    struct listeners_left left;
+    uint64_t looked_ms; /* listeners_health.h */
+};
+
+void listeners_init(struct listeners *ls, struct manager *m);
+/* No change is under way any more. */
+void listeners_fini(struct listeners *ls);
+
 /* The number of workers: as told, or (0) one per core this process may use. */
 unsigned listeners_worker_n(unsigned wanted);
 /* Steps of the start: 0 or the exit code, told in the log. */
@@ -47,7 +67,6 @@ int listeners_open_proxy(struct manager *m);
 bool listeners_flag_command(const struct manager *m, unsigned i, struct pool_command *c);
 /* All of them are proposed: sockets that the description has no use for are closed. */
 void listeners_end_flags(struct manager *m);
-int listeners_open_api(struct manager *m);
 /* What the configuration says of where we listen, before anything is open (own_address.h). */
 void listeners_note_own(struct manager *m);
 /* A change is about to be proposed: if it gives a listener addresses, binds those that the
@@ -56,17 +75,19 @@ void listeners_note_own(struct manager *m);
  * now: it may be free in a moment. WERR_NOMEM, WERR_NO_FD. */
 int listeners_prepare(struct manager *m, const struct pool_command *c,
                       struct pool_error *error) MUST_USE;
-/* A change has ended, or did not begin: closes what was prepared for the listener and neither
- * the description has nor another change awaits. */
+/* The change does nothing else: sockets that were prepared for the listener stay open until
+ * listeners_release. */
+void listeners_claim(struct manager *m, struct listeners_claim *claim, const char *name);
+/* It is known what became of the change: closes what neither the description has nor another
+ * change claims. No-op without a claim. */
+void listeners_release(struct manager *m, struct listeners_claim *claim);
+/* The same for a change that did not begin. */
 void listeners_give_up(struct manager *m, struct span name);
 /* A whole new state is about to be told to the workers, and the listener has another id in it:
  * its sockets go on as that one's. */
 void listeners_renumber(struct manager *m, const struct listener *l);
 /* It was applied. l: as it is now; NULL: removed. */
 void listeners_follow(struct manager *m, const char *name, const struct listener *l);
-/* Addresses that could not be bound are tried again. */
-void listeners_init(struct manager *m);
-void listeners_fini(struct manager *m);
 /* Weldr is about to leave: whoever connects in that time is accepted at once, since the kernel
  * resets those who have not spoken when the listener closes. */
 void listeners_stop_deferring(struct manager *m);

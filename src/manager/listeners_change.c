@@ -13,7 +13,7 @@ static void forget_marks(struct manager *m)
 {
     struct listening *l;
 
-    TAILQ_FOREACH (l, &m->supervisor.listenings, entry)
+    TAILQ_FOREACH (l, &m->supervisor.listenings.list, entry)
         l->is_named = false;
 }
 
@@ -22,7 +22,7 @@ static struct listening *name_one(struct manager *m, struct span name, const str
 {
     struct listening *l;
 
-    TAILQ_FOREACH (l, &m->supervisor.listenings, entry) {
+    TAILQ_FOREACH (l, &m->supervisor.listenings.list, entry) {
         if (l->is_named || !addr_is_equal(&l->wanted, at) ||
             !span_is_equal(span_from_str(l->listener), name))
             continue;
@@ -39,7 +39,7 @@ static struct listening *name_or_make(struct manager *m, struct span name,
 
     if (l != NULL)
         return l;
-    l = listening_new(&m->supervisor, name, at);
+    l = listening_new(&m->supervisor.listenings, name, at);
     if (l != NULL)
         l->is_named = true;
     return l;
@@ -59,15 +59,15 @@ static void tell(const char *what, const struct listening *l)
 
 static void work_later(struct manager *m)
 {
-    if (!timer_is_set(&m->listeners_timer))
-        loop_timer_in(m->loop, &m->listeners_timer, AGAIN_MS);
+    if (!timer_is_set(&m->listeners->again))
+        loop_timer_in(m->loop, &m->listeners->again, AGAIN_MS);
 }
 
 /* ---- just let go ---- */
 
 static void note_left(struct manager *m, const struct listening *l)
 {
-    struct listeners_left *left = &m->listeners_left;
+    struct listeners_left *left = &m->listeners->left;
 
     left->at[left->next].until_ms = loop_now_ms(m->loop) + LISTENERS_LEFT_MS;
     left->at[left->next].port = l->bound.port;
@@ -76,9 +76,10 @@ static void note_left(struct manager *m, const struct listening *l)
 
 static bool was_left(const struct manager *m, uint16_t port)
 {
+    const struct listeners_left *left = &m->listeners->left;
+
     for (unsigned i = 0; i < LISTENERS_LEFT_N; i++)
-        if (m->listeners_left.at[i].port == port &&
-            loop_now_ms(m->loop) < m->listeners_left.at[i].until_ms)
+        if (left->at[i].port == port && loop_now_ms(m->loop) < left->at[i].until_ms)
             return true;
     return false;
 }
@@ -89,7 +90,7 @@ static const struct listening *find_holder(const struct manager *m, const struct
 {
     const struct listening *l;
 
-    TAILQ_FOREACH (l, &m->supervisor.listenings, entry)
+    TAILQ_FOREACH (l, &m->supervisor.listenings.list, entry)
         if (l != but && l->state != LISTENING_FAILED && l->bound.port == but->wanted.port)
             return l;
     return NULL;
@@ -147,13 +148,12 @@ static int prepare_one(struct manager *m, struct span name, const struct addr *a
                        struct pool_error *error)
 {
     struct listening *l = name_or_make(m, name, at);
-    int rc;
 
     if (l == NULL)
         return WERR_NOMEM;
     if (l->state != LISTENING_FAILED)
         return 0;
-    rc = check_servers(m, at, i, error);
+    int rc = check_servers(m, at, i, error);
     if (rc < 0)
         return rc;
     rc = listening_bind(l, at);
@@ -172,7 +172,7 @@ int listeners_prepare(struct manager *m, const struct pool_command *c, struct po
     int rc = 0;
 
     if (pool_command_kind(c->type) != KIND_LISTENER || (c->set & POOL_SET_ADDRESSES) == 0 ||
-        m->is_draining)
+        manager_is_draining(m))
         return 0;
     forget_marks(m);
     for (unsigned i = 0; rc == 0 && i < c->wanted.address_n; i++)
@@ -182,11 +182,38 @@ int listeners_prepare(struct manager *m, const struct pool_command *c, struct po
 
 /* ---- after it ---- */
 
+void listeners_claim(struct manager *m, struct listeners_claim *claim, const char *name)
+{
+    MUST(claim->name[0] == '\0' && name[0] != '\0');
+    MUST(span_to_str(span_from_str(name), claim->name, sizeof(claim->name)) == 0);
+    LIST_INSERT_HEAD(&m->listeners->claims, claim, entry);
+}
+
+void listeners_release(struct manager *m, struct listeners_claim *claim)
+{
+    const struct listeners_claim had = *claim;
+
+    if (had.name[0] == '\0')
+        return;
+    LIST_REMOVE(claim, entry);
+    claim->name[0] = '\0';
+    listeners_give_up(m, span_from_str(had.name));
+}
+
+static bool is_claimed(const struct manager *m, const char *name)
+{
+    const struct listeners_claim *claim;
+
+    LIST_FOREACH (claim, &m->listeners->claims, entry)
+        if (strcmp(claim->name, name) == 0)
+            return true;
+    return false;
+}
+
 /* Its change may be on its way. */
 static bool is_awaited(const struct manager *m, const struct listening *l)
 {
-    return l->state == LISTENING_PENDING &&
-           (l->is_of_flags || changes_await_listener(m, l->listener));
+    return l->state == LISTENING_PENDING && (l->is_of_flags || is_claimed(m, l->listener));
 }
 
 /* What only a change that did not come needs. */
@@ -206,7 +233,7 @@ void listeners_give_up(struct manager *m, struct span name)
 {
     struct listening *l, *next;
 
-    for (l = TAILQ_FIRST(&m->supervisor.listenings); l != NULL; l = next) {
+    for (l = TAILQ_FIRST(&m->supervisor.listenings.list); l != NULL; l = next) {
         next = TAILQ_NEXT(l, entry);
         if (span_is_equal(span_from_str(l->listener), name) && is_idle(m, l))
             listening_close(l, false, 0);
@@ -244,7 +271,7 @@ static void close_others(struct manager *m, struct span name)
 {
     struct listening *l, *next;
 
-    for (l = TAILQ_FIRST(&m->supervisor.listenings); l != NULL; l = next) {
+    for (l = TAILQ_FIRST(&m->supervisor.listenings.list); l != NULL; l = next) {
         next = TAILQ_NEXT(l, entry);
         if (l->is_named || is_awaited(m, l) || !span_is_equal(span_from_str(l->listener), name))
             continue;
@@ -260,7 +287,7 @@ void listeners_renumber(struct manager *m, const struct listener *l)
 {
     struct listening *at;
 
-    TAILQ_FOREACH (at, &m->supervisor.listenings, entry)
+    TAILQ_FOREACH (at, &m->supervisor.listenings.list, entry)
         if (at->state == LISTENING_OPEN && strcmp(at->listener, l->name) == 0)
             listening_renumber(at, l->id);
 }
@@ -268,7 +295,7 @@ void listeners_renumber(struct manager *m, const struct listener *l)
 /* While weldr drains it listens nowhere. */
 void listeners_follow(struct manager *m, const char *name, const struct listener *l)
 {
-    if (m->is_draining)
+    if (manager_is_draining(m))
         return;
     forget_marks(m);
     for (unsigned i = 0; l != NULL && i < l->address_n; i++)
@@ -278,22 +305,27 @@ void listeners_follow(struct manager *m, const char *name, const struct listener
 
 /* ---- again ---- */
 
-static void on_timer(struct timer *t)
+static void on_again(struct timer *t)
 {
-    struct manager *m =
-        (struct manager *)((char *)t - offsetof(struct manager, listeners_timer));
+    const struct listeners *ls =
+        (const struct listeners *)((char *)t - offsetof(struct listeners, again));
+    struct manager *m = ls->m;
 
-    for (uint32_t i = 0; !m->is_leaving && i < m->pool->listener_n; i++)
+    for (uint32_t i = 0; !manager_is_leaving(m) && i < m->pool->listener_n; i++)
         listeners_follow(m, m->pool->listeners[i]->name, m->pool->listeners[i]);
 }
 
-void listeners_init(struct manager *m)
+void listeners_init(struct listeners *ls, struct manager *m)
 {
-    timer_init(&m->listeners_timer, on_timer);
+    *ls = (struct listeners){.m = m};
+    timer_init(&ls->again, on_again);
+    LIST_INIT(&ls->claims);
+    m->listeners = ls;
     m->own.listenings = &m->supervisor.listenings;
 }
 
-void listeners_fini(struct manager *m)
+void listeners_fini(struct listeners *ls)
 {
-    timer_stop(loop_timers(m->loop), &m->listeners_timer);
+    timer_stop(loop_timers(ls->m->loop), &ls->again);
+    MUST(LIST_EMPTY(&ls->claims)); /* changes end first */
 }

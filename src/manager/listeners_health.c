@@ -1,6 +1,7 @@
 #include "manager/listeners_health.h"
 
 #include "log/log.h"
+#include "manager/listeners.h"
 #include "manager/manager.h"
 #include "net/listen.h"
 
@@ -46,10 +47,10 @@ void listeners_look(struct manager *m)
     const uint64_t now_ms = loop_now_ms(m->loop);
     struct listening *l;
 
-    if (now_ms < m->listeners_looked_ms + LISTENERS_LOOK_MS)
+    if (now_ms < m->listeners->looked_ms + LISTENERS_LOOK_MS)
         return;
-    m->listeners_looked_ms = now_ms;
-    TAILQ_FOREACH (l, &m->supervisor.listenings, entry)
+    m->listeners->looked_ms = now_ms;
+    TAILQ_FOREACH (l, &m->supervisor.listenings.list, entry)
         note(l, l->state == LISTENING_OPEN && !listen_has_address(&l->bound));
 }
 
@@ -81,7 +82,8 @@ unsigned listeners_find_missing(const struct manager *m, struct listeners_missin
         for (unsigned k = 0; k < in->address_n; k++, (*of)++) {
             const struct addr *at = &in->addresses[k];
 
-            if (!judge(in, at, listening_find(&m->supervisor, span_from_str(in->name), at),
+            if (!judge(in, at,
+                       listening_find(&m->supervisor.listenings, span_from_str(in->name), at),
                        &one))
                 continue;
             if (n < max)

@@ -5,7 +5,6 @@
 
 #include "base/fault.h"
 #include "log/log.h"
-#include "manager/supervisor.h"
 #include "net/listen.h"
 
 enum { LISTENING_MAGIC = 0x6c697374 };
@@ -17,29 +16,30 @@ static void check(const struct listening *l)
 
 static struct slot *slot_of(const struct listening *l, unsigned i)
 {
-    return l->doors[i]->slot;
+    MUST(i < l->slot_n && l->slot_n <= l->owner->slots->n);
+    return &l->owner->slots->list[i];
 }
 
 /* One for each slot that there is. */
 static int add_doors(struct listening *l)
 {
-    struct supervisor *s = l->owner;
-    struct stand_in_door **doors;
+    struct listenings *ls = l->owner;
+    const unsigned n = ls->slots->n;
 
-    if (l->slot_n == s->slot_n)
+    if (l->slot_n == n)
         return 0;
-    doors = fault_malloc(s->slot_n * sizeof(struct stand_in_door *));
+    struct stand_in_door **doors = fault_malloc(n * sizeof(struct stand_in_door *));
     if (doors == NULL)
         return WERR_NOMEM;
     if (l->slot_n > 0)
         memcpy(doors, l->doors, l->slot_n * sizeof(struct stand_in_door *));
     free(l->doors);
     l->doors = doors;
-    for (; l->slot_n < s->slot_n; l->slot_n++) {
+    for (; l->slot_n < n; l->slot_n++) {
         doors[l->slot_n] = fault_malloc(sizeof(struct stand_in_door));
         if (doors[l->slot_n] == NULL)
             return WERR_NOMEM;
-        stand_in_door_init(doors[l->slot_n], &s->slots[l->slot_n], l->socket_no);
+        stand_in_door_init(doors[l->slot_n], ls->stand_in, l->slot_n, l->socket_no);
     }
     return 0;
 }
@@ -51,7 +51,13 @@ static void free_doors(struct listening *l)
     free(l->doors);
 }
 
-struct listening *listening_new(struct supervisor *s, struct span listener,
+void listenings_init(struct listenings *ls, struct slots *slots, struct stand_in *stand_in)
+{
+    *ls = (struct listenings){.slots = slots, .stand_in = stand_in};
+    TAILQ_INIT(&ls->list);
+}
+
+struct listening *listening_new(struct listenings *ls, struct span listener,
                                 const struct addr *wanted)
 {
     struct listening *l = fault_malloc(sizeof(*l));
@@ -62,15 +68,15 @@ struct listening *listening_new(struct supervisor *s, struct span listener,
     l->magic = LISTENING_MAGIC;
     l->state = LISTENING_FAILED;
     MUST(span_to_str(listener, l->listener, sizeof(l->listener)) == 0);
-    l->socket_no = s->next_socket_no++;
+    l->socket_no = ls->next_socket_no++;
     l->wanted = l->bound = *wanted;
-    l->owner = s;
+    l->owner = ls;
     if (add_doors(l) < 0) {
         free_doors(l);
         free(l);
         return NULL;
     }
-    TAILQ_INSERT_TAIL(&s->listenings, l, entry);
+    TAILQ_INSERT_TAIL(&ls->list, l, entry);
     return l;
 }
 
@@ -78,11 +84,13 @@ struct listening *listening_new(struct supervisor *s, struct span listener,
 
 /* What waits at the door of a worker that does not serve is passed on first; the worker that
  * does has a descriptor of its own. */
-static void close_door(struct stand_in_door *d)
+static void close_door(struct listening *l, unsigned i)
 {
+    struct stand_in_door *d = l->doors[i];
+
     if (d->fd < 0)
         return;
-    manager_channel_forget(&d->slot->channel, d->fd);
+    manager_channel_forget(&slot_of(l, i)->channel, d->fd);
     stand_in_leave(d);
     (void)close(d->fd);
     d->fd = -1;
@@ -92,18 +100,17 @@ void listening_shut(struct listening *l)
 {
     check(l);
     for (unsigned i = 0; i < l->slot_n; i++)
-        close_door(l->doors[i]);
+        close_door(l, i);
 }
 
 /* Is the address free for us alone? SO_REUSEPORT would share it in silence. */
 static int probe(const struct addr *at)
 {
     struct addr bound;
-    int fd;
 
     if (at->port == 0)
         return 0; /* the kernel gives none that is in use */
-    fd = listen_open(at, false, false, &bound);
+    int fd = listen_open(at, false, false, &bound);
     if (fd < 0)
         return fd;
     (void)close(fd);
@@ -118,6 +125,7 @@ int listening_bind(struct listening *l, const struct addr *at)
     check(l);
     MUST(l->state == LISTENING_FAILED);
     for (unsigned i = 0; fd >= 0 && i < l->slot_n && slot_of(l, i)->is_wanted; i++) {
+        MUST(l->doors[i]->fd < 0); /* FAILED has no socket */
         fd = listen_open(&each, true, true, &l->bound);
         if (fd < 0)
             break;
@@ -139,11 +147,10 @@ int listening_bind(struct listening *l, const struct addr *at)
 static int open_door(const struct listening *l, struct stand_in_door *d)
 {
     struct addr bound;
-    int fd;
 
     if (d->fd >= 0)
         return 0;
-    fd = listen_open(&l->bound, true, true, &bound);
+    const int fd = listen_open(&l->bound, true, true, &bound);
     if (fd < 0)
         return fd;
     d->fd = fd;
@@ -154,10 +161,8 @@ static int open_door(const struct listening *l, struct stand_in_door *d)
 
 int listening_grow(struct listening *l, unsigned n)
 {
-    int rc;
-
     check(l);
-    rc = add_doors(l);
+    int rc = add_doors(l);
     for (unsigned i = 0; rc == 0 && l->state != LISTENING_FAILED && i < n; i++) {
         MUST(i < l->slot_n);
         rc = open_door(l, l->doors[i]);
@@ -167,23 +172,20 @@ int listening_grow(struct listening *l, unsigned n)
 
 void listening_steer(const struct listening *l, unsigned n)
 {
+    check(l);
     if (l->state != LISTENING_FAILED && listen_steer(l->doors[0]->fd, n) < 0)
         log_debug("can't steer connections", LOG_S("listener", l->listener));
 }
 
 void listening_stop_deferring(const struct listening *l)
 {
+    check(l);
     for (unsigned i = 0; i < l->slot_n; i++)
         if (l->doors[i]->fd >= 0)
             listen_stop_deferring(l->doors[i]->fd);
 }
 
 /* ---- workers ---- */
-
-static bool takes_updates(const struct slot *slot)
-{
-    return slot_is_live(slot) || slot->state == SLOT_DRAINING;
-}
 
 static void send_listen(const struct listening *l, unsigned i, uint64_t seq)
 {
@@ -207,7 +209,7 @@ void listening_open(struct listening *l, uint64_t listener_id, uint64_t seq)
         if (l->doors[i]->fd < 0)
             continue;
         stand_in_enter(l->doors[i]);
-        if (takes_updates(slot_of(l, i)))
+        if (slot_takes_updates(slot_of(l, i)))
             send_listen(l, i, seq);
     }
 }
@@ -222,11 +224,11 @@ void listening_renumber(struct listening *l, uint64_t listener_id)
         l->doors[i]->tag = l->doors[i]->held_tag = l->socket_no;
 }
 
-void listening_send_all(const struct supervisor *s, struct slot *slot, uint64_t seq)
+void listening_send_all(const struct listenings *ls, struct slot *slot, uint64_t seq)
 {
     const struct listening *l;
 
-    TAILQ_FOREACH (l, &s->listenings, entry)
+    TAILQ_FOREACH (l, &ls->list, entry)
         if (l->state == LISTENING_OPEN)
             send_listen(l, slot->id, seq);
 }
@@ -240,30 +242,28 @@ static void send_unlisten(const struct listening *l, uint64_t seq)
     const size_t len = frame_put_unlisten(buf, &frame);
 
     for (unsigned i = 0; i < l->slot_n; i++)
-        if (takes_updates(slot_of(l, i)))
+        if (slot_takes_updates(slot_of(l, i)))
             manager_channel_send(&slot_of(l, i)->channel, note, span_from(buf, len), SPAN_NONE);
 }
 
 void listening_close(struct listening *l, bool tell, uint64_t seq)
 {
-    struct supervisor *s = l->owner;
-
     check(l);
     listening_shut(l);
     if (tell && l->state == LISTENING_OPEN)
         send_unlisten(l, seq);
-    TAILQ_REMOVE(&s->listenings, l, entry);
+    TAILQ_REMOVE(&l->owner->list, l, entry);
     l->magic = 0;
     free_doors(l);
     free(l);
 }
 
-struct listening *listening_find(const struct supervisor *s, struct span listener,
+struct listening *listening_find(const struct listenings *ls, struct span listener,
                                  const struct addr *wanted)
 {
     struct listening *l;
 
-    TAILQ_FOREACH (l, &s->listenings, entry)
+    TAILQ_FOREACH (l, &ls->list, entry)
         if (addr_is_equal(&l->wanted, wanted) &&
             span_is_equal(span_from_str(l->listener), listener))
             return l;

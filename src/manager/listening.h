@@ -9,7 +9,8 @@
  * States: PENDING (bound, and its listener proposed, so that a refusal by the kernel comes
  * before the change) → OPEN (the listener is in the description; workers have it) → gone.
  * FAILED: the description has the address and this node could not bind it; it is tried again.
- * Made and ended by listeners.c; listed by the supervisor, for whoever attaches a worker.
+ * Made and ended by listeners.c; listed in the supervisor's struct listenings, for whoever
+ * attaches a worker.
  */
 #ifndef WELDR_MANAGER_LISTENING_H
 #define WELDR_MANAGER_LISTENING_H
@@ -19,11 +20,10 @@
 #include <sys/queue.h>
 
 #include "base/addr.h"
+#include "manager/slot.h"
 #include "manager/stand_in.h"
 #include "pool/pool.h"
 #include "wire/frame.h"
-
-struct supervisor;
 
 enum listening_state { LISTENING_PENDING, LISTENING_OPEN, LISTENING_FAILED, LISTENING_STATES };
 
@@ -38,16 +38,23 @@ struct listening {
     bool is_of_flags; /* PENDING: --ip asked for it, and the start has yet to propose that */
     bool is_lost;     /* OPEN: this host has the address no more (listeners_health.h) */
     bool is_named;    /* of listeners.c, while it compares: still in the description */
-    struct supervisor *owner;
-    TAILQ_ENTRY(listening) entry; /* of the supervisor's */
+    struct listenings *owner;
+    TAILQ_ENTRY(listening) entry; /* of the owner's */
     unsigned slot_n;
     struct stand_in_door **doors; /* one for each slot; fd -1: none */
 };
 
-TAILQ_HEAD(listenings, listening);
+struct listenings {
+    struct slots *slots;
+    struct stand_in *stand_in;
+    TAILQ_HEAD(listening_list, listening) list; /* in the order of their making */
+    uint32_t next_socket_no;
+};
+
+void listenings_init(struct listenings *ls, struct slots *slots, struct stand_in *stand_in);
 
 /* Binds nothing yet: FAILED, without sockets, and listed. NULL: no memory. */
-struct listening *listening_new(struct supervisor *s, struct span listener,
+struct listening *listening_new(struct listenings *ls, struct span listener,
                                 const struct addr *wanted);
 /* A socket for each slot; PENDING then. WERR_ADDR_IN_USE …: as it was. */
 int listening_bind(struct listening *l, const struct addr *at) MUST_USE;
@@ -58,7 +65,7 @@ void listening_open(struct listening *l, uint64_t listener_id, uint64_t seq);
  * of with their next snapshot. */
 void listening_renumber(struct listening *l, uint64_t listener_id);
 /* All that are OPEN, to a worker that is attached. */
-void listening_send_all(const struct supervisor *s, struct slot *slot, uint64_t seq);
+void listening_send_all(const struct listenings *ls, struct slot *slot, uint64_t seq);
 /* Workers are told to accept what waits and to let it go (unless the listener itself has gone,
  * which they know); closes the sockets and frees. */
 void listening_close(struct listening *l, bool tell, uint64_t seq);
@@ -73,7 +80,7 @@ void listening_stop_deferring(const struct listening *l);
 /* Closes the sockets only. */
 void listening_shut(struct listening *l);
 /* NULL: none. By listener and address as asked for. */
-struct listening *listening_find(const struct supervisor *s, struct span listener,
+struct listening *listening_find(const struct listenings *ls, struct span listener,
                                  const struct addr *wanted);
 
 #endif

@@ -1,14 +1,26 @@
 /* manager.h - the parent process: owns the pool, the workers, the management API and the health
- * checks; moves no request itself.
+ * checks; moves no request itself. Single-threaded on one loop; nothing here blocks once it has
+ * started.
  *
- * struct manager is what the rooms of this folder share: each has its part by value and its own
- * header. The pool_state changes only in servers.c, by committed entries. Single-threaded on
- * one loop; nothing here blocks once it has started.
+ * struct manager is what the rooms of this folder share, and stands below all that work on it:
  *
- * Life: start (loop, statistics, listeners, API, engine; then start.h) → ready → SIGTERM or
- * SIGINT: /ready turns 503, after --ready-delay the workers drain, the API lets its addresses
- * go and answers reads on the connections that are open → all workers have ended → exit. A
- * second signal ends at once.
+ *   manager_main.c   start, signals, end: the only file that knows all of them
+ *   api*             what people ask for
+ *   start            from an engine that knows nothing to a weldr that is ready
+ *   servers, restore an entry, or a whole new state, was committed: what the pool is then
+ *   follow           what follows from that
+ *   change           a change on its way, from proposal to response
+ *   listeners, names, leaving, usable
+ *   manager.h        this
+ *   publish, checks, own_address, supervisor, facts …: each knows its own part alone
+ *
+ * A part that knows nothing of the manager is in struct manager by value. A room that works on
+ * all of the manager keeps its own struct and is known here by a pointer to it; it takes no
+ * other room than those below it, and what it has to say upwards it says by a callback.
+ *
+ * Life: SERVING, from the start on → LEAVING (SIGTERM or SIGINT: /ready turns 503) → DRAINING
+ * (after --ready-delay: the workers drain, the API lets its addresses go and answers reads on
+ * the connections that are open) → all workers have ended → exit. A second signal ends at once.
  */
 #ifndef WELDR_MANAGER_MANAGER_H
 #define WELDR_MANAGER_MANAGER_H
@@ -19,16 +31,10 @@
 #include "base/rand.h"
 #include "cluster/cluster.h"
 #include "config/config.h"
-#include "manager/api.h"
-#include "manager/change.h"
 #include "manager/checks.h"
 #include "manager/facts.h"
-#include "manager/leaving.h"
-#include "manager/listeners.h"
 #include "manager/own_address.h"
 #include "manager/publish.h"
-#include "manager/servers.h"
-#include "manager/start.h"
 #include "manager/supervisor.h"
 #include "net/conn.h"
 #include "pool/pool.h"
@@ -44,50 +50,68 @@ enum manager_exit {
     MANAGER_EXIT_NO_FD = 4
 };
 
+/* Of all the connections of this process, which are those of the management API: the more of it
+ * is queued the less each read brings. */
+enum { MANAGER_QUEUES_BYTES = 16 * 1024 * 1024 };
+
+enum manager_phase { MANAGER_SERVING, MANAGER_LEAVING, MANAGER_DRAINING, MANAGER_PHASES };
+
+struct changes;
+struct follow;
+struct leaving;
+struct listeners;
 struct resolve;
+struct start;
 
 struct manager {
     const struct config *config;
     struct loop *loop;
     struct conn_shared shared;
     struct stats *stats;
-    struct cluster *cluster;
-    struct pool_state *pool;
-    struct node_settings node;
-    struct pool_requests *requests; /* with the pool, all that is replicated */
-    struct facts facts;
-    struct servers servers;
-    struct changes changes;
-    struct leaving leaving;
-    struct supervisor supervisor;
-    struct publish publish;
-    struct checks checks;
-    struct resolve *resolve;
-    struct own_addresses own;
-    struct timer listeners_timer; /* listeners.h */
-    struct listeners_left listeners_left;
-    uint64_t listeners_looked_ms; /* listeners_health.h */
-    struct api api;
     struct rand_state rand;
     unsigned worker_n;
     uint64_t fd_limit; /* descriptors that this process may have */
-    struct start start;
-    bool is_leaving; /* told to end: /ready says so, the workers follow after --ready-delay */
-    struct timer ready_delay;
-    bool is_draining;
+    /* what people want: changed by committed entries alone, in servers.c and restore.c */
+    struct cluster *cluster;
+    struct pool_state *pool;
+    struct pool_requests *requests; /* with the pool, all that is replicated */
+    uint64_t revision;              /* index of the last entry that changed something */
+    bool has_stopped;               /* an entry could not be read: nothing more is applied */
+    struct node_settings node;
+    /* what this node knows and does */
+    struct facts facts;
+    struct supervisor supervisor;
+    struct publish publish;
+    struct checks checks;
+    struct own_addresses own;
+    struct resolve *resolve;
+    /* rooms above, each of its own header; NULL until it is begun */
+    struct leaving *leaving;
+    struct listeners *listeners;
+    struct changes *changes;
+    struct follow *follow;
+    struct start *start;
+    /* the end */
+    uint8_t phase; /* enum manager_phase */
     bool is_done;
     int exit_code;
 };
 
-/* Runs until it is told to end; returns the exit code. */
-int manager_main(const struct config *config);
-
-/* ---- for the rooms of this folder ---- */
-
+/* The one way to change the phase. */
+void manager_move(struct manager *m, enum manager_phase next, const char *why);
+/* Told to end: /ready says so, the workers follow after --ready-delay. */
+static inline bool manager_is_leaving(const struct manager *m)
+{
+    return m->phase >= MANAGER_LEAVING;
+}
+static inline bool manager_is_draining(const struct manager *m)
+{
+    return m->phase == MANAGER_DRAINING;
+}
 /* The program ends after this turn. */
 void manager_finish(struct manager *m, int exit_code);
 /* Tells the log; the exit code. */
-int manager_fail_start(const char *what, int error);
-int manager_exit_code(int error);
+int manager_fail_start(const char *what, int rc);
+int manager_exit_code(int rc);
 
 #endif

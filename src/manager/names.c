@@ -22,13 +22,11 @@ static int on_addrs(void *arg, uint64_t server_id, const struct addr *addrs, uns
     struct server_facts *f = facts_find(&m->facts, server_id);
     char first[ADDR_TEXT_MAX];
 
-    int error;
-
     if (f == NULL)
         return 0;
-    error = checks_set_addrs(&m->checks, f, addrs, n);
-    if (error < 0)
-        return error;
+    int rc = checks_set_addrs(&m->checks, f, addrs, n);
+    if (rc < 0)
+        return rc;
     f->name_error[0] = '\0';
     (void)addr_print(&addrs[0], first);
     log_info("name resolved", LOG_S("server", url_of(m, server_id)), LOG_U("addresses", n),

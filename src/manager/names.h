@@ -1,6 +1,6 @@
 /* names.h - servers that are given by name: from resolve.h to facts, workers and log.
  *
- * servers.c says when such a server comes and goes. What is found goes into its facts (the
+ * follow.c says when such a server comes and goes. What is found goes into its facts (the
  * health checks use it) and to every worker; a server whose name was never resolved counts as
  * down. A failing resolver takes no address away; it is logged once, until it works again.
  */

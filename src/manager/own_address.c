@@ -70,7 +70,7 @@ static bool is_of_a_listener(const struct own_addresses *o, const struct addr *a
 
     if (o->listenings == NULL)
         return false;
-    TAILQ_FOREACH (l, o->listenings, entry)
+    TAILQ_FOREACH (l, &o->listenings->list, entry)
         if (own_address_meets(&l->bound, a))
             return true;
     return false;

@@ -2,11 +2,11 @@
  * request would go round until something is used up, and a client of the proxy could call the
  * management API from a loopback address.
  *
- * Where listeners listen is known by their sockets (listening.h), what the configuration says
- * and where the API listens listeners.c notes; api_wish.c and the flags of servers are refused
- * by it, and names.c leaves such an address out of what a name stands for. A listener on all
- * addresses is met at each address of this machine; which those are is looked at when it is
- * asked for. Nothing of it is replicated. Owner: the manager.
+ * Where listeners listen is known by their sockets (listening.h); listeners.c notes what the
+ * configuration says, api_listen.c where the API listens; api_wish.c and the flags of servers
+ * are refused by it, and names.c leaves such an address out of what a name stands for. A
+ * listener on all addresses is met at each address of this machine; which those are is looked
+ * at when it is asked for. Nothing of it is replicated. Owner: the manager.
  */
 #ifndef WELDR_MANAGER_OWN_ADDRESS_H
 #define WELDR_MANAGER_OWN_ADDRESS_H

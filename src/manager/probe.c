@@ -64,24 +64,24 @@ static void tell(struct probe *p, bool ok, uint16_t status, const char *error)
 }
 
 /* What we lack ourselves says nothing about the server. */
-static bool is_shortage(int error)
+static bool is_shortage(int rc)
 {
-    return error == WERR_NOMEM || error == WERR_NO_FD || error == WERR_ADDR_UNAVAILABLE;
+    return rc == WERR_NOMEM || rc == WERR_NO_FD || rc == WERR_ADDR_UNAVAILABLE;
 }
 
-static void tell_error(struct probe *p, int error, const char *why)
+static void tell_error(struct probe *p, int rc, const char *why)
 {
-    struct check_result result = {.has_timed_out = error == WERR_TIMEOUT};
+    struct check_result result = {.has_timed_out = rc == WERR_TIMEOUT};
 
-    if (is_shortage(error))
-        end_probe(p, NULL, error);
+    if (is_shortage(rc))
+        end_probe(p, NULL, rc);
     else
         tell_result(p, &result, why);
 }
 
-static void fail(struct probe *p, int error, const char *why)
+static void fail(struct probe *p, int rc, const char *why)
 {
-    tell_error(p, error, why);
+    tell_error(p, rc, why);
     conn_close(&p->conn, CONN_CLOSE_NOW);
 }
 
@@ -130,12 +130,12 @@ static void begin(struct probe *p)
     }
 }
 
-static void on_open(struct conn *c, int error)
+static void on_open(struct conn *c, int rc)
 {
     struct probe *p = probe_of(c);
 
-    if (error < 0)
-        fail(p, error, werr_text(error));
+    if (rc < 0)
+        fail(p, rc, werr_text(rc));
     else
         begin(p);
 }
@@ -172,10 +172,9 @@ static void on_event(struct conn *c, struct event *ev)
         fail(p, ev->error, ev->why != NULL ? ev->why : werr_text(ev->error));
 }
 
-static void on_gone(struct conn *c, int error)
+static void on_gone(struct conn *c, int rc)
 {
-    fail(probe_of(c), error,
-         error == WERR_EOF ? "closed without a response" : werr_text(error));
+    fail(probe_of(c), rc, rc == WERR_EOF ? "closed without a response" : werr_text(rc));
 }
 
 static void on_timer(struct conn *c)
@@ -185,6 +184,7 @@ static void on_timer(struct conn *c)
 
 static void free_probe(struct probe *p)
 {
+    MUST(*p->open_n > 0); /* weldr ends when it is 0 */
     --*p->open_n;
     p->magic = 0;
     free(p);
@@ -206,10 +206,18 @@ static const struct conn_ops probe_ops = {
     .on_closed = on_closed,
 };
 
+static struct probe *probe_of_work(struct loop_work *w)
+{
+    struct probe *p = (struct probe *)((char *)w - offsetof(struct probe, later));
+
+    MUST(p->magic == PROBE_MAGIC);
+    return p;
+}
+
 /* The conn was never open: nothing to close. */
 static void run_failed(struct loop_work *w)
 {
-    struct probe *p = (struct probe *)((char *)w - offsetof(struct probe, later));
+    struct probe *p = probe_of_work(w);
 
     tell_error(p, p->error, werr_text(p->error));
     free_probe(p);
@@ -248,7 +256,7 @@ static void copy_settings(struct probe *p, const struct probe_wish *wish)
 /* An immediate success goes the same way as a later one: begin() in a callback of its own. */
 static void run_begin(struct loop_work *w)
 {
-    begin((struct probe *)((char *)w - offsetof(struct probe, later)));
+    begin(probe_of_work(w));
 }
 
 struct probe *probe_start(const struct probe_wish *wish)
@@ -277,6 +285,7 @@ struct probe *probe_start(const struct probe_wish *wish)
 
 void probe_cancel(struct probe *p)
 {
+    MUST(p->magic == PROBE_MAGIC && p->done != NULL); /* whoever was told has forgotten it */
     p->done = NULL;
     if (p->error < 0)
         return; /* frees itself when its work runs */

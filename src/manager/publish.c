@@ -42,10 +42,10 @@ static void send_to_all(struct publish *p, struct span head, struct span body)
 {
     const struct channel_note note = {++p->seq, true};
 
-    for (unsigned i = 0; i < p->supervisor->slot_n; i++) {
-        struct slot *slot = &p->supervisor->slots[i];
+    for (unsigned i = 0; i < p->supervisor->slots.n; i++) {
+        struct slot *slot = &p->supervisor->slots.list[i];
 
-        if (slot_is_live(slot) || slot->state == SLOT_DRAINING)
+        if (slot_takes_updates(slot))
             manager_channel_send(&slot->channel, note, head, body);
     }
 }
@@ -102,12 +102,12 @@ static void send_all_facts(const struct publish *p, struct slot *slot)
     char buf[FRAME_ADDRS_BYTES_MAX];
 
     while ((s = facts_next(p->facts, s)) != NULL) {
-        const bool is_gone = s->removed != NULL && s->is_cut;
+        const bool is_gone = s->removed != NULL && s->leave == LEAVE_CUT;
         struct frame_local local = is_gone ? gone_of(s->id) : local_of(s);
 
-        if (s->removed != NULL && !s->is_cut)
+        if (s->removed != NULL && !is_gone)
             continue;
-        if (s->is_cut && !is_gone)
+        if (s->leave == LEAVE_CUT && !is_gone)
             local.flags |= FRAME_LOCAL_CUT;
         manager_channel_send(&slot->channel, note, span_from(buf, frame_put_local(buf, &local)),
                              SPAN_NONE);
@@ -153,15 +153,14 @@ void publish_attach(struct publish *p, struct slot *slot, const struct pool_stat
 {
     const struct channel_note note = {p->seq, true};
     char buf[FRAME_FIXED_MAX];
-    struct span bytes;
 
     if (hello != NULL)
         manager_channel_send(&slot->channel, (struct channel_note){0, false},
                              span_from(buf, frame_put_hello(buf, hello)), hello->trusted);
     manager_channel_refresh(&slot->channel);
     slot->attach_seq = p->seq;
-    bytes = get_snapshot(p, state);
-    slot->attached_ms = loop_now_ms(p->supervisor->loop);
+    struct span bytes = get_snapshot(p, state);
+    slot->attached_ms = loop_now_ms(p->supervisor->slots.loop);
     if (bytes.ptr == NULL) {
         log_warn("out of memory for a snapshot", LOG_U("id", slot->id));
         manager_channel_starve(&slot->channel);
@@ -169,7 +168,7 @@ void publish_attach(struct publish *p, struct slot *slot, const struct pool_stat
     }
     /* Settings, sockets and facts first: with the snapshot the worker begins to accept. */
     send_node(p, slot);
-    listening_send_all(p->supervisor, slot, 0);
+    listening_send_all(&p->supervisor->listenings, slot, 0);
     send_all_facts(p, slot);
     manager_channel_send(&slot->channel, note,
                          span_from(buf, frame_put_snapshot_head(buf, bytes.len)), bytes);
@@ -181,10 +180,10 @@ void publish_state(struct publish *p, const struct pool_state *state)
     drop_snapshot(p);
     note_digest(p, state);
     p->seq++; /* to be waited for */
-    for (unsigned i = 0; i < p->supervisor->slot_n; i++) {
-        struct slot *slot = &p->supervisor->slots[i];
+    for (unsigned i = 0; i < p->supervisor->slots.n; i++) {
+        struct slot *slot = &p->supervisor->slots.list[i];
 
-        if (slot_is_live(slot) || slot->state == SLOT_DRAINING)
+        if (slot_takes_updates(slot))
             publish_attach(p, slot, state, NULL);
     }
 }
@@ -249,8 +248,8 @@ static bool is_owed(const struct slot *slot, uint64_t seq)
 
 bool publish_is_acked(const struct publish *p, uint64_t seq)
 {
-    for (unsigned i = 0; i < p->supervisor->slot_n; i++)
-        if (is_owed(&p->supervisor->slots[i], seq))
+    for (unsigned i = 0; i < p->supervisor->slots.n; i++)
+        if (is_owed(&p->supervisor->slots.list[i], seq))
             return false;
     return true;
 }
@@ -273,6 +272,8 @@ static void wake(struct publish *p)
 void publish_on_ack(struct publish *p, struct slot *slot, const struct frame_ack *ack)
 {
     const unsigned i = ack->index % PUBLISH_DIGESTS;
+
+    MUST(slot->channel.acked_seq <= p->seq); /* ours, off the frames that it confirms */
 
     /* Index 0: facts, acknowledged before the snapshot. */
     if (ack->index != 0 && p->digests[i].index == ack->index &&
@@ -307,11 +308,13 @@ static void on_deadline(struct timer *t)
     struct publish_waiter *w =
         (struct publish_waiter *)((char *)t - offsetof(struct publish_waiter, timer));
     struct publish *p = w->owner;
-    const uint64_t now_ms = loop_now_ms(p->supervisor->loop);
+    const uint64_t now_ms = loop_now_ms(p->supervisor->slots.loop);
     uint64_t again_ms = 0;
 
-    for (unsigned i = 0; i < p->supervisor->slot_n; i++) {
-        struct slot *slot = &p->supervisor->slots[i];
+    MUST(p != NULL); /* publish_cancel stops the timer */
+
+    for (unsigned i = 0; i < p->supervisor->slots.n; i++) {
+        struct slot *slot = &p->supervisor->slots.list[i];
         const uint64_t left_ms = is_owed(slot, w->seq) ? time_left_ms(slot, now_ms) : 0;
 
         if (left_ms > again_ms)
@@ -320,18 +323,22 @@ static void on_deadline(struct timer *t)
             supervisor_replace(slot, "did not acknowledge in time");
     }
     if (again_ms > 0)
-        loop_timer_in(p->supervisor->loop, &w->timer, again_ms);
+        loop_timer_in(p->supervisor->slots.loop, &w->timer, again_ms);
     wake(p);
 }
 
 void publish_wait(struct publish *p, struct publish_waiter *w, publish_fn fn)
 {
+    const struct publish_waiter *last = TAILQ_LAST(&p->waiters, publish_waiters);
+
+    MUST(w->owner == NULL);
+    MUST(last == NULL || last->seq <= p->seq); /* wake stops at the first that waits on */
     w->seq = p->seq;
     w->fn = fn;
     w->owner = p;
     timer_init(&w->timer, on_deadline);
     TAILQ_INSERT_TAIL(&p->waiters, w, entry);
-    loop_timer_in(p->supervisor->loop, &w->timer, PUBLISH_ACK_MS);
+    loop_timer_in(p->supervisor->slots.loop, &w->timer, PUBLISH_ACK_MS);
     wake(p);
 }
 
@@ -339,7 +346,7 @@ void publish_cancel(struct publish_waiter *w)
 {
     if (w->owner == NULL)
         return;
-    timer_stop(loop_timers(w->owner->supervisor->loop), &w->timer);
+    timer_stop(loop_timers(w->owner->supervisor->slots.loop), &w->timer);
     TAILQ_REMOVE(&w->owner->waiters, w, entry);
     w->owner = NULL;
 }

@@ -25,7 +25,8 @@ enum { PUBLISH_DIGESTS = 4096, PUBLISH_ACK_MS = 5000 };
 struct publish_waiter;
 typedef void (*publish_fn)(struct publish_waiter *w);
 
-/* Embedded in whoever waits; must live until the callback or publish_cancel. */
+/* Embedded in whoever waits, all zero at first; must live until the callback or publish_cancel.
+ */
 struct publish_waiter {
     TAILQ_ENTRY(publish_waiter) entry;
     uint64_t seq;

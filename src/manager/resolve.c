@@ -196,11 +196,9 @@ static unsigned read_addrs(struct resolve_half *h, const struct ares_addrinfo *i
 
     for (const struct ares_addrinfo_node *node = info->nodes; node != NULL;
          node = node->ai_next) {
-        const char *refusal;
-
         addr_from_sockaddr(node->ai_addr, &addrs[n]);
         addrs[n].port = h->name->port;
-        refusal = hooks->refuse(hooks->arg, &addrs[n]);
+        const char *refusal = hooks->refuse(hooks->arg, &addrs[n]);
         if (refusal == NULL) {
             n++;
         } else if (refused.family == 0 || resolve_compare_addrs(&addrs[n], &refused) < 0) {
@@ -217,13 +215,12 @@ static void fill_half(struct resolve_half *h, const struct ares_addrinfo *info)
     const char *why = "";
     char text[RESOLVE_WHY_MAX];
     struct addr *addrs = malloc(count_nodes(info) * sizeof(*addrs));
-    unsigned n;
 
     if (addrs == NULL) {
         resolve_half_set(h, HALF_FAILED, werr_text(WERR_NOMEM));
         return;
     }
-    n = read_addrs(h, info, addrs, &why);
+    unsigned n = read_addrs(h, info, addrs, &why);
     if (n == 0) {
         free(addrs);
         snprintf(text, sizeof(text), "no usable address: %s", why);
@@ -251,6 +248,7 @@ static void on_answer(void *arg, int status, int timeouts, struct ares_addrinfo 
     struct resolve_name *n = h->name;
 
     (void)timeouts;
+    MUST(h->is_asking); /* a query ends once, and a half has one at a time */
     h->is_asking = false;
     if (n->is_removed) {
         if (!resolve_name_is_asking(n))
@@ -325,6 +323,7 @@ static void on_turn(struct timer *t)
     struct resolve_name *n =
         (struct resolve_name *)(void *)((char *)t - offsetof(struct resolve_name, timer));
 
+    MUST(!n->is_removed); /* its timer was stopped then */
     if (n->is_graced)
         resolve_name_use_answers(n);
     else if (is_in_hosts(n))
@@ -400,8 +399,10 @@ void resolve_free(struct resolve *r)
 
 int resolve_add(struct resolve *r, uint64_t server_id, const char *host, uint16_t port)
 {
-    struct resolve_name *n = fault_malloc(sizeof(*n));
+    struct resolve_name *n;
 
+    MUST(find_name(r, server_id) == NULL);
+    n = fault_malloc(sizeof(*n));
     if (n == NULL)
         return WERR_NOMEM;
     *n = (struct resolve_name){0};

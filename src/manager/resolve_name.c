@@ -42,6 +42,7 @@ void resolve_half_empty(struct resolve_half *h, const char *why)
 
 void resolve_half_fill(struct resolve_half *h, struct addr *addrs, unsigned n, uint32_t ttl_s)
 {
+    MUST(n > 0 && n <= RESOLVE_ADDRS_MAX); /* GOOD has addresses, as many as addr_n can say */
     free(h->addrs);
     h->addrs = addrs;
     h->addr_n = (uint8_t)n;
@@ -90,15 +91,14 @@ static int tell_addrs(struct resolve_name *n, const struct addr *addrs, unsigned
 {
     const struct resolve_hooks *hooks = n->hooks;
     struct addr *told;
-    int error;
+    int rc;
 
     MUST(addr_n > 0);
     told = malloc(addr_n * sizeof(*told));
-    error =
-        told != NULL ? hooks->on_addrs(hooks->arg, n->server_id, addrs, addr_n) : WERR_NOMEM;
-    if (error < 0) {
+    rc = told != NULL ? hooks->on_addrs(hooks->arg, n->server_id, addrs, addr_n) : WERR_NOMEM;
+    if (rc < 0) {
         free(told);
-        return error;
+        return rc;
     }
     memcpy(told, addrs, addr_n * sizeof(*told));
     free(n->told);
@@ -137,11 +137,11 @@ void resolve_name_use_answers(struct resolve_name *n)
     struct addr addrs[HALVES * RESOLVE_ADDRS_MAX];
     const unsigned addr_n = join_halves(n, addrs);
     const bool is_news = !is_same_set(n, addrs, addr_n);
-    const int error = is_news ? tell_addrs(n, addrs, addr_n) : 0;
+    const int rc = is_news ? tell_addrs(n, addrs, addr_n) : 0;
 
     n->is_graced = false;
-    if (error < 0) {
-        tell_failure(n, werr_text(error));
+    if (rc < 0) {
+        tell_failure(n, werr_text(rc));
         return;
     }
     if (!is_news && n->failures > 0)
@@ -180,6 +180,7 @@ void resolve_name_settle(struct resolve_name *n)
 
 void resolve_name_free(struct resolve_name *n)
 {
+    MUST(!resolve_name_is_asking(n)); /* c-ares would come back to it */
     timer_stop(loop_timers(n->loop), &n->timer);
     for (unsigned i = 0; i < HALVES; i++)
         free(n->halves[i].addrs);

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "log/log.h"
+#include "manager/change.h"
 #include "manager/follow.h"
 #include "manager/listeners.h"
 #include "manager/manager.h"
@@ -87,7 +88,6 @@ static int reserve(struct restore *r, const struct pool *p, const struct pool_se
                    struct server_facts *f)
 {
     const uint64_t now_us = loop_wall_us(r->m->loop);
-    struct facts_addr *a;
 
     if (f == NULL) {
         f = facts_add(&r->m->facts, server->id, &server->addr, now_us);
@@ -95,7 +95,7 @@ static int reserve(struct restore *r, const struct pool *p, const struct pool_se
     }
     if (is_same(r, p, f, server) || server->addr.family == 0)
         return 0;
-    a = facts_make_addr(&server->addr, now_us);
+    struct facts_addr *a = facts_make_addr(&server->addr, now_us);
     if (a == NULL)
         return WERR_NOMEM;
     TAILQ_INSERT_TAIL(&r->addrs, a, entry);
@@ -254,11 +254,10 @@ static void take_leave(struct restore *r)
 
     while ((f = facts_next(&m->facts, f)) != NULL) {
         const struct pool *p;
-        struct pool_server *server;
 
         if (!is_gone(r, f))
             continue;
-        server = take_out(r, f->id, &p);
+        struct pool_server *server = take_out(r, f->id, &p);
         follow_server_gone(m, server, p);
     }
 }
@@ -296,8 +295,8 @@ static void swap(struct restore *r, struct pool_replica *next)
     m->requests = next->requests;
     *next = (struct pool_replica){NULL, NULL};
     checks_set_state(&m->checks, m->pool);
-    m->servers.revision = m->pool->index;
-    m->servers.has_stopped = false;
+    m->revision = m->pool->index;
+    m->has_stopped = false;
 }
 
 int servers_restore(struct manager *m, struct pool_replica *next)

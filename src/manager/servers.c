@@ -1,27 +1,19 @@
 #include "manager/servers.h"
 
-#include <string.h>
-
 #include "log/log.h"
+#include "manager/change.h"
 #include "manager/follow.h"
 #include "manager/manager.h"
 #include "manager/usable.h"
 #include "pool/pool_code.h"
 
-static void on_repair(struct timer *t)
-{
-    struct servers *s = (struct servers *)((char *)t - offsetof(struct servers, repair));
-
-    follow_repair((struct manager *)((char *)s - offsetof(struct manager, servers)));
-}
-
 /* ---- entries ---- */
 
-static void stop_applying(struct manager *m, uint64_t index, int error)
+static void stop_applying(struct manager *m, uint64_t index, int rc)
 {
-    m->servers.has_stopped = true;
+    m->has_stopped = true;
     log_error("entry can't be applied: the pool changes no more", LOG_U("index", index),
-              LOG_S("error", werr_text(error)));
+              LOG_S("error", werr_text(rc)));
 }
 
 /* No server and no pool is without facts, so they are made first: an id is the index of the
@@ -31,44 +23,42 @@ static int apply_add_server(struct manager *m, const struct pool_command *c, uin
 {
     struct server_facts *f =
         facts_add(&m->facts, index, &c->server.addr, loop_wall_us(m->loop));
-    int error;
 
     if (f == NULL)
         return WERR_NOMEM;
-    error = pool_apply(m->pool, c, index, change);
-    if (error < 0 || change->type != POOL_CHANGE_ADDED)
+    int rc = pool_apply(m->pool, c, index, change);
+    if (rc < 0 || change->type != POOL_CHANGE_ADDED)
         facts_drop(&m->facts, f);
-    return error;
+    return rc;
 }
 
 static int apply_add_pool(struct manager *m, const struct pool_command *c, uint64_t index,
                           struct pool_change *change)
 {
     struct pool_facts *f = facts_add_pool(&m->facts, index);
-    int error;
 
     if (f == NULL)
         return WERR_NOMEM;
-    error = pool_apply(m->pool, c, index, change);
-    if (error < 0 || change->type != POOL_CHANGE_ADDED)
+    int rc = pool_apply(m->pool, c, index, change);
+    if (rc < 0 || change->type != POOL_CHANGE_ADDED)
         facts_drop_pool(&m->facts, f);
-    return error;
+    return rc;
 }
 
 static int apply(struct manager *m, const struct pool_command *c, uint64_t index,
                  struct pool_change *change)
 {
-    int error;
+    int rc;
 
     if (c->type == POOL_ADD_SERVER)
-        error = apply_add_server(m, c, index, change);
+        rc = apply_add_server(m, c, index, change);
     else if (c->type == POOL_ADD_POOL)
-        error = apply_add_pool(m, c, index, change);
+        rc = apply_add_pool(m, c, index, change);
     else
-        error = pool_apply(m->pool, c, index, change);
-    if (error < 0)
+        rc = pool_apply(m->pool, c, index, change);
+    if (rc < 0)
         change->type = POOL_CHANGE_NONE;
-    return error;
+    return rc;
 }
 
 /* What an entry does here. WERR_NOMEM: nothing, whatever that means for the entry is the
@@ -95,7 +85,7 @@ static int take(struct manager *m, const struct pool_command *c, uint64_t index,
     }
     pool_requests_note(m->requests, c->request_id, &outcome);
     if (change.type != POOL_CHANGE_NONE)
-        m->servers.revision = index;
+        m->revision = index;
     follow(m, &change, entry);
     pool_change_fini(&change);
     changes_note(m, c->request_id, &outcome);
@@ -106,21 +96,20 @@ int servers_on_commit(void *arg, uint64_t index, struct span entry)
 {
     struct manager *m = arg;
     struct pool_command c;
-    int error;
 
-    if (m->servers.has_stopped)
+    if (m->has_stopped)
         return 0;
-    error = pool_code_decode(entry, &c);
-    if (error == 0) {
-        error = take(m, &c, index, entry);
+    int rc = pool_code_decode(entry, &c);
+    if (rc == 0) {
+        rc = take(m, &c, index, entry);
         pool_command_fini(&c);
-    } else if (error != WERR_NOMEM) {
-        stop_applying(m, index, error);
-        error = 0;
+    } else if (rc != WERR_NOMEM) {
+        stop_applying(m, index, rc);
+        rc = 0;
     }
-    if (error == WERR_NOMEM)
+    if (rc == WERR_NOMEM)
         log_warn("out of memory for a change", LOG_U("index", index));
-    return error;
+    return rc;
 }
 
 static void on_addrs(void *arg, struct server_facts *facts)
@@ -148,11 +137,6 @@ static void on_health(void *arg, struct server_facts *facts)
     usable_note(m, facts->pool_id);
 }
 
-void servers_init(struct manager *m)
-{
-    timer_init(&m->servers.repair, on_repair);
-}
-
 void servers_watch_health(struct manager *m)
 {
     const struct checks_hooks hooks = {
@@ -161,11 +145,10 @@ void servers_watch_health(struct manager *m)
     checks_on_change(&m->checks, &hooks);
 }
 
-void servers_fini(struct manager *m)
+void servers_end_checks(struct manager *m)
 {
     struct server_facts *f = NULL;
 
-    timer_stop(loop_timers(m->loop), &m->servers.repair);
     while ((f = facts_next(&m->facts, f)) != NULL)
         checks_remove(&m->checks, f);
 }

@@ -13,23 +13,15 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "base/timers.h"
 #include "cluster/cluster.h"
 
 struct manager;
 
-struct servers {
-    uint64_t revision;   /* index of the last entry that changed something */
-    bool has_stopped;    /* an entry could not be read: nothing more is applied */
-    struct timer repair; /* what there was no memory for is tried again */
-};
-
-void servers_init(struct manager *m);
-/* Ends the checks. */
-void servers_fini(struct manager *m);
 /* Hook of the cluster; arg is the manager. */
 int servers_on_commit(void *arg, uint64_t index, struct span entry);
 /* From now on the workers hear what the checks find. */
 void servers_watch_health(struct manager *m);
+/* Ends the checks. */
+void servers_end_checks(struct manager *m);
 
 #endif

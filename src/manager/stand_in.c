@@ -1,9 +1,9 @@
 #include "manager/stand_in.h"
 
+#include <stdlib.h>
 #include <unistd.h>
 
 #include "log/log.h"
-#include "manager/supervisor.h"
 #include "net/inbox.h"
 #include "net/listen.h"
 #include "stats/stats.h"
@@ -18,12 +18,12 @@ static struct stats_share *share_of(const struct slot *slot)
 /* ---- to whom ---- */
 
 /* The one with the fewest clients of those that serve and that `tried` does not name. */
-static struct slot *choose(const struct supervisor *s, const bool *tried)
+static struct slot *choose(const struct slots *s, const bool *tried)
 {
     struct slot *best = NULL;
 
-    for (unsigned i = 0; i < s->slot_n; i++) {
-        struct slot *slot = &s->slots[i];
+    for (unsigned i = 0; i < s->n; i++) {
+        struct slot *slot = &s->list[i];
 
         if (tried[i] || !slot_serves(slot))
             continue;
@@ -48,7 +48,8 @@ static bool pass(struct stand_in_door *d)
     bool tried[CONFIG_WORKERS_MAX] = {false};
     struct slot *slot;
 
-    while ((slot = choose(d->slot->owner, tried)) != NULL) {
+    MUST(d->held >= 0);
+    while ((slot = choose(d->place->owner->slots, tried)) != NULL) {
         if (pass_to(slot, d)) {
             (void)close(d->held);
             d->held = -1;
@@ -74,7 +75,7 @@ static int take_from_inbox(struct stand_in_door *d)
     const int rc = inbox_receive(d->fd, &fd, &d->held_tag, &d->held_peer);
 
     if (rc == 0)
-        share_drop_waiting(share_of(d->slot));
+        share_drop_waiting(share_of(d->place->slot));
     d->held = rc == 0 ? fd : -1;
     return rc;
 }
@@ -83,9 +84,10 @@ static int take_from_inbox(struct stand_in_door *d)
  * without a descriptor to spare is lost, so one is free whenever somebody looks. */
 static int take(struct stand_in_door *d)
 {
-    struct supervisor *s = d->slot->owner;
+    struct slots *s = d->place->owner->slots;
     int rc;
 
+    MUST(d->held < 0); /* the one before has gone to somebody */
     do {
         reserve_lend(&s->reserve, 1);
         rc = d->is_inbox ? take_from_inbox(d) : take_from_listener(d);
@@ -105,11 +107,11 @@ static int serve_one(struct stand_in_door *d)
 
 static void pause_door(struct stand_in_door *d)
 {
-    struct slot *slot = d->slot;
+    struct stand_in_place *p = d->place;
 
     loop_watch_set(&d->watch, false, false);
-    if (!timer_is_set(&slot->stand_in.pause))
-        loop_timer_in(slot->owner->loop, &slot->stand_in.pause, PAUSE_MS);
+    if (!timer_is_set(&p->pause))
+        loop_timer_in(p->owner->slots->loop, &p->pause, PAUSE_MS);
 }
 
 static void on_ready(struct loop_watch *w, bool can_read, bool can_write)
@@ -119,19 +121,22 @@ static void on_ready(struct loop_watch *w, bool can_read, bool can_write)
 
     (void)can_read;
     (void)can_write;
+    MUST(d->is_entered && d->place->is_on);
     for (unsigned i = 0; rc == 0 && i < BATCH; i++)
         rc = serve_one(d);
-    supervisor_fill_reserve(d->slot->owner);
+    slots_fill_reserve(d->place->owner->slots);
     if (rc < 0 && rc != WERR_AGAIN)
         pause_door(d);
 }
 
 static void on_pause_end(struct timer *t)
 {
-    struct stand_in *in = (struct stand_in *)((char *)t - offsetof(struct stand_in, pause));
+    struct stand_in_place *p =
+        (struct stand_in_place *)((char *)t - offsetof(struct stand_in_place, pause));
     struct stand_in_door *d;
 
-    TAILQ_FOREACH (d, &in->doors, entry)
+    MUST(p->is_on);
+    TAILQ_FOREACH (d, &p->doors, entry)
         loop_watch_set(&d->watch, true, false);
 }
 
@@ -139,53 +144,46 @@ static void on_pause_end(struct timer *t)
 
 static void watch_door(struct stand_in_door *d)
 {
-    loop_watch_start(d->slot->owner->loop, &d->watch, d->fd);
+    loop_watch_start(d->place->owner->slots->loop, &d->watch, d->fd);
     loop_watch_set(&d->watch, true, false);
 }
 
-static void begin(struct slot *slot)
+static void begin(struct stand_in_place *p)
 {
+    const struct slot *slot = p->slot;
     struct stand_in_door *d;
 
-    slot->stand_in.is_on = true;
+    p->is_on = true;
     share_set_takes(share_of(slot), false);
-    TAILQ_FOREACH (d, &slot->stand_in.doors, entry)
+    TAILQ_FOREACH (d, &p->doors, entry)
         watch_door(d);
     log_info("others serve for a worker", LOG_U("id", slot->id),
              LOG_S("state", slot_state_name(slot)));
 }
 
-static void end(struct slot *slot)
+static void end(struct stand_in_place *p)
 {
     struct stand_in_door *d;
 
-    if (!slot->stand_in.is_on)
+    if (!p->is_on)
         return;
-    slot->stand_in.is_on = false;
-    timer_stop(loop_timers(slot->owner->loop), &slot->stand_in.pause);
-    TAILQ_FOREACH (d, &slot->stand_in.doors, entry)
+    p->is_on = false;
+    timer_stop(loop_timers(p->owner->slots->loop), &p->pause);
+    TAILQ_FOREACH (d, &p->doors, entry)
         loop_watch_stop(&d->watch);
-    if (slot_serves(slot))
-        log_info("worker serves again", LOG_U("id", slot->id));
+    if (slot_serves(p->slot))
+        log_info("worker serves again", LOG_U("id", p->slot->id));
 }
 
 /* What nobody took goes to whoever serves at last, the slot's own worker too. */
-static bool let_go(struct slot *slot)
+static bool let_go(struct stand_in_place *p)
 {
     struct stand_in_door *d;
     bool is_empty = true;
 
-    TAILQ_FOREACH (d, &slot->stand_in.doors, entry)
+    TAILQ_FOREACH (d, &p->doors, entry)
         is_empty = (d->held < 0 || pass(d)) && is_empty;
     return is_empty;
-}
-
-static bool has_somebody(const struct supervisor *s)
-{
-    for (unsigned i = 0; i < s->slot_n; i++)
-        if (slot_serves(&s->slots[i]))
-            return true;
-    return false;
 }
 
 /* All are about to serve. */
@@ -194,55 +192,61 @@ static bool is_first_start(const struct slot *slot)
     return slot->restarts == 0 && (slot->state == SLOT_STARTING || slot->state == SLOT_SYNCING);
 }
 
-void stand_in_review(struct supervisor *s)
+void stand_in_review(struct stand_in *in)
 {
-    const bool is_possible = s->slot_n > 1 && !s->is_draining && has_somebody(s);
+    const struct slots *s = in->slots;
+    const bool is_possible = s->n > 1 && !s->is_draining && slots_count_serving(s) > 0;
 
-    for (unsigned i = 0; s->slot_n > 1 && i < s->slot_n; i++) {
-        struct slot *slot = &s->slots[i];
-        const bool is_wanted = is_possible && !slot_serves(slot) && !is_first_start(slot);
+    for (unsigned i = 0; s->n > 1 && i < s->n; i++) {
+        struct stand_in_place *p = &in->places[i];
+        const bool is_wanted = is_possible && !slot_serves(p->slot) && !is_first_start(p->slot);
 
-        if (is_wanted && !slot->stand_in.is_on)
-            begin(slot);
-        else if (!is_wanted && let_go(slot))
-            end(slot);
+        if (is_wanted && !p->is_on)
+            begin(p);
+        else if (!is_wanted && let_go(p))
+            end(p);
     }
 }
 
 /* As long as there is somebody to pass it to. */
 static void empty_door(struct stand_in_door *d)
 {
-    const struct supervisor *s = d->slot->owner;
+    const struct slots *s = d->place->owner->slots;
 
-    while (s->slot_n > 1 && has_somebody(s) && !slot_serves(d->slot) && serve_one(d) == 0)
+    while (s->n > 1 && slots_count_serving(s) > 0 && !slot_serves(d->place->slot) &&
+           serve_one(d) == 0)
         ;
 }
 
-void stand_in_last(struct supervisor *s)
+void stand_in_last(struct stand_in *in)
 {
-    for (unsigned i = 0; s->slot_n > 1 && i < s->slot_n; i++) {
+    for (unsigned i = 0; in->slots->n > 1 && i < in->slots->n; i++) {
         struct stand_in_door *d;
 
-        TAILQ_FOREACH (d, &s->slots[i].stand_in.doors, entry)
+        TAILQ_FOREACH (d, &in->places[i].doors, entry)
             empty_door(d);
-        end(&s->slots[i]);
+        end(&in->places[i]);
     }
 }
 
 /* ---- doors ---- */
 
-void stand_in_door_init(struct stand_in_door *d, struct slot *slot, uint32_t tag)
+void stand_in_door_init(struct stand_in_door *d, struct stand_in *in, unsigned id, uint32_t tag)
 {
-    *d = (struct stand_in_door){
-        .watch = {.on_ready = on_ready}, .slot = slot, .fd = -1, .tag = tag, .held = -1};
+    MUST(id < in->slots->n);
+    *d = (struct stand_in_door){.watch = {.on_ready = on_ready},
+                                .place = &in->places[id],
+                                .fd = -1,
+                                .tag = tag,
+                                .held = -1};
 }
 
 void stand_in_enter(struct stand_in_door *d)
 {
     MUST(!d->is_entered && d->fd >= 0);
     d->is_entered = true;
-    TAILQ_INSERT_TAIL(&d->slot->stand_in.doors, d, entry);
-    if (d->slot->stand_in.is_on)
+    TAILQ_INSERT_TAIL(&d->place->doors, d, entry);
+    if (d->place->is_on)
         watch_door(d);
 }
 
@@ -250,30 +254,67 @@ void stand_in_leave(struct stand_in_door *d)
 {
     if (!d->is_entered)
         return;
+    MUST(d->fd >= 0); /* its owner closes it after this */
     empty_door(d);
-    if (d->slot->stand_in.is_on)
+    if (d->place->is_on)
         loop_watch_stop(&d->watch);
     d->is_entered = false;
-    TAILQ_REMOVE(&d->slot->stand_in.doors, d, entry);
+    TAILQ_REMOVE(&d->place->doors, d, entry);
     if (d->held >= 0)
         (void)close(d->held);
     d->held = -1;
 }
 
-/* ---- life ---- */
-
-void stand_in_init(struct slot *slot)
+void stand_in_leave_inbox(struct stand_in *in, const struct slot *slot)
 {
-    TAILQ_INIT(&slot->stand_in.doors);
-    stand_in_door_init(&slot->stand_in.inbox, slot, 0);
-    slot->stand_in.inbox.is_inbox = true;
-    timer_init(&slot->stand_in.pause, on_pause_end);
+    if (in->places != NULL)
+        stand_in_leave(&in->places[slot->id].inbox);
 }
 
-/* The listening sockets are gone before (listening_close). */
-void stand_in_fini(struct slot *slot)
+void stand_in_enter_inbox(struct stand_in *in, const struct slot *slot)
 {
-    end(slot);
-    stand_in_leave(&slot->stand_in.inbox);
-    MUST(TAILQ_EMPTY(&slot->stand_in.doors));
+    struct stand_in_door *d = &in->places[slot->id].inbox;
+
+    MUST(!d->is_entered && d->place->slot == slot);
+    d->fd = slot->inbox;
+    stand_in_enter(d);
+}
+
+/* ---- life ---- */
+
+void stand_in_add(struct stand_in *in, struct slot *slot)
+{
+    struct stand_in_place *p = &in->places[slot->id];
+
+    MUST(slot->id < in->slots->n && p->owner == NULL);
+    p->owner = in;
+    p->slot = slot;
+    TAILQ_INIT(&p->doors);
+    timer_init(&p->pause, on_pause_end);
+    stand_in_door_init(&p->inbox, in, slot->id, 0);
+    p->inbox.is_inbox = true;
+    if (slot->inbox >= 0)
+        stand_in_enter_inbox(in, slot);
+}
+
+int stand_in_init(struct stand_in *in, struct slots *slots)
+{
+    *in = (struct stand_in){.slots = slots};
+    in->places = calloc(CONFIG_WORKERS_MAX, sizeof(in->places[0]));
+    if (in->places == NULL)
+        return WERR_NOMEM;
+    for (unsigned i = 0; i < slots->n; i++)
+        stand_in_add(in, &slots->list[i]);
+    return 0;
+}
+
+void stand_in_fini(struct stand_in *in)
+{
+    for (unsigned i = 0; in->places != NULL && i < in->slots->n; i++) {
+        end(&in->places[i]);
+        stand_in_leave(&in->places[i].inbox);
+        MUST(TAILQ_EMPTY(&in->places[i].doors));
+    }
+    free(in->places);
+    in->places = NULL;
 }

@@ -5,9 +5,11 @@
 
 #include "base/fsm.h"
 #include "log/log.h"
+#include "manager/change.h"
 #include "manager/listeners.h"
 #include "manager/manager.h"
 #include "manager/restore.h"
+#include "manager/servers.h"
 
 static const struct fsm_state phases[START_PHASES] = {
     [START_RESTORE] = {"RESTORE", FSM_TO(START_REPLAY) | FSM_TO(START_SETTLE)},
@@ -24,40 +26,25 @@ static void move(struct manager *m, enum start_phase next, const char *why)
 {
     log_debug("start goes on", LOG_S("from", start_phase_name(m)),
               LOG_S("to", fsm_name(&phase_fsm, next)), LOG_S("why", why));
-    fsm_move(&phase_fsm, &m->start.phase, next, 0, why);
+    fsm_move(&phase_fsm, &m->start->phase, next, 0, why);
 }
 
 const char *start_phase_name(const struct manager *m)
 {
-    return fsm_name(&phase_fsm, m->start.phase);
+    return fsm_name(&phase_fsm, m->start->phase);
 }
 
 bool start_is_ready(const struct manager *m)
 {
-    return m->start.phase == START_READY;
+    return m->start->phase == START_READY;
 }
 
-static void fail(struct manager *m, const char *what, int error)
+static void fail(struct manager *m, const char *what, int rc)
 {
-    manager_finish(m, manager_fail_start(what, error));
+    manager_finish(m, manager_fail_start(what, rc));
 }
 
 /* ---- READY ---- */
-
-static void tell_ready(const struct manager *m)
-{
-    const struct addr *bound = &m->api.listeners[0].bound;
-    char text[ADDR_TEXT_MAX];
-    char next[256];
-
-    (void)addr_print(bound, text);
-    if (addr_is_loopback(bound) || addr_is_wildcard(bound))
-        snprintf(text, sizeof(text), "localhost:%u", bound->port);
-    snprintf(next, sizeof(next), "curl %s/servers -d '{\"url\":\"http://127.0.0.1:12345\"}'",
-             text);
-    log_info("ready", LOG_U("workers", m->worker_n), LOG_U("servers", m->pool->server_n),
-             LOG_S("next", next));
-}
 
 static unsigned flags_n(const struct manager *m)
 {
@@ -66,12 +53,12 @@ static unsigned flags_n(const struct manager *m)
 
 void start_note_worker(struct manager *m)
 {
-    if (m->start.phase != START_FLAGS || m->start.flag_n < flags_n(m) ||
-        supervisor_count(&m->supervisor, SLOT_RUNNING) < m->worker_n ||
-        !publish_is_acked(&m->publish, m->start.seq))
+    if (m->start->phase != START_FLAGS || m->start->flag_n < flags_n(m) ||
+        slots_count(&m->supervisor.slots, SLOT_RUNNING) < m->worker_n ||
+        !publish_is_acked(&m->publish, m->start->seq))
         return;
     move(m, START_READY, "the workers have it all");
-    tell_ready(m);
+    m->start->on_ready(m);
 }
 
 /* ---- LISTENERS, FLAGS ---- */
@@ -87,19 +74,18 @@ static int refuse_server(const struct manager *m, const char *url,
 static int make_command(struct manager *m, const char *url, struct pool_command *c)
 {
     struct pool_error refusal;
-    int error;
 
     pool_command_init(c, POOL_ADD_SERVER);
-    error = pool_check_url(span_from_str(url), &c->server, &refusal);
-    if (error == 0)
-        error = pool_check(m->pool, c, &refusal);
-    if (error == 0)
-        error = own_address_check(&m->own, &c->server, &refusal);
-    if (error == 0)
+    int rc = pool_check_url(span_from_str(url), &c->server, &refusal);
+    if (rc == 0)
+        rc = pool_check(m->pool, c, &refusal);
+    if (rc == 0)
+        rc = own_address_check(&m->own, &c->server, &refusal);
+    if (rc == 0)
         return 0;
     pool_command_fini(c);
-    if (error == WERR_NOMEM)
-        return manager_fail_start("can't add a server", error);
+    if (rc == WERR_NOMEM)
+        return manager_fail_start("can't add a server", rc);
     return refuse_server(m, url, &refusal);
 }
 
@@ -130,29 +116,29 @@ static bool is_led_by_another(const struct manager *m)
 /* What the log says of the one that is under way. */
 static struct log_pair what(const struct manager *m)
 {
-    const unsigned n = m->start.flag_n;
+    const unsigned n = m->start->flag_n;
 
     return n < m->config->ip_n ? LOG_S("flag", "--ip")
                                : LOG_S("server", m->config->server[n - m->config->ip_n]);
 }
 
 /* Done with this one? */
-static bool take_end(struct manager *m, int error)
+static bool take_end(struct manager *m, int rc)
 {
-    if (error == 0)
+    if (rc == 0)
         return true;
-    if (error == WERR_NOT_LEADER && is_led_by_another(m)) {
+    if (rc == WERR_NOT_LEADER && is_led_by_another(m)) {
         log_warn("what a flag names is not added: another node leads", what(m));
         return true;
     }
-    if (error == WERR_NOT_LEADER || error == WERR_OUTCOME_UNKNOWN) {
+    if (rc == WERR_NOT_LEADER || rc == WERR_OUTCOME_UNKNOWN) {
         log_warn("what a flag names can't be added yet", what(m),
-                 LOG_S("error", werr_text(error)));
-        loop_timer_in(m->loop, &m->start.timer, START_AGAIN_MS);
-    } else if (error != WERR_SHUTTING_DOWN) {
+                 LOG_S("error", werr_text(rc)));
+        loop_timer_in(m->loop, &m->start->timer, START_AGAIN_MS);
+    } else if (rc != WERR_SHUTTING_DOWN) {
         fail(m,
-             m->start.phase == START_LISTENERS ? "can't add a listener" : "can't add a server",
-             error);
+             m->start->phase == START_LISTENERS ? "can't add a listener" : "can't add a server",
+             rc);
     }
     return false;
 }
@@ -160,13 +146,15 @@ static bool take_end(struct manager *m, int error)
 static void on_flag(struct change *ch)
 {
     struct manager *m = ch->waiter;
-    const int error = ch->error < 0 ? ch->error : ch->outcome.result;
+
+    MUST(m->start->flag_n < flags_n(m)); /* one is under way at a time */
+    const int rc = ch->error < 0 ? ch->error : ch->outcome.result;
 
     change_end(ch);
-    if (!take_end(m, error))
+    if (!take_end(m, rc))
         return;
-    m->start.flag_n++;
-    if (!m->start.is_proposing)
+    m->start->flag_n++;
+    if (!m->start->is_proposing)
         propose_flags(m);
 }
 
@@ -189,16 +177,16 @@ static void propose_listener(struct manager *m)
 {
     struct pool_command c;
 
-    if (listeners_flag_command(m, m->start.flag_n, &c))
+    if (listeners_flag_command(m, m->start->flag_n, &c))
         propose(m, &c);
     else
-        m->start.flag_n++;
+        m->start->flag_n++;
 }
 
 static void propose_server(struct manager *m)
 {
     struct pool_command c;
-    const int code = make_command(m, m->config->server[m->start.flag_n - m->config->ip_n], &c);
+    const int code = make_command(m, m->config->server[m->start->flag_n - m->config->ip_n], &c);
 
     if (code == 0)
         propose(m, &c);
@@ -211,20 +199,20 @@ static void propose_flags(struct manager *m)
 {
     unsigned before;
 
-    m->start.is_proposing = true;
+    m->start->is_proposing = true;
     do {
-        before = m->start.flag_n;
-        if (m->start.phase == START_LISTENERS && before == m->config->ip_n) {
+        before = m->start->flag_n;
+        if (m->start->phase == START_LISTENERS && before == m->config->ip_n) {
             listeners_end_flags(m);
             move(m, START_FLAGS, "the listeners are there");
         }
-        if (m->start.phase == START_LISTENERS)
+        if (m->start->phase == START_LISTENERS)
             propose_listener(m);
         else if (before < flags_n(m))
             propose_server(m);
-    } while (m->start.flag_n > before);
-    m->start.is_proposing = false;
-    m->start.seq = m->publish.seq;
+    } while (m->start->flag_n > before);
+    m->start->is_proposing = false;
+    m->start->seq = m->publish.seq;
     start_note_worker(m);
 }
 
@@ -233,15 +221,13 @@ static void propose_flags(struct manager *m)
 /* The flags right behind: what is committed at once reaches the workers with their snapshot. */
 static void start_workers(struct manager *m, const char *why)
 {
-    int error;
-
-    timer_stop(loop_timers(m->loop), &m->start.timer);
-    if (m->is_leaving)
+    timer_stop(loop_timers(m->loop), &m->start->timer);
+    if (manager_is_leaving(m))
         return;
     move(m, START_WORKERS, why);
-    error = supervisor_start(&m->supervisor);
-    if (error < 0) {
-        manager_finish(m, manager_exit_code(error));
+    int rc = supervisor_start(&m->supervisor);
+    if (rc < 0) {
+        manager_finish(m, manager_exit_code(rc));
         return;
     }
     move(m, START_LISTENERS, "they are started");
@@ -253,7 +239,7 @@ static void start_workers(struct manager *m, const char *why)
 static void on_timer(struct timer *t)
 {
     struct start *s = (struct start *)((char *)t - offsetof(struct start, timer));
-    struct manager *m = (struct manager *)((char *)s - offsetof(struct manager, start));
+    struct manager *m = s->m;
 
     if (s->phase == START_LISTENERS || s->phase == START_FLAGS) {
         propose_flags(m);
@@ -271,7 +257,7 @@ static void on_role(void *arg, enum cluster_role role)
     struct manager *m = arg;
 
     log_debug("role in the cluster", LOG_S("role", words[role]));
-    if (m->start.phase == START_SETTLE && role != CLUSTER_CANDIDATE)
+    if (m->start->phase == START_SETTLE && role != CLUSTER_CANDIDATE)
         start_workers(m, "the cluster has a leader");
 }
 
@@ -283,7 +269,7 @@ static void on_settled(void *arg)
     if (m->cluster->ops->role(m->cluster) != CLUSTER_CANDIDATE)
         start_workers(m, "the cluster has a leader");
     else
-        loop_timer_in(m->loop, &m->start.timer, START_SETTLE_MS);
+        loop_timer_in(m->loop, &m->start->timer, START_SETTLE_MS);
 }
 
 /* ---- RESTORE, REPLAY ---- */
@@ -293,7 +279,7 @@ static int on_restore(void *arg, uint64_t index, struct span bytes)
     struct manager *m = arg;
     const int rc = servers_on_restore(m, index, bytes);
 
-    if (rc == 0 && m->start.phase == START_RESTORE)
+    if (rc == 0 && m->start->phase == START_RESTORE)
         move(m, START_REPLAY, "a snapshot was restored");
     if (rc < 0 && rc != WERR_NOMEM)
         log_error("snapshot can't be restored", LOG_U("index", index),
@@ -305,7 +291,7 @@ static int on_commit(void *arg, uint64_t index, struct span entry)
 {
     struct manager *m = arg;
 
-    if (m->start.phase == START_RESTORE)
+    if (m->start->phase == START_RESTORE)
         move(m, START_REPLAY, "there is no snapshot");
     return servers_on_commit(m, index, entry);
 }
@@ -322,22 +308,25 @@ int start_make_engine(struct manager *m)
     };
     const int rc = cluster_new(m->loop, &hooks, &m->cluster);
 
-    m->start = (struct start){.phase = START_RESTORE};
-    timer_init(&m->start.timer, on_timer);
     return rc < 0 ? manager_fail_start("can't make the cluster's engine", rc) : 0;
 }
 
 int start_run_engine(struct manager *m)
 {
-    int rc;
-
     if (strcmp(m->cluster->ops->name, "solo") != 0)
         log_info("engine of the cluster", LOG_S("name", m->cluster->ops->name));
-    rc = m->cluster->ops->start(m->cluster);
+    int rc = m->cluster->ops->start(m->cluster);
     return rc < 0 ? manager_fail_start("can't start the cluster's engine", rc) : 0;
 }
 
-void start_fini(struct manager *m)
+void start_init(struct start *s, struct manager *m, void (*on_ready)(struct manager *m))
 {
-    timer_stop(loop_timers(m->loop), &m->start.timer);
+    *s = (struct start){.m = m, .on_ready = on_ready, .phase = START_RESTORE};
+    timer_init(&s->timer, on_timer);
+    m->start = s;
+}
+
+void start_fini(struct start *s)
+{
+    timer_stop(loop_timers(s->m->loop), &s->timer);
 }

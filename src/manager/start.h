@@ -41,18 +41,21 @@ enum start_phase {
 };
 
 struct start {
-    uint8_t phase;      /* enum start_phase */
-    struct timer timer; /* SETTLE: its end; LISTENERS, FLAGS: the next try */
-    unsigned flag_n;    /* what is done: addresses of --ip, then servers of flags */
-    bool is_proposing;  /* one of them, in this call */
-    uint64_t seq;       /* publish sequence after the last of them */
+    struct manager *m;
+    void (*on_ready)(struct manager *m); /* once */
+    uint8_t phase;                       /* enum start_phase */
+    struct timer timer;                  /* SETTLE: its end; LISTENERS, FLAGS: the next try */
+    unsigned flag_n;   /* what is done: addresses of --ip, then servers of flags */
+    bool is_proposing; /* one of them, in this call */
+    uint64_t seq;      /* publish sequence after the last of them */
 };
 
+void start_init(struct start *s, struct manager *m, void (*on_ready)(struct manager *m));
+void start_fini(struct start *s);
 /* Steps of the start, in this order: 0 or the exit code, told in the log or to the caller. */
 int start_make_engine(struct manager *m);
 int start_check_flags(struct manager *m); /* a mistake ends the program before it has begun */
 int start_run_engine(struct manager *m);
-void start_fini(struct manager *m);
 /* A worker runs, or has acknowledged something. */
 void start_note_worker(struct manager *m);
 bool start_is_ready(const struct manager *m);

@@ -8,7 +8,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "base/fsm.h"
 #include "base/strb.h"
 #include "log/log.h"
 #include "manager/handover.h"
@@ -18,92 +17,25 @@
 
 enum { BACKOFF_MIN_MS = 100, BACKOFF_MAX_MS = 10000, LIVED_LONG_MS = 10000 };
 
-static const struct fsm_state slot_states[SLOT_STATES] = {
-    [SLOT_STOPPED] = {"stopped", FSM_TO(SLOT_STARTING)},
-    [SLOT_STARTING] = {"starting", FSM_TO(SLOT_SYNCING) | FSM_TO(SLOT_STOPPED)},
-    [SLOT_SYNCING] = {"syncing",
-                      FSM_TO(SLOT_RUNNING) | FSM_TO(SLOT_DRAINING) | FSM_TO(SLOT_STOPPED)},
-    [SLOT_RUNNING] = {"running", FSM_TO(SLOT_DRAINING) | FSM_TO(SLOT_STOPPED)},
-    [SLOT_DRAINING] = {"draining", FSM_TO(SLOT_STOPPED)},
-};
-static const struct fsm slot_fsm = {"slot", slot_states, SLOT_STATES};
-
-static void move(struct slot *slot, enum slot_state next, const char *why)
+static struct supervisor *supervisor_of(const struct slot *slot)
 {
-    fsm_move(&slot_fsm, &slot->state, next, slot->id, why);
-}
-
-const char *slot_state_name(const struct slot *slot)
-{
-    return fsm_name(&slot_fsm, slot->state);
-}
-
-bool slot_is_live(const struct slot *slot)
-{
-    return (slot->state == SLOT_SYNCING || slot->state == SLOT_RUNNING) && !slot->is_condemned;
-}
-
-bool slot_serves(const struct slot *slot)
-{
-    return slot->state == SLOT_RUNNING && !slot->is_condemned &&
-           slot->pulse.silent_n < PULSE_DOUBTFUL_N;
-}
-
-unsigned supervisor_count_serving(const struct supervisor *s)
-{
-    unsigned n = 0;
-
-    for (unsigned i = 0; i < s->slot_n; i++)
-        n += slot_serves(&s->slots[i]) ? 1 : 0;
-    return n;
-}
-
-unsigned supervisor_count_wanted(const struct supervisor *s)
-{
-    unsigned n = 0;
-
-    for (unsigned i = 0; i < s->slot_n; i++)
-        n += s->slots[i].is_wanted;
-    return n;
-}
-
-/* For each slot without a process the descriptor that its channel will have. */
-void supervisor_fill_reserve(struct supervisor *s)
-{
-    unsigned absent_n = 0;
-
-    for (unsigned i = 0; i < s->slot_n; i++)
-        absent_n += s->slots[i].is_wanted && s->slots[i].state == SLOT_STOPPED;
-    (void)reserve_fill(&s->reserve, RESERVE_BASE_N + absent_n);
-}
-
-unsigned supervisor_count(const struct supervisor *s, enum slot_state state)
-{
-    unsigned n = 0;
-
-    for (unsigned i = 0; i < s->slot_n; i++)
-        n += s->slots[i].state == state ? 1 : 0;
-    return n;
+    return (struct supervisor *)((char *)slot->owner - offsetof(struct supervisor, slots));
 }
 
 /* ---- channel ---- */
 
-static struct slot *slot_of(struct manager_channel *ch)
-{
-    return (struct slot *)ch; /* its first member */
-}
-
 static void on_ack(struct manager_channel *ch, const struct frame_ack *ack)
 {
-    struct slot *slot = slot_of(ch);
-    struct supervisor *s = slot->owner;
+    struct slot *slot = slot_of_channel(ch);
+    struct supervisor *s = supervisor_of(slot);
 
     if (slot->is_condemned)
         return;
+    MUST(slot->pid != 0); /* end_slot closes the channel */
     if (slot->state == SLOT_SYNCING && ch->acked_seq >= slot->attach_seq) {
-        move(slot, SLOT_RUNNING, "snapshot acknowledged");
+        slot_move(slot, SLOT_RUNNING, "snapshot acknowledged");
         log_debug("worker runs", LOG_U("id", slot->id), LOG_I("pid", slot->pid));
-        stand_in_review(s);
+        stand_in_review(&s->stand_in);
         s->hooks.on_running(s->hooks.arg, slot);
     }
     s->hooks.on_ack(s->hooks.arg, slot, ack);
@@ -111,19 +43,22 @@ static void on_ack(struct manager_channel *ch, const struct frame_ack *ack)
 
 static void on_bye(struct manager_channel *ch)
 {
-    log_debug("worker has finished", LOG_U("id", slot_of(ch)->id));
+    log_debug("worker has finished", LOG_U("id", slot_of_channel(ch)->id));
 }
 
 static void on_pong(struct manager_channel *ch)
 {
-    pulse_heard(slot_of(ch));
+    struct slot *slot = slot_of_channel(ch);
+
+    pulse_heard(&supervisor_of(slot)->pulse, slot);
 }
 
 static void on_stale(struct manager_channel *ch)
 {
-    struct slot *slot = slot_of(ch);
+    struct slot *slot = slot_of_channel(ch);
+    const struct supervisor *s = supervisor_of(slot);
 
-    slot->owner->hooks.on_stale(slot->owner->hooks.arg, slot);
+    s->hooks.on_stale(s->hooks.arg, slot);
 }
 
 static void condemn(struct slot *slot)
@@ -133,22 +68,22 @@ static void condemn(struct slot *slot)
         (void)kill(slot->pid, SIGKILL);
 }
 
-static void give_up(struct slot *slot, int error)
+static void give_up(struct slot *slot, int rc)
 {
-    if (error == WERR_EOF || error == WERR_RESET || error == WERR_CLOSED)
+    if (rc == WERR_EOF || rc == WERR_RESET || rc == WERR_CLOSED)
         condemn(slot); /* it has died, most likely: its end will be told */
     else
-        supervisor_replace(slot, werr_text(error));
+        supervisor_replace(slot, werr_text(rc));
 }
 
 /* The kill comes before the end of the channel: a worker that hears of that drains, and it
  * would shut the inbox, which is its successor's too. */
-static void on_broken(struct manager_channel *ch, int error)
+static void on_broken(struct manager_channel *ch, int rc)
 {
-    struct slot *slot = slot_of(ch);
+    struct slot *slot = slot_of_channel(ch);
 
     if (slot->state != SLOT_DRAINING)
-        give_up(slot, error);
+        give_up(slot, rc);
     manager_channel_close(ch);
 }
 
@@ -178,13 +113,14 @@ static void start_later(struct slot *slot)
 /* The descriptors that the child needs, in the order of their numbers there. */
 static unsigned list_fds(const struct slot *slot, int channel_fd, int *fds)
 {
+    const struct slots *all = slot->owner;
     unsigned n = 0;
 
     fds[n++] = channel_fd;
-    fds[n++] = slot->owner->stats_fd;
+    fds[n++] = supervisor_of(slot)->stats_fd;
     fds[n++] = slot->inbox;
-    for (unsigned i = 0; i < slot->owner->slot_n; i++)
-        fds[n++] = slot->owner->slots[i].outbox;
+    for (unsigned i = 0; i < all->n; i++)
+        fds[n++] = all->list[i].outbox;
     return n;
 }
 
@@ -195,12 +131,12 @@ static void run_child(const struct slot *slot, int channel_fd)
     char name[] = "weldr", role[] = "worker", flag[] = "--id";
     char *argv[] = {name, role, flag, id, NULL};
     struct strb b;
-    int exe_fd;
 
     strb_init(&b, id, sizeof(id));
     strb_add_u64(&b, slot->id);
     (void)signal(SIGHUP, SIG_IGN); /* until it watches the signal, before it opens any log */
-    exe_fd = handover_place(fds, list_fds(slot, channel_fd, fds), slot->owner->exe_fd);
+    int exe_fd =
+        handover_place(fds, list_fds(slot, channel_fd, fds), supervisor_of(slot)->exe_fd);
     if (exe_fd == WERR_NO_FD)
         _exit(HANDOVER_EXIT_NO_FD);
     if (exe_fd >= 0)
@@ -235,16 +171,16 @@ static int start_process(struct slot *slot)
 {
     int pair[2];
     pid_t pid;
-    int error = listen_pair(pair);
+    int rc = listen_pair(pair);
 
-    if (error < 0)
-        return error;
+    if (rc < 0)
+        return rc;
     pid = fork_child(slot, pair[1]);
-    error = pid < 0 ? fork_error(errno) : 0;
+    rc = pid < 0 ? fork_error(errno) : 0;
     (void)close(pair[1]);
     if (pid < 0) {
         (void)close(pair[0]);
-        return error;
+        return rc;
     }
     slot->pid = pid;
     manager_channel_open(&slot->channel, pair[0]);
@@ -253,26 +189,25 @@ static int start_process(struct slot *slot)
 
 int supervisor_start_slot(struct slot *slot)
 {
-    struct supervisor *s = slot->owner;
-    int error;
+    struct supervisor *s = supervisor_of(slot);
 
-    slot->started_ms = loop_now_ms(s->loop);
+    MUST(slot->state == SLOT_STOPPED && slot->pid == 0); /* two would share an inbox */
+    slot->started_ms = loop_now_ms(s->slots.loop);
     slot->is_condemned = false;
-    slot->pulse = (struct pulse_of_slot){0};
-    reserve_lend(&s->reserve, RESERVE_BASE_N);
-    error = slot->channel.is_open ? WERR_AGAIN : start_process(slot);
-    if (error == 0)
-        move(slot, SLOT_STARTING, "forked");
-    supervisor_fill_reserve(s);
-    if (error < 0) {
-        log_error("can't start worker", LOG_U("id", slot->id),
-                  LOG_S("error", werr_text(error)));
+    slot->ping = slot->heard_n = slot->silent_n = 0;
+    reserve_lend(&s->slots.reserve, RESERVE_BASE_N);
+    int rc = slot->channel.is_open ? WERR_AGAIN : start_process(slot);
+    if (rc == 0)
+        slot_move(slot, SLOT_STARTING, "forked");
+    slots_fill_reserve(&s->slots);
+    if (rc < 0) {
+        log_error("can't start worker", LOG_U("id", slot->id), LOG_S("error", werr_text(rc)));
         start_later(slot);
-        return error;
+        return rc;
     }
     s->hooks.on_start(s->hooks.arg, slot);
     if (slot->state == SLOT_STARTING) /* unless the first frames broke the channel */
-        move(slot, SLOT_SYNCING, "snapshot sent");
+        slot_move(slot, SLOT_SYNCING, "snapshot sent");
     log_debug("worker started", LOG_U("id", slot->id), LOG_I("pid", slot->pid));
     return 0;
 }
@@ -291,12 +226,13 @@ static void on_start_timer(struct timer *t)
 
 int supervisor_start(struct supervisor *s)
 {
-    int error = 0;
+    int rc = 0;
 
-    pulse_start(s);
-    for (unsigned i = 0; error == 0 && i < s->slot_n; i++)
-        error = supervisor_start_slot(&s->slots[i]);
-    return error;
+    MUST(s->slots.stats != NULL && !s->slots.is_draining);
+    pulse_start(&s->pulse);
+    for (unsigned i = 0; rc == 0 && i < s->slots.n; i++)
+        rc = supervisor_start_slot(&s->slots.list[i]);
+    return rc;
 }
 
 /* ---- end ---- */
@@ -317,25 +253,25 @@ static void log_end(const struct slot *slot, int status)
 
 static void end_slot(struct slot *slot, int status)
 {
-    struct supervisor *s = slot->owner;
+    struct supervisor *s = supervisor_of(slot);
 
     log_end(slot, status);
     manager_channel_close(&slot->channel);
-    move(slot, SLOT_STOPPED, "process ended");
+    slot_move(slot, SLOT_STOPPED, "process ended");
     s->hooks.on_exit(s->hooks.arg, slot, WIFEXITED(status) ? WEXITSTATUS(status) : -1);
     slot->pid = 0;
-    timer_stop(loop_timers(s->loop), &slot->timer);
-    supervisor_fill_reserve(s);
-    stand_in_review(s);
-    if (!s->is_draining && slot->is_wanted)
+    timer_stop(loop_timers(s->slots.loop), &slot->timer);
+    slots_fill_reserve(&s->slots);
+    stand_in_review(&s->stand_in);
+    if (!s->slots.is_draining && slot->is_wanted)
         start_later(slot);
 }
 
 static void tell_if_all_stopped(struct supervisor *s)
 {
-    if (!s->is_draining || supervisor_count(s, SLOT_STOPPED) < s->slot_n)
+    if (!s->slots.is_draining || slots_count(&s->slots, SLOT_STOPPED) < s->slots.n)
         return;
-    timer_stop(loop_timers(s->loop), &s->kill_timer);
+    timer_stop(loop_timers(s->slots.loop), &s->kill_timer);
     s->hooks.on_all_stopped(s->hooks.arg);
 }
 
@@ -343,8 +279,8 @@ void supervisor_reap(struct supervisor *s)
 {
     bool any = false;
 
-    for (unsigned i = 0; i < s->slot_n; i++) {
-        struct slot *slot = &s->slots[i];
+    for (unsigned i = 0; i < s->slots.n; i++) {
+        struct slot *slot = &s->slots.list[i];
         int status;
 
         if (slot->pid != 0 && waitpid(slot->pid, &status, WNOHANG) == slot->pid) {
@@ -358,6 +294,7 @@ void supervisor_reap(struct supervisor *s)
 
 void supervisor_replace(struct slot *slot, const char *why)
 {
+    MUST(slot->magic == SLOT_MAGIC);
     if (slot->pid == 0 || slot->is_condemned)
         return;
     log_error("worker is replaced", LOG_U("id", slot->id), LOG_I("pid", slot->pid),
@@ -374,7 +311,7 @@ static void close_one(int *fd)
 
 static void close_boxes(struct slot *slot)
 {
-    stand_in_leave(&slot->stand_in.inbox);
+    stand_in_leave_inbox(&supervisor_of(slot)->stand_in, slot);
     close_one(&slot->inbox);
     close_one(&slot->outbox);
 }
@@ -383,7 +320,7 @@ static void shut_listenings(struct supervisor *s)
 {
     struct listening *l;
 
-    TAILQ_FOREACH (l, &s->listenings, entry)
+    TAILQ_FOREACH (l, &s->listenings.list, entry)
         listening_shut(l);
 }
 
@@ -395,7 +332,7 @@ void supervisor_drain_slot(struct slot *slot, uint32_t limit_ms)
     close_boxes(slot);
     if (slot->state == SLOT_STOPPED || slot->state == SLOT_DRAINING)
         return;
-    move(slot, SLOT_DRAINING, slot->is_wanted ? "shutdown" : "fewer workers");
+    slot_move(slot, SLOT_DRAINING, slot->is_wanted ? "shutdown" : "fewer workers");
     manager_channel_say(&slot->channel, CHANNEL_DRAIN,
                         span_from(buf, frame_put_drain(buf, limit_ms)));
 }
@@ -405,123 +342,144 @@ static void on_kill_timer(struct timer *t)
     struct supervisor *s =
         (struct supervisor *)((char *)t - offsetof(struct supervisor, kill_timer));
 
-    for (unsigned i = 0; i < s->slot_n; i++)
-        supervisor_replace(&s->slots[i], "did not finish in time");
+    MUST(s->slots.is_draining); /* else they would be started again */
+    for (unsigned i = 0; i < s->slots.n; i++)
+        supervisor_replace(&s->slots.list[i], "did not finish in time");
 }
 
 void supervisor_drain(struct supervisor *s, uint32_t limit_ms)
 {
-    s->is_draining = true;
-    stand_in_last(s);
+    s->slots.is_draining = true;
+    stand_in_last(&s->stand_in);
     shut_listenings(s);
-    for (unsigned i = 0; i < s->slot_n; i++)
-        supervisor_drain_slot(&s->slots[i], limit_ms);
-    loop_timer_in(s->loop, &s->kill_timer, (uint64_t)limit_ms + KILL_AFTER_DRAIN_MS);
+    for (unsigned i = 0; i < s->slots.n; i++)
+        supervisor_drain_slot(&s->slots.list[i], limit_ms);
+    loop_timer_in(s->slots.loop, &s->kill_timer, (uint64_t)limit_ms + KILL_AFTER_DRAIN_MS);
     tell_if_all_stopped(s);
 }
 
 void supervisor_signal(const struct supervisor *s, int number)
 {
-    for (unsigned i = 0; i < s->slot_n; i++)
-        if (s->slots[i].state == SLOT_RUNNING)
-            (void)kill(s->slots[i].pid, number);
+    for (unsigned i = 0; i < s->slots.n; i++)
+        if (s->slots.list[i].state == SLOT_RUNNING)
+            (void)kill(s->slots.list[i].pid, number);
 }
 
 void supervisor_hang_up(const struct supervisor *s)
 {
-    for (unsigned i = 0; i < s->slot_n; i++)
-        if (s->slots[i].pid != 0)
-            (void)kill(s->slots[i].pid, SIGHUP);
+    for (unsigned i = 0; i < s->slots.n; i++)
+        if (s->slots.list[i].pid != 0)
+            (void)kill(s->slots.list[i].pid, SIGHUP);
 }
 
 void supervisor_kill_all(struct supervisor *s)
 {
-    s->is_draining = true;
-    for (unsigned i = 0; i < s->slot_n; i++)
-        if (s->slots[i].pid != 0)
-            (void)kill(s->slots[i].pid, SIGKILL);
-    for (unsigned i = 0; i < s->slot_n; i++) {
-        struct slot *slot = &s->slots[i];
+    s->slots.is_draining = true;
+    for (unsigned i = 0; i < s->slots.n; i++)
+        if (s->slots.list[i].pid != 0)
+            (void)kill(s->slots.list[i].pid, SIGKILL);
+    for (unsigned i = 0; i < s->slots.n; i++) {
+        struct slot *slot = &s->slots.list[i];
 
         if (slot->pid != 0) {
             while (waitpid(slot->pid, NULL, 0) < 0 && errno == EINTR)
                 ;
+            manager_channel_close(&slot->channel);
+            slot_move(slot, SLOT_STOPPED, "killed");
             slot->pid = 0;
-            move(slot, SLOT_STOPPED, "killed");
         }
-        manager_channel_close(&slot->channel);
-        timer_stop(loop_timers(s->loop), &slot->timer);
+        timer_stop(loop_timers(s->slots.loop), &slot->timer);
     }
-    timer_stop(loop_timers(s->loop), &s->kill_timer);
-    pulse_stop(s);
-    stand_in_review(s);
+    timer_stop(loop_timers(s->slots.loop), &s->kill_timer);
+    pulse_stop(&s->pulse);
+    stand_in_review(&s->stand_in);
 }
 
 /* ---- life ---- */
 
-int supervisor_init_slot(struct supervisor *s, unsigned id)
+static void on_silent(void *arg, struct slot *slot)
 {
-    struct slot *slot = &s->slots[id];
-    int error;
+    (void)arg;
+    supervisor_replace(slot, "does not answer");
+}
 
-    slot->owner = s;
-    slot->id = id;
-    slot->inbox = slot->outbox = -1;
-    manager_channel_init(&slot->channel, s->loop, &channel_ops);
+static void on_change(void *arg)
+{
+    struct supervisor *s = arg;
+
+    stand_in_review(&s->stand_in);
+}
+
+int supervisor_add_slot(struct supervisor *s)
+{
+    struct slot *slot = &s->slots.list[s->slots.n];
+
+    MUST(s->slots.n < CONFIG_WORKERS_MAX);
+    slot_init(slot, &s->slots, s->slots.n, &channel_ops);
     timer_init(&slot->timer, on_start_timer);
-    stand_in_init(slot);
-    error = inbox_open(&slot->inbox, &slot->outbox);
-    if (error < 0)
-        return error;
-    slot->stand_in.inbox.fd = slot->inbox;
-    stand_in_enter(&slot->stand_in.inbox);
+    const int rc = inbox_open(&slot->inbox, &slot->outbox);
+
+    if (rc < 0)
+        return rc;
+    s->slots.n++;
+    stand_in_add(&s->stand_in, slot);
     return 0;
+}
+
+static int init_slots(struct supervisor *s, unsigned slot_n)
+{
+    s->slots.list = calloc(CONFIG_WORKERS_MAX, sizeof(s->slots.list[0]));
+    if (s->slots.list == NULL)
+        return WERR_NOMEM;
+    int rc = stand_in_init(&s->stand_in, &s->slots);
+    while (rc == 0 && s->slots.n < slot_n) {
+        rc = supervisor_add_slot(s);
+        if (rc == 0)
+            s->slots.list[s->slots.n - 1].is_wanted = true;
+    }
+    if (rc == 0)
+        rc = reserve_fill(&s->slots.reserve, RESERVE_BASE_N + slot_n);
+    return rc;
 }
 
 int supervisor_init(struct supervisor *s, struct loop *loop,
                     const struct supervisor_hooks *hooks, unsigned slot_n)
 {
-    int error = 0;
+    const struct pulse_hooks pulse_hooks = {
+        .on_silent = on_silent, .on_change = on_change, .arg = s};
 
+    MUST(slot_n > 0 && slot_n <= CONFIG_WORKERS_MAX); /* as wire/inherit.h has numbers */
     memset(s, 0, sizeof(*s));
-    s->loop = loop;
+    s->slots.loop = loop;
     s->hooks = *hooks;
-    TAILQ_INIT(&s->listenings);
+    listenings_init(&s->listenings, &s->slots, &s->stand_in);
     s->stats_fd = -1;
     timer_init(&s->kill_timer, on_kill_timer);
-    pulse_init(&s->pulse);
+    pulse_init(&s->pulse, &s->slots, &pulse_hooks);
     s->exe_fd = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
     if (s->exe_fd < 0)
         return werr_from_errno(errno);
-    s->slots = calloc(CONFIG_WORKERS_MAX, sizeof(*s->slots));
-    if (s->slots == NULL)
-        error = WERR_NOMEM;
-    while (error == 0 && s->slot_n < slot_n) {
-        s->slots[s->slot_n].is_wanted = true;
-        error = supervisor_init_slot(s, s->slot_n++);
-    }
-    if (error == 0)
-        error = reserve_fill(&s->reserve, RESERVE_BASE_N + slot_n);
-    if (error < 0)
+    int rc = init_slots(s, slot_n);
+    if (rc < 0)
         supervisor_fini(s);
-    return error;
+    return rc;
 }
 
 void supervisor_fini(struct supervisor *s)
 {
-    while (!TAILQ_EMPTY(&s->listenings))
-        listening_close(TAILQ_FIRST(&s->listenings), false, 0);
-    for (unsigned i = 0; s->slots != NULL && i < s->slot_n; i++) {
-        struct slot *slot = &s->slots[i];
+    while (!TAILQ_EMPTY(&s->listenings.list))
+        listening_close(TAILQ_FIRST(&s->listenings.list), false, 0);
+    stand_in_fini(&s->stand_in);
+    for (unsigned i = 0; i < s->slots.n; i++) {
+        struct slot *slot = &s->slots.list[i];
 
         MUST(slot->pid == 0 && !slot->channel.is_open);
         close_boxes(slot);
-        stand_in_fini(slot);
     }
-    free(s->slots);
-    s->slots = NULL;
-    s->slot_n = 0;
-    reserve_lend(&s->reserve, RESERVE_MAX);
+    free(s->slots.list);
+    s->slots.list = NULL;
+    s->slots.n = 0;
+    reserve_lend(&s->slots.reserve, RESERVE_MAX);
     if (s->stats_fd >= 0)
         (void)close(s->stats_fd);
     (void)close(s->exe_fd);

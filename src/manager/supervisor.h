@@ -1,62 +1,27 @@
 /* supervisor.h - the worker processes: starts them, notices their end, replaces them.
  *
- * One struct slot for each worker id; it keeps its listening sockets (listening.h), its inbox
- * and its place in the statistics for good, while processes come and go. A worker is this very
- * program again, executed by a descriptor opened at start (an upgraded file does not matter),
- * with its descriptors at the numbers of wire/inherit.h. One that dies is replaced after 0.1 s,
- * doubling to 10 s while it keeps dying soon; the pause starts over for one that has lived 10
- * s. One that hangs is killed (pulse.h), and then replaced in the same way.
+ * One struct slot (slot.h) for each worker id. A worker is this very program again, executed by
+ * a descriptor opened at start (an upgraded file does not matter), with its descriptors at the
+ * numbers of wire/inherit.h. One that dies is replaced after 0.1 s, doubling to 10 s while it
+ * keeps dying soon; the pause starts over for one that has lived 10 s. One that hangs is killed
+ * (pulse.h), and then replaced in the same way.
  *
- * States of a slot: STOPPED (no process) → STARTING → SYNCING (snapshot sent) → RUNNING
- * (snapshot acknowledged) → DRAINING → STOPPED; any → STOPPED when the process ends. The
- * manager is told by hooks and does what follows (snapshot, waiters, log of readiness).
+ * The supervisor owns the slots and the rooms that work on them: listening sockets, the pulse,
+ * the stand-in. The manager is told by hooks and does what follows (snapshot, waiters, log of
+ * readiness).
  */
 #ifndef WELDR_MANAGER_SUPERVISOR_H
 #define WELDR_MANAGER_SUPERVISOR_H
 
 #include <stdbool.h>
 #include <stdint.h>
-#include <sys/types.h>
 
 #include "base/timers.h"
-#include "manager/channel.h"
 #include "manager/listening.h"
 #include "manager/pulse.h"
-#include "manager/reserve.h"
+#include "manager/slot.h"
 #include "manager/stand_in.h"
 #include "net/loop.h"
-
-enum slot_state {
-    SLOT_STOPPED,
-    SLOT_STARTING,
-    SLOT_SYNCING,
-    SLOT_RUNNING,
-    SLOT_DRAINING,
-    SLOT_STATES
-};
-
-struct stats;
-struct supervisor;
-
-struct slot {
-    struct manager_channel channel; /* first */
-    struct supervisor *owner;
-    unsigned id;
-    uint8_t state;
-    bool is_condemned; /* killed by us, its end is awaited */
-    bool is_wanted;    /* else there are fewer workers now: the process, if any, drains */
-    pid_t pid;         /* 0: none */
-    int inbox, outbox; /* where the others put connections that this one shall have: its own end
-                          and theirs; -1: closed, or it is the only worker */
-    uint64_t started_ms;
-    uint64_t attached_ms; /* got its last snapshot */
-    uint32_t backoff_ms;
-    uint32_t restarts;
-    struct pulse_of_slot pulse;
-    struct stand_in stand_in;
-    uint64_t attach_seq; /* acknowledging this makes it RUNNING */
-    struct timer timer;  /* next start */
-};
 
 struct supervisor_hooks {
     /* The process was started: send HELLO, snapshot and facts; then set attach_seq. */
@@ -72,18 +37,13 @@ struct supervisor_hooks {
 };
 
 struct supervisor {
-    struct loop *loop;
+    struct slots slots;
     struct supervisor_hooks hooks;
-    struct slot *slots;           /* CONFIG_WORKERS_MAX of them … */
-    unsigned slot_n;              /* … of which so many have ever been wanted */
-    struct listenings listenings; /* in the order of their making */
-    uint32_t next_socket_no;
+    struct listenings listenings;
+    struct stand_in stand_in;
+    struct pulse pulse;
     int exe_fd;
     int stats_fd;
-    struct stats *stats; /* the manager's; set before the first start */
-    struct reserve reserve;
-    bool is_draining;
-    struct pulse pulse;
     struct timer kill_timer; /* draining: those still there are killed */
 };
 
@@ -111,15 +71,5 @@ void supervisor_signal(const struct supervisor *s, int number);
 void supervisor_hang_up(const struct supervisor *s);
 /* Kills and collects all workers at once (waits for them). */
 void supervisor_kill_all(struct supervisor *s);
-/* Takes updates and may accept connections: those that must acknowledge. */
-bool slot_is_live(const struct slot *slot);
-/* Serves clients, as far as is known: it answers. */
-bool slot_serves(const struct slot *slot);
-/* After descriptors have become free, or were lent. */
-void supervisor_fill_reserve(struct supervisor *s);
-unsigned supervisor_count(const struct supervisor *s, enum slot_state state);
-unsigned supervisor_count_wanted(const struct supervisor *s);
-unsigned supervisor_count_serving(const struct supervisor *s);
-const char *slot_state_name(const struct slot *slot); /* "running" */
 
 #endif

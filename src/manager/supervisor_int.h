@@ -7,8 +7,9 @@
 
 enum { KILL_AFTER_DRAIN_MS = 2000 };
 
-/* Its inbox, and what else a slot has without a process. */
-int supervisor_init_slot(struct supervisor *s, unsigned id) MUST_USE;
+/* One more, with its inbox and what else a slot has without a process; not wanted yet. WERR_*:
+ * there is none. */
+int supervisor_add_slot(struct supervisor *s) MUST_USE;
 /* WERR_*: it is tried again in a while. */
 int supervisor_start_slot(struct slot *slot);
 /* Closes its inbox; the worker, if there is one, is told to finish. */

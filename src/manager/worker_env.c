@@ -45,18 +45,18 @@ int worker_env_set(const struct config *config)
 {
     char path[2 * PATH_MAX];
     const char *to = config->access_log != NULL ? config->access_log : "off";
-    int error = 0;
+    int rc = 0;
 
     if (config->access_log != NULL && is_file(to)) {
-        error = make_absolute(to, path, sizeof(path));
-        if (error == 0)
-            error = try_file(path);
+        rc = make_absolute(to, path, sizeof(path));
+        if (rc == 0)
+            rc = try_file(path);
         to = path;
     }
     (void)unsetenv("WELDR_ADMIN_TOKEN"); /* no child of ours has it there */
-    if (error == 0 && (setenv("WELDR_ACCESS_LOG", to, 1) < 0 ||
-                       setenv("WELDR_ACCESS_LOG_FORMAT",
-                              config->access_log_is_combined ? "combined" : "json", 1) < 0))
-        error = WERR_NOMEM;
-    return error;
+    if (rc == 0 && (setenv("WELDR_ACCESS_LOG", to, 1) < 0 ||
+                    setenv("WELDR_ACCESS_LOG_FORMAT",
+                           config->access_log_is_combined ? "combined" : "json", 1) < 0))
+        rc = WERR_NOMEM;
+    return rc;
 }

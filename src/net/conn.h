@@ -220,6 +220,16 @@ void conn_stream_send_head(struct conn *c, struct codec_stream *st, const struct
 void conn_stream_send_body(struct conn *c, struct codec_stream *st, struct span data,
                            uint64_t chunk_bytes);
 void conn_stream_send_end(struct conn *c, struct codec_stream *st, const struct msg *trailers);
+/* What the codec keeps of it for want of credit. */
+static inline size_t conn_stream_kept(const struct conn *c, const struct codec_stream *st)
+{
+    return codec_kept(c->codec, st);
+}
+/* Is it one with many streams at once? */
+static inline bool conn_has_many(const struct conn *c)
+{
+    return codec_has_many(c->codec);
+}
 /* The source's other side is full: no more of this stream is asked for, and on again. */
 void conn_stream_pause(struct conn *c, struct codec_stream *st);
 void conn_stream_resume(struct conn *c, struct codec_stream *st);

@@ -1,21 +1,16 @@
 #include "pool/kinds.h"
 
-#include <stdlib.h>
-#define XXH_INLINE_ALL
-#include <xxhash.h>
+#include <stdbool.h>
 
 #include "base/num.h"
-#include "pool/pool_int.h"
 
 struct kind_row {
     const char *word, *list;
     char letter;
-    const struct kind_ops *ops;
 };
 
 static const struct kind_row rows[KIND_N] = {
-#define KIND(name, number, letter, word, list, family) \
-    [number] = {(word), (list), (letter), &kind_ops_##family},
+#define KIND(name, number, letter, word, list, family) [number] = {(word), (list), (letter)},
 #include "pool/kinds.def"
 #undef KIND
 };
@@ -33,23 +28,6 @@ const char *kind_list(enum kind kind)
 char kind_letter(enum kind kind)
 {
     return rows[kind].letter;
-}
-
-const struct kind_ops *kind_ops(unsigned kind)
-{
-    return kind < KIND_N ? rows[kind].ops : NULL;
-}
-
-/* Two objects that differ in nothing else must not hash alike, nor one that has moved: who it
- * is is the seed. */
-int kind_hash(enum kind kind, uint64_t id, uint64_t owner, char *json, uint64_t *hash)
-{
-    if (json == NULL)
-        return WERR_NOMEM;
-    const uint64_t who[] = {kind, id, owner};
-    *hash = XXH3_64bits_withSeed(json, strlen(json), XXH3_64bits(who, sizeof(who)));
-    free(json);
-    return 0;
 }
 
 size_t kind_id_print(enum kind kind, uint64_t id, char *buf)

@@ -51,6 +51,8 @@ struct listener *listener_find_id(const struct pool_state *s, uint64_t id);   /*
 /* NULL: none. */
 struct rule *listener_find_rule(const struct pool_state *s, const struct listener *l,
                                 uint64_t rule_id);
+/* Place of the first rule whose priority is not below this one. */
+uint32_t listener_rule_place(const struct listener *l, uint32_t priority);
 /* By priority, binary search; NULL: none. */
 struct rule *listener_find_priority(const struct listener *l, uint32_t priority);
 /* Whichever listener has it; *listener (may be NULL) is set when there is one. NULL: none. */

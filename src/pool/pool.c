@@ -1,13 +1,11 @@
 #include "pool/pool.h"
 
-#include <stdlib.h>
+#include <string.h>
 
 #include "base/ascii.h"
-#include "base/fault.h"
-#include "pool/pool_code.h"
-#include "pool/server.h"
+#include "pool/table.h"
 
-/* ---- finding ---- */
+/* ---- pools ---- */
 
 struct pool *pool_default(const struct pool_state *s)
 {
@@ -37,263 +35,66 @@ bool pool_name_is_valid(struct span name)
     return name.len > 0 && name.len <= POOL_NAME_MAX;
 }
 
-/* ---- making ---- */
+/* ---- servers ---- */
 
-static int set_defaults(struct pool *p)
+uint32_t pool_server_place(const struct pool *p, uint64_t id)
 {
-    p->policy = POOL_POLICY_ROUND_ROBIN;
-    p->hash_key = (struct pool_hash_key){.by = POOL_HASH_ADDRESS};
-    settings_init(&pool_settings_table, &p->settings);
-    return pool_health_init_defaults(&p->health);
+    uint32_t low = 0;
+    uint32_t high = p->server_n;
+    while (low < high) {
+        uint32_t middle = low + (high - low) / 2;
+        if (p->servers[middle]->id < id)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
 }
 
-struct pool *pool_new(struct span name)
+struct pool_server *pool_find_server(const struct pool *p, uint64_t id)
 {
-    struct pool *p = pool_calloc(1, sizeof(*p));
-    if (p == NULL)
+    uint32_t place = pool_server_place(p, id);
+    bool is_there = place < p->server_n && p->servers[place]->id == id;
+    return is_there ? p->servers[place] : NULL;
+}
+
+uint32_t pool_next_server(const struct pool *p, uint64_t id)
+{
+    return pool_server_place(p, id + 1);
+}
+
+struct pool_server *pool_find_any_server(const struct pool_state *s, uint64_t id,
+                                         struct pool **pool)
+{
+    struct id_entry *entry = id_table_find(s->ids, id);
+    if (entry == NULL || entry->kind != KIND_SERVER)
         return NULL;
-    p->name = fault_malloc(name.len + 1);
-    if (p->name == NULL || set_defaults(p) != 0) {
-        pool_free(p);
-        return NULL;
+    if (pool != NULL)
+        *pool = entry->owner;
+    return entry->object;
+}
+
+struct pool_server *pool_find_url(const struct pool *p, struct span url)
+{
+    return text_table_find(p->by_url, url);
+}
+
+void pool_health_effective(const struct pool *p, const struct pool_server *server,
+                           struct pool_health *out)
+{
+    const struct pool_health *own = &server->health;
+    *out = p->health;
+    for (unsigned i = 0; i < POOL_HEALTH_FIELD_N; i++) {
+        const struct pool_health_field *f = &pool_health_fields[i];
+        if (f->kind <= POOL_KIND_U32 && (own->set & f->bit) != 0)
+            pool_health_set_number(out, f, pool_health_number(own, f));
     }
-    memcpy(p->name, name.ptr, name.len);
-    p->name[name.len] = '\0';
-    return p;
-}
-
-void pool_free(struct pool *p)
-{
-    if (p == NULL)
-        return;
-    server_free_all(p);
-    pool_health_fini(&p->health);
-    free(p->name);
-    free(p);
-}
-
-void *pool_reserve(void *items, uint32_t n, uint32_t *cap)
-{
-    if (n < *cap)
-        return items;
-    uint32_t wider = *cap == 0 ? 8 : *cap * 2;
-    void *grown = pool_grow(items, n * sizeof(void *), wider * sizeof(void *));
-    if (grown != NULL)
-        *cap = wider;
-    return grown;
-}
-
-static int hash_pool(const struct pool *p, uint64_t *hash)
-{
-    return kind_hash(KIND_POOL, p->id, 0, pool_code_pool_json(p), hash);
-}
-
-/* Into the tables, by name and by id. WERR_NOMEM leaves them as they were. */
-static int list_pool(struct pool_state *s, struct pool *p)
-{
-    const struct id_entry entry = {KIND_POOL, p, NULL};
-    int rc = text_table_add(&s->pool_names, p->name, p);
-    if (rc != 0 || p->id == 0)
-        return rc;
-    rc = id_table_add(&s->ids, p->id, &entry);
-    if (rc != 0)
-        text_table_remove(&s->pool_names, p->name);
-    return rc;
-}
-
-int pool_enter(struct pool_state *s, struct pool *p)
-{
-    struct pool **pools = pool_reserve(s->pools, s->pool_n, &s->pool_cap);
-    if (pools == NULL)
-        return WERR_NOMEM;
-    s->pools = pools;
-    int rc = hash_pool(p, &p->digest);
-    if (rc == 0)
-        rc = list_pool(s, p);
-    if (rc != 0)
-        return rc;
-    uint32_t place = s->pool_n;
-    for (; place > 0 && pools[place - 1]->id > p->id; place--)
-        pools[place] = pools[place - 1];
-    pools[place] = p;
-    s->pool_n++;
-    s->digest += p->digest;
-    return 0;
-}
-
-/* With its servers, which stay in it. */
-static void take_out(struct pool_state *s, struct pool *p)
-{
-    uint32_t place = 0;
-    while (s->pools[place] != p)
-        place++;
-    s->pool_n--;
-    memmove(&s->pools[place], &s->pools[place + 1],
-            (s->pool_n - place) * sizeof(struct pool *));
-    text_table_remove(&s->pool_names, p->name);
-    id_table_remove(&s->ids, p->id);
-    s->digest -= p->digest;
-    for (uint32_t i = 0; i < p->server_n; i++) {
-        id_table_remove(&s->ids, p->servers[i]->id);
-        s->digest -= p->servers[i]->digest;
+    if ((own->set & POOL_HEALTH_SET_PATH) != 0)
+        out->path = own->path;
+    if ((own->set & POOL_HEALTH_SET_HOST) != 0)
+        out->host = own->host;
+    if ((own->set & POOL_HEALTH_SET_EXPECT) != 0) {
+        out->expect_n = own->expect_n;
+        memcpy(out->expect, own->expect, sizeof(out->expect));
     }
-    s->server_n -= p->server_n;
 }
-
-/* ---- applying ---- */
-
-static int merge(struct pool *next, const struct pool_command *c)
-{
-    settings_merge(&pool_settings_table, &next->settings, &c->settings, c->given);
-    if ((c->set & POOL_SET_POLICY) != 0)
-        next->policy = c->policy;
-    if ((c->set & POOL_SET_HASH_KEY) != 0)
-        next->hash_key = c->hash_key;
-    return (c->set & POOL_SET_HEALTH) != 0
-               ? pool_health_merge(&next->health, &c->server.health, 0)
-               : 0;
-}
-
-static int apply_add(struct pool_state *s, const struct pool_command *c, uint64_t id,
-                     struct pool_change *change)
-{
-    struct pool *p = pool_new(span_from_str(c->pool));
-    if (p == NULL)
-        return WERR_NOMEM;
-    p->id = id;
-    int rc = merge(p, c);
-    if (rc == 0)
-        rc = pool_enter(s, p);
-    if (rc != 0) {
-        pool_free(p);
-        return rc;
-    }
-    change->type = POOL_CHANGE_ADDED;
-    change->pool = p;
-    change->id = id;
-    return 0;
-}
-
-/* SET, or PUT of what is there: this begins with the defaults. */
-static int apply_set(struct pool_state *s, const struct pool_command *c, struct pool *p,
-                     struct pool_change *change)
-{
-    struct pool next = *p;
-    int rc = c->is_put ? set_defaults(&next) : pool_health_copy(&next.health, &p->health);
-    if (rc != 0)
-        return rc;
-    rc = merge(&next, c);
-    if (rc == 0)
-        rc = hash_pool(&next, &next.digest);
-    if (rc != 0) {
-        pool_health_fini(&next.health);
-        return rc;
-    }
-    if (next.digest != p->digest)
-        change->type = POOL_CHANGE_CHANGED;
-    s->digest += next.digest - p->digest;
-    pool_health_fini(&p->health);
-    *p = next;
-    return 0;
-}
-
-static int apply_pool(struct pool_state *s, const struct pool_command *c, uint64_t id,
-                      struct pool_change *change)
-{
-    struct pool *p = pool_find(s, span_from_str(c->pool));
-    if (p == NULL)
-        return apply_add(s, c, id, change);
-    change->id = p->id;
-    if (c->type != POOL_REMOVE_POOL) {
-        change->pool = p;
-        return apply_set(s, c, p, change);
-    }
-    take_out(s, p);
-    change->type = POOL_CHANGE_REMOVED;
-    change->removed_pool = p;
-    return 0;
-}
-
-static int judge_pool(const struct pool_state *s, const struct pool_command *c)
-{
-    const struct pool *p = pool_find(s, span_from_str(c->pool));
-    if (c->type == POOL_ADD_POOL) {
-        if (p != NULL)
-            return c->is_put ? 0 : WERR_EXISTS;
-        return s->pool_n < POOL_POOLS_MAX ? 0 : WERR_TOO_BIG;
-    }
-    if (p == NULL)
-        return WERR_NOT_FOUND;
-    if (c->type != POOL_REMOVE_POOL)
-        return 0;
-    if (p->id == 0)
-        return WERR_BUILTIN;
-    return p->ref_n == 0 ? 0 : WERR_IN_USE;
-}
-
-static int target_pool(const struct pool_state *s, const struct pool_command *c,
-                       uint64_t *digest)
-{
-    const struct pool *p = pool_find(s, span_from_str(c->pool));
-    *digest = p != NULL ? p->digest : 0;
-    return 0;
-}
-
-static int visit_pools(const struct pool_state *s, kind_visit_fn fn, void *arg)
-{
-    int rc = 0;
-    for (uint32_t i = 0; rc == 0 && i < s->pool_n; i++) {
-        const struct kind_object o = {KIND_POOL, s->pools[i]->id, 0, s->pools[i]};
-        rc = fn(arg, &o);
-    }
-    return rc;
-}
-
-static int check_name(const struct pool_command *c, struct pool_error *error)
-{
-    if (pool_name_is_valid(span_from_str(c->pool)))
-        return 0;
-    pool_error_set(error, "invalid_value", "name", POOL_NAME_WISH, POOL_NAME_MAX);
-    return WERR_INVALID;
-}
-
-static int check_policy(const struct pool_command *c, struct pool_error *error)
-{
-    if ((c->set & POOL_SET_POLICY) != 0 && c->policy >= POOL_POLICY_N) {
-        pool_error_set(error, "invalid_value", "policy", "%s", POOL_POLICY_WISH);
-        return WERR_INVALID;
-    }
-    if ((c->set & POOL_SET_HASH_KEY) != 0 && !pool_hash_key_is_valid(&c->hash_key)) {
-        pool_error_set(error, "invalid_value", "hash_key", "%s", POOL_HASH_KEY_WISH);
-        return WERR_INVALID;
-    }
-    return 0;
-}
-
-static int check_pool(const struct pool_command *c, struct pool_error *error)
-{
-    if (c->type == POOL_REMOVE_POOL)
-        return 0;
-    int rc = c->type == POOL_ADD_POOL ? check_name(c, error) : 0;
-    if (rc == 0)
-        rc = check_policy(c, error);
-    if (rc == 0)
-        rc = pool_check_settings(&pool_settings_table, &c->settings, c->given, error);
-    if (rc == 0 && (c->set & POOL_SET_HEALTH) != 0)
-        rc = pool_check_health(&c->server.health, error);
-    return rc;
-}
-
-static char *pool_json(const void *object)
-{
-    return pool_code_pool_json(object);
-}
-
-const struct kind_ops kind_ops_pool = {
-    .check = check_pool,
-    .judge = judge_pool,
-    .apply = apply_pool,
-    .target = target_pool,
-    .visit = visit_pools,
-    .json = pool_json,
-};

@@ -26,12 +26,11 @@
 #include "base/span.h"
 #include "base/werr.h"
 #include "pool/kinds.h"
+#include "pool/pool_health.h"
 #include "pool/settings.h"
 
 enum pool_limits {
     POOL_NAME_MAX = 64,
-    POOL_HOST_MAX = 255,
-    POOL_PATH_MAX = 1024,
     POOL_META_N = 32,
     POOL_META_KEY_MAX = 64,
     POOL_META_VALUE_MAX = 256,
@@ -39,48 +38,7 @@ enum pool_limits {
     POOL_DRAIN_MS_MAX = 86400000,
     POOL_SERVERS_MAX = 16384, /* of all pools */
     POOL_POOLS_MAX = 4096,
-    POOL_EXPECT_N = 8,
     POOL_URL_MAX = 300
-};
-
-enum pool_health_type { POOL_HEALTH_HTTP, POOL_HEALTH_TCP, POOL_HEALTH_NONE };
-
-/* What a server counts as until its first check. */
-enum pool_health_initial { POOL_INITIAL_UP, POOL_INITIAL_DOWN };
-
-/* Which members of a struct pool_health are given (a server overrides its pool). */
-enum pool_health_set {
-    POOL_HEALTH_SET_TYPE = 1U << 0,
-    POOL_HEALTH_SET_INTERVAL = 1U << 1,
-    POOL_HEALTH_SET_FAST_INTERVAL = 1U << 2,
-    POOL_HEALTH_SET_TIMEOUT = 1U << 3,
-    POOL_HEALTH_SET_PATH = 1U << 4,
-    POOL_HEALTH_SET_HOST = 1U << 5,
-    POOL_HEALTH_SET_EXPECT = 1U << 6,
-    POOL_HEALTH_SET_FAILURES = 1U << 7,
-    POOL_HEALTH_SET_PASSES = 1U << 8,
-    POOL_HEALTH_SET_INITIAL = 1U << 9,
-    POOL_HEALTH_SET_ALL = (1U << 10) - 1
-};
-
-struct pool_status_range {
-    uint16_t from, to;
-};
-
-/* The settings of health checks: API key "check". */
-struct pool_health {
-    uint32_t set; /* enum pool_health_set; all in a pool's defaults and in effective settings */
-    uint8_t type; /* enum pool_health_type */
-    uint8_t initial; /* enum pool_health_initial */
-    uint8_t expect_n;
-    uint16_t failures;         /* consecutive failures that mark down (3), 1–100 */
-    uint16_t passes;           /* consecutive passes that mark active (2), 1–100 */
-    uint32_t interval_ms;      /* 30000; 100–3600000 */
-    uint32_t fast_interval_ms; /* 2000, between states; 100–3600000 */
-    uint32_t timeout_ms;       /* 5000; 10–600000 */
-    char *path;                /* "/" */
-    char *host;                /* Host of the probe; NULL or "": the server's host:port */
-    struct pool_status_range expect[POOL_EXPECT_N]; /* "200-299", "200,204,300-301" */
 };
 
 struct pool_meta {
@@ -118,7 +76,6 @@ enum pool_policy {
     POOL_POLICY_HASH, /* by the pool's hash_key */
     POOL_POLICY_N
 };
-const char *pool_policy_word(enum pool_policy policy); /* "round_robin" */
 
 enum pool_hash_by {
     POOL_HASH_ADDRESS,
@@ -172,21 +129,20 @@ struct pool_state {
     struct id_node *ids;
 };
 
-/* Index 0, a pool and a listener "default" with the defaults of their settings, no server, no
- * address. NULL: no memory. */
-struct pool_state *pool_state_new(void);
-void pool_state_free(struct pool_state *s); /* NULL allowed */
 /* The pool "default", which is always there. */
 struct pool *pool_default(const struct pool_state *s);
 struct pool *pool_find(const struct pool_state *s, struct span name); /* NULL: none */
 struct pool *pool_find_id(const struct pool_state *s, uint64_t id);   /* NULL: none */
 /* 1–64 of [A-Za-z0-9._-], for pools and listeners. */
+#define POOL_NAME_WISH "name must be 1 to %d of the characters A-Z a-z 0-9 . _ -"
 bool pool_name_is_valid(struct span name);
 struct pool_server *pool_find_server(const struct pool *p,
                                      uint64_t id); /* binary search; NULL: none */
 /* Whichever pool it is in; *pool (may be NULL) is set when there is one. NULL: none. */
 struct pool_server *pool_find_any_server(const struct pool_state *s, uint64_t id,
                                          struct pool **pool);
+/* Place of the first server whose id is not below this one; server_n: there is none. */
+uint32_t pool_server_place(const struct pool *p, uint64_t id);
 /* Place of the first server with a greater id; server_n: there is none. */
 uint32_t pool_next_server(const struct pool *p, uint64_t id);
 /* By identity: the canonical URL. */
@@ -194,14 +150,5 @@ struct pool_server *pool_find_url(const struct pool *p, struct span url);
 /* Server's settings over the pool's defaults; strings are borrowed from both. */
 void pool_health_effective(const struct pool *p, const struct pool_server *server,
                            struct pool_health *out);
-/* From scratch; 0 when memory is short. */
-uint64_t pool_state_digest_recompute(const struct pool_state *s);
-/* Ids of objects as text: the letter of the kind, "-" and hexadecimal digits ("s-1f" a server,
- * "r-2a" a rule). buf of 24. WERR_SYNTAX. */
-size_t kind_id_print(enum kind kind, uint64_t id, char *buf);
-int kind_id_from_text(enum kind kind, struct span text, uint64_t *id) MUST_USE;
-/* Of servers. */
-size_t pool_id_print(uint64_t id, char *buf);
-int pool_id_from_text(struct span text, uint64_t *id) MUST_USE;
 
 #endif

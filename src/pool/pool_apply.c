@@ -1,6 +1,8 @@
 #include "pool/pool_apply.h"
 
-#include "pool/pool_int.h"
+#include "pool/kind_ops.h"
+#include "pool/pool_apply_int.h"
+#include "pool/server.h"
 
 /* ---- guards ---- */
 

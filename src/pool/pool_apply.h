@@ -1,5 +1,5 @@
-/* pool_apply.h - the one function that changes a pool_state. Deterministic: same state, same
- * command, same index → same state and digest, in every process. */
+/* pool_apply.h - making a pool_state, and the one function that changes it. Deterministic: same
+ * state, same command, same index → same state and digest, in every process. Pure. */
 #ifndef WELDR_POOL_POOL_APPLY_H
 #define WELDR_POOL_POOL_APPLY_H
 
@@ -34,6 +34,13 @@ static inline bool pool_change_is(const struct pool_change *change, enum kind ki
     return change->kind == kind && change->type == type;
 }
 
+/* Index 0, a pool and a listener "default" with the defaults of their settings, no server, no
+ * address. NULL: no memory. */
+struct pool_state *pool_state_new(void);
+void pool_state_free(struct pool_state *s); /* NULL allowed */
+/* From scratch; 0 when memory is short. */
+uint64_t pool_state_digest_recompute(const struct pool_state *s);
+
 /* Applies; always moves state->index to index (must be greater), even when nothing changes.
  * Returns 0 or the logical refusal, the same in every process:
  * WERR_NOT_FOUND  the object, or the pool or listener that it is in, is not there
@@ -50,6 +57,11 @@ static inline bool pool_change_is(const struct pool_change *change, enum kind ki
 int pool_apply(struct pool_state *s, const struct pool_command *c, uint64_t index,
                struct pool_change *change) MUST_USE;
 void pool_change_fini(struct pool_change *change);
+/* Values within their limits, and would pool_apply take it now? 0, WERR_INVALID
+ * (a value, too many), or the refusal of pool_apply; *error filled. Adding a server whose URL
+ * is there is no error here. */
+int pool_check(const struct pool_state *s, const struct pool_command *c,
+               struct pool_error *error) MUST_USE;
 /* The words for a refusal: code, field, detail. "in_use" names who forwards to the pool. */
 void pool_refusal(const struct pool_state *s, const struct pool_command *c, int rc,
                   struct pool_error *error);
@@ -59,9 +71,5 @@ bool pool_takes_out(const struct pool_command *c);
  * WERR_NOMEM. */
 int pool_target_digest(const struct pool_state *s, const struct pool_command *c,
                        uint64_t *digest) MUST_USE;
-/* All NULL allowed. */
-void pool_server_free(struct pool_server *server);
-void pool_free(struct pool *p);
-void listener_free(struct listener *l);
 
 #endif

@@ -5,6 +5,7 @@
 
 #include "base/num.h"
 #include "pool/pool_code_int.h"
+#include "pool/pool_mem.h"
 
 const struct code_kind *code_kind(enum kind kind)
 {

@@ -83,7 +83,11 @@ char *pool_code_node_json(const struct node_settings *settings);
 /* JSON of settings with all set members: {"type":"http","interval_ms":…,…,"expect":"200-299"}.
  */
 char *pool_code_health_json(const struct pool_health *h);
-const char *pool_health_type_word(enum pool_health_type type); /* "http" */
-const char *pool_admin_word(enum pool_admin admin);            /* "draining" */
+const char *pool_admin_word(enum pool_admin admin); /* "draining" */
+/* The payload of a command's log entry. NULL: no memory. */
+char *pool_code_payload_json(const struct pool_command *c);
+/* What pool_code_*_json wrote, as an ADD; c->pool and c->listener get its name, but for
+ * servers and rules, whose owner is not in it. WERR_INVALID, WERR_SYNTAX, WERR_NOMEM. */
+int pool_code_read_stored(enum kind kind, struct span json, struct pool_command *c) MUST_USE;
 
 #endif

@@ -13,7 +13,8 @@
 
 #include "base/jtext.h"
 #include "pool/pool_code.h"
-#include "pool/pool_int.h"
+#include "pool/pool_command.h"
+#include "pool/pool_health.h"
 
 /* A document being read into a command. */
 struct reading {

@@ -1,4 +1,5 @@
 #include "pool/pool_code_int.h"
+#include "pool/pool_policy.h"
 
 /* ---- reading ---- */
 

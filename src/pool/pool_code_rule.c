@@ -1,6 +1,7 @@
 #include <stdlib.h>
 
 #include "pool/pool_code_int.h"
+#include "pool/pool_mem.h"
 #include "pool/rule_code.h"
 
 /* ---- reading ---- */

@@ -2,6 +2,7 @@
 #include <stdlib.h>
 
 #include "pool/pool_code_int.h"
+#include "pool/pool_meta.h"
 
 /* ---- reading ---- */
 

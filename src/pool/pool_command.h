@@ -20,6 +20,7 @@
 
 #include "pool/listener.h"
 #include "pool/pool.h"
+#include "pool/pool_error.h"
 
 enum pool_command_type {
 #define COMMAND(name, number, kind, verb, word) POOL_##name = (number),
@@ -77,15 +78,6 @@ struct pool_command {
     uint64_t if_digest;       /* 0: none */
 };
 
-/* What is wrong with a wish, for the API's response. */
-struct pool_error {
-    const char *code; /* invalid_json, missing_field, unknown_key, invalid_url, invalid_value,
-                         read_only, not_found, too_many, moved, exists, in_use, required,
-                         would_empty_pool, precondition_failed */
-    char field[96];   /* "check.interval_ms"; empty when it concerns the whole */
-    char detail[224]; /* a sentence: "interval_ms must be a whole number from 100 to 3600000" */
-};
-
 void pool_command_init(struct pool_command *c, enum pool_command_type type);
 void pool_command_fini(struct pool_command *c);
 bool pool_command_is_known(unsigned type);
@@ -93,11 +85,6 @@ const char *pool_command_word(enum pool_command_type type); /* "add server" */
 enum kind pool_command_kind(enum pool_command_type type);
 enum pool_verb pool_command_verb(enum pool_command_type type);
 
-/* pool_check.c: values within their limits, and would pool_apply take it now? 0, WERR_INVALID
- * (a value, too many), or the refusal of pool_apply; *error filled. Adding a server whose URL
- * is there is no error here. */
-int pool_check(const struct pool_state *s, const struct pool_command *c,
-               struct pool_error *error) MUST_USE;
 /* Splits and checks a URL into server->url, host, authority, addr (heap strings). WERR_INVALID
  * with error->field "url"; WERR_NOMEM. http://host[:port][/] only; the host is an IPv4 address,
  * a bracketed IPv6 address or a name, which leaves addr without a family (only its port is

@@ -1,12 +1,10 @@
-#include <stddef.h>
-#include <stdio.h>
-#include <stdlib.h>
+#include "pool/pool_health.h"
 
-#include "base/fault.h"
+#include <stdio.h>
+
 #include "base/num.h"
 #include "base/strb.h"
-#include "pool/pool_code.h"
-#include "pool/pool_int.h"
+#include "pool/pool_mem.h"
 
 #define NUMBER(key, bit, kind, member, min, max)                                            \
     {                                                                                       \
@@ -201,26 +199,6 @@ const char *pool_health_text(const struct pool_health *h, const struct pool_heal
     }
 }
 
-void pool_health_effective(const struct pool *p, const struct pool_server *server,
-                           struct pool_health *out)
-{
-    const struct pool_health *own = &server->health;
-    *out = p->health;
-    for (unsigned i = 0; i < POOL_HEALTH_FIELD_N; i++) {
-        const struct pool_health_field *f = &pool_health_fields[i];
-        if (f->kind <= POOL_KIND_U32 && (own->set & f->bit) != 0)
-            pool_health_set_number(out, f, pool_health_number(own, f));
-    }
-    if ((own->set & POOL_HEALTH_SET_PATH) != 0)
-        out->path = own->path;
-    if ((own->set & POOL_HEALTH_SET_HOST) != 0)
-        out->host = own->host;
-    if ((own->set & POOL_HEALTH_SET_EXPECT) != 0) {
-        out->expect_n = own->expect_n;
-        memcpy(out->expect, own->expect, sizeof(out->expect));
-    }
-}
-
 static bool is_path(struct span text)
 {
     if (text.len == 0 || text.len > POOL_PATH_MAX || text.ptr[0] != '/')
@@ -370,4 +348,20 @@ void pool_health_print_wish(const struct pool_health_field *f, char *buf, size_t
         snprintf(buf, size, "%s must be a whole number from %u to %u", f->key, f->min, f->max);
     else
         snprintf(buf, size, "%s", wishes[f->kind]);
+}
+
+int pool_health_check(const struct pool_health *h, struct pool_error *error)
+{
+    for (unsigned i = 0; i < POOL_HEALTH_FIELD_N; i++) {
+        const struct pool_health_field *f = &pool_health_fields[i];
+        if (pool_health_is_valid(h, f))
+            continue;
+        char field[64];
+        char wish[200];
+        snprintf(field, sizeof(field), "check.%s", f->key);
+        pool_health_print_wish(f, wish, sizeof(wish));
+        pool_error_set(error, "invalid_value", field, "%s", wish);
+        return WERR_INVALID;
+    }
+    return 0;
 }

@@ -1,7 +1,6 @@
-#include <stdlib.h>
+#include "pool/pool_meta.h"
 
-#include "base/fault.h"
-#include "pool/pool_int.h"
+#include "pool/pool_mem.h"
 
 static void free_entry(struct pool_meta *entry)
 {

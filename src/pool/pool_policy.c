@@ -1,6 +1,7 @@
-#include <stdio.h>
+#include "pool/pool_policy.h"
 
-#include "pool/pool_int.h"
+#include <stdio.h>
+#include <string.h>
 
 static const char *const policy_words[POOL_POLICY_N] = {
     [POOL_POLICY_ROUND_ROBIN] = "round_robin",

@@ -1,6 +1,6 @@
 #include <stdio.h>
 
-#include "pool/listener_int.h"
+#include "pool/pool_apply_int.h"
 
 /* ---- who forwards to a pool ---- */
 

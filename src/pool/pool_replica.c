@@ -5,8 +5,9 @@
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
+#include "base/fault.h"
+#include "pool/pool_apply.h"
 #include "pool/pool_code.h"
-#include "pool/pool_int.h"
 #include "pool/pool_snapshot.h"
 
 struct replica_head {

@@ -2,7 +2,7 @@
 
 #include <endian.h>
 
-#include "pool/pool_int.h"
+#include "pool/pool_mem.h"
 
 struct request {
     uint64_t id_rest; /* the second half of the id */

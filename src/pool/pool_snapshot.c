@@ -5,8 +5,11 @@
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
+#include "pool/kind_ops.h"
+#include "pool/pool_apply_int.h"
 #include "pool/pool_code.h"
-#include "pool/pool_int.h"
+#include "pool/pool_mem.h"
+#include "pool/table.h"
 
 /* Head of a snapshot, 40 bytes, little-endian. */
 struct snapshot_head {

@@ -1,6 +1,9 @@
 #include <stdlib.h>
 
-#include "pool/pool_int.h"
+#include "pool/kind_ops.h"
+#include "pool/pool_apply_int.h"
+#include "pool/pool_mem.h"
+#include "pool/table.h"
 
 /* Takes the pool over. */
 static int enter_default_pool(struct pool_state *s)

@@ -4,7 +4,8 @@
 #include "base/fault.h"
 #include "base/num.h"
 #include "base/strb.h"
-#include "pool/pool_int.h"
+#include "pool/pool_command.h"
+#include "pool/pool_mem.h"
 
 enum { NAME_MAX_BYTES = 253, LABEL_MAX_BYTES = 63 };
 

@@ -1,6 +1,6 @@
 #include "pool/rule.h"
 
-#include "pool/pool_int.h"
+#include "pool/pool_mem.h"
 
 const char *rule_action_word(enum rule_action_type type)
 {

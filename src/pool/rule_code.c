@@ -3,7 +3,8 @@
 #include <jansson.h>
 
 #include "base/ascii.h"
-#include "pool/pool_int.h"
+#include "pool/pool_health.h"
+#include "pool/pool_mem.h"
 #include "pool/rule_read.h"
 
 /* ---- a member's entries: one value, or a list of them ---- */

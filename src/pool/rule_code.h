@@ -9,7 +9,7 @@
 #ifndef WELDR_POOL_RULE_CODE_H
 #define WELDR_POOL_RULE_CODE_H
 
-#include "pool/pool_command.h"
+#include "pool/pool_error.h"
 #include "pool/rule.h"
 
 struct json_t;

@@ -1,6 +1,7 @@
 #include <jansson.h>
 
-#include "pool/pool_int.h"
+#include "pool/pool.h"
+#include "pool/pool_mem.h"
 #include "pool/rule_code.h"
 #include "pool/rule_read.h"
 

@@ -2,7 +2,6 @@
  * given is used up in any case. */
 #include <jansson.h>
 
-#include "pool/pool_int.h"
 #include "pool/rule_code.h"
 
 static json_t *put(json_t *object, const char *key, json_t *value)

@@ -1,5 +1,4 @@
 /* Whether two wishes are the same wish: what a change to the same leaves alone. */
-#include "pool/pool_int.h"
 #include "pool/rule.h"
 
 static bool is_same(const char *a, const char *b)

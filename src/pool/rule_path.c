@@ -58,6 +58,15 @@ static void add_escape(struct writing *w, int byte)
     w->buf[w->len++] = digits[byte & 15];
 }
 
+/* A '%' that begins no escape would begin one with this byte behind it. */
+static bool would_join(const struct writing *w, int byte)
+{
+    if (ascii_hex((char)byte) < 0 || w->len == 0)
+        return false;
+    return w->buf[w->len - 1] == '%' ||
+           (w->len > 1 && w->buf[w->len - 2] == '%' && ascii_hex(w->buf[w->len - 1]) >= 0);
+}
+
 struct span rule_path_normal(struct span path, char *buf)
 {
     struct writing w = {.buf = buf};
@@ -72,7 +81,7 @@ struct span rule_path_normal(struct span path, char *buf)
             add_slash(&w);
         else if (byte < 0)
             w.buf[w.len++] = path.ptr[i];
-        else if (is_unreserved(byte))
+        else if (is_unreserved(byte) && !would_join(&w, byte))
             w.buf[w.len++] = (char)byte;
         else
             add_escape(&w, byte);

@@ -3,7 +3,8 @@
 #include <jansson.h>
 #include <stdio.h>
 
-#include "pool/pool_int.h"
+#include "base/span.h"
+#include "pool/pool_mem.h"
 
 void rule_reading_init(struct rule_reading *r, const char *field, struct pool_error *error)
 {

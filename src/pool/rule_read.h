@@ -3,7 +3,11 @@
 #ifndef WELDR_POOL_RULE_READ_H
 #define WELDR_POOL_RULE_READ_H
 
-#include "pool/pool_command.h"
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/werr.h"
+#include "pool/pool_error.h"
 
 struct json_t;
 

@@ -211,3 +211,18 @@ void setting_print_wish(const struct setting *f, char *buf, size_t size)
         snprintf(buf, size, "%s must be a whole number from %" PRIu64 " to %" PRIu64 " (%s)",
                  f->key, f->min, f->max, f->help);
 }
+
+int settings_check(const struct settings_table *t, const void *settings, uint64_t given,
+                   struct pool_error *error)
+{
+    for (unsigned i = 0; i < t->n; i++) {
+        const struct setting *f = &t->fields[i];
+        if ((given & setting_bit(t, f)) == 0 || setting_is_valid(f, setting_get(settings, f)))
+            continue;
+        char wish[200];
+        setting_print_wish(f, wish, sizeof(wish));
+        pool_error_set(error, "invalid_value", f->path, "%s", wish);
+        return WERR_INVALID;
+    }
+    return 0;
+}

@@ -19,6 +19,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/werr.h"
+#include "pool/pool_error.h"
+
 /* The largest integer that every reader of JSON keeps exact (RFC 8259 section 6). */
 #define POOL_BODY_BYTES_MAX ((UINT64_C(1) << 53) - 1)
 
@@ -183,5 +186,8 @@ const char *setting_level_word(uint64_t n);
 bool setting_level_from_word(const char *word, uint64_t *n);
 /* What a value must be, as a sentence, with the phrase that says what it is for. */
 void setting_print_wish(const struct setting *f, char *buf, size_t size);
+/* Are the members in given within their limits? WERR_INVALID: *error says which is not. */
+int settings_check(const struct settings_table *t, const void *settings, uint64_t given,
+                   struct pool_error *error) MUST_USE;
 
 #endif

@@ -5,6 +5,7 @@
 #include "base/fault.h"
 #include "worker/client.h"
 #include "worker/listener_runtime.h"
+#include "worker/spread.h"
 #include "worker/worker.h"
 
 static struct acceptor *acceptor_of(struct sock *s)
@@ -70,6 +71,24 @@ struct acceptor *acceptor_find(const struct worker *w, uint32_t socket_no)
     return NULL;
 }
 
+/* Of this listener, which is about to be freed; all are closed. */
+static void free_all(const struct listener_runtime *l)
+{
+    struct worker *w = l->worker;
+    struct acceptor *a, *next;
+
+    for (a = LIST_FIRST(&w->acceptors); a != NULL; a = next) {
+        next = LIST_NEXT(a, entry);
+        if (a->listener != l)
+            continue;
+        MUST(a->handle < 0 && !sock_is_open(&a->sock));
+        LIST_REMOVE(a, entry);
+        w->acceptor_n--;
+        a->magic = 0;
+        free(a);
+    }
+}
+
 int acceptor_take(struct worker *w, const struct frame_listen *listen, int handle)
 {
     const uint32_t number = listen->socket_no;
@@ -96,7 +115,7 @@ int acceptor_take(struct worker *w, const struct frame_listen *listen, int handl
         .has_headers = number < 64 && (w->proxy_listeners >> number & 1),
     };
     LIST_INSERT_HEAD(&w->acceptors, a, entry);
-    listener_runtime_join(l);
+    listener_runtime_join(l, free_all);
     w->acceptor_n++;
     w->next_socket_no = number >= w->next_socket_no ? number + 1 : w->next_socket_no;
     if (w->draining)
@@ -147,20 +166,4 @@ void acceptor_leave_all(struct worker *w, const struct listener_runtime *l)
     LIST_FOREACH (a, &w->acceptors, entry)
         if (l == NULL || a->listener == l)
             leave(a);
-}
-
-void acceptor_free_all(struct worker *w, const struct listener_runtime *l)
-{
-    struct acceptor *a, *next;
-
-    for (a = LIST_FIRST(&w->acceptors); a != NULL; a = next) {
-        next = LIST_NEXT(a, entry);
-        if (a->listener != l)
-            continue;
-        MUST(a->handle < 0 && !sock_is_open(&a->sock));
-        LIST_REMOVE(a, entry);
-        w->acceptor_n--;
-        a->magic = 0;
-        free(a);
-    }
 }

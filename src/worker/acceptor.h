@@ -49,7 +49,5 @@ void acceptor_start_all(struct worker *w);
 /* Closes those of this listener, which has left the description; NULL: of all. What waits there
  * is taken. */
 void acceptor_leave_all(struct worker *w, const struct listener_runtime *l);
-/* Frees those of this listener; all are closed. */
-void acceptor_free_all(struct worker *w, const struct listener_runtime *l);
 
 #endif

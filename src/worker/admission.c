@@ -6,7 +6,7 @@
 #include <uthash.h>
 
 #include "base/fault.h"
-#include "worker/client.h"
+#include "worker/caller.h"
 #include "worker/exchange.h"
 #include "worker/limits.h"
 #include "worker/listener_runtime.h"
@@ -90,9 +90,9 @@ bool admission_is_full(const struct worker *w)
 }
 
 /* Only while there is a bound, so that it costs nothing where there is none. */
-static enum end enter_host(struct client *c, uint32_t max)
+static enum end enter_host(struct caller *c, uint32_t max)
 {
-    struct admission_host *h = find_or_new(c->caller.listener, &c->caller.peer);
+    struct admission_host *h = find_or_new(c->listener, &c->peer);
 
     if (!h)
         return END_NO_MEMORY;
@@ -100,22 +100,22 @@ static enum end enter_host(struct client *c, uint32_t max)
     return ++h->client_n > max ? END_TOO_MANY_OF_CLIENT : END_OK;
 }
 
-enum end admission_enter(struct worker *w, struct client *c)
+enum end admission_enter(struct worker *w, struct caller *c)
 {
-    const struct listener_bounds *bounds = &c->caller.listener->settings.bounds;
+    const struct listener_bounds *bounds = &c->listener->settings.bounds;
 
     if (is_beyond(w, LIMIT_SCARCE_SHARE))
         return END_NO_DESCRIPTOR;
     if (worker_queues_are_full(w) && !exchange_make_room(w))
         return END_QUEUES_FULL;
-    if (bounds->connections > 0 && c->caller.listener->client_n > bounds->connections)
+    if (bounds->connections > 0 && c->listener->client_n > bounds->connections)
         return END_TOO_MANY_CLIENTS;
     if (bounds->connections_per_client > 0)
         return enter_host(c, bounds->connections_per_client);
     return END_OK;
 }
 
-void admission_leave(struct client *c)
+void admission_leave(struct caller *c)
 {
     struct admission_key key;
     struct admission_host *h;
@@ -123,11 +123,11 @@ void admission_leave(struct client *c)
     if (!c->is_counted_at_host)
         return;
     c->is_counted_at_host = false;
-    key = key_of(&c->caller.peer);
-    h = find(c->caller.listener, &key);
+    key = key_of(&c->peer);
+    h = find(c->listener, &key);
     MUST(h != NULL && h->client_n > 0);
     if (--h->client_n > 0)
         return;
-    unlink_host(c->caller.listener, h);
+    unlink_host(c->listener, h);
     free(h);
 }

@@ -13,13 +13,13 @@
 
 #include "worker/ends.h"
 
+struct caller;
 struct worker;
-struct client;
 
 /* No descriptor to spare, not even for a refusal. */
 bool admission_is_full(const struct worker *w);
 /* Counts a client that was taken; END_OK, or why it is to be refused. */
-enum end admission_enter(struct worker *w, struct client *c);
-void admission_leave(struct client *c);
+enum end admission_enter(struct worker *w, struct caller *c);
+void admission_leave(struct caller *c);
 
 #endif

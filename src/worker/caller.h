@@ -15,8 +15,9 @@ struct caller {
     struct addr *local;      /* where it connected to, as its PROXY header says, the client's
                                 own; NULL: ask the stream */
     struct addr peer;        /* of the connection, or as its PROXY header says */
-    uint32_t requests : 31;  /* begun so far */
+    uint32_t requests : 30;  /* begun so far */
     uint32_t is_trusted : 1; /* what it says of whom it speaks for is passed on */
+    uint32_t is_counted_at_host : 1; /* admission.h */
 };
 
 #endif

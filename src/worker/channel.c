@@ -7,7 +7,7 @@
 #include "log/log.h"
 #include "pool/pool.h"
 #include "worker/acceptor.h"
-#include "worker/worker.h"
+#include "worker/worker_life.h"
 
 static void broken(struct channel *ch, const char *why)
 {

@@ -1,4 +1,4 @@
-#include "worker/client.h"
+#include "worker/client_int.h"
 
 #include <stddef.h>
 #include <stdlib.h>
@@ -8,13 +8,15 @@
 #include "worker/exchange.h"
 #include "worker/limits.h"
 #include "worker/listener_runtime.h"
+#include "worker/reclaim.h"
 #include "worker/trust.h"
 #include "worker/worker.h"
 
 static const struct fsm_state client_states[CLIENT_STATES] = {
     [CLIENT_IDLE] = {"IDLE",
                      FSM_TO(CLIENT_IN_HEAD) | FSM_TO(CLIENT_BUSY) | FSM_TO(CLIENT_CLOSING)},
-    [CLIENT_IN_HEAD] = {"IN_HEAD", FSM_TO(CLIENT_BUSY) | FSM_TO(CLIENT_CLOSING)},
+    [CLIENT_IN_HEAD] = {"IN_HEAD", FSM_TO(CLIENT_BUSY) | FSM_TO(CLIENT_CLOSING) |
+                                       FSM_TO(CLIENT_IDLE)}, /* many: it was no head */
     [CLIENT_BUSY] = {"BUSY", FSM_TO(CLIENT_IDLE) | FSM_TO(CLIENT_READS_ON) |
                                  FSM_TO(CLIENT_UNTAKEN) | FSM_TO(CLIENT_CLOSING)},
     [CLIENT_READS_ON] = {"READS_ON",
@@ -22,7 +24,7 @@ static const struct fsm_state client_states[CLIENT_STATES] = {
     [CLIENT_UNTAKEN] = {"UNTAKEN", FSM_TO(CLIENT_IDLE) | FSM_TO(CLIENT_CLOSING)},
     [CLIENT_CLOSING] = {"CLOSING", FSM_TO(CLIENT_CLOSING)},
 };
-static const struct fsm client_fsm = {"client", client_states, CLIENT_STATES};
+const struct fsm client_fsm = {"client", client_states, CLIENT_STATES};
 
 static void move(struct client *c, enum client_state next, const char *why)
 {
@@ -35,28 +37,9 @@ const char *client_state_name(const struct client *c)
     return fsm_name(&client_fsm, c->state);
 }
 
-static void close_client(struct client *c, enum conn_close_how how)
-{
-    move(c, CLIENT_CLOSING, "closes");
-    conn_close(&c->conn, how);
-}
-
 struct worker *client_worker(const struct client *c)
 {
     return (struct worker *)(void *)((char *)c->conn.shared - offsetof(struct worker, shared));
-}
-
-static struct client *client_of(struct conn *conn)
-{
-    struct client *c = (struct client *)conn;
-
-    MUST(c->magic == CLIENT_MAGIC);
-    return c;
-}
-
-static const struct listener_timeouts *timeouts_of(const struct client *c)
-{
-    return &c->caller.listener->settings.timeouts;
 }
 
 /* ---- what becomes of it when an exchange is over ---- */
@@ -128,8 +111,13 @@ static struct exchange *begin(struct client *c, enum conn_close_how else_how)
 /* Answered without a request. */
 static void reject(struct client *c, enum end end)
 {
-    struct exchange *ex = begin(c, CONN_CLOSE_NOW);
+    struct exchange *ex;
 
+    if (client_is_many(c)) {
+        client_many.reject(c, end);
+        return;
+    }
+    ex = begin(c, CONN_CLOSE_NOW);
     if (ex)
         exchange_reject(ex, end);
 }
@@ -278,7 +266,7 @@ static void on_timer(struct conn *conn)
 static void enter(struct client *c)
 {
     struct worker *w = client_worker(c);
-    enum end end = admission_enter(w, c);
+    enum end end = admission_enter(w, &c->caller);
 
     conn_timer_set(&c->conn,
                    w->draining ? LIMIT_DRAIN_FIRST_MS : timeouts_of(c)->client_idle_ms);
@@ -293,7 +281,7 @@ static uint32_t header_ms(const struct client *c)
     return client_worker(c)->draining ? LIMIT_DRAIN_FIRST_MS : timeouts_of(c)->client_head_ms;
 }
 
-static int64_t on_prologue(struct conn *conn, struct span in)
+int64_t client_on_prologue(struct conn *conn, struct span in)
 {
     struct client *c = client_of(conn);
     int64_t n = trust_take_header(&c->caller, in);
@@ -305,19 +293,19 @@ static int64_t on_prologue(struct conn *conn, struct span in)
     return n;
 }
 
-static uint32_t flush_limit_ms(const struct conn *conn)
+uint32_t client_flush_limit_ms(const struct conn *conn)
 {
     return timeouts_of((const struct client *)conn)->client_write_ms;
 }
 
-static void on_closed(struct conn *conn)
+void client_on_closed(struct conn *conn)
 {
     struct client *c = client_of(conn);
     struct worker *w = client_worker(c);
 
-    MUST(c->stream.user == NULL && c->state == CLIENT_CLOSING);
+    MUST(c->state == CLIENT_CLOSING);
     LIST_REMOVE(c, entry);
-    admission_leave(c);
+    admission_leave(&c->caller);
     stats_line_add(c->caller.listener->stats, STATS_LISTENER_open, -1);
     listener_runtime_leave(c->caller.listener);
     free(c->caller.local);
@@ -329,7 +317,7 @@ static void on_closed(struct conn *conn)
 
 static const struct conn_ops client_ops = {
     .on_event = on_event,
-    .on_prologue = on_prologue,
+    .on_prologue = client_on_prologue,
     .on_unread = on_unread,
     .splice_target = splice_target,
     .on_gone = on_gone,
@@ -338,8 +326,8 @@ static const struct conn_ops client_ops = {
     .on_drained = on_drained,
     .on_progress = on_progress,
     .on_timer = on_timer,
-    .flush_limit_ms = flush_limit_ms,
-    .on_closed = on_closed,
+    .flush_limit_ms = client_flush_limit_ms,
+    .on_closed = client_on_closed,
 };
 
 /* ---- from the worker ---- */
@@ -353,7 +341,10 @@ static void add_client(struct listener_runtime *l, struct client *c, const struc
     c->caller.peer = *peer;
     c->caller.listener = l;
     listener_runtime_enter(l);
-    stream_init(&c->stream, STREAM_ONE);
+    if (client_is_many(c))
+        client_many.begin(c);
+    else
+        stream_init(&c->stream, STREAM_ONE);
     LIST_INSERT_HEAD(&w->clients, c, entry);
     reclaim_watch(w);
     stats_add(w->stats, STATS_client_connections, 1);
@@ -392,6 +383,10 @@ void client_accept(struct listener_runtime *l, struct accepted *a, bool has_head
 void client_drain(struct client *c)
 {
     MUST(client_worker(c)->draining || !c->caller.listener->is_described);
+    if (client_is_many(c)) {
+        client_many.drain(c);
+        return;
+    }
     if (c->state == CLIENT_BUSY) {
         conn_close_after(&c->conn);
     } else if (c->state == CLIENT_UNTAKEN) {
@@ -407,6 +402,8 @@ void client_drain(struct client *c)
 
 void client_stop(struct client *c)
 {
-    if (c->state != CLIENT_BUSY)
+    if (client_is_many(c))
+        client_many.stop(c);
+    else if (c->state != CLIENT_BUSY)
         close_client(c, CONN_CLOSE_NOW);
 }

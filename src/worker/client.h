@@ -2,12 +2,13 @@
  *
  * It hears the conn's events and passes them to its stream, which has an exchange or none; the
  * exchange tells by exchange_owner what becomes of the connection. On HTTP/1 there is one
- * stream, a part of the client. Idle, it holds no exchange and no buffer.
+ * stream, a part of the client. Idle, it holds no exchange and no buffer. A connection with
+ * many streams (client_many.c) has objects for them, each with an exchange of its own.
  *
  * States: IDLE → IN_HEAD (a part of a head is there) → BUSY (its stream has an exchange) →
  * IDLE, or, before that, READS_ON (answered before its request has ended: the rest is nobody's)
  * or UNTAKEN (answered, but the response is not taken yet: the next request waits); any →
- * CLOSING.
+ * CLOSING. With many streams only IDLE, IN_HEAD (while there is no stream), BUSY and CLOSING.
  */
 #ifndef WELDR_WORKER_CLIENT_H
 #define WELDR_WORKER_CLIENT_H
@@ -17,7 +18,7 @@
 
 #include "net/conn.h"
 #include "worker/caller.h"
-#include "worker/stream.h"
+#include "worker/stream_many.h"
 
 struct worker;
 
@@ -35,17 +36,20 @@ enum client_state {
 
 /* There may be very many that idle: each byte counts. */
 struct client {
-    struct conn conn;     /* first */
-    struct stream stream; /* right behind it */
+    struct conn conn; /* first */
+    union {
+        struct stream stream; /* right behind it */
+        struct streams many;  /* client_is_many */
+    };
     LIST_ENTRY(client) entry;
     struct caller caller;
     uint32_t head_from_ms; /* IN_HEAD: when it began, of the loop's time the lower half */
     uint16_t magic;
-    uint8_t state;           /* enum client_state */
-    bool is_counted_at_host; /* admission.h */
+    uint8_t state; /* enum client_state */
 };
 
 _Static_assert(offsetof(struct client, stream) == sizeof(struct conn), "STREAM_ONE");
+_Static_assert(sizeof(struct streams) <= sizeof(struct stream), "many cost HTTP/1 nothing");
 
 /* Of which it is a client: the one whose conns it shares. */
 struct worker *client_worker(const struct client *c);
@@ -57,6 +61,10 @@ void client_accept(struct listener_runtime *l, struct accepted *a, bool has_head
 void client_drain(struct client *c);
 /* Closes now, unless an exchange will see to that. */
 void client_stop(struct client *c);
+static inline bool client_is_many(const struct client *c)
+{
+    return conn_has_many(&c->conn);
+}
 const char *client_state_name(const struct client *c);
 
 #endif

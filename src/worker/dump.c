@@ -11,7 +11,8 @@ enum { DUMP_MAX = 8 }; /* lines of a kind: below the log's rate limit */
 static void dump_origin(const struct origin *o)
 {
     log_info("dump origin", LOG_X("server", o->server_id),
-             LOG_S("authority", o->authority ? o->authority : ""), LOG_U("in_pool", o->in_pool),
+             LOG_S("authority", o->authority ? o->authority : ""),
+             LOG_S("state", origin_state_name(o)), LOG_S("place", origin_place_name(o)),
              LOG_U("up", o->up), LOG_U("weight", o->weight), LOG_U("in_flight", o->in_flight),
              LOG_U("idle", o->lanes.idle_n), LOG_U("lanes", o->lanes.n));
 }

@@ -19,32 +19,18 @@ static const struct pool_eject *rule_of(const struct origin *o)
 
 /* ---- in and out ---- */
 
-static void come_back(struct origin *o)
-{
-    struct worker *w = o->worker;
-
-    MUST(o->is_ejected && o->pool->ejected_n > 0);
-    o->is_ejected = false;
-    o->errors = 0;
-    o->readmitted_ms = loop_now_ms(w->loop);
-    o->pool->ejected_n--;
-    rotation_note(o);
-    stats_server_add(w->stats, o->stats_slot, STATS_SERVER_ejected, -1);
-}
-
 void eject_end(struct origin *o)
 {
-    if (!o->is_ejected)
-        return;
-    timer_stop(loop_timers(o->worker->loop), &o->eject_timer);
-    come_back(o);
+    if (o->state == ORIGIN_EJECTED)
+        rotation_readmit(o);
 }
 
 static void on_time(struct timer *t)
 {
     struct origin *o = (struct origin *)((char *)t - offsetof(struct origin, eject_timer));
 
-    come_back(o);
+    MUST(o->magic == ORIGIN_MAGIC);
+    rotation_readmit(o);
     log_info("server is tried again", LOG_S("server", o->authority));
 }
 
@@ -55,21 +41,10 @@ void eject_init(struct origin *o)
 
 void eject_note_passed(struct origin *o)
 {
-    if (!o->is_ejected || o->error_kinds != KIND_CONNECT)
+    if (o->state != ORIGIN_EJECTED || o->error_kinds != KIND_CONNECT)
         return;
     eject_end(o);
     log_info("server has passed a check: it is tried again", LOG_S("server", o->authority));
-}
-
-bool eject_end_all(struct pool_runtime *pool)
-{
-    struct origin *o;
-
-    if (pool->ejected_n == 0)
-        return false;
-    LIST_FOREACH (o, &pool->origins, in_pool_entry)
-        eject_end(o);
-    return true;
 }
 
 /* ---- the row of errors ---- */
@@ -90,13 +65,9 @@ static void eject(struct origin *o, const struct pool_eject *rule)
         o->ejections = 0;
     if (o->ejections < UINT16_MAX)
         o->ejections++;
-    MUST(!o->is_ejected);
-    o->is_ejected = true;
-    o->pool->ejected_n++;
-    rotation_note(o);
+    rotation_eject(o);
     loop_timer_in(w->loop, &o->eject_timer, time_out_ms(o, rule));
     stats_server_add(w->stats, o->stats_slot, STATS_SERVER_ejections, 1);
-    stats_server_add(w->stats, o->stats_slot, STATS_SERVER_ejected, 1);
     log_warn("server is ejected", LOG_S("server", o->authority), LOG_U("errors", o->errors),
              LOG_U("ms", time_out_ms(o, rule)));
 }
@@ -105,7 +76,7 @@ static bool may_eject(struct origin *o, const struct pool_eject *rule)
 {
     struct pool_runtime *pool = o->pool;
 
-    if (o->is_ejected || !o->up || !rotation_is_wanted(o))
+    if (o->state == ORIGIN_EJECTED || !o->up || !rotation_is_wanted(o))
         return false;
     rotation_refresh(pool);
     return !pool->balance.is_stale && pool->usable_n > 1 &&
@@ -125,7 +96,7 @@ static void note_error(struct origin *o, uint8_t kind)
 
     if (o->errors == 0)
         o->error_kinds = 0;
-    if (!o->is_ejected)
+    if (o->state != ORIGIN_EJECTED)
         o->error_kinds |= kind;
     if (o->errors < UINT16_MAX)
         o->errors++;

@@ -16,7 +16,6 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-struct pool_runtime;
 struct origin;
 
 /* How an attempt at an origin has ended. */
@@ -35,7 +34,5 @@ void eject_note_attempt(struct origin *o, const struct eject_attempt *a);
 void eject_note_passed(struct origin *o);
 /* It is back before its time; no-op when it is not ejected. */
 void eject_end(struct origin *o);
-/* For want of others, all that are ejected come back: false when there were none. */
-bool eject_end_all(struct pool_runtime *pool);
 
 #endif

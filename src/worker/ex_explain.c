@@ -1,8 +1,10 @@
 #include <inttypes.h>
 
 #include "http/sfield.h"
+#include "pool/pool_policy.h"
 #include "worker/ex_int.h"
 #include "worker/listener_runtime.h"
+#include "worker/origin_table.h"
 #include "worker/pool_runtime.h"
 
 /* X-Weldr-Explain: the admin token in a request, and then Weldr-Explain in its response: what

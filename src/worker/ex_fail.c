@@ -3,6 +3,7 @@
 #include "worker/eject.h"
 #include "worker/ex_int.h"
 #include "worker/limits.h"
+#include "worker/origin_table.h"
 #include "worker/pool_runtime.h"
 
 enum end ex_end_of_error(int error)

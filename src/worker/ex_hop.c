@@ -3,6 +3,14 @@
 #include "worker/ex_int.h"
 #include "worker/listener_runtime.h"
 
+struct span ex_upgrade_of(const struct msg *m)
+{
+    for (unsigned i = 0; i < m->field_n; i++)
+        if (m->fields[i].token == FIELD_UPGRADE)
+            return msg_field_value(m, &m->fields[i]);
+    return SPAN_NONE;
+}
+
 struct span ex_request_id(struct exchange *ex)
 {
     struct rand_state *rand = &ex->worker->rand;
@@ -73,6 +81,12 @@ int ex_add_hop_fields(struct exchange *ex)
 bool ex_takes_trailers(const struct exchange *ex)
 {
     return ex->request.version >= 11 && (ex->request.flags & MSG_HAS_TE_TRAILERS);
+}
+
+void ex_request_sent(struct exchange *ex, const struct msg *trailers)
+{
+    stream_send_end(ex_server(ex), trailers);
+    ex_await_response(ex);
 }
 
 void ex_client_trailers(struct exchange *ex, struct msg *m)

@@ -1,6 +1,9 @@
-/* ex_int.h - what the files of the exchange share: exchange.c, ex_steps.c, ex_relay.c,
- * ex_route.c, ex_explain.c, ex_early.c, ex_hop.c, ex_pace.c, ex_retry.c, ex_tunnel.c,
- * ex_fail.c. */
+/* ex_int.h - what the files of the exchange share. They call each other downward only, but for
+ * ex_run, which runs the steps of a table:
+ *
+ *     ex_steps ex_life → ex_relay → ex_tunnel ex_early → ex_route → ex_hop → ex_explain →
+ *     ex_pace → ex_fail → ex_retry → ex_run
+ */
 #ifndef WELDR_WORKER_EX_INT_H
 #define WELDR_WORKER_EX_INT_H
 
@@ -18,11 +21,14 @@ enum ex_verdict {
     EX_VERDICT_OVER  /* the exchange is no more */
 };
 
+/* ex_run.c */
 void ex_move(struct exchange *ex, enum ex_step next, const char *why);
 void ex_run(struct exchange *ex);
-void ex_free(struct exchange *ex);
 /* Its head could not be read, or kept. */
 void ex_have_no_request(struct exchange *ex);
+
+/* ex_life.c */
+void ex_free(struct exchange *ex);
 
 /* Of the present attempt, which has a lane. */
 static inline struct stream *ex_server(const struct exchange *ex)
@@ -38,9 +44,6 @@ static inline bool ex_lane_spoke(const struct exchange *ex)
 
 /* ex_steps.c */
 extern enum ex_verdict (*const ex_step_run[EX_STEPS])(struct exchange *ex);
-/* Sends on the request body's end, with trailers or NULL; sets the time-out for the response.
- */
-void ex_request_sent(struct exchange *ex, const struct msg *trailers);
 
 /* ex_route.c: what becomes of the request, as its listener says. */
 enum ex_verdict ex_step_route(struct exchange *ex);
@@ -69,6 +72,11 @@ int ex_rewrite_response(struct exchange *ex, struct msg *m) MUST_USE;
 int ex_add_hop_fields(struct exchange *ex) MUST_USE;
 /* Has the client said that it takes trailers (never HTTP/1.0)? */
 bool ex_takes_trailers(const struct exchange *ex);
+/* The protocols of an Upgrade field; empty: there is none. */
+struct span ex_upgrade_of(const struct msg *m);
+/* Sends on the request body's end, with trailers or NULL; sets the time-out for the response.
+ */
+void ex_request_sent(struct exchange *ex, const struct msg *trailers);
 /* Trailers are handed on with the message's end; END follows. */
 void ex_client_trailers(struct exchange *ex, struct msg *m);
 void ex_lane_trailers(struct exchange *ex, struct msg *m);
@@ -76,7 +84,6 @@ void ex_lane_trailers(struct exchange *ex, struct msg *m);
 /* ex_tunnel.c: after a 101. */
 /* Is the request's wish for another protocol one that is passed on? Else it is forgotten. */
 void ex_check_upgrade(struct exchange *ex);
-struct span ex_upgrade_of(const struct msg *m);
 /* The server has switched. WERR_*: the head can't be written. */
 int ex_tunnel_begin(struct exchange *ex, struct msg *m) MUST_USE;
 /* A server may switch before it has the whole request: what comes of it still is no byte of the
@@ -110,7 +117,7 @@ void ex_replay_body(struct exchange *ex);
 void ex_forget_body(struct exchange *ex);
 
 /* ex_fail.c: this attempt, or the whole exchange, has come to a bad end. Moves to RETRY, REPLY
- * or DONE; exchange_run goes on from there. */
+ * or DONE; ex_run goes on from there. */
 void ex_fail(struct exchange *ex, enum end end);
 /* Lets go of the lane and counts the attempt. */
 void ex_leave_lane(struct exchange *ex, bool well);
@@ -147,16 +154,20 @@ static inline void ex_touch(struct exchange *ex)
     else
         ex_touch_slow(ex);
 }
+static inline bool ex_is_relaying(const struct exchange *ex)
+{
+    return ex->step == EX_RELAY || ex->step == EX_TUNNEL;
+}
+/* The response's head has gone to the client: whoever takes nothing yet is not sent more. */
+void ex_response_begun(struct exchange *ex);
+/* Has taken some of what waits for it. */
+void ex_client_progress(struct exchange *ex);
+void ex_lane_progress(struct exchange *ex);
 /* A piece of the request's body has come: END_OK, or why no more is taken. */
 enum end ex_check_body(struct exchange *ex, size_t bytes);
 
 /* ex_relay.c */
 extern const struct stream_up ex_of_client, ex_of_lane;
-/* Its head has gone to the client: whoever takes nothing yet is not sent more. */
-void ex_response_begun(struct exchange *ex);
 void ex_client_gone(struct exchange *ex);
-/* Has taken some of what waits for it. */
-void ex_client_progress(struct exchange *ex);
-void ex_lane_progress(struct exchange *ex);
 
 #endif

@@ -254,6 +254,30 @@ static bool lane_takes(const struct exchange *ex)
            stream_has_taken(ex_server(ex));
 }
 
+/* A client that has not taken the end of the response before is congested from the start, which
+ * it was told when this exchange had no lane, or none that was open. */
+void ex_response_begun(struct exchange *ex)
+{
+    if (stream_is_congested(ex->client))
+        stream_pause(ex_server(ex));
+    ex_touch(ex);
+}
+
+void ex_client_progress(struct exchange *ex)
+{
+    if (ex_is_relaying(ex))
+        ex_touch(ex);
+}
+
+/* As long as it takes the request, it can't answer. */
+void ex_lane_progress(struct exchange *ex)
+{
+    if (stream_is_said(ex_server(ex)) && !stream_is_begun(ex->client))
+        ex_await_response(ex);
+    else
+        ex_touch(ex);
+}
+
 /* What the kernel has taken for somebody may be on its way for long: nobody is late who takes
  * something of it. */
 static bool is_taken(struct exchange *ex)

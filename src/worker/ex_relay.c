@@ -150,17 +150,6 @@ static void client_fin(struct stream_user *u)
         ex_client_gone(ex);
 }
 
-static bool is_relaying(const struct exchange *ex)
-{
-    return ex->step == EX_RELAY || ex->step == EX_TUNNEL;
-}
-
-void ex_client_progress(struct exchange *ex)
-{
-    if (is_relaying(ex))
-        ex_touch(ex);
-}
-
 static void client_progress(struct stream_user *u)
 {
     ex_client_progress(of_client(u));
@@ -172,7 +161,7 @@ static void client_congested(struct stream_user *u)
 {
     struct exchange *ex = of_client(u);
 
-    if (!is_relaying(ex))
+    if (!ex_is_relaying(ex))
         return;
     if (stream_is_begun(ex->client))
         stream_pause(ex_server(ex));
@@ -183,7 +172,7 @@ static void client_drained(struct stream_user *u)
 {
     struct exchange *ex = of_client(u);
 
-    if (!is_relaying(ex))
+    if (!ex_is_relaying(ex))
         return;
     ex_touch(ex);
     stream_resume(ex_server(ex));
@@ -220,15 +209,6 @@ static void lane_info(struct exchange *ex, struct msg *m)
         return; /* HTTP/1.0 knows no 1xx: RFC 9110 section 15.2 */
     rewrite_drop_hop_by_hop(m);
     stream_send_head(ex->client, m);
-}
-
-/* A client that has not taken the end of the response before is congested from the start, which
- * it was told when this exchange had no lane, or none that was open. */
-void ex_response_begun(struct exchange *ex)
-{
-    if (stream_is_congested(ex->client))
-        stream_pause(ex_server(ex));
-    ex_touch(ex);
 }
 
 /* False: it can't be written, and the exchange has come to its end. */
@@ -357,15 +337,6 @@ static void lane_congested(struct stream_user *u)
     else
         stream_listen(ex->client, STREAM_WAIT);
     ex_touch(ex);
-}
-
-/* As long as it takes the request, it can't answer. */
-void ex_lane_progress(struct exchange *ex)
-{
-    if (stream_is_said(ex_server(ex)) && !stream_is_begun(ex->client))
-        ex_await_response(ex);
-    else
-        ex_touch(ex);
 }
 
 static void lane_progress(struct stream_user *u)

@@ -10,6 +10,7 @@
 #include "worker/hash_key.h"
 #include "worker/limits.h"
 #include "worker/listener_runtime.h"
+#include "worker/origin_table.h"
 #include "worker/pool_runtime.h"
 
 #define ALLOWED_METHODS "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS, TRACE"
@@ -190,12 +191,6 @@ static int rewrite(struct exchange *ex)
     return rewrite_request(&ex->request, &facts, &ex->arena);
 }
 
-void ex_request_sent(struct exchange *ex, const struct msg *trailers)
-{
-    stream_send_end(ex_server(ex), trailers);
-    ex_await_response(ex);
-}
-
 static enum ex_verdict step_send(struct exchange *ex)
 {
     MUST(ex->lane->state == LANE_BUSY && ex_server(ex)->out == STREAM_IDLE);
@@ -243,7 +238,7 @@ static struct origin *pick_again(struct exchange *ex)
         return NULL;
     ex->row = (struct pick_row){.failed_id = ex->origin_id};
     o = pick_other(ex->pool, ask_of(ex, &ask), &ex->row);
-    return o || !last || !last->is_listed ? o : last;
+    return o || !last || last->place != ORIGIN_LISTED ? o : last;
 }
 
 static enum ex_verdict step_retry(struct exchange *ex)
@@ -408,6 +403,6 @@ static enum ex_verdict step_done(struct exchange *ex)
 
 enum ex_verdict (*const ex_step_run[EX_STEPS])(struct exchange *ex) = {
 #define STEP(name, function, next) [EX_##name] = (function),
-#include "worker/ex_steps.def"
+#include "worker/exchange_steps.def"
 #undef STEP
 };

@@ -10,14 +10,6 @@ static bool begins_with(struct span s, struct span prefix)
     return s.len >= prefix.len && span_is_equal_nocase(span_first(s, prefix.len), prefix);
 }
 
-struct span ex_upgrade_of(const struct msg *m)
-{
-    for (unsigned i = 0; i < m->field_n; i++)
-        if (m->fields[i].token == FIELD_UPGRADE)
-            return msg_field_value(m, &m->fields[i]);
-    return SPAN_NONE;
-}
-
 /* HTTP/2 and TLS inside a tunnel would carry requests past everything that Weldr checks. */
 static bool is_safe_protocol(struct span item)
 {

@@ -2,7 +2,7 @@
  *
  * A row of small steps: CHECK → ROUTE → PICK → LANE → SEND → RELAY → DONE, with RETRY, REPLY
  * and TUNNEL as side rooms (ex_steps.c). Each step returns NEXT, WAIT or DONE; the dispatcher
- * (exchange_run) is one small loop. While it waits, events of the client's and the lane's
+ * (ex_run) is one small loop. While it waits, events of the client's and the lane's
  * connection move it on (ex_relay.c). Whatever goes wrong goes through ex_fail (ex_fail.c), the
  * only place where a 5xx is born.
  *
@@ -37,7 +37,7 @@ struct lane;
 
 enum ex_step {
 #define STEP(name, function, next) EX_##name,
-#include "worker/ex_steps.def"
+#include "worker/exchange_steps.def"
 #undef STEP
     EX_STEPS
 };

@@ -21,18 +21,6 @@ static struct origin *origin_of(const struct lane *lane)
 
 /* ---- states ---- */
 
-void lanes_init(struct lanes *all)
-{
-    for (unsigned i = 0; i < LANE_STATES; i++)
-        TAILQ_INIT(&all->in[i]);
-    all->n = all->idle_n = 0;
-}
-
-bool lanes_are_gone(const struct lanes *all)
-{
-    return all->n == 0;
-}
-
 static void count_idle(struct origin *o, int by)
 {
     MUST(o->lanes.idle_n > 0 || by > 0);
@@ -237,15 +225,27 @@ static struct lane *add(struct origin *o, struct addr_tries *tries, int *error)
     return &oc->lane;
 }
 
+/* Where no idle lane is good enough for what must not be sent twice, each such request leaves
+ * one more: the one that has been idle for longest goes for it. */
+static void make_room(struct origin *o)
+{
+    struct lane *oldest = TAILQ_LAST(&o->lanes.in[LANE_IDLE], lane_list);
+
+    if (oldest != NULL && loop_now_ms(o->worker->loop) < o->distrust_ms)
+        close_lane(oldest, CONN_CLOSE_NOW);
+}
+
 struct lane *lane_take(struct origin *o, struct stream_user *user, struct addr_tries *tries,
                        enum lane_choice choice, int *error)
 {
     struct lane *lane = find_idle(o, choice);
 
-    if (lane)
+    if (lane != NULL) {
         move(lane, LANE_IDLE, LANE_BUSY);
-    else
+    } else {
+        make_room(o);
         lane = add(o, tries, error);
+    }
     if (!lane)
         return NULL;
     stream_take(&lane->stream, user);

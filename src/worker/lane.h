@@ -1,48 +1,12 @@
-/* lane.h - a place for one exchange at an origin.
- *
- * It has a stream and stands on a connection (origin_conn.h); on HTTP/1 a connection has one.
- * Lanes are shared by all clients of the worker: idle ones wait in their origin's list, the
- * warmest first, registered with the loop, so that a server that closes one is noticed. The
- * state of a lane is the list of its origin that it is on; one function moves it.
- */
+/* lane.h - what is done with a lane (lanes.h): taken for an exchange, released, closed. */
 #ifndef WELDR_WORKER_LANE_H
 #define WELDR_WORKER_LANE_H
 
-#include <stdbool.h>
-#include <stdint.h>
-#include <sys/queue.h>
-
 #include "worker/addr_set.h"
-#include "worker/stream.h"
+#include "worker/lanes.h"
 
 struct caller;
 struct origin;
-struct worker;
-
-enum { LANE_MAGIC = 0x6c61 };
-
-enum lane_state {
-    LANE_CONNECTING, /* for an exchange: stream_up.open follows */
-    LANE_BUSY,
-    LANE_IDLE,
-    LANE_CLOSING, /* its connection has not been told closed yet */
-    LANE_STATES
-};
-
-struct lane {
-    struct stream stream; /* first */
-    TAILQ_ENTRY(lane) entry;
-    uint16_t magic;
-    uint8_t state; /* enum lane_state */
-};
-
-TAILQ_HEAD(lane_list, lane);
-
-/* The lanes of an origin. */
-struct lanes {
-    struct lane_list in[LANE_STATES]; /* IDLE: the last used first */
-    uint32_t n, idle_n;
-};
 
 enum lane_choice {
     LANE_ANY,  /* an idle one if there is one */
@@ -50,10 +14,6 @@ enum lane_choice {
                   can't be sent twice */
     LANE_NEW
 };
-
-void lanes_init(struct lanes *all);
-/* No lane is left, not even one that closes. */
-bool lanes_are_gone(const struct lanes *all);
 
 /* An idle lane, or a new one to an address that has not been tried. Its stream is the user's
  * then. *error when NULL: WERR_REFUSED, WERR_NO_FD …. */

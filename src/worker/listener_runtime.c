@@ -4,8 +4,6 @@
 #include "worker/listener_runtime.h"
 
 #include "base/fault.h"
-#include "worker/acceptor.h"
-#include "worker/client.h"
 #include "worker/worker.h"
 
 /* The macros of uthash are pages of branches: each alone in a function that has nothing else.
@@ -108,25 +106,13 @@ int listener_runtime_follow(struct worker *w, const struct listener *described)
     if (routing_follow(&l->routing, w, described) < 0)
         return WERR_NOMEM;
     l->is_described = true;
-    if (w->is_listening)
-        acceptor_start_all(w);
     return 0;
-}
-
-static void drain_clients(const struct listener_runtime *l)
-{
-    struct client *c, *next;
-
-    for (c = LIST_FIRST(&l->worker->clients); c != NULL; c = next) {
-        next = LIST_NEXT(c, entry);
-        if (c->caller.listener == l)
-            client_drain(c);
-    }
 }
 
 static void free_listener(struct listener_runtime *l)
 {
-    acceptor_free_all(l->worker, l);
+    if (l->on_free != NULL)
+        l->on_free(l);
     routing_fini(&l->routing);
     unlink_listener(l->worker, l);
     free(l->name);
@@ -140,33 +126,14 @@ static void check_done(struct listener_runtime *l)
         free_listener(l);
 }
 
-static void leave_description(struct listener_runtime *l)
-{
-    if (!l->is_described)
-        return;
-    l->is_described = false;
-    l->acceptor_n++; /* stays till the walk is over */
-    acceptor_leave_all(l->worker, l);
-    drain_clients(l);
-    listener_runtime_part(l);
-}
-
-void listener_runtime_forget(struct worker *w, uint64_t id)
-{
-    struct listener_runtime *l = listener_runtime_find(w, id);
-
-    if (l != NULL)
-        leave_description(l);
-}
-
 /* The analyzer does not see that HASH_DEL unlinks. NOLINTBEGIN(clang-analyzer-unix.Malloc) */
-void listener_runtime_forget_absent(struct worker *w)
+void listener_runtime_each_absent(struct worker *w, void (*leave)(struct listener_runtime *l))
 {
     struct listener_runtime *l, *next;
 
     HASH_ITER (hh, w->listeners, l, next)
-        if (listener_find_id(w->pool_state, l->id) == NULL)
-            leave_description(l);
+        if (l->is_described && listener_find_id(w->pool_state, l->id) == NULL)
+            leave(l);
 }
 
 void listener_runtime_free_all(struct worker *w)
@@ -182,8 +149,11 @@ void listener_runtime_free_all(struct worker *w)
 
 /* ---- who needs it ---- */
 
-void listener_runtime_join(struct listener_runtime *l)
+void listener_runtime_join(struct listener_runtime *l,
+                           void (*on_free)(const struct listener_runtime *l))
 {
+    MUST(l->on_free == NULL || l->on_free == on_free); /* all are of one kind */
+    l->on_free = on_free;
     l->acceptor_n++;
 }
 

@@ -38,8 +38,9 @@ struct listener_runtime {
     struct routing routing;
     struct admission_host *hosts; /* uthash of the client addresses, while they are bounded */
     uint32_t client_n;
-    uint32_t acceptor_n;      /* that are not closed */
-    struct stats_line *stats; /* listener_counters.def */
+    uint32_t acceptor_n;                               /* that are not closed */
+    void (*on_free)(const struct listener_runtime *l); /* frees all of them; NULL: none came */
+    struct stats_line *stats;                          /* listener_counters.def */
     UT_hash_handle hh;
 };
 
@@ -48,12 +49,13 @@ struct listener_runtime *listener_runtime_find_or_new(struct worker *w, uint64_t
 /* Of the listener of the description, which is new or has changed. WERR_NOMEM: it takes a
  * snapshot; until then requests go where they went. */
 int listener_runtime_follow(struct worker *w, const struct listener *described) MUST_USE;
-/* It has left the description; all that are not in the worker's have. */
-void listener_runtime_forget(struct worker *w, uint64_t id);
-void listener_runtime_forget_absent(struct worker *w);
+/* Each that is described and in the worker's description no more; leave may free it. */
+void listener_runtime_each_absent(struct worker *w, void (*leave)(struct listener_runtime *l));
 
-/* A socket of it is here, or is closed; a client of it came, or has gone. */
-void listener_runtime_join(struct listener_runtime *l);
+/* A socket of it is here (on_free frees the structs of all of them), or is closed; a client of
+ * it came, or has gone. */
+void listener_runtime_join(struct listener_runtime *l,
+                           void (*on_free)(const struct listener_runtime *l));
 void listener_runtime_part(struct listener_runtime *l);
 void listener_runtime_enter(struct listener_runtime *l);
 void listener_runtime_leave(struct listener_runtime *l);

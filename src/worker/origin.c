@@ -1,261 +1,31 @@
-/* Out of memory, uthash takes the item out again and leaves its table pointer NULL. */
-#define HASH_NONFATAL_OOM    1
-#define uthash_malloc(bytes) fault_malloc(bytes)
 #include "worker/origin.h"
 
-#include "base/fault.h"
-#include "worker/eject.h"
-#include "worker/pool_runtime.h"
-#include "worker/rotation.h"
-#include "worker/worker.h"
+#include "base/fsm.h"
+#include "base/werr.h"
 
-/* The macros of uthash are pages of branches: each alone in a function that has nothing else.
- * NOLINTBEGIN(readability-function-size) */
-struct origin *origin_find(struct worker *w, uint64_t server_id)
+static const struct fsm_state origin_states[ORIGIN_STATES] = {
+    [ORIGIN_NEW] = {"NEW", FSM_TO(ORIGIN_SERVING) | FSM_TO(ORIGIN_GONE)},
+    [ORIGIN_LEAVING] = {"LEAVING", FSM_TO(ORIGIN_GONE) | FSM_TO(ORIGIN_SERVING)},
+    [ORIGIN_GONE] = {"GONE", FSM_TO(ORIGIN_SERVING)},
+    [ORIGIN_SERVING] = {"SERVING", FSM_TO(ORIGIN_EJECTED) | FSM_TO(ORIGIN_LEAVING)},
+    [ORIGIN_EJECTED] = {"EJECTED", FSM_TO(ORIGIN_SERVING)},
+};
+static const struct fsm origin_fsm = {"origin", origin_states, ORIGIN_STATES};
+
+void origin_move(struct origin *o, enum origin_state next, const char *why)
 {
-    struct origin *o;
-
-    HASH_FIND(hh, w->origins, &server_id, sizeof(server_id), o);
-    return o;
+    MUST(o->magic == ORIGIN_MAGIC);
+    fsm_move(&origin_fsm, &o->state, next, o->server_id, why);
 }
 
-static int link_origin(struct worker *w, struct origin *o)
+const char *origin_state_name(const struct origin *o)
 {
-    HASH_ADD(hh, w->origins, server_id, sizeof(o->server_id), o);
-    return o->hh.tbl ? 0 : WERR_NOMEM;
+    return fsm_name(&origin_fsm, o->state);
 }
 
-static void unlink_origin(struct worker *w, struct origin *o)
+const char *origin_place_name(const struct origin *o)
 {
-    HASH_DEL(w->origins, o);
-}
-/* NOLINTEND(readability-function-size) */
+    static const char *const names[] = {"unwanted", "wanted", "listed"};
 
-static struct origin *find_or_new(struct worker *w, uint64_t server_id)
-{
-    struct origin *o = origin_find(w, server_id);
-
-    if (o)
-        return o;
-    o = fault_malloc(sizeof(*o));
-    if (!o)
-        return NULL;
-    *o = (struct origin){
-        .server_id = server_id,
-        .worker = w,
-        .stats_slot = STATS_NO_SLOT,
-        .up = true, /* a new server counts as active */
-    };
-    lanes_init(&o->lanes);
-    eject_init(o);
-    if (link_origin(w, o) < 0) {
-        free(o);
-        return NULL;
-    }
-    return o;
-}
-
-static void set_untried(struct origin *o, bool is_untried)
-{
-    MUST(!o->is_untried || o->pool == NULL || o->pool->untried_n > 0);
-    if (o->pool != NULL)
-        o->pool->untried_n += (uint32_t)is_untried - (uint32_t)o->is_untried;
-    o->is_untried = is_untried;
-}
-
-static void leave_pool(struct origin *o)
-{
-    MUST(o->in_flight == 0 && lanes_are_gone(&o->lanes));
-    eject_end(o);
-    if (o->is_listed) /* of a list that is stale: nobody will pick it */
-        balance_spoil(&o->pool->balance);
-    o->is_listed = false;
-    pool_runtime_part(o);
-}
-
-static void free_origin(struct origin *o)
-{
-    leave_pool(o);
-    unlink_origin(o->worker, o);
-    free(o->authority);
-    free(o->addrs);
-    free(o);
-}
-
-void origin_check_done(struct origin *o)
-{
-    if (o->gone && !o->in_pool && lanes_are_gone(&o->lanes) && o->in_flight == 0)
-        free_origin(o);
-}
-
-static int name_origin(struct origin *o, const char *authority)
-{
-    size_t bytes = strlen(authority) + 1;
-
-    o->authority = fault_malloc(bytes);
-    if (!o->authority)
-        return WERR_NOMEM;
-    memcpy(o->authority, authority, bytes);
-    return 0;
-}
-
-/* Gets no more requests: what is in flight there goes on. */
-static void stand_down(struct origin *o)
-{
-    eject_end(o);
-    lanes_close_idle(o);
-}
-
-/* After a restored snapshot the id may be another server's, in another pool. */
-static int rename_origin(struct origin *o, const char *authority)
-{
-    char *was = o->authority;
-
-    if (was && strcmp(was, authority) == 0)
-        return 0;
-    if (name_origin(o, authority) < 0) {
-        o->authority = was;
-        return WERR_NOMEM;
-    }
-    if (was)
-        lanes_close_idle(o);
-    free(was);
-    return 0;
-}
-
-/* Takes over what the pool says about the server. */
-int origin_follow(struct pool_runtime *pool, const struct pool_server *server)
-{
-    struct worker *w = pool->worker;
-    struct origin *o = find_or_new(w, server->id);
-
-    if (!o || rename_origin(o, server->authority) < 0)
-        return WERR_NOMEM;
-    o->gone = false;
-    if (server->addr.family != 0 && addr_set_one(&o->addrs, &server->addr) < 0)
-        return WERR_NOMEM;
-    if (o->pool != NULL && o->pool != pool)
-        leave_pool(o); /* it is another server */
-    if (o->pool == NULL)
-        pool_runtime_join(pool, o);
-    o->weight = server->weight;
-    o->map_host = server->map_host;
-    if (o->proxy_protocol != server->proxy_protocol)
-        lanes_close_idle(o); /* they have begun the other way */
-    o->proxy_protocol = server->proxy_protocol;
-    o->in_pool = true;
-    o->admin = server->admin;
-    rotation_note(o);
-    if (o->admin != POOL_ADMIN_ENABLED)
-        stand_down(o);
-    return 0;
-}
-
-static void leave(struct origin *o)
-{
-    o->in_pool = false;
-    rotation_note(o);
-    stand_down(o);
-    origin_check_done(o);
-}
-
-void origin_leave(struct worker *w, uint64_t server_id)
-{
-    struct origin *o = origin_find(w, server_id);
-
-    if (o != NULL && o->in_pool)
-        leave(o);
-}
-
-/* What is not in a snapshot was removed, and the word that it is forgotten may have been left
- * out for the snapshot: what is in flight ends, then it goes. The analyzer does not see that
- * HASH_DEL unlinks. NOLINTBEGIN(clang-analyzer-unix.Malloc) */
-void origin_forget_absent(struct worker *w)
-{
-    struct origin *o, *next;
-
-    HASH_ITER (hh, w->origins, o, next) {
-        o->gone = o->gone || !o->in_pool;
-        origin_check_done(o);
-    }
-}
-/* NOLINTEND(clang-analyzer-unix.Malloc) */
-
-void origin_leave_absent(struct worker *w)
-{
-    struct origin *o, *next;
-
-    HASH_ITER (hh, w->origins, o, next)
-        if (o->in_pool && pool_find_any_server(w->pool_state, o->server_id, NULL) == NULL)
-            leave(o);
-}
-
-/* The time to drain is over: what is still in flight ends now. */
-static void cut(struct origin *o)
-{
-    o->in_flight++; /* stays till the walk is over */
-    lanes_cut(o);
-    o->in_flight--;
-}
-
-static void forget(struct origin *o)
-{
-    cut(o);
-    o->gone = true;
-    origin_check_done(o);
-}
-
-int origin_local(struct worker *w, const struct frame_local *facts)
-{
-    struct origin *o;
-
-    if (facts->flags & FRAME_LOCAL_GONE) {
-        o = origin_find(w, facts->server_id);
-        if (o)
-            forget(o);
-        return 0;
-    }
-    o = find_or_new(w, facts->server_id);
-    if (!o)
-        return WERR_NOMEM;
-    o->stats_slot = facts->stats_slot;
-    o->up = (facts->flags & FRAME_LOCAL_UP) != 0;
-    set_untried(o, (facts->flags & FRAME_LOCAL_UNTRIED) != 0);
-    rotation_note(o);
-    if (facts->flags & FRAME_LOCAL_PASSED)
-        eject_note_passed(o);
-    if (!o->up)
-        lanes_close_idle(o);
-    if (facts->flags & FRAME_LOCAL_CUT)
-        cut(o);
-    return 0;
-}
-
-int origin_addrs(struct worker *w, const struct frame_addrs *found)
-{
-    struct origin *o = find_or_new(w, found->server_id);
-
-    if (!o || addr_set_replace(&o->addrs, found) < 0)
-        return WERR_NOMEM;
-    lanes_close_gone(o);
-    rotation_note(o);
-    return 0;
-}
-
-void origin_close_all(struct worker *w)
-{
-    struct origin *o, *next;
-
-    HASH_ITER (hh, w->origins, o, next)
-        lanes_close_idle(o);
-}
-
-void origin_free_all(struct worker *w)
-{
-    struct origin *o, *next;
-
-    HASH_ITER (hh, w->origins, o, next) {
-        MUST(lanes_are_gone(&o->lanes));
-        free_origin(o);
-    }
+    return names[o->place];
 }

@@ -2,7 +2,7 @@
  * this node's facts about it.
  *
  * Made by the first word about a server (local facts or the pool), obeys pool changes
- * (reconcile.h), and goes when the server is out of the pool, the manager has forgotten it
+ * (origin_follow.h), and goes when the server is out of the pool, the manager has forgotten it
  * (FRAME_LOCAL_GONE) and the last lane has closed. Copies what it needs of the pool's server,
  * so that it outlives it while it drains.
  */
@@ -15,13 +15,32 @@
 
 #include "balance/balance.h"
 #include "base/timers.h"
-#include "pool/pool.h"
-#include "wire/frame.h"
 #include "worker/addr_set.h"
-#include "worker/lane.h"
+#include "worker/lanes.h"
 
 struct worker;
 struct pool_runtime;
+
+/* NEW (of facts that came before the description) → SERVING ⇄ EJECTED (eject.h); SERVING →
+ * LEAVING (out of the pool: drains) → GONE (the manager has no more word on it: freed with its
+ * last lane). Whom a later description names again is SERVING again. */
+enum origin_state {
+    ORIGIN_NEW,
+    ORIGIN_LEAVING,
+    ORIGIN_GONE,
+    ORIGIN_SERVING, /* from here on: in the pool */
+    ORIGIN_EJECTED,
+    ORIGIN_STATES
+};
+
+/* How the pool counts it and whether its balance has it. */
+enum origin_place {
+    ORIGIN_UNWANTED, /* or the list is stale */
+    ORIGIN_WANTED,
+    ORIGIN_LISTED /* wanted too */
+};
+
+enum { ORIGIN_MAGIC = 0x6f726967 };
 
 struct origin {
     uint64_t server_id;
@@ -31,21 +50,19 @@ struct origin {
     struct balance_seat seat; /* of its exchanges, for the policy */
     char *authority;          /* NULL until the pool has named it */
     struct addr_set *addrs;   /* NULL: its name is not resolved yet */
+    uint32_t magic;
     uint32_t stats_slot;
     uint16_t weight;
     bool map_host;
     uint8_t proxy_protocol; /* 2: its connections begin with a PROXY header */
-    bool in_pool;           /* else: draining, or not yet there */
-    bool up;
+    uint8_t state;          /* enum origin_state */
+    uint8_t place;          /* enum origin_place: rotation.h, as last noted … */
+    bool up;                /* as the checks say */
     bool is_untried;        /* no check has judged it: counted in the pool's untried_n */
-    bool gone;              /* the manager has no more word on it */
     bool sends_large;       /* its last response was: LIMIT_LARGE_RESPONSE_BYTES */
     bool is_proven;         /* one of its lanes has carried many exchanges */
     uint64_t distrust_ms;   /* until then: it has closed an idle lane suddenly */
-    bool is_ejected;        /* eject.h */
-    bool is_wanted;         /* rotation.h, as last noted: counted as wanted … */
-    bool is_listed;         /* … and in the list, … */
-    uint16_t listed_weight; /* … with this weight */
+    uint16_t listed_weight; /* … LISTED with this weight */
     uint8_t admin;          /* enum pool_admin */
     uint16_t errors;        /* in a row */
     uint8_t error_kinds;    /* … and which there were (eject.c) */
@@ -57,22 +74,13 @@ struct origin {
     UT_hash_handle hh;
 };
 
-/* Of the pool's server, which is new or has changed. WERR_NOMEM. */
-int origin_follow(struct pool_runtime *pool, const struct pool_server *server) MUST_USE;
-/* It has left its pool; all that are in no pool any more have, and the manager's word that it
- * is forgotten may not come. */
-void origin_leave(struct worker *w, uint64_t server_id);
-void origin_leave_absent(struct worker *w);
-void origin_forget_absent(struct worker *w);
-int origin_local(struct worker *w, const struct frame_local *facts) MUST_USE;
-/* This node has looked up the server's name. */
-int origin_addrs(struct worker *w, const struct frame_addrs *found) MUST_USE;
-struct origin *origin_find(struct worker *w, uint64_t server_id);
-/* Frees it when nothing needs it any more. */
-void origin_check_done(struct origin *o);
-/* At the end of the worker: closes all idle lanes. */
-void origin_close_all(struct worker *w);
-/* Only when no lane is left (worker_fini). */
-void origin_free_all(struct worker *w);
+/* The one setter of its state. */
+void origin_move(struct origin *o, enum origin_state next, const char *why);
+const char *origin_state_name(const struct origin *o); /* "SERVING" */
+const char *origin_place_name(const struct origin *o); /* "listed" */
+static inline bool origin_is_in_pool(const struct origin *o)
+{
+    return o->state >= ORIGIN_SERVING;
+}
 
 #endif

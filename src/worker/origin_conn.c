@@ -4,6 +4,7 @@
 #include "worker/caller.h"
 #include "worker/limits.h"
 #include "worker/origin.h"
+#include "worker/origin_table.h"
 #include "worker/pool_runtime.h"
 #include "worker/rotation.h"
 #include "worker/worker.h"

@@ -11,7 +11,11 @@
 #include <stdint.h>
 
 #include "net/conn.h"
-#include "worker/lane.h"
+#include "worker/addr_set.h"
+#include "worker/lanes.h"
+
+struct caller;
+struct origin;
 
 enum { ORIGIN_CONN_MAGIC = 0x6f63 };
 

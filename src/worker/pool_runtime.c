@@ -152,7 +152,8 @@ void pool_runtime_part(struct origin *o)
 
     if (pool == NULL)
         return;
-    MUST(pool->magic == POOL_RUNTIME_MAGIC && !o->is_ejected && !o->is_listed);
+    MUST(pool->magic == POOL_RUNTIME_MAGIC && o->state != ORIGIN_EJECTED &&
+         o->place != ORIGIN_LISTED);
     pool->untried_n -= o->is_untried;
     LIST_REMOVE(o, in_pool_entry);
     o->pool = NULL;

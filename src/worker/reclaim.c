@@ -30,6 +30,7 @@ static void on_timer(struct timer *t)
     (void)slab_settle(&w->clients_slab);
     (void)slab_settle(&w->exchanges_slab);
     (void)slab_settle(&w->origin_conns_slab);
+    (void)slab_settle(&w->streams.slab);
     codec_shared_settle(w->shared.codecs);
     (void)bufq_store_settle(w->shared.store);
     (void)arena_store_settle(w->arenas, LIMIT_ARENA_RESERVE_N);

@@ -9,17 +9,8 @@
 #ifndef WELDR_WORKER_RECLAIM_H
 #define WELDR_WORKER_RECLAIM_H
 
-#include <stddef.h>
-
-#include "base/timers.h"
-
+struct reclaim;
 struct worker;
-
-struct reclaim {
-    struct timer timer;
-    size_t held_bytes;    /* by the allocator after the last heap_trim, or less */
-    unsigned rounds_left; /* without clients; then the timer stops */
-};
 
 void reclaim_init(struct reclaim *r);
 /* There is a client. */

@@ -1,7 +1,9 @@
 #include "worker/reconcile.h"
 
+#include "worker/acceptor.h"
+#include "worker/client.h"
 #include "worker/listener_runtime.h"
-#include "worker/origin.h"
+#include "worker/origin_follow.h"
 #include "worker/pool_runtime.h"
 #include "worker/worker.h"
 
@@ -28,11 +30,47 @@ static int follow_pool(struct worker *w, const struct pool_change *change)
     return 0;
 }
 
+static void drain_clients(const struct listener_runtime *l)
+{
+    struct client *c, *next;
+
+    for (c = LIST_FIRST(&l->worker->clients); c != NULL; c = next) {
+        next = LIST_NEXT(c, entry);
+        if (c->caller.listener == l)
+            client_drain(c);
+    }
+}
+
+/* It has left the description. */
+static void leave_listener(struct listener_runtime *l)
+{
+    MUST(l->is_described);
+    l->is_described = false;
+    l->acceptor_n++; /* stays till the walk is over */
+    acceptor_leave_all(l->worker, l);
+    drain_clients(l);
+    listener_runtime_part(l);
+}
+
+/* Its sockets may have been here before it. */
+static int follow_described(struct worker *w, const struct listener *described)
+{
+    int rc = listener_runtime_follow(w, described);
+
+    if (rc == 0 && w->is_listening)
+        acceptor_start_all(w);
+    return rc;
+}
+
 static int follow_listener(struct worker *w, const struct pool_change *change)
 {
+    struct listener_runtime *l;
+
     if (change->type != POOL_CHANGE_REMOVED)
-        return listener_runtime_follow(w, change->listener);
-    listener_runtime_forget(w, change->id);
+        return follow_described(w, change->listener);
+    l = listener_runtime_find(w, change->id);
+    if (l != NULL && l->is_described)
+        leave_listener(l);
     return 0;
 }
 
@@ -48,7 +86,7 @@ int reconcile_change(struct worker *w, struct pool_change *change)
     case KIND_LISTENER:
         return follow_listener(w, change);
     case KIND_RULE:
-        return listener_runtime_follow(w, change->listener);
+        return follow_described(w, change->listener);
     case KIND_NONE:
     case KIND_N:
         break;
@@ -78,10 +116,10 @@ int reconcile_all(struct worker *w)
     for (uint32_t i = 0; rc == 0 && i < state->pool_n; i++)
         rc = follow_whole_pool(w, state->pools[i]);
     for (uint32_t i = 0; rc == 0 && i < state->listener_n; i++)
-        rc = listener_runtime_follow(w, state->listeners[i]);
+        rc = follow_described(w, state->listeners[i]);
     if (rc < 0)
         return rc;
-    listener_runtime_forget_absent(w);
+    listener_runtime_each_absent(w, leave_listener);
     pool_runtime_forget_absent(w);
     origin_forget_absent(w);
     return 0;

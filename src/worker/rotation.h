@@ -8,8 +8,7 @@
  *
  * Whatever changes of one server is told by rotation_note, which puts it into the list or takes
  * it out of it. Where that does not do, the list becomes stale (balance_spoil) and
- * is rebuilt before the next pick, so that a burst of changes costs one rebuild. Called by
- * worker.c, origin.c and eject.c.
+ * is rebuilt before the next pick, so that a burst of changes costs one rebuild.
  */
 #ifndef WELDR_WORKER_ROTATION_H
 #define WELDR_WORKER_ROTATION_H
@@ -21,6 +20,10 @@ struct origin;
 
 /* Something has changed that can concern its part in the list. */
 void rotation_note(struct origin *o);
+/* A server of the pool is left alone for a while, or is so no more; the time is the caller's.
+ */
+void rotation_eject(struct origin *o);
+void rotation_readmit(struct origin *o);
 /* Rebuilds the list if it is stale. Short of memory it stays stale: nothing can be picked. */
 void rotation_refresh(struct pool_runtime *pool);
 /* Gets new requests as far as people decided: in the pool, enabled, with a weight; and it has

@@ -23,9 +23,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "net/loop.h"
-#include "stats/stats.h"
-
+struct accepted;
+struct spread;
 struct worker;
 
 /* Of so many workers the loads are looked at for one connection; with more workers these are
@@ -44,36 +43,9 @@ struct spread_seat {
  * too much for one worker goes elsewhere then. */
 unsigned spread_choose(const struct spread_seat *seats, unsigned n, bool is_churn);
 
-struct spread {
-    struct worker *worker;
-    struct stats *stats;
-    unsigned worker_n;  /* below 2: nothing is ever passed */
-    int first_outbox;   /* that of worker 0; the others follow */
-    unsigned from;      /* where the next look begins */
-    uint64_t window_ms; /* begin of the time in which window_n were accepted; before: last_n */
-    unsigned window_n, last_n;
-    uint32_t stuck_n; /* waited for us at the begin of the window, and nothing came since */
-    struct sock inbox;
-};
-
-/* stats: the segment of all workers. inbox, first_outbox: handles of the loop. worker_n: of the
- * outboxes, that is of the workers that it knows; those that are added later it only gets
- * connections from, and one that is alone at first passes none. The worker listens already. */
-struct spread_boxes {
-    struct stats *stats;
-    int inbox, first_outbox;
-};
-void spread_start(struct spread *s, struct worker *w, unsigned worker_n,
-                  struct spread_boxes boxes);
 /* In on_accept of the socket with this number: has the connection gone to another worker? */
 bool spread_pass(struct spread *s, struct accepted *a, uint32_t socket_no);
 /* Our number of clients has changed. */
 void spread_tell(struct worker *w);
-/* Says again that we take what is passed, if we do. */
-void spread_say_takes(struct spread *s);
-/* Draining: nothing can come in any more but what is in the inbox already. */
-void spread_stop(struct spread *s);
-bool spread_is_empty(const struct spread *s);
-void spread_close(struct spread *s);
 
 #endif

@@ -195,4 +195,7 @@ const struct stream_ops stream_ops_one = {
     .local_addr = one_local_addr,
 };
 
-const struct stream_ops *const stream_ops_of[STREAM_KINDS] = {[STREAM_ONE] = &stream_ops_one};
+const struct stream_ops *const stream_ops_of[STREAM_KINDS] = {
+    [STREAM_ONE] = &stream_ops_one,
+    [STREAM_MANY] = &stream_ops_many,
+};

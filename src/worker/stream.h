@@ -4,7 +4,8 @@
  * lies below a stream is found by its kind, in a table of operations; what lies above by its
  * user, who brings a table of his own. On HTTP/1 a connection carries one stream at a time,
  * which stands right behind the conn in the object that owns both (client.h, lane.h): it is
- * found by its place, and an idle one costs 16 bytes. The owner of the connection tells the
+ * found by its place, and an idle one costs 16 bytes. Where a connection carries many at once
+ * each is an object of its own (stream_many.h). The owner of the connection tells the
  * stream what it hears (stream_hear and below it); the exchange speaks with the operations.
  *
  * Each direction has a state, `in` (what was heard of the peer's message) and `out` (what was
@@ -80,10 +81,11 @@ struct stream_ops {
 };
 
 enum stream_kind {
-    STREAM_ONE, /* the only one of its connection, which stands right before it */
+    STREAM_ONE,  /* the only one of its connection, which stands right before it */
+    STREAM_MANY, /* one of many: stream_many.h */
     STREAM_KINDS
 };
-extern const struct stream_ops stream_ops_one;
+extern const struct stream_ops stream_ops_one, stream_ops_many;
 extern const struct stream_ops *const stream_ops_of[STREAM_KINDS];
 
 /* An operation of a stream: where it is the only one of its connection, as with HTTP/1, no

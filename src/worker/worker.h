@@ -3,7 +3,8 @@
  * Single-threaded, on any loop (loop_epoll in worker_main.c, loop_sim in tests). Owns
  * everything below it: listeners, clients, exchanges, origins and lanes come from its slabs.
  * The pool arrives as a snapshot, then as commands (the same bytes that every manager applied),
- * and what this node observed as local facts; all by way of channel.c.
+ * and what this node observed as local facts; all by way of channel.c. Here is what all files
+ * of worker/ share; it is made, fed and drained by worker_life.h.
  */
 #ifndef WELDR_WORKER_WORKER_H
 #define WELDR_WORKER_WORKER_H
@@ -21,8 +22,7 @@
 #include "pool/pool.h"
 #include "stats/stats.h"
 #include "wire/frame.h"
-#include "worker/reclaim.h"
-#include "worker/spread.h"
+#include "worker/stream_many.h"
 
 struct client;
 struct exchange;
@@ -35,6 +35,26 @@ struct access_log;
 LIST_HEAD(client_list, client);
 TAILQ_HEAD(exchange_list, exchange);
 
+/* reclaim.h */
+struct reclaim {
+    struct timer timer;
+    size_t held_bytes;    /* by the allocator after the last heap_trim, or less */
+    unsigned rounds_left; /* without clients; then the timer stops */
+};
+
+/* spread.h */
+struct spread {
+    struct worker *worker;
+    struct stats *stats;
+    unsigned worker_n;  /* below 2: nothing is ever passed */
+    int first_outbox;   /* that of worker 0; the others follow */
+    unsigned from;      /* where the next look begins */
+    uint64_t window_ms; /* begin of the time in which window_n were accepted; before: last_n */
+    unsigned window_n, last_n;
+    uint32_t stuck_n; /* waited for us at the begin of the window, and nothing came since */
+    struct sock inbox;
+};
+
 struct worker {
     struct loop *loop;
     struct conn_shared shared;
@@ -46,6 +66,7 @@ struct worker {
     struct arena_store *arenas;
     struct reclaim reclaim;
     struct slab clients_slab, exchanges_slab, origin_conns_slab;
+    struct stream_hub streams; /* where connections carry many */
     struct client_list clients;
     struct exchange_list exchanges;       /* the oldest first … */
     struct exchange *young;               /* … of those that the pace timer has not come to */
@@ -84,37 +105,12 @@ struct worker {
     char date[DATE_TEXT_LEN + 1];
 };
 
-/* stats: this worker's slot. seed: for request ids. WERR_NOMEM. */
-int worker_init(struct worker *w, struct loop *loop, struct stats_worker *stats, uint32_t id,
-                uint64_t seed) MUST_USE;
-/* Everything must be closed. */
-void worker_fini(struct worker *w);
-
 /* For the flight recorder. */
 static inline void worker_note(struct worker *w, enum flight_what what, uint64_t a, uint64_t b)
 {
     flight_note(&w->stats->flight, loop_now_us(w->loop), what, a, b);
 }
 
-/* Starts to listen on handles of the loop (descriptors; loop_sim handles in tests); before this
- * nothing is accepted. WERR_NOMEM. */
-int worker_listen(struct worker *w, const int *handles, unsigned n) MUST_USE;
-
-/* Replaces the pool. WERR_CORRUPT …: the old one stays. */
-int worker_snapshot(struct worker *w, struct span bytes) MUST_USE;
-/* Applies one committed entry. Logical refusals are no error; WERR_UNSUPPORTED and
- * WERR_CORRUPT are: the worker must be replaced; WERR_NOMEM: it needs a snapshot. */
-int worker_apply(struct worker *w, uint64_t index, struct span entry) MUST_USE;
-/* Settings of this node. */
-void worker_node(struct worker *w, const struct frame_node *node);
-int worker_local(struct worker *w, const struct frame_local *facts) MUST_USE;
-int worker_addrs(struct worker *w, const struct frame_addrs *found) MUST_USE;
-
-/* Stops accepting, closes idle connections (each at a moment of its own, so that the clients do
- * not all come back at once), lets exchanges finish; after limit_ms closes what
- * is left. on_drained is called once, when nothing is left. */
-void worker_drain(struct worker *w, uint32_t limit_ms, void (*on_drained)(void *arg),
-                  void *arg);
 /* Draining may be over, or go on. */
 static inline void worker_acceptor_closed(struct worker *w)
 {

@@ -16,8 +16,9 @@
 #include "worker/dump.h"
 #include "worker/limits.h"
 #include "worker/orphan.h"
+#include "worker/spread_in.h"
 #include "worker/trust.h"
-#include "worker/worker.h"
+#include "worker/worker_life.h"
 
 enum { EXIT_DRAINED = 0, EXIT_BROKEN = 1, EXIT_NO_MANAGER = 2, EXIT_NO_FD = 4 };
 

@@ -2,8 +2,7 @@
 """check_circles.py ROOT: within a room of src/ no file needs, by way of others, one that needs it.
 
 x.c, x.h and x_int.h are one node, and so is x.def; an edge is an #include of the same room. What
-goes in circles can only be understood all at once. Rooms named in EXEMPT have circles still: they
-are printed, and an exempt room that has none any more is a problem, so that it leaves the list.
+goes in circles can only be understood all at once.
 """
 import os
 import re
@@ -11,7 +10,6 @@ import sys
 
 import common
 
-EXEMPT = ("manager", "pool", "worker")
 INCLUDE = re.compile(r'^\s*#\s*include\s*"(\w+)/([\w.]+)"', re.MULTILINE)
 
 
@@ -54,21 +52,13 @@ def rooms_of(tree):
                    if path.count("/") > 1})
 
 
-def find_problems(tree, exempt=()):
-    problems = []
+def find_problems(tree):
     rooms = rooms_of(tree)
-    for room in rooms:
-        circles = find_circles(graph_of(tree, room))
-        for circle in circles:
-            words = f"src/{room}: {len(circle)} files in a circle: {' '.join(circle)}"
-            if room in exempt:
-                print(f"exempt: {words}")
-            else:
-                problems.append(words)
-        if room in exempt and not circles:
-            problems.append(f"src/{room}: is exempt, and has no circle")
-    return problems if rooms else ["no room found"]
+    if not rooms:
+        return ["no room found"]
+    return [f"src/{room}: {len(circle)} files in a circle: {' '.join(circle)}"
+            for room in rooms for circle in find_circles(graph_of(tree, room))]
 
 
 if __name__ == "__main__":
-    common.report(find_problems(common.Tree(sys.argv[1]), EXEMPT))
+    common.report(find_problems(common.Tree(sys.argv[1])))

@@ -14,11 +14,12 @@ OBJECTS = {
     "exchange": (6, [("src/worker/exchange.h", "enum", "ex_flag"), ("src/worker/exchange.h", "struct", "exchange")]),
     "conn": (7, [("src/net/conn.h", "enum", "conn_flag"), ("src/net/conn.h", "struct", "conn")]),
     "client": (2, [("src/worker/client.h", "struct", "client"), ("src/worker/caller.h", "struct", "caller")]),
-    "lane": (0, [("src/worker/lane.h", "struct", "lane")]),
+    "lane": (0, [("src/worker/lanes.h", "struct", "lane")]),
+    "origin": (5, [("src/worker/origin.h", "struct", "origin")]),
     "origin_conn": (1, [("src/worker/origin_conn.h", "struct", "origin_conn")]),
     "stream": (1, [("src/worker/stream.h", "struct", "stream")]),
 }
-MUSTS_A_THOUSAND = {"worker": 8, "net": 0, "manager": 0}
+MUSTS_A_THOUSAND = {"worker": 8, "net": 0, "manager": 8}
 
 
 def body_of(text, kind, name):

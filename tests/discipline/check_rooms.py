@@ -2,7 +2,8 @@
 """check_rooms.py ROOT [FOLDER ARCHIVE]...: the rooms inside a folder of src/ use each other downward only.
 
 FOLDER_rooms.txt beside this file names them. Three things are looked at: what files include, what the functions of the archive
-call (so that nobody declares in a lower room what a higher one defines), and that headers include each other in no circle.
+call (so that nobody declares in a lower room what a higher one defines), and that headers include each other in no circle,
+nor functions call each other in one from file to file: what goes upward goes by a table, which is data.
 """
 import collections
 import os
@@ -11,6 +12,7 @@ import subprocess
 import sys
 
 import common
+from check_circles import find_circles
 from check_includes import INCLUDE
 
 Room = collections.namedtuple("Room", "lower files never")
@@ -72,7 +74,8 @@ def include_problems(tree, folder, rooms):
     return problems
 
 
-def call_problems(archive, rooms):
+def symbols_of(archive):
+    """{symbol: (unit that defines it, its kind)}, [(unit, symbol that it uses)]."""
     defined, used = {}, []
     output = subprocess.run(["nm", "-A", archive], check=True, capture_output=True, text=True).stdout
     for line in output.splitlines():
@@ -80,17 +83,27 @@ def call_problems(archive, rooms):
         if m and m[2] == "U":
             used.append((m[1], m[3]))
         elif m and m[2].isupper():
-            defined[m[3]] = m[1]
+            defined[m[3]] = (m[1], m[2])
+    return defined, used
+
+
+def call_problems(archive, rooms):
+    defined, used = symbols_of(archive)
     if not defined:
         return [f"{archive}: no symbols found"]
     problems = []
+    calls = collections.defaultdict(set)
     for unit, symbol in used:
-        other = defined.get(symbol)
+        other, kind = defined.get(symbol, (None, None))
         if other is None:
             continue
+        if kind == "T":
+            calls[unit].add(other)
         here, there = room_of(rooms, unit + ".c"), room_of(rooms, other + ".c")
         if here and there and not may_use(rooms, here, there):
             problems.append(f"{unit}.c: room {here} must not use {symbol} of room {there} ({other}.c)")
+    for circle in find_circles(calls):
+        problems.append(f"{os.path.basename(archive)}: {len(circle)} files call each other in a circle: {' '.join(circle)}")
     return problems
 
 

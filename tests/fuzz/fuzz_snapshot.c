@@ -9,6 +9,7 @@
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
+#include "pool/pool_apply.h"
 #include "pool/pool_snapshot.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

@@ -1,4 +1,4 @@
-"""What an answer that Weldr made itself looks like."""
+"""What a refusal looks like: the proxy's and the management API's."""
 
 
 def is_refused(response, status, word):
@@ -8,3 +8,16 @@ def is_refused(response, status, word):
     assert response.get("Content-Type", "").startswith("text/plain"), response
     assert 0 < len(response.body) < 1000, response
     return True
+
+
+def is_problem(answer, status, code, field=None):
+    """An RFC 9457 problem document with a stable code."""
+    assert answer.status == status, answer
+    assert answer.get("Content-Type").split(";")[0] == "application/problem+json", answer.headers
+    problem = answer.json
+    assert problem["code"] == code, problem
+    assert problem["status"] == status and problem["title"] and problem["detail"] and problem["type"], problem
+    if field is not None:
+        assert problem["field"] == field, problem
+    assert answer.get("X-Weldr-Revision") is not None
+    return problem

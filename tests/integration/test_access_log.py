@@ -10,7 +10,7 @@ import pytest
 
 import origins as o
 from rawhttp import Client, wait_until
-from weldr import IS_ASAN, NO_CHECK, is_alive, run_weldr
+from weldr import IS_ASAN, is_alive, run_weldr
 
 KEYS = ["time", "worker", "client", "method", "target", "version", "host", "status", "end", "origin", "attempts",
         "retries", "bytes_in", "bytes_out", "wait_us", "connect_us", "first_byte_us", "total_us", "added_us",
@@ -96,18 +96,19 @@ def test_times_are_told_apart(run, path):
     assert entry["added_us"] < 500_000, "waiting for the origin is not ours"
 
 
-def test_answers_by_weldr(run, path):
+def test_answers_by_weldr(lab, run, path):
     weldr, = run()
+    dead = lab.dead_origin()
     weldr.ask(fields=[("X-Request-Id", "x")])
     weldr.connect().send("GET / HTTP/1.1\r\nHost: a\r\nBad Name: x\r\n\r\n").response()
-    weldr.add("http://127.0.0.1:9", check=NO_CHECK)
+    weldr.add(dead)
     weldr.ask()
     none, bad, refused = wait_entries(path, 3)
     assert (none["status"], none["end"], none["origin"], none["attempts"]) == (503, "no_server", None, 0)
     assert none["wait_us"] is None and none["bytes_out"] > 0 and none["request_id"] == "x"
     assert (bad["status"], bad["end"], bad["method"], bad["target"], bad["version"]) == \
         (400, "bad_request", None, None, None)
-    assert (refused["status"], refused["end"], refused["origin"]) == (502, "connect_refused", "http://127.0.0.1:9")
+    assert (refused["status"], refused["end"], refused["origin"]) == (502, "connect_refused", dead.url)
     assert refused["connect_us"] is None and refused["first_byte_us"] is None
 
 
@@ -134,14 +135,15 @@ def test_client_that_waits_for_100_for_ever(run, path):
     assert (weldr.servers()[0]["failed"], weldr.servers()[0]["ejections"]) == (0, 0)
 
 
-def test_retry_and_client_abort(run, path):
+def test_retry_and_client_abort(lab, run, path):
     weldr, good = run(o.by_target({"/stall": o.stall}))
-    weldr.add("http://127.0.0.1:9", check=NO_CHECK)
+    dead = lab.dead_origin()
+    weldr.add(dead)
     for _ in range(2):
         assert weldr.ask().status == 200
     retried = [e for e in wait_entries(path, 2) if e["retries"]]
     assert [(e["attempts"], e["retries"], e["origin"], e["end"]) for e in retried] == [(2, 1, good.url, "ok")]
-    weldr.api("DELETE", "/servers/127.0.0.1/9")
+    weldr.delete(dead)
     client = weldr.connect().request(target="/stall")
     wait_until(lambda: any(s.target == "/stall" for s in good.seen()), 5, "in flight")
     client.reset()
@@ -266,7 +268,7 @@ def test_flushed_at_the_end(run, path):
     for _ in range(50):
         weldr.ask()
     weldr.signal(signal.SIGTERM)
-    assert weldr.wait_exit(10) == 0
+    assert weldr.wait_exit(20) == 0
     assert len(entries(path)) == 50
 
 
@@ -279,7 +281,7 @@ def test_what_drains_is_logged(run, path):
     weldr.wait_log(msg="draining")
     gate.open()
     assert client.response().status == 200
-    assert weldr.wait_exit(10) == 0
+    assert weldr.wait_exit(20) == 0
     assert [e["target"] for e in entries(path)] == ["/slow"]
 
 
@@ -307,7 +309,7 @@ def test_rotation_loses_no_line(run, path):
     for thread in threads:
         thread.join()
     weldr.signal(signal.SIGTERM)
-    assert weldr.wait_exit(10) == 0
+    assert weldr.wait_exit(20) == 0
     found = entries(path, *old)
     assert sorted(e["target"] for e in found) == sorted(f"/{n}/{i}" for n in range(clients) for i in range(per_client))
     assert len({e["worker"] for e in found}) > 1
@@ -341,7 +343,7 @@ def test_manager_killed_lines_are_written(run, path):
     for _ in range(20):
         weldr.ask()
     os.kill(weldr.pid, signal.SIGKILL)
-    weldr.wait_exit(5)
+    weldr.wait_exit()
     wait_until(lambda: not any(is_alive(pid) for pid in workers), 10, "workers have ended")
     assert len(entries(path)) == 20
     weldr.stop(exit_code=None)

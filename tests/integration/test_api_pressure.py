@@ -42,7 +42,7 @@ def answers_at_once(weldr, **more):
     started = time.monotonic()
     assert weldr.api("GET", "/health", **more).status == 200
     assert weldr.api("GET", "/servers", **more).status == 200
-    return time.monotonic() - started < 1
+    return time.monotonic() - started < 4  # a place that is not given is waited for for 5 s
 
 
 @pytest.mark.smoke

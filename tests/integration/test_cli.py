@@ -186,7 +186,7 @@ def test_drain_timeout_units(lab, text):
     weldr.connect().request()
     wait_until(origin.seen, 5, "a request in flight")
     weldr.signal(signal.SIGTERM)
-    assert weldr.wait_exit(8) == 0
+    assert weldr.wait_exit(20) == 0
 
 
 # ---- log

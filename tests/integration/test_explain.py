@@ -2,7 +2,8 @@
 
 import origins as o
 import pytest
-from test_pools import add_pool, add_server, is_problem
+from failures import is_problem
+from test_pools import add_pool, add_server
 from test_rules import add_rule
 
 

@@ -11,6 +11,7 @@ import pytest
 import origins as o
 from rawhttp import Client, wait_until
 from test_churn import Load
+from test_health import wait_probes_elsewhere
 
 FAST = {"type": "http", "path": "/health", "interval_ms": 150, "fast_interval_ms": 100, "timeout_ms": 1000}
 
@@ -71,7 +72,7 @@ def test_delete_can_wait(lab):
     client, = start_slow(weldr, gate)
     thread, result = in_background(lambda: weldr.api("DELETE", origin.path + "?wait=drained&timeout=20s"))
     wait_until(lambda: weldr.state(origin) == "draining", 5, "draining")
-    time.sleep(0.3)
+    weldr.tell_workers()
     assert not result
     gate.open()
     assert client.response().status == 200
@@ -219,7 +220,7 @@ def test_maintenance_is_not_probed(lab):
     weldr.api("POST", origin.path + "/maintenance")
     origin.catch_up()
     count = health.probes
-    time.sleep(0.6)
+    wait_probes_elsewhere(lab, weldr, 6)
     assert health.probes == count
     weldr.api("POST", origin.path + "/drain")
     wait_until(lambda: health.probes > count + 1, 5, "a draining server is probed")
@@ -256,6 +257,10 @@ def test_bad_delay(lab):
     assert weldr.state(origin) == "active"
 
 
+def seen_by(origins):
+    return sum(len(origin.seen()) for origin in origins)
+
+
 @pytest.mark.slow
 @pytest.mark.smoke
 def test_rolling_restart_loses_nothing(lab):
@@ -268,7 +273,9 @@ def test_rolling_restart_loses_nothing(lab):
         assert (answer.status, answer.json["in_flight"]) == (200, 0)
         seen = len(origin.seen())
         origin.stop()
-        time.sleep(0.2)
+        others = [other for other in origins if other is not origin]
+        before = seen_by(others)
+        wait_until(lambda: seen_by(others) >= before + 50, 10, "requests go on elsewhere")
         assert len(origin.seen()) == seen
         origin.restart()
         assert weldr.api("POST", origin.path + "/resume").status == 200

@@ -7,27 +7,9 @@ import threading
 
 import origins as o
 import pytest
+from failures import is_problem
+from ports import Port
 from rawhttp import Client, wait_until
-from test_pools import is_problem
-
-
-class Port:
-    """A port that nobody else gets: bound and never listening, so that a listener may have it, and connects are refused
-    while it has not."""
-
-    def __init__(self, host="127.0.0.1"):
-        self.keeper = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
-        self.keeper.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        self.keeper.bind((host, 0))
-        self.host, self.port = host, self.keeper.getsockname()[1]
-
-    @property
-    def text(self):
-        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
-
-    @property
-    def address(self):
-        return self.host, self.port
 
 
 def add_listener(weldr, name, *addresses, **more):
@@ -86,7 +68,7 @@ def test_refusals_change_nothing(weldr):
                          409, "address_in_use", "addresses[1]")
     assert taken.text in problem["detail"]
     assert names(weldr) == ["default"]
-    assert is_refused(free.address)  # the first was let go again
+    wait_until(lambda: is_refused(free.address), 5, "the first was let go again")
     is_problem(weldr.api("POST", "/listeners", {"name": "two", "addresses": ["192.0.2.1:8080"]}), 422,
                "address_not_available", "addresses[0]")
     own = f"127.0.0.1:{weldr.address[1]}"
@@ -106,9 +88,11 @@ def test_refusals_change_nothing(weldr):
     problem = is_problem(weldr.api("PATCH", "/listeners/default", {"timeouts": {"connect_ms": 5}}), 422, "moved",
                          "timeouts.connect_ms")
     assert "/pools" in problem["detail"]
-    assert names(weldr) == ["default"] and is_refused(free.address)
+    assert names(weldr) == ["default"]
+    wait_until(lambda: is_refused(free.address), 5, "nobody listens there")
     add_two = weldr.api("POST", "/listeners?dry_run=true", {"name": "two", "addresses": [free.text]})
-    assert add_two.json == {"dry_run": True, "change": "add listener"} and is_refused(free.address)
+    assert add_two.json == {"dry_run": True, "change": "add listener"}
+    wait_until(lambda: is_refused(free.address), 5, "what was tried was let go again")
 
 
 def test_a_server_is_no_listener(lab):

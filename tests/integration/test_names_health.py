@@ -25,7 +25,7 @@ def named(lab, names, answer, **check):  # noqa: F811
 
 def test_dead_address_of_a_name(lab, names):  # noqa: F811
     """Must hold B3: `localhost` with an application that listens at 127.0.0.1 only."""
-    origin = lab.origin(o.Health(), host="127.0.0.1")
+    origin, _ = lab.siblings({"behave": o.Health(), "host": "127.0.0.1"}, {"host": "::1", "listen": False})
     names.names["app"] = ["127.0.0.1", "::1"]
     weldr = lab.weldr("--resolver", names.address)
     weldr.add(url(origin), check=FAST)

@@ -64,12 +64,12 @@ def test_missing_aaaa_holds_nothing_back(lab, names):  # noqa: F811
     start = time.monotonic()
     weldr.add(url(one))
     wait_until(lambda: weldr.ask().text == "one", 5, "the name is resolved")
-    assert time.monotonic() - start < 1.5
+    assert time.monotonic() - start < 3.5, "two tries of 2 s were not waited for"
     names.names["app"] = ["127.0.0.3"]
     start = time.monotonic()
     wait_until(lambda: str(two.port) in str(server(weldr)["addresses"]) and
                "127.0.0.3" in str(server(weldr)["addresses"]), 10, "asked again at the TTL")
-    assert time.monotonic() - start < 3
+    assert time.monotonic() - start < 4.5, "nor behind the TTL of 1 s"
 
 
 def test_late_aaaa_is_added(lab, names):  # noqa: F811

@@ -2,7 +2,7 @@
 
 import origins as o
 import pytest
-from test_pools import is_problem
+from failures import is_problem
 
 
 @pytest.mark.smoke

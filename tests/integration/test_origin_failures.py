@@ -187,6 +187,19 @@ def test_post_after_a_sudden_close_is_not_lost(lab):
     assert len(origin.seen(method="POST")) == 10
 
 
+def test_posts_after_a_sudden_close_leave_no_heap_of_idle_connections(lab):
+    """Each has a new one, and the one that has been idle for longest goes."""
+    weldr, origin = lab.run(o.closes_after(3))
+    client = weldr.connect()
+    for _ in range(4):
+        assert client.ask().status == 200
+    for number in range(40):
+        assert client.ask("POST", fields=[("Content-Length", "4")], body=b"body").status == 200, number
+    assert origin.accepted == 42
+    wait_until(lambda: weldr.stats()["connections"]["server_idle"] <= 2, 5, "two are idle at most")
+    wait_until(lambda: origin.open_lanes <= 2, 5, "two are open at most")
+
+
 def test_unasked_bytes_from_an_idle_origin_are_dropped(lab):
     """Bytes after an answer are never the answer to the next request."""
     evil = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhelloHTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil"

@@ -2,17 +2,11 @@
 
 import origins as o
 import pytest
+from failures import is_problem
 from rawhttp import wait_until
 from weldr import NO_CHECK
 
 URL = "http://127.0.0.1:12345"
-
-
-def is_problem(answer, status, code, field=None):
-    assert answer.status == status, answer
-    assert answer.json["code"] == code, answer
-    assert field is None or answer.json["field"] == field, answer
-    return answer.json
 
 
 def add_pool(weldr, name, **more):

@@ -49,7 +49,7 @@ def test_all_is_served_during_the_ready_delay(lab):
     assert response.status == 200 and response.get("Connection", "").lower() != "close"
     assert weldr.process.poll() is None
     weldr.signal(signal.SIGTERM)
-    assert weldr.wait_exit(5) == 1
+    assert weldr.wait_exit(30) == 1
     weldr.stop(exit_code=None)
 
 
@@ -68,7 +68,7 @@ def test_who_connects_before_the_end_need_not_speak(lab):
     wait_until(lambda: ready(weldr) == 503, 5, "/ready is 503")
     assert defers(weldr) == [False, False]
     weldr.signal(signal.SIGTERM)
-    assert weldr.wait_exit(5) == 1
+    assert weldr.wait_exit(30) == 1
     weldr.stop(exit_code=None)
 
 
@@ -77,7 +77,7 @@ def test_second_signal_during_the_ready_delay(lab):
     weldr.signal(signal.SIGTERM)
     wait_until(lambda: ready(weldr) == 503, 5, "/ready is 503")
     weldr.signal(signal.SIGTERM)
-    assert weldr.wait_exit(5) == 1
+    assert weldr.wait_exit(30) == 1
     weldr.stop(exit_code=None)
 
 
@@ -93,7 +93,7 @@ def test_ready_while_draining(lab):
     wait_until(lambda: weldr.lines(msg="draining"), 5, "the worker has heard of it too")
     gate.open()
     assert client.response().get("Connection", "").lower() == "close"
-    assert weldr.wait_exit(5) == 0
+    assert weldr.wait_exit(15) == 0
 
 
 def test_idle_clients_go_one_by_one(lab):

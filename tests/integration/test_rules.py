@@ -6,9 +6,11 @@ import threading
 
 import origins as o
 import pytest
+from failures import is_problem
+from ports import Port
 from rawhttp import Client, wait_until
-from test_listeners import Port, add_listener
-from test_pools import add_pool, add_server, is_problem
+from test_listeners import add_listener
+from test_pools import add_pool, add_server
 
 RULES = "/listeners/default/rules"
 TO_DEFAULT = {"forward": [{"pool": "default"}]}
@@ -107,14 +109,16 @@ class Load:
     def __init__(self, weldr, address, clients=4):
         self.weldr, self.address = weldr, address
         self.counts, self.failures = collections.Counter(), []
+        self.asked_n = [0] * clients
         self.lock, self.ended = threading.Lock(), threading.Event()
-        self.threads = [threading.Thread(target=self.run) for _ in range(clients)]
+        self.threads = [threading.Thread(target=self.run, args=(n,)) for n in range(clients)]
         for thread in self.threads:
             thread.start()
 
-    def run(self):
+    def run(self, number):
         client = Client(self.address)
         while not self.ended.is_set():
+            self.asked_n[number] += 1
             try:
                 response = client.ask()
                 good = response.status == 200
@@ -141,6 +145,11 @@ class Load:
         wait_until(lambda: self.total() >= sum(before.values()) + n, 120, f"{n} answers")
         with self.lock:
             return self.counts - before
+
+    def settle(self):
+        """What was asked before has been answered: each client asks anew."""
+        before = list(self.asked_n)
+        wait_until(lambda: all(now > then for now, then in zip(self.asked_n, before)), 120, "each asks anew")
 
     def end(self):
         self.ended.set()
@@ -169,7 +178,7 @@ def test_blue_green_under_load(lab):
         answer = weldr.api("PATCH", f"{RULES}/10", {
             "action": {"forward": [{"pool": "blue", "weight": 0}, {"pool": "green", "weight": 100}]}})
         assert answer.status == 200
-        load.take(50)  # what was chosen before has been answered
+        load.settle()
         assert set(load.take(500)) == {b"green"}
         weldr.patch_listener({"default_action": {"forward": [{"pool": "green"}]}})
         assert weldr.api("PATCH", f"{RULES}/10", {"action": {"forward": [{"pool": "green"}]}}).status == 200

@@ -228,7 +228,7 @@ def test_an_inbox_outlives_a_worker_whose_channel_broke(lab):
 def test_none_is_lost_at_the_end(lab):
     """While the workers drain, each at its own moment, a connection is not put where nobody looks any more."""
     for _ in range(5):
-        weldr, _ = lab.run(o.hello, workers=WORKERS)
+        weldr, _ = lab.run(o.hello, workers=WORKERS, drain_timeout="20")
         crowd = at_once(weldr, 20)
         late = [weldr.connect().request() for _ in range(60)]
         weldr.signal(signal.SIGTERM)
@@ -242,7 +242,7 @@ def test_none_is_lost_at_the_end(lab):
 
 def test_who_waits_at_the_end_is_served(lab):
     """What the kernel has accepted is the worker's, however many they are, when it hears that it is to drain."""
-    weldr, _ = lab.run(o.hello)
+    weldr, _ = lab.run(o.hello, drain_timeout="20")
     pid = weldr.worker_pids()[0]
     os.kill(pid, signal.SIGSTOP)
     late = [weldr.connect().request() for _ in range(200)]

@@ -5,24 +5,33 @@ import signal
 import time
 
 import origins as o
+import pytest
+from ports import Port
 from rawhttp import Client, wait_until
 from weldr import ask_http, is_alive, parse_line, run_weldr, session_members
 
 
-def text_of(address):
-    return f"{address[0]}:{address[1]}"
+@pytest.fixture
+def start(lab):
+    """Starts a weldr at the same addresses each time, which nobody else gets in between."""
+    proxy, api = Port(), Port()
+
+    def start(**more):
+        return lab.weldr(ip=proxy.text, admin_ip=api.text, workers=2, **more)
+    return start
 
 
-def test_successor_starts_while_it_drains(lab):
+def test_successor_starts_while_it_drains(lab, start):
     """J8: the API's port is let go when accepting stops; the long request ends well; open API connections go on."""
     gate = o.BodyGate()
-    first, origin = lab.run(gate, workers=2, drain_timeout="30s")
+    first, origin = start(drain_timeout="30s"), lab.origin(gate)
+    first.add(origin)
     client = first.connect().request()
     response = client.head()
     with Client(first.admin) as watching:
         assert watching.ask(target="/health").status == 200
         first.signal(signal.SIGTERM)
-        second = lab.weldr(workers=2, ip=text_of(first.address), admin_ip=text_of(first.admin))
+        second = start()
         second.add(lab.origin(o.named("second")))
         for _ in range(20):
             assert second.ask().text == "second"
@@ -75,16 +84,17 @@ def kill_manager(weldr):
     weldr.stopped = True
 
 
-def test_orphaned_stopped_workers_do_not_block_a_start(lab):
+def test_orphaned_stopped_workers_do_not_block_a_start(lab, start):
     """F4: they held the listening sockets for ever."""
-    first, _ = lab.run(o.hello, workers=2)
+    first = start()
+    first.add(lab.origin())
     workers = first.worker_pids()
     for pid in workers:
         os.kill(pid, signal.SIGSTOP)
     kill_manager(first)
-    start = time.monotonic()
-    second = lab.weldr(workers=2, ip=text_of(first.address), admin_ip=text_of(first.admin))
-    assert time.monotonic() - start < 15
+    begin = time.monotonic()
+    second = start()
+    assert time.monotonic() - begin < 15
     second.add(lab.origin(o.named("second")))
     for _ in range(40):
         assert second.ask().text == "second"
@@ -92,14 +102,15 @@ def test_orphaned_stopped_workers_do_not_block_a_start(lab):
     first.assert_no_dirt()
 
 
-def test_orphaned_workers_do_not_block_a_start(lab):
+def test_orphaned_workers_do_not_block_a_start(lab, start):
     """The neighbour: they are busy, and go on with what they have."""
     gate = o.BodyGate()
-    first, _ = lab.run(gate, workers=2, drain_timeout="20s")
+    first = start(drain_timeout="20s")
+    first.add(lab.origin(gate))
     client = first.connect().request()
     response = client.head()
     kill_manager(first)
-    second = lab.weldr(workers=2, ip=text_of(first.address), admin_ip=text_of(first.admin))
+    second = start()
     second.add(lab.origin(o.named("second")))
     for _ in range(40):
         assert second.ask().text == "second"
@@ -113,7 +124,7 @@ def test_the_log_says_who_holds_an_address(lab):
     """F4: what can be told is told, and the start ends soon."""
     holder = lab.weldr(workers=1)
     start = time.monotonic()
-    result = run_weldr("--ip", text_of(holder.address), "--admin-ip", "127.0.0.1:0")
+    result = run_weldr("--ip", "%s:%d" % holder.address, "--admin-ip", "127.0.0.1:0")
     assert result.returncode == 3 and time.monotonic() - start < 10
     line = next(line for line in result.stderr.splitlines() if "can't listen" in line)
     assert "address in use" in line and "weldr" in line, line

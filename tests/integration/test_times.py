@@ -55,7 +55,7 @@ def test_retry_ends_within_connect_ms(lab, after_s, has_waited):
         return lane.reset()
 
     weldr, _ = lab.run(reset_late)
-    set_timeouts(weldr, connect_ms=700, response_head_ms=20000)
+    set_timeouts(weldr, connect_ms=2000, response_head_ms=20000)
     clients = [weldr.connect() for _ in range(2)]
     if has_waited:
         assert all(client.ask().status == 200 for client in clients)
@@ -66,7 +66,7 @@ def test_retry_ends_within_connect_ms(lab, after_s, has_waited):
         if answer.status == 504:
             break
     assert (answer.status, answer.get("Weldr-Error")) == (504, "connect_timeout"), answer
-    assert 0.6 < waited_s < 0.8, waited_s
+    assert 1.9 < waited_s < 3.9, waited_s  # not less for what was waited before, and not twice
     for filler in fillers:
         filler.close()
 
@@ -184,7 +184,7 @@ def test_reset_while_connecting(lab, body):
     client.request(*(("POST",) if body else ()), fields=[("Content-Length", "5")] if body else (), body=body)
     wait_until(lambda: sockets(weldr) == before + 2, 5, "connecting")
     client.reset()
-    wait_until(lambda: sockets(weldr) == before, 1, "both are free")
+    wait_until(lambda: sockets(weldr) == before, 15, "both are free, long before any time limit")
     stats = weldr.stats()
     assert (stats["in_flight"], stats["ends"]["client_abort"], stats["server"]["failed"]) == (0, 1, 0)
     for filler in fillers:
@@ -212,7 +212,7 @@ def test_reset_under_back_pressure(lab):
         pass  # nothing more goes in
     assert sockets(weldr) == before + 2
     client.reset()
-    wait_until(lambda: sockets(weldr) == before, 1, "both are free")
+    wait_until(lambda: sockets(weldr) == before, 15, "both are free, long before any time limit")
     stats = weldr.stats()
     assert (stats["in_flight"], stats["ends"]["client_abort"], stats["server"]["failed"]) == (0, 1, 0)
     origin.gate.set()
@@ -234,7 +234,7 @@ def test_fin_while_waiting(lab, is_on, has_waited):
     client.finish()
     if is_on:
         assert client.to_close() == b""
-        wait_until(lambda: weldr.stats()["in_flight"] == 0, 1, "nothing in flight")
+        wait_until(lambda: weldr.stats()["in_flight"] == 0, 15, "nothing in flight")
         stats = weldr.stats()
         assert (stats["ends"]["client_abort"], stats["server"]["failed"]) == (1, 0)
     gate.open()

@@ -2,6 +2,7 @@
 #include "got.h"
 #include "worker/limits.h"
 #include "worker/origin.h"
+#include "worker/origin_table.h"
 
 static void test_round_robin(void **state)
 {

@@ -202,7 +202,7 @@ static void test_own_shortage(void **state)
             CHECK(status_of(c, 0) == 503 && has_error(c, shortages[i].word));
         }
         for (unsigned n = 0; n < 2; n++) {
-            CHECK(failed_of(w, n) == 0 && !world_origin_of(w, n)->is_ejected);
+            CHECK(failed_of(w, n) == 0 && world_origin_of(w, n)->state == ORIGIN_SERVING);
             world_route(w, n, 0);
         }
         CHECK(world_stat(w, STATS_server_failed) == 0);

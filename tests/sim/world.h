@@ -16,7 +16,7 @@
 #include "pool/pool_command.h"
 #include "worker/listener_runtime.h"
 #include "worker/pool_runtime.h"
-#include "worker/worker.h"
+#include "worker/worker_life.h"
 
 enum { WORLD_ORIGINS = 8 };
 
@@ -38,8 +38,9 @@ struct world_setup {
     uint16_t weight[WORLD_ORIGINS]; /* 0: 1 */
     struct world_timeouts timeouts; /* 0: the default */
     bool map_host;
-    bool is_behind_proxy; /* clients come behind a PROXY header */
-    bool tells_client;    /* servers get one */
+    bool is_behind_proxy;                 /* clients come behind a PROXY header */
+    bool tells_client;                    /* servers get one */
+    const struct codec_kind *client_kind; /* what clients speak; NULL: HTTP/1 */
 };
 
 struct world {
@@ -56,7 +57,8 @@ struct world {
     struct fake_origin origins[WORLD_ORIGINS];
     uint64_t server_id[WORLD_ORIGINS]; /* 0: not in the pool */
     LIST_HEAD(, world_client) clients;
-    size_t held_max_bytes; /* most that the queues of all conns held at the end of a turn */
+    size_t held_max_bytes;   /* most that the queues of all conns held at the end of a turn */
+    size_t queued_max_bytes; /* … and all queues that share the budget, those of streams too */
 };
 
 /* Never NULL. All origins listen. */
@@ -81,7 +83,8 @@ struct world_client *world_ask_at_once(struct world *w, const char *text,
                                        const struct loop_sim_faults *faults);
 void world_say(struct world_client *c, const char *text);
 
-/* By the number of the origin. Result of worker_apply. */
+/* world_change.c: what the manager tells; by the number of the origin. Result of worker_apply.
+ */
 int world_add_server(struct world *w, unsigned n, uint16_t weight);
 /* The same by a name, which is not resolved yet. */
 int world_add_named(struct world *w, unsigned n);

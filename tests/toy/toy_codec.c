@@ -64,7 +64,7 @@ static void done(struct codec *c, struct codec_stream *st)
 {
     struct toy_stream *s = toy_stream_from(st);
 
-    MUST(s->reset_told ||
+    MUST(s->reset_told || toy_from(c)->is_broken ||
          (s->in_ended && s->out_ended && !s->end_is_due && bufq_len(&s->kept) == 0));
     toy_forget(toy_from(c), s);
 }
@@ -140,6 +140,12 @@ unsigned toy_stream_n(const struct codec *c)
     return toy_of(c)->stream_n;
 }
 
+static size_t kept(const struct codec *c, const struct codec_stream *st)
+{
+    (void)c;
+    return toy_kept_bytes(st);
+}
+
 size_t toy_kept_bytes(const struct codec_stream *st)
 {
     return bufq_len(&((const struct toy_stream *)(const void *)st)->kept);
@@ -156,6 +162,7 @@ static const struct codec_ops toy_ops = {
     .send_body = toy_send_body,
     .send_end = toy_send_end,
     .output = toy_output,
+    .kept = kept,
     .raw_in = raw,
     .skip_in = skip,
     .raw_out = raw,
@@ -168,29 +175,20 @@ static const struct codec_ops toy_ops = {
     .free = free_codec,
 };
 
-/* ---- the kinds ---- */
+/* ---- the kind ---- */
 
 static void shared_free(void *shared)
 {
-    struct toy_shared *s = shared;
-
-    if (s != NULL)
-        h1_shared_free(s->h1);
-    free(s);
+    free(shared);
 }
 
 static void *shared_new(struct bufq_store *store)
 {
     struct toy_shared *s = calloc(1, sizeof(*s));
 
-    if (s == NULL)
-        return NULL;
-    s->store = store;
-    s->h1 = h1_shared_new(0);
-    if (s->h1 != NULL)
-        return s;
-    shared_free(s);
-    return NULL;
+    if (s != NULL)
+        s->store = store;
+    return s;
 }
 
 static struct codec *make(void *shared, enum codec_role role, const struct codec_limits *limits)
@@ -206,39 +204,21 @@ static struct codec *make(void *shared, enum codec_role role, const struct codec
     return &t->codec;
 }
 
-static struct codec *make_server(void *shared, enum codec_role role,
-                                 const struct codec_limits *limits)
-{
-    struct toy_shared *s = shared;
-
-    return role == CODEC_SERVER ? make(s, role, limits) : h1_new(s->h1, role, limits);
-}
-
-static struct codec *make_client(void *shared, enum codec_role role,
-                                 const struct codec_limits *limits)
-{
-    struct toy_shared *s = shared;
-
-    return role == CODEC_CLIENT ? make(s, role, limits) : h1_new(s->h1, role, limits);
-}
-
 static unsigned live_n(const void *shared)
 {
-    const struct toy_shared *s = shared;
-
-    return s->live_n + h1_kind.live_n(s->h1);
+    return ((const struct toy_shared *)shared)->live_n;
 }
 
 static void settle(void *shared)
 {
-    h1_kind.settle(((struct toy_shared *)shared)->h1);
+    (void)shared;
 }
 
-#define TOY_KIND(text, maker)                                                                  \
-    {                                                                                          \
-        .name = (text), .shared_new = shared_new, .shared_free = shared_free, .make = (maker), \
-        .live_n = live_n, .settle = settle                                                     \
-    }
-const struct codec_kind toy_kind = TOY_KIND("toy", make);
-const struct codec_kind toy_server_kind = TOY_KIND("toy server", make_server);
-const struct codec_kind toy_client_kind = TOY_KIND("toy client", make_client);
+const struct codec_kind toy_kind = {
+    .name = "toy",
+    .shared_new = shared_new,
+    .shared_free = shared_free,
+    .make = make,
+    .live_n = live_n,
+    .settle = settle,
+};

@@ -5,8 +5,8 @@
  * not while it is paused. The server refuses more than TOY_STREAMS_MAX streams, and those that
  * begin behind its GOAWAY (codec_close_after). Not there: trailers (left out), upgrades.
  *
- * In a test over a whole worker: codec_shared_put(shared.codecs, CODEC_H1, &toy_server_kind)
- * before its first connection, and clients of the test speak toy.
+ * In a test over a whole worker: codec_shared_put(shared.codecs, CODEC_H1, CODEC_SERVER,
+ * &toy_kind) before its first connection: clients speak toy then, servers HTTP/1.
  */
 #ifndef WELDR_TESTS_TOY_CODEC_H
 #define WELDR_TESTS_TOY_CODEC_H
@@ -15,9 +15,7 @@
 
 enum { TOY_STREAMS_MAX = 128, TOY_CREDIT_BYTES = 16 * 1024 };
 
-extern const struct codec_kind toy_kind;        /* both roles */
-extern const struct codec_kind toy_server_kind; /* server: toy; client: HTTP/1 */
-extern const struct codec_kind toy_client_kind; /* server: HTTP/1; client: toy */
+extern const struct codec_kind toy_kind;
 
 /* For tests to look at. */
 unsigned toy_stream_n(const struct codec *c);

@@ -3,7 +3,6 @@
 #define WELDR_TESTS_TOY_INT_H
 
 #include "base/bufq.h"
-#include "codec/h1.h"
 #include "toy_codec.h"
 
 enum {
@@ -17,7 +16,6 @@ enum toy_type { TOY_HEAD, TOY_DATA, TOY_RESET, TOY_CREDIT, TOY_GOAWAY, TOY_PING,
 enum { TOY_END = 1 }; /* flag of HEAD and DATA: the message ends here */
 
 struct toy_shared {
-    struct h1_shared *h1; /* for the other role of a kind that has one only */
     struct bufq_store *store;
     unsigned live_n;
     struct msg msg;

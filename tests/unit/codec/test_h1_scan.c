@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include "base/rand.h"
+#include "codec/h1_int.h"
 #include "codec/h1_scan.h"
 #include "http/field.h"
 
@@ -90,6 +91,94 @@ static void test_random_runs(void **state)
     }
 }
 
+enum { LINES_MAX = 8 };
+
+/* What lines() takes, h1_fields_read reads the same; where it stops is no line of the usual
+ * form. */
+static void check_lines(const struct h1_scan *s, const char *p, size_t len)
+{
+    struct msg_field fields[LINES_MAX];
+    struct h1_fault fault;
+    const char *at = p;
+    const char *stop = p;
+    unsigned n = s->lines(p, &stop, p + len, fields, LINES_MAX);
+    struct msg_field f;
+
+    for (unsigned i = 0; i < n; i++) {
+        at = h1_fields_read(p, at, p + len, &f, &fault);
+        assert_non_null(at);
+        assert_int_equal(f.flags, MSG_FIELD_TIGHT);
+        assert_memory_equal(&f, &fields[i], sizeof(f));
+    }
+    assert_ptr_equal(at, stop);
+    if (n == LINES_MAX || h1_fields_read(p, at, p + len, &f, &fault) == NULL)
+        return;
+    assert_true(f.flags != MSG_FIELD_TIGHT || f.value_len == 0);
+}
+
+static void check_all_lines(const char *text, size_t len)
+{
+    char *p = malloc(len + 1);
+    assert_non_null(p);
+    memcpy(p + 1, text, len);
+    for (unsigned i = 0; h1_scan_variant(i) != NULL; i++)
+        check_lines(h1_scan_variant(i), p + 1, len);
+    free(p);
+}
+
+/* Whole, cut off anywhere, and with any byte in any place. */
+static void test_lines(void **state)
+{
+    (void)state;
+    static const char text[] = "Host: a\r\nX-A-Name-Of-More-Than-16-Bytes: b c\r\nVia: a value "
+                               "that is longer than 32 bytes, so that it takes a step\r\n\r\n";
+    for (size_t len = 0; len < sizeof(text); len++)
+        check_all_lines(text, len);
+    for (size_t at = 0; at < sizeof(text) - 1; at++) {
+        char other[sizeof(text)];
+        memcpy(other, text, sizeof(text));
+        for (unsigned c = 0; c < 256; c++) {
+            other[at] = (char)c;
+            check_all_lines(other, sizeof(text) - 1);
+        }
+    }
+}
+
+static void test_lines_are_not_more_than_there_is_room_for(void **state)
+{
+    (void)state;
+    static const char text[] = "A: 1\r\nB: 2\r\nC: 3\r\n";
+    for (unsigned i = 0; h1_scan_variant(i) != NULL; i++) {
+        struct msg_field fields[2] = {{0}};
+        const char *at = text;
+        assert_int_equal(
+            h1_scan_variant(i)->lines(text, &at, text + sizeof(text) - 1, fields, 1), 1);
+        assert_ptr_equal(at, text + 6);
+        assert_int_equal(fields[1].name_len, 0);
+    }
+}
+
+static void test_names_are_short_enough_for_their_length(void **state)
+{
+    (void)state;
+    enum { NAME_BYTES = UINT16_MAX + 1 };
+    char *text = malloc(NAME_BYTES + 8);
+    assert_non_null(text);
+    memset(text, 'a', NAME_BYTES);
+    memcpy(text + NAME_BYTES, ": b\r\n", 5);
+    for (unsigned i = 0; h1_scan_variant(i) != NULL; i++) {
+        const struct h1_scan *s = h1_scan_variant(i);
+        const char *at = text;
+        struct msg_field field;
+        assert_int_equal(s->lines(text, &at, text + NAME_BYTES + 5, &field, 1), 0);
+        assert_ptr_equal(at, text);
+        at = text + 1;
+        assert_int_equal(s->lines(text, &at, text + NAME_BYTES + 5, &field, 1), 1);
+        assert_int_equal(field.name_len, UINT16_MAX);
+    }
+    free(text);
+}
+
 static void test_choice_is_the_last_variant(void **state)
 {
     (void)state;
@@ -107,6 +196,9 @@ int main(void)
         cmocka_unit_test(test_every_byte_everywhere),
         cmocka_unit_test(test_alignments),
         cmocka_unit_test(test_random_runs),
+        cmocka_unit_test(test_lines),
+        cmocka_unit_test(test_lines_are_not_more_than_there_is_room_for),
+        cmocka_unit_test(test_names_are_short_enough_for_their_length),
         cmocka_unit_test(test_choice_is_the_last_variant),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -48,7 +48,7 @@ static struct bench *bench_new(enum codec_role role)
     b->store = bufq_store_new(0);
     b->shared = codec_shared_new(b->store);
     assert_non_null(b->shared);
-    assert_int_equal(codec_shared_put(b->shared, CODEC_H1, &toy_kind), 0);
+    assert_int_equal(codec_shared_put(b->shared, CODEC_H1, role, &toy_kind), 0);
     b->codec = codec_new(b->shared, CODEC_H1, role, &codec_limits_request);
     assert_non_null(b->codec);
     b->codec->up = &bench_ops;

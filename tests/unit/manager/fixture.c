@@ -10,10 +10,18 @@
 
 #include <cmocka.h>
 
-#include "manager/listeners.h"
 #include "manager/names.h"
 #include "manager/restore.h"
 #include "pool/pool_code.h"
+
+/* In one piece. */
+struct rooms {
+    struct manager manager; /* first: fixture_stop frees it */
+    struct leaving leaving;
+    struct listeners listeners;
+    struct changes changes;
+    struct follow follow;
+};
 
 enum { FD_LIMIT = 10000, TURNS_MAX = 1000000 };
 
@@ -35,25 +43,26 @@ struct manager *fixture_new(void)
 {
     static char resolver[] = "127.0.0.1:9"; /* nobody is there */
     static const struct config config = {.resolver = resolver};
-    struct manager *m = calloc(1, sizeof(*m));
+    struct rooms *rooms = calloc(1, sizeof(*rooms));
+    struct manager *m = &rooms->manager;
 
-    assert_non_null(m);
+    assert_non_null(rooms);
     m->config = &config;
     m->loop = loop_epoll_new();
     assert_int_equal(conn_shared_init(&m->shared, m->loop), 0);
-    m->supervisor.loop = m->loop;
+    m->supervisor.slots.loop = m->loop;
     m->stats = stats_new(1, &m->supervisor.stats_fd);
     m->pool = pool_state_new();
     m->requests = pool_requests_new();
     facts_init(&m->facts);
-    TAILQ_INIT(&m->supervisor.listenings);
+    listenings_init(&m->supervisor.listenings, &m->supervisor.slots, &m->supervisor.stand_in);
     assert_non_null(facts_add_pool(&m->facts, 0));
     (void)stats_slot_take(m->stats, STATS_OF_POOL, 0);
     (void)stats_slot_take(m->stats, STATS_OF_LISTENER, 0);
-    servers_init(m);
-    changes_init(m);
-    listeners_init(m);
-    leaving_init(m);
+    leaving_init(&rooms->leaving, m);
+    listeners_init(&rooms->listeners, m);
+    changes_init(&rooms->changes, m);
+    follow_init(&rooms->follow, m);
     publish_init(&m->publish, &m->supervisor, &m->facts, m->pool);
     checks_init(&m->checks, &m->shared, m->pool, 1, FD_LIMIT);
     servers_watch_health(m);
@@ -92,24 +101,25 @@ struct manager *fixture_start(enum engine engine, const struct delayed_options *
 
 void fixture_close_listeners(struct manager *m)
 {
-    while (!TAILQ_EMPTY(&m->supervisor.listenings))
-        listening_close(TAILQ_FIRST(&m->supervisor.listenings), false, 0);
+    while (!TAILQ_EMPTY(&m->supervisor.listenings.list))
+        listening_close(TAILQ_FIRST(&m->supervisor.listenings.list), false, 0);
 }
 
 void fixture_stop(struct manager *m)
 {
     m->cluster->ops->free(m->cluster);
     m->cluster = NULL;
-    changes_fini(m);
-    listeners_fini(m);
+    changes_fini(m->changes);
+    listeners_fini(m->listeners);
     fixture_close_listeners(m);
-    leaving_fini(m);
-    servers_fini(m);
+    leaving_fini(m->leaving);
+    follow_fini(m->follow);
+    servers_end_checks(m);
     names_stop(m);
     while (m->checks.open_n > 0)
         (void)loop_turn(m->loop, 0);
     fixture_turns(m, 2);
-    assert_int_equal(m->changes.n, 0);
+    assert_int_equal(m->changes->n, 0);
     publish_fini(&m->publish);
     facts_fini(&m->facts);
     pool_state_free(m->pool);
@@ -159,6 +169,19 @@ static void fire(struct manager *m, struct timer *t)
     t->on_fire(t);
 }
 
+/* More than any change takes that waits for no timer. */
+enum { QUIET_TURNS = 32 };
+
+/* Nor is the time after which a worker without memory is told again. */
+static void fire_retries(struct manager *m)
+{
+    struct slots *slots = &m->supervisor.slots;
+
+    for (unsigned i = 0; i < slots->n; i++)
+        if (manager_channel_is_starved(&slots->list[i].channel))
+            fire(m, &slots->list[i].channel.retry);
+}
+
 int fixture_change(struct manager *m, struct pool_command *c, struct pool_outcome *outcome)
 {
     struct waiter w = {.is_told = false};
@@ -174,6 +197,8 @@ int fixture_change(struct manager *m, struct pool_command *c, struct pool_outcom
         (void)loop_turn(m->loop, 0);
         if (!w.is_told && ch->phase == CHANGE_PAUSED)
             fire(m, &ch->timer);
+        else if (!w.is_told && n % QUIET_TURNS == QUIET_TURNS - 1)
+            fire_retries(m);
     }
     if (outcome != NULL)
         *outcome = w.outcome;

@@ -5,7 +5,12 @@
 #define WELDR_TESTS_MANAGER_FIXTURE_H
 
 #include "cluster/delayed.h"
+#include "manager/change.h"
+#include "manager/follow.h"
+#include "manager/leaving.h"
+#include "manager/listeners.h"
 #include "manager/manager.h"
+#include "manager/servers.h"
 #include "pool/pool_replica.h"
 
 enum engine { ENGINE_SOLO, ENGINE_DELAYED, ENGINES };

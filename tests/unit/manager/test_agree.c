@@ -17,7 +17,8 @@
 #include "worker/channel.h"
 #include "worker/listener_runtime.h"
 #include "worker/origin.h"
-#include "worker/worker.h"
+#include "worker/origin_table.h"
+#include "worker/worker_life.h"
 
 /* A manager and a worker in one process, with a real channel between them: whichever allocation
  * fails in either of them, they agree in the end and neither has ended. */
@@ -33,7 +34,7 @@ static bool has_worker;
 
 static void on_ack(struct manager_channel *ch, const struct frame_ack *ack)
 {
-    publish_on_ack(&m->publish, (struct slot *)ch, ack);
+    publish_on_ack(&m->publish, slot_of_channel(ch), ack);
 }
 
 static void on_bye(struct manager_channel *ch)
@@ -49,7 +50,7 @@ static void on_pong(struct manager_channel *ch)
 
 static void on_stale(struct manager_channel *ch)
 {
-    publish_attach(&m->publish, (struct slot *)ch, m->pool, NULL);
+    publish_attach(&m->publish, slot_of_channel(ch), m->pool, NULL);
 }
 
 static void on_channel_broken(struct manager_channel *ch, int error)
@@ -109,14 +110,13 @@ static void start_channel(void)
     static const struct frame_hello hello = {.worker_n = 1};
     int pair[2];
 
-    slot = m->supervisor.slots = calloc(1, sizeof(*slot));
-    m->supervisor.slot_n = 1;
-    slot->owner = &m->supervisor;
+    slot = m->supervisor.slots.list = calloc(1, sizeof(*slot));
+    m->supervisor.slots.n = 1;
+    slot_init(slot, &m->supervisor.slots, 0, &manager_ops);
     slot->is_wanted = true;
     slot->state = SLOT_RUNNING;
-    stand_in_init(slot);
+    assert_int_equal(stand_in_init(&m->supervisor.stand_in, &m->supervisor.slots), 0);
     assert_int_equal(listen_pair(pair), 0);
-    manager_channel_init(&slot->channel, m->loop, &manager_ops);
     manager_channel_open(&slot->channel, pair[0]);
     channel_open(&channel, m->loop, &worker, &worker_hooks, pair[1]);
     publish_attach(&m->publish, slot, m->pool, &hello);
@@ -147,8 +147,9 @@ static void stop(void)
     channel_close(&channel);
     manager_channel_close(&slot->channel);
     fixture_close_listeners(m);
-    m->supervisor.slots = NULL;
-    m->supervisor.slot_n = 0;
+    stand_in_fini(&m->supervisor.stand_in);
+    m->supervisor.slots.list = NULL;
+    m->supervisor.slots.n = 0;
     acceptor_leave_all(&worker, NULL);
     turns(5);
     worker_fini(&worker);
@@ -265,7 +266,7 @@ static void settle(void)
 {
     for (unsigned i = 0; i < 4; i++) {
         fire(&slot->channel.retry);
-        fire(&m->servers.repair);
+        fire(&m->follow->repair);
         turns(10);
     }
 }
@@ -274,7 +275,7 @@ static void check_agreement(void)
 {
     const struct pool *p = pool_default(m->pool);
 
-    assert_false(m->servers.has_stopped);
+    assert_false(m->has_stopped);
     assert_false(channel.is_lacking || slot->channel.is_stale);
     assert_false(manager_channel_is_starved(&slot->channel));
     assert_int_equal(worker.pool_state->digest, m->pool->digest);
@@ -286,7 +287,7 @@ static void check_agreement(void)
         assert_non_null(f);
         assert_true(f->is_checked);
         assert_non_null(o);
-        assert_true(o->in_pool);
+        assert_true(origin_is_in_pool(o));
         assert_int_equal(o->up, f->is_up);
         assert_int_equal(o->stats_slot, f->stats_slot);
     }
@@ -345,7 +346,7 @@ static void check_origins_of(const struct pool *p)
         assert_string_equal(o->authority, p->servers[i]->authority);
         assert_int_equal(o->weight, p->servers[i]->weight);
         assert_int_equal(o->admin, p->servers[i]->admin);
-        assert_false(o->gone);
+        assert_true(origin_is_in_pool(o));
     }
 }
 
@@ -355,7 +356,7 @@ static void check_origins(void)
     uint32_t in_pool_n = 0;
 
     HASH_ITER (hh, worker.origins, o, next)
-        in_pool_n += o->in_pool;
+        in_pool_n += origin_is_in_pool(o);
     assert_int_equal(in_pool_n, m->pool->server_n);
     for (uint32_t i = 0; i < m->pool->pool_n; i++)
         check_origins_of(m->pool->pools[i]);
@@ -368,7 +369,7 @@ static void check_acceptors(void)
     const struct acceptor *a;
     unsigned open_n = 0, accepting_n = 0;
 
-    TAILQ_FOREACH (l, &m->supervisor.listenings, entry) {
+    TAILQ_FOREACH (l, &m->supervisor.listenings.list, entry) {
         assert_int_equal(l->state, LISTENING_OPEN);
         a = acceptor_find(&worker, l->socket_no);
         assert_non_null(a);

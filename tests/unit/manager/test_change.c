@@ -96,7 +96,7 @@ static void test_takes_as_long_as_it_takes(void **state)
     assert_int_equal(w.error, 0);
     assert_int_equal(w.outcome.change, POOL_CHANGE_ADDED);
     assert_int_equal(server_n(), 1);
-    assert_int_equal(m->changes.n, 0);
+    assert_int_equal(m->changes->n, 0);
 }
 
 static void test_at_once_with_solo(void **state)
@@ -108,7 +108,7 @@ static void test_at_once_with_solo(void **state)
     change_propose(make(UNCHECKED("1")), on_change, &w);
     assert_int_equal(w.told_n, 1);
     assert_int_equal(w.error, 0);
-    assert_int_equal(m->changes.n, 0);
+    assert_int_equal(m->changes->n, 0);
     fixture_stop(m);
 }
 
@@ -121,7 +121,7 @@ static void test_goes_on_alone(void **state)
     (void)state;
     change_propose(ch, on_change, &w);
     change_end(ch);
-    for (unsigned n = 0; m->changes.n > 0; n++) {
+    for (unsigned n = 0; m->changes->n > 0; n++) {
         assert_true(n < 1000);
         (void)loop_turn(m->loop, 0);
     }
@@ -129,7 +129,7 @@ static void test_goes_on_alone(void **state)
     assert_int_equal(w.told_n, 0);
     ch = make(UNCHECKED("2"));
     change_end(ch); /* never proposed */
-    assert_int_equal(m->changes.n, 0);
+    assert_int_equal(m->changes->n, 0);
 }
 
 /* Stored, and then there is no leader: proposed again, applied once. */
@@ -189,8 +189,8 @@ static void test_not_confirmed_in_time(void **state)
     fire(other);
     assert_int_equal(w.error, WERR_OUTCOME_UNKNOWN);
     assert_int_equal(kept.error, WERR_OUTCOME_UNKNOWN);
-    assert_int_equal(m->changes.n, 2);
-    for (unsigned n = 0; m->changes.n > 1; n++) {
+    assert_int_equal(m->changes->n, 2);
+    for (unsigned n = 0; m->changes->n > 1; n++) {
         assert_true(n < 1000);
         (void)loop_turn(m->loop, 0);
     }
@@ -198,7 +198,7 @@ static void test_not_confirmed_in_time(void **state)
     assert_int_equal(server_n(), 2);
     assert_int_equal(w.told_n + kept.told_n, 2);
     change_end(other);
-    assert_int_equal(m->changes.n, 0);
+    assert_int_equal(m->changes->n, 0);
 }
 
 /* What may be stored is not called refused because the last try was. */

@@ -85,8 +85,8 @@ static void test_states(void **state)
     assert_string_equal(facts_state(s), "down");
     facts_drain(&facts, s, calloc(1, sizeof(struct pool_server)));
     assert_string_equal(facts_state(s), "draining");
-    facts_set_leaving(&facts, s, true);
-    facts_set_leaving(&facts, s, true);
+    facts_move_leave(&facts, s, LEAVE_FINISHING);
+    facts_move_leave(&facts, s, LEAVE_FINISHING);
     assert_int_equal(facts.leaving_n, 1);
     assert_int_equal(facts.draining_n, 1);
     assert_ptr_equal(TAILQ_FIRST(&facts.leaving), s);
@@ -134,10 +134,18 @@ static void test_admin_states(void **state)
 
     (void)state;
     s->is_up = false;
+    assert_null(facts_leave_reason(s));
     s->admin = POOL_ADMIN_DRAINING;
     assert_string_equal(facts_state(s), "draining");
     s->admin = POOL_ADMIN_MAINTENANCE;
     assert_string_equal(facts_state(s), "maintenance");
+    facts_move_leave(&facts, s, LEAVE_FINISHING);
+    assert_string_equal(facts_leave_reason(s), "requests in flight finish");
+    facts_move_leave(&facts, s, LEAVE_CUT);
+    assert_string_equal(facts_leave_reason(s), "requests in flight finish");
+    facts_move_leave(&facts, s, LEAVE_DRAINED);
+    assert_string_equal(facts_leave_reason(s), "drained");
+    assert_int_equal(facts.leaving_n, 0);
     s->admin = POOL_ADMIN_ENABLED;
     assert_string_equal(facts_state(s), "down");
 }

@@ -77,10 +77,10 @@ static void test_failed_lost_and_back(void **state)
     assert_string_equal(missing[0].reason, "address in use");
     (void)close(fd);
 
-    l = listening_find(&m->supervisor, SPAN("two"), &loopback);
+    l = listening_find(&m->supervisor.listenings, SPAN("two"), &loopback);
     bound = l->bound;
     l->bound = nowhere;
-    m->listeners_looked_ms = 0;
+    m->listeners->looked_ms = 0;
     listeners_look(m);
     assert_int_equal(listeners_find_missing(m, missing, 4, &of), 2);
     assert_string_equal(missing[1].state, "lost");
@@ -88,7 +88,7 @@ static void test_failed_lost_and_back(void **state)
     l->bound = bound;
     listeners_look(m); /* too soon */
     assert_true(l->is_lost);
-    m->listeners_looked_ms = 0;
+    m->listeners->looked_ms = 0;
     listeners_look(m);
     assert_string_equal(listening_word(l), "open");
     assert_null(listening_reason(l));

@@ -20,7 +20,7 @@ enum { KEPT = 7, DRAINING = 8, CUT = 9, FRAMES_MAX = 16 };
 
 static struct loop *loop;
 static struct slot slot;
-static struct supervisor supervisor = {.slots = &slot, .slot_n = 1};
+static struct supervisor supervisor = {.slots = {.list = &slot, .n = 1}};
 static struct publish publish;
 static struct facts facts;
 static struct pool_state *pool;
@@ -39,11 +39,10 @@ static int setup(void **state)
     assert_true(loop != NULL && pool != NULL);
     assert_int_equal(listen_pair(pair), 0);
     worker_fd = pair[1];
-    supervisor.loop = loop;
-    TAILQ_INIT(&supervisor.listenings);
-    slot.owner = &supervisor;
+    supervisor.slots.loop = loop;
+    listenings_init(&supervisor.listenings, &supervisor.slots, &supervisor.stand_in);
+    slot_init(&slot, &supervisor.slots, 0, &no_ops);
     slot.state = SLOT_RUNNING;
-    manager_channel_init(&slot.channel, loop, &no_ops);
     manager_channel_open(&slot.channel, pair[0]);
     facts_init(&facts);
     publish_init(&publish, &supervisor, &facts, pool);
@@ -72,7 +71,10 @@ static void add_facts(uint64_t id, bool is_removed, bool is_cut)
     assert_non_null(f);
     if (is_removed)
         facts_drain(&facts, f, removed);
-    f->is_cut = is_cut;
+    if (is_cut) {
+        facts_move_leave(&facts, f, LEAVE_FINISHING);
+        facts_move_leave(&facts, f, LEAVE_CUT);
+    }
     f->is_untried = false;
 }
 
@@ -132,6 +134,26 @@ static void test_attach_tells_what_was_cut(void **state)
     assert_int_equal(locals[1].server_id, CUT);
     assert_int_equal(locals[1].flags, FRAME_LOCAL_GONE);
     assert_int_equal(types[2], FRAME_SNAPSHOT);
+}
+
+/* A server that was cut off and stands up again has requests that are nobody's to end. */
+static void test_attach_after_resume(void **state)
+{
+    uint16_t types[FRAMES_MAX] = {0};
+    struct frame_local locals[FRAMES_MAX] = {0};
+    struct server_facts *f;
+
+    (void)state;
+    add_facts(CUT, false, true);
+    publish_attach(&publish, &slot, pool, NULL);
+    assert_int_equal(receive(types, locals), 2);
+    assert_int_equal(locals[0].flags, FRAME_LOCAL_UP | FRAME_LOCAL_CUT);
+    f = facts_find(&facts, CUT);
+    facts_move_leave(&facts, f, LEAVE_DRAINED);
+    facts_move_leave(&facts, f, LEAVE_STAYS);
+    publish_attach(&publish, &slot, pool, NULL);
+    assert_int_equal(receive(types, locals), 2);
+    assert_int_equal(locals[0].flags, FRAME_LOCAL_UP);
 }
 
 /* The largest response of a name server fits: each frame has the room that it needs. It says
@@ -287,7 +309,7 @@ static void fire(struct timer *t)
 static void test_deadline_spares_a_successor(void **state)
 {
     const struct server_facts f = {.id = 1, .stats_slot = STATS_NO_SLOT};
-    struct publish_waiter w;
+    struct publish_waiter w = {0};
     int status;
 
     (void)state;
@@ -313,6 +335,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_attach_tells_what_was_cut, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_attach_after_resume, setup, teardown),
         cmocka_unit_test_setup_teardown(test_attach_tells_all_addresses, setup, teardown),
         cmocka_unit_test_setup_teardown(test_own_address_is_not_told, setup, teardown),
         cmocka_unit_test_setup_teardown(test_flags, setup, teardown),

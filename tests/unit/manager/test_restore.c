@@ -54,13 +54,13 @@ static void print_addrs(struct text *t, const struct server_facts *f)
 static void print_facts(struct text *t, const struct manager *m, const struct server_facts *f,
                         const struct pool_server *server)
 {
-    const uint64_t left_ms = f->is_leaving ? f->leave_until_ms - loop_now_ms(m->loop) : 0;
+    const uint64_t left_ms = facts_is_leaving(f) ? f->leave_until_ms - loop_now_ms(m->loop) : 0;
 
     print(t,
           "%llx %s state=%s admin=%u drain=%u leaving=%d left=%d cut=%d named=%d asked=%d "
           "up=%d untried=%d checked=%d settings=%llx n=%u error=%s",
           (unsigned long long)f->id, server->url, facts_state(f), f->admin, f->drain_ms,
-          f->is_leaving, left_ms > LONG_MS / 2, f->is_cut, f->is_named,
+          facts_is_leaving(f), left_ms > LONG_MS / 2, f->leave == LEAVE_CUT, f->is_named,
           resolve_has(m->resolve, f->id), f->is_up, f->is_untried, f->is_checked,
           f->is_checked ? (unsigned long long)f->check_settings : 0, f->addr_n, f->name_error);
     print_addrs(t, f);
@@ -90,7 +90,7 @@ static void print_listener(struct text *t, const struct manager *m, const struct
           stats_slot_find(m->stats, STATS_OF_LISTENER, l->id) != STATS_NO_SLOT, l->rule_n);
     for (unsigned i = 0; i < l->address_n; i++) {
         const struct listening *at =
-            listening_find(&m->supervisor, span_from_str(l->name), &l->addresses[i]);
+            listening_find(&m->supervisor.listenings, span_from_str(l->name), &l->addresses[i]);
         char text[ADDR_TEXT_MAX];
 
         (void)addr_print(&l->addresses[i], text);
@@ -106,7 +106,7 @@ static unsigned listening_n(const struct manager *m)
     const struct listening *l;
     unsigned n = 0;
 
-    TAILQ_FOREACH (l, &m->supervisor.listenings, entry)
+    TAILQ_FOREACH (l, &m->supervisor.listenings.list, entry)
         n++;
     return n;
 }
@@ -131,7 +131,7 @@ static char *dump(const struct manager *m)
           "index=%llu digest=%llx revision=%llu servers=%u facts=%u leaving=%u draining=%u "
           "pools=%u open=%u listening=%u slots=%u+%u\n",
           (unsigned long long)s->index, (unsigned long long)s->digest,
-          (unsigned long long)m->servers.revision, s->server_n, HASH_COUNT(m->facts.by_id),
+          (unsigned long long)m->revision, s->server_n, HASH_COUNT(m->facts.by_id),
           m->facts.leaving_n, m->facts.draining_n, HASH_COUNT(m->facts.pools),
           m->facts.fail_open_n, listening_n(m), slots_n(m, STATS_OF_POOL),
           slots_n(m, STATS_OF_LISTENER));
@@ -242,7 +242,7 @@ static void test_as_if_followed(void **state)
         assert_int_equal(servers_on_snapshot(m, &bytes, &len), 0);
         assert_int_equal(servers_on_restore(other, m->pool->index, span_from(bytes, len)), 0);
         free(bytes);
-        m->servers.revision = m->pool->index; /* a snapshot does not say it */
+        m->revision = m->pool->index; /* a snapshot does not say it */
         is = dump_settled(other);
         should_be = dump_settled(m);
         check_equal(is, should_be, seed);

@@ -306,7 +306,8 @@ static inline struct streams *streams_new(const struct codec_kind *kind, uint32_
     w->loop = loop_sim_new(1, &(struct loop_sim_faults){.buffer_bytes = buffer_bytes});
     assert_non_null(w->loop);
     assert_int_equal(conn_shared_init(&w->shared, w->loop), 0);
-    assert_int_equal(codec_shared_put(w->shared.codecs, CODEC_H1, kind), 0);
+    for (unsigned role = 0; role < CODEC_ROLES; role++)
+        assert_int_equal(codec_shared_put(w->shared.codecs, CODEC_H1, role, kind), 0);
     sock_accept_start(w->loop, &w->listener, &streams_listener_ops,
                       loop_sim_listen(w->loop, &w->at));
     assert_int_equal(conn_connect(&w->asks.conn, &w->shared, &streams_conn_ops, &w->at,

@@ -1,6 +1,7 @@
 #include "pool_fixture.h"
 
-#include "pool/pool_int.h"
+#include "pool/kind_ops.h"
+#include "pool/pool_mem.h"
 
 static void test_words_and_ids(void **state)
 {

@@ -1,8 +1,6 @@
 /* Listeners as objects of the description. */
 #include "pool_fixture.h"
 
-#include "pool/pool_int.h"
-
 #define FORWARD_DEFAULT "\"default_action\":{\"forward\":[{\"pool\":\"default\",\"weight\":1}]}"
 
 static void test_default(void **state)

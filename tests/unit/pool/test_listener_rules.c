@@ -2,8 +2,6 @@
  */
 #include "pool_fixture.h"
 
-#include "pool/pool_int.h"
-
 #define FIXED "\"action\":{\"fixed\":{\"status\":404}}"
 
 static void test_order_and_look_ups(void **state)

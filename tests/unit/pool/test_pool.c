@@ -1,7 +1,6 @@
 #include "pool_fixture.h"
 
 #include "base/fault.h"
-#include "pool/pool_int.h"
 
 static void test_new_state(void **state)
 {

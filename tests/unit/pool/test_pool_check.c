@@ -1,7 +1,5 @@
 #include "pool_fixture.h"
 
-#include "pool/pool_int.h"
-
 static struct pool_state *new_state_with(const char *json, uint64_t *id)
 {
     struct pool_state *s = pool_state_new();

@@ -3,7 +3,8 @@
 #include <jansson.h>
 
 #include "base/fault.h"
-#include "pool/pool_int.h"
+#include "pool/pool_meta.h"
+#include "pool/server.h"
 
 enum body_kind { ADD, CHANGE, SET };
 
@@ -364,51 +365,54 @@ static void test_admin_entry_layout(void **state)
     pool_command_fini(&c);
 }
 
+static const struct admin_case {
+    const char *body;
+    enum pool_admin admin;
+    int rc;
+    uint32_t drain_ms;
+    const char *code, *field;
+} admin_cases[] = {
+    {"", POOL_ADMIN_DRAINING, 0, 1234, "", ""},
+    {"{}", POOL_ADMIN_MAINTENANCE, 0, 1234, "", ""},
+    {"{\"delay_ms\":300000}", POOL_ADMIN_DRAINING, 0, 300000, "", ""},
+    {"{\"delay_ms\":0}", POOL_ADMIN_MAINTENANCE, 0, 0, "", ""},
+    {"", POOL_ADMIN_ENABLED, 0, 0, "", ""},
+    {"{}", POOL_ADMIN_ENABLED, 0, 0, "", ""},
+    {"{\"delay_ms\":1}", POOL_ADMIN_ENABLED, WERR_INVALID, 0, "unknown_key", "delay_ms"},
+    {"{\"delay_ms\":-1}", POOL_ADMIN_DRAINING, WERR_INVALID, 0, "invalid_value", "delay_ms"},
+    {"{\"delay_ms\":86400001}", POOL_ADMIN_DRAINING, WERR_INVALID, 0, "invalid_value",
+     "delay_ms"},
+    {"{\"delay_ms\":null}", POOL_ADMIN_DRAINING, WERR_INVALID, 0, "invalid_value", "delay_ms"},
+    {"{\"drain_ms\":1}", POOL_ADMIN_DRAINING, WERR_INVALID, 0, "unknown_key", "drain_ms"},
+    {"[]", POOL_ADMIN_DRAINING, WERR_INVALID, 0, "invalid_value", ""},
+    {"{", POOL_ADMIN_DRAINING, WERR_SYNTAX, 0, "invalid_json", ""},
+};
+
+static void check_admin(const struct pool_state *s, const struct admin_case *row)
+{
+    struct pool_command c;
+    struct pool_error error = {.code = ""};
+    assert_int_equal(pool_code_admin_from_json(span_from_str(row->body), row->admin,
+                                               default_pool(s), 9, &c, &error),
+                     row->rc);
+    assert_string_equal(error.code, row->code);
+    assert_string_equal(error.field, row->field);
+    if (row->rc != 0)
+        return;
+    assert_int_equal(c.type, POOL_SET_SERVER_ADMIN);
+    assert_int_equal(c.server_id, 9);
+    assert_int_equal(c.server.admin, row->admin);
+    assert_int_equal(c.server.drain_ms, row->drain_ms);
+    pool_command_fini(&c);
+}
+
 static void test_admin_bodies(void **state)
 {
-    static const struct {
-        const char *body;
-        enum pool_admin admin;
-        int rc;
-        uint32_t drain_ms;
-        const char *code, *field;
-    } cases[] = {
-        {"", POOL_ADMIN_DRAINING, 0, 1234, "", ""},
-        {"{}", POOL_ADMIN_MAINTENANCE, 0, 1234, "", ""},
-        {"{\"delay_ms\":300000}", POOL_ADMIN_DRAINING, 0, 300000, "", ""},
-        {"{\"delay_ms\":0}", POOL_ADMIN_MAINTENANCE, 0, 0, "", ""},
-        {"", POOL_ADMIN_ENABLED, 0, 0, "", ""},
-        {"{}", POOL_ADMIN_ENABLED, 0, 0, "", ""},
-        {"{\"delay_ms\":1}", POOL_ADMIN_ENABLED, WERR_INVALID, 0, "unknown_key", "delay_ms"},
-        {"{\"delay_ms\":-1}", POOL_ADMIN_DRAINING, WERR_INVALID, 0, "invalid_value",
-         "delay_ms"},
-        {"{\"delay_ms\":86400001}", POOL_ADMIN_DRAINING, WERR_INVALID, 0, "invalid_value",
-         "delay_ms"},
-        {"{\"delay_ms\":null}", POOL_ADMIN_DRAINING, WERR_INVALID, 0, "invalid_value",
-         "delay_ms"},
-        {"{\"drain_ms\":1}", POOL_ADMIN_DRAINING, WERR_INVALID, 0, "unknown_key", "drain_ms"},
-        {"[]", POOL_ADMIN_DRAINING, WERR_INVALID, 0, "invalid_value", ""},
-        {"{", POOL_ADMIN_DRAINING, WERR_SYNTAX, 0, "invalid_json", ""},
-    };
     (void)state;
     struct pool_state *s = pool_state_new();
     assert_int_equal(set_pool(s, "{\"drain_ms\":1234}"), POOL_CHANGE_CHANGED);
-    for (unsigned i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-        struct pool_command c;
-        struct pool_error error = {.code = ""};
-        assert_int_equal(pool_code_admin_from_json(span_from_str(cases[i].body), cases[i].admin,
-                                                   default_pool(s), 9, &c, &error),
-                         cases[i].rc);
-        assert_string_equal(error.code, cases[i].code);
-        assert_string_equal(error.field, cases[i].field);
-        if (cases[i].rc != 0)
-            continue;
-        assert_int_equal(c.type, POOL_SET_SERVER_ADMIN);
-        assert_int_equal(c.server_id, 9);
-        assert_int_equal(c.server.admin, cases[i].admin);
-        assert_int_equal(c.server.drain_ms, cases[i].drain_ms);
-        pool_command_fini(&c);
-    }
+    for (unsigned i = 0; i < sizeof(admin_cases) / sizeof(admin_cases[0]); i++)
+        check_admin(s, &admin_cases[i]);
     assert_string_equal(pool_admin_word(POOL_ADMIN_MAINTENANCE), "maintenance");
     pool_state_free(s);
 }

@@ -1,7 +1,5 @@
 #include "pool_fixture.h"
 
-#include "pool/pool_int.h"
-
 static void test_words(void **state)
 {
     (void)state;

@@ -1,7 +1,7 @@
 #include "pool_fixture.h"
 
 #include "base/fault.h"
-#include "pool/pool_int.h"
+#include "pool/pool_meta.h"
 
 static void assert_meta(const struct pool_server *server, const char *want)
 {

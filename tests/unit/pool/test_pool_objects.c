@@ -1,8 +1,6 @@
 /* Pools as objects: added, changed, replaced, removed; what refuses that; guards. */
 #include "pool_fixture.h"
 
-#include "pool/pool_int.h"
-
 static int remove_pool(struct pool_state *s, const char *name, struct pool_change *change)
 {
     struct pool_command c;

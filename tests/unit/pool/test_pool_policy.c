@@ -1,6 +1,6 @@
 #include "pool_fixture.h"
 
-#include "pool/pool_int.h"
+#include "pool/pool_policy.h"
 
 static void test_words(void **state)
 {

@@ -196,30 +196,32 @@ static uint64_t digest_of_good(void)
     return digest;
 }
 
+/* Behind the good ones. */
+static const struct record bad[] = {
+    {0, 5, 0, "{}"},
+    {5, 5, 0, "{}"},
+    {255, 5, 0, "{}"},
+    {KIND_POOL, 5, 0, "{}"},
+    {KIND_POOL, 5, 0, "{\"name\":\"default\"}"},
+    {KIND_POOL, 0, 0, "{\"name\":\"other\"}"},
+    {KIND_POOL, 5, 1, "{\"name\":\"other\"}"},
+    {KIND_POOL, 3, 0, "{\"name\":\"other\"}"},
+    {KIND_POOL, 10, 0, "{\"name\":\"other\"}"},
+    {KIND_SERVER, 0, 0, "{\"url\":\"http://1.1.1.2:80\"}"},
+    {KIND_SERVER, 5, 7, "{\"url\":\"http://1.1.1.2:80\"}"},
+    {KIND_SERVER, 5, 3, "{\"url\":\"http://1.1.1.2:80\"}"},
+    {KIND_SERVER, 5, 0, "{\"url\":\"http://1.1.1.1:80\"}"},
+    {KIND_LISTENER, 5, 0, "{\"addresses\":[]}"},
+    {KIND_LISTENER, 5, 0,
+     "{\"name\":\"x\",\"default_action\":{\"forward\":[{\"pool\":\"y\"}]}}"},
+    {KIND_RULE, 5, 3, "{\"priority\":2,\"action\":{\"fixed\":{\"status\":404}}}"},
+    {KIND_RULE, 5, 0, "{\"priority\":1,\"action\":{\"fixed\":{\"status\":404}}}"},
+    {KIND_RULE, 5, 0, "{\"priority\":2}"},
+};
+
 static void test_records(void **state)
 {
     static const struct record good[] = {DEFAULT_POOL, GOOD_SERVER, GOOD_RULE};
-    static const struct record bad[] = {
-        {0, 5, 0, "{}"},
-        {5, 5, 0, "{}"},
-        {255, 5, 0, "{}"},
-        {KIND_POOL, 5, 0, "{}"},
-        {KIND_POOL, 5, 0, "{\"name\":\"default\"}"},
-        {KIND_POOL, 0, 0, "{\"name\":\"other\"}"},
-        {KIND_POOL, 5, 1, "{\"name\":\"other\"}"},
-        {KIND_POOL, 3, 0, "{\"name\":\"other\"}"},
-        {KIND_POOL, 10, 0, "{\"name\":\"other\"}"},
-        {KIND_SERVER, 0, 0, "{\"url\":\"http://1.1.1.2:80\"}"},
-        {KIND_SERVER, 5, 7, "{\"url\":\"http://1.1.1.2:80\"}"},
-        {KIND_SERVER, 5, 3, "{\"url\":\"http://1.1.1.2:80\"}"},
-        {KIND_SERVER, 5, 0, "{\"url\":\"http://1.1.1.1:80\"}"},
-        {KIND_LISTENER, 5, 0, "{\"addresses\":[]}"},
-        {KIND_LISTENER, 5, 0,
-         "{\"name\":\"x\",\"default_action\":{\"forward\":[{\"pool\":\"y\"}]}}"},
-        {KIND_RULE, 5, 3, "{\"priority\":2,\"action\":{\"fixed\":{\"status\":404}}}"},
-        {KIND_RULE, 5, 0, "{\"priority\":1,\"action\":{\"fixed\":{\"status\":404}}}"},
-        {KIND_RULE, 5, 0, "{\"priority\":2}"},
-    };
     char bytes[2000];
     struct pool_state *s = NULL;
     (void)state;

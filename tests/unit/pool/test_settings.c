@@ -1,7 +1,5 @@
 #include "pool_fixture.h"
 
-#include "pool/pool_int.h"
-
 /* A value of the setting that is not its default. */
 static uint64_t other_value(const struct setting *f)
 {

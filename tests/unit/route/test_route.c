@@ -35,12 +35,42 @@ static void test_paths(void **state)
         {"/a%2", "/a%2"},
         {"/a%", "/a%"},
         {"/a%zz", "/a%zz"},
+        {"/a%%63e", "/a%%63e"}, /* no %ce, which nobody wrote */
+        {"/a%6%33", "/a%6%33"},
+        {"/a%%36%33", "/a%%363"},
+        {"/a%%67", "/a%g"},
+        {"/a%/%63", "/a%/c"},
         {"/a%00b", "/a%00b"},
         {"*", "*"},
         {"", ""},
     };
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
         assert_normal(rows[i][0], rows[i][1]);
+}
+
+/* Of all short texts of what matters: what was made normal is normal. */
+static void test_paths_are_normal_at_once(void **state)
+{
+    (void)state;
+    static const char letters[] = "%36ce/.";
+    enum { LETTERS = sizeof(letters) - 1, LENGTH = 7 };
+    char path[LENGTH + 2] = "/";
+    for (unsigned length = 1; length <= LENGTH; length++) {
+        unsigned combinations = 1;
+        for (unsigned i = 0; i < length; i++)
+            combinations *= LETTERS;
+        for (unsigned n = 0; n < combinations; n++) {
+            char once[LENGTH + 2], twice[LENGTH + 2];
+            unsigned rest = n;
+            for (unsigned i = 1; i <= length; i++, rest /= LETTERS)
+                path[i] = letters[rest % LETTERS];
+            struct span first = rule_path_normal(span_from(path, length + 1), once);
+            struct span second = rule_path_normal(first, twice);
+            if (!span_is_equal(first, second))
+                fail_msg("%s: %.*s, then %.*s", path, (int)first.len, first.ptr,
+                         (int)second.len, second.ptr);
+        }
+    }
 }
 
 static bool takes(const char *conditions, const struct route_request *r)
@@ -359,6 +389,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_paths),
+        cmocka_unit_test(test_paths_are_normal_at_once),
         cmocka_unit_test(test_conditions),
         cmocka_unit_test(test_headers),
         cmocka_unit_test(test_source),

@@ -7,7 +7,7 @@
 #include "pool/pool_code.h"
 #include "pool/pool_snapshot.h"
 #include "worker/channel.h"
-#include "worker/worker.h"
+#include "worker/worker_life.h"
 
 /* A manager's end that is bytes, a worker's end that is a channel. */
 
@@ -318,6 +318,25 @@ static void take_acks(struct setup *s, struct frame_ack *last)
     assert_int_equal(s->taken_n, s->got_n);
 }
 
+/* Told to go on, with a snapshot: it has the pool of the manager. */
+static void check_resume(struct setup *s)
+{
+    char buf[FRAME_FIXED_MAX];
+    struct span payload;
+    struct frame_ack ack = {0};
+
+    send_bytes(s, buf, frame_put_resume(buf));
+    send_snapshot(s);
+    run(s);
+    assert_int_equal(take_frame(s, &payload), FRAME_ACK);
+    assert_int_equal(frame_get_ack(payload, &ack), 0);
+    assert_int_equal(ack.frames, s->channel.frames);
+    assert_int_equal(ack.digest, s->pool->digest);
+    assert_int_equal(s->worker.pool_state->digest, s->pool->digest);
+    assert_true(s->ready_n >= 1);
+    assert_int_equal(s->broken_n, 0);
+}
+
 /* Whichever allocation fails while updates come: the worker says so once, takes none until it
  * is told to, and has the pool of the manager after the snapshot that follows. */
 static void test_out_of_memory_for_an_update(void **state)
@@ -328,8 +347,6 @@ static void test_out_of_memory_for_an_update(void **state)
     (void)state;
     for (unsigned n = 0; !is_over; n++) {
         struct setup *s = make();
-        char buf[FRAME_FIXED_MAX];
-        struct span payload;
         struct frame_ack ack = {0};
 
         send_hello(s);
@@ -352,16 +369,7 @@ static void test_out_of_memory_for_an_update(void **state)
         assert_int_equal(ack.frames, s->channel.frames);
         assert_true(s->channel.is_lacking || ack.frames == 4);
         lacking_n += s->channel.is_lacking;
-        send_bytes(s, buf, frame_put_resume(buf));
-        send_snapshot(s);
-        run(s);
-        assert_int_equal(take_frame(s, &payload), FRAME_ACK);
-        assert_int_equal(frame_get_ack(payload, &ack), 0);
-        assert_int_equal(ack.frames, s->channel.frames);
-        assert_int_equal(ack.digest, s->pool->digest);
-        assert_int_equal(s->worker.pool_state->digest, s->pool->digest);
-        assert_true(s->ready_n >= 1);
-        assert_int_equal(s->broken_n, 0);
+        check_resume(s);
         drop(s);
     }
     assert_true(lacking_n > 20);

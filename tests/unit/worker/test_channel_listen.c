@@ -14,11 +14,12 @@
 
 #include "net/listen.h"
 #include "net/rights.h"
+#include "pool/pool_apply.h"
 #include "pool/pool_snapshot.h"
 #include "worker/acceptor.h"
 #include "worker/channel.h"
 #include "worker/listener_runtime.h"
-#include "worker/worker.h"
+#include "worker/worker_life.h"
 
 struct setup {
     struct loop *loop;

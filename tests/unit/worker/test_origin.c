@@ -9,10 +9,11 @@
 #include "pool/pool_snapshot.h"
 #include "worker/eject.h"
 #include "worker/origin.h"
+#include "worker/origin_table.h"
 #include "worker/pick.h"
 #include "worker/pool_runtime.h"
 #include "worker/rotation.h"
-#include "worker/worker.h"
+#include "worker/worker_life.h"
 
 /* The run-time side of the pool, without a network: who is there, who is picked, who goes. */
 
@@ -128,7 +129,7 @@ static void test_snapshot(void **state)
     assert_int_equal(take_snapshot(s), 0);
     o = origin_find(&s->worker, a);
     assert_non_null(o);
-    assert_true(o->in_pool && o->up && !o->gone);
+    assert_true(o->state == ORIGIN_SERVING && o->up);
     assert_string_equal(o->authority, "10.0.0.1:81");
     assert_int_equal(o->addrs->n, 1);
     assert_int_equal(o->addrs->at[0].addr.port, 81);
@@ -146,7 +147,7 @@ static void test_facts_before_the_pool(void **state)
 
     (void)state;
     assert_int_equal(tell(s, a, 7, 0), 0);
-    assert_false(origin_find(&s->worker, a)->in_pool);
+    assert_int_equal(origin_find(&s->worker, a)->state, ORIGIN_NEW);
     assert_int_equal(take_snapshot(s), 0);
     assert_int_equal(origin_find(&s->worker, a)->stats_slot, 7);
     pool_of(&s->worker)->settings.fail_open = false;
@@ -374,12 +375,10 @@ static void eject_or_end(struct worker *w, uint64_t id)
 {
     struct origin *o = origin_find(w, id);
 
-    if (o->is_ejected) {
+    if (o->state == ORIGIN_EJECTED) {
         eject_end(o);
     } else if (o->up && rotation_is_wanted(o)) {
-        o->is_ejected = true;
-        o->pool->ejected_n++;
-        rotation_note(o);
+        rotation_eject(o);
     }
 }
 
@@ -447,9 +446,9 @@ static void test_one_by_one_is_a_rebuild(void **state)
         for (unsigned k = 0; k < SERVERS; k++) {
             a = ids[k] ? origin_find(&s->worker, ids[k]) : NULL;
             b = ids[k] ? origin_find(&rebuilt, ids[k]) : NULL;
-            assert_true(a == NULL ||
-                        (a->is_listed == b->is_listed && a->is_ejected == b->is_ejected &&
-                         a->is_listed == is_in_list(&pool_of(&s->worker)->balance, a)));
+            assert_true(a == NULL || (a->place == b->place && a->state == b->state &&
+                                      (a->place == ORIGIN_LISTED) ==
+                                          is_in_list(&pool_of(&s->worker)->balance, a)));
         }
     }
     assert_true(kept_n > ROUNDS / 2 && open_n > 0);

@@ -3,7 +3,8 @@
 #include "../base/cm.h"
 #include "net/loop_sim.h"
 #include "worker/limits.h"
-#include "worker/worker.h"
+#include "worker/reclaim.h"
+#include "worker/worker_life.h"
 
 /* What a worker holds after a burst, without a network: clients are places in the slab. */
 

@@ -1,50 +1,8 @@
-#include <stdlib.h>
-
-#include "pool/listener_int.h"
+#include "pool/kind_ops.h"
+#include "pool/pool_apply_int.h"
 #include "pool/pool_code.h"
-
-/* ---- finding ---- */
-
-/* Place of the first rule whose priority is not below this one. */
-static uint32_t find_place(const struct listener *l, uint32_t priority)
-{
-    uint32_t low = 0;
-    uint32_t high = l->rule_n;
-    while (low < high) {
-        uint32_t middle = low + (high - low) / 2;
-        if (l->rules[middle]->priority < priority)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low;
-}
-
-struct rule *listener_find_priority(const struct listener *l, uint32_t priority)
-{
-    uint32_t place = find_place(l, priority);
-    bool is_there = place < l->rule_n && l->rules[place]->priority == priority;
-    return is_there ? l->rules[place] : NULL;
-}
-
-struct rule *listener_find_any_rule(const struct pool_state *s, uint64_t rule_id,
-                                    struct listener **listener)
-{
-    const struct id_entry *entry = id_table_find(s->ids, rule_id);
-    if (entry == NULL || entry->kind != KIND_RULE)
-        return NULL;
-    if (listener != NULL)
-        *listener = entry->owner;
-    return entry->object;
-}
-
-struct rule *listener_find_rule(const struct pool_state *s, const struct listener *l,
-                                uint64_t rule_id)
-{
-    struct listener *owner = NULL;
-    struct rule *rule = listener_find_any_rule(s, rule_id, &owner);
-    return owner == l ? rule : NULL;
-}
+#include "pool/pool_mem.h"
+#include "pool/table.h"
 
 /* A PUT means the rule of its priority, all else the one of its id. */
 static struct rule *find_target(const struct pool_state *s, const struct pool_command *c,
@@ -87,7 +45,7 @@ static int hash_rule(const struct listener *l, const struct rule *rule, uint64_t
 /* There is room. */
 static void insert(struct listener *l, struct rule *rule)
 {
-    uint32_t place = find_place(l, rule->priority);
+    uint32_t place = listener_rule_place(l, rule->priority);
     memmove(&l->rules[place + 1], &l->rules[place],
             (l->rule_n - place) * sizeof(struct rule *));
     l->rules[place] = rule;
@@ -96,7 +54,7 @@ static void insert(struct listener *l, struct rule *rule)
 
 static void take_out(struct listener *l, const struct rule *rule)
 {
-    uint32_t place = find_place(l, rule->priority);
+    uint32_t place = listener_rule_place(l, rule->priority);
     MUST(place < l->rule_n && l->rules[place] == rule);
     l->rule_n--;
     memmove(&l->rules[place], &l->rules[place + 1],

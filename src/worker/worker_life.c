@@ -1,4 +1,4 @@
-#include "worker/worker.h"
+#include "worker/worker_life.h"
 
 #include "base/fault.h"
 #include "log/log.h"
@@ -10,10 +10,14 @@
 #include "worker/exchange.h"
 #include "worker/limits.h"
 #include "worker/listener_runtime.h"
-#include "worker/origin.h"
 #include "worker/origin_conn.h"
+#include "worker/origin_follow.h"
+#include "worker/origin_table.h"
 #include "worker/pool_runtime.h"
+#include "worker/reclaim.h"
 #include "worker/reconcile.h"
+#include "worker/spread.h"
+#include "worker/spread_in.h"
 
 static void on_drain_limit(struct timer *t);
 static void on_clients(struct worker *w);
@@ -49,6 +53,7 @@ int worker_init(struct worker *w, struct loop *loop, struct stats_worker *stats,
         arena_store_free(w->arenas);
         return rc;
     }
+    stream_hub_init(&w->streams, &w->shared);
     settings_init(&node_settings_table, &node);
     conn_set_queue_budget(&w->shared, node.queue_bytes);
     w->shared.queued_gauge = &stats->value[STATS_queued_bytes];
@@ -62,6 +67,7 @@ void worker_fini(struct worker *w)
     timer_stop(loop_timers(w->loop), &w->reclaim.timer);
     timer_stop(loop_timers(w->loop), &w->pace_timer);
     loop_undefer(w->loop, &w->drain_work);
+    stream_hub_fini(&w->streams);
     origin_free_all(w);
     listener_runtime_free_all(w);
     pool_runtime_free_all(w);

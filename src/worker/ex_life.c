@@ -3,27 +3,9 @@
 #include <stddef.h>
 #include <string.h>
 
-#include "base/fsm.h"
 #include "worker/ex_int.h"
 #include "worker/limits.h"
 #include "worker/listener_runtime.h"
-
-static const struct fsm_state ex_states[EX_STEPS] = {
-#define STEP(name, function, next) [EX_##name] = {#name, next},
-#include "worker/ex_steps.def"
-#undef STEP
-};
-static const struct fsm ex_fsm = {"exchange", ex_states, EX_STEPS};
-
-void ex_move(struct exchange *ex, enum ex_step next, const char *why)
-{
-    fsm_move(&ex_fsm, &ex->step, next, (uint64_t)(uintptr_t)ex, why);
-}
-
-const char *exchange_step_name(const struct exchange *ex)
-{
-    return fsm_name(&ex_fsm, ex->step);
-}
 
 struct exchange *exchange_new(struct worker *w, struct stream *client,
                               const struct caller *caller, const struct exchange_owner *owner)
@@ -47,12 +29,6 @@ struct exchange *exchange_new(struct worker *w, struct stream *client,
     stream_take(client, &ex->of_client);
     stats_add(w->stats, STATS_in_flight, 1);
     return ex;
-}
-
-void ex_have_no_request(struct exchange *ex)
-{
-    memset(&ex->request, 0, sizeof(ex->request));
-    ex->flags |= EX_NO_REQUEST;
 }
 
 void ex_free(struct exchange *ex)
@@ -81,14 +57,4 @@ void exchange_stop(struct exchange *ex)
 {
     MUST(ex->magic == EX_MAGIC);
     ex_client_gone(ex);
-}
-
-void ex_run(struct exchange *ex)
-{
-    enum ex_verdict verdict;
-
-    MUST(ex->magic == EX_MAGIC);
-    do {
-        verdict = ex_step_run[ex->step](ex);
-    } while (verdict == EX_VERDICT_NEXT);
 }

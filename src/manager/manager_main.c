@@ -1,0 +1,435 @@
+#include "manager/manager_main.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/random.h>
+
+#include "log/log.h"
+#include "manager/api.h"
+#include "manager/change.h"
+#include "manager/follow.h"
+#include "manager/last_events.h"
+#include "manager/leaving.h"
+#include "manager/listeners.h"
+#include "manager/manager.h"
+#include "manager/names.h"
+#include "manager/servers.h"
+#include "manager/start.h"
+#include "manager/worker_env.h"
+#include "net/listen.h"
+#include "net/signals.h"
+
+enum { CLOSING_TURNS_MAX = 1000 };
+
+struct house {
+    struct manager manager; /* first */
+    struct leaving leaving;
+    struct listeners listeners;
+    struct changes changes;
+    struct follow follow;
+    struct start start;
+    struct api api;
+    struct timer ready_delay;
+};
+
+static struct house *house_of(struct manager *m)
+{
+    return (struct house *)m; /* its first member */
+}
+
+/* ---- hooks of the workers ---- */
+
+static void on_worker_start(void *arg, struct slot *slot)
+{
+    struct manager *m = arg;
+
+    MUST(slot->id < m->supervisor.slots.n); /* a worker tells others from itself by these */
+    const struct frame_hello hello = {
+        .worker_id = slot->id,
+        .worker_n = m->supervisor.slots.n,
+        .log_level = (uint32_t)log_level_now,
+        .drain_timeout_ms = m->config->drain_timeout_ms,
+        .seed = rand_u64(&m->rand),
+    };
+
+    publish_attach(&m->publish, slot, m->pool, &hello);
+}
+
+static void on_worker_running(void *arg, struct slot *slot)
+{
+    (void)slot;
+    start_note_worker(arg);
+}
+
+static void on_worker_ack(void *arg, struct slot *slot, const struct frame_ack *ack)
+{
+    struct manager *m = arg;
+
+    publish_on_ack(&m->publish, slot, ack);
+    start_note_worker(m);
+}
+
+static void on_worker_stale(void *arg, struct slot *slot)
+{
+    struct manager *m = arg;
+
+    log_warn("worker fell behind and gets a snapshot", LOG_U("id", slot->id));
+    publish_attach(&m->publish, slot, m->pool, NULL);
+}
+
+/* A worker that gives up by itself before weldr was ready would do so again. */
+static void on_worker_exit(void *arg, struct slot *slot, int exit_code)
+{
+    struct manager *m = arg;
+
+    if (exit_code != 0)
+        last_events_log(&stats_worker(m->stats, slot->id)->flight, slot->id, slot->pid,
+                        loop_now_us(m->loop));
+    stats_worker_reset_gauges(m->stats, slot->id);
+    publish_on_exit(&m->publish);
+    if (start_is_ready(m) || manager_is_draining(m) || exit_code <= 0)
+        return;
+    log_error("can't start workers", LOG_I("exit", exit_code));
+    manager_finish(m,
+                   exit_code == MANAGER_EXIT_NO_FD ? MANAGER_EXIT_NO_FD : MANAGER_EXIT_FAILURE);
+}
+
+static void on_all_stopped(void *arg)
+{
+    log_info("all workers have ended");
+    manager_finish(arg, MANAGER_EXIT_OK);
+}
+
+/* ---- signals ---- */
+
+static void drain(struct manager *m, const char *why)
+{
+    manager_move(m, MANAGER_DRAINING, why);
+    api_stop_accepting(&house_of(m)->api);
+    supervisor_drain(&m->supervisor, m->config->drain_timeout_ms);
+    publish_on_exit(&m->publish);
+}
+
+/* Whoever sends us traffic has had the time to see that /ready is 503. */
+static void on_ready_delay(struct timer *t)
+{
+    struct house *h = (struct house *)((char *)t - offsetof(struct house, ready_delay));
+
+    drain(&h->manager, "--ready-delay is over");
+}
+
+static void on_stop_signal(struct manager *m, int number)
+{
+    if (manager_is_leaving(m)) {
+        log_warn("ends at once: second signal", LOG_I("signal", number));
+        supervisor_kill_all(&m->supervisor);
+        publish_on_exit(&m->publish);
+        manager_finish(m, MANAGER_EXIT_FAILURE);
+        return;
+    }
+    manager_move(m, MANAGER_LEAVING, "signal");
+    log_info("shutting down", LOG_I("signal", number),
+             LOG_U("ready_delay_ms", m->config->ready_delay_ms),
+             LOG_U("drain_timeout_ms", m->config->drain_timeout_ms));
+    listeners_stop_deferring(m);
+    if (m->config->ready_delay_ms > 0)
+        loop_timer_in(m->loop, &house_of(m)->ready_delay, m->config->ready_delay_ms);
+    else
+        drain(m, "signal");
+}
+
+/* What the manager is at, then the same of every worker. */
+static void dump(struct manager *m)
+{
+    log_info("manager state", LOG_S("start", start_phase_name(m)),
+             LOG_U("revision", m->revision), LOG_U("index", m->pool->index),
+             LOG_X("digest", m->pool->digest), LOG_U("servers", m->pool->server_n),
+             LOG_U("leaving_servers", m->facts.leaving_n), LOG_U("probes", m->checks.probes_n),
+             LOG_U("api_connections", house_of(m)->api.conn_n),
+             LOG_U("workers_running", slots_count(&m->supervisor.slots, SLOT_RUNNING)));
+    supervisor_signal(&m->supervisor, SIGUSR1);
+}
+
+/* The workers open their access log again, if they have one. */
+static void hang_up(struct manager *m)
+{
+    if (m->config->access_log == NULL)
+        signals_log_ignored(SIGHUP);
+    else
+        supervisor_hang_up(&m->supervisor);
+}
+
+static void on_signal(void *arg, int number)
+{
+    struct manager *m = arg;
+
+    if (number == SIGCHLD)
+        supervisor_reap(&m->supervisor);
+    else if (number == SIGUSR1)
+        dump(m);
+    else if (number == SIGHUP)
+        hang_up(m);
+    else
+        on_stop_signal(m, number);
+}
+
+static void on_panic(void *arg)
+{
+    const struct manager *m = arg;
+
+    log_error("a bug: the manager ends",
+              LOG_U("revision", m->pool != NULL ? m->pool->index : 0),
+              LOG_U("workers_running", slots_count(&m->supervisor.slots, SLOT_RUNNING)),
+              LOG_U("draining", manager_is_draining(m)));
+}
+
+/* ---- ready ---- */
+
+static void on_ready(struct manager *m)
+{
+    const struct addr *bound = &house_of(m)->api.listeners[0].bound;
+    char text[ADDR_TEXT_MAX];
+    char next[256];
+
+    (void)addr_print(bound, text);
+    if (addr_is_loopback(bound) || addr_is_wildcard(bound))
+        snprintf(text, sizeof(text), "localhost:%u", bound->port);
+    snprintf(next, sizeof(next), "curl %s/servers -d '{\"url\":\"http://127.0.0.1:12345\"}'",
+             text);
+    log_info("ready", LOG_U("workers", m->worker_n), LOG_U("servers", m->pool->server_n),
+             LOG_S("next", next));
+}
+
+/* ---- start, in steps: each returns 0 or an exit code ---- */
+
+static int start_loop(struct manager *m)
+{
+    uint64_t seed;
+
+    if (getrandom(&seed, sizeof(seed), 0) != sizeof(seed))
+        return manager_fail_start("no randomness", WERR_IO);
+    rand_seed(&m->rand, seed);
+    m->loop = loop_epoll_new();
+    if (m->loop == NULL)
+        return manager_fail_start("can't start the loop", werr_from_errno(errno));
+    int rc = conn_shared_init(&m->shared, m->loop);
+    if (rc < 0)
+        return manager_fail_start("can't start", rc);
+    conn_set_queue_budget(&m->shared, MANAGER_QUEUES_BYTES);
+    return 0;
+}
+
+static int start_pool(struct manager *m)
+{
+    m->pool = pool_state_new();
+    m->requests = pool_requests_new();
+    if (m->pool == NULL || m->requests == NULL)
+        return manager_fail_start("can't start", WERR_NOMEM);
+    facts_init(&m->facts);
+    if (facts_add_pool(&m->facts, pool_default(m->pool)->id) == NULL)
+        return manager_fail_start("can't start", WERR_NOMEM);
+    (void)stats_slot_take(m->stats, STATS_OF_POOL, pool_default(m->pool)->id);
+    (void)stats_slot_take(m->stats, STATS_OF_LISTENER, listener_default(m->pool)->id);
+    return 0;
+}
+
+static int start_rooms(struct manager *m)
+{
+    struct house *h = house_of(m);
+
+    leaving_init(&h->leaving, m);
+    listeners_init(&h->listeners, m);
+    changes_init(&h->changes, m);
+    follow_init(&h->follow, m);
+    settings_init(&node_settings_table, &m->node);
+    m->node.workers = m->worker_n;
+    m->node.log_level = (uint32_t)log_level_now;
+    publish_init(&m->publish, &m->supervisor, &m->facts, m->pool);
+    publish_node(&m->publish, &(struct frame_node){.queue_bytes = m->node.queue_bytes,
+                                                   .log_level = m->node.log_level});
+    checks_init(&m->checks, &m->shared, m->pool, rand_u64(&m->rand), m->fd_limit);
+    servers_watch_health(m);
+    return 0;
+}
+
+static int start_supervisor(struct manager *m)
+{
+    const struct supervisor_hooks hooks = {
+        .on_start = on_worker_start,
+        .on_running = on_worker_running,
+        .on_ack = on_worker_ack,
+        .on_stale = on_worker_stale,
+        .on_exit = on_worker_exit,
+        .on_all_stopped = on_all_stopped,
+        .arg = m,
+    };
+    const int rc = supervisor_init(&m->supervisor, m->loop, &hooks, m->worker_n);
+
+    if (rc < 0)
+        return manager_fail_start("can't start the supervisor", rc);
+    m->stats = stats_new(CONFIG_WORKERS_MAX, &m->supervisor.stats_fd);
+    if (m->stats == NULL)
+        return manager_fail_start("can't make the statistics segment", werr_from_errno(errno));
+    stats_use(m->stats, m->worker_n);
+    m->supervisor.slots.stats = m->stats;
+    return 0;
+}
+
+static int start_listening(struct manager *m)
+{
+    struct api *api = &house_of(m)->api;
+    int code = listeners_open_proxy(m);
+
+    if (code == 0)
+        code = api_listen(api);
+    if (code == 0)
+        code = api_need_token(api);
+    publish_token(&m->publish,
+                  secret_text(&api->auth.token)); /* workers explain to its bearer */
+    return code;
+}
+
+static int start_names(struct manager *m)
+{
+    const int rc = names_start(m);
+
+    if (rc != WERR_SYNTAX)
+        return rc < 0 ? manager_fail_start("can't start the resolver", rc) : 0;
+    fprintf(stderr, "error: %s %s: must be addresses of name servers: A:P,A:P\n",
+            m->config->resolver_source, m->config->resolver);
+    return MANAGER_EXIT_USAGE;
+}
+
+static int start_signals(struct manager *m)
+{
+    static const int numbers[] = {SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGCHLD, 0};
+    const int rc = signals_start(m->loop, numbers, on_signal, m);
+
+    return rc < 0 ? manager_fail_start("can't watch signals", rc) : 0;
+}
+
+static int start_worker_env(struct manager *m)
+{
+    const int rc = worker_env_set(m->config);
+
+    if (rc == 0)
+        return 0;
+    fprintf(stderr, "error: can't open the access log %s: %s\n", m->config->access_log,
+            werr_text(rc));
+    return rc == WERR_NO_FD || rc == WERR_NOMEM ? manager_exit_code(rc) : MANAGER_EXIT_USAGE;
+}
+
+static int start(struct manager *m)
+{
+    static int (*const steps[])(struct manager * m) = {
+        start_loop,        start_supervisor, start_pool,        start_rooms,
+        start_make_engine, start_signals,    start_check_flags, start_names,
+        start_worker_env,  start_listening,  start_run_engine,
+    };
+    int code = 0;
+
+    for (size_t i = 0; code == 0 && i < sizeof(steps) / sizeof(steps[0]); i++)
+        code = steps[i](m);
+    return code;
+}
+
+/* ---- end ---- */
+
+static bool is_quiet(const struct house *h)
+{
+    const struct manager *m = &h->manager;
+
+    for (unsigned i = 0; i < m->supervisor.slots.n; i++)
+        if (m->supervisor.slots.list[i].channel.is_open)
+            return false;
+    return h->api.conn_n == 0 && h->api.open_n == 0 && m->checks.open_n == 0;
+}
+
+/* Closing has two phases: some more turns until nothing is open. */
+static void close_all(struct house *h)
+{
+    struct manager *m = &h->manager;
+
+    supervisor_kill_all(&m->supervisor);
+    publish_on_exit(&m->publish);
+    if (m->cluster != NULL)
+        m->cluster->ops->free(m->cluster);
+    m->cluster = NULL;
+    start_fini(&h->start);
+    changes_fini(&h->changes);
+    listeners_fini(&h->listeners);
+    leaving_fini(&h->leaving);
+    follow_fini(&h->follow);
+    servers_end_checks(m);
+    names_stop(m);
+    signals_stop();
+    api_stop(&h->api);
+    for (unsigned i = 0; i < CLOSING_TURNS_MAX && !is_quiet(h); i++)
+        (void)loop_turn(m->loop, 0);
+}
+
+/* As far as start got. */
+static void stop(struct house *h)
+{
+    struct manager *m = &h->manager;
+
+    if (m->publish.supervisor != NULL) {
+        close_all(h);
+        publish_fini(&m->publish);
+        facts_fini(&m->facts);
+    }
+    pool_state_free(m->pool);
+    pool_requests_free(m->requests);
+    if (m->stats != NULL)
+        stats_free(m->stats);
+    if (m->supervisor.slots.list != NULL)
+        supervisor_fini(&m->supervisor);
+    if (m->shared.loop != NULL)
+        conn_shared_fini(&m->shared);
+    if (m->loop != NULL)
+        loop_free(m->loop);
+}
+
+static int run(struct house *h)
+{
+    struct manager *m = &h->manager;
+    char error[512];
+
+    if (api_auth_load(&h->api.auth, m->config, error, sizeof(error)) < 0) {
+        fprintf(stderr, "error: %s\n", error);
+        return MANAGER_EXIT_USAGE;
+    }
+    int code = start(m);
+    while (code == 0 && !m->is_done)
+        (void)loop_turn(m->loop, -1);
+    return code;
+}
+
+int manager_main(const struct config *config)
+{
+    struct house *h = calloc(1, sizeof(*h));
+
+    if (h == NULL)
+        return MANAGER_EXIT_FAILURE;
+    struct manager *m = &h->manager;
+
+    log_init("manager", -1, (enum log_level)config->log_level);
+    m->fd_limit = listen_raise_fd_limit();
+    werr_set_panic_hook(on_panic, m);
+    m->config = config;
+    m->worker_n = listeners_worker_n(config->workers);
+    timer_init(&h->ready_delay, on_ready_delay);
+    start_init(&h->start, m, on_ready);
+    listeners_note_own(m);
+    api_init(&h->api, m);
+    const int code = run(h);
+
+    werr_set_panic_hook(NULL, NULL); /* which looks at what stop gives back */
+    stop(h);
+    const int exit_code = code != 0 ? code : m->exit_code;
+
+    free(h);
+    return exit_code;
+}

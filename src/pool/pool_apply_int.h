@@ -1,0 +1,48 @@
+/* pool_apply_int.h - what the files pool_apply_*.c share: each applies the commands of one kind
+ * of object, by its struct kind_ops. Pure. */
+#ifndef WELDR_POOL_POOL_APPLY_INT_H
+#define WELDR_POOL_POOL_APPLY_INT_H
+
+#include "pool/pool_apply.h"
+
+/* The server that a command means, and its pool (pool may be NULL). NULL: none. */
+struct pool_server *pool_target_server(const struct pool_state *s, const struct pool_command *c,
+                                       struct pool **pool);
+/* Why not, without looking at the values. */
+int pool_judge(const struct pool_state *s, const struct pool_command *c) MUST_USE;
+/* Usable servers that a guarded command would leave in its pool. */
+uint32_t pool_guard_left(const struct pool_state *s, const struct pool_command *c);
+/* As pool_apply, but leaves state->index alone; an object that is added gets this id. */
+int pool_apply_command(struct pool_state *s, const struct pool_command *c, uint64_t id,
+                       struct pool_change *change) MUST_USE;
+
+/* ---- pools and listeners ---- */
+
+/* A pool with the defaults, not in a state. NULL: no memory. */
+struct pool *pool_new(struct span name);
+/* Into the state, with its id; the digest is made. WERR_NOMEM leaves the state as it was. */
+int pool_enter(struct pool_state *s, struct pool *p) MUST_USE;
+void pool_free(struct pool *p); /* NULL allowed */
+/* Likewise; without a default action it forwards to "default". */
+struct listener *listener_new(struct span name);
+int listener_enter(struct pool_state *s, struct listener *l) MUST_USE;
+void listener_free(struct listener *l); /* NULL allowed */
+
+/* ---- actions and rules ---- */
+
+/* Are the pools there that it forwards to? 0, WERR_NO_TARGET. */
+int listener_judge_action(const struct pool_state *s,
+                          const struct rule_action *action) MUST_USE;
+/* Its pools: none for an action that does not forward. */
+static inline uint32_t listener_target_n(const struct rule_action *action)
+{
+    return action->type == RULE_FORWARD ? action->target_n : 0;
+}
+/* Counts (+1) or no longer counts (-1) the action's pools as in use. */
+void listener_count_action(struct pool_state *s, const struct rule_action *action, int by);
+/* Frees the rules of a listener that is in no state. */
+void listener_free_rules(struct listener *l);
+/* Their share of the digest and of the tables goes; they stay in the listener. */
+void listener_take_out_rules(struct pool_state *s, struct listener *l);
+
+#endif

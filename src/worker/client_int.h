@@ -1,0 +1,47 @@
+/* client_int.h - what clients with one stream at a time (client.c) and with many
+ * (client_many.c) share. */
+#ifndef WELDR_WORKER_CLIENT_INT_H
+#define WELDR_WORKER_CLIENT_INT_H
+
+#include "base/fsm.h"
+#include "worker/client.h"
+#include "worker/ends.h"
+#include "worker/listener_runtime.h"
+
+/* How a connection with many streams is told what every client is told. */
+struct client_kind {
+    void (*begin)(struct client *c); /* it has just been accepted */
+    /* It may not come in, or has had its time. */
+    void (*reject)(struct client *c, enum end end);
+    void (*drain)(struct client *c);
+    void (*stop)(struct client *c);
+};
+extern const struct client_kind client_many; /* client_many.c */
+
+extern const struct fsm client_fsm;
+
+static inline struct client *client_of(struct conn *conn)
+{
+    struct client *c = (struct client *)conn;
+
+    MUST(c->magic == CLIENT_MAGIC);
+    return c;
+}
+static inline const struct listener_timeouts *timeouts_of(const struct client *c)
+{
+    return &c->caller.listener->settings.timeouts;
+}
+
+static inline void close_client(struct client *c, enum conn_close_how how)
+{
+    MUST(client_is_many(c) ? c->many.n == 0 : c->stream.user == NULL);
+    fsm_move(&client_fsm, &c->state, CLIENT_CLOSING, (uint64_t)(uintptr_t)c, "closes");
+    conn_close(&c->conn, how);
+}
+
+/* Of both conn_ops. */
+int64_t client_on_prologue(struct conn *conn, struct span in);
+uint32_t client_flush_limit_ms(const struct conn *conn);
+void client_on_closed(struct conn *conn);
+
+#endif
