@@ -4,24 +4,28 @@
 
 #include "http/msg.h"
 
+struct line_scans {
+    h1_scan_fn token, value;
+};
+
 /* The body of each variant's function for whole lines: its scans are part of it, so that a line
  * costs no call. What looks wrong here is left to h1_fields_read. */
 static inline __attribute__((always_inline)) unsigned
 read_usual(const char *base, const char **from, const char *end, struct msg_field *f,
-           unsigned n, h1_scan_fn token, h1_scan_fn value)
+           unsigned n, struct line_scans scan)
 {
     const char *p = *from;
     unsigned read_n = 0;
     for (; read_n < n; read_n++, f++) {
         size_t left = (size_t)(end - p);
-        size_t name_len = token(p, left);
+        size_t name_len = scan.token(p, left);
         if (left - name_len < 3 || name_len - 1 >= UINT16_MAX)
             break;
         const char *at = p + name_len + 2;
         /* At or below the space is all that is not to stand around a value. */
         if (memcmp(at - 2, ": ", 2) != 0 || (unsigned char)at[0] <= ' ')
             break;
-        size_t value_len = value(at, left - name_len - 2);
+        size_t value_len = scan.value(at, left - name_len - 2);
         const char *stop = at + value_len;
         if (end - stop < 2 || memcmp(stop, "\r\n", 2) != 0 || (unsigned char)stop[-1] <= ' ')
             break;
@@ -63,7 +67,7 @@ static size_t value_plain(const char *p, size_t n)
 static unsigned lines_plain(const char *base, const char **at, const char *end,
                             struct msg_field *fields, unsigned n)
 {
-    return read_usual(base, at, end, fields, n, token_plain, value_plain);
+    return read_usual(base, at, end, fields, n, (struct line_scans){token_plain, value_plain});
 }
 
 static const struct h1_scan plain = {"plain", token_plain, target_plain, value_plain,
@@ -179,14 +183,14 @@ AVX2 static size_t value_avx2(const char *p, size_t n)
 SSE static unsigned lines_sse(const char *base, const char **at, const char *end,
                               struct msg_field *fields, unsigned n)
 {
-    return read_usual(base, at, end, fields, n, token_sse, value_sse);
+    return read_usual(base, at, end, fields, n, (struct line_scans){token_sse, value_sse});
 }
 
 /* Names are shorter than 16 bytes as a rule: a wider step would gain nothing. */
 AVX2 static unsigned lines_avx2(const char *base, const char **at, const char *end,
                                 struct msg_field *fields, unsigned n)
 {
-    return read_usual(base, at, end, fields, n, token_sse, value_avx2);
+    return read_usual(base, at, end, fields, n, (struct line_scans){token_sse, value_avx2});
 }
 
 static const struct h1_scan sse42 = {"sse4.2", token_sse, target_sse, value_sse, lines_sse};

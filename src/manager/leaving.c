@@ -6,7 +6,7 @@
 enum { SWEEP_MS = 200, SWEEP_FAST_MS = 20 };
 
 static const char *const log_texts[LEAVE_STATES] = {
-#define LEAVE_STATE(name, log, next) [LEAVE_##name] = log,
+#define LEAVE_STATE(name, log, next) [LEAVE_##name] = (log),
 #include "manager/leave_states.def"
 #undef LEAVE_STATE
 };
