@@ -47,7 +47,7 @@ struct delayed_options {
     struct delayed_store *store; /* NULL: one of its own, empty */
 };
 
-/* "delayed:seed=1,delay=5,refuse=2,lose=2,restore=5,batch=4": each may be left out.
+/* "delayed:seed=1,delay=5,refuse=2,lose=2,restore=5,batch=4,cut=100": each may be left out.
  * WERR_SYNTAX.
  */
 int delayed_options_from_text(struct span text, struct delayed_options *out) MUST_USE;

@@ -82,6 +82,7 @@ static const struct {
     {{"refuse", 6}, offsetof(struct delayed_options, refuse), 100},
     {{"lose", 4}, offsetof(struct delayed_options, lose), 100},
     {{"restore", 7}, offsetof(struct delayed_options, restore), 100},
+    {{"cut", 3}, offsetof(struct delayed_options, cut_after), UINT32_MAX},
 };
 
 static int set_option(struct delayed_options *o, struct span key, struct span value)

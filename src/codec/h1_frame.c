@@ -95,6 +95,9 @@ static void read_one(struct msg *m, struct lines *l, enum field_token token, str
     case FIELD_X_REQUEST_ID:
         m->flags |= MSG_HAS_REQUEST_ID;
         break;
+    case FIELD_X_WELDR_EXPLAIN:
+        m->flags |= MSG_HAS_EXPLAIN;
+        break;
     default:
         break;
     }
@@ -115,7 +118,8 @@ static void read_lines(struct msg *m, struct lines *l)
     const uint32_t framing = 1U << FIELD_HOST | 1U << FIELD_CONTENT_LENGTH |
                              1U << FIELD_TRANSFER_ENCODING | 1U << FIELD_CONNECTION |
                              1U << FIELD_EXPECT | 1U << FIELD_TE | 1U << FIELD_KEEP_ALIVE |
-                             1U << FIELD_UPGRADE | 1U << FIELD_VIA | 1U << FIELD_X_REQUEST_ID;
+                             1U << FIELD_UPGRADE | 1U << FIELD_VIA | 1U << FIELD_X_REQUEST_ID |
+                             1U << FIELD_X_WELDR_EXPLAIN;
     const struct msg_field *fields = m->fields;
     *l = (struct lines){0};
     for (unsigned i = 0, n = m->field_n; i < n; i++) {

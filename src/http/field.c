@@ -15,7 +15,7 @@ static const struct {
 
 enum { SAME_LENGTH_MAX = 3 };
 
-/* The known names of each length; no two of a length begin with the same letter. The unit test
+/* The known names of each length; no two of a length end with the same letter. The unit test
  * looks every name of fields.def up. */
 static const uint8_t by_length[FIELD_NAME_MAX + 1][SAME_LENGTH_MAX] = {
     [2] = {FIELD_TE},
@@ -28,7 +28,7 @@ static const uint8_t by_length[FIELD_NAME_MAX + 1][SAME_LENGTH_MAX] = {
     [12] = {FIELD_CONTENT_TYPE, FIELD_X_REQUEST_ID, FIELD_MAX_FORWARDS},
     [13] = {FIELD_AUTHORIZATION},
     [14] = {FIELD_CONTENT_LENGTH},
-    [15] = {FIELD_X_FORWARDED_FOR},
+    [15] = {FIELD_X_FORWARDED_FOR, FIELD_X_WELDR_EXPLAIN},
     [16] = {FIELD_PROXY_CONNECTION, FIELD_X_FORWARDED_HOST},
     [17] = {FIELD_TRANSFER_ENCODING, FIELD_X_FORWARDED_PROTO},
     [18] = {FIELD_PROXY_AUTHENTICATE},
@@ -96,7 +96,7 @@ enum field_token field_lookup_known(struct span name)
     const uint8_t *candidates = by_length[name.len];
     for (unsigned i = 0; i < SAME_LENGTH_MAX && candidates[i] != FIELD_OTHER; i++) {
         const char *text = known[candidates[i]].name.ptr;
-        if ((name.ptr[0] | 0x20) == text[0])
+        if ((name.ptr[name.len - 1] | 0x20) == text[name.len - 1])
             return is_name(name.ptr, text, name.len) ? candidates[i] : FIELD_OTHER;
     }
     return FIELD_OTHER;

@@ -28,7 +28,8 @@ enum { FIELD_NAME_MAX = 19 };
 extern const uint32_t field_first_letters[FIELD_NAME_MAX + 1];
 enum field_token field_lookup_known(struct span name);
 /* Token of a name in any case; FIELD_OTHER when unknown. Constant time per length (length and
- * first letter, then compare). Inline, since most names that are sent are none of them. */
+ * first letter, then the last one, then compare). Inline, since most names that are sent are
+ * none of them. */
 static inline enum field_token field_lookup(struct span name)
 {
     if (name.len - 1 >= FIELD_NAME_MAX ||

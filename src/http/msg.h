@@ -39,7 +39,8 @@ enum msg_flag {
     MSG_UPGRADE = 1U << 6, /* one Upgrade line, named by Connection: asks for, or (101) makes, a
                               switch of protocols; not from HTTP/1.0 */
     MSG_HAS_VIA = 1U << 7, /* there is a Via line: spares the others a search … */
-    MSG_HAS_REQUEST_ID = 1U << 8 /* … for it, and here for X-Request-Id */
+    MSG_HAS_REQUEST_ID = 1U << 8, /* … for it, here for X-Request-Id … */
+    MSG_HAS_EXPLAIN = 1U << 9     /* … and here for X-Weldr-Explain */
 };
 
 enum msg_field_flag {

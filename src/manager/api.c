@@ -7,7 +7,9 @@
 #include "manager/manager.h"
 
 static const struct fsm_state phases[API_PHASES] = {
-    [API_READING] = {"READING", FSM_TO(API_WAITING) | FSM_TO(API_SENDING)},
+    [API_READING] = {"READING",
+                     FSM_TO(API_PUT_OFF) | FSM_TO(API_WAITING) | FSM_TO(API_SENDING)},
+    [API_PUT_OFF] = {"PUT_OFF", FSM_TO(API_WAITING) | FSM_TO(API_SENDING)},
     [API_WAITING] = {"WAITING", FSM_TO(API_SENDING)},
     [API_SENDING] = {"SENDING", FSM_TO(API_READING)},
 };
@@ -16,6 +18,7 @@ static const struct fsm phase_fsm = {"api", phases, API_PHASES};
 /* What a phase means for whoever else wants a place. */
 static const enum place_state place_states[API_PHASES] = {
     [API_READING] = PLACE_IDLE,
+    [API_PUT_OFF] = PLACE_BUSY,
     [API_WAITING] = PLACE_BUSY,
     [API_SENDING] = PLACE_SENDING,
 };
@@ -76,14 +79,16 @@ static void on_unread(struct conn *c)
     conn_timer_set(c, API_HEAD_MS);
 }
 
-/* Who waits for a server to drain and ends its side has left: nobody else would tell for as
- * long as that takes. */
+/* Who waits for a server to drain and ends its side may read on (RFC 9112 section 9.6), or may
+ * have left for good, which nobody else would tell for as long as that takes. An interim
+ * response (any client may get one: RFC 9110 section 15.2) brings that out: whoever has left
+ * answers it with a reset. */
 static void on_fin(struct conn *c)
 {
-    const struct api_conn *ac = api_conn_of(c);
+    struct api_conn *ac = api_conn_of(c);
 
-    if (ac->change != NULL && change_is_leaving(ac->change))
-        conn_close(c, CONN_CLOSE_NOW);
+    if (ac->change != NULL && change_is_leaving(ac->change) && ac->knows_1xx)
+        api_send_continue(ac);
 }
 
 static void on_gone(struct conn *c, int rc)
@@ -94,6 +99,10 @@ static void on_gone(struct conn *c, int rc)
 
 static void on_timer(struct conn *c)
 {
+    if (api_conn_of(c)->phase == API_PUT_OFF) {
+        api_handle(api_conn_of(c));
+        return;
+    }
     if (conn_is_congested(c) && conn_has_taken(c)) {
         on_progress(c);
         return;

@@ -7,7 +7,8 @@
  * every live worker has it. A client that goes away meanwhile takes its api_conn with it; the
  * change is an object of its own (change.h) and goes on.
  *
- * Phases: READING → (WAITING →) SENDING → READING …. Owner: the manager; conns free themselves.
+ * Phases: READING → (PUT_OFF →) (WAITING →) SENDING → READING …. Owner: the manager; conns free
+ * themselves.
  */
 #ifndef WELDR_MANAGER_API_H
 #define WELDR_MANAGER_API_H
@@ -31,6 +32,7 @@ enum {
     API_WAITERS_MAX = 256, /* who wait for a server to drain; others are told at once */
     API_HEAD_MS = 5000,    /* from the first byte, or the connection, until the head is whole */
     API_IDLE_MS = 60000,
+    API_AGAIN_MS = 20, /* pause of what is put off */
     API_LOCATION_MAX = POOL_HOST_MAX + POOL_NAME_MAX + 48,
     API_ALLOW_MAX = 64
 };
@@ -41,7 +43,7 @@ struct api_pages;
 struct api_pages_kind;
 struct manager;
 
-enum api_phase { API_READING, API_WAITING, API_SENDING, API_PHASES };
+enum api_phase { API_READING, API_PUT_OFF, API_WAITING, API_SENDING, API_PHASES };
 
 struct api_conn {
     struct conn conn; /* first */
@@ -56,6 +58,8 @@ struct api_conn {
     bool is_given;     /* SENDING: all of the response; some of it waits for the client */
     bool is_head;      /* HEAD: no body in the response */
     bool is_whole;     /* the request was read to its end */
+    bool knows_1xx;    /* the client understands 1xx responses */
+    bool is_passing;   /* what the response says is over soon: Retry-After */
     bool wants_little; /* Prefer: return=minimal … */
     bool is_shortened; /* … and gets it */
     unsigned refusal;  /* index into the refusals that the head met; 0: none */
@@ -133,6 +137,8 @@ void api_respond_problem(struct api_conn *ac, unsigned status, char *text);
 /* Proposes the command (stays the caller's); then runs when it is committed and every live
  * worker has it, ac->outcome tells what came of it. Failing, the problem is answered. */
 void api_propose(struct api_conn *ac, struct pool_command *c, void (*then)(struct api_conn *));
+/* What the handler needs is about to come: it runs anew in a moment. */
+void api_put_off(struct api_conn *ac);
 /* In the second half of a change that takes a server away: then runs when the server has
  * drained, or after the query's timeout. */
 void api_await_leaving(struct api_conn *ac, void (*then)(struct api_conn *));

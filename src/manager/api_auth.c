@@ -17,15 +17,12 @@ static int take_token(struct api_auth *a, struct span text)
         text.len--;
     while (text.len > 0 && strchr(" \t\r\n", text.ptr[0]) != NULL)
         text = span_skip(text, 1);
-    if (text.len == 0 || span_to_str(text, a->token, sizeof(a->token)) < 0)
-        return WERR_INVALID;
-    a->token_len = text.len;
-    return 0;
+    return text.len == 0 || secret_set(&a->token, text) < 0 ? WERR_INVALID : 0;
 }
 
 static int read_token(struct api_auth *a, const char *path, char *error, size_t error_size)
 {
-    char text[2 * API_TOKEN_MAX]; /* more than a token, so that one too long is seen */
+    char text[2 * SECRET_MAX]; /* more than a token, so that one too long is seen */
     const int fd = open(path, O_RDONLY | O_CLOEXEC);
     ssize_t n = -1;
 
@@ -40,7 +37,7 @@ static int read_token(struct api_auth *a, const char *path, char *error, size_t 
     }
     if (take_token(a, span_from(text, (size_t)n)) < 0) {
         snprintf(error, error_size, "--admin-token-file: %s holds no token of 1 to %d bytes",
-                 path, API_TOKEN_MAX);
+                 path, SECRET_MAX);
         return WERR_INVALID;
     }
     return 0;
@@ -64,25 +61,15 @@ int api_auth_load(struct api_auth *a, const struct config *config, char *error,
 int api_auth_generate(struct api_auth *a)
 {
     unsigned char random[API_TOKEN_RANDOM_BYTES];
+    char text[2 * API_TOKEN_RANDOM_BYTES + 1];
     struct strb b;
 
     if (getrandom(random, sizeof(random), 0) != sizeof(random))
         return WERR_IO;
-    strb_init(&b, a->token, sizeof(a->token));
+    strb_init(&b, text, sizeof(text));
     for (size_t i = 0; i < sizeof(random); i++)
         strb_addf(&b, "%02x", random[i]);
-    a->token_len = b.len;
-    return 0;
-}
-
-/* Takes the same time wherever the difference is. */
-static bool is_token(const struct api_auth *a, struct span given)
-{
-    unsigned char difference = given.len != a->token_len;
-
-    for (size_t i = 0; i < given.len; i++)
-        difference |= (unsigned char)(given.ptr[i] ^ a->token[i % (a->token_len + 1)]);
-    return difference == 0 && a->token_len > 0;
+    return secret_set(&a->token, strb_span(&b));
 }
 
 bool api_auth_is_allowed(const struct api_auth *a, const struct addr *peer,
@@ -94,7 +81,7 @@ bool api_auth_is_allowed(const struct api_auth *a, const struct addr *peer,
         return true;
     if (!span_is_equal_nocase(span_first(authorization, scheme.len), scheme))
         return false;
-    return is_token(a, span_trim(span_skip(authorization, scheme.len)));
+    return secret_is(&a->token, span_trim(span_skip(authorization, scheme.len)));
 }
 
 /* ---- the origin ---- */

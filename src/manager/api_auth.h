@@ -12,15 +12,15 @@
 #include <stdbool.h>
 
 #include "base/addr.h"
+#include "base/secret.h"
 #include "base/span.h"
 #include "base/werr.h"
 #include "config/config.h"
 
-enum { API_TOKEN_MAX = 4096, API_TOKEN_RANDOM_BYTES = 32 };
+enum { API_TOKEN_RANDOM_BYTES = 32 };
 
 struct api_auth {
-    char token[API_TOKEN_MAX + 1];
-    size_t token_len; /* 0: none, only loopback callers are let in */
+    struct secret token; /* none: only loopback callers are let in */
 };
 
 /* Takes the token of the settings; reads its file. WERR_INVALID: unreadable or empty; error

@@ -12,8 +12,8 @@ static void respond_not_leader(struct api_conn *ac)
     char at[ADDR_TEXT_MAX], detail[160];
 
     if (c == NULL || !c->ops->leader(c, &leader) || leader.is_self) {
-        api_problem(ac, 503, "not_leader",
-                    "no node leads the cluster now: nothing was changed");
+        api_problem_passing(ac, 503, "not_leader",
+                            "no node leads the cluster now: nothing was changed");
         return;
     }
     (void)addr_print(&leader.address, at);
@@ -29,16 +29,17 @@ static void respond_failure(struct api_conn *ac, int rc)
         respond_not_leader(ac);
         return;
     case WERR_OUTCOME_UNKNOWN:
-        api_problem(ac, 504, "outcome_unknown",
-                    "the change was not confirmed in time: it may have been made, or may yet "
-                    "be; look before you try again");
+        api_problem_passing(
+            ac, 504, "outcome_unknown",
+            "the change was not confirmed in time: it may have been made, or may yet "
+            "be; look before you try again");
         return;
     case WERR_SHUTTING_DOWN:
         api_problem(ac, 503, "draining",
                     "weldr is shutting down: it is not known whether the change was made");
         return;
     case WERR_AGAIN:
-        api_problem(ac, 503, "busy", "too many changes at once: nothing was changed");
+        api_problem_passing(ac, 503, "busy", "too many changes at once: nothing was changed");
         return;
     default:
         api_problem_internal(ac, rc);

@@ -26,6 +26,10 @@ void api_note_place(struct api_conn *ac, enum place_state state);
 /* ---- api_request.c ---- */
 
 void api_on_event(struct conn *c, struct event *ev);
+/* The request is whole, or its time has come again: its handler runs. */
+void api_handle(struct api_conn *ac);
+/* 100: for a client that waits for it, or to find out whether one is still there. */
+void api_send_continue(struct api_conn *ac);
 /* Body and target are of no use any more. */
 void api_drop_request(struct api_conn *ac);
 

@@ -164,18 +164,6 @@ char *api_json_root(const char *version)
     return finish(&m);
 }
 
-char *api_json_health(const char *status, unsigned workers, unsigned of)
-{
-    static const struct link_row links[] = {{"workers", "/workers", NULL}};
-    struct maker m = make_object();
-
-    set_text(&m, "status", status);
-    set_number(&m, "workers", workers);
-    set_number(&m, "of", of);
-    set(&m, "links", LINKS(links));
-    return finish(&m);
-}
-
 /* ---- objects of the description, and the node ---- */
 
 static void set_id(struct maker *m, enum kind kind, uint64_t id)

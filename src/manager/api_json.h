@@ -116,7 +116,7 @@ struct api_json_stats_view {
     uint64_t client_success, client_failed, server_success, server_failed;
     uint64_t client_connections, client_open, server_connections, server_idle;
     uint64_t requests, in_flight, retries, bad_requests, client_aborts, access_log_lost;
-    uint64_t queued_bytes, proxy_refused;
+    uint64_t queued_bytes, proxy_refused, explain_refused;
     uint64_t bytes_in, bytes_out;
     const struct api_json_end *ends;
     unsigned end_n;
@@ -141,7 +141,15 @@ void api_json_workers_begin(struct api_json_list *l);
 void api_json_workers_add(struct api_json_list *l, const struct api_json_worker_view *v);
 
 /* workers: that serve. */
-char *api_json_health(const char *status, unsigned workers, unsigned of);
+struct listeners_missing;
+struct api_json_health_view {
+    const char *status;
+    unsigned workers, of;          /* that serve */
+    unsigned address_n, missing_n; /* of listeners, and those that clients can't reach … */
+    const struct listeners_missing *missing; /* … the first shown_n of which are told */
+    unsigned shown_n;
+};
+char *api_json_health(const struct api_json_health_view *v);
 
 /* A member of a document that PATCH can't change. */
 struct api_json_fixed {

@@ -28,6 +28,7 @@ static void put_requests(struct jtext *t, const struct api_json_stats_view *v)
     jtext_number(t, "access_log_lost", v->access_log_lost);
     jtext_number(t, "queued_bytes", v->queued_bytes);
     jtext_number(t, "proxy_refused", v->proxy_refused);
+    jtext_number(t, "explain_refused", v->explain_refused);
     jtext_open(t, "bytes", '{');
     jtext_number(t, "in", v->bytes_in);
     jtext_number(t, "out", v->bytes_out);

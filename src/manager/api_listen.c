@@ -37,10 +37,10 @@ int api_need_token(struct api *a)
 
     for (unsigned i = 0; i < a->listener_n; i++)
         is_open = is_open || !addr_is_loopback(&a->listeners[i].bound);
-    if (!is_open || a->auth.token_len > 0)
+    if (!is_open || a->auth.token.len > 0)
         return 0;
     if (api_auth_generate(&a->auth) < 0)
         return manager_fail_start("no randomness", WERR_IO);
-    log_always("generated admin token", LOG_S("token", a->auth.token));
+    log_always("generated admin token", LOG_S("token", a->auth.token.text));
     return 0;
 }

@@ -3,6 +3,7 @@
 #include "manager/api.h"
 #include "manager/api_object.h"
 #include "manager/api_pages.h"
+#include "manager/listeners_health.h"
 #include "manager/manager.h"
 #include "pool/pool_code.h"
 
@@ -23,16 +24,6 @@ static const void *find_id(const struct api_conn *ac, uint64_t id)
 
 /* ---- documents ---- */
 
-static const char *state_word(const struct listening *l)
-{
-    static const char *const words[LISTENING_STATES] = {[LISTENING_PENDING] = "pending",
-                                                        [LISTENING_OPEN] = "open",
-                                                        [LISTENING_FAILED] = "failed"};
-
-    MUST(l->state < LISTENING_STATES);
-    return words[l->state];
-}
-
 /* Where this node listens for it. */
 static char *show_listener(const struct manager *m, const struct listener *l)
 {
@@ -45,8 +36,8 @@ static char *show_listener(const struct manager *m, const struct listener *l)
         if (view.bound_n == LISTENER_ADDRESSES_MAX ||
             !span_is_equal(span_from_str(at->listener), span_from_str(l->name)))
             continue;
-        bound[view.bound_n++] = (struct api_json_bound){
-            &at->bound, state_word(at), at->error < 0 ? werr_text(at->error) : NULL};
+        bound[view.bound_n++] =
+            (struct api_json_bound){&at->bound, listening_word(at), listening_reason(at)};
     }
     return api_json_listener(&view);
 }

@@ -6,7 +6,9 @@
 #include "manager/api_problem.h"
 #include "manager/api_shown.h"
 #include "manager/api_wish.h"
+#include "manager/listeners.h"
 #include "manager/manager.h"
+#include "manager/start.h"
 #include "pool/pool_code.h"
 
 /* Settings of this machine: nobody else hears of them, and nothing is agreed. */
@@ -27,7 +29,6 @@ static int read_change(const struct api_conn *ac, struct node_settings *wanted,
     /* The first names the resource: GET shows it, and a body without it is a wish. */
     static const struct api_json_fixed rows[] = {
         {"links", "they are the node's"},
-        {"workers", "workers are started with weldr: --workers"},
     };
     static const struct api_json_fixed_set fixed = {rows, sizeof(rows) / sizeof(rows[0]),
                                                     false};
@@ -41,6 +42,27 @@ static int read_change(const struct api_conn *ac, struct node_settings *wanted,
     return rc;
 }
 
+_Static_assert((int)NODE_WORKERS_MAX == (int)CONFIG_WORKERS_MAX, "as --workers");
+
+/* WERR_*: it was not done, and nothing else is. */
+static int set_workers(struct manager *m, struct node_settings *wanted)
+{
+    const unsigned n = listeners_worker_n(wanted->workers);
+    const unsigned before = m->worker_n;
+    int rc = 0;
+
+    wanted->workers = n;
+    if (n == before)
+        return 0;
+    rc = supervisor_resize(&m->supervisor, n, m->config->drain_timeout_ms);
+    if (rc < 0)
+        return rc;
+    m->worker_n = n;
+    publish_on_exit(&m->publish);
+    log_always("number of workers set", LOG_U("workers", n), LOG_U("before", before));
+    return 0;
+}
+
 static void take(struct manager *m, const struct node_settings *wanted)
 {
     m->node = *wanted;
@@ -51,18 +73,33 @@ static void take(struct manager *m, const struct node_settings *wanted)
                LOG_S("log_level", setting_level_word(wanted->log_level)));
 }
 
+static void change(struct api_conn *ac, struct node_settings *wanted)
+{
+    const int rc = set_workers(ac->m, wanted);
+
+    if (rc < 0) {
+        api_problem_internal(ac, rc);
+        return;
+    }
+    take(ac->m, wanted);
+    api_await_workers(ac, api_node_get);
+}
+
 void api_node_change(struct api_conn *ac)
 {
     struct node_settings wanted = ac->m->node;
     struct pool_error error;
     const int rc = read_change(ac, &wanted, &error);
+    const bool is_resized = wanted.workers != ac->m->worker_n;
 
-    if (rc < 0) {
+    if (rc < 0)
         api_problem_of_body(ac, rc, &error);
-    } else if (ac->query.is_dry_run) {
+    else if (ac->query.is_dry_run)
         api_respond(ac, 200, api_json_dry_run("set node"));
-    } else {
-        take(ac->m, &wanted);
-        api_await_workers(ac, api_node_get);
-    }
+    else if (is_resized && manager_is_leaving(ac->m))
+        api_problem(ac, 503, "draining", "weldr is shutting down");
+    else if (is_resized && !start_is_ready(ac->m))
+        api_problem_passing(ac, 503, "starting", "weldr has not started all workers yet");
+    else
+        change(ac, &wanted);
 }

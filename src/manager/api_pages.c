@@ -45,6 +45,18 @@ char *api_pages_next(struct api_pages *p, const struct manager *m, int *error)
     return page;
 }
 
+const struct server_facts *api_pages_next_draining(const struct manager *m,
+                                                   struct api_cursor *at)
+{
+    const struct server_facts *f = facts_next_draining(&m->facts, at->left_id, at->left_no);
+
+    if (f == NULL || f->drain_no > at->left_end)
+        return NULL;
+    at->left_id = f->id;
+    at->left_no = f->drain_no;
+    return f;
+}
+
 /* When much waits for clients that don't read, no more is added than must be. */
 static size_t first_page_bytes(const struct manager *m)
 {
@@ -61,7 +73,7 @@ struct api_pages *api_pages_new(struct manager *m, const struct api_pages_kind *
         return NULL;
     leaving_sweep(m);
     *p = (struct api_pages){.kind = kind, .at = *at};
-    p->at.since_seq = m->publish.seq;
+    p->at.left_end = m->facts.drain_no;
     kind->begin(&p->list, &p->at);
     *first = make_page(p, m, first_page_bytes(m));
     if (*first != NULL && !p->has_ended)

@@ -4,9 +4,10 @@
  * would stand in memory, and making it at once would hold up the loop. So what does not fit
  * the first page is made later: a page when the one before was taken, from what there is then.
  * Objects come in the order of their ids (rules of their priorities), which a cursor counts:
- * what is there all the time is shown once, whatever comes and goes meanwhile. What a kind of
- * list has behind them (draining servers: those that were when the list was begun) its end
- * adds. Owner: its api_conn, from api_pages_new until the last page or the connection's
+ * what is there all the time is shown once, whatever comes and goes meanwhile. Draining servers
+ * follow behind them, in the order in which they left: those that were when the list was begun,
+ * for others may have been shown before they left. What else a kind of list has its end adds.
+ * Owner: its api_conn, from api_pages_new until the last page or the connection's
  * end.
  */
 #ifndef WELDR_MANAGER_API_PAGES_H
@@ -17,12 +18,14 @@
 
 struct api_pages;
 struct manager;
+struct server_facts;
 
 struct api_cursor {
-    uint64_t owner_id;             /* of the pool or listener; 0: default */
-    uint64_t next;                 /* the least id (or priority) that was not shown */
-    uint64_t since_seq;            /* publish sequence at the beginning */
-    uint64_t named_id;             /* 0: none; for the end */
+    uint64_t owner_id;         /* of the pool or listener; 0: default */
+    uint64_t next;             /* the least id (or priority) that was not shown */
+    uint64_t left_id, left_no; /* of the draining server shown last (facts.h); 0: none yet */
+    uint64_t left_end;         /* … and drain_no of the last that was at the beginning */
+    uint64_t named_id;         /* 0: none; for the end */
     char href[POOL_NAME_MAX + 32]; /* of the list */
 };
 
@@ -34,6 +37,9 @@ struct api_pages_kind {
     void (*end)(const struct manager *m, const struct api_cursor *at, struct api_json_list *l);
 };
 
+/* For a kind's next: the draining server that is to be shown now; NULL: there is none. */
+const struct server_facts *api_pages_next_draining(const struct manager *m,
+                                                   struct api_cursor *at);
 /* at: copied. *first: the first page, malloc'd; NULL: no memory. NULL: nothing follows it. */
 struct api_pages *api_pages_new(struct manager *m, const struct api_pages_kind *kind,
                                 const struct api_cursor *at, char **first) MUST_USE;

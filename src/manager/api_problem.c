@@ -26,6 +26,13 @@ void api_problem(struct api_conn *ac, unsigned status, const char *code, const c
     send_problem(ac, status, code, detail, "");
 }
 
+void api_problem_passing(struct api_conn *ac, unsigned status, const char *code,
+                         const char *detail)
+{
+    ac->is_passing = true;
+    api_problem(ac, status, code, detail);
+}
+
 void api_problem_of(struct api_conn *ac, const struct pool_error *error)
 {
     static const struct {
@@ -56,6 +63,7 @@ void api_problem_of_refusal(struct api_conn *ac)
 
 void api_problem_internal(struct api_conn *ac, int rc)
 {
+    ac->is_passing = rc == WERR_NOMEM || rc == WERR_NO_FD || rc == WERR_NO_PROCESS;
     send_problem(ac, 503, werr_word(rc), werr_text(rc), "");
 }
 

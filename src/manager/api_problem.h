@@ -12,6 +12,9 @@
 struct api_conn;
 
 void api_problem(struct api_conn *ac, unsigned status, const char *code, const char *detail);
+/* For what is over soon: with a Retry-After. */
+void api_problem_passing(struct api_conn *ac, unsigned status, const char *code,
+                         const char *detail);
 /* A wish that was refused: 400 for unreadable JSON, 404 for what is not there, 409 for what
  * does not go with what is there, else 422. */
 void api_problem_of(struct api_conn *ac, const struct pool_error *error);
@@ -20,7 +23,7 @@ void api_problem_of_refusal(struct api_conn *ac);
 /* A body that could not be made a wish: WERR_INVALID and WERR_SYNTAX as error says, all else is
  * an error of ours. */
 void api_problem_of_body(struct api_conn *ac, int result, const struct pool_error *error);
-/* An error of ours: 503 with its word as code. */
+/* An error of ours: 503 with its word as code, and with Retry-After if it is a shortage. */
 void api_problem_internal(struct api_conn *ac, int rc);
 
 #endif

@@ -79,7 +79,16 @@ static void allow_methods(struct api_conn *ac)
     api_route_allow(routes, ROUTES_N, ac->path, &b);
 }
 
-static void handle(struct api_conn *ac)
+void api_put_off(struct api_conn *ac)
+{
+    if (ac->phase != API_PUT_OFF) {
+        log_info("request is put off", LOG_S("method", ac->method), LOG_B("path", ac->path));
+        api_move(ac, API_PUT_OFF, "what it needs is about to come");
+    }
+    conn_timer_set(&ac->conn, API_AGAIN_MS);
+}
+
+void api_handle(struct api_conn *ac)
 {
     const struct span method = span_from_str(ac->method);
     const int rc = api_route_find(routes, ROUTES_N, method, ac->path, &ac->match);
@@ -170,7 +179,7 @@ static enum refusal judge_head(struct api_conn *ac, const struct msg *m)
     return REFUSE_NONE;
 }
 
-static void send_continue(struct api_conn *ac)
+void api_send_continue(struct api_conn *ac)
 {
     struct msg m;
 
@@ -187,7 +196,8 @@ static void on_head(struct api_conn *ac, const struct msg *m)
     ac->location[0] = ac->allow[0] = '\0';
     ac->path = SPAN_NONE;
     ac->wants_little = prefers_minimal(m);
-    ac->is_shortened = false;
+    ac->is_shortened = ac->is_passing = false;
+    ac->knows_1xx = m->version >= 11;
     if (span_to_str(msg_method(m), ac->method, sizeof(ac->method)) < 0)
         ac->method[0] = '\0'; /* too long for one that we know */
     ac->is_head = span_is_equal(msg_method(m), SPAN("HEAD"));
@@ -200,7 +210,7 @@ static void on_head(struct api_conn *ac, const struct msg *m)
     if (ac->refusal != REFUSE_NONE)
         refuse(ac, ac->refusal);
     else if (m->flags & MSG_EXPECT_100)
-        send_continue(ac);
+        api_send_continue(ac);
 }
 
 /* WERR_TOO_BIG: long bodies have used up what they may. */
@@ -236,7 +246,7 @@ static void on_body(struct api_conn *ac, struct span piece)
     int rc = make_room(ac, piece.len);
     if (rc < 0) {
         if (rc == WERR_TOO_BIG)
-            api_problem(ac, 503, "busy", "too many long bodies at once");
+            api_problem_passing(ac, 503, "busy", "too many long bodies at once");
         else
             api_problem_internal(ac, rc);
         return;
@@ -257,7 +267,7 @@ static void on_end(struct api_conn *ac)
 {
     ac->is_whole = true;
     conn_quiet(&ac->conn); /* a client that has closed its side still wants its response */
-    handle(ac);
+    api_handle(ac);
 }
 
 void api_on_event(struct conn *c, struct event *ev)

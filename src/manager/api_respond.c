@@ -8,6 +8,8 @@
 
 enum { SEND_PIECE_BYTES = 64 * 1024 };
 
+#define API_RETRY_AFTER_S "1"
+
 void api_hear_next(struct api_conn *ac)
 {
     ac->is_given = false;
@@ -146,6 +148,7 @@ static void send_response(struct api_conn *ac, unsigned status, const char *type
     add(&msg, SPAN("Location"), ac->location);
     add(&msg, SPAN("Allow"), ac->allow);
     add(&msg, SPAN("Preference-Applied"), ac->is_shortened ? "return=minimal" : "");
+    add(&msg, SPAN("Retry-After"), ac->is_passing ? API_RETRY_AFTER_S : "");
     add(&msg, SPAN("WWW-Authenticate"), status == 401 ? "Bearer" : "");
     if (!ac->is_whole)
         conn_close_after(&ac->conn);
@@ -175,6 +178,7 @@ static void respond(struct api_conn *ac, unsigned status, char *text, const char
 
 void api_respond(struct api_conn *ac, unsigned status, char *text)
 {
+    ac->is_passing = ac->is_passing || text == NULL;
     respond(ac, text != NULL ? status : 503, text, "application/json");
 }
 

@@ -109,32 +109,35 @@ static void begin(struct api_json_list *l, const struct api_cursor *at)
     api_json_servers_begin(l, at->href);
 }
 
-static bool next(const struct manager *m, struct api_cursor *at, struct api_json_list *l)
+/* Those of the pool, then those that have left it. */
+static const struct pool_server *next_server(const struct manager *m, struct api_cursor *at)
 {
     const struct pool *p = pool_find_id(m->pool, at->owner_id);
     const uint32_t i = p == NULL ? 0 : pool_next_server(p, at->next);
-    struct api_view view;
+    const struct server_facts *f;
 
-    if (p == NULL || i == p->server_n)
-        return false;
-    api_view_fill(m, p->servers[i], &view);
-    api_json_servers_add(l, &view.json);
-    at->next = p->servers[i]->id;
-    return true;
+    if (p == NULL)
+        return NULL;
+    if (i < p->server_n) {
+        at->next = p->servers[i]->id;
+        return p->servers[i];
+    }
+    while ((f = api_pages_next_draining(m, at)) != NULL)
+        if (f->pool_id == at->owner_id)
+            return f->removed;
+    return NULL;
 }
 
-static void add_draining(const struct manager *m, const struct api_cursor *at,
-                         struct api_json_list *l)
+static bool next(const struct manager *m, struct api_cursor *at, struct api_json_list *l)
 {
-    const struct server_facts *f;
+    const struct pool_server *server = next_server(m, at);
     struct api_view view;
 
-    TAILQ_FOREACH (f, &m->facts.draining, draining) {
-        if (f->pool_id != at->owner_id || f->leave_seq > at->since_seq)
-            continue; /* of another pool; or it may have been shown already */
-        api_view_fill(m, f->removed, &view);
-        api_json_servers_add(l, &view.json);
-    }
+    if (server == NULL)
+        return false;
+    api_view_fill(m, server, &view);
+    api_json_servers_add(l, &view.json);
+    return true;
 }
 
 static void end(const struct manager *m, const struct api_cursor *at, struct api_json_list *l)
@@ -142,8 +145,6 @@ static void end(const struct manager *m, const struct api_cursor *at, struct api
     const struct pool_server *named = pool_find_any_server(m->pool, at->named_id, NULL);
     struct api_view view;
 
-    if (pool_find_id(m->pool, at->owner_id) != NULL)
-        add_draining(m, at, l);
     if (at->named_id == 0 || named == NULL)
         return;
     api_view_fill(m, named, &view);

@@ -80,6 +80,7 @@ static struct api_json_stats_view sum_workers(const struct stats *s)
         .access_log_lost = stats_sum(s, STATS_access_log_lost),
         .queued_bytes = stats_sum(s, STATS_queued_bytes),
         .proxy_refused = stats_sum(s, STATS_proxy_refused),
+        .explain_refused = stats_sum(s, STATS_explain_refused),
         .bytes_in = stats_sum(s, STATS_client_bytes_in),
         .bytes_out = stats_sum(s, STATS_client_bytes_out),
     };
@@ -136,45 +137,43 @@ static void begin_detail(struct api_json_list *l, const struct api_cursor *at)
     api_json_detail_begin(l);
 }
 
-static void add_detail(const struct manager *m, const struct pool_server *server,
-                       struct api_json_list *l)
+/* Pool by pool in the order of their ids, which the cursor counts as owners; then those that
+ * have left theirs. */
+static const struct pool_server *next_server(const struct manager *m, struct api_cursor *at)
 {
-    struct api_view view;
+    const struct server_facts *f;
 
-    api_view_fill(m, server, &view);
-    api_json_detail_add(l, &view.json);
-}
-
-/* Pool by pool in the order of their ids, which the cursor counts as owners. */
-static bool next_detail(const struct manager *m, struct api_cursor *at, struct api_json_list *l)
-{
     for (uint32_t i = 0; i < m->pool->pool_n; i++) {
         const struct pool *p = m->pool->pools[i];
         const uint32_t k = p->id == at->owner_id ? pool_next_server(p, at->next) : 0;
 
         if (p->id < at->owner_id || k == p->server_n)
             continue;
-        add_detail(m, p->servers[k], l);
         at->owner_id = p->id;
         at->next = p->servers[k]->id;
-        return true;
+        return p->servers[k];
     }
-    return false;
+    while ((f = api_pages_next_draining(m, at)) != NULL)
+        if (pool_find_id(m->pool, f->pool_id) != NULL)
+            return f->removed;
+    return NULL;
 }
 
-static void end_detail(const struct manager *m, const struct api_cursor *at,
-                       struct api_json_list *l)
+static bool next_detail(const struct manager *m, struct api_cursor *at, struct api_json_list *l)
 {
-    const struct server_facts *f;
+    const struct pool_server *server = next_server(m, at);
+    struct api_view view;
 
-    TAILQ_FOREACH (f, &m->facts.draining, draining)
-        if (f->leave_seq <= at->since_seq && pool_find_id(m->pool, f->pool_id) != NULL)
-            add_detail(m, f->removed, l);
+    if (server == NULL)
+        return false;
+    api_view_fill(m, server, &view);
+    api_json_detail_add(l, &view.json);
+    return true;
 }
 
 void api_stats_detail(struct api_conn *ac)
 {
-    static const struct api_pages_kind kind = {begin_detail, next_detail, end_detail};
+    static const struct api_pages_kind kind = {.begin = begin_detail, .next = next_detail};
 
     api_respond_pages(ac, 200, &kind, &(struct api_cursor){0});
 }

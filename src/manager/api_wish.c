@@ -62,6 +62,8 @@ void api_wish(struct api_conn *ac, struct pool_command *c, void (*then)(struct a
 
     if (rc == WERR_NOMEM || rc == WERR_NO_FD)
         api_problem_internal(ac, rc);
+    else if (rc == WERR_AGAIN)
+        api_put_off(ac);
     else if (rc < 0)
         api_problem_of(ac, &error);
     else if (ac->query.is_dry_run)

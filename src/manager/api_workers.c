@@ -1,5 +1,6 @@
 #include "manager/api.h"
 #include "manager/api_json.h"
+#include "manager/listeners_health.h"
 #include "manager/manager.h"
 #include "manager/start.h"
 
@@ -17,6 +18,8 @@ void api_workers_list(struct api_conn *ac)
     for (unsigned i = 0; i < m->supervisor.slots.n; i++) {
         const struct slot *slot = &m->supervisor.slots.list[i];
 
+        if (!slot->is_wanted && slot->state == SLOT_STOPPED)
+            continue;
         api_json_workers_add(&list, &(struct api_json_worker_view){
                                         .id = slot->id,
                                         .pid = slot->pid,
@@ -31,34 +34,62 @@ void api_workers_list(struct api_conn *ac)
     api_respond(ac, 200, api_json_list_end(&list));
 }
 
-static void respond_health(struct api_conn *ac, int status, const char *word)
+/* ---- health ---- */
+
+enum { MISSING_SHOWN_MAX = 32 };
+
+/* Strangers are told how many addresses there are, not which. */
+static void respond_health(struct api_conn *ac, int status, struct api_json_health_view *v)
 {
     const struct slots *s = &ac->m->supervisor.slots;
 
-    api_respond(ac, status, api_json_health(word, slots_count_serving(s), s->n));
+    v->workers = slots_count_serving(s);
+    v->of = slots_count_wanted(s);
+    v->shown_n = v->missing_n < MISSING_SHOWN_MAX ? v->missing_n : MISSING_SHOWN_MAX;
+    if (!ac->place.is_known)
+        v->shown_n = 0;
+    api_respond(ac, status, api_json_health(v));
+}
+
+/* Serving at fewer addresses than it should is better than not at all: 200, and the word says
+ * it. */
+static void respond_serving(struct api_conn *ac, const char *word)
+{
+    struct listeners_missing missing[MISSING_SHOWN_MAX];
+    struct api_json_health_view v = {.status = word, .missing = missing};
+    int status = 200;
+
+    listeners_look(ac->m);
+    v.missing_n = listeners_find_missing(ac->m, missing, MISSING_SHOWN_MAX, &v.address_n);
+    if (slots_count_serving(&ac->m->supervisor.slots) == 0) {
+        v.status = "no_worker";
+        status = 503;
+    } else if (v.missing_n > 0 && v.missing_n == v.address_n) {
+        v.status = "no_address";
+        status = 503;
+    } else if (v.missing_n > 0) {
+        v.status = "degraded";
+    }
+    respond_health(ac, status, &v);
 }
 
 void api_health_get(struct api_conn *ac)
 {
     if (manager_is_draining(ac->m))
-        respond_health(ac, 503, "draining");
-    else if (slots_count_serving(&ac->m->supervisor.slots) == 0)
-        respond_health(ac, 503, "no_worker");
+        respond_health(ac, 503, &(struct api_json_health_view){.status = "draining"});
     else
-        respond_health(ac, 200, "ok");
+        respond_serving(ac, "ok");
 }
 
 /* For load balancers: serves, and means to go on. */
 void api_ready_get(struct api_conn *ac)
 {
     if (manager_is_leaving(ac->m))
-        respond_health(ac, 503, "leaving");
+        respond_health(ac, 503, &(struct api_json_health_view){.status = "leaving"});
     else if (!start_is_ready(ac->m))
-        respond_health(ac, 503, "starting");
-    else if (slots_count_serving(&ac->m->supervisor.slots) == 0)
-        respond_health(ac, 503, "no_worker");
+        respond_health(ac, 503, &(struct api_json_health_view){.status = "starting"});
     else
-        respond_health(ac, 200, "ready");
+        respond_serving(ac, "ready");
 }
 
 void api_root_get(struct api_conn *ac)

@@ -163,8 +163,21 @@ void facts_drain(struct facts *f, struct server_facts *s, struct pool_server *re
 {
     MUST(s->removed == NULL && removed != NULL);
     s->removed = removed;
+    s->drain_no = ++f->drain_no;
     TAILQ_INSERT_TAIL(&f->draining, s, draining);
     f->draining_n++;
+}
+
+struct server_facts *facts_next_draining(const struct facts *f, uint64_t id, uint64_t drain_no)
+{
+    struct server_facts *s = drain_no != 0 ? facts_find(f, id) : NULL;
+
+    if (s != NULL && s->removed != NULL && s->drain_no == drain_no)
+        return TAILQ_NEXT(s, draining);
+    TAILQ_FOREACH (s, &f->draining, draining)
+        if (s->drain_no > drain_no)
+            return s;
+    return NULL;
 }
 
 void facts_move_leave(struct facts *f, struct server_facts *s, enum leave_state next)

@@ -93,6 +93,7 @@ struct server_facts {
     uint32_t drain_ms;           /* … and its limit */
     uint8_t leave;               /* enum leave_state; leaving.h */
     TAILQ_ENTRY(server_facts) leaving, draining; /* among those */
+    uint64_t drain_no;       /* draining: counts them in the order of that list, from 1 */
     uint64_t leave_seq;      /* leaving: publish sequence of its removal, or its cut */
     uint64_t leave_until_ms; /* leaving: then it is cut */
     bool lacks_name;         /* named, and not looked up for want of memory (follow.c) */
@@ -111,6 +112,7 @@ struct facts {
     struct server_facts *by_id;
     struct pool_facts *pools;
     uint32_t draining_n; /* removed */
+    uint64_t drain_no;   /* of the last one */
     uint32_t leaving_n;
     uint32_t fail_open_n;                                   /* pools that are */
     TAILQ_HEAD(facts_list, server_facts) draining, leaving; /* those, the longest there first */
@@ -130,6 +132,9 @@ struct server_facts *facts_find(const struct facts *f, uint64_t id); /* NULL: no
 struct server_facts *facts_next(const struct facts *f, const struct server_facts *after);
 /* The server has left the pool; takes the description. */
 void facts_drain(struct facts *f, struct server_facts *s, struct pool_server *removed);
+/* The next of the draining ones behind the one that had this id and drain_no and may have gone
+ * since; 0, 0: the first. NULL: there is none. */
+struct server_facts *facts_next_draining(const struct facts *f, uint64_t id, uint64_t drain_no);
 /* The one way to change `leave`: it also puts the server on the list of those that are leaving,
  * or takes it off. */
 void facts_move_leave(struct facts *f, struct server_facts *s, enum leave_state next);

@@ -8,13 +8,13 @@
 #include "manager/binding.h"
 #include "manager/manager.h"
 
-unsigned listeners_worker_n(const struct config *config)
+unsigned listeners_worker_n(unsigned wanted)
 {
     cpu_set_t cpus;
     int n = 1;
 
-    if (config->workers > 0)
-        return config->workers;
+    if (wanted > 0)
+        return wanted;
     CPU_ZERO(&cpus);
     if (sched_getaffinity(0, sizeof(cpus), &cpus) == 0)
         n = CPU_COUNT(&cpus);

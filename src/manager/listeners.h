@@ -35,18 +35,31 @@ struct listeners_claim {
     char name[POOL_NAME_MAX + 1]; /* of the listener; empty: it is not on the list */
 };
 
+/* Addresses that were let go a moment ago: workers have heard of it, and close their sockets
+ * when they have accepted what waits there. */
+enum { LISTENERS_LEFT_N = 32, LISTENERS_LEFT_MS = 2000 };
+struct listeners_left {
+    struct {
+        uint64_t until_ms; /* then it counts no more */
+        uint16_t port;
+    } at[LISTENERS_LEFT_N]; /* the newest, in a ring */
+    unsigned next;
+};
+
 struct listeners {
     struct manager *m;
     struct timer again; /* addresses that could not be bound are tried again */
     LIST_HEAD(listeners_claims, listeners_claim) claims;
+    struct listeners_left left;
+    uint64_t looked_ms; /* listeners_health.h */
 };
 
 void listeners_init(struct listeners *ls, struct manager *m);
 /* No change is under way any more. */
 void listeners_fini(struct listeners *ls);
 
-/* The number of workers: as told, or one per core this process may use. */
-unsigned listeners_worker_n(const struct config *config);
+/* The number of workers: as told, or (0) one per core this process may use. */
+unsigned listeners_worker_n(unsigned wanted);
 /* Steps of the start: 0 or the exit code, told in the log. */
 int listeners_open_proxy(struct manager *m);
 /* The command that puts the listener of the i-th of them into the description. False: there is
@@ -58,7 +71,8 @@ void listeners_end_flags(struct manager *m);
 void listeners_note_own(struct manager *m);
 /* A change is about to be proposed: if it gives a listener addresses, binds those that the
  * listener has not. WERR_INVALID: one can't be bound; *error says which (field "addresses[1]")
- * and why, and nothing has changed. WERR_NOMEM, WERR_NO_FD. */
+ * and why, and nothing has changed. WERR_AGAIN: the same, and the address was one of ours until
+ * now: it may be free in a moment. WERR_NOMEM, WERR_NO_FD. */
 int listeners_prepare(struct manager *m, const struct pool_command *c,
                       struct pool_error *error) MUST_USE;
 /* The change does nothing else: sockets that were prepared for the listener stay open until

@@ -63,6 +63,27 @@ static void work_later(struct manager *m)
         loop_timer_in(m->loop, &m->listeners->again, AGAIN_MS);
 }
 
+/* ---- just let go ---- */
+
+static void note_left(struct manager *m, const struct listening *l)
+{
+    struct listeners_left *left = &m->listeners->left;
+
+    left->at[left->next].until_ms = loop_now_ms(m->loop) + LISTENERS_LEFT_MS;
+    left->at[left->next].port = l->bound.port;
+    left->next = (left->next + 1) % LISTENERS_LEFT_N;
+}
+
+static bool was_left(const struct manager *m, uint16_t port)
+{
+    const struct listeners_left *left = &m->listeners->left;
+
+    for (unsigned i = 0; i < LISTENERS_LEFT_N; i++)
+        if (left->at[i].port == port && loop_now_ms(m->loop) < left->at[i].until_ms)
+            return true;
+    return false;
+}
+
 /* ---- before a change ---- */
 
 static const struct listening *find_holder(const struct manager *m, const struct listening *but)
@@ -136,7 +157,13 @@ static int prepare_one(struct manager *m, struct span name, const struct addr *a
     if (rc < 0)
         return rc;
     rc = listening_bind(l, at);
-    return rc < 0 ? refuse(m, l, i, rc, error) : 0;
+    if (rc == 0)
+        return 0;
+    if (rc == WERR_ADDR_IN_USE && find_holder(m, l) == NULL && was_left(m, at->port)) {
+        (void)refuse(m, l, i, rc, error);
+        return WERR_AGAIN;
+    }
+    return refuse(m, l, i, rc, error);
 }
 
 int listeners_prepare(struct manager *m, const struct pool_command *c, struct pool_error *error)
@@ -248,8 +275,10 @@ static void close_others(struct manager *m, struct span name)
         next = TAILQ_NEXT(l, entry);
         if (l->is_named || is_awaited(m, l) || !span_is_equal(span_from_str(l->listener), name))
             continue;
-        if (l->state == LISTENING_OPEN)
+        if (l->state == LISTENING_OPEN) {
             tell("listens no more", l);
+            note_left(m, l);
+        }
         listening_close(l, true, ++m->publish.seq);
     }
 }

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "base/fault.h"
+#include "log/log.h"
 #include "net/listen.h"
 
 enum { LISTENING_MAGIC = 0x6c697374 };
@@ -15,8 +16,39 @@ static void check(const struct listening *l)
 
 static struct slot *slot_of(const struct listening *l, unsigned i)
 {
-    MUST(i < l->slot_n && l->slot_n == l->owner->slots->n);
+    MUST(i < l->slot_n && l->slot_n <= l->owner->slots->n);
     return &l->owner->slots->list[i];
+}
+
+/* One for each slot that there is. */
+static int add_doors(struct listening *l)
+{
+    struct listenings *ls = l->owner;
+    const unsigned n = ls->slots->n;
+
+    if (l->slot_n == n)
+        return 0;
+    struct stand_in_door **doors = fault_malloc(n * sizeof(struct stand_in_door *));
+    if (doors == NULL)
+        return WERR_NOMEM;
+    if (l->slot_n > 0)
+        memcpy(doors, l->doors, l->slot_n * sizeof(struct stand_in_door *));
+    free(l->doors);
+    l->doors = doors;
+    for (; l->slot_n < n; l->slot_n++) {
+        doors[l->slot_n] = fault_malloc(sizeof(struct stand_in_door));
+        if (doors[l->slot_n] == NULL)
+            return WERR_NOMEM;
+        stand_in_door_init(doors[l->slot_n], ls->stand_in, l->slot_n, l->socket_no);
+    }
+    return 0;
+}
+
+static void free_doors(struct listening *l)
+{
+    for (unsigned i = 0; i < l->slot_n; i++)
+        free(l->doors[i]);
+    free(l->doors);
 }
 
 void listenings_init(struct listenings *ls, struct slots *slots, struct stand_in *stand_in)
@@ -28,22 +60,22 @@ void listenings_init(struct listenings *ls, struct slots *slots, struct stand_in
 struct listening *listening_new(struct listenings *ls, struct span listener,
                                 const struct addr *wanted)
 {
-    const unsigned slot_n = ls->slots->n;
-    const size_t bytes = sizeof(struct listening) + slot_n * sizeof(struct stand_in_door);
-    struct listening *l = fault_malloc(bytes);
+    struct listening *l = fault_malloc(sizeof(*l));
 
     if (l == NULL)
         return NULL;
-    memset(l, 0, bytes);
+    memset(l, 0, sizeof(*l));
     l->magic = LISTENING_MAGIC;
     l->state = LISTENING_FAILED;
     MUST(span_to_str(listener, l->listener, sizeof(l->listener)) == 0);
     l->socket_no = ls->next_socket_no++;
     l->wanted = l->bound = *wanted;
     l->owner = ls;
-    l->slot_n = slot_n;
-    for (unsigned i = 0; i < l->slot_n; i++)
-        stand_in_door_init(&l->doors[i], ls->stand_in, i, l->socket_no);
+    if (add_doors(l) < 0) {
+        free_doors(l);
+        free(l);
+        return NULL;
+    }
     TAILQ_INSERT_TAIL(&ls->list, l, entry);
     return l;
 }
@@ -54,7 +86,7 @@ struct listening *listening_new(struct listenings *ls, struct span listener,
  * does has a descriptor of its own. */
 static void close_door(struct listening *l, unsigned i)
 {
-    struct stand_in_door *d = &l->doors[i];
+    struct stand_in_door *d = l->doors[i];
 
     if (d->fd < 0)
         return;
@@ -92,12 +124,12 @@ int listening_bind(struct listening *l, const struct addr *at)
 
     check(l);
     MUST(l->state == LISTENING_FAILED);
-    for (unsigned i = 0; fd >= 0 && i < l->slot_n; i++) {
-        MUST(l->doors[i].fd < 0); /* FAILED has no socket */
+    for (unsigned i = 0; fd >= 0 && i < l->slot_n && slot_of(l, i)->is_wanted; i++) {
+        MUST(l->doors[i]->fd < 0); /* FAILED has no socket */
         fd = listen_open(&each, true, true, &l->bound);
         if (fd < 0)
             break;
-        l->doors[i].fd = fd;
+        l->doors[i]->fd = fd;
         each.port = l->bound.port; /* the one that the first got is everybody's */
     }
     if (fd < 0) {
@@ -110,12 +142,47 @@ int listening_bind(struct listening *l, const struct addr *at)
     return 0;
 }
 
+/* ---- more and fewer workers ---- */
+
+static int open_door(const struct listening *l, struct stand_in_door *d)
+{
+    struct addr bound;
+
+    if (d->fd >= 0)
+        return 0;
+    const int fd = listen_open(&l->bound, true, true, &bound);
+    if (fd < 0)
+        return fd;
+    d->fd = fd;
+    if (l->state == LISTENING_OPEN)
+        stand_in_enter(d);
+    return 0;
+}
+
+int listening_grow(struct listening *l, unsigned n)
+{
+    check(l);
+    int rc = add_doors(l);
+    for (unsigned i = 0; rc == 0 && l->state != LISTENING_FAILED && i < n; i++) {
+        MUST(i < l->slot_n);
+        rc = open_door(l, l->doors[i]);
+    }
+    return rc;
+}
+
+void listening_steer(const struct listening *l, unsigned n)
+{
+    check(l);
+    if (l->state != LISTENING_FAILED && listen_steer(l->doors[0]->fd, n) < 0)
+        log_debug("can't steer connections", LOG_S("listener", l->listener));
+}
+
 void listening_stop_deferring(const struct listening *l)
 {
     check(l);
     for (unsigned i = 0; i < l->slot_n; i++)
-        if (l->doors[i].fd >= 0)
-            listen_stop_deferring(l->doors[i].fd);
+        if (l->doors[i]->fd >= 0)
+            listen_stop_deferring(l->doors[i]->fd);
 }
 
 /* ---- workers ---- */
@@ -127,9 +194,9 @@ static void send_listen(const struct listening *l, unsigned i, uint64_t seq)
     const struct channel_note note = {seq, true};
     char buf[FRAME_FIXED_MAX];
 
-    if (l->doors[i].fd >= 0)
+    if (l->doors[i]->fd >= 0)
         manager_channel_send_fd(&slot_of(l, i)->channel, note,
-                                span_from(buf, frame_put_listen(buf, &frame)), l->doors[i].fd);
+                                span_from(buf, frame_put_listen(buf, &frame)), l->doors[i]->fd);
 }
 
 void listening_open(struct listening *l, uint64_t listener_id, uint64_t seq)
@@ -139,7 +206,9 @@ void listening_open(struct listening *l, uint64_t listener_id, uint64_t seq)
     l->state = LISTENING_OPEN;
     l->listener_id = listener_id;
     for (unsigned i = 0; i < l->slot_n; i++) {
-        stand_in_enter(&l->doors[i]);
+        if (l->doors[i]->fd < 0)
+            continue;
+        stand_in_enter(l->doors[i]);
         if (slot_takes_updates(slot_of(l, i)))
             send_listen(l, i, seq);
     }
@@ -152,7 +221,7 @@ void listening_renumber(struct listening *l, uint64_t listener_id)
     l->listener_id = listener_id;
     l->socket_no = l->owner->next_socket_no++;
     for (unsigned i = 0; i < l->slot_n; i++)
-        l->doors[i].tag = l->doors[i].held_tag = l->socket_no;
+        l->doors[i]->tag = l->doors[i]->held_tag = l->socket_no;
 }
 
 void listening_send_all(const struct listenings *ls, struct slot *slot, uint64_t seq)
@@ -185,6 +254,7 @@ void listening_close(struct listening *l, bool tell, uint64_t seq)
         send_unlisten(l, seq);
     TAILQ_REMOVE(&l->owner->list, l, entry);
     l->magic = 0;
+    free_doors(l);
     free(l);
 }
 

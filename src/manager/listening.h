@@ -1,4 +1,5 @@
-/* listening.h - one address of one listener: a listening socket for each worker slot.
+/* listening.h - one address of one listener: a listening socket for each worker slot that
+ * was wanted when it was bound, or since.
  *
  * With SO_REUSEPORT the kernel spreads connections over the sockets of an address; the manager
  * makes one for each slot and hands it to the slot's worker over the channel (LISTEN), to each
@@ -35,11 +36,12 @@ struct listening {
     struct addr wanted, bound; /* as asked for; as the kernel gave it (port 0) */
     int error;                 /* FAILED: why */
     bool is_of_flags; /* PENDING: --ip asked for it, and the start has yet to propose that */
+    bool is_lost;     /* OPEN: this host has the address no more (listeners_health.h) */
     bool is_named;    /* of listeners.c, while it compares: still in the description */
     struct listenings *owner;
     TAILQ_ENTRY(listening) entry; /* of the owner's */
     unsigned slot_n;
-    struct stand_in_door doors[]; /* one for each slot; fd -1: none */
+    struct stand_in_door **doors; /* one for each slot; fd -1: none */
 };
 
 struct listenings {
@@ -67,6 +69,12 @@ void listening_send_all(const struct listenings *ls, struct slot *slot, uint64_t
 /* Workers are told to accept what waits and to let it go (unless the listener itself has gone,
  * which they know); closes the sockets and frees. */
 void listening_close(struct listening *l, bool tell, uint64_t seq);
+/* There shall be n workers: a socket for each that has none yet, behind those that there are.
+ * WERR_*: not all could be had; those that were stay. */
+int listening_grow(struct listening *l, unsigned n) MUST_USE;
+/* New connections go to the first n slots. What waits at the others, or comes there all the
+ * same, is passed on (stand_in.h): no socket is closed, which would reset who waits. */
+void listening_steer(const struct listening *l, unsigned n);
 /* Weldr is about to leave. */
 void listening_stop_deferring(const struct listening *l);
 /* Closes the sockets only. */

@@ -45,10 +45,10 @@ static void on_worker_start(void *arg, struct slot *slot)
 {
     struct manager *m = arg;
 
-    MUST(slot->id < m->worker_n); /* a worker tells others from itself by these */
+    MUST(slot->id < m->supervisor.slots.n); /* a worker tells others from itself by these */
     const struct frame_hello hello = {
         .worker_id = slot->id,
-        .worker_n = m->worker_n,
+        .worker_n = m->supervisor.slots.n,
         .log_level = (uint32_t)log_level_now,
         .drain_timeout_ms = m->config->drain_timeout_ms,
         .seed = rand_u64(&m->rand),
@@ -269,9 +269,10 @@ static int start_supervisor(struct manager *m)
 
     if (rc < 0)
         return manager_fail_start("can't start the supervisor", rc);
-    m->stats = stats_new(m->worker_n, &m->supervisor.stats_fd);
+    m->stats = stats_new(CONFIG_WORKERS_MAX, &m->supervisor.stats_fd);
     if (m->stats == NULL)
         return manager_fail_start("can't make the statistics segment", werr_from_errno(errno));
+    stats_use(m->stats, m->worker_n);
     m->supervisor.slots.stats = m->stats;
     return 0;
 }
@@ -283,7 +284,11 @@ static int start_listening(struct manager *m)
 
     if (code == 0)
         code = api_listen(api);
-    return code != 0 ? code : api_need_token(api);
+    if (code == 0)
+        code = api_need_token(api);
+    publish_token(&m->publish,
+                  secret_text(&api->auth.token)); /* workers explain to its bearer */
+    return code;
 }
 
 static int start_names(struct manager *m)
@@ -414,7 +419,7 @@ int manager_main(const struct config *config)
     m->fd_limit = listen_raise_fd_limit();
     werr_set_panic_hook(on_panic, m);
     m->config = config;
-    m->worker_n = listeners_worker_n(config);
+    m->worker_n = listeners_worker_n(config->workers);
     timer_init(&h->ready_delay, on_ready_delay);
     start_init(&h->start, m, on_ready);
     listeners_note_own(m);

@@ -58,6 +58,11 @@ void publish_node(struct publish *p, const struct frame_node *node)
     send_to_all(p, span_from(buf, frame_put_node(buf, node)), SPAN_NONE);
 }
 
+void publish_token(struct publish *p, struct span token)
+{
+    p->token = token;
+}
+
 static struct frame_local local_of(const struct server_facts *s)
 {
     return (struct frame_local){
@@ -130,6 +135,19 @@ static struct span get_snapshot(struct publish *p, const struct pool_state *stat
     return span_from(p->snapshot, p->snapshot_len);
 }
 
+/* What comes first when all is told anew. */
+static void send_node(const struct publish *p, struct slot *slot)
+{
+    const struct channel_note note = {0, true};
+    char buf[FRAME_FIXED_MAX];
+
+    manager_channel_send(&slot->channel, note, span_from(buf, frame_put_node(buf, &p->node)),
+                         SPAN_NONE);
+    if (p->token.len > 0)
+        manager_channel_send(&slot->channel, note,
+                             span_from(buf, frame_put_token_head(buf, p->token.len)), p->token);
+}
+
 void publish_attach(struct publish *p, struct slot *slot, const struct pool_state *state,
                     const struct frame_hello *hello)
 {
@@ -149,8 +167,7 @@ void publish_attach(struct publish *p, struct slot *slot, const struct pool_stat
         return;
     }
     /* Settings, sockets and facts first: with the snapshot the worker begins to accept. */
-    manager_channel_send(&slot->channel, (struct channel_note){0, true},
-                         span_from(buf, frame_put_node(buf, &p->node)), SPAN_NONE);
+    send_node(p, slot);
     listening_send_all(&p->supervisor->listenings, slot, 0);
     send_all_facts(p, slot);
     manager_channel_send(&slot->channel, note,

@@ -37,6 +37,7 @@ struct publish_waiter {
 
 struct publish {
     struct frame_node node;
+    struct span token; /* of the API, whose it is; empty: none */
     struct supervisor *supervisor;
     struct facts *facts;
     uint64_t seq; /* of the last update */
@@ -53,6 +54,8 @@ void publish_init(struct publish *p, struct supervisor *supervisor, struct facts
                   const struct pool_state *state);
 /* Settings of this node: to all workers, and to each that is started later. */
 void publish_node(struct publish *p, const struct frame_node *node);
+/* Of the API, for explanations: to each worker that is started from now on. Borrowed. */
+void publish_token(struct publish *p, struct span token);
 void publish_fini(struct publish *p);
 /* Sends HELLO, every server's facts and the snapshot to a worker just started (hello given), or
  * facts and snapshot to one that fell behind (NULL). */

@@ -79,7 +79,20 @@ unsigned slots_count_serving(const struct slots *s)
     return n;
 }
 
+unsigned slots_count_wanted(const struct slots *s)
+{
+    unsigned n = 0;
+
+    for (unsigned i = 0; i < s->n; i++)
+        n += s->list[i].is_wanted ? 1 : 0;
+    return n;
+}
+
 void slots_fill_reserve(struct slots *s)
 {
-    (void)reserve_fill(&s->reserve, RESERVE_BASE_N + slots_count(s, SLOT_STOPPED));
+    unsigned absent_n = 0;
+
+    for (unsigned i = 0; i < s->n; i++)
+        absent_n += s->list[i].is_wanted && s->list[i].state == SLOT_STOPPED ? 1 : 0;
+    (void)reserve_fill(&s->reserve, RESERVE_BASE_N + absent_n);
 }

@@ -47,15 +47,16 @@ struct slot {
     unsigned id; /* its index there */
     uint8_t state;
     bool is_condemned; /* killed by us, its end is awaited */
+    bool is_wanted;    /* else there are fewer workers now: the process, if any, drains */
     pid_t pid;         /* 0: none */
     int inbox, outbox; /* where the others put connections that this one shall have: its own end
-                          and theirs; -1: closed, or it is the only worker */
+                          and theirs; -1: closed */
     uint64_t started_ms;
     uint64_t attached_ms; /* got its last snapshot */
     uint64_t attach_seq;  /* acknowledging this makes it RUNNING */
     uint32_t backoff_ms;
     uint32_t restarts;
-    struct timer timer; /* next start */
+    struct timer timer; /* next start; not wanted: when its process is killed */
     /* of pulse.c; zero when its process starts */
     uint64_t ping;     /* number of the last one */
     uint64_t heard_n;  /* frames of the worker, as of the last look */
@@ -64,8 +65,8 @@ struct slot {
 
 struct slots {
     struct loop *loop;
-    struct slot *list;
-    unsigned n;
+    struct slot *list;   /* room for CONFIG_WORKERS_MAX … */
+    unsigned n;          /* … of which so many have ever been wanted */
     struct stats *stats; /* the manager's; set before the first start */
     struct reserve reserve;
     bool is_draining; /* Weldr leaves: no process is started any more */
@@ -88,9 +89,10 @@ bool slot_is_doubtful(const struct slot *slot);
 bool slot_serves(const struct slot *slot);
 
 unsigned slots_count(const struct slots *s, enum slot_state state);
+unsigned slots_count_wanted(const struct slots *s);
 unsigned slots_count_serving(const struct slots *s);
-/* After descriptors have become free, or were lent: for each slot without a process the one
- * that its channel will have. */
+/* After descriptors have become free, or were lent: for each wanted slot without a process the
+ * one that its channel will have. */
 void slots_fill_reserve(struct slots *s);
 
 #endif

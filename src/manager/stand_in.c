@@ -271,31 +271,40 @@ void stand_in_leave_inbox(struct stand_in *in, const struct slot *slot)
         stand_in_leave(&in->places[slot->id].inbox);
 }
 
+void stand_in_enter_inbox(struct stand_in *in, const struct slot *slot)
+{
+    struct stand_in_door *d = &in->places[slot->id].inbox;
+
+    MUST(!d->is_entered && d->place->slot == slot);
+    d->fd = slot->inbox;
+    stand_in_enter(d);
+}
+
 /* ---- life ---- */
 
-static void init_place(struct stand_in *in, struct slot *slot)
+void stand_in_add(struct stand_in *in, struct slot *slot)
 {
     struct stand_in_place *p = &in->places[slot->id];
 
+    MUST(slot->id < in->slots->n && p->owner == NULL);
     p->owner = in;
     p->slot = slot;
     TAILQ_INIT(&p->doors);
     timer_init(&p->pause, on_pause_end);
     stand_in_door_init(&p->inbox, in, slot->id, 0);
     p->inbox.is_inbox = true;
-    p->inbox.fd = slot->inbox;
     if (slot->inbox >= 0)
-        stand_in_enter(&p->inbox);
+        stand_in_enter_inbox(in, slot);
 }
 
 int stand_in_init(struct stand_in *in, struct slots *slots)
 {
     *in = (struct stand_in){.slots = slots};
-    in->places = calloc(slots->n, sizeof(in->places[0]));
+    in->places = calloc(CONFIG_WORKERS_MAX, sizeof(in->places[0]));
     if (in->places == NULL)
         return WERR_NOMEM;
     for (unsigned i = 0; i < slots->n; i++)
-        init_place(in, &slots->list[i]);
+        stand_in_add(in, &slots->list[i]);
     return 0;
 }
 

@@ -53,11 +53,13 @@ struct stand_in_place {
 
 struct stand_in {
     struct slots *slots;
-    struct stand_in_place *places; /* one for each of them */
+    struct stand_in_place *places; /* one for each of them, room for CONFIG_WORKERS_MAX */
 };
 
 /* The slots have their inboxes. WERR_NOMEM. */
 int stand_in_init(struct stand_in *in, struct slots *slots) MUST_USE;
+/* There is a slot more, the last of them; it has its inbox. */
+void stand_in_add(struct stand_in *in, struct slot *slot);
 /* Before the slots' descriptors are closed, after the listening sockets' (listening_close);
  * no-op when init failed. */
 void stand_in_fini(struct stand_in *in);
@@ -71,6 +73,8 @@ void stand_in_enter(struct stand_in_door *d);
 void stand_in_leave(struct stand_in_door *d);
 /* The slot's inbox is about to be closed. */
 void stand_in_leave_inbox(struct stand_in *in, const struct slot *slot);
+/* The slot has another inbox. */
+void stand_in_enter_inbox(struct stand_in *in, const struct slot *slot);
 /* Something has changed about who serves: begins and ends what is called for. */
 void stand_in_review(struct stand_in *in);
 /* Weldr is about to leave: what waits at the doors of slots that do not serve is passed on, so

@@ -11,15 +11,11 @@
 #include "base/strb.h"
 #include "log/log.h"
 #include "manager/handover.h"
+#include "manager/supervisor_int.h"
 #include "net/inbox.h"
 #include "net/listen.h"
 
-enum {
-    BACKOFF_MIN_MS = 100,
-    BACKOFF_MAX_MS = 10000,
-    LIVED_LONG_MS = 10000,
-    KILL_AFTER_DRAIN_MS = 2000
-};
+enum { BACKOFF_MIN_MS = 100, BACKOFF_MAX_MS = 10000, LIVED_LONG_MS = 10000 };
 
 static struct supervisor *supervisor_of(const struct slot *slot)
 {
@@ -122,8 +118,6 @@ static unsigned list_fds(const struct slot *slot, int channel_fd, int *fds)
 
     fds[n++] = channel_fd;
     fds[n++] = supervisor_of(slot)->stats_fd;
-    if (slot->inbox < 0)
-        return n;
     fds[n++] = slot->inbox;
     for (unsigned i = 0; i < all->n; i++)
         fds[n++] = all->list[i].outbox;
@@ -193,7 +187,7 @@ static int start_process(struct slot *slot)
     return 0;
 }
 
-static int start_slot(struct slot *slot)
+int supervisor_start_slot(struct slot *slot)
 {
     struct supervisor *s = supervisor_of(slot);
 
@@ -222,8 +216,12 @@ static void on_start_timer(struct timer *t)
 {
     struct slot *slot = (struct slot *)((char *)t - offsetof(struct slot, timer));
 
+    if (slot->pid != 0) {
+        supervisor_replace(slot, "did not finish in time");
+        return;
+    }
     slot->restarts++;
-    (void)start_slot(slot);
+    (void)supervisor_start_slot(slot);
 }
 
 int supervisor_start(struct supervisor *s)
@@ -233,7 +231,7 @@ int supervisor_start(struct supervisor *s)
     MUST(s->slots.stats != NULL && !s->slots.is_draining);
     pulse_start(&s->pulse);
     for (unsigned i = 0; rc == 0 && i < s->slots.n; i++)
-        rc = start_slot(&s->slots.list[i]);
+        rc = supervisor_start_slot(&s->slots.list[i]);
     return rc;
 }
 
@@ -262,9 +260,10 @@ static void end_slot(struct slot *slot, int status)
     slot_move(slot, SLOT_STOPPED, "process ended");
     s->hooks.on_exit(s->hooks.arg, slot, WIFEXITED(status) ? WEXITSTATUS(status) : -1);
     slot->pid = 0;
+    timer_stop(loop_timers(s->slots.loop), &slot->timer);
     slots_fill_reserve(&s->slots);
     stand_in_review(&s->stand_in);
-    if (!s->slots.is_draining)
+    if (!s->slots.is_draining && slot->is_wanted)
         start_later(slot);
 }
 
@@ -325,15 +324,15 @@ static void shut_listenings(struct supervisor *s)
         listening_shut(l);
 }
 
-static void drain_slot(struct slot *slot, uint32_t limit_ms)
+void supervisor_drain_slot(struct slot *slot, uint32_t limit_ms)
 {
     char buf[FRAME_FIXED_MAX];
 
     timer_stop(loop_timers(slot->owner->loop), &slot->timer);
     close_boxes(slot);
-    if (slot->state == SLOT_STOPPED)
+    if (slot->state == SLOT_STOPPED || slot->state == SLOT_DRAINING)
         return;
-    slot_move(slot, SLOT_DRAINING, "shutdown");
+    slot_move(slot, SLOT_DRAINING, slot->is_wanted ? "shutdown" : "fewer workers");
     manager_channel_say(&slot->channel, CHANNEL_DRAIN,
                         span_from(buf, frame_put_drain(buf, limit_ms)));
 }
@@ -354,7 +353,7 @@ void supervisor_drain(struct supervisor *s, uint32_t limit_ms)
     stand_in_last(&s->stand_in);
     shut_listenings(s);
     for (unsigned i = 0; i < s->slots.n; i++)
-        drain_slot(&s->slots.list[i], limit_ms);
+        supervisor_drain_slot(&s->slots.list[i], limit_ms);
     loop_timer_in(s->slots.loop, &s->kill_timer, (uint64_t)limit_ms + KILL_AFTER_DRAIN_MS);
     tell_if_all_stopped(s);
 }
@@ -411,26 +410,33 @@ static void on_change(void *arg)
     stand_in_review(&s->stand_in);
 }
 
-static int init_slot(struct supervisor *s, unsigned id, unsigned slot_n)
+int supervisor_add_slot(struct supervisor *s)
 {
-    struct slot *slot = &s->slots.list[id];
+    struct slot *slot = &s->slots.list[s->slots.n];
 
-    slot_init(slot, &s->slots, id, &channel_ops);
+    MUST(s->slots.n < CONFIG_WORKERS_MAX);
+    slot_init(slot, &s->slots, s->slots.n, &channel_ops);
     timer_init(&slot->timer, on_start_timer);
-    return slot_n == 1 ? 0 : inbox_open(&slot->inbox, &slot->outbox);
+    const int rc = inbox_open(&slot->inbox, &slot->outbox);
+
+    if (rc < 0)
+        return rc;
+    s->slots.n++;
+    stand_in_add(&s->stand_in, slot);
+    return 0;
 }
 
 static int init_slots(struct supervisor *s, unsigned slot_n)
 {
-    int rc = 0;
-
-    s->slots.list = calloc(slot_n, sizeof(s->slots.list[0]));
+    s->slots.list = calloc(CONFIG_WORKERS_MAX, sizeof(s->slots.list[0]));
     if (s->slots.list == NULL)
         return WERR_NOMEM;
-    while (rc == 0 && s->slots.n < slot_n)
-        rc = init_slot(s, s->slots.n++, slot_n);
-    if (rc == 0)
-        rc = stand_in_init(&s->stand_in, &s->slots);
+    int rc = stand_in_init(&s->stand_in, &s->slots);
+    while (rc == 0 && s->slots.n < slot_n) {
+        rc = supervisor_add_slot(s);
+        if (rc == 0)
+            s->slots.list[s->slots.n - 1].is_wanted = true;
+    }
     if (rc == 0)
         rc = reserve_fill(&s->slots.reserve, RESERVE_BASE_N + slot_n);
     return rc;

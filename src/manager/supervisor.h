@@ -55,6 +55,9 @@ void supervisor_fini(struct supervisor *s);
 /* Starts the workers; stops at the first that can't be started (those from then on replaced are
  * tried again and again). */
 int supervisor_start(struct supervisor *s) MUST_USE;
+/* So many workers from now on: starts those that are missing, with all sockets; surplus ones,
+ * those with the highest ids, drain within limit_ms. WERR_*: nothing has changed. */
+int supervisor_resize(struct supervisor *s, unsigned n, uint32_t limit_ms) MUST_USE;
 /* SIGCHLD: collects the ended ones. */
 void supervisor_reap(struct supervisor *s);
 /* Kills the worker of this slot; another takes its place. */

@@ -53,6 +53,7 @@ int worker_env_set(const struct config *config)
             rc = try_file(path);
         to = path;
     }
+    (void)unsetenv("WELDR_ADMIN_TOKEN"); /* no child of ours has it there */
     if (rc == 0 && (setenv("WELDR_ACCESS_LOG", to, 1) < 0 ||
                     setenv("WELDR_ACCESS_LOG_FORMAT",
                            config->access_log_is_combined ? "combined" : "json", 1) < 0))

@@ -4,7 +4,7 @@
  * process that are the same for all of them and never change are put there, before the first
  * worker is started: where the access log goes (an absolute path) and its format, whether the
  * manager was told by flag, by environment or not at all. config_from_args reads them in the
- * worker.
+ * worker. The admin token is taken out: workers get it over the channel.
  */
 #ifndef WELDR_MANAGER_WORKER_ENV_H
 #define WELDR_MANAGER_WORKER_ENV_H

@@ -1,6 +1,7 @@
 #include "net/listen.h"
 
 #include <errno.h>
+#include <linux/filter.h>
 #include <netinet/tcp.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -101,6 +102,42 @@ int listen_accept(int listener, struct addr *peer)
         return accept_error(errno);
     addr_from_sockaddr((struct sockaddr *)&sa, peer);
     return fd;
+}
+
+/* The kernel's own judgement, with a socket that nobody hears of. */
+bool listen_has_address(const struct addr *at)
+{
+    struct addr any_port = *at;
+    struct sockaddr_storage sa;
+    socklen_t len;
+    bool has = true;
+    int fd;
+
+    any_port.port = 0;
+    if (addr_is_wildcard(at))
+        return true;
+    fd = socket(at->family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    if (fd < 0)
+        return true;
+    len = addr_to_sockaddr(&any_port, &sa);
+    if (bind(fd, (struct sockaddr *)&sa, len) < 0)
+        has = errno != EADDRNOTAVAIL;
+    close(fd);
+    return has;
+}
+
+int listen_steer(int fd, unsigned n)
+{
+    struct sock_filter code[] = {
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, (uint32_t)(SKF_AD_OFF + SKF_AD_RANDOM)),
+        BPF_STMT(BPF_ALU | BPF_MOD | BPF_K, n),
+        BPF_STMT(BPF_RET | BPF_A, 0),
+    };
+    const struct sock_fprog program = {sizeof(code) / sizeof(code[0]), code};
+
+    if (setsockopt(fd, SOL_SOCKET, SO_ATTACH_REUSEPORT_CBPF, &program, sizeof(program)) == 0)
+        return 0;
+    return werr_from_errno(errno);
 }
 
 void listen_stop_deferring(int fd)

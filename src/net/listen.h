@@ -23,6 +23,12 @@ int listen_open(const struct addr *at, bool reuse_port, bool defer_accept,
  * WERR_RESET: that one has gone, try the next; else: out of means. */
 int listen_accept(int listener, struct addr *peer) MUST_USE;
 /* Ends TCP_DEFER_ACCEPT: who connects from now on is there to be accepted before it speaks. */
+/* Has this host the address (a wildcard: always), or may it be bound all the same? */
+bool listen_has_address(const struct addr *at);
+/* Of the sockets that share the address of this one only the first n, in the order in which
+ * they were opened, get new connections from now on, by chance. Any that was begun before goes
+ * on where it is. WERR_*: the kernel can't, and all get some. */
+int listen_steer(int fd, unsigned n);
 void listen_stop_deferring(int fd);
 /* Stream socket pair, non-blocking, close-on-exec. */
 int listen_pair(int fds[2]) MUST_USE;

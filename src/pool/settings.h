@@ -109,7 +109,7 @@ struct listener_settings {
 
 /* ---- of a node ---- */
 
-enum { NODE_WORKERS_MAX = 1024 };
+enum { NODE_WORKERS_MAX = 256 };
 
 struct node_settings {
     uint64_t queue_bytes; /* of a worker, for what peers do not take at once; "limits" */

@@ -14,7 +14,7 @@
  *
  * Owner: whoever made the table; it has copies of rules and actions, to which a hit points. The
  * turns of weighted pools are in it, hence it is not const for route_pick; they carry over to a
- * new table where a rule keeps its priority, its pools and their weights. Pure.
+ * new table where a rule keeps its pools and their weights. Pure.
  */
 #ifndef WELDR_ROUTE_ROUTE_H
 #define WELDR_ROUTE_ROUTE_H
@@ -75,5 +75,12 @@ int route_redirect(const struct rule_redirect *redirect, const struct route_requ
  * their weights where it forwards. */
 enum { ROUTE_EXPLAIN_MAX = 50 };
 void route_explain(struct route_table *t, const struct route_request *r, struct jtext *out);
+/* The same in short, as members of a structured field (RFC 8941 section 3.2): rule=10;id="r-5"
+ * (or rule=default), passed-over=(5;fails=host), the last ROUTE_EXPLAIN_BRIEF_MAX of them,
+ * action=forward, and where several pools are forwarded to pools=("green";weight=10 …), the
+ * first ROUTE_EXPLAIN_BRIEF_MAX. */
+enum { ROUTE_EXPLAIN_BRIEF_MAX = 8 };
+void route_explain_brief(struct route_table *t, const struct route_request *r,
+                         struct strb *out);
 
 #endif

@@ -207,16 +207,37 @@ static bool take_rules(struct route_table *t, struct rule *const *rules, uint32_
     return true;
 }
 
-/* Both are in the order of priority; a rule whose priority has changed begins anew. */
+/* Its priority is another one, or it is new; a rule with one pool has no turns. */
+static void seek_turn(struct route_turn *turn, const struct rule *rule,
+                      const struct route_table *before, uint64_t newest_id)
+{
+    if (rule->id > newest_id || rule->action.target_n < 2)
+        return;
+    for (uint32_t k = 0; k < before->n; k++)
+        if (route_turn_take(turn, &before->turns[k]))
+            return;
+}
+
+static uint64_t find_newest(const struct route_table *t)
+{
+    uint64_t id = 0;
+
+    for (uint32_t i = 0; i < t->n; i++)
+        id = t->rules[i].id > id ? t->rules[i].id : id;
+    return id;
+}
+
+/* Both are in the order of priority. */
 static void take_turns(struct route_table *t, const struct route_table *before)
 {
+    const uint64_t newest_id = find_newest(before);
     uint32_t k = 0;
 
     for (uint32_t i = 0; i < t->n; i++) {
         while (k < before->n && before->rules[k].priority < t->rules[i].priority)
             k++;
-        if (k < before->n)
-            route_turn_take(&t->turns[i], &before->turns[k]);
+        if (k == before->n || !route_turn_take(&t->turns[i], &before->turns[k]))
+            seek_turn(&t->turns[i], &t->rules[i], before, newest_id);
     }
     route_turn_take(&t->turns[t->n], &before->turns[before->n]);
 }

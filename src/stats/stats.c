@@ -73,6 +73,7 @@ struct stats *stats_new(unsigned worker_n, int *fd)
         .version = STATS_VERSION,
         .worker_n = worker_n,
         .slot_bytes = sizeof(struct stats_worker),
+        .seat_n = worker_n,
     };
     s->worker_n = worker_n;
     *fd = made;
@@ -115,6 +116,12 @@ void stats_free(struct stats *s)
 unsigned stats_worker_n(const struct stats *s)
 {
     return s->worker_n;
+}
+
+void stats_use(struct stats *s, unsigned seat_n)
+{
+    MUST(seat_n <= s->worker_n);
+    __atomic_store_n(&stats_header(s)->seat_n, seat_n, __ATOMIC_RELAXED);
 }
 
 struct stats_worker *stats_worker(struct stats *s, unsigned id)

@@ -81,12 +81,15 @@ struct stats_worker {
 
 struct stats; /* a mapping of the segment */
 
-/* Makes the segment for so many workers. NULL with errno. *fd: for the workers, close-on-exec,
- * owned by the caller. */
+/* Makes the segment for so many workers at most. NULL with errno. *fd: for the workers,
+ * close-on-exec, owned by the caller. */
 struct stats *stats_new(unsigned worker_n, int *fd);
 /* Maps an inherited segment and checks its header. NULL when it is none. */
 struct stats *stats_open(int fd);
 void stats_free(struct stats *s);
+/* Manager: so many of them have been in use (all, until this is called); sums look at no
+ * others. Never fewer than before: what a worker that has left counted stays. */
+void stats_use(struct stats *s, unsigned seat_n);
 unsigned stats_worker_n(const struct stats *s);
 /* The slot that worker id writes. */
 struct stats_worker *stats_worker(struct stats *s, unsigned id);

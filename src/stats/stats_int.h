@@ -11,7 +11,7 @@
 
 #include "stats/stats.h"
 
-enum { STATS_HEADER_BYTES = 4096, STATS_VERSION = 4 };
+enum { STATS_HEADER_BYTES = 4096, STATS_VERSION = 5 };
 #define STATS_MAGIC 0x7374617472646c77ULL
 
 struct stats_header {
@@ -21,6 +21,7 @@ struct stats_header {
     uint64_t slot_bytes;
     uint32_t server_n;            /* slots that were ever given … */
     uint32_t used_n[STATS_KINDS]; /* … of each kind */
+    uint32_t seat_n;              /* slots of workers that were ever in use */
 };
 
 /* Whose slot it is, its id and 1; 0: nobody's. */
@@ -41,6 +42,11 @@ struct stats {
 static inline struct stats_header *stats_header(const struct stats *s)
 {
     return (struct stats_header *)(void *)s->map;
+}
+
+static inline unsigned stats_seat_n(const struct stats *s)
+{
+    return __atomic_load_n(&stats_header(s)->seat_n, __ATOMIC_RELAXED);
 }
 
 #endif

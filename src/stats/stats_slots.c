@@ -75,7 +75,7 @@ uint32_t stats_slot_take(struct stats *s, enum stats_kind kind, uint64_t id)
         return slot;
     if (slot == STATS_NO_SLOT)
         return slot;
-    for (unsigned i = 0; slot < used_n(s, kind) && i < s->worker_n; i++)
+    for (unsigned i = 0; slot < used_n(s, kind) && i < stats_seat_n(s); i++)
         for (unsigned c = 0; c < STATS_LINE; c++)
             __atomic_store_n(&values_of(s, kind, i, slot)[c], 0, __ATOMIC_RELAXED);
     __atomic_store_n(&keys_of(s, kind)[slot], id + 1, __ATOMIC_RELAXED);

@@ -41,7 +41,7 @@ uint64_t stats_sum(const struct stats *s, enum stats_counter c)
 {
     uint64_t sum = 0;
 
-    for (unsigned i = 0; i < s->worker_n; i++)
+    for (unsigned i = 0; i < stats_seat_n(s); i++)
         sum += load(&s->worker[i].value[c]);
     return sum;
 }
@@ -51,7 +51,7 @@ uint64_t stats_sum_end(const struct stats *s, unsigned end)
     uint64_t sum = 0;
 
     MUST(end < STATS_ENDS_MAX);
-    for (unsigned i = 0; i < s->worker_n; i++)
+    for (unsigned i = 0; i < stats_seat_n(s); i++)
         sum += load(&s->worker[i].end[end]);
     return sum;
 }
@@ -62,7 +62,7 @@ uint64_t stats_sum_server(const struct stats *s, uint32_t slot, enum stats_serve
 
     if (slot >= STATS_SERVERS_MAX)
         return 0;
-    for (unsigned i = 0; i < s->worker_n; i++)
+    for (unsigned i = 0; i < stats_seat_n(s); i++)
         sum += load(&s->worker[i].server[slot].value[c]);
     return sum;
 }
@@ -71,7 +71,7 @@ uint64_t stats_sum_pool(const struct stats *s, uint32_t slot, enum stats_pool_co
 {
     uint64_t sum = 0;
 
-    for (unsigned i = 0; slot < STATS_POOLS_MAX && i < s->worker_n; i++)
+    for (unsigned i = 0; slot < STATS_POOLS_MAX && i < stats_seat_n(s); i++)
         sum += load(&s->worker[i].pool[slot].value[c]);
     return sum;
 }
@@ -80,7 +80,7 @@ uint64_t stats_sum_listener(const struct stats *s, uint32_t slot, enum stats_lis
 {
     uint64_t sum = 0;
 
-    for (unsigned i = 0; slot < STATS_LISTENERS_MAX && i < s->worker_n; i++)
+    for (unsigned i = 0; slot < STATS_LISTENERS_MAX && i < stats_seat_n(s); i++)
         sum += load(&s->worker[i].listener[slot].value[c]);
     return sum;
 }
@@ -88,7 +88,7 @@ uint64_t stats_sum_listener(const struct stats *s, uint32_t slot, enum stats_lis
 void stats_sum_latency(const struct stats *s, struct histogram *out)
 {
     memset(out, 0, sizeof(*out));
-    for (unsigned i = 0; i < s->worker_n; i++)
+    for (unsigned i = 0; i < stats_seat_n(s); i++)
         histogram_merge(out, &s->worker[i].latency_us);
 }
 
@@ -98,7 +98,7 @@ void stats_server_clear(struct stats *s, uint32_t slot)
         return;
     if (stats_header(s)->server_n <= slot)
         stats_header(s)->server_n = slot + 1;
-    for (unsigned i = 0; i < s->worker_n; i++) {
+    for (unsigned i = 0; i < stats_seat_n(s); i++) {
         for (unsigned c = 0; c < STATS_SERVER_COUNTERS; c++)
             __atomic_store_n(&s->worker[i].server[slot].value[c], 0, __ATOMIC_RELAXED);
     }

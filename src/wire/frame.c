@@ -90,7 +90,7 @@ int64_t frame_measure(struct span in, uint16_t *type)
     uint32_t length = get_u32(&at);
     uint16_t kind = get_u16(&at);
     uint16_t zero = get_u16(&at);
-    if (length > FRAME_MAX_BYTES || kind < FRAME_HELLO || kind > FRAME_NODE || zero != 0)
+    if (length > FRAME_MAX_BYTES || kind < FRAME_HELLO || kind > FRAME_TOKEN || zero != 0)
         return WERR_CORRUPT;
     *type = kind;
     return (int64_t)FRAME_HEADER_BYTES + length;
@@ -212,6 +212,11 @@ size_t frame_put_node(char *buf, const struct frame_node *n)
 size_t frame_put_snapshot_head(char *buf, size_t snapshot_len)
 {
     return put_header(buf, FRAME_SNAPSHOT, snapshot_len);
+}
+
+size_t frame_put_token_head(char *buf, size_t token_len)
+{
+    return put_header(buf, FRAME_TOKEN, token_len);
 }
 
 size_t frame_put_apply_head(char *buf, uint64_t index, size_t entry_len)

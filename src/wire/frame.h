@@ -40,6 +40,9 @@ enum frame_type {
     /* → worker: struct frame_unlisten: accept what waits there, close it */
     FRAME_UNLISTEN = 14,
     FRAME_NODE = 15, /* → worker: struct frame_node, settings of this node */
+    /* → worker: the admin token, whose bearer may ask for explanations; none comes if there is
+       none */
+    FRAME_TOKEN = 16,
 };
 
 struct frame_hello {
@@ -112,7 +115,7 @@ static inline bool frame_is_update(uint16_t type)
 {
     return type == FRAME_SNAPSHOT || type == FRAME_APPLY || type == FRAME_LOCAL ||
            type == FRAME_ADDRS || type == FRAME_LISTEN || type == FRAME_UNLISTEN ||
-           type == FRAME_NODE;
+           type == FRAME_NODE || type == FRAME_TOKEN;
 }
 
 /* Looks at the bytes received so far: 0 = not a whole frame yet, >0 = bytes of the first frame
@@ -143,6 +146,7 @@ size_t frame_put_node(char *buf, const struct frame_node *n);
 /* Only the header (and the index for APPLY): the caller sends the body behind it. */
 size_t frame_put_snapshot_head(char *buf, size_t snapshot_len);
 size_t frame_put_apply_head(char *buf, uint64_t index, size_t entry_len);
+size_t frame_put_token_head(char *buf, size_t token_len);
 
 int frame_get_hello(struct span payload, struct frame_hello *h) MUST_USE;
 int frame_get_local(struct span payload, struct frame_local *l) MUST_USE;

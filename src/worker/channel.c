@@ -182,6 +182,11 @@ static int take_node(struct channel *ch, struct span payload)
     return 0;
 }
 
+static int take_token(struct channel *ch, struct span payload)
+{
+    return secret_set(&ch->worker->token, payload) < 0 ? WERR_CORRUPT : 0;
+}
+
 static int apply_update(struct channel *ch, uint16_t type, struct span payload)
 {
     switch (type) {
@@ -197,6 +202,8 @@ static int apply_update(struct channel *ch, uint16_t type, struct span payload)
         return take_unlisten(ch, payload);
     case FRAME_NODE:
         return take_node(ch, payload);
+    case FRAME_TOKEN:
+        return take_token(ch, payload);
     default:
         return take_addrs(ch, payload);
     }

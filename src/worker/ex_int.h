@@ -1,8 +1,8 @@
 /* ex_int.h - what the files of the exchange share. They call each other downward only, but for
  * ex_run, which runs the steps of a table:
  *
- *     ex_steps ex_life → ex_relay → ex_tunnel ex_early → ex_route → ex_hop → ex_pace → ex_fail
- *     → ex_retry → ex_run
+ *     ex_steps ex_life → ex_relay → ex_tunnel ex_early → ex_route → ex_hop → ex_explain →
+ *     ex_pace → ex_fail → ex_retry → ex_run
  */
 #ifndef WELDR_WORKER_EX_INT_H
 #define WELDR_WORKER_EX_INT_H
@@ -49,6 +49,12 @@ extern enum ex_verdict (*const ex_step_run[EX_STEPS])(struct exchange *ex);
 enum ex_verdict ex_step_route(struct exchange *ex);
 /* The response that a rule says. */
 int ex_fill_ruled(struct exchange *ex, struct msg *m, struct span *body) MUST_USE;
+
+/* ex_explain.c: for a request with X-Weldr-Explain. */
+/* Which rule took it and why, if it has the token; else the field counts as refused. */
+void ex_explain_route(struct exchange *ex);
+/* ex->explained, and what came of it, for a response. WERR_TOO_BIG. */
+int ex_add_explain(struct exchange *ex, struct msg *m) MUST_USE;
 
 /* ex_early.c: a response that comes before the request has ended. */
 /* Before the response's head: says that the connection closes, if it will. */

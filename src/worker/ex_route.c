@@ -72,6 +72,8 @@ enum ex_verdict ex_step_route(struct exchange *ex)
 
     if (hit.rule != NULL)
         ex->rule_id = hit.rule->id;
+    if (ex->request.flags & MSG_HAS_EXPLAIN)
+        ex_explain_route(ex);
     switch ((enum rule_action_type)hit.action->type) {
     case RULE_REDIRECT:
         return redirect(ex, hit.action);

@@ -307,6 +307,8 @@ static enum ex_verdict step_reply(struct exchange *ex)
     if (ex->status == 0)
         ex->status = end_facts(ex->end)->status;
     MUST(fill_reply(ex, &m, &body) == 0); /* a handful of fields always fit */
+    if (ex->explained.len > 0)
+        MUST(ex_add_explain(ex, &m) == 0);
     if (!stream_is_read(ex->client) || (ex->flags & EX_NO_REQUEST))
         stream_close_after(ex->client);
     stream_send_head(ex->client, &m);

@@ -84,6 +84,7 @@ struct exchange {
     const struct rule_fixed *fixed; /* END_FIXED, from ROUTE to REPLY: what a rule says */
     struct span said;               /* END_REDIRECT: where to */
     uint64_t rule_id;               /* that took it; 0: none */
+    struct span explained;          /* ex_explain.c; empty: nobody may know */
     struct origin
         *origin;         /* of the present or last attempt; its in_flight counts us while set */
     struct lane *lane;   /* with the stream of its server */

@@ -35,23 +35,23 @@ static void on_closed(struct sock *sock)
 
 static const struct sock_ops inbox_ops = {.on_accept = on_accept, .on_closed = on_closed};
 
-void spread_start(struct spread *s, struct worker *w, struct stats *stats, int inbox,
-                  int first_outbox)
+void spread_start(struct spread *s, struct worker *w, unsigned worker_n,
+                  struct spread_boxes boxes)
 {
     *s = (struct spread){
         .worker = w,
-        .stats = stats,
-        .worker_n = stats_worker_n(stats),
-        .first_outbox = first_outbox,
+        .stats = boxes.stats,
+        .worker_n = worker_n,
+        .first_outbox = boxes.first_outbox,
     };
-    MUST(s->worker_n > 1);
-    sock_inbox_start(w->loop, &s->inbox, &inbox_ops, inbox);
+    MUST(s->worker_n > 0);
+    sock_inbox_start(w->loop, &s->inbox, &inbox_ops, boxes.inbox);
     share_set_takes(&w->stats->share, true);
 }
 
 void spread_say_takes(struct spread *s)
 {
-    if (s->worker_n > 1 && sock_is_open(&s->inbox) && !s->worker->draining)
+    if (s->worker_n > 0 && sock_is_open(&s->inbox) && !s->worker->draining)
         share_set_takes(&s->worker->stats->share, true);
 }
 

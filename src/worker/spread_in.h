@@ -9,10 +9,16 @@ struct spread;
 struct stats;
 struct worker;
 
-/* stats: the segment of all workers. The worker listens already. inbox, first_outbox: handles
- * of the loop. */
-void spread_start(struct spread *s, struct worker *w, struct stats *stats, int inbox,
-                  int first_outbox);
+/* stats: the segment of all workers. inbox, first_outbox: handles of the loop. */
+struct spread_boxes {
+    struct stats *stats;
+    int inbox, first_outbox;
+};
+/* worker_n: of the outboxes, that is of the workers that it knows; those that are added later
+ * it only gets connections from, and one that is alone at first passes none. The worker listens
+ * already. */
+void spread_start(struct spread *s, struct worker *w, unsigned worker_n,
+                  struct spread_boxes boxes);
 /* Says again that we take what is passed, if we do. */
 void spread_say_takes(struct spread *s);
 /* Draining: nothing can come in any more but what is in the inbox already. */

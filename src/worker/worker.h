@@ -15,6 +15,7 @@
 #include "base/arena.h"
 #include "base/cidr.h"
 #include "base/rand.h"
+#include "base/secret.h"
 #include "base/slab.h"
 #include "http/date.h"
 #include "net/conn.h"
@@ -99,6 +100,7 @@ struct worker {
     void (*on_drained)(void *arg); /* nothing is left to do */
     void *on_drained_arg;
 
+    struct secret token; /* of the management API: ex_explain.c */
     uint64_t date_s;
     char date[DATE_TEXT_LEN + 1];
 };

@@ -114,13 +114,12 @@ static int on_hello(void *arg, const struct frame_hello *hello)
 /* If there are other workers: our inbox, the outboxes of all. */
 static void start_spread(struct process *p, int inbox)
 {
-    unsigned n = stats_worker_n(p->stats);
+    const unsigned n = p->channel.hello.worker_n;
 
-    if (n < 2)
-        return;
     for (unsigned i = 0; i <= n; i++)
         (void)fcntl(inbox + (int)i, F_SETFD, FD_CLOEXEC);
-    spread_start(&p->worker.spread, &p->worker, p->stats, inbox, inbox + 1);
+    spread_start(&p->worker.spread, &p->worker, n,
+                 (struct spread_boxes){p->stats, inbox, inbox + 1});
 }
 
 static int on_ready(void *arg)

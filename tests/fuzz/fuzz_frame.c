@@ -62,6 +62,8 @@ static size_t put_head_again(char *buf, uint16_t type, struct span payload)
         return frame_put_apply_head(buf, index, entry.len);
     if (type == FRAME_SNAPSHOT)
         return frame_put_snapshot_head(buf, payload.len);
+    if (type == FRAME_TOKEN)
+        return frame_put_token_head(buf, payload.len);
     return 0;
 }
 

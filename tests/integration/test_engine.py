@@ -37,7 +37,21 @@ def test_nobody_leads(lab):
     weldr.find_addresses()
     refused = weldr.api("POST", "/servers", {"url": "http://127.0.0.1:1"})
     assert refused.status == 503 and refused.json["code"] == "not_leader", refused
+    assert refused.get("Retry-After") == "1"
     assert weldr.api("GET", "/servers").json["servers"] == []
+
+
+def test_nobody_can_say_what_became_of_it(lab):
+    """The engine takes a change and is heard of no more: the client is told so, and when to look again."""
+    start_steps = 4  # taken, committed, handed over and told: the listener of --ip
+    weldr = lab.weldr(env=engine(f":delay=0,cut={start_steps + 1}"))
+    unknown = weldr.api("POST", "/servers", {"url": "http://127.0.0.1:1"})
+    assert unknown.status == 504 and unknown.json["code"] == "outcome_unknown", unknown
+    assert unknown.get("Retry-After") == "1"
+    assert weldr.lines(msg="change is not confirmed in time")
+    assert weldr.api("GET", "/servers").json["servers"] == []
+    refused = weldr.api("POST", "/servers", {"url": "127.0.0.1:1"})
+    assert refused.status == 422 and refused.get("Retry-After") is None
 
 
 def test_change_goes_on_without_its_client(lab):

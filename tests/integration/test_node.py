@@ -20,7 +20,6 @@ def test_node_document(weldr):
 def test_refusals(weldr):
     before = weldr.api("GET", "/node").json
     for body, code, field in (({"limits": {"queue_bytes": 5}}, "invalid_value", "limits.queue_bytes"),
-                              ({"workers": 4}, "read_only", "workers"),
                               ({"log_level": "loud"}, "invalid_value", "log_level"),
                               ({"colour": 1}, "unknown_key", "colour"),
                               ({"limits": {"hops": 3}}, "moved", "limits.hops")):

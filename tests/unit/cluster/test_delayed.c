@@ -443,15 +443,17 @@ static void test_options(void **state)
     (void)state;
     assert_int_equal(delayed_options_from_text(SPAN("delayed"), &o), 0);
     assert_int_equal(o.seed, 1);
-    assert_int_equal(delayed_options_from_text(
-                         SPAN("delayed:seed=7,delay=3,batch=2,refuse=4,lose=5,restore=6"), &o),
-                     0);
+    assert_int_equal(
+        delayed_options_from_text(
+            SPAN("delayed:seed=7,delay=3,batch=2,refuse=4,lose=5,restore=6,cut=8"), &o),
+        0);
     assert_int_equal(o.seed, 7);
     assert_int_equal(o.delay_ms, 3);
     assert_int_equal(o.batch_max, 2);
     assert_int_equal(o.refuse, 4);
     assert_int_equal(o.lose, 5);
     assert_int_equal(o.restore, 6);
+    assert_int_equal(o.cut_after, 8);
     assert_int_equal(delayed_options_from_text(SPAN("solo"), &o), WERR_SYNTAX);
     assert_int_equal(delayed_options_from_text(SPAN("delayed,seed=7"), &o), WERR_SYNTAX);
     assert_int_equal(delayed_options_from_text(SPAN("delayed:speed=7"), &o), WERR_SYNTAX);

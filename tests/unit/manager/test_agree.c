@@ -113,6 +113,7 @@ static void start_channel(void)
     slot = m->supervisor.slots.list = calloc(1, sizeof(*slot));
     m->supervisor.slots.n = 1;
     slot_init(slot, &m->supervisor.slots, 0, &manager_ops);
+    slot->is_wanted = true;
     slot->state = SLOT_RUNNING;
     assert_int_equal(stand_in_init(&m->supervisor.stand_in, &m->supervisor.slots), 0);
     assert_int_equal(listen_pair(pair), 0);

@@ -99,6 +99,34 @@ static void test_states(void **state)
     assert_int_equal(add(3)->stats_slot, 0);
 }
 
+static struct server_facts *drain(uint64_t id)
+{
+    struct server_facts *s = add(id);
+
+    facts_drain(&facts, s, calloc(1, sizeof(struct pool_server)));
+    return s;
+}
+
+/* Lists go through them while they go: behind one that has gone comes the one that came after
+ * it. */
+static void test_walk_of_the_draining(void **state)
+{
+    struct server_facts *s[4];
+
+    (void)state;
+    assert_null(facts_next_draining(&facts, 0, 0));
+    for (unsigned i = 0; i < 4; i++)
+        s[i] = drain(40 - i); /* not in the order of their ids */
+    assert_ptr_equal(facts_next_draining(&facts, 0, 0), s[0]);
+    assert_ptr_equal(facts_next_draining(&facts, 40, s[0]->drain_no), s[1]);
+    assert_null(facts_next_draining(&facts, 37, s[3]->drain_no));
+    facts_drop(&facts, s[1]);
+    assert_ptr_equal(facts_next_draining(&facts, 39, 2), s[2]);
+    s[1] = drain(39); /* the id again, of another one */
+    assert_ptr_equal(facts_next_draining(&facts, 39, 2), s[2]);
+    assert_ptr_equal(facts_next_draining(&facts, 37, s[3]->drain_no), s[1]);
+}
+
 /* What people decided hides what the checks say. */
 static void test_admin_states(void **state)
 {
@@ -235,6 +263,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_lowest_free_slot, setup, teardown),
         cmocka_unit_test_setup_teardown(test_out_of_slots, setup, teardown),
         cmocka_unit_test_setup_teardown(test_states, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_walk_of_the_draining, setup, teardown),
         cmocka_unit_test_setup_teardown(test_admin_states, setup, teardown),
         cmocka_unit_test_setup_teardown(test_waiting, setup, teardown),
         cmocka_unit_test_setup_teardown(test_addresses_of_a_name, setup, teardown),

@@ -85,6 +85,59 @@ static void test_sharing(void **state)
     }
 }
 
+enum { SHARERS = 3, CALLERS = 60 };
+
+static void call(const struct addr *to)
+{
+    struct sockaddr_storage sa;
+    const socklen_t len = addr_to_sockaddr(to, &sa);
+    const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+    assert_int_equal(connect(fd, (struct sockaddr *)&sa, len), 0);
+    close(fd);
+}
+
+/* How many of some callers wait at each socket now. */
+static void call_and_count(const int *fds, const struct addr *to, unsigned *n)
+{
+    struct addr peer;
+
+    for (unsigned i = 0; i < CALLERS; i++)
+        call(to);
+    for (unsigned i = 0; i < SHARERS; i++) {
+        int fd;
+
+        for (n[i] = 0; (fd = listen_accept(fds[i], &peer)) >= 0; n[i]++)
+            close(fd);
+    }
+}
+
+/* The first ones get all, by turns of chance; then again everybody. */
+static void test_steering(void **state)
+{
+    struct addr at = addr_of("127.0.0.1:0");
+    int fds[SHARERS];
+    unsigned n[SHARERS];
+
+    (void)state;
+    for (unsigned i = 0; i < SHARERS; i++) {
+        fds[i] = listen_open(&at, true, false, &at);
+        assert_true(fds[i] >= 0);
+    }
+    assert_int_equal(listen_steer(fds[2], 1), 0);
+    call_and_count(fds, &at, n);
+    assert_int_equal(n[0], CALLERS);
+    assert_int_equal(listen_steer(fds[0], 2), 0);
+    call_and_count(fds, &at, n);
+    assert_true(n[0] > 0 && n[1] > 0);
+    assert_int_equal(n[2], 0);
+    assert_int_equal(listen_steer(fds[0], SHARERS), 0);
+    call_and_count(fds, &at, n);
+    assert_true(n[0] > 0 && n[1] > 0 && n[2] > 0);
+    for (unsigned i = 0; i < SHARERS; i++)
+        close(fds[i]);
+}
+
 static void test_address_of_nobody_here(void **state)
 {
     struct addr at = addr_of("192.0.2.1:0");
@@ -152,6 +205,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_options),
         cmocka_unit_test(test_sharing),
+        cmocka_unit_test(test_steering),
         cmocka_unit_test(test_address_of_nobody_here),
         cmocka_unit_test(test_wildcard_takes_ipv4),
         cmocka_unit_test(test_pair),

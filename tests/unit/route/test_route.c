@@ -304,6 +304,38 @@ static void test_turns_carry_over(void **state)
     rule_free(moved);
 }
 
+/* The rule is the same, whatever stands before and behind it. */
+static void test_turns_follow_a_rule(void **state)
+{
+    (void)state;
+    struct rule *rules[] = {make_rule(10, "{}", SPLIT), make_rule(20, "{}", SPLIT)};
+    struct rule *moved[] = {make_rule(5, "{}", SPLIT), make_rule(30, "{}", SPLIT)};
+    struct route_request r = make_request("h", "/", "");
+    struct route_table *t = route_table_new(rules, 2, &rules[0]->action, 0, NULL);
+    struct route_table *after;
+    struct route_hit hit = route_match(t, &r);
+    unsigned count = 0;
+    assert_int_equal(hit.rule->id, 1010);
+    for (unsigned i = 0; i < 5; i++)
+        count += route_pick(t, &hit)->pool[0] == 'b';
+    moved[0]->id = 1020;
+    moved[1]->id = 1010; /* the first is the last now … */
+    after = route_table_new(moved, 2, &rules[0]->action, 0, t);
+    route_table_free(t);
+    t = route_table_new(&moved[1], 1, &rules[0]->action, 0, after); /* … and then alone */
+    route_table_free(after);
+    hit = route_match(t, &r);
+    assert_int_equal(hit.rule->id, 1010);
+    for (unsigned i = 0; i < 5; i++)
+        count += route_pick(t, &hit)->pool[0] == 'b';
+    assert_int_equal(count, 1);
+    route_table_free(t);
+    for (unsigned i = 0; i < 2; i++) {
+        rule_free(rules[i]);
+        rule_free(moved[i]);
+    }
+}
+
 static void test_explain(void **state)
 {
     (void)state;
@@ -365,6 +397,7 @@ int main(void)
         cmocka_unit_test(test_weights),
         cmocka_unit_test(test_workers_begin_apart),
         cmocka_unit_test(test_turns_carry_over),
+        cmocka_unit_test(test_turns_follow_a_rule),
         cmocka_unit_test(test_explain),
         cmocka_unit_test(test_each_allocation_fails),
     };

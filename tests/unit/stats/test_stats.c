@@ -72,6 +72,27 @@ static void test_latency(void **state)
     close(fd);
 }
 
+/* Of a segment for many workers only what was ever in use is looked at, and that for good. */
+static void test_slots_in_use(void **state)
+{
+    int fd = -1;
+    struct stats *s = stats_new(4, &fd);
+    struct stats *worker = stats_open(fd);
+
+    (void)state;
+    stats_use(s, 1);
+    for (unsigned i = 0; i < 4; i++)
+        stats_add(stats_worker(worker, i), STATS_requests, 1);
+    assert_int_equal(stats_sum(s, STATS_requests), 1);
+    stats_use(s, 3);
+    assert_int_equal(stats_sum(s, STATS_requests), 3);
+    assert_int_equal(stats_sum(worker, STATS_requests), 3);
+    assert_int_equal(stats_worker_n(worker), 4);
+    stats_free(worker);
+    stats_free(s);
+    close(fd);
+}
+
 static void test_dead_worker_loses_gauges_only(void **state)
 {
     int fd = -1;
@@ -180,6 +201,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_two_mappings),
         cmocka_unit_test(test_latency),
+        cmocka_unit_test(test_slots_in_use),
         cmocka_unit_test(test_dead_worker_loses_gauges_only),
         cmocka_unit_test(test_names),
         cmocka_unit_test(test_foreign_segments),

@@ -209,6 +209,10 @@ static void test_bodies_behind_heads(void **state)
     assert_int_equal(frame_get_apply(payload_of(buf, len + 5, FRAME_APPLY), &index, &entry), 0);
     assert_int_equal(index, 77);
     assert_true(span_is_equal(entry, SPAN("entry")));
+    len = frame_put_token_head(buf, 5);
+    memcpy(buf + len, "token", 5);
+    assert_true(span_is_equal(payload_of(buf, len + 5, FRAME_TOKEN), SPAN("token")));
+    assert_true(frame_is_update(FRAME_TOKEN));
     len = frame_put_snapshot_head(buf, 4);
     memcpy(buf + len, "snap", 4);
     assert_true(span_is_equal(payload_of(buf, len + 4, FRAME_SNAPSHOT), SPAN("snap")));
@@ -246,7 +250,8 @@ static void test_bad_heads(void **state)
         {"\0\0\0\0\0\0\0\0", WERR_CORRUPT},
         {"\0\0\0\0\x08\0\0\0", 8},
         {"\0\0\0\0\x0f\0\0\0", 8},
-        {"\0\0\0\0\x10\0\0\0", WERR_CORRUPT},
+        {"\0\0\0\0\x10\0\0\0", 8},
+        {"\0\0\0\0\x11\0\0\0", WERR_CORRUPT},
         {"\0\0\0\0\7\1\0\0", WERR_CORRUPT},
         {"\0\0\0\0\7\0\1\0", WERR_CORRUPT},
         {"\0\0\0\0\7\0\0\1", WERR_CORRUPT},
