@@ -468,14 +468,16 @@ static void act(struct world *w, struct toy_client *t)
 
 static void run_seed(uint64_t seed)
 {
-    const struct world_setup setup = {
-        .seed = seed,
-        .server_n = 3,
-        .timeouts = {.client_write_ms = 2000, .response_head_ms = 1000, .client_body_ms = 3000},
-        .faults = {.buffer_bytes = 20000,
-                   .max_delay_us = 3000,
-                   .short_reads = seed % 2 == 0,
-                   .short_sends = seed % 3 == 0}};
+    const struct world_setup setup = {.seed = seed,
+                                      .server_n = 3,
+                                      .timeouts = {.client_write_ms = 2000,
+                                                   .response_head_ms = 1000,
+                                                   .client_body_ms = 3000,
+                                                   .idle_ms = 4000},
+                                      .faults = {.buffer_bytes = 20000,
+                                                 .max_delay_us = 3000,
+                                                 .short_reads = seed % 2 == 0,
+                                                 .short_sends = seed % 3 == 0}};
     struct world *w = toy_world(&setup);
     struct toy_client *t = toy_client(w);
     const unsigned drains_at = (unsigned)rand_below(&w->rand, 200);
