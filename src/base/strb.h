@@ -2,8 +2,8 @@
  * overflows.
  *
  * The first piece that does not fit is cut and all after it are left out; strb_is_full() tells;
- * the text stays NUL-terminated. For log lines, keys and small answers; long JSON is jansson's
- * work.
+ * the text stays NUL-terminated. For log lines, keys and small responses; long JSON is
+ * jansson's work.
  */
 #ifndef WELDR_BASE_STRB_H
 #define WELDR_BASE_STRB_H

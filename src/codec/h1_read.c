@@ -217,7 +217,7 @@ static void note_head(struct h1 *h, const struct msg *m)
  * the response its time: without an end they are no way to answer. */
 static void deliver_info(struct h1 *h, struct event *ev)
 {
-    struct h1_fault fault = {WERR_TOO_BIG, 0, "too many 1xx answers"};
+    struct h1_fault fault = {WERR_TOO_BIG, 0, "too many 1xx responses"};
 
     h->info_n++;
     h->info_bytes += ev->msg->base_len;

@@ -1,4 +1,4 @@
-/* reply.h - answers that Weldr makes itself: head and small text body.
+/* reply.h - responses that Weldr makes itself: head and small text body.
  *
  * Used by the worker for its 4xx/5xx and by the management API for its JSON. Makes a struct msg
  * ready for a codec's writer; the body is sent by the caller as one BODY event. Pure.

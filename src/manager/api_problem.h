@@ -1,4 +1,4 @@
-/* api_problem.h - answers that tell what was wrong: problem documents of RFC 9457.
+/* api_problem.h - responses that tell what was wrong: problem documents of RFC 9457.
  *
  * Every refusal of the management API goes through here, so that each has a stable `code`, a
  * sentence for people and, where one is to blame, the `field`. Called by the handlers and by

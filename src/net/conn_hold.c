@@ -59,7 +59,7 @@ static void send_those(struct conn_hold *h, uint8_t flag)
     }
 }
 
-/* First the requests: whom they wake has work to do while the answers go out. */
+/* First the requests: whom they wake has work to do while the responses go out. */
 static void send_all(struct conn_hold *h)
 {
     send_those(h, CONN_ASKS);

@@ -7,7 +7,7 @@
  * for base_ms × times, at most max_ms; the times count from one again when it was in for longer
  * than max_ms. Never more than max_percent of the servers that are wanted, and never the last
  * usable one. A passed check ends an ejection whose errors were refused or failed connections;
- * of answers it says nothing. Each worker decides for itself; the counters `ejections` and
+ * of responses it says nothing. Each worker decides for itself; the counters `ejections` and
  * `ejected` tell the manager.
  */
 #ifndef WELDR_WORKER_EJECT_H

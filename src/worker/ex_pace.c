@@ -96,9 +96,9 @@ static enum ex_timer_for waits_for(const struct exchange *ex)
     return stream_is_congested(ex_server(ex)) ? EX_FOR_UPLOAD : EX_FOR_BODY;
 }
 
-/* Most answers come before it would pay to register the client's socket for the sake of a reset
- * that it may send (who is read from, or was before, is registered already), or to ask how much
- * of a body its server has yet. */
+/* Most responses come before it would pay to register the client's socket for the sake of a
+ * reset that it may send (who is read from, or was before, is registered already), or to ask
+ * how much of a body its server has yet. */
 static bool is_unwatched(const struct exchange *ex, enum ex_timer_for what)
 {
     if (what != EX_FOR_RESPONSE && what != EX_FOR_IDLE)

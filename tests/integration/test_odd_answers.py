@@ -49,7 +49,7 @@ def test_endless_info_fails_a_check(lab):
     for server in servers:
         weldr.wait_state(server, "down")
     shown = weldr.server(servers[0])
-    assert shown["last_check"]["error"] == "too many 1xx answers"
+    assert shown["last_check"]["error"] == "too many 1xx responses"
     assert shown["last_check"]["ms"] < FAST["timeout_ms"] / 2
     used_s = cpu_ticks(weldr.pid) / os.sysconf("SC_CLK_TCK")
     assert used_s < 10, used_s

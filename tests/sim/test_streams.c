@@ -163,6 +163,30 @@ static void test_stalled_download_holds_its_server(void **state)
     toy_end(t);
 }
 
+/* Nothing else is said on the connection, whose peer takes all: only the stream's own credit
+ * holds its server. */
+static void test_stalled_alone_holds_its_server(void **state)
+{
+    struct world *w = toy_world(NULL);
+    struct toy_client *t = toy_client(w);
+    struct toy_ask *a = toy_askf(t, 0, "/len/%u/1", BIG_BYTES);
+    struct exchange *ex;
+
+    (void)state;
+    CHECK(a->has_begun);
+    a->pauses_at_head = true;
+    world_run_ms(w, 1000);
+    ex = only_exchange(w);
+    CHECK(a->body.len == TOY_CREDIT_BYTES && world_stat(w, STATS_queued_bytes) > 0);
+    CHECK(stream_is_congested(ex->client) && lane_conn(ex)->reading == READING_PAUSED);
+    CHECK(ex->bytes_out <= TOY_CREDIT_BYTES + ONE_READ_BYTES);
+    toy_pause(a, false);
+    world_run_ms(w, 1000);
+    CHECK(toy_is_whole(a, BIG_BYTES));
+    toy_check_idle(t);
+    toy_end(t);
+}
+
 /* A server that reads nothing: its client gets no more credit, the other uploads flow. */
 static void test_stalled_upload_holds_its_client(void **state)
 {
@@ -382,6 +406,7 @@ int main(void)
         cmocka_unit_test(test_all_have_one_caller),
         cmocka_unit_test(test_no_memory_is_taken_when_warm),
         cmocka_unit_test(test_stalled_download_holds_its_server),
+        cmocka_unit_test(test_stalled_alone_holds_its_server),
         cmocka_unit_test(test_stalled_upload_holds_its_client),
         cmocka_unit_test(test_body_comes_before_the_lane),
         cmocka_unit_test(test_budget_holds),

@@ -1,4 +1,4 @@
-/* How many 1xx answers, and how many bytes of them, may stand before a response. */
+/* How many 1xx responses, and how many bytes of them, may stand before a response. */
 #include "h1_table.h"
 
 #define PROCESSING "HTTP/1.1 102 P\r\n\r\n"
@@ -58,8 +58,8 @@ static void test_count(void **state)
 
     (void)state;
     check_all_ways(most, INFO_MAX, "HEAD 200 ");
-    check_all_ways(more, INFO_MAX, "RESET 0 over a limit: too many 1xx answers\n");
-    check_all_ways(endless, INFO_MAX, "RESET 0 over a limit: too many 1xx answers\n");
+    check_all_ways(more, INFO_MAX, "RESET 0 over a limit: too many 1xx responses\n");
+    check_all_ways(endless, INFO_MAX, "RESET 0 over a limit: too many 1xx responses\n");
     free(most);
     free(more);
     free(endless);
@@ -87,8 +87,8 @@ static void test_bytes(void **state)
     (void)state;
     check(most, 0, 4, "HEAD 200 ");
     check(most, 5000, 4, "HEAD 200 ");
-    check(more, 0, 4, "RESET 0 over a limit: too many 1xx answers\n");
-    check(more, 5000, 4, "RESET 0 over a limit: too many 1xx answers\n");
+    check(more, 0, 4, "RESET 0 over a limit: too many 1xx responses\n");
+    check(more, 5000, 4, "RESET 0 over a limit: too many 1xx responses\n");
     free(quarter);
     free(most);
     free(more);
