@@ -1,4 +1,5 @@
 #include "balance/balance_int.h"
+#include "base/search.h"
 
 /* In key order; due of an entry is the sum of the weights before it, so that a number below the
  * sum of all names an entry, each as often as its weight says.
@@ -93,21 +94,18 @@ static void remove_at(struct balance *b, uint32_t place)
 
 /* ---- asking ---- */
 
-/* The entry in whose stretch of the sum of weights this number lies. */
+static uint64_t due_at(const void *entries, uint32_t i)
+{
+    return ((const struct balance_entry *)entries)[i].due;
+}
+
+/* The entry in whose stretch of the sum of weights this number lies: the last that begins at it
+ * or before. */
 static const struct balance_entry *find_stretch(const struct balance *b, uint64_t number)
 {
-    uint32_t low = 0;
-    uint32_t high = b->n;
     if (b->equal)
         return &b->entries[number / b->entries[0].weight];
-    while (low + 1 < high) {
-        uint32_t middle = low + (high - low) / 2;
-        if (b->entries[middle].due <= number)
-            low = middle;
-        else
-            high = middle;
-    }
-    return &b->entries[low];
+    return &b->entries[search_place(b->entries, b->n, due_at, number + 1) - 1];
 }
 
 static void *pick(struct balance *b, const struct balance_ask *ask)

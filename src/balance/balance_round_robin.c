@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "balance/balance_int.h"
+#include "base/search.h"
 
 /* Equal weights: a ring in id order and an index. Unequal: a binary heap by (due, key), whose
  * root is next. */
@@ -122,19 +123,15 @@ static void arrange(struct balance *b, bool is_new)
         (void)pick(b, NULL);
 }
 
+static uint64_t key_at(const void *entries, uint32_t i)
+{
+    return ((const struct balance_entry *)entries)[i].key;
+}
+
 /* Place of the first entry of the ring whose key is not below this one. */
 static uint32_t find_place(const struct balance *b, uint64_t key)
 {
-    uint32_t low = 0;
-    uint32_t high = b->n;
-    while (low < high) {
-        uint32_t middle = low + (high - low) / 2;
-        if (b->entries[middle].key < key)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low;
+    return search_place(b->entries, b->n, key_at, key);
 }
 
 static uint32_t find(const struct balance *b, uint64_t key)

@@ -1,5 +1,6 @@
 #include <stdio.h>
 
+#include "base/search.h"
 #include "manager/api.h"
 #include "manager/api_object.h"
 #include "manager/api_pages.h"
@@ -98,20 +99,17 @@ static void begin(struct api_json_list *l, const struct api_cursor *at)
     api_json_objects_begin(l, "pools", "/pools");
 }
 
+static uint64_t id_at(const void *pools, uint32_t i)
+{
+    return ((struct pool *const *)pools)[i]->id;
+}
+
 /* The first with this id or a greater one. */
 static const struct pool *find_from(const struct pool_state *s, uint64_t id)
 {
-    uint32_t low = 0, high = s->pool_n;
+    const uint32_t place = search_place(s->pools, s->pool_n, id_at, id);
 
-    while (low < high) {
-        const uint32_t middle = low + (high - low) / 2;
-
-        if (s->pools[middle]->id < id)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low < s->pool_n ? s->pools[low] : NULL;
+    return place < s->pool_n ? s->pools[place] : NULL;
 }
 
 static bool next(const struct manager *m, struct api_cursor *at, struct api_json_list *l)

@@ -1,5 +1,6 @@
 #include "pool/listener.h"
 
+#include "base/search.h"
 #include "pool/table.h"
 
 struct listener *listener_default(const struct pool_state *s)
@@ -46,18 +47,14 @@ const struct listener *listener_find_address(const struct pool_state *s, const s
 
 /* ---- rules ---- */
 
+static uint64_t priority_at(const void *rules, uint32_t i)
+{
+    return ((struct rule *const *)rules)[i]->priority;
+}
+
 uint32_t listener_rule_place(const struct listener *l, uint32_t priority)
 {
-    uint32_t low = 0;
-    uint32_t high = l->rule_n;
-    while (low < high) {
-        uint32_t middle = low + (high - low) / 2;
-        if (l->rules[middle]->priority < priority)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low;
+    return search_place(l->rules, l->rule_n, priority_at, priority);
 }
 
 struct rule *listener_find_priority(const struct listener *l, uint32_t priority)

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/ascii.h"
+#include "base/search.h"
 #include "pool/table.h"
 
 /* ---- pools ---- */
@@ -37,18 +38,14 @@ bool pool_name_is_valid(struct span name)
 
 /* ---- servers ---- */
 
+static uint64_t id_at(const void *servers, uint32_t i)
+{
+    return ((struct pool_server *const *)servers)[i]->id;
+}
+
 uint32_t pool_server_place(const struct pool *p, uint64_t id)
 {
-    uint32_t low = 0;
-    uint32_t high = p->server_n;
-    while (low < high) {
-        uint32_t middle = low + (high - low) / 2;
-        if (p->servers[middle]->id < id)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low;
+    return search_place(p->servers, p->server_n, id_at, id);
 }
 
 struct pool_server *pool_find_server(const struct pool *p, uint64_t id)

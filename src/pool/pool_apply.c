@@ -1,5 +1,6 @@
 #include "pool/pool_apply.h"
 
+#include "base/search.h"
 #include "pool/kind_ops.h"
 #include "pool/pool_apply_int.h"
 #include "pool/server.h"
@@ -21,18 +22,15 @@ bool pool_takes_out(const struct pool_command *c)
     }
 }
 
+static uint64_t id_at(const void *ids, uint32_t i)
+{
+    return ((const uint64_t *)ids)[i];
+}
+
 static bool has_unusable(const struct pool_command *c, uint64_t id)
 {
-    uint32_t low = 0;
-    uint32_t high = c->guard_n;
-    while (low < high) {
-        uint32_t middle = low + (high - low) / 2;
-        if (c->guard_unusable[middle] < id)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low < c->guard_n && c->guard_unusable[low] == id;
+    uint32_t place = search_place(c->guard_unusable, c->guard_n, id_at, id);
+    return place < c->guard_n && c->guard_unusable[place] == id;
 }
 
 /* As far as the description and the proposer's word go. */
