@@ -85,6 +85,7 @@ struct h1 {
     uint8_t writing; /* enum h1_writing */
     uint8_t framing; /* writer: enum msg_body */
 };
+_Static_assert(sizeof(struct h1) <= 80, "each idle connection has one: worker/client.h");
 
 /* Why a message is refused: becomes a RESET event. */
 struct h1_fault {

@@ -307,8 +307,8 @@ void client_on_closed(struct conn *conn)
     LIST_REMOVE(c, entry);
     admission_leave(&c->caller);
     stats_line_add(c->caller.listener->stats, STATS_LISTENER_open, -1);
+    caller_forget_local(&c->caller);
     listener_runtime_leave(c->caller.listener);
-    free(c->caller.local);
     stats_sub(w->stats, STATS_client_open, 1);
     c->magic = 0;
     slab_put(&w->clients_slab, c);

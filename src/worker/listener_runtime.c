@@ -141,7 +141,7 @@ void listener_runtime_free_all(struct worker *w)
     struct listener_runtime *l, *next;
 
     HASH_ITER (hh, w->listeners, l, next) {
-        MUST(l->client_n == 0 && l->hosts == NULL);
+        MUST(l->client_n == 0 && l->hosts == NULL && l->locals == NULL);
         free_listener(l);
     }
 }

@@ -22,6 +22,7 @@
 
 struct worker;
 struct admission_host;
+struct caller_local;
 
 enum { LISTENER_RUNTIME_MAGIC = 0x6c697374 };
 
@@ -37,6 +38,7 @@ struct listener_runtime {
     struct cidr_list trusted;   /* whom it believes; none: not given (trust.h) */
     struct routing routing;
     struct admission_host *hosts; /* uthash of the client addresses, while they are bounded */
+    struct caller_local *locals;  /* uthash of what PROXY headers say, caller.h */
     uint32_t client_n;
     uint32_t acceptor_n;                               /* that are not closed */
     void (*on_free)(const struct listener_runtime *l); /* frees all of them; NULL: none came */

@@ -84,12 +84,14 @@ void origin_conn_tell_caller(struct origin_conn *oc, const struct caller *caller
                              const struct stream *from)
 {
     struct proxy_header h = {.client = caller->peer};
+    const struct addr *local;
     char buf[PROXY_WRITE_MAX_BYTES];
 
     if (oc->origin->proxy_protocol == 0 || oc->exchanges > 1)
         return;
-    if (caller->local)
-        h.local = *caller->local;
+    local = caller_local(caller);
+    if (local != NULL)
+        h.local = *local;
     if (h.local.family == 0 && STREAM_DO(from, local_addr, &h.local) < 0)
         h.local = (struct addr){.family = h.client.family}; /* better than no client */
     oc->is_personal = true;

@@ -1,6 +1,5 @@
 #include "worker/trust.h"
 
-#include "base/fault.h"
 #include "codec/proxy_protocol.h"
 #include "log/log.h"
 #include "worker/caller.h"
@@ -48,10 +47,8 @@ int64_t trust_take_header(struct caller *c, struct span in)
     if (n <= 0)
         return n;
     if (h.client.family != 0) {
-        c->local = fault_malloc(sizeof(*c->local));
-        if (!c->local)
+        if (caller_note_local(c, &h.local) < 0)
             return WERR_NOMEM;
-        *c->local = h.local;
         c->peer = h.client;
     }
     trust_judge(c);
