@@ -50,14 +50,15 @@ struct api_conn {
     struct manager *m;
     struct addr peer, local;
     struct place place;
-    uint8_t phase;     /* enum api_phase */
-    bool is_in_head;   /* a part of a head is there */
-    bool is_given;     /* SENDING: all of the response; some of it waits for the client */
-    bool is_head;      /* HEAD: no body in the response */
-    bool is_whole;     /* the request was read to its end */
-    bool wants_little; /* Prefer: return=minimal … */
-    bool is_shortened; /* … and gets it */
-    unsigned refusal;  /* index into the refusals that the head met; 0: none */
+    uint8_t phase;          /* enum api_phase */
+    bool is_in_head;        /* a part of a head is there */
+    bool is_given;          /* SENDING: all of the response; some of it waits for the client */
+    bool is_head;           /* HEAD: no body in the response */
+    bool is_whole;          /* the request was read to its end */
+    bool wants_openmetrics; /* Accept */
+    bool wants_little;      /* Prefer: return=minimal … */
+    bool is_shortened;      /* … and gets it */
+    unsigned refusal;       /* index into the refusals that the head met; 0: none */
     char method[16];
     char *target;     /* NULL between requests */
     struct span path; /* in target */
@@ -119,8 +120,10 @@ static inline struct span api_body(const struct api_conn *ac)
 }
 /* Sends JSON text (malloc'd, taken; NULL: out of memory, 503 instead). */
 void api_respond(struct api_conn *ac, unsigned status, char *text);
-/* The same, with more to come behind it (taken). */
-void api_respond_pages(struct api_conn *ac, unsigned status, char *text,
+/* Any other text; type: its Content-Type. */
+void api_respond_text(struct api_conn *ac, unsigned status, char *text, const char *type);
+/* The same, with more to come behind it (taken). type NULL: JSON. */
+void api_respond_pages(struct api_conn *ac, unsigned status, char *text, const char *type,
                        struct api_pages *pages);
 /* 204. */
 void api_respond_nothing(struct api_conn *ac);

@@ -20,13 +20,15 @@ void api_pages_free(struct api_pages *p)
 {
     if (p == NULL)
         return;
-    if (!p->has_ended)
+    if (!p->has_ended && p->kind->page == NULL)
         free(api_json_list_end(&p->list));
     free(p);
 }
 
 static char *make_page(struct api_pages *p, const struct manager *m, size_t bytes)
 {
+    if (p->kind->page != NULL)
+        return p->kind->page(m, &p->at.metrics, bytes, &p->has_ended);
     while (p->kind->next(m, &p->at, &p->list))
         if (api_json_list_bytes(&p->list) >= bytes)
             return api_json_list_page(&p->list);
@@ -38,9 +40,10 @@ static char *make_page(struct api_pages *p, const struct manager *m, size_t byte
 
 char *api_pages_next(struct api_pages *p, const struct manager *m, int *error)
 {
-    char *page = p->has_ended ? NULL : make_page(p, m, PAGE_BYTES);
+    const bool is_over = p->has_ended;
+    char *page = is_over ? NULL : make_page(p, m, PAGE_BYTES);
 
-    *error = page == NULL && !p->has_ended ? WERR_NOMEM : 0;
+    *error = page == NULL && !is_over ? WERR_NOMEM : 0;
     return page;
 }
 
@@ -63,12 +66,16 @@ void api_pages_respond(struct api_conn *ac, unsigned status, const struct api_pa
     leaving_sweep(ac->m);
     *p = (struct api_pages){.kind = kind, .at = *at};
     p->at.since_seq = ac->m->publish.seq;
-    kind->begin(&p->list, &p->at);
+    if (kind->begin != NULL)
+        kind->begin(&p->list, &p->at);
     page = make_page(p, ac->m, first_page_bytes(ac->m));
     if (page != NULL && !p->has_ended) {
-        api_respond_pages(ac, status, page, p);
+        api_respond_pages(ac, status, page, kind->type, p);
         return;
     }
     api_pages_free(p);
-    api_respond(ac, status, page);
+    if (kind->type != NULL)
+        api_respond_text(ac, status, page, kind->type);
+    else
+        api_respond(ac, status, page);
 }

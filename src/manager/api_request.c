@@ -3,6 +3,7 @@
 #include "base/fault.h"
 #include "http/reply.h"
 #include "log/log.h"
+#include "manager/api_accept.h"
 #include "manager/api_int.h"
 #include "manager/api_problem.h"
 #include "manager/manager.h"
@@ -100,6 +101,16 @@ static void handle(struct api_conn *ac)
     }
 }
 
+static bool wants_openmetrics(const struct msg *m)
+{
+    struct api_accept accept = {0};
+
+    for (unsigned i = 0; i < m->field_n; i++)
+        if (span_is_equal_nocase(msg_field_name(m, &m->fields[i]), SPAN("Accept")))
+            api_accept_read(msg_field_value(m, &m->fields[i]), &accept);
+    return api_accept_is_openmetrics(&accept);
+}
+
 static bool prefers_minimal(const struct msg *m)
 {
     bool is_minimal = false;
@@ -187,6 +198,7 @@ static void on_head(struct api_conn *ac, const struct msg *m)
     ac->body_len = 0;
     ac->location[0] = ac->allow[0] = '\0';
     ac->path = SPAN_NONE;
+    ac->wants_openmetrics = wants_openmetrics(m);
     ac->wants_little = prefers_minimal(m);
     ac->is_shortened = false;
     if (span_to_str(msg_method(m), ac->method, sizeof(ac->method)) < 0)

@@ -7,6 +7,7 @@
 #include "manager/manager.h"
 
 enum { SEND_PIECE_BYTES = 64 * 1024 };
+#define JSON_TYPE "application/json"
 
 void api_hear_next(struct api_conn *ac)
 {
@@ -171,16 +172,21 @@ static void respond(struct api_conn *ac, unsigned status, char *text, const char
     send_response(ac, status, type);
 }
 
-void api_respond(struct api_conn *ac, unsigned status, char *text)
+void api_respond_text(struct api_conn *ac, unsigned status, char *text, const char *type)
 {
-    respond(ac, text != NULL ? status : 503, text, "application/json");
+    respond(ac, text != NULL ? status : 503, text, type);
 }
 
-void api_respond_pages(struct api_conn *ac, unsigned status, char *text,
+void api_respond(struct api_conn *ac, unsigned status, char *text)
+{
+    api_respond_text(ac, status, text, JSON_TYPE);
+}
+
+void api_respond_pages(struct api_conn *ac, unsigned status, char *text, const char *type,
                        struct api_pages *pages)
 {
     ac->pages = pages;
-    respond(ac, status, text, "application/json");
+    respond(ac, status, text, type != NULL ? type : JSON_TYPE);
 }
 
 void api_respond_nothing(struct api_conn *ac)

@@ -155,7 +155,8 @@ static void end_detail(const struct manager *m, const struct api_cursor *at,
 
 void api_stats_detail(struct api_conn *ac)
 {
-    static const struct api_pages_kind kind = {begin_detail, next_detail, end_detail};
+    static const struct api_pages_kind kind = {
+        .begin = begin_detail, .next = next_detail, .end = end_detail};
 
     api_pages_respond(ac, 200, &kind, &(struct api_cursor){0});
 }

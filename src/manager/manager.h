@@ -67,7 +67,8 @@ struct manager {
     struct api api;
     struct rand_state rand;
     unsigned worker_n;
-    uint64_t fd_limit; /* descriptors that this process may have */
+    uint64_t fd_limit;   /* descriptors that this process may have */
+    uint64_t started_us; /* wall clock */
     struct start start;
     bool is_leaving; /* told to end: /ready says so, the workers follow after --ready-delay */
     struct timer ready_delay;
