@@ -40,6 +40,7 @@ struct listener_runtime {
     uint32_t client_n;
     uint32_t acceptor_n;      /* that are not closed */
     struct stats_line *stats; /* listener_counters.def */
+    struct stats_classes *classes;
     UT_hash_handle hh;
 };
 
