@@ -127,6 +127,51 @@ static void put_max_fds(struct metrics_put *p)
     put(p, p->m->fd_limit);
 }
 
+/* ---- how well it is served ---- */
+
+static void put_classes(struct metrics_put *p)
+{
+    static const char *const words[STATS_CLASSES] = {"none", "1xx", "2xx",  "3xx",
+                                                     "4xx",  "5xx", "other"};
+    struct stats_classes c;
+
+    stats_sum_classes(p->m->stats, (enum stats_classes_of)p->row->index, p->slot, &c);
+    for (unsigned i = 0; i < STATS_CLASSES; i++)
+        put_with(p, "class", words[i], c.n[i]);
+}
+
+static void put_times(struct metrics_put *p)
+{
+    const enum stats_times_of of = (enum stats_times_of)p->row->index;
+    const struct times_scale *scale = of == STATS_TIMES_POOL_ADDED ? &times_short : &times_long;
+    struct times t;
+
+    stats_sum_times(p->m->stats, of, p->slot, &t);
+    mtext_histogram(
+        p->text, &p->row->family, strb_span(&p->labels),
+        &(struct mtext_histogram){
+            .bounds = scale->bounds, .counts = t.bucket, .n = TIMES_BOUNDS, .sum = t.sum_us});
+}
+
+/* Nothing was served: nothing is said of it, and the memory of its slot is not touched. */
+static bool is_idle(const struct metrics_put *p)
+{
+    return stats_sum_server(p->m->stats, p->slot, STATS_SERVER_success) == 0 &&
+           stats_sum_server(p->m->stats, p->slot, STATS_SERVER_failed) == 0;
+}
+
+static void put_server_classes(struct metrics_put *p)
+{
+    if (!is_idle(p))
+        put_classes(p);
+}
+
+static void put_server_times(struct metrics_put *p)
+{
+    if (!is_idle(p))
+        put_times(p);
+}
+
 /* ---- listeners and pools ---- */
 
 static void put_listener_counter(struct metrics_put *p)
@@ -207,6 +252,9 @@ static void put_check_at(struct metrics_put *p)
     {{"weldr_pool_" name, help, type, decimals}, METRICS_OF_POOL, 0, put},
 #define SERVER(name, help, type, decimals, put) \
     {{"weldr_server_" name, help, type, decimals}, METRICS_OF_SERVER, 0, put},
+#define CLASSES(name, help, of, index, put) {{name, help, SUM, 0}, of, index, put},
+#define TIMES(name, help, of, index, put) \
+    {{name, help, MTEXT_HISTOGRAM, DECIMALS_US}, of, index, put},
 #define COUNTER(name, kind, help) \
     {{"weldr_node_" #name, help, kind, 0}, METRICS_OF_NODE, STATS_##name, put_counter},
 #define LISTENER_COUNTER(name, kind, help)     \
@@ -248,24 +296,75 @@ const struct metrics_row metrics_rows[] = {
                                               "descriptors that the manager may have", GAUGE, 0,
                                               put_max_fds)
 #include "stats/listener_counters.def"
+                            CLASSES("weldr_listener_responses",
+                                    "responses by class of status; none: broken off",
+                                    METRICS_OF_LISTENER, STATS_CLASSES_OF_LISTENER, put_classes)
 #include "stats/pool_counters.def"
-                            POOL("fail_open",
-                                 "1: all servers are down, and get requests all the same",
-                                 GAUGE, 0, put_fail_open)
+                                POOL("fail_open",
+                                     "1: all servers are down, and get requests all the same",
+                                     GAUGE, 0,
+                                     put_fail_open) CLASSES("weldr_pool_responses",
+                                                            "responses by class of status; "
+                                                            "none: broken off",
+                                                            METRICS_OF_POOL,
+                                                            STATS_CLASSES_OF_POOL, put_classes)
+                                    TIMES("weldr_pool_head_seconds",
+                                          "from the head of the request until that of a "
+                                          "server's response",
+                                          METRICS_OF_POOL, STATS_TIMES_POOL_HEAD,
+                                          put_times) TIMES("weldr_pool_total_seconds",
+                                                           "from the head of the request until "
+                                                           "the end of the response",
+                                                           METRICS_OF_POOL,
+                                                           STATS_TIMES_POOL_TOTAL, put_times)
+                                        TIMES("weldr_pool_added_seconds",
+                                              "what Weldr itself adds; of one request in 64, "
+                                              "or with an access log of each",
+                                              METRICS_OF_POOL, STATS_TIMES_POOL_ADDED,
+                                              put_times)
 #include "stats/server_counters.def"
-                                SERVER("state", "1: of the state that it is in", GAUGE, 0,
-                                       put_state) SERVER("health_changed_timestamp_seconds",
-                                                         "when its address was found or went "
-                                                         "up or down, since 1970",
-                                                         GAUGE, DECIMALS_US, put_since)
-                                    SERVER("check_success",
-                                           "1: its last health check was passed", GAUGE, 0,
-                                           put_check_passed)
-                                        SERVER("check_duration_seconds",
-                                               "how long its last health check took", GAUGE,
-                                               DECIMALS_MS, put_check_took)
-                                            SERVER("check_timestamp_seconds",
-                                                   "when its last health check was, since 1970",
-                                                   GAUGE, DECIMALS_US, put_check_at)};
+                                            CLASSES("weldr_server_responses",
+                                                    "attempts by class of status; none: no "
+                                                    "response, or not the whole of it",
+                                                    METRICS_OF_SERVER, STATS_CLASSES_OF_SERVER,
+                                                    put_server_classes)
+                                                TIMES("weldr_server_head_seconds",
+                                                      "from the head of the request, on its "
+                                                      "way, until that of the response",
+                                                      METRICS_OF_SERVER,
+                                                      STATS_TIMES_SERVER_HEAD, put_server_times)
+                                                    TIMES("weldr_server_total_seconds",
+                                                          "from the choice of the server until "
+                                                          "the end of its response",
+                                                          METRICS_OF_SERVER,
+                                                          STATS_TIMES_SERVER_TOTAL,
+                                                          put_server_times) SERVER("state",
+                                                                                   "1: of the "
+                                                                                   "state that "
+                                                                                   "it is in",
+                                                                                   GAUGE, 0,
+                                                                                   put_state)
+                                                        SERVER(
+                                                            "health_changed_timestamp_seconds",
+                                                            "when its address was found or "
+                                                            "went "
+                                                            "up or down, since 1970",
+                                                            GAUGE, DECIMALS_US, put_since)
+                                                            SERVER("check_success",
+                                                                   "1: its last health check "
+                                                                   "was passed",
+                                                                   GAUGE, 0, put_check_passed)
+                                                                SERVER("check_duration_seconds",
+                                                                       "how long its last "
+                                                                       "health check took",
+                                                                       GAUGE, DECIMALS_MS,
+                                                                       put_check_took)
+                                                                    SERVER(
+                                                                        "check_timestamp_"
+                                                                        "seconds",
+                                                                        "when its last health "
+                                                                        "check was, since 1970",
+                                                                        GAUGE, DECIMALS_US,
+                                                                        put_check_at)};
 
 const uint32_t metrics_row_n = sizeof(metrics_rows) / sizeof(metrics_rows[0]);

@@ -135,6 +135,78 @@ def test_numbers_are_those_of_the_load(lab):
             assert seen.get(f"weldr_server_{key}_total", **labels) == server[key]
     assert seen.get("weldr_config_revision") == stats["revision"]
 
+    # Classes and times: as many as were counted as success or failed.
+    assert seen.get("weldr_pool_responses_total", pool="other", **{"class": "2xx"}) == 10
+    assert seen.get("weldr_pool_responses_total", pool="other", **{"class": "5xx"}) == 10
+    assert seen.get("weldr_server_responses_total", **labels_of(one), **{"class": "2xx"}) == 30
+    assert seen.get("weldr_server_responses_total", **labels_of(dead, "other"), **{"class": "none"}) == seen.sum(
+        "weldr_server_failed_total", server=dead.url)
+    assert seen.get("weldr_listener_responses_total", listener="default", **{"class": "4xx"}) == 1
+    for kind in ("listener", "pool", "server"):
+        for labels, n in seen.all(f"weldr_{kind}_success_total"):
+            n += seen.get(f"weldr_{kind}_failed_total", **labels)
+            assert seen.sum(f"weldr_{kind}_responses_total", **labels) == n, labels
+            if kind != "listener" and n > 0:
+                assert seen.get(f"weldr_{kind}_total_seconds_count", **labels) == n, labels
+    assert seen.get("weldr_server_head_seconds_count", **labels_of(one)) == 30
+    assert seen.all("weldr_server_head_seconds_count", server=dead.url)[0][1] == 0
+    assert seen.get("weldr_pool_head_seconds_count", pool="other") == 20
+
+
+def late(head_s, end_s):
+    def behave(lane, seen):
+        time.sleep(head_s)
+        lane.send(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhe")
+        time.sleep(end_s)
+        lane.send(b"llo")
+    return behave
+
+
+def bucket_of(seen, family, **labels):
+    """(above, not above): the bounds between which the one time that was measured lies."""
+    rows = sorted((float(row["le"]), n) for row, n in seen.all(family + "_bucket", **labels))
+    first = next(i for i, (_, n) in enumerate(rows) if n > 0)
+    assert all(n == 1 for _, n in rows[first:])
+    return rows[first - 1][0] if first else 0.0, rows[first][0]
+
+
+def test_times_are_measured(lab):
+    """One request: the head comes late, and the end later."""
+    weldr, origin = lab.run(late(0.06, 0.3))
+    assert weldr.ask().status == 200
+    wait_until(lambda: weldr.stats()["in_flight"] == 0, 5, "it is over")
+    seen = scrape(weldr)
+    for family, labels in (("weldr_server", labels_of(origin)), ("weldr_pool", {"pool": "default"})):
+        for what, least_s in (("head", 0.06), ("total", 0.36)):
+            name = f"{family}_{what}_seconds"
+            sum_s = seen.get(name + "_sum", **labels)
+            low, high = bucket_of(seen, name, **labels)
+            assert least_s <= sum_s < 5 and low < sum_s <= high, (name, low, sum_s, high)
+
+
+def test_added_time_is_of_few_requests_or_of_all_with_an_access_log(lab, tmp_path):
+    weldr, _ = lab.run(o.hello)
+    logging = lab.weldr("--access-log", str(tmp_path / "access.log"))
+    logging.add(lab.origin(o.hello))
+    with weldr.connect() as client, logging.connect() as logged:
+        for _ in range(1500):
+            assert client.ask().status == 200
+        for _ in range(50):
+            assert logged.ask().status == 200
+    wait_until(lambda: weldr.stats()["in_flight"] + logging.stats()["in_flight"] == 0, 5, "all are over")
+    seen = scrape(weldr)
+    n = seen.get("weldr_pool_added_seconds_count", pool="default")
+    assert 0 < n < 300 and 0 < seen.get("weldr_pool_added_seconds_sum", pool="default") < n
+    assert scrape(logging).get("weldr_pool_added_seconds_count", pool="default") == 50
+
+
+def test_servers_without_traffic_have_no_histograms(lab):
+    """Ten thousand of them would be half a million lines of zeros."""
+    weldr, origin = lab.run(o.hello)
+    assert scrape(weldr).all("weldr_server_total_seconds_count", server=origin.url) == []
+    assert weldr.ask().status == 200
+    wait_until(lambda: scrape(weldr).sum("weldr_server_total_seconds_count", server=origin.url) == 1, 5, "one")
+
 
 def test_in_flight_is_seen(lab):
     weldr, origin = lab.run(o.stall)
