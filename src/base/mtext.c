@@ -7,7 +7,8 @@
 #include "base/num.h"
 #include "base/werr.h"
 
-enum { FIRST_BYTES = 4096, DIGITS_MAX = 20, DECIMALS_MAX = 9 };
+/* The first is enough for a page of the management API and one object beyond it. */
+enum { FIRST_BYTES = 20 * 1024, DIGITS_MAX = 20, DECIMALS_MAX = 9 };
 
 /* ---- bytes ---- */
 
