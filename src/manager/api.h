@@ -51,6 +51,7 @@ struct api_conn {
     struct addr peer, local;
     struct place place;
     uint8_t phase;          /* enum api_phase */
+    bool is_metrics;        /* as its listener */
     bool is_in_head;        /* a part of a head is there */
     bool is_given;          /* SENDING: all of the response; some of it waits for the client */
     bool is_head;           /* HEAD: no body in the response */
@@ -90,12 +91,13 @@ struct api_listener {
     struct sock sock;
     struct api *owner;
     struct addr bound;
+    bool is_metrics; /* GET /metrics for everybody, and nothing else */
 };
 
 struct api {
     struct manager *m;
     struct api_auth auth;
-    struct api_listener listeners[CONFIG_LIST_MAX];
+    struct api_listener listeners[2 * CONFIG_LIST_MAX];
     unsigned listener_n;
     unsigned open_n; /* listening sockets not closed yet */
     LIST_HEAD(api_conns, api_conn) conns;
@@ -106,7 +108,7 @@ struct api {
 
 void api_init(struct api *a, struct manager *m);
 /* Takes a listening descriptor and accepts on it. */
-void api_add_listener(struct api *a, int fd, const struct addr *bound);
+void api_add_listener(struct api *a, int fd, const struct addr *bound, bool is_metrics);
 /* Takes what waits at its addresses and lets them go; open connections go on. */
 void api_stop_accepting(struct api *a);
 /* Closes everything; conn_n and open_n are 0 some turns later. */

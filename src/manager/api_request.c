@@ -31,6 +31,7 @@ static const struct {
     {413, "too_large", "a body may have at most 1 MiB"},
     {405, "method_not_allowed", "no resource knows the method"},
     {503, "nomem", "out of memory"},
+    {404, "not_found", "this address has GET /metrics and nothing else"},
 };
 enum refusal {
     REFUSE_NONE,
@@ -40,7 +41,8 @@ enum refusal {
     REFUSE_PATH,
     REFUSE_BODY,
     REFUSE_CONNECT,
-    REFUSE_MEMORY
+    REFUSE_MEMORY,
+    REFUSE_ALL_ELSE
 };
 
 static size_t long_bytes(size_t cap)
@@ -125,14 +127,23 @@ static bool prefers_minimal(const struct msg *m)
     return false;
 }
 
-/* What load balancers ask: it tells nothing that is worth a token. */
-static bool is_open_to_all(const struct api_conn *ac, const struct msg *m)
+/* Whose request without a body it is; NULL: nobody's. */
+static api_handler_fn find_handler(const struct api_conn *ac, const struct msg *m)
 {
     struct api_match match;
 
-    return m->body == MSG_BODY_NONE &&
-           api_route_find(routes, ROUTES_N, msg_method(m), ac->path, &match) == 0 &&
-           (match.handler == api_health_get || match.handler == api_ready_get);
+    if (m->body != MSG_BODY_NONE ||
+        api_route_find(routes, ROUTES_N, msg_method(m), ac->path, &match) < 0)
+        return NULL;
+    return match.handler;
+}
+
+/* What load balancers ask: it tells nothing that is worth a token. */
+static bool is_open_to_all(const struct api_conn *ac, const struct msg *m)
+{
+    const api_handler_fn handler = find_handler(ac, m);
+
+    return handler == api_health_get || handler == api_ready_get;
 }
 
 static bool may_ask(const struct api_conn *ac, const struct msg *m)
@@ -167,6 +178,9 @@ static enum refusal judge_head(struct api_conn *ac, const struct msg *m)
     if (make_target(ac, msg_target(m).len) < 0)
         return REFUSE_MEMORY;
     error = api_route_normalize(msg_target(m), ac->target, &ac->path);
+    if (ac->is_metrics)
+        return error == 0 && find_handler(ac, m) == api_metrics_get ? REFUSE_NONE
+                                                                    : REFUSE_ALL_ELSE;
     if (error == 0 && is_open_to_all(ac, m))
         return REFUSE_NONE;
     refusal = judge_caller(ac, m);

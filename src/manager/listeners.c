@@ -102,6 +102,8 @@ void listeners_note_own(struct manager *m)
         own_addresses_add(&m->own, &m->config->ip[i]);
     for (unsigned i = 0; i < m->config->admin_ip_n; i++)
         own_addresses_add(&m->own, &m->config->admin_ip[i]);
+    for (unsigned i = 0; i < m->config->metrics_ip_n; i++)
+        own_addresses_add(&m->own, &m->config->metrics_ip[i]);
 }
 
 /* Whose address it is: "default", or, where only some have ,proxy, for those "proxy"; what is
@@ -204,18 +206,18 @@ void listeners_end_flags(struct manager *m)
     }
 }
 
-static int open_api(struct manager *m, const struct addr *at)
+static int open_api(struct manager *m, const struct addr *at, bool is_metrics)
 {
     struct addr bound;
     const int fd = open_patiently(at, &bound);
 
-    if (fd < 0 && m->config->admin_ip_is_default && may_lack_ipv6(at, fd))
+    if (fd < 0 && !is_metrics && m->config->admin_ip_is_default && may_lack_ipv6(at, fd))
         return 0;
     if (fd < 0)
         return fail_listen(at, fd);
-    api_add_listener(&m->api, fd, &bound);
+    api_add_listener(&m->api, fd, &bound, is_metrics);
     own_addresses_add(&m->own, &bound);
-    tell("management API listens", &bound);
+    tell(is_metrics ? "metrics are served" : "management API listens", &bound);
     return 0;
 }
 
@@ -224,7 +226,9 @@ int listeners_open_api(struct manager *m)
     int code = 0;
 
     for (unsigned i = 0; code == 0 && i < m->config->admin_ip_n; i++)
-        code = open_api(m, &m->config->admin_ip[i]);
+        code = open_api(m, &m->config->admin_ip[i], false);
+    for (unsigned i = 0; code == 0 && i < m->config->metrics_ip_n; i++)
+        code = open_api(m, &m->config->metrics_ip[i], true);
     return code;
 }
 

@@ -252,7 +252,8 @@ static int start_token(struct manager *m)
     bool is_open = false;
 
     for (unsigned i = 0; i < m->api.listener_n; i++)
-        is_open = is_open || !addr_is_loopback(&m->api.listeners[i].bound);
+        is_open = is_open || (!m->api.listeners[i].is_metrics &&
+                              !addr_is_loopback(&m->api.listeners[i].bound));
     if (!is_open || m->api.auth.token_len > 0)
         return 0;
     if (api_auth_generate(&m->api.auth) < 0)

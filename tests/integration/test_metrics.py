@@ -11,7 +11,7 @@ import pytest
 import origins as o
 from exposition import Exposition, scrape
 from rawhttp import Client, wait_until
-from weldr import IS_ASAN
+from weldr import IS_ASAN, split_address
 
 SOURCES = os.path.join(os.path.dirname(__file__), "../../src/stats")
 OUTSIDE = "10.1.2.3"
@@ -86,6 +86,33 @@ def test_from_elsewhere_with_the_token_only(lab):
     weldr = lab.weldr(admin_ip=f"{OUTSIDE}:0", namespace=lab.namespace(OUTSIDE), env={"WELDR_ADMIN_TOKEN": "sesame"})
     assert weldr.api("GET", "/metrics").status == 401
     assert weldr.api("GET", "/metrics", headers={"Authorization": "Bearer sesame"}).status == 200
+
+
+def test_metrics_ip_has_nothing_else(lab):
+    """Without a token, from elsewhere: GET and HEAD of /metrics, and 404 to all else; the API itself asks for the token."""
+    weldr = lab.weldr("--metrics-ip", f"{OUTSIDE}:0", admin_ip=f"{OUTSIDE}:0", namespace=lab.namespace(OUTSIDE),
+                      env={"WELDR_ADMIN_TOKEN": "sesame"})
+    there = split_address(weldr.lines(msg="metrics are served")[0]["address"])
+    assert weldr.api("GET", "/metrics").status == 401
+    assert scrape(weldr, admin=there).get("weldr_node_requests_total") == 0
+    assert scrape(weldr, openmetrics=True, admin=there).get("weldr_node_requests_total") == 0
+    head = weldr.api("HEAD", "/metrics", admin=there)
+    assert head.status == 200 and head.data == b""
+    token = {"Authorization": "Bearer sesame"}
+    for method, path in (("GET", "/"), ("GET", "/stats"), ("GET", "/servers"), ("GET", "/health"), ("POST", "/metrics"),
+                         ("OPTIONS", "/metrics"), ("DELETE", "/metrics"), ("GET", "/metrics/x"), ("GET", "/%zz"),
+                         ("POST", "/servers")):
+        for headers in ({}, token):
+            body = {"url": "http://127.0.0.1:9"} if method == "POST" else None
+            answer = weldr.api(method, path, body, headers=headers, admin=there)
+            assert answer.status == 404 and answer.json["code"] == "not_found", (method, path, answer)
+    assert weldr.api("GET", "/servers", headers=token).json["servers"] == []
+
+
+def test_metrics_ip_alone_makes_no_token(lab):
+    """Only the API is worth one."""
+    weldr = lab.weldr("--metrics-ip", "0.0.0.0:0", namespace=lab.namespace(OUTSIDE))
+    assert weldr.lines(msg="metrics are served") and not weldr.lines(msg="generated admin token")
 
 
 def drive(weldr, host, n):
