@@ -2,6 +2,8 @@
 
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -19,7 +21,7 @@ uint64_t process_cpu_us(pid_t pid)
 uint64_t process_resident_bytes(pid_t pid)
 {
     char path[32], buf[128];
-    unsigned long long pages = 0;
+    const char *resident;
     ssize_t n = -1;
     int fd;
 
@@ -30,7 +32,8 @@ uint64_t process_resident_bytes(pid_t pid)
         (void)close(fd);
     }
     buf[n > 0 ? n : 0] = '\0';
-    if (sscanf(buf, "%*u %llu", &pages) != 1)
+    resident = strchr(buf, ' ');
+    if (resident == NULL)
         return 0;
-    return pages * (uint64_t)sysconf(_SC_PAGESIZE);
+    return strtoull(resident, NULL, 10) * (uint64_t)sysconf(_SC_PAGESIZE);
 }
