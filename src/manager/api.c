@@ -213,7 +213,7 @@ void api_add_listener(struct api *a, int fd, const struct addr *bound, bool is_m
 {
     struct api_listener *l = &a->listeners[a->listener_n++];
 
-    MUST(a->listener_n <= CONFIG_LIST_MAX); /* one for each address of the configuration */
+    MUST(a->listener_n <= 2 * CONFIG_LIST_MAX); /* one for each address of the configuration */
     l->owner = a;
     l->bound = *bound;
     l->is_metrics = is_metrics;

@@ -46,7 +46,7 @@ static void sum(const struct stats *s, const struct place *p, uint32_t slot, uin
                 size_t n)
 {
     memset(out, 0, n * sizeof(*out));
-    for (unsigned i = 0; slot < p->max && i < s->worker_n; i++) {
+    for (unsigned i = 0; slot < p->max && i < stats_seat_n(s); i++) {
         const uint64_t *numbers = numbers_at(s, i, p, slot);
 
         for (size_t k = 0; k < n; k++)
@@ -69,7 +69,7 @@ void stats_sum_times(const struct stats *s, enum stats_times_of of, uint32_t slo
 
 static void clear(struct stats *s, const struct place *p, uint32_t slot)
 {
-    for (unsigned i = 0; slot < p->max && i < s->worker_n; i++) {
+    for (unsigned i = 0; slot < p->max && i < stats_seat_n(s); i++) {
         uint64_t *numbers = numbers_at(s, i, p, slot);
 
         for (size_t k = 0; k < p->step / sizeof(*numbers); k++)
