@@ -30,9 +30,9 @@ void histogram_add(struct histogram *h, uint64_t us)
 {
     unsigned i = bucket_of(us);
 
-    __atomic_store_n(&h->bucket[i], h->bucket[i] + 1, __ATOMIC_RELAXED);
-    __atomic_store_n(&h->sum_us, h->sum_us + us, __ATOMIC_RELAXED);
-    __atomic_store_n(&h->n, h->n + 1, __ATOMIC_RELAXED);
+    h->bucket[i] += 1;
+    h->sum_us += us;
+    h->n += 1;
 }
 
 void histogram_merge(struct histogram *into, const struct histogram *h)

@@ -98,6 +98,8 @@ void stats_server_clear(struct stats *s, uint32_t slot)
         return;
     if (stats_header(s)->server_n <= slot)
         stats_header(s)->server_n = slot + 1;
+    else
+        stats_served_clear_server(s, slot);
     for (unsigned i = 0; i < stats_seat_n(s); i++) {
         for (unsigned c = 0; c < STATS_SERVER_COUNTERS; c++)
             __atomic_store_n(&s->worker[i].server[slot].value[c], 0, __ATOMIC_RELAXED);

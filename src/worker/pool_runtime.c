@@ -90,6 +90,7 @@ struct pool_runtime *pool_runtime_follow(struct worker *w, const struct pool *p)
     MUST(pool->magic == POOL_RUNTIME_MAGIC);
     pool->is_described = true;
     pool->stats = worker_pool_stats(w, p->id);
+    pool->served = worker_pool_served(w, p->id);
     pool->settings = p->settings;
     follow_bounds(pool);
     pool->hash_key = p->hash_key;

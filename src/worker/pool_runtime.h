@@ -49,6 +49,7 @@ struct pool_runtime {
     uint32_t exchange_n;         /* that are at it */
     uint32_t retrying_n;         /* … of those: with a further attempt */
     struct stats_line *stats;    /* pool_counters.def */
+    struct stats_served_pool *served;
     UT_hash_handle hh;
 };
 
