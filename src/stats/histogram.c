@@ -5,15 +5,11 @@ enum { STEPS_BITS = 3, STEPS = 1 << STEPS_BITS };
 
 static unsigned bucket_of(uint64_t us)
 {
-    unsigned top_bit;
-    unsigned index;
+    /* How far the top bit is above that of 8; the 3 bits that follow it choose among the 8. */
+    const unsigned shift = 63U - STEPS_BITS - (unsigned)__builtin_clzll(us | STEPS);
+    const uint64_t index = shift * STEPS + (us >> shift);
 
-    if (us < STEPS)
-        return (unsigned)us;
-    top_bit = 63U - (unsigned)__builtin_clzll(us);
-    index = (top_bit - STEPS_BITS + 1) * STEPS +
-            (unsigned)(us >> (top_bit - STEPS_BITS) & (STEPS - 1));
-    return index < HISTOGRAM_BUCKETS ? index : HISTOGRAM_BUCKETS - 1;
+    return index < HISTOGRAM_BUCKETS ? (unsigned)index : HISTOGRAM_BUCKETS - 1;
 }
 
 /* The largest value that falls into the bucket. */

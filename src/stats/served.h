@@ -37,7 +37,7 @@ struct stats_served_pool {
 /* status 0: none, or broken off. */
 static inline void stats_classes_add(struct stats_classes *c, unsigned status)
 {
-    const unsigned first = status / 100;
+    const uint64_t first = status / 100;
 
     c->n[first <= STATS_CLASS_5XX ? first : STATS_CLASS_OTHER] += 1;
 }

@@ -5,7 +5,7 @@
 #define NO_BOUND(below) ((uint64_t)(below) << 32)
 
 const struct times_scale times_long = {
-    {[0 ... 8] = NO_BOUND(0),
+    {[0 ... 9] = NO_BOUND(0),
      AT(1000, 0),
      NO_BOUND(1),
      AT(2500, 1),
@@ -23,14 +23,13 @@ const struct times_scale times_long = {
      AT(10000000, 12),
      NO_BOUND(13),
      AT(60000000, 13),
-     NO_BOUND(14),
-     NO_BOUND(14)},
+     [27 ... 31] = NO_BOUND(14)},
     {"0.001", "0.0025", "0.005", "0.01", "0.025", "0.05", "0.1", "0.25", "0.5", "1.0", "2.5",
      "5.0", "10.0", "60.0"},
 };
 
 const struct times_scale times_short = {
-    {[0 ... 2] = NO_BOUND(0),
+    {[0 ... 3] = NO_BOUND(0),
      AT(10, 0),
      AT(25, 1),
      AT(50, 2),
@@ -48,7 +47,7 @@ const struct times_scale times_short = {
      NO_BOUND(13),
      NO_BOUND(13),
      AT(1000000, 13),
-     [20 ... 27] = NO_BOUND(14)},
+     [21 ... 31] = NO_BOUND(14)},
     {"0.00001", "0.000025", "0.00005", "0.0001", "0.00025", "0.0005", "0.001", "0.0025",
      "0.005", "0.01", "0.025", "0.05", "0.1", "1.0"},
 };

@@ -13,8 +13,7 @@
 
 enum {
     TIMES_BOUNDS = 14,
-    TIMES_ROWS = 28,       /* powers of two that a scale knows … */
-    TIMES_TOP_US = 1 << 27 /* … and what is longer counts as this: above all bounds */
+    TIMES_ROWS = 32 /* of a scale: 0, and the powers of two of 31 bits */
 };
 
 struct times {
@@ -24,8 +23,9 @@ struct times {
 
 /* The bounds of a histogram. */
 struct times_scale {
-    /* By power of two: in the upper half how many bounds are below it, in the lower half what
-     * overflows into that for a time above the bound that follows before the next one. */
+    /* By power of two (the first: 0 µs): in the upper half how many bounds are below it, in the
+     * lower half what overflows into that for a time above the bound that follows before the
+     * next one. */
     uint64_t rows[TIMES_ROWS];
     const char *bounds[TIMES_BOUNDS]; /* in seconds */
 };
@@ -33,12 +33,13 @@ struct times_scale {
 extern const struct times_scale times_long;  /* 1 ms to 60 s: servers */
 extern const struct times_scale times_short; /* 10 µs to 1 s: what Weldr adds */
 
-/* A bucket holds what is not above its bound. */
+/* A bucket holds what is not above its bound. Times of more than half an hour are rare: they
+ * have a branch, so that all others need no comparison with a limit in a register. */
 static inline uint64_t times_bucket_of(const struct times_scale *s, uint64_t us)
 {
-    const uint64_t t = us < TIMES_TOP_US ? us : TIMES_TOP_US;
-
-    return (s->rows[63 ^ (unsigned)__builtin_clzll(t | 1)] + t) >> 32;
+    if (__builtin_expect(us > INT32_MAX, 0))
+        return TIMES_BOUNDS;
+    return (s->rows[63 - (unsigned)__builtin_clzll(2 * us + 1)] + us) >> 32;
 }
 
 static inline void times_add(struct times *h, const struct times_scale *s, uint64_t us)

@@ -353,7 +353,7 @@ static void count_response(const struct exchange *ex)
     if (ex->flags & EX_CLIENT_GONE)
         stats_add(stats, STATS_client_aborts, 1);
     worker_note(ex->worker, FLIGHT_END, ex->end, ex->origin_id);
-    __atomic_store_n(&stats->end[ex->end], stats->end[ex->end] + 1, __ATOMIC_RELAXED);
+    stats->end[ex->end] += 1;
     histogram_add(&stats->latency_us, took_us);
     stats_sub(stats, STATS_in_flight, 1);
 }
