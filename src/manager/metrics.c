@@ -1,5 +1,8 @@
+#include "base/search.h"
 #include "manager/manager.h"
 #include "manager/metrics_int.h"
+#include "pool/kinds.h"
+#include "pool/listener.h"
 
 /* A page under way. */
 struct page {
@@ -35,40 +38,96 @@ static bool put_node(struct page *pg)
     return true;
 }
 
+static uint64_t listener_id_at(const void *listeners, uint32_t i)
+{
+    return ((struct listener *const *)listeners)[i]->id;
+}
+
+/* Place of the first listener that has this id or a greater one. */
+static uint32_t find_listener_from(const struct pool_state *state, uint64_t id)
+{
+    return search_place(state->listeners, state->listener_n, listener_id_at, id);
+}
+
 static bool put_listeners(struct page *pg)
 {
     const struct pool_state *state = pg->put.m->pool;
 
-    for (uint32_t i = 0; i < state->listener_n && !is_full(pg); i++) {
+    for (uint32_t i = find_listener_from(state, pg->at->owner_id);
+         i < state->listener_n && state->listeners[i]->id <= pg->at->upto_id; i++) {
         const struct listener *l = state->listeners[i];
 
-        if (l->id < pg->at->owner_id)
-            continue;
-        if (l->id > pg->at->upto_id)
-            return true;
+        if (is_full(pg))
+            return false;
         pg->put.listener = l;
         pg->put.slot = stats_slot_find(pg->put.m->stats, STATS_OF_LISTENER, l->id);
         name_object(&pg->put, "listener", l->name);
         put_row(pg);
         pg->at->owner_id = l->id + 1;
     }
-    return !is_full(pg);
+    return true;
+}
+
+static void name_rule(struct metrics_put *p, const struct rule *rule)
+{
+    char id[24], priority[24];
+    struct strb b;
+
+    (void)kind_id_print(KIND_RULE, rule->id, id);
+    strb_init(&b, priority, sizeof(priority));
+    strb_add_u64(&b, rule->priority);
+    mtext_label(&p->labels, "rule", id);
+    mtext_label(&p->labels, "priority", priority);
+}
+
+/* In the order of their priorities. With it among the labels, a rule that is moved meanwhile is
+ * not there twice under the same labels. */
+static bool put_rules_of(struct page *pg, const struct listener *l)
+{
+    name_object(&pg->put, "listener", l->name);
+    const size_t listener_len = pg->put.labels.len;
+    for (uint32_t i = listener_rule_place(l, (uint32_t)pg->at->shown + 1); i < l->rule_n; i++) {
+        const struct rule *rule = l->rules[i];
+
+        if (is_full(pg))
+            return false;
+        pg->at->shown = rule->priority;
+        if (rule->id > pg->at->upto_id)
+            continue;
+        pg->put.rule = rule;
+        pg->put.labels.len = listener_len;
+        name_rule(&pg->put, rule);
+        put_row(pg);
+    }
+    return true;
+}
+
+static bool put_rules(struct page *pg)
+{
+    const struct pool_state *state = pg->put.m->pool;
+
+    for (uint32_t i = find_listener_from(state, pg->at->owner_id);
+         i < state->listener_n && state->listeners[i]->id <= pg->at->upto_id; i++) {
+        const struct listener *l = state->listeners[i];
+
+        if (l->id != pg->at->owner_id)
+            pg->at->shown = 0;
+        pg->at->owner_id = l->id;
+        if (!put_rules_of(pg, l))
+            return false;
+    }
+    return true;
+}
+
+static uint64_t pool_id_at(const void *pools, uint32_t i)
+{
+    return ((struct pool *const *)pools)[i]->id;
 }
 
 /* Place of the first pool that has this id or a greater one. */
 static uint32_t find_pool_from(const struct pool_state *state, uint64_t id)
 {
-    uint32_t low = 0, high = state->pool_n;
-
-    while (low < high) {
-        const uint32_t middle = low + (high - low) / 2;
-
-        if (state->pools[middle]->id < id)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low;
+    return search_place(state->pools, state->pool_n, pool_id_at, id);
 }
 
 static bool put_pools(struct page *pg)
@@ -135,9 +194,8 @@ static bool put_servers(struct page *pg)
 static bool put_family(struct page *pg)
 {
     static bool (*const puts[METRICS_OF_N])(struct page *) = {
-        [METRICS_OF_NODE] = put_node,
-        [METRICS_OF_LISTENER] = put_listeners,
-        [METRICS_OF_POOL] = put_pools,
+        [METRICS_OF_NODE] = put_node,      [METRICS_OF_LISTENER] = put_listeners,
+        [METRICS_OF_RULE] = put_rules,     [METRICS_OF_POOL] = put_pools,
         [METRICS_OF_SERVER] = put_servers,
     };
     const struct metrics_row *row = pg->put.row;

@@ -22,9 +22,9 @@ struct metrics_cursor {
     bool is_openmetrics;
     bool is_begun;     /* the present family: its type is told */
     uint32_t row;      /* of the table: the present family */
-    uint64_t owner_id; /* pools and listeners: the least that was not shown; servers: of whose
-                          pool … */
-    uint64_t shown;    /* … the last that was shown; 0: none yet */
+    uint64_t owner_id; /* pools and listeners: the least that was not shown; servers and rules:
+                          of whose pool, of whose listener … */
+    uint64_t shown;    /* … the last that was shown (of rules its priority); 0: none yet */
     uint64_t upto_id;  /* the greatest that there was at the beginning */
 };
 

@@ -7,12 +7,14 @@
 #include "pool/pool.h"
 
 struct listener;
+struct rule;
 struct server_facts;
 
 /* How often its function is called: for the node, or for each … */
 enum metrics_of {
     METRICS_OF_NODE,
     METRICS_OF_LISTENER,
+    METRICS_OF_RULE,
     METRICS_OF_POOL,
     METRICS_OF_SERVER,
     METRICS_OF_N
@@ -29,6 +31,7 @@ struct metrics_put {
     const struct metrics_row *row;
     /* of which … */
     const struct listener *listener;
+    const struct rule *rule;
     const struct pool *pool;
     const struct server_facts *server;
     uint32_t slot; /* … the counters, STATS_NO_SLOT: none */

@@ -174,12 +174,17 @@ static void put_server_times(struct metrics_put *p)
         put_times(p);
 }
 
-/* ---- listeners and pools ---- */
+/* ---- listeners, rules and pools ---- */
 
 static void put_listener_counter(struct metrics_put *p)
 {
     put(p,
         stats_sum_listener(p->m->stats, p->slot, (enum stats_listener_counter)p->row->index));
+}
+
+static void put_rule_requests(struct metrics_put *p)
+{
+    put(p, stats_sum_rule(p->m->stats, p->rule->id));
 }
 
 static void put_pool_counter(struct metrics_put *p)
@@ -245,18 +250,36 @@ static void put_check_at(struct metrics_put *p)
 
 /* ---- the table ---- */
 
-/* ROW(name, help, type, decimals): a family of one function. */
-#define NODE(name, help, type, decimals, put) \
-    {{name, help, type, decimals}, METRICS_OF_NODE, 0, put},
-#define WORKER(name, help, type, decimals, index) \
-    {{"weldr_worker_" name, help, type, decimals}, METRICS_OF_NODE, index, put_workers},
-#define POOL(name, help, type, decimals, put) \
-    {{"weldr_pool_" name, help, type, decimals}, METRICS_OF_POOL, 0, put},
-#define SERVER(name, help, type, decimals, put) \
-    {{"weldr_server_" name, help, type, decimals}, METRICS_OF_SERVER, 0, put},
-#define CLASSES(name, help, of, index, put) {{name, help, SUM, 0}, of, index, put},
-#define TIMES(name, help, of, index, put) \
-    {{name, help, MTEXT_HISTOGRAM, DECIMALS_US}, of, index, put},
+/* A family of one function. */
+#define NODE(name, help, type, decimals, put)                 \
+    {                                                         \
+        {name, help, type, decimals}, METRICS_OF_NODE, 0, put \
+    }
+#define WORKER(name, help, type, decimals, index)                                         \
+    {                                                                                     \
+        {"weldr_worker_" name, help, type, decimals}, METRICS_OF_NODE, index, put_workers \
+    }
+#define RULE(name, help, type, decimals, put)                               \
+    {                                                                       \
+        {"weldr_rule_" name, help, type, decimals}, METRICS_OF_RULE, 0, put \
+    }
+#define POOL(name, help, type, decimals, put)                               \
+    {                                                                       \
+        {"weldr_pool_" name, help, type, decimals}, METRICS_OF_POOL, 0, put \
+    }
+#define SERVER(name, help, type, decimals, put)                                 \
+    {                                                                           \
+        {"weldr_server_" name, help, type, decimals}, METRICS_OF_SERVER, 0, put \
+    }
+#define CLASSES(name, help, of, index, put)  \
+    {                                        \
+        {name, help, SUM, 0}, of, index, put \
+    }
+#define TIMES(name, help, of, index, put)                          \
+    {                                                              \
+        {name, help, MTEXT_HISTOGRAM, DECIMALS_US}, of, index, put \
+    }
+/* One for each row of a table of counters. */
 #define COUNTER(name, kind, help) \
     {{"weldr_node_" #name, help, kind, 0}, METRICS_OF_NODE, STATS_##name, put_counter},
 #define LISTENER_COUNTER(name, kind, help)     \
@@ -276,97 +299,61 @@ static void put_check_at(struct metrics_put *p)
      put_server_counter},
 
 const struct metrics_row metrics_rows[] = {
-    NODE("weldr_build", "the program that runs", MTEXT_INFO, 0, put_build) NODE(
-        "weldr_config_revision", "number of the last change of what is configured", GAUGE, 0,
-        put_revision)
+    NODE("weldr_build", "the program that runs", MTEXT_INFO, 0, put_build),
+    NODE("weldr_config_revision", "number of the last change of what is configured", GAUGE, 0,
+         put_revision),
 #include "stats/counters.def"
-        NODE("weldr_results", "exchanges that have ended, by the word of the access log", SUM,
-             0, put_results) NODE("weldr_removed_servers",
-                                  "servers that were removed and have requests in flight",
-                                  GAUGE, 0, put_leaving)
-            WORKER("serving", "1: it serves clients", GAUGE, 0,
-                   0) WORKER("restarts", "times that it was replaced", SUM, 0,
-                             1) WORKER("in_flight", "requests being answered", GAUGE, 0, 2)
-                WORKER("cpu_seconds", "processor time of its process", SUM, DECIMALS_US,
-                       3) WORKER("resident_memory_bytes", "memory of its process", GAUGE, 0, 4)
-                    NODE("process_start_time_seconds",
-                         "when the manager was started, since 1970", GAUGE, DECIMALS_US,
-                         put_start) NODE("process_cpu_seconds", "processor time of the manager",
-                                         SUM, DECIMALS_US, put_cpu)
-                        NODE("process_resident_memory_bytes", "memory of the manager", GAUGE, 0,
-                             put_memory) NODE("process_max_fds",
-                                              "descriptors that the manager may have", GAUGE, 0,
-                                              put_max_fds)
+    NODE("weldr_results", "exchanges that have ended, by the word of the access log", SUM, 0,
+         put_results),
+    NODE("weldr_removed_servers", "servers that were removed and have requests in flight",
+         GAUGE, 0, put_leaving),
+    WORKER("serving", "1: it serves clients", GAUGE, 0, 0),
+    WORKER("restarts", "times that it was replaced", SUM, 0, 1),
+    WORKER("in_flight", "requests being answered", GAUGE, 0, 2),
+    WORKER("cpu_seconds", "processor time of its process", SUM, DECIMALS_US, 3),
+    WORKER("resident_memory_bytes", "memory of its process", GAUGE, 0, 4),
+    NODE("process_start_time_seconds", "when the manager was started, since 1970", GAUGE,
+         DECIMALS_US, put_start),
+    NODE("process_cpu_seconds", "processor time of the manager", SUM, DECIMALS_US, put_cpu),
+    NODE("process_resident_memory_bytes", "memory of the manager", GAUGE, 0, put_memory),
+    NODE("process_max_fds", "descriptors that the manager may have", GAUGE, 0, put_max_fds),
 #include "stats/listener_counters.def"
-                            CLASSES("weldr_listener_responses",
-                                    "responses by class of status; none: broken off",
-                                    METRICS_OF_LISTENER, STATS_CLASSES_OF_LISTENER, put_classes)
+    CLASSES("weldr_listener_responses", "responses by class of status; none: broken off",
+            METRICS_OF_LISTENER, STATS_CLASSES_OF_LISTENER, put_classes),
+    RULE("requests", "requests that the rule took", SUM, 0, put_rule_requests),
 #include "stats/pool_counters.def"
-                                POOL("fail_open",
-                                     "1: all servers are down, and get requests all the same",
-                                     GAUGE, 0,
-                                     put_fail_open) CLASSES("weldr_pool_responses",
-                                                            "responses by class of status; "
-                                                            "none: broken off",
-                                                            METRICS_OF_POOL,
-                                                            STATS_CLASSES_OF_POOL, put_classes)
-                                    TIMES("weldr_pool_head_seconds",
-                                          "from the head of the request until that of a "
-                                          "server's response",
-                                          METRICS_OF_POOL, STATS_TIMES_POOL_HEAD,
-                                          put_times) TIMES("weldr_pool_total_seconds",
-                                                           "from the head of the request until "
-                                                           "the end of the response",
-                                                           METRICS_OF_POOL,
-                                                           STATS_TIMES_POOL_TOTAL, put_times)
-                                        TIMES("weldr_pool_added_seconds",
-                                              "what Weldr itself adds; of one request in 64, "
-                                              "or with an access log of each",
-                                              METRICS_OF_POOL, STATS_TIMES_POOL_ADDED,
-                                              put_times)
+    POOL("fail_open", "1: all servers are down, and get requests all the same", GAUGE, 0,
+         put_fail_open),
+    CLASSES("weldr_pool_responses", "responses by class of status; none: broken off",
+            METRICS_OF_POOL, STATS_CLASSES_OF_POOL, put_classes),
+    TIMES("weldr_pool_head_seconds",
+          "from the head of the request until that of a server's response", METRICS_OF_POOL,
+          STATS_TIMES_POOL_HEAD, put_times),
+    TIMES("weldr_pool_total_seconds",
+          "from the head of the request until the end of the response", METRICS_OF_POOL,
+          STATS_TIMES_POOL_TOTAL, put_times),
+    TIMES("weldr_pool_added_seconds",
+          "what Weldr itself adds; of one request in 64, or with an access log of each",
+          METRICS_OF_POOL, STATS_TIMES_POOL_ADDED, put_times),
 #include "stats/server_counters.def"
-                                            CLASSES("weldr_server_responses",
-                                                    "attempts by class of status; none: no "
-                                                    "response, or not the whole of it",
-                                                    METRICS_OF_SERVER, STATS_CLASSES_OF_SERVER,
-                                                    put_server_classes)
-                                                TIMES("weldr_server_head_seconds",
-                                                      "from the head of the request, on its "
-                                                      "way, until that of the response",
-                                                      METRICS_OF_SERVER,
-                                                      STATS_TIMES_SERVER_HEAD, put_server_times)
-                                                    TIMES("weldr_server_total_seconds",
-                                                          "from the choice of the server until "
-                                                          "the end of its response",
-                                                          METRICS_OF_SERVER,
-                                                          STATS_TIMES_SERVER_TOTAL,
-                                                          put_server_times) SERVER("state",
-                                                                                   "1: of the "
-                                                                                   "state that "
-                                                                                   "it is in",
-                                                                                   GAUGE, 0,
-                                                                                   put_state)
-                                                        SERVER(
-                                                            "health_changed_timestamp_seconds",
-                                                            "when its address was found or "
-                                                            "went "
-                                                            "up or down, since 1970",
-                                                            GAUGE, DECIMALS_US, put_since)
-                                                            SERVER("check_success",
-                                                                   "1: its last health check "
-                                                                   "was passed",
-                                                                   GAUGE, 0, put_check_passed)
-                                                                SERVER("check_duration_seconds",
-                                                                       "how long its last "
-                                                                       "health check took",
-                                                                       GAUGE, DECIMALS_MS,
-                                                                       put_check_took)
-                                                                    SERVER(
-                                                                        "check_timestamp_"
-                                                                        "seconds",
-                                                                        "when its last health "
-                                                                        "check was, since 1970",
-                                                                        GAUGE, DECIMALS_US,
-                                                                        put_check_at)};
+    CLASSES("weldr_server_responses",
+            "attempts by class of status; none: no response, or not the whole of it",
+            METRICS_OF_SERVER, STATS_CLASSES_OF_SERVER, put_server_classes),
+    TIMES("weldr_server_head_seconds",
+          "from the head of the request, on its way, until that of the response",
+          METRICS_OF_SERVER, STATS_TIMES_SERVER_HEAD, put_server_times),
+    TIMES("weldr_server_total_seconds",
+          "from the choice of the server until the end of its response", METRICS_OF_SERVER,
+          STATS_TIMES_SERVER_TOTAL, put_server_times),
+    SERVER("state", "1: of the state that it is in", GAUGE, 0, put_state),
+    SERVER("health_changed_timestamp_seconds",
+           "when its address was found or went up or down, since 1970", GAUGE, DECIMALS_US,
+           put_since),
+    SERVER("check_success", "1: its last health check was passed", GAUGE, 0, put_check_passed),
+    SERVER("check_duration_seconds", "how long its last health check took", GAUGE, DECIMALS_MS,
+           put_check_took),
+    SERVER("check_timestamp_seconds", "when its last health check was, since 1970", GAUGE,
+           DECIMALS_US, put_check_at),
+};
 
 const uint32_t metrics_row_n = sizeof(metrics_rows) / sizeof(metrics_rows[0]);

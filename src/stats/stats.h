@@ -25,6 +25,7 @@
 #include "base/werr.h"
 #include "stats/flight.h"
 #include "stats/histogram.h"
+#include "stats/rule_hits.h"
 #include "stats/served.h"
 #include "stats/share.h"
 
@@ -83,6 +84,7 @@ struct stats_worker {
     struct stats_served server_served[STATS_SERVERS_MAX];
     struct stats_served_pool pool_served[STATS_POOLS_MAX];
     struct stats_classes listener_classes[STATS_LISTENERS_MAX];
+    struct rule_hits rule_hits;
 } __attribute__((aligned(64)));
 
 struct stats; /* a mapping of the segment */
@@ -148,6 +150,7 @@ uint64_t stats_sum(const struct stats *s, enum stats_counter c);
 uint64_t stats_sum_end(const struct stats *s, unsigned end);
 uint64_t stats_sum_server(const struct stats *s, uint32_t slot, enum stats_server_counter c);
 uint64_t stats_sum_pool(const struct stats *s, uint32_t slot, enum stats_pool_counter c);
+uint64_t stats_sum_rule(const struct stats *s, uint64_t rule_id);
 uint64_t stats_sum_listener(const struct stats *s, uint32_t slot,
                             enum stats_listener_counter c);
 void stats_sum_latency(const struct stats *s, struct histogram *out);

@@ -92,6 +92,16 @@ void stats_sum_latency(const struct stats *s, struct histogram *out)
         histogram_merge(out, &s->worker[i].latency_us);
 }
 
+uint64_t stats_sum_rule(const struct stats *s, uint64_t rule_id)
+{
+    uint64_t sum = 0;
+    for (unsigned i = 0; i < stats_seat_n(s); i++) {
+        const struct rule_hit *hit = rule_hits_find(&s->worker[i].rule_hits, rule_id);
+        sum += hit != NULL ? __atomic_load_n(&hit->n, __ATOMIC_RELAXED) : 0;
+    }
+    return sum;
+}
+
 void stats_server_clear(struct stats *s, uint32_t slot)
 {
     if (slot >= STATS_SERVERS_MAX)

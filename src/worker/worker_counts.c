@@ -1,3 +1,4 @@
+#include "pool/listener.h"
 #include "worker/worker.h"
 
 /* Of pools and listeners without a slot: nobody reads it. */
@@ -36,4 +37,15 @@ struct stats_classes *worker_listener_classes(struct worker *w, uint64_t listene
     const uint32_t slot = find_slot(w, STATS_OF_LISTENER, listener_id);
 
     return slot != STATS_NO_SLOT ? &w->stats->listener_classes[slot] : &classes_nowhere;
+}
+
+static bool is_rule_gone(const void *worker, uint64_t id)
+{
+    const struct worker *w = worker;
+    return listener_find_any_rule(w->pool_state, id, NULL) == NULL;
+}
+
+void worker_count_rule(struct worker *w, uint64_t rule_id)
+{
+    rule_hits_add(&w->stats->rule_hits, rule_id, is_rule_gone, w);
 }

@@ -1,6 +1,5 @@
 """GET /metrics: the format, that each number is there and right, and what a scrape costs."""
 
-import json
 import os
 import re
 import threading
@@ -11,6 +10,7 @@ import pytest
 import origins as o
 from exposition import Exposition, scrape
 from rawhttp import Client, wait_until
+from test_api_stream import fill, url
 from weldr import IS_ASAN, split_address
 
 SOURCES = os.path.join(os.path.dirname(__file__), "../../src/stats")
@@ -56,7 +56,7 @@ def test_both_formats_say_the_same(lab):
     weldr, _ = lab.run(o.hello)
     for _ in range(5):
         weldr.ask()
-    wait_until(lambda: weldr.stats()["in_flight"] == 0, 5, "all are over")
+    wait_until(lambda: weldr.stats()["in_flight"] == weldr.stats()["connections"]["client_open"] == 0, 5, "all are over")
     plain, open_metrics = scrape(weldr), scrape(weldr, openmetrics=True)
     moves = re.compile("process_|cpu_seconds|memory_bytes")
     for name in plain.samples.keys() | open_metrics.samples.keys():
@@ -301,20 +301,38 @@ def test_workers_and_process(lab):
     assert seen.sum("weldr_worker_restarts_total") == 1 and seen.sum("weldr_worker_serving") == 2
 
 
+def add_rule(weldr, priority, conditions, action, listener="default"):
+    body = {"priority": priority, "conditions": conditions, "action": action}
+    added = weldr.api("POST", f"/listeners/{listener}/rules", body)
+    assert added.status == 201, added
+    return added.json["id"]
+
+
+def test_requests_of_rules_are_counted(lab):
+    """By whichever worker took them; a rule that was moved keeps its number, one that was removed is not shown."""
+    weldr, _ = lab.run(o.hello, workers=2)
+    forward = {"forward": [{"pool": "default"}]}
+    fixed = {"fixed": {"status": 204}}
+    ids = [add_rule(weldr, 10, {"host": "a.test"}, forward), add_rule(weldr, 20, {"path": "/none"}, fixed),
+           add_rule(weldr, 30, {"host": "never.test"}, forward)]
+    for _ in range(4):
+        with weldr.connect() as client:
+            assert [client.ask(host="a.test").status for _ in range(5)] == [200] * 5
+            assert client.ask(target="/none").status == 204
+            assert client.ask().status == 200
+
+    def counted():
+        return {(labels["rule"], labels["priority"]): n
+                for labels, n in scrape(weldr).all("weldr_rule_requests_total", listener="default")}
+    assert counted() == {(ids[0], "10"): 20, (ids[1], "20"): 4, (ids[2], "30"): 0}
+    assert weldr.api("PATCH", "/listeners/default/rules/10", {"priority": 25}).status == 200
+    assert weldr.api("DELETE", "/listeners/default/rules/20").status == 200
+    assert counted() == {(ids[0], "25"): 20, (ids[2], "30"): 0}
+    assert weldr.ask(host="a.test").status == 200
+    assert counted() == {(ids[0], "25"): 21, (ids[2], "30"): 0}
+
+
 # ---- many servers
-
-
-def url(i):
-    return f"http://127.9.{i // 250}.{i % 250 + 1}:9"
-
-
-def fill(weldr, n):
-    with Client(weldr.admin) as api:
-        for i in range(n):
-            body = json.dumps({"url": url(i), "check": {"type": "none"}})
-            answer = api.ask("POST", "/servers", body=body.encode(),
-                             fields=[("Content-Length", str(len(body))), ("Prefer", "return=minimal")])
-            assert answer.status == 201, answer
 
 
 @pytest.fixture
