@@ -139,7 +139,6 @@ static size_t escape_json(struct span s, char *out, size_t *out_len)
 {
     unsigned char c = (unsigned char)s.ptr[0];
     uint32_t code = 0;
-    unsigned n;
 
     if (c == '"' || c == '\\') {
         out[0] = '\\';
@@ -151,7 +150,7 @@ static size_t escape_json(struct span s, char *out, size_t *out_len)
         *out_len = put_unit(out, c);
         return 1;
     }
-    n = read_character(s, &code);
+    unsigned n = read_character(s, &code);
     if (n == 0) {
         *out_len = put_unit(out, 0xfffd);
         return 1;

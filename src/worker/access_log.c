@@ -33,7 +33,7 @@ static void count_lost(struct access_log *a)
 
 void access_log_flush(struct access_log *a)
 {
-    if (!a->sink)
+    if (a->sink == NULL)
         return;
     line_sink_flush(a->sink);
     count_lost(a);
@@ -71,7 +71,7 @@ int access_log_start(struct access_log *a, struct worker *w, const char *to, boo
         .sink = line_sink_new(kind, kind == LINE_SINK_FILE ? to : NULL),
         .print = is_combined ? access_line_combined : access_line_json,
     };
-    if (!a->sink)
+    if (a->sink == NULL)
         return WERR_NOMEM;
     timer_init(&a->timer, on_timer);
     if (a->sink->fd < 0)
@@ -83,7 +83,7 @@ int access_log_start(struct access_log *a, struct worker *w, const char *to, boo
 
 void access_log_end(struct access_log *a)
 {
-    if (!a->sink)
+    if (a->sink == NULL)
         return;
     a->worker->access_log = NULL;
     timer_stop(loop_timers(a->worker->loop), &a->timer);
@@ -95,7 +95,7 @@ void access_log_end(struct access_log *a)
 
 void access_log_reopen(struct access_log *a)
 {
-    if (!a->sink)
+    if (a->sink == NULL)
         return;
     if (line_sink_reopen(a->sink) < 0)
         log_warn("can't open the access log again: the old file stays in use",
@@ -175,12 +175,11 @@ static void fill_times(struct access_record *r, const struct exchange *ex)
 /* Its URL; a server that has left the pool meanwhile is told by its id. */
 static struct span origin_text(const struct exchange *ex, char *buf)
 {
-    const struct pool_server *server;
-
     if (ex->origin_id == 0)
         return SPAN_NONE;
-    server = pool_find_any_server(ex->worker->pool_state, ex->origin_id, NULL);
-    if (server)
+    const struct pool_server *server =
+        pool_find_any_server(ex->worker->pool_state, ex->origin_id, NULL);
+    if (server != NULL)
         return span_from_str(server->url);
     return span_from(buf, pool_id_print(ex->origin_id, buf));
 }
@@ -213,7 +212,7 @@ void access_log_exchange(struct access_log *a, const struct exchange *ex)
         .bytes_out = ex->bytes_out,
     };
 
-    if (line) {
+    if (line != NULL) {
         fill_request(&r, ex);
         fill_times(&r, ex);
         line_sink_commit(a->sink, a->print(&r, &a->clock, line));
