@@ -44,13 +44,12 @@ uint64_t histogram_quantile_us(const struct histogram *h, unsigned per_mille)
 {
     uint64_t all = 0;
     uint64_t seen = 0;
-    uint64_t rank;
 
     for (unsigned i = 0; i < HISTOGRAM_BUCKETS; i++)
         all += h->bucket[i];
     if (all == 0)
         return 0;
-    rank = (uint64_t)(((unsigned __int128)all * per_mille + 999) / 1000);
+    uint64_t rank = (uint64_t)(((unsigned __int128)all * per_mille + 999) / 1000);
     if (rank == 0)
         rank = 1;
     for (unsigned i = 0; i < HISTOGRAM_BUCKETS; i++) {
