@@ -6,7 +6,7 @@ enum { STEPS_BITS = 3, STEPS = 1 << STEPS_BITS };
 static unsigned bucket_of(uint64_t us)
 {
     /* How far the top bit is above that of 8; the 3 bits that follow it choose among the 8. */
-    const unsigned shift = 63U - STEPS_BITS - (unsigned)__builtin_clzll(us | STEPS);
+    const uint64_t shift = 63U - STEPS_BITS - (unsigned)__builtin_clzll(us | STEPS);
     const uint64_t index = shift * STEPS + (us >> shift);
 
     return index < HISTOGRAM_BUCKETS ? (unsigned)index : HISTOGRAM_BUCKETS - 1;

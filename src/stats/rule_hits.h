@@ -22,7 +22,7 @@ struct rule_hit {
 struct rule_hits {
     struct rule_hit at[RULE_HITS_MAX];
     uint64_t looked_at; /* of the places that were full: which one is looked at next */
-};
+} __attribute__((aligned(64)));
 
 /* Is the rule with this id gone? */
 typedef bool (*rule_hits_gone_fn)(const void *arg, uint64_t id);
