@@ -4,15 +4,15 @@
  * workers, so that counters survive a crash. Layout: header, the keys, then per worker a
  * cache-line-aligned slot: counters (counters.def), end reasons, a latency histogram, its
  * number of clients for the other workers (share.h), its last events (flight.h), and slots of
- * a cache line each for servers, pools and listeners (server_counters.def, pool_counters.def,
- * listener_counters.def).
- * The segment has its largest size from the start, so that it grows without a restart: pages
- * that nobody touched cost nothing, and nobody reads or writes past the slots that were ever
- * given. Which slot a server has the manager tells with its facts (LOCAL); who has one of a
- * pool or listener stands in the keys, which the manager writes before it tells of the object
- * and a worker reads (stats_slot_find) when it hears of it. Writers use relaxed stores, readers
- * relaxed loads: each number is right, sums may be a moment apart. Gauges of a worker that died
- * are zeroed by the manager (stats_worker_reset_gauges) before its successor starts.
+ * two cache lines each for servers, pools and listeners (server_counters.def,
+ * pool_counters.def, listener_counters.def). The segment has its largest size from the start,
+ * so that it grows without a restart: pages that nobody touched cost nothing, and nobody reads
+ * or writes past the slots that were ever given. Which slot a server has the manager tells with
+ * its facts (LOCAL); who has one of a pool or listener stands in the keys, which the manager
+ * writes before it tells of the object and a worker reads (stats_slot_find) when it hears of
+ * it. Writers use relaxed stores, readers relaxed loads: each number is right, sums may be a
+ * moment apart. Gauges of a worker that died are zeroed by the manager
+ * (stats_worker_reset_gauges) before its successor starts.
  */
 #ifndef WELDR_STATS_STATS_H
 #define WELDR_STATS_STATS_H
@@ -30,7 +30,7 @@ enum {
     STATS_POOLS_MAX = 4096,
     STATS_LISTENERS_MAX = 1024,
     STATS_ENDS_MAX = 64,
-    STATS_LINE = 8, /* numbers in a cache line */
+    STATS_LINE = 16, /* numbers in two cache lines; what each request counts is in the first */
     STATS_NO_SLOT = 0xffffffffU
 };
 
@@ -61,7 +61,7 @@ enum stats_listener_counter {
 _Static_assert((int)STATS_SERVER_COUNTERS <= STATS_LINE &&
                    (int)STATS_POOL_COUNTERS <= STATS_LINE &&
                    (int)STATS_LISTENER_COUNTERS <= STATS_LINE,
-               "a slot is a cache line");
+               "a slot is two cache lines");
 
 /* Of a server, a pool or a listener. */
 struct stats_line {
@@ -77,6 +77,7 @@ struct stats_worker {
     struct stats_line server[STATS_SERVERS_MAX];
     struct stats_line pool[STATS_POOLS_MAX];
     struct stats_line listener[STATS_LISTENERS_MAX];
+    uint64_t queue_from_us[STATS_POOLS_MAX]; /* places.h */
 } __attribute__((aligned(64)));
 
 struct stats; /* a mapping of the segment */
