@@ -34,6 +34,7 @@ struct access_record {
     uint8_t attempts;             /* servers asked */
     bool is_fail_open;            /* the server was asked although all are down */
     uint64_t bytes_in, bytes_out; /* of bodies */
+    uint64_t queue_us;            /* of wait_us: for a place at a server */
     uint64_t wait_us, connect_us, first_byte_us, total_us, added_us;
 };
 
