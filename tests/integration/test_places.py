@@ -121,26 +121,30 @@ def test_many_clients_at_full_speed(lab):
 
 
 def test_queue_is_fair_over_workers(lab):
-    """A worker that gets request after request leaves places to the one where somebody has waited longer."""
+    """A worker leaves places to another one where somebody has waited longer: at most those that were there before
+    come before. Now and then a worker that the machine keeps from running is passed over, so a few may be late."""
     weldr, slow = start(lab, [1])
-    stop = threading.Event()
+    stop, statuses, overtaken = threading.Event(), [], []
 
     def ask_on_and_on():
         with Client(weldr.address) as client:
             while not stop.is_set():
-                assert client.ask().status == 200
+                statuses.append(client.ask().status)
     busy = [threading.Thread(target=ask_on_and_on) for _ in range(8)]
     slow.let(1000000)
     for thread in busy:
         thread.start()
     try:
-        for _ in range(20):
-            assert weldr.ask().status == 200
+        for _ in range(40):
+            before = slow.all
+            statuses.append(weldr.ask().status)
+            overtaken.append(slow.all - before)
     finally:
         stop.set()
         for thread in busy:
             thread.join(20)
-    assert slow.most == 1
+    assert set(statuses) == {200} and slow.most == 1
+    assert len([n for n in overtaken if n > 2 * len(busy)]) <= 5, overtaken
 
 
 def test_ends_of_the_wait(lab, tmp_path):

@@ -6,14 +6,14 @@
 
 #include <cmocka.h>
 
-#include <signal.h>
+#include <sched.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "stats/places.h"
 
-enum { WORKERS = 3, SLOT = 5, ROUNDS = 20000 };
+enum { WORKERS = 3, SLOT = 5, ROUNDS = 200000 };
 
 static void give(struct stats *s, unsigned worker)
 {
@@ -87,7 +87,7 @@ static void test_who_waits_longest(void **state)
 
 /* Shared by the processes of the next test. */
 struct seen {
-    uint32_t inside, most, taken[WORKERS];
+    uint32_t there, inside, most, taken[WORKERS];
 };
 
 static void note_most(struct seen *seen, uint32_t n)
@@ -103,6 +103,9 @@ static void take_and_give(int fd, struct seen *seen, unsigned id, uint32_t max)
 {
     struct stats *s = stats_open(fd);
 
+    (void)__atomic_add_fetch(&seen->there, 1, __ATOMIC_SEQ_CST);
+    while (__atomic_load_n(&seen->there, __ATOMIC_SEQ_CST) < WORKERS)
+        sched_yield();
     for (unsigned i = 0; i < ROUNDS; i++) {
         if (!stats_place_take(s, stats_worker(s, id), SLOT, max))
             continue;
