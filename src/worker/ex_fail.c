@@ -35,6 +35,7 @@ static void count_attempt(const struct exchange *ex, bool well)
     stats_add(ex->worker->stats, success ? STATS_server_success : STATS_server_failed, 1);
     stats_server_add(ex->worker->stats, ex->origin->stats_slot,
                      success ? STATS_SERVER_success : STATS_SERVER_failed, 1);
+    ex_measure_attempt(ex, well);
 }
 
 bool ex_ends_at_once(const struct exchange *ex)

@@ -173,6 +173,18 @@ void ex_lane_progress(struct exchange *ex);
 /* A piece of the request's body has come: END_OK, or why no more is taken. */
 enum end ex_check_body(struct exchange *ex, size_t bytes);
 
+/* ex_measure.c: what served.h counts. */
+/* The attempt is over, and counts as one. */
+void ex_measure_attempt(const struct exchange *ex, bool well);
+/* The response is over: it took this long. status 0: it was begun and broken off. */
+void ex_measure_response(const struct exchange *ex, unsigned status, uint64_t took_us);
+/* Is the time measured that Weldr adds? It takes two readings of the clock: one request in 64,
+ * by what the clock says when it begins; each where the access log tells it. */
+static inline bool ex_is_timed(const struct exchange *ex)
+{
+    return ex->begin_us % 64 == 0 || ex->worker->access_log != NULL;
+}
+
 /* ex_relay.c */
 extern const struct stream_up ex_of_client, ex_of_lane;
 void ex_client_gone(struct exchange *ex);

@@ -146,7 +146,7 @@ static enum ex_verdict step_send(struct exchange *ex)
     lane_tell_caller(ex->lane, ex->caller, ex->client);
     stream_send_head(ex_server(ex), &ex->request);
     ex->sent_us = loop_now_us(ex->worker->loop);
-    if (ex->worker->access_log != NULL)
+    if (ex_is_timed(ex))
         access_log_sent(ex);
     ex_move(ex, EX_RELAY, "request head sent");
     ex_replay_body(ex);
@@ -242,21 +242,24 @@ static void count_response(const struct exchange *ex)
 {
     struct stats_worker *stats = ex->worker->stats;
     bool whole = stream_is_ended(ex->client) && !(ex->flags & EX_CLIENT_GONE);
+    uint64_t took_us = ended_us(ex) - ex->begin_us;
 
     if (whole && ex->status < 500) {
         stats_add(stats, STATS_client_success, 1);
         count_at(ex, STATS_LISTENER_success, STATS_POOL_success);
+        ex_measure_response(ex, ex->status, took_us);
     } else if (stream_is_begun(ex->client)) {
         stats_add(stats, STATS_client_failed, 1);
         count_at(ex, STATS_LISTENER_failed, STATS_POOL_failed);
+        ex_measure_response(ex, whole ? ex->status : 0, took_us);
     }
     if (ex->end == END_BAD_REQUEST)
         stats_add(stats, STATS_bad_requests, 1);
     if (ex->flags & EX_CLIENT_GONE)
         stats_add(stats, STATS_client_aborts, 1);
     worker_note(ex->worker, FLIGHT_END, ex->end, ex->origin_id);
-    __atomic_store_n(&stats->end[ex->end], stats->end[ex->end] + 1, __ATOMIC_RELAXED);
-    histogram_add(&stats->latency_us, ended_us(ex) - ex->begin_us);
+    stats->end[ex->end] += 1;
+    histogram_add(&stats->latency_us, took_us);
     stats_sub(stats, STATS_in_flight, 1);
 }
 

@@ -92,6 +92,7 @@ struct pool_runtime *pool_runtime_follow(struct worker *w, const struct pool *p)
     pool->is_described = true;
     pool->stats_slot = worker_pool_slot(w, p->id);
     pool->stats = worker_pool_stats(w, p->id);
+    pool->served = worker_pool_served(w, p->id);
     pool->settings = p->settings;
     follow_bounds(pool);
     pool->hash_key = p->hash_key;

@@ -53,6 +53,7 @@ struct pool_runtime {
     uint32_t retrying_n;         /* … of those: with a further attempt */
     struct stats_line *stats;    /* pool_counters.def … */
     uint32_t stats_slot;         /* … or STATS_NO_SLOT */
+    struct stats_served_pool *served;
     UT_hash_handle hh;
 };
 
