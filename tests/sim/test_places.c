@@ -1,5 +1,6 @@
 /* max_requests of servers, and the pool's queue of requests that wait for a place at one. */
 #include "../unit/base/cm.h"
+#include "base/fault.h"
 #include "got.h"
 #include "worker/ends.h"
 #include "worker/origin.h"
@@ -370,6 +371,24 @@ static void test_unreachable_waits_for_full(void **state)
     world_end(w);
 }
 
+/* Without memory for the list of servers nobody knows that there are none. */
+static void test_no_memory_for_the_list(void **state)
+{
+    struct world *w = open_limited(1, 1);
+    struct world_client *c[2];
+
+    (void)state;
+    ask_many(w, c, 2, GET("/late/50/1"));
+    CHECK(waiting(w) == 1);
+    balance_spoil(&world_pool(w)->balance);
+    fault_set(1);
+    world_run_ms(w, 2);
+    CHECK(fault_countdown == 0 && waiting(w) == 1);
+    world_run_ms(w, 200);
+    CHECK(status_of(c[0], 0) == 200 && status_of(c[1], 0) == 200);
+    world_end(w);
+}
+
 static void test_snapshot_keeps_who_waits(void **state)
 {
     struct world *w = open_limited(1, 1);
@@ -520,6 +539,7 @@ int main(void)
         cmocka_unit_test(test_tunnel_has_a_place),
         cmocka_unit_test(test_retry_waits),
         cmocka_unit_test(test_unreachable_waits_for_full),
+        cmocka_unit_test(test_no_memory_for_the_list),
         cmocka_unit_test(test_snapshot_keeps_who_waits),
         cmocka_unit_test(test_seeds),
     };
