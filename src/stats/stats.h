@@ -4,7 +4,7 @@
  * workers, so that counters survive a crash. Layout: header, the keys, then per worker a
  * cache-line-aligned slot: counters (counters.def), end reasons, a latency histogram, its
  * number of clients for the other workers (share.h), its last events (flight.h), and slots of
- * a cache line each for servers, pools and listeners (server_counters.def, pool_counters.def,
+ * two cache lines each for servers, pools and listeners (server_counters.def, pool_counters.def,
  * listener_counters.def), and as many for how well they serve (served.h).
  * The segment has its largest size from the start, so that it grows without a restart: pages
  * that nobody touched cost nothing, and nobody reads or writes past the slots that were ever
@@ -34,7 +34,7 @@ enum {
     STATS_POOLS_MAX = 4096,
     STATS_LISTENERS_MAX = 1024,
     STATS_ENDS_MAX = 64,
-    STATS_LINE = 8, /* numbers in a cache line */
+    STATS_LINE = 16, /* numbers in two cache lines; what each request counts is in the first */
     STATS_NO_SLOT = 0xffffffffU
 };
 
@@ -65,7 +65,7 @@ enum stats_listener_counter {
 _Static_assert((int)STATS_SERVER_COUNTERS <= STATS_LINE &&
                    (int)STATS_POOL_COUNTERS <= STATS_LINE &&
                    (int)STATS_LISTENER_COUNTERS <= STATS_LINE,
-               "a slot is a cache line");
+               "a slot is two cache lines");
 
 /* Of a server, a pool or a listener. */
 struct stats_line {
@@ -81,6 +81,7 @@ struct stats_worker {
     struct stats_line server[STATS_SERVERS_MAX];
     struct stats_line pool[STATS_POOLS_MAX];
     struct stats_line listener[STATS_LISTENERS_MAX];
+    uint64_t queue_from_us[STATS_POOLS_MAX]; /* places.h */
     struct stats_served server_served[STATS_SERVERS_MAX];
     struct stats_served_pool pool_served[STATS_POOLS_MAX];
     struct stats_classes listener_classes[STATS_LISTENERS_MAX];

@@ -138,6 +138,8 @@ void stats_worker_reset_gauges(struct stats *s, unsigned id)
     share_set_open(&w->share, 0);
     reset_gauges(w->server, h->server_n, server_kinds, STATS_SERVER_COUNTERS);
     reset_gauges(w->pool, h->used_n[STATS_OF_POOL], pool_kinds, STATS_POOL_COUNTERS);
+    for (uint32_t i = 0; i < h->used_n[STATS_OF_POOL]; i++)
+        __atomic_store_n(&w->queue_from_us[i], 0, __ATOMIC_RELAXED);
     reset_gauges(w->listener, h->used_n[STATS_OF_LISTENER], listener_kinds,
                  STATS_LISTENER_COUNTERS);
 }

@@ -172,6 +172,7 @@ static void fill_times(struct access_record *r, const struct exchange *ex)
 {
     r->total_us = loop_now_us(ex->worker->loop) - ex->begin_us;
     r->wait_us = between_us(ex->begin_us, ex->picked_us);
+    r->queue_us = ex->waited_us;
     r->connect_us = between_us(ex->picked_us, ex->connected_us);
     r->first_byte_us = between_us(ex->sent_us, ex->first_us);
     r->added_us = access_log_added_us(ex);

@@ -11,9 +11,14 @@ static uint32_t find_slot(const struct worker *w, enum stats_kind kind, uint64_t
     return w->segment != NULL ? stats_slot_find(w->segment, kind, id) : STATS_NO_SLOT;
 }
 
+uint32_t worker_pool_slot(const struct worker *w, uint64_t pool_id)
+{
+    return find_slot(w, STATS_OF_POOL, pool_id);
+}
+
 struct stats_line *worker_pool_stats(struct worker *w, uint64_t pool_id)
 {
-    const uint32_t slot = find_slot(w, STATS_OF_POOL, pool_id);
+    const uint32_t slot = worker_pool_slot(w, pool_id);
 
     return slot != STATS_NO_SLOT ? &w->stats->pool[slot] : &nowhere;
 }
