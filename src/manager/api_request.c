@@ -196,6 +196,7 @@ static void on_head(struct api_conn *ac, const struct msg *m)
     ac->location[0] = ac->allow[0] = '\0';
     ac->path = SPAN_NONE;
     ac->wants_little = prefers_minimal(m);
+    api_accept_read(m, &ac->accept);
     ac->is_shortened = ac->is_passing = false;
     ac->knows_1xx = m->version >= 11;
     if (span_to_str(msg_method(m), ac->method, sizeof(ac->method)) < 0)
