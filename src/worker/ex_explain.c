@@ -80,7 +80,7 @@ int ex_add_explain(struct exchange *ex, struct msg *m)
         put_server(ex, &b);
     }
     if (ex->end != END_OK && ex->end != END_REDIRECT && ex->end != END_FIXED) {
-        sfield_key(&b, "end");
+        sfield_key(&b, "result");
         sfield_token(&b, span_from_str(end_facts(ex->end)->word));
     }
     struct span kept = arena_copy(&ex->arena, strb_span(&b));

@@ -95,6 +95,19 @@ void ex_leave_lane(struct exchange *ex, bool well)
     origin_check_done(o);
 }
 
+static void note_failed(struct exchange *ex, enum end end)
+{
+    uint64_t us = loop_now_us(ex->worker->loop) - ex->picked_us;
+
+    ex->failed[ex->failed_n < EX_FAILED_MAX ? ex->failed_n : EX_FAILED_MAX - 1] =
+        (struct ex_attempt){.origin_id = ex->origin_id,
+                            .us = us < UINT32_MAX ? (uint32_t)us : UINT32_MAX,
+                            .end = (uint8_t)end};
+    ex->failed_n++;
+    log_debug("attempt failed", LOG_X("server", ex->origin_id),
+              LOG_S("end", end_facts(end)->word));
+}
+
 static void end_attempt(struct exchange *ex, enum end end)
 {
     bool again = ex_may_retry(ex, end);
@@ -103,9 +116,8 @@ static void end_attempt(struct exchange *ex, enum end end)
     ex->end = (uint8_t)end;
     if (ex->step == EX_LANE && end == END_ORIGIN_RESET)
         ex->sent_n++; /* it was reached: not without end */
-    if (failed_id)
-        log_debug("attempt failed", LOG_X("server", failed_id),
-                  LOG_S("end", end_facts(end)->word));
+    if (ex->origin != NULL)
+        note_failed(ex, end);
     if (again && ex->row.failed_id == 0)
         ex->row.failed_id = failed_id;
     if (ex->lane != NULL && end == END_ORIGIN_RESET && !ex_lane_spoke(ex))
