@@ -276,8 +276,11 @@ static bool is_over_rate(struct log_site *site, enum log_level level)
 void log_line(struct log_site *site, enum log_level level, const char *message,
               const struct log_pair *pairs)
 {
+    struct log_site own = {0}; /* new with each line */
     uint32_t suppressed;
 
+    if (site == NULL)
+        site = &own;
     if (is_over_rate(site, level)) {
         site->suppressed++;
         return;

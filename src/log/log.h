@@ -7,12 +7,12 @@
  * \\ \n \xNN escapes) when they hold anything but printable ASCII without space, quote, '=' ;
  * so no input can forge a line or a key. Each call site has its own rate limit for error, warn
  * and info (10 lines a second; none is dropped silently: the next line that passes carries
- * suppressed=N); debug and trace pass all. A line has at most 4096 bytes: pairs that do not fit
- * are left out and it ends with truncated=1. One write(2) a line, which never waits
- * (nowait.h): a line that a stuck pipe or terminal does not take is lost, and the next one that
- * gets out has msg="log lines are lost" lines=N before it. Levels: error
- * = the operator must act; warn = degraded; info = changes of state; debug = per exchange;
- * trace = state moves.
+ * suppressed=N), but for what happens once and is asked for later (log_each); debug and trace
+ * pass all. A line has at most 4096 bytes: pairs that do not fit are left out and it ends with
+ * truncated=1. One write(2) a line, which never waits (nowait.h): a line that a stuck pipe or
+ * terminal does not take is lost, and the next one that gets out has msg="log lines are lost"
+ * lines=N before it. Levels: error = the operator must act; warn = degraded; info = changes of
+ * state; debug = per exchange; trace = state moves.
  */
 #ifndef WELDR_LOG_LOG_H
 #define WELDR_LOG_LOG_H
@@ -52,6 +52,7 @@ struct log_pair {
 #define LOG_X(k, v)    ((struct log_pair){(k), LOG_PAIR_HEX, NULL, (uint64_t)(v)})
 #define LOG_B(k, span) ((struct log_pair){(k), LOG_PAIR_BYTES, (span).ptr, (span).len})
 
+/* site: NULL: no rate limit. */
 void log_line(struct log_site *site, enum log_level level, const char *message,
               const struct log_pair *pairs);
 
@@ -68,6 +69,13 @@ void log_line(struct log_site *site, enum log_level level, const char *message,
         static struct log_site log_site_here;                               \
         log_line(&log_site_here, LOG_INFO, (message),                       \
                  (const struct log_pair[]){__VA_ARGS__ __VA_OPT__(, ){0}}); \
+    } while (0)
+/* Each one, however many there are: changes of the pool and transitions of its servers. */
+#define log_each(level, message, ...)                                           \
+    do {                                                                        \
+        if ((level) <= log_level_now)                                           \
+            log_line(NULL, (level), (message),                                  \
+                     (const struct log_pair[]){__VA_ARGS__ __VA_OPT__(, ){0}}); \
     } while (0)
 #define log_error(message, ...) LOG_AT(LOG_ERROR, message, ##__VA_ARGS__)
 #define log_warn(message, ...)  LOG_AT(LOG_WARN, message, ##__VA_ARGS__)

@@ -7,20 +7,20 @@
 #include "manager/manager.h"
 
 static const struct fsm_state phases[API_PHASES] = {
-    [API_READING] = {"READING",
-                     FSM_TO(API_PUT_OFF) | FSM_TO(API_WAITING) | FSM_TO(API_SENDING)},
+    [API_READING] = {"READING", FSM_TO(API_PUT_OFF) | FSM_TO(API_WAITING) |
+                                    FSM_TO(API_SENDING) | FSM_TO(API_STREAMING)},
     [API_PUT_OFF] = {"PUT_OFF", FSM_TO(API_WAITING) | FSM_TO(API_SENDING)},
     [API_WAITING] = {"WAITING", FSM_TO(API_SENDING)},
     [API_SENDING] = {"SENDING", FSM_TO(API_READING)},
+    [API_STREAMING] = {"STREAMING", 0},
 };
 static const struct fsm phase_fsm = {"api", phases, API_PHASES};
 
 /* What a phase means for whoever else wants a place. */
 static const enum place_state place_states[API_PHASES] = {
-    [API_READING] = PLACE_IDLE,
-    [API_PUT_OFF] = PLACE_BUSY,
-    [API_WAITING] = PLACE_BUSY,
-    [API_SENDING] = PLACE_SENDING,
+    [API_READING] = PLACE_IDLE,    [API_PUT_OFF] = PLACE_BUSY,   [API_WAITING] = PLACE_BUSY,
+    [API_SENDING] = PLACE_SENDING, [API_STREAMING] = PLACE_BUSY, /* it judges by itself who is
+                                                                    stuck */
 };
 
 void api_note_place(struct api_conn *ac, enum place_state state)
@@ -61,6 +61,8 @@ static void on_drained(struct conn *c)
     struct api_conn *ac = api_conn_of(c);
 
     on_progress(c);
+    if (ac->stream != NULL)
+        ac->stream_ops->on_drained(ac->stream);
     if (ac->phase != API_SENDING)
         return;
     if (ac->is_given)
@@ -87,6 +89,8 @@ static void on_fin(struct conn *c)
 {
     struct api_conn *ac = api_conn_of(c);
 
+    if (ac->stream != NULL)
+        ac->stream_ops->on_fin(ac->stream);
     if (ac->change != NULL && change_is_leaving(ac->change) && ac->knows_1xx)
         api_send_continue(ac);
 }
@@ -99,15 +103,21 @@ static void on_gone(struct conn *c, int rc)
 
 static void on_timer(struct conn *c)
 {
-    if (api_conn_of(c)->phase == API_PUT_OFF) {
-        api_handle(api_conn_of(c));
+    struct api_conn *ac = api_conn_of(c);
+
+    if (ac->stream != NULL) {
+        ac->stream_ops->on_timer(ac->stream);
+        return;
+    }
+    if (ac->phase == API_PUT_OFF) {
+        api_handle(ac);
         return;
     }
     if (conn_is_congested(c) && conn_has_taken(c)) {
         on_progress(c);
         return;
     }
-    conn_close(c, api_conn_of(c)->phase == API_SENDING ? CONN_CLOSE_RESET : CONN_CLOSE_NOW);
+    conn_close(c, ac->phase == API_SENDING ? CONN_CLOSE_RESET : CONN_CLOSE_NOW);
 }
 
 static void on_closed(struct conn *c)
@@ -115,6 +125,8 @@ static void on_closed(struct conn *c)
     struct api_conn *ac = api_conn_of(c);
 
     LIST_REMOVE(ac, entry);
+    if (ac->stream != NULL)
+        ac->stream_ops->on_closed(ac->stream);
     places_leave(&ac->api->places, &ac->place);
     ac->api->conn_n--;
     if (ac->change != NULL)
@@ -206,6 +218,7 @@ void api_init(struct api *a, struct manager *m)
     a->m = m;
     LIST_INIT(&a->conns);
     places_init(&a->places);
+    TAILQ_INIT(&a->streams);
 }
 
 void api_add_listener(struct api *a, int fd, const struct addr *bound, bool is_metrics)

@@ -7,7 +7,8 @@
  * every live worker has it. A client that goes away meanwhile takes its api_conn with it; the
  * change is an object of its own (change.h) and goes on.
  *
- * Phases: READING → (PUT_OFF →) (WAITING →) SENDING → READING …. Owner: the manager; conns free
+ * Phases: READING → (PUT_OFF →) (WAITING →) SENDING → READING …; READING → STREAMING
+ * (api_stream.h), to the end of the connection. Owner: the manager; conns free
  * themselves.
  */
 #ifndef WELDR_MANAGER_API_H
@@ -18,11 +19,13 @@
 #include <sys/queue.h>
 
 #include "config/config.h"
+#include "manager/api_accept.h"
 #include "manager/api_auth.h"
 #include "manager/api_places.h"
 #include "manager/api_query.h"
 #include "manager/api_route.h"
 #include "manager/change.h"
+#include "manager/event_ring.h"
 #include "net/conn.h"
 
 enum {
@@ -41,9 +44,17 @@ struct api_cursor;
 struct api_object_kind;
 struct api_pages;
 struct api_pages_kind;
+struct api_stream;
 struct manager;
 
-enum api_phase { API_READING, API_PUT_OFF, API_WAITING, API_SENDING, API_PHASES };
+enum api_phase {
+    API_READING,
+    API_PUT_OFF,
+    API_WAITING,
+    API_SENDING,
+    API_STREAMING,
+    API_PHASES
+};
 
 struct api_conn {
     struct conn conn; /* first */
@@ -53,23 +64,26 @@ struct api_conn {
     struct manager *m;
     struct addr peer, local;
     struct place place;
-    uint8_t phase;          /* enum api_phase */
-    bool is_metrics;        /* as its listener */
-    bool is_in_head;        /* a part of a head is there */
-    bool is_given;          /* SENDING: all of the response; some of it waits for the client */
-    bool is_head;           /* HEAD: no body in the response */
-    bool is_whole;          /* the request was read to its end */
-    bool knows_1xx;         /* the client understands 1xx responses */
-    bool is_passing;        /* what the response says is over soon: Retry-After */
-    bool wants_openmetrics; /* Accept */
-    bool wants_little;      /* Prefer: return=minimal … */
-    bool is_shortened;      /* … and gets it */
-    unsigned refusal;       /* index into the refusals that the head met; 0: none */
+    uint8_t phase;     /* enum api_phase */
+    bool is_metrics;   /* as its listener */
+    bool is_in_head;   /* a part of a head is there */
+    bool is_given;     /* SENDING: all of the response; some of it waits for the client */
+    bool is_head;      /* HEAD: no body in the response */
+    bool is_whole;     /* the request was read to its end */
+    bool knows_1xx;    /* the client understands 1xx responses */
+    bool is_passing;   /* what the response says is over soon: Retry-After */
+    bool wants_little; /* Prefer: return=minimal … */
+    bool is_shortened; /* … and gets it */
+    unsigned refusal;  /* index into the refusals that the head met; 0: none */
     char method[16];
     char *target;     /* NULL between requests */
     struct span path; /* in target */
     struct api_query query;
     struct api_match match;
+    struct api_accept accept;
+    char last_event_id[EVENT_ID_MAX]; /* Last-Event-ID; empty: none */
+    struct api_stream *stream;        /* STREAMING; NULL: none, or its last word was said */
+    const struct api_stream_ops *stream_ops;
     char *body;
     size_t body_len, body_cap;
     /* a change under way */
@@ -92,6 +106,14 @@ struct api_conn {
     char date[32];
 };
 
+/* What happens to the connection of a stream, for api_stream.c. */
+struct api_stream_ops {
+    void (*on_drained)(struct api_stream *st);
+    void (*on_timer)(struct api_stream *st);
+    void (*on_fin)(struct api_stream *st);
+    void (*on_closed)(struct api_stream *st);
+};
+
 struct api_listener {
     struct sock sock;
     struct api *owner;
@@ -107,6 +129,8 @@ struct api {
     unsigned open_n; /* listening sockets not closed yet */
     LIST_HEAD(api_conns, api_conn) conns;
     struct places places;
+    TAILQ_HEAD(api_stream_list, api_stream) streams; /* api_stream.h */
+    unsigned stream_n;
     unsigned conn_n;
     size_t body_bytes; /* of the bodies that are longer than API_BODY_SHORT */
 };
@@ -139,6 +163,8 @@ void api_respond_pages(struct api_conn *ac, unsigned status, const struct api_pa
 void api_respond_nothing(struct api_conn *ac);
 /* The same as application/problem+json. */
 void api_respond_problem(struct api_conn *ac, unsigned status, char *text);
+/* Who asks, for events and log. */
+void api_name_caller(const struct api_conn *ac, struct event_by *by);
 /* Proposes the command (stays the caller's); then runs when it is committed and every live
  * worker has it, ac->outcome tells what came of it. Failing, the problem is answered. */
 void api_propose(struct api_conn *ac, struct pool_command *c, void (*then)(struct api_conn *));

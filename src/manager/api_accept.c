@@ -54,6 +54,8 @@ static void read_range(struct span range, struct api_accept *a)
         of = &a->openmetrics;
     else if (span_is_equal_nocase(type, SPAN("text/plain")))
         of = &a->plain;
+    else if (span_is_equal_nocase(type, SPAN("text/event-stream")))
+        of = &a->event_stream;
     if (of != NULL && weight > *of)
         *of = weight;
 }
@@ -67,4 +69,9 @@ void api_accept_read(struct span value, struct api_accept *a)
 bool api_accept_is_openmetrics(const struct api_accept *a)
 {
     return a->openmetrics > 0 && a->openmetrics >= a->plain;
+}
+
+bool api_accept_is_event_stream(const struct api_accept *a)
+{
+    return a->event_stream > 0;
 }

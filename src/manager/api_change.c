@@ -58,6 +58,12 @@ static void on_change(struct change *ch)
         ac->then(ac);
 }
 
+void api_name_caller(const struct api_conn *ac, struct event_by *by)
+{
+    *by = (struct event_by){.token = ""}; /* tokens have no names yet */
+    (void)addr_print(&ac->peer, by->address);
+}
+
 void api_propose(struct api_conn *ac, struct pool_command *c, void (*then)(struct api_conn *))
 {
     if (manager_is_draining(ac->m)) {
@@ -70,6 +76,7 @@ void api_propose(struct api_conn *ac, struct pool_command *c, void (*then)(struc
         respond_failure(ac, rc);
         return;
     }
+    api_name_caller(ac, &ac->change->by);
     ac->change->has_drain = ac->query.has_drain;
     ac->change->drain_ms = ac->query.drain_ms;
     ac->then = then;

@@ -148,7 +148,7 @@ static void put_server(const struct manager *m, const struct pool_server *server
     jtext_open(t, NULL, '{');
     jtext_str(t, "id", id);
     jtext_str(t, "url", server->url);
-    jtext_str(t, "state", facts_state(f));
+    jtext_str(t, "state", server_state_word((enum server_state)f->record.state));
     jtext_bool(t, "usable", usable_is(m, server));
     if (server->max_requests > 0) {
         jtext_number(t, "in_flight", in_flight(m, server));

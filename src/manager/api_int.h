@@ -35,6 +35,9 @@ void api_drop_request(struct api_conn *ac);
 
 /* ---- api_respond.c ---- */
 
+/* The head of a response that is a stream of events; its body follows as they come. */
+void api_begin_stream(struct api_conn *ac);
+
 /* The response was taken: the next request may come. */
 void api_hear_next(struct api_conn *ac);
 /* The client takes more. */

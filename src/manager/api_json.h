@@ -37,6 +37,7 @@ struct api_json_server_view {
     const char *pool;
     const char *state;
     const char *reason;              /* empty: null */
+    uint64_t since_us, transitions;  /* of the state; wall clock */
     const struct facts_addrs *addrs; /* its own, or what its name stands for; NULL: none */
     const struct pool_health *check; /* effective */
     const struct check_result *last; /* NULL: never checked */

@@ -123,7 +123,7 @@ static void put_addr(struct jtext *t, const struct facts_addr *a)
     (void)clock_print_wall(a->since_us, since);
     jtext_open(t, NULL, '{');
     jtext_str(t, "address", text);
-    jtext_str(t, "state", a->rule.up ? "active" : "down");
+    jtext_str(t, "state", server_state_word(facts_addr_state(a)));
     put_text_or_null(t, "reason", a->reason);
     jtext_str(t, "since", since);
     jtext_close(t, '}');
@@ -169,15 +169,18 @@ static void put_counters(struct jtext *t, const struct api_json_server_view *v)
 static void put_server(struct jtext *t, const char *key, const struct api_json_server_view *v,
                        const char *check, bool alone)
 {
-    char id[24];
+    char id[24], since[32];
 
     (void)pool_id_print(v->server->id, id);
+    (void)clock_print_wall(v->since_us, since);
     jtext_open(t, key, '{');
     jtext_str(t, "id", id);
     jtext_str(t, "url", v->server->url);
     jtext_str(t, "pool", v->pool);
     jtext_str(t, "state", v->state);
     put_text_or_null(t, "reason", v->reason);
+    jtext_str(t, "since", since);
+    jtext_number(t, "transitions", v->transitions);
     put_addrs(t, v->addrs);
     put_settings(t, v->server, check);
     put_counters(t, v);
@@ -314,10 +317,11 @@ void api_json_detail_begin(struct api_json_list *l)
 void api_json_detail_add(struct api_json_list *l, const struct api_json_server_view *v)
 {
     struct jtext *t = &l->text;
-    char id[24], port[8];
+    char id[24], port[8], since[32];
     struct strb b;
 
     (void)pool_id_print(v->server->id, id);
+    (void)clock_print_wall(v->since_us, since);
     strb_init(&b, port, sizeof(port));
     strb_add_u64(&b, v->server->addr.port);
     jtext_open(t, NULL, '{');
@@ -327,6 +331,7 @@ void api_json_detail_add(struct api_json_list *l, const struct api_json_server_v
     jtext_number(t, "success", v->success);
     jtext_number(t, "failed", v->failed);
     jtext_str(t, "state", v->state);
+    jtext_str(t, "since", since);
     jtext_number(t, "in_flight", v->in_flight);
     jtext_str(t, "pool", v->pool);
     jtext_close(t, '}');

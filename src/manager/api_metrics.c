@@ -8,8 +8,9 @@ void api_metrics_get(struct api_conn *ac)
     static const struct api_pages_kind openmetrics = {
         .type = "application/openmetrics-text; version=1.0.0; charset=utf-8",
         .page = metrics_page};
+    const bool is_open = api_accept_is_openmetrics(&ac->accept);
     struct api_cursor at = {0};
 
-    metrics_begin(ac->m, ac->wants_openmetrics, &at.metrics);
-    api_respond_pages(ac, 200, ac->wants_openmetrics ? &openmetrics : &prometheus, &at);
+    metrics_begin(ac->m, is_open, &at.metrics);
+    api_respond_pages(ac, 200, is_open ? &openmetrics : &prometheus, &at);
 }

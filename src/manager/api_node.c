@@ -6,6 +6,7 @@
 #include "manager/api_problem.h"
 #include "manager/api_shown.h"
 #include "manager/api_wish.h"
+#include "manager/events.h"
 #include "manager/listeners.h"
 #include "manager/manager.h"
 #include "manager/start.h"
@@ -76,12 +77,17 @@ static void take(struct manager *m, const struct node_settings *wanted)
 static void change(struct api_conn *ac, struct node_settings *wanted)
 {
     const int rc = set_workers(ac->m, wanted);
+    struct event_by by;
 
     if (rc < 0) {
         api_problem_internal(ac, rc);
         return;
     }
     take(ac->m, wanted);
+    api_name_caller(ac, &by);
+    events_set_by(ac->m, &by);
+    events_tell(ac->m, &(struct event_note){.kind = EVENT_NODE_CHANGED});
+    events_set_by(ac->m, NULL);
     api_await_workers(ac, api_node_get);
 }
 

@@ -5,6 +5,7 @@
 #include "base/fault.h"
 #include "manager/leaving.h"
 #include "manager/manager.h"
+#include "manager/states.h"
 
 /* The first is as long as most whole lists, which then have a Content-Length. */
 enum { FIRST_PAGE_BYTES = 64 * 1024, PAGE_BYTES = 16 * 1024 };
@@ -75,6 +76,7 @@ struct api_pages *api_pages_new(struct manager *m, const struct api_pages_kind *
     if (p == NULL)
         return NULL;
     leaving_sweep(m);
+    states_look_at_all(m);
     *p = (struct api_pages){.kind = kind, .at = *at};
     p->at.left_end = m->facts.drain_no;
     if (kind->begin != NULL)

@@ -113,14 +113,21 @@ void api_handle(struct api_conn *ac)
     }
 }
 
-static bool wants_openmetrics(const struct msg *m)
+/* Which form the response has, and from where on a stream of events goes on. */
+static void read_wishes(struct api_conn *ac, const struct msg *m)
 {
-    struct api_accept accept = {0};
+    ac->accept = (struct api_accept){0};
+    ac->last_event_id[0] = '\0';
+    for (unsigned i = 0; i < m->field_n; i++) {
+        const struct span name = msg_field_name(m, &m->fields[i]);
+        const struct span value = msg_field_value(m, &m->fields[i]);
 
-    for (unsigned i = 0; i < m->field_n; i++)
-        if (span_is_equal_nocase(msg_field_name(m, &m->fields[i]), SPAN("Accept")))
-            api_accept_read(msg_field_value(m, &m->fields[i]), &accept);
-    return api_accept_is_openmetrics(&accept);
+        if (span_is_equal_nocase(name, SPAN("Accept")))
+            api_accept_read(value, &ac->accept);
+        else if (span_is_equal_nocase(name, SPAN("Last-Event-ID")) &&
+                 span_to_str(value, ac->last_event_id, sizeof(ac->last_event_id)) < 0)
+            ac->last_event_id[0] = '\0'; /* too long for one of ours */
+    }
 }
 
 static bool prefers_minimal(const struct msg *m)
@@ -220,8 +227,8 @@ static void on_head(struct api_conn *ac, const struct msg *m)
     ac->body_len = 0;
     ac->location[0] = ac->allow[0] = '\0';
     ac->path = SPAN_NONE;
-    ac->wants_openmetrics = wants_openmetrics(m);
     ac->wants_little = prefers_minimal(m);
+    read_wishes(ac, m);
     ac->is_shortened = ac->is_passing = false;
     ac->knows_1xx = m->version >= 11;
     if (span_to_str(msg_method(m), ac->method, sizeof(ac->method)) < 0)

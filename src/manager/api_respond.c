@@ -163,6 +163,24 @@ static void send_response(struct api_conn *ac, unsigned status, const char *type
     api_send_more(ac);
 }
 
+void api_begin_stream(struct api_conn *ac)
+{
+    struct msg msg;
+
+    api_move(ac, API_STREAMING, "events");
+    date_print(loop_wall_us(ac->m->loop) / 1000000, ac->date);
+    reply_init(&msg, 200, 0);
+    msg.flags &= (uint16_t)~MSG_HAS_LENGTH;
+    msg.body = MSG_BODY_CHUNKED;
+    add(&msg, SPAN("Date"), ac->date);
+    add(&msg, SPAN("Content-Type"), "text/event-stream");
+    add(&msg, SPAN("Cache-Control"), "no-store");
+    conn_close_after(&ac->conn);
+    conn_send_head(&ac->conn, &msg);
+    conn_watch_fin(&ac->conn);
+    api_drop_request(ac);
+}
+
 static void respond(struct api_conn *ac, unsigned status, char *text, const char *type)
 {
     if (ac->change != NULL)

@@ -13,6 +13,7 @@
 #include "manager/api_wish.h"
 #include "manager/leaving.h"
 #include "manager/manager.h"
+#include "manager/states.h"
 #include "pool/pool_code.h"
 
 struct pool *api_find_pool(const struct api_conn *ac)
@@ -174,6 +175,7 @@ void api_respond_server(struct api_conn *ac, unsigned status, const struct pool_
         api_respond_no_server(ac);
         return;
     }
+    states_look(ac->m, facts_find(&ac->m->facts, server->id));
     api_view_fill(ac->m, server, &view);
     api_respond(ac, status, api_json_server(&view.json));
 }

@@ -13,6 +13,8 @@ static const struct api_json_fixed server_rows[] = {
     {"drain_ms", "POST .../drain sets it with delay_ms"},
     {"links", "they follow from the url"},
     {"reason", NULL},
+    {"since", NULL},
+    {"transitions", NULL},
     {"addresses", NULL},
     {"in_flight", NULL},
     {"success", NULL},

@@ -323,17 +323,30 @@ static void note(struct change *ch, const struct pool_outcome *outcome)
         set_timer(ch, loop_now_ms(ch->m->loop));
 }
 
-void changes_note(struct manager *m, const uint8_t *request_id,
-                  const struct pool_outcome *outcome)
+static struct change *find(const struct manager *m, const uint8_t *request_id)
 {
     struct change *ch;
 
-    TAILQ_FOREACH (ch, &m->changes->list, entry) {
-        if (memcmp(ch->request_id, request_id, sizeof(ch->request_id)) == 0) {
-            note(ch, outcome);
-            return;
-        }
-    }
+    TAILQ_FOREACH (ch, &m->changes->list, entry)
+        if (memcmp(ch->request_id, request_id, sizeof(ch->request_id)) == 0)
+            return ch;
+    return NULL;
+}
+
+void changes_note(struct manager *m, const uint8_t *request_id,
+                  const struct pool_outcome *outcome)
+{
+    struct change *ch = find(m, request_id);
+
+    if (ch != NULL)
+        note(ch, outcome);
+}
+
+const struct event_by *changes_by(struct manager *m, const uint8_t *request_id)
+{
+    const struct change *ch = find(m, request_id);
+
+    return ch != NULL ? &ch->by : NULL;
 }
 
 void changes_look_up(struct manager *m)

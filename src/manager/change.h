@@ -27,6 +27,7 @@
 #include <sys/queue.h>
 
 #include "base/timers.h"
+#include "manager/events.h"
 #include "manager/leaving.h"
 #include "manager/listeners.h"
 #include "manager/publish.h"
@@ -62,6 +63,7 @@ struct change {
     bool may_be_stored; /* nobody knows what became of it the last time */
     struct listeners_claim claim; /* to the sockets that were bound for it */
     struct manager *m;
+    struct event_by by; /* who asked */
     uint8_t request_id[POOL_REQUEST_ID_BYTES];
     char *bytes; /* the entry */
     size_t len;
@@ -110,6 +112,8 @@ int change_refusal(const struct change *ch, struct pool_error *error) MUST_USE;
 /* What was applied under this id. */
 void changes_note(struct manager *m, const uint8_t *request_id,
                   const struct pool_outcome *outcome);
+/* Who asked for what has this id; NULL: nobody here. */
+const struct event_by *changes_by(struct manager *m, const uint8_t *request_id);
 /* The whole state is another: what became of each. */
 void changes_look_up(struct manager *m);
 

@@ -55,32 +55,6 @@ static void print_reason(struct facts_addr *a)
     strb_add_str(&b, a->last.error);
 }
 
-static void log_addr(const struct facts_addr *a, const struct pool_server *server)
-{
-    char text[ADDR_TEXT_MAX];
-
-    (void)addr_print(&a->addr, text);
-    if (a->rule.up)
-        log_info("address is active", LOG_S("server", server->url), LOG_S("address", text));
-    else
-        log_warn("address is down", LOG_S("server", server->url), LOG_S("address", text),
-                 LOG_U("failures", a->rule.failures), LOG_S("error", a->last.error));
-}
-
-static void log_server(const struct checks *c, const struct server_facts *f,
-                       const struct pool_server *server)
-{
-    const struct facts_addr *a = facts_explain(f);
-    const struct pool *p = pool_find_id(c->state, f->pool_id);
-
-    MUST(p != NULL);
-    if (f->is_up || a == NULL)
-        log_info("server is active", LOG_S("server", server->url), LOG_S("pool", p->name));
-    else
-        log_warn("server is down", LOG_S("server", server->url), LOG_S("pool", p->name),
-                 LOG_U("failures", a->rule.failures), LOG_S("error", a->last.error));
-}
-
 static void tell_addrs(struct checks *c, struct server_facts *f)
 {
     if (f->is_named)
@@ -88,26 +62,23 @@ static void tell_addrs(struct checks *c, struct server_facts *f)
 }
 
 /* What follows for the server; its addresses are told before: one that comes back has one. */
-static void judge(struct checks *c, struct server_facts *f, const struct pool_server *server,
-                  bool is_verdict)
+static void judge(struct checks *c, struct server_facts *f, bool is_verdict)
 {
     const bool is_first = is_verdict && f->is_untried;
     const bool has_changed = facts_judge(f);
 
     if (is_first)
         f->is_untried = false;
-    if (has_changed)
-        log_server(c, f, server);
     if (has_changed || is_first)
         c->hooks.on_change(c->hooks.arg, f);
 }
 
-static void note_change(struct facts_addr *a, const struct pool_server *server)
+static void note_change(struct facts_addr *a)
 {
     a->since_us = loop_wall_us(a->checks->shared->loop);
     print_reason(a);
     if (a->server->is_named)
-        log_addr(a, server);
+        a->checks->hooks.on_addr(a->checks->hooks.arg, a);
     tell_addrs(a->checks, a->server);
 }
 
@@ -139,10 +110,10 @@ static void take_result(struct facts_addr *a, const struct pool_server *server,
               LOG_U("status", result->status), LOG_U("ms", result->took_ms));
     loop_timer_in(a->checks->shared->loop, &a->timer, pause_ms(a, &limits, is_first));
     if (has_changed)
-        note_change(a, server);
+        note_change(a);
     else if (!result->ok)
         print_reason(a);
-    judge(a->checks, a->server, server, result->ok || !waits);
+    judge(a->checks, a->server, result->ok || !waits);
     if (result->ok)
         a->checks->hooks.on_pass(a->checks->hooks.arg, a->server);
 }
@@ -326,7 +297,7 @@ static uint64_t hash_settings(const struct pool_health *h)
 }
 
 /* No check will say any more of it: it counts as up. */
-static void forgive(struct checks *c, struct server_facts *f, const struct pool_server *server)
+static void forgive(struct checks *c, struct server_facts *f)
 {
     struct facts_addr *a;
 
@@ -335,9 +306,9 @@ static void forgive(struct checks *c, struct server_facts *f, const struct pool_
 
         health_rule_init(&a->rule, false);
         if (!was_up)
-            note_change(a, server);
+            note_change(a);
     }
-    judge(c, f, server, true);
+    judge(c, f, true);
 }
 
 static bool makes_wait(const struct pool_health *h)
@@ -393,7 +364,7 @@ void checks_update(struct checks *c, const struct pool_server *server,
     TAILQ_FOREACH (a, &facts->addrs, entry)
         stop(a);
     if (h.type == POOL_HEALTH_NONE)
-        forgive(c, facts, server);
+        forgive(c, facts);
     else
         start_over(c, facts, &h);
     start_waiting(c);
@@ -465,7 +436,7 @@ void checks_add(struct checks *c, const struct pool_server *server, struct serve
     if (h.type != POOL_HEALTH_NONE)
         return;
     facts->is_untried = false;
-    forgive(c, facts, server);
+    forgive(c, facts);
 }
 
 void checks_remove(struct checks *c, struct server_facts *facts)
@@ -520,7 +491,7 @@ int checks_set_addrs(struct checks *c, struct server_facts *facts, const struct 
     free_gone(&gone);
     begin_new(c, facts, server);
     tell_addrs(c, facts);
-    judge(c, facts, server, false);
+    judge(c, facts, false);
     start_waiting(c);
     return 0;
 }

@@ -41,6 +41,8 @@ enum checks_class {
 struct checks_hooks {
     /* The set of a name's addresses, or which of them are down, has changed. */
     void (*on_addrs)(void *arg, struct server_facts *facts);
+    /* An address of a name went up or down. */
+    void (*on_addr)(void *arg, const struct facts_addr *a);
     /* A check has passed. */
     void (*on_pass)(void *arg, struct server_facts *facts);
     /* The server went up or down, or was judged for the first time. */

@@ -12,17 +12,18 @@
 enum { SLOT_BITS = 64 };
 
 static const struct fsm_state leave_states[LEAVE_STATES] = {
-#define LEAVE_STATE(name, log, next) [LEAVE_##name] = {#name, next},
+#define LEAVE_STATE(name, event, next) [LEAVE_##name] = {#name, next},
 #include "manager/leave_states.def"
 #undef LEAVE_STATE
 };
 static const struct fsm leave_fsm = {"leave", leave_states, LEAVE_STATES};
 
 static const struct {
-    const char *state, *finishing, *drained;
+    enum server_state state;
+    const char *finishing, *drained;
 } causes[LEAVE_CAUSES] = {
 #define LEAVE_CAUSE(name, state, finishing, drained) \
-    [LEAVE_CAUSE_##name] = {state, finishing, drained},
+    [LEAVE_CAUSE_##name] = {SERVER_##state, finishing, drained},
 #include "manager/leave_states.def"
 #undef LEAVE_CAUSE
 };
@@ -114,8 +115,12 @@ static struct server_facts *new_facts(uint64_t id, const struct addr *addr, uint
 
     if (s == NULL)
         return NULL;
-    *s = (struct server_facts){
-        .id = id, .is_up = true, .is_untried = true, .is_named = addr->family == 0};
+    *s = (struct server_facts){.id = id,
+                               .is_up = true,
+                               .is_untried = true,
+                               .is_named = addr->family == 0,
+                               .weight = 1};
+    server_record_init(&s->record, facts_state(s), now_us);
     TAILQ_INIT(&s->addrs);
     if (s->is_named)
         return s;
@@ -132,6 +137,7 @@ static struct server_facts *new_facts(uint64_t id, const struct addr *addr, uint
 static void free_facts(struct server_facts *s)
 {
     free_addrs(&s->addrs);
+    server_record_fini(&s->record);
     free(s);
 }
 
@@ -214,11 +220,13 @@ void facts_renew(struct facts *f, struct server_facts *s, struct facts_addr *fir
     MUST(!s->is_checked);
     forget_leaving(f, s);
     free_addrs(&s->addrs);
+    server_record_fini(&s->record);
     *s = (struct server_facts){.id = s->id,
                                .stats_slot = s->stats_slot,
                                .is_up = true,
                                .is_untried = true,
                                .is_named = first == NULL,
+                               .weight = 1,
                                .hh = hh};
     TAILQ_INIT(&s->addrs);
     if (first == NULL)
@@ -398,11 +406,32 @@ const char *facts_leave_reason(const struct server_facts *s)
     return facts_is_leaving(s) ? causes[cause].finishing : causes[cause].drained;
 }
 
-const char *facts_state(const struct server_facts *s)
+enum server_state facts_addr_state(const struct facts_addr *a)
+{
+    if (a->rule.up)
+        return SERVER_ACTIVE;
+    return a->rule.waits ? SERVER_INITIAL : SERVER_DOWN;
+}
+
+/* Nobody has tried it yet, and until then it gets nothing. */
+static bool is_initial(const struct server_facts *s)
+{
+    if (facts_has_no_addr(s))
+        return s->name_error[0] == '\0';
+    return facts_is_waiting(s);
+}
+
+enum server_state facts_state(const struct server_facts *s)
 {
     const enum leave_cause cause = cause_of(s);
 
     if (cause != LEAVE_CAUSE_NONE)
         return causes[cause].state;
-    return s->is_up && !facts_has_no_addr(s) ? "active" : "down";
+    if (is_initial(s))
+        return SERVER_INITIAL;
+    if (!s->is_up || facts_has_no_addr(s))
+        return SERVER_DOWN;
+    if (s->weight == 0)
+        return SERVER_STANDBY;
+    return s->is_ejected ? SERVER_EJECTED : SERVER_ACTIVE;
 }

@@ -23,6 +23,7 @@
 
 #include "base/timers.h"
 #include "health/rule.h"
+#include "manager/server_state.h"
 #include "pool/pool.h"
 #include "stats/stats.h"
 #include "wire/frame.h"
@@ -44,7 +45,7 @@ struct probe;
 
 /* A server on its way out: leave_states.def. */
 enum leave_state {
-#define LEAVE_STATE(name, log, next) LEAVE_##name,
+#define LEAVE_STATE(name, event, next) LEAVE_##name,
 #include "manager/leave_states.def"
 #undef LEAVE_STATE
     LEAVE_STATES
@@ -91,6 +92,10 @@ struct server_facts {
     struct pool_server *removed; /* draining: its description, owned; NULL while in the pool */
     uint8_t admin;               /* enum pool_admin, as last applied … */
     uint32_t drain_ms;           /* … and its limit */
+    uint32_t weight;             /* the same; 0: it stands by */
+    uint32_t ejected_n;          /* workers that keep it out, as last looked at (states.c) */
+    bool is_ejected;             /* … and these are all that serve */
+    struct server_record record; /* states.c */
     uint8_t leave;               /* enum leave_state; leaving.h */
     TAILQ_ENTRY(server_facts) leaving, draining; /* among those */
     uint64_t drain_no;       /* draining: counts them in the order of that list, from 1 */
@@ -169,8 +174,10 @@ const struct facts_addr *facts_explain(const struct server_facts *s);
 bool facts_has_no_addr(const struct server_facts *s);
 /* check.initial is "down", and no check has passed yet: it gets no request in any case. */
 bool facts_is_waiting(const struct server_facts *s);
-/* "active", "down", "draining" or "maintenance". */
-const char *facts_state(const struct server_facts *s);
+/* Of an address alone. */
+enum server_state facts_addr_state(const struct facts_addr *a);
+/* What the facts mean. server_state_word gives its word; what is told of it is in `record`. */
+enum server_state facts_state(const struct server_facts *s);
 /* Why it takes no new requests, whatever the checks say: "removed", "drained" …; NULL: it may.
  */
 const char *facts_leave_reason(const struct server_facts *s);

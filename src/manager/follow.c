@@ -1,13 +1,32 @@
 #include "manager/follow.h"
 
 #include "log/log.h"
+#include "manager/events.h"
 #include "manager/leaving.h"
 #include "manager/listeners.h"
 #include "manager/manager.h"
 #include "manager/names.h"
+#include "manager/states.h"
 #include "manager/usable.h"
 
 enum { REPAIR_MS = 200 };
+
+/* ---- who is told ---- */
+
+static void tell_server(struct manager *m, enum event_kind kind,
+                        const struct pool_server *server, const struct pool *p)
+{
+    char id[24];
+
+    (void)pool_id_print(server->id, id);
+    events_tell(m, &(struct event_note){
+                       .kind = kind, .pool = p->name, .server_id = id, .server = server->url});
+}
+
+static void tell_pool(struct manager *m, enum event_kind kind, const struct pool *p)
+{
+    events_tell(m, &(struct event_note){.kind = kind, .pool = p->name});
+}
 
 /* ---- servers ---- */
 
@@ -50,9 +69,12 @@ void follow_server_new(struct manager *m, const struct pool *p,
     f->pool_id = p->id;
     if (f->stats_slot != STATS_NO_SLOT)
         stats_server_clear(m->stats, f->stats_slot);
+    f->weight = server->weight;
+    states_begin(m, f);
     look_up(m, server, f);
     checks_add(&m->checks, server, f);
-    log_info("server added", LOG_S("server", server->url), LOG_S("pool", p->name));
+    states_begin(m, f); /* how it begins is no transition */
+    tell_server(m, EVENT_SERVER_ADDED, server, p);
 }
 
 static void follow_admin(struct manager *m, const struct pool_server *server,
@@ -64,7 +86,6 @@ static void follow_admin(struct manager *m, const struct pool_server *server,
         return;
     f->admin = server->admin;
     f->drain_ms = server->drain_ms;
-    log_info("server stands", LOG_S("server", server->url), LOG_S("state", facts_state(f)));
     if (f->admin == POOL_ADMIN_ENABLED)
         leaving_end(m, f);
     else
@@ -82,8 +103,10 @@ void follow_server(struct manager *m, const struct pool_server *server)
 {
     struct server_facts *f = facts_of(m, server->id);
 
+    f->weight = server->weight;
     follow_admin(m, server, f);
     checks_update(&m->checks, server, f);
+    states_note(m, f, NULL);
 }
 
 static void server_changed(struct manager *m, const struct pool_change *change)
@@ -91,8 +114,8 @@ static void server_changed(struct manager *m, const struct pool_change *change)
     const struct pool_server *server = pool_find_server(change->pool, change->id);
 
     MUST(server != NULL); /* a removal is another type of change */
+    tell_server(m, EVENT_SERVER_CHANGED, server, change->pool);
     follow_server(m, server);
-    log_info("server changed", LOG_S("server", server->url), LOG_S("pool", change->pool->name));
 }
 
 void follow_server_gone(struct manager *m, struct pool_server *removed, const struct pool *p)
@@ -100,10 +123,11 @@ void follow_server_gone(struct manager *m, struct pool_server *removed, const st
     struct server_facts *f = facts_of(m, removed->id);
 
     MUST(!f->is_checked); /* since before the workers heard of it */
-    log_info("server removed", LOG_S("server", removed->url), LOG_S("pool", p->name));
+    tell_server(m, EVENT_SERVER_REMOVED, removed, p);
     names_remove(m, f);
     facts_drain(&m->facts, f, removed);
     leaving_begin(m, f, p->drain_ms);
+    states_note(m, f, p);
 }
 
 static void server_before(struct manager *m, const struct pool_change *change)
@@ -153,7 +177,7 @@ void follow_pool_gone(struct manager *m, const struct pool *removed)
     MUST(f != NULL); /* no pool is without */
     stats_slot_give(m->stats, STATS_OF_POOL, removed->id);
     facts_drop_pool(&m->facts, f);
-    log_info("pool removed", LOG_S("pool", removed->name));
+    tell_pool(m, EVENT_POOL_REMOVED, removed);
 }
 
 static void pool_gone(struct manager *m, struct pool *removed)
@@ -170,14 +194,14 @@ static void pool_after(struct manager *m, struct pool_change *change)
         pool_gone(m, change->removed_pool);
         return;
     }
+    tell_pool(m, change->type == POOL_CHANGE_ADDED ? EVENT_POOL_ADDED : EVENT_POOL_CHANGED,
+              change->pool);
     for (uint32_t i = 0; i < change->pool->server_n; i++) {
         const struct pool_server *server = change->pool->servers[i];
 
         checks_update(&m->checks, server, facts_of(m, server->id));
     }
     usable_note(m, change->id);
-    log_info(change->type == POOL_CHANGE_ADDED ? "pool added" : "pool set",
-             LOG_S("pool", change->pool->name));
 }
 
 /* ---- listeners and rules ---- */
@@ -201,13 +225,13 @@ static void listener_before(struct manager *m, const struct pool_change *change)
 
 static void listener_after(struct manager *m, struct pool_change *change)
 {
-    static const char *const words[] = {[POOL_CHANGE_ADDED] = "listener added",
-                                        [POOL_CHANGE_CHANGED] = "listener set",
-                                        [POOL_CHANGE_REMOVED] = "listener removed"};
+    static const enum event_kind told[] = {[POOL_CHANGE_ADDED] = EVENT_LISTENER_ADDED,
+                                           [POOL_CHANGE_CHANGED] = EVENT_LISTENER_CHANGED,
+                                           [POOL_CHANGE_REMOVED] = EVENT_LISTENER_REMOVED};
     const struct listener *l =
         change->listener != NULL ? change->listener : change->removed_listener;
 
-    log_info(words[change->type], LOG_S("listener", l->name));
+    events_tell(m, &(struct event_note){.kind = told[change->type], .listener = l->name});
     if (change->type == POOL_CHANGE_REMOVED)
         follow_listener_gone(m, change->id);
     listeners_follow(m, l->name, change->listener);
@@ -215,14 +239,15 @@ static void listener_after(struct manager *m, struct pool_change *change)
 
 static void rule_after(struct manager *m, struct pool_change *change)
 {
-    static const char *const words[] = {[POOL_CHANGE_ADDED] = "rule added",
-                                        [POOL_CHANGE_CHANGED] = "rule set",
-                                        [POOL_CHANGE_REMOVED] = "rule removed"};
+    static const enum event_kind told[] = {[POOL_CHANGE_ADDED] = EVENT_RULE_ADDED,
+                                           [POOL_CHANGE_CHANGED] = EVENT_RULE_CHANGED,
+                                           [POOL_CHANGE_REMOVED] = EVENT_RULE_REMOVED};
     char id[24];
 
-    (void)m;
     (void)kind_id_print(KIND_RULE, change->id, id);
-    log_info(words[change->type], LOG_S("listener", change->listener->name), LOG_S("rule", id));
+    events_tell(m, &(struct event_note){.kind = told[change->type],
+                                        .listener = change->listener->name,
+                                        .rule = id});
 }
 
 /* ---- all ---- */

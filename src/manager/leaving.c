@@ -1,12 +1,12 @@
 #include "manager/leaving.h"
 
-#include "log/log.h"
+#include "manager/events.h"
 #include "manager/manager.h"
 
 enum { SWEEP_MS = 200, SWEEP_FAST_MS = 20 };
 
-static const char *const log_texts[LEAVE_STATES] = {
-#define LEAVE_STATE(name, log, next) [LEAVE_##name] = (log),
+static const enum event_kind told[LEAVE_STATES] = {
+#define LEAVE_STATE(name, event, next) [LEAVE_##name] = EVENT_##event,
 #include "manager/leave_states.def"
 #undef LEAVE_STATE
 };
@@ -19,20 +19,27 @@ static bool is_quiet(const struct manager *m, const struct server_facts *f)
            stats_sum_server(m->stats, f->stats_slot, STATS_SERVER_in_flight) == 0;
 }
 
-static const char *url_of(const struct manager *m, const struct server_facts *f)
+static void tell(struct manager *m, const struct server_facts *f, enum event_kind kind)
 {
+    const struct pool *p = pool_find_id(m->pool, f->pool_id);
     const struct pool_server *server =
         f->removed != NULL ? f->removed : pool_find_any_server(m->pool, f->id, NULL);
 
+    char id[24];
+
     MUST(server != NULL); /* in its pool, or removed with its description */
-    return server->url;
+    (void)pool_id_print(f->id, id);
+    events_tell(m, &(struct event_note){.kind = kind,
+                                        .pool = p != NULL ? p->name : NULL,
+                                        .server_id = id,
+                                        .server = server->url});
 }
 
 static void move(struct manager *m, struct server_facts *f, enum leave_state next)
 {
     facts_move_leave(&m->facts, f, next);
-    if (log_texts[next][0] != '\0')
-        log_info(log_texts[next], LOG_S("server", url_of(m, f)));
+    if (told[next] != EVENT_KINDS)
+        tell(m, f, told[next]);
 }
 
 static void settle(struct manager *m, struct server_facts *f)

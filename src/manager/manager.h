@@ -11,6 +11,7 @@
  *   follow           what follows from that
  *   change           a change on its way, from proposal to response
  *   listeners, names, leaving, usable
+ *   states, events   transitions of servers; all that happens, told once
  *   manager.h        this
  *   publish, checks, own_address, supervisor, facts …: each knows its own part alone
  *
@@ -57,11 +58,13 @@ enum { MANAGER_QUEUES_BYTES = 16 * 1024 * 1024 };
 enum manager_phase { MANAGER_SERVING, MANAGER_LEAVING, MANAGER_DRAINING, MANAGER_PHASES };
 
 struct changes;
+struct events;
 struct follow;
 struct leaving;
 struct listeners;
 struct resolve;
 struct start;
+struct states;
 
 struct manager {
     const struct config *config;
@@ -87,6 +90,8 @@ struct manager {
     struct own_addresses own;
     struct resolve *resolve;
     /* rooms above, each of its own header; NULL until it is begun */
+    struct events *events;
+    struct states *states;
     struct leaving *leaving;
     struct listeners *listeners;
     struct changes *changes;

@@ -8,7 +8,9 @@
 
 #include "log/log.h"
 #include "manager/api.h"
+#include "manager/api_stream.h"
 #include "manager/change.h"
+#include "manager/events.h"
 #include "manager/follow.h"
 #include "manager/last_events.h"
 #include "manager/leaving.h"
@@ -17,6 +19,7 @@
 #include "manager/names.h"
 #include "manager/servers.h"
 #include "manager/start.h"
+#include "manager/states.h"
 #include "manager/worker_env.h"
 #include "net/listen.h"
 #include "net/signals.h"
@@ -25,6 +28,8 @@ enum { CLOSING_TURNS_MAX = 1000 };
 
 struct house {
     struct manager manager; /* first */
+    struct events events;
+    struct states states;
     struct leaving leaving;
     struct listeners listeners;
     struct changes changes;
@@ -41,6 +46,13 @@ static struct house *house_of(struct manager *m)
 
 /* ---- hooks of the workers ---- */
 
+static void tell_worker(struct manager *m, enum event_kind kind, const struct slot *slot,
+                        const char *reason)
+{
+    events_tell(m, &(struct event_note){
+                       .kind = kind, .worker = slot->id, .pid = slot->pid, .reason = reason});
+}
+
 static void on_worker_start(void *arg, struct slot *slot)
 {
     struct manager *m = arg;
@@ -54,12 +66,13 @@ static void on_worker_start(void *arg, struct slot *slot)
         .seed = rand_u64(&m->rand),
     };
 
+    tell_worker(m, EVENT_WORKER_STARTED, slot, NULL);
     publish_attach(&m->publish, slot, m->pool, &hello);
 }
 
 static void on_worker_running(void *arg, struct slot *slot)
 {
-    (void)slot;
+    tell_worker(arg, EVENT_WORKER_RUNNING, slot, NULL);
     start_note_worker(arg);
 }
 
@@ -84,6 +97,10 @@ static void on_worker_exit(void *arg, struct slot *slot, int exit_code)
 {
     struct manager *m = arg;
 
+    tell_worker(m, EVENT_WORKER_ENDED, slot,
+                exit_code == 0  ? "it has finished"
+                : exit_code > 0 ? "it has failed"
+                                : "it was killed");
     if (exit_code != 0)
         last_events_log(&stats_worker(m->stats, slot->id)->flight, slot->id, slot->pid,
                         loop_now_us(m->loop));
@@ -108,6 +125,7 @@ static void drain(struct manager *m, const char *why)
 {
     manager_move(m, MANAGER_DRAINING, why);
     api_stop_accepting(&house_of(m)->api);
+    api_streams_end(&house_of(m)->api, "weldr is shutting down");
     supervisor_drain(&m->supervisor, m->config->drain_timeout_ms);
     publish_on_exit(&m->publish);
 }
@@ -240,6 +258,11 @@ static int start_rooms(struct manager *m)
 {
     struct house *h = house_of(m);
 
+    const int rc = events_init(&h->events, m);
+
+    if (rc < 0)
+        return manager_fail_start("can't start", rc);
+    states_init(&h->states, m);
     leaving_init(&h->leaving, m);
     listeners_init(&h->listeners, m);
     changes_init(&h->changes, m);
@@ -362,6 +385,7 @@ static void close_all(struct house *h)
     changes_fini(&h->changes);
     listeners_fini(&h->listeners);
     leaving_fini(&h->leaving);
+    states_fini(&h->states);
     follow_fini(&h->follow);
     servers_end_checks(m);
     names_stop(m);
@@ -381,6 +405,7 @@ static void stop(struct house *h)
         publish_fini(&m->publish);
         facts_fini(&m->facts);
     }
+    events_fini(&h->events);
     pool_state_free(m->pool);
     pool_requests_free(m->requests);
     if (m->stats != NULL)

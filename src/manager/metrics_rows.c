@@ -208,20 +208,12 @@ static void put_server_counter(struct metrics_put *p)
 
 static void put_state(struct metrics_put *p)
 {
-    put_with(p, "state", facts_state(p->server), 1);
+    put_with(p, "state", server_state_word((enum server_state)p->server->record.state), 1);
 }
 
-/* The youngest address of those that are as the server is. */
 static void put_since(struct metrics_put *p)
 {
-    const struct facts_addr *a;
-    uint64_t since_us = 0;
-
-    TAILQ_FOREACH (a, &p->server->addrs, entry)
-        if (a->rule.up == p->server->is_up && a->since_us > since_us)
-            since_us = a->since_us;
-    if (since_us > 0)
-        put(p, since_us);
+    put(p, p->server->record.since_us);
 }
 
 static void put_check_passed(struct metrics_put *p)
@@ -346,9 +338,8 @@ const struct metrics_row metrics_rows[] = {
           "from the choice of the server until the end of its response", METRICS_OF_SERVER,
           STATS_TIMES_SERVER_TOTAL, put_server_times),
     SERVER("state", "1: of the state that it is in", GAUGE, 0, put_state),
-    SERVER("health_changed_timestamp_seconds",
-           "when its address was found or went up or down, since 1970", GAUGE, DECIMALS_US,
-           put_since),
+    SERVER("health_changed_timestamp_seconds", "when it came into this state, since 1970",
+           GAUGE, DECIMALS_US, put_since),
     SERVER("check_success", "1: its last health check was passed", GAUGE, 0, put_check_passed),
     SERVER("check_duration_seconds", "how long its last health check took", GAUGE, DECIMALS_MS,
            put_check_took),

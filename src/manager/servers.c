@@ -2,8 +2,10 @@
 
 #include "log/log.h"
 #include "manager/change.h"
+#include "manager/events.h"
 #include "manager/follow.h"
 #include "manager/manager.h"
+#include "manager/states.h"
 #include "manager/usable.h"
 #include "pool/pool_code.h"
 
@@ -86,7 +88,9 @@ static int take(struct manager *m, const struct pool_command *c, uint64_t index,
     pool_requests_note(m->requests, c->request_id, &outcome);
     if (change.type != POOL_CHANGE_NONE)
         m->revision = index;
+    events_set_by(m, changes_by(m, c->request_id));
     follow(m, &change, entry);
+    events_set_by(m, NULL);
     pool_change_fini(&change);
     changes_note(m, c->request_id, &outcome);
     return 0;
@@ -119,6 +123,11 @@ static void on_addrs(void *arg, struct server_facts *facts)
     publish_addrs(&m->publish, facts);
 }
 
+static void on_addr(void *arg, const struct facts_addr *a)
+{
+    states_tell_addr(arg, a);
+}
+
 /* In peace nothing is sent. */
 static void on_pass(void *arg, struct server_facts *facts)
 {
@@ -134,13 +143,17 @@ static void on_health(void *arg, struct server_facts *facts)
     struct manager *m = arg;
 
     publish_facts(&m->publish, facts);
+    states_note(m, facts, NULL);
     usable_note(m, facts->pool_id);
 }
 
 void servers_watch_health(struct manager *m)
 {
-    const struct checks_hooks hooks = {
-        .on_addrs = on_addrs, .on_pass = on_pass, .on_change = on_health, .arg = m};
+    const struct checks_hooks hooks = {.on_addrs = on_addrs,
+                                       .on_addr = on_addr,
+                                       .on_pass = on_pass,
+                                       .on_change = on_health,
+                                       .arg = m};
 
     checks_on_change(&m->checks, &hooks);
 }

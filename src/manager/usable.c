@@ -1,6 +1,7 @@
 #include "manager/usable.h"
 
 #include "log/log.h"
+#include "manager/events.h"
 #include "manager/manager.h"
 
 /* Its facts when people want it to serve, it has an address and need not wait for its first
@@ -57,10 +58,13 @@ void usable_note(struct manager *m, uint64_t pool_id)
     if (f == NULL || p == NULL || f->is_fail_open == usable_is_fail_open(m, p))
         return;
     facts_set_fail_open(&m->facts, f, !f->is_fail_open);
+    events_tell(m, &(struct event_note){.kind = f->is_fail_open ? EVENT_POOL_FAIL_OPEN
+                                                                : EVENT_POOL_FAIL_OPEN_ENDED,
+                                        .pool = p->name});
     if (f->is_fail_open)
-        log_warn("all servers are down: requests go to all of them (fail open)",
+        log_each(LOG_WARN, "all servers are down: requests go to all of them (fail open)",
                  LOG_S("pool", p->name), LOG_U("servers", p->server_n));
     else
-        log_info("fail open has ended", LOG_S("pool", p->name),
+        log_each(LOG_INFO, "fail open has ended", LOG_S("pool", p->name),
                  LOG_U("usable", usable_count(m, p)));
 }

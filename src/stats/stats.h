@@ -4,8 +4,8 @@
  * workers, so that counters survive a crash. Layout: header, the keys, then per worker a
  * cache-line-aligned slot: counters (counters.def), end reasons, a latency histogram, its
  * number of clients for the other workers (share.h), its last events (flight.h), and slots of
- * two cache lines each for servers, pools and listeners (server_counters.def, pool_counters.def,
- * listener_counters.def), and as many for how well they serve (served.h).
+ * two cache lines each for servers, pools and listeners (server_counters.def,
+ * pool_counters.def, listener_counters.def), and as many for how well they serve (served.h).
  * The segment has its largest size from the start, so that it grows without a restart: pages
  * that nobody touched cost nothing, and nobody reads or writes past the slots that were ever
  * given. Which slot a server has the manager tells with its facts (LOCAL); who has one of a

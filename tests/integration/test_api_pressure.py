@@ -117,7 +117,7 @@ def test_whoever_waits_for_a_server_to_drain_and_leaves_frees_its_place(lab):
         for one in waiting:
             one.send(b"POST %s/drain?wait=drained&timeout=60s HTTP/1.1\r\nHost: x\r\n\r\n" % origin.path.encode())
         wait_until(lambda: connections(weldr) == 5, 5, "all wait")
-        weldr.wait_log(msg="server stands", state="draining")
+        weldr.wait_log(msg="server is draining")
         for one in waiting[2:]:
             one.close()
         waiting[1].reset()

@@ -27,7 +27,7 @@ def test_refused_connections_eject(lab):
     assert {weldr.ask().status for _ in range(30)} == {200}
     server = weldr.server(dead)
     assert (server["ejected"], server["ejections"], server["failed"]) == (1, 1, 5)
-    assert server["state"] == "active" and "ejected by 1 of 1 workers" in server["reason"]
+    assert server["state"] == "ejected" and "ejected by 1 of 1 workers" in server["reason"]
     assert weldr.lines(level="warn", server=dead.authority, errors="5")
     assert weldr.server(well)["ejections"] == 0
     dead.restart()

@@ -184,10 +184,10 @@ def test_initial_down_waits_for_a_pass(lab):
     steps = Steps("ffp" + "ffp")
     origin = lab.origin(steps)
     added = weldr.add(origin, check=WAITING)["server"]
-    assert (added["state"], added["reason"]) == ("down", "waits for its first check")
+    assert (added["state"], added["reason"]) == ("initial", "waits for its first check")
     assert added["check"]["initial"] == "down"
     assert weldr.ask().status == 503 and not weldr.stats()["fail_open"]
-    assert steps.states(weldr, origin) == ["down"] * 3 + ["active"] * 4
+    assert steps.states(weldr, origin) == ["initial"] * 3 + ["active"] * 4
     wait_until(lambda: weldr.ask().status == 200, 5, "the workers have been told")
     assert weldr.server(origin)["reason"] is None
 
@@ -198,7 +198,7 @@ def test_initial_down_of_the_pool(lab):
     weldr.patch_pool({"check": {**FAST, "initial": "down"}})
     health = o.Health(500)
     origin = lab.origin(health)
-    assert weldr.add(origin, check=None)["server"]["state"] == "down"
+    assert weldr.add(origin, check=None)["server"]["state"] == "initial"
     wait_until(lambda: "failed check" in weldr.server(origin)["reason"], 5, "the reason is what the check says")
     assert weldr.ask().status == 503
     health.status = 200
@@ -218,7 +218,7 @@ def test_initial_changes_at_run_time(lab):
     wait_until(lambda: weldr.server(old)["last_check"], 5, "a verdict")
     for origin in new, old:
         assert weldr.api("PATCH", origin.path, {"check": {"initial": "down"}}).status == 200
-    assert (weldr.state(new), weldr.state(old)) == ("down", "active")
+    assert (weldr.state(new), weldr.state(old)) == ("initial", "active")
     assert weldr.api("PATCH", new.path, {"check": {"initial": None}}).status == 200
     assert weldr.state(new) == "active"
     for origin in new, old:

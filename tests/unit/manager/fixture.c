@@ -10,13 +10,17 @@
 
 #include <cmocka.h>
 
+#include "manager/events.h"
 #include "manager/names.h"
 #include "manager/restore.h"
+#include "manager/states.h"
 #include "pool/pool_code.h"
 
 /* In one piece. */
 struct rooms {
     struct manager manager; /* first: fixture_stop frees it */
+    struct events events;
+    struct states states;
     struct leaving leaving;
     struct listeners listeners;
     struct changes changes;
@@ -59,6 +63,8 @@ struct manager *fixture_new(void)
     assert_non_null(facts_add_pool(&m->facts, 0));
     (void)stats_slot_take(m->stats, STATS_OF_POOL, 0);
     (void)stats_slot_take(m->stats, STATS_OF_LISTENER, 0);
+    assert_int_equal(events_init(&rooms->events, m), 0);
+    states_init(&rooms->states, m);
     leaving_init(&rooms->leaving, m);
     listeners_init(&rooms->listeners, m);
     changes_init(&rooms->changes, m);
@@ -122,6 +128,8 @@ void fixture_stop(struct manager *m)
     assert_int_equal(m->changes->n, 0);
     publish_fini(&m->publish);
     facts_fini(&m->facts);
+    states_fini(m->states);
+    events_fini(m->events);
     pool_state_free(m->pool);
     pool_requests_free(m->requests);
     stats_free(m->stats);

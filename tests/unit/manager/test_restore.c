@@ -59,9 +59,9 @@ static void print_facts(struct text *t, const struct manager *m, const struct se
     print(t,
           "%llx %s state=%s admin=%u drain=%u leaving=%d left=%d cut=%d named=%d asked=%d "
           "up=%d untried=%d checked=%d settings=%llx n=%u error=%s",
-          (unsigned long long)f->id, server->url, facts_state(f), f->admin, f->drain_ms,
-          facts_is_leaving(f), left_ms > LONG_MS / 2, f->leave == LEAVE_CUT, f->is_named,
-          resolve_has(m->resolve, f->id), f->is_up, f->is_untried, f->is_checked,
+          (unsigned long long)f->id, server->url, server_state_word(facts_state(f)), f->admin,
+          f->drain_ms, facts_is_leaving(f), left_ms > LONG_MS / 2, f->leave == LEAVE_CUT,
+          f->is_named, resolve_has(m->resolve, f->id), f->is_up, f->is_untried, f->is_checked,
           f->is_checked ? (unsigned long long)f->check_settings : 0, f->addr_n, f->name_error);
     print_addrs(t, f);
     print(t, "\n");
