@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/ascii.h"
 #include "base/fault.h"
 #include "base/num.h"
 #include "base/span.h"
@@ -98,6 +99,32 @@ static int read_server(struct config *c, struct span value, const char **wish)
     else if (is_word(value)) {
         int rc = store_string(&c->server[c->server_n], value);
         c->server_n += rc == 0;
+        return rc;
+    }
+    return WERR_INVALID;
+}
+
+/* A host name, without a port: letters, digits, hyphens, dots, and underscores, which names in
+ * containers have. */
+static bool is_host_name(struct span value)
+{
+    for (size_t i = 0; i < value.len; i++) {
+        const char c = value.ptr[i];
+
+        if (!ascii_is_alnum(c) && strchr("-._", c) == NULL)
+            return false;
+    }
+    return value.len > 0;
+}
+
+static int read_admin_host(struct config *c, struct span value, const char **wish)
+{
+    *wish = "must be a host name without a port, such as weldr.example";
+    if (c->admin_host_n == CONFIG_LIST_MAX)
+        *wish = "can be given at most 64 times";
+    else if (is_host_name(value)) {
+        int rc = store_string(&c->admin_host[c->admin_host_n], value);
+        c->admin_host_n += rc == 0;
         return rc;
     }
     return WERR_INVALID;
@@ -223,7 +250,7 @@ static const struct setting settings[SETTING_N] = {
 /* Lists whose readers take one value: the environment separates them by commas. */
 static bool is_list(unsigned name)
 {
-    return name == SETTING_ADMIN_IP || name == SETTING_SERVER;
+    return name == SETTING_ADMIN_IP || name == SETTING_ADMIN_HOST || name == SETTING_SERVER;
 }
 
 /* One run over arguments and environment. */
@@ -442,6 +469,8 @@ void config_fini(struct config *c)
 {
     for (unsigned i = 0; i < c->server_n; i++)
         free(c->server[i]);
+    for (unsigned i = 0; i < c->admin_host_n; i++)
+        free(c->admin_host[i]);
     free(c->admin_token_file);
     free(c->resolver);
     free(c->admin_token);

@@ -2,10 +2,10 @@
  * into a struct config. Pure: arguments and environment are given.
  *
  * A flag wins over its environment name (WELDR_…), which wins over the default. List settings
- * (--ip, --admin-ip, --server, --trusted-proxies) are repeatable; in the environment they are
- * separated by commas. The word "proxy" in the list of --ip belongs to the address before it.
- * A worker takes only its access log from the environment, which the manager has set.
- * Owner of the strings: the config (config_fini).
+ * (--ip, --admin-ip, --admin-host, --server, --trusted-proxies) are repeatable; in the
+ * environment they are separated by commas. The word "proxy" in the list of --ip belongs to the
+ * address before it. A worker takes only its access log from the environment, which the manager
+ * has set. Owner of the strings: the config (config_fini).
  */
 #ifndef WELDR_CONFIG_CONFIG_H
 #define WELDR_CONFIG_CONFIG_H
@@ -35,6 +35,8 @@ struct config {
     struct addr
         admin_ip[CONFIG_LIST_MAX]; /* --admin-ip; default 127.0.0.1:8687 and [::1]:8687 */
     unsigned admin_ip_n;
+    char *admin_host[CONFIG_LIST_MAX]; /* --admin-host: names under which the API is known */
+    unsigned admin_host_n;
     bool ip_is_default, admin_ip_is_default; /* then IPv6 may be missing without an error */
     unsigned workers;                        /* --workers 1–256; 0: one per core */
     char *server[CONFIG_SERVERS_MAX];        /* --server URL */

@@ -6,8 +6,8 @@
 #include <sys/random.h>
 #include <unistd.h>
 
-#include "base/num.h"
 #include "base/strb.h"
+#include "manager/api_host.h"
 
 /* ---- the token ---- */
 
@@ -86,34 +86,27 @@ bool api_auth_is_allowed(const struct api_auth *a, const struct addr *peer,
 
 /* ---- the origin ---- */
 
-/* "localhost", or an address that is a loopback one or ours. */
-static bool is_own_host(struct span host, const struct addr *local)
+/* "localhost", an address that is a loopback one or ours, or a name of --admin-host. */
+static bool is_own_host(const struct config *config, struct span host, const struct addr *local)
 {
     struct addr a;
 
-    if (span_is_equal_nocase(host, SPAN("localhost")))
+    if (span_is_equal_nocase(host, SPAN("localhost")) || api_host_is_named(config, host))
         return true;
     if (addr_from_ip(host, local->port, &a) < 0)
         return false;
     return addr_is_loopback(&a) || addr_is_equal(&a, local);
 }
 
-bool api_auth_is_own_origin(struct span origin, const struct addr *local)
+bool api_auth_is_own_origin(const struct config *config, struct span origin,
+                            const struct addr *local)
 {
     static const struct span scheme = {"http://", 7};
-    size_t host_len;
     uint64_t port = 80;
+    struct span host;
 
-    if (!span_has_prefix(origin, scheme))
+    if (!span_has_prefix(origin, scheme) ||
+        api_host_split(span_skip(origin, scheme.len), &host, &port) < 0)
         return false;
-    struct span host = span_skip(origin, scheme.len);
-    host_len =
-        host.len > 0 && host.ptr[0] == '[' ? span_find(host, ']') + 1 : span_find(host, ':');
-    if (host_len < host.len) {
-        const struct span rest = span_skip(host, host_len);
-
-        if (rest.ptr[0] != ':' || num_from_dec(span_skip(rest, 1), UINT16_MAX, &port) < 0)
-            return false;
-    }
-    return port == local->port && is_own_host(span_first(host, host_len), local);
+    return port == local->port && is_own_host(config, host, local);
 }

@@ -3,8 +3,8 @@
  * Callers whose address is a loopback one need nothing. Others, who can only come when the API
  * listens on a non-loopback address, must present the bearer token (RFC 6750 section 2.1): the
  * one that was configured, or one made at start and shown once in the log. A request of a
- * browser page carries Origin (RFC 6454); unless that is this API itself, it is refused: the
- * Host field proves nothing, since a name of anybody's may resolve to our address.
+ * browser page carries Origin (RFC 6454) if it changes something; unless that is this API
+ * itself, it is refused. For what else tells a browser's requests see api_host.h.
  */
 #ifndef WELDR_MANAGER_API_AUTH_H
 #define WELDR_MANAGER_API_AUTH_H
@@ -33,6 +33,7 @@ int api_auth_generate(struct api_auth *a) MUST_USE;
 bool api_auth_is_allowed(const struct api_auth *a, const struct addr *peer,
                          struct span authorization);
 /* local: our end of the connection. */
-bool api_auth_is_own_origin(struct span origin, const struct addr *local);
+bool api_auth_is_own_origin(const struct config *config, struct span origin,
+                            const struct addr *local);
 
 #endif

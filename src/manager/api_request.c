@@ -3,6 +3,7 @@
 #include "base/fault.h"
 #include "http/reply.h"
 #include "log/log.h"
+#include "manager/api_host.h"
 #include "manager/api_int.h"
 #include "manager/api_problem.h"
 #include "manager/manager.h"
@@ -25,6 +26,8 @@ static const struct {
     {0, "", ""},
     {401, "unauthorized", "this address asks for a bearer token: Authorization: Bearer …"},
     {403, "forbidden_origin", "requests of other sites' pages are refused"},
+    {421, "unknown_host",
+     "Host must be an address, localhost or a name that is given with --admin-host"},
     {414, "path_too_long", "the path is too long"},
     {400, "invalid_path", "the path is malformed"},
     {413, "too_large", "a body may have at most 1 MiB"},
@@ -35,6 +38,7 @@ enum refusal {
     REFUSE_NONE,
     REFUSE_TOKEN,
     REFUSE_ORIGIN,
+    REFUSE_HOST,
     REFUSE_LONG,
     REFUSE_PATH,
     REFUSE_BODY,
@@ -124,7 +128,8 @@ static bool prefers_minimal(const struct msg *m)
     return false;
 }
 
-/* What load balancers ask: it tells nothing that is worth a token. */
+/* What load balancers ask, by whatever name they know us: it tells nothing that is worth a
+ * token or that a page of another site could use. */
 static bool is_open_to_all(const struct api_conn *ac, const struct msg *m)
 {
     struct api_match match;
@@ -145,9 +150,11 @@ static enum refusal judge_caller(const struct api_conn *ac, const struct msg *m)
 
     if (!may_ask(ac, m))
         return REFUSE_TOKEN;
-    if (origin.ptr != NULL && !api_auth_is_own_origin(origin, &ac->local))
+    if (api_host_is_foreign_page(m))
         return REFUSE_ORIGIN;
-    return REFUSE_NONE;
+    if (origin.ptr != NULL && !api_auth_is_own_origin(ac->m->config, origin, &ac->local))
+        return REFUSE_ORIGIN;
+    return api_host_is_known(ac->m->config, m) ? REFUSE_NONE : REFUSE_HOST;
 }
 
 /* Room for the path, which is no longer than what it is made of. */

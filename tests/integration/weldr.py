@@ -14,7 +14,7 @@ import subprocess
 import tempfile
 import time
 
-from rawhttp import Client, wait_until
+from rawhttp import HOST, Client, wait_until
 
 BIN = os.environ.get("WELDR_BIN", "weldr")
 TEST_SERVER = os.environ.get("WELDR_TEST_SERVER", "test-server")
@@ -172,15 +172,18 @@ def ask_http(address, method, path, body=None, headers=None, make_socket=None, t
 
 
 class Weldr:
-    """One running weldr. `ip` and `admin_ip` may be None for the defaults, a string, or several strings."""
+    """One running weldr. `ip` and `admin_ip` may be None for the defaults, a string, or several strings. The API knows the
+    name that rawhttp's clients ask for."""
 
     def __init__(self, *flags, ip="127.0.0.1:0", admin_ip="127.0.0.1:0", workers=1, env=None, namespace=None,
-                 drain_timeout="5", nofile=None, wait=True,
+                 drain_timeout="5", nofile=None, wait=True, admin_host=HOST,
                  stdout=subprocess.DEVNULL, stderr=None):
         command = [BIN]
         for flag, values in (("--ip", ip), ("--admin-ip", admin_ip)):
             for value in [values] if isinstance(values, str) else values or []:
                 command += [flag, value]
+        if admin_host is not None:
+            command += ["--admin-host", admin_host]
         if workers is not None:
             command += ["--workers", str(workers)]
         if drain_timeout is not None:

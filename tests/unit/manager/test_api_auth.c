@@ -125,44 +125,51 @@ static void test_token_file(void **state)
     assert_non_null(strstr(error, "/nonexistent/token"));
 }
 
+static const struct {
+    const char *local, *origin;
+    bool is_own;
+} origins[] = {
+    {"127.0.0.1:8687", "http://localhost:8687", true},
+    {"127.0.0.1:8687", "http://LOCALHOST:8687", true},
+    {"127.0.0.1:8687", "http://127.0.0.1:8687", true},
+    {"127.0.0.1:8687", "http://[::1]:8687", true},
+    {"[::1]:8687", "http://[::1]:8687", true},
+    {"10.0.0.1:8687", "http://10.0.0.1:8687", true},
+    {"10.0.0.1:80", "http://10.0.0.1", true},
+    {"[fd00::1]:80", "http://[fd00::1]", true},
+    {"10.0.0.1:8687", "http://weldr.example:8687", true},
+    {"10.0.0.1:8687", "http://weldr.example:8688", false},
+    {"10.0.0.1:8687", "http://weldr.example", false},
+    {"127.0.0.1:8687", "http://localhost", false},
+    {"127.0.0.1:8687", "http://localhost:8688", false},
+    {"127.0.0.1:8687", "https://localhost:8687", false},
+    {"127.0.0.1:8687", "http://evil.example:8687", false},
+    {"127.0.0.1:8687", "http://localhost.evil.example:8687", false},
+    {"127.0.0.1:8687", "http://localhost:8687.evil.example", false},
+    {"127.0.0.1:8687", "http://localhost:8687/", false},
+    {"127.0.0.1:8687", "http://localhost:", false},
+    {"127.0.0.1:8687", "http://[::1", false},
+    {"127.0.0.1:8687", "http://[::1]8687", false},
+    {"127.0.0.1:8687", "http://10.0.0.1:8687", false},
+    {"10.0.0.1:8687", "http://10.0.0.2:8687", false},
+    {"127.0.0.1:8687", "http://", false},
+    {"127.0.0.1:8687", "http://:8687", false},
+    {"127.0.0.1:8687", "null", false},
+    {"127.0.0.1:8687", "", false},
+};
+
 static void test_origins(void **state)
 {
-    static const struct {
-        const char *local, *origin;
-        bool is_own;
-    } cases[] = {
-        {"127.0.0.1:8687", "http://localhost:8687", true},
-        {"127.0.0.1:8687", "http://LOCALHOST:8687", true},
-        {"127.0.0.1:8687", "http://127.0.0.1:8687", true},
-        {"127.0.0.1:8687", "http://[::1]:8687", true},
-        {"[::1]:8687", "http://[::1]:8687", true},
-        {"10.0.0.1:8687", "http://10.0.0.1:8687", true},
-        {"10.0.0.1:80", "http://10.0.0.1", true},
-        {"[fd00::1]:80", "http://[fd00::1]", true},
-        {"127.0.0.1:8687", "http://localhost", false},
-        {"127.0.0.1:8687", "http://localhost:8688", false},
-        {"127.0.0.1:8687", "https://localhost:8687", false},
-        {"127.0.0.1:8687", "http://evil.example:8687", false},
-        {"127.0.0.1:8687", "http://localhost.evil.example:8687", false},
-        {"127.0.0.1:8687", "http://localhost:8687.evil.example", false},
-        {"127.0.0.1:8687", "http://localhost:8687/", false},
-        {"127.0.0.1:8687", "http://localhost:", false},
-        {"127.0.0.1:8687", "http://[::1", false},
-        {"127.0.0.1:8687", "http://[::1]8687", false},
-        {"127.0.0.1:8687", "http://10.0.0.1:8687", false},
-        {"10.0.0.1:8687", "http://10.0.0.2:8687", false},
-        {"127.0.0.1:8687", "http://", false},
-        {"127.0.0.1:8687", "http://:8687", false},
-        {"127.0.0.1:8687", "null", false},
-        {"127.0.0.1:8687", "", false},
-    };
+    char name[] = "weldr.example";
+    const struct config config = {.admin_host = {name}, .admin_host_n = 1};
 
     (void)state;
-    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-        const struct addr local = addr_of(cases[i].local);
+    for (size_t i = 0; i < sizeof(origins) / sizeof(origins[0]); i++) {
+        const struct addr local = addr_of(origins[i].local);
 
-        if (api_auth_is_own_origin(span_from_str(cases[i].origin), &local) != cases[i].is_own)
-            fail_msg("%s at %s", cases[i].origin, cases[i].local);
+        if (api_auth_is_own_origin(&config, span_from_str(origins[i].origin), &local) !=
+            origins[i].is_own)
+            fail_msg("%s at %s", origins[i].origin, origins[i].local);
     }
 }
 
