@@ -1,5 +1,6 @@
 #include "http/rewrite.h"
 
+#include "base/ascii.h"
 #include "base/num.h"
 
 /* What one walk over the fields found. */
@@ -105,15 +106,29 @@ void rewrite_drop_hop_by_hop(struct msg *m)
     survey_and_drop(m, &s);
 }
 
-/* What strangers say of whom they speak for. */
-static void drop_forwarding(struct msg *m, struct survey *s)
+/* Few names begin with x or f. */
+static bool may_be_forwarding(const struct msg *m, const struct msg_field *f)
 {
+    const char first = ascii_lower(m->base[f->name_off]);
+
+    return first == 'x' || first == 'f';
+}
+
+/* What clients that are not trusted say of whom they speak for. */
+static void drop_forwarding(struct msg *m, struct survey *s, bool keeps_for)
+{
+    const unsigned kept = keeps_for ? FIELD_X_FORWARDED_FOR : FIELD_TOKENS;
+
     for (unsigned i = 0; i < m->field_n; i++) {
-        if (field_is_forwarding(msg_field_name(m, &m->fields[i])))
-            m->fields[i].flags |= MSG_FIELD_DROP;
+        struct msg_field *f = &m->fields[i];
+
+        if (may_be_forwarding(m, f) && f->token != kept &&
+            field_is_forwarding(msg_field_name(m, f)))
+            f->flags |= MSG_FIELD_DROP;
     }
-    s->seen &= ~(BIT(FORWARDED) | BIT(X_FORWARDED_FOR) | BIT(X_FORWARDED_HOST) |
-                 BIT(X_FORWARDED_PROTO));
+    s->seen &= ~(BIT(FORWARDED) | BIT(X_FORWARDED_HOST) | BIT(X_FORWARDED_PROTO));
+    if (!keeps_for)
+        s->seen &= ~BIT(X_FORWARDED_FOR);
 }
 
 static inline __attribute__((always_inline)) void put(struct text *t, struct span s)
@@ -352,8 +367,8 @@ int rewrite_request(struct msg *m, const struct rewrite_facts *facts, struct are
 {
     struct survey s;
     survey_and_drop(m, &s);
-    if (!facts->is_trusted)
-        drop_forwarding(m, &s);
+    if (facts->trust != REWRITE_TRUSTED)
+        drop_forwarding(m, &s, facts->trust == REWRITE_UNKNOWN);
 
     size_t more_bytes = facts->forwarded ? s.forwarded_bytes + forwarded_room(m, facts) : 0;
     struct text t;
