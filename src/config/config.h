@@ -4,8 +4,8 @@
  * A flag wins over its environment name (WELDR_…), which wins over the default. List settings
  * (--ip, --admin-ip, --admin-host, --server, --trusted-proxies) are repeatable; in the
  * environment they are separated by commas. The word "proxy" in the list of --ip belongs to the
- * address before it. A worker takes only its access log from the environment, which the manager
- * has set. Owner of the strings: the config (config_fini).
+ * address before it. A worker takes only its access log, its user and --seccomp from the
+ * environment, which the manager has set. Owner of the strings: the config (config_fini).
  */
 #ifndef WELDR_CONFIG_CONFIG_H
 #define WELDR_CONFIG_CONFIG_H
@@ -46,10 +46,14 @@ struct config {
     uint32_t drain_timeout_ms; /* --drain-timeout "30s", "500ms", "2m" or plain seconds; 30 s */
     uint32_t ready_delay_ms;   /* --ready-delay; 0: none */
     char *admin_token_file;    /* --admin-token-file; NULL */
-    char *admin_token;         /* WELDR_ADMIN_TOKEN only (a flag would show in ps); NULL */
-    char *resolver;            /* --resolver; NULL: those of the system */
-    const char *resolver_source; /* "--resolver" or "WELDR_RESOLVER" */
-    unsigned worker_id;          /* worker --id */
+    char *admin_tokens_file;   /* --admin-tokens-file; NULL */
+    bool admin_token_is_required; /* --admin-token-required */
+    char *admin_token;            /* WELDR_ADMIN_TOKEN only (a flag would show in ps); NULL */
+    char *resolver;               /* --resolver; NULL: those of the system */
+    const char *resolver_source;  /* "--resolver" or "WELDR_RESOLVER" */
+    char *user;                   /* --user, of the workers; NULL: not given */
+    bool filters_calls;           /* --seccomp on|off */
+    unsigned worker_id;           /* worker --id */
     /* --access-log, for manager and worker: NULL = off, "stdout", "syslog" or the path of a
      * file */
     char *access_log;

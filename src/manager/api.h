@@ -64,8 +64,9 @@ struct api_conn {
     bool is_shortened; /* … and gets it */
     unsigned refusal;  /* index into the refusals that the head met; 0: none */
     char method[16];
-    char *target;     /* NULL between requests */
-    struct span path; /* in target */
+    char token_name[TOKEN_NAME_MAX + 1]; /* of whoever asks; empty: it has shown none */
+    char *target;                        /* NULL between requests */
+    struct span path;                    /* in target */
     struct api_query query;
     struct api_match match;
     char *body;
@@ -111,7 +112,9 @@ struct api {
 void api_init(struct api *a, struct manager *m);
 /* Steps of the start: 0 or the exit code, told in the log. */
 int api_listen(struct api *a);
-int api_need_token(struct api *a); /* makes one, unless it listens on loopback alone */
+int api_need_token(struct api *a); /* makes one, if some caller needs one */
+/* The files with tokens are read again, and the workers told. */
+void api_reload_tokens(struct api *a);
 /* Takes a listening descriptor and accepts on it. */
 void api_add_listener(struct api *a, int fd, const struct addr *bound);
 /* Takes what waits at its addresses and lets them go; open connections go on. */

@@ -1,5 +1,6 @@
 #include <stdio.h>
 
+#include "log/log.h"
 #include "manager/api_int.h"
 #include "manager/api_problem.h"
 #include "manager/manager.h"
@@ -58,6 +59,16 @@ static void on_change(struct change *ch)
         ac->then(ac);
 }
 
+/* Before anything comes of it: what is refused or can't be published was asked for too. */
+static void tell_who(const struct api_conn *ac)
+{
+    char address[ADDR_TEXT_MAX];
+
+    (void)addr_print(&ac->peer, address);
+    log_info("change is asked for", LOG_S("method", ac->method), LOG_B("path", ac->path),
+             LOG_S("by", address), LOG_S("token", ac->token_name));
+}
+
 void api_propose(struct api_conn *ac, struct pool_command *c, void (*then)(struct api_conn *))
 {
     if (manager_is_draining(ac->m)) {
@@ -65,6 +76,7 @@ void api_propose(struct api_conn *ac, struct pool_command *c, void (*then)(struc
         return;
     }
     MUST(ac->change == NULL); /* a request makes one */
+    tell_who(ac);
     int rc = change_new(ac->m, c, &ac->change);
     if (rc < 0) {
         respond_failure(ac, rc);

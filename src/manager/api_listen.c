@@ -33,14 +33,29 @@ int api_listen(struct api *a)
 
 int api_need_token(struct api *a)
 {
-    bool is_open = false;
+    bool is_needed = false;
+    char text[TOKENS_GENERATED_MAX];
 
     for (unsigned i = 0; i < a->listener_n; i++)
-        is_open = is_open || !addr_is_loopback(&a->listeners[i].bound);
-    if (!is_open || a->auth.token.len > 0)
+        is_needed = is_needed || api_auth_needs_token(&a->auth, &a->listeners[i].bound);
+    if (!is_needed || a->auth.tokens.secrets.n > 0)
         return 0;
-    if (api_auth_generate(&a->auth) < 0)
+    if (tokens_generate(&a->auth.tokens, text) < 0)
         return manager_fail_start("no randomness", WERR_IO);
-    log_always("generated admin token", LOG_S("token", a->auth.token.text));
+    log_always("generated admin token", LOG_S("token", text));
+    explicit_bzero(text, sizeof(text));
     return 0;
+}
+
+void api_reload_tokens(struct api *a)
+{
+    struct manager *m = a->m;
+    char error[512];
+
+    if (tokens_load(&a->auth.tokens, m->config, error, sizeof(error)) < 0) {
+        log_error("tokens stay as they were", LOG_S("error", error));
+        return;
+    }
+    publish_secrets(&m->publish, &a->auth.tokens.secrets);
+    log_info("tokens read again", LOG_U("tokens", a->auth.tokens.secrets.n));
 }

@@ -25,6 +25,7 @@ static const struct {
 } refusals[] = {
     {0, "", ""},
     {401, "unauthorized", "this address asks for a bearer token: Authorization: Bearer …"},
+    {403, "read_only_token", "this token may only read: GET and HEAD"},
     {403, "forbidden_origin", "requests of other sites' pages are refused"},
     {421, "unknown_host",
      "Host must be an address, localhost or a name that is given with --admin-host"},
@@ -37,6 +38,7 @@ static const struct {
 enum refusal {
     REFUSE_NONE,
     REFUSE_TOKEN,
+    REFUSE_ROLE,
     REFUSE_ORIGIN,
     REFUSE_HOST,
     REFUSE_LONG,
@@ -139,17 +141,26 @@ static bool is_open_to_all(const struct api_conn *ac, const struct msg *m)
            (match.handler == api_health_get || match.handler == api_ready_get);
 }
 
-static bool may_ask(const struct api_conn *ac, const struct msg *m)
+/* Notes the name of the token that it shows, if any. */
+static enum refusal judge_token(struct api_conn *ac, const struct msg *m)
 {
-    return api_auth_is_allowed(&ac->api->auth, &ac->peer, msg_value(m, FIELD_AUTHORIZATION));
+    const struct api_auth *auth = &ac->api->auth;
+    const struct token *token = api_auth_token(auth, msg_value(m, FIELD_AUTHORIZATION));
+
+    strcpy(ac->token_name, token != NULL ? token->name : "");
+    if (token == NULL && api_auth_needs_token(auth, &ac->peer))
+        return REFUSE_TOKEN;
+    places_know(&ac->api->places, &ac->place);
+    return api_auth_may(token, msg_method(m)) ? REFUSE_NONE : REFUSE_ROLE;
 }
 
-static enum refusal judge_caller(const struct api_conn *ac, const struct msg *m)
+static enum refusal judge_caller(struct api_conn *ac, const struct msg *m)
 {
     const struct span origin = msg_value(m, FIELD_ORIGIN);
+    const enum refusal refusal = judge_token(ac, m);
 
-    if (!may_ask(ac, m))
-        return REFUSE_TOKEN;
+    if (refusal != REFUSE_NONE)
+        return refusal;
     if (api_host_is_foreign_page(m))
         return REFUSE_ORIGIN;
     if (origin.ptr != NULL && !api_auth_is_own_origin(ac->m->config, origin, &ac->local))
@@ -210,8 +221,6 @@ static void on_head(struct api_conn *ac, const struct msg *m)
     ac->is_head = span_is_equal(msg_method(m), SPAN("HEAD"));
     conn_timer_set(&ac->conn, API_IDLE_MS);
     ac->refusal = judge_head(ac, m);
-    if (ac->refusal == REFUSE_NONE && may_ask(ac, m))
-        places_know(&ac->api->places, &ac->place);
     if (m->body == MSG_BODY_NONE)
         return; /* it is whole */
     if (ac->refusal != REFUSE_NONE)

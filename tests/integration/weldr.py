@@ -173,10 +173,10 @@ def ask_http(address, method, path, body=None, headers=None, make_socket=None, t
 
 class Weldr:
     """One running weldr. `ip` and `admin_ip` may be None for the defaults, a string, or several strings. The API knows the
-    name that rawhttp's clients ask for."""
+    name that rawhttp's clients ask for, and is shown `token`."""
 
     def __init__(self, *flags, ip="127.0.0.1:0", admin_ip="127.0.0.1:0", workers=1, env=None, namespace=None,
-                 drain_timeout="5", nofile=None, wait=True, admin_host=HOST,
+                 drain_timeout="5", nofile=None, wait=True, admin_host=HOST, token=None,
                  stdout=subprocess.DEVNULL, stderr=None):
         command = [BIN]
         for flag, values in (("--ip", ip), ("--admin-ip", admin_ip)):
@@ -189,7 +189,7 @@ class Weldr:
         if drain_timeout is not None:
             command += ["--drain-timeout", drain_timeout]
         self.command = command + list(flags)
-        self.namespace, self.nofile = namespace, nofile
+        self.namespace, self.nofile, self.token = namespace, nofile, token
         self.clients, self.origins = [], []
         self.proxies, self.apis = [], []
         self.stopped, self.told_n = False, 0
@@ -251,6 +251,8 @@ class Weldr:
 
     def api(self, method, path, body=None, headers=None, admin=None):
         maker = self.namespace.socket if self.namespace else None
+        if self.token:
+            headers = {"Authorization": f"Bearer {self.token}", **(headers or {})}
         return ask_http(admin or self.admin, method, path, body, headers, make_socket=maker)
 
     def add(self, origin, expect=201, check=NO_CHECK, **more):

@@ -273,6 +273,9 @@ static const struct {
     {"--drain-timeout 25h", "", "--drain-timeout", "30s"},
     {"--drain-timeout 4294967297", "", "--drain-timeout", "30s"},
     {"--admin-token-file=", "", "--admin-token-file", "file"},
+    {"--admin-tokens-file=", "", "--admin-tokens-file", "file"},
+    {"--admin-token-required=maybe", "", "--admin-token-required", "yes or no"},
+    {"", "WELDR_ADMIN_TOKEN_REQUIRED=1", "WELDR_ADMIN_TOKEN_REQUIRED", "yes or no"},
     {"--admin-token x", "", "unknown flag", "--admin-token"},
     {"worker", "", "worker", "--id"},
     {"worker --id", "", "--id", "needs a value"},
@@ -305,6 +308,48 @@ static void test_bad_settings(void **state)
             strstr(error, bad_settings[i].second) == NULL)
             fail_msg("%s %s: %d %s", bad_settings[i].arguments, bad_settings[i].environment, rc,
                      error);
+        config_fini(&c);
+    }
+}
+
+static void test_no_token_is_quoted(void **state)
+{
+    static const struct {
+        const char *arguments, *environment;
+    } cases[] = {
+        {"", "WELDR_ADMIN_TOKEN=sesame\x7f"},
+        {"--admin-token=sesame", ""},
+        {"--token=sesame", ""},
+    };
+    (void)state;
+    for (unsigned i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct config c;
+        char error[200];
+        assert_int_equal(configure(&c, cases[i].arguments, cases[i].environment, error),
+                         WERR_INVALID);
+        assert_null(strstr(error, "sesame"));
+        assert_non_null(strstr(error, i == 0 ? "WELDR_ADMIN_TOKEN" : "unknown flag"));
+    }
+}
+
+static void test_token_required(void **state)
+{
+    static const struct {
+        const char *arguments, *environment;
+        bool is_required;
+    } cases[] = {
+        {"", "", false},
+        {"--admin-token-required", "", true},
+        {"--admin-token-required --workers 1", "WELDR_ADMIN_TOKEN_REQUIRED=no", true},
+        {"--admin-token-required=yes", "", true},
+        {"--admin-token-required=no", "WELDR_ADMIN_TOKEN_REQUIRED=yes", false},
+        {"", "WELDR_ADMIN_TOKEN_REQUIRED=yes", true},
+    };
+    (void)state;
+    for (unsigned i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct config c;
+        configure_well(&c, cases[i].arguments, cases[i].environment);
+        assert_int_equal(c.admin_token_is_required, cases[i].is_required);
         config_fini(&c);
     }
 }
@@ -421,6 +466,8 @@ int main(void)
         cmocka_unit_test(test_log_alias),
         cmocka_unit_test(test_flag_wins_over_environment),
         cmocka_unit_test(test_actions),
+        cmocka_unit_test(test_no_token_is_quoted),
+        cmocka_unit_test(test_token_required),
         cmocka_unit_test(test_bad_settings),
         cmocka_unit_test(test_list_limit),
         cmocka_unit_test(test_drain_timeouts),
