@@ -189,6 +189,14 @@ static int read_admin_token_file(struct config *c, struct span value, const char
     return value.len > 0 ? store_string(&c->admin_token_file, value) : WERR_INVALID;
 }
 
+static int read_admin_socket(struct config *c, struct span value, const char **wish)
+{
+    enum { SUN_PATH_MAX = 107 };
+    *wish = "must be a path of at most 107 bytes";
+    return value.len > 0 && value.len <= SUN_PATH_MAX ? store_string(&c->admin_socket, value)
+                                                      : WERR_INVALID;
+}
+
 static int read_admin_tokens_file(struct config *c, struct span value, const char **wish)
 {
     *wish = "must be the name of a file";
@@ -510,6 +518,7 @@ void config_fini(struct config *c)
         free(c->server[i]);
     for (unsigned i = 0; i < c->admin_host_n; i++)
         free(c->admin_host[i]);
+    free(c->admin_socket);
     free(c->admin_token_file);
     free(c->admin_tokens_file);
     free(c->resolver);

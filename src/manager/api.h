@@ -24,6 +24,7 @@
 #include "manager/api_route.h"
 #include "manager/change.h"
 #include "net/conn.h"
+#include "net/local.h"
 
 enum {
     API_BODY_MAX = 1024 * 1024,
@@ -51,7 +52,7 @@ struct api_conn {
     uint32_t magic;
     struct api *api;
     struct manager *m;
-    struct addr peer, local;
+    struct addr peer, local; /* family 0: over --admin-socket */
     struct place place;
     uint8_t phase;     /* enum api_phase */
     bool is_in_head;   /* a part of a head is there */
@@ -100,9 +101,10 @@ struct api_listener {
 struct api {
     struct manager *m;
     struct api_auth auth;
-    struct api_listener listeners[CONFIG_LIST_MAX];
+    struct api_listener listeners[CONFIG_LIST_MAX + 1]; /* the last may be --admin-socket */
     unsigned listener_n;
-    unsigned open_n; /* listening sockets not closed yet */
+    struct local_file socket_file; /* of --admin-socket; number 0: there is none */
+    unsigned open_n;               /* listening sockets not closed yet */
     LIST_HEAD(api_conns, api_conn) conns;
     struct places places;
     unsigned conn_n;

@@ -13,7 +13,12 @@ const struct token *api_auth_token(const struct api_auth *a, struct span authori
 
 bool api_auth_needs_token(const struct api_auth *a, const struct addr *peer)
 {
-    return a->is_required || !addr_is_loopback(peer);
+    return peer->family != 0 && (a->is_required || !addr_is_loopback(peer));
+}
+
+bool api_auth_is_of_this_machine(const struct addr *peer)
+{
+    return peer->family == 0 || addr_is_loopback(peer);
 }
 
 bool api_auth_may(const struct token *token, struct span method)

@@ -27,7 +27,10 @@ struct api_auth {
 /* authorization: the field's value, ptr NULL when there is none. NULL: it shows no token that
  * is known. */
 const struct token *api_auth_token(const struct api_auth *a, struct span authorization);
+/* Peers over --admin-socket have no address (family 0): they need no token, for who may write
+ * to that file is let in. */
 bool api_auth_needs_token(const struct api_auth *a, const struct addr *peer);
+bool api_auth_is_of_this_machine(const struct addr *peer);
 /* May the bearer do that? token NULL: a caller who needs none. */
 bool api_auth_may(const struct token *token, struct span method);
 /* local: our end of the connection. */

@@ -62,9 +62,10 @@ static void on_change(struct change *ch)
 /* Before anything comes of it: what is refused or can't be published was asked for too. */
 static void tell_who(const struct api_conn *ac)
 {
-    char address[ADDR_TEXT_MAX];
+    char address[ADDR_TEXT_MAX] = "socket";
 
-    (void)addr_print(&ac->peer, address);
+    if (ac->peer.family != 0)
+        (void)addr_print(&ac->peer, address);
     log_info("change is asked for", LOG_S("method", ac->method), LOG_B("path", ac->path),
              LOG_S("by", address), LOG_S("token", ac->token_name));
 }

@@ -21,6 +21,24 @@ static int open_one(struct api *a, const struct addr *at)
     return 0;
 }
 
+static int open_socket(struct api *a)
+{
+    const char *path = a->m->config->admin_socket;
+    const struct addr none = {0};
+    const int fd = binding_open_local(path, &a->socket_file);
+
+    if (fd < 0) {
+        log_error("can't listen", LOG_S("socket", path),
+                  LOG_S("error", fd == WERR_EXISTS ? "a file that is no socket is there"
+                                                   : werr_text(fd)));
+        return fd == WERR_NOMEM || fd == WERR_NO_FD ? manager_exit_code(fd)
+                                                    : MANAGER_EXIT_ADDRESS;
+    }
+    api_add_listener(a, fd, &none);
+    log_info("management API listens", LOG_S("socket", path));
+    return 0;
+}
+
 int api_listen(struct api *a)
 {
     const struct config *config = a->m->config;
@@ -28,7 +46,7 @@ int api_listen(struct api *a)
 
     for (unsigned i = 0; code == 0 && i < config->admin_ip_n; i++)
         code = open_one(a, &config->admin_ip[i]);
-    return code;
+    return code == 0 && config->admin_socket != NULL ? open_socket(a) : code;
 }
 
 int api_need_token(struct api *a)

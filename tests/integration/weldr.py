@@ -236,7 +236,7 @@ class Weldr:
 
     def find_addresses(self):
         self.proxies = [split_address(p["address"]) for p in self.lines(msg="proxy listens")]
-        self.apis = [split_address(p["address"]) for p in self.lines(msg="management API listens")]
+        self.apis = [split_address(p["address"]) for p in self.lines(msg="management API listens") if "address" in p]
         assert self.proxies and self.apis, self.log
 
     @property

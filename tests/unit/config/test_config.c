@@ -273,6 +273,7 @@ static const struct {
     {"--drain-timeout 25h", "", "--drain-timeout", "30s"},
     {"--drain-timeout 4294967297", "", "--drain-timeout", "30s"},
     {"--admin-token-file=", "", "--admin-token-file", "file"},
+    {"--admin-socket=", "", "--admin-socket", "path of at most 107"},
     {"--admin-tokens-file=", "", "--admin-tokens-file", "file"},
     {"--admin-token-required=maybe", "", "--admin-token-required", "yes or no"},
     {"", "WELDR_ADMIN_TOKEN_REQUIRED=1", "WELDR_ADMIN_TOKEN_REQUIRED", "yes or no"},

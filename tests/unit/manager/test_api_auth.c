@@ -33,10 +33,12 @@ static void test_who_needs_a_token(void **state)
 
     (void)state;
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-        const struct addr peer = addr_of(cases[i].peer);
+        const struct addr peer = addr_of(cases[i].peer), socket = {0};
         const struct api_auth a = {.is_required = cases[i].is_required};
 
         assert_int_equal(api_auth_needs_token(&a, &peer), cases[i].needs);
+        assert_false(api_auth_needs_token(&a, &socket));
+        assert_true(api_auth_is_of_this_machine(&socket));
     }
 }
 
