@@ -214,8 +214,6 @@ static void drop_front(struct line_sink *s, size_t n)
 
 void line_sink_flush(struct line_sink *s)
 {
-    size_t done;
-
     s->is_stuck = false;
     if (s->len == 0)
         return;
@@ -224,7 +222,7 @@ void line_sink_flush(struct line_sink *s)
         return;
     }
     errno = 0;
-    done = s->kind == LINE_SINK_SYSLOG ? send_lines(s) : write_lines(s);
+    size_t done = s->kind == LINE_SINK_SYSLOG ? send_lines(s) : write_lines(s);
     if (done < s->len) {
         s->error = errno;
         s->is_stuck = true;

@@ -160,11 +160,10 @@ static void on_accept(struct sock *s, struct accepted *a)
     const struct api_listener *l = (const struct api_listener *)s; /* its first member */
     struct api *api = l->owner;
     const bool is_known = api_auth_is_of_this_machine(accepted_peer(a));
-    struct api_conn *ac;
 
     if (!take_place(api, is_known))
         return;
-    ac = calloc(1, sizeof(*ac));
+    struct api_conn *ac = calloc(1, sizeof(*ac));
     if (ac == NULL)
         return;
     ac->magic = API_MAGIC;

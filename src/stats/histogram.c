@@ -5,14 +5,11 @@ enum { STEPS_BITS = 3, STEPS = 1 << STEPS_BITS };
 
 static unsigned bucket_of(uint64_t us)
 {
-    unsigned top_bit;
-    unsigned index;
-
     if (us < STEPS)
         return (unsigned)us;
-    top_bit = 63U - (unsigned)__builtin_clzll(us);
-    index = (top_bit - STEPS_BITS + 1) * STEPS +
-            (unsigned)(us >> (top_bit - STEPS_BITS) & (STEPS - 1));
+    unsigned top_bit = 63U - (unsigned)__builtin_clzll(us);
+    unsigned index = (top_bit - STEPS_BITS + 1) * STEPS +
+                     (unsigned)(us >> (top_bit - STEPS_BITS) & (STEPS - 1));
     return index < HISTOGRAM_BUCKETS ? index : HISTOGRAM_BUCKETS - 1;
 }
 
@@ -48,13 +45,12 @@ uint64_t histogram_quantile_us(const struct histogram *h, unsigned per_mille)
 {
     uint64_t all = 0;
     uint64_t seen = 0;
-    uint64_t rank;
 
     for (unsigned i = 0; i < HISTOGRAM_BUCKETS; i++)
         all += h->bucket[i];
     if (all == 0)
         return 0;
-    rank = (uint64_t)(((unsigned __int128)all * per_mille + 999) / 1000);
+    uint64_t rank = (uint64_t)(((unsigned __int128)all * per_mille + 999) / 1000);
     if (rank == 0)
         rank = 1;
     for (unsigned i = 0; i < HISTOGRAM_BUCKETS; i++) {

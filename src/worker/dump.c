@@ -11,7 +11,7 @@ enum { DUMP_MAX = 8 }; /* lines of a kind: below the log's rate limit */
 static void dump_origin(const struct origin *o)
 {
     log_info("dump origin", LOG_X("server", o->server_id),
-             LOG_S("authority", o->authority ? o->authority : ""),
+             LOG_S("authority", o->authority != NULL ? o->authority : ""),
              LOG_S("state", origin_state_name(o)), LOG_S("place", origin_place_name(o)),
              LOG_U("up", o->up), LOG_U("weight", o->weight), LOG_U("in_flight", o->in_flight),
              LOG_U("idle", o->lanes.idle_n), LOG_U("lanes", o->lanes.n));
@@ -27,7 +27,7 @@ static void dump_exchange(const struct exchange *ex)
              LOG_S("response", stream_state_name(ex->client->out)),
              LOG_S("step", exchange_step_name(ex)), LOG_S("waits_for", exchange_timer_name(ex)),
              LOG_X("flags", ex->flags), LOG_U("attempts", ex->attempts),
-             LOG_X("server", ex->origin ? ex->origin->server_id : 0),
+             LOG_X("server", ex->origin != NULL ? ex->origin->server_id : 0),
              LOG_U("age_us", loop_now_us(ex->worker->loop) - ex->begin_us));
 }
 
@@ -37,12 +37,12 @@ void dump_worker(const struct worker *w)
     const struct exchange *ex;
     unsigned n = 0;
 
-    log_info("dump worker", LOG_U("index", w->pool_state ? w->pool_state->index : 0),
-             LOG_X("digest", w->pool_state ? w->pool_state->digest : 0),
+    log_info("dump worker", LOG_U("index", w->pool_state != NULL ? w->pool_state->index : 0),
+             LOG_X("digest", w->pool_state != NULL ? w->pool_state->digest : 0),
              LOG_U("clients", w->clients_slab.in_use),
              LOG_U("exchanges", w->exchanges_slab.in_use),
              LOG_U("lanes", w->origin_conns_slab.in_use), LOG_U("draining", w->draining));
-    for (o = w->origins; o && n < DUMP_MAX; o = o->hh.next, n++)
+    for (o = w->origins; o != NULL && n < DUMP_MAX; o = o->hh.next, n++)
         dump_origin(o);
     n = 0;
     TAILQ_FOREACH (ex, &w->exchanges, entry) {

@@ -26,7 +26,6 @@ void ex_explain_route(struct exchange *ex)
     const struct listener_runtime *l = ex->caller->listener;
     struct route_request request;
     char text[EXPLAIN_MAX];
-    struct span kept;
     struct strb b;
 
     if (!has_token(ex)) {
@@ -38,7 +37,7 @@ void ex_explain_route(struct exchange *ex)
     sfield_string(&b, l->name != NULL ? span_from_str(l->name) : SPAN_NONE);
     route_request_init(&request, &ex->request, &ex->caller->peer);
     route_explain_brief(l->routing.table, &request, &b);
-    kept = strb_is_full(&b) ? SPAN_NONE : arena_copy(&ex->arena, strb_span(&b));
+    struct span kept = strb_is_full(&b) ? SPAN_NONE : arena_copy(&ex->arena, strb_span(&b));
     if (kept.ptr != NULL)
         ex->explained = kept;
 }
@@ -73,7 +72,6 @@ static void put_server(const struct exchange *ex, struct strb *b)
 int ex_add_explain(struct exchange *ex, struct msg *m)
 {
     char text[2 * EXPLAIN_MAX];
-    struct span kept;
     struct strb b;
 
     strb_init(&b, text, sizeof(text));
@@ -83,9 +81,9 @@ int ex_add_explain(struct exchange *ex, struct msg *m)
         put_server(ex, &b);
     }
     if (ex->end != END_OK && ex->end != END_REDIRECT && ex->end != END_FIXED) {
-        sfield_key(&b, "end");
+        sfield_key(&b, "result");
         sfield_token(&b, span_from_str(end_facts(ex->end)->word));
     }
-    kept = arena_copy(&ex->arena, strb_span(&b));
+    struct span kept = arena_copy(&ex->arena, strb_span(&b));
     return kept.ptr != NULL && !strb_is_full(&b) ? msg_add(m, SPAN("Weldr-Explain"), kept) : 0;
 }

@@ -171,7 +171,7 @@ void ex_pace_begin(struct exchange *ex)
     ex->timer_for = EX_FOR_NOTHING;
     timer_init(&ex->timer, ex_on_timer);
     TAILQ_INSERT_TAIL(&w->exchanges, ex, entry);
-    if (!w->young)
+    if (w->young == NULL)
         w->young = ex;
     if (!timer_is_set(&w->pace_timer))
         timer_set(loop_timers(w->loop), &w->pace_timer, grown_up_ms(ex));
@@ -200,13 +200,13 @@ static void on_pace(struct timer *t)
     const uint64_t now_ms = loop_now_ms(w->loop);
     struct exchange *ex;
 
-    while ((ex = w->young) && grown_up_ms(ex) <= now_ms) {
+    while ((ex = w->young) != NULL && grown_up_ms(ex) <= now_ms) {
         MUST(ex->magic == EX_MAGIC);
         w->young = TAILQ_NEXT(ex, entry);
         if (ex->timer_for == EX_FOR_PACE)
             wait_on(ex, ex->moved_us / 1000, true);
     }
-    if (ex)
+    if (ex != NULL)
         timer_set(loop_timers(w->loop), t, grown_up_ms(ex));
 }
 
@@ -296,7 +296,6 @@ static bool is_taken(struct exchange *ex)
 void ex_on_timer(struct timer *t)
 {
     struct exchange *ex = (struct exchange *)((char *)t - offsetof(struct exchange, timer));
-    enum end end;
 
     MUST(ex->magic == EX_MAGIC && ex->timer_for != EX_FOR_NOTHING);
     if (ex->timer_for == EX_FOR_WATCH) {
@@ -305,7 +304,7 @@ void ex_on_timer(struct timer *t)
     }
     if (is_taken(ex))
         return;
-    end = waits[ex->timer_for].end;
+    enum end end = waits[ex->timer_for].end;
     if (end == END_CLIENT_WRITE && !stream_is_begun(ex->client))
         ex->flags |= EX_CLIENT_GONE; /* a response of our own would find no reader either */
     ex_fail(ex, end);

@@ -40,10 +40,9 @@ static enum end print_location(struct exchange *ex, const struct rule_redirect *
 static enum ex_verdict redirect(struct exchange *ex, const struct rule_action *action)
 {
     struct route_request request;
-    enum end end;
 
     route_request_init(&request, &ex->request, &ex->caller->peer);
-    end = print_location(ex, &action->redirect, &request);
+    enum end end = print_location(ex, &action->redirect, &request);
     if (end != END_REDIRECT) {
         ex_fail(ex, end);
         return EX_VERDICT_NEXT;

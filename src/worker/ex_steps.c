@@ -104,7 +104,7 @@ static enum ex_verdict step_pick(struct exchange *ex)
     struct balance_ask ask;
     struct origin *o = pick_server(ex->pool, ask_of(ex, &ask));
 
-    if (!o) {
+    if (o == NULL) {
         stats_line_add(ex->pool->stats, STATS_POOL_no_server, 1);
         ex_fail(ex, END_NO_SERVER);
         return EX_VERDICT_NEXT;
@@ -136,9 +136,9 @@ static enum ex_verdict step_lane(struct exchange *ex)
 {
     int error = 0;
 
-    if (!ex->lane)
+    if (ex->lane == NULL)
         ex->lane = lane_take(ex->origin, &ex->of_lane, &ex->tries, choose_lane(ex), &error);
-    if (!ex->lane) {
+    if (ex->lane == NULL) {
         ex_fail(ex, ex_end_of_error(error));
         return EX_VERDICT_NEXT;
     }
@@ -211,7 +211,7 @@ static enum ex_verdict step_send(struct exchange *ex)
     lane_tell_caller(ex->lane, ex->caller, ex->client);
     stream_send_head(ex_server(ex), &ex->request);
     ex->sent_us = loop_now_us(ex->worker->loop);
-    if (ex->worker->access_log)
+    if (ex->worker->access_log != NULL)
         access_log_sent(ex);
     ex_move(ex, EX_RELAY, "request head sent");
     ex_replay_body(ex);
@@ -239,13 +239,12 @@ static struct origin *pick_again(struct exchange *ex)
 {
     struct balance_ask ask;
     struct origin *last = origin_find(ex->worker, ex->origin_id);
-    struct origin *o;
 
     if (ex->end != END_ORIGIN_RESET || !ex_may_send_more(ex))
         return NULL;
     ex->row = (struct pick_row){.failed_id = ex->origin_id};
-    o = pick_other(ex->pool, ask_of(ex, &ask), &ex->row);
-    return o || !last || last->place != ORIGIN_LISTED ? o : last;
+    struct origin *o = pick_other(ex->pool, ask_of(ex, &ask), &ex->row);
+    return o != NULL || last == NULL || last->place != ORIGIN_LISTED ? o : last;
 }
 
 static enum ex_verdict step_retry(struct exchange *ex)
@@ -253,9 +252,9 @@ static enum ex_verdict step_retry(struct exchange *ex)
     struct balance_ask ask;
     struct origin *o = pick_other(ex->pool, ask_of(ex, &ask), &ex->row);
 
-    if (!o)
+    if (o == NULL)
         o = pick_again(ex);
-    if (!o) {
+    if (o == NULL) {
         ex_move(ex, EX_REPLY, "no other server");
         return EX_VERDICT_NEXT;
     }
@@ -273,26 +272,25 @@ static enum ex_verdict step_retry(struct exchange *ex)
 static struct span print_words(struct exchange *ex, struct span words)
 {
     char text[192];
-    struct span why = ex->why ? span_from_str(ex->why) : SPAN_NONE;
+    struct span why = ex->why != NULL ? span_from_str(ex->why) : SPAN_NONE;
     int n = snprintf(text, sizeof(text), "%.*s%s%.*s.\n", (int)words.len, words.ptr,
-                     why.len ? ": " : "", (int)why.len, why.ptr ? why.ptr : "");
+                     why.len ? ": " : "", (int)why.len, why.ptr != NULL ? why.ptr : "");
     struct span kept = arena_copy(
         &ex->arena, span_from(text, (size_t)n < sizeof(text) ? (size_t)n : sizeof(text) - 1));
 
-    return kept.ptr ? kept : SPAN_NONE;
+    return kept.ptr != NULL ? kept : SPAN_NONE;
 }
 
 static int fill_reply(struct exchange *ex, struct msg *m, struct span *body)
 {
     const struct end_facts *facts = end_facts(ex->end);
     bool is_error = ex->status >= 400; /* an OPTIONS that was asked of Weldr is none */
-    int rc;
 
     if (ex->end == END_REDIRECT || ex->end == END_FIXED)
         return ex_fill_ruled(ex, m, body);
     *body = is_error ? print_words(ex, facts->text) : SPAN_NONE;
     reply_init(m, ex->status, body->len);
-    rc = msg_add(m, SPAN("Date"), worker_date(ex->worker));
+    int rc = msg_add(m, SPAN("Date"), worker_date(ex->worker));
     if (is_error) {
         rc |= msg_add(m, SPAN("Content-Type"), SPAN("text/plain"));
         rc |= msg_add(m, SPAN("Weldr-Error"), span_from_str(facts->word));
@@ -399,7 +397,7 @@ static enum ex_verdict step_done(struct exchange *ex)
     MUST(ex->lane == NULL && ex->origin == NULL);
     count_response(ex);
     log_done(ex);
-    if (ex->worker->access_log)
+    if (ex->worker->access_log != NULL)
         access_log_exchange(ex->worker->access_log, ex);
     settle_client(ex);
     leave_pool(ex);

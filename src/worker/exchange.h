@@ -61,6 +61,15 @@ enum ex_timer_for {
     EX_FOR_N
 };
 
+enum { EX_FAILED_MAX = 8 };
+
+/* An attempt that failed, whether or not another one followed. */
+struct ex_attempt {
+    uint64_t origin_id;
+    uint32_t us; /* from the choice of the server to its end */
+    uint8_t end; /* enum end */
+};
+
 struct exchange {
     uint32_t magic;
     uint8_t step;         /* enum ex_step */
@@ -70,6 +79,7 @@ struct exchange {
     uint16_t lane_status; /* of the last head, 1xx too, that the server sent in this attempt; 0:
                              none */
     uint8_t attempts;     /* servers picked */
+    uint8_t failed_n;     /* … of those that failed: see failed */
     uint8_t sent_n;       /* … of those that were reached: what retry.attempts counts */
     uint8_t timer_for;    /* enum ex_timer_for */
     uint64_t moved_us;    /* FOR_PACE: when something moved last */
@@ -111,7 +121,9 @@ struct exchange {
     struct timer timer;
     TAILQ_ENTRY(exchange) entry; /* in the worker's exchanges */
     struct addr_tries tries;     /* LANE: the addresses of the server that were tried */
-    char own_id[32];             /* of the request, where it is none of the client's */
+    struct ex_attempt failed[EX_FAILED_MAX]; /* for the access log; of more, the last is the
+                                                last */
+    char own_id[32]; /* of the request, where it is none of the client's */
     struct msg request;
 };
 

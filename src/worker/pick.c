@@ -28,14 +28,14 @@ static struct origin *pick_for(struct pool_runtime *pool, const struct balance_a
 {
     struct origin *o = balance_pick_other(&pool->balance, ask, may_be_picked, NULL);
 
-    return o ? o : on_trial;
+    return o != NULL ? o : on_trial;
 }
 
 struct origin *pick_server(struct pool_runtime *pool, const struct balance_ask *ask)
 {
     struct origin *o = has_list(pool) ? balance_pick(&pool->balance, ask) : NULL;
 
-    return pool->untried_n > 0 && o && is_on_trial(o) ? pick_for(pool, ask, o) : o;
+    return pool->untried_n > 0 && o != NULL && is_on_trial(o) ? pick_for(pool, ask, o) : o;
 }
 
 /* ---- further attempts ---- */
@@ -70,9 +70,9 @@ struct origin *pick_other(struct pool_runtime *pool, const struct balance_ask *a
         return NULL;
     if (pool->untried_n > 0)
         o = find_next(pool, ask, row, may_be_next_now);
-    if (!o)
+    if (o == NULL)
         o = find_next(pool, ask, row, may_be_next);
-    if (!o)
+    if (o == NULL)
         return NULL;
     row->last_id = o->server_id;
     if (row->first_id == 0)
