@@ -27,7 +27,7 @@ static int find_digest(const struct secrets *s, const unsigned char *wanted)
     int found = WERR_NOT_FOUND;
 
     for (unsigned i = 0; i < s->n; i++)
-        if (sodium_memcmp(s->bytes + (1 + i) * SECRET_BYTES, wanted, SECRET_BYTES) == 0)
+        if (sodium_memcmp(s->bytes + (size_t)(1 + i) * SECRET_BYTES, wanted, SECRET_BYTES) == 0)
             found = (int)i; /* and on: how many are left tells nothing */
     return found;
 }
@@ -42,7 +42,7 @@ int secrets_add(struct secrets *s, struct span text)
         return WERR_EXISTS;
     if (s->n == SECRETS_MAX)
         return WERR_TOO_BIG;
-    memcpy(s->bytes + (1 + s->n) * SECRET_BYTES, made, SECRET_BYTES);
+    memcpy(s->bytes + (size_t)(1 + s->n) * SECRET_BYTES, made, SECRET_BYTES);
     s->n++;
     return 0;
 }

@@ -49,7 +49,8 @@ static void survey_fields(struct msg *m, struct survey *s)
     for (unsigned i = 0, n = m->field_n; i < n; i++) {
         struct msg_field *f = &fields[i];
         if (f->token == FIELD_OTHER) {
-            s->may_forward |= may_be_forwarding(m, f);
+            if (may_be_forwarding(m, f))
+                s->may_forward = true;
             continue;
         }
         if (f->flags & MSG_FIELD_DROP)

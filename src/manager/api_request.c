@@ -147,7 +147,8 @@ static enum refusal judge_token(struct api_conn *ac, const struct msg *m)
     const struct api_auth *auth = &ac->api->auth;
     const struct token *token = api_auth_token(auth, msg_value(m, FIELD_AUTHORIZATION));
 
-    strcpy(ac->token_name, token != NULL ? token->name : "");
+    (void)span_to_str(span_from_str(token != NULL ? token->name : ""), ac->token_name,
+                      sizeof(ac->token_name));
     if (token == NULL && api_auth_needs_token(auth, &ac->peer))
         return REFUSE_TOKEN;
     places_know(&ac->api->places, &ac->place);

@@ -62,9 +62,11 @@ int local_listen(const char *path, struct local_file *file)
 {
     struct sockaddr_un at = {.sun_family = AF_UNIX};
 
-    if (strlen(path) > LOCAL_PATH_MAX)
+    const size_t len = strlen(path);
+
+    if (len > LOCAL_PATH_MAX)
         return WERR_TOO_BIG;
-    strcpy(at.sun_path, path);
+    memcpy(at.sun_path, path, len);
     int rc = make_way(&at);
 
     if (rc < 0)
