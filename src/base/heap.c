@@ -10,6 +10,14 @@
 /* So much stays at the end, for what comes next. */
 enum { PAD_BYTES = 256 * 1024 };
 
+static int statm_fd = -1;
+
+void heap_watch(void)
+{
+    if (statm_fd < 0)
+        statm_fd = open("/proc/self/statm", O_RDONLY | O_CLOEXEC);
+}
+
 /* The number behind n others. */
 static uint64_t number_at(struct span text, unsigned n)
 {
@@ -28,12 +36,9 @@ static uint64_t number_at(struct span text, unsigned n)
 static size_t private_bytes(void)
 {
     char buf[128];
-    int fd = open("/proc/self/statm", O_RDONLY | O_CLOEXEC);
-    ssize_t n = fd >= 0 ? read(fd, buf, sizeof(buf)) : -1;
+    ssize_t n = statm_fd >= 0 ? pread(statm_fd, buf, sizeof(buf), 0) : -1;
     struct span text = span_from(buf, n > 0 ? (size_t)n : 0);
     uint64_t resident = number_at(text, 1), shared = number_at(text, 2);
-    if (fd >= 0)
-        (void)close(fd);
     return resident > shared ? (resident - shared) * (size_t)sysconf(_SC_PAGESIZE) : 0;
 }
 

@@ -8,10 +8,11 @@
 
 #include <stddef.h>
 
+/* Opens /proc/self/statm, once, for heap_held_bytes: a worker may open nothing later. */
+void heap_watch(void);
 /* Memory that this process has of the system beyond what is allocated: free blocks that are
  * held back, and some that never changes (stack, variables). The allocator's own figures will
- * not do, they count pages that it has given away as free. Reads /proc/self/statm; 0 if it
- * can't. */
+ * not do, they count pages that it has given away as free. 0 unless heap_watch came before. */
 size_t heap_held_bytes(void);
 /* Gives whole free pages to the system, wherever they lie; takes as long as there are many. */
 void heap_trim(void);

@@ -1,23 +1,70 @@
 #include "base/secret.h"
 
-int secret_set(struct secret *s, struct span text)
-{
-    const int rc = span_to_str(text, s->text, sizeof(s->text));
+#include <sodium.h>
 
-    s->len = rc == 0 ? text.len : 0;
-    return rc;
+#include "base/werr.h"
+
+_Static_assert(SECRET_BYTES >= crypto_generichash_BYTES_MIN &&
+                   SECRET_BYTES <= crypto_generichash_KEYBYTES_MAX,
+               "as the library has them");
+
+void secrets_init(struct secrets *s, const unsigned char *key)
+{
+    memset(s, 0, sizeof(*s));
+    memcpy(s->bytes, key, SECRET_BYTES);
 }
 
-struct span secret_text(const struct secret *s)
+/* False: no text that could be one of them. */
+static bool digest(const struct secrets *s, struct span text, unsigned char *to)
 {
-    return span_from(s->text, s->len);
+    return text.len > 0 && text.len <= SECRET_MAX &&
+           crypto_generichash(to, SECRET_BYTES, (const unsigned char *)text.ptr, text.len,
+                              s->bytes, SECRET_BYTES) == 0;
 }
 
-bool secret_is(const struct secret *s, struct span shown)
+static int find_digest(const struct secrets *s, const unsigned char *wanted)
 {
-    unsigned char difference = shown.len != s->len;
+    int found = WERR_NOT_FOUND;
 
-    for (size_t i = 0; i < shown.len; i++)
-        difference |= (unsigned char)(shown.ptr[i] ^ s->text[i % (s->len + 1)]);
-    return difference == 0 && s->len > 0;
+    for (unsigned i = 0; i < s->n; i++)
+        if (sodium_memcmp(s->bytes + (size_t)(1 + i) * SECRET_BYTES, wanted, SECRET_BYTES) == 0)
+            found = (int)i; /* and on: how many are left tells nothing */
+    return found;
+}
+
+int secrets_add(struct secrets *s, struct span text)
+{
+    unsigned char made[SECRET_BYTES];
+
+    if (!digest(s, text, made))
+        return WERR_INVALID;
+    if (find_digest(s, made) >= 0)
+        return WERR_EXISTS;
+    if (s->n == SECRETS_MAX)
+        return WERR_TOO_BIG;
+    memcpy(s->bytes + (size_t)(1 + s->n) * SECRET_BYTES, made, SECRET_BYTES);
+    s->n++;
+    return 0;
+}
+
+int secrets_find(const struct secrets *s, struct span shown)
+{
+    unsigned char made[SECRET_BYTES];
+
+    return digest(s, shown, made) ? find_digest(s, made) : WERR_NOT_FOUND;
+}
+
+struct span secrets_bytes(const struct secrets *s)
+{
+    return span_from(s->bytes, (size_t)(1 + s->n) * SECRET_BYTES);
+}
+
+int secrets_from_bytes(struct secrets *s, struct span bytes)
+{
+    if (bytes.len < SECRET_BYTES || bytes.len > SECRETS_BYTES_MAX ||
+        bytes.len % SECRET_BYTES != 0)
+        return WERR_SYNTAX;
+    memcpy(s->bytes, bytes.ptr, bytes.len);
+    s->n = (unsigned)(bytes.len / SECRET_BYTES) - 1;
+    return 0;
 }

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/ascii.h"
 #include "base/fault.h"
 #include "base/num.h"
 #include "base/span.h"
@@ -108,6 +109,32 @@ static int read_server(struct config *c, struct span value, const char **wish)
     return WERR_INVALID;
 }
 
+/* A host name, without a port: letters, digits, hyphens, dots, and underscores, which names in
+ * containers have. */
+static bool is_host_name(struct span value)
+{
+    for (size_t i = 0; i < value.len; i++) {
+        const char c = value.ptr[i];
+
+        if (!ascii_is_alnum(c) && strchr("-._", c) == NULL)
+            return false;
+    }
+    return value.len > 0;
+}
+
+static int read_admin_host(struct config *c, struct span value, const char **wish)
+{
+    *wish = "must be a host name without a port, such as weldr.example";
+    if (c->admin_host_n == CONFIG_LIST_MAX)
+        *wish = "can be given at most 64 times";
+    else if (is_host_name(value)) {
+        int rc = store_string(&c->admin_host[c->admin_host_n], value);
+        c->admin_host_n += rc == 0;
+        return rc;
+    }
+    return WERR_INVALID;
+}
+
 static int read_log_level(struct config *c, struct span value, const char **wish)
 {
     static const char *const levels[] = {"error", "warn", "info", "debug", "trace"};
@@ -167,6 +194,27 @@ static int read_admin_token_file(struct config *c, struct span value, const char
     return value.len > 0 ? store_string(&c->admin_token_file, value) : WERR_INVALID;
 }
 
+static int read_admin_socket(struct config *c, struct span value, const char **wish)
+{
+    enum { SUN_PATH_MAX = 107 };
+    *wish = "must be a path of at most 107 bytes";
+    return value.len > 0 && value.len <= SUN_PATH_MAX ? store_string(&c->admin_socket, value)
+                                                      : WERR_INVALID;
+}
+
+static int read_admin_tokens_file(struct config *c, struct span value, const char **wish)
+{
+    *wish = "must be the name of a file";
+    return value.len > 0 ? store_string(&c->admin_tokens_file, value) : WERR_INVALID;
+}
+
+static int read_admin_token_required(struct config *c, struct span value, const char **wish)
+{
+    *wish = "must be yes or no";
+    c->admin_token_is_required = span_is_equal(value, SPAN("yes"));
+    return c->admin_token_is_required || span_is_equal(value, SPAN("no")) ? 0 : WERR_INVALID;
+}
+
 static int read_resolver(struct config *c, struct span value, const char **wish)
 {
     *wish = "must be addresses of name servers as A:P, separated by commas";
@@ -177,6 +225,19 @@ static int read_admin_token(struct config *c, struct span value, const char **wi
 {
     *wish = "must hold visible ASCII characters only";
     return is_word(value) ? store_string(&c->admin_token, value) : WERR_INVALID;
+}
+
+static int read_user(struct config *c, struct span value, const char **wish)
+{
+    *wish = "must be the name of a user, or UID or UID:GID";
+    return is_word(value) ? store_string(&c->user, value) : WERR_INVALID;
+}
+
+static int read_seccomp(struct config *c, struct span value, const char **wish)
+{
+    *wish = "must be on or off";
+    c->filters_calls = span_is_equal(value, SPAN("on"));
+    return c->filters_calls || span_is_equal(value, SPAN("off")) ? 0 : WERR_INVALID;
 }
 
 static int read_access_log(struct config *c, struct span value, const char **wish)
@@ -228,7 +289,14 @@ static const struct setting settings[SETTING_N] = {
 /* Lists whose readers take one value: the environment separates them by commas. */
 static bool is_list(unsigned name)
 {
-    return name == SETTING_ADMIN_IP || name == SETTING_METRICS_IP || name == SETTING_SERVER;
+    return name == SETTING_ADMIN_IP || name == SETTING_METRICS_IP ||
+           name == SETTING_ADMIN_HOST || name == SETTING_SERVER;
+}
+
+/* Flags that say yes when no value comes with them. */
+static bool is_switch(unsigned name)
+{
+    return name == SETTING_ADMIN_TOKEN_REQUIRED;
 }
 
 /* One run over arguments and environment. */
@@ -255,6 +323,8 @@ static int read_value(struct parse *p, const char *source, read_fn read, struct 
 {
     const char *wish = "";
     int rc = read(p->c, value, &wish);
+    if (rc == WERR_INVALID && read == read_admin_token)
+        return fail(p, "%s %s", source, wish); /* a token has no place in a log */
     if (rc == WERR_INVALID)
         return fail(p, "%s %s, not \"%.*s\"", source, wish,
                     (int)(value.len < 80 ? value.len : 80), value.ptr);
@@ -294,7 +364,8 @@ static int take_value(struct parse *p, const char *flag, struct span *value)
 static int refuse_argument(struct parse *p, const char *argument)
 {
     const char *kind = argument[0] == '-' ? "unknown flag" : "unexpected argument";
-    return fail(p, "%s %.80s (see weldr --help)", kind, argument);
+    size_t len = strcspn(argument, "="); /* what follows may be a secret */
+    return fail(p, "%s %.*s (see weldr --help)", kind, (int)(len < 80 ? len : 80), argument);
 }
 
 static int read_flag(struct parse *p, const char *argument)
@@ -304,6 +375,8 @@ static int read_flag(struct parse *p, const char *argument)
         const struct setting *s = &settings[i];
         if (s->flag == NULL || !is_flag(argument, s->flag, &value))
             continue;
+        if (value.ptr == NULL && is_switch(i))
+            value = SPAN("yes");
         int rc = take_value(p, s->flag, &value);
         p->is_given[i] = true;
         return rc != 0 ? rc : read_value(p, s->flag, s->read, value);
@@ -382,7 +455,8 @@ static int read_variable(struct parse *p, unsigned name, const char *env_name,
 /* What a worker is told by its environment; the rest comes over its channel. */
 static bool is_for_worker(unsigned name)
 {
-    return name == SETTING_ACCESS_LOG || name == SETTING_ACCESS_LOG_FORMAT;
+    return name == SETTING_ACCESS_LOG || name == SETTING_ACCESS_LOG_FORMAT ||
+           name == SETTING_USER || name == SETTING_SECCOMP;
 }
 
 static int read_environment(struct parse *p, char *const *env)
@@ -428,7 +502,8 @@ int config_from_args(struct config *c, int argc, char *const *argv, char *const 
                      char *error, size_t error_size)
 {
     struct parse p = {.c = c, .argc = argc, .at = 1, .argv = argv};
-    *c = (struct config){.action = CONFIG_RUN, .log_level = 2, .drain_timeout_ms = 30000};
+    *c = (struct config){
+        .action = CONFIG_RUN, .log_level = 2, .drain_timeout_ms = 30000, .filters_calls = true};
     int rc = read_arguments(&p);
     if (rc == 0 && (c->action == CONFIG_RUN || c->action == CONFIG_WORKER))
         rc = read_environment(&p, env);
@@ -447,9 +522,14 @@ void config_fini(struct config *c)
 {
     for (unsigned i = 0; i < c->server_n; i++)
         free(c->server[i]);
+    for (unsigned i = 0; i < c->admin_host_n; i++)
+        free(c->admin_host[i]);
+    free(c->admin_socket);
     free(c->admin_token_file);
+    free(c->admin_tokens_file);
     free(c->resolver);
     free(c->admin_token);
+    free(c->user);
     free(c->access_log);
     *c = (struct config){0};
 }

@@ -2,10 +2,10 @@
  * into a struct config. Pure: arguments and environment are given.
  *
  * A flag wins over its environment name (WELDR_…), which wins over the default. List settings
- * (--ip, --admin-ip, --server, --trusted-proxies) are repeatable; in the environment they are
- * separated by commas. The word "proxy" in the list of --ip belongs to the address before it.
- * A worker takes only its access log from the environment, which the manager has set.
- * Owner of the strings: the config (config_fini).
+ * (--ip, --admin-ip, --admin-host, --server, --trusted-proxies) are repeatable; in the
+ * environment they are separated by commas. The word "proxy" in the list of --ip belongs to the
+ * address before it. A worker takes only its access log, its user and --seccomp from the
+ * environment, which the manager has set. Owner of the strings: the config (config_fini).
  */
 #ifndef WELDR_CONFIG_CONFIG_H
 #define WELDR_CONFIG_CONFIG_H
@@ -37,6 +37,8 @@ struct config {
     unsigned admin_ip_n;
     struct addr metrics_ip[CONFIG_LIST_MAX]; /* --metrics-ip; default none */
     unsigned metrics_ip_n;
+    char *admin_host[CONFIG_LIST_MAX]; /* --admin-host: names under which the API is known */
+    unsigned admin_host_n;
     bool ip_is_default, admin_ip_is_default; /* then IPv6 may be missing without an error */
     unsigned workers;                        /* --workers 1–256; 0: one per core */
     char *server[CONFIG_SERVERS_MAX];        /* --server URL */
@@ -45,11 +47,16 @@ struct config {
     int log_level; /* --log-level error|warn|info|debug|trace → 0…4; default info = 2 */
     uint32_t drain_timeout_ms; /* --drain-timeout "30s", "500ms", "2m" or plain seconds; 30 s */
     uint32_t ready_delay_ms;   /* --ready-delay; 0: none */
+    char *admin_socket;        /* --admin-socket; NULL */
     char *admin_token_file;    /* --admin-token-file; NULL */
-    char *admin_token;         /* WELDR_ADMIN_TOKEN only (a flag would show in ps); NULL */
-    char *resolver;            /* --resolver; NULL: those of the system */
-    const char *resolver_source; /* "--resolver" or "WELDR_RESOLVER" */
-    unsigned worker_id;          /* worker --id */
+    char *admin_tokens_file;   /* --admin-tokens-file; NULL */
+    bool admin_token_is_required; /* --admin-token-required */
+    char *admin_token;            /* WELDR_ADMIN_TOKEN only (a flag would show in ps); NULL */
+    char *resolver;               /* --resolver; NULL: those of the system */
+    const char *resolver_source;  /* "--resolver" or "WELDR_RESOLVER" */
+    char *user;                   /* --user, of the workers; NULL: not given */
+    bool filters_calls;           /* --seccomp on|off */
+    unsigned worker_id;           /* worker --id */
     /* --access-log, for manager and worker: NULL = off, "stdout", "syslog" or the path of a
      * file */
     char *access_log;

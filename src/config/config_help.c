@@ -10,7 +10,7 @@ static const struct help_line lines[] = {
 #include "config/settings.def"
 #undef SETTING
 };
-enum { LINE_N = sizeof(lines) / sizeof(lines[0]), HELP_BYTES = 4096, INDENT = 2, GAP = 2 };
+enum { LINE_N = sizeof(lines) / sizeof(lines[0]), HELP_BYTES = 8192, INDENT = 2, GAP = 2 };
 
 static const char head[] =
     "weldr - HTTP reverse proxy and load balancer, managed by an API\n"

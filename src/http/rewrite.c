@@ -6,6 +6,7 @@
 struct survey {
     uint32_t seen;    /* bit per token that is there and not dropped */
     bool has_named;   /* Connection names more than close and keep-alive */
+    bool may_forward; /* a field that is not known may be an X-Forwarded-* one */
     size_t via_bytes; /* sum of the values, 2 more for each line */
     size_t forwarded_for_bytes;
     size_t forwarded_bytes;
@@ -18,6 +19,8 @@ struct text {
 };
 
 #define BIT(token) (1U << FIELD_##token)
+#define FORWARDING \
+    (BIT(FORWARDED) | BIT(X_FORWARDED_FOR) | BIT(X_FORWARDED_HOST) | BIT(X_FORWARDED_PROTO))
 _Static_assert(FIELD_TOKENS <= 32, "a bit for each token");
 
 static bool names_only_itself(struct span value)
@@ -31,13 +34,26 @@ static bool names_only_itself(struct span value)
     return true;
 }
 
+/* "x-forwarded-" and its like are told by length and third letter: nearly no other name has
+ * both, and nearly every request is spared the comparison. */
+static inline bool may_be_forwarding(const struct msg *m, const struct msg_field *f)
+{
+    return f->name_len >= sizeof("x-forwarded-") - 1 &&
+           (m->base[f->name_off + 2] | 0x20) == 'f';
+}
+
 static void survey_fields(struct msg *m, struct survey *s)
 {
     struct msg_field *fields = m->fields;
     *s = (struct survey){0};
     for (unsigned i = 0, n = m->field_n; i < n; i++) {
         struct msg_field *f = &fields[i];
-        if (f->token == FIELD_OTHER || (f->flags & MSG_FIELD_DROP))
+        if (f->token == FIELD_OTHER) {
+            if (may_be_forwarding(m, f))
+                s->may_forward = true;
+            continue;
+        }
+        if (f->flags & MSG_FIELD_DROP)
             continue;
         s->seen |= 1U << f->token;
         if (f->token == FIELD_VIA)
@@ -105,15 +121,18 @@ void rewrite_drop_hop_by_hop(struct msg *m)
     survey_and_drop(m, &s);
 }
 
-/* What strangers say of whom they speak for. */
-static void drop_forwarding(struct msg *m, struct survey *s)
+/* What clients that are not trusted say of whom they speak for. */
+static void drop_forwarding(struct msg *m, struct survey *s, bool keeps_for)
 {
+    const unsigned kept = keeps_for ? FIELD_X_FORWARDED_FOR : FIELD_TOKENS;
+
     for (unsigned i = 0; i < m->field_n; i++) {
-        if (field_is_forwarding(msg_field_name(m, &m->fields[i])))
-            m->fields[i].flags |= MSG_FIELD_DROP;
+        struct msg_field *f = &m->fields[i];
+
+        if (f->token != kept && field_is_forwarding(msg_field_name(m, f)))
+            f->flags |= MSG_FIELD_DROP;
     }
-    s->seen &= ~(BIT(FORWARDED) | BIT(X_FORWARDED_FOR) | BIT(X_FORWARDED_HOST) |
-                 BIT(X_FORWARDED_PROTO));
+    s->seen &= ~(keeps_for ? FORWARDING & ~BIT(X_FORWARDED_FOR) : FORWARDING);
 }
 
 static inline __attribute__((always_inline)) void put(struct text *t, struct span s)
@@ -352,8 +371,8 @@ int rewrite_request(struct msg *m, const struct rewrite_facts *facts, struct are
 {
     struct survey s;
     survey_and_drop(m, &s);
-    if (!facts->is_trusted)
-        drop_forwarding(m, &s);
+    if (facts->trust != REWRITE_TRUSTED && (s.may_forward || (s.seen & FORWARDING)))
+        drop_forwarding(m, &s, facts->trust == REWRITE_UNKNOWN);
 
     size_t more_bytes = facts->forwarded ? s.forwarded_bytes + forwarded_room(m, facts) : 0;
     struct text t;

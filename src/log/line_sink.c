@@ -26,21 +26,21 @@ _Static_assert(LINE_SINK_LINE_MAX <= PIPE_BUF, "a pipe takes a line whole");
 
 /* ---- opening ---- */
 
-static int open_file(struct line_sink *s, const char *path)
+static int open_file(const char *path, uint8_t *way)
 {
     struct stat st;
     int fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_NONBLOCK | O_CLOEXEC | O_NOCTTY,
                   FILE_MODE);
 
     if (fd >= 0)
-        s->way = fstat(fd, &st) == 0 && S_ISREG(st.st_mode) ? NOWAIT_FILE : NOWAIT_OWN;
+        *way = fstat(fd, &st) == 0 && S_ISREG(st.st_mode) ? NOWAIT_FILE : NOWAIT_OWN;
     return fd;
 }
 
-static int open_syslog(struct line_sink *s)
+static int open_syslog(const char *path)
 {
     struct sockaddr_un to = {.sun_family = AF_UNIX};
-    size_t len = strlen(s->path);
+    size_t len = strlen(path);
     int fd = -1;
 
     if (len < sizeof(to.sun_path))
@@ -49,7 +49,7 @@ static int open_syslog(struct line_sink *s)
         errno = ENAMETOOLONG;
     if (fd < 0)
         return fd;
-    memcpy(to.sun_path, s->path, len);
+    memcpy(to.sun_path, path, len);
     if (connect(fd, (const struct sockaddr *)&to, sizeof(to)) < 0) {
         int saved = errno;
 
@@ -60,20 +60,27 @@ static int open_syslog(struct line_sink *s)
     return fd;
 }
 
-static bool open_target(struct line_sink *s)
+enum line_sink_kind line_sink_kind_of(const char *to)
 {
-    if (s->kind == LINE_SINK_FILE)
-        s->fd = open_file(s, s->path);
-    else if (s->kind == LINE_SINK_STDOUT)
-        s->fd = nowait_open(STDOUT_FILENO, true, &s->way);
-    else
-        s->fd = open_syslog(s);
-    if (s->fd < 0)
-        s->error = errno;
-    return s->fd >= 0;
+    if (strcmp(to, "stdout") == 0)
+        return LINE_SINK_STDOUT;
+    return strcmp(to, "syslog") == 0 ? LINE_SINK_SYSLOG : LINE_SINK_FILE;
 }
 
-struct line_sink *line_sink_new(enum line_sink_kind kind, const char *path)
+int line_sink_open(enum line_sink_kind kind, const char *path, uint8_t *way)
+{
+    *way = NOWAIT_SOCKET;
+    switch (kind) {
+    case LINE_SINK_FILE:
+        return open_file(path, way);
+    case LINE_SINK_STDOUT:
+        return nowait_open(STDOUT_FILENO, true, way);
+    default:
+        return open_syslog(path != NULL ? path : "/dev/log");
+    }
+}
+
+struct line_sink *line_sink_new(enum line_sink_kind kind)
 {
     struct line_sink *s = fault_malloc(sizeof(*s));
 
@@ -81,12 +88,8 @@ struct line_sink *line_sink_new(enum line_sink_kind kind, const char *path)
         return NULL;
     memset(s, 0, offsetof(struct line_sink, buf));
     s->kind = (uint8_t)kind;
-    s->path = strdup(path != NULL ? path : "/dev/log");
-    if (s->path == NULL) {
-        free(s);
-        return NULL;
-    }
-    (void)open_target(s);
+    s->fd = -1;
+    s->error = ENOTCONN;
     return s;
 }
 
@@ -103,7 +106,6 @@ void line_sink_free(struct line_sink *s)
         return;
     if (s->fd >= 0)
         close(s->fd);
-    free(s->path);
     free(s);
 }
 
@@ -170,16 +172,6 @@ static bool is_away(int error)
     return error == ECONNREFUSED || error == ENOTCONN || error == ECONNRESET || error == EPIPE;
 }
 
-static ssize_t send_line_again(struct line_sink *s, size_t at, struct iovec header)
-{
-    ssize_t n = send_line(s, at, header);
-
-    if (n >= 0 || !is_away(errno))
-        return n;
-    close(s->fd);
-    return open_target(s) ? send_line(s, at, header) : -1;
-}
-
 static size_t send_lines(struct line_sink *s)
 {
     char text[HEADER_BYTES];
@@ -187,8 +179,15 @@ static size_t send_lines(struct line_sink *s)
     size_t done = 0;
     ssize_t n = 0;
 
-    while (done < s->len && (n = send_line_again(s, done, header)) >= 0)
+    while (done < s->len && (n = send_line(s, done, header)) >= 0)
         done += (size_t)n;
+    if (n < 0)
+        s->error = errno;
+    if (n < 0 && is_away(errno)) {
+        close(s->fd);
+        s->fd = -1;
+    }
+    errno = s->error;
     return done;
 }
 
@@ -218,7 +217,7 @@ void line_sink_flush(struct line_sink *s)
     s->is_stuck = false;
     if (s->len == 0)
         return;
-    if (s->fd < 0 && !open_target(s)) {
+    if (s->fd < 0) {
         s->is_stuck = true;
         return;
     }
@@ -260,21 +259,16 @@ static void drop_torn(struct line_sink *s)
     s->is_torn = false;
 }
 
-int line_sink_reopen(struct line_sink *s)
+void line_sink_take(struct line_sink *s, int fd, uint8_t way)
 {
+    MUST(fd >= 0);
     line_sink_flush(s);
-    if (s->kind == LINE_SINK_STDOUT)
-        return 0;
-    int old = s->fd;
-    if (!open_target(s)) {
-        s->fd = old;
-        return WERR_IO;
-    }
-    if (old >= 0)
-        close(old);
+    if (s->fd >= 0)
+        close(s->fd);
+    s->fd = fd;
+    s->way = way;
     drop_torn(s);
     s->is_stuck = false;
-    return 0;
 }
 
 void line_sink_end(struct line_sink *s)

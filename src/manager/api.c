@@ -171,7 +171,7 @@ static void on_accept(struct sock *s, struct accepted *a)
 {
     const struct api_listener *l = (const struct api_listener *)s; /* its first member */
     struct api *api = l->owner;
-    const bool is_known = addr_is_loopback(accepted_peer(a));
+    const bool is_known = api_auth_is_of_this_machine(accepted_peer(a));
 
     if (!take_place(api, is_known))
         return;
@@ -225,7 +225,7 @@ void api_add_listener(struct api *a, int fd, const struct addr *bound, bool is_m
 {
     struct api_listener *l = &a->listeners[a->listener_n++];
 
-    MUST(a->listener_n <= 2 * CONFIG_LIST_MAX); /* one for each address of the configuration */
+    MUST(a->listener_n <= API_LISTENERS_MAX);
     l->owner = a;
     l->bound = *bound;
     l->is_metrics = is_metrics;
@@ -233,8 +233,17 @@ void api_add_listener(struct api *a, int fd, const struct addr *bound, bool is_m
     a->open_n++;
 }
 
+/* Before the socket closes: a successor makes its own. */
+static void remove_socket_file(struct api *a)
+{
+    if (a->socket_file.number != 0)
+        local_remove(a->m->config->admin_socket, &a->socket_file);
+    a->socket_file.number = 0;
+}
+
 void api_stop_accepting(struct api *a)
 {
+    remove_socket_file(a);
     for (unsigned i = 0; i < a->listener_n; i++)
         sock_accept_last(&a->listeners[i].sock);
 }
@@ -243,6 +252,7 @@ void api_stop(struct api *a)
 {
     struct api_conn *ac, *next;
 
+    remove_socket_file(a);
     for (unsigned i = 0; i < a->listener_n; i++)
         sock_close(&a->listeners[i].sock, false);
     a->listener_n = 0;

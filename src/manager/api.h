@@ -27,9 +27,12 @@
 #include "manager/change.h"
 #include "manager/event_ring.h"
 #include "net/conn.h"
+#include "net/local.h"
 
 enum {
     API_BODY_MAX = 1024 * 1024,
+    API_LISTENERS_MAX =
+        2 * CONFIG_LIST_MAX + 1,       /* each address of the configuration, a socket */
     API_BODY_SHORT = 8 * 1024,         /* there is always room for one of so many bytes … */
     API_BODIES_MAX = 16 * 1024 * 1024, /* … longer ones have so much in all */
     API_WAITERS_MAX = 256, /* who wait for a server to drain; others are told at once */
@@ -62,7 +65,7 @@ struct api_conn {
     uint32_t magic;
     struct api *api;
     struct manager *m;
-    struct addr peer, local;
+    struct addr peer, local; /* family 0: over --admin-socket */
     struct place place;
     uint8_t phase;     /* enum api_phase */
     bool is_metrics;   /* as its listener */
@@ -76,8 +79,9 @@ struct api_conn {
     bool is_shortened; /* … and gets it */
     unsigned refusal;  /* index into the refusals that the head met; 0: none */
     char method[16];
-    char *target;     /* NULL between requests */
-    struct span path; /* in target */
+    char token_name[TOKEN_NAME_MAX + 1]; /* of whoever asks; empty: it has shown none */
+    char *target;                        /* NULL between requests */
+    struct span path;                    /* in target */
     struct api_query query;
     struct api_match match;
     struct api_accept accept;
@@ -124,9 +128,10 @@ struct api_listener {
 struct api {
     struct manager *m;
     struct api_auth auth;
-    struct api_listener listeners[2 * CONFIG_LIST_MAX];
+    struct api_listener listeners[API_LISTENERS_MAX];
     unsigned listener_n;
-    unsigned open_n; /* listening sockets not closed yet */
+    struct local_file socket_file; /* of --admin-socket; number 0: there is none */
+    unsigned open_n;               /* listening sockets not closed yet */
     LIST_HEAD(api_conns, api_conn) conns;
     struct places places;
     TAILQ_HEAD(api_stream_list, api_stream) streams; /* api_stream.h */
@@ -138,7 +143,9 @@ struct api {
 void api_init(struct api *a, struct manager *m);
 /* Steps of the start: 0 or the exit code, told in the log. */
 int api_listen(struct api *a);
-int api_need_token(struct api *a); /* makes one, unless it listens on loopback alone */
+int api_need_token(struct api *a); /* makes one, if some caller needs one */
+/* The files with tokens are read again, and the workers told. */
+void api_reload_tokens(struct api *a);
 /* Takes a listening descriptor and accepts on it. */
 void api_add_listener(struct api *a, int fd, const struct addr *bound, bool is_metrics);
 /* Takes what waits at its addresses and lets them go; open connections go on. */

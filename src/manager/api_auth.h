@@ -1,10 +1,12 @@
 /* api_auth.h - who may use the management API.
  *
- * Callers whose address is a loopback one need nothing. Others, who can only come when the API
- * listens on a non-loopback address, must present the bearer token (RFC 6750 section 2.1): the
- * one that was configured, or one made at start and shown once in the log. A request of a
- * browser page carries Origin (RFC 6454); unless that is this API itself, it is refused: the
- * Host field proves nothing, since a name of anybody's may resolve to our address.
+ * Callers whose address is a loopback one need nothing, unless --admin-token-required says so.
+ * Others, who can only come when the API listens on a non-loopback address, must present a
+ * bearer token (RFC 6750 section 2.1): one that was configured (tokens.h), or one made at start
+ * and shown once in the log. Whoever presents a token, needed or not, goes by its name and has
+ * its role: the role read may GET and HEAD. A request of a browser page carries Origin (RFC
+ * 6454) if it changes something; unless that is this API itself, it is refused. For what else
+ * tells a browser's requests see api_host.h.
  */
 #ifndef WELDR_MANAGER_API_AUTH_H
 #define WELDR_MANAGER_API_AUTH_H
@@ -12,27 +14,27 @@
 #include <stdbool.h>
 
 #include "base/addr.h"
-#include "base/secret.h"
 #include "base/span.h"
 #include "base/werr.h"
 #include "config/config.h"
-
-enum { API_TOKEN_RANDOM_BYTES = 32 };
+#include "manager/tokens.h"
 
 struct api_auth {
-    struct secret token; /* none: only loopback callers are let in */
+    struct tokens tokens; /* none: only loopback callers are let in */
+    bool is_required;     /* --admin-token-required: of everybody */
 };
 
-/* Takes the token of the settings; reads its file. WERR_INVALID: unreadable or empty; error
- * gets a sentence. */
-int api_auth_load(struct api_auth *a, const struct config *config, char *error,
-                  size_t error_size) MUST_USE;
-/* Makes a random token; for a non-loopback address without a configured one. WERR_IO. */
-int api_auth_generate(struct api_auth *a) MUST_USE;
-/* authorization: the field's value, ptr NULL when there is none. */
-bool api_auth_is_allowed(const struct api_auth *a, const struct addr *peer,
-                         struct span authorization);
+/* authorization: the field's value, ptr NULL when there is none. NULL: it shows no token that
+ * is known. */
+const struct token *api_auth_token(const struct api_auth *a, struct span authorization);
+/* Peers over --admin-socket have no address (family 0): they need no token, for who may write
+ * to that file is let in. */
+bool api_auth_needs_token(const struct api_auth *a, const struct addr *peer);
+bool api_auth_is_of_this_machine(const struct addr *peer);
+/* May the bearer do that? token NULL: a caller who needs none. */
+bool api_auth_may(const struct token *token, struct span method);
 /* local: our end of the connection. */
-bool api_auth_is_own_origin(struct span origin, const struct addr *local);
+bool api_auth_is_own_origin(const struct config *config, struct span origin,
+                            const struct addr *local);
 
 #endif

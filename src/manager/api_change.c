@@ -1,5 +1,7 @@
 #include <stdio.h>
+#include <string.h>
 
+#include "log/log.h"
 #include "manager/api_int.h"
 #include "manager/api_problem.h"
 #include "manager/manager.h"
@@ -60,8 +62,10 @@ static void on_change(struct change *ch)
 
 void api_name_caller(const struct api_conn *ac, struct event_by *by)
 {
-    *by = (struct event_by){.token = ""}; /* tokens have no names yet */
-    (void)addr_print(&ac->peer, by->address);
+    *by = (struct event_by){.address = "socket", .token = ""};
+    if (ac->peer.family != 0)
+        (void)addr_print(&ac->peer, by->address);
+    memcpy(by->token, ac->token_name, sizeof(by->token));
 }
 
 void api_propose(struct api_conn *ac, struct pool_command *c, void (*then)(struct api_conn *))

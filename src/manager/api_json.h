@@ -117,7 +117,7 @@ struct api_json_stats_view {
     uint64_t client_success, client_failed, server_success, server_failed;
     uint64_t client_connections, client_open, server_connections, server_idle;
     uint64_t requests, in_flight, retries, bad_requests, client_aborts, access_log_lost;
-    uint64_t queued_bytes, proxy_refused, explain_refused;
+    uint64_t queued_bytes, proxy_refused, explain_refused, forbidden_calls;
     uint64_t bytes_in, bytes_out;
     const struct api_json_end *ends;
     unsigned end_n;

@@ -29,6 +29,7 @@ static void put_requests(struct jtext *t, const struct api_json_stats_view *v)
     jtext_number(t, "queued_bytes", v->queued_bytes);
     jtext_number(t, "proxy_refused", v->proxy_refused);
     jtext_number(t, "explain_refused", v->explain_refused);
+    jtext_number(t, "forbidden_calls", v->forbidden_calls);
     jtext_open(t, "bytes", '{');
     jtext_number(t, "in", v->bytes_in);
     jtext_number(t, "out", v->bytes_out);

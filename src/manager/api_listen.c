@@ -22,6 +22,24 @@ static int open_one(struct api *a, const struct addr *at, bool is_metrics)
     return 0;
 }
 
+static int open_socket(struct api *a)
+{
+    const char *path = a->m->config->admin_socket;
+    const struct addr none = {0};
+    const int fd = binding_open_local(path, &a->socket_file);
+
+    if (fd < 0) {
+        log_error("can't listen", LOG_S("socket", path),
+                  LOG_S("error", fd == WERR_EXISTS ? "a file that is no socket is there"
+                                                   : werr_text(fd)));
+        return fd == WERR_NOMEM || fd == WERR_NO_FD ? manager_exit_code(fd)
+                                                    : MANAGER_EXIT_ADDRESS;
+    }
+    api_add_listener(a, fd, &none, false);
+    log_info("management API listens", LOG_S("socket", path));
+    return 0;
+}
+
 int api_listen(struct api *a)
 {
     const struct config *config = a->m->config;
@@ -31,20 +49,35 @@ int api_listen(struct api *a)
         code = open_one(a, &config->admin_ip[i], false);
     for (unsigned i = 0; code == 0 && i < config->metrics_ip_n; i++)
         code = open_one(a, &config->metrics_ip[i], true);
-    return code;
+    return code == 0 && config->admin_socket != NULL ? open_socket(a) : code;
 }
 
 int api_need_token(struct api *a)
 {
-    bool is_open = false;
+    bool is_needed = false;
+    char text[TOKENS_GENERATED_MAX];
 
     for (unsigned i = 0; i < a->listener_n; i++)
-        is_open = is_open ||
-                  (!a->listeners[i].is_metrics && !addr_is_loopback(&a->listeners[i].bound));
-    if (!is_open || a->auth.token.len > 0)
+        is_needed = is_needed || (!a->listeners[i].is_metrics &&
+                                  api_auth_needs_token(&a->auth, &a->listeners[i].bound));
+    if (!is_needed || a->auth.tokens.secrets.n > 0)
         return 0;
-    if (api_auth_generate(&a->auth) < 0)
+    if (tokens_generate(&a->auth.tokens, text) < 0)
         return manager_fail_start("no randomness", WERR_IO);
-    log_always("generated admin token", LOG_S("token", a->auth.token.text));
+    log_always("generated admin token", LOG_S("token", text));
+    explicit_bzero(text, sizeof(text));
     return 0;
+}
+
+void api_reload_tokens(struct api *a)
+{
+    struct manager *m = a->m;
+    char error[512];
+
+    if (tokens_load(&a->auth.tokens, m->config, error, sizeof(error)) < 0) {
+        log_error("tokens stay as they were", LOG_S("error", error));
+        return;
+    }
+    publish_secrets(&m->publish, &a->auth.tokens.secrets);
+    log_info("tokens read again", LOG_U("tokens", a->auth.tokens.secrets.n));
 }

@@ -1,9 +1,11 @@
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/fault.h"
 #include "http/reply.h"
 #include "log/log.h"
 #include "manager/api_accept.h"
+#include "manager/api_host.h"
 #include "manager/api_int.h"
 #include "manager/api_problem.h"
 #include "manager/manager.h"
@@ -25,7 +27,10 @@ static const struct {
 } refusals[] = {
     {0, "", ""},
     {401, "unauthorized", "this address asks for a bearer token: Authorization: Bearer …"},
+    {403, "read_only_token", "this token may only read: GET and HEAD"},
     {403, "forbidden_origin", "requests of other sites' pages are refused"},
+    {421, "unknown_host",
+     "Host must be an address, localhost or a name that is given with --admin-host"},
     {414, "path_too_long", "the path is too long"},
     {400, "invalid_path", "the path is malformed"},
     {413, "too_large", "a body may have at most 1 MiB"},
@@ -36,7 +41,9 @@ static const struct {
 enum refusal {
     REFUSE_NONE,
     REFUSE_TOKEN,
+    REFUSE_ROLE,
     REFUSE_ORIGIN,
+    REFUSE_HOST,
     REFUSE_LONG,
     REFUSE_PATH,
     REFUSE_BODY,
@@ -155,7 +162,8 @@ static api_handler_fn find_handler(const struct api_conn *ac, const struct msg *
     return match.handler;
 }
 
-/* What load balancers ask: it tells nothing that is worth a token. */
+/* What load balancers ask, by whatever name they know us: it tells nothing that is worth a
+ * token or that a page of another site could use. */
 static bool is_open_to_all(const struct api_conn *ac, const struct msg *m)
 {
     const api_handler_fn handler = find_handler(ac, m);
@@ -163,20 +171,35 @@ static bool is_open_to_all(const struct api_conn *ac, const struct msg *m)
     return handler == api_health_get || handler == api_ready_get;
 }
 
-static bool may_ask(const struct api_conn *ac, const struct msg *m)
+/* Notes the name of the token that it shows, if any. */
+static enum refusal judge_token(struct api_conn *ac, const struct msg *m)
 {
-    return api_auth_is_allowed(&ac->api->auth, &ac->peer, msg_value(m, FIELD_AUTHORIZATION));
+    const struct api_auth *auth = &ac->api->auth;
+    const struct token *token = api_auth_token(auth, msg_value(m, FIELD_AUTHORIZATION));
+
+    ac->token_name[0] = '\0';
+    if (token != NULL)
+        memcpy(ac->token_name, token->name, sizeof(ac->token_name));
+    if (token == NULL && api_auth_needs_token(auth, &ac->peer))
+        return REFUSE_TOKEN;
+    places_know(&ac->api->places, &ac->place);
+    return api_auth_may(token, msg_method(m)) ? REFUSE_NONE : REFUSE_ROLE;
 }
 
-static enum refusal judge_caller(const struct api_conn *ac, const struct msg *m)
+static enum refusal judge_caller(struct api_conn *ac, const struct msg *m)
 {
     const struct span origin = msg_value(m, FIELD_ORIGIN);
+    const enum refusal refusal = judge_token(ac, m);
 
-    if (!may_ask(ac, m))
-        return REFUSE_TOKEN;
-    if (origin.ptr != NULL && !api_auth_is_own_origin(origin, &ac->local))
+    if (refusal != REFUSE_NONE)
+        return refusal;
+    if (api_host_is_foreign_page(m))
         return REFUSE_ORIGIN;
-    return REFUSE_NONE;
+    if (origin.ptr != NULL && !api_auth_is_own_origin(ac->m->config, origin, &ac->local))
+        return REFUSE_ORIGIN;
+    /* No browser comes by a socket, and its callers invent a name. */
+    return ac->peer.family == 0 || api_host_is_known(ac->m->config, m) ? REFUSE_NONE
+                                                                       : REFUSE_HOST;
 }
 
 /* Room for the path, which is no longer than what it is made of. */
@@ -236,8 +259,6 @@ static void on_head(struct api_conn *ac, const struct msg *m)
     ac->is_head = span_is_equal(msg_method(m), SPAN("HEAD"));
     conn_timer_set(&ac->conn, API_IDLE_MS);
     ac->refusal = judge_head(ac, m);
-    if (ac->refusal == REFUSE_NONE && may_ask(ac, m))
-        places_know(&ac->api->places, &ac->place);
     if (m->body == MSG_BODY_NONE)
         return; /* it is whole */
     if (ac->refusal != REFUSE_NONE)

@@ -81,6 +81,7 @@ static struct api_json_stats_view sum_workers(const struct stats *s)
         .queued_bytes = stats_sum(s, STATS_queued_bytes),
         .proxy_refused = stats_sum(s, STATS_proxy_refused),
         .explain_refused = stats_sum(s, STATS_explain_refused),
+        .forbidden_calls = stats_sum(s, STATS_forbidden_calls),
         .bytes_in = stats_sum(s, STATS_client_bytes_in),
         .bytes_out = stats_sum(s, STATS_client_bytes_out),
     };

@@ -27,6 +27,17 @@ int binding_open(const struct addr *at, struct addr *bound)
     return fd;
 }
 
+int binding_open_local(const char *path, struct local_file *file)
+{
+    int fd = local_listen(path, file);
+
+    for (unsigned ms = 0; fd == WERR_ADDR_IN_USE && ms < IN_USE_WAIT_MS; ms += IN_USE_NAP_MS) {
+        nap();
+        fd = local_listen(path, file);
+    }
+    return fd;
+}
+
 int binding_bind(struct listening *l, const struct addr *at)
 {
     int rc = listening_bind(l, at);

@@ -12,9 +12,12 @@
 
 #include "base/addr.h"
 #include "manager/listening.h"
+#include "net/local.h"
 
 /* A listening descriptor; *bound: with the port that the kernel gave. WERR_ADDR_IN_USE … */
 int binding_open(const struct addr *at, struct addr *bound);
+/* The same at a path (net/local.h). */
+int binding_open_local(const char *path, struct local_file *file);
 /* The same by listening_bind. */
 int binding_bind(struct listening *l, const struct addr *at) MUST_USE;
 /* A machine without IPv6 says so in several ways; these are the errors that mean something

@@ -415,6 +415,9 @@ static int take_frame(struct manager_channel *ch, uint16_t type, struct span pay
     case FRAME_LACKING:
         take_lacking(ch);
         return 0;
+    case FRAME_LOG_WANTED:
+        ch->ops->on_log_wanted(ch);
+        return 0;
     case FRAME_BYE:
         ch->ops->on_bye(ch);
         return 0;

@@ -14,14 +14,14 @@
 
 #include "base/addr.h"
 #include "base/timers.h"
+#include "config/token_file.h"
 #include "manager/event_ring.h"
 
 enum {
     EVENTS_BYTES = 4 * 1024 * 1024,
     EVENTS_N = 16384, /* whichever is used up first */
     EVENTS_PAUSE_MS = 20,
-    EVENT_DATA_MAX = 4096, /* of one event; a longer one loses its facts */
-    EVENT_TOKEN_MAX = 64
+    EVENT_DATA_MAX = 4096 /* of one event; a longer one loses its facts */
 };
 
 enum event_kind {
@@ -36,8 +36,8 @@ struct manager;
 
 /* Who asked for a change. */
 struct event_by {
-    char address[ADDR_TEXT_MAX]; /* empty: nobody, or nobody knows */
-    char token[EVENT_TOKEN_MAX]; /* its name; empty: none was shown */
+    char address[ADDR_TEXT_MAX];    /* empty: nobody, or nobody knows */
+    char token[TOKEN_NAME_MAX + 1]; /* its name; empty: none was shown */
 };
 
 /* What is NULL or 0 is not told. */

@@ -1,5 +1,6 @@
 #include "manager/last_events.h"
 
+#include "cage/filter.h"
 #include "log/log.h"
 
 static const char *const end_words[] = {
@@ -41,4 +42,15 @@ void last_events_log(const struct flight *f, unsigned worker, pid_t pid, uint64_
         if (flight_read(f, i, &e))
             log_event(&e, worker, pid, now_us);
     }
+}
+
+void last_events_forbidden(const struct flight *f, unsigned worker, pid_t pid)
+{
+    char name[FILTER_NAME_MAX] = "?";
+    struct flight_event e;
+
+    if (flight_read(f, 0, &e) && e.what == FLIGHT_FORBIDDEN)
+        filter_call_name((int)e.a, name);
+    log_error("worker made a system call that it may not make", LOG_U("id", worker),
+              LOG_I("pid", pid), LOG_S("call", name));
 }

@@ -12,4 +12,7 @@ enum { LAST_EVENTS_N = 20 };
 /* now_us: monotonic. */
 void last_events_log(const struct flight *f, unsigned worker, pid_t pid, uint64_t now_us);
 
+/* Which system call it was that the kernel ended this worker for. */
+void last_events_forbidden(const struct flight *f, unsigned worker, pid_t pid);
+
 #endif

@@ -1,11 +1,13 @@
 #include "manager/manager_main.h"
 
 #include <errno.h>
+#include <linux/capability.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/random.h>
 
+#include "cage/cage.h"
 #include "log/log.h"
 #include "manager/api.h"
 #include "manager/api_stream.h"
@@ -15,6 +17,7 @@
 #include "manager/last_events.h"
 #include "manager/leaving.h"
 #include "manager/listeners.h"
+#include "manager/log_opener.h"
 #include "manager/manager.h"
 #include "manager/names.h"
 #include "manager/servers.h"
@@ -36,6 +39,7 @@ struct house {
     struct follow follow;
     struct start start;
     struct api api;
+    struct log_opener log_opener;
     struct timer ready_delay;
 };
 
@@ -84,6 +88,13 @@ static void on_worker_ack(void *arg, struct slot *slot, const struct frame_ack *
     start_note_worker(m);
 }
 
+static void on_log_wanted(void *arg)
+{
+    struct manager *m = arg;
+
+    log_opener_want(&house_of(m)->log_opener, loop_now_ms(m->loop));
+}
+
 static void on_worker_stale(void *arg, struct slot *slot)
 {
     struct manager *m = arg;
@@ -104,6 +115,10 @@ static void on_worker_exit(void *arg, struct slot *slot, int exit_code)
     if (exit_code != 0)
         last_events_log(&stats_worker(m->stats, slot->id)->flight, slot->id, slot->pid,
                         loop_now_us(m->loop));
+    if (exit_code == -SIGSYS) {
+        stats_add(stats_worker(m->stats, slot->id), STATS_forbidden_calls, 1);
+        last_events_forbidden(&stats_worker(m->stats, slot->id)->flight, slot->id, slot->pid);
+    }
     stats_worker_reset_gauges(m->stats, slot->id);
     publish_on_exit(&m->publish);
     if (start_is_ready(m) || manager_is_draining(m) || exit_code <= 0)
@@ -170,13 +185,17 @@ static void dump(struct manager *m)
     supervisor_signal(&m->supervisor, SIGUSR1);
 }
 
-/* The workers open their access log again, if they have one. */
+/* The access log is opened again, if there is one; files with tokens are read again.
+ */
 static void hang_up(struct manager *m)
 {
-    if (m->config->access_log == NULL)
+    const bool has_tokens = tokens_have_files(m->config);
+
+    if (has_tokens)
+        api_reload_tokens(&house_of(m)->api);
+    log_opener_reopen(&house_of(m)->log_opener);
+    if (m->config->access_log == NULL && !has_tokens)
         signals_log_ignored(SIGHUP);
-    else
-        supervisor_hang_up(&m->supervisor);
 }
 
 static void on_signal(void *arg, int number)
@@ -285,6 +304,7 @@ static int start_supervisor(struct manager *m)
         .on_running = on_worker_running,
         .on_ack = on_worker_ack,
         .on_stale = on_worker_stale,
+        .on_log_wanted = on_log_wanted,
         .on_exit = on_worker_exit,
         .on_all_stopped = on_all_stopped,
         .arg = m,
@@ -310,8 +330,7 @@ static int start_listening(struct manager *m)
         code = api_listen(api);
     if (code == 0)
         code = api_need_token(api);
-    publish_token(&m->publish,
-                  secret_text(&api->auth.token)); /* workers explain to its bearer */
+    publish_secrets(&m->publish, &api->auth.tokens.secrets);
     return code;
 }
 
@@ -336,8 +355,16 @@ static int start_signals(struct manager *m)
 
 static int start_worker_env(struct manager *m)
 {
-    const int rc = worker_env_set(m->config);
+    int rc = worker_env_set(m->config);
 
+    if (rc == WERR_NOT_FOUND || rc == WERR_DENIED) {
+        fprintf(stderr, "error: --user %s: %s\n", m->config->user,
+                rc == WERR_NOT_FOUND ? "there is no such user"
+                                     : "only root may start workers as another user");
+        return MANAGER_EXIT_USAGE;
+    }
+    if (rc == 0)
+        rc = log_opener_start(&house_of(m)->log_opener, &m->publish, m->config->access_log);
     if (rc == 0)
         return 0;
     fprintf(stderr, "error: can't open the access log %s: %s\n", m->config->access_log,
@@ -345,12 +372,27 @@ static int start_worker_env(struct manager *m)
     return rc == WERR_NO_FD || rc == WERR_NOMEM ? manager_exit_code(rc) : MANAGER_EXIT_USAGE;
 }
 
+/* After the addresses: what is left serves listeners that come later, workers of another user
+ * (whom it starts, ends and asks), and files of whoever they are. */
+static int start_giving_up(struct manager *m)
+{
+    static const uint64_t kept = 1ULL << CAP_NET_BIND_SERVICE | 1ULL << CAP_KILL |
+                                 1ULL << CAP_SETUID | 1ULL << CAP_SETGID |
+                                 1ULL << CAP_DAC_OVERRIDE;
+    int rc = cage_keep_capabilities(kept);
+
+    if (rc == 0)
+        rc = cage_end_privileges();
+    (void)m;
+    return rc < 0 ? manager_fail_start("can't give up privileges", rc) : 0;
+}
+
 static int start(struct manager *m)
 {
     static int (*const steps[])(struct manager * m) = {
         start_loop,        start_supervisor, start_pool,        start_rooms,
         start_make_engine, start_signals,    start_check_flags, start_names,
-        start_worker_env,  start_listening,  start_run_engine,
+        start_worker_env,  start_listening,  start_giving_up,   start_run_engine,
     };
     int code = 0;
 
@@ -402,6 +444,7 @@ static void stop(struct house *h)
 
     if (m->publish.supervisor != NULL) {
         close_all(h);
+        log_opener_end(&h->log_opener);
         publish_fini(&m->publish);
         facts_fini(&m->facts);
     }
@@ -423,7 +466,8 @@ static int run(struct house *h)
     struct manager *m = &h->manager;
     char error[512];
 
-    if (api_auth_load(&h->api.auth, m->config, error, sizeof(error)) < 0) {
+    h->api.auth.is_required = m->config->admin_token_is_required;
+    if (tokens_load(&h->api.auth.tokens, m->config, error, sizeof(error)) < 0) {
         fprintf(stderr, "error: %s\n", error);
         return MANAGER_EXIT_USAGE;
     }
@@ -450,6 +494,7 @@ int manager_main(const struct config *config)
     start_init(&h->start, m, on_ready);
     listeners_note_own(m);
     api_init(&h->api, m);
+    h->log_opener.fd = -1;
     const int code = run(h);
 
     werr_set_panic_hook(NULL, NULL); /* which looks at what stop gives back */

@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 
+#include "base/secret.h"
 #include "log/log.h"
 #include "pool/pool_snapshot.h"
 
@@ -25,6 +26,7 @@ void publish_init(struct publish *p, struct supervisor *supervisor, struct facts
     memset(p, 0, sizeof(*p));
     p->supervisor = supervisor;
     p->facts = facts;
+    p->log_fd = -1;
     p->seq = 1; /* 0 means "completes nothing" on a frame */
     TAILQ_INIT(&p->waiters);
     note_digest(p, state);
@@ -58,9 +60,50 @@ void publish_node(struct publish *p, const struct frame_node *node)
     send_to_all(p, span_from(buf, frame_put_node(buf, node)), SPAN_NONE);
 }
 
-void publish_token(struct publish *p, struct span token)
+static void put_secrets(const struct publish *p, char *buf, struct span *head,
+                        struct span *body)
 {
-    p->token = token;
+    *body = secrets_bytes(p->secrets);
+    *head = span_from(buf, frame_put_secrets_head(buf, body->len));
+}
+
+void publish_secrets(struct publish *p, const struct secrets *secrets)
+{
+    char buf[FRAME_FIXED_MAX];
+    struct span head, body;
+
+    p->secrets = secrets;
+    put_secrets(p, buf, &head, &body);
+    send_to_all(p, head, body);
+}
+
+static void send_log(const struct publish *p, struct slot *slot, struct channel_note note)
+{
+    char buf[FRAME_FIXED_MAX];
+
+    manager_channel_send_fd(&slot->channel, note,
+                            span_from(buf, frame_put_log(buf, p->log_way)), p->log_fd);
+}
+
+void publish_log(struct publish *p, int fd, uint8_t way)
+{
+    const struct channel_note note = {++p->seq, true};
+
+    p->log_fd = fd;
+    p->log_way = way;
+    for (unsigned i = 0; i < p->supervisor->slots.n; i++) {
+        struct slot *slot = &p->supervisor->slots.list[i];
+
+        if (slot_takes_updates(slot))
+            send_log(p, slot, note);
+    }
+}
+
+void publish_forget_log(struct publish *p)
+{
+    for (unsigned i = 0; i < p->supervisor->slots.n; i++)
+        manager_channel_forget(&p->supervisor->slots.list[i].channel, p->log_fd);
+    p->log_fd = -1;
 }
 
 static struct frame_local local_of(const struct server_facts *s)
@@ -143,9 +186,14 @@ static void send_node(const struct publish *p, struct slot *slot)
 
     manager_channel_send(&slot->channel, note, span_from(buf, frame_put_node(buf, &p->node)),
                          SPAN_NONE);
-    if (p->token.len > 0)
-        manager_channel_send(&slot->channel, note,
-                             span_from(buf, frame_put_token_head(buf, p->token.len)), p->token);
+    if (p->secrets != NULL) {
+        struct span head, body;
+
+        put_secrets(p, buf, &head, &body);
+        manager_channel_send(&slot->channel, note, head, body);
+    }
+    if (p->log_fd >= 0)
+        send_log(p, slot, note);
 }
 
 void publish_attach(struct publish *p, struct slot *slot, const struct pool_state *state,

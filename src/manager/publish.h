@@ -37,7 +37,9 @@ struct publish_waiter {
 
 struct publish {
     struct frame_node node;
-    struct span token; /* of the API, whose it is; empty: none */
+    const struct secrets *secrets; /* of the API, whose they are; NULL: not known yet */
+    int log_fd;                    /* -1: none; how to write to it: */
+    uint8_t log_way;
     struct supervisor *supervisor;
     struct facts *facts;
     uint64_t seq; /* of the last update */
@@ -54,8 +56,12 @@ void publish_init(struct publish *p, struct supervisor *supervisor, struct facts
                   const struct pool_state *state);
 /* Settings of this node: to all workers, and to each that is started later. */
 void publish_node(struct publish *p, const struct frame_node *node);
-/* Of the API, for explanations: to each worker that is started from now on. Borrowed. */
-void publish_token(struct publish *p, struct span token);
+/* Of the API, for explanations: to all workers, and to each that is started later. Borrowed. */
+void publish_secrets(struct publish *p, const struct secrets *secrets);
+/* Where the access log goes: to all workers, and to each that is started later. The descriptor
+ * is borrowed until publish_forget_log. */
+void publish_log(struct publish *p, int fd, uint8_t way);
+void publish_forget_log(struct publish *p);
 void publish_fini(struct publish *p);
 /* Sends HELLO, every server's facts and the snapshot to a worker just started (hello given), or
  * facts and snapshot to one that fell behind (NULL). */

@@ -53,6 +53,13 @@ static void on_pong(struct manager_channel *ch)
     pulse_heard(&supervisor_of(slot)->pulse, slot);
 }
 
+static void on_log_wanted(struct manager_channel *ch)
+{
+    const struct supervisor *s = supervisor_of(slot_of_channel(ch));
+
+    s->hooks.on_log_wanted(s->hooks.arg);
+}
+
 static void on_stale(struct manager_channel *ch)
 {
     struct slot *slot = slot_of_channel(ch);
@@ -91,6 +98,7 @@ static const struct manager_channel_ops channel_ops = {
     .on_ack = on_ack,
     .on_bye = on_bye,
     .on_pong = on_pong,
+    .on_log_wanted = on_log_wanted,
     .on_stale = on_stale,
     .on_broken = on_broken,
 };
@@ -256,7 +264,8 @@ static void end_slot(struct slot *slot, int status)
     log_end(slot, status);
     manager_channel_close(&slot->channel);
     slot_move(slot, SLOT_STOPPED, "process ended");
-    s->hooks.on_exit(s->hooks.arg, slot, WIFEXITED(status) ? WEXITSTATUS(status) : -1);
+    s->hooks.on_exit(s->hooks.arg, slot,
+                     WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status));
     slot->pid = 0;
     timer_stop(loop_timers(s->slots.loop), &slot->timer);
     slots_fill_reserve(&s->slots);
@@ -361,13 +370,6 @@ void supervisor_signal(const struct supervisor *s, int number)
     for (unsigned i = 0; i < s->slots.n; i++)
         if (s->slots.list[i].state == SLOT_RUNNING)
             (void)kill(s->slots.list[i].pid, number);
-}
-
-void supervisor_hang_up(const struct supervisor *s)
-{
-    for (unsigned i = 0; i < s->slots.n; i++)
-        if (s->slots.list[i].pid != 0)
-            (void)kill(s->slots.list[i].pid, SIGHUP);
 }
 
 void supervisor_kill_all(struct supervisor *s)

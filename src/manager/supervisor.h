@@ -29,7 +29,8 @@ struct supervisor_hooks {
     void (*on_running)(void *arg, struct slot *slot);
     void (*on_ack)(void *arg, struct slot *slot, const struct frame_ack *ack);
     void (*on_stale)(void *arg, struct slot *slot);
-    /* The process has ended and does not count any more; exit_code -1: by a signal. */
+    void (*on_log_wanted)(void *arg);
+    /* The process has ended and does not count any more; exit_code -N: by signal N. */
     void (*on_exit)(void *arg, struct slot *slot, int exit_code);
     /* Draining, and the last worker has ended. */
     void (*on_all_stopped)(void *arg);
@@ -67,8 +68,6 @@ void supervisor_replace(struct slot *slot, const char *why);
 void supervisor_drain(struct supervisor *s, uint32_t limit_ms);
 /* Sends a signal to every running worker. */
 void supervisor_signal(const struct supervisor *s, int number);
-/* SIGHUP to all of them, whatever their state: one that is starting ignores it. */
-void supervisor_hang_up(const struct supervisor *s);
 /* Kills and collects all workers at once (waits for them). */
 void supervisor_kill_all(struct supervisor *s);
 

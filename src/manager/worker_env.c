@@ -1,62 +1,65 @@
 #include "manager/worker_env.h"
 
-#include <errno.h>
-#include <fcntl.h>
-#include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
-#include "base/strb.h"
+#include "cage/cage.h"
 
-static bool is_file(const char *to)
+/* No child of ours has it there; nor does /proc show it. */
+static void forget_token(void)
 {
-    return strcmp(to, "stdout") != 0 && strcmp(to, "syslog") != 0;
+    char *token = getenv("WELDR_ADMIN_TOKEN");
+
+    if (token != NULL)
+        explicit_bzero(token, strlen(token));
+    (void)unsetenv("WELDR_ADMIN_TOKEN");
 }
 
-static int make_absolute(const char *path, char *buf, size_t size)
+static int find_default(struct cage_user *user)
 {
-    struct strb b;
+    static const struct cage_user nobody = {65534, 65534};
 
-    strb_init(&b, buf, size);
-    if (path[0] != '/') {
-        if (getcwd(buf, size) == NULL)
-            return werr_from_errno(errno);
-        b.len = strlen(buf);
-        strb_add_char(&b, '/');
+    if (cage_find_user("weldr", user) < 0 && cage_find_user("nobody", user) < 0)
+        *user = nobody;
+    return 0;
+}
+
+/* Workers find theirs as numbers; without one they stay who the manager is. */
+static int set_user(const struct config *config)
+{
+    struct cage_user user;
+    char text[32];
+
+    if (!cage_can_change_user()) {
+        (void)unsetenv("WELDR_USER");
+        return config->user != NULL ? WERR_DENIED : 0;
     }
-    strb_add_str(&b, path);
-    return strb_is_full(&b) ? WERR_TOO_BIG : 0;
+    const int rc =
+        config->user != NULL ? cage_find_user(config->user, &user) : find_default(&user);
+
+    if (rc < 0)
+        return rc;
+    snprintf(text, sizeof(text), "%u:%u", (unsigned)user.uid, (unsigned)user.gid);
+    return setenv("WELDR_USER", text, 1) < 0 ? WERR_NOMEM : 0;
 }
 
-/* A pipe by name that nobody reads yet can't be opened, but may be later. */
-static int try_file(const char *path)
+static int set_all(const struct config *config)
 {
-    const int fd =
-        open(path, O_WRONLY | O_APPEND | O_CREAT | O_NONBLOCK | O_CLOEXEC | O_NOCTTY, 0640);
+    const char *to = config->access_log != NULL ? config->access_log : "off";
+    const char *format = config->access_log_is_combined ? "combined" : "json";
 
-    if (fd < 0)
-        return errno == ENXIO ? 0 : werr_from_errno(errno);
-    (void)close(fd);
+    if (setenv("WELDR_ACCESS_LOG", to, 1) < 0 ||
+        setenv("WELDR_ACCESS_LOG_FORMAT", format, 1) < 0 ||
+        setenv("WELDR_SECCOMP", config->filters_calls ? "on" : "off", 1) < 0)
+        return WERR_NOMEM;
     return 0;
 }
 
 int worker_env_set(const struct config *config)
 {
-    char path[2 * PATH_MAX];
-    const char *to = config->access_log != NULL ? config->access_log : "off";
-    int rc = 0;
+    const int rc = set_user(config);
 
-    if (config->access_log != NULL && is_file(to)) {
-        rc = make_absolute(to, path, sizeof(path));
-        if (rc == 0)
-            rc = try_file(path);
-        to = path;
-    }
-    (void)unsetenv("WELDR_ADMIN_TOKEN"); /* no child of ours has it there */
-    if (rc == 0 && (setenv("WELDR_ACCESS_LOG", to, 1) < 0 ||
-                    setenv("WELDR_ACCESS_LOG_FORMAT",
-                           config->access_log_is_combined ? "combined" : "json", 1) < 0))
-        rc = WERR_NOMEM;
-    return rc;
+    forget_token();
+    return rc < 0 ? rc : set_all(config);
 }

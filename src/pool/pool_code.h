@@ -91,4 +91,8 @@ char *pool_code_payload_json(const struct pool_command *c);
  * servers and rules, whose owner is not in it. WERR_INVALID, WERR_SYNTAX, WERR_NOMEM. */
 int pool_code_read_stored(enum kind kind, struct span json, struct pool_command *c) MUST_USE;
 
+/* Where names of members are hashed, by this. Without it the first one that is read has the
+ * JSON library open a file for chance, which a worker may not. Once, before any other. */
+void pool_code_seed(uint64_t seed);
+
 #endif

@@ -90,7 +90,7 @@ int64_t frame_measure(struct span in, uint16_t *type)
     uint32_t length = get_u32(&at);
     uint16_t kind = get_u16(&at);
     uint16_t zero = get_u16(&at);
-    if (length > FRAME_MAX_BYTES || kind < FRAME_HELLO || kind > FRAME_TOKEN || zero != 0)
+    if (length > FRAME_MAX_BYTES || kind < FRAME_HELLO || kind > FRAME_LOG_WANTED || zero != 0)
         return WERR_CORRUPT;
     *type = kind;
     return (int64_t)FRAME_HEADER_BYTES + length;
@@ -175,6 +175,16 @@ size_t frame_put_pong(char *buf, uint64_t number)
     return put_u64(buf, put_header(buf, FRAME_PONG, NUMBER_BYTES), number);
 }
 
+size_t frame_put_log(char *buf, uint64_t way)
+{
+    return put_u64(buf, put_header(buf, FRAME_LOG, NUMBER_BYTES), way);
+}
+
+size_t frame_put_log_wanted(char *buf)
+{
+    return put_header(buf, FRAME_LOG_WANTED, 0);
+}
+
 size_t frame_put_lacking(char *buf)
 {
     return put_header(buf, FRAME_LACKING, 0);
@@ -214,9 +224,9 @@ size_t frame_put_snapshot_head(char *buf, size_t snapshot_len)
     return put_header(buf, FRAME_SNAPSHOT, snapshot_len);
 }
 
-size_t frame_put_token_head(char *buf, size_t token_len)
+size_t frame_put_secrets_head(char *buf, size_t bytes_len)
 {
-    return put_header(buf, FRAME_TOKEN, token_len);
+    return put_header(buf, FRAME_SECRETS, bytes_len);
 }
 
 size_t frame_put_apply_head(char *buf, uint64_t index, size_t entry_len)

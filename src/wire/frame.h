@@ -40,9 +40,13 @@ enum frame_type {
     /* → worker: struct frame_unlisten: accept what waits there, close it */
     FRAME_UNLISTEN = 14,
     FRAME_NODE = 15, /* → worker: struct frame_node, settings of this node */
-    /* → worker: the admin token, whose bearer may ask for explanations; none comes if there is
-       none */
-    FRAME_TOKEN = 16,
+    /* → worker: key and digests of the API's tokens (base/secret.h), whose bearers may ask for
+       explanations */
+    FRAME_SECRETS = 16,
+    /* → worker: u64, how to write (enum nowait_way) to the access log's descriptor, which comes
+       with its first byte (SCM_RIGHTS) */
+    FRAME_LOG = 17,
+    FRAME_LOG_WANTED = 18, /* ← worker: there is none to write to */
 };
 
 struct frame_hello {
@@ -115,7 +119,7 @@ static inline bool frame_is_update(uint16_t type)
 {
     return type == FRAME_SNAPSHOT || type == FRAME_APPLY || type == FRAME_LOCAL ||
            type == FRAME_ADDRS || type == FRAME_LISTEN || type == FRAME_UNLISTEN ||
-           type == FRAME_NODE || type == FRAME_TOKEN;
+           type == FRAME_NODE || type == FRAME_SECRETS || type == FRAME_LOG;
 }
 
 /* Looks at the bytes received so far: 0 = not a whole frame yet, >0 = bytes of the first frame
@@ -140,13 +144,15 @@ size_t frame_put_ping(char *buf, uint64_t number);
 size_t frame_put_pong(char *buf, uint64_t number);
 size_t frame_put_lacking(char *buf);
 size_t frame_put_resume(char *buf);
+size_t frame_put_log(char *buf, uint64_t way);
+size_t frame_put_log_wanted(char *buf);
 size_t frame_put_listen(char *buf, const struct frame_listen *l);
 size_t frame_put_unlisten(char *buf, const struct frame_unlisten *u);
 size_t frame_put_node(char *buf, const struct frame_node *n);
 /* Only the header (and the index for APPLY): the caller sends the body behind it. */
 size_t frame_put_snapshot_head(char *buf, size_t snapshot_len);
 size_t frame_put_apply_head(char *buf, uint64_t index, size_t entry_len);
-size_t frame_put_token_head(char *buf, size_t token_len);
+size_t frame_put_secrets_head(char *buf, size_t bytes_len);
 
 int frame_get_hello(struct span payload, struct frame_hello *h) MUST_USE;
 int frame_get_local(struct span payload, struct frame_local *l) MUST_USE;
@@ -157,7 +163,7 @@ int frame_get_apply(struct span payload, uint64_t *index, struct span *entry) MU
 int frame_get_listen(struct span payload, struct frame_listen *l) MUST_USE;
 int frame_get_unlisten(struct span payload, struct frame_unlisten *u) MUST_USE;
 int frame_get_node(struct span payload, struct frame_node *n) MUST_USE;
-/* Of PING and PONG. */
+/* Of PING, PONG and LOG. */
 int frame_get_number(struct span payload, uint64_t *number) MUST_USE;
 
 #endif

@@ -31,11 +31,19 @@ static void count_lost(struct access_log *a)
     a->warn_at_ms = loop_now_ms(w->loop) + WARN_MS;
 }
 
+/* The manager opens it, for a worker may not. */
+static void want_descriptor(struct access_log *a)
+{
+    if (a->sink->fd < 0 && a->on_want != NULL)
+        a->on_want(a->arg);
+}
+
 void access_log_flush(struct access_log *a)
 {
     if (a->sink == NULL)
         return;
     line_sink_flush(a->sink);
+    want_descriptor(a);
     count_lost(a);
 }
 
@@ -55,28 +63,16 @@ static void on_timer(struct timer *t)
         arm(a);
 }
 
-static enum line_sink_kind kind_of(const char *to)
-{
-    if (strcmp(to, "stdout") == 0)
-        return LINE_SINK_STDOUT;
-    return strcmp(to, "syslog") == 0 ? LINE_SINK_SYSLOG : LINE_SINK_FILE;
-}
-
 int access_log_start(struct access_log *a, struct worker *w, const char *to, bool is_combined)
 {
-    enum line_sink_kind kind = kind_of(to);
-
     *a = (struct access_log){
         .worker = w,
-        .sink = line_sink_new(kind, kind == LINE_SINK_FILE ? to : NULL),
+        .sink = line_sink_new(line_sink_kind_of(to)),
         .print = is_combined ? access_line_combined : access_line_json,
     };
     if (a->sink == NULL)
         return WERR_NOMEM;
     timer_init(&a->timer, on_timer);
-    if (a->sink->fd < 0)
-        log_warn("can't open the access log", LOG_S("to", to),
-                 LOG_S("error", line_sink_why(a->sink)));
     w->access_log = a;
     return 0;
 }
@@ -93,15 +89,10 @@ void access_log_end(struct access_log *a)
     a->sink = NULL;
 }
 
-void access_log_reopen(struct access_log *a)
+void access_log_take(struct access_log *a, int fd, uint8_t way)
 {
-    if (a->sink == NULL)
-        return;
-    if (line_sink_reopen(a->sink) < 0)
-        log_warn("can't open the access log again: the old file stays in use",
-                 LOG_S("error", line_sink_why(a->sink)));
-    else
-        log_debug("access log opened again");
+    line_sink_take(a->sink, fd, way);
+    log_debug("access log opened again");
     count_lost(a);
 }
 

@@ -32,17 +32,22 @@ struct access_log {
     uint64_t lost_counted; /* of sink->lost, in the statistics already */
     uint64_t lost_warned;
     uint64_t warn_at_ms; /* not before */
+    /* Lines wait and there is no descriptor to write them to; may come again and again. Set by
+     * the owner. */
+    void (*on_want)(void *arg);
+    void *arg;
 };
 
-/* to: "stdout", "syslog" or the path of a file; becomes w->access_log. WERR_NOMEM. */
+/* to: "stdout", "syslog" or the path of a file; becomes w->access_log. Where to write comes
+ * with access_log_take. WERR_NOMEM. */
 int access_log_start(struct access_log *a, struct worker *w, const char *to,
                      bool is_combined) MUST_USE;
 /* Writes what is left and frees; nothing happens when it was not started. */
 void access_log_end(struct access_log *a);
 /* Writes what it holds, as far as that goes at once. */
 void access_log_flush(struct access_log *a);
-/* The file may have been renamed. */
-void access_log_reopen(struct access_log *a);
+/* Lines go there from now on; the descriptor is taken. It was started. */
+void access_log_take(struct access_log *a, int fd, uint8_t way);
 
 /* The request head was handed to the lane just now. For ex_is_timed() only, as the next:
  * without an access log too. */

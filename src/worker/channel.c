@@ -45,6 +45,8 @@ static size_t put_next(struct channel *ch)
         return frame_put_lacking(ch->out);
     if (take_due(&ch->is_pong_due))
         return frame_put_pong(ch->out, ch->ping);
+    if (take_due(&ch->is_log_wanted_due))
+        return frame_put_log_wanted(ch->out);
     return take_due(&ch->is_bye_due) ? frame_put_bye(ch->out) : 0;
 }
 
@@ -156,6 +158,20 @@ static int take_listen(struct channel *ch, struct span payload)
     return rc == WERR_EXISTS ? 0 : rc;
 }
 
+static int take_log(struct channel *ch, struct span payload)
+{
+    uint64_t way;
+    const int rc = frame_get_number(payload, &way);
+    const int fd = rc == 0 ? next_right(ch) : -1;
+
+    if (rc < 0)
+        return rc;
+    if (fd < 0)
+        return WERR_NOMEM;
+    ch->hooks.on_log(ch->hooks.arg, fd, (uint8_t)way);
+    return 0;
+}
+
 static int take_unlisten(struct channel *ch, struct span payload)
 {
     struct frame_unlisten unlisten;
@@ -179,9 +195,9 @@ static int take_node(struct channel *ch, struct span payload)
     return 0;
 }
 
-static int take_token(struct channel *ch, struct span payload)
+static int take_secrets(struct channel *ch, struct span payload)
 {
-    return secret_set(&ch->worker->token, payload) < 0 ? WERR_CORRUPT : 0;
+    return secrets_from_bytes(&ch->worker->secrets, payload) < 0 ? WERR_CORRUPT : 0;
 }
 
 static int apply_update(struct channel *ch, uint16_t type, struct span payload)
@@ -199,8 +215,10 @@ static int apply_update(struct channel *ch, uint16_t type, struct span payload)
         return take_unlisten(ch, payload);
     case FRAME_NODE:
         return take_node(ch, payload);
-    case FRAME_TOKEN:
-        return take_token(ch, payload);
+    case FRAME_LOG:
+        return take_log(ch, payload);
+    case FRAME_SECRETS:
+        return take_secrets(ch, payload);
     default:
         return take_addrs(ch, payload);
     }
@@ -219,7 +237,8 @@ static int lack(struct channel *ch)
 static int take_update(struct channel *ch, uint16_t type, struct span payload)
 {
     if (ch->is_lacking) {
-        const int fd = type == FRAME_LISTEN ? next_right(ch) : -1;
+        const bool has_right = type == FRAME_LISTEN || type == FRAME_LOG;
+        const int fd = has_right ? next_right(ch) : -1;
 
         if (fd >= 0)
             (void)close(fd);
@@ -416,6 +435,11 @@ void channel_open(struct channel *ch, struct loop *loop, struct worker *worker,
     sock_adopt(loop, &ch->sock, &channel_ops, fd);
     sock_take_rights(&ch->sock);
     sock_recv_start(&ch->sock);
+}
+
+void channel_want_log(struct channel *ch)
+{
+    say(ch, &ch->is_log_wanted_due);
 }
 
 void channel_bye(struct channel *ch)

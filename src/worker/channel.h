@@ -25,7 +25,8 @@ struct channel_hooks {
     void (*on_drain)(void *arg,
                      uint32_t limit_ms); /* asked, or the manager died (limit of HELLO) */
     void (*on_ping)(void *arg);
-    void (*on_broken)(void *arg, const char *why); /* must not go on */
+    void (*on_log)(void *arg, int fd, uint8_t way); /* takes the access log's descriptor */
+    void (*on_broken)(void *arg, const char *why);  /* must not go on */
     void *arg;
 };
 
@@ -50,12 +51,13 @@ struct channel {
     struct channel_piece in;
     char out[FRAME_FIXED_MAX]; /* the frame on its way */
     size_t out_len, out_sent;
-    bool is_ack_due, is_lacking_due, is_pong_due, is_bye_due;
+    bool is_ack_due, is_lacking_due, is_pong_due, is_bye_due, is_log_wanted_due;
     bool has_hello, is_ready;
     bool is_lacking; /* until RESUME */
     uint64_t frames, ping;
     struct frame_hello hello;
-    /* Descriptors that came and whose LISTEN has not been read to its end: in order; -1: lost.
+    /* Descriptors that came and whose LISTEN or LOG has not been read to its end: in order; -1:
+     * lost.
      */
     int rights[CHANNEL_RIGHTS_MAX];
     unsigned right_n;
@@ -66,6 +68,8 @@ void channel_open(struct channel *ch, struct loop *loop, struct worker *worker,
                   const struct channel_hooks *hooks, int fd);
 /* FRAME_BYE: drained. */
 void channel_bye(struct channel *ch);
+/* Asks for a descriptor for the access log, which comes to on_log. */
+void channel_want_log(struct channel *ch);
 void channel_close(struct channel *ch);
 
 #endif

@@ -7,8 +7,8 @@
 #include "worker/origin_table.h"
 #include "worker/pool_runtime.h"
 
-/* X-Weldr-Explain: the admin token in a request, and then Weldr-Explain in its response: what
- * GET /explain says in advance, as it came about. Only the bearer of the token learns what
+/* X-Weldr-Explain: a token of the API in a request, and then Weldr-Explain in its response:
+ * what GET /explain says in advance, as it came about. Only the bearer of the token learns what
  * there is behind Weldr; to anybody else the field does nothing. It is a hop-by-hop field
  * (http/fields.def): no server ever sees it. */
 
@@ -16,7 +16,8 @@ enum { EXPLAIN_MAX = 4096 };
 
 static bool has_token(const struct exchange *ex)
 {
-    return secret_is(&ex->worker->token, msg_value(&ex->request, FIELD_X_WELDR_EXPLAIN));
+    return secrets_find(&ex->worker->secrets, msg_value(&ex->request, FIELD_X_WELDR_EXPLAIN)) >=
+           0;
 }
 
 /* At ROUTE, for rules may change before the response. */

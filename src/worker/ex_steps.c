@@ -114,6 +114,13 @@ static void begin_rewrite(struct exchange *ex)
     arena_rewind(&ex->arena, &ex->unwritten);
 }
 
+static enum rewrite_trust trust_in(const struct caller *c)
+{
+    if (c->is_trusted)
+        return REWRITE_TRUSTED;
+    return c->listener->names_trusted ? REWRITE_STRANGER : REWRITE_UNKNOWN;
+}
+
 static int rewrite(struct exchange *ex)
 {
     char ip[ADDR_TEXT_MAX];
@@ -121,7 +128,7 @@ static int rewrite(struct exchange *ex)
         .client_ip = span_from(ip, addr_print_ip(&ex->caller->peer, ip)),
         .scheme = SPAN("http"),
         .request_id = ex_request_id(ex),
-        .is_trusted = ex->caller->is_trusted,
+        .trust = trust_in(ex->caller),
         .forwarded = ex->pool->settings.forwarded,
     };
 

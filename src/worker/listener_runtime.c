@@ -84,12 +84,13 @@ static int name_it(struct listener_runtime *l, const char *name)
 /* Only the listener "default" has what the command line says. */
 static void follow_trust(struct listener_runtime *l, const struct listener *described)
 {
+    const struct cidr_list none = {0};
+
     if (described->has_trusted)
         l->trusted = described->trusted;
-    else if (l->id == 0)
-        l->trusted = l->worker->trusted;
     else
-        l->trusted.n = 0;
+        l->trusted = l->id == 0 ? l->worker->trusted : none;
+    l->names_trusted = described->has_trusted || l->trusted.n > 0;
 }
 
 int listener_runtime_follow(struct worker *w, const struct listener *described)

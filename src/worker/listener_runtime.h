@@ -30,12 +30,13 @@ struct listener_runtime {
     uint32_t magic;
     bool is_described;   /* else: not yet, or it goes with the last that needs it */
     bool proxy_protocol; /* its clients come behind a PROXY header */
+    bool names_trusted;  /* it is said whom it believes (trust.h) … */
     uint64_t id;
     struct worker *worker;
     char *name; /* NULL until the description has named it */
     struct listener_settings settings;
     struct codec_limits limits; /* of its clients' codecs */
-    struct cidr_list trusted;   /* whom it believes; none: not given (trust.h) */
+    struct cidr_list trusted;   /* … namely these */
     struct routing routing;
     struct admission_host *hosts; /* uthash of the client addresses, while they are bounded */
     struct caller_local *locals;  /* uthash of what PROXY headers say, caller.h */

@@ -23,7 +23,7 @@ int trust_default(struct worker *w, struct span trusted)
 
 bool trust_may_send_header(struct listener_runtime *l, const struct addr *peer)
 {
-    bool may = l->trusted.n > 0 ? cidr_list_has(&l->trusted, peer) : addr_is_loopback(peer);
+    bool may = l->names_trusted ? cidr_list_has(&l->trusted, peer) : addr_is_loopback(peer);
 
     if (!may)
         trust_refuse(l, peer, "not a trusted proxy");
@@ -32,9 +32,8 @@ bool trust_may_send_header(struct listener_runtime *l, const struct addr *peer)
 
 void trust_judge(struct caller *c)
 {
-    const struct cidr_list *trusted = &c->listener->trusted;
-
-    c->is_trusted = trusted->n == 0 || cidr_list_has(trusted, &c->peer);
+    c->is_trusted =
+        c->listener->names_trusted && cidr_list_has(&c->listener->trusted, &c->peer);
 }
 
 int64_t trust_take_header(struct caller *c, struct span in)

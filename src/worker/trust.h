@@ -2,8 +2,9 @@
  *
  * Two ways to do so: a PROXY header before the first byte of a connection, on listeners that
  * expect one, and the fields X-Forwarded-* and Forwarded of a request. --trusted-proxies names
- * the addresses that are believed in both. Without it, headers are taken from the loopback
- * addresses only, since a forged one is a forged client, and fields from everybody.
+ * the addresses that are believed in both; an empty list names nobody. Without it, headers are
+ * taken from the loopback addresses only, since a forged one is a forged client, and fields
+ * from nobody, but that X-Forwarded-For is appended to (http/rewrite.h).
  *
  * A header is the word of the connection's peer; fields are the word of the client that the
  * header names. A connection that must not, or does not, begin with a header is closed without

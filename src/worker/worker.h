@@ -100,7 +100,7 @@ struct worker {
     void (*on_drained)(void *arg); /* nothing is left to do */
     void *on_drained_arg;
 
-    struct secret token; /* of the management API: ex_explain.c */
+    struct secrets secrets; /* tokens of the management API, as digests: ex_explain.c */
     uint64_t date_s;
     char date[DATE_TEXT_LEN + 1];
 };

@@ -18,6 +18,7 @@
 #include "worker/orphan.h"
 #include "worker/spread_in.h"
 #include "worker/trust.h"
+#include "worker/worker_cage.h"
 #include "worker/worker_life.h"
 
 enum { EXIT_DRAINED = 0, EXIT_BROKEN = 1, EXIT_NO_MANAGER = 2, EXIT_NO_FD = 4 };
@@ -86,6 +87,33 @@ static void on_broken(void *arg, const char *why)
     stop(p, EXIT_BROKEN);
 }
 
+static void on_log(void *arg, int fd, uint8_t way)
+{
+    struct process *p = arg;
+
+    if (p->access_log.sink != NULL)
+        access_log_take(&p->access_log, fd, way);
+    else
+        (void)close(fd);
+}
+
+static void on_log_wanted(void *arg)
+{
+    struct process *p = arg;
+
+    channel_want_log(&p->channel);
+}
+
+static int start_access_log(struct process *p)
+{
+    const int rc = access_log_start(&p->access_log, &p->worker, p->config->access_log,
+                                    p->config->access_log_is_combined);
+
+    p->access_log.on_want = on_log_wanted;
+    p->access_log.arg = p;
+    return rc;
+}
+
 static int on_hello(void *arg, const struct frame_hello *hello)
 {
     struct process *p = arg;
@@ -101,8 +129,7 @@ static int on_hello(void *arg, const struct frame_hello *hello)
     if (rc == 0)
         worker_note(&p->worker, FLIGHT_STARTED, p->id, (uint64_t)getpid());
     if (rc == 0 && p->config->access_log != NULL)
-        rc = access_log_start(&p->access_log, &p->worker, p->config->access_log,
-                              p->config->access_log_is_combined);
+        rc = start_access_log(p);
     if (rc == 0)
         p->worker.proxy_listeners = hello->proxy_listeners;
     if (rc == 0 && hello->trusted.len > 0)
@@ -150,8 +177,8 @@ static void on_signal(void *arg, int signal_number)
      * to it. */
     if (signal_number == SIGUSR1 && p->has_worker)
         dump_worker(&p->worker);
-    else if (signal_number == SIGHUP)
-        access_log_reopen(&p->access_log);
+    else if (signal_number == SIGHUP && p->access_log.sink != NULL)
+        channel_want_log(&p->channel); /* it opens for all of us, who may not */
 }
 
 /* 0 or what is short. A segment that can't be mapped is of another build, or there is no memory
@@ -195,6 +222,7 @@ int worker_main(const struct config *config)
         .on_ready = on_ready,
         .on_drain = on_drain,
         .on_ping = on_ping,
+        .on_log = on_log,
         .on_broken = on_broken,
         .arg = &process,
     };
@@ -207,9 +235,13 @@ int worker_main(const struct config *config)
         log_error("a worker is started by weldr itself, not by hand");
         return EXIT_NO_MANAGER;
     }
-    orphan_watch();
+    if (worker_cage_enter(config) < 0)
+        return EXIT_BROKEN;
+    orphan_watch(); /* a change of the user forgets it */
     werr_set_panic_hook(on_panic, p);
     int rc = process_init(p);
+    if (rc == 0)
+        rc = worker_cage_shut(config, &p->worker);
     if (rc < 0) {
         log_error("the worker can't start", LOG_S("error", werr_text(rc)));
         return rc == WERR_NO_FD ? EXIT_NO_FD : EXIT_BROKEN;

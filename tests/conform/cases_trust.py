@@ -1,4 +1,5 @@
-"""What a client says of whom it speaks for: kept from those whom --trusted-proxies names, replaced from others."""
+"""What a client says of whom it speaks for: kept from those whom --trusted-proxies names, replaced from others. Where nobody
+is named, X-Forwarded-For is appended to and all else is replaced."""
 
 from dataclasses import replace
 
@@ -7,7 +8,7 @@ from conform.table import USUAL, Setting, forwarded, passes, relayed, request
 CLAIM, ELEMENT, TRUST = "issue 3", "RFC 7239 4", "RFC 7239 8.1"
 US = Setting(flags=("--trusted-proxies", "127.0.0.0/8"))
 OTHERS = Setting(flags=("--trusted-proxies", "192.0.2.0/24"))
-TELLS = Setting(forwarded=True)
+TELLS = replace(US, forwarded=True)
 TELLS_OF_OTHERS = replace(OTHERS, forwarded=True)
 OWN = "for=127.0.0.1;host=a;proto=http"
 THREE = ("X-Forwarded-For: 192.0.2.1", "X-Forwarded-Host: b", "X-Forwarded-Proto: https")
@@ -71,4 +72,21 @@ ELEMENTS = [
     claim("forwarded-named-by-connection-is-made-anew", "RFC 9110 7.6.1", "Connection: Forwarded", "Forwarded: for=192.0.2.1",
           element=OWN, setting=TELLS),
 ]
-CASES = kept("unset", USUAL) + kept("trusted", US) + STRANGERS + ELEMENTS
+
+
+def unset(name, *fields, left=(), **more):
+    return claim(f"unset-{name}", TRUST, *fields, left=left, **more)
+
+
+UNSET = [
+    unset("for-appended", THREE[0], client="192.0.2.1, 127.0.0.1"),
+    unset("for-lines-joined", THREE[0], "X-Forwarded-For: 192.0.2.2", client="192.0.2.1, 192.0.2.2, 127.0.0.1"),
+    unset("host-replaced", THREE[1]),
+    unset("proto-replaced", THREE[2]),
+    unset("all-three", *THREE, client="192.0.2.1, 127.0.0.1"),
+    unset("port-dropped", "X-Forwarded-Port: 1", "x-forwarded-prefix: /d"),
+    unset("underscores-dropped", "X_Forwarded_For: 192.0.2.1", "X_FORWARDED-PROTO: https"),
+    unset("forwarded-dropped", "Forwarded: for=192.0.2.1;proto=https"),
+    unset("look-alikes-stay", *ALIKE, left=ALIKE),
+]
+CASES = UNSET + kept("trusted", US) + STRANGERS + ELEMENTS

@@ -13,6 +13,8 @@ DOORS = {
     r"openssl/.*": ("src/net/tlsio*.c",),
     r"nghttp2/.*": ("src/codec/h2_*.c",),
     r"(uv|raft|raft/.*)\.h": ("src/cluster/*.c",),
+    r"sodium(/.*)?\.h": ("src/base/secret.c",),
+    r"seccomp\.h": ("src/cage/filter.c",),
     r"ares\.h": ("src/manager/resolve.c",),
     r"linux/io_uring\.h|liburing\.h": (),
 }

@@ -41,6 +41,10 @@ static size_t put_again(char *buf, uint16_t type, struct span payload)
         return frame_put_bye(buf);
     if (type == FRAME_PING && frame_get_number(payload, &number) == 0)
         return frame_put_ping(buf, number);
+    if (type == FRAME_LOG && frame_get_number(payload, &number) == 0)
+        return frame_put_log(buf, number);
+    if (type == FRAME_LOG_WANTED && payload.len == 0)
+        return frame_put_log_wanted(buf);
     if (type == FRAME_PONG && frame_get_number(payload, &number) == 0)
         return frame_put_pong(buf, number);
     if (type == FRAME_LACKING && payload.len == 0)
@@ -62,8 +66,8 @@ static size_t put_head_again(char *buf, uint16_t type, struct span payload)
         return frame_put_apply_head(buf, index, entry.len);
     if (type == FRAME_SNAPSHOT)
         return frame_put_snapshot_head(buf, payload.len);
-    if (type == FRAME_TOKEN)
-        return frame_put_token_head(buf, payload.len);
+    if (type == FRAME_SECRETS)
+        return frame_put_secrets_head(buf, payload.len);
     return 0;
 }
 

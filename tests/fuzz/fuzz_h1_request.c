@@ -7,7 +7,7 @@ static const struct rewrite_facts facts = {
     .client_ip = {"2001:db8::1", 11},
     .scheme = {"http", 4},
     .request_id = {"id", 2},
-    .is_trusted = true,
+    .trust = REWRITE_UNKNOWN,
     .forwarded = true,
 };
 

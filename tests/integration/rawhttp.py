@@ -8,6 +8,7 @@ import socket
 import struct
 import time
 
+HOST = "test.example"
 DEADLINE_S = 20.0
 
 
@@ -81,7 +82,7 @@ class Client:
         self.sock.sendall(data.encode("latin-1") if isinstance(data, str) else data)
         return self
 
-    def request(self, method="GET", target="/", fields=(), body=b"", version="HTTP/1.1", host="test.example"):
+    def request(self, method="GET", target="/", fields=(), body=b"", version="HTTP/1.1", host=HOST):
         lines = [f"{method} {target} {version}"]
         if host is not None:
             lines.append(f"Host: {host}")

@@ -46,8 +46,8 @@ def answers_at_once(weldr, **more):
 
 
 @pytest.mark.smoke
-@pytest.mark.parametrize("first", [b"G", b"", b"GET /servers HTTP/1.1\r\nHost: x\r\n",
-                                   b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n"],
+@pytest.mark.parametrize("first", [b"G", b"", b"GET /servers HTTP/1.1\r\nHost: localhost\r\n",
+                                   b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n"],
                          ids=["a byte", "silent", "half a head", "idle"])
 def test_a_crowd_on_this_machine_shuts_nobody_out(lab, first):
     weldr = lab.weldr(nofile=4096)
@@ -96,7 +96,7 @@ def test_half_a_head_has_five_seconds(lab):
     weldr = lab.weldr()
     started = time.monotonic()
     fresh, = join(weldr, 1, b"GET / HT")
-    idle, = join(weldr, 1, b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n")
+    idle, = join(weldr, 1, b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n")
     assert b"200 OK" in idle.recv(4096)
     idle.sendall(b"GET")
     for peer in (fresh, idle):
@@ -115,7 +115,7 @@ def test_whoever_waits_for_a_server_to_drain_and_leaves_frees_its_place(lab):
         wait_until(lambda: connections(weldr) == 0, 5, "nobody else asks")
         waiting = [Client(weldr.admin) for _ in range(5)]
         for one in waiting:
-            one.send(b"POST %s/drain?wait=drained&timeout=60s HTTP/1.1\r\nHost: x\r\n\r\n" % origin.path.encode())
+            one.send(b"POST %s/drain?wait=drained&timeout=60s HTTP/1.1\r\nHost: localhost\r\n\r\n" % origin.path.encode())
         wait_until(lambda: connections(weldr) == 5, 5, "all wait")
         weldr.wait_log(msg="server is draining")
         for one in waiting[2:]:

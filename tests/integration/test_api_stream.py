@@ -82,7 +82,7 @@ def test_clients_that_do_not_read_cost_little(crowded):
         peer = socket.socket()
         peer.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         peer.connect(crowded.admin)
-        peer.sendall(b"GET /servers HTTP/1.1\r\nHost: x\r\n\r\n")
+        peer.sendall(b"GET /servers HTTP/1.1\r\nHost: localhost\r\n\r\n")
         stuck.append(peer)
     assert len(crowded.api("GET", "/servers").json["servers"]) == SERVERS
     most = rss_bytes(crowded.pid)
@@ -124,7 +124,7 @@ def test_a_client_that_leaves_in_the_middle(crowded):
         peer = socket.socket()
         peer.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         peer.connect(crowded.admin)
-        peer.sendall(b"GET /servers HTTP/1.1\r\nHost: x\r\n\r\n")
+        peer.sendall(b"GET /servers HTTP/1.1\r\nHost: localhost\r\n\r\n")
         assert peer.recv(1000).startswith(b"HTTP/1.1 200")
         peer.close()
     assert len(crowded.api("GET", "/servers").json["servers"]) == SERVERS

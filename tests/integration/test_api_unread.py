@@ -10,7 +10,7 @@ from weldr import IS_ASAN, rss_bytes
 
 CROWD = 150
 GROWTH_BYTES = (192 if IS_ASAN else 48) * 1024 * 1024  # of freed memory ASan keeps a part
-REQUEST = b"GET %s HTTP/1.1\r\nHost: x\r\n\r\n"
+REQUEST = b"GET %s HTTP/1.1\r\nHost: localhost\r\n\r\n"
 BODY = 1024 * 1024
 
 
@@ -67,7 +67,7 @@ def test_bodies_that_do_not_end(lab):
     """Long ones share a budget; a usual one is taken beside them."""
     weldr = lab.weldr(nofile=4096)
     before = rss_bytes(weldr.pid)
-    data = b"POST /servers HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % BODY + b" " * (BODY - 1)
+    data = b"POST /servers HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n\r\n" % BODY + b" " * (BODY - 1)
     crowd = [begin(weldr, data) for _ in range(CROWD)]
     assert all(answers_at_once(weldr) for _ in range(5))
     assert rss_bytes(weldr.pid) - before < GROWTH_BYTES
@@ -82,7 +82,7 @@ def test_an_idle_connection_keeps_no_body(lab):
     crowd = []
     for _ in range(40):
         client = Client(weldr.admin)
-        head = b"POST /servers HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % BODY
+        head = b"POST /servers HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n\r\n" % BODY
         client.send(head + b" " * BODY)
         assert client.response().status == 400
         crowd.append(client)
@@ -98,7 +98,7 @@ def test_those_who_wait_leave_places_to_others(lab):
     with weldr.connect() as client:
         client.request()
         wait_until(lambda: weldr.stats()["in_flight"] == 1, 5, "the request is in flight")
-        ask = b"POST %s/drain?wait=drained&timeout=60s HTTP/1.1\r\nHost: x\r\n\r\n" % origin.path.encode()
+        ask = b"POST %s/drain?wait=drained&timeout=60s HTTP/1.1\r\nHost: localhost\r\n\r\n" % origin.path.encode()
         crowd = [begin(weldr, ask) for _ in range(1100)]
         assert all(answers_at_once(weldr) for _ in range(10))
         with Client(weldr.admin) as late:

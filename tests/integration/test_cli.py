@@ -19,7 +19,9 @@ from weldr import BIN, child_pids, clean_environment, parse_line, run_weldr
 FLAGS = {"--ip": "WELDR_IP", "--admin-ip": "WELDR_ADMIN_IP", "--metrics-ip": "WELDR_METRICS_IP",
          "--workers": "WELDR_WORKERS", "--server": "WELDR_SERVER",
          "--log-level": "WELDR_LOG_LEVEL", "--drain-timeout": "WELDR_DRAIN_TIMEOUT",
-         "--admin-token-file": "WELDR_ADMIN_TOKEN_FILE"}
+         "--admin-token-file": "WELDR_ADMIN_TOKEN_FILE", "--admin-host": "WELDR_ADMIN_HOST",
+         "--admin-tokens-file": "WELDR_ADMIN_TOKENS_FILE", "--admin-token-required": "WELDR_ADMIN_TOKEN_REQUIRED",
+         "--admin-socket": "WELDR_ADMIN_SOCKET", "--user": "WELDR_USER", "--seccomp": "WELDR_SECCOMP"}
 LOCAL = ("--ip", "127.0.0.1:0", "--admin-ip", "127.0.0.1:0")
 
 

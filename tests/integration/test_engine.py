@@ -58,7 +58,7 @@ def test_change_goes_on_without_its_client(lab):
     weldr = lab.weldr(env=engine(":delay=300"))
     body = b'{"url":"http://127.0.0.1:7","check":{"type":"none"}}'
     with socket.create_connection(weldr.admin) as client:
-        client.sendall(b"POST /servers HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body))
+        client.sendall(b"POST /servers HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body))
     wait_until(lambda: weldr.api("GET", "/servers").json["servers"], 10, "the server")
 
 

@@ -29,11 +29,26 @@ def replaced(source):
     return [source, "http", "real.example", "", "", "mine"]
 
 
+def appended(source):
+    return [f"6.6.6.6, {source}", *replaced(source)[1:]]
+
+
 @pytest.mark.smoke
-def test_without_the_flag_everybody_is_believed(lab):
+def test_without_the_flag_nobody_is_believed(lab):
+    """X-Forwarded-For is appended to, as the balancers of clouds do; what would be believed as a whole is replaced."""
     weldr, origin = lab.run(o.hello)
-    ask_from(weldr, "127.0.0.5")
-    assert claims_of(origin) == kept("127.0.0.5")
+    for source in ("127.0.0.5", "127.0.0.1"):
+        ask_from(weldr, source)
+        assert claims_of(origin) == appended(source)
+
+
+def test_a_listener_says_whom_it_believes(lab):
+    """null: it is not said; an empty list: nobody, not even with X-Forwarded-For."""
+    weldr, origin = lab.run(o.hello)
+    for said, expected in ((["127.0.0.5"], kept), (["127.0.0.6"], replaced), ([], replaced), (None, appended)):
+        weldr.patch_listener({"trusted_proxies": said})
+        ask_from(weldr, "127.0.0.5")
+        assert claims_of(origin) == expected("127.0.0.5"), said
 
 
 @pytest.mark.smoke
@@ -75,12 +90,16 @@ def test_behind_a_header_the_client_it_names_counts(lab):
 
 @pytest.mark.smoke
 def test_forwarded_is_sent_when_switched_on(lab):
-    weldr, origin = lab.run(o.hello)
+    weldr = lab.weldr("--trusted-proxies", "127.0.0.5")
+    origin = lab.origin(o.hello)
+    weldr.add(origin)
     assert weldr.ask(target="/off").status == 200 and not origin.last("/off").has("Forwarded")
     weldr.patch_pool({"forwarded": True})
     with weldr.connect(source="127.0.0.5") as client:
         client.ask(target="/on", host="real.example:81")
         client.ask(target="/more", fields=[("Forwarded", "for=_a"), ("forwarded", 'for="[::1]:1";by=_b')])
+        stranger = weldr.ask(target="/stranger", fields=[("Forwarded", "for=_a")])
+    assert stranger.status == 200 and origin.last("/stranger").all("Forwarded") == ["for=127.0.0.1;host=test.example;proto=http"]
     assert origin.last("/on").all("Forwarded") == ['for=127.0.0.5;host="real.example:81";proto=http']
     assert origin.last("/more").all("Forwarded") == ['for=_a, for="[::1]:1";by=_b, for=127.0.0.5;host=test.example;proto=http']
     weldr.patch_pool({"forwarded": False})

@@ -12,7 +12,7 @@ from test_leaving import start_slow
 def ask_and_end(weldr, origin, version="HTTP/1.1"):
     """DELETE that waits; its sender says that no more comes."""
     asker = Client(weldr.admin)
-    asker.send(f"DELETE {origin.path}?wait=drained&timeout=60s {version}\r\nHost: h\r\n\r\n".encode())
+    asker.send(f"DELETE {origin.path}?wait=drained&timeout=60s {version}\r\nHost: localhost\r\n\r\n".encode())
     wait_until(lambda: weldr.state(origin) == "draining", 5, "draining")
     asker.sock.shutdown(socket.SHUT_WR)
     return asker
@@ -38,7 +38,7 @@ def test_end_and_request_at_once(lab):
     weldr, origin = lab.run(gate)
     client, = start_slow(weldr, gate)
     with Client(weldr.admin) as asker:
-        asker.send(f"POST {origin.path}/drain?wait=drained&timeout=60s HTTP/1.1\r\nHost: h\r\n\r\n".encode())
+        asker.send(f"POST {origin.path}/drain?wait=drained&timeout=60s HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
         asker.sock.shutdown(socket.SHUT_WR)
         wait_until(lambda: weldr.state(origin) == "draining", 5, "draining")
         gate.open()

@@ -118,7 +118,7 @@ def test_client_that_goes_while_it_waits(lab):
     weldr, origin = lab.run(gate)
     client, = start_slow(weldr, gate)
     asker = Client(weldr.admin)
-    asker.send(b"DELETE %s?wait=drained HTTP/1.1\r\nHost: h\r\n\r\n" % origin.path.encode())
+    asker.send(b"DELETE %s?wait=drained HTTP/1.1\r\nHost: localhost\r\n\r\n" % origin.path.encode())
     wait_until(lambda: weldr.state(origin) == "draining", 5, "draining")
     asker.close()
     gate.open()
@@ -131,7 +131,7 @@ def test_exit_while_someone_waits(lab):
     weldr.connect().request()
     wait_until(origin.seen, 5, "in flight")
     asker = Client(weldr.admin)
-    asker.send(b"DELETE %s?wait=drained HTTP/1.1\r\nHost: h\r\n\r\n" % origin.path.encode())
+    asker.send(b"DELETE %s?wait=drained HTTP/1.1\r\nHost: localhost\r\n\r\n" % origin.path.encode())
     wait_until(lambda: weldr.state(origin) == "draining", 5, "draining")
     weldr.signal(signal.SIGTERM)
     assert weldr.wait_exit(10) == 0

@@ -41,15 +41,26 @@ def test_every_row_says_where_or_when():
         assert "`" in cell or "later: " in cell or row == "B09", row
 
 
+def absent(text):
+    """Names of tests in it that stand for nothing."""
+    for name in re.findall(r"`((?:unit|integration|fuzz|sim|conform)/[^`]*)`", text):
+        file, _, function = name.partition("::")
+        path = TESTS / file
+        if not path.exists() or (function and function not in functions_of(path)):
+            yield name
+
+
 def test_named_tests_exist():
-    missing = []
-    for row, cell in table().items():
-        for name in re.findall(r"`((?:unit|integration|fuzz|sim)/[^`]+)`", cell):
-            file, _, function = name.partition("::")
-            path = TESTS / file
-            if not path.exists() or (function and function not in functions_of(path)):
-                missing.append(f"{row}: {name}")
+    missing = [f"{row}: {name}" for row, cell in table().items() for name in absent(cell)]
     assert not missing, missing
+
+
+def test_the_threat_model_names_a_test_in_each_row():
+    rows = [line for line in (ROOT / "SECURITY.md").read_text(encoding="utf-8").splitlines() if line.startswith("| ")][1:]
+    assert len(rows) > 10
+    for row in rows:
+        last = row.strip("| ").rsplit(" | ", 1)[1]
+        assert last.startswith("`") and not list(absent(last)), row
 
 
 def test_no_test_is_skipped():

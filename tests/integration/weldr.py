@@ -14,7 +14,7 @@ import subprocess
 import tempfile
 import time
 
-from rawhttp import Client, wait_until
+from rawhttp import HOST, Client, wait_until
 
 BIN = os.environ.get("WELDR_BIN", "weldr")
 TEST_SERVER = os.environ.get("WELDR_TEST_SERVER", "test-server")
@@ -172,21 +172,24 @@ def ask_http(address, method, path, body=None, headers=None, make_socket=None, t
 
 
 class Weldr:
-    """One running weldr. `ip` and `admin_ip` may be None for the defaults, a string, or several strings."""
+    """One running weldr. `ip` and `admin_ip` may be None for the defaults, a string, or several strings. The API knows the
+    name that rawhttp's clients ask for, and is shown `token`."""
 
     def __init__(self, *flags, ip="127.0.0.1:0", admin_ip="127.0.0.1:0", workers=1, env=None, namespace=None,
-                 drain_timeout="5", nofile=None, wait=True,
+                 drain_timeout="5", nofile=None, wait=True, admin_host=HOST, token=None,
                  stdout=subprocess.DEVNULL, stderr=None):
         command = [BIN]
         for flag, values in (("--ip", ip), ("--admin-ip", admin_ip)):
             for value in [values] if isinstance(values, str) else values or []:
                 command += [flag, value]
+        if admin_host is not None:
+            command += ["--admin-host", admin_host]
         if workers is not None:
             command += ["--workers", str(workers)]
         if drain_timeout is not None:
             command += ["--drain-timeout", drain_timeout]
         self.command = command + list(flags)
-        self.namespace, self.nofile = namespace, nofile
+        self.namespace, self.nofile, self.token = namespace, nofile, token
         self.clients, self.origins = [], []
         self.proxies, self.apis = [], []
         self.stopped, self.told_n = False, 0
@@ -233,7 +236,7 @@ class Weldr:
 
     def find_addresses(self):
         self.proxies = [split_address(p["address"]) for p in self.lines(msg="proxy listens")]
-        self.apis = [split_address(p["address"]) for p in self.lines(msg="management API listens")]
+        self.apis = [split_address(p["address"]) for p in self.lines(msg="management API listens") if "address" in p]
         assert self.proxies and self.apis, self.log
 
     @property
@@ -248,6 +251,8 @@ class Weldr:
 
     def api(self, method, path, body=None, headers=None, admin=None):
         maker = self.namespace.socket if self.namespace else None
+        if self.token:
+            headers = {"Authorization": f"Bearer {self.token}", **(headers or {})}
         return ask_http(admin or self.admin, method, path, body, headers, make_socket=maker)
 
     def add(self, origin, expect=201, check=NO_CHECK, **more):

@@ -105,7 +105,8 @@ class Stage:
         os.chmod(wrapper, 0o755)
         weldr.BIN = wrapper
         # PERF_CPU_LEVEL is read by weldr-old-cpu only.
-        self.weldr = weldr.Weldr(env={"GLIBC_TUNABLES": PLAIN_GLIBC, "PERF_CPU_LEVEL": level or ""})
+        # callgrind writes its profile from within the worker.
+        self.weldr = weldr.Weldr("--user", "root", "--seccomp", "off", env={"GLIBC_TUNABLES": PLAIN_GLIBC, "PERF_CPU_LEVEL": level or ""})
         self.worker = self.weldr.worker_pids()[0]
         self.weldr.add(f"http://127.0.0.1:{self.listener.getsockname()[1]}")
 

@@ -18,6 +18,7 @@ static void test_a_hole_is_given_back(void **state)
         assert_non_null(block[i]);
         memset(block[i], 1, BLOCK_BYTES);
     }
+    heap_watch();
     size_t held_full = heap_held_bytes();
     for (size_t i = 0; i < BLOCKS - 1; i++)
         free(block[i]);

@@ -67,6 +67,7 @@ static void test_defaults(void **state)
     assert_int_equal(c.log_level, 2);
     assert_int_equal(c.drain_timeout_ms, 30000);
     assert_int_equal(c.ready_delay_ms, 0);
+    assert_int_equal(c.admin_host_n, 0);
     assert_null(c.admin_token);
     assert_null(c.admin_token_file);
     assert_null(c.access_log);
@@ -81,7 +82,7 @@ static void test_flags(void **state)
     configure_well(&c,
                    "--ip 1.2.3.4:81 --ip=[::1]:82 --admin-ip :83 --workers 4 --server http://a "
                    "--server=http://b --log-level=debug --drain-timeout 2m --ready-delay 250ms "
-                   "--admin-token-file /t",
+                   "--admin-token-file /t --admin-host a.example --admin-host=b_1",
                    "");
     assert_int_equal(c.ip_n, 2);
     assert_addr(&c.ip[0], "1.2.3.4:81");
@@ -97,6 +98,8 @@ static void test_flags(void **state)
     assert_int_equal(c.drain_timeout_ms, 120000);
     assert_int_equal(c.ready_delay_ms, 250);
     assert_string_equal(c.admin_token_file, "/t");
+    assert_int_equal(c.admin_host_n, 2);
+    assert_string_equal(c.admin_host[1], "b_1");
     config_fini(&c);
 }
 
@@ -118,11 +121,11 @@ static void test_environment(void **state)
 {
     (void)state;
     struct config c;
-    configure_well(
-        &c, "",
-        "WELDR_IP=1.1.1.1:1,[::1]:2 WELDR_ADMIN_IP=127.0.0.1:3 WELDR_WORKERS=256 "
-        "WELDR_SERVER=http://a,,http://b WELDR_LOG_LEVEL=error WELDR_LOG=trace "
-        "WELDR_DRAIN_TIMEOUT=500ms WELDR_ADMIN_TOKEN_FILE=/f WELDR_ADMIN_TOKEN=secret");
+    configure_well(&c, "",
+                   "WELDR_IP=1.1.1.1:1,[::1]:2 WELDR_ADMIN_IP=127.0.0.1:3 WELDR_WORKERS=256 "
+                   "WELDR_SERVER=http://a,,http://b WELDR_LOG_LEVEL=error WELDR_LOG=trace "
+                   "WELDR_ADMIN_HOST=a,b WELDR_DRAIN_TIMEOUT=500ms WELDR_ADMIN_TOKEN_FILE=/f "
+                   "WELDR_ADMIN_TOKEN=secret");
     assert_int_equal(c.ip_n, 2);
     assert_addr(&c.ip[1], "[::1]:2");
     assert_int_equal(c.admin_ip_n, 1);
@@ -133,6 +136,7 @@ static void test_environment(void **state)
     assert_int_equal(c.drain_timeout_ms, 500);
     assert_string_equal(c.admin_token_file, "/f");
     assert_string_equal(c.admin_token, "secret");
+    assert_int_equal(c.admin_host_n, 2);
     config_fini(&c);
 }
 
@@ -252,6 +256,9 @@ static const struct {
     {"--ip localhost:80", "", "--ip", "address:port"},
     {"--ip 1.1.1.1:65536", "", "--ip", "address:port"},
     {"--admin-ip 1.1.1.1", "", "--admin-ip", "address:port"},
+    {"--admin-host=", "", "--admin-host", "host name"},
+    {"--admin-host weldr:8687", "", "--admin-host", "without a port"},
+    {"", "WELDR_ADMIN_HOST=a.example,b/c", "WELDR_ADMIN_HOST", "\"b/c\""},
     {"--server=", "", "--server", "URL"},
     {"--log-level loud", "", "--log-level", "debug or trace"},
     {"--access-log=", "", "--access-log", "off, stdout, syslog"},
@@ -266,6 +273,10 @@ static const struct {
     {"--drain-timeout 25h", "", "--drain-timeout", "30s"},
     {"--drain-timeout 4294967297", "", "--drain-timeout", "30s"},
     {"--admin-token-file=", "", "--admin-token-file", "file"},
+    {"--admin-socket=", "", "--admin-socket", "path of at most 107"},
+    {"--admin-tokens-file=", "", "--admin-tokens-file", "file"},
+    {"--admin-token-required=maybe", "", "--admin-token-required", "yes or no"},
+    {"", "WELDR_ADMIN_TOKEN_REQUIRED=1", "WELDR_ADMIN_TOKEN_REQUIRED", "yes or no"},
     {"--admin-token x", "", "unknown flag", "--admin-token"},
     {"worker", "", "worker", "--id"},
     {"worker --id", "", "--id", "needs a value"},
@@ -299,6 +310,48 @@ static void test_bad_settings(void **state)
             strstr(error, bad_settings[i].second) == NULL)
             fail_msg("%s %s: %d %s", bad_settings[i].arguments, bad_settings[i].environment, rc,
                      error);
+        config_fini(&c);
+    }
+}
+
+static void test_no_token_is_quoted(void **state)
+{
+    static const struct {
+        const char *arguments, *environment;
+    } cases[] = {
+        {"", "WELDR_ADMIN_TOKEN=sesame\x7f"},
+        {"--admin-token=sesame", ""},
+        {"--token=sesame", ""},
+    };
+    (void)state;
+    for (unsigned i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct config c;
+        char error[200];
+        assert_int_equal(configure(&c, cases[i].arguments, cases[i].environment, error),
+                         WERR_INVALID);
+        assert_null(strstr(error, "sesame"));
+        assert_non_null(strstr(error, i == 0 ? "WELDR_ADMIN_TOKEN" : "unknown flag"));
+    }
+}
+
+static void test_token_required(void **state)
+{
+    static const struct {
+        const char *arguments, *environment;
+        bool is_required;
+    } cases[] = {
+        {"", "", false},
+        {"--admin-token-required", "", true},
+        {"--admin-token-required --workers 1", "WELDR_ADMIN_TOKEN_REQUIRED=no", true},
+        {"--admin-token-required=yes", "", true},
+        {"--admin-token-required=no", "WELDR_ADMIN_TOKEN_REQUIRED=yes", false},
+        {"", "WELDR_ADMIN_TOKEN_REQUIRED=yes", true},
+    };
+    (void)state;
+    for (unsigned i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct config c;
+        configure_well(&c, cases[i].arguments, cases[i].environment);
+        assert_int_equal(c.admin_token_is_required, cases[i].is_required);
         config_fini(&c);
     }
 }
@@ -355,6 +408,7 @@ static void test_list_limit(void **state)
     check_list_limit("--ip=:1", CONFIG_LIST_MAX, "64");
     check_list_limit("--admin-ip=:1", CONFIG_LIST_MAX, "64");
     check_list_limit("--metrics-ip=:1", CONFIG_LIST_MAX, "64");
+    check_list_limit("--admin-host=a", CONFIG_LIST_MAX, "64");
     check_list_limit("--server=http://a", CONFIG_SERVERS_MAX, "16384");
     check_list_limit("--trusted-proxies=::1", CONFIG_LIST_MAX, "64");
 }
@@ -415,6 +469,8 @@ int main(void)
         cmocka_unit_test(test_log_alias),
         cmocka_unit_test(test_flag_wins_over_environment),
         cmocka_unit_test(test_actions),
+        cmocka_unit_test(test_no_token_is_quoted),
+        cmocka_unit_test(test_token_required),
         cmocka_unit_test(test_bad_settings),
         cmocka_unit_test(test_list_limit),
         cmocka_unit_test(test_drain_timeouts),

@@ -17,7 +17,7 @@ static const struct rewrite_facts facts = {
     .server_host = {"s:1", 3},
     .request_id = {"id1", 3},
     .date = {"Sun, 06 Nov 1994 08:49:37 GMT", 29},
-    .is_trusted = true,
+    .trust = REWRITE_TRUSTED,
 };
 
 struct rewrite_case {
@@ -87,42 +87,53 @@ static const struct rewrite_case requests[] = {
 /* Who is believed, and Forwarded (RFC 7239). */
 static const struct forwarding_case {
     const char *name;
-    bool is_trusted, forwarded;
+    enum rewrite_trust trust;
+    bool forwarded;
     const char *ip, *authority, *in, *out;
 } forwarding[] = {
-    {"strangers' words go", false, false, "10.0.0.9", "",
+    {"strangers' words go", REWRITE_STRANGER, false, "10.0.0.9", "",
      "X-Forwarded-For: 6.6.6.6\nHost: a\nX-Forwarded-Proto: https\nX-FORWARDED-HOST: z\n"
      "X-Forwarded-Port: 1\nx-forwarded-for: 7.7.7.7\nForwarded: for=6.6.6.6\n"
      "X-Forwarded: y\nX-Request-Id: q\n",
      "Host: a\nX-Forwarded: y\nX-Request-Id: q\n" VIA XFF
      "X-Forwarded-Host: a\nX-Forwarded-Proto: http\n"},
-    {"a trusted peer's stay", true, false, "10.0.0.9", "",
+    {"of unknown clients only X-Forwarded-For stays", REWRITE_UNKNOWN, false, "10.0.0.9", "",
+     "X-Forwarded-For: 6.6.6.6\nHost: a\nX-Forwarded-Proto: https\nX-FORWARDED-HOST: z\n"
+     "X-Forwarded-Port: 1\nx-forwarded-for: 7.7.7.7\nForwarded: for=6.6.6.6\n"
+     "x_forwarded_proto: https\nX_Forwarded_For: 8.8.8.8\nX-Forwarded: y\nX-Request-Id: q\n",
+     "Host: a\nX-Forwarded: y\nX-Request-Id: q\n" VIA
+     "X-Forwarded-For: 6.6.6.6, 7.7.7.7, 10.0.0.9\n"
+     "X-Forwarded-Host: a\nX-Forwarded-Proto: http\n"},
+    {"forwarded of unknown clients is begun anew", REWRITE_UNKNOWN, true, "10.0.0.9", "",
+     "Host: a\nForwarded: for=6.6.6.6\nforwarded: for=7.7.7.7\n",
+     "Host: a\n" VIA XFF "Forwarded: for=10.0.0.9;host=a;proto=http\n" MADE},
+    {"a trusted peer's stay", REWRITE_TRUSTED, false, "10.0.0.9", "",
      "Host: a\nX-Forwarded-Port: 1\nForwarded: for=6.6.6.6\n",
      "Host: a\nX-Forwarded-Port: 1\nForwarded: for=6.6.6.6\n" VIA XFF MADE},
-    {"forwarded is made", true, true, "10.0.0.9", "", "Host: a\n",
+    {"forwarded is made", REWRITE_TRUSTED, true, "10.0.0.9", "", "Host: a\n",
      "Host: a\n" VIA XFF "Forwarded: for=10.0.0.9;host=a;proto=http\n" MADE},
-    {"a port is quoted", true, true, "10.0.0.9", "", "Host: a:80\n",
+    {"a port is quoted", REWRITE_TRUSTED, true, "10.0.0.9", "", "Host: a:80\n",
      "Host: a:80\n" VIA XFF "Forwarded: for=10.0.0.9;host=\"a:80\";proto=http\n"
      "X-Forwarded-Host: a:80\nX-Forwarded-Proto: http\nX-Request-Id: id1\n"},
-    {"ip6 is quoted", true, true, "2001:db8::1", "", "Host: [::1]\n",
+    {"ip6 is quoted", REWRITE_TRUSTED, true, "2001:db8::1", "", "Host: [::1]\n",
      "Host: [::1]\n" VIA "X-Forwarded-For: 2001:db8::1\n"
      "Forwarded: for=\"[2001:db8::1]\";host=\"[::1]\";proto=http\n"
      "X-Forwarded-Host: [::1]\nX-Forwarded-Proto: http\nX-Request-Id: id1\n"},
-    {"no string can be left", true, true, "10.0.0.9", "a\"b\\c", "Host: x\n",
+    {"no string can be left", REWRITE_TRUSTED, true, "10.0.0.9", "a\"b\\c", "Host: x\n",
      VIA XFF "Forwarded: for=10.0.0.9;host=\"a\\\"b\\\\c\";proto=http\n"
              "X-Forwarded-Host: a\"b\\c\nX-Forwarded-Proto: http\nX-Request-Id: id1\n"
              "Host: a\"b\\c\n"},
-    {"forwarded without a host", true, true, "10.0.0.9", "", "Host: \n",
+    {"forwarded without a host", REWRITE_TRUSTED, true, "10.0.0.9", "", "Host: \n",
      "Host: \n" VIA XFF "Forwarded: for=10.0.0.9;proto=http\n"
      "X-Forwarded-Proto: http\nX-Request-Id: id1\n"},
-    {"forwarded is appended", true, true, "10.0.0.9", "",
+    {"forwarded is appended", REWRITE_TRUSTED, true, "10.0.0.9", "",
      "Forwarded: for=1.1.1.1;by=_x\nHost: a\nforwarded: for=2.2.2.2, for=_3\n",
      "Host: a\n" VIA XFF "Forwarded: for=1.1.1.1;by=_x, for=2.2.2.2, for=_3, "
      "for=10.0.0.9;host=a;proto=http\n" MADE},
-    {"forwarded is begun anew", false, true, "10.0.0.9", "",
+    {"forwarded is begun anew", REWRITE_STRANGER, true, "10.0.0.9", "",
      "Forwarded: for=1.1.1.1\nHost: a\n",
      "Host: a\n" VIA XFF "Forwarded: for=10.0.0.9;host=a;proto=http\n" MADE},
-    {"the target's authority counts", true, true, "10.0.0.9", "b", "Host: a\n",
+    {"the target's authority counts", REWRITE_TRUSTED, true, "10.0.0.9", "b", "Host: a\n",
      VIA XFF "Forwarded: for=10.0.0.9;host=b;proto=http\n"
              "X-Forwarded-Host: b\nX-Forwarded-Proto: http\nX-Request-Id: id1\nHost: b\n"},
 };
@@ -204,7 +215,7 @@ static void test_forwarding(void **state)
         struct msg *m = msg_make(&made, c->in);
         struct rewrite_facts now = facts;
         now.client_ip = span_from_str(c->ip);
-        now.is_trusted = c->is_trusted;
+        now.trust = c->trust;
         now.forwarded = c->forwarded;
         m->authority = span_from_str(c->authority);
         assert_int_equal(rewrite_with_chosen_id(m, &now, &arena), 0);
@@ -227,14 +238,10 @@ static void test_facts_are_copied(void **state)
     char scheme[] = "http";
     char id[] = "id1";
     char host[] = "o:1";
-    struct rewrite_facts now = {span_from_str(ip),
-                                span_from_str(scheme),
-                                span_from_str(host),
-                                SPAN_NONE,
-                                span_from_str(id),
-                                SPAN_NONE,
-                                true,
-                                false};
+    struct rewrite_facts now = {span_from_str(ip),   span_from_str(scheme),
+                                span_from_str(host), SPAN_NONE,
+                                span_from_str(id),   SPAN_NONE,
+                                REWRITE_TRUSTED,     false};
     struct made_msg made;
     char text[MADE_TEXT_MAX];
     struct msg *m = msg_make(&made, "Host: a\n");

@@ -108,9 +108,30 @@ static unsigned count_lines(const char *name, size_t bytes)
     return n;
 }
 
+/* As the manager opens for a worker. */
+static int take_anew(struct line_sink *s, const char *at)
+{
+    uint8_t way;
+    const int fd = line_sink_open((enum line_sink_kind)s->kind, at, &way);
+
+    if (fd < 0)
+        return WERR_IO;
+    line_sink_take(s, fd, way);
+    return 0;
+}
+
+static struct line_sink *new_at(enum line_sink_kind kind, const char *at)
+{
+    struct line_sink *s = line_sink_new(kind);
+
+    assert_non_null(s);
+    (void)take_anew(s, at);
+    return s;
+}
+
 static void test_file(void **state)
 {
-    struct line_sink *s = line_sink_new(LINE_SINK_FILE, path);
+    struct line_sink *s = new_at(LINE_SINK_FILE, path);
     struct stat st;
 
     (void)state;
@@ -134,8 +155,8 @@ static void test_file(void **state)
 
 static void test_two_writers_of_a_file(void **state)
 {
-    struct line_sink *a = line_sink_new(LINE_SINK_FILE, path);
-    struct line_sink *b = line_sink_new(LINE_SINK_FILE, path);
+    struct line_sink *a = new_at(LINE_SINK_FILE, path);
+    struct line_sink *b = new_at(LINE_SINK_FILE, path);
 
     (void)state;
     for (unsigned i = 0; i < 500; i++)
@@ -151,7 +172,7 @@ static void test_two_writers_of_a_file(void **state)
 
 static void test_full_disk(void **state)
 {
-    struct line_sink *s = line_sink_new(LINE_SINK_FILE, "/dev/full");
+    struct line_sink *s = new_at(LINE_SINK_FILE, "/dev/full");
     unsigned kept = 0;
 
     (void)state;
@@ -169,7 +190,7 @@ static void test_full_disk(void **state)
 
 static void test_disk_with_room_again(void **state)
 {
-    struct line_sink *s = line_sink_new(LINE_SINK_FILE, "/dev/full");
+    struct line_sink *s = new_at(LINE_SINK_FILE, "/dev/full");
     int fd;
 
     (void)state;
@@ -192,13 +213,13 @@ static void test_disk_with_room_again(void **state)
 /* Renamed by logrotate: old lines in the old file, new ones in the new, none twice or never. */
 static void test_reopen(void **state)
 {
-    struct line_sink *s = line_sink_new(LINE_SINK_FILE, path);
+    struct line_sink *s = new_at(LINE_SINK_FILE, path);
 
     (void)state;
     assert_true(put_line(s, "a", 0, 50));
     assert_int_equal(rename(path, other_path), 0);
     assert_true(put_line(s, "a", 1, 50));
-    assert_int_equal(line_sink_reopen(s), 0);
+    assert_int_equal(take_anew(s, path), 0);
     assert_true(put_line(s, "b", 0, 50));
     line_sink_end(s);
     assert_int_equal(read_path(other_path), 100);
@@ -210,13 +231,13 @@ static void test_reopen(void **state)
 
 static void test_reopen_that_fails(void **state)
 {
-    struct line_sink *s = line_sink_new(LINE_SINK_FILE, path);
+    struct line_sink *s = new_at(LINE_SINK_FILE, path);
 
     (void)state;
     assert_int_equal(rename(path, other_path), 0);
     assert_int_equal(mkdir(path, 0700), 0);
-    assert_int_equal(line_sink_reopen(s), WERR_IO);
-    assert_int_equal(s->error, EISDIR);
+    assert_int_equal(take_anew(s, path), WERR_IO);
+    assert_int_equal(errno, EISDIR);
     assert_true(put_line(s, "a", 0, 50));
     line_sink_end(s);
     assert_int_equal(read_path(other_path), 50);
@@ -230,12 +251,13 @@ static void test_file_that_comes_later(void **state)
 
     (void)state;
     assert_int_equal(mkdir(path, 0700), 0);
-    s = line_sink_new(LINE_SINK_FILE, path);
+    s = new_at(LINE_SINK_FILE, path);
     assert_int_equal(s->fd, -1);
     assert_true(put_line(s, "a", 0, 50));
     line_sink_flush(s);
     assert_true(line_sink_has_lines(s));
     assert_int_equal(rmdir(path), 0);
+    assert_int_equal(take_anew(s, path), 0);
     line_sink_flush(s);
     assert_int_equal(read_path(path), 50);
     line_sink_end(s);
@@ -252,7 +274,7 @@ static void test_stuck_pipe(void **state)
     (void)state;
     assert_int_equal(pipe(fds), 0);
     dup2(fds[1], STDOUT_FILENO);
-    s = line_sink_new(LINE_SINK_STDOUT, NULL);
+    s = new_at(LINE_SINK_STDOUT, NULL);
     for (unsigned i = 0; i < 500; i++)
         kept += put_line(s, "a", kept, 1000);
     assert_true(s->is_stuck);
@@ -281,7 +303,7 @@ static void test_stdout_that_is_a_socket(void **state)
     (void)state;
     assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, fds), 0);
     dup2(fds[1], STDOUT_FILENO);
-    s = line_sink_new(LINE_SINK_STDOUT, NULL);
+    s = new_at(LINE_SINK_STDOUT, NULL);
     for (unsigned i = 0; i < 2000; i++)
         (void)put_line(s, "a", i, 1000);
     dup2(saved_stdout, STDOUT_FILENO);
@@ -303,7 +325,7 @@ static void test_stdout_to_a_file_is_appended(void **state)
     (void)state;
     assert_int_equal(write(fd, "before\n", 7), 7);
     dup2(fd, STDOUT_FILENO);
-    s = line_sink_new(LINE_SINK_STDOUT, NULL);
+    s = new_at(LINE_SINK_STDOUT, NULL);
     dup2(saved_stdout, STDOUT_FILENO);
     assert_true(put_line(s, "a", 0, 20));
     line_sink_end(s);
@@ -343,7 +365,7 @@ static void receive_line(int fd, const char *want)
 static void test_syslog(void **state)
 {
     int fd = open_daemon();
-    struct line_sink *s = line_sink_new(LINE_SINK_SYSLOG, path);
+    struct line_sink *s = new_at(LINE_SINK_SYSLOG, path);
 
     (void)state;
     assert_true(put_line(s, "a", 0, 100) && put_line(s, "a", 1, 4000));
@@ -354,13 +376,19 @@ static void test_syslog(void **state)
     fd = open_daemon(); /* started again */
     assert_true(put_line(s, "a", 2, 100));
     line_sink_flush(s);
+    assert_int_equal(s->fd, -1);
+    assert_int_equal(take_anew(s, path), 0);
+    line_sink_flush(s);
     receive_line(fd, "a 2");
     close(fd);
     (void)unlink(path);
     assert_true(put_line(s, "a", 3, 100)); /* away */
     line_sink_flush(s);
     assert_true(line_sink_has_lines(s));
+    assert_int_equal(s->fd, -1);
+    assert_int_equal(take_anew(s, path), WERR_IO);
     fd = open_daemon();
+    assert_int_equal(take_anew(s, path), 0);
     line_sink_flush(s);
     receive_line(fd, "a 3");
     assert_int_equal(s->lost, 0);

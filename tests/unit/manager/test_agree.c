@@ -8,6 +8,8 @@
 
 #include <cmocka.h>
 
+#include <unistd.h>
+
 #include "base/fault.h"
 #include "fixture.h"
 #include "manager/restore.h"
@@ -94,14 +96,21 @@ static void on_ping(void *arg)
     (void)arg;
 }
 
+static void on_log(void *arg, int fd, uint8_t way)
+{
+    (void)arg;
+    (void)way;
+    close(fd);
+}
+
 static void on_broken(void *arg, const char *why)
 {
     (void)arg;
     fail_msg("the worker ends: %s", why);
 }
 
-static const struct channel_hooks worker_hooks = {on_hello, on_ready,  on_drain,
-                                                  on_ping,  on_broken, NULL};
+static const struct channel_hooks worker_hooks = {on_hello, on_ready,  on_drain, on_ping,
+                                                  on_log,   on_broken, NULL};
 
 /* ---- together ---- */
 

@@ -209,10 +209,18 @@ static void test_bodies_behind_heads(void **state)
     assert_int_equal(frame_get_apply(payload_of(buf, len + 5, FRAME_APPLY), &index, &entry), 0);
     assert_int_equal(index, 77);
     assert_true(span_is_equal(entry, SPAN("entry")));
-    len = frame_put_token_head(buf, 5);
+    len = frame_put_secrets_head(buf, 5);
     memcpy(buf + len, "token", 5);
-    assert_true(span_is_equal(payload_of(buf, len + 5, FRAME_TOKEN), SPAN("token")));
-    assert_true(frame_is_update(FRAME_TOKEN));
+    assert_true(span_is_equal(payload_of(buf, len + 5, FRAME_SECRETS), SPAN("token")));
+    assert_true(frame_is_update(FRAME_SECRETS));
+    uint64_t way = 0;
+    len = frame_put_log(buf, 2);
+    assert_int_equal(frame_get_number(payload_of(buf, len, FRAME_LOG), &way), 0);
+    assert_int_equal(way, 2);
+    assert_true(frame_is_update(FRAME_LOG));
+    len = frame_put_log_wanted(buf);
+    assert_int_equal(payload_of(buf, len, FRAME_LOG_WANTED).len, 0);
+    assert_false(frame_is_update(FRAME_LOG_WANTED));
     len = frame_put_snapshot_head(buf, 4);
     memcpy(buf + len, "snap", 4);
     assert_true(span_is_equal(payload_of(buf, len + 4, FRAME_SNAPSHOT), SPAN("snap")));
@@ -251,7 +259,8 @@ static void test_bad_heads(void **state)
         {"\0\0\0\0\x08\0\0\0", 8},
         {"\0\0\0\0\x0f\0\0\0", 8},
         {"\0\0\0\0\x10\0\0\0", 8},
-        {"\0\0\0\0\x11\0\0\0", WERR_CORRUPT},
+        {"\0\0\0\0\x12\0\0\0", 8},
+        {"\0\0\0\0\x13\0\0\0", WERR_CORRUPT},
         {"\0\0\0\0\7\1\0\0", WERR_CORRUPT},
         {"\0\0\0\0\7\0\1\0", WERR_CORRUPT},
         {"\0\0\0\0\7\0\0\1", WERR_CORRUPT},

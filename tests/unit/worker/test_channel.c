@@ -1,4 +1,5 @@
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "../base/cm.h"
 #include "base/fault.h"
@@ -84,6 +85,13 @@ static void on_drain(void *arg, uint32_t limit_ms)
     ((struct setup *)arg)->drain_limit_ms = limit_ms;
 }
 
+static void on_log(void *arg, int fd, uint8_t way)
+{
+    (void)arg;
+    (void)way;
+    close(fd);
+}
+
 static void on_broken(void *arg, const char *why)
 {
     assert_non_null(why);
@@ -93,7 +101,7 @@ static void on_broken(void *arg, const char *why)
 static struct setup *make(void)
 {
     struct setup *s = calloc(1, sizeof(*s));
-    struct channel_hooks hooks = {on_hello, on_ready, on_drain, on_ping, on_broken, s};
+    struct channel_hooks hooks = {on_hello, on_ready, on_drain, on_ping, on_log, on_broken, s};
     int ends[2];
 
     assert_non_null(s);

@@ -29,6 +29,8 @@ struct setup {
     struct channel channel;
     int manager;
     unsigned broken_n;
+    int log_fd; /* 0: none has come */
+    uint8_t log_way;
     bool is_drained;
 };
 
@@ -60,6 +62,16 @@ static void on_drain(void *arg, uint32_t limit_ms)
     struct setup *s = arg;
 
     worker_drain(&s->worker, limit_ms, on_drained, s);
+}
+
+static void on_log(void *arg, int fd, uint8_t way)
+{
+    struct setup *s = arg;
+
+    if (s->log_fd > 0)
+        close(s->log_fd);
+    s->log_fd = fd;
+    s->log_way = way;
 }
 
 static void on_broken(void *arg, const char *why)
@@ -122,7 +134,8 @@ static struct setup *make(void)
 {
     const struct frame_hello hello = {.worker_n = 1, .log_level = 0, .seed = 1};
     struct setup *s = calloc(1, sizeof(*s));
-    const struct channel_hooks hooks = {on_hello, on_ready, on_drain, on_ping, on_broken, s};
+    const struct channel_hooks hooks = {on_hello, on_ready,  on_drain, on_ping,
+                                        on_log,   on_broken, s};
     char buf[FRAME_FIXED_MAX];
     int ends[2];
 
@@ -275,6 +288,99 @@ static void test_without_a_descriptor(void **state)
     drop(s);
 }
 
+static void send_log(struct setup *s, uint64_t way, int fd)
+{
+    char buf[FRAME_FIXED_MAX];
+
+    send_frame(s, buf, frame_put_log(buf, way), fd);
+}
+
+/* The worker opens nothing: it writes to what comes. */
+static void test_log_comes_and_comes_anew(void **state)
+{
+    struct setup *s = make();
+    int first[2], second[2];
+    char got[8];
+
+    (void)state;
+    assert_int_equal(pipe2(first, O_NONBLOCK | O_CLOEXEC), 0);
+    assert_int_equal(pipe2(second, O_NONBLOCK | O_CLOEXEC), 0);
+    send_log(s, 1, first[1]);
+    run(s);
+    assert_int_equal(s->log_way, 1);
+    assert_int_equal(write(s->log_fd, "one", 3), 3);
+    send_snapshot(s);
+    (void)send_listen(s, 5); /* each has its own descriptor */
+    send_log(s, 2, second[1]);
+    run(s);
+    assert_int_equal(s->worker.acceptor_n, 1);
+    assert_int_equal(write(s->log_fd, "two", 3), 3);
+    assert_int_equal(read(first[0], got, sizeof(got)), 3);
+    assert_int_equal(read(second[0], got, sizeof(got)), 3);
+    assert_memory_equal(got, "two", 3);
+    assert_int_equal(s->channel.frames, 4);
+    assert_int_equal(s->broken_n, 0);
+    for (int i = 0; i < 2; i++) {
+        close(first[i]);
+        close(second[i]);
+    }
+    close(s->log_fd);
+    drop(s);
+}
+
+static void test_log_while_lacking(void **state)
+{
+    struct setup *s = make();
+    const struct addr at = {.family = AF_INET, .ip = {127, 0, 0, 1}};
+    const struct frame_listen lost = {.socket_no = 5, .bound = at};
+    char buf[FRAME_FIXED_MAX];
+
+    (void)state;
+    send_snapshot(s);
+    send_frame(s, buf, frame_put_listen(buf, &lost), -1);
+    send_log(s, 1, STDERR_FILENO); /* passed over, and closed */
+    run(s);
+    assert_true(s->channel.is_lacking);
+    assert_int_equal(s->channel.right_n, 0);
+    assert_int_equal(s->log_fd, 0);
+    assert_int_equal(s->broken_n, 0);
+    drop(s);
+}
+
+/* The ACKs before it are passed over. */
+static bool has_asked(struct setup *s)
+{
+    char buf[4096];
+    const ssize_t n = read(s->manager, buf, sizeof(buf));
+    size_t at = 0;
+
+    while (n > 0 && at < (size_t)n) {
+        uint16_t type;
+        struct span payload;
+        const int64_t len = frame_parse(span_from(buf + at, (size_t)n - at), &type, &payload);
+
+        assert_true(len > 0);
+        if (type == FRAME_LOG_WANTED)
+            return true;
+        at += (size_t)len;
+    }
+    return false;
+}
+
+static void test_log_is_asked_for(void **state)
+{
+    struct setup *s = make();
+
+    (void)state;
+    send_snapshot(s);
+    run(s);
+    assert_false(has_asked(s));
+    channel_want_log(&s->channel);
+    run(s);
+    assert_true(has_asked(s));
+    drop(s);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -283,6 +389,9 @@ int main(void)
         cmocka_unit_test(test_comes_again),
         cmocka_unit_test(test_comes_while_draining),
         cmocka_unit_test(test_without_a_descriptor),
+        cmocka_unit_test(test_log_comes_and_comes_anew),
+        cmocka_unit_test(test_log_while_lacking),
+        cmocka_unit_test(test_log_is_asked_for),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
