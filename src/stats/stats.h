@@ -4,8 +4,8 @@
  * workers, so that counters survive a crash. Layout: header, the keys, then per worker a
  * cache-line-aligned slot: counters (counters.def), end reasons, a latency histogram, its
  * number of clients for the other workers (share.h), its last events (flight.h), and slots of
- * two cache lines each for servers, pools and listeners (server_counters.def, pool_counters.def,
- * listener_counters.def), and as many for how well they serve (served.h).
+ * two cache lines each for servers, pools and listeners (server_counters.def,
+ * pool_counters.def, listener_counters.def), and as many for how well they serve (served.h).
  * The segment has its largest size from the start, so that it grows without a restart: pages
  * that nobody touched cost nothing, and nobody reads or writes past the slots that were ever
  * given. Which slot a server has the manager tells with its facts (LOCAL); who has one of a
@@ -76,6 +76,7 @@ struct stats_worker {
     uint64_t value[STATS_COUNTERS];
     uint64_t end[STATS_ENDS_MAX]; /* by stats/ends.def */
     struct histogram latency_us;  /* whole exchange, request head read to answer sent */
+    struct rule_hits rule_hits;
     struct stats_share share;
     struct flight flight;
     struct stats_line server[STATS_SERVERS_MAX];
@@ -85,7 +86,6 @@ struct stats_worker {
     struct stats_served server_served[STATS_SERVERS_MAX];
     struct stats_served_pool pool_served[STATS_POOLS_MAX];
     struct stats_classes listener_classes[STATS_LISTENERS_MAX];
-    struct rule_hits rule_hits;
 } __attribute__((aligned(64)));
 
 struct stats; /* a mapping of the segment */
