@@ -76,6 +76,7 @@ struct stats_worker {
     uint64_t value[STATS_COUNTERS];
     uint64_t end[STATS_ENDS_MAX]; /* by stats/ends.def */
     struct histogram latency_us;  /* whole exchange, request head read to answer sent */
+    struct rule_hits rule_hits;
     struct stats_share share;
     struct flight flight;
     struct stats_line server[STATS_SERVERS_MAX];
@@ -85,7 +86,6 @@ struct stats_worker {
     struct stats_served server_served[STATS_SERVERS_MAX];
     struct stats_served_pool pool_served[STATS_POOLS_MAX];
     struct stats_classes listener_classes[STATS_LISTENERS_MAX];
-    struct rule_hits rule_hits;
 } __attribute__((aligned(64)));
 
 struct stats; /* a mapping of the segment */
