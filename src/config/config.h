@@ -37,6 +37,8 @@ struct config {
     unsigned admin_ip_n;
     char *admin_host[CONFIG_LIST_MAX]; /* --admin-host: names under which the API is known */
     unsigned admin_host_n;
+    struct addr metrics_ip[CONFIG_LIST_MAX]; /* --metrics-ip; default none */
+    unsigned metrics_ip_n;
     bool ip_is_default, admin_ip_is_default; /* then IPv6 may be missing without an error */
     unsigned workers;                        /* --workers 1–256; 0: one per core */
     char *server[CONFIG_SERVERS_MAX];        /* --server URL */

@@ -5,19 +5,20 @@
 
 /* Where the management API listens, and the token that it needs for that. */
 
-static int open_one(struct api *a, const struct addr *at)
+static int open_one(struct api *a, const struct addr *at, bool is_metrics)
 {
     struct manager *m = a->m;
     struct addr bound;
     const int fd = binding_open(at, &bound);
 
-    if (fd < 0 && m->config->admin_ip_is_default && binding_may_lack_ipv6(at, fd))
+    if (fd < 0 && !is_metrics && m->config->admin_ip_is_default &&
+        binding_may_lack_ipv6(at, fd))
         return 0;
     if (fd < 0)
         return binding_fail(at, fd);
-    api_add_listener(a, fd, &bound);
+    api_add_listener(a, fd, &bound, is_metrics);
     own_addresses_add(&m->own, &bound);
-    binding_tell("management API listens", &bound);
+    binding_tell(is_metrics ? "metrics are served" : "management API listens", &bound);
     return 0;
 }
 
@@ -34,7 +35,7 @@ static int open_socket(struct api *a)
         return fd == WERR_NOMEM || fd == WERR_NO_FD ? manager_exit_code(fd)
                                                     : MANAGER_EXIT_ADDRESS;
     }
-    api_add_listener(a, fd, &none);
+    api_add_listener(a, fd, &none, false);
     log_info("management API listens", LOG_S("socket", path));
     return 0;
 }
@@ -45,7 +46,9 @@ int api_listen(struct api *a)
     int code = 0;
 
     for (unsigned i = 0; code == 0 && i < config->admin_ip_n; i++)
-        code = open_one(a, &config->admin_ip[i]);
+        code = open_one(a, &config->admin_ip[i], false);
+    for (unsigned i = 0; code == 0 && i < config->metrics_ip_n; i++)
+        code = open_one(a, &config->metrics_ip[i], true);
     return code == 0 && config->admin_socket != NULL ? open_socket(a) : code;
 }
 
@@ -55,7 +58,8 @@ int api_need_token(struct api *a)
     char text[TOKENS_GENERATED_MAX];
 
     for (unsigned i = 0; i < a->listener_n; i++)
-        is_needed = is_needed || api_auth_needs_token(&a->auth, &a->listeners[i].bound);
+        is_needed = is_needed || (!a->listeners[i].is_metrics &&
+                                  api_auth_needs_token(&a->auth, &a->listeners[i].bound));
     if (!is_needed || a->auth.tokens.secrets.n > 0)
         return 0;
     if (tokens_generate(&a->auth.tokens, text) < 0)

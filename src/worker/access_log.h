@@ -49,8 +49,11 @@ void access_log_flush(struct access_log *a);
 /* Lines go there from now on; the descriptor is taken. It was started. */
 void access_log_take(struct access_log *a, int fd, uint8_t way);
 
-/* The request head was handed to the lane just now. */
+/* The request head was handed to the lane just now. For ex_is_timed() only, as the next:
+ * without an access log too. */
 void access_log_sent(struct exchange *ex);
+/* It is over: what added_us is. */
+uint64_t access_log_added_us(const struct exchange *ex);
 /* It is over: its line. */
 void access_log_exchange(struct access_log *a, const struct exchange *ex);
 
