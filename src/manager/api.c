@@ -183,6 +183,7 @@ static void on_accept(struct sock *s, struct accepted *a)
     ac->m = api->m;
     ac->next_page.run = api_on_next_page;
     ac->peer = *accepted_peer(a);
+    ac->is_metrics = l->is_metrics;
     if (conn_accept(&ac->conn, &api->m->shared, &api_conn_ops, a, CODEC_H1,
                     &codec_limits_request) < 0) {
         free(ac);
@@ -220,13 +221,14 @@ void api_init(struct api *a, struct manager *m)
     TAILQ_INIT(&a->streams);
 }
 
-void api_add_listener(struct api *a, int fd, const struct addr *bound)
+void api_add_listener(struct api *a, int fd, const struct addr *bound, bool is_metrics)
 {
     struct api_listener *l = &a->listeners[a->listener_n++];
 
-    MUST(a->listener_n <= CONFIG_LIST_MAX); /* one for each address of the configuration */
+    MUST(a->listener_n <= 2 * CONFIG_LIST_MAX); /* one for each address of the configuration */
     l->owner = a;
     l->bound = *bound;
+    l->is_metrics = is_metrics;
     sock_accept_start(a->m->loop, &l->sock, &listener_ops, fd);
     a->open_n++;
 }

@@ -115,8 +115,8 @@ static bool read_since(struct api_conn *ac, struct asked *q)
 
     if (!get(ac, SPAN("since"), buf, &text))
         return false;
-    if (ac->accept.last_id[0] != '\0')
-        text = span_from_str(ac->accept.last_id);
+    if (ac->event_head.last_id[0] != '\0')
+        text = span_from_str(ac->event_head.last_id);
     q->has_since = text.len > 0;
     q->start.next = r->next;
     if (!q->has_since)
@@ -199,7 +199,7 @@ void api_events_get(struct api_conn *ac)
 
     if (!read_asked(ac, &q))
         return;
-    if (!ac->accept.wants_stream || ac->is_head)
+    if (!ac->event_head.wants_stream || ac->is_head)
         api_respond(ac, 200, print_poll(&ac->m->events->ring, &q));
     else if (manager_is_draining(ac->m))
         api_problem(ac, 503, "draining", "weldr is shutting down");

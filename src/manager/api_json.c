@@ -153,8 +153,8 @@ char *api_json_root(const char *version)
         {"servers", "/servers", NULL},     {"pools", "/pools", NULL},
         {"listeners", "/listeners", NULL}, {"node", "/node", NULL},
         {"stats", "/stats", NULL},         {"stats_detail", "/stats/detail", NULL},
-        {"workers", "/workers", NULL},     {"health", "/health", NULL},
-        {"ready", "/ready", NULL},
+        {"metrics", "/metrics", NULL},     {"workers", "/workers", NULL},
+        {"health", "/health", NULL},       {"ready", "/ready", NULL},
     };
     struct maker m = make_object();
 

@@ -3,6 +3,7 @@
 #include "base/fault.h"
 #include "http/reply.h"
 #include "log/log.h"
+#include "manager/api_accept.h"
 #include "manager/api_int.h"
 #include "manager/api_problem.h"
 #include "manager/manager.h"
@@ -30,6 +31,7 @@ static const struct {
     {413, "too_large", "a body may have at most 1 MiB"},
     {405, "method_not_allowed", "no resource knows the method"},
     {503, "nomem", "out of memory"},
+    {404, "not_found", "this address has GET /metrics and nothing else"},
 };
 enum refusal {
     REFUSE_NONE,
@@ -39,7 +41,8 @@ enum refusal {
     REFUSE_PATH,
     REFUSE_BODY,
     REFUSE_CONNECT,
-    REFUSE_MEMORY
+    REFUSE_MEMORY,
+    REFUSE_ALL_ELSE
 };
 
 static size_t long_bytes(size_t cap)
@@ -110,6 +113,16 @@ void api_handle(struct api_conn *ac)
     }
 }
 
+static bool wants_openmetrics(const struct msg *m)
+{
+    struct api_accept accept = {0};
+
+    for (unsigned i = 0; i < m->field_n; i++)
+        if (span_is_equal_nocase(msg_field_name(m, &m->fields[i]), SPAN("Accept")))
+            api_accept_read(msg_field_value(m, &m->fields[i]), &accept);
+    return api_accept_is_openmetrics(&accept);
+}
+
 static bool prefers_minimal(const struct msg *m)
 {
     bool is_minimal = false;
@@ -124,14 +137,23 @@ static bool prefers_minimal(const struct msg *m)
     return false;
 }
 
-/* What load balancers ask: it tells nothing that is worth a token. */
-static bool is_open_to_all(const struct api_conn *ac, const struct msg *m)
+/* Whose request without a body it is; NULL: nobody's. */
+static api_handler_fn find_handler(const struct api_conn *ac, const struct msg *m)
 {
     struct api_match match;
 
-    return m->body == MSG_BODY_NONE &&
-           api_route_find(routes, ROUTES_N, msg_method(m), ac->path, &match) == 0 &&
-           (match.handler == api_health_get || match.handler == api_ready_get);
+    if (m->body != MSG_BODY_NONE ||
+        api_route_find(routes, ROUTES_N, msg_method(m), ac->path, &match) < 0)
+        return NULL;
+    return match.handler;
+}
+
+/* What load balancers ask: it tells nothing that is worth a token. */
+static bool is_open_to_all(const struct api_conn *ac, const struct msg *m)
+{
+    const api_handler_fn handler = find_handler(ac, m);
+
+    return handler == api_health_get || handler == api_ready_get;
 }
 
 static bool may_ask(const struct api_conn *ac, const struct msg *m)
@@ -163,6 +185,9 @@ static enum refusal judge_head(struct api_conn *ac, const struct msg *m)
     if (make_target(ac, msg_target(m).len) < 0)
         return REFUSE_MEMORY;
     int rc = api_route_normalize(msg_target(m), ac->target, &ac->path);
+    if (ac->is_metrics)
+        return rc == 0 && find_handler(ac, m) == api_metrics_get ? REFUSE_NONE
+                                                                 : REFUSE_ALL_ELSE;
     if (rc == 0 && is_open_to_all(ac, m))
         return REFUSE_NONE;
     enum refusal refusal = judge_caller(ac, m);
@@ -195,8 +220,9 @@ static void on_head(struct api_conn *ac, const struct msg *m)
     ac->body_len = 0;
     ac->location[0] = ac->allow[0] = '\0';
     ac->path = SPAN_NONE;
+    ac->wants_openmetrics = wants_openmetrics(m);
     ac->wants_little = prefers_minimal(m);
-    api_accept_read(m, &ac->accept);
+    api_event_head_read(m, &ac->event_head);
     ac->is_shortened = ac->is_passing = false;
     ac->knows_1xx = m->version >= 11;
     if (span_to_str(msg_method(m), ac->method, sizeof(ac->method)) < 0)

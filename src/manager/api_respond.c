@@ -7,6 +7,7 @@
 #include "manager/manager.h"
 
 enum { SEND_PIECE_BYTES = 64 * 1024 };
+#define JSON_TYPE "application/json"
 
 #define API_RETRY_AFTER_S "1"
 
@@ -194,10 +195,15 @@ static void respond(struct api_conn *ac, unsigned status, char *text, const char
     send_response(ac, status, type);
 }
 
-void api_respond(struct api_conn *ac, unsigned status, char *text)
+void api_respond_text(struct api_conn *ac, unsigned status, char *text, const char *type)
 {
     ac->is_passing = ac->is_passing || text == NULL;
-    respond(ac, text != NULL ? status : 503, text, "application/json");
+    respond(ac, text != NULL ? status : 503, text, type);
+}
+
+void api_respond(struct api_conn *ac, unsigned status, char *text)
+{
+    api_respond_text(ac, status, text, JSON_TYPE);
 }
 
 void api_respond_pages(struct api_conn *ac, unsigned status, const struct api_pages_kind *kind,
@@ -206,7 +212,7 @@ void api_respond_pages(struct api_conn *ac, unsigned status, const struct api_pa
     char *first;
 
     ac->pages = api_pages_new(ac->m, kind, at, &first);
-    api_respond(ac, status, first);
+    api_respond_text(ac, status, first, kind->type != NULL ? kind->type : JSON_TYPE);
 }
 
 void api_respond_nothing(struct api_conn *ac)

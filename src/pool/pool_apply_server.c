@@ -115,6 +115,8 @@ static void set_numbers(const struct pool_command *c, struct pool_server *next)
         next->map_host = c->server.map_host;
     if ((set & POOL_SET_PROXY_PROTOCOL) != 0)
         next->proxy_protocol = c->server.proxy_protocol;
+    if ((set & POOL_SET_MAX_REQUESTS) != 0)
+        next->max_requests = c->server.max_requests;
 }
 
 static void note_changed(struct pool_state *s, struct pool_server *server,
@@ -253,6 +255,15 @@ static int check_proxy_protocol(const struct pool_server *server, struct pool_er
     return WERR_INVALID;
 }
 
+static int check_max_requests(const struct pool_server *server, struct pool_error *error)
+{
+    if (server->max_requests <= POOL_MAX_REQUESTS_MAX)
+        return 0;
+    pool_error_set(error, "invalid_value", "max_requests",
+                   "max_requests must be a whole number from 0 to %d", POOL_MAX_REQUESTS_MAX);
+    return WERR_INVALID;
+}
+
 static int check_admin(const struct pool_server *server, struct pool_error *error)
 {
     if (server->admin > POOL_ADMIN_MAINTENANCE) {
@@ -272,6 +283,8 @@ static int check_members(const struct pool_command *c, uint32_t set, struct pool
     int rc = (set & POOL_SET_WEIGHT) != 0 ? check_weight(&c->server, error) : 0;
     if (rc == 0 && (set & POOL_SET_PROXY_PROTOCOL) != 0)
         rc = check_proxy_protocol(&c->server, error);
+    if (rc == 0 && (set & POOL_SET_MAX_REQUESTS) != 0)
+        rc = check_max_requests(&c->server, error);
     if (rc == 0 && (set & POOL_SET_META) != 0)
         rc = check_meta(&c->server, error);
     if (rc == 0 && (set & POOL_SET_HEALTH) != 0)

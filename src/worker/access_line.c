@@ -329,6 +329,7 @@ static void json_client(struct json *j, const struct addr *client)
 static void json_times(struct json *j, const struct access_record *r)
 {
     json_time(j, SPAN(",\"wait_us\":"), r->wait_us);
+    json_time(j, SPAN(",\"queue_us\":"), r->queue_us);
     json_time(j, SPAN(",\"connect_us\":"), r->connect_us);
     json_time(j, SPAN(",\"first_byte_us\":"), r->first_byte_us);
     json_time(j, SPAN(",\"total_us\":"), r->total_us);

@@ -45,6 +45,7 @@ struct access_record {
     uint8_t attempt_n;            /* of attempts */
     bool is_fail_open;            /* the server was asked although all are down */
     uint64_t bytes_in, bytes_out; /* of bodies */
+    uint64_t queue_us;            /* of wait_us: for a place at a server */
     uint64_t wait_us, connect_us, first_byte_us, total_us, added_us;
     struct access_attempt attempts[ACCESS_ATTEMPTS_MAX]; /* of more, the last is the last */
 };

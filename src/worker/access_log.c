@@ -121,6 +121,11 @@ void access_log_sent(struct exchange *ex)
     ex->added_us += since_wake_us(ex->worker);
 }
 
+uint64_t access_log_added_us(const struct exchange *ex)
+{
+    return ex->added_us + since_wake_us(ex->worker);
+}
+
 /* 0: that moment never came. */
 static uint64_t between_us(uint64_t from_us, uint64_t to_us)
 {
@@ -167,9 +172,10 @@ static void fill_times(struct access_record *r, const struct exchange *ex)
 {
     r->total_us = loop_now_us(ex->worker->loop) - ex->begin_us;
     r->wait_us = between_us(ex->begin_us, ex->picked_us);
+    r->queue_us = ex->waited_us;
     r->connect_us = between_us(ex->picked_us, ex->connected_us);
     r->first_byte_us = between_us(ex->sent_us, ex->first_us);
-    r->added_us = ex->added_us + since_wake_us(ex->worker);
+    r->added_us = access_log_added_us(ex);
 }
 
 /* Its URL; a server that has left the pool meanwhile is told by its id. */

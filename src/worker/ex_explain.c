@@ -68,6 +68,17 @@ static void put_server(const struct exchange *ex, struct strb *b)
     strb_add_u64(b, ex->attempts);
 }
 
+/* All servers were at max_requests when it came: how long it has waited for a place at one. */
+static void put_wait(const struct exchange *ex, struct strb *b)
+{
+    if (ex->waited_us == 0 && ex->end != END_QUEUE_FULL)
+        return;
+    sfield_key(b, "waited");
+    sfield_string(b, SPAN("all servers are at max_requests"));
+    sfield_parameter(b, "us");
+    strb_add_u64(b, ex->waited_us);
+}
+
 int ex_add_explain(struct exchange *ex, struct msg *m)
 {
     char text[2 * EXPLAIN_MAX];
@@ -77,6 +88,7 @@ int ex_add_explain(struct exchange *ex, struct msg *m)
     strb_add(&b, ex->explained);
     if (ex->pool != NULL) {
         put_pool(ex->pool, &b);
+        put_wait(ex, &b);
         put_server(ex, &b);
     }
     if (ex->end != END_OK && ex->end != END_REDIRECT && ex->end != END_FIXED) {

@@ -3,8 +3,8 @@
 #include "worker/eject.h"
 #include "worker/ex_int.h"
 #include "worker/limits.h"
-#include "worker/origin_table.h"
-#include "worker/pool_runtime.h"
+#include "worker/place.h"
+#include "worker/pool_turn.h"
 
 enum end ex_end_of_error(int error)
 {
@@ -35,6 +35,7 @@ static void count_attempt(const struct exchange *ex, bool well)
     stats_add(ex->worker->stats, success ? STATS_server_success : STATS_server_failed, 1);
     stats_server_add(ex->worker->stats, ex->origin->stats_slot,
                      success ? STATS_SERVER_success : STATS_SERVER_failed, 1);
+    ex_measure_attempt(ex, well);
 }
 
 bool ex_ends_at_once(const struct exchange *ex)
@@ -82,17 +83,31 @@ void ex_leave_lane(struct exchange *ex, bool well)
             pool_runtime_heard(ex->pool, o, loop_now_us(ex->worker->loop) - ex->picked_us,
                                false);
     }
-    MUST(o->in_flight > 0);
-    stats_server_add(ex->worker->stats, o->stats_slot, STATS_SERVER_in_flight, -1);
     ex->origin = NULL;
     if (ex->lane != NULL && ex->step == EX_TUNNEL)
         end_tunnel(ex, well);
     else if (ex->lane != NULL)
         lane_release(ex->lane, well);
     ex->lane = NULL;
-    o->in_flight--;
-    balance_given_back(&ex->pool->balance, &o->seat);
-    origin_check_done(o);
+    place_give(o);
+}
+
+/* The time for connections does not go on meanwhile. */
+void ex_leave_queue(struct exchange *ex)
+{
+    const uint64_t waited_us = loop_now_us(ex->worker->loop) - ex->waiter.from_us;
+
+    pool_turn_end(ex->pool, &ex->waiter);
+    ex->waited_us += waited_us;
+    if (ex->connect_from_us != 0)
+        ex->connect_from_us += waited_us;
+}
+
+static void end_wait(struct exchange *ex, enum end end)
+{
+    ex_leave_queue(ex);
+    if (end == END_QUEUE_TIMEOUT)
+        stats_line_add(ex->pool->stats, STATS_POOL_queue_timeout, 1);
 }
 
 static void note_failed(struct exchange *ex, enum end end)
@@ -123,6 +138,8 @@ static void end_attempt(struct exchange *ex, enum end end)
     if (ex->lane != NULL && end == END_ORIGIN_RESET && !ex_lane_spoke(ex))
         lane_note_stale(ex->lane);
     ex_leave_lane(ex, false);
+    if (ex->step == EX_QUEUE)
+        end_wait(ex, end);
     if (again)
         ex_move(ex, EX_RETRY, end_facts(end)->word);
     else if (stream_is_begun(ex->client) || (ex->flags & EX_CLIENT_GONE))

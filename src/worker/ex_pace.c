@@ -27,7 +27,7 @@ enum { ASKS_NOBODY = 0, ASKS_CLIENT = 1, ASKS_LANE = 2, ASKS_BOTH = ASKS_CLIENT 
 struct wait {
     const char *word;
     bool is_of_pool; /* the limit; else of the listener */
-    size_t limit_ms; /* where in struct pool_timeouts or listener_timeouts */
+    size_t limit_ms; /* where in struct pool_settings or listener_settings */
     enum end end;
     unsigned asks;
 };
@@ -38,7 +38,7 @@ static const struct wait waits[EX_FOR_N] = {
     [EX_FOR_NOTHING] = {"nothing", false, 0, END_OK, ASKS_NOBODY},
     [EX_FOR_PACE] = {"pace", false, 0, END_OK, ASKS_NOBODY},
 #define EX_TIMER(name, word, owner, setting, end, asks)                                \
-    [EX_FOR_##name] = {(word), OF_##owner, offsetof(struct owner##_timeouts, setting), \
+    [EX_FOR_##name] = {(word), OF_##owner, offsetof(struct owner##_settings, setting), \
                        END_##end, ASKS_##asks},
 #include "worker/ex_timers.def"
 #undef EX_TIMER
@@ -49,16 +49,16 @@ const char *exchange_timer_name(const struct exchange *ex)
     return waits[ex->timer_for].word;
 }
 
-static const void *timeouts_of(const struct exchange *ex, bool is_of_pool)
+static const void *settings_of(const struct exchange *ex, bool is_of_pool)
 {
-    return is_of_pool ? (const void *)&ex->pool->settings.timeouts
-                      : (const void *)&ex->caller->listener->settings.timeouts;
+    return is_of_pool ? (const void *)&ex->pool->settings
+                      : (const void *)&ex->caller->listener->settings;
 }
 
 static uint32_t limit_ms(const struct exchange *ex, enum ex_timer_for what)
 {
     const struct wait *wait = &waits[what];
-    const char *all = timeouts_of(ex, wait->is_of_pool);
+    const char *all = settings_of(ex, wait->is_of_pool);
     uint32_t ms = *(const uint32_t *)(const void *)(all + wait->limit_ms);
 
     if (what == EX_FOR_CONTINUE && ms < ex->pool->settings.timeouts.response_head_ms)

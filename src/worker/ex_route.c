@@ -69,8 +69,10 @@ enum ex_verdict ex_step_route(struct exchange *ex)
     struct routing *routing = &ex->caller->listener->routing;
     const struct route_hit hit = routing_match(routing, &ex->request, &ex->caller->peer);
 
-    if (hit.rule != NULL)
+    if (hit.rule != NULL) {
         ex->rule_id = hit.rule->id;
+        worker_count_rule(ex->worker, ex->rule_id);
+    }
     if (ex->request.flags & MSG_HAS_EXPLAIN)
         ex_explain_route(ex);
     switch ((enum rule_action_type)hit.action->type) {

@@ -8,6 +8,7 @@
 #include "worker/lane.h"
 #include "worker/origin.h"
 #include "worker/origin_table.h"
+#include "worker/place.h"
 #include "worker/pool_runtime.h"
 #include "worker/rotation.h"
 #include "worker/worker.h"
@@ -71,6 +72,7 @@ int origin_follow(struct pool_runtime *pool, const struct pool_server *server)
         pool_runtime_join(pool, o);
     o->weight = server->weight;
     o->map_host = server->map_host;
+    place_set_max(o, server->max_requests);
     if (o->proxy_protocol != server->proxy_protocol)
         lanes_close_idle(o); /* they have begun the other way */
     o->proxy_protocol = server->proxy_protocol;

@@ -72,6 +72,7 @@ void rotation_note(struct origin *o)
 
     if (pool == NULL)
         return; /* facts that came before the pool */
+    pool_queue_wake(&pool->queue);
     if (pool->balance.is_stale || pool->usable_n == 0 || !move(o, is_usable_now)) {
         balance_spoil(&pool->balance);
         o->place = ORIGIN_UNWANTED;

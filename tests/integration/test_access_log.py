@@ -13,8 +13,8 @@ from rawhttp import Client, wait_until
 from weldr import IS_ASAN, is_alive, run_weldr
 
 KEYS = ["time", "worker", "client", "method", "target", "version", "host", "status", "result", "origin", "retries",
-        "bytes_in", "bytes_out", "wait_us", "connect_us", "first_byte_us", "total_us", "added_us",
-        "request_id", "user_agent", "referer", "listener", "rule", "pool", "attempts"]
+        "bytes_in", "bytes_out", "wait_us", "queue_us", "connect_us", "first_byte_us", "total_us",
+        "added_us", "request_id", "user_agent", "referer", "listener", "rule", "pool", "attempts"]
 COMBINED = re.compile(r'(\S+) - - \[(\d\d/\w{3}/\d{4}:\d\d:\d\d:\d\d \+0000)\] "([^"]*)" (\d{3}) (\d+) "([^"]*)" "([^"]*)"')
 
 
@@ -79,7 +79,7 @@ def test_every_key(run, path):
               "bytes_in": 5, "bytes_out": len(answer.body), "request_id": "mine", "user_agent": "test/1",
               "referer": "http://from/", "listener": "default", "rule": None, "pool": "default"}
     assert {k: first[k] for k in wanted} == wanted
-    for key in ("wait_us", "connect_us", "first_byte_us", "total_us", "added_us"):
+    for key in ("wait_us", "queue_us", "connect_us", "first_byte_us", "total_us", "added_us"):
         assert 0 <= first[key] < 10_000_000, key
     assert first["wait_us"] + first["connect_us"] + first["first_byte_us"] <= first["total_us"]
     assert second["connect_us"] == 0, "an idle connection was there"

@@ -44,6 +44,7 @@ static struct access_record make_record(void)
         .bytes_in = 10,
         .bytes_out = 20,
         .wait_us = 1,
+        .queue_us = 6,
         .connect_us = 2,
         .first_byte_us = 3,
         .total_us = 4,
@@ -74,7 +75,8 @@ static void test_json(void **state)
         "{\"time\":\"2026-11-23T15:08:14.007Z\",\"worker\":3,\"client\":\"10.1.20.255:5000\","
         "\"method\":\"GET\",\"target\":\"/a?b=c\",\"version\":\"1.1\",\"host\":\"example.org\","
         "\"status\":200,\"result\":\"ok\",\"origin\":\"http://127.0.0.1:80\","
-        "\"retries\":1,\"bytes_in\":10,\"bytes_out\":20,\"wait_us\":1,\"connect_us\":2,"
+        "\"retries\":1,\"bytes_in\":10,\"bytes_out\":20,\"wait_us\":1,"
+        "\"queue_us\":6,\"connect_us\":2,"
         "\"first_byte_us\":3,\"total_us\":4,\"added_us\":5,\"request_id\":\"id-1\","
         "\"user_agent\":\"curl/8\",\"referer\":\"http://r/\",\"listener\":\"default\","
         "\"rule\":\"r-2a\",\"pool\":\"green\",\"attempts\":["
@@ -101,7 +103,8 @@ static void test_json_of_a_head_that_could_not_be_read(void **state)
         "{\"time\":\"2026-11-23T15:08:14.000Z\",\"worker\":0,\"client\":\"[::1]:65535\","
         "\"method\":null,\"target\":null,\"version\":null,\"host\":null,\"status\":400,"
         "\"result\":\"bad_request\",\"origin\":null,\"retries\":0,\"bytes_in\":0,"
-        "\"bytes_out\":0,\"wait_us\":null,\"connect_us\":null,\"first_byte_us\":null,"
+        "\"bytes_out\":0,\"wait_us\":null,\"queue_us\":0,"
+        "\"connect_us\":null,\"first_byte_us\":null,"
         "\"total_us\":0,\"added_us\":0,\"request_id\":null,\"user_agent\":null,"
         "\"referer\":null,\"listener\":null,\"rule\":null,\"pool\":null,"
         "\"reason\":\"two \\\"Host\\\" fields\",\"attempts\":[]}");
