@@ -28,8 +28,8 @@ enum config_action {
 
 struct config {
     enum config_action action;
-    struct addr ip[CONFIG_LIST_MAX]; /* --ip; default one wildcard [::]:8080 */
     unsigned ip_n;
+    struct addr ip[CONFIG_LIST_MAX];  /* --ip; default one wildcard [::]:8080 */
     uint64_t ip_proxy;                /* bit i: ip[i] was given as A:P,proxy */
     struct cidr_list trusted_proxies; /* --trusted-proxies; none: not given */
     struct addr
@@ -39,9 +39,8 @@ struct config {
     unsigned metrics_ip_n;
     char *admin_host[CONFIG_LIST_MAX]; /* --admin-host: names under which the API is known */
     unsigned admin_host_n;
-    bool ip_is_default, admin_ip_is_default; /* then IPv6 may be missing without an error */
-    unsigned workers;                        /* --workers 1–256; 0: one per core */
-    char *server[CONFIG_SERVERS_MAX];        /* --server URL */
+    unsigned workers;                 /* --workers 1–256; 0: one per core */
+    char *server[CONFIG_SERVERS_MAX]; /* --server URL */
     unsigned server_n;
     const char *server_source; /* where they were given: "--server" or "WELDR_SERVER" */
     int log_level; /* --log-level error|warn|info|debug|trace → 0…4; default info = 2 */
@@ -50,17 +49,18 @@ struct config {
     char *admin_socket;        /* --admin-socket; NULL */
     char *admin_token_file;    /* --admin-token-file; NULL */
     char *admin_tokens_file;   /* --admin-tokens-file; NULL */
-    bool admin_token_is_required; /* --admin-token-required */
-    char *admin_token;            /* WELDR_ADMIN_TOKEN only (a flag would show in ps); NULL */
-    char *resolver;               /* --resolver; NULL: those of the system */
-    const char *resolver_source;  /* "--resolver" or "WELDR_RESOLVER" */
-    char *user;                   /* --user, of the workers; NULL: not given */
-    bool filters_calls;           /* --seccomp on|off */
-    unsigned worker_id;           /* worker --id */
+    char *admin_token;         /* WELDR_ADMIN_TOKEN only (a flag would show in ps); NULL */
+    char *resolver;            /* --resolver; NULL: those of the system */
+    const char *resolver_source; /* "--resolver" or "WELDR_RESOLVER" */
+    char *user;                  /* --user, of the workers; NULL: not given */
     /* --access-log, for manager and worker: NULL = off, "stdout", "syslog" or the path of a
      * file */
     char *access_log;
-    bool access_log_is_combined; /* --access-log-format json|combined */
+    unsigned worker_id;                      /* worker --id */
+    bool access_log_is_combined;             /* --access-log-format json|combined */
+    bool admin_token_is_required;            /* --admin-token-required */
+    bool filters_calls;                      /* --seccomp on|off */
+    bool ip_is_default, admin_ip_is_default; /* then IPv6 may be missing without an error */
 };
 
 /* argv[0] is skipped; env is a NULL-terminated list "NAME=value". On error WERR_INVALID and a
