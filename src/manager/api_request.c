@@ -10,8 +10,8 @@
 enum { BODY_FIRST_BYTES = 1024 };
 
 static const struct api_route routes[] = {
-#define ROUTE(method, pattern, handler) \
-    {{method, sizeof(method) - 1}, {pattern, sizeof(pattern) - 1}, handler},
+#define ROUTE(method, pattern, handler, keys) \
+    {{method, sizeof(method) - 1}, {pattern, sizeof(pattern) - 1}, handler, keys},
 #include "manager/api_routes.def"
 #undef ROUTE
 };
@@ -96,6 +96,8 @@ void api_handle(struct api_conn *ac)
     log_debug("api request", LOG_S("method", ac->method), LOG_B("path", ac->path));
     if (ac->refusal != REFUSE_NONE) {
         refuse(ac, ac->refusal);
+    } else if (rc == 0 && ac->query.error.code != NULL) {
+        api_problem_of(ac, &ac->query.error);
     } else if (rc == 0) {
         ac->match.handler(ac);
     } else if (rc == WERR_NOT_FOUND) {
@@ -158,11 +160,20 @@ static int make_target(struct api_conn *ac, size_t len)
     return ac->target != NULL ? 0 : WERR_NOMEM;
 }
 
+/* By what the route knows; what has none is refused for that. */
+static void read_query(struct api_conn *ac, const struct msg *m)
+{
+    const int rc = api_route_find(routes, ROUTES_N, msg_method(m), ac->path, &ac->match);
+
+    api_query_read(msg_target(m), rc == 0 ? ac->match.keys : "*", &ac->query);
+}
+
 static enum refusal judge_head(struct api_conn *ac, const struct msg *m)
 {
     if (make_target(ac, msg_target(m).len) < 0)
         return REFUSE_MEMORY;
     int rc = api_route_normalize(msg_target(m), ac->target, &ac->path);
+    read_query(ac, m);
     if (rc == 0 && is_open_to_all(ac, m))
         return REFUSE_NONE;
     enum refusal refusal = judge_caller(ac, m);
@@ -173,7 +184,6 @@ static enum refusal judge_head(struct api_conn *ac, const struct msg *m)
         return REFUSE_CONNECT;
     if (rc < 0)
         return rc == WERR_TOO_BIG ? REFUSE_LONG : REFUSE_PATH;
-    api_query_read(msg_target(m), &ac->query);
     if ((m->flags & MSG_HAS_LENGTH) && m->content_length > API_BODY_MAX)
         return REFUSE_BODY;
     return REFUSE_NONE;

@@ -28,23 +28,11 @@ static int stamp_guard(const struct manager *m, struct pool_command *c)
     return 0;
 }
 
-static bool is_query_bad(const struct api_query *q, struct pool_error *error)
-{
-    if (q->bad_key == NULL)
-        return false;
-    *error = (struct pool_error){.code = "invalid_value"};
-    snprintf(error->field, sizeof(error->field), "%s", q->bad_key);
-    snprintf(error->detail, sizeof(error->detail), "%s", q->bad_why);
-    return true;
-}
-
 static int judge(struct api_conn *ac, struct pool_command *c, struct pool_error *error)
 {
     struct manager *m = ac->m;
     int rc = 0;
 
-    if (is_query_bad(&ac->query, error))
-        return WERR_INVALID;
     if (!ac->query.is_forced)
         rc = stamp_guard(m, c);
     if (rc == 0)
