@@ -22,6 +22,7 @@
 #include "manager/api_places.h"
 #include "manager/api_query.h"
 #include "manager/api_route.h"
+#include "manager/api_tag.h"
 #include "manager/change.h"
 #include "net/conn.h"
 
@@ -68,6 +69,7 @@ struct api_conn {
     struct span path; /* in target */
     struct api_query query;
     struct api_match match;
+    struct api_conditions conditions;
     char *body;
     size_t body_len, body_cap;
     /* a change under way */
@@ -86,6 +88,8 @@ struct api_conn {
     struct loop_work next_page;      /* … or the next request: in the next turn */
     char location[API_LOCATION_MAX]; /* empty: none */
     char allow[API_ALLOW_MAX];
+    uint64_t tag; /* of what the response shows; 0: none */
+    char tag_text[API_TAG_TEXT_MAX];
     char revision[24];
     char date[32];
 };

@@ -205,6 +205,8 @@ static void on_head(struct api_conn *ac, const struct msg *m)
     ac->body_len = 0;
     ac->location[0] = ac->allow[0] = '\0';
     ac->path = SPAN_NONE;
+    ac->tag = 0;
+    api_tag_read(m, &ac->conditions);
     ac->wants_little = prefers_minimal(m);
     ac->is_shortened = ac->is_passing = false;
     ac->knows_1xx = m->version >= 11;

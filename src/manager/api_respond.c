@@ -1,9 +1,11 @@
 #include <stdlib.h>
+#include <string.h>
 
 #include "http/date.h"
 #include "http/reply.h"
 #include "manager/api_int.h"
 #include "manager/api_pages.h"
+#include "manager/api_problem.h"
 #include "manager/manager.h"
 
 enum { SEND_PIECE_BYTES = 64 * 1024 };
@@ -133,10 +135,16 @@ static void send_response(struct api_conn *ac, unsigned status, const char *type
     struct strb revision;
     struct msg msg;
 
+    if (ac->tag != 0 && (status < 300 || status == 304))
+        api_tag_print(ac->tag, ac->tag_text);
+    else
+        ac->tag_text[0] = '\0';
     strb_init(&revision, ac->revision, sizeof(ac->revision));
     strb_add_u64(&revision, m->revision);
     date_print(loop_wall_us(m->loop) / 1000000, ac->date);
     reply_init(&msg, status, ac->text_len);
+    if (status == 304)
+        msg.flags &= (uint16_t)~MSG_HAS_LENGTH; /* it would be that of the document */
     if (ac->pages != NULL) {
         msg.flags &= (uint16_t)~MSG_HAS_LENGTH;
         msg.body = MSG_BODY_CHUNKED;
@@ -145,6 +153,7 @@ static void send_response(struct api_conn *ac, unsigned status, const char *type
     add(&msg, SPAN("Content-Type"), ac->text_len > 0 ? type : "");
     add(&msg, SPAN("Cache-Control"), "no-store");
     add(&msg, SPAN("X-Weldr-Revision"), ac->revision);
+    add(&msg, SPAN("ETag"), ac->tag_text);
     add(&msg, SPAN("Location"), ac->location);
     add(&msg, SPAN("Allow"), ac->allow);
     add(&msg, SPAN("Preference-Applied"), ac->is_shortened ? "return=minimal" : "");
@@ -176,8 +185,34 @@ static void respond(struct api_conn *ac, unsigned status, char *text, const char
     send_response(ac, status, type);
 }
 
+static bool is_read(const struct api_conn *ac)
+{
+    return ac->is_head || strcmp(ac->method, "GET") == 0;
+}
+
+/* The client has it already, or asked for another one. */
+static bool respond_by_tag(struct api_conn *ac)
+{
+    const unsigned status = api_tag_judge_read(&ac->conditions, ac->tag);
+
+    if (status == 304)
+        respond(ac, status, NULL, "");
+    else if (status == 412)
+        api_problem(ac, status, "precondition_failed",
+                    "the resource is another than If-Match says");
+    return status != 0;
+}
+
 void api_respond(struct api_conn *ac, unsigned status, char *text)
 {
+    const bool is_document = is_read(ac) && status == 200 && text != NULL;
+
+    if (is_document && ac->tag == 0 && ac->pages == NULL)
+        ac->tag = api_tag_of_text(text);
+    if (is_document && ac->tag != 0 && respond_by_tag(ac)) {
+        free(text);
+        return;
+    }
     ac->is_passing = ac->is_passing || text == NULL;
     respond(ac, text != NULL ? status : 503, text, "application/json");
 }
@@ -187,6 +222,8 @@ void api_respond_pages(struct api_conn *ac, unsigned status, const struct api_pa
 {
     char *first;
 
+    if (is_read(ac) && ac->tag != 0 && respond_by_tag(ac))
+        return;
     ac->pages = api_pages_new(ac->m, kind, at, &first);
     api_respond(ac, status, first);
 }

@@ -13,6 +13,7 @@
 #include "manager/api_wish.h"
 #include "manager/leaving.h"
 #include "manager/manager.h"
+#include "pool/pool_apply.h"
 #include "pool/pool_code.h"
 
 struct pool *api_find_pool(const struct api_conn *ac)
@@ -163,6 +164,9 @@ void api_respond_list(struct api_conn *ac, unsigned status, const struct pool_se
     }
     at.owner_id = p->id;
     api_json_servers_href(p->name, at.href, sizeof(at.href));
+    ac->tag = named != NULL
+                  ? named->digest
+                  : pool_list_digest(ac->m->pool, KIND_SERVER, span_from_str(p->name));
     api_respond_pages(ac, status, &kind, &at);
 }
 
@@ -175,6 +179,7 @@ void api_respond_server(struct api_conn *ac, unsigned status, const struct pool_
         return;
     }
     api_view_fill(ac->m, server, &view);
+    ac->tag = server->digest;
     api_respond(ac, status, api_json_server(&view.json));
 }
 

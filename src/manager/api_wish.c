@@ -36,6 +36,8 @@ static int judge(struct api_conn *ac, struct pool_command *c, struct pool_error 
     if (!ac->query.is_forced)
         rc = stamp_guard(m, c);
     if (rc == 0)
+        rc = api_tag_stamp(&ac->conditions, m->pool, c);
+    if (rc == 0)
         rc = pool_check(m->pool, c, error);
     if (rc == 0 && c->type == POOL_ADD_SERVER)
         rc = own_address_check(&m->own, &c->server, error);

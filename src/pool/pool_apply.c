@@ -62,28 +62,11 @@ static int judge_guard(const struct pool_state *s, const struct pool_command *c)
     return pool_guard_left(s, c) >= p->min_active ? 0 : WERR_GUARD;
 }
 
-int pool_target_digest(const struct pool_state *s, const struct pool_command *c,
-                       uint64_t *digest)
-{
-    return kind_ops(pool_command_kind(c->type))->target(s, c, digest);
-}
-
-static int judge_digest(const struct pool_state *s, const struct pool_command *c)
-{
-    uint64_t digest = 0;
-    if (c->if_digest == 0)
-        return 0;
-    int rc = pool_target_digest(s, c, &digest);
-    if (rc != 0)
-        return rc;
-    return digest == c->if_digest ? 0 : WERR_STALE;
-}
-
 int pool_judge(const struct pool_state *s, const struct pool_command *c)
 {
     int rc = kind_ops(pool_command_kind(c->type))->judge(s, c);
     if (rc == 0)
-        rc = judge_digest(s, c);
+        rc = pool_judge_if(s, c);
     return rc != 0 ? rc : judge_guard(s, c);
 }
 

@@ -51,7 +51,7 @@ uint64_t pool_state_digest_recompute(const struct pool_state *s);
  * WERR_NO_TARGET  an action forwards to a pool that is not there
  * WERR_TOO_BIG    no more servers, pools, listeners or rules fit
  * WERR_GUARD      fewer usable servers than min_active would be left
- * WERR_STALE      the object is not what if_digest says
+ * WERR_STALE      the object, or the list, is not what if_digest, if_there or if_absent say
  * WERR_NOMEM leaves the state as it was, index included (reserve first, then mutate). *change
  * is the caller's to fini, whatever the result. */
 int pool_apply(struct pool_state *s, const struct pool_command *c, uint64_t index,
@@ -71,5 +71,11 @@ bool pool_takes_out(const struct pool_command *c);
  * WERR_NOMEM. */
 int pool_target_digest(const struct pool_state *s, const struct pool_command *c,
                        uint64_t *digest) MUST_USE;
+/* Digest of all pools or listeners, of a pool's servers or of a listener's rules; never 0. */
+uint64_t pool_list_digest(const struct pool_state *s, enum kind kind, struct span owner);
+/* What if_digest of the command is compared with: either of them, by its if_list. WERR_NOMEM.
+ */
+int pool_if_digest(const struct pool_state *s, const struct pool_command *c,
+                   uint64_t *digest) MUST_USE;
 
 #endif

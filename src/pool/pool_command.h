@@ -13,7 +13,8 @@
  * between check and act: has_guard, with the ids of the pool's servers that the proposer holds
  * unusable, refuses with WERR_GUARD what would leave fewer than min_active usable servers;
  * if_digest refuses with WERR_STALE when the object has another digest (pool_target_digest), or
- * is not there. Pure.
+ * is not there, if_there when it is not there and if_absent when it is; with if_list it is the
+ * list that the object is in (pool_list_digest). Pure.
  */
 #ifndef WELDR_POOL_POOL_COMMAND_H
 #define WELDR_POOL_POOL_COMMAND_H
@@ -76,6 +77,7 @@ struct pool_command {
     uint32_t guard_n;
     uint64_t *guard_unusable; /* sorted; owned */
     uint64_t if_digest;       /* 0: none */
+    bool if_there, if_absent, if_list;
 };
 
 void pool_command_init(struct pool_command *c, enum pool_command_type type);

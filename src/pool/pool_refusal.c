@@ -134,13 +134,29 @@ static void tell_guard(const struct pool_state *s, const struct pool_command *c,
                    pool_guard_left(s, c), p != NULL ? p->min_active : 0);
 }
 
+static void tell_stale(const struct pool_command *c, struct pool_error *error)
+{
+    const enum kind kind = pool_command_kind(c->type);
+    if (c->if_absent)
+        pool_error_set(error, "precondition_failed", "", "there is such a %s", kind_word(kind));
+    else if (c->if_there && c->if_digest == 0)
+        pool_error_set(error, "precondition_failed", "", "there is no such %s",
+                       kind_word(kind));
+    else if (c->if_list)
+        pool_error_set(error, "precondition_failed", "",
+                       "the list of %s is another than If-Match says", kind_list(kind));
+    else
+        pool_error_set(error, "precondition_failed", "",
+                       "the %s is another than If-Match says, or has gone", kind_word(kind));
+}
+
 static void tell_rest(const struct pool_command *c, int rc, struct pool_error *error)
 {
     const char *word = kind_word(pool_command_kind(c->type));
     if (rc == WERR_BUILTIN)
         pool_error_set(error, "required", "", "the %s default can't be removed", word);
     else if (rc == WERR_STALE)
-        pool_error_set(error, "precondition_failed", "", "the %s has changed since", word);
+        tell_stale(c, error);
     else
         pool_error_set(error, "internal", "", "%s", werr_text(rc));
 }
