@@ -44,7 +44,8 @@ uint64_t pool_state_digest_recompute(const struct pool_state *s);
 /* Applies; always moves state->index to index (must be greater), even when nothing changes.
  * Returns 0 or the logical refusal, the same in every process:
  * WERR_NOT_FOUND  the object, or the pool or listener that it is in, is not there
- * WERR_EXISTS     the name or the priority is taken
+ * WERR_EXISTS     the name or the priority is taken, or a server with this URL is there that
+ *                 says something else
  * WERR_IN_USE     a listener or a rule forwards to the pool
  * WERR_BUILTIN    the pool or listener "default" can't be removed
  * WERR_ADDR_IN_USE  another listener has the address
@@ -58,8 +59,8 @@ int pool_apply(struct pool_state *s, const struct pool_command *c, uint64_t inde
                struct pool_change *change) MUST_USE;
 void pool_change_fini(struct pool_change *change);
 /* Values within their limits, and would pool_apply take it now? 0, WERR_INVALID
- * (a value, too many), or the refusal of pool_apply; *error filled. Adding a server whose URL
- * is there is no error here. */
+ * (a value, too many), or the refusal of pool_apply; *error filled. Adding a server that
+ * is there and says the same is no error. */
 int pool_check(const struct pool_state *s, const struct pool_command *c,
                struct pool_error *error) MUST_USE;
 /* The words for a refusal: code, field, detail. "in_use" names who forwards to the pool. */

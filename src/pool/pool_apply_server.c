@@ -191,6 +191,8 @@ static int judge_server(const struct pool_state *s, const struct pool_command *c
         return WERR_NOT_FOUND;
     if (c->type != POOL_ADD_SERVER)
         return server != NULL ? 0 : WERR_NOT_FOUND;
+    if (server != NULL && !c->is_put && server_differs(server, &c->server) != 0)
+        return WERR_EXISTS;
     return server != NULL || s->server_n < POOL_SERVERS_MAX ? 0 : WERR_TOO_BIG;
 }
 

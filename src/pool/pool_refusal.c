@@ -1,6 +1,8 @@
 #include <stdio.h>
 
+#include "base/strb.h"
 #include "pool/pool_apply_int.h"
+#include "pool/server.h"
 
 /* ---- who forwards to a pool ---- */
 
@@ -59,9 +61,40 @@ static void tell_not_found(const struct pool_state *s, const struct pool_command
     pool_error_set(error, "not_found", field, "there is no such %s", word);
 }
 
-static void tell_exists(const struct pool_command *c, struct pool_error *error)
+/* The members of a server that differ; the first is the field. */
+static void tell_other(const struct pool_server *now, const struct pool_command *c,
+                       struct pool_error *error)
 {
-    if (pool_command_kind(c->type) == KIND_RULE)
+    static const struct {
+        uint32_t bit;
+        const char *word;
+    } members[] = {{POOL_SET_WEIGHT, "weight"},
+                   {POOL_SET_MAP_HOST, "map_host"},
+                   {POOL_SET_PROXY_PROTOCOL, "proxy_protocol"},
+                   {POOL_SET_HEALTH, "check"},
+                   {POOL_SET_META, "meta"}};
+    const uint32_t differs = now != NULL ? server_differs(now, &c->server) : 0;
+    const char *first = "";
+    char list[64];
+    struct strb b;
+    strb_init(&b, list, sizeof(list));
+    for (unsigned i = 0; i < sizeof(members) / sizeof(members[0]); i++) {
+        if ((differs & members[i].bit) == 0)
+            continue;
+        strb_addf(&b, "%s%s", b.len > 0 ? ", " : "", members[i].word);
+        first = first[0] != '\0' ? first : members[i].word;
+    }
+    pool_error_set(error, "exists", first,
+                   "the server is there already and differs in %s; PUT or PATCH changes it",
+                   list);
+}
+
+static void tell_exists(const struct pool_state *s, const struct pool_command *c,
+                        struct pool_error *error)
+{
+    if (pool_command_kind(c->type) == KIND_SERVER)
+        tell_other(pool_target_server(s, c, NULL), c, error);
+    else if (pool_command_kind(c->type) == KIND_RULE)
         pool_error_set(error, "exists", "priority",
                        "another rule of the listener has priority %u", c->rule.priority);
     else
@@ -169,7 +202,7 @@ void pool_refusal(const struct pool_state *s, const struct pool_command *c, int 
         tell_not_found(s, c, error);
         break;
     case WERR_EXISTS:
-        tell_exists(c, error);
+        tell_exists(s, c, error);
         break;
     case WERR_ADDR_IN_USE:
         tell_address(s, c, error);

@@ -94,15 +94,20 @@ def test_add(weldr):
 
 @pytest.mark.smoke
 def test_add_again_changes_nothing(weldr):
-    """Q04: 200, same id, nothing changed, also with other settings."""
+    """Q04: 200, same id, nothing changed; with other settings 409, which names them."""
     first = post(weldr, {"url": URL, "weight": 7, "check": {"type": "none"}})
-    second = post(weldr, {"url": URL, "weight": 9})
+    second = post(weldr, {"url": URL, "weight": 7, "check": {"type": "none"}})
     assert (first.status, second.status) == (201, 200)
     assert second.json["server"]["id"] == first.json["server"]["id"]
     assert second.json["server"]["weight"] == 7
     assert len(weldr.servers()) == 1
     digests = {w["digest"] for w in weldr.workers()}
-    assert post(weldr, {"url": URL}).status == 200
+    for body, field, told in (({"weight": 9, "check": {"type": "none"}}, "weight", "differs in weight;"),
+                              ({"weight": 7}, "check", "differs in check;"),
+                              ({"map_host": True, "meta": {"a": "1"}, "check": {"type": "none"}}, "weight",
+                               "differs in weight, map_host, meta;")):
+        problem = is_problem(post(weldr, {"url": URL, **body}), 409, "exists", field)
+        assert told in problem["detail"], problem
     assert {w["digest"] for w in weldr.workers()} == digests
 
 
@@ -110,7 +115,7 @@ def test_identity_is_scheme_host_port(weldr):
     """A04: the port may be left out."""
     assert post(weldr, {"url": "http://127.0.0.1", "check": {"type": "none"}}).status == 201
     for same in ("http://127.0.0.1:80", "HTTP://127.0.0.1", "http://127.0.0.1/"):
-        assert post(weldr, {"url": same}).status == 200, same
+        assert post(weldr, {"url": same, "check": {"type": "none"}}).status == 200, same
     assert post(weldr, {"url": "http://127.0.0.1:81", "check": {"type": "none"}}).status == 201
     assert post(weldr, {"url": "http://127.0.0.2", "check": {"type": "none"}}).status == 201
     assert len(weldr.servers()) == 3
