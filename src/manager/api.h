@@ -66,6 +66,7 @@ struct api_conn {
     unsigned refusal;  /* index into the refusals that the head met; 0: none */
     char method[16];
     char *target;     /* NULL between requests */
+    bool is_below_v1; /* and so are the links of its responses */
     struct span path; /* in target */
     struct api_query query;
     struct api_match match;
@@ -134,6 +135,8 @@ void api_respond(struct api_conn *ac, unsigned status, char *text);
 /* Sends a list of this kind from the cursor on (copied), page by page if it is long. */
 void api_respond_pages(struct api_conn *ac, unsigned status, const struct api_pages_kind *kind,
                        const struct api_cursor *at);
+/* Before anything is made for it: links are below the path that it asked below. */
+void api_enter(const struct api_conn *ac);
 /* 204. */
 void api_respond_nothing(struct api_conn *ac);
 /* The same as application/problem+json. */

@@ -52,6 +52,7 @@ static void on_change(struct change *ch)
 
     MUST(ac->magic == API_MAGIC);
     ac->outcome = ch->outcome;
+    api_enter(ac);
     if (ch->error < 0)
         respond_failure(ac, ch->error);
     else
@@ -83,6 +84,7 @@ static void on_left(struct change *ch)
     struct api_conn *ac = ch->waiter;
 
     MUST(ac->magic == API_MAGIC);
+    api_enter(ac);
     ac->then(ac);
 }
 
@@ -100,6 +102,7 @@ static void on_acked(struct publish_waiter *w)
 
     MUST(ac->magic == API_MAGIC && ac->awaits_workers);
     ac->awaits_workers = false;
+    api_enter(ac);
     ac->then(ac);
 }
 

@@ -93,6 +93,7 @@ void api_handle(struct api_conn *ac)
     const struct span method = span_from_str(ac->method);
     const int rc = api_route_find(routes, ROUTES_N, method, ac->path, &ac->match);
 
+    api_enter(ac);
     log_debug("api request", LOG_S("method", ac->method), LOG_B("path", ac->path));
     if (ac->refusal != REFUSE_NONE) {
         refuse(ac, ac->refusal);
@@ -173,6 +174,8 @@ static enum refusal judge_head(struct api_conn *ac, const struct msg *m)
     if (make_target(ac, msg_target(m).len) < 0)
         return REFUSE_MEMORY;
     int rc = api_route_normalize(msg_target(m), ac->target, &ac->path);
+    /* What was cut off stands before it. */
+    ac->is_below_v1 = rc == 0 && ac->path.ptr != ac->target;
     read_query(ac, m);
     if (rc == 0 && is_open_to_all(ac, m))
         return REFUSE_NONE;

@@ -1,3 +1,4 @@
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -48,6 +49,11 @@ static void finish(struct api_conn *ac)
         loop_defer(ac->m->loop, &ac->next_page);
 }
 
+void api_enter(const struct api_conn *ac)
+{
+    api_json_base = ac->is_below_v1 ? "/v1" : "";
+}
+
 /* The next page, in the place of the last one. False: there is none, or the response is cut
  * off.
  */
@@ -58,6 +64,7 @@ static bool turn_page(struct api_conn *ac)
     if (ac->pages == NULL)
         return false;
     free(ac->text);
+    api_enter(ac);
     ac->text = api_pages_next(ac->pages, ac->m, &rc);
     ac->text_len = ac->text != NULL ? strlen(ac->text) : 0;
     ac->text_sent = 0;
@@ -129,6 +136,19 @@ static void add(struct msg *m, struct span name, const char *value)
         MUST(msg_add(m, name, span_from_str(value)) == 0);
 }
 
+static void add_location(struct api_conn *ac, struct msg *m)
+{
+    static const struct span v1 = {"/v1", 3};
+    const size_t len = strlen(ac->location);
+
+    MUST(len + v1.len < sizeof(ac->location)); /* a name and a host are shorter */
+    if (len > 0 && ac->is_below_v1) {
+        memmove(ac->location + v1.len, ac->location, len + 1);
+        memcpy(ac->location, v1.ptr, v1.len);
+    }
+    add(m, SPAN("Location"), ac->location);
+}
+
 static void send_response(struct api_conn *ac, unsigned status, const char *type)
 {
     struct manager *m = ac->m;
@@ -154,7 +174,7 @@ static void send_response(struct api_conn *ac, unsigned status, const char *type
     add(&msg, SPAN("Cache-Control"), "no-store");
     add(&msg, SPAN("X-Weldr-Revision"), ac->revision);
     add(&msg, SPAN("ETag"), ac->tag_text);
-    add(&msg, SPAN("Location"), ac->location);
+    add_location(ac, &msg);
     add(&msg, SPAN("Allow"), ac->allow);
     add(&msg, SPAN("Preference-Applied"), ac->is_shortened ? "return=minimal" : "");
     add(&msg, SPAN("Retry-After"), ac->is_passing ? API_RETRY_AFTER_S : "");

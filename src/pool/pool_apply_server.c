@@ -1,6 +1,7 @@
 #include "pool/kind_ops.h"
 #include "pool/pool_apply_int.h"
 #include "pool/pool_code.h"
+#include "pool/pool_health.h"
 #include "pool/pool_mem.h"
 #include "pool/pool_meta.h"
 #include "pool/server.h"
@@ -181,6 +182,25 @@ static int apply_server(struct pool_state *s, const struct pool_command *c, uint
     change->type = POOL_CHANGE_REMOVED;
     change->removed = server;
     return 0;
+}
+
+static bool is_equal_meta(const struct pool_server *a, const struct pool_server *b)
+{
+    bool is_equal = a->meta_n == b->meta_n;
+    for (unsigned i = 0; is_equal && i < a->meta_n; i++) {
+        is_equal = strcmp(a->meta[i].key, b->meta[i].key) == 0 &&
+                   strcmp(a->meta[i].value, b->meta[i].value) == 0;
+    }
+    return is_equal;
+}
+
+uint32_t server_differs(const struct pool_server *a, const struct pool_server *b)
+{
+    return (a->map_host != b->map_host ? POOL_SET_MAP_HOST : 0U) |
+           (a->weight != b->weight ? POOL_SET_WEIGHT : 0U) |
+           (a->proxy_protocol != b->proxy_protocol ? POOL_SET_PROXY_PROTOCOL : 0U) |
+           (pool_health_is_equal(&a->health, &b->health) ? 0U : POOL_SET_HEALTH) |
+           (is_equal_meta(a, b) ? 0U : POOL_SET_META);
 }
 
 static int judge_server(const struct pool_state *s, const struct pool_command *c)

@@ -2,7 +2,6 @@
 
 #include "base/strb.h"
 #include "pool/pool_apply_int.h"
-#include "pool/server.h"
 
 /* ---- who forwards to a pool ---- */
 

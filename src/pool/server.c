@@ -1,7 +1,5 @@
 #include "pool/server.h"
 
-#include "pool/pool_command.h"
-#include "pool/pool_health.h"
 #include "pool/pool_mem.h"
 #include "pool/pool_meta.h"
 #include "pool/table.h"
@@ -52,25 +50,6 @@ void pool_server_free(struct pool_server *server)
         return;
     pool_server_fini(server);
     free(server);
-}
-
-static bool is_equal_meta(const struct pool_server *a, const struct pool_server *b)
-{
-    bool is_equal = a->meta_n == b->meta_n;
-    for (unsigned i = 0; is_equal && i < a->meta_n; i++) {
-        is_equal = strcmp(a->meta[i].key, b->meta[i].key) == 0 &&
-                   strcmp(a->meta[i].value, b->meta[i].value) == 0;
-    }
-    return is_equal;
-}
-
-uint32_t server_differs(const struct pool_server *a, const struct pool_server *b)
-{
-    return (a->map_host != b->map_host ? POOL_SET_MAP_HOST : 0U) |
-           (a->weight != b->weight ? POOL_SET_WEIGHT : 0U) |
-           (a->proxy_protocol != b->proxy_protocol ? POOL_SET_PROXY_PROTOCOL : 0U) |
-           (pool_health_is_equal(&a->health, &b->health) ? 0U : POOL_SET_HEALTH) |
-           (is_equal_meta(a, b) ? 0U : POOL_SET_META);
 }
 
 void server_free_all(struct pool *p)

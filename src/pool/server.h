@@ -9,9 +9,6 @@ void pool_server_fini(struct pool_server *server);
 void pool_server_free(struct pool_server *server); /* NULL allowed */
 /* A copy without id and digest, in no pool. NULL: no memory. */
 struct pool_server *server_copy(const struct pool_server *from);
-/* The members that a and b, which have the same URL, do not say alike: enum pool_command_set.
- * What people made of the state (admin) plays no part. */
-uint32_t server_differs(const struct pool_server *a, const struct pool_server *b);
 /* Frees all servers of a pool, which is in no state any more, or in none that lives on. */
 void server_free_all(struct pool *p);
 

@@ -33,7 +33,8 @@ def test_root(weldr):
     assert answer.status == 200
     assert document["about"] == "Weldr Management API"
     assert re.match(r"\d+\.\d+", document["version"])
-    assert {"rel": "servers", "href": "/servers", "method": None} in document["links"]
+    assert {"rel": "servers", "href": "/servers", "method": "GET"} in document["links"]
+    assert document["links"][0] == {"rel": "self", "href": "/", "method": "GET"}
     for link in document["links"]:
         assert weldr.api("GET", link["href"]).status == 200, link
 
@@ -85,10 +86,10 @@ def test_add(weldr):
     assert answer.status == 201
     document = answer.json
     assert [s["url"] for s in document["servers"]] == [URL]
-    assert document["server"]["url"] == URL
+    assert document["servers"][0]["url"] == URL
     assert links_of(document)["add"]["method"] == "POST"
     location = answer.get("Location")
-    assert location.endswith(PATH) or location.endswith("/servers/" + document["server"]["id"])
+    assert location.endswith(PATH) or location.endswith("/servers/" + document["servers"][0]["id"])
     assert weldr.api("GET", location[location.index("/servers"):]).json["url"] == URL
 
 
@@ -98,8 +99,8 @@ def test_add_again_changes_nothing(weldr):
     first = post(weldr, {"url": URL, "weight": 7, "check": {"type": "none"}})
     second = post(weldr, {"url": URL, "weight": 7, "check": {"type": "none"}})
     assert (first.status, second.status) == (201, 200)
-    assert second.json["server"]["id"] == first.json["server"]["id"]
-    assert second.json["server"]["weight"] == 7
+    assert second.json["servers"][0]["id"] == first.json["servers"][0]["id"]
+    assert second.json["servers"][0]["weight"] == 7
     assert len(weldr.servers()) == 1
     digests = {w["digest"] for w in weldr.workers()}
     for body, field, told in (({"weight": 9, "check": {"type": "none"}}, "weight", "differs in weight;"),
@@ -204,7 +205,7 @@ def test_prefer_minimal_leaves_the_list_out(weldr):
 def test_get_patch_delete_one(weldr, by):
     """A07, A16: by address and by id."""
     added = post(weldr, {"url": URL, "check": {"type": "none"}}).json
-    path = PATH if by == "address" else "/servers/" + added["server"]["id"]
+    path = PATH if by == "address" else "/servers/" + added["servers"][0]["id"]
     assert weldr.api("GET", path).json["url"] == URL
     changed = weldr.api("PATCH", path, {"weight": 12, "meta": {"a": "b"}, "map_host": True})
     assert changed.status == 200
