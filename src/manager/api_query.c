@@ -258,3 +258,21 @@ bool api_query_prefer(struct span value, bool *is_minimal)
     }
     return false;
 }
+
+bool api_type_is_taken(struct span type)
+{
+    static const struct span types[] = {
+        {"application/json", 16},
+        {"application/merge-patch+json", 28},
+        {"application/x-www-form-urlencoded", 33},
+        {"application/octet-stream", 24},
+        {"text/plain", 10},
+        {"text/json", 9},
+    };
+    const struct span name = span_trim(span_first(type, span_find(type, ';')));
+
+    for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++)
+        if (span_is_equal_nocase(name, types[i]))
+            return true;
+    return name.len == 0;
+}

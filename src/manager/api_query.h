@@ -40,6 +40,10 @@ struct api_query {
 void api_query_read(struct span target, const char *keys, struct api_query *q);
 /* A value with its escapes undone ("+" stays). WERR_SYNTAX; WERR_TOO_BIG. */
 int api_query_decode(struct span value, char *buf, size_t size, struct span *out) MUST_USE;
+/* May a body of this Content-Type be read as JSON? None, what curl -d and HTML forms say of
+ * anything, and text are passed over; a type that means something else
+ * (application/json-patch+json, application/xml) is not. */
+bool api_type_is_taken(struct span type) MUST_USE;
 /* One value of the field Prefer (RFC 7240): false when it says nothing of "return", whose first
  * mention counts. */
 bool api_query_prefer(struct span value, bool *is_minimal) MUST_USE;

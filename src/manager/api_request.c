@@ -30,6 +30,8 @@ static const struct {
     {413, "too_large", "a body may have at most 1 MiB"},
     {405, "method_not_allowed", "no resource knows the method"},
     {503, "nomem", "out of memory"},
+    {415, "unsupported_media_type",
+     "a body must be JSON: application/json or application/merge-patch+json"},
 };
 enum refusal {
     REFUSE_NONE,
@@ -39,7 +41,8 @@ enum refusal {
     REFUSE_PATH,
     REFUSE_BODY,
     REFUSE_CONNECT,
-    REFUSE_MEMORY
+    REFUSE_MEMORY,
+    REFUSE_TYPE
 };
 
 static size_t long_bytes(size_t cap)
@@ -189,6 +192,8 @@ static enum refusal judge_head(struct api_conn *ac, const struct msg *m)
         return rc == WERR_TOO_BIG ? REFUSE_LONG : REFUSE_PATH;
     if ((m->flags & MSG_HAS_LENGTH) && m->content_length > API_BODY_MAX)
         return REFUSE_BODY;
+    if (m->body != MSG_BODY_NONE && !api_type_is_taken(msg_value(m, FIELD_CONTENT_TYPE)))
+        return REFUSE_TYPE;
     return REFUSE_NONE;
 }
 

@@ -24,7 +24,7 @@ static int refuse_url(struct reading *r, json_t *value)
 
 static int read_map_host(struct reading *r, json_t *value)
 {
-    if (!json_is_boolean(value))
+    if (!json_is_boolean(value) && !json_is_null(value))
         return code_refuse_value(r, "map_host", "map_host must be true or false");
     r->c->server.map_host = json_is_true(value);
     r->c->set |= POOL_SET_MAP_HOST;
@@ -33,8 +33,8 @@ static int read_map_host(struct reading *r, json_t *value)
 
 static int read_weight(struct reading *r, json_t *value)
 {
-    uint64_t weight = 0;
-    if (!code_number(value, 0, POOL_WEIGHT_MAX, &weight))
+    uint64_t weight = 1; /* the default, for null */
+    if (!json_is_null(value) && !code_number(value, 0, POOL_WEIGHT_MAX, &weight))
         return code_refuse_value(r, "weight", "weight must be a whole number from 0 to 256");
     r->c->server.weight = (uint16_t)weight;
     r->c->set |= POOL_SET_WEIGHT;
@@ -44,7 +44,7 @@ static int read_weight(struct reading *r, json_t *value)
 static int read_proxy_protocol(struct reading *r, json_t *value)
 {
     uint64_t version = 0;
-    if (!code_number(value, 0, 2, &version) || version == 1)
+    if (!json_is_null(value) && (!code_number(value, 0, 2, &version) || version == 1))
         return code_refuse_value(r, "proxy_protocol", "proxy_protocol must be 0 or 2");
     r->c->server.proxy_protocol = (uint8_t)version;
     r->c->set |= POOL_SET_PROXY_PROTOCOL;
@@ -67,6 +67,8 @@ static int read_time(struct reading *r, json_t *value, const char *key)
 {
     uint64_t n = 0;
     char wish[80];
+    if (json_is_null(value))
+        return 0; /* what it is without */
     if (code_number(value, 0, POOL_DRAIN_MS_MAX, &n)) {
         r->c->server.drain_ms = (uint32_t)n;
         return 0;
@@ -136,6 +138,10 @@ static int merge_meta(struct reading *r, json_t *value)
 
 static int read_meta(struct reading *r, json_t *value)
 {
+    if (json_is_null(value)) {
+        r->c->set |= POOL_SET_META;
+        return 0;
+    }
     if (!json_is_object(value))
         return code_refuse_value(r, "meta", "meta must be an object of strings");
     r->c->set |= POOL_SET_META;
@@ -145,7 +151,7 @@ static int read_meta(struct reading *r, json_t *value)
     json_t *entry = NULL;
     json_object_foreach(value, key, entry)
     {
-        int rc = set_meta(r, key, entry);
+        int rc = json_is_null(entry) ? 0 : set_meta(r, key, entry);
         if (rc != 0)
             return rc;
     }
