@@ -28,8 +28,9 @@
 
 enum {
     API_BODY_MAX = 1024 * 1024,
+    API_BODY_LIST_MAX = 16 * 1024 * 1024, /* PUT of all servers of a pool */
     API_BODY_SHORT = 8 * 1024,         /* there is always room for one of so many bytes … */
-    API_BODIES_MAX = 16 * 1024 * 1024, /* … longer ones have so much in all */
+    API_BODIES_MAX = 32 * 1024 * 1024, /* … longer ones have so much in all */
     API_WAITERS_MAX = 256, /* who wait for a server to drain; others are told at once */
     API_HEAD_MS = 5000,    /* from the first byte, or the connection, until the head is whole */
     API_IDLE_MS = 60000,

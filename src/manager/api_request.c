@@ -1,4 +1,5 @@
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/fault.h"
 #include "http/reply.h"
@@ -27,7 +28,7 @@ static const struct {
     {403, "forbidden_origin", "requests of other sites' pages are refused"},
     {414, "path_too_long", "the path is too long"},
     {400, "invalid_path", "the path is malformed"},
-    {413, "too_large", "a body may have at most 1 MiB"},
+    {413, "too_large", "a body may have at most 1 MiB, a list of all servers 16 MiB"},
     {405, "method_not_allowed", "no resource knows the method"},
     {503, "nomem", "out of memory"},
     {415, "unsupported_media_type",
@@ -164,6 +165,14 @@ static int make_target(struct api_conn *ac, size_t len)
     return ac->target != NULL ? 0 : WERR_NOMEM;
 }
 
+/* A list of all servers as GET prints it is 10 MB at 10,000. */
+static size_t body_max(const struct api_conn *ac)
+{
+    return ac->match.handler == api_servers_put && strcmp(ac->method, "PUT") == 0
+               ? API_BODY_LIST_MAX
+               : API_BODY_MAX;
+}
+
 /* By what the route knows; what has none is refused for that. */
 static void read_query(struct api_conn *ac, const struct msg *m)
 {
@@ -190,7 +199,7 @@ static enum refusal judge_head(struct api_conn *ac, const struct msg *m)
         return REFUSE_CONNECT;
     if (rc < 0)
         return rc == WERR_TOO_BIG ? REFUSE_LONG : REFUSE_PATH;
-    if ((m->flags & MSG_HAS_LENGTH) && m->content_length > API_BODY_MAX)
+    if ((m->flags & MSG_HAS_LENGTH) && m->content_length > body_max(ac))
         return REFUSE_BODY;
     if (m->body != MSG_BODY_NONE && !api_type_is_taken(msg_value(m, FIELD_CONTENT_TYPE)))
         return REFUSE_TYPE;
@@ -259,7 +268,7 @@ static int make_room(struct api_conn *ac, size_t n)
 
 static void on_body(struct api_conn *ac, struct span piece)
 {
-    if (piece.len > API_BODY_MAX - ac->body_len) {
+    if (piece.len > body_max(ac) - ac->body_len) {
         refuse(ac, REFUSE_BODY);
         return;
     }

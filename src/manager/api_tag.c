@@ -102,7 +102,8 @@ int api_tag_stamp(const struct api_conditions *conditions, const struct pool_sta
 
     if (!conditions->match.is_there && !conditions->none_match.is_there)
         return 0;
-    c->if_list = pool_command_verb(c->type) == POOL_VERB_ADD && !c->is_put;
+    c->if_list = c->type == POOL_SET_SERVERS ||
+                 (pool_command_verb(c->type) == POOL_VERB_ADD && !c->is_put);
     int rc = pool_if_digest(s, c, &now);
     if (rc != 0)
         return rc;

@@ -4,6 +4,7 @@
 
 #include "base/fault.h"
 #include "manager/api.h"
+#include "manager/api_diff.h"
 #include "manager/api_json.h"
 #include "manager/api_problem.h"
 #include "manager/listeners.h"
@@ -41,7 +42,15 @@ static int judge(struct api_conn *ac, struct pool_command *c, struct pool_error 
         rc = pool_check(m->pool, c, error);
     if (rc == 0 && c->type == POOL_ADD_SERVER)
         rc = own_address_check(&m->own, &c->server, error);
+    for (uint32_t i = 0; rc == 0 && i < c->list_n; i++)
+        rc = own_address_check(&m->own, &c->list[i], error);
     return rc == 0 ? listeners_prepare(m, c, error) : rc;
+}
+
+static char *tell_dry_run(const struct manager *m, const struct pool_command *c)
+{
+    return c->type == POOL_SET_SERVERS ? api_diff_tell(m, c)
+                                       : api_json_dry_run(pool_command_word(c->type));
 }
 
 void api_wish(struct api_conn *ac, struct pool_command *c, void (*then)(struct api_conn *ac))
@@ -57,7 +66,7 @@ void api_wish(struct api_conn *ac, struct pool_command *c, void (*then)(struct a
     else if (rc < 0)
         api_problem_of(ac, &error);
     else if (ac->query.is_dry_run)
-        api_respond(ac, 200, api_json_dry_run(pool_command_word(c->type)));
+        api_respond(ac, 200, tell_dry_run(m, c));
     else
         api_propose(ac, c, then);
     if (pool_command_kind(c->type) == KIND_LISTENER)

@@ -9,7 +9,14 @@ enum pool_change_type {
     POOL_CHANGE_NONE, /* nothing changed (a server that was there, changed to the same) */
     POOL_CHANGE_ADDED,
     POOL_CHANGE_CHANGED,
-    POOL_CHANGE_REMOVED
+    POOL_CHANGE_REMOVED,
+    POOL_CHANGE_LIST /* servers of a pool, whose id it is: see list */
+};
+
+struct pool_change_item {
+    enum pool_change_type type; /* ADDED, CHANGED, REMOVED */
+    uint64_t id;
+    struct pool_server *removed; /* as in struct pool_change */
 };
 
 struct pool_change {
@@ -25,6 +32,8 @@ struct pool_change {
     struct pool *removed_pool;
     struct listener *removed_listener;
     struct rule *removed_rule;
+    struct pool_change_item *list; /* owned; each server once */
+    uint32_t list_n;
 };
 
 /* Of this object and in this way? */
@@ -66,6 +75,8 @@ int pool_check(const struct pool_state *s, const struct pool_command *c,
 /* The words for a refusal: code, field, detail. "in_use" names who forwards to the pool. */
 void pool_refusal(const struct pool_state *s, const struct pool_command *c, int rc,
                   struct pool_error *error);
+/* The id of the k-th server that SET_SERVERS of this index adds, in the order of its list. */
+uint64_t pool_list_id(uint64_t index, uint32_t k);
 /* Does the command end that new requests go to a server? Then min_active guards it. */
 bool pool_takes_out(const struct pool_command *c);
 /* Digest of the object that a SET, REMOVE or PUT means, for if_digest; 0: it is not there.

@@ -21,6 +21,12 @@ uint32_t pool_guard_left(const struct pool_state *s, const struct pool_command *
 int pool_apply_command(struct pool_state *s, const struct pool_command *c, uint64_t id,
                        struct pool_change *change) MUST_USE;
 
+/* ---- all servers of a pool ---- */
+
+int pool_judge_list(const struct pool_state *s, const struct pool_command *c) MUST_USE;
+int pool_apply_list(struct pool_state *s, const struct pool_command *c, uint64_t index,
+                    struct pool_change *change) MUST_USE;
+
 /* ---- pools and listeners ---- */
 
 /* A pool with the defaults, not in a state. NULL: no memory. */

@@ -164,6 +164,8 @@ static int apply_admin(struct pool_state *s, const struct pool_command *c,
 static int apply_server(struct pool_state *s, const struct pool_command *c, uint64_t id,
                         struct pool_change *change)
 {
+    if (c->type == POOL_SET_SERVERS)
+        return pool_apply_list(s, c, id, change);
     struct pool_server *server = pool_target_server(s, c, &change->pool);
     if (server == NULL)
         return apply_add(s, c, id, change);
@@ -175,7 +177,7 @@ static int apply_server(struct pool_state *s, const struct pool_command *c, uint
         return apply_change(s, c, server, change);
     case POOL_VERB_SET_ADMIN:
         return apply_admin(s, c, server, change);
-    case POOL_VERB_REMOVE:
+    default:
         break;
     }
     take_out(s, change->pool, server);
@@ -207,6 +209,8 @@ static int judge_server(const struct pool_state *s, const struct pool_command *c
 {
     struct pool *p = NULL;
     const struct pool_server *server = pool_target_server(s, c, &p);
+    if (c->type == POOL_SET_SERVERS)
+        return pool_judge_list(s, c);
     if (p == NULL)
         return WERR_NOT_FOUND;
     if (c->type != POOL_ADD_SERVER)
@@ -312,6 +316,18 @@ static int check_add(const struct pool_command *c, struct pool_error *error)
     return rc != 0 ? rc : check_members(c, UINT32_MAX, error);
 }
 
+static int check_list(const struct pool_command *c, struct pool_error *error)
+{
+    struct pool_command one;
+    int rc = 0;
+    pool_command_init(&one, POOL_ADD_SERVER);
+    for (uint32_t i = 0; rc == 0 && i < c->list_n; i++) {
+        one.server = c->list[i]; /* borrowed */
+        rc = check_add(&one, error);
+    }
+    return rc;
+}
+
 static int check_server(const struct pool_command *c, struct pool_error *error)
 {
     switch (pool_command_verb(c->type)) {
@@ -321,6 +337,8 @@ static int check_server(const struct pool_command *c, struct pool_error *error)
         return check_members(c, c->set, error);
     case POOL_VERB_SET_ADMIN:
         return check_admin(&c->server, error);
+    case POOL_VERB_SET_LIST:
+        return check_list(c, error);
     default:
         return 0;
     }

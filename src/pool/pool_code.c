@@ -164,8 +164,9 @@ static const struct member payload_members[] = {
 static bool has_id(enum pool_command_type type)
 {
     const enum kind kind = pool_command_kind(type);
-    return (kind == KIND_SERVER || kind == KIND_RULE) &&
-           pool_command_verb(type) != POOL_VERB_ADD;
+    const enum pool_verb verb = pool_command_verb(type);
+    return (kind == KIND_SERVER || kind == KIND_RULE) && verb != POOL_VERB_ADD &&
+           verb != POOL_VERB_SET_LIST;
 }
 
 static bool has_set(enum pool_command_type type)

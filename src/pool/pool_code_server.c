@@ -168,7 +168,37 @@ enum { SEEN_URL = 1U << 0, SEEN_ADMIN = 1U << 1, SEEN_DRAIN = 1U << 2 };
         NULL, NULL, 0                                                              \
     }
 
-static const struct member add_members[] = {{"url", read_url, SEEN_URL}, SHARED_MEMBERS};
+/* What GET shows beside what people decide. */
+static int pass_over(struct reading *r, json_t *value)
+{
+    (void)r;
+    (void)value;
+    return 0;
+}
+
+#define REPORTED(key)     \
+    {                     \
+        key, pass_over, 0 \
+    }
+static const struct member add_members[] = {{"url", read_url, SEEN_URL},
+                                            REPORTED("id"),
+                                            REPORTED("pool"),
+                                            REPORTED("state"),
+                                            REPORTED("reason"),
+                                            REPORTED("since"),
+                                            REPORTED("transitions"),
+                                            REPORTED("addresses"),
+                                            REPORTED("admin"),
+                                            REPORTED("drain_ms"),
+                                            REPORTED("in_flight"),
+                                            REPORTED("success"),
+                                            REPORTED("failed"),
+                                            REPORTED("ejected"),
+                                            REPORTED("ejections"),
+                                            REPORTED("drain_left_ms"),
+                                            REPORTED("last_check"),
+                                            REPORTED("links"),
+                                            SHARED_MEMBERS};
 static const struct member change_members[] = {{"url", refuse_url, 0}, SHARED_MEMBERS};
 static const struct member stored_members[] = {{"url", read_url, SEEN_URL},
                                                {"admin", read_admin, 0},
@@ -180,7 +210,7 @@ static const struct member delay_members[] = {{"delay_ms", read_delay, 0}, {NULL
 static const struct member no_members[] = {{NULL, NULL, 0}};
 
 /* An ADD gives everything; nothing is left to merge. */
-static int read_whole(struct reading *r, json_t *object)
+int code_read_whole_server(struct reading *r, json_t *object)
 {
     int rc = code_read_members(r, object, r->is_stored ? stored_members : add_members);
     if (rc == 0 && (r->seen & SEEN_URL) == 0)
@@ -201,9 +231,11 @@ static int read_server(struct reading *r, json_t *object)
 {
     switch (pool_command_verb(r->c->type)) {
     case POOL_VERB_ADD:
-        return read_whole(r, object);
+        return code_read_whole_server(r, object);
     case POOL_VERB_SET_ADMIN:
         return read_stand(r, object);
+    case POOL_VERB_SET_LIST:
+        return code_read_list(r, object);
     default:
         return code_read_members(r, object, change_members);
     }
@@ -263,7 +295,7 @@ static void write_meta(struct jtext *t, const struct pool_server *server)
     jtext_close(t, '}');
 }
 
-static void write_whole(struct jtext *t, const char *key, const struct pool_server *server)
+void code_write_whole_server(struct jtext *t, const char *key, const struct pool_server *server)
 {
     jtext_open(t, key, '{');
     jtext_str(t, "url", server->url);
@@ -297,10 +329,13 @@ static void write_server(struct jtext *t, const char *key, const struct pool_com
 {
     switch (pool_command_verb(c->type)) {
     case POOL_VERB_ADD:
-        write_whole(t, key, &c->server);
+        code_write_whole_server(t, key, &c->server);
         break;
     case POOL_VERB_SET:
         write_change(t, key, c);
+        break;
+    case POOL_VERB_SET_LIST:
+        code_write_list(t, key, c);
         break;
     default:
         jtext_open(t, key, '{');
@@ -315,7 +350,7 @@ char *pool_code_server_json(const struct pool_server *server)
 {
     struct jtext t;
     jtext_init_compact(&t);
-    write_whole(&t, NULL, server);
+    code_write_whole_server(&t, NULL, server);
     return jtext_take(&t);
 }
 

@@ -91,7 +91,9 @@ static void tell_other(const struct pool_server *now, const struct pool_command 
 static void tell_exists(const struct pool_state *s, const struct pool_command *c,
                         struct pool_error *error)
 {
-    if (pool_command_kind(c->type) == KIND_SERVER)
+    if (c->type == POOL_SET_SERVERS)
+        pool_error_set(error, "exists", "servers", "a server is in the list twice");
+    else if (pool_command_kind(c->type) == KIND_SERVER)
         tell_other(pool_target_server(s, c, NULL), c, error);
     else if (pool_command_kind(c->type) == KIND_RULE)
         pool_error_set(error, "exists", "priority",
