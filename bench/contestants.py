@@ -7,9 +7,11 @@ nginx gets buffers in which the bodies of the workloads fit, so that none goes t
 in a buffer, and splices; without a bound it would reserve descriptors for a pipe per four connections,
 and without the ratios of descriptors it would keep no connection to the origin alive in W1-10k.
 """
+import json
 import os
 import pwd
 import subprocess
+import urllib.request
 
 import machine
 import workloads
@@ -88,15 +90,16 @@ def write_config(path, text):
 class Setting:
     """What a contestant needs to know to be started."""
 
-    def __init__(self, build, work, origin, connections, cores):
-        self.build, self.work, self.origin, self.connections = build, work, origin, connections
+    def __init__(self, build, work, origin, admin, connections, cores):
+        self.build, self.work, self.connections = build, work, connections
+        self.origin, self.admin = origin, admin  # ports; that of the API is for whoever is set up through it
         self.core, _, self.many_cores = cores
 
 
-def weldr(setting, port, *more, workers=1, servers=("127.0.0.1",)):
+def weldr(setting, port, *more, workers=1, admin=0, servers=("127.0.0.1",)):
     command = [
         os.path.join(setting.build, "weldr"), "--workers", str(workers), "--log-level", "error",
-        "--ip", f"127.0.0.1:{port}", "--admin-ip", "127.0.0.1:0", *more,
+        "--ip", f"127.0.0.1:{port}", "--admin-ip", f"127.0.0.1:{admin}", *more,
     ]
     for server in servers:
         command += ["--server", f"http://{server}:{setting.origin}"]
@@ -106,6 +109,21 @@ def weldr(setting, port, *more, workers=1, servers=("127.0.0.1",)):
 def weldr_servers(setting, port):
     """Every server has an address of its own, all of which lead to the same origin."""
     return weldr(setting, port, servers=[f"127.1.{i // 250}.{i % 250 + 1}" for i in range(workloads.MANY_SERVERS)])
+
+
+def weldr_rules(setting, port):
+    return weldr(setting, port, admin=setting.admin)
+
+
+def add_rules(setting):
+    """Ten paths of each of a hundred hosts."""
+    for i in range(workloads.MANY_RULES):
+        rule = {"priority": i + 1, "action": {"fixed": {"status": 200}},
+                "conditions": {"host": f"h{i // 10}.shop.example", "path_prefix": f"/service/{i}"}}
+        request = urllib.request.Request(f"http://127.0.0.1:{setting.admin}/listeners/default/rules",
+                                         json.dumps(rule).encode())
+        with urllib.request.urlopen(request) as response:
+            response.read()
 
 
 def weldr_log(setting, port):
@@ -154,9 +172,14 @@ CONTESTANTS = {
     "haproxy": haproxy,
     "relay": relay,
     "weldr-servers": weldr_servers,
+    "weldr-rules": weldr_rules,
     "weldr-log": weldr_log,
     "weldr-workers": weldr_workers,
 }
+
+
+# What is done to a contestant that answers, before it is measured.
+PREPARE = {"weldr-rules": add_rules}
 
 
 def cores_of(name, setting):

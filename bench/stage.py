@@ -61,12 +61,14 @@ class Stage:
             self.work = undo.enter_context(tempfile.TemporaryDirectory(prefix="weldr-bench-"))
             undo.callback(self.stop_all)
             origin = self.start_origin()
-            setting = contestants.Setting(self.build, self.work, origin, self.most_connections(), self.cores)
+            setting = contestants.Setting(self.build, self.work, origin, free_port(), self.most_connections(),
+                                          self.cores)
             for name in self.names:
                 port = free_port()
                 command = contestants.CONTESTANTS[name](setting, port)
                 process = self.start(contestants.cores_of(name, setting), command)
                 self.wait_for(name, process, port)
+                contestants.PREPARE.get(name, lambda _: None)(setting)
                 self.running[name] = (process, port)
             self.undo = undo.pop_all()
         return self

@@ -6,6 +6,7 @@ five rounds. "own" is Weldr itself as it does W1, measured in the same rounds.
 import dataclasses
 
 MANY_SERVERS = 1000
+MANY_RULES = 1000
 MANY_WORKERS = 4
 IDLE_BYTES_LIMIT = 300
 
@@ -55,6 +56,8 @@ WORKLOADS = {workload.name: workload for workload in (
              contestants=NO_RELAY, is_idle=True, is_wide=True),
     Workload("W1-servers", f"W1 with {MANY_SERVERS:,} servers in the pool", 64,
              contestants=("weldr", "weldr-servers"), measured="weldr-servers", limits={"weldr": 1.03}),
+    Workload("W1-rules", f"W1 with {MANY_RULES:,} rules, none of which is for it", 64,
+             contestants=("weldr", "weldr-rules"), measured="weldr-rules", limits={"weldr": 1.02}),
     Workload("W1-fields", "W1 with 64 request fields (a head of 2 kB)", 64, load={"fields": 61}),
     Workload("W1-log", "W1 with the access log on, to a file", 64,
              contestants=("weldr", "weldr-log"), measured="weldr-log", limits={"weldr": 1.06}),

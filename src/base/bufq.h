@@ -47,18 +47,18 @@ int bufq_push(struct bufq *q, struct bufq_store *store, struct span s,
 /* The bytes in order, in one piece; valid until the next push or drop. */
 static inline struct span bufq_peek(const struct bufq *q)
 {
-    if (!q->block)
+    if (q->block == NULL)
         return SPAN_NONE;
     return (struct span){q->block->bytes + q->block->head, q->block->len};
 }
 /* What its block can hold: memory in use. */
 static inline size_t bufq_cap(const struct bufq *q)
 {
-    return q->block ? q->block->cap : 0;
+    return q->block != NULL ? q->block->cap : 0;
 }
 static inline size_t bufq_len(const struct bufq *q)
 {
-    return q->block ? q->block->len : 0;
+    return q->block != NULL ? q->block->len : 0;
 }
 /* Drops n bytes from the front (n <= length); an empty queue gives its block back. */
 void bufq_drop(struct bufq *q, struct bufq_store *store, size_t n);

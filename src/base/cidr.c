@@ -70,10 +70,9 @@ size_t cidr_print(const struct cidr *range, char *buf)
 {
     struct addr a = {.family = range->family};
     char ip[ADDR_TEXT_MAX];
-    size_t len;
 
     memcpy(a.ip, range->ip, sizeof(a.ip));
-    len = addr_print_ip(&a, ip);
+    size_t len = addr_print_ip(&a, ip);
     memcpy(buf, ip, len);
     buf[len++] = '/';
     len += num_to_dec(range->bits, buf + len);

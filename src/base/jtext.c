@@ -12,7 +12,6 @@ enum { FIRST_BYTES = 512, INDENT = 2, DIGITS_MAX = 20 };
 static char *make_room(struct jtext *t, size_t n)
 {
     size_t cap = t->cap > 0 ? t->cap : FIRST_BYTES;
-    char *grown;
 
     if (t->failed)
         return NULL;
@@ -20,7 +19,7 @@ static char *make_room(struct jtext *t, size_t n)
         return t->bytes + t->len;
     while (cap - t->len < n)
         cap *= 2;
-    grown = fault_malloc(cap);
+    char *grown = fault_malloc(cap);
     if (grown == NULL) {
         t->failed = true;
         return NULL;

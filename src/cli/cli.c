@@ -28,13 +28,12 @@ int cli_run(int argc, char *const *argv, char *const *env, const struct cli_role
 {
     struct config config;
     char error[512];
-    int code;
 
     if (config_from_args(&config, argc, argv, env, error, sizeof(error)) < 0) {
         fprintf(stderr, "error: %s\n", error);
         return CLI_EXIT_USAGE;
     }
-    code = run_action(&config, roles);
+    int code = run_action(&config, roles);
     config_fini(&config);
     return code;
 }

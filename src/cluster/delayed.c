@@ -384,7 +384,6 @@ static int propose(struct cluster *c, struct span entry, const uint8_t *request_
 {
     struct delayed *d = delayed_of(c);
     const int rc = check_request(d);
-    struct request *q;
 
     (void)request_id;
     if (rc < 0)
@@ -392,7 +391,7 @@ static int propose(struct cluster *c, struct span entry, const uint8_t *request_
     if (has_chance(d, d->options.refuse))
         return has_chance(d, 50) ? WERR_NOT_LEADER
                                  : end_later(d, new_request(done, arg), WERR_NOT_LEADER);
-    q = new_proposal(entry, done, arg);
+    struct request *q = new_proposal(entry, done, arg);
     if (q == NULL)
         return WERR_NOMEM;
     TAILQ_INSERT_TAIL(&d->pending, q, entry);

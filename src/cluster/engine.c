@@ -10,12 +10,11 @@ static int choose(struct loop *loop, const struct cluster_hooks *hooks, struct c
 {
     const char *text = getenv("WELDR_TEST_ENGINE");
     struct delayed_options options;
-    int rc;
 
     *out = NULL;
     if (text == NULL || text[0] == '\0')
         return 0;
-    rc = delayed_options_from_text(span_from_str(text), &options);
+    int rc = delayed_options_from_text(span_from_str(text), &options);
     if (rc < 0)
         return rc;
     *out = cluster_delayed_new(loop, &options, hooks);

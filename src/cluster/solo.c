@@ -25,12 +25,11 @@ static int propose(struct cluster *c, struct span entry, const uint8_t *request_
 {
     struct solo *s = (struct solo *)c;
     const uint64_t index = s->index + 1;
-    int rc;
 
     (void)request_id;
     MUST(!s->is_committing);
     s->is_committing = true;
-    rc = c->hooks.on_commit(c->hooks.arg, index, entry);
+    int rc = c->hooks.on_commit(c->hooks.arg, index, entry);
     s->is_committing = false;
     if (rc < 0)
         return rc;

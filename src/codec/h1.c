@@ -113,11 +113,9 @@ static const struct codec_ops h1_ops = {
 struct codec *h1_new(struct h1_shared *s, enum codec_role role,
                      const struct codec_limits *limits)
 {
-    struct h1 *h;
-
     MUST(limits->fields <= MSG_FIELDS_MAX);
     h1_scan_choose();
-    h = slab_get(&s->slab);
+    struct h1 *h = slab_get(&s->slab);
     if (h == NULL)
         return NULL;
     h->codec.ops = &h1_ops;

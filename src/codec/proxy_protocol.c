@@ -185,13 +185,12 @@ static int check_v2_head(struct span in)
 static int64_t read_v2(struct span in, struct proxy_header *out)
 {
     struct proxy_header h = {0};
-    size_t body;
 
     if (in.len < HEAD_BYTES)
         return 0;
     if (check_v2_head(in) < 0)
         return WERR_SYNTAX;
-    body = get_u16(in.ptr + SIGNATURE_BYTES + 2);
+    size_t body = get_u16(in.ptr + SIGNATURE_BYTES + 2);
     if (in.len < HEAD_BYTES + body)
         return 0;
     if (in.ptr[SIGNATURE_BYTES] == PROXY &&

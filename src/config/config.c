@@ -57,6 +57,11 @@ static int read_admin_ip(struct config *c, struct span value, const char **wish)
     return read_address(c->admin_ip, &c->admin_ip_n, value, wish);
 }
 
+static int read_metrics_ip(struct config *c, struct span value, const char **wish)
+{
+    return read_address(c->metrics_ip, &c->metrics_ip_n, value, wish);
+}
+
 static int read_workers(struct config *c, struct span value, const char **wish)
 {
     uint64_t n = 0;
@@ -223,7 +228,7 @@ static const struct setting settings[SETTING_N] = {
 /* Lists whose readers take one value: the environment separates them by commas. */
 static bool is_list(unsigned name)
 {
-    return name == SETTING_ADMIN_IP || name == SETTING_SERVER;
+    return name == SETTING_ADMIN_IP || name == SETTING_METRICS_IP || name == SETTING_SERVER;
 }
 
 /* One run over arguments and environment. */

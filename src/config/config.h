@@ -35,6 +35,8 @@ struct config {
     struct addr
         admin_ip[CONFIG_LIST_MAX]; /* --admin-ip; default 127.0.0.1:8687 and [::1]:8687 */
     unsigned admin_ip_n;
+    struct addr metrics_ip[CONFIG_LIST_MAX]; /* --metrics-ip; default none */
+    unsigned metrics_ip_n;
     bool ip_is_default, admin_ip_is_default; /* then IPv6 may be missing without an error */
     unsigned workers;                        /* --workers 1–256; 0: one per core */
     char *server[CONFIG_SERVERS_MAX];        /* --server URL */

@@ -37,11 +37,9 @@ void sfield_string(struct strb *b, struct span text)
 /* ( ALPHA / "*" ) *( tchar / ":" / "/" ) */
 static bool is_token(struct span text)
 {
-    char first;
-
     if (text.len == 0)
         return false;
-    first = text.ptr[0];
+    char first = text.ptr[0];
     if (!((first | 0x20) >= 'a' && (first | 0x20) <= 'z') && first != '*')
         return false;
     for (size_t i = 0; i < text.len; i++)

@@ -215,8 +215,6 @@ static void drop_front(struct line_sink *s, size_t n)
 
 void line_sink_flush(struct line_sink *s)
 {
-    size_t done;
-
     s->is_stuck = false;
     if (s->len == 0)
         return;
@@ -225,7 +223,7 @@ void line_sink_flush(struct line_sink *s)
         return;
     }
     errno = 0;
-    done = s->kind == LINE_SINK_SYSLOG ? send_lines(s) : write_lines(s);
+    size_t done = s->kind == LINE_SINK_SYSLOG ? send_lines(s) : write_lines(s);
     if (done < s->len) {
         s->error = errno;
         s->is_stuck = true;
@@ -264,12 +262,10 @@ static void drop_torn(struct line_sink *s)
 
 int line_sink_reopen(struct line_sink *s)
 {
-    int old;
-
     line_sink_flush(s);
     if (s->kind == LINE_SINK_STDOUT)
         return 0;
-    old = s->fd;
+    int old = s->fd;
     if (!open_target(s)) {
         s->fd = old;
         return WERR_IO;

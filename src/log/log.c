@@ -70,13 +70,11 @@ static void open_outlet(void)
 static bool put_out(struct span line)
 {
     const int saved = errno;
-    size_t torn;
-    ssize_t n;
 
     if (outlet.fd < 0)
         open_outlet();
-    torn = outlet.is_torn ? 1 : 0;
-    n = nowait_write(outlet.fd, outlet.way, line.ptr - torn, line.len + torn);
+    size_t torn = outlet.is_torn ? 1 : 0;
+    ssize_t n = nowait_write(outlet.fd, outlet.way, line.ptr - torn, line.len + torn);
     errno = saved;
     if (n == (ssize_t)(line.len + torn)) {
         outlet.is_torn = false;
@@ -265,11 +263,9 @@ static void tell_lost(void)
 /* Whoever asks for debug wants every line. */
 static bool is_over_rate(struct log_site *site, enum log_level level)
 {
-    uint64_t now_s;
-
     if (level >= LOG_DEBUG)
         return false;
-    now_s = clock_mono_us() / 1000000;
+    uint64_t now_s = clock_mono_us() / 1000000;
     if (site->window_s != now_s) {
         site->window_s = now_s;
         site->n = 0;

@@ -27,10 +27,9 @@ static bool is_our_terminal(int fd)
 static int open_anew(int fd)
 {
     char path[32];
-    int anew;
 
     snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
-    anew = open(path, OPEN_FLAGS);
+    int anew = open(path, OPEN_FLAGS);
     if (anew < 0 && is_our_terminal(fd))
         anew = open("/dev/tty", OPEN_FLAGS);
     return anew;

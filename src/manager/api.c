@@ -160,11 +160,10 @@ static void on_accept(struct sock *s, struct accepted *a)
     const struct api_listener *l = (const struct api_listener *)s; /* its first member */
     struct api *api = l->owner;
     const bool is_known = addr_is_loopback(accepted_peer(a));
-    struct api_conn *ac;
 
     if (!take_place(api, is_known))
         return;
-    ac = calloc(1, sizeof(*ac));
+    struct api_conn *ac = calloc(1, sizeof(*ac));
     if (ac == NULL)
         return;
     ac->magic = API_MAGIC;
@@ -172,6 +171,7 @@ static void on_accept(struct sock *s, struct accepted *a)
     ac->m = api->m;
     ac->next_page.run = api_on_next_page;
     ac->peer = *accepted_peer(a);
+    ac->is_metrics = l->is_metrics;
     if (conn_accept(&ac->conn, &api->m->shared, &api_conn_ops, a, CODEC_H1,
                     &codec_limits_request) < 0) {
         free(ac);
@@ -208,13 +208,14 @@ void api_init(struct api *a, struct manager *m)
     places_init(&a->places);
 }
 
-void api_add_listener(struct api *a, int fd, const struct addr *bound)
+void api_add_listener(struct api *a, int fd, const struct addr *bound, bool is_metrics)
 {
     struct api_listener *l = &a->listeners[a->listener_n++];
 
-    MUST(a->listener_n <= CONFIG_LIST_MAX); /* one for each address of the configuration */
+    MUST(a->listener_n <= 2 * CONFIG_LIST_MAX); /* one for each address of the configuration */
     l->owner = a;
     l->bound = *bound;
+    l->is_metrics = is_metrics;
     sock_accept_start(a->m->loop, &l->sock, &listener_ops, fd);
     a->open_n++;
 }

@@ -55,16 +55,18 @@ struct api_conn {
     struct manager *m;
     struct addr peer, local;
     struct place place;
-    uint8_t phase;     /* enum api_phase */
-    bool is_in_head;   /* a part of a head is there */
-    bool is_given;     /* SENDING: all of the response; some of it waits for the client */
-    bool is_head;      /* HEAD: no body in the response */
-    bool is_whole;     /* the request was read to its end */
-    bool knows_1xx;    /* the client understands 1xx responses */
-    bool is_passing;   /* what the response says is over soon: Retry-After */
-    bool wants_little; /* Prefer: return=minimal … */
-    bool is_shortened; /* … and gets it */
-    unsigned refusal;  /* index into the refusals that the head met; 0: none */
+    uint8_t phase;          /* enum api_phase */
+    bool is_metrics;        /* as its listener */
+    bool is_in_head;        /* a part of a head is there */
+    bool is_given;          /* SENDING: all of the response; some of it waits for the client */
+    bool is_head;           /* HEAD: no body in the response */
+    bool is_whole;          /* the request was read to its end */
+    bool knows_1xx;         /* the client understands 1xx responses */
+    bool is_passing;        /* what the response says is over soon: Retry-After */
+    bool wants_openmetrics; /* Accept */
+    bool wants_little;      /* Prefer: return=minimal … */
+    bool is_shortened;      /* … and gets it */
+    unsigned refusal;       /* index into the refusals that the head met; 0: none */
     char method[16];
     char *target;     /* NULL between requests */
     bool is_below_v1; /* and so are the links of its responses */
@@ -100,12 +102,13 @@ struct api_listener {
     struct sock sock;
     struct api *owner;
     struct addr bound;
+    bool is_metrics; /* GET /metrics for everybody, and nothing else */
 };
 
 struct api {
     struct manager *m;
     struct api_auth auth;
-    struct api_listener listeners[CONFIG_LIST_MAX];
+    struct api_listener listeners[2 * CONFIG_LIST_MAX];
     unsigned listener_n;
     unsigned open_n; /* listening sockets not closed yet */
     LIST_HEAD(api_conns, api_conn) conns;
@@ -119,7 +122,7 @@ void api_init(struct api *a, struct manager *m);
 int api_listen(struct api *a);
 int api_need_token(struct api *a); /* makes one, unless it listens on loopback alone */
 /* Takes a listening descriptor and accepts on it. */
-void api_add_listener(struct api *a, int fd, const struct addr *bound);
+void api_add_listener(struct api *a, int fd, const struct addr *bound, bool is_metrics);
 /* Takes what waits at its addresses and lets them go; open connections go on. */
 void api_stop_accepting(struct api *a);
 /* Closes everything; conn_n and open_n are 0 some turns later. */
@@ -133,6 +136,8 @@ static inline struct span api_body(const struct api_conn *ac)
 }
 /* Sends JSON text (malloc'd, taken; NULL: out of memory, 503 instead). */
 void api_respond(struct api_conn *ac, unsigned status, char *text);
+/* Any other text; type: its Content-Type. */
+void api_respond_text(struct api_conn *ac, unsigned status, char *text, const char *type);
 /* Sends a list of this kind from the cursor on (copied), page by page if it is long. */
 void api_respond_pages(struct api_conn *ac, unsigned status, const struct api_pages_kind *kind,
                        const struct api_cursor *at);

@@ -12,7 +12,8 @@
 #include "route/route.h"
 
 /* GET /explain: which rule, pool and server a request would get, and why. What workers know
- * alone (turns, what is in flight, who is ejected) is not asked: it says who may be picked. */
+ * alone (turns, who is ejected) is not asked: it says who may be picked, and whether there is a
+ * place now. */
 
 enum { HEADERS_MAX = 16, SERVERS_SHOWN_MAX = 64, LOCATION_MAX = 4096 };
 
@@ -130,6 +131,13 @@ static const char *read_asked(struct asked *q, const struct api_query *query)
 
 /* ---- what it would get ---- */
 
+static uint64_t in_flight(const struct manager *m, const struct pool_server *server)
+{
+    const struct server_facts *f = facts_find(&m->facts, server->id);
+
+    return stats_sum_server(m->stats, f->stats_slot, STATS_SERVER_in_flight);
+}
+
 static void put_server(const struct manager *m, const struct pool_server *server,
                        struct jtext *t)
 {
@@ -142,6 +150,52 @@ static void put_server(const struct manager *m, const struct pool_server *server
     jtext_str(t, "url", server->url);
     jtext_str(t, "state", facts_state(f));
     jtext_bool(t, "usable", usable_is(m, server));
+    if (server->max_requests > 0) {
+        jtext_number(t, "in_flight", in_flight(m, server));
+        jtext_number(t, "max_requests", server->max_requests);
+    }
+    jtext_close(t, '}');
+}
+
+/* Every server that would do has what it may have at once. */
+static bool is_full(const struct manager *m, const struct pool *p)
+{
+    const bool is_open = usable_is_fail_open(m, p);
+    bool is_any = false;
+
+    for (uint32_t i = 0; i < p->server_n; i++) {
+        const struct pool_server *server = p->servers[i];
+
+        if (!is_open && !usable_is(m, server))
+            continue;
+        if (server->max_requests == 0 || in_flight(m, server) < server->max_requests)
+            return false;
+        is_any = true;
+    }
+    return is_any;
+}
+
+/* What the request would meet in the pool's queue; null: it would not have to wait. */
+static void put_wait(const struct manager *m, const struct pool *p, struct jtext *t)
+{
+    const uint32_t slot = stats_slot_find(m->stats, STATS_OF_POOL, p->id);
+    char outcome[128];
+
+    if (!is_full(m, p)) {
+        jtext_null(t, "wait");
+        return;
+    }
+    if (p->settings.queue.requests == 0)
+        snprintf(outcome, sizeof(outcome), "503 queue_full at once");
+    else
+        snprintf(outcome, sizeof(outcome),
+                 "waits for a place, after %u ms 503 queue_timeout; 503 queue_full if a worker "
+                 "has %u",
+                 p->settings.queue.wait_ms, p->settings.queue.requests);
+    jtext_open(t, "wait", '{');
+    jtext_str(t, "reason", "all servers are at max_requests");
+    jtext_str(t, "outcome", outcome);
+    jtext_number(t, "waiting", stats_sum_pool(m->stats, slot, STATS_POOL_waiting));
     jtext_close(t, '}');
 }
 
@@ -170,6 +224,7 @@ static void put_pool(const struct manager *m, const struct rule_target *target, 
     MUST(p != NULL); /* a pool that is forwarded to stays */
     jtext_str(t, "pool", p->name);
     put_servers(m, p, t);
+    put_wait(m, p, t);
 }
 
 static void put_redirect(const struct rule_action *action, const struct route_request *r,

@@ -159,8 +159,8 @@ char *api_json_root(const char *version)
         {"pools", "/pools", "GET"},     {"listeners", "/listeners", "GET"},
         {"explain", "/explain", "GET"}, {"node", "/node", "GET"},
         {"stats", "/stats", "GET"},     {"stats_detail", "/stats/detail", "GET"},
-        {"workers", "/workers", "GET"}, {"health", "/health", "GET"},
-        {"ready", "/ready", "GET"},
+        {"metrics", "/metrics", "GET"}, {"workers", "/workers", "GET"},
+        {"health", "/health", "GET"},   {"ready", "/ready", "GET"},
     };
     struct maker m = make_object();
 

@@ -115,7 +115,7 @@ struct api_json_end {
 struct api_json_counts {
     const char *name;
     const char *const *words; /* of the numbers */
-    uint64_t n[8];            /* STATS_LINE */
+    uint64_t n[16];           /* STATS_LINE */
     unsigned word_n;
 };
 struct api_json_stats_view {

@@ -153,6 +153,7 @@ static void put_settings(struct jtext *t, const struct pool_server *server, cons
     jtext_number(t, "weight", server->weight);
     jtext_bool(t, "map_host", server->map_host);
     jtext_number(t, "proxy_protocol", server->proxy_protocol);
+    jtext_number(t, "max_requests", server->max_requests);
     jtext_str(t, "admin", pool_admin_word((enum pool_admin)server->admin));
     jtext_number(t, "drain_ms", server->drain_ms);
     jtext_json(t, "check", check);

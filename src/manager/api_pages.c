@@ -20,7 +20,7 @@ void api_pages_free(struct api_pages *p)
 {
     if (p == NULL)
         return;
-    if (!p->has_ended)
+    if (!p->has_ended && p->kind->page == NULL)
         free(api_json_list_end(&p->list));
     free(p);
 }
@@ -28,6 +28,8 @@ void api_pages_free(struct api_pages *p)
 static char *make_page(struct api_pages *p, const struct manager *m, size_t bytes)
 {
     MUST(!p->has_ended); /* the list's text was taken then */
+    if (p->kind->page != NULL)
+        return p->kind->page(m, &p->at.metrics, bytes, &p->has_ended);
     while (p->kind->next(m, &p->at, &p->list))
         if (api_json_list_bytes(&p->list) >= bytes)
             return api_json_list_page(&p->list);
@@ -39,9 +41,10 @@ static char *make_page(struct api_pages *p, const struct manager *m, size_t byte
 
 char *api_pages_next(struct api_pages *p, const struct manager *m, int *error)
 {
-    char *page = p->has_ended ? NULL : make_page(p, m, PAGE_BYTES);
+    const bool is_over = p->has_ended;
+    char *page = is_over ? NULL : make_page(p, m, PAGE_BYTES);
 
-    *error = page == NULL && !p->has_ended ? WERR_NOMEM : 0;
+    *error = page == NULL && !is_over ? WERR_NOMEM : 0;
     return page;
 }
 
@@ -74,7 +77,8 @@ struct api_pages *api_pages_new(struct manager *m, const struct api_pages_kind *
     leaving_sweep(m);
     *p = (struct api_pages){.kind = kind, .at = *at};
     p->at.left_end = m->facts.drain_no;
-    kind->begin(&p->list, &p->at);
+    if (kind->begin != NULL)
+        kind->begin(&p->list, &p->at);
     *first = make_page(p, m, first_page_bytes(m));
     if (*first != NULL && !p->has_ended)
         return p;

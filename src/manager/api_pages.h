@@ -15,6 +15,7 @@
 
 #include "base/werr.h"
 #include "manager/api_json.h"
+#include "manager/metrics.h"
 
 struct api_pages;
 struct manager;
@@ -26,14 +27,20 @@ struct api_cursor {
     uint64_t left_id, left_no; /* of the draining server shown last (facts.h); 0: none yet */
     uint64_t left_end;         /* … and drain_no of the last that was at the beginning */
     char href[POOL_NAME_MAX + 32]; /* of the list */
+    struct metrics_cursor metrics; /* where it is no list but those */
 };
 
+/* A list is made with begin, next and end, any other text with page. */
 struct api_pages_kind {
+    const char *type; /* of the text; NULL: JSON */
     void (*begin)(struct api_json_list *l, const struct api_cursor *at);
     /* Adds one more; false: there is none. */
     bool (*next)(const struct manager *m, struct api_cursor *at, struct api_json_list *l);
     /* Behind the last; NULL: nothing. */
     void (*end)(const struct manager *m, const struct api_cursor *at, struct api_json_list *l);
+    /* About so many bytes, malloc'd; NULL: out of memory. */
+    char *(*page)(const struct manager *m, struct metrics_cursor *at, size_t bytes,
+                  bool *is_last);
 };
 
 /* For a kind's next: the draining server that is to be shown now; NULL: there is none. */

@@ -4,6 +4,7 @@
 #include "base/fault.h"
 #include "http/reply.h"
 #include "log/log.h"
+#include "manager/api_accept.h"
 #include "manager/api_int.h"
 #include "manager/api_problem.h"
 #include "manager/manager.h"
@@ -33,6 +34,7 @@ static const struct {
     {503, "nomem", "out of memory"},
     {415, "unsupported_media_type",
      "a body must be JSON: application/json or application/merge-patch+json"},
+    {404, "not_found", "this address has GET /metrics and nothing else"},
 };
 enum refusal {
     REFUSE_NONE,
@@ -43,7 +45,8 @@ enum refusal {
     REFUSE_BODY,
     REFUSE_CONNECT,
     REFUSE_MEMORY,
-    REFUSE_TYPE
+    REFUSE_TYPE,
+    REFUSE_ALL_ELSE
 };
 
 static size_t long_bytes(size_t cap)
@@ -117,6 +120,16 @@ void api_handle(struct api_conn *ac)
     }
 }
 
+static bool wants_openmetrics(const struct msg *m)
+{
+    struct api_accept accept = {0};
+
+    for (unsigned i = 0; i < m->field_n; i++)
+        if (span_is_equal_nocase(msg_field_name(m, &m->fields[i]), SPAN("Accept")))
+            api_accept_read(msg_field_value(m, &m->fields[i]), &accept);
+    return api_accept_is_openmetrics(&accept);
+}
+
 static bool prefers_minimal(const struct msg *m)
 {
     bool is_minimal = false;
@@ -131,14 +144,23 @@ static bool prefers_minimal(const struct msg *m)
     return false;
 }
 
-/* What load balancers ask: it tells nothing that is worth a token. */
-static bool is_open_to_all(const struct api_conn *ac, const struct msg *m)
+/* Whose request without a body it is; NULL: nobody's. */
+static api_handler_fn find_handler(const struct api_conn *ac, const struct msg *m)
 {
     struct api_match match;
 
-    return m->body == MSG_BODY_NONE &&
-           api_route_find(routes, ROUTES_N, msg_method(m), ac->path, &match) == 0 &&
-           (match.handler == api_health_get || match.handler == api_ready_get);
+    if (m->body != MSG_BODY_NONE ||
+        api_route_find(routes, ROUTES_N, msg_method(m), ac->path, &match) < 0)
+        return NULL;
+    return match.handler;
+}
+
+/* What load balancers ask: it tells nothing that is worth a token. */
+static bool is_open_to_all(const struct api_conn *ac, const struct msg *m)
+{
+    const api_handler_fn handler = find_handler(ac, m);
+
+    return handler == api_health_get || handler == api_ready_get;
 }
 
 static bool may_ask(const struct api_conn *ac, const struct msg *m)
@@ -189,6 +211,9 @@ static enum refusal judge_head(struct api_conn *ac, const struct msg *m)
     /* What was cut off stands before it. */
     ac->is_below_v1 = rc == 0 && ac->path.ptr != ac->target;
     read_query(ac, m);
+    if (ac->is_metrics)
+        return rc == 0 && find_handler(ac, m) == api_metrics_get ? REFUSE_NONE
+                                                                 : REFUSE_ALL_ELSE;
     if (rc == 0 && is_open_to_all(ac, m))
         return REFUSE_NONE;
     enum refusal refusal = judge_caller(ac, m);
@@ -224,6 +249,7 @@ static void on_head(struct api_conn *ac, const struct msg *m)
     ac->path = SPAN_NONE;
     ac->tag = 0;
     api_tag_read(m, &ac->conditions);
+    ac->wants_openmetrics = wants_openmetrics(m);
     ac->wants_little = prefers_minimal(m);
     ac->is_shortened = ac->is_passing = false;
     ac->knows_1xx = m->version >= 11;

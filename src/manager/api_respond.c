@@ -10,6 +10,7 @@
 #include "manager/manager.h"
 
 enum { SEND_PIECE_BYTES = 64 * 1024 };
+#define JSON_TYPE "application/json"
 
 #define API_RETRY_AFTER_S "1"
 
@@ -223,7 +224,7 @@ static bool respond_by_tag(struct api_conn *ac)
     return status != 0;
 }
 
-void api_respond(struct api_conn *ac, unsigned status, char *text)
+void api_respond_text(struct api_conn *ac, unsigned status, char *text, const char *type)
 {
     const bool is_document = is_read(ac) && status == 200 && text != NULL;
 
@@ -234,7 +235,12 @@ void api_respond(struct api_conn *ac, unsigned status, char *text)
         return;
     }
     ac->is_passing = ac->is_passing || text == NULL;
-    respond(ac, text != NULL ? status : 503, text, "application/json");
+    respond(ac, text != NULL ? status : 503, text, type);
+}
+
+void api_respond(struct api_conn *ac, unsigned status, char *text)
+{
+    api_respond_text(ac, status, text, JSON_TYPE);
 }
 
 void api_respond_pages(struct api_conn *ac, unsigned status, const struct api_pages_kind *kind,
@@ -245,7 +251,7 @@ void api_respond_pages(struct api_conn *ac, unsigned status, const struct api_pa
     if (is_read(ac) && ac->tag != 0 && respond_by_tag(ac))
         return;
     ac->pages = api_pages_new(ac->m, kind, at, &first);
-    api_respond(ac, status, first);
+    api_respond_text(ac, status, first, kind->type != NULL ? kind->type : JSON_TYPE);
 }
 
 void api_respond_nothing(struct api_conn *ac)

@@ -166,7 +166,7 @@ static void end(const struct manager *m, const struct api_cursor *at, struct api
 
 void api_servers_list(struct api_conn *ac)
 {
-    static const struct api_pages_kind kind = {begin, next, end};
+    static const struct api_pages_kind kind = {.begin = begin, .next = next, .end = end};
     const struct pool *p = api_find_pool(ac);
     struct api_cursor at = {0};
 

@@ -217,13 +217,11 @@ static void on_timer(struct timer *t)
 
 int change_new(struct manager *m, struct pool_command *c, struct change **out)
 {
-    struct change *ch;
-
     if (m->changes->n >= CHANGES_MAX)
         return WERR_AGAIN;
     if (getrandom(c->request_id, sizeof(c->request_id), 0) != sizeof(c->request_id))
         return WERR_IO;
-    ch = fault_malloc(sizeof(*ch));
+    struct change *ch = fault_malloc(sizeof(*ch));
     if (ch == NULL)
         return WERR_NOMEM;
     memset(ch, 0, sizeof(*ch));

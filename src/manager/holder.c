@@ -54,11 +54,10 @@ static void note_file(struct inodes *found, const char *path, uint16_t port)
 static bool is_one_of(const struct inodes *found, const char *link)
 {
     static const char kind[] = "socket:[";
-    unsigned long inode;
 
     if (strncmp(link, kind, sizeof(kind) - 1) != 0)
         return false;
-    inode = strtoul(link + sizeof(kind) - 1, NULL, 10);
+    unsigned long inode = strtoul(link + sizeof(kind) - 1, NULL, 10);
     for (unsigned i = 0; i < found->n; i++)
         if (found->at[i] == inode)
             return true;
@@ -77,10 +76,8 @@ static bool holds(long pid, const struct inodes *found)
     if (dir == NULL)
         return false;
     while (!yes && (entry = readdir(dir)) != NULL) {
-        ssize_t n;
-
         snprintf(path, sizeof(path), "/proc/%ld/fd/%s", pid, entry->d_name);
-        n = readlink(path, link, sizeof(link) - 1);
+        ssize_t n = readlink(path, link, sizeof(link) - 1);
         link[n > 0 ? n : 0] = '\0';
         yes = is_one_of(found, link);
     }

@@ -27,6 +27,8 @@ void listeners_note_own(struct manager *m)
         own_addresses_add(&m->own, &m->config->ip[i]);
     for (unsigned i = 0; i < m->config->admin_ip_n; i++)
         own_addresses_add(&m->own, &m->config->admin_ip[i]);
+    for (unsigned i = 0; i < m->config->metrics_ip_n; i++)
+        own_addresses_add(&m->own, &m->config->metrics_ip[i]);
 }
 
 /* Whose address it is: "default", or, where only some have ,proxy, for those "proxy"; what is

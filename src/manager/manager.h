@@ -70,7 +70,8 @@ struct manager {
     struct stats *stats;
     struct rand_state rand;
     unsigned worker_n;
-    uint64_t fd_limit; /* descriptors that this process may have */
+    uint64_t fd_limit;   /* descriptors that this process may have */
+    uint64_t started_us; /* wall clock */
     /* what people want: changed by committed entries alone, in servers.c and restore.c */
     struct cluster *cluster;
     struct pool_state *pool;

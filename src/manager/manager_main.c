@@ -214,6 +214,7 @@ static int start_loop(struct manager *m)
     m->loop = loop_epoll_new();
     if (m->loop == NULL)
         return manager_fail_start("can't start the loop", werr_from_errno(errno));
+    m->started_us = loop_wall_us(m->loop);
     int rc = conn_shared_init(&m->shared, m->loop);
     if (rc < 0)
         return manager_fail_start("can't start", rc);

@@ -399,10 +399,8 @@ void resolve_free(struct resolve *r)
 
 int resolve_add(struct resolve *r, uint64_t server_id, const char *host, uint16_t port)
 {
-    struct resolve_name *n;
-
     MUST(find_name(r, server_id) == NULL);
-    n = fault_malloc(sizeof(*n));
+    struct resolve_name *n = fault_malloc(sizeof(*n));
     if (n == NULL)
         return WERR_NOMEM;
     *n = (struct resolve_name){0};

@@ -90,12 +90,11 @@ static unsigned join_halves(const struct resolve_name *n, struct addr *addrs)
 static int tell_addrs(struct resolve_name *n, const struct addr *addrs, unsigned addr_n)
 {
     const struct resolve_hooks *hooks = n->hooks;
-    struct addr *told;
-    int rc;
 
     MUST(addr_n > 0);
-    told = malloc(addr_n * sizeof(*told));
-    rc = told != NULL ? hooks->on_addrs(hooks->arg, n->server_id, addrs, addr_n) : WERR_NOMEM;
+    struct addr *told = malloc(addr_n * sizeof(*told));
+    int rc =
+        told != NULL ? hooks->on_addrs(hooks->arg, n->server_id, addrs, addr_n) : WERR_NOMEM;
     if (rc < 0) {
         free(told);
         return rc;

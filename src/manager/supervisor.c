@@ -150,11 +150,10 @@ static void run_child(const struct slot *slot, int channel_fd)
 static pid_t fork_child(const struct slot *slot, int channel_fd)
 {
     sigset_t all, before;
-    pid_t pid;
 
     sigfillset(&all);
     (void)sigprocmask(SIG_SETMASK, &all, &before);
-    pid = fork();
+    pid_t pid = fork();
     if (pid == 0)
         run_child(slot, channel_fd);
     (void)sigprocmask(SIG_SETMASK, &before, NULL);
@@ -170,12 +169,11 @@ static int fork_error(int errnum)
 static int start_process(struct slot *slot)
 {
     int pair[2];
-    pid_t pid;
     int rc = listen_pair(pair);
 
     if (rc < 0)
         return rc;
-    pid = fork_child(slot, pair[1]);
+    pid_t pid = fork_child(slot, pair[1]);
     rc = pid < 0 ? fork_error(errno) : 0;
     (void)close(pair[1]);
     if (pid < 0) {

@@ -78,10 +78,9 @@ static void want_all(struct supervisor *s, unsigned n)
 int supervisor_resize(struct supervisor *s, unsigned n, uint32_t limit_ms)
 {
     const struct listening *l;
-    int rc;
 
     MUST(n > 0 && n <= CONFIG_WORKERS_MAX && !s->slots.is_draining);
-    rc = make_room(s, n);
+    int rc = make_room(s, n);
     if (rc == 0)
         rc = retire_all(s, n, limit_ms);
     if (rc < 0)

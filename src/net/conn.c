@@ -33,9 +33,9 @@ void conn_set_pending(struct conn *c)
 {
     struct conn_shared *s = c->shared;
 
-    if (c->state == CONN_SETTLING || c->pending_next)
+    if (c->state == CONN_SETTLING || c->pending_next != NULL)
         return;
-    c->pending_next = s->pending ? s->pending : c;
+    c->pending_next = s->pending != NULL ? s->pending : c;
     s->pending = c;
 }
 
@@ -48,15 +48,15 @@ void conn_drop_pending(struct conn *c)
 {
     struct conn *before = c->shared->pending;
 
-    if (c->state == CONN_SETTLING || !c->pending_next)
+    if (c->state == CONN_SETTLING || c->pending_next == NULL)
         return;
     if (before == c) {
         c->shared->pending = next_pending(c);
     } else {
-        while (before && next_pending(before) != c)
+        while (before != NULL && next_pending(before) != c)
             before = next_pending(before);
-        MUST(before);
-        before->pending_next = next_pending(c) ? c->pending_next : before;
+        MUST(before != NULL);
+        before->pending_next = next_pending(c) != NULL ? c->pending_next : before;
     }
     c->pending_next = NULL;
 }
@@ -98,7 +98,7 @@ static void end_congestion(struct conn *c)
     if (!(c->flags & CONN_CONGESTED))
         return;
     c->flags &= (uint8_t)~CONN_CONGESTED;
-    if (c->ops->on_drained)
+    if (c->ops->on_drained != NULL)
         c->ops->on_drained(c);
 }
 
@@ -121,12 +121,12 @@ static void after_callback(void *arg)
 {
     struct conn_shared *s = arg;
 
-    while (s->outv_owner || s->pending) {
+    while (s->outv_owner != NULL || s->pending != NULL) {
         struct conn *c = s->pending;
 
-        if (s->outv_owner)
+        if (s->outv_owner != NULL)
             conn_end_output(s->outv_owner);
-        if (!c)
+        if (c == NULL)
             continue;
         MUST(c->magic == CONN_MAGIC);
         conn_drop_pending(c);
@@ -150,9 +150,9 @@ int conn_shared_init(struct conn_shared *s, struct loop *loop)
     if (rc == 0) {
         s->store = bufq_store_new(STORE_KEEP_BYTES);
         s->hold = conn_hold_new(loop);
-        s->codecs = s->store ? codec_shared_new(s->store) : NULL;
+        s->codecs = s->store != NULL ? codec_shared_new(s->store) : NULL;
     }
-    if (!s->hold || !s->codecs) {
+    if (s->hold == NULL || s->codecs == NULL) {
         conn_shared_fini(s);
         s->loop = NULL;
         return WERR_NOMEM;
@@ -245,14 +245,14 @@ static void on_timer(struct timer *t)
         conn_time_flush(c);
     else if (!conn_is_open(c))
         conn_close(c, CONN_CLOSE_NOW);
-    else if (c->ops->on_timer)
+    else if (c->ops->on_timer != NULL)
         c->ops->on_timer(c);
 }
 
 static int conn_init(struct conn *c, struct conn_shared *shared, const struct conn_ops *ops,
                      struct codec *codec)
 {
-    if (!codec)
+    if (codec == NULL)
         return WERR_NOMEM;
     c->codec = codec;
     c->codec->up = &conn_codec_ops;
@@ -285,7 +285,7 @@ int conn_accept(struct conn *c, struct conn_shared *shared, const struct conn_op
     accepted_take(a, &c->sock, &conn_sock_ops);
     sock_bound(&c->sock);
     begin(c, "accepted");
-    if (ops->on_open)
+    if (ops->on_open != NULL)
         ops->on_open(c, 0);
     return 0;
 }
@@ -329,7 +329,7 @@ static void close_sock(struct conn *c, bool abort_it, const char *why)
 
 uint32_t conn_flush_limit_ms(const struct conn *c)
 {
-    return c->ops->flush_limit_ms ? c->ops->flush_limit_ms(c) : CONN_FLUSH_LIMIT_MS;
+    return c->ops->flush_limit_ms != NULL ? c->ops->flush_limit_ms(c) : CONN_FLUSH_LIMIT_MS;
 }
 
 void conn_time_flush(struct conn *c)
@@ -373,15 +373,13 @@ void conn_close(struct conn *c, enum conn_close_how how)
 
 void conn_finish_flush(struct conn *c)
 {
-    bool lingers;
-
     MUST(c->state == CONN_FLUSHING && !c->held && bufq_len(&c->out) == 0);
     if (c->flags & CONN_RESETS) {
         conn_begin_settling(c);
         return;
     }
     /* Unread bytes make of close a reset, which could overtake the response's end. */
-    lingers = (c->flags & CONN_LINGERS) || sock_has_more(&c->sock);
+    bool lingers = (c->flags & CONN_LINGERS) || sock_has_more(&c->sock);
     /* There is nothing to wait for from a peer that has ended. */
     if (!lingers || (c->sock.flags & SOCK_EOF)) {
         if (c->sock.flags & SOCK_FIN_NEXT)

@@ -46,7 +46,7 @@ void conn_note_queued(struct conn_shared *s)
     if (held == s->queued_bytes)
         return;
     s->queued_bytes = held;
-    if (s->queued_gauge)
+    if (s->queued_gauge != NULL)
         __atomic_store_n(s->queued_gauge, held, __ATOMIC_RELAXED);
     follow(s);
 }

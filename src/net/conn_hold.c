@@ -54,7 +54,7 @@ static void send_those(struct conn_hold *h, uint8_t flag)
     for (unsigned i = 0; i < h->n; i++) {
         struct entry *e = &h->entries[i];
 
-        if (e->conn && (e->conn->flags & CONN_ASKS) == flag)
+        if (e->conn != NULL && (e->conn->flags & CONN_ASKS) == flag)
             send_entry(h, e);
     }
 }
@@ -78,7 +78,7 @@ struct conn_hold *conn_hold_new(struct loop *l)
 {
     struct conn_hold *h = fault_malloc(sizeof(*h));
 
-    if (!h)
+    if (h == NULL)
         return NULL;
     h->loop = l;
     h->work = (struct loop_work){.run = end_turn};
@@ -90,7 +90,7 @@ struct conn_hold *conn_hold_new(struct loop *l)
 
 void conn_hold_free(struct conn_hold *h)
 {
-    if (h)
+    if (h != NULL)
         loop_undefer(h->loop, &h->work);
     free(h);
 }

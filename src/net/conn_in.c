@@ -16,7 +16,7 @@ static void on_flow(struct codec *codec, struct codec_stream *st, bool is_full)
 
     MUST(c->magic == CONN_MAGIC && c->codec == codec);
     conn_set_pending(c); /* the codec may have more to say */
-    if (c->state == CONN_OPEN && c->ops->on_flow)
+    if (c->state == CONN_OPEN && c->ops->on_flow != NULL)
         c->ops->on_flow(c, st, is_full);
 }
 
@@ -24,7 +24,7 @@ const struct codec_owner_ops conn_codec_ops = {.event = on_event, .flow = on_flo
 
 void conn_expect_prologue(struct conn *c)
 {
-    MUST(c->feeding == FEEDING_IDLE && bufq_len(&c->in) == 0 && c->ops->on_prologue);
+    MUST(c->feeding == FEEDING_IDLE && bufq_len(&c->in) == 0 && c->ops->on_prologue != NULL);
     c->feeding = FEEDING_PROLOGUE;
 }
 
@@ -69,7 +69,7 @@ static void tell_eof(struct conn *c)
 
 static void tell_unread(struct conn *c)
 {
-    if (bufq_len(&c->in) > 0 && c->state == CONN_OPEN && c->ops->on_unread)
+    if (bufq_len(&c->in) > 0 && c->state == CONN_OPEN && c->ops->on_unread != NULL)
         c->ops->on_unread(c);
 }
 
@@ -83,7 +83,7 @@ void conn_feed_queue(struct conn *c)
         if (c->state != CONN_OPEN)
             return;
         /* What was handed on still lies in the queue. */
-        if (used > 0 && c->shared->outv_owner)
+        if (used > 0 && c->shared->outv_owner != NULL)
             conn_end_output(c->shared->outv_owner);
         bufq_drop(&c->in, c->shared->store, used);
     }
@@ -97,11 +97,9 @@ void conn_feed_queue(struct conn *c)
 /* Bytes that find no room are a hole: nothing more may be read behind it. */
 static bool keep(struct conn *c, struct span rest)
 {
-    int rc;
-
     if (rest.len == 0 || c->state != CONN_OPEN)
         return true;
-    rc = bufq_push(&c->in, c->shared->store, rest, CONN_IN_MAX_BYTES);
+    int rc = bufq_push(&c->in, c->shared->store, rest, CONN_IN_MAX_BYTES);
     if (rc == 0)
         return true;
     conn_send_held(c);

@@ -74,7 +74,7 @@ void conn_on_spliced(struct sock *s, struct sock *to, size_t n, struct span left
 void conn_give_output(struct conn *c);
 static inline void conn_ask_output(struct conn *c)
 {
-    if (c->codec->ops->output)
+    if (c->codec->ops->output != NULL)
         conn_give_output(c);
 }
 

@@ -19,7 +19,7 @@ static inline struct outv *claim(struct conn *c, size_t own_bytes, unsigned piec
     struct conn_shared *s = c->shared;
 
     if (s->outv_owner != c) {
-        if (s->outv_owner)
+        if (s->outv_owner != NULL)
             conn_end_output(s->outv_owner);
         conn_send_held(c);
         s->outv_owner = c;
@@ -43,11 +43,9 @@ void conn_send_prologue(struct conn *c, struct span bytes)
 
 void conn_stream_send_head(struct conn *c, struct codec_stream *st, const struct msg *m)
 {
-    size_t room;
-
     if (!conn_can_send(c))
         return;
-    room = c->codec->ops->head_room(c->codec, m);
+    size_t room = c->codec->ops->head_room(c->codec, m);
     codec_send_head(c->codec, st, m, claim(c, room, CODEC_BODY_PIECES));
 }
 
@@ -66,7 +64,7 @@ void conn_stream_send_end(struct conn *c, struct codec_stream *st, const struct 
 
     if (!conn_can_send(c))
         return;
-    if (trailers)
+    if (trailers != NULL)
         room += c->codec->ops->head_room(c->codec, trailers);
     codec_send_end(c->codec, st, trailers, claim(c, room, CODEC_BODY_PIECES));
 }
@@ -80,13 +78,12 @@ static int queue_rest(struct conn *c, const struct iovec *iov, unsigned n, size_
 {
     for (unsigned i = 0; i < n; i++) {
         struct span piece = span_from(iov[i].iov_base, iov[i].iov_len);
-        int rc;
 
         if (taken >= piece.len) {
             taken -= piece.len;
             continue;
         }
-        rc = conn_queue(c, span_skip(piece, taken));
+        int rc = conn_queue(c, span_skip(piece, taken));
         if (rc < 0)
             return rc;
         taken = 0;
@@ -100,14 +97,13 @@ void conn_set_congested(struct conn *c)
         return;
     c->flags |= CONN_CONGESTED;
     conn_look(c);
-    if (c->state == CONN_OPEN && c->ops->on_congested)
+    if (c->state == CONN_OPEN && c->ops->on_congested != NULL)
         c->ops->on_congested(c);
 }
 
 static int push_out(struct conn *c, const struct iovec *iov, unsigned n, size_t bytes)
 {
     int64_t taken = 0;
-    int rc;
 
     if (bufq_len(&c->out) == 0) {
         taken = sock_send(&c->sock, iov, n);
@@ -118,7 +114,7 @@ static int push_out(struct conn *c, const struct iovec *iov, unsigned n, size_t 
         if ((size_t)taken == bytes)
             return 0;
     }
-    rc = queue_rest(c, iov, n, (size_t)taken);
+    int rc = queue_rest(c, iov, n, (size_t)taken);
     if (rc == 0)
         conn_set_congested(c);
     return rc;
@@ -179,7 +175,7 @@ static void tell_progress(struct conn *c)
     conn_look(c);
     if (c->state == CONN_FLUSHING)
         conn_time_flush(c);
-    else if (c->state == CONN_OPEN && c->ops->on_progress)
+    else if (c->state == CONN_OPEN && c->ops->on_progress != NULL)
         c->ops->on_progress(c);
 }
 
@@ -215,6 +211,6 @@ void conn_on_send(struct sock *s, int error)
     if (c->sending == SENDING_LAST)
         finish_shut(c);
     conn_ask_output(c);
-    if (c->state == CONN_OPEN && !conn_is_congested(c) && c->ops->on_drained)
+    if (c->state == CONN_OPEN && !conn_is_congested(c) && c->ops->on_drained != NULL)
         c->ops->on_drained(c);
 }

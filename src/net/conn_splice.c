@@ -21,17 +21,16 @@ static bool is_ready(const struct conn *to)
 struct sock *conn_splice_target(struct sock *s, size_t *max)
 {
     struct conn *c = conn_from_sock(s);
-    struct conn *to;
     uint64_t n = c->state == CONN_OPEN ? raw_in(c) : 0;
 
     /* Little is read at once when the queues are short of room: what the other side does not
      * take would be too much for them. */
-    if (n == 0 || *max < SPLICE_REST_MIN_BYTES || !c->ops->splice_target ||
+    if (n == 0 || *max < SPLICE_REST_MIN_BYTES || c->ops->splice_target == NULL ||
         bufq_len(&c->in) > 0)
         return NULL;
     MUST(c->reading == READING_ON && c->feeding == FEEDING_IDLE);
-    to = c->ops->splice_target(c);
-    if (!to || !is_ready(to))
+    struct conn *to = c->ops->splice_target(c);
+    if (to == NULL || !is_ready(to))
         return NULL;
     if (n > codec_raw_out(to->codec, NULL))
         return NULL; /* more than was announced: to be cut by who counts */

@@ -61,14 +61,13 @@ static int open_at(const struct addr *at, bool reuse_port, bool defer_accept,
                    struct addr *bound)
 {
     int fd = socket(at->family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    int errnum;
 
     if (fd < 0)
         return listen_error(errno);
     if (set_options(fd, at, reuse_port, defer_accept) == 0 &&
         bind_and_listen(fd, at, bound) == 0)
         return fd;
-    errnum = errno;
+    int errnum = errno;
     close(fd);
     return listen_error(errnum);
 }
@@ -109,17 +108,15 @@ bool listen_has_address(const struct addr *at)
 {
     struct addr any_port = *at;
     struct sockaddr_storage sa;
-    socklen_t len;
     bool has = true;
-    int fd;
 
     any_port.port = 0;
     if (addr_is_wildcard(at))
         return true;
-    fd = socket(at->family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    int fd = socket(at->family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
     if (fd < 0)
         return true;
-    len = addr_to_sockaddr(&any_port, &sa);
+    socklen_t len = addr_to_sockaddr(&any_port, &sa);
     if (bind(fd, (struct sockaddr *)&sa, len) < 0)
         has = errno != EADDRNOTAVAIL;
     close(fd);
@@ -155,11 +152,10 @@ int listen_pair(int fds[2])
 unsigned long listen_raise_fd_limit(void)
 {
     struct rlimit limit;
-    struct rlimit raised;
 
     if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
         return 0;
-    raised = limit;
+    struct rlimit raised = limit;
     raised.rlim_cur = limit.rlim_max;
     if (setrlimit(RLIMIT_NOFILE, &raised) == 0)
         return raised.rlim_cur;

@@ -238,16 +238,15 @@ static void serve_splice(struct loop *l, struct sock *s, struct sock *to, size_t
 static void serve_recv(struct loop *l, struct sock *s)
 {
     size_t ask = sock_read_max(s);
-    bool may_splice = s->ops->splice_target && !has_flags(s, SOCK_URGENT);
+    bool may_splice = s->ops->splice_target != NULL && !has_flags(s, SOCK_URGENT);
     struct sock *to = may_splice ? s->ops->splice_target(s, &ask) : NULL;
-    int64_t n;
 
-    if (to) {
+    if (to != NULL) {
         serve_splice(l, s, to, ask);
         return;
     }
-    n = has_flags(s, SOCK_RIGHTS) ? loop_recv_right(l, s, ask)
-                                  : l->ops->recv(l, s, l->scratch, ask);
+    int64_t n = has_flags(s, SOCK_RIGHTS) ? loop_recv_right(l, s, ask)
+                                          : l->ops->recv(l, s, l->scratch, ask);
     if (n <= 0) {
         end_recv(l, s, (int)n);
         return;
@@ -394,8 +393,6 @@ static int64_t shorten_wait_for_timer(const struct loop *l, int64_t max_wait_ms)
 
 bool loop_turn(struct loop *l, int64_t max_wait_ms)
 {
-    bool goes_on;
-
     register_parked(l);
     l->ops->wait(l, loop_is_idle(l) ? shorten_wait_for_timer(l, max_wait_ms) : 0);
     run_ready(l);
@@ -403,7 +400,7 @@ bool loop_turn(struct loop *l, int64_t max_wait_ms)
         loop_run_after(l);
     run_work(l);
     run_closing(l);
-    goes_on = !l->stopped;
+    bool goes_on = !l->stopped;
     l->stopped = false;
     return goes_on;
 }

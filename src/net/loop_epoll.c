@@ -70,11 +70,10 @@ static void set_alarm(struct loop_epoll *e, uint64_t due_us)
 static void wait_epoll(struct loop *l, int64_t max_wait_ms)
 {
     struct loop_epoll *e = from_loop(l);
-    int n;
 
     if (max_wait_ms > 0)
         set_alarm(e, (l->now_us / 1000 + (uint64_t)max_wait_ms) * 1000);
-    n = epoll_wait(e->epfd, e->events, EPOLL_BATCH, max_wait_ms == 0 ? 0 : -1);
+    int n = epoll_wait(e->epfd, e->events, EPOLL_BATCH, max_wait_ms == 0 ? 0 : -1);
 
     l->now_us = clock_mono_us();
     l->wall_us = clock_wall_us();
@@ -82,7 +81,7 @@ static void wait_epoll(struct loop *l, int64_t max_wait_ms)
     if (n < EPOLL_BATCH)
         l->round_n++;
     for (int i = 0; i < n; i++) {
-        if (e->events[i].data.ptr)
+        if (e->events[i].data.ptr != NULL)
             loop_mark(e->events[i].data.ptr, flags_from_events(e->events[i].events));
         else
             e->due_us = UINT64_MAX;
@@ -287,7 +286,6 @@ static int connect_epoll(struct loop *l, struct sock *s, const struct addr *to)
     struct sockaddr_storage sa;
     socklen_t sa_len = addr_to_sockaddr(to, &sa);
     int on = 1;
-    int rc;
 
     (void)l;
     s->fd = socket(to->family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
@@ -296,7 +294,7 @@ static int connect_epoll(struct loop *l, struct sock *s, const struct addr *to)
     if (setsockopt(s->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on)) == 0 &&
         connect(s->fd, (struct sockaddr *)&sa, sa_len) == 0)
         return 0;
-    rc = connect_error(errno);
+    int rc = connect_error(errno);
     if (rc != WERR_AGAIN) {
         close(s->fd);
         s->fd = -1;

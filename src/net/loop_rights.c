@@ -21,14 +21,13 @@ void sock_take_rights(struct sock *s)
 int64_t sock_send_right(struct sock *s, const struct iovec *iov, unsigned n, int fd)
 {
     size_t all = 0;
-    int64_t taken;
 
     MUST(s->loop->ops->send_right != NULL);
     if (!sock_is_open(s))
         return WERR_CLOSED;
     for (unsigned i = 0; i < n; i++)
         all += iov[i].iov_len;
-    taken = s->loop->ops->send_right(s->loop, s, iov, n, fd);
+    int64_t taken = s->loop->ops->send_right(s->loop, s, iov, n, fd);
     if (taken == WERR_AGAIN)
         taken = 0;
     if (taken >= 0 && (size_t)taken < all)

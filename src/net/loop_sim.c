@@ -110,10 +110,7 @@ static int64_t send_sim(struct loop *l, struct sock *s, const struct iovec *iov,
 {
     struct loop_sim *m = sim_from_loop(l);
     struct sim_end *e = sim_end_of(l, s->fd);
-    struct sim_event *ev;
     size_t all = 0;
-    uint32_t room;
-    uint32_t taken;
 
     if (strikes_reset(m) && !e->has_reset)
         sim_break_end(m, e);
@@ -122,18 +119,18 @@ static int64_t send_sim(struct loop *l, struct sock *s, const struct iovec *iov,
     e->has_error = false;
     if (e->has_reset || e->is_shut || e->peer == NULL)
         return WERR_RESET;
-    room = sim_room_for(e->peer);
+    uint32_t room = sim_room_for(e->peer);
     for (unsigned i = 0; i < n; i++)
         all += iov[i].iov_len;
     e->wants_room = all > room;
     if (room == 0)
         return WERR_AGAIN;
-    taken = at_most(m, all < room ? (uint32_t)all : room, m->faults.short_sends);
+    uint32_t taken = at_most(m, all < room ? (uint32_t)all : room, m->faults.short_sends);
     if (taken < all && taken < room) {
         e->wants_room = false;
         sim_post_signal(m, SIM_ROOM, e);
     }
-    ev = sim_new_event(SIM_DATA, e->peer, taken);
+    struct sim_event *ev = sim_new_event(SIM_DATA, e->peer, taken);
     gather(ev, iov, n);
     e->peer->travelling += taken;
     sim_post_event(m, ev);
@@ -165,7 +162,7 @@ static uint32_t unacked_sim(struct loop *l, const struct sock *s)
 {
     const struct sim_end *peer = sim_end_of(l, s->fd)->peer;
 
-    return peer ? peer->travelling + peer->unread : 0;
+    return peer != NULL ? peer->travelling + peer->unread : 0;
 }
 
 static struct sim_end *find_listener(struct loop_sim *m, const struct addr *at)
@@ -226,16 +223,13 @@ static int connect_sim(struct loop *l, struct sock *s, const struct addr *to)
 {
     struct loop_sim *m = sim_from_loop(l);
     struct sim_end *listener = find_listener(m, to);
-    struct sim_end *client;
-    struct sim_end *server;
-    struct sim_event *ev;
     int route = route_to(m, to);
 
     if (strikes_fault(m))
         return WERR_NO_FD;
     if (route != 0 && route != WERR_AGAIN)
         return route;
-    client = sim_new_end(m);
+    struct sim_end *client = sim_new_end(m);
     s->fd = client->handle;
     client->connect_result = WERR_AGAIN;
     client->local = local_addr_for(m, to);
@@ -245,10 +239,10 @@ static int connect_sim(struct loop *l, struct sock *s, const struct addr *to)
         sim_post_connected(m, client, WERR_REFUSED);
         return WERR_AGAIN;
     }
-    server = sim_new_end(m);
+    struct sim_end *server = sim_new_end(m);
     server->local = *to;
     sim_join_ends(client, server);
-    ev = sim_new_event(SIM_SYN, server, 0);
+    struct sim_event *ev = sim_new_event(SIM_SYN, server, 0);
     ev->listener = listener;
     sim_post_event(m, ev);
     return WERR_AGAIN;
@@ -379,11 +373,10 @@ void loop_sim_set_faults(struct loop *l, const struct loop_sim_faults *faults)
 int loop_sim_listen(struct loop *l, const struct addr *at)
 {
     struct loop_sim *m = sim_from_loop(l);
-    struct sim_end *e;
 
     if (at->port != 0 && find_listener(m, at) != NULL)
         return WERR_ADDR_IN_USE;
-    e = sim_new_end(m);
+    struct sim_end *e = sim_new_end(m);
     e->is_listener = true;
     e->local = *at;
     if (at->port == 0)

@@ -30,10 +30,8 @@ void sock_adopt(struct loop *l, struct sock *s, const struct sock_ops *ops, int 
 int sock_connect(struct loop *l, struct sock *s, const struct sock_ops *ops,
                  const struct addr *to)
 {
-    int rc;
-
     loop_open(l, s, ops, 0);
-    rc = l->ops->connect(l, s, to);
+    int rc = l->ops->connect(l, s, to);
     if (rc == WERR_AGAIN) {
         s->flags |= SOCK_CONNECTING;
         loop_register(l, s);
@@ -108,14 +106,14 @@ static size_t sum_bytes(const struct iovec *iov, unsigned n)
 int64_t sock_send(struct sock *s, const struct iovec *iov, unsigned n)
 {
     size_t all = sum_bytes(iov, n);
-    int64_t taken;
 
     MUST(n <= OUTV_PIECES);
     if (!sock_is_open(s))
         return WERR_CLOSED;
     if (all == 0)
         return 0;
-    taken = s->flags & SOCK_CONNECTING ? WERR_AGAIN : s->loop->ops->send(s->loop, s, iov, n);
+    int64_t taken =
+        s->flags & SOCK_CONNECTING ? WERR_AGAIN : s->loop->ops->send(s->loop, s, iov, n);
     if (taken == WERR_AGAIN)
         taken = 0;
     if (taken >= 0 && (size_t)taken < all)

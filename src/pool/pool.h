@@ -36,6 +36,7 @@ enum pool_limits {
     POOL_META_VALUE_MAX = 256,
     POOL_WEIGHT_MAX = 256,
     POOL_DRAIN_MS_MAX = 86400000,
+    POOL_MAX_REQUESTS_MAX = 1000000,
     POOL_SERVERS_MAX = 16384, /* of all pools */
     POOL_POOLS_MAX = 4096,
     POOL_URL_MAX = 300
@@ -67,6 +68,7 @@ struct pool_server {
     bool map_host;
     uint8_t proxy_protocol; /* of the connections to it: 0 none, 2 version 2 */
     uint8_t admin;          /* enum pool_admin */
+    uint32_t max_requests;  /* in flight on it at once, of a whole node; 0: no limit */
     uint32_t drain_ms;      /* how long it may finish its work; 0 when enabled */
     uint16_t meta_n;
     struct pool_meta *meta;    /* sorted by key */

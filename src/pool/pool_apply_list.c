@@ -141,6 +141,7 @@ static void change_one(struct plan *plan, struct pool_server *now, struct pool_s
         now->weight = next->weight;
         now->map_host = next->map_host;
         now->proxy_protocol = next->proxy_protocol;
+        now->max_requests = next->max_requests;
         now->meta = next->meta;
         now->meta_n = next->meta_n;
         now->health = next->health;

@@ -116,6 +116,8 @@ static void set_numbers(const struct pool_command *c, struct pool_server *next)
         next->map_host = c->server.map_host;
     if ((set & POOL_SET_PROXY_PROTOCOL) != 0)
         next->proxy_protocol = c->server.proxy_protocol;
+    if ((set & POOL_SET_MAX_REQUESTS) != 0)
+        next->max_requests = c->server.max_requests;
 }
 
 static void note_changed(struct pool_state *s, struct pool_server *server,
@@ -201,6 +203,7 @@ uint32_t server_differs(const struct pool_server *a, const struct pool_server *b
     return (a->map_host != b->map_host ? POOL_SET_MAP_HOST : 0U) |
            (a->weight != b->weight ? POOL_SET_WEIGHT : 0U) |
            (a->proxy_protocol != b->proxy_protocol ? POOL_SET_PROXY_PROTOCOL : 0U) |
+           (a->max_requests != b->max_requests ? POOL_SET_MAX_REQUESTS : 0U) |
            (pool_health_is_equal(&a->health, &b->health) ? 0U : POOL_SET_HEALTH) |
            (is_equal_meta(a, b) ? 0U : POOL_SET_META);
 }
@@ -279,6 +282,15 @@ static int check_proxy_protocol(const struct pool_server *server, struct pool_er
     return WERR_INVALID;
 }
 
+static int check_max_requests(const struct pool_server *server, struct pool_error *error)
+{
+    if (server->max_requests <= POOL_MAX_REQUESTS_MAX)
+        return 0;
+    pool_error_set(error, "invalid_value", "max_requests",
+                   "max_requests must be a whole number from 0 to %d", POOL_MAX_REQUESTS_MAX);
+    return WERR_INVALID;
+}
+
 static int check_admin(const struct pool_server *server, struct pool_error *error)
 {
     if (server->admin > POOL_ADMIN_MAINTENANCE) {
@@ -298,6 +310,8 @@ static int check_members(const struct pool_command *c, uint32_t set, struct pool
     int rc = (set & POOL_SET_WEIGHT) != 0 ? check_weight(&c->server, error) : 0;
     if (rc == 0 && (set & POOL_SET_PROXY_PROTOCOL) != 0)
         rc = check_proxy_protocol(&c->server, error);
+    if (rc == 0 && (set & POOL_SET_MAX_REQUESTS) != 0)
+        rc = check_max_requests(&c->server, error);
     if (rc == 0 && (set & POOL_SET_META) != 0)
         rc = check_meta(&c->server, error);
     if (rc == 0 && (set & POOL_SET_HEALTH) != 0)

@@ -21,8 +21,8 @@ int pool_code_decode(struct span entry, struct pool_command *c) MUST_USE;
 
 /* API bodies. Unknown keys, wrong types and bad values are WERR_INVALID with *error naming the
  * field; unreadable JSON is WERR_SYNTAX with code invalid_json and detail "invalid JSON: …".
- * Keys of a server: url, map_host, weight, proxy_protocol, check{…}, meta{…}. *c is initialised
- * on success. */
+ * Keys of a server: url, map_host, weight, proxy_protocol, max_requests, check{…}, meta{…}. *c
+ * is initialised on success. */
 int pool_code_add_from_json(struct span body, struct pool_command *c,
                             struct pool_error *error) MUST_USE;
 /* PATCH of a server (JSON merge patch, RFC 7396: null in check or meta takes the override or
@@ -32,9 +32,9 @@ int pool_code_change_from_json(struct span body, const struct pool_server *serve
                                struct pool_command *c, struct pool_error *error) MUST_USE;
 /* PATCH of a pool: keys check{…}, policy ("round_robin", "least_outstanding", "p2c", "hash"),
  * hash_key ("address", "header:NAME", "cookie:NAME", "path") and the settings of
- * pool_settings.def: timeouts{…}, limits{…}, retry{…}, eject{…}, fail_open … Members that are
- * not there stay as they are. A setting of another kind is WERR_INVALID with code "moved", the
- * detail naming its place. */
+ * pool_settings.def: timeouts{…}, limits{…}, retry{…}, eject{…}, queue{…}, fail_open … Members
+ * that are not there stay as they are. A setting of another kind is WERR_INVALID with code
+ * "moved", the detail naming its place. */
 int pool_code_set_pool_from_json(struct span body, struct pool_command *c,
                                  struct pool_error *error) MUST_USE;
 /* POST of a pool: as a PATCH, and "name", which must be there; with a name from the route (PUT,
@@ -76,9 +76,10 @@ int pool_code_admin_from_json(struct span body, enum pool_admin admin, const str
                               struct pool_error *error) MUST_USE;
 
 /* Compact JSON of the description, malloc'd; for snapshots, digests and API documents. NULL: no
- * memory. A server: {"url":…,"map_host":…,"weight":…,"proxy_protocol":…,"admin":…,"drain_ms":…,
- * "check":{overrides},"meta":{…}}; a pool: {"name":…,"policy":…,"hash_key":…,settings…,
- * "check":{…}}; a listener: {"name":…,"addresses":[…],"protocol":…,"proxy_protocol":…,
+ * memory. A server: {"url":…,"map_host":…,"weight":…,"proxy_protocol":…,"max_requests":…,
+ * "admin":…,"drain_ms":…,"check":{overrides},"meta":{…}}; a pool:
+ * {"name":…,"policy":…,"hash_key":…,settings…, "check":{…}}; a listener:
+ * {"name":…,"addresses":[…],"protocol":…,"proxy_protocol":…,
  * "trusted_proxies":…,settings…,"default_action":{…}}; a rule: {"priority":…,
  * "conditions":{…},"action":{…}}. */
 char *pool_code_server_json(const struct pool_server *server);

@@ -51,6 +51,17 @@ static int read_proxy_protocol(struct reading *r, json_t *value)
     return 0;
 }
 
+static int read_max_requests(struct reading *r, json_t *value)
+{
+    uint64_t n = 0;
+    if (!json_is_null(value) && !code_number(value, 0, POOL_MAX_REQUESTS_MAX, &n))
+        return code_refuse_value(r, "max_requests",
+                                 "max_requests must be a whole number from 0 to 1000000");
+    r->c->server.max_requests = (uint32_t)n;
+    r->c->set |= POOL_SET_MAX_REQUESTS;
+    return 0;
+}
+
 static int read_admin(struct reading *r, json_t *value)
 {
     for (unsigned i = 0; json_is_string(value) && i <= POOL_ADMIN_MAINTENANCE; i++) {
@@ -160,12 +171,12 @@ static int read_meta(struct reading *r, json_t *value)
 
 enum { SEEN_URL = 1U << 0, SEEN_ADMIN = 1U << 1, SEEN_DRAIN = 1U << 2 };
 
-#define SHARED_MEMBERS                                                             \
-    {"map_host", read_map_host, 0}, {"weight", read_weight, 0},                    \
-        {"proxy_protocol", read_proxy_protocol, 0}, {"check", code_read_check, 0}, \
-        {"meta", read_meta, 0},                                                    \
-    {                                                                              \
-        NULL, NULL, 0                                                              \
+#define SHARED_MEMBERS                                                                      \
+    {"map_host", read_map_host, 0}, {"weight", read_weight, 0},                             \
+        {"proxy_protocol", read_proxy_protocol, 0}, {"max_requests", read_max_requests, 0}, \
+        {"check", code_read_check, 0}, {"meta", read_meta, 0},                              \
+    {                                                                                       \
+        NULL, NULL, 0                                                                       \
     }
 
 /* What GET shows beside what people decide. */
@@ -302,6 +313,7 @@ void code_write_whole_server(struct jtext *t, const char *key, const struct pool
     jtext_bool(t, "map_host", server->map_host);
     jtext_number(t, "weight", server->weight);
     jtext_number(t, "proxy_protocol", server->proxy_protocol);
+    jtext_number(t, "max_requests", server->max_requests);
     jtext_str(t, "admin", pool_admin_word(server->admin));
     jtext_number(t, "drain_ms", server->drain_ms);
     code_write_health(t, "check", &server->health, 0);
@@ -318,6 +330,8 @@ static void write_change(struct jtext *t, const char *key, const struct pool_com
         jtext_number(t, "weight", c->server.weight);
     if ((c->set & POOL_SET_PROXY_PROTOCOL) != 0)
         jtext_number(t, "proxy_protocol", c->server.proxy_protocol);
+    if ((c->set & POOL_SET_MAX_REQUESTS) != 0)
+        jtext_number(t, "max_requests", c->server.max_requests);
     if ((c->set & POOL_SET_HEALTH) != 0)
         code_write_health(t, "check", &c->server.health, c->health_unset);
     if ((c->set & POOL_SET_META) != 0)

@@ -56,7 +56,8 @@ enum pool_command_set {
     POOL_SET_PRIORITY = 1U << 11,
     POOL_SET_CONDITIONS = 1U << 12,
     POOL_SET_ACTION = 1U << 13,
-    POOL_SET_NAME = 1U << 14 /* of a rule; NULL: given as null */
+    POOL_SET_NAME = 1U << 14, /* of a rule; NULL: given as null */
+    POOL_SET_MAX_REQUESTS = 1U << 15
 };
 
 struct pool_command {

@@ -70,11 +70,12 @@ static void tell_other(const struct pool_server *now, const struct pool_command 
     } members[] = {{POOL_SET_WEIGHT, "weight"},
                    {POOL_SET_MAP_HOST, "map_host"},
                    {POOL_SET_PROXY_PROTOCOL, "proxy_protocol"},
+                   {POOL_SET_MAX_REQUESTS, "max_requests"},
                    {POOL_SET_HEALTH, "check"},
                    {POOL_SET_META, "meta"}};
     const uint32_t differs = now != NULL ? server_differs(now, &c->server) : 0;
     const char *first = "";
-    char list[64];
+    char list[96];
     struct strb b;
     strb_init(&b, list, sizeof(list));
     for (unsigned i = 0; i < sizeof(members) / sizeof(members[0]); i++) {

@@ -101,10 +101,9 @@ int pool_requests_decode(struct pool_requests *r, struct span bytes)
         return WERR_CORRUPT;
     for (; bytes.len > 0; bytes = span_skip(bytes, sizeof(struct request_record))) {
         struct request_record record;
-        struct pool_outcome outcome;
 
         memcpy(&record, bytes.ptr, sizeof(record));
-        outcome = (struct pool_outcome){
+        struct pool_outcome outcome = {
             .result = (int32_t)le32toh((uint32_t)record.result),
             .change = le16toh(record.change),
             .kind = le16toh(record.kind),

@@ -260,10 +260,9 @@ static int read_pair(struct rule_reading *r, json_t *value, const void *arg, voi
 {
     const struct pairs_kind *kind = arg;
     struct rule_pair *pair = out;
-    int rc;
 
     pair->test = RULE_PAIR_VALUE;
-    rc = rule_read_members(r, value, kind->read, pair);
+    int rc = rule_read_members(r, value, kind->read, pair);
     if (rc != 0)
         return rc;
     if (pair->name == NULL)
@@ -325,11 +324,10 @@ static int read_nested(struct rule_reading *r, json_t *value, struct rule_condit
                        uint32_t *n)
 {
     struct entries entries = {.bytes = sizeof(**at)};
-    int rc;
 
     if (!json_is_array(value))
         return rule_refuse(r, "must be a list of conditions");
-    rc = read_entries(r, value, read_object, NULL, &entries);
+    int rc = read_entries(r, value, read_object, NULL, &entries);
     *at = entries.at;
     *n = entries.n;
     return rc;
@@ -368,13 +366,11 @@ static int read_member(struct rule_reading *r, const char *key, json_t *value, v
 /* As deep as rules nest. NOLINTNEXTLINE(misc-no-recursion) */
 static int read_object(struct rule_reading *r, json_t *value, const void *arg, void *out)
 {
-    int rc;
-
     (void)arg;
     if (r->depth >= RULE_DEPTH_MAX)
         return rule_refuse(r, "conditions nest at most 4 deep");
     r->depth++;
-    rc = rule_read_members(r, value, read_member, out);
+    int rc = rule_read_members(r, value, read_member, out);
     r->depth--;
     return rc;
 }

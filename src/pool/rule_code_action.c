@@ -28,10 +28,8 @@ static int read_target_member(struct rule_reading *r, const char *key, json_t *v
 
 static int read_target(struct rule_reading *r, json_t *value, struct rule_target *target)
 {
-    int rc;
-
     target->weight = 1;
-    rc = rule_read_members(r, value, read_target_member, target);
+    int rc = rule_read_members(r, value, read_target_member, target);
     if (rc == 0 && target->pool == NULL)
         rc = rule_refuse(r, "needs the name of a pool");
     return rc;
@@ -208,10 +206,9 @@ static int read_redirect_member(struct rule_reading *r, const char *key, json_t 
 static int read_redirect(struct rule_reading *r, json_t *value, struct rule_action *out)
 {
     struct rule_redirect *to = &out->redirect;
-    int rc;
 
     to->status = 302;
-    rc = rule_read_members(r, value, read_redirect_member, to);
+    int rc = rule_read_members(r, value, read_redirect_member, to);
     if (rc == 0 && to->scheme == NULL && to->host == NULL && to->port == NULL &&
         to->path == NULL && to->query == NULL)
         rc = rule_refuse(

@@ -31,6 +31,7 @@ struct pool_server *server_copy(const struct pool_server *from)
     server->weight = from->weight;
     server->map_host = from->map_host;
     server->proxy_protocol = from->proxy_protocol;
+    server->max_requests = from->max_requests;
     server->admin = from->admin;
     server->drain_ms = from->drain_ms;
     int rc = copy_strings(server, from);

@@ -8,6 +8,7 @@
 #define PREFIX_LIMITS   "limits."
 #define PREFIX_RETRY    "retry."
 #define PREFIX_EJECT    "eject."
+#define PREFIX_QUEUE    "queue."
 #define PREFIX_TOP      ""
 
 #define ROW(group, key, type, offset, initial, min, max, help) \
@@ -85,11 +86,9 @@ static const struct settings_table *const tables[] = {
 const char *settings_group_word(enum settings_group group)
 {
     static const char *const words[SETTINGS_GROUP_N] = {
-        [SETTINGS_TIMEOUTS] = "timeouts",
-        [SETTINGS_LIMITS] = "limits",
-        [SETTINGS_RETRY] = "retry",
-        [SETTINGS_EJECT] = "eject",
-        [SETTINGS_TOP] = "",
+        [SETTINGS_TIMEOUTS] = "timeouts", [SETTINGS_LIMITS] = "limits",
+        [SETTINGS_RETRY] = "retry",       [SETTINGS_EJECT] = "eject",
+        [SETTINGS_QUEUE] = "queue",       [SETTINGS_TOP] = "",
     };
     return words[group];
 }

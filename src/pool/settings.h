@@ -59,11 +59,18 @@ struct pool_eject {
     uint32_t max_percent;
 };
 
+/* For requests that find every server at its max_requests. */
+struct pool_queueing {
+    uint32_t requests; /* of a worker, at the same time; 0: nobody waits */
+    uint32_t wait_ms;
+};
+
 #define POOL_SETTINGS_MEMBERS                   \
     struct pool_timeouts timeouts;              \
     struct pool_bounds bounds; /* "limits" */   \
     struct pool_retry retry;                    \
     struct pool_eject eject;                    \
+    struct pool_queueing queue;                 \
     uint32_t min_active; /* 0: no guard rail */ \
     uint32_t drain_ms;                          \
     bool fail_open;                             \
@@ -124,6 +131,7 @@ enum settings_group {
     SETTINGS_LIMITS,
     SETTINGS_RETRY,
     SETTINGS_EJECT,
+    SETTINGS_QUEUE,
     SETTINGS_TOP, /* members of the document itself */
     SETTINGS_GROUP_N
 };

@@ -5,15 +5,11 @@ enum { STEPS_BITS = 3, STEPS = 1 << STEPS_BITS };
 
 static unsigned bucket_of(uint64_t us)
 {
-    unsigned top_bit;
-    unsigned index;
+    /* How far the top bit is above that of 8; the 3 bits that follow it choose among the 8. */
+    const unsigned shift = 63U - STEPS_BITS - (unsigned)__builtin_clzll(us | STEPS);
+    const uint64_t index = shift * STEPS + (us >> shift);
 
-    if (us < STEPS)
-        return (unsigned)us;
-    top_bit = 63U - (unsigned)__builtin_clzll(us);
-    index = (top_bit - STEPS_BITS + 1) * STEPS +
-            (unsigned)(us >> (top_bit - STEPS_BITS) & (STEPS - 1));
-    return index < HISTOGRAM_BUCKETS ? index : HISTOGRAM_BUCKETS - 1;
+    return index < HISTOGRAM_BUCKETS ? (unsigned)index : HISTOGRAM_BUCKETS - 1;
 }
 
 /* The largest value that falls into the bucket. */
@@ -30,9 +26,9 @@ void histogram_add(struct histogram *h, uint64_t us)
 {
     unsigned i = bucket_of(us);
 
-    __atomic_store_n(&h->bucket[i], h->bucket[i] + 1, __ATOMIC_RELAXED);
-    __atomic_store_n(&h->sum_us, h->sum_us + us, __ATOMIC_RELAXED);
-    __atomic_store_n(&h->n, h->n + 1, __ATOMIC_RELAXED);
+    h->bucket[i] += 1;
+    h->sum_us += us;
+    h->n += 1;
 }
 
 void histogram_merge(struct histogram *into, const struct histogram *h)
@@ -48,13 +44,12 @@ uint64_t histogram_quantile_us(const struct histogram *h, unsigned per_mille)
 {
     uint64_t all = 0;
     uint64_t seen = 0;
-    uint64_t rank;
 
     for (unsigned i = 0; i < HISTOGRAM_BUCKETS; i++)
         all += h->bucket[i];
     if (all == 0)
         return 0;
-    rank = (uint64_t)(((unsigned __int128)all * per_mille + 999) / 1000);
+    uint64_t rank = (uint64_t)(((unsigned __int128)all * per_mille + 999) / 1000);
     if (rank == 0)
         rank = 1;
     for (unsigned i = 0; i < HISTOGRAM_BUCKETS; i++) {

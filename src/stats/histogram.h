@@ -1,5 +1,5 @@
 /* histogram.h - a log-linear histogram of µs: 8 steps per power of two, about 12 % wide, 1 µs
- * to over an hour. Single writer, relaxed stores. */
+ * to over an hour. Single writer. */
 #ifndef WELDR_STATS_HISTOGRAM_H
 #define WELDR_STATS_HISTOGRAM_H
 

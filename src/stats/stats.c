@@ -40,14 +40,13 @@ static struct stats *map_segment(int fd, size_t bytes)
 static int make_segment(size_t bytes)
 {
     int fd = memfd_create("weldr-stats", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-    int errnum;
 
     if (fd < 0)
         return -1;
     if (ftruncate(fd, (off_t)bytes) == 0 &&
         fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) == 0)
         return fd;
-    errnum = errno;
+    int errnum = errno;
     close(fd);
     errno = errnum;
     return -1;
@@ -55,14 +54,11 @@ static int make_segment(size_t bytes)
 
 struct stats *stats_new(unsigned worker_n, int *fd)
 {
-    struct stats *s;
-    int made;
-
     MUST(worker_n <= WORKERS_MAX);
-    made = make_segment(segment_bytes(worker_n));
+    int made = make_segment(segment_bytes(worker_n));
     if (made < 0)
         return NULL;
-    s = map_segment(made, segment_bytes(worker_n));
+    struct stats *s = map_segment(made, segment_bytes(worker_n));
     if (s == NULL) {
         close(made);
         errno = ENOMEM;
@@ -90,11 +86,10 @@ static bool is_header_good(const struct stats_header *h, size_t map_bytes)
 struct stats *stats_open(int fd)
 {
     struct stat st;
-    struct stats *s;
 
     if (fstat(fd, &st) < 0 || st.st_size < (off_t)segment_bytes(0))
         return NULL;
-    s = map_segment(fd, (size_t)st.st_size);
+    struct stats *s = map_segment(fd, (size_t)st.st_size);
     if (s == NULL)
         return NULL;
     if (!is_header_good(stats_header(s), s->map_bytes)) {

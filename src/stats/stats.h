@@ -4,15 +4,17 @@
  * workers, so that counters survive a crash. Layout: header, the keys, then per worker a
  * cache-line-aligned slot: counters (counters.def), end reasons, a latency histogram, its
  * number of clients for the other workers (share.h), its last events (flight.h), and slots of
- * a cache line each for servers, pools and listeners (server_counters.def, pool_counters.def,
- * listener_counters.def).
+ * two cache lines each for servers, pools and listeners (server_counters.def,
+ * pool_counters.def, listener_counters.def), and as many for how well they serve (served.h).
  * The segment has its largest size from the start, so that it grows without a restart: pages
  * that nobody touched cost nothing, and nobody reads or writes past the slots that were ever
  * given. Which slot a server has the manager tells with its facts (LOCAL); who has one of a
  * pool or listener stands in the keys, which the manager writes before it tells of the object
- * and a worker reads (stats_slot_find) when it hears of it. Writers use relaxed stores, readers
- * relaxed loads: each number is right, sums may be a moment apart. Gauges of a worker that died
- * are zeroed by the manager (stats_worker_reset_gauges) before its successor starts.
+ * and a worker reads (stats_slot_find) when it hears of it. Writers add in place, an
+ * instruction each: a number is a word, which is stored whole, and nobody else in this process
+ * writes it. Readers use relaxed loads: each number is right, sums may be a moment apart.
+ * Gauges of a worker that died are zeroed by the manager (stats_worker_reset_gauges) before its
+ * successor starts.
  */
 #ifndef WELDR_STATS_STATS_H
 #define WELDR_STATS_STATS_H
@@ -23,6 +25,8 @@
 #include "base/werr.h"
 #include "stats/flight.h"
 #include "stats/histogram.h"
+#include "stats/rule_hits.h"
+#include "stats/served.h"
 #include "stats/share.h"
 
 enum {
@@ -30,7 +34,7 @@ enum {
     STATS_POOLS_MAX = 4096,
     STATS_LISTENERS_MAX = 1024,
     STATS_ENDS_MAX = 64,
-    STATS_LINE = 8, /* numbers in a cache line */
+    STATS_LINE = 16, /* numbers in two cache lines; what each request counts is in the first */
     STATS_NO_SLOT = 0xffffffffU
 };
 
@@ -61,7 +65,7 @@ enum stats_listener_counter {
 _Static_assert((int)STATS_SERVER_COUNTERS <= STATS_LINE &&
                    (int)STATS_POOL_COUNTERS <= STATS_LINE &&
                    (int)STATS_LISTENER_COUNTERS <= STATS_LINE,
-               "a slot is a cache line");
+               "a slot is two cache lines");
 
 /* Of a server, a pool or a listener. */
 struct stats_line {
@@ -77,6 +81,11 @@ struct stats_worker {
     struct stats_line server[STATS_SERVERS_MAX];
     struct stats_line pool[STATS_POOLS_MAX];
     struct stats_line listener[STATS_LISTENERS_MAX];
+    uint64_t queue_from_us[STATS_POOLS_MAX]; /* places.h */
+    struct stats_served server_served[STATS_SERVERS_MAX];
+    struct stats_served_pool pool_served[STATS_POOLS_MAX];
+    struct stats_classes listener_classes[STATS_LISTENERS_MAX];
+    struct rule_hits rule_hits;
 } __attribute__((aligned(64)));
 
 struct stats; /* a mapping of the segment */
@@ -97,15 +106,15 @@ struct stats_worker *stats_worker(struct stats *s, unsigned id);
 /* For the writer. */
 static inline void stats_add(struct stats_worker *w, enum stats_counter c, uint64_t n)
 {
-    __atomic_store_n(&w->value[c], w->value[c] + n, __ATOMIC_RELAXED);
+    w->value[c] += n;
 }
 static inline void stats_sub(struct stats_worker *w, enum stats_counter c, uint64_t n)
 {
-    __atomic_store_n(&w->value[c], w->value[c] - n, __ATOMIC_RELAXED);
+    w->value[c] -= n;
 }
 static inline void stats_line_add(struct stats_line *line, unsigned c, int64_t n)
 {
-    __atomic_store_n(&line->value[c], line->value[c] + (uint64_t)n, __ATOMIC_RELAXED);
+    line->value[c] += (uint64_t)n;
 }
 static inline void stats_server_add(struct stats_worker *w, uint32_t slot,
                                     enum stats_server_counter c, int64_t n)
@@ -142,9 +151,35 @@ uint64_t stats_sum(const struct stats *s, enum stats_counter c);
 uint64_t stats_sum_end(const struct stats *s, unsigned end);
 uint64_t stats_sum_server(const struct stats *s, uint32_t slot, enum stats_server_counter c);
 uint64_t stats_sum_pool(const struct stats *s, uint32_t slot, enum stats_pool_counter c);
+uint64_t stats_sum_rule(const struct stats *s, uint64_t rule_id);
 uint64_t stats_sum_listener(const struct stats *s, uint32_t slot,
                             enum stats_listener_counter c);
 void stats_sum_latency(const struct stats *s, struct histogram *out);
+
+/* stats_served.c, for readers: over all workers, zeros where there is no such slot. */
+enum stats_classes_of {
+    STATS_CLASSES_OF_SERVER,
+    STATS_CLASSES_OF_POOL,
+    STATS_CLASSES_OF_LISTENER
+};
+void stats_sum_classes(const struct stats *s, enum stats_classes_of of, uint32_t slot,
+                       struct stats_classes *out);
+
+enum stats_times_of {
+    STATS_TIMES_SERVER_HEAD,
+    STATS_TIMES_SERVER_TOTAL,
+    STATS_TIMES_POOL_HEAD,
+    STATS_TIMES_POOL_TOTAL,
+    STATS_TIMES_POOL_ADDED
+};
+void stats_sum_times(const struct stats *s, enum stats_times_of of, uint32_t slot,
+                     struct times *out);
+
+/* Manager: before a slot that was used is used anew, in all workers. */
+void stats_served_clear_server(struct stats *s, uint32_t slot);
+void stats_served_clear_pool(struct stats *s, uint32_t slot);
+void stats_served_clear_listener(struct stats *s, uint32_t slot);
+
 /* Manager: before a server slot is used anew, in all workers. */
 void stats_server_clear(struct stats *s, uint32_t slot);
 /* Manager: after worker id has died. */

@@ -11,7 +11,7 @@
 
 #include "stats/stats.h"
 
-enum { STATS_HEADER_BYTES = 4096, STATS_VERSION = 5 };
+enum { STATS_HEADER_BYTES = 4096, STATS_VERSION = 6 };
 #define STATS_MAGIC 0x7374617472646c77ULL
 
 struct stats_header {

@@ -40,6 +40,14 @@ static uint64_t *values_of(const struct stats *s, enum stats_kind kind, unsigned
                                  : s->worker[worker].listener[slot].value;
 }
 
+static void clear_served(struct stats *s, enum stats_kind kind, uint32_t slot)
+{
+    if (kind == STATS_OF_POOL)
+        stats_served_clear_pool(s, slot);
+    else
+        stats_served_clear_listener(s, slot);
+}
+
 /* Whoever had it last has nothing running any more that it would count down. */
 static bool is_quiet(const struct stats *s, enum stats_kind kind, uint32_t slot)
 {
@@ -78,6 +86,8 @@ uint32_t stats_slot_take(struct stats *s, enum stats_kind kind, uint64_t id)
     for (unsigned i = 0; slot < used_n(s, kind) && i < stats_seat_n(s); i++)
         for (unsigned c = 0; c < STATS_LINE; c++)
             __atomic_store_n(&values_of(s, kind, i, slot)[c], 0, __ATOMIC_RELAXED);
+    if (slot < used_n(s, kind))
+        clear_served(s, kind, slot);
     __atomic_store_n(&keys_of(s, kind)[slot], id + 1, __ATOMIC_RELAXED);
     if (slot >= used_n(s, kind))
         __atomic_store_n(&stats_header(s)->used_n[kind], slot + 1, __ATOMIC_RELEASE);

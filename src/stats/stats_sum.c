@@ -92,12 +92,24 @@ void stats_sum_latency(const struct stats *s, struct histogram *out)
         histogram_merge(out, &s->worker[i].latency_us);
 }
 
+uint64_t stats_sum_rule(const struct stats *s, uint64_t rule_id)
+{
+    uint64_t sum = 0;
+    for (unsigned i = 0; i < stats_seat_n(s); i++) {
+        const struct rule_hit *hit = rule_hits_find(&s->worker[i].rule_hits, rule_id);
+        sum += hit != NULL ? __atomic_load_n(&hit->n, __ATOMIC_RELAXED) : 0;
+    }
+    return sum;
+}
+
 void stats_server_clear(struct stats *s, uint32_t slot)
 {
     if (slot >= STATS_SERVERS_MAX)
         return;
     if (stats_header(s)->server_n <= slot)
         stats_header(s)->server_n = slot + 1;
+    else
+        stats_served_clear_server(s, slot);
     for (unsigned i = 0; i < stats_seat_n(s); i++) {
         for (unsigned c = 0; c < STATS_SERVER_COUNTERS; c++)
             __atomic_store_n(&s->worker[i].server[slot].value[c], 0, __ATOMIC_RELAXED);
@@ -126,6 +138,8 @@ void stats_worker_reset_gauges(struct stats *s, unsigned id)
     share_set_open(&w->share, 0);
     reset_gauges(w->server, h->server_n, server_kinds, STATS_SERVER_COUNTERS);
     reset_gauges(w->pool, h->used_n[STATS_OF_POOL], pool_kinds, STATS_POOL_COUNTERS);
+    for (uint32_t i = 0; i < h->used_n[STATS_OF_POOL]; i++)
+        __atomic_store_n(&w->queue_from_us[i], 0, __ATOMIC_RELAXED);
     reset_gauges(w->listener, h->used_n[STATS_OF_LISTENER], listener_kinds,
                  STATS_LISTENER_COUNTERS);
 }

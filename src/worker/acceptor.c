@@ -92,16 +92,15 @@ static void free_all(const struct listener_runtime *l)
 int acceptor_take(struct worker *w, const struct frame_listen *listen, int handle)
 {
     const uint32_t number = listen->socket_no;
-    struct listener_runtime *l;
-    struct acceptor *a;
 
-    a = acceptor_find(w, number);
+    struct acceptor *a = acceptor_find(w, number);
     if (a != NULL) {
         a->is_told = true;
         return WERR_EXISTS;
     }
     a = fault_malloc(sizeof(*a));
-    l = a != NULL ? listener_runtime_find_or_new(w, listen->listener_id) : NULL;
+    struct listener_runtime *l =
+        a != NULL ? listener_runtime_find_or_new(w, listen->listener_id) : NULL;
     if (l == NULL) {
         free(a);
         return WERR_NOMEM;

@@ -10,19 +10,23 @@
 /* Bytes of a value at the most, as printed. */
 enum {
     METHOD_MAX = 32,
-    TARGET_MAX = 1792,
+    TARGET_MAX = 1440,
     HOST_MAX = 256,
     ORIGIN_MAX = 128,
     REQUEST_ID_MAX = 128,
     AGENT_MAX = 384,
     REFERER_MAX = 384,
     RULE_ID_MAX = 24,
+    REASON_MAX = 128,
+    /* One at least is told of. */
+    ATTEMPT_MAX = ORIGIN_MAX + 80,
     /* Keys, numbers, the address, the time: the rest of a line. */
     OTHER_MAX = 800,
     ESCAPE_MAX = 12 /* two \uXXXX */
 };
 _Static_assert(METHOD_MAX + TARGET_MAX + HOST_MAX + ORIGIN_MAX + REQUEST_ID_MAX + AGENT_MAX +
-                       REFERER_MAX + RULE_ID_MAX + 2 * POOL_NAME_MAX + OTHER_MAX <
+                       REFERER_MAX + RULE_ID_MAX + REASON_MAX + ATTEMPT_MAX +
+                       2 * POOL_NAME_MAX + OTHER_MAX <
                    ACCESS_LINE_MAX,
                "every line fits");
 
@@ -139,7 +143,6 @@ static size_t escape_json(struct span s, char *out, size_t *out_len)
 {
     unsigned char c = (unsigned char)s.ptr[0];
     uint32_t code = 0;
-    unsigned n;
 
     if (c == '"' || c == '\\') {
         out[0] = '\\';
@@ -151,7 +154,7 @@ static size_t escape_json(struct span s, char *out, size_t *out_len)
         *out_len = put_unit(out, c);
         return 1;
     }
-    n = read_character(s, &code);
+    unsigned n = read_character(s, &code);
     if (n == 0) {
         *out_len = put_unit(out, 0xfffd);
         return 1;
@@ -326,10 +329,48 @@ static void json_client(struct json *j, const struct addr *client)
 static void json_times(struct json *j, const struct access_record *r)
 {
     json_time(j, SPAN(",\"wait_us\":"), r->wait_us);
+    json_time(j, SPAN(",\"queue_us\":"), r->queue_us);
     json_time(j, SPAN(",\"connect_us\":"), r->connect_us);
     json_time(j, SPAN(",\"first_byte_us\":"), r->first_byte_us);
     json_time(j, SPAN(",\"total_us\":"), r->total_us);
     json_time(j, SPAN(",\"added_us\":"), r->added_us);
+}
+
+/* The end of a line has to fit behind it. */
+static bool has_room_for_attempt(const struct json *j)
+{
+    return strb_has_room(&j->b,
+                         ATTEMPT_MAX + sizeof("],\"fail_open\":true,\"truncated\":true}\n"));
+}
+
+/* In ms with three digits behind the point: those that look at it think of time limits. */
+static void json_ms(struct json *j, uint64_t us)
+{
+    char digits[4] = {'.', (char)('0' + us / 100 % 10), (char)('0' + us / 10 % 10),
+                      (char)('0' + us % 10)};
+
+    strb_add_u64(&j->b, us / 1000);
+    strb_add(&j->b, span_from(digits, sizeof(digits)));
+}
+
+static void json_attempts(struct json *j, const struct access_record *r)
+{
+    strb_add(&j->b, SPAN(",\"attempts\":["));
+    for (unsigned i = 0; i < r->attempt_n; i++) {
+        const struct access_attempt *a = &r->attempts[i];
+
+        if (!has_room_for_attempt(j)) {
+            j->is_cut = true;
+            break;
+        }
+        json_text(j, i == 0 ? SPAN("{\"server\":") : SPAN(",{\"server\":"), a->server,
+                  ORIGIN_MAX);
+        json_text(j, SPAN(",\"result\":"), span_from_str(a->result), METHOD_MAX);
+        strb_add(&j->b, SPAN(",\"ms\":"));
+        json_ms(j, a->us);
+        strb_add_char(&j->b, '}');
+    }
+    strb_add_char(&j->b, ']');
 }
 
 size_t access_line_json(const struct access_record *r, struct access_clock *clock,
@@ -349,10 +390,9 @@ size_t access_line_json(const struct access_record *r, struct access_clock *cloc
     json_text(&j, SPAN(",\"version\":"), version_text(r->version), METHOD_MAX);
     json_text(&j, SPAN(",\"host\":"), r->host, HOST_MAX);
     json_number(&j, SPAN(",\"status\":"), r->status);
-    json_text(&j, SPAN(",\"end\":"), r->end, METHOD_MAX);
+    json_text(&j, SPAN(",\"result\":"), r->result, METHOD_MAX);
     json_text(&j, SPAN(",\"origin\":"), r->origin, ORIGIN_MAX);
-    json_number(&j, SPAN(",\"attempts\":"), r->attempts);
-    json_number(&j, SPAN(",\"retries\":"), r->attempts > 0 ? r->attempts - 1U : 0);
+    json_number(&j, SPAN(",\"retries\":"), r->retries);
     json_number(&j, SPAN(",\"bytes_in\":"), r->bytes_in);
     json_number(&j, SPAN(",\"bytes_out\":"), r->bytes_out);
     json_times(&j, r);
@@ -362,6 +402,9 @@ size_t access_line_json(const struct access_record *r, struct access_clock *cloc
     json_text(&j, SPAN(",\"listener\":"), r->listener, POOL_NAME_MAX);
     json_text(&j, SPAN(",\"rule\":"), r->rule, RULE_ID_MAX);
     json_text(&j, SPAN(",\"pool\":"), r->pool, POOL_NAME_MAX);
+    if (r->reason.ptr != NULL)
+        json_text(&j, SPAN(",\"reason\":"), r->reason, REASON_MAX);
+    json_attempts(&j, r);
     if (r->is_fail_open)
         strb_add(&j.b, SPAN(",\"fail_open\":true"));
     if (j.is_cut)

@@ -17,8 +17,17 @@
 #include "base/addr.h"
 #include "base/span.h"
 
-enum { ACCESS_LINE_MAX = 4096 };      /* the line end included */
+enum {
+    ACCESS_LINE_MAX = 4096,  /* the line end included */
+    ACCESS_ATTEMPTS_MAX = 8, /* told of in a line */
+};
 #define ACCESS_NO_TIME ((uint64_t)-1) /* the exchange did not come that far: null */
+
+struct access_attempt {
+    struct span server;
+    const char *result; /* word of stats/ends.def */
+    uint64_t us;        /* from the choice of the server to its end */
+};
 
 struct access_record {
     uint64_t begin_wall_us; /* the request head was read, since 1970 UTC */
@@ -28,13 +37,17 @@ struct access_record {
     struct span request_id, user_agent, referer;
     struct span listener, rule, pool; /* rule: its id; ptr NULL: the default action, none */
     struct span origin;
-    struct span end;              /* word of stats/ends.def */
+    struct span result;           /* word of stats/ends.def */
+    struct span reason;           /* why a request is malformed; ptr NULL: it is not */
     uint16_t status;              /* 0: the client got no response */
     uint8_t version;              /* 10, 11, 20; 0: the head could not be read */
-    uint8_t attempts;             /* servers asked */
+    uint8_t retries;              /* servers asked after the first */
+    uint8_t attempt_n;            /* of attempts */
     bool is_fail_open;            /* the server was asked although all are down */
     uint64_t bytes_in, bytes_out; /* of bodies */
+    uint64_t queue_us;            /* of wait_us: for a place at a server */
     uint64_t wait_us, connect_us, first_byte_us, total_us, added_us;
+    struct access_attempt attempts[ACCESS_ATTEMPTS_MAX]; /* of more, the last is the last */
 };
 
 /* The text of a second, made once for all its lines; starts zeroed. */

@@ -9,7 +9,7 @@
 #include "worker/listener_runtime.h"
 #include "worker/pool_runtime.h"
 
-enum { FLUSH_MS = 200, WARN_MS = 60000 };
+enum { FLUSH_MS = 200, WARN_MS = 60000, ID_TEXT_MAX = 24 };
 
 _Static_assert((int)ACCESS_LINE_MAX <= (int)LINE_SINK_LINE_MAX, "a line fits where it goes");
 
@@ -33,7 +33,7 @@ static void count_lost(struct access_log *a)
 
 void access_log_flush(struct access_log *a)
 {
-    if (!a->sink)
+    if (a->sink == NULL)
         return;
     line_sink_flush(a->sink);
     count_lost(a);
@@ -71,7 +71,7 @@ int access_log_start(struct access_log *a, struct worker *w, const char *to, boo
         .sink = line_sink_new(kind, kind == LINE_SINK_FILE ? to : NULL),
         .print = is_combined ? access_line_combined : access_line_json,
     };
-    if (!a->sink)
+    if (a->sink == NULL)
         return WERR_NOMEM;
     timer_init(&a->timer, on_timer);
     if (a->sink->fd < 0)
@@ -83,7 +83,7 @@ int access_log_start(struct access_log *a, struct worker *w, const char *to, boo
 
 void access_log_end(struct access_log *a)
 {
-    if (!a->sink)
+    if (a->sink == NULL)
         return;
     a->worker->access_log = NULL;
     timer_stop(loop_timers(a->worker->loop), &a->timer);
@@ -95,7 +95,7 @@ void access_log_end(struct access_log *a)
 
 void access_log_reopen(struct access_log *a)
 {
-    if (!a->sink)
+    if (a->sink == NULL)
         return;
     if (line_sink_reopen(a->sink) < 0)
         log_warn("can't open the access log again: the old file stays in use",
@@ -119,6 +119,11 @@ static uint64_t since_wake_us(const struct worker *w)
 void access_log_sent(struct exchange *ex)
 {
     ex->added_us += since_wake_us(ex->worker);
+}
+
+uint64_t access_log_added_us(const struct exchange *ex)
+{
+    return ex->added_us + since_wake_us(ex->worker);
 }
 
 /* 0: that moment never came. */
@@ -167,22 +172,43 @@ static void fill_times(struct access_record *r, const struct exchange *ex)
 {
     r->total_us = loop_now_us(ex->worker->loop) - ex->begin_us;
     r->wait_us = between_us(ex->begin_us, ex->picked_us);
+    r->queue_us = ex->waited_us;
     r->connect_us = between_us(ex->picked_us, ex->connected_us);
     r->first_byte_us = between_us(ex->sent_us, ex->first_us);
-    r->added_us = ex->added_us + since_wake_us(ex->worker);
+    r->added_us = access_log_added_us(ex);
 }
 
 /* Its URL; a server that has left the pool meanwhile is told by its id. */
-static struct span origin_text(const struct exchange *ex, char *buf)
+static struct span server_text(const struct exchange *ex, uint64_t id, char *buf)
 {
-    const struct pool_server *server;
+    const struct pool_server *server = pool_find_any_server(ex->worker->pool_state, id, NULL);
 
-    if (ex->origin_id == 0)
-        return SPAN_NONE;
-    server = pool_find_any_server(ex->worker->pool_state, ex->origin_id, NULL);
-    if (server)
-        return span_from_str(server->url);
-    return span_from(buf, pool_id_print(ex->origin_id, buf));
+    return server != NULL ? span_from_str(server->url) : span_from(buf, pool_id_print(id, buf));
+}
+
+/* Those that failed, and the one that the exchange ended with, if it did. */
+static void fill_attempts(struct access_record *r, const struct exchange *ex,
+                          char ids[ACCESS_ATTEMPTS_MAX][ID_TEXT_MAX])
+{
+    _Static_assert((int)ACCESS_ATTEMPTS_MAX == (int)EX_FAILED_MAX, "each has a place");
+    const bool is_last_open = ex->attempts > ex->failed_n;
+    unsigned failed_n = ex->failed_n < EX_FAILED_MAX ? ex->failed_n : EX_FAILED_MAX;
+
+    if (is_last_open && failed_n == EX_FAILED_MAX)
+        failed_n--;
+    for (unsigned i = 0; i < failed_n; i++) {
+        const struct ex_attempt *f = &ex->failed[i];
+
+        r->attempts[i] = (struct access_attempt){server_text(ex, f->origin_id, ids[i]),
+                                                 end_facts(f->end)->word, f->us};
+    }
+    r->attempt_n = (uint8_t)(failed_n + is_last_open);
+    if (is_last_open)
+        r->attempts[failed_n] = (struct access_attempt){
+            server_text(ex, ex->origin_id, ids[failed_n]), end_facts(ex->end)->word,
+            loop_now_us(ex->worker->loop) - ex->picked_us};
+    r->retries = ex->attempts > 0 ? (uint8_t)(ex->attempts - 1) : 0;
+    r->origin = r->attempt_n > 0 ? r->attempts[r->attempt_n - 1].server : SPAN_NONE;
 }
 
 static struct span rule_text(const struct exchange *ex, char *buf)
@@ -194,7 +220,7 @@ static struct span rule_text(const struct exchange *ex, char *buf)
 
 void access_log_exchange(struct access_log *a, const struct exchange *ex)
 {
-    char id[24], rule_id[24];
+    char ids[ACCESS_ATTEMPTS_MAX][ID_TEXT_MAX], rule_id[ID_TEXT_MAX];
     char *line = line_sink_reserve(a->sink);
     struct access_record r = {
         .begin_wall_us =
@@ -204,18 +230,18 @@ void access_log_exchange(struct access_log *a, const struct exchange *ex)
         .listener = span_from_str(ex->caller->listener->name),
         .rule = rule_text(ex, rule_id),
         .pool = ex->pool != NULL ? span_from_str(ex->pool->name) : SPAN_NONE,
-        .origin = origin_text(ex, id),
-        .end = span_from_str(end_facts(ex->end)->word),
+        .result = span_from_str(end_facts(ex->end)->word),
+        .reason = ex->why != NULL ? span_from_str(ex->why) : SPAN_NONE,
         .status = ex->status,
-        .attempts = ex->attempts,
         .is_fail_open = (ex->flags & EX_FAIL_OPEN) != 0,
         .bytes_in = ex->bytes_in,
         .bytes_out = ex->bytes_out,
     };
 
-    if (line) {
+    if (line != NULL) {
         fill_request(&r, ex);
         fill_times(&r, ex);
+        fill_attempts(&r, ex, ids);
         line_sink_commit(a->sink, a->print(&r, &a->clock, line));
     }
     arm(a);

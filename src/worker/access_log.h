@@ -44,8 +44,11 @@ void access_log_flush(struct access_log *a);
 /* The file may have been renamed. */
 void access_log_reopen(struct access_log *a);
 
-/* The request head was handed to the lane just now. */
+/* The request head was handed to the lane just now. For ex_is_timed() only, as the next:
+ * without an access log too. */
 void access_log_sent(struct exchange *ex);
+/* It is over: what added_us is. */
+uint64_t access_log_added_us(const struct exchange *ex);
 /* It is over: its line. */
 void access_log_exchange(struct access_log *a, const struct exchange *ex);
 

@@ -11,9 +11,9 @@ static struct addr_set *new_set(const struct addr_set *old, uint32_t n)
     struct addr_set *set = fault_malloc(sizeof(*set) + n * sizeof(set->at[0]));
 
     MUST(n > 0 && n <= FRAME_ADDRS_N);
-    if (!set)
+    if (set == NULL)
         return NULL;
-    *set = (struct addr_set){.version = old ? old->version + 1 : 1, .n = (uint8_t)n};
+    *set = (struct addr_set){.version = old != NULL ? old->version + 1 : 1, .n = (uint8_t)n};
     if (set->version == 0)
         set->version = 1;
     return set;
@@ -35,7 +35,7 @@ static uint64_t down_among(const struct frame_addrs *found)
 
 static struct addr_place *find(struct addr_set *set, const struct addr *addr)
 {
-    for (unsigned i = 0; set && i < set->n; i++)
+    for (unsigned i = 0; set != NULL && i < set->n; i++)
         if (addr_is_equal(&set->at[i].addr, addr))
             return &set->at[i];
     return NULL;
@@ -46,7 +46,7 @@ static uint64_t carry_shunned(struct addr_set *old, const struct addr *addr, boo
 {
     const struct addr_place *place = find(old, addr);
 
-    return place && place->is_down == is_down ? place->shunned_until_ms : 0;
+    return place != NULL && place->is_down == is_down ? place->shunned_until_ms : 0;
 }
 
 int addr_set_replace(struct addr_set **set, const struct frame_addrs *found)
@@ -54,7 +54,7 @@ int addr_set_replace(struct addr_set **set, const struct frame_addrs *found)
     struct addr_set *fresh = new_set(*set, found->n);
     const uint64_t down = down_among(found);
 
-    if (!fresh)
+    if (fresh == NULL)
         return WERR_NOMEM;
     for (uint32_t i = 0; i < found->n; i++) {
         const struct addr *addr = &found->addrs[i];
@@ -69,12 +69,10 @@ int addr_set_replace(struct addr_set **set, const struct frame_addrs *found)
 
 int addr_set_one(struct addr_set **set, const struct addr *addr)
 {
-    struct addr_set *fresh;
-
-    if (*set && (*set)->n == 1 && addr_is_equal(&(*set)->at[0].addr, addr))
+    if (*set != NULL && (*set)->n == 1 && addr_is_equal(&(*set)->at[0].addr, addr))
         return 0;
-    fresh = new_set(*set, 1);
-    if (!fresh)
+    struct addr_set *fresh = new_set(*set, 1);
+    if (fresh == NULL)
         return WERR_NOMEM;
     fresh->at[0] = (struct addr_place){.addr = *addr};
     free(*set);
@@ -86,7 +84,7 @@ bool addr_set_keeps(const struct addr_set *set, const struct addr *addr)
 {
     const struct addr_place *place = find((struct addr_set *)set, addr);
 
-    return place && !place->is_down;
+    return place != NULL && !place->is_down;
 }
 
 /* ---- which one, and the next ---- */
@@ -155,7 +153,6 @@ uint32_t addr_set_share_ms(const struct addr_set *set, const struct addr_tries *
     const bool is_shunned = set->at[tries->last].shunned_until_ms != 0;
     uint32_t up_n = 1;
     bool is_last = true;
-    uint32_t share_ms;
 
     if (set->n == 1 || tries->version != set->version)
         return all_ms;
@@ -164,7 +161,7 @@ uint32_t addr_set_share_ms(const struct addr_set *set, const struct addr_tries *
         if (may_pick(set, tries, i) && (is_shunned || set->at[i].shunned_until_ms == 0))
             is_last = false;
     }
-    share_ms = all_ms / up_n > LIMIT_SHARE_MIN_MS ? all_ms / up_n : LIMIT_SHARE_MIN_MS;
+    uint32_t share_ms = all_ms / up_n > LIMIT_SHARE_MIN_MS ? all_ms / up_n : LIMIT_SHARE_MIN_MS;
     return is_last || share_ms > all_ms ? all_ms : share_ms;
 }
 
@@ -178,6 +175,6 @@ void addr_set_note_works(struct addr_set *set, const struct addr *addr)
 {
     struct addr_place *place = find(set, addr);
 
-    if (place)
+    if (place != NULL)
         place->shunned_until_ms = 0;
 }

@@ -60,10 +60,10 @@ static struct admission_host *find_or_new(struct listener_runtime *l, const stru
     struct admission_key key = key_of(peer);
     struct admission_host *h = find(l, &key);
 
-    if (h)
+    if (h != NULL)
         return h;
     h = fault_malloc(sizeof(*h));
-    if (!h)
+    if (h == NULL)
         return NULL;
     *h = (struct admission_host){.key = key};
     if (link_host(l, h))
@@ -94,7 +94,7 @@ static enum end enter_host(struct caller *c, uint32_t max)
 {
     struct admission_host *h = find_or_new(c->listener, &c->peer);
 
-    if (!h)
+    if (h == NULL)
         return END_NO_MEMORY;
     c->is_counted_at_host = true;
     return ++h->client_n > max ? END_TOO_MANY_OF_CLIENT : END_OK;
@@ -117,14 +117,11 @@ enum end admission_enter(struct worker *w, struct caller *c)
 
 void admission_leave(struct caller *c)
 {
-    struct admission_key key;
-    struct admission_host *h;
-
     if (!c->is_counted_at_host)
         return;
     c->is_counted_at_host = false;
-    key = key_of(&c->peer);
-    h = find(c->listener, &key);
+    struct admission_key key = key_of(&c->peer);
+    struct admission_host *h = find(c->listener, &key);
     MUST(h != NULL && h->client_n > 0);
     if (--h->client_n > 0)
         return;

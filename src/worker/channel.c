@@ -20,8 +20,8 @@ static size_t put_ack(const struct channel *ch, char *buf)
 {
     const struct pool_state *state = ch->worker->pool_state;
     const struct frame_ack ack = {
-        .index = state ? state->index : 0,
-        .digest = state ? state->digest : 0,
+        .index = state != NULL ? state->index : 0,
+        .digest = state != NULL ? state->digest : 0,
         .frames = ch->frames,
     };
 
@@ -51,15 +51,12 @@ static size_t put_next(struct channel *ch)
 static void send_due(struct channel *ch)
 {
     while (sock_is_open(&ch->sock)) {
-        struct iovec iov;
-        int64_t taken;
-
         if (ch->out_sent == ch->out_len) {
             ch->out_sent = 0;
             ch->out_len = put_next(ch);
         }
-        iov = (struct iovec){ch->out + ch->out_sent, ch->out_len - ch->out_sent};
-        taken = iov.iov_len > 0 ? sock_send(&ch->sock, &iov, 1) : 0;
+        struct iovec iov = {ch->out + ch->out_sent, ch->out_len - ch->out_sent};
+        int64_t taken = iov.iov_len > 0 ? sock_send(&ch->sock, &iov, 1) : 0;
         if (taken < 0)
             return; /* the end of the channel will be read */
         ch->out_sent += (size_t)taken;
@@ -221,8 +218,6 @@ static int lack(struct channel *ch)
 
 static int take_update(struct channel *ch, uint16_t type, struct span payload)
 {
-    int rc;
-
     if (ch->is_lacking) {
         const int fd = type == FRAME_LISTEN ? next_right(ch) : -1;
 
@@ -230,7 +225,7 @@ static int take_update(struct channel *ch, uint16_t type, struct span payload)
             (void)close(fd);
         return 0;
     }
-    rc = apply_update(ch, type, payload);
+    int rc = apply_update(ch, type, payload);
     if (rc == WERR_NOMEM)
         return lack(ch);
     if (rc == 0) {
@@ -288,7 +283,7 @@ static int take(struct channel *ch, uint16_t type, struct span payload)
 
 static char *piece_bytes(struct channel_piece *p)
 {
-    return p->block ? p->block : p->small;
+    return p->block != NULL ? p->block : p->small;
 }
 
 static void drop_piece(struct channel_piece *p)

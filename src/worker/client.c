@@ -101,7 +101,7 @@ static struct exchange *begin(struct client *c, enum conn_close_how else_how)
 {
     struct exchange *ex = exchange_new(client_worker(c), &c->stream, &c->caller, &owner);
 
-    if (ex)
+    if (ex != NULL)
         move(c, CLIENT_BUSY, "exchange");
     else
         close_client(c, else_how);
@@ -111,14 +111,12 @@ static struct exchange *begin(struct client *c, enum conn_close_how else_how)
 /* Answered without a request. */
 static void reject(struct client *c, enum end end)
 {
-    struct exchange *ex;
-
     if (client_is_many(c)) {
         client_many.reject(c, end);
         return;
     }
-    ex = begin(c, CONN_CLOSE_NOW);
-    if (ex)
+    struct exchange *ex = begin(c, CONN_CLOSE_NOW);
+    if (ex != NULL)
         exchange_reject(ex, end);
 }
 
@@ -128,7 +126,7 @@ static void hear_reset(struct client *c, struct event *ev)
     MUST(c->state == CLIENT_IDLE || c->state == CLIENT_IN_HEAD);
     if (ev->error == WERR_EOF || ev->error == WERR_RESET) /* left in the middle of a head */
         close_client(c, CONN_CLOSE_NOW);
-    else if (begin(c, CONN_CLOSE_NOW))
+    else if (begin(c, CONN_CLOSE_NOW) != NULL)
         stream_hear(&c->stream, ev);
 }
 
@@ -139,7 +137,7 @@ static void hear_head(struct client *c, struct event *ev)
     c->caller.requests++;
     if (max > 0 && c->caller.requests >= max)
         conn_close_after(&c->conn);
-    if (begin(c, CONN_CLOSE_RESET))
+    if (begin(c, CONN_CLOSE_RESET) != NULL)
         stream_hear(&c->stream, ev);
 }
 
@@ -202,7 +200,7 @@ static void on_gone(struct conn *conn, int error)
 
     if (conn_is_in_prologue(conn) && conn_has_unread(conn))
         trust_refuse(c->caller.listener, &c->caller.peer, "PROXY header cut off");
-    if (c->stream.user)
+    if (c->stream.user != NULL)
         c->stream.user->up->gone(c->stream.user);
     else
         close_client(c, error == WERR_EOF ? CONN_CLOSE_FLUSH : CONN_CLOSE_NOW);
@@ -212,7 +210,7 @@ static void on_fin(struct conn *conn)
 {
     struct stream *st = &client_of(conn)->stream;
 
-    if (st->user)
+    if (st->user != NULL)
         st->user->up->fin(st->user);
 }
 
@@ -233,7 +231,7 @@ static void on_progress(struct conn *conn)
 {
     struct client *c = client_of(conn);
 
-    if (c->stream.user)
+    if (c->stream.user != NULL)
         c->stream.user->up->progress(c->stream.user);
     else if (c->state == CLIENT_UNTAKEN)
         conn_timer_set(conn, timeouts_of(c)->client_write_ms);
@@ -357,11 +355,10 @@ static void add_client(struct listener_runtime *l, struct client *c, const struc
 void client_accept(struct listener_runtime *l, struct accepted *a, bool has_header)
 {
     struct worker *w = l->worker;
-    struct client *c;
 
     if (has_header && !trust_may_send_header(l, accepted_peer(a)))
         return;
-    c = admission_is_full(w) ? NULL : slab_get(&w->clients_slab);
+    struct client *c = admission_is_full(w) ? NULL : slab_get(&w->clients_slab);
     if (c == NULL) {
         stats_line_add(l->stats, STATS_LISTENER_refused, 1);
         return;

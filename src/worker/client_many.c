@@ -107,7 +107,6 @@ static struct stream_many *begin_stream(struct client *c, struct codec_stream *c
 static void hear_first(struct client *c, struct event *ev)
 {
     const uint32_t max = c->caller.listener->settings.bounds.requests_per_connection;
-    struct stream_many *sm;
 
     if (!may_begin(c)) {
         stats_line_add(c->caller.listener->stats, STATS_LISTENER_refused, 1);
@@ -119,7 +118,7 @@ static void hear_first(struct client *c, struct event *ev)
         conn_close_after(&c->conn);
     if (ev->msg != NULL)
         ev->msg->flags &= (uint16_t)~MSG_UPGRADE; /* RFC 9113 section 8.6 */
-    sm = begin_stream(c, ev->stream);
+    struct stream_many *sm = begin_stream(c, ev->stream);
     if (sm != NULL)
         stream_many_hear(sm, ev);
 }

@@ -25,7 +25,6 @@ void ex_explain_route(struct exchange *ex)
     const struct listener_runtime *l = ex->caller->listener;
     struct route_request request;
     char text[EXPLAIN_MAX];
-    struct span kept;
     struct strb b;
 
     if (!has_token(ex)) {
@@ -37,7 +36,7 @@ void ex_explain_route(struct exchange *ex)
     sfield_string(&b, l->name != NULL ? span_from_str(l->name) : SPAN_NONE);
     route_request_init(&request, &ex->request, &ex->caller->peer);
     route_explain_brief(l->routing.table, &request, &b);
-    kept = strb_is_full(&b) ? SPAN_NONE : arena_copy(&ex->arena, strb_span(&b));
+    struct span kept = strb_is_full(&b) ? SPAN_NONE : arena_copy(&ex->arena, strb_span(&b));
     if (kept.ptr != NULL)
         ex->explained = kept;
 }
@@ -69,22 +68,33 @@ static void put_server(const struct exchange *ex, struct strb *b)
     strb_add_u64(b, ex->attempts);
 }
 
+/* All servers were at max_requests when it came: how long it has waited for a place at one. */
+static void put_wait(const struct exchange *ex, struct strb *b)
+{
+    if (ex->waited_us == 0 && ex->end != END_QUEUE_FULL)
+        return;
+    sfield_key(b, "waited");
+    sfield_string(b, SPAN("all servers are at max_requests"));
+    sfield_parameter(b, "us");
+    strb_add_u64(b, ex->waited_us);
+}
+
 int ex_add_explain(struct exchange *ex, struct msg *m)
 {
     char text[2 * EXPLAIN_MAX];
-    struct span kept;
     struct strb b;
 
     strb_init(&b, text, sizeof(text));
     strb_add(&b, ex->explained);
     if (ex->pool != NULL) {
         put_pool(ex->pool, &b);
+        put_wait(ex, &b);
         put_server(ex, &b);
     }
     if (ex->end != END_OK && ex->end != END_REDIRECT && ex->end != END_FIXED) {
-        sfield_key(&b, "end");
+        sfield_key(&b, "result");
         sfield_token(&b, span_from_str(end_facts(ex->end)->word));
     }
-    kept = arena_copy(&ex->arena, strb_span(&b));
+    struct span kept = arena_copy(&ex->arena, strb_span(&b));
     return kept.ptr != NULL && !strb_is_full(&b) ? msg_add(m, SPAN("Weldr-Explain"), kept) : 0;
 }

@@ -3,8 +3,8 @@
 #include "worker/eject.h"
 #include "worker/ex_int.h"
 #include "worker/limits.h"
-#include "worker/origin_table.h"
-#include "worker/pool_runtime.h"
+#include "worker/place.h"
+#include "worker/pool_turn.h"
 
 enum end ex_end_of_error(int error)
 {
@@ -35,6 +35,7 @@ static void count_attempt(const struct exchange *ex, bool well)
     stats_add(ex->worker->stats, success ? STATS_server_success : STATS_server_failed, 1);
     stats_server_add(ex->worker->stats, ex->origin->stats_slot,
                      success ? STATS_SERVER_success : STATS_SERVER_failed, 1);
+    ex_measure_attempt(ex, well);
 }
 
 bool ex_ends_at_once(const struct exchange *ex)
@@ -60,7 +61,8 @@ static void note_for_ejection(const struct exchange *ex, bool well)
         .is_blamed = end_facts(ex->end)->blame == END_BLAME_SERVER,
         .is_reset = is_reset,
         .is_connecting = ex->step == EX_LANE,
-        .is_stale_lane = is_reset && ex->lane && lane_is_reused(ex->lane) && !ex_lane_spoke(ex),
+        .is_stale_lane =
+            is_reset && ex->lane != NULL && lane_is_reused(ex->lane) && !ex_lane_spoke(ex),
         .status = ex->lane_status,
     };
 
@@ -71,7 +73,7 @@ void ex_leave_lane(struct exchange *ex, bool well)
 {
     struct origin *o = ex->origin;
 
-    if (!o)
+    if (o == NULL)
         return;
     /* A client that leaves or is slow says nothing about the server. */
     if (well || end_facts(ex->end)->blame == END_BLAME_SERVER) {
@@ -81,35 +83,63 @@ void ex_leave_lane(struct exchange *ex, bool well)
             pool_runtime_heard(ex->pool, o, loop_now_us(ex->worker->loop) - ex->picked_us,
                                false);
     }
-    MUST(o->in_flight > 0);
-    stats_server_add(ex->worker->stats, o->stats_slot, STATS_SERVER_in_flight, -1);
     ex->origin = NULL;
-    if (ex->lane && ex->step == EX_TUNNEL)
+    if (ex->lane != NULL && ex->step == EX_TUNNEL)
         end_tunnel(ex, well);
-    else if (ex->lane)
+    else if (ex->lane != NULL)
         lane_release(ex->lane, well);
     ex->lane = NULL;
-    o->in_flight--;
-    balance_given_back(&ex->pool->balance, &o->seat);
-    origin_check_done(o);
+    place_give(o);
+}
+
+/* The time for connections does not go on meanwhile. */
+void ex_leave_queue(struct exchange *ex)
+{
+    const uint64_t waited_us = loop_now_us(ex->worker->loop) - ex->waiter.from_us;
+
+    pool_turn_end(ex->pool, &ex->waiter);
+    ex->waited_us += waited_us;
+    if (ex->connect_from_us != 0)
+        ex->connect_from_us += waited_us;
+}
+
+static void end_wait(struct exchange *ex, enum end end)
+{
+    ex_leave_queue(ex);
+    if (end == END_QUEUE_TIMEOUT)
+        stats_line_add(ex->pool->stats, STATS_POOL_queue_timeout, 1);
+}
+
+static void note_failed(struct exchange *ex, enum end end)
+{
+    uint64_t us = loop_now_us(ex->worker->loop) - ex->picked_us;
+
+    ex->failed[ex->failed_n < EX_FAILED_MAX ? ex->failed_n : EX_FAILED_MAX - 1] =
+        (struct ex_attempt){.origin_id = ex->origin_id,
+                            .us = us < UINT32_MAX ? (uint32_t)us : UINT32_MAX,
+                            .end = (uint8_t)end};
+    ex->failed_n++;
+    log_debug("attempt failed", LOG_X("server", ex->origin_id),
+              LOG_S("end", end_facts(end)->word));
 }
 
 static void end_attempt(struct exchange *ex, enum end end)
 {
     bool again = ex_may_retry(ex, end);
-    uint64_t failed_id = ex->origin ? ex->origin->server_id : 0;
+    uint64_t failed_id = ex->origin != NULL ? ex->origin->server_id : 0;
 
     ex->end = (uint8_t)end;
     if (ex->step == EX_LANE && end == END_ORIGIN_RESET)
         ex->sent_n++; /* it was reached: not without end */
-    if (failed_id)
-        log_debug("attempt failed", LOG_X("server", failed_id),
-                  LOG_S("end", end_facts(end)->word));
+    if (ex->origin != NULL)
+        note_failed(ex, end);
     if (again && ex->row.failed_id == 0)
         ex->row.failed_id = failed_id;
-    if (ex->lane && end == END_ORIGIN_RESET && !ex_lane_spoke(ex))
+    if (ex->lane != NULL && end == END_ORIGIN_RESET && !ex_lane_spoke(ex))
         lane_note_stale(ex->lane);
     ex_leave_lane(ex, false);
+    if (ex->step == EX_QUEUE)
+        end_wait(ex, end);
     if (again)
         ex_move(ex, EX_RETRY, end_facts(end)->word);
     else if (stream_is_begun(ex->client) || (ex->flags & EX_CLIENT_GONE))
@@ -124,14 +154,14 @@ static bool goes_on(struct exchange *ex, enum end end)
 {
     const struct origin *o = ex->origin;
 
-    if (ex->step != EX_LANE || !o || !end_facts(end)->retry)
+    if (ex->step != EX_LANE || o == NULL || !end_facts(end)->retry)
         return false;
     addr_set_note_failed(o->addrs, &ex->tries, loop_now_ms(ex->worker->loop));
     if (!addr_set_has_more(o->addrs, &ex->tries) || ex_connect_left_ms(ex) == 0)
         return false;
     log_debug("address failed", LOG_X("server", o->server_id),
               LOG_S("end", end_facts(end)->word));
-    if (ex->lane)
+    if (ex->lane != NULL)
         lane_release(ex->lane, false);
     ex->lane = NULL;
     return true;

@@ -44,11 +44,10 @@ static int keep_upgrade(struct msg *m)
 int ex_rewrite_response(struct exchange *ex, struct msg *m)
 {
     struct rewrite_facts facts = {.date = worker_date(ex->worker)};
-    int rc;
 
     if (ex->caller->listener->settings.request_id_to_client)
         facts.request_id = ex_request_id(ex);
-    rc = rewrite_response(m, &facts, &ex->arena);
+    int rc = rewrite_response(m, &facts, &ex->arena);
     if (rc == 0 && ex->explained.len > 0)
         rc = ex_add_explain(ex, m);
     return rc == 0 && m->status == 426 ? keep_upgrade(m) : rc;

@@ -1,8 +1,8 @@
 /* ex_int.h - what the files of the exchange share. They call each other downward only, but for
  * ex_run, which runs the steps of a table:
  *
- *     ex_steps ex_life → ex_relay → ex_tunnel ex_early → ex_route → ex_hop → ex_explain →
- *     ex_pace → ex_fail → ex_retry → ex_run
+ *     ex_steps ex_life → ex_relay → ex_tunnel ex_early → ex_pick ex_route → ex_hop →
+ *     ex_explain → ex_pace → ex_fail → ex_retry → ex_run
  */
 #ifndef WELDR_WORKER_EX_INT_H
 #define WELDR_WORKER_EX_INT_H
@@ -49,6 +49,11 @@ extern enum ex_verdict (*const ex_step_run[EX_STEPS])(struct exchange *ex);
 enum ex_verdict ex_step_route(struct exchange *ex);
 /* The response that a rule says. */
 int ex_fill_ruled(struct exchange *ex, struct msg *m, struct span *body) MUST_USE;
+
+/* ex_pick.c: which server; QUEUE waits for a place at one. */
+enum ex_verdict ex_step_pick(struct exchange *ex);
+enum ex_verdict ex_step_queue(struct exchange *ex);
+enum ex_verdict ex_step_retry(struct exchange *ex);
 
 /* ex_explain.c: for a request with X-Weldr-Explain. */
 /* Which rule took it and why, if it has the token; else the field counts as refused. */
@@ -121,6 +126,8 @@ void ex_forget_body(struct exchange *ex);
 void ex_fail(struct exchange *ex, enum end end);
 /* Lets go of the lane and counts the attempt. */
 void ex_leave_lane(struct exchange *ex, bool well);
+/* QUEUE: waits no more. */
+void ex_leave_queue(struct exchange *ex);
 /* What has come is delivered before the end of a broken message is shown, but not where that
  * would be in vain, or where the operator cuts it off. */
 bool ex_ends_at_once(const struct exchange *ex);
@@ -165,6 +172,18 @@ void ex_client_progress(struct exchange *ex);
 void ex_lane_progress(struct exchange *ex);
 /* A piece of the request's body has come: END_OK, or why no more is taken. */
 enum end ex_check_body(struct exchange *ex, size_t bytes);
+
+/* ex_measure.c: what served.h counts. */
+/* The attempt is over, and counts as one. */
+void ex_measure_attempt(const struct exchange *ex, bool well);
+/* The response is over: it took this long. status 0: it was begun and broken off. */
+void ex_measure_response(const struct exchange *ex, unsigned status, uint64_t took_us);
+/* Is the time measured that Weldr adds? It takes two readings of the clock: one request in 64,
+ * by what the clock says when it begins; each where the access log tells it. */
+static inline bool ex_is_timed(const struct exchange *ex)
+{
+    return ex->begin_us % 64 == 0 || ex->worker->access_log != NULL;
+}
 
 /* ex_relay.c */
 extern const struct stream_up ex_of_client, ex_of_lane;

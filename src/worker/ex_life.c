@@ -12,7 +12,7 @@ struct exchange *exchange_new(struct worker *w, struct stream *client,
 {
     struct exchange *ex = slab_get_raw(&w->exchanges_slab);
 
-    if (!ex)
+    if (ex == NULL)
         return NULL;
     memset(ex, 0, offsetof(struct exchange, timer));
     ex->magic = EX_MAGIC;

@@ -27,7 +27,7 @@ enum { ASKS_NOBODY = 0, ASKS_CLIENT = 1, ASKS_LANE = 2, ASKS_BOTH = ASKS_CLIENT 
 struct wait {
     const char *word;
     bool is_of_pool; /* the limit; else of the listener */
-    size_t limit_ms; /* where in struct pool_timeouts or listener_timeouts */
+    size_t limit_ms; /* where in struct pool_settings or listener_settings */
     enum end end;
     unsigned asks;
 };
@@ -38,7 +38,7 @@ static const struct wait waits[EX_FOR_N] = {
     [EX_FOR_NOTHING] = {"nothing", false, 0, END_OK, ASKS_NOBODY},
     [EX_FOR_PACE] = {"pace", false, 0, END_OK, ASKS_NOBODY},
 #define EX_TIMER(name, word, owner, setting, end, asks)                                \
-    [EX_FOR_##name] = {(word), OF_##owner, offsetof(struct owner##_timeouts, setting), \
+    [EX_FOR_##name] = {(word), OF_##owner, offsetof(struct owner##_settings, setting), \
                        END_##end, ASKS_##asks},
 #include "worker/ex_timers.def"
 #undef EX_TIMER
@@ -49,16 +49,16 @@ const char *exchange_timer_name(const struct exchange *ex)
     return waits[ex->timer_for].word;
 }
 
-static const void *timeouts_of(const struct exchange *ex, bool is_of_pool)
+static const void *settings_of(const struct exchange *ex, bool is_of_pool)
 {
-    return is_of_pool ? (const void *)&ex->pool->settings.timeouts
-                      : (const void *)&ex->caller->listener->settings.timeouts;
+    return is_of_pool ? (const void *)&ex->pool->settings
+                      : (const void *)&ex->caller->listener->settings;
 }
 
 static uint32_t limit_ms(const struct exchange *ex, enum ex_timer_for what)
 {
     const struct wait *wait = &waits[what];
-    const char *all = timeouts_of(ex, wait->is_of_pool);
+    const char *all = settings_of(ex, wait->is_of_pool);
     uint32_t ms = *(const uint32_t *)(const void *)(all + wait->limit_ms);
 
     if (what == EX_FOR_CONTINUE && ms < ex->pool->settings.timeouts.response_head_ms)
@@ -171,7 +171,7 @@ void ex_pace_begin(struct exchange *ex)
     ex->timer_for = EX_FOR_NOTHING;
     timer_init(&ex->timer, ex_on_timer);
     TAILQ_INSERT_TAIL(&w->exchanges, ex, entry);
-    if (!w->young)
+    if (w->young == NULL)
         w->young = ex;
     if (!timer_is_set(&w->pace_timer))
         timer_set(loop_timers(w->loop), &w->pace_timer, grown_up_ms(ex));
@@ -200,13 +200,13 @@ static void on_pace(struct timer *t)
     const uint64_t now_ms = loop_now_ms(w->loop);
     struct exchange *ex;
 
-    while ((ex = w->young) && grown_up_ms(ex) <= now_ms) {
+    while ((ex = w->young) != NULL && grown_up_ms(ex) <= now_ms) {
         MUST(ex->magic == EX_MAGIC);
         w->young = TAILQ_NEXT(ex, entry);
         if (ex->timer_for == EX_FOR_PACE)
             wait_on(ex, ex->moved_us / 1000, true);
     }
-    if (ex)
+    if (ex != NULL)
         timer_set(loop_timers(w->loop), t, grown_up_ms(ex));
 }
 
@@ -296,7 +296,6 @@ static bool is_taken(struct exchange *ex)
 void ex_on_timer(struct timer *t)
 {
     struct exchange *ex = (struct exchange *)((char *)t - offsetof(struct exchange, timer));
-    enum end end;
 
     MUST(ex->magic == EX_MAGIC && ex->timer_for != EX_FOR_NOTHING);
     if (ex->timer_for == EX_FOR_WATCH) {
@@ -305,7 +304,7 @@ void ex_on_timer(struct timer *t)
     }
     if (is_taken(ex))
         return;
-    end = waits[ex->timer_for].end;
+    enum end end = waits[ex->timer_for].end;
     if (end == END_CLIENT_WRITE && !stream_is_begun(ex->client))
         ex->flags |= EX_CLIENT_GONE; /* a response of our own would find no reader either */
     ex_fail(ex, end);

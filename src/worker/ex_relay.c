@@ -34,8 +34,6 @@ static void fail_and_run(struct exchange *ex, enum end end)
 
 static void client_body(struct exchange *ex, const struct event *ev)
 {
-    enum end end;
-
     stats_add(ex->worker->stats, STATS_client_bytes_in, ev->data.len);
     ex->bytes_in += ev->data.len;
     if (ex_is_tunnel_byte(ex)) {
@@ -44,12 +42,12 @@ static void client_body(struct exchange *ex, const struct event *ev)
     }
     if (ex->step != EX_RELAY && ex->step != EX_TUNNEL)
         return;
-    end = ex_check_body(ex, ev->data.len);
+    enum end end = ex_check_body(ex, ev->data.len);
     if (end != END_OK) {
         fail_and_run(ex, end);
         return;
     }
-    if (ev->data.ptr)
+    if (ev->data.ptr != NULL)
         stream_send_body(ex_server(ex), ev->data, ev->chunk_bytes);
     /* What must not be sent twice need not be kept once the kernel has taken a byte of it: that
      * is found out first, where keeping it would mean a large copy. */
@@ -266,7 +264,7 @@ static void lane_body(struct exchange *ex, const struct event *ev)
         ex_tunnel_lane_event(ex, ev);
         return;
     }
-    if (ev->data.ptr)
+    if (ev->data.ptr != NULL)
         stream_send_body(ex->client, ev->data, ev->chunk_bytes);
     ex_touch(ex);
 }

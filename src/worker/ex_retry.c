@@ -27,7 +27,7 @@ bool ex_is_idempotent(const struct exchange *ex)
 
 static bool can_do_no_harm(const struct exchange *ex)
 {
-    return (ex->lane && !stream_has_sent(ex_server(ex))) || ex_is_idempotent(ex);
+    return (ex->lane != NULL && !stream_has_sent(ex_server(ex))) || ex_is_idempotent(ex);
 }
 
 /* When many servers fail at once, trying everything twice would double the load of the rest. */
@@ -102,7 +102,7 @@ bool exchange_make_room(struct worker *w)
 {
     struct exchange *ex, *next;
 
-    for (ex = TAILQ_FIRST(&w->keepers); ex && worker_queues_are_full(w); ex = next) {
+    for (ex = TAILQ_FIRST(&w->keepers); ex != NULL && worker_queues_are_full(w); ex = next) {
         next = TAILQ_NEXT(ex, keeper);
         if (ex->step == EX_RELAY)
             keep_no_body(ex);
@@ -114,7 +114,7 @@ static bool may_be_needed(const struct exchange *ex, struct span data)
 {
     uint32_t max_bytes = ex->pool->settings.retry.replay_bytes;
 
-    if (!data.ptr || ex->request.content_length > max_bytes ||
+    if (data.ptr == NULL || ex->request.content_length > max_bytes ||
         bufq_len(&ex->replay) + data.len > max_bytes)
         return false;
     return !stream_has_sent(ex_server(ex)) || ex_is_idempotent(ex);

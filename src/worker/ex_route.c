@@ -40,10 +40,9 @@ static enum end print_location(struct exchange *ex, const struct rule_redirect *
 static enum ex_verdict redirect(struct exchange *ex, const struct rule_action *action)
 {
     struct route_request request;
-    enum end end;
 
     route_request_init(&request, &ex->request, &ex->caller->peer);
-    end = print_location(ex, &action->redirect, &request);
+    enum end end = print_location(ex, &action->redirect, &request);
     if (end != END_REDIRECT) {
         ex_fail(ex, end);
         return EX_VERDICT_NEXT;
@@ -70,8 +69,10 @@ enum ex_verdict ex_step_route(struct exchange *ex)
     struct routing *routing = &ex->caller->listener->routing;
     const struct route_hit hit = routing_match(routing, &ex->request, &ex->caller->peer);
 
-    if (hit.rule != NULL)
+    if (hit.rule != NULL) {
         ex->rule_id = hit.rule->id;
+        worker_count_rule(ex->worker, ex->rule_id);
+    }
     if (ex->request.flags & MSG_HAS_EXPLAIN)
         ex_explain_route(ex);
     switch ((enum rule_action_type)hit.action->type) {

@@ -7,10 +7,8 @@
 #include "log/log.h"
 #include "worker/access_log.h"
 #include "worker/ex_int.h"
-#include "worker/hash_key.h"
 #include "worker/limits.h"
 #include "worker/listener_runtime.h"
-#include "worker/origin_table.h"
 #include "worker/pool_runtime.h"
 
 #define ALLOWED_METHODS "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS, TRACE"
@@ -57,62 +55,6 @@ static enum ex_verdict step_check(struct exchange *ex)
     return go(ex, EX_ROUTE, "request is fine");
 }
 
-static void attach(struct exchange *ex, struct origin *o)
-{
-    MUST(ex->origin == NULL && ex->lane == NULL);
-    ex->origin = o;
-    ex->attempts++;
-    ex->flags &= (uint8_t)~EX_CONTINUED;
-    ex->lane_status = 0;
-    ex->origin_id = o->server_id;
-    ex->picked_us = loop_now_us(ex->worker->loop);
-    ex->connected_us = ex->sent_us = ex->first_us = 0;
-    ex->tries = (struct addr_tries){0};
-    if (ex->connect_from_us == 0)
-        ex->connect_from_us = ex->picked_us;
-    if (ex->pool->fail_open)
-        ex->flags |= EX_FAIL_OPEN;
-    worker_note(ex->worker, FLIGHT_ATTEMPT, ex->attempts, o->server_id);
-    o->in_flight++;
-    balance_taken(&ex->pool->balance, &o->seat);
-    stats_server_add(ex->worker->stats, o->stats_slot, STATS_SERVER_in_flight, 1);
-}
-
-/* Apart, so that round robin, which asks for nothing, pays for nothing. */
-static __attribute__((noinline)) void fill_ask(const struct exchange *ex,
-                                               struct balance_ask *ask)
-{
-    const struct pool_runtime *pool = ex->pool;
-
-    *ask = (struct balance_ask){.rand = &ex->worker->rand,
-                                .now_us = loop_now_us(ex->worker->loop)};
-    if (pool->policy == POOL_POLICY_HASH)
-        ask->hash = hash_key_of(&pool->hash_key, &ex->request, &ex->caller->peer);
-}
-
-/* NULL: the policy goes by nothing of the request. */
-static const struct balance_ask *ask_of(const struct exchange *ex, struct balance_ask *ask)
-{
-    if (ex->pool->policy == POOL_POLICY_ROUND_ROBIN)
-        return NULL;
-    fill_ask(ex, ask);
-    return ask;
-}
-
-static enum ex_verdict step_pick(struct exchange *ex)
-{
-    struct balance_ask ask;
-    struct origin *o = pick_server(ex->pool, ask_of(ex, &ask));
-
-    if (!o) {
-        stats_line_add(ex->pool->stats, STATS_POOL_no_server, 1);
-        ex_fail(ex, END_NO_SERVER);
-        return EX_VERDICT_NEXT;
-    }
-    attach(ex, o);
-    return go(ex, EX_LANE, "server picked");
-}
-
 /* What is sent again gets a connection of its own: an idle lane may be as stale as the one
  * before, and then the last attempt would be spent on it. */
 static enum lane_choice choose_lane(const struct exchange *ex)
@@ -136,9 +78,9 @@ static enum ex_verdict step_lane(struct exchange *ex)
 {
     int error = 0;
 
-    if (!ex->lane)
+    if (ex->lane == NULL)
         ex->lane = lane_take(ex->origin, &ex->of_lane, &ex->tries, choose_lane(ex), &error);
-    if (!ex->lane) {
+    if (ex->lane == NULL) {
         ex_fail(ex, ex_end_of_error(error));
         return EX_VERDICT_NEXT;
     }
@@ -204,7 +146,7 @@ static enum ex_verdict step_send(struct exchange *ex)
     lane_tell_caller(ex->lane, ex->caller, ex->client);
     stream_send_head(ex_server(ex), &ex->request);
     ex->sent_us = loop_now_us(ex->worker->loop);
-    if (ex->worker->access_log)
+    if (ex_is_timed(ex))
         access_log_sent(ex);
     ex_move(ex, EX_RELAY, "request head sent");
     ex_replay_body(ex);
@@ -226,66 +168,29 @@ static enum ex_verdict step_relay(struct exchange *ex)
     return go(ex, EX_DONE, "answered");
 }
 
-/* All servers were tried. One that could be reached may do better on a new connection: the row
- * begins anew, at another one if there is one. */
-static struct origin *pick_again(struct exchange *ex)
-{
-    struct balance_ask ask;
-    struct origin *last = origin_find(ex->worker, ex->origin_id);
-    struct origin *o;
-
-    if (ex->end != END_ORIGIN_RESET || !ex_may_send_more(ex))
-        return NULL;
-    ex->row = (struct pick_row){.failed_id = ex->origin_id};
-    o = pick_other(ex->pool, ask_of(ex, &ask), &ex->row);
-    return o || !last || last->place != ORIGIN_LISTED ? o : last;
-}
-
-static enum ex_verdict step_retry(struct exchange *ex)
-{
-    struct balance_ask ask;
-    struct origin *o = pick_other(ex->pool, ask_of(ex, &ask), &ex->row);
-
-    if (!o)
-        o = pick_again(ex);
-    if (!o) {
-        ex_move(ex, EX_REPLY, "no other server");
-        return EX_VERDICT_NEXT;
-    }
-    stats_add(ex->worker->stats, STATS_retries, 1);
-    stats_line_add(ex->pool->stats, STATS_POOL_retries, 1);
-    ex_retry_begin(ex);
-    ex->end = END_OK;
-    ex->status = 0;
-    ex->rate_from_us = 0;
-    attach(ex, o);
-    return go(ex, EX_LANE, "another attempt");
-}
-
 /* In the exchange's arena; none if that has no room. */
 static struct span print_words(struct exchange *ex, struct span words)
 {
     char text[192];
-    struct span why = ex->why ? span_from_str(ex->why) : SPAN_NONE;
+    struct span why = ex->why != NULL ? span_from_str(ex->why) : SPAN_NONE;
     int n = snprintf(text, sizeof(text), "%.*s%s%.*s.\n", (int)words.len, words.ptr,
-                     why.len ? ": " : "", (int)why.len, why.ptr ? why.ptr : "");
+                     why.len ? ": " : "", (int)why.len, why.ptr != NULL ? why.ptr : "");
     struct span kept = arena_copy(
         &ex->arena, span_from(text, (size_t)n < sizeof(text) ? (size_t)n : sizeof(text) - 1));
 
-    return kept.ptr ? kept : SPAN_NONE;
+    return kept.ptr != NULL ? kept : SPAN_NONE;
 }
 
 static int fill_reply(struct exchange *ex, struct msg *m, struct span *body)
 {
     const struct end_facts *facts = end_facts(ex->end);
     bool is_error = ex->status >= 400; /* an OPTIONS that was asked of Weldr is none */
-    int rc;
 
     if (ex->end == END_REDIRECT || ex->end == END_FIXED)
         return ex_fill_ruled(ex, m, body);
     *body = is_error ? print_words(ex, facts->text) : SPAN_NONE;
     reply_init(m, ex->status, body->len);
-    rc = msg_add(m, SPAN("Date"), worker_date(ex->worker));
+    int rc = msg_add(m, SPAN("Date"), worker_date(ex->worker));
     if (is_error) {
         rc |= msg_add(m, SPAN("Content-Type"), SPAN("text/plain"));
         rc |= msg_add(m, SPAN("Weldr-Error"), span_from_str(facts->word));
@@ -337,21 +242,24 @@ static void count_response(const struct exchange *ex)
 {
     struct stats_worker *stats = ex->worker->stats;
     bool whole = stream_is_ended(ex->client) && !(ex->flags & EX_CLIENT_GONE);
+    uint64_t took_us = ended_us(ex) - ex->begin_us;
 
     if (whole && ex->status < 500) {
         stats_add(stats, STATS_client_success, 1);
         count_at(ex, STATS_LISTENER_success, STATS_POOL_success);
+        ex_measure_response(ex, ex->status, took_us);
     } else if (stream_is_begun(ex->client)) {
         stats_add(stats, STATS_client_failed, 1);
         count_at(ex, STATS_LISTENER_failed, STATS_POOL_failed);
+        ex_measure_response(ex, whole ? ex->status : 0, took_us);
     }
     if (ex->end == END_BAD_REQUEST)
         stats_add(stats, STATS_bad_requests, 1);
     if (ex->flags & EX_CLIENT_GONE)
         stats_add(stats, STATS_client_aborts, 1);
     worker_note(ex->worker, FLIGHT_END, ex->end, ex->origin_id);
-    __atomic_store_n(&stats->end[ex->end], stats->end[ex->end] + 1, __ATOMIC_RELAXED);
-    histogram_add(&stats->latency_us, ended_us(ex) - ex->begin_us);
+    stats->end[ex->end] += 1;
+    histogram_add(&stats->latency_us, took_us);
     stats_sub(stats, STATS_in_flight, 1);
 }
 
@@ -392,7 +300,7 @@ static enum ex_verdict step_done(struct exchange *ex)
     MUST(ex->lane == NULL && ex->origin == NULL);
     count_response(ex);
     log_done(ex);
-    if (ex->worker->access_log)
+    if (ex->worker->access_log != NULL)
         access_log_exchange(ex->worker->access_log, ex);
     settle_client(ex);
     leave_pool(ex);

@@ -1,8 +1,8 @@
 /* exchange.h - one request and its response, from the head read to the last byte handed on.
  *
- * A row of small steps: CHECK → ROUTE → PICK → LANE → SEND → RELAY → DONE, with RETRY, REPLY
- * and TUNNEL as side rooms (ex_steps.c). Each step returns NEXT, WAIT or DONE; the dispatcher
- * (ex_run) is one small loop. While it waits, events of the client's and the lane's
+ * A row of small steps: CHECK → ROUTE → PICK → LANE → SEND → RELAY → DONE, with QUEUE,
+ * RETRY, REPLY and TUNNEL as side rooms (ex_steps.c). Each step returns NEXT, WAIT or DONE; the
+ * dispatcher (ex_run) is one small loop. While it waits, events of the client's and the lane's
  * connection move it on (ex_relay.c). Whatever goes wrong goes through ex_fail (ex_fail.c), the
  * only place where a 5xx is born.
  *
@@ -25,6 +25,7 @@
 #include "worker/addr_set.h"
 #include "worker/ends.h"
 #include "worker/pick.h"
+#include "worker/pool_queue.h"
 #include "worker/stream.h"
 
 struct worker;
@@ -61,6 +62,15 @@ enum ex_timer_for {
     EX_FOR_N
 };
 
+enum { EX_FAILED_MAX = 8 };
+
+/* An attempt that failed, whether or not another one followed. */
+struct ex_attempt {
+    uint64_t origin_id;
+    uint32_t us; /* from the choice of the server to its end */
+    uint8_t end; /* enum end */
+};
+
 struct exchange {
     uint32_t magic;
     uint8_t step;         /* enum ex_step */
@@ -70,6 +80,7 @@ struct exchange {
     uint16_t lane_status; /* of the last head, 1xx too, that the server sent in this attempt; 0:
                              none */
     uint8_t attempts;     /* servers picked */
+    uint8_t failed_n;     /* … of those that failed: see failed */
     uint8_t sent_n;       /* … of those that were reached: what retry.attempts counts */
     uint8_t timer_for;    /* enum ex_timer_for */
     uint64_t moved_us;    /* FOR_PACE: when something moved last */
@@ -97,6 +108,7 @@ struct exchange {
     struct bufq replay; /* what was handed on of the request's body, for another attempt … */
     TAILQ_ENTRY(exchange) keeper; /* … in the worker's keepers, if there is anything */
     uint64_t begin_us;
+    uint64_t waited_us; /* for a place at a server */
     uint64_t origin_id; /* of the last attempt; 0: no server was picked */
     /* Moments of the last attempt, 0: not come that far. Server picked, connection there,
      * request head handed to it, response head read. */
@@ -110,8 +122,11 @@ struct exchange {
     /* What follows does not begin zeroed (exchange_new). */
     struct timer timer;
     TAILQ_ENTRY(exchange) entry; /* in the worker's exchanges */
+    struct waiter waiter;        /* QUEUE: in its pool's queue */
     struct addr_tries tries;     /* LANE: the addresses of the server that were tried */
-    char own_id[32];             /* of the request, where it is none of the client's */
+    struct ex_attempt failed[EX_FAILED_MAX]; /* for the access log; of more, the last is the
+                                                last */
+    char own_id[32]; /* of the request, where it is none of the client's */
     struct msg request;
 };
 

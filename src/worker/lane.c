@@ -92,7 +92,7 @@ static void on_gone(struct conn *conn, int error)
     struct lane *lane = lane_of(conn);
 
     (void)error;
-    if (lane->stream.user) {
+    if (lane->stream.user != NULL) {
         lane->stream.user->up->gone(lane->stream.user);
         return;
     }
@@ -115,7 +115,7 @@ static void on_progress(struct conn *conn)
 {
     struct stream *st = &lane_of(conn)->stream;
 
-    if (st->user)
+    if (st->user != NULL)
         st->user->up->progress(st->user);
 }
 
@@ -193,7 +193,7 @@ static struct lane *find_safe(const struct origin *o)
         return NULL;
     if (o->is_proven)
         return find_quiet(o);
-    if (!oldest || now_ms < origin_conn_of(oldest)->idle_from_ms + LIMIT_SETTLED_MS)
+    if (oldest == NULL || now_ms < origin_conn_of(oldest)->idle_from_ms + LIMIT_SETTLED_MS)
         return NULL;
     return is_quiet(oldest) ? oldest : NULL;
 }
@@ -215,7 +215,7 @@ static struct lane *add(struct origin *o, struct addr_tries *tries, int *error)
 {
     struct origin_conn *oc = origin_conn_open(o, tries, &lane_conn_ops, error);
 
-    if (!oc)
+    if (oc == NULL)
         return NULL;
     oc->lane.magic = LANE_MAGIC;
     oc->lane.state = oc->conn.state == CONN_OPEN ? LANE_BUSY : LANE_CONNECTING;
@@ -246,7 +246,7 @@ struct lane *lane_take(struct origin *o, struct stream_user *user, struct addr_t
         make_room(o);
         lane = add(o, tries, error);
     }
-    if (!lane)
+    if (lane == NULL)
         return NULL;
     stream_take(&lane->stream, user);
     origin_conn_count(origin_conn_of(lane));
@@ -323,7 +323,7 @@ void lanes_close_idle(struct origin *o)
 {
     struct lane *lane;
 
-    while ((lane = TAILQ_FIRST(&o->lanes.in[LANE_IDLE])))
+    while ((lane = TAILQ_FIRST(&o->lanes.in[LANE_IDLE])) != NULL)
         close_lane(lane, CONN_CLOSE_NOW);
 }
 
@@ -331,7 +331,7 @@ void lanes_close_gone(struct origin *o)
 {
     struct lane *lane, *next;
 
-    for (lane = TAILQ_FIRST(&o->lanes.in[LANE_IDLE]); lane; lane = next) {
+    for (lane = TAILQ_FIRST(&o->lanes.in[LANE_IDLE]); lane != NULL; lane = next) {
         next = TAILQ_NEXT(lane, entry);
         if (!origin_conn_has_place(origin_conn_of(lane)))
             close_lane(lane, CONN_CLOSE_NOW);
@@ -342,7 +342,7 @@ static void cut_those(struct lane_list *list)
 {
     struct lane *lane, *next;
 
-    for (lane = TAILQ_FIRST(list); lane; lane = next) {
+    for (lane = TAILQ_FIRST(list); lane != NULL; lane = next) {
         next = TAILQ_NEXT(lane, entry);
         MUST(lane->stream.user != NULL);
         lane->stream.user->up->cut(lane->stream.user);

@@ -15,7 +15,10 @@ enum worker_limits {
         2048, /* so much of a body is kept for another attempt before asking whether it pays */
     LIMIT_RETRY_FREE_N = 32, /* so many further attempts may run whatever the budget says */
     LIMIT_PICKS_N = 200, /* servers that are tried for one request, if none can be reached */
-    LIMIT_SHORT_PICKS_N = 4, /* … or if it is for something that we lack */
+    LIMIT_SHORT_PICKS_N = 4,      /* … or if it is for something that we lack */
+    LIMIT_PLACE_TRIES_N = 4,      /* looks for a place that another worker takes first */
+    LIMIT_PASSED_N = 3,           /* looks at a free place that another worker does not take */
+    LIMIT_SERVERS_PER_LOOK = 128, /* so many servers more, and those who wait look a ms later */
     LIMIT_SETTLED_MS =
         20, /* a lane that has been idle so long was not closed behind its response */
     LIMIT_PROVEN_N =

@@ -43,6 +43,7 @@ struct listener_runtime *listener_runtime_find_or_new(struct worker *w, uint64_t
         .worker = w,
         .limits = codec_limits_request,
         .stats = worker_listener_stats(w, id),
+        .classes = worker_listener_classes(w, id),
     };
     if (link_listener(w, l) == 0)
         return l;
@@ -101,6 +102,7 @@ int listener_runtime_follow(struct worker *w, const struct listener *described)
     l->settings = described->settings;
     l->proxy_protocol = described->proxy_protocol;
     l->stats = worker_listener_stats(w, l->id);
+    l->classes = worker_listener_classes(w, l->id);
     follow_trust(l, described);
     follow_bounds(l);
     if (routing_follow(&l->routing, w, described) < 0)

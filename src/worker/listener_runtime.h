@@ -43,6 +43,7 @@ struct listener_runtime {
     uint32_t acceptor_n;                               /* that are not closed */
     void (*on_free)(const struct listener_runtime *l); /* frees all of them; NULL: none came */
     struct stats_line *stats;                          /* listener_counters.def */
+    struct stats_classes *classes;
     UT_hash_handle hh;
 };
 

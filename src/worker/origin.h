@@ -54,6 +54,7 @@ struct origin {
     uint32_t stats_slot;
     uint16_t weight;
     bool map_host;
+    uint32_t max_requests;  /* place.h; 0: no limit */
     uint8_t proxy_protocol; /* 2: its connections begin with a PROXY header */
     uint8_t state;          /* enum origin_state */
     uint8_t place;          /* enum origin_place: rotation.h, as last noted … */

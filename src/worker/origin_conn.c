@@ -21,7 +21,7 @@ struct origin_conn *origin_conn_open(struct origin *o, struct addr_tries *tries,
     struct worker *w = o->worker;
     struct origin_conn *oc = slab_get(&w->origin_conns_slab);
 
-    if (!oc) {
+    if (oc == NULL) {
         *error = WERR_NOMEM;
         return NULL;
     }
@@ -84,12 +84,11 @@ void origin_conn_tell_caller(struct origin_conn *oc, const struct caller *caller
                              const struct stream *from)
 {
     struct proxy_header h = {.client = caller->peer};
-    const struct addr *local;
     char buf[PROXY_WRITE_MAX_BYTES];
 
     if (oc->origin->proxy_protocol == 0 || oc->exchanges > 1)
         return;
-    local = caller_local(caller);
+    const struct addr *local = caller_local(caller);
     if (local != NULL)
         h.local = *local;
     if (h.local.family == 0 && STREAM_DO(from, local_addr, &h.local) < 0)

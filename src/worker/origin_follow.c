@@ -8,6 +8,7 @@
 #include "worker/lane.h"
 #include "worker/origin.h"
 #include "worker/origin_table.h"
+#include "worker/place.h"
 #include "worker/pool_runtime.h"
 #include "worker/rotation.h"
 #include "worker/worker.h"
@@ -25,7 +26,7 @@ static int name_origin(struct origin *o, const char *authority)
     size_t bytes = strlen(authority) + 1;
 
     o->authority = fault_malloc(bytes);
-    if (!o->authority)
+    if (o->authority == NULL)
         return WERR_NOMEM;
     memcpy(o->authority, authority, bytes);
     return 0;
@@ -43,13 +44,13 @@ static int rename_origin(struct origin *o, const char *authority)
 {
     char *was = o->authority;
 
-    if (was && strcmp(was, authority) == 0)
+    if (was != NULL && strcmp(was, authority) == 0)
         return 0;
     if (name_origin(o, authority) < 0) {
         o->authority = was;
         return WERR_NOMEM;
     }
-    if (was)
+    if (was != NULL)
         lanes_close_idle(o);
     free(was);
     return 0;
@@ -61,7 +62,7 @@ int origin_follow(struct pool_runtime *pool, const struct pool_server *server)
     struct worker *w = pool->worker;
     struct origin *o = origin_find_or_new(w, server->id);
 
-    if (!o || rename_origin(o, server->authority) < 0)
+    if (o == NULL || rename_origin(o, server->authority) < 0)
         return WERR_NOMEM;
     if (server->addr.family != 0 && addr_set_one(&o->addrs, &server->addr) < 0)
         return WERR_NOMEM;
@@ -71,6 +72,7 @@ int origin_follow(struct pool_runtime *pool, const struct pool_server *server)
         pool_runtime_join(pool, o);
     o->weight = server->weight;
     o->map_host = server->map_host;
+    place_set_max(o, server->max_requests);
     if (o->proxy_protocol != server->proxy_protocol)
         lanes_close_idle(o); /* they have begun the other way */
     o->proxy_protocol = server->proxy_protocol;
@@ -153,12 +155,12 @@ int origin_local(struct worker *w, const struct frame_local *facts)
 
     if (facts->flags & FRAME_LOCAL_GONE) {
         o = origin_find(w, facts->server_id);
-        if (o)
+        if (o != NULL)
             forget(o);
         return 0;
     }
     o = origin_find_or_new(w, facts->server_id);
-    if (!o)
+    if (o == NULL)
         return WERR_NOMEM;
     o->stats_slot = facts->stats_slot;
     o->up = (facts->flags & FRAME_LOCAL_UP) != 0;
@@ -177,7 +179,7 @@ int origin_addrs(struct worker *w, const struct frame_addrs *found)
 {
     struct origin *o = origin_find_or_new(w, found->server_id);
 
-    if (!o || addr_set_replace(&o->addrs, found) < 0)
+    if (o == NULL || addr_set_replace(&o->addrs, found) < 0)
         return WERR_NOMEM;
     lanes_close_gone(o);
     rotation_note(o);

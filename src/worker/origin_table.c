@@ -22,7 +22,7 @@ struct origin *origin_find(struct worker *w, uint64_t server_id)
 static int link_origin(struct worker *w, struct origin *o)
 {
     HASH_ADD(hh, w->origins, server_id, sizeof(o->server_id), o);
-    return o->hh.tbl ? 0 : WERR_NOMEM;
+    return o->hh.tbl != NULL ? 0 : WERR_NOMEM;
 }
 
 static void unlink_origin(struct worker *w, struct origin *o)
@@ -35,10 +35,10 @@ struct origin *origin_find_or_new(struct worker *w, uint64_t server_id)
 {
     struct origin *o = origin_find(w, server_id);
 
-    if (o)
+    if (o != NULL)
         return o;
     o = fault_malloc(sizeof(*o));
-    if (!o)
+    if (o == NULL)
         return NULL;
     *o = (struct origin){
         .server_id = server_id,

@@ -24,10 +24,17 @@ struct pick_row {
     uint64_t first_id, last_id; /* of further ones; 0: none so far */
 };
 
-/* The server with the next turn; NULL: there is none. */
+/* A server comes with a place for one request (place.h), which is the caller's to give back;
+ * one that is at its max_requests is passed over. */
+
+/* The server with the next turn; NULL: there is none, or pick_is_full. */
 struct origin *pick_server(struct pool_runtime *pool, const struct balance_ask *ask);
 /* Another one than failed_id and all that the row has given before; NULL: no more. */
 struct origin *pick_other(struct pool_runtime *pool, const struct balance_ask *ask,
                           struct pick_row *row);
+/* Nothing was picked just now: there are servers, but all that would do are at their limit. */
+bool pick_is_full(const struct pool_runtime *pool);
+bool pick_other_is_full(struct pool_runtime *pool, const struct balance_ask *ask,
+                        const struct pick_row *row);
 
 #endif

@@ -53,6 +53,7 @@ static struct pool_runtime *make(struct worker *w, const struct pool *p)
         .response_limits = codec_limits_response,
     };
     LIST_INIT(&pool->origins);
+    pool_queue_init(&pool->queue, w->loop);
     balance_init(&pool->balance, BALANCE_ROUND_ROBIN, w->id);
     balance_spoil(&pool->balance);
     if (pool->name != NULL && link_pool(w, pool) == 0) {
@@ -89,19 +90,23 @@ struct pool_runtime *pool_runtime_follow(struct worker *w, const struct pool *p)
         return NULL;
     MUST(pool->magic == POOL_RUNTIME_MAGIC);
     pool->is_described = true;
+    pool->stats_slot = worker_pool_slot(w, p->id);
     pool->stats = worker_pool_stats(w, p->id);
+    pool->served = worker_pool_served(w, p->id);
     pool->settings = p->settings;
     follow_bounds(pool);
     pool->hash_key = p->hash_key;
     pool->policy = p->policy;
     balance_set_policy(&pool->balance, policies[p->policy]);
     balance_spoil(&pool->balance); /* fail_open may have changed */
+    pool_queue_wake(&pool->queue);
     return pool;
 }
 
 static void free_pool(struct pool_runtime *pool)
 {
     unlink_pool(pool->worker, pool);
+    pool_queue_fini(&pool->queue);
     balance_fini(&pool->balance);
     free(pool->name);
     pool->magic = 0;
@@ -144,6 +149,7 @@ void pool_runtime_join(struct pool_runtime *pool, struct origin *o)
     LIST_INSERT_HEAD(&pool->origins, o, in_pool_entry);
     pool->origin_n++;
     pool->untried_n += o->is_untried;
+    pool->limited_n += o->max_requests > 0;
 }
 
 void pool_runtime_part(struct origin *o)
@@ -155,6 +161,7 @@ void pool_runtime_part(struct origin *o)
     MUST(pool->magic == POOL_RUNTIME_MAGIC && o->state != ORIGIN_EJECTED &&
          o->place != ORIGIN_LISTED);
     pool->untried_n -= o->is_untried;
+    pool->limited_n -= o->max_requests > 0;
     LIST_REMOVE(o, in_pool_entry);
     o->pool = NULL;
     pool->origin_n--;
@@ -179,7 +186,7 @@ void pool_runtime_enter(struct pool_runtime *pool)
 
 void pool_runtime_leave(struct pool_runtime *pool)
 {
-    MUST(pool->magic == POOL_RUNTIME_MAGIC && pool->exchange_n > 0);
+    MUST(pool->magic == POOL_RUNTIME_MAGIC && pool->exchange_n > pool->queue.n);
     pool->exchange_n--;
     check_done(pool);
 }

@@ -23,6 +23,7 @@
 #include "codec/codec.h"
 #include "pool/pool.h"
 #include "stats/stats.h"
+#include "worker/pool_queue.h"
 
 struct worker;
 struct origin;
@@ -46,9 +47,13 @@ struct pool_runtime {
     uint32_t wanted_n, usable_n; /* rotation.h: as of the last rebuild */
     uint32_t ejected_n;          /* eject.h */
     uint32_t untried_n;          /* origins that no check has judged yet: pick.h */
+    uint32_t limited_n;          /* origins with max_requests: place.h */
+    struct pool_queue queue;     /* pool_turn.h */
     uint32_t exchange_n;         /* that are at it */
     uint32_t retrying_n;         /* … of those: with a further attempt */
-    struct stats_line *stats;    /* pool_counters.def */
+    struct stats_line *stats;    /* pool_counters.def … */
+    uint32_t stats_slot;         /* … or STATS_NO_SLOT */
+    struct stats_served_pool *served;
     UT_hash_handle hh;
 };
 

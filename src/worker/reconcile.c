@@ -80,11 +80,9 @@ static int follow_described(struct worker *w, const struct listener *described)
 
 static int follow_listener(struct worker *w, const struct pool_change *change)
 {
-    struct listener_runtime *l;
-
     if (change->type != POOL_CHANGE_REMOVED)
         return follow_described(w, change->listener);
-    l = listener_runtime_find(w, change->id);
+    struct listener_runtime *l = listener_runtime_find(w, change->id);
     if (l != NULL && l->is_described)
         leave_listener(l);
     return 0;

@@ -72,6 +72,7 @@ void rotation_note(struct origin *o)
 
     if (pool == NULL)
         return; /* facts that came before the pool */
+    pool_queue_wake(&pool->queue);
     if (pool->balance.is_stale || pool->usable_n == 0 || !move(o, is_usable_now)) {
         balance_spoil(&pool->balance);
         o->place = ORIGIN_UNWANTED;
@@ -152,16 +153,15 @@ static void set_fail_open(struct pool_runtime *pool, bool is_open)
 
 void rotation_refresh(struct pool_runtime *pool)
 {
-    struct balance_entry *entries;
     bool is_open = false;
-    uint32_t n;
 
     if (!pool->balance.is_stale)
         return;
-    entries = fault_malloc((pool->origin_n ? pool->origin_n : 1) * sizeof(*entries));
-    if (!entries)
+    struct balance_entry *entries =
+        fault_malloc((pool->origin_n ? pool->origin_n : 1) * sizeof(*entries));
+    if (entries == NULL)
         return; /* tried again at the next pick */
-    n = fill(pool, entries, false);
+    uint32_t n = fill(pool, entries, false);
     if (n == 0 && readmit_all(pool))
         n = fill(pool, entries, false);
     pool->usable_n = n;

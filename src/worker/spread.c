@@ -56,7 +56,6 @@ static bool is_churn(struct spread *s)
 {
     uint64_t now_ms = loop_now_ms(s->worker->loop);
     uint64_t passed_ms = now_ms - s->window_ms;
-    unsigned n;
 
     if (passed_ms >= WINDOW_MS) {
         s->last_n = passed_ms < 2ULL * WINDOW_MS ? s->window_n : 0;
@@ -65,7 +64,7 @@ static bool is_churn(struct spread *s)
         forget_lost(s);
     }
     s->window_n++;
-    n = s->window_n > s->last_n ? s->window_n : s->last_n;
+    unsigned n = s->window_n > s->last_n ? s->window_n : s->last_n;
     return n >= CHURN_LEAST_N && n / CHURN_FACTOR > s->worker->clients_slab.in_use;
 }
 
@@ -78,10 +77,8 @@ static unsigned look(struct spread *s, struct spread_seat *seats, unsigned *ids)
     ids[0] = s->worker->id;
     seats[0].load = share_load(share_of(s, ids[0])) + 1;
     for (; n < SPREAD_LOOK_N && n <= others; n++) {
-        const struct stats_share *share;
-
         ids[n] = (ids[0] + 1 + (s->from + n) % others) % s->worker_n;
-        share = share_of(s, ids[n]);
+        const struct stats_share *share = share_of(s, ids[n]);
         seats[n] = (struct spread_seat){share_load(share), share_takes(share)};
     }
     s->from = (s->from + n - 1) % others;
@@ -92,11 +89,10 @@ bool spread_pass(struct spread *s, struct accepted *a, uint32_t socket_no)
 {
     struct spread_seat seats[SPREAD_LOOK_N] = {0};
     unsigned ids[SPREAD_LOOK_N];
-    unsigned to;
 
     if (s->worker_n < 2 || s->worker->draining)
         return false;
-    to = spread_choose(seats, look(s, seats, ids), is_churn(s));
+    unsigned to = spread_choose(seats, look(s, seats, ids), is_churn(s));
     if (to == 0)
         return false;
     /* Counted first, so that nobody else takes it for idle meanwhile. */

@@ -44,9 +44,9 @@ void stream_shut(struct stream *st)
 
 struct conn *stream_splice_target(const struct stream *st)
 {
-    struct stream *to = st->user ? st->user->up->splices_to(st->user) : NULL;
+    struct stream *to = st->user != NULL ? st->user->up->splices_to(st->user) : NULL;
 
-    return to ? STREAM_DO(to, splice) : NULL;
+    return to != NULL ? STREAM_DO(to, splice) : NULL;
 }
 
 /* ---- the only stream of a connection ---- */

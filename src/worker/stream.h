@@ -277,14 +277,14 @@ struct conn *stream_splice_target(const struct stream *st);
 static inline void stream_hear_congested(struct stream *st)
 {
     st->is_congested = true;
-    if (st->user)
+    if (st->user != NULL)
         st->user->up->congested(st->user);
 }
 /* True: somebody has heard of it. */
 static inline bool stream_hear_drained(struct stream *st)
 {
     st->is_congested = false;
-    if (st->user)
+    if (st->user != NULL)
         st->user->up->drained(st->user);
     return st->user != NULL;
 }

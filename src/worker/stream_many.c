@@ -325,12 +325,11 @@ static bool many_has_taken(struct stream *st)
 {
     struct stream_many *sm = of(st);
     const bool waits_for_all = conn_is_congested(sm->conn);
-    bool has_taken;
 
     if (waits_for_all && conn_has_taken(sm->conn))
         sm->of->taken_n++;
-    has_taken = gone_out_bytes(sm) > sm->taken_bytes ||
-                (waits_for_all && sm->taken_n != sm->of->taken_n);
+    bool has_taken = gone_out_bytes(sm) > sm->taken_bytes ||
+                     (waits_for_all && sm->taken_n != sm->of->taken_n);
     note_taken(sm);
     return has_taken;
 }

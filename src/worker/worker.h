@@ -120,7 +120,12 @@ static inline void worker_acceptor_closed(struct worker *w)
 
 /* Where a pool, or a listener, is counted; never NULL. */
 struct stats_line *worker_pool_stats(struct worker *w, uint64_t pool_id);
+uint32_t worker_pool_slot(const struct worker *w, uint64_t pool_id); /* STATS_NO_SLOT: none */
 struct stats_line *worker_listener_stats(struct worker *w, uint64_t listener_id);
+struct stats_served_pool *worker_pool_served(struct worker *w, uint64_t pool_id);
+struct stats_classes *worker_listener_classes(struct worker *w, uint64_t listener_id);
+/* It took one more request. */
+void worker_count_rule(struct worker *w, uint64_t rule_id);
 /* What is waited for takes up all the memory that it may: no newcomers. */
 static inline bool worker_queues_are_full(const struct worker *w)
 {

@@ -27,7 +27,6 @@ int worker_init(struct worker *w, struct loop *loop, struct stats_worker *stats,
                 uint64_t seed)
 {
     struct node_settings node;
-    int rc;
 
     memset(w, 0, sizeof(*w));
     w->loop = loop;
@@ -46,9 +45,9 @@ int worker_init(struct worker *w, struct loop *loop, struct stats_worker *stats,
     reclaim_init(&w->reclaim);
     w->drain_work.run = drain_pass;
     w->arenas = arena_store_new(LIMIT_ARENA_CHUNK_BYTES, LIMIT_ARENA_KEEP_N);
-    if (!w->arenas)
+    if (w->arenas == NULL)
         return WERR_NOMEM;
-    rc = conn_shared_init(&w->shared, loop);
+    int rc = conn_shared_init(&w->shared, loop);
     if (rc < 0) {
         arena_store_free(w->arenas);
         return rc;
@@ -114,11 +113,10 @@ int worker_apply(struct worker *w, uint64_t index, struct span entry)
 {
     struct pool_command command;
     struct pool_change change = {0};
-    int rc;
 
-    if (!w->pool_state || index <= w->pool_state->index)
+    if (w->pool_state == NULL || index <= w->pool_state->index)
         return WERR_CORRUPT; /* out of order */
-    rc = pool_code_decode(entry, &command);
+    int rc = pool_code_decode(entry, &command);
     if (rc < 0)
         return rc;
     rc = pool_apply(w->pool_state, &command, index, &change);
@@ -152,7 +150,7 @@ static void check_drained(struct worker *w)
 {
     void (*on_drained)(void *arg) = w->on_drained;
 
-    if (!w->draining || !on_drained || w->takes_in || !LIST_EMPTY(&w->clients))
+    if (!w->draining || on_drained == NULL || w->takes_in || !LIST_EMPTY(&w->clients))
         return;
     w->on_drained = NULL;
     timer_stop(loop_timers(w->loop), &w->drain_timer);
@@ -171,7 +169,7 @@ static void stop_exchanges(struct worker *w)
 {
     struct exchange *ex, *next;
 
-    for (ex = TAILQ_FIRST(&w->exchanges); ex; ex = next) {
+    for (ex = TAILQ_FIRST(&w->exchanges); ex != NULL; ex = next) {
         next = TAILQ_NEXT(ex, entry);
         exchange_stop(ex);
     }
@@ -189,7 +187,7 @@ static void on_drain_limit(struct timer *t)
     LIST_FOREACH (a, &w->acceptors, entry)
         sock_close(&a->sock, false);
     stop_exchanges(w);
-    for (c = LIST_FIRST(&w->clients); c; c = next) {
+    for (c = LIST_FIRST(&w->clients); c != NULL; c = next) {
         next = LIST_NEXT(c, entry);
         client_stop(c);
     }
@@ -213,7 +211,7 @@ static void drain_clients(struct worker *w)
     if (w->has_told_clients)
         return;
     w->has_told_clients = true;
-    for (c = LIST_FIRST(&w->clients); c; c = next) {
+    for (c = LIST_FIRST(&w->clients); c != NULL; c = next) {
         next = LIST_NEXT(c, entry);
         client_drain(c);
     }

@@ -89,13 +89,13 @@ static void on_broken(void *arg, const char *why)
 static int on_hello(void *arg, const struct frame_hello *hello)
 {
     struct process *p = arg;
-    int rc;
 
     if (hello->worker_id != p->id || hello->worker_id >= stats_worker_n(p->stats))
         return WERR_CORRUPT;
     log_set_level((enum log_level)hello->log_level);
     orphan_limit(hello->drain_timeout_ms);
-    rc = worker_init(&p->worker, p->loop, stats_worker(p->stats, p->id), p->id, hello->seed);
+    int rc =
+        worker_init(&p->worker, p->loop, stats_worker(p->stats, p->id), p->id, hello->seed);
     p->has_worker = rc == 0;
     p->worker.segment = p->stats;
     if (rc == 0)
@@ -161,11 +161,11 @@ static int process_init(struct process *p)
     static const int watched[] = {SIGINT, SIGTERM, SIGHUP, SIGUSR1, 0};
 
     p->loop = loop_epoll_new();
-    if (!p->loop)
+    if (p->loop == NULL)
         return werr_from_errno(errno);
     errno = 0;
     p->stats = stats_open(INHERIT_FD_STATS);
-    if (!p->stats)
+    if (p->stats == NULL)
         return errno == ENOMEM ? WERR_NOMEM : WERR_CORRUPT;
     return signals_start(p->loop, watched, on_signal, p);
 }
@@ -199,7 +199,6 @@ int worker_main(const struct config *config)
         .arg = &process,
     };
     struct process *p = &process;
-    int rc;
 
     p->id = config->worker_id;
     p->config = config;
@@ -210,7 +209,7 @@ int worker_main(const struct config *config)
     }
     orphan_watch();
     werr_set_panic_hook(on_panic, p);
-    rc = process_init(p);
+    int rc = process_init(p);
     if (rc < 0) {
         log_error("the worker can't start", LOG_S("error", werr_text(rc)));
         return rc == WERR_NO_FD ? EXIT_NO_FD : EXIT_BROKEN;

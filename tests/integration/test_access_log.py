@@ -12,9 +12,9 @@ import origins as o
 from rawhttp import Client, wait_until
 from weldr import IS_ASAN, is_alive, run_weldr
 
-KEYS = ["time", "worker", "client", "method", "target", "version", "host", "status", "end", "origin", "attempts",
-        "retries", "bytes_in", "bytes_out", "wait_us", "connect_us", "first_byte_us", "total_us", "added_us",
-        "request_id", "user_agent", "referer", "listener", "rule", "pool"]
+KEYS = ["time", "worker", "client", "method", "target", "version", "host", "status", "result", "origin", "retries",
+        "bytes_in", "bytes_out", "wait_us", "queue_us", "connect_us", "first_byte_us", "total_us",
+        "added_us", "request_id", "user_agent", "referer", "listener", "rule", "pool", "attempts"]
 COMBINED = re.compile(r'(\S+) - - \[(\d\d/\w{3}/\d{4}:\d\d:\d\d:\d\d \+0000)\] "([^"]*)" (\d{3}) (\d+) "([^"]*)" "([^"]*)"')
 
 
@@ -55,6 +55,11 @@ def run(lab, path):
     return start
 
 
+def tried(entry):
+    assert all(0 <= attempt["ms"] < 10_000 for attempt in entry["attempts"])
+    return [(attempt["server"], attempt["result"]) for attempt in entry["attempts"]]
+
+
 # ---- what a line says
 
 @pytest.mark.smoke
@@ -70,16 +75,57 @@ def test_every_key(run, path):
     assert list(first) == KEYS
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", first["time"])
     wanted = {"worker": 0, "client": f"127.0.0.1:{port}", "method": "POST", "target": "/a%20b?c=d", "version": "1.1",
-              "host": "test.example", "status": 200, "end": "ok", "origin": origin.url, "attempts": 1, "retries": 0,
+              "host": "test.example", "status": 200, "result": "ok", "origin": origin.url, "retries": 0,
               "bytes_in": 5, "bytes_out": len(answer.body), "request_id": "mine", "user_agent": "test/1",
               "referer": "http://from/", "listener": "default", "rule": None, "pool": "default"}
     assert {k: first[k] for k in wanted} == wanted
-    for key in ("wait_us", "connect_us", "first_byte_us", "total_us", "added_us"):
+    for key in ("wait_us", "queue_us", "connect_us", "first_byte_us", "total_us", "added_us"):
         assert 0 <= first[key] < 10_000_000, key
     assert first["wait_us"] + first["connect_us"] + first["first_byte_us"] <= first["total_us"]
     assert second["connect_us"] == 0, "an idle connection was there"
     assert second["user_agent"] == "hidden" and second["referer"] is None
     assert second["request_id"] == origin.seen()[1].get("X-Request-Id")
+
+
+def test_every_attempt_is_told(lab, run, path):
+    """Each with its server, how it ended and how long it took; of very many the first and the last."""
+    weldr, = run()
+    weldr.patch_pool({"retry": {"attempts": 2}})
+    resets = [lab.origin(o.reset) for _ in range(2)]
+    for origin in resets:
+        weldr.add(origin)
+    assert weldr.ask().status == 502
+    entry = wait_entries(path, 1)[0]
+    assert sorted(tried(entry)) == sorted((origin.url, "origin_reset") for origin in resets)
+    assert entry["origin"] == entry["attempts"][-1]["server"] and entry["retries"] == 1
+    for origin in resets:
+        weldr.delete(origin)
+    dead = [lab.dead_origin() for _ in range(12)]
+    for origin in dead:
+        weldr.add(origin)
+    assert weldr.ask().status == 502
+    entry = wait_entries(path, 2)[1]
+    assert entry["retries"] == 11 and entry["origin"] == entry["attempts"][-1]["server"]
+    told = tried(entry)
+    assert len(set(told)) == 8 and {result for _, result in told} == {"connect_refused"}
+
+
+def test_slow_attempt_shows(lab, run, path):
+    weldr, = run()
+    weldr.patch_pool({"timeouts": {"response_head_ms": 200}, "retry": {"attempts": 2}})
+    weldr.add(lab.origin(o.stall))
+    assert weldr.ask().status == 504
+    attempt, = wait_entries(path, 1)[0]["attempts"]
+    assert attempt["result"] == "origin_timeout" and attempt["ms"] >= 199
+
+
+def test_reason_of_a_malformed_request(run, path):
+    weldr, = run()
+    weldr.connect().send("GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n").response()
+    weldr.ask()
+    bad, other = wait_entries(path, 2)
+    assert bad["result"] == "bad_request" and "host" in bad["reason"].lower()
+    assert "reason" not in other
 
 
 def test_times_are_told_apart(run, path):
@@ -104,11 +150,11 @@ def test_answers_by_weldr(lab, run, path):
     weldr.add(dead)
     weldr.ask()
     none, bad, refused = wait_entries(path, 3)
-    assert (none["status"], none["end"], none["origin"], none["attempts"]) == (503, "no_server", None, 0)
+    assert (none["status"], none["result"], none["origin"], none["attempts"]) == (503, "no_server", None, [])
     assert none["wait_us"] is None and none["bytes_out"] > 0 and none["request_id"] == "x"
-    assert (bad["status"], bad["end"], bad["method"], bad["target"], bad["version"]) == \
+    assert (bad["status"], bad["result"], bad["method"], bad["target"], bad["version"]) == \
         (400, "bad_request", None, None, None)
-    assert (refused["status"], refused["end"], refused["origin"]) == (502, "connect_refused", dead.url)
+    assert (refused["status"], refused["result"], refused["origin"]) == (502, "connect_refused", dead.url)
     assert refused["connect_us"] is None and refused["first_byte_us"] is None
 
 
@@ -118,7 +164,7 @@ def test_hints_are_no_answer(run, path):
     weldr.patch_pool({"timeouts": {"response_head_ms": 300}})
     assert weldr.ask().status == 504
     entry = wait_entries(path, 1)[0]
-    assert (entry["status"], entry["end"], entry["origin"]) == (504, "origin_timeout", origin.url)
+    assert (entry["status"], entry["result"], entry["origin"]) == (504, "origin_timeout", origin.url)
     assert entry["first_byte_us"] is None and entry["total_us"] >= 299_000  # timers count whole ms
 
 
@@ -131,7 +177,7 @@ def test_client_that_waits_for_100_for_ever(run, path):
     answer = weldr.connect().request("POST", fields=fields).response()
     assert (answer.status, answer.get("Weldr-Error")) == (408, "client_timeout")
     entry = wait_entries(path, 1)[0]
-    assert (entry["status"], entry["end"], entry["origin"]) == (408, "client_timeout", origin.url)
+    assert (entry["status"], entry["result"], entry["origin"]) == (408, "client_timeout", origin.url)
     assert (weldr.servers()[0]["failed"], weldr.servers()[0]["ejections"]) == (0, 0)
 
 
@@ -142,13 +188,14 @@ def test_retry_and_client_abort(lab, run, path):
     for _ in range(2):
         assert weldr.ask().status == 200
     retried = [e for e in wait_entries(path, 2) if e["retries"]]
-    assert [(e["attempts"], e["retries"], e["origin"], e["end"]) for e in retried] == [(2, 1, good.url, "ok")]
+    assert [(tried(e), e["retries"], e["origin"], e["result"]) for e in retried] == [([
+        (dead.url, "connect_refused"), (good.url, "ok")], 1, good.url, "ok")]
     weldr.delete(dead)
     client = weldr.connect().request(target="/stall")
     wait_until(lambda: any(s.target == "/stall" for s in good.seen()), 5, "in flight")
     client.reset()
     gone = wait_entries(path, 3)[2]
-    assert (gone["status"], gone["end"], gone["origin"]) == (0, "client_abort", good.url)
+    assert (gone["status"], gone["result"], gone["origin"]) == (0, "client_abort", good.url)
 
 
 def test_origin_that_was_deleted_is_told_by_id(run, path):

@@ -19,14 +19,14 @@ def rss_bytes(pid):
         return next(int(line.split()[1]) for line in file if line.startswith("VmRSS")) * 1024
 
 
-def url(i):
-    return f"http://127.9.{i // 250}.{i % 250 + 1}:9"
+def url(i, port=9):
+    return f"http://127.9.{i // 250}.{i % 250 + 1}:{port}"
 
 
-def fill(weldr, n):
+def fill(weldr, n, port=9):
     with Client(weldr.admin) as api:
         for i in range(n):
-            body = json.dumps({"url": url(i), "check": {"type": "none"}})
+            body = json.dumps({"url": url(i, port), "check": {"type": "none"}})
             answer = api.ask("POST", "/servers", body=body.encode(),
                              fields=[("Content-Length", str(len(body))), ("Prefer", "return=minimal")])
             assert answer.status == 201, answer

@@ -16,7 +16,8 @@ from rawhttp import Client, Closed, wait_until
 from test_processes import socket_inodes
 from weldr import BIN, child_pids, clean_environment, parse_line, run_weldr
 
-FLAGS = {"--ip": "WELDR_IP", "--admin-ip": "WELDR_ADMIN_IP", "--workers": "WELDR_WORKERS", "--server": "WELDR_SERVER",
+FLAGS = {"--ip": "WELDR_IP", "--admin-ip": "WELDR_ADMIN_IP", "--metrics-ip": "WELDR_METRICS_IP",
+         "--workers": "WELDR_WORKERS", "--server": "WELDR_SERVER",
          "--log-level": "WELDR_LOG_LEVEL", "--drain-timeout": "WELDR_DRAIN_TIMEOUT",
          "--admin-token-file": "WELDR_ADMIN_TOKEN_FILE"}
 LOCAL = ("--ip", "127.0.0.1:0", "--admin-ip", "127.0.0.1:0")

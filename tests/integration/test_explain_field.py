@@ -48,7 +48,7 @@ def test_says_where_the_request_went(lab):
     assert told["action"] == asked["action"] == "forward"
     assert told["pool"] == f'"{asked["pool"]}";policy=round_robin;usable=1'
     assert told["server"] == f'"{green.authority}";id="{server["id"]}"'
-    assert told["attempts"] == "1" and "end" not in told
+    assert told["attempts"] == "1" and "result" not in told
     told = members(ask(weldr, "/"))
     assert told["rule"] == "default" and told["passed-over"] == "(10;fails=path_prefix)"
     assert told["server"].startswith(f'"{origin.authority}"')
@@ -101,9 +101,9 @@ def test_responses_of_rules_and_failures(lab):
     empty = ask(weldr, "/empty")
     assert empty.status == 503
     told = members(empty)
-    assert (told["pool"], told["attempts"], told["end"]) == ('"empty";policy=round_robin;usable=0', "0", "no_server")
+    assert (told["pool"], told["attempts"], told["result"]) == ('"empty";policy=round_robin;usable=0', "0", "no_server")
     broken = ask(weldr, "/", method="POST", fields="Content-Length: 0\r\n")
-    assert broken.status == 502 and members(broken)["end"] == "origin_reset"
+    assert broken.status == 502 and members(broken)["result"] == "origin_reset"
 
 
 def test_attempts_are_counted(lab):

@@ -167,8 +167,8 @@ def judge_log(asked, path):
     assert len(told) == len(asked)
     for a in asked:
         entry, status = told[a.target], a.status or 200
-        assert (entry["end"], entry["status"]) == ("ok" if a.end == "whole" else "origin_reset", status), (a, entry)
-    return sum(entry["attempts"] for entry in told.values())
+        assert (entry["result"], entry["status"]) == ("ok" if a.end == "whole" else "origin_reset", status), (a, entry)
+    return sum(len(entry["attempts"]) for entry in told.values())
 
 
 def judge_counters(weldr, asked, attempts_n):

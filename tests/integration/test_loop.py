@@ -91,4 +91,4 @@ def test_loop_in_the_access_log(lab, tmp_path):
     assert weldr.ask(fields=[("Via", "1.1 weldr")] * 10).status == 508
     wait_until(lambda: log.exists() and log.read_text(), 10, "a line")
     line = json.loads(log.read_text())
-    assert (line["status"], line["end"], line["origin"], line["attempts"]) == (508, "loop", None, 0)
+    assert (line["status"], line["result"], line["origin"], line["attempts"]) == (508, "loop", None, [])

@@ -7,7 +7,7 @@ import re
 TESTS = pathlib.Path(__file__).resolve().parent.parent
 ROOT = TESTS.parent
 COUNTS = {"P": 16, "M": 14, "L": 8, "X": 25, "Q": 7, "H": 16, "A": 19, "B": 9}
-FIELD = re.compile(r"[A-J]\d+\.\d+$")
+FIELD = re.compile(r"[A-Z]\d+\.\d+$")
 ROWS = [f"{letter}{n:02}" for letter, count in COUNTS.items() for n in range(1, count + 1)] + \
     [f"D{n}" for n in range(1, 11)]
 

@@ -38,6 +38,7 @@ def test_signals_with_a_meaning_keep_it(lab):
     weldr.signal(signal.SIGUSR1)
     weldr.wait_log(msg="manager state")
     weldr.wait_log(msg="dump worker")
+    weldr.wait_log(msg="dump pool", pool="default")
     assert not weldr.lines(msg="signal is ignored")
     weldr.signal(signal.SIGHUP)
     weldr.wait_log(msg="signal is ignored", name="HUP", role="manager")

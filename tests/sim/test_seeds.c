@@ -92,7 +92,7 @@ struct scene {
 
 /* Over all seeds: a test in which nothing happens proves nothing. */
 static uint64_t wants_n, answers_n, retries_n, aborts_n, tunnels_n, whole_tunnels_n, headers_n,
-    ends_n[STATS_ENDS_MAX];
+    waits_n, ends_n[STATS_ENDS_MAX];
 
 static uint64_t roll(struct scene *s, uint64_t n)
 {
@@ -536,8 +536,25 @@ static void count_scene(const struct scene *s)
     }
     retries_n += world_stat(s->world, STATS_retries);
     aborts_n += world_stat(s->world, STATS_client_aborts);
+    waits_n += world_pool(s->world)->queue.left_n;
     for (unsigned i = 0; i < STATS_ENDS_MAX; i++)
         ends_n[i] += s->world->stats->end[i];
+}
+
+/* A third of the scenes has servers with max_requests. In a calm one nobody waits for too long.
+ */
+static void set_limits(const struct scene *s, uint64_t seed)
+{
+    struct world *w = s->world;
+    struct rand_state r;
+
+    rand_seed(&r, seed * 11 + 3);
+    if (rand_below(&r, 3) != 0)
+        return;
+    world_set(w, "queue.wait_ms", s->is_calm ? 86400000 : 1 + rand_below(&r, 2000));
+    for (unsigned n = 0; n < WORLD_ORIGINS; n++)
+        if (w->server_id[n] && rand_below(&r, 4) > 0)
+            CHECK(world_set_max_requests(w, n, 1 + (uint32_t)rand_below(&r, 2)) == 0);
 }
 
 static void run_seed(uint64_t seed)
@@ -546,6 +563,7 @@ static void run_seed(uint64_t seed)
     struct world_setup setup = make_setup(seed, &s.is_calm);
 
     s.world = world_open(&setup);
+    set_limits(&s, seed);
     for (unsigned n = 0; n < WORLD_ORIGINS; n++) {
         struct fake_origin *o = &s.world->origins[n];
 
@@ -581,12 +599,13 @@ static void test_seeds(void **state)
     print_message("tunnels %" PRIu64 ", whole %" PRIu64 ", PROXY headers %" PRIu64 "\n",
                   tunnels_n, whole_tunnels_n, headers_n);
     print_message("asked %" PRIu64 ", answered %" PRIu64 ", retries %" PRIu64
-                  ", aborts %" PRIu64 "\n",
-                  wants_n, answers_n, retries_n, aborts_n);
+                  ", aborts %" PRIu64 ", waits for a place %" PRIu64 "\n",
+                  wants_n, answers_n, retries_n, aborts_n, waits_n);
     for (unsigned i = 0; i < ENDS; i++)
         print_message("%s %" PRIu64 "\n", end_facts(i)->word, ends_n[i]);
     CHECK(given || n < SEEDS || (whole_tunnels_n > tunnels_n / 4 && headers_n > SEEDS / 2));
     CHECK(given || n < SEEDS || (answers_n > wants_n / 2 && retries_n > 0 && aborts_n > 0));
+    CHECK(given || n < SEEDS || waits_n > 20);
 }
 
 int main(void)

@@ -93,6 +93,7 @@ int world_add_named(struct world *w, unsigned n);
 int world_set_addrs(struct world *w, unsigned n, uint32_t origins, uint32_t down);
 int world_remove_server(struct world *w, unsigned n);
 int world_set_weight(struct world *w, unsigned n, uint16_t weight);
+int world_set_max_requests(struct world *w, unsigned n, uint32_t max);
 int world_set_up(struct world *w, unsigned n, bool up);
 /* enum frame_local_flag. */
 int world_tell(struct world *w, unsigned n, uint32_t flags);

@@ -152,19 +152,31 @@ int world_remove_server(struct world *w, unsigned n)
     return rc;
 }
 
-int world_set_weight(struct world *w, unsigned n, uint16_t weight)
+static int change_server(struct world *w, unsigned n, uint32_t set, uint32_t value)
 {
     struct pool_command c;
     struct pool_change change = {0};
-    int rc;
 
     pool_command_init(&c, POOL_CHANGE_SERVER);
     c.server_id = w->server_id[n];
-    c.set = POOL_SET_WEIGHT;
-    c.server.weight = weight;
-    rc = apply(w, &c, &change);
+    c.set = set;
+    if (set == POOL_SET_WEIGHT)
+        c.server.weight = (uint16_t)value;
+    else
+        c.server.max_requests = value;
+    int rc = apply(w, &c, &change);
     pool_command_fini(&c);
     return rc;
+}
+
+int world_set_weight(struct world *w, unsigned n, uint16_t weight)
+{
+    return change_server(w, n, POOL_SET_WEIGHT, weight);
+}
+
+int world_set_max_requests(struct world *w, unsigned n, uint32_t max)
+{
+    return change_server(w, n, POOL_SET_MAX_REQUESTS, max);
 }
 
 int world_set_admin(struct world *w, unsigned n, uint8_t admin)

@@ -279,6 +279,7 @@ static const struct {
     {"--ip 1.1.1.1:1 --ip proxy", "", "--ip", "address:port"},
     {"--ip 1.1.1.1:1,Proxy", "", "--ip", "address:port"},
     {"--admin-ip 1.1.1.1:1,proxy", "", "--admin-ip", "address:port"},
+    {"--metrics-ip 1.1.1.1", "", "--metrics-ip", "address:port"},
     {"--trusted-proxies 10.0.0.1/8", "", "--trusted-proxies", "ranges"},
     {"--trusted-proxies=", "", "--trusted-proxies", "ranges"},
     {"", "WELDR_TRUSTED_PROXIES=::1,none", "WELDR_TRUSTED_PROXIES", "ranges"},
@@ -353,6 +354,7 @@ static void test_list_limit(void **state)
     (void)state;
     check_list_limit("--ip=:1", CONFIG_LIST_MAX, "64");
     check_list_limit("--admin-ip=:1", CONFIG_LIST_MAX, "64");
+    check_list_limit("--metrics-ip=:1", CONFIG_LIST_MAX, "64");
     check_list_limit("--server=http://a", CONFIG_SERVERS_MAX, "16384");
     check_list_limit("--trusted-proxies=::1", CONFIG_LIST_MAX, "64");
 }

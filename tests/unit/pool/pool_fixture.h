@@ -182,12 +182,13 @@ static UNUSED void make_random_add(struct rand_state *r, struct pool_command *c)
     char meta[100];
     print_random_check(r, false, check, sizeof(check));
     print_random_meta(r, false, meta, sizeof(meta));
+    const unsigned port = (unsigned)rand_below(r, 6) + 80;
     snprintf(json, sizeof(json),
              "{\"url\":\"http://10.0.0.%u:%u\",\"weight\":%u,\"map_host\":%s,"
-             "\"proxy_protocol\":%u,\"check\":%s,\"meta\":%s}",
-             (unsigned)rand_below(r, 4) + 1, (unsigned)rand_below(r, 6) + 80,
-             (unsigned)rand_below(r, 257), rand_below(r, 2) == 0 ? "true" : "false",
-             (unsigned)rand_below(r, 2) * 2, check, meta);
+             "\"proxy_protocol\":%u,\"max_requests\":%u,\"check\":%s,\"meta\":%s}",
+             (unsigned)rand_below(r, 4) + 1, port, (unsigned)rand_below(r, 257),
+             rand_below(r, 2) == 0 ? "true" : "false", (unsigned)rand_below(r, 2) * 2, port % 3,
+             check, meta);
     make_add(c, json);
 }
 
@@ -200,9 +201,10 @@ static UNUSED void make_random_change(struct rand_state *r, const struct pool_se
     struct pool_error error = {0};
     print_random_check(r, true, check, sizeof(check));
     print_random_meta(r, true, meta, sizeof(meta));
-    if (rand_below(r, 2) == 0)
-        snprintf(json, sizeof(json), "{\"weight\":%u,\"check\":%s}", (unsigned)rand_below(r, 5),
-                 check);
+    const unsigned weight = (unsigned)rand_below(r, 10);
+    if (weight < 5)
+        snprintf(json, sizeof(json), "{\"weight\":%u,\"max_requests\":%u,\"check\":%s}", weight,
+                 4 - weight, check);
     else
         snprintf(json, sizeof(json), "{\"map_host\":true,\"proxy_protocol\":%u,\"meta\":%s}",
                  (unsigned)rand_below(r, 2) * 2, meta);

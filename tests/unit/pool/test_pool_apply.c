@@ -194,6 +194,19 @@ static void test_set_admin(void **state)
     assert_true(s->digest == enabled);
 }
 
+static void test_max_requests(void **state)
+{
+    struct pool_state *s = *state;
+    uint64_t id = add_server(s, "{\"url\":\"http://1.1.1.1\",\"max_requests\":3}");
+    const struct pool_server *server = pool_find_server(default_pool(s), id);
+    assert_int_equal(server->max_requests, 3);
+    assert_int_equal(change_server(s, id, "{\"weight\":2}"), POOL_CHANGE_CHANGED);
+    assert_int_equal(server->max_requests, 3);
+    assert_int_equal(change_server(s, id, "{\"max_requests\":3}"), POOL_CHANGE_NONE);
+    assert_int_equal(change_server(s, id, "{\"max_requests\":0}"), POOL_CHANGE_CHANGED);
+    assert_int_equal(server->max_requests, 0);
+}
+
 static void test_proxy_protocol(void **state)
 {
     struct pool_state *s = *state;
@@ -318,6 +331,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_remove, setup, teardown),
         cmocka_unit_test_setup_teardown(test_set_pool, setup, teardown),
         cmocka_unit_test_setup_teardown(test_set_admin, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_max_requests, setup, teardown),
         cmocka_unit_test_setup_teardown(test_proxy_protocol, setup, teardown),
         cmocka_unit_test_setup_teardown(test_unknown_pool, setup, teardown),
         cmocka_unit_test_setup_teardown(test_full_pool, setup, teardown),

@@ -159,6 +159,9 @@ static void test_server_settings(void **state)
     c.server.proxy_protocol = 1;
     assert_refused(s, &c, WERR_INVALID, "invalid_value", "proxy_protocol");
     c.server.proxy_protocol = 0;
+    c.server.max_requests = POOL_MAX_REQUESTS_MAX + 1;
+    assert_refused(s, &c, WERR_INVALID, "invalid_value", "max_requests");
+    c.server.max_requests = 0;
     c.server.admin = 3;
     assert_refused(s, &c, WERR_INVALID, "invalid_value", "admin");
     pool_command_fini(&c);

@@ -103,6 +103,9 @@ static const struct {
     {ADD, "{\"proxy_protocol\":1}", WERR_INVALID, "invalid_value", "proxy_protocol", "0 or 2"},
     {ADD, "{\"proxy_protocol\":true}", WERR_INVALID, "invalid_value", "proxy_protocol", ""},
     {CHANGE, "{\"proxy_protocol\":3}", WERR_INVALID, "invalid_value", "proxy_protocol", ""},
+    {ADD, "{\"max_requests\":-1}", WERR_INVALID, "invalid_value", "max_requests", "1000000"},
+    {ADD, "{\"max_requests\":1000001}", WERR_INVALID, "invalid_value", "max_requests", ""},
+    {CHANGE, "{\"max_requests\":\"4\"}", WERR_INVALID, "invalid_value", "max_requests", ""},
     {CHANGE, "{\"admin\":\"enabled\"}", WERR_INVALID, "unknown_key", "admin", ""},
     {CHANGE, "{\"drain_ms\":1}", WERR_INVALID, "unknown_key", "drain_ms", ""},
     {CHANGE, "{\"url\":\"http://1.1.1.1\"}", WERR_INVALID, "invalid_value", "url", "changed"},
@@ -142,7 +145,7 @@ static void test_add(void **state)
     (void)state;
     struct pool_command c;
     make_add(&c, "{\"url\":\"http://[::1]:81/\",\"map_host\":true,\"weight\":0,"
-                 "\"proxy_protocol\":2,\"check\":{"
+                 "\"proxy_protocol\":2,\"max_requests\":7,\"check\":{"
                  "\"type\":\"none\",\"host\":\"h\",\"path\":null},\"meta\":{\"b\":\"2\",\"a\":"
                  "\"1\"}}");
     assert_int_equal(c.type, POOL_ADD_SERVER);
@@ -150,7 +153,8 @@ static void test_add(void **state)
     assert_int_equal(c.health_unset, 0);
     char *json = pool_code_server_json(&c.server);
     assert_string_equal(json, "{\"url\":\"http://[::1]:81\",\"map_host\":true,\"weight\":0,"
-                              "\"proxy_protocol\":2,\"admin\":\"enabled\",\"drain_ms\":0,"
+                              "\"proxy_protocol\":2,\"max_requests\":7,"
+                              "\"admin\":\"enabled\",\"drain_ms\":0,"
                               "\"check\":{\"type\":\"none\",\"host\":\"h\"},\"meta\":{\"a\":"
                               "\"1\",\"b\":\"2\"}}");
     free(json);
@@ -210,7 +214,8 @@ static void test_pool_json(void **state)
         "\"tunnel_ms\":3600000},\"limits\":{\"response_head_bytes\":65536,"
         "\"response_fields\":128},\"retry\":{\"attempts\":2,"
         "\"budget_percent\":20,\"replay_bytes\":65536},\"eject\":{\"errors\":5,"
-        "\"base_ms\":30000,\"max_ms\":300000,\"max_percent\":50},\"fail_open\":true,"
+        "\"base_ms\":30000,\"max_ms\":300000,\"max_percent\":50},"
+        "\"queue\":{\"requests\":1000,\"wait_ms\":5000},\"fail_open\":true,"
         "\"forwarded\":false,\"min_active\":0,\"drain_ms\":300000,"
         "\"check\":{\"type\":\"http\","
         "\"interval_ms\":30000,\"fast_interval_ms\":2000,\"timeout_ms\":5000,\"path\":\"/\","
@@ -317,7 +322,8 @@ static void test_server_layout(void **state)
     struct pool_server *server = new_server();
     char *text = pool_code_server_json(server);
     assert_string_equal(text, "{\"url\":\"http://1.1.1.1:80\",\"map_host\":false,\"weight\":1,"
-                              "\"proxy_protocol\":0,\"admin\":\"enabled\",\"drain_ms\":0,"
+                              "\"proxy_protocol\":0,\"max_requests\":0,"
+                              "\"admin\":\"enabled\",\"drain_ms\":0,"
                               "\"check\":{},\"meta\":{\"a\":\"1\",\"b\":\"2\"}}");
     free(text);
     pool_server_free(server);

@@ -42,6 +42,7 @@ static void assert_servers_equal(const struct pool *pa, const struct pool *pb)
         assert_int_equal(pa->servers[i]->admin, pb->servers[i]->admin);
         assert_int_equal(pa->servers[i]->drain_ms, pb->servers[i]->drain_ms);
         assert_int_equal(pa->servers[i]->proxy_protocol, pb->servers[i]->proxy_protocol);
+        assert_int_equal(pa->servers[i]->max_requests, pb->servers[i]->max_requests);
         assert_true(addr_is_equal(&pa->servers[i]->addr, &pb->servers[i]->addr));
     }
 }

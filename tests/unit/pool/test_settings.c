@@ -62,6 +62,8 @@ static void test_defaults(void **state)
     assert_memory_equal(&p->timeouts, &timeouts, sizeof(timeouts));
     assert_memory_equal(&p->retry, &retry, sizeof(retry));
     assert_memory_equal(&p->eject, &eject, sizeof(eject));
+    assert_int_equal(p->queue.requests, 1000);
+    assert_int_equal(p->queue.wait_ms, 5000);
     assert_int_equal(p->bounds.response_head_bytes, 65536);
     assert_int_equal(p->bounds.response_fields, 128);
     assert_true(p->fail_open);

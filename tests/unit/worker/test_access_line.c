@@ -34,13 +34,17 @@ static struct access_record make_record(void)
         .rule = SPAN("r-2a"),
         .pool = SPAN("green"),
         .origin = SPAN("http://127.0.0.1:80"),
-        .end = SPAN("ok"),
+        .result = SPAN("ok"),
         .status = 200,
         .version = 11,
-        .attempts = 2,
+        .retries = 1,
+        .attempt_n = 2,
+        .attempts = {{SPAN("http://127.0.0.1:81"), "connect_refused", 1002},
+                     {SPAN("http://127.0.0.1:80"), "ok", 2000300}},
         .bytes_in = 10,
         .bytes_out = 20,
         .wait_us = 1,
+        .queue_us = 6,
         .connect_us = 2,
         .first_byte_us = 3,
         .total_us = 4,
@@ -70,11 +74,14 @@ static void test_json(void **state)
         print(access_line_json, &r),
         "{\"time\":\"2026-11-23T15:08:14.007Z\",\"worker\":3,\"client\":\"10.1.20.255:5000\","
         "\"method\":\"GET\",\"target\":\"/a?b=c\",\"version\":\"1.1\",\"host\":\"example.org\","
-        "\"status\":200,\"end\":\"ok\",\"origin\":\"http://127.0.0.1:80\",\"attempts\":2,"
-        "\"retries\":1,\"bytes_in\":10,\"bytes_out\":20,\"wait_us\":1,\"connect_us\":2,"
+        "\"status\":200,\"result\":\"ok\",\"origin\":\"http://127.0.0.1:80\","
+        "\"retries\":1,\"bytes_in\":10,\"bytes_out\":20,\"wait_us\":1,"
+        "\"queue_us\":6,\"connect_us\":2,"
         "\"first_byte_us\":3,\"total_us\":4,\"added_us\":5,\"request_id\":\"id-1\","
         "\"user_agent\":\"curl/8\",\"referer\":\"http://r/\",\"listener\":\"default\","
-        "\"rule\":\"r-2a\",\"pool\":\"green\"}");
+        "\"rule\":\"r-2a\",\"pool\":\"green\",\"attempts\":["
+        "{\"server\":\"http://127.0.0.1:81\",\"result\":\"connect_refused\",\"ms\":1.002},"
+        "{\"server\":\"http://127.0.0.1:80\",\"result\":\"ok\",\"ms\":2000.300}]}");
 }
 
 static void test_json_of_a_head_that_could_not_be_read(void **state)
@@ -82,7 +89,8 @@ static void test_json_of_a_head_that_could_not_be_read(void **state)
     struct access_record r = {
         .begin_wall_us = WALL_S * 1000000ULL,
         .client = &client6,
-        .end = SPAN("bad_request"),
+        .result = SPAN("bad_request"),
+        .reason = SPAN("two \"Host\" fields"),
         .status = 400,
         .wait_us = ACCESS_NO_TIME,
         .connect_us = ACCESS_NO_TIME,
@@ -94,10 +102,12 @@ static void test_json_of_a_head_that_could_not_be_read(void **state)
         print(access_line_json, &r),
         "{\"time\":\"2026-11-23T15:08:14.000Z\",\"worker\":0,\"client\":\"[::1]:65535\","
         "\"method\":null,\"target\":null,\"version\":null,\"host\":null,\"status\":400,"
-        "\"end\":\"bad_request\",\"origin\":null,\"attempts\":0,\"retries\":0,\"bytes_in\":0,"
-        "\"bytes_out\":0,\"wait_us\":null,\"connect_us\":null,\"first_byte_us\":null,"
+        "\"result\":\"bad_request\",\"origin\":null,\"retries\":0,\"bytes_in\":0,"
+        "\"bytes_out\":0,\"wait_us\":null,\"queue_us\":0,"
+        "\"connect_us\":null,\"first_byte_us\":null,"
         "\"total_us\":0,\"added_us\":0,\"request_id\":null,\"user_agent\":null,"
-        "\"referer\":null,\"listener\":null,\"rule\":null,\"pool\":null}");
+        "\"referer\":null,\"listener\":null,\"rule\":null,\"pool\":null,"
+        "\"reason\":\"two \\\"Host\\\" fields\",\"attempts\":[]}");
 }
 
 static void test_combined(void **state)
@@ -198,8 +208,13 @@ static void test_long_values(void **state)
 
         for (size_t at = 0; at < sizeof(big); at += n)
             memcpy(big + at, fills[i], n);
+        big[sizeof(big) - 1] = '\0';
         r.method = r.target = r.host = r.request_id = span_from(big, sizeof(big));
-        r.user_agent = r.referer = r.origin = r.end = r.method;
+        r.user_agent = r.referer = r.origin = r.result = r.reason = r.method;
+        r.attempt_n = ACCESS_ATTEMPTS_MAX;
+        for (unsigned k = 0; k < ACCESS_ATTEMPTS_MAX; k++)
+            r.attempts[k] = (struct access_attempt){r.method, big, UINT64_MAX};
+        r.is_fail_open = true;
         r.listener = r.rule = r.pool = r.method;
         r.client = &client6;
         r.worker = UINT32_MAX;
@@ -208,7 +223,9 @@ static void test_long_values(void **state)
         r.first_byte_us = r.total_us = r.added_us = UINT64_MAX - 1;
         print(access_line_json, &r);
         assert_true(strlen(line) > 3000);
-        assert_string_equal(line + strlen(line) - 19, "\",\"truncated\":true}");
+        assert_non_null(strstr(line, "\"attempts\":[{\"server\":\""));
+        assert_string_equal(line + strlen(line) - 37,
+                            "}],\"fail_open\":true,\"truncated\":true}");
         print(access_line_combined, &r);
         assert_int_equal(line[strlen(line) - 1], '"');
     }
@@ -216,7 +233,7 @@ static void test_long_values(void **state)
 
 static void test_value_of_the_limit_is_whole(void **state)
 {
-    static char big[1793];
+    static char big[1441];
     struct access_record r = make_record();
 
     (void)state;

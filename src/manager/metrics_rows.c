@@ -1,0 +1,359 @@
+#include <unistd.h>
+
+#include "manager/manager.h"
+#include "manager/metrics_int.h"
+#include "manager/process.h"
+
+/* The kinds of the counters' tables. */
+enum { SUM = MTEXT_COUNTER, GAUGE = MTEXT_GAUGE };
+enum { DECIMALS_US = 6, DECIMALS_MS = 3 };
+
+static void put(struct metrics_put *p, uint64_t value)
+{
+    mtext_sample(p->text, &p->row->family, strb_span(&p->labels), value);
+}
+
+/* With one more label. */
+static void put_with(struct metrics_put *p, const char *key, const char *word, uint64_t value)
+{
+    const size_t len = p->labels.len;
+
+    mtext_label(&p->labels, key, word);
+    MUST(!strb_is_full(&p->labels));
+    put(p, value);
+    p->labels.len = len;
+}
+
+/* ---- the node ---- */
+
+static void put_build(struct metrics_put *p)
+{
+    put_with(p, "version", WELDR_VERSION, 1);
+}
+
+static void put_revision(struct metrics_put *p)
+{
+    put(p, p->m->revision);
+}
+
+static void put_counter(struct metrics_put *p)
+{
+    put(p, stats_sum(p->m->stats, (enum stats_counter)p->row->index));
+}
+
+static void put_results(struct metrics_put *p)
+{
+    static const char *const words[] = {
+#define END(name, word, status, blame, retry, text) word,
+#include "stats/ends.def"
+#undef END
+    };
+
+    for (unsigned i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+        put_with(p, "result", words[i], stats_sum_end(p->m->stats, i));
+}
+
+static void put_leaving(struct metrics_put *p)
+{
+    put(p, p->m->facts.draining_n);
+}
+
+/* ---- workers and processes ---- */
+
+static uint64_t get_serving(const struct manager *m, const struct slot *slot)
+{
+    (void)m;
+    return slot_serves(slot);
+}
+
+static uint64_t get_restarts(const struct manager *m, const struct slot *slot)
+{
+    (void)m;
+    return slot->restarts;
+}
+
+static uint64_t get_in_flight(const struct manager *m, const struct slot *slot)
+{
+    return __atomic_load_n(&stats_worker(m->stats, slot->id)->value[STATS_in_flight],
+                           __ATOMIC_RELAXED);
+}
+
+static uint64_t get_cpu(const struct manager *m, const struct slot *slot)
+{
+    (void)m;
+    return slot->pid != 0 ? process_cpu_us(slot->pid) : 0;
+}
+
+static uint64_t get_memory(const struct manager *m, const struct slot *slot)
+{
+    (void)m;
+    return slot->pid != 0 ? process_resident_bytes(slot->pid) : 0;
+}
+
+static void put_workers(struct metrics_put *p)
+{
+    static uint64_t (*const gets[])(const struct manager *, const struct slot *) = {
+        get_serving, get_restarts, get_in_flight, get_cpu, get_memory};
+
+    MUST(p->row->index < sizeof(gets) / sizeof(gets[0]));
+    for (unsigned i = 0; i < p->m->supervisor.slots.n; i++) {
+        const struct slot *slot = &p->m->supervisor.slots.list[i];
+        char id[24];
+        struct strb b;
+
+        if (!slot->is_wanted && slot->state == SLOT_STOPPED)
+            continue;
+        strb_init(&b, id, sizeof(id));
+        strb_add_u64(&b, slot->id);
+        put_with(p, "worker", id, gets[p->row->index](p->m, slot));
+    }
+}
+
+static void put_start(struct metrics_put *p)
+{
+    put(p, p->m->started_us);
+}
+
+static void put_cpu(struct metrics_put *p)
+{
+    put(p, process_cpu_us(getpid()));
+}
+
+static void put_memory(struct metrics_put *p)
+{
+    put(p, process_resident_bytes(getpid()));
+}
+
+static void put_max_fds(struct metrics_put *p)
+{
+    put(p, p->m->fd_limit);
+}
+
+/* ---- how well it is served ---- */
+
+static void put_classes(struct metrics_put *p)
+{
+    static const char *const words[STATS_CLASSES] = {"none", "1xx", "2xx",  "3xx",
+                                                     "4xx",  "5xx", "other"};
+    struct stats_classes c;
+
+    stats_sum_classes(p->m->stats, (enum stats_classes_of)p->row->index, p->slot, &c);
+    for (unsigned i = 0; i < STATS_CLASSES; i++)
+        put_with(p, "class", words[i], c.n[i]);
+}
+
+static void put_times(struct metrics_put *p)
+{
+    const enum stats_times_of of = (enum stats_times_of)p->row->index;
+    const struct times_scale *scale = of == STATS_TIMES_POOL_ADDED ? &times_short : &times_long;
+    struct times t;
+
+    stats_sum_times(p->m->stats, of, p->slot, &t);
+    mtext_histogram(
+        p->text, &p->row->family, strb_span(&p->labels),
+        &(struct mtext_histogram){
+            .bounds = scale->bounds, .counts = t.bucket, .n = TIMES_BOUNDS, .sum = t.sum_us});
+}
+
+/* Nothing was served: nothing is said of it, and the memory of its slot is not touched. */
+static bool is_idle(const struct metrics_put *p)
+{
+    return stats_sum_server(p->m->stats, p->slot, STATS_SERVER_success) == 0 &&
+           stats_sum_server(p->m->stats, p->slot, STATS_SERVER_failed) == 0;
+}
+
+static void put_server_classes(struct metrics_put *p)
+{
+    if (!is_idle(p))
+        put_classes(p);
+}
+
+static void put_server_times(struct metrics_put *p)
+{
+    if (!is_idle(p))
+        put_times(p);
+}
+
+/* ---- listeners, rules and pools ---- */
+
+static void put_listener_counter(struct metrics_put *p)
+{
+    put(p,
+        stats_sum_listener(p->m->stats, p->slot, (enum stats_listener_counter)p->row->index));
+}
+
+static void put_rule_requests(struct metrics_put *p)
+{
+    put(p, stats_sum_rule(p->m->stats, p->rule->id));
+}
+
+static void put_pool_counter(struct metrics_put *p)
+{
+    put(p, stats_sum_pool(p->m->stats, p->slot, (enum stats_pool_counter)p->row->index));
+}
+
+static void put_fail_open(struct metrics_put *p)
+{
+    const struct pool_facts *f = facts_find_pool(&p->m->facts, p->pool->id);
+
+    put(p, f != NULL && f->is_fail_open);
+}
+
+/* ---- servers ---- */
+
+static void put_server_counter(struct metrics_put *p)
+{
+    put(p, stats_sum_server(p->m->stats, p->slot, (enum stats_server_counter)p->row->index));
+}
+
+static void put_state(struct metrics_put *p)
+{
+    put_with(p, "state", facts_state(p->server), 1);
+}
+
+/* The youngest address of those that are as the server is. */
+static void put_since(struct metrics_put *p)
+{
+    const struct facts_addr *a;
+    uint64_t since_us = 0;
+
+    TAILQ_FOREACH (a, &p->server->addrs, entry)
+        if (a->rule.up == p->server->is_up && a->since_us > since_us)
+            since_us = a->since_us;
+    if (since_us > 0)
+        put(p, since_us);
+}
+
+static void put_check_passed(struct metrics_put *p)
+{
+    const struct facts_addr *a = facts_explain(p->server);
+
+    if (a != NULL)
+        put(p, a->last.ok);
+}
+
+static void put_check_took(struct metrics_put *p)
+{
+    const struct facts_addr *a = facts_explain(p->server);
+
+    if (a != NULL)
+        put(p, a->last.took_ms);
+}
+
+static void put_check_at(struct metrics_put *p)
+{
+    const struct facts_addr *a = facts_explain(p->server);
+
+    if (a != NULL)
+        put(p, a->last.at_us);
+}
+
+/* ---- the table ---- */
+
+/* A family of one function. */
+#define NODE(name, help, type, decimals, put)                 \
+    {                                                         \
+        {name, help, type, decimals}, METRICS_OF_NODE, 0, put \
+    }
+#define WORKER(name, help, type, decimals, index)                                         \
+    {                                                                                     \
+        {"weldr_worker_" name, help, type, decimals}, METRICS_OF_NODE, index, put_workers \
+    }
+#define RULE(name, help, type, decimals, put)                               \
+    {                                                                       \
+        {"weldr_rule_" name, help, type, decimals}, METRICS_OF_RULE, 0, put \
+    }
+#define POOL(name, help, type, decimals, put)                               \
+    {                                                                       \
+        {"weldr_pool_" name, help, type, decimals}, METRICS_OF_POOL, 0, put \
+    }
+#define SERVER(name, help, type, decimals, put)                                 \
+    {                                                                           \
+        {"weldr_server_" name, help, type, decimals}, METRICS_OF_SERVER, 0, put \
+    }
+#define CLASSES(name, help, of, index, put)  \
+    {                                        \
+        {name, help, SUM, 0}, of, index, put \
+    }
+#define TIMES(name, help, of, index, put)                          \
+    {                                                              \
+        {name, help, MTEXT_HISTOGRAM, DECIMALS_US}, of, index, put \
+    }
+/* One for each row of a table of counters. */
+#define COUNTER(name, kind, help) \
+    {{"weldr_node_" #name, help, kind, 0}, METRICS_OF_NODE, STATS_##name, put_counter},
+#define LISTENER_COUNTER(name, kind, help)     \
+    {{"weldr_listener_" #name, help, kind, 0}, \
+     METRICS_OF_LISTENER,                      \
+     STATS_LISTENER_##name,                    \
+     put_listener_counter},
+#define POOL_COUNTER(name, kind, help)     \
+    {{"weldr_pool_" #name, help, kind, 0}, \
+     METRICS_OF_POOL,                      \
+     STATS_POOL_##name,                    \
+     put_pool_counter},
+#define SERVER_COUNTER(name, kind, help)     \
+    {{"weldr_server_" #name, help, kind, 0}, \
+     METRICS_OF_SERVER,                      \
+     STATS_SERVER_##name,                    \
+     put_server_counter},
+
+const struct metrics_row metrics_rows[] = {
+    NODE("weldr_build", "the program that runs", MTEXT_INFO, 0, put_build),
+    NODE("weldr_config_revision", "number of the last change of what is configured", GAUGE, 0,
+         put_revision),
+#include "stats/counters.def"
+    NODE("weldr_results", "exchanges that have ended, by the word of the access log", SUM, 0,
+         put_results),
+    NODE("weldr_removed_servers", "servers that were removed and have requests in flight",
+         GAUGE, 0, put_leaving),
+    WORKER("serving", "1: it serves clients", GAUGE, 0, 0),
+    WORKER("restarts", "times that it was replaced", SUM, 0, 1),
+    WORKER("in_flight", "requests being answered", GAUGE, 0, 2),
+    WORKER("cpu_seconds", "processor time of its process", SUM, DECIMALS_US, 3),
+    WORKER("resident_memory_bytes", "memory of its process", GAUGE, 0, 4),
+    NODE("process_start_time_seconds", "when the manager was started, since 1970", GAUGE,
+         DECIMALS_US, put_start),
+    NODE("process_cpu_seconds", "processor time of the manager", SUM, DECIMALS_US, put_cpu),
+    NODE("process_resident_memory_bytes", "memory of the manager", GAUGE, 0, put_memory),
+    NODE("process_max_fds", "descriptors that the manager may have", GAUGE, 0, put_max_fds),
+#include "stats/listener_counters.def"
+    CLASSES("weldr_listener_responses", "responses by class of status; none: broken off",
+            METRICS_OF_LISTENER, STATS_CLASSES_OF_LISTENER, put_classes),
+    RULE("requests", "requests that the rule took", SUM, 0, put_rule_requests),
+#include "stats/pool_counters.def"
+    POOL("fail_open", "1: all servers are down, and get requests all the same", GAUGE, 0,
+         put_fail_open),
+    CLASSES("weldr_pool_responses", "responses by class of status; none: broken off",
+            METRICS_OF_POOL, STATS_CLASSES_OF_POOL, put_classes),
+    TIMES("weldr_pool_head_seconds",
+          "from the head of the request until that of a server's response", METRICS_OF_POOL,
+          STATS_TIMES_POOL_HEAD, put_times),
+    TIMES("weldr_pool_total_seconds",
+          "from the head of the request until the end of the response", METRICS_OF_POOL,
+          STATS_TIMES_POOL_TOTAL, put_times),
+    TIMES("weldr_pool_added_seconds",
+          "what Weldr itself adds; of one request in 64, or with an access log of each",
+          METRICS_OF_POOL, STATS_TIMES_POOL_ADDED, put_times),
+#include "stats/server_counters.def"
+    CLASSES("weldr_server_responses",
+            "attempts by class of status; none: no response, or not the whole of it",
+            METRICS_OF_SERVER, STATS_CLASSES_OF_SERVER, put_server_classes),
+    TIMES("weldr_server_head_seconds",
+          "from the head of the request, on its way, until that of the response",
+          METRICS_OF_SERVER, STATS_TIMES_SERVER_HEAD, put_server_times),
+    TIMES("weldr_server_total_seconds",
+          "from the choice of the server until the end of its response", METRICS_OF_SERVER,
+          STATS_TIMES_SERVER_TOTAL, put_server_times),
+    SERVER("state", "1: of the state that it is in", GAUGE, 0, put_state),
+    SERVER("health_changed_timestamp_seconds",
+           "when its address was found or went up or down, since 1970", GAUGE, DECIMALS_US,
+           put_since),
+    SERVER("check_success", "1: its last health check was passed", GAUGE, 0, put_check_passed),
+    SERVER("check_duration_seconds", "how long its last health check took", GAUGE, DECIMALS_MS,
+           put_check_took),
+    SERVER("check_timestamp_seconds", "when its last health check was, since 1970", GAUGE,
+           DECIMALS_US, put_check_at),
+};
+
+const uint32_t metrics_row_n = sizeof(metrics_rows) / sizeof(metrics_rows[0]);
