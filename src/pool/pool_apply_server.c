@@ -300,8 +300,8 @@ static int check_admin(const struct pool_server *server, struct pool_error *erro
     }
     if (server->drain_ms <= POOL_DRAIN_MS_MAX)
         return 0;
-    pool_error_set(error, "invalid_value", "delay_ms",
-                   "delay_ms must be a whole number from 0 to %d", POOL_DRAIN_MS_MAX);
+    pool_error_set(error, "invalid_value", "drain_ms",
+                   "drain_ms must be a whole number from 0 to %d", POOL_DRAIN_MS_MAX);
     return WERR_INVALID;
 }
 

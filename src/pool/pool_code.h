@@ -70,7 +70,7 @@ int pool_code_set_node_from_json(struct span body, struct node_settings *setting
 
 /* Body of a request to drain, maintain (admin) or resume (POOL_ADMIN_ENABLED) a server: empty
  * or
- * {"delay_ms":300000}; without it the pool's drain_ms. Resuming takes no key. */
+ * {"drain_ms":300000}; without it the pool's drain_ms. Resuming takes no key. */
 int pool_code_admin_from_json(struct span body, enum pool_admin admin, const struct pool *p,
                               uint64_t server_id, struct pool_command *c,
                               struct pool_error *error) MUST_USE;

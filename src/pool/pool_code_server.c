@@ -74,7 +74,7 @@ static int read_admin(struct reading *r, json_t *value)
                              "admin must be \"enabled\", \"draining\" or \"maintenance\"");
 }
 
-static int read_time(struct reading *r, json_t *value, const char *key)
+static int read_drain(struct reading *r, json_t *value)
 {
     uint64_t n = 0;
     char wish[80];
@@ -84,19 +84,9 @@ static int read_time(struct reading *r, json_t *value, const char *key)
         r->c->server.drain_ms = (uint32_t)n;
         return 0;
     }
-    snprintf(wish, sizeof(wish), "%s must be a whole number from 0 to %d", key,
+    snprintf(wish, sizeof(wish), "drain_ms must be a whole number from 0 to %d",
              POOL_DRAIN_MS_MAX);
-    return code_refuse_value(r, key, wish);
-}
-
-static int read_drain(struct reading *r, json_t *value)
-{
-    return read_time(r, value, "drain_ms");
-}
-
-static int read_delay(struct reading *r, json_t *value)
-{
-    return read_time(r, value, "delay_ms");
+    return code_refuse_value(r, "drain_ms", wish);
 }
 
 static int refuse_meta(struct reading *r, const char *key, const char *wish)
@@ -217,7 +207,7 @@ static const struct member stored_members[] = {{"url", read_url, SEEN_URL},
                                                SHARED_MEMBERS};
 static const struct member admin_members[] = {
     {"admin", read_admin, SEEN_ADMIN}, {"drain_ms", read_drain, SEEN_DRAIN}, {NULL, NULL, 0}};
-static const struct member delay_members[] = {{"delay_ms", read_delay, 0}, {NULL, NULL, 0}};
+static const struct member drain_members[] = {{"drain_ms", read_drain, 0}, {NULL, NULL, 0}};
 static const struct member no_members[] = {{NULL, NULL, 0}};
 
 /* An ADD gives everything; nothing is left to merge. */
@@ -279,8 +269,8 @@ int pool_code_change_from_json(struct span body, const struct pool_server *serve
 
 static int read_admin_body(struct reading *r, json_t *object)
 {
-    bool has_delay = r->c->server.admin != POOL_ADMIN_ENABLED;
-    return code_read_members(r, object, has_delay ? delay_members : no_members);
+    bool has_time = r->c->server.admin != POOL_ADMIN_ENABLED;
+    return code_read_members(r, object, has_time ? drain_members : no_members);
 }
 
 int pool_code_admin_from_json(struct span body, enum pool_admin admin, const struct pool *p,

@@ -201,9 +201,9 @@ def test_stand_down_by_id_and_twice(lab):
 
 
 def test_stand_down_is_limited(lab):
-    """After delay_ms what is in flight ends; the server stays."""
+    """After drain_ms what is in flight ends; the server stays."""
     weldr, origin = lab.run(o.by_target({"/stall": o.stall}))
-    for path, body in [("/drain?wait=drained", {"delay_ms": 300}), ("/drain?drain=0&wait=drained", None)]:
+    for path, body in [("/drain?wait=drained", {"drain_ms": 300}), ("/drain?drain=0&wait=drained", None)]:
         count = len(origin.seen("/stall"))
         client = weldr.connect().request(target="/stall")
         wait_until(lambda: len(origin.seen("/stall")) > count, 5, "in flight")
@@ -253,7 +253,7 @@ def test_stand_down_of_nobody(weldr):
 
 def test_bad_delay(lab):
     weldr, origin = lab.run(o.hello)
-    for body in ({"delay_ms": -1}, {"delay_ms": "x"}, {"delay": 1}):
+    for body in ({"drain_ms": -1}, {"drain_ms": "x"}, {"delay": 1}):
         answer = weldr.api("POST", origin.path + "/drain", body)
         assert answer.status == 422, body
     assert weldr.api("POST", origin.path + "/drain", "{").status == 400

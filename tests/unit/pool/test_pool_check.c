@@ -188,7 +188,7 @@ static void test_set_admin(void **state)
     c.server.drain_ms = POOL_DRAIN_MS_MAX;
     assert_int_equal(pool_check(s, &c, NULL), 0);
     c.server.drain_ms++;
-    assert_refused(s, &c, WERR_INVALID, "invalid_value", "delay_ms");
+    assert_refused(s, &c, WERR_INVALID, "invalid_value", "drain_ms");
     c.server.drain_ms = 0;
     c.server.admin++;
     assert_refused(s, &c, WERR_INVALID, "invalid_value", "admin");
