@@ -24,6 +24,7 @@
 #include "manager/api_places.h"
 #include "manager/api_query.h"
 #include "manager/api_route.h"
+#include "manager/api_tag.h"
 #include "manager/change.h"
 #include "manager/event_ring.h"
 #include "net/conn.h"
@@ -32,9 +33,10 @@
 enum {
     API_BODY_MAX = 1024 * 1024,
     API_LISTENERS_MAX =
-        2 * CONFIG_LIST_MAX + 1,       /* each address of the configuration, a socket */
+        2 * CONFIG_LIST_MAX + 1,          /* each address of the configuration, a socket */
+    API_BODY_LIST_MAX = 16 * 1024 * 1024, /* PUT of all servers of a pool */
     API_BODY_SHORT = 8 * 1024,         /* there is always room for one of so many bytes … */
-    API_BODIES_MAX = 16 * 1024 * 1024, /* … longer ones have so much in all */
+    API_BODIES_MAX = 32 * 1024 * 1024, /* … longer ones have so much in all */
     API_WAITERS_MAX = 256, /* who wait for a server to drain; others are told at once */
     API_HEAD_MS = 5000,    /* from the first byte, or the connection, until the head is whole */
     API_IDLE_MS = 60000,
@@ -81,9 +83,11 @@ struct api_conn {
     char method[16];
     char token_name[TOKEN_NAME_MAX + 1]; /* of whoever asks; empty: it has shown none */
     char *target;                        /* NULL between requests */
+    bool is_below_v1;                    /* and so are the links of its responses */
     struct span path;                    /* in target */
     struct api_query query;
     struct api_match match;
+    struct api_conditions conditions;
     struct api_accept accept;
     char last_event_id[EVENT_ID_MAX]; /* Last-Event-ID; empty: none */
     struct api_stream *stream;        /* STREAMING; NULL: none, or its last word was said */
@@ -106,6 +110,8 @@ struct api_conn {
     struct loop_work next_page;      /* … or the next request: in the next turn */
     char location[API_LOCATION_MAX]; /* empty: none */
     char allow[API_ALLOW_MAX];
+    uint64_t tag; /* of what the response shows; 0: none */
+    char tag_text[API_TAG_TEXT_MAX];
     char revision[24];
     char date[32];
 };
@@ -166,6 +172,8 @@ void api_respond_text(struct api_conn *ac, unsigned status, char *text, const ch
 /* Sends a list of this kind from the cursor on (copied), page by page if it is long. */
 void api_respond_pages(struct api_conn *ac, unsigned status, const struct api_pages_kind *kind,
                        const struct api_cursor *at);
+/* Before anything is made for it: links are below the path that it asked below. */
+void api_enter(const struct api_conn *ac);
 /* 204. */
 void api_respond_nothing(struct api_conn *ac);
 /* The same as application/problem+json. */
@@ -184,7 +192,7 @@ void api_await_leaving(struct api_conn *ac, void (*then)(struct api_conn *));
 /* then runs when every live worker has what was published so far. */
 void api_await_workers(struct api_conn *ac, void (*then)(struct api_conn *));
 
-#define ROUTE(method, pattern, handler) void handler(struct api_conn *ac);
+#define ROUTE(method, pattern, handler, keys) void handler(struct api_conn *ac);
 #include "manager/api_routes.def"
 #undef ROUTE
 

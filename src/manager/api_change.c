@@ -54,6 +54,7 @@ static void on_change(struct change *ch)
 
     MUST(ac->magic == API_MAGIC);
     ac->outcome = ch->outcome;
+    api_enter(ac);
     if (ch->error < 0)
         respond_failure(ac, ch->error);
     else
@@ -94,6 +95,7 @@ static void on_left(struct change *ch)
     struct api_conn *ac = ch->waiter;
 
     MUST(ac->magic == API_MAGIC);
+    api_enter(ac);
     ac->then(ac);
 }
 
@@ -111,6 +113,7 @@ static void on_acked(struct publish_waiter *w)
 
     MUST(ac->magic == API_MAGIC && ac->awaits_workers);
     ac->awaits_workers = false;
+    api_enter(ac);
     ac->then(ac);
 }
 

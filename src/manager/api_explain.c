@@ -283,8 +283,6 @@ void api_explain_get(struct api_conn *ac)
 
     if (l == NULL)
         api_problem(ac, 404, "not_found", "there is no such listener");
-    else if (ac->query.is_text_long)
-        refuse(ac, "path", "the question is too long");
     else if (bad != NULL)
         refuse(ac, bad,
                "it is malformed: ?host=NAME&path=/PATH&method=GET&source=IP&header=NAME:VALUE");

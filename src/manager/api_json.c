@@ -9,6 +9,8 @@
 #include "base/strb.h"
 #include "pool/pool_code.h"
 
+const char *api_json_base = "";
+
 /* ---- pieces ---- */
 
 /* Takes the document; its text with a newline. */
@@ -93,9 +95,12 @@ static json_t *link_to(const char *rel, const char *href, const char *method)
 {
     struct maker m = make_object();
 
+    char text[API_JSON_HREF_MAX + 8];
+
+    (void)snprintf(text, sizeof(text), "%s%s", api_json_base, href);
     set_text(&m, "rel", rel);
-    set_text(&m, "href", href);
-    set(&m, "method", text_or_null(method));
+    set_text(&m, "href", text);
+    set_text(&m, "method", method);
     return made(&m);
 }
 
@@ -150,11 +155,12 @@ char *api_json_dry_run(const char *change)
 char *api_json_root(const char *version)
 {
     static const struct link_row links[] = {
-        {"servers", "/servers", NULL},     {"pools", "/pools", NULL},
-        {"listeners", "/listeners", NULL}, {"node", "/node", NULL},
-        {"stats", "/stats", NULL},         {"stats_detail", "/stats/detail", NULL},
-        {"metrics", "/metrics", NULL},     {"workers", "/workers", NULL},
-        {"health", "/health", NULL},       {"ready", "/ready", NULL},
+        {"self", "/", "GET"},           {"servers", "/servers", "GET"},
+        {"pools", "/pools", "GET"},     {"listeners", "/listeners", "GET"},
+        {"explain", "/explain", "GET"}, {"node", "/node", "GET"},
+        {"stats", "/stats", "GET"},     {"stats_detail", "/stats/detail", "GET"},
+        {"metrics", "/metrics", "GET"}, {"workers", "/workers", "GET"},
+        {"health", "/health", "GET"},   {"ready", "/ready", "GET"},
     };
     struct maker m = make_object();
 
@@ -178,9 +184,9 @@ char *api_json_pool(const struct pool *p, uint64_t revision)
 {
     char self[API_JSON_HREF_MAX], servers[API_JSON_HREF_MAX];
     const struct link_row links[] = {
-        {"self", self, NULL},
+        {"self", self, "GET"},
         {"change", self, "PATCH"},
-        {"servers", servers, NULL},
+        {"servers", servers, "GET"},
     };
     json_t *root = embed(pool_code_pool_json(p));
     struct maker m = {root, root == NULL};
@@ -223,9 +229,9 @@ char *api_json_listener(const struct api_json_listener_view *v)
 {
     char self[API_JSON_HREF_MAX], rules[API_JSON_HREF_MAX];
     const struct link_row links[] = {
-        {"self", self, NULL},
+        {"self", self, "GET"},
         {"change", self, "PATCH"},
-        {"rules", rules, NULL},
+        {"rules", rules, "GET"},
     };
     json_t *root = embed(pool_code_listener_json(v->listener));
     struct maker m = {root, root == NULL};
@@ -244,10 +250,10 @@ char *api_json_rule(const struct listener *l, const struct rule *rule, uint64_t 
 {
     char self[API_JSON_HREF_MAX], listener[API_JSON_HREF_MAX];
     const struct link_row links[] = {
-        {"self", self, NULL},
+        {"self", self, "GET"},
         {"change", self, "PATCH"},
         {"delete", self, "DELETE"},
-        {"listener", listener, NULL},
+        {"listener", listener, "GET"},
     };
     json_t *root = embed(pool_code_rule_json(rule));
     struct maker m = {root, root == NULL};
@@ -271,7 +277,7 @@ char *api_json_removed(const char *path)
 
 char *api_json_node(char *settings)
 {
-    static const struct link_row links[] = {{"self", "/node", NULL},
+    static const struct link_row links[] = {{"self", "/node", "GET"},
                                             {"change", "/node", "PATCH"}};
     json_t *root = embed(settings);
     struct maker m = {root, root == NULL};

@@ -17,6 +17,10 @@
 #include "manager/facts.h"
 #include "pool/pool_command.h"
 
+/* What stands before the path of each link: "", or "/v1" for who asked below it. Set before a
+ * document is made for somebody (api_enter). */
+extern const char *api_json_base;
+
 struct api_json_problem_view {
     unsigned status;
     struct span title;
@@ -62,8 +66,10 @@ struct api_json_list {
     const char *add_rel, *add_method;
     char href[API_JSON_HREF_MAX]; /* add_href's text */
     bool has_ended;               /* the items are all in */
-    char *check;                  /* settings made last: most servers share them */
-    struct pool_health made_of;   /* what they say */
+    bool has_total;
+    uint64_t total;
+    char *check;                /* settings made last: most servers share them */
+    struct pool_health made_of; /* what they say */
 };
 size_t api_json_list_bytes(const struct api_json_list *l);
 /* What was added so far, malloc'd; the rest comes with later calls. NULL: out of memory. */
@@ -71,8 +77,8 @@ char *api_json_list_page(struct api_json_list *l);
 /* href: of the list, "/servers". */
 void api_json_servers_begin(struct api_json_list *l, const char *href);
 void api_json_servers_add(struct api_json_list *l, const struct api_json_server_view *v);
-/* The key "server": the one that was added or is meant. */
-void api_json_servers_name(struct api_json_list *l, const struct api_json_server_view *v);
+/* The key "total" behind the items: how many there are in all. */
+void api_json_servers_total(struct api_json_list *l, uint64_t total);
 char *api_json_list_end(struct api_json_list *l);
 
 /* [{"id","ip","port",…}] */

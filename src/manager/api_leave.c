@@ -1,6 +1,10 @@
+#include <inttypes.h>
+#include <stdio.h>
+
 #include "manager/api.h"
 #include "manager/api_problem.h"
 #include "manager/api_servers.h"
+#include "manager/api_view.h"
 #include "manager/api_wish.h"
 #include "manager/leaving.h"
 #include "manager/manager.h"
@@ -26,12 +30,38 @@ static void respond_progress(struct api_conn *ac)
 {
     const unsigned status = leaving_has_drained(ac->m, ac->outcome.id) ? 200 : 202;
 
+    leaving_sweep(ac->m);
     if (!ac->shows_list)
         api_respond_server(ac, status, find_in_pool(ac));
     else if (ac->wants_little)
         api_respond_little(ac, status, find_removed(ac));
     else
-        api_respond_list(ac, status, NULL);
+        api_respond_one(ac, status, find_removed(ac));
+}
+
+/* No success, so that "curl -f … && deploy" is safe: the server still works on requests. */
+static void respond_still_draining(struct api_conn *ac)
+{
+    const struct pool_server *server = ac->shows_list ? find_removed(ac) : find_in_pool(ac);
+    const struct server_facts *f = facts_find(&ac->m->facts, ac->outcome.id);
+    struct pool_error error = {.code = "still_draining"};
+    struct api_view view;
+
+    MUST(server != NULL && f != NULL); /* it has not drained */
+    api_view_fill(ac->m, server, &view);
+    (void)snprintf(error.detail, sizeof(error.detail),
+                   "the server is out of rotation and has not drained: %" PRIu64
+                   " in flight, which are cut off in %" PRIu64 " ms",
+                   view.json.in_flight, leaving_left_ms(ac->m, f));
+    api_problem_of(ac, &error);
+}
+
+static void on_waited(struct api_conn *ac)
+{
+    if (leaving_has_drained(ac->m, ac->outcome.id))
+        respond_progress(ac);
+    else
+        respond_still_draining(ac);
 }
 
 /* Every worker has it: nothing new begins there any more. */
@@ -40,12 +70,12 @@ static void on_stood_down(struct api_conn *ac)
     if (api_respond_refusal(ac))
         return;
     leaving_sweep(ac->m);
-    if (ac->query.waits && leaving_waiters_n(ac->m) < API_WAITERS_MAX &&
-        !leaving_has_drained(ac->m, ac->outcome.id)) {
-        api_await_leaving(ac, respond_progress);
-        return;
-    }
-    respond_progress(ac);
+    if (!ac->query.waits || leaving_has_drained(ac->m, ac->outcome.id))
+        respond_progress(ac);
+    else if (leaving_waiters_n(ac->m) < API_WAITERS_MAX)
+        api_await_leaving(ac, on_waited);
+    else
+        respond_still_draining(ac);
 }
 
 static void name_pool(const struct api_conn *ac, struct pool_command *c)

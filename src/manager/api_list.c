@@ -13,7 +13,7 @@ enum { HREF_MAX = API_JSON_HREF_MAX };
 /* ---- pieces ---- */
 
 struct api_json_link {
-    const char *rel, *href, *method; /* method NULL: GET */
+    const char *rel, *href, *method;
 };
 
 static void put_text_or_null(struct jtext *t, const char *key, const char *text)
@@ -24,14 +24,22 @@ static void put_text_or_null(struct jtext *t, const char *key, const char *text)
         jtext_str(t, key, text);
 }
 
+static void put_href(struct jtext *t, const char *href)
+{
+    char text[HREF_MAX + 16];
+
+    (void)snprintf(text, sizeof(text), "%s%s", api_json_base, href);
+    jtext_str(t, "href", text);
+}
+
 static void put_links(struct jtext *t, const struct api_json_link *links, size_t n)
 {
     jtext_open(t, "links", '[');
     for (size_t i = 0; i < n; i++) {
         jtext_open(t, NULL, '{');
         jtext_str(t, "rel", links[i].rel);
-        jtext_str(t, "href", links[i].href);
-        put_text_or_null(t, "method", links[i].method);
+        put_href(t, links[i].href);
+        jtext_str(t, "method", links[i].method);
         jtext_close(t, '}');
     }
     jtext_close(t, ']');
@@ -98,15 +106,15 @@ static void put_server_links(struct jtext *t, const struct api_json_server_view 
     char pool[POOL_NAME_MAX + 8];
     char href[HREF_MAX], drain[HREF_MAX + 16], resume[HREF_MAX + 16], stop[HREF_MAX + 16];
     const struct api_json_link links[] = {
-        {"delete", href, "DELETE"},    {"change", href, "PATCH"},  {"drain", drain, "POST"},
-        {"maintenance", stop, "POST"}, {"resume", resume, "POST"}, {"self", href, NULL},
-        {"pool", pool, NULL},
+        {"self", href, "GET"},    {"delete", href, "DELETE"},    {"change", href, "PATCH"},
+        {"drain", drain, "POST"}, {"maintenance", stop, "POST"}, {"resume", resume, "POST"},
+        {"pool", pool, "GET"},
     };
 
     (void)snprintf(pool, sizeof(pool), "/pools/%s", v->pool);
     api_json_server_href(v->pool, v->server, href, sizeof(href));
     if (!alone) {
-        put_links(t, links, 1);
+        put_links(t, links, 2);
         return;
     }
     (void)snprintf(drain, sizeof(drain), "%s/drain", href);
@@ -166,14 +174,14 @@ static void put_counters(struct jtext *t, const struct api_json_server_view *v)
 }
 
 /* check: the effective settings as JSON. */
-static void put_server(struct jtext *t, const char *key, const struct api_json_server_view *v,
-                       const char *check, bool alone)
+static void put_server(struct jtext *t, const struct api_json_server_view *v, const char *check,
+                       bool alone)
 {
     char id[24], since[32];
 
     (void)pool_id_print(v->server->id, id);
     (void)clock_print_wall(v->since_us, since);
-    jtext_open(t, key, '{');
+    jtext_open(t, NULL, '{');
     jtext_str(t, "id", id);
     jtext_str(t, "url", v->server->url);
     jtext_str(t, "pool", v->pool);
@@ -195,7 +203,7 @@ char *api_json_server(const struct api_json_server_view *v)
     struct jtext t;
 
     jtext_init(&t);
-    put_server(&t, NULL, v, check, true);
+    put_server(&t, v, check, true);
     free(check);
     return jtext_take(&t);
 }
@@ -224,6 +232,8 @@ static void end_items(struct api_json_list *l)
         return;
     l->has_ended = true;
     jtext_close(&l->text, ']');
+    if (l->has_total)
+        jtext_number(&l->text, "total", l->total);
     if (l->add_href != NULL)
         put_links(&l->text, &link, 1);
 }
@@ -300,13 +310,13 @@ static const char *get_check(struct api_json_list *l, const struct pool_health *
 void api_json_servers_add(struct api_json_list *l, const struct api_json_server_view *v)
 {
     MUST(!l->has_ended); /* the array was closed */
-    put_server(&l->text, NULL, v, get_check(l, v->check), false);
+    put_server(&l->text, v, get_check(l, v->check), false);
 }
 
-void api_json_servers_name(struct api_json_list *l, const struct api_json_server_view *v)
+void api_json_servers_total(struct api_json_list *l, uint64_t total)
 {
-    end_items(l);
-    put_server(&l->text, "server", v, get_check(l, v->check), true);
+    l->has_total = true;
+    l->total = total;
 }
 
 void api_json_detail_begin(struct api_json_list *l)
@@ -341,7 +351,7 @@ void api_json_workers_begin(struct api_json_list *l)
 {
     begin_list(l, "workers", "/stats");
     l->add_rel = "stats";
-    l->add_method = NULL;
+    l->add_method = "GET";
 }
 
 void api_json_workers_add(struct api_json_list *l, const struct api_json_worker_view *v)

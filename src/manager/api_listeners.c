@@ -5,6 +5,7 @@
 #include "manager/api_pages.h"
 #include "manager/listeners_health.h"
 #include "manager/manager.h"
+#include "pool/pool_apply.h"
 #include "pool/pool_code.h"
 
 static struct span name_in_path(const struct api_conn *ac)
@@ -49,6 +50,11 @@ static char *show(const struct api_conn *ac, const void *object)
 
 /* ---- wishes ---- */
 
+static uint64_t digest(const void *object)
+{
+    return ((const struct listener *)object)->digest;
+}
+
 static void name(const struct api_conn *ac, const void *object, struct pool_command *c)
 {
     const struct listener *l = object;
@@ -74,8 +80,8 @@ static void locate(const struct api_conn *ac, const void *object, char *buf, siz
 static const struct api_json_fixed fixed[] = {
     {"name", "a listener keeps its name"},
     {"id", "it was given when the listener was added"},
-    {"rules", "POST to the listener's rules adds one"},
-    {"revision", "the listener was changed since it was read"},
+    {"rules", NULL},
+    {"revision", NULL},
     {"links", "they follow from the name"},
     {"bound", NULL},
 };
@@ -86,6 +92,7 @@ static const struct api_object_kind kind = {
     .find = find,
     .find_id = find_id,
     .show = show,
+    .digest = digest,
     .name = name,
     .read_add = read_add,
     .read_change = pool_code_set_listener_from_json,
@@ -144,5 +151,6 @@ void api_listeners_list(struct api_conn *ac)
 {
     static const struct api_pages_kind pages = {.begin = begin, .next = next};
 
+    ac->tag = pool_list_digest(ac->m->pool, KIND_LISTENER, SPAN_NONE);
     api_respond_pages(ac, 200, &pages, &(struct api_cursor){0});
 }

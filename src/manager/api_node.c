@@ -21,7 +21,20 @@ static char *show(const struct api_conn *ac)
 
 void api_node_get(struct api_conn *ac)
 {
-    api_respond(ac, 200, show(ac));
+    char *text = show(ac);
+
+    ac->tag = text != NULL ? api_tag_of_text(text) : 0;
+    api_respond(ac, 200, text);
+}
+
+/* Nothing happens between this and the change. */
+static bool may_change(const struct api_conn *ac)
+{
+    char *text = show(ac);
+    const bool may = text != NULL && api_tag_may_change(&ac->conditions, api_tag_of_text(text));
+
+    free(text);
+    return may;
 }
 
 static int read_change(const struct api_conn *ac, struct node_settings *wanted,
@@ -100,6 +113,8 @@ void api_node_change(struct api_conn *ac)
 
     if (rc < 0)
         api_problem_of_body(ac, rc, &error);
+    else if (!may_change(ac))
+        api_problem(ac, 412, "precondition_failed", "the node is another than If-Match says");
     else if (ac->query.is_dry_run)
         api_respond(ac, 200, api_json_dry_run("set node"));
     else if (is_resized && manager_is_leaving(ac->m))

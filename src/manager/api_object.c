@@ -17,6 +17,13 @@ static void respond_none(struct api_conn *ac, const struct api_object_kind *k)
     api_problem(ac, 404, "not_found", detail);
 }
 
+static void respond_object(struct api_conn *ac, const struct api_object_kind *k,
+                           unsigned status, const void *object)
+{
+    ac->tag = k->digest(object);
+    api_respond(ac, status, k->show(ac, object));
+}
+
 void api_object_get(struct api_conn *ac, const struct api_object_kind *k)
 {
     const void *object = k->find(ac);
@@ -24,7 +31,7 @@ void api_object_get(struct api_conn *ac, const struct api_object_kind *k)
     if (object == NULL)
         respond_none(ac, k);
     else
-        api_respond(ac, 200, k->show(ac, object));
+        respond_object(ac, k, 200, object);
 }
 
 /* ---- outcomes ---- */
@@ -52,7 +59,7 @@ static void on_set(struct api_conn *ac)
     }
     if (is_new)
         k->locate(ac, object, ac->location, sizeof(ac->location));
-    api_respond(ac, is_new ? 201 : 200, k->show(ac, object));
+    respond_object(ac, k, is_new ? 201 : 200, object);
 }
 
 static void on_removed(struct api_conn *ac)

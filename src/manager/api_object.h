@@ -22,6 +22,7 @@ struct api_object_kind {
     /* After a change: by its id. */
     const void *(*find_id)(const struct api_conn *ac, uint64_t id);
     char *(*show)(const struct api_conn *ac, const void *object);
+    uint64_t (*digest)(const void *object);
     /* By what the path names, or the object itself; for PUT and DELETE. */
     void (*name)(const struct api_conn *ac, const void *object, struct pool_command *c);
     /* is_put: to the name of the path. */

@@ -26,7 +26,6 @@ struct api_cursor {
     uint64_t next;             /* the least id (or priority) that was not shown */
     uint64_t left_id, left_no; /* of the draining server shown last (facts.h); 0: none yet */
     uint64_t left_end;         /* … and drain_no of the last that was at the beginning */
-    uint64_t named_id;         /* 0: none; for the end */
     char href[POOL_NAME_MAX + 32]; /* of the list */
     struct metrics_cursor metrics; /* where it is no list but those */
 };

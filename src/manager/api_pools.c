@@ -5,6 +5,7 @@
 #include "manager/api_object.h"
 #include "manager/api_pages.h"
 #include "manager/manager.h"
+#include "pool/pool_apply.h"
 #include "pool/pool_code.h"
 
 static const void *find(const struct api_conn *ac)
@@ -20,6 +21,11 @@ static const void *find_id(const struct api_conn *ac, uint64_t id)
 static char *show(const struct api_conn *ac, const void *object)
 {
     return api_json_pool(object, ac->m->revision);
+}
+
+static uint64_t digest(const void *object)
+{
+    return ((const struct pool *)object)->digest;
 }
 
 static void name(const struct api_conn *ac, const void *object, struct pool_command *c)
@@ -48,8 +54,8 @@ static void locate(const struct api_conn *ac, const void *object, char *buf, siz
 static const struct api_json_fixed fixed[] = {
     {"name", "a pool keeps its name"},
     {"id", "it was given when the pool was added"},
-    {"servers", "POST to the pool's servers adds one"},
-    {"revision", "the pool was changed since it was read"},
+    {"servers", NULL},
+    {"revision", NULL},
     {"links", "they follow from the name"},
 };
 
@@ -59,6 +65,7 @@ static const struct api_object_kind kind = {
     .find = find,
     .find_id = find_id,
     .show = show,
+    .digest = digest,
     .name = name,
     .read_add = read_add,
     .read_change = pool_code_set_pool_from_json,
@@ -127,5 +134,6 @@ void api_pools_list(struct api_conn *ac)
 {
     static const struct api_pages_kind pages = {.begin = begin, .next = next};
 
+    ac->tag = pool_list_digest(ac->m->pool, KIND_POOL, SPAN_NONE);
     api_respond_pages(ac, 200, &pages, &(struct api_cursor){0});
 }

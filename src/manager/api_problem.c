@@ -41,7 +41,8 @@ void api_problem_of(struct api_conn *ac, const struct pool_error *error)
     } statuses[] = {
         {"invalid_json", 400},     {"not_found", 404},      {"too_many", 409},
         {"would_empty_pool", 409}, {"exists", 409},         {"in_use", 409},
-        {"required", 409},         {"address_in_use", 409}, {"precondition_failed", 412}};
+        {"required", 409},         {"address_in_use", 409}, {"precondition_failed", 412},
+        {"still_draining", 504}};
     unsigned status = 422;
 
     for (size_t i = 0; i < sizeof(statuses) / sizeof(statuses[0]); i++)

@@ -2,7 +2,9 @@
 
 #include <string.h>
 
+#include "base/near.h"
 #include "base/num.h"
+#include "base/strb.h"
 #include "manager/api_route.h"
 
 enum { HOUR_MS = 3600000, TIMEOUT_MS = 60000 };
@@ -100,19 +102,119 @@ int api_query_decode(struct span value, char *buf, size_t size, struct span *out
     return 0;
 }
 
-void api_query_read(struct span target, struct api_query *q)
+/* ---- which keys ---- */
+
+static struct span next_word(struct span *words)
+{
+    const struct span word = span_first(*words, span_find(*words, ' '));
+
+    *words = span_skip(*words, word.len < words->len ? word.len + 1 : word.len);
+    return word;
+}
+
+/* The route's word for the key; ptr NULL: it has none. */
+static struct span find_word(struct span key, struct span words)
+{
+    while (words.len > 0) {
+        const struct span word = next_word(&words);
+        const struct span bare = span_first(word, word.len - 1);
+        const char last = word.ptr[word.len - 1];
+
+        if (span_is_equal(word, key) || (last == '+' && span_is_equal(bare, key)) ||
+            (last == '*' && span_has_prefix(key, bare)))
+            return word;
+    }
+    return SPAN_NONE;
+}
+
+static void list_words(struct span words, struct strb *out)
+{
+    while (words.len > 0) {
+        struct span word = next_word(&words);
+
+        if (word.ptr[word.len - 1] == '+')
+            word.len--;
+        strb_add_str(out, out->len > 0 ? ", " : "");
+        strb_add(out, word);
+    }
+}
+
+/* Only plain ASCII of a key goes back to whoever sent it. */
+static void print_key(struct span key, char *buf, size_t size)
+{
+    struct strb b;
+
+    strb_init(&b, buf, size);
+    for (size_t i = 0; i < key.len; i++)
+        strb_add_char(&b, (char)(key.ptr[i] > ' ' && key.ptr[i] <= '~' ? key.ptr[i] : '?'));
+}
+
+static void refuse_unknown(struct api_query *q, struct span key, struct span words)
+{
+    const struct span meant = near_find(key, words);
+    char name[64], known[96];
+    struct strb b;
+
+    print_key(key, name, sizeof(name));
+    strb_init(&b, known, sizeof(known));
+    list_words(words, &b);
+    if (words.len == 0)
+        pool_error_set(&q->error, "unknown_key", name,
+                       "the key \"%s\" is not known here: this request takes none", name);
+    else if (meant.ptr == NULL)
+        pool_error_set(&q->error, "unknown_key", name,
+                       "the key \"%s\" is not known here: there are %s", name, known);
+    else
+        pool_error_set(&q->error, "unknown_key", name,
+                       "the key \"%s\" is not known here: did you mean \"%.*s\"? There are %s",
+                       name, (int)meant.len, meant.ptr, known);
+}
+
+static void read_value(struct api_query *q, struct span key, struct span value)
+{
+    for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
+        if (!span_is_equal(key, span_from_str(keys[i].key)))
+            continue;
+        if (!keys[i].read(value, q))
+            pool_error_set(&q->error, "invalid_value", keys[i].key, "%s", keys[i].why);
+    }
+}
+
+/* text: the whole query, which the pair is of. */
+static void read_pair(struct api_query *q, struct span text, struct span pair,
+                      struct span words)
+{
+    const struct span key = span_first(pair, span_find(pair, '='));
+    const struct span value = span_skip(pair, key.len < pair.len ? key.len + 1 : key.len);
+    const struct span word = find_word(key, words);
+    char name[64];
+
+    if (word.ptr == NULL) {
+        refuse_unknown(q, key, words);
+    } else if (word.ptr[word.len - 1] != '+' && word.len > 1 &&
+               api_route_query_nth(text, key, 1).ptr != NULL) {
+        print_key(key, name, sizeof(name));
+        pool_error_set(&q->error, "invalid_value", name, "%s is there twice", name);
+    } else {
+        read_value(q, key, value);
+    }
+}
+
+void api_query_read(struct span target, const char *route_keys, struct api_query *q)
 {
     const struct span text = span_skip(target, span_find(target, '?'));
+    const struct span words = span_from_str(route_keys);
 
     *q = (struct api_query){.timeout_ms = TIMEOUT_MS};
-    q->is_text_long = span_to_str(text, q->text, sizeof(q->text)) < 0;
-    for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
-        const struct span value = api_route_query(target, span_from_str(keys[i].key));
-
-        if (value.ptr == NULL || keys[i].read(value, q) || q->bad_key != NULL)
-            continue;
-        q->bad_key = keys[i].key;
-        q->bad_why = keys[i].why;
+    if (span_to_str(text, q->text, sizeof(q->text)) < 0 && !span_is_equal(words, SPAN("*")))
+        pool_error_set(&q->error, "invalid_value", "", "a query may have at most %d bytes",
+                       API_QUERY_TEXT_MAX - 1);
+    for (struct span rest = text; rest.len > 0 && q->error.code == NULL;) {
+        rest = span_skip(rest, 1); /* the '?' or '&' */
+        const struct span pair = span_first(rest, span_find(rest, '&'));
+        rest = span_skip(rest, pair.len);
+        if (pair.len > 0)
+            read_pair(q, text, pair, words);
     }
 }
 
@@ -155,4 +257,22 @@ bool api_query_prefer(struct span value, bool *is_minimal)
         return true;
     }
     return false;
+}
+
+bool api_type_is_taken(struct span type)
+{
+    static const struct span types[] = {
+        {"application/json", 16},
+        {"application/merge-patch+json", 28},
+        {"application/x-www-form-urlencoded", 33},
+        {"application/octet-stream", 24},
+        {"text/plain", 10},
+        {"text/json", 9},
+    };
+    const struct span name = span_trim(span_first(type, span_find(type, ';')));
+
+    for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++)
+        if (span_is_equal_nocase(name, types[i]))
+            return true;
+    return name.len == 0;
 }

@@ -13,8 +13,8 @@
 enum { BODY_FIRST_BYTES = 1024 };
 
 static const struct api_route routes[] = {
-#define ROUTE(method, pattern, handler) \
-    {{method, sizeof(method) - 1}, {pattern, sizeof(pattern) - 1}, handler},
+#define ROUTE(method, pattern, handler, keys) \
+    {{method, sizeof(method) - 1}, {pattern, sizeof(pattern) - 1}, handler, keys},
 #include "manager/api_routes.def"
 #undef ROUTE
 };
@@ -33,9 +33,11 @@ static const struct {
      "Host must be an address, localhost or a name that is given with --admin-host"},
     {414, "path_too_long", "the path is too long"},
     {400, "invalid_path", "the path is malformed"},
-    {413, "too_large", "a body may have at most 1 MiB"},
+    {413, "too_large", "a body may have at most 1 MiB, a list of all servers 16 MiB"},
     {405, "method_not_allowed", "no resource knows the method"},
     {503, "nomem", "out of memory"},
+    {415, "unsupported_media_type",
+     "a body must be JSON: application/json or application/merge-patch+json"},
     {404, "not_found", "this address has GET /metrics and nothing else"},
 };
 enum refusal {
@@ -49,6 +51,7 @@ enum refusal {
     REFUSE_BODY,
     REFUSE_CONNECT,
     REFUSE_MEMORY,
+    REFUSE_TYPE,
     REFUSE_ALL_ELSE
 };
 
@@ -103,9 +106,12 @@ void api_handle(struct api_conn *ac)
     const struct span method = span_from_str(ac->method);
     const int rc = api_route_find(routes, ROUTES_N, method, ac->path, &ac->match);
 
+    api_enter(ac);
     log_debug("api request", LOG_S("method", ac->method), LOG_B("path", ac->path));
     if (ac->refusal != REFUSE_NONE) {
         refuse(ac, ac->refusal);
+    } else if (rc == 0 && ac->query.error.code != NULL) {
+        api_problem_of(ac, &ac->query.error);
     } else if (rc == 0) {
         ac->match.handler(ac);
     } else if (rc == WERR_NOT_FOUND) {
@@ -210,11 +216,30 @@ static int make_target(struct api_conn *ac, size_t len)
     return ac->target != NULL ? 0 : WERR_NOMEM;
 }
 
+/* A list of all servers as GET prints it is 10 MB at 10,000. */
+static size_t body_max(const struct api_conn *ac)
+{
+    return ac->match.handler == api_servers_put && strcmp(ac->method, "PUT") == 0
+               ? API_BODY_LIST_MAX
+               : API_BODY_MAX;
+}
+
+/* By what the route knows; what has none is refused for that. */
+static void read_query(struct api_conn *ac, const struct msg *m)
+{
+    const int rc = api_route_find(routes, ROUTES_N, msg_method(m), ac->path, &ac->match);
+
+    api_query_read(msg_target(m), rc == 0 ? ac->match.keys : "*", &ac->query);
+}
+
 static enum refusal judge_head(struct api_conn *ac, const struct msg *m)
 {
     if (make_target(ac, msg_target(m).len) < 0)
         return REFUSE_MEMORY;
     int rc = api_route_normalize(msg_target(m), ac->target, &ac->path);
+    /* What was cut off stands before it. */
+    ac->is_below_v1 = rc == 0 && ac->path.ptr != ac->target;
+    read_query(ac, m);
     if (ac->is_metrics)
         return rc == 0 && find_handler(ac, m) == api_metrics_get ? REFUSE_NONE
                                                                  : REFUSE_ALL_ELSE;
@@ -228,9 +253,10 @@ static enum refusal judge_head(struct api_conn *ac, const struct msg *m)
         return REFUSE_CONNECT;
     if (rc < 0)
         return rc == WERR_TOO_BIG ? REFUSE_LONG : REFUSE_PATH;
-    api_query_read(msg_target(m), &ac->query);
-    if ((m->flags & MSG_HAS_LENGTH) && m->content_length > API_BODY_MAX)
+    if ((m->flags & MSG_HAS_LENGTH) && m->content_length > body_max(ac))
         return REFUSE_BODY;
+    if (m->body != MSG_BODY_NONE && !api_type_is_taken(msg_value(m, FIELD_CONTENT_TYPE)))
+        return REFUSE_TYPE;
     return REFUSE_NONE;
 }
 
@@ -250,6 +276,8 @@ static void on_head(struct api_conn *ac, const struct msg *m)
     ac->body_len = 0;
     ac->location[0] = ac->allow[0] = '\0';
     ac->path = SPAN_NONE;
+    ac->tag = 0;
+    api_tag_read(m, &ac->conditions);
     ac->wants_little = prefers_minimal(m);
     read_wishes(ac, m);
     ac->is_shortened = ac->is_passing = false;
@@ -293,7 +321,7 @@ static int make_room(struct api_conn *ac, size_t n)
 
 static void on_body(struct api_conn *ac, struct span piece)
 {
-    if (piece.len > API_BODY_MAX - ac->body_len) {
+    if (piece.len > body_max(ac) - ac->body_len) {
         refuse(ac, REFUSE_BODY);
         return;
     }

@@ -1,9 +1,12 @@
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "http/date.h"
 #include "http/reply.h"
 #include "manager/api_int.h"
 #include "manager/api_pages.h"
+#include "manager/api_problem.h"
 #include "manager/manager.h"
 
 enum { SEND_PIECE_BYTES = 64 * 1024 };
@@ -47,6 +50,11 @@ static void finish(struct api_conn *ac)
         loop_defer(ac->m->loop, &ac->next_page);
 }
 
+void api_enter(const struct api_conn *ac)
+{
+    api_json_base = ac->is_below_v1 ? "/v1" : "";
+}
+
 /* The next page, in the place of the last one. False: there is none, or the response is cut
  * off.
  */
@@ -57,6 +65,7 @@ static bool turn_page(struct api_conn *ac)
     if (ac->pages == NULL)
         return false;
     free(ac->text);
+    api_enter(ac);
     ac->text = api_pages_next(ac->pages, ac->m, &rc);
     ac->text_len = ac->text != NULL ? strlen(ac->text) : 0;
     ac->text_sent = 0;
@@ -128,16 +137,35 @@ static void add(struct msg *m, struct span name, const char *value)
         MUST(msg_add(m, name, span_from_str(value)) == 0);
 }
 
+static void add_location(struct api_conn *ac, struct msg *m)
+{
+    static const struct span v1 = {"/v1", 3};
+    const size_t len = strlen(ac->location);
+
+    MUST(len + v1.len < sizeof(ac->location)); /* a name and a host are shorter */
+    if (len > 0 && ac->is_below_v1) {
+        memmove(ac->location + v1.len, ac->location, len + 1);
+        memcpy(ac->location, v1.ptr, v1.len);
+    }
+    add(m, SPAN("Location"), ac->location);
+}
+
 static void send_response(struct api_conn *ac, unsigned status, const char *type)
 {
     struct manager *m = ac->m;
     struct strb revision;
     struct msg msg;
 
+    if (ac->tag != 0 && (status < 300 || status == 304))
+        api_tag_print(ac->tag, ac->tag_text);
+    else
+        ac->tag_text[0] = '\0';
     strb_init(&revision, ac->revision, sizeof(ac->revision));
     strb_add_u64(&revision, m->revision);
     date_print(loop_wall_us(m->loop) / 1000000, ac->date);
     reply_init(&msg, status, ac->text_len);
+    if (status == 304)
+        msg.flags &= (uint16_t)~MSG_HAS_LENGTH; /* it would be that of the document */
     if (ac->pages != NULL) {
         msg.flags &= (uint16_t)~MSG_HAS_LENGTH;
         msg.body = MSG_BODY_CHUNKED;
@@ -146,7 +174,8 @@ static void send_response(struct api_conn *ac, unsigned status, const char *type
     add(&msg, SPAN("Content-Type"), ac->text_len > 0 ? type : "");
     add(&msg, SPAN("Cache-Control"), "no-store");
     add(&msg, SPAN("X-Weldr-Revision"), ac->revision);
-    add(&msg, SPAN("Location"), ac->location);
+    add(&msg, SPAN("ETag"), ac->tag_text);
+    add_location(ac, &msg);
     add(&msg, SPAN("Allow"), ac->allow);
     add(&msg, SPAN("Preference-Applied"), ac->is_shortened ? "return=minimal" : "");
     add(&msg, SPAN("Retry-After"), ac->is_passing ? API_RETRY_AFTER_S : "");
@@ -195,8 +224,34 @@ static void respond(struct api_conn *ac, unsigned status, char *text, const char
     send_response(ac, status, type);
 }
 
+static bool is_read(const struct api_conn *ac)
+{
+    return ac->is_head || strcmp(ac->method, "GET") == 0;
+}
+
+/* The client has it already, or asked for another one. */
+static bool respond_by_tag(struct api_conn *ac)
+{
+    const unsigned status = api_tag_judge_read(&ac->conditions, ac->tag);
+
+    if (status == 304)
+        respond(ac, status, NULL, "");
+    else if (status == 412)
+        api_problem(ac, status, "precondition_failed",
+                    "the resource is another than If-Match says");
+    return status != 0;
+}
+
 void api_respond_text(struct api_conn *ac, unsigned status, char *text, const char *type)
 {
+    const bool is_document = is_read(ac) && status == 200 && text != NULL;
+
+    if (is_document && ac->tag == 0 && ac->pages == NULL)
+        ac->tag = api_tag_of_text(text);
+    if (is_document && ac->tag != 0 && respond_by_tag(ac)) {
+        free(text);
+        return;
+    }
     ac->is_passing = ac->is_passing || text == NULL;
     respond(ac, text != NULL ? status : 503, text, type);
 }
@@ -211,6 +266,8 @@ void api_respond_pages(struct api_conn *ac, unsigned status, const struct api_pa
 {
     char *first;
 
+    if (is_read(ac) && ac->tag != 0 && respond_by_tag(ac))
+        return;
     ac->pages = api_pages_new(ac->m, kind, at, &first);
     api_respond_text(ac, status, first, kind->type != NULL ? kind->type : JSON_TYPE);
 }

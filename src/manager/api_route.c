@@ -124,6 +124,7 @@ int api_route_find(const struct api_route *routes, unsigned n, struct span metho
             continue;
         if (span_is_equal(routes[i].method, method)) {
             match->handler = routes[i].handler;
+            match->keys = routes[i].keys;
             return 0;
         }
         rc = WERR_INVALID;

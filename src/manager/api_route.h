@@ -20,10 +20,12 @@ struct api_route {
     struct span method;
     struct span pattern;
     api_handler_fn handler;
+    const char *keys; /* that the query may have, as in api_query.h */
 };
 
 struct api_match {
     api_handler_fn handler;
+    const char *keys;
     struct span names[API_PARAMS_MAX]; /* of the pattern: "id" */
     struct span params[API_PARAMS_MAX];
     unsigned param_n;

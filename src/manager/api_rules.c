@@ -7,6 +7,7 @@
 #include "manager/api_pages.h"
 #include "manager/api_problem.h"
 #include "manager/manager.h"
+#include "pool/pool_apply.h"
 #include "pool/pool_code.h"
 
 static const struct listener *find_listener(const struct api_conn *ac)
@@ -47,6 +48,11 @@ static char *show(const struct api_conn *ac, const void *object)
     if (listener_find_any_rule(ac->m->pool, rule->id, &l) == NULL)
         return NULL;
     return api_json_rule(l, rule, ac->m->revision);
+}
+
+static uint64_t digest(const void *object)
+{
+    return ((const struct rule *)object)->digest;
 }
 
 static void name(const struct api_conn *ac, const void *object, struct pool_command *c)
@@ -109,7 +115,7 @@ static void locate(const struct api_conn *ac, const void *object, char *buf, siz
 static const struct api_json_fixed fixed[] = {
     {"id", "it was given when the rule was added"},
     {"listener", "a rule stays with its listener"},
-    {"revision", "the rule was changed since it was read"},
+    {"revision", NULL},
     {"links", "they follow from the priority"},
 };
 
@@ -119,6 +125,7 @@ static const struct api_object_kind kind = {
     .find = find,
     .find_id = find_id,
     .show = show,
+    .digest = digest,
     .name = name,
     .read_add = read_add,
     .read_change = pool_code_set_rule_from_json,
@@ -187,5 +194,6 @@ void api_rules_list(struct api_conn *ac)
     }
     at.owner_id = l->id;
     (void)snprintf(at.href, sizeof(at.href), "/listeners/%s/rules", l->name);
+    ac->tag = pool_list_digest(ac->m->pool, KIND_RULE, span_from_str(l->name));
     api_respond_pages(ac, 200, &pages, &at);
 }

@@ -14,6 +14,7 @@
 #include "manager/leaving.h"
 #include "manager/manager.h"
 #include "manager/states.h"
+#include "pool/pool_apply.h"
 #include "pool/pool_code.h"
 
 struct pool *api_find_pool(const struct api_conn *ac)
@@ -84,17 +85,33 @@ static const struct pool_server *find_by_host(const struct api_conn *ac, const s
     return server;
 }
 
-const struct pool_server *api_find_server(const struct api_conn *ac, bool draining_too)
+/* "/10.0.0.5/8080", or "/10.0.0.5:8080" in one segment. False: the path says no address. */
+static bool address_of_path(const struct api_conn *ac, struct span *host, struct span *port)
 {
     const struct span id = api_match_param(&ac->match, SPAN("id"));
+    size_t colon = id.len;
+
+    *host = api_match_param(&ac->match, SPAN("ip"));
+    *port = api_match_param(&ac->match, SPAN("port"));
+    while (colon > 0 && id.ptr[colon - 1] != ':')
+        colon--;
+    if (colon == 0)
+        return host->ptr != NULL;
+    *host = span_first(id, colon - 1);
+    *port = span_skip(id, colon);
+    return true;
+}
+
+const struct pool_server *api_find_server(const struct api_conn *ac, bool draining_too)
+{
     const struct pool *p = api_find_pool(ac);
+    struct span host, port;
 
     if (p == NULL)
         return NULL;
-    if (id.ptr != NULL)
-        return find_by_id(ac, p, id, draining_too);
-    return find_by_host(ac, p, api_match_param(&ac->match, SPAN("ip")),
-                        api_match_param(&ac->match, SPAN("port")), draining_too);
+    if (address_of_path(ac, &host, &port))
+        return find_by_host(ac, p, host, port, draining_too);
+    return find_by_id(ac, p, api_match_param(&ac->match, SPAN("id")), draining_too);
 }
 
 /* After a change; NULL: gone again. */
@@ -143,20 +160,16 @@ static bool next(const struct manager *m, struct api_cursor *at, struct api_json
 
 static void end(const struct manager *m, const struct api_cursor *at, struct api_json_list *l)
 {
-    const struct pool_server *named = pool_find_any_server(m->pool, at->named_id, NULL);
-    struct api_view view;
+    const struct pool *p = pool_find_id(m->pool, at->owner_id);
 
-    if (at->named_id == 0 || named == NULL)
-        return;
-    api_view_fill(m, named, &view);
-    api_json_servers_name(l, &view.json);
+    api_json_servers_total(l, p != NULL ? p->server_n : 0);
 }
 
-void api_respond_list(struct api_conn *ac, unsigned status, const struct pool_server *named)
+void api_servers_list(struct api_conn *ac)
 {
     static const struct api_pages_kind kind = {.begin = begin, .next = next, .end = end};
     const struct pool *p = api_find_pool(ac);
-    struct api_cursor at = {.named_id = named != NULL ? named->id : 0};
+    struct api_cursor at = {0};
 
     if (p == NULL) {
         api_respond_no_server(ac);
@@ -164,7 +177,30 @@ void api_respond_list(struct api_conn *ac, unsigned status, const struct pool_se
     }
     at.owner_id = p->id;
     api_json_servers_href(p->name, at.href, sizeof(at.href));
-    api_respond_pages(ac, status, &kind, &at);
+    ac->tag = pool_list_digest(ac->m->pool, KIND_SERVER, span_from_str(p->name));
+    api_respond_pages(ac, 200, &kind, &at);
+}
+
+void api_respond_one(struct api_conn *ac, unsigned status, const struct pool_server *server)
+{
+    const struct pool *p = api_find_pool(ac);
+    struct api_json_list list;
+    struct api_view view;
+    char href[API_JSON_HREF_MAX];
+
+    if (p == NULL) {
+        api_respond_no_server(ac);
+        return;
+    }
+    api_json_servers_href(p->name, href, sizeof(href));
+    api_json_servers_begin(&list, href);
+    if (server != NULL) {
+        api_view_fill(ac->m, server, &view);
+        api_json_servers_add(&list, &view.json);
+        ac->tag = pool_find_server(p, server->id) != NULL ? server->digest : 0;
+    }
+    api_json_servers_total(&list, p->server_n);
+    api_respond(ac, status, api_json_list_end(&list));
 }
 
 void api_respond_server(struct api_conn *ac, unsigned status, const struct pool_server *server)
@@ -177,6 +213,7 @@ void api_respond_server(struct api_conn *ac, unsigned status, const struct pool_
     }
     states_look(ac->m, facts_find(&ac->m->facts, server->id));
     api_view_fill(ac->m, server, &view);
+    ac->tag = server->digest;
     api_respond(ac, status, api_json_server(&view.json));
 }
 
@@ -187,11 +224,6 @@ void api_respond_little(struct api_conn *ac, unsigned status, const struct pool_
         api_respond_server(ac, status, server);
     else
         api_respond_nothing(ac);
-}
-
-void api_servers_list(struct api_conn *ac)
-{
-    api_respond_list(ac, 200, NULL);
 }
 
 void api_server_get(struct api_conn *ac)
@@ -227,7 +259,7 @@ static void on_added(struct api_conn *ac)
     if (ac->wants_little)
         api_respond_little(ac, is_new ? 201 : 200, server);
     else
-        api_respond_list(ac, is_new ? 201 : 200, server);
+        api_respond_one(ac, is_new ? 201 : 200, server);
 }
 
 static void on_changed(struct api_conn *ac)
@@ -269,14 +301,13 @@ void api_servers_add(struct api_conn *ac)
 static bool url_of_path(const struct api_conn *ac, char *buf, size_t size)
 {
     const struct pool_server *server = api_find_server(ac, false);
-    const struct span host = api_match_param(&ac->match, SPAN("ip"));
-    const struct span port = api_match_param(&ac->match, SPAN("port"));
+    struct span host, port;
     struct strb b;
 
     strb_init(&b, buf, size);
     if (server != NULL)
         strb_add_str(&b, server->url);
-    else if (host.ptr != NULL)
+    else if (address_of_path(ac, &host, &port))
         strb_addf(&b, "http://%.*s:%.*s", (int)host.len, host.ptr, (int)port.len, port.ptr);
     return b.len > 0 && !strb_is_full(&b);
 }

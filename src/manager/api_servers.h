@@ -16,8 +16,8 @@ struct pool *api_find_pool(const struct api_conn *ac);
  * was removed and has requests in flight. */
 const struct pool_server *api_find_server(const struct api_conn *ac, bool draining_too);
 void api_respond_no_server(struct api_conn *ac);
-/* The whole pool; named (or NULL): the key "server". */
-void api_respond_list(struct api_conn *ac, unsigned status, const struct pool_server *named);
+/* The shape of the list, with this one alone, or none when it is gone (NULL). */
+void api_respond_one(struct api_conn *ac, unsigned status, const struct pool_server *server);
 /* As the client prefers it: the one server instead; NULL: it is gone, 204. */
 void api_respond_little(struct api_conn *ac, unsigned status, const struct pool_server *server);
 /* server NULL: 404. */

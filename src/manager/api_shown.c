@@ -10,7 +10,7 @@ static const struct api_json_fixed server_rows[] = {
     {"state", "it follows from admin and the checks; POST .../drain, .../maintenance and "
               ".../resume take a server out and back"},
     {"admin", "POST .../drain, .../maintenance and .../resume do it"},
-    {"drain_ms", "POST .../drain sets it with delay_ms"},
+    {"drain_ms", "POST .../drain sets it"},
     {"links", "they follow from the url"},
     {"reason", NULL},
     {"since", NULL},

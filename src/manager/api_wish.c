@@ -4,6 +4,7 @@
 
 #include "base/fault.h"
 #include "manager/api.h"
+#include "manager/api_diff.h"
 #include "manager/api_json.h"
 #include "manager/api_problem.h"
 #include "manager/listeners.h"
@@ -28,30 +29,28 @@ static int stamp_guard(const struct manager *m, struct pool_command *c)
     return 0;
 }
 
-static bool is_query_bad(const struct api_query *q, struct pool_error *error)
-{
-    if (q->bad_key == NULL)
-        return false;
-    *error = (struct pool_error){.code = "invalid_value"};
-    snprintf(error->field, sizeof(error->field), "%s", q->bad_key);
-    snprintf(error->detail, sizeof(error->detail), "%s", q->bad_why);
-    return true;
-}
-
 static int judge(struct api_conn *ac, struct pool_command *c, struct pool_error *error)
 {
     struct manager *m = ac->m;
     int rc = 0;
 
-    if (is_query_bad(&ac->query, error))
-        return WERR_INVALID;
     if (!ac->query.is_forced)
         rc = stamp_guard(m, c);
+    if (rc == 0)
+        rc = api_tag_stamp(&ac->conditions, m->pool, c);
     if (rc == 0)
         rc = pool_check(m->pool, c, error);
     if (rc == 0 && c->type == POOL_ADD_SERVER)
         rc = own_address_check(&m->own, &c->server, error);
+    for (uint32_t i = 0; rc == 0 && i < c->list_n; i++)
+        rc = own_address_check(&m->own, &c->list[i], error);
     return rc == 0 ? listeners_prepare(m, c, error) : rc;
+}
+
+static char *tell_dry_run(const struct manager *m, const struct pool_command *c)
+{
+    return c->type == POOL_SET_SERVERS ? api_diff_tell(m, c)
+                                       : api_json_dry_run(pool_command_word(c->type));
 }
 
 void api_wish(struct api_conn *ac, struct pool_command *c, void (*then)(struct api_conn *ac))
@@ -67,7 +66,7 @@ void api_wish(struct api_conn *ac, struct pool_command *c, void (*then)(struct a
     else if (rc < 0)
         api_problem_of(ac, &error);
     else if (ac->query.is_dry_run)
-        api_respond(ac, 200, api_json_dry_run(pool_command_word(c->type)));
+        api_respond(ac, 200, tell_dry_run(m, c));
     else
         api_propose(ac, c, then);
     if (pool_command_kind(c->type) == KIND_LISTENER)

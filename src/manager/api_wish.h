@@ -1,6 +1,6 @@
 /* api_wish.h - from a command to its proposal: what every change of the management API passes.
  *
- * The query must be well, the command must check, and what this host must do for it (sockets of
+ * The command must check, and what this host must do for it (sockets of
  * a listener) must be possible. A command that takes a server out of rotation carries what this
  * node knows of the pool's other servers, unless ?force=true: fewer usable ones than the pool's
  * min_active is refused (409 would_empty_pool), here and again by whoever applies it. With

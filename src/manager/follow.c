@@ -130,7 +130,19 @@ void follow_server_gone(struct manager *m, struct pool_server *removed, const st
     states_note(m, f, p);
 }
 
-static void server_before(struct manager *m, const struct pool_change *change)
+/* One of a list as a change of its own. */
+static struct pool_change item_of(const struct pool_change *change, uint32_t i)
+{
+    const struct pool_change_item *item = &change->list[i];
+
+    return (struct pool_change){.type = item->type,
+                                .kind = KIND_SERVER,
+                                .id = item->id,
+                                .pool = change->pool,
+                                .removed = item->removed};
+}
+
+static void one_before(struct manager *m, const struct pool_change *change)
 {
     if (change->type == POOL_CHANGE_ADDED) {
         follow_server_new(m, change->pool, pool_find_server(change->pool, change->id));
@@ -140,14 +152,35 @@ static void server_before(struct manager *m, const struct pool_change *change)
     }
 }
 
-/* After the entry went out: its publish sequence is the one to wait for. */
-static void server_after(struct manager *m, struct pool_change *change)
+static void server_before(struct manager *m, const struct pool_change *change)
+{
+    one_before(m, change);
+    for (uint32_t i = 0; i < change->list_n; i++) {
+        const struct pool_change item = item_of(change, i);
+
+        one_before(m, &item);
+    }
+}
+
+static void one_after(struct manager *m, struct pool_change *change)
 {
     if (change->type == POOL_CHANGE_CHANGED) {
         server_changed(m, change);
     } else if (change->type == POOL_CHANGE_REMOVED) {
         follow_server_gone(m, change->removed, change->pool);
         change->removed = NULL;
+    }
+}
+
+/* After the entry went out: its publish sequence is the one to wait for. */
+static void server_after(struct manager *m, struct pool_change *change)
+{
+    one_after(m, change);
+    for (uint32_t i = 0; i < change->list_n; i++) {
+        struct pool_change item = item_of(change, i);
+
+        one_after(m, &item);
+        change->list[i].removed = item.removed;
     }
     usable_note(m, change->pool->id);
 }

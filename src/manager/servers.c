@@ -34,6 +34,38 @@ static int apply_add_server(struct manager *m, const struct pool_command *c, uin
     return rc;
 }
 
+static void drop_list(struct manager *m, uint64_t index, uint32_t n)
+{
+    for (uint32_t k = 0; k < n; k++)
+        facts_drop(&m->facts, facts_find(&m->facts, pool_list_id(index, k)));
+}
+
+/* Those that the list adds, in its order. */
+static int apply_set_servers(struct manager *m, const struct pool_command *c, uint64_t index,
+                             struct pool_change *change)
+{
+    const struct pool *p = pool_find(m->pool, span_from_str(c->pool));
+    const uint64_t now_us = loop_wall_us(m->loop);
+    uint32_t new_n = 0;
+    int rc = 0;
+
+    for (uint32_t i = 0; p != NULL && rc == 0 && i < c->list_n; i++) {
+        const struct pool_server *wanted = &c->list[i];
+
+        if (pool_find_url(p, span_from_str(wanted->url)) != NULL)
+            continue;
+        if (facts_add(&m->facts, pool_list_id(index, new_n), &wanted->addr, now_us) == NULL)
+            rc = WERR_NOMEM;
+        else
+            new_n++;
+    }
+    if (rc == 0)
+        rc = pool_apply(m->pool, c, index, change);
+    if (rc < 0)
+        drop_list(m, index, new_n);
+    return rc;
+}
+
 static int apply_add_pool(struct manager *m, const struct pool_command *c, uint64_t index,
                           struct pool_change *change)
 {
@@ -54,6 +86,8 @@ static int apply(struct manager *m, const struct pool_command *c, uint64_t index
 
     if (c->type == POOL_ADD_SERVER)
         rc = apply_add_server(m, c, index, change);
+    else if (c->type == POOL_SET_SERVERS)
+        rc = apply_set_servers(m, c, index, change);
     else if (c->type == POOL_ADD_POOL)
         rc = apply_add_pool(m, c, index, change);
     else

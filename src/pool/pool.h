@@ -42,6 +42,11 @@ enum pool_limits {
     POOL_URL_MAX = 300
 };
 
+/* The index of the entry that added an object is its id; where an entry adds several, the bits
+ * above those of the index count them. */
+enum { POOL_ID_INDEX_BITS = 40 };
+#define POOL_ID_INDEX_MAX ((UINT64_C(1) << POOL_ID_INDEX_BITS) - 1)
+
 struct pool_meta {
     char *key, *value;
 };

@@ -1,5 +1,7 @@
 #include "pool/pool_apply.h"
 
+#include <stdlib.h>
+
 #include "base/search.h"
 #include "pool/kind_ops.h"
 #include "pool/pool_apply_int.h"
@@ -14,6 +16,7 @@ bool pool_takes_out(const struct pool_command *c)
     bool has_weight = c->type == POOL_ADD_SERVER || (c->set & POOL_SET_WEIGHT) != 0;
     switch (pool_command_verb(c->type)) {
     case POOL_VERB_REMOVE:
+    case POOL_VERB_SET_LIST:
         return true;
     case POOL_VERB_SET_ADMIN:
         return c->server.admin != POOL_ADMIN_ENABLED;
@@ -40,14 +43,45 @@ static bool is_usable(const struct pool_command *c, const struct pool_server *se
            !has_unusable(c, server->id);
 }
 
+/* Whoever is new counts as usable (pool.h). */
+static uint32_t count_list(const struct pool *p, const struct pool_command *c)
+{
+    uint32_t left = 0;
+    for (uint32_t i = 0; i < c->list_n; i++) {
+        const struct pool_server *now = pool_find_url(p, span_from_str(c->list[i].url));
+        left +=
+            c->list[i].weight > 0 &&
+            (now == NULL || (now->admin == POOL_ADMIN_ENABLED && !has_unusable(c, now->id)));
+    }
+    return left;
+}
+
 uint32_t pool_guard_left(const struct pool_state *s, const struct pool_command *c)
 {
     struct pool *p = NULL;
     const struct pool_server *target = pool_target_server(s, c, &p);
     uint32_t left = 0;
+    if (p != NULL && c->type == POOL_SET_SERVERS)
+        return count_list(p, c);
     for (uint32_t i = 0; p != NULL && i < p->server_n; i++)
         left += p->servers[i] != target && is_usable(c, p->servers[i]);
     return left;
+}
+
+static uint32_t count_usable(const struct pool *p, const struct pool_command *c)
+{
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < p->server_n; i++)
+        n += is_usable(c, p->servers[i]);
+    return n;
+}
+
+/* It may always leave as many as there are. */
+static int judge_list_guard(const struct pool_state *s, const struct pool_command *c,
+                            const struct pool *p)
+{
+    const uint32_t left = pool_guard_left(s, c);
+    return left >= p->min_active || left >= count_usable(p, c) ? 0 : WERR_GUARD;
 }
 
 /* A server that is of no use already may always go. */
@@ -57,33 +91,18 @@ static int judge_guard(const struct pool_state *s, const struct pool_command *c)
     if (!c->has_guard || !pool_takes_out(c))
         return 0;
     const struct pool_server *target = pool_target_server(s, c, &p);
+    if (p != NULL && c->type == POOL_SET_SERVERS)
+        return judge_list_guard(s, c, p);
     if (target == NULL || p->min_active == 0 || !is_usable(c, target))
         return 0;
     return pool_guard_left(s, c) >= p->min_active ? 0 : WERR_GUARD;
-}
-
-int pool_target_digest(const struct pool_state *s, const struct pool_command *c,
-                       uint64_t *digest)
-{
-    return kind_ops(pool_command_kind(c->type))->target(s, c, digest);
-}
-
-static int judge_digest(const struct pool_state *s, const struct pool_command *c)
-{
-    uint64_t digest = 0;
-    if (c->if_digest == 0)
-        return 0;
-    int rc = pool_target_digest(s, c, &digest);
-    if (rc != 0)
-        return rc;
-    return digest == c->if_digest ? 0 : WERR_STALE;
 }
 
 int pool_judge(const struct pool_state *s, const struct pool_command *c)
 {
     int rc = kind_ops(pool_command_kind(c->type))->judge(s, c);
     if (rc == 0)
-        rc = judge_digest(s, c);
+        rc = pool_judge_if(s, c);
     return rc != 0 ? rc : judge_guard(s, c);
 }
 
@@ -110,6 +129,11 @@ int pool_apply(struct pool_state *s, const struct pool_command *c, uint64_t inde
 
 void pool_change_fini(struct pool_change *change)
 {
+    for (uint32_t i = 0; i < change->list_n; i++)
+        pool_server_free(change->list[i].removed);
+    free(change->list);
+    change->list = NULL;
+    change->list_n = 0;
     pool_server_free(change->removed);
     pool_free(change->removed_pool);
     listener_free(change->removed_listener);

@@ -9,7 +9,14 @@ enum pool_change_type {
     POOL_CHANGE_NONE, /* nothing changed (a server that was there, changed to the same) */
     POOL_CHANGE_ADDED,
     POOL_CHANGE_CHANGED,
-    POOL_CHANGE_REMOVED
+    POOL_CHANGE_REMOVED,
+    POOL_CHANGE_LIST /* servers of a pool, whose id it is: see list */
+};
+
+struct pool_change_item {
+    enum pool_change_type type; /* ADDED, CHANGED, REMOVED */
+    uint64_t id;
+    struct pool_server *removed; /* as in struct pool_change */
 };
 
 struct pool_change {
@@ -25,6 +32,8 @@ struct pool_change {
     struct pool *removed_pool;
     struct listener *removed_listener;
     struct rule *removed_rule;
+    struct pool_change_item *list; /* owned; each server once */
+    uint32_t list_n;
 };
 
 /* Of this object and in this way? */
@@ -44,32 +53,41 @@ uint64_t pool_state_digest_recompute(const struct pool_state *s);
 /* Applies; always moves state->index to index (must be greater), even when nothing changes.
  * Returns 0 or the logical refusal, the same in every process:
  * WERR_NOT_FOUND  the object, or the pool or listener that it is in, is not there
- * WERR_EXISTS     the name or the priority is taken
+ * WERR_EXISTS     the name or the priority is taken, or a server with this URL is there that
+ *                 says something else
  * WERR_IN_USE     a listener or a rule forwards to the pool
  * WERR_BUILTIN    the pool or listener "default" can't be removed
  * WERR_ADDR_IN_USE  another listener has the address
  * WERR_NO_TARGET  an action forwards to a pool that is not there
  * WERR_TOO_BIG    no more servers, pools, listeners or rules fit
  * WERR_GUARD      fewer usable servers than min_active would be left
- * WERR_STALE      the object is not what if_digest says
+ * WERR_STALE      the object, or the list, is not what if_digest, if_there or if_absent say
  * WERR_NOMEM leaves the state as it was, index included (reserve first, then mutate). *change
  * is the caller's to fini, whatever the result. */
 int pool_apply(struct pool_state *s, const struct pool_command *c, uint64_t index,
                struct pool_change *change) MUST_USE;
 void pool_change_fini(struct pool_change *change);
 /* Values within their limits, and would pool_apply take it now? 0, WERR_INVALID
- * (a value, too many), or the refusal of pool_apply; *error filled. Adding a server whose URL
- * is there is no error here. */
+ * (a value, too many), or the refusal of pool_apply; *error filled. Adding a server that
+ * is there and says the same is no error. */
 int pool_check(const struct pool_state *s, const struct pool_command *c,
                struct pool_error *error) MUST_USE;
 /* The words for a refusal: code, field, detail. "in_use" names who forwards to the pool. */
 void pool_refusal(const struct pool_state *s, const struct pool_command *c, int rc,
                   struct pool_error *error);
+/* The id of the k-th server that SET_SERVERS of this index adds, in the order of its list. */
+uint64_t pool_list_id(uint64_t index, uint32_t k);
 /* Does the command end that new requests go to a server? Then min_active guards it. */
 bool pool_takes_out(const struct pool_command *c);
 /* Digest of the object that a SET, REMOVE or PUT means, for if_digest; 0: it is not there.
  * WERR_NOMEM. */
 int pool_target_digest(const struct pool_state *s, const struct pool_command *c,
                        uint64_t *digest) MUST_USE;
+/* Digest of all pools or listeners, of a pool's servers or of a listener's rules; never 0. */
+uint64_t pool_list_digest(const struct pool_state *s, enum kind kind, struct span owner);
+/* What if_digest of the command is compared with: either of them, by its if_list. WERR_NOMEM.
+ */
+int pool_if_digest(const struct pool_state *s, const struct pool_command *c,
+                   uint64_t *digest) MUST_USE;
 
 #endif

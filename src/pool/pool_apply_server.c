@@ -1,6 +1,7 @@
 #include "pool/kind_ops.h"
 #include "pool/pool_apply_int.h"
 #include "pool/pool_code.h"
+#include "pool/pool_health.h"
 #include "pool/pool_mem.h"
 #include "pool/pool_meta.h"
 #include "pool/server.h"
@@ -165,6 +166,8 @@ static int apply_admin(struct pool_state *s, const struct pool_command *c,
 static int apply_server(struct pool_state *s, const struct pool_command *c, uint64_t id,
                         struct pool_change *change)
 {
+    if (c->type == POOL_SET_SERVERS)
+        return pool_apply_list(s, c, id, change);
     struct pool_server *server = pool_target_server(s, c, &change->pool);
     if (server == NULL)
         return apply_add(s, c, id, change);
@@ -176,7 +179,7 @@ static int apply_server(struct pool_state *s, const struct pool_command *c, uint
         return apply_change(s, c, server, change);
     case POOL_VERB_SET_ADMIN:
         return apply_admin(s, c, server, change);
-    case POOL_VERB_REMOVE:
+    default:
         break;
     }
     take_out(s, change->pool, server);
@@ -185,14 +188,38 @@ static int apply_server(struct pool_state *s, const struct pool_command *c, uint
     return 0;
 }
 
+static bool is_equal_meta(const struct pool_server *a, const struct pool_server *b)
+{
+    bool is_equal = a->meta_n == b->meta_n;
+    for (unsigned i = 0; is_equal && i < a->meta_n; i++) {
+        is_equal = strcmp(a->meta[i].key, b->meta[i].key) == 0 &&
+                   strcmp(a->meta[i].value, b->meta[i].value) == 0;
+    }
+    return is_equal;
+}
+
+uint32_t server_differs(const struct pool_server *a, const struct pool_server *b)
+{
+    return (a->map_host != b->map_host ? POOL_SET_MAP_HOST : 0U) |
+           (a->weight != b->weight ? POOL_SET_WEIGHT : 0U) |
+           (a->proxy_protocol != b->proxy_protocol ? POOL_SET_PROXY_PROTOCOL : 0U) |
+           (a->max_requests != b->max_requests ? POOL_SET_MAX_REQUESTS : 0U) |
+           (pool_health_is_equal(&a->health, &b->health) ? 0U : POOL_SET_HEALTH) |
+           (is_equal_meta(a, b) ? 0U : POOL_SET_META);
+}
+
 static int judge_server(const struct pool_state *s, const struct pool_command *c)
 {
     struct pool *p = NULL;
     const struct pool_server *server = pool_target_server(s, c, &p);
+    if (c->type == POOL_SET_SERVERS)
+        return pool_judge_list(s, c);
     if (p == NULL)
         return WERR_NOT_FOUND;
     if (c->type != POOL_ADD_SERVER)
         return server != NULL ? 0 : WERR_NOT_FOUND;
+    if (server != NULL && !c->is_put && server_differs(server, &c->server) != 0)
+        return WERR_EXISTS;
     return server != NULL || s->server_n < POOL_SERVERS_MAX ? 0 : WERR_TOO_BIG;
 }
 
@@ -273,8 +300,8 @@ static int check_admin(const struct pool_server *server, struct pool_error *erro
     }
     if (server->drain_ms <= POOL_DRAIN_MS_MAX)
         return 0;
-    pool_error_set(error, "invalid_value", "delay_ms",
-                   "delay_ms must be a whole number from 0 to %d", POOL_DRAIN_MS_MAX);
+    pool_error_set(error, "invalid_value", "drain_ms",
+                   "drain_ms must be a whole number from 0 to %d", POOL_DRAIN_MS_MAX);
     return WERR_INVALID;
 }
 
@@ -303,6 +330,18 @@ static int check_add(const struct pool_command *c, struct pool_error *error)
     return rc != 0 ? rc : check_members(c, UINT32_MAX, error);
 }
 
+static int check_list(const struct pool_command *c, struct pool_error *error)
+{
+    struct pool_command one;
+    int rc = 0;
+    pool_command_init(&one, POOL_ADD_SERVER);
+    for (uint32_t i = 0; rc == 0 && i < c->list_n; i++) {
+        one.server = c->list[i]; /* borrowed */
+        rc = check_add(&one, error);
+    }
+    return rc;
+}
+
 static int check_server(const struct pool_command *c, struct pool_error *error)
 {
     switch (pool_command_verb(c->type)) {
@@ -312,6 +351,8 @@ static int check_server(const struct pool_command *c, struct pool_error *error)
         return check_members(c, c->set, error);
     case POOL_VERB_SET_ADMIN:
         return check_admin(&c->server, error);
+    case POOL_VERB_SET_LIST:
+        return check_list(c, error);
     default:
         return 0;
     }

@@ -103,6 +103,27 @@ static int read_if(struct reading *r, json_t *value)
     return rc == 0 && r->c->if_digest != 0 ? 0 : WERR_INVALID;
 }
 
+static int read_true(bool *to, json_t *value)
+{
+    *to = json_is_true(value);
+    return *to ? 0 : WERR_INVALID;
+}
+
+static int read_there(struct reading *r, json_t *value)
+{
+    return read_true(&r->c->if_there, value);
+}
+
+static int read_absent(struct reading *r, json_t *value)
+{
+    return read_true(&r->c->if_absent, value);
+}
+
+static int read_list(struct reading *r, json_t *value)
+{
+    return read_true(&r->c->if_list, value);
+}
+
 /* The ids are sorted, without one twice. */
 static int read_guard(struct reading *r, json_t *value)
 {
@@ -133,6 +154,9 @@ static const struct member payload_members[] = {
     {"set", read_set, SEEN_SET},
     {"put", read_put, 0},
     {"if", read_if, 0},
+    {"if_there", read_there, 0},
+    {"if_absent", read_absent, 0},
+    {"if_list", read_list, 0},
     {"guard", read_guard, 0},
     {NULL, NULL, 0},
 };
@@ -140,8 +164,9 @@ static const struct member payload_members[] = {
 static bool has_id(enum pool_command_type type)
 {
     const enum kind kind = pool_command_kind(type);
-    return (kind == KIND_SERVER || kind == KIND_RULE) &&
-           pool_command_verb(type) != POOL_VERB_ADD;
+    const enum pool_verb verb = pool_command_verb(type);
+    return (kind == KIND_SERVER || kind == KIND_RULE) && verb != POOL_VERB_ADD &&
+           verb != POOL_VERB_SET_LIST;
 }
 
 static bool has_set(enum pool_command_type type)
@@ -173,6 +198,12 @@ static int read_payload(struct reading *r, json_t *object)
     return seen == needs ? 0 : WERR_INVALID;
 }
 
+static void write_true(struct jtext *t, const char *key, bool value)
+{
+    if (value)
+        jtext_bool(t, key, true);
+}
+
 static void write_guards(struct jtext *t, const struct pool_command *c)
 {
     char hex[HEX_TEXT_MAX];
@@ -180,6 +211,9 @@ static void write_guards(struct jtext *t, const struct pool_command *c)
         hex[num_to_hex(c->if_digest, hex)] = '\0';
         jtext_str(t, "if", hex);
     }
+    write_true(t, "if_there", c->if_there);
+    write_true(t, "if_absent", c->if_absent);
+    write_true(t, "if_list", c->if_list);
     if (!c->has_guard)
         return;
     jtext_open(t, "guard", '[');

@@ -12,7 +12,7 @@
 
 #include "pool/pool_command.h"
 
-enum { POOL_ENTRY_HEADER_BYTES = 24, POOL_ENTRY_MAX_BYTES = 256 * 1024 };
+enum { POOL_ENTRY_HEADER_BYTES = 24, POOL_ENTRY_MAX_BYTES = 16 * 1024 * 1024 };
 
 /* *out is malloc'd and the caller's. WERR_NOMEM, WERR_TOO_BIG. */
 int pool_code_encode(const struct pool_command *c, char **out, size_t *len) MUST_USE;
@@ -58,13 +58,19 @@ int pool_code_add_rule_from_json(struct span body, struct pool_command *c,
 /* PUT of a server: as add, and is_put. */
 int pool_code_put_server_from_json(struct span body, struct pool_command *c,
                                    struct pool_error *error) MUST_USE;
+/* PUT of all servers of a pool: {"servers":[…]} as GET prints it or as short as in POST; what
+ * only reports is passed over, and so are servers that have left the pool already. Of a check
+ * that GET has printed what equals the pool's is inherited. error->field: "servers[3].weight".
+ */
+int pool_code_set_servers_from_json(struct span body, const struct pool *p,
+                                    struct pool_command *c, struct pool_error *error) MUST_USE;
 /* PATCH of the node's settings: those given are set in *settings, the rest stays. */
 int pool_code_set_node_from_json(struct span body, struct node_settings *settings,
                                  struct pool_error *error) MUST_USE;
 
 /* Body of a request to drain, maintain (admin) or resume (POOL_ADMIN_ENABLED) a server: empty
  * or
- * {"delay_ms":300000}; without it the pool's drain_ms. Resuming takes no key. */
+ * {"drain_ms":300000}; without it the pool's drain_ms. Resuming takes no key. */
 int pool_code_admin_from_json(struct span body, enum pool_admin admin, const struct pool *p,
                               uint64_t server_id, struct pool_command *c,
                               struct pool_error *error) MUST_USE;

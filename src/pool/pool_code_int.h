@@ -48,6 +48,16 @@ struct code_kind {
 extern const struct code_kind code_server, code_pool, code_listener, code_rule;
 const struct code_kind *code_kind(enum kind kind);
 
+/* ---- pool_code_server.c, pool_code_list.c ---- */
+
+/* A server as in a POST or in a snapshot; what GET alone shows is passed over. */
+int code_read_whole_server(struct reading *r, json_t *object);
+void code_write_whole_server(struct jtext *t, const char *key,
+                             const struct pool_server *server);
+/* {"servers":[…]} of a log entry. */
+int code_read_list(struct reading *r, json_t *object);
+void code_write_list(struct jtext *t, const char *key, const struct pool_command *c);
+
 /* ---- pool_code_read.c ---- */
 
 int code_refuse_value(struct reading *r, const char *field, const char *wish);

@@ -39,7 +39,8 @@ static int read_addresses(struct reading *r, json_t *value)
 static int read_protocol(struct reading *r, json_t *value)
 {
     const char *word = json_string_value(value);
-    if (word == NULL || strcmp(word, listener_protocol_word(LISTENER_HTTP)) != 0)
+    if (!json_is_null(value) &&
+        (word == NULL || strcmp(word, listener_protocol_word(LISTENER_HTTP)) != 0))
         return code_refuse_value(r, "protocol", "protocol must be \"http\"");
     r->c->wanted.protocol = LISTENER_HTTP;
     r->c->set |= POOL_SET_PROTOCOL;
@@ -48,7 +49,7 @@ static int read_protocol(struct reading *r, json_t *value)
 
 static int read_proxy_protocol(struct reading *r, json_t *value)
 {
-    if (!json_is_boolean(value))
+    if (!json_is_boolean(value) && !json_is_null(value))
         return code_refuse_value(r, "proxy_protocol", "proxy_protocol must be true or false");
     r->c->wanted.proxy_protocol = json_is_true(value);
     r->c->set |= POOL_SET_PROXY_PROTOCOL;
@@ -82,9 +83,17 @@ static int read_trusted(struct reading *r, json_t *value)
 
 static int read_action(struct reading *r, json_t *value)
 {
+    json_t *standard = NULL;
     r->c->set |= POOL_SET_DEFAULT_ACTION;
-    return rule_action_from_json(value, "default_action", &r->c->wanted.default_action,
-                                 r->error);
+    if (json_is_null(value)) {
+        value = standard = json_pack("{s:[{s:s}]}", "forward", "pool", "default");
+        if (standard == NULL)
+            return WERR_NOMEM;
+    }
+    int rc =
+        rule_action_from_json(value, "default_action", &r->c->wanted.default_action, r->error);
+    json_decref(standard);
+    return rc;
 }
 
 enum { SEEN_NAME = 1U << 0 };

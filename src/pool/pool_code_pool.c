@@ -5,7 +5,8 @@
 
 static int read_policy(struct reading *r, json_t *value)
 {
-    const char *word = json_string_value(value);
+    const char *word = json_is_null(value) ? pool_policy_word(POOL_POLICY_ROUND_ROBIN)
+                                           : json_string_value(value);
     if (word == NULL || !pool_policy_from_word(word, &r->c->policy))
         return code_refuse_value(r, "policy", POOL_POLICY_WISH);
     r->c->set |= POOL_SET_POLICY;
@@ -14,8 +15,10 @@ static int read_policy(struct reading *r, json_t *value)
 
 static int read_hash_key(struct reading *r, json_t *value)
 {
-    if (!json_is_string(value) ||
-        pool_hash_key_from_text(code_text(value), &r->c->hash_key) != 0)
+    if (json_is_null(value))
+        r->c->hash_key = (struct pool_hash_key){.by = POOL_HASH_ADDRESS};
+    else if (!json_is_string(value) ||
+             pool_hash_key_from_text(code_text(value), &r->c->hash_key) != 0)
         return code_refuse_value(r, "hash_key", POOL_HASH_KEY_WISH);
     r->c->set |= POOL_SET_HASH_KEY;
     return 0;

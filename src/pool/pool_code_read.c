@@ -84,10 +84,11 @@ static bool setting_of(const struct setting *f, json_t *value, uint64_t *n)
     }
 }
 
+/* null is the default (RFC 7396: what is taken away is as if it had never been given). */
 static int read_setting(struct reading *r, const struct setting *f, json_t *value)
 {
-    uint64_t n = 0;
-    if (!setting_of(f, value, &n)) {
+    uint64_t n = f->initial;
+    if (!json_is_null(value) && !setting_of(f, value, &n)) {
         char wish[200];
         setting_print_wish(f, wish, sizeof(wish));
         return code_refuse_value(r, f->path, wish);
@@ -111,9 +112,24 @@ static int refuse_setting(struct reading *r, enum settings_group group, const ch
     return WERR_INVALID;
 }
 
+static void reset_group(struct reading *r, enum settings_group group)
+{
+    for (unsigned i = 0; i < r->table->n; i++) {
+        const struct setting *f = &r->table->fields[i];
+        if (f->group != group)
+            continue;
+        setting_set(r->settings, f, f->initial);
+        *r->given |= setting_bit(r->table, f);
+    }
+}
+
 static int read_group(struct reading *r, enum settings_group group, json_t *value)
 {
     const char *word = settings_group_word(group);
+    if (json_is_null(value)) {
+        reset_group(r, group);
+        return 0;
+    }
     if (!json_is_object(value)) {
         char text[64];
         snprintf(text, sizeof(text), "%s must be an object", word);
@@ -224,8 +240,19 @@ static int read_check_member(struct reading *r, const char *key, json_t *value)
     return rc;
 }
 
+static int reset_check(struct reading *r)
+{
+    int rc = 0;
+    for (unsigned i = 0; rc == 0 && i < POOL_HEALTH_FIELD_N; i++)
+        rc = unset_check_member(r, &pool_health_fields[i]);
+    r->c->set |= POOL_SET_HEALTH;
+    return rc;
+}
+
 int code_read_check(struct reading *r, json_t *value)
 {
+    if (json_is_null(value))
+        return reset_check(r);
     if (!json_is_object(value))
         return code_refuse_value(r, "check", "check must be an object");
     const char *key = NULL;

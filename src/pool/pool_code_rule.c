@@ -37,6 +37,8 @@ static int read_name(struct reading *r, json_t *value)
 static int read_conditions(struct reading *r, json_t *value)
 {
     r->c->set |= POOL_SET_CONDITIONS;
+    if (json_is_null(value))
+        return 0; /* none: each request */
     return rule_conditions_from_json(value, "conditions", &r->c->rule.conditions, r->error);
 }
 

@@ -24,7 +24,7 @@ static int refuse_url(struct reading *r, json_t *value)
 
 static int read_map_host(struct reading *r, json_t *value)
 {
-    if (!json_is_boolean(value))
+    if (!json_is_boolean(value) && !json_is_null(value))
         return code_refuse_value(r, "map_host", "map_host must be true or false");
     r->c->server.map_host = json_is_true(value);
     r->c->set |= POOL_SET_MAP_HOST;
@@ -33,8 +33,8 @@ static int read_map_host(struct reading *r, json_t *value)
 
 static int read_weight(struct reading *r, json_t *value)
 {
-    uint64_t weight = 0;
-    if (!code_number(value, 0, POOL_WEIGHT_MAX, &weight))
+    uint64_t weight = 1; /* the default, for null */
+    if (!json_is_null(value) && !code_number(value, 0, POOL_WEIGHT_MAX, &weight))
         return code_refuse_value(r, "weight", "weight must be a whole number from 0 to 256");
     r->c->server.weight = (uint16_t)weight;
     r->c->set |= POOL_SET_WEIGHT;
@@ -44,7 +44,7 @@ static int read_weight(struct reading *r, json_t *value)
 static int read_proxy_protocol(struct reading *r, json_t *value)
 {
     uint64_t version = 0;
-    if (!code_number(value, 0, 2, &version) || version == 1)
+    if (!json_is_null(value) && (!code_number(value, 0, 2, &version) || version == 1))
         return code_refuse_value(r, "proxy_protocol", "proxy_protocol must be 0 or 2");
     r->c->server.proxy_protocol = (uint8_t)version;
     r->c->set |= POOL_SET_PROXY_PROTOCOL;
@@ -54,7 +54,7 @@ static int read_proxy_protocol(struct reading *r, json_t *value)
 static int read_max_requests(struct reading *r, json_t *value)
 {
     uint64_t n = 0;
-    if (!code_number(value, 0, POOL_MAX_REQUESTS_MAX, &n))
+    if (!json_is_null(value) && !code_number(value, 0, POOL_MAX_REQUESTS_MAX, &n))
         return code_refuse_value(r, "max_requests",
                                  "max_requests must be a whole number from 0 to 1000000");
     r->c->server.max_requests = (uint32_t)n;
@@ -74,27 +74,19 @@ static int read_admin(struct reading *r, json_t *value)
                              "admin must be \"enabled\", \"draining\" or \"maintenance\"");
 }
 
-static int read_time(struct reading *r, json_t *value, const char *key)
+static int read_drain(struct reading *r, json_t *value)
 {
     uint64_t n = 0;
     char wish[80];
+    if (json_is_null(value))
+        return 0; /* what it is without */
     if (code_number(value, 0, POOL_DRAIN_MS_MAX, &n)) {
         r->c->server.drain_ms = (uint32_t)n;
         return 0;
     }
-    snprintf(wish, sizeof(wish), "%s must be a whole number from 0 to %d", key,
+    snprintf(wish, sizeof(wish), "drain_ms must be a whole number from 0 to %d",
              POOL_DRAIN_MS_MAX);
-    return code_refuse_value(r, key, wish);
-}
-
-static int read_drain(struct reading *r, json_t *value)
-{
-    return read_time(r, value, "drain_ms");
-}
-
-static int read_delay(struct reading *r, json_t *value)
-{
-    return read_time(r, value, "delay_ms");
+    return code_refuse_value(r, "drain_ms", wish);
 }
 
 static int refuse_meta(struct reading *r, const char *key, const char *wish)
@@ -147,6 +139,10 @@ static int merge_meta(struct reading *r, json_t *value)
 
 static int read_meta(struct reading *r, json_t *value)
 {
+    if (json_is_null(value)) {
+        r->c->set |= POOL_SET_META;
+        return 0;
+    }
     if (!json_is_object(value))
         return code_refuse_value(r, "meta", "meta must be an object of strings");
     r->c->set |= POOL_SET_META;
@@ -156,7 +152,7 @@ static int read_meta(struct reading *r, json_t *value)
     json_t *entry = NULL;
     json_object_foreach(value, key, entry)
     {
-        int rc = set_meta(r, key, entry);
+        int rc = json_is_null(entry) ? 0 : set_meta(r, key, entry);
         if (rc != 0)
             return rc;
     }
@@ -173,7 +169,37 @@ enum { SEEN_URL = 1U << 0, SEEN_ADMIN = 1U << 1, SEEN_DRAIN = 1U << 2 };
         NULL, NULL, 0                                                                       \
     }
 
-static const struct member add_members[] = {{"url", read_url, SEEN_URL}, SHARED_MEMBERS};
+/* What GET shows beside what people decide. */
+static int pass_over(struct reading *r, json_t *value)
+{
+    (void)r;
+    (void)value;
+    return 0;
+}
+
+#define REPORTED(key)     \
+    {                     \
+        key, pass_over, 0 \
+    }
+static const struct member add_members[] = {{"url", read_url, SEEN_URL},
+                                            REPORTED("id"),
+                                            REPORTED("pool"),
+                                            REPORTED("state"),
+                                            REPORTED("reason"),
+                                            REPORTED("since"),
+                                            REPORTED("transitions"),
+                                            REPORTED("addresses"),
+                                            REPORTED("admin"),
+                                            REPORTED("drain_ms"),
+                                            REPORTED("in_flight"),
+                                            REPORTED("success"),
+                                            REPORTED("failed"),
+                                            REPORTED("ejected"),
+                                            REPORTED("ejections"),
+                                            REPORTED("drain_left_ms"),
+                                            REPORTED("last_check"),
+                                            REPORTED("links"),
+                                            SHARED_MEMBERS};
 static const struct member change_members[] = {{"url", refuse_url, 0}, SHARED_MEMBERS};
 static const struct member stored_members[] = {{"url", read_url, SEEN_URL},
                                                {"admin", read_admin, 0},
@@ -181,11 +207,11 @@ static const struct member stored_members[] = {{"url", read_url, SEEN_URL},
                                                SHARED_MEMBERS};
 static const struct member admin_members[] = {
     {"admin", read_admin, SEEN_ADMIN}, {"drain_ms", read_drain, SEEN_DRAIN}, {NULL, NULL, 0}};
-static const struct member delay_members[] = {{"delay_ms", read_delay, 0}, {NULL, NULL, 0}};
+static const struct member drain_members[] = {{"drain_ms", read_drain, 0}, {NULL, NULL, 0}};
 static const struct member no_members[] = {{NULL, NULL, 0}};
 
 /* An ADD gives everything; nothing is left to merge. */
-static int read_whole(struct reading *r, json_t *object)
+int code_read_whole_server(struct reading *r, json_t *object)
 {
     int rc = code_read_members(r, object, r->is_stored ? stored_members : add_members);
     if (rc == 0 && (r->seen & SEEN_URL) == 0)
@@ -206,9 +232,11 @@ static int read_server(struct reading *r, json_t *object)
 {
     switch (pool_command_verb(r->c->type)) {
     case POOL_VERB_ADD:
-        return read_whole(r, object);
+        return code_read_whole_server(r, object);
     case POOL_VERB_SET_ADMIN:
         return read_stand(r, object);
+    case POOL_VERB_SET_LIST:
+        return code_read_list(r, object);
     default:
         return code_read_members(r, object, change_members);
     }
@@ -241,8 +269,8 @@ int pool_code_change_from_json(struct span body, const struct pool_server *serve
 
 static int read_admin_body(struct reading *r, json_t *object)
 {
-    bool has_delay = r->c->server.admin != POOL_ADMIN_ENABLED;
-    return code_read_members(r, object, has_delay ? delay_members : no_members);
+    bool has_time = r->c->server.admin != POOL_ADMIN_ENABLED;
+    return code_read_members(r, object, has_time ? drain_members : no_members);
 }
 
 int pool_code_admin_from_json(struct span body, enum pool_admin admin, const struct pool *p,
@@ -268,7 +296,7 @@ static void write_meta(struct jtext *t, const struct pool_server *server)
     jtext_close(t, '}');
 }
 
-static void write_whole(struct jtext *t, const char *key, const struct pool_server *server)
+void code_write_whole_server(struct jtext *t, const char *key, const struct pool_server *server)
 {
     jtext_open(t, key, '{');
     jtext_str(t, "url", server->url);
@@ -305,10 +333,13 @@ static void write_server(struct jtext *t, const char *key, const struct pool_com
 {
     switch (pool_command_verb(c->type)) {
     case POOL_VERB_ADD:
-        write_whole(t, key, &c->server);
+        code_write_whole_server(t, key, &c->server);
         break;
     case POOL_VERB_SET:
         write_change(t, key, c);
+        break;
+    case POOL_VERB_SET_LIST:
+        code_write_list(t, key, c);
         break;
     default:
         jtext_open(t, key, '{');
@@ -323,7 +354,7 @@ char *pool_code_server_json(const struct pool_server *server)
 {
     struct jtext t;
     jtext_init_compact(&t);
-    write_whole(&t, NULL, server);
+    code_write_whole_server(&t, NULL, server);
     return jtext_take(&t);
 }
 

@@ -52,6 +52,9 @@ void pool_command_init(struct pool_command *c, enum pool_command_type type)
 void pool_command_fini(struct pool_command *c)
 {
     pool_server_fini(&c->server);
+    for (uint32_t i = 0; i < c->list_n; i++)
+        pool_server_fini(&c->list[i]);
+    free(c->list);
     rule_action_fini(&c->wanted.default_action);
     rule_fini(&c->rule);
     free(c->guard_unusable);

@@ -7,13 +7,16 @@
  * Which object: a pool or a listener is named by `pool` or `listener`, a server by `pool` and
  * `server_id`, a rule by `listener` and `rule_id`. ADD takes the whole new object, and with
  * is_put (PUT, the upsert) replaces what has the same name, URL or priority: members that are
- * not given get their defaults. SET takes over the members in `set` and `given`.
+ * not given get their defaults. SET_SERVERS does so with all servers of a pool, and removes
+ * those that are not in its list; what people made of their states (admin) stays. SET takes
+ * over the members in `set` and `given`.
  *
  * Guards are stamped in by the proposer and judged by pool_apply, so that nothing can happen
  * between check and act: has_guard, with the ids of the pool's servers that the proposer holds
  * unusable, refuses with WERR_GUARD what would leave fewer than min_active usable servers;
  * if_digest refuses with WERR_STALE when the object has another digest (pool_target_digest), or
- * is not there. Pure.
+ * is not there, if_there when it is not there and if_absent when it is; with if_list it is the
+ * list that the object is in (pool_list_digest). Pure.
  */
 #ifndef WELDR_POOL_POOL_COMMAND_H
 #define WELDR_POOL_POOL_COMMAND_H
@@ -28,7 +31,13 @@ enum pool_command_type {
 #undef COMMAND
 };
 
-enum pool_verb { POOL_VERB_ADD, POOL_VERB_SET, POOL_VERB_REMOVE, POOL_VERB_SET_ADMIN };
+enum pool_verb {
+    POOL_VERB_ADD,
+    POOL_VERB_SET,
+    POOL_VERB_REMOVE,
+    POOL_VERB_SET_ADMIN,
+    POOL_VERB_SET_LIST
+};
 
 /* Which members a SET gives, beside the settings in `given`. */
 enum pool_command_set {
@@ -64,6 +73,9 @@ struct pool_command {
     /* A server: ADD: all but id; CHANGE: the members in set; SET_SERVER_ADMIN: admin and
      * drain_ms. A pool's check is in server.health too. */
     struct pool_server server;
+    /* SET_SERVERS: all that the pool shall have, without id; owned. */
+    struct pool_server *list;
+    uint32_t list_n;
     /* A pool: ADD and SET. */
     uint8_t policy;
     struct pool_hash_key hash_key;
@@ -77,6 +89,7 @@ struct pool_command {
     uint32_t guard_n;
     uint64_t *guard_unusable; /* sorted; owned */
     uint64_t if_digest;       /* 0: none */
+    bool if_there, if_absent, if_list;
 };
 
 void pool_command_init(struct pool_command *c, enum pool_command_type type);

@@ -365,3 +365,22 @@ int pool_health_check(const struct pool_health *h, struct pool_error *error)
     }
     return 0;
 }
+
+static bool is_equal_member(const struct pool_health *a, const struct pool_health *b,
+                            const struct pool_health_field *f)
+{
+    char buf_a[POOL_EXPECT_TEXT_MAX], buf_b[POOL_EXPECT_TEXT_MAX];
+    if (f->kind == POOL_KIND_U16 || f->kind == POOL_KIND_U32)
+        return pool_health_number(a, f) == pool_health_number(b, f);
+    return strcmp(pool_health_text(a, f, buf_a), pool_health_text(b, f, buf_b)) == 0;
+}
+
+bool pool_health_is_equal(const struct pool_health *a, const struct pool_health *b)
+{
+    bool is_equal = a->set == b->set;
+    for (unsigned i = 0; is_equal && i < POOL_HEALTH_FIELD_N; i++) {
+        const struct pool_health_field *f = &pool_health_fields[i];
+        is_equal = (a->set & f->bit) == 0 || is_equal_member(a, b, f);
+    }
+    return is_equal;
+}

@@ -90,6 +90,8 @@ int pool_health_copy(struct pool_health *to, const struct pool_health *from) MUS
  * some of them. */
 int pool_health_merge(struct pool_health *into, const struct pool_health *from,
                       uint32_t unset) MUST_USE;
+/* The same members set, to the same. */
+bool pool_health_is_equal(const struct pool_health *a, const struct pool_health *b);
 uint32_t pool_health_number(const struct pool_health *h, const struct pool_health_field *f);
 void pool_health_set_number(struct pool_health *h, const struct pool_health_field *f,
                             uint32_t n);

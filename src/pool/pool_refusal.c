@@ -1,5 +1,6 @@
 #include <stdio.h>
 
+#include "base/strb.h"
 #include "pool/pool_apply_int.h"
 
 /* ---- who forwards to a pool ---- */
@@ -59,9 +60,43 @@ static void tell_not_found(const struct pool_state *s, const struct pool_command
     pool_error_set(error, "not_found", field, "there is no such %s", word);
 }
 
-static void tell_exists(const struct pool_command *c, struct pool_error *error)
+/* The members of a server that differ; the first is the field. */
+static void tell_other(const struct pool_server *now, const struct pool_command *c,
+                       struct pool_error *error)
 {
-    if (pool_command_kind(c->type) == KIND_RULE)
+    static const struct {
+        uint32_t bit;
+        const char *word;
+    } members[] = {{POOL_SET_WEIGHT, "weight"},
+                   {POOL_SET_MAP_HOST, "map_host"},
+                   {POOL_SET_PROXY_PROTOCOL, "proxy_protocol"},
+                   {POOL_SET_MAX_REQUESTS, "max_requests"},
+                   {POOL_SET_HEALTH, "check"},
+                   {POOL_SET_META, "meta"}};
+    const uint32_t differs = now != NULL ? server_differs(now, &c->server) : 0;
+    const char *first = "";
+    char list[96];
+    struct strb b;
+    strb_init(&b, list, sizeof(list));
+    for (unsigned i = 0; i < sizeof(members) / sizeof(members[0]); i++) {
+        if ((differs & members[i].bit) == 0)
+            continue;
+        strb_addf(&b, "%s%s", b.len > 0 ? ", " : "", members[i].word);
+        first = first[0] != '\0' ? first : members[i].word;
+    }
+    pool_error_set(error, "exists", first,
+                   "the server is there already and differs in %s; PUT or PATCH changes it",
+                   list);
+}
+
+static void tell_exists(const struct pool_state *s, const struct pool_command *c,
+                        struct pool_error *error)
+{
+    if (c->type == POOL_SET_SERVERS)
+        pool_error_set(error, "exists", "servers", "a server is in the list twice");
+    else if (pool_command_kind(c->type) == KIND_SERVER)
+        tell_other(pool_target_server(s, c, NULL), c, error);
+    else if (pool_command_kind(c->type) == KIND_RULE)
         pool_error_set(error, "exists", "priority",
                        "another rule of the listener has priority %u", c->rule.priority);
     else
@@ -134,13 +169,29 @@ static void tell_guard(const struct pool_state *s, const struct pool_command *c,
                    pool_guard_left(s, c), p != NULL ? p->min_active : 0);
 }
 
+static void tell_stale(const struct pool_command *c, struct pool_error *error)
+{
+    const enum kind kind = pool_command_kind(c->type);
+    if (c->if_absent)
+        pool_error_set(error, "precondition_failed", "", "there is such a %s", kind_word(kind));
+    else if (c->if_there && c->if_digest == 0)
+        pool_error_set(error, "precondition_failed", "", "there is no such %s",
+                       kind_word(kind));
+    else if (c->if_list)
+        pool_error_set(error, "precondition_failed", "",
+                       "the list of %s is another than If-Match says", kind_list(kind));
+    else
+        pool_error_set(error, "precondition_failed", "",
+                       "the %s is another than If-Match says, or has gone", kind_word(kind));
+}
+
 static void tell_rest(const struct pool_command *c, int rc, struct pool_error *error)
 {
     const char *word = kind_word(pool_command_kind(c->type));
     if (rc == WERR_BUILTIN)
         pool_error_set(error, "required", "", "the %s default can't be removed", word);
     else if (rc == WERR_STALE)
-        pool_error_set(error, "precondition_failed", "", "the %s has changed since", word);
+        tell_stale(c, error);
     else
         pool_error_set(error, "internal", "", "%s", werr_text(rc));
 }
@@ -153,7 +204,7 @@ void pool_refusal(const struct pool_state *s, const struct pool_command *c, int 
         tell_not_found(s, c, error);
         break;
     case WERR_EXISTS:
-        tell_exists(c, error);
+        tell_exists(s, c, error);
         break;
     case WERR_ADDR_IN_USE:
         tell_address(s, c, error);

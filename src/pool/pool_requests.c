@@ -109,8 +109,8 @@ int pool_requests_decode(struct pool_requests *r, struct span bytes)
             .kind = le16toh(record.kind),
             .id = le64toh(record.id),
         };
-        if (outcome.change > POOL_CHANGE_REMOVED || outcome.kind >= KIND_N ||
-            outcome.result > 0 || pool_requests_find(r, record.request_id) != NULL)
+        if (outcome.change > POOL_CHANGE_LIST || outcome.kind >= KIND_N || outcome.result > 0 ||
+            pool_requests_find(r, record.request_id) != NULL)
             return WERR_CORRUPT;
         pool_requests_note(r, record.request_id, &outcome);
     }

@@ -221,7 +221,7 @@ static int restore(struct pool_state *s, const struct record *r, struct pool_com
 
 static bool is_taken(const struct pool_state *s, const struct record *r)
 {
-    return r->id > s->index || id_table_find(s->ids, r->id) != NULL;
+    return (r->id & POOL_ID_INDEX_MAX) > s->index || id_table_find(s->ids, r->id) != NULL;
 }
 
 static int read_object(struct span *rest, struct pool_state *s)
@@ -283,4 +283,15 @@ int pool_snapshot_decode(struct span bytes, struct pool_state **out)
     }
     *out = s;
     return 0;
+}
+
+int pool_state_copy(const struct pool_state *s, struct pool_state **copy)
+{
+    char *bytes = NULL;
+    size_t len = 0;
+    int rc = pool_snapshot_encode(s, &bytes, &len);
+    if (rc == 0)
+        rc = pool_snapshot_decode(span_from(bytes, len), copy);
+    free(bytes);
+    return rc;
 }

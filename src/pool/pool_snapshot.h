@@ -16,4 +16,7 @@ int pool_snapshot_encode(const struct pool_state *s, char **out, size_t *len) MU
 /* A new state with the same index and digest. WERR_CORRUPT, WERR_UNSUPPORTED, WERR_NOMEM. */
 int pool_snapshot_decode(struct span bytes, struct pool_state **out) MUST_USE;
 
+/* A copy of all of it, *copy. WERR_NOMEM. */
+int pool_state_copy(const struct pool_state *s, struct pool_state **copy) MUST_USE;
+
 #endif

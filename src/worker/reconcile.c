@@ -18,6 +18,22 @@ static int follow_server(struct worker *w, const struct pool_change *change)
     return 0;
 }
 
+static int follow_list(struct worker *w, const struct pool_change *change)
+{
+    struct pool_runtime *pool = pool_runtime_find(w, change->pool->id);
+    int rc = 0;
+
+    for (uint32_t i = 0; rc == 0 && i < change->list_n; i++) {
+        const struct pool_change_item *item = &change->list[i];
+
+        if (item->type == POOL_CHANGE_REMOVED)
+            origin_leave(w, item->id);
+        else
+            rc = origin_follow(pool, pool_find_server(change->pool, item->id));
+    }
+    return rc;
+}
+
 static int follow_pool(struct worker *w, const struct pool_change *change)
 {
     const struct pool *removed = change->removed_pool;
@@ -76,6 +92,8 @@ int reconcile_change(struct worker *w, struct pool_change *change)
 {
     if (change->type == POOL_CHANGE_NONE)
         return 0;
+    if (change->type == POOL_CHANGE_LIST)
+        return follow_list(w, change);
     switch (change->kind) {
     case KIND_SERVER:
         return follow_server(w, change);

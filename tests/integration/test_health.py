@@ -183,7 +183,7 @@ def test_initial_down_waits_for_a_pass(lab):
     weldr = lab.weldr(workers=2)
     steps = Steps("ffp" + "ffp")
     origin = lab.origin(steps)
-    added = weldr.add(origin, check=WAITING)["server"]
+    added = weldr.add(origin, check=WAITING)["servers"][0]
     assert (added["state"], added["reason"]) == ("initial", "waits for its first check")
     assert added["check"]["initial"] == "down"
     assert weldr.ask().status == 503 and not weldr.stats()["fail_open"]
@@ -198,7 +198,7 @@ def test_initial_down_of_the_pool(lab):
     weldr.patch_pool({"check": {**FAST, "initial": "down"}})
     health = o.Health(500)
     origin = lab.origin(health)
-    assert weldr.add(origin, check=None)["server"]["state"] == "initial"
+    assert weldr.add(origin, check=None)["servers"][0]["state"] == "initial"
     wait_until(lambda: "failed check" in weldr.server(origin)["reason"], 5, "the reason is what the check says")
     assert weldr.ask().status == 503
     health.status = 200
@@ -499,7 +499,7 @@ def test_health_of_a_removed_server_is_forgotten(lab):
     weldr.delete(origin)
     wait_until(lambda: weldr.servers() == [], 5, "an empty list")
     added = weldr.add(origin)
-    assert added["server"]["state"] == "active"
+    assert added["servers"][0]["state"] == "active"
     assert weldr.ask().status == 200
 
 

@@ -84,7 +84,7 @@ def test_server_by_name(lab, names):
     origin = lab.origin(o.named("one"), host="127.0.0.2")
     names.names["app"] = ["127.0.0.2"]
     weldr = lab.weldr("--resolver", names.address)
-    server = weldr.add(url(origin, "App"))["server"]
+    server = weldr.add(url(origin, "App"))["servers"][0]
     assert server["url"] == url(origin)
     wait_until(lambda: weldr.ask().status == 200, 5, "the name is resolved")
     path = f"/servers/app.weldr.test/{origin.port}"

@@ -48,7 +48,7 @@ def test_absolute_name(lab, names):  # noqa: F811
     one, _ = twins(lab)
     names.names["app"] = ["127.0.0.2"]
     weldr = lab.weldr("--resolver", names.address)
-    added = weldr.add(f"http://app.weldr.test.:{one.port}", map_host=True)["server"]
+    added = weldr.add(f"http://app.weldr.test.:{one.port}", map_host=True)["servers"][0]
     wait_until(lambda: weldr.ask().text == "one", 5, "the name is resolved")
     assert added["links"][0]["href"] == f"/servers/app.weldr.test./{one.port}"
     assert weldr.api("GET", added["links"][0]["href"]).status == 200

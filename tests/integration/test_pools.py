@@ -21,7 +21,7 @@ def add_server(weldr, pool, origin, **more):
     assert answer.status == 201, answer
     if not isinstance(origin, str):
         weldr.origins.append(origin)
-    return answer.json["server"]
+    return answer.json["servers"][0]
 
 
 def names(weldr):
@@ -106,7 +106,7 @@ def test_servers_of_a_pool(lab):
     server = add_server(weldr, "green", origin.url)
     place = f"/pools/green/servers/127.0.0.1/{origin.port}"
     assert server["pool"] == "green"
-    assert {link["href"] for link in server["links"]} >= {place, "/pools/green", f"{place}/drain"}
+    assert {link["href"] for link in weldr.api("GET", place).json["links"]} >= {place, "/pools/green", f"{place}/drain"}
     listed = weldr.api("GET", "/pools/green/servers").json
     assert [s["url"] for s in listed["servers"]] == [origin.url]
     assert listed["links"] == [{"rel": "add", "href": "/pools/green/servers", "method": "POST"}]
@@ -131,11 +131,11 @@ def test_put_of_a_server(weldr):
     add_pool(weldr, "green")
     assert weldr.api("PUT", place, {"weight": 3, "check": NO_CHECK}).status == 201
     answer = weldr.api("PUT", place, {"map_host": False, "check": NO_CHECK})
-    assert (answer.status, answer.json["server"]["weight"], answer.json["server"]["map_host"]) == (200, 1, False)
+    assert (answer.status, answer.json["servers"][0]["weight"], answer.json["servers"][0]["map_host"]) == (200, 1, False)
     shown = weldr.api("GET", place).json
     shown["weight"] = 5
     answer = weldr.api("PUT", f"/pools/green/servers/{shown['id']}", shown)
-    assert (answer.status, answer.json["server"]["weight"], answer.json["server"]["map_host"]) == (200, 5, False)
+    assert (answer.status, answer.json["servers"][0]["weight"], answer.json["servers"][0]["map_host"]) == (200, 5, False)
     is_problem(weldr.api("PUT", place, {"url": "http://127.0.0.1:1"}), 422, "read_only", "url")
     is_problem(weldr.api("PUT", "/pools/green/servers/s-99", {}), 404, "not_found")
     is_problem(weldr.api("PUT", "/pools/none/servers/127.0.0.1/1", {}), 404, "not_found")

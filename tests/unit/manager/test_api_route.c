@@ -19,11 +19,11 @@ static void handle_b(struct api_conn *ac)
 }
 
 static const struct api_route routes[] = {
-    {{"GET", 3}, {"/", 1}, handle_a},
-    {{"GET", 3}, {"/things", 7}, handle_a},
-    {{"POST", 4}, {"/things", 7}, handle_b},
-    {{"GET", 3}, {"/things/:id", 11}, handle_b},
-    {{"DELETE", 6}, {"/things/:ip/:port", 17}, handle_b},
+    {{"GET", 3}, {"/", 1}, handle_a, "x"},
+    {{"GET", 3}, {"/things", 7}, handle_a, "x"},
+    {{"POST", 4}, {"/things", 7}, handle_b, "x"},
+    {{"GET", 3}, {"/things/:id", 11}, handle_b, "x"},
+    {{"DELETE", 6}, {"/things/:ip/:port", 17}, handle_b, "x"},
 };
 enum { ROUTES_N = sizeof(routes) / sizeof(routes[0]) };
 

@@ -378,6 +378,9 @@ static UNUSED void make_random_command(struct rand_state *r, const struct pool_s
     }
     if (rand_below(r, 20) == 0)
         c->if_digest = rand_u64(r) | 1;
+    c->if_there = rand_below(r, 20) == 0;
+    c->if_absent = rand_below(r, 20) == 0;
+    c->if_list = rand_below(r, 20) == 0;
     if (rand_below(r, 10) == 0)
         add_random_guard(r, s, c);
     for (unsigned i = 0; i < sizeof(c->request_id); i++)

@@ -45,6 +45,10 @@ static void test_add_again(void **state)
     uint64_t id = add_server(s, "{\"url\":\"http://127.0.0.1\"}");
     uint64_t before = s->digest;
     make_add(&c, "{\"url\":\"HTTP://127.0.0.1:80/\",\"weight\":9}");
+    assert_int_equal(pool_apply(s, &c, 49, &change), WERR_EXISTS);
+    assert_true(s->digest == before);
+    pool_command_fini(&c);
+    make_add(&c, "{\"url\":\"HTTP://127.0.0.1:80/\"}");
     assert_int_equal(pool_apply(s, &c, 50, &change), 0);
     assert_int_equal(change.type, POOL_CHANGE_NONE);
     assert_int_equal(change.id, id);

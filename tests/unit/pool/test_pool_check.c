@@ -51,7 +51,9 @@ static void test_add(void **state)
     assert_refused(s, &c, WERR_INVALID, "missing_field", "url");
     pool_command_fini(&c);
 
-    make_add(&c, "{\"url\":\"http://1.1.1.1\",\"meta\":{\"a\":\"b\"}}");
+    make_add(&c, "{\"url\":\"http://1.1.1.1\",\"weight\":3,\"meta\":{\"a\":\"b\"}}");
+    assert_refused(s, &c, WERR_EXISTS, "exists", "weight");
+    c.is_put = true;
     assert_int_equal(pool_check(s, &c, NULL), 0);
     c.server.weight = POOL_WEIGHT_MAX + 1;
     assert_refused(s, &c, WERR_INVALID, "invalid_value", "weight");
@@ -186,7 +188,7 @@ static void test_set_admin(void **state)
     c.server.drain_ms = POOL_DRAIN_MS_MAX;
     assert_int_equal(pool_check(s, &c, NULL), 0);
     c.server.drain_ms++;
-    assert_refused(s, &c, WERR_INVALID, "invalid_value", "delay_ms");
+    assert_refused(s, &c, WERR_INVALID, "invalid_value", "drain_ms");
     c.server.drain_ms = 0;
     c.server.admin++;
     assert_refused(s, &c, WERR_INVALID, "invalid_value", "admin");

@@ -72,7 +72,7 @@ static const struct {
     {ADD, "{\"weight\":-1}", WERR_INVALID, "invalid_value", "weight", "from 0 to 256"},
     {ADD, "{\"weight\":257}", WERR_INVALID, "invalid_value", "weight", "from 0 to 256"},
     {ADD, "{\"weight\":4294967296}", WERR_INVALID, "invalid_value", "weight", "from 0 to 256"},
-    {ADD, "{\"weight\":null}", WERR_INVALID, "invalid_value", "weight", "from 0 to 256"},
+    {ADD, "{\"weight\":true}", WERR_INVALID, "invalid_value", "weight", "from 0 to 256"},
     {ADD, "{\"map_host\":1}", WERR_INVALID, "invalid_value", "map_host", "true or false"},
     {ADD, "{\"map_host\":\"true\"}", WERR_INVALID, "invalid_value", "map_host",
      "true or false"},
@@ -98,7 +98,6 @@ static const struct {
     {ADD, "{\"meta\":[]}", WERR_INVALID, "invalid_value", "meta", "object"},
     {ADD, "{\"meta\":{\"version\":1}}", WERR_INVALID, "invalid_value", "meta.version",
      "string"},
-    {ADD, "{\"meta\":{\"version\":null}}", WERR_INVALID, "invalid_value", "meta.version", ""},
     {ADD, "{\"meta\":{\"\":\"x\"}}", WERR_INVALID, "invalid_value", "meta.", "key"},
     {ADD, "{\"meta\":{\"a\":\"\\n\"}}", WERR_INVALID, "invalid_value", "meta.a", "control"},
     {ADD, "{\"proxy_protocol\":1}", WERR_INVALID, "invalid_value", "proxy_protocol", "0 or 2"},
@@ -107,8 +106,6 @@ static const struct {
     {ADD, "{\"max_requests\":-1}", WERR_INVALID, "invalid_value", "max_requests", "1000000"},
     {ADD, "{\"max_requests\":1000001}", WERR_INVALID, "invalid_value", "max_requests", ""},
     {CHANGE, "{\"max_requests\":\"4\"}", WERR_INVALID, "invalid_value", "max_requests", ""},
-    {CHANGE, "{\"max_requests\":null}", WERR_INVALID, "invalid_value", "max_requests", ""},
-    {ADD, "{\"admin\":\"draining\"}", WERR_INVALID, "unknown_key", "admin", ""},
     {CHANGE, "{\"admin\":\"enabled\"}", WERR_INVALID, "unknown_key", "admin", ""},
     {CHANGE, "{\"drain_ms\":1}", WERR_INVALID, "unknown_key", "drain_ms", ""},
     {CHANGE, "{\"url\":\"http://1.1.1.1\"}", WERR_INVALID, "invalid_value", "url", "changed"},
@@ -125,7 +122,7 @@ static const struct {
     {SET, "{\"timeouts\":{\"response_head_ms\":1.5}}", WERR_INVALID, "invalid_value",
      "timeouts.response_head_ms", ""},
     {SET, "{\"policy\":\"random\"}", WERR_INVALID, "invalid_value", "policy", "round_robin"},
-    {SET, "{\"policy\":null}", WERR_INVALID, "invalid_value", "policy", "round_robin"},
+    {SET, "{\"policy\":5}", WERR_INVALID, "invalid_value", "policy", "round_robin"},
 };
 
 static void test_bad_bodies(void **state)
@@ -381,16 +378,16 @@ static const struct admin_case {
 } admin_cases[] = {
     {"", POOL_ADMIN_DRAINING, 0, 1234, "", ""},
     {"{}", POOL_ADMIN_MAINTENANCE, 0, 1234, "", ""},
-    {"{\"delay_ms\":300000}", POOL_ADMIN_DRAINING, 0, 300000, "", ""},
-    {"{\"delay_ms\":0}", POOL_ADMIN_MAINTENANCE, 0, 0, "", ""},
+    {"{\"drain_ms\":300000}", POOL_ADMIN_DRAINING, 0, 300000, "", ""},
+    {"{\"drain_ms\":0}", POOL_ADMIN_MAINTENANCE, 0, 0, "", ""},
     {"", POOL_ADMIN_ENABLED, 0, 0, "", ""},
     {"{}", POOL_ADMIN_ENABLED, 0, 0, "", ""},
-    {"{\"delay_ms\":1}", POOL_ADMIN_ENABLED, WERR_INVALID, 0, "unknown_key", "delay_ms"},
-    {"{\"delay_ms\":-1}", POOL_ADMIN_DRAINING, WERR_INVALID, 0, "invalid_value", "delay_ms"},
-    {"{\"delay_ms\":86400001}", POOL_ADMIN_DRAINING, WERR_INVALID, 0, "invalid_value",
-     "delay_ms"},
-    {"{\"delay_ms\":null}", POOL_ADMIN_DRAINING, WERR_INVALID, 0, "invalid_value", "delay_ms"},
-    {"{\"drain_ms\":1}", POOL_ADMIN_DRAINING, WERR_INVALID, 0, "unknown_key", "drain_ms"},
+    {"{\"drain_ms\":1}", POOL_ADMIN_ENABLED, WERR_INVALID, 0, "unknown_key", "drain_ms"},
+    {"{\"drain_ms\":-1}", POOL_ADMIN_DRAINING, WERR_INVALID, 0, "invalid_value", "drain_ms"},
+    {"{\"drain_ms\":86400001}", POOL_ADMIN_DRAINING, WERR_INVALID, 0, "invalid_value",
+     "drain_ms"},
+    {"{\"drain_ms\":true}", POOL_ADMIN_DRAINING, WERR_INVALID, 0, "invalid_value", "drain_ms"},
+    {"{\"delay_ms\":1}", POOL_ADMIN_DRAINING, WERR_INVALID, 0, "unknown_key", "delay_ms"},
     {"[]", POOL_ADMIN_DRAINING, WERR_INVALID, 0, "invalid_value", ""},
     {"{", POOL_ADMIN_DRAINING, WERR_SYNTAX, 0, "invalid_json", ""},
 };
@@ -444,7 +441,7 @@ static void test_bad_entries(void **state)
     assert_int_equal(decode(1, 3, 0, remove), WERR_UNSUPPORTED);
     assert_int_equal(decode(0, 3, 0, remove), WERR_UNSUPPORTED);
     assert_int_equal(decode(2, 0, 0, remove), WERR_UNSUPPORTED);
-    assert_int_equal(decode(2, 14, 0, remove), WERR_UNSUPPORTED);
+    assert_int_equal(decode(2, 15, 0, remove), WERR_UNSUPPORTED);
     assert_int_equal(decode(2, 255, 0, remove), WERR_UNSUPPORTED);
     assert_int_equal(decode(2, 3, 256, remove), WERR_UNSUPPORTED);
     assert_int_equal(decode(2, 1, 0, remove), WERR_CORRUPT);
@@ -501,9 +498,8 @@ static void test_too_big(void **state)
     struct pool_command c;
     char *bytes = NULL;
     size_t len = 0;
-    char value[10000];
+    static char value[POOL_ENTRY_MAX_BYTES / POOL_META_N + 1];
     memset(value, 'v', sizeof(value) - 1);
-    value[sizeof(value) - 1] = '\0';
     make_add(&c, "{\"url\":\"http://1.1.1.1\"}");
     for (unsigned i = 0; i < POOL_META_N; i++) {
         char key[16];

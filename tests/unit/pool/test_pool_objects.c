@@ -308,6 +308,9 @@ static void test_guards_in_entries(void **state)
         "\"if\":\"0\"",
         "\"if\":1",
         "\"if\":\"\"",
+        "\"if_there\":false",
+        "\"if_absent\":1",
+        "\"if_list\":null",
         "\"put\":true",
         "\"put\":false",
         "\"set\":{}",
@@ -316,13 +319,13 @@ static void test_guards_in_entries(void **state)
     (void)state;
     struct pool_command c;
     char payload[200];
-    const char *good =
-        "{\"pool\":\"default\",\"id\":\"s-1\",\"if\":\"a0\",\"guard\":[\"1\",\"2f\"]}";
+    const char *good = "{\"pool\":\"default\",\"id\":\"s-1\",\"if\":\"a0\",\"if_list\":true,"
+                       "\"guard\":[\"1\",\"2f\"]}";
     char *bytes = NULL;
     size_t len = 0;
     assert_int_equal(decode_remove(good, &c), 0);
     assert_true(c.has_guard && c.guard_n == 2 && c.guard_unusable[1] == 0x2f);
-    assert_true(c.if_digest == 0xa0);
+    assert_true(c.if_digest == 0xa0 && c.if_list && !c.if_there && !c.if_absent);
     assert_int_equal(pool_code_encode(&c, &bytes, &len), 0);
     assert_int_equal(len, POOL_ENTRY_HEADER_BYTES + strlen(good));
     assert_memory_equal(bytes + POOL_ENTRY_HEADER_BYTES, good, strlen(good));

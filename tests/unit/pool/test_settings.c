@@ -219,7 +219,7 @@ static void assert_value(const struct owner *owner, const struct setting *f, con
 
 static void assert_values(const struct owner *owner, const struct setting *f)
 {
-    static const char *const never[] = {"null",
+    static const char *const never[] = {"[]",
                                         "\"1\"",
                                         "1.0",
                                         "1.5e3",
@@ -376,7 +376,7 @@ static void test_unknown_keys(void **state)
         {"{\"\":{}}", "unknown_key", ""},
         {"{\"connect_ms\":1}", "unknown_key", "connect_ms"},
         {"{\"limits\":[]}", "invalid_value", "limits"},
-        {"{\"retry\":null}", "invalid_value", "retry"},
+        {"{\"retry\":5}", "invalid_value", "retry"},
         {"{\"eject\":5}", "invalid_value", "eject"},
     };
     (void)state;

@@ -1,0 +1,69 @@
+/* All servers of a pool, read and written. */
+#include "pool_fixture.h"
+
+static void test_there_and_back(void **state)
+{
+    (void)state;
+    struct pool_state *s = pool_state_new();
+    struct pool_command c, again;
+    char *bytes = NULL, *bytes_again = NULL;
+    size_t len = 0, len_again = 0;
+    const char *body = "{\"total\":9,\"links\":[],\"servers\":["
+                       "{\"url\":\"http://1.1.1.1\",\"id\":\"s-1\",\"state\":\"down\","
+                       "\"check\":{\"failures\":3,\"passes\":9}},"
+                       "{\"url\":\"http://2.2.2.2\",\"check\":{\"failures\":3}},"
+                       "{\"url\":\"http://3.3.3.3\",\"id\":\"s-3\",\"state\":\"draining\","
+                       "\"admin\":\"enabled\"}]}";
+    assert_int_equal(
+        pool_code_set_servers_from_json(span_from_str(body), pool_default(s), &c, NULL), 0);
+    assert_int_equal(c.list_n, 2); /* the third has left */
+    assert_true(c.list[0].health.set == POOL_HEALTH_SET_PASSES);
+    assert_true(c.list[1].health.set == POOL_HEALTH_SET_FAILURES);
+    assert_int_equal(pool_code_encode(&c, &bytes, &len), 0);
+    assert_int_equal(pool_code_decode(span_from(bytes, len), &again), 0);
+    assert_int_equal(pool_code_encode(&again, &bytes_again, &len_again), 0);
+    assert_int_equal(len, len_again);
+    assert_memory_equal(bytes, bytes_again, len);
+    free(bytes);
+    free(bytes_again);
+    pool_command_fini(&c);
+    pool_command_fini(&again);
+    pool_state_free(s);
+}
+
+static void test_bad_lists(void **state)
+{
+    static const struct {
+        const char *body, *code, *field;
+    } cases[] = {
+        {"{}", "missing_field", "servers"},
+        {"{\"servers\":null}", "invalid_value", "servers"},
+        {"{\"servers\":{}}", "invalid_value", "servers"},
+        {"{\"servers\":[],\"x\":1}", "unknown_key", "x"},
+        {"{\"servers\":[1]}", "invalid_value", "servers[0]"},
+        {"{\"servers\":[{}]}", "missing_field", "servers[0].url"},
+        {"{\"servers\":[{\"url\":\"http://1.1.1.1\",\"check\":{\"passes\":0}}]}",
+         "invalid_value", "servers[0].check.passes"},
+    };
+    (void)state;
+    struct pool_state *s = pool_state_new();
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct pool_command c;
+        struct pool_error error = {.code = ""};
+        assert_int_equal(pool_code_set_servers_from_json(span_from_str(cases[i].body),
+                                                         pool_default(s), &c, &error),
+                         WERR_INVALID);
+        assert_string_equal(error.code, cases[i].code);
+        assert_string_equal(error.field, cases[i].field);
+    }
+    pool_state_free(s);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_there_and_back),
+        cmocka_unit_test(test_bad_lists),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
