@@ -243,8 +243,10 @@ static enum refusal judge_head(struct api_conn *ac, const struct msg *m)
     if (ac->is_metrics)
         return rc == 0 && find_handler(ac, m) == api_metrics_get ? REFUSE_NONE
                                                                  : REFUSE_ALL_ELSE;
-    if (rc == 0 && is_open_to_all(ac, m))
+    if (rc == 0 && is_open_to_all(ac, m)) {
+        (void)judge_token(ac, m); /* who shows a good one is told more */
         return REFUSE_NONE;
+    }
     enum refusal refusal = judge_caller(ac, m);
     if (refusal != REFUSE_NONE)
         return refusal;

@@ -44,7 +44,7 @@ def test_local_callers_need_no_token(lab, path):
     assert ask(path)[0] == 200
     status, _ = ask(path, "POST", "/servers", SERVER)
     assert status == 201 and len(weldr.servers()) == 1
-    assert weldr.wait_log(msg="change is asked for")[0]["by"] == "socket"
+    assert weldr.wait_log(msg="server added")[0]["by"] == "socket"
     assert weldr.lines(msg="management API listens", socket=path)
 
 

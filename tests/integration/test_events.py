@@ -147,7 +147,7 @@ def test_what_the_ring_has_no_more_is_a_gap(lab):
     first = poll(weldr)["next"]
     with Client(weldr.admin) as client:
         body = b'{"log_level": "error"}'
-        ask = b"PATCH /node HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body)
+        ask = b"PATCH /node HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body)
         for _ in range(170):
             client.send(ask * 100)
             assert all(client.response().status == 200 for _ in range(100))
@@ -222,7 +222,7 @@ def test_changes_are_never_rate_limited_in_the_log(lab):
     with Client(weldr.admin) as client:
         for port in range(1, count + 1):
             body = b'{"url": "http://127.0.0.1:%d", "check": {"type": "none"}}' % port
-            client.send(b"POST /servers HTTP/1.1\r\nHost: x\r\nPrefer: return=minimal\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body))
+            client.send(b"POST /servers HTTP/1.1\r\nHost: localhost\r\nPrefer: return=minimal\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body))
             assert client.response().status == 201
     assert len(weldr.lines(msg="server added")) == count
     assert not [line for line in weldr.lines(msg="server added") if "suppressed" in line]

@@ -20,9 +20,9 @@ RATE = int(os.environ.get("EVENTS_RATE", "0"))  # 0: as fast as it goes
 GROWTH_BYTES = (64 if IS_ASAN else 24) * 1024 * 1024  # the ring is 4 MiB, and each of the stuck has a piece in its queue
 # What is freed under ASan is kept, up to 256 MiB of it: that would hide what grows.
 SMALL_QUARANTINE = {"ASAN_OPTIONS": os.environ.get("ASAN_OPTIONS", "") + ":quarantine_size_mb=8"}
-CHANGE = b"".join(b"PATCH /servers/127.0.0.1/9 HTTP/1.1\r\nHost: x\r\nPrefer: return=minimal\r\nContent-Length: 12\r\n\r\n"
+CHANGE = b"".join(b"PATCH /servers/127.0.0.1/9 HTTP/1.1\r\nHost: localhost\r\nPrefer: return=minimal\r\nContent-Length: 12\r\n\r\n"
                   b'{"weight":%d}' % weight for weight in (2, 1))
-ASK = b"GET /events?kind=server_changed HTTP/1.1\r\nHost: x\r\nAccept: text/event-stream\r\n\r\n"
+ASK = b"GET /events?kind=server_changed HTTP/1.1\r\nHost: localhost\r\nAccept: text/event-stream\r\n\r\n"
 
 
 class Crowd(threading.Thread):

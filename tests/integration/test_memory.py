@@ -143,7 +143,8 @@ def test_pool_changes_leave_no_memory_behind(lab):
     before = {pid: rss_bytes(pid) for pid in session_members(weldr.pid)}
     burst(400)
     for pid, start in before.items():
-        assert rss_bytes(pid) - start < (12 << 20 if IS_ASAN else 512 << 10)
+        # The ring of events (4 MiB at most) fills by half a KiB with each of 800 changes.
+        assert rss_bytes(pid) - start < (12 << 20 if IS_ASAN else 1 << 20)
 
 
 @pytest.mark.slow
