@@ -4,7 +4,7 @@
 
 static char fold(char c)
 {
-    return c == '-' ? '_' : ascii_lower(c);
+    return (char)(c == '-' ? '_' : ascii_lower(c));
 }
 
 static unsigned least(unsigned a, unsigned b)

@@ -79,11 +79,13 @@ struct api_conn {
     bool is_passing;   /* what the response says is over soon: Retry-After */
     bool wants_little; /* Prefer: return=minimal … */
     bool is_shortened; /* … and gets it */
-    unsigned refusal;  /* index into the refusals that the head met; 0: none */
+    bool is_below_v1;  /* and so are the links of its responses */
+    bool shows_list;   /* the response is the whole pool, not the server */
+    bool awaits_workers;
+    unsigned refusal; /* index into the refusals that the head met; 0: none */
     char method[16];
     char token_name[TOKEN_NAME_MAX + 1]; /* of whoever asks; empty: it has shown none */
     char *target;                        /* NULL between requests */
-    bool is_below_v1;                    /* and so are the links of its responses */
     struct span path;                    /* in target */
     struct api_query query;
     struct api_match match;
@@ -95,13 +97,11 @@ struct api_conn {
     char *body;
     size_t body_len, body_cap;
     /* a change under way */
-    struct change *change;        /* NULL: none */
-    struct pool_outcome outcome;  /* of the change, once it is committed */
-    struct publish_waiter waiter; /* of api_await_workers */
-    bool awaits_workers;
+    struct change *change;              /* NULL: none */
+    struct pool_outcome outcome;        /* of the change, once it is committed */
+    struct publish_waiter waiter;       /* of api_await_workers */
     const struct api_object_kind *kind; /* of a pool, listener or rule */
     char removed[API_LOCATION_MAX];     /* its path */
-    bool shows_list;                    /* the response is the whole pool, not the server */
     void (*then)(struct api_conn *ac);
     /* the response */
     char *text;

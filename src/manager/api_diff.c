@@ -81,7 +81,10 @@ static uint64_t count_moved(const struct diff *d)
 
         lost += was > is ? was - is : 0;
     }
-    return (lost * WHOLE + a * b / 2) / (a * b);
+    const uint64_t all = a * b;
+
+    MUST(all > 0);
+    return (lost * WHOLE + all / 2) / all;
 }
 
 static char *tell_diff(const struct diff *d)

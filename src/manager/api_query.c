@@ -142,11 +142,11 @@ static void list_words(struct span words, struct strb *out)
 /* Only plain ASCII of a key goes back to whoever sent it. */
 static void print_key(struct span key, char *buf, size_t size)
 {
-    struct strb b;
+    const size_t n = key.len < size ? key.len : size - 1;
 
-    strb_init(&b, buf, size);
-    for (size_t i = 0; i < key.len; i++)
-        strb_add_char(&b, (char)(key.ptr[i] > ' ' && key.ptr[i] <= '~' ? key.ptr[i] : '?'));
+    for (size_t i = 0; i < n; i++)
+        buf[i] = (char)(key.ptr[i] > ' ' && key.ptr[i] <= '~' ? key.ptr[i] : '?');
+    buf[n] = '\0';
 }
 
 static void refuse_unknown(struct api_query *q, struct span key, struct span words)

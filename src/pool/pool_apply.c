@@ -93,7 +93,7 @@ static int judge_guard(const struct pool_state *s, const struct pool_command *c)
     const struct pool_server *target = pool_target_server(s, c, &p);
     if (p != NULL && c->type == POOL_SET_SERVERS)
         return judge_list_guard(s, c, p);
-    if (target == NULL || p->min_active == 0 || !is_usable(c, target))
+    if (target == NULL || p == NULL || p->min_active == 0 || !is_usable(c, target))
         return 0;
     return pool_guard_left(s, c) >= p->min_active ? 0 : WERR_GUARD;
 }

@@ -99,7 +99,7 @@ ODD = [
     ("POST", "/servers", '{"url":"http://127.0.0.1:1","url":"http://127.0.0.1:2"}', {}, 400, "invalid_json", None),
     ("POST", "/servers", {"url": None}, {}, 422, "invalid_url", "url"),
     ("POST", "/servers", {"url": URL, "weight": 9}, {}, 409, "exists", "weight"),
-    ("POST", "/servers", {"url": URL, "weigth": 9}, {}, 422, "unknown_key", "weigth"),
+    ("POST", "/servers", {"url": URL, "weightt": 9}, {}, 422, "unknown_key", "weightt"),
     ("POST", "/servers", {"url": "http://127.0.0.1:1", "check": {"interval": 5}}, {}, 422, "unknown_key", "check.interval"),
     ("POST", "/servers", {"url": "http://127.0.0.1:1"}, {"Content-Type": "application/xml"}, 415, "unsupported_media_type", None),
     ("POST", "/servers", {"url": "http://127.0.0.1:1"}, {"If-Match": TAG}, 412, "precondition_failed", None),
