@@ -58,14 +58,13 @@ struct span near_find(struct span word, struct span words)
     unsigned least_far = NEAR_FAR;
 
     while (words.len > 0) {
-        const struct span known = span_first(words, span_find(words, ' '));
+        const struct span known = span_cut(&words, ' ');
         const unsigned distance = near_distance(word, known);
 
         if (known.len > 0 && distance < least_far && near_is(word, distance)) {
             best = known;
             least_far = distance;
         }
-        words = span_skip(words, known.len < words.len ? known.len + 1 : known.len);
     }
     return best;
 }

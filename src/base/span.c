@@ -28,13 +28,28 @@ bool span_has_prefix(struct span s, struct span prefix)
     return s.len >= prefix.len && span_is_equal(span_first(s, prefix.len), prefix);
 }
 
-struct span span_trim(struct span s)
+static struct span trim(struct span s, bool (*is_blank)(char c))
 {
-    while (s.len > 0 && is_ows(s.ptr[0]))
+    while (s.len > 0 && is_blank(s.ptr[0]))
         s = span_skip(s, 1);
-    while (s.len > 0 && is_ows(s.ptr[s.len - 1]))
+    while (s.len > 0 && is_blank(s.ptr[s.len - 1]))
         s.len--;
     return s;
+}
+
+struct span span_trim(struct span s)
+{
+    return trim(s, is_ows);
+}
+
+static bool is_ows_or_line_end(char c)
+{
+    return is_ows(c) || c == '\r' || c == '\n';
+}
+
+struct span span_trim_lines(struct span s)
+{
+    return trim(s, is_ows_or_line_end);
 }
 
 size_t span_find(struct span s, char c)
@@ -45,12 +60,19 @@ size_t span_find(struct span s, char c)
     return at != NULL ? (size_t)(at - s.ptr) : s.len;
 }
 
+struct span span_cut(struct span *rest, char separator)
+{
+    const size_t at = span_find(*rest, separator);
+    const struct span part = span_first(*rest, at);
+
+    *rest = at < rest->len ? span_skip(*rest, at + 1) : SPAN_NONE;
+    return part;
+}
+
 bool span_next_item(struct span *rest, struct span *item)
 {
     while (rest->len > 0) {
-        size_t comma = span_find(*rest, ',');
-        *item = span_trim(span_first(*rest, comma));
-        *rest = span_skip(*rest, comma < rest->len ? comma + 1 : comma);
+        *item = span_trim(span_cut(rest, ','));
         if (item->len > 0)
             return true;
     }

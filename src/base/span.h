@@ -49,8 +49,13 @@ bool span_is_equal_nocase(struct span a, struct span b);
 bool span_has_prefix(struct span s, struct span prefix);
 /* Without SP and HTAB at both ends (OWS of RFC 9110 section 5.6.3). */
 struct span span_trim(struct span s);
+/* Without line ends (CR, LF) too: what is read from files. */
+struct span span_trim_lines(struct span s);
 /* Index of the first byte c, or s.len. */
 size_t span_find(struct span s, char c);
+/* Cuts off what stands before the first separator, or all: *rest goes behind the separator, and
+ * is SPAN_NONE when there was none. */
+struct span span_cut(struct span *rest, char separator);
 /* Cuts the next element off a comma list (RFC 9110 section 5.6.1): *rest is advanced, *item is
  * trimmed; empty elements are passed over; quoted strings are not known. False when there is
  * none left. */

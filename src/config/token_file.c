@@ -9,30 +9,6 @@ void token_file_init(struct token_file *f, struct span text)
     *f = (struct token_file){.rest = text};
 }
 
-static bool is_blank(char c)
-{
-    return c == ' ' || c == '\t' || c == '\r';
-}
-
-static struct span trim(struct span s)
-{
-    while (s.len > 0 && is_blank(s.ptr[s.len - 1]))
-        s.len--;
-    while (s.len > 0 && is_blank(s.ptr[0]))
-        s = span_skip(s, 1);
-    return s;
-}
-
-/* Up to the separator or the end; *rest goes behind it, and loses its pointer at the end. */
-static struct span cut(struct span *rest, char separator)
-{
-    const size_t at = span_find(*rest, separator);
-    const struct span part = span_first(*rest, at);
-
-    *rest = at < rest->len ? span_skip(*rest, at + 1) : SPAN_NONE;
-    return part;
-}
-
 static bool is_name(struct span s)
 {
     for (size_t i = 0; i < s.len; i++)
@@ -52,8 +28,8 @@ static bool is_token(struct span s)
 /* What is wrong with it, or NULL. */
 static const char *read_line(struct span text, struct token_line *line)
 {
-    line->name = cut(&text, ':');
-    line->token = cut(&text, ':');
+    line->name = span_cut(&text, ':');
+    line->token = span_cut(&text, ':');
     if (text.ptr == NULL || span_find(text, ':') < text.len)
         return "must be NAME:TOKEN:ROLE";
     if (!is_name(line->name))
@@ -69,7 +45,7 @@ static const char *read_line(struct span text, struct token_line *line)
 int token_file_next(struct token_file *f, struct token_line *line)
 {
     while (f->rest.len > 0) {
-        const struct span text = trim(cut(&f->rest, '\n'));
+        const struct span text = span_trim_lines(span_cut(&f->rest, '\n'));
 
         f->line_n++;
         if (text.len == 0 || text.ptr[0] == '#')

@@ -4,23 +4,6 @@
 
 enum { WEIGHT_MAX = 1000, WEIGHT_DIGITS = 3 };
 
-/* What stands before the next sign, blanks at both ends off; text goes on behind the sign. */
-static struct span next_part(struct span *text, char sign)
-{
-    struct span part = *text;
-    size_t n = 0;
-
-    while (n < text->len && text->ptr[n] != sign)
-        n++;
-    part.len = n;
-    *text = span_skip(*text, n < text->len ? n + 1 : n);
-    while (part.len > 0 && (part.ptr[0] == ' ' || part.ptr[0] == '\t'))
-        part = span_skip(part, 1);
-    while (part.len > 0 && (part.ptr[part.len - 1] == ' ' || part.ptr[part.len - 1] == '\t'))
-        part.len--;
-    return part;
-}
-
 /* "0.5" is 500; what is no weight is the full one. */
 static unsigned read_weight(struct span text)
 {
@@ -40,12 +23,12 @@ static unsigned read_weight(struct span text)
 
 static void read_range(struct span range, struct api_accept *a)
 {
-    const struct span type = next_part(&range, ';');
+    const struct span type = span_trim(span_cut(&range, ';'));
     unsigned weight = WEIGHT_MAX;
     unsigned *of = NULL;
 
     while (range.len > 0) {
-        const struct span parameter = next_part(&range, ';');
+        const struct span parameter = span_trim(span_cut(&range, ';'));
 
         if (span_is_equal_nocase(span_first(parameter, 2), SPAN("q=")))
             weight = read_weight(span_skip(parameter, 2));
@@ -62,8 +45,10 @@ static void read_range(struct span range, struct api_accept *a)
 
 void api_accept_read(struct span value, struct api_accept *a)
 {
-    while (value.len > 0)
-        read_range(next_part(&value, ','), a);
+    struct span range;
+
+    while (span_next_item(&value, &range))
+        read_range(range, a);
 }
 
 bool api_accept_is_openmetrics(const struct api_accept *a)

@@ -104,19 +104,11 @@ int api_query_decode(struct span value, char *buf, size_t size, struct span *out
 
 /* ---- which keys ---- */
 
-static struct span next_word(struct span *words)
-{
-    const struct span word = span_first(*words, span_find(*words, ' '));
-
-    *words = span_skip(*words, word.len < words->len ? word.len + 1 : word.len);
-    return word;
-}
-
 /* The route's word for the key; ptr NULL: it has none. */
 static struct span find_word(struct span key, struct span words)
 {
     while (words.len > 0) {
-        const struct span word = next_word(&words);
+        const struct span word = span_cut(&words, ' ');
         const struct span bare = span_first(word, word.len - 1);
         const char last = word.ptr[word.len - 1];
 
@@ -130,7 +122,7 @@ static struct span find_word(struct span key, struct span words)
 static void list_words(struct span words, struct strb *out)
 {
     while (words.len > 0) {
-        struct span word = next_word(&words);
+        struct span word = span_cut(&words, ' ');
 
         if (word.ptr[word.len - 1] == '+')
             word.len--;

@@ -44,18 +44,9 @@ static int add(struct tokens *t, struct span name, enum token_role role, struct 
 
 /* ---- one token ---- */
 
-static struct span trim(struct span text)
-{
-    while (text.len > 0 && strchr(" \t\r\n", text.ptr[text.len - 1]) != NULL)
-        text.len--;
-    while (text.len > 0 && strchr(" \t\r\n", text.ptr[0]) != NULL)
-        text = span_skip(text, 1);
-    return text;
-}
-
 static int add_admin(struct tokens *t, struct span text)
 {
-    const struct span token = trim(text);
+    const struct span token = span_trim_lines(text);
 
     if (memchr(token.ptr, '\0', token.len) != NULL)
         return WERR_INVALID;

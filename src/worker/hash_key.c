@@ -5,47 +5,24 @@
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
-static bool is_space(char c)
-{
-    return c == ' ' || c == '\t';
-}
-
-static struct span trim(struct span s)
-{
-    while (s.len > 0 && is_space(s.ptr[0]))
-        s = span_skip(s, 1);
-    while (s.len > 0 && is_space(s.ptr[s.len - 1]))
-        s.len--;
-    return s;
-}
-
 /* The first field with this name, in any case. */
 static struct span field_value(const struct msg *m, struct span name)
 {
     for (unsigned i = 0; i < m->field_n; i++)
         if (span_is_equal_nocase(msg_field_name(m, &m->fields[i]), name))
-            return trim(msg_field_value(m, &m->fields[i]));
+            return span_trim(msg_field_value(m, &m->fields[i]));
     return SPAN_NONE;
-}
-
-static size_t find_byte(struct span s, char wanted)
-{
-    const char *at = s.len > 0 ? memchr(s.ptr, wanted, s.len) : NULL;
-
-    return at != NULL ? (size_t)(at - s.ptr) : s.len;
 }
 
 /* In "a=1; b=2" (RFC 6265 section 4.2.1). */
 static struct span cookie_in(struct span all, struct span name)
 {
     while (all.len > 0) {
-        const size_t end = find_byte(all, ';');
-        const struct span pair = trim(span_first(all, end));
-        const size_t equals = find_byte(pair, '=');
+        const struct span pair = span_trim(span_cut(&all, ';'));
+        const size_t equals = span_find(pair, '=');
 
         if (equals < pair.len && span_is_equal(span_first(pair, equals), name))
             return span_skip(pair, equals + 1);
-        all = span_skip(all, end < all.len ? end + 1 : end);
     }
     return SPAN_NONE;
 }
@@ -64,7 +41,7 @@ static struct span path_of(const struct msg *m)
 {
     const struct span target = msg_target(m);
 
-    return span_first(target, find_byte(target, '?'));
+    return span_first(target, span_find(target, '?'));
 }
 
 static struct span text_of(const struct pool_hash_key *key, const struct msg *m)

@@ -57,6 +57,31 @@ static void test_trim(void **state)
     assert_int_equal(span_trim(SPAN_NONE).len, 0);
 }
 
+static void test_trim_lines(void **state)
+{
+    (void)state;
+    assert_true(span_is_equal(span_trim_lines(SPAN(" a b\r\n")), SPAN("a b")));
+    assert_true(span_is_equal(span_trim_lines(SPAN("\n\t\ra")), SPAN("a")));
+    assert_int_equal(span_trim_lines(SPAN(" \r\n")).len, 0);
+    assert_int_equal(span_trim_lines(SPAN_NONE).len, 0);
+}
+
+/* That the last part had no separator behind it is told apart from an empty last part. */
+static void test_cut(void **state)
+{
+    struct span rest = SPAN("a::b:");
+    (void)state;
+    assert_true(span_is_equal(span_cut(&rest, ':'), SPAN("a")));
+    assert_true(span_is_equal(span_cut(&rest, ':'), SPAN("")));
+    assert_true(span_is_equal(span_cut(&rest, ':'), SPAN("b")));
+    assert_int_equal(rest.len, 0);
+    assert_non_null(rest.ptr);
+    rest = SPAN("ab");
+    assert_true(span_is_equal(span_cut(&rest, ':'), SPAN("ab")));
+    assert_null(rest.ptr);
+    assert_int_equal(span_cut(&rest, ':').len, 0);
+}
+
 static void test_list_items(void **state)
 {
     static const struct {
@@ -106,6 +131,8 @@ int main(void)
         cmocka_unit_test(test_equal_and_prefix),
         cmocka_unit_test(test_cutting),
         cmocka_unit_test(test_trim),
+        cmocka_unit_test(test_trim_lines),
+        cmocka_unit_test(test_cut),
         cmocka_unit_test(test_list_items),
         cmocka_unit_test(test_to_str),
     };
