@@ -131,24 +131,25 @@ static void note(struct plan *plan, enum pool_change_type type, uint64_t id,
     plan->change->type = POOL_CHANGE_LIST;
 }
 
-/* What others know the server by stays where it is. */
+/* now becomes what next is, and next, which is about to be freed, gets what now owned. What
+ * others know the server by stays where it is. */
+static void take_over(struct pool_server *now, struct pool_server *next)
+{
+    const struct pool_server was = *now;
+    *now = *next;
+    now->url = was.url;
+    now->host = was.host;
+    now->authority = was.authority;
+    next->meta = was.meta;
+    next->meta_n = was.meta_n;
+    next->health = was.health;
+}
+
 static void change_one(struct plan *plan, struct pool_server *now, struct pool_server *next)
 {
     if (next->digest != now->digest) {
         plan->s->digest += next->digest - now->digest;
-        pool_meta_fini(now);
-        pool_health_fini(&now->health);
-        now->weight = next->weight;
-        now->map_host = next->map_host;
-        now->proxy_protocol = next->proxy_protocol;
-        now->max_requests = next->max_requests;
-        now->meta = next->meta;
-        now->meta_n = next->meta_n;
-        now->health = next->health;
-        now->digest = next->digest;
-        next->meta = NULL;
-        next->meta_n = 0;
-        next->health = (struct pool_health){0};
+        take_over(now, next);
         note(plan, POOL_CHANGE_CHANGED, now->id, NULL);
     }
     pool_server_free(next);

@@ -27,13 +27,12 @@ struct pool_server *server_copy(const struct pool_server *from)
     struct pool_server *server = pool_calloc(1, sizeof(*server));
     if (server == NULL)
         return NULL;
-    server->addr = from->addr;
-    server->weight = from->weight;
-    server->map_host = from->map_host;
-    server->proxy_protocol = from->proxy_protocol;
-    server->max_requests = from->max_requests;
-    server->admin = from->admin;
-    server->drain_ms = from->drain_ms;
+    *server = *from;
+    server->id = server->digest = 0;
+    server->url = server->host = server->authority = NULL;
+    server->meta = NULL;
+    server->meta_n = 0;
+    server->health = (struct pool_health){0};
     int rc = copy_strings(server, from);
     if (rc == 0)
         rc = pool_meta_copy(server, from);

@@ -54,6 +54,31 @@ static void test_add_change_remove(void **state)
     pool_state_free(s);
 }
 
+/* set_list computes the digest anew: a member that is left behind makes another one. */
+static void test_every_member_is_taken_over(void **state)
+{
+    static const char *const full =
+        "{\"servers\":[{\"url\":\"http://1.1.1.1\",\"weight\":3,\"map_host\":true,"
+        "\"proxy_protocol\":2,\"max_requests\":7,\"check\":{\"path\":\"/up\"},"
+        "\"meta\":{\"a\":\"b\"}}]}";
+    static const char *const plain = "{\"servers\":[{\"url\":\"http://1.1.1.1\"}]}";
+    (void)state;
+    struct pool_state *s = pool_state_new();
+    struct pool_change change;
+    uint64_t id = add_server(s, "{\"url\":\"http://1.1.1.1\"}");
+    uint64_t digest = s->digest;
+    assert_int_equal(set_list(s, full, &change), 0);
+    assert_true(change.list_n == 1 && change.list[0].type == POOL_CHANGE_CHANGED);
+    pool_change_fini(&change);
+    const struct pool_server *server = pool_find_server(pool_default(s), id);
+    assert_true(server->weight == 3 && server->map_host && server->proxy_protocol == 2);
+    assert_true(server->max_requests == 7 && server->meta_n == 1);
+    assert_int_equal(set_list(s, plain, &change), 0);
+    pool_change_fini(&change);
+    assert_true(s->digest == digest);
+    pool_state_free(s);
+}
+
 /* Ids above the index of the entry go through a snapshot, and later ones differ from them. */
 static void test_ids(void **state)
 {
@@ -118,6 +143,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_add_change_remove),
+        cmocka_unit_test(test_every_member_is_taken_over),
         cmocka_unit_test(test_ids),
         cmocka_unit_test(test_refusals),
         cmocka_unit_test(test_out_of_memory),
