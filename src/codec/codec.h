@@ -66,9 +66,15 @@ enum codec_why {
     CODEC_FAILED     /* ours, or the other side's, fault */
 };
 
+/* How the peer's bytes have ended. */
+enum codec_eof {
+    CODEC_ENDED, /* as it meant it */
+    CODEC_CUT    /* by whoever: a body that ends with the connection may not be whole */
+};
+
 /* The first member of what a codec keeps of a stream. */
 struct codec_stream {
-    void *user; /* the owner's; NULL at first */
+    void *user; /* the owner's; NULL at first. Of HTTP/1's only stream always NULL */
 };
 
 struct codec;
@@ -101,7 +107,7 @@ struct codec_ops {
     /* Returns bytes consumed (0..in.len), never negative: errors come as RESET events. */
     size_t (*feed)(struct codec *c, struct span in);
     /* Did an event tell the owner of it? With many streams none does. */
-    bool (*eof)(struct codec *c);
+    bool (*eof)(struct codec *c, enum codec_eof how);
     void (*pause)(struct codec *c, struct codec_stream *st, bool paused);
     /* Upper bound of the own bytes that send_head (or, for trailers, send_end) of this message
      * takes; for codec_send_room. Trailers that find no room are left out. */
@@ -181,9 +187,9 @@ static inline size_t codec_feed(struct codec *c, struct span in)
 {
     return c->ops->feed(c, in);
 }
-static inline bool codec_eof(struct codec *c)
+static inline bool codec_eof(struct codec *c, enum codec_eof how)
 {
-    return c->ops->eof(c);
+    return c->ops->eof(c, how);
 }
 static inline void codec_pause(struct codec *c, struct codec_stream *st, bool paused)
 {

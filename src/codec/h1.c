@@ -10,8 +10,10 @@ struct h1_shared *h1_shared_new(unsigned max)
 {
     struct h1_shared *s = fault_malloc(sizeof(*s));
 
-    if (s != NULL)
-        slab_init(&s->slab, "h1", sizeof(struct h1), max);
+    if (s == NULL)
+        return NULL;
+    s->stream.user = NULL;
+    slab_init(&s->slab, "h1", sizeof(struct h1), max);
     return s;
 }
 
@@ -64,18 +66,16 @@ static void next_message(struct codec *c, struct codec_stream *st)
     h->line_start = 0;
     h->looked = 0;
     h->line_n = 0;
-    h->stream.user = NULL;
 }
 
 static struct codec_stream *open_stream(struct codec *c, void *user)
 {
     struct h1 *h = h1_from(c);
 
-    MUST(h->role == CODEC_CLIENT);
+    MUST(h->role == CODEC_CLIENT && user == NULL);
     if (h->writing != H1_WRITE_HEAD || h->reading != H1_READ_HEAD)
         return NULL;
-    h->stream.user = user;
-    return &h->stream;
+    return &h->shared->stream;
 }
 
 static void close_after(struct codec *c)

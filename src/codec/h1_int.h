@@ -56,12 +56,12 @@ enum h1_flag {
 struct h1_shared {
     struct msg msg; /* first: it is what each head goes through */
     struct msg_field fields[MSG_FIELDS_MAX];
+    struct codec_stream stream; /* the only one of each, which nobody keeps anything of */
     struct slab slab;
 };
 
 struct h1 {
     struct codec codec;         /* first: the two are cast into each other */
-    struct codec_stream stream; /* the only one */
     struct h1_shared *shared;
     const struct codec_limits *limits;
     union {
@@ -85,7 +85,7 @@ struct h1 {
     uint8_t writing; /* enum h1_writing */
     uint8_t framing; /* writer: enum msg_body */
 };
-_Static_assert(sizeof(struct h1) <= 80, "each idle connection has one: worker/client.h");
+_Static_assert(sizeof(struct h1) <= 72, "each idle connection has one: worker/client.h");
 
 /* Why a message is refused: becomes a RESET event. */
 struct h1_fault {
@@ -133,13 +133,13 @@ int64_t h1_read_section(struct h1 *h, struct span in, enum h1_section section,
 void h1_read_move(struct h1 *h, enum h1_reading next, const char *why);
 static inline void h1_read_emit(struct h1 *h, struct event *ev)
 {
-    ev->stream = &h->stream;
+    ev->stream = &h->shared->stream;
     h->codec.up->event(&h->codec, ev);
 }
 void h1_read_end(struct h1 *h); /* state END, then the END event */
 void h1_read_reset(struct h1 *h, const struct h1_fault *fault); /* state DEAD, then RESET */
 size_t h1_read_feed(struct codec *c, struct span in);
-bool h1_read_eof(struct codec *c);
+bool h1_read_eof(struct codec *c, enum codec_eof how);
 
 /* h1_body.c: one step each over the bytes given; return how many were consumed. */
 size_t h1_body_length(struct h1 *h, struct span in);

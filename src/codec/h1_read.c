@@ -348,12 +348,14 @@ size_t h1_read_feed(struct codec *c, struct span in)
     return taken;
 }
 
-bool h1_read_eof(struct codec *c)
+bool h1_read_eof(struct codec *c, enum codec_eof how)
 {
     struct h1 *h = h1_from(c);
     struct h1_fault fault = {WERR_EOF, 400, "connection closed within the message"};
     switch (h->reading) {
     case H1_READ_CLOSE:
+        if (how == CODEC_CUT)
+            break;
         h1_read_end(h);
         return true;
     case H1_READ_END:

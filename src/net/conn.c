@@ -2,6 +2,7 @@
 
 #include "base/fsm.h"
 #include "net/conn_int.h"
+#include "net/tlsio.h"
 
 static const struct fsm_state conn_states[CONN_STATES] = {
     [CONN_NEW] = {"NEW", FSM_TO(CONN_TLS) | FSM_TO(CONN_OPEN) | FSM_TO(CONN_CLOSED)},
@@ -147,6 +148,7 @@ int conn_shared_init(struct conn_shared *s, struct loop *loop)
     s->codecs = NULL;
     s->queue_budget_bytes = s->queued_bytes = 0;
     s->queued_gauge = NULL;
+    s->tls = NULL;
     if (rc == 0) {
         s->store = bufq_store_new(STORE_KEEP_BYTES);
         s->hold = conn_hold_new(loop);
@@ -165,6 +167,7 @@ void conn_shared_fini(struct conn_shared *s)
 {
     loop_set_after(s->loop, NULL, NULL);
     conn_hold_free(s->hold);
+    conn_tls_free(s->tls);
     outv_fini(&s->outv);
     codec_shared_free(s->codecs);
     bufq_store_free(s->store);
@@ -188,6 +191,14 @@ static void on_connect(struct sock *s, int error)
     c->ops->on_open(c, error);
     if (error < 0)
         conn_close(c, CONN_CLOSE_NOW);
+}
+
+static void on_connect_tls(struct sock *s, int error)
+{
+    if (error < 0)
+        on_connect(s, error);
+    else
+        conn_tls_begin_client(conn_from_sock(s));
 }
 
 static void on_hangup(struct sock *s, int error)
@@ -218,6 +229,7 @@ static void on_closed(struct sock *s)
     bufq_fini(&c->in, c->shared->store);
     bufq_fini(&c->out, c->shared->store);
     codec_free(c->codec);
+    tlsio_free(c->tls);
     c->codec = NULL;
     c->magic = 0;
     c->ops->on_closed(c);
@@ -229,6 +241,16 @@ static const struct sock_ops conn_sock_ops = {
     .on_recv = conn_on_recv,
     .on_send = conn_on_send,
     .on_connect = on_connect,
+    .on_hangup = on_hangup,
+    .on_fin = on_fin,
+    .on_closed = on_closed,
+};
+
+/* Nothing goes past the codec there. */
+static const struct sock_ops conn_tls_sock_ops = {
+    .on_recv = conn_tls_on_recv,
+    .on_send = conn_on_send,
+    .on_connect = on_connect_tls,
     .on_hangup = on_hangup,
     .on_fin = on_fin,
     .on_closed = on_closed,
@@ -255,6 +277,7 @@ static int conn_init(struct conn *c, struct conn_shared *shared, const struct co
     if (codec == NULL)
         return WERR_NOMEM;
     c->codec = codec;
+    c->tls = NULL;
     c->codec->up = &conn_codec_ops;
     c->codec->owner = c;
     c->magic = CONN_MAGIC;
@@ -273,21 +296,58 @@ static int conn_init(struct conn *c, struct conn_shared *shared, const struct co
     return 0;
 }
 
+static int take(struct conn *c, const struct conn_ops *ops, struct accepted *a,
+                const struct sock_ops *sock_ops, struct codec *codec, struct conn_shared *shared)
+{
+    const int rc = conn_init(c, shared, ops, codec);
+
+    if (rc < 0)
+        return rc;
+    accepted_take(a, &c->sock, sock_ops);
+    sock_bound(&c->sock);
+    return 0;
+}
+
 int conn_accept(struct conn *c, struct conn_shared *shared, const struct conn_ops *ops,
                 struct accepted *a, enum codec_protocol protocol,
                 const struct codec_limits *limits)
 {
-    int rc =
-        conn_init(c, shared, ops, codec_new(shared->codecs, protocol, CODEC_SERVER, limits));
+    const int rc = take(c, ops, a, &conn_sock_ops,
+                        codec_new(shared->codecs, protocol, CODEC_SERVER, limits), shared);
 
     if (rc < 0)
         return rc;
-    accepted_take(a, &c->sock, &conn_sock_ops);
-    sock_bound(&c->sock);
     begin(c, "accepted");
     if (ops->on_open != NULL)
         ops->on_open(c, 0);
     return 0;
+}
+
+int conn_accept_tls(struct conn *c, struct conn_shared *shared, const struct conn_ops *ops,
+                    struct accepted *a, enum codec_protocol protocol,
+                    const struct codec_limits *limits)
+{
+    const int rc = take(c, ops, a, &conn_tls_sock_ops,
+                        codec_new(shared->codecs, protocol, CODEC_SERVER, limits), shared);
+
+    if (rc == 0)
+        conn_tls_accept(c);
+    return rc;
+}
+
+/* 1: connected at once; 0: on_connect comes. */
+static int connect_to(struct conn *c, const struct addr *to, const struct sock_ops *sock_ops)
+{
+    const int rc = sock_connect(c->shared->loop, &c->sock, sock_ops, to);
+
+    c->flags |= CONN_ASKS;
+    if (rc < 0 && rc != WERR_AGAIN) {
+        codec_free(c->codec);
+        c->magic = 0;
+        return rc;
+    }
+    sock_bound(&c->sock);
+    return rc == 0;
 }
 
 int conn_connect(struct conn *c, struct conn_shared *shared, const struct conn_ops *ops,
@@ -297,26 +357,35 @@ int conn_connect(struct conn *c, struct conn_shared *shared, const struct conn_o
     int rc =
         conn_init(c, shared, ops, codec_new(shared->codecs, protocol, CODEC_CLIENT, limits));
 
-    if (rc < 0)
-        return rc;
-    c->flags |= CONN_ASKS;
-    rc = sock_connect(shared->loop, &c->sock, &conn_sock_ops, to);
-    if (rc < 0 && rc != WERR_AGAIN) {
-        codec_free(c->codec);
-        c->magic = 0;
-        return rc;
-    }
-    sock_bound(&c->sock);
-    if (rc == WERR_AGAIN)
-        return 0;
-    begin(c, "connected at once");
-    return 0;
+    if (rc == 0)
+        rc = connect_to(c, to, &conn_sock_ops);
+    if (rc == 1)
+        begin(c, "connected at once");
+    return rc < 0 ? rc : 0;
+}
+
+int conn_connect_tls(struct conn *c, struct conn_shared *shared, const struct conn_ops *ops,
+                     const struct addr *to, enum codec_protocol protocol,
+                     const struct codec_limits *limits)
+{
+    int rc =
+        conn_init(c, shared, ops, codec_new(shared->codecs, protocol, CODEC_CLIENT, limits));
+
+    if (rc == 0)
+        rc = connect_to(c, to, &conn_tls_sock_ops);
+    if (rc == 1)
+        conn_tls_begin_client(c);
+    return rc < 0 ? rc : 0;
 }
 
 static void close_sock(struct conn *c, bool abort_it, const char *why)
 {
     MUST(!c->held);
     timer_stop(loop_timers(c->shared->loop), &c->timer);
+    if (c->state == CONN_TLS && c->tls == NULL)
+        conn_tls_leave_line(c);
+    else if (c->tls != NULL && c->state > CONN_TLS && !abort_it)
+        conn_tls_say_bye(c);
     if (c->shared->outv_owner == c) {
         outv_clear(&c->shared->outv);
         c->shared->outv_owner = NULL;
@@ -378,6 +447,8 @@ void conn_finish_flush(struct conn *c)
         conn_begin_settling(c);
         return;
     }
+    if (c->tls != NULL && !conn_tls_end(c))
+        return; /* again when that has gone out */
     /* Unread bytes make of close a reset, which could overtake the response's end. */
     bool lingers = (c->flags & CONN_LINGERS) || sock_has_more(&c->sock);
     /* There is nothing to wait for from a peer that has ended. */

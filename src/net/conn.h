@@ -56,6 +56,9 @@
 
 struct conn;
 struct conn_hold;
+struct conn_tls;
+struct tlsio;
+struct tls_context;
 
 enum conn_state {
     CONN_NEW,
@@ -104,6 +107,7 @@ struct conn_shared {
     struct conn *pending;    /* to be looked at after the present callback */
     struct conn_hold *hold;  /* what goes out at the end of the turn */
     struct codec_shared *codecs;
+    struct conn_tls *tls; /* NULL: nobody speaks TLS yet (conn_use_tls) */
     size_t queue_budget_bytes; /* 0: none */
     size_t queued_bytes;       /* held by queues, as of the last callback */
     uint64_t *queued_gauge;    /* tells others so (statistics); may be NULL */
@@ -115,6 +119,12 @@ struct conn_ops {
      * NULL for accepted ones. */
     void (*on_open)(struct conn *c, int error);
     void (*on_event)(struct conn *c, struct event *ev);
+    /* A handshake begins: with which certificates and settings? NULL: no memory. Only of conns
+     * with TLS. */
+    struct tls_context *(*tls_context)(struct conn *c);
+    /* Whom the conn that asks wants to find there, by name; NULL: an address. Only with
+     * conn_connect_tls. */
+    const char *(*tls_name)(struct conn *c);
     /* After conn_expect_prologue: all bytes received so far. Returns how many were the prologue
      * (the codec gets the rest, and this is not called again), 0 when more must come, or < 0
      * after having closed. May be NULL. */
@@ -157,7 +167,8 @@ enum conn_flag {
     CONN_SENT = 1U << 3,     /* the kernel has taken a byte of the present message */
     CONN_SPLICED = 1U << 4,  /* of the present message something was */
     CONN_ASKS = 1U << 5,     /* made by conn_connect: sends requests */
-    CONN_RESETS = 1U << 6    /* FLUSHING ends in SETTLING */
+    CONN_RESETS = 1U << 6,   /* FLUSHING ends in SETTLING */
+    CONN_CUT = 1U << 7       /* TLS: the peer's end came without its close_notify */
 };
 
 struct conn {
@@ -172,6 +183,7 @@ struct conn {
     struct conn_shared *shared;
     const struct conn_ops *ops;
     struct codec *codec;
+    struct tlsio *tls; /* NULL: bytes are plain, or the ClientHello is not whole yet */
     struct bufq in, out;
     struct timer timer; /* the owner's while it is open (conn_timer_set), then for what leads to
                            CLOSED */
@@ -201,6 +213,20 @@ int conn_accept(struct conn *c, struct conn_shared *shared, const struct conn_op
 int conn_connect(struct conn *c, struct conn_shared *shared, const struct conn_ops *ops,
                  const struct addr *to, enum codec_protocol protocol,
                  const struct codec_limits *limits) MUST_USE;
+
+/* The same of a client that speaks TLS: on_open comes after its handshake, which takes as long
+ * as the owner's timer lets it; on_gone before that: the handshake has failed. After
+ * conn_use_tls. */
+int conn_accept_tls(struct conn *c, struct conn_shared *shared, const struct conn_ops *ops,
+                    struct accepted *a, enum codec_protocol protocol,
+                    const struct codec_limits *limits) MUST_USE;
+/* Once, before the first TLS of the process: memory that all its conns share. WERR_NOMEM. */
+int conn_use_tls(struct conn_shared *s) MUST_USE;
+
+/* As conn_connect; on_open comes after the handshake. */
+int conn_connect_tls(struct conn *c, struct conn_shared *shared, const struct conn_ops *ops,
+                     const struct addr *to, enum codec_protocol protocol,
+                     const struct codec_limits *limits) MUST_USE;
 
 /* Right after conn_accept: something stands before the first message (a PROXY header). */
 void conn_expect_prologue(struct conn *c);

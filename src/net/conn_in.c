@@ -28,11 +28,11 @@ void conn_expect_prologue(struct conn *c)
     c->feeding = FEEDING_PROLOGUE;
 }
 
-static size_t take_prologue(struct conn *c, struct span in)
+size_t conn_take_prologue(struct conn *c, struct span in)
 {
     int64_t n = c->ops->on_prologue(c, in);
 
-    if (n <= 0 || c->state != CONN_OPEN)
+    if (n <= 0 || !conn_is_open(c))
         return 0;
     MUST((size_t)n <= in.len);
     c->feeding = FEEDING_IDLE;
@@ -46,7 +46,7 @@ static size_t feed(struct conn *c, struct span in)
     size_t used = 0;
 
     if (c->feeding == FEEDING_PROLOGUE) {
-        used = take_prologue(c, in);
+        used = conn_take_prologue(c, in);
         if (used == 0 || used == in.len)
             return used;
     }
@@ -63,7 +63,8 @@ static size_t feed(struct conn *c, struct span in)
 static void tell_eof(struct conn *c)
 {
     c->flags &= (uint8_t)~CONN_PEER_EOF;
-    if (!codec_eof(c->codec) && c->state == CONN_OPEN)
+    if (!codec_eof(c->codec, c->flags & CONN_CUT ? CODEC_CUT : CODEC_ENDED) &&
+        c->state == CONN_OPEN)
         c->ops->on_gone(c, WERR_EOF);
 }
 
@@ -95,9 +96,9 @@ void conn_feed_queue(struct conn *c)
 }
 
 /* Bytes that find no room are a hole: nothing more may be read behind it. */
-static bool keep(struct conn *c, struct span rest)
+bool conn_keep(struct conn *c, struct span rest)
 {
-    if (rest.len == 0 || c->state != CONN_OPEN)
+    if (rest.len == 0 || !conn_is_open(c))
         return true;
     int rc = bufq_push(&c->in, c->shared->store, rest, CONN_IN_MAX_BYTES);
     if (rc == 0)
@@ -109,15 +110,15 @@ static bool keep(struct conn *c, struct span rest)
 
 static void keep_rest(struct conn *c, struct span rest)
 {
-    if (rest.len > 0 && keep(c, rest))
+    if (rest.len > 0 && conn_keep(c, rest))
         tell_unread(c);
 }
 
-static void receive(struct conn *c, struct span bytes)
+void conn_receive(struct conn *c, struct span bytes)
 {
     if (bufq_len(&c->in) == 0)
         keep_rest(c, span_skip(bytes, feed(c, bytes)));
-    else if (keep(c, bytes))
+    else if (conn_keep(c, bytes))
         conn_feed_queue(c);
 }
 
@@ -137,7 +138,7 @@ void conn_on_recv(struct sock *s, struct span bytes, int error)
         return;
     }
     if (bytes.len > 0) {
-        receive(c, bytes);
+        conn_receive(c, bytes);
         return;
     }
     c->flags |= CONN_PEER_EOF;

@@ -36,6 +36,12 @@ void conn_settle(struct conn *c);
 /* conn_in.c */
 void conn_on_recv(struct sock *s, struct span bytes, int error);
 extern const struct codec_owner_ops conn_codec_ops;
+/* The owner looks at what comes first; bytes that were its. 0: more must come, or c is closed. */
+size_t conn_take_prologue(struct conn *c, struct span in);
+/* Into the in queue. false: no room, and c is broken. */
+bool conn_keep(struct conn *c, struct span rest);
+/* Plain bytes have come. */
+void conn_receive(struct conn *c, struct span bytes);
 /* Feeds what waits in the in queue, tells the end when it is due. */
 void conn_feed_queue(struct conn *c);
 
@@ -65,6 +71,21 @@ static inline void conn_send_held(struct conn *c)
 /* Nothing can be sent to c any more. */
 void conn_drop_held(struct conn *c);
 
+/* conn_tls.c */
+void conn_tls_free(struct conn_tls *k); /* NULL allowed */
+void conn_tls_accept(struct conn *c);
+/* The socket is connected. */
+void conn_tls_begin_client(struct conn *c);
+void conn_tls_on_recv(struct sock *s, struct span bytes, int error);
+/* As records, with close_notify behind them if they are the last. < 0: to be broken with. */
+int conn_tls_send(struct conn *c, const struct iovec *iov, unsigned n, bool is_last) MUST_USE;
+/* close_notify, unless it was said. false: it has not all gone out yet. */
+bool conn_tls_end(struct conn *c);
+/* The same of a conn that closes now, as far as the peer takes it. */
+void conn_tls_say_bye(struct conn *c);
+/* Of one that may wait for its handshake. */
+void conn_tls_leave_line(struct conn *c);
+
 /* conn_splice.c */
 struct sock *conn_splice_target(struct sock *s, size_t *max);
 void conn_on_spliced(struct sock *s, struct sock *to, size_t n, struct span left, int error);
@@ -85,6 +106,8 @@ static inline bool conn_can_send(const struct conn *c)
 }
 /* Makes the shared outv this conn's, with room for one more group of pieces. */
 struct outv *conn_claim(struct conn *c, size_t own_bytes, unsigned pieces);
+/* Sends, or queues behind what waits, bytes that are for the socket. */
+int conn_push_out(struct conn *c, const struct iovec *iov, unsigned n, size_t bytes) MUST_USE;
 /* Sends these bytes, queues what is not taken, and does what is due when all is sent. */
 void conn_send_out(struct conn *c, const struct iovec *iov, unsigned n, size_t bytes);
 /* The outv is to be free for another: c's output goes out, now or at the end of the turn. */

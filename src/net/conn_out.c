@@ -101,7 +101,7 @@ void conn_set_congested(struct conn *c)
         c->ops->on_congested(c);
 }
 
-static int push_out(struct conn *c, const struct iovec *iov, unsigned n, size_t bytes)
+int conn_push_out(struct conn *c, const struct iovec *iov, unsigned n, size_t bytes)
 {
     int64_t taken = 0;
 
@@ -122,6 +122,8 @@ static int push_out(struct conn *c, const struct iovec *iov, unsigned n, size_t 
 
 static void finish_shut(struct conn *c)
 {
+    if (c->tls != NULL && !conn_tls_end(c))
+        return; /* again when that has gone out */
     conn_set_sending(c, SENDING_ENDED, "all sent");
     sock_shutdown(&c->sock);
 }
@@ -139,11 +141,15 @@ void conn_send_out(struct conn *c, const struct iovec *iov, unsigned n, size_t b
 {
     int rc = 0;
 
+    const bool is_last =
+        (c->state == CONN_FLUSHING && !(c->flags & CONN_RESETS)) || c->sending == SENDING_LAST;
+
     MUST(!c->held);
-    if ((c->state == CONN_FLUSHING && !(c->flags & CONN_RESETS)) || c->sending == SENDING_LAST)
+    if (is_last)
         sock_fin_follows(&c->sock);
     if (bytes > 0 && !conn_is_broken(c))
-        rc = push_out(c, iov, n, bytes);
+        rc = c->tls != NULL ? conn_tls_send(c, iov, n, is_last)
+                            : conn_push_out(c, iov, n, bytes);
     if (rc < 0)
         conn_break(c, rc);
     else if (c->state == CONN_FLUSHING && bufq_len(&c->out) == 0)

@@ -48,7 +48,7 @@ struct client {
     uint8_t state; /* enum client_state */
 };
 
-_Static_assert(sizeof(struct client) <= 216, "with a codec of HTTP/1 no more than 300 bytes");
+_Static_assert(sizeof(struct client) <= 224, "with a codec of HTTP/1 no more than 300 bytes");
 _Static_assert(offsetof(struct client, stream) == sizeof(struct conn), "STREAM_ONE");
 _Static_assert(sizeof(struct streams) <= sizeof(struct stream), "many cost HTTP/1 nothing");
 

@@ -89,9 +89,10 @@ static void pause_stream(struct codec *c, struct codec_stream *st, bool paused)
 /* ---- the connection ---- */
 
 /* Its streams end with it, as the owner knows. */
-static bool eof(struct codec *c)
+static bool eof(struct codec *c, enum codec_eof how)
 {
     (void)c;
+    (void)how;
     return false;
 }
 

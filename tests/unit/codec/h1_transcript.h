@@ -254,7 +254,7 @@ static inline void h1_run_feed(struct h1_run *r, struct span data, size_t max_st
         h1_run_offer(r, data.ptr, &at, have);
     }
     if (!r->has_ended)
-        codec_eof(r->codec);
+        codec_eof(r->codec, CODEC_ENDED);
     if (r->in_body)
         h1_run_addf(r, "\n");
     if (at < data.len && !r->is_brief)

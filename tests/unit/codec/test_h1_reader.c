@@ -243,7 +243,7 @@ static void test_answer_without_a_request(void **state)
     (void)state;
     struct h1_run r;
     h1_run_init(&r, h1_codecs, CODEC_CLIENT, &codec_limits_response);
-    codec_eof(r.codec);
+    codec_eof(r.codec, CODEC_ENDED);
     assert_string_equal(r.text, "");
     assert_int_equal(codec_feed(r.codec, SPAN("HTTP/1.1 200 OK\r\n\r\n")), 0);
     assert_string_equal(r.text, "RESET 0 malformed: response without a request\n");

@@ -200,7 +200,7 @@ static void run_early_switch(enum msg_body body, const char *part, const char *e
     check_written(&r, "raw");
     codec_send_end(r.codec, NULL, NULL, &r.out);
     check_written(&r, "");
-    codec_eof(r.codec);
+    codec_eof(r.codec, CODEC_ENDED);
     assert_string_equal(r.text, SWITCHED_HEAD "BODY early\nEND\nCLOSE\n");
     h1_run_fini(&r);
 }
@@ -250,7 +250,7 @@ static void run_switch_while_reading(const char *head, const char *first, const 
     feed(&r, rest);
     r.has_ended = false;
     feed(&r, "GET / HTTP/1.1\r\n\r\n");
-    codec_eof(r.codec);
+    codec_eof(r.codec, CODEC_ENDED);
     assert_string_equal(r.text, want);
     assert_false(codec_can_reuse(r.codec));
     h1_run_fini(&r);

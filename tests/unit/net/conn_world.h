@@ -15,11 +15,13 @@
 #include "http/reply.h"
 #include "net/conn.h"
 #include "net/loop_sim.h"
+#include "world_tls.h"
 
 enum { GOT_MAX = 4 * 1024 * 1024, BIG_BYTES = 1024 * 1024 };
 
 struct raw {
     struct sock sock;
+    struct tlsio *tls; /* NULL: bare */
     char *got;
     size_t n;
     bool has_fin, has_reset;
@@ -49,6 +51,54 @@ static struct world *world_now;
 
 /* ---- raw ---- */
 
+static inline void raw_keep(struct raw *r, struct span bytes)
+{
+    assert_true(r->n + bytes.len < GOT_MAX);
+    if (bytes.len > 0)
+        memcpy(r->got + r->n, bytes.ptr, bytes.len);
+    r->n += bytes.len;
+    r->got[r->n] = '\0';
+}
+
+#ifdef WORLD_TLS
+static inline void raw_send_records(struct raw *r)
+{
+    struct span out = tlsio_output(r->tls);
+    struct iovec iov = {(void *)(uintptr_t)out.ptr, out.len};
+
+    if (out.len > 0)
+        assert_int_equal(sock_send(&r->sock, &iov, 1), out.len);
+    tlsio_output_taken(r->tls);
+}
+
+static inline void raw_take_records(struct raw *r, struct span bytes)
+{
+    struct span plain = SPAN_NONE;
+
+    tlsio_give(r->tls, bytes);
+    if (tlsio_state(r->tls) == TLSIO_HANDSHAKE && tlsio_handshake(r->tls) == WERR_AGAIN) {
+        raw_send_records(r);
+        return;
+    }
+    do {
+        assert_int_equal(tlsio_read(r->tls, &plain), 0);
+        raw_keep(r, plain);
+    } while (plain.len > 0);
+    raw_send_records(r);
+}
+#endif
+
+static inline void raw_take(struct raw *r, struct span bytes)
+{
+#ifdef WORLD_TLS
+    if (r->tls != NULL && bytes.len > 0) {
+        raw_take_records(r, bytes);
+        return;
+    }
+#endif
+    raw_keep(r, bytes);
+}
+
 static inline void raw_on_recv(struct sock *s, struct span bytes, int error)
 {
     struct raw *r = (struct raw *)s;
@@ -57,11 +107,7 @@ static inline void raw_on_recv(struct sock *s, struct span bytes, int error)
         r->has_reset = true;
     else if (bytes.len == 0)
         r->has_fin = true;
-    assert_true(r->n + bytes.len < GOT_MAX);
-    if (bytes.len > 0)
-        memcpy(r->got + r->n, bytes.ptr, bytes.len);
-    r->n += bytes.len;
-    r->got[r->n] = '\0';
+    raw_take(r, bytes);
 }
 
 static inline void raw_on_send(struct sock *s, int error)
@@ -74,6 +120,13 @@ static inline void raw_on_connect(struct sock *s, int error)
 {
     assert_int_equal(error, 0);
     sock_recv_start(s);
+#ifdef WORLD_TLS
+    struct raw *r = (struct raw *)s;
+
+    r->tls = tlsio_new_client(world_tls.shared, world_tls.client, "w.example");
+    assert_int_equal(tlsio_handshake(r->tls), WERR_AGAIN);
+    raw_send_records(r);
+#endif
 }
 
 static inline void raw_on_hangup(struct sock *s, int error)
@@ -99,7 +152,24 @@ static inline void raw_send(struct raw *r, const char *bytes, size_t n)
 {
     struct iovec iov = {(void *)(uintptr_t)bytes, n};
 
+#ifdef WORLD_TLS
+    if (r->tls != NULL) {
+        assert_int_equal(tlsio_write(r->tls, &iov, 1), 0);
+        raw_send_records(r);
+        return;
+    }
+#endif
     assert_int_equal(sock_send(&r->sock, &iov, 1), n);
+}
+
+/* No more will come. */
+static inline void raw_shut(struct raw *r)
+{
+#ifdef WORLD_TLS
+    tlsio_shut(r->tls);
+    raw_send_records(r);
+#endif
+    sock_shutdown(&r->sock);
 }
 
 /* ---- the conn's owner ---- */
@@ -216,6 +286,10 @@ static inline void side_on_closed(struct conn *c)
 static const struct conn_ops side_ops = {
     .on_open = side_on_open,
     .on_event = side_on_event,
+#ifdef WORLD_TLS
+    .tls_context = world_tls_context,
+    .tls_name = world_tls_name,
+#endif
     .on_gone = side_on_gone,
     .on_congested = side_on_congested,
     .on_drained = side_on_drained,
@@ -234,10 +308,13 @@ static inline void on_accept(struct sock *s, struct accepted *a)
     if (w->takes) {
         accepted_take(a, &w->takes->sock, &raw_ops);
         sock_recv_start(&w->takes->sock);
+#ifdef WORLD_TLS
+        w->takes->tls = tlsio_new_server(world_tls.shared, world_tls.server);
+#endif
         return;
     }
-    w->accept_rc =
-        conn_accept(&w->side.conn, &w->shared, &side_ops, a, CODEC_H1, &codec_limits_request);
+    w->accept_rc = (WORLD_IS_TLS ? conn_accept_tls : conn_accept)(
+        &w->side.conn, &w->shared, &side_ops, a, CODEC_H1, &codec_limits_request);
 }
 
 static const struct sock_ops listener_ops = {.on_accept = on_accept,
@@ -261,6 +338,10 @@ static inline struct world *world_open(const struct loop_sim_faults *faults)
     w->far.got = calloc(1, GOT_MAX);
     assert_true(w->loop && w->raw.got && w->far.got);
     assert_int_equal(conn_shared_init(&w->shared, w->loop), 0);
+#ifdef WORLD_TLS
+    world_tls_init();
+    assert_int_equal(conn_use_tls(&w->shared), 0);
+#endif
     w->at = (struct addr){.family = AF_INET, .port = 80, .ip = {10, 0, 0, 1}};
     sock_accept_start(w->loop, &w->listener, &listener_ops, loop_sim_listen(w->loop, &w->at));
     return w;
@@ -281,9 +362,10 @@ static inline struct world *world_serve(void)
 
 static inline void connect_side(struct world *w, struct side *s)
 {
-    assert_int_equal(
-        conn_connect(&s->conn, &w->shared, &side_ops, &w->at, CODEC_H1, &codec_limits_response),
-        0);
+    assert_int_equal((WORLD_IS_TLS ? conn_connect_tls : conn_connect)(
+                         &s->conn, &w->shared, &side_ops, &w->at, CODEC_H1,
+                         &codec_limits_response),
+                     0);
     run_ms(w, 1);
 }
 
@@ -313,6 +395,11 @@ static inline void world_end(struct world *w)
     assert_int_equal(loop_sim_open_n(w->loop), 0);
     conn_shared_fini(&w->shared);
     loop_free(w->loop);
+#ifdef WORLD_TLS
+    tlsio_free(w->raw.tls);
+    tlsio_free(w->far.tls);
+    world_tls_fini();
+#endif
     free(w->raw.got);
     free(w->far.got);
     free(w);

@@ -77,7 +77,7 @@ static void test_ends(void **state)
         struct world *w = world_serve();
 
         say(w, cases[i].said);
-        sock_shutdown(&w->raw.sock);
+        raw_shut(&w->raw);
         run_ms(w, 2);
         assert_string_equal(w->side.log, cases[i].log);
         world_end(w);
@@ -92,7 +92,7 @@ static void test_end_after_a_request(void **state)
     (void)state;
     w->side.answers = true;
     raw_send(&w->raw, GET("/1") GET("/2"), 2 * strlen(GET("/1")));
-    sock_shutdown(&w->raw.sock);
+    raw_shut(&w->raw);
     run_ms(w, 2);
     assert_string_equal(w->side.log, "head=/1 end head=/2 end gone=eof closed ");
     assert_string_equal(w->raw.got, OK_ANSWER OK_ANSWER);
@@ -169,7 +169,7 @@ static void test_calls(void **state)
     assert_string_equal(w->side.log, "INFO head=200 end ");
     assert_true(conn_can_reuse(&w->side.conn));
     conn_next(&w->side.conn);
-    sock_shutdown(&w->raw.sock);
+    raw_shut(&w->raw);
     run_ms(w, 2);
     assert_string_equal(w->side.log, "INFO head=200 end gone=eof closed ");
     world_end(w);
@@ -183,7 +183,7 @@ static void test_answer_until_close(void **state)
     ask(&w->side);
     say(w, "HTTP/1.1 200 OK\r\n\r\nhello");
     assert_string_equal(w->side.log, "head=200 ");
-    sock_shutdown(&w->raw.sock);
+    raw_shut(&w->raw);
     run_ms(w, 1);
     assert_string_equal(w->side.log, "head=200 end ");
     assert_int_equal(w->side.body_bytes, 5);
@@ -197,7 +197,7 @@ static void test_end_instead_of_an_answer(void **state)
 
     (void)state;
     ask(&w->side);
-    sock_shutdown(&w->raw.sock);
+    raw_shut(&w->raw);
     run_ms(w, 1);
     assert_string_equal(w->side.log, "reset=eof ");
     world_end(w);

@@ -1,0 +1,363 @@
+/* A conn that speaks TLS: what comes is decrypted before the codec sees it, and what goes out
+ * becomes records before the socket does. Records leave with the call that made them, so none
+ * gets to another peer.
+ *
+ * Handshakes are dear: one takes as long as a dozen requests. So those of a turn share a
+ * budget; who comes later waits in a line, and requests of open conns go on in between. */
+#include <stdlib.h>
+
+#include "base/fault.h"
+#include "net/conn_int.h"
+#include "net/tlsio.h"
+#include "net/tlsio_context.h"
+
+/* What handshakes may take of a turn, by their estimated costs (TLS-H2.md section 4), and how
+ * many may wait. */
+enum { TURN_BUDGET_US = 3000, LINE_MAX = 1024 };
+
+struct conn_tls {
+    struct loop *loop;
+    struct tlsio_shared *tlsio;
+    uint64_t turn_us; /* when the turn began … */
+    uint32_t spent_us; /* … and what handshakes took of it */
+    uint32_t first, waiting_n;
+    struct conn *line[LINE_MAX]; /* a ring; NULL: has left */
+    struct timer next_turn;
+};
+
+/* ---- of a process ---- */
+
+static void begin_server(struct conn *c);
+
+static struct conn *next_in_line(struct conn_tls *k)
+{
+    struct conn *c = k->line[k->first];
+
+    MUST(k->waiting_n > 0);
+    k->first = (k->first + 1) % LINE_MAX;
+    k->waiting_n--;
+    return c;
+}
+
+static bool has_budget(const struct conn_tls *k)
+{
+    return k->turn_us != loop_now_us(k->loop) || k->spent_us < TURN_BUDGET_US;
+}
+
+static void spend(struct conn_tls *k, uint32_t us)
+{
+    if (k->turn_us != loop_now_us(k->loop))
+        k->spent_us = 0;
+    k->turn_us = loop_now_us(k->loop);
+    k->spent_us += us;
+}
+
+static void on_next_turn(struct timer *t)
+{
+    struct conn_tls *k = (struct conn_tls *)((char *)t - offsetof(struct conn_tls, next_turn));
+
+    while (k->waiting_n > 0 && has_budget(k)) {
+        struct conn *c = next_in_line(k);
+
+        if (c == NULL)
+            continue;
+        sock_recv_start(&c->sock);
+        begin_server(c);
+    }
+    if (k->waiting_n > 0)
+        loop_timer_in(k->loop, &k->next_turn, 0);
+}
+
+int conn_use_tls(struct conn_shared *s)
+{
+    if (s->tls != NULL)
+        return 0;
+    struct conn_tls *k = fault_malloc(sizeof(*k));
+
+    if (k == NULL)
+        return WERR_NOMEM;
+    k->loop = s->loop;
+    k->tlsio = tlsio_shared_new(LOOP_SCRATCH_BYTES);
+    k->turn_us = 0;
+    k->spent_us = k->first = k->waiting_n = 0;
+    timer_init(&k->next_turn, on_next_turn);
+    if (k->tlsio == NULL) {
+        free(k);
+        return WERR_NOMEM;
+    }
+    s->tls = k;
+    return 0;
+}
+
+void conn_tls_free(struct conn_tls *k)
+{
+    if (k == NULL)
+        return;
+    timer_stop(loop_timers(k->loop), &k->next_turn);
+    tlsio_shared_free(k->tlsio);
+    free(k);
+}
+
+/* ---- sending ---- */
+
+static int send_records(struct conn *c)
+{
+    struct span out = tlsio_output(c->tls);
+    struct iovec iov = {(void *)out.ptr, out.len};
+    const int rc = out.len > 0 && !conn_is_broken(c) ? conn_push_out(c, &iov, 1, out.len) : 0;
+
+    tlsio_output_taken(c->tls);
+    return rc;
+}
+
+int conn_tls_send(struct conn *c, const struct iovec *iov, unsigned n, bool is_last)
+{
+    const int made = tlsio_write(c->tls, iov, n);
+
+    if (made == 0 && is_last)
+        tlsio_shut(c->tls);
+    const int sent = send_records(c);
+
+    return made < 0 ? made : sent;
+}
+
+bool conn_tls_end(struct conn *c)
+{
+    tlsio_shut(c->tls);
+    const int rc = send_records(c);
+
+    if (rc < 0)
+        conn_break(c, rc);
+    return rc == 0 && bufq_len(&c->out) == 0;
+}
+
+/* A conn that closes in good order says so, if the peer takes it at once. */
+void conn_tls_say_bye(struct conn *c)
+{
+    if (conn_is_broken(c) || bufq_len(&c->out) > 0)
+        return;
+    tlsio_shut(c->tls);
+    struct span out = tlsio_output(c->tls);
+    struct iovec iov = {(void *)out.ptr, out.len};
+
+    if (out.len > 0 && sock_send(&c->sock, &iov, 1) < 0)
+        conn_set_sending(c, SENDING_BROKEN, "the peer has gone");
+    tlsio_output_taken(c->tls);
+}
+
+/* ---- receiving ---- */
+
+/* Whoever connected hears that it could not; whoever was accepted is gone. */
+static void tell_gone(struct conn *c, int error)
+{
+    const bool asks = c->state == CONN_TLS && (c->flags & CONN_ASKS);
+
+    conn_drop_held(c);
+    if (!asks) {
+        c->ops->on_gone(c, error);
+        return;
+    }
+    c->ops->on_open(c, error);
+    conn_close(c, CONN_CLOSE_NOW);
+}
+
+/* An alert may be under way that explains it. */
+static void fail(struct conn *c, int error)
+{
+    if (c->tls != NULL)
+        (void)send_records(c);
+    tell_gone(c, error);
+}
+
+static void end_of_stream(struct conn *c)
+{
+    c->flags |= CONN_PEER_EOF;
+    if (!conn_is_stopped(c))
+        conn_feed_queue(c);
+}
+
+/* All of what came becomes plain, paused or not: it can't wait where it lies. What one read
+ * brought is handed on before the next one puts its own there. */
+static void decrypt(struct conn *c)
+{
+    struct span plain = SPAN_NONE;
+    int rc;
+
+    const bool was_open = tlsio_state(c->tls) == TLSIO_OPEN;
+
+    do {
+        rc = tlsio_read(c->tls, &plain);
+        const int sent = send_records(c);
+
+        if (sent < 0)
+            conn_break(c, sent);
+        if (plain.len > 0)
+            conn_receive(c, plain);
+        if (c->shared->outv_owner != NULL)
+            conn_end_output(c->shared->outv_owner);
+    } while (rc == 0 && plain.len > 0 && c->state == CONN_OPEN);
+    if (c->state != CONN_OPEN)
+        return;
+    if (rc < 0)
+        fail(c, rc);
+    else if (was_open && tlsio_state(c->tls) == TLSIO_ENDED)
+        end_of_stream(c);
+}
+
+static void open_up(struct conn *c)
+{
+    conn_move(c, CONN_OPEN, "handshake done");
+    if (c->ops->on_open != NULL)
+        c->ops->on_open(c, 0);
+}
+
+/* A step with what was lent. */
+static void go_on(struct conn *c)
+{
+    const int rc = tlsio_handshake(c->tls);
+
+    if (rc < 0 && rc != WERR_AGAIN) {
+        fail(c, rc);
+        return;
+    }
+    const int sent = send_records(c);
+
+    if (sent < 0) {
+        tell_gone(c, sent);
+        return;
+    }
+    if (rc == 0)
+        open_up(c);
+    if (c->state == CONN_OPEN)
+        decrypt(c);
+}
+
+/* The whole ClientHello is in the queue. */
+static void begin_server(struct conn *c)
+{
+    struct conn_tls *k = c->shared->tls;
+    struct tls_context *context = c->ops->tls_context(c);
+
+    spend(k, context != NULL ? tls_context_cost_us(context) : 0);
+    c->tls = context != NULL ? tlsio_new_server(k->tlsio, context) : NULL;
+    if (c->tls == NULL) {
+        c->ops->on_gone(c, WERR_NOMEM);
+        return;
+    }
+    struct bufq in = c->in; /* the codec's from now on */
+
+    bufq_init(&c->in);
+    tlsio_give(c->tls, bufq_peek(&in));
+    go_on(c);
+    bufq_fini(&in, c->shared->store);
+}
+
+static void wait_in_line(struct conn *c)
+{
+    struct conn_tls *k = c->shared->tls;
+
+    if (k->waiting_n == LINE_MAX) {
+        c->ops->on_gone(c, WERR_TOO_BIG);
+        return;
+    }
+    sock_recv_stop(&c->sock);
+    k->line[(k->first + k->waiting_n++) % LINE_MAX] = c;
+    loop_timer_in(k->loop, &k->next_turn, 0);
+}
+
+void conn_tls_leave_line(struct conn *c)
+{
+    struct conn_tls *k = c->shared->tls;
+
+    for (uint32_t i = 0; i < k->waiting_n; i++)
+        if (k->line[(k->first + i) % LINE_MAX] == c)
+            k->line[(k->first + i) % LINE_MAX] = NULL;
+}
+
+static void look_for_hello(struct conn *c)
+{
+    struct conn_tls *k = c->shared->tls;
+    const int64_t n = tlsio_gate(bufq_peek(&c->in));
+
+    if (n < 0)
+        c->ops->on_gone(c, (int)n);
+    else if (n > 0 && (k->waiting_n > 0 || !has_budget(k)))
+        wait_in_line(c);
+    else if (n > 0)
+        begin_server(c);
+}
+
+static void hear_first(struct conn *c, struct span bytes)
+{
+    if (!conn_keep(c, bytes))
+        return;
+    if (conn_is_in_prologue(c)) {
+        const size_t used = conn_take_prologue(c, bufq_peek(&c->in));
+
+        if (used == 0)
+            return;
+        bufq_drop(&c->in, c->shared->store, used);
+    }
+    look_for_hello(c);
+}
+
+void conn_tls_accept(struct conn *c)
+{
+    MUST(c->shared->tls != NULL && c->ops->tls_context != NULL);
+    conn_move(c, CONN_TLS, "accepted");
+    sock_recv_start(&c->sock);
+}
+
+void conn_tls_begin_client(struct conn *c)
+{
+    struct tls_context *context = c->ops->tls_context(c);
+
+    MUST(c->shared->tls != NULL);
+    conn_move(c, CONN_TLS, "connected");
+    if (context != NULL)
+        c->tls = tlsio_new_client(c->shared->tls->tlsio, context, c->ops->tls_name(c));
+    if (c->tls == NULL) {
+        fail(c, WERR_NOMEM);
+        return;
+    }
+    sock_recv_start(&c->sock);
+    go_on(c);
+}
+
+/* In the middle of a handshake there is nothing to be read any more. */
+static void on_end_of_peer(struct conn *c, int error)
+{
+    if (error < 0 || c->state == CONN_TLS) {
+        tell_gone(c, error < 0 ? error : WERR_EOF);
+        return;
+    }
+    if (tlsio_state(c->tls) == TLSIO_ENDED)
+        return; /* it has said so before */
+    c->flags |= CONN_CUT;
+    end_of_stream(c);
+}
+
+void conn_tls_on_recv(struct sock *s, struct span bytes, int error)
+{
+    struct conn *c = conn_from_sock(s);
+
+    conn_note_moved(c->shared, bytes.len);
+    if (!conn_is_open(c)) {
+        if (bytes.len == 0) /* lingering: the peer is done */
+            conn_close(c, CONN_CLOSE_NOW);
+        return;
+    }
+    if (error < 0 || bytes.len == 0) {
+        on_end_of_peer(c, error);
+        return;
+    }
+    if (c->tls == NULL) {
+        hear_first(c, bytes);
+        return;
+    }
+    tlsio_give(c->tls, bytes);
+    if (c->state == CONN_TLS)
+        go_on(c);
+    else
+        decrypt(c);
+}

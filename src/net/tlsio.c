@@ -1,0 +1,353 @@
+#include "net/tlsio.h"
+
+#include <openssl/err.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/fault.h"
+#include "base/fsm.h"
+#include "net/tlsio_int.h"
+
+static const struct fsm_state states[TLSIO_STATES] = {
+    [TLSIO_HANDSHAKE] = {"HANDSHAKE", FSM_TO(TLSIO_OPEN) | FSM_TO(TLSIO_FAILED)},
+    [TLSIO_OPEN] = {"OPEN", FSM_TO(TLSIO_ENDED) | FSM_TO(TLSIO_FAILED)},
+    [TLSIO_ENDED] = {"ENDED", FSM_TO(TLSIO_FAILED)},
+    [TLSIO_FAILED] = {"FAILED", 0},
+};
+static const struct fsm machine = {"tlsio", states, TLSIO_STATES};
+
+void tlsio_move(struct tlsio *t, enum tlsio_state next, const char *why)
+{
+    fsm_move(&machine, &t->state, next, (uint64_t)(uintptr_t)t, why);
+}
+
+enum tlsio_state tlsio_state(const struct tlsio *t)
+{
+    return t->state;
+}
+
+const char *tlsio_state_name(const struct tlsio *t)
+{
+    return fsm_name(&machine, t->state);
+}
+
+/* ---- of a process ---- */
+
+/* Room for what a conn puts together in a turn, as records, and for what TLS itself says. */
+enum { WIRE_BYTES = 2 * 1024 * 1024, OWN_WORDS_BYTES = 64 * 1024 };
+
+struct tlsio_shared *tlsio_shared_new(size_t plain_bytes)
+{
+    struct tlsio_shared *s = fault_malloc(sizeof(*s));
+
+    if (s == NULL)
+        return NULL;
+    s->method = tlsio_bio_method();
+    s->writer = NULL;
+    s->plain_bytes = plain_bytes;
+    s->wire_bytes = 0;
+    s->wire_cap = WIRE_BYTES;
+    s->plain = fault_malloc(plain_bytes);
+    s->wire = fault_malloc(WIRE_BYTES);
+    if (s->method != NULL && s->plain != NULL && s->wire != NULL)
+        return s;
+    tlsio_shared_free(s);
+    return NULL;
+}
+
+void tlsio_shared_free(struct tlsio_shared *s)
+{
+    if (s == NULL)
+        return;
+    MUST(s->wire_bytes == 0);
+    BIO_meth_free(s->method);
+    free(s->plain);
+    free(s->wire);
+    free(s);
+}
+
+/* ---- of a connection ---- */
+
+static bool give_ssl(struct tlsio *t)
+{
+    BIO *bio = BIO_new(t->shared->method);
+
+    t->ssl = bio != NULL ? SSL_new(t->context->ssl) : NULL;
+    if (t->ssl == NULL) {
+        BIO_free(bio);
+        return false;
+    }
+    BIO_set_data(bio, t);
+    SSL_set_bio(t->ssl, bio, bio);
+    return true;
+}
+
+static struct tlsio *make(struct tlsio_shared *s, struct tls_context *context)
+{
+    struct tlsio *t = fault_malloc(sizeof(*t));
+
+    if (t == NULL)
+        return NULL;
+    *t = (struct tlsio){.magic = TLSIO_MAGIC,
+                        .state = TLSIO_HANDSHAKE,
+                        .word = "",
+                        .shared = s,
+                        .context = tls_context_get(context),
+                        .in = SPAN_NONE};
+    if (give_ssl(t))
+        return t;
+    tlsio_free(t);
+    ERR_clear_error();
+    return NULL;
+}
+
+struct tlsio *tlsio_new_server(struct tlsio_shared *s, struct tls_context *context)
+{
+    struct tlsio *t = make(s, context);
+
+    MUST(context->is_server);
+    if (t != NULL)
+        SSL_set_accept_state(t->ssl);
+    return t;
+}
+
+static bool expect_name(struct tlsio *t, const char *name)
+{
+    return name == NULL ||
+           (SSL_set_tlsext_host_name(t->ssl, name) == 1 && SSL_set1_host(t->ssl, name) == 1);
+}
+
+struct tlsio *tlsio_new_client(struct tlsio_shared *s, struct tls_context *context,
+                               const char *name)
+{
+    struct tlsio *t = make(s, context);
+
+    MUST(!context->is_server);
+    if (t == NULL)
+        return NULL;
+    SSL_set_connect_state(t->ssl);
+    if (expect_name(t, name))
+        return t;
+    tlsio_free(t);
+    ERR_clear_error();
+    return NULL;
+}
+
+void tlsio_free(struct tlsio *t)
+{
+    if (t == NULL)
+        return;
+    MUST(t->magic == TLSIO_MAGIC && t->shared->writer != t);
+    if (t->ssl != NULL && t->state != TLSIO_HANDSHAKE && t->state != TLSIO_FAILED)
+        /* Else the session counts as broken, and is never resumed. */
+        SSL_set_shutdown(t->ssl, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
+    SSL_free(t->ssl);
+    tls_context_put(t->context);
+    t->magic = 0;
+    free(t);
+}
+
+/* ---- receiving ---- */
+
+enum { RECORD_HEAD_BYTES = 5, TYPE_HANDSHAKE = 22, CLIENT_HELLO = 1 };
+
+/* RFC 8446 section 5.1: type, version 3.x, length of the fragment. A ClientHello is the first
+ * message of all, so its type follows. */
+int64_t tlsio_gate(struct span in)
+{
+    const uint8_t *p = (const uint8_t *)in.ptr;
+
+    if ((in.len > 0 && p[0] != TYPE_HANDSHAKE) || (in.len > 1 && p[1] != 3))
+        return WERR_SYNTAX;
+    if (in.len < RECORD_HEAD_BYTES)
+        return 0;
+    const size_t len = (size_t)(p[3] << 8 | p[4]);
+
+    if (len == 0 || (in.len > RECORD_HEAD_BYTES && p[RECORD_HEAD_BYTES] != CLIENT_HELLO))
+        return WERR_SYNTAX;
+    if (len > TLSIO_RECORD_BYTES)
+        return WERR_TOO_BIG;
+    return in.len >= RECORD_HEAD_BYTES + len ? (int64_t)(RECORD_HEAD_BYTES + len) : 0;
+}
+
+void tlsio_give(struct tlsio *t, struct span in)
+{
+    MUST(t->magic == TLSIO_MAGIC && t->in.len == 0);
+    if (t->state != TLSIO_ENDED) /* what follows a close_notify means nothing */
+        t->in = in;
+}
+
+/* A call of the library has not succeeded: more is needed, the peer has ended, or it failed. */
+static int judge(struct tlsio *t, int result)
+{
+    const struct tlsio_fault fault = tlsio_fault_take(t->ssl, result);
+
+    if (fault.error == WERR_AGAIN)
+        return WERR_AGAIN;
+    if (fault.error == WERR_EOF && t->state == TLSIO_OPEN) {
+        tlsio_move(t, TLSIO_ENDED, "close_notify");
+        t->in = SPAN_NONE;
+        return WERR_EOF;
+    }
+    t->error = fault.error == WERR_EOF ? WERR_SYNTAX : fault.error;
+    t->word = fault.error == WERR_EOF ? "closed_in_handshake" : fault.word;
+    t->in = SPAN_NONE;
+    tlsio_move(t, TLSIO_FAILED, t->word);
+    return t->error;
+}
+
+int tlsio_handshake(struct tlsio *t)
+{
+    MUST(t->magic == TLSIO_MAGIC && t->state == TLSIO_HANDSHAKE);
+    const int result = SSL_do_handshake(t->ssl);
+
+    if (result != 1)
+        return judge(t, result);
+    tlsio_move(t, TLSIO_OPEN, "handshake done");
+    return 0;
+}
+
+/* As much as there is room for, so that the codec is fed once for many records. */
+int tlsio_read(struct tlsio *t, struct span *plain)
+{
+    struct tlsio_shared *s = t->shared;
+    size_t n = 0;
+
+    MUST(t->magic == TLSIO_MAGIC);
+    *plain = SPAN_NONE;
+    if (t->state == TLSIO_ENDED)
+        return 0;
+    MUST(t->state == TLSIO_OPEN);
+    int rc = 0;
+
+    while (rc == 0 && s->plain_bytes - n >= TLSIO_RECORD_BYTES) {
+        size_t got = 0;
+        const int result = SSL_read_ex(t->ssl, s->plain + n, TLSIO_RECORD_BYTES, &got);
+
+        rc = result == 1 ? 0 : judge(t, result);
+        n += got;
+    }
+    *plain = span_from(s->plain, n);
+    return rc == 0 || rc == WERR_AGAIN || rc == WERR_EOF ? 0 : rc;
+}
+
+/* ---- sending ---- */
+
+/* Records carry 16 KiB but for the last; those of little output the same, so bytes / 16 KiB + 1
+ * of them at the most. */
+bool tlsio_can_write(const struct tlsio *t, size_t bytes)
+{
+    const struct tlsio_shared *s = t->shared;
+    const size_t records = bytes / TLSIO_RECORD_BYTES + 1;
+
+    return s->wire_cap - s->wire_bytes >=
+           bytes + records * TLSIO_RECORD_MORE_BYTES + OWN_WORDS_BYTES;
+}
+
+static int write_record(struct tlsio *t, const char *bytes, size_t n)
+{
+    size_t taken = 0;
+    const int result = SSL_write_ex(t->ssl, bytes, n, &taken);
+
+    if (result != 1)
+        return judge(t, result);
+    MUST(taken == n);
+    return 0;
+}
+
+/* What does not fill a record waits in the shared one for the next piece. */
+struct gather {
+    struct tlsio *t;
+    size_t n;
+};
+
+static int gather_piece(struct gather *g, struct span piece)
+{
+    char *record = g->t->shared->record;
+    int rc = 0;
+
+    while (piece.len > 0 && rc == 0) {
+        size_t room = TLSIO_RECORD_BYTES - g->n;
+        size_t n = piece.len < room ? piece.len : room;
+
+        if (n == TLSIO_RECORD_BYTES) {
+            rc = write_record(g->t, piece.ptr, n);
+        } else {
+            memcpy(record + g->n, piece.ptr, n);
+            g->n += n;
+        }
+        piece = span_skip(piece, n);
+        if (g->n == TLSIO_RECORD_BYTES && rc == 0) {
+            rc = write_record(g->t, record, g->n);
+            g->n = 0;
+        }
+    }
+    return rc;
+}
+
+static size_t sum(const struct iovec *iov, unsigned n)
+{
+    size_t bytes = 0;
+
+    for (unsigned i = 0; i < n; i++)
+        bytes += iov[i].iov_len;
+    return bytes;
+}
+
+int tlsio_write(struct tlsio *t, const struct iovec *iov, unsigned n)
+{
+    struct gather g = {t, 0};
+    int rc = 0;
+
+    MUST(t->magic == TLSIO_MAGIC && !t->is_shut);
+    MUST(t->state == TLSIO_OPEN || t->state == TLSIO_ENDED);
+    if (!tlsio_can_write(t, sum(iov, n)))
+        return WERR_TOO_BIG;
+    for (unsigned i = 0; i < n && rc == 0; i++)
+        rc = gather_piece(&g, span_from(iov[i].iov_base, iov[i].iov_len));
+    return rc == 0 && g.n > 0 ? write_record(t, t->shared->record, g.n) : rc;
+}
+
+void tlsio_shut(struct tlsio *t)
+{
+    MUST(t->magic == TLSIO_MAGIC);
+    if (t->is_shut || t->state == TLSIO_HANDSHAKE || t->state == TLSIO_FAILED)
+        return;
+    t->is_shut = true;
+    (void)SSL_shutdown(t->ssl);
+    ERR_clear_error();
+}
+
+struct span tlsio_output(const struct tlsio *t)
+{
+    const struct tlsio_shared *s = t->shared;
+
+    return s->writer == t ? span_from(s->wire, s->wire_bytes) : SPAN_NONE;
+}
+
+void tlsio_output_taken(struct tlsio *t)
+{
+    struct tlsio_shared *s = t->shared;
+
+    MUST(s->writer == NULL || s->writer == t);
+    s->writer = NULL;
+    s->wire_bytes = 0;
+}
+
+/* ---- what became of it ---- */
+
+struct tlsio_fault tlsio_fault(const struct tlsio *t)
+{
+    MUST(t->state == TLSIO_FAILED);
+    return (struct tlsio_fault){t->error, t->word};
+}
+
+struct tlsio_facts tlsio_facts(const struct tlsio *t)
+{
+    return (struct tlsio_facts){
+        .version = SSL_get_version(t->ssl),
+        .cipher = SSL_get_cipher_name(t->ssl),
+        .name = SSL_get_servername(t->ssl, TLSEXT_NAMETYPE_host_name),
+        .is_resumed = SSL_session_reused(t->ssl) == 1,
+    };
+}
