@@ -56,6 +56,7 @@ static void on_next_turn(struct timer *t)
 {
     struct conn_tls *k = (struct conn_tls *)((char *)t - offsetof(struct conn_tls, next_turn));
 
+    k->spent_us = 0;
     while (k->waiting_n > 0 && has_budget(k)) {
         struct conn *c = next_in_line(k);
 

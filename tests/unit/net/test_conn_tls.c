@@ -1,0 +1,202 @@
+/* A conn with TLS: what is its own beside what each conn does (those tests run over TLS too). */
+#define WORLD_TLS
+#include "conn_world.h"
+
+#include "net/tlsio.h"
+
+/* ---- cut off ---- */
+
+/* A body that ends with the connection is whole only behind a close_notify. */
+static void test_cut_off(void **state)
+{
+    static const struct {
+        const char *said, *log;
+    } cases[] = {
+        {"HTTP/1.1 200 OK\r\n\r\nhello", "head=200 reset=eof "},
+        {"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello", "head=200 end gone=eof closed "},
+        {"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhello", "head=200 reset=eof "},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        struct world *w = world_call();
+
+        ask(&w->side);
+        say(w, cases[i].said);
+        sock_shutdown(&w->raw.sock); /* without a word */
+        run_ms(w, 2);
+        if (w->side.conn.state == CONN_OPEN && conn_can_reuse(&w->side.conn))
+            conn_next(&w->side.conn);
+        run_ms(w, 2);
+        assert_string_equal(w->side.log, cases[i].log);
+        world_end(w);
+    }
+}
+
+/* ---- before the handshake ---- */
+
+static struct world *world_knock(void)
+{
+    struct world *w = world_open(NULL);
+    static const struct sock_ops bare = {.on_recv = raw_on_recv,
+                                         .on_send = raw_on_send,
+                                         .on_connect = raw_on_send,
+                                         .on_hangup = raw_on_hangup,
+                                         .on_closed = raw_on_closed};
+
+    assert_int_equal(sock_connect(w->loop, &w->raw.sock, &bare, &w->at), WERR_AGAIN);
+    run_ms(w, 1);
+    sock_recv_start(&w->raw.sock);
+    assert_string_equal(conn_state_name(&w->side.conn), "TLS");
+    assert_null(w->side.conn.tls);
+    return w;
+}
+
+static void test_strangers(void **state)
+{
+    static const struct {
+        const char *bytes;
+        size_t n;
+        const char *log;
+    } cases[] = {
+        {"GET / HTTP/1.1\r\nHost: h\r\n\r\n", 27, "gone=syntax closed "},
+        {"\x16\x03\x01\x7f\xff\x01", 6, "gone=too_big closed "},
+        {"\x16\x03\x01\x00\x05\x01\x00\x00\x01\x00", 10, "gone=syntax closed "},
+        {"\x16\x03\x01\x00\x05\x01", 6, ""}, /* more must come */
+    };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        struct world *w = world_knock();
+
+        raw_send(&w->raw, cases[i].bytes, cases[i].n);
+        run_ms(w, 2);
+        assert_string_equal(w->side.log, cases[i].log);
+        world_end(w);
+    }
+}
+
+static void test_leaves_before_the_handshake(void **state)
+{
+    (void)state;
+    for (unsigned resets = 0; resets < 2; resets++) {
+        struct world *w = world_knock();
+
+        raw_send(&w->raw, "\x16\x03\x01", 3);
+        run_ms(w, 1);
+        sock_close(&w->raw.sock, resets != 0);
+        run_ms(w, 1);
+        assert_string_equal(w->side.log, resets ? "gone=reset closed " : "gone=eof closed ");
+        world_end(w);
+    }
+}
+
+/* ---- want of memory ---- */
+
+/* Whatever fails of what a handshake needs, the conn goes and nothing is left of it. */
+static void test_no_memory_at_any_point(void **state)
+{
+    bool was_armed = true;
+
+    (void)state;
+    for (unsigned at = 1; was_armed && at < 50; at++) {
+        struct world *w = world_open(NULL);
+
+        assert_int_equal(sock_connect(w->loop, &w->raw.sock, &raw_ops, &w->at), WERR_AGAIN);
+        fault_set(at);
+        run_ms(w, 2);
+        was_armed = !fault_is_armed();
+        fault_set(0);
+        world_end(w);
+    }
+    assert_false(was_armed);
+}
+
+/* ---- handshakes in line ---- */
+
+enum { CROWD = 60 };
+
+static struct {
+    struct raw raws[CROWD];
+    struct side sides[CROWD];
+    unsigned n;
+} crowd;
+
+static void on_accept_one(struct sock *s, struct accepted *a)
+{
+    struct side *side = &crowd.sides[crowd.n++];
+
+    (void)s;
+    assert_int_equal(conn_accept_tls(&side->conn, &world_now->shared, &side_ops, a, CODEC_H1,
+                                     &codec_limits_request),
+                     0);
+}
+
+static unsigned count_open(void)
+{
+    unsigned n = 0;
+
+    for (unsigned i = 0; i < CROWD; i++)
+        n += crowd.sides[i].conn.state == CONN_OPEN && !crowd.sides[i].is_closed;
+    return n;
+}
+
+/* All at once: a turn has some of them, the first that came first, and all come to pass. One
+ * that leaves meanwhile is no longer in line. */
+static void test_a_crowd(void **state)
+{
+    static const struct sock_ops crowd_ops = {.on_accept = on_accept_one,
+                                              .on_closed = raw_on_closed};
+    struct world *w = world_open(NULL);
+    struct addr at = w->at;
+    struct sock listener;
+
+    (void)state;
+    at.port = 81;
+    memset(&crowd, 0, sizeof(crowd));
+    sock_accept_start(w->loop, &listener, &crowd_ops, loop_sim_listen(w->loop, &at));
+    for (unsigned i = 0; i < CROWD; i++) {
+        crowd.raws[i].got = calloc(1, GOT_MAX);
+        assert_int_equal(sock_connect(w->loop, &crowd.raws[i].sock, &raw_ops, &at), WERR_AGAIN);
+    }
+    unsigned most = 0, before = 0, turns = 0;
+
+    for (; count_open() < CROWD - 1 && turns < 1000; turns++) {
+        loop_turn(w->loop, turns % 4 == 0);
+        if (turns == 0)
+            continue;
+        if (count_open() - before > most)
+            most = count_open() - before;
+        before = count_open();
+        if (before > 0 && crowd.sides[CROWD - 1].conn.state == CONN_TLS)
+            conn_close(&crowd.sides[CROWD - 1].conn, CONN_CLOSE_NOW);
+    }
+    assert_int_equal(count_open(), CROWD - 1);
+    assert_in_range(most, 1, CROWD / 2);
+    assert_true(crowd.sides[CROWD - 1].is_closed);
+    for (unsigned i = 0; i < CROWD; i++) {
+        if (!crowd.sides[i].is_closed)
+            conn_close(&crowd.sides[i].conn, CONN_CLOSE_NOW);
+        sock_close(&crowd.raws[i].sock, false);
+    }
+    sock_close(&listener, false);
+    run_ms(w, 5);
+    for (unsigned i = 0; i < CROWD; i++) {
+        tlsio_free(crowd.raws[i].tls);
+        free(crowd.raws[i].got);
+    }
+    world_end(w);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_cut_off),
+        cmocka_unit_test(test_strangers),
+        cmocka_unit_test(test_leaves_before_the_handshake),
+        cmocka_unit_test(test_no_memory_at_any_point),
+        cmocka_unit_test(test_a_crowd),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
