@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/num.h"
@@ -63,6 +64,20 @@ int cage_become(const struct cage_user *user)
         setresuid(user->uid, user->uid, user->uid) < 0)
         return werr_from_errno(errno);
     return 0;
+}
+
+int cage_try_user(const struct cage_user *user)
+{
+    int status = 0;
+    const pid_t child = fork();
+
+    if (child < 0)
+        return WERR_NO_PROCESS;
+    if (child == 0)
+        _exit(cage_become(user) < 0);
+    while (waitpid(child, &status, 0) < 0 && errno == EINTR)
+        ;
+    return status == 0 ? 0 : WERR_DENIED;
 }
 
 /* ---- capabilities ---- */

@@ -359,8 +359,10 @@ static int start_worker_env(struct manager *m)
 
     if (rc == WERR_NOT_FOUND || rc == WERR_DENIED) {
         fprintf(stderr, "error: --user %s: %s\n", m->config->user,
-                rc == WERR_NOT_FOUND ? "there is no such user"
-                                     : "only root may start workers as another user");
+                rc == WERR_NOT_FOUND
+                    ? "there is no such user"
+                    : "only root may start workers as another user, where the user "
+                      "namespace has that user");
         return MANAGER_EXIT_USAGE;
     }
     if (rc == 0)

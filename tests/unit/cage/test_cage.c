@@ -8,6 +8,7 @@
 #include <cmocka.h>
 
 #include <linux/capability.h>
+#include <sched.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -83,6 +84,26 @@ static void test_no_way_back(void **state)
     assert_int_equal(in_child(become), 0);
 }
 
+static int try_users(void)
+{
+    const struct cage_user other = {12345, 12346};
+    const bool can = cage_can_change_user();
+
+    if (cage_try_user(&other) != (can ? 0 : WERR_DENIED))
+        return 1;
+    if (cage_can_change_user() != can)
+        return 2; /* trying changes nothing */
+    if (unshare(CLONE_NEWUSER) < 0)
+        return 3;
+    return cage_try_user(&other) == WERR_DENIED ? 0 : 4; /* nobody is mapped there */
+}
+
+static void test_try_user(void **state)
+{
+    (void)state;
+    assert_int_equal(in_child(try_users), 0);
+}
+
 static int keep_some(void)
 {
     const uint64_t kept = 1ULL << CAP_SETUID | 1ULL << CAP_SETGID;
@@ -127,6 +148,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_users),
         cmocka_unit_test(test_no_way_back),
+        cmocka_unit_test(test_try_user),
         cmocka_unit_test(test_capabilities),
         cmocka_unit_test(test_no_new_privileges),
     };
