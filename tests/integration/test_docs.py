@@ -7,7 +7,7 @@ import pytest
 
 import docs_runner
 from docs_masks import difference, mask
-from docs_parse import DocumentError, anchors_of, links_of, parse_commands, parse_document
+from docs_parse import DocumentError, anchors_of, inline_commands_of, links_of, parse_commands, parse_document
 from test_prometheus import tool
 
 ROOT = docs_runner.ROOT
@@ -48,6 +48,15 @@ def test_links_lead_somewhere(name):
             assert anchor in anchors_of(read(file)), f"{name}:{line}: {target}: no such heading"
 
 
+def test_commands_in_prose_are_run_somewhere():
+    """Each is, or begins, a command of some block that runs; so that it is more than an idea."""
+    run = [" " + command.text for name in BOOK for step in parse_document(read(name))
+           if step.kind == "console" and "not-run" not in step.directives for command in parse_commands(step)]
+    idle = [f"{name}:{line}: {command}" for name in BOOK for line, command in inline_commands_of(read(name))
+            if not any(f" {command}" in text or f"/{command}" in text for text in run)]
+    assert not idle, idle
+
+
 # ---- the tests can fail
 
 def problems_of(text, tmp_path):
@@ -86,7 +95,8 @@ BAD = [
     (console("$ true", "<!-- setup: false -->"), "setup ended with 1"),
     (console("$ true", "<!-- wait: false -->"), "did not come true"),
     (console("$ curl localhost", "<!-- not-run: systemctl -->"), "can be run"),
-    (console("$ systemctl x; rm y", "<!-- not-run: no wish to -->"), "allowed reasons"),
+    (console("$ systemctl reload x && curl localhost", "<!-- not-run: systemctl -->"), "can be run"),
+    (console("$ systemctl x", "<!-- not-run: no wish to -->"), "allowed reasons"),
     ("```json\n{]\n```\n", "no JSON"),
     ("<!-- output-of: echo 1 -->\n```text\n2\n```\n", "+1"),
     ("```ini\n[Service]\nExecStart=/no/such/program\n```\n", "program"),
@@ -132,6 +142,11 @@ def test_a_report_of_a_sanitizer_is_seen(tmp_path):
 def test_settings_are_not_masked():
     assert difference(['"interval_ms": 30000'], '"interval_ms": 2000\n')
     assert mask('"ms": 12, "pid": 7') == mask('"ms": 3456, "pid": 123')
+
+
+def test_commands_in_prose():
+    text = "`curl -f x` `curl` ``curl -f y`` `weldr --ip A:P` `curl -i HOST/x` `curl -X POST z`\n```console\n`curl no`\n```\n"
+    assert [command for _, command in inline_commands_of(text)] == ["curl -f x", "curl -X POST z"]
 
 
 def test_links_and_anchors():
