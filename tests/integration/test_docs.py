@@ -21,7 +21,7 @@ def read(name):
         return file.read()
 
 
-@pytest.mark.parametrize("name", BOOK)
+@pytest.mark.parametrize("name", [pytest.param(BOOK[0], marks=pytest.mark.smoke), *BOOK[1:]])
 def test_document(name, tmp_path):
     tmp_path.chmod(0o755)
     run = docs_runner.run_document(os.path.join(ROOT, name), tmp_path, tool("promtool"))
@@ -81,6 +81,7 @@ GOOD = [
     console("$ systemctl start weldr\n$ sudo systemctl stop x", "<!-- not-run: systemctl -->"),
     console("$ far curl -s 10.0.0.5:8080\nblue", "<!-- setup: far test-server 10.0.0.5:8080 blue & -->\n"
             "<!-- wait: curl -s http://app1.internal:8080 -->"),
+    "```ini\n[Unit]\nDescription=x\n\n[Service]\nExecStart=/usr/local/sbin/weldr\n```\n",
 ]
 
 BAD = [
@@ -115,6 +116,12 @@ def test_wrong_documents_fail(text, told, tmp_path, monkeypatch):
     monkeypatch.setattr(docs_runner, "WAIT_S", 0.3)
     problems = problems_of(text, tmp_path)
     assert len(problems) == 1 and told in problems[0][1], problems
+
+
+def test_units_are_read_where_there_is_no_systemd(tmp_path, monkeypatch):
+    monkeypatch.setattr(docs_runner.shutil, "which", lambda name: None)
+    problems = problems_of("```ini\n[Unit]\n# x\nDescription=a\n```\n\n```ini\n[Unit]\nDescription a\n```\n", tmp_path)
+    assert problems == [(8, "no line of a unit: Description a")]
 
 
 @pytest.mark.parametrize("text, told", [
