@@ -6,6 +6,7 @@ import re
 # In this order: each pattern, and what stands for it. Settings such as interval_ms are no times that were measured.
 MASKS = [(re.compile(pattern), mask) for pattern, mask in (
     (r"\x1b\[[0-9;]*[A-Za-z]", ""),  # colours, which curl and jq use on a terminal
+    (r"\x1b\]8;;.*?(\x1b\\|\x07)", ""),  # a link: of Location
     (r"\r(?=\n)", ""),
     (r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)", "TIME"),
     (r"\b(Mon|Tue|Wed|Thu|Fri|Sat|Sun), \d\d \w{3} \d{4} \d\d:\d\d:\d\d GMT", "DATE"),
@@ -14,7 +15,7 @@ MASKS = [(re.compile(pattern), mask) for pattern, mask in (
     (r"\b[0-9a-f]{11}-\d+\b", "EVENT"),
     (r"\b[0-9a-f]{32}\b", "REQUEST"),
     (r"\b[0-9a-f]{16}(-\w+)?\b", "DIGEST"),
-    (r"\b(s|r|p|l)-\d+\b", r"\1-N"),
+    (r"\b(s|r|p|l)-[0-9a-f]+\b", r"\1-N"),
     (r"(\"(?:ms|last_ms|pid|\w+_us|p50|p90|p99|cpu_ms|rss_bytes|drain_left_ms|uptime_ms)\": ?)\d+(\.\d+)?", r"\1N"),
     (r"\b((?:ms|pid|\w+_us|took_ms|left_ms|late_ms|port)=)\d+(\.\d+)?\b", r"\1N"),
     (r"\b\d+(\.\d+)? ?(ms|us|µs)\b", "N ms"),
