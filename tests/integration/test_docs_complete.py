@@ -212,7 +212,7 @@ def test_every_problem_code_has_its_entry():
     assert len(there) > 30
     assert sorted(headings("problems.md")) == sorted(there)
     for code, status in there.items():
-        assert section("problems.md", f"`{code}`").strip().startswith(status), code
+        assert section("problems.md", f"`{code}`").strip().startswith(f"Status {status}"), code
 
 
 # ---- what Weldr writes ----
