@@ -3,11 +3,11 @@
 import difflib
 import re
 
+# What curl and jq put in for a terminal: colours and links.
+COLOUR = re.compile(r"\x1b\[[0-9;]*[A-Za-z]|\x1b\]8;;.*?(\x1b\\|\x07)")
+
 # In this order: each pattern, and what stands for it. Settings such as interval_ms are no times that were measured.
 MASKS = [(re.compile(pattern), mask) for pattern, mask in (
-    (r"\x1b\[[0-9;]*[A-Za-z]", ""),  # colours, which curl and jq use on a terminal
-    (r"\x1b\]8;;.*?(\x1b\\|\x07)", ""),  # a link: of Location
-    (r"\r(?=\n)", ""),
     (r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)", "TIME"),
     (r"\b(Mon|Tue|Wed|Thu|Fri|Sat|Sun), \d\d \w{3} \d{4} \d\d:\d\d:\d\d GMT", "DATE"),
     (r"\b\d\d/[A-Z][a-z]{2}/\d{4}:\d\d:\d\d:\d\d [+-]\d{4}", "TIME"),
@@ -64,7 +64,8 @@ def is_same(wanted, printed):
 
 
 def lines_of(output):
-    lines = output.replace("\r\n", "\n").split("\n")
+    """What was printed, as lines without colours."""
+    lines = COLOUR.sub("", output).replace("\r\n", "\n").split("\n")
     return lines[:-1] if lines[-1] == "" else lines
 
 

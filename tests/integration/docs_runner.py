@@ -1,10 +1,11 @@
 """Runs a document as its reader would, in a machine of its own, and says where it is wrong.
 
 The machine: a network, mount and process namespace. All commands of a document run in one bash session on a terminal. The working
-directory is fresh and has what a user has after `make`: build/weldr, build/test-server (both in PATH too) and contrib/. Any port
-is free. It is 10.0.0.1 and all of 127.0.0.0/8; all other addresses of 10.0.0.0/24 are those of another machine beside it:
-`far COMMAND` runs a command there, such as `far test-server 10.0.0.5:8080 blue &`. Some names stand in /etc/hosts. /etc is a copy
-and may be written to; /var/log, /run and /usr/local/bin are empty but for these programs. `sudo` runs what follows it.
+directory is fresh and has what a user has after `make`: build/weldr, build/test-server and contrib/. The two programs are also in
+/usr/local/sbin, where `make install` puts weldr. Any port is free. It is 10.0.0.1 and all of 127.0.0.0/8; all other addresses of
+10.0.0.0/24 are those of another machine beside it: `far COMMAND` runs a command there, such as
+`far test-server 10.0.0.5:8080 blue &`. Some names stand in /etc/hosts. /etc is a copy and may be written to; /var/log and /run are
+empty. `sudo` runs what follows it.
 
 As a program: docs_runner.py [--write] FILE... shows all differences; --write puts what was printed into the document.
 """
@@ -43,7 +44,7 @@ HOSTS = """127.0.0.1 localhost
 # Runs as process 1 of its namespace. It gets each command at descriptor 3, up to a zero byte.
 SESSION = r"""
 set -e
-for folder in /var/log /run /usr/local/bin; do mount -t tmpfs -o mode=755 tmpfs $folder; done
+for folder in /var/log /run /usr/local/bin /usr/local/sbin; do mount -t tmpfs -o mode=755 tmpfs $folder; done
 mkdir .etc
 mount -t tmpfs -o mode=755 tmpfs .etc
 cp -a /etc/. .etc/ 2>/dev/null || true
@@ -52,7 +53,7 @@ mount --rbind .etc /etc
 umount -l .etc
 rmdir .etc
 rm .hosts
-ln -s "$PWD/build/weldr" "$PWD/build/test-server" /usr/local/bin/
+ln -s "$PWD/build/weldr" "$PWD/build/test-server" /usr/local/sbin/
 printf '#!/bin/sh\nexec "$@"\n' >/usr/local/bin/sudo
 printf '#!/bin/sh\nexec nsenter --net=/run/netns/far "$@"\n' >/usr/local/bin/far
 chmod 755 /usr/local/bin/sudo /usr/local/bin/far

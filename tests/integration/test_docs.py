@@ -1,4 +1,4 @@
-"""Must hold 5: every command and example of docs/ runs, and prints what the document says."""
+"""Must hold 5: every command and example of README.md and docs/ runs, and prints what the document says."""
 
 import glob
 import os
@@ -12,7 +12,7 @@ from test_prometheus import tool
 
 ROOT = docs_runner.ROOT
 NOT_RUN_MAX = 40
-BOOK = sorted(glob.glob("docs/**/*.md", root_dir=ROOT, recursive=True))
+BOOK = ["README.md"] + sorted(glob.glob("docs/**/*.md", root_dir=ROOT, recursive=True))
 LINKED = BOOK + [name for name in sorted(glob.glob("*.md", root_dir=ROOT)) + ["bench/README.md"] if name not in BOOK]
 
 
