@@ -189,14 +189,14 @@ def parse_commands(step):
     return commands
 
 
-# ---- links
+# ---- links, and commands in prose
 
 HEADING = re.compile(r"^#{1,6}\s+(.*?)\s*#*\s*$")
 LINK = re.compile(r"\[(?:[^\[\]]|\[[^\]]*\])*\]\(([^()\s]+)\)")
 
 
-def without_code(text):
-    """The lines of a document with blocks and `code` emptied, so that nothing in them is a link or a heading."""
+def without_blocks(text):
+    """The lines of a document with those of blocks emptied, so that nothing in them is a link or a heading."""
     lines, fence = [], None
     for line in text.splitlines():
         found = FENCE.match(line)
@@ -214,7 +214,7 @@ def without_code(text):
 def anchors_of(text):
     """The anchors that GitHub makes of headings; a name that comes again gets a number."""
     anchors, seen = set(), {}
-    for line in without_code(text):
+    for line in without_blocks(text):
         found = HEADING.match(line)
         if not found:
             continue
@@ -225,8 +225,20 @@ def anchors_of(text):
     return anchors
 
 
+INLINE = re.compile(r"(?<!`)`((?:curl|weldr|jq|kill|test-server) [^`]+)`(?!`)")
+PLACEHOLDER = re.compile(r"\b(?!GET|PUT|POST|PATCH|DELETE|HEAD)[A-Z]{2,}\b|A:P")
+
+
+def inline_commands_of(text):
+    """(line number, command) of each command in prose, unless it has a placeholder such as HOST."""
+    for number, line in enumerate(without_blocks(text), 1):
+        for found in INLINE.finditer(line):
+            if not PLACEHOLDER.search(found.group(1)):
+                yield number, found.group(1)
+
+
 def links_of(text):
     """(line number, target) of each link."""
-    for number, line in enumerate(without_code(text), 1):
+    for number, line in enumerate(without_blocks(text), 1):
         for found in LINK.finditer(re.sub(r"(`+)(?!`).*?(?<!`)\1(?!`)", "``", line)):
             yield number, found.group(1)

@@ -5,7 +5,7 @@ directory is fresh and has what a user has after `make`: build/weldr, build/test
 /usr/local/sbin, where `make install` puts weldr. Any port is free. It is 10.0.0.1 and all of 127.0.0.0/8; all other addresses of
 10.0.0.0/24 are those of another machine beside it: `far COMMAND` runs a command there, such as
 `far test-server 10.0.0.5:8080 blue &`. Some names stand in /etc/hosts. /etc is a copy and may be written to; /var/log and /run are
-empty. `sudo` runs what follows it.
+empty. `sudo` runs what follows it. Needs root, as in CI.
 
 As a program: docs_runner.py [--write] FILE... shows all differences; --write puts what was printed into the document.
 """
@@ -97,13 +97,12 @@ class Session:
         attributes = termios.tcgetattr(slave)
         attributes[1] &= ~termios.OPOST
         termios.tcsetattr(slave, termios.TCSANOW, attributes)
-        termios.tcsetwinsize(slave, (50, 200)) if hasattr(termios, "tcsetwinsize") else None
+        termios.tcsetwinsize(slave, (50, 200))
         read_end, self.commands = os.pipe()
-        user = [] if os.geteuid() == 0 else ["--user", "--map-root-user"]
         script = f"exec 3<&{read_end} {read_end}<&-\n{SESSION}"
         self.process = subprocess.Popen(
-            ["unshare", *user, "--net", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc", "bash", "--noprofile",
-             "--norc", "-c", script], cwd=folder, env=self.environment(), stdin=subprocess.DEVNULL, stdout=slave, stderr=slave,
+            ["unshare", "--net", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc", "bash", "--noprofile", "--norc", "-c",
+             script], cwd=folder, env=self.environment(), stdin=subprocess.DEVNULL, stdout=slave, stderr=slave,
             pass_fds=[read_end], start_new_session=True)
         os.close(slave)
         os.close(read_end)
@@ -346,10 +345,14 @@ CHECKS = {"json": Run.check_json, "yaml": Run.check_yaml, "ini": Run.check_ini}
 
 
 def calls_one_of(text, programs):
-    words = text.split()
-    while words and (words[0] == "sudo" or "=" in words[0]):
-        words = words[1:]
-    return bool(words) and (words[0] in programs or words[0].startswith("#"))
+    """Does each command of the line call one of these programs?"""
+    for part in re.split(r"&&|\|\||;|\n", text.replace("\\\n", " ").split(" #")[0]):
+        words = part.split()
+        while words and (words[0] == "sudo" or "=" in words[0]):
+            words = words[1:]
+        if not words or words[0] not in programs:
+            return False
+    return True
 
 
 def wanted_code(command, last_of):

@@ -7,7 +7,7 @@ import pytest
 
 import docs_runner
 from docs_masks import difference, mask
-from docs_parse import DocumentError, anchors_of, links_of, parse_commands, parse_document
+from docs_parse import DocumentError, anchors_of, inline_commands_of, links_of, parse_commands, parse_document
 from test_prometheus import tool
 
 ROOT = docs_runner.ROOT
@@ -21,7 +21,7 @@ def read(name):
         return file.read()
 
 
-@pytest.mark.parametrize("name", BOOK)
+@pytest.mark.parametrize("name", [pytest.param(BOOK[0], marks=pytest.mark.smoke), *BOOK[1:]])
 def test_document(name, tmp_path):
     tmp_path.chmod(0o755)
     run = docs_runner.run_document(os.path.join(ROOT, name), tmp_path, tool("promtool"))
@@ -48,6 +48,15 @@ def test_links_lead_somewhere(name):
             assert anchor in anchors_of(read(file)), f"{name}:{line}: {target}: no such heading"
 
 
+def test_commands_in_prose_are_run_somewhere():
+    """Each is, or begins, a command of some block that runs; so that it is more than an idea."""
+    run = [" " + command.text for name in BOOK for step in parse_document(read(name))
+           if step.kind == "console" and "not-run" not in step.directives for command in parse_commands(step)]
+    idle = [f"{name}:{line}: {command}" for name in BOOK for line, command in inline_commands_of(read(name))
+            if not any(f" {command}" in text or f"/{command}" in text for text in run)]
+    assert not idle, idle
+
+
 # ---- the tests can fail
 
 def problems_of(text, tmp_path):
@@ -72,6 +81,7 @@ GOOD = [
     console("$ systemctl start weldr\n$ sudo systemctl stop x", "<!-- not-run: systemctl -->"),
     console("$ far curl -s 10.0.0.5:8080\nblue", "<!-- setup: far test-server 10.0.0.5:8080 blue & -->\n"
             "<!-- wait: curl -s http://app1.internal:8080 -->"),
+    "```ini\n[Unit]\nDescription=x\n\n[Service]\nExecStart=/usr/local/sbin/weldr\n```\n",
 ]
 
 BAD = [
@@ -86,7 +96,8 @@ BAD = [
     (console("$ true", "<!-- setup: false -->"), "setup ended with 1"),
     (console("$ true", "<!-- wait: false -->"), "did not come true"),
     (console("$ curl localhost", "<!-- not-run: systemctl -->"), "can be run"),
-    (console("$ systemctl x; rm y", "<!-- not-run: no wish to -->"), "allowed reasons"),
+    (console("$ systemctl reload x && curl localhost", "<!-- not-run: systemctl -->"), "can be run"),
+    (console("$ systemctl x", "<!-- not-run: no wish to -->"), "allowed reasons"),
     ("```json\n{]\n```\n", "no JSON"),
     ("<!-- output-of: echo 1 -->\n```text\n2\n```\n", "+1"),
     ("```ini\n[Service]\nExecStart=/no/such/program\n```\n", "program"),
@@ -105,6 +116,12 @@ def test_wrong_documents_fail(text, told, tmp_path, monkeypatch):
     monkeypatch.setattr(docs_runner, "WAIT_S", 0.3)
     problems = problems_of(text, tmp_path)
     assert len(problems) == 1 and told in problems[0][1], problems
+
+
+def test_units_are_read_where_there_is_no_systemd(tmp_path, monkeypatch):
+    monkeypatch.setattr(docs_runner.shutil, "which", lambda name: None)
+    problems = problems_of("```ini\n[Unit]\n# x\nDescription=a\n```\n\n```ini\n[Unit]\nDescription a\n```\n", tmp_path)
+    assert problems == [(8, "no line of a unit: Description a")]
 
 
 @pytest.mark.parametrize("text, told", [
@@ -132,6 +149,11 @@ def test_a_report_of_a_sanitizer_is_seen(tmp_path):
 def test_settings_are_not_masked():
     assert difference(['"interval_ms": 30000'], '"interval_ms": 2000\n')
     assert mask('"ms": 12, "pid": 7') == mask('"ms": 3456, "pid": 123')
+
+
+def test_commands_in_prose():
+    text = "`curl -f x` `curl` ``curl -f y`` `weldr --ip A:P` `curl -i HOST/x` `curl -X POST z`\n```console\n`curl no`\n```\n"
+    assert [command for _, command in inline_commands_of(text)] == ["curl -f x", "curl -X POST z"]
 
 
 def test_links_and_anchors():
