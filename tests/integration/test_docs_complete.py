@@ -190,6 +190,21 @@ def test_every_word_of_weldr_error_has_its_entry():
         assert re.search(rf"Status (\d+, )*{there[word]}\b", text), word
 
 
+def test_faults_are_those_of_the_table():
+    """Whose fault it is: as ends.def blames. What Weldr answers for, its machine, its load or its drain explain."""
+    words = {"CLIENT": ("the client.",), "SERVER": ("the server.", "the server, or the network."), "POOL": ("the pool.",),
+             "WELDR": ("this machine.", "load.", "one client.", "nobody.", "Weldr."), "NOBODY": ("",)}
+    for _, word, _, blame, *_ in def_rows("stats/ends.def", "END"):
+        text = " ".join(section("troubleshooting.md", f"`{unquote(word)}`").split())
+        fault = text.partition("**Fault:** ")[2]
+        assert fault.startswith(words[blame]) and bool(fault) == (blame != "NOBODY"), word
+
+
+def test_every_exit_code_has_its_row():
+    told = [cells[0] for cells in rows(section("settings.md", "Exit codes"))[1:]]
+    assert told == re.findall(r'^    "  (\d)  ', source("config/config_help.c"), re.MULTILINE) and len(told) == 5
+
+
 def codes_of_sources():
     """Code → status, where the two stand side by side; else None."""
     text = "\n".join(path.read_text(encoding="utf-8") for folder in ("manager", "pool")
