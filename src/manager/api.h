@@ -192,7 +192,7 @@ void api_await_leaving(struct api_conn *ac, void (*then)(struct api_conn *));
 /* then runs when every live worker has what was published so far. */
 void api_await_workers(struct api_conn *ac, void (*then)(struct api_conn *));
 
-#define ROUTE(method, pattern, handler, keys) void handler(struct api_conn *ac);
+#define ROUTE(method, pattern, handler, ...) void handler(struct api_conn *ac);
 #include "manager/api_routes.def"
 #undef ROUTE
 

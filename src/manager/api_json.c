@@ -155,12 +155,19 @@ char *api_json_dry_run(const char *change)
 char *api_json_root(const char *version)
 {
     static const struct link_row links[] = {
-        {"self", "/", "GET"},           {"servers", "/servers", "GET"},
-        {"pools", "/pools", "GET"},     {"listeners", "/listeners", "GET"},
-        {"explain", "/explain", "GET"}, {"node", "/node", "GET"},
-        {"stats", "/stats", "GET"},     {"stats_detail", "/stats/detail", "GET"},
-        {"metrics", "/metrics", "GET"}, {"workers", "/workers", "GET"},
-        {"health", "/health", "GET"},   {"ready", "/ready", "GET"},
+        {"self", "/", "GET"},
+        {"servers", "/servers", "GET"},
+        {"pools", "/pools", "GET"},
+        {"listeners", "/listeners", "GET"},
+        {"explain", "/explain", "GET"},
+        {"node", "/node", "GET"},
+        {"stats", "/stats", "GET"},
+        {"stats_detail", "/stats/detail", "GET"},
+        {"metrics", "/metrics", "GET"},
+        {"workers", "/workers", "GET"},
+        {"health", "/health", "GET"},
+        {"ready", "/ready", "GET"},
+        {"openapi", "/openapi.json", "GET"},
     };
     struct maker m = make_object();
 

@@ -16,6 +16,7 @@
 #include "base/werr.h"
 #include "manager/api_json.h"
 #include "manager/metrics.h"
+#include "manager/openapi.h"
 
 struct api_pages;
 struct manager;
@@ -28,6 +29,7 @@ struct api_cursor {
     uint64_t left_end;         /* … and drain_no of the last that was at the beginning */
     char href[POOL_NAME_MAX + 32]; /* of the list */
     struct metrics_cursor metrics; /* where it is no list but those */
+    struct openapi_at openapi;     /* … or that document */
 };
 
 /* A list is made with begin, next and end, any other text with page. */

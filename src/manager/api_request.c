@@ -13,7 +13,7 @@
 enum { BODY_FIRST_BYTES = 1024 };
 
 static const struct api_route routes[] = {
-#define ROUTE(method, pattern, handler, keys) \
+#define ROUTE(method, pattern, handler, keys, ...) \
     {{method, sizeof(method) - 1}, {pattern, sizeof(pattern) - 1}, handler, keys},
 #include "manager/api_routes.def"
 #undef ROUTE
