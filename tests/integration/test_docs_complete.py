@@ -205,29 +205,15 @@ def test_every_exit_code_has_its_row():
     assert told == re.findall(r'^    "  (\d)  ', source("config/config_help.c"), re.MULTILINE) and len(told) == 5
 
 
-def codes_of_sources():
-    """Code → status, where the two stand side by side; else None."""
-    text = "\n".join(path.read_text(encoding="utf-8") for folder in ("manager", "pool")
-                     for path in sorted((ROOT / "src" / folder).glob("*.c")))
-    judged = dict(re.findall(r'\{"(\w+)", +(\d{3})\}', re.search(r"\} statuses\[\] = \{(.*?);", text, re.DOTALL).group(1)))
-    there = {}
-    for status, code in re.findall(r'(?:api_problem\w*\(\s*ac, |\{)(\d{3}),\s+"(\w+)"', text):
-        there[code] = status
-    said = re.findall(r'pool_error_set\([^"]*?"(\w+)"', text) + re.findall(r'\.code = "(\w+)"', text) + \
-        re.findall(r'const char \*code = "(\w+)"', text) + re.findall(r'\bcode = "(\w+)"', text)
-    for code in said:
-        there.setdefault(code, judged.get(code, "422"))
-    there["bad_request"] = "4xx"
-    there.update({word: "503" for word in ("nomem", "no_fd", "no_process")})  # of base/errors.def
-    return there
-
-
 def test_every_problem_code_has_its_entry():
-    there = codes_of_sources()
-    assert len(there) > 30
-    assert sorted(headings("problems.md")) == sorted(there)
+    """Those of the table, and the words of base/errors.def that operators can mend."""
+    there = {unquote(code): status for status, code, *_ in def_rows("manager/api_problems.def", "PROBLEM")}
+    there.update({"bad_request": "4xx or 5xx", "internal": "422"}, **dict.fromkeys(("nomem", "no_fd", "no_process"), "503"))
+    assert sorted(headings("problems.md")) == sorted(there) and len(there) > 30
     for code, status in there.items():
-        assert section("problems.md", f"`{code}`").strip().startswith(f"Status {status}"), code
+        assert section("problems.md", f"`{code}`").strip().startswith(f"Status {status}. "), code
+    words = {name.lower() for name in re.findall(r"^WERR\((\w+)", source("base/errors.def"), re.MULTILINE)}
+    assert {"nomem", "no_fd", "no_process"} < words
 
 
 # ---- what Weldr writes ----
@@ -276,47 +262,38 @@ def test_every_state_has_its_row():
 
 # ---- requests ----
 
-def routes():
-    """(method, path) of api_routes.def, with its macros written out."""
-    text = re.sub(r"/\*.*?\*/", "", source("manager/api_routes.def"), flags=re.DOTALL)
-    item = [("GET", ""), ("PATCH", ""), ("PUT", ""), ("DELETE", "")]
-    found = set(re.findall(r'^ROUTE\("(\w+)", "([^"]+)"', text, re.MULTILINE))
-    for at, key in re.findall(r'^OBJECTS\("([^"]+)", "([^"]+)"', text, re.MULTILINE):
-        found |= {("GET", at), ("POST", at)} | {(method, f"{at}/{key}") for method, _ in item}
-    macro = re.findall(r'ROUTE\("(\w+)", at( "[^"]*")?', text[text.index("#define SERVER("):text.index("#define OBJECTS")])
-    assert len(macro) == 12
-    found |= {("GET", "/servers"), ("POST", "/servers"), ("PUT", "/servers")}
-    found |= {(method, "/servers/:ip/:port" + path.strip(' "').replace("/:ip/:port", "").replace("/:id", ""))
-              for method, path in macro if path or method in ("GET", "PATCH", "PUT", "DELETE")}
-    return {(method, re.sub(r":(\w+)", lambda m: {"pool": "NAME", "listener": "NAME", "rule": "PRIORITY"}.get(
-        m.group(1), m.group(1).upper()), path)) for method, path in found}
+NAMES = {"pool": "NAME", "listener": "NAME", "rule": "PRIORITY", "ip": "IP", "port": "PORT"}
 
 
-def test_every_request_has_its_row():
-    told = set()
+def operations(weldr):
+    """(method, path as documents write it, keys of its query). Servers of other pools, and by id, are the same again."""
+    for path, item in weldr.api("GET", "/openapi.json").json["paths"].items():
+        if path.startswith("/pools/{pool}/servers") or "{id}" in path:
+            continue
+        for method in item.keys() - {"parameters"}:
+            keys = {parameter["name"] for parameter in item[method].get("parameters", ()) if parameter.get("in") == "query"}
+            yield method.upper(), re.sub(r"\{(\w+)\}", lambda match: NAMES[match.group(1)], path), keys
+
+
+def told_requests():
+    """Of a row "`GET`, `PATCH /a`, `/b`, `…/c`": each method with each path; "…" is what the path before ends with."""
     for cells in rows(section("api.md", "Requests")):
-        paths = []
-        methods = []
+        methods, paths = [], []
         for name in names(cells[0]):
             method, _, path = name.rpartition(" ")
-            if path.startswith("…/pools"):
-                continue
             if path.startswith("…"):
-                paths.append(paths[0].rsplit("/", 1)[0] + path[1:])
-            elif path.startswith("/"):
-                paths.append(path)
-                methods.append(method)
-            else:
-                methods.append(path)
-        told |= {(method, path) for method in methods for path in paths}
-    assert told == routes()
+                path = paths[0].rsplit("/", 1)[0] + path[1:] if paths else ""
+            methods += [method or path] if not path.startswith("/") or method else []
+            paths += [path] if path.startswith("/") else []
+        yield from ((method, path) for method in methods for path in paths)
 
 
-def test_every_key_of_a_query_has_its_row():
-    text = source("manager/api_routes.def").replace("LEAVE", '"' + re.search(r'#define LEAVE "([^"]+)"',
-                                                    source("manager/api_routes.def")).group(1) + '"')
-    there = set()
-    for keys in re.findall(r'ROUTE\([^)]*, "([^"]*)"\)', text):
-        there |= {key.rstrip("+") for key in keys.split()} - {"*"}
+@pytest.mark.smoke
+def test_every_request_has_its_row(weldr):
+    assert set(told_requests()) == {(method, path) for method, path, _ in operations(weldr)}
+
+
+@pytest.mark.smoke
+def test_every_key_of_a_query_has_its_row(weldr):
     told = {name for cells in rows(section("api.md", "Query keys"))[1:] for name in names(cells[0])}
-    assert told == there
+    assert told == {key for _, _, keys in operations(weldr) for key in keys}
