@@ -8,15 +8,14 @@
 #include "http/reply.h"
 #include "manager/openapi_type.h"
 
-enum { NAME_MAX_BYTES = 24, SAYS_MAX = 1024, ALL = UINT_MAX };
+enum { NAME_MAX_BYTES = 24, SAYS_MAX = 1024 };
+static const unsigned ALL = UINT_MAX;
 
 static const struct {
-    unsigned status;
-    const char *code;
-    unsigned when;
-    const char *says;
+    const char *code, *says;
+    unsigned status, when;
 } problems[] = {
-#define PROBLEM(status, code, when, says) {status, code, OPENAPI_##when, says},
+#define PROBLEM(status, code, when, says) {code, says, status, OPENAPI_##when},
 #include "manager/api_problems.def"
 #undef PROBLEM
 };
