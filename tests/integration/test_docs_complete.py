@@ -260,6 +260,18 @@ def test_every_state_has_its_row():
     assert told == there
 
 
+def members(weldr, schema):
+    return set(weldr.api("GET", "/openapi.json").json["components"]["schemas"][schema]["properties"]) - {"links"}
+
+
+@pytest.mark.smoke
+def test_every_member_of_a_server_and_of_stats_has_its_row(weldr):
+    server = {name for cells in rows(section("api/servers.md", "One server"))[1:] for name in names(cells[0])}
+    assert server | {name for name in setting_rows("Server") if "." not in name} == members(weldr, "Server")
+    stats = [name for cells in rows(section("api/observe.md", "Stats"))[1:] for name in names(cells[0])]
+    assert set(stats) == members(weldr, "Stats") and len(stats) == len(set(stats))
+
+
 # ---- requests ----
 
 NAMES = {"pool": "NAME", "listener": "NAME", "rule": "PRIORITY", "ip": "IP", "port": "PORT"}
