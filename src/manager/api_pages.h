@@ -22,6 +22,7 @@ struct manager;
 struct server_facts;
 
 struct api_cursor {
+    const char *base;          /* of links: api_links.h */
     uint64_t owner_id;         /* of the pool or listener; 0: default */
     uint64_t next;             /* the least id (or priority) that was not shown */
     uint64_t left_id, left_no; /* of the draining server shown last (facts.h); 0: none yet */
