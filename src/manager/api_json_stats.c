@@ -1,4 +1,5 @@
 #include "manager/api_json.h"
+#include "manager/api_links.h"
 
 static void put_outcomes(struct jtext *t, const char *key, uint64_t success, uint64_t failed)
 {
@@ -62,20 +63,11 @@ static void put_counts(struct jtext *t, const char *key, const struct api_json_c
     jtext_close(t, '}');
 }
 
-static void put_link(struct jtext *t)
-{
-    jtext_open(t, "links", '[');
-    jtext_open(t, NULL, '{');
-    jtext_str(t, "rel", "detail");
-    jtext_str(t, "href", "/stats/detail");
-    jtext_null(t, "method");
-    jtext_close(t, '}');
-    jtext_close(t, ']');
-}
-
 /* Asked for often, and long with many pools: written as text. */
-char *api_json_stats(const struct api_json_stats_view *v)
+char *api_json_stats(const struct api_json_stats_view *v, const char *base)
 {
+    static const struct api_link links[] = {{"self", "/stats", "GET"},
+                                            {"detail", "/stats/detail", "GET"}};
     struct jtext t;
 
     jtext_init(&t);
@@ -90,7 +82,7 @@ char *api_json_stats(const struct api_json_stats_view *v)
     jtext_number(&t, "revision", v->revision);
     put_counts(&t, "pools", v->pools, v->pool_n);
     put_counts(&t, "listeners", v->listeners, v->listener_n);
-    put_link(&t);
+    api_links_put(&t, base, links, sizeof(links) / sizeof(links[0]));
     jtext_close(&t, '}');
     return jtext_take(&t);
 }

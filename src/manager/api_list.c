@@ -6,15 +6,12 @@
 #include "base/clock.h"
 #include "base/strb.h"
 #include "manager/api_json.h"
+#include "manager/api_links.h"
 #include "pool/pool_code.h"
 
 enum { HREF_MAX = API_JSON_HREF_MAX };
 
 /* ---- pieces ---- */
-
-struct api_json_link {
-    const char *rel, *href, *method;
-};
 
 static void put_text_or_null(struct jtext *t, const char *key, const char *text)
 {
@@ -22,27 +19,6 @@ static void put_text_or_null(struct jtext *t, const char *key, const char *text)
         jtext_null(t, key);
     else
         jtext_str(t, key, text);
-}
-
-static void put_href(struct jtext *t, const char *href)
-{
-    char text[HREF_MAX + 16];
-
-    (void)snprintf(text, sizeof(text), "%s%s", api_json_base, href);
-    jtext_str(t, "href", text);
-}
-
-static void put_links(struct jtext *t, const struct api_json_link *links, size_t n)
-{
-    jtext_open(t, "links", '[');
-    for (size_t i = 0; i < n; i++) {
-        jtext_open(t, NULL, '{');
-        jtext_str(t, "rel", links[i].rel);
-        put_href(t, links[i].href);
-        jtext_str(t, "method", links[i].method);
-        jtext_close(t, '}');
-    }
-    jtext_close(t, ']');
 }
 
 /* ---- a server ---- */
@@ -101,26 +77,38 @@ static void put_meta(struct jtext *t, const struct pool_server *server)
     jtext_close(t, '}');
 }
 
-static void put_server_links(struct jtext *t, const struct api_json_server_view *v, bool alone)
+/* In a list. */
+static void put_two_links(struct jtext *t, const struct api_json_server_view *v,
+                          const char *base)
 {
-    char pool[POOL_NAME_MAX + 8];
-    char href[HREF_MAX], drain[HREF_MAX + 16], resume[HREF_MAX + 16], stop[HREF_MAX + 16];
-    const struct api_json_link links[] = {
-        {"self", href, "GET"},    {"delete", href, "DELETE"},    {"change", href, "PATCH"},
-        {"drain", drain, "POST"}, {"maintenance", stop, "POST"}, {"resume", resume, "POST"},
-        {"pool", pool, "GET"},
+    char href[HREF_MAX];
+    const struct api_link links[] = {{"self", href, "GET"}, {"delete", href, "DELETE"}};
+
+    api_json_server_href(v->pool, v->server, href, sizeof(href));
+    api_links_put(t, base, links, sizeof(links) / sizeof(links[0]));
+}
+
+static void put_all_links(struct jtext *t, const struct api_json_server_view *v,
+                          const char *base)
+{
+    char pool[POOL_NAME_MAX + 8], id[24], events[48];
+    char href[HREF_MAX], history[HREF_MAX + 16];
+    char drain[HREF_MAX + 16], resume[HREF_MAX + 16], stop[HREF_MAX + 16];
+    const struct api_link links[] = {
+        {"self", href, "GET"},       {"delete", href, "DELETE"},    {"change", href, "PATCH"},
+        {"drain", drain, "POST"},    {"maintenance", stop, "POST"}, {"resume", resume, "POST"},
+        {"history", history, "GET"}, {"events", events, "GET"},     {"pool", pool, "GET"},
     };
 
+    (void)pool_id_print(v->server->id, id);
     (void)snprintf(pool, sizeof(pool), "/pools/%s", v->pool);
+    (void)snprintf(events, sizeof(events), "/events?server=%s", id);
     api_json_server_href(v->pool, v->server, href, sizeof(href));
-    if (!alone) {
-        put_links(t, links, 2);
-        return;
-    }
     (void)snprintf(drain, sizeof(drain), "%s/drain", href);
     (void)snprintf(resume, sizeof(resume), "%s/resume", href);
     (void)snprintf(stop, sizeof(stop), "%s/maintenance", href);
-    put_links(t, links, sizeof(links) / sizeof(links[0]));
+    (void)snprintf(history, sizeof(history), "%s/history", href);
+    api_links_put(t, base, links, sizeof(links) / sizeof(links[0]));
 }
 
 static void put_addr(struct jtext *t, const struct facts_addr *a)
@@ -173,9 +161,8 @@ static void put_counters(struct jtext *t, const struct api_json_server_view *v)
         jtext_null(t, "drain_left_ms");
 }
 
-/* check: the effective settings as JSON. */
-static void put_server(struct jtext *t, const struct api_json_server_view *v, const char *check,
-                       bool alone)
+/* check: the effective settings as JSON. The links are the caller's to put. */
+static void put_server(struct jtext *t, const struct api_json_server_view *v, const char *check)
 {
     char id[24], since[32];
 
@@ -193,17 +180,17 @@ static void put_server(struct jtext *t, const struct api_json_server_view *v, co
     put_settings(t, v->server, check);
     put_counters(t, v);
     put_last(t, v->last);
-    put_server_links(t, v, alone);
-    jtext_close(t, '}');
 }
 
-char *api_json_server(const struct api_json_server_view *v)
+char *api_json_server(const struct api_json_server_view *v, const char *base)
 {
     char *check = api_json_check(v->check);
     struct jtext t;
 
     jtext_init(&t);
-    put_server(&t, v, check, true);
+    put_server(&t, v, check);
+    put_all_links(&t, v, base);
+    jtext_close(&t, '}');
     free(check);
     return jtext_take(&t);
 }
@@ -211,38 +198,40 @@ char *api_json_server(const struct api_json_server_view *v)
 /* ---- lists ---- */
 
 /* As an array, or (href given) in an object, as the member of that name. */
-static void begin_list(struct api_json_list *l, const char *key, const char *href)
+static void begin_list(struct api_json_list *l, const char *base, const char *key,
+                       const char *href)
 {
-    *l = (struct api_json_list){.add_rel = "add", .add_method = "POST"};
-    if (href != NULL) {
-        (void)snprintf(l->href, sizeof(l->href), "%s", href);
-        l->add_href = l->href;
-    }
+    *l = (struct api_json_list){.base = base, .is_object = href != NULL, .can_add = true};
     jtext_init(&l->text);
-    if (href != NULL)
+    if (l->is_object) {
+        (void)snprintf(l->href, sizeof(l->href), "%s", href);
         jtext_open(&l->text, NULL, '{');
+    }
     jtext_open(&l->text, key, '[');
 }
 
-static void end_items(struct api_json_list *l)
+static void put_list_links(struct api_json_list *l)
 {
-    const struct api_json_link link = {l->add_rel, l->href, l->add_method};
+    const struct api_link links[] = {
+        {"self", l->href, "GET"},
+        {l->can_add ? "add" : NULL, l->href, "POST"},
+        {l->more_rel, l->more_href, "GET"},
+    };
 
-    if (l->has_ended)
-        return;
-    l->has_ended = true;
-    jtext_close(&l->text, ']');
-    if (l->has_total)
-        jtext_number(&l->text, "total", l->total);
-    if (l->add_href != NULL)
-        put_links(&l->text, &link, 1);
+    api_links_put(&l->text, l->base, links, sizeof(links) / sizeof(links[0]));
 }
 
 char *api_json_list_end(struct api_json_list *l)
 {
-    end_items(l);
-    if (l->add_href != NULL)
+    MUST(!l->has_ended); /* its text was taken */
+    l->has_ended = true;
+    jtext_close(&l->text, ']');
+    if (l->has_total)
+        jtext_number(&l->text, "total", l->total);
+    if (l->is_object) {
+        put_list_links(l);
         jtext_close(&l->text, '}');
+    }
     free(l->check);
     return jtext_take(&l->text);
 }
@@ -260,14 +249,15 @@ char *api_json_list_page(struct api_json_list *l)
 }
 
 /* The original's shape: servers, then links. */
-void api_json_servers_begin(struct api_json_list *l, const char *href)
+void api_json_servers_begin(struct api_json_list *l, const char *base, const char *href)
 {
-    begin_list(l, "servers", href);
+    begin_list(l, base, "servers", href);
 }
 
-void api_json_objects_begin(struct api_json_list *l, const char *key, const char *href)
+void api_json_objects_begin(struct api_json_list *l, const char *base, const char *key,
+                            const char *href)
 {
-    begin_list(l, key, href);
+    begin_list(l, base, key, href);
 }
 
 void api_json_objects_add(struct api_json_list *l, char *document)
@@ -310,7 +300,9 @@ static const char *get_check(struct api_json_list *l, const struct pool_health *
 void api_json_servers_add(struct api_json_list *l, const struct api_json_server_view *v)
 {
     MUST(!l->has_ended); /* the array was closed */
-    put_server(&l->text, v, get_check(l, v->check), false);
+    put_server(&l->text, v, get_check(l, v->check));
+    put_two_links(&l->text, v, l->base);
+    jtext_close(&l->text, '}');
 }
 
 void api_json_servers_total(struct api_json_list *l, uint64_t total)
@@ -321,7 +313,7 @@ void api_json_servers_total(struct api_json_list *l, uint64_t total)
 
 void api_json_detail_begin(struct api_json_list *l)
 {
-    begin_list(l, NULL, NULL);
+    begin_list(l, "", NULL, NULL);
 }
 
 void api_json_detail_add(struct api_json_list *l, const struct api_json_server_view *v)
@@ -347,11 +339,12 @@ void api_json_detail_add(struct api_json_list *l, const struct api_json_server_v
     jtext_close(t, '}');
 }
 
-void api_json_workers_begin(struct api_json_list *l)
+void api_json_workers_begin(struct api_json_list *l, const char *base)
 {
-    begin_list(l, "workers", "/stats");
-    l->add_rel = "stats";
-    l->add_method = "GET";
+    begin_list(l, base, "workers", "/workers");
+    l->can_add = false;
+    l->more_rel = "stats";
+    l->more_href = "/stats";
 }
 
 void api_json_workers_add(struct api_json_list *l, const struct api_json_worker_view *v)

@@ -30,7 +30,7 @@ static char *make_page(struct api_pages *p, const struct manager *m, size_t byte
 {
     MUST(!p->has_ended); /* the list's text was taken then */
     if (p->kind->page != NULL)
-        return p->kind->page(m, &p->at.metrics, bytes, &p->has_ended);
+        return p->kind->page(m, &p->at, bytes, &p->has_ended);
     while (p->kind->next(m, &p->at, &p->list))
         if (api_json_list_bytes(&p->list) >= bytes)
             return api_json_list_page(&p->list);

@@ -23,6 +23,7 @@ struct manager;
 struct server_facts;
 
 struct api_cursor {
+    const char *base;          /* of links: api_links.h */
     uint64_t owner_id;         /* of the pool or listener; 0: default */
     uint64_t next;             /* the least id (or priority) that was not shown */
     uint64_t left_id, left_no; /* of the draining server shown last (facts.h); 0: none yet */
@@ -41,8 +42,7 @@ struct api_pages_kind {
     /* Behind the last; NULL: nothing. */
     void (*end)(const struct manager *m, const struct api_cursor *at, struct api_json_list *l);
     /* About so many bytes, malloc'd; NULL: out of memory. */
-    char *(*page)(const struct manager *m, struct metrics_cursor *at, size_t bytes,
-                  bool *is_last);
+    char *(*page)(const struct manager *m, struct api_cursor *at, size_t bytes, bool *is_last);
 };
 
 /* For a kind's next: the draining server that is to be shown now; NULL: there is none. */

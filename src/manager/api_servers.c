@@ -124,7 +124,7 @@ static const struct pool_server *find_changed(const struct api_conn *ac)
 
 static void begin(struct api_json_list *l, const struct api_cursor *at)
 {
-    api_json_servers_begin(l, at->href);
+    api_json_servers_begin(l, at->base, at->href);
 }
 
 /* Those of the pool, then those that have left it. */
@@ -193,7 +193,7 @@ void api_respond_one(struct api_conn *ac, unsigned status, const struct pool_ser
         return;
     }
     api_json_servers_href(p->name, href, sizeof(href));
-    api_json_servers_begin(&list, href);
+    api_json_servers_begin(&list, api_base(ac), href);
     if (server != NULL) {
         api_view_fill(ac->m, server, &view);
         api_json_servers_add(&list, &view.json);
@@ -214,7 +214,7 @@ void api_respond_server(struct api_conn *ac, unsigned status, const struct pool_
     states_look(ac->m, facts_find(&ac->m->facts, server->id));
     api_view_fill(ac->m, server, &view);
     ac->tag = server->digest;
-    api_respond(ac, status, api_json_server(&view.json));
+    api_respond(ac, status, api_json_server(&view.json, api_base(ac)));
 }
 
 void api_respond_little(struct api_conn *ac, unsigned status, const struct pool_server *server)
@@ -322,7 +322,8 @@ static int cut_shown(const struct api_conn *ac, struct pool_error *error, char *
     if (server == NULL)
         return 0;
     api_view_fill(ac->m, server, &view);
-    return api_shown_cut_server(api_body(ac), &view.json, true, error, rest);
+    return api_shown_cut_server(api_body(ac), api_json_server(&view.json, api_base(ac)), true,
+                                error, rest);
 }
 
 static int read_put(const struct api_conn *ac, const char *url, struct pool_command *c,
@@ -372,7 +373,8 @@ static int read_change(struct api_conn *ac, const struct pool_server *server,
     char *rest;
 
     api_view_fill(ac->m, server, &view);
-    int result = api_shown_cut_server(api_body(ac), &view.json, false, error, &rest);
+    int result = api_shown_cut_server(api_body(ac), api_json_server(&view.json, api_base(ac)),
+                                      false, error, &rest);
     if (result == 0)
         result = pool_code_change_from_json(rest != NULL ? span_from_str(rest) : api_body(ac),
                                             server, c, error);

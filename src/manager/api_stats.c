@@ -126,7 +126,7 @@ void api_stats_get(struct api_conn *ac)
     view.pool_n = m->pool->pool_n;
     view.listeners = counts + view.pool_n;
     view.listener_n = m->pool->listener_n;
-    api_respond(ac, 200, api_json_stats(&view));
+    api_respond(ac, 200, api_json_stats(&view, api_base(ac)));
     free(counts);
 }
 

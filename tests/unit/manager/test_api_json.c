@@ -121,6 +121,7 @@ static const char *const list_of_two[] = {
     "\"last_check\": null",
     "\n  \"total\": 2,",
     "\n  \"links\": [",
+    "\"rel\": \"self\"",
     "\"rel\": \"add\"",
     "\"method\": \"POST\"",
     NULL,
@@ -138,7 +139,7 @@ static void test_server_list(void **state)
 
     (void)state;
     a.last = &last;
-    api_json_servers_begin(&list, "/servers");
+    api_json_servers_begin(&list, "", "/servers");
     api_json_servers_add(&list, &a);
     api_json_servers_add(&list, &b);
     api_json_servers_total(&list, 2);
@@ -174,7 +175,7 @@ static void test_addresses(void **state)
     TAILQ_INSERT_TAIL(&addrs, &v4, entry);
     TAILQ_INSERT_TAIL(&addrs, &v6, entry);
     v.addrs = &addrs;
-    text = api_json_server(&v);
+    text = api_json_server(&v, "");
     assert_in_order(text, wanted);
     free(text);
 }
@@ -197,7 +198,7 @@ static void test_leaving_server(void **state)
     const uint64_t left_ms = 1500;
     struct pool_health check;
     struct api_json_server_view v = view_of(add("http://127.0.0.2", 2), &check);
-    char *text = api_json_server(&v);
+    char *text = api_json_server(&v, "");
 
     (void)state;
     assert_in_order(text, stays);
@@ -207,7 +208,7 @@ static void test_leaving_server(void **state)
     v.ejected = 1;
     v.ejections = 4;
     v.drain_left_ms = &left_ms;
-    text = api_json_server(&v);
+    text = api_json_server(&v, "");
     assert_in_order(text, wanted);
     free(text);
 }
@@ -224,7 +225,7 @@ static void test_checks_are_not_mixed_up(void **state)
     char *text;
 
     (void)state;
-    api_json_servers_begin(&list, "/servers");
+    api_json_servers_begin(&list, "", "/servers");
     for (unsigned i = 0; i < 4; i++) {
         const char *const urls[] = {"http://127.0.0.1:1", "http://127.0.0.1:2",
                                     "http://127.0.0.1:3", "http://127.0.0.1:4"};
@@ -278,6 +279,10 @@ static void test_stats(void **state)
         "\"ends\": {\n    \"ok\": 5\n  }",
         "\"p99\": 900",
         "\"workers\": 4",
+        "\"rel\": \"self\"",
+        "\"href\": \"/v1/stats\"",
+        "\"method\": \"GET\"",
+        "\"href\": \"/v1/stats/detail\"",
         NULL};
     const struct api_json_end ends[] = {{"ok", 5}};
     const struct api_json_stats_view v = {.client_success = 34534,
@@ -291,7 +296,7 @@ static void test_stats(void **state)
                                           .end_n = 1,
                                           .p99_us = 900,
                                           .workers = 4};
-    char *text = api_json_stats(&v);
+    char *text = api_json_stats(&v, "/v1");
 
     (void)state;
     assert_in_order(text, wanted);
@@ -339,16 +344,16 @@ static void test_small_documents(void **state)
                                           "\"links\"",
                                           NULL};
     struct api_json_list list;
-    char *text = api_json_root("1.2.3");
+    char *text = api_json_root("1.2.3", "");
 
     (void)state;
     assert_in_order(text, root);
     free(text);
     add("http://127.0.0.1", 1);
-    text = api_json_pool(pool_default(state_now), 9);
+    text = api_json_pool(pool_default(state_now), 9, "");
     assert_in_order(text, pool);
     free(text);
-    api_json_workers_begin(&list);
+    api_json_workers_begin(&list, "");
     api_json_workers_add(
         &list, &(struct api_json_worker_view){.id = 3, .state = "stopped", .digest = 0xff});
     text = api_json_list_end(&list);
