@@ -165,12 +165,13 @@ static bool put_next(struct openapi_at *at)
 char *openapi_page(struct openapi_at *at, const char *base, const char *version, size_t bytes,
                    bool *is_last)
 {
-    bool goes_on = true;
+    bool goes_on;
 
     if (at->path == 0)
         begin(&at->text, base, version);
-    while (goes_on && at->text.len < bytes)
+    do {
         goes_on = put_next(at);
+    } while (goes_on && at->text.len < bytes);
     *is_last = !goes_on || at->text.failed;
     return *is_last ? jtext_take(&at->text) : jtext_page(&at->text);
 }

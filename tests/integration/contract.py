@@ -135,9 +135,10 @@ class Contract:
         self.judge_response(self.document["components"]["responses"][f"Problem{status}"], what, fields, text)
 
     def find_response(self, operation, status, text):
-        """What the operation says of this status, or (HTTP that could not be read) the problems; None: nothing."""
+        """What the operation says of this status, or (of HTTP that could not be read, and at an address of --metrics-ip) the problems;
+        None: nothing."""
         response = operation["responses"].get(str(status))
-        if response is None and '"bad_request"' in text:
+        if response is None and any(word in text for word in ('"bad_request"', "this address has GET /metrics and nothing else")):
             response = self.document["components"]["responses"].get(f"Problem{status}")
         return response
 
