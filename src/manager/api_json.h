@@ -15,6 +15,7 @@
 
 #include "base/jtext.h"
 #include "base/span.h"
+#include "manager/api_pick.h"
 #include "manager/facts.h"
 #include "pool/pool_command.h"
 
@@ -62,6 +63,9 @@ struct api_json_list {
     const char *base;
     char href[API_JSON_HREF_MAX];     /* of the list: the links behind the items */
     const char *more_rel, *more_href; /* … one more of them; NULL: none */
+    uint64_t members;                 /* bits, of each server; 0: all (api_pick.h) */
+    const char *question, *cursor;    /* that were asked; NULL: none */
+    char next[PICK_CURSOR_MAX];       /* where more begins; empty: this is the end */
     bool is_object;                   /* else the items are the document */
     bool can_add;                     /* POST to href adds one */
     bool has_ended;                   /* the items are all in */
