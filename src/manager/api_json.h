@@ -15,6 +15,7 @@
 
 #include "base/jtext.h"
 #include "base/span.h"
+#include "manager/api_pick.h"
 #include "manager/facts.h"
 #include "pool/pool_command.h"
 
@@ -62,6 +63,9 @@ struct api_json_list {
     const char *base;
     char href[API_JSON_HREF_MAX];     /* of the list: the links behind the items */
     const char *more_rel, *more_href; /* … one more of them; NULL: none */
+    uint64_t members;                 /* bits, of each server; 0: all (api_pick.h) */
+    const char *question, *cursor;    /* that were asked; NULL: none */
+    char next[PICK_CURSOR_MAX];       /* where more begins; empty: this is the end */
     bool is_object;                   /* else the items are the document */
     bool can_add;                     /* POST to href adds one */
     bool has_ended;                   /* the items are all in */
@@ -109,7 +113,7 @@ char *api_json_removed(const char *path, const char *base);
 /* The node's settings (json of pool_code.h, taken). */
 char *api_json_node(char *settings, const char *base);
 
-struct api_json_end {
+struct api_json_result {
     const char *word;
     uint64_t n;
 };
@@ -120,15 +124,16 @@ struct api_json_counts {
     uint64_t n[16];           /* STATS_LINE */
     unsigned word_n;
 };
+struct histogram;
 struct api_json_stats_view {
     uint64_t client_success, client_failed, server_success, server_failed;
     uint64_t client_connections, client_open, server_connections, server_idle;
     uint64_t requests, in_flight, retries, bad_requests, client_aborts, access_log_lost;
     uint64_t queued_bytes, proxy_refused, explain_refused, forbidden_calls;
     uint64_t bytes_in, bytes_out;
-    const struct api_json_end *ends;
-    unsigned end_n;
-    uint64_t p50_us, p90_us, p99_us;
+    const struct api_json_result *results;
+    unsigned result_n;
+    const struct histogram *latency_us;
     unsigned workers;
     bool fail_open;
     uint64_t revision;

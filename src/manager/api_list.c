@@ -9,7 +9,10 @@
 #include "manager/api_links.h"
 #include "pool/pool_code.h"
 
-enum { HREF_MAX = API_JSON_HREF_MAX };
+enum {
+    HREF_MAX = API_JSON_HREF_MAX,
+    ASKED_MAX = API_JSON_HREF_MAX + API_QUERY_TEXT_MAX + PICK_CURSOR_MAX + 16
+};
 
 /* ---- pieces ---- */
 
@@ -136,50 +139,69 @@ static void put_addrs(struct jtext *t, const struct facts_addrs *addrs)
     jtext_close(t, ']');
 }
 
-static void put_settings(struct jtext *t, const struct pool_server *server, const char *check)
+/* One server on its way into a text. */
+struct shown {
+    const struct api_json_server_view *v;
+    const char *check; /* the effective settings as JSON */
+    const char *base;  /* of links */
+    bool is_alone;     /* a document, no item of a list: with all links */
+};
+
+static void put_id(struct jtext *t, const struct shown *s)
 {
-    jtext_number(t, "weight", server->weight);
-    jtext_bool(t, "map_host", server->map_host);
-    jtext_number(t, "proxy_protocol", server->proxy_protocol);
-    jtext_number(t, "max_requests", server->max_requests);
-    jtext_str(t, "admin", pool_admin_word((enum pool_admin)server->admin));
-    jtext_number(t, "drain_ms", server->drain_ms);
-    jtext_json(t, "check", check);
-    put_meta(t, server);
+    char id[24];
+
+    (void)pool_id_print(s->v->server->id, id);
+    jtext_str(t, "id", id);
 }
 
-static void put_counters(struct jtext *t, const struct api_json_server_view *v)
+static void put_since(struct jtext *t, const struct shown *s)
 {
-    jtext_number(t, "in_flight", v->in_flight);
-    jtext_number(t, "success", v->success);
-    jtext_number(t, "failed", v->failed);
-    jtext_number(t, "ejected", v->ejected);
-    jtext_number(t, "ejections", v->ejections);
+    char since[32];
+
+    (void)clock_print_wall(s->v->since_us, since);
+    jtext_str(t, "since", since);
+}
+
+static void put_drain_left(struct jtext *t, const struct api_json_server_view *v)
+{
     if (v->drain_left_ms != NULL)
         jtext_number(t, "drain_left_ms", *v->drain_left_ms);
     else
         jtext_null(t, "drain_left_ms");
 }
 
-/* check: the effective settings as JSON. The links are the caller's to put. */
-static void put_server(struct jtext *t, const struct api_json_server_view *v, const char *check)
+static void put_links(struct jtext *t, const struct shown *s)
 {
-    char id[24], since[32];
+    if (s->is_alone)
+        put_all_links(t, s->v, s->base);
+    else
+        put_two_links(t, s->v, s->base);
+}
 
-    (void)pool_id_print(v->server->id, id);
-    (void)clock_print_wall(v->since_us, since);
+#define MEMBER(name, put)                                            \
+    static void write_##name(struct jtext *t, const struct shown *s) \
+    {                                                                \
+        put;                                                         \
+    }
+#include "manager/api_server_members.def"
+#undef MEMBER
+
+static void (*const members[])(struct jtext *t, const struct shown *s) = {
+#define MEMBER(name, put) write_##name,
+#include "manager/api_server_members.def"
+#undef MEMBER
+};
+enum { MEMBERS_N = sizeof(members) / sizeof(members[0]) };
+
+/* picked: bits, 0: all. */
+static void put_server(struct jtext *t, const struct shown *s, uint64_t picked)
+{
     jtext_open(t, NULL, '{');
-    jtext_str(t, "id", id);
-    jtext_str(t, "url", v->server->url);
-    jtext_str(t, "pool", v->pool);
-    jtext_str(t, "state", v->state);
-    put_text_or_null(t, "reason", v->reason);
-    jtext_str(t, "since", since);
-    jtext_number(t, "transitions", v->transitions);
-    put_addrs(t, v->addrs);
-    put_settings(t, v->server, check);
-    put_counters(t, v);
-    put_last(t, v->last);
+    for (unsigned i = 0; i < MEMBERS_N; i++)
+        if (picked == 0 || (picked >> i & 1) != 0)
+            members[i](t, s);
+    jtext_close(t, '}');
 }
 
 char *api_json_server(const struct api_json_server_view *v, const char *base)
@@ -188,9 +210,7 @@ char *api_json_server(const struct api_json_server_view *v, const char *base)
     struct jtext t;
 
     jtext_init(&t);
-    put_server(&t, v, check);
-    put_all_links(&t, v, base);
-    jtext_close(&t, '}');
+    put_server(&t, &(struct shown){v, check, base, true}, 0);
     free(check);
     return jtext_take(&t);
 }
@@ -210,14 +230,33 @@ static void begin_list(struct api_json_list *l, const char *base, const char *ke
     jtext_open(&l->text, key, '[');
 }
 
+/* The list's path with the question that was asked, from the cursor on. */
+static void print_asked(const struct api_json_list *l, const char *cursor, char *buf,
+                        size_t size)
+{
+    const char *question = l->question != NULL ? l->question : "";
+    struct strb b;
+
+    strb_init(&b, buf, size);
+    strb_add_str(&b, l->href);
+    if (question[0] != '\0')
+        strb_addf(&b, "?%s", question);
+    if (cursor != NULL && cursor[0] != '\0')
+        strb_addf(&b, "%ccursor=%s", question[0] != '\0' ? '&' : '?', cursor);
+}
+
 static void put_list_links(struct api_json_list *l)
 {
+    char self[ASKED_MAX], next[ASKED_MAX];
     const struct api_link links[] = {
-        {"self", l->href, "GET"},
+        {"self", self, "GET"},
+        {l->next[0] != '\0' ? "next" : NULL, next, "GET"},
         {l->can_add ? "add" : NULL, l->href, "POST"},
         {l->more_rel, l->more_href, "GET"},
     };
 
+    print_asked(l, l->cursor, self, sizeof(self));
+    print_asked(l, l->next, next, sizeof(next));
     api_links_put(&l->text, l->base, links, sizeof(links) / sizeof(links[0]));
 }
 
@@ -228,6 +267,8 @@ char *api_json_list_end(struct api_json_list *l)
     jtext_close(&l->text, ']');
     if (l->has_total)
         jtext_number(&l->text, "total", l->total);
+    if (l->next[0] != '\0')
+        jtext_str(&l->text, "next", l->next);
     if (l->is_object) {
         put_list_links(l);
         jtext_close(&l->text, '}');
@@ -300,9 +341,8 @@ static const char *get_check(struct api_json_list *l, const struct pool_health *
 void api_json_servers_add(struct api_json_list *l, const struct api_json_server_view *v)
 {
     MUST(!l->has_ended); /* the array was closed */
-    put_server(&l->text, v, get_check(l, v->check));
-    put_two_links(&l->text, v, l->base);
-    jtext_close(&l->text, '}');
+    put_server(&l->text, &(struct shown){v, get_check(l, v->check), l->base, false},
+               l->members);
 }
 
 void api_json_servers_total(struct api_json_list *l, uint64_t total)

@@ -78,7 +78,8 @@ struct api_pages *api_pages_new(struct manager *m, const struct api_pages_kind *
     leaving_sweep(m);
     states_look_at_all(m);
     *p = (struct api_pages){.kind = kind, .at = *at};
-    p->at.left_end = m->facts.drain_no;
+    if (p->at.pick.cursor[0] == '\0') /* else it says itself when the list was begun */
+        p->at.left_end = m->facts.drain_no;
     if (kind->begin != NULL)
         kind->begin(&p->list, &p->at);
     *first = make_page(p, m, first_page_bytes(m));

@@ -10,6 +10,7 @@
 #include "manager/api_json.h"
 #include "pool/pool_apply.h"
 #include "pool/pool_command.h"
+#include "stats/histogram.h"
 
 static struct pool_state *state_now;
 
@@ -276,15 +277,17 @@ static void test_stats(void **state)
         "\"requests\": 34567",
         "\"access_log_lost\": 7",
         "\"queued_bytes\": 8192",
-        "\"ends\": {\n    \"ok\": 5\n  }",
-        "\"p99\": 900",
+        "\"results\": {\n    \"ok\": 5\n  }",
+        "\"latency_us\": {\n    \"count\": 2,\n    \"sum\": 903,\n    \"below\": {\n      "
+        "\"8\": 1,\n      \"1024\": 1\n    }\n  }",
         "\"workers\": 4",
         "\"rel\": \"self\"",
         "\"href\": \"/v1/stats\"",
         "\"method\": \"GET\"",
         "\"href\": \"/v1/stats/detail\"",
         NULL};
-    const struct api_json_end ends[] = {{"ok", 5}};
+    const struct api_json_result results[] = {{"ok", 5}};
+    struct histogram latency = {0};
     const struct api_json_stats_view v = {.client_success = 34534,
                                           .client_failed = 33,
                                           .server_success = 33770,
@@ -292,13 +295,16 @@ static void test_stats(void **state)
                                           .requests = 34567,
                                           .access_log_lost = 7,
                                           .queued_bytes = 8192,
-                                          .ends = ends,
-                                          .end_n = 1,
-                                          .p99_us = 900,
+                                          .results = results,
+                                          .result_n = 1,
+                                          .latency_us = &latency,
                                           .workers = 4};
-    char *text = api_json_stats(&v, "/v1");
+    char *text;
 
     (void)state;
+    histogram_add(&latency, 3);
+    histogram_add(&latency, 900);
+    text = api_json_stats(&v, "/v1");
     assert_in_order(text, wanted);
     free(text);
 }

@@ -257,6 +257,9 @@ static void test_members_that_must_be_there(void **state)
     assert_int_equal(json_object_size(json_object_get(wish, "properties")), member_n);
     assert_true(openapi_object_has_request(SPAN("Pool")));
     assert_false(openapi_object_has_request(SPAN("Pools")));
+    assert_null(find(root, "components/schemas/ServerPart/required"));
+    assert_int_equal(json_object_size(find(root, "components/schemas/ServerPart/properties")),
+                     json_object_size(find(root, "components/schemas/Server/properties")));
     json_decref(root);
 }
 
@@ -275,6 +278,7 @@ static void test_types(void **state)
         {"[bool]", "{\"type\":\"array\",\"items\":{\"type\":\"boolean\"}}"},
         {"{text}", "{\"type\":\"object\",\"additionalProperties\":{\"type\":\"string\"}}"},
         {"Link", "{\"$ref\":\"#/components/schemas/Link\"}"},
+        {"Server~", "{\"$ref\":\"#/components/schemas/ServerPart\"}"},
         {"Link?", "{\"anyOf\":[{\"$ref\":\"#/components/schemas/Link\"},{\"type\":\"null\"}]}"},
         {"text+", "{\"anyOf\":[{\"type\":\"string\"},{\"type\":\"array\",\"items\":{\"type\":"
                   "\"string\"}}]}"},
