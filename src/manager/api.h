@@ -172,8 +172,12 @@ void api_respond_text(struct api_conn *ac, unsigned status, char *text, const ch
 /* Sends a list of this kind from the cursor on (copied), page by page if it is long. */
 void api_respond_pages(struct api_conn *ac, unsigned status, const struct api_pages_kind *kind,
                        const struct api_cursor *at);
-/* Before anything is made for it: links are below the path that it asked below. */
-void api_enter(const struct api_conn *ac);
+/* What stands before the path of each link of its responses: it stays below the path that it
+ * asked below. */
+static inline const char *api_base(const struct api_conn *ac)
+{
+    return ac->is_below_v1 ? "/v1" : "";
+}
 /* 204. */
 void api_respond_nothing(struct api_conn *ac);
 /* The same as application/problem+json. */

@@ -5,8 +5,9 @@
 #include "manager/openapi_problems.h"
 #include "manager/openapi_type.h"
 
-void openapi_begin(struct jtext *t, const char *base, const char *version)
+static void begin(struct jtext *t, const char *base, const char *version)
 {
+    jtext_init(t);
     jtext_open(t, NULL, '{');
     jtext_str(t, "openapi", "3.1.0");
     jtext_open(t, "info", '{');
@@ -19,7 +20,7 @@ void openapi_begin(struct jtext *t, const char *base, const char *version)
     jtext_close(t, '}');
     jtext_open(t, "servers", '[');
     jtext_open(t, NULL, '{');
-    jtext_str(t, "url", base);
+    jtext_str(t, "url", base[0] != '\0' ? base : "/");
     jtext_close(t, '}');
     jtext_close(t, ']');
     jtext_open(t, "paths", '{');
@@ -147,8 +148,10 @@ static void end(struct jtext *t)
     jtext_close(t, '}');
 }
 
-bool openapi_next(struct jtext *t, struct openapi_at *at)
+static bool put_next(struct openapi_at *at)
 {
+    struct jtext *t = &at->text;
+
     if (openapi_paths_put(t, &at->path))
         return true;
     if (at->object == 0)
@@ -157,4 +160,18 @@ bool openapi_next(struct jtext *t, struct openapi_at *at)
         return true;
     end(t);
     return false;
+}
+
+char *openapi_page(struct openapi_at *at, const char *base, const char *version, size_t bytes,
+                   bool *is_last)
+{
+    bool goes_on;
+
+    if (at->path == 0)
+        begin(&at->text, base, version);
+    do {
+        goes_on = put_next(at);
+    } while (goes_on && at->text.len < bytes);
+    *is_last = !goes_on || at->text.failed;
+    return *is_last ? jtext_take(&at->text) : jtext_page(&at->text);
 }

@@ -15,6 +15,7 @@ enum {
     ASKED = 1U << 1,
     GIVEN = TOLD | ASKED,
     ONE = 1U << 2,
+    PICKED = 1U << 3,
     CHOICE = GIVEN | ONE
 };
 /* Of members. */
@@ -264,25 +265,51 @@ static void require_row(struct jtext *t, const struct row *row)
     put_required_settings(t, row->settings, SETTINGS_TOP);
 }
 
+enum form { RESPONSE, REQUEST, PART, FORMS };
+
+static const struct {
+    unsigned use; /* of objects that have it */
+    const char *suffix;
+} forms[FORMS] = {[RESPONSE] = {TOLD, ""},
+                  [REQUEST] = {ASKED, OPENAPI_REQUEST},
+                  [PART] = {PICKED, OPENAPI_PART}};
+
+static void put_name(struct jtext *t, const struct row *object, enum form form)
+{
+    /* What only requests have needs no other name. */
+    const bool is_only = form == REQUEST && (object->use & TOLD) == 0;
+    char text[NAME_MAX];
+    struct strb b;
+
+    strb_init(&b, text, sizeof(text));
+    strb_add_str(&b, object->name);
+    strb_add_str(&b, is_only ? "" : forms[form].suffix);
+    MUST(!strb_is_full(&b));
+    jtext_open(t, text, '{');
+}
+
+static void put_required(struct jtext *t, unsigned from, unsigned to)
+{
+    jtext_open(t, "required", '[');
+    for (unsigned i = from; i < to; i++)
+        require_row(t, &rows[i]);
+    jtext_close(t, ']');
+}
+
 /* from, to: its rows without the first. */
-static void put_object(struct jtext *t, const char *name, unsigned from, unsigned to,
-                       bool is_request)
+static void put_object(struct jtext *t, unsigned from, unsigned to, enum form form)
 {
     const struct row *object = &rows[from - 1];
 
-    jtext_open(t, name, '{');
+    put_name(t, object, form);
     jtext_str(t, "type", "object");
     jtext_str(t, "description", object->says);
     jtext_open(t, "properties", '{');
     for (unsigned i = from; i < to; i++)
-        put_row(t, &rows[i], is_request);
+        put_row(t, &rows[i], form == REQUEST);
     jtext_close(t, '}');
-    if (!is_request) {
-        jtext_open(t, "required", '[');
-        for (unsigned i = from; i < to; i++)
-            require_row(t, &rows[i]);
-        jtext_close(t, ']');
-    }
+    if (form == RESPONSE)
+        put_required(t, from, to);
     if ((object->use & ONE) != 0) {
         jtext_number(t, "minProperties", 1);
         jtext_number(t, "maxProperties", 1);
@@ -295,24 +322,15 @@ bool openapi_objects_put(struct jtext *t, unsigned *at)
 {
     const unsigned from = *at + 1;
     unsigned to = from;
-    char request[NAME_MAX];
-    struct strb b;
 
     if (*at >= ROW_N)
         return false;
+    MUST(rows[*at].kind == ROW_OBJECT);
     while (to < ROW_N && rows[to].kind != ROW_OBJECT)
         to++;
-    const struct row *object = &rows[*at];
-
-    MUST(object->kind == ROW_OBJECT);
-    strb_init(&b, request, sizeof(request));
-    strb_add_str(&b, object->name);
-    strb_add_str(&b, (object->use & GIVEN) == GIVEN ? OPENAPI_REQUEST : "");
-    MUST(!strb_is_full(&b));
-    if ((object->use & TOLD) != 0)
-        put_object(t, object->name, from, to, false);
-    if ((object->use & ASKED) != 0)
-        put_object(t, request, from, to, true);
+    for (enum form form = 0; form < FORMS; form++)
+        if ((rows[*at].use & forms[form].use) != 0)
+            put_object(t, from, to, form);
     *at = to;
     return true;
 }

@@ -137,12 +137,15 @@ void openapi_put_ref(struct jtext *t, const char *key, const char *kind, struct 
 
 static void put_object(struct jtext *t, const struct openapi_type *type, bool is_nullable)
 {
+    const bool is_part = type->text.ptr[type->text.len - 1] == '~';
     char text[WORD_MAX];
     struct strb name;
 
     strb_init(&name, text, sizeof(text));
-    strb_add(&name, type->text);
-    if (type->has_request != NULL && type->has_request(type->text))
+    strb_add(&name, span_first(type->text, type->text.len - is_part));
+    if (is_part)
+        strb_add_str(&name, OPENAPI_PART);
+    else if (type->has_request != NULL && type->has_request(type->text))
         strb_add_str(&name, OPENAPI_REQUEST);
     MUST(!strb_is_full(&name));
     if (!is_nullable) {

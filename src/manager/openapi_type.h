@@ -8,6 +8,7 @@
  *   =a|b                           one of these words (numbers and true as such)
  *   @event                         one of the words of a table
  *   Server                         an object of api_objects.def
+ *   Server~                        some members of it
  *   [T] {T}                        a list; an object with any keys
  *   T+                             one, or a list
  *   T?                             or null (=a|b? too)
@@ -37,6 +38,7 @@ void openapi_type_put(struct jtext *t, const char *key, const struct openapi_typ
 void openapi_type_put_members(struct jtext *t, const struct openapi_type *type);
 /* What the schema of an object in requests has behind its name. */
 #define OPENAPI_REQUEST "Request"
+#define OPENAPI_PART    "Part" /* … and of one that is told in part */
 /* {"$ref": "#/components/KIND/NAME"}; key NULL: as a member of what is open. */
 void openapi_put_ref(struct jtext *t, const char *key, const char *kind, struct span name);
 
