@@ -71,11 +71,10 @@ static void put_escaped(struct jtext *t, unsigned char c)
     put(t, text, sizeof(text));
 }
 
-static void put_string(struct jtext *t, const char *text)
+static void put_text(struct jtext *t, const char *text)
 {
     const char *from = text;
 
-    put(t, "\"", 1);
     for (; *text != '\0'; text++) {
         const unsigned char c = (unsigned char)*text;
 
@@ -86,6 +85,12 @@ static void put_string(struct jtext *t, const char *text)
         from = text + 1;
     }
     put(t, from, (size_t)(text - from));
+}
+
+static void put_string(struct jtext *t, const char *text)
+{
+    put(t, "\"", 1);
+    put_text(t, text);
     put(t, "\"", 1);
 }
 
@@ -136,6 +141,15 @@ void jtext_str(struct jtext *t, const char *key, const char *text)
 {
     begin(t, key);
     put_string(t, text);
+}
+
+void jtext_two(struct jtext *t, const char *key, const char *first, const char *second)
+{
+    begin(t, key);
+    put(t, "\"", 1);
+    put_text(t, first);
+    put_text(t, second);
+    put(t, "\"", 1);
 }
 
 void jtext_number(struct jtext *t, const char *key, uint64_t n)

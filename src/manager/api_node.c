@@ -16,7 +16,7 @@
 
 static char *show(const struct api_conn *ac)
 {
-    return api_json_node(pool_code_node_json(&ac->m->node));
+    return api_json_node(pool_code_node_json(&ac->m->node), api_base(ac));
 }
 
 void api_node_get(struct api_conn *ac)

@@ -65,7 +65,7 @@ static void on_set(struct api_conn *ac)
 static void on_removed(struct api_conn *ac)
 {
     if (!respond_refusal(ac))
-        api_respond(ac, 200, api_json_removed(ac->removed));
+        api_respond(ac, 200, api_json_removed(ac->removed, api_base(ac)));
 }
 
 /* ---- wishes ---- */

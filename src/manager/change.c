@@ -287,7 +287,7 @@ int change_refusal(const struct change *ch, struct pool_error *error)
     MUST(ch->is_applied && ch->outcome.result != 0); /* refused, or who asks is confused */
     if (rc < 0)
         return rc;
-    *error = (struct pool_error){.code = "refused"};
+    *error = (struct pool_error){.code = "internal"};
     pool_refusal(ch->m->pool, &c, ch->outcome.result, error);
     pool_command_fini(&c);
     return 0;
