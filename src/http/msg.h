@@ -78,6 +78,9 @@ struct msg {
     uint64_t content_length;         /* valid with MSG_HAS_LENGTH */
     uint32_t keep_alive_s; /* valid with MSG_HAS_KEEP_ALIVE: so long the sender keeps an idle
                               connection */
+    uint32_t absent; /* bit per enum field_token: no line has that name; the bit of FIELD_OTHER:
+                        no unknown name can be one of X-Forwarded-*. Spares walks over the
+                        lines. 0: nobody has looked */
     struct span authority; /* h2 :authority or absolute-form authority; empty otherwise */
     struct msg_field
         *fields; /* room for MSG_FIELDS_MAX while reading; exactly field_n after msg_copy */
