@@ -67,7 +67,7 @@ struct loop_ops {
 
 struct loop {
     const struct loop_ops *ops;
-    uint64_t now_us, wall_us;
+    uint64_t now_us, now_ms, wall_us; /* loop_set_time */
     bool stopped;
     bool in_accept; /* sockets queued now are read in this turn still */
     struct timers timers;
@@ -89,6 +89,13 @@ struct loop {
 int loop_init(struct loop *l, const struct loop_ops *ops, uint64_t now_us,
               uint64_t wall_us) MUST_USE; /* WERR_NOMEM */
 void loop_fini(struct loop *l);
+/* For a whole turn: who asks for the ms would else divide each time. */
+static inline void loop_set_time(struct loop *l, uint64_t now_us, uint64_t wall_us)
+{
+    l->now_us = now_us;
+    l->now_ms = now_us / 1000;
+    l->wall_us = wall_us;
+}
 /* Adds CAN_RECV, CAN_SEND, HUP, DEAD to the flags of s and queues it when that calls for a
  * callback. */
 void loop_mark(struct sock *s, uint32_t seen);

@@ -11,17 +11,18 @@ static void wait_sim(struct loop *l, int64_t max_wait_ms)
 {
     struct loop_sim *m = sim_from_loop(l);
     const struct sim_event *next = TAILQ_FIRST(&m->events);
+    uint64_t now_us = l->now_us;
     uint64_t until_us = UINT64_MAX;
 
     if (max_wait_ms >= 0)
-        until_us = l->now_us + (uint64_t)max_wait_ms * 1000;
+        until_us = now_us + (uint64_t)max_wait_ms * 1000;
     if (next != NULL && next->due_us < until_us)
         until_us = next->due_us;
     if (until_us == UINT64_MAX)
         loop_stop(l); /* nothing can ever happen any more */
-    else if (until_us > l->now_us)
-        l->now_us = until_us;
-    l->wall_us = SIM_WALL_US + l->now_us - SIM_START_US;
+    else if (until_us > now_us)
+        now_us = until_us;
+    loop_set_time(l, now_us, SIM_WALL_US + now_us - SIM_START_US);
     sim_deliver_due(m);
 }
 
