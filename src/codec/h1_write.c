@@ -150,10 +150,20 @@ static char *put_request_line(char *at, const struct msg *m)
     return put(at, SPAN(" HTTP/1.1\r\n"));
 }
 
+/* Each has three digits (RFC 9110 section 15). */
+static char *put_status(char *at, unsigned status)
+{
+    MUST(status >= 100 && status <= 999);
+    *at++ = (char)('0' + status / 100);
+    *at++ = (char)('0' + status / 10 % 10);
+    *at++ = (char)('0' + status % 10);
+    return at;
+}
+
 static char *put_status_line(char *at, const struct msg *m)
 {
     at = put(at, SPAN("HTTP/1.1 "));
-    at += num_to_dec(m->status, at);
+    at = put_status(at, m->status);
     *at++ = ' ';
     at = put(at, msg_reason(m));
     return put(at, SPAN("\r\n"));
