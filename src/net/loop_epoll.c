@@ -73,7 +73,7 @@ static void wait_epoll(struct loop *l, int64_t max_wait_ms)
         set_alarm(e, loop_now_ms(l) + (uint64_t)max_wait_ms);
     int n = epoll_wait(e->epfd, e->events, EPOLL_BATCH, max_wait_ms == 0 ? 0 : -1);
 
-    loop_set_time(l, clock_mono_us(), clock_wall_us());
+    loop_set_now(l, clock_mono_us());
     MUST(n >= 0 || errno == EINTR);
     if (n < EPOLL_BATCH)
         l->round_n++;
@@ -83,6 +83,12 @@ static void wait_epoll(struct loop *l, int64_t max_wait_ms)
         else
             e->due_ms = UINT64_MAX;
     }
+}
+
+static uint64_t wall_us_epoll(const struct loop *l)
+{
+    (void)l;
+    return clock_wall_us();
 }
 
 static int64_t recv_epoll(struct loop *l, struct sock *s, char *buf, size_t len)
@@ -480,6 +486,7 @@ static void free_epoll(struct loop *l)
 static const struct loop_ops epoll_ops = {
     .name = "epoll",
     .wait = wait_epoll,
+    .wall_us = wall_us_epoll,
     .recv = recv_epoll,
     .has_input = has_input_epoll,
     .send = send_epoll,
@@ -530,7 +537,7 @@ struct loop *loop_epoll_new(void)
         goto err_alloc;
     if (open_alarm(e) < 0)
         goto err_epfd;
-    if (loop_init(&e->loop, &epoll_ops, clock_mono_us(), clock_wall_us()) < 0)
+    if (loop_init(&e->loop, &epoll_ops, clock_mono_us()) < 0)
         goto err_alarm;
     return &e->loop;
 err_alarm:
