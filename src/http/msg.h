@@ -108,6 +108,18 @@ static inline struct span msg_field_value(const struct msg *m, const struct msg_
     return span_from(m->base + f->value_off, f->value_len);
 }
 
+/* A line has this known name, dropped or not. False: it has not, or nobody has looked. */
+static inline bool msg_surely_has(const struct msg *m, enum field_token token)
+{
+    return m->absent != 0 && !(m->absent >> token & 1U);
+}
+
+/* No line has this known name. False: one has, or nobody has looked. */
+static inline bool msg_surely_lacks(const struct msg *m, enum field_token token)
+{
+    return m->absent >> token & 1U;
+}
+
 /* First field with this token that is not dropped, from index *from on (advanced past it); NULL
  * when none. */
 const struct msg_field *msg_next(const struct msg *m, enum field_token token, unsigned *from);
