@@ -47,11 +47,11 @@ enum {
     NUMBER_U32 = SETTING_U32,
     NUMBER_VERSION = SETTING_U32
 };
-#define SETTING_OF(word, says, kind, first, least, most)                                   \
-    &(const struct setting)                                                                \
-    {                                                                                      \
-        .key = (word), .help = (says), .type = (kind), .initial = (first), .min = (least), \
-        .max = (most)                                                                      \
+#define SETTING_OF(word, says, kind, first, least, most)                                      \
+    &(const struct setting)                                                                   \
+    {                                                                                         \
+        .key = (word), .help = (says), .type = (enum setting_type)(kind), .initial = (first), \
+        .min = (least), .max = (most)                                                         \
     }
 
 static const struct row rows[] = {
