@@ -377,6 +377,48 @@ int api_json_cut_shown(struct span body, const char *shown,
     return result;
 }
 
+/* The body, when it is the response of a GET; NULL: it is not, and to be read as it is. */
+static json_t *load_response(struct span body)
+{
+    json_t *root =
+        body.len > 0 ? json_loadb(body.ptr, body.len, JSON_REJECT_DUPLICATES, NULL) : NULL;
+
+    if (json_is_string(json_object_get(root, "id")))
+        return root;
+    json_decref(root);
+    return NULL;
+}
+
+/* Takes root; NULL: nothing is left to say. */
+static int take_text(json_t *root, char **rest)
+{
+    *rest = root != NULL ? json_dumps(root, JSON_COMPACT) : NULL;
+    const int rc = root == NULL || *rest != NULL ? 0 : WERR_NOMEM;
+
+    json_decref(root);
+    return rc;
+}
+
+int api_json_cut_told(struct span body, const struct api_json_fixed_set *fixed, char **rest)
+{
+    json_t *root = load_response(body);
+
+    for (unsigned i = 0; root != NULL && i < fixed->n; i++)
+        if (strcmp(fixed->rows[i].key, "name") != 0)
+            (void)json_object_del(root, fixed->rows[i].key);
+    return take_text(root, rest);
+}
+
+int api_json_cut_inherited(struct span body, const char *check, char **rest)
+{
+    json_t *root = load_response(body);
+    json_t *pools = root != NULL ? json_loads(check, 0, NULL) : NULL;
+
+    cut_equal(json_object_get(root, "check"), pools);
+    json_decref(pools);
+    return take_text(root, rest);
+}
+
 /* Takes value. */
 static int give(struct span body, const char *key, json_t *value, struct pool_error *error,
                 char **whole)

@@ -179,6 +179,12 @@ struct api_json_fixed_set {
 int api_json_cut_shown(struct span body, const char *shown,
                        const struct api_json_fixed_set *fixed, struct pool_error *error,
                        char **rest) MUST_USE;
+/* The body of a request that adds an object, when it is what GET has answered of another one
+ * (has an id): without what was told of that. *rest: malloc'd; NULL: the body as it is. */
+int api_json_cut_told(struct span body, const struct api_json_fixed_set *fixed,
+                      char **rest) MUST_USE;
+/* The same of a server: what its check shares with its pool's (as text) it inherits. */
+int api_json_cut_inherited(struct span body, const char *check, char **rest) MUST_USE;
 /* The body with a member that it may leave out: *whole (malloc'd), or NULL when the body is no
  * JSON object, to be refused as it is. WERR_INVALID: it says something else (code read_only).
  */

@@ -82,7 +82,7 @@ static const struct api_json_fixed fixed[] = {
     {"id", "it was given when the listener was added"},
     {"rules", NULL},
     {"revision", NULL},
-    {"links", "they follow from the name"},
+    {"links", NULL},
     {"bound", NULL},
 };
 

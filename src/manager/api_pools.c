@@ -56,7 +56,7 @@ static const struct api_json_fixed fixed[] = {
     {"id", "it was given when the pool was added"},
     {"servers", NULL},
     {"revision", NULL},
-    {"links", "they follow from the name"},
+    {"links", NULL},
 };
 
 static const struct api_object_kind kind = {

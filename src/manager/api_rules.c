@@ -116,7 +116,7 @@ static const struct api_json_fixed fixed[] = {
     {"id", "it was given when the rule was added"},
     {"listener", "a rule stays with its listener"},
     {"revision", NULL},
-    {"links", "they follow from the priority"},
+    {"links", NULL},
 };
 
 static const struct api_object_kind kind = {

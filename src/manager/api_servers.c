@@ -221,12 +221,35 @@ static void wish(struct api_conn *ac, struct pool_command *c, void (*then)(struc
     api_wish(ac, c, then);
 }
 
+/* What GET prints of a server comes back without what the pool gives it. *rest: NULL: the body
+ * as it is. */
+static int cut_inherited(const struct api_conn *ac, char **rest)
+{
+    const struct pool *p = api_find_pool(ac);
+    char *check;
+
+    *rest = NULL;
+    if (p == NULL)
+        return 0;
+    check = api_json_check(&p->health);
+    const int rc =
+        check != NULL ? api_json_cut_inherited(api_body(ac), check, rest) : WERR_NOMEM;
+
+    free(check);
+    return rc;
+}
+
 void api_servers_add(struct api_conn *ac)
 {
     struct pool_command c;
     struct pool_error error;
-    const int result = pool_code_add_from_json(api_body(ac), &c, &error);
+    char *rest = NULL;
+    int result = cut_inherited(ac, &rest);
 
+    if (result == 0)
+        result = pool_code_add_from_json(rest != NULL ? span_from_str(rest) : api_body(ac), &c,
+                                         &error);
+    free(rest);
     if (result < 0)
         api_problem_of_body(ac, result, &error);
     else
@@ -252,7 +275,8 @@ static bool url_of_path(const struct api_conn *ac, char *buf, size_t size)
 }
 
 /* What GET shows of a server that is there beside what people decide is passed over. */
-static int cut_shown(const struct api_conn *ac, struct pool_error *error, char **rest)
+static int cut_shown(const struct api_conn *ac, struct span body, struct pool_error *error,
+                     char **rest)
 {
     const struct pool_server *server = api_find_server(ac, false);
     struct api_view view;
@@ -261,17 +285,21 @@ static int cut_shown(const struct api_conn *ac, struct pool_error *error, char *
     if (server == NULL)
         return 0;
     api_view_fill(ac->m, server, &view);
-    return api_shown_cut_server(api_body(ac), api_json_server(&view.json, api_base(ac)), true,
-                                error, rest);
+    return api_shown_cut_server(body, api_json_server(&view.json, api_base(ac)), true, error,
+                                rest);
 }
 
 static int read_put(const struct api_conn *ac, const char *url, struct pool_command *c,
                     struct pool_error *error)
 {
     struct span body = api_body(ac);
-    char *rest = NULL, *whole = NULL;
+    char *own = NULL, *rest = NULL, *whole = NULL;
 
-    int rc = cut_shown(ac, error, &rest);
+    int rc = cut_inherited(ac, &own);
+    if (own != NULL)
+        body = span_from_str(own);
+    if (rc == 0)
+        rc = cut_shown(ac, body, error, &rest);
     if (rest != NULL)
         body = span_from_str(rest);
     if (rc == 0)
@@ -280,6 +308,7 @@ static int read_put(const struct api_conn *ac, const char *url, struct pool_comm
         body = span_from_str(whole);
     if (rc == 0)
         rc = pool_code_put_server_from_json(body, c, error);
+    free(own);
     free(rest);
     free(whole);
     return rc;

@@ -11,7 +11,7 @@ static const struct api_json_fixed server_rows[] = {
               ".../resume take a server out and back"},
     {"admin", "POST .../drain, .../maintenance and .../resume do it"},
     {"drain_ms", "POST .../drain sets it"},
-    {"links", "they follow from the url"},
+    {"links", NULL},
     {"reason", NULL},
     {"since", NULL},
     {"transitions", NULL},

@@ -1,7 +1,8 @@
 /* api_shown.h - bodies of PATCH that are what GET answered, edited and sent back.
  *
  * GET shows more than can be changed. A member that can't be must say what it says now, and is
- * passed over then; what moves by itself (counters, results) may say anything. A body that
+ * passed over then; what moves by itself (counters, results) and links, which differ from
+ * list to document, may say anything. A body that
  * names the resource (a server's id, a pool's name) is taken for such a response: what equals
  * the response of now is no wish, so that a server does not make its own what it inherits of
  * its pool's check.
