@@ -86,7 +86,7 @@ void api_propose(struct api_conn *ac, struct pool_command *c, void (*then)(struc
     ac->then = then;
     api_move(ac, API_WAITING, "proposed");
     conn_timer_stop(&ac->conn);
-    change_propose(ac->change, on_change, ac);
+    change_propose_command(ac->change, c, on_change, ac);
 }
 
 static void on_left(struct change *ch)

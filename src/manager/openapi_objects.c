@@ -1,12 +1,15 @@
 #include "manager/openapi_objects.h"
 
+#include <string.h>
+
 #include "base/strb.h"
 #include "base/werr.h"
 #include "manager/openapi_type.h"
+#include "pool/pool.h"
 #include "pool/pool_health.h"
 #include "pool/settings.h"
 
-enum row_kind { ROW_OBJECT, ROW_MEMBER, ROW_SETTINGS, ROW_CHECKS };
+enum row_kind { ROW_OBJECT, ROW_MEMBER, ROW_NUMBER, ROW_SETTINGS, ROW_CHECKS };
 enum { NAME_MAX = 64 };
 
 /* Of objects. */
@@ -34,18 +37,42 @@ struct row {
     unsigned use;
     const char *name, *type, *says;
     const struct settings_table *settings;
+    const struct setting *number; /* type VERSION: its min or its max, nothing between */
 };
 
+/* A number of pool/server_settings.def in the words of pool/settings.h. */
+enum {
+    NUMBER_BOOL = SETTING_BOOL,
+    NUMBER_U16 = SETTING_U32,
+    NUMBER_U32 = SETTING_U32,
+    NUMBER_VERSION = SETTING_U32
+};
+#define SETTING_OF(word, says, kind, first, least, most)                                      \
+    &(const struct setting)                                                                   \
+    {                                                                                         \
+        .key = (word), .help = (says), .type = (enum setting_type)(kind), .initial = (first), \
+        .min = (least), .max = (most)                                                         \
+    }
+
 static const struct row rows[] = {
-#define OBJECT(name, use, says)      {ROW_OBJECT, use, name, "", says, NULL},
-#define MEMBER(key, type, use, says) {ROW_MEMBER, use, key, type, says, NULL},
-#define SETTINGS(table)              {ROW_SETTINGS, SET, "", "", "", &(table)},
-#define CHECKS()                     {ROW_CHECKS, SET, "", "", "", NULL},
+#define OBJECT(name, use, says)      {ROW_OBJECT, use, name, "", says, NULL, NULL},
+#define MEMBER(key, type, use, says) {ROW_MEMBER, use, key, type, says, NULL, NULL},
+#define SETTINGS(table)              {ROW_SETTINGS, SET, "", "", "", &(table), NULL},
+#define CHECKS()                     {ROW_CHECKS, SET, "", "", "", NULL, NULL},
+#define NUMBER(key, type, initial, min, max, says) \
+    {ROW_NUMBER,                                   \
+     SET,                                          \
+     key,                                          \
+     #type,                                        \
+     says,                                         \
+     NULL,                                         \
+     SETTING_OF(key, says, NUMBER_##type, initial, min, max)},
 #include "manager/api_objects.def"
 #undef OBJECT
 #undef MEMBER
 #undef SETTINGS
 #undef CHECKS
+#undef NUMBER
 };
 enum { ROW_N = sizeof(rows) / sizeof(rows[0]) };
 
@@ -133,6 +160,21 @@ static void put_setting(struct jtext *t, const struct setting *f, bool is_reques
         jtext_number(t, "default", f->initial);
         break;
     }
+    jtext_str(t, "description", f->help);
+    jtext_close(t, '}');
+}
+
+/* One of two numbers. */
+static void put_either(struct jtext *t, const struct setting *f, bool is_request)
+{
+    jtext_open(t, f->key, '{');
+    jtext_open(t, "enum", '[');
+    jtext_number(t, NULL, f->min);
+    jtext_number(t, NULL, f->max);
+    if (is_request)
+        jtext_null(t, NULL);
+    jtext_close(t, ']');
+    jtext_number(t, "default", f->initial);
     jtext_str(t, "description", f->help);
     jtext_close(t, '}');
 }
@@ -247,13 +289,17 @@ static void put_row(struct jtext *t, const struct row *row, bool is_request)
         put_settings(t, row->settings, is_request);
     else if (row->kind == ROW_CHECKS)
         put_checks(t, is_request);
+    else if (row->kind == ROW_NUMBER && strcmp(row->type, "VERSION") == 0)
+        put_either(t, row->number, is_request);
+    else if (row->kind == ROW_NUMBER)
+        put_setting(t, row->number, is_request);
     else
         put_member(t, row, is_request);
 }
 
 static void require_row(struct jtext *t, const struct row *row)
 {
-    if (row->kind == ROW_MEMBER && (row->use & MAY_LACK) == 0)
+    if ((row->kind == ROW_MEMBER || row->kind == ROW_NUMBER) && (row->use & MAY_LACK) == 0)
         jtext_str(t, NULL, row->name);
     for (unsigned i = 0; row->kind == ROW_CHECKS && i < POOL_HEALTH_FIELD_N; i++)
         jtext_str(t, NULL, pool_health_fields[i].key);

@@ -54,8 +54,15 @@ const struct code_kind *code_kind(enum kind kind);
 int code_read_whole_server(struct reading *r, json_t *object);
 void code_write_whole_server(struct jtext *t, const char *key,
                              const struct pool_server *server);
-/* {"servers":[…]} of a log entry. */
+/* What it says beside the defaults; admin and drain_ms are not in a list. */
+void code_write_short_server(struct jtext *t, const struct pool_server *server);
+/* {"servers":[]} of a log entry: those that were in it are read one by one. */
 int code_read_list(struct reading *r, json_t *object);
+/* A payload up to its first server, closed behind that; *rest is what follows. NULL: no memory,
+ * or there is no list (rest->ptr NULL). */
+char *code_cut_list(struct span payload, struct span *rest);
+/* Room for the servers of rest. WERR_NOMEM. */
+int code_make_list(struct pool_command *c, struct span rest);
 void code_write_list(struct jtext *t, const char *key, const struct pool_command *c);
 
 /* ---- pool_code_read.c ---- */
@@ -77,6 +84,8 @@ int code_read_name(struct reading *r, json_t *value, char *name);
 int code_take_name(struct reading *r, char *name);
 /* Reads a whole document into the initialised command, which is freed again on failure. */
 int code_read_document(struct span body, struct reading *r, read_fn read);
+/* The object that the text begins with, which is cut off. WERR_CORRUPT, WERR_NOMEM. */
+int code_cut_object(struct span *text, json_t **object);
 /* The body as an object. WERR_SYNTAX, WERR_INVALID, WERR_NOMEM. */
 int code_parse(struct span body, json_t **object, struct pool_error *error);
 

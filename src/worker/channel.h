@@ -7,6 +7,9 @@
  * starts another with a fresh snapshot): nothing is ever skipped. The end of the channel means
  * that the manager died: the worker drains.
  *
+ * A long list of servers is taken in parts (bulk.h). Until then nothing is read, and what came
+ * with it in one read is kept.
+ *
  * A frame that is whole in what was received is taken where it lies; a cut one is put together,
  * in small when it is small, else in a block of its size. What goes out is small and says how
  * things stand now, so it needs no queue: what is due is noted, and one frame is on its way.
@@ -16,6 +19,7 @@
 
 #include "net/loop.h"
 #include "wire/frame.h"
+#include "worker/bulk.h"
 
 struct worker;
 
@@ -49,6 +53,10 @@ struct channel {
     struct worker *worker;
     struct channel_hooks hooks;
     struct channel_piece in;
+    struct span unread; /* of what was received, while it is taken */
+    struct bulk bulk;
+    char *held; /* owned: behind the list that bulk takes */
+    size_t held_len;
     char out[FRAME_FIXED_MAX]; /* the frame on its way */
     size_t out_len, out_sent;
     bool is_ack_due, is_lacking_due, is_pong_due, is_bye_due, is_log_wanted_due;

@@ -143,10 +143,13 @@ class Contract:
         self.judge_response(self.document["components"]["responses"][f"Problem{status}"], what, fields, text)
 
     def find_response(self, operation, status, text):
-        """What the operation says of this status, or (of HTTP that could not be read, and at an address of --metrics-ip) the problems;
-        None: nothing."""
+        """What the operation says of this status; None: nothing. Refused before any operation is looked at are HTTP that can't be read,
+        what an address of --metrics-ip does not have, and (GET /health with a body) what is open to all in its plain form alone."""
         response = operation["responses"].get(str(status))
-        if response is None and any(word in text for word in ('"bad_request"', "this address has GET /metrics and nothing else")):
+        refusals = ['"bad_request"', "this address has GET /metrics and nothing else"]
+        if operation.get("security") == []:
+            refusals.append('"unauthorized"')
+        if response is None and any(word in text for word in refusals):
             response = self.document["components"]["responses"].get(f"Problem{status}")
         return response
 
