@@ -137,6 +137,9 @@ def fill(weldr, origin, address):
                                           "action": {"redirect": {"status": 301, "host": "new.example"}}})):
         answer = weldr.api("POST", path, body)
         assert answer.status == 201, answer
+    for port, verb, drain_ms in ((81, "maintenance", 4321), (82, "drain", 0)):
+        weldr.add(f"http://192.0.2.2:{port}")
+        assert weldr.api("POST", f"/servers/192.0.2.2/{port}/{verb}", {"drain_ms": drain_ms}).status == 200
 
 
 def test_a_saved_state_comes_back(lab, start, tmp_path):
@@ -152,7 +155,7 @@ def test_a_saved_state_comes_back(lab, start, tmp_path):
     assert state(second, "save", tmp_path / "again").returncode == 0
     saved = (tmp_path / "saved").read_text(encoding="utf-8")
     assert (tmp_path / "again").read_text(encoding="utf-8") == saved
-    assert len(saved.splitlines()) == 8 and all(json.loads(line)["path"] for line in saved.splitlines())
+    assert len(saved.splitlines()) == 10 and all(json.loads(line)["path"] for line in saved.splitlines())
 
 
 def test_a_state_is_saved_whole_or_not_at_all(start, tmp_path):
@@ -170,6 +173,6 @@ def test_restore_says_what_is_refused(start, tmp_path):
     weldr = start()
     file = tmp_path / "saved"
     assert state(weldr, "restore", file).returncode == 0, "without a file there is nothing to do"
-    file.write_text('{"path":"/pools/x","body":{"colour":1}}\n', encoding="utf-8")
+    file.write_text('{"method":"PUT","path":"/pools/x","body":{"colour":1}}\n', encoding="utf-8")
     done = state(weldr, "restore", file)
     assert done.returncode == 1 and "PUT /pools/x" in done.stderr and "colour" in done.stderr
