@@ -48,6 +48,11 @@ def test_links_lead_somewhere(name):
             assert anchor in anchors_of(read(file)), f"{name}:{line}: {target}: no such heading"
 
 
+def test_index_names_every_document():
+    linked = {os.path.normpath(os.path.join("docs", target.partition("#")[0])) for _, target in links_of(read("docs/README.md"))}
+    assert [name for name in BOOK if name not in linked and name != "docs/README.md"] == []
+
+
 def test_commands_in_prose_are_run_somewhere():
     """Each is, or begins, a command of some block that runs; so that it is more than an idea."""
     run = [" " + command.text for name in BOOK for step in parse_document(read(name))
