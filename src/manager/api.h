@@ -118,6 +118,7 @@ struct api_conn {
 
 /* What happens to the connection of a stream, for api_stream.c. */
 struct api_stream_ops {
+    void (*on_progress)(struct api_stream *st); /* some of what waits was taken */
     void (*on_drained)(struct api_stream *st);
     void (*on_timer)(struct api_stream *st);
     void (*on_fin)(struct api_stream *st);

@@ -101,6 +101,9 @@ static int check_keys(struct reading *r, json_t *object)
     json_t *value = NULL;
     json_object_foreach(object, key, value)
     {
+        if (strcmp(key, "next") == 0)
+            return code_refuse_value(r, key,
+                                     "this is a page of a list, and a PUT means all servers");
         if (strcmp(key, "servers") != 0 && strcmp(key, "total") != 0 &&
             strcmp(key, "links") != 0)
             return code_refuse_key(r, "", key);

@@ -131,15 +131,37 @@ def test_it_needs_the_rights_of_a_reader(lab, tmp_path):
     assert ask_http(weldr.admin, "GET", "/openapi.json").status == 401
 
 
-def test_pool_settings_have_limits_and_defaults(weldr):
+def numbers(schemas, schema):
+    """(keys that lead to it, schema) of every setting with a most."""
+    for key, member in schema["properties"].items():
+        inner = [schemas[one["$ref"].rpartition("/")[2]] for one in member.get("anyOf", []) if "$ref" in one]
+        if "maximum" in member:
+            yield (key,), member
+        for group in [member] if "properties" in member else inner:
+            for keys, setting in numbers(schemas, group) if "properties" in group else ():
+                yield (key, *keys), setting
+
+
+def nest(keys, value):
+    return {keys[0]: nest(keys[1:], value) if len(keys) > 1 else value}
+
+
+@pytest.mark.parametrize("path,name,least_n", [("/pools/default", "Pool", 20), ("/listeners/default", "Listener", 15),
+                                               ("/node", "Node", 2), ("/servers/127.0.0.1/1", "Server", 7)])
+def test_settings_have_its_limits_and_defaults(weldr, path, name, least_n):
     """What the document says of a setting is what the API does."""
+    weldr.add("http://127.0.0.1:1", check=None)
     schemas = document_of(weldr)["components"]["schemas"]
-    pool = weldr.api("GET", "/pools/default").json
-    for group in ("timeouts", "limits", "retry", "eject", "queue"):
-        for key, setting in schemas["Pool"]["properties"][group]["properties"].items():
-            assert pool[group][key] == setting["default"], key
-            assert weldr.api("PATCH", "/pools/default", {group: {key: setting["maximum"] + 1}}).status == 422, key
-            assert weldr.api("PATCH", "/pools/default?dry_run=true", {group: {key: setting["maximum"]}}).status == 200, key
+    found = list(numbers({k: v for k, v in schemas.items() if k.startswith("Check")}, {"properties": {
+        key: member for key, member in schemas[name + "Request"]["properties"].items() if key != "default_action"}}))
+    assert len(found) >= least_n
+    for keys, setting in found:
+        for wish, status in ((setting["maximum"] + 1, 422), (setting["minimum"] - 1, 422), (setting["maximum"], 200), (setting["minimum"], 200)):
+            assert weldr.api("PATCH", path + "?dry_run=true", nest(keys, wish)).status == status, (keys, wish)
+        shown = weldr.api("GET", path).json
+        for key in keys:
+            shown = shown[key]
+        assert shown == setting.get("default", shown) or keys == ("workers",), keys
 
 
 # ---- the judge

@@ -54,6 +54,8 @@ def pages(weldr, query, path="/servers"):
 def test_pages_hold_each_server_once(weldr, path):
     weldr.api("POST", "/pools", {"name": "green"})
     everything = fill(weldr, 25, path)
+    page = get(weldr, "?limit=24", path)
+    assert is_problem(weldr.api("PUT", path, page), 422, "invalid_value", "next"), "it would remove the 25th"
     for limit, n in ((1, 25), (7, 4), (24, 2), (25, 1), (1000, 1)):
         found = list(pages(weldr, f"?limit={limit}", path))
         assert len(found) == n, limit

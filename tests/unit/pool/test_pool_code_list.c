@@ -40,6 +40,7 @@ static void test_bad_lists(void **state)
         {"{\"servers\":null}", "invalid_value", "servers"},
         {"{\"servers\":{}}", "invalid_value", "servers"},
         {"{\"servers\":[],\"x\":1}", "unknown_key", "x"},
+        {"{\"servers\":[],\"next\":\"1\"}", "invalid_value", "next"},
         {"{\"servers\":[1]}", "invalid_value", "servers[0]"},
         {"{\"servers\":[{}]}", "missing_field", "servers[0].url"},
         {"{\"servers\":[{\"url\":\"http://1.1.1.1\",\"check\":{\"passes\":0}}]}",
