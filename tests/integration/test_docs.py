@@ -49,6 +49,11 @@ def test_links_lead_somewhere(name):
             assert anchor in anchors_of(read(file)), f"{name}:{line}: {target}: no such heading"
 
 
+def test_index_names_every_document():
+    linked = {os.path.normpath(os.path.join("docs", target.partition("#")[0])) for _, target in links_of(read("docs/README.md"))}
+    assert [name for name in BOOK if name not in linked and name != "docs/README.md"] == []
+
+
 def words_of_commands(name):
     """The words of each command of a document that runs, be it shown or not."""
     for step in parse_document(read(name)):
