@@ -295,8 +295,9 @@ static int read_whole(struct span payload, struct reading *r)
 }
 
 /* All but the servers. */
-static int read_list_head(struct span payload, struct reading *r, struct span *rest)
+static int read_list_head(struct span payload, struct reading *r, struct pool_code_parts *parts)
 {
+    struct span *rest = &parts->rest;
     char *head = code_cut_list(payload, rest);
     if (head == NULL)
         return rest->ptr == NULL ? WERR_CORRUPT : WERR_NOMEM;
@@ -304,7 +305,7 @@ static int read_list_head(struct span payload, struct reading *r, struct span *r
     free(head);
     if (rc != 0)
         return rc;
-    rc = code_make_list(r->c, *rest);
+    rc = code_make_list(parts);
     if (rc != 0)
         pool_command_fini(r->c);
     return rc != 0 ? rc : POOL_CODE_MORE;
@@ -333,6 +334,6 @@ int pool_code_begin(struct span entry, struct pool_command *c, struct pool_code_
     memcpy(c->request_id, head.request_id, sizeof(c->request_id));
     *parts = (struct pool_code_parts){.c = c};
     return pool_command_verb(c->type) == POOL_VERB_SET_LIST
-               ? read_list_head(payload, &r, &parts->rest)
+               ? read_list_head(payload, &r, parts)
                : read_whole(payload, &r);
 }

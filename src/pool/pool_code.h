@@ -26,6 +26,7 @@ enum { POOL_CODE_MORE = 1 };
 struct pool_code_parts {
     struct pool_command *c;
     struct span rest; /* of the payload: the servers to come */
+    uint32_t most;    /* servers that c->list has room for */
 };
 int pool_code_begin(struct span entry, struct pool_command *c,
                     struct pool_code_parts *parts) MUST_USE;

@@ -62,7 +62,7 @@ int code_read_list(struct reading *r, json_t *object);
  * or there is no list (rest->ptr NULL). */
 char *code_cut_list(struct span payload, struct span *rest);
 /* Room for the servers of rest. WERR_NOMEM. */
-int code_make_list(struct pool_command *c, struct span rest);
+int code_make_list(struct pool_code_parts *parts);
 void code_write_list(struct jtext *t, const char *key, const struct pool_command *c);
 
 /* ---- pool_code_read.c ---- */

@@ -122,13 +122,13 @@ int code_read_list(struct reading *r, json_t *object)
                : WERR_INVALID;
 }
 
-int code_make_list(struct pool_command *c, struct span rest)
+int code_make_list(struct pool_code_parts *parts)
 {
     const size_t shortest = sizeof("{\"url\":\"http://a:1\"}") - 1;
-    const size_t most =
-        rest.len / shortest < POOL_SERVERS_MAX ? rest.len / shortest : (size_t)POOL_SERVERS_MAX;
-    c->list = fault_malloc((most + 1) * sizeof(struct pool_server));
-    return c->list != NULL ? 0 : WERR_NOMEM;
+    const size_t fit = parts->rest.len / shortest;
+    parts->most = fit < POOL_SERVERS_MAX ? (uint32_t)fit : POOL_SERVERS_MAX;
+    parts->c->list = fault_malloc((parts->most + 1U) * sizeof(struct pool_server));
+    return parts->c->list != NULL ? 0 : WERR_NOMEM;
 }
 
 /* The comma between two is read with the second. */
@@ -137,7 +137,7 @@ static int read_next(struct pool_code_parts *parts)
     struct pool_command *c = parts->c;
     struct reading r = {.c = c, .is_stored = true};
     json_t *item = NULL;
-    if (c->list_n == POOL_SERVERS_MAX)
+    if (c->list_n == parts->most) /* shorter ones than are ever written */
         return WERR_CORRUPT;
     if (c->list_n > 0) {
         if (parts->rest.len == 0 || parts->rest.ptr[0] != ',')
