@@ -77,6 +77,7 @@ class Client:
         self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.buffer = b""
         self.sent, self.whole_n = b"", 0  # the first that was sent; whole responses
+        self.asked, self.looked = [], 0  # requests found in it so far, and up to where
 
     def __enter__(self):
         return self
@@ -173,8 +174,14 @@ class Client:
 
     def judge(self, response):
         """Which request it is of is known from what was sent, unless that was long or malformed."""
-        asked = REQUEST_LINE.findall(self.sent)[self.whole_n - 1:self.whole_n] if response.has("X-Weldr-Revision") else []
-        method, target = [word.decode("latin-1") for word in asked[0]] if asked else (None, None)
+        if not response.has("X-Weldr-Revision"):
+            judge(None, None, response.status, response.get, response.text)
+            return
+        while len(self.asked) < self.whole_n and (line := REQUEST_LINE.search(self.sent, self.looked)):
+            self.asked.append(line.groups())
+            self.looked = line.end()
+        found = self.asked[self.whole_n - 1] if len(self.asked) >= self.whole_n else (b"", b"")
+        method, target = [word.decode("latin-1") or None for word in found]
         judge(method, target, response.status, response.get, response.text)
 
     def read_body(self, response, method):
