@@ -500,6 +500,7 @@ void channel_open(struct channel *ch, struct loop *loop, struct worker *worker,
     ch->hooks = *hooks;
     bulk_init(&ch->bulk, worker, on_bulk);
     sock_adopt(loop, &ch->sock, &channel_ops, fd);
+    ch->sock.recv_max = CHANNEL_READ_BYTES;
     sock_take_rights(&ch->sock);
     sock_recv_start(&ch->sock);
 }

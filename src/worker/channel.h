@@ -34,6 +34,9 @@ struct channel_hooks {
     void *arg;
 };
 
+/* In a turn, so that clients need not wait for the facts of thousands of servers. */
+enum { CHANNEL_READ_BYTES = 64 * 1024 };
+
 /* A read ends behind one descriptor, and then all whole frames are taken: what is left over are
  * the one of a frame that is cut, and that of the next read. */
 enum { CHANNEL_RIGHTS_MAX = 4 };
