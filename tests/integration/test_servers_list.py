@@ -40,9 +40,10 @@ def link(document, rel):
 
 def pages(weldr, query, path="/servers"):
     """All pages, as the links lead; each is what its own self link says."""
-    href = path + query
+    href, n = path + query, 0
     while href is not None:
-        page = get(weldr, path=href)
+        page, n = get(weldr, path=href), n + 1
+        assert n < 100, "it has no end"
         assert ("next" in page) == (link(page, "next") is not None)
         assert link(page, "self") == href
         yield page
@@ -89,6 +90,7 @@ def test_what_comes_and_goes_moves_no_other(weldr):
     seen, href, removed = [], "/servers?limit=5", 0
     while href is not None:
         page = get(weldr, path=href)
+        assert len(seen) < 100, "it has no end"
         seen += urls(page)
         href = link(page, "next")
         for u in [u for u in everything if u not in stays][removed:removed + 4]:
