@@ -87,17 +87,16 @@ static bool is_plain_word(uint64_t word)
 
 static bool is_plain(const char *text, size_t n)
 {
-    uint64_t word;
+    uint64_t word, rest = UINT64_MAX / UINT8_MAX * 'a';
 
     for (; n >= sizeof(word); n -= sizeof(word), text += sizeof(word)) {
         memcpy(&word, text, sizeof(word));
         if (!is_plain_word(word))
             return false;
     }
-    memset(&word, '0', sizeof(word));
     for (size_t i = 0; i < n; i++)
-        ((char *)&word)[i] = text[i];
-    return is_plain_word(word);
+        ((char *)&rest)[i] = text[i];
+    return is_plain_word(rest);
 }
 
 /* Most are, and keys above all. */
@@ -110,8 +109,8 @@ static bool put_plain(struct jtext *t, const char *text)
     char *to = make_room(t, n + 2);
     if (to == NULL)
         return true;
+    memcpy(to + 1, text, n + 1);
     to[0] = to[n + 1] = '"';
-    memcpy(to + 1, text, n);
     t->len += n + 2;
     return true;
 }

@@ -71,7 +71,8 @@ int pool_code_add_rule_from_json(struct span body, struct pool_command *c,
 int pool_code_put_server_from_json(struct span body, struct pool_command *c,
                                    struct pool_error *error) MUST_USE;
 /* PUT of all servers of a pool: {"servers":[…]} as GET prints it or as short as in POST; what
- * only reports is passed over, and so are servers that have left the pool already. Of a check
+ * only reports is passed over, and so are servers that have left the pool already. admin and
+ * drain_ms count for servers that are new (a copy of the pool that comes back). Of a check
  * that GET has printed what equals the pool's is inherited. error->field: "servers[3].weight".
  */
 int pool_code_set_servers_from_json(struct span body, const struct pool *p,

@@ -22,6 +22,7 @@ struct reading {
     const struct pool_server *current; /* PATCH of a server: its meta is merged into; or NULL */
     struct pool_error *error;          /* or NULL */
     bool is_stored;                    /* our own: a log entry or a record of a snapshot */
+    bool is_listed;                    /* a server in a list of all: admin counts */
     struct span name;                  /* PUT of a named object: what its name must be */
     uint32_t seen;                     /* bits of struct member */
     /* The settings that the document may hold, and where they go. */
@@ -54,7 +55,7 @@ const struct code_kind *code_kind(enum kind kind);
 int code_read_whole_server(struct reading *r, json_t *object);
 void code_write_whole_server(struct jtext *t, const char *key,
                              const struct pool_server *server);
-/* What it says beside the defaults; admin and drain_ms are not in a list. */
+/* What it says beside the defaults. */
 void code_write_short_server(struct jtext *t, const struct pool_server *server);
 /* {"servers":[]} of a log entry: those that were in it are read one by one. */
 int code_read_list(struct reading *r, json_t *object);

@@ -54,7 +54,8 @@ static int read_item(struct reading *r, json_t *item, const struct pool *p)
 {
     struct pool_command *c = r->c;
     struct pool_command one;
-    struct reading of_one = {.c = &one, .error = r->error, .is_stored = p == NULL};
+    struct reading of_one = {
+        .c = &one, .error = r->error, .is_stored = p == NULL, .is_listed = p != NULL};
     if (!json_is_object(item))
         return code_refuse_value(r, "", "a server must be an object");
     pool_command_init(&one, POOL_ADD_SERVER);

@@ -161,6 +161,17 @@ static int pass_over(struct reading *r, json_t *value)
     return 0;
 }
 
+/* Of one alone they are changed by requests of their own. */
+static int read_listed_admin(struct reading *r, json_t *value)
+{
+    return r->is_listed ? read_admin(r, value) : 0;
+}
+
+static int read_listed_drain(struct reading *r, json_t *value)
+{
+    return r->is_listed ? read_drain(r, value) : 0;
+}
+
 #define read_health code_read_check
 #define REPORTED(key)     \
     {                     \
@@ -177,8 +188,8 @@ static const struct member add_members[] = {
     REPORTED("since"),
     REPORTED("transitions"),
     REPORTED("addresses"),
-    REPORTED("admin"),
-    REPORTED("drain_ms"),
+    {"admin", read_listed_admin, 0},
+    {"drain_ms", read_listed_drain, 0},
     REPORTED("in_flight"),
     REPORTED("success"),
     REPORTED("failed"),
@@ -326,6 +337,10 @@ void code_write_short_server(struct jtext *t, const struct pool_server *server)
     for (unsigned i = 0; i < SERVER_SETTINGS_N; i++)
         if (server_setting_get(server, &server_settings[i]) != server_settings[i].initial)
             write_setting(t, server, &server_settings[i]);
+    if (server->admin != POOL_ADMIN_ENABLED) {
+        jtext_str(t, "admin", pool_admin_word(server->admin));
+        jtext_number(t, "drain_ms", server->drain_ms);
+    }
     if (server->health.set != 0)
         code_write_health(t, "check", &server->health, 0);
     if (server->meta_n != 0)

@@ -12,7 +12,8 @@
 
 static const struct fsm_state phases[BULK_PHASES] = {
     [BULK_IDLE] = {"IDLE", FSM_TO(BULK_READING)},
-    [BULK_READING] = {"READING", FSM_TO(BULK_FOLLOWING) | FSM_TO(BULK_IDLE)},
+    [BULK_READING] = {"READING", FSM_TO(BULK_JUDGED) | FSM_TO(BULK_IDLE)},
+    [BULK_JUDGED] = {"JUDGED", FSM_TO(BULK_FOLLOWING) | FSM_TO(BULK_IDLE)},
     [BULK_FOLLOWING] = {"FOLLOWING", FSM_TO(BULK_IDLE)},
 };
 static const struct fsm phase_fsm = {"bulk", phases, BULK_PHASES};
@@ -58,7 +59,8 @@ static void follow_some(struct bulk *b)
 
 static void apply(struct bulk *b)
 {
-    const int rc = worker_apply_command(b->worker, b->index, &b->command, &b->change);
+    const int rc =
+        worker_apply_judged(b->worker, b->index, &b->command, b->verdict, &b->change);
 
     pool_command_fini(&b->command);
     if (rc < 0 || b->change.type != POOL_CHANGE_LIST) {
@@ -70,6 +72,13 @@ static void apply(struct bulk *b)
     go_on(b);
 }
 
+static void judge(struct bulk *b)
+{
+    b->verdict = pool_judge(b->worker->pool_state, &b->command);
+    move(b, BULK_JUDGED, "read");
+    go_on(b);
+}
+
 static void read_some(struct bulk *b)
 {
     const int rc = pool_code_go_on(&b->parts, BULK_READ_N);
@@ -77,7 +86,7 @@ static void read_some(struct bulk *b)
     if (rc == POOL_CODE_MORE)
         go_on(b);
     else if (rc == 0)
-        apply(b);
+        judge(b);
     else
         finish(b, rc, "can't be read");
 }
@@ -89,6 +98,8 @@ static void on_turn(struct timer *t)
     MUST(bulk_is_busy(b));
     if (b->phase == BULK_READING)
         read_some(b);
+    else if (b->phase == BULK_JUDGED)
+        apply(b);
     else
         follow_some(b);
 }
@@ -102,8 +113,9 @@ void bulk_init(struct bulk *b, struct worker *w, void (*done)(struct bulk *b, in
 /* Whole, and the phase is IDLE again. */
 static int apply_read(struct bulk *b)
 {
+    const int verdict = pool_judge(b->worker->pool_state, &b->command);
     struct pool_change change = {0};
-    int rc = worker_apply_command(b->worker, b->index, &b->command, &change);
+    int rc = worker_apply_judged(b->worker, b->index, &b->command, verdict, &change);
 
     if (rc == 0)
         rc = reconcile_change(b->worker, &change);
@@ -115,6 +127,8 @@ static int apply_read(struct bulk *b)
 int bulk_apply(struct bulk *b, uint64_t index, struct span entry)
 {
     MUST(!bulk_is_busy(b));
+    if (!worker_takes_index(b->worker, index))
+        return WERR_CORRUPT; /* out of order */
     b->entry = fault_malloc(entry.len);
     if (b->entry == NULL)
         return WERR_NOMEM;
@@ -133,7 +147,7 @@ int bulk_apply(struct bulk *b, uint64_t index, struct span entry)
 
 void bulk_drop(struct bulk *b)
 {
-    if (b->phase == BULK_READING)
+    if (b->phase == BULK_READING || b->phase == BULK_JUDGED)
         pool_command_fini(&b->command);
     if (bulk_is_busy(b))
         end(b, "dropped");

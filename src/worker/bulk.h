@@ -4,7 +4,7 @@
  * Called by channel.c, which takes no other update meanwhile: the description changes in one
  * step between the two.
  *
- *   IDLE → READING → FOLLOWING → IDLE
+ *   IDLE → READING → JUDGED → FOLLOWING → IDLE
  */
 #ifndef WELDR_WORKER_BULK_H
 #define WELDR_WORKER_BULK_H
@@ -24,7 +24,7 @@ enum {
     BULK_FOLLOW_N = 256
 };
 
-enum bulk_phase { BULK_IDLE, BULK_READING, BULK_FOLLOWING, BULK_PHASES };
+enum bulk_phase { BULK_IDLE, BULK_READING, BULK_JUDGED, BULK_FOLLOWING, BULK_PHASES };
 
 struct bulk {
     struct worker *worker;
@@ -33,7 +33,8 @@ struct bulk {
     char *entry; /* owned */
     uint64_t index;
     struct pool_code_parts parts;
-    struct pool_command command; /* READING */
+    struct pool_command command; /* READING, JUDGED */
+    int verdict;                 /* JUDGED */
     struct pool_change change;   /* FOLLOWING */
     uint32_t followed_n;
     void (*done)(struct bulk *b, int rc); /* as worker_apply; not after bulk_drop */

@@ -1,11 +1,11 @@
 /* channel.h - the worker's end of the channel to its manager: frames in, ACKs and PONGs out.
  *
- * Frames are taken in order; each update (frame_is_update) is answered with one
- * ACK, each PING with a PONG. For want of memory an update can't be taken: then the worker says
- * LACKING, goes on with the pool that it has, and leaves updates out until RESUME, which facts
- * and a snapshot follow. Any other frame that can't be taken ends the process (the manager
- * starts another with a fresh snapshot): nothing is ever skipped. The end of the channel means
- * that the manager died: the worker drains.
+ * Frames are taken in order; updates (frame_is_update) are answered with an ACK, which counts
+ * those that came together, each PING with a PONG. For want of memory an update can't be taken:
+ * then the worker says LACKING, goes on with the pool that it has, and leaves updates out until
+ * RESUME, which facts and a snapshot follow. Any other frame that can't be taken ends the
+ * process (the manager starts another with a fresh snapshot): nothing is ever skipped. The end
+ * of the channel means that the manager died: the worker drains.
  *
  * A long list of servers is taken in parts (bulk.h). Until then nothing is read, and what came
  * with it in one read is kept.

@@ -236,6 +236,8 @@ static UNUSED void make_random_list(struct rand_state *r, struct pool_command *c
         struct pool_command one;
         make_random_add(r, &one);
         c->list[c->list_n] = one.server;
+        c->list[c->list_n].admin = (uint8_t)rand_below(r, 3);
+        c->list[c->list_n].drain_ms = c->list[c->list_n].admin * 1000U;
         memset(&one.server, 0, sizeof(one.server));
         pool_command_fini(&one);
     }
