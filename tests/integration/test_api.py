@@ -105,8 +105,8 @@ def test_add_again_changes_nothing(weldr):
     digests = {w["digest"] for w in weldr.workers()}
     for body, field, told in (({"weight": 9, "check": {"type": "none"}}, "weight", "differs in weight;"),
                               ({"weight": 7}, "check", "differs in check;"),
-                              ({"map_host": True, "meta": {"a": "1"}, "check": {"type": "none"}}, "weight",
-                               "differs in weight, map_host, meta;")):
+                              ({"map_host": True, "meta": {"a": "1"}, "check": {"type": "none"}}, "map_host",
+                               "differs in map_host, weight, meta;")):
         problem = is_problem(post(weldr, {"url": URL, **body}), 409, "exists", field)
         assert told in problem["detail"], problem
     assert {w["digest"] for w in weldr.workers()} == digests
