@@ -333,7 +333,6 @@ int pool_code_begin(struct span entry, struct pool_command *c, struct pool_code_
     pool_command_init(c, (enum pool_command_type)head.type);
     memcpy(c->request_id, head.request_id, sizeof(c->request_id));
     *parts = (struct pool_code_parts){.c = c};
-    return pool_command_verb(c->type) == POOL_VERB_SET_LIST
-               ? read_list_head(payload, &r, parts)
-               : read_whole(payload, &r);
+    return pool_command_verb(c->type) == POOL_VERB_SET_LIST ? read_list_head(payload, &r, parts)
+                                                            : read_whole(payload, &r);
 }

@@ -144,11 +144,9 @@ class Contract:
 
     def find_response(self, operation, status, text):
         """What the operation says of this status; None: nothing. Refused before any operation is looked at are HTTP that can't be read,
-        what an address of --metrics-ip does not have, and (GET /health with a body) what is open to all in its plain form alone."""
+        and what an address of --metrics-ip does not have."""
         response = operation["responses"].get(str(status))
         refusals = ['"bad_request"', "this address has GET /metrics and nothing else"]
-        if operation.get("security") == []:
-            refusals.append('"unauthorized"')
         if response is None and any(word in text for word in refusals):
             response = self.document["components"]["responses"].get(f"Problem{status}")
         return response
