@@ -24,9 +24,9 @@ struct cage_user {
 int cage_find_user(const char *name, struct cage_user *user) MUST_USE;
 /* May this process become another user? */
 bool cage_can_change_user(void);
-/* Would cage_become do? A child tries it: a user namespace may not have that user, or may not
- * let go of groups. WERR_DENIED, WERR_NO_PROCESS. */
-int cage_try_user(const struct cage_user *user) MUST_USE;
+/* Is that a user of this user namespace, and may groups be let go of there? WERR_DENIED: a
+ * container may have nobody but root. Without /proc nothing is known: 0. */
+int cage_check_namespace(const struct cage_user *user) MUST_USE;
 /* No other groups, and no way back. WERR_DENIED …. */
 int cage_become(const struct cage_user *user) MUST_USE;
 /* Of what this process may do, what is in the mask (bit per CAP_*) stays, for itself and what

@@ -44,7 +44,7 @@ static int set_user(const struct config *config)
     int rc = config->user != NULL ? cage_find_user(config->user, &user) : find_default(&user);
 
     if (rc == 0)
-        rc = cage_try_user(&user);
+        rc = cage_check_namespace(&user);
     if (rc == WERR_DENIED && config->user == NULL) {
         log_warn("in this user namespace workers stay who the manager is");
         return keep_user(config);
