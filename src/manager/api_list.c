@@ -8,6 +8,7 @@
 #include "manager/api_json.h"
 #include "manager/api_links.h"
 #include "pool/pool_code.h"
+#include "pool/pool_health.h"
 
 enum {
     HREF_MAX = API_JSON_HREF_MAX,
@@ -311,26 +312,11 @@ void api_json_objects_add(struct api_json_list *l, char *document)
     free(document);
 }
 
-static bool is_equal_text(const char *a, const char *b)
-{
-    return a == b || strcmp(a != NULL ? a : "", b != NULL ? b : "") == 0;
-}
-
-static bool is_equal_check(const struct pool_health *a, const struct pool_health *b)
-{
-    return a->type == b->type && a->initial == b->initial && a->expect_n == b->expect_n &&
-           a->failures == b->failures && a->passes == b->passes &&
-           a->interval_ms == b->interval_ms && a->fast_interval_ms == b->fast_interval_ms &&
-           a->timeout_ms == b->timeout_ms &&
-           memcmp(a->expect, b->expect, a->expect_n * sizeof(a->expect[0])) == 0 &&
-           is_equal_text(a->path, b->path) && is_equal_text(a->host, b->host);
-}
-
 /* The settings once for all servers in a row that share them: they are the larger half of the
  * work. */
 static const char *get_check(struct api_json_list *l, const struct pool_health *check)
 {
-    if (l->check == NULL || !is_equal_check(&l->made_of, check)) {
+    if (l->check == NULL || !pool_health_is_equal(&l->made_of, check)) {
         free(l->check);
         l->check = api_json_check(check);
         l->made_of = *check;
