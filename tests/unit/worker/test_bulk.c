@@ -1,21 +1,14 @@
 /* A long list of servers, taken in parts. */
-#include <stdio.h>
-#include <stdlib.h>
+#include "lone_worker.h"
 
-#include "../base/cm.h"
-#include "base/fault.h"
-#include "net/loop_sim.h"
-#include "pool/pool_snapshot.h"
+#include <stdio.h>
+
 #include "worker/bulk.h"
-#include "worker/worker_life.h"
 
 enum { SERVERS_N = 600, TURNS_MAX = 1000 };
 
 struct setup {
-    struct loop *loop;
-    struct stats_worker *stats;
-    struct pool_state *pool; /* the manager's */
-    struct worker worker;
+    struct lone_worker lone;
     struct bulk bulk;
     unsigned done_n;
     int rc;
@@ -30,29 +23,14 @@ static void on_done(struct bulk *b, int rc)
     s->rc = rc;
 }
 
-static void send_snapshot(struct setup *s)
-{
-    char *bytes;
-    size_t len;
-
-    assert_int_equal(pool_snapshot_encode(s->pool, &bytes, &len), 0);
-    assert_int_equal(worker_snapshot(&s->worker, span_from(bytes, len)), 0);
-    free(bytes);
-}
-
 static struct setup *make(void)
 {
     struct setup *s = calloc(1, sizeof(*s));
 
     assert_non_null(s);
-    s->loop = loop_sim_new(1, NULL);
-    s->stats = aligned_alloc(_Alignof(struct stats_worker), sizeof(*s->stats));
-    s->pool = pool_state_new();
-    assert_true(s->loop && s->stats && s->pool);
-    memset(s->stats, 0, sizeof(*s->stats));
-    assert_int_equal(worker_init(&s->worker, s->loop, s->stats, 3, 9), 0);
-    send_snapshot(s);
-    bulk_init(&s->bulk, &s->worker, on_done);
+    lone_worker_init(&s->lone);
+    assert_int_equal(lone_worker_take_snapshot(&s->lone), 0);
+    bulk_init(&s->bulk, &s->lone.worker, on_done);
     return s;
 }
 
@@ -60,11 +38,8 @@ static void drop(struct setup *s)
 {
     bulk_drop(&s->bulk);
     for (unsigned i = 0; i < 10; i++)
-        loop_turn(s->loop, 0);
-    worker_fini(&s->worker);
-    pool_state_free(s->pool);
-    free(s->stats);
-    loop_free(s->loop);
+        loop_turn(s->lone.loop, 0);
+    lone_worker_fini(&s->lone);
     free(s);
 }
 
@@ -96,7 +71,7 @@ static char *make_entry(struct setup *s, unsigned first, unsigned weight, size_t
 
     make_list(&c, first, weight);
     assert_int_equal(pool_code_encode(&c, &entry, len), 0);
-    assert_int_equal(pool_apply(s->pool, &c, s->pool->index + 1, &change), 0);
+    assert_int_equal(pool_apply(s->lone.pool, &c, s->lone.pool->index + 1, &change), 0);
     pool_change_fini(&change);
     pool_command_fini(&c);
     return entry;
@@ -106,7 +81,7 @@ static int apply(struct setup *s, unsigned first, unsigned weight)
 {
     size_t len;
     char *entry = make_entry(s, first, weight, &len);
-    const int rc = bulk_apply(&s->bulk, s->pool->index, span_from(entry, len));
+    const int rc = bulk_apply(&s->bulk, s->lone.pool->index, span_from(entry, len));
 
     free(entry); /* it is copied */
     return rc;
@@ -119,7 +94,7 @@ static unsigned turns_until_done(struct setup *s)
 
     for (; s->done_n == before; n++) {
         assert_true(n < TURNS_MAX);
-        loop_turn(s->loop, 0);
+        loop_turn(s->lone.loop, 0);
     }
     return n;
 }
@@ -131,16 +106,16 @@ static void test_parts(void **state)
 
     (void)state;
     for (unsigned i = 0; i < sizeof(lists) / sizeof(lists[0]); i++) {
-        const uint64_t before = s->worker.pool_state->digest;
+        const uint64_t before = s->lone.worker.pool_state->digest;
 
         assert_int_equal(apply(s, lists[i][0], lists[i][1]), POOL_CODE_MORE);
         assert_true(bulk_is_busy(&s->bulk));
-        loop_turn(s->loop, 0); /* the description is the old one until all is read */
-        assert_int_equal(s->worker.pool_state->digest, before);
+        loop_turn(s->lone.loop, 0); /* the description is the old one until all is read */
+        assert_int_equal(s->lone.worker.pool_state->digest, before);
         assert_true(turns_until_done(s) >= SERVERS_N / BULK_READ_N - 1);
         assert_int_equal(s->rc, 0);
-        assert_int_equal(s->worker.pool_state->digest, s->pool->digest);
-        assert_int_equal(s->worker.pool_state->index, s->pool->index);
+        assert_int_equal(s->lone.worker.pool_state->digest, s->lone.pool->digest);
+        assert_int_equal(s->lone.worker.pool_state->index, s->lone.pool->index);
     }
     drop(s);
 }
@@ -157,7 +132,7 @@ static void test_out_of_memory(void **state)
         char *entry = make_entry(s, n * SERVERS_N, 1, &len);
 
         fault_set(n);
-        int rc = bulk_apply(&s->bulk, s->pool->index, span_from(entry, len));
+        int rc = bulk_apply(&s->bulk, s->lone.pool->index, span_from(entry, len));
         if (rc == POOL_CODE_MORE) {
             turns_until_done(s);
             rc = s->rc;
@@ -169,8 +144,8 @@ static void test_out_of_memory(void **state)
             break;
         assert_int_equal(rc, WERR_NOMEM);
         failed_n++;
-        send_snapshot(s);
-        assert_int_equal(s->worker.pool_state->digest, s->pool->digest);
+        assert_int_equal(lone_worker_take_snapshot(&s->lone), 0);
+        assert_int_equal(s->lone.worker.pool_state->digest, s->lone.pool->digest);
     }
     assert_true(failed_n > 20);
     drop(s);
@@ -185,10 +160,10 @@ static void test_dropped(void **state)
 
         assert_int_equal(apply(s, 0, 1), POOL_CODE_MORE);
         for (unsigned i = 0; i < turns; i++)
-            loop_turn(s->loop, 0);
+            loop_turn(s->lone.loop, 0);
         bulk_drop(&s->bulk);
         for (unsigned i = 0; i < 10; i++)
-            loop_turn(s->loop, 0);
+            loop_turn(s->lone.loop, 0);
         drop(s);
     }
 }
@@ -210,7 +185,7 @@ static void test_bad_lists(void **state)
         memcpy(bad + len - strlen("]}}"), ends[i], strlen(ends[i]));
         const uint32_t payload = (uint32_t)(n - POOL_ENTRY_HEADER_BYTES);
         memcpy(bad + 4, &payload, sizeof(payload));
-        assert_int_equal(bulk_apply(&s->bulk, s->pool->index, span_from(bad, n)),
+        assert_int_equal(bulk_apply(&s->bulk, s->lone.pool->index, span_from(bad, n)),
                          POOL_CODE_MORE);
         turns_until_done(s);
         assert_int_equal(s->rc, WERR_CORRUPT);
