@@ -102,13 +102,15 @@ static bool is_mapped(const char *path, uint32_t id)
 static bool keeps_groups(void)
 {
     FILE *file = fopen("/proc/self/setgroups", "re");
-    char word[8] = "";
+    char word[8];
 
     if (file == NULL)
         return false;
-    (void)!fgets(word, sizeof(word), file);
+    const bool is_denied =
+        fgets(word, sizeof(word), file) != NULL && strcmp(word, "deny\n") == 0;
+
     (void)fclose(file);
-    return strcmp(word, "deny\n") == 0;
+    return is_denied;
 }
 
 int cage_check_namespace(const struct cage_user *user)
