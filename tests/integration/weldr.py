@@ -16,7 +16,6 @@ import threading
 import time
 
 import rawhttp
-from contract import Contract
 from rawhttp import HOST, Client, wait_until
 
 BIN = os.environ.get("WELDR_BIN", "weldr")
@@ -157,12 +156,17 @@ class Answer:
 
 
 class Promise:
-    """The contract of the binary, read from a weldr of its own when the first response is to be judged."""
+    """The contract of the binary, read from a weldr of its own when the first response is to be judged.
 
-    lock, contract, is_loading = threading.RLock(), None, False
+    Only pytest wants it (conftest.py): tools that measure have neither the time nor a second weldr beside theirs.
+    """
+
+    lock, contract, is_loading, is_wanted = threading.RLock(), None, False, False
 
     @classmethod
     def load(cls):
+        from contract import Contract  # has a module of Debian's that other interpreters lack
+
         cls.is_loading = True  # what this asks is not judged
         weldr = Weldr()
         try:
@@ -174,8 +178,8 @@ class Promise:
 
     @classmethod
     def get(cls):
-        """None: it is being read, by this very thread."""
-        if cls.contract is None:
+        """None: it is not wanted, or is being read, by this very thread."""
+        if cls.contract is None and cls.is_wanted:
             with cls.lock:
                 if cls.contract is None and not cls.is_loading:
                     cls.load()
