@@ -120,14 +120,15 @@ static bool has_zero_prefix(const struct addr *a)
 
 static char *put_octet(char *at, unsigned n)
 {
-    if (n >= 100) {
-        *at++ = (char)('0' + n / 100);
-        n %= 100;
+    if (n >= 10) {
+        if (n >= 100) {
+            *at++ = n >= 200 ? '2' : '1';
+            n -= n >= 200 ? 200 : 100;
+        }
         *at++ = (char)('0' + n / 10);
-    } else if (n >= 10) {
-        *at++ = (char)('0' + n / 10);
+        n %= 10;
     }
-    *at++ = (char)('0' + n % 10);
+    *at++ = (char)('0' + n);
     return at;
 }
 

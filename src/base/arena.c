@@ -191,5 +191,6 @@ void arena_rewind(struct arena *a, const struct arena_mark *mark)
 void arena_reset(struct arena *a)
 {
     put_chunks_until(a, NULL);
-    arena_init(a, a->store, a->limit_bytes);
+    a->at = a->end = NULL;
+    a->used_bytes = 0;
 }

@@ -8,15 +8,12 @@
 
 enum { FIRST_BYTES = 512, INDENT = 2, DIGITS_MAX = 20 };
 
-/* Room for so many bytes more; NULL: none. */
-static char *make_room(struct jtext *t, size_t n)
+static char *grow(struct jtext *t, size_t n)
 {
     size_t cap = t->cap > 0 ? t->cap : FIRST_BYTES;
 
     if (t->failed)
         return NULL;
-    if (t->cap - t->len >= n)
-        return t->bytes + t->len;
     while (cap - t->len < n)
         cap *= 2;
     char *grown = fault_malloc(cap);
@@ -30,6 +27,12 @@ static char *make_room(struct jtext *t, size_t n)
     t->bytes = grown;
     t->cap = cap;
     return grown + t->len;
+}
+
+/* Room for so many bytes more; NULL: none. */
+static inline char *make_room(struct jtext *t, size_t n)
+{
+    return t->cap - t->len >= n && !t->failed ? t->bytes + t->len : grow(t, n);
 }
 
 static void put(struct jtext *t, const char *bytes, size_t n)
@@ -71,11 +74,51 @@ static void put_escaped(struct jtext *t, unsigned char c)
     put(t, text, sizeof(text));
 }
 
-static void put_string(struct jtext *t, const char *text)
+/* Eight bytes at once: the top bit of each that is below ' ', '"' or '\\'. */
+static bool is_plain_word(uint64_t word)
+{
+    const uint64_t ones = UINT64_MAX / UINT8_MAX, tops = ones << 7;
+    const uint64_t quotes = word ^ (ones * '"'), slashes = word ^ (ones * '\\');
+    const uint64_t low = (word - ones * ' ') & ~word;
+    const uint64_t same = ((quotes - ones) & ~quotes) | ((slashes - ones) & ~slashes);
+
+    return ((low | same) & tops) == 0;
+}
+
+static bool is_plain(const char *text, size_t n)
+{
+    uint64_t word, rest = UINT64_MAX / UINT8_MAX * 'a';
+
+    for (; n >= sizeof(word); n -= sizeof(word), text += sizeof(word)) {
+        memcpy(&word, text, sizeof(word));
+        if (!is_plain_word(word))
+            return false;
+    }
+    for (size_t i = 0; i < n; i++)
+        ((char *)&rest)[i] = text[i];
+    return is_plain_word(rest);
+}
+
+/* Most are, and keys above all. */
+static bool put_plain(struct jtext *t, const char *text)
+{
+    const size_t n = strlen(text);
+
+    if (!is_plain(text, n))
+        return false;
+    char *to = make_room(t, n + 2);
+    if (to == NULL)
+        return true;
+    memcpy(to + 1, text, n + 1);
+    to[0] = to[n + 1] = '"';
+    t->len += n + 2;
+    return true;
+}
+
+static void put_text(struct jtext *t, const char *text)
 {
     const char *from = text;
 
-    put(t, "\"", 1);
     for (; *text != '\0'; text++) {
         const unsigned char c = (unsigned char)*text;
 
@@ -86,6 +129,14 @@ static void put_string(struct jtext *t, const char *text)
         from = text + 1;
     }
     put(t, from, (size_t)(text - from));
+}
+
+static void put_string(struct jtext *t, const char *text)
+{
+    if (put_plain(t, text))
+        return;
+    put(t, "\"", 1);
+    put_text(t, text);
     put(t, "\"", 1);
 }
 
@@ -136,6 +187,15 @@ void jtext_str(struct jtext *t, const char *key, const char *text)
 {
     begin(t, key);
     put_string(t, text);
+}
+
+void jtext_two(struct jtext *t, const char *key, const char *first, const char *second)
+{
+    begin(t, key);
+    put(t, "\"", 1);
+    put_text(t, first);
+    put_text(t, second);
+    put(t, "\"", 1);
 }
 
 void jtext_number(struct jtext *t, const char *key, uint64_t n)

@@ -28,6 +28,8 @@ void jtext_init_compact(struct jtext *t);
 void jtext_open(struct jtext *t, const char *key, char bracket);
 void jtext_close(struct jtext *t, char bracket); /* '}' or ']' */
 void jtext_str(struct jtext *t, const char *key, const char *text);
+/* Two texts, one behind the other, as one. */
+void jtext_two(struct jtext *t, const char *key, const char *first, const char *second);
 void jtext_number(struct jtext *t, const char *key, uint64_t n);
 void jtext_bool(struct jtext *t, const char *key, bool is_true);
 void jtext_null(struct jtext *t, const char *key);

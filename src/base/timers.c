@@ -14,6 +14,7 @@ void timers_init(struct timers *w, uint64_t now_ms)
 {
     memset(w, 0, sizeof(*w));
     w->now_ms = now_ms;
+    w->next_ms = UINT64_MAX;
 }
 
 void timer_init(struct timer *t, timer_fn on_fire)
@@ -21,11 +22,17 @@ void timer_init(struct timer *t, timer_fn on_fire)
     *t = (struct timer){.on_fire = on_fire};
 }
 
+static void link_ripe(struct timers *w, struct timer *t)
+{
+    t->slot_ms = 1; /* has come up already, whatever the time is */
+    w->next_ms = w->now_ms;
+    LIST_INSERT_HEAD(&w->ripe, t, entry);
+}
+
 static void link_timer(struct timers *w, struct timer *t)
 {
     if (t->due_ms <= w->now_ms) {
-        t->slot_ms = 1; /* has come up already, whatever the time is */
-        LIST_INSERT_HEAD(&w->ripe, t, entry);
+        link_ripe(w, t);
         return;
     }
     unsigned top_bit = 63 - (unsigned)__builtin_clzll(t->due_ms ^ w->now_ms);
@@ -33,6 +40,8 @@ static void link_timer(struct timers *w, struct timer *t)
     unsigned shift = level * DIGIT_BITS;
     unsigned slot = (t->due_ms >> shift) % TIMERS_SLOTS;
     t->slot_ms = t->due_ms >> shift << shift;
+    if (t->slot_ms < w->next_ms)
+        w->next_ms = t->slot_ms;
     w->busy[level] |= 1ULL << slot;
     LIST_INSERT_HEAD(&w->slot[level][slot], t, entry);
 }
@@ -110,14 +119,12 @@ static void advance(struct timers *w, uint64_t now_ms, struct timer **tail)
 {
     for (;;) {
         unsigned level = w->n != 0 ? find_busy_level(w) : TIMERS_LEVELS;
-        if (level == TIMERS_LEVELS)
-            break;
-        uint64_t slot_ms = first_slot_ms(w, level);
-        if (slot_ms > now_ms)
+        w->next_ms = level < TIMERS_LEVELS ? first_slot_ms(w, level) : UINT64_MAX;
+        if (w->next_ms > now_ms || level == TIMERS_LEVELS)
             break;
         unsigned slot = (unsigned)__builtin_ctzll(w->busy[level]);
         w->busy[level] &= w->busy[level] - 1;
-        w->now_ms = slot_ms;
+        w->now_ms = w->next_ms;
         sort_out(w, &w->slot[level][slot], tail);
     }
     if (w->n == 0)
@@ -125,7 +132,7 @@ static void advance(struct timers *w, uint64_t now_ms, struct timer **tail)
     w->now_ms = now_ms;
 }
 
-unsigned timers_run(struct timers *w, uint64_t now_ms)
+static unsigned run_due(struct timers *w, uint64_t now_ms)
 {
     struct timer_list firing = LIST_HEAD_INITIALIZER(firing);
     struct timer anchor; /* lends LIST_INSERT_AFTER a first element */
@@ -134,7 +141,7 @@ unsigned timers_run(struct timers *w, uint64_t now_ms)
 
     LIST_INSERT_HEAD(&firing, &anchor, entry);
     sort_out(w, &w->ripe, &tail);
-    advance(w, now_ms > w->now_ms ? now_ms : w->now_ms, &tail);
+    advance(w, now_ms, &tail);
     /* Callbacks may stop or move what still waits here, so nothing but the anchor is remembered
      * between two of them. */
     for (struct timer *t; (t = LIST_NEXT(&anchor, entry)) != NULL;) {
@@ -150,12 +157,18 @@ unsigned timers_run(struct timers *w, uint64_t now_ms)
     return fired;
 }
 
+/* Each turn of a loop asks, and in nearly all of them nothing comes up. */
+unsigned timers_run(struct timers *w, uint64_t now_ms)
+{
+    if (now_ms < w->now_ms)
+        now_ms = w->now_ms;
+    if (now_ms >= w->next_ms)
+        return run_due(w, now_ms);
+    w->now_ms = now_ms;
+    return 0;
+}
+
 uint64_t timers_next_ms(const struct timers *w)
 {
-    if (w->n == 0)
-        return UINT64_MAX;
-    if (!LIST_EMPTY(&w->ripe))
-        return w->now_ms;
-    unsigned level = find_busy_level(w);
-    return level < TIMERS_LEVELS ? first_slot_ms(w, level) : UINT64_MAX;
+    return w->n != 0 ? w->next_ms : UINT64_MAX;
 }

@@ -29,6 +29,7 @@ LIST_HEAD(timer_list, timer);
 enum { TIMERS_LEVELS = 11, TIMERS_SLOTS = 64 };
 struct timers {
     uint64_t now_ms;
+    uint64_t next_ms;             /* no slot that holds timers comes up before it */
     uint64_t busy[TIMERS_LEVELS]; /* bit per slot that may hold timers */
     struct timer_list slot[TIMERS_LEVELS][TIMERS_SLOTS];
     struct timer_list ripe; /* were late when set: fire in the next timers_run */

@@ -5,6 +5,7 @@
 #include <linux/capability.h>
 #include <pwd.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -63,6 +64,61 @@ int cage_become(const struct cage_user *user)
         setresuid(user->uid, user->uid, user->uid) < 0)
         return werr_from_errno(errno);
     return 0;
+}
+
+/* ---- the user namespace ---- */
+
+static uint32_t next_number(struct span *line)
+{
+    uint64_t n = 0;
+
+    while (line->len > 0 && line->ptr[0] == ' ')
+        *line = span_skip(*line, 1);
+    if (num_from_dec(span_cut(line, ' '), UINT32_MAX, &n) < 0)
+        return 0; /* no id is in an empty range */
+    return (uint32_t)n;
+}
+
+/* Lines of three numbers: the first id in here, outside, how many (user_namespaces(7)). */
+static bool is_mapped(const char *path, uint32_t id)
+{
+    FILE *file = fopen(path, "re");
+    bool is_there = file == NULL;
+    char text[64];
+
+    while (!is_there && fgets(text, sizeof(text), file) != NULL) {
+        struct span line =
+            span_first(span_from_str(text), span_find(span_from_str(text), '\n'));
+        const uint32_t first = next_number(&line);
+
+        (void)next_number(&line);
+        is_there = id - first < next_number(&line);
+    }
+    if (file != NULL)
+        (void)fclose(file);
+    return is_there;
+}
+
+static bool keeps_groups(void)
+{
+    FILE *file = fopen("/proc/self/setgroups", "re");
+    char word[8];
+
+    if (file == NULL)
+        return false;
+    const bool is_denied =
+        fgets(word, sizeof(word), file) != NULL && strcmp(word, "deny\n") == 0;
+
+    (void)fclose(file);
+    return is_denied;
+}
+
+int cage_check_namespace(const struct cage_user *user)
+{
+    return is_mapped("/proc/self/uid_map", user->uid) &&
+                   is_mapped("/proc/self/gid_map", user->gid) && !keeps_groups()
+               ? 0
+               : WERR_DENIED;
 }
 
 /* ---- capabilities ---- */

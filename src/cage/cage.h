@@ -24,6 +24,9 @@ struct cage_user {
 int cage_find_user(const char *name, struct cage_user *user) MUST_USE;
 /* May this process become another user? */
 bool cage_can_change_user(void);
+/* Is that a user of this user namespace, and may groups be let go of there? WERR_DENIED: a
+ * container may have nobody but root. Without /proc nothing is known: 0. */
+int cage_check_namespace(const struct cage_user *user) MUST_USE;
 /* No other groups, and no way back. WERR_DENIED …. */
 int cage_become(const struct cage_user *user) MUST_USE;
 /* Of what this process may do, what is in the mask (bit per CAP_*) stays, for itself and what

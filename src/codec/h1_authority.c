@@ -130,14 +130,27 @@ static size_t literal_len(struct span s)
     return is_ip6(inside) || is_ip_future(inside) ? end + 1 : 0;
 }
 
+/* How many of the first bytes may stand in a host. Four at a time, as most are all good. */
+static size_t host_run(struct span s)
+{
+    const unsigned char *p = (const unsigned char *)s.ptr;
+    size_t i = 0;
+    while (s.len - i >= 4 &&
+           (field_classes[p[i]] & field_classes[p[i + 1]] & field_classes[p[i + 2]] &
+            field_classes[p[i + 3]] & FIELD_CLASS_HOST) != 0)
+        i += 4;
+    while (i < s.len && is_host_char(s.ptr[i]))
+        i++;
+    return i;
+}
+
 /* reg-name, of which an IPv4 address is one; not empty, as "http" wants it (RFC 9110
  * section 4.2.1). */
 static size_t name_len(struct span s)
 {
     size_t i = 0;
     for (;;) {
-        while (i < s.len && is_host_char(s.ptr[i]))
-            i++;
+        i += host_run(span_skip(s, i));
         if (i == s.len || s.ptr[i] != '%')
             return i;
         if (s.len - i < 3 || !is_hex(s.ptr[i + 1]) || !is_hex(s.ptr[i + 2]))

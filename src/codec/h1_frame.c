@@ -113,6 +113,16 @@ static bool is_disguised(struct span name)
            (name.len == coding.len && span_is_equal_nocase(name, coding));
 }
 
+/* The shortest name that read_other looks for. */
+enum { OTHER_MIN = sizeof("x-forwarded-") - 1 };
+
+/* A name that is not known, and not short. The bit of FIELD_OTHER: see msg.absent. */
+static uint32_t read_other(struct lines *l, struct span name)
+{
+    l->has_disguised |= is_disguised(name);
+    return (uint32_t)field_may_be_forwarding(name) << FIELD_OTHER;
+}
+
 static void read_lines(struct msg *m, struct lines *l)
 {
     const uint32_t framing = 1U << FIELD_HOST | 1U << FIELD_CONTENT_LENGTH |
@@ -121,14 +131,20 @@ static void read_lines(struct msg *m, struct lines *l)
                              1U << FIELD_UPGRADE | 1U << FIELD_VIA | 1U << FIELD_X_REQUEST_ID |
                              1U << FIELD_X_WELDR_EXPLAIN;
     const struct msg_field *fields = m->fields;
+    uint32_t seen = 0;
     *l = (struct lines){0};
     for (unsigned i = 0, n = m->field_n; i < n; i++) {
         const struct msg_field *f = &fields[i];
+        if (f->token == FIELD_OTHER) {
+            if (f->name_len >= OTHER_MIN)
+                seen |= read_other(l, msg_field_name(m, f));
+            continue;
+        }
+        seen |= 1U << f->token;
         if (framing >> f->token & 1U)
             read_one(m, l, f->token, msg_field_value(m, f));
-        else if (f->token == FIELD_OTHER && is_disguised(msg_field_name(m, f)))
-            l->has_disguised = true;
     }
+    m->absent = ~seen;
 }
 
 /* Section 6.1: chunked is the only coding that we know; once, as the only one, and never from

@@ -125,7 +125,7 @@ static const char *read_usual(struct h1 *h, struct span in, enum h1_section sect
     const char *end = in.ptr + (in.len < max ? in.len : max);
     unsigned field_n = h->line_n - 1U;
     unsigned n = h->limits->fields > field_n ? h->limits->fields - field_n : 0;
-    if (p >= end)
+    if (p >= end) /* beyond the limit */
         return p;
     h->line_n += (uint16_t)h1_scan->lines(in.ptr, &p, end, &h->shared->msg.fields[field_n], n);
     h->line_start = (uint32_t)(p - in.ptr);
@@ -139,7 +139,7 @@ static int64_t read_lines(struct h1 *h, struct span in, enum h1_section section,
     const char *p = in.ptr + h->line_start;
     const char *end = in.ptr + in.len;
     for (;;) {
-        if (h->line_n > 0)
+        if (h->line_n > 0 && p < end && *p != '\r') /* trailers mostly end here at once */
             p = read_usual(h, in, section, p);
         bool is_last = h->line_n > 0 && end - p >= 2 && p[0] == '\r' && p[1] == '\n';
         const char *next = is_last ? p + 2 : read_line(h, p, end, fault);

@@ -47,6 +47,10 @@ static inline char *put_short(char *at, struct span s)
         PUT_WORDS(at, s, 16);
     else if (s.len >= 8 && s.len < 16)
         PUT_WORDS(at, s, 8);
+    else if (s.len >= 4 && s.len < 8)
+        PUT_WORDS(at, s, 4);
+    else if (s.len >= 2 && s.len < 4)
+        PUT_WORDS(at, s, 2);
     else
         return put(at, s);
     return at + s.len;
@@ -71,9 +75,11 @@ static char *put_received(char *at, const struct msg *m)
     uint32_t run_end = 0;
     for (unsigned i = 0, n = m->field_n; i < n; i++) {
         const struct msg_field *f = &fields[i];
-        if ((f->flags & MSG_FIELD_DROP) || (own_fields >> f->token & 1U))
+        if (own_fields >> f->token & 1U)
             continue;
-        if (!(f->flags & MSG_FIELD_TIGHT)) {
+        if (f->flags != MSG_FIELD_TIGHT) {
+            if (f->flags & MSG_FIELD_DROP)
+                continue;
             at = put(at, span_from(base + run, run_end - run));
             run = run_end = 0;
             at = put_field(at, msg_field_name(m, f), msg_field_value(m, f));
@@ -135,7 +141,7 @@ static char *put_target(char *at, const struct msg *m)
     const struct span mark = SPAN("://");
     struct span target = msg_target(m);
     if (target.ptr[0] == '/')
-        return put(at, target);
+        return put_short(at, target);
     struct span rest = span_skip(target, span_find(target, ':'));
     if (!span_has_prefix(rest, mark))
         return put(at, target);
@@ -144,18 +150,28 @@ static char *put_target(char *at, const struct msg *m)
 
 static char *put_request_line(char *at, const struct msg *m)
 {
-    at = put(at, msg_method(m));
+    at = put_short(at, msg_method(m));
     *at++ = ' ';
     at = put_target(at, m);
     return put(at, SPAN(" HTTP/1.1\r\n"));
 }
 
+/* Each has three digits (RFC 9110 section 15). */
+static char *put_status(char *at, unsigned status)
+{
+    MUST(status >= 100 && status <= 999);
+    *at++ = (char)('0' + status / 100);
+    *at++ = (char)('0' + status / 10 % 10);
+    *at++ = (char)('0' + status % 10);
+    return at;
+}
+
 static char *put_status_line(char *at, const struct msg *m)
 {
     at = put(at, SPAN("HTTP/1.1 "));
-    at += num_to_dec(m->status, at);
+    at = put_status(at, m->status);
     *at++ = ' ';
-    at = put(at, msg_reason(m));
+    at = put_short(at, msg_reason(m));
     return put(at, SPAN("\r\n"));
 }
 

@@ -15,6 +15,7 @@
 
 #include "base/addr.h"
 #include "base/cidr.h"
+#include "base/span.h"
 #include "base/werr.h"
 
 enum { CONFIG_LIST_MAX = 64, CONFIG_SERVERS_MAX = 16384, CONFIG_WORKERS_MAX = 256 };
@@ -68,6 +69,10 @@ struct config {
 int config_from_args(struct config *c, int argc, char *const *argv, char *const *env,
                      char *error, size_t error_size) MUST_USE;
 void config_fini(struct config *c);
+/* The next variable of env, from *at on, that begins as ours do and is none of them: a typing
+ * error would otherwise go unnoticed. *at: behind it, 0 at first. *meant: the variable that is
+ * nearest to it, ptr NULL: none is near. False: there is none. */
+bool config_next_unknown(char *const *env, size_t *at, struct span *name, struct span *meant);
 /* Whole --help text, made from settings.def; static. */
 const char *config_help(void);
 

@@ -13,26 +13,37 @@ static const struct {
 #undef FIELD
 };
 
-enum { SAME_LENGTH_MAX = 3 };
+/* The names once more, in rows that are found without a multiplication and a pointer. */
+static const char texts[FIELD_TOKENS][32] = {
+#define FIELD(token, text, kind) [FIELD_##token] = (text),
+#include "http/fields.def"
+#undef FIELD
+};
 
-/* The known names of each length; no two of a length end with the same letter. The unit test
- * looks every name of fields.def up. */
-static const uint8_t by_length[FIELD_NAME_MAX + 1][SAME_LENGTH_MAX] = {
-    [2] = {FIELD_TE},
-    [3] = {FIELD_VIA},
-    [4] = {FIELD_HOST, FIELD_DATE},
-    [6] = {FIELD_EXPECT, FIELD_SERVER, FIELD_ORIGIN},
-    [7] = {FIELD_TRAILER, FIELD_UPGRADE},
-    [9] = {FIELD_FORWARDED},
-    [10] = {FIELD_CONNECTION, FIELD_KEEP_ALIVE},
-    [12] = {FIELD_CONTENT_TYPE, FIELD_X_REQUEST_ID, FIELD_MAX_FORWARDS},
-    [13] = {FIELD_AUTHORIZATION},
-    [14] = {FIELD_CONTENT_LENGTH},
-    [15] = {FIELD_X_FORWARDED_FOR, FIELD_X_WELDR_EXPLAIN},
-    [16] = {FIELD_PROXY_CONNECTION, FIELD_X_FORWARDED_HOST},
-    [17] = {FIELD_TRANSFER_ENCODING, FIELD_X_FORWARDED_PROTO},
-    [18] = {FIELD_PROXY_AUTHENTICATE},
-    [19] = {FIELD_PROXY_AUTHORIZATION},
+/* More than known names of a length: the last candidate is FIELD_OTHER. */
+enum { CANDIDATES = 4 };
+
+/* The known names of each length; no two of a length end with the same letter, which tells
+ * which one it may be. The unit test looks every name of fields.def up. */
+static const struct candidate {
+    uint8_t token;
+    char last;
+} by_length[FIELD_NAME_MAX + 1][CANDIDATES] = {
+    [2] = {{FIELD_TE, 'e'}},
+    [3] = {{FIELD_VIA, 'a'}},
+    [4] = {{FIELD_HOST, 't'}, {FIELD_DATE, 'e'}},
+    [6] = {{FIELD_EXPECT, 't'}, {FIELD_SERVER, 'r'}, {FIELD_ORIGIN, 'n'}},
+    [7] = {{FIELD_TRAILER, 'r'}, {FIELD_UPGRADE, 'e'}},
+    [9] = {{FIELD_FORWARDED, 'd'}},
+    [10] = {{FIELD_CONNECTION, 'n'}, {FIELD_KEEP_ALIVE, 'e'}},
+    [12] = {{FIELD_CONTENT_TYPE, 'e'}, {FIELD_X_REQUEST_ID, 'd'}, {FIELD_MAX_FORWARDS, 's'}},
+    [13] = {{FIELD_AUTHORIZATION, 'n'}},
+    [14] = {{FIELD_CONTENT_LENGTH, 'h'}},
+    [15] = {{FIELD_X_FORWARDED_FOR, 'r'}, {FIELD_X_WELDR_EXPLAIN, 'n'}},
+    [16] = {{FIELD_PROXY_CONNECTION, 'n'}, {FIELD_X_FORWARDED_HOST, 't'}},
+    [17] = {{FIELD_TRANSFER_ENCODING, 'g'}, {FIELD_X_FORWARDED_PROTO, 'o'}},
+    [18] = {{FIELD_PROXY_AUTHENTICATE, 'e'}},
+    [19] = {{FIELD_PROXY_AUTHORIZATION, 'n'}},
 };
 
 #define LETTER(c) (1U << ((c)&31))
@@ -92,14 +103,12 @@ static bool is_name(const char *a, const char *name, size_t len)
 
 enum field_token field_lookup_known(struct span name)
 {
-    MUST(name.len <= FIELD_NAME_MAX);
-    const uint8_t *candidates = by_length[name.len];
-    for (unsigned i = 0; i < SAME_LENGTH_MAX && candidates[i] != FIELD_OTHER; i++) {
-        const char *text = known[candidates[i]].name.ptr;
-        if ((name.ptr[name.len - 1] | 0x20) == text[name.len - 1])
-            return is_name(name.ptr, text, name.len) ? candidates[i] : FIELD_OTHER;
-    }
-    return FIELD_OTHER;
+    MUST(name.len - 1 < FIELD_NAME_MAX);
+    const struct candidate *c = by_length[name.len];
+    const char last = (char)(name.ptr[name.len - 1] | 0x20);
+    while (c->last != last && c->token != FIELD_OTHER)
+        c++;
+    return is_name(name.ptr, texts[c->token], name.len) ? c->token : FIELD_OTHER;
 }
 
 struct span field_name(enum field_token token)

@@ -59,5 +59,11 @@ bool field_is_value(struct span s); /* VCHAR, obs-text, SP, HTAB only */
 bool field_is_alike(struct span name, struct span wanted);
 /* Does it say on whose behalf a request comes (Forwarded, X-Forwarded-*), to such a server? */
 bool field_is_forwarding(struct span name);
+/* Of a name that is no token: false when it is not. Length and third letter tell, for nearly no
+ * other name has both. */
+static inline bool field_may_be_forwarding(struct span name)
+{
+    return name.len >= sizeof("x-forwarded-") - 1 && (name.ptr[2] | 0x20) == 'f';
+}
 
 #endif

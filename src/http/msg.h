@@ -78,6 +78,9 @@ struct msg {
     uint64_t content_length;         /* valid with MSG_HAS_LENGTH */
     uint32_t keep_alive_s; /* valid with MSG_HAS_KEEP_ALIVE: so long the sender keeps an idle
                               connection */
+    uint32_t absent; /* bit per enum field_token: no line has that name; the bit of FIELD_OTHER:
+                        no unknown name can be one of X-Forwarded-*. Spares walks over the
+                        lines. 0: nobody has looked */
     struct span authority; /* h2 :authority or absolute-form authority; empty otherwise */
     struct msg_field
         *fields; /* room for MSG_FIELDS_MAX while reading; exactly field_n after msg_copy */
@@ -103,6 +106,18 @@ static inline struct span msg_field_name(const struct msg *m, const struct msg_f
 static inline struct span msg_field_value(const struct msg *m, const struct msg_field *f)
 {
     return span_from(m->base + f->value_off, f->value_len);
+}
+
+/* A line has this known name, dropped or not. False: it has not, or nobody has looked. */
+static inline bool msg_surely_has(const struct msg *m, enum field_token token)
+{
+    return m->absent != 0 && !(m->absent >> token & 1U);
+}
+
+/* No line has this known name. False: one has, or nobody has looked. */
+static inline bool msg_surely_lacks(const struct msg *m, enum field_token token)
+{
+    return m->absent >> token & 1U;
 }
 
 /* First field with this token that is not dropped, from index *from on (advanced past it); NULL

@@ -34,23 +34,27 @@ static bool names_only_itself(struct span value)
     return true;
 }
 
-/* "x-forwarded-" and its like are told by length and third letter: nearly no other name has
- * both, and nearly every request is spared the comparison. */
-static inline bool may_be_forwarding(const struct msg *m, const struct msg_field *f)
-{
-    return f->name_len >= sizeof("x-forwarded-") - 1 &&
-           (m->base[f->name_off + 2] | 0x20) == 'f';
-}
+/* The bits of hop-by-hop fields. */
+#define IF_HOP(token) BIT(token) |
+#define IF_END(token)
+#define IF_FRAME(token)
+#define FIELD(token, text, duty) IF_##duty(token)
+static const uint32_t hop_by_hop =
+#include "http/fields.def"
+    0;
+#undef FIELD
 
-static void survey_fields(struct msg *m, struct survey *s)
+/* Of these the walk does more than to see them. */
+static const uint32_t surveyed =
+    hop_by_hop | BIT(VIA) | BIT(X_FORWARDED_FOR) | BIT(FORWARDED) | BIT(OTHER);
+
+static void walk_fields(struct msg *m, struct survey *s)
 {
     struct msg_field *fields = m->fields;
-    *s = (struct survey){0};
     for (unsigned i = 0, n = m->field_n; i < n; i++) {
         struct msg_field *f = &fields[i];
         if (f->token == FIELD_OTHER) {
-            if (may_be_forwarding(m, f))
-                s->may_forward = true;
+            s->may_forward |= field_may_be_forwarding(msg_field_name(m, f));
             continue;
         }
         if (f->flags & MSG_FIELD_DROP)
@@ -68,6 +72,16 @@ static void survey_fields(struct msg *m, struct survey *s)
                 s->has_named = !names_only_itself(msg_field_value(m, f));
         }
     }
+}
+
+/* Of a usual message its reader knows all that is asked here. Nothing is dropped before. */
+static inline void survey_fields(struct msg *m, struct survey *s)
+{
+    *s = (struct survey){0};
+    if ((m->absent & surveyed) == surveyed)
+        s->seen = ~m->absent;
+    else
+        walk_fields(m, s);
 }
 
 static void drop_other(struct msg *m, struct span name)

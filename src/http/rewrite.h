@@ -41,7 +41,7 @@ struct rewrite_facts {
     struct span server_host;  /* of a request that has none */
     struct span request_id;   /* of the exchange, which outlives the message; response: empty,
                                  the server's own stays */
-    struct span date;         /* response: IMF-fixdate */
+    struct span date;         /* response: IMF-fixdate; empty: none is needed */
     enum rewrite_trust trust; /* in what the client says of whom it speaks for */
     bool forwarded;           /* Forwarded is sent */
 };

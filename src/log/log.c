@@ -13,7 +13,8 @@
 
 enum {
     PANIC_BYTES = 600,
-    LINE_BYTES = 4096,   /* PIPE_BUF: lines of several processes do not mix in a pipe */
+    LINE_BYTES = 4096, /* PIPE_BUF: lines of several processes do not mix in a pipe */
+    GATHERED_BYTES = 64 * 1024,
     LINE_END_BYTES = 16, /* kept for " truncated=1" and the line end */
     RATE_PER_S = 10,
     MESSAGE_COLUMNS = 36
@@ -66,23 +67,83 @@ static void open_outlet(void)
     outlet.is_torn = false;
 }
 
-/* line[-1] is a line end, for when the line before was taken in part. False: it is lost. */
-static bool put_out(struct span line)
+static uint64_t count_lines(struct span text)
+{
+    uint64_t n = 0;
+
+    for (size_t at = span_find(text, '\n'); at < text.len; at = span_find(text, '\n')) {
+        text = span_skip(text, at + 1);
+        n++;
+    }
+    return n;
+}
+
+/* text[-1] is a line end, for when the line before was taken in part. False: lines are lost. */
+static bool write_out(struct span text)
 {
     const int saved = errno;
+    const size_t torn = outlet.is_torn ? 1 : 0;
+    const ssize_t n = nowait_write(outlet.fd, outlet.way, text.ptr - torn, text.len + torn);
 
-    if (outlet.fd < 0)
-        open_outlet();
-    size_t torn = outlet.is_torn ? 1 : 0;
-    ssize_t n = nowait_write(outlet.fd, outlet.way, line.ptr - torn, line.len + torn);
     errno = saved;
-    if (n == (ssize_t)(line.len + torn)) {
+    if (n == (ssize_t)(text.len + torn)) {
         outlet.is_torn = false;
         return true;
     }
-    outlet.dropped++;
-    outlet.is_torn = n > 0 ? (size_t)n > torn : outlet.is_torn;
+    const size_t done = n > (ssize_t)torn ? (size_t)n - torn : 0;
+    outlet.dropped += count_lines(span_skip(text, done));
+    if (n > 0)
+        outlet.is_torn = done > 0 && text.ptr[done - 1] != '\n';
     return false;
+}
+
+/* ---- gathered ---- */
+
+static struct {
+    bool is_on;
+    size_t len;
+    char buf[1 + GATHERED_BYTES]; /* buf[0]: see write_out */
+} gathered = {.buf = "\n"};
+
+/* Datagrams are lines each, and who reads a terminal sees them come. */
+static bool is_gathered(void)
+{
+    return gathered.is_on && !outlet.is_terminal && outlet.way != NOWAIT_SOCKET;
+}
+
+static void flush_gathered(void)
+{
+    if (gathered.len > 0)
+        (void)write_out(span_from(gathered.buf + 1, gathered.len));
+    gathered.len = 0;
+}
+
+/* A pipe takes so much whole or not at all. */
+static void gather(struct span line)
+{
+    const size_t max = outlet.way == NOWAIT_FILE ? GATHERED_BYTES : LINE_BYTES;
+
+    if (gathered.len + line.len > max)
+        flush_gathered();
+    memcpy(gathered.buf + 1 + gathered.len, line.ptr, line.len);
+    gathered.len += line.len;
+}
+
+void log_gather(bool is_on)
+{
+    gathered.is_on = is_on;
+    if (!is_on)
+        flush_gathered();
+}
+
+static bool put_out(struct span line)
+{
+    if (outlet.fd < 0)
+        open_outlet();
+    if (!is_gathered())
+        return write_out(line);
+    gather(line);
+    return true;
 }
 
 static void print_panic(const char *text, size_t len)
@@ -93,6 +154,7 @@ static void print_panic(const char *text, size_t len)
         len = sizeof(line) - 1;
     line[0] = '\n';
     memcpy(line + 1, text, len);
+    log_gather(false);
     (void)put_out(span_from(line + 1, len));
 }
 
@@ -199,11 +261,18 @@ static void add_head(struct strb *b, enum log_level level)
     char time[32];
 
     clock_print_wall(clock_wall_us(), time);
-    strb_addf(b, "time=%s level=%s", time, levels[level].word);
-    if (outlet.role != NULL)
-        strb_addf(b, " role=%s", outlet.role);
-    if (outlet.id >= 0)
-        strb_addf(b, " worker=%d", outlet.id);
+    strb_add(b, SPAN("time="));
+    strb_add_str(b, time);
+    strb_add(b, SPAN(" level="));
+    strb_add_str(b, levels[level].word);
+    if (outlet.role != NULL) {
+        strb_add(b, SPAN(" role="));
+        strb_add_str(b, outlet.role);
+    }
+    if (outlet.id >= 0) {
+        strb_add(b, SPAN(" worker="));
+        strb_add_u64(b, (uint64_t)outlet.id);
+    }
 }
 
 /* "15:08:14.123 info  proxy listens    address=…": the date and the role would push what one

@@ -11,7 +11,8 @@
  * pass all. A line has at most 4096 bytes: pairs that do not fit are left out and it ends with
  * truncated=1. One write(2) a line, which never waits (nowait.h): a line that a stuck pipe or
  * terminal does not take is lost, and the next one that gets out has msg="log lines are lost"
- * lines=N before it. Levels: error = the operator must act; warn = degraded; info = changes of
+ * lines=N before it. What comes of one change in thousands of lines goes out in larger pieces
+ * (log_gather). Levels: error = the operator must act; warn = degraded; info = changes of
  * state; debug = per exchange; trace = state moves.
  */
 #ifndef WELDR_LOG_LOG_H
@@ -36,6 +37,9 @@ void log_set_level(enum log_level level);
 extern enum log_level log_level_now;
 const char *log_level_word(enum log_level level);
 uint64_t log_dropped(void); /* lines that stderr did not take */
+/* Until false is said lines for a file or a pipe are kept and written together. Only within one
+ * call from the loop: what is kept is lost with a process that is killed; a panic writes it. */
+void log_gather(bool is_on);
 
 /* format gives key=value pairs after msg: pairs of (key, format, value…) are made with the
  * LOG_* argument macros below. Use: log_info("server is down", LOG_S("server", url),

@@ -50,6 +50,8 @@ static void on_progress(struct conn *c)
 {
     struct api_conn *ac = api_conn_of(c);
 
+    if (ac->stream != NULL)
+        ac->stream_ops->on_progress(ac->stream);
     if (ac->phase != API_SENDING)
         return;
     api_note_place(ac, PLACE_SENDING);

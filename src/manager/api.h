@@ -118,6 +118,7 @@ struct api_conn {
 
 /* What happens to the connection of a stream, for api_stream.c. */
 struct api_stream_ops {
+    void (*on_progress)(struct api_stream *st); /* some of what waits was taken */
     void (*on_drained)(struct api_stream *st);
     void (*on_timer)(struct api_stream *st);
     void (*on_fin)(struct api_stream *st);
@@ -172,8 +173,12 @@ void api_respond_text(struct api_conn *ac, unsigned status, char *text, const ch
 /* Sends a list of this kind from the cursor on (copied), page by page if it is long. */
 void api_respond_pages(struct api_conn *ac, unsigned status, const struct api_pages_kind *kind,
                        const struct api_cursor *at);
-/* Before anything is made for it: links are below the path that it asked below. */
-void api_enter(const struct api_conn *ac);
+/* What stands before the path of each link of its responses: it stays below the path that it
+ * asked below. */
+static inline const char *api_base(const struct api_conn *ac)
+{
+    return ac->is_below_v1 ? "/v1" : "";
+}
 /* 204. */
 void api_respond_nothing(struct api_conn *ac);
 /* The same as application/problem+json. */
@@ -192,7 +197,7 @@ void api_await_leaving(struct api_conn *ac, void (*then)(struct api_conn *));
 /* then runs when every live worker has what was published so far. */
 void api_await_workers(struct api_conn *ac, void (*then)(struct api_conn *));
 
-#define ROUTE(method, pattern, handler, keys) void handler(struct api_conn *ac);
+#define ROUTE(method, pattern, handler, ...) void handler(struct api_conn *ac);
 #include "manager/api_routes.def"
 #undef ROUTE
 

@@ -54,7 +54,6 @@ static void on_change(struct change *ch)
 
     MUST(ac->magic == API_MAGIC);
     ac->outcome = ch->outcome;
-    api_enter(ac);
     if (ch->error < 0)
         respond_failure(ac, ch->error);
     else
@@ -87,7 +86,7 @@ void api_propose(struct api_conn *ac, struct pool_command *c, void (*then)(struc
     ac->then = then;
     api_move(ac, API_WAITING, "proposed");
     conn_timer_stop(&ac->conn);
-    change_propose(ac->change, on_change, ac);
+    change_propose_command(ac->change, c, on_change, ac);
 }
 
 static void on_left(struct change *ch)
@@ -95,7 +94,6 @@ static void on_left(struct change *ch)
     struct api_conn *ac = ch->waiter;
 
     MUST(ac->magic == API_MAGIC);
-    api_enter(ac);
     ac->then(ac);
 }
 
@@ -113,7 +111,6 @@ static void on_acked(struct publish_waiter *w)
 
     MUST(ac->magic == API_MAGIC && ac->awaits_workers);
     ac->awaits_workers = false;
-    api_enter(ac);
     ac->then(ac);
 }
 

@@ -1,7 +1,10 @@
+#include <stdio.h>
+
 #include "base/clock.h"
 #include "base/jtext.h"
 #include "manager/api.h"
 #include "manager/api_json.h"
+#include "manager/api_links.h"
 #include "manager/api_servers.h"
 #include "manager/manager.h"
 #include "manager/states.h"
@@ -22,7 +25,19 @@ static void put_transition(struct jtext *t, const struct server_transition *tr)
     jtext_close(t, '}');
 }
 
-static char *print_history(const struct pool_server *server, const struct server_facts *f)
+static void put_links(struct jtext *t, const struct api_conn *ac,
+                      const struct pool_server *server)
+{
+    char self[API_JSON_HREF_MAX + 16], href[API_JSON_HREF_MAX];
+    const struct api_link links[] = {{"self", self, "GET"}, {"server", href, "GET"}};
+
+    api_json_server_href(api_find_pool(ac)->name, server, href, sizeof(href));
+    (void)snprintf(self, sizeof(self), "%s/history", href);
+    api_links_put(t, api_base(ac), links, sizeof(links) / sizeof(links[0]));
+}
+
+static char *print_history(const struct api_conn *ac, const struct pool_server *server,
+                           const struct server_facts *f)
 {
     const struct server_transition *tr;
     char id[24], since[32];
@@ -41,6 +56,7 @@ static char *print_history(const struct pool_server *server, const struct server
     for (unsigned i = 0; (tr = server_record_transition(&f->record, i)) != NULL; i++)
         put_transition(&t, tr);
     jtext_close(&t, ']');
+    put_links(&t, ac, server);
     jtext_close(&t, '}');
     return jtext_take(&t);
 }
@@ -55,5 +71,5 @@ void api_server_history(struct api_conn *ac)
         return;
     }
     states_look(ac->m, f);
-    api_respond(ac, 200, print_history(server, f));
+    api_respond(ac, 200, print_history(ac, server, f));
 }

@@ -7,9 +7,8 @@
 #include <string.h>
 
 #include "base/strb.h"
+#include "manager/api_links.h"
 #include "pool/pool_code.h"
-
-const char *api_json_base = "";
 
 /* ---- pieces ---- */
 
@@ -91,37 +90,34 @@ char *api_json_check(const struct pool_health *check)
     return text;
 }
 
-static json_t *link_to(const char *rel, const char *href, const char *method)
+static json_t *join(const char *base, const char *path)
+{
+    return json_sprintf("%s%s", base, path);
+}
+
+static json_t *make_link(const char *base, const struct api_link *link)
 {
     struct maker m = make_object();
 
-    char text[API_JSON_HREF_MAX + 8];
-
-    (void)snprintf(text, sizeof(text), "%s%s", api_json_base, href);
-    set_text(&m, "rel", rel);
-    set_text(&m, "href", text);
-    set_text(&m, "method", method);
+    set_text(&m, "rel", link->rel);
+    set(&m, "href", join(base, link->href));
+    set_text(&m, "method", link->method);
     return made(&m);
 }
 
-struct link_row {
-    const char *rel, *href, *method;
-};
-
-static json_t *make_links(const struct link_row *rows, size_t n)
+static json_t *make_links(const char *base, const struct api_link *rows, size_t n)
 {
     json_t *links = json_array();
 
     for (size_t i = 0; i < n; i++) {
-        if (json_array_append_new(links, link_to(rows[i].rel, rows[i].href, rows[i].method)) <
-            0) {
+        if (json_array_append_new(links, make_link(base, &rows[i])) < 0) {
             json_decref(links);
             return NULL;
         }
     }
     return links;
 }
-#define LINKS(rows) make_links((rows), sizeof(rows) / sizeof((rows)[0]))
+#define LINKS(base, rows) make_links((base), (rows), sizeof(rows) / sizeof((rows)[0]))
 
 static char *finish(struct maker *m)
 {
@@ -152,21 +148,29 @@ char *api_json_dry_run(const char *change)
     return finish(&m);
 }
 
-char *api_json_root(const char *version)
+char *api_json_root(const char *version, const char *base)
 {
-    static const struct link_row links[] = {
-        {"self", "/", "GET"},           {"servers", "/servers", "GET"},
-        {"pools", "/pools", "GET"},     {"listeners", "/listeners", "GET"},
-        {"explain", "/explain", "GET"}, {"node", "/node", "GET"},
-        {"stats", "/stats", "GET"},     {"stats_detail", "/stats/detail", "GET"},
-        {"metrics", "/metrics", "GET"}, {"workers", "/workers", "GET"},
-        {"health", "/health", "GET"},   {"ready", "/ready", "GET"},
+    static const struct api_link links[] = {
+        {"self", "/", "GET"},
+        {"servers", "/servers", "GET"},
+        {"pools", "/pools", "GET"},
+        {"listeners", "/listeners", "GET"},
+        {"explain", "/explain", "GET"},
+        {"events", "/events", "GET"},
+        {"node", "/node", "GET"},
+        {"stats", "/stats", "GET"},
+        {"stats_detail", "/stats/detail", "GET"},
+        {"metrics", "/metrics", "GET"},
+        {"workers", "/workers", "GET"},
+        {"health", "/health", "GET"},
+        {"ready", "/ready", "GET"},
+        {"openapi", "/openapi.json", "GET"},
     };
     struct maker m = make_object();
 
     set_text(&m, "about", "Weldr Management API");
     set_text(&m, "version", version);
-    set(&m, "links", LINKS(links));
+    set(&m, "links", LINKS(base, links));
     return finish(&m);
 }
 
@@ -180,10 +184,10 @@ static void set_id(struct maker *m, enum kind kind, uint64_t id)
     set_text(m, "id", text);
 }
 
-char *api_json_pool(const struct pool *p, uint64_t revision)
+char *api_json_pool(const struct pool *p, uint64_t revision, const char *base)
 {
     char self[API_JSON_HREF_MAX], servers[API_JSON_HREF_MAX];
-    const struct link_row links[] = {
+    const struct api_link links[] = {
         {"self", self, "GET"},
         {"change", self, "PATCH"},
         {"servers", servers, "GET"},
@@ -196,7 +200,7 @@ char *api_json_pool(const struct pool *p, uint64_t revision)
     set_id(&m, KIND_POOL, p->id);
     set_number(&m, "servers", p->server_n);
     set_number(&m, "revision", revision);
-    set(&m, "links", LINKS(links));
+    set(&m, "links", LINKS(base, links));
     return finish(&m);
 }
 
@@ -225,10 +229,10 @@ static json_t *make_all_bound(const struct api_json_listener_view *v)
     return all;
 }
 
-char *api_json_listener(const struct api_json_listener_view *v)
+char *api_json_listener(const struct api_json_listener_view *v, const char *base)
 {
     char self[API_JSON_HREF_MAX], rules[API_JSON_HREF_MAX];
-    const struct link_row links[] = {
+    const struct api_link links[] = {
         {"self", self, "GET"},
         {"change", self, "PATCH"},
         {"rules", rules, "GET"},
@@ -242,14 +246,15 @@ char *api_json_listener(const struct api_json_listener_view *v)
     set(&m, "bound", make_all_bound(v));
     set_number(&m, "rules", v->listener->rule_n);
     set_number(&m, "revision", v->revision);
-    set(&m, "links", LINKS(links));
+    set(&m, "links", LINKS(base, links));
     return finish(&m);
 }
 
-char *api_json_rule(const struct listener *l, const struct rule *rule, uint64_t revision)
+char *api_json_rule(const struct listener *l, const struct rule *rule, uint64_t revision,
+                    const char *base)
 {
     char self[API_JSON_HREF_MAX], listener[API_JSON_HREF_MAX];
-    const struct link_row links[] = {
+    const struct api_link links[] = {
         {"self", self, "GET"},
         {"change", self, "PATCH"},
         {"delete", self, "DELETE"},
@@ -263,26 +268,26 @@ char *api_json_rule(const struct listener *l, const struct rule *rule, uint64_t 
     set_id(&m, KIND_RULE, rule->id);
     set_text(&m, "listener", l->name);
     set_number(&m, "revision", revision);
-    set(&m, "links", LINKS(links));
+    set(&m, "links", LINKS(base, links));
     return finish(&m);
 }
 
-char *api_json_removed(const char *path)
+char *api_json_removed(const char *path, const char *base)
 {
     struct maker m = make_object();
 
-    set_text(&m, "removed", path);
+    set(&m, "removed", join(base, path));
     return finish(&m);
 }
 
-char *api_json_node(char *settings)
+char *api_json_node(char *settings, const char *base)
 {
-    static const struct link_row links[] = {{"self", "/node", "GET"},
+    static const struct api_link links[] = {{"self", "/node", "GET"},
                                             {"change", "/node", "PATCH"}};
     json_t *root = embed(settings);
     struct maker m = {root, root == NULL};
 
-    set(&m, "links", LINKS(links));
+    set(&m, "links", LINKS(base, links));
     return finish(&m);
 }
 
@@ -370,6 +375,48 @@ int api_json_cut_shown(struct span body, const char *shown,
     json_decref(wish);
     json_decref(now);
     return result;
+}
+
+/* The body, when it is the response of a GET; NULL: it is not, and to be read as it is. */
+static json_t *load_response(struct span body)
+{
+    json_t *root =
+        body.len > 0 ? json_loadb(body.ptr, body.len, JSON_REJECT_DUPLICATES, NULL) : NULL;
+
+    if (json_is_string(json_object_get(root, "id")))
+        return root;
+    json_decref(root);
+    return NULL;
+}
+
+/* Takes root; NULL: nothing is left to say. */
+static int take_text(json_t *root, char **rest)
+{
+    *rest = root != NULL ? json_dumps(root, JSON_COMPACT) : NULL;
+    const int rc = root == NULL || *rest != NULL ? 0 : WERR_NOMEM;
+
+    json_decref(root);
+    return rc;
+}
+
+int api_json_cut_told(struct span body, const struct api_json_fixed_set *fixed, char **rest)
+{
+    json_t *root = load_response(body);
+
+    for (unsigned i = 0; root != NULL && i < fixed->n; i++)
+        if (strcmp(fixed->rows[i].key, "name") != 0)
+            (void)json_object_del(root, fixed->rows[i].key);
+    return take_text(root, rest);
+}
+
+int api_json_cut_inherited(struct span body, const char *check, char **rest)
+{
+    json_t *root = load_response(body);
+    json_t *pools = root != NULL ? json_loads(check, 0, NULL) : NULL;
+
+    cut_equal(json_object_get(root, "check"), pools);
+    json_decref(pools);
+    return take_text(root, rest);
 }
 
 /* Takes value. */

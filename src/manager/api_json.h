@@ -4,7 +4,8 @@
  * that ends with a newline; NULL: out of memory. api_json.c is the manager's one file that
  * knows the JSON library and makes the small documents with it. Servers and lists, which can be
  * thousands, api_list.c writes as text: element by element, begin, add, then end, which frees
- * the list whatever happened before. Pure.
+ * the list whatever happened before. base: what stands before the path of each link
+ * (api_links.h). Pure.
  */
 #ifndef WELDR_MANAGER_API_JSON_H
 #define WELDR_MANAGER_API_JSON_H
@@ -14,12 +15,9 @@
 
 #include "base/jtext.h"
 #include "base/span.h"
+#include "manager/api_pick.h"
 #include "manager/facts.h"
 #include "pool/pool_command.h"
-
-/* What stands before the path of each link: "", or "/v1" for who asked below it. Set before a
- * document is made for somebody (api_enter). */
-extern const char *api_json_base;
 
 struct api_json_problem_view {
     unsigned status;
@@ -34,7 +32,7 @@ char *api_json_check(const struct pool_health *check);
 /* What a change would do, in a word or two. */
 char *api_json_dry_run(const char *change);
 
-char *api_json_root(const char *version);
+char *api_json_root(const char *version, const char *base);
 
 struct api_json_server_view {
     const struct pool_server *server;
@@ -50,7 +48,7 @@ struct api_json_server_view {
     const uint64_t *drain_left_ms; /* NULL: not on its way out */
 };
 /* One server as a document: with links to change it and to its pool. */
-char *api_json_server(const struct api_json_server_view *v);
+char *api_json_server(const struct api_json_server_view *v, const char *base);
 /* "/servers/127.0.0.1/12345" or "/servers/[::1]/80", in other pools than default below
  * "/pools/NAME"; buf of API_JSON_HREF_MAX. */
 enum { API_JSON_HREF_MAX = POOL_HOST_MAX + POOL_NAME_MAX + 32 };
@@ -62,10 +60,15 @@ void api_json_servers_href(const char *pool, char *buf, size_t size);
 /* A list under way. */
 struct api_json_list {
     struct jtext text;
-    const char *add_href; /* the link behind the items; NULL: they are the document */
-    const char *add_rel, *add_method;
-    char href[API_JSON_HREF_MAX]; /* add_href's text */
-    bool has_ended;               /* the items are all in */
+    const char *base;
+    char href[API_JSON_HREF_MAX];     /* of the list: the links behind the items */
+    const char *more_rel, *more_href; /* … one more of them; NULL: none */
+    uint64_t members;                 /* bits, of each server; 0: all (api_pick.h) */
+    const char *question, *cursor;    /* that were asked; NULL: none */
+    char next[PICK_CURSOR_MAX];       /* where more begins; empty: this is the end */
+    bool is_object;                   /* else the items are the document */
+    bool can_add;                     /* POST to href adds one */
+    bool has_ended;                   /* the items are all in */
     bool has_total;
     uint64_t total;
     char *check;                /* settings made last: most servers share them */
@@ -75,7 +78,7 @@ size_t api_json_list_bytes(const struct api_json_list *l);
 /* What was added so far, malloc'd; the rest comes with later calls. NULL: out of memory. */
 char *api_json_list_page(struct api_json_list *l);
 /* href: of the list, "/servers". */
-void api_json_servers_begin(struct api_json_list *l, const char *href);
+void api_json_servers_begin(struct api_json_list *l, const char *base, const char *href);
 void api_json_servers_add(struct api_json_list *l, const struct api_json_server_view *v);
 /* The key "total" behind the items: how many there are in all. */
 void api_json_servers_total(struct api_json_list *l, uint64_t total);
@@ -85,11 +88,12 @@ char *api_json_list_end(struct api_json_list *l);
 void api_json_detail_begin(struct api_json_list *l);
 void api_json_detail_add(struct api_json_list *l, const struct api_json_server_view *v);
 
-/* {"pools":[…],"links":[add]}: of any documents, each made by the functions below (taken). */
-void api_json_objects_begin(struct api_json_list *l, const char *key, const char *href);
+/* {"pools":[…],"links":[…]}: of any documents, each made by the functions below (taken). */
+void api_json_objects_begin(struct api_json_list *l, const char *base, const char *key,
+                            const char *href);
 void api_json_objects_add(struct api_json_list *l, char *document);
 
-char *api_json_pool(const struct pool *p, uint64_t revision);
+char *api_json_pool(const struct pool *p, uint64_t revision, const char *base);
 
 struct api_json_bound {
     const struct addr *address;
@@ -102,13 +106,14 @@ struct api_json_listener_view {
     unsigned bound_n;
     uint64_t revision;
 };
-char *api_json_listener(const struct api_json_listener_view *v);
-char *api_json_rule(const struct listener *l, const struct rule *rule, uint64_t revision);
-char *api_json_removed(const char *path);
+char *api_json_listener(const struct api_json_listener_view *v, const char *base);
+char *api_json_rule(const struct listener *l, const struct rule *rule, uint64_t revision,
+                    const char *base);
+char *api_json_removed(const char *path, const char *base);
 /* The node's settings (json of pool_code.h, taken). */
-char *api_json_node(char *settings);
+char *api_json_node(char *settings, const char *base);
 
-struct api_json_end {
+struct api_json_result {
     const char *word;
     uint64_t n;
 };
@@ -119,22 +124,23 @@ struct api_json_counts {
     uint64_t n[16];           /* STATS_LINE */
     unsigned word_n;
 };
+struct histogram;
 struct api_json_stats_view {
     uint64_t client_success, client_failed, server_success, server_failed;
     uint64_t client_connections, client_open, server_connections, server_idle;
     uint64_t requests, in_flight, retries, bad_requests, client_aborts, access_log_lost;
     uint64_t queued_bytes, proxy_refused, explain_refused, forbidden_calls;
     uint64_t bytes_in, bytes_out;
-    const struct api_json_end *ends;
-    unsigned end_n;
-    uint64_t p50_us, p90_us, p99_us;
+    const struct api_json_result *results;
+    unsigned result_n;
+    const struct histogram *latency_us;
     unsigned workers;
     bool fail_open;
     uint64_t revision;
     const struct api_json_counts *pools, *listeners; /* by name */
     unsigned pool_n, listener_n;
 };
-char *api_json_stats(const struct api_json_stats_view *v);
+char *api_json_stats(const struct api_json_stats_view *v, const char *base);
 
 struct api_json_worker_view {
     unsigned id;
@@ -144,19 +150,20 @@ struct api_json_worker_view {
     uint64_t connections, in_flight;
     uint32_t restarts;
 };
-void api_json_workers_begin(struct api_json_list *l);
+void api_json_workers_begin(struct api_json_list *l, const char *base);
 void api_json_workers_add(struct api_json_list *l, const struct api_json_worker_view *v);
 
 /* workers: that serve. */
 struct listeners_missing;
 struct api_json_health_view {
     const char *status;
+    const char *path;              /* that was asked for: "/health", "/ready" */
     unsigned workers, of;          /* that serve */
     unsigned address_n, missing_n; /* of listeners, and those that clients can't reach … */
     const struct listeners_missing *missing; /* … the first shown_n of which are told */
     unsigned shown_n;
 };
-char *api_json_health(const struct api_json_health_view *v);
+char *api_json_health(const struct api_json_health_view *v, const char *base);
 
 /* A member of a document that PATCH can't change. */
 struct api_json_fixed {
@@ -172,6 +179,12 @@ struct api_json_fixed_set {
 int api_json_cut_shown(struct span body, const char *shown,
                        const struct api_json_fixed_set *fixed, struct pool_error *error,
                        char **rest) MUST_USE;
+/* The body of a request that adds an object, when it is what GET has answered of another one
+ * (has an id): without what was told of that. *rest: malloc'd; NULL: the body as it is. */
+int api_json_cut_told(struct span body, const struct api_json_fixed_set *fixed,
+                      char **rest) MUST_USE;
+/* The same of a server: what its check shares with its pool's (as text) it inherits. */
+int api_json_cut_inherited(struct span body, const char *check, char **rest) MUST_USE;
 /* The body with a member that it may leave out: *whole (malloc'd), or NULL when the body is no
  * JSON object, to be refused as it is. WERR_INVALID: it says something else (code read_only).
  */

@@ -1,4 +1,5 @@
 #include "manager/api_json.h"
+#include "manager/api_links.h"
 #include "manager/listeners_health.h"
 
 static void put_missing(struct jtext *t, const struct listeners_missing *l)
@@ -26,17 +27,11 @@ static void put_addresses(struct jtext *t, const struct api_json_health_view *v)
     jtext_close(t, '}');
 }
 
-static void put_link(struct jtext *t, const char *rel, const char *href)
+char *api_json_health(const struct api_json_health_view *v, const char *base)
 {
-    jtext_open(t, NULL, '{');
-    jtext_str(t, "rel", rel);
-    jtext_str(t, "href", href);
-    jtext_null(t, "method");
-    jtext_close(t, '}');
-}
-
-char *api_json_health(const struct api_json_health_view *v)
-{
+    const struct api_link links[] = {{"self", v->path, "GET"},
+                                     {"workers", "/workers", "GET"},
+                                     {"listeners", "/listeners", "GET"}};
     struct jtext t;
 
     jtext_init(&t);
@@ -45,10 +40,7 @@ char *api_json_health(const struct api_json_health_view *v)
     jtext_number(&t, "workers", v->workers);
     jtext_number(&t, "of", v->of);
     put_addresses(&t, v);
-    jtext_open(&t, "links", '[');
-    put_link(&t, "workers", "/workers");
-    put_link(&t, "listeners", "/listeners");
-    jtext_close(&t, ']');
+    api_links_put(&t, base, links, sizeof(links) / sizeof(links[0]));
     jtext_close(&t, '}');
     return jtext_take(&t);
 }

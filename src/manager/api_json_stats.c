@@ -1,4 +1,9 @@
+#include <inttypes.h>
+#include <stdio.h>
+
 #include "manager/api_json.h"
+#include "manager/api_links.h"
+#include "stats/histogram.h"
 
 static void put_outcomes(struct jtext *t, const char *key, uint64_t success, uint64_t failed)
 {
@@ -36,16 +41,30 @@ static void put_requests(struct jtext *t, const struct api_json_stats_view *v)
     jtext_close(t, '}');
 }
 
-static void put_ends(struct jtext *t, const struct api_json_stats_view *v)
+static void put_results(struct jtext *t, const struct api_json_stats_view *v)
 {
-    jtext_open(t, "ends", '{');
-    for (unsigned i = 0; i < v->end_n; i++)
-        jtext_number(t, v->ends[i].word, v->ends[i].n);
+    jtext_open(t, "results", '{');
+    for (unsigned i = 0; i < v->result_n; i++)
+        jtext_number(t, v->results[i].word, v->results[i].n);
     jtext_close(t, '}');
+}
+
+/* Empty groups are left out. */
+static void put_latency(struct jtext *t, const struct histogram *h)
+{
     jtext_open(t, "latency_us", '{');
-    jtext_number(t, "p50", v->p50_us);
-    jtext_number(t, "p90", v->p90_us);
-    jtext_number(t, "p99", v->p99_us);
+    jtext_number(t, "count", h->n);
+    jtext_number(t, "sum", h->sum_us);
+    jtext_open(t, "below", '{');
+    for (unsigned i = 0; i < HISTOGRAM_GROUPS; i++) {
+        const uint64_t n = histogram_group(h, i);
+        char key[24];
+
+        (void)snprintf(key, sizeof(key), "%" PRIu64, histogram_below_us(i));
+        if (n > 0)
+            jtext_number(t, key, n);
+    }
+    jtext_close(t, '}');
     jtext_close(t, '}');
 }
 
@@ -62,20 +81,11 @@ static void put_counts(struct jtext *t, const char *key, const struct api_json_c
     jtext_close(t, '}');
 }
 
-static void put_link(struct jtext *t)
-{
-    jtext_open(t, "links", '[');
-    jtext_open(t, NULL, '{');
-    jtext_str(t, "rel", "detail");
-    jtext_str(t, "href", "/stats/detail");
-    jtext_null(t, "method");
-    jtext_close(t, '}');
-    jtext_close(t, ']');
-}
-
 /* Asked for often, and long with many pools: written as text. */
-char *api_json_stats(const struct api_json_stats_view *v)
+char *api_json_stats(const struct api_json_stats_view *v, const char *base)
 {
+    static const struct api_link links[] = {{"self", "/stats", "GET"},
+                                            {"detail", "/stats/detail", "GET"}};
     struct jtext t;
 
     jtext_init(&t);
@@ -84,13 +94,14 @@ char *api_json_stats(const struct api_json_stats_view *v)
     put_outcomes(&t, "server", v->server_success, v->server_failed);
     put_connections(&t, v);
     put_requests(&t, v);
-    put_ends(&t, v);
+    put_results(&t, v);
+    put_latency(&t, v->latency_us);
     jtext_number(&t, "workers", v->workers);
     jtext_bool(&t, "fail_open", v->fail_open);
     jtext_number(&t, "revision", v->revision);
     put_counts(&t, "pools", v->pools, v->pool_n);
     put_counts(&t, "listeners", v->listeners, v->listener_n);
-    put_link(&t);
+    api_links_put(&t, base, links, sizeof(links) / sizeof(links[0]));
     jtext_close(&t, '}');
     return jtext_take(&t);
 }

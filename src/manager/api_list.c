@@ -6,15 +6,16 @@
 #include "base/clock.h"
 #include "base/strb.h"
 #include "manager/api_json.h"
+#include "manager/api_links.h"
 #include "pool/pool_code.h"
+#include "pool/pool_health.h"
 
-enum { HREF_MAX = API_JSON_HREF_MAX };
+enum {
+    HREF_MAX = API_JSON_HREF_MAX,
+    ASKED_MAX = API_JSON_HREF_MAX + API_QUERY_TEXT_MAX + PICK_CURSOR_MAX + 16
+};
 
 /* ---- pieces ---- */
-
-struct api_json_link {
-    const char *rel, *href, *method;
-};
 
 static void put_text_or_null(struct jtext *t, const char *key, const char *text)
 {
@@ -22,27 +23,6 @@ static void put_text_or_null(struct jtext *t, const char *key, const char *text)
         jtext_null(t, key);
     else
         jtext_str(t, key, text);
-}
-
-static void put_href(struct jtext *t, const char *href)
-{
-    char text[HREF_MAX + 16];
-
-    (void)snprintf(text, sizeof(text), "%s%s", api_json_base, href);
-    jtext_str(t, "href", text);
-}
-
-static void put_links(struct jtext *t, const struct api_json_link *links, size_t n)
-{
-    jtext_open(t, "links", '[');
-    for (size_t i = 0; i < n; i++) {
-        jtext_open(t, NULL, '{');
-        jtext_str(t, "rel", links[i].rel);
-        put_href(t, links[i].href);
-        jtext_str(t, "method", links[i].method);
-        jtext_close(t, '}');
-    }
-    jtext_close(t, ']');
 }
 
 /* ---- a server ---- */
@@ -101,26 +81,38 @@ static void put_meta(struct jtext *t, const struct pool_server *server)
     jtext_close(t, '}');
 }
 
-static void put_server_links(struct jtext *t, const struct api_json_server_view *v, bool alone)
+/* In a list. */
+static void put_two_links(struct jtext *t, const struct api_json_server_view *v,
+                          const char *base)
 {
-    char pool[POOL_NAME_MAX + 8];
-    char href[HREF_MAX], drain[HREF_MAX + 16], resume[HREF_MAX + 16], stop[HREF_MAX + 16];
-    const struct api_json_link links[] = {
-        {"self", href, "GET"},    {"delete", href, "DELETE"},    {"change", href, "PATCH"},
-        {"drain", drain, "POST"}, {"maintenance", stop, "POST"}, {"resume", resume, "POST"},
-        {"pool", pool, "GET"},
+    char href[HREF_MAX];
+    const struct api_link links[] = {{"self", href, "GET"}, {"delete", href, "DELETE"}};
+
+    api_json_server_href(v->pool, v->server, href, sizeof(href));
+    api_links_put(t, base, links, sizeof(links) / sizeof(links[0]));
+}
+
+static void put_all_links(struct jtext *t, const struct api_json_server_view *v,
+                          const char *base)
+{
+    char pool[POOL_NAME_MAX + 8], id[24], events[48];
+    char href[HREF_MAX], history[HREF_MAX + 16];
+    char drain[HREF_MAX + 16], resume[HREF_MAX + 16], stop[HREF_MAX + 16];
+    const struct api_link links[] = {
+        {"self", href, "GET"},       {"delete", href, "DELETE"},    {"change", href, "PATCH"},
+        {"drain", drain, "POST"},    {"maintenance", stop, "POST"}, {"resume", resume, "POST"},
+        {"history", history, "GET"}, {"events", events, "GET"},     {"pool", pool, "GET"},
     };
 
+    (void)pool_id_print(v->server->id, id);
     (void)snprintf(pool, sizeof(pool), "/pools/%s", v->pool);
+    (void)snprintf(events, sizeof(events), "/events?server=%s", id);
     api_json_server_href(v->pool, v->server, href, sizeof(href));
-    if (!alone) {
-        put_links(t, links, 2);
-        return;
-    }
     (void)snprintf(drain, sizeof(drain), "%s/drain", href);
     (void)snprintf(resume, sizeof(resume), "%s/resume", href);
     (void)snprintf(stop, sizeof(stop), "%s/maintenance", href);
-    put_links(t, links, sizeof(links) / sizeof(links[0]));
+    (void)snprintf(history, sizeof(history), "%s/history", href);
+    api_links_put(t, base, links, sizeof(links) / sizeof(links[0]));
 }
 
 static void put_addr(struct jtext *t, const struct facts_addr *a)
@@ -148,62 +140,78 @@ static void put_addrs(struct jtext *t, const struct facts_addrs *addrs)
     jtext_close(t, ']');
 }
 
-static void put_settings(struct jtext *t, const struct pool_server *server, const char *check)
+/* One server on its way into a text. */
+struct shown {
+    const struct api_json_server_view *v;
+    const char *check; /* the effective settings as JSON */
+    const char *base;  /* of links */
+    bool is_alone;     /* a document, no item of a list: with all links */
+};
+
+static void put_id(struct jtext *t, const struct shown *s)
 {
-    jtext_number(t, "weight", server->weight);
-    jtext_bool(t, "map_host", server->map_host);
-    jtext_number(t, "proxy_protocol", server->proxy_protocol);
-    jtext_number(t, "max_requests", server->max_requests);
-    jtext_str(t, "admin", pool_admin_word((enum pool_admin)server->admin));
-    jtext_number(t, "drain_ms", server->drain_ms);
-    jtext_json(t, "check", check);
-    put_meta(t, server);
+    char id[24];
+
+    (void)pool_id_print(s->v->server->id, id);
+    jtext_str(t, "id", id);
 }
 
-static void put_counters(struct jtext *t, const struct api_json_server_view *v)
+static void put_since(struct jtext *t, const struct shown *s)
 {
-    jtext_number(t, "in_flight", v->in_flight);
-    jtext_number(t, "success", v->success);
-    jtext_number(t, "failed", v->failed);
-    jtext_number(t, "ejected", v->ejected);
-    jtext_number(t, "ejections", v->ejections);
+    char since[32];
+
+    (void)clock_print_wall(s->v->since_us, since);
+    jtext_str(t, "since", since);
+}
+
+static void put_drain_left(struct jtext *t, const struct api_json_server_view *v)
+{
     if (v->drain_left_ms != NULL)
         jtext_number(t, "drain_left_ms", *v->drain_left_ms);
     else
         jtext_null(t, "drain_left_ms");
 }
 
-/* check: the effective settings as JSON. */
-static void put_server(struct jtext *t, const struct api_json_server_view *v, const char *check,
-                       bool alone)
+static void put_links(struct jtext *t, const struct shown *s)
 {
-    char id[24], since[32];
+    if (s->is_alone)
+        put_all_links(t, s->v, s->base);
+    else
+        put_two_links(t, s->v, s->base);
+}
 
-    (void)pool_id_print(v->server->id, id);
-    (void)clock_print_wall(v->since_us, since);
+#define MEMBER(name, put)                                            \
+    static void write_##name(struct jtext *t, const struct shown *s) \
+    {                                                                \
+        put;                                                         \
+    }
+#include "manager/api_server_members.def"
+#undef MEMBER
+
+static void (*const members[])(struct jtext *t, const struct shown *s) = {
+#define MEMBER(name, put) write_##name,
+#include "manager/api_server_members.def"
+#undef MEMBER
+};
+enum { MEMBERS_N = sizeof(members) / sizeof(members[0]) };
+
+/* picked: bits, 0: all. */
+static void put_server(struct jtext *t, const struct shown *s, uint64_t picked)
+{
     jtext_open(t, NULL, '{');
-    jtext_str(t, "id", id);
-    jtext_str(t, "url", v->server->url);
-    jtext_str(t, "pool", v->pool);
-    jtext_str(t, "state", v->state);
-    put_text_or_null(t, "reason", v->reason);
-    jtext_str(t, "since", since);
-    jtext_number(t, "transitions", v->transitions);
-    put_addrs(t, v->addrs);
-    put_settings(t, v->server, check);
-    put_counters(t, v);
-    put_last(t, v->last);
-    put_server_links(t, v, alone);
+    for (unsigned i = 0; i < MEMBERS_N; i++)
+        if (picked == 0 || (picked >> i & 1) != 0)
+            members[i](t, s);
     jtext_close(t, '}');
 }
 
-char *api_json_server(const struct api_json_server_view *v)
+char *api_json_server(const struct api_json_server_view *v, const char *base)
 {
     char *check = api_json_check(v->check);
     struct jtext t;
 
     jtext_init(&t);
-    put_server(&t, v, check, true);
+    put_server(&t, &(struct shown){v, check, base, true}, 0);
     free(check);
     return jtext_take(&t);
 }
@@ -211,38 +219,61 @@ char *api_json_server(const struct api_json_server_view *v)
 /* ---- lists ---- */
 
 /* As an array, or (href given) in an object, as the member of that name. */
-static void begin_list(struct api_json_list *l, const char *key, const char *href)
+static void begin_list(struct api_json_list *l, const char *base, const char *key,
+                       const char *href)
 {
-    *l = (struct api_json_list){.add_rel = "add", .add_method = "POST"};
-    if (href != NULL) {
-        (void)snprintf(l->href, sizeof(l->href), "%s", href);
-        l->add_href = l->href;
-    }
+    *l = (struct api_json_list){.base = base, .is_object = href != NULL, .can_add = true};
     jtext_init(&l->text);
-    if (href != NULL)
+    if (l->is_object) {
+        (void)snprintf(l->href, sizeof(l->href), "%s", href);
         jtext_open(&l->text, NULL, '{');
+    }
     jtext_open(&l->text, key, '[');
 }
 
-static void end_items(struct api_json_list *l)
+/* The list's path with the question that was asked, from the cursor on. */
+static void print_asked(const struct api_json_list *l, const char *cursor, char *buf,
+                        size_t size)
 {
-    const struct api_json_link link = {l->add_rel, l->href, l->add_method};
+    const char *question = l->question != NULL ? l->question : "";
+    struct strb b;
 
-    if (l->has_ended)
-        return;
-    l->has_ended = true;
-    jtext_close(&l->text, ']');
-    if (l->has_total)
-        jtext_number(&l->text, "total", l->total);
-    if (l->add_href != NULL)
-        put_links(&l->text, &link, 1);
+    strb_init(&b, buf, size);
+    strb_add_str(&b, l->href);
+    if (question[0] != '\0')
+        strb_addf(&b, "?%s", question);
+    if (cursor != NULL && cursor[0] != '\0')
+        strb_addf(&b, "%ccursor=%s", question[0] != '\0' ? '&' : '?', cursor);
+}
+
+static void put_list_links(struct api_json_list *l)
+{
+    char self[ASKED_MAX], next[ASKED_MAX];
+    const struct api_link links[] = {
+        {"self", self, "GET"},
+        {l->next[0] != '\0' ? "next" : NULL, next, "GET"},
+        {l->can_add ? "add" : NULL, l->href, "POST"},
+        {l->more_rel, l->more_href, "GET"},
+    };
+
+    print_asked(l, l->cursor, self, sizeof(self));
+    print_asked(l, l->next, next, sizeof(next));
+    api_links_put(&l->text, l->base, links, sizeof(links) / sizeof(links[0]));
 }
 
 char *api_json_list_end(struct api_json_list *l)
 {
-    end_items(l);
-    if (l->add_href != NULL)
+    MUST(!l->has_ended); /* its text was taken */
+    l->has_ended = true;
+    jtext_close(&l->text, ']');
+    if (l->has_total)
+        jtext_number(&l->text, "total", l->total);
+    if (l->next[0] != '\0')
+        jtext_str(&l->text, "next", l->next);
+    if (l->is_object) {
+        put_list_links(l);
         jtext_close(&l->text, '}');
+    }
     free(l->check);
     return jtext_take(&l->text);
 }
@@ -260,14 +291,15 @@ char *api_json_list_page(struct api_json_list *l)
 }
 
 /* The original's shape: servers, then links. */
-void api_json_servers_begin(struct api_json_list *l, const char *href)
+void api_json_servers_begin(struct api_json_list *l, const char *base, const char *href)
 {
-    begin_list(l, "servers", href);
+    begin_list(l, base, "servers", href);
 }
 
-void api_json_objects_begin(struct api_json_list *l, const char *key, const char *href)
+void api_json_objects_begin(struct api_json_list *l, const char *base, const char *key,
+                            const char *href)
 {
-    begin_list(l, key, href);
+    begin_list(l, base, key, href);
 }
 
 void api_json_objects_add(struct api_json_list *l, char *document)
@@ -280,26 +312,11 @@ void api_json_objects_add(struct api_json_list *l, char *document)
     free(document);
 }
 
-static bool is_equal_text(const char *a, const char *b)
-{
-    return a == b || strcmp(a != NULL ? a : "", b != NULL ? b : "") == 0;
-}
-
-static bool is_equal_check(const struct pool_health *a, const struct pool_health *b)
-{
-    return a->type == b->type && a->initial == b->initial && a->expect_n == b->expect_n &&
-           a->failures == b->failures && a->passes == b->passes &&
-           a->interval_ms == b->interval_ms && a->fast_interval_ms == b->fast_interval_ms &&
-           a->timeout_ms == b->timeout_ms &&
-           memcmp(a->expect, b->expect, a->expect_n * sizeof(a->expect[0])) == 0 &&
-           is_equal_text(a->path, b->path) && is_equal_text(a->host, b->host);
-}
-
 /* The settings once for all servers in a row that share them: they are the larger half of the
  * work. */
 static const char *get_check(struct api_json_list *l, const struct pool_health *check)
 {
-    if (l->check == NULL || !is_equal_check(&l->made_of, check)) {
+    if (l->check == NULL || !pool_health_is_equal(&l->made_of, check)) {
         free(l->check);
         l->check = api_json_check(check);
         l->made_of = *check;
@@ -310,7 +327,8 @@ static const char *get_check(struct api_json_list *l, const struct pool_health *
 void api_json_servers_add(struct api_json_list *l, const struct api_json_server_view *v)
 {
     MUST(!l->has_ended); /* the array was closed */
-    put_server(&l->text, v, get_check(l, v->check), false);
+    put_server(&l->text, &(struct shown){v, get_check(l, v->check), l->base, false},
+               l->members);
 }
 
 void api_json_servers_total(struct api_json_list *l, uint64_t total)
@@ -321,7 +339,7 @@ void api_json_servers_total(struct api_json_list *l, uint64_t total)
 
 void api_json_detail_begin(struct api_json_list *l)
 {
-    begin_list(l, NULL, NULL);
+    begin_list(l, "", NULL, NULL);
 }
 
 void api_json_detail_add(struct api_json_list *l, const struct api_json_server_view *v)
@@ -347,11 +365,12 @@ void api_json_detail_add(struct api_json_list *l, const struct api_json_server_v
     jtext_close(t, '}');
 }
 
-void api_json_workers_begin(struct api_json_list *l)
+void api_json_workers_begin(struct api_json_list *l, const char *base)
 {
-    begin_list(l, "workers", "/stats");
-    l->add_rel = "stats";
-    l->add_method = "GET";
+    begin_list(l, base, "workers", "/workers");
+    l->can_add = false;
+    l->more_rel = "stats";
+    l->more_href = "/stats";
 }
 
 void api_json_workers_add(struct api_json_list *l, const struct api_json_worker_view *v)

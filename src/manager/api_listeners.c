@@ -26,7 +26,7 @@ static const void *find_id(const struct api_conn *ac, uint64_t id)
 /* ---- documents ---- */
 
 /* Where this node listens for it. */
-static char *show_listener(const struct manager *m, const struct listener *l)
+static char *show_listener(const struct manager *m, const struct listener *l, const char *base)
 {
     struct api_json_bound bound[LISTENER_ADDRESSES_MAX];
     struct api_json_listener_view view = {
@@ -40,12 +40,12 @@ static char *show_listener(const struct manager *m, const struct listener *l)
         bound[view.bound_n++] =
             (struct api_json_bound){&at->bound, listening_word(at), listening_reason(at)};
     }
-    return api_json_listener(&view);
+    return api_json_listener(&view, base);
 }
 
 static char *show(const struct api_conn *ac, const void *object)
 {
-    return show_listener(ac->m, object);
+    return show_listener(ac->m, object, api_base(ac));
 }
 
 /* ---- wishes ---- */
@@ -82,7 +82,7 @@ static const struct api_json_fixed fixed[] = {
     {"id", "it was given when the listener was added"},
     {"rules", NULL},
     {"revision", NULL},
-    {"links", "they follow from the name"},
+    {"links", NULL},
     {"bound", NULL},
 };
 
@@ -129,8 +129,7 @@ void api_listener_remove(struct api_conn *ac)
 
 static void begin(struct api_json_list *l, const struct api_cursor *at)
 {
-    (void)at;
-    api_json_objects_begin(l, "listeners", "/listeners");
+    api_json_objects_begin(l, at->base, "listeners", "/listeners");
 }
 
 static bool next(const struct manager *m, struct api_cursor *at, struct api_json_list *l)
@@ -140,7 +139,7 @@ static bool next(const struct manager *m, struct api_cursor *at, struct api_json
 
         if (listener->id < at->next)
             continue;
-        api_json_objects_add(l, show_listener(m, listener));
+        api_json_objects_add(l, show_listener(m, listener, l->base));
         at->next = listener->id + 1;
         return true;
     }

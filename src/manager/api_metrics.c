@@ -1,13 +1,19 @@
 #include "manager/api.h"
 #include "manager/api_pages.h"
 
+static char *make_page(const struct manager *m, struct api_cursor *at, size_t bytes,
+                       bool *is_last)
+{
+    return metrics_page(m, &at->metrics, bytes, is_last);
+}
+
 void api_metrics_get(struct api_conn *ac)
 {
     static const struct api_pages_kind prometheus = {
-        .type = "text/plain; version=0.0.4; charset=utf-8", .page = metrics_page};
+        .type = "text/plain; version=0.0.4; charset=utf-8", .page = make_page};
     static const struct api_pages_kind openmetrics = {
         .type = "application/openmetrics-text; version=1.0.0; charset=utf-8",
-        .page = metrics_page};
+        .page = make_page};
     const bool is_open = api_accept_is_openmetrics(&ac->accept);
     struct api_cursor at = {0};
 

@@ -16,25 +16,31 @@
 
 static char *show(const struct api_conn *ac)
 {
-    return api_json_node(pool_code_node_json(&ac->m->node));
+    return api_json_node(pool_code_node_json(&ac->m->node), api_base(ac));
+}
+
+/* Of the settings alone: links depend on who asks. 0: no memory. */
+static uint64_t tag_of(const struct api_conn *ac)
+{
+    char *text = pool_code_node_json(&ac->m->node);
+    const uint64_t tag = text != NULL ? api_tag_of_text(text) : 0;
+
+    free(text);
+    return tag;
 }
 
 void api_node_get(struct api_conn *ac)
 {
-    char *text = show(ac);
-
-    ac->tag = text != NULL ? api_tag_of_text(text) : 0;
-    api_respond(ac, 200, text);
+    ac->tag = tag_of(ac);
+    api_respond(ac, 200, show(ac));
 }
 
 /* Nothing happens between this and the change. */
 static bool may_change(const struct api_conn *ac)
 {
-    char *text = show(ac);
-    const bool may = text != NULL && api_tag_may_change(&ac->conditions, api_tag_of_text(text));
+    const uint64_t tag = tag_of(ac);
 
-    free(text);
-    return may;
+    return tag != 0 && api_tag_may_change(&ac->conditions, tag);
 }
 
 static int read_change(const struct api_conn *ac, struct node_settings *wanted,
@@ -42,7 +48,7 @@ static int read_change(const struct api_conn *ac, struct node_settings *wanted,
 {
     /* The first names the resource: GET shows it, and a body without it is a wish. */
     static const struct api_json_fixed rows[] = {
-        {"links", "they are the node's"},
+        {"links", NULL},
     };
     static const struct api_json_fixed_set fixed = {rows, sizeof(rows) / sizeof(rows[0]),
                                                     false};

@@ -65,7 +65,7 @@ static void on_set(struct api_conn *ac)
 static void on_removed(struct api_conn *ac)
 {
     if (!respond_refusal(ac))
-        api_respond(ac, 200, api_json_removed(ac->removed));
+        api_respond(ac, 200, api_json_removed(ac->removed, api_base(ac)));
 }
 
 /* ---- wishes ---- */
@@ -75,8 +75,12 @@ static void add(struct api_conn *ac, const struct api_object_kind *k, struct spa
 {
     struct pool_command c;
     struct pool_error error;
-    const int rc = k->read_add(ac, is_put, body, &c, &error);
+    char *rest = NULL;
+    int rc = api_json_cut_told(body, &k->fixed, &rest);
 
+    if (rc == 0)
+        rc = k->read_add(ac, is_put, rest != NULL ? span_from_str(rest) : body, &c, &error);
+    free(rest);
     if (rc < 0) {
         api_problem_of_body(ac, rc, &error);
         return;

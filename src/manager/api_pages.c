@@ -30,7 +30,7 @@ static char *make_page(struct api_pages *p, const struct manager *m, size_t byte
 {
     MUST(!p->has_ended); /* the list's text was taken then */
     if (p->kind->page != NULL)
-        return p->kind->page(m, &p->at.metrics, bytes, &p->has_ended);
+        return p->kind->page(m, &p->at, bytes, &p->has_ended);
     while (p->kind->next(m, &p->at, &p->list))
         if (api_json_list_bytes(&p->list) >= bytes)
             return api_json_list_page(&p->list);
@@ -78,7 +78,8 @@ struct api_pages *api_pages_new(struct manager *m, const struct api_pages_kind *
     leaving_sweep(m);
     states_look_at_all(m);
     *p = (struct api_pages){.kind = kind, .at = *at};
-    p->at.left_end = m->facts.drain_no;
+    if (p->at.pick.cursor[0] == '\0') /* else it says itself when the list was begun */
+        p->at.left_end = m->facts.drain_no;
     if (kind->begin != NULL)
         kind->begin(&p->list, &p->at);
     *first = make_page(p, m, first_page_bytes(m));

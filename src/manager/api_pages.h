@@ -3,10 +3,8 @@
  * A list of 10,000 servers is 10 MB; for each client that asks and does not read, that much
  * would stand in memory, and making it at once would hold up the loop. So what does not fit
  * the first page is made later: a page when the one before was taken, from what there is then.
- * Objects come in the order of their ids (rules of their priorities), which a cursor counts:
- * what is there all the time is shown once, whatever comes and goes meanwhile. Draining servers
- * follow behind them, in the order in which they left: those that were when the list was begun,
- * for others may have been shown before they left. What else a kind of list has its end adds.
+ * Where the next one begins says a cursor (api_cursor.h): what is there all the time is shown
+ * once, whatever comes and goes meanwhile. What else a kind of list has its end adds.
  * Owner: its api_conn, from api_pages_new until the last page or the connection's
  * end.
  */
@@ -14,21 +12,12 @@
 #define WELDR_MANAGER_API_PAGES_H
 
 #include "base/werr.h"
+#include "manager/api_cursor.h"
 #include "manager/api_json.h"
-#include "manager/metrics.h"
 
 struct api_pages;
 struct manager;
 struct server_facts;
-
-struct api_cursor {
-    uint64_t owner_id;         /* of the pool or listener; 0: default */
-    uint64_t next;             /* the least id (or priority) that was not shown */
-    uint64_t left_id, left_no; /* of the draining server shown last (facts.h); 0: none yet */
-    uint64_t left_end;         /* … and drain_no of the last that was at the beginning */
-    char href[POOL_NAME_MAX + 32]; /* of the list */
-    struct metrics_cursor metrics; /* where it is no list but those */
-};
 
 /* A list is made with begin, next and end, any other text with page. */
 struct api_pages_kind {
@@ -39,8 +28,7 @@ struct api_pages_kind {
     /* Behind the last; NULL: nothing. */
     void (*end)(const struct manager *m, const struct api_cursor *at, struct api_json_list *l);
     /* About so many bytes, malloc'd; NULL: out of memory. */
-    char *(*page)(const struct manager *m, struct metrics_cursor *at, size_t bytes,
-                  bool *is_last);
+    char *(*page)(const struct manager *m, struct api_cursor *at, size_t bytes, bool *is_last);
 };
 
 /* For a kind's next: the draining server that is to be shown now; NULL: there is none. */

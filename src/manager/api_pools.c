@@ -20,7 +20,7 @@ static const void *find_id(const struct api_conn *ac, uint64_t id)
 
 static char *show(const struct api_conn *ac, const void *object)
 {
-    return api_json_pool(object, ac->m->revision);
+    return api_json_pool(object, ac->m->revision, api_base(ac));
 }
 
 static uint64_t digest(const void *object)
@@ -56,7 +56,7 @@ static const struct api_json_fixed fixed[] = {
     {"id", "it was given when the pool was added"},
     {"servers", NULL},
     {"revision", NULL},
-    {"links", "they follow from the name"},
+    {"links", NULL},
 };
 
 static const struct api_object_kind kind = {
@@ -102,8 +102,7 @@ void api_pool_remove(struct api_conn *ac)
 
 static void begin(struct api_json_list *l, const struct api_cursor *at)
 {
-    (void)at;
-    api_json_objects_begin(l, "pools", "/pools");
+    api_json_objects_begin(l, at->base, "pools", "/pools");
 }
 
 static uint64_t id_at(const void *pools, uint32_t i)
@@ -125,7 +124,7 @@ static bool next(const struct manager *m, struct api_cursor *at, struct api_json
 
     if (p == NULL)
         return false;
-    api_json_objects_add(l, api_json_pool(p, m->revision));
+    api_json_objects_add(l, api_json_pool(p, m->revision, l->base));
     at->next = p->id + 1;
     return true;
 }

@@ -36,13 +36,13 @@ void api_problem_passing(struct api_conn *ac, unsigned status, const char *code,
 void api_problem_of(struct api_conn *ac, const struct pool_error *error)
 {
     static const struct {
-        const char *code;
         unsigned status;
+        const char *code;
     } statuses[] = {
-        {"invalid_json", 400},     {"not_found", 404},      {"too_many", 409},
-        {"would_empty_pool", 409}, {"exists", 409},         {"in_use", 409},
-        {"required", 409},         {"address_in_use", 409}, {"precondition_failed", 412},
-        {"still_draining", 504}};
+#define PROBLEM(status, code, when, says) {status, code},
+#include "manager/api_problems.def"
+#undef PROBLEM
+    };
     unsigned status = 422;
 
     for (size_t i = 0; i < sizeof(statuses) / sizeof(statuses[0]); i++)

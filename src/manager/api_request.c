@@ -13,7 +13,7 @@
 enum { BODY_FIRST_BYTES = 1024 };
 
 static const struct api_route routes[] = {
-#define ROUTE(method, pattern, handler, keys) \
+#define ROUTE(method, pattern, handler, keys, ...) \
     {{method, sizeof(method) - 1}, {pattern, sizeof(pattern) - 1}, handler, keys},
 #include "manager/api_routes.def"
 #undef ROUTE
@@ -106,7 +106,6 @@ void api_handle(struct api_conn *ac)
     const struct span method = span_from_str(ac->method);
     const int rc = api_route_find(routes, ROUTES_N, method, ac->path, &ac->match);
 
-    api_enter(ac);
     log_debug("api request", LOG_S("method", ac->method), LOG_B("path", ac->path));
     if (ac->refusal != REFUSE_NONE) {
         refuse(ac, ac->refusal);

@@ -50,11 +50,6 @@ static void finish(struct api_conn *ac)
         loop_defer(ac->m->loop, &ac->next_page);
 }
 
-void api_enter(const struct api_conn *ac)
-{
-    api_json_base = ac->is_below_v1 ? "/v1" : "";
-}
-
 /* The next page, in the place of the last one. False: there is none, or the response is cut
  * off.
  */
@@ -65,7 +60,6 @@ static bool turn_page(struct api_conn *ac)
     if (ac->pages == NULL)
         return false;
     free(ac->text);
-    api_enter(ac);
     ac->text = api_pages_next(ac->pages, ac->m, &rc);
     ac->text_len = ac->text != NULL ? strlen(ac->text) : 0;
     ac->text_sent = 0;
@@ -264,11 +258,13 @@ void api_respond(struct api_conn *ac, unsigned status, char *text)
 void api_respond_pages(struct api_conn *ac, unsigned status, const struct api_pages_kind *kind,
                        const struct api_cursor *at)
 {
+    struct api_cursor from = *at;
     char *first;
 
+    from.base = api_base(ac);
     if (is_read(ac) && ac->tag != 0 && respond_by_tag(ac))
         return;
-    ac->pages = api_pages_new(ac->m, kind, at, &first);
+    ac->pages = api_pages_new(ac->m, kind, &from, &first);
     api_respond_text(ac, status, first, kind->type != NULL ? kind->type : JSON_TYPE);
 }
 

@@ -47,7 +47,7 @@ static char *show(const struct api_conn *ac, const void *object)
 
     if (listener_find_any_rule(ac->m->pool, rule->id, &l) == NULL)
         return NULL;
-    return api_json_rule(l, rule, ac->m->revision);
+    return api_json_rule(l, rule, ac->m->revision, api_base(ac));
 }
 
 static uint64_t digest(const void *object)
@@ -116,7 +116,7 @@ static const struct api_json_fixed fixed[] = {
     {"id", "it was given when the rule was added"},
     {"listener", "a rule stays with its listener"},
     {"revision", NULL},
-    {"links", "they follow from the priority"},
+    {"links", NULL},
 };
 
 static const struct api_object_kind kind = {
@@ -162,7 +162,7 @@ void api_rule_remove(struct api_conn *ac)
 
 static void begin(struct api_json_list *l, const struct api_cursor *at)
 {
-    api_json_objects_begin(l, "rules", at->href);
+    api_json_objects_begin(l, at->base, "rules", at->href);
 }
 
 /* In the order of their priorities, which the cursor counts. */
@@ -175,7 +175,7 @@ static bool next(const struct manager *m, struct api_cursor *at, struct api_json
 
         if (rule->priority < at->next)
             continue;
-        api_json_objects_add(l, api_json_rule(listener, rule, m->revision));
+        api_json_objects_add(l, api_json_rule(listener, rule, m->revision, l->base));
         at->next = (uint64_t)rule->priority + 1;
         return true;
     }

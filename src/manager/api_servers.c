@@ -6,7 +6,6 @@
 #include "base/strb.h"
 #include "manager/api.h"
 #include "manager/api_json.h"
-#include "manager/api_pages.h"
 #include "manager/api_problem.h"
 #include "manager/api_shown.h"
 #include "manager/api_view.h"
@@ -14,7 +13,6 @@
 #include "manager/leaving.h"
 #include "manager/manager.h"
 #include "manager/states.h"
-#include "pool/pool_apply.h"
 #include "pool/pool_code.h"
 
 struct pool *api_find_pool(const struct api_conn *ac)
@@ -122,65 +120,6 @@ static const struct pool_server *find_changed(const struct api_conn *ac)
 
 /* ---- reading ---- */
 
-static void begin(struct api_json_list *l, const struct api_cursor *at)
-{
-    api_json_servers_begin(l, at->href);
-}
-
-/* Those of the pool, then those that have left it. */
-static const struct pool_server *next_server(const struct manager *m, struct api_cursor *at)
-{
-    const struct pool *p = pool_find_id(m->pool, at->owner_id);
-    const uint32_t i = p == NULL ? 0 : pool_next_server(p, at->next);
-    const struct server_facts *f;
-
-    if (p == NULL)
-        return NULL;
-    if (i < p->server_n) {
-        at->next = p->servers[i]->id;
-        return p->servers[i];
-    }
-    while ((f = api_pages_next_draining(m, at)) != NULL)
-        if (f->pool_id == at->owner_id)
-            return f->removed;
-    return NULL;
-}
-
-static bool next(const struct manager *m, struct api_cursor *at, struct api_json_list *l)
-{
-    const struct pool_server *server = next_server(m, at);
-    struct api_view view;
-
-    if (server == NULL)
-        return false;
-    api_view_fill(m, server, &view);
-    api_json_servers_add(l, &view.json);
-    return true;
-}
-
-static void end(const struct manager *m, const struct api_cursor *at, struct api_json_list *l)
-{
-    const struct pool *p = pool_find_id(m->pool, at->owner_id);
-
-    api_json_servers_total(l, p != NULL ? p->server_n : 0);
-}
-
-void api_servers_list(struct api_conn *ac)
-{
-    static const struct api_pages_kind kind = {.begin = begin, .next = next, .end = end};
-    const struct pool *p = api_find_pool(ac);
-    struct api_cursor at = {0};
-
-    if (p == NULL) {
-        api_respond_no_server(ac);
-        return;
-    }
-    at.owner_id = p->id;
-    api_json_servers_href(p->name, at.href, sizeof(at.href));
-    ac->tag = pool_list_digest(ac->m->pool, KIND_SERVER, span_from_str(p->name));
-    api_respond_pages(ac, 200, &kind, &at);
-}
-
 void api_respond_one(struct api_conn *ac, unsigned status, const struct pool_server *server)
 {
     const struct pool *p = api_find_pool(ac);
@@ -193,7 +132,7 @@ void api_respond_one(struct api_conn *ac, unsigned status, const struct pool_ser
         return;
     }
     api_json_servers_href(p->name, href, sizeof(href));
-    api_json_servers_begin(&list, href);
+    api_json_servers_begin(&list, api_base(ac), href);
     if (server != NULL) {
         api_view_fill(ac->m, server, &view);
         api_json_servers_add(&list, &view.json);
@@ -214,7 +153,7 @@ void api_respond_server(struct api_conn *ac, unsigned status, const struct pool_
     states_look(ac->m, facts_find(&ac->m->facts, server->id));
     api_view_fill(ac->m, server, &view);
     ac->tag = server->digest;
-    api_respond(ac, status, api_json_server(&view.json));
+    api_respond(ac, status, api_json_server(&view.json, api_base(ac)));
 }
 
 void api_respond_little(struct api_conn *ac, unsigned status, const struct pool_server *server)
@@ -282,12 +221,35 @@ static void wish(struct api_conn *ac, struct pool_command *c, void (*then)(struc
     api_wish(ac, c, then);
 }
 
+/* What GET prints of a server comes back without what the pool gives it. *rest: NULL: the body
+ * as it is. */
+static int cut_inherited(const struct api_conn *ac, char **rest)
+{
+    const struct pool *p = api_find_pool(ac);
+    char *check;
+
+    *rest = NULL;
+    if (p == NULL)
+        return 0;
+    check = api_json_check(&p->health);
+    const int rc =
+        check != NULL ? api_json_cut_inherited(api_body(ac), check, rest) : WERR_NOMEM;
+
+    free(check);
+    return rc;
+}
+
 void api_servers_add(struct api_conn *ac)
 {
     struct pool_command c;
     struct pool_error error;
-    const int result = pool_code_add_from_json(api_body(ac), &c, &error);
+    char *rest = NULL;
+    int result = cut_inherited(ac, &rest);
 
+    if (result == 0)
+        result = pool_code_add_from_json(rest != NULL ? span_from_str(rest) : api_body(ac), &c,
+                                         &error);
+    free(rest);
     if (result < 0)
         api_problem_of_body(ac, result, &error);
     else
@@ -313,7 +275,8 @@ static bool url_of_path(const struct api_conn *ac, char *buf, size_t size)
 }
 
 /* What GET shows of a server that is there beside what people decide is passed over. */
-static int cut_shown(const struct api_conn *ac, struct pool_error *error, char **rest)
+static int cut_shown(const struct api_conn *ac, struct span body, struct pool_error *error,
+                     char **rest)
 {
     const struct pool_server *server = api_find_server(ac, false);
     struct api_view view;
@@ -322,16 +285,21 @@ static int cut_shown(const struct api_conn *ac, struct pool_error *error, char *
     if (server == NULL)
         return 0;
     api_view_fill(ac->m, server, &view);
-    return api_shown_cut_server(api_body(ac), &view.json, true, error, rest);
+    return api_shown_cut_server(body, api_json_server(&view.json, api_base(ac)), true, error,
+                                rest);
 }
 
 static int read_put(const struct api_conn *ac, const char *url, struct pool_command *c,
                     struct pool_error *error)
 {
     struct span body = api_body(ac);
-    char *rest = NULL, *whole = NULL;
+    char *own = NULL, *rest = NULL, *whole = NULL;
 
-    int rc = cut_shown(ac, error, &rest);
+    int rc = cut_inherited(ac, &own);
+    if (own != NULL)
+        body = span_from_str(own);
+    if (rc == 0)
+        rc = cut_shown(ac, body, error, &rest);
     if (rest != NULL)
         body = span_from_str(rest);
     if (rc == 0)
@@ -340,6 +308,7 @@ static int read_put(const struct api_conn *ac, const char *url, struct pool_comm
         body = span_from_str(whole);
     if (rc == 0)
         rc = pool_code_put_server_from_json(body, c, error);
+    free(own);
     free(rest);
     free(whole);
     return rc;
@@ -372,7 +341,8 @@ static int read_change(struct api_conn *ac, const struct pool_server *server,
     char *rest;
 
     api_view_fill(ac->m, server, &view);
-    int result = api_shown_cut_server(api_body(ac), &view.json, false, error, &rest);
+    int result = api_shown_cut_server(api_body(ac), api_json_server(&view.json, api_base(ac)),
+                                      false, error, &rest);
     if (result == 0)
         result = pool_code_change_from_json(rest != NULL ? span_from_str(rest) : api_body(ac),
                                             server, c, error);

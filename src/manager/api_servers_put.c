@@ -23,7 +23,7 @@ static void on_put(struct api_conn *ac)
     }
     ac->tag = pool_list_digest(ac->m->pool, KIND_SERVER, span_from_str(p->name));
     api_json_servers_href(p->name, href, sizeof(href));
-    api_json_servers_begin(&list, href);
+    api_json_servers_begin(&list, api_base(ac), href);
     api_json_servers_total(&list, p->server_n);
     api_respond(ac, 200, api_json_list_end(&list));
 }

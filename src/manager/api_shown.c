@@ -11,7 +11,7 @@ static const struct api_json_fixed server_rows[] = {
               ".../resume take a server out and back"},
     {"admin", "POST .../drain, .../maintenance and .../resume do it"},
     {"drain_ms", "POST .../drain sets it"},
-    {"links", "they follow from the url"},
+    {"links", NULL},
     {"reason", NULL},
     {"since", NULL},
     {"transitions", NULL},
@@ -39,10 +39,10 @@ int api_shown_cut(struct span body, char *shown, const struct api_json_fixed_set
     return result;
 }
 
-int api_shown_cut_server(struct span body, const struct api_json_server_view *v, bool is_whole,
-                         struct pool_error *error, char **rest)
+int api_shown_cut_server(struct span body, char *shown, bool is_whole, struct pool_error *error,
+                         char **rest)
 {
     const struct api_json_fixed_set fixed = {server_rows, ROW_N(server_rows), is_whole};
 
-    return api_shown_cut(body, api_json_server(v), &fixed, error, rest);
+    return api_shown_cut(body, shown, &fixed, error, rest);
 }

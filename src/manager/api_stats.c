@@ -8,12 +8,12 @@
 #include "manager/manager.h"
 #include "manager/usable.h"
 
-static const char *const end_words[] = {
+static const char *const result_words[] = {
 #define END(name, word, status, blame, retry, text) word,
 #include "stats/ends.def"
 #undef END
 };
-enum { ENDS_N = sizeof(end_words) / sizeof(end_words[0]) };
+enum { RESULTS_N = sizeof(result_words) / sizeof(result_words[0]) };
 
 static const char *const pool_words[] = {
 #define POOL_COUNTER(name, kind, help) #name,
@@ -87,20 +87,10 @@ static struct api_json_stats_view sum_workers(const struct stats *s)
     };
 }
 
-static void sum_ends(const struct stats *s, struct api_json_end *ends)
+static void sum_results(const struct stats *s, struct api_json_result *results)
 {
-    for (unsigned i = 0; i < ENDS_N; i++)
-        ends[i] = (struct api_json_end){end_words[i], stats_sum_end(s, i)};
-}
-
-static void sum_latency(const struct stats *s, struct api_json_stats_view *view)
-{
-    struct histogram latency;
-
-    stats_sum_latency(s, &latency);
-    view->p50_us = histogram_quantile_us(&latency, 500);
-    view->p90_us = histogram_quantile_us(&latency, 900);
-    view->p99_us = histogram_quantile_us(&latency, 990);
+    for (unsigned i = 0; i < RESULTS_N; i++)
+        results[i] = (struct api_json_result){result_words[i], stats_sum_end(s, i)};
 }
 
 void api_stats_get(struct api_conn *ac)
@@ -113,12 +103,14 @@ void api_stats_get(struct api_conn *ac)
         return;
     }
     struct api_json_stats_view view = sum_workers(m->stats);
-    struct api_json_end ends[ENDS_N];
+    struct api_json_result results[RESULTS_N];
+    struct histogram latency;
 
-    sum_ends(m->stats, ends);
-    view.ends = ends;
-    view.end_n = ENDS_N;
-    sum_latency(m->stats, &view);
+    sum_results(m->stats, results);
+    view.results = results;
+    view.result_n = RESULTS_N;
+    stats_sum_latency(m->stats, &latency);
+    view.latency_us = &latency;
     view.workers = slots_count(&m->supervisor.slots, SLOT_RUNNING);
     view.fail_open = usable_is_any_fail_open(m);
     view.revision = m->revision;
@@ -126,7 +118,7 @@ void api_stats_get(struct api_conn *ac)
     view.pool_n = m->pool->pool_n;
     view.listeners = counts + view.pool_n;
     view.listener_n = m->pool->listener_n;
-    api_respond(ac, 200, api_json_stats(&view));
+    api_respond(ac, 200, api_json_stats(&view, api_base(ac)));
     free(counts);
 }
 

@@ -154,6 +154,12 @@ static void wake_all(void *arg)
 
 /* ---- what happens to the connection ---- */
 
+/* Not all that waits, but some: it is slow, not stuck. */
+static void on_progress(struct api_stream *st)
+{
+    st->taken_ms = now_ms(st);
+}
+
 static void on_drained(struct api_stream *st)
 {
     wake(st);
@@ -183,8 +189,11 @@ static void on_fin(struct api_stream *st)
     conn_flush(&st->ac->conn);
 }
 
-static const struct api_stream_ops ops = {
-    .on_drained = on_drained, .on_timer = on_timer, .on_fin = on_fin, .on_closed = forget};
+static const struct api_stream_ops ops = {.on_progress = on_progress,
+                                          .on_drained = on_drained,
+                                          .on_timer = on_timer,
+                                          .on_fin = on_fin,
+                                          .on_closed = forget};
 
 /* ---- life ---- */
 

@@ -14,7 +14,7 @@ void api_workers_list(struct api_conn *ac)
     const struct manager *m = ac->m;
     struct api_json_list list;
 
-    api_json_workers_begin(&list);
+    api_json_workers_begin(&list, api_base(ac));
     for (unsigned i = 0; i < m->supervisor.slots.n; i++) {
         const struct slot *slot = &m->supervisor.slots.list[i];
 
@@ -48,15 +48,15 @@ static void respond_health(struct api_conn *ac, int status, struct api_json_heal
     v->shown_n = v->missing_n < MISSING_SHOWN_MAX ? v->missing_n : MISSING_SHOWN_MAX;
     if (!ac->place.is_known)
         v->shown_n = 0;
-    api_respond(ac, status, api_json_health(v));
+    api_respond(ac, status, api_json_health(v, api_base(ac)));
 }
 
 /* Serving at fewer addresses than it should is better than not at all: 200, and the word says
  * it. */
-static void respond_serving(struct api_conn *ac, const char *word)
+static void respond_serving(struct api_conn *ac, const char *word, const char *path)
 {
     struct listeners_missing missing[MISSING_SHOWN_MAX];
-    struct api_json_health_view v = {.status = word, .missing = missing};
+    struct api_json_health_view v = {.status = word, .path = path, .missing = missing};
     int status = 200;
 
     listeners_look(ac->m);
@@ -73,26 +73,31 @@ static void respond_serving(struct api_conn *ac, const char *word)
     respond_health(ac, status, &v);
 }
 
+static void respond_not(struct api_conn *ac, const char *word, const char *path)
+{
+    respond_health(ac, 503, &(struct api_json_health_view){.status = word, .path = path});
+}
+
 void api_health_get(struct api_conn *ac)
 {
     if (manager_is_draining(ac->m))
-        respond_health(ac, 503, &(struct api_json_health_view){.status = "draining"});
+        respond_not(ac, "draining", "/health");
     else
-        respond_serving(ac, "ok");
+        respond_serving(ac, "ok", "/health");
 }
 
 /* For load balancers: serves, and means to go on. */
 void api_ready_get(struct api_conn *ac)
 {
     if (manager_is_leaving(ac->m))
-        respond_health(ac, 503, &(struct api_json_health_view){.status = "leaving"});
+        respond_not(ac, "leaving", "/ready");
     else if (!start_is_ready(ac->m))
-        respond_health(ac, 503, &(struct api_json_health_view){.status = "starting"});
+        respond_not(ac, "starting", "/ready");
     else
-        respond_serving(ac, "ready");
+        respond_serving(ac, "ready", "/ready");
 }
 
 void api_root_get(struct api_conn *ac)
 {
-    api_respond(ac, 200, api_json_root(WELDR_VERSION));
+    api_respond(ac, 200, api_json_root(WELDR_VERSION, api_base(ac)));
 }

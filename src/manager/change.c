@@ -251,6 +251,18 @@ void change_propose(struct change *ch, change_fn done, void *waiter)
     propose(ch);
 }
 
+/* The change may be gone when it has been proposed. */
+void change_propose_command(struct change *ch, const struct pool_command *c, change_fn done,
+                            void *waiter)
+{
+    struct changes *cs = ch->m->changes;
+
+    cs->command = c;
+    cs->entry = span_from(ch->bytes, ch->len);
+    change_propose(ch, done, waiter);
+    cs->command = NULL;
+}
+
 void change_end(struct change *ch)
 {
     MUST(ch->magic == CHANGE_MAGIC);
@@ -287,7 +299,7 @@ int change_refusal(const struct change *ch, struct pool_error *error)
     MUST(ch->is_applied && ch->outcome.result != 0); /* refused, or who asks is confused */
     if (rc < 0)
         return rc;
-    *error = (struct pool_error){.code = "refused"};
+    *error = (struct pool_error){.code = "internal"};
     pool_refusal(ch->m->pool, &c, ch->outcome.result, error);
     pool_command_fini(&c);
     return 0;
@@ -340,6 +352,16 @@ void changes_note(struct manager *m, const uint8_t *request_id,
 
     if (ch != NULL)
         note(ch, outcome);
+}
+
+/* The engine hands on the bytes that it was given. */
+const struct pool_command *changes_command(const struct manager *m, struct span entry)
+{
+    const struct changes *cs = m->changes;
+
+    return cs->command != NULL && entry.ptr == cs->entry.ptr && entry.len == cs->entry.len
+               ? cs->command
+               : NULL;
 }
 
 const struct event_by *changes_by(struct manager *m, const uint8_t *request_id)

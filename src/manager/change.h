@@ -86,6 +86,8 @@ struct change {
 
 struct changes {
     struct manager *m;
+    const struct pool_command *command; /* while change_propose_command runs … */
+    struct span entry;                  /* … and its entry */
     TAILQ_HEAD(change_list, change) list;
     unsigned n;
 };
@@ -98,6 +100,10 @@ void changes_fini(struct changes *cs);
 int change_new(struct manager *m, struct pool_command *c, struct change **out) MUST_USE;
 /* done is called once, perhaps before this returns; not after change_end. */
 void change_propose(struct change *ch, change_fn done, void *waiter);
+/* The same beside the command that it was made of: an engine that commits at once need not have
+ * its entry read again. */
+void change_propose_command(struct change *ch, const struct pool_command *c, change_fn done,
+                            void *waiter);
 /* The waiter needs it no more. */
 void change_end(struct change *ch);
 /* Told, and its server is on its way out: done is called again when that has drained or the
@@ -112,6 +118,9 @@ int change_refusal(const struct change *ch, struct pool_error *error) MUST_USE;
 /* What was applied under this id. */
 void changes_note(struct manager *m, const uint8_t *request_id,
                   const struct pool_outcome *outcome);
+/* The command of this entry, if it is the one that is being proposed; NULL: it must be decoded.
+ */
+const struct pool_command *changes_command(const struct manager *m, struct span entry);
 /* Who asked for what has this id; NULL: nobody here. */
 const struct event_by *changes_by(struct manager *m, const uint8_t *request_id);
 /* The whole state is another: what became of each. */

@@ -285,14 +285,24 @@ static void stop(struct facts_addr *a)
 
 /* ---- settings ---- */
 
+static uint64_t hash_setting(const struct pool_health *h, const struct pool_health_field *f,
+                             uint64_t seed)
+{
+    char buf[POOL_EXPECT_TEXT_MAX];
+    const bool is_number = f->kind == POOL_KIND_U16 || f->kind == POOL_KIND_U32;
+    const uint32_t n = is_number ? pool_health_number(h, f) : 0;
+    const char *text = is_number ? "" : pool_health_text(h, f, buf);
+
+    return is_number ? XXH3_64bits_withSeed(&n, sizeof(n), seed)
+                     : XXH3_64bits_withSeed(text, strlen(text), seed);
+}
+
 static uint64_t hash_settings(const struct pool_health *h)
 {
-    char *text = pool_code_health_json(h);
+    uint64_t hash = h->set;
 
-    if (text == NULL)
-        return 0; /* differs from everything: the check just starts over */
-    uint64_t hash = XXH3_64bits(text, strlen(text));
-    free(text);
+    for (unsigned i = 0; i < POOL_HEALTH_FIELD_N; i++)
+        hash = hash_setting(h, &pool_health_fields[i], hash);
     return hash;
 }
 
@@ -358,7 +368,7 @@ void checks_update(struct checks *c, const struct pool_server *server,
         return;
     get_effective(c, server, &h);
     uint64_t settings = hash_settings(&h);
-    if (settings == facts->check_settings && settings != 0)
+    if (settings == facts->check_settings)
         return;
     facts->check_settings = settings;
     TAILQ_FOREACH (a, &facts->addrs, entry)

@@ -1,6 +1,5 @@
 #include "manager/event_ring.h"
 
-#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 #define XXH_INLINE_ALL
@@ -34,10 +33,17 @@ void event_ring_fini(struct event_ring *r)
 
 void event_ring_print_id(const struct event_ring *r, uint64_t number, char *buf)
 {
+    static const char zeros[] = "0000000";
+    char hex[16];
+    const size_t len = num_to_hex(r->epoch, hex);
     struct strb b;
 
     strb_init(&b, buf, EVENT_ID_MAX);
-    strb_addf(&b, "%08" PRIx64 "-%" PRIu64, r->epoch, number);
+    if (len < sizeof(zeros))
+        strb_add_str(&b, zeros + len - 1);
+    strb_add(&b, span_from(hex, len));
+    strb_add_char(&b, '-');
+    strb_add_u64(&b, number);
 }
 
 int event_ring_read_id(const struct event_ring *r, struct span text, uint64_t *number)
@@ -98,7 +104,11 @@ void event_ring_add(struct event_ring *r, const struct event_key *key, const cha
 
     event_ring_print_id(r, r->next, id);
     strb_init(&b, head, sizeof(head));
-    strb_addf(&b, "id: %s\nevent: %s\ndata: ", id, word);
+    strb_add(&b, SPAN("id: "));
+    strb_add_str(&b, id);
+    strb_add(&b, SPAN("\nevent: "));
+    strb_add_str(&b, word);
+    strb_add(&b, SPAN("\ndata: "));
     MUST(!strb_is_full(&b) && b.len + data.len + 2 <= r->size / 4);
     const uint32_t head_len = (uint32_t)b.len;
     const uint32_t len = head_len + (uint32_t)data.len + 2;

@@ -162,9 +162,19 @@ static void server_before(struct manager *m, const struct pool_change *change)
     }
 }
 
+/* Of a list that was a copy of the pool: in maintenance, or draining. */
+static void added_as_it_stood(struct manager *m, const struct pool_server *server)
+{
+    MUST(server != NULL);
+    if (server->admin != POOL_ADMIN_ENABLED)
+        follow_server(m, server);
+}
+
 static void one_after(struct manager *m, struct pool_change *change)
 {
-    if (change->type == POOL_CHANGE_CHANGED) {
+    if (change->type == POOL_CHANGE_ADDED) {
+        added_as_it_stood(m, pool_find_server(change->pool, change->id));
+    } else if (change->type == POOL_CHANGE_CHANGED) {
         server_changed(m, change);
     } else if (change->type == POOL_CHANGE_REMOVED) {
         follow_server_gone(m, change->removed, change->pool);

@@ -224,19 +224,38 @@ static void on_panic(void *arg)
 
 /* ---- ready ---- */
 
-static void on_ready(struct manager *m)
+/* Who calls it there is of this machine, so that the command works without a token. */
+static bool is_open_here(const struct manager *m, const struct addr *bound)
+{
+    return !m->config->admin_token_is_required &&
+           (addr_is_loopback(bound) || addr_is_wildcard(bound));
+}
+
+/* The command that a newcomer needs now. False: there is none that works as it stands. */
+static bool print_next(struct manager *m, char *buf, size_t size)
 {
     const struct addr *bound = &house_of(m)->api.listeners[0].bound;
-    char text[ADDR_TEXT_MAX];
+    char at[ADDR_TEXT_MAX];
+
+    if (m->pool->server_n > 0 || !is_open_here(m, bound))
+        return false;
+    (void)addr_print(bound, at);
+    if (addr_is_wildcard(bound) || strncmp(at, "127.0.0.1:", 10) == 0 ||
+        strncmp(at, "[::1]:", 6) == 0)
+        snprintf(at, sizeof(at), "localhost:%u", bound->port);
+    snprintf(buf, size, "curl %s/servers -d '{\"url\":\"http://127.0.0.1:12345\"}'", at);
+    return true;
+}
+
+static void on_ready(struct manager *m)
+{
     char next[256];
 
-    (void)addr_print(bound, text);
-    if (addr_is_loopback(bound) || addr_is_wildcard(bound))
-        snprintf(text, sizeof(text), "localhost:%u", bound->port);
-    snprintf(next, sizeof(next), "curl %s/servers -d '{\"url\":\"http://127.0.0.1:12345\"}'",
-             text);
-    log_info("ready", LOG_U("workers", m->worker_n), LOG_U("servers", m->pool->server_n),
-             LOG_S("next", next));
+    if (print_next(m, next, sizeof(next)))
+        log_info("ready", LOG_U("workers", m->worker_n), LOG_U("servers", m->pool->server_n),
+                 LOG_S("next", next));
+    else
+        log_info("ready", LOG_U("workers", m->worker_n), LOG_U("servers", m->pool->server_n));
 }
 
 /* ---- start, in steps: each returns 0 or an exit code ---- */
@@ -359,8 +378,10 @@ static int start_worker_env(struct manager *m)
 
     if (rc == WERR_NOT_FOUND || rc == WERR_DENIED) {
         fprintf(stderr, "error: --user %s: %s\n", m->config->user,
-                rc == WERR_NOT_FOUND ? "there is no such user"
-                                     : "only root may start workers as another user");
+                rc == WERR_NOT_FOUND
+                    ? "there is no such user"
+                    : "only root may start workers as another user, where the user "
+                      "namespace has that user");
         return MANAGER_EXIT_USAGE;
     }
     if (rc == 0)
@@ -477,6 +498,18 @@ static int run(struct house *h)
     return code;
 }
 
+/* Their values stay out of the log: one may be a token under a wrong name. */
+static void warn_of_unknown_variables(void)
+{
+    struct span name, meant;
+
+    for (size_t at = 0; config_next_unknown(environ, &at, &name, &meant);)
+        if (meant.ptr != NULL)
+            log_warn("variable is not known", LOG_B("variable", name), LOG_B("nearest", meant));
+        else
+            log_warn("variable is not known", LOG_B("variable", name));
+}
+
 int manager_main(const struct config *config)
 {
     struct house *h = calloc(1, sizeof(*h));
@@ -486,6 +519,7 @@ int manager_main(const struct config *config)
     struct manager *m = &h->manager;
 
     log_init("manager", -1, (enum log_level)config->log_level);
+    warn_of_unknown_variables();
     m->fd_limit = listen_raise_fd_limit();
     werr_set_panic_hook(on_panic, m);
     m->config = config;

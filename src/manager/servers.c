@@ -123,21 +123,20 @@ static int take(struct manager *m, const struct pool_command *c, uint64_t index,
     if (change.type != POOL_CHANGE_NONE)
         m->revision = index;
     events_set_by(m, changes_by(m, c->request_id));
+    log_gather(true);
     follow(m, &change, entry);
+    log_gather(false);
     events_set_by(m, NULL);
     pool_change_fini(&change);
     changes_note(m, c->request_id, &outcome);
     return 0;
 }
 
-int servers_on_commit(void *arg, uint64_t index, struct span entry)
+static int take_decoded(struct manager *m, uint64_t index, struct span entry)
 {
-    struct manager *m = arg;
     struct pool_command c;
-
-    if (m->has_stopped)
-        return 0;
     int rc = pool_code_decode(entry, &c);
+
     if (rc == 0) {
         rc = take(m, &c, index, entry);
         pool_command_fini(&c);
@@ -145,6 +144,17 @@ int servers_on_commit(void *arg, uint64_t index, struct span entry)
         stop_applying(m, index, rc);
         rc = 0;
     }
+    return rc;
+}
+
+int servers_on_commit(void *arg, uint64_t index, struct span entry)
+{
+    struct manager *m = arg;
+
+    if (m->has_stopped)
+        return 0;
+    const struct pool_command *known = changes_command(m, entry);
+    const int rc = known != NULL ? take(m, known, index, entry) : take_decoded(m, index, entry);
     if (rc == WERR_NOMEM)
         log_warn("out of memory for a change", LOG_U("index", index));
     return rc;

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "cage/cage.h"
+#include "log/log.h"
 
 /* No child of ours has it there; nor does /proc show it. */
 static void forget_token(void)
@@ -25,19 +26,29 @@ static int find_default(struct cage_user *user)
     return 0;
 }
 
+/* Who is asked for and can't be had is an error; whom we choose ourselves is a wish. */
+static int keep_user(const struct config *config)
+{
+    (void)unsetenv("WELDR_USER");
+    return config->user != NULL ? WERR_DENIED : 0;
+}
+
 /* Workers find theirs as numbers; without one they stay who the manager is. */
 static int set_user(const struct config *config)
 {
     struct cage_user user;
     char text[32];
 
-    if (!cage_can_change_user()) {
-        (void)unsetenv("WELDR_USER");
-        return config->user != NULL ? WERR_DENIED : 0;
-    }
-    const int rc =
-        config->user != NULL ? cage_find_user(config->user, &user) : find_default(&user);
+    if (!cage_can_change_user())
+        return keep_user(config);
+    int rc = config->user != NULL ? cage_find_user(config->user, &user) : find_default(&user);
 
+    if (rc == 0)
+        rc = cage_check_namespace(&user);
+    if (rc == WERR_DENIED && config->user == NULL) {
+        log_warn("in this user namespace workers stay who the manager is");
+        return keep_user(config);
+    }
     if (rc < 0)
         return rc;
     snprintf(text, sizeof(text), "%u:%u", (unsigned)user.uid, (unsigned)user.gid);

@@ -145,14 +145,14 @@ static void on_pause_end(struct timer *t)
     }
 }
 
-int loop_init(struct loop *l, const struct loop_ops *ops, uint64_t now_us, uint64_t wall_us)
+int loop_init(struct loop *l, const struct loop_ops *ops, uint64_t now_us)
 {
-    *l = (struct loop){
-        .ops = ops, .now_us = now_us, .wall_us = wall_us, .read_max = LOOP_SCRATCH_BYTES};
+    *l = (struct loop){.ops = ops, .read_max = LOOP_SCRATCH_BYTES};
+    loop_set_now(l, now_us);
     l->scratch = aligned_alloc(64, LOOP_SCRATCH_BYTES);
     if (l->scratch == NULL)
         return WERR_NOMEM;
-    timers_init(&l->timers, now_us / 1000);
+    timers_init(&l->timers, l->now_ms);
     timer_init(&l->pause_timer, on_pause_end);
     TAILQ_INIT(&l->ready);
     TAILQ_INIT(&l->parked);
@@ -353,6 +353,8 @@ static void run_work(struct loop *l)
 {
     struct loop_work *w;
 
+    if (TAILQ_EMPTY(&l->work))
+        return;
     TAILQ_INSERT_TAIL(&l->work, &l->work_mark, entry);
     while ((w = TAILQ_FIRST(&l->work)) != &l->work_mark) {
         TAILQ_REMOVE(&l->work, w, entry);
@@ -418,7 +420,7 @@ void loop_stop(struct loop *l)
 
 uint64_t loop_now_ms(const struct loop *l)
 {
-    return l->now_us / 1000;
+    return l->now_ms;
 }
 
 uint64_t loop_now_us(const struct loop *l)
@@ -426,8 +428,11 @@ uint64_t loop_now_us(const struct loop *l)
     return l->now_us;
 }
 
-uint64_t loop_wall_us(const struct loop *l)
+/* Read in the turns in which somebody asks: few do. */
+uint64_t loop_wall_us(struct loop *l)
 {
+    if (l->wall_us == 0)
+        l->wall_us = l->ops->wall_us(l);
     return l->wall_us;
 }
 

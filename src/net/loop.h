@@ -26,7 +26,7 @@
  * of deferred work, and after the timers of a turn, the loop calls the after hook, by which
  * conn sends out what was written.
  *
- * Time is read once a wake-up: loop_now_ms/us (monotonic), loop_wall_us.
+ * Time is read once a wake-up: loop_now_ms/us (monotonic), loop_wall_us (if it is asked for).
  */
 #ifndef WELDR_NET_LOOP_H
 #define WELDR_NET_LOOP_H
@@ -135,7 +135,7 @@ void loop_stop(struct loop *l);
 
 uint64_t loop_now_ms(const struct loop *l);
 uint64_t loop_now_us(const struct loop *l);
-uint64_t loop_wall_us(const struct loop *l);
+uint64_t loop_wall_us(struct loop *l);
 struct timers *loop_timers(struct loop *l);
 static inline void loop_timer_in(struct loop *l, struct timer *t, uint64_t delay_ms)
 {

@@ -26,7 +26,7 @@ struct loop_epoll {
     int epfd;
     int pipe[2];     /* for splice, made at its first use, empty between calls; -1: none yet */
     int alarm;       /* a timerfd; events come with data.ptr NULL */
-    uint64_t due_us; /* when it goes off; UINT64_MAX: not set */
+    uint64_t due_ms; /* when it goes off; UINT64_MAX: not set */
     struct epoll_event events[EPOLL_BATCH];
 };
 
@@ -56,27 +56,24 @@ static uint32_t flags_from_events(uint32_t events)
 /* A time-out given to epoll_wait is a timer that the kernel sets and takes back each time. The
  * alarm stays set, over many waits as a rule, since what is due next is mostly moved away
  * before it comes; then it goes off in vain, once. */
-static void set_alarm(struct loop_epoll *e, uint64_t due_us)
+static void set_alarm(struct loop_epoll *e, uint64_t due_ms)
 {
     const struct itimerspec at = {
-        .it_value = {(time_t)(due_us / 1000000), (long)(due_us % 1000000 * 1000)}};
+        .it_value = {(time_t)(due_ms / 1000), (long)(due_ms % 1000 * 1000000)}};
 
-    if (e->due_us <= due_us)
-        return;
     MUST(timerfd_settime(e->alarm, TFD_TIMER_ABSTIME, &at, NULL) == 0);
-    e->due_us = due_us;
+    e->due_ms = due_ms;
 }
 
 static void wait_epoll(struct loop *l, int64_t max_wait_ms)
 {
     struct loop_epoll *e = from_loop(l);
 
-    if (max_wait_ms > 0)
-        set_alarm(e, (l->now_us / 1000 + (uint64_t)max_wait_ms) * 1000);
+    if (max_wait_ms > 0 && loop_now_ms(l) + (uint64_t)max_wait_ms < e->due_ms)
+        set_alarm(e, loop_now_ms(l) + (uint64_t)max_wait_ms);
     int n = epoll_wait(e->epfd, e->events, EPOLL_BATCH, max_wait_ms == 0 ? 0 : -1);
 
-    l->now_us = clock_mono_us();
-    l->wall_us = clock_wall_us();
+    loop_set_now(l, clock_mono_us());
     MUST(n >= 0 || errno == EINTR);
     if (n < EPOLL_BATCH)
         l->round_n++;
@@ -84,8 +81,14 @@ static void wait_epoll(struct loop *l, int64_t max_wait_ms)
         if (e->events[i].data.ptr != NULL)
             loop_mark(e->events[i].data.ptr, flags_from_events(e->events[i].events));
         else
-            e->due_us = UINT64_MAX;
+            e->due_ms = UINT64_MAX;
     }
+}
+
+static uint64_t wall_us_epoll(const struct loop *l)
+{
+    (void)l;
+    return clock_wall_us();
 }
 
 static int64_t recv_epoll(struct loop *l, struct sock *s, char *buf, size_t len)
@@ -483,6 +486,7 @@ static void free_epoll(struct loop *l)
 static const struct loop_ops epoll_ops = {
     .name = "epoll",
     .wait = wait_epoll,
+    .wall_us = wall_us_epoll,
     .recv = recv_epoll,
     .has_input = has_input_epoll,
     .send = send_epoll,
@@ -511,7 +515,7 @@ static int open_alarm(struct loop_epoll *e)
 {
     struct epoll_event ev = {.events = EPOLLIN | EPOLLET};
 
-    e->due_us = UINT64_MAX;
+    e->due_ms = UINT64_MAX;
     e->alarm = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
     if (e->alarm < 0)
         return -1;
@@ -533,7 +537,7 @@ struct loop *loop_epoll_new(void)
         goto err_alloc;
     if (open_alarm(e) < 0)
         goto err_epfd;
-    if (loop_init(&e->loop, &epoll_ops, clock_mono_us(), clock_wall_us()) < 0)
+    if (loop_init(&e->loop, &epoll_ops, clock_mono_us()) < 0)
         goto err_alarm;
     return &e->loop;
 err_alarm:

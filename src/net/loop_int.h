@@ -21,6 +21,7 @@ struct loop_ops {
     const char *name;
     /* Waits at most max_wait_ms (-1: no limit) and marks sockets by loop_mark; updates time. */
     void (*wait)(struct loop *l, int64_t max_wait_ms);
+    uint64_t (*wall_us)(const struct loop *l);
     /* Bytes, 0 at the end, WERR_AGAIN or another WERR_*. */
     int64_t (*recv)(struct loop *l, struct sock *s, char *buf, size_t len);
     /* Would recv give anything but WERR_AGAIN? */
@@ -67,7 +68,8 @@ struct loop_ops {
 
 struct loop {
     const struct loop_ops *ops;
-    uint64_t now_us, wall_us;
+    uint64_t now_us, now_ms; /* loop_set_now */
+    uint64_t wall_us;        /* 0: nobody has asked in this turn */
     bool stopped;
     bool in_accept; /* sockets queued now are read in this turn still */
     struct timers timers;
@@ -86,9 +88,16 @@ struct loop {
     uint16_t round_n;
 };
 
-int loop_init(struct loop *l, const struct loop_ops *ops, uint64_t now_us,
-              uint64_t wall_us) MUST_USE; /* WERR_NOMEM */
+/* WERR_NOMEM */
+int loop_init(struct loop *l, const struct loop_ops *ops, uint64_t now_us) MUST_USE;
 void loop_fini(struct loop *l);
+/* For a whole turn: who asks for the ms would else divide each time. */
+static inline void loop_set_now(struct loop *l, uint64_t now_us)
+{
+    l->now_us = now_us;
+    l->now_ms = now_us / 1000;
+    l->wall_us = 0;
+}
 /* Adds CAN_RECV, CAN_SEND, HUP, DEAD to the flags of s and queues it when that calls for a
  * callback. */
 void loop_mark(struct sock *s, uint32_t seen);

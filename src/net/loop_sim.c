@@ -11,18 +11,24 @@ static void wait_sim(struct loop *l, int64_t max_wait_ms)
 {
     struct loop_sim *m = sim_from_loop(l);
     const struct sim_event *next = TAILQ_FIRST(&m->events);
+    uint64_t now_us = l->now_us;
     uint64_t until_us = UINT64_MAX;
 
     if (max_wait_ms >= 0)
-        until_us = l->now_us + (uint64_t)max_wait_ms * 1000;
+        until_us = now_us + (uint64_t)max_wait_ms * 1000;
     if (next != NULL && next->due_us < until_us)
         until_us = next->due_us;
     if (until_us == UINT64_MAX)
         loop_stop(l); /* nothing can ever happen any more */
-    else if (until_us > l->now_us)
-        l->now_us = until_us;
-    l->wall_us = SIM_WALL_US + l->now_us - SIM_START_US;
+    else if (until_us > now_us)
+        now_us = until_us;
+    loop_set_now(l, now_us);
     sim_deliver_due(m);
+}
+
+static uint64_t wall_us_sim(const struct loop *l)
+{
+    return SIM_WALL_US + l->now_us - SIM_START_US;
 }
 
 /* ---- operations ---- */
@@ -329,6 +335,7 @@ static void free_sim(struct loop *l)
 static const struct loop_ops sim_ops = {
     .name = "sim",
     .wait = wait_sim,
+    .wall_us = wall_us_sim,
     .recv = recv_sim,
     .has_input = has_input_sim,
     .send = send_sim,
@@ -354,7 +361,7 @@ struct loop *loop_sim_new(uint64_t seed, const struct loop_sim_faults *faults)
 
     if (m == NULL)
         return NULL;
-    if (loop_init(&m->loop, &sim_ops, SIM_START_US, SIM_WALL_US) < 0) {
+    if (loop_init(&m->loop, &sim_ops, SIM_START_US) < 0) {
         free(m);
         return NULL;
     }

@@ -49,9 +49,9 @@ static uint32_t count_list(const struct pool *p, const struct pool_command *c)
     uint32_t left = 0;
     for (uint32_t i = 0; i < c->list_n; i++) {
         const struct pool_server *now = pool_find_url(p, span_from_str(c->list[i].url));
-        left +=
-            c->list[i].weight > 0 &&
-            (now == NULL || (now->admin == POOL_ADMIN_ENABLED && !has_unusable(c, now->id)));
+        const uint8_t admin = now != NULL ? now->admin : c->list[i].admin;
+        left += c->list[i].weight > 0 && admin == POOL_ADMIN_ENABLED &&
+                (now == NULL || !has_unusable(c, now->id));
     }
     return left;
 }
@@ -117,14 +117,22 @@ int pool_apply_command(struct pool_state *s, const struct pool_command *c, uint6
     return rc != 0 ? rc : kind_ops(kind)->apply(s, c, id, change);
 }
 
-int pool_apply(struct pool_state *s, const struct pool_command *c, uint64_t index,
-               struct pool_change *change)
+int pool_apply_judged(struct pool_state *s, const struct pool_command *c, uint64_t index,
+                      int verdict, struct pool_change *change)
 {
+    const enum kind kind = pool_command_kind(c->type);
     MUST(index > s->index);
-    int rc = pool_apply_command(s, c, index, change);
+    *change = (struct pool_change){.type = POOL_CHANGE_NONE, .kind = kind};
+    int rc = verdict != 0 ? verdict : kind_ops(kind)->apply(s, c, index, change);
     if (rc != WERR_NOMEM)
         s->index = index;
     return rc;
+}
+
+int pool_apply(struct pool_state *s, const struct pool_command *c, uint64_t index,
+               struct pool_change *change)
+{
+    return pool_apply_judged(s, c, index, pool_judge(s, c), change);
 }
 
 void pool_change_fini(struct pool_change *change)

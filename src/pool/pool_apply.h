@@ -66,6 +66,11 @@ uint64_t pool_state_digest_recompute(const struct pool_state *s);
  * is the caller's to fini, whatever the result. */
 int pool_apply(struct pool_state *s, const struct pool_command *c, uint64_t index,
                struct pool_change *change) MUST_USE;
+/* Its two halves, for those whom nobody may wait for: may it be, without looking at the values;
+ * then all else. Nothing may change the state between them. */
+int pool_judge(const struct pool_state *s, const struct pool_command *c) MUST_USE;
+int pool_apply_judged(struct pool_state *s, const struct pool_command *c, uint64_t index,
+                      int verdict, struct pool_change *change) MUST_USE;
 void pool_change_fini(struct pool_change *change);
 /* Values within their limits, and would pool_apply take it now? 0, WERR_INVALID
  * (a value, too many), or the refusal of pool_apply; *error filled. Adding a server that

@@ -8,11 +8,6 @@
 /* The server that a command means, and its pool (pool may be NULL). NULL: none. */
 struct pool_server *pool_target_server(const struct pool_state *s, const struct pool_command *c,
                                        struct pool **pool);
-/* The members that a and b, which have the same URL, do not say alike: enum pool_command_set.
- * What people made of the state (admin) plays no part. */
-uint32_t server_differs(const struct pool_server *a, const struct pool_server *b);
-/* Why not, without looking at the values. */
-int pool_judge(const struct pool_state *s, const struct pool_command *c) MUST_USE;
 /* if_digest, if_there and if_absent. 0, WERR_STALE, WERR_NOMEM. */
 int pool_judge_if(const struct pool_state *s, const struct pool_command *c) MUST_USE;
 /* Usable servers that a guarded command would leave in its pool. */

@@ -5,17 +5,20 @@
 #include "pool/pool_mem.h"
 #include "pool/pool_meta.h"
 #include "pool/server.h"
+#include "pool/server_settings.h"
 #include "pool/table.h"
 
 /* The servers of a pool as a whole: those of the list are added or changed, all others go, in
- * one command. Everything is made first; then nothing can fail. */
+ * one command. What people made of the state (admin) of one that is there stays; one that is
+ * new comes with that of the list, as a copy of the pool has it. Everything is made first; then
+ * nothing can fail. */
 
 struct plan {
     struct pool_state *s;
     struct pool *p;
     const struct pool_command *c;
     struct pool_server **now;     /* for each of the list: that is there; NULL: none */
-    struct pool_server **next;    /* … what it will be; NULL: nothing to do any more */
+    struct pool_server **next;    /* … what it will be; NULL: what it is, or it is done */
     struct pool_server **servers; /* the pool's new vector */
     struct pool_change *change;
     uint64_t index;
@@ -73,14 +76,18 @@ static int make_one(struct plan *plan, uint32_t i, uint32_t *new_n)
 {
     const struct pool_server *wanted = &plan->c->list[i];
     struct pool_server *now = pool_find_url(plan->p, span_from_str(wanted->url));
+    plan->now[i] = now;
+    if (now != NULL && server_differs(now, wanted) == 0)
+        return 0;
     struct pool_server *next = server_copy(wanted);
     if (next == NULL)
         return WERR_NOMEM;
-    plan->now[i] = now;
     plan->next[i] = next;
     next->id = now != NULL ? now->id : pool_list_id(plan->index, (*new_n)++);
-    next->admin = now != NULL ? now->admin : (uint8_t)POOL_ADMIN_ENABLED;
-    next->drain_ms = now != NULL ? now->drain_ms : 0;
+    next->admin = now != NULL ? now->admin : wanted->admin;
+    next->drain_ms = now != NULL ? now->drain_ms : wanted->drain_ms;
+    if (next->admin == POOL_ADMIN_ENABLED)
+        next->drain_ms = 0;
     return kind_hash(KIND_SERVER, next->id, plan->p->id, pool_code_server_json(next),
                      &next->digest);
 }
@@ -147,6 +154,8 @@ static void take_over(struct pool_server *now, struct pool_server *next)
 
 static void change_one(struct plan *plan, struct pool_server *now, struct pool_server *next)
 {
+    if (next == NULL)
+        return;
     if (next->digest != now->digest) {
         plan->s->digest += next->digest - now->digest;
         take_over(now, next);

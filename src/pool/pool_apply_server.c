@@ -5,6 +5,7 @@
 #include "pool/pool_mem.h"
 #include "pool/pool_meta.h"
 #include "pool/server.h"
+#include "pool/server_settings.h"
 #include "pool/table.h"
 
 struct pool_server *pool_target_server(const struct pool_state *s, const struct pool_command *c,
@@ -107,17 +108,9 @@ static int make_parts(const struct pool_server *now, const struct pool_command *
 }
 
 /* What the command replaces; what people made of its state (admin) a PUT leaves alone. */
-static void set_numbers(const struct pool_command *c, struct pool_server *next)
+static uint32_t set_of(const struct pool_command *c)
 {
-    const uint32_t set = c->type == POOL_ADD_SERVER ? UINT32_MAX : c->set;
-    if ((set & POOL_SET_WEIGHT) != 0)
-        next->weight = c->server.weight;
-    if ((set & POOL_SET_MAP_HOST) != 0)
-        next->map_host = c->server.map_host;
-    if ((set & POOL_SET_PROXY_PROTOCOL) != 0)
-        next->proxy_protocol = c->server.proxy_protocol;
-    if ((set & POOL_SET_MAX_REQUESTS) != 0)
-        next->max_requests = c->server.max_requests;
+    return c->type == POOL_ADD_SERVER ? UINT32_MAX : c->set;
 }
 
 static void note_changed(struct pool_state *s, struct pool_server *server,
@@ -133,7 +126,7 @@ static int apply_change(struct pool_state *s, const struct pool_command *c,
                         struct pool_server *server, struct pool_change *change)
 {
     struct pool_server next = *server;
-    set_numbers(c, &next);
+    server_settings_copy(&next, &c->server, set_of(c));
     int rc = make_parts(server, c, &next);
     if (rc != 0)
         return rc;
@@ -188,26 +181,6 @@ static int apply_server(struct pool_state *s, const struct pool_command *c, uint
     return 0;
 }
 
-static bool is_equal_meta(const struct pool_server *a, const struct pool_server *b)
-{
-    bool is_equal = a->meta_n == b->meta_n;
-    for (unsigned i = 0; is_equal && i < a->meta_n; i++) {
-        is_equal = strcmp(a->meta[i].key, b->meta[i].key) == 0 &&
-                   strcmp(a->meta[i].value, b->meta[i].value) == 0;
-    }
-    return is_equal;
-}
-
-uint32_t server_differs(const struct pool_server *a, const struct pool_server *b)
-{
-    return (a->map_host != b->map_host ? POOL_SET_MAP_HOST : 0U) |
-           (a->weight != b->weight ? POOL_SET_WEIGHT : 0U) |
-           (a->proxy_protocol != b->proxy_protocol ? POOL_SET_PROXY_PROTOCOL : 0U) |
-           (a->max_requests != b->max_requests ? POOL_SET_MAX_REQUESTS : 0U) |
-           (pool_health_is_equal(&a->health, &b->health) ? 0U : POOL_SET_HEALTH) |
-           (is_equal_meta(a, b) ? 0U : POOL_SET_META);
-}
-
 static int judge_server(const struct pool_state *s, const struct pool_command *c)
 {
     struct pool *p = NULL;
@@ -246,12 +219,14 @@ static int visit_servers(const struct pool_state *s, kind_visit_fn fn, void *arg
 
 /* ---- checking ---- */
 
-static int check_weight(const struct pool_server *server, struct pool_error *error)
+static int check_setting(const struct pool_server *server, const struct server_setting *f,
+                         struct pool_error *error)
 {
-    if (server->weight <= POOL_WEIGHT_MAX)
+    char wish[80];
+    if (server_setting_takes(f, server_setting_get(server, f)))
         return 0;
-    pool_error_set(error, "invalid_value", "weight",
-                   "weight must be a whole number from 0 to 256");
+    server_setting_print_wish(f, wish, sizeof(wish));
+    pool_error_set(error, "invalid_value", f->key, "%s", wish);
     return WERR_INVALID;
 }
 
@@ -274,23 +249,6 @@ static int check_meta(const struct pool_server *server, struct pool_error *error
     return 0;
 }
 
-static int check_proxy_protocol(const struct pool_server *server, struct pool_error *error)
-{
-    if (server->proxy_protocol == 0 || server->proxy_protocol == 2)
-        return 0;
-    pool_error_set(error, "invalid_value", "proxy_protocol", "proxy_protocol must be 0 or 2");
-    return WERR_INVALID;
-}
-
-static int check_max_requests(const struct pool_server *server, struct pool_error *error)
-{
-    if (server->max_requests <= POOL_MAX_REQUESTS_MAX)
-        return 0;
-    pool_error_set(error, "invalid_value", "max_requests",
-                   "max_requests must be a whole number from 0 to %d", POOL_MAX_REQUESTS_MAX);
-    return WERR_INVALID;
-}
-
 static int check_admin(const struct pool_server *server, struct pool_error *error)
 {
     if (server->admin > POOL_ADMIN_MAINTENANCE) {
@@ -307,11 +265,10 @@ static int check_admin(const struct pool_server *server, struct pool_error *erro
 
 static int check_members(const struct pool_command *c, uint32_t set, struct pool_error *error)
 {
-    int rc = (set & POOL_SET_WEIGHT) != 0 ? check_weight(&c->server, error) : 0;
-    if (rc == 0 && (set & POOL_SET_PROXY_PROTOCOL) != 0)
-        rc = check_proxy_protocol(&c->server, error);
-    if (rc == 0 && (set & POOL_SET_MAX_REQUESTS) != 0)
-        rc = check_max_requests(&c->server, error);
+    int rc = 0;
+    for (unsigned i = 0; rc == 0 && i < SERVER_SETTINGS_N; i++)
+        if ((set & server_settings[i].bit) != 0)
+            rc = check_setting(&c->server, &server_settings[i], error);
     if (rc == 0 && (set & POOL_SET_META) != 0)
         rc = check_meta(&c->server, error);
     if (rc == 0 && (set & POOL_SET_HEALTH) != 0)

@@ -288,7 +288,37 @@ int pool_code_encode(const struct pool_command *c, char **out, size_t *len)
     return rc;
 }
 
+static int read_whole(struct span payload, struct reading *r)
+{
+    const int rc = code_read_document(payload, r, read_payload);
+    return rc == 0 || rc == WERR_NOMEM ? rc : WERR_CORRUPT;
+}
+
+/* All but the servers. */
+static int read_list_head(struct span payload, struct reading *r, struct pool_code_parts *parts)
+{
+    struct span *rest = &parts->rest;
+    char *head = code_cut_list(payload, rest);
+    if (head == NULL)
+        return rest->ptr == NULL ? WERR_CORRUPT : WERR_NOMEM;
+    int rc = read_whole(span_from_str(head), r);
+    free(head);
+    if (rc != 0)
+        return rc;
+    rc = code_make_list(parts);
+    if (rc != 0)
+        pool_command_fini(r->c);
+    return rc != 0 ? rc : POOL_CODE_MORE;
+}
+
 int pool_code_decode(struct span entry, struct pool_command *c)
+{
+    struct pool_code_parts parts;
+    int rc = pool_code_begin(entry, c, &parts);
+    return rc == POOL_CODE_MORE ? pool_code_go_on(&parts, UINT32_MAX) : rc;
+}
+
+int pool_code_begin(struct span entry, struct pool_command *c, struct pool_code_parts *parts)
 {
     struct entry_head head;
     if (entry.len < sizeof(head) || entry.len > POOL_ENTRY_MAX_BYTES)
@@ -302,6 +332,7 @@ int pool_code_decode(struct span entry, struct pool_command *c)
     struct reading r = {.c = c, .is_stored = true};
     pool_command_init(c, (enum pool_command_type)head.type);
     memcpy(c->request_id, head.request_id, sizeof(c->request_id));
-    int rc = code_read_document(payload, &r, read_payload);
-    return rc == 0 || rc == WERR_NOMEM ? rc : WERR_CORRUPT;
+    *parts = (struct pool_code_parts){.c = c};
+    return pool_command_verb(c->type) == POOL_VERB_SET_LIST ? read_list_head(payload, &r, parts)
+                                                            : read_whole(payload, &r);
 }

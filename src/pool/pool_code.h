@@ -19,6 +19,19 @@ int pool_code_encode(const struct pool_command *c, char **out, size_t *len) MUST
 /* Initialises *c (fini it only on success). WERR_CORRUPT, WERR_UNSUPPORTED, WERR_NOMEM. */
 int pool_code_decode(struct span entry, struct pool_command *c) MUST_USE;
 
+/* The same in parts, for those whom nobody may wait for: a list of 10,000 servers takes its
+ * time. begin reads all but the servers of a list, go_on up to n of these; both return 0 when
+ * all is read, POOL_CODE_MORE before that. The entry must stay. */
+enum { POOL_CODE_MORE = 1 };
+struct pool_code_parts {
+    struct pool_command *c;
+    struct span rest; /* of the payload: the servers to come */
+    uint32_t most;    /* servers that c->list has room for */
+};
+int pool_code_begin(struct span entry, struct pool_command *c,
+                    struct pool_code_parts *parts) MUST_USE;
+int pool_code_go_on(struct pool_code_parts *parts, uint32_t n) MUST_USE;
+
 /* API bodies. Unknown keys, wrong types and bad values are WERR_INVALID with *error naming the
  * field; unreadable JSON is WERR_SYNTAX with code invalid_json and detail "invalid JSON: …".
  * Keys of a server: url, map_host, weight, proxy_protocol, max_requests, check{…}, meta{…}. *c
@@ -59,7 +72,8 @@ int pool_code_add_rule_from_json(struct span body, struct pool_command *c,
 int pool_code_put_server_from_json(struct span body, struct pool_command *c,
                                    struct pool_error *error) MUST_USE;
 /* PUT of all servers of a pool: {"servers":[…]} as GET prints it or as short as in POST; what
- * only reports is passed over, and so are servers that have left the pool already. Of a check
+ * only reports is passed over, and so are servers that have left the pool already. admin and
+ * drain_ms count for servers that are new (a copy of the pool that comes back). Of a check
  * that GET has printed what equals the pool's is inherited. error->field: "servers[3].weight".
  */
 int pool_code_set_servers_from_json(struct span body, const struct pool *p,

@@ -22,6 +22,7 @@ struct reading {
     const struct pool_server *current; /* PATCH of a server: its meta is merged into; or NULL */
     struct pool_error *error;          /* or NULL */
     bool is_stored;                    /* our own: a log entry or a record of a snapshot */
+    bool is_listed;                    /* a server in a list of all: admin counts */
     struct span name;                  /* PUT of a named object: what its name must be */
     uint32_t seen;                     /* bits of struct member */
     /* The settings that the document may hold, and where they go. */
@@ -54,8 +55,15 @@ const struct code_kind *code_kind(enum kind kind);
 int code_read_whole_server(struct reading *r, json_t *object);
 void code_write_whole_server(struct jtext *t, const char *key,
                              const struct pool_server *server);
-/* {"servers":[…]} of a log entry. */
+/* What it says beside the defaults. */
+void code_write_short_server(struct jtext *t, const struct pool_server *server);
+/* {"servers":[]} of a log entry: those that were in it are read one by one. */
 int code_read_list(struct reading *r, json_t *object);
+/* A payload up to its first server, closed behind that; *rest is what follows. NULL: no memory,
+ * or there is no list (rest->ptr NULL). */
+char *code_cut_list(struct span payload, struct span *rest);
+/* Room for the servers of rest. WERR_NOMEM. */
+int code_make_list(struct pool_code_parts *parts);
 void code_write_list(struct jtext *t, const char *key, const struct pool_command *c);
 
 /* ---- pool_code_read.c ---- */
@@ -77,6 +85,8 @@ int code_read_name(struct reading *r, json_t *value, char *name);
 int code_take_name(struct reading *r, char *name);
 /* Reads a whole document into the initialised command, which is freed again on failure. */
 int code_read_document(struct span body, struct reading *r, read_fn read);
+/* The object that the text begins with, which is cut off. WERR_CORRUPT, WERR_NOMEM. */
+int code_cut_object(struct span *text, json_t **object);
 /* The body as an object. WERR_SYNTAX, WERR_INVALID, WERR_NOMEM. */
 int code_parse(struct span body, json_t **object, struct pool_error *error);
 

@@ -329,6 +329,19 @@ int code_parse(struct span body, json_t **object, struct pool_error *error)
     return WERR_INVALID;
 }
 
+int code_cut_object(struct span *text, json_t **object)
+{
+    json_error_t parse_error;
+    *object = json_loadb(text->len > 0 ? text->ptr : "", text->len,
+                         JSON_REJECT_DUPLICATES | JSON_DISABLE_EOF_CHECK, &parse_error);
+    if (*object == NULL)
+        return json_error_code(&parse_error) == json_error_out_of_memory ? WERR_NOMEM
+                                                                         : WERR_CORRUPT;
+    MUST(parse_error.position > 0 && (size_t)parse_error.position <= text->len);
+    *text = span_skip(*text, (size_t)parse_error.position);
+    return 0;
+}
+
 int code_read_document(struct span body, struct reading *r, read_fn read)
 {
     json_t *object = NULL;

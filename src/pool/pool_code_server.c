@@ -3,6 +3,7 @@
 
 #include "pool/pool_code_int.h"
 #include "pool/pool_meta.h"
+#include "pool/server_settings.h"
 
 /* ---- reading ---- */
 
@@ -22,45 +23,36 @@ static int refuse_url(struct reading *r, json_t *value)
                              "url can't be changed: remove the server and add another");
 }
 
-static int read_map_host(struct reading *r, json_t *value)
+/* null is the default. */
+static int read_setting(struct reading *r, const struct server_setting *f, json_t *value)
 {
-    if (!json_is_boolean(value) && !json_is_null(value))
-        return code_refuse_value(r, "map_host", "map_host must be true or false");
-    r->c->server.map_host = json_is_true(value);
-    r->c->set |= POOL_SET_MAP_HOST;
+    uint64_t n = f->initial;
+    bool is_good = true;
+    if (f->type == SERVER_SETTING_BOOL && !json_is_null(value)) {
+        is_good = json_is_boolean(value);
+        n = json_is_true(value);
+    } else if (!json_is_null(value)) {
+        is_good = code_number(value, f->min, f->max, &n) && server_setting_takes(f, n);
+    }
+    if (!is_good) {
+        char wish[80];
+        server_setting_print_wish(f, wish, sizeof(wish));
+        return code_refuse_value(r, f->key, wish);
+    }
+    server_setting_set(&r->c->server, f, (uint32_t)n);
+    r->c->set |= f->bit;
     return 0;
 }
 
-static int read_weight(struct reading *r, json_t *value)
-{
-    uint64_t weight = 1; /* the default, for null */
-    if (!json_is_null(value) && !code_number(value, 0, POOL_WEIGHT_MAX, &weight))
-        return code_refuse_value(r, "weight", "weight must be a whole number from 0 to 256");
-    r->c->server.weight = (uint16_t)weight;
-    r->c->set |= POOL_SET_WEIGHT;
-    return 0;
-}
-
-static int read_proxy_protocol(struct reading *r, json_t *value)
-{
-    uint64_t version = 0;
-    if (!json_is_null(value) && (!code_number(value, 0, 2, &version) || version == 1))
-        return code_refuse_value(r, "proxy_protocol", "proxy_protocol must be 0 or 2");
-    r->c->server.proxy_protocol = (uint8_t)version;
-    r->c->set |= POOL_SET_PROXY_PROTOCOL;
-    return 0;
-}
-
-static int read_max_requests(struct reading *r, json_t *value)
-{
-    uint64_t n = 0;
-    if (!json_is_null(value) && !code_number(value, 0, POOL_MAX_REQUESTS_MAX, &n))
-        return code_refuse_value(r, "max_requests",
-                                 "max_requests must be a whole number from 0 to 1000000");
-    r->c->server.max_requests = (uint32_t)n;
-    r->c->set |= POOL_SET_MAX_REQUESTS;
-    return 0;
-}
+#define SERVER_SETTING(bit, member, key, type, initial, min, max, says)        \
+    static int read_##member(struct reading *r, json_t *value)                 \
+    {                                                                          \
+        return read_setting(r, &server_settings[SERVER_SETTING_##bit], value); \
+    }
+#define SERVER_PART(bit, member, key, says)
+#include "pool/server_settings.def"
+#undef SERVER_SETTING
+#undef SERVER_PART
 
 static int read_admin(struct reading *r, json_t *value)
 {
@@ -161,14 +153,6 @@ static int read_meta(struct reading *r, json_t *value)
 
 enum { SEEN_URL = 1U << 0, SEEN_ADMIN = 1U << 1, SEEN_DRAIN = 1U << 2 };
 
-#define SHARED_MEMBERS                                                                      \
-    {"map_host", read_map_host, 0}, {"weight", read_weight, 0},                             \
-        {"proxy_protocol", read_proxy_protocol, 0}, {"max_requests", read_max_requests, 0}, \
-        {"check", code_read_check, 0}, {"meta", read_meta, 0},                              \
-    {                                                                                       \
-        NULL, NULL, 0                                                                       \
-    }
-
 /* What GET shows beside what people decide. */
 static int pass_over(struct reading *r, json_t *value)
 {
@@ -177,34 +161,60 @@ static int pass_over(struct reading *r, json_t *value)
     return 0;
 }
 
+/* Of one alone they are changed by requests of their own. */
+static int read_listed_admin(struct reading *r, json_t *value)
+{
+    return r->is_listed ? read_admin(r, value) : 0;
+}
+
+static int read_listed_drain(struct reading *r, json_t *value)
+{
+    return r->is_listed ? read_drain(r, value) : 0;
+}
+
+#define read_health code_read_check
 #define REPORTED(key)     \
     {                     \
         key, pass_over, 0 \
     }
-static const struct member add_members[] = {{"url", read_url, SEEN_URL},
-                                            REPORTED("id"),
-                                            REPORTED("pool"),
-                                            REPORTED("state"),
-                                            REPORTED("reason"),
-                                            REPORTED("since"),
-                                            REPORTED("transitions"),
-                                            REPORTED("addresses"),
-                                            REPORTED("admin"),
-                                            REPORTED("drain_ms"),
-                                            REPORTED("in_flight"),
-                                            REPORTED("success"),
-                                            REPORTED("failed"),
-                                            REPORTED("ejected"),
-                                            REPORTED("ejections"),
-                                            REPORTED("drain_left_ms"),
-                                            REPORTED("last_check"),
-                                            REPORTED("links"),
-                                            SHARED_MEMBERS};
-static const struct member change_members[] = {{"url", refuse_url, 0}, SHARED_MEMBERS};
-static const struct member stored_members[] = {{"url", read_url, SEEN_URL},
-                                               {"admin", read_admin, 0},
-                                               {"drain_ms", read_drain, 0},
-                                               SHARED_MEMBERS};
+#define SERVER_SETTING(bit, member, key, type, initial, min, max, says) {key, read_##member, 0},
+#define SERVER_PART(bit, member, key, says)                             {key, read_##member, 0},
+static const struct member add_members[] = {
+    {"url", read_url, SEEN_URL},
+    REPORTED("id"),
+    REPORTED("pool"),
+    REPORTED("state"),
+    REPORTED("reason"),
+    REPORTED("since"),
+    REPORTED("transitions"),
+    REPORTED("addresses"),
+    {"admin", read_listed_admin, 0},
+    {"drain_ms", read_listed_drain, 0},
+    REPORTED("in_flight"),
+    REPORTED("success"),
+    REPORTED("failed"),
+    REPORTED("ejected"),
+    REPORTED("ejections"),
+    REPORTED("drain_left_ms"),
+    REPORTED("last_check"),
+    REPORTED("links"),
+#include "pool/server_settings.def"
+    {NULL, NULL, 0},
+};
+static const struct member change_members[] = {
+    {"url", refuse_url, 0},
+#include "pool/server_settings.def"
+    {NULL, NULL, 0},
+};
+static const struct member stored_members[] = {
+    {"url", read_url, SEEN_URL},
+    {"admin", read_admin, 0},
+    {"drain_ms", read_drain, 0},
+#include "pool/server_settings.def"
+    {NULL, NULL, 0},
+};
+#undef SERVER_SETTING
+#undef SERVER_PART
 static const struct member admin_members[] = {
     {"admin", read_admin, SEEN_ADMIN}, {"drain_ms", read_drain, SEEN_DRAIN}, {NULL, NULL, 0}};
 static const struct member drain_members[] = {{"drain_ms", read_drain, 0}, {NULL, NULL, 0}};
@@ -296,14 +306,22 @@ static void write_meta(struct jtext *t, const struct pool_server *server)
     jtext_close(t, '}');
 }
 
+static void write_setting(struct jtext *t, const struct pool_server *server,
+                          const struct server_setting *f)
+{
+    const uint32_t n = server_setting_get(server, f);
+    if (f->type == SERVER_SETTING_BOOL)
+        jtext_bool(t, f->key, n != 0);
+    else
+        jtext_number(t, f->key, n);
+}
+
 void code_write_whole_server(struct jtext *t, const char *key, const struct pool_server *server)
 {
     jtext_open(t, key, '{');
     jtext_str(t, "url", server->url);
-    jtext_bool(t, "map_host", server->map_host);
-    jtext_number(t, "weight", server->weight);
-    jtext_number(t, "proxy_protocol", server->proxy_protocol);
-    jtext_number(t, "max_requests", server->max_requests);
+    for (unsigned i = 0; i < SERVER_SETTINGS_N; i++)
+        write_setting(t, server, &server_settings[i]);
     jtext_str(t, "admin", pool_admin_word(server->admin));
     jtext_number(t, "drain_ms", server->drain_ms);
     code_write_health(t, "check", &server->health, 0);
@@ -311,17 +329,31 @@ void code_write_whole_server(struct jtext *t, const char *key, const struct pool
     jtext_close(t, '}');
 }
 
+/* Of 10,000 servers most say little beside the defaults. */
+void code_write_short_server(struct jtext *t, const struct pool_server *server)
+{
+    jtext_open(t, NULL, '{');
+    jtext_str(t, "url", server->url);
+    for (unsigned i = 0; i < SERVER_SETTINGS_N; i++)
+        if (server_setting_get(server, &server_settings[i]) != server_settings[i].initial)
+            write_setting(t, server, &server_settings[i]);
+    if (server->admin != POOL_ADMIN_ENABLED) {
+        jtext_str(t, "admin", pool_admin_word(server->admin));
+        jtext_number(t, "drain_ms", server->drain_ms);
+    }
+    if (server->health.set != 0)
+        code_write_health(t, "check", &server->health, 0);
+    if (server->meta_n != 0)
+        write_meta(t, server);
+    jtext_close(t, '}');
+}
+
 static void write_change(struct jtext *t, const char *key, const struct pool_command *c)
 {
     jtext_open(t, key, '{');
-    if ((c->set & POOL_SET_MAP_HOST) != 0)
-        jtext_bool(t, "map_host", c->server.map_host);
-    if ((c->set & POOL_SET_WEIGHT) != 0)
-        jtext_number(t, "weight", c->server.weight);
-    if ((c->set & POOL_SET_PROXY_PROTOCOL) != 0)
-        jtext_number(t, "proxy_protocol", c->server.proxy_protocol);
-    if ((c->set & POOL_SET_MAX_REQUESTS) != 0)
-        jtext_number(t, "max_requests", c->server.max_requests);
+    for (unsigned i = 0; i < SERVER_SETTINGS_N; i++)
+        if ((c->set & server_settings[i].bit) != 0)
+            write_setting(t, &c->server, &server_settings[i]);
     if ((c->set & POOL_SET_HEALTH) != 0)
         code_write_health(t, "check", &c->server.health, c->health_unset);
     if ((c->set & POOL_SET_META) != 0)

@@ -2,6 +2,7 @@
 
 #include "base/strb.h"
 #include "pool/pool_apply_int.h"
+#include "pool/server_settings.h"
 
 /* ---- who forwards to a pool ---- */
 
@@ -64,25 +65,18 @@ static void tell_not_found(const struct pool_state *s, const struct pool_command
 static void tell_other(const struct pool_server *now, const struct pool_command *c,
                        struct pool_error *error)
 {
-    static const struct {
-        uint32_t bit;
-        const char *word;
-    } members[] = {{POOL_SET_WEIGHT, "weight"},
-                   {POOL_SET_MAP_HOST, "map_host"},
-                   {POOL_SET_PROXY_PROTOCOL, "proxy_protocol"},
-                   {POOL_SET_MAX_REQUESTS, "max_requests"},
-                   {POOL_SET_HEALTH, "check"},
-                   {POOL_SET_META, "meta"}};
     const uint32_t differs = now != NULL ? server_differs(now, &c->server) : 0;
     const char *first = "";
     char list[96];
     struct strb b;
     strb_init(&b, list, sizeof(list));
-    for (unsigned i = 0; i < sizeof(members) / sizeof(members[0]); i++) {
-        if ((differs & members[i].bit) == 0)
+    const char *key;
+    uint32_t bit = 0;
+    for (unsigned i = 0; (key = server_member(i, &bit)) != NULL; i++) {
+        if ((differs & bit) == 0)
             continue;
-        strb_addf(&b, "%s%s", b.len > 0 ? ", " : "", members[i].word);
-        first = first[0] != '\0' ? first : members[i].word;
+        strb_addf(&b, "%s%s", b.len > 0 ? ", " : "", key);
+        first = first[0] != '\0' ? first : key;
     }
     pool_error_set(error, "exists", first,
                    "the server is there already and differs in %s; PUT or PATCH changes it",

@@ -41,10 +41,15 @@ static const char *cut_scheme(struct span *rest)
     return NULL;
 }
 
+static bool ends_authority(char c)
+{
+    return c == '/' || c == '?' || c == '#' || c == '\\' || c == '\0';
+}
+
 static const char *cut_authority(struct span rest, struct url_parts *parts)
 {
     size_t end = 0;
-    while (end < rest.len && strchr("/?#\\", rest.ptr[end]) == NULL)
+    while (end < rest.len && !ends_authority(rest.ptr[end]))
         end++;
     parts->authority = span_first(rest, end);
     if (span_find(parts->authority, '@') < parts->authority.len)
@@ -208,10 +213,16 @@ static char *print_authority(const char *prefix, const char *host, const struct 
 {
     char authority[POOL_HOST_MAX + 24];
     struct strb b;
+    const bool is_bracketed = addr->family == AF_INET6;
     strb_init(&b, authority, sizeof(authority));
-    strb_addf(&b, addr->family == AF_INET6 ? "%s[%s]" : "%s%s", prefix, host);
-    if (is_port_shown)
-        strb_addf(&b, ":%u", (unsigned)addr->port);
+    strb_add_str(&b, prefix);
+    strb_add(&b, is_bracketed ? SPAN("[") : SPAN_NONE);
+    strb_add_str(&b, host);
+    strb_add(&b, is_bracketed ? SPAN("]") : SPAN_NONE);
+    if (is_port_shown) {
+        strb_add_char(&b, ':');
+        strb_add_u64(&b, addr->port);
+    }
     return pool_strdup(authority);
 }
 

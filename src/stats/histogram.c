@@ -12,16 +12,6 @@ static unsigned bucket_of(uint64_t us)
     return index < HISTOGRAM_BUCKETS ? (unsigned)index : HISTOGRAM_BUCKETS - 1;
 }
 
-/* The largest value that falls into the bucket. */
-static uint64_t bucket_top_us(unsigned index)
-{
-    unsigned shift = index / STEPS - 1;
-
-    if (index < STEPS)
-        return index;
-    return ((STEPS + index % STEPS + 1ULL) << shift) - 1;
-}
-
 void histogram_add(struct histogram *h, uint64_t us)
 {
     unsigned i = bucket_of(us);
@@ -39,23 +29,18 @@ void histogram_merge(struct histogram *into, const struct histogram *h)
         into->bucket[i] += __atomic_load_n(&h->bucket[i], __ATOMIC_RELAXED);
 }
 
-/* Counts the buckets rather than trusting n, which may be a moment apart from them. */
-uint64_t histogram_quantile_us(const struct histogram *h, unsigned per_mille)
-{
-    uint64_t all = 0;
-    uint64_t seen = 0;
+_Static_assert((int)STEPS *HISTOGRAM_GROUPS == HISTOGRAM_BUCKETS, "whole groups");
 
-    for (unsigned i = 0; i < HISTOGRAM_BUCKETS; i++)
-        all += h->bucket[i];
-    if (all == 0)
-        return 0;
-    uint64_t rank = (uint64_t)(((unsigned __int128)all * per_mille + 999) / 1000);
-    if (rank == 0)
-        rank = 1;
-    for (unsigned i = 0; i < HISTOGRAM_BUCKETS; i++) {
-        seen += h->bucket[i];
-        if (seen >= rank)
-            return bucket_top_us(i);
-    }
-    return bucket_top_us(HISTOGRAM_BUCKETS - 1);
+uint64_t histogram_group(const struct histogram *h, unsigned i)
+{
+    uint64_t sum = 0;
+
+    for (unsigned k = 0; k < STEPS; k++)
+        sum += h->bucket[i * STEPS + k];
+    return sum;
+}
+
+uint64_t histogram_below_us(unsigned i)
+{
+    return (uint64_t)STEPS << i;
 }

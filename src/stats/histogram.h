@@ -14,8 +14,11 @@ struct histogram {
 
 void histogram_add(struct histogram *h, uint64_t us);
 void histogram_merge(struct histogram *into, const struct histogram *h);
-/* Upper bound of the bucket in which the q-quantile lies (q in per mille: 500, 990, 999); 0
- * when empty. */
-uint64_t histogram_quantile_us(const struct histogram *h, unsigned per_mille);
+/* Its buckets by powers of two, for people and machines that read: group i counts what took
+ * less than histogram_below_us(i), and belongs to no group before; the last one whatever is
+ * above. */
+enum { HISTOGRAM_GROUPS = HISTOGRAM_BUCKETS / 8 };
+uint64_t histogram_group(const struct histogram *h, unsigned i);
+uint64_t histogram_below_us(unsigned i);
 
 #endif

@@ -3,12 +3,13 @@
  *
  * Frame: u32 length of what follows the 8-byte header, u16 type, u16 zero, payload;
  * little-endian. The manager sends HELLO, LISTEN for each socket, LOCAL for each server,
- * SNAPSHOT, then in order APPLY, LOCAL and LISTEN; the worker answers each update (all but
- * HELLO) with one ACK. A LISTEN that the worker has already, after a snapshot was sent again,
- * is answered too and its descriptor closed. A worker that lacks the memory to take one of them
- * says LACKING once and leaves out what comes until RESUME, which facts and a snapshot follow.
- * Every PING is answered with a PONG. Lengths are checked against FRAME_MAX_BYTES; a bad frame
- * is WERR_CORRUPT: the channel is closed and the worker replaced. Pure.
+ * SNAPSHOT, then in order APPLY, LOCAL and LISTEN; the worker answers updates (all but
+ * HELLO) with an ACK that counts them. A LISTEN that the worker has already, after a snapshot
+ * was sent again, is answered too and its descriptor closed. A worker that lacks the memory to
+ * take one of them says LACKING once and leaves out what comes until RESUME, which facts and a
+ * snapshot follow. Every PING is answered with a PONG. Lengths are checked against
+ * FRAME_MAX_BYTES; a bad frame is WERR_CORRUPT: the channel is closed and the worker replaced.
+ * Pure.
  */
 #ifndef WELDR_WIRE_FRAME_H
 #define WELDR_WIRE_FRAME_H

@@ -106,13 +106,35 @@ static int take_snapshot(struct channel *ch, struct span payload)
     return rc;
 }
 
+static void drop_held(struct channel *ch)
+{
+    free(ch->held);
+    ch->held = NULL;
+}
+
+/* While bulk takes a list, what came behind it waits, in room that is made before. */
+static int take_long(struct channel *ch, uint64_t index, struct span entry)
+{
+    MUST(ch->held == NULL);
+    ch->held = fault_malloc(ch->unread.len + 1);
+    if (ch->held == NULL)
+        return WERR_NOMEM;
+    const int rc = bulk_apply(&ch->bulk, index, entry);
+    if (rc != POOL_CODE_MORE)
+        drop_held(ch);
+    return rc;
+}
+
 static int take_apply(struct channel *ch, struct span payload)
 {
     uint64_t index;
     struct span entry;
-    int rc = frame_get_apply(payload, &index, &entry);
+    const int rc = frame_get_apply(payload, &index, &entry);
 
-    return rc == 0 ? worker_apply(ch->worker, index, entry) : rc;
+    if (rc < 0)
+        return rc;
+    return bulk_is_long(entry) ? take_long(ch, index, entry)
+                               : worker_apply(ch->worker, index, entry);
 }
 
 static int take_local(struct channel *ch, struct span payload)
@@ -234,6 +256,18 @@ static int lack(struct channel *ch)
     return 0;
 }
 
+/* The ACK says so of all that came together. */
+static int note_update(struct channel *ch, int rc)
+{
+    if (rc == WERR_NOMEM)
+        return lack(ch);
+    if (rc == 0) {
+        ch->frames++;
+        ch->is_ack_due = true;
+    }
+    return rc;
+}
+
 static int take_update(struct channel *ch, uint16_t type, struct span payload)
 {
     if (ch->is_lacking) {
@@ -244,14 +278,8 @@ static int take_update(struct channel *ch, uint16_t type, struct span payload)
             (void)close(fd);
         return 0;
     }
-    int rc = apply_update(ch, type, payload);
-    if (rc == WERR_NOMEM)
-        return lack(ch);
-    if (rc == 0) {
-        ch->frames++;
-        say(ch, &ch->is_ack_due);
-    }
-    return rc;
+    const int rc = apply_update(ch, type, payload);
+    return rc == POOL_CODE_MORE ? 0 : note_update(ch, rc);
 }
 
 static int take_drain(struct channel *ch, struct span payload)
@@ -369,8 +397,9 @@ static int collect(struct channel *ch, struct span *bytes)
 }
 
 /* The next whole frame where it lies, or what there is of a cut one. */
-static int take_next(struct channel *ch, struct span *bytes)
+static int take_next(struct channel *ch)
 {
+    struct span *bytes = &ch->unread;
     uint16_t type;
     struct span payload;
     int64_t n = ch->in.got == 0 ? frame_parse(*bytes, &type, &payload) : 0;
@@ -389,19 +418,56 @@ static void ended(struct channel *ch)
     ch->hooks.on_drain(ch->hooks.arg, ch->hello.drain_timeout_ms);
 }
 
+/* bulk takes a list: nothing more is read until it is done. */
+static void hold(struct channel *ch)
+{
+    MUST(ch->held != NULL);
+    ch->held_len = ch->unread.len;
+    if (ch->held_len > 0)
+        memcpy(ch->held, ch->unread.ptr, ch->held_len);
+    sock_recv_stop(&ch->sock);
+}
+
+static void take_all(struct channel *ch, struct span bytes)
+{
+    int rc = 0;
+
+    ch->unread = bytes;
+    while (rc == 0 && ch->unread.len > 0 && sock_is_open(&ch->sock) && !bulk_is_busy(&ch->bulk))
+        rc = take_next(ch);
+    if (bulk_is_busy(&ch->bulk))
+        hold(ch);
+    if (ch->is_ack_due)
+        send_due(ch);
+    if (rc < 0)
+        broken(ch, werr_text(rc));
+}
+
+static void on_bulk(struct bulk *b, int rc)
+{
+    struct channel *ch = (struct channel *)((char *)b - offsetof(struct channel, bulk));
+    char *held = ch->held;
+
+    ch->held = NULL;
+    rc = note_update(ch, rc);
+    if (rc < 0)
+        broken(ch, werr_text(rc));
+    else
+        take_all(ch, span_from(held, ch->held_len));
+    free(held);
+    if (rc == 0 && sock_is_open(&ch->sock) && !bulk_is_busy(&ch->bulk))
+        sock_recv_start(&ch->sock);
+}
+
 static void on_recv(struct sock *s, struct span bytes, int error)
 {
     struct channel *ch = (struct channel *)((char *)s - offsetof(struct channel, sock));
-    int rc = 0;
 
     if (error < 0 || bytes.len == 0) {
         ended(ch);
         return;
     }
-    while (rc == 0 && bytes.len > 0 && sock_is_open(&ch->sock))
-        rc = take_next(ch, &bytes);
-    if (rc < 0)
-        broken(ch, werr_text(rc));
+    take_all(ch, bytes);
 }
 
 /* ---- life ---- */
@@ -432,7 +498,9 @@ void channel_open(struct channel *ch, struct loop *loop, struct worker *worker,
     memset(ch, 0, sizeof(*ch));
     ch->worker = worker;
     ch->hooks = *hooks;
+    bulk_init(&ch->bulk, worker, on_bulk);
     sock_adopt(loop, &ch->sock, &channel_ops, fd);
+    ch->sock.recv_max = CHANNEL_READ_BYTES;
     sock_take_rights(&ch->sock);
     sock_recv_start(&ch->sock);
 }
@@ -449,6 +517,8 @@ void channel_bye(struct channel *ch)
 
 void channel_close(struct channel *ch)
 {
+    bulk_drop(&ch->bulk);
+    drop_held(ch);
     if (sock_is_open(&ch->sock))
         sock_close(&ch->sock, false);
 }

@@ -1,11 +1,14 @@
 /* channel.h - the worker's end of the channel to its manager: frames in, ACKs and PONGs out.
  *
- * Frames are taken in order; each update (frame_is_update) is answered with one
- * ACK, each PING with a PONG. For want of memory an update can't be taken: then the worker says
- * LACKING, goes on with the pool that it has, and leaves updates out until RESUME, which facts
- * and a snapshot follow. Any other frame that can't be taken ends the process (the manager
- * starts another with a fresh snapshot): nothing is ever skipped. The end of the channel means
- * that the manager died: the worker drains.
+ * Frames are taken in order; updates (frame_is_update) are answered with an ACK, which counts
+ * those that came together, each PING with a PONG. For want of memory an update can't be taken:
+ * then the worker says LACKING, goes on with the pool that it has, and leaves updates out until
+ * RESUME, which facts and a snapshot follow. Any other frame that can't be taken ends the
+ * process (the manager starts another with a fresh snapshot): nothing is ever skipped. The end
+ * of the channel means that the manager died: the worker drains.
+ *
+ * A long list of servers is taken in parts (bulk.h). Until then nothing is read, and what came
+ * with it in one read is kept.
  *
  * A frame that is whole in what was received is taken where it lies; a cut one is put together,
  * in small when it is small, else in a block of its size. What goes out is small and says how
@@ -16,6 +19,7 @@
 
 #include "net/loop.h"
 #include "wire/frame.h"
+#include "worker/bulk.h"
 
 struct worker;
 
@@ -29,6 +33,9 @@ struct channel_hooks {
     void (*on_broken)(void *arg, const char *why);  /* must not go on */
     void *arg;
 };
+
+/* In a turn, so that clients need not wait for the facts of thousands of servers. */
+enum { CHANNEL_READ_BYTES = 64 * 1024 };
 
 /* A read ends behind one descriptor, and then all whole frames are taken: what is left over are
  * the one of a frame that is cut, and that of the next read. */
@@ -49,6 +56,10 @@ struct channel {
     struct worker *worker;
     struct channel_hooks hooks;
     struct channel_piece in;
+    struct span unread; /* of what was received, while it is taken */
+    struct bulk bulk;
+    char *held; /* owned: behind the list that bulk takes */
+    size_t held_len;
     char out[FRAME_FIXED_MAX]; /* the frame on its way */
     size_t out_len, out_sent;
     bool is_ack_due, is_lacking_due, is_pong_due, is_bye_due, is_log_wanted_due;

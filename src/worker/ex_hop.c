@@ -41,10 +41,18 @@ static int keep_upgrade(struct msg *m)
     return has_upgrade ? msg_add(m, SPAN("Connection"), SPAN("upgrade")) : 0;
 }
 
+/* Its Date stays: Connection, which could name it, is not there. */
+static bool keeps_date(const struct msg *m)
+{
+    return msg_surely_has(m, FIELD_DATE) && msg_surely_lacks(m, FIELD_CONNECTION);
+}
+
 int ex_rewrite_response(struct exchange *ex, struct msg *m)
 {
-    struct rewrite_facts facts = {.date = worker_date(ex->worker)};
+    struct rewrite_facts facts = {.client_ip = SPAN_NONE};
 
+    if (!keeps_date(m))
+        facts.date = worker_date(ex->worker);
     if (ex->caller->listener->settings.request_id_to_client)
         facts.request_id = ex_request_id(ex);
     int rc = rewrite_response(m, &facts, &ex->arena);

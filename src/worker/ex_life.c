@@ -14,7 +14,7 @@ struct exchange *exchange_new(struct worker *w, struct stream *client,
 
     if (ex == NULL)
         return NULL;
-    memset(ex, 0, offsetof(struct exchange, timer));
+    memset(ex, 0, offsetof(struct exchange, worker));
     ex->magic = EX_MAGIC;
     ex->step = EX_CHECK;
     ex->worker = w;
@@ -25,6 +25,7 @@ struct exchange *exchange_new(struct worker *w, struct stream *client,
     ex->of_lane.up = &ex_of_lane;
     ex->begin_us = loop_now_us(w->loop);
     arena_init(&ex->arena, w->arenas, LIMIT_ARENA_BYTES);
+    ex->unwritten.used_bytes = 0;
     ex_pace_begin(ex);
     stream_take(client, &ex->of_client);
     stats_add(w->stats, STATS_in_flight, 1);

@@ -86,11 +86,6 @@ struct exchange {
     uint64_t moved_us;    /* FOR_PACE: when something moved last */
     uint64_t
         response_due_ms; /* the request was sent: when the response's head has to be there */
-    struct worker *worker;
-    const struct exchange_owner *owner;
-    const struct caller *caller;
-    struct stream *client; /* whose request it is */
-    struct stream_user of_client, of_lane;
     struct pool_runtime *pool;      /* from ROUTE on; its exchange_n counts us */
     const struct rule_fixed *fixed; /* END_FIXED, from ROUTE to REPLY: what a rule says */
     struct span said;               /* END_REDIRECT: where to */
@@ -102,12 +97,8 @@ struct exchange {
     struct pick_row row; /* RETRY: the servers that have failed */
     uint64_t connect_from_us; /* since when nothing but a connection is tried to get; 0: it is
                                  there */
-    struct arena arena;
-    struct arena_mark unwritten; /* where each rewriting of the request begins; used_bytes 0: it
-                                    was not rewritten yet */
-    struct bufq replay; /* what was handed on of the request's body, for another attempt … */
-    TAILQ_ENTRY(exchange) keeper; /* … in the worker's keepers, if there is anything */
-    uint64_t begin_us;
+    struct bufq replay; /* what was handed on of the request's body, for another attempt: in the
+                           worker's keepers, if there is anything */
     uint64_t waited_us; /* for a place at a server */
     uint64_t origin_id; /* of the last attempt; 0: no server was picked */
     /* Moments of the last attempt, 0: not come that far. Server picked, connection there,
@@ -119,8 +110,19 @@ struct exchange {
                                           back; 0: not begun */
     const char *why;                   /* malformed request: a few words */
     struct span request_id;            /* empty: not asked for yet (ex_request_id) */
-    /* What follows does not begin zeroed (exchange_new). */
+    /* What follows does not begin zeroed (exchange_new), since it is set there or with the
+     * first use. */
+    struct worker *worker;
+    const struct exchange_owner *owner;
+    const struct caller *caller;
+    struct stream *client; /* whose request it is */
+    struct stream_user of_client, of_lane;
+    uint64_t begin_us;
+    struct arena arena;
+    struct arena_mark unwritten; /* where each rewriting of the request begins; used_bytes 0: it
+                                    was not rewritten yet */
     struct timer timer;
+    TAILQ_ENTRY(exchange) keeper;
     TAILQ_ENTRY(exchange) entry; /* in the worker's exchanges */
     struct waiter waiter;        /* QUEUE: in its pool's queue */
     struct addr_tries tries;     /* LANE: the addresses of the server that were tried */

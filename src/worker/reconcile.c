@@ -18,12 +18,14 @@ static int follow_server(struct worker *w, const struct pool_change *change)
     return 0;
 }
 
-static int follow_list(struct worker *w, const struct pool_change *change)
+int reconcile_list(struct worker *w, const struct pool_change *change, uint32_t from,
+                   uint32_t n)
 {
     struct pool_runtime *pool = pool_runtime_find(w, change->pool->id);
     int rc = 0;
 
-    for (uint32_t i = 0; rc == 0 && i < change->list_n; i++) {
+    MUST(from + n <= change->list_n);
+    for (uint32_t i = from; rc == 0 && i < from + n; i++) {
         const struct pool_change_item *item = &change->list[i];
 
         if (item->type == POOL_CHANGE_REMOVED)
@@ -93,7 +95,7 @@ int reconcile_change(struct worker *w, struct pool_change *change)
     if (change->type == POOL_CHANGE_NONE)
         return 0;
     if (change->type == POOL_CHANGE_LIST)
-        return follow_list(w, change);
+        return reconcile_list(w, change, 0, change->list_n);
     switch (change->kind) {
     case KIND_SERVER:
         return follow_server(w, change);

@@ -11,6 +11,9 @@
 struct worker;
 
 int reconcile_change(struct worker *w, struct pool_change *change) MUST_USE;
+/* n of the servers of a POOL_CHANGE_LIST, for those who follow it in parts. */
+int reconcile_list(struct worker *w, const struct pool_change *change, uint32_t from,
+                   uint32_t n) MUST_USE;
 int reconcile_all(struct worker *w) MUST_USE;
 
 #endif

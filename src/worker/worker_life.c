@@ -109,21 +109,29 @@ int worker_snapshot(struct worker *w, struct span bytes)
     return rc;
 }
 
+int worker_apply_judged(struct worker *w, uint64_t index, const struct pool_command *c,
+                        int verdict, struct pool_change *change)
+{
+    const int rc = pool_apply_judged(w->pool_state, c, index, verdict, change);
+
+    if (rc < 0)
+        change->type = POOL_CHANGE_NONE;
+    return rc == WERR_NOMEM ? rc : 0; /* refused, in every process alike */
+}
+
 int worker_apply(struct worker *w, uint64_t index, struct span entry)
 {
     struct pool_command command;
-    struct pool_change change = {0};
+    struct pool_change change;
 
-    if (w->pool_state == NULL || index <= w->pool_state->index)
+    if (!worker_takes_index(w, index))
         return WERR_CORRUPT; /* out of order */
     int rc = pool_code_decode(entry, &command);
     if (rc < 0)
         return rc;
-    rc = pool_apply(w->pool_state, &command, index, &change);
+    rc = worker_apply_judged(w, index, &command, pool_judge(w->pool_state, &command), &change);
     if (rc == 0)
         rc = reconcile_change(w, &change);
-    else if (rc != WERR_NOMEM)
-        rc = 0; /* refused, in every process alike */
     pool_change_fini(&change);
     pool_command_fini(&command);
     return rc;

@@ -5,6 +5,7 @@
 #ifndef WELDR_WORKER_WORKER_LIFE_H
 #define WELDR_WORKER_WORKER_LIFE_H
 
+#include "pool/pool_apply.h"
 #include "worker/worker.h"
 
 /* stats: this worker's slot. seed: for request ids. WERR_NOMEM. */
@@ -22,6 +23,15 @@ int worker_snapshot(struct worker *w, struct span bytes) MUST_USE;
 /* Applies one committed entry. Logical refusals are no error; WERR_UNSUPPORTED and
  * WERR_CORRUPT are: the worker must be replaced; WERR_NOMEM: it needs a snapshot. */
 int worker_apply(struct worker *w, uint64_t index, struct span entry) MUST_USE;
+/* The same of a command that was read and judged already (pool_judge): what it has changed is
+ * still to be followed, and the caller's to fini. */
+int worker_apply_judged(struct worker *w, uint64_t index, const struct pool_command *c,
+                        int verdict, struct pool_change *change) MUST_USE;
+/* Is there a description, and is it older? */
+static inline bool worker_takes_index(const struct worker *w, uint64_t index)
+{
+    return w->pool_state != NULL && index > w->pool_state->index;
+}
 /* Settings of this node. */
 void worker_node(struct worker *w, const struct frame_node *node);
 int worker_local(struct worker *w, const struct frame_local *facts) MUST_USE;

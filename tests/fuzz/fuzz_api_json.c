@@ -29,8 +29,8 @@ static struct pool_state *new_state(void)
     return s;
 }
 
-/* Kinds from here on are those of pools, listeners and rules. */
-enum { OBJECTS = 0x40 };
+/* Kinds from here on are those of pools, listeners and rules; then lists of servers. */
+enum { OBJECTS = 0x40, LISTS = 0xc0 };
 
 static int read_object(uint8_t kind, struct span body, struct pool_command *c,
                        struct pool_error *error)
@@ -58,6 +58,8 @@ static int read_object(uint8_t kind, struct span body, struct pool_command *c,
 static int read_body(uint8_t kind, struct span body, const struct pool_state *s,
                      struct pool_command *c, struct pool_error *error)
 {
+    if (kind >= LISTS)
+        return pool_code_set_servers_from_json(body, pool_default(s), c, error);
     if (kind >= OBJECTS)
         return read_object(kind, body, c, error);
     switch (kind % 4) {

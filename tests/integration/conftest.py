@@ -9,12 +9,13 @@ import pytest
 
 from netns import Namespace
 from origins import Origin
-from weldr import BIN, TEST_SERVER, Weldr, clean_environment
+from weldr import BIN, TEST_SERVER, Promise, Weldr, clean_environment
 
 
 def pytest_configure(config):
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    Promise.is_wanted = True
 
 
 @pytest.hookimpl(hookwrapper=True)

@@ -5,6 +5,8 @@ import json
 import time
 import urllib.parse
 
+from weldr import Promise
+
 
 class Event:
     def __init__(self, kind, ident, data):
@@ -42,6 +44,11 @@ class EventStream:
         self.response.close()
         self.connection.close()
 
+    @staticmethod
+    def make_event(kind, ident, text):
+        Promise.get().judge_event(kind, text)
+        return Event(kind, ident, json.loads(text))
+
     def next(self):
         """The next event; None: the stream has ended in order."""
         kind, data, ident = "message", [], None
@@ -55,7 +62,7 @@ class EventStream:
                 if ident:
                     self.last_id = ident
                 if data:
-                    return Event(kind, ident, json.loads("\n".join(data)))
+                    return self.make_event(kind, ident, "\n".join(data))
                 kind, data, ident = "message", [], None
             elif name == "":
                 self.comments += 1

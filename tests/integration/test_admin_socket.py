@@ -11,7 +11,7 @@ import tempfile
 import pytest
 
 from rawhttp import wait_until
-from weldr import run_weldr
+from weldr import judge, run_weldr
 
 LOCAL = ("--ip", "127.0.0.1:0", "--admin-ip", "127.0.0.1:0")
 SERVER = {"url": "http://127.0.0.1:1", "check": {"type": "none"}}
@@ -32,7 +32,9 @@ def ask(path, method="GET", target="/servers", body=None, headers=None):
     try:
         connection.request(method, target, json.dumps(body) if body else None, headers or {})
         response = connection.getresponse()
-        return response.status, json.loads(response.read())
+        text = response.read().decode()
+        judge(method, target, response.status, response.headers.get, text, json.dumps(body) if body else None)
+        return response.status, json.loads(text)
     finally:
         connection.close()
 

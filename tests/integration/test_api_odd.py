@@ -31,7 +31,7 @@ def make_all(weldr, below=""):
 
 
 DOCUMENTS = ["/", "/servers", PATH, "/pools", "/pools/green", "/pools/green/servers", "/listeners", "/listeners/default",
-             "/listeners/default/rules", "/listeners/default/rules/10", "/node", "/workers"]
+             "/listeners/default/rules", "/listeners/default/rules/10", "/node", "/workers", "/stats", "/health", "/ready", f"{PATH}/history"]
 
 
 @pytest.mark.smoke
@@ -47,9 +47,24 @@ def test_links_stay_below_v1(weldr):
             assert weldr.api("OPTIONS", link).status == 204, link
         plain = list(hrefs(weldr.api("GET", path).json))
         assert ["/v1" + link for link in plain] == links, path
-    for path in ("/", PATH, "/pools/green", "/listeners/default", "/listeners/default/rules/10", "/node"):
-        first = weldr.api("GET", path).json["links"][0]
-        assert first == {"rel": "self", "href": path, "method": "GET"}, path
+    for path in DOCUMENTS:
+        for prefix in ("", "/v1"):
+            first = weldr.api("GET", prefix + path).json["links"][0]
+            assert first == {"rel": "self", "href": prefix + path, "method": "GET"}, path
+    removed = weldr.api("DELETE", "/v1/pools/green").json
+    assert removed == {"removed": "/v1/pools/green"}
+
+
+def test_events_and_history_are_among_the_links(weldr):
+    weldr.add(URL)
+    assert {"rel": "events", "href": "/events", "method": "GET"} in weldr.api("GET", "/").json["links"]
+    links = {link["rel"]: link["href"] for link in weldr.api("GET", "/v1" + PATH).json["links"]}
+    assert links["history"] == f"/v1{PATH}/history"
+    told = weldr.api("GET", links["events"] + "&since=0").json["events"]
+    assert {event["server"] for event in told} == {URL}
+    history = weldr.api("GET", links["history"]).json
+    assert history["url"] == URL
+    assert [link["href"] for link in history["links"]] == [f"/v1{PATH}/history", f"/v1{PATH}"]
 
 
 @pytest.mark.smoke

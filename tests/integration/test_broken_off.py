@@ -75,7 +75,7 @@ def test_part_of_an_answer_arrives_before_the_reset(lab, case):
 
     assert count_lost(TRIES, one) == 0
     wait_until(lambda: weldr.stats()["in_flight"] == 0 and weldr.stats()["connections"]["client_open"] == 0, 10, "nothing is open")
-    assert weldr.stats()["ends"]["origin_reset"] == TRIES
+    assert weldr.stats()["results"]["origin_reset"] == TRIES
 
 
 @pytest.mark.slow
@@ -138,7 +138,7 @@ def test_who_takes_nothing_is_reset_in_time(lab):
     begun = time.monotonic()
     for number, client in enumerate(clients):
         client.request("GET", f"/{number}")
-    wait_until(lambda: weldr.stats()["ends"].get("origin_reset") == AT_ONCE, 8, "all broken off")
+    wait_until(lambda: weldr.stats()["results"].get("origin_reset") == AT_ONCE, 8, "all broken off")
     assert weldr.stats()["connections"]["client_open"] == AT_ONCE
     for client in clients[1:]:
         client.reset()

@@ -99,6 +99,24 @@ def test_without_root_the_rest_holds():
         assert process.wait(10) == 2
 
 
+def test_a_user_namespace_with_root_alone():
+    """As in a container without further users: Weldr starts all the same, and says so; a user that is asked for is an error."""
+    def command(*arguments):
+        return ["unshare", "--user", "--map-root-user", BIN, *LOCAL, "--workers", "1", *arguments]
+
+    with subprocess.Popen(command(), stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, env=clean_environment()) as process:
+        lines = []
+        for line in process.stderr:
+            lines.append(line)
+            if "msg=ready" in line or "exit=" in line:
+                break
+        process.terminate()
+    assert "msg=ready" in lines[-1], lines
+    assert any("workers stay who the manager is" in line for line in lines), lines
+    result = subprocess.run(command("--user", "12346"), capture_output=True, text=True, env=clean_environment(), check=False)
+    assert result.returncode == 2 and "where the user namespace has that user" in result.stderr, result
+
+
 # ---- system calls
 
 def ptrace(request, pid, data=None):

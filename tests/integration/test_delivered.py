@@ -162,7 +162,7 @@ def test_early_answer_to_an_upload_arrives(lab, framing):
     assert count_lost(TRIES, lambda _: upload(weldr.address, fields, body), UPLOADS) == 0
     wait_until(lambda: weldr.stats()["in_flight"] == 0, 10, "nothing in flight")
     assert [(d["success"], d["failed"]) for d in weldr.detail()] == [(TRIES, 0)]
-    assert weldr.stats()["ends"].get("origin_reset", 0) == 0
+    assert weldr.stats()["results"].get("origin_reset", 0) == 0
 
 
 def test_check_of_a_server_that_resets_passes(lab):

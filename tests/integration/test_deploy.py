@@ -152,6 +152,7 @@ def test_rolling_restart(lab, load):
     weldr, *origins = lab.run(echo, echo, echo, workers=2)
     load = load(weldr, ("GET", "POST", "GET", "PUT"))
     restarts_n = 0
+    wait_until(lambda: all(len(origin.requests) > 0 for origin in origins), 20, "all have requests")
     while not load.is_over:
         for origin in origins:
             assert restart(weldr, origin) > 0

@@ -88,7 +88,7 @@ def test_no_port_is_no_fault_of_the_server(lab):
         assert (answer.status, answer.get("Weldr-Error"), answer.get("Retry-After")) == (503, "no_port", "1")
     server = weldr.server(origin)
     assert (server["failed"], server["ejections"], server["state"]) == (0, 0, "active")
-    assert weldr.stats()["ends"]["no_port"] == 20
+    assert weldr.stats()["results"]["no_port"] == 20
     gate.open()
     assert {c.response().status for c in waiting} == {200}
     wait_until(lambda: client.ask().status == 200, 10, "ports are free again")

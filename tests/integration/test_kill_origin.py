@@ -178,7 +178,7 @@ def judge_counters(weldr, asked, attempts_n):
     stats = weldr.stats()
     assert stats["client"] == {"success": len(whole), "failed": failed_n}
     assert stats["requests"] == len(asked) and stats["in_flight"] == 0
-    assert {word: n for word, n in stats["ends"].items() if n} == {"ok": len(whole), "origin_reset": failed_n}
+    assert {word: n for word, n in stats["results"].items() if n} == {"ok": len(whole), "origin_reset": failed_n}
     assert stats["client_aborts"] == stats["bad_requests"] == 0
     assert stats["server"] == {"success": len(whole), "failed": failed_n + stats["retries"]}
     assert attempts_n == len(asked) + stats["retries"]

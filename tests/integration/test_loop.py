@@ -50,7 +50,7 @@ def test_loop_ends_with_508(ring, count):
     assert (response.status, response.reason, response.get("Weldr-Error")) == (508, "Loop Detected", "loop")
     assert len(response.get("Via").split(",")) == 10  # of those that passed the answer back
     wait_until(lambda: requests_n(weldrs) == 11, 10, "eleven requests in all")
-    assert sum(weldr.stats()["ends"]["loop"] for weldr in weldrs) == 1
+    assert sum(weldr.stats()["results"]["loop"] for weldr in weldrs) == 1
     assert all(server["ejections"] == 0 for weldr in weldrs for server in weldr.servers())
 
 

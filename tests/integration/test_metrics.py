@@ -149,7 +149,7 @@ def test_numbers_are_those_of_the_load(lab):
     assert seen.get("weldr_server_failed_total", **labels_of(two, "other")) == 10
     assert seen.get("weldr_server_success_total", **labels_of(two, "other")) == 10
     assert seen.get("weldr_pool_retries_total", pool="other") == seen.get("weldr_server_failed_total", **labels_of(dead, "other")) > 0
-    for result, n in stats["ends"].items():
+    for result, n in stats["results"].items():
         assert seen.get("weldr_results_total", result=result) == n, result
     assert seen.get("weldr_results_total", result="bad_request") == 1
     for kind in ("pool", "listener"):

@@ -166,8 +166,8 @@ def test_ends_of_the_wait(lab, tmp_path):
     assert answers(first) == [200] and slow.all == 1
     counts = pool_of(weldr)
     assert (counts["queue_full"], counts["queue_timeout"], counts["queued"]) == (1, 1, 2)
-    ends = weldr.stats()["ends"]
-    assert (ends["queue_full"], ends["queue_timeout"], ends["client_abort"]) == (1, 1, 1)
+    results = weldr.stats()["results"]
+    assert (results["queue_full"], results["queue_timeout"], results["client_abort"]) == (1, 1, 1)
     wait_until(lambda: len(entries(path)) == 4, what="4 lines")
     lines = {line["target"]: line for line in entries(path)}
     assert {t: e["result"] for t, e in lines.items()} == \
@@ -215,7 +215,7 @@ def test_pool_is_deleted(lab):
     wait_until(lambda: pool_of(weldr, "green")["waiting"] == 5, what="5 wait")
     weldr.patch_listener({"default_action": {"forward": [{"pool": "default"}]}})
     assert weldr.api("DELETE", "/pools/green").status in (200, 202)
-    wait_until(lambda: weldr.stats()["ends"]["no_server"] == 5, what="nobody waits for what is gone")
+    wait_until(lambda: weldr.stats()["results"]["no_server"] == 5, what="nobody waits for what is gone")
     slow.let(1)
     assert sorted(answers(clients)) == [200] + [503] * 5
 

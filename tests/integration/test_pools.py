@@ -109,7 +109,8 @@ def test_servers_of_a_pool(lab):
     assert {link["href"] for link in weldr.api("GET", place).json["links"]} >= {place, "/pools/green", f"{place}/drain"}
     listed = weldr.api("GET", "/pools/green/servers").json
     assert [s["url"] for s in listed["servers"]] == [origin.url]
-    assert listed["links"] == [{"rel": "add", "href": "/pools/green/servers", "method": "POST"}]
+    assert listed["links"] == [{"rel": rel, "href": "/pools/green/servers", "method": method}
+                               for rel, method in (("self", "GET"), ("add", "POST"))]
     assert [s["pool"] for s in weldr.servers()] == ["default"]
     assert weldr.servers()[0]["id"] != server["id"]
     by_id = f"/pools/green/servers/{server['id']}"

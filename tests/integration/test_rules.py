@@ -29,7 +29,8 @@ def priorities(weldr, path=RULES):
 
 @pytest.mark.smoke
 def test_life_of_a_rule(weldr):
-    assert weldr.api("GET", RULES).json == {"rules": [], "links": [{"rel": "add", "href": RULES, "method": "POST"}]}
+    assert weldr.api("GET", RULES).json == {"rules": [], "links": [{"rel": "self", "href": RULES, "method": "GET"},
+                                                                    {"rel": "add", "href": RULES, "method": "POST"}]}
     body = {"priority": 20, "conditions": {"path_prefix": "/a", "host": "*.shop.example"}, "action": TO_DEFAULT}
     answer = weldr.api("POST", RULES, body)
     assert (answer.status, answer.get("Location")) == (201, f"{RULES}/20")

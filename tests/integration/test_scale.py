@@ -8,7 +8,7 @@ import subprocess
 import pytest
 
 from rawhttp import wait_until
-from weldr import NO_CHECK
+from weldr import NO_CHECK, judge
 
 SERVERS = 2000
 MINIMAL = {"Prefer": "return=minimal"}
@@ -27,7 +27,7 @@ class Api:
     def ask(self, method, path, body=None):
         self.connection.request(method, path, body=json.dumps(body) if body else None, headers=MINIMAL)
         answer = self.connection.getresponse()
-        answer.read()
+        judge(method, path, answer.status, answer.headers.get, answer.read().decode())
         return answer.status
 
     def add(self, numbers, port):

@@ -101,4 +101,4 @@ def test_newcomers_are_refused_when_the_queues_are_full(lab):
     read_all(readers)
     wait_until(lambda: weldr.stats()["queued_bytes"] == 0, 10, "nothing is queued")
     assert weldr.ask().status == 200
-    assert weldr.stats()["ends"]["queues_full"] == 1
+    assert weldr.stats()["results"]["queues_full"] == 1

@@ -36,6 +36,9 @@ def test_successes_are_counted(lab):
     for _ in range(20):
         weldr.ask()
     expect_stats(weldr, (20, 0), (20, 0))
+    latency = weldr.stats()["latency_us"]
+    assert latency["count"] == sum(latency["below"].values()) == 20
+    assert latency["sum"] < sum(int(below) * n for below, n in latency["below"].items()) <= 2 * latency["sum"] + 8 * 20
 
 
 def test_server_errors_are_failures(lab):

@@ -107,8 +107,8 @@ def test_deaf_clients_that_pipeline_blame_no_server(lab):
     wait_until(lambda: weldr.stats()["connections"]["client"] == len(rounds), 30, "all are accepted")
     wait_until(lambda: weldr.stats()["connections"]["client_open"] == 0, 30, "all are cut")
     stats = weldr.stats()
-    assert (stats["ends"]["origin_timeout"], stats["server"]["failed"]) == (0, 0)
-    assert stats["ends"]["client_write_timeout"] > 0
+    assert (stats["results"]["origin_timeout"], stats["server"]["failed"]) == (0, 0)
+    assert stats["results"]["client_write_timeout"] > 0
     assert weldr.servers()[0]["state"] == "active"
 
 
@@ -140,8 +140,8 @@ def test_slow_reader_is_not_cut(lab, fields, version):
     client = weldr.connect(receive_bytes=4096)
     client.request(fields=fields, version=version)
     assert sip(client, 8)
-    assert weldr.stats()["in_flight"] == 1 and weldr.stats()["ends"]["client_write_timeout"] == 0
-    wait_until(lambda: weldr.stats()["ends"]["client_write_timeout"] == 1, 6, "who stops is cut")
+    assert weldr.stats()["in_flight"] == 1 and weldr.stats()["results"]["client_write_timeout"] == 0
+    wait_until(lambda: weldr.stats()["results"]["client_write_timeout"] == 1, 6, "who stops is cut")
     assert weldr.stats()["server"]["failed"] == 0
 
 
@@ -186,7 +186,7 @@ def test_reset_while_connecting(lab, body):
     client.reset()
     wait_until(lambda: sockets(weldr) == before, 15, "both are free, long before any time limit")
     stats = weldr.stats()
-    assert (stats["in_flight"], stats["ends"]["client_abort"], stats["server"]["failed"]) == (0, 1, 0)
+    assert (stats["in_flight"], stats["results"]["client_abort"], stats["server"]["failed"]) == (0, 1, 0)
     for filler in fillers:
         filler.close()
 
@@ -214,7 +214,7 @@ def test_reset_under_back_pressure(lab):
     client.reset()
     wait_until(lambda: sockets(weldr) == before, 15, "both are free, long before any time limit")
     stats = weldr.stats()
-    assert (stats["in_flight"], stats["ends"]["client_abort"], stats["server"]["failed"]) == (0, 1, 0)
+    assert (stats["in_flight"], stats["results"]["client_abort"], stats["server"]["failed"]) == (0, 1, 0)
     origin.gate.set()
 
 
@@ -236,8 +236,8 @@ def test_fin_while_waiting(lab, is_on, has_waited):
         assert client.to_close() == b""
         wait_until(lambda: weldr.stats()["in_flight"] == 0, 15, "nothing in flight")
         stats = weldr.stats()
-        assert (stats["ends"]["client_abort"], stats["server"]["failed"]) == (1, 0)
+        assert (stats["results"]["client_abort"], stats["server"]["failed"]) == (1, 0)
     gate.open()
     if not is_on:
         assert client.response().status == 200
-        assert weldr.stats()["ends"]["client_abort"] == 0
+        assert weldr.stats()["results"]["client_abort"] == 0

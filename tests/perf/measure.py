@@ -25,8 +25,8 @@ sys.path.insert(0, os.path.join(ROOT, "tests", "integration"))
 import weldr  # noqa: E402
 from rows import ROWS  # noqa: E402
 
-# Entered once for each change of the pool in a worker; the compiler may add to a name.
-MARK = "pool_apply"
+# Entered once for each change of a pool in a worker, by way of a table, so never inlined; the compiler may add to a name.
+MARK = "apply_pool*"
 # The scanner's functions for field values say which level was measured: codec/h1_scan.c takes the best that the processor has.
 LEVELS = {"plain": "value_plain", "sse4.2": "value_sse", "avx2": "value_avx2"}
 # Names of glibc's functions that PLAIN_GLIBC should have kept away.

@@ -2,10 +2,11 @@
  * The demo origin of `make run`, of the integration tests and of `make slow`: a small honest
  * HTTP/1.1 server.
  *
- *   test-server [PORT]        PORT 12345 unless told, 0: one that the kernel chooses, shown on
- *                             stderr; listens on all addresses, IPv4 and IPv6
+ *   test-server [[IP:]PORT [TEXT]]    PORT 12345 unless told, 0: one that the kernel chooses,
+ *                                     shown on stderr; listens on the IPv4 address IP, or on
+ *                                     all addresses, IPv4 and IPv6
  *
- *   /        Hello World      (text/plain)
+ *   /        Hello World, or TEXT and a line's end      (text/plain)
  *   /large   about 93 kB of generated text
  *   /huge    a million bytes
  *   else     404
@@ -18,6 +19,7 @@
  * with exit code 0, a port in use with one line and exit code 1. It shares no code with Weldr,
  * so that a bug in one is not answered by the same bug in the other.
  */
+#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
@@ -40,6 +42,7 @@
 #define LARGE_LINES     1500
 #define LARGE_MAX_BYTES (LARGE_LINES * 80)
 #define HUGE_BYTES      1000000
+#define TEXT_MAX_BYTES  256
 #define EVENTS_N        64
 #define BACKLOG_N       4096
 #define UNSENT_BYTES \
@@ -433,15 +436,18 @@ static void accept_all(int epoll_fd, int listen_fd)
     }
 }
 
-/* One socket for both families; an IPv4 socket where the kernel has no IPv6. */
-static int open_listener(unsigned port)
+/* One socket for both families; an IPv4 socket for an address, or in a kernel without IPv6. */
+static int open_listener(struct in_addr ip, unsigned port)
 {
     int on = 1;
     int off = 0;
     int unsent_bytes = UNSENT_BYTES;
     struct sockaddr_in6 in6 = {.sin6_family = AF_INET6, .sin6_port = htons((uint16_t)port)};
-    struct sockaddr_in in4 = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
-    int fd = socket(AF_INET6, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    struct sockaddr_in in4 = {
+        .sin_family = AF_INET, .sin_port = htons((uint16_t)port), .sin_addr = ip};
+    int fd = -1;
+    if (ip.s_addr == htonl(INADDR_ANY))
+        fd = socket(AF_INET6, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     bool has_ipv6 = fd >= 0;
     if (!has_ipv6)
         fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
@@ -510,25 +516,45 @@ static void close_all(void)
     }
 }
 
-static bool read_port(const char *text, unsigned *port)
+/* [IP:]PORT; cuts the text. */
+static bool read_address(char *text, struct in_addr *ip, unsigned *port)
 {
     char *end;
+    char *colon = strchr(text, ':');
+    if (colon != NULL) {
+        *colon = '\0';
+        if (inet_pton(AF_INET, text, ip) != 1)
+            return false;
+        text = colon + 1;
+    }
     unsigned long value = strtoul(text, &end, 10);
     *port = (unsigned)value;
     return *text >= '0' && *text <= '9' && *end == '\0' && value <= 65535;
 }
 
+/* The first page says this. */
+static void set_text(const char *text)
+{
+    static char line[TEXT_MAX_BYTES];
+    pages[0].body_bytes =
+        (size_t)snprintf(line, sizeof(line), "%.*s\n", TEXT_MAX_BYTES - 2, text);
+    pages[0].body = line;
+}
+
 int main(int argc, char **argv)
 {
+    struct in_addr ip = {.s_addr = htonl(INADDR_ANY)};
     unsigned port = DEFAULT_PORT;
-    if (argc > 2 || (argc == 2 && !read_port(argv[1], &port))) {
-        fprintf(stderr, "usage: test-server [PORT]\n");
+    if (argc > 3 || (argc > 1 && !read_address(argv[1], &ip, &port))) {
+        fprintf(stderr, "usage: test-server [[IP:]PORT [TEXT]]\n");
         return 2;
     }
     make_texts();
+    if (argc > 2)
+        set_text(argv[2]);
     static struct connection listener;
     static struct connection signals;
-    listener.fd = open_listener(port);
+    listener.fd = open_listener(ip, port);
     if (listener.fd < 0) {
         fprintf(stderr, "test-server: can't listen on port %u: %s\n", port, strerror(errno));
         return 1;
@@ -539,7 +565,8 @@ int main(int argc, char **argv)
         fprintf(stderr, "test-server: %s\n", strerror(errno));
         return 1;
     }
-    fprintf(stderr, "test-server: http://127.0.0.1:%u\n", bound_port(listener.fd));
+    const char *shown = argc > 1 && ip.s_addr != htonl(INADDR_ANY) ? argv[1] : "127.0.0.1";
+    fprintf(stderr, "test-server: http://%s:%u\n", shown, bound_port(listener.fd));
     serve(epoll_fd, &listener, &signals);
     close_all();
     return 0;

@@ -38,6 +38,8 @@ static char *write_all(bool is_compact)
     jtext_close(&t, ']');
     jtext_str(&t, "text", "plain \"\\/\b\f\n\r\t\x01\x1f\x7f \xc3\xa9 \xe2\x82\xac");
     jtext_str(&t, "", "");
+    jtext_two(&t, "two", "/v1\"", "/\n");
+    jtext_two(&t, "neither", "", "");
     jtext_close(&t, '}');
     return jtext_take(&t);
 }

@@ -8,6 +8,7 @@
 #include <cmocka.h>
 
 #include <linux/capability.h>
+#include <sched.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -83,6 +84,27 @@ static void test_no_way_back(void **state)
     assert_int_equal(in_child(become), 0);
 }
 
+static int look_at_namespaces(void)
+{
+    const struct cage_user root = {0, 0}, other = {12345, 12346};
+
+    if (cage_check_namespace(&root) != 0)
+        return 1;
+    if (cage_can_change_user() && cage_check_namespace(&other) != 0)
+        return 2;
+    if (unshare(CLONE_NEWUSER) < 0)
+        return 3;
+    /* Nobody is mapped there yet. */
+    return cage_check_namespace(&other) == WERR_DENIED && cage_check_namespace(&root) < 0 ? 0
+                                                                                          : 4;
+}
+
+static void test_namespaces(void **state)
+{
+    (void)state;
+    assert_int_equal(in_child(look_at_namespaces), 0);
+}
+
 static int keep_some(void)
 {
     const uint64_t kept = 1ULL << CAP_SETUID | 1ULL << CAP_SETGID;
@@ -127,6 +149,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_users),
         cmocka_unit_test(test_no_way_back),
+        cmocka_unit_test(test_namespaces),
         cmocka_unit_test(test_capabilities),
         cmocka_unit_test(test_no_new_privileges),
     };

@@ -96,6 +96,21 @@ static inline void h1_run_add_fields(struct h1_run *r, const struct msg *m)
     }
 }
 
+/* What the reader says of names that are not there is the truth; of unknown names it may say
+ * less. */
+static inline void h1_run_check_absent(const struct msg *m)
+{
+    const uint32_t other = 1U << FIELD_OTHER;
+    uint32_t seen = 0;
+    for (unsigned i = 0; i < m->field_n; i++) {
+        uint8_t token = m->fields[i].token;
+        if (token != FIELD_OTHER || field_is_forwarding(msg_field_name(m, &m->fields[i])))
+            seen |= 1U << token;
+    }
+    if (((~m->absent ^ seen) & ~other) != 0 || (seen & m->absent & other) != 0)
+        abort();
+}
+
 static inline void h1_run_add_body_kind(struct h1_run *r, const struct msg *m)
 {
     bool is_open = m->body == MSG_BODY_CHUNKED || m->body == MSG_BODY_CLOSE;
@@ -125,6 +140,7 @@ static inline void h1_run_add_target(struct h1_run *r, const struct msg *m)
 
 static inline void h1_run_add_head(struct h1_run *r, const struct msg *m)
 {
+    h1_run_check_absent(m);
     if (m->status == 0) {
         h1_run_addf(r, " ");
         h1_run_add_span(r, msg_method(m));

@@ -193,11 +193,30 @@ static void test_against_the_library(void **state)
     assert_true(taken_n > 1000);
 }
 
+/* Wherever it stands, and however many bytes are looked at together. */
+static void test_places(void **state)
+{
+    (void)state;
+    for (size_t len = 1; len <= 13; len++) {
+        for (size_t at = 0; at < len; at++) {
+            char text[16] = "aaaaaaaaaaaaa";
+            text[at] = '/';
+            assert_false(h1_authority_is_valid(span_from(text, len)));
+            text[at] = ':';
+            assert_int_equal(h1_authority_is_valid(span_from(text, len)),
+                             at > 0 && at + 1 == len);
+            memcpy(text + at, "%41", 3);
+            assert_int_equal(h1_authority_is_valid(span_from(text, len)), at + 3 <= len);
+        }
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_tables),
         cmocka_unit_test(test_bytes),
+        cmocka_unit_test(test_places),
         cmocka_unit_test(test_against_the_library),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -16,6 +16,26 @@ static const struct h1_row rows[] = {
         "\r\n"),
      "HEAD GET / 1.1 keep {TE: gzip, deflate}\n"
      "END\n"},
+    {"names like x-forwarded-for, and not", NULL,
+     IN("GET / HTTP/1.1\r\n"
+        "Host: a\r\n"
+        "X-Forwarded-Port: 1\r\n"
+        "\r\n"
+        "GET / HTTP/1.1\r\n"
+        "Host: a\r\n"
+        "x_forwarded_for: 1\r\n"
+        "\r\n"
+        "GET / HTTP/1.1\r\n"
+        "Host: a\r\n"
+        "X-Forwarded: 1\r\n"
+        "Y-Far-And-Away: 1\r\n"
+        "\r\n"),
+     "HEAD GET / 1.1 keep {X-Forwarded-Port: 1}\n"
+     "END\n"
+     "HEAD GET / 1.1 keep {x_forwarded_for: 1}\n"
+     "END\n"
+     "HEAD GET / 1.1 keep {X-Forwarded: 1} {Y-Far-And-Away: 1}\n"
+     "END\n"},
     {"bare lf after a field", NULL,
      IN("GET / HTTP/1.1\r\n"
         "Host: a\n"

@@ -28,6 +28,20 @@ static void test_next_and_value(void **state)
     assert_null(msg_value(m, FIELD_DATE).ptr);
 }
 
+static void test_surely_has(void **state)
+{
+    (void)state;
+    struct made_msg made;
+    struct msg *m = msg_make(&made, lines);
+    assert_false(msg_surely_has(m, FIELD_VIA)); /* nobody has looked */
+    assert_false(msg_surely_lacks(m, FIELD_DATE));
+    m->absent = ~(1U << FIELD_VIA | 1U << FIELD_HOST);
+    assert_true(msg_surely_has(m, FIELD_VIA));
+    assert_false(msg_surely_has(m, FIELD_DATE));
+    assert_true(msg_surely_lacks(m, FIELD_DATE));
+    assert_false(msg_surely_lacks(m, FIELD_VIA));
+}
+
 static void test_drop(void **state)
 {
     (void)state;
@@ -92,6 +106,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_next_and_value),
+        cmocka_unit_test(test_surely_has),
         cmocka_unit_test(test_drop),
         cmocka_unit_test(test_add_has_an_end),
         cmocka_unit_test(test_copy_stands_alone),

@@ -10,6 +10,7 @@
 #include "manager/api_json.h"
 #include "pool/pool_apply.h"
 #include "pool/pool_command.h"
+#include "stats/histogram.h"
 
 static struct pool_state *state_now;
 
@@ -121,6 +122,7 @@ static const char *const list_of_two[] = {
     "\"last_check\": null",
     "\n  \"total\": 2,",
     "\n  \"links\": [",
+    "\"rel\": \"self\"",
     "\"rel\": \"add\"",
     "\"method\": \"POST\"",
     NULL,
@@ -138,7 +140,7 @@ static void test_server_list(void **state)
 
     (void)state;
     a.last = &last;
-    api_json_servers_begin(&list, "/servers");
+    api_json_servers_begin(&list, "", "/servers");
     api_json_servers_add(&list, &a);
     api_json_servers_add(&list, &b);
     api_json_servers_total(&list, 2);
@@ -174,7 +176,7 @@ static void test_addresses(void **state)
     TAILQ_INSERT_TAIL(&addrs, &v4, entry);
     TAILQ_INSERT_TAIL(&addrs, &v6, entry);
     v.addrs = &addrs;
-    text = api_json_server(&v);
+    text = api_json_server(&v, "");
     assert_in_order(text, wanted);
     free(text);
 }
@@ -197,7 +199,7 @@ static void test_leaving_server(void **state)
     const uint64_t left_ms = 1500;
     struct pool_health check;
     struct api_json_server_view v = view_of(add("http://127.0.0.2", 2), &check);
-    char *text = api_json_server(&v);
+    char *text = api_json_server(&v, "");
 
     (void)state;
     assert_in_order(text, stays);
@@ -207,7 +209,7 @@ static void test_leaving_server(void **state)
     v.ejected = 1;
     v.ejections = 4;
     v.drain_left_ms = &left_ms;
-    text = api_json_server(&v);
+    text = api_json_server(&v, "");
     assert_in_order(text, wanted);
     free(text);
 }
@@ -224,7 +226,7 @@ static void test_checks_are_not_mixed_up(void **state)
     char *text;
 
     (void)state;
-    api_json_servers_begin(&list, "/servers");
+    api_json_servers_begin(&list, "", "/servers");
     for (unsigned i = 0; i < 4; i++) {
         const char *const urls[] = {"http://127.0.0.1:1", "http://127.0.0.1:2",
                                     "http://127.0.0.1:3", "http://127.0.0.1:4"};
@@ -275,11 +277,17 @@ static void test_stats(void **state)
         "\"requests\": 34567",
         "\"access_log_lost\": 7",
         "\"queued_bytes\": 8192",
-        "\"ends\": {\n    \"ok\": 5\n  }",
-        "\"p99\": 900",
+        "\"results\": {\n    \"ok\": 5\n  }",
+        "\"latency_us\": {\n    \"count\": 2,\n    \"sum\": 903,\n    \"below\": {\n      "
+        "\"8\": 1,\n      \"1024\": 1\n    }\n  }",
         "\"workers\": 4",
+        "\"rel\": \"self\"",
+        "\"href\": \"/v1/stats\"",
+        "\"method\": \"GET\"",
+        "\"href\": \"/v1/stats/detail\"",
         NULL};
-    const struct api_json_end ends[] = {{"ok", 5}};
+    const struct api_json_result results[] = {{"ok", 5}};
+    struct histogram latency = {0};
     const struct api_json_stats_view v = {.client_success = 34534,
                                           .client_failed = 33,
                                           .server_success = 33770,
@@ -287,13 +295,16 @@ static void test_stats(void **state)
                                           .requests = 34567,
                                           .access_log_lost = 7,
                                           .queued_bytes = 8192,
-                                          .ends = ends,
-                                          .end_n = 1,
-                                          .p99_us = 900,
+                                          .results = results,
+                                          .result_n = 1,
+                                          .latency_us = &latency,
                                           .workers = 4};
-    char *text = api_json_stats(&v);
+    char *text;
 
     (void)state;
+    histogram_add(&latency, 3);
+    histogram_add(&latency, 900);
+    text = api_json_stats(&v, "/v1");
     assert_in_order(text, wanted);
     free(text);
 }
@@ -339,16 +350,16 @@ static void test_small_documents(void **state)
                                           "\"links\"",
                                           NULL};
     struct api_json_list list;
-    char *text = api_json_root("1.2.3");
+    char *text = api_json_root("1.2.3", "");
 
     (void)state;
     assert_in_order(text, root);
     free(text);
     add("http://127.0.0.1", 1);
-    text = api_json_pool(pool_default(state_now), 9);
+    text = api_json_pool(pool_default(state_now), 9, "");
     assert_in_order(text, pool);
     free(text);
-    api_json_workers_begin(&list);
+    api_json_workers_begin(&list, "");
     api_json_workers_add(
         &list, &(struct api_json_worker_view){.id = 3, .state = "stopped", .digest = 0xff});
     text = api_json_list_end(&list);

@@ -225,14 +225,34 @@ static UNUSED void make_random_set_pool(struct rand_state *r, struct pool_comman
     assert_int_equal(pool_code_set_pool_from_json(span_from_str(json), c, &error), 0);
 }
 
+/* Now and then with one URL twice. */
+static UNUSED void make_random_list(struct rand_state *r, struct pool_command *c)
+{
+    const uint32_t n = (uint32_t)rand_below(r, 6);
+    pool_command_init(c, POOL_SET_SERVERS);
+    c->list = calloc(n + 1, sizeof(c->list[0]));
+    assert_non_null(c->list);
+    for (; c->list_n < n; c->list_n++) {
+        struct pool_command one;
+        make_random_add(r, &one);
+        c->list[c->list_n] = one.server;
+        c->list[c->list_n].admin = (uint8_t)rand_below(r, 3);
+        c->list[c->list_n].drain_ms = c->list[c->list_n].admin * 1000U;
+        memset(&one.server, 0, sizeof(one.server));
+        pool_command_fini(&one);
+    }
+}
+
 static UNUSED void make_random_server_command(struct rand_state *r, const struct pool_state *s,
                                               struct pool_command *c)
 {
     const struct pool *p = s->pools[rand_below(r, s->pool_n)];
-    uint64_t kind = rand_below(r, 11);
+    uint64_t kind = rand_below(r, 13);
     const struct pool_server *server =
         p->server_n > 0 ? p->servers[rand_below(r, p->server_n)] : NULL;
-    if (kind < 4 || server == NULL) {
+    if (kind == 12) {
+        make_random_list(r, c);
+    } else if (kind < 4 || kind == 11 || server == NULL) {
         make_random_add(r, c);
         c->is_put = rand_below(r, 4) == 0;
     } else if (kind < 7) {

@@ -310,6 +310,7 @@ static void test_out_of_memory_changes_nothing(void **state)
             if (has_passed)
                 break;
             assert_int_equal(rc, WERR_NOMEM);
+            pool_change_fini(&change);
             assert_true(s->digest == digest && s->index == index);
             assert_int_equal(s->server_n, server_n);
             assert_true(pool_state_digest_recompute(s) == digest);

@@ -54,6 +54,44 @@ static void test_add_change_remove(void **state)
     pool_state_free(s);
 }
 
+/* One that is new comes as it stood, one that is there stays as it stands; who is out is no use
+ * to min_active. */
+static void test_admin(void **state)
+{
+    static const char *const lists[] = {
+        "{\"servers\":[{\"url\":\"http://1.1.1.1\",\"admin\":\"maintenance\",\"drain_ms\":9},"
+        "{\"url\":\"http://2.2.2.2\",\"admin\":\"enabled\",\"drain_ms\":9}]}",
+        "{\"servers\":[{\"url\":\"http://1.1.1.1\",\"admin\":\"draining\",\"drain_ms\":8},"
+        "{\"url\":\"http://2.2.2.2\",\"admin\":\"draining\"}]}",
+    };
+    (void)state;
+    struct pool_state *s = pool_state_new();
+    struct pool_change change;
+    struct pool_command c;
+    for (unsigned i = 0; i < 2; i++) {
+        assert_int_equal(set_list(s, lists[i], &change), 0);
+        assert_int_equal(change.type, i == 0 ? POOL_CHANGE_LIST : POOL_CHANGE_NONE);
+        pool_change_fini(&change);
+        const struct pool_server *one =
+            pool_find_url(pool_default(s), SPAN("http://1.1.1.1:80"));
+        const struct pool_server *two =
+            pool_find_url(pool_default(s), SPAN("http://2.2.2.2:80"));
+        assert_true(one->admin == POOL_ADMIN_MAINTENANCE && one->drain_ms == 9);
+        assert_true(two->admin == POOL_ADMIN_ENABLED && two->drain_ms == 0);
+    }
+    pool_default(s)->min_active = 1;
+    assert_int_equal(make_list(s,
+                               "{\"servers\":[{\"url\":\"http://3.3.3.3\",\"admin\":"
+                               "\"draining\"}]}",
+                               &c),
+                     0);
+    c.has_guard = true;
+    assert_int_equal(pool_apply(s, &c, s->index + 1, &change), WERR_GUARD);
+    pool_change_fini(&change);
+    pool_command_fini(&c);
+    pool_state_free(s);
+}
+
 /* set_list computes the digest anew: a member that is left behind makes another one. */
 static void test_every_member_is_taken_over(void **state)
 {
@@ -144,6 +182,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_add_change_remove),
         cmocka_unit_test(test_every_member_is_taken_over),
+        cmocka_unit_test(test_admin),
         cmocka_unit_test(test_ids),
         cmocka_unit_test(test_refusals),
         cmocka_unit_test(test_out_of_memory),

@@ -40,6 +40,7 @@ static void test_bad_lists(void **state)
         {"{\"servers\":null}", "invalid_value", "servers"},
         {"{\"servers\":{}}", "invalid_value", "servers"},
         {"{\"servers\":[],\"x\":1}", "unknown_key", "x"},
+        {"{\"servers\":[],\"next\":\"1\"}", "invalid_value", "next"},
         {"{\"servers\":[1]}", "invalid_value", "servers[0]"},
         {"{\"servers\":[{}]}", "missing_field", "servers[0].url"},
         {"{\"servers\":[{\"url\":\"http://1.1.1.1\",\"check\":{\"passes\":0}}]}",
@@ -59,11 +60,34 @@ static void test_bad_lists(void **state)
     pool_state_free(s);
 }
 
+/* Shorter servers than are ever written, as only a forged entry has them: there is no more room
+ * than for those that are. */
+static void test_more_servers_than_there_is_room_for(void **state)
+{
+    enum { HEAD_BYTES = 24, ITEM_MAX = 24, N = 200 };
+    static const char begin[] = "{\"pool\":\"default\",\"set\":{\"servers\":[";
+    char *entry = calloc(1, HEAD_BYTES + sizeof(begin) + (size_t)N * ITEM_MAX);
+    char *json = entry + HEAD_BYTES;
+    int at = sprintf(json, "%s", begin);
+    for (unsigned i = 0; i < N; i++)
+        at += sprintf(json + at, "%s{\"url\":\"http://%c\"}", i > 0 ? "," : "", 'a' + i % 26);
+    at += sprintf(json + at, "]}}");
+    const uint32_t len = (uint32_t)at;
+    struct pool_command c;
+    (void)state;
+    entry[0] = 2; /* the format */
+    entry[1] = POOL_SET_SERVERS;
+    memcpy(entry + 4, &len, sizeof(len));
+    assert_int_equal(pool_code_decode(span_from(entry, HEAD_BYTES + len), &c), WERR_CORRUPT);
+    free(entry);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_there_and_back),
         cmocka_unit_test(test_bad_lists),
+        cmocka_unit_test(test_more_servers_than_there_is_room_for),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

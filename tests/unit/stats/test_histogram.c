@@ -9,63 +9,57 @@
 
 #include "stats/histogram.h"
 
-static void test_empty(void **state)
+/* The group that a time is counted in; the others are empty. */
+static unsigned group_of(uint64_t us)
 {
     struct histogram h = {0};
+    unsigned found = HISTOGRAM_GROUPS;
 
-    (void)state;
-    assert_int_equal(histogram_quantile_us(&h, 500), 0);
+    histogram_add(&h, us);
+    assert_int_equal(h.n, 1);
+    assert_int_equal(h.sum_us, us);
+    for (unsigned i = 0; i < HISTOGRAM_GROUPS; i++) {
+        if (histogram_group(&h, i) == 0)
+            continue;
+        assert_int_equal(histogram_group(&h, i), 1);
+        assert_int_equal(found, HISTOGRAM_GROUPS);
+        found = i;
+    }
+    return found;
 }
 
-/* A single value: every quantile is its bucket's upper bound, at most an eighth above it. */
-static void test_bucket_width(void **state)
+static void test_groups_are_powers_of_two(void **state)
 {
     (void)state;
     for (uint64_t us = 0; us < 1ULL << 34; us = us * 9 / 8 + 1) {
-        struct histogram h = {0};
-        uint64_t top;
+        const unsigned i = group_of(us);
 
-        histogram_add(&h, us);
-        top = histogram_quantile_us(&h, 500);
-        assert_true(top >= us);
-        assert_true(top <= us + us / 8);
-        assert_int_equal(histogram_quantile_us(&h, 1), top);
-        assert_int_equal(histogram_quantile_us(&h, 1000), top);
-        assert_int_equal(h.n, 1);
-        assert_int_equal(h.sum_us, us);
+        assert_true(us < histogram_below_us(i));
+        assert_true(i == 0 || us >= histogram_below_us(i - 1));
     }
 }
 
-static void test_bucket_edges(void **state)
+static void test_edges(void **state)
 {
     static const struct {
         uint64_t us;
-        uint64_t top_us;
-    } cases[] = {{0, 0},   {1, 1},   {7, 7},      {8, 8},       {15, 15},
-                 {16, 17}, {17, 17}, {18, 19},    {31, 31},     {32, 35},
-                 {63, 63}, {64, 71}, {999, 1023}, {1000, 1023}, {1024, 1151}};
+        uint64_t below_us;
+    } cases[] = {{0, 8},   {7, 8},      {8, 16},      {15, 16},    {16, 32},
+                 {31, 32}, {999, 1024}, {1023, 1024}, {1024, 2048}};
 
     (void)state;
-    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-        struct histogram h = {0};
-
-        histogram_add(&h, cases[i].us);
-        assert_int_equal(histogram_quantile_us(&h, 500), cases[i].top_us);
-    }
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+        assert_int_equal(histogram_below_us(group_of(cases[i].us)), cases[i].below_us);
 }
 
 static void test_beyond_the_end(void **state)
 {
-    struct histogram h = {0};
-
     (void)state;
-    histogram_add(&h, UINT64_MAX);
-    histogram_add(&h, 1ULL << 40);
-    assert_int_equal(h.bucket[HISTOGRAM_BUCKETS - 1], 2);
-    assert_int_equal(histogram_quantile_us(&h, 500), (1ULL << 35) - 1);
+    assert_int_equal(group_of(UINT64_MAX), HISTOGRAM_GROUPS - 1);
+    assert_int_equal(group_of(1ULL << 40), HISTOGRAM_GROUPS - 1);
 }
 
-static void test_quantiles(void **state)
+static void test_merge(void **state)
 {
     struct histogram h = {0};
     struct histogram sum = {0};
@@ -73,24 +67,23 @@ static void test_quantiles(void **state)
     (void)state;
     for (uint64_t us = 1; us <= 1000; us++)
         histogram_add(&h, us);
-    assert_in_range(histogram_quantile_us(&h, 500), 500, 562);
-    assert_in_range(histogram_quantile_us(&h, 990), 990, 1100);
-    assert_in_range(histogram_quantile_us(&h, 1000), 1000, 1100);
     for (int i = 0; i < 3000; i++)
         histogram_add(&sum, 2);
     histogram_merge(&sum, &h);
     assert_int_equal(sum.n, 4000);
     assert_int_equal(sum.sum_us, 6000 + 500500);
-    assert_int_equal(histogram_quantile_us(&sum, 500), 2);
-    assert_in_range(histogram_quantile_us(&sum, 999), 990, 1100);
+    assert_int_equal(histogram_group(&sum, 0), 3007);
+    assert_int_equal(histogram_group(&sum, 1), 8);
+    assert_int_equal(histogram_group(&sum, 7), 489); /* 512 to 1000 */
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_empty),        cmocka_unit_test(test_bucket_width),
-        cmocka_unit_test(test_bucket_edges), cmocka_unit_test(test_beyond_the_end),
-        cmocka_unit_test(test_quantiles),
+        cmocka_unit_test(test_groups_are_powers_of_two),
+        cmocka_unit_test(test_edges),
+        cmocka_unit_test(test_beyond_the_end),
+        cmocka_unit_test(test_merge),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,12 +1,9 @@
-#include <stdio.h>
-#include <stdlib.h>
+#include "lone_worker.h"
 
-#include "../base/cm.h"
-#include "base/fault.h"
-#include "net/loop_sim.h"
+#include <stdio.h>
+
 #include "pool/pool_apply.h"
 #include "pool/pool_code.h"
-#include "pool/pool_snapshot.h"
 #include "worker/eject.h"
 #include "worker/origin.h"
 #include "worker/origin_table.h"
@@ -14,15 +11,11 @@
 #include "worker/place.h"
 #include "worker/pool_runtime.h"
 #include "worker/rotation.h"
-#include "worker/worker_life.h"
 
 /* The run-time side of the pool, without a network: who is there, who is picked, who goes. */
 
 struct setup {
-    struct loop *loop;
-    struct stats_worker *stats;
-    struct pool_state *pool; /* the manager's */
-    struct worker worker;
+    struct lone_worker lone;
     struct rand_state rand;
 };
 
@@ -30,7 +23,7 @@ static struct pool_change apply(struct setup *s, const struct pool_command *c)
 {
     struct pool_change change = {0};
 
-    assert_int_equal(pool_apply(s->pool, c, s->pool->index + 1, &change), 0);
+    assert_int_equal(pool_apply(s->lone.pool, c, s->lone.pool->index + 1, &change), 0);
     pool_change_fini(&change);
     change.removed = NULL;
     return change;
@@ -60,26 +53,11 @@ static void take_out(struct setup *s, uint64_t id)
     pool_command_fini(&c);
 }
 
-static int take_snapshot(struct setup *s)
-{
-    unsigned armed = fault_countdown;
-    char *bytes;
-    size_t len;
-    int rc;
-
-    fault_set(0);
-    assert_int_equal(pool_snapshot_encode(s->pool, &bytes, &len), 0);
-    fault_set(armed);
-    rc = worker_snapshot(&s->worker, span_from(bytes, len));
-    free(bytes);
-    return rc;
-}
-
 static int tell(struct setup *s, uint64_t id, uint32_t slot, uint32_t flags)
 {
     struct frame_local facts = {.server_id = id, .stats_slot = slot, .flags = flags};
 
-    return worker_local(&s->worker, &facts);
+    return worker_local(&s->lone.worker, &facts);
 }
 
 static struct setup *make(void)
@@ -87,21 +65,13 @@ static struct setup *make(void)
     struct setup *s = calloc(1, sizeof(*s));
 
     assert_non_null(s);
-    s->loop = loop_sim_new(1, NULL);
-    s->stats = aligned_alloc(_Alignof(struct stats_worker), sizeof(*s->stats));
-    s->pool = pool_state_new();
-    assert_true(s->loop && s->stats && s->pool);
-    memset(s->stats, 0, sizeof(*s->stats));
-    assert_int_equal(worker_init(&s->worker, s->loop, s->stats, 0, 1), 0);
+    lone_worker_init(&s->lone);
     return s;
 }
 
 static void drop(struct setup *s)
 {
-    worker_fini(&s->worker);
-    pool_state_free(s->pool);
-    free(s->stats);
-    loop_free(s->loop);
+    lone_worker_fini(&s->lone);
     free(s);
 }
 
@@ -124,7 +94,7 @@ static uint64_t id_of(struct origin *o)
 
 static uint64_t pick(struct setup *s)
 {
-    return id_of(pick_server(pool_of(&s->worker), &no_ask));
+    return id_of(pick_server(pool_of(&s->lone.worker), &no_ask));
 }
 
 static void test_snapshot(void **state)
@@ -135,8 +105,8 @@ static void test_snapshot(void **state)
     const struct origin *o;
 
     (void)state;
-    assert_int_equal(take_snapshot(s), 0);
-    o = origin_find(&s->worker, a);
+    assert_int_equal(lone_worker_take_snapshot(&s->lone), 0);
+    o = origin_find(&s->lone.worker, a);
     assert_non_null(o);
     assert_true(o->state == ORIGIN_SERVING && o->up);
     assert_string_equal(o->authority, "10.0.0.1:81");
@@ -156,10 +126,10 @@ static void test_facts_before_the_pool(void **state)
 
     (void)state;
     assert_int_equal(tell(s, a, 7, 0), 0);
-    assert_int_equal(origin_find(&s->worker, a)->state, ORIGIN_NEW);
-    assert_int_equal(take_snapshot(s), 0);
-    assert_int_equal(origin_find(&s->worker, a)->stats_slot, 7);
-    pool_of(&s->worker)->settings.fail_open = false;
+    assert_int_equal(origin_find(&s->lone.worker, a)->state, ORIGIN_NEW);
+    assert_int_equal(lone_worker_take_snapshot(&s->lone), 0);
+    assert_int_equal(origin_find(&s->lone.worker, a)->stats_slot, 7);
+    pool_of(&s->lone.worker)->settings.fail_open = false;
     assert_int_equal(pick(s), 0); /* down */
     assert_int_equal(tell(s, a, 7, FRAME_LOCAL_UP), 0);
     assert_int_equal(pick(s), a);
@@ -175,18 +145,18 @@ static void test_resync(void **state)
     uint64_t c;
 
     (void)state;
-    assert_int_equal(take_snapshot(s), 0);
+    assert_int_equal(lone_worker_take_snapshot(&s->lone), 0);
     take_out(s, a);
     c = add(s, "http://10.0.0.3", 1);
-    assert_int_equal(take_snapshot(s), 0);
-    assert_null(origin_find(&s->worker, a));
+    assert_int_equal(lone_worker_take_snapshot(&s->lone), 0);
+    assert_null(origin_find(&s->lone.worker, a));
     for (unsigned i = 0; i < 4; i++) {
         uint64_t id = pick(s);
 
         assert_true(id == b || id == c);
     }
     assert_int_equal(tell(s, a, STATS_NO_SLOT, FRAME_LOCAL_GONE), 0);
-    assert_null(origin_find(&s->worker, a));
+    assert_null(origin_find(&s->lone.worker, a));
     drop(s);
 }
 
@@ -199,15 +169,15 @@ static void test_resync_in_flight(void **state)
     struct origin *o;
 
     (void)state;
-    assert_int_equal(take_snapshot(s), 0);
-    o = origin_find(&s->worker, a);
+    assert_int_equal(lone_worker_take_snapshot(&s->lone), 0);
+    o = origin_find(&s->lone.worker, a);
     o->in_flight = 1;
     take_out(s, a);
-    assert_int_equal(take_snapshot(s), 0);
-    assert_ptr_equal(origin_find(&s->worker, a), o);
+    assert_int_equal(lone_worker_take_snapshot(&s->lone), 0);
+    assert_ptr_equal(origin_find(&s->lone.worker, a), o);
     o->in_flight = 0;
     origin_check_done(o);
-    assert_null(origin_find(&s->worker, a));
+    assert_null(origin_find(&s->lone.worker, a));
     drop(s);
 }
 
@@ -220,27 +190,27 @@ static void test_goes(void **state)
     struct origin *o;
 
     (void)state;
-    assert_int_equal(take_snapshot(s), 0);
+    assert_int_equal(lone_worker_take_snapshot(&s->lone), 0);
     assert_int_equal(tell(s, a, 0, FRAME_LOCAL_GONE), 0);
-    assert_non_null(origin_find(&s->worker, a)); /* in the pool still */
-    o = origin_find(&s->worker, b);
+    assert_non_null(origin_find(&s->lone.worker, a)); /* in the pool still */
+    o = origin_find(&s->lone.worker, b);
     o->in_flight = 1;
     take_out(s, a);
     take_out(s, b);
-    assert_int_equal(take_snapshot(s), 0);
-    assert_null(origin_find(&s->worker, a));
+    assert_int_equal(lone_worker_take_snapshot(&s->lone), 0);
+    assert_null(origin_find(&s->lone.worker, a));
     assert_int_equal(tell(s, b, 0, FRAME_LOCAL_GONE), 0);
-    assert_ptr_equal(origin_find(&s->worker, b), o);
+    assert_ptr_equal(origin_find(&s->lone.worker, b), o);
     o->in_flight = 0;
     origin_check_done(o);
-    assert_null(origin_find(&s->worker, b));
+    assert_null(origin_find(&s->lone.worker, b));
     assert_int_equal(pick(s), 0);
     drop(s);
 }
 
 static uint64_t pick_next(struct setup *s, struct pick_row *row)
 {
-    return id_of(pick_other(pool_of(&s->worker), &no_ask, row));
+    return id_of(pick_other(pool_of(&s->lone.worker), &no_ask, row));
 }
 
 static void test_others(void **state)
@@ -250,7 +220,7 @@ static void test_others(void **state)
     uint64_t b = add(s, "http://10.0.0.2", 1);
 
     (void)state;
-    assert_int_equal(take_snapshot(s), 0);
+    assert_int_equal(lone_worker_take_snapshot(&s->lone), 0);
     for (unsigned i = 0; i < 3; i++) {
         struct pick_row row = {.failed_id = a};
 
@@ -280,7 +250,7 @@ static void test_others_each_once(void **state)
             (void)snprintf(url, sizeof(url), "http://10.0.0.%u", i + 1);
             ids[i] = add(s, url, weights[k][i]);
         }
-        assert_int_equal(take_snapshot(s), 0);
+        assert_int_equal(lone_worker_take_snapshot(&s->lone), 0);
         for (unsigned i = 0; i < 8; i++)
             turns[i] = pick(s);
         for (unsigned i = 0; i < 8; i++) {
@@ -304,8 +274,8 @@ static void test_weight_0(void **state)
     uint64_t b = add(s, "http://10.0.0.2", 1);
 
     (void)state;
-    assert_int_equal(take_snapshot(s), 0);
-    assert_non_null(origin_find(&s->worker, a));
+    assert_int_equal(lone_worker_take_snapshot(&s->lone), 0);
+    assert_non_null(origin_find(&s->lone.worker, a));
     assert_int_equal(pick(s), b);
     assert_int_equal(pick(s), b);
     drop(s);
@@ -317,13 +287,13 @@ enum { SERVERS = 12, ROUNDS = 4000 };
 
 static void tell_entry(struct setup *s, struct worker *other, const struct pool_command *c)
 {
-    const uint64_t index = s->pool->index + 1;
+    const uint64_t index = s->lone.pool->index + 1;
     char *entry;
     size_t len;
 
     assert_int_equal(pool_code_encode(c, &entry, &len), 0);
     (void)apply(s, c);
-    assert_int_equal(worker_apply(&s->worker, index, span_from(entry, len)), 0);
+    assert_int_equal(worker_apply(&s->lone.worker, index, span_from(entry, len)), 0);
     assert_int_equal(worker_apply(other, index, span_from(entry, len)), 0);
     free(entry);
 }
@@ -339,7 +309,7 @@ static uint64_t tell_server(struct setup *s, struct worker *other, unsigned i, u
     c.server.weight = weight;
     tell_entry(s, other, &c);
     pool_command_fini(&c);
-    return s->pool->index;
+    return s->lone.pool->index;
 }
 
 static void tell_change(struct setup *s, struct worker *other, uint64_t id, unsigned what)
@@ -361,7 +331,7 @@ static void tell_facts(struct setup *s, struct worker *other, uint64_t id, uint3
 {
     const struct frame_local facts = {id, STATS_NO_SLOT, flags};
 
-    assert_int_equal(worker_local(&s->worker, &facts), 0);
+    assert_int_equal(worker_local(&s->lone.worker, &facts), 0);
     assert_int_equal(worker_local(other, &facts), 0);
 }
 
@@ -396,7 +366,7 @@ static void change_one(struct setup *s, struct worker *other, uint64_t *id, unsi
     if (what == 9)
         tell_fail_open(s, other);
     else if (*id != 0 && what >= 7) {
-        eject_or_end(&s->worker, *id);
+        eject_or_end(&s->lone.worker, *id);
         eject_or_end(other, *id);
     } else if (*id == 0)
         *id = tell_server(s, other, i, (uint16_t)rand_below(&s->rand, 3));
@@ -404,7 +374,7 @@ static void change_one(struct setup *s, struct worker *other, uint64_t *id, unsi
         tell_change(s, other, *id, what);
     else
         tell_facts(s, other, *id, what == 3 ? 0 : FRAME_LOCAL_UP);
-    if (*id != 0 && what == 0 && !pool_find_server(pool_default(s->pool), *id)) {
+    if (*id != 0 && what == 0 && !pool_find_server(pool_default(s->lone.pool), *id)) {
         if (rand_below(&s->rand, 2) == 0)
             tell_facts(s, other, *id, FRAME_LOCAL_CUT); /* late facts of one that has gone */
         tell_facts(s, other, *id, FRAME_LOCAL_GONE);
@@ -431,8 +401,8 @@ static void test_one_by_one_is_a_rebuild(void **state)
 
     (void)state;
     rand_seed(&s->rand, 20);
-    assert_int_equal(worker_init(&rebuilt, s->loop, s->stats, 0, 1), 0);
-    assert_int_equal(take_snapshot(s), 0);
+    assert_int_equal(worker_init(&rebuilt, s->lone.loop, s->lone.stats, 0, 1), 0);
+    assert_int_equal(lone_worker_take_snapshot(&s->lone), 0);
     rebuilt.pool_state = pool_state_new();
     assert_non_null(pool_runtime_follow(&rebuilt, pool_default(rebuilt.pool_state)));
     for (unsigned round = 0; round < ROUNDS; round++) {
@@ -440,21 +410,21 @@ static void test_one_by_one_is_a_rebuild(void **state)
         const struct origin *a, *b;
 
         change_one(s, &rebuilt, &ids[i], i);
-        kept_n += !pool_of(&s->worker)->balance.is_stale;
+        kept_n += !pool_of(&s->lone.worker)->balance.is_stale;
         balance_spoil(&pool_of(&rebuilt)->balance);
-        assert_int_equal(id_of(pick_server(pool_of(&s->worker), &no_ask)) == 0,
+        assert_int_equal(id_of(pick_server(pool_of(&s->lone.worker), &no_ask)) == 0,
                          id_of(pick_server(pool_of(&rebuilt), &no_ask)) == 0);
-        assert_int_equal(pool_of(&s->worker)->wanted_n, pool_of(&rebuilt)->wanted_n);
-        assert_int_equal(pool_of(&s->worker)->usable_n, pool_of(&rebuilt)->usable_n);
-        assert_int_equal(pool_of(&s->worker)->fail_open, pool_of(&rebuilt)->fail_open);
-        open_n += pool_of(&s->worker)->fail_open;
-        assert_int_equal(pool_of(&s->worker)->balance.n, pool_of(&rebuilt)->balance.n);
+        assert_int_equal(pool_of(&s->lone.worker)->wanted_n, pool_of(&rebuilt)->wanted_n);
+        assert_int_equal(pool_of(&s->lone.worker)->usable_n, pool_of(&rebuilt)->usable_n);
+        assert_int_equal(pool_of(&s->lone.worker)->fail_open, pool_of(&rebuilt)->fail_open);
+        open_n += pool_of(&s->lone.worker)->fail_open;
+        assert_int_equal(pool_of(&s->lone.worker)->balance.n, pool_of(&rebuilt)->balance.n);
         for (unsigned k = 0; k < SERVERS; k++) {
-            a = ids[k] ? origin_find(&s->worker, ids[k]) : NULL;
+            a = ids[k] ? origin_find(&s->lone.worker, ids[k]) : NULL;
             b = ids[k] ? origin_find(&rebuilt, ids[k]) : NULL;
             assert_true(a == NULL || (a->place == b->place && a->state == b->state &&
                                       (a->place == ORIGIN_LISTED) ==
-                                          is_in_list(&pool_of(&s->worker)->balance, a)));
+                                          is_in_list(&pool_of(&s->lone.worker)->balance, a)));
         }
     }
     assert_true(kept_n > ROUNDS / 2 && open_n > 0);
@@ -468,13 +438,14 @@ static void test_bad_bytes(void **state)
     uint64_t a = add(s, "http://10.0.0.1", 1);
 
     (void)state;
-    assert_int_equal(worker_apply(&s->worker, 1, SPAN("early")), WERR_CORRUPT);
-    assert_int_equal(take_snapshot(s), 0);
-    assert_true(worker_snapshot(&s->worker, SPAN("no snapshot")) < 0);
-    assert_true(worker_apply(&s->worker, s->pool->index + 1, SPAN("no entry")) < 0);
-    assert_int_equal(worker_apply(&s->worker, s->pool->index, SPAN("again")), WERR_CORRUPT);
+    assert_int_equal(worker_apply(&s->lone.worker, 1, SPAN("early")), WERR_CORRUPT);
+    assert_int_equal(lone_worker_take_snapshot(&s->lone), 0);
+    assert_true(worker_snapshot(&s->lone.worker, SPAN("no snapshot")) < 0);
+    assert_true(worker_apply(&s->lone.worker, s->lone.pool->index + 1, SPAN("no entry")) < 0);
+    assert_int_equal(worker_apply(&s->lone.worker, s->lone.pool->index, SPAN("again")),
+                     WERR_CORRUPT);
     assert_int_equal(pick(s), a);
-    assert_int_equal(s->worker.pool_state->digest, s->pool->digest);
+    assert_int_equal(s->lone.worker.pool_state->digest, s->lone.pool->digest);
     drop(s);
 }
 
@@ -489,7 +460,7 @@ static void test_no_memory(void **state)
         uint64_t a = add(s, "http://10.0.0.1", 1);
 
         fault_set(++n);
-        if (tell(s, a, 1, FRAME_LOCAL_UP) == 0 && take_snapshot(s) == 0)
+        if (tell(s, a, 1, FRAME_LOCAL_UP) == 0 && lone_worker_take_snapshot(&s->lone) == 0)
             (void)pick(s);
         was_struck = !fault_is_armed();
         fault_set(0);
@@ -509,7 +480,7 @@ static int tell_addrs(struct setup *s, uint64_t id, unsigned n, uint64_t down)
     for (unsigned i = 0; i < n; i++)
         found.addrs[i] =
             (struct addr){.family = AF_INET, .port = 80, .ip = {10, 0, 1, (uint8_t)(i + 1)}};
-    return worker_addrs(&s->worker, &found);
+    return worker_addrs(&s->lone.worker, &found);
 }
 
 static void test_addresses(void **state)
@@ -521,11 +492,11 @@ static void test_addresses(void **state)
     uint32_t version;
 
     (void)state;
-    assert_int_equal(take_snapshot(s), 0);
+    assert_int_equal(lone_worker_take_snapshot(&s->lone), 0);
     assert_int_equal(pick(s), 0); /* not resolved */
     assert_int_equal(tell_addrs(s, a, FRAME_ADDRS_N, 0), 0);
     assert_int_equal(pick(s), a);
-    o = origin_find(&s->worker, a);
+    o = origin_find(&s->lone.worker, a);
     assert_int_equal(o->addrs->n, FRAME_ADDRS_N);
     assert_true(addr_set_keeps(o->addrs, &gone));
     version = o->addrs->version;
@@ -547,12 +518,12 @@ static void test_addresses_and_no_memory(void **state)
     const struct origin *o;
 
     (void)state;
-    assert_int_equal(take_snapshot(s), 0);
+    assert_int_equal(lone_worker_take_snapshot(&s->lone), 0);
     assert_int_equal(tell_addrs(s, a, 2, 0), 0);
     fault_set(1);
     assert_int_equal(tell_addrs(s, a, 3, 1), WERR_NOMEM);
     fault_set(0);
-    o = origin_find(&s->worker, a);
+    o = origin_find(&s->lone.worker, a);
     assert_true(o->addrs->n == 2 && o->addrs->version == 1 && pick(s) == a);
     drop(s);
 }
