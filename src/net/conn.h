@@ -58,7 +58,7 @@ struct conn;
 struct conn_hold;
 struct conn_tls;
 struct tlsio;
-struct tls_context;
+struct tlsio_context;
 
 enum conn_state {
     CONN_NEW,
@@ -121,7 +121,7 @@ struct conn_ops {
     void (*on_event)(struct conn *c, struct event *ev);
     /* A handshake begins: with which certificates and settings? NULL: no memory. Only of conns
      * with TLS. */
-    struct tls_context *(*tls_context)(struct conn *c);
+    struct tlsio_context *(*tls_context)(struct conn *c);
     /* Whom the conn that asks wants to find there, by name; NULL: an address. Only with
      * conn_connect_tls. */
     const char *(*tls_name)(struct conn *c);

@@ -237,9 +237,9 @@ static void go_on(struct conn *c)
 static void begin_server(struct conn *c)
 {
     struct conn_tls *k = c->shared->tls;
-    struct tls_context *context = c->ops->tls_context(c);
+    struct tlsio_context *context = c->ops->tls_context(c);
 
-    spend(k, context != NULL ? tls_context_cost_us(context) : 0);
+    spend(k, context != NULL ? tlsio_context_cost_us(context) : 0);
     c->tls = context != NULL ? tlsio_new_server(k->tlsio, context) : NULL;
     if (c->tls == NULL) {
         c->ops->on_gone(c, WERR_NOMEM);
@@ -311,7 +311,7 @@ void conn_tls_accept(struct conn *c)
 
 void conn_tls_begin_client(struct conn *c)
 {
-    struct tls_context *context = c->ops->tls_context(c);
+    struct tlsio_context *context = c->ops->tls_context(c);
 
     MUST(c->shared->tls != NULL);
     conn_move(c, CONN_TLS, "connected");

@@ -82,7 +82,7 @@ static bool give_ssl(struct tlsio *t)
     return true;
 }
 
-static struct tlsio *make(struct tlsio_shared *s, struct tls_context *context)
+static struct tlsio *make(struct tlsio_shared *s, struct tlsio_context *context)
 {
     struct tlsio *t = fault_malloc(sizeof(*t));
 
@@ -92,7 +92,7 @@ static struct tlsio *make(struct tlsio_shared *s, struct tls_context *context)
                         .state = TLSIO_HANDSHAKE,
                         .word = "",
                         .shared = s,
-                        .context = tls_context_get(context),
+                        .context = tlsio_context_get(context),
                         .in = SPAN_NONE};
     if (give_ssl(t))
         return t;
@@ -101,7 +101,7 @@ static struct tlsio *make(struct tlsio_shared *s, struct tls_context *context)
     return NULL;
 }
 
-struct tlsio *tlsio_new_server(struct tlsio_shared *s, struct tls_context *context)
+struct tlsio *tlsio_new_server(struct tlsio_shared *s, struct tlsio_context *context)
 {
     struct tlsio *t = make(s, context);
 
@@ -117,7 +117,7 @@ static bool expect_name(struct tlsio *t, const char *name)
            (SSL_set_tlsext_host_name(t->ssl, name) == 1 && SSL_set1_host(t->ssl, name) == 1);
 }
 
-struct tlsio *tlsio_new_client(struct tlsio_shared *s, struct tls_context *context,
+struct tlsio *tlsio_new_client(struct tlsio_shared *s, struct tlsio_context *context,
                                const char *name)
 {
     struct tlsio *t = make(s, context);
@@ -142,7 +142,7 @@ void tlsio_free(struct tlsio *t)
         /* Else the session counts as broken, and is never resumed. */
         SSL_set_shutdown(t->ssl, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
     SSL_free(t->ssl);
-    tls_context_put(t->context);
+    tlsio_context_put(t->context);
     t->magic = 0;
     free(t);
 }

@@ -3,7 +3,7 @@
  * Stands between conn and codec and knows neither sockets nor HTTP: bytes in, bytes out. Each
  * connection that speaks TLS owns one; what all of a process share (scratch for plain bytes,
  * the records to be sent) is in a struct tlsio_shared, certificates and settings in a struct
- * tls_context (tlsio_context.h).
+ * tlsio_context (tlsio_context.h).
  *
  * Receiving: tlsio_give lends what came, tlsio_handshake and tlsio_read use it up; what makes
  * no whole record is kept. Sending: tlsio_write makes records of plain bytes. Whatever TLS has
@@ -28,7 +28,7 @@
 #include "base/werr.h"
 
 struct tlsio;
-struct tls_context;
+struct tlsio_context;
 
 enum tlsio_state { TLSIO_HANDSHAKE, TLSIO_OPEN, TLSIO_ENDED, TLSIO_FAILED, TLSIO_STATES };
 
@@ -45,10 +45,10 @@ void tlsio_shared_free(struct tlsio_shared *s);            /* NULL allowed */
 int64_t tlsio_gate(struct span in);
 
 /* NULL: no memory. Both keep the context alive. */
-struct tlsio *tlsio_new_server(struct tlsio_shared *s, struct tls_context *context);
+struct tlsio *tlsio_new_server(struct tlsio_shared *s, struct tlsio_context *context);
 /* name: of the server, for SNI and to be found in its certificate; NULL: an address, nothing is
  * sent. */
-struct tlsio *tlsio_new_client(struct tlsio_shared *s, struct tls_context *context,
+struct tlsio *tlsio_new_client(struct tlsio_shared *s, struct tlsio_context *context,
                                const char *name);
 void tlsio_free(struct tlsio *t); /* NULL allowed */
 

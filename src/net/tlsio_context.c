@@ -5,7 +5,7 @@
 #include <stdlib.h>
 
 #include "base/fault.h"
-#include "net/tlsio_int.h"
+#include "net/tlsio_context_int.h"
 
 /* Mozilla's intermediate: forward secrecy and AEAD; the order is the client's, since each of
  * them is good and it knows which it does fast. */
@@ -27,12 +27,12 @@ static uint32_t cost_of(const EVP_PKEY *key)
     return EVP_PKEY_get_bits(key) > 2048 ? COST_RSA_4096_US : COST_RSA_2048_US;
 }
 
-uint32_t tls_context_cost_us(const struct tls_context *c)
+uint32_t tlsio_context_cost_us(const struct tlsio_context *c)
 {
     return c->cost_us;
 }
 
-int tls_start(void)
+int tlsio_start(void)
 {
     return OPENSSL_init_ssl(OPENSSL_INIT_NO_LOAD_CONFIG, NULL) == 1 ? 0 : WERR_NOMEM;
 }
@@ -46,25 +46,25 @@ static bool set_common(SSL_CTX *ssl, int least_version)
            SSL_CTX_set1_groups_list(ssl, GROUPS) == 1;
 }
 
-static struct tls_context *make(const SSL_METHOD *method, int least_version, bool is_server)
+static struct tlsio_context *make(const SSL_METHOD *method, int least_version, bool is_server)
 {
-    struct tls_context *c = fault_malloc(sizeof(*c));
+    struct tlsio_context *c = fault_malloc(sizeof(*c));
 
     if (c == NULL)
         return NULL;
-    *c = (struct tls_context){
+    *c = (struct tlsio_context){
         .ssl = SSL_CTX_new(method), .ref_n = 1, .cost_us = COST_LEAST_US, .is_server = is_server};
     if (c->ssl != NULL && set_common(c->ssl, least_version))
         return c;
-    tls_context_put(c);
+    tlsio_context_put(c);
     ERR_clear_error();
     return NULL;
 }
 
-struct tls_context *tls_context_new_server(enum tls_profile profile)
+struct tlsio_context *tlsio_context_new_server(enum tlsio_profile profile)
 {
-    struct tls_context *c =
-        make(TLS_server_method(), profile == TLS_MODERN ? TLS1_3_VERSION : TLS1_2_VERSION, true);
+    struct tlsio_context *c =
+        make(TLS_server_method(), profile == TLSIO_MODERN ? TLS1_3_VERSION : TLS1_2_VERSION, true);
 
     if (c == NULL)
         return NULL;
@@ -73,22 +73,22 @@ struct tls_context *tls_context_new_server(enum tls_profile profile)
     return c;
 }
 
-struct tls_context *tls_context_new_client(void)
+struct tlsio_context *tlsio_context_new_client(void)
 {
-    struct tls_context *c = make(TLS_client_method(), TLS1_2_VERSION, false);
+    struct tlsio_context *c = make(TLS_client_method(), TLS1_2_VERSION, false);
 
     if (c != NULL)
         SSL_CTX_set_verify(c->ssl, SSL_VERIFY_PEER, NULL);
     return c;
 }
 
-struct tls_context *tls_context_get(struct tls_context *c)
+struct tlsio_context *tlsio_context_get(struct tlsio_context *c)
 {
     c->ref_n++;
     return c;
 }
 
-void tls_context_put(struct tls_context *c)
+void tlsio_context_put(struct tlsio_context *c)
 {
     if (c == NULL || --c->ref_n > 0)
         return;
@@ -139,7 +139,7 @@ static int add_chain(SSL_CTX *ssl, BIO *text)
     return rc;
 }
 
-static int add_key(struct tls_context *c, BIO *text)
+static int add_key(struct tlsio_context *c, BIO *text)
 {
     EVP_PKEY *key = PEM_read_bio_PrivateKey(text, NULL, no_passphrase, NULL);
 
@@ -153,7 +153,7 @@ static int add_key(struct tls_context *c, BIO *text)
     return rc;
 }
 
-int tls_context_add_certificate(struct tls_context *c, struct span chain, struct span key)
+int tlsio_context_add_certificate(struct tlsio_context *c, struct span chain, struct span key)
 {
     BIO *chain_text = open_text(chain);
     BIO *key_text = open_text(key);
@@ -169,7 +169,7 @@ int tls_context_add_certificate(struct tls_context *c, struct span chain, struct
     return rc;
 }
 
-int tls_context_trust(struct tls_context *c, struct span authorities)
+int tlsio_context_trust(struct tlsio_context *c, struct span authorities)
 {
     BIO *text = open_text(authorities);
     X509_STORE *store = SSL_CTX_get_cert_store(c->ssl);

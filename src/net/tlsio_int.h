@@ -5,14 +5,7 @@
 #include <openssl/ssl.h>
 
 #include "net/tlsio.h"
-#include "net/tlsio_context.h"
-
-struct tls_context {
-    SSL_CTX *ssl;
-    unsigned ref_n;
-    uint32_t cost_us;
-    bool is_server;
-};
+#include "net/tlsio_context_int.h"
 
 struct tlsio_shared {
     BIO_METHOD *method;
@@ -33,7 +26,7 @@ struct tlsio {
     int error;
     const char *word;
     struct tlsio_shared *shared;
-    struct tls_context *context;
+    struct tlsio_context *context;
     SSL *ssl;
     struct span in; /* lent */
 };

@@ -12,7 +12,7 @@ import common
 # object: (limit, [(file, "enum" or "struct", name)])
 OBJECTS = {
     "exchange": (6, [("src/worker/exchange.h", "enum", "ex_flag"), ("src/worker/exchange.h", "struct", "exchange")]),
-    "conn": (7, [("src/net/conn.h", "enum", "conn_flag"), ("src/net/conn.h", "struct", "conn")]),
+    "conn": (8, [("src/net/conn.h", "enum", "conn_flag"), ("src/net/conn.h", "struct", "conn")]),
     "client": (2, [("src/worker/client.h", "struct", "client"), ("src/worker/caller.h", "struct", "caller")]),
     "lane": (0, [("src/worker/lanes.h", "struct", "lane")]),
     "origin": (5, [("src/worker/origin.h", "struct", "origin")]),

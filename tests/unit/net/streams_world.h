@@ -138,14 +138,25 @@ static inline struct end *side_take(struct side *s, struct codec_stream *st)
 
     assert_true(s->n <= ENDS_MAX);
     *e = (struct end){.side = s, .st = st};
-    st->user = e;
+    if (conn_has_many(&s->conn))
+        st->user = e;
     return e;
+}
+
+/* The only stream of HTTP/1 knows no owner: it is the last one's that was begun. */
+static inline struct end *side_known(struct side *s, const struct codec_stream *st)
+{
+    struct end *last = s->n > 0 ? &s->ends[s->n - 1] : NULL;
+
+    if (conn_has_many(&s->conn))
+        return st->user;
+    return last != NULL && last->st != NULL ? last : NULL;
 }
 
 static inline struct end *end_of(struct side *s, const struct event *ev)
 {
     struct span target;
-    struct end *e = ev->stream->user;
+    struct end *e = side_known(s, ev->stream);
 
     if (e)
         return e;

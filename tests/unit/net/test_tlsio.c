@@ -26,7 +26,7 @@ struct end {
 static struct {
     struct identity authority, leaf, rsa, stranger, old, early;
     struct tlsio_shared *shared;
-    struct tls_context *server, *client;
+    struct tlsio_context *server, *client;
     struct pipe there, back;
     struct end s, c;
 } w;
@@ -117,12 +117,12 @@ static void make_identity(struct identity *id, enum identity_key kind, const cha
     identity_make(id, &(struct identity_wish){kind, name, by, begins_s, ends_s});
 }
 
-static struct tls_context *server_with(enum tls_profile profile, const struct identity *id)
+static struct tlsio_context *server_with(enum tlsio_profile profile, const struct identity *id)
 {
-    struct tls_context *c = tls_context_new_server(profile);
+    struct tlsio_context *c = tlsio_context_new_server(profile);
 
     assert_non_null(c);
-    assert_int_equal(tls_context_add_certificate(c, span_from_str(id->chain),
+    assert_int_equal(tlsio_context_add_certificate(c, span_from_str(id->chain),
                                                  span_from_str(id->secret)), 0);
     return c;
 }
@@ -130,7 +130,7 @@ static struct tls_context *server_with(enum tls_profile profile, const struct id
 static int set_up(void **state)
 {
     (void)state;
-    assert_int_equal(tls_start(), 0);
+    assert_int_equal(tlsio_start(), 0);
     make_identity(&w.authority, KEY_P256, "authority", NULL, -DAY_S, DAY_S);
     make_identity(&w.stranger, KEY_P256, "stranger", NULL, -DAY_S, DAY_S);
     make_identity(&w.leaf, KEY_P256, "a.example", &w.authority, -DAY_S, DAY_S);
@@ -138,17 +138,17 @@ static int set_up(void **state)
     make_identity(&w.old, KEY_P256, "a.example", &w.authority, -2 * DAY_S, -DAY_S);
     make_identity(&w.early, KEY_P256, "a.example", &w.authority, DAY_S, 2 * DAY_S);
     w.shared = tlsio_shared_new(PLAIN_BYTES);
-    w.client = tls_context_new_client();
-    assert_int_equal(tls_context_trust(w.client, span_from_str(w.authority.chain)), 0);
-    w.server = server_with(TLS_INTERMEDIATE, &w.leaf);
+    w.client = tlsio_context_new_client();
+    assert_int_equal(tlsio_context_trust(w.client, span_from_str(w.authority.chain)), 0);
+    w.server = server_with(TLSIO_INTERMEDIATE, &w.leaf);
     return 0;
 }
 
 static int tear_down(void **state)
 {
     (void)state;
-    tls_context_put(w.server);
-    tls_context_put(w.client);
+    tlsio_context_put(w.server);
+    tlsio_context_put(w.client);
     tlsio_shared_free(w.shared);
     identity_free(&w.authority);
     identity_free(&w.stranger);
@@ -289,9 +289,9 @@ static void test_a_changed_byte(void **state)
 
 /* ---- certificates ---- */
 
-static void expect_fault(struct tls_context *server, const char *name, const char *word)
+static void expect_fault(struct tlsio_context *server, const char *name, const char *word)
 {
-    struct tls_context *usual = w.server;
+    struct tlsio_context *usual = w.server;
 
     w.server = server;
     begin(name, PIPE_BYTES);
@@ -317,31 +317,31 @@ static void test_whom_a_client_believes(void **state)
 
     (void)state;
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-        struct tls_context *server = server_with(TLS_INTERMEDIATE, cases[i].id);
+        struct tlsio_context *server = server_with(TLSIO_INTERMEDIATE, cases[i].id);
 
         expect_fault(server, cases[i].name, cases[i].word);
-        tls_context_put(server);
+        tlsio_context_put(server);
     }
 }
 
 static void test_bad_pem(void **state)
 {
-    struct tls_context *c = tls_context_new_server(TLS_MODERN);
+    struct tlsio_context *c = tlsio_context_new_server(TLSIO_MODERN);
     const struct span chain = span_from_str(w.leaf.chain), key = span_from_str(w.leaf.secret);
 
     (void)state;
-    assert_int_equal(tls_context_add_certificate(c, SPAN_NONE, key), WERR_SYNTAX);
-    assert_int_equal(tls_context_add_certificate(c, chain, SPAN_NONE), WERR_SYNTAX);
-    assert_int_equal(tls_context_add_certificate(c, key, chain), WERR_SYNTAX);
-    assert_int_equal(tls_context_add_certificate(c, span_first(chain, chain.len / 2), key),
+    assert_int_equal(tlsio_context_add_certificate(c, SPAN_NONE, key), WERR_SYNTAX);
+    assert_int_equal(tlsio_context_add_certificate(c, chain, SPAN_NONE), WERR_SYNTAX);
+    assert_int_equal(tlsio_context_add_certificate(c, key, chain), WERR_SYNTAX);
+    assert_int_equal(tlsio_context_add_certificate(c, span_first(chain, chain.len / 2), key),
                      WERR_SYNTAX);
-    assert_int_equal(tls_context_add_certificate(c, chain, span_from_str(w.old.secret)),
+    assert_int_equal(tlsio_context_add_certificate(c, chain, span_from_str(w.old.secret)),
                      WERR_INVALID);
-    assert_int_equal(tls_context_trust(c, span_from_str("no certificate")), WERR_SYNTAX);
-    assert_int_equal(tls_context_add_certificate(c, chain, key), 0);
-    assert_int_equal(tls_context_add_certificate(c, span_from_str(w.rsa.chain),
+    assert_int_equal(tlsio_context_trust(c, span_from_str("no certificate")), WERR_SYNTAX);
+    assert_int_equal(tlsio_context_add_certificate(c, chain, key), 0);
+    assert_int_equal(tlsio_context_add_certificate(c, span_from_str(w.rsa.chain),
                                                  span_from_str(w.rsa.secret)), 0);
-    tls_context_put(c);
+    tlsio_context_put(c);
 }
 
 /* ---- the first record ---- */

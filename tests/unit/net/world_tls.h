@@ -17,36 +17,36 @@ enum { WORLD_IS_TLS = 1 };
 static struct {
     struct identity authority, leaf;
     struct tlsio_shared *shared;
-    struct tls_context *server, *client;
+    struct tlsio_context *server, *client;
 } world_tls;
 
 static inline void world_tls_init(void)
 {
     if (world_tls.shared != NULL)
         return;
-    assert_int_equal(tls_start(), 0);
+    assert_int_equal(tlsio_start(), 0);
     identity_make(&world_tls.authority,
                   &(struct identity_wish){KEY_P256, "authority", NULL, -DAY_S, DAY_S});
     identity_make(&world_tls.leaf, &(struct identity_wish){KEY_P256, "w.example",
                                                            &world_tls.authority, -DAY_S, DAY_S});
     world_tls.shared = tlsio_shared_new(LOOP_SCRATCH_BYTES);
-    world_tls.server = tls_context_new_server(TLS_INTERMEDIATE);
-    world_tls.client = tls_context_new_client();
+    world_tls.server = tlsio_context_new_server(TLSIO_INTERMEDIATE);
+    world_tls.client = tlsio_context_new_client();
     assert_true(world_tls.shared && world_tls.server && world_tls.client);
-    assert_int_equal(tls_context_add_certificate(world_tls.server,
+    assert_int_equal(tlsio_context_add_certificate(world_tls.server,
                                                  span_from_str(world_tls.leaf.chain),
                                                  span_from_str(world_tls.leaf.secret)),
                      0);
     assert_int_equal(
-        tls_context_trust(world_tls.client, span_from_str(world_tls.authority.chain)), 0);
+        tlsio_context_trust(world_tls.client, span_from_str(world_tls.authority.chain)), 0);
 }
 
 static inline void world_tls_fini(void)
 {
     if (world_tls.shared == NULL)
         return;
-    tls_context_put(world_tls.server);
-    tls_context_put(world_tls.client);
+    tlsio_context_put(world_tls.server);
+    tlsio_context_put(world_tls.client);
     tlsio_shared_free(world_tls.shared);
     identity_free(&world_tls.authority);
     identity_free(&world_tls.leaf);
@@ -54,7 +54,7 @@ static inline void world_tls_fini(void)
 }
 
 /* Of a conn, by its role. */
-static inline struct tls_context *world_tls_context(struct conn *c)
+static inline struct tlsio_context *world_tls_context(struct conn *c)
 {
     return c->flags & CONN_ASKS ? world_tls.client : world_tls.server;
 }

@@ -1,0 +1,16 @@
+/* tlsio_context_int.h - for tlsio*.c alone: includes OpenSSL. */
+#ifndef WELDR_NET_TLSIO_CONTEXT_INT_H
+#define WELDR_NET_TLSIO_CONTEXT_INT_H
+
+#include <openssl/ssl.h>
+
+#include "net/tlsio_context.h"
+
+struct tlsio_context {
+    SSL_CTX *ssl;
+    unsigned ref_n;
+    uint32_t cost_us;
+    bool is_server;
+};
+
+#endif
