@@ -61,7 +61,7 @@ struct h1_shared {
 };
 
 struct h1 {
-    struct codec codec;         /* first: the two are cast into each other */
+    struct codec codec; /* first: the two are cast into each other */
     struct h1_shared *shared;
     const struct codec_limits *limits;
     union {

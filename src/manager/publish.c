@@ -64,7 +64,7 @@ static void put_secrets(const struct publish *p, char *buf, struct span *head,
                         struct span *body)
 {
     *body = secrets_bytes(p->secrets);
-    *head = span_from(buf, frame_put_secrets_head(buf, body->len));
+    *head = span_from(buf, frame_put_bytes_head(buf, FRAME_SECRETS, body->len));
 }
 
 void publish_secrets(struct publish *p, const struct secrets *secrets)

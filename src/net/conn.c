@@ -297,7 +297,8 @@ static int conn_init(struct conn *c, struct conn_shared *shared, const struct co
 }
 
 static int take(struct conn *c, const struct conn_ops *ops, struct accepted *a,
-                const struct sock_ops *sock_ops, struct codec *codec, struct conn_shared *shared)
+                const struct sock_ops *sock_ops, struct codec *codec,
+                struct conn_shared *shared)
 {
     const int rc = conn_init(c, shared, ops, codec);
 

@@ -59,6 +59,7 @@ struct conn_hold;
 struct conn_tls;
 struct tlsio;
 struct tlsio_context;
+struct tlsio_peer_name;
 
 enum conn_state {
     CONN_NEW,
@@ -107,7 +108,7 @@ struct conn_shared {
     struct conn *pending;    /* to be looked at after the present callback */
     struct conn_hold *hold;  /* what goes out at the end of the turn */
     struct codec_shared *codecs;
-    struct conn_tls *tls; /* NULL: nobody speaks TLS yet (conn_use_tls) */
+    struct conn_tls *tls;      /* NULL: nobody speaks TLS yet (conn_use_tls) */
     size_t queue_budget_bytes; /* 0: none */
     size_t queued_bytes;       /* held by queues, as of the last callback */
     uint64_t *queued_gauge;    /* tells others so (statistics); may be NULL */
@@ -122,9 +123,8 @@ struct conn_ops {
     /* A handshake begins: with which certificates and settings? NULL: no memory. Only of conns
      * with TLS. */
     struct tlsio_context *(*tls_context)(struct conn *c);
-    /* Whom the conn that asks wants to find there, by name; NULL: an address. Only with
-     * conn_connect_tls. */
-    const char *(*tls_name)(struct conn *c);
+    /* Whom the conn that asks wants to find there (net/tlsio.h). Only with conn_connect_tls. */
+    void (*tls_peer)(struct conn *c, struct tlsio_peer_name *peer);
     /* After conn_expect_prologue: all bytes received so far. Returns how many were the prologue
      * (the codec gets the rest, and this is not called again), 0 when more must come, or < 0
      * after having closed. May be NULL. */

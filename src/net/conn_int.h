@@ -36,7 +36,8 @@ void conn_settle(struct conn *c);
 /* conn_in.c */
 void conn_on_recv(struct sock *s, struct span bytes, int error);
 extern const struct codec_owner_ops conn_codec_ops;
-/* The owner looks at what comes first; bytes that were its. 0: more must come, or c is closed. */
+/* The owner looks at what comes first; bytes that were its. 0: more must come, or c is closed.
+ */
 size_t conn_take_prologue(struct conn *c, struct span in);
 /* Into the in queue. false: no room, and c is broken. */
 bool conn_keep(struct conn *c, struct span rest);

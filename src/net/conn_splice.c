@@ -15,7 +15,8 @@ static uint64_t raw_in(const struct conn *c)
 
 static bool is_ready(const struct conn *to)
 {
-    return conn_can_send(to) && to->tls == NULL && !conn_has_output(to) && !conn_is_congested(to);
+    return conn_can_send(to) && to->tls == NULL && !conn_has_output(to) &&
+           !conn_is_congested(to);
 }
 
 struct sock *conn_splice_target(struct sock *s, size_t *max)

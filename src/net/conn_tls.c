@@ -18,7 +18,7 @@ enum { TURN_BUDGET_US = 3000, LINE_MAX = 1024 };
 struct conn_tls {
     struct loop *loop;
     struct tlsio_shared *tlsio;
-    uint64_t turn_us; /* when the turn began … */
+    uint64_t turn_us;  /* when the turn began … */
     uint32_t spent_us; /* … and what handshakes took of it */
     uint32_t first, waiting_n;
     struct conn *line[LINE_MAX]; /* a ring; NULL: has left */
@@ -312,11 +312,13 @@ void conn_tls_accept(struct conn *c)
 void conn_tls_begin_client(struct conn *c)
 {
     struct tlsio_context *context = c->ops->tls_context(c);
+    struct tlsio_peer_name peer = {0};
 
     MUST(c->shared->tls != NULL);
     conn_move(c, CONN_TLS, "connected");
+    c->ops->tls_peer(c, &peer);
     if (context != NULL)
-        c->tls = tlsio_new_client(c->shared->tls->tlsio, context, c->ops->tls_name(c));
+        c->tls = tlsio_new_client(c->shared->tls->tlsio, context, &peer);
     if (c->tls == NULL) {
         fail(c, WERR_NOMEM);
         return;

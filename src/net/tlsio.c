@@ -111,14 +111,23 @@ struct tlsio *tlsio_new_server(struct tlsio_shared *s, struct tlsio_context *con
     return t;
 }
 
-static bool expect_name(struct tlsio *t, const char *name)
+/* RFC 6125: a name that the certificate has among its alternative names; an address likewise.
+ */
+static bool expect(struct tlsio *t, const struct tlsio_peer_name *peer)
 {
-    return name == NULL ||
-           (SSL_set_tlsext_host_name(t->ssl, name) == 1 && SSL_set1_host(t->ssl, name) == 1);
+    char text[ADDR_TEXT_MAX];
+
+    if (peer->name != NULL)
+        return SSL_set_tlsext_host_name(t->ssl, peer->name) == 1 &&
+               SSL_set1_host(t->ssl, peer->name) == 1;
+    if (peer->address == NULL)
+        return true;
+    (void)addr_print_ip(peer->address, text);
+    return X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(t->ssl), text) == 1;
 }
 
 struct tlsio *tlsio_new_client(struct tlsio_shared *s, struct tlsio_context *context,
-                               const char *name)
+                               const struct tlsio_peer_name *peer)
 {
     struct tlsio *t = make(s, context);
 
@@ -126,7 +135,7 @@ struct tlsio *tlsio_new_client(struct tlsio_shared *s, struct tlsio_context *con
     if (t == NULL)
         return NULL;
     SSL_set_connect_state(t->ssl);
-    if (expect_name(t, name))
+    if (expect(t, peer))
         return t;
     tlsio_free(t);
     ERR_clear_error();

@@ -24,6 +24,7 @@
 #include <stdint.h>
 #include <sys/uio.h>
 
+#include "base/addr.h"
 #include "base/span.h"
 #include "base/werr.h"
 
@@ -46,10 +47,14 @@ int64_t tlsio_gate(struct span in);
 
 /* NULL: no memory. Both keep the context alive. */
 struct tlsio *tlsio_new_server(struct tlsio_shared *s, struct tlsio_context *context);
-/* name: of the server, for SNI and to be found in its certificate; NULL: an address, nothing is
- * sent. */
+struct tlsio_peer_name {
+    const char *name; /* of the server, for SNI and to be found in its certificate; NULL: none
+                         is sent, and address is to be found there */
+    const struct addr *address;
+    struct tlsio_sessions *sessions; /* to resume from and to keep in; NULL: not resumed */
+};
 struct tlsio *tlsio_new_client(struct tlsio_shared *s, struct tlsio_context *context,
-                               const char *name);
+                               const struct tlsio_peer_name *peer);
 void tlsio_free(struct tlsio *t); /* NULL allowed */
 
 /* Bytes of the peer, lent until they are used up or the next call of this. What came before
@@ -90,5 +95,13 @@ struct tlsio_facts {
     bool is_resumed;
 };
 struct tlsio_facts tlsio_facts(const struct tlsio *t);
+
+/* The certificate that the peer has shown; text in buf of size, cut to it. False: none. */
+struct tlsio_shown {
+    struct span subject;     /* RFC 2253 */
+    struct span names;       /* "DNS:a.example, IP:10.0.0.1" */
+    struct span fingerprint; /* SHA-256, small hexadecimal digits */
+};
+bool tlsio_shown(const struct tlsio *t, char *buf, size_t size, struct tlsio_shown *shown);
 
 #endif

@@ -1,5 +1,6 @@
-/* Where OpenSSL reads and writes: in place of a socket, the bytes that were lent to a connection
- * and the output that all share. Neither ever blocks: without bytes it is told to come again. */
+/* Where OpenSSL reads and writes: in place of a socket, the bytes that were lent to a
+ * connection and the output that all share. Neither ever blocks: without bytes it is told to
+ * come again. */
 #include <string.h>
 
 #include "net/tlsio_int.h"

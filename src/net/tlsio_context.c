@@ -1,31 +1,26 @@
 #include "net/tlsio_context.h"
 
 #include <openssl/err.h>
-#include <openssl/pem.h>
 #include <stdlib.h>
+#include <string.h>
 
+#include "base/ascii.h"
 #include "base/fault.h"
 #include "net/tlsio_context_int.h"
+#include "net/tlsio_identity_int.h"
+#include "net/tlsio_pem.h"
 
 /* Mozilla's intermediate: forward secrecy and AEAD; the order is the client's, since each of
  * them is good and it knows which it does fast. */
-#define CIPHERS_12                                                            \
-    "ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256:"              \
-    "ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-RSA-AES256-GCM-SHA384:"              \
+#define CIPHERS_12                                               \
+    "ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256:" \
+    "ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-RSA-AES256-GCM-SHA384:" \
     "ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-RSA-CHACHA20-POLY1305"
 /* X25519 is the fastest; P-256 is also for certificates with a key of that curve (TLS 1.2). */
 #define GROUPS "X25519:P-256:P-384"
 
-/* What the server's part takes of a processor: most of it is the signature, which with RSA
- * grows with the third power of the key. */
-enum { COST_LEAST_US = 200, COST_RSA_2048_US = 400, COST_RSA_4096_US = 2500 };
-
-static uint32_t cost_of(const EVP_PKEY *key)
-{
-    if (EVP_PKEY_get_base_id(key) != EVP_PKEY_RSA)
-        return COST_LEAST_US;
-    return EVP_PKEY_get_bits(key) > 2048 ? COST_RSA_4096_US : COST_RSA_2048_US;
-}
+/* Before any identity was chosen: with a key on P-256. */
+enum { COST_LEAST_US = 200 };
 
 uint32_t tlsio_context_cost_us(const struct tlsio_context *c)
 {
@@ -52,34 +47,15 @@ static struct tlsio_context *make(const SSL_METHOD *method, int least_version, b
 
     if (c == NULL)
         return NULL;
-    *c = (struct tlsio_context){
-        .ssl = SSL_CTX_new(method), .ref_n = 1, .cost_us = COST_LEAST_US, .is_server = is_server};
+    *c = (struct tlsio_context){.ssl = SSL_CTX_new(method),
+                                .ref_n = 1,
+                                .cost_us = COST_LEAST_US,
+                                .is_server = is_server};
     if (c->ssl != NULL && set_common(c->ssl, least_version))
         return c;
     tlsio_context_put(c);
     ERR_clear_error();
     return NULL;
-}
-
-struct tlsio_context *tlsio_context_new_server(enum tlsio_profile profile)
-{
-    struct tlsio_context *c =
-        make(TLS_server_method(), profile == TLSIO_MODERN ? TLS1_3_VERSION : TLS1_2_VERSION, true);
-
-    if (c == NULL)
-        return NULL;
-    SSL_CTX_set_session_cache_mode(c->ssl, SSL_SESS_CACHE_OFF); /* tickets do it */
-    (void)SSL_CTX_set_num_tickets(c->ssl, 1);
-    return c;
-}
-
-struct tlsio_context *tlsio_context_new_client(void)
-{
-    struct tlsio_context *c = make(TLS_client_method(), TLS1_2_VERSION, false);
-
-    if (c != NULL)
-        SSL_CTX_set_verify(c->ssl, SSL_VERIFY_PEER, NULL);
-    return c;
 }
 
 struct tlsio_context *tlsio_context_get(struct tlsio_context *c)
@@ -96,93 +72,108 @@ void tlsio_context_put(struct tlsio_context *c)
     free(c);
 }
 
-/* ---- PEM ---- */
+/* ---- for those who accept ---- */
 
-/* No passphrase is asked for: there is nobody who could be asked. */
-static int no_passphrase(char *to, int max, int is_writing, void *arg)
+/* As certificates have it: small letters, no final dot. */
+static struct span asked_name(const SSL *ssl, char *buf, size_t size)
 {
-    (void)to;
-    (void)max;
-    (void)is_writing;
-    (void)arg;
+    const char *name = SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name);
+    size_t len = name != NULL ? strlen(name) : 0;
+
+    if (len > 0 && name[len - 1] == '.')
+        len--;
+    if (len >= size)
+        return SPAN_NONE;
+    for (size_t i = 0; i < len; i++)
+        buf[i] = ascii_lower(name[i]);
+    return span_from(buf, len);
+}
+
+static bool use_identity(struct tlsio_context *c, SSL *ssl, const struct tlsio_identity *i)
+{
+    if (i->cost_us > c->cost_us)
+        c->cost_us = i->cost_us;
+    return SSL_use_cert_and_key(ssl, i->certificate, i->key, i->chain, 1) == 1;
+}
+
+/* Called in each handshake, also of who asks for no name. */
+static int on_name(SSL *ssl, int *alert, void *arg)
+{
+    enum { NAME_MAX_BYTES = 256 };
+    struct tlsio_context *c = arg;
+    struct tlsio_identity *chosen[TLSIO_CHOSEN_MAX];
+    char buf[NAME_MAX_BYTES];
+    const int n = c->choose(c->arg, asked_name(ssl, buf, sizeof(buf)), chosen);
+
+    if (n == 0) {
+        *alert = SSL_AD_UNRECOGNIZED_NAME;
+        return SSL_TLSEXT_ERR_ALERT_FATAL;
+    }
+    *alert = SSL_AD_INTERNAL_ERROR;
+    for (int i = 0; i < n; i++)
+        if (!use_identity(c, ssl, chosen[i]))
+            return SSL_TLSEXT_ERR_ALERT_FATAL;
+    return n > 0 ? SSL_TLSEXT_ERR_OK : SSL_TLSEXT_ERR_ALERT_FATAL;
+}
+
+int tlsio_context_new_server(const struct tlsio_server_settings *settings,
+                             struct tlsio_context **context)
+{
+    const int least = settings->profile == TLSIO_MODERN ? TLS1_3_VERSION : TLS1_2_VERSION;
+    struct tlsio_context *c = make(TLS_server_method(), least, true);
+
+    *context = c;
+    if (c == NULL)
+        return WERR_NOMEM;
+    c->choose = settings->choose;
+    c->arg = settings->arg;
+    SSL_CTX_set_session_cache_mode(c->ssl, SSL_SESS_CACHE_OFF); /* tickets do it */
+    (void)SSL_CTX_set_num_tickets(c->ssl, 1);
+    (void)SSL_CTX_set_tlsext_servername_callback(c->ssl, on_name);
+    (void)SSL_CTX_set_tlsext_servername_arg(c->ssl, c);
     return 0;
 }
 
-/* Of no text: one that is empty. */
-static BIO *open_text(struct span text)
+/* ---- for those who connect ---- */
+
+static int trust(SSL_CTX *ssl, struct span authorities)
 {
-    MUST(text.len <= INT32_MAX);
-    return BIO_new_mem_buf(text.len > 0 ? text.ptr : "", (int)text.len);
-}
-
-static X509 *next_certificate(BIO *text)
-{
-    X509 *x = PEM_read_bio_X509(text, NULL, no_passphrase, NULL);
-
-    ERR_clear_error();
-    return x;
-}
-
-static int add_chain(SSL_CTX *ssl, BIO *text)
-{
-    X509 *x = next_certificate(text);
-
-    if (x == NULL)
-        return WERR_SYNTAX;
-    int rc = SSL_CTX_use_certificate(ssl, x) == 1 ? 0 : WERR_INVALID;
-
-    X509_free(x);
-    while (rc == 0 && (x = next_certificate(text)) != NULL) {
-        rc = SSL_CTX_add1_chain_cert(ssl, x) == 1 ? 0 : WERR_NOMEM;
-        X509_free(x);
-    }
-    return rc;
-}
-
-static int add_key(struct tlsio_context *c, BIO *text)
-{
-    EVP_PKEY *key = PEM_read_bio_PrivateKey(text, NULL, no_passphrase, NULL);
-
-    if (key == NULL)
-        return WERR_SYNTAX;
-    const int rc = SSL_CTX_use_PrivateKey(c->ssl, key) == 1 ? 0 : WERR_INVALID;
-
-    if (rc == 0 && cost_of(key) > c->cost_us)
-        c->cost_us = cost_of(key);
-    EVP_PKEY_free(key);
-    return rc;
-}
-
-int tlsio_context_add_certificate(struct tlsio_context *c, struct span chain, struct span key)
-{
-    BIO *chain_text = open_text(chain);
-    BIO *key_text = open_text(key);
-    int rc = chain_text != NULL && key_text != NULL ? 0 : WERR_NOMEM;
-
-    if (rc == 0)
-        rc = add_chain(c->ssl, chain_text);
-    if (rc == 0)
-        rc = add_key(c, key_text);
-    BIO_free(chain_text);
-    BIO_free(key_text);
-    ERR_clear_error();
-    return rc;
-}
-
-int tlsio_context_trust(struct tlsio_context *c, struct span authorities)
-{
-    BIO *text = open_text(authorities);
-    X509_STORE *store = SSL_CTX_get_cert_store(c->ssl);
+    BIO *text = tlsio_pem_open(authorities);
+    X509_STORE *store = SSL_CTX_get_cert_store(ssl);
     X509 *x = NULL;
     unsigned n = 0;
     int rc = text != NULL ? 0 : WERR_NOMEM;
 
-    while (rc == 0 && (x = next_certificate(text)) != NULL) {
+    while (rc == 0 && (x = tlsio_pem_next_certificate(text)) != NULL) {
         rc = X509_STORE_add_cert(store, x) == 1 ? 0 : WERR_NOMEM;
         X509_free(x);
         n++;
     }
     BIO_free(text);
+    return rc == 0 && n == 0 ? WERR_INVALID : rc;
+}
+
+static int set_client(struct tlsio_context *c, const struct tlsio_client_settings *settings)
+{
+    const struct tlsio_identity *i = settings->identity;
+
+    if (i != NULL && SSL_CTX_use_cert_and_key(c->ssl, i->certificate, i->key, i->chain, 1) != 1)
+        return WERR_NOMEM;
+    SSL_CTX_set_verify(c->ssl, settings->is_unverified ? SSL_VERIFY_NONE : SSL_VERIFY_PEER,
+                       NULL);
+    return settings->is_unverified ? 0 : trust(c->ssl, settings->authorities);
+}
+
+int tlsio_context_new_client(const struct tlsio_client_settings *settings,
+                             struct tlsio_context **context)
+{
+    const int least = settings->least_version == TLSIO_1_3 ? TLS1_3_VERSION : TLS1_2_VERSION;
+    struct tlsio_context *c = make(TLS_client_method(), least, false);
+    const int rc = c != NULL ? set_client(c, settings) : WERR_NOMEM;
+
+    *context = rc == 0 ? c : NULL;
+    if (rc < 0)
+        tlsio_context_put(c);
     ERR_clear_error();
-    return rc == 0 && n == 0 ? WERR_SYNTAX : rc;
+    return rc;
 }

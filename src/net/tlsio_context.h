@@ -22,20 +22,56 @@ enum tlsio_profile { TLSIO_INTERMEDIATE, TLSIO_MODERN };
 /* Once, before anything else here. Nothing of the system's OpenSSL configuration is read. */
 int tlsio_start(void) MUST_USE;
 
-/* NULL: no memory. One reference, the caller's. */
-struct tlsio_context *tlsio_context_new_server(enum tlsio_profile profile);
-struct tlsio_context *tlsio_context_new_client(void);
-/* What a handshake costs with the dearest of its keys, estimated (TLS-H2 measurements), in µs. */
+struct tlsio_identity;
+struct tlsio_tickets;
+
+/* ---- for those who accept ---- */
+
+/* Does the client show a certificate? OPTIONAL: asked for, may be missing, must be right. */
+enum tlsio_client_auth { TLSIO_CLIENT_NONE, TLSIO_CLIENT_OPTIONAL, TLSIO_CLIENT_REQUIRE };
+
+/* At most so many identities for one name: one of RSA and one of ECDSA. */
+enum { TLSIO_CHOSEN_MAX = 2 };
+
+struct tlsio_server_settings {
+    enum tlsio_profile profile;
+    enum tlsio_client_auth client_auth;
+    struct span client_ca;         /* PEM: who signs certificates of clients; empty with NONE */
+    struct tlsio_tickets *tickets; /* outlives all contexts; NULL: none are made */
+    uint64_t session_scope; /* sessions of another scope are not resumed: whoever trusts others
+                               than it did has another one */
+    /* Whose certificates for a client that asks for this name (small letters, no final dot;
+     * empty: for none)? How many are in chosen, which keeps no reference for the callee's sake:
+     * they live until the callee lets them go after this call. 0: refused with the alert
+     * unrecognized_name; WERR_NOMEM. */
+    int (*choose)(void *arg, struct span name, struct tlsio_identity *chosen[TLSIO_CHOSEN_MAX]);
+    void *arg; /* outlives the context's connections */
+};
+
+/* WERR_INVALID: client_ca can't be read; WERR_NOMEM. One reference, the caller's. */
+int tlsio_context_new_server(const struct tlsio_server_settings *settings,
+                             struct tlsio_context **context) MUST_USE;
+/* What a handshake costs with the dearest identity that was chosen so far, in µs. */
 uint32_t tlsio_context_cost_us(const struct tlsio_context *c);
+
+/* ---- for those who connect ---- */
+
+enum tlsio_version { TLSIO_1_2, TLSIO_1_3 };
+
+struct tlsio_client_settings {
+    bool is_unverified;      /* believes everybody */
+    struct span authorities; /* PEM: whose signatures are believed; must be there but with
+                                is_unverified */
+    enum tlsio_version least_version;
+    struct tlsio_identity *identity; /* shown when asked for; NULL: none. The context keeps a
+                                        reference */
+};
+
+/* WERR_INVALID: authorities can't be read; WERR_NOMEM. One reference, the caller's. */
+int tlsio_context_new_client(const struct tlsio_client_settings *settings,
+                             struct tlsio_context **context) MUST_USE;
+
 struct tlsio_context *tlsio_context_get(struct tlsio_context *c);
 void tlsio_context_put(struct tlsio_context *c); /* NULL allowed */
-
-/* The certificate, its chain and its key, all in PEM. One for each kind of key. WERR_SYNTAX:
- * can't be read; WERR_INVALID: the key is of another certificate; WERR_NOMEM. */
-int tlsio_context_add_certificate(struct tlsio_context *c, struct span chain,
-                                struct span key) MUST_USE;
-/* Client: believes what these certificates (PEM, any number) have signed, and nobody else.
- * WERR_SYNTAX, WERR_NOMEM. */
-int tlsio_context_trust(struct tlsio_context *c, struct span authorities) MUST_USE;
 
 #endif

@@ -11,6 +11,8 @@ struct tlsio_context {
     unsigned ref_n;
     uint32_t cost_us;
     bool is_server;
+    int (*choose)(void *arg, struct span name, struct tlsio_identity *chosen[TLSIO_CHOSEN_MAX]);
+    void *arg;
 };
 
 #endif

@@ -12,8 +12,8 @@ struct word {
 
 /* Alerts of the peer have the reason 1000 + the alert's number (RFC 8446 section 6). */
 static const struct word words[] = {
-#define FAULT(reason, error, word)   {SSL_R_##reason, WERR_##error, word},
-#define ALERT(number, error, word)   {SSL_AD_REASON_OFFSET + (number), WERR_##error, word},
+#define FAULT(reason, error, word) {SSL_R_##reason, WERR_##error, word},
+#define ALERT(number, error, word) {SSL_AD_REASON_OFFSET + (number), WERR_##error, word},
 #include "net/tlsio_faults.def"
 #undef FAULT
 #undef ALERT

@@ -23,7 +23,8 @@ struct listener *listener_find_id(const struct pool_state *s, uint64_t id)
 
 const char *listener_protocol_word(enum listener_protocol protocol)
 {
-    static const char *const words[LISTENER_PROTOCOL_N] = {[LISTENER_HTTP] = "http"};
+    static const char *const words[LISTENER_PROTOCOL_N] = {
+        [LISTENER_HTTP] = "http", [LISTENER_HTTPS] = "https"};
     return (unsigned)protocol < LISTENER_PROTOCOL_N ? words[protocol] : "http";
 }
 

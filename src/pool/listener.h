@@ -19,7 +19,36 @@ enum listener_limits {
     LISTENER_RULES_MAX = 4096
 };
 
-enum listener_protocol { LISTENER_HTTP, LISTENER_PROTOCOL_N };
+enum listener_protocol { LISTENER_HTTP, LISTENER_HTTPS, LISTENER_PROTOCOL_N };
+
+enum listener_tls_profile {
+    LISTENER_TLS_INTERMEDIATE,
+    LISTENER_TLS_MODERN,
+    LISTENER_TLS_PROFILE_N
+};
+
+/* Do clients show certificates? OPTIONAL: they are asked, and one that is shown must be right.
+ */
+enum listener_client_certificate {
+    LISTENER_CLIENT_NONE,
+    LISTENER_CLIENT_OPTIONAL,
+    LISTENER_CLIENT_REQUIRE,
+    LISTENER_CLIENT_CERTIFICATE_N
+};
+
+enum { LISTENER_CERTIFICATES_MAX = 1024, LISTENER_CLIENT_CA_BYTES_MAX = 256 * 1024 };
+
+/* Members of JSON's "tls" that are no plain numbers or switches (listener_settings.def has
+ * those). */
+struct listener_tls {
+    uint8_t profile;            /* enum listener_tls_profile */
+    uint8_t client_certificate; /* enum listener_client_certificate */
+    uint32_t certificate_n;     /* 0: all that there are */
+    char **certificates;        /* names, or ids as text */
+    char *default_certificate;  /* for clients that ask for no name or an unknown one; NULL: the
+                                   first of certificates, or the oldest that there is */
+    char *client_ca;            /* PEM; NULL: none */
+};
 
 struct listener {
     uint64_t id; /* 0: "default" */
@@ -36,6 +65,7 @@ struct listener {
             LISTENER_SETTINGS_MEMBERS
         };
     };
+    struct listener_tls tls;
     struct rule_action default_action;
     /* Ordered by priority, which is unique; a pointer stays valid until its rule is changed or
      * removed. */
@@ -60,6 +90,9 @@ struct rule *listener_find_any_rule(const struct pool_state *s, uint64_t rule_id
                                     struct listener **listener);
 /* Which listens at exactly this address; NULL: none. */
 const struct listener *listener_find_address(const struct pool_state *s, const struct addr *a);
-const char *listener_protocol_word(enum listener_protocol protocol); /* "http" */
+const char *listener_protocol_word(enum listener_protocol protocol);      /* "https" */
+const char *listener_tls_profile_word(enum listener_tls_profile profile); /* "modern" */
+/* "require" */
+const char *listener_client_certificate_word(enum listener_client_certificate c);
 
 #endif

@@ -1,12 +1,12 @@
 /* pool.h - the description: what people decided, replicated, the same in every manager and
  * worker.
  *
- * A pool_state holds objects: pools with their servers, listeners (listener.h) with their rules
- * (rule.h). kinds.def has a row for each kind. Every object has an id, the index of the entry
- * that made it, unique over all kinds; pools and listeners have a name that is unique among
- * their kind. The pool "default" and the listener "default" are there from the start, have id 0
- * and can't be removed. Look-ups by name and by id cost the same however many objects there
- * are; pointers to objects stay valid until the object is removed.
+ * A pool_state holds objects: certificates (certificate.h), pools with their servers, listeners
+ * (listener.h) with their rules (rule.h). kinds.def has a row for each kind. Every object has
+ * an id, the index of the entry that made it, unique over all kinds; pools and listeners have a
+ * name that is unique among their kind. The pool "default" and the listener "default" are there
+ * from the start, have id 0 and can't be removed. Look-ups by name and by id cost the same
+ * however many objects there are; pointers to objects stay valid until the object is removed.
  *
  * The state changes only by commands through pool_apply() (pool_apply.h). What a node observes
  * (health, counters, in-flight, resolved addresses) is not here, nor are settings of a node
@@ -65,6 +65,7 @@ struct pool_server {
     char *authority;  /* Host when map_host: "127.0.0.1:12345", without ":80" for http */
     struct addr addr; /* family 0: the host is a name, looked up by each node for itself */
     uint16_t weight;  /* 0–256; 0 = gets no requests */
+    bool is_tls;      /* its url is https */
     bool map_host;
     uint8_t proxy_protocol; /* of the connections to it: 0 none, 2 version 2 */
     uint8_t admin;          /* enum pool_admin */
@@ -97,6 +98,18 @@ struct pool_hash_key {
     char name[POOL_NAME_MAX + 1];
 };
 
+enum pool_tls_version { POOL_TLS_1_2, POOL_TLS_1_3, POOL_TLS_VERSION_N };
+
+enum { POOL_TLS_CA_BYTES_MAX = 256 * 1024 };
+
+/* Members of JSON's "tls" that are no switches (pool_settings.def has those). */
+struct pool_tls {
+    char *ca; /* PEM: who signs certificates of servers; NULL: the system's authorities */
+    char *server_name;   /* asked for and looked for; NULL: the server's host */
+    char *certificate;   /* name or id of the one that is shown to servers; NULL: none */
+    uint8_t min_version; /* enum pool_tls_version */
+};
+
 struct pool {
     uint64_t id; /* 0: "default" */
     char *name;
@@ -108,6 +121,7 @@ struct pool {
             POOL_SETTINGS_MEMBERS
         };
     };
+    struct pool_tls tls;
     struct pool_health health; /* defaults, all set */
     /* Ordered by id; pointers stay valid until the server is removed. */
     struct pool_server **servers;
@@ -117,6 +131,7 @@ struct pool {
     uint64_t digest;          /* hash of its encoding without the servers */
 };
 
+struct certificate;
 struct listener;
 struct rule;
 struct id_node; /* tables of table.h */
@@ -130,9 +145,12 @@ struct pool_state {
     uint32_t pool_n, pool_cap;
     struct listener **listeners;
     uint32_t listener_n, listener_cap;
+    struct certificate **certificates; /* ordered by id */
+    uint32_t certificate_n, certificate_cap;
     uint32_t server_n; /* of all pools */
-    /* table.h: pools and listeners by name; any object but those of id 0 by id. */
-    struct text_node *pool_names, *listener_names;
+    /* table.h: pools, listeners and certificates by name; any object but those of id 0 by id.
+     */
+    struct text_node *pool_names, *listener_names, *certificate_names;
     struct id_node *ids;
 };
 

@@ -86,9 +86,13 @@ static const struct settings_table *const tables[] = {
 const char *settings_group_word(enum settings_group group)
 {
     static const char *const words[SETTINGS_GROUP_N] = {
-        [SETTINGS_TIMEOUTS] = "timeouts", [SETTINGS_LIMITS] = "limits",
-        [SETTINGS_RETRY] = "retry",       [SETTINGS_EJECT] = "eject",
-        [SETTINGS_QUEUE] = "queue",       [SETTINGS_TOP] = "",
+        [SETTINGS_TIMEOUTS] = "timeouts",
+        [SETTINGS_LIMITS] = "limits",
+        [SETTINGS_RETRY] = "retry",
+        [SETTINGS_EJECT] = "eject",
+        [SETTINGS_QUEUE] = "queue",
+        [SETTINGS_TLS] = "tls",
+        [SETTINGS_TOP] = "",
     };
     return words[group];
 }

@@ -65,15 +65,21 @@ struct pool_queueing {
     uint32_t wait_ms;
 };
 
-#define POOL_SETTINGS_MEMBERS                   \
-    struct pool_timeouts timeouts;              \
-    struct pool_bounds bounds; /* "limits" */   \
-    struct pool_retry retry;                    \
-    struct pool_eject eject;                    \
-    struct pool_queueing queue;                 \
-    uint32_t min_active; /* 0: no guard rail */ \
-    uint32_t drain_ms;                          \
-    bool fail_open;                             \
+/* API key "tls": of connections to https servers. */
+struct pool_tls_settings {
+    bool verify;
+};
+
+#define POOL_SETTINGS_MEMBERS                          \
+    struct pool_tls_settings tls_settings; /* "tls" */ \
+    struct pool_timeouts timeouts;                     \
+    struct pool_bounds bounds; /* "limits" */          \
+    struct pool_retry retry;                           \
+    struct pool_eject eject;                           \
+    struct pool_queueing queue;                        \
+    uint32_t min_active; /* 0: no guard rail */        \
+    uint32_t drain_ms;                                 \
+    bool fail_open;                                    \
     bool forwarded;
 
 struct pool_settings {
@@ -104,10 +110,20 @@ struct listener_bounds {
     uint32_t hops;                    /* Weldrs that a request has come through */
 };
 
-#define LISTENER_SETTINGS_MEMBERS                 \
-    struct listener_timeouts timeouts;            \
-    struct listener_bounds bounds; /* "limits" */ \
-    bool client_abort_on_fin;                     \
+/* API key "tls". redirect is for listeners without TLS, the rest for those with it. */
+struct listener_tls_settings {
+    uint32_t handshake_ms;
+    uint32_t hsts_max_age_s; /* Strict-Transport-Security (RFC 6797); 0: none is sent */
+    bool hsts_include_subdomains;
+    bool strict_sni; /* who asks for no name, or an unknown one, is refused */
+    bool redirect;   /* 308 to https */
+};
+
+#define LISTENER_SETTINGS_MEMBERS                             \
+    struct listener_timeouts timeouts;                        \
+    struct listener_bounds bounds;             /* "limits" */ \
+    struct listener_tls_settings tls_settings; /* "tls" */    \
+    bool client_abort_on_fin;                                 \
     bool request_id_to_client;
 
 struct listener_settings {
@@ -132,6 +148,7 @@ enum settings_group {
     SETTINGS_RETRY,
     SETTINGS_EJECT,
     SETTINGS_QUEUE,
+    SETTINGS_TLS,
     SETTINGS_TOP, /* members of the document itself */
     SETTINGS_GROUP_N
 };

@@ -224,9 +224,9 @@ size_t frame_put_snapshot_head(char *buf, size_t snapshot_len)
     return put_header(buf, FRAME_SNAPSHOT, snapshot_len);
 }
 
-size_t frame_put_secrets_head(char *buf, size_t bytes_len)
+size_t frame_put_bytes_head(char *buf, uint16_t type, size_t bytes_len)
 {
-    return put_header(buf, FRAME_SECRETS, bytes_len);
+    return put_header(buf, type, bytes_len);
 }
 
 size_t frame_put_apply_head(char *buf, uint64_t index, size_t entry_len)

@@ -48,6 +48,10 @@ enum frame_type {
        with its first byte (SCM_RIGHTS) */
     FRAME_LOG = 17,
     FRAME_LOG_WANTED = 18, /* ← worker: there is none to write to */
+    FRAME_SEAL = 19, /* → worker: the key that private keys are closed with (base/seal.h) */
+    FRAME_TICKETS = 20, /* → worker: keys of session tickets, the newest first */
+    FRAME_AUTHORITIES =
+        21, /* → worker: PEM of the system's authorities; empty: none was found */
 };
 
 struct frame_hello {
@@ -120,7 +124,8 @@ static inline bool frame_is_update(uint16_t type)
 {
     return type == FRAME_SNAPSHOT || type == FRAME_APPLY || type == FRAME_LOCAL ||
            type == FRAME_ADDRS || type == FRAME_LISTEN || type == FRAME_UNLISTEN ||
-           type == FRAME_NODE || type == FRAME_SECRETS || type == FRAME_LOG;
+           type == FRAME_NODE || type == FRAME_SECRETS || type == FRAME_LOG ||
+           type == FRAME_SEAL || type == FRAME_TICKETS || type == FRAME_AUTHORITIES;
 }
 
 /* Looks at the bytes received so far: 0 = not a whole frame yet, >0 = bytes of the first frame
@@ -153,7 +158,8 @@ size_t frame_put_node(char *buf, const struct frame_node *n);
 /* Only the header (and the index for APPLY): the caller sends the body behind it. */
 size_t frame_put_snapshot_head(char *buf, size_t snapshot_len);
 size_t frame_put_apply_head(char *buf, uint64_t index, size_t entry_len);
-size_t frame_put_secrets_head(char *buf, size_t bytes_len);
+/* Of SECRETS, SEAL, TICKETS and AUTHORITIES. */
+size_t frame_put_bytes_head(char *buf, uint16_t type, size_t bytes_len);
 
 int frame_get_hello(struct span payload, struct frame_hello *h) MUST_USE;
 int frame_get_local(struct span payload, struct frame_local *l) MUST_USE;

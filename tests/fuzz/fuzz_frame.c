@@ -66,8 +66,9 @@ static size_t put_head_again(char *buf, uint16_t type, struct span payload)
         return frame_put_apply_head(buf, index, entry.len);
     if (type == FRAME_SNAPSHOT)
         return frame_put_snapshot_head(buf, payload.len);
-    if (type == FRAME_SECRETS)
-        return frame_put_secrets_head(buf, payload.len);
+    if (type == FRAME_SECRETS || type == FRAME_SEAL || type == FRAME_TICKETS ||
+        type == FRAME_AUTHORITIES)
+        return frame_put_bytes_head(buf, type, payload.len);
     return 0;
 }
 

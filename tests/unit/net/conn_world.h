@@ -124,7 +124,8 @@ static inline void raw_on_connect(struct sock *s, int error)
     struct raw *r = (struct raw *)s;
 
     while (r->tls == NULL) /* memory that a test lets be short is the conn's */
-        r->tls = tlsio_new_client(world_tls.shared, world_tls.client, "w.example");
+        r->tls = tlsio_new_client(world_tls.shared, world_tls.client,
+                                  &(struct tlsio_peer_name){.name = "w.example"});
     assert_int_equal(tlsio_handshake(r->tls), WERR_AGAIN);
     raw_send_records(r);
 #endif
@@ -289,7 +290,7 @@ static const struct conn_ops side_ops = {
     .on_event = side_on_event,
 #ifdef WORLD_TLS
     .tls_context = world_tls_context,
-    .tls_name = world_tls_name,
+    .tls_peer = world_tls_peer,
 #endif
     .on_gone = side_on_gone,
     .on_congested = side_on_congested,
@@ -363,9 +364,9 @@ static inline struct world *world_serve(void)
 
 static inline void connect_side(struct world *w, struct side *s)
 {
-    assert_int_equal((WORLD_IS_TLS ? conn_connect_tls : conn_connect)(
-                         &s->conn, &w->shared, &side_ops, &w->at, CODEC_H1,
-                         &codec_limits_response),
+    assert_int_equal((WORLD_IS_TLS ? conn_connect_tls
+                                   : conn_connect)(&s->conn, &w->shared, &side_ops, &w->at,
+                                                   CODEC_H1, &codec_limits_response),
                      0);
     run_ms(w, 1);
 }

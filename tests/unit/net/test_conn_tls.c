@@ -1,4 +1,5 @@
-/* A conn with TLS: what is its own beside what each conn does (those tests run over TLS too). */
+/* A conn with TLS: what is its own beside what each conn does (those tests run over TLS too).
+ */
 #define WORLD_TLS
 #include "conn_world.h"
 

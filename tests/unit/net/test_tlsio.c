@@ -1,4 +1,5 @@
-/* Two ends of TLS in memory: handshake, bytes both ways however they are cut, ends and faults. */
+/* Two ends of TLS in memory: handshake, bytes both ways however they are cut, ends and faults.
+ */
 #include "../base/cm.h"
 
 #include <stdlib.h>
@@ -18,14 +19,15 @@ struct pipe {
 struct end {
     struct tlsio *t;
     struct pipe *in, *out;
-    size_t cut;  /* so many bytes at a time */
-    char *got;   /* plain bytes received */
+    size_t cut; /* so many bytes at a time */
+    char *got;  /* plain bytes received */
     size_t got_n;
 };
 
 static struct {
     struct identity authority, leaf, rsa, stranger, old, early;
     struct tlsio_shared *shared;
+    struct identities identities;
     struct tlsio_context *server, *client;
     struct pipe there, back;
     struct end s, c;
@@ -89,7 +91,8 @@ static void run(void)
     }
 }
 
-static void begin_end(struct end *e, struct tlsio *t, struct pipe *in, struct pipe *out, size_t cut)
+static void begin_end(struct end *e, struct tlsio *t, struct pipe *in, struct pipe *out,
+                      size_t cut)
 {
     assert_non_null(t);
     *e = (struct end){t, in, out, cut, malloc(PIPE_BYTES), 0};
@@ -99,7 +102,9 @@ static void begin(const char *name, size_t cut)
 {
     w.there.n = w.back.n = 0;
     begin_end(&w.s, tlsio_new_server(w.shared, w.server), &w.there, &w.back, cut);
-    begin_end(&w.c, tlsio_new_client(w.shared, w.client, name), &w.back, &w.there, cut);
+    begin_end(&w.c,
+              tlsio_new_client(w.shared, w.client, &(struct tlsio_peer_name){.name = name}),
+              &w.back, &w.there, cut);
     (void)take(&w.c);
 }
 
@@ -117,16 +122,6 @@ static void make_identity(struct identity *id, enum identity_key kind, const cha
     identity_make(id, &(struct identity_wish){kind, name, by, begins_s, ends_s});
 }
 
-static struct tlsio_context *server_with(enum tlsio_profile profile, const struct identity *id)
-{
-    struct tlsio_context *c = tlsio_context_new_server(profile);
-
-    assert_non_null(c);
-    assert_int_equal(tlsio_context_add_certificate(c, span_from_str(id->chain),
-                                                 span_from_str(id->secret)), 0);
-    return c;
-}
-
 static int set_up(void **state)
 {
     (void)state;
@@ -138,9 +133,9 @@ static int set_up(void **state)
     make_identity(&w.old, KEY_P256, "a.example", &w.authority, -2 * DAY_S, -DAY_S);
     make_identity(&w.early, KEY_P256, "a.example", &w.authority, DAY_S, 2 * DAY_S);
     w.shared = tlsio_shared_new(PLAIN_BYTES);
-    w.client = tlsio_context_new_client();
-    assert_int_equal(tlsio_context_trust(w.client, span_from_str(w.authority.chain)), 0);
-    w.server = server_with(TLSIO_INTERMEDIATE, &w.leaf);
+    w.client = client_that_trusts(&w.authority);
+    identities_add(&w.identities, &w.leaf);
+    w.server = identities_server(&w.identities, TLSIO_INTERMEDIATE);
     return 0;
 }
 
@@ -149,6 +144,7 @@ static int tear_down(void **state)
     (void)state;
     tlsio_context_put(w.server);
     tlsio_context_put(w.client);
+    identities_free(&w.identities);
     tlsio_shared_free(w.shared);
     identity_free(&w.authority);
     identity_free(&w.stranger);
@@ -317,31 +313,43 @@ static void test_whom_a_client_believes(void **state)
 
     (void)state;
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-        struct tlsio_context *server = server_with(TLSIO_INTERMEDIATE, cases[i].id);
+        struct identities identities = {.n = 0};
+
+        identities_add(&identities, cases[i].id);
+        struct tlsio_context *server = identities_server(&identities, TLSIO_INTERMEDIATE);
 
         expect_fault(server, cases[i].name, cases[i].word);
         tlsio_context_put(server);
+        identities_free(&identities);
     }
+}
+
+static void expect_identity(struct span chain, struct span key, int rc)
+{
+    struct tlsio_identity *i;
+
+    assert_int_equal(tlsio_identity_new(chain, key, SPAN_NONE, &i), rc);
+    assert_true((i != NULL) == (rc == 0));
+    tlsio_identity_put(i);
 }
 
 static void test_bad_pem(void **state)
 {
-    struct tlsio_context *c = tlsio_context_new_server(TLSIO_MODERN);
     const struct span chain = span_from_str(w.leaf.chain), key = span_from_str(w.leaf.secret);
+    const struct tlsio_client_settings nobody = {.authorities =
+                                                     span_from_str("no certificate")};
+    struct tlsio_context *c;
 
     (void)state;
-    assert_int_equal(tlsio_context_add_certificate(c, SPAN_NONE, key), WERR_SYNTAX);
-    assert_int_equal(tlsio_context_add_certificate(c, chain, SPAN_NONE), WERR_SYNTAX);
-    assert_int_equal(tlsio_context_add_certificate(c, key, chain), WERR_SYNTAX);
-    assert_int_equal(tlsio_context_add_certificate(c, span_first(chain, chain.len / 2), key),
-                     WERR_SYNTAX);
-    assert_int_equal(tlsio_context_add_certificate(c, chain, span_from_str(w.old.secret)),
-                     WERR_INVALID);
-    assert_int_equal(tlsio_context_trust(c, span_from_str("no certificate")), WERR_SYNTAX);
-    assert_int_equal(tlsio_context_add_certificate(c, chain, key), 0);
-    assert_int_equal(tlsio_context_add_certificate(c, span_from_str(w.rsa.chain),
-                                                 span_from_str(w.rsa.secret)), 0);
-    tlsio_context_put(c);
+    expect_identity(SPAN_NONE, key, WERR_SYNTAX);
+    expect_identity(chain, SPAN_NONE, WERR_SYNTAX);
+    expect_identity(key, chain, WERR_SYNTAX);
+    expect_identity(span_first(chain, chain.len / 2), key, WERR_SYNTAX);
+    expect_identity(chain, span_from_str(w.old.secret), WERR_INVALID);
+    expect_identity(chain, key, 0);
+    expect_identity(span_from_str(w.rsa.chain), span_from_str(w.rsa.secret), 0);
+    assert_int_equal(tlsio_context_new_client(&nobody, &c), WERR_INVALID);
+    assert_null(c);
 }
 
 /* ---- the first record ---- */
@@ -370,7 +378,8 @@ static void test_gate(void **state)
     (void)state;
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
         if (tlsio_gate(span_from(cases[i].bytes, cases[i].n)) != cases[i].rc)
-            fail_msg("case %zu: %ld", i, (long)tlsio_gate(span_from(cases[i].bytes, cases[i].n)));
+            fail_msg("case %zu: %ld", i,
+                     (long)tlsio_gate(span_from(cases[i].bytes, cases[i].n)));
     begin("a.example", PIPE_BYTES);
     assert_int_equal(tlsio_gate(span_from(w.there.bytes, w.there.n)), w.there.n);
     assert_int_equal(tlsio_gate(span_from(w.there.bytes, w.there.n - 1)), 0);

@@ -3,6 +3,8 @@
 #ifndef WELDR_TESTS_TLS_IDENTITY_H
 #define WELDR_TESTS_TLS_IDENTITY_H
 
+#include "net/tlsio_context.h"
+#include "net/tlsio_identity.h"
 #include <openssl/ec.h>
 #include <openssl/evp.h>
 #include <openssl/pem.h>
@@ -25,7 +27,7 @@ enum identity_key { KEY_P256, KEY_RSA };
 
 struct identity_wish {
     enum identity_key kind;
-    const char *name; /* common name and DNS name */
+    const char *name;          /* common name and DNS name */
     const struct identity *by; /* NULL: itself, an authority */
     long begins_s, ends_s;     /* from now */
 };
@@ -89,6 +91,58 @@ static inline void identity_free(struct identity *id)
 {
     X509_free(id->x);
     EVP_PKEY_free(id->key);
+}
+
+/* Contexts of a test: a server that is these, whatever name is asked for, and a client that
+ * believes this authority. */
+struct identities {
+    struct tlsio_identity *at[TLSIO_CHOSEN_MAX];
+    int n;
+};
+
+static inline int identities_choose(void *arg, struct span name,
+                                    struct tlsio_identity *chosen[TLSIO_CHOSEN_MAX])
+{
+    const struct identities *all = arg;
+
+    (void)name;
+    for (int i = 0; i < all->n; i++)
+        chosen[i] = all->at[i];
+    return all->n;
+}
+
+static inline void identities_add(struct identities *all, const struct identity *id)
+{
+    assert_int_equal(tlsio_identity_new(span_from_str(id->chain), span_from_str(id->secret),
+                                        SPAN_NONE, &all->at[all->n++]),
+                     0);
+}
+
+static inline void identities_free(struct identities *all)
+{
+    while (all->n > 0)
+        tlsio_identity_put(all->at[--all->n]);
+}
+
+static inline struct tlsio_context *identities_server(struct identities *all,
+                                                      enum tlsio_profile profile)
+{
+    const struct tlsio_server_settings settings = {
+        .profile = profile, .choose = identities_choose, .arg = all};
+    struct tlsio_context *c;
+
+    assert_int_equal(tlsio_context_new_server(&settings, &c), 0);
+    return c;
+}
+
+static inline struct tlsio_context *client_that_trusts(const struct identity *authority)
+{
+    const struct tlsio_client_settings settings = {.authorities =
+                                                       span_from_str(authority->chain)};
+    struct tlsio_context *c;
+
+    assert_int_equal(tlsio_context_new_client(&settings, &c), 0);
+    return c;
 }
 
 #endif

@@ -17,6 +17,7 @@ enum { WORLD_IS_TLS = 1 };
 static struct {
     struct identity authority, leaf;
     struct tlsio_shared *shared;
+    struct identities identities;
     struct tlsio_context *server, *client;
 } world_tls;
 
@@ -27,18 +28,14 @@ static inline void world_tls_init(void)
     assert_int_equal(tlsio_start(), 0);
     identity_make(&world_tls.authority,
                   &(struct identity_wish){KEY_P256, "authority", NULL, -DAY_S, DAY_S});
-    identity_make(&world_tls.leaf, &(struct identity_wish){KEY_P256, "w.example",
-                                                           &world_tls.authority, -DAY_S, DAY_S});
+    identity_make(
+        &world_tls.leaf,
+        &(struct identity_wish){KEY_P256, "w.example", &world_tls.authority, -DAY_S, DAY_S});
     world_tls.shared = tlsio_shared_new(LOOP_SCRATCH_BYTES);
-    world_tls.server = tlsio_context_new_server(TLSIO_INTERMEDIATE);
-    world_tls.client = tlsio_context_new_client();
-    assert_true(world_tls.shared && world_tls.server && world_tls.client);
-    assert_int_equal(tlsio_context_add_certificate(world_tls.server,
-                                                 span_from_str(world_tls.leaf.chain),
-                                                 span_from_str(world_tls.leaf.secret)),
-                     0);
-    assert_int_equal(
-        tlsio_context_trust(world_tls.client, span_from_str(world_tls.authority.chain)), 0);
+    identities_add(&world_tls.identities, &world_tls.leaf);
+    world_tls.server = identities_server(&world_tls.identities, TLSIO_INTERMEDIATE);
+    world_tls.client = client_that_trusts(&world_tls.authority);
+    assert_non_null(world_tls.shared);
 }
 
 static inline void world_tls_fini(void)
@@ -47,6 +44,7 @@ static inline void world_tls_fini(void)
         return;
     tlsio_context_put(world_tls.server);
     tlsio_context_put(world_tls.client);
+    identities_free(&world_tls.identities);
     tlsio_shared_free(world_tls.shared);
     identity_free(&world_tls.authority);
     identity_free(&world_tls.leaf);
@@ -59,10 +57,10 @@ static inline struct tlsio_context *world_tls_context(struct conn *c)
     return c->flags & CONN_ASKS ? world_tls.client : world_tls.server;
 }
 
-static inline const char *world_tls_name(struct conn *c)
+static inline void world_tls_peer(struct conn *c, struct tlsio_peer_name *peer)
 {
     (void)c;
-    return "w.example";
+    peer->name = "w.example";
 }
 #else
 enum { WORLD_IS_TLS = 0 };

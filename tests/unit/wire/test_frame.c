@@ -209,7 +209,7 @@ static void test_bodies_behind_heads(void **state)
     assert_int_equal(frame_get_apply(payload_of(buf, len + 5, FRAME_APPLY), &index, &entry), 0);
     assert_int_equal(index, 77);
     assert_true(span_is_equal(entry, SPAN("entry")));
-    len = frame_put_secrets_head(buf, 5);
+    len = frame_put_bytes_head(buf, FRAME_SECRETS, 5);
     memcpy(buf + len, "token", 5);
     assert_true(span_is_equal(payload_of(buf, len + 5, FRAME_SECRETS), SPAN("token")));
     assert_true(frame_is_update(FRAME_SECRETS));

@@ -1,0 +1,37 @@
+/* seal.h - secrets that are kept or sent: closed with a key, so that who has the bytes without
+ * the key has nothing (XChaCha20-Poly1305 of libsodium).
+ *
+ * Private keys of certificates are closed as soon as they have been judged, and opened only
+ * where OpenSSL takes them: the description, its log, its snapshots, frames and core files hold
+ * closed ones alone. What is opened lies in memory that is not dumped, and is cleared when it
+ * is freed. Pure: key and nonce are given.
+ */
+#ifndef WELDR_BASE_SEAL_H
+#define WELDR_BASE_SEAL_H
+
+#include <stddef.h>
+
+#include "base/span.h"
+#include "base/werr.h"
+
+enum { SEAL_KEY_BYTES = 32, SEAL_NONCE_BYTES = 24, SEAL_PLAIN_MAX = 64 * 1024 };
+
+/* Heap text (base64) of the nonce and what is closed. NULL: no memory. The nonce is used once:
+ * by chance. */
+char *seal_close(const unsigned char *key, const unsigned char *nonce, struct span plain);
+
+/* What was closed; seal_opened_free clears and frees it. WERR_SYNTAX: not of this key, or
+ * changed; WERR_NOMEM. */
+struct seal_opened {
+    char *ptr;
+    size_t len;
+};
+int seal_open(const unsigned char *key, struct span text, struct seal_opened *opened) MUST_USE;
+void seal_opened_free(struct seal_opened *opened); /* zeroed is allowed */
+
+/* Memory that is not dumped and cleared when it is freed, for what is secret for long (the key
+ * itself). NULL: no memory. */
+void *seal_memory_new(size_t bytes);
+void seal_memory_free(void *memory); /* NULL allowed */
+
+#endif
