@@ -10,7 +10,7 @@ import common
 DOORS = {
     r"jansson\.h": ("src/pool/pool_code_*", "src/pool/rule_*", "src/manager/api_json.c"),
     r"sys/epoll\.h": ("src/net/loop_epoll.c",),
-    r"openssl/.*": ("src/net/tlsio*.c", "src/net/tlsio*_int.h"),
+    r"openssl/.*": ("src/net/tlsio*.c", "src/net/tlsio*_int.h", "src/net/tlsio_pem.h"),
     r"nghttp2/.*": ("src/codec/h2_*.c",),
     r"(uv|raft|raft/.*)\.h": ("src/cluster/*.c",),
     r"sodium(/.*)?\.h": ("src/base/secret.c", "src/base/seal.c"),
