@@ -177,6 +177,20 @@ static int bring_name(struct reading *r, json_t *value, char **to)
     return code_refuse_value(r, "name", wish);
 }
 
+/* What GET alone shows is passed over. */
+static bool is_shown(const char *key)
+{
+    static const char *const shown[] = {
+        "id",       "names",       "not_before", "not_after", "days_left", "key_type",
+        "key_bits", "fingerprint", "subject",    "issuer",    "serial",    "listeners",
+        "pools",    "source",      "warning",    "revision",  "links"};
+    for (unsigned i = 0; i < sizeof(shown) / sizeof(shown[0]); i++) {
+        if (strcmp(shown[i], key) == 0)
+            return true;
+    }
+    return false;
+}
+
 static int bring_member(struct reading *r, const char *key, json_t *value,
                         struct pool_code_pem *pem)
 {
@@ -186,11 +200,11 @@ static int bring_member(struct reading *r, const char *key, json_t *value,
         return bring_key(r, value, &pem->key);
     if (strcmp(key, "name") == 0)
         return json_is_null(value) ? 0 : bring_name(r, value, &pem->name);
-    if (strcmp(key, "staple") == 0)
+    if (strcmp(key, "ocsp") == 0)
         return json_is_null(value)
                    ? 0
                    : bring_text(r, key, value, CERTIFICATE_STAPLE_BYTES_MAX, &pem->staple);
-    return code_refuse_key(r, "", key);
+    return is_shown(key) ? 0 : code_refuse_key(r, "", key);
 }
 
 static int bring_members(struct reading *r, json_t *object, struct pool_code_pem *pem)
