@@ -70,29 +70,25 @@ static int read_default_certificate(struct reading *r, json_t *value)
                                             &r->c->wanted.tls.default_certificate);
 }
 
-/* The last one. */
-static bool is_there_twice(const struct listener_tls *tls)
+static bool is_there_before(const json_t *list, size_t i)
 {
-    const struct span last = span_from_str(tls->certificates[tls->certificate_n - 1]);
-    for (uint32_t i = 0; i + 1 < tls->certificate_n; i++) {
-        if (span_is_equal(span_from_str(tls->certificates[i]), last))
+    for (size_t k = 0; k < i; k++) {
+        if (json_equal(json_array_get(list, k), json_array_get(list, i)) != 0)
             return true;
     }
     return false;
 }
 
-static int read_one(struct reading *r, struct listener_tls *tls, json_t *value)
+static int read_one(struct reading *r, struct listener_tls *tls, const json_t *list, size_t i)
 {
     char field[48];
-    char **at = &tls->certificates[tls->certificate_n];
-    snprintf(field, sizeof(field), "tls.certificates[%u]", tls->certificate_n);
-    int rc = code_read_certificate_name(r, field, value, at);
-    if (rc != 0)
-        return rc;
-    tls->certificate_n++;
-    return is_there_twice(tls)
-               ? code_refuse_value(r, field, "the certificate is in the list twice")
-               : 0;
+    snprintf(field, sizeof(field), "tls.certificates[%zu]", i);
+    if (is_there_before(list, i))
+        return code_refuse_value(r, field, "the certificate is in the list twice");
+    int rc =
+        code_read_certificate_name(r, field, json_array_get(list, i), &tls->certificates[i]);
+    tls->certificate_n += rc == 0;
+    return rc;
 }
 
 /* null: all that there are. */
@@ -110,7 +106,7 @@ static int read_certificates(struct reading *r, json_t *value)
     tls->certificates = pool_calloc(n, sizeof(char *));
     int rc = tls->certificates != NULL ? 0 : WERR_NOMEM;
     for (size_t i = 0; rc == 0 && i < n; i++)
-        rc = read_one(r, tls, json_array_get(value, i));
+        rc = read_one(r, tls, value, i);
     return rc;
 }
 
