@@ -246,7 +246,7 @@ static void read_key(struct tlsio_certificate *c, X509 *x)
     c->key_type = kind == EVP_PKEY_RSA ? "rsa" : kind == EVP_PKEY_EC ? "ecdsa" : "ed25519";
 }
 
-void tlsio_fingerprint(const X509 *x, char text[TLSIO_FINGERPRINT_LEN + 1])
+void tlsio_fingerprint(const X509 *x, char *text)
 {
     static const char digits[] = "0123456789abcdef";
     unsigned char bytes[EVP_MAX_MD_SIZE];
@@ -254,10 +254,10 @@ void tlsio_fingerprint(const X509 *x, char text[TLSIO_FINGERPRINT_LEN + 1])
 
     (void)X509_digest(x, EVP_sha256(), bytes, &n);
     for (unsigned i = 0; i < n; i++) {
-        text[2 * i] = digits[bytes[i] >> 4];
-        text[2 * i + 1] = digits[bytes[i] & 15];
+        *text++ = digits[bytes[i] >> 4];
+        *text++ = digits[bytes[i] & 15];
     }
-    text[2 * n] = '\0';
+    *text = '\0';
 }
 
 int tlsio_facts_read(X509 *x, struct tlsio_certificate *out, struct tlsio_refusal *why)

@@ -26,8 +26,8 @@ int tlsio_chain_judge(const struct tlsio_reading *r) MUST_USE;
 /* tlsio_certificate_facts.c: what the own one says, into what is zeroed. */
 int tlsio_facts_read(X509 *x, struct tlsio_certificate *out,
                      struct tlsio_refusal *why) MUST_USE;
-/* SHA-256 in small hexadecimal digits. */
-void tlsio_fingerprint(const X509 *x, char text[TLSIO_FINGERPRINT_LEN + 1]);
+/* SHA-256 in small hexadecimal digits: TLSIO_FINGERPRINT_LEN and a zero. */
+void tlsio_fingerprint(const X509 *x, char *text);
 /* Heap memory of n bytes and a zero behind; NULL: no memory. */
 char *tlsio_text_new(const void *bytes, size_t n);
 
