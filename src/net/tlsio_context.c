@@ -8,6 +8,7 @@
 #include "base/fault.h"
 #include "net/tlsio_context_int.h"
 #include "net/tlsio_identity_int.h"
+#include "net/tlsio_memory.h"
 #include "net/tlsio_pem.h"
 
 /* Mozilla's intermediate: forward secrecy and AEAD; the order is the client's, since each of
@@ -29,6 +30,10 @@ uint32_t tlsio_context_cost_us(const struct tlsio_context *c)
 
 int tlsio_start(void)
 {
+    const int rc = tlsio_memory_start();
+
+    if (rc < 0)
+        return rc;
     return OPENSSL_init_ssl(OPENSSL_INIT_NO_LOAD_CONFIG, NULL) == 1 ? 0 : WERR_NOMEM;
 }
 
