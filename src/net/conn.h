@@ -223,7 +223,7 @@ int conn_accept_tls(struct conn *c, struct conn_shared *shared, const struct con
 /* Once, before the first TLS of the process: memory that all its conns share. WERR_NOMEM. */
 int conn_use_tls(struct conn_shared *s) MUST_USE;
 
-/* As conn_connect; on_open comes after the handshake. */
+/* As conn_connect; on_open comes after the handshake, and never before this returns. */
 int conn_connect_tls(struct conn *c, struct conn_shared *shared, const struct conn_ops *ops,
                      const struct addr *to, enum codec_protocol protocol,
                      const struct codec_limits *limits) MUST_USE;
@@ -235,7 +235,8 @@ static inline bool conn_is_in_prologue(const struct conn *c)
 {
     return c->feeding == FEEDING_PROLOGUE;
 }
-/* Sends bytes before the first message. n <= OUTV_COPY_MAX. */
+/* Sends bytes before the first message. n <= OUTV_COPY_MAX. With TLS: in clear before the
+ * handshake, for whoever calls it in tls_context. */
 void conn_send_prologue(struct conn *c, struct span bytes);
 
 /* ---- streams ---- */
