@@ -228,6 +228,10 @@ int conn_connect_tls(struct conn *c, struct conn_shared *shared, const struct co
                      const struct addr *to, enum codec_protocol protocol,
                      const struct codec_limits *limits) MUST_USE;
 
+/* Why its TLS failed, as tlsio_fault has it, or "closed": the peer went within the handshake.
+ * NULL: it did not fail. */
+const char *conn_tls_word(const struct conn *c);
+
 /* Right after conn_accept: something stands before the first message (a PROXY header). */
 void conn_expect_prologue(struct conn *c);
 /* … and has not been taken yet. */

@@ -340,6 +340,13 @@ void conn_tls_begin_client(struct conn *c)
     go_on(c);
 }
 
+const char *conn_tls_word(const struct conn *c)
+{
+    if (c->tls != NULL && tlsio_state(c->tls) == TLSIO_FAILED)
+        return tlsio_fault(c->tls).word;
+    return c->state == CONN_TLS ? "closed" : NULL;
+}
+
 /* In the middle of a handshake there is nothing to be read any more. */
 static void on_end_of_peer(struct conn *c, int error)
 {
