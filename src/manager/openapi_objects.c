@@ -9,7 +9,7 @@
 #include "pool/pool_health.h"
 #include "pool/settings.h"
 
-enum row_kind { ROW_OBJECT, ROW_MEMBER, ROW_NUMBER, ROW_SETTINGS, ROW_CHECKS };
+enum row_kind { ROW_OBJECT, ROW_MEMBER, ROW_NUMBER, ROW_SETTINGS, ROW_TLS, ROW_CHECKS };
 enum { NAME_MAX = 64 };
 
 /* Of objects. */
@@ -58,6 +58,7 @@ static const struct row rows[] = {
 #define OBJECT(name, use, says)      {ROW_OBJECT, use, name, "", says, NULL, NULL},
 #define MEMBER(key, type, use, says) {ROW_MEMBER, use, key, type, says, NULL, NULL},
 #define SETTINGS(table)              {ROW_SETTINGS, SET, "", "", "", &(table), NULL},
+#define TLS(key, type, says)         {ROW_TLS, SET, key, type, says, NULL, NULL},
 #define CHECKS()                     {ROW_CHECKS, SET, "", "", "", NULL, NULL},
 #define NUMBER(key, type, initial, min, max, says) \
     {ROW_NUMBER,                                   \
@@ -71,6 +72,7 @@ static const struct row rows[] = {
 #undef OBJECT
 #undef MEMBER
 #undef SETTINGS
+#undef TLS
 #undef CHECKS
 #undef NUMBER
 };
@@ -204,17 +206,30 @@ static void put_group_members(struct jtext *t, const struct settings_table *tabl
             put_setting(t, &table->fields[i], is_request);
 }
 
-/* An object of its own, within the one that has the settings. */
-static void put_group(struct jtext *t, const struct settings_table *table,
-                      enum settings_group group, bool is_request)
+/* What "tls" has beside settings: the rows behind that of the table. */
+static const struct row *next_tls(const struct row *row, enum settings_group group)
 {
+    row++;
+    return group == SETTINGS_TLS && row < rows + ROW_N && row->kind == ROW_TLS ? row : NULL;
+}
+
+/* An object of its own, within the one that has the settings. */
+static void put_group(struct jtext *t, const struct row *row, enum settings_group group,
+                      bool is_request)
+{
+    const struct settings_table *table = row->settings;
+
     jtext_open(t, settings_group_word(group), '{');
     jtext_json(t, "type", is_request ? "[\"object\", \"null\"]" : "\"object\"");
     jtext_open(t, "properties", '{');
+    for (const struct row *m = next_tls(row, group); m != NULL; m = next_tls(m, group))
+        put_member(t, m, is_request);
     put_group_members(t, table, group, is_request);
     jtext_close(t, '}');
     if (!is_request) {
         jtext_open(t, "required", '[');
+        for (const struct row *m = next_tls(row, group); m != NULL; m = next_tls(m, group))
+            jtext_str(t, NULL, m->name);
         put_required_settings(t, table, group);
         jtext_close(t, ']');
     }
@@ -222,11 +237,13 @@ static void put_group(struct jtext *t, const struct settings_table *table,
     jtext_close(t, '}');
 }
 
-static void put_settings(struct jtext *t, const struct settings_table *table, bool is_request)
+static void put_settings(struct jtext *t, const struct row *row, bool is_request)
 {
+    const struct settings_table *table = row->settings;
+
     for (enum settings_group group = 0; group < SETTINGS_TOP; group++)
         if (count_settings(table, group) > 0)
-            put_group(t, table, group, is_request);
+            put_group(t, row, group, is_request);
     put_group_members(t, table, SETTINGS_TOP, is_request);
 }
 
@@ -286,14 +303,14 @@ static void put_checks(struct jtext *t, bool is_request)
 static void put_row(struct jtext *t, const struct row *row, bool is_request)
 {
     if (row->kind == ROW_SETTINGS)
-        put_settings(t, row->settings, is_request);
+        put_settings(t, row, is_request);
     else if (row->kind == ROW_CHECKS)
         put_checks(t, is_request);
     else if (row->kind == ROW_NUMBER && strcmp(row->type, "VERSION") == 0)
         put_either(t, row->number, is_request);
     else if (row->kind == ROW_NUMBER)
         put_setting(t, row->number, is_request);
-    else
+    else if (row->kind == ROW_MEMBER)
         put_member(t, row, is_request);
 }
 
