@@ -18,6 +18,7 @@
 #include "manager/api_pick.h"
 #include "manager/facts.h"
 #include "pool/pool_command.h"
+#include "stats/stats.h"
 
 struct api_json_problem_view {
     unsigned status;
@@ -50,7 +51,8 @@ struct api_json_server_view {
 };
 /* One server as a document: with links to change it and to its pool. */
 char *api_json_server(const struct api_json_server_view *v, const char *base);
-/* Of http servers, whose host and port no other has: "/servers/127.0.0.1/12345" or "/servers/[::1]/80", in other pools than default below
+/* Of http servers, whose host and port no other has: "/servers/127.0.0.1/12345" or
+ * "/servers/[::1]/80", in other pools than default below
  * "/pools/NAME". Of https servers "/servers/s-1f". buf of API_JSON_HREF_MAX. */
 enum { API_JSON_HREF_MAX = POOL_HOST_MAX + POOL_NAME_MAX + 32 };
 void api_json_server_href(const char *pool, const struct pool_server *server, char *buf,
@@ -131,6 +133,7 @@ struct api_json_stats_view {
     uint64_t client_connections, client_open, server_connections, server_idle;
     uint64_t requests, in_flight, retries, bad_requests, client_aborts, access_log_lost;
     uint64_t queued_bytes, proxy_refused, explain_refused, forbidden_calls;
+    uint64_t certificates_unusable, tls_failures[STATS_TLS_FAILURES];
     uint64_t bytes_in, bytes_out;
     const struct api_json_result *results;
     unsigned result_n;
