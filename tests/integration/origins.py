@@ -151,7 +151,9 @@ class Origin:
     Its port is its own to the end(): when it does not listen, connects are refused.
     """
 
-    def __init__(self, behave=None, host="127.0.0.1", port=0, greet=None, listen=True, receive_bytes=None):
+    def __init__(self, behave=None, host="127.0.0.1", port=0, greet=None, listen=True, receive_bytes=None, tls=None):
+        """tls: an ssl.SSLContext: it is an https origin; handshakes that fail are in tls_errors."""
+        self.tls, self.tls_errors, self.tls_resumed = tls, [], 0
         self.behave, self.greet, self.host = behave or hello, greet, host
         self.lock = threading.Lock()
         self.requests, self.lanes = [], {}
@@ -176,7 +178,8 @@ class Origin:
 
     @property
     def url(self):
-        return f"http://[{self.host}]:{self.port}" if ":" in self.host else f"http://{self.host}:{self.port}"
+        scheme = "http" if self.tls is None else "https"
+        return f"{scheme}://[{self.host}]:{self.port}" if ":" in self.host else f"{scheme}://{self.host}:{self.port}"
 
     @property
     def path(self):
@@ -186,7 +189,7 @@ class Origin:
 
     @property
     def authority(self):
-        return self.url[len("http://"):]
+        return self.url.partition("://")[2]
 
     def listen(self):
         self.listener.listen(1024)
@@ -205,8 +208,20 @@ class Origin:
                 self.lanes[lane.id] = lane
             threading.Thread(target=self.serve, args=(lane,), daemon=True).start()
 
+    def secure(self, lane):
+        try:
+            lane.sock = self.tls.wrap_socket(lane.sock, server_side=True)
+        except OSError as error:
+            with self.lock:
+                self.tls_errors.append(str(error))
+            raise Gone("handshake") from error
+        with self.lock:
+            self.tls_resumed += lane.sock.session_reused
+
     def serve(self, lane):
         try:
+            if self.tls is not None:
+                self.secure(lane)
             if self.greet:
                 self.greet(lane)
             while True:
