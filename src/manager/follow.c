@@ -293,6 +293,13 @@ static void rule_after(struct manager *m, struct pool_change *change)
                                         .rule = id});
 }
 
+/* Nothing else of the manager has to follow. */
+static void certificate_after(struct manager *m, struct pool_change *change)
+{
+    (void)m;
+    (void)change;
+}
+
 /* ---- all ---- */
 
 static const struct {
@@ -303,6 +310,7 @@ static const struct {
     [KIND_SERVER] = {server_before, server_after},
     [KIND_LISTENER] = {listener_before, listener_after},
     [KIND_RULE] = {NULL, rule_after},
+    [KIND_CERTIFICATE] = {NULL, certificate_after},
 };
 
 void follow(struct manager *m, struct pool_change *change, struct span entry)
