@@ -215,8 +215,8 @@ static struct channel_frame *make_frame(struct channel_note note, struct span he
         return NULL;
     f->sent = 0;
     f->is_secret = note.is_secret;
-    f->bytes = f->is_secret ? seal_memory_new(head.len + body.len)
-                            : fault_malloc(head.len + body.len);
+    f->bytes =
+        f->is_secret ? seal_memory_new(head.len + body.len) : fault_malloc(head.len + body.len);
     if (f->bytes == NULL) {
         free(f);
         return NULL;

@@ -57,8 +57,8 @@ struct channel_frame {
     size_t len, sent;
     bool counts;    /* the worker acknowledges it */
     bool is_secret; /* bytes is memory of base/seal.h */
-    int fd;      /* to go with its first byte, borrowed; -1: none, or it has gone */
-    char *bytes; /* NULL once sent */
+    int fd;         /* to go with its first byte, borrowed; -1: none, or it has gone */
+    char *bytes;    /* NULL once sent */
 };
 TAILQ_HEAD(channel_frames, channel_frame);
 

@@ -41,9 +41,9 @@ struct publish_waiter {
 
 struct publish {
     struct frame_node node;
-    const struct secrets *secrets; /* of the API, whose they are; NULL: not known yet */
+    const struct secrets *secrets;    /* of the API, whose they are; NULL: not known yet */
     struct span kept[PUBLISH_KEPT_N]; /* by type, from FRAME_SEAL on; ptr NULL: none yet */
-    int log_fd;                    /* -1: none; how to write to it: */
+    int log_fd;                       /* -1: none; how to write to it: */
     uint8_t log_way;
     struct supervisor *supervisor;
     struct facts *facts;
@@ -63,8 +63,8 @@ void publish_init(struct publish *p, struct supervisor *supervisor, struct facts
 void publish_node(struct publish *p, const struct frame_node *node);
 /* Of the API, for explanations: to all workers, and to each that is started later. Borrowed. */
 void publish_secrets(struct publish *p, const struct secrets *secrets);
-/* The bytes of a frame SEAL, TICKETS or AUTHORITIES: to all workers, and to each that is started
- * later, before its snapshot. Borrowed. */
+/* The bytes of a frame SEAL, TICKETS or AUTHORITIES: to all workers, and to each that is
+ * started later, before its snapshot. Borrowed. */
 void publish_bytes(struct publish *p, uint16_t type, struct span bytes);
 /* Where the access log goes: to all workers, and to each that is started later. The descriptor
  * is borrowed until publish_forget_log. */

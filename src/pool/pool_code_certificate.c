@@ -171,10 +171,29 @@ static int bring_key(struct reading *r, json_t *value, struct seal_opened *to)
 static int bring_name(struct reading *r, json_t *value, char **to)
 {
     char wish[160];
-    if (json_is_string(value) && certificate_name_is_valid(code_text(value)))
+    uint64_t id;
+    /* Of one that has none a document says the id; who may not give that says pool_check. */
+    if (json_is_string(value) &&
+        (certificate_name_is_valid(code_text(value)) ||
+         kind_id_from_text(KIND_CERTIFICATE, code_text(value), &id) == 0))
         return bring_text(r, "name", value, POOL_NAME_MAX, to);
     snprintf(wish, sizeof(wish), CERTIFICATE_NAME_WISH, POOL_NAME_MAX);
     return code_refuse_value(r, "name", wish);
+}
+
+/* What a document of the API tells beside, which may come back with a new chain and key. */
+static bool is_told(const char *key)
+{
+    static const char *const told[] = {
+        "id",       "names",       "not_before", "not_after", "days_left", "key_type",
+        "key_bits", "fingerprint", "subject",    "issuer",    "serial",    "listeners",
+        "pools",    "source",      "warning",    "revision",  "links",
+    };
+    for (size_t i = 0; i < sizeof(told) / sizeof(told[0]); i++) {
+        if (strcmp(key, told[i]) == 0)
+            return true;
+    }
+    return false;
 }
 
 static int bring_member(struct reading *r, const char *key, json_t *value,
@@ -186,11 +205,11 @@ static int bring_member(struct reading *r, const char *key, json_t *value,
         return bring_key(r, value, &pem->key);
     if (strcmp(key, "name") == 0)
         return json_is_null(value) ? 0 : bring_name(r, value, &pem->name);
-    if (strcmp(key, "staple") == 0)
+    if (strcmp(key, "ocsp") == 0)
         return json_is_null(value)
                    ? 0
                    : bring_text(r, key, value, CERTIFICATE_STAPLE_BYTES_MAX, &pem->staple);
-    return code_refuse_key(r, "", key);
+    return is_told(key) ? 0 : code_refuse_key(r, "", key);
 }
 
 static int bring_members(struct reading *r, json_t *object, struct pool_code_pem *pem)

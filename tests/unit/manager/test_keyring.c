@@ -140,9 +140,8 @@ static void what_is_closed_opens_with_the_published_key(void **state)
     assert_int_equal(keyring_close(&keyring, plain, &two), 0);
     assert_string_not_equal(one, two); /* a nonce is used once */
     assert_null(strstr(one, "PRIVATE"));
-    assert_int_equal(seal_open((const unsigned char *)kept(FRAME_SEAL).ptr, span_from_str(two),
-                               &opened),
-                     0);
+    assert_int_equal(
+        seal_open((const unsigned char *)kept(FRAME_SEAL).ptr, span_from_str(two), &opened), 0);
     assert_int_equal(opened.len, plain.len);
     assert_memory_equal(opened.ptr, plain.ptr, plain.len);
     seal_opened_free(&opened);
