@@ -77,14 +77,14 @@ void publish_secrets(struct publish *p, const struct secrets *secrets)
     send_to_all(p, head, body);
 }
 
-/* ---- keys and authorities ---- */
+/* ---- keys, and whom to believe ---- */
 
 static void send_kept(struct slot *slot, struct channel_note note, uint16_t type,
                       struct span bytes)
 {
     char buf[FRAME_FIXED_MAX];
 
-    note.is_secret = type != FRAME_AUTHORITIES;
+    note.is_secret = true;
     manager_channel_send(&slot->channel, note,
                          span_from(buf, frame_put_bytes_head(buf, type, bytes.len)), bytes);
 }
@@ -93,7 +93,7 @@ void publish_bytes(struct publish *p, uint16_t type, struct span bytes)
 {
     const struct channel_note note = {++p->seq, true, false};
 
-    MUST(type >= FRAME_SEAL && type <= FRAME_AUTHORITIES);
+    MUST(type >= FRAME_SEAL && type <= FRAME_TICKETS);
     p->kept[type - FRAME_SEAL] = bytes;
     for (unsigned i = 0; i < p->supervisor->slots.n; i++) {
         struct slot *slot = &p->supervisor->slots.list[i];
@@ -110,6 +110,21 @@ static void send_all_kept(const struct publish *p, struct slot *slot)
     for (uint16_t i = 0; i < PUBLISH_KEPT_N; i++)
         if (p->kept[i].ptr != NULL)
             send_kept(slot, note, (uint16_t)(FRAME_SEAL + i), p->kept[i]);
+}
+
+static void put_authorities(const struct publish *p, char *buf, struct span *head)
+{
+    *head = span_from(buf, frame_put_bytes_head(buf, FRAME_AUTHORITIES, p->authorities.len));
+}
+
+void publish_authorities(struct publish *p, struct span pem)
+{
+    char buf[FRAME_FIXED_MAX];
+    struct span head;
+
+    p->authorities = pem;
+    put_authorities(p, buf, &head);
+    send_to_all(p, head, pem);
 }
 
 /* ---- the access log ---- */
@@ -230,6 +245,12 @@ static void send_node(const struct publish *p, struct slot *slot)
         manager_channel_send(&slot->channel, note, head, body);
     }
     send_all_kept(p, slot);
+    if (p->authorities.len > 0) {
+        struct span head;
+
+        put_authorities(p, buf, &head);
+        manager_channel_send(&slot->channel, note, head, p->authorities);
+    }
     if (p->log_fd >= 0)
         send_log(p, slot, note);
 }

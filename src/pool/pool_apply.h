@@ -55,8 +55,8 @@ uint64_t pool_state_digest_recompute(const struct pool_state *s);
 /* Applies; always moves state->index to index (must be greater), even when nothing changes.
  * Returns 0 or the logical refusal, the same in every process:
  * WERR_NOT_FOUND  the object, or the pool or listener that it is in, is not there
- * WERR_EXISTS     the name or the priority is taken, or a server with this URL is there that
- *                 says something else
+ * WERR_EXISTS     the name or the priority is taken, or a server with this URL, a certificate
+ *                 with this name, is there that says something else
  * WERR_IN_USE     a listener or a rule forwards to the pool
  * WERR_BUILTIN    the pool or listener "default" can't be removed
  * WERR_ADDR_IN_USE  another listener has the address

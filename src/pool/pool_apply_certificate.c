@@ -139,6 +139,15 @@ static int apply_set(struct pool_state *s, const struct pool_command *c,
     return rc;
 }
 
+/* To add what is there and says the same is no error. The closed keys differ in any case: each
+ * was closed with a nonce of its own. */
+static bool is_same(const struct certificate *now, const struct certificate *wanted)
+{
+    const char *a = now->staple, *b = wanted->staple;
+    return strcmp(now->chain, wanted->chain) == 0 &&
+           (a == NULL || b == NULL ? a == b : strcmp(a, b) == 0);
+}
+
 static int apply_certificate(struct pool_state *s, const struct pool_command *c, uint64_t id,
                              struct pool_change *change)
 {
@@ -148,6 +157,8 @@ static int apply_certificate(struct pool_state *s, const struct pool_command *c,
     change->id = now->id;
     if (c->type != POOL_REMOVE_CERTIFICATE) {
         change->certificate = now;
+        if (c->type == POOL_ADD_CERTIFICATE && !c->is_put)
+            return 0;
         return apply_set(s, c, now, change);
     }
     take_out(s, now);
@@ -161,7 +172,7 @@ static int judge_certificate(const struct pool_state *s, const struct pool_comma
     const struct certificate *now = find_target(s, c);
     if (c->type == POOL_ADD_CERTIFICATE) {
         if (now != NULL)
-            return c->is_put ? 0 : WERR_EXISTS;
+            return c->is_put || is_same(now, &c->certificate) ? 0 : WERR_EXISTS;
         return s->certificate_n < CERTIFICATE_MAX ? 0 : WERR_TOO_BIG;
     }
     if (now == NULL)

@@ -83,14 +83,13 @@ int pool_code_set_servers_from_json(struct span body, const struct pool *p,
 int pool_code_set_node_from_json(struct span body, struct node_settings *settings,
                                  struct pool_error *error) MUST_USE;
 
-/* Body of a request that brings a certificate: {"chain":PEM,"key":PEM,"name":…,"ocsp":base64
- * of DER}, the last two may be missing or null; what a document of the API tells of a
- * certificate beside is passed over. What they say is judged by the caller, who
- * makes the command (ADD_, SET_CERTIFICATE) of it. The key lies in memory that is not dumped;
- * no other copy of it is left but the body. *pem is made in any case, and the caller's to fini
- * on success. */
+/* Body of a request that brings a certificate: {"chain":PEM,"key":PEM,"name":…,"ocsp":base64 of
+ * DER}, the last two may be missing or null; what GET alone shows is passed over. What they say
+ * is judged by the caller, who makes the command (ADD_, SET_CERTIFICATE) of it. The key lies in
+ * memory that is not dumped; no other copy of it is left but the body. *pem is made in any
+ * case, and the caller's to fini on success. */
 struct pool_code_pem {
-    char *name, *chain, *staple; /* heap; NULL: not given */
+    char *name, *chain, *staple; /* heap; NULL: not given; staple: "ocsp" */
     struct seal_opened key;
 };
 int pool_code_pem_from_json(struct span body, struct pool_code_pem *pem,

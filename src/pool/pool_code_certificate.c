@@ -181,16 +181,15 @@ static int bring_name(struct reading *r, json_t *value, char **to)
     return code_refuse_value(r, "name", wish);
 }
 
-/* What a document of the API tells beside, which may come back with a new chain and key. */
-static bool is_told(const char *key)
+/* What GET alone shows is passed over. */
+static bool is_shown(const char *key)
 {
-    static const char *const told[] = {
+    static const char *const shown[] = {
         "id",       "names",       "not_before", "not_after", "days_left", "key_type",
         "key_bits", "fingerprint", "subject",    "issuer",    "serial",    "listeners",
-        "pools",    "source",      "warning",    "revision",  "links",
-    };
-    for (size_t i = 0; i < sizeof(told) / sizeof(told[0]); i++) {
-        if (strcmp(key, told[i]) == 0)
+        "pools",    "source",      "warning",    "revision",  "links"};
+    for (unsigned i = 0; i < sizeof(shown) / sizeof(shown[0]); i++) {
+        if (strcmp(shown[i], key) == 0)
             return true;
     }
     return false;
@@ -209,7 +208,7 @@ static int bring_member(struct reading *r, const char *key, json_t *value,
         return json_is_null(value)
                    ? 0
                    : bring_text(r, key, value, CERTIFICATE_STAPLE_BYTES_MAX, &pem->staple);
-    return is_told(key) ? 0 : code_refuse_key(r, "", key);
+    return is_shown(key) ? 0 : code_refuse_key(r, "", key);
 }
 
 static int bring_members(struct reading *r, json_t *object, struct pool_code_pem *pem)

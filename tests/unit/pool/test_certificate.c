@@ -195,6 +195,16 @@ static void test_refusals(void **state)
     add_certificate(s, "a", 1);
     make_certificate(&c, POOL_ADD_CERTIFICATE, "a", 2);
     assert_refused(s, &c, WERR_EXISTS, "exists", "name", "certificate with this name");
+    make_certificate(&c, POOL_ADD_CERTIFICATE, "a", 1); /* closed with another nonce */
+    replace(&c.certificate.key, "b3RoZXI=");
+    struct pool_change change;
+    assert_int_equal(pool_check(s, &c, NULL), 0);
+    assert_int_equal(apply_next(s, &c, &change), 0);
+    assert_int_equal(change.type, POOL_CHANGE_NONE);
+    assert_ptr_equal(change.certificate, certificate_find(s, SPAN("a")));
+    make_certificate(&c, POOL_ADD_CERTIFICATE, "a", 1);
+    replace(&c.certificate.staple, "AA==");
+    assert_refused(s, &c, WERR_EXISTS, "exists", "name", "certificate with this name");
     make_certificate(&c, POOL_SET_CERTIFICATE, NULL, 2);
     c.certificate_id = 77;
     assert_refused(s, &c, WERR_NOT_FOUND, "not_found", "certificate", "no such certificate");
@@ -343,13 +353,13 @@ static void test_pem_from_json(void **state)
         {"{\"chain\":\"c\",\"key\":null}", "invalid_value", "key"},
         {"{\"chain\":\"c\",\"key\":\"k\",\"name\":\"a b\"}", "invalid_value", "name"},
         {"{\"chain\":\"c\",\"key\":\"k\",\"name\":\"c-1\"}", "invalid_value", "name"},
-        {"{\"chain\":\"c\",\"key\":\"k\",\"staple\":1}", "invalid_value", "staple"},
-        {"{\"chain\":\"c\",\"key\":\"k\",\"id\":\"c-1\"}", "unknown_key", "id"},
+        {"{\"chain\":\"c\",\"key\":\"k\",\"ocsp\":1}", "invalid_value", "ocsp"},
+        {"{\"chain\":\"c\",\"key\":\"k\",\"staple\":null}", "unknown_key", "staple"},
     };
     (void)state;
     struct pool_code_pem pem;
     assert_int_equal(pool_code_pem_from_json(SPAN("{\"chain\":\"c\\n\",\"key\":\"k\\r\\n\","
-                                                  "\"name\":\"a\",\"staple\":\"AA==\"}"),
+                                                  "\"name\":\"a\",\"ocsp\":\"AA==\"}"),
                                              &pem, NULL),
                      0);
     assert_string_equal(pem.chain, "c\n");
@@ -359,8 +369,9 @@ static void test_pem_from_json(void **state)
     assert_string_equal(pem.staple, "AA==");
     pool_code_pem_fini(&pem);
     assert_int_equal(
-        pool_code_pem_from_json(
-            SPAN("{\"chain\":\"c\",\"key\":\"k\",\"name\":null,\"staple\":null}"), &pem, NULL),
+        pool_code_pem_from_json(SPAN("{\"chain\":\"c\",\"key\":\"k\",\"name\":null,\"ocsp\":"
+                                     "null,\"id\":\"c-1\",\"names\":[]}"),
+                                &pem, NULL),
         0);
     assert_true(pem.name == NULL && pem.staple == NULL);
     pool_code_pem_fini(&pem);
@@ -382,7 +393,7 @@ static void test_pem_without_memory(void **state)
         struct pool_code_pem pem;
         fault_set(n);
         int rc = pool_code_pem_from_json(
-            SPAN("{\"chain\":\"c\",\"key\":\"k\",\"name\":\"a\",\"staple\":\"AA==\"}"), &pem,
+            SPAN("{\"chain\":\"c\",\"key\":\"k\",\"name\":\"a\",\"ocsp\":\"AA==\"}"), &pem,
             NULL);
         has_passed = fault_is_armed();
         fault_set(0);
