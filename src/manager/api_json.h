@@ -112,6 +112,13 @@ struct api_json_listener_view {
 char *api_json_listener(const struct api_json_listener_view *v, const char *base);
 char *api_json_rule(const struct listener *l, const struct rule *rule, uint64_t revision,
                     const char *base);
+struct api_json_certificate_view {
+    const struct certificate *certificate;
+    const struct pool_state *state; /* whose listeners and pools may use it */
+    uint64_t wall_us, revision;
+    bool is_whole; /* with its chain */
+};
+char *api_json_certificate(const struct api_json_certificate_view *v, const char *base);
 char *api_json_removed(const char *path, const char *base);
 /* The node's settings (json of pool_code.h, taken). */
 char *api_json_node(char *settings, const char *base);

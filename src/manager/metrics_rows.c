@@ -3,6 +3,7 @@
 #include "manager/manager.h"
 #include "manager/metrics_int.h"
 #include "manager/process.h"
+#include "pool/certificate.h"
 
 /* The kinds of the counters' tables. */
 enum { SUM = MTEXT_COUNTER, GAUGE = MTEXT_GAUGE };
@@ -252,6 +253,15 @@ static void put_check_at(struct metrics_put *p)
         put(p, a->last.at_us);
 }
 
+/* ---- certificates ---- */
+
+static void put_not_after(struct metrics_put *p)
+{
+    const int64_t s = p->certificate->facts.not_after_s;
+
+    put(p, s > 0 ? (uint64_t)s : 0);
+}
+
 /* ---- the table ---- */
 
 /* A family of one function. */
@@ -364,6 +374,11 @@ const struct metrics_row metrics_rows[] = {
            put_check_took),
     SERVER("check_timestamp_seconds", "when its last health check was, since 1970", GAUGE,
            DECIMALS_US, put_check_at),
+    {{"weldr_certificate_not_after_timestamp_seconds", "when the certificate ends, since 1970",
+      GAUGE, 0},
+     METRICS_OF_CERTIFICATE,
+     0,
+     put_not_after},
 };
 
 const uint32_t metrics_row_n = sizeof(metrics_rows) / sizeof(metrics_rows[0]);
