@@ -11,7 +11,7 @@ import ssl
 import threading
 
 RECORD = 16384
-BYE_S = 10.0
+BYE_S = 10.0  # what a server waits for a client that takes its last bytes; a client closes at once
 
 
 class Cut(ConnectionError):
@@ -33,6 +33,7 @@ class TlsSocket:
         self.sock = sock
         self.incoming, self.outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
         self.engine = context.wrap_bio(self.incoming, self.outgoing, is_server, server_hostname=name, session=session)
+        self.bye_s = BYE_S if is_server else 0.0
         self.engine_lock, self.send_lock, self.shake_lock = threading.RLock(), threading.RLock(), threading.RLock()
         self.plain, self.unsent = bytearray(), b""
         self.is_open, self.has_ended, self.has_said_bye, self.is_to_reset = False, False, False, False
@@ -177,10 +178,10 @@ class TlsSocket:
         self.sock.setsockopt(level, name, value)
 
     def close(self):
-        """With close_notify, unless a reset is prepared or it can't be said any more."""
-        if not self.is_to_reset and self.sock.fileno() >= 0:
+        """With close_notify, unless a reset is prepared, it can't be said any more or is not to be (bye_s None)."""
+        if not self.is_to_reset and self.bye_s is not None and self.sock.fileno() >= 0:
             try:
-                self.sock.settimeout(BYE_S)
+                self.sock.settimeout(self.bye_s)
                 self.say_bye()
             except (OSError, ssl.SSLError):
                 pass
@@ -188,7 +189,8 @@ class TlsSocket:
 
     def cut(self):
         """An end without close_notify."""
-        self.sock.close()
+        self.bye_s = None
+        self.close()
 
     # ---- what was agreed
 
