@@ -43,8 +43,9 @@ def parse_line(line):
 
 
 def clean_environment(extra=None):
-    """Our environment without any WELDR_ setting of the caller, but for the engine of the cluster that the suite runs with."""
-    environment = {k: v for k, v in os.environ.items() if not k.startswith("WELDR_") or k == "WELDR_TEST_ENGINE"}
+    """Our environment without any setting of the caller, WELDR_ or whom to trust, but for the engine of the cluster that the suite
+    runs with."""
+    environment = {k: v for k, v in os.environ.items() if not k.startswith(("WELDR_", "SSL_CERT_")) or k == "WELDR_TEST_ENGINE"}
     environment.update(extra or {})
     return environment
 
