@@ -39,6 +39,7 @@ struct api_json_server_view {
     const char *pool;
     const char *state;
     const char *reason;              /* empty: null */
+    bool is_verified;                /* of https: its certificate is */
     uint64_t since_us, transitions;  /* of the state; wall clock */
     const struct facts_addrs *addrs; /* its own, or what its name stands for; NULL: none */
     const struct pool_health *check; /* effective */
@@ -49,8 +50,8 @@ struct api_json_server_view {
 };
 /* One server as a document: with links to change it and to its pool. */
 char *api_json_server(const struct api_json_server_view *v, const char *base);
-/* "/servers/127.0.0.1/12345" or "/servers/[::1]/80", in other pools than default below
- * "/pools/NAME"; buf of API_JSON_HREF_MAX. */
+/* Of http servers, whose host and port no other has: "/servers/127.0.0.1/12345" or "/servers/[::1]/80", in other pools than default below
+ * "/pools/NAME". Of https servers "/servers/s-1f". buf of API_JSON_HREF_MAX. */
 enum { API_JSON_HREF_MAX = POOL_HOST_MAX + POOL_NAME_MAX + 32 };
 void api_json_server_href(const char *pool, const struct pool_server *server, char *buf,
                           size_t size);

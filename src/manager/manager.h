@@ -32,6 +32,7 @@
 #include "base/rand.h"
 #include "cluster/cluster.h"
 #include "config/config.h"
+#include "manager/ca_bundle.h"
 #include "manager/checks.h"
 #include "manager/facts.h"
 #include "manager/own_address.h"
@@ -88,6 +89,7 @@ struct manager {
     struct publish publish;
     struct checks checks;
     struct own_addresses own;
+    struct ca_bundle authorities; /* of this machine */
     struct resolve *resolve;
     /* rooms above, each of its own header; NULL until it is begun */
     struct events *events;

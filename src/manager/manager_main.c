@@ -312,6 +312,7 @@ static int start_rooms(struct manager *m)
     publish_node(&m->publish, &(struct frame_node){.queue_bytes = m->node.queue_bytes,
                                                    .log_level = m->node.log_level});
     checks_init(&m->checks, &m->shared, m->pool, rand_u64(&m->rand), m->fd_limit);
+    m->checks.tls.bundle = &m->authorities;
     servers_watch_health(m);
     return 0;
 }
@@ -469,6 +470,8 @@ static void stop(struct house *h)
         publish_fini(&m->publish);
         facts_fini(&m->facts);
     }
+    checks_fini(&m->checks);
+    ca_bundle_fini(&m->authorities);
     events_fini(&h->events);
     pool_state_free(m->pool);
     pool_requests_free(m->requests);

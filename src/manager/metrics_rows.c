@@ -199,6 +199,11 @@ static void put_fail_open(struct metrics_put *p)
     put(p, f != NULL && f->is_fail_open);
 }
 
+static void put_unverified(struct metrics_put *p)
+{
+    put(p, !p->pool->tls_settings.verify);
+}
+
 /* ---- servers ---- */
 
 static void put_server_counter(struct metrics_put *p)
@@ -316,6 +321,8 @@ const struct metrics_row metrics_rows[] = {
 #include "stats/pool_counters.def"
     POOL("fail_open", "1: all servers are down, and get requests all the same", GAUGE, 0,
          put_fail_open),
+    POOL("unverified", "1: certificates of its https servers are not verified", GAUGE, 0,
+         put_unverified),
     CLASSES("weldr_pool_responses", "responses by class of status; none: broken off",
             METRICS_OF_POOL, STATS_CLASSES_OF_POOL, put_classes),
     TIMES("weldr_pool_head_seconds",

@@ -77,6 +77,21 @@ void publish_secrets(struct publish *p, const struct secrets *secrets)
     send_to_all(p, head, body);
 }
 
+static void put_authorities(const struct publish *p, char *buf, struct span *head)
+{
+    *head = span_from(buf, frame_put_bytes_head(buf, FRAME_AUTHORITIES, p->authorities.len));
+}
+
+void publish_authorities(struct publish *p, struct span pem)
+{
+    char buf[FRAME_FIXED_MAX];
+    struct span head;
+
+    p->authorities = pem;
+    put_authorities(p, buf, &head);
+    send_to_all(p, head, pem);
+}
+
 static void send_log(const struct publish *p, struct slot *slot, struct channel_note note)
 {
     char buf[FRAME_FIXED_MAX];
@@ -191,6 +206,12 @@ static void send_node(const struct publish *p, struct slot *slot)
 
         put_secrets(p, buf, &head, &body);
         manager_channel_send(&slot->channel, note, head, body);
+    }
+    if (p->authorities.len > 0) {
+        struct span head;
+
+        put_authorities(p, buf, &head);
+        manager_channel_send(&slot->channel, note, head, p->authorities);
     }
     if (p->log_fd >= 0)
         send_log(p, slot, note);

@@ -37,6 +37,7 @@ struct publish_waiter {
 
 struct publish {
     struct frame_node node;
+    struct span authorities;       /* for https servers, the manager's; empty: not needed yet */
     const struct secrets *secrets; /* of the API, whose they are; NULL: not known yet */
     int log_fd;                    /* -1: none; how to write to it: */
     uint8_t log_way;
@@ -58,6 +59,8 @@ void publish_init(struct publish *p, struct supervisor *supervisor, struct facts
 void publish_node(struct publish *p, const struct frame_node *node);
 /* Of the API, for explanations: to all workers, and to each that is started later. Borrowed. */
 void publish_secrets(struct publish *p, const struct secrets *secrets);
+/* Whom https servers are verified by: likewise. */
+void publish_authorities(struct publish *p, struct span pem);
 /* Where the access log goes: to all workers, and to each that is started later. The descriptor
  * is borrowed until publish_forget_log. */
 void publish_log(struct publish *p, int fd, uint8_t way);

@@ -82,6 +82,8 @@ static int make_command(struct manager *m, const char *url, struct pool_command 
     if (rc == 0)
         rc = own_address_check(&m->own, &c->server, &refusal);
     if (rc == 0)
+        rc = ca_bundle_check(&m->authorities, m->pool, c, &refusal);
+    if (rc == 0)
         return 0;
     pool_command_fini(c);
     if (rc == WERR_NOMEM)

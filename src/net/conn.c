@@ -107,6 +107,10 @@ static void run_pending(struct conn *c)
 {
     if (!conn_is_open(c))
         return;
+    if (c->state == CONN_NEW && !(c->sock.flags & SOCK_CONNECTING)) {
+        conn_tls_begin_client(c); /* connected at once */
+        return;
+    }
     if (conn_is_broken(c) && !is_receiving(c)) {
         c->ops->on_gone(c, WERR_RESET);
         return;
@@ -375,7 +379,7 @@ int conn_connect_tls(struct conn *c, struct conn_shared *shared, const struct co
     if (rc == 0)
         rc = connect_to(c, to, &conn_tls_sock_ops);
     if (rc == 1)
-        conn_tls_begin_client(c);
+        conn_set_pending(c); /* its owner is to know of it before it hears anything */
     return rc < 0 ? rc : 0;
 }
 

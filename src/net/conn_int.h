@@ -78,6 +78,8 @@ void conn_tls_accept(struct conn *c);
 /* The socket is connected. */
 void conn_tls_begin_client(struct conn *c);
 void conn_tls_on_recv(struct sock *s, struct span bytes, int error);
+/* Before the handshake. */
+void conn_tls_send_clear(struct conn *c, struct span bytes);
 /* As records, with close_notify behind them if they are the last. < 0: to be broken with. */
 int conn_tls_send(struct conn *c, const struct iovec *iov, unsigned n, bool is_last) MUST_USE;
 /* close_notify, unless it was said. false: it has not all gone out yet. */

@@ -122,6 +122,17 @@ int conn_tls_send(struct conn *c, const struct iovec *iov, unsigned n, bool is_l
     return made < 0 ? made : sent;
 }
 
+void conn_tls_send_clear(struct conn *c, struct span bytes)
+{
+    struct iovec iov = {(void *)bytes.ptr, bytes.len};
+
+    MUST(c->state == CONN_TLS && c->tls == NULL);
+    const int rc = conn_push_out(c, &iov, 1, bytes.len);
+
+    if (rc < 0)
+        conn_break(c, rc);
+}
+
 bool conn_tls_end(struct conn *c)
 {
     tlsio_shut(c->tls);
@@ -208,6 +219,7 @@ static void decrypt(struct conn *c)
 static void open_up(struct conn *c)
 {
     conn_move(c, CONN_OPEN, "handshake done");
+    c->flags &= (uint8_t)~CONN_SENT; /* nothing of a message yet */
     if (c->ops->on_open != NULL)
         c->ops->on_open(c, 0);
 }
@@ -311,11 +323,12 @@ void conn_tls_accept(struct conn *c)
 
 void conn_tls_begin_client(struct conn *c)
 {
-    struct tlsio_context *context = c->ops->tls_context(c);
     struct tlsio_peer_name peer = {0};
 
     MUST(c->shared->tls != NULL);
     conn_move(c, CONN_TLS, "connected");
+    struct tlsio_context *context = c->ops->tls_context(c);
+
     c->ops->tls_peer(c, &peer);
     if (context != NULL)
         c->tls = tlsio_new_client(c->shared->tls->tlsio, context, &peer);
@@ -325,6 +338,13 @@ void conn_tls_begin_client(struct conn *c)
     }
     sock_recv_start(&c->sock);
     go_on(c);
+}
+
+const char *conn_tls_word(const struct conn *c)
+{
+    if (c->tls != NULL && tlsio_state(c->tls) == TLSIO_FAILED)
+        return tlsio_fault(c->tls).word;
+    return c->state == CONN_TLS ? "closed" : NULL;
 }
 
 /* In the middle of a handshake there is nothing to be read any more. */

@@ -46,7 +46,8 @@ struct code_kind {
     void (*write)(struct jtext *t, const char *key, const struct pool_command *c);
 };
 
-extern const struct code_kind code_server, code_pool, code_listener, code_rule;
+extern const struct code_kind code_server, code_pool, code_listener, code_rule,
+    code_certificate;
 const struct code_kind *code_kind(enum kind kind);
 
 /* ---- pool_code_server.c, pool_code_list.c ---- */

@@ -57,6 +57,7 @@ void pool_command_fini(struct pool_command *c)
     free(c->list);
     rule_action_fini(&c->wanted.default_action);
     rule_fini(&c->rule);
+    certificate_fini(&c->certificate);
     free(c->guard_unusable);
     memset(c, 0, sizeof(*c));
 }

@@ -56,7 +56,7 @@ static void tell_not_found(const struct pool_state *s, const struct pool_command
         field = word = "pool";
     if (kind == KIND_RULE && listener_find(s, span_from_str(c->listener)) == NULL)
         field = word = "listener";
-    if (kind == KIND_POOL || kind == KIND_LISTENER)
+    if (kind == KIND_POOL || kind == KIND_LISTENER || kind == KIND_CERTIFICATE)
         field = word;
     pool_error_set(error, "not_found", field, "there is no such %s", word);
 }
@@ -145,6 +145,10 @@ static void tell_too_big(const struct pool_command *c, struct pool_error *error)
     case KIND_LISTENER:
         pool_error_set(error, "too_many", "", "there are %d listeners: no more fit",
                        LISTENER_LISTENERS_MAX);
+        break;
+    case KIND_CERTIFICATE:
+        pool_error_set(error, "too_many", "", "there are %d certificates: no more fit",
+                       CERTIFICATE_MAX);
         break;
     default:
         pool_error_set(error, "too_many", "", "the listener has %d rules: no more fit",

@@ -19,7 +19,7 @@ enum {
     RULE_ID_MAX = 24,
     REASON_MAX = 128,
     /* One at least is told of. */
-    ATTEMPT_MAX = ORIGIN_MAX + 80,
+    ATTEMPT_MAX = ORIGIN_MAX + 80 + 48,
     /* Keys, numbers, the address, the time: the rest of a line. */
     OTHER_MAX = 800,
     ESCAPE_MAX = 12 /* two \uXXXX */
@@ -368,6 +368,8 @@ static void json_attempts(struct json *j, const struct access_record *r)
         json_text(j, SPAN(",\"result\":"), span_from_str(a->result), METHOD_MAX);
         strb_add(&j->b, SPAN(",\"ms\":"));
         json_ms(j, a->us);
+        if (a->detail != NULL)
+            json_text(j, SPAN(",\"detail\":"), span_from_str(a->detail), METHOD_MAX);
         strb_add_char(&j->b, '}');
     }
     strb_add_char(&j->b, ']');

@@ -27,6 +27,7 @@ struct access_attempt {
     struct span server;
     const char *result; /* word of stats/ends.def */
     uint64_t us;        /* from the choice of the server to its end */
+    const char *detail; /* of TLS: a word; NULL: none */
 };
 
 struct access_record {

@@ -191,13 +191,13 @@ static void fill_attempts(struct access_record *r, const struct exchange *ex,
         const struct ex_attempt *f = &ex->failed[i];
 
         r->attempts[i] = (struct access_attempt){server_text(ex, f->origin_id, ids[i]),
-                                                 end_facts(f->end)->word, f->us};
+                                                 end_facts(f->end)->word, f->us, f->detail};
     }
     r->attempt_n = (uint8_t)(failed_n + is_last_open);
     if (is_last_open)
         r->attempts[failed_n] = (struct access_attempt){
             server_text(ex, ex->origin_id, ids[failed_n]), end_facts(ex->end)->word,
-            loop_now_us(ex->worker->loop) - ex->picked_us};
+            loop_now_us(ex->worker->loop) - ex->picked_us, NULL};
     r->retries = ex->attempts > 0 ? (uint8_t)(ex->attempts - 1) : 0;
     r->origin = r->attempt_n > 0 ? r->attempts[r->attempt_n - 1].server : SPAN_NONE;
 }

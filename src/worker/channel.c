@@ -222,6 +222,11 @@ static int take_secrets(struct channel *ch, struct span payload)
     return secrets_from_bytes(&ch->worker->secrets, payload) < 0 ? WERR_CORRUPT : 0;
 }
 
+static int take_authorities(struct channel *ch, struct span payload)
+{
+    return lane_tls_set_authorities(ch->worker, payload);
+}
+
 static int apply_update(struct channel *ch, uint16_t type, struct span payload)
 {
     switch (type) {
@@ -241,6 +246,8 @@ static int apply_update(struct channel *ch, uint16_t type, struct span payload)
         return take_log(ch, payload);
     case FRAME_SECRETS:
         return take_secrets(ch, payload);
+    case FRAME_AUTHORITIES:
+        return take_authorities(ch, payload);
     default:
         return take_addrs(ch, payload);
     }

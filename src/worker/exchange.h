@@ -69,6 +69,7 @@ struct ex_attempt {
     uint64_t origin_id;
     uint32_t us; /* from the choice of the server to its end */
     uint8_t end; /* enum end */
+    const char *detail; /* of TLS: a word; NULL: none */
 };
 
 struct exchange {
@@ -108,7 +109,7 @@ struct exchange {
     uint64_t added_us;                 /* access_log.h */
     uint64_t rate_from_us, rate_bytes; /* of the request's body, since the client was last held
                                           back; 0: not begun */
-    const char *why;                   /* malformed request: a few words */
+    const char *why;                   /* malformed request, or TLS that failed: a few words */
     struct span request_id;            /* empty: not asked for yet (ex_request_id) */
     /* What follows does not begin zeroed (exchange_new), since it is set there or with the
      * first use. */

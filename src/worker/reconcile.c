@@ -105,6 +105,7 @@ int reconcile_change(struct worker *w, struct pool_change *change)
         return follow_listener(w, change);
     case KIND_RULE:
         return follow_described(w, change->listener);
+    case KIND_CERTIFICATE:
     case KIND_NONE:
     case KIND_N:
         break;

@@ -104,7 +104,10 @@ struct stream {
 
 /* What a stream tells. The user embeds a struct stream_user for each of its streams. */
 struct stream_up {
-    void (*open)(struct stream_user *u, int error); /* of a lane that was connecting */
+    /* Of a lane that was connecting. First, with TLS: what is to be said in clear, before the
+     * handshake, is said now. */
+    void (*connected)(struct stream_user *u);
+    void (*open)(struct stream_user *u, int error);
     void (*event)(struct stream_user *u, struct event *ev);
     struct stream *(*splices_to)(struct stream_user *u); /* NULL: its body must be seen */
     void (*gone)(struct stream_user *u);

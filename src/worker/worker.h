@@ -22,6 +22,7 @@
 #include "pool/pool.h"
 #include "stats/stats.h"
 #include "wire/frame.h"
+#include "worker/lane_tls.h"
 #include "worker/stream_many.h"
 
 struct client;
@@ -81,6 +82,8 @@ struct worker {
     struct origin *origins;        /* uthash by server id */
     struct pool_runtime *pools;    /* uthash by pool id */
     uint32_t pools_version;        /* another one when a pool comes or goes */
+    struct authorities authorities; /* of the system: lane_tls.h */
+    uint32_t authorities_version;
 
     struct listener_runtime *listeners; /* uthash by listener id */
     struct cidr_list trusted;           /* --trusted-proxies: of the listener "default" */

@@ -71,6 +71,7 @@ void worker_fini(struct worker *w)
     listener_runtime_free_all(w);
     pool_runtime_free_all(w);
     pool_state_free(w->pool_state);
+    free(w->authorities.pem);
     conn_shared_fini(&w->shared);
     slab_fini(&w->origin_conns_slab);
     slab_fini(&w->exchanges_slab);

@@ -213,7 +213,7 @@ static void test_long_values(void **state)
         r.user_agent = r.referer = r.origin = r.result = r.reason = r.method;
         r.attempt_n = ACCESS_ATTEMPTS_MAX;
         for (unsigned k = 0; k < ACCESS_ATTEMPTS_MAX; k++)
-            r.attempts[k] = (struct access_attempt){r.method, big, UINT64_MAX};
+            r.attempts[k] = (struct access_attempt){r.method, big, UINT64_MAX, big};
         r.is_fail_open = true;
         r.listener = r.rule = r.pool = r.method;
         r.client = &client6;
