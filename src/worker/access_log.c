@@ -213,6 +213,7 @@ void access_log_exchange(struct access_log *a, const struct exchange *ex)
 {
     char ids[ACCESS_ATTEMPTS_MAX][ID_TEXT_MAX], rule_id[ID_TEXT_MAX];
     char *line = line_sink_reserve(a->sink);
+    const char *why = exchange_why(ex);
     struct access_record r = {
         .begin_wall_us =
             loop_wall_us(ex->worker->loop) - (loop_now_us(ex->worker->loop) - ex->begin_us),
@@ -222,7 +223,7 @@ void access_log_exchange(struct access_log *a, const struct exchange *ex)
         .rule = rule_text(ex, rule_id),
         .pool = ex->pool != NULL ? span_from_str(ex->pool->name) : SPAN_NONE,
         .result = span_from_str(end_facts(ex->end)->word),
-        .reason = ex->why != NULL ? span_from_str(ex->why) : SPAN_NONE,
+        .reason = why != NULL ? span_from_str(why) : SPAN_NONE,
         .status = ex->status,
         .is_fail_open = (ex->flags & EX_FAIL_OPEN) != 0,
         .bytes_in = ex->bytes_in,

@@ -179,7 +179,8 @@ static enum ex_verdict step_relay(struct exchange *ex)
 static struct span print_words(struct exchange *ex, struct span words)
 {
     char text[192];
-    struct span why = ex->why != NULL ? span_from_str(ex->why) : SPAN_NONE;
+    const char *said = exchange_why(ex);
+    struct span why = said != NULL ? span_from_str(said) : SPAN_NONE;
     int n = snprintf(text, sizeof(text), "%.*s%s%.*s.\n", (int)words.len, words.ptr,
                      why.len ? ": " : "", (int)why.len, why.ptr != NULL ? why.ptr : "");
     struct span kept = arena_copy(

@@ -153,11 +153,12 @@ class Origin:
     """A listening origin. `behave(lane, seen)` handles each request; `greet(lane)` runs right after accept.
 
     Its port is its own to the end(): when it does not listen, connects are refused. tls: a server's ssl.SSLContext; what `greet`
-    does comes before the handshake.
+    does comes before the handshake; those that fail are in tls_errors.
     """
 
     def __init__(self, behave=None, host="127.0.0.1", port=0, greet=None, listen=True, receive_bytes=None, tls=None):
         self.behave, self.greet, self.host, self.tls = behave or hello, greet, host, tls
+        self.tls_errors, self.tls_resumed = [], 0
         self.lock = threading.Lock()
         self.requests, self.lanes = [], {}
         self.accepted = 0
@@ -211,10 +212,22 @@ class Origin:
                 self.lanes[lane.id] = lane
             threading.Thread(target=self.serve, args=(lane,), daemon=True).start()
 
+    def secure(self, lane):
+        try:
+            lane.sock.handshake()
+        except OSError as error:
+            with self.lock:
+                self.tls_errors.append(str(error))
+            raise Gone("handshake") from error
+        with self.lock:
+            self.tls_resumed += lane.sock.is_resumed
+
     def serve(self, lane):
         try:
             if self.greet:
                 self.greet(lane)
+            if self.tls:
+                self.secure(lane)
             while True:
                 seen = lane.read_head()
                 lane.served += 1
