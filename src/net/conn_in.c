@@ -114,12 +114,17 @@ static void keep_rest(struct conn *c, struct span rest)
         tell_unread(c);
 }
 
-void conn_receive(struct conn *c, struct span bytes)
+static inline void receive(struct conn *c, struct span bytes)
 {
     if (bufq_len(&c->in) == 0)
         keep_rest(c, span_skip(bytes, feed(c, bytes)));
     else if (conn_keep(c, bytes))
         conn_feed_queue(c);
+}
+
+void conn_receive(struct conn *c, struct span bytes)
+{
+    receive(c, bytes);
 }
 
 void conn_on_recv(struct sock *s, struct span bytes, int error)
@@ -138,7 +143,7 @@ void conn_on_recv(struct sock *s, struct span bytes, int error)
         return;
     }
     if (bytes.len > 0) {
-        conn_receive(c, bytes);
+        receive(c, bytes);
         return;
     }
     c->flags |= CONN_PEER_EOF;

@@ -37,7 +37,9 @@ struct outv *conn_claim(struct conn *c, size_t own_bytes, unsigned pieces)
 
 void conn_send_prologue(struct conn *c, struct span bytes)
 {
-    if (conn_can_send(c))
+    if (c->state == CONN_TLS)
+        conn_tls_send_clear(c, bytes);
+    else if (conn_can_send(c))
         outv_add(claim(c, bytes.len, 1), bytes);
 }
 
@@ -101,7 +103,7 @@ void conn_set_congested(struct conn *c)
         c->ops->on_congested(c);
 }
 
-int conn_push_out(struct conn *c, const struct iovec *iov, unsigned n, size_t bytes)
+static inline int push_out(struct conn *c, const struct iovec *iov, unsigned n, size_t bytes)
 {
     int64_t taken = 0;
 
@@ -118,6 +120,11 @@ int conn_push_out(struct conn *c, const struct iovec *iov, unsigned n, size_t by
     if (rc == 0)
         conn_set_congested(c);
     return rc;
+}
+
+int conn_push_out(struct conn *c, const struct iovec *iov, unsigned n, size_t bytes)
+{
+    return push_out(c, iov, n, bytes);
 }
 
 static void finish_shut(struct conn *c)
@@ -148,8 +155,7 @@ void conn_send_out(struct conn *c, const struct iovec *iov, unsigned n, size_t b
     if (is_last)
         sock_fin_follows(&c->sock);
     if (bytes > 0 && !conn_is_broken(c))
-        rc = c->tls != NULL ? conn_tls_send(c, iov, n, is_last)
-                            : conn_push_out(c, iov, n, bytes);
+        rc = c->tls != NULL ? conn_tls_send(c, iov, n, is_last) : push_out(c, iov, n, bytes);
     if (rc < 0)
         conn_break(c, rc);
     else if (c->state == CONN_FLUSHING && bufq_len(&c->out) == 0)

@@ -19,7 +19,7 @@ struct tlsio_context;
  * forward secrecy and AEAD, and 1.3; modern is 1.3 alone. */
 enum tlsio_profile { TLSIO_INTERMEDIATE, TLSIO_MODERN };
 
-/* Once, before anything else here. Nothing of the system's OpenSSL configuration is read. */
+/* Before anything else here. Nothing of the system's OpenSSL configuration is read. */
 int tlsio_start(void) MUST_USE;
 
 struct tlsio_identity;

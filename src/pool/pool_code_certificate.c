@@ -161,7 +161,11 @@ static int bring_key(struct reading *r, json_t *value, struct seal_opened *to)
 static int bring_name(struct reading *r, json_t *value, char **to)
 {
     char wish[160];
-    if (json_is_string(value) && certificate_name_is_valid(code_text(value)))
+    uint64_t id;
+    /* Of one that has none a document says the id; who may not give that says pool_check. */
+    if (json_is_string(value) &&
+        (certificate_name_is_valid(code_text(value)) ||
+         kind_id_from_text(KIND_CERTIFICATE, code_text(value), &id) == 0))
         return bring_text(r, "name", value, POOL_NAME_MAX, to);
     snprintf(wish, sizeof(wish), CERTIFICATE_NAME_WISH, POOL_NAME_MAX);
     return code_refuse_value(r, "name", wish);

@@ -1,0 +1,32 @@
+/* tlsio_memory.h - the memory of the TLS library: faster than malloc's and in no core file.
+ *
+ * A handshake takes about 700 pieces of memory, and an idle connection holds some that malloc
+ * has no fitting size for. So pieces come from regions, each with pieces of one size, found by
+ * the address alone; a region is mapped whole, touched piece by piece, and unmapped when all of
+ * it is free and its size has another one. Private keys and session secrets lie here while the
+ * library works with them: regions are left out of core files (MADV_DONTDUMP); the library
+ * itself clears what is secret before it frees it.
+ *
+ * One thread, like all of Weldr.
+ */
+#ifndef WELDR_NET_TLSIO_MEMORY_H
+#define WELDR_NET_TLSIO_MEMORY_H
+
+#include <stddef.h>
+
+#include "base/werr.h"
+
+/* Before the first call of the library in the process. The library takes its memory here from
+ * then on; not in a build with AddressSanitizer, which would see nothing of it. Again: nothing.
+ * WERR_INVALID: the library has memory already. */
+int tlsio_memory_start(void) MUST_USE;
+
+/* As malloc, realloc and free; aligned to 16 bytes. A size of 0 is NULL. */
+void *tlsio_memory_new(size_t bytes);
+void *tlsio_memory_resize(void *piece, size_t bytes);
+void tlsio_memory_free(void *piece);
+
+/* Mapped at present. */
+size_t tlsio_memory_bytes(void);
+
+#endif
