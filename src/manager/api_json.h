@@ -50,7 +50,8 @@ struct api_json_server_view {
 };
 /* One server as a document: with links to change it and to its pool. */
 char *api_json_server(const struct api_json_server_view *v, const char *base);
-/* Of http servers, whose host and port no other has: "/servers/127.0.0.1/12345" or "/servers/[::1]/80", in other pools than default below
+/* Of http servers, whose host and port no other has: "/servers/127.0.0.1/12345" or
+ * "/servers/[::1]/80", in other pools than default below
  * "/pools/NAME". Of https servers "/servers/s-1f". buf of API_JSON_HREF_MAX. */
 enum { API_JSON_HREF_MAX = POOL_HOST_MAX + POOL_NAME_MAX + 32 };
 void api_json_server_href(const char *pool, const struct pool_server *server, char *buf,
