@@ -18,6 +18,7 @@
 #include "manager/api_pick.h"
 #include "manager/facts.h"
 #include "pool/pool_command.h"
+#include "stats/stats.h"
 
 struct api_json_problem_view {
     unsigned status;
@@ -139,6 +140,7 @@ struct api_json_stats_view {
     uint64_t client_connections, client_open, server_connections, server_idle;
     uint64_t requests, in_flight, retries, bad_requests, client_aborts, access_log_lost;
     uint64_t queued_bytes, proxy_refused, explain_refused, forbidden_calls;
+    uint64_t certificates_unusable, tls_failures[STATS_TLS_FAILURES];
     uint64_t bytes_in, bytes_out;
     const struct api_json_result *results;
     unsigned result_n;

@@ -34,6 +34,7 @@ static void put_row(struct page *pg)
 
 static bool put_node(struct page *pg)
 {
+    pg->put.slot = 0;
     strb_init(&pg->put.labels, pg->put.buf, sizeof(pg->put.buf));
     put_row(pg);
     return true;

@@ -54,6 +54,13 @@ static void put_results(struct metrics_put *p)
         put_with(p, "result", words[i], stats_sum_end(p->m->stats, i));
 }
 
+static void put_tls_failures(struct metrics_put *p)
+{
+    for (unsigned i = 0; i < STATS_TLS_FAILURES; i++)
+        put_with(p, "reason", stats_tls_failure_word((enum stats_tls_failure)i),
+                 stats_sum_tls_failed(p->m->stats, (enum stats_tls_failure)i));
+}
+
 static void put_leaving(struct metrics_put *p)
 {
     put(p, p->m->facts.draining_n);
@@ -312,6 +319,11 @@ const struct metrics_row metrics_rows[] = {
 #include "stats/counters.def"
     NODE("weldr_results", "exchanges that have ended, by the word of the access log", SUM, 0,
          put_results),
+    NODE("weldr_tls_failures", "TLS handshakes with clients that failed, by reason", SUM, 0,
+         put_tls_failures),
+    TIMES("weldr_tls_handshake_seconds",
+          "from the connection of a client to the end of its TLS handshake", METRICS_OF_NODE,
+          STATS_TIMES_TLS_HANDSHAKE, put_times),
     NODE("weldr_removed_servers", "servers that were removed and have requests in flight",
          GAUGE, 0, put_leaving),
     WORKER("serving", "1: it serves clients", GAUGE, 0, 0),

@@ -9,7 +9,7 @@
 #include "pool/pool_health.h"
 #include "pool/settings.h"
 
-enum row_kind { ROW_OBJECT, ROW_MEMBER, ROW_NUMBER, ROW_SETTINGS, ROW_TLS, ROW_CHECKS };
+enum row_kind { ROW_OBJECT, ROW_MEMBER, ROW_NUMBER, ROW_SETTINGS, ROW_IN_GROUP, ROW_CHECKS };
 enum { NAME_MAX = 64 };
 
 /* Of objects. */
@@ -41,6 +41,7 @@ struct row {
     const char *name, *type, *says;
     const struct settings_table *settings;
     const struct setting *number; /* type VERSION: its min or its max, nothing between */
+    enum settings_group group;    /* of ROW_IN_GROUP */
 };
 
 /* A number of pool/server_settings.def in the words of pool/settings.h. */
@@ -58,24 +59,26 @@ enum {
     }
 
 static const struct row rows[] = {
-#define OBJECT(name, use, says)      {ROW_OBJECT, use, name, "", says, NULL, NULL},
-#define MEMBER(key, type, use, says) {ROW_MEMBER, use, key, type, says, NULL, NULL},
-#define SETTINGS(table)              {ROW_SETTINGS, SET, "", "", "", &(table), NULL},
-#define TLS(key, type, says)         {ROW_TLS, SET, key, type, says, NULL, NULL},
-#define CHECKS()                     {ROW_CHECKS, SET, "", "", "", NULL, NULL},
-#define NUMBER(key, type, initial, min, max, says) \
-    {ROW_NUMBER,                                   \
-     SET,                                          \
-     key,                                          \
-     #type,                                        \
-     says,                                         \
-     NULL,                                         \
-     SETTING_OF(key, says, NUMBER_##type, initial, min, max)},
+#define OBJECT(name, use, says)      {ROW_OBJECT, use, name, "", says, NULL, NULL, 0},
+#define MEMBER(key, type, use, says) {ROW_MEMBER, use, key, type, says, NULL, NULL, 0},
+#define SETTINGS(table)              {ROW_SETTINGS, SET, "", "", "", &(table), NULL, 0},
+#define IN_GROUP(group, key, type, use, says) \
+    {ROW_IN_GROUP, use, key, type, says, NULL, NULL, SETTINGS_##group},
+#define CHECKS() {ROW_CHECKS, SET, "", "", "", NULL, NULL, 0},
+#define NUMBER(key, type, initial, min, max, says)            \
+    {ROW_NUMBER,                                              \
+     SET,                                                     \
+     key,                                                     \
+     #type,                                                   \
+     says,                                                    \
+     NULL,                                                    \
+     SETTING_OF(key, says, NUMBER_##type, initial, min, max), \
+     0},
 #include "manager/api_objects.def"
 #undef OBJECT
 #undef MEMBER
 #undef SETTINGS
-#undef TLS
+#undef IN_GROUP
 #undef CHECKS
 #undef NUMBER
 };
@@ -209,31 +212,34 @@ static void put_group_members(struct jtext *t, const struct settings_table *tabl
             put_setting(t, &table->fields[i], is_request);
 }
 
-/* What "tls" has beside settings: the rows behind that of the table. */
-static const struct row *next_tls(const struct row *row, enum settings_group group)
+/* The next row of this object that is a member of the group and no setting; NULL: none. */
+static const struct row *next_in_group(const struct row *row, enum settings_group group)
 {
-    row++;
-    return group == SETTINGS_TLS && row < rows + ROW_N && row->kind == ROW_TLS ? row : NULL;
+    for (row++; row < rows + ROW_N && row->kind != ROW_OBJECT; row++)
+        if (row->kind == ROW_IN_GROUP && row->group == group)
+            return row;
+    return NULL;
 }
 
 /* An object of its own, within the one that has the settings. */
-static void put_group(struct jtext *t, const struct row *row, enum settings_group group,
+static void put_group(struct jtext *t, const struct row *settings, enum settings_group group,
                       bool is_request)
 {
-    const struct settings_table *table = row->settings;
+    const struct settings_table *table = settings->settings;
+    const struct row *row;
 
     jtext_open(t, settings_group_word(group), '{');
     jtext_json(t, "type", is_request ? "[\"object\", \"null\"]" : "\"object\"");
     jtext_open(t, "properties", '{');
-    for (const struct row *m = next_tls(row, group); m != NULL; m = next_tls(m, group))
-        put_member(t, m, is_request);
     put_group_members(t, table, group, is_request);
+    for (row = settings; (row = next_in_group(row, group)) != NULL;)
+        put_member(t, row, is_request);
     jtext_close(t, '}');
     if (!is_request) {
         jtext_open(t, "required", '[');
-        for (const struct row *m = next_tls(row, group); m != NULL; m = next_tls(m, group))
-            jtext_str(t, NULL, m->name);
         put_required_settings(t, table, group);
+        for (row = settings; (row = next_in_group(row, group)) != NULL;)
+            jtext_str(t, NULL, row->name);
         jtext_close(t, ']');
     }
     jtext_bool(t, "additionalProperties", false);
@@ -305,8 +311,8 @@ static void put_checks(struct jtext *t, bool is_request)
 
 static void put_row(struct jtext *t, const struct row *row, bool is_request)
 {
-    if (!is_request && (row->use & UNTOLD) != 0)
-        return;
+    if (row->kind == ROW_IN_GROUP || (!is_request && (row->use & UNTOLD) != 0))
+        return; /* with its group; never */
     if (row->kind == ROW_SETTINGS)
         put_settings(t, row, is_request);
     else if (row->kind == ROW_CHECKS)
@@ -315,7 +321,7 @@ static void put_row(struct jtext *t, const struct row *row, bool is_request)
         put_either(t, row->number, is_request);
     else if (row->kind == ROW_NUMBER)
         put_setting(t, row->number, is_request);
-    else if (row->kind == ROW_MEMBER)
+    else
         put_member(t, row, is_request);
 }
 
