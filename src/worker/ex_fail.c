@@ -147,7 +147,8 @@ static void note_failed(struct exchange *ex, enum end end)
                             .detail = detail};
     ex->failed_n++;
     log_debug("attempt failed", LOG_X("server", ex->origin_id),
-              LOG_S("end", end_facts(end)->word), LOG_S("detail", detail != NULL ? detail : ""));
+              LOG_S("end", end_facts(end)->word),
+              LOG_S("detail", detail != NULL ? detail : ""));
 }
 
 static void end_attempt(struct exchange *ex, enum end end)
@@ -188,7 +189,8 @@ static bool goes_on(struct exchange *ex, enum end end)
         return false;
     const char *detail = detail_of(ex, end);
     log_debug("address failed", LOG_X("server", o->server_id),
-              LOG_S("end", end_facts(end)->word), LOG_S("detail", detail != NULL ? detail : ""));
+              LOG_S("end", end_facts(end)->word),
+              LOG_S("detail", detail != NULL ? detail : ""));
     if (ex->lane != NULL)
         lane_release(ex->lane, false);
     ex->lane = NULL;

@@ -126,7 +126,7 @@ static int rewrite(struct exchange *ex)
     char ip[ADDR_TEXT_MAX];
     struct rewrite_facts facts = {
         .client_ip = span_from(ip, addr_print_ip(&ex->caller->peer, ip)),
-        .scheme = SPAN("http"),
+        .scheme = ex_is_secure(ex) ? SPAN("https") : SPAN("http"),
         .request_id = ex_request_id(ex),
         .trust = trust_in(ex->caller),
         .forwarded = ex->pool->settings.forwarded,
@@ -205,6 +205,7 @@ static int fill_reply(struct exchange *ex, struct msg *m, struct span *body)
     }
     if (ex->caller->listener->settings.request_id_to_client)
         rc |= msg_add(m, SPAN("X-Request-Id"), ex_request_id(ex));
+    rc |= ex_add_hsts(ex, m);
     if (ex->end == END_METHOD || ex->end == END_MAX_FORWARDS)
         rc |= msg_add(m, SPAN("Allow"), SPAN(ALLOWED_METHODS));
     if (ex->status == 503 && facts->blame == END_BLAME_WELDR)

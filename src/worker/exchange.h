@@ -67,8 +67,8 @@ enum { EX_FAILED_MAX = 8 };
 /* An attempt that failed, whether or not another one followed. */
 struct ex_attempt {
     uint64_t origin_id;
-    uint32_t us; /* from the choice of the server to its end */
-    uint8_t end; /* enum end */
+    uint32_t us;        /* from the choice of the server to its end */
+    uint8_t end;        /* enum end */
     const char *detail; /* of TLS: a word; NULL: none */
 };
 
