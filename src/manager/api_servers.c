@@ -84,8 +84,8 @@ static const struct pool_server *find_by_url(const struct api_conn *ac, const st
     return server;
 }
 
-/* Host and port of a path say no scheme: it is the http server, and the https one where there is
- * no other. What is in the pool comes before what is draining. */
+/* Host and port of a path say no scheme: it is the http server, and the https one where there
+ * is no other. What is in the pool comes before what is draining. */
 static const struct pool_server *find_by_host(const struct api_conn *ac, const struct pool *p,
                                               struct span host, struct span port,
                                               bool draining_too)

@@ -17,8 +17,8 @@ static const char *const usual_paths[] = {
     "/etc/ssl/certs/ca-certificates.crt", /* Debian, Ubuntu, Arch, Alpine */
     "/etc/pki/tls/certs/ca-bundle.crt",   /* Red Hat, Fedora, Amazon */
     "/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem",
-    "/etc/ssl/ca-bundle.pem",  /* SUSE */
-    "/etc/ssl/cert.pem",       /* Alpine without ca-certificates, BSD */
+    "/etc/ssl/ca-bundle.pem", /* SUSE */
+    "/etc/ssl/cert.pem",      /* Alpine without ca-certificates, BSD */
     "/etc/pki/tls/cert.pem"};
 
 static char *read_all(int fd, size_t size, size_t *len)

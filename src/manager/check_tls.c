@@ -82,8 +82,7 @@ static int make(const struct ca_bundle *bundle, const struct pool *p,
 {
     const struct tlsio_client_settings settings = {
         .is_unverified = !p->tls_settings.verify,
-        .authorities =
-            p->tls.ca != NULL ? span_from_str(p->tls.ca) : ca_bundle_pem(bundle),
+        .authorities = p->tls.ca != NULL ? span_from_str(p->tls.ca) : ca_bundle_pem(bundle),
         .least_version = p->tls.min_version == POOL_TLS_1_3 ? TLSIO_1_3 : TLSIO_1_2,
     };
 

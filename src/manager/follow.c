@@ -2,6 +2,7 @@
 
 #include "log/log.h"
 #include "manager/events.h"
+#include "manager/expiry.h"
 #include "manager/leaving.h"
 #include "manager/listeners.h"
 #include "manager/manager.h"
@@ -309,11 +310,33 @@ static void rule_after(struct manager *m, struct pool_change *change)
                                         .rule = id});
 }
 
-/* Nothing else of the manager has to follow. */
+/* Listeners whose lists have lost one that was removed. */
+static void tell_losers(struct manager *m, const struct pool_change *change)
+{
+    for (uint32_t i = 0; i < change->list_n; i++) {
+        const struct listener *l = listener_find_id(m->pool, change->list[i].id);
+
+        if (l != NULL)
+            events_tell(m, &(struct event_note){.kind = EVENT_LISTENER_CHANGED,
+                                                .listener = l->name});
+    }
+}
+
 static void certificate_after(struct manager *m, struct pool_change *change)
 {
-    (void)m;
-    (void)change;
+    static const enum event_kind kinds[] = {
+        [POOL_CHANGE_ADDED] = EVENT_CERTIFICATE_ADDED,
+        [POOL_CHANGE_CHANGED] = EVENT_CERTIFICATE_CHANGED,
+        [POOL_CHANGE_REMOVED] = EVENT_CERTIFICATE_REMOVED,
+    };
+    const struct certificate *c =
+        change->type == POOL_CHANGE_REMOVED ? change->removed_certificate : change->certificate;
+
+    MUST(change->type <= POOL_CHANGE_REMOVED && c != NULL);
+    events_tell(m, &(struct event_note){.kind = kinds[change->type], .certificate = c->name});
+    tell_losers(m, change);
+    if (m->expiry != NULL && change->type != POOL_CHANGE_REMOVED)
+        expiry_note(m->expiry, c);
 }
 
 /* ---- all ---- */

@@ -59,8 +59,11 @@ enum { MANAGER_QUEUES_BYTES = 16 * 1024 * 1024 };
 enum manager_phase { MANAGER_SERVING, MANAGER_LEAVING, MANAGER_DRAINING, MANAGER_PHASES };
 
 struct changes;
+struct certificate_files;
 struct events;
+struct expiry;
 struct follow;
+struct keyring;
 struct leaving;
 struct listeners;
 struct resolve;
@@ -98,6 +101,9 @@ struct manager {
     struct listeners *listeners;
     struct changes *changes;
     struct follow *follow;
+    struct keyring *keyring;
+    struct certificate_files *certificate_files;
+    struct expiry *expiry;
     struct start *start;
     /* the end */
     uint8_t phase; /* enum manager_phase */

@@ -1,8 +1,9 @@
 /* probe.h - one health check of one server: a connection of its own, one request, one result.
  *
  * checks.c starts a probe and hears once how it went; the probe then closes and frees itself.
- * Of type tcp the connect is all, with the handshake of an https server; of type http a GET with Host, and the final status decides.
- * The time limit covers everything from connect to head. A cancelled probe says nothing more.
+ * Of type tcp the connect is all, with the handshake of an https server; of type http a GET
+ * with Host, and the final status decides. The time limit covers everything from connect to
+ * head. A cancelled probe says nothing more.
  */
 #ifndef WELDR_MANAGER_PROBE_H
 #define WELDR_MANAGER_PROBE_H

@@ -86,8 +86,10 @@ int conn_tls_send(struct conn *c, const struct iovec *iov, unsigned n, bool is_l
 bool conn_tls_end(struct conn *c);
 /* The same of a conn that closes now, as far as the peer takes it. */
 void conn_tls_say_bye(struct conn *c);
-/* Of one that may wait for its handshake. */
-void conn_tls_leave_line(struct conn *c);
+/* Of one that waits for its handshake, or is in it. */
+void conn_tls_leave(struct conn *c);
+/* What the handshakes in progress hold. */
+size_t conn_tls_held_bytes(const struct conn_tls *k); /* NULL: 0 */
 
 /* conn_splice.c */
 struct sock *conn_splice_target(struct sock *s, size_t *max);

@@ -34,7 +34,9 @@ struct pool_change {
     struct listener *removed_listener;
     struct rule *removed_rule;
     struct certificate *removed_certificate;
-    struct pool_change_item *list; /* owned; each server once */
+    /* Owned. LIST: each server once. A REMOVED certificate: listeners that have named it and do
+     * not any more. */
+    struct pool_change_item *list;
     uint32_t list_n;
 };
 
@@ -57,10 +59,13 @@ uint64_t pool_state_digest_recompute(const struct pool_state *s);
  * WERR_NOT_FOUND  the object, or the pool or listener that it is in, is not there
  * WERR_EXISTS     the name or the priority is taken, or a server with this URL, a certificate
  *                 with this name, is there that says something else
- * WERR_IN_USE     a listener or a rule forwards to the pool
+ * WERR_IN_USE     a listener or a rule forwards to the pool; a listener has no other
+ *                 certificate
  * WERR_BUILTIN    the pool or listener "default" can't be removed
  * WERR_ADDR_IN_USE  another listener has the address
- * WERR_NO_TARGET  an action forwards to a pool that is not there
+ * WERR_NO_TARGET  an action forwards to a pool, or "tls" names a certificate, that is not there
+ * WERR_NO_CERTIFICATE  a listener would speak TLS, and there is no certificate
+ * WERR_INVALID    members of "tls" do not go together
  * WERR_TOO_BIG    no more servers, pools, listeners or rules fit
  * WERR_GUARD      fewer usable servers than min_active would be left
  * WERR_STALE      the object, or the list, is not what if_digest, if_there or if_absent say

@@ -161,6 +161,10 @@ static int apply_certificate(struct pool_state *s, const struct pool_command *c,
             return 0;
         return apply_set(s, c, now, change);
     }
+    int rc = listener_forget_certificate(s, now, change);
+    if (rc != 0)
+        return rc;
+    MUST(now->ref_n == 0); /* judged */
     take_out(s, now);
     change->type = POOL_CHANGE_REMOVED;
     change->removed_certificate = now;
@@ -177,7 +181,9 @@ static int judge_certificate(const struct pool_state *s, const struct pool_comma
     }
     if (now == NULL)
         return WERR_NOT_FOUND;
-    return c->type == POOL_REMOVE_CERTIFICATE && now->ref_n > 0 ? WERR_IN_USE : 0;
+    const bool is_needed =
+        c->type == POOL_REMOVE_CERTIFICATE && listener_find_needy(s, now) != NULL;
+    return is_needed ? WERR_IN_USE : 0;
 }
 
 static int target_certificate(const struct pool_state *s, const struct pool_command *c,

@@ -58,7 +58,13 @@ enum pool_command_set {
     POOL_SET_CONDITIONS = 1U << 12,
     POOL_SET_ACTION = 1U << 13,
     POOL_SET_NAME = 1U << 14, /* of a rule; NULL: given as null */
-    POOL_SET_MAX_REQUESTS = 1U << 15
+    POOL_SET_MAX_REQUESTS = 1U << 15,
+    POOL_SET_TLS_PROFILE = 1U << 16, /* in "tls" of a listener */
+    POOL_SET_TLS_CERTIFICATES = 1U << 17,
+    POOL_SET_TLS_DEFAULT_CERTIFICATE = 1U << 18,
+    POOL_SET_TLS_CLIENT_CERTIFICATE = 1U << 19,
+    POOL_SET_TLS_CLIENT_CA = 1U << 20,
+    POOL_SET_LISTENER_TLS = 0x1fU << 16 /* all of them */
 };
 
 struct pool_command {

@@ -114,13 +114,25 @@ static void end_wait(struct exchange *ex, enum end end)
         stats_line_add(ex->pool->stats, STATS_POOL_queue_timeout, 1);
 }
 
+static bool is_of_tls(enum end end)
+{
+    return end == END_ORIGIN_TLS_UNTRUSTED || end == END_ORIGIN_TLS_FAILED;
+}
+
 /* What people see of it beside the word of the end. */
 static const char *detail_of(const struct exchange *ex, enum end end)
 {
-    if (end != END_ORIGIN_TLS_UNTRUSTED && end != END_ORIGIN_TLS_FAILED)
+    if (!is_of_tls(end))
         return NULL;
     const char *word = ex->lane != NULL ? lane_tls_word(ex->lane) : NULL;
     return word != NULL ? word : "no_authorities";
+}
+
+const char *exchange_why(const struct exchange *ex)
+{
+    const unsigned n = ex->failed_n < EX_FAILED_MAX ? ex->failed_n : EX_FAILED_MAX;
+
+    return is_of_tls((enum end)ex->end) && n > 0 ? ex->failed[n - 1].detail : ex->why;
 }
 
 static void note_failed(struct exchange *ex, enum end end)
@@ -135,7 +147,8 @@ static void note_failed(struct exchange *ex, enum end end)
                             .detail = detail};
     ex->failed_n++;
     log_debug("attempt failed", LOG_X("server", ex->origin_id),
-              LOG_S("end", end_facts(end)->word), LOG_S("detail", detail != NULL ? detail : ""));
+              LOG_S("end", end_facts(end)->word),
+              LOG_S("detail", detail != NULL ? detail : ""));
 }
 
 static void end_attempt(struct exchange *ex, enum end end)
@@ -148,8 +161,6 @@ static void end_attempt(struct exchange *ex, enum end end)
         ex->sent_n++; /* it was reached: not without end */
     if (ex->origin != NULL)
         note_failed(ex, end);
-    if (ex->origin != NULL && !again && detail_of(ex, end) != NULL)
-        ex->why = detail_of(ex, end);
     if (again && ex->row.failed_id == 0)
         ex->row.failed_id = failed_id;
     if (ex->lane != NULL && end == END_ORIGIN_RESET && !ex_lane_spoke(ex))
@@ -178,7 +189,8 @@ static bool goes_on(struct exchange *ex, enum end end)
         return false;
     const char *detail = detail_of(ex, end);
     log_debug("address failed", LOG_X("server", o->server_id),
-              LOG_S("end", end_facts(end)->word), LOG_S("detail", detail != NULL ? detail : ""));
+              LOG_S("end", end_facts(end)->word),
+              LOG_S("detail", detail != NULL ? detail : ""));
     if (ex->lane != NULL)
         lane_release(ex->lane, false);
     ex->lane = NULL;

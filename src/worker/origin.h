@@ -55,7 +55,7 @@ struct origin {
     uint32_t stats_slot;
     uint16_t weight;
     bool map_host;
-    bool is_tls; /* https */
+    bool is_tls;            /* https */
     uint32_t max_requests;  /* place.h; 0: no limit */
     uint8_t proxy_protocol; /* 2: its connections begin with a PROXY header */
     uint8_t state;          /* enum origin_state */

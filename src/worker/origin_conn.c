@@ -24,8 +24,7 @@ static int begin(struct origin_conn *oc, const struct conn_ops *ops)
     if (!o->is_tls)
         return conn_connect(&oc->conn, shared, ops, &oc->addr, CODEC_H1, limits);
     const int rc = lane_tls_prepare(o->pool);
-    return rc < 0 ? rc
-                  : conn_connect_tls(&oc->conn, shared, ops, &oc->addr, CODEC_H1, limits);
+    return rc < 0 ? rc : conn_connect_tls(&oc->conn, shared, ops, &oc->addr, CODEC_H1, limits);
 }
 
 struct origin_conn *origin_conn_open(struct origin *o, struct addr_tries *tries,

@@ -38,9 +38,9 @@ struct pool_runtime {
     uint64_t id;
     struct worker *worker;
     char *name;
-    struct pool_settings settings;       /* as of the last change */
-    struct pool_hash_key hash_key;       /* policy hash */
-    uint8_t policy;                      /* enum pool_policy */
+    struct pool_settings settings; /* as of the last change */
+    struct pool_hash_key hash_key; /* policy hash */
+    uint8_t policy;                /* enum pool_policy */
     struct lane_tls tls;
     struct codec_limits response_limits; /* of its lanes: what runs follows a change too */
     struct balance balance;              /* stale: rebuilt before the next pick */

@@ -379,10 +379,28 @@ static UNUSED void print_random_action(struct rand_state *r, char *buf, size_t s
     }
 }
 
+/* Names certificates that may not be there. */
+static UNUSED void print_random_tls(struct rand_state *r, char *buf, size_t size)
+{
+    static const char *const lists[] = {"null", "[\"c1\"]", "[\"c2\",\"c1\"]"};
+    if (rand_below(r, 2) == 0)
+        snprintf(buf, size, "%s", "");
+    else if (rand_below(r, 4) == 0)
+        snprintf(buf, size, ",\"tls\":null");
+    else
+        snprintf(buf, size,
+                 ",\"protocol\":\"%s\",\"tls\":{\"certificates\":%s,\"profile\":\"modern\","
+                 "\"default_certificate\":%s,\"client_ca\":\"PEM%u\",\"redirect\":%s}",
+                 rand_below(r, 2) == 0 ? "http" : "https", lists[rand_below(r, 3)],
+                 rand_below(r, 2) == 0 ? "null" : "\"c2\"", (unsigned)rand_below(r, 3),
+                 rand_below(r, 5) == 0 ? "true" : "false");
+}
+
 static UNUSED void make_random_listener_command(struct rand_state *r, struct pool_command *c)
 {
-    char json[500];
+    char json[700];
     char action[200];
+    char tls[200];
     char name[8];
     snprintf(name, sizeof(name), "l%u", (unsigned)rand_below(r, 3));
     if (rand_below(r, 3) == 0) {
@@ -391,14 +409,15 @@ static UNUSED void make_random_listener_command(struct rand_state *r, struct poo
         return;
     }
     print_random_action(r, action, sizeof(action));
+    print_random_tls(r, tls, sizeof(tls));
     snprintf(json, sizeof(json),
              "{\"addresses\":[\"127.0.0.1:%u\",\"[::]:%u\"],\"proxy_protocol\":%s,"
              "\"trusted_proxies\":%s,\"timeouts\":{\"client_idle_ms\":%u},"
-             "\"request_id_to_client\":false,\"default_action\":%s}",
+             "\"request_id_to_client\":false,\"default_action\":%s%s}",
              (unsigned)rand_below(r, 5) + 1, (unsigned)rand_below(r, 5) + 100,
              rand_below(r, 2) == 0 ? "true" : "false",
              rand_below(r, 2) == 0 ? "null" : "[\"10.0.0.0/8\",\"::1/128\"]",
-             (unsigned)rand_below(r, 3) + 1, action);
+             (unsigned)rand_below(r, 3) + 1, action, tls);
     if (rand_below(r, 3) == 0)
         make_wish(c, pool_code_set_listener_from_json, json);
     else
