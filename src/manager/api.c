@@ -143,18 +143,8 @@ static struct tlsio_context *tls_context(struct conn *c)
     return api_conn_of(c)->api->tls.context;
 }
 
-/* The handshake is over: whoever had to show a certificate has shown one. */
-static void on_open(struct conn *c, int error)
-{
-    struct api_conn *ac = api_conn_of(c);
-
-    (void)error;
-    ac->is_certified = ac->is_certified || (c->tls != NULL && ac->api->tls.asks_callers);
-}
-
 static const struct conn_ops api_conn_ops = {
     .tls_context = tls_context,
-    .on_open = on_open,
     .on_event = api_on_event,
     .on_gone = on_gone,
     .on_unread = on_unread,

@@ -88,9 +88,8 @@ static int choose(void *arg, struct span name, struct tlsio_identity *chosen[TLS
 static int make_identity(struct reading *r, struct tlsio_identity **identity)
 {
     struct tlsio_certificate c;
-    int rc = tlsio_certificate_read(text_of(r, CHAIN),
-                                    text_of(r, r->paths[KEY] != NULL ? KEY : CHAIN), &c,
-                                    &r->why);
+    int rc = tlsio_certificate_read(
+        text_of(r, CHAIN), text_of(r, r->paths[KEY] != NULL ? KEY : CHAIN), &c, &r->why);
 
     if (rc < 0) {
         r->wrong = r->paths[KEY] != NULL && strcmp(r->why.field, "key") == 0 ? KEY : CHAIN;
@@ -111,8 +110,7 @@ static int make_context(struct api_tls *t, struct reading *r, struct tlsio_conte
         .choose = choose,
         .arg = t,
     };
-    const int n =
-        asks ? tlsio_certificate_count(settings.client_ca, "client_ca", &r->why) : 0;
+    const int n = asks ? tlsio_certificate_count(settings.client_ca, "client_ca", &r->why) : 0;
 
     r->wrong = CLIENT_CA;
     return n < 0 ? n : tlsio_context_new_server(&settings, context);

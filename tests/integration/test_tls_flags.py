@@ -164,7 +164,7 @@ def test_what_is_wrong_ends_the_start(root, tmp_path):
         (("--certificate", pair.chain_path, "--certificate-key", other.key_path), f"--certificate-key {other.key_path}: "),
         (("--certificate", pair.chain_path, "--certificate-key", str(encrypted)), "openssl"),
         (("--certificate", pair.chain_path, "--certificate", other.chain_path, "--certificate-key", pair.key_path), "once for each"),
-        (("--certificate", "/dev/zero"), "--certificate /dev/zero: it can't be read: too"),
+        (("--certificate", "/dev/zero"), "--certificate /dev/zero: it can't be read: over a limit"),
     ]
     for flags, words in cases:
         result = run_weldr(*LOCAL, *TLS, *flags)
