@@ -244,6 +244,14 @@ int tlsio_read(struct tlsio *t, struct span *plain)
     return rc == 0 || rc == WERR_AGAIN || rc == WERR_EOF ? 0 : rc;
 }
 
+/* The library reads the head of a record and then the rest of it, into a buffer of its own. */
+bool tlsio_has_more(const struct tlsio *t)
+{
+    const char *reads = SSL_rstate_string(t->ssl);
+
+    return t->in.len > 0 || SSL_has_pending(t->ssl) == 1 || strcmp(reads, "RB") == 0;
+}
+
 /* ---- sending ---- */
 
 /* Records carry 16 KiB but for the last; those of little output the same, so bytes / 16 KiB + 1

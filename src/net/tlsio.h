@@ -65,6 +65,9 @@ int tlsio_handshake(struct tlsio *t) MUST_USE;
 /* OPEN: the next plain bytes, valid until the next call. Empty: more must come, or the state is
  * ENDED. < 0: FAILED. */
 int tlsio_read(struct tlsio *t, struct span *plain) MUST_USE;
+/* Has the peer begun to say what no read has brought yet: lent and not used up, or a record
+ * that is not whole? */
+bool tlsio_has_more(const struct tlsio *t);
 /* OPEN or ENDED: all of the pieces. WERR_TOO_BIG: more than the output has room for (nothing
  * was done; see tlsio_can_write); WERR_NOMEM and others: FAILED. */
 int tlsio_write(struct tlsio *t, const struct iovec *iov, unsigned n) MUST_USE;
