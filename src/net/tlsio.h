@@ -49,7 +49,8 @@ int64_t tlsio_gate(struct span in);
 struct tlsio *tlsio_new_server(struct tlsio_shared *s, struct tlsio_context *context);
 struct tlsio_peer_name {
     const char *name; /* of the server, for SNI and to be found in its certificate; NULL: none
-                         is sent, and address is to be found there */
+                         is sent, and address is to be found there. One that is the text of an
+                         address is taken for that address */
     const struct addr *address;
     struct tlsio_sessions *sessions; /* to resume from and to keep in; NULL: not resumed */
 };
