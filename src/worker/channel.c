@@ -247,9 +247,6 @@ static int apply_update(struct channel *ch, uint16_t type, struct span payload)
         return take_log(ch, payload);
     case FRAME_SECRETS:
         return take_secrets(ch, payload);
-    case FRAME_SEAL:
-    case FRAME_TICKETS:
-        return 0;
     case FRAME_AUTHORITIES:
         return take_authorities(ch, payload);
     case FRAME_SEAL:
