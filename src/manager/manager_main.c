@@ -327,6 +327,7 @@ static int start_certificates(struct manager *m)
     if (rc < 0)
         return manager_fail_start("can't make keys", rc);
     m->keyring = &h->keyring;
+    m->checks.tls.seal = h->keyring.seal;
     certificate_files_init(&h->certificate_files, m, &h->keyring);
     m->certificate_files = &h->certificate_files;
     expiry_init(&h->expiry, m);

@@ -22,7 +22,7 @@
 #include "pool/pool.h"
 #include "stats/stats.h"
 #include "wire/frame.h"
-#include "worker/lane_tls.h"
+#include "worker/origin_tls.h"
 #include "worker/stream_many.h"
 
 struct client;
@@ -93,8 +93,7 @@ struct worker {
     struct origin *origins;         /* uthash by server id */
     struct pool_runtime *pools;     /* uthash by pool id */
     uint32_t pools_version;         /* another one when a pool comes or goes */
-    struct authorities authorities; /* of the system: lane_tls.h */
-    uint32_t authorities_version;
+    struct authorities authorities; /* of the machine: origin_tls.h */
 
     struct listener_runtime *listeners; /* uthash by listener id */
     struct certificates certificates;

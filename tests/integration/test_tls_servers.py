@@ -104,10 +104,17 @@ def test_both_versions(lab, root, weldr, versions):
 
 # ---- not believed ----
 
+class SelfSigned:
+    def __init__(self):
+        one = tls_files.authority("self-signed")
+        self.chain_path, self.key_path = one.path, one.key_path
+
+
 UNTRUSTED = {
     "expired": (lambda root: tls_files.expired(root, HOST), "certificate_expired"),
     "not yet": (lambda root: tls_files.not_yet(root, HOST), "certificate_not_yet_valid"),
     "name": (lambda root: root.issue("other.test"), "certificate_name"),
+    "self-signed": (lambda root: SelfSigned(), "certificate_self_signed"),
     "unknown authority": (lambda root: tls_files.authority("unknown").issue(HOST), "certificate_unknown_ca"),
 }
 
@@ -226,16 +233,80 @@ def test_trust_that_ends_is_not_used_any_more(lab, root, weldr):
         assert connection.ask().status == 200
 
 
+def test_authorities_of_the_pool(lab):
+    weldr = lab.weldr(env={"SSL_CERT_FILE": "/nowhere"})
+    own = tls_files.authority("own")
+    origin = lab.origin(tls=serving(own.issue(HOST)))
+    weldr.patch_pool({"tls": {"ca": own.pem}})
+    weldr.add(origin, check={"interval_ms": 100})
+    assert ask(weldr).status == 200
+    wait_until(lambda: weldr.server(origin)["last_check"], 10, "checked")
+    assert weldr.server(origin)["last_check"]["ok"]
+    weldr.patch_pool({"tls": {"ca": tls_files.authority("another").pem}})
+    assert ask(weldr).get("Weldr-Error") == "origin_tls_untrusted"
+
+
+def test_name_that_is_asked_for(lab, root, weldr):
+    asked = []
+    context = serving(root.issue("app.test"))
+    context.sni_callback = lambda sock, name, context: asked.append(name)
+    origin = lab.origin(tls=context)
+    weldr.add(origin)
+    assert ask(weldr).body.endswith(b"certificate_name.\n")
+    weldr.patch_pool({"tls": {"server_name": "app.test"}})
+    assert ask(weldr).status == 200
+    assert (asked[0], asked[-1]) == (None, "app.test")
+
+
+def test_least_version(lab, root, weldr):
+    origin = lab.origin(tls=serving(root.issue(HOST), versions=(ssl.TLSVersion.TLSv1_2,) * 2))
+    weldr.add(origin)
+    assert ask(weldr).status == 200
+    weldr.patch_pool({"tls": {"min_version": "1.3"}})
+    assert ask(weldr).get("Weldr-Error") == "origin_tls_failed"
+
+
+def test_certificate_that_is_shown(lab, root, weldr):
+    """To servers that ask for one, in requests and checks; another certificate of this name counts at once."""
+    shown = []
+
+    def behave(lane, seen):
+        shown.append(lane.sock.peer_der())
+        o.hello(lane, seen)
+
+    origin = lab.origin(behave, tls=serving(root.issue(HOST), client_ca=root))
+    first, second = (root.issue("weldr.test", client=True, again=n) for n in range(2))
+    added = weldr.api("POST", "/certificates", first.body(name="mine"))
+    assert added.status == 201, added
+    weldr.patch_pool({"tls": {"certificate": "mine"}})
+    weldr.add(origin, check={"interval_ms": 100})
+    assert ask(weldr).status == 200
+    wait_until(lambda: weldr.server(origin)["last_check"], 10, "checked")
+    assert weldr.server(origin)["last_check"]["ok"]
+    assert set(shown) == {first.der}
+    assert weldr.api("PUT", "/certificates/mine", second.body()).status == 200
+    assert ask(weldr).status == 200
+    assert second.der in shown
+
+
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3], ids=["1.2", "1.3"])
+def test_sessions_are_resumed(lab, root, weldr, version):
+    closing = o.answer(fields=[("Connection", "close")])
+    origin = lab.origin(closing, tls=serving(root.issue(HOST), versions=(version, version)))
+    weldr.add(origin)
+    with weldr.connect() as connection:
+        assert [connection.ask(target=f"/{i}").status for i in range(10)] == [200] * 10
+    assert origin.accepted == 10
+    wait_until(lambda: origin.tls_resumed >= 8, 5, lambda: origin.tls_resumed)
+    assert metric(weldr, "weldr_server_tls_handshakes_total") == 10
+    assert metric(weldr, "weldr_server_tls_resumed_total") >= 8
+
+
 # ---- ends ----
 
 
 def test_close_notify_on_an_idle_connection(lab, root, weldr):
-    def serve_one(lane, seen):
-        o.hello(lane, seen)
-        lane.sock.unwrap().close()
-        raise o.Gone("said goodbye")
-
-    origin = lab.origin(serve_one, tls=serving(root.issue(HOST)))
+    origin = lab.origin(o.hangs_up_after_answer, tls=serving(root.issue(HOST)))
     weldr.add(origin)
     with weldr.connect() as connection:
         assert [connection.ask(target=f"/{i}").status for i in range(5)] == [200] * 5
@@ -253,15 +324,8 @@ def until_closed(ends):
 
 def test_body_that_ends_with_the_connection(lab, root, weldr):
     """Whole behind a close_notify; without one it was cut, and says so."""
-    def goodbye(lane):
-        lane.sock.unwrap().close()
-
-    def cut(lane):
-        plain = socket.socket(fileno=lane.sock.detach())
-        plain.shutdown(socket.SHUT_WR)
-        plain.close()
-
-    whole, broken = (lab.origin(until_closed(ends), tls=serving(root.issue(HOST))) for ends in (goodbye, cut))
+    whole, broken = (lab.origin(until_closed(ends), tls=serving(root.issue(HOST)))
+                     for ends in (lambda lane: lane.sock.close(), lambda lane: lane.sock.cut()))
     weldr.add(whole)
     with weldr.connect() as connection:
         assert connection.ask().body == b"x" * 1000
@@ -282,13 +346,12 @@ def test_proxy_header_stands_before_the_handshake(lab, root, weldr):
     headers = []
 
     def greet(lane):
-        headers.append(lane.sock.recv(12, socket.MSG_WAITALL) + lane.sock.recv(4, socket.MSG_WAITALL))
-        length = struct.unpack(">H", headers[-1][14:])[0]
-        headers.append(lane.sock.recv(length, socket.MSG_WAITALL))
-        lane.sock = serving(root.issue(HOST)).wrap_socket(lane.sock, server_side=True)
+        clear = lane.sock.sock
+        headers.append(clear.recv(16, socket.MSG_WAITALL))
+        headers.append(clear.recv(struct.unpack(">H", headers[0][14:])[0], socket.MSG_WAITALL))
 
-    origin = lab.origin(greet=greet)
-    weldr.add(origin.url.replace("http:", "https:"), proxy_protocol=2)
+    origin = lab.origin(greet=greet, tls=serving(root.issue(HOST)))
+    weldr.add(origin, proxy_protocol=2)
     with weldr.connect() as connection:
         port = connection.sock.getsockname()[1]
         assert connection.ask().status == 200
