@@ -5,6 +5,9 @@
 #include "manager/api_int.h"
 #include "manager/api_pages.h"
 #include "manager/manager.h"
+#include "net/tlsio.h"
+
+enum { SHOWN_BYTES = 1024 };
 
 static const struct fsm_state phases[API_PHASES] = {
     [API_READING] = {"READING", FSM_TO(API_PUT_OFF) | FSM_TO(API_WAITING) |
@@ -143,8 +146,21 @@ static struct tlsio_context *tls_context(struct conn *c)
     return api_conn_of(c)->api->tls.context;
 }
 
+/* The handshake is over: whoever had to show a certificate has shown one. */
+static void on_open(struct conn *c, int error)
+{
+    struct api_conn *ac = api_conn_of(c);
+    struct tlsio_shown shown;
+    char buf[SHOWN_BYTES];
+
+    (void)error;
+    ac->is_certified = c->tls != NULL && ac->api->tls.asks_callers &&
+                       tlsio_shown(c->tls, buf, sizeof(buf), &shown);
+}
+
 static const struct conn_ops api_conn_ops = {
     .tls_context = tls_context,
+    .on_open = on_open,
     .on_event = api_on_event,
     .on_gone = on_gone,
     .on_unread = on_unread,

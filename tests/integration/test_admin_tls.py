@@ -81,6 +81,18 @@ def test_long_documents_and_bodies(lab, root):
     assert len(api.ask("GET", "/servers")[1]["servers"]) == 800
 
 
+def test_callers_show_certificates(lab, root):
+    callers = t.authority("callers")
+    right, wrong = callers.issue("caller.test", client=True), t.authority("other").issue("caller.test", client=True)
+    weldr = start(lab, root.issue("127.0.0.1"), "--admin-client-ca", callers.path, "--admin-token-required", token="sesame-sesame-sesame")
+    api = Api(weldr, t.trusting(root, right))
+    assert api.ask("GET", "/pools")[0] == 200
+    assert api.ask("POST", "/pools", {"name": "green"})[0] == 201, "a certificate stands for a token"
+    for context in (t.trusting(root), t.trusting(root, wrong)):
+        with pytest.raises((ssl.SSLError, ConnectionError, http.client.HTTPException)):
+            Api(weldr, context).ask("GET", "/pools")
+
+
 def test_files_are_followed(lab, root, tmp_path):
     first, second = root.issue("127.0.0.1"), root.issue("127.0.0.1", again=1)
     chain, key = tmp_path / "chain.pem", tmp_path / "key.pem"
