@@ -52,6 +52,7 @@ struct certificates {
     unsigned char *seal_key;           /* seal_memory; NULL: it has not come yet */
     unsigned char *ticket_keys;        /* seal_memory; NULL: none have come yet */
     size_t ticket_bytes;
+    struct tlsio_tickets *tickets; /* made of them for the first context; NULL: before that */
 };
 
 /* spread.h */
