@@ -91,6 +91,8 @@ static inline bool ex_is_secure(const struct exchange *ex)
 {
     return stream_tls(ex->client) != NULL;
 }
+/* Tells the server what certificate the client has shown. WERR_*. */
+int ex_add_shown(struct exchange *ex) MUST_USE;
 /* Strict-Transport-Security, where the listener says so; any other one goes. WERR_TOO_BIG. */
 int ex_add_hsts(const struct exchange *ex, struct msg *m) MUST_USE;
 

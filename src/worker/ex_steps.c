@@ -146,7 +146,7 @@ static enum ex_verdict step_send(struct exchange *ex)
     ex->connected_us = loop_now_us(ex->worker->loop);
     ex->connect_from_us = 0;
     ex->sent_n++;
-    if (rewrite(ex) < 0 || ex_add_hop_fields(ex) < 0) {
+    if (rewrite(ex) < 0 || ex_add_hop_fields(ex) < 0 || ex_add_shown(ex) < 0) {
         ex_fail(ex, END_INTERNAL);
         return EX_VERDICT_NEXT;
     }
