@@ -6,7 +6,8 @@
  * certificates that they use, or use all; a pool names the one that it shows to its servers.
  * The name is what they are named by; who gives none gets the id as its name ("c-1f"). Name and
  * id stay when a certificate is replaced in place, pointers too; a changed one has another
- * digest. A certificate with a chain of two and an ECDSA key takes about 6 KB. Pure.
+ * digest. Beside its chain one takes 1.1 KB (ECDSA, measured with 10,000): 3.9 KB
+ * with a chain of two. Pure.
  */
 #ifndef WELDR_POOL_CERTIFICATE_H
 #define WELDR_POOL_CERTIFICATE_H

@@ -142,7 +142,8 @@ struct tlsio_tickets *certificates_tickets(struct worker *w)
         return all->tickets;
     all->tickets = tlsio_tickets_new();
     if (all->tickets != NULL && all->ticket_bytes > 0)
-        MUST(tlsio_tickets_set(all->tickets, span_from(all->ticket_keys, all->ticket_bytes)) == 0);
+        MUST(tlsio_tickets_set(all->tickets, span_from(all->ticket_keys, all->ticket_bytes)) ==
+             0);
     return all->tickets;
 }
 
