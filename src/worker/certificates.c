@@ -140,7 +140,8 @@ struct tlsio_tickets *certificates_tickets(struct worker *w)
 
     if (all->tickets != NULL)
         return all->tickets;
-    all->tickets = tlsio_tickets_new();
+    /* Nothing of the library is called before it has its memory. */
+    all->tickets = tlsio_start() == 0 ? tlsio_tickets_new() : NULL;
     if (all->tickets != NULL && all->ticket_bytes > 0)
         MUST(tlsio_tickets_set(all->tickets, span_from(all->ticket_keys, all->ticket_bytes)) ==
              0);
