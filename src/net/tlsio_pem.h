@@ -37,7 +37,8 @@ bool tlsio_pem_is_private_key(const struct tlsio_pem_block *block);
 bool tlsio_pem_is_encrypted(const struct tlsio_pem_block *block);
 /* Unencrypted PKCS #8. */
 bool tlsio_pem_is_pkcs8(const struct tlsio_pem_block *block);
-/* *der_bytes: so much of the block is the key. NULL: it can't be read, or there is no memory. */
+/* *der_bytes: so much of the block is the key. NULL: it can't be read, or there is no memory.
+ */
 EVP_PKEY *tlsio_pem_key(const struct tlsio_pem_block *block, long *der_bytes);
 /* NULL: it is none, or more than one, or there is no memory. */
 X509 *tlsio_pem_certificate(const struct tlsio_pem_block *block);
