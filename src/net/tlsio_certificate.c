@@ -107,17 +107,32 @@ static int read_chain(struct tlsio_reading *r, BIO *text)
 
 /* ---- the text of the key ---- */
 
+/* Bytes that are PKCS #8 stay as they are: the library's way back to bytes, which leaves a copy
+ * in its memory, is for older forms alone. */
+static int print_key(struct tlsio_reading *r, const struct tlsio_pem_block *block, long bytes)
+{
+    r->key_pem = BIO_new(BIO_s_mem());
+    if (r->key_pem == NULL)
+        return WERR_NOMEM;
+    const bool is_well =
+        tlsio_pem_is_pkcs8(block)
+            ? PEM_write_bio(r->key_pem, PEM_STRING_PKCS8INF, "", block->der, bytes) > 0
+            : PEM_write_bio_PKCS8PrivateKey(r->key_pem, r->key, NULL, NULL, 0, NULL, NULL) == 1;
+
+    return is_well ? 0 : WERR_NOMEM;
+}
+
 static int take_key(struct tlsio_reading *r, const struct tlsio_pem_block *block)
 {
-    const unsigned char *at = block->der;
+    long bytes;
 
     if (tlsio_pem_is_encrypted(block))
         return tlsio_refuse(r->why, "key",
                             "the key is encrypted; decrypt it before: "
                             "openssl pkey -in key.pem -out decrypted.pem");
-    r->key = d2i_AutoPrivateKey(NULL, &at, block->der_bytes);
+    r->key = tlsio_pem_key(block, &bytes);
     if (r->key != NULL)
-        return 0;
+        return print_key(r, block, bytes);
     return tlsio_refuse(r->why, "key", "the block \"%.40s\" holds no key that can be read",
                         block->label);
 }
@@ -156,35 +171,24 @@ static int read_key(struct tlsio_reading *r, BIO *text)
 
 /* ---- what comes of it ---- */
 
-static int print_key(const struct tlsio_reading *r, BIO *bio)
+static int take_text(BIO *bio, char **text)
 {
-    return PEM_write_bio_PKCS8PrivateKey(bio, r->key, NULL, NULL, 0, NULL, NULL) == 1
-               ? 0
-               : WERR_NOMEM;
+    char *bytes;
+    const long n = BIO_get_mem_data(bio, &bytes);
+
+    *text = tlsio_text_new(bytes, (size_t)n);
+    return *text != NULL ? 0 : WERR_NOMEM;
 }
 
-static int print_chain(const struct tlsio_reading *r, BIO *bio)
-{
-    for (int i = 0; i < sk_X509_num(r->chain); i++)
-        if (PEM_write_bio_X509(bio, sk_X509_value(r->chain, i)) != 1)
-            return WERR_NOMEM;
-    return 0;
-}
-
-/* The library clears what the BIO held when it is freed. */
-static int print(const struct tlsio_reading *r,
-                 int (*printer)(const struct tlsio_reading *r, BIO *bio), char **text)
+static int print_chain(const struct tlsio_reading *r, char **text)
 {
     BIO *bio = BIO_new(BIO_s_mem());
-    int rc = bio != NULL ? printer(r, bio) : WERR_NOMEM;
-    char *bytes = NULL;
+    int rc = bio != NULL ? 0 : WERR_NOMEM;
 
-    if (rc == 0) {
-        const long n = BIO_get_mem_data(bio, &bytes);
-
-        *text = tlsio_text_new(bytes, (size_t)n);
-        rc = *text != NULL ? 0 : WERR_NOMEM;
-    }
+    for (int i = 0; i < sk_X509_num(r->chain) && rc == 0; i++)
+        rc = PEM_write_bio_X509(bio, sk_X509_value(r->chain, i)) == 1 ? 0 : WERR_NOMEM;
+    if (rc == 0)
+        rc = take_text(bio, text);
     BIO_free(bio);
     return rc;
 }
@@ -204,9 +208,9 @@ static int write_out(const struct tlsio_reading *r, struct tlsio_certificate *ou
     int rc = tlsio_facts_read(sk_X509_value(r->chain, 0), out, r->why);
 
     if (rc == 0)
-        rc = print(r, print_chain, &out->chain);
+        rc = print_chain(r, &out->chain);
     if (rc == 0)
-        rc = print(r, print_key, &out->key);
+        rc = take_text(r->key_pem, &out->key);
     return rc == 0 ? check_sizes(out, r->why) : rc;
 }
 
@@ -248,12 +252,14 @@ int tlsio_certificate_read(struct span chain, struct span key, struct tlsio_cert
         return tlsio_refuse(why, "chain", "longer than %d bytes", TLSIO_CERTIFICATE_TEXT_MAX);
     if (key.len > TLSIO_CERTIFICATE_TEXT_MAX)
         return tlsio_refuse(why, "key", "longer than %d bytes", TLSIO_CERTIFICATE_TEXT_MAX);
-    struct tlsio_reading r = {sk_X509_new_null(), sk_X509_new_null(), NULL, why};
+    struct tlsio_reading r = {
+        .given = sk_X509_new_null(), .chain = sk_X509_new_null(), .why = why};
     const int rc = read_all(&r, chain, key, out);
 
     sk_X509_free(r.chain);
     sk_X509_pop_free(r.given, X509_free);
     EVP_PKEY_free(r.key);
+    BIO_free(r.key_pem);
     ERR_clear_error();
     if (rc < 0)
         tlsio_certificate_fini(out);

@@ -11,6 +11,7 @@ struct tlsio_reading {
     STACK_OF(X509) * given; /* in the order of the text, none twice */
     STACK_OF(X509) * chain; /* in order; all of given's */
     EVP_PKEY *key;
+    BIO *key_pem; /* as PKCS #8; the library clears it when it is freed */
     struct tlsio_refusal *why;
 };
 

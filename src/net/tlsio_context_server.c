@@ -37,6 +37,7 @@ static struct tlsio_context *context_of(const SSL *ssl)
 /* ---- tickets ---- */
 
 /* Without keys the library would make tickets of its own, which no other worker can open. */
+/* NOLINTNEXTLINE(readability-non-const-parameter): the library's type */
 static int on_hello(SSL *ssl, int *alert, void *arg)
 {
     const struct tlsio_context *c = arg;

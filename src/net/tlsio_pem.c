@@ -73,8 +73,17 @@ X509 *tlsio_pem_next_certificate(BIO *text)
 
 EVP_PKEY *tlsio_pem_next_key(BIO *text)
 {
-    EVP_PKEY *key = PEM_read_bio_PrivateKey(text, NULL, no_passphrase, NULL);
+    struct tlsio_pem_block block;
+    EVP_PKEY *key = NULL;
+    bool is_key = false;
+    long der_bytes;
 
+    while (!is_key && tlsio_pem_next_block(text, &block) > 0) {
+        is_key = tlsio_pem_is_private_key(&block);
+        if (is_key && !tlsio_pem_is_encrypted(&block))
+            key = tlsio_pem_key(&block, &der_bytes);
+        tlsio_pem_block_fini(&block);
+    }
     ERR_clear_error();
     return key;
 }
@@ -124,6 +133,32 @@ bool tlsio_pem_is_encrypted(const struct tlsio_pem_block *block)
 {
     return strcmp(block->label, PEM_STRING_PKCS8) == 0 ||
            strstr(block->header, "ENCRYPTED") != NULL;
+}
+
+bool tlsio_pem_is_pkcs8(const struct tlsio_pem_block *block)
+{
+    return strcmp(block->label, PEM_STRING_PKCS8INF) == 0;
+}
+
+static EVP_PKEY *key_of_pkcs8(const unsigned char **at, long bytes)
+{
+    PKCS8_PRIV_KEY_INFO *info = d2i_PKCS8_PRIV_KEY_INFO(NULL, at, bytes);
+    EVP_PKEY *key = info != NULL ? EVP_PKCS82PKEY(info) : NULL;
+
+    PKCS8_PRIV_KEY_INFO_free(info); /* clears it */
+    return key;
+}
+
+/* The library's way for keys of any form leaves more copies of them in its memory, which is in
+ * no core file. */
+EVP_PKEY *tlsio_pem_key(const struct tlsio_pem_block *block, long *der_bytes)
+{
+    const unsigned char *at = block->der;
+    EVP_PKEY *key = tlsio_pem_is_pkcs8(block) ? key_of_pkcs8(&at, block->der_bytes)
+                                              : d2i_AutoPrivateKey(NULL, &at, block->der_bytes);
+
+    *der_bytes = at - block->der;
+    return key;
 }
 
 X509 *tlsio_pem_certificate(const struct tlsio_pem_block *block)

@@ -17,6 +17,7 @@
 BIO *tlsio_pem_open(struct span text);
 /* The next one, the caller's; NULL: there is none. No error is left in the library's queue. */
 X509 *tlsio_pem_next_certificate(BIO *text);
+/* The first one that is left, if it is whole and not encrypted. */
 EVP_PKEY *tlsio_pem_next_key(BIO *text);
 
 /* What stands between a BEGIN and its END. */
@@ -34,6 +35,11 @@ void tlsio_pem_block_fini(struct tlsio_pem_block *block); /* clears it; zeroed i
 bool tlsio_pem_is_certificate(const struct tlsio_pem_block *block);
 bool tlsio_pem_is_private_key(const struct tlsio_pem_block *block);
 bool tlsio_pem_is_encrypted(const struct tlsio_pem_block *block);
+/* Unencrypted PKCS #8. */
+bool tlsio_pem_is_pkcs8(const struct tlsio_pem_block *block);
+/* *der_bytes: so much of the block is the key. NULL: it can't be read, or there is no memory.
+ */
+EVP_PKEY *tlsio_pem_key(const struct tlsio_pem_block *block, long *der_bytes);
 /* NULL: it is none, or more than one, or there is no memory. */
 X509 *tlsio_pem_certificate(const struct tlsio_pem_block *block);
 

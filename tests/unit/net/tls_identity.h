@@ -5,6 +5,7 @@
 
 #include "net/tlsio_context.h"
 #include "net/tlsio_identity.h"
+#include "net/tlsio_tickets.h"
 #include <openssl/ec.h>
 #include <openssl/evp.h>
 #include <openssl/pem.h>
@@ -98,6 +99,7 @@ static inline void identity_free(struct identity *id)
 struct identities {
     struct tlsio_identity *at[TLSIO_CHOSEN_MAX];
     int n;
+    struct tlsio_tickets *tickets; /* of the servers made of them: sessions are resumed */
 };
 
 static inline int identities_choose(void *arg, struct span name,
@@ -122,13 +124,29 @@ static inline void identities_free(struct identities *all)
 {
     while (all->n > 0)
         tlsio_identity_put(all->at[--all->n]);
+    tlsio_tickets_free(all->tickets);
+    all->tickets = NULL;
+}
+
+static inline struct tlsio_tickets *identities_tickets(struct identities *all)
+{
+    static const char key[TLSIO_TICKET_KEY_BYTES] = "by chance";
+
+    if (all->tickets == NULL) {
+        all->tickets = tlsio_tickets_new();
+        assert_non_null(all->tickets);
+        assert_int_equal(tlsio_tickets_set(all->tickets, span_from(key, sizeof(key))), 0);
+    }
+    return all->tickets;
 }
 
 static inline struct tlsio_context *identities_server(struct identities *all,
                                                       enum tlsio_profile profile)
 {
-    const struct tlsio_server_settings settings = {
-        .profile = profile, .choose = identities_choose, .arg = all};
+    const struct tlsio_server_settings settings = {.profile = profile,
+                                                   .tickets = identities_tickets(all),
+                                                   .choose = identities_choose,
+                                                   .arg = all};
     struct tlsio_context *c;
 
     assert_int_equal(tlsio_context_new_server(&settings, &c), 0);
