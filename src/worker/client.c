@@ -109,7 +109,7 @@ static struct exchange *begin(struct client *c, enum conn_close_how else_how)
 }
 
 /* Answered without a request. */
-void client_reject(struct client *c, enum end end)
+static void reject(struct client *c, enum end end)
 {
     if (client_is_many(c)) {
         client_many.reject(c, end);
@@ -185,7 +185,7 @@ static void on_unread(struct conn *conn)
     } else if (c->state == CLIENT_IN_HEAD &&
                exchange_is_too_slow(c->caller.listener, conn_unread_bytes(conn),
                                     now_ms - c->head_from_ms)) {
-        client_reject(c, END_CLIENT_SLOW);
+        reject(c, END_CLIENT_SLOW);
     }
 }
 
@@ -194,7 +194,7 @@ static struct conn *splice_target(struct conn *conn)
     return stream_splice_target(&client_of(conn)->stream);
 }
 
-void client_on_gone(struct conn *conn, int error)
+static void on_gone(struct conn *conn, int error)
 {
     struct client *c = client_of(conn);
 
@@ -244,7 +244,7 @@ static bool is_to_linger(const struct client *c)
            (client_worker(c)->draining && c->caller.requests > 0);
 }
 
-void client_on_timer(struct conn *conn)
+static void on_timer(struct conn *conn)
 {
     struct client *c = client_of(conn);
 
@@ -253,7 +253,7 @@ void client_on_timer(struct conn *conn)
     if (conn_is_in_prologue(conn))
         trust_refuse(c->caller.listener, &c->caller.peer, "no PROXY header in time");
     if (c->state == CLIENT_IN_HEAD)
-        client_reject(c, END_HEAD_TIMEOUT);
+        reject(c, END_HEAD_TIMEOUT);
     else if (c->state == CLIENT_UNTAKEN && conn_has_taken(conn))
         on_progress(conn);
     else
@@ -280,7 +280,7 @@ static void enter(struct client *c)
     if (conn_is_in_handshake(&c->conn))
         close_client(c, CONN_CLOSE_NOW);
     else
-        client_reject(c, end);
+        reject(c, end);
 }
 
 static uint32_t header_ms(const struct client *c)
@@ -322,6 +322,29 @@ void client_on_closed(struct conn *conn)
     w->on_clients(w);
 }
 
+static bool is_shaking_hands(const struct conn *conn)
+{
+    return conn_is_in_handshake(conn) && !conn_is_in_prologue(conn);
+}
+
+static void tls_on_gone(struct conn *conn, int error)
+{
+    struct client *c = client_of(conn);
+
+    if (!is_shaking_hands(conn))
+        on_gone(conn, error);
+    else if (client_tls_fail(c, error))
+        reject(c, END_PLAIN_HTTP);
+}
+
+static void tls_on_timer(struct conn *conn)
+{
+    if (is_shaking_hands(conn))
+        client_tls_time_out(client_of(conn));
+    else
+        on_timer(conn);
+}
+
 /* Of what is heard alike with TLS and without. */
 #define OPS_OF_BOTH                                                                  \
     .on_event = on_event, .on_prologue = client_on_prologue, .on_unread = on_unread, \
@@ -331,16 +354,16 @@ void client_on_closed(struct conn *conn)
 
 static const struct conn_ops client_ops = {
     OPS_OF_BOTH,
-    .on_gone = client_on_gone,
-    .on_timer = client_on_timer,
+    .on_gone = on_gone,
+    .on_timer = on_timer,
 };
 
 static const struct conn_ops client_tls_ops = {
     OPS_OF_BOTH,
     .tls_context = client_tls_context,
     .on_open = client_tls_on_open,
-    .on_gone = client_tls_on_gone,
-    .on_timer = client_tls_on_timer,
+    .on_gone = tls_on_gone,
+    .on_timer = tls_on_timer,
 };
 
 /* ---- from the worker ---- */

@@ -39,19 +39,17 @@ static inline void close_client(struct client *c, enum conn_close_how how)
     conn_close(&c->conn, how);
 }
 
-/* client.c, of HTTP/1. */
-void client_reject(struct client *c, enum end end);
-void client_on_gone(struct conn *conn, int error);
-void client_on_timer(struct conn *conn);
-
 /* client_tls.c: of a client that speaks TLS, until its handshake is over. */
 void client_tls_begin(struct client *c); /* it was accepted */
 /* How long its handshake may take. */
 uint32_t client_handshake_ms(const struct client *c);
 struct tlsio_context *client_tls_context(struct conn *conn);
 void client_tls_on_open(struct conn *conn, int error);
-void client_tls_on_gone(struct conn *conn, int error);
-void client_tls_on_timer(struct conn *conn);
+/* The handshake has failed. True: it was HTTP in clear, and is to be answered; else c closes.
+ */
+bool client_tls_fail(struct client *c, int error);
+/* It has taken too long: c closes. */
+void client_tls_time_out(struct client *c);
 
 /* Of both conn_ops. */
 int64_t client_on_prologue(struct conn *conn, struct span in);

@@ -7,6 +7,11 @@
 #include "worker/trust.h"
 #include "worker/worker.h"
 
+static struct worker *worker_of(const struct client *c)
+{
+    return c->caller.listener->worker;
+}
+
 /* ---- how it fails ---- */
 
 /* What the words of net/tlsio_faults.def are to those who count; what is not here, its error
@@ -53,7 +58,7 @@ static void count_failure(const struct client *c, enum stats_tls_failure failure
     char peer[ADDR_TEXT_MAX];
 
     (void)addr_print(&c->caller.peer, peer);
-    client_worker(c)->stats->tls_failed[failure] += 1;
+    worker_of(c)->stats->tls_failed[failure] += 1;
     stats_line_add(c->caller.listener->stats, STATS_LISTENER_tls_failed, 1);
     log_debug("TLS handshake failed", LOG_S("peer", peer),
               LOG_S("reason", stats_tls_failure_word(failure)), LOG_S("word", word));
@@ -73,9 +78,9 @@ static bool has_begun(const struct conn *conn, int error)
     return conn->tls != NULL || error != WERR_EOF || conn_has_unread(conn);
 }
 
-static void fail(struct client *c, int error)
+static void count(const struct client *c, int error)
 {
-    struct conn *conn = &c->conn;
+    const struct conn *conn = &c->conn;
 
     if (conn->tls != NULL && tlsio_state(conn->tls) == TLSIO_FAILED) {
         const struct tlsio_fault fault = tlsio_fault(conn->tls);
@@ -86,12 +91,23 @@ static void fail(struct client *c, int error)
     } else if (has_begun(conn, error)) {
         count_failure(c, failure_of_error(error), werr_word(error));
     }
-    if (conn->tls == NULL && error == WERR_SYNTAX && is_plain_http(conn)) {
-        conn_speak_plain(conn);
-        client_reject(c, END_PLAIN_HTTP);
-    } else {
-        close_client(c, CONN_CLOSE_NOW);
+}
+
+bool client_tls_fail(struct client *c, int error)
+{
+    count(c, error);
+    if (c->conn.tls == NULL && error == WERR_SYNTAX && is_plain_http(&c->conn)) {
+        conn_speak_plain(&c->conn);
+        return true;
     }
+    close_client(c, CONN_CLOSE_NOW);
+    return false;
+}
+
+void client_tls_time_out(struct client *c)
+{
+    count_failure(c, STATS_TLS_TIMEOUT, "timeout");
+    close_client(c, CONN_CLOSE_NOW);
 }
 
 /* ---- conn_ops ---- */
@@ -103,13 +119,13 @@ struct tlsio_context *client_tls_context(struct conn *conn)
 
 uint32_t client_handshake_ms(const struct client *c)
 {
-    return client_worker(c)->draining ? LIMIT_DRAIN_FIRST_MS
-                                      : c->caller.listener->settings.tls_settings.handshake_ms;
+    return worker_of(c)->draining ? LIMIT_DRAIN_FIRST_MS
+                                  : c->caller.listener->settings.tls_settings.handshake_ms;
 }
 
 static uint32_t now_ms(const struct client *c)
 {
-    return (uint32_t)loop_now_ms(client_worker(c)->loop);
+    return (uint32_t)loop_now_ms(worker_of(c)->loop);
 }
 
 void client_tls_begin(struct client *c)
@@ -120,7 +136,7 @@ void client_tls_begin(struct client *c)
 void client_tls_on_open(struct conn *conn, int error)
 {
     struct client *c = client_of(conn);
-    struct worker *w = client_worker(c);
+    struct worker *w = worker_of(c);
     const struct listener_runtime *l = c->caller.listener;
 
     MUST(error == 0 && c->state == CLIENT_IDLE);
@@ -130,26 +146,4 @@ void client_tls_on_open(struct conn *conn, int error)
     times_add(&w->stats->tls_handshake, &times_long, (now_ms(c) - c->head_from_ms) * 1000ULL);
     conn_timer_set(conn, w->draining || !l->is_described ? LIMIT_DRAIN_FIRST_MS
                                                          : timeouts_of(c)->client_idle_ms);
-}
-
-void client_tls_on_gone(struct conn *conn, int error)
-{
-    struct client *c = client_of(conn);
-
-    if (conn_is_in_handshake(conn) && !conn_is_in_prologue(conn))
-        fail(c, error);
-    else
-        client_on_gone(conn, error);
-}
-
-void client_tls_on_timer(struct conn *conn)
-{
-    struct client *c = client_of(conn);
-
-    if (conn_is_in_handshake(conn) && !conn_is_in_prologue(conn)) {
-        count_failure(c, STATS_TLS_TIMEOUT, "timeout");
-        close_client(c, CONN_CLOSE_NOW);
-    } else {
-        client_on_timer(conn);
-    }
 }
