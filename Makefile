@@ -9,7 +9,7 @@ DESTDIR ?=
 PREFIX ?=
 
 .DEFAULT_GOAL := all
-.PHONY: all run test test-debian13 asan fuzz coverage soak slow scale bench perf-check lint format install deps clean help
+.PHONY: all run test test-clients test-debian13 asan fuzz coverage soak slow scale bench perf-check lint format install deps clean help
 
 all: ## build build/weldr and build/test-server (release)
 	@tools/deps build
@@ -24,6 +24,11 @@ test: ## build release and asan, run every suite; last line: N passed, N failed
 	@tools/build perf
 	@tools/build asan
 	@tools/test-summary
+
+test-clients: ## HTTPS with curl, wget, Python, Node, Go, Java and Chromium, nginx and scanners (installs them)
+	@tools/deps build test clients
+	@tools/build release
+	@tools/test-summary clients
 
 test-debian13: ## the same on Debian 13, from a fresh clone in a root of its own (needs root)
 	@tools/test-debian13

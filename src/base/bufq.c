@@ -1,6 +1,8 @@
 #include "base/bufq.h"
 
+#include <stdbool.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/fault.h"
 #include "base/poison.h"
@@ -27,6 +29,7 @@ struct bufq_store {
     size_t keep_bytes;
     size_t kept_bytes;
     size_t held_bytes; /* by queues */
+    bool wipes;
     struct free_block *free_blocks[CLASSES];
     unsigned free_n[CLASSES];
     unsigned least_free_n[CLASSES]; /* since the last bufq_store_settle */
@@ -77,6 +80,11 @@ void bufq_store_free(struct bufq_store *store)
             free(block);
     }
     free(store);
+}
+
+void bufq_store_wipe(struct bufq_store *store)
+{
+    store->wipes = true;
 }
 
 size_t bufq_store_held_bytes(const struct bufq_store *store)
@@ -134,6 +142,8 @@ static void put_block(struct bufq_store *store, struct bufq_block *block)
     uint32_t cap = block->cap;
     unsigned size_class = class_of(cap);
     store->held_bytes -= cap;
+    if (store->wipes)
+        explicit_bzero(block->bytes, cap);
     if (size_class == CLASSES || store->kept_bytes + cap > store->keep_bytes) {
         free(block);
         return;

@@ -18,6 +18,8 @@
  * are kept. */
 struct bufq_store;
 struct bufq_store *bufq_store_new(size_t keep_bytes);
+/* From now on blocks are cleared when queues give them back: what they hold may be secret. */
+void bufq_store_wipe(struct bufq_store *store);
 /* To be called every few seconds: gives back the blocks that were not needed since the last
  * call, but for 64 KiB a class; returns their bytes. */
 size_t bufq_store_settle(struct bufq_store *store);

@@ -16,12 +16,12 @@
 
 enum { SEAL_KEY_BYTES = 32, SEAL_NONCE_BYTES = 24, SEAL_PLAIN_MAX = 64 * 1024 };
 
-/* Heap text (base64) of the nonce and what is closed. NULL: no memory. The nonce is used once:
- * by chance. */
+/* Heap text (base64) of the nonce and what is closed. NULL: no memory, or plain is longer than
+ * SEAL_PLAIN_MAX. The nonce is used once: by chance. */
 char *seal_close(const unsigned char *key, const unsigned char *nonce, struct span plain);
 
-/* What was closed; seal_opened_free clears and frees it. WERR_SYNTAX: not of this key, or
- * changed; WERR_NOMEM. */
+/* What was closed, with a zero behind it; seal_opened_free clears and frees it. WERR_SYNTAX:
+ * not of this key, or changed; WERR_NOMEM. */
 struct seal_opened {
     char *ptr;
     size_t len;

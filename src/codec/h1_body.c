@@ -273,7 +273,7 @@ static bool is_dangerous(struct span name)
         if (field_is_alike(name, names[i]))
             return true;
     }
-    return field_is_forwarding(name);
+    return field_is_forwarding(name) || field_is_client_certificate(name);
 }
 
 static void drop_dangerous(struct msg *m)

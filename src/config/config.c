@@ -9,6 +9,7 @@
 #include "base/fault.h"
 #include "base/num.h"
 #include "base/span.h"
+#include "config/config_int.h"
 
 enum { PATH_BYTES_MAX = 4000 };
 
@@ -30,14 +31,24 @@ static int read_address(struct addr *list, unsigned *n, struct span value, const
 
 _Static_assert(CONFIG_LIST_MAX <= 64, "a bit for each address");
 
-/* Takes the list apart itself: "proxy" is no value of its own. */
+/* What may stand behind an address, and where that is noted. */
+static uint64_t *find_mark(struct config *c, struct span word)
+{
+    if (span_is_equal(word, SPAN("proxy")))
+        return &c->ip_proxy;
+    return span_is_equal(word, SPAN("tls")) ? &c->ip_tls : NULL;
+}
+
+/* Takes the list apart itself: "proxy" and "tls" are no values of their own. */
 static int read_ip(struct config *c, struct span value, const char **wish)
 {
     unsigned before = c->ip_n;
     struct span item;
     while (span_next_item(&value, &item)) {
-        if (c->ip_n > before && span_is_equal(item, SPAN("proxy")))
-            c->ip_proxy |= UINT64_C(1) << (c->ip_n - 1);
+        uint64_t *mark = c->ip_n > before ? find_mark(c, item) : NULL;
+
+        if (mark != NULL)
+            *mark |= UINT64_C(1) << (c->ip_n - 1);
         else if (read_address(c->ip, &c->ip_n, item, wish) < 0)
             return WERR_INVALID;
     }
@@ -135,6 +146,50 @@ static int read_admin_host(struct config *c, struct span value, const char **wis
     return WERR_INVALID;
 }
 
+static int read_file_name(char **to, struct span value, const char **wish)
+{
+    *wish = "must be the name of a file";
+    return value.len > 0 && value.len <= PATH_BYTES_MAX ? store_string(to, value)
+                                                        : WERR_INVALID;
+}
+
+static int read_file_list(char **list, unsigned *n, struct span value, const char **wish)
+{
+    if (*n == CONFIG_LIST_MAX) {
+        *wish = "can be given at most 64 times";
+        return WERR_INVALID;
+    }
+    const int rc = read_file_name(&list[*n], value, wish);
+
+    *n += rc == 0;
+    return rc;
+}
+
+static int read_certificate(struct config *c, struct span value, const char **wish)
+{
+    return read_file_list(c->certificate, &c->certificate_n, value, wish);
+}
+
+static int read_certificate_key(struct config *c, struct span value, const char **wish)
+{
+    return read_file_list(c->certificate_key, &c->certificate_key_n, value, wish);
+}
+
+static int read_admin_certificate(struct config *c, struct span value, const char **wish)
+{
+    return read_file_name(&c->admin_certificate, value, wish);
+}
+
+static int read_admin_certificate_key(struct config *c, struct span value, const char **wish)
+{
+    return read_file_name(&c->admin_certificate_key, value, wish);
+}
+
+static int read_admin_client_ca(struct config *c, struct span value, const char **wish)
+{
+    return read_file_name(&c->admin_client_ca, value, wish);
+}
+
 static int read_log_level(struct config *c, struct span value, const char **wish)
 {
     static const char *const levels[] = {"error", "warn", "info", "debug", "trace"};
@@ -190,8 +245,7 @@ static int read_ready_delay(struct config *c, struct span value, const char **wi
 
 static int read_admin_token_file(struct config *c, struct span value, const char **wish)
 {
-    *wish = "must be the name of a file";
-    return value.len > 0 ? store_string(&c->admin_token_file, value) : WERR_INVALID;
+    return read_file_name(&c->admin_token_file, value, wish);
 }
 
 static int read_admin_socket(struct config *c, struct span value, const char **wish)
@@ -204,8 +258,7 @@ static int read_admin_socket(struct config *c, struct span value, const char **w
 
 static int read_admin_tokens_file(struct config *c, struct span value, const char **wish)
 {
-    *wish = "must be the name of a file";
-    return value.len > 0 ? store_string(&c->admin_tokens_file, value) : WERR_INVALID;
+    return read_file_name(&c->admin_tokens_file, value, wish);
 }
 
 static int read_admin_token_required(struct config *c, struct span value, const char **wish)
@@ -290,7 +343,8 @@ static const struct setting settings[SETTING_N] = {
 static bool is_list(unsigned name)
 {
     return name == SETTING_ADMIN_IP || name == SETTING_METRICS_IP ||
-           name == SETTING_ADMIN_HOST || name == SETTING_SERVER;
+           name == SETTING_ADMIN_HOST || name == SETTING_SERVER ||
+           name == SETTING_CERTIFICATE || name == SETTING_CERTIFICATE_KEY;
 }
 
 /* Flags that say yes when no value comes with them. */
@@ -483,19 +537,11 @@ static const char *source_of(const struct parse *p, unsigned name)
     return p->is_given[name] ? settings[name].flag : settings[name].env;
 }
 
-static void set_default_lists(struct config *c)
+static int check_together(struct parse *p)
 {
-    static const struct addr all = {.family = AF_INET6, .port = 8080};
-    static const struct addr loopback = {.family = AF_INET, .port = 8687, .ip = {127, 0, 0, 1}};
-    static const struct addr loopback6 = {.family = AF_INET6, .port = 8687, .ip = {[15] = 1}};
-    c->ip_is_default = c->ip_n == 0;
-    c->admin_ip_is_default = c->admin_ip_n == 0;
-    if (c->ip_is_default)
-        c->ip[c->ip_n++] = all;
-    if (c->admin_ip_is_default) {
-        c->admin_ip[c->admin_ip_n++] = loopback;
-        c->admin_ip[c->admin_ip_n++] = loopback6;
-    }
+    const char *wrong = config_find_lonely(p->c);
+
+    return wrong != NULL ? fail(p, "%s", wrong) : 0;
 }
 
 int config_from_args(struct config *c, int argc, char *const *argv, char *const *env,
@@ -507,6 +553,8 @@ int config_from_args(struct config *c, int argc, char *const *argv, char *const 
     int rc = read_arguments(&p);
     if (rc == 0 && (c->action == CONFIG_RUN || c->action == CONFIG_WORKER))
         rc = read_environment(&p, env);
+    if (rc == 0 && c->action == CONFIG_RUN)
+        rc = check_together(&p);
     if (rc != 0) {
         snprintf(error, error_size, "%s", p.error);
         config_fini(c);
@@ -514,22 +562,6 @@ int config_from_args(struct config *c, int argc, char *const *argv, char *const 
     }
     c->server_source = source_of(&p, SETTING_SERVER);
     c->resolver_source = source_of(&p, SETTING_RESOLVER);
-    set_default_lists(c);
+    config_set_defaults(c);
     return 0;
-}
-
-void config_fini(struct config *c)
-{
-    for (unsigned i = 0; i < c->server_n; i++)
-        free(c->server[i]);
-    for (unsigned i = 0; i < c->admin_host_n; i++)
-        free(c->admin_host[i]);
-    free(c->admin_socket);
-    free(c->admin_token_file);
-    free(c->admin_tokens_file);
-    free(c->resolver);
-    free(c->admin_token);
-    free(c->user);
-    free(c->access_log);
-    *c = (struct config){0};
 }

@@ -2,10 +2,11 @@
  * into a struct config. Pure: arguments and environment are given.
  *
  * A flag wins over its environment name (WELDR_…), which wins over the default. List settings
- * (--ip, --admin-ip, --admin-host, --server, --trusted-proxies) are repeatable; in the
- * environment they are separated by commas. The word "proxy" in the list of --ip belongs to the
- * address before it. A worker takes only its access log, its user and --seccomp from the
- * environment, which the manager has set. Owner of the strings: the config (config_fini).
+ * (--ip, --admin-ip, --admin-host, --server, --trusted-proxies, --certificate) are repeatable;
+ * in the environment they are separated by commas. The words "proxy" and "tls" in the list of
+ * --ip belong to the address before them. A worker takes only its access log, its user and
+ * --seccomp from the environment, which the manager has set. Owner of the strings: the config
+ * (config_fini).
  */
 #ifndef WELDR_CONFIG_CONFIG_H
 #define WELDR_CONFIG_CONFIG_H
@@ -32,6 +33,7 @@ struct config {
     unsigned ip_n;
     struct addr ip[CONFIG_LIST_MAX];  /* --ip; default one wildcard [::]:8080 */
     uint64_t ip_proxy;                /* bit i: ip[i] was given as A:P,proxy */
+    uint64_t ip_tls;                  /* … as A:P,tls */
     struct cidr_list trusted_proxies; /* --trusted-proxies; none: not given */
     struct addr
         admin_ip[CONFIG_LIST_MAX]; /* --admin-ip; default 127.0.0.1:8687 and [::1]:8687 */
@@ -40,6 +42,13 @@ struct config {
     unsigned metrics_ip_n;
     char *admin_host[CONFIG_LIST_MAX]; /* --admin-host: names under which the API is known */
     unsigned admin_host_n;
+    /* --certificate and --certificate-key: the key of each, or none at all, when the files of
+     * the certificates hold them. */
+    char *certificate[CONFIG_LIST_MAX], *certificate_key[CONFIG_LIST_MAX];
+    unsigned certificate_n, certificate_key_n;
+    char *admin_certificate;          /* --admin-certificate; NULL: the API is in clear */
+    char *admin_certificate_key;      /* --admin-certificate-key; NULL: in the same file */
+    char *admin_client_ca;            /* --admin-client-ca; NULL: callers show none */
     unsigned workers;                 /* --workers 1–256; 0: one per core */
     char *server[CONFIG_SERVERS_MAX]; /* --server URL */
     unsigned server_n;

@@ -179,6 +179,12 @@ bool field_is_forwarding(struct span name)
            field_is_alike(name, SPAN("forwarded"));
 }
 
+bool field_is_client_certificate(struct span name)
+{
+    const struct span prefix = SPAN("x-client-cert");
+    return field_is_alike(span_first(name, prefix.len), prefix);
+}
+
 bool field_is_token(struct span s)
 {
     return s.len > 0 && is_all(s, FIELD_CLASS_TOKEN);

@@ -59,11 +59,17 @@ bool field_is_value(struct span s); /* VCHAR, obs-text, SP, HTAB only */
 bool field_is_alike(struct span name, struct span wanted);
 /* Does it say on whose behalf a request comes (Forwarded, X-Forwarded-*), to such a server? */
 bool field_is_forwarding(struct span name);
-/* Of a name that is no token: false when it is not. Length and third letter tell, for nearly no
- * other name has both. */
+/* Does it say what certificate the client has shown (X-Client-Cert-*), to such a server? Weldr
+ * alone says so. */
+bool field_is_client_certificate(struct span name);
+/* Of a name that is no token: false when it is neither of the two. Length, second and third
+ * letter tell, for nearly no other name has all: '-' or '_' (they differ in the bits of 0x72),
+ * then one of b, c, f and g. */
 static inline bool field_may_be_forwarding(struct span name)
 {
-    return name.len >= sizeof("x-forwarded-") - 1 && (name.ptr[2] | 0x20) == 'f';
+    return name.len >= sizeof("x-forwarded-") - 1 &&
+           (((unsigned char)name.ptr[1] | (unsigned)(unsigned char)name.ptr[2] << 8) |
+            0x2572U) == 0x677fU;
 }
 
 #endif

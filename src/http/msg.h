@@ -19,7 +19,7 @@
 #include "base/span.h"
 #include "http/field.h"
 
-enum { MSG_FIELDS_MAX = 512, MSG_ADDED_MAX = 12 };
+enum { MSG_FIELDS_MAX = 512, MSG_ADDED_MAX = 16 };
 
 enum msg_body {
     MSG_BODY_NONE,    /* nothing follows the head */
@@ -79,8 +79,8 @@ struct msg {
     uint32_t keep_alive_s; /* valid with MSG_HAS_KEEP_ALIVE: so long the sender keeps an idle
                               connection */
     uint32_t absent; /* bit per enum field_token: no line has that name; the bit of FIELD_OTHER:
-                        no unknown name can be one of X-Forwarded-*. Spares walks over the
-                        lines. 0: nobody has looked */
+                        no unknown name can be one of X-Forwarded-* or X-Client-Cert-*. Spares
+                        walks over the lines. 0: nobody has looked */
     struct span authority; /* h2 :authority or absolute-form authority; empty otherwise */
     struct msg_field
         *fields; /* room for MSG_FIELDS_MAX while reading; exactly field_n after msg_copy */

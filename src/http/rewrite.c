@@ -6,7 +6,8 @@
 struct survey {
     uint32_t seen;    /* bit per token that is there and not dropped */
     bool has_named;   /* Connection names more than close and keep-alive */
-    bool may_forward; /* a field that is not known may be an X-Forwarded-* one */
+    bool may_forward; /* a field that is not known may be an X-Forwarded-* or X-Client-Cert-*
+                         one */
     size_t via_bytes; /* sum of the values, 2 more for each line */
     size_t forwarded_for_bytes;
     size_t forwarded_bytes;
@@ -147,6 +148,17 @@ static void drop_forwarding(struct msg *m, struct survey *s, bool keeps_for)
             f->flags |= MSG_FIELD_DROP;
     }
     s->seen &= ~(keeps_for ? FORWARDING & ~BIT(X_FORWARDED_FOR) : FORWARDING);
+}
+
+/* Nobody but Weldr says who has shown a certificate. */
+static void drop_client_certificate(struct msg *m)
+{
+    for (unsigned i = 0; i < m->field_n; i++) {
+        struct msg_field *f = &m->fields[i];
+
+        if (f->token == FIELD_OTHER && field_is_client_certificate(msg_field_name(m, f)))
+            f->flags |= MSG_FIELD_DROP;
+    }
 }
 
 static inline __attribute__((always_inline)) void put(struct text *t, struct span s)
@@ -385,6 +397,8 @@ int rewrite_request(struct msg *m, const struct rewrite_facts *facts, struct are
 {
     struct survey s;
     survey_and_drop(m, &s);
+    if (s.may_forward)
+        drop_client_certificate(m);
     if (facts->trust != REWRITE_TRUSTED && (s.may_forward || (s.seen & FORWARDING)))
         drop_forwarding(m, &s, facts->trust == REWRITE_UNKNOWN);
 

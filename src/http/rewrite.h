@@ -13,7 +13,8 @@
  * appended when that is switched on. From a client that is not trusted, Forwarded and every
  * X-Forwarded-* field go first, so that what stands in them is what we saw; X-Forwarded-For
  * goes with them if it is known who may be trusted, else it stays, since the server reads it
- * from the right. Host replaced with map_host; Host made from authority if absent, else of the
+ * from the right. X-Client-Cert-* fields go whoever sent them (worker/ex_shown.c adds them
+ * anew). Host replaced with map_host; Host made from authority if absent, else of the
  * server's own; Expect from HTTP/1.0 goes. TE is dropped; who relays trailers says so anew
  * (worker/ex_hop.c). Response: hop-by-hop fields go, Via appended. Date is added when the
  * origin sent none (RFC 9110 section 6.6.1). X-Request-Id is the one of the exchange, whatever
@@ -36,7 +37,7 @@ enum rewrite_trust {
 
 struct rewrite_facts {
     struct span client_ip;    /* without brackets and port */
-    struct span scheme;       /* "http" */
+    struct span scheme;       /* "http", "https" */
     struct span map_host;     /* empty: the client's Host passes */
     struct span server_host;  /* of a request that has none */
     struct span request_id;   /* of the exchange, which outlives the message; response: empty,

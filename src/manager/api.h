@@ -96,6 +96,7 @@ struct api_conn {
     const struct api_stream_ops *stream_ops;
     char *body;
     size_t body_len, body_cap;
+    bool is_secret; /* … holds a private key: it lies where no core file looks */
     /* a change under way */
     struct change *change;              /* NULL: none */
     struct pool_outcome outcome;        /* of the change, once it is committed */

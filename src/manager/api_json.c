@@ -155,6 +155,7 @@ char *api_json_root(const char *version, const char *base)
         {"servers", "/servers", "GET"},
         {"pools", "/pools", "GET"},
         {"listeners", "/listeners", "GET"},
+        {"certificates", "/certificates", "GET"},
         {"explain", "/explain", "GET"},
         {"events", "/events", "GET"},
         {"node", "/node", "GET"},

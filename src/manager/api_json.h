@@ -18,6 +18,7 @@
 #include "manager/api_pick.h"
 #include "manager/facts.h"
 #include "pool/pool_command.h"
+#include "stats/stats.h"
 
 struct api_json_problem_view {
     unsigned status;
@@ -39,6 +40,7 @@ struct api_json_server_view {
     const char *pool;
     const char *state;
     const char *reason;              /* empty: null */
+    bool is_verified;                /* of https: its certificate is */
     uint64_t since_us, transitions;  /* of the state; wall clock */
     const struct facts_addrs *addrs; /* its own, or what its name stands for; NULL: none */
     const struct pool_health *check; /* effective */
@@ -49,8 +51,9 @@ struct api_json_server_view {
 };
 /* One server as a document: with links to change it and to its pool. */
 char *api_json_server(const struct api_json_server_view *v, const char *base);
-/* "/servers/127.0.0.1/12345" or "/servers/[::1]/80", in other pools than default below
- * "/pools/NAME"; buf of API_JSON_HREF_MAX. */
+/* Of http servers, whose host and port no other has: "/servers/127.0.0.1/12345" or
+ * "/servers/[::1]/80", in other pools than default below
+ * "/pools/NAME". Of https servers "/servers/s-1f". buf of API_JSON_HREF_MAX. */
 enum { API_JSON_HREF_MAX = POOL_HOST_MAX + POOL_NAME_MAX + 32 };
 void api_json_server_href(const char *pool, const struct pool_server *server, char *buf,
                           size_t size);
@@ -109,6 +112,13 @@ struct api_json_listener_view {
 char *api_json_listener(const struct api_json_listener_view *v, const char *base);
 char *api_json_rule(const struct listener *l, const struct rule *rule, uint64_t revision,
                     const char *base);
+struct api_json_certificate_view {
+    const struct certificate *certificate;
+    const struct pool_state *state; /* whose listeners and pools may use it */
+    uint64_t wall_us, revision;
+    bool is_whole; /* with its chain */
+};
+char *api_json_certificate(const struct api_json_certificate_view *v, const char *base);
 char *api_json_removed(const char *path, const char *base);
 /* The node's settings (json of pool_code.h, taken). */
 char *api_json_node(char *settings, const char *base);
@@ -130,6 +140,7 @@ struct api_json_stats_view {
     uint64_t client_connections, client_open, server_connections, server_idle;
     uint64_t requests, in_flight, retries, bad_requests, client_aborts, access_log_lost;
     uint64_t queued_bytes, proxy_refused, explain_refused, forbidden_calls;
+    uint64_t certificates_unusable, tls_failures[STATS_TLS_FAILURES];
     uint64_t bytes_in, bytes_out;
     const struct api_json_result *results;
     unsigned result_n;

@@ -34,6 +34,7 @@ static void put_requests(struct jtext *t, const struct api_json_stats_view *v)
     jtext_number(t, "queued_bytes", v->queued_bytes);
     jtext_number(t, "proxy_refused", v->proxy_refused);
     jtext_number(t, "explain_refused", v->explain_refused);
+    jtext_number(t, "certificates_unusable", v->certificates_unusable);
     jtext_number(t, "forbidden_calls", v->forbidden_calls);
     jtext_open(t, "bytes", '{');
     jtext_number(t, "in", v->bytes_in);
@@ -46,6 +47,14 @@ static void put_results(struct jtext *t, const struct api_json_stats_view *v)
     jtext_open(t, "results", '{');
     for (unsigned i = 0; i < v->result_n; i++)
         jtext_number(t, v->results[i].word, v->results[i].n);
+    jtext_close(t, '}');
+}
+
+static void put_tls_failures(struct jtext *t, const struct api_json_stats_view *v)
+{
+    jtext_open(t, "tls_failures", '{');
+    for (unsigned i = 0; i < STATS_TLS_FAILURES; i++)
+        jtext_number(t, stats_tls_failure_word((enum stats_tls_failure)i), v->tls_failures[i]);
     jtext_close(t, '}');
 }
 
@@ -95,6 +104,7 @@ char *api_json_stats(const struct api_json_stats_view *v, const char *base)
     put_connections(&t, v);
     put_requests(&t, v);
     put_results(&t, v);
+    put_tls_failures(&t, v);
     put_latency(&t, v->latency_us);
     jtext_number(&t, "workers", v->workers);
     jtext_bool(&t, "fail_open", v->fail_open);

@@ -48,8 +48,25 @@ void api_json_server_href(const char *pool, const struct pool_server *server, ch
 
     api_json_servers_href(pool, list, sizeof(list));
     strb_init(&b, buf, size);
+    if (server->is_tls) {
+        char id[24];
+
+        (void)pool_id_print(server->id, id);
+        strb_addf(&b, "%s/%s", list, id);
+        return;
+    }
     strb_addf(&b, server->addr.family == AF_INET6 ? "%s/[%s]/%u" : "%s/%s/%u", list,
               server->host, (unsigned)server->addr.port);
+}
+
+/* Of https servers alone. */
+static void put_tls(struct jtext *t, const struct api_json_server_view *v)
+{
+    if (!v->server->is_tls)
+        return;
+    jtext_open(t, "tls", '{');
+    jtext_bool(t, "verify", v->is_verified);
+    jtext_close(t, '}');
 }
 
 static void put_last(struct jtext *t, const struct check_result *last)

@@ -9,7 +9,7 @@
 #include "manager/api_wish.h"
 #include "manager/manager.h"
 
-static void respond_none(struct api_conn *ac, const struct api_object_kind *k)
+void api_object_none(struct api_conn *ac, const struct api_object_kind *k)
 {
     char detail[64];
 
@@ -24,12 +24,17 @@ static void respond_object(struct api_conn *ac, const struct api_object_kind *k,
     api_respond(ac, status, k->show(ac, object));
 }
 
+void api_object_show(struct api_conn *ac, const struct api_object_kind *k, const void *object)
+{
+    respond_object(ac, k, 200, object);
+}
+
 void api_object_get(struct api_conn *ac, const struct api_object_kind *k)
 {
     const void *object = k->find(ac);
 
     if (object == NULL)
-        respond_none(ac, k);
+        api_object_none(ac, k);
     else
         respond_object(ac, k, 200, object);
 }
@@ -54,7 +59,7 @@ static void on_set(struct api_conn *ac)
     if (respond_refusal(ac))
         return;
     if (object == NULL) { /* removed meanwhile */
-        respond_none(ac, k);
+        api_object_none(ac, k);
         return;
     }
     if (is_new)
@@ -69,6 +74,13 @@ static void on_removed(struct api_conn *ac)
 }
 
 /* ---- wishes ---- */
+
+void api_object_wish(struct api_conn *ac, const struct api_object_kind *k,
+                     struct pool_command *c)
+{
+    ac->kind = k;
+    api_wish(ac, c, on_set);
+}
 
 static void add(struct api_conn *ac, const struct api_object_kind *k, struct span body,
                 bool is_put)
@@ -86,8 +98,7 @@ static void add(struct api_conn *ac, const struct api_object_kind *k, struct spa
         return;
     }
     c.is_put = is_put;
-    ac->kind = k;
-    api_wish(ac, &c, on_set);
+    api_object_wish(ac, k, &c);
 }
 
 void api_object_add(struct api_conn *ac, const struct api_object_kind *k)
@@ -133,7 +144,7 @@ void api_object_change(struct api_conn *ac, const struct api_object_kind *k)
     struct pool_error error;
 
     if (object == NULL) {
-        respond_none(ac, k);
+        api_object_none(ac, k);
         return;
     }
     int rc = read_change(ac, k, object, &c, &error);
@@ -142,8 +153,7 @@ void api_object_change(struct api_conn *ac, const struct api_object_kind *k)
         return;
     }
     k->name(ac, object, &c);
-    ac->kind = k;
-    api_wish(ac, &c, on_set);
+    api_object_wish(ac, k, &c);
 }
 
 void api_object_remove(struct api_conn *ac, const struct api_object_kind *k)
@@ -152,7 +162,7 @@ void api_object_remove(struct api_conn *ac, const struct api_object_kind *k)
     struct pool_command c;
 
     if (object == NULL) {
-        respond_none(ac, k);
+        api_object_none(ac, k);
         return;
     }
     pool_command_init(&c, k->remove);

@@ -4,7 +4,7 @@
  * POST adds (201; a name or priority that is taken: 409), PUT is the upsert (201 or 200), PATCH
  * changes the members that are given, DELETE removes. A body may be what GET has answered,
  * edited (api_shown.h). Every change passes api_wish.h. Each kind has a file with its table and
- * thin handlers: api_pools.c, api_listeners.c, api_rules.c.
+ * thin handlers: api_pools.c, api_listeners.c, api_rules.c, api_certificates.c.
  */
 #ifndef WELDR_MANAGER_API_OBJECT_H
 #define WELDR_MANAGER_API_OBJECT_H
@@ -34,6 +34,12 @@ struct api_object_kind {
     void (*locate)(const struct api_conn *ac, const void *object, char *buf, size_t size);
 };
 
+/* For kinds whose bodies are read elsewhere: the command (ended) becomes a wish, whose outcome
+ * is answered with the object; the object as it is. */
+void api_object_wish(struct api_conn *ac, const struct api_object_kind *k,
+                     struct pool_command *c);
+void api_object_show(struct api_conn *ac, const struct api_object_kind *k, const void *object);
+void api_object_none(struct api_conn *ac, const struct api_object_kind *k); /* 404 */
 void api_object_get(struct api_conn *ac, const struct api_object_kind *k);
 void api_object_add(struct api_conn *ac, const struct api_object_kind *k);
 void api_object_put(struct api_conn *ac, const struct api_object_kind *k);

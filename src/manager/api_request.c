@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "base/fault.h"
+#include "base/seal.h"
 #include "http/reply.h"
 #include "log/log.h"
 #include "manager/api_accept.h"
@@ -55,6 +56,25 @@ enum refusal {
     REFUSE_ALL_ELSE
 };
 
+/* ---- a body ---- */
+
+/* Not those of keys. */
+static char *new_body(const struct api_conn *ac, size_t cap)
+{
+    return ac->is_secret ? seal_memory_new(cap) : malloc(cap);
+}
+
+/* What the loop has read it into shows it too. */
+static void free_body(struct api_conn *ac, char *body)
+{
+    if (!ac->is_secret) {
+        free(body);
+    } else if (body != NULL) {
+        seal_memory_free(body);
+        loop_wipe_scratch(ac->m->loop);
+    }
+}
+
 static size_t long_bytes(size_t cap)
 {
     return cap > API_BODY_SHORT ? cap : 0;
@@ -64,7 +84,7 @@ void api_drop_request(struct api_conn *ac)
 {
     MUST(ac->api->body_bytes >= long_bytes(ac->body_cap)); /* it is in the sum */
     ac->api->body_bytes -= long_bytes(ac->body_cap);
-    free(ac->body);
+    free_body(ac, ac->body);
     ac->body = NULL;
     ac->body_len = ac->body_cap = 0;
     free(ac->target);
@@ -223,11 +243,19 @@ static size_t body_max(const struct api_conn *ac)
                : API_BODY_MAX;
 }
 
+/* Does its body hold a private key? */
+static bool is_of_keys(const struct api_conn *ac)
+{
+    return ac->match.handler == api_certificates_add ||
+           ac->match.handler == api_certificate_put;
+}
+
 /* By what the route knows; what has none is refused for that. */
 static void read_query(struct api_conn *ac, const struct msg *m)
 {
     const int rc = api_route_find(routes, ROUTES_N, msg_method(m), ac->path, &ac->match);
 
+    ac->is_secret = rc == 0 && is_of_keys(ac);
     api_query_read(msg_target(m), rc == 0 ? ac->match.keys : "*", &ac->query);
 }
 
@@ -311,9 +339,12 @@ static int make_room(struct api_conn *ac, size_t n)
     all = others + long_bytes(cap);
     if (long_bytes(cap) > 0 && all > API_BODIES_MAX)
         return WERR_TOO_BIG;
-    char *body = realloc(ac->body, cap);
+    char *body = new_body(ac, cap);
     if (body == NULL)
         return WERR_NOMEM;
+    if (ac->body_len > 0)
+        memcpy(body, ac->body, ac->body_len);
+    free_body(ac, ac->body);
     api->body_bytes = all;
     ac->body = body;
     ac->body_cap = cap;

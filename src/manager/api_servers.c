@@ -60,9 +60,9 @@ static const struct pool_server *find_draining(const struct api_conn *ac, const 
 
 /* The path's host and port make a URL like that of a POST; its canonical form is the identity.
  */
-static const struct pool_server *find_by_host(const struct api_conn *ac, const struct pool *p,
-                                              struct span host, struct span port,
-                                              bool draining_too)
+static const struct pool_server *find_by_url(const struct api_conn *ac, const struct pool *p,
+                                             const char *scheme, const struct span at[2],
+                                             bool draining_too)
 {
     const struct pool_server *server = NULL;
     struct pool_command c;
@@ -70,7 +70,8 @@ static const struct pool_server *find_by_host(const struct api_conn *ac, const s
     struct strb b;
 
     strb_init(&b, text, sizeof(text));
-    strb_addf(&b, "http://%.*s:%.*s", (int)host.len, host.ptr, (int)port.len, port.ptr);
+    strb_addf(&b, "%s://%.*s:%.*s", scheme, (int)at[0].len, at[0].ptr, (int)at[1].len,
+              at[1].ptr);
     pool_command_init(&c, POOL_ADD_SERVER);
     if (!strb_is_full(&b) && pool_check_url(strb_span(&b), &c.server, NULL) == 0) {
         struct span url = span_from_str(c.server.url);
@@ -80,6 +81,23 @@ static const struct pool_server *find_by_host(const struct api_conn *ac, const s
             server = find_draining(ac, p, url);
     }
     pool_command_fini(&c);
+    return server;
+}
+
+/* Host and port of a path say no scheme: it is the http server, and the https one where there
+ * is no other. What is in the pool comes before what is draining. */
+static const struct pool_server *find_by_host(const struct api_conn *ac, const struct pool *p,
+                                              struct span host, struct span port,
+                                              bool draining_too)
+{
+    static const char *const schemes[] = {"http", "https"};
+    const struct span at[2] = {host, port};
+    const struct pool_server *server = NULL;
+
+    for (unsigned i = 0; server == NULL && i < 2; i++)
+        server = find_by_url(ac, p, schemes[i], at, false);
+    for (unsigned i = 0; draining_too && server == NULL && i < 2; i++)
+        server = find_by_url(ac, p, schemes[i], at, true);
     return server;
 }
 

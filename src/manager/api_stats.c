@@ -81,6 +81,7 @@ static struct api_json_stats_view sum_workers(const struct stats *s)
         .queued_bytes = stats_sum(s, STATS_queued_bytes),
         .proxy_refused = stats_sum(s, STATS_proxy_refused),
         .explain_refused = stats_sum(s, STATS_explain_refused),
+        .certificates_unusable = stats_sum(s, STATS_certificates_unusable),
         .forbidden_calls = stats_sum(s, STATS_forbidden_calls),
         .bytes_in = stats_sum(s, STATS_client_bytes_in),
         .bytes_out = stats_sum(s, STATS_client_bytes_out),
@@ -109,6 +110,8 @@ void api_stats_get(struct api_conn *ac)
     sum_results(m->stats, results);
     view.results = results;
     view.result_n = RESULTS_N;
+    for (unsigned i = 0; i < STATS_TLS_FAILURES; i++)
+        view.tls_failures[i] = stats_sum_tls_failed(m->stats, (enum stats_tls_failure)i);
     stats_sum_latency(m->stats, &latency);
     view.latency_us = &latency;
     view.workers = slots_count(&m->supervisor.slots, SLOT_RUNNING);

@@ -35,6 +35,12 @@ struct api_conditions {
     struct api_tags match, none_match;
 };
 
+/* Does the request have conditions? */
+static inline bool api_tags_are_there(const struct api_conditions *c)
+{
+    return c->match.is_there || c->none_match.is_there;
+}
+
 void api_tag_read(const struct msg *m, struct api_conditions *c);
 /* One field's value; more tags than fit, weak ones where is_weak is false (RFC 9110 section
  * 8.8.3.2), and what is no tag are equal to none. */

@@ -44,6 +44,8 @@ static int judge(struct api_conn *ac, struct pool_command *c, struct pool_error 
         rc = own_address_check(&m->own, &c->server, error);
     for (uint32_t i = 0; rc == 0 && i < c->list_n; i++)
         rc = own_address_check(&m->own, &c->list[i], error);
+    if (rc == 0)
+        rc = ca_bundle_check(&m->authorities, m->pool, c, error);
     return rc == 0 ? listeners_prepare(m, c, error) : rc;
 }
 

@@ -4,6 +4,7 @@
 
 #include "base/fault.h"
 #include "base/outv.h"
+#include "base/seal.h"
 #include "log/log.h"
 
 enum { CHANNEL_MAGIC = 0x6d63686e };
@@ -30,6 +31,15 @@ static bool is_word(const struct manager_channel *ch, const struct channel_frame
            (const char *)f < (const char *)(ch->words + CHANNEL_WORDS);
 }
 
+static void free_bytes(struct channel_frame *f)
+{
+    if (f->is_secret)
+        seal_memory_free(f->bytes);
+    else
+        free(f->bytes);
+    f->bytes = NULL;
+}
+
 static void free_frame(struct manager_channel *ch, struct channel_frame *f)
 {
     if (is_word(ch, f)) {
@@ -37,7 +47,7 @@ static void free_frame(struct manager_channel *ch, struct channel_frame *f)
         f->len = 0;
         return;
     }
-    free(f->bytes);
+    free_bytes(f);
     free(f);
 }
 
@@ -94,8 +104,7 @@ static void note_sent(struct manager_channel *ch, size_t bytes)
         bytes -= rest;
         TAILQ_REMOVE(&ch->unsent, f, entry);
         if (f->counts) {
-            free(f->bytes);
-            f->bytes = NULL;
+            free_bytes(f);
             TAILQ_INSERT_TAIL(&ch->unacked, f, entry);
         } else {
             free_frame(ch, f);
@@ -205,7 +214,9 @@ static struct channel_frame *make_frame(struct channel_note note, struct span he
     if (f == NULL)
         return NULL;
     f->sent = 0;
-    f->bytes = fault_malloc(head.len + body.len);
+    f->is_secret = note.is_secret;
+    f->bytes =
+        f->is_secret ? seal_memory_new(head.len + body.len) : fault_malloc(head.len + body.len);
     if (f->bytes == NULL) {
         free(f);
         return NULL;

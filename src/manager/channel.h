@@ -55,9 +55,10 @@ struct channel_frame {
     TAILQ_ENTRY(channel_frame) entry;
     uint64_t seq; /* what its acknowledgement completes; 0: nothing */
     size_t len, sent;
-    bool counts; /* the worker acknowledges it */
-    int fd;      /* to go with its first byte, borrowed; -1: none, or it has gone */
-    char *bytes; /* NULL once sent */
+    bool counts;    /* the worker acknowledges it */
+    bool is_secret; /* bytes is memory of base/seal.h */
+    int fd;         /* to go with its first byte, borrowed; -1: none, or it has gone */
+    char *bytes;    /* NULL once sent */
 };
 TAILQ_HEAD(channel_frames, channel_frame);
 
@@ -105,6 +106,7 @@ void manager_channel_close(struct manager_channel *ch);
 struct channel_note {
     uint64_t seq;
     bool counts;
+    bool is_secret; /* no core file shows it while it waits */
 };
 void manager_channel_send(struct manager_channel *ch, struct channel_note note,
                           struct span head, struct span body);

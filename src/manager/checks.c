@@ -7,6 +7,7 @@
 #include "base/strb.h"
 #include "log/log.h"
 #include "manager/probe.h"
+#include "net/tlsio_context.h"
 #include "pool/pool_code.h"
 
 static const struct pool_server *find_server(const struct checks *c,
@@ -132,17 +133,26 @@ static void put_off(struct facts_addr *a, const struct pool_server *server,
     loop_timer_in(a->checks->shared->loop, &a->timer, h->fast_interval_ms);
 }
 
+/* How an https server is verified. */
+static void add_tls(struct checks *c, struct probe_wish *wish)
+{
+    struct pool *p = NULL;
+
+    if (!wish->server->is_tls)
+        return;
+    MUST(pool_find_any_server(c->state, wish->server->id, &p) != NULL);
+    wish->tls_name = p->tls.server_name;
+    wish->tls_error = tlsio_start() < 0 ? WERR_NOMEM : conn_use_tls(c->shared);
+    if (wish->tls_error == 0)
+        wish->tls_error = check_tls_get(&c->tls, c->state, p, &wish->tls);
+}
+
 static void start_probe(struct facts_addr *a)
 {
     struct checks *c = a->checks;
     const struct pool_server *server = find_server(c, a->server);
     struct pool_health h;
-
-    MUST(a->probe == NULL && !a->is_waiting); /* one an address */
-    get_effective(c, server, &h);
-    if (h.type == POOL_HEALTH_NONE)
-        return;
-    a->probe = probe_start(&(struct probe_wish){
+    struct probe_wish wish = {
         .shared = c->shared,
         .server = server,
         .to = &a->addr,
@@ -150,7 +160,14 @@ static void start_probe(struct facts_addr *a)
         .done = on_done,
         .arg = a,
         .open_n = &c->open_n,
-    });
+    };
+
+    MUST(a->probe == NULL && !a->is_waiting); /* one an address */
+    get_effective(c, server, &h);
+    if (h.type == POOL_HEALTH_NONE)
+        return;
+    add_tls(c, &wish);
+    a->probe = probe_start(&wish);
     if (a->probe != NULL) {
         c->probes_n++;
         c->class_n[a->class]++;
@@ -418,6 +435,11 @@ void checks_init(struct checks *c, struct conn_shared *shared, const struct pool
     for (unsigned i = 0; i < CHECKS_CLASSES; i++)
         TAILQ_INIT(&c->waiting[i]);
     c->begin_work = (struct loop_work){.run = begin_more};
+}
+
+void checks_fini(struct checks *c)
+{
+    check_tls_fini(&c->tls);
 }
 
 void checks_set_state(struct checks *c, const struct pool_state *state)

@@ -18,6 +18,7 @@
 #include <sys/queue.h>
 
 #include "base/rand.h"
+#include "manager/check_tls.h"
 #include "manager/facts.h"
 #include "net/conn.h"
 #include "pool/pool.h"
@@ -55,6 +56,7 @@ struct checks {
     const struct pool_state *state;
     struct rand_state rand;
     struct checks_hooks hooks;
+    struct check_tls tls;
     unsigned probes_n; /* in flight */
     unsigned class_n[CHECKS_CLASSES];
     unsigned probes_max;
@@ -67,6 +69,8 @@ struct checks {
 /* fd_limit: how many descriptors the process may have. */
 void checks_init(struct checks *c, struct conn_shared *shared, const struct pool_state *state,
                  uint64_t seed, uint64_t fd_limit);
+/* No check is under way any more. */
+void checks_fini(struct checks *c);
 /* The pool is another one from now on. Servers that are not in it are not checked any more. */
 void checks_set_state(struct checks *c, const struct pool_state *state);
 void checks_on_change(struct checks *c, const struct checks_hooks *hooks);

@@ -109,7 +109,8 @@ struct server_facts {
 /* What this node knows of a pool. */
 struct pool_facts {
     uint64_t id;
-    bool is_fail_open; /* usable.h, as last logged */
+    bool is_fail_open;  /* usable.h, as last logged */
+    bool is_unverified; /* its setting tls.verify is false: likewise */
     UT_hash_handle hh;
 };
 

@@ -2,6 +2,7 @@
 
 #include "log/log.h"
 #include "manager/events.h"
+#include "manager/expiry.h"
 #include "manager/leaving.h"
 #include "manager/listeners.h"
 #include "manager/manager.h"
@@ -197,6 +198,21 @@ static void server_after(struct manager *m, struct pool_change *change)
 
 /* ---- pools ---- */
 
+/* Whoever looks at a log must see it. */
+void follow_verify(struct manager *m, const struct pool *p)
+{
+    struct pool_facts *f = facts_find_pool(&m->facts, p->id);
+
+    MUST(f != NULL); /* no pool is without */
+    if (f->is_unverified == !p->tls_settings.verify)
+        return;
+    f->is_unverified = !p->tls_settings.verify;
+    if (f->is_unverified)
+        log_warn("certificates of https servers are not verified", LOG_S("pool", p->name));
+    else
+        log_info("certificates of https servers are verified", LOG_S("pool", p->name));
+}
+
 void follow_pool_new(struct manager *m, const struct pool *p)
 {
     if (stats_slot_take(m->stats, STATS_OF_POOL, p->id) == STATS_NO_SLOT)
@@ -239,6 +255,7 @@ static void pool_after(struct manager *m, struct pool_change *change)
     }
     tell_pool(m, change->type == POOL_CHANGE_ADDED ? EVENT_POOL_ADDED : EVENT_POOL_CHANGED,
               change->pool);
+    follow_verify(m, change->pool);
     for (uint32_t i = 0; i < change->pool->server_n; i++) {
         const struct pool_server *server = change->pool->servers[i];
 
@@ -293,6 +310,35 @@ static void rule_after(struct manager *m, struct pool_change *change)
                                         .rule = id});
 }
 
+/* Listeners whose lists have lost one that was removed. */
+static void tell_losers(struct manager *m, const struct pool_change *change)
+{
+    for (uint32_t i = 0; i < change->list_n; i++) {
+        const struct listener *l = listener_find_id(m->pool, change->list[i].id);
+
+        if (l != NULL)
+            events_tell(m, &(struct event_note){.kind = EVENT_LISTENER_CHANGED,
+                                                .listener = l->name});
+    }
+}
+
+static void certificate_after(struct manager *m, struct pool_change *change)
+{
+    static const enum event_kind kinds[] = {
+        [POOL_CHANGE_ADDED] = EVENT_CERTIFICATE_ADDED,
+        [POOL_CHANGE_CHANGED] = EVENT_CERTIFICATE_CHANGED,
+        [POOL_CHANGE_REMOVED] = EVENT_CERTIFICATE_REMOVED,
+    };
+    const struct certificate *c =
+        change->type == POOL_CHANGE_REMOVED ? change->removed_certificate : change->certificate;
+
+    MUST(change->type <= POOL_CHANGE_REMOVED && c != NULL);
+    events_tell(m, &(struct event_note){.kind = kinds[change->type], .certificate = c->name});
+    tell_losers(m, change);
+    if (m->expiry != NULL && change->type != POOL_CHANGE_REMOVED)
+        expiry_note(m->expiry, c);
+}
+
 /* ---- all ---- */
 
 static const struct {
@@ -303,7 +349,35 @@ static const struct {
     [KIND_SERVER] = {server_before, server_after},
     [KIND_LISTENER] = {listener_before, listener_after},
     [KIND_RULE] = {NULL, rule_after},
+    [KIND_CERTIFICATE] = {NULL, certificate_after},
 };
+
+/* Workers know whom to believe before they hear of servers that need it. */
+void follow_authorities(struct manager *m, bool is_needed)
+{
+    struct ca_bundle *b = &m->authorities;
+
+    if (!is_needed || b->is_published)
+        return;
+    ca_bundle_look(b);
+    if (b->pem == NULL)
+        return;
+    b->is_published = true;
+    publish_authorities(&m->publish, ca_bundle_pem(b));
+}
+
+/* A server that was there before was looked at before. */
+static bool needs_authorities(const struct pool_change *change)
+{
+    const struct pool *p = change->pool;
+
+    if (change->type == POOL_CHANGE_NONE || p == NULL)
+        return false;
+    if (pool_change_is(change, KIND_SERVER, POOL_CHANGE_ADDED))
+        return pool_find_server(p, change->id)->is_tls && ca_bundle_is_needed(p);
+    return (change->kind == KIND_POOL || change->type == POOL_CHANGE_LIST) &&
+           ca_bundle_is_needed(p);
+}
 
 void follow(struct manager *m, struct pool_change *change, struct span entry)
 {
@@ -312,6 +386,8 @@ void follow(struct manager *m, struct pool_change *change, struct span entry)
     MUST(!is_change || (change->kind < KIND_N && kinds[change->kind].after != NULL));
     if (is_change && kinds[change->kind].before != NULL)
         kinds[change->kind].before(m, change);
+    if (!m->authorities.is_published)
+        follow_authorities(m, needs_authorities(change));
     publish_entry(&m->publish, m->pool, entry);
     if (is_change)
         kinds[change->kind].after(m, change);

@@ -26,6 +26,9 @@ void follow_fini(struct follow *f);
 /* Takes what it keeps of what was removed; the caller finishes the change. */
 void follow(struct manager *m, struct pool_change *change, struct span entry);
 
+/* Workers get this machine's authorities, once. */
+void follow_authorities(struct manager *m, bool is_needed);
+
 /* ---- for restore.c: before the workers hear of it … ---- */
 
 /* It has its facts already, new ones. */
@@ -40,6 +43,8 @@ void follow_listener_new(struct manager *m, const struct listener *l);
 void follow_server(struct manager *m, const struct pool_server *server);
 /* Takes the description; p: the pool that it was in. It is not checked any more. */
 void follow_server_gone(struct manager *m, struct pool_server *removed, const struct pool *p);
+/* Tells the log when its https servers are verified no more, or again. */
+void follow_verify(struct manager *m, const struct pool *p);
 /* Its servers are gone already. */
 void follow_pool_gone(struct manager *m, const struct pool *removed);
 /* Its counters; its sockets follow by listeners.h. */

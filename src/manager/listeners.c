@@ -31,18 +31,37 @@ void listeners_note_own(struct manager *m)
         own_addresses_add(&m->own, &m->config->metrics_ip[i]);
 }
 
-/* Whose address it is: "default", or, where only some have ,proxy, for those "proxy"; what is
- * too much for one listener goes to "default-2" and so on. */
+static bool is_proxy(const struct config *config, unsigned i)
+{
+    return (config->ip_proxy >> i & 1) != 0;
+}
+
+static bool is_tls(const struct config *config, unsigned i)
+{
+    return (config->ip_tls >> i & 1) != 0;
+}
+
+/* "default", with TLS "https"; where only some of those have ,proxy, for these "proxy" and
+ * "https-proxy". */
+static const char *base_name(const struct config *config, unsigned i)
+{
+    bool is_mixed = false;
+
+    for (unsigned k = 0; k < config->ip_n; k++)
+        is_mixed = is_mixed || (is_tls(config, k) == is_tls(config, i) && !is_proxy(config, k));
+    if (is_mixed && is_proxy(config, i))
+        return is_tls(config, i) ? "https-proxy" : "proxy";
+    return is_tls(config, i) ? "https" : "default";
+}
+
+/* Whose address it is; what is too much for one listener goes to "default-2" and so on. */
 static void name_listener(const struct config *config, unsigned i, char *buf, size_t size)
 {
-    const uint64_t all = config->ip_n < 64 ? (1ULL << config->ip_n) - 1 : UINT64_MAX;
-    const bool is_mixed = config->ip_proxy != 0 && (config->ip_proxy & all) != all;
-    const bool is_proxy = (config->ip_proxy >> i & 1) != 0;
-    const char *base = is_mixed && is_proxy ? "proxy" : "default";
+    const char *base = base_name(config, i);
     unsigned before = 0;
 
     for (unsigned k = 0; k < i; k++)
-        before += !is_mixed || (config->ip_proxy >> k & 1) == is_proxy;
+        before += base_name(config, k) == base;
     if (before < LISTENER_ADDRESSES_MAX)
         (void)snprintf(buf, size, "%s", base);
     else
@@ -81,7 +100,7 @@ int listeners_open_proxy(struct manager *m)
 }
 
 /* The addresses that --ip gave to this listener, and what other flags say of clients. */
-static void make_command(const struct manager *m, const char *name, bool is_proxy,
+static void make_command(const struct manager *m, const char *name, unsigned i,
                          struct pool_command *c)
 {
     const bool is_default = strcmp(name, "default") == 0;
@@ -95,7 +114,11 @@ static void make_command(const struct manager *m, const char *name, bool is_prox
             MUST(c->wanted.address_n < LISTENER_ADDRESSES_MAX); /* name_listener counts them */
             c->wanted.addresses[c->wanted.address_n++] = l->wanted;
         }
-    c->wanted.proxy_protocol = is_proxy;
+    c->wanted.proxy_protocol = is_proxy(m->config, i);
+    if (is_tls(m->config, i)) {
+        c->set |= POOL_SET_PROTOCOL;
+        c->wanted.protocol = LISTENER_HTTPS;
+    }
     c->wanted.trusted = m->config->trusted_proxies;
     c->wanted.has_trusted = m->config->trusted_proxies.n > 0;
 }
@@ -113,7 +136,7 @@ bool listeners_flag_command(const struct manager *m, unsigned i, struct pool_com
     const struct listener *l = listener_find(m->pool, span_from_str(name));
     if (l != NULL && l->address_n > 0)
         return false;
-    make_command(m, name, (m->config->ip_proxy >> i & 1) != 0, c);
+    make_command(m, name, i, c);
     return true;
 }
 

@@ -191,7 +191,7 @@ static void send_listen(const struct listening *l, unsigned i, uint64_t seq)
 {
     const struct frame_listen frame = {
         .listener_id = l->listener_id, .socket_no = l->socket_no, .bound = l->bound};
-    const struct channel_note note = {seq, true};
+    const struct channel_note note = {seq, true, false};
     char buf[FRAME_FIXED_MAX];
 
     if (l->doors[i]->fd >= 0)
@@ -237,7 +237,7 @@ static void send_unlisten(const struct listening *l, uint64_t seq)
 {
     const struct frame_unlisten frame = {.listener_id = l->listener_id,
                                          .socket_no = l->socket_no};
-    const struct channel_note note = {seq, true};
+    const struct channel_note note = {seq, true, false};
     char buf[FRAME_FIXED_MAX];
     const size_t len = frame_put_unlisten(buf, &frame);
 

@@ -32,6 +32,7 @@
 #include "base/rand.h"
 #include "cluster/cluster.h"
 #include "config/config.h"
+#include "manager/ca_bundle.h"
 #include "manager/checks.h"
 #include "manager/facts.h"
 #include "manager/own_address.h"
@@ -58,8 +59,11 @@ enum { MANAGER_QUEUES_BYTES = 16 * 1024 * 1024 };
 enum manager_phase { MANAGER_SERVING, MANAGER_LEAVING, MANAGER_DRAINING, MANAGER_PHASES };
 
 struct changes;
+struct certificate_files;
 struct events;
+struct expiry;
 struct follow;
+struct keyring;
 struct leaving;
 struct listeners;
 struct resolve;
@@ -88,6 +92,7 @@ struct manager {
     struct publish publish;
     struct checks checks;
     struct own_addresses own;
+    struct ca_bundle authorities; /* of this machine */
     struct resolve *resolve;
     /* rooms above, each of its own header; NULL until it is begun */
     struct events *events;
@@ -96,6 +101,9 @@ struct manager {
     struct listeners *listeners;
     struct changes *changes;
     struct follow *follow;
+    struct keyring *keyring;
+    struct certificate_files *certificate_files;
+    struct expiry *expiry;
     struct start *start;
     /* the end */
     uint8_t phase; /* enum manager_phase */

@@ -11,9 +11,13 @@
 #include "log/log.h"
 #include "manager/api.h"
 #include "manager/api_stream.h"
+#include "manager/certificate_files.h"
 #include "manager/change.h"
 #include "manager/events.h"
+#include "manager/expiry.h"
+#include "manager/file_watch.h"
 #include "manager/follow.h"
+#include "manager/keyring.h"
 #include "manager/last_events.h"
 #include "manager/leaving.h"
 #include "manager/listeners.h"
@@ -26,6 +30,7 @@
 #include "manager/worker_env.h"
 #include "net/listen.h"
 #include "net/signals.h"
+#include "net/tlsio_context.h"
 
 enum { CLOSING_TURNS_MAX = 1000 };
 
@@ -37,6 +42,10 @@ struct house {
     struct listeners listeners;
     struct changes changes;
     struct follow follow;
+    struct keyring keyring;
+    struct certificate_files certificate_files;
+    struct expiry expiry;
+    struct file_watch file_watch;
     struct start start;
     struct api api;
     struct log_opener log_opener;
@@ -185,16 +194,18 @@ static void dump(struct manager *m)
     supervisor_signal(&m->supervisor, SIGUSR1);
 }
 
-/* The access log is opened again, if there is one; files with tokens are read again.
- */
+/* The access log is opened again, if there is one; files with tokens and certificates are read
+ * again. */
 static void hang_up(struct manager *m)
 {
     const bool has_tokens = tokens_have_files(m->config);
+    const bool has_certificates = m->config->certificate_n > 0;
 
+    certificate_files_reload(&house_of(m)->certificate_files);
     if (has_tokens)
         api_reload_tokens(&house_of(m)->api);
     log_opener_reopen(&house_of(m)->log_opener);
-    if (m->config->access_log == NULL && !has_tokens)
+    if (m->config->access_log == NULL && !has_tokens && !has_certificates)
         signals_log_ignored(SIGHUP);
 }
 
@@ -275,7 +286,11 @@ static int start_loop(struct manager *m)
     if (rc < 0)
         return manager_fail_start("can't start", rc);
     conn_set_queue_budget(&m->shared, MANAGER_QUEUES_BYTES);
-    return 0;
+    bufq_store_wipe(m->shared.store); /* bodies hold private keys */
+    rc = tlsio_start();
+    if (rc == 0)
+        rc = conn_use_tls(&m->shared);
+    return rc < 0 ? manager_fail_start("can't start TLS", rc) : 0;
 }
 
 static int start_pool(struct manager *m)
@@ -289,6 +304,30 @@ static int start_pool(struct manager *m)
         return manager_fail_start("can't start", WERR_NOMEM);
     (void)stats_slot_take(m->stats, STATS_OF_POOL, pool_default(m->pool)->id);
     (void)stats_slot_take(m->stats, STATS_OF_LISTENER, listener_default(m->pool)->id);
+    return 0;
+}
+
+/* Files that others write say something else, perhaps. */
+static void on_files(void *arg)
+{
+    struct manager *m = arg;
+
+    certificate_files_look(&house_of(m)->certificate_files);
+}
+
+static int start_certificates(struct manager *m)
+{
+    struct house *h = house_of(m);
+    const int rc = keyring_init(&h->keyring, m->loop, &m->publish);
+
+    if (rc < 0)
+        return manager_fail_start("can't make keys", rc);
+    m->keyring = &h->keyring;
+    certificate_files_init(&h->certificate_files, m, &h->keyring);
+    m->certificate_files = &h->certificate_files;
+    expiry_init(&h->expiry, m);
+    file_watch_init(&h->file_watch, m->loop, on_files, m);
+    certificate_files_watch(&h->certificate_files, &h->file_watch);
     return 0;
 }
 
@@ -312,8 +351,9 @@ static int start_rooms(struct manager *m)
     publish_node(&m->publish, &(struct frame_node){.queue_bytes = m->node.queue_bytes,
                                                    .log_level = m->node.log_level});
     checks_init(&m->checks, &m->shared, m->pool, rand_u64(&m->rand), m->fd_limit);
+    m->checks.tls.bundle = &m->authorities;
     servers_watch_health(m);
-    return 0;
+    return start_certificates(m);
 }
 
 static int start_supervisor(struct manager *m)
@@ -445,12 +485,15 @@ static void close_all(struct house *h)
         m->cluster->ops->free(m->cluster);
     m->cluster = NULL;
     start_fini(&h->start);
+    certificate_files_fini(&h->certificate_files);
     changes_fini(&h->changes);
     listeners_fini(&h->listeners);
     leaving_fini(&h->leaving);
     states_fini(&h->states);
     follow_fini(&h->follow);
     servers_end_checks(m);
+    file_watch_fini(&h->file_watch);
+    expiry_fini(&h->expiry);
     names_stop(m);
     signals_stop();
     api_stop(&h->api);
@@ -466,9 +509,12 @@ static void stop(struct house *h)
     if (m->publish.supervisor != NULL) {
         close_all(h);
         log_opener_end(&h->log_opener);
+        keyring_fini(&h->keyring);
         publish_fini(&m->publish);
         facts_fini(&m->facts);
     }
+    checks_fini(&m->checks);
+    ca_bundle_fini(&m->authorities);
     events_fini(&h->events);
     pool_state_free(m->pool);
     pool_requests_free(m->requests);

@@ -1,6 +1,7 @@
 #include "base/search.h"
 #include "manager/manager.h"
 #include "manager/metrics_int.h"
+#include "pool/certificate.h"
 #include "pool/kinds.h"
 #include "pool/listener.h"
 
@@ -33,6 +34,7 @@ static void put_row(struct page *pg)
 
 static bool put_node(struct page *pg)
 {
+    pg->put.slot = 0;
     strb_init(&pg->put.labels, pg->put.buf, sizeof(pg->put.buf));
     put_row(pg);
     return true;
@@ -191,12 +193,36 @@ static bool put_servers(struct page *pg)
     return true;
 }
 
+static uint64_t certificate_id_at(const void *certificates, uint32_t i)
+{
+    return ((struct certificate *const *)certificates)[i]->id;
+}
+
+static bool put_certificates(struct page *pg)
+{
+    const struct pool_state *state = pg->put.m->pool;
+
+    for (uint32_t i = search_place(state->certificates, state->certificate_n, certificate_id_at,
+                                   pg->at->owner_id);
+         i < state->certificate_n && state->certificates[i]->id <= pg->at->upto_id; i++) {
+        const struct certificate *c = state->certificates[i];
+
+        if (is_full(pg))
+            return false;
+        pg->put.certificate = c;
+        name_object(&pg->put, "certificate", c->name);
+        put_row(pg);
+        pg->at->owner_id = c->id + 1;
+    }
+    return true;
+}
+
 static bool put_family(struct page *pg)
 {
     static bool (*const puts[METRICS_OF_N])(struct page *) = {
         [METRICS_OF_NODE] = put_node,      [METRICS_OF_LISTENER] = put_listeners,
         [METRICS_OF_RULE] = put_rules,     [METRICS_OF_POOL] = put_pools,
-        [METRICS_OF_SERVER] = put_servers,
+        [METRICS_OF_SERVER] = put_servers, [METRICS_OF_CERTIFICATE] = put_certificates,
     };
     const struct metrics_row *row = pg->put.row;
 

@@ -6,6 +6,7 @@
 #include "manager/metrics.h"
 #include "pool/pool.h"
 
+struct certificate;
 struct listener;
 struct rule;
 struct server_facts;
@@ -17,6 +18,7 @@ enum metrics_of {
     METRICS_OF_RULE,
     METRICS_OF_POOL,
     METRICS_OF_SERVER,
+    METRICS_OF_CERTIFICATE,
     METRICS_OF_N
 };
 
@@ -34,6 +36,7 @@ struct metrics_put {
     const struct rule *rule;
     const struct pool *pool;
     const struct server_facts *server;
+    const struct certificate *certificate;
     uint32_t slot; /* … the counters, STATS_NO_SLOT: none */
     struct strb labels;
     char buf[METRICS_LABELS_MAX]; /* of labels */

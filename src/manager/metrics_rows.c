@@ -3,6 +3,7 @@
 #include "manager/manager.h"
 #include "manager/metrics_int.h"
 #include "manager/process.h"
+#include "pool/certificate.h"
 
 /* The kinds of the counters' tables. */
 enum { SUM = MTEXT_COUNTER, GAUGE = MTEXT_GAUGE };
@@ -51,6 +52,13 @@ static void put_results(struct metrics_put *p)
 
     for (unsigned i = 0; i < sizeof(words) / sizeof(words[0]); i++)
         put_with(p, "result", words[i], stats_sum_end(p->m->stats, i));
+}
+
+static void put_tls_failures(struct metrics_put *p)
+{
+    for (unsigned i = 0; i < STATS_TLS_FAILURES; i++)
+        put_with(p, "reason", stats_tls_failure_word((enum stats_tls_failure)i),
+                 stats_sum_tls_failed(p->m->stats, (enum stats_tls_failure)i));
 }
 
 static void put_leaving(struct metrics_put *p)
@@ -199,6 +207,11 @@ static void put_fail_open(struct metrics_put *p)
     put(p, f != NULL && f->is_fail_open);
 }
 
+static void put_unverified(struct metrics_put *p)
+{
+    put(p, !p->pool->tls_settings.verify);
+}
+
 /* ---- servers ---- */
 
 static void put_server_counter(struct metrics_put *p)
@@ -238,6 +251,15 @@ static void put_check_at(struct metrics_put *p)
 
     if (a != NULL)
         put(p, a->last.at_us);
+}
+
+/* ---- certificates ---- */
+
+static void put_not_after(struct metrics_put *p)
+{
+    const int64_t s = p->certificate->facts.not_after_s;
+
+    put(p, s > 0 ? (uint64_t)s : 0);
 }
 
 /* ---- the table ---- */
@@ -297,6 +319,11 @@ const struct metrics_row metrics_rows[] = {
 #include "stats/counters.def"
     NODE("weldr_results", "exchanges that have ended, by the word of the access log", SUM, 0,
          put_results),
+    NODE("weldr_tls_failures", "TLS handshakes with clients that failed, by reason", SUM, 0,
+         put_tls_failures),
+    TIMES("weldr_tls_handshake_seconds",
+          "from the connection of a client to the end of its TLS handshake", METRICS_OF_NODE,
+          STATS_TIMES_TLS_HANDSHAKE, put_times),
     NODE("weldr_removed_servers", "servers that were removed and have requests in flight",
          GAUGE, 0, put_leaving),
     WORKER("serving", "1: it serves clients", GAUGE, 0, 0),
@@ -316,6 +343,8 @@ const struct metrics_row metrics_rows[] = {
 #include "stats/pool_counters.def"
     POOL("fail_open", "1: all servers are down, and get requests all the same", GAUGE, 0,
          put_fail_open),
+    POOL("unverified", "1: certificates of its https servers are not verified", GAUGE, 0,
+         put_unverified),
     CLASSES("weldr_pool_responses", "responses by class of status; none: broken off",
             METRICS_OF_POOL, STATS_CLASSES_OF_POOL, put_classes),
     TIMES("weldr_pool_head_seconds",
@@ -345,6 +374,11 @@ const struct metrics_row metrics_rows[] = {
            put_check_took),
     SERVER("check_timestamp_seconds", "when its last health check was, since 1970", GAUGE,
            DECIMALS_US, put_check_at),
+    {{"weldr_certificate_not_after_timestamp_seconds", "when the certificate ends, since 1970",
+      GAUGE, 0},
+     METRICS_OF_CERTIFICATE,
+     0,
+     put_not_after},
 };
 
 const uint32_t metrics_row_n = sizeof(metrics_rows) / sizeof(metrics_rows[0]);

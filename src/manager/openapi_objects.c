@@ -9,7 +9,7 @@
 #include "pool/pool_health.h"
 #include "pool/settings.h"
 
-enum row_kind { ROW_OBJECT, ROW_MEMBER, ROW_NUMBER, ROW_SETTINGS, ROW_CHECKS };
+enum row_kind { ROW_OBJECT, ROW_MEMBER, ROW_NUMBER, ROW_SETTINGS, ROW_IN_GROUP, ROW_CHECKS };
 enum { NAME_MAX = 64 };
 
 /* Of objects. */
@@ -29,7 +29,10 @@ enum {
     MAY_LACK = 1U << 2,
     KEY = SET | NEVER_NULL,
     OPTIONAL_SHOWN = SHOWN | MAY_LACK,
-    OPTIONAL_KEY = KEY | MAY_LACK
+    OPTIONAL_KEY = KEY | MAY_LACK,
+    UNTOLD = 1U << 3,
+    SECRET_SET = SET | MAY_LACK | UNTOLD,
+    SECRET_KEY = KEY | MAY_LACK | UNTOLD
 };
 
 struct row {
@@ -38,6 +41,7 @@ struct row {
     const char *name, *type, *says;
     const struct settings_table *settings;
     const struct setting *number; /* type VERSION: its min or its max, nothing between */
+    enum settings_group group;    /* of ROW_IN_GROUP */
 };
 
 /* A number of pool/server_settings.def in the words of pool/settings.h. */
@@ -55,22 +59,26 @@ enum {
     }
 
 static const struct row rows[] = {
-#define OBJECT(name, use, says)      {ROW_OBJECT, use, name, "", says, NULL, NULL},
-#define MEMBER(key, type, use, says) {ROW_MEMBER, use, key, type, says, NULL, NULL},
-#define SETTINGS(table)              {ROW_SETTINGS, SET, "", "", "", &(table), NULL},
-#define CHECKS()                     {ROW_CHECKS, SET, "", "", "", NULL, NULL},
-#define NUMBER(key, type, initial, min, max, says) \
-    {ROW_NUMBER,                                   \
-     SET,                                          \
-     key,                                          \
-     #type,                                        \
-     says,                                         \
-     NULL,                                         \
-     SETTING_OF(key, says, NUMBER_##type, initial, min, max)},
+#define OBJECT(name, use, says)      {ROW_OBJECT, use, name, "", says, NULL, NULL, 0},
+#define MEMBER(key, type, use, says) {ROW_MEMBER, use, key, type, says, NULL, NULL, 0},
+#define SETTINGS(table)              {ROW_SETTINGS, SET, "", "", "", &(table), NULL, 0},
+#define IN_GROUP(group, key, type, use, says) \
+    {ROW_IN_GROUP, use, key, type, says, NULL, NULL, SETTINGS_##group},
+#define CHECKS() {ROW_CHECKS, SET, "", "", "", NULL, NULL, 0},
+#define NUMBER(key, type, initial, min, max, says)            \
+    {ROW_NUMBER,                                              \
+     SET,                                                     \
+     key,                                                     \
+     #type,                                                   \
+     says,                                                    \
+     NULL,                                                    \
+     SETTING_OF(key, says, NUMBER_##type, initial, min, max), \
+     0},
 #include "manager/api_objects.def"
 #undef OBJECT
 #undef MEMBER
 #undef SETTINGS
+#undef IN_GROUP
 #undef CHECKS
 #undef NUMBER
 };
@@ -204,29 +212,47 @@ static void put_group_members(struct jtext *t, const struct settings_table *tabl
             put_setting(t, &table->fields[i], is_request);
 }
 
-/* An object of its own, within the one that has the settings. */
-static void put_group(struct jtext *t, const struct settings_table *table,
-                      enum settings_group group, bool is_request)
+/* The next row of this object that is a member of the group and no setting; NULL: none. */
+static const struct row *next_in_group(const struct row *row, enum settings_group group)
 {
+    for (row++; row < rows + ROW_N && row->kind != ROW_OBJECT; row++)
+        if (row->kind == ROW_IN_GROUP && row->group == group)
+            return row;
+    return NULL;
+}
+
+/* An object of its own, within the one that has the settings. */
+static void put_group(struct jtext *t, const struct row *settings, enum settings_group group,
+                      bool is_request)
+{
+    const struct settings_table *table = settings->settings;
+    const struct row *row;
+
     jtext_open(t, settings_group_word(group), '{');
     jtext_json(t, "type", is_request ? "[\"object\", \"null\"]" : "\"object\"");
     jtext_open(t, "properties", '{');
     put_group_members(t, table, group, is_request);
+    for (row = settings; (row = next_in_group(row, group)) != NULL;)
+        put_member(t, row, is_request);
     jtext_close(t, '}');
     if (!is_request) {
         jtext_open(t, "required", '[');
         put_required_settings(t, table, group);
+        for (row = settings; (row = next_in_group(row, group)) != NULL;)
+            jtext_str(t, NULL, row->name);
         jtext_close(t, ']');
     }
     jtext_bool(t, "additionalProperties", false);
     jtext_close(t, '}');
 }
 
-static void put_settings(struct jtext *t, const struct settings_table *table, bool is_request)
+static void put_settings(struct jtext *t, const struct row *row, bool is_request)
 {
+    const struct settings_table *table = row->settings;
+
     for (enum settings_group group = 0; group < SETTINGS_TOP; group++)
         if (count_settings(table, group) > 0)
-            put_group(t, table, group, is_request);
+            put_group(t, row, group, is_request);
     put_group_members(t, table, SETTINGS_TOP, is_request);
 }
 
@@ -285,8 +311,10 @@ static void put_checks(struct jtext *t, bool is_request)
 
 static void put_row(struct jtext *t, const struct row *row, bool is_request)
 {
+    if (row->kind == ROW_IN_GROUP || (!is_request && (row->use & UNTOLD) != 0))
+        return; /* with its group; never */
     if (row->kind == ROW_SETTINGS)
-        put_settings(t, row->settings, is_request);
+        put_settings(t, row, is_request);
     else if (row->kind == ROW_CHECKS)
         put_checks(t, is_request);
     else if (row->kind == ROW_NUMBER && strcmp(row->type, "VERSION") == 0)

@@ -4,6 +4,8 @@
 
 #include "base/strb.h"
 #include "codec/proxy_protocol.h"
+#include "net/tlsio.h"
+#include "net/tlsio_context.h"
 
 enum { PROBE_MAGIC = 0x50524f42 };
 
@@ -23,8 +25,11 @@ struct probe {
     uint8_t proxy_protocol;
     uint8_t expect_n;
     struct pool_status_range expect[POOL_EXPECT_N];
-    struct span target, host; /* in text */
-    char text[];              /* method, target, host */
+    struct tlsio_context *tls; /* https; else NULL */
+    struct addr to;
+    struct span target, host; /* in text … */
+    const char *tls_name;     /* … too; NULL: it is known by its address */
+    char text[];              /* method, target, host, name for TLS */
 };
 
 static struct probe *probe_of(struct conn *c)
@@ -118,7 +123,7 @@ static void send_header(struct probe *p)
 
 static void begin(struct probe *p)
 {
-    if (p->proxy_protocol != 0)
+    if (p->proxy_protocol != 0 && p->tls == NULL)
         send_header(p);
     if (p->type == POOL_HEALTH_TCP) {
         conn_flush(&p->conn);
@@ -130,10 +135,56 @@ static void begin(struct probe *p)
     }
 }
 
+/* ---- https ---- */
+
+static struct tlsio_context *tls_context(struct conn *c)
+{
+    struct probe *p = probe_of(c);
+
+    if (p->proxy_protocol != 0)
+        send_header(p); /* in clear, before the handshake */
+    return p->tls;
+}
+
+static void tls_peer(struct conn *c, struct tlsio_peer_name *peer)
+{
+    const struct probe *p = probe_of(c);
+
+    peer->name = p->tls_name;
+    peer->address = &p->to;
+}
+
+/* In the words of requests: stats/ends.def. */
+static void fail_tls(struct probe *p, int rc, const char *word)
+{
+    const bool is_untrusted = rc == WERR_DENIED || rc == WERR_UNTRUSTED;
+    char text[FACTS_ERROR_MAX];
+    struct strb b;
+
+    strb_init(&b, text, sizeof(text));
+    strb_add_str(&b, is_untrusted ? "origin_tls_untrusted: " : "origin_tls_failed: ");
+    strb_add_str(&b, word);
+    tell_error(p, WERR_HANDSHAKE, text);
+}
+
+/* TLS has failed; false: it is something else, such as a time that is over. */
+static bool has_tls_failed(struct probe *p, int rc)
+{
+    const char *word = p->tls != NULL ? conn_tls_word(&p->conn) : NULL;
+
+    if (word == NULL || is_shortage(rc) || rc == WERR_TIMEOUT)
+        return false;
+    fail_tls(p, rc, word);
+    conn_close(&p->conn, CONN_CLOSE_NOW);
+    return true;
+}
+
 static void on_open(struct conn *c, int rc)
 {
     struct probe *p = probe_of(c);
 
+    if (rc < 0 && has_tls_failed(p, rc))
+        return;
     if (rc < 0)
         fail(p, rc, werr_text(rc));
     else
@@ -174,6 +225,8 @@ static void on_event(struct conn *c, struct event *ev)
 
 static void on_gone(struct conn *c, int rc)
 {
+    if (has_tls_failed(probe_of(c), rc))
+        return;
     fail(probe_of(c), rc, rc == WERR_EOF ? "closed without a response" : werr_text(rc));
 }
 
@@ -185,6 +238,7 @@ static void on_timer(struct conn *c)
 static void free_probe(struct probe *p)
 {
     MUST(*p->open_n > 0); /* weldr ends when it is 0 */
+    tlsio_context_put(p->tls);
     --*p->open_n;
     p->magic = 0;
     free(p);
@@ -200,6 +254,8 @@ static void on_closed(struct conn *c)
 
 static const struct conn_ops probe_ops = {
     .on_open = on_open,
+    .tls_context = tls_context,
+    .tls_peer = tls_peer,
     .on_event = on_event,
     .on_gone = on_gone,
     .on_timer = on_timer,
@@ -219,7 +275,10 @@ static void run_failed(struct loop_work *w)
 {
     struct probe *p = probe_of_work(w);
 
-    tell_error(p, p->error, werr_text(p->error));
+    if (p->error == WERR_UNTRUSTED)
+        fail_tls(p, p->error, "no_authorities");
+    else
+        tell_error(p, p->error, werr_text(p->error));
     free_probe(p);
 }
 
@@ -230,9 +289,31 @@ static const char *host_of(const struct probe_wish *wish)
     return host != NULL && host[0] != '\0' ? host : wish->server->authority;
 }
 
+/* Empty: it is known by its address. */
+static const char *name_of(const struct probe_wish *wish)
+{
+    if (wish->tls_name != NULL)
+        return wish->tls_name;
+    return wish->server->addr.family == 0 ? wish->server->host : "";
+}
+
 static size_t text_bytes(const struct probe_wish *wish)
 {
-    return method.len + strlen(wish->health->path) + strlen(host_of(wish)) + 1;
+    return method.len + strlen(wish->health->path) + strlen(host_of(wish)) + 1 +
+           strlen(name_of(wish)) + 1;
+}
+
+/* Behind the rest. In SNI a name has no final dot (RFC 6066 section 3). */
+static void copy_name(struct probe *p, const struct probe_wish *wish)
+{
+    char *name = (char *)p->host.ptr + p->host.len + 1;
+    size_t len = strlen(name_of(wish));
+
+    if (len > 0 && name_of(wish)[len - 1] == '.')
+        len--;
+    memcpy(name, name_of(wish), len);
+    name[len] = '\0';
+    p->tls_name = len > 0 ? name : NULL;
 }
 
 static void copy_settings(struct probe *p, const struct probe_wish *wish)
@@ -247,6 +328,7 @@ static void copy_settings(struct probe *p, const struct probe_wish *wish)
     p->host.ptr = p->text + b.len;
     strb_add_str(&b, host_of(wish));
     p->host.len = (size_t)(p->text + b.len - p->host.ptr);
+    copy_name(p, wish);
     p->type = h->type;
     p->proxy_protocol = wish->server->proxy_protocol;
     p->expect_n = h->expect_n;
@@ -257,6 +339,19 @@ static void copy_settings(struct probe *p, const struct probe_wish *wish)
 static void run_begin(struct loop_work *w)
 {
     begin(probe_of_work(w));
+}
+
+static int start(struct probe *p, const struct probe_wish *wish)
+{
+    if (!wish->server->is_tls)
+        return conn_connect(&p->conn, wish->shared, &probe_ops, wish->to, CODEC_H1,
+                            &codec_limits_response);
+    if (wish->tls == NULL)
+        return wish->tls_error;
+    p->to = *wish->to;
+    p->tls = tlsio_context_get(wish->tls);
+    return conn_connect_tls(&p->conn, wish->shared, &probe_ops, wish->to, CODEC_H1,
+                            &codec_limits_response);
 }
 
 struct probe *probe_start(const struct probe_wish *wish)
@@ -273,8 +368,7 @@ struct probe *probe_start(const struct probe_wish *wish)
     p->open_n = wish->open_n;
     ++*p->open_n;
     copy_settings(p, wish);
-    p->error = conn_connect(&p->conn, wish->shared, &probe_ops, wish->to, CODEC_H1,
-                            &codec_limits_response);
+    p->error = start(p, wish);
     p->later.run = p->error < 0 ? run_failed : run_begin;
     if (p->error == 0)
         conn_timer_set(&p->conn, wish->health->timeout_ms);

@@ -1,8 +1,9 @@
 /* probe.h - one health check of one server: a connection of its own, one request, one result.
  *
  * checks.c starts a probe and hears once how it went; the probe then closes and frees itself.
- * Of type tcp the connect is all; of type http a GET with Host, and the final status decides.
- * The time limit covers everything from connect to head. A cancelled probe says nothing more.
+ * Of type tcp the connect is all, with the handshake of an https server; of type http a GET
+ * with Host, and the final status decides. The time limit covers everything from connect to
+ * head. A cancelled probe says nothing more.
  */
 #ifndef WELDR_MANAGER_PROBE_H
 #define WELDR_MANAGER_PROBE_H
@@ -21,6 +22,11 @@ struct probe_wish {
     const struct pool_server *server;
     const struct addr *to;            /* an address of it */
     const struct pool_health *health; /* effective settings */
+    /* https: how it is verified, and the name that it is to have (NULL: its host); or why there
+     * is no context: WERR_NOMEM, WERR_UNTRUSTED. After conn_use_tls. */
+    struct tlsio_context *tls;
+    const char *tls_name;
+    int tls_error;
     probe_fn done;
     void *arg;
     unsigned *open_n; /* counts probes that are not freed yet */

@@ -42,7 +42,7 @@ void publish_fini(struct publish *p)
 
 static void send_to_all(struct publish *p, struct span head, struct span body)
 {
-    const struct channel_note note = {++p->seq, true};
+    const struct channel_note note = {++p->seq, true, false};
 
     for (unsigned i = 0; i < p->supervisor->slots.n; i++) {
         struct slot *slot = &p->supervisor->slots.list[i];
@@ -77,6 +77,58 @@ void publish_secrets(struct publish *p, const struct secrets *secrets)
     send_to_all(p, head, body);
 }
 
+/* ---- keys, and whom to believe ---- */
+
+static void send_kept(struct slot *slot, struct channel_note note, uint16_t type,
+                      struct span bytes)
+{
+    char buf[FRAME_FIXED_MAX];
+
+    note.is_secret = true;
+    manager_channel_send(&slot->channel, note,
+                         span_from(buf, frame_put_bytes_head(buf, type, bytes.len)), bytes);
+}
+
+void publish_bytes(struct publish *p, uint16_t type, struct span bytes)
+{
+    const struct channel_note note = {++p->seq, true, false};
+
+    MUST(type >= FRAME_SEAL && type <= FRAME_TICKETS);
+    p->kept[type - FRAME_SEAL] = bytes;
+    for (unsigned i = 0; i < p->supervisor->slots.n; i++) {
+        struct slot *slot = &p->supervisor->slots.list[i];
+
+        if (slot_takes_updates(slot))
+            send_kept(slot, note, type, bytes);
+    }
+}
+
+static void send_all_kept(const struct publish *p, struct slot *slot)
+{
+    const struct channel_note note = {0, true, false};
+
+    for (uint16_t i = 0; i < PUBLISH_KEPT_N; i++)
+        if (p->kept[i].ptr != NULL)
+            send_kept(slot, note, (uint16_t)(FRAME_SEAL + i), p->kept[i]);
+}
+
+static void put_authorities(const struct publish *p, char *buf, struct span *head)
+{
+    *head = span_from(buf, frame_put_bytes_head(buf, FRAME_AUTHORITIES, p->authorities.len));
+}
+
+void publish_authorities(struct publish *p, struct span pem)
+{
+    char buf[FRAME_FIXED_MAX];
+    struct span head;
+
+    p->authorities = pem;
+    put_authorities(p, buf, &head);
+    send_to_all(p, head, pem);
+}
+
+/* ---- the access log ---- */
+
 static void send_log(const struct publish *p, struct slot *slot, struct channel_note note)
 {
     char buf[FRAME_FIXED_MAX];
@@ -87,7 +139,7 @@ static void send_log(const struct publish *p, struct slot *slot, struct channel_
 
 void publish_log(struct publish *p, int fd, uint8_t way)
 {
-    const struct channel_note note = {++p->seq, true};
+    const struct channel_note note = {++p->seq, true, false};
 
     p->log_fd = fd;
     p->log_way = way;
@@ -140,7 +192,7 @@ static struct frame_local gone_of(uint64_t server_id)
 /* The word to cut a server off may be among the updates that the snapshot stands for. */
 static void send_all_facts(const struct publish *p, struct slot *slot)
 {
-    const struct channel_note note = {0, true};
+    const struct channel_note note = {0, true, false};
     struct server_facts *s = NULL;
     char buf[FRAME_ADDRS_BYTES_MAX];
 
@@ -181,7 +233,7 @@ static struct span get_snapshot(struct publish *p, const struct pool_state *stat
 /* What comes first when all is told anew. */
 static void send_node(const struct publish *p, struct slot *slot)
 {
-    const struct channel_note note = {0, true};
+    const struct channel_note note = {0, true, false};
     char buf[FRAME_FIXED_MAX];
 
     manager_channel_send(&slot->channel, note, span_from(buf, frame_put_node(buf, &p->node)),
@@ -192,6 +244,13 @@ static void send_node(const struct publish *p, struct slot *slot)
         put_secrets(p, buf, &head, &body);
         manager_channel_send(&slot->channel, note, head, body);
     }
+    send_all_kept(p, slot);
+    if (p->authorities.len > 0) {
+        struct span head;
+
+        put_authorities(p, buf, &head);
+        manager_channel_send(&slot->channel, note, head, p->authorities);
+    }
     if (p->log_fd >= 0)
         send_log(p, slot, note);
 }
@@ -199,11 +258,11 @@ static void send_node(const struct publish *p, struct slot *slot)
 void publish_attach(struct publish *p, struct slot *slot, const struct pool_state *state,
                     const struct frame_hello *hello)
 {
-    const struct channel_note note = {p->seq, true};
+    const struct channel_note note = {p->seq, true, false};
     char buf[FRAME_FIXED_MAX];
 
     if (hello != NULL)
-        manager_channel_send(&slot->channel, (struct channel_note){0, false},
+        manager_channel_send(&slot->channel, (struct channel_note){0, false, false},
                              span_from(buf, frame_put_hello(buf, hello)), hello->trusted);
     manager_channel_refresh(&slot->channel);
     slot->attach_seq = p->seq;

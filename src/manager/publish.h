@@ -20,7 +20,11 @@
 #include "manager/supervisor.h"
 #include "pool/pool.h"
 
-enum { PUBLISH_DIGESTS = 4096, PUBLISH_ACK_MS = 5000 };
+enum {
+    PUBLISH_DIGESTS = 4096,
+    PUBLISH_ACK_MS = 5000,
+    PUBLISH_KEPT_N = FRAME_TICKETS - FRAME_SEAL + 1
+};
 
 struct publish_waiter;
 typedef void (*publish_fn)(struct publish_waiter *w);
@@ -37,8 +41,10 @@ struct publish_waiter {
 
 struct publish {
     struct frame_node node;
-    const struct secrets *secrets; /* of the API, whose they are; NULL: not known yet */
-    int log_fd;                    /* -1: none; how to write to it: */
+    const struct secrets *secrets;    /* of the API, whose they are; NULL: not known yet */
+    struct span kept[PUBLISH_KEPT_N]; /* by type, from FRAME_SEAL on; ptr NULL: none yet */
+    struct span authorities; /* for https servers, the manager's; empty: not needed yet */
+    int log_fd;                       /* -1: none; how to write to it: */
     uint8_t log_way;
     struct supervisor *supervisor;
     struct facts *facts;
@@ -58,6 +64,11 @@ void publish_init(struct publish *p, struct supervisor *supervisor, struct facts
 void publish_node(struct publish *p, const struct frame_node *node);
 /* Of the API, for explanations: to all workers, and to each that is started later. Borrowed. */
 void publish_secrets(struct publish *p, const struct secrets *secrets);
+/* The bytes of a frame SEAL or TICKETS: to all workers, and to each that is
+ * started later, before its snapshot. Borrowed. */
+void publish_bytes(struct publish *p, uint16_t type, struct span bytes);
+/* Whom https servers are verified by: likewise. */
+void publish_authorities(struct publish *p, struct span pem);
 /* Where the access log goes: to all workers, and to each that is started later. The descriptor
  * is borrowed until publish_forget_log. */
 void publish_log(struct publish *p, int fd, uint8_t way);

@@ -283,8 +283,10 @@ static void follow_objects(struct restore *r)
             follow_listener_gone(r->m, before->listeners[i]->id);
     for (uint32_t i = 0; i < r->next->listener_n; i++)
         listeners_follow(r->m, r->next->listeners[i]->name, r->next->listeners[i]);
-    for (uint32_t i = 0; i < r->next->pool_n; i++)
+    for (uint32_t i = 0; i < r->next->pool_n; i++) {
+        follow_verify(r->m, r->next->pools[i]);
         usable_note(r->m, r->next->pools[i]->id);
+    }
 }
 
 static void swap(struct restore *r, struct pool_replica *next)
@@ -297,6 +299,14 @@ static void swap(struct restore *r, struct pool_replica *next)
     checks_set_state(&m->checks, m->pool);
     m->revision = m->pool->index;
     m->has_stopped = false;
+}
+
+static bool is_https_there(const struct pool_state *s)
+{
+    for (uint32_t i = 0; i < s->pool_n; i++)
+        if (ca_bundle_is_needed(s->pools[i]))
+            return true;
+    return false;
 }
 
 int servers_restore(struct manager *m, struct pool_replica *next)
@@ -316,6 +326,7 @@ int servers_restore(struct manager *m, struct pool_replica *next)
     begin_listeners(&r);
     (void)for_each(&r, begin);
     close_listeners(&r);
+    follow_authorities(m, is_https_there(m->pool));
     publish_state(&m->publish, m->pool);
     take_leave(&r);
     (void)for_each(&r, follow_one);

@@ -5,6 +5,7 @@
 
 #include "base/fsm.h"
 #include "log/log.h"
+#include "manager/certificate_files.h"
 #include "manager/change.h"
 #include "manager/listeners.h"
 #include "manager/manager.h"
@@ -15,7 +16,8 @@ static const struct fsm_state phases[START_PHASES] = {
     [START_RESTORE] = {"RESTORE", FSM_TO(START_REPLAY) | FSM_TO(START_SETTLE)},
     [START_REPLAY] = {"REPLAY", FSM_TO(START_SETTLE)},
     [START_SETTLE] = {"SETTLE", FSM_TO(START_WORKERS)},
-    [START_WORKERS] = {"WORKERS", FSM_TO(START_LISTENERS)},
+    [START_WORKERS] = {"WORKERS", FSM_TO(START_CERTIFICATES)},
+    [START_CERTIFICATES] = {"CERTIFICATES", FSM_TO(START_LISTENERS)},
     [START_LISTENERS] = {"LISTENERS", FSM_TO(START_FLAGS)},
     [START_FLAGS] = {"FLAGS", FSM_TO(START_READY)},
     [START_READY] = {"READY", 0},
@@ -46,9 +48,20 @@ static void fail(struct manager *m, const char *what, int rc)
 
 /* ---- READY ---- */
 
+/* In the order in which they are proposed. */
+static unsigned listeners_from(const struct manager *m)
+{
+    return m->config->certificate_n;
+}
+
+static unsigned servers_from(const struct manager *m)
+{
+    return listeners_from(m) + m->config->ip_n;
+}
+
 static unsigned flags_n(const struct manager *m)
 {
-    return m->config->ip_n + m->config->server_n;
+    return servers_from(m) + m->config->server_n;
 }
 
 void start_note_worker(struct manager *m)
@@ -61,7 +74,7 @@ void start_note_worker(struct manager *m)
     m->start->on_ready(m);
 }
 
-/* ---- LISTENERS, FLAGS ---- */
+/* ---- CERTIFICATES, LISTENERS, FLAGS ---- */
 
 static int refuse_server(const struct manager *m, const char *url,
                          const struct pool_error *error)
@@ -82,6 +95,8 @@ static int make_command(struct manager *m, const char *url, struct pool_command 
     if (rc == 0)
         rc = own_address_check(&m->own, &c->server, &refusal);
     if (rc == 0)
+        rc = ca_bundle_check(&m->authorities, m->pool, c, &refusal);
+    if (rc == 0)
         return 0;
     pool_command_fini(c);
     if (rc == WERR_NOMEM)
@@ -91,6 +106,10 @@ static int make_command(struct manager *m, const char *url, struct pool_command 
 
 int start_check_flags(struct manager *m)
 {
+    const int wrong = certificate_files_check(m->certificate_files);
+
+    if (wrong != 0)
+        return wrong;
     for (unsigned i = 0; i < m->config->server_n; i++) {
         struct pool_command c;
         const int code = make_command(m, m->config->server[i], &c);
@@ -118,8 +137,23 @@ static struct log_pair what(const struct manager *m)
 {
     const unsigned n = m->start->flag_n;
 
-    return n < m->config->ip_n ? LOG_S("flag", "--ip")
-                               : LOG_S("server", m->config->server[n - m->config->ip_n]);
+    if (n < listeners_from(m))
+        return LOG_S("certificate", m->config->certificate[n]);
+    return n < servers_from(m) ? LOG_S("flag", "--ip")
+                               : LOG_S("server", m->config->server[n - servers_from(m)]);
+}
+
+/* What can't be added then. */
+static const char *failed(const struct manager *m)
+{
+    switch (m->start->phase) {
+    case START_CERTIFICATES:
+        return "can't add a certificate";
+    case START_LISTENERS:
+        return "can't add a listener";
+    default:
+        return "can't add a server";
+    }
 }
 
 /* Done with this one? */
@@ -136,9 +170,7 @@ static bool take_end(struct manager *m, int rc)
                  LOG_S("error", werr_text(rc)));
         loop_timer_in(m->loop, &m->start->timer, START_AGAIN_MS);
     } else if (rc != WERR_SHUTTING_DOWN) {
-        fail(m,
-             m->start->phase == START_LISTENERS ? "can't add a listener" : "can't add a server",
-             rc);
+        fail(m, failed(m), rc);
     }
     return false;
 }
@@ -173,11 +205,22 @@ static void propose(struct manager *m, struct pool_command *c)
     change_propose(ch, on_flag, m);
 }
 
+static void propose_certificate(struct manager *m)
+{
+    struct pool_command c;
+    const int rc = certificate_files_command(m->certificate_files, m->start->flag_n, &c);
+
+    if (rc == 0)
+        propose(m, &c);
+    else
+        fail(m, failed(m), rc);
+}
+
 static void propose_listener(struct manager *m)
 {
     struct pool_command c;
 
-    if (listeners_flag_command(m, m->start->flag_n, &c))
+    if (listeners_flag_command(m, m->start->flag_n - listeners_from(m), &c))
         propose(m, &c);
     else
         m->start->flag_n++;
@@ -186,12 +229,23 @@ static void propose_listener(struct manager *m)
 static void propose_server(struct manager *m)
 {
     struct pool_command c;
-    const int code = make_command(m, m->config->server[m->start->flag_n - m->config->ip_n], &c);
+    const int code = make_command(m, m->config->server[m->start->flag_n - servers_from(m)], &c);
 
     if (code == 0)
         propose(m, &c);
     else
         manager_finish(m, code);
+}
+
+/* Is the phase over with so many done? */
+static void go_on(struct manager *m, unsigned done)
+{
+    if (m->start->phase == START_CERTIFICATES && done == listeners_from(m))
+        move(m, START_LISTENERS, "the certificates are there");
+    if (m->start->phase == START_LISTENERS && done == servers_from(m)) {
+        listeners_end_flags(m);
+        move(m, START_FLAGS, "the listeners are there");
+    }
 }
 
 /* In their order; without recursion, for they are many and may be committed at once. */
@@ -202,11 +256,10 @@ static void propose_flags(struct manager *m)
     m->start->is_proposing = true;
     do {
         before = m->start->flag_n;
-        if (m->start->phase == START_LISTENERS && before == m->config->ip_n) {
-            listeners_end_flags(m);
-            move(m, START_FLAGS, "the listeners are there");
-        }
-        if (m->start->phase == START_LISTENERS)
+        go_on(m, before);
+        if (m->start->phase == START_CERTIFICATES)
+            propose_certificate(m);
+        else if (m->start->phase == START_LISTENERS)
             propose_listener(m);
         else if (before < flags_n(m))
             propose_server(m);
@@ -230,7 +283,7 @@ static void start_workers(struct manager *m, const char *why)
         manager_finish(m, manager_exit_code(rc));
         return;
     }
-    move(m, START_LISTENERS, "they are started");
+    move(m, START_CERTIFICATES, "they are started");
     propose_flags(m);
 }
 
@@ -241,7 +294,7 @@ static void on_timer(struct timer *t)
     struct start *s = (struct start *)((char *)t - offsetof(struct start, timer));
     struct manager *m = s->m;
 
-    if (s->phase == START_LISTENERS || s->phase == START_FLAGS) {
+    if (s->phase > START_WORKERS) {
         propose_flags(m);
         return;
     }

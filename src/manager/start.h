@@ -5,6 +5,8 @@
  *   REPLAY    stored entries come
  *   SETTLE    all of them are here: somebody leads soon, or the wait for that is over
  *   WORKERS   they are started, with the pool as it is
+ *   CERTIFICATES those that --certificate names are proposed, one after the other, by whoever
+ *             leads
  *   LISTENERS those that --ip names are proposed, one after the other, by whoever leads, unless
  *             the description has them
  *   FLAGS     likewise the servers that --server names
@@ -34,6 +36,7 @@ enum start_phase {
     START_REPLAY,
     START_SETTLE,
     START_WORKERS,
+    START_CERTIFICATES,
     START_LISTENERS,
     START_FLAGS,
     START_READY,
@@ -44,8 +47,8 @@ struct start {
     struct manager *m;
     void (*on_ready)(struct manager *m); /* once */
     uint8_t phase;                       /* enum start_phase */
-    struct timer timer;                  /* SETTLE: its end; LISTENERS, FLAGS: the next try */
-    unsigned flag_n;   /* what is done: addresses of --ip, then servers of flags */
+    struct timer timer;                  /* SETTLE: its end; later: the next try */
+    unsigned flag_n;   /* what is done: certificates, addresses of --ip, servers */
     bool is_proposing; /* one of them, in this call */
     uint64_t seq;      /* publish sequence after the last of them */
 };

@@ -107,6 +107,10 @@ static void run_pending(struct conn *c)
 {
     if (!conn_is_open(c))
         return;
+    if (c->state == CONN_NEW && !(c->sock.flags & SOCK_CONNECTING)) {
+        conn_tls_begin_client(c); /* connected at once */
+        return;
+    }
     if (conn_is_broken(c) && !is_receiving(c)) {
         c->ops->on_gone(c, WERR_RESET);
         return;
@@ -375,17 +379,31 @@ int conn_connect_tls(struct conn *c, struct conn_shared *shared, const struct co
     if (rc == 0)
         rc = connect_to(c, to, &conn_tls_sock_ops);
     if (rc == 1)
-        conn_tls_begin_client(c);
+        conn_set_pending(c); /* its owner is to know of it before it hears anything */
     return rc < 0 ? rc : 0;
+}
+
+void conn_speak_plain(struct conn *c)
+{
+    MUST(c->state == CONN_TLS && c->tls == NULL);
+    bufq_fini(&c->in, c->shared->store);
+    bufq_init(&c->in);
+    c->sock.ops = &conn_sock_ops;
+    conn_move(c, CONN_OPEN, "it speaks no TLS");
+}
+
+struct span conn_first_bytes(const struct conn *c)
+{
+    return c->tls == NULL ? bufq_peek(&c->in) : SPAN_NONE;
 }
 
 static void close_sock(struct conn *c, bool abort_it, const char *why)
 {
     MUST(!c->held);
     timer_stop(loop_timers(c->shared->loop), &c->timer);
-    if (c->state == CONN_TLS && c->tls == NULL)
-        conn_tls_leave_line(c);
-    else if (c->tls != NULL && c->state > CONN_TLS && !abort_it)
+    if (c->state == CONN_TLS)
+        conn_tls_leave(c);
+    else if (c->tls != NULL && !abort_it)
         conn_tls_say_bye(c);
     if (c->shared->outv_owner == c) {
         outv_clear(&c->shared->outv);

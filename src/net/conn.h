@@ -220,13 +220,28 @@ int conn_connect(struct conn *c, struct conn_shared *shared, const struct conn_o
 int conn_accept_tls(struct conn *c, struct conn_shared *shared, const struct conn_ops *ops,
                     struct accepted *a, enum codec_protocol protocol,
                     const struct codec_limits *limits) MUST_USE;
-/* Once, before the first TLS of the process: memory that all its conns share. WERR_NOMEM. */
+/* Before the first TLS of the process, and again if need be: memory that all its conns share.
+ * WERR_NOMEM. */
 int conn_use_tls(struct conn_shared *s) MUST_USE;
+/* A handshake with a client is not over yet. */
+static inline bool conn_is_in_handshake(const struct conn *c)
+{
+    return c->state == CONN_TLS;
+}
+/* In on_gone with WERR_SYNTAX before a ClientHello: the peer does not speak TLS, and is to hear
+ * so in clear. It is as one of conn_accept from now on; what came is forgotten. */
+void conn_speak_plain(struct conn *c);
+/* What came before the handshake began; valid until more comes. */
+struct span conn_first_bytes(const struct conn *c);
 
-/* As conn_connect; on_open comes after the handshake. */
+/* As conn_connect; on_open comes after the handshake, and never before this returns. */
 int conn_connect_tls(struct conn *c, struct conn_shared *shared, const struct conn_ops *ops,
                      const struct addr *to, enum codec_protocol protocol,
                      const struct codec_limits *limits) MUST_USE;
+
+/* Why its TLS failed, as tlsio_fault has it, or "closed": the peer went within the handshake.
+ * NULL: it did not fail. */
+const char *conn_tls_word(const struct conn *c);
 
 /* Right after conn_accept: something stands before the first message (a PROXY header). */
 void conn_expect_prologue(struct conn *c);
@@ -235,7 +250,8 @@ static inline bool conn_is_in_prologue(const struct conn *c)
 {
     return c->feeding == FEEDING_PROLOGUE;
 }
-/* Sends bytes before the first message. n <= OUTV_COPY_MAX. */
+/* Sends bytes before the first message. n <= OUTV_COPY_MAX. With TLS: in clear before the
+ * handshake, for whoever calls it in tls_context. */
 void conn_send_prologue(struct conn *c, struct span bytes);
 
 /* ---- streams ---- */

@@ -54,7 +54,8 @@ void conn_note_queued(struct conn_shared *s)
 bool conn_queues_are_full(const struct conn_shared *s)
 {
     return s->queue_budget_bytes > 0 &&
-           bufq_store_held_bytes(s->store) >= s->queue_budget_bytes;
+           bufq_store_held_bytes(s->store) + conn_tls_held_bytes(s->tls) >=
+               s->queue_budget_bytes;
 }
 
 size_t conn_read_max(const struct conn *c)

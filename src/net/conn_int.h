@@ -78,14 +78,18 @@ void conn_tls_accept(struct conn *c);
 /* The socket is connected. */
 void conn_tls_begin_client(struct conn *c);
 void conn_tls_on_recv(struct sock *s, struct span bytes, int error);
+/* Before the handshake. */
+void conn_tls_send_clear(struct conn *c, struct span bytes);
 /* As records, with close_notify behind them if they are the last. < 0: to be broken with. */
 int conn_tls_send(struct conn *c, const struct iovec *iov, unsigned n, bool is_last) MUST_USE;
 /* close_notify, unless it was said. false: it has not all gone out yet. */
 bool conn_tls_end(struct conn *c);
 /* The same of a conn that closes now, as far as the peer takes it. */
 void conn_tls_say_bye(struct conn *c);
-/* Of one that may wait for its handshake. */
-void conn_tls_leave_line(struct conn *c);
+/* Of one that waits for its handshake, or is in it. */
+void conn_tls_leave(struct conn *c);
+/* What the handshakes in progress hold. */
+size_t conn_tls_held_bytes(const struct conn_tls *k); /* NULL: 0 */
 
 /* conn_splice.c */
 struct sock *conn_splice_target(struct sock *s, size_t *max);

@@ -37,7 +37,9 @@ struct outv *conn_claim(struct conn *c, size_t own_bytes, unsigned pieces)
 
 void conn_send_prologue(struct conn *c, struct span bytes)
 {
-    if (conn_can_send(c))
+    if (c->state == CONN_TLS)
+        conn_tls_send_clear(c, bytes);
+    else if (conn_can_send(c))
         outv_add(claim(c, bytes.len, 1), bytes);
 }
 

@@ -12,14 +12,23 @@
 #include "net/tlsio_context.h"
 
 /* What handshakes may take of a turn, by their estimated costs (TLS-H2.md section 4), and how
- * many may wait. */
-enum { TURN_BUDGET_US = 3000, LINE_MAX = 1024 };
+ * many may wait. One in progress holds 45 KB; all together no more than this share of the
+ * queues' budget, but some at least. */
+enum {
+    TURN_BUDGET_US = 3000,
+    LINE_MAX = 1024,
+    HANDSHAKE_BYTES = 48 * 1024,
+    HANDSHAKES_SHARE = 2,
+    HANDSHAKES_LEAST_N = 64
+};
 
 struct conn_tls {
     struct loop *loop;
+    const struct conn_shared *shared;
     struct tlsio_shared *tlsio;
-    uint64_t turn_us;  /* when the turn began … */
-    uint32_t spent_us; /* … and what handshakes took of it */
+    uint32_t progress_n; /* handshakes of clients */
+    uint64_t turn_us;    /* when the turn began … */
+    uint32_t spent_us;   /* … and what handshakes took of it */
     uint32_t first, waiting_n;
     struct conn *line[LINE_MAX]; /* a ring; NULL: has left */
     struct timer next_turn;
@@ -44,6 +53,32 @@ static bool has_budget(const struct conn_tls *k)
     return k->turn_us != loop_now_us(k->loop) || k->spent_us < TURN_BUDGET_US;
 }
 
+size_t conn_tls_held_bytes(const struct conn_tls *k)
+{
+    return k != NULL ? (size_t)k->progress_n * HANDSHAKE_BYTES : 0;
+}
+
+/* Is there memory for one more in progress? */
+static bool has_place(const struct conn_tls *k)
+{
+    const size_t budget = k->shared->queue_budget_bytes;
+
+    return budget == 0 || k->progress_n < HANDSHAKES_LEAST_N ||
+           conn_tls_held_bytes(k) < budget / HANDSHAKES_SHARE;
+}
+
+static void end_progress(struct conn *c)
+{
+    struct conn_tls *k = c->shared->tls;
+
+    if (c->flags & CONN_ASKS)
+        return;
+    MUST(k->progress_n > 0);
+    k->progress_n--;
+    if (k->waiting_n > 0 && !timer_is_set(&k->next_turn))
+        loop_timer_in(k->loop, &k->next_turn, 0);
+}
+
 static void spend(struct conn_tls *k, uint32_t us)
 {
     if (k->turn_us != loop_now_us(k->loop))
@@ -57,7 +92,7 @@ static void on_next_turn(struct timer *t)
     struct conn_tls *k = (struct conn_tls *)((char *)t - offsetof(struct conn_tls, next_turn));
 
     k->spent_us = 0;
-    while (k->waiting_n > 0 && has_budget(k)) {
+    while (k->waiting_n > 0 && has_budget(k) && has_place(k)) {
         struct conn *c = next_in_line(k);
 
         if (c == NULL)
@@ -65,7 +100,7 @@ static void on_next_turn(struct timer *t)
         sock_recv_start(&c->sock);
         begin_server(c);
     }
-    if (k->waiting_n > 0)
+    if (k->waiting_n > 0 && has_place(k)) /* else one that ends makes place */
         loop_timer_in(k->loop, &k->next_turn, 0);
 }
 
@@ -73,11 +108,13 @@ int conn_use_tls(struct conn_shared *s)
 {
     if (s->tls != NULL)
         return 0;
-    struct conn_tls *k = fault_malloc(sizeof(*k));
+    struct conn_tls *k = tlsio_start() == 0 ? fault_malloc(sizeof(*k)) : NULL;
 
     if (k == NULL)
         return WERR_NOMEM;
     k->loop = s->loop;
+    k->shared = s;
+    k->progress_n = 0;
     k->tlsio = tlsio_shared_new(LOOP_SCRATCH_BYTES);
     k->turn_us = 0;
     k->spent_us = k->first = k->waiting_n = 0;
@@ -120,6 +157,17 @@ int conn_tls_send(struct conn *c, const struct iovec *iov, unsigned n, bool is_l
     const int sent = send_records(c);
 
     return made < 0 ? made : sent;
+}
+
+void conn_tls_send_clear(struct conn *c, struct span bytes)
+{
+    struct iovec iov = {(void *)bytes.ptr, bytes.len};
+
+    MUST(c->state == CONN_TLS && c->tls == NULL);
+    const int rc = conn_push_out(c, &iov, 1, bytes.len);
+
+    if (rc < 0)
+        conn_break(c, rc);
 }
 
 bool conn_tls_end(struct conn *c)
@@ -207,7 +255,9 @@ static void decrypt(struct conn *c)
 
 static void open_up(struct conn *c)
 {
+    end_progress(c);
     conn_move(c, CONN_OPEN, "handshake done");
+    c->flags &= (uint8_t)~CONN_SENT; /* nothing of a message yet */
     if (c->ops->on_open != NULL)
         c->ops->on_open(c, 0);
 }
@@ -245,6 +295,7 @@ static void begin_server(struct conn *c)
         c->ops->on_gone(c, WERR_NOMEM);
         return;
     }
+    k->progress_n++;
     struct bufq in = c->in; /* the codec's from now on */
 
     bufq_init(&c->in);
@@ -258,18 +309,23 @@ static void wait_in_line(struct conn *c)
     struct conn_tls *k = c->shared->tls;
 
     if (k->waiting_n == LINE_MAX) {
-        c->ops->on_gone(c, WERR_TOO_BIG);
+        c->ops->on_gone(c, WERR_NO_SPACE);
         return;
     }
     sock_recv_stop(&c->sock);
     k->line[(k->first + k->waiting_n++) % LINE_MAX] = c;
-    loop_timer_in(k->loop, &k->next_turn, 0);
+    if (has_place(k))
+        loop_timer_in(k->loop, &k->next_turn, 0);
 }
 
-void conn_tls_leave_line(struct conn *c)
+void conn_tls_leave(struct conn *c)
 {
     struct conn_tls *k = c->shared->tls;
 
+    if (c->tls != NULL) {
+        end_progress(c);
+        return;
+    }
     for (uint32_t i = 0; i < k->waiting_n; i++)
         if (k->line[(k->first + i) % LINE_MAX] == c)
             k->line[(k->first + i) % LINE_MAX] = NULL;
@@ -282,7 +338,7 @@ static void look_for_hello(struct conn *c)
 
     if (n < 0)
         c->ops->on_gone(c, (int)n);
-    else if (n > 0 && (k->waiting_n > 0 || !has_budget(k)))
+    else if (n > 0 && (k->waiting_n > 0 || !has_budget(k) || !has_place(k)))
         wait_in_line(c);
     else if (n > 0)
         begin_server(c);
@@ -311,11 +367,12 @@ void conn_tls_accept(struct conn *c)
 
 void conn_tls_begin_client(struct conn *c)
 {
-    struct tlsio_context *context = c->ops->tls_context(c);
     struct tlsio_peer_name peer = {0};
 
     MUST(c->shared->tls != NULL);
     conn_move(c, CONN_TLS, "connected");
+    struct tlsio_context *context = c->ops->tls_context(c);
+
     c->ops->tls_peer(c, &peer);
     if (context != NULL)
         c->tls = tlsio_new_client(c->shared->tls->tlsio, context, &peer);
@@ -325,6 +382,13 @@ void conn_tls_begin_client(struct conn *c)
     }
     sock_recv_start(&c->sock);
     go_on(c);
+}
+
+const char *conn_tls_word(const struct conn *c)
+{
+    if (c->tls != NULL && tlsio_state(c->tls) == TLSIO_FAILED)
+        return tlsio_fault(c->tls).word;
+    return c->state == CONN_TLS ? "closed" : NULL;
 }
 
 /* In the middle of a handshake there is nothing to be read any more. */

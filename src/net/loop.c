@@ -162,6 +162,11 @@ int loop_init(struct loop *l, const struct loop_ops *ops, uint64_t now_us)
     return 0;
 }
 
+void loop_wipe_scratch(struct loop *l)
+{
+    explicit_bzero(l->scratch, LOOP_SCRATCH_BYTES);
+}
+
 void loop_run_after(struct loop *l)
 {
     if (l->after != NULL)

@@ -153,6 +153,8 @@ void loop_undefer(struct loop *l, struct loop_work *w);
 void loop_set_after(struct loop *l, void (*after)(void *arg), void *arg);
 /* In a callback of a socket: is another one to be served in the same turn? */
 bool loop_has_ready(const struct loop *l);
+/* Nothing of what was received last stays: it was secret. */
+void loop_wipe_scratch(struct loop *l);
 /* What one read of a bounded socket (sock_bound) may bring from now on: 1 …
  * LOOP_SCRATCH_BYTES, which it is at first. */
 void loop_set_read_max(struct loop *l, uint32_t bytes);

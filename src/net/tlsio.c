@@ -7,6 +7,7 @@
 #include "base/fault.h"
 #include "base/fsm.h"
 #include "net/tlsio_int.h"
+#include "net/tlsio_sessions_int.h"
 
 static const struct fsm_state states[TLSIO_STATES] = {
     [TLSIO_HANDSHAKE] = {"HANDSHAKE", FSM_TO(TLSIO_OPEN) | FSM_TO(TLSIO_FAILED)},
@@ -135,7 +136,9 @@ struct tlsio *tlsio_new_client(struct tlsio_shared *s, struct tlsio_context *con
     if (t == NULL)
         return NULL;
     SSL_set_connect_state(t->ssl);
-    if (expect(t, peer))
+    if (peer->sessions != NULL)
+        t->sessions = tlsio_sessions_get(peer->sessions);
+    if (expect(t, peer) && (t->sessions == NULL || tlsio_sessions_use(t->sessions, t->ssl)))
         return t;
     tlsio_free(t);
     ERR_clear_error();
@@ -151,6 +154,7 @@ void tlsio_free(struct tlsio *t)
         /* Else the session counts as broken, and is never resumed. */
         SSL_set_shutdown(t->ssl, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
     SSL_free(t->ssl);
+    tlsio_sessions_put(t->sessions);
     tlsio_context_put(t->context);
     t->magic = 0;
     free(t);

@@ -46,7 +46,8 @@ static bool set_common(SSL_CTX *ssl, int least_version)
            SSL_CTX_set1_groups_list(ssl, GROUPS) == 1;
 }
 
-static struct tlsio_context *make(const SSL_METHOD *method, int least_version, bool is_server)
+struct tlsio_context *tlsio_context_make(const SSL_METHOD *method, int least_version,
+                                         bool is_server)
 {
     struct tlsio_context *c = fault_malloc(sizeof(*c));
 
@@ -125,7 +126,7 @@ int tlsio_context_new_server(const struct tlsio_server_settings *settings,
                              struct tlsio_context **context)
 {
     const int least = settings->profile == TLSIO_MODERN ? TLS1_3_VERSION : TLS1_2_VERSION;
-    struct tlsio_context *c = make(TLS_server_method(), least, true);
+    struct tlsio_context *c = tlsio_context_make(TLS_server_method(), least, true);
 
     *context = c;
     if (c == NULL)
@@ -137,48 +138,4 @@ int tlsio_context_new_server(const struct tlsio_server_settings *settings,
     (void)SSL_CTX_set_tlsext_servername_callback(c->ssl, on_name);
     (void)SSL_CTX_set_tlsext_servername_arg(c->ssl, c);
     return 0;
-}
-
-/* ---- for those who connect ---- */
-
-static int trust(SSL_CTX *ssl, struct span authorities)
-{
-    BIO *text = tlsio_pem_open(authorities);
-    X509_STORE *store = SSL_CTX_get_cert_store(ssl);
-    X509 *x = NULL;
-    unsigned n = 0;
-    int rc = text != NULL ? 0 : WERR_NOMEM;
-
-    while (rc == 0 && (x = tlsio_pem_next_certificate(text)) != NULL) {
-        rc = X509_STORE_add_cert(store, x) == 1 ? 0 : WERR_NOMEM;
-        X509_free(x);
-        n++;
-    }
-    BIO_free(text);
-    return rc == 0 && n == 0 ? WERR_INVALID : rc;
-}
-
-static int set_client(struct tlsio_context *c, const struct tlsio_client_settings *settings)
-{
-    const struct tlsio_identity *i = settings->identity;
-
-    if (i != NULL && SSL_CTX_use_cert_and_key(c->ssl, i->certificate, i->key, i->chain, 1) != 1)
-        return WERR_NOMEM;
-    SSL_CTX_set_verify(c->ssl, settings->is_unverified ? SSL_VERIFY_NONE : SSL_VERIFY_PEER,
-                       NULL);
-    return settings->is_unverified ? 0 : trust(c->ssl, settings->authorities);
-}
-
-int tlsio_context_new_client(const struct tlsio_client_settings *settings,
-                             struct tlsio_context **context)
-{
-    const int least = settings->least_version == TLSIO_1_3 ? TLS1_3_VERSION : TLS1_2_VERSION;
-    struct tlsio_context *c = make(TLS_client_method(), least, false);
-    const int rc = c != NULL ? set_client(c, settings) : WERR_NOMEM;
-
-    *context = rc == 0 ? c : NULL;
-    if (rc < 0)
-        tlsio_context_put(c);
-    ERR_clear_error();
-    return rc;
 }

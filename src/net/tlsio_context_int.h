@@ -15,4 +15,8 @@ struct tlsio_context {
     void *arg;
 };
 
+/* With what both sides have in common. NULL: no memory. */
+struct tlsio_context *tlsio_context_make(const SSL_METHOD *method, int least_version,
+                                         bool is_server);
+
 #endif

@@ -27,6 +27,7 @@ struct tlsio {
     const char *word;
     struct tlsio_shared *shared;
     struct tlsio_context *context;
+    struct tlsio_sessions *sessions; /* NULL: none are kept */
     SSL *ssl;
     struct span in; /* lent */
 };

@@ -4,8 +4,9 @@
  * that could be read), perhaps an OCSP response to staple, and facts that whoever proposed it
  * has read in the chain (net/tlsio_certificate.h): nothing here parses it. Listeners name the
  * certificates that they use, or use all; a pool names the one that it shows to its servers.
- * The name is what they are named by; who gives none gets the id as its name ("c-1f").
- * Pure.
+ * The name is what they are named by; who gives none gets the id as its name ("c-1f"). Name and
+ * id stay when a certificate is replaced in place, pointers too; a changed one has another
+ * digest. A certificate with a chain of two and an ECDSA key takes about 6 KB. Pure.
  */
 #ifndef WELDR_POOL_CERTIFICATE_H
 #define WELDR_POOL_CERTIFICATE_H
@@ -58,6 +59,32 @@ struct certificate *certificate_find_fingerprint(const struct pool_state *s,
                                                  struct span fingerprint);
 const char *certificate_key_type_word(enum certificate_key_type type); /* "ecdsa" */
 int certificate_key_type_from_word(struct span word, uint8_t *type) MUST_USE;
+#define CERTIFICATE_NAME_WISH POOL_NAME_WISH ", and not be like an id (\"c-1f\")"
+/* May people give it? Not the form of an id, which is the name of those without one. */
+bool certificate_name_is_valid(struct span name);
+/* Did people give its name? */
+bool certificate_has_name(const struct certificate *c);
+
+/* Its texts, for those who copy, check, read or write all of them. */
+struct certificate_text {
+    const char *key; /* in JSON */
+    size_t offset;   /* of the char * in struct certificate */
+    uint32_t most;   /* bytes */
+    bool is_optional;
+};
+enum {
+    CERTIFICATE_TEXT_CHAIN = 1,
+    CERTIFICATE_TEXT_STAPLE = 3,
+    CERTIFICATE_TEXT_FACTS = 4, /* the first that is a member of facts */
+    CERTIFICATE_TEXT_N = 8
+};
+extern const struct certificate_text certificate_texts[CERTIFICATE_TEXT_N];
+char **certificate_text_at(struct certificate *c, unsigned i);
+const char *certificate_text_of(const struct certificate *c, unsigned i);
+
+/* A copy without id, references and digest; *to is untouched when memory is short: WERR_NOMEM.
+ */
+int certificate_copy(struct certificate *to, const struct certificate *from) MUST_USE;
 /* What it owns, not itself; zeroed is allowed. */
 void certificate_fini(struct certificate *c);
 void certificate_free(struct certificate *c); /* NULL allowed */

@@ -15,6 +15,16 @@ static const struct kind_row rows[KIND_N] = {
 #undef KIND
 };
 
+enum kind kind_in_order(unsigned place)
+{
+    static const enum kind order[] = {
+#define KIND(name, number, letter, word, list, family) KIND_##name,
+#include "pool/kinds.def"
+#undef KIND
+    };
+    return place < sizeof(order) / sizeof(order[0]) ? order[place] : KIND_NONE;
+}
+
 const char *kind_word(enum kind kind)
 {
     return rows[kind].word;

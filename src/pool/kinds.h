@@ -19,9 +19,11 @@ enum kind {
 #define KIND(name, number, letter, word, list, family) KIND_##name = (number),
 #include "pool/kinds.def"
 #undef KIND
-    KIND_N = KIND_RULE + 1
+    KIND_N = KIND_CERTIFICATE + 1 /* behind the highest number */
 };
 
+/* Kinds in the order of the rows, from 0; KIND_NONE: there are no more. */
+enum kind kind_in_order(unsigned place);
 const char *kind_word(enum kind kind); /* "server" */
 /* Last part of its API route and key of its list: "servers". */
 const char *kind_list(enum kind kind);

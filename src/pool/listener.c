@@ -21,11 +21,23 @@ struct listener *listener_find_id(const struct pool_state *s, uint64_t id)
     return entry != NULL && entry->kind == KIND_LISTENER ? entry->object : NULL;
 }
 
+static const char *const protocols[LISTENER_PROTOCOL_N] = {
+    [LISTENER_HTTP] = "http", [LISTENER_HTTPS] = "https"};
+
 const char *listener_protocol_word(enum listener_protocol protocol)
 {
-    static const char *const words[LISTENER_PROTOCOL_N] = {
-        [LISTENER_HTTP] = "http", [LISTENER_HTTPS] = "https"};
-    return (unsigned)protocol < LISTENER_PROTOCOL_N ? words[protocol] : "http";
+    return (unsigned)protocol < LISTENER_PROTOCOL_N ? protocols[protocol] : "http";
+}
+
+bool listener_protocol_from_word(struct span word, uint8_t *protocol)
+{
+    for (unsigned i = 0; i < LISTENER_PROTOCOL_N; i++) {
+        if (span_is_equal(word, span_from_str(protocols[i]))) {
+            *protocol = (uint8_t)i;
+            return true;
+        }
+    }
+    return false;
 }
 
 static bool has_address(const struct listener *l, const struct addr *a)

@@ -90,9 +90,19 @@ struct rule *listener_find_any_rule(const struct pool_state *s, uint64_t rule_id
                                     struct listener **listener);
 /* Which listens at exactly this address; NULL: none. */
 const struct listener *listener_find_address(const struct pool_state *s, const struct addr *a);
-const char *listener_protocol_word(enum listener_protocol protocol);      /* "https" */
+#define LISTENER_PROTOCOL_WISH "protocol must be \"http\" or \"https\""
+const char *listener_protocol_word(enum listener_protocol protocol); /* "https" */
+bool listener_protocol_from_word(struct span word, uint8_t *protocol);
 const char *listener_tls_profile_word(enum listener_tls_profile profile); /* "modern" */
+bool listener_tls_profile_from_word(struct span word, uint8_t *profile);
 /* "require" */
 const char *listener_client_certificate_word(enum listener_client_certificate c);
+bool listener_client_certificate_from_word(struct span word, uint8_t *c);
+/* A copy of now, with those members of wanted that are in set (enum pool_command_set, of
+ * pool_command.h). *to is untouched when memory is short: WERR_NOMEM. */
+int listener_tls_merge(struct listener_tls *to, const struct listener_tls *now,
+                       const struct listener_tls *wanted, uint32_t set) MUST_USE;
+/* What it owns, not itself; zeroed is allowed. */
+void listener_tls_fini(struct listener_tls *tls);
 
 #endif

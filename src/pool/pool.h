@@ -158,7 +158,7 @@ struct pool_state {
 struct pool *pool_default(const struct pool_state *s);
 struct pool *pool_find(const struct pool_state *s, struct span name); /* NULL: none */
 struct pool *pool_find_id(const struct pool_state *s, uint64_t id);   /* NULL: none */
-/* 1–64 of [A-Za-z0-9._-], for pools and listeners. */
+/* 1–64 of [A-Za-z0-9._-], for pools, listeners and certificates. */
 #define POOL_NAME_WISH "name must be 1 to %d of the characters A-Z a-z 0-9 . _ -"
 bool pool_name_is_valid(struct span name);
 struct pool_server *pool_find_server(const struct pool *p,

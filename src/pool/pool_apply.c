@@ -146,8 +146,10 @@ void pool_change_fini(struct pool_change *change)
     pool_free(change->removed_pool);
     listener_free(change->removed_listener);
     rule_free(change->removed_rule);
+    certificate_free(change->removed_certificate);
     change->removed = NULL;
     change->removed_pool = NULL;
     change->removed_listener = NULL;
     change->removed_rule = NULL;
+    change->removed_certificate = NULL;
 }

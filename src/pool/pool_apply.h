@@ -25,6 +25,7 @@ struct pool_change {
     uint64_t id;               /* its id, also for NONE on an add (the one that was there) */
     struct pool *pool;         /* KIND_POOL, KIND_SERVER: the pool concerned; NULL: removed */
     struct listener *listener; /* KIND_LISTENER, KIND_RULE: likewise */
+    struct certificate *certificate; /* KIND_CERTIFICATE: likewise */
     /* What was taken out; pool_change_fini frees it, unless the caller takes it over and sets
      * NULL. A removed pool still has its servers, a removed listener its rules. A rule that was
      * changed is taken out too: a new one with the same id is in its place. */
@@ -32,7 +33,10 @@ struct pool_change {
     struct pool *removed_pool;
     struct listener *removed_listener;
     struct rule *removed_rule;
-    struct pool_change_item *list; /* owned; each server once */
+    struct certificate *removed_certificate;
+    /* Owned. LIST: each server once. A REMOVED certificate: listeners that have named it and do
+     * not any more. */
+    struct pool_change_item *list;
     uint32_t list_n;
 };
 
@@ -53,12 +57,15 @@ uint64_t pool_state_digest_recompute(const struct pool_state *s);
 /* Applies; always moves state->index to index (must be greater), even when nothing changes.
  * Returns 0 or the logical refusal, the same in every process:
  * WERR_NOT_FOUND  the object, or the pool or listener that it is in, is not there
- * WERR_EXISTS     the name or the priority is taken, or a server with this URL is there that
- *                 says something else
- * WERR_IN_USE     a listener or a rule forwards to the pool
+ * WERR_EXISTS     the name or the priority is taken, or a server with this URL, a certificate
+ *                 with this name, is there that says something else
+ * WERR_IN_USE     a listener or a rule forwards to the pool; a listener has no other
+ *                 certificate
  * WERR_BUILTIN    the pool or listener "default" can't be removed
  * WERR_ADDR_IN_USE  another listener has the address
- * WERR_NO_TARGET  an action forwards to a pool that is not there
+ * WERR_NO_TARGET  an action forwards to a pool, or "tls" names a certificate, that is not there
+ * WERR_NO_CERTIFICATE  a listener would speak TLS, and there is no certificate
+ * WERR_INVALID    members of "tls" do not go together
  * WERR_TOO_BIG    no more servers, pools, listeners or rules fit
  * WERR_GUARD      fewer usable servers than min_active would be left
  * WERR_STALE      the object, or the list, is not what if_digest, if_there or if_absent say
@@ -88,7 +95,8 @@ bool pool_takes_out(const struct pool_command *c);
  * WERR_NOMEM. */
 int pool_target_digest(const struct pool_state *s, const struct pool_command *c,
                        uint64_t *digest) MUST_USE;
-/* Digest of all pools or listeners, of a pool's servers or of a listener's rules; never 0. */
+/* Digest of all pools, listeners or certificates, of a pool's servers or of a listener's rules;
+ * never 0. */
 uint64_t pool_list_digest(const struct pool_state *s, enum kind kind, struct span owner);
 /* What if_digest of the command is compared with: either of them, by its if_list. WERR_NOMEM.
  */

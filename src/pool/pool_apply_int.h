@@ -34,6 +34,28 @@ struct listener *listener_new(struct span name);
 int listener_enter(struct pool_state *s, struct listener *l) MUST_USE;
 void listener_free(struct listener *l); /* NULL allowed */
 
+/* ---- listeners and certificates (pool_apply_listener_tls.c) ---- */
+
+/* Do the members of "tls" and the protocol go together, with what self (NULL: it is new) has
+ * already? 0, WERR_INVALID, WERR_NO_CERTIFICATE; WERR_NO_TARGET: one is named that is not
+ * there. */
+int listener_judge_tls(const struct pool_state *s, const struct pool_command *c,
+                       const struct listener *self) MUST_USE;
+/* The words for WERR_INVALID, and for WERR_NO_TARGET when it is for a certificate. */
+void listener_tell_tls(const struct pool_state *s, const struct pool_command *c,
+                       struct pool_error *error);
+/* Counts (+1) or no longer counts (-1) those that it names as in use. */
+void listener_count_certificates(const struct pool_state *s, const struct listener_tls *tls,
+                                 int by);
+/* A listener that can't do without this one: its list has no other, or it speaks TLS with all
+ * that there are, and there is no other. NULL: none. */
+const struct listener *listener_find_needy(const struct pool_state *s,
+                                           const struct certificate *which);
+/* Takes it off the lists that name it, and as a default; change->list tells of whom. WERR_NOMEM
+ * leaves all as it was. */
+int listener_forget_certificate(struct pool_state *s, const struct certificate *which,
+                                struct pool_change *change) MUST_USE;
+
 /* ---- actions and rules ---- */
 
 /* Are the pools there that it forwards to? 0, WERR_NO_TARGET. */

@@ -6,10 +6,11 @@
 
 /* ---- making ---- */
 
-/* Without a default action. */
+/* Without a default action. What "tls" and the action own is not freed. */
 static void set_defaults(struct listener *l)
 {
     l->protocol = LISTENER_HTTP;
+    l->tls = (struct listener_tls){0};
     l->proxy_protocol = false;
     l->has_trusted = false;
     l->trusted.n = 0;
@@ -40,6 +41,7 @@ void listener_free(struct listener *l)
         return;
     listener_free_rules(l);
     rule_action_fini(&l->default_action);
+    listener_tls_fini(&l->tls);
     free(l->name);
     free(l);
 }
@@ -89,6 +91,7 @@ int listener_enter(struct pool_state *s, struct listener *l)
     s->listener_n++;
     s->digest += l->digest;
     listener_count_action(s, &l->default_action, 1);
+    listener_count_certificates(s, &l->tls, 1);
     return 0;
 }
 
@@ -106,6 +109,7 @@ static void take_out(struct pool_state *s, struct listener *l)
     id_table_remove(&s->ids, l->id);
     s->digest -= l->digest;
     listener_count_action(s, &l->default_action, -1);
+    listener_count_certificates(s, &l->tls, -1);
 }
 
 /* ---- applying ---- */
@@ -134,16 +138,37 @@ static bool has_new_action(const struct pool_command *c)
     return c->is_put || c->type == POOL_ADD_LISTENER || (c->set & POOL_SET_DEFAULT_ACTION) != 0;
 }
 
-/* WERR_NOMEM leaves nothing to free. */
-static int merge(struct listener *next, const struct pool_command *c)
+static int merge_action(struct listener *next, const struct pool_command *c)
 {
-    merge_numbers(next, c);
     if (!has_new_action(c))
         return 0;
     next->default_action = (struct rule_action){0};
     return (c->set & POOL_SET_DEFAULT_ACTION) != 0
                ? rule_action_copy(&next->default_action, &c->wanted.default_action)
                : fill_action(next);
+}
+
+/* What next->tls was is borrowed; what it is then is a copy. WERR_NOMEM leaves nothing to free.
+ */
+static int merge(struct listener *next, const struct pool_command *c)
+{
+    const struct listener_tls was = next->tls;
+    merge_numbers(next, c);
+    next->tls = (struct listener_tls){0};
+    int rc = listener_tls_merge(&next->tls, &was, &c->wanted.tls, c->set);
+    if (rc == 0)
+        rc = merge_action(next, c);
+    if (rc != 0)
+        listener_tls_fini(&next->tls);
+    return rc;
+}
+
+/* Of what merge has made. */
+static void unmerge(struct listener *next, const struct pool_command *c)
+{
+    listener_tls_fini(&next->tls);
+    if (has_new_action(c))
+        rule_action_fini(&next->default_action);
 }
 
 static int apply_add(struct pool_state *s, const struct pool_command *c, uint64_t id,
@@ -178,8 +203,7 @@ static int apply_set(struct pool_state *s, const struct pool_command *c, struct 
         return rc;
     rc = hash_listener(&next, &next.digest);
     if (rc != 0) {
-        if (has_new_action(c))
-            rule_action_fini(&next.default_action);
+        unmerge(&next, c);
         return rc;
     }
     if (next.digest != l->digest)
@@ -187,8 +211,9 @@ static int apply_set(struct pool_state *s, const struct pool_command *c, struct 
     s->digest += next.digest - l->digest;
     listener_count_action(s, &next.default_action, 1);
     listener_count_action(s, &l->default_action, -1);
-    if (has_new_action(c))
-        rule_action_fini(&l->default_action);
+    listener_count_certificates(s, &next.tls, 1);
+    listener_count_certificates(s, &l->tls, -1);
+    unmerge(l, c);
     *l = next;
     return 0;
 }
@@ -229,7 +254,7 @@ static int judge_wanted(const struct pool_state *s, const struct pool_command *c
     int rc = judge_addresses(s, c, self);
     if (rc == 0 && (c->set & POOL_SET_DEFAULT_ACTION) != 0)
         rc = listener_judge_action(s, &c->wanted.default_action);
-    return rc;
+    return rc == 0 ? listener_judge_tls(s, c, self) : rc;
 }
 
 static int judge_listener(const struct pool_state *s, const struct pool_command *c)
@@ -303,7 +328,7 @@ static int check_members(const struct pool_command *c, struct pool_error *error)
 {
     int rc = 0;
     if ((c->set & POOL_SET_PROTOCOL) != 0 && c->wanted.protocol >= LISTENER_PROTOCOL_N) {
-        pool_error_set(error, "invalid_value", "protocol", "protocol must be \"http\"");
+        pool_error_set(error, "invalid_value", "protocol", LISTENER_PROTOCOL_WISH);
         return WERR_INVALID;
     }
     if ((c->set & POOL_SET_ADDRESSES) != 0)

@@ -69,17 +69,40 @@ static bool is_of_pool(enum kind kind)
     return kind == KIND_POOL || kind == KIND_SERVER;
 }
 
-static int read_target(struct reading *r, json_t *value)
+static bool is_of_listener(enum kind kind)
 {
-    bool is_pool = is_of_pool(pool_command_kind(r->c->type));
-    return code_read_name(r, value, is_pool ? r->c->pool : r->c->listener);
+    return kind == KIND_LISTENER || kind == KIND_RULE;
 }
+
+static int read_pool_name(struct reading *r, json_t *value)
+{
+    return is_of_pool(pool_command_kind(r->c->type)) ? code_read_name(r, value, r->c->pool)
+                                                     : WERR_INVALID;
+}
+
+static int read_listener_name(struct reading *r, json_t *value)
+{
+    return is_of_listener(pool_command_kind(r->c->type))
+               ? code_read_name(r, value, r->c->listener)
+               : WERR_INVALID;
+}
+
+/* Where a command has the id of its object; 0: that is named. */
+static const size_t id_offsets[KIND_N] = {
+    [KIND_SERVER] = offsetof(struct pool_command, server_id),
+    [KIND_RULE] = offsetof(struct pool_command, rule_id),
+    [KIND_CERTIFICATE] = offsetof(struct pool_command, certificate_id),
+};
 
 static int read_id(struct reading *r, json_t *value)
 {
     const enum kind kind = pool_command_kind(r->c->type);
-    uint64_t *id = kind == KIND_SERVER ? &r->c->server_id : &r->c->rule_id;
-    return json_is_string(value) ? kind_id_from_text(kind, code_text(value), id) : WERR_INVALID;
+    uint64_t id = 0;
+    if (id_offsets[kind] == 0 || !json_is_string(value) ||
+        kind_id_from_text(kind, code_text(value), &id) != 0)
+        return WERR_INVALID;
+    memcpy((char *)r->c + id_offsets[kind], &id, sizeof(id));
+    return 0;
 }
 
 static int read_set(struct reading *r, json_t *value)
@@ -148,8 +171,8 @@ static int read_guard(struct reading *r, json_t *value)
 
 /* "put" and the guards come before "set", since what that holds depends on them. */
 static const struct member payload_members[] = {
-    {"pool", read_target, SEEN_TARGET},
-    {"listener", read_target, SEEN_TARGET},
+    {"pool", read_pool_name, SEEN_TARGET},
+    {"listener", read_listener_name, SEEN_TARGET},
     {"id", read_id, SEEN_ID},
     {"set", read_set, SEEN_SET},
     {"put", read_put, 0},
@@ -161,11 +184,16 @@ static const struct member payload_members[] = {
     {NULL, NULL, 0},
 };
 
-static bool has_id(enum pool_command_type type)
+static bool has_target(enum pool_command_type type)
 {
     const enum kind kind = pool_command_kind(type);
+    return is_of_pool(kind) || is_of_listener(kind);
+}
+
+static bool has_id(enum pool_command_type type)
+{
     const enum pool_verb verb = pool_command_verb(type);
-    return (kind == KIND_SERVER || kind == KIND_RULE) && verb != POOL_VERB_ADD &&
+    return id_offsets[pool_command_kind(type)] != 0 && verb != POOL_VERB_ADD &&
            verb != POOL_VERB_SET_LIST;
 }
 
@@ -177,11 +205,8 @@ static bool has_set(enum pool_command_type type)
 static int read_payload(struct reading *r, json_t *object)
 {
     const enum pool_command_type type = r->c->type;
-    const char *other = is_of_pool(pool_command_kind(type)) ? "listener" : "pool";
-    if (json_object_get(object, other) != NULL)
-        return WERR_INVALID;
-    const uint32_t needs =
-        SEEN_TARGET | (has_id(type) ? SEEN_ID : 0U) | (has_set(type) ? SEEN_SET : 0U);
+    const uint32_t needs = (has_target(type) ? SEEN_TARGET : 0U) |
+                           (has_id(type) ? SEEN_ID : 0U) | (has_set(type) ? SEEN_SET : 0U);
     uint32_t seen = 0;
     const char *key = NULL;
     json_t *value = NULL;
@@ -224,21 +249,29 @@ static void write_guards(struct jtext *t, const struct pool_command *c)
     jtext_close(t, ']');
 }
 
+static void write_target(struct jtext *t, const struct pool_command *c)
+{
+    const enum kind kind = pool_command_kind(c->type);
+    char text[24];
+    if (is_of_pool(kind))
+        jtext_str(t, "pool", c->pool);
+    else if (is_of_listener(kind))
+        jtext_str(t, "listener", c->listener);
+    if (!has_id(c->type))
+        return;
+    uint64_t id = 0;
+    memcpy(&id, (const char *)c + id_offsets[kind], sizeof(id));
+    kind_id_print(kind, id, text);
+    jtext_str(t, "id", text);
+}
+
 char *pool_code_payload_json(const struct pool_command *c)
 {
     const enum kind kind = pool_command_kind(c->type);
     struct jtext t;
-    char id[24];
     jtext_init_compact(&t);
     jtext_open(&t, NULL, '{');
-    if (is_of_pool(kind))
-        jtext_str(&t, "pool", c->pool);
-    else
-        jtext_str(&t, "listener", c->listener);
-    if (has_id(c->type)) {
-        kind_id_print(kind, kind == KIND_SERVER ? c->server_id : c->rule_id, id);
-        jtext_str(&t, "id", id);
-    }
+    write_target(&t, c);
     if (c->is_put)
         jtext_bool(&t, "put", true);
     write_guards(&t, c);

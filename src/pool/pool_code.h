@@ -10,6 +10,7 @@
 #ifndef WELDR_POOL_POOL_CODE_H
 #define WELDR_POOL_POOL_CODE_H
 
+#include "base/seal.h"
 #include "pool/pool_command.h"
 
 enum { POOL_ENTRY_HEADER_BYTES = 24, POOL_ENTRY_MAX_BYTES = 16 * 1024 * 1024 };
@@ -82,6 +83,18 @@ int pool_code_set_servers_from_json(struct span body, const struct pool *p,
 int pool_code_set_node_from_json(struct span body, struct node_settings *settings,
                                  struct pool_error *error) MUST_USE;
 
+/* Body of a request that brings a certificate: {"chain":PEM,"key":PEM,"name":…,"ocsp":base64 of
+ * DER}, the last two may be missing or null; what GET alone shows is passed over. What they say
+ * is judged by the caller, who makes the command (ADD_, SET_CERTIFICATE) of it. The key lies in
+ * memory that is not dumped; no other copy of it is left but the body. *pem is made in any
+ * case, and the caller's to fini on success. */
+struct pool_code_pem {
+    char *name, *chain, *staple; /* heap; NULL: not given; staple: "ocsp" */
+    struct seal_opened key;
+};
+int pool_code_pem_from_json(struct span body, struct pool_code_pem *pem,
+                            struct pool_error *error) MUST_USE;
+void pool_code_pem_fini(struct pool_code_pem *pem);
 /* Body of a request to drain, maintain (admin) or resume (POOL_ADMIN_ENABLED) a server: empty
  * or
  * {"drain_ms":300000}; without it the pool's drain_ms. Resuming takes no key. */
@@ -100,6 +113,9 @@ char *pool_code_server_json(const struct pool_server *server);
 char *pool_code_pool_json(const struct pool *p);
 char *pool_code_listener_json(const struct listener *l);
 char *pool_code_rule_json(const struct rule *rule);
+/* {"name":…,"chain":…,"key":closed,"staple":…,"is_of_file":…,"facts":{…}}; without "name": its
+ * id is its name. */
+char *pool_code_certificate_json(const struct certificate *c);
 char *pool_code_node_json(const struct node_settings *settings);
 /* JSON of settings with all set members: {"type":"http","interval_ms":…,…,"expect":"200-299"}.
  */

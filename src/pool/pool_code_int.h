@@ -29,10 +29,12 @@ struct reading {
     const struct settings_table *table;
     void *settings;
     uint64_t *given;
+    const struct member *tls; /* "tls": what it may hold beside those; NULL: nothing */
 };
 
 typedef int (*read_fn)(struct reading *r, json_t *value);
 
+/* null is read too: it stands for the default. */
 struct member {
     const char *key; /* NULL: end of the table */
     read_fn read;
@@ -46,7 +48,8 @@ struct code_kind {
     void (*write)(struct jtext *t, const char *key, const struct pool_command *c);
 };
 
-extern const struct code_kind code_server, code_pool, code_listener, code_rule;
+extern const struct code_kind code_server, code_pool, code_listener, code_rule,
+    code_certificate;
 const struct code_kind *code_kind(enum kind kind);
 
 /* ---- pool_code_server.c, pool_code_list.c ---- */
@@ -97,8 +100,25 @@ void code_write_json(struct jtext *t, const char *key, json_t *value);
 /* Members of h in set as values, those in unset as null. */
 void code_write_health(struct jtext *t, const char *key, const struct pool_health *h,
                        uint32_t unset);
-/* Groups as objects, then the settings that have none; those in given. */
+/* What "tls" holds beside settings: the members of `of` in set (0: none). */
+struct code_tls {
+    void (*write)(struct jtext *t, const void *of, uint32_t set);
+    const void *of;
+    uint32_t set;
+};
+/* Groups as objects, then the settings that have none; those in given. tls may be NULL. */
 void code_write_settings(struct jtext *t, const struct settings_table *table,
-                         const void *settings, uint64_t given);
+                         const void *settings, uint64_t given, const struct code_tls *tls);
+/* null for NULL. */
+void code_write_text(struct jtext *t, const char *key, const char *text);
+
+/* ---- pool_code_listener_tls.c ---- */
+
+extern const struct member code_listener_tls[];
+void code_write_listener_tls(struct jtext *t, const void *of, uint32_t set);
+/* null or certificates in PEM, which are not looked into. */
+int code_read_pem(struct reading *r, const char *field, json_t *value, size_t most, char **to);
+/* The name or the id of a certificate. */
+int code_read_certificate_name(struct reading *r, const char *field, json_t *value, char **to);
 
 #endif

@@ -38,13 +38,13 @@ static int read_addresses(struct reading *r, json_t *value)
 
 static int read_protocol(struct reading *r, json_t *value)
 {
-    const char *word = json_string_value(value);
-    if (!json_is_null(value) &&
-        (word == NULL || strcmp(word, listener_protocol_word(LISTENER_HTTP)) != 0))
-        return code_refuse_value(r, "protocol", "protocol must be \"http\"");
-    r->c->wanted.protocol = LISTENER_HTTP;
+    uint8_t *protocol = &r->c->wanted.protocol;
+    *protocol = LISTENER_HTTP;
     r->c->set |= POOL_SET_PROTOCOL;
-    return 0;
+    if (json_is_null(value) ||
+        (json_is_string(value) && listener_protocol_from_word(code_text(value), protocol)))
+        return 0;
+    return code_refuse_value(r, "protocol", LISTENER_PROTOCOL_WISH);
 }
 
 static int read_proxy_protocol(struct reading *r, json_t *value)
@@ -115,6 +115,7 @@ static int read_listener(struct reading *r, json_t *object)
     r->table = &listener_settings_table;
     r->settings = &r->c->wanted.settings;
     r->given = &r->c->given;
+    r->tls = code_listener_tls;
     int rc = code_read_settings(r, object, is_add ? add_members : set_members);
     bool needs_name = is_add && !r->is_stored && r->name.len == 0;
     return rc == 0 && needs_name && (r->seen & SEEN_NAME) == 0 ? code_refuse_missing(r, "name")
@@ -178,7 +179,8 @@ static void write_members(struct jtext *t, const struct listener *l, uint32_t se
         jtext_bool(t, "proxy_protocol", l->proxy_protocol);
     if ((set & POOL_SET_TRUSTED) != 0)
         write_trusted(t, l);
-    code_write_settings(t, &listener_settings_table, &l->settings, given);
+    const struct code_tls tls = {code_write_listener_tls, &l->tls, set & POOL_SET_LISTENER_TLS};
+    code_write_settings(t, &listener_settings_table, &l->settings, given, &tls);
     if ((set & POOL_SET_DEFAULT_ACTION) != 0)
         code_write_json(t, "default_action", rule_action_to_json(&l->default_action));
 }

@@ -79,7 +79,7 @@ static void write_members(struct jtext *t, const struct pool *p, uint32_t set, u
         jtext_str(t, "policy", pool_policy_word((enum pool_policy)p->policy));
     if ((set & POOL_SET_HASH_KEY) != 0)
         jtext_str(t, "hash_key", pool_hash_key_print(&p->hash_key, text));
-    code_write_settings(t, &pool_settings_table, &p->settings, given);
+    code_write_settings(t, &pool_settings_table, &p->settings, given, NULL);
     if ((set & POOL_SET_HEALTH) != 0)
         code_write_health(t, "check", &p->health, 0);
 }

@@ -123,12 +123,37 @@ static void reset_group(struct reading *r, enum settings_group group)
     }
 }
 
+/* What the group holds beside settings; never NULL. */
+static const struct member *others_of(const struct reading *r, enum settings_group group)
+{
+    static const struct member none[] = {{NULL, NULL, 0}};
+    return group == SETTINGS_TLS && r->tls != NULL ? r->tls : none;
+}
+
+static int reset_others(struct reading *r, enum settings_group group, json_t *null)
+{
+    int rc = 0;
+    for (const struct member *m = others_of(r, group); rc == 0 && m->key != NULL; m++)
+        rc = m->read(r, null);
+    return rc;
+}
+
+static int read_group_member(struct reading *r, enum settings_group group, const char *key,
+                             json_t *value)
+{
+    const struct setting *f = settings_find(r->table, group, key);
+    const struct member *m = find_member(others_of(r, group), key);
+    if (m != NULL)
+        return m->read(r, value);
+    return f != NULL ? read_setting(r, f, value) : refuse_setting(r, group, key);
+}
+
 static int read_group(struct reading *r, enum settings_group group, json_t *value)
 {
     const char *word = settings_group_word(group);
     if (json_is_null(value)) {
         reset_group(r, group);
-        return 0;
+        return reset_others(r, group, value);
     }
     if (!json_is_object(value)) {
         char text[64];
@@ -139,8 +164,7 @@ static int read_group(struct reading *r, enum settings_group group, json_t *valu
     json_t *member = NULL;
     json_object_foreach(value, key, member)
     {
-        const struct setting *f = settings_find(r->table, group, key);
-        int rc = f != NULL ? read_setting(r, f, member) : refuse_setting(r, group, key);
+        int rc = read_group_member(r, group, key, member);
         if (rc != 0)
             return rc;
     }

@@ -54,11 +54,24 @@ static void write_setting(struct jtext *t, const struct setting *f, uint64_t n)
     }
 }
 
+void code_write_text(struct jtext *t, const char *key, const char *text)
+{
+    if (text != NULL)
+        jtext_str(t, key, text);
+    else
+        jtext_null(t, key);
+}
+
+/* tls NULL: the group holds nothing but settings. */
 static void write_group(struct jtext *t, enum settings_group group,
                         const struct settings_table *table, const void *settings,
-                        uint64_t given)
+                        uint64_t given, const struct code_tls *tls)
 {
-    bool is_open = false;
+    bool is_open = tls != NULL && tls->set != 0;
+    if (is_open) {
+        jtext_open(t, settings_group_word(group), '{');
+        tls->write(t, tls->of, tls->set);
+    }
     for (unsigned i = 0; i < table->n; i++) {
         const struct setting *f = &table->fields[i];
         if (f->group != group || (given & setting_bit(table, f)) == 0)
@@ -74,10 +87,10 @@ static void write_group(struct jtext *t, enum settings_group group,
 }
 
 void code_write_settings(struct jtext *t, const struct settings_table *table,
-                         const void *settings, uint64_t given)
+                         const void *settings, uint64_t given, const struct code_tls *tls)
 {
     for (enum settings_group group = 0; group < SETTINGS_GROUP_N; group++)
-        write_group(t, group, table, settings, given);
+        write_group(t, group, table, settings, given, group == SETTINGS_TLS ? tls : NULL);
 }
 
 char *pool_code_health_json(const struct pool_health *h)
@@ -93,7 +106,7 @@ char *pool_code_node_json(const struct node_settings *settings)
     struct jtext t;
     jtext_init_compact(&t);
     jtext_open(&t, NULL, '{');
-    code_write_settings(&t, &node_settings_table, settings, UINT64_MAX);
+    code_write_settings(&t, &node_settings_table, settings, UINT64_MAX, NULL);
     jtext_close(&t, '}');
     return jtext_take(&t);
 }

@@ -56,7 +56,9 @@ void pool_command_fini(struct pool_command *c)
         pool_server_fini(&c->list[i]);
     free(c->list);
     rule_action_fini(&c->wanted.default_action);
+    listener_tls_fini(&c->wanted.tls);
     rule_fini(&c->rule);
+    certificate_fini(&c->certificate);
     free(c->guard_unusable);
     memset(c, 0, sizeof(*c));
 }

@@ -5,11 +5,11 @@
  * initialised it frees it with pool_command_fini.
  *
  * Which object: a pool or a listener is named by `pool` or `listener`, a server by `pool` and
- * `server_id`, a rule by `listener` and `rule_id`. ADD takes the whole new object, and with
- * is_put (PUT, the upsert) replaces what has the same name, URL or priority: members that are
- * not given get their defaults. SET_SERVERS does so with all servers of a pool, and removes
- * those that are not in its list; what people made of their states (admin) stays. SET takes
- * over the members in `set` and `given`.
+ * `server_id`, a rule by `listener` and `rule_id`, a certificate by `certificate_id`. ADD takes
+ * the whole new object, and with is_put (PUT, the upsert) replaces what has the same name, URL
+ * or priority: members that are not given get their defaults. SET_SERVERS does so with all
+ * servers of a pool, and removes those that are not in its list; what people made of their
+ * states (admin) stays. SET takes over the members in `set` and `given`.
  *
  * Guards are stamped in by the proposer and judged by pool_apply, so that nothing can happen
  * between check and act: has_guard, with the ids of the pool's servers that the proposer holds
@@ -21,6 +21,7 @@
 #ifndef WELDR_POOL_POOL_COMMAND_H
 #define WELDR_POOL_POOL_COMMAND_H
 
+#include "pool/certificate.h"
 #include "pool/listener.h"
 #include "pool/pool.h"
 #include "pool/pool_error.h"
@@ -57,7 +58,13 @@ enum pool_command_set {
     POOL_SET_CONDITIONS = 1U << 12,
     POOL_SET_ACTION = 1U << 13,
     POOL_SET_NAME = 1U << 14, /* of a rule; NULL: given as null */
-    POOL_SET_MAX_REQUESTS = 1U << 15
+    POOL_SET_MAX_REQUESTS = 1U << 15,
+    POOL_SET_TLS_PROFILE = 1U << 16, /* in "tls" of a listener */
+    POOL_SET_TLS_CERTIFICATES = 1U << 17,
+    POOL_SET_TLS_DEFAULT_CERTIFICATE = 1U << 18,
+    POOL_SET_TLS_CLIENT_CERTIFICATE = 1U << 19,
+    POOL_SET_TLS_CLIENT_CA = 1U << 20,
+    POOL_SET_LISTENER_TLS = 0x1fU << 16 /* all of them */
 };
 
 struct pool_command {
@@ -85,6 +92,10 @@ struct pool_command {
     struct listener wanted;
     /* A rule: ADD: all but id; SET: the members in set. */
     struct rule rule;
+    uint64_t certificate_id; /* SET_, REMOVE_CERTIFICATE */
+    /* ADD: all but id, the name NULL unless people gave one; SET: all but id and name, which
+     * stay. */
+    struct certificate certificate;
     bool has_guard;
     uint32_t guard_n;
     uint64_t *guard_unusable; /* sorted; owned */

@@ -25,6 +25,14 @@ static uint64_t sum_listeners(const struct pool_state *s)
     return sum;
 }
 
+static uint64_t sum_certificates(const struct pool_state *s)
+{
+    uint64_t sum = 0;
+    for (uint32_t i = 0; i < s->certificate_n; i++)
+        sum += s->certificates[i]->digest;
+    return sum;
+}
+
 static uint64_t sum_servers(const struct pool *p)
 {
     uint64_t sum = 0;
@@ -54,6 +62,9 @@ uint64_t pool_list_digest(const struct pool_state *s, enum kind kind, struct spa
         break;
     case KIND_LISTENER:
         sum = sum_listeners(s);
+        break;
+    case KIND_CERTIFICATE:
+        sum = sum_certificates(s);
         break;
     default:
         sum = sum_rules(listener_find(s, owner));

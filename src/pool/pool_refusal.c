@@ -24,6 +24,15 @@ static const struct rule *find_rule_to(const struct listener *l, const char *poo
     return NULL;
 }
 
+static void tell_certificate_in_use(const struct pool_state *s, const struct pool_command *c,
+                                    struct pool_error *error)
+{
+    const struct certificate *which = certificate_find_id(s, c->certificate_id);
+    const struct listener *l = which != NULL ? listener_find_needy(s, which) : NULL;
+    if (l != NULL)
+        pool_error_set(error, "in_use", "", "listener %s has no other certificate", l->name);
+}
+
 static void tell_in_use(const struct pool_state *s, const struct pool_command *c,
                         struct pool_error *error)
 {
@@ -56,7 +65,7 @@ static void tell_not_found(const struct pool_state *s, const struct pool_command
         field = word = "pool";
     if (kind == KIND_RULE && listener_find(s, span_from_str(c->listener)) == NULL)
         field = word = "listener";
-    if (kind == KIND_POOL || kind == KIND_LISTENER)
+    if (kind == KIND_POOL || kind == KIND_LISTENER || kind == KIND_CERTIFICATE)
         field = word;
     pool_error_set(error, "not_found", field, "there is no such %s", word);
 }
@@ -119,6 +128,7 @@ static void tell_no_target(const struct pool_state *s, const struct pool_command
 {
     bool is_rule = pool_command_kind(c->type) == KIND_RULE;
     const struct rule_action *action = is_rule ? &c->rule.action : &c->wanted.default_action;
+    listener_tell_tls(s, c, error); /* of a certificate; of a pool there are other words */
     for (uint32_t i = 0; i < listener_target_n(action); i++) {
         const char *name = action->targets[i].pool;
         char field[48];
@@ -145,6 +155,10 @@ static void tell_too_big(const struct pool_command *c, struct pool_error *error)
     case KIND_LISTENER:
         pool_error_set(error, "too_many", "", "there are %d listeners: no more fit",
                        LISTENER_LISTENERS_MAX);
+        break;
+    case KIND_CERTIFICATE:
+        pool_error_set(error, "too_many", "", "there are %d certificates: no more fit",
+                       CERTIFICATE_MAX);
         break;
     default:
         pool_error_set(error, "too_many", "", "the listener has %d rules: no more fit",
@@ -204,7 +218,18 @@ void pool_refusal(const struct pool_state *s, const struct pool_command *c, int 
         tell_address(s, c, error);
         break;
     case WERR_IN_USE:
-        tell_in_use(s, c, error);
+        if (pool_command_kind(c->type) == KIND_CERTIFICATE)
+            tell_certificate_in_use(s, c, error);
+        else
+            tell_in_use(s, c, error);
+        break;
+    case WERR_INVALID:
+        listener_tell_tls(s, c, error);
+        break;
+    case WERR_NO_CERTIFICATE:
+        pool_error_set(error, "no_certificate", "protocol",
+                       "a listener with protocol https needs a certificate, and there is none: "
+                       "POST /certificates first");
         break;
     case WERR_NO_TARGET:
         tell_no_target(s, c, error);

@@ -87,14 +87,13 @@ static int write_object(void *arg, const struct kind_object *o)
     return rc == 0 ? write_json(w, kind_ops(o->kind)->json(o->object)) : rc;
 }
 
-/* Owners come before what they own, and pools before what forwards to them. */
+/* By kinds.def: what is referred to comes before what refers to it. */
 static int write_objects(struct writer *w, const struct pool_state *s)
 {
+    enum kind kind;
     int rc = 0;
-    for (unsigned kind = 0; rc == 0 && kind < KIND_N; kind++) {
-        if (kind_ops(kind) != NULL)
-            rc = kind_ops(kind)->visit(s, write_object, w);
-    }
+    for (unsigned i = 0; rc == 0 && (kind = kind_in_order(i)) != KIND_NONE; i++)
+        rc = kind_ops(kind)->visit(s, write_object, w);
     return rc;
 }
 

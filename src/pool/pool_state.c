@@ -1,5 +1,6 @@
 #include <stdlib.h>
 
+#include "pool/certificate.h"
 #include "pool/kind_ops.h"
 #include "pool/pool_apply_int.h"
 #include "pool/pool_mem.h"
@@ -41,13 +42,17 @@ void pool_state_free(struct pool_state *s)
         return;
     text_table_clear(&s->pool_names);
     text_table_clear(&s->listener_names);
+    text_table_clear(&s->certificate_names);
     id_table_clear(&s->ids);
     for (uint32_t i = 0; i < s->listener_n; i++)
         listener_free(s->listeners[i]);
     for (uint32_t i = 0; i < s->pool_n; i++)
         pool_free(s->pools[i]);
+    for (uint32_t i = 0; i < s->certificate_n; i++)
+        certificate_free(s->certificates[i]);
     free(s->listeners);
     free(s->pools);
+    free(s->certificates);
     free(s);
 }
 
@@ -62,8 +67,9 @@ static int add_digest(void *arg, const struct kind_object *o)
 uint64_t pool_state_digest_recompute(const struct pool_state *s)
 {
     uint64_t sum = 0;
-    for (unsigned kind = 0; kind < KIND_N; kind++) {
-        if (kind_ops(kind) != NULL && kind_ops(kind)->visit(s, add_digest, &sum) != 0)
+    enum kind kind;
+    for (unsigned i = 0; (kind = kind_in_order(i)) != KIND_NONE; i++) {
+        if (kind_ops(kind)->visit(s, add_digest, &sum) != 0)
             return 0;
     }
     return sum;

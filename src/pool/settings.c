@@ -9,6 +9,7 @@
 #define PREFIX_RETRY    "retry."
 #define PREFIX_EJECT    "eject."
 #define PREFIX_QUEUE    "queue."
+#define PREFIX_TLS      "tls."
 #define PREFIX_TOP      ""
 
 #define ROW(group, key, type, offset, initial, min, max, help) \

@@ -34,6 +34,7 @@ enum {
     STATS_POOLS_MAX = 4096,
     STATS_LISTENERS_MAX = 1024,
     STATS_ENDS_MAX = 64,
+    STATS_TLS_FAILURES_MAX = 16,
     STATS_LINE = 16, /* numbers in two cache lines; what each request counts is in the first */
     STATS_NO_SLOT = 0xffffffffU
 };
@@ -62,6 +63,12 @@ enum stats_listener_counter {
 #undef LISTENER_COUNTER
     STATS_LISTENER_COUNTERS
 };
+enum stats_tls_failure {
+#define TLS_FAILURE(name, word, text) STATS_TLS_##name,
+#include "stats/tls_failures.def"
+#undef TLS_FAILURE
+    STATS_TLS_FAILURES
+};
 _Static_assert((int)STATS_SERVER_COUNTERS <= STATS_LINE &&
                    (int)STATS_POOL_COUNTERS <= STATS_LINE &&
                    (int)STATS_LISTENER_COUNTERS <= STATS_LINE,
@@ -74,8 +81,11 @@ struct stats_line {
 
 struct stats_worker {
     uint64_t value[STATS_COUNTERS];
-    uint64_t end[STATS_ENDS_MAX]; /* by stats/ends.def */
-    struct histogram latency_us;  /* whole exchange, request head read to answer sent */
+    uint64_t end[STATS_ENDS_MAX];                /* by stats/ends.def */
+    uint64_t tls_failed[STATS_TLS_FAILURES_MAX]; /* by stats/tls_failures.def */
+    struct histogram latency_us; /* whole exchange, request head read to answer sent */
+    struct times
+        tls_handshake; /* of clients, from the connection to the end of the handshake */
     struct rule_hits rule_hits;
     struct stats_share share;
     struct flight flight;
@@ -149,6 +159,8 @@ void stats_slot_give(struct stats *s, enum stats_kind kind, uint64_t id);
 /* stats_sum.c, for readers: over all workers. */
 uint64_t stats_sum(const struct stats *s, enum stats_counter c);
 uint64_t stats_sum_end(const struct stats *s, unsigned end);
+uint64_t stats_sum_tls_failed(const struct stats *s, enum stats_tls_failure failure);
+const char *stats_tls_failure_word(enum stats_tls_failure failure);
 uint64_t stats_sum_server(const struct stats *s, uint32_t slot, enum stats_server_counter c);
 uint64_t stats_sum_pool(const struct stats *s, uint32_t slot, enum stats_pool_counter c);
 uint64_t stats_sum_rule(const struct stats *s, uint64_t rule_id);
@@ -170,7 +182,8 @@ enum stats_times_of {
     STATS_TIMES_SERVER_TOTAL,
     STATS_TIMES_POOL_HEAD,
     STATS_TIMES_POOL_TOTAL,
-    STATS_TIMES_POOL_ADDED
+    STATS_TIMES_POOL_ADDED,
+    STATS_TIMES_TLS_HANDSHAKE /* of the node: slot 0 */
 };
 void stats_sum_times(const struct stats *s, enum stats_times_of of, uint32_t slot,
                      struct times *out);

@@ -28,9 +28,12 @@ static const struct place classes_at[] = {
 };
 
 static const struct place times_at[] = {
-    [STATS_TIMES_SERVER_HEAD] = SERVER(head),    [STATS_TIMES_SERVER_TOTAL] = SERVER(total),
-    [STATS_TIMES_POOL_HEAD] = POOL(served.head), [STATS_TIMES_POOL_TOTAL] = POOL(served.total),
+    [STATS_TIMES_SERVER_HEAD] = SERVER(head),
+    [STATS_TIMES_SERVER_TOTAL] = SERVER(total),
+    [STATS_TIMES_POOL_HEAD] = POOL(served.head),
+    [STATS_TIMES_POOL_TOTAL] = POOL(served.total),
     [STATS_TIMES_POOL_ADDED] = POOL(added),
+    [STATS_TIMES_TLS_HANDSHAKE] = {offsetof(struct stats_worker, tls_handshake), 0, 1},
 };
 
 /* Of worker i. */

@@ -56,6 +56,26 @@ uint64_t stats_sum_end(const struct stats *s, unsigned end)
     return sum;
 }
 
+uint64_t stats_sum_tls_failed(const struct stats *s, enum stats_tls_failure failure)
+{
+    uint64_t sum = 0;
+
+    for (unsigned i = 0; i < stats_seat_n(s); i++)
+        sum += load(&s->worker[i].tls_failed[failure]);
+    return sum;
+}
+
+const char *stats_tls_failure_word(enum stats_tls_failure failure)
+{
+    static const char *const words[STATS_TLS_FAILURES] = {
+#define TLS_FAILURE(name, word, text) [STATS_TLS_##name] = (word),
+#include "stats/tls_failures.def"
+#undef TLS_FAILURE
+    };
+
+    return words[failure];
+}
+
 uint64_t stats_sum_server(const struct stats *s, uint32_t slot, enum stats_server_counter c)
 {
     uint64_t sum = 0;

@@ -90,7 +90,7 @@ int64_t frame_measure(struct span in, uint16_t *type)
     uint32_t length = get_u32(&at);
     uint16_t kind = get_u16(&at);
     uint16_t zero = get_u16(&at);
-    if (length > FRAME_MAX_BYTES || kind < FRAME_HELLO || kind > FRAME_LOG_WANTED || zero != 0)
+    if (length > FRAME_MAX_BYTES || kind < FRAME_HELLO || kind > FRAME_AUTHORITIES || zero != 0)
         return WERR_CORRUPT;
     *type = kind;
     return (int64_t)FRAME_HEADER_BYTES + length;

@@ -18,16 +18,20 @@ enum {
     REFERER_MAX = 384,
     RULE_ID_MAX = 24,
     REASON_MAX = 128,
+    TLS_NAME_MAX = 128,
+    TLS_MAX = TLS_NAME_MAX + 103, /* with its keys, version and cipher … */
+    TARGET_TLS_MAX = 1200,        /* … for which the target makes room */
     /* One at least is told of. */
-    ATTEMPT_MAX = ORIGIN_MAX + 80,
+    ATTEMPT_MAX = ORIGIN_MAX + 80 + 48,
     /* Keys, numbers, the address, the time: the rest of a line. */
     OTHER_MAX = 800,
     ESCAPE_MAX = 12 /* two \uXXXX */
 };
-_Static_assert(METHOD_MAX + TARGET_MAX + HOST_MAX + ORIGIN_MAX + REQUEST_ID_MAX + AGENT_MAX +
-                       REFERER_MAX + RULE_ID_MAX + REASON_MAX + ATTEMPT_MAX +
-                       2 * POOL_NAME_MAX + OTHER_MAX <
-                   ACCESS_LINE_MAX,
+#define MAX_OF_OTHERS                                                                \
+    (METHOD_MAX + HOST_MAX + ORIGIN_MAX + REQUEST_ID_MAX + AGENT_MAX + REFERER_MAX + \
+     RULE_ID_MAX + REASON_MAX + ATTEMPT_MAX + 2 * POOL_NAME_MAX + OTHER_MAX)
+_Static_assert(TARGET_MAX + MAX_OF_OTHERS < ACCESS_LINE_MAX &&
+                   TARGET_TLS_MAX + TLS_MAX + MAX_OF_OTHERS < ACCESS_LINE_MAX,
                "every line fits");
 
 /* ---- text that others made ---- */
@@ -336,6 +340,17 @@ static void json_times(struct json *j, const struct access_record *r)
     json_time(j, SPAN(",\"added_us\":"), r->added_us);
 }
 
+static void json_tls(struct json *j, const struct access_record *r)
+{
+    if (r->tls_version.ptr == NULL)
+        return;
+    json_text(j, SPAN(",\"tls_version\":"), r->tls_version, METHOD_MAX);
+    json_text(j, SPAN(",\"tls_cipher\":"), r->tls_cipher, METHOD_MAX);
+    json_text(j, SPAN(",\"tls_name\":"), r->tls_name, TLS_NAME_MAX);
+    strb_add(&j->b,
+             r->is_resumed ? SPAN(",\"tls_resumed\":true") : SPAN(",\"tls_resumed\":false"));
+}
+
 /* The end of a line has to fit behind it. */
 static bool has_room_for_attempt(const struct json *j)
 {
@@ -368,6 +383,8 @@ static void json_attempts(struct json *j, const struct access_record *r)
         json_text(j, SPAN(",\"result\":"), span_from_str(a->result), METHOD_MAX);
         strb_add(&j->b, SPAN(",\"ms\":"));
         json_ms(j, a->us);
+        if (a->detail != NULL)
+            json_text(j, SPAN(",\"detail\":"), span_from_str(a->detail), METHOD_MAX);
         strb_add_char(&j->b, '}');
     }
     strb_add_char(&j->b, ']');
@@ -386,7 +403,8 @@ size_t access_line_json(const struct access_record *r, struct access_clock *cloc
     json_number(&j, SPAN(",\"worker\":"), r->worker);
     json_client(&j, r->client);
     json_text(&j, SPAN(",\"method\":"), r->method, METHOD_MAX);
-    json_text(&j, SPAN(",\"target\":"), r->target, TARGET_MAX);
+    json_text(&j, SPAN(",\"target\":"), r->target,
+              r->tls_version.ptr == NULL ? TARGET_MAX : TARGET_TLS_MAX);
     json_text(&j, SPAN(",\"version\":"), version_text(r->version), METHOD_MAX);
     json_text(&j, SPAN(",\"host\":"), r->host, HOST_MAX);
     json_number(&j, SPAN(",\"status\":"), r->status);
@@ -402,6 +420,7 @@ size_t access_line_json(const struct access_record *r, struct access_clock *cloc
     json_text(&j, SPAN(",\"listener\":"), r->listener, POOL_NAME_MAX);
     json_text(&j, SPAN(",\"rule\":"), r->rule, RULE_ID_MAX);
     json_text(&j, SPAN(",\"pool\":"), r->pool, POOL_NAME_MAX);
+    json_tls(&j, r);
     if (r->reason.ptr != NULL)
         json_text(&j, SPAN(",\"reason\":"), r->reason, REASON_MAX);
     json_attempts(&j, r);

@@ -27,6 +27,7 @@ struct access_attempt {
     struct span server;
     const char *result; /* word of stats/ends.def */
     uint64_t us;        /* from the choice of the server to its end */
+    const char *detail; /* of TLS: a word; NULL: none */
 };
 
 struct access_record {
@@ -35,6 +36,9 @@ struct access_record {
     const struct addr *client;
     struct span method, target, host; /* of the request; ptr NULL: there is none */
     struct span request_id, user_agent, referer;
+    struct span tls_version, tls_cipher, tls_name; /* version.ptr NULL: the client speaks in
+                                                      clear; name.ptr NULL: it named none */
+    bool is_resumed;                               /* its TLS session */
     struct span listener, rule, pool; /* rule: its id; ptr NULL: the default action, none */
     struct span origin;
     struct span result;           /* word of stats/ends.def */

@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "http/rewrite.h"
 #include "log/log.h"
+#include "net/tlsio.h"
 #include "worker/ex_int.h"
 #include "worker/listener_runtime.h"
 #include "worker/pool_runtime.h"
@@ -158,6 +159,21 @@ static void fill_request(struct access_record *r, const struct exchange *ex)
     fill_fields(r, m);
 }
 
+static struct span text_or_none(const char *text)
+{
+    return text != NULL ? span_from_str(text) : SPAN_NONE;
+}
+
+static void fill_tls(struct access_record *r, const struct tlsio *tls)
+{
+    const struct tlsio_facts facts = tlsio_facts(tls);
+
+    r->tls_version = text_or_none(facts.version);
+    r->tls_cipher = text_or_none(facts.cipher);
+    r->tls_name = text_or_none(facts.name);
+    r->is_resumed = facts.is_resumed;
+}
+
 /* Of the last attempt, but for the whole. */
 static void fill_times(struct access_record *r, const struct exchange *ex)
 {
@@ -191,13 +207,13 @@ static void fill_attempts(struct access_record *r, const struct exchange *ex,
         const struct ex_attempt *f = &ex->failed[i];
 
         r->attempts[i] = (struct access_attempt){server_text(ex, f->origin_id, ids[i]),
-                                                 end_facts(f->end)->word, f->us};
+                                                 end_facts(f->end)->word, f->us, f->detail};
     }
     r->attempt_n = (uint8_t)(failed_n + is_last_open);
     if (is_last_open)
         r->attempts[failed_n] = (struct access_attempt){
             server_text(ex, ex->origin_id, ids[failed_n]), end_facts(ex->end)->word,
-            loop_now_us(ex->worker->loop) - ex->picked_us};
+            loop_now_us(ex->worker->loop) - ex->picked_us, NULL};
     r->retries = ex->attempts > 0 ? (uint8_t)(ex->attempts - 1) : 0;
     r->origin = r->attempt_n > 0 ? r->attempts[r->attempt_n - 1].server : SPAN_NONE;
 }
@@ -213,6 +229,7 @@ void access_log_exchange(struct access_log *a, const struct exchange *ex)
 {
     char ids[ACCESS_ATTEMPTS_MAX][ID_TEXT_MAX], rule_id[ID_TEXT_MAX];
     char *line = line_sink_reserve(a->sink);
+    const char *why = exchange_why(ex);
     struct access_record r = {
         .begin_wall_us =
             loop_wall_us(ex->worker->loop) - (loop_now_us(ex->worker->loop) - ex->begin_us),
@@ -222,7 +239,7 @@ void access_log_exchange(struct access_log *a, const struct exchange *ex)
         .rule = rule_text(ex, rule_id),
         .pool = ex->pool != NULL ? span_from_str(ex->pool->name) : SPAN_NONE,
         .result = span_from_str(end_facts(ex->end)->word),
-        .reason = ex->why != NULL ? span_from_str(ex->why) : SPAN_NONE,
+        .reason = why != NULL ? span_from_str(why) : SPAN_NONE,
         .status = ex->status,
         .is_fail_open = (ex->flags & EX_FAIL_OPEN) != 0,
         .bytes_in = ex->bytes_in,
@@ -233,6 +250,8 @@ void access_log_exchange(struct access_log *a, const struct exchange *ex)
         fill_request(&r, ex);
         fill_times(&r, ex);
         fill_attempts(&r, ex, ids);
+        if (ex_is_secure(ex))
+            fill_tls(&r, stream_tls(ex->client));
         line_sink_commit(a->sink, a->print(&r, &a->clock, line));
     }
     arm(a);

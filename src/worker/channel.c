@@ -7,6 +7,7 @@
 #include "log/log.h"
 #include "pool/pool.h"
 #include "worker/acceptor.h"
+#include "worker/certificates.h"
 #include "worker/worker_life.h"
 
 static void broken(struct channel *ch, const char *why)
@@ -222,6 +223,11 @@ static int take_secrets(struct channel *ch, struct span payload)
     return secrets_from_bytes(&ch->worker->secrets, payload) < 0 ? WERR_CORRUPT : 0;
 }
 
+static int take_authorities(struct channel *ch, struct span payload)
+{
+    return lane_tls_set_authorities(ch->worker, payload);
+}
+
 static int apply_update(struct channel *ch, uint16_t type, struct span payload)
 {
     switch (type) {
@@ -241,6 +247,12 @@ static int apply_update(struct channel *ch, uint16_t type, struct span payload)
         return take_log(ch, payload);
     case FRAME_SECRETS:
         return take_secrets(ch, payload);
+    case FRAME_AUTHORITIES:
+        return take_authorities(ch, payload);
+    case FRAME_SEAL:
+        return certificates_set_seal(ch->worker, payload);
+    case FRAME_TICKETS:
+        return certificates_set_tickets(ch->worker, payload);
     default:
         return take_addrs(ch, payload);
     }
@@ -303,14 +315,30 @@ static int take_ping(struct channel *ch, struct span payload)
     return 0;
 }
 
+static bool is_secret(uint16_t type)
+{
+    return type == FRAME_SEAL || type == FRAME_TICKETS;
+}
+
+/* Of keys nothing stays in buffers that a core file shows. */
+static void wipe(struct span bytes)
+{
+    explicit_bzero((void *)(uintptr_t)bytes.ptr, bytes.len);
+}
+
 static int take(struct channel *ch, uint16_t type, struct span payload)
 {
     if (!ch->has_hello && type != FRAME_HELLO)
         return WERR_CORRUPT;
     if (ch->has_hello && type != FRAME_PING)
         worker_note(ch->worker, FLIGHT_FRAME, type, payload.len);
-    if (frame_is_update(type))
-        return take_update(ch, type, payload);
+    if (frame_is_update(type)) {
+        const int rc = take_update(ch, type, payload);
+
+        if (is_secret(type))
+            wipe(payload);
+        return rc;
+    }
     switch (type) {
     case FRAME_HELLO:
         return take_hello(ch, payload);
@@ -363,6 +391,8 @@ static void add_to_piece(struct channel_piece *p, struct span *bytes)
 
     if (!p->is_lost)
         memcpy(piece_bytes(p) + p->got, more.ptr, more.len);
+    if (p->want > 0 && is_secret(p->type))
+        wipe(more);
     p->got += more.len;
     *bytes = span_skip(*bytes, more.len);
 }
@@ -423,8 +453,10 @@ static void hold(struct channel *ch)
 {
     MUST(ch->held != NULL);
     ch->held_len = ch->unread.len;
-    if (ch->held_len > 0)
+    if (ch->held_len > 0) {
         memcpy(ch->held, ch->unread.ptr, ch->held_len);
+        wipe(ch->unread); /* there may be keys among it */
+    }
     sock_recv_stop(&ch->sock);
 }
 

@@ -109,7 +109,7 @@ static struct exchange *begin(struct client *c, enum conn_close_how else_how)
 }
 
 /* Answered without a request. */
-static void reject(struct client *c, enum end end)
+void client_reject(struct client *c, enum end end)
 {
     if (client_is_many(c)) {
         client_many.reject(c, end);
@@ -185,7 +185,7 @@ static void on_unread(struct conn *conn)
     } else if (c->state == CLIENT_IN_HEAD &&
                exchange_is_too_slow(c->caller.listener, conn_unread_bytes(conn),
                                     now_ms - c->head_from_ms)) {
-        reject(c, END_CLIENT_SLOW);
+        client_reject(c, END_CLIENT_SLOW);
     }
 }
 
@@ -194,7 +194,7 @@ static struct conn *splice_target(struct conn *conn)
     return stream_splice_target(&client_of(conn)->stream);
 }
 
-static void on_gone(struct conn *conn, int error)
+void client_on_gone(struct conn *conn, int error)
 {
     struct client *c = client_of(conn);
 
@@ -244,7 +244,7 @@ static bool is_to_linger(const struct client *c)
            (client_worker(c)->draining && c->caller.requests > 0);
 }
 
-static void on_timer(struct conn *conn)
+void client_on_timer(struct conn *conn)
 {
     struct client *c = client_of(conn);
 
@@ -253,25 +253,34 @@ static void on_timer(struct conn *conn)
     if (conn_is_in_prologue(conn))
         trust_refuse(c->caller.listener, &c->caller.peer, "no PROXY header in time");
     if (c->state == CLIENT_IN_HEAD)
-        reject(c, END_HEAD_TIMEOUT);
+        client_reject(c, END_HEAD_TIMEOUT);
     else if (c->state == CLIENT_UNTAKEN && conn_has_taken(conn))
         on_progress(conn);
     else
         close_client(c, is_to_linger(c) ? CONN_CLOSE_LINGER : CONN_CLOSE_NOW);
 }
 
-/* Now that it is known who the client is: may it come in? */
+static uint32_t first_ms(const struct client *c)
+{
+    if (conn_is_in_handshake(&c->conn))
+        return client_handshake_ms(c);
+    return client_worker(c)->draining ? LIMIT_DRAIN_FIRST_MS : timeouts_of(c)->client_idle_ms;
+}
+
+/* Now that it is known who the client is: may it come in? To say why not, in TLS, costs more
+ * than to serve others. */
 static void enter(struct client *c)
 {
-    struct worker *w = client_worker(c);
-    enum end end = admission_enter(w, &c->caller);
+    enum end end = admission_enter(client_worker(c), &c->caller);
 
-    conn_timer_set(&c->conn,
-                   w->draining ? LIMIT_DRAIN_FIRST_MS : timeouts_of(c)->client_idle_ms);
+    conn_timer_set(&c->conn, first_ms(c));
     if (end == END_OK)
         return;
     stats_line_add(c->caller.listener->stats, STATS_LISTENER_refused, 1);
-    reject(c, end);
+    if (conn_is_in_handshake(&c->conn))
+        close_client(c, CONN_CLOSE_NOW);
+    else
+        client_reject(c, end);
 }
 
 static uint32_t header_ms(const struct client *c)
@@ -313,19 +322,25 @@ void client_on_closed(struct conn *conn)
     w->on_clients(w);
 }
 
+/* Of what is heard alike with TLS and without. */
+#define OPS_OF_BOTH                                                                  \
+    .on_event = on_event, .on_prologue = client_on_prologue, .on_unread = on_unread, \
+    .splice_target = splice_target, .on_fin = on_fin, .on_congested = on_congested,  \
+    .on_drained = on_drained, .on_progress = on_progress,                            \
+    .flush_limit_ms = client_flush_limit_ms, .on_closed = client_on_closed
+
 static const struct conn_ops client_ops = {
-    .on_event = on_event,
-    .on_prologue = client_on_prologue,
-    .on_unread = on_unread,
-    .splice_target = splice_target,
-    .on_gone = on_gone,
-    .on_fin = on_fin,
-    .on_congested = on_congested,
-    .on_drained = on_drained,
-    .on_progress = on_progress,
-    .on_timer = on_timer,
-    .flush_limit_ms = client_flush_limit_ms,
-    .on_closed = client_on_closed,
+    OPS_OF_BOTH,
+    .on_gone = client_on_gone,
+    .on_timer = client_on_timer,
+};
+
+static const struct conn_ops client_tls_ops = {
+    OPS_OF_BOTH,
+    .tls_context = client_tls_context,
+    .on_open = client_tls_on_open,
+    .on_gone = client_tls_on_gone,
+    .on_timer = client_tls_on_timer,
 };
 
 /* ---- from the worker ---- */
@@ -352,6 +367,17 @@ static void add_client(struct listener_runtime *l, struct client *c, const struc
     w->on_clients(w);
 }
 
+static int accept_conn(const struct listener_runtime *l, struct client *c, struct accepted *a)
+{
+    struct conn_shared *shared = &l->worker->shared;
+
+    if (!l->secure.is_on)
+        return conn_accept(&c->conn, shared, &client_ops, a, CODEC_H1, &l->limits);
+    return l->secure.context != NULL
+               ? conn_accept_tls(&c->conn, shared, &client_tls_ops, a, CODEC_H1, &l->limits)
+               : WERR_NOT_FOUND;
+}
+
 void client_accept(struct listener_runtime *l, struct accepted *a, bool has_header)
 {
     struct worker *w = l->worker;
@@ -363,11 +389,13 @@ void client_accept(struct listener_runtime *l, struct accepted *a, bool has_head
         stats_line_add(l->stats, STATS_LISTENER_refused, 1);
         return;
     }
-    if (conn_accept(&c->conn, &w->shared, &client_ops, a, CODEC_H1, &l->limits) < 0) {
+    if (accept_conn(l, c, a) < 0) {
         slab_put(&w->clients_slab, c);
         return;
     }
     add_client(l, c, accepted_peer(a));
+    if (l->secure.is_on)
+        client_tls_begin(c);
     if (has_header) {
         conn_expect_prologue(&c->conn);
         conn_timer_set(&c->conn, header_ms(c));

@@ -39,6 +39,20 @@ static inline void close_client(struct client *c, enum conn_close_how how)
     conn_close(&c->conn, how);
 }
 
+/* client.c, of HTTP/1. */
+void client_reject(struct client *c, enum end end);
+void client_on_gone(struct conn *conn, int error);
+void client_on_timer(struct conn *conn);
+
+/* client_tls.c: of a client that speaks TLS, until its handshake is over. */
+void client_tls_begin(struct client *c); /* it was accepted */
+/* How long its handshake may take. */
+uint32_t client_handshake_ms(const struct client *c);
+struct tlsio_context *client_tls_context(struct conn *conn);
+void client_tls_on_open(struct conn *conn, int error);
+void client_tls_on_gone(struct conn *conn, int error);
+void client_tls_on_timer(struct conn *conn);
+
 /* Of both conn_ops. */
 int64_t client_on_prologue(struct conn *conn, struct span in);
 uint32_t client_flush_limit_ms(const struct conn *conn);

@@ -23,6 +23,10 @@ enum end ex_end_of_error(int error)
         return END_NO_PORT;
     case WERR_DENIED: /* by a firewall of this host, or its table of connections is full */
         return END_CONNECT_DENIED;
+    case WERR_UNTRUSTED:
+        return END_ORIGIN_TLS_UNTRUSTED;
+    case WERR_HANDSHAKE:
+        return END_ORIGIN_TLS_FAILED;
     default:
         return END_CONNECT_FAILED;
     }
@@ -110,17 +114,41 @@ static void end_wait(struct exchange *ex, enum end end)
         stats_line_add(ex->pool->stats, STATS_POOL_queue_timeout, 1);
 }
 
+static bool is_of_tls(enum end end)
+{
+    return end == END_ORIGIN_TLS_UNTRUSTED || end == END_ORIGIN_TLS_FAILED;
+}
+
+/* What people see of it beside the word of the end. */
+static const char *detail_of(const struct exchange *ex, enum end end)
+{
+    if (!is_of_tls(end))
+        return NULL;
+    const char *word = ex->lane != NULL ? lane_tls_word(ex->lane) : NULL;
+    return word != NULL ? word : "no_authorities";
+}
+
+const char *exchange_why(const struct exchange *ex)
+{
+    const unsigned n = ex->failed_n < EX_FAILED_MAX ? ex->failed_n : EX_FAILED_MAX;
+
+    return is_of_tls((enum end)ex->end) && n > 0 ? ex->failed[n - 1].detail : ex->why;
+}
+
 static void note_failed(struct exchange *ex, enum end end)
 {
+    const char *detail = detail_of(ex, end);
     uint64_t us = loop_now_us(ex->worker->loop) - ex->picked_us;
 
     ex->failed[ex->failed_n < EX_FAILED_MAX ? ex->failed_n : EX_FAILED_MAX - 1] =
         (struct ex_attempt){.origin_id = ex->origin_id,
                             .us = us < UINT32_MAX ? (uint32_t)us : UINT32_MAX,
-                            .end = (uint8_t)end};
+                            .end = (uint8_t)end,
+                            .detail = detail};
     ex->failed_n++;
     log_debug("attempt failed", LOG_X("server", ex->origin_id),
-              LOG_S("end", end_facts(end)->word));
+              LOG_S("end", end_facts(end)->word),
+              LOG_S("detail", detail != NULL ? detail : ""));
 }
 
 static void end_attempt(struct exchange *ex, enum end end)
@@ -159,8 +187,10 @@ static bool goes_on(struct exchange *ex, enum end end)
     addr_set_note_failed(o->addrs, &ex->tries, loop_now_ms(ex->worker->loop));
     if (!addr_set_has_more(o->addrs, &ex->tries) || ex_connect_left_ms(ex) == 0)
         return false;
+    const char *detail = detail_of(ex, end);
     log_debug("address failed", LOG_X("server", o->server_id),
-              LOG_S("end", end_facts(end)->word));
+              LOG_S("end", end_facts(end)->word),
+              LOG_S("detail", detail != NULL ? detail : ""));
     if (ex->lane != NULL)
         lane_release(ex->lane, false);
     ex->lane = NULL;

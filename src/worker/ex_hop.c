@@ -56,6 +56,8 @@ int ex_rewrite_response(struct exchange *ex, struct msg *m)
     if (ex->caller->listener->settings.request_id_to_client)
         facts.request_id = ex_request_id(ex);
     int rc = rewrite_response(m, &facts, &ex->arena);
+    if (rc == 0)
+        rc = ex_add_hsts(ex, m);
     if (rc == 0 && ex->explained.len > 0)
         rc = ex_add_explain(ex, m);
     return rc == 0 && m->status == 426 ? keep_upgrade(m) : rc;

@@ -2,7 +2,7 @@
  * ex_run, which runs the steps of a table:
  *
  *     ex_steps ex_life → ex_relay → ex_tunnel ex_early → ex_pick ex_route → ex_hop →
- *     ex_explain → ex_pace → ex_fail → ex_retry → ex_run
+ *     ex_shown → ex_explain → ex_pace → ex_fail → ex_retry → ex_run
  */
 #ifndef WELDR_WORKER_EX_INT_H
 #define WELDR_WORKER_EX_INT_H
@@ -85,6 +85,14 @@ void ex_request_sent(struct exchange *ex, const struct msg *trailers);
 /* Trailers are handed on with the message's end; END follows. */
 void ex_client_trailers(struct exchange *ex, struct msg *m);
 void ex_lane_trailers(struct exchange *ex, struct msg *m);
+
+/* ex_shown.c: what comes of TLS with the client. */
+static inline bool ex_is_secure(const struct exchange *ex)
+{
+    return stream_tls(ex->client) != NULL;
+}
+/* Strict-Transport-Security, where the listener says so; any other one goes. WERR_TOO_BIG. */
+int ex_add_hsts(const struct exchange *ex, struct msg *m) MUST_USE;
 
 /* ex_tunnel.c: after a 101. */
 /* Is the request's wish for another protocol one that is passed on? Else it is forgotten. */

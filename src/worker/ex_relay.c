@@ -178,6 +178,14 @@ static void client_drained(struct stream_user *u)
 
 /* ---- from the lane ---- */
 
+static void lane_connected(struct stream_user *u)
+{
+    struct exchange *ex = of_lane(u);
+
+    MUST(ex->step == EX_LANE && ex->lane != NULL);
+    lane_tell_caller(ex->lane, ex->caller, ex->client);
+}
+
 static void lane_open(struct stream_user *u, int error)
 {
     struct exchange *ex = of_lane(u);
@@ -321,7 +329,8 @@ static void lane_gone(struct stream_user *u)
     struct exchange *ex = of_lane(u);
 
     if (!ex_tunnel_lane_gone(ex))
-        fail_and_run(ex, END_ORIGIN_RESET);
+        fail_and_run(ex, lane_tls_word(ex->lane) != NULL ? END_ORIGIN_TLS_FAILED
+                                                         : END_ORIGIN_RESET);
 }
 
 /* A client that resets gets no response any more, so the rest of its request is of no use; what
@@ -367,6 +376,7 @@ const struct stream_up ex_of_client = {
 };
 
 const struct stream_up ex_of_lane = {
+    .connected = lane_connected,
     .open = lane_open,
     .event = lane_event,
     .splices_to = lane_splices_to,

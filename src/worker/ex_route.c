@@ -29,7 +29,7 @@ static enum end print_location(struct exchange *ex, const struct rule_redirect *
     struct strb b;
 
     strb_init(&b, text, sizeof(text));
-    if (route_redirect(redirect, request, false, &b) < 0) {
+    if (route_redirect(redirect, request, ex_is_secure(ex), &b) < 0) {
         ex->why = "it has no host, or is too long, for a redirect";
         return END_BAD_REQUEST;
     }
@@ -50,8 +50,18 @@ static enum ex_verdict redirect(struct exchange *ex, const struct rule_action *a
     ex->end = END_REDIRECT;
     ex->status = action->redirect.status;
     stats_line_add(ex->caller->listener->stats, STATS_LISTENER_redirects, 1);
-    ex_move(ex, EX_REPLY, "a rule redirects");
+    ex_move(ex, EX_REPLY, "redirected");
     return EX_VERDICT_NEXT;
+}
+
+/* tls.redirect: the same by https, at its usual port. */
+static enum ex_verdict redirect_to_https(struct exchange *ex)
+{
+    static char https[] = "https";
+    static const struct rule_action action = {.type = RULE_REDIRECT,
+                                              .redirect = {.status = 308, .scheme = https}};
+
+    return redirect(ex, &action);
 }
 
 static enum ex_verdict respond(struct exchange *ex, const struct rule_action *action)
@@ -67,6 +77,9 @@ static enum ex_verdict respond(struct exchange *ex, const struct rule_action *ac
 enum ex_verdict ex_step_route(struct exchange *ex)
 {
     struct routing *routing = &ex->caller->listener->routing;
+
+    if (ex->caller->listener->settings.tls_settings.redirect && !ex_is_secure(ex))
+        return redirect_to_https(ex);
     const struct route_hit hit = routing_match(routing, &ex->request, &ex->caller->peer);
 
     if (hit.rule != NULL) {
@@ -113,5 +126,5 @@ int ex_fill_ruled(struct exchange *ex, struct msg *m, struct span *body)
     rc |= msg_add(m, SPAN("Date"), worker_date(ex->worker));
     if (ex->caller->listener->settings.request_id_to_client)
         rc |= msg_add(m, SPAN("X-Request-Id"), ex_request_id(ex));
-    return rc;
+    return rc | ex_add_hsts(ex, m);
 }

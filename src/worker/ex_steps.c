@@ -126,7 +126,7 @@ static int rewrite(struct exchange *ex)
     char ip[ADDR_TEXT_MAX];
     struct rewrite_facts facts = {
         .client_ip = span_from(ip, addr_print_ip(&ex->caller->peer, ip)),
-        .scheme = SPAN("http"),
+        .scheme = ex_is_secure(ex) ? SPAN("https") : SPAN("http"),
         .request_id = ex_request_id(ex),
         .trust = trust_in(ex->caller),
         .forwarded = ex->pool->settings.forwarded,
@@ -179,7 +179,8 @@ static enum ex_verdict step_relay(struct exchange *ex)
 static struct span print_words(struct exchange *ex, struct span words)
 {
     char text[192];
-    struct span why = ex->why != NULL ? span_from_str(ex->why) : SPAN_NONE;
+    const char *said = exchange_why(ex);
+    struct span why = said != NULL ? span_from_str(said) : SPAN_NONE;
     int n = snprintf(text, sizeof(text), "%.*s%s%.*s.\n", (int)words.len, words.ptr,
                      why.len ? ": " : "", (int)why.len, why.ptr != NULL ? why.ptr : "");
     struct span kept = arena_copy(
@@ -204,6 +205,7 @@ static int fill_reply(struct exchange *ex, struct msg *m, struct span *body)
     }
     if (ex->caller->listener->settings.request_id_to_client)
         rc |= msg_add(m, SPAN("X-Request-Id"), ex_request_id(ex));
+    rc |= ex_add_hsts(ex, m);
     if (ex->end == END_METHOD || ex->end == END_MAX_FORWARDS)
         rc |= msg_add(m, SPAN("Allow"), SPAN(ALLOWED_METHODS));
     if (ex->status == 503 && facts->blame == END_BLAME_WELDR)

@@ -67,8 +67,9 @@ enum { EX_FAILED_MAX = 8 };
 /* An attempt that failed, whether or not another one followed. */
 struct ex_attempt {
     uint64_t origin_id;
-    uint32_t us; /* from the choice of the server to its end */
-    uint8_t end; /* enum end */
+    uint32_t us;        /* from the choice of the server to its end */
+    uint8_t end;        /* enum end */
+    const char *detail; /* of TLS: a word; NULL: none */
 };
 
 struct exchange {
@@ -153,6 +154,8 @@ bool exchange_make_room(struct worker *w);
 /* Less than the least rate, over a time that is longer than the grace? */
 bool exchange_is_too_slow(const struct listener_runtime *l, uint64_t bytes,
                           uint64_t elapsed_ms);
+/* A few words on its end, or NULL: what is malformed, or how TLS has failed. */
+const char *exchange_why(const struct exchange *ex);
 const char *exchange_step_name(const struct exchange *ex);
 const char *exchange_timer_name(const struct exchange *ex);
 

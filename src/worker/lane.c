@@ -59,6 +59,7 @@ static void on_open(struct conn *conn, int error)
     struct lane *lane = lane_of(conn);
 
     MUST(lane->state == LANE_CONNECTING && lane->stream.user != NULL);
+    error = origin_conn_note_tls(origin_conn_of(lane), error);
     if (error == 0)
         move(lane, LANE_CONNECTING, LANE_BUSY);
     lane->stream.user->up->open(lane->stream.user, error);
@@ -148,8 +149,23 @@ static void on_closed(struct conn *conn)
     origin_conn_free(oc);
 }
 
+static struct tlsio_context *tls_context(struct conn *conn)
+{
+    struct lane *lane = lane_of(conn);
+
+    lane->stream.user->up->connected(lane->stream.user);
+    return origin_conn_tls_context(origin_conn_of(lane));
+}
+
+static void tls_peer(struct conn *conn, struct tlsio_peer_name *peer)
+{
+    origin_conn_tls_peer(origin_conn_of(lane_of(conn)), peer);
+}
+
 static const struct conn_ops lane_conn_ops = {
     .on_open = on_open,
+    .tls_context = tls_context,
+    .tls_peer = tls_peer,
     .on_event = on_event,
     .splice_target = splice_target,
     .on_gone = on_gone,
@@ -258,6 +274,11 @@ struct lane *lane_take(struct origin *o, struct stream_user *user, struct addr_t
 bool lane_is_reused(const struct lane *lane)
 {
     return origin_conn_of(lane)->exchanges > 1;
+}
+
+const char *lane_tls_word(const struct lane *lane)
+{
+    return origin_conn_tls_word(origin_conn_of(lane));
 }
 
 void lane_note_open(const struct lane *lane)

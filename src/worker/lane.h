@@ -21,11 +21,13 @@ struct lane *lane_take(struct origin *o, struct stream_user *user, struct addr_t
                        enum lane_choice choice, int *error);
 /* It is connected (BUSY, and before any head): its address works. */
 void lane_note_open(const struct lane *lane);
-/* Before the first head on a new lane: names the client to a server that wants a PROXY header
- * (version 2). The lane then speaks for that client and is not used again, since the next
- * request may be somebody else's. */
+/* Before the first head on a new lane, and with TLS before the handshake: names the client to a
+ * server that wants a PROXY header (version 2). The lane then speaks for that client and is not
+ * used again, since the next request may be somebody else's. */
 void lane_tell_caller(struct lane *lane, const struct caller *caller,
                       const struct stream *from);
+/* Why TLS with its server failed, in the words of net/tlsio.h; NULL: it did not. */
+const char *lane_tls_word(const struct lane *lane);
 /* The exchange is done with it: idle again if it can carry another, else closed. */
 void lane_release(struct lane *lane, bool reuse);
 /* The same after a tunnel: closed when all is sent, or, broken (STREAM_CUT_*), reset, since

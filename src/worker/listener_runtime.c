@@ -106,7 +106,8 @@ int listener_runtime_follow(struct worker *w, const struct listener *described)
     l->classes = worker_listener_classes(w, l->id);
     follow_trust(l, described);
     follow_bounds(l);
-    if (routing_follow(&l->routing, w, described) < 0)
+    if (routing_follow(&l->routing, w, described) < 0 ||
+        listener_secure_follow(&l->secure, w, described) < 0)
         return WERR_NOMEM;
     l->is_described = true;
     return 0;
@@ -117,6 +118,7 @@ static void free_listener(struct listener_runtime *l)
     if (l->on_free != NULL)
         l->on_free(l);
     routing_fini(&l->routing);
+    listener_secure_fini(&l->secure);
     unlink_listener(l->worker, l);
     free(l->name);
     l->magic = 0;

@@ -18,6 +18,7 @@
 #include "codec/codec.h"
 #include "pool/listener.h"
 #include "stats/stats.h"
+#include "worker/listener_secure.h"
 #include "worker/routing.h"
 
 struct worker;
@@ -38,6 +39,7 @@ struct listener_runtime {
     struct codec_limits limits; /* of its clients' codecs */
     struct cidr_list trusted;   /* … namely these */
     struct routing routing;
+    struct listener_secure secure;
     struct admission_host *hosts; /* uthash of the client addresses, while they are bounded */
     struct caller_local *locals;  /* uthash of what PROXY headers say, caller.h */
     uint32_t client_n;

@@ -49,11 +49,13 @@ struct origin {
     LIST_ENTRY(origin) in_pool_entry;
     struct balance_seat seat; /* of its exchanges, for the policy */
     char *authority;          /* NULL until the pool has named it */
+    char *tls_name;           /* https: its host, if that is a name; else NULL */
     struct addr_set *addrs;   /* NULL: its name is not resolved yet */
     uint32_t magic;
     uint32_t stats_slot;
     uint16_t weight;
     bool map_host;
+    bool is_tls;            /* https */
     uint32_t max_requests;  /* place.h; 0: no limit */
     uint8_t proxy_protocol; /* 2: its connections begin with a PROXY header */
     uint8_t state;          /* enum origin_state */

@@ -1,6 +1,7 @@
 #include "worker/origin_conn.h"
 
 #include "codec/proxy_protocol.h"
+#include "net/tlsio.h"
 #include "worker/caller.h"
 #include "worker/limits.h"
 #include "worker/origin.h"
@@ -12,6 +13,18 @@
 static struct worker *worker_of(const struct origin_conn *oc)
 {
     return oc->origin->worker;
+}
+
+static int begin(struct origin_conn *oc, const struct conn_ops *ops)
+{
+    struct origin *o = oc->origin;
+    struct conn_shared *shared = &o->worker->shared;
+    const struct codec_limits *limits = &o->pool->response_limits;
+
+    if (!o->is_tls)
+        return conn_connect(&oc->conn, shared, ops, &oc->addr, CODEC_H1, limits);
+    const int rc = lane_tls_prepare(o->pool);
+    return rc < 0 ? rc : conn_connect_tls(&oc->conn, shared, ops, &oc->addr, CODEC_H1, limits);
 }
 
 struct origin_conn *origin_conn_open(struct origin *o, struct addr_tries *tries,
@@ -27,18 +40,70 @@ struct origin_conn *origin_conn_open(struct origin *o, struct addr_tries *tries,
     }
     oc->addr = *addr_set_pick(o->addrs, tries, loop_now_ms(w->loop));
     oc->addr_version = o->addrs->version;
-    *error = conn_connect(&oc->conn, &w->shared, ops, &oc->addr, CODEC_H1,
-                          &o->pool->response_limits);
-    if (*error < 0) {
-        slab_put(&w->origin_conns_slab, oc);
-        return NULL;
-    }
     oc->magic = ORIGIN_CONN_MAGIC;
     oc->origin = o;
     oc->keep_ms = UINT32_MAX;
+    *error = begin(oc, ops);
+    if (*error < 0) {
+        oc->magic = 0;
+        slab_put(&w->origin_conns_slab, oc);
+        return NULL;
+    }
     stats_add(w->stats, STATS_server_connections, 1);
     stats_server_add(w->stats, o->stats_slot, STATS_SERVER_connections, 1);
     return oc;
+}
+
+/* ---- https ---- */
+
+/* The settings may have changed while it was connecting. */
+struct tlsio_context *origin_conn_tls_context(struct origin_conn *oc)
+{
+    struct lane_tls *tls = &oc->origin->pool->tls;
+
+    oc->tls_version = tls->version;
+    return lane_tls_prepare(oc->origin->pool) == 0 ? tls->context : NULL;
+}
+
+void origin_conn_tls_peer(const struct origin_conn *oc, struct tlsio_peer_name *peer)
+{
+    const struct lane_tls *tls = &oc->origin->pool->tls;
+
+    peer->name = tls->server_name != NULL ? tls->server_name : oc->origin->tls_name;
+    peer->address = &oc->addr;
+}
+
+const char *origin_conn_tls_word(const struct origin_conn *oc)
+{
+    return conn_tls_word(&oc->conn);
+}
+
+/* What we lack ourselves, and a time that is over, are what they are without TLS. */
+static int tls_error(const struct origin_conn *oc, int error)
+{
+    if (oc->conn.tls == NULL || error == WERR_NOMEM || error == WERR_TIMEOUT)
+        return error;
+    return tlsio_state(oc->conn.tls) == TLSIO_FAILED && error == WERR_DENIED ? WERR_UNTRUSTED
+                                                                             : WERR_HANDSHAKE;
+}
+
+static void count_tls(const struct origin_conn *oc, enum stats_server_counter what)
+{
+    stats_server_add(worker_of(oc)->stats, oc->origin->stats_slot, what, 1);
+}
+
+int origin_conn_note_tls(const struct origin_conn *oc, int error)
+{
+    if (oc->conn.tls == NULL)
+        return error; /* without TLS, or not come that far */
+    if (error < 0) {
+        count_tls(oc, STATS_SERVER_tls_failed);
+        return tls_error(oc, error);
+    }
+    count_tls(oc, STATS_SERVER_tls_handshakes);
+    if (tlsio_facts(oc->conn.tls).is_resumed)
+        count_tls(oc, STATS_SERVER_tls_resumed);
+    return 0;
 }
 
 void origin_conn_free(struct origin_conn *oc)
@@ -86,7 +151,7 @@ void origin_conn_tell_caller(struct origin_conn *oc, const struct caller *caller
     struct proxy_header h = {.client = caller->peer};
     char buf[PROXY_WRITE_MAX_BYTES];
 
-    if (oc->origin->proxy_protocol == 0 || oc->exchanges > 1)
+    if (oc->origin->proxy_protocol == 0 || oc->exchanges > 1 || oc->is_personal)
         return;
     const struct addr *local = caller_local(caller);
     if (local != NULL)
@@ -147,6 +212,9 @@ bool origin_conn_can_reuse(struct origin_conn *oc)
 
     if (oc->is_personal || o->proxy_protocol != 0 || !rotation_keeps_lanes(o) ||
         worker_of(oc)->draining || origin_conn_idle_ms(oc) == 0)
+        return false;
+    if (o->is_tls != (oc->conn.tls != NULL) ||
+        (o->is_tls && oc->tls_version != o->pool->tls.version))
         return false;
     return origin_conn_has_place(oc) && has_sent_all(oc) && conn_can_reuse(&oc->conn) &&
            is_silent(oc);

@@ -27,6 +27,7 @@ struct origin_conn {
     uint32_t addr_version; /* in which its origin's addresses were last seen to have it */
     uint32_t exchanges;    /* carried so far */
     uint32_t keep_ms; /* how long it may be idle, if its server has said so; else UINT32_MAX */
+    uint32_t tls_version; /* of its pool's lane_tls, when the handshake began */
     uint16_t magic;
     bool is_personal; /* its PROXY header has named a client: for one exchange only */
     uint64_t idle_from_ms;
@@ -48,6 +49,14 @@ static inline struct origin_conn *origin_conn_of(const struct lane *lane)
  * conn.state. */
 struct origin_conn *origin_conn_open(struct origin *o, struct addr_tries *tries,
                                      const struct conn_ops *ops, int *error);
+/* ---- https: of conn_ops, before and after the handshake ---- */
+struct tlsio_context *origin_conn_tls_context(struct origin_conn *oc);
+void origin_conn_tls_peer(const struct origin_conn *oc, struct tlsio_peer_name *peer);
+/* It is open, or could not be: counts, and says what a failed handshake is to its lane. */
+int origin_conn_note_tls(const struct origin_conn *oc, int error) MUST_USE;
+/* See lane_tls_word. */
+const char *origin_conn_tls_word(const struct origin_conn *oc);
+
 /* In on_closed. */
 void origin_conn_free(struct origin_conn *oc);
 /* For the next exchange: little is read with its response's head where a large one is expected.

@@ -56,13 +56,44 @@ static int rename_origin(struct origin *o, const char *authority)
     return 0;
 }
 
+/* The name that its certificate is to have; in SNI it has no final dot (RFC 6066 section 3). */
+static char *name_for_tls(const struct pool_server *server)
+{
+    size_t len = strlen(server->host);
+
+    if (len > 0 && server->host[len - 1] == '.')
+        len--;
+    char *name = fault_malloc(len + 1);
+    if (name == NULL)
+        return NULL;
+    memcpy(name, server->host, len);
+    name[len] = '\0';
+    return name;
+}
+
+/* After a restored snapshot an id may be another server's, here too. */
+static int follow_tls(struct origin *o, const struct pool_server *server)
+{
+    const bool has_name = server->is_tls && server->addr.family == 0;
+    char *name = has_name ? name_for_tls(server) : NULL;
+
+    if (has_name && name == NULL)
+        return WERR_NOMEM;
+    if (o->is_tls != server->is_tls)
+        lanes_close_idle(o);
+    free(o->tls_name);
+    o->tls_name = name;
+    o->is_tls = server->is_tls;
+    return 0;
+}
+
 /* Takes over what the pool says about the server. */
 int origin_follow(struct pool_runtime *pool, const struct pool_server *server)
 {
     struct worker *w = pool->worker;
     struct origin *o = origin_find_or_new(w, server->id);
 
-    if (o == NULL || rename_origin(o, server->authority) < 0)
+    if (o == NULL || rename_origin(o, server->authority) < 0 || follow_tls(o, server) < 0)
         return WERR_NOMEM;
     if (server->addr.family != 0 && addr_set_one(&o->addrs, &server->addr) < 0)
         return WERR_NOMEM;

@@ -72,6 +72,7 @@ static void free_origin(struct origin *o)
     unlink_origin(o->worker, o);
     o->magic = 0;
     free(o->authority);
+    free(o->tls_name);
     free(o->addrs);
     free(o);
 }

@@ -23,6 +23,7 @@
 #include "codec/codec.h"
 #include "pool/pool.h"
 #include "stats/stats.h"
+#include "worker/lane_tls.h"
 #include "worker/pool_queue.h"
 
 struct worker;
@@ -37,9 +38,10 @@ struct pool_runtime {
     uint64_t id;
     struct worker *worker;
     char *name;
-    struct pool_settings settings;       /* as of the last change */
-    struct pool_hash_key hash_key;       /* policy hash */
-    uint8_t policy;                      /* enum pool_policy */
+    struct pool_settings settings; /* as of the last change */
+    struct pool_hash_key hash_key; /* policy hash */
+    uint8_t policy;                /* enum pool_policy */
+    struct lane_tls tls;
     struct codec_limits response_limits; /* of its lanes: what runs follows a change too */
     struct balance balance;              /* stale: rebuilt before the next pick */
     LIST_HEAD(, origin) origins;

@@ -1,6 +1,7 @@
 #include "worker/reconcile.h"
 
 #include "worker/acceptor.h"
+#include "worker/certificates.h"
 #include "worker/client.h"
 #include "worker/listener_runtime.h"
 #include "worker/origin_follow.h"
@@ -90,6 +91,14 @@ static int follow_listener(struct worker *w, const struct pool_change *change)
     return 0;
 }
 
+static int follow_certificate(struct worker *w, const struct pool_change *change)
+{
+    if (change->type != POOL_CHANGE_REMOVED)
+        return certificates_follow(w, change->certificate);
+    certificates_forget(w, change->id);
+    return 0;
+}
+
 int reconcile_change(struct worker *w, struct pool_change *change)
 {
     if (change->type == POOL_CHANGE_NONE)
@@ -103,6 +112,8 @@ int reconcile_change(struct worker *w, struct pool_change *change)
         return follow_pool(w, change);
     case KIND_LISTENER:
         return follow_listener(w, change);
+    case KIND_CERTIFICATE:
+        return follow_certificate(w, change);
     case KIND_RULE:
         return follow_described(w, change->listener);
     case KIND_NONE:
@@ -124,13 +135,15 @@ static int follow_whole_pool(struct worker *w, const struct pool *p)
     return rc;
 }
 
-/* Pools first, which listeners name; who is in none any more goes before. */
+/* Certificates and pools first, which listeners name; who is in none any more goes before. */
 int reconcile_all(struct worker *w)
 {
     const struct pool_state *state = w->pool_state;
     int rc = 0;
 
     origin_leave_absent(w);
+    for (uint32_t i = 0; rc == 0 && i < state->certificate_n; i++)
+        rc = certificates_follow(w, state->certificates[i]);
     for (uint32_t i = 0; rc == 0 && i < state->pool_n; i++)
         rc = follow_whole_pool(w, state->pools[i]);
     for (uint32_t i = 0; rc == 0 && i < state->listener_n; i++)
@@ -138,6 +151,7 @@ int reconcile_all(struct worker *w)
     if (rc < 0)
         return rc;
     listener_runtime_each_absent(w, leave_listener);
+    certificates_forget_absent(w);
     pool_runtime_forget_absent(w);
     origin_forget_absent(w);
     return 0;

@@ -173,6 +173,11 @@ static int one_local_addr(const struct stream *st, struct addr *out)
     return sock_local_addr(&conn_of(st)->sock, out);
 }
 
+static const struct tlsio *one_tls(const struct stream *st)
+{
+    return conn_of(st)->tls;
+}
+
 const struct stream_ops stream_ops_one = {
     .send_head = one_send_head,
     .send_body = one_send_body,
@@ -193,6 +198,7 @@ const struct stream_ops stream_ops_one = {
     .has_taken = one_has_taken,
     .look = one_look,
     .local_addr = one_local_addr,
+    .tls = one_tls,
 };
 
 const struct stream_ops *const stream_ops_of[STREAM_KINDS] = {

@@ -27,6 +27,7 @@
 struct addr;
 struct conn;
 struct stream;
+struct tlsio;
 struct stream_user;
 
 enum { STREAM_MAGIC = 0x7374 };
@@ -78,6 +79,7 @@ struct stream_ops {
     bool (*has_taken)(struct stream *st);
     void (*look)(struct stream *st);
     int (*local_addr)(const struct stream *st, struct addr *out);
+    const struct tlsio *(*tls)(const struct stream *st);
 };
 
 enum stream_kind {
@@ -104,7 +106,10 @@ struct stream {
 
 /* What a stream tells. The user embeds a struct stream_user for each of its streams. */
 struct stream_up {
-    void (*open)(struct stream_user *u, int error); /* of a lane that was connecting */
+    /* Of a lane that was connecting. First, with TLS: what is to be said in clear, before the
+     * handshake, is said now. */
+    void (*connected)(struct stream_user *u);
+    void (*open)(struct stream_user *u, int error);
     void (*event)(struct stream_user *u, struct event *ev);
     struct stream *(*splices_to)(struct stream_user *u); /* NULL: its body must be seen */
     void (*gone)(struct stream_user *u);
@@ -204,6 +209,12 @@ static inline bool stream_has_taken(struct stream *st)
 static inline void stream_look(struct stream *st)
 {
     STREAM_DO(st, look);
+}
+
+/* The TLS that the peer speaks; NULL: it speaks in clear. */
+static inline const struct tlsio *stream_tls(const struct stream *st)
+{
+    return STREAM_DO(st, tls);
 }
 
 /* ---- said by the exchange ---- */

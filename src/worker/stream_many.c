@@ -450,6 +450,11 @@ static int many_local_addr(const struct stream *st, struct addr *out)
     return sock_local_addr(&const_of(st)->conn->sock, out);
 }
 
+static const struct tlsio *many_tls(const struct stream *st)
+{
+    return const_of(st)->conn->tls;
+}
+
 const struct stream_ops stream_ops_many = {
     .send_head = many_send_head,
     .send_body = many_send_body,
@@ -470,4 +475,5 @@ const struct stream_ops stream_ops_many = {
     .has_taken = many_has_taken,
     .look = many_look,
     .local_addr = many_local_addr,
+    .tls = many_tls,
 };

@@ -22,6 +22,7 @@
 #include "pool/pool.h"
 #include "stats/stats.h"
 #include "wire/frame.h"
+#include "worker/lane_tls.h"
 #include "worker/stream_many.h"
 
 struct client;
@@ -31,6 +32,8 @@ struct pool_runtime;
 struct acceptor;
 struct listener_runtime;
 struct access_log;
+struct certificate_entry;
+struct certificate_name;
 
 LIST_HEAD(client_list, client);
 TAILQ_HEAD(exchange_list, exchange);
@@ -40,6 +43,15 @@ struct reclaim {
     struct timer timer;
     size_t held_bytes;    /* by the allocator after the last heap_trim, or less */
     unsigned rounds_left; /* without clients; then the timer stops */
+};
+
+/* certificates.h */
+struct certificates {
+    struct certificate_entry *entries; /* uthash by id */
+    struct certificate_name *names;    /* uthash by text */
+    unsigned char *seal_key;           /* seal_memory; NULL: it has not come yet */
+    unsigned char *ticket_keys;        /* seal_memory; NULL: none have come yet */
+    size_t ticket_bytes;
 };
 
 /* spread.h */
@@ -77,13 +89,16 @@ struct worker {
     struct exchange_list keepers; /* those that keep a body for a further attempt, the oldest
                                      first */
 
-    struct pool_state *pool_state; /* NULL until the snapshot */
-    struct origin *origins;        /* uthash by server id */
-    struct pool_runtime *pools;    /* uthash by pool id */
-    uint32_t pools_version;        /* another one when a pool comes or goes */
+    struct pool_state *pool_state;  /* NULL until the snapshot */
+    struct origin *origins;         /* uthash by server id */
+    struct pool_runtime *pools;     /* uthash by pool id */
+    uint32_t pools_version;         /* another one when a pool comes or goes */
+    struct authorities authorities; /* of the system: lane_tls.h */
+    uint32_t authorities_version;
 
     struct listener_runtime *listeners; /* uthash by listener id */
-    struct cidr_list trusted;           /* --trusted-proxies: of the listener "default" */
+    struct certificates certificates;
+    struct cidr_list trusted; /* --trusted-proxies: of the listener "default" */
     uint64_t proxy_listeners; /* bit i: clients of socket i come behind a PROXY header */
     LIST_HEAD(, acceptor) acceptors;
     unsigned acceptor_n;

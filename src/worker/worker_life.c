@@ -6,6 +6,7 @@
 #include "pool/pool_code.h"
 #include "pool/pool_snapshot.h"
 #include "worker/acceptor.h"
+#include "worker/certificates.h"
 #include "worker/client.h"
 #include "worker/exchange.h"
 #include "worker/limits.h"
@@ -69,8 +70,10 @@ void worker_fini(struct worker *w)
     stream_hub_fini(&w->streams);
     origin_free_all(w);
     listener_runtime_free_all(w);
+    certificates_fini(&w->certificates);
     pool_runtime_free_all(w);
     pool_state_free(w->pool_state);
+    free(w->authorities.pem);
     conn_shared_fini(&w->shared);
     slab_fini(&w->origin_conns_slab);
     slab_fini(&w->exchanges_slab);

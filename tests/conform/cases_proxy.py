@@ -4,7 +4,7 @@ import socket
 import struct
 from dataclasses import replace
 
-from conform.table import CLOSED, GOT_OK, Case, Setting, forwarded, pieces, refused, request
+from conform.table import ALL, CLOSED, GOT_OK, Case, Setting, forwarded, pieces, refused, request
 
 V1, V2, VALUES, ONLY = "PROXY protocol 2.1", "PROXY protocol 2.2", "PROXY protocol 2.2.1", "PROXY protocol 2"
 SIGNATURE = b"\r\n\r\n\0\r\nQUIT\n"
@@ -24,12 +24,13 @@ def v2(source="192.0.2.7", target="198.51.100.2", command=0x21, values=b"", fami
 def good(name, rfc, header, client="192.0.2.7"):
     """The header names the client (or nobody: the connection's peer); the request behind it is answered."""
     parts = header if isinstance(header, tuple) else (header + request(),)
-    return Case(f"proxy-{name}", rfc, parts, (forwarded(client=client),), (GOT_OK,), setting=BEHIND)
+    return Case(f"proxy-{name}", rfc, parts, (forwarded(client=client),), (GOT_OK,), setting=BEHIND,
+                clear_n=len(b"".join(parts)) - len(request()))
 
 
 def bad(name, rfc, header):
     """Closed without a word; nothing reaches the origin."""
-    return Case(f"proxy-{name}", rfc, (header + request(),), (), (), end=CLOSED, setting=BEHIND)
+    return Case(f"proxy-{name}", rfc, (header + request(),), (), (), end=CLOSED, setting=BEHIND, clear_n=ALL)
 
 
 def claimed(name, client, seen, *left, **more):
@@ -37,7 +38,7 @@ def claimed(name, client, seen, *left, **more):
     header = f"PROXY TCP4 {client} 198.51.100.2 1 2\r\n".encode()
     fields = ("X-Forwarded-For: 203.0.113.1", "X-Forwarded-Proto: https")
     return Case(f"proxy-{name}", "RFC 7239 8.1", (header + request("GET / HTTP/1.1", *fields),),
-                (forwarded("GET / HTTP/1.1", *left, client=seen, **more),), (GOT_OK,), setting=SOME_TRUSTED)
+                (forwarded("GET / HTTP/1.1", *left, client=seen, **more),), (GOT_OK,), setting=SOME_TRUSTED, clear_n=len(header))
 
 
 GOOD = [
@@ -88,8 +89,8 @@ BAD = [
     bad("v2-values-cut-off", VALUES, v2(values=b"\x01\x00\x09h2")),
 ]
 TWICE = [
-    replace(refused("proxy-header-twice", ONLY, PLAIN + PLAIN + request()), setting=BEHIND),
-    replace(refused("proxy-v2-header-twice", ONLY, v2() + v2() + request()), setting=BEHIND),
+    replace(refused("proxy-header-twice", ONLY, PLAIN + PLAIN + request()), setting=BEHIND, clear_n=len(PLAIN)),
+    replace(refused("proxy-v2-header-twice", ONLY, v2() + v2() + request()), setting=BEHIND, clear_n=len(v2())),
     refused("proxy-header-where-none-is-expected", ONLY, PLAIN + request()),
     refused("proxy-v2-header-where-none-is-expected", ONLY, v2() + request()),
 ]

@@ -1,6 +1,6 @@
 """Where responses end: length, chunks, close, and those that have no body."""
 
-from conform.table import (CLOSED, GOT_OK, KEPT, Abort, Hangup, answered, cut_answer, forwarded, pieces, relayed, request, response)
+from conform.table import (BROKEN, CLOSED, GOT_OK, KEPT, TO_TLS, Abort, Hangup, Vanish, answered, cut_answer, forwarded, pieces, relayed, request, response)
 
 LENGTH, CHUNKS, CLOSE, NONE = "RFC 9112 6.2", "RFC 9112 7.1", "RFC 9112 6.3", "RFC 9112 6.3"
 CHUNKED = ("Transfer-Encoding: chunked",)
@@ -97,4 +97,12 @@ CASES = [
                relayed(framing=CHUNKED, body=b"5\r\nhello\r\n")),
     cut_answer("cut-until-close-by-reset", "RFC 9112 8", (response(body=b"hello"), b"", b"", Abort),
                relayed(framing=CHUNKED, body=b"5\r\nhello\r\n")),
+    answered("cut-until-close-by-reset-to-1.0", "RFC 9112 8", (response(body=b"hello"), b"", b"", Abort),
+             relayed(framing=("Connection: close",), body=b"hello"), lane=CLOSED, **{**OLD, "end": BROKEN}),
+    answered("answer-with-length-without-close-notify", "RFC 9112 9.8", (response("Content-Length: 2", body=b"ok"), Vanish),
+             GOT_OK, lane=CLOSED, sides=TO_TLS),
+    cut_answer("cut-until-close-without-close-notify", "RFC 9112 9.8", (response(body=b"hello"), Vanish),
+               relayed(framing=CHUNKED, body=b"5\r\nhello\r\n"), sides=TO_TLS),
+    answered("cut-until-close-without-close-notify-to-1.0", "RFC 9112 9.8", (response(body=b"hello"), Vanish),
+             relayed(framing=("Connection: close",), body=b"hello"), lane=CLOSED, sides=TO_TLS, **{**OLD, "end": BROKEN}),
 ]

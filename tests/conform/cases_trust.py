@@ -10,7 +10,7 @@ US = Setting(flags=("--trusted-proxies", "127.0.0.0/8"))
 OTHERS = Setting(flags=("--trusted-proxies", "192.0.2.0/24"))
 TELLS = replace(US, forwarded=True)
 TELLS_OF_OTHERS = replace(OTHERS, forwarded=True)
-OWN = "for=127.0.0.1;host=a;proto=http"
+OWN = "for=127.0.0.1;host=a;proto={proto}"
 THREE = ("X-Forwarded-For: 192.0.2.1", "X-Forwarded-Host: b", "X-Forwarded-Proto: https")
 
 
@@ -67,7 +67,7 @@ ELEMENTS = [
           element=f"for=192.0.2.1, for=192.0.2.2, {OWN}", setting=TELLS),
     claim("forwarded-empty", ELEMENT, "Forwarded:", element=OWN, setting=TELLS),
     claim("forwarded-host-with-port-is-quoted", ELEMENT, host="b:81", asked="b:81",
-          element='for=127.0.0.1;host="b:81";proto=http', setting=TELLS),
+          element='for=127.0.0.1;host="b:81";proto={proto}', setting=TELLS),
     claim("forwarded-of-a-stranger-is-replaced", TRUST, "Forwarded: for=192.0.2.1", element=OWN, setting=TELLS_OF_OTHERS),
     claim("forwarded-named-by-connection-is-made-anew", "RFC 9110 7.6.1", "Connection: Forwarded", "Forwarded: for=192.0.2.1",
           element=OWN, setting=TELLS),

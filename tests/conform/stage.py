@@ -11,7 +11,8 @@ import struct
 import time
 from collections import deque
 
-from conform.table import CLOSED, CUT, KEPT, OK, Abort, Answer, HalfClose, Hangup, Wait, pattern
+from conform.table import ALL, BROKEN, CLOSED, CUT, KEPT, OK, Abort, Answer, HalfClose, Hangup, Vanish, Wait, pattern
+from tls_socket import Cut, TlsSocket, ask_server
 
 DEADLINE_S = 20.0
 GAP_S = 0.004
@@ -62,10 +63,21 @@ def chunked_end(data, at):
             raise Garbage(data[line_end:at])
 
 
+def take(sock):
+    """(bytes that came, perhaps none; is this the end?)"""
+    if isinstance(sock, TlsSocket):
+        return sock.take()
+    data = sock.recv(1 << 18)
+    return data, not data
+
+
 class Lane:
     """A connection that Weldr made to the origin."""
 
     def __init__(self, stage, sock, number):
+        sock.settimeout(DEADLINE_S)
+        if stage.of_servers:
+            sock = TlsSocket(sock, stage.of_servers.server, is_server=True)
         self.stage, self.sock, self.number = stage, sock, number
         self.buffer = b""
         self.todo = deque()
@@ -76,14 +88,13 @@ class Lane:
 
     def on_readable(self):
         try:
-            data = self.sock.recv(1 << 18)
+            data, is_end = take(self.sock)
         except ConnectionError:
-            data = b""
-        if not data:
-            self.close()
-            return
+            data, is_end = b"", True
         self.buffer += data
         self.read()
+        if is_end:
+            self.close()
 
     def read(self):
         while self.is_open and self.buffer:
@@ -113,6 +124,9 @@ class Lane:
                 self.close()
             elif part is Hangup:
                 self.close()
+            elif part is Vanish:
+                self.sock.bye_s = None
+                self.close()
         except ConnectionError:
             self.close()
         self.due = time.monotonic() + GAP_S if self.todo else 0.0
@@ -128,33 +142,49 @@ class Lane:
 class Peer:
     """The client's connection."""
 
-    def __init__(self, stage):
-        self.stage = stage
+    def __init__(self, stage, clear_n=0):
+        self.stage, self.clear_n = stage, clear_n if stage.of_clients else ALL
         self.sock = socket.create_connection(stage.address, DEADLINE_S)
         self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.received = b""
         self.ending = None
         stage.selector.register(self.sock, selectors.EVENT_READ, self.on_readable)
+        self.send(b"")
 
     def on_readable(self):
         try:
-            data = self.sock.recv(1 << 18)
+            data, is_end = take(self.sock)
+        except Cut:
+            self.end("cut")
         except ConnectionError:
             self.end("reset")
-            return
-        if data:
-            self.received += data
         else:
-            self.end("closed")
+            self.received += data
+            if is_end:
+                self.end("closed")
 
     def end(self, how):
         if not self.ending:
             self.ending = how
             self.stage.selector.unregister(self.sock)
 
+    def begin_tls(self):
+        """The selector has the descriptor, which stays."""
+        self.sock = ask_server(self.sock, self.stage.of_clients.client, "a")
+
     def send(self, data):
+        """What goes before TLS goes in clear."""
+        first, rest = data[:self.clear_n], data[self.clear_n:]
+        self.clear_n -= len(first)
+        self.push(first)
+        if self.clear_n == 0 and not isinstance(self.sock, TlsSocket):
+            self.begin_tls()
+        self.push(rest)
+
+    def push(self, data):
         try:
-            self.sock.sendall(data)
+            if data:
+                self.sock.sendall(data)
         except ConnectionError:
             pass
 
@@ -166,8 +196,9 @@ class Peer:
 class Stage:
     """An origin of its own, and the address of a Weldr that has it in its pool."""
 
-    def __init__(self, address, header=b""):
-        self.address, self.header = address, header
+    def __init__(self, address, header=b"", of_clients=None, of_servers=None):
+        self.address, self.header, self.of_clients, self.of_servers = address, header, of_clients, of_servers
+        self.proto = b"https" if of_clients else b"http"
         self.selector = selectors.DefaultSelector()
         self.listener = socket.create_server(("127.0.0.1", 0), backlog=64)
         self.port = self.listener.getsockname()[1]
@@ -252,14 +283,14 @@ class Stage:
 
     def run(self, case):
         self.begin(case.answers)
-        peer = Peer(self)
+        peer = Peer(self, case.clear_n)
         others = []
         try:
             self.play(peer, case.send)
             self.check_client(case, peer)
             self.run_until(lambda: not any(lane.todo for lane in self.lanes), lambda: "the origin has said all")
             if case.end != KEPT:
-                others.append(Peer(self))
+                others.append(Peer(self, len(self.header)))
                 others[0].send(self.header)
             self.probe((others or [peer])[0])
             self.turn(0)
@@ -275,14 +306,15 @@ class Stage:
     # ---- the verdict
 
     def check_client(self, case, peer):
-        expected = pattern(b"".join(case.got), self.authority)
+        expected = pattern(b"".join(case.got), self.authority, self.proto)
         if case.end == KEPT:
             self.run_until(lambda: expected.fullmatch(peer.received) or peer.ending,
                            lambda: f"{case.got!r}, got {peer.received!r}")
             assert not peer.ending, f"the connection is {peer.ending} after {peer.received!r}"
         else:
             self.run_until(lambda: peer.ending, lambda: f"a close after {peer.received!r}")
-            assert peer.ending == "closed" or case.end == CUT, f"the connection is {peer.ending} after {peer.received!r}"
+            assert (peer.ending == "closed") is (case.end == CLOSED) or case.end == CUT, \
+                f"the connection is {peer.ending} after {peer.received!r}"
         assert expected.fullmatch(peer.received), f"the client got {peer.received!r}, not {case.got!r}"
         for length, body in OWN_ANSWER.findall(peer.received):
             assert int(length) == len(body), f"{body!r} has another length than {length!r}"
@@ -291,7 +323,7 @@ class Stage:
         assert not self.garbage, f"the origin received what is not canonical: {self.garbage!r}"
         assert len(self.messages) == len(case.seen), f"the origin received {len(self.messages)}: {self.messages!r}"
         for message, expected in zip(self.messages, case.seen):
-            assert pattern(expected, self.authority).fullmatch(message), \
+            assert pattern(expected, self.authority, self.proto).fullmatch(message), \
                 f"the origin received {message!r}, not {expected!r}"
         if case.lane == CLOSED:
             self.run_until(lambda: not any(lane.is_open for lane in self.used), lambda: "the origin connection closed")

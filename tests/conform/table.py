@@ -1,13 +1,15 @@
 """What a row of the conformance table is, and short words for the rows that are usual.
 
 Expected bytes are exact but for these marks: {id} a generated X-Request-Id, {date} an IMF-fixdate, {why} words for people,
-{n} a number, {origin} host and port of the origin.
+{n} a number, {origin} host and port of the origin, {proto} what the client speaks: http or https.
 """
 
 import re
 from dataclasses import dataclass
 
-KEPT, CLOSED, CUT = "kept", "closed", "cut"
+KEPT, CLOSED, CUT, BROKEN = "kept", "closed", "cut", "broken"
+SIDES = ("clear", "tls-clear", "clear-tls", "tls-tls")
+TO_TLS = ("clear-tls", "tls-tls")
 DATE = "Tue, 15 Nov 1994 08:12:31 GMT"
 HOST = b"Host: a\r\n"
 
@@ -43,6 +45,10 @@ class Abort:
     """The origin resets the connection."""
 
 
+class Vanish:
+    """The origin closes the connection without close_notify, which is no end in TLS."""
+
+
 @dataclass(frozen=True)
 class Answer:
     """What the origin does: pieces sent when the request's head is there, and when all of it is."""
@@ -56,8 +62,10 @@ class Case:
 
     send: bytes (a write each), Wait, HalfClose. seen: the whole messages that the origin must have received, in this order
     and no other. answers: what it says to each. got: all that the client must have received. end: is its connection kept
-    (a further request on it is answered), closed, or cut in the middle of an answer. lane: the same of the origin's
-    connection. partial: the origin may have received a message that was broken off. setting: of the row's Weldr.
+    (a further request on it is answered), closed, cut in the middle of an answer, or broken: cut so that it can't be taken
+    for the end of a body that ends with the connection. lane: the same of the origin's connection. partial: the origin may
+    have received a message that was broken off. setting: of the row's Weldr. clear_n: how many of its first bytes a client
+    that speaks TLS sends before it (ALL: it never comes to TLS). sides: where client and origin speak TLS.
     """
     name: str
     rfc: str
@@ -69,8 +77,11 @@ class Case:
     lane: str = None
     partial: bool = False
     setting: Setting = USUAL
+    clear_n: int = 0
+    sides: tuple = SIDES
 
 
+ALL = 1 << 20
 MARKS = {
     b"{id}": rb"[0-9a-f]{32}",
     b"{date}": rb"[A-Z][a-z]{2}, \d\d [A-Z][a-z]{2} \d{4} \d\d:\d\d:\d\d GMT",
@@ -79,9 +90,9 @@ MARKS = {
 }
 
 
-def pattern(expected, origin):
+def pattern(expected, origin, proto):
     """A compiled expression for expected bytes with marks."""
-    text = re.escape(expected.replace(b"{origin}", origin))
+    text = re.escape(expected.replace(b"{origin}", origin).replace(b"{proto}", proto))
     for mark, expression in MARKS.items():
         text = text.replace(re.escape(mark), expression)
     return re.compile(text, re.DOTALL)
@@ -118,7 +129,7 @@ OK = response("Content-Length: 2", body=b"ok")
 # ---- what comes out
 
 def forwarded(line="GET / HTTP/1.1", *fields, host="a", framing=(), body=b"", via="1.1 weldr", client="127.0.0.1",
-              element=None, asked="a", proto="http", request_id="{id}", last=()):
+              element=None, asked="a", proto="{proto}", request_id="{id}", last=()):
     """A request as the origin must receive it: None for what Weldr must not add because it was there already."""
     made = [("Via", via), ("X-Forwarded-For", client), ("Forwarded", element), ("X-Forwarded-Host", asked),
             ("X-Forwarded-Proto", proto), ("X-Request-Id", request_id)]
@@ -195,6 +206,6 @@ def bad_answer(name, rfc, answer, word="origin_bad_answer"):
     return answered(name, rfc, answer, refusal(502, word, close=False), lane=CLOSED)
 
 
-def cut_answer(name, rfc, answer, got):
+def cut_answer(name, rfc, answer, got, **more):
     """The answer breaks within its body: the client must not take it for whole."""
-    return answered(name, rfc, answer, got, end=CUT, lane=CLOSED)
+    return answered(name, rfc, answer, got, end=CUT, lane=CLOSED, **more)

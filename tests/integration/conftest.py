@@ -7,6 +7,7 @@ import subprocess
 
 import pytest
 
+import sides
 from netns import Namespace
 from origins import Origin
 from weldr import BIN, TEST_SERVER, Promise, Weldr, clean_environment
@@ -16,6 +17,12 @@ def pytest_configure(config):
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     Promise.is_wanted = True
+
+
+def pytest_generate_tests(metafunc):
+    wanted = sides.wanted(metafunc.definition)
+    if wanted and "lab" in metafunc.fixturenames:
+        metafunc.parametrize("lab", wanted, indirect=True)
 
 
 @pytest.hookimpl(hookwrapper=True)
@@ -30,19 +37,24 @@ def pytest_runtest_makereport(item, call):
 
 
 class Lab:
-    """Everything that a test started, so that it can be ended in the right order."""
+    """Everything that a test started, so that it can be ended in the right order. `side`: where TLS is spoken (sides.py)."""
 
-    def __init__(self):
+    def __init__(self, side="clear"):
+        self.side, self.of_clients, self.of_servers = side, sides.of_clients(side), sides.of_servers(side)
         self.weldrs, self.origins, self.namespaces, self.helpers = [], [], [], []
 
-    def weldr(self, *flags, **more):
-        weldr = Weldr(*flags, wait=False, **{k: v for k, v in more.items() if k != "wait"})
+    def weldr(self, *flags, env=None, **more):
+        more.setdefault("tls", self.of_clients)
+        if self.of_servers:
+            env = {**self.of_servers.environment, **(env or {})}
+        weldr = Weldr(*flags, env=env, **{**more, "wait": False})
         self.weldrs.append(weldr)
         if more.get("wait", True):
             weldr.wait_ready()
         return weldr
 
     def origin(self, behave=None, **more):
+        more.setdefault("tls", self.of_servers and self.of_servers.server)
         origin = Origin(behave, **more)
         self.origins.append(origin)
         return origin
@@ -114,7 +126,7 @@ class Lab:
 @pytest.fixture
 def lab(request):
     assert os.access(BIN, os.X_OK), f"no binary at WELDR_BIN={BIN}"
-    lab = Lab()
+    lab = Lab(getattr(request, "param", "clear"))
     yield lab
     report = getattr(request.node, "report_call", None)
     lab.end(failed=report is None or report.failed)

@@ -5,10 +5,14 @@ request is a behaviour: a function of the Lane (one accepted connection) and the
 is kept byte for byte. A Lane returns from the behaviour to read the next request, or closes.
 """
 
+import contextlib
 import socket
 import struct
 import threading
 import time
+
+from sides import secure
+from tls_socket import ask_server, serve_client
 
 DEADLINE_S = 60.0
 
@@ -148,11 +152,13 @@ class Lane:
 class Origin:
     """A listening origin. `behave(lane, seen)` handles each request; `greet(lane)` runs right after accept.
 
-    Its port is its own to the end(): when it does not listen, connects are refused.
+    Its port is its own to the end(): when it does not listen, connects are refused. tls: a server's ssl.SSLContext; what `greet`
+    does comes before the handshake; those that fail are in tls_errors.
     """
 
-    def __init__(self, behave=None, host="127.0.0.1", port=0, greet=None, listen=True, receive_bytes=None):
-        self.behave, self.greet, self.host = behave or hello, greet, host
+    def __init__(self, behave=None, host="127.0.0.1", port=0, greet=None, listen=True, receive_bytes=None, tls=None):
+        self.behave, self.greet, self.host, self.tls = behave or hello, greet, host, tls
+        self.tls_errors, self.tls_resumed = [], 0
         self.lock = threading.Lock()
         self.requests, self.lanes = [], {}
         self.accepted = 0
@@ -176,17 +182,16 @@ class Origin:
 
     @property
     def url(self):
-        return f"http://[{self.host}]:{self.port}" if ":" in self.host else f"http://{self.host}:{self.port}"
+        return f"{'https' if self.tls else 'http'}://{self.authority}"
 
     @property
     def path(self):
         """Where the management API has it."""
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        return f"/servers/{host}/{self.port}"
+        return f"/servers/{self.authority.removesuffix(f':{self.port}')}/{self.port}"
 
     @property
     def authority(self):
-        return self.url[len("http://"):]
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
     def listen(self):
         self.listener.listen(1024)
@@ -199,16 +204,30 @@ class Origin:
                 sock, peer = listener.accept()
             except OSError:
                 return
+            if self.tls:
+                sock = serve_client(sock, self.tls)
             with self.lock:
                 self.accepted += 1
                 lane = Lane(self, sock, self.accepted, peer)
                 self.lanes[lane.id] = lane
             threading.Thread(target=self.serve, args=(lane,), daemon=True).start()
 
+    def secure(self, lane):
+        try:
+            lane.sock.handshake()
+        except OSError as error:
+            with self.lock:
+                self.tls_errors.append(str(error))
+            raise Gone("handshake") from error
+        with self.lock:
+            self.tls_resumed += lane.sock.is_resumed
+
     def serve(self, lane):
         try:
             if self.greet:
                 self.greet(lane)
+            if self.tls:
+                self.secure(lane)
             while True:
                 seen = lane.read_head()
                 lane.served += 1
@@ -239,7 +258,10 @@ class Origin:
 
     def catch_up(self):
         """Returns when all that was sent to it before, on connections that are closed now, has been seen."""
-        with socket.create_connection((self.host, self.port), DEADLINE_S) as last:
+        last = socket.create_connection((self.host, self.port), DEADLINE_S)
+        if self.tls:
+            last = ask_server(last, secure().client, self.host)
+        with contextlib.closing(last):
             last.sendall(b"GET /catch-up HTTP/1.1\r\nHost: a\r\n\r\n")
             assert last.recv(1), "an answer"
         end = time.monotonic() + DEADLINE_S

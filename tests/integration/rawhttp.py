@@ -9,7 +9,9 @@ import socket
 import struct
 import time
 
-HOST = "test.example"
+from sides import HOST
+from tls_socket import ask_server
+
 REQUEST_LINE = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+) ([^ \r\n]+) HTTP/1\.[01]\r?$", re.MULTILINE)  # a body may stand before it
 SENT_MAX = 65536
 DEADLINE_S = 20.0
@@ -62,9 +64,10 @@ class Response:
 
 
 class Client:
-    """One connection. `address` is (host, port); `make_socket` may bring a socket of another network namespace."""
+    """One connection. `address` is (host, port), and says whether TLS is spoken there (sides.Address); `make_socket` may bring a
+    socket of another network namespace. first: sent before anything else, in clear."""
 
-    def __init__(self, address, source=None, deadline_s=DEADLINE_S, make_socket=None, receive_bytes=None):
+    def __init__(self, address, source=None, deadline_s=DEADLINE_S, make_socket=None, receive_bytes=None, first=b""):
         family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
         self.sock = make_socket(family) if make_socket else socket.socket(family, socket.SOCK_STREAM)
         self.deadline_s = deadline_s
@@ -75,6 +78,10 @@ class Client:
             self.sock.bind((source, 0))
         self.sock.connect(address)
         self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.sock.sendall(first)
+        context = getattr(address, "context", None)
+        if context:
+            self.sock = ask_server(self.sock, context, HOST)
         self.buffer = b""
         self.sent, self.whole_n = b"", 0  # the first that was sent; whole responses
         self.asked, self.looked = [], 0  # requests found in it so far, and up to where

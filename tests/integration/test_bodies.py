@@ -11,6 +11,7 @@ import origins as o
 from rawhttp import Client, wait_until
 from weldr import IS_ASAN, rss_bytes
 
+pytestmark = pytest.mark.tls  # with TLS on both sides, too
 BLOCK = os.urandom(1 << 20)
 BIG_BYTES = (64 << 20) if IS_ASAN else (1 << 30)
 MIB = 1 << 20

@@ -13,6 +13,7 @@ from rawhttp import Client, wait_until
 from test_delivered import AT_ONCE, BODY, SIOCOUTQ, TRIES, Resetting, chunked, count_lost, wait_queued
 from test_upgrade import SWITCH, UPGRADE
 
+pytestmark = pytest.mark.tls  # with TLS on both sides, too
 PART = BODY[:1_000_000]
 RECEIVE_BYTES = 8192
 

@@ -18,6 +18,7 @@ import pytest
 import origins as o
 from rawhttp import Client, Closed, wait_until
 
+pytestmark = pytest.mark.tls  # with TLS on both sides, too
 TRIES = int(os.environ.get("DELIVERED_TRIES", "40"))
 AT_ONCE = 10
 UPLOADS = 30  # at once
@@ -188,6 +189,7 @@ def test_check_of_a_server_that_resets_passes(lab):
     assert not weldr.lines(msg="server is down")
 
 
+@pytest.mark.in_clear("of the management API alone")
 def test_api_request_before_a_reset_counts(lab):
     """A change that reached the API whole is made, though its client resets right behind it."""
     weldr = lab.weldr()

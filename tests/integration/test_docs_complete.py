@@ -134,7 +134,7 @@ def flat(document, prefix=""):
     for key, value in document.items():
         if not prefix and key in REPORTED:
             continue
-        if isinstance(value, dict) and key in ("timeouts", "limits", "retry", "eject", "queue", "check"):
+        if isinstance(value, dict) and key in ("timeouts", "limits", "retry", "eject", "queue", "tls", "check"):
             found.update(flat(value, f"{prefix}{key}."))
         else:
             found[prefix + key] = value

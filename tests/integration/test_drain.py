@@ -10,6 +10,8 @@ import origins as o
 from rawhttp import Client, Closed, wait_until
 from weldr import is_alive
 
+pytestmark = pytest.mark.tls  # with TLS on both sides, too
+
 
 def refuses(address):
     try:
@@ -83,6 +85,7 @@ def test_idle_connections_do_not_hold_the_end(lab):
         assert client.is_closed(2)
 
 
+@pytest.mark.in_clear("of the management API alone")
 def test_idle_api_connections_do_not_hold_the_end(lab):
     weldr = lab.weldr(drain_timeout="20")
     client = Client(weldr.admin)

@@ -11,6 +11,7 @@ import origins as o
 from failures import is_refused
 from rawhttp import Client, wait_until
 
+pytestmark = pytest.mark.tls  # with TLS on both sides, too
 SYS_PIDFD_GETFD = 438
 
 

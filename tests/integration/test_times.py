@@ -10,6 +10,7 @@ import origins as o
 from rawhttp import Closed, wait_until
 from weldr import sockets_of
 
+pytestmark = pytest.mark.tls  # with TLS on both sides, too
 LARGE = b"x" * 12_000_000  # far more than the kernel keeps for a peer that takes nothing
 
 

@@ -15,6 +15,7 @@ import pytest
 import origins as o
 from rawhttp import wait_until
 
+pytestmark = pytest.mark.tls  # with TLS on both sides, too
 TUNNEL_BYTES = int(os.environ.get("TUNNEL_BYTES", "20000000"))
 LIMIT_S = 30 + TUNNEL_BYTES / 1e6
 UPGRADE = [("Connection", "Upgrade"), ("Upgrade", "echo")]

@@ -7,6 +7,7 @@ import pytest
 import origins as o
 from rawhttp import Closed
 
+pytestmark = pytest.mark.tls  # with TLS on both sides, too
 UPGRADE = [("Connection", "Upgrade"), ("Upgrade", "tcp")]
 SWITCH = b"HTTP/1.1 101 UPGRADED\r\nContent-Type: application/x\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n\r\n"
 BODIES = {

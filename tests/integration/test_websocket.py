@@ -14,6 +14,7 @@ import socket
 import pytest
 import websockets
 
+pytestmark = pytest.mark.tls  # with TLS on both sides, too
 MESSAGES = int(os.environ.get("WEBSOCKET_MESSAGES", "240"))
 CLIENTS = 4
 LARGEST = 1 << 20
@@ -37,19 +38,21 @@ def note(digest, message):
     digest.update(b"%s %d " % (type(message).__name__.encode(), len(data)) + data)
 
 
-def through(weldr, handler, play):
+def through(lab, weldr, handler, play):
     """Runs `play` while the library's server with this handler is Weldr's only server."""
     async def run():
         listener = socket.create_server(("127.0.0.1", 0))
         port = listener.getsockname()[1]
-        async with websockets.serve(handler, sock=listener, **OPTIONS):
-            await asyncio.get_running_loop().run_in_executor(None, weldr.add, f"http://127.0.0.1:{port}")
+        tls = lab.of_servers and lab.of_servers.server
+        async with websockets.serve(handler, sock=listener, ssl=tls, **OPTIONS):
+            await asyncio.get_running_loop().run_in_executor(None, weldr.add, f"{'https' if tls else 'http'}://127.0.0.1:{port}")
             await play()
     asyncio.run(asyncio.wait_for(run(), LIMIT_S))
 
 
 def connect(weldr):
-    return websockets.connect(f"ws://127.0.0.1:{weldr.address[1]}/chat", **OPTIONS)
+    tls = weldr.tls and weldr.tls.client
+    return websockets.connect(f"{'wss' if tls else 'ws'}://127.0.0.1:{weldr.address[1]}/chat", ssl=tls, **OPTIONS)
 
 
 async def speak(ws, seed, count):
@@ -102,7 +105,7 @@ def test_messages_both_ways(lab):
             await asyncio.sleep(0.01)
         assert heard == dict.fromkeys(sent, 1000)
 
-    through(weldr, echo, play)
+    through(lab, weldr, echo, play)
 
 
 def test_fragments_and_pings_keep_their_order(lab):
@@ -126,7 +129,7 @@ def test_fragments_and_pings_keep_their_order(lab):
             assert await ws.recv() == b"".join(bytes([n]) * n * 1000 for n in range(20))
         assert len(pongs) == 1 and pongs[0].done()
 
-    through(weldr, echo, play)
+    through(lab, weldr, echo, play)
 
 
 CODES = [(1000, ""), (1000, "done"), (1001, "going away"), (1002, "protocol"), (1003, "no such data"), (1007, "not UTF-8"),
@@ -150,7 +153,7 @@ def test_close_codes_from_the_client(lab):
                 assert (ws.close_code, ws.close_reason) == (code, reason), "the server's echo of the close"
             assert await closed.get() == (code, reason)
 
-    through(weldr, wait_close, play)
+    through(lab, weldr, wait_close, play)
 
 
 @pytest.mark.smoke
@@ -171,7 +174,7 @@ def test_close_codes_from_the_server(lab):
                     await ws.recv()
                 assert (ws.close_code, ws.close_reason) == (code, reason)
 
-    through(weldr, close, play)
+    through(lab, weldr, close, play)
 
 
 def test_who_vanishes_is_missed_on_the_other_side(lab):
@@ -197,4 +200,4 @@ def test_who_vanishes_is_missed_on_the_other_side(lab):
             ws.transport.abort()
             assert await closed.get() == 1006
 
-    through(weldr, serve, play)
+    through(lab, weldr, serve, play)

@@ -17,6 +17,7 @@ import time
 
 import rawhttp
 from rawhttp import HOST, Client, wait_until
+from sides import Address
 
 BIN = os.environ.get("WELDR_BIN", "weldr")
 TEST_SERVER = os.environ.get("WELDR_TEST_SERVER", "test-server")
@@ -42,8 +43,9 @@ def parse_line(line):
 
 
 def clean_environment(extra=None):
-    """Our environment without any WELDR_ setting of the caller, but for the engine of the cluster that the suite runs with."""
-    environment = {k: v for k, v in os.environ.items() if not k.startswith("WELDR_") or k == "WELDR_TEST_ENGINE"}
+    """Our environment without any setting of the caller, WELDR_ or whom to trust, but for the engine of the cluster that the suite
+    runs with."""
+    environment = {k: v for k, v in os.environ.items() if not k.startswith(("WELDR_", "SSL_CERT_")) or k == "WELDR_TEST_ENGINE"}
     environment.update(extra or {})
     return environment
 
@@ -218,15 +220,17 @@ def ask_http(address, method, path, body=None, headers=None, make_socket=None, t
 
 class Weldr:
     """One running weldr. `ip` and `admin_ip` may be None for the defaults, a string, or several strings. The API knows the
-    name that rawhttp's clients ask for, and is shown `token`."""
+    name that rawhttp's clients ask for, and is shown `token`. tls (sides.Secure): `ip` is of a listener that speaks TLS."""
 
     def __init__(self, *flags, ip="127.0.0.1:0", admin_ip="127.0.0.1:0", workers=1, env=None, namespace=None,
-                 drain_timeout="5", nofile=None, wait=True, admin_host=HOST, token=None,
+                 drain_timeout="5", nofile=None, wait=True, admin_host=HOST, token=None, tls=None,
                  stdout=subprocess.DEVNULL, stderr=None):
         command = [BIN]
-        for flag, values in (("--ip", ip), ("--admin-ip", admin_ip)):
+        self.tls, self.listener = tls, "https" if tls else "default"
+        for flag, values, word in (("--ip", ip, ",tls" if tls else ""), ("--admin-ip", admin_ip, "")):
             for value in [values] if isinstance(values, str) else values or []:
-                command += [flag, value]
+                command += [flag, value + word]
+        command += tls.flags if tls else ()
         if admin_host is not None:
             command += ["--admin-host", admin_host]
         if workers is not None:
@@ -281,6 +285,8 @@ class Weldr:
 
     def find_addresses(self):
         self.proxies = [split_address(p["address"]) for p in self.lines(msg="proxy listens")]
+        if self.tls:
+            self.proxies = [Address.secure(address, self.tls.client) for address in self.proxies]
         self.apis = [split_address(p["address"]) for p in self.lines(msg="management API listens") if "address" in p]
         assert self.proxies and self.apis, self.log
 
@@ -356,8 +362,8 @@ class Weldr:
         assert answer.status == expect, answer
         return answer.json
 
-    def patch_listener(self, change, name="default", expect=200):
-        answer = self.api("PATCH", f"/listeners/{name}", change)
+    def patch_listener(self, change, name=None, expect=200):
+        answer = self.api("PATCH", f"/listeners/{name or self.listener}", change)
         assert answer.status == expect, answer
         return answer.json
 

@@ -104,7 +104,10 @@ static inline void h1_run_check_absent(const struct msg *m)
     uint32_t seen = 0;
     for (unsigned i = 0; i < m->field_n; i++) {
         uint8_t token = m->fields[i].token;
-        if (token != FIELD_OTHER || field_is_forwarding(msg_field_name(m, &m->fields[i])))
+        const struct span name = msg_field_name(m, &m->fields[i]);
+
+        if (token != FIELD_OTHER || field_is_forwarding(name) ||
+            field_is_client_certificate(name))
             seen |= 1U << token;
     }
     if (((~m->absent ^ seen) & ~other) != 0 || (seen & m->absent & other) != 0)

@@ -125,7 +125,24 @@ static void test_forwarding_names(void **state)
     };
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
         assert_int_equal(field_is_forwarding(rows[i].name), rows[i].is_one);
+    static const struct span asked_about[] = {{"X-Forwarded-Port", 16},
+                                              {"x_forwarded_for", 15},
+                                              {"X-Client-Cert-San", 17},
+                                              {"X_CLIENT_CERT", 13}};
+    static const struct span passed_over[] = {{"Accept-Encoding", 15},
+                                              {"Sec-Fetch-Mode", 14},
+                                              {"If-Modified-Since", 17},
+                                              {"X-Client", 8},
+                                              {"X-Requested-With", 16}};
+    for (size_t i = 0; i < sizeof(asked_about) / sizeof(asked_about[0]); i++)
+        assert_true(field_may_be_forwarding(asked_about[i]));
+    for (size_t i = 0; i < sizeof(passed_over) / sizeof(passed_over[0]); i++)
+        assert_false(field_may_be_forwarding(passed_over[i]));
     assert_true(field_is_alike(SPAN("Content_Length"), SPAN("content-length")));
+    assert_true(field_is_client_certificate(SPAN("X-Client-Cert-Subject")));
+    assert_true(field_is_client_certificate(SPAN("x_client_cert")));
+    assert_false(field_is_client_certificate(SPAN("X-Client-Cer")));
+    assert_false(field_is_client_certificate(SPAN("X-ClientXCert")));
     assert_false(field_is_alike(SPAN("Content_Lengt"), SPAN("content-length")));
 }
 

@@ -104,6 +104,12 @@ static const struct forwarding_case {
      "Host: a\nX-Forwarded: y\nX-Request-Id: q\n" VIA
      "X-Forwarded-For: 6.6.6.6, 7.7.7.7, 10.0.0.9\n"
      "X-Forwarded-Host: a\nX-Forwarded-Proto: http\n"},
+    {"nobody says what certificate was shown", REWRITE_TRUSTED, false, "10.0.0.9", "",
+     "X-Client-Cert-Subject: CN=me\nHost: a\nx_client_cert-san: DNS:me\nX-CLIENT-CERT: 1\n"
+     "X-Client-Cent: 2\nX-Forwarded-Port: 1\nAccept-Encoding: br\n",
+     "Host: a\nX-Client-Cent: 2\nX-Forwarded-Port: 1\nAccept-Encoding: br\n" VIA XFF MADE},
+    {"nor does a stranger", REWRITE_STRANGER, false, "10.0.0.9", "",
+     "Host: a\nX_CLIENT_CERT_Fingerprint: 00\nX-Forwarded-Port: 1\n", "Host: a\n" VIA XFF MADE},
     {"forwarded of unknown clients is begun anew", REWRITE_UNKNOWN, true, "10.0.0.9", "",
      "Host: a\nForwarded: for=6.6.6.6\nforwarded: for=7.7.7.7\n",
      "Host: a\n" VIA XFF "Forwarded: for=10.0.0.9;host=a;proto=http\n" MADE},
@@ -180,7 +186,10 @@ static uint32_t absent_in(const struct msg *m)
     uint32_t seen = 0;
     for (unsigned i = 0; i < m->field_n; i++) {
         uint8_t token = m->fields[i].token;
-        if (token != FIELD_OTHER || field_is_forwarding(msg_field_name(m, &m->fields[i])))
+        const struct span name = msg_field_name(m, &m->fields[i]);
+
+        if (token != FIELD_OTHER || field_is_forwarding(name) ||
+            field_is_client_certificate(name))
             seen |= 1U << token;
     }
     return ~seen;

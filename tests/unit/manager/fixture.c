@@ -71,6 +71,7 @@ struct manager *fixture_new(void)
     follow_init(&rooms->follow, m);
     publish_init(&m->publish, &m->supervisor, &m->facts, m->pool);
     checks_init(&m->checks, &m->shared, m->pool, 1, FD_LIMIT);
+    m->checks.tls.bundle = &m->authorities;
     servers_watch_health(m);
     assert_int_equal(names_start(m), 0);
     return m;

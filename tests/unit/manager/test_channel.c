@@ -40,7 +40,8 @@ static void on_stale(struct manager_channel *ch)
 {
     stales++;
     manager_channel_refresh(ch);
-    manager_channel_send(ch, (struct channel_note){900, true}, SPAN("snapshot"), SPAN_NONE);
+    manager_channel_send(ch, (struct channel_note){900, true, false}, SPAN("snapshot"),
+                         SPAN_NONE);
 }
 
 static void on_broken(struct manager_channel *ch, int error)
@@ -93,7 +94,7 @@ static int teardown(void **state)
 
 static void send_update(uint64_t seq, const char *text)
 {
-    manager_channel_send(&channel, (struct channel_note){seq, true}, SPAN("<"),
+    manager_channel_send(&channel, (struct channel_note){seq, true, false}, SPAN("<"),
                          span_from_str(text));
 }
 
@@ -111,7 +112,8 @@ static void test_frames_go_out_in_order(void **state)
     char text[64] = "";
 
     (void)state;
-    manager_channel_send(&channel, (struct channel_note){0, false}, SPAN("hello"), SPAN_NONE);
+    manager_channel_send(&channel, (struct channel_note){0, false, false}, SPAN("hello"),
+                         SPAN_NONE);
     send_update(2, "one>");
     send_update(3, "two>");
     turn();
@@ -123,7 +125,8 @@ static void test_frames_go_out_in_order(void **state)
 static void test_acks_complete_sequences(void **state)
 {
     (void)state;
-    manager_channel_send(&channel, (struct channel_note){0, false}, SPAN("hello"), SPAN_NONE);
+    manager_channel_send(&channel, (struct channel_note){0, false, false}, SPAN("hello"),
+                         SPAN_NONE);
     send_update(0, "facts"); /* counted, completes nothing */
     send_update(7, "a");
     send_update(8, "b");
@@ -288,10 +291,12 @@ static void test_only_updates_give_way(void **state)
     char text[64] = "";
 
     (void)state;
-    manager_channel_send(&channel, (struct channel_note){0, false}, SPAN("hello."), SPAN_NONE);
+    manager_channel_send(&channel, (struct channel_note){0, false, false}, SPAN("hello."),
+                         SPAN_NONE);
     for (uint64_t i = 1; i <= 5; i++)
         send_update(i, piece);
-    manager_channel_send(&channel, (struct channel_note){0, false}, SPAN("drain."), SPAN_NONE);
+    manager_channel_send(&channel, (struct channel_note){0, false, false}, SPAN("drain."),
+                         SPAN_NONE);
     for (uint64_t i = 6; i <= 10; i++)
         send_update(i, piece);
     assert_true(channel.is_stale);
@@ -333,8 +338,8 @@ static void test_an_attachment_may_be_larger_than_the_bound(void **state)
 
 static void send_socket(uint64_t seq, const char *text, int fd)
 {
-    manager_channel_send_fd(&channel, (struct channel_note){seq, true}, span_from_str(text),
-                            fd);
+    manager_channel_send_fd(&channel, (struct channel_note){seq, true, false},
+                            span_from_str(text), fd);
 }
 
 /* What one receive gives. */

@@ -189,6 +189,58 @@ static void test_a_crowd(void **state)
     world_end(w);
 }
 
+/* ---- in clear before it ---- */
+
+static void on_accept_bare(struct sock *s, struct accepted *a)
+{
+    (void)s;
+    accepted_take(a, &world_now->raw.sock, &raw_ops);
+    sock_recv_start(&world_now->raw.sock);
+}
+
+static struct tlsio_context *context_behind_a_prologue(struct conn *c)
+{
+    conn_send_prologue(c, SPAN("PROXY!"));
+    return world_tls_context(c);
+}
+
+static void test_prologue_stands_before_the_hello(void **state)
+{
+    static const struct sock_ops bare_ops = {.on_accept = on_accept_bare,
+                                             .on_closed = raw_on_closed};
+    struct conn_ops ops = side_ops;
+    struct world *w = world_open(NULL);
+    struct addr at = w->at;
+    struct sock listener;
+
+    (void)state;
+    at.port = 81;
+    ops.tls_context = context_behind_a_prologue;
+    sock_accept_start(w->loop, &listener, &bare_ops, loop_sim_listen(w->loop, &at));
+    assert_int_equal(conn_connect_tls(&w->side.conn, &w->shared, &ops, &at, CODEC_H1,
+                                      &codec_limits_response),
+                     0);
+    run_ms(w, 1);
+    assert_true(w->raw.n > 100);
+    assert_memory_equal(w->raw.got, "PROXY!\x16\x03\x01", 9);
+    assert_string_equal(w->side.log, "");
+    sock_close(&listener, false);
+    world_end(w);
+}
+
+/* What the handshake has sent is nothing of the request. */
+static void test_has_sent_nothing_yet(void **state)
+{
+    struct world *w = world_call();
+
+    (void)state;
+    assert_false(conn_has_sent(&w->side.conn));
+    ask(&w->side);
+    run_ms(w, 1);
+    assert_true(conn_has_sent(&w->side.conn));
+    world_end(w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -197,6 +249,8 @@ int main(void)
         cmocka_unit_test(test_leaves_before_the_handshake),
         cmocka_unit_test(test_no_memory_at_any_point),
         cmocka_unit_test(test_a_crowd),
+        cmocka_unit_test(test_prologue_stands_before_the_hello),
+        cmocka_unit_test(test_has_sent_nothing_yet),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

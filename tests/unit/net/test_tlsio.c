@@ -6,6 +6,7 @@
 
 #include "net/tlsio.h"
 #include "net/tlsio_context.h"
+#include "net/tlsio_sessions.h"
 #include "tls_identity.h"
 
 enum { PLAIN_BYTES = 256 * 1024, PIPE_BYTES = 1024 * 1024 };
@@ -352,6 +353,40 @@ static void test_bad_pem(void **state)
     assert_null(c);
 }
 
+/* ---- sessions ---- */
+
+static bool is_resumed_with(struct tlsio_sessions *sessions)
+{
+    const struct tlsio_peer_name peer = {.name = "a.example", .sessions = sessions};
+
+    begin("a.example", PIPE_BYTES);
+    tlsio_free(w.c.t);
+    w.there.n = 0;
+    w.c.t = tlsio_new_client(w.shared, w.client, &peer);
+    (void)take(&w.c);
+    run();
+    assert_int_equal(tlsio_state(w.c.t), TLSIO_OPEN);
+    const bool is_resumed = tlsio_facts(w.c.t).is_resumed;
+
+    assert_int_equal(tlsio_facts(w.s.t).is_resumed, is_resumed);
+    end();
+    return is_resumed;
+}
+
+static void test_sessions(void **state)
+{
+    struct tlsio_sessions *sessions = tlsio_sessions_new();
+
+    (void)state;
+    assert_false(is_resumed_with(sessions));
+    assert_true(is_resumed_with(sessions));
+    assert_true(is_resumed_with(sessions)); /* by the ticket that the second one was given */
+    assert_false(is_resumed_with(NULL));
+    tlsio_sessions_clear(sessions);
+    assert_false(is_resumed_with(sessions));
+    tlsio_sessions_put(sessions);
+}
+
 /* ---- the first record ---- */
 
 static void test_gate(void **state)
@@ -396,6 +431,7 @@ int main(void)
         cmocka_unit_test(test_a_changed_byte),
         cmocka_unit_test(test_whom_a_client_believes),
         cmocka_unit_test(test_bad_pem),
+        cmocka_unit_test(test_sessions),
         cmocka_unit_test(test_gate),
     };
 

@@ -147,7 +147,77 @@ static UNUSED uint64_t add_rule(struct pool_state *s, const char *listener, cons
     return apply_good(s, &c);
 }
 
+/* A command of this type with a certificate that nobody could use: pool/ looks into none. name
+ * NULL: none is given. */
+static UNUSED void make_certificate(struct pool_command *c, enum pool_command_type type,
+                                    const char *name, unsigned seed)
+{
+    char text[200];
+    pool_command_init(c, type);
+    struct certificate *made = &c->certificate;
+    made->name = name != NULL ? strdup(name) : NULL;
+    snprintf(text, sizeof(text),
+             "-----BEGIN CERTIFICATE-----\n%08x\n-----END CERTIFICATE-----\n", seed);
+    made->chain = strdup(text);
+    snprintf(text, sizeof(text), "%064x", seed);
+    made->facts.fingerprint = strdup(text);
+    made->key = strdup("Y2xvc2Vk");
+    made->staple = seed % 3 == 0 ? strdup("c3RhcGxl") : NULL;
+    made->is_of_file = seed % 2 != 0;
+    snprintf(text, sizeof(text), "CN=h%u.example,O=\\\"A\\\"", seed);
+    made->facts.subject = strdup(text);
+    made->facts.issuer = strdup("CN=An Authority");
+    made->facts.serial = strdup("0a1b");
+    made->facts.names = calloc(3, sizeof(char *));
+    snprintf(text, sizeof(text), "h%u.example", seed);
+    made->facts.names[made->facts.name_n++] = strdup(text);
+    if (seed % 2 == 0)
+        made->facts.names[made->facts.name_n++] = strdup("*.example");
+    made->facts.not_before_s = (int64_t)seed - 100;
+    made->facts.not_after_s = INT64_C(1) << 36;
+    made->facts.key_type = (uint8_t)(seed % CERTIFICATE_KEY_TYPE_N);
+    made->facts.key_bits = (uint16_t)(256 + seed % 5);
+}
+
+static UNUSED uint64_t add_certificate(struct pool_state *s, const char *name, unsigned seed)
+{
+    struct pool_command c;
+    make_certificate(&c, POOL_ADD_CERTIFICATE, name, seed);
+    return apply_good(s, &c);
+}
+
+static UNUSED int remove_certificate(struct pool_state *s, uint64_t id)
+{
+    struct pool_command c;
+    struct pool_change change;
+    pool_command_init(&c, POOL_REMOVE_CERTIFICATE);
+    c.certificate_id = id;
+    return apply_next(s, &c, &change);
+}
+
 /* ---- random commands ---- */
+
+static UNUSED void make_random_certificate_command(struct rand_state *r,
+                                                   const struct pool_state *s,
+                                                   struct pool_command *c)
+{
+    const uint64_t kind = rand_below(r, 6);
+    const struct certificate *there =
+        s->certificate_n > 0 ? s->certificates[rand_below(r, s->certificate_n)] : NULL;
+    const unsigned seed = (unsigned)rand_below(r, 40);
+    char name[8];
+    snprintf(name, sizeof(name), "c%u", seed % 4);
+    if (kind < 3 || there == NULL) {
+        make_certificate(c, POOL_ADD_CERTIFICATE, seed % 3 != 0 ? name : NULL, seed);
+        c->is_put = rand_below(r, 2) == 0;
+        return;
+    }
+    if (kind == 3)
+        make_certificate(c, POOL_SET_CERTIFICATE, NULL, seed);
+    else
+        pool_command_init(c, POOL_REMOVE_CERTIFICATE);
+    c->certificate_id = rand_below(r, 8) == 0 ? 999999 : there->id;
+}
 
 static UNUSED void print_random_check(struct rand_state *r, bool is_patch, char *buf,
                                       size_t size)
@@ -309,10 +379,28 @@ static UNUSED void print_random_action(struct rand_state *r, char *buf, size_t s
     }
 }
 
+/* Names certificates that may not be there. */
+static UNUSED void print_random_tls(struct rand_state *r, char *buf, size_t size)
+{
+    static const char *const lists[] = {"null", "[\"c1\"]", "[\"c2\",\"c1\"]"};
+    if (rand_below(r, 2) == 0)
+        snprintf(buf, size, "%s", "");
+    else if (rand_below(r, 4) == 0)
+        snprintf(buf, size, ",\"tls\":null");
+    else
+        snprintf(buf, size,
+                 ",\"protocol\":\"%s\",\"tls\":{\"certificates\":%s,\"profile\":\"modern\","
+                 "\"default_certificate\":%s,\"client_ca\":\"PEM%u\",\"redirect\":%s}",
+                 rand_below(r, 2) == 0 ? "http" : "https", lists[rand_below(r, 3)],
+                 rand_below(r, 2) == 0 ? "null" : "\"c2\"", (unsigned)rand_below(r, 3),
+                 rand_below(r, 5) == 0 ? "true" : "false");
+}
+
 static UNUSED void make_random_listener_command(struct rand_state *r, struct pool_command *c)
 {
-    char json[500];
+    char json[700];
     char action[200];
+    char tls[200];
     char name[8];
     snprintf(name, sizeof(name), "l%u", (unsigned)rand_below(r, 3));
     if (rand_below(r, 3) == 0) {
@@ -321,14 +409,15 @@ static UNUSED void make_random_listener_command(struct rand_state *r, struct poo
         return;
     }
     print_random_action(r, action, sizeof(action));
+    print_random_tls(r, tls, sizeof(tls));
     snprintf(json, sizeof(json),
              "{\"addresses\":[\"127.0.0.1:%u\",\"[::]:%u\"],\"proxy_protocol\":%s,"
              "\"trusted_proxies\":%s,\"timeouts\":{\"client_idle_ms\":%u},"
-             "\"request_id_to_client\":false,\"default_action\":%s}",
+             "\"request_id_to_client\":false,\"default_action\":%s%s}",
              (unsigned)rand_below(r, 5) + 1, (unsigned)rand_below(r, 5) + 100,
              rand_below(r, 2) == 0 ? "true" : "false",
              rand_below(r, 2) == 0 ? "null" : "[\"10.0.0.0/8\",\"::1/128\"]",
-             (unsigned)rand_below(r, 3) + 1, action);
+             (unsigned)rand_below(r, 3) + 1, action, tls);
     if (rand_below(r, 3) == 0)
         make_wish(c, pool_code_set_listener_from_json, json);
     else
@@ -382,9 +471,12 @@ static UNUSED void add_random_guard(struct rand_state *r, const struct pool_stat
 static UNUSED void make_random_command(struct rand_state *r, const struct pool_state *s,
                                        struct pool_command *c)
 {
-    switch (rand_below(r, 8)) {
+    switch (rand_below(r, 9)) {
     case 0:
         make_random_pool_command(r, c);
+        break;
+    case 8:
+        make_random_certificate_command(r, s, c);
         break;
     case 1:
         make_random_listener_command(r, c);

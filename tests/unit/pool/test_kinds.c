@@ -21,6 +21,11 @@ static void test_words_and_ids(void **state)
         assert_non_null(kind_ops(kind));
     }
     assert_null(kind_ops(KIND_NONE));
+    /* What is referred to comes before what refers to it, whatever the numbers. */
+    assert_int_equal(kind_in_order(0), KIND_CERTIFICATE);
+    assert_int_equal(kind_in_order(1), KIND_POOL);
+    assert_int_equal(kind_in_order(KIND_N - 2), KIND_RULE);
+    assert_int_equal(kind_in_order(KIND_N - 1), KIND_NONE);
     assert_null(kind_ops(KIND_N));
     assert_null(kind_ops(255));
 }

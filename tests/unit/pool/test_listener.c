@@ -20,7 +20,11 @@ static void test_default(void **state)
         "\"limits\":{\"request_line_bytes\":8192,\"head_bytes\":32768,\"fields\":100,"
         "\"body_bytes\":0,\"chunk_extension_bytes\":4096,\"trailer_bytes\":8192,"
         "\"requests_per_connection\":0,\"connections\":0,\"connections_per_client\":0,"
-        "\"min_rate_bytes\":100,\"hops\":10},\"client_abort_on_fin\":false,"
+        "\"min_rate_bytes\":100,\"hops\":10},"
+        "\"tls\":{\"profile\":\"intermediate\",\"certificates\":null,"
+        "\"default_certificate\":null,\"client_certificate\":\"none\",\"client_ca\":null,"
+        "\"handshake_ms\":10000,\"hsts_max_age_s\":0,\"hsts_include_subdomains\":false,"
+        "\"strict_sni\":false,\"redirect\":false},\"client_abort_on_fin\":false,"
         "\"request_id_to_client\":true," FORWARD_DEFAULT "}");
     free(json);
     pool_state_free(s);
@@ -112,7 +116,7 @@ static void test_bad_bodies(void **state)
          "addresses[1]"},
         {"{\"name\":\"x\",\"addresses\":[\"127.0.0.1:0\"]}", "invalid_value", "addresses[0]"},
         {"{\"name\":\"x\",\"addresses\":[\"h:1\"]}", "invalid_value", "addresses[0]"},
-        {"{\"name\":\"x\",\"protocol\":\"https\"}", "invalid_value", "protocol"},
+        {"{\"name\":\"x\",\"protocol\":\"h2\"}", "invalid_value", "protocol"},
         {"{\"name\":\"x\",\"proxy_protocol\":2}", "invalid_value", "proxy_protocol"},
         {"{\"name\":\"x\",\"trusted_proxies\":\"10.0.0.0/8\"}", "invalid_value",
          "trusted_proxies"},

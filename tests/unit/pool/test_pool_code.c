@@ -298,6 +298,7 @@ static void test_server_text(void **state)
     (void)state;
     struct rand_state r;
     struct pool_state *s = pool_state_new();
+    unsigned seen = 0;
     rand_seed(&r, 12);
     for (unsigned i = 0; i < 500; i++) {
         struct pool_command c;
@@ -306,13 +307,13 @@ static void test_server_text(void **state)
         if (c.type == POOL_ADD_SERVER)
             assert_is_of_the_library(pool_code_payload_json(&c));
         (void)apply_next(s, &c, &change);
+        for (uint32_t k = 0; i % 100 == 99 && k < pool_default(s)->server_n; k++, seen++) {
+            const struct pool_server *server = pool_default(s)->servers[k];
+            assert_is_of_the_library(pool_code_server_json(server));
+            assert_is_of_the_library(pool_code_health_json(&server->health));
+        }
     }
-    for (uint32_t i = 0; i < pool_default(s)->server_n; i++) {
-        const struct pool_server *server = pool_default(s)->servers[i];
-        assert_is_of_the_library(pool_code_server_json(server));
-        assert_is_of_the_library(pool_code_health_json(&server->health));
-    }
-    assert_true(pool_default(s)->server_n > 5);
+    assert_true(seen > 5);
     pool_state_free(s);
 }
 
@@ -441,7 +442,7 @@ static void test_bad_entries(void **state)
     assert_int_equal(decode(1, 3, 0, remove), WERR_UNSUPPORTED);
     assert_int_equal(decode(0, 3, 0, remove), WERR_UNSUPPORTED);
     assert_int_equal(decode(2, 0, 0, remove), WERR_UNSUPPORTED);
-    assert_int_equal(decode(2, 15, 0, remove), WERR_UNSUPPORTED);
+    assert_int_equal(decode(2, 18, 0, remove), WERR_UNSUPPORTED);
     assert_int_equal(decode(2, 255, 0, remove), WERR_UNSUPPORTED);
     assert_int_equal(decode(2, 3, 256, remove), WERR_UNSUPPORTED);
     assert_int_equal(decode(2, 1, 0, remove), WERR_CORRUPT);

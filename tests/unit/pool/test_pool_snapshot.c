@@ -200,7 +200,8 @@ static uint64_t digest_of_good(void)
 /* Behind the good ones. */
 static const struct record bad[] = {
     {0, 5, 0, "{}"},
-    {5, 5, 0, "{}"},
+    {6, 5, 0, "{}"},
+    {KIND_CERTIFICATE, 5, 0, "{}"},
     {255, 5, 0, "{}"},
     {KIND_POOL, 5, 0, "{}"},
     {KIND_POOL, 5, 0, "{\"name\":\"default\"}"},

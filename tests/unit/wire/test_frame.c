@@ -213,6 +213,12 @@ static void test_bodies_behind_heads(void **state)
     memcpy(buf + len, "token", 5);
     assert_true(span_is_equal(payload_of(buf, len + 5, FRAME_SECRETS), SPAN("token")));
     assert_true(frame_is_update(FRAME_SECRETS));
+    for (uint16_t type = FRAME_SEAL; type <= FRAME_AUTHORITIES; type++) {
+        len = frame_put_bytes_head(buf, type, 5);
+        assert_true(span_is_equal(payload_of(buf, len + 5, type), SPAN("token")));
+        assert_int_equal(payload_of(buf, frame_put_bytes_head(buf, type, 0), type).len, 0);
+        assert_true(frame_is_update(type));
+    }
     uint64_t way = 0;
     len = frame_put_log(buf, 2);
     assert_int_equal(frame_get_number(payload_of(buf, len, FRAME_LOG), &way), 0);
@@ -260,7 +266,9 @@ static void test_bad_heads(void **state)
         {"\0\0\0\0\x0f\0\0\0", 8},
         {"\0\0\0\0\x10\0\0\0", 8},
         {"\0\0\0\0\x12\0\0\0", 8},
-        {"\0\0\0\0\x13\0\0\0", WERR_CORRUPT},
+        {"\0\0\0\0\x13\0\0\0", 8},
+        {"\0\0\0\0\x15\0\0\0", 8},
+        {"\0\0\0\0\x16\0\0\0", WERR_CORRUPT},
         {"\0\0\0\0\7\1\0\0", WERR_CORRUPT},
         {"\0\0\0\0\7\0\1\0", WERR_CORRUPT},
         {"\0\0\0\0\7\0\0\1", WERR_CORRUPT},

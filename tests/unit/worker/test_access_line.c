@@ -213,9 +213,11 @@ static void test_long_values(void **state)
         r.user_agent = r.referer = r.origin = r.result = r.reason = r.method;
         r.attempt_n = ACCESS_ATTEMPTS_MAX;
         for (unsigned k = 0; k < ACCESS_ATTEMPTS_MAX; k++)
-            r.attempts[k] = (struct access_attempt){r.method, big, UINT64_MAX};
+            r.attempts[k] = (struct access_attempt){r.method, big, UINT64_MAX, big};
         r.is_fail_open = true;
         r.listener = r.rule = r.pool = r.method;
+        if (i % 2 == 1)
+            r.tls_version = r.tls_cipher = r.tls_name = r.method;
         r.client = &client6;
         r.worker = UINT32_MAX;
         r.status = UINT16_MAX;
@@ -242,6 +244,24 @@ static void test_value_of_the_limit_is_whole(void **state)
     assert_null(strstr(print(access_line_json, &r), "truncated"));
     r.target = span_from(big, sizeof(big));
     assert_non_null(strstr(print(access_line_json, &r), "truncated"));
+}
+
+static void test_tls(void **state)
+{
+    struct access_record r = make_record();
+
+    (void)state;
+    assert_null(strstr(print(access_line_json, &r), "tls"));
+    r.tls_version = SPAN("TLSv1.3");
+    r.tls_cipher = SPAN("TLS_AES_128_GCM_SHA256");
+    assert_non_null(strstr(print(access_line_json, &r),
+                           "\"pool\":\"green\",\"tls_version\":\"TLSv1.3\","
+                           "\"tls_cipher\":\"TLS_AES_128_GCM_SHA256\",\"tls_name\":null,"
+                           "\"tls_resumed\":false,\"attempts\":["));
+    r.tls_name = SPAN("a.example\"");
+    r.is_resumed = true;
+    assert_non_null(strstr(print(access_line_json, &r),
+                           ",\"tls_name\":\"a.example\\\"\",\"tls_resumed\":true,"));
 }
 
 /* Made once a second, right in each ms. */
@@ -293,6 +313,7 @@ int main(void)
         cmocka_unit_test(test_escapes_anywhere),
         cmocka_unit_test(test_long_values),
         cmocka_unit_test(test_value_of_the_limit_is_whole),
+        cmocka_unit_test(test_tls),
         cmocka_unit_test(test_clock),
         cmocka_unit_test(test_fail_open),
     };

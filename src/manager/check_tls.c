@@ -1,0 +1,115 @@
+/* Out of memory, uthash takes the item out again and leaves its table pointer NULL. */
+#define HASH_NONFATAL_OOM 1
+#include "manager/check_tls.h"
+
+#include <stdlib.h>
+#include <uthash.h>
+
+#include "base/fault.h"
+#include "manager/ca_bundle.h"
+#include "net/tlsio_context.h"
+#include "pool/tls_key.h"
+
+struct check_tls_pool {
+    uint64_t id;
+    uint64_t key;     /* of the settings … */
+    unsigned version; /* … and of the machine's authorities that it is made of */
+    struct tlsio_context *context;
+    UT_hash_handle hh;
+};
+
+/* The macros of uthash are pages of branches: each alone in a function that has nothing else.
+ * NOLINTBEGIN(readability-function-size) */
+static struct check_tls_pool *find(const struct check_tls *t, uint64_t id)
+{
+    struct check_tls_pool *found;
+
+    HASH_FIND(hh, t->pools, &id, sizeof(id), found);
+    return found;
+}
+
+static int link_one(struct check_tls *t, struct check_tls_pool *one)
+{
+    HASH_ADD(hh, t->pools, id, sizeof(one->id), one);
+    return one->hh.tbl != NULL ? 0 : WERR_NOMEM;
+}
+
+static void drop(struct check_tls *t, struct check_tls_pool *one)
+{
+    HASH_DEL(t->pools, one);
+    tlsio_context_put(one->context);
+    free(one);
+}
+/* NOLINTEND(readability-function-size) */
+
+/* Those of pools that have gone. The analyzer does not see that HASH_DEL unlinks.
+ * NOLINTBEGIN(clang-analyzer-unix.Malloc) */
+static void sweep(struct check_tls *t, const struct pool_state *state)
+{
+    struct check_tls_pool *one, *next;
+
+    HASH_ITER (hh, t->pools, one, next)
+        if (state == NULL || pool_find_id(state, one->id) == NULL)
+            drop(t, one);
+}
+/* NOLINTEND(clang-analyzer-unix.Malloc) */
+
+void check_tls_fini(struct check_tls *t)
+{
+    sweep(t, NULL);
+}
+
+static struct check_tls_pool *find_or_new(struct check_tls *t, const struct pool_state *state,
+                                          uint64_t id)
+{
+    struct check_tls_pool *one = find(t, id);
+
+    if (one != NULL)
+        return one;
+    sweep(t, state);
+    one = fault_malloc(sizeof(*one));
+    if (one == NULL)
+        return NULL;
+    *one = (struct check_tls_pool){.id = id};
+    if (link_one(t, one) == 0)
+        return one;
+    free(one);
+    return NULL;
+}
+
+static int make(const struct ca_bundle *bundle, const struct pool *p,
+                struct tlsio_context **context)
+{
+    const struct tlsio_client_settings settings = {
+        .is_unverified = !p->tls_settings.verify,
+        .authorities = p->tls.ca != NULL ? span_from_str(p->tls.ca) : ca_bundle_pem(bundle),
+        .least_version = p->tls.min_version == POOL_TLS_1_3 ? TLSIO_1_3 : TLSIO_1_2,
+    };
+
+    if (!settings.is_unverified && settings.authorities.len == 0)
+        return WERR_UNTRUSTED;
+    const int rc = tlsio_context_new_client(&settings, context);
+    return rc == WERR_INVALID ? WERR_UNTRUSTED : rc;
+}
+
+int check_tls_get(struct check_tls *t, const struct pool_state *state, const struct pool *p,
+                  struct tlsio_context **context)
+{
+    const uint64_t key = pool_tls_key(p);
+    struct check_tls_pool *one = find_or_new(t, state, p->id);
+    int rc = one != NULL ? 0 : WERR_NOMEM;
+
+    *context = NULL;
+    if (rc == 0 && (one->key != key || one->version != t->bundle->version)) {
+        tlsio_context_put(one->context);
+        one->context = NULL;
+    }
+    if (rc == 0 && one->context == NULL)
+        rc = make(t->bundle, p, &one->context);
+    if (rc < 0)
+        return rc;
+    one->key = key;
+    one->version = t->bundle->version;
+    *context = one->context;
+    return 0;
+}

@@ -1,0 +1,65 @@
+/* Contexts of those who connect: whom they believe, what they show, which sessions they keep.
+ */
+#include <openssl/err.h>
+
+#include "net/tlsio_context_int.h"
+#include "net/tlsio_identity_int.h"
+#include "net/tlsio_pem.h"
+#include "net/tlsio_sessions_int.h"
+
+static int trust(SSL_CTX *ssl, struct span authorities)
+{
+    BIO *text = tlsio_pem_open(authorities);
+    X509_STORE *store = SSL_CTX_get_cert_store(ssl);
+    X509 *x = NULL;
+    unsigned n = 0;
+    int rc = text != NULL ? 0 : WERR_NOMEM;
+
+    while (rc == 0 && (x = tlsio_pem_next_certificate(text)) != NULL) {
+        rc = X509_STORE_add_cert(store, x) == 1 ? 0 : WERR_NOMEM;
+        X509_free(x);
+        n++;
+    }
+    BIO_free(text);
+    return rc == 0 && n == 0 ? WERR_INVALID : rc;
+}
+
+/* What a connection may resume by is kept where its tlsio_peer_name says. */
+static void keep_sessions(SSL_CTX *ssl)
+{
+    (void)SSL_CTX_set_session_cache_mode(ssl,
+                                         SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
+    SSL_CTX_sess_set_new_cb(ssl, tlsio_sessions_on_new);
+}
+
+static bool show(SSL_CTX *ssl, const struct tlsio_identity *i)
+{
+    return i == NULL || SSL_CTX_use_cert_and_key(ssl, i->certificate, i->key, i->chain, 1) == 1;
+}
+
+static int set_client(struct tlsio_context *c, const struct tlsio_client_settings *settings)
+{
+    static const unsigned char protocols[] = "\x08http/1.1"; /* ALPN, RFC 7301 */
+
+    if (SSL_CTX_set_alpn_protos(c->ssl, protocols, sizeof(protocols) - 1) != 0 ||
+        !show(c->ssl, settings->identity))
+        return WERR_NOMEM;
+    keep_sessions(c->ssl);
+    SSL_CTX_set_verify(c->ssl, settings->is_unverified ? SSL_VERIFY_NONE : SSL_VERIFY_PEER,
+                       NULL);
+    return settings->is_unverified ? 0 : trust(c->ssl, settings->authorities);
+}
+
+int tlsio_context_new_client(const struct tlsio_client_settings *settings,
+                             struct tlsio_context **context)
+{
+    const int least = settings->least_version == TLSIO_1_3 ? TLS1_3_VERSION : TLS1_2_VERSION;
+    struct tlsio_context *c = tlsio_context_make(TLS_client_method(), least, false);
+    const int rc = c != NULL ? set_client(c, settings) : WERR_NOMEM;
+
+    *context = rc == 0 ? c : NULL;
+    if (rc < 0)
+        tlsio_context_put(c);
+    ERR_clear_error();
+    return rc;
+}
