@@ -134,7 +134,7 @@ int tlsio_context_new_server(const struct tlsio_server_settings *settings,
     c->choose = settings->choose;
     c->arg = settings->arg;
     SSL_CTX_set_session_cache_mode(c->ssl, SSL_SESS_CACHE_OFF); /* tickets do it */
-    (void)SSL_CTX_set_num_tickets(c->ssl, 1);
+    (void)SSL_CTX_set_num_tickets(c->ssl, 0);                   /* tlsio_write orders one */
     (void)SSL_CTX_set_tlsext_servername_callback(c->ssl, on_name);
     (void)SSL_CTX_set_tlsext_servername_arg(c->ssl, c);
     return 0;
