@@ -372,11 +372,25 @@ static inline bool conn_has_more(struct conn *c)
     return conn_has_unread(c) || sock_has_more(&c->sock);
 }
 
+/* With TLS: has the peer begun a record of which nothing has been read yet? */
+bool conn_tls_has_more(const struct conn *c);
+/* Its message is over: does the peer go on, out of turn, or has it ended? With TLS, what the
+ * kernel holds may be a ticket, which means nothing here: it counts when it has been received,
+ * and the conn is signalled until then. */
+static inline bool conn_is_talking(struct conn *c)
+{
+    if (c->tls == NULL)
+        return conn_has_more(c);
+    return conn_has_unread(c) || conn_tls_has_more(c) ||
+           ((c->sock.flags & (SOCK_HUP | SOCK_DEAD)) != 0 && sock_has_more(&c->sock));
+}
+
 /* Has the poller told of it what nobody has looked at yet? Of an idle connection that is its
- * end, or bytes out of turn. */
+ * end, or bytes out of turn; with TLS also a ticket, of which a part may have come. */
 static inline bool conn_is_signalled(const struct conn *c)
 {
-    return (c->sock.flags & (SOCK_CAN_RECV | SOCK_HUP | SOCK_DEAD)) != 0;
+    return (c->sock.flags & (SOCK_CAN_RECV | SOCK_HUP | SOCK_DEAD)) != 0 ||
+           (c->tls != NULL && conn_tls_has_more(c));
 }
 
 enum conn_close_how {

@@ -253,6 +253,11 @@ static void decrypt(struct conn *c)
         end_of_stream(c);
 }
 
+bool conn_tls_has_more(const struct conn *c)
+{
+    return tlsio_has_more(c->tls);
+}
+
 static void open_up(struct conn *c)
 {
     end_progress(c);

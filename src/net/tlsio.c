@@ -1,6 +1,7 @@
 #include "net/tlsio.h"
 
 #include <openssl/err.h>
+#include <openssl/x509v3.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -112,19 +113,25 @@ struct tlsio *tlsio_new_server(struct tlsio_shared *s, struct tlsio_context *con
     return t;
 }
 
-/* RFC 6125: a name that the certificate has among its alternative names; an address likewise.
- */
+/* RFC 9525: a name is looked for among the certificate's alternative names, and nowhere else;
+ * an address likewise, and none is sent as a name (RFC 6066 section 3). */
 static bool expect(struct tlsio *t, const struct tlsio_peer_name *peer)
 {
+    X509_VERIFY_PARAM *param = SSL_get0_param(t->ssl);
     char text[ADDR_TEXT_MAX];
 
+    X509_VERIFY_PARAM_set_hostflags(param, X509_CHECK_FLAG_NEVER_CHECK_SUBJECT |
+                                               X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
+    if (peer->name != NULL && X509_VERIFY_PARAM_set1_ip_asc(param, peer->name) == 1)
+        return true;
+    ERR_clear_error();
     if (peer->name != NULL)
         return SSL_set_tlsext_host_name(t->ssl, peer->name) == 1 &&
                SSL_set1_host(t->ssl, peer->name) == 1;
     if (peer->address == NULL)
         return true;
     (void)addr_print_ip(peer->address, text);
-    return X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(t->ssl), text) == 1;
+    return X509_VERIFY_PARAM_set1_ip_asc(param, text) == 1;
 }
 
 struct tlsio *tlsio_new_client(struct tlsio_shared *s, struct tlsio_context *context,
@@ -150,6 +157,8 @@ void tlsio_free(struct tlsio *t)
     if (t == NULL)
         return;
     MUST(t->magic == TLSIO_MAGIC && t->shared->writer != t);
+    if (t->sessions != NULL && (t->state == TLSIO_HANDSHAKE || t->state == TLSIO_FAILED))
+        tlsio_sessions_clear(t->sessions); /* perhaps it failed because of one */
     if (t->ssl != NULL && t->state != TLSIO_HANDSHAKE && t->state != TLSIO_FAILED)
         /* Else the session counts as broken, and is never resumed. */
         SSL_set_shutdown(t->ssl, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
@@ -243,6 +252,14 @@ int tlsio_read(struct tlsio *t, struct span *plain)
     }
     *plain = span_from(s->plain, n);
     return rc == 0 || rc == WERR_AGAIN || rc == WERR_EOF ? 0 : rc;
+}
+
+/* The library reads the head of a record and then the rest of it, into a buffer of its own. */
+bool tlsio_has_more(const struct tlsio *t)
+{
+    const char *reads = SSL_rstate_string(t->ssl);
+
+    return t->in.len > 0 || SSL_has_pending(t->ssl) == 1 || strcmp(reads, "RB") == 0;
 }
 
 /* ---- sending ---- */

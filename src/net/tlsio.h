@@ -49,7 +49,8 @@ int64_t tlsio_gate(struct span in);
 struct tlsio *tlsio_new_server(struct tlsio_shared *s, struct tlsio_context *context);
 struct tlsio_peer_name {
     const char *name; /* of the server, for SNI and to be found in its certificate; NULL: none
-                         is sent, and address is to be found there */
+                         is sent, and address is to be found there. One that is the text of an
+                         address is taken for that address */
     const struct addr *address;
     struct tlsio_sessions *sessions; /* to resume from and to keep in; NULL: not resumed */
 };
@@ -65,6 +66,9 @@ int tlsio_handshake(struct tlsio *t) MUST_USE;
 /* OPEN: the next plain bytes, valid until the next call. Empty: more must come, or the state is
  * ENDED. < 0: FAILED. */
 int tlsio_read(struct tlsio *t, struct span *plain) MUST_USE;
+/* Has the peer begun to say what no read has brought yet: lent and not used up, or a record
+ * that is not whole? */
+bool tlsio_has_more(const struct tlsio *t);
 /* OPEN or ENDED: all of the pieces. WERR_TOO_BIG: more than the output has room for (nothing
  * was done; see tlsio_can_write); WERR_NOMEM and others: FAILED. */
 int tlsio_write(struct tlsio *t, const struct iovec *iov, unsigned n) MUST_USE;

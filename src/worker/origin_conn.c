@@ -192,7 +192,7 @@ void origin_conn_distrust(const struct origin_conn *oc)
  * response. An end that is there already has come suddenly. */
 static bool is_silent(struct origin_conn *oc)
 {
-    if (!conn_has_more(&oc->conn))
+    if (!conn_is_talking(&oc->conn))
         return true;
     origin_conn_distrust(oc);
     return false;

@@ -4,6 +4,7 @@
 #include "conn_world.h"
 
 #include "net/tlsio.h"
+#include "net/tlsio_int.h"
 
 /* ---- cut off ---- */
 
@@ -88,6 +89,91 @@ static void test_leaves_before_the_handshake(void **state)
         sock_close(&w->raw.sock, resets != 0);
         run_ms(w, 1);
         assert_string_equal(w->side.log, resets ? "gone=reset closed " : "gone=eof closed ");
+        world_end(w);
+    }
+}
+
+/* ---- what TLS says of its own account ---- */
+
+enum { TICKET_MAX = 4096 };
+
+/* A ticket of the other end, not sent yet. */
+static size_t make_ticket(struct world *w, char *to)
+{
+    struct tlsio *t = w->raw.tls;
+
+    assert_int_equal(SSL_new_session_ticket(t->ssl), 1);
+    assert_int_equal(SSL_do_handshake(t->ssl), 1);
+    const struct span out = tlsio_output(t);
+
+    assert_in_range(out.len, 50, TICKET_MAX);
+    memcpy(to, out.ptr, out.len);
+    tlsio_output_taken(t);
+    return out.len;
+}
+
+static void send_bytes(struct world *w, const char *bytes, size_t n)
+{
+    struct iovec iov = {(void *)(uintptr_t)bytes, n};
+
+    assert_int_equal(sock_send(&w->raw.sock, &iov, 1), n);
+    run_ms(w, 1);
+}
+
+/* Between two requests: no byte out of turn. While a part of it is missing nobody can tell what
+ * it will be. */
+static void test_a_ticket_when_idle(void **state)
+{
+    struct world *w = world_call();
+    struct conn *c = &w->side.conn;
+    char ticket[TICKET_MAX];
+
+    (void)state;
+    ask(&w->side);
+    say(w, OK_ANSWER);
+    conn_next(c);
+    w->side.log[0] = '\0';
+    const size_t n = make_ticket(w, ticket);
+
+    for (size_t at = 0; at < n; at++) {
+        assert_true(at == 0 || (conn_is_signalled(c) && conn_is_talking(c)));
+        send_bytes(w, ticket + at, 1);
+    }
+    assert_false(conn_is_signalled(c) || conn_is_talking(c));
+    ask(&w->side);
+    say(w, OK_ANSWER);
+    assert_string_equal(w->side.log, "head=200 end ");
+    world_end(w);
+}
+
+/* What the kernel holds when a response ends may be a ticket, or bytes out of turn: received,
+ * it tells. */
+static void test_behind_a_response(void **state)
+{
+    static const struct {
+        bool is_ticket;
+        const char *log;
+    } cases[] = {{true, ""}, {false, "reset=syntax "}};
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        struct world *w = world_call();
+        struct conn *c = &w->side.conn;
+        char ticket[TICKET_MAX];
+
+        ask(&w->side);
+        say(w, OK_ANSWER);
+        conn_next(c);
+        conn_pause(c);
+        w->side.log[0] = '\0';
+        if (cases[i].is_ticket)
+            send_bytes(w, ticket, make_ticket(w, ticket));
+        else
+            say(w, "out of turn");
+        assert_true(conn_is_signalled(c) && conn_has_more(c) && !conn_is_talking(c));
+        conn_resume(c);
+        run_ms(w, 1);
+        assert_string_equal(w->side.log, cases[i].log);
         world_end(w);
     }
 }
@@ -247,6 +333,8 @@ int main(void)
         cmocka_unit_test(test_cut_off),
         cmocka_unit_test(test_strangers),
         cmocka_unit_test(test_leaves_before_the_handshake),
+        cmocka_unit_test(test_a_ticket_when_idle),
+        cmocka_unit_test(test_behind_a_response),
         cmocka_unit_test(test_no_memory_at_any_point),
         cmocka_unit_test(test_a_crowd),
         cmocka_unit_test(test_prologue_stands_before_the_hello),

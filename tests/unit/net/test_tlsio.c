@@ -311,7 +311,7 @@ static void test_whom_a_client_believes(void **state)
         {&w.leaf, "b.example", "certificate_name"},
         {&w.old, "a.example", "certificate_expired"},
         {&w.early, "a.example", "certificate_not_yet_valid"},
-        {&w.stranger, "stranger", "certificate_unknown_ca"},
+        {&w.stranger, "stranger", "certificate_self_signed"},
     };
 
     (void)state;

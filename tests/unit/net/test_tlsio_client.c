@@ -1,0 +1,447 @@
+/* Whom a client believes and resumes: names and addresses of certificates, authorities of all
+ * kinds, versions, its own certificate, sessions. */
+#include "tls_bad.h"
+
+#include "net/tlsio_sessions.h"
+#include "tls_made.h"
+
+static struct {
+    struct made root, middle, stranger;
+} m;
+
+static int set_up(void **state)
+{
+    (void)bad_set_up(state);
+    m.root = made_of((struct made_wish){.name = "root", .is_authority = true});
+    m.middle =
+        made_of((struct made_wish){.name = "middle", .by = &m.root, .is_authority = true});
+    m.stranger = made_of((struct made_wish){.name = "stranger", .is_authority = true});
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    made_free(&m.root);
+    made_free(&m.middle);
+    made_free(&m.stranger);
+    return bad_tear_down(state);
+}
+
+/* ---- a client of some settings, and a server with some certificate ---- */
+
+static struct tlsio_context *context_of(struct tlsio_client_settings settings)
+{
+    struct tlsio_context *c;
+
+    assert_int_equal(tlsio_context_new_client(&settings, &c), 0);
+    return c;
+}
+
+static struct bad *asks(struct tlsio_context *context, const struct tlsio_peer_name *name)
+{
+    struct bad *b = bad_new(tlsio_new_client(bad_world.shared, context, name));
+
+    bad_take(b);
+    return b;
+}
+
+/* Its peer shows this, and what stands between it and an authority. */
+static void meet(struct bad *b, int version, const struct made *shown, const struct made *by)
+{
+    bad_meet(b, true, version);
+    SSL_certs_clear(b->peer);
+    assert_int_equal(SSL_use_certificate(b->peer, shown->x), 1);
+    assert_int_equal(SSL_use_PrivateKey(b->peer, shown->key), 1);
+    if (by != NULL)
+        assert_int_equal(SSL_add1_chain_cert(b->peer, by->x), 1);
+    bad_talk(b);
+}
+
+/* ---- names ---- */
+
+static const struct name_case {
+    const char *san, *common_name, *asked; /* asked: NULL: the address 10.0.0.1 */
+    const char *word;                      /* NULL: believed */
+} name_cases[] = {
+    {"DNS:a.example", "x", "a.example", NULL},
+    {"DNS:a.example", "x", "A.Example", NULL},
+    {"DNS:b.example,DNS:a.example", "x", "a.example", NULL},
+    {"DNS:*.example.com", "x", "a.example.com", NULL},
+    {"DNS:*.example.com", "x", "a.b.example.com", "certificate_name"},
+    {"DNS:*.example.com", "x", "example.com", "certificate_name"},
+    {"DNS:a*.example.com", "x", "ab.example.com", "certificate_name"},
+    {"DNS:b.example", "a.example", "a.example", "certificate_name"},
+    {NULL, "a.example", "a.example", "certificate_name"}, /* what is common is no name */
+    {"IP:10.0.0.1", "x", NULL, NULL},
+    {"IP:10.0.0.2", "x", NULL, "certificate_name"},
+    {"DNS:10.0.0.1", "x", NULL, "certificate_name"},
+    {"DNS:a.example", "10.0.0.1", NULL, "certificate_name"},
+    {"IP:10.0.0.1", "x", "10.0.0.1", NULL},
+    {"IP:2001:db8:0:0:0:0:0:1", "x", "2001:db8::1", NULL},
+    {"IP:10.0.0.1", "x", "a.example", "certificate_name"},
+};
+
+static void expect_of(struct bad *b, const char *word, const char *what, size_t i)
+{
+    const bool is_failed = tlsio_state(b->t) == TLSIO_FAILED;
+
+    if (is_failed != (word != NULL) || (is_failed && strcmp(tlsio_fault(b->t).word, word) != 0))
+        fail_msg("%s %zu: %s %s", what, i, tlsio_state_name(b->t),
+                 is_failed ? tlsio_fault(b->t).word : "");
+    if (is_failed)
+        assert_int_equal(tlsio_fault(b->t).error, WERR_DENIED);
+}
+
+static void test_names(void **state)
+{
+    const struct addr address = {.family = AF_INET, .ip = {10, 0, 0, 1}};
+    struct tlsio_context *c =
+        context_of((struct tlsio_client_settings){.authorities = span_from_str(m.root.pem)});
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(name_cases); i++) {
+        const struct name_case *n = &name_cases[i];
+        struct made shown =
+            made_of((struct made_wish){.name = n->common_name, .san = n->san, .by = &m.root});
+        struct bad *b =
+            asks(c, &(struct tlsio_peer_name){.name = n->asked, .address = &address});
+
+        meet(b, TLS1_3_VERSION, &shown, NULL);
+        expect_of(b, n->word, "name", i);
+        const char *sni = SSL_get_servername(b->peer, TLSEXT_NAMETYPE_host_name);
+
+        assert_true((sni != NULL) == (n->asked != NULL && strchr(n->asked, 'x') != NULL));
+        bad_free(b);
+        made_free(&shown);
+    }
+    tlsio_context_put(c);
+}
+
+/* ---- authorities ---- */
+
+static const struct trust_case {
+    struct made_wish wish;
+    bool shows_middle;
+    const char *word;
+    int alert;
+} trust_cases[] = {
+    {{.by = &m.root}, false, NULL, NO_ALERT},
+    {{.by = &m.middle}, true, NULL, NO_ALERT},
+    {{.by = &m.middle}, false, "certificate_unknown_ca", SSL_AD_UNKNOWN_CA},
+    {{.by = &m.stranger}, false, "certificate_unknown_ca", SSL_AD_UNKNOWN_CA},
+    {{.by = NULL}, false, "certificate_self_signed", SSL_AD_UNKNOWN_CA},
+    {{.by = &m.root, .begins = "20200101000000Z", .ends = "20210101000000Z"},
+     false,
+     "certificate_expired",
+     SSL_AD_CERTIFICATE_EXPIRED},
+    {{.by = &m.root, .begins = "20980101000000Z", .ends = "20990101000000Z"},
+     false,
+     "certificate_not_yet_valid",
+     SSL_AD_BAD_CERTIFICATE},
+    {{.by = &m.root, .usage = "clientAuth"},
+     false,
+     "certificate_purpose",
+     SSL_AD_UNSUPPORTED_CERTIFICATE},
+    {{.by = &m.root, .key = "rsa1024"}, false, "certificate_weak", SSL_AD_BAD_CERTIFICATE},
+};
+
+static void test_authorities(void **state)
+{
+    struct tlsio_context *c =
+        context_of((struct tlsio_client_settings){.authorities = span_from_str(m.root.pem)});
+    struct tlsio_context *any =
+        context_of((struct tlsio_client_settings){.is_unverified = true});
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(trust_cases); i++) {
+        const struct trust_case *t = &trust_cases[i];
+        struct made_wish wish = t->wish;
+
+        wish.name = "x";
+        wish.san = "DNS:a.example";
+        struct made shown = made_of(wish);
+
+        for (unsigned believes = 0; believes < 2; believes++) {
+            struct bad *b =
+                asks(believes ? any : c, &(struct tlsio_peer_name){.name = "a.example"});
+
+            meet(b, TLS1_3_VERSION, &shown, t->shows_middle ? &m.middle : NULL);
+            expect_of(b, believes ? NULL : t->word, believes ? "unverified" : "authority", i);
+            if (!believes)
+                assert_int_equal(b->alert, t->alert);
+            bad_free(b);
+        }
+        made_free(&shown);
+    }
+    tlsio_context_put(c);
+    tlsio_context_put(any);
+}
+
+/* One that is no root, and the server's own certificate. */
+static void test_pinned(void **state)
+{
+    struct made shown =
+        made_of((struct made_wish){.name = "x", .san = "DNS:a.example", .by = &m.middle});
+    const struct made *pins[] = {&m.middle, &shown};
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(pins); i++) {
+        struct tlsio_context *c = context_of(
+            (struct tlsio_client_settings){.authorities = span_from_str(pins[i]->pem)});
+        struct bad *b = asks(c, &(struct tlsio_peer_name){.name = "a.example"});
+
+        meet(b, TLS1_2_VERSION, &shown, NULL);
+        expect_of(b, NULL, "pin", i);
+        bad_free(b);
+        tlsio_context_put(c);
+    }
+    made_free(&shown);
+}
+
+/* ---- versions and own certificate ---- */
+
+static void expect_version(enum tlsio_version least, int version, const char *word)
+{
+    struct tlsio_context *c = context_of(
+        (struct tlsio_client_settings){.is_unverified = true, .least_version = least});
+    struct bad *b = asks(c, &(struct tlsio_peer_name){.name = "a.example"});
+
+    bad_meet(b, true, version);
+    (void)SSL_set_cipher_list(b->peer, "ALL:@SECLEVEL=0");
+    bad_talk(b);
+    bad_expect(b, word != NULL ? "FAILED" : "OPEN", word);
+    bad_free(b);
+    tlsio_context_put(c);
+}
+
+static void test_versions(void **state)
+{
+    (void)state;
+    expect_version(TLSIO_1_2, TLS1_3_VERSION, NULL);
+    expect_version(TLSIO_1_2, TLS1_2_VERSION, NULL);
+    expect_version(TLSIO_1_2, TLS1_1_VERSION, "peer_unsupported_version");
+    expect_version(TLSIO_1_3, TLS1_3_VERSION, NULL);
+    expect_version(TLSIO_1_3, TLS1_2_VERSION, "peer_unsupported_version");
+}
+
+static void test_own_certificate(void **state)
+{
+    struct tlsio_identity *identity;
+
+    (void)state;
+    assert_int_equal(tlsio_identity_new(span_from_str(bad_world.leaf.chain),
+                                        span_from_str(bad_world.leaf.secret), SPAN_NONE,
+                                        &identity),
+                     0);
+    struct tlsio_context *c =
+        context_of((struct tlsio_client_settings){.is_unverified = true, .identity = identity});
+
+    tlsio_identity_put(identity);
+    for (int version = TLS1_2_VERSION; version <= TLS1_3_VERSION; version++) {
+        struct bad *b = asks(c, &(struct tlsio_peer_name){.name = "a.example"});
+
+        bad_meet(b, true, version);
+        SSL_set_verify(b->peer, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, NULL);
+        assert_int_equal(
+            X509_STORE_add_cert(SSL_CTX_get_cert_store(b->context), bad_world.authority.x), 1);
+        (void)SSL_set_purpose(b->peer, X509_PURPOSE_SSL_CLIENT);
+        bad_talk(b);
+        bad_expect(b, "OPEN", NULL);
+        assert_true(SSL_is_init_finished(b->peer));
+        assert_int_equal(X509_cmp(SSL_get0_peer_certificate(b->peer), bad_world.leaf.x), 0);
+        bad_free(b);
+    }
+    tlsio_context_put(c);
+}
+
+/* Nothing but HTTP/1.1 is spoken, and that is said. */
+static int on_protocols(SSL *ssl, const unsigned char **out, unsigned char *out_n,
+                        const unsigned char *in, unsigned in_n, void *arg)
+{
+    (void)ssl;
+    assert_int_equal(in_n, 9);
+    assert_memory_equal(in, "\x08http/1.1", 9);
+    *out = in + 1;
+    *out_n = 8;
+    *(bool *)arg = true;
+    return SSL_TLSEXT_ERR_OK;
+}
+
+static void test_protocol(void **state)
+{
+    struct bad *b = bad_client();
+    bool is_asked = false;
+
+    (void)state;
+    bad_meet(b, true, TLS1_3_VERSION);
+    SSL_CTX_set_alpn_select_cb(b->context, on_protocols, &is_asked);
+    bad_talk(b);
+    bad_expect(b, "OPEN", NULL);
+    assert_true(is_asked);
+    bad_free(b);
+}
+
+/* ---- sessions ---- */
+
+/* A server that has the same tickets from one connection to the next. */
+static SSL_CTX *server_with_tickets(int version)
+{
+    SSL_CTX *c = SSL_CTX_new(TLS_server_method());
+
+    assert_non_null(c);
+    (void)SSL_CTX_set_max_proto_version(c, version);
+    assert_int_equal(SSL_CTX_use_cert_and_key(c, bad_world.leaf.x, bad_world.leaf.key, NULL, 1),
+                     1);
+    return c;
+}
+
+static struct bad *open_with(SSL_CTX *server, struct tlsio_sessions *sessions)
+{
+    struct bad *b = asks(bad_world.client,
+                         &(struct tlsio_peer_name){.name = "a.example", .sessions = sessions});
+
+    bad_meet(b, true, TLS1_3_VERSION);
+    SSL_free(b->peer);
+    b->peer = SSL_new(server);
+    SSL_set_app_data(b->peer, (void *)b);
+    SSL_set_bio(b->peer, BIO_new(BIO_s_mem()), BIO_new(BIO_s_mem()));
+    SSL_set_accept_state(b->peer);
+    (void)BIO_write(SSL_get_rbio(b->peer), b->sent, (int)b->sent_n);
+    bad_talk(b);
+    bad_expect(b, "OPEN", NULL);
+    return b;
+}
+
+static bool is_resumed_with(SSL_CTX *server, struct tlsio_sessions *sessions)
+{
+    struct bad *b = open_with(server, sessions);
+    const bool is_resumed = tlsio_facts(b->t).is_resumed;
+
+    bad_free(b);
+    return is_resumed;
+}
+
+static void test_sessions_of_both_versions(void **state)
+{
+    (void)state;
+    for (int version = TLS1_2_VERSION; version <= TLS1_3_VERSION; version++) {
+        SSL_CTX *server = server_with_tickets(version), *other = server_with_tickets(version);
+        struct tlsio_sessions *s = tlsio_sessions_new(), *none = tlsio_sessions_new();
+
+        assert_false(is_resumed_with(server, s));
+        for (unsigned i = 0; i < 10; i++)
+            assert_true(is_resumed_with(server, s));
+        assert_false(is_resumed_with(server, none));
+        assert_false(is_resumed_with(other, s)); /* has other keys: begins anew */
+        SSL_CTX_free(server);
+        SSL_CTX_free(other);
+        tlsio_sessions_put(s);
+        tlsio_sessions_put(none);
+    }
+}
+
+/* TLS 1.3: one ticket is for one connection (RFC 8446 appendix C.4). */
+static void test_a_ticket_is_used_once(void **state)
+{
+    SSL_CTX *server = server_with_tickets(TLS1_3_VERSION);
+    struct tlsio_sessions *s = tlsio_sessions_new();
+    struct bad *b = open_with(server, s); /* got two tickets */
+
+    (void)state;
+    (void)SSL_CTX_set_num_tickets(server, 0); /* and no more */
+    bad_free(b);
+    assert_true(is_resumed_with(server, s));
+    assert_true(is_resumed_with(server, s));
+    assert_false(is_resumed_with(server, s));
+    SSL_CTX_free(server);
+    tlsio_sessions_put(s);
+}
+
+static void send_ticket(struct bad *b)
+{
+    assert_int_equal(SSL_new_session_ticket(b->peer), 1);
+    (void)SSL_do_handshake(b->peer);
+    bad_talk(b);
+}
+
+/* On a connection that nobody uses: no plain byte, and a session. Of many the newest are kept.
+ */
+static void test_tickets_when_idle(void **state)
+{
+    SSL_CTX *server = server_with_tickets(TLS1_3_VERSION);
+    struct tlsio_sessions *s = tlsio_sessions_new();
+
+    (void)state;
+    (void)SSL_CTX_set_num_tickets(server, 0);
+    struct bad *b = open_with(server, s);
+    const size_t sent_n = b->sent_n;
+
+    for (unsigned i = 0; i < 100; i++)
+        send_ticket(b);
+    bad_expect(b, "OPEN", NULL);
+    assert_false(tlsio_has_more(b->t));
+    assert_int_equal(b->got_n, 0);
+    assert_int_equal(b->sent_n, sent_n);
+    for (unsigned i = 0; i < 4; i++)
+        assert_true(is_resumed_with(server, s));
+    assert_false(is_resumed_with(server, s));
+    bad_free(b);
+    SSL_CTX_free(server);
+    tlsio_sessions_put(s);
+}
+
+/* It could be the session that a handshake failed for: the next one does without. */
+static void test_a_failed_handshake_forgets(void **state)
+{
+    SSL_CTX *server = server_with_tickets(TLS1_2_VERSION);
+    struct tlsio_sessions *s = tlsio_sessions_new();
+    const struct tlsio_peer_name name = {.name = "a.example", .sessions = s};
+
+    (void)state;
+    assert_false(is_resumed_with(server, s));
+    assert_true(is_resumed_with(server, s));
+    bad_free(asks(bad_world.client, &name)); /* the server ends without a word */
+    assert_false(is_resumed_with(server, s));
+    SSL_CTX_free(server);
+    tlsio_sessions_put(s);
+}
+
+/* ---- parts of records ---- */
+
+static void test_has_more(void **state)
+{
+    struct bad *b = bad_open_client(TLS1_3_VERSION);
+    unsigned char record[64];
+    const size_t n = bad_record(b, RECORD_DATA, "word", 4, record);
+
+    (void)state;
+    assert_false(tlsio_has_more(b->t));
+    for (size_t i = 0; i + 1 < n; i++) {
+        bad_give(b, record + i, 1);
+        if (!tlsio_has_more(b->t))
+            fail_msg("byte %zu of %zu", i, n);
+    }
+    bad_give(b, record + n - 1, 1);
+    assert_false(tlsio_has_more(b->t));
+    assert_int_equal(b->got_n, 4);
+    bad_free(b);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_names),
+        cmocka_unit_test(test_authorities),
+        cmocka_unit_test(test_pinned),
+        cmocka_unit_test(test_versions),
+        cmocka_unit_test(test_own_certificate),
+        cmocka_unit_test(test_protocol),
+        cmocka_unit_test(test_sessions_of_both_versions),
+        cmocka_unit_test(test_a_ticket_is_used_once),
+        cmocka_unit_test(test_tickets_when_idle),
+        cmocka_unit_test(test_a_failed_handshake_forgets),
+        cmocka_unit_test(test_has_more),
+    };
+
+    return cmocka_run_group_tests(tests, set_up, tear_down);
+}
