@@ -5,6 +5,7 @@
 
 #include "net/tlsio_context.h"
 #include "net/tlsio_identity.h"
+#include "net/tlsio_tickets.h"
 #include <openssl/ec.h>
 #include <openssl/evp.h>
 #include <openssl/pem.h>
@@ -97,6 +98,7 @@ static inline void identity_free(struct identity *id)
  * believes this authority. */
 struct identities {
     struct tlsio_identity *at[TLSIO_CHOSEN_MAX];
+    struct tlsio_tickets *tickets; /* of the servers; one key, always the same */
     int n;
 };
 
@@ -122,14 +124,22 @@ static inline void identities_free(struct identities *all)
 {
     while (all->n > 0)
         tlsio_identity_put(all->at[--all->n]);
+    tlsio_tickets_free(all->tickets);
+    all->tickets = NULL;
 }
 
 static inline struct tlsio_context *identities_server(struct identities *all,
                                                       enum tlsio_profile profile)
 {
-    const struct tlsio_server_settings settings = {
-        .profile = profile, .choose = identities_choose, .arg = all};
+    static const char key[TLSIO_TICKET_KEY_BYTES] = "a key of tickets";
     struct tlsio_context *c;
+
+    if (all->tickets == NULL)
+        all->tickets = tlsio_tickets_new();
+    assert_non_null(all->tickets);
+    assert_int_equal(tlsio_tickets_set(all->tickets, span_from(key, sizeof(key))), 0);
+    const struct tlsio_server_settings settings = {
+        .profile = profile, .tickets = all->tickets, .choose = identities_choose, .arg = all};
 
     assert_int_equal(tlsio_context_new_server(&settings, &c), 0);
     return c;
