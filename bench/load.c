@@ -223,8 +223,8 @@ static void send_requests(struct caller *caller, uint64_t started_ns)
 
 static void open_caller(struct caller *caller, uint64_t started_ns)
 {
-    *caller = (struct caller){.started_ns = started_ns,
-                              .wire = {.fd = -1, .session = caller->wire.session}};
+    *caller = (struct caller){.started_ns = started_ns, .wire = caller->wire};
+    caller->wire.fd = -1;
     int fd = socket_connect(port, false);
     if (fd < 0 || !wire_open(&caller->wire, fd)) {
         break_caller(caller, "can't connect");

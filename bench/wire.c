@@ -97,18 +97,18 @@ void wire_close(struct wire *wire)
         SSL_set_shutdown(wire->ssl, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
     SSL_free(wire->ssl);
     wire->ssl = NULL;
+    wire->is_again = true;
     close(wire->fd);
     wire->fd = -1;
 }
 
-/* False: a session was to be resumed, and a new one was made. */
+/* False: a session was to be resumed, and a new one was made, or none was given. */
 static bool meet(struct wire *wire)
 {
     if (wire->is_met)
         return true;
     wire->is_met = true;
-    return is_server || !is_resuming || wire->session == NULL ||
-           SSL_session_reused(wire->ssl) == 1;
+    return !is_resuming || !wire->is_again || SSL_session_reused(wire->ssl) == 1;
 }
 
 /* What recv() would return and leave in errno. */

@@ -16,6 +16,7 @@ struct wire {
     SSL *ssl;             /* NULL: in clear */
     SSL_SESSION *session; /* to resume with; the newest that came */
     int fd;               /* < 0: closed */
+    bool is_again;        /* there was one before, whose session is to be resumed */
     bool is_met;          /* the handshake is done and was looked at */
 };
 

@@ -87,6 +87,11 @@ def test_a_session_that_is_not_resumed_counts_as_bad(pair):
     assert result["bad"] == 1 and result["reason"] == "a connection broke while sending", result
 
 
+def test_a_server_that_gives_no_ticket_counts_as_bad(pair):
+    result = run_load(port=Server(pair, tickets=0).port, connections=1, seconds=0.5, answer=2, tls=1, close=1, resume=1)
+    assert result["bad"] == 1 and result["reason"] == "a connection broke while sending", result
+
+
 @pytest.mark.parametrize("settings", [{"version": ssl.TLSVersion.TLSv1_2}, {"says_bye": False}], ids=["version", "end"])
 def test_other_tls_counts_as_bad(pair, settings):
     """An older version; an end that may be somebody else's."""
