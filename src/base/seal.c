@@ -1,6 +1,8 @@
 #include "base/seal.h"
 
+#include <malloc.h>
 #include <sodium.h>
+#include <stdlib.h>
 #include <sys/mman.h>
 
 #include "base/fault.h"
@@ -43,6 +45,14 @@ void seal_memory_free(void *memory)
     const size_t whole = *(size_t *)(void *)pages;
     sodium_memzero(pages, whole);
     (void)munmap(pages, whole);
+}
+
+void seal_clear_and_free(void *block)
+{
+    if (block == NULL)
+        return;
+    sodium_memzero(block, malloc_usable_size(block));
+    free(block);
 }
 
 /* ---- closing and opening ---- */

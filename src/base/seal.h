@@ -33,5 +33,7 @@ void seal_opened_free(struct seal_opened *opened); /* zeroed is allowed */
  * itself). NULL: no memory. */
 void *seal_memory_new(size_t bytes);
 void seal_memory_free(void *memory); /* NULL allowed */
+/* As free(), of what malloc() gave, and clears it: for a library that has copied a secret. */
+void seal_clear_and_free(void *block);
 
 #endif

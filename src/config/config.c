@@ -541,7 +541,10 @@ static int check_together(struct parse *p)
 {
     const char *wrong = config_find_lonely(p->c);
 
-    return wrong != NULL ? fail(p, "%s", wrong) : 0;
+    if (wrong == NULL)
+        return 0;
+    snprintf(p->error, sizeof(p->error), "%s", wrong);
+    return WERR_INVALID;
 }
 
 int config_from_args(struct config *c, int argc, char *const *argv, char *const *env,

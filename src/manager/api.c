@@ -5,6 +5,9 @@
 #include "manager/api_int.h"
 #include "manager/api_pages.h"
 #include "manager/manager.h"
+#include "net/tlsio.h"
+
+enum { SHOWN_BYTES = 1024 };
 
 static const struct fsm_state phases[API_PHASES] = {
     [API_READING] = {"READING", FSM_TO(API_PUT_OFF) | FSM_TO(API_WAITING) |
@@ -138,7 +141,26 @@ static void on_closed(struct conn *c)
     free_conn(ac);
 }
 
+static struct tlsio_context *tls_context(struct conn *c)
+{
+    return api_conn_of(c)->api->tls.context;
+}
+
+/* The handshake is over: whoever had to show a certificate has shown one. */
+static void on_open(struct conn *c, int error)
+{
+    struct api_conn *ac = api_conn_of(c);
+    struct tlsio_shown shown;
+    char buf[SHOWN_BYTES];
+
+    (void)error;
+    ac->is_certified = c->tls != NULL && ac->api->tls.asks_callers &&
+                       tlsio_shown(c->tls, buf, sizeof(buf), &shown);
+}
+
 static const struct conn_ops api_conn_ops = {
+    .tls_context = tls_context,
+    .on_open = on_open,
     .on_event = api_on_event,
     .on_gone = on_gone,
     .on_unread = on_unread,
@@ -169,6 +191,16 @@ static bool take_place(struct api *api, bool is_known)
     return true;
 }
 
+static int accept_conn(struct api_conn *ac, const struct api_listener *l, struct accepted *a)
+{
+    struct conn_shared *shared = &ac->m->shared;
+
+    return l->is_tls ? conn_accept_tls(&ac->conn, shared, &api_conn_ops, a, CODEC_H1,
+                                       &codec_limits_request)
+                     : conn_accept(&ac->conn, shared, &api_conn_ops, a, CODEC_H1,
+                                   &codec_limits_request);
+}
+
 static void on_accept(struct sock *s, struct accepted *a)
 {
     const struct api_listener *l = (const struct api_listener *)s; /* its first member */
@@ -186,8 +218,7 @@ static void on_accept(struct sock *s, struct accepted *a)
     ac->next_page.run = api_on_next_page;
     ac->peer = *accepted_peer(a);
     ac->is_metrics = l->is_metrics;
-    if (conn_accept(&ac->conn, &api->m->shared, &api_conn_ops, a, CODEC_H1,
-                    &codec_limits_request) < 0) {
+    if (accept_conn(ac, l, a) < 0) {
         free(ac);
         return;
     }
@@ -223,14 +254,15 @@ void api_init(struct api *a, struct manager *m)
     TAILQ_INIT(&a->streams);
 }
 
-void api_add_listener(struct api *a, int fd, const struct addr *bound, bool is_metrics)
+void api_add_listener(struct api *a, int fd, const struct addr *bound, enum api_listens how)
 {
     struct api_listener *l = &a->listeners[a->listener_n++];
 
     MUST(a->listener_n <= API_LISTENERS_MAX);
     l->owner = a;
     l->bound = *bound;
-    l->is_metrics = is_metrics;
+    l->is_metrics = how == API_LISTENS_METRICS;
+    l->is_tls = how == API_LISTENS_TLS;
     sock_accept_start(a->m->loop, &l->sock, &listener_ops, fd);
     a->open_n++;
 }

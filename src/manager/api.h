@@ -25,6 +25,7 @@
 #include "manager/api_query.h"
 #include "manager/api_route.h"
 #include "manager/api_tag.h"
+#include "manager/api_tls.h"
 #include "manager/change.h"
 #include "manager/event_ring.h"
 #include "net/conn.h"
@@ -71,6 +72,7 @@ struct api_conn {
     struct place place;
     uint8_t phase;     /* enum api_phase */
     bool is_metrics;   /* as its listener */
+    bool is_certified; /* its caller has shown a certificate that we trust */
     bool is_in_head;   /* a part of a head is there */
     bool is_given;     /* SENDING: all of the response; some of it waits for the client */
     bool is_head;      /* HEAD: no body in the response */
@@ -131,11 +133,13 @@ struct api_listener {
     struct api *owner;
     struct addr bound;
     bool is_metrics; /* GET /metrics for everybody, and nothing else */
+    bool is_tls;
 };
 
 struct api {
     struct manager *m;
     struct api_auth auth;
+    struct api_tls tls;
     struct api_listener listeners[API_LISTENERS_MAX];
     unsigned listener_n;
     struct local_file socket_file; /* of --admin-socket; number 0: there is none */
@@ -155,7 +159,8 @@ int api_need_token(struct api *a); /* makes one, if some caller needs one */
 /* The files with tokens are read again, and the workers told. */
 void api_reload_tokens(struct api *a);
 /* Takes a listening descriptor and accepts on it. */
-void api_add_listener(struct api *a, int fd, const struct addr *bound, bool is_metrics);
+enum api_listens { API_LISTENS_CLEAR, API_LISTENS_TLS, API_LISTENS_METRICS };
+void api_add_listener(struct api *a, int fd, const struct addr *bound, enum api_listens how);
 /* Takes what waits at its addresses and lets them go; open connections go on. */
 void api_stop_accepting(struct api *a);
 /* Closes everything; conn_n and open_n are 0 some turns later. */

@@ -44,8 +44,9 @@ static bool is_own_host(const struct config *config, struct span host, const str
 bool api_auth_is_own_origin(const struct config *config, struct span origin,
                             const struct addr *local)
 {
-    static const struct span scheme = {"http://", 7};
-    uint64_t port = 80;
+    const bool is_tls = config->admin_certificate != NULL;
+    const struct span scheme = is_tls ? SPAN("https://") : SPAN("http://");
+    uint64_t port = is_tls ? 443 : 80;
     struct span host;
 
     if (!span_has_prefix(origin, scheme) ||

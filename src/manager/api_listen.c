@@ -5,20 +5,25 @@
 
 /* Where the management API listens, and the token that it needs for that. */
 
-static int open_one(struct api *a, const struct addr *at, bool is_metrics)
+static int open_one(struct api *a, const struct addr *at, enum api_listens how)
 {
+    static const char *const told[] = {
+        [API_LISTENS_CLEAR] = "management API listens",
+        [API_LISTENS_TLS] = "management API listens, with TLS",
+        [API_LISTENS_METRICS] = "metrics are served",
+    };
     struct manager *m = a->m;
     struct addr bound;
     const int fd = binding_open(at, &bound);
 
-    if (fd < 0 && !is_metrics && m->config->admin_ip_is_default &&
+    if (fd < 0 && how != API_LISTENS_METRICS && m->config->admin_ip_is_default &&
         binding_may_lack_ipv6(at, fd))
         return 0;
     if (fd < 0)
         return binding_fail(at, fd);
-    api_add_listener(a, fd, &bound, is_metrics);
+    api_add_listener(a, fd, &bound, how);
     own_addresses_add(&m->own, &bound);
-    binding_tell(is_metrics ? "metrics are served" : "management API listens", &bound);
+    binding_tell(told[how], &bound);
     return 0;
 }
 
@@ -35,7 +40,7 @@ static int open_socket(struct api *a)
         return fd == WERR_NOMEM || fd == WERR_NO_FD ? manager_exit_code(fd)
                                                     : MANAGER_EXIT_ADDRESS;
     }
-    api_add_listener(a, fd, &none, false);
+    api_add_listener(a, fd, &none, API_LISTENS_CLEAR);
     log_info("management API listens", LOG_S("socket", path));
     return 0;
 }
@@ -43,13 +48,21 @@ static int open_socket(struct api *a)
 int api_listen(struct api *a)
 {
     const struct config *config = a->m->config;
-    int code = 0;
+    int code = api_tls_start(&a->tls, config);
+    const enum api_listens how = a->tls.context != NULL ? API_LISTENS_TLS : API_LISTENS_CLEAR;
 
     for (unsigned i = 0; code == 0 && i < config->admin_ip_n; i++)
-        code = open_one(a, &config->admin_ip[i], false);
+        code = open_one(a, &config->admin_ip[i], how);
     for (unsigned i = 0; code == 0 && i < config->metrics_ip_n; i++)
-        code = open_one(a, &config->metrics_ip[i], true);
+        code = open_one(a, &config->metrics_ip[i], API_LISTENS_METRICS);
     return code == 0 && config->admin_socket != NULL ? open_socket(a) : code;
+}
+
+/* Is there a caller who can't come in without one? */
+static bool needs_token(const struct api *a, const struct api_listener *l)
+{
+    return !l->is_metrics && !(l->is_tls && a->tls.asks_callers) &&
+           api_auth_needs_token(&a->auth, &l->bound);
 }
 
 int api_need_token(struct api *a)
@@ -58,8 +71,7 @@ int api_need_token(struct api *a)
     char text[TOKENS_GENERATED_MAX];
 
     for (unsigned i = 0; i < a->listener_n; i++)
-        is_needed = is_needed || (!a->listeners[i].is_metrics &&
-                                  api_auth_needs_token(&a->auth, &a->listeners[i].bound));
+        is_needed = is_needed || needs_token(a, &a->listeners[i]);
     if (!is_needed || a->auth.tokens.secrets.n > 0)
         return 0;
     if (tokens_generate(&a->auth.tokens, text) < 0)

@@ -205,7 +205,7 @@ static enum refusal judge_token(struct api_conn *ac, const struct msg *m)
     ac->token_name[0] = '\0';
     if (token != NULL)
         memcpy(ac->token_name, token->name, sizeof(ac->token_name));
-    if (token == NULL && api_auth_needs_token(auth, &ac->peer))
+    if (token == NULL && !ac->is_certified && api_auth_needs_token(auth, &ac->peer))
         return REFUSE_TOKEN;
     places_know(&ac->api->places, &ac->place);
     return api_auth_may(token, msg_method(m)) ? REFUSE_NONE : REFUSE_ROLE;

@@ -6,14 +6,18 @@
 #include <uthash.h>
 
 #include "base/fault.h"
+#include "base/seal.h"
 #include "manager/ca_bundle.h"
 #include "net/tlsio_context.h"
+#include "net/tlsio_identity.h"
+#include "pool/certificate.h"
 #include "pool/tls_key.h"
 
 struct check_tls_pool {
     uint64_t id;
     uint64_t key;     /* of the settings … */
     unsigned version; /* … and of the machine's authorities that it is made of */
+    uint32_t made;
     struct tlsio_context *context;
     UT_hash_handle hh;
 };
@@ -77,39 +81,72 @@ static struct check_tls_pool *find_or_new(struct check_tls *t, const struct pool
     return NULL;
 }
 
-static int make(const struct ca_bundle *bundle, const struct pool *p,
+static const struct certificate *shown_by(const struct pool_state *state, const struct pool *p)
+{
+    return p->tls.certificate != NULL
+               ? certificate_find(state, span_from_str(p->tls.certificate))
+               : NULL;
+}
+
+static int open_identity(const struct check_tls *t, const struct certificate *shown,
+                         struct tlsio_identity **identity)
+{
+    struct seal_opened key = {0};
+    int rc = 0;
+
+    *identity = NULL;
+    if (shown == NULL || t->seal == NULL)
+        return 0;
+    rc = seal_open(t->seal, span_from_str(shown->key), &key);
+    if (rc == 0)
+        rc = tlsio_identity_new(span_from_str(shown->chain), span_from(key.ptr, key.len),
+                                SPAN_NONE, identity);
+    seal_opened_free(&key);
+    return rc < 0 ? WERR_NOMEM : 0;
+}
+
+static int make(const struct check_tls *t, const struct pool *p, const struct certificate *shown,
                 struct tlsio_context **context)
 {
-    const struct tlsio_client_settings settings = {
+    struct tlsio_client_settings settings = {
         .is_unverified = !p->tls_settings.verify,
-        .authorities = p->tls.ca != NULL ? span_from_str(p->tls.ca) : ca_bundle_pem(bundle),
+        .authorities =
+            p->tls.ca != NULL ? span_from_str(p->tls.ca) : ca_bundle_pem(t->bundle),
         .least_version = p->tls.min_version == POOL_TLS_1_3 ? TLSIO_1_3 : TLSIO_1_2,
     };
 
     if (!settings.is_unverified && settings.authorities.len == 0)
         return WERR_UNTRUSTED;
-    const int rc = tlsio_context_new_client(&settings, context);
+    int rc = open_identity(t, shown, &settings.identity);
+    if (rc == 0)
+        rc = tlsio_context_new_client(&settings, context);
+    tlsio_identity_put(settings.identity);
     return rc == WERR_INVALID ? WERR_UNTRUSTED : rc;
 }
 
 int check_tls_get(struct check_tls *t, const struct pool_state *state, const struct pool *p,
-                  struct tlsio_context **context)
+                  struct check_tls_found *found)
 {
-    const uint64_t key = pool_tls_key(p);
+    const struct certificate *shown = shown_by(state, p);
+    const uint64_t key = pool_tls_key(p) + (shown != NULL ? shown->digest : 0);
     struct check_tls_pool *one = find_or_new(t, state, p->id);
-    int rc = one != NULL ? 0 : WERR_NOMEM;
+    int rc = 0;
 
-    *context = NULL;
-    if (rc == 0 && (one->key != key || one->version != t->bundle->version)) {
+    *found = (struct check_tls_found){0};
+    if (one == NULL)
+        return WERR_NOMEM;
+    if (one->key != key || one->version != t->bundle->version) {
         tlsio_context_put(one->context);
         one->context = NULL;
     }
-    if (rc == 0 && one->context == NULL)
-        rc = make(t->bundle, p, &one->context);
+    if (one->context == NULL) {
+        rc = make(t, p, shown, &one->context);
+        one->made = ++t->made_n;
+    }
     if (rc < 0)
         return rc;
     one->key = key;
     one->version = t->bundle->version;
-    *context = one->context;
+    *found = (struct check_tls_found){one->context, one->made};
     return 0;
 }

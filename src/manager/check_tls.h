@@ -14,14 +14,22 @@ struct tlsio_context;
 struct check_tls_pool;
 
 struct check_tls {
-    struct ca_bundle *bundle;     /* set before the first check of an https server */
+    /* Set before the first check of an https server: … */
+    struct ca_bundle *bundle;
+    const unsigned char *seal;    /* … what private keys are closed with; NULL: not known */
+    uint32_t made_n;              /* contexts so far */
     struct check_tls_pool *pools; /* uthash by pool id */
 };
 
-/* Borrowed: whoever keeps it takes a reference. WERR_NOMEM; WERR_UNTRUSTED: there is nobody to
- * believe. */
+/* Borrowed: whoever keeps the context takes a reference. made: another number when it is
+ * another context; sessions are of one. WERR_NOMEM; WERR_UNTRUSTED: there is nobody to believe.
+ */
+struct check_tls_found {
+    struct tlsio_context *context;
+    uint32_t made;
+};
 int check_tls_get(struct check_tls *t, const struct pool_state *state, const struct pool *p,
-                  struct tlsio_context **context) MUST_USE;
+                  struct check_tls_found *found) MUST_USE;
 void check_tls_fini(struct check_tls *t);
 
 #endif

@@ -7,7 +7,7 @@
 #include "base/strb.h"
 #include "log/log.h"
 #include "manager/probe.h"
-#include "net/tlsio_context.h"
+#include "net/tlsio_sessions.h"
 #include "pool/pool_code.h"
 
 static const struct pool_server *find_server(const struct checks *c,
@@ -133,18 +133,37 @@ static void put_off(struct facts_addr *a, const struct pool_server *server,
     loop_timer_in(a->checks->shared->loop, &a->timer, h->fast_interval_ms);
 }
 
-/* How an https server is verified. */
-static void add_tls(struct checks *c, struct probe_wish *wish)
+/* Those that were agreed on by other rules are of no use. */
+static struct tlsio_sessions *sessions_of(struct facts_addr *a, uint32_t made)
 {
+    if (a->sessions_of != made) {
+        tlsio_sessions_put(a->sessions);
+        a->sessions = NULL;
+    }
+    if (a->sessions == NULL)
+        a->sessions = tlsio_sessions_new();
+    a->sessions_of = made;
+    return a->sessions;
+}
+
+/* How an https server is verified. */
+static void add_tls(struct facts_addr *a, struct probe_wish *wish)
+{
+    struct checks *c = a->checks;
+    struct check_tls_found found;
     struct pool *p = NULL;
 
     if (!wish->server->is_tls)
         return;
     MUST(pool_find_any_server(c->state, wish->server->id, &p) != NULL);
     wish->tls_name = p->tls.server_name;
-    wish->tls_error = tlsio_start() < 0 ? WERR_NOMEM : conn_use_tls(c->shared);
+    wish->tls_error = conn_use_tls(c->shared);
     if (wish->tls_error == 0)
-        wish->tls_error = check_tls_get(&c->tls, c->state, p, &wish->tls);
+        wish->tls_error = check_tls_get(&c->tls, c->state, p, &found);
+    if (wish->tls_error < 0)
+        return;
+    wish->tls = found.context;
+    wish->tls_sessions = sessions_of(a, found.made);
 }
 
 static void start_probe(struct facts_addr *a)
@@ -166,7 +185,7 @@ static void start_probe(struct facts_addr *a)
     get_effective(c, server, &h);
     if (h.type == POOL_HEALTH_NONE)
         return;
-    add_tls(c, &wish);
+    add_tls(a, &wish);
     a->probe = probe_start(&wish);
     if (a->probe != NULL) {
         c->probes_n++;
@@ -491,7 +510,7 @@ static void free_gone(struct facts_addrs *gone)
         TAILQ_REMOVE(gone, a, entry);
         if (a->checks != NULL)
             end(a);
-        free(a);
+        facts_free_addr(a);
     }
 }
 

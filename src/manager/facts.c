@@ -7,6 +7,7 @@
 
 #include "base/fault.h"
 #include "base/fsm.h"
+#include "net/tlsio_sessions.h"
 #include "pool/server.h"
 
 enum { SLOT_BITS = 64 };
@@ -98,6 +99,12 @@ static struct facts_addr *new_addr(struct server_facts *s, const struct addr *ad
     return a;
 }
 
+void facts_free_addr(struct facts_addr *a)
+{
+    tlsio_sessions_put(a->sessions);
+    free(a);
+}
+
 static void free_addrs(struct facts_addrs *list)
 {
     struct facts_addr *a;
@@ -105,7 +112,7 @@ static void free_addrs(struct facts_addrs *list)
     while ((a = TAILQ_FIRST(list)) != NULL) {
         MUST(a->checks == NULL); /* else its probe or timer would come back to it */
         TAILQ_REMOVE(list, a, entry);
-        free(a);
+        facts_free_addr(a);
     }
 }
 

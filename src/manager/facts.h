@@ -42,6 +42,7 @@ struct check_result {
 
 struct checks;
 struct probe;
+struct tlsio_sessions;
 
 /* A server on its way out: leave_states.def. */
 enum leave_state {
@@ -71,6 +72,8 @@ struct facts_addr {
     struct checks *checks; /* NULL: it is not checked */
     struct timer timer;
     struct probe *probe;             /* in flight */
+    struct tlsio_sessions *sessions; /* https: to be resumed; NULL: none … */
+    uint32_t sessions_of;            /* … of this context: check_tls.h */
     TAILQ_ENTRY(facts_addr) waiting; /* its turn is over due */
     bool is_waiting;
     uint8_t class; /* enum checks_class, of the probe or of the turn */
@@ -149,6 +152,7 @@ static inline bool facts_is_leaving(const struct server_facts *s)
 {
     return s->leave == LEAVE_FINISHING || s->leave == LEAVE_CUT;
 }
+void facts_free_addr(struct facts_addr *a); /* that is on no list, and not checked */
 /* An address for facts_renew. NULL: no memory. */
 struct facts_addr *facts_make_addr(const struct addr *addr, uint64_t now_us);
 /* Another server has this id from now on: as if just added, with this address (taken; NULL:

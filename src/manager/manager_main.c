@@ -199,8 +199,10 @@ static void dump(struct manager *m)
 static void hang_up(struct manager *m)
 {
     const bool has_tokens = tokens_have_files(m->config);
-    const bool has_certificates = m->config->certificate_n > 0;
+    const bool has_certificates =
+        m->config->certificate_n > 0 || m->config->admin_certificate != NULL;
 
+    api_tls_look(&house_of(m)->api.tls, m->config);
     certificate_files_reload(&house_of(m)->certificate_files);
     if (has_tokens)
         api_reload_tokens(&house_of(m)->api);
@@ -248,7 +250,8 @@ static bool print_next(struct manager *m, char *buf, size_t size)
     const struct addr *bound = &house_of(m)->api.listeners[0].bound;
     char at[ADDR_TEXT_MAX];
 
-    if (m->pool->server_n > 0 || !is_open_here(m, bound))
+    if (m->pool->server_n > 0 || house_of(m)->api.tls.context != NULL ||
+        !is_open_here(m, bound))
         return false;
     (void)addr_print(bound, at);
     if (addr_is_wildcard(bound) || strncmp(at, "127.0.0.1:", 10) == 0 ||
@@ -313,6 +316,7 @@ static void on_files(void *arg)
     struct manager *m = arg;
 
     certificate_files_look(&house_of(m)->certificate_files);
+    api_tls_look(&house_of(m)->api.tls, m->config);
 }
 
 static int start_certificates(struct manager *m)
@@ -323,11 +327,13 @@ static int start_certificates(struct manager *m)
     if (rc < 0)
         return manager_fail_start("can't make keys", rc);
     m->keyring = &h->keyring;
+    m->checks.tls.seal = h->keyring.seal;
     certificate_files_init(&h->certificate_files, m, &h->keyring);
     m->certificate_files = &h->certificate_files;
     expiry_init(&h->expiry, m);
     file_watch_init(&h->file_watch, m->loop, on_files, m);
     certificate_files_watch(&h->certificate_files, &h->file_watch);
+    api_tls_watch(m->config, &h->file_watch);
     return 0;
 }
 
@@ -509,6 +515,7 @@ static void stop(struct house *h)
     if (m->publish.supervisor != NULL) {
         close_all(h);
         log_opener_end(&h->log_opener);
+        api_tls_fini(&h->api.tls);
         keyring_fini(&h->keyring);
         publish_fini(&m->publish);
         facts_fini(&m->facts);

@@ -41,9 +41,11 @@ static struct span find_words(struct span table)
     return strb_span(&b);
 }
 
+/* A version, 1.2, is a word. */
 static bool is_plain(struct span word)
 {
-    return span_is_equal(word, SPAN("true")) || is_digit(word.ptr[0]);
+    const bool is_number = is_digit(word.ptr[0]) && span_find(word, '.') == word.len;
+    return is_number || span_is_equal(word, SPAN("true"));
 }
 
 static void put_words(struct jtext *t, struct span words, bool is_nullable)

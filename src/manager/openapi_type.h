@@ -5,7 +5,7 @@
  *   time                           "2026-01-31T12:00:00.000Z"
  *   duration, flag                 as in queries: 500ms, 30s, 2m; true
  *   1..65535                       a whole number within bounds
- *   =a|b                           one of these words (numbers and true as such)
+ *   =a|b                           one of these words (whole numbers and true as such)
  *   @event                         one of the words of a table
  *   Server                         an object of api_objects.def
  *   Server~                        some members of it

@@ -6,6 +6,7 @@
 #include "codec/proxy_protocol.h"
 #include "net/tlsio.h"
 #include "net/tlsio_context.h"
+#include "net/tlsio_sessions.h"
 
 enum { PROBE_MAGIC = 0x50524f42 };
 
@@ -26,6 +27,7 @@ struct probe {
     uint8_t expect_n;
     struct pool_status_range expect[POOL_EXPECT_N];
     struct tlsio_context *tls; /* https; else NULL */
+    struct tlsio_sessions *tls_sessions;
     struct addr to;
     struct span target, host; /* in text … */
     const char *tls_name;     /* … too; NULL: it is known by its address */
@@ -152,6 +154,7 @@ static void tls_peer(struct conn *c, struct tlsio_peer_name *peer)
 
     peer->name = p->tls_name;
     peer->address = &p->to;
+    peer->sessions = p->tls_sessions;
 }
 
 /* In the words of requests: stats/ends.def. */
@@ -239,6 +242,7 @@ static void free_probe(struct probe *p)
 {
     MUST(*p->open_n > 0); /* weldr ends when it is 0 */
     tlsio_context_put(p->tls);
+    tlsio_sessions_put(p->tls_sessions);
     --*p->open_n;
     p->magic = 0;
     free(p);
@@ -350,6 +354,8 @@ static int start(struct probe *p, const struct probe_wish *wish)
         return wish->tls_error;
     p->to = *wish->to;
     p->tls = tlsio_context_get(wish->tls);
+    if (wish->tls_sessions != NULL)
+        p->tls_sessions = tlsio_sessions_get(wish->tls_sessions);
     return conn_connect_tls(&p->conn, wish->shared, &probe_ops, wish->to, CODEC_H1,
                             &codec_limits_response);
 }

@@ -26,6 +26,7 @@ struct probe_wish {
      * is no context: WERR_NOMEM, WERR_UNTRUSTED. After conn_use_tls. */
     struct tlsio_context *tls;
     const char *tls_name;
+    struct tlsio_sessions *tls_sessions; /* of this address; NULL: none are kept */
     int tls_error;
     probe_fn done;
     void *arg;

@@ -107,7 +107,7 @@ static void send_all_kept(const struct publish *p, struct slot *slot)
 {
     const struct channel_note note = {0, true, false};
 
-    for (uint16_t i = 0; i < PUBLISH_KEPT_N; i++)
+    for (unsigned i = 0; i < PUBLISH_KEPT_N; i++)
         if (p->kept[i].ptr != NULL)
             send_kept(slot, note, (uint16_t)(FRAME_SEAL + i), p->kept[i]);
 }

@@ -128,7 +128,7 @@ static void give_back(struct restore *r)
     }
     while ((a = TAILQ_FIRST(&r->addrs)) != NULL) {
         TAILQ_REMOVE(&r->addrs, a, entry);
-        free(a);
+        facts_free_addr(a);
     }
     for (uint32_t i = 0; i < r->next->pool_n; i++) {
         struct pool_facts *pf = facts_find_pool(facts, r->next->pools[i]->id);

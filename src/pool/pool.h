@@ -100,7 +100,7 @@ struct pool_hash_key {
 
 enum pool_tls_version { POOL_TLS_1_2, POOL_TLS_1_3, POOL_TLS_VERSION_N };
 
-enum { POOL_TLS_CA_BYTES_MAX = 256 * 1024 };
+enum { POOL_TLS_CA_BYTES_MAX = 256 * 1024, POOL_TLS_NAME_MAX = 253 };
 
 /* Members of JSON's "tls" that are no switches (pool_settings.def has those). */
 struct pool_tls {
@@ -153,6 +153,17 @@ struct pool_state {
     struct text_node *pool_names, *listener_names, *certificate_names;
     struct id_node *ids;
 };
+
+const char *pool_tls_version_word(enum pool_tls_version version); /* "1.2" */
+bool pool_tls_version_from_word(struct span word, uint8_t *version);
+/* May servers be asked for it? The name of a host, or an address. */
+bool pool_tls_name_is_valid(struct span name);
+/* A copy of now, with those members of wanted that are in set (enum pool_command_set, of
+ * pool_command.h). *to is untouched when memory is short: WERR_NOMEM. */
+int pool_tls_merge(struct pool_tls *to, const struct pool_tls *now,
+                   const struct pool_tls *wanted, uint32_t set) MUST_USE;
+/* What it owns, not itself; zeroed is allowed. */
+void pool_tls_fini(struct pool_tls *tls);
 
 /* The pool "default", which is always there. */
 struct pool *pool_default(const struct pool_state *s);

@@ -60,7 +60,7 @@ uint64_t pool_state_digest_recompute(const struct pool_state *s);
  * WERR_EXISTS     the name or the priority is taken, or a server with this URL, a certificate
  *                 with this name, is there that says something else
  * WERR_IN_USE     a listener or a rule forwards to the pool; a listener has no other
- *                 certificate
+ *                 certificate, or a pool shows it
  * WERR_BUILTIN    the pool or listener "default" can't be removed
  * WERR_ADDR_IN_USE  another listener has the address
  * WERR_NO_TARGET  an action forwards to a pool, or "tls" names a certificate, that is not there

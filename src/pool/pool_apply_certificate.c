@@ -181,8 +181,10 @@ static int judge_certificate(const struct pool_state *s, const struct pool_comma
     }
     if (now == NULL)
         return WERR_NOT_FOUND;
+    if (c->type != POOL_REMOVE_CERTIFICATE)
+        return 0;
     const bool is_needed =
-        c->type == POOL_REMOVE_CERTIFICATE && listener_find_needy(s, now) != NULL;
+        listener_find_needy(s, now) != NULL || pool_find_shower(s, now) != NULL;
     return is_needed ? WERR_IN_USE : 0;
 }
 

@@ -29,6 +29,9 @@ struct pool *pool_new(struct span name);
 /* Into the state, with its id; the digest is made. WERR_NOMEM leaves the state as it was. */
 int pool_enter(struct pool_state *s, struct pool *p) MUST_USE;
 void pool_free(struct pool *p); /* NULL allowed */
+/* A pool that shows this certificate to its servers. NULL: none. */
+const struct pool *pool_find_shower(const struct pool_state *s,
+                                    const struct certificate *which);
 /* Likewise; without a default action it forwards to "default". */
 struct listener *listener_new(struct span name);
 int listener_enter(struct pool_state *s, struct listener *l) MUST_USE;

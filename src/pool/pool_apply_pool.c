@@ -8,8 +8,10 @@
 
 /* ---- making ---- */
 
+/* What "tls" owns is not freed. */
 static int set_defaults(struct pool *p)
 {
+    p->tls = (struct pool_tls){0};
     p->policy = POOL_POLICY_ROUND_ROBIN;
     p->hash_key = (struct pool_hash_key){.by = POOL_HASH_ADDRESS};
     settings_init(&pool_settings_table, &p->settings);
@@ -37,6 +39,7 @@ void pool_free(struct pool *p)
         return;
     server_free_all(p);
     pool_health_fini(&p->health);
+    pool_tls_fini(&p->tls);
     free(p->name);
     free(p);
 }
@@ -59,6 +62,26 @@ static int list_pool(struct pool_state *s, struct pool *p)
     return rc;
 }
 
+/* Counts (+1) or no longer counts (-1) the certificate that servers are shown as in use. */
+static void count_certificate(const struct pool_state *s, const struct pool *p, int by)
+{
+    if (p->tls.certificate == NULL)
+        return;
+    struct certificate *c = certificate_find(s, span_from_str(p->tls.certificate));
+    MUST(c != NULL && (by > 0 || c->ref_n > 0));
+    c->ref_n += (uint32_t)by;
+}
+
+const struct pool *pool_find_shower(const struct pool_state *s, const struct certificate *which)
+{
+    for (uint32_t i = 0; i < s->pool_n; i++) {
+        const char *name = s->pools[i]->tls.certificate;
+        if (name != NULL && certificate_find(s, span_from_str(name)) == which)
+            return s->pools[i];
+    }
+    return NULL;
+}
+
 int pool_enter(struct pool_state *s, struct pool *p)
 {
     struct pool **pools = pool_reserve(s->pools, s->pool_n, &s->pool_cap);
@@ -76,6 +99,7 @@ int pool_enter(struct pool_state *s, struct pool *p)
     pools[place] = p;
     s->pool_n++;
     s->digest += p->digest;
+    count_certificate(s, p, 1);
     return 0;
 }
 
@@ -91,6 +115,7 @@ static void take_out(struct pool_state *s, struct pool *p)
     text_table_remove(&s->pool_names, p->name);
     id_table_remove(&s->ids, p->id);
     s->digest -= p->digest;
+    count_certificate(s, p, -1);
     for (uint32_t i = 0; i < p->server_n; i++) {
         id_table_remove(&s->ids, p->servers[i]->id);
         s->digest -= p->servers[i]->digest;
@@ -100,8 +125,15 @@ static void take_out(struct pool_state *s, struct pool *p)
 
 /* ---- applying ---- */
 
+/* What next->tls was is borrowed; what it is then is a copy. The caller frees it, and the
+ * check, whatever the result. */
 static int merge(struct pool *next, const struct pool_command *c)
 {
+    const struct pool_tls was = next->tls;
+    next->tls = (struct pool_tls){0};
+    int rc = pool_tls_merge(&next->tls, &was, &c->tls, c->set);
+    if (rc != 0)
+        return rc;
     settings_merge(&pool_settings_table, &next->settings, &c->settings, c->given);
     if ((c->set & POOL_SET_POLICY) != 0)
         next->policy = c->policy;
@@ -145,12 +177,16 @@ static int apply_set(struct pool_state *s, const struct pool_command *c, struct 
         rc = hash_pool(&next, &next.digest);
     if (rc != 0) {
         pool_health_fini(&next.health);
+        pool_tls_fini(&next.tls);
         return rc;
     }
     if (next.digest != p->digest)
         change->type = POOL_CHANGE_CHANGED;
     s->digest += next.digest - p->digest;
+    count_certificate(s, &next, 1);
+    count_certificate(s, p, -1);
     pool_health_fini(&p->health);
+    pool_tls_fini(&p->tls);
     *p = next;
     return 0;
 }
@@ -172,18 +208,32 @@ static int apply_pool(struct pool_state *s, const struct pool_command *c, uint64
     return 0;
 }
 
+static int judge_certificate(const struct pool_state *s, const struct pool_command *c)
+{
+    const char *name = c->tls.certificate;
+    return name == NULL || certificate_find(s, span_from_str(name)) != NULL ? 0
+                                                                            : WERR_NO_TARGET;
+}
+
+static int judge_add(const struct pool_state *s, const struct pool_command *c,
+                     const struct pool *p)
+{
+    if (p != NULL && !c->is_put)
+        return WERR_EXISTS;
+    if (p == NULL && s->pool_n >= POOL_POOLS_MAX)
+        return WERR_TOO_BIG;
+    return judge_certificate(s, c);
+}
+
 static int judge_pool(const struct pool_state *s, const struct pool_command *c)
 {
     const struct pool *p = pool_find(s, span_from_str(c->pool));
-    if (c->type == POOL_ADD_POOL) {
-        if (p != NULL)
-            return c->is_put ? 0 : WERR_EXISTS;
-        return s->pool_n < POOL_POOLS_MAX ? 0 : WERR_TOO_BIG;
-    }
+    if (c->type == POOL_ADD_POOL)
+        return judge_add(s, c, p);
     if (p == NULL)
         return WERR_NOT_FOUND;
     if (c->type != POOL_REMOVE_POOL)
-        return 0;
+        return judge_certificate(s, c);
     if (p->id == 0)
         return WERR_BUILTIN;
     return p->ref_n == 0 ? 0 : WERR_IN_USE;

@@ -1,5 +1,4 @@
 #include <inttypes.h>
-#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -128,15 +127,6 @@ static int read_certificate(struct reading *r, json_t *object)
 
 /* ---- reading what people bring ---- */
 
-/* The library's copies of a private key are cleared as they go. */
-static void clear_and_free(void *block)
-{
-    if (block == NULL)
-        return;
-    explicit_bzero(block, malloc_usable_size(block));
-    free(block);
-}
-
 static int refuse_text(struct reading *r, const char *key, size_t most)
 {
     char wish[120];
@@ -232,7 +222,8 @@ int pool_code_pem_from_json(struct span body, struct pool_code_pem *pem,
     struct reading r = {.error = error};
     json_t *object = NULL;
     *pem = (struct pool_code_pem){0};
-    json_set_alloc_funcs(malloc, clear_and_free);
+    /* The library's copies of a private key are cleared as they go. */
+    json_set_alloc_funcs(malloc, seal_clear_and_free);
     int rc = code_parse(body, &object, error);
     if (rc == 0) {
         rc = bring_members(&r, object, pem);

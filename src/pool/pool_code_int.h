@@ -121,4 +121,9 @@ int code_read_pem(struct reading *r, const char *field, json_t *value, size_t mo
 /* The name or the id of a certificate. */
 int code_read_certificate_name(struct reading *r, const char *field, json_t *value, char **to);
 
+/* ---- pool_code_pool_tls.c ---- */
+
+extern const struct member code_pool_tls[];
+void code_write_pool_tls(struct jtext *t, const void *of, uint32_t set);
+
 #endif

@@ -46,6 +46,7 @@ static int read_pool(struct reading *r, json_t *object)
     r->table = &pool_settings_table;
     r->settings = &r->c->settings;
     r->given = &r->c->given;
+    r->tls = code_pool_tls;
     int rc = code_read_settings(r, object, is_add ? add_members : set_members);
     bool needs_name = is_add && !r->is_stored && r->name.len == 0;
     return rc == 0 && needs_name && (r->seen & SEEN_NAME) == 0 ? code_refuse_missing(r, "name")
@@ -79,7 +80,8 @@ static void write_members(struct jtext *t, const struct pool *p, uint32_t set, u
         jtext_str(t, "policy", pool_policy_word((enum pool_policy)p->policy));
     if ((set & POOL_SET_HASH_KEY) != 0)
         jtext_str(t, "hash_key", pool_hash_key_print(&p->hash_key, text));
-    code_write_settings(t, &pool_settings_table, &p->settings, given, NULL);
+    const struct code_tls tls = {code_write_pool_tls, &p->tls, set & POOL_SET_POOL_TLS};
+    code_write_settings(t, &pool_settings_table, &p->settings, given, &tls);
     if ((set & POOL_SET_HEALTH) != 0)
         code_write_health(t, "check", &p->health, 0);
 }
@@ -89,6 +91,7 @@ static void write_pool(struct jtext *t, const char *key, const struct pool_comma
     const struct pool wanted = {.policy = c->policy,
                                 .hash_key = c->hash_key,
                                 .settings = c->settings,
+                                .tls = c->tls,
                                 .health = c->server.health};
     jtext_open(t, key, '{');
     write_members(t, &wanted, c->set, c->given);

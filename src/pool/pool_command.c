@@ -57,6 +57,7 @@ void pool_command_fini(struct pool_command *c)
     free(c->list);
     rule_action_fini(&c->wanted.default_action);
     listener_tls_fini(&c->wanted.tls);
+    pool_tls_fini(&c->tls);
     rule_fini(&c->rule);
     certificate_fini(&c->certificate);
     free(c->guard_unusable);

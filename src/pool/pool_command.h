@@ -64,7 +64,12 @@ enum pool_command_set {
     POOL_SET_TLS_DEFAULT_CERTIFICATE = 1U << 18,
     POOL_SET_TLS_CLIENT_CERTIFICATE = 1U << 19,
     POOL_SET_TLS_CLIENT_CA = 1U << 20,
-    POOL_SET_LISTENER_TLS = 0x1fU << 16 /* all of them */
+    POOL_SET_LISTENER_TLS = 0x1fU << 16, /* all of them */
+    POOL_SET_TLS_CA = 1U << 21,          /* in "tls" of a pool */
+    POOL_SET_TLS_SERVER_NAME = 1U << 22,
+    POOL_SET_TLS_MIN_VERSION = 1U << 23,
+    POOL_SET_TLS_CERTIFICATE = 1U << 24,
+    POOL_SET_POOL_TLS = 0xfU << 21 /* all of them */
 };
 
 struct pool_command {
@@ -88,6 +93,7 @@ struct pool_command {
     struct pool_hash_key hash_key;
     uint64_t given; /* members of settings or of listener.settings, by setting_bit() */
     struct pool_settings settings;
+    struct pool_tls tls; /* owned */
     /* A listener: ADD and SET; its name and its rules play no part. */
     struct listener wanted;
     /* A rule: ADD: all but id; SET: the members in set. */
@@ -111,7 +117,7 @@ enum kind pool_command_kind(enum pool_command_type type);
 enum pool_verb pool_command_verb(enum pool_command_type type);
 
 /* Splits and checks a URL into server->url, host, authority, addr (heap strings). WERR_INVALID
- * with error->field "url"; WERR_NOMEM. http://host[:port][/] only; the host is an IPv4 address,
+ * with error->field "url"; WERR_NOMEM. http://host[:port][/] or the same with https; the host is an IPv4 address,
  * a bracketed IPv6 address or a name, which leaves addr without a family (only its port is
  * set). */
 int pool_check_url(struct span url, struct pool_server *server,

@@ -28,7 +28,12 @@ static void tell_certificate_in_use(const struct pool_state *s, const struct poo
                                     struct pool_error *error)
 {
     const struct certificate *which = certificate_find_id(s, c->certificate_id);
-    const struct listener *l = which != NULL ? listener_find_needy(s, which) : NULL;
+    if (which == NULL)
+        return;
+    const struct listener *l = listener_find_needy(s, which);
+    const struct pool *p = pool_find_shower(s, which);
+    if (p != NULL)
+        pool_error_set(error, "in_use", "", "pool %s shows it to its servers", p->name);
     if (l != NULL)
         pool_error_set(error, "in_use", "", "listener %s has no other certificate", l->name);
 }
@@ -232,7 +237,11 @@ void pool_refusal(const struct pool_state *s, const struct pool_command *c, int 
                        "POST /certificates first");
         break;
     case WERR_NO_TARGET:
-        tell_no_target(s, c, error);
+        if (pool_command_kind(c->type) == KIND_POOL)
+            pool_error_set(error, "invalid_value", "tls.certificate",
+                           "there is no certificate %s", c->tls.certificate);
+        else
+            tell_no_target(s, c, error);
         break;
     case WERR_TOO_BIG:
         tell_too_big(c, error);

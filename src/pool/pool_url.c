@@ -9,8 +9,15 @@
 
 enum { NAME_MAX_BYTES = 253, LABEL_MAX_BYTES = 63 };
 
+struct url_scheme {
+    struct span word;
+    uint16_t port; /* when none is given */
+    bool is_tls;
+};
+
 /* What becomes of a URL on the way: cut into parts, none copied yet. */
 struct url_parts {
+    const struct url_scheme *scheme;
     struct span authority;
     struct span host; /* without brackets */
     struct span port; /* empty: none given */
@@ -29,16 +36,21 @@ static const char *find_bad_character(struct span url)
     return url.len > POOL_URL_MAX ? "url must be at most 300 bytes long" : NULL;
 }
 
-static const char *cut_scheme(struct span *rest)
+static const struct url_scheme schemes[] = {{{"http://", 7}, 80, false},
+                                            {{"https://", 8}, 443, true}};
+
+static const char *cut_scheme(struct span *rest, struct url_parts *parts)
 {
-    struct span http = SPAN("http://");
-    struct span https = SPAN("https://");
-    if (span_is_equal_nocase(span_first(*rest, https.len), https))
-        return "url must start with http://: TLS to origins is not there yet";
-    if (!span_is_equal_nocase(span_first(*rest, http.len), http))
-        return "url must start with http://";
-    *rest = span_skip(*rest, http.len);
-    return NULL;
+    for (size_t i = 0; i < sizeof(schemes) / sizeof(schemes[0]); i++) {
+        const struct span word = schemes[i].word;
+
+        if (!span_is_equal_nocase(span_first(*rest, word.len), word))
+            continue;
+        parts->scheme = &schemes[i];
+        *rest = span_skip(*rest, word.len);
+        return NULL;
+    }
+    return "url must start with http:// or https://";
 }
 
 static bool ends_authority(char c)
@@ -92,7 +104,7 @@ static const char *cut_host(struct url_parts *parts)
 
 static const char *read_port(const struct url_parts *parts, uint16_t *port)
 {
-    uint64_t n = 80;
+    uint64_t n = parts->scheme->port;
     if (parts->has_port) {
         bool is_good = num_from_dec(parts->port, 65535, &n) == 0 && parts->port.ptr[0] != '0';
         if (!is_good)
@@ -184,7 +196,7 @@ static const char *read_url(struct span url, struct url_parts *parts, struct add
 {
     const char *wrong = find_bad_character(url);
     if (wrong == NULL)
-        wrong = cut_scheme(&url);
+        wrong = cut_scheme(&url, parts);
     if (wrong == NULL)
         wrong = cut_authority(url, parts);
     if (wrong == NULL)
@@ -208,14 +220,14 @@ static void print_host(struct span host, const struct addr *addr, char *buf)
     buf[host.len] = '\0';
 }
 
-static char *print_authority(const char *prefix, const char *host, const struct addr *addr,
+static char *print_authority(struct span prefix, const char *host, const struct addr *addr,
                              bool is_port_shown)
 {
     char authority[POOL_HOST_MAX + 24];
     struct strb b;
     const bool is_bracketed = addr->family == AF_INET6;
     strb_init(&b, authority, sizeof(authority));
-    strb_add_str(&b, prefix);
+    strb_add(&b, prefix);
     strb_add(&b, is_bracketed ? SPAN("[") : SPAN_NONE);
     strb_add_str(&b, host);
     strb_add(&b, is_bracketed ? SPAN("]") : SPAN_NONE);
@@ -237,9 +249,10 @@ int pool_check_url(struct span url, struct pool_server *server, struct pool_erro
         return WERR_INVALID;
     }
     print_host(parts.host, &addr, host_text);
-    char *canonical = print_authority("http://", host_text, &addr, true);
+    char *canonical = print_authority(parts.scheme->word, host_text, &addr, true);
     char *host = pool_strdup(host_text);
-    char *authority = print_authority("", host_text, &addr, addr.port != 80);
+    char *authority =
+        print_authority(SPAN_NONE, host_text, &addr, addr.port != parts.scheme->port);
     if (canonical == NULL || host == NULL || authority == NULL) {
         free(canonical);
         free(host);
@@ -253,5 +266,6 @@ int pool_check_url(struct span url, struct pool_server *server, struct pool_erro
     server->host = host;
     server->authority = authority;
     server->addr = addr;
+    server->is_tls = parts.scheme->is_tls;
     return 0;
 }

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "base/fault.h"
+#include "net/tlsio_sessions.h"
 #include "wire/frame.h"
 #include "worker/limits.h"
 
@@ -49,6 +50,37 @@ static uint64_t carry_shunned(struct addr_set *old, const struct addr *addr, boo
     return place != NULL && place->is_down == is_down ? place->shunned_until_ms : 0;
 }
 
+static struct tlsio_sessions *carry_sessions(struct addr_set *old, const struct addr *addr)
+{
+    const struct addr_place *place = find(old, addr);
+
+    return place != NULL && place->sessions != NULL ? tlsio_sessions_get(place->sessions)
+                                                    : NULL;
+}
+
+void addr_set_forget_sessions(struct addr_set *set)
+{
+    for (unsigned i = 0; set != NULL && i < set->n; i++) {
+        tlsio_sessions_put(set->at[i].sessions);
+        set->at[i].sessions = NULL;
+    }
+}
+
+void addr_set_free(struct addr_set *set)
+{
+    addr_set_forget_sessions(set);
+    free(set);
+}
+
+struct tlsio_sessions *addr_set_sessions(struct addr_set *set, const struct addr *addr)
+{
+    struct addr_place *place = find(set, addr);
+
+    if (place != NULL && place->sessions == NULL)
+        place->sessions = tlsio_sessions_new();
+    return place != NULL ? place->sessions : NULL;
+}
+
 int addr_set_replace(struct addr_set **set, const struct frame_addrs *found)
 {
     struct addr_set *fresh = new_set(*set, found->n);
@@ -60,9 +92,10 @@ int addr_set_replace(struct addr_set **set, const struct frame_addrs *found)
         const struct addr *addr = &found->addrs[i];
         const bool is_down = (down >> i & 1) != 0;
 
-        fresh->at[i] = (struct addr_place){*addr, is_down, carry_shunned(*set, addr, is_down)};
+        fresh->at[i] = (struct addr_place){*addr, is_down, carry_shunned(*set, addr, is_down),
+                                             carry_sessions(*set, addr)};
     }
-    free(*set);
+    addr_set_free(*set);
     *set = fresh;
     return 0;
 }
@@ -74,8 +107,9 @@ int addr_set_one(struct addr_set **set, const struct addr *addr)
     struct addr_set *fresh = new_set(*set, 1);
     if (fresh == NULL)
         return WERR_NOMEM;
-    fresh->at[0] = (struct addr_place){.addr = *addr};
-    free(*set);
+    fresh->at[0] =
+        (struct addr_place){.addr = *addr, .sessions = carry_sessions(*set, addr)};
+    addr_set_free(*set);
     *set = fresh;
     return 0;
 }

@@ -19,11 +19,13 @@
 #include "base/addr.h"
 
 struct frame_addrs;
+struct tlsio_sessions;
 
 struct addr_place {
     struct addr addr;
     bool is_down;              /* the checks say so, and not of all */
     uint64_t shunned_until_ms; /* 0: it works, as far as we know */
+    struct tlsio_sessions *sessions; /* of TLS with it, to be resumed; NULL: none yet */
 };
 
 struct addr_set {
@@ -44,6 +46,13 @@ struct addr_tries {
  * that stay. WERR_NOMEM leaves the old one. */
 int addr_set_replace(struct addr_set **set, const struct frame_addrs *found) MUST_USE;
 int addr_set_one(struct addr_set **set, const struct addr *addr) MUST_USE;
+void addr_set_free(struct addr_set *set); /* NULL allowed */
+/* Where sessions of TLS with this address are kept, made when first asked for. NULL: it has
+ * gone, or there is no memory. */
+struct tlsio_sessions *addr_set_sessions(struct addr_set *set, const struct addr *addr);
+/* Others must be verified anew; connections under way keep theirs to themselves. NULL allowed.
+ */
+void addr_set_forget_sessions(struct addr_set *set);
 /* May lanes to this address carry more requests? */
 bool addr_set_keeps(const struct addr_set *set, const struct addr *addr);
 /* The address for a new lane: the next that was not tried; with all tried, from the first on.

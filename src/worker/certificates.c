@@ -131,7 +131,19 @@ int certificates_set_tickets(struct worker *w, struct span keys)
         return WERR_NOMEM;
     memcpy(all->ticket_keys, keys.ptr, keys.len);
     all->ticket_bytes = keys.len;
-    return 0;
+    return all->tickets != NULL ? tlsio_tickets_set(all->tickets, keys) : 0;
+}
+
+struct tlsio_tickets *certificates_tickets(struct worker *w)
+{
+    struct certificates *all = &w->certificates;
+
+    if (all->tickets != NULL)
+        return all->tickets;
+    all->tickets = tlsio_tickets_new();
+    if (all->tickets != NULL && all->ticket_bytes > 0)
+        MUST(tlsio_tickets_set(all->tickets, span_from(all->ticket_keys, all->ticket_bytes)) == 0);
+    return all->tickets;
 }
 
 /* ---- entries and their names ---- */
@@ -266,6 +278,7 @@ void certificates_fini(struct certificates *all)
         free_entry(all, e);
     seal_memory_free(all->seal_key);
     seal_memory_free(all->ticket_keys);
+    tlsio_tickets_free(all->tickets);
 }
 /* NOLINTEND(clang-analyzer-unix.Malloc) */
 

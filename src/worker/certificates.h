@@ -37,6 +37,8 @@ void certificates_fini(struct certificates *all);
 /* Frames SEAL and TICKETS. WERR_CORRUPT: not so long; WERR_NOMEM. */
 int certificates_set_seal(struct worker *w, struct span key) MUST_USE;
 int certificates_set_tickets(struct worker *w, struct span keys) MUST_USE;
+/* Of all contexts (conn_use_tls comes first); without keys until they come. NULL: no memory. */
+struct tlsio_tickets *certificates_tickets(struct worker *w);
 
 /* It is new or has changed. WERR_NOMEM: it is known as it was. */
 int certificates_follow(struct worker *w, const struct certificate *described) MUST_USE;

@@ -8,6 +8,7 @@
 #include "pool/pool.h"
 #include "worker/acceptor.h"
 #include "worker/certificates.h"
+#include "worker/origin_follow.h"
 #include "worker/worker_life.h"
 
 static void broken(struct channel *ch, const char *why)
@@ -225,7 +226,9 @@ static int take_secrets(struct channel *ch, struct span payload)
 
 static int take_authorities(struct channel *ch, struct span payload)
 {
-    return lane_tls_set_authorities(ch->worker, payload);
+    const int rc = authorities_set(&ch->worker->authorities, payload);
+
+    return rc == 0 ? origin_follow_tls_all(ch->worker) : rc;
 }
 
 static int apply_update(struct channel *ch, uint16_t type, struct span payload)

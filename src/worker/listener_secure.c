@@ -118,7 +118,7 @@ static int make_context(struct listener_secure *s, const struct listener *descri
 {
     const struct listener_tls *tls = &described->tls;
     const bool asks = tls->client_certificate != LISTENER_CLIENT_NONE;
-    const struct tlsio_server_settings settings = {
+    struct tlsio_server_settings settings = {
         .profile = (enum tlsio_profile)tls->profile,
         .client_auth = (enum tlsio_client_auth)tls->client_certificate,
         .client_ca = asks && tls->client_ca != NULL ? span_from_str(tls->client_ca) : SPAN_NONE,
@@ -130,7 +130,8 @@ static int make_context(struct listener_secure *s, const struct listener *descri
     *context = NULL;
     if (conn_use_tls(&s->worker->shared) < 0)
         return WERR_NOMEM;
-    return tlsio_context_new_server(&settings, context);
+    settings.tickets = certificates_tickets(s->worker);
+    return settings.tickets != NULL ? tlsio_context_new_server(&settings, context) : WERR_NOMEM;
 }
 
 /* One that can't be made for its settings takes nobody in: that would be without them. */

@@ -40,6 +40,8 @@ enum origin_place {
     ORIGIN_LISTED /* wanted too */
 };
 
+enum origin_scheme { ORIGIN_HTTP, ORIGIN_HTTPS };
+
 enum { ORIGIN_MAGIC = 0x6f726967 };
 
 struct origin {
@@ -55,7 +57,7 @@ struct origin {
     uint32_t stats_slot;
     uint16_t weight;
     bool map_host;
-    bool is_tls;            /* https */
+    uint8_t scheme;         /* enum origin_scheme */
     uint32_t max_requests;  /* place.h; 0: no limit */
     uint8_t proxy_protocol; /* 2: its connections begin with a PROXY header */
     uint8_t state;          /* enum origin_state */
@@ -77,6 +79,10 @@ struct origin {
     UT_hash_handle hh;
 };
 
+static inline bool origin_is_https(const struct origin *o)
+{
+    return o->scheme == ORIGIN_HTTPS;
+}
 /* The one setter of its state. */
 void origin_move(struct origin *o, enum origin_state next, const char *why);
 const char *origin_state_name(const struct origin *o); /* "SERVING" */

@@ -1,8 +1,11 @@
 #include "worker/origin_conn.h"
 
 #include "codec/proxy_protocol.h"
+#include "log/log.h"
 #include "net/tlsio.h"
+#include "pool/certificate.h"
 #include "worker/caller.h"
+#include "worker/certificates.h"
 #include "worker/limits.h"
 #include "worker/origin.h"
 #include "worker/origin_table.h"
@@ -15,15 +18,64 @@ static struct worker *worker_of(const struct origin_conn *oc)
     return oc->origin->worker;
 }
 
+/* ---- https ---- */
+
+static const struct certificate *shown_by(const struct worker *w, const struct pool *p)
+{
+    return p->tls.certificate != NULL
+               ? certificate_find(w->pool_state, span_from_str(p->tls.certificate))
+               : NULL;
+}
+
+struct origin_tls_source origin_conn_tls_source(const struct worker *w, const struct pool *p)
+{
+    const struct certificate *shown = shown_by(w, p);
+
+    return (struct origin_tls_source){p, &w->authorities, shown != NULL ? shown->digest : 0};
+}
+
+static int make_tls(struct pool_runtime *pool, const struct pool *p)
+{
+    struct worker *w = pool->worker;
+    const struct origin_tls_source source = origin_conn_tls_source(w, p);
+    const struct certificate *shown = shown_by(w, p);
+    struct tlsio_identity *identity = NULL;
+
+    if (conn_use_tls(&w->shared) < 0)
+        return WERR_NOMEM;
+    if (shown != NULL) {
+        identity = certificates_identity(w, shown->id);
+        if (identity == NULL)
+            return WERR_NOMEM;
+    }
+    return origin_tls_make(&pool->tls, &source, identity);
+}
+
+/* Of a pool that is described no more requests may be under way: they go on with the last
+ * settings, if those were used before. */
+static int prepare_tls(struct pool_runtime *pool)
+{
+    if (pool->tls.context != NULL)
+        return 0;
+    const struct pool *p = pool_find_id(pool->worker->pool_state, pool->id);
+    const int rc = p != NULL ? make_tls(pool, p) : WERR_UNTRUSTED;
+
+    if (rc < 0)
+        log_warn("TLS to servers can't be set up", LOG_S("pool", pool->name),
+                 LOG_S("reason",
+                       rc == WERR_UNTRUSTED ? "no authorities to believe" : werr_text(rc)));
+    return rc;
+}
+
 static int begin(struct origin_conn *oc, const struct conn_ops *ops)
 {
     struct origin *o = oc->origin;
     struct conn_shared *shared = &o->worker->shared;
     const struct codec_limits *limits = &o->pool->response_limits;
 
-    if (!o->is_tls)
+    if (!origin_is_https(o))
         return conn_connect(&oc->conn, shared, ops, &oc->addr, CODEC_H1, limits);
-    const int rc = lane_tls_prepare(o->pool);
+    const int rc = prepare_tls(o->pool);
     return rc < 0 ? rc : conn_connect_tls(&oc->conn, shared, ops, &oc->addr, CODEC_H1, limits);
 }
 
@@ -54,23 +106,22 @@ struct origin_conn *origin_conn_open(struct origin *o, struct addr_tries *tries,
     return oc;
 }
 
-/* ---- https ---- */
-
 /* The settings may have changed while it was connecting. */
 struct tlsio_context *origin_conn_tls_context(struct origin_conn *oc)
 {
-    struct lane_tls *tls = &oc->origin->pool->tls;
+    const struct origin_tls *tls = &oc->origin->pool->tls;
 
     oc->tls_version = tls->version;
-    return lane_tls_prepare(oc->origin->pool) == 0 ? tls->context : NULL;
+    return prepare_tls(oc->origin->pool) == 0 ? tls->context : NULL;
 }
 
 void origin_conn_tls_peer(const struct origin_conn *oc, struct tlsio_peer_name *peer)
 {
-    const struct lane_tls *tls = &oc->origin->pool->tls;
+    const struct origin_tls *tls = &oc->origin->pool->tls;
 
     peer->name = tls->server_name != NULL ? tls->server_name : oc->origin->tls_name;
     peer->address = &oc->addr;
+    peer->sessions = addr_set_sessions(oc->origin->addrs, &oc->addr);
 }
 
 const char *origin_conn_tls_word(const struct origin_conn *oc)
@@ -213,8 +264,8 @@ bool origin_conn_can_reuse(struct origin_conn *oc)
     if (oc->is_personal || o->proxy_protocol != 0 || !rotation_keeps_lanes(o) ||
         worker_of(oc)->draining || origin_conn_idle_ms(oc) == 0)
         return false;
-    if (o->is_tls != (oc->conn.tls != NULL) ||
-        (o->is_tls && oc->tls_version != o->pool->tls.version))
+    if (origin_is_https(o) != (oc->conn.tls != NULL) ||
+        (origin_is_https(o) && oc->tls_version != o->pool->tls.version))
         return false;
     return origin_conn_has_place(oc) && has_sent_all(oc) && conn_can_reuse(&oc->conn) &&
            is_silent(oc);

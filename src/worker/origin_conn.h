@@ -13,9 +13,12 @@
 #include "net/conn.h"
 #include "worker/addr_set.h"
 #include "worker/lanes.h"
+#include "worker/origin_tls.h"
 
 struct caller;
 struct origin;
+struct pool;
+struct worker;
 
 enum { ORIGIN_CONN_MAGIC = 0x6f63 };
 
@@ -27,7 +30,7 @@ struct origin_conn {
     uint32_t addr_version; /* in which its origin's addresses were last seen to have it */
     uint32_t exchanges;    /* carried so far */
     uint32_t keep_ms; /* how long it may be idle, if its server has said so; else UINT32_MAX */
-    uint32_t tls_version; /* of its pool's lane_tls, when the handshake began */
+    uint32_t tls_version; /* of its pool's origin_tls, when the handshake began */
     uint16_t magic;
     bool is_personal; /* its PROXY header has named a client: for one exchange only */
     uint64_t idle_from_ms;
@@ -49,6 +52,8 @@ static inline struct origin_conn *origin_conn_of(const struct lane *lane)
  * conn.state. */
 struct origin_conn *origin_conn_open(struct origin *o, struct addr_tries *tries,
                                      const struct conn_ops *ops, int *error);
+/* What TLS to the servers of this pool is made of. */
+struct origin_tls_source origin_conn_tls_source(const struct worker *w, const struct pool *p);
 /* ---- https: of conn_ops, before and after the handshake ---- */
 struct tlsio_context *origin_conn_tls_context(struct origin_conn *oc);
 void origin_conn_tls_peer(const struct origin_conn *oc, struct tlsio_peer_name *peer);

@@ -7,6 +7,7 @@
 #include "worker/eject.h"
 #include "worker/lane.h"
 #include "worker/origin.h"
+#include "worker/origin_conn.h"
 #include "worker/origin_table.h"
 #include "worker/place.h"
 #include "worker/pool_runtime.h"
@@ -71,6 +72,11 @@ static char *name_for_tls(const struct pool_server *server)
     return name;
 }
 
+static bool is_same_name(const char *a, const char *b)
+{
+    return a == NULL || b == NULL ? a == b : strcmp(a, b) == 0;
+}
+
 /* After a restored snapshot an id may be another server's, here too. */
 static int follow_tls(struct origin *o, const struct pool_server *server)
 {
@@ -79,11 +85,13 @@ static int follow_tls(struct origin *o, const struct pool_server *server)
 
     if (has_name && name == NULL)
         return WERR_NOMEM;
-    if (o->is_tls != server->is_tls)
+    if (origin_is_https(o) != server->is_tls)
         lanes_close_idle(o);
+    if (!is_same_name(o->tls_name, name))
+        addr_set_forget_sessions(o->addrs);
     free(o->tls_name);
     o->tls_name = name;
-    o->is_tls = server->is_tls;
+    o->scheme = server->is_tls ? ORIGIN_HTTPS : ORIGIN_HTTP;
     return 0;
 }
 
@@ -115,6 +123,45 @@ int origin_follow(struct pool_runtime *pool, const struct pool_server *server)
         stand_down(o);
     return 0;
 }
+
+/* ---- TLS ---- */
+
+/* What was agreed on by other rules is of no use any more. */
+static void forget_trust(struct pool_runtime *pool)
+{
+    struct origin *o;
+
+    LIST_FOREACH (o, &pool->origins, in_pool_entry) {
+        addr_set_forget_sessions(o->addrs);
+        if (origin_is_https(o))
+            lanes_close_idle(o);
+    }
+}
+
+int origin_follow_tls(struct pool_runtime *pool, const struct pool *p)
+{
+    const struct origin_tls_source source = origin_conn_tls_source(pool->worker, p);
+    const int rc = origin_tls_follow(&pool->tls, &source);
+
+    if (rc > 0)
+        forget_trust(pool);
+    return rc < 0 ? rc : 0;
+}
+
+int origin_follow_tls_all(struct worker *w)
+{
+    const struct pool_state *state = w->pool_state;
+    int rc = 0;
+
+    for (uint32_t i = 0; state != NULL && rc == 0 && i < state->pool_n; i++) {
+        struct pool_runtime *pool = pool_runtime_find(w, state->pools[i]->id);
+
+        rc = pool != NULL ? origin_follow_tls(pool, state->pools[i]) : 0;
+    }
+    return rc;
+}
+
+/* ---- leaving ---- */
 
 static void leave(struct origin *o)
 {

@@ -8,12 +8,17 @@
 #include "base/werr.h"
 #include "wire/frame.h"
 
+struct pool;
 struct pool_runtime;
 struct pool_server;
 struct worker;
 
 /* Of the pool's server, which is new or has changed. WERR_NOMEM. */
 int origin_follow(struct pool_runtime *pool, const struct pool_server *server) MUST_USE;
+/* Its settings of TLS, or the certificate or the authorities that they mean, may have changed:
+ * of one pool, of all. WERR_NOMEM. */
+int origin_follow_tls(struct pool_runtime *pool, const struct pool *p) MUST_USE;
+int origin_follow_tls_all(struct worker *w) MUST_USE;
 /* It has left its pool; all that are in no pool any more have, and the manager's word that it
  * is forgotten may not come. */
 void origin_leave(struct worker *w, uint64_t server_id);

@@ -73,7 +73,7 @@ static void free_origin(struct origin *o)
     o->magic = 0;
     free(o->authority);
     free(o->tls_name);
-    free(o->addrs);
+    addr_set_free(o->addrs);
     free(o);
 }
 

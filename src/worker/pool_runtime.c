@@ -89,8 +89,6 @@ struct pool_runtime *pool_runtime_follow(struct worker *w, const struct pool *p)
     if (pool == NULL)
         return NULL;
     MUST(pool->magic == POOL_RUNTIME_MAGIC);
-    if (lane_tls_follow(pool, p) < 0)
-        return NULL;
     pool->is_described = true;
     pool->stats_slot = worker_pool_slot(w, p->id);
     pool->stats = worker_pool_stats(w, p->id);
@@ -110,7 +108,7 @@ static void free_pool(struct pool_runtime *pool)
     unlink_pool(pool->worker, pool);
     pool_queue_fini(&pool->queue);
     balance_fini(&pool->balance);
-    lane_tls_fini(&pool->tls);
+    origin_tls_fini(&pool->tls);
     free(pool->name);
     pool->magic = 0;
     free(pool);

@@ -23,7 +23,7 @@
 #include "codec/codec.h"
 #include "pool/pool.h"
 #include "stats/stats.h"
-#include "worker/lane_tls.h"
+#include "worker/origin_tls.h"
 #include "worker/pool_queue.h"
 
 struct worker;
@@ -41,7 +41,7 @@ struct pool_runtime {
     struct pool_settings settings; /* as of the last change */
     struct pool_hash_key hash_key; /* policy hash */
     uint8_t policy;                /* enum pool_policy */
-    struct lane_tls tls;
+    struct origin_tls tls; /* to its https servers: origin_follow.h */
     struct codec_limits response_limits; /* of its lanes: what runs follows a change too */
     struct balance balance;              /* stale: rebuilt before the next pick */
     LIST_HEAD(, origin) origins;

@@ -37,12 +37,19 @@ int reconcile_list(struct worker *w, const struct pool_change *change, uint32_t 
     return rc;
 }
 
+static struct pool_runtime *follow_one_pool(struct worker *w, const struct pool *p)
+{
+    struct pool_runtime *pool = pool_runtime_follow(w, p);
+
+    return pool != NULL && origin_follow_tls(pool, p) == 0 ? pool : NULL;
+}
+
 static int follow_pool(struct worker *w, const struct pool_change *change)
 {
     const struct pool *removed = change->removed_pool;
 
     if (change->type != POOL_CHANGE_REMOVED)
-        return pool_runtime_follow(w, change->pool) != NULL ? 0 : WERR_NOMEM;
+        return follow_one_pool(w, change->pool) != NULL ? 0 : WERR_NOMEM;
     for (uint32_t i = 0; i < removed->server_n; i++)
         origin_leave(w, removed->servers[i]->id);
     pool_runtime_forget(w, change->id);
@@ -93,10 +100,13 @@ static int follow_listener(struct worker *w, const struct pool_change *change)
 
 static int follow_certificate(struct worker *w, const struct pool_change *change)
 {
+    int rc = 0;
+
     if (change->type != POOL_CHANGE_REMOVED)
-        return certificates_follow(w, change->certificate);
-    certificates_forget(w, change->id);
-    return 0;
+        rc = certificates_follow(w, change->certificate);
+    else
+        certificates_forget(w, change->id);
+    return rc == 0 ? origin_follow_tls_all(w) : rc; /* those that show it to servers */
 }
 
 int reconcile_change(struct worker *w, struct pool_change *change)
@@ -127,7 +137,7 @@ int reconcile_change(struct worker *w, struct pool_change *change)
 
 static int follow_whole_pool(struct worker *w, const struct pool *p)
 {
-    struct pool_runtime *pool = pool_runtime_follow(w, p);
+    struct pool_runtime *pool = follow_one_pool(w, p);
     int rc = pool != NULL ? 0 : WERR_NOMEM;
 
     for (uint32_t i = 0; rc == 0 && i < p->server_n; i++)

@@ -22,7 +22,7 @@
 #include "pool/pool.h"
 #include "stats/stats.h"
 #include "wire/frame.h"
-#include "worker/lane_tls.h"
+#include "worker/origin_tls.h"
 #include "worker/stream_many.h"
 
 struct client;
@@ -52,6 +52,7 @@ struct certificates {
     unsigned char *seal_key;           /* seal_memory; NULL: it has not come yet */
     unsigned char *ticket_keys;        /* seal_memory; NULL: none have come yet */
     size_t ticket_bytes;
+    struct tlsio_tickets *tickets; /* made of them for the first context; NULL: before that */
 };
 
 /* spread.h */
@@ -93,8 +94,7 @@ struct worker {
     struct origin *origins;         /* uthash by server id */
     struct pool_runtime *pools;     /* uthash by pool id */
     uint32_t pools_version;         /* another one when a pool comes or goes */
-    struct authorities authorities; /* of the system: lane_tls.h */
-    uint32_t authorities_version;
+    struct authorities authorities; /* of the machine: origin_tls.h */
 
     struct listener_runtime *listeners; /* uthash by listener id */
     struct certificates certificates;

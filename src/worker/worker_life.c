@@ -73,7 +73,7 @@ void worker_fini(struct worker *w)
     certificates_fini(&w->certificates);
     pool_runtime_free_all(w);
     pool_state_free(w->pool_state);
-    free(w->authorities.pem);
+    authorities_fini(&w->authorities);
     conn_shared_fini(&w->shared);
     slab_fini(&w->origin_conns_slab);
     slab_fini(&w->exchanges_slab);

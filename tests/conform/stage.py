@@ -188,6 +188,13 @@ class Peer:
         except ConnectionError:
             pass
 
+    def end_half(self):
+        """In TLS close_notify says it, without a FIN."""
+        if isinstance(self.sock, TlsSocket):
+            self.sock.say_bye()
+        else:
+            self.sock.shutdown(socket.SHUT_WR)
+
     def close(self):
         self.end("by us")
         self.sock.close()
@@ -270,7 +277,7 @@ class Stage:
                 self.run_until(lambda p=part: p.mark in peer.received or peer.ending,
                                lambda p=part: f"{p.mark!r} in {peer.received!r}")
             elif part is HalfClose:
-                peer.sock.shutdown(socket.SHUT_WR)
+                peer.end_half()
 
     def probe(self, peer):
         """A request behind the row: answered whole, on this connection."""

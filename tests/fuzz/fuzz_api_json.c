@@ -13,11 +13,14 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-/* A state with one server that has a bit of everything. */
+/* A state with a certificate, and one server that has a bit of everything. */
 static struct pool_state *new_state(void)
 {
     struct pool_command c;
     struct pool_change change;
+    struct span certificate =
+        SPAN("{\"name\":\"a\",\"chain\":\"c\",\"key\":\"k\",\"facts\":{\"names\":[],"
+             "\"subject\":\"s\",\"issuer\":\"i\",\"serial\":\"1\",\"fingerprint\":\"f\"}}");
     struct pool_error error;
     struct span body = SPAN("{\"url\":\"http://10.0.0.1\",\"check\":{\"path\":\"/a\"},"
                             "\"meta\":{\"a\":\"1\",\"b\":\"2\"}}");
@@ -26,11 +29,15 @@ static struct pool_state *new_state(void)
     MUST(pool_code_add_from_json(body, &c, &error) == 0);
     MUST(pool_apply(s, &c, 1, &change) == 0);
     pool_command_fini(&c);
+    MUST(pool_code_read_stored(KIND_CERTIFICATE, certificate, &c) == 0);
+    MUST(pool_apply(s, &c, 2, &change) == 0);
+    pool_command_fini(&c);
     return s;
 }
 
-/* Kinds from here on are those of pools, listeners and rules; then lists of servers. */
-enum { OBJECTS = 0x40, LISTS = 0xc0 };
+/* Kinds from here on are those of pools, listeners and rules; then lists of servers; the last
+ * is a certificate. */
+enum { OBJECTS = 0x40, LISTS = 0xc0, PEM = 0xff };
 
 static int read_object(uint8_t kind, struct span body, struct pool_command *c,
                        struct pool_error *error)
@@ -93,8 +100,8 @@ static void apply_both(struct pool_state *a, const struct pool_command *c, int w
     size_t len = 0;
     MUST(pool_code_encode(c, &bytes, &len) == 0);
     MUST(pool_code_decode(span_from(bytes, len), &decoded) == 0);
-    MUST(pool_apply(a, c, 2, &change_a) == want);
-    MUST(pool_apply(b, &decoded, 2, &change_b) == want);
+    MUST(pool_apply(a, c, 3, &change_a) == want);
+    MUST(pool_apply(b, &decoded, 3, &change_b) == want);
     MUST(change_a.type == change_b.type && change_a.id == change_b.id);
     MUST(a->digest == b->digest && a->digest == pool_state_digest_recompute(a));
     pool_change_fini(&change_a);
@@ -104,10 +111,29 @@ static void apply_both(struct pool_state *a, const struct pool_command *c, int w
     free(bytes);
 }
 
+/* Certificate and key are not judged here: what is accepted is whole. */
+static void try_pem(struct span body)
+{
+    struct pool_code_pem pem;
+    struct pool_error error = {.code = NULL};
+    int rc = pool_code_pem_from_json(body, &pem, &error);
+    if (rc != 0) {
+        require_error(rc, &error);
+        MUST(pem.chain == NULL && pem.key.ptr == NULL);
+        return;
+    }
+    MUST(pem.chain[0] != '\0' && strlen(pem.key.ptr) == pem.key.len);
+    pool_code_pem_fini(&pem);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     if (size == 0)
         return 0;
+    if (data[0] == PEM) {
+        try_pem(span_from(data + 1, size - 1));
+        return 0;
+    }
     struct pool_state *s = new_state();
     struct pool_command c;
     struct pool_error error = {.code = NULL};

@@ -11,19 +11,45 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-/* Digest after applying the command to a state that has server 1; frees nothing of c. */
-static uint64_t apply_alone(const struct pool_command *c)
+static void add(struct pool_state *s, enum kind kind, struct span json)
+{
+    struct pool_command c;
+    struct pool_change change;
+    MUST(pool_code_read_stored(kind, json, &c) == 0);
+    MUST(pool_apply(s, &c, s->index + 1, &change) == 0);
+    pool_command_fini(&c);
+}
+
+#define CERTIFICATE                                                                            \
+    "\"chain\":\"c\",\"key\":\"k\",\"staple\":null,\"is_of_file\":false,\"facts\":{\"names\":" \
+    "[],"                                                                                      \
+    "\"subject\":\"s\",\"issuer\":\"i\",\"serial\":\"1\",\"fingerprint\":\"f\",\"not_before_"  \
+    "s\":1,"                                                                                   \
+    "\"not_after_s\":2,\"key_type\":\"rsa\",\"key_bits\":2048}"
+
+/* Server 1; certificates 2, a, and 3, b; listener 4 can't do without 3. */
+static struct pool_state *new_state(void)
 {
     struct pool_state *s = pool_state_new();
-    struct pool_command add;
-    struct pool_change change;
     MUST(s != NULL);
-    MUST(pool_code_add_from_json(SPAN("{\"url\":\"http://10.0.0.1\"}"), &add, NULL) == 0);
-    MUST(pool_apply(s, &add, 1, &change) == 0);
-    pool_command_fini(&add);
-    int rc = pool_apply(s, c, 2, &change);
+    add(s, KIND_SERVER, SPAN("{\"url\":\"http://10.0.0.1:80\"}"));
+    add(s, KIND_CERTIFICATE, SPAN("{\"name\":\"a\"," CERTIFICATE "}"));
+    add(s, KIND_CERTIFICATE, SPAN("{\"name\":\"b\"," CERTIFICATE "}"));
+    add(s, KIND_LISTENER,
+        SPAN("{\"name\":\"tls\",\"addresses\":[\"10.0.0.1:443\"],\"protocol\":\"https\","
+             "\"tls\":{\"certificates\":[\"b\"],\"default_certificate\":\"a\"}}"));
+    return s;
+}
+
+/* Digest after applying the command; frees nothing of c. */
+static uint64_t apply_alone(const struct pool_command *c)
+{
+    struct pool_state *s = new_state();
+    struct pool_change change;
+    const uint64_t index = s->index + 1;
+    int rc = pool_apply(s, c, index, &change);
     MUST(rc != WERR_NOMEM && rc != WERR_CORRUPT);
-    MUST(s->index == 2 && s->digest == pool_state_digest_recompute(s));
+    MUST(s->index == index && s->digest == pool_state_digest_recompute(s));
     pool_change_fini(&change);
     uint64_t digest = s->digest;
     pool_state_free(s);

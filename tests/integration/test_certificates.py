@@ -1,11 +1,13 @@
 """Certificates: added, replaced and removed by the API; what is shown of them, and what is refused and why."""
 
 import datetime
+import socket
 
 import pytest
 
 import tls_files as t
 from failures import is_problem
+from ports import Port
 
 
 @pytest.fixture
@@ -212,6 +214,56 @@ def test_metrics_tell_when_each_ends(weldr, root):
     end = int(stamp(shown["not_after"]).timestamp())
     text = weldr.api("GET", "/metrics").text
     assert f'weldr_certificate_not_after_timestamp_seconds{{certificate="a"}} {end}\n' in text
+
+
+def https(weldr, port, name="secure", **tls):
+    answer = weldr.api("POST", "/listeners", {"name": name, "addresses": [port.text], "protocol": "https", "tls": tls})
+    assert answer.status == 201, answer
+
+
+@pytest.fixture
+def port():
+    return Port()
+
+
+def shown_to(address, name):
+    """The certificate that a client gets who asks for this name."""
+    with t.trusting(None).wrap_socket(socket.create_connection(address, timeout=15), server_hostname=name) as client:
+        return client.getpeercert(True)
+
+
+def test_listeners_say_what_they_use(weldr, root, port):
+    is_problem(weldr.api("POST", "/listeners", {"name": "x", "addresses": [port.text], "protocol": "https"}), 409, "no_certificate")
+    post(weldr, root.issue("a.test"), name="a")
+    https(weldr, port)
+    assert get(weldr, "a")["listeners"] == ["secure"]
+    is_problem(weldr.api("DELETE", "/certificates/a"), 409, "in_use")
+    post(weldr, root.issue("b.test"), name="b")
+    https(weldr, Port(), "one", certificates=["b"])
+    assert get(weldr, "a")["listeners"] == ["secure"] and get(weldr, "b")["listeners"] == ["secure", "one"]
+    is_problem(weldr.api("DELETE", "/certificates/b"), 409, "in_use")
+    assert weldr.api("DELETE", "/certificates/a").status == 200
+    assert weldr.api("DELETE", "/listeners/one").status == 200
+    assert weldr.api("DELETE", "/listeners/secure").status == 200
+    assert weldr.api("DELETE", "/certificates/b").status == 200
+
+
+@pytest.mark.smoke
+def test_the_next_handshake_has_the_new_one(lab, root, port):
+    """After each response, in each of the workers: connections are spread over them by the kernel."""
+    weldr = lab.weldr(workers=2)
+    pairs = [root.issue("a.test", again=n) for n in range(3)]
+    post(weldr, pairs[0], name="a")
+    https(weldr, port)
+    for n in range(1, 13):
+        assert weldr.api("PUT", "/certificates/a", pairs[n % 3].body()).status == 200
+        for _ in range(8):
+            assert shown_to(port.address, "a.test") == pairs[n % 3].der
+    other = root.issue("other.test")
+    post(weldr, other, name="other")
+    assert shown_to(port.address, "other.test") == other.der
+    assert weldr.api("DELETE", "/certificates/other").status == 200
+    assert shown_to(port.address, "other.test") == pairs[0].der
 
 
 def test_all_workers_have_what_was_added(lab, root):

@@ -235,7 +235,7 @@ def test_every_key_of_the_access_log_has_its_row(lab, tmp_path):
     told = {name for cells in rows(section("access-log.md", "Keys"))[1:] for name in names(cells[0])}
     text = source("worker/access_line.c")
     there = set(re.findall(r'\\"(\w+)\\":', text))
-    attempt = {"server", "ms"}
+    attempt = {"server", "ms", "detail"}
     assert attempt < there
     assert told == there - attempt
     row = next(cells for cells in rows(section("access-log.md", "Keys")) if "attempts" in cells[0])
@@ -246,7 +246,7 @@ def test_every_key_of_the_access_log_has_its_row(lab, tmp_path):
     weldr.ask()
     wait_until(lambda: path.read_text(), 5, "a line")
     line = json.loads(path.read_text())
-    assert set(line) <= told and set(line["attempts"][0]) == attempt | {"result"}
+    assert set(line) <= told and set(line["attempts"][0]) == {"server", "ms", "result"}
 
 
 @pytest.mark.smoke
@@ -284,7 +284,7 @@ def test_every_member_of_a_server_and_of_stats_has_its_row(weldr):
 
 # ---- requests ----
 
-NAMES = {"pool": "NAME", "listener": "NAME", "rule": "PRIORITY", "ip": "IP", "port": "PORT"}
+NAMES = {"pool": "NAME", "listener": "NAME", "rule": "PRIORITY", "certificate": "NAME", "ip": "IP", "port": "PORT"}
 
 
 def operations(weldr):

@@ -192,8 +192,8 @@ class Authority:
         if kinds:
             extensions += "\nsubjectAltName=" + ",".join(kinds)
         out = os.path.join(folder, "certificate.pem")
-        common = next((n for n in names if len(n) <= 64), "nobody")
-        self._sign(os.path.join(folder, "key.pem"), out, subject or "/CN=" + common, extensions, not_before, not_after, digest)
+        common = next(("/CN=" + n for n in names if len(n) <= 64), "/O=nobody")
+        self._sign(os.path.join(folder, "key.pem"), out, subject or common, extensions, not_before, not_after, digest)
         _write(os.path.join(folder, "chain.pem"), _read(out) + self.chain())
         return Pair(self, names, folder)
 

@@ -167,11 +167,11 @@ class TlsSocket:
                 self.flush(is_patient=True)
 
     def shutdown(self, how):
+        """The end of what we say is close_notify and FIN, as from who closes; say_bye() has no FIN."""
         if how == socket.SHUT_WR:
             self.handshake()
             self.say_bye()
-        else:
-            self.sock.shutdown(how)
+        self.sock.shutdown(how)
 
     def setsockopt(self, level, name, value):
         self.is_to_reset = self.is_to_reset or (level, name) == (socket.SOL_SOCKET, socket.SO_LINGER)

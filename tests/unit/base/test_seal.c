@@ -181,6 +181,14 @@ static void test_memory_is_in_no_core_file(void **state)
     fault_set(0);
 }
 
+/* That it was cleared nobody may look at: it is freed. */
+static void test_a_block_is_cleared_and_freed(void **state)
+{
+    (void)state;
+    seal_clear_and_free(NULL);
+    seal_clear_and_free(malloc(100));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -191,6 +199,7 @@ int main(void)
         cmocka_unit_test(test_too_long_is_refused_unread),
         cmocka_unit_test(test_memory_is_short),
         cmocka_unit_test(test_memory_is_in_no_core_file),
+        cmocka_unit_test(test_a_block_is_cleared_and_freed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

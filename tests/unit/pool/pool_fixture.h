@@ -354,8 +354,12 @@ static UNUSED void make_random_pool_command(struct rand_state *r, struct pool_co
         return;
     }
     snprintf(json, sizeof(json),
-             "{\"name\":\"%s\",\"policy\":\"%s\",\"hash_key\":\"%s\",\"drain_ms\":%u}", name,
-             policies[rand_below(r, 4)], keys[rand_below(r, 4)], (unsigned)rand_below(r, 3));
+             "{\"name\":\"%s\",\"policy\":\"%s\",\"hash_key\":\"%s\",\"drain_ms\":%u,"
+             "\"tls\":{\"min_version\":\"1.%u\",\"certificate\":%s,\"verify\":%s}}",
+             name, policies[rand_below(r, 4)], keys[rand_below(r, 4)],
+             (unsigned)rand_below(r, 3), (unsigned)rand_below(r, 2) + 2,
+             rand_below(r, 3) == 0 ? "\"c1\"" : "null",
+             rand_below(r, 2) == 0 ? "true" : "false");
     make_named(c, pool_code_add_pool_from_json, rand_below(r, 2) == 0 ? name : "", json);
 }
 

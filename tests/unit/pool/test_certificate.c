@@ -352,7 +352,6 @@ static void test_pem_from_json(void **state)
         {"{\"chain\":\"\",\"key\":\"k\"}", "invalid_value", "chain"},
         {"{\"chain\":\"c\",\"key\":null}", "invalid_value", "key"},
         {"{\"chain\":\"c\",\"key\":\"k\",\"name\":\"a b\"}", "invalid_value", "name"},
-        {"{\"chain\":\"c\",\"key\":\"k\",\"name\":\"c-1\"}", "invalid_value", "name"},
         {"{\"chain\":\"c\",\"key\":\"k\",\"ocsp\":1}", "invalid_value", "ocsp"},
         {"{\"chain\":\"c\",\"key\":\"k\",\"staple\":null}", "unknown_key", "staple"},
     };

@@ -24,6 +24,12 @@ static const struct good_url good_urls[] = {
     {"http://App.Internal.:8080", "http://app.internal.:8080", "app.internal.",
      "app.internal.:8080", 8080},
     {"http://app./", "http://app.:80", "app.", "app.", 80},
+    {"https://127.0.0.1", "https://127.0.0.1:443", "127.0.0.1", "127.0.0.1", 443},
+    {"HTTPS://App:443/", "https://app:443", "app", "app", 443},
+    {"https://app:80", "https://app:80", "app", "app:80", 80},
+    {"http://app:443", "http://app:443", "app", "app:443", 443},
+    {"https://[::1]", "https://[::1]:443", "::1", "[::1]", 443},
+    {"https://[::1]:8443", "https://[::1]:8443", "::1", "[::1]:8443", 8443},
 };
 
 /* A name has none: it is looked up elsewhere. */
@@ -47,6 +53,7 @@ static void test_good_urls(void **state)
         assert_string_equal(c.server.host, want->host);
         assert_string_equal(c.server.authority, want->authority);
         assert_int_equal(c.server.addr.port, want->port);
+        assert_int_equal(c.server.is_tls, strncmp(want->canonical, "https:", 6) == 0);
         assert_int_equal(c.server.addr.family, family_of(want->host));
         pool_command_fini(&c);
     }
@@ -75,8 +82,12 @@ static const struct bad_url bad_urls[] = {
     {"127.0.0.1:80", "http://"},
     {"ftp://127.0.0.1", "http://"},
     {"http:/127.0.0.1", "http://"},
-    {"https://127.0.0.1", "TLS"},
-    {"HTTPS://127.0.0.1:443", "TLS"},
+    {"https:/127.0.0.1", "https://"},
+    {"httpss://127.0.0.1", "https://"},
+    {"https://", "no host"},
+    {"https://127.0.0.1:0", "port"},
+    {"https://user@127.0.0.1", "user information"},
+    {"https://a/x", "path"},
     {"http://", "no host"},
     {"http:///", "no host"},
     {"http://:80", "no host"},
