@@ -92,6 +92,8 @@ WORKLOADS = {workload.name: workload for workload in (
              certificate=ECDSA, limits=vs(0.85, 0.85), load={"close": 1, "resume": 1}),
     Workload("W9c", "TLS 1.3, keep-alive GET of 64 KiB, 32 connections", 32, 65536, contestants=NO_RELAY,
              certificate=ECDSA, limits=vs(0.80, 0.80)),
+    Workload("W9d", "TLS 1.3 to the origin alone, keep-alive GET of 1 KiB, 64 connections", 64, 1024,
+             contestants=NO_RELAY, certificate=ECDSA, is_tls_to_proxy=False, is_tls_to_origin=True),
     Workload("W8t", "idle keep-alive connections over TLS, each of which made a request", IDLE_TLS_CONNECTIONS,
              contestants=NO_RELAY, certificate=ECDSA, limits=vs(0.95, 0.95), is_idle=True, is_wide=True),
 )}
