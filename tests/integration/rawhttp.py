@@ -65,9 +65,11 @@ class Response:
 
 class Client:
     """One connection. `address` is (host, port), and says whether TLS is spoken there (sides.Address); `make_socket` may bring a
-    socket of another network namespace. first: sent before anything else, in clear."""
+    socket of another network namespace. first: sent before anything else, in clear. name: asked for in the handshake; session: of
+    an earlier one."""
 
-    def __init__(self, address, source=None, deadline_s=DEADLINE_S, make_socket=None, receive_bytes=None, first=b""):
+    def __init__(self, address, source=None, deadline_s=DEADLINE_S, make_socket=None, receive_bytes=None, first=b"", name=HOST,
+                 session=None):
         family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
         self.sock = make_socket(family) if make_socket else socket.socket(family, socket.SOCK_STREAM)
         self.deadline_s = deadline_s
@@ -81,7 +83,7 @@ class Client:
         self.sock.sendall(first)
         context = getattr(address, "context", None)
         if context:
-            self.sock = ask_server(self.sock, context, HOST)
+            self.sock = ask_server(self.sock, context, name, session)
         self.buffer = b""
         self.sent, self.whole_n = b"", 0  # the first that was sent; whole responses
         self.asked, self.looked = [], 0  # requests found in it so far, and up to where

@@ -119,8 +119,11 @@ def test_server_in_python(lab):
     server.socket = secure().server.wrap_socket(server.socket, server_side=True)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     try:
-        weldr.add(f"https://127.0.0.1:{server.server_address[1]}")
+        url = f"https://127.0.0.1:{server.server_address[1]}"
+        weldr.add(url)
         assert_answers(weldr)
+        weldr.api("PUT", "/servers", {"servers": []})  # its idle connections end: the library lets them stay
+        assert weldr.server(url) is None
     finally:
         server.shutdown()
         server.server_close()

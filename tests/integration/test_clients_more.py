@@ -146,7 +146,7 @@ def test_nginx_resumes_our_sessions(lab, nginx):
     weldr = lab.weldr(env=secure().environment)
     pair = authority("clients").issue("weldr", client=True)
     weldr.api("POST", "/certificates", pair.body(name="to-nginx"))
-    weldr.patch_pool({"tls": {"certificate": "to-nginx"}, "idle_max": 0})
+    weldr.patch_pool({"tls": {"certificate": "to-nginx"}, "idle_ms": 1})
     weldr.add(nginx)
     texts = [weldr.ask().text for _ in range(5)]
     assert texts[0].endswith(" .") and all(text.endswith(" r") for text in texts[2:]), texts
@@ -163,7 +163,8 @@ def findings(talk, folder):
     return found
 
 
-OF_OUR_AUTHORITY = {"cert_revocation", "cert_crlDistributionPoints", "cert_ocspURL", "OCSP_stapling", "DNS_CAArecord",
+OF_OUR_AUTHORITY = {"engine_problem", "security_headers",  # of the scanner's own openssl; of the server's responses
+                    "cert_revocation", "cert_crlDistributionPoints", "cert_ocspURL", "OCSP_stapling", "DNS_CAArecord",
                     "cert_caIssuers", "cert_certificatePolicies_EV"}
 
 
@@ -182,6 +183,6 @@ def test_sslscan_finds_only_good_ciphers(lab, tmp_path):
     ciphers = scanned.findall("cipher")
     assert {c.get("strength") for c in ciphers} <= {"strong", "acceptable"} and all(int(c.get("bits")) >= 128 for c in ciphers), ciphers
     assert all(("_GCM_" in c.get("cipher") or "-GCM-" in c.get("cipher") or "CHACHA20" in c.get("cipher")) for c in ciphers)
-    assert scanned.find("compression").get("supported") == "0"
+    assert all(c.get("supported") == "0" for c in scanned.findall("compression"))
     assert all(h.get("vulnerable") == "0" for h in scanned.findall("heartbleed"))
-    assert scanned.find("renegotiation").get("supported") == "0" or scanned.find("renegotiation").get("secure") == "1"
+    assert all(r.get("supported") == "0" or r.get("secure") == "1" for r in scanned.findall("renegotiation"))

@@ -14,12 +14,12 @@ TROUBLE = ("not_2xx", "wrong_body", "connect_errors", "read_errors", "write_erro
 class Wrk:
     """Runs until `total` answers are there and let_end() was called, or for limit_s. join() gives the counts of mixed.lua."""
 
-    def __init__(self, address, methods, total, limit_s, connections=8):
+    def __init__(self, address, methods, total, limit_s, connections=8, url="http://%s:%d/"):
         self.total, self.counts, self.text = total, None, ""
         self.hold = tempfile.NamedTemporaryFile(prefix="weldr-wrk-")
         self.process = subprocess.Popen(
             ["wrk", "-t", "1", "-c", str(connections), "-d", f"{int(limit_s)}s", "--timeout", f"{int(limit_s)}s",
-             "-s", SCRIPT, "http://%s:%d/" % address, "--", str(total), self.hold.name, *methods],
+             "-s", SCRIPT, url % address, "--", str(total), self.hold.name, *methods],
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
         self.thread = threading.Thread(target=self.read)
         self.thread.start()
