@@ -62,7 +62,7 @@ scale: ## what starting, changing and checking 10,000 servers cost; SCALE_SECOND
 	@tools/build release
 	@tools/scale $(SCALE_SECONDS)
 
-bench: ## CPU per request beside nginx, haproxy and a byte relay (7 minutes; BENCH_FLAGS=--help)
+bench: ## CPU per request beside nginx, haproxy and a byte relay (10 minutes; BENCH_FLAGS=--help)
 	@tools/deps build bench
 	@tools/build bench
 	@bench/bench.py $(BENCH_FLAGS)

@@ -6,6 +6,9 @@ nginx gets buffers in which the bodies of the workloads fit, so that none goes t
 8 KiB that it has for requests by default, W6 would cost it tenfold. haproxy gets room for a whole answer of W3
 in a buffer, and splices; without a bound it would reserve descriptors for a pipe per four connections,
 and without the ratios of descriptors it would keep no connection to the origin alive in W1-10k.
+
+With TLS all have what they have by default but for versions; the load and the origin want TLS 1.3 with X25519 and
+AES-128-GCM. Servers with TLS are verified.
 """
 import json
 import os
@@ -13,6 +16,7 @@ import pwd
 import subprocess
 import urllib.request
 
+import certificates
 import machine
 import workloads
 
@@ -44,9 +48,11 @@ http {{
         keepalive_requests 1000000000;
     }}
     server {{
-        listen 127.0.0.1:{port} backlog=4096;
+        listen 127.0.0.1:{port} backlog=4096{front};
+        ssl_protocols TLSv1.2 TLSv1.3;
         location / {{
-            proxy_pass http://origin;
+            proxy_pass {scheme}://origin;
+            {back}
             proxy_http_version 1.1;
             proxy_set_header Connection "";
             proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;
@@ -56,6 +62,17 @@ http {{
         }}
     }}
 }}
+"""
+
+NGINX_FRONT = """ ssl;
+        ssl_certificate {pair.certificate};
+        ssl_certificate_key {pair.key}"""
+
+NGINX_BACK = """
+            proxy_ssl_protocols TLSv1.2 TLSv1.3;
+            proxy_ssl_name {name};
+            proxy_ssl_verify on;
+            proxy_ssl_trusted_certificate {pair.certificate};
 """
 
 HAPROXY_CONFIG = """
@@ -76,8 +93,8 @@ defaults
     option splice-auto
     http-reuse always
 listen bench
-    bind 127.0.0.1:{port}
-    server origin 127.0.0.1:{origin} pool-max-conn -1
+    bind 127.0.0.1:{port} {front}
+    server origin 127.0.0.1:{origin} pool-max-conn -1 {back}
 """
 
 
@@ -90,19 +107,22 @@ def write_config(path, text):
 class Setting:
     """What a contestant needs to know to be started."""
 
-    def __init__(self, build, work, origin, admin, connections, cores):
+    def __init__(self, build, work, origin, admin, connections, cores, front=None, back=None):
         self.build, self.work, self.connections = build, work, connections
         self.origin, self.admin = origin, admin  # ports; that of the API is for whoever is set up through it
         self.core, _, self.many_cores = cores
+        self.front, self.back = front, back  # certificates.Pair of who clients see, and of the origin; None: no TLS
 
 
 def weldr(setting, port, *more, workers=1, admin=0, servers=("127.0.0.1",)):
     command = [
         os.path.join(setting.build, "weldr"), "--workers", str(workers), "--log-level", "error",
-        "--ip", f"127.0.0.1:{port}", "--admin-ip", f"127.0.0.1:{admin}", *more,
+        "--ip", f"127.0.0.1:{port}{',tls' if setting.front else ''}", "--admin-ip", f"127.0.0.1:{admin}", *more,
     ]
+    if setting.front:
+        command += ["--certificate", setting.front.certificate, "--certificate-key", setting.front.key]
     for server in servers:
-        command += ["--server", f"http://{server}:{setting.origin}"]
+        command += ["--server", f"{'https' if setting.back else 'http'}://{server}:{setting.origin}"]
     return command
 
 
@@ -143,8 +163,11 @@ def let_take_part(before):
 
 def nginx(setting, port):
     user = f"user {pwd.getpwuid(0).pw_name};" if os.getuid() == 0 else ""
+    front = NGINX_FRONT.format(pair=setting.front) if setting.front else ""
+    back = NGINX_BACK.format(pair=setting.back, name=certificates.NAME) if setting.back else ""
     text = NGINX_CONFIG.format(user=user, work=setting.work, port=port, origin=setting.origin,
-                               connections=2 * setting.connections)
+                               connections=2 * setting.connections, front=front, back=back,
+                               scheme="https" if setting.back else "http")
     path = write_config(os.path.join(setting.work, "nginx.conf"), text)
     return [machine.find_program("nginx"), "-p", setting.work, "-e", "stderr", "-c", path]
 
@@ -153,9 +176,12 @@ def haproxy(setting, port):
     """Sets a larger hot cache where the version knows that: in 3.4 its default costs 8-11 %."""
     program = machine.find_program("haproxy")
     path = os.path.join(setting.work, "haproxy.cfg")
+    front = f"ssl crt {setting.front.both}" if setting.front else ""
+    back = (f"ssl verify required ca-file {setting.back.certificate} sni str({certificates.NAME}) "
+            f"verifyhost {certificates.NAME}") if setting.back else ""
     for hot in (f"tune.memory.hot-size {HAPROXY_HOT_BYTES}", ""):
         write_config(path, HAPROXY_CONFIG.format(port=port, origin=setting.origin, hot=hot,
-                                                 connections=setting.connections))
+                                                 connections=setting.connections, front=front, back=back))
         if machine.run_quietly([program, "-c", "-q", "-f", path]):
             break
     return [program, "-db", "-q", "-f", path]

@@ -9,6 +9,8 @@
  *     pipeline=N   requests sent at once, before the first answer is read (1)
  *     rate=N       requests a second, whatever the answers do, instead of one after the other
  *     close=1      a new connection for each request
+ *     tls=1        over TLS (wire.h)
+ *     resume=1     each connection with TLS resumes the session of the one before
  *     hold=1       print, then keep the connections idle until standard input ends
  *     clocks=PIDS  processes, by commas: the processor time of each in the window is told
  *     cc=NAME      congestion control
@@ -28,6 +30,8 @@
  * its number is told (missed).
  */
 #include "common.h"
+#include "request.h"
+#include "wire.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -44,7 +48,6 @@
 #define EVENTS_N      128
 #define BUFFER_BYTES  262144
 #define HEAD_BYTES    2048
-#define FIELD_BYTES   34
 #define SLOWEST_US    2000000
 #define CONNECTIONS_N 60000
 #define CLOCKS_N      512
@@ -65,6 +68,8 @@ enum word_name {
     PIPELINE,
     RATE,
     CLOSE,
+    TLS,
+    RESUME,
     HOLD,
     CLOCKS,
     CC,
@@ -74,7 +79,8 @@ enum word_name {
 static struct word words[WORDS_N + 1] = {
     {"port", NULL}, {"connections", NULL}, {"seconds", NULL}, {"answer", NULL},  {"warm", "0"},
     {"active", ""}, {"post", "0"},         {"fields", "0"},   {"pipeline", "1"}, {"rate", "0"},
-    {"close", "0"}, {"hold", "0"},         {"clocks", ""},    {"cc", ""},        {NULL, NULL},
+    {"close", "0"}, {"tls", "0"},          {"resume", "0"},   {"hold", "0"},     {"clocks", ""},
+    {"cc", ""},     {NULL, NULL},
 };
 
 struct caller {
@@ -82,7 +88,7 @@ struct caller {
     size_t unsent_bytes;    /* of what is being sent */
     size_t head_bytes;      /* collected of the head so far */
     size_t body_left_bytes; /* once the head is complete */
-    int fd;
+    struct wire wire;
     unsigned owed_n; /* answers to come */
     bool is_in_body;
     bool is_blocked; /* waits for room to send */
@@ -173,14 +179,13 @@ static void break_caller(struct caller *caller, const char *reason)
     bad_n++;
     if (*bad_reason == '\0')
         bad_reason = reason;
-    if (caller->fd >= 0)
-        close(caller->fd);
+    wire_close(&caller->wire);
 }
 
 static void watch(struct caller *caller, int operation, unsigned events)
 {
     struct epoll_event event = {.events = events, .data.ptr = caller};
-    if (epoll_ctl(epoll_fd, operation, caller->fd, &event) != 0)
+    if (epoll_ctl(epoll_fd, operation, caller->wire.fd, &event) != 0)
         break_caller(caller, "epoll_ctl");
 }
 
@@ -188,7 +193,9 @@ static void send_rest(struct caller *caller)
 {
     while (caller->unsent_bytes > 0) {
         const char *rest = requests + requests_bytes - caller->unsent_bytes;
-        ssize_t n = send(caller->fd, rest, caller->unsent_bytes, MSG_NOSIGNAL | MSG_DONTWAIT);
+        ssize_t n = wire_send(&caller->wire, rest, caller->unsent_bytes);
+        if (n < 0 && errno == EINPROGRESS)
+            return;
         if (n < 0 && errno == EAGAIN) {
             if (!caller->is_blocked)
                 watch(caller, EPOLL_CTL_MOD, EPOLLIN | EPOLLOUT);
@@ -216,8 +223,10 @@ static void send_requests(struct caller *caller, uint64_t started_ns)
 
 static void open_caller(struct caller *caller, uint64_t started_ns)
 {
-    *caller = (struct caller){.started_ns = started_ns, .fd = socket_connect(port, false)};
-    if (caller->fd < 0) {
+    *caller = (struct caller){.started_ns = started_ns, .wire = caller->wire};
+    caller->wire.fd = -1;
+    int fd = socket_connect(port, false);
+    if (fd < 0 || !wire_open(&caller->wire, fd)) {
         break_caller(caller, "can't connect");
         return;
     }
@@ -333,16 +342,16 @@ static bool take_bytes(struct caller *caller, const char *bytes, size_t n)
     return true;
 }
 
-static void read_caller(struct caller *caller)
+/* As much as the buffer has room for; false: nothing was there, or it was the end. */
+static bool read_once(struct caller *caller)
 {
-    ssize_t n = recv(caller->fd, buffer, sizeof(buffer), MSG_DONTWAIT);
+    ssize_t n = wire_recv(&caller->wire, buffer, sizeof(buffer));
     if (n < 0 && errno == EAGAIN)
-        return;
+        return false;
     if (n == 0 && is_closing && caller->owed_n == 0) {
-        close(caller->fd);
-        caller->fd = -1;
+        wire_close(&caller->wire);
         go_on(caller);
-        return;
+        return false;
     }
     if (n <= 0)
         break_caller(caller, "a connection broke");
@@ -350,11 +359,18 @@ static void read_caller(struct caller *caller)
         break_caller(caller, "a wrong answer");
     else if (caller->owed_n == 0)
         end_turn(caller);
+    return !caller->is_broken;
+}
+
+static void read_caller(struct caller *caller)
+{
+    while (read_once(caller) && wire_has_more(&caller->wire))
+        ;
 }
 
 static void on_caller(struct caller *caller, unsigned events)
 {
-    if (!caller->is_broken && (events & EPOLLOUT) != 0)
+    if (!caller->is_broken && caller->unsent_bytes > 0)
         send_rest(caller);
     if (!caller->is_broken && (events & ~(unsigned)EPOLLOUT) != 0)
         read_caller(caller);
@@ -496,34 +512,6 @@ static void hold_idle(void)
         ;
 }
 
-static bool make_requests(void)
-{
-    static const char filler[] = "0123456789abcdefghi";
-    size_t post_bytes = word_number(&words[POST]);
-    size_t fields_n = word_number(&words[FIELDS]);
-    size_t room = 256 + fields_n * FIELD_BYTES + post_bytes;
-    requests = malloc(room * pipeline_n);
-    if (requests == NULL)
-        return false;
-    int n = snprintf(
-        requests, 256,
-        "%s / HTTP/1.1\r\nHost: bench.example\r\nUser-Agent: load\r\nAccept: */*\r\n%s",
-        post_bytes > 0 ? "POST" : "GET", is_closing ? "Connection: close\r\n" : "");
-    size_t used = (size_t)n;
-    for (size_t i = 0; i < fields_n; i++)
-        used += (size_t)snprintf(requests + used, FIELD_BYTES, "X-Field-%02zu: %s\r\n", i % 100,
-                                 filler);
-    if (post_bytes > 0)
-        used += (size_t)snprintf(requests + used, 64, "Content-Length: %zu\r\n", post_bytes);
-    used += (size_t)snprintf(requests + used, 3, "\r\n");
-    memset(requests + used, 'x', post_bytes);
-    used += post_bytes;
-    for (unsigned i = 1; i < pipeline_n; i++)
-        memcpy(requests + i * used, requests, used);
-    requests_bytes = used * pipeline_n;
-    return true;
-}
-
 static void read_clock_list(const char *at)
 {
     while (*at != '\0' && clocks_n < CLOCKS_N) {
@@ -543,6 +531,8 @@ static bool read_words(int argc, char **argv)
     pipeline_n = (unsigned)word_number(&words[PIPELINE]);
     expected_bytes = word_number(&words[ANSWER]);
     is_closing = word_number(&words[CLOSE]) != 0;
+    if (word_number(&words[TLS]) != 0 && !wire_use_client(word_number(&words[RESUME]) != 0))
+        return false;
     read_clock_list(words[CLOCKS].value);
     if (callers_n == 0 || callers_n > CONNECTIONS_N || active_n > callers_n ||
         pipeline_n == 0) {
@@ -558,9 +548,21 @@ static void close_all(void)
 {
     struct linger none = {.l_onoff = 1, .l_linger = 0};
     for (size_t i = 0; i < callers_n; i++) {
-        if (!callers[i].is_broken && callers[i].fd > 0)
-            setsockopt(callers[i].fd, SOL_SOCKET, SO_LINGER, &none, sizeof(none));
+        if (!callers[i].is_broken && callers[i].wire.fd > 0)
+            setsockopt(callers[i].wire.fd, SOL_SOCKET, SO_LINGER, &none, sizeof(none));
     }
+}
+
+static bool make_requests(void)
+{
+    const struct request_shape shape = {
+        .post_bytes = word_number(&words[POST]),
+        .fields_n = word_number(&words[FIELDS]),
+        .pipeline_n = pipeline_n,
+        .is_last = is_closing,
+    };
+    requests = request_make(&shape, &requests_bytes);
+    return requests != NULL;
 }
 
 int main(int argc, char **argv)

@@ -2,13 +2,14 @@
  * The origin of `make bench`: answers every request with the same canned response and nothing
  * else, so that it costs as little as possible beside the proxy that is measured.
  *
- *   origin port=P answer=BYTES [everywhere=1] [cc=NAME]
+ *   origin port=P answer=BYTES [everywhere=1] [cc=NAME] [certificate=FILE key=FILE]
  *
  * One thread, level-triggered epoll. Of a request it reads Content-Length and where the head
  * ends; the answer goes out when the body is complete. Answers that the socket does not take
- * are owed, and sent when it can.
+ * are owed, and sent when it can. With a certificate it speaks TLS (wire.h).
  */
 #include "common.h"
+#include "wire.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -23,13 +24,13 @@
 #define BATCH_N       16
 #define PEERS_N       65536 /* by descriptor */
 
-enum word_name { PORT, ANSWER, EVERYWHERE, CC, WORDS_N };
+enum word_name { PORT, ANSWER, EVERYWHERE, CC, CERTIFICATE, KEY, WORDS_N };
 
 struct peer {
     size_t sent_bytes;      /* of the answer being sent */
     size_t body_bytes;      /* what the head said */
     size_t body_left_bytes; /* of a request whose head is complete */
-    int fd;
+    struct wire wire;
     unsigned owed_n;
     unsigned end_bytes;  /* matched of the empty line that ends a head */
     unsigned name_bytes; /* matched of the length field's name; all of it: its digits follow */
@@ -106,12 +107,15 @@ static void take_bytes(struct peer *peer, const char *bytes, size_t n)
 static void watch(int epoll_fd, struct peer *peer, int operation, unsigned events)
 {
     struct epoll_event event = {.events = events, .data.ptr = peer};
-    (void)epoll_ctl(epoll_fd, operation, peer->fd, &event);
+    (void)epoll_ctl(epoll_fd, operation, peer->wire.fd, &event);
 }
 
-/* Sends up to BATCH_N answers in one call. */
-static ssize_t send_batch(const struct peer *peer)
+/* Sends up to BATCH_N answers in one call, with TLS one. */
+static ssize_t send_batch(struct peer *peer)
 {
+    if (peer->wire.ssl != NULL)
+        return wire_send(&peer->wire, answer + peer->sent_bytes,
+                         answer_bytes - peer->sent_bytes);
     struct iovec parts[BATCH_N];
     unsigned parts_n = peer->owed_n < BATCH_N ? peer->owed_n : BATCH_N;
     for (unsigned i = 0; i < parts_n; i++)
@@ -119,7 +123,7 @@ static ssize_t send_batch(const struct peer *peer)
     parts[0].iov_base = answer + peer->sent_bytes;
     parts[0].iov_len = answer_bytes - peer->sent_bytes;
     struct msghdr message = {.msg_iov = parts, .msg_iovlen = parts_n};
-    return sendmsg(peer->fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+    return sendmsg(peer->wire.fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
 }
 
 static bool pay(int epoll_fd, struct peer *peer)
@@ -148,12 +152,14 @@ static bool on_peer(int epoll_fd, struct peer *peer)
 {
     if (peer->is_waiting)
         return pay(epoll_fd, peer);
-    ssize_t n = recv(peer->fd, scratch, sizeof(scratch), MSG_DONTWAIT);
-    if (n < 0)
-        return errno == EAGAIN;
-    if (n == 0)
-        return false;
-    take_bytes(peer, scratch, (size_t)n);
+    do {
+        ssize_t n = wire_recv(&peer->wire, scratch, sizeof(scratch));
+        if (n < 0 && errno == EAGAIN)
+            break;
+        if (n <= 0)
+            return false;
+        take_bytes(peer, scratch, (size_t)n);
+    } while (wire_has_more(&peer->wire));
     return pay(epoll_fd, peer);
 }
 
@@ -166,20 +172,28 @@ static void accept_peer(int epoll_fd, int listen_fd)
         close(fd);
         return;
     }
-    peers[fd] = (struct peer){.fd = fd};
+    peers[fd] = (struct peer){.owed_n = 0};
+    if (!wire_open(&peers[fd].wire, fd)) {
+        wire_close(&peers[fd].wire);
+        return;
+    }
     watch(epoll_fd, &peers[fd], EPOLL_CTL_ADD, EPOLLIN);
 }
 
 int main(int argc, char **argv)
 {
-    struct word words[WORDS_N + 1] = {
-        {"port", NULL}, {"answer", NULL}, {"everywhere", "0"}, {"cc", ""}, {NULL, NULL}};
+    struct word words[WORDS_N + 1] = {{"port", NULL}, {"answer", NULL},    {"everywhere", "0"},
+                                      {"cc", ""},     {"certificate", ""}, {"key", ""},
+                                      {NULL, NULL}};
     if (!words_read(words, argc, argv) || !make_answer(word_number(&words[ANSWER])))
         return 2;
-    struct peer listener = {
-        .fd = socket_listen(word_number(&words[PORT]), word_number(&words[EVERYWHERE]) != 0)};
+    if (*words[CERTIFICATE].value != '\0' &&
+        !wire_use_server(words[CERTIFICATE].value, words[KEY].value))
+        return 2;
+    struct peer listener = {.wire.fd = socket_listen(word_number(&words[PORT]),
+                                                     word_number(&words[EVERYWHERE]) != 0)};
     int epoll_fd = epoll_create1(EPOLL_CLOEXEC);
-    if (listener.fd < 0 || epoll_fd < 0) {
+    if (listener.wire.fd < 0 || epoll_fd < 0) {
         fprintf(stderr, "origin: can't listen on port %s: %s\n", words[PORT].value,
                 strerror(errno));
         return 1;
@@ -191,9 +205,9 @@ int main(int argc, char **argv)
         for (int i = 0; i < n; i++) {
             struct peer *peer = events[i].data.ptr;
             if (peer == &listener) {
-                accept_peer(epoll_fd, listener.fd);
+                accept_peer(epoll_fd, listener.wire.fd);
             } else if (!on_peer(epoll_fd, peer)) {
-                close(peer->fd);
+                wire_close(&peer->wire);
             }
         }
     }

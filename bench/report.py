@@ -35,10 +35,9 @@ def compare(workload, found, key, against, limit):
     return {"metric": key, "against": against, "ratio": ratio, "limit": limit, "verdict": judge(ratio, limit)}
 
 
-def idle_row(found):
+def idle_row(found, limit):
     value = found["weldr"]["median"]["bytes"] if "weldr" in found else None
-    return {"metric": "bytes", "against": None, "value": value, "limit": workloads.IDLE_BYTES_LIMIT,
-            "verdict": judge(value, workloads.IDLE_BYTES_LIMIT)}
+    return {"metric": "bytes", "against": None, "value": value, "limit": limit, "verdict": judge(value, limit)}
 
 
 def compare_all(workload, found):
@@ -46,8 +45,8 @@ def compare_all(workload, found):
     rows = [compare(workload, found, key, against, workload.limits.get(against))
             for against in workload.contestants if against != workload.measured]
     rows += [compare(workload, found, "p99_us", against, limit) for against, limit in workload.p99_limits.items()]
-    if workload.is_idle:
-        rows.append(idle_row(found))
+    if workload.bytes_limit is not None:
+        rows.append(idle_row(found, workload.bytes_limit))
     return rows
 
 
@@ -94,28 +93,33 @@ def title_line(workload, result):
     return f"{workload.name}: {workload.title}{many}"
 
 
-def idle_lines(result):
-    yield f"  {'':15}{'bytes/conn':>12}{'private':>10}{'base MB':>10}"
+def ratio_to(result, metric, name):
+    """As text; nothing for the measured one itself."""
+    ratios = {row["against"]: row["ratio"] for row in result["comparisons"] if row["metric"] == metric and row["against"]}
+    return number(ratios[name]) if name in ratios else ""
+
+
+def idle_lines(workload, result):
+    yield f"  {'':15}{'bytes/conn':>12}{'private':>10}{'base MB':>10}{workload.measured + '/it':>18}"
     for name, row in result["contestants"].items():
         median = row["median"]
         yield (f"  {name:15}{median['bytes']:12.0f}{median['private_dirty_bytes']:10.0f}"
-               f"{median['base_bytes'] / 1e6:10.1f}")
+               f"{median['base_bytes'] / 1e6:10.1f}{ratio_to(result, 'bytes', name):>18}")
 
 
 def timed_lines(workload, result):
     yield (f"  {'':15}{'CPU µs':>10}{'least':>10}{'requests/s':>12}{'p50 µs':>10}{'p99 µs':>10}"
            f"{'p99.9 µs':>10}{workload.measured + '/it':>18}")
-    ratios = {row["against"]: row for row in result["comparisons"] if row["metric"] == "cpu_us"}
     for name, row in result["contestants"].items():
         median = row["median"]
-        ratio = number(ratios[name]["ratio"]) if name in ratios else ""
+        ratio = ratio_to(result, "cpu_us", name)
         yield (f"  {name:15}{median['cpu_us']:10.2f}{row['min']['cpu_us']:10.2f}{median['requests_per_s']:12,.0f}"
                f"{median['p50_us']:10,.0f}{median['p99_us']:10,.0f}{median['p999_us']:10,.0f}{ratio:>18}")
 
 
 def table(workload, result):
     lines = [title_line(workload, result)]
-    lines += idle_lines(result) if workload.is_idle else timed_lines(workload, result)
+    lines += idle_lines(workload, result) if workload.is_idle else timed_lines(workload, result)
     lines += [f"  note: {note}" for note in result["notes"]]
     return "\n".join(lines)
 

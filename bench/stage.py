@@ -4,10 +4,12 @@ import json
 import os
 import signal
 import socket
+import ssl
 import subprocess
 import tempfile
 import time
 
+import certificates
 import contestants
 import machine
 
@@ -32,18 +34,28 @@ def signal_group(group, number):
         os.killpg(group, number)
 
 
-def is_answering(port):
+def connect(port, is_tls):
+    client = socket.create_connection(("127.0.0.1", port), 1)
+    if not is_tls:
+        return client
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    return context.wrap_socket(client, server_hostname=certificates.NAME)
+
+
+def is_answering(port, is_tls):
     try:
-        with socket.create_connection(("127.0.0.1", port), 1) as client:
+        with connect(port, is_tls) as client:
             client.sendall(b"GET / HTTP/1.1\r\nHost: bench.example\r\nConnection: close\r\n\r\n")
             return client.recv(64).startswith(b"HTTP/1.1 200")
     except OSError:
         return False
 
 
-def clean_environment():
-    """Ours, without a setting for some other Weldr."""
-    return {name: value for name, value in os.environ.items() if not name.startswith("WELDR_")}
+def clean_environment(trusted=None):
+    """Ours, without a setting for some other Weldr. trusted: the certificate of an origin with TLS."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("WELDR_")}
+    return environment if trusted is None else {**environment, "SSL_CERT_FILE": trusted.certificate}
 
 
 class Stage:
@@ -52,6 +64,7 @@ class Stage:
     def __init__(self, build, workload, names, connections, cores):
         self.build, self.workload, self.connections, self.cores = build, workload, connections, cores
         self.names = names
+        self.front = self.back = None  # certificates.Pair, where there is TLS
         self.processes = []
         self.running = {}  # name: (process, port)
         self.softirq = machine.softirq_threads(cores[0])
@@ -60,14 +73,18 @@ class Stage:
         with contextlib.ExitStack() as undo:
             self.work = undo.enter_context(tempfile.TemporaryDirectory(prefix="weldr-bench-"))
             undo.callback(self.stop_all)
+            kind = self.workload.certificate
+            pair = None if kind is None else certificates.make(self.work, kind)
+            self.front = pair if self.workload.front else None
+            self.back = pair if self.workload.back else None
             origin = self.start_origin()
             setting = contestants.Setting(self.build, self.work, origin, free_port(), self.most_connections(),
-                                          self.cores)
+                                          self.cores, self.front, self.back)
             for name in self.names:
                 port = free_port()
                 command = contestants.CONTESTANTS[name](setting, port)
                 process = self.start(contestants.cores_of(name, setting), command)
-                self.wait_for(name, process, port)
+                self.wait_for(name, process, port, self.front is not None)
                 contestants.PREPARE.get(name, lambda _: None)(setting)
                 self.running[name] = (process, port)
             self.undo = undo.pop_all()
@@ -83,7 +100,7 @@ class Stage:
     def start(self, core, command):
         process = subprocess.Popen(
             ["taskset", "-c", core, *command], stdin=subprocess.DEVNULL, start_new_session=True, cwd=self.work,
-            env=clean_environment())
+            env=clean_environment(self.back))
         self.processes.append(process)
         return process
 
@@ -93,13 +110,15 @@ class Stage:
             os.path.join(self.build, "bench", "origin"), f"port={port}", f"answer={self.workload.answer_bytes}",
             f"everywhere={int('weldr-servers' in self.names)}", f"cc={machine.CONGESTION}",
         ]
-        self.wait_for("origin", self.start(self.cores[1], command), port)
+        if self.back:
+            command += [f"certificate={self.back.certificate}", f"key={self.back.key}"]
+        self.wait_for("origin", self.start(self.cores[1], command), port, self.back is not None)
         return port
 
-    def wait_for(self, name, process, port):
+    def wait_for(self, name, process, port, is_tls):
         deadline = time.monotonic() + READY_SECONDS
         while time.monotonic() < deadline and process.poll() is None:
-            if is_answering(port):
+            if is_answering(port, is_tls):
                 return
             time.sleep(0.02)
         raise Failed(f"{self.workload.name}: {name} does not answer")
@@ -115,7 +134,7 @@ class Stage:
 
     def load_command(self, port, seconds, **more):
         words = {"port": port, "connections": self.connections, "seconds": seconds, "cc": machine.CONGESTION,
-                 "answer": self.workload.answer_bytes, **self.workload.load, **more}
+                 "answer": self.workload.answer_bytes, "tls": int(self.front is not None), **self.workload.load, **more}
         load = os.path.join(self.build, "bench", "load")
         return ["taskset", "-c", self.cores[1], load, *(f"{name}={value}" for name, value in words.items())]
 

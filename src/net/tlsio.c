@@ -226,6 +226,7 @@ int tlsio_handshake(struct tlsio *t)
     if (result != 1)
         return judge(t, result);
     tlsio_move(t, TLSIO_OPEN, "handshake done");
+    t->owes_ticket = t->context->is_server && (SSL_get_options(t->ssl) & SSL_OP_NO_TICKET) == 0;
     return 0;
 }
 
@@ -324,6 +325,23 @@ static size_t sum(const struct iovec *iov, unsigned n)
     return bytes;
 }
 
+/* The ticket of TLS 1.3 goes with the first response, so that it costs no send of its own. For
+ * it the library makes its buffers anew, and would keep that for reading. */
+static int write_ticket(struct tlsio *t)
+{
+    if (!t->owes_ticket)
+        return 0;
+    t->owes_ticket = false;
+    if (SSL_new_session_ticket(t->ssl) != 1) /* of TLS 1.2 it has come */
+        return 0;
+    const int result = SSL_do_handshake(t->ssl);
+
+    if (result != 1)
+        return judge(t, result);
+    (void)SSL_free_buffers(t->ssl);
+    return 0;
+}
+
 int tlsio_write(struct tlsio *t, const struct iovec *iov, unsigned n)
 {
     struct gather g = {t, 0};
@@ -333,6 +351,7 @@ int tlsio_write(struct tlsio *t, const struct iovec *iov, unsigned n)
     MUST(t->state == TLSIO_OPEN || t->state == TLSIO_ENDED);
     if (!tlsio_can_write(t, sum(iov, n)))
         return WERR_TOO_BIG;
+    rc = write_ticket(t);
     for (unsigned i = 0; i < n && rc == 0; i++)
         rc = gather_piece(&g, span_from(iov[i].iov_base, iov[i].iov_len));
     return rc == 0 && g.n > 0 ? write_record(t, t->shared->record, g.n) : rc;

@@ -43,10 +43,8 @@ static int on_hello(SSL *ssl, int *alert, void *arg)
     const struct tlsio_context *c = arg;
 
     (void)alert;
-    if (!tlsio_tickets_has_keys(c->tickets)) {
+    if (!tlsio_tickets_has_keys(c->tickets))
         SSL_set_options(ssl, SSL_OP_NO_TICKET);
-        (void)SSL_set_num_tickets(ssl, 0);
-    }
     return SSL_CLIENT_HELLO_SUCCESS;
 }
 
@@ -98,7 +96,7 @@ static bool set_sessions(struct tlsio_context *c, const struct tlsio_server_sett
     c->tickets = settings->tickets;
     SSL_CTX_set_session_cache_mode(c->ssl, SSL_SESS_CACHE_OFF); /* tickets do it */
     SSL_CTX_set_client_hello_cb(c->ssl, on_hello, c);
-    (void)SSL_CTX_set_num_tickets(c->ssl, 1);
+    (void)SSL_CTX_set_num_tickets(c->ssl, 0); /* tlsio_write orders one */
     (void)SSL_CTX_set_timeout(c->ssl, is_of_client ? SESSION_OF_CLIENT_S : SESSION_S);
     return SSL_CTX_set_tlsext_ticket_key_evp_cb(c->ssl, on_ticket) == 1 &&
            SSL_CTX_set_session_ticket_cb(c->ssl, NULL, on_opened, NULL) == 1 &&

@@ -23,6 +23,7 @@ struct tlsio {
     uint16_t magic;
     uint8_t state; /* enum tlsio_state */
     bool is_shut;  /* close_notify was made */
+    bool owes_ticket;
     int error;
     const char *word;
     struct tlsio_shared *shared;

@@ -21,6 +21,7 @@ enum {
     PARTS = 1 << PARTS_BITS,
     PIECE_MAX_BYTES = 32 * 1024,
     SIZES = SMALL_N + 6 * PARTS,
+    SPARE_MAX = 32, /* what some hundred handshakes at once need and give back */
     REGION_MAGIC = 0x746c6d65
 };
 
@@ -36,7 +37,7 @@ struct region {
     char *fresh;
     struct free_piece *free_list;
     size_t bytes;             /* mapped */
-    LIST_ENTRY(region) entry; /* among those of its size that have room */
+    LIST_ENTRY(region) entry; /* among those of its size that have room, or the spare ones */
 };
 
 _Static_assert(sizeof(struct region) <= HEAD_BYTES, "pieces follow");
@@ -45,6 +46,9 @@ LIST_HEAD(region_list, region);
 
 static struct {
     struct region_list with_room[SIZES];
+    struct region_list spare; /* without pieces; mapped, for any size */
+    unsigned spare_n;
+    unsigned idle_n; /* of them, so many had nothing to do since the last settling */
     size_t bytes;
     bool is_used; /* by the library */
 } memory;
@@ -128,19 +132,60 @@ static bool has_room(const struct region *r)
     return r->free_list != NULL || r->fresh_n > 0;
 }
 
+static struct region *take_spare(void)
+{
+    struct region *r = LIST_FIRST(&memory.spare);
+
+    if (r == NULL)
+        return NULL;
+    LIST_REMOVE(r, entry);
+    memory.spare_n--;
+    if (memory.idle_n > memory.spare_n)
+        memory.idle_n = memory.spare_n;
+    r->free_list = NULL;
+    r->fresh = (char *)r + HEAD_BYTES;
+    return r;
+}
+
 static struct region *region_with_room(unsigned size)
 {
     struct region *r = LIST_FIRST(&memory.with_room[size]);
 
     if (r != NULL)
         return r;
-    r = new_region(REGION_BYTES);
+    r = take_spare();
+    if (r == NULL)
+        r = new_region(REGION_BYTES);
     if (r == NULL)
         return NULL;
     r->piece_bytes = bytes_of(size);
     r->fresh_n = (REGION_BYTES - HEAD_BYTES) / r->piece_bytes;
     LIST_INSERT_HEAD(&memory.with_room[size], r, entry);
     return r;
+}
+
+/* All of it is free. Some are kept: else handshakes would map and unmap, and each page costs as
+ * much as many pieces. */
+static void retire(struct region *r)
+{
+    if (memory.spare_n == SPARE_MAX) {
+        free_region(r);
+        return;
+    }
+    LIST_INSERT_HEAD(&memory.spare, r, entry);
+    memory.spare_n++;
+}
+
+void tlsio_memory_settle(void)
+{
+    for (; memory.idle_n > 0; memory.idle_n--) {
+        struct region *r = LIST_FIRST(&memory.spare);
+
+        LIST_REMOVE(r, entry);
+        memory.spare_n--;
+        free_region(r);
+    }
+    memory.idle_n = memory.spare_n;
 }
 
 /* ---- pieces ---- */
@@ -193,12 +238,6 @@ void *tlsio_memory_new(size_t bytes)
     return piece;
 }
 
-/* One is kept of each size: else a handshake would map and unmap some. */
-static bool is_only_one(const struct region *r, const struct region_list *list)
-{
-    return LIST_FIRST(list) == r && LIST_NEXT(r, entry) == NULL;
-}
-
 void tlsio_memory_free(void *piece)
 {
     if (piece == NULL)
@@ -217,9 +256,9 @@ void tlsio_memory_free(void *piece)
     freed->next = r->free_list;
     r->free_list = freed;
     r->used_n--;
-    if (r->used_n == 0 && !is_only_one(r, list)) {
+    if (r->used_n == 0) {
         LIST_REMOVE(r, entry);
-        free_region(r);
+        retire(r);
     }
 }
 

@@ -2,8 +2,9 @@
  *
  * A handshake takes about 700 pieces of memory, and an idle connection holds some that malloc
  * has no fitting size for. So pieces come from regions, each with pieces of one size, found by
- * the address alone; a region is mapped whole, touched piece by piece, and unmapped when all of
- * it is free and its size has another one. Private keys and session secrets lie here while the
+ * the address alone; a region is mapped whole and touched piece by piece. One that is free as a
+ * whole serves any size; few are kept for that, and none that had nothing to do for a while.
+ * Private keys and session secrets lie here while the
  * library works with them: regions are left out of core files (MADV_DONTDUMP); the library
  * itself clears what is secret before it frees it.
  *
@@ -26,6 +27,9 @@ void *tlsio_memory_new(size_t bytes);
 void *tlsio_memory_resize(void *piece, size_t bytes);
 void tlsio_memory_free(void *piece);
 
+/* To be called every few seconds: gives back the free regions that were not needed since the
+ * last call. */
+void tlsio_memory_settle(void);
 /* Mapped at present. */
 size_t tlsio_memory_bytes(void);
 

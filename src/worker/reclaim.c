@@ -1,6 +1,7 @@
 #include "worker/reclaim.h"
 
 #include "base/heap.h"
+#include "net/tlsio_memory.h"
 #include "worker/limits.h"
 #include "worker/worker.h"
 
@@ -34,6 +35,7 @@ static void on_timer(struct timer *t)
     codec_shared_settle(w->shared.codecs);
     (void)bufq_store_settle(w->shared.store);
     (void)arena_store_settle(w->arenas, LIMIT_ARENA_RESERVE_N);
+    tlsio_memory_settle();
     settle_heap(r);
     if (w->clients_slab.in_use > 0)
         r->rounds_left = ROUNDS_AFTER;

@@ -236,7 +236,7 @@ def play(tmp_path, *flags):
 
 def check_sample(name, sample):
     assert sample["errors"] == 0 and sample["requests"] > 0, (name, sample)
-    if name == "W8":
+    if WORKLOADS[name].is_idle:
         assert sample["requests"] == WIDE_CONNECTIONS and sample["base_bytes"] > 0, sample
     else:
         assert 0 < sample["cpu_us"] and 0 <= sample["p50_us"] <= sample["p99_us"] <= sample["p999_us"], (name, sample)
@@ -289,6 +289,11 @@ def test_a_limit_is_met_or_missed_or_not_measured():
     found = verdicts("W1", weldr=[timed_row(9), timed_row(7.8), timed_row(1)], nginx=[timed_row(10)],
                      haproxy=[timed_row(9.9)])
     assert found == {("cpu_us", "nginx"): "ok", ("cpu_us", "haproxy"): "above", ("cpu_us", "relay"): "not measured"}
+
+
+def test_memory_over_tls_is_compared_with_the_peers():
+    found = verdicts("W8t", weldr=[{"bytes": 13_600}], nginx=[{"bytes": 14_000}], haproxy=[{"bytes": 15_000}])
+    assert found == {("bytes", "nginx"): "above", ("bytes", "haproxy"): "ok"}
 
 
 def test_p99_may_not_be_above_a_peer():

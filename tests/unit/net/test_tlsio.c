@@ -205,6 +205,8 @@ static void test_pieces_share_records(void **state)
     (void)state;
     begin("a.example", PIPE_BYTES);
     run();
+    say(&w.s, text, 1, 1); /* with the ticket */
+    run();
     w.c.cut = 0; /* what comes to the client stays where it can be counted */
     say(&w.s, text, sizeof(text), 3125);
     unsigned records = 0;
@@ -366,6 +368,8 @@ static bool is_resumed_with(struct tlsio_sessions *sessions)
     (void)take(&w.c);
     run();
     assert_int_equal(tlsio_state(w.c.t), TLSIO_OPEN);
+    say(&w.s, "x", 1, 1); /* the ticket comes with it */
+    run();
     const bool is_resumed = tlsio_facts(w.c.t).is_resumed;
 
     assert_int_equal(tlsio_facts(w.s.t).is_resumed, is_resumed);

@@ -13,7 +13,7 @@
 #include "base/rand.h"
 #include "net/tlsio_memory.h"
 
-enum { SIZE_MAX_BYTES = 70 * 1024 };
+enum { SIZE_MAX_BYTES = 70 * 1024, REGION_BYTES = 256 * 1024, SPARE_BYTES = 32 * REGION_BYTES };
 
 static void fill(unsigned char *piece, size_t bytes, unsigned char with)
 {
@@ -44,7 +44,10 @@ static void test_sizes(void **state)
         expect_filled(pieces[i], (size_t)i * 13 + 1, (unsigned char)i);
     for (unsigned i = 0; i < n; i++)
         tlsio_memory_free(pieces[i]);
-    assert_true(tlsio_memory_bytes() <= before + (size_t)80 * 256 * 1024); /* one a size */
+    assert_true(tlsio_memory_bytes() <= before + SPARE_BYTES);
+    tlsio_memory_settle();
+    tlsio_memory_settle();
+    assert_int_equal(tlsio_memory_bytes(), before);
     assert_null(tlsio_memory_new(0));
     tlsio_memory_free(NULL);
 }
@@ -69,12 +72,21 @@ static void test_resize(void **state)
     assert_null(tlsio_memory_resize(piece, 0));
 }
 
-/* What a burst has taken is given back when it is over, but for a region. */
+/* What other tests left. */
+static void settle_all(void)
+{
+    tlsio_memory_settle();
+    tlsio_memory_settle();
+}
+
+/* What a burst has taken is given back when it is over, the last of it when it was of no use
+ * for a while. */
 static void test_given_back(void **state)
 {
     enum { PIECES = 5000, SSL_BYTES = 7624 };
     static void *pieces[PIECES];
     void *first = tlsio_memory_new(SSL_BYTES);
+    settle_all();
     const size_t before = tlsio_memory_bytes();
 
     (void)state;
@@ -86,8 +98,39 @@ static void test_given_back(void **state)
     assert_true(most < (size_t)PIECES * SSL_BYTES / 100 * 103); /* 3 % more than is used */
     for (unsigned i = 0; i < PIECES; i++)
         tlsio_memory_free(pieces[(i * 7919U) % PIECES]);
-    assert_true(tlsio_memory_bytes() <= before + 256 * 1024);
+    assert_true(tlsio_memory_bytes() <= before + SPARE_BYTES);
+    assert_true(tlsio_memory_bytes() > before);
+    tlsio_memory_settle(); /* until now they were in use */
+    assert_true(tlsio_memory_bytes() > before);
+    tlsio_memory_settle();
+    assert_int_equal(tlsio_memory_bytes(), before);
     tlsio_memory_free(first);
+}
+
+/* Work of any sizes maps nothing more, and what it uses in between is not given back. */
+static void test_spare_ones_serve_any_size(void **state)
+{
+    enum { ALL_BYTES = 600000, LEAST_BYTES = 1000 };
+    static void *pieces[ALL_BYTES / LEAST_BYTES];
+
+    (void)state;
+    settle_all();
+    const size_t before = tlsio_memory_bytes();
+
+    for (size_t bytes = LEAST_BYTES; bytes < 8000; bytes += 500) {
+        const size_t n = ALL_BYTES / bytes;
+
+        for (size_t i = 0; i < n; i++)
+            pieces[i] = tlsio_memory_new(bytes);
+        for (size_t i = 0; i < n; i++)
+            tlsio_memory_free(pieces[i]);
+        tlsio_memory_settle();
+        assert_true(tlsio_memory_bytes() >= before + ALL_BYTES / REGION_BYTES * REGION_BYTES);
+        assert_true(tlsio_memory_bytes() <= before + 4 * REGION_BYTES);
+    }
+    tlsio_memory_settle();
+    tlsio_memory_settle();
+    assert_int_equal(tlsio_memory_bytes(), before);
 }
 
 /* By chance: no piece is ever another's. */
@@ -167,8 +210,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_sizes),      cmocka_unit_test(test_resize),
-        cmocka_unit_test(test_given_back), cmocka_unit_test(test_by_chance),
-        cmocka_unit_test(test_in_no_core), cmocka_unit_test(test_start),
+        cmocka_unit_test(test_given_back), cmocka_unit_test(test_spare_ones_serve_any_size),
+        cmocka_unit_test(test_by_chance),  cmocka_unit_test(test_in_no_core),
+        cmocka_unit_test(test_start),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
