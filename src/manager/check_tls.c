@@ -105,13 +105,12 @@ static int open_identity(const struct check_tls *t, const struct certificate *sh
     return rc < 0 ? WERR_NOMEM : 0;
 }
 
-static int make(const struct check_tls *t, const struct pool *p, const struct certificate *shown,
-                struct tlsio_context **context)
+static int make(const struct check_tls *t, const struct pool *p,
+                const struct certificate *shown, struct tlsio_context **context)
 {
     struct tlsio_client_settings settings = {
         .is_unverified = !p->tls_settings.verify,
-        .authorities =
-            p->tls.ca != NULL ? span_from_str(p->tls.ca) : ca_bundle_pem(t->bundle),
+        .authorities = p->tls.ca != NULL ? span_from_str(p->tls.ca) : ca_bundle_pem(t->bundle),
         .least_version = p->tls.min_version == POOL_TLS_1_3 ? TLSIO_1_3 : TLSIO_1_2,
     };
 

@@ -317,8 +317,8 @@ static void tell_losers(struct manager *m, const struct pool_change *change)
         const struct listener *l = listener_find_id(m->pool, change->list[i].id);
 
         if (l != NULL)
-            events_tell(m, &(struct event_note){.kind = EVENT_LISTENER_CHANGED,
-                                                .listener = l->name});
+            events_tell(
+                m, &(struct event_note){.kind = EVENT_LISTENER_CHANGED, .listener = l->name});
     }
 }
 

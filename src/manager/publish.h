@@ -44,7 +44,7 @@ struct publish {
     const struct secrets *secrets;    /* of the API, whose they are; NULL: not known yet */
     struct span kept[PUBLISH_KEPT_N]; /* by type, from FRAME_SEAL on; ptr NULL: none yet */
     struct span authorities; /* for https servers, the manager's; empty: not needed yet */
-    int log_fd;                       /* -1: none; how to write to it: */
+    int log_fd;              /* -1: none; how to write to it: */
     uint8_t log_way;
     struct supervisor *supervisor;
     struct facts *facts;

@@ -55,8 +55,7 @@ int origin_tls_follow(struct origin_tls *t, const struct origin_tls_source *sour
     if (copy_text(source->pool->tls.server_name, &server_name) < 0)
         return WERR_NOMEM;
     origin_tls_fini(t);
-    *t = (struct origin_tls){
-        .server_name = server_name, .key = key, .version = t->version + 1};
+    *t = (struct origin_tls){.server_name = server_name, .key = key, .version = t->version + 1};
     return 1;
 }
 
@@ -67,8 +66,7 @@ int origin_tls_make(struct origin_tls *t, const struct origin_tls_source *source
     const struct authorities *a = source->authorities;
     const struct tlsio_client_settings settings = {
         .is_unverified = !p->tls_settings.verify,
-        .authorities =
-            p->tls.ca != NULL ? span_from_str(p->tls.ca) : span_from(a->pem, a->len),
+        .authorities = p->tls.ca != NULL ? span_from_str(p->tls.ca) : span_from(a->pem, a->len),
         .least_version = p->tls.min_version == POOL_TLS_1_3 ? TLSIO_1_3 : TLSIO_1_2,
         .identity = identity,
     };
