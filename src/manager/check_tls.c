@@ -61,6 +61,8 @@ static void sweep(struct check_tls *t, const struct pool_state *state)
 void check_tls_fini(struct check_tls *t)
 {
     sweep(t, NULL);
+    tlsio_context_put(t->machine);
+    t->machine = NULL;
 }
 
 static struct check_tls_pool *find_or_new(struct check_tls *t, const struct pool_state *state,
@@ -105,18 +107,35 @@ static int open_identity(const struct check_tls *t, const struct certificate *sh
     return rc < 0 ? WERR_NOMEM : 0;
 }
 
-static int make(const struct check_tls *t, const struct pool *p,
-                const struct certificate *shown, struct tlsio_context **context)
+/* Once for all pools. */
+static int read_machine(struct check_tls *t)
 {
+    const struct tlsio_client_settings settings = {.authorities = ca_bundle_pem(t->bundle)};
+
+    if (settings.authorities.len == 0)
+        return WERR_UNTRUSTED;
+    if (t->machine != NULL && t->machine_version == t->bundle->version)
+        return 0;
+    tlsio_context_put(t->machine);
+    t->machine_version = t->bundle->version;
+    return tlsio_context_new_client(&settings, &t->machine);
+}
+
+static int make(struct check_tls *t, const struct pool *p, const struct certificate *shown,
+                struct tlsio_context **context)
+{
+    const bool believes_machine = p->tls_settings.verify && p->tls.ca == NULL;
     struct tlsio_client_settings settings = {
         .is_unverified = !p->tls_settings.verify,
-        .authorities = p->tls.ca != NULL ? span_from_str(p->tls.ca) : ca_bundle_pem(t->bundle),
+        .authorities = p->tls.ca != NULL ? span_from_str(p->tls.ca) : SPAN_NONE,
         .least_version = p->tls.min_version == POOL_TLS_1_3 ? TLSIO_1_3 : TLSIO_1_2,
     };
+    int rc = believes_machine ? read_machine(t) : 0;
 
-    if (!settings.is_unverified && settings.authorities.len == 0)
-        return WERR_UNTRUSTED;
-    int rc = open_identity(t, shown, &settings.identity);
+    if (believes_machine)
+        settings.believes_as = t->machine;
+    if (rc == 0)
+        rc = open_identity(t, shown, &settings.identity);
     if (rc == 0)
         rc = tlsio_context_new_client(&settings, context);
     tlsio_identity_put(settings.identity);
