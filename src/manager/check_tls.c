@@ -23,7 +23,8 @@ struct check_tls_pool {
 };
 
 /* The macros of uthash are pages of branches: each alone in a function that has nothing else.
- * NOLINTBEGIN(readability-function-size) */
+ * The analyzer does not see that HASH_DEL unlinks.
+ * NOLINTBEGIN(readability-function-size,clang-analyzer-unix.Malloc) */
 static struct check_tls_pool *find(const struct check_tls *t, uint64_t id)
 {
     struct check_tls_pool *found;
@@ -44,10 +45,9 @@ static void drop(struct check_tls *t, struct check_tls_pool *one)
     tlsio_context_put(one->context);
     free(one);
 }
-/* NOLINTEND(readability-function-size) */
+/* NOLINTEND(readability-function-size,clang-analyzer-unix.Malloc) */
 
-/* Those of pools that have gone. The analyzer does not see that HASH_DEL unlinks.
- * NOLINTBEGIN(clang-analyzer-unix.Malloc) */
+/* Those of pools that have gone. */
 static void sweep(struct check_tls *t, const struct pool_state *state)
 {
     struct check_tls_pool *one, *next;
@@ -56,7 +56,6 @@ static void sweep(struct check_tls *t, const struct pool_state *state)
         if (state == NULL || pool_find_id(state, one->id) == NULL)
             drop(t, one);
 }
-/* NOLINTEND(clang-analyzer-unix.Malloc) */
 
 void check_tls_fini(struct check_tls *t)
 {
