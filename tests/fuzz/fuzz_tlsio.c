@@ -224,14 +224,19 @@ static void step(struct script *s)
 
 /* ---- what must hold ---- */
 
+/* An alert may have the version that the peer has offered, whatever that is. */
+static bool is_head(const unsigned char *p)
+{
+    return p[0] >= RECORD_CCS && p[0] <= RECORD_DATA && (p[0] == RECORD_ALERT || p[1] == 3);
+}
+
 static void check_records(const struct bad *b)
 {
     const unsigned char *p = (const unsigned char *)b->sent;
     size_t at = 0;
 
     while (at < b->sent_n) {
-        MUST(at + 5 <= b->sent_n && p[at] >= RECORD_CCS && p[at] <= RECORD_DATA &&
-             p[at + 1] == 3);
+        MUST(at + 5 <= b->sent_n && is_head(p + at));
         const size_t len = (size_t)(p[at + 3] << 8 | p[at + 4]);
 
         MUST(len > 0 && len <= TLSIO_RECORD_BYTES + 256);
