@@ -54,7 +54,7 @@ void conn_note_queued(struct conn_shared *s)
 bool conn_queues_are_full(const struct conn_shared *s)
 {
     return s->queue_budget_bytes > 0 &&
-           bufq_store_held_bytes(s->store) + conn_tls_held_bytes(s->tls) >=
+           bufq_store_held_bytes(s->store) + conn_tls_counted_bytes(s->tls) >=
                s->queue_budget_bytes;
 }
 

@@ -53,9 +53,17 @@ static bool has_budget(const struct conn_tls *k)
     return k->turn_us != loop_now_us(k->loop) || k->spent_us < TURN_BUDGET_US;
 }
 
-size_t conn_tls_held_bytes(const struct conn_tls *k)
+static size_t held_bytes(const struct conn_tls *k)
 {
-    return k != NULL ? (size_t)k->progress_n * HANDSHAKE_BYTES : 0;
+    return (size_t)k->progress_n * HANDSHAKE_BYTES;
+}
+
+/* No more than their share, though the least of them may hold more of a small budget. */
+size_t conn_tls_counted_bytes(const struct conn_tls *k)
+{
+    const size_t share = k != NULL ? k->shared->queue_budget_bytes / HANDSHAKES_SHARE : 0;
+
+    return k != NULL && held_bytes(k) < share ? held_bytes(k) : share;
 }
 
 /* Is there memory for one more in progress? */
@@ -64,7 +72,7 @@ static bool has_place(const struct conn_tls *k)
     const size_t budget = k->shared->queue_budget_bytes;
 
     return budget == 0 || k->progress_n < HANDSHAKES_LEAST_N ||
-           conn_tls_held_bytes(k) < budget / HANDSHAKES_SHARE;
+           held_bytes(k) < budget / HANDSHAKES_SHARE;
 }
 
 static void end_progress(struct conn *c)
