@@ -100,10 +100,13 @@ struct tlsio_facts {
 };
 struct tlsio_facts tlsio_facts(const struct tlsio *t);
 
-/* The certificate that the peer has shown; text in buf of size, cut to it. False: none. */
+/* The certificate that the peer has shown; text in buf of size. What has no room there is left
+ * out whole: the subject, and names from the first that has none on. All is printable ASCII:
+ * other bytes, and a comma within a name, are escaped as RFC 2253 has it ("\2C"). False: none.
+ */
 struct tlsio_shown {
     struct span subject;     /* RFC 2253 */
-    struct span names;       /* "DNS:a.example, IP:10.0.0.1" */
+    struct span names;       /* "DNS:a.example, IP:10.0.0.1", also "email:" and "URI:" */
     struct span fingerprint; /* SHA-256, small hexadecimal digits */
 };
 bool tlsio_shown(const struct tlsio *t, char *buf, size_t size, struct tlsio_shown *shown);

@@ -13,6 +13,7 @@ struct tlsio_context {
     bool is_server;
     int (*choose)(void *arg, struct span name, struct tlsio_identity *chosen[TLSIO_CHOSEN_MAX]);
     void *arg;
+    struct tlsio_tickets *tickets; /* of servers; NULL: none are made */
 };
 
 /* With what both sides have in common. NULL: no memory. */

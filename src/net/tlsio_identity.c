@@ -74,6 +74,26 @@ static int read_all(struct tlsio_identity *i, struct span chain, struct span key
     return rc;
 }
 
+/* Where a certificate has whose it is: once a process, which is told by the library. */
+static int owner_index(void)
+{
+    static int index = -1;
+
+    if (index < 0)
+        index = X509_get_ex_new_index(0, NULL, NULL, NULL, NULL);
+    return index;
+}
+
+const struct tlsio_identity *tlsio_identity_of(const X509 *certificate)
+{
+    return X509_get_ex_data(certificate, owner_index());
+}
+
+static bool own(struct tlsio_identity *i)
+{
+    return owner_index() >= 0 && X509_set_ex_data(i->certificate, owner_index(), i) == 1;
+}
+
 int tlsio_identity_new(struct span chain, struct span key, struct span staple,
                        struct tlsio_identity **identity)
 {
@@ -83,8 +103,10 @@ int tlsio_identity_new(struct span chain, struct span key, struct span staple,
     if (i == NULL)
         return WERR_NOMEM;
     *i = (struct tlsio_identity){.ref_n = 1};
-    const int rc = read_all(i, chain, key, staple);
+    int rc = read_all(i, chain, key, staple);
 
+    if (rc == 0 && !own(i))
+        rc = WERR_NOMEM;
     if (rc == 0)
         *identity = i;
     else
@@ -102,6 +124,9 @@ void tlsio_identity_put(struct tlsio_identity *i)
 {
     if (i == NULL || --i->ref_n > 0)
         return;
+    if (i->certificate != NULL)
+        (void)X509_set_ex_data(i->certificate, owner_index(),
+                               NULL); /* handshakes may have it */
     X509_free(i->certificate);
     sk_X509_pop_free(i->chain, X509_free);
     EVP_PKEY_free(i->key);

@@ -16,4 +16,7 @@ struct tlsio_identity {
     unsigned char *staple;
 };
 
+/* Whose certificate that is; NULL: of none that lives. */
+const struct tlsio_identity *tlsio_identity_of(const X509 *certificate);
+
 #endif

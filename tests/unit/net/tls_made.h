@@ -127,6 +127,26 @@ static inline struct made made_of(struct made_wish wish)
     return m;
 }
 
+/* One more name, of any bytes, for one that has a name already; signed anew. */
+static inline void made_add_name(struct made *m, const struct made *by, int kind,
+                                 struct span bytes)
+{
+    GENERAL_NAMES *names = X509_get_ext_d2i(m->x, NID_subject_alt_name, NULL, NULL);
+    GENERAL_NAME *name = GENERAL_NAME_new();
+    ASN1_IA5STRING *text = ASN1_IA5STRING_new();
+
+    (void)ASN1_STRING_set(text, bytes.ptr, (int)bytes.len);
+    GENERAL_NAME_set0_value(name, kind, text);
+    (void)sk_GENERAL_NAME_push(names, name);
+    assert_int_equal(
+        X509_add1_ext_i2d(m->x, NID_subject_alt_name, names, 0, X509V3_ADD_REPLACE), 1);
+    GENERAL_NAMES_free(names);
+    assert_true(X509_sign(m->x, by->key, EVP_sha256()) > 0);
+    free(m->pem);
+    free(m->secret);
+    made_print(m);
+}
+
 static inline void made_free(struct made *m)
 {
     X509_free(m->x);
