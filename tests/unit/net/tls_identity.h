@@ -5,6 +5,7 @@
 
 #include "net/tlsio_context.h"
 #include "net/tlsio_identity.h"
+#include "net/tlsio_tickets.h"
 #include <openssl/ec.h>
 #include <openssl/evp.h>
 #include <openssl/pem.h>
@@ -96,6 +97,7 @@ static inline void identity_free(struct identity *id)
 /* Contexts of a test: a server that is these, whatever name is asked for, and a client that
  * believes this authority. */
 struct identities {
+    struct tlsio_tickets *tickets; /* of all servers that identities_server makes */
     struct tlsio_identity *at[TLSIO_CHOSEN_MAX];
     int n;
 };
@@ -122,15 +124,22 @@ static inline void identities_free(struct identities *all)
 {
     while (all->n > 0)
         tlsio_identity_put(all->at[--all->n]);
+    tlsio_tickets_free(all->tickets);
+    all->tickets = NULL;
 }
 
 static inline struct tlsio_context *identities_server(struct identities *all,
                                                       enum tlsio_profile profile)
 {
-    const struct tlsio_server_settings settings = {
+    static const char key[TLSIO_TICKET_KEY_BYTES] = "of a test";
+    struct tlsio_server_settings settings = {
         .profile = profile, .choose = identities_choose, .arg = all};
     struct tlsio_context *c;
 
+    if (all->tickets == NULL)
+        all->tickets = tlsio_tickets_new();
+    settings.tickets = all->tickets;
+    assert_int_equal(tlsio_tickets_set(all->tickets, span_from(key, sizeof(key))), 0);
     assert_int_equal(tlsio_context_new_server(&settings, &c), 0);
     return c;
 }
