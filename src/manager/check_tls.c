@@ -23,7 +23,8 @@ struct check_tls_pool {
 };
 
 /* The macros of uthash are pages of branches: each alone in a function that has nothing else.
- * NOLINTBEGIN(readability-function-size) */
+ * The analyzer does not see that HASH_DEL unlinks.
+ * NOLINTBEGIN(readability-function-size,clang-analyzer-unix.Malloc) */
 static struct check_tls_pool *find(const struct check_tls *t, uint64_t id)
 {
     struct check_tls_pool *found;
@@ -44,10 +45,9 @@ static void drop(struct check_tls *t, struct check_tls_pool *one)
     tlsio_context_put(one->context);
     free(one);
 }
-/* NOLINTEND(readability-function-size) */
+/* NOLINTEND(readability-function-size,clang-analyzer-unix.Malloc) */
 
-/* Those of pools that have gone. The analyzer does not see that HASH_DEL unlinks.
- * NOLINTBEGIN(clang-analyzer-unix.Malloc) */
+/* Those of pools that have gone. */
 static void sweep(struct check_tls *t, const struct pool_state *state)
 {
     struct check_tls_pool *one, *next;
@@ -56,11 +56,12 @@ static void sweep(struct check_tls *t, const struct pool_state *state)
         if (state == NULL || pool_find_id(state, one->id) == NULL)
             drop(t, one);
 }
-/* NOLINTEND(clang-analyzer-unix.Malloc) */
 
 void check_tls_fini(struct check_tls *t)
 {
     sweep(t, NULL);
+    tlsio_context_put(t->machine);
+    t->machine = NULL;
 }
 
 static struct check_tls_pool *find_or_new(struct check_tls *t, const struct pool_state *state,
@@ -105,19 +106,35 @@ static int open_identity(const struct check_tls *t, const struct certificate *sh
     return rc < 0 ? WERR_NOMEM : 0;
 }
 
-static int make(const struct check_tls *t, const struct pool *p, const struct certificate *shown,
+/* Once for all pools. */
+static int read_machine(struct check_tls *t)
+{
+    const struct tlsio_client_settings settings = {.authorities = ca_bundle_pem(t->bundle)};
+
+    if (settings.authorities.len == 0)
+        return WERR_UNTRUSTED;
+    if (t->machine != NULL && t->machine_version == t->bundle->version)
+        return 0;
+    tlsio_context_put(t->machine);
+    t->machine_version = t->bundle->version;
+    return tlsio_context_new_client(&settings, &t->machine);
+}
+
+static int make(struct check_tls *t, const struct pool *p, const struct certificate *shown,
                 struct tlsio_context **context)
 {
+    const bool believes_machine = p->tls_settings.verify && p->tls.ca == NULL;
     struct tlsio_client_settings settings = {
         .is_unverified = !p->tls_settings.verify,
-        .authorities =
-            p->tls.ca != NULL ? span_from_str(p->tls.ca) : ca_bundle_pem(t->bundle),
+        .authorities = p->tls.ca != NULL ? span_from_str(p->tls.ca) : SPAN_NONE,
         .least_version = p->tls.min_version == POOL_TLS_1_3 ? TLSIO_1_3 : TLSIO_1_2,
     };
+    int rc = believes_machine ? read_machine(t) : 0;
 
-    if (!settings.is_unverified && settings.authorities.len == 0)
-        return WERR_UNTRUSTED;
-    int rc = open_identity(t, shown, &settings.identity);
+    if (believes_machine)
+        settings.believes_as = t->machine;
+    if (rc == 0)
+        rc = open_identity(t, shown, &settings.identity);
     if (rc == 0)
         rc = tlsio_context_new_client(&settings, context);
     tlsio_identity_put(settings.identity);

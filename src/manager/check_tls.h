@@ -16,9 +16,11 @@ struct check_tls_pool;
 struct check_tls {
     /* Set before the first check of an https server: … */
     struct ca_bundle *bundle;
-    const unsigned char *seal;    /* … what private keys are closed with; NULL: not known */
-    uint32_t made_n;              /* contexts so far */
-    struct check_tls_pool *pools; /* uthash by pool id */
+    const unsigned char *seal;     /* … what private keys are closed with; NULL: not known */
+    struct tlsio_context *machine; /* that believes the machine's authorities … */
+    unsigned machine_version;      /* … of this version; NULL: not read yet */
+    uint32_t made_n;               /* contexts so far */
+    struct check_tls_pool *pools;  /* uthash by pool id */
 };
 
 /* Borrowed: whoever keeps the context takes a reference. made: another number when it is

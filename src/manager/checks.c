@@ -150,7 +150,7 @@ static struct tlsio_sessions *sessions_of(struct facts_addr *a, uint32_t made)
 static void add_tls(struct facts_addr *a, struct probe_wish *wish)
 {
     struct checks *c = a->checks;
-    struct check_tls_found found;
+    struct check_tls_found found = {0};
     struct pool *p = NULL;
 
     if (!wish->server->is_tls)

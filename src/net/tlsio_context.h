@@ -62,6 +62,9 @@ struct tlsio_client_settings {
     bool is_unverified;      /* believes everybody */
     struct span authorities; /* PEM: whose signatures are believed; must be there but with
                                 is_unverified */
+    const struct tlsio_context
+        *believes_as; /* a context of who connects: the same authorities
+                         as it has, in the same memory; NULL: those above */
     enum tlsio_version least_version;
     struct tlsio_identity *identity; /* shown when asked for; NULL: none. The context keeps a
                                         reference */

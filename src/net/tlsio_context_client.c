@@ -26,13 +26,18 @@ static int trust(SSL_CTX *ssl, struct span authorities)
 
 /* Whoever is among the authorities is believed, root or not: people pin what signs their
  * servers, or the server's own certificate. */
-static int believe(SSL_CTX *ssl, struct span authorities)
+static int believe(SSL_CTX *ssl, const struct tlsio_client_settings *settings)
 {
+    const struct tlsio_context *as = settings->believes_as;
     X509_VERIFY_PARAM *param = SSL_CTX_get0_param(ssl);
 
     if (X509_VERIFY_PARAM_set_flags(param, X509_V_FLAG_PARTIAL_CHAIN) != 1)
         return WERR_NOMEM;
-    return trust(ssl, authorities);
+    if (as == NULL)
+        return trust(ssl, settings->authorities);
+    MUST(!as->is_server);
+    SSL_CTX_set1_cert_store(ssl, SSL_CTX_get_cert_store(as->ssl));
+    return 0;
 }
 
 /* What a connection may resume by is kept where its tlsio_peer_name says. */
@@ -58,7 +63,7 @@ static int set_client(struct tlsio_context *c, const struct tlsio_client_setting
     keep_sessions(c->ssl);
     SSL_CTX_set_verify(c->ssl, settings->is_unverified ? SSL_VERIFY_NONE : SSL_VERIFY_PEER,
                        NULL);
-    return settings->is_unverified ? 0 : believe(c->ssl, settings->authorities);
+    return settings->is_unverified ? 0 : believe(c->ssl, settings);
 }
 
 int tlsio_context_new_client(const struct tlsio_client_settings *settings,

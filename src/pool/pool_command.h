@@ -117,9 +117,9 @@ enum kind pool_command_kind(enum pool_command_type type);
 enum pool_verb pool_command_verb(enum pool_command_type type);
 
 /* Splits and checks a URL into server->url, host, authority, addr (heap strings). WERR_INVALID
- * with error->field "url"; WERR_NOMEM. http://host[:port][/] or the same with https; the host is an IPv4 address,
- * a bracketed IPv6 address or a name, which leaves addr without a family (only its port is
- * set). */
+ * with error->field "url"; WERR_NOMEM. http://host[:port][/] or the same with https; the host
+ * is an IPv4 address, a bracketed IPv6 address or a name, which leaves addr without a family
+ * (only its port is set). */
 int pool_check_url(struct span url, struct pool_server *server,
                    struct pool_error *error) MUST_USE;
 

@@ -93,7 +93,7 @@ int addr_set_replace(struct addr_set **set, const struct frame_addrs *found)
         const bool is_down = (down >> i & 1) != 0;
 
         fresh->at[i] = (struct addr_place){*addr, is_down, carry_shunned(*set, addr, is_down),
-                                             carry_sessions(*set, addr)};
+                                           carry_sessions(*set, addr)};
     }
     addr_set_free(*set);
     *set = fresh;
@@ -107,8 +107,7 @@ int addr_set_one(struct addr_set **set, const struct addr *addr)
     struct addr_set *fresh = new_set(*set, 1);
     if (fresh == NULL)
         return WERR_NOMEM;
-    fresh->at[0] =
-        (struct addr_place){.addr = *addr, .sessions = carry_sessions(*set, addr)};
+    fresh->at[0] = (struct addr_place){.addr = *addr, .sessions = carry_sessions(*set, addr)};
     addr_set_free(*set);
     *set = fresh;
     return 0;

@@ -23,8 +23,8 @@ struct tlsio_sessions;
 
 struct addr_place {
     struct addr addr;
-    bool is_down;              /* the checks say so, and not of all */
-    uint64_t shunned_until_ms; /* 0: it works, as far as we know */
+    bool is_down;                    /* the checks say so, and not of all */
+    uint64_t shunned_until_ms;       /* 0: it works, as far as we know */
     struct tlsio_sessions *sessions; /* of TLS with it, to be resumed; NULL: none yet */
 };
 

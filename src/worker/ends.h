@@ -31,5 +31,10 @@ struct end_facts {
 };
 
 const struct end_facts *end_facts(enum end end);
+/* There are a few words more on it (net/tlsio_faults.def). */
+static inline bool end_is_of_tls(enum end end)
+{
+    return end == END_ORIGIN_TLS_UNTRUSTED || end == END_ORIGIN_TLS_FAILED;
+}
 
 #endif

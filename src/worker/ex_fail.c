@@ -114,25 +114,13 @@ static void end_wait(struct exchange *ex, enum end end)
         stats_line_add(ex->pool->stats, STATS_POOL_queue_timeout, 1);
 }
 
-static bool is_of_tls(enum end end)
-{
-    return end == END_ORIGIN_TLS_UNTRUSTED || end == END_ORIGIN_TLS_FAILED;
-}
-
 /* What people see of it beside the word of the end. */
 static const char *detail_of(const struct exchange *ex, enum end end)
 {
-    if (!is_of_tls(end))
+    if (!end_is_of_tls(end))
         return NULL;
     const char *word = ex->lane != NULL ? lane_tls_word(ex->lane) : NULL;
     return word != NULL ? word : "no_authorities";
-}
-
-const char *exchange_why(const struct exchange *ex)
-{
-    const unsigned n = ex->failed_n < EX_FAILED_MAX ? ex->failed_n : EX_FAILED_MAX;
-
-    return is_of_tls((enum end)ex->end) && n > 0 ? ex->failed[n - 1].detail : ex->why;
 }
 
 static void note_failed(struct exchange *ex, enum end end)

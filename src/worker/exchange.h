@@ -155,7 +155,12 @@ bool exchange_make_room(struct worker *w);
 bool exchange_is_too_slow(const struct listener_runtime *l, uint64_t bytes,
                           uint64_t elapsed_ms);
 /* A few words on its end, or NULL: what is malformed, or how TLS has failed. */
-const char *exchange_why(const struct exchange *ex);
+static inline const char *exchange_why(const struct exchange *ex)
+{
+    const unsigned n = ex->failed_n < EX_FAILED_MAX ? ex->failed_n : EX_FAILED_MAX;
+
+    return end_is_of_tls((enum end)ex->end) && n > 0 ? ex->failed[n - 1].detail : ex->why;
+}
 const char *exchange_step_name(const struct exchange *ex);
 const char *exchange_timer_name(const struct exchange *ex);
 

@@ -27,7 +27,7 @@ static const struct certificate *shown_by(const struct worker *w, const struct p
                : NULL;
 }
 
-struct origin_tls_source origin_conn_tls_source(const struct worker *w, const struct pool *p)
+struct origin_tls_source origin_conn_tls_source(struct worker *w, const struct pool *p)
 {
     const struct certificate *shown = shown_by(w, p);
 

@@ -53,7 +53,7 @@ static inline struct origin_conn *origin_conn_of(const struct lane *lane)
 struct origin_conn *origin_conn_open(struct origin *o, struct addr_tries *tries,
                                      const struct conn_ops *ops, int *error);
 /* What TLS to the servers of this pool is made of. */
-struct origin_tls_source origin_conn_tls_source(const struct worker *w, const struct pool *p);
+struct origin_tls_source origin_conn_tls_source(struct worker *w, const struct pool *p);
 /* ---- https: of conn_ops, before and after the handshake ---- */
 struct tlsio_context *origin_conn_tls_context(struct origin_conn *oc);
 void origin_conn_tls_peer(const struct origin_conn *oc, struct tlsio_peer_name *peer);

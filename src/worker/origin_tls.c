@@ -15,15 +15,30 @@ int authorities_set(struct authorities *a, struct span pem)
         return WERR_NOMEM;
     if (pem.len > 0)
         memcpy(copy, pem.ptr, pem.len);
-    free(a->pem);
-    *a = (struct authorities){copy, pem.len, a->version + 1};
+    authorities_fini(a);
+    a->pem = copy;
+    a->len = pem.len;
+    a->version++;
     return 0;
 }
 
 void authorities_fini(struct authorities *a)
 {
+    tlsio_context_put(a->read);
     free(a->pem);
+    a->read = NULL;
     a->pem = NULL;
+    a->len = 0;
+}
+
+/* There are some hundred of them, and there may be many pools. */
+static int read_authorities(struct authorities *a)
+{
+    const struct tlsio_client_settings settings = {.authorities = span_from(a->pem, a->len)};
+
+    if (a->len == 0)
+        return WERR_UNTRUSTED;
+    return a->read != NULL ? 0 : tlsio_context_new_client(&settings, &a->read);
 }
 
 /* The machine's authorities count where the pool has none of its own. */
@@ -55,8 +70,7 @@ int origin_tls_follow(struct origin_tls *t, const struct origin_tls_source *sour
     if (copy_text(source->pool->tls.server_name, &server_name) < 0)
         return WERR_NOMEM;
     origin_tls_fini(t);
-    *t = (struct origin_tls){
-        .server_name = server_name, .key = key, .version = t->version + 1};
+    *t = (struct origin_tls){.server_name = server_name, .key = key, .version = t->version + 1};
     return 1;
 }
 
@@ -64,19 +78,20 @@ int origin_tls_make(struct origin_tls *t, const struct origin_tls_source *source
                     struct tlsio_identity *identity)
 {
     const struct pool *p = source->pool;
-    const struct authorities *a = source->authorities;
-    const struct tlsio_client_settings settings = {
+    const bool believes_machine = p->tls_settings.verify && p->tls.ca == NULL;
+    struct tlsio_client_settings settings = {
         .is_unverified = !p->tls_settings.verify,
-        .authorities =
-            p->tls.ca != NULL ? span_from_str(p->tls.ca) : span_from(a->pem, a->len),
+        .authorities = p->tls.ca != NULL ? span_from_str(p->tls.ca) : SPAN_NONE,
         .least_version = p->tls.min_version == POOL_TLS_1_3 ? TLSIO_1_3 : TLSIO_1_2,
         .identity = identity,
     };
 
     MUST(t->context == NULL);
-    if (!settings.is_unverified && settings.authorities.len == 0)
-        return WERR_UNTRUSTED;
-    const int rc = tlsio_context_new_client(&settings, &t->context);
+    int rc = believes_machine ? read_authorities(source->authorities) : 0;
+    if (believes_machine)
+        settings.believes_as = source->authorities->read;
+    if (rc == 0)
+        rc = tlsio_context_new_client(&settings, &t->context);
     return rc == WERR_INVALID ? WERR_UNTRUSTED : rc;
 }
 

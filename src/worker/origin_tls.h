@@ -23,7 +23,8 @@ struct tlsio_identity;
 struct authorities {
     char *pem;
     size_t len;
-    uint32_t version; /* goes up with each change */
+    uint32_t version;           /* goes up with each change */
+    struct tlsio_context *read; /* that believes them, read once for all pools; NULL: not yet */
 };
 /* WERR_NOMEM: it has those of before. */
 int authorities_set(struct authorities *a, struct span pem) MUST_USE;
@@ -39,7 +40,7 @@ struct origin_tls {
 /* What it is made of. */
 struct origin_tls_source {
     const struct pool *pool;
-    const struct authorities *authorities;
+    struct authorities *authorities;
     uint64_t shown_digest; /* of the certificate that the pool names; 0: none */
 };
 

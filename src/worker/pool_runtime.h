@@ -38,10 +38,10 @@ struct pool_runtime {
     uint64_t id;
     struct worker *worker;
     char *name;
-    struct pool_settings settings; /* as of the last change */
-    struct pool_hash_key hash_key; /* policy hash */
-    uint8_t policy;                /* enum pool_policy */
-    struct origin_tls tls; /* to its https servers: origin_follow.h */
+    struct pool_settings settings;       /* as of the last change */
+    struct pool_hash_key hash_key;       /* policy hash */
+    uint8_t policy;                      /* enum pool_policy */
+    struct origin_tls tls;               /* to its https servers: origin_follow.h */
     struct codec_limits response_limits; /* of its lanes: what runs follows a change too */
     struct balance balance;              /* stale: rebuilt before the next pick */
     LIST_HEAD(, origin) origins;

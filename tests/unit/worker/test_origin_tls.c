@@ -38,7 +38,7 @@ static int tear_down(void **state)
     return 0;
 }
 
-static struct origin_tls_source source_of(const struct world *w)
+static struct origin_tls_source source_of(struct world *w)
 {
     return (struct origin_tls_source){&w->pool, &w->machine, 0};
 }
@@ -82,6 +82,26 @@ static void test_what_can_not_be_read_is_not_believed(void **state)
     assert_int_equal(follow(w), 1);
     assert_int_equal(make(w), WERR_UNTRUSTED);
     assert_null(w->tls.context);
+}
+
+/* Pools that believe the machine's share what was read of it. */
+static void test_authorities_are_read_once(void **state)
+{
+    struct world *w = *state;
+    struct origin_tls other = {0};
+    const struct origin_tls_source source = source_of(w);
+
+    use_authorities(w);
+    assert_int_equal(follow(w), 1);
+    assert_int_equal(make(w), 0);
+    const struct tlsio_context *read = w->machine.read;
+    assert_non_null(read);
+    assert_int_equal(origin_tls_follow(&other, &source), 1);
+    assert_int_equal(origin_tls_make(&other, &source, NULL), 0);
+    assert_ptr_equal(w->machine.read, read);
+    origin_tls_fini(&other);
+    use_authorities(w);
+    assert_null(w->machine.read);
 }
 
 /* A change, and nothing else, ends what was made. */
@@ -166,11 +186,9 @@ int main(void)
 {
 #define WITH(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
     const struct CMUnitTest tests[] = {
-        WITH(test_nobody_to_believe),
-        WITH(test_what_can_not_be_read_is_not_believed),
-        WITH(test_follows_changes),
-        WITH(test_no_memory_changes_nothing),
-        cmocka_unit_test(test_sessions_of_addresses),
+        WITH(test_nobody_to_believe),         WITH(test_what_can_not_be_read_is_not_believed),
+        WITH(test_authorities_are_read_once), WITH(test_follows_changes),
+        WITH(test_no_memory_changes_nothing), cmocka_unit_test(test_sessions_of_addresses),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
