@@ -322,6 +322,7 @@ static bool come(struct tlsio_context *server, int version, const struct made *m
     if (is_open) {
         assert_true(tlsio_shown(t.server, buf, sizeof(buf), &shown));
         assert_true(span_is_equal(shown.subject, SPAN("CN=brief")));
+        talk_respond(&t);
     } else {
         assert_string_equal(tlsio_fault(t.server).word, "certificate_expired");
     }
