@@ -119,9 +119,10 @@ static void free_region(struct region *r)
     (void)munmap(r, r->bytes);
 }
 
-static struct region *region_of(const void *piece)
+static struct region *region_of(void *piece)
 {
-    struct region *r = (struct region *)((uintptr_t)piece & ~(uintptr_t)(REGION_BYTES - 1));
+    const size_t from_begin = (uintptr_t)piece & (REGION_BYTES - 1);
+    struct region *r = (struct region *)(void *)((char *)piece - from_begin);
 
     MUST(r->magic == REGION_MAGIC && r->used_n > 0);
     return r;

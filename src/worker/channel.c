@@ -326,7 +326,7 @@ static bool is_secret(uint16_t type)
 /* Of keys nothing stays in buffers that a core file shows. */
 static void wipe(struct span bytes)
 {
-    explicit_bzero((void *)(uintptr_t)bytes.ptr, bytes.len);
+    explicit_bzero((char *)bytes.ptr, bytes.len);
 }
 
 static int take(struct channel *ch, uint16_t type, struct span payload)

@@ -8,7 +8,7 @@
 static struct span keep_visible(struct exchange *ex, struct span text)
 {
     struct span kept = arena_copy(&ex->arena, text);
-    char *at = (char *)(uintptr_t)kept.ptr;
+    char *at = (char *)kept.ptr;
 
     for (size_t i = 0; at != NULL && i < kept.len; i++)
         if (at[i] < ' ' || at[i] > '~')
