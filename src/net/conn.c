@@ -489,9 +489,15 @@ void conn_close_after(struct conn *c)
     conn_ask_output(c);
 }
 
+/* Who has ended sends no more, but what it has asked before is there to be answered. */
+static bool has_ended(const struct conn *c)
+{
+    return (c->flags & CONN_PEER_EOF) && ((c->flags & CONN_ASKS) || bufq_len(&c->in) == 0);
+}
+
 bool conn_can_reuse(const struct conn *c)
 {
-    return c->state == CONN_OPEN && !(c->flags & CONN_PEER_EOF) && !conn_is_broken(c) &&
+    return c->state == CONN_OPEN && !has_ended(c) && !conn_is_broken(c) &&
            codec_can_reuse(c->codec);
 }
 

@@ -11,6 +11,7 @@ import pytest
 
 import tls_files as t
 from rawhttp import wait_until
+from tls_socket import ask_server
 from weldr import run_weldr, split_address
 
 LOCAL = ("--ip", "127.0.0.1:0", "--admin-ip", "127.0.0.1:0")
@@ -70,6 +71,17 @@ def test_the_api_speaks_tls(lab, root):
         Api(weldr, t.trusting(t.authority("other"))).ask("GET", "/")
     with api.connect() as connection:
         assert connection.version() == "TLSv1.3"
+
+
+def test_requests_and_the_end_at_once(lab, root):
+    weldr = start(lab, root.issue("127.0.0.1"))
+    with socket.create_connection(weldr.admin, timeout=15) as bare:
+        caller = ask_server(bare, t.trusting(root), "127.0.0.1")
+        caller.send_last(b"GET /pools HTTP/1.1\r\nHost: localhost\r\n\r\n" * 3)
+        got = b""
+        while piece := caller.recv(65536):
+            got += piece
+    assert got.count(b"HTTP/1.1 200 ") == 3, got
 
 
 def test_long_documents_and_bodies(lab, root):

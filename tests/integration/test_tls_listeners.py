@@ -13,6 +13,7 @@ import tls_files as t
 from ports import Port
 from rawhttp import Client, wait_until
 from test_access_log import wait_entries
+from tls_socket import ask_server
 from weldr import is_alive
 
 NAME = "a.test"
@@ -112,6 +113,19 @@ def test_https(front, root):
         assert tls.version() == "TLSv1.2" and ask(tls).startswith("HTTP/1.1 200 ")
     counts = front.stats()["listeners"]["https"]
     assert (counts["tls_handshakes"], counts["tls_failed"], counts["connections"]) == (2, 0, 2) and failures(front) == {}
+
+
+@pytest.mark.smoke
+def test_requests_and_the_end_at_once(front):
+    """What a client has asked before its end is answered, all of it."""
+    with socket.create_connection(front.port.address, timeout=10) as bare:
+        client = ask_server(bare, anybody(), NAME)
+        client.send_last(b"".join(b"GET /%d HTTP/1.1\r\nHost: a.test\r\n\r\n" % n for n in range(3)))
+        got = b""
+        while piece := client.recv(65536):
+            got += piece
+    assert got.count(b"HTTP/1.1 200 ") == 3, got
+    assert [seen.target for seen in front.origin.requests] == ["/0", "/1", "/2"]
 
 
 def test_names(front, root):

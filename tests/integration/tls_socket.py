@@ -155,6 +155,14 @@ class TlsSocket:
 
     # ---- endings
 
+    def send_last(self, data):
+        """The data, and that no more comes, in one piece."""
+        self.handshake()
+        with self.send_lock:
+            with self.engine_lock:
+                self.engine.write(data)
+            self.say_bye()
+
     def say_bye(self):
         """close_notify; reading goes on."""
         if self.is_open and not self.has_said_bye and not self.failure:

@@ -35,6 +35,40 @@ static void test_cut_off(void **state)
     }
 }
 
+static void hear_and_wait(struct conn *c, struct event *ev)
+{
+    side_on_event(c, ev);
+    conn_quiet(c);
+    conn_timer_set(c, 1);
+}
+
+static void answer_late(struct conn *c)
+{
+    respond((struct side *)c);
+    note((struct side *)c, conn_can_reuse(c) ? "next " : "last ");
+    conn_next(c);
+}
+
+/* A client sends all it has to ask, and its end, at once: each request is heard. */
+static void test_requests_before_the_end(void **state)
+{
+    static const char asked[] = "GET /a HTTP/1.1\r\nHost: h\r\n\r\n"
+                                "GET /b HTTP/1.1\r\nHost: h\r\n\r\n";
+    struct iovec iov = {(void *)(uintptr_t)asked, sizeof(asked) - 1};
+    struct conn_ops ops = side_ops;
+    struct world *w = world_serve();
+
+    (void)state;
+    ops.on_event = hear_and_wait;
+    ops.on_timer = answer_late;
+    w->side.conn.ops = &ops;
+    assert_int_equal(tlsio_write(w->raw.tls, &iov, 1), 0);
+    raw_shut(&w->raw);
+    run_ms(w, 5);
+    assert_string_equal(w->side.log, "head=/a end next head=/b end last gone=eof closed ");
+    world_end(w);
+}
+
 /* ---- before the handshake ---- */
 
 static struct world *world_knock(void)
@@ -331,6 +365,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_cut_off),
+        cmocka_unit_test(test_requests_before_the_end),
         cmocka_unit_test(test_strangers),
         cmocka_unit_test(test_leaves_before_the_handshake),
         cmocka_unit_test(test_a_ticket_when_idle),
