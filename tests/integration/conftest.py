@@ -36,6 +36,9 @@ def pytest_runtest_makereport(item, call):
             report.sections.append((f"weldr {number}: {' '.join(weldr.command)}", weldr.log[-6000:]))
 
 
+CONNECT_MS = 20_000
+
+
 class Lab:
     """Everything that a test started, so that it can be ended in the right order. `side`: where TLS is spoken (sides.py)."""
 
@@ -81,6 +84,8 @@ class Lab:
     def run(self, *behaviours, workers=1, **more):
         """A weldr with one origin for each behaviour, added without health checks; returns weldr, origin…"""
         weldr = self.weldr(workers=workers, **more)
+        if self.of_servers:  # else the kernel answers; a handshake needs an origin that has its turn
+            weldr.set_timeouts(connect_ms=CONNECT_MS)
         origins = [self.origin(b) for b in behaviours]
         for origin in origins:
             weldr.add(origin)
