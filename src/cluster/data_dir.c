@@ -18,6 +18,9 @@
 
 enum { DIR_MODE = 0700, PID_TEXT_MAX = 16 };
 
+const char data_dir_way_out[] =
+    "put a copy of the directory back, or let the node begin with an empty one";
+
 static const char identity_word[] = "weldr-identity";
 
 /* What a first start that was cut off may have left. */
@@ -139,10 +142,7 @@ static int check_log_is_empty(const struct data_dir *d, struct strb *wrong)
     (void)closedir(list);
     if (is_empty)
         return 0;
-    strb_addf(wrong,
-              "%s/identity: is missing beside a log; put it back, or give the node an empty "
-              "directory and let it join again",
-              d->path);
+    strb_addf(wrong, "%s/identity: is missing beside a log; %s", d->path, data_dir_way_out);
     return WERR_CORRUPT;
 }
 
@@ -205,10 +205,7 @@ static int recognise(struct data_dir *d, const struct stat *st, struct strb *wro
     if (rc == WERR_TOO_BIG)
         rc = WERR_CORRUPT;
     if (rc == WERR_CORRUPT)
-        strb_addf(wrong,
-                  "%s/identity: is damaged; put a copy back, or give the node an empty "
-                  "directory and let it join again",
-                  d->path);
+        strb_addf(wrong, "%s/identity: is damaged; %s", d->path, data_dir_way_out);
     else if (rc < 0)
         strb_addf(wrong, "%s/identity: %s", d->path,
                   rc == WERR_UNSUPPORTED ? "was written by a later Weldr" : werr_text(rc));

@@ -38,6 +38,9 @@ struct data_dir {
     uint8_t identity[DATA_DIR_IDENTITY_BYTES];
 };
 
+/* The end of each sentence about damage. */
+extern const char data_dir_way_out[];
+
 /* Opens the directory, or makes it (0700; its parent is there), and takes the lock.
  * WERR_IN_USE: another process holds it; WERR_DENIED: not ours to write, or others may;
  * WERR_EXISTS: it holds files of somebody else; WERR_CORRUPT: the identity is damaged, or

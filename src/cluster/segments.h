@@ -39,11 +39,14 @@ struct segments {
 /* dir_fd is borrowed, path is for the sentence. */
 int segments_check(int dir_fd, const char *path, const struct high_water_mark *mark,
                    struct segments *s, struct strb *wrong) MUST_USE;
-/* Cuts the file of a torn write behind its last whole batch, durably; of others nothing is
- * done. Padding with zeros to whole blocks would not do: a torn head can claim more bytes than
- * any padding has, and the engine aborts on that too. */
-int segments_heal(int dir_fd, const struct segments *s, struct strb *wrong) MUST_USE;
+/* After a check that was well: cuts the file of a torn write behind its last whole batch,
+ * durably, and rests of zeros that are too short for the engine; else nothing is done. Padding
+ * with zeros to whole blocks would not do: a torn head can claim more bytes than any padding
+ * has, and the engine aborts on that too. A file that ends with its last batch is one that the
+ * engine itself leaves when it is killed while it closes a segment. */
+int segments_heal(int dir_fd, const char *path, const struct segments *s,
+                  struct strb *wrong) MUST_USE;
 /* The vote as the two metadata files say. WERR_CORRUPT: they are damaged. */
-int segments_vote(int dir_fd, struct vote *vote, struct strb *wrong) MUST_USE;
+int segments_vote(int dir_fd, const char *path, struct vote *vote, struct strb *wrong) MUST_USE;
 
 #endif
