@@ -8,6 +8,7 @@
 
 #include <cmocka.h>
 
+#include "base/fault.h"
 #include "log_fixture.h"
 
 static const char *const all_files[] = {
@@ -55,6 +56,7 @@ static void test_nothing_yet(void **state)
 
     (void)state;
     disk_make(&p.disk);
+    p.fds = disk_fds();
     log_assert_whole(&p, 0);
     p.mark.index = 1;
     log_assert_refused(&p, NULL, "ends at entry 0, but entry 1 was applied");
@@ -348,6 +350,27 @@ static void test_snapshot_alone(void **state)
     log_remove(&p);
 }
 
+static void test_without_memory(void **state)
+{
+    struct log_place p;
+    unsigned n = 1;
+
+    (void)state;
+    log_make(&p);
+    for (;; n++) {
+        fault_set(n);
+        const int rc = log_check(&p);
+        if (fault_is_armed())
+            break;
+        assert_int_equal(rc, WERR_NOMEM);
+        assert_non_null(strstr(p.disk.text, p.disk.path));
+    }
+    fault_set(0);
+    assert_true(n > 8);
+    log_assert_whole(&p, LOG_LAST);
+    log_remove(&p);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -367,6 +390,7 @@ int main(void)
         cmocka_unit_test(test_short_open_files),
         cmocka_unit_test(test_what_cut_off_writes_leave),
         cmocka_unit_test(test_snapshot_alone),
+        cmocka_unit_test(test_without_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
