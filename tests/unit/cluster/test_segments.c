@@ -237,6 +237,8 @@ static void test_vote_that_was_never_noted(void **state)
     log_put_vote(p.disk.fd, 3, 1, 7);
     log_put_vote(p.disk.fd, 4, 2, 7);
     log_assert_refused(&p, "metadata2", "a term before the one of the log");
+    log_mark(&p, 20, 2); /* stored and never applied: the term of the log counts too */
+    log_assert_refused(&p, "metadata2", "a term before the one of the log");
     log_remove(&p);
 }
 
