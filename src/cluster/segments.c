@@ -280,6 +280,7 @@ static bool is_torn(const struct look *l, const struct segment *seg)
     return l->next > l->mark->index && (!seg->is_followed || seg->has_gap);
 }
 
+/* Empty ones are allocated for later, and removed one by one when the engine stops. */
 static int check_open(struct look *l, const struct log_file *f, const struct log_file *before)
 {
     struct segment seg;
@@ -288,10 +289,10 @@ static int check_open(struct look *l, const struct log_file *f, const struct log
 
     if (rc < 0)
         return rc;
-    if (before != NULL && f->numbers[0] != before->numbers[0] + 1)
-        return say_damaged(l, f->name, 0, "the file before it is missing");
     if (seg.entries_n == 0 && seg.end != SEGMENT_BAD)
         return 0;
+    if (before != NULL && f->numbers[0] != before->numbers[0] + 1)
+        return say_damaged(l, f->name, 0, "the file before it is missing");
     if (l->s->is_torn)
         return say_damaged(l, l->s->file, l->s->offset, "and more entries come in later files");
     if (seg.entries_n > 0 && l->s->first_index == 0)

@@ -144,11 +144,14 @@ static void test_cut_anywhere(void **state)
  * written, and an older one stands in for it, with the log. */
 static void test_missing(void **state)
 {
-    static const char *const harmless[] = {LOG_SNAPSHOT_1,         LOG_SNAPSHOT_2,
-                                           LOG_SNAPSHOT_1 ".meta", LOG_SNAPSHOT_2 ".meta",
-                                           LOG_CLOSED_1,           "open-3"};
-    static const char *const harmful[] = {LOG_CLOSED_2, "open-1", "open-2", "metadata1",
-                                          "metadata2"};
+    static const char *const harmless[] = {LOG_SNAPSHOT_1,
+                                           LOG_SNAPSHOT_2,
+                                           LOG_SNAPSHOT_1 ".meta",
+                                           LOG_SNAPSHOT_2 ".meta",
+                                           LOG_CLOSED_1,
+                                           "open-2",
+                                           "open-3"};
+    static const char *const harmful[] = {LOG_CLOSED_2, "open-1", "metadata1", "metadata2"};
     struct log_place p;
 
     (void)state;
@@ -288,6 +291,10 @@ static void test_later_file_has_entries(void **state)
     log_assert_refused(&p, "open-1", "more entries come in later files");
     disk_flip(p.disk.fd, "open-1", used_of(&p, "open-1") - 3);
     log_assert_whole(&p, 33);
+    log_put_segment(p.disk.fd, "open-3", LOG_TERM, 34, 35, LOG_OPEN_BYTES);
+    log_assert_whole(&p, 35);
+    assert_int_equal(unlinkat(p.disk.fd, "open-2", 0), 0);
+    log_assert_refused(&p, "open-3", "the file before it is missing");
     log_remove(&p);
 }
 
