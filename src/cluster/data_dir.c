@@ -23,7 +23,7 @@ const char data_dir_way_out[] =
 
 static const char identity_word[] = "weldr-identity";
 
-/* What a first start that was cut off may have left. */
+/* What a first start that was cut off may have left, and what contrib/weldr-state keeps. */
 static const char *const own_names[] = {".",
                                         "..",
                                         "lock",
@@ -33,7 +33,9 @@ static const char *const own_names[] = {".",
                                         "high_water",
                                         "high_water.new",
                                         "identity.new",
-                                        "log"};
+                                        "log",
+                                        "state",
+                                        "state.new"};
 
 static int say_errno(struct strb *wrong, const char *what, const char *path)
 {

@@ -8,6 +8,7 @@
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
+#include "base/fault.h"
 #include "cluster/small_file.h"
 
 enum { SLOT_IS_EMPTY = 1 };
@@ -214,7 +215,7 @@ static int make_file(struct high_water *h, const struct data_dir *d, char *bytes
 static int read_or_make(struct high_water *h, const struct data_dir *d, char *bytes,
                         const char **what)
 {
-    struct high_water_slots slots;
+    struct high_water_slots slots = {.sequence = 0};
     size_t len;
     int rc = small_file_read(d->fd, file_name, bytes, HIGH_WATER_FILE_BYTES, &len);
 
@@ -253,7 +254,7 @@ static int open_file(struct high_water *h, const struct data_dir *d)
 int high_water_open(struct high_water *h, const struct data_dir *d, struct strb *wrong)
 {
     const char *what = NULL;
-    char *bytes = malloc(HIGH_WATER_FILE_BYTES);
+    char *bytes = fault_malloc(HIGH_WATER_FILE_BYTES);
 
     *h = (struct high_water){.fd = -1};
     memcpy(h->identity, d->identity, sizeof(h->identity));

@@ -9,7 +9,12 @@
 #include "base/num.h"
 #include "cluster/segment.h"
 
-enum { DISK_FORMAT = 1, WORD_BYTES = 8, META_HEAD_BYTES = 4 * WORD_BYTES };
+enum {
+    DISK_FORMAT = 1,
+    WORD_BYTES = 8,
+    META_HEAD_BYTES = 4 * WORD_BYTES,
+    META_SUMMED_AT = 2 * WORD_BYTES
+};
 
 /* Up to three numbers with hyphens between them; how many there are, or 0. */
 static unsigned read_numbers(struct span text, uint64_t *numbers)
@@ -62,10 +67,9 @@ void log_file_name(const char *name, struct log_file *f)
     char again[LOG_FILE_NAME_MAX];
 
     *f = (struct log_file){.kind = LOG_FILE_OTHER};
-    if (strlen(name) >= sizeof(f->name))
+    if (span_to_str(span_from_str(name), f->name, sizeof(f->name)) < 0)
         return;
     f->kind = kind_of(span_from_str(name), f->numbers);
-    strcpy(f->name, name);
     if (f->kind == LOG_FILE_OTHER)
         return;
     print_name(f, again);
@@ -140,7 +144,7 @@ int log_file_meta(struct span bytes)
         return WERR_CORRUPT;
     const struct span members = span_skip(bytes, META_HEAD_BYTES);
     const uint32_t head =
-        segment_crc(0, span_from(bytes.ptr + 2 * WORD_BYTES, (size_t)2 * WORD_BYTES));
+        segment_crc(0, span_from(bytes.ptr + META_SUMMED_AT, META_HEAD_BYTES - META_SUMMED_AT));
     if (word(bytes, 3) != members.len || members.len == 0 ||
         word(bytes, 1) != segment_crc(head, members))
         return WERR_CORRUPT;

@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/fault.h"
 #include "cluster/image.h"
 #include "cluster/log_file.h"
 #include "cluster/segment.h"
@@ -35,7 +36,7 @@ struct look {
 static void name_file(struct look *l, const char *name, uint64_t offset)
 {
     if (name != l->s->file)
-        strcpy(l->s->file, name);
+        memcpy(l->s->file, name, strlen(name) + 1); /* a log_file's, or a short one of ours */
     l->s->offset = offset;
 }
 
@@ -75,7 +76,7 @@ static int read_file(struct look *l, const char *name, size_t *len)
             (void)close(fd);
         return rc;
     }
-    l->bytes = malloc((size_t)st.st_size + 1);
+    l->bytes = fault_malloc((size_t)st.st_size + 1);
     if (l->bytes != NULL)
         rc = small_file_read_at(fd, l->bytes, (size_t)st.st_size, 0, len);
     (void)close(fd);
@@ -169,7 +170,7 @@ static const struct log_file *find_other(const struct look *l, const struct log_
 
 static int check_meta(struct look *l, const struct log_file *meta)
 {
-    size_t len;
+    size_t len = 0;
     int rc = read_file(l, meta->name, &len);
 
     if (rc == 0)
@@ -183,7 +184,7 @@ static int check_snapshot(struct look *l, const struct log_file *f)
 {
     const struct log_file *meta = find_other(l, f);
     struct image image = {0};
-    size_t len;
+    size_t len = 0;
 
     if (meta == NULL)
         return 0;
@@ -235,7 +236,7 @@ static int walk_file(struct look *l, const struct log_file *f, uint64_t first,
 static int check_closed(struct look *l, const struct log_file *f)
 {
     struct segment seg;
-    size_t len;
+    size_t len = 0;
     int rc = walk_file(l, f, f->numbers[0], &seg, &len);
 
     if (rc < 0)
@@ -266,10 +267,10 @@ static int check_closed_ones(struct look *l)
     }
     if (rc < 0)
         return rc;
-    if (l->s->first_index > l->s->snapshot_index + 1)
-        return say_damaged(l, last, 0, "a file with the entries before it is missing");
     if (last == NULL)
         l->next = l->s->snapshot_index + 1;
+    else if (l->s->first_index > l->s->snapshot_index + 1)
+        return say_damaged(l, last, 0, "a file with the entries before it is missing");
     return 0;
 }
 
@@ -279,18 +280,19 @@ static bool is_torn(const struct look *l, const struct segment *seg)
     return l->next > l->mark->index && (!seg->is_followed || seg->has_gap);
 }
 
+/* Empty ones are allocated for later, and removed one by one when the engine stops. */
 static int check_open(struct look *l, const struct log_file *f, const struct log_file *before)
 {
     struct segment seg;
-    size_t len;
+    size_t len = 0;
     int rc = walk_file(l, f, l->next, &seg, &len);
 
     if (rc < 0)
         return rc;
-    if (before != NULL && f->numbers[0] != before->numbers[0] + 1)
-        return say_damaged(l, f->name, 0, "the file before it is missing");
     if (seg.entries_n == 0 && seg.end != SEGMENT_BAD)
         return 0;
+    if (before != NULL && f->numbers[0] != before->numbers[0] + 1)
+        return say_damaged(l, f->name, 0, "the file before it is missing");
     if (l->s->is_torn)
         return say_damaged(l, l->s->file, l->s->offset, "and more entries come in later files");
     if (seg.entries_n > 0 && l->s->first_index == 0)
@@ -436,7 +438,7 @@ static int cut_file(struct look *l, const char *name, size_t n)
 static int heal_file(struct look *l, const char *name)
 {
     struct segment seg;
-    size_t len;
+    size_t len = 0;
     const int rc = read_file(l, name, &len);
 
     if (rc < 0)

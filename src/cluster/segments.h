@@ -22,7 +22,7 @@
 
 #include "cluster/high_water.h"
 
-enum { SEGMENTS_NAME_MAX = 80 };
+enum { SEGMENTS_NAME_MAX = 80 /* LOG_FILE_NAME_MAX */ };
 
 struct segments {
     uint64_t first_index; /* of the log behind the snapshot or before; 0: no entry is stored */

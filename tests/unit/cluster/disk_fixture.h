@@ -65,6 +65,20 @@ static inline void disk_remove(struct disk *d)
         abort();
 }
 
+/* Descriptors of this process. */
+static inline unsigned disk_fds(void)
+{
+    DIR *list = opendir("/proc/self/fd");
+    unsigned n = 0;
+
+    if (list == NULL)
+        abort();
+    for (struct dirent *e = readdir(list); e != NULL; e = readdir(list))
+        n += e->d_name[0] != '.' ? 1 : 0;
+    (void)closedir(list);
+    return n;
+}
+
 static inline void disk_put(int dir_fd, const char *name, const void *bytes, size_t n)
 {
     const int fd = openat(dir_fd, name, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);

@@ -26,6 +26,7 @@ enum { LOG_ENTRY_BYTES = 104, LOG_OPEN_BYTES = 16384, LOG_LAST = 30, LOG_TERM = 
 
 struct log_place {
     struct disk disk;
+    unsigned fds; /* open ones, when it was made */
     struct high_water_mark mark;
     struct segments s;
 };
@@ -82,6 +83,7 @@ static inline void log_make(struct log_place *p)
 
     *p = (struct log_place){0};
     disk_make(&p->disk);
+    p->fds = disk_fds();
     const int fd = p->disk.fd;
     log_put_segment(fd, LOG_CLOSED_1, 1, 1, 10, 0);
     log_put_segment(fd, LOG_CLOSED_2, 2, 11, 20, 0);
@@ -98,6 +100,7 @@ static inline void log_make(struct log_place *p)
 
 static inline void log_remove(struct log_place *p)
 {
+    assert_int_equal(disk_fds(), p->fds);
     disk_remove(&p->disk);
 }
 

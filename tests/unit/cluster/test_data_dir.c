@@ -183,7 +183,8 @@ static void test_missing_identity_beside_a_log(void **state)
 static void test_first_start_that_was_cut_off(void **state)
 {
     static const char *const left[] = {"lock",       "node.key",       "node.key.new",
-                                       "high_water", "high_water.new", "identity.new"};
+                                       "high_water", "high_water.new", "identity.new",
+                                       "state"};
     struct place p;
     struct data_dir d;
     int log_fd;

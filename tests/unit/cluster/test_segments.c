@@ -8,6 +8,7 @@
 
 #include <cmocka.h>
 
+#include "base/fault.h"
 #include "log_fixture.h"
 
 static const char *const all_files[] = {
@@ -55,6 +56,7 @@ static void test_nothing_yet(void **state)
 
     (void)state;
     disk_make(&p.disk);
+    p.fds = disk_fds();
     log_assert_whole(&p, 0);
     p.mark.index = 1;
     log_assert_refused(&p, NULL, "ends at entry 0, but entry 1 was applied");
@@ -142,11 +144,14 @@ static void test_cut_anywhere(void **state)
  * written, and an older one stands in for it, with the log. */
 static void test_missing(void **state)
 {
-    static const char *const harmless[] = {LOG_SNAPSHOT_1,         LOG_SNAPSHOT_2,
-                                           LOG_SNAPSHOT_1 ".meta", LOG_SNAPSHOT_2 ".meta",
-                                           LOG_CLOSED_1,           "open-3"};
-    static const char *const harmful[] = {LOG_CLOSED_2, "open-1", "open-2", "metadata1",
-                                          "metadata2"};
+    static const char *const harmless[] = {LOG_SNAPSHOT_1,
+                                           LOG_SNAPSHOT_2,
+                                           LOG_SNAPSHOT_1 ".meta",
+                                           LOG_SNAPSHOT_2 ".meta",
+                                           LOG_CLOSED_1,
+                                           "open-2",
+                                           "open-3"};
+    static const char *const harmful[] = {LOG_CLOSED_2, "open-1", "metadata1", "metadata2"};
     struct log_place p;
 
     (void)state;
@@ -235,6 +240,8 @@ static void test_vote_that_was_never_noted(void **state)
     log_put_vote(p.disk.fd, 3, 1, 7);
     log_put_vote(p.disk.fd, 4, 2, 7);
     log_assert_refused(&p, "metadata2", "a term before the one of the log");
+    log_mark(&p, 20, 2); /* stored and never applied: the term of the log counts too */
+    log_assert_refused(&p, "metadata2", "a term before the one of the log");
     log_remove(&p);
 }
 
@@ -284,6 +291,10 @@ static void test_later_file_has_entries(void **state)
     log_assert_refused(&p, "open-1", "more entries come in later files");
     disk_flip(p.disk.fd, "open-1", used_of(&p, "open-1") - 3);
     log_assert_whole(&p, 33);
+    log_put_segment(p.disk.fd, "open-3", LOG_TERM, 34, 35, LOG_OPEN_BYTES);
+    log_assert_whole(&p, 35);
+    assert_int_equal(unlinkat(p.disk.fd, "open-2", 0), 0);
+    log_assert_refused(&p, "open-3", "the file before it is missing");
     log_remove(&p);
 }
 
@@ -348,6 +359,27 @@ static void test_snapshot_alone(void **state)
     log_remove(&p);
 }
 
+static void test_without_memory(void **state)
+{
+    struct log_place p;
+    unsigned n = 1;
+
+    (void)state;
+    log_make(&p);
+    for (;; n++) {
+        fault_set(n);
+        const int rc = log_check(&p);
+        if (fault_is_armed())
+            break;
+        assert_int_equal(rc, WERR_NOMEM);
+        assert_non_null(strstr(p.disk.text, p.disk.path));
+    }
+    fault_set(0);
+    assert_true(n > 8);
+    log_assert_whole(&p, LOG_LAST);
+    log_remove(&p);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -367,6 +399,7 @@ int main(void)
         cmocka_unit_test(test_short_open_files),
         cmocka_unit_test(test_what_cut_off_writes_leave),
         cmocka_unit_test(test_snapshot_alone),
+        cmocka_unit_test(test_without_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
