@@ -11,7 +11,13 @@
 /* The start on disk, in order: our own files and a look through the engine's (each sentence of
  * what is wrong goes to the log), then the engine itself. */
 
-enum { VERSION_MIN = 2201, ELECTION_MS = 500, HEARTBEAT_MS = 100, SNAPSHOT_ENTRIES = 1024 };
+enum {
+    VERSION_MIN = 2201,
+    DISK_RETRY_MS = 1000,
+    ELECTION_MS = 500,
+    HEARTBEAT_MS = 100,
+    SNAPSHOT_ENTRIES = 1024
+};
 
 /* No other node has to find this one yet. */
 static const char no_address[] = "-";
@@ -137,6 +143,7 @@ static int bootstrap(struct engine *e)
 static void set(struct engine *e)
 {
     raft_uv_set_auto_recovery(&e->io, false);
+    raft_uv_set_disk_retry(&e->io, DISK_RETRY_MS);
     e->set_term = e->io.set_term;
     e->set_vote = e->io.set_vote;
     e->io.set_term = set_term;
