@@ -9,6 +9,7 @@
 #include "cli/lines.h"
 #include "cli/session.h"
 #include "cli/shown.h"
+#include "cli/whole.h"
 
 enum { ERROR_BYTES = 512 };
 
