@@ -116,7 +116,7 @@ class Setting:
 
 def weldr(setting, port, *more, workers=1, admin=0, servers=("127.0.0.1",)):
     command = [
-        os.path.join(setting.build, "weldr"), "--workers", str(workers), "--log-level", "error",
+        os.path.join(setting.build, "weldr"), "--workers", str(workers), "--log-level", "error", "--ephemeral",
         "--ip", f"127.0.0.1:{port}{',tls' if setting.front else ''}", "--admin-ip", f"127.0.0.1:{admin}", *more,
     ]
     if setting.front:

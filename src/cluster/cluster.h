@@ -1,8 +1,9 @@
 /* cluster.h - agreement on commands: all that the manager sees of consensus.
  *
- * A table of operations behind which an engine stands: solo (solo.c), a cluster of one in
- * memory that commits a proposal at once, and in builds with tests delayed (delayed.h), which
- * takes its time and does what a cluster can do to its caller. cluster_new chooses.
+ * A table of operations behind which an engine stands: raft (raft_engine.h), which keeps all on
+ * disk, solo (solo.c), a cluster of one in memory that commits a proposal at once, and in
+ * builds with tests delayed (delayed.h), which takes its time and does what a cluster can do to
+ * its caller. cluster_new chooses.
  *
  * Flow: start → on_restore, if there is a snapshot → on_commit for each stored entry →
  * on_settled. Then: propose(entry) → the engine commits → on_commit(index, entry) in every
@@ -27,6 +28,7 @@
 enum { CLUSTER_ID_BYTES = 16 };
 
 struct cluster;
+struct data_dir;
 struct loop;
 
 enum cluster_role {
@@ -104,9 +106,12 @@ struct cluster {
     struct cluster_hooks hooks;
 };
 
-/* The engine of this process, not started. WERR_NOMEM; WERR_SYNTAX: builds with tests choose by
- * the environment variable WELDR_TEST_ENGINE (delayed.h), which is malformed. */
-int cluster_new(struct loop *loop, const struct cluster_hooks *hooks,
+/* The engine of this process, not started: raft (raft_engine.h) in this directory, which is
+ * open and outlives it, or, NULL, one that keeps nothing. WERR_NOMEM; WERR_SYNTAX: builds with
+ * tests choose that one by the environment variable WELDR_TEST_ENGINE (delayed.h), which is
+ * malformed.
+ */
+int cluster_new(struct loop *loop, struct data_dir *dir, const struct cluster_hooks *hooks,
                 struct cluster **out) MUST_USE;
 /* NULL: no memory. */
 struct cluster *cluster_solo_new(const struct cluster_hooks *hooks);

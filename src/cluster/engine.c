@@ -1,4 +1,5 @@
 #include "cluster/cluster.h"
+#include "cluster/raft_engine.h"
 
 #ifdef WELDR_TEST_ENGINE
 #include <stdlib.h>
@@ -30,12 +31,15 @@ static int choose(struct loop *loop, const struct cluster_hooks *hooks, struct c
 }
 #endif
 
-int cluster_new(struct loop *loop, const struct cluster_hooks *hooks, struct cluster **out)
+int cluster_new(struct loop *loop, struct data_dir *dir, const struct cluster_hooks *hooks,
+                struct cluster **out)
 {
-    const int rc = choose(loop, hooks, out);
+    if (dir == NULL) {
+        const int rc = choose(loop, hooks, out);
 
-    if (rc < 0 || *out != NULL)
-        return rc;
-    *out = cluster_solo_new(hooks);
+        if (rc < 0 || *out != NULL)
+            return rc;
+    }
+    *out = dir != NULL ? cluster_raft_new(loop, dir, hooks) : cluster_solo_new(hooks);
     return *out != NULL ? 0 : WERR_NOMEM;
 }

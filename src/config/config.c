@@ -280,6 +280,18 @@ static int read_admin_token(struct config *c, struct span value, const char **wi
     return is_word(value) ? store_string(&c->admin_token, value) : WERR_INVALID;
 }
 
+static int read_data_dir(struct config *c, struct span value, const char **wish)
+{
+    return read_file_name(&c->data_dir, value, wish);
+}
+
+static int read_ephemeral(struct config *c, struct span value, const char **wish)
+{
+    *wish = "must be yes or no";
+    c->is_ephemeral = span_is_equal(value, SPAN("yes"));
+    return c->is_ephemeral || span_is_equal(value, SPAN("no")) ? 0 : WERR_INVALID;
+}
+
 static int read_user(struct config *c, struct span value, const char **wish)
 {
     *wish = "must be the name of a user, or UID or UID:GID";
@@ -350,7 +362,7 @@ static bool is_list(unsigned name)
 /* Flags that say yes when no value comes with them. */
 static bool is_switch(unsigned name)
 {
-    return name == SETTING_ADMIN_TOKEN_REQUIRED;
+    return name == SETTING_ADMIN_TOKEN_REQUIRED || name == SETTING_EPHEMERAL;
 }
 
 /* One run over arguments and environment. */
@@ -513,6 +525,13 @@ static bool is_for_worker(unsigned name)
            name == SETTING_USER || name == SETTING_SECCOMP;
 }
 
+/* The two exclude each other: a flag of one takes the place of both variables. */
+static bool is_overruled(const struct parse *p, unsigned name)
+{
+    return (name == SETTING_EPHEMERAL && p->is_given[SETTING_DATA_DIR]) ||
+           (name == SETTING_DATA_DIR && p->is_given[SETTING_EPHEMERAL]);
+}
+
 static int read_environment(struct parse *p, char *const *env)
 {
     for (unsigned i = 0; i < SETTING_N; i++) {
@@ -524,7 +543,7 @@ static int read_environment(struct parse *p, char *const *env)
             name = "WELDR_LOG";
             value = find_variable(env, name);
         }
-        int rc = p->is_given[i] ? 0 : read_variable(p, i, name, value);
+        int rc = p->is_given[i] || is_overruled(p, i) ? 0 : read_variable(p, i, name, value);
         if (rc != 0)
             return rc;
     }

@@ -66,6 +66,8 @@ struct config {
     /* --access-log, for manager and worker: NULL = off, "stdout", "syslog" or the path of a
      * file */
     char *access_log;
+    char *data_dir;                          /* --data-dir; NULL: the usual places */
+    bool is_ephemeral;                       /* --ephemeral */
     unsigned worker_id;                      /* worker --id */
     bool access_log_is_combined;             /* --access-log-format json|combined */
     bool admin_token_is_required;            /* --admin-token-required */

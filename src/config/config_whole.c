@@ -29,6 +29,8 @@ const char *config_find_lonely(const struct config *c)
         return "--admin-certificate-key needs --admin-certificate FILE";
     if (c->admin_certificate == NULL && c->admin_client_ca != NULL)
         return "--admin-client-ca needs --admin-certificate FILE";
+    if (c->is_ephemeral && c->data_dir != NULL)
+        return "--ephemeral and --data-dir exclude each other";
     return NULL;
 }
 
@@ -52,5 +54,6 @@ void config_fini(struct config *c)
     free(c->admin_token);
     free(c->user);
     free(c->access_log);
+    free(c->data_dir);
     *c = (struct config){0};
 }

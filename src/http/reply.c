@@ -50,6 +50,7 @@ static const struct {
     {503, {"Service Unavailable", 19}},
     {504, {"Gateway Timeout", 15}},
     {505, {"HTTP Version Not Supported", 26}},
+    {507, {"Insufficient Storage", 20}},
     {508, {"Loop Detected", 13}},
 };
 

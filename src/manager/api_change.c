@@ -40,6 +40,10 @@ static void respond_failure(struct api_conn *ac, int rc)
         api_problem(ac, 503, "draining",
                     "weldr is shutting down: it is not known whether the change was made");
         return;
+    case WERR_NO_SPACE:
+        api_problem(ac, 507, "no_space",
+                    "the disk of the data directory is full: nothing was changed");
+        return;
     case WERR_AGAIN:
         api_problem_passing(ac, 503, "busy", "too many changes at once: nothing was changed");
         return;

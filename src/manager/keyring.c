@@ -3,6 +3,7 @@
 #include <string.h>
 #include <sys/random.h>
 
+#include "cluster/node_key.h"
 #include "log/log.h"
 #include "manager/publish.h"
 
@@ -59,7 +60,22 @@ int keyring_close(const struct keyring *k, struct span plain, char **closed)
 
 /* ---- life ---- */
 
-int keyring_init(struct keyring *k, struct loop *loop, struct publish *publish)
+static int open_seal(struct keyring *k, const struct data_dir *dir)
+{
+    char text[DATA_DIR_WRONG_MAX];
+    struct strb wrong;
+
+    if (dir == NULL)
+        return choose(k->seal, SEAL_KEY_BYTES);
+    strb_init(&wrong, text, sizeof(text));
+    const int rc = node_key_open(dir, NULL, k->seal, &wrong);
+    if (rc < 0)
+        log_error("the node's key can't be used", LOG_B("why", strb_span(&wrong)));
+    return rc;
+}
+
+int keyring_init(struct keyring *k, struct loop *loop, struct publish *publish,
+                 const struct data_dir *dir)
 {
     *k = (struct keyring){.loop = loop, .publish = publish};
     timer_init(&k->rotation, on_rotation);
@@ -68,7 +84,7 @@ int keyring_init(struct keyring *k, struct loop *loop, struct publish *publish)
     int rc = k->seal != NULL && k->tickets != NULL ? 0 : WERR_NOMEM;
 
     if (rc == 0)
-        rc = choose(k->seal, SEAL_KEY_BYTES);
+        rc = open_seal(k, dir);
     if (rc == 0)
         rc = add_ticket_key(k);
     if (rc < 0) {

@@ -31,6 +31,7 @@
 
 #include "base/rand.h"
 #include "cluster/cluster.h"
+#include "cluster/data_dir.h"
 #include "config/config.h"
 #include "manager/ca_bundle.h"
 #include "manager/checks.h"
@@ -81,6 +82,7 @@ struct manager {
     uint64_t started_us; /* wall clock */
     /* what people want: changed by committed entries alone, in servers.c and restore.c */
     struct cluster *cluster;
+    struct data_dir data_dir; /* path NULL: nothing is kept (--ephemeral) */
     struct pool_state *pool;
     struct pool_requests *requests; /* with the pool, all that is replicated */
     uint64_t revision;              /* index of the last entry that changed something */
@@ -121,6 +123,11 @@ static inline bool manager_is_leaving(const struct manager *m)
 static inline bool manager_is_draining(const struct manager *m)
 {
     return m->phase == MANAGER_DRAINING;
+}
+/* Where what is described is kept; NULL: nowhere. */
+static inline struct data_dir *manager_data_dir(struct manager *m)
+{
+    return m->data_dir.path != NULL ? &m->data_dir : NULL;
 }
 /* The program ends after this turn. */
 void manager_finish(struct manager *m, int exit_code);

@@ -27,6 +27,7 @@
 #include "manager/servers.h"
 #include "manager/start.h"
 #include "manager/states.h"
+#include "manager/store.h"
 #include "manager/worker_env.h"
 #include "net/listen.h"
 #include "net/signals.h"
@@ -322,7 +323,7 @@ static void on_files(void *arg)
 static int start_certificates(struct manager *m)
 {
     struct house *h = house_of(m);
-    const int rc = keyring_init(&h->keyring, m->loop, &m->publish);
+    const int rc = keyring_init(&h->keyring, m->loop, &m->publish, manager_data_dir(m));
 
     if (rc < 0)
         return manager_fail_start("can't make keys", rc);
@@ -389,7 +390,8 @@ static int start_supervisor(struct manager *m)
 static int start_listening(struct manager *m)
 {
     struct api *api = &house_of(m)->api;
-    int code = listeners_open_proxy(m);
+    /* Addresses of a description that is kept are bound when it has been read. */
+    int code = start_has_description(m) ? 0 : listeners_open_proxy(m);
 
     if (code == 0)
         code = api_listen(api);
@@ -457,9 +459,9 @@ static int start_giving_up(struct manager *m)
 static int start(struct manager *m)
 {
     static int (*const steps[])(struct manager * m) = {
-        start_loop,        start_supervisor, start_pool,        start_rooms,
-        start_make_engine, start_signals,    start_check_flags, start_names,
-        start_worker_env,  start_listening,  start_giving_up,   start_run_engine,
+        start_loop,        start_supervisor, store_open,        start_pool,  start_rooms,
+        start_make_engine, start_signals,    start_check_flags, start_names, start_worker_env,
+        start_listening,   start_giving_up,  start_run_engine,
     };
     int code = 0;
 
@@ -533,6 +535,7 @@ static void stop(struct house *h)
         conn_shared_fini(&m->shared);
     if (m->loop != NULL)
         loop_free(m->loop);
+    data_dir_close(&m->data_dir);
 }
 
 static int run(struct house *h)

@@ -36,6 +36,11 @@ const char *start_phase_name(const struct manager *m)
     return fsm_name(&phase_fsm, m->start->phase);
 }
 
+bool start_has_description(const struct manager *m)
+{
+    return m->data_dir.path != NULL && !m->data_dir.is_new;
+}
+
 bool start_is_ready(const struct manager *m)
 {
     return m->start->phase == START_READY;
@@ -56,12 +61,12 @@ static unsigned listeners_from(const struct manager *m)
 
 static unsigned servers_from(const struct manager *m)
 {
-    return listeners_from(m) + m->config->ip_n;
+    return listeners_from(m) + (m->start->was_stored ? 0 : m->config->ip_n);
 }
 
 static unsigned flags_n(const struct manager *m)
 {
-    return servers_from(m) + m->config->server_n;
+    return servers_from(m) + (m->start->was_stored ? 0 : m->config->server_n);
 }
 
 void start_note_worker(struct manager *m)
@@ -271,6 +276,22 @@ static void propose_flags(struct manager *m)
 
 /* ---- WORKERS ---- */
 
+/* Flags describe a first start; what became of that since then is stored. */
+static int look_at_stored(struct manager *m)
+{
+    if (manager_data_dir(m) == NULL)
+        return 0;
+    MUST(!m->data_dir.is_new); /* the engine has settled it */
+    m->start->was_stored = m->cluster->ops->index(m->cluster) > 0;
+    if (m->start->was_stored) {
+        log_info("the description is the stored one: --ip, --server and other flags of a first "
+                 "start play no part",
+                 LOG_S("directory", m->data_dir.path), LOG_U("revision", m->revision));
+        return 0;
+    }
+    return TAILQ_EMPTY(&m->supervisor.listenings.list) ? listeners_open_proxy(m) : 0;
+}
+
 /* The flags right behind: what is committed at once reaches the workers with their snapshot. */
 static void start_workers(struct manager *m, const char *why)
 {
@@ -278,6 +299,11 @@ static void start_workers(struct manager *m, const char *why)
     if (manager_is_leaving(m))
         return;
     move(m, START_WORKERS, why);
+    const int code = look_at_stored(m);
+    if (code != 0) {
+        manager_finish(m, code);
+        return;
+    }
     int rc = supervisor_start(&m->supervisor);
     if (rc < 0) {
         manager_finish(m, manager_exit_code(rc));
@@ -359,7 +385,7 @@ int start_make_engine(struct manager *m)
         .on_settled = on_settled,
         .arg = m,
     };
-    const int rc = cluster_new(m->loop, &hooks, &m->cluster);
+    const int rc = cluster_new(m->loop, manager_data_dir(m), &hooks, &m->cluster);
 
     return rc < 0 ? manager_fail_start("can't make the cluster's engine", rc) : 0;
 }

@@ -8,8 +8,8 @@
  *   CERTIFICATES those that --certificate names are proposed, one after the other, by whoever
  *             leads
  *   LISTENERS those that --ip names are proposed, one after the other, by whoever leads, unless
- *             the description has them
- *   FLAGS     likewise the servers that --server names
+ *             the description has them; not if it was stored
+ *   FLAGS     likewise the servers that --server names; not if it was stored
  *   READY     all workers serve and have all of that
  *
  * Requests are answered from WORKERS on, whether there is a leader or not; what fails on the
@@ -50,6 +50,7 @@ struct start {
     struct timer timer;                  /* SETTLE: its end; later: the next try */
     unsigned flag_n;   /* what is done: certificates, addresses of --ip, servers */
     bool is_proposing; /* one of them, in this call */
+    bool was_stored;   /* the description was there: nothing is proposed but certificates */
     uint64_t seq;      /* publish sequence after the last of them */
 };
 
@@ -61,6 +62,9 @@ int start_check_flags(struct manager *m); /* a mistake ends the program before i
 int start_run_engine(struct manager *m);
 /* A worker runs, or has acknowledged something. */
 void start_note_worker(struct manager *m);
+/* A directory that is not new holds one: what flags say of a first description plays no part.
+ */
+bool start_has_description(const struct manager *m);
 bool start_is_ready(const struct manager *m);
 const char *start_phase_name(const struct manager *m); /* "SETTLE" */
 

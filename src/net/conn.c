@@ -103,6 +103,15 @@ static void end_congestion(struct conn *c)
         c->ops->on_drained(c);
 }
 
+/* Before it was open that is a matter of the handshake. */
+static void tell_gone(struct conn *c, int error)
+{
+    if (c->state == CONN_TLS)
+        conn_tls_gone(c, error);
+    else
+        c->ops->on_gone(c, error);
+}
+
 static void run_pending(struct conn *c)
 {
     if (!conn_is_open(c))
@@ -112,7 +121,7 @@ static void run_pending(struct conn *c)
         return;
     }
     if (conn_is_broken(c) && !is_receiving(c)) {
-        c->ops->on_gone(c, WERR_RESET);
+        tell_gone(c, WERR_RESET);
         return;
     }
     if (conn_is_broken(c))
@@ -211,7 +220,7 @@ static void on_hangup(struct sock *s, int error)
 
     conn_drop_held(c);
     if (conn_is_open(c))
-        c->ops->on_gone(c, error);
+        tell_gone(c, error);
     else
         conn_close(c, CONN_CLOSE_NOW);
 }

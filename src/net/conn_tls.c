@@ -2,8 +2,8 @@
  * becomes records before the socket does. Records leave with the call that made them, so none
  * gets to another peer.
  *
- * Handshakes are dear: one takes as long as a dozen requests. So those of a turn share a
- * budget; who comes later waits in a line, and requests of open conns go on in between. */
+ * Handshakes are dear: one takes as long as a dozen requests. So their steps share a budget of
+ * the turn; who comes later waits in a line, and requests of open conns go on in between. */
 #include <stdlib.h>
 
 #include "base/fault.h"
@@ -12,14 +12,23 @@
 #include "net/tlsio_context.h"
 
 /* What handshakes may take of a turn, by their estimated costs (TLS-H2.md section 4), and how
- * many may wait. One in progress holds 45 KB; all together no more than this share of the
- * queues' budget, but some at least. */
+ * many may wait. A request meets two or three turns on its way through a busy worker, and the
+ * slowest one of a hundred half a dozen. One handshake in progress holds 45 KB; all together no
+ * more than this share of the queues' budget, but some at least. */
 enum {
-    TURN_BUDGET_US = 3000,
+    TURN_BUDGET_US = 500,
+    SERVER_FINISH_US = 50, /* with what follows it: a ticket and, mostly, a request */
+    CLIENT_STEP_US = 250,  /* verifies the server */
     LINE_MAX = 1024,
     HANDSHAKE_BYTES = 48 * 1024,
     HANDSHAKES_SHARE = 2,
     HANDSHAKES_LEAST_N = 64
+};
+
+/* A ring; NULL: has left. */
+struct line {
+    uint32_t first, n;
+    struct conn *conns[LINE_MAX];
 };
 
 struct conn_tls {
@@ -29,28 +38,54 @@ struct conn_tls {
     uint32_t progress_n; /* handshakes of clients */
     uint64_t turn_us;    /* when the turn began … */
     uint32_t spent_us;   /* … and what handshakes took of it */
-    uint32_t first, waiting_n;
-    struct conn *line[LINE_MAX]; /* a ring; NULL: has left */
-    struct timer next_turn;
+    /* What came is in the queue of who waits. Newcomers have their ClientHello there, and may
+     * have to wait for one that ends; others never have to. */
+    struct line newcomers, others;
+    struct loop_work next_turn;
 };
 
 /* ---- of a process ---- */
 
 static void begin_server(struct conn *c);
+static void go_on_with_queue(struct conn *c);
 
-static struct conn *next_in_line(struct conn_tls *k)
+static bool is_full(const struct line *line)
 {
-    struct conn *c = k->line[k->first];
+    return line->n == LINE_MAX;
+}
 
-    MUST(k->waiting_n > 0);
-    k->first = (k->first + 1) % LINE_MAX;
-    k->waiting_n--;
+static void join(struct line *line, struct conn *c)
+{
+    MUST(!is_full(line));
+    line->conns[(line->first + line->n++) % LINE_MAX] = c;
+}
+
+static struct conn *next_in(struct line *line)
+{
+    struct conn *c = line->conns[line->first];
+
+    MUST(line->n > 0);
+    line->first = (line->first + 1) % LINE_MAX;
+    line->n--;
     return c;
+}
+
+static void leave(struct line *line, const struct conn *c)
+{
+    for (uint32_t i = 0; i < line->n; i++)
+        if (line->conns[(line->first + i) % LINE_MAX] == c)
+            line->conns[(line->first + i) % LINE_MAX] = NULL;
+}
+
+/* With a line the budget lasts from the line's turn to its next one. */
+static bool has_new_budget(const struct conn_tls *k)
+{
+    return !k->next_turn.queued && k->turn_us != loop_now_us(k->loop);
 }
 
 static bool has_budget(const struct conn_tls *k)
 {
-    return k->turn_us != loop_now_us(k->loop) || k->spent_us < TURN_BUDGET_US;
+    return has_new_budget(k) || k->spent_us < TURN_BUDGET_US;
 }
 
 static size_t held_bytes(const struct conn_tls *k)
@@ -75,6 +110,17 @@ static bool has_place(const struct conn_tls *k)
            held_bytes(k) < budget / HANDSHAKES_SHARE;
 }
 
+static bool may_go_on(const struct conn_tls *k)
+{
+    return k->others.n > 0 || (k->newcomers.n > 0 && has_place(k));
+}
+
+static void go_on_next_turn(struct conn_tls *k)
+{
+    if (may_go_on(k))
+        loop_defer(k->loop, &k->next_turn);
+}
+
 static void end_progress(struct conn *c)
 {
     struct conn_tls *k = c->shared->tls;
@@ -83,33 +129,36 @@ static void end_progress(struct conn *c)
         return;
     MUST(k->progress_n > 0);
     k->progress_n--;
-    if (k->waiting_n > 0 && !timer_is_set(&k->next_turn))
-        loop_timer_in(k->loop, &k->next_turn, 0);
+    go_on_next_turn(k);
 }
 
 static void spend(struct conn_tls *k, uint32_t us)
 {
-    if (k->turn_us != loop_now_us(k->loop))
+    if (has_new_budget(k))
         k->spent_us = 0;
     k->turn_us = loop_now_us(k->loop);
     k->spent_us += us;
 }
 
-static void on_next_turn(struct timer *t)
+static void on_next_turn(struct loop_work *w)
 {
-    struct conn_tls *k = (struct conn_tls *)((char *)t - offsetof(struct conn_tls, next_turn));
+    struct conn_tls *k =
+        (struct conn_tls *)(void *)((char *)w - offsetof(struct conn_tls, next_turn));
 
     k->spent_us = 0;
-    while (k->waiting_n > 0 && has_budget(k) && has_place(k)) {
-        struct conn *c = next_in_line(k);
+    while (has_budget(k) && may_go_on(k)) {
+        const bool is_new = k->others.n == 0;
+        struct conn *c = next_in(is_new ? &k->newcomers : &k->others);
 
         if (c == NULL)
             continue;
         sock_recv_start(&c->sock);
-        begin_server(c);
+        if (is_new)
+            begin_server(c);
+        else
+            go_on_with_queue(c);
     }
-    if (k->waiting_n > 0 && has_place(k)) /* else one that ends makes place */
-        loop_timer_in(k->loop, &k->next_turn, 0);
+    go_on_next_turn(k);
 }
 
 int conn_use_tls(struct conn_shared *s)
@@ -125,8 +174,9 @@ int conn_use_tls(struct conn_shared *s)
     k->progress_n = 0;
     k->tlsio = tlsio_shared_new(LOOP_SCRATCH_BYTES);
     k->turn_us = 0;
-    k->spent_us = k->first = k->waiting_n = 0;
-    timer_init(&k->next_turn, on_next_turn);
+    k->spent_us = 0;
+    k->newcomers.first = k->newcomers.n = k->others.first = k->others.n = 0;
+    k->next_turn = (struct loop_work){.run = on_next_turn};
     if (k->tlsio == NULL) {
         free(k);
         return WERR_NOMEM;
@@ -139,7 +189,7 @@ void conn_tls_free(struct conn_tls *k)
 {
     if (k == NULL)
         return;
-    timer_stop(loop_timers(k->loop), &k->next_turn);
+    loop_undefer(k->loop, &k->next_turn);
     tlsio_shared_free(k->tlsio);
     free(k);
 }
@@ -204,8 +254,7 @@ void conn_tls_say_bye(struct conn *c)
 
 /* ---- receiving ---- */
 
-/* Whoever connected hears that it could not; whoever was accepted is gone. */
-static void tell_gone(struct conn *c, int error)
+void conn_tls_gone(struct conn *c, int error)
 {
     const bool asks = c->state == CONN_TLS && (c->flags & CONN_ASKS);
 
@@ -223,7 +272,7 @@ static void fail(struct conn *c, int error)
 {
     if (c->tls != NULL)
         (void)send_records(c);
-    tell_gone(c, error);
+    conn_tls_gone(c, error);
 }
 
 static void end_of_stream(struct conn *c)
@@ -287,13 +336,24 @@ static void go_on(struct conn *c)
     const int sent = send_records(c);
 
     if (sent < 0) {
-        tell_gone(c, sent);
+        conn_tls_gone(c, sent);
         return;
     }
     if (rc == 0)
         open_up(c);
     if (c->state == CONN_OPEN)
         decrypt(c);
+}
+
+/* The queue is the codec's from now on. */
+static void use_queue(struct conn *c)
+{
+    struct bufq in = c->in;
+
+    bufq_init(&c->in);
+    tlsio_give(c->tls, bufq_peek(&in));
+    go_on(c);
+    bufq_fini(&in, c->shared->store);
 }
 
 /* The whole ClientHello is in the queue. */
@@ -309,39 +369,54 @@ static void begin_server(struct conn *c)
         return;
     }
     k->progress_n++;
-    struct bufq in = c->in; /* the codec's from now on */
-
-    bufq_init(&c->in);
-    tlsio_give(c->tls, bufq_peek(&in));
-    go_on(c);
-    bufq_fini(&in, c->shared->store);
+    use_queue(c);
 }
 
-static void wait_in_line(struct conn *c)
+static void spend_step(struct conn *c)
 {
-    struct conn_tls *k = c->shared->tls;
+    spend(c->shared->tls, c->flags & CONN_ASKS ? CLIENT_STEP_US : SERVER_FINISH_US);
+}
 
-    if (k->waiting_n == LINE_MAX) {
-        c->ops->on_gone(c, WERR_NO_SPACE);
+static void go_on_with_queue(struct conn *c)
+{
+    spend_step(c);
+    use_queue(c);
+}
+
+static void wait_in(struct line *line, struct conn *c)
+{
+    sock_recv_stop(&c->sock);
+    join(line, c);
+    go_on_next_turn(c->shared->tls);
+}
+
+/* Who can't wait, since the line is full or for want of memory, goes on at once. */
+static bool can_wait(struct conn *c, struct span bytes)
+{
+    const struct conn_tls *k = c->shared->tls;
+
+    return (k->others.n > 0 || !has_budget(k)) && !is_full(&k->others) &&
+           bufq_push(&c->in, c->shared->store, bytes, CONN_IN_MAX_BYTES) == 0;
+}
+
+static void hear_more(struct conn *c, struct span bytes)
+{
+    if (can_wait(c, bytes)) {
+        wait_in(&c->shared->tls->others, c);
         return;
     }
-    sock_recv_stop(&c->sock);
-    k->line[(k->first + k->waiting_n++) % LINE_MAX] = c;
-    if (has_place(k))
-        loop_timer_in(k->loop, &k->next_turn, 0);
+    spend_step(c);
+    tlsio_give(c->tls, bytes);
+    go_on(c);
 }
 
 void conn_tls_leave(struct conn *c)
 {
     struct conn_tls *k = c->shared->tls;
 
-    if (c->tls != NULL) {
+    leave(c->tls == NULL ? &k->newcomers : &k->others, c);
+    if (c->tls != NULL)
         end_progress(c);
-        return;
-    }
-    for (uint32_t i = 0; i < k->waiting_n; i++)
-        if (k->line[(k->first + i) % LINE_MAX] == c)
-            k->line[(k->first + i) % LINE_MAX] = NULL;
 }
 
 static void look_for_hello(struct conn *c)
@@ -351,10 +426,12 @@ static void look_for_hello(struct conn *c)
 
     if (n < 0)
         c->ops->on_gone(c, (int)n);
-    else if (n > 0 && (k->waiting_n > 0 || !has_budget(k) || !has_place(k)))
-        wait_in_line(c);
-    else if (n > 0)
+    else if (n > 0 && k->newcomers.n == 0 && has_budget(k) && has_place(k))
         begin_server(c);
+    else if (n > 0 && is_full(&k->newcomers))
+        c->ops->on_gone(c, WERR_NO_SPACE);
+    else if (n > 0)
+        wait_in(&k->newcomers, c);
 }
 
 static void hear_first(struct conn *c, struct span bytes)
@@ -408,7 +485,7 @@ const char *conn_tls_word(const struct conn *c)
 static void on_end_of_peer(struct conn *c, int error)
 {
     if (error < 0 || c->state == CONN_TLS) {
-        tell_gone(c, error < 0 ? error : WERR_EOF);
+        conn_tls_gone(c, error < 0 ? error : WERR_EOF);
         return;
     }
     if (tlsio_state(c->tls) == TLSIO_ENDED)
@@ -435,9 +512,10 @@ void conn_tls_on_recv(struct sock *s, struct span bytes, int error)
         hear_first(c, bytes);
         return;
     }
+    if (c->state == CONN_TLS) {
+        hear_more(c, bytes);
+        return;
+    }
     tlsio_give(c->tls, bytes);
-    if (c->state == CONN_TLS)
-        go_on(c);
-    else
-        decrypt(c);
+    decrypt(c);
 }

@@ -10,6 +10,7 @@
 #include "worker/caller.h"
 #include "worker/exchange.h"
 #include "worker/lane.h"
+#include "worker/listener_runtime.h"
 #include "worker/origin.h"
 #include "worker/worker.h"
 
@@ -91,10 +92,22 @@ static inline bool ex_is_secure(const struct exchange *ex)
 {
     return stream_tls(ex->client) != NULL;
 }
+int ex_add_shown_by(struct exchange *ex, const struct tlsio *tls) MUST_USE;
+int ex_add_hsts_of(const struct listener_secure *secure, struct msg *m) MUST_USE;
 /* Tells the server what certificate the client has shown. WERR_*. */
-int ex_add_shown(struct exchange *ex) MUST_USE;
+static inline int MUST_USE ex_add_shown(struct exchange *ex)
+{
+    const struct tlsio *tls = stream_tls(ex->client);
+
+    return tls != NULL ? ex_add_shown_by(ex, tls) : 0;
+}
 /* Strict-Transport-Security, where the listener says so; any other one goes. WERR_TOO_BIG. */
-int ex_add_hsts(const struct exchange *ex, struct msg *m) MUST_USE;
+static inline int MUST_USE ex_add_hsts(const struct exchange *ex, struct msg *m)
+{
+    const struct listener_secure *secure = &ex->caller->listener->secure;
+
+    return secure->hsts_len > 0 && ex_is_secure(ex) ? ex_add_hsts_of(secure, m) : 0;
+}
 
 /* ex_tunnel.c: after a 101. */
 /* Is the request's wish for another protocol one that is passed on? Else it is forgotten. */

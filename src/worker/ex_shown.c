@@ -2,7 +2,6 @@
  * client that it shall come by https alone. */
 #include "net/tlsio.h"
 #include "worker/ex_int.h"
-#include "worker/listener_runtime.h"
 
 /* What others put into a certificate may not be put into a field as it is. */
 static struct span keep_visible(struct exchange *ex, struct span text)
@@ -24,14 +23,13 @@ static int add(struct exchange *ex, struct span name, struct span text)
     return kept.ptr != NULL ? msg_add(&ex->request, name, kept) : WERR_NOMEM;
 }
 
-int ex_add_shown(struct exchange *ex)
+int ex_add_shown_by(struct exchange *ex, const struct tlsio *tls)
 {
     enum { SHOWN_MAX = 4096 };
-    const struct tlsio *tls = stream_tls(ex->client);
     char buf[SHOWN_MAX];
     struct tlsio_shown shown;
 
-    if (tls == NULL || !tlsio_shown(tls, buf, sizeof(buf), &shown))
+    if (!tlsio_shown(tls, buf, sizeof(buf), &shown))
         return 0;
     int rc = add(ex, SPAN("X-Client-Cert-Subject"), shown.subject);
     if (rc == 0)
@@ -51,12 +49,9 @@ static void drop_hsts(struct msg *m)
     }
 }
 
-int ex_add_hsts(const struct exchange *ex, struct msg *m)
+int ex_add_hsts_of(const struct listener_secure *secure, struct msg *m)
 {
-    const struct listener_secure *s = &ex->caller->listener->secure;
-
-    if (s->hsts_len == 0 || !ex_is_secure(ex))
-        return 0;
     drop_hsts(m);
-    return msg_add(m, SPAN("Strict-Transport-Security"), span_from(s->hsts, s->hsts_len));
+    return msg_add(m, SPAN("Strict-Transport-Security"),
+                   span_from(secure->hsts, secure->hsts_len));
 }

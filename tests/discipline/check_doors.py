@@ -12,7 +12,7 @@ DOORS = {
     r"sys/epoll\.h": ("src/net/loop_epoll.c",),
     r"openssl/.*": ("src/net/tlsio*.c", "src/net/tlsio*_int.h", "src/net/tlsio_pem.h"),
     r"nghttp2/.*": ("src/codec/h2_*.c",),
-    r"(uv|raft|raft/.*)\.h": ("src/cluster/*.c",),
+    r"(uv|raft|raft/.*)\.h": ("src/cluster/raft_*.c", "src/cluster/raft_*.h"),
     r"sodium(/.*)?\.h": ("src/base/base64.c", "src/base/secret.c", "src/base/seal.c"),
     r"seccomp\.h": ("src/cage/filter.c",),
     r"ares\.h": ("src/manager/resolve.c",),

@@ -121,7 +121,7 @@ class Session:
         dropped = re.compile(r"WELDR_|.*_proxy$", re.IGNORECASE)
         environment = {k: v for k, v in os.environ.items() if not dropped.match(k)}
         path = os.path.join(self.folder, "build") + ":/usr/local/bin:/usr/bin:/usr/sbin:/bin:/sbin"
-        environment.update(PATH=path, HOME=self.folder, LANG="C.UTF-8", LC_ALL="C.UTF-8", TERM="xterm", TZ="UTC")
+        environment.update(PATH=path, WELDR_EPHEMERAL="yes", HOME=self.folder, LANG="C.UTF-8", LC_ALL="C.UTF-8", TERM="xterm", TZ="UTC")
         return environment
 
     def read_some(self, until):

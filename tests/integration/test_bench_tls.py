@@ -5,11 +5,13 @@ import os
 import socket
 import ssl
 import subprocess
+import sys
 import threading
 
 import pytest
 
 from test_bench import PROGRAMS, free_port, run_load, start  # noqa: F401 (fixtures; bench/ is in the path from there)
+from weldr import clean_environment
 
 import certificates  # from bench/
 
@@ -126,3 +128,14 @@ def test_a_bench_certificate_is_believed_by_who_has_it(start, pair):  # noqa: F8
     for name in (certificates.NAME, "127.0.0.1"):
         with socket.create_connection(("127.0.0.1", port), 30) as raw, context.wrap_socket(raw, server_hostname=name):
             pass
+
+
+def test_flood_can_be_played():
+    """What it finds is the machine's: only that something was found is asserted."""
+    flood = os.path.join(os.path.dirname(certificates.__file__), "flood.py")
+    result = subprocess.run([sys.executable, flood, "--build", os.path.dirname(PROGRAMS), "--seconds", "1", "--connections", "8",
+                             "--proxy", "weldr"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=120,
+                            env=clean_environment(), check=False)
+    row = result.stdout.splitlines()[-1].replace(",", "").split()
+    assert row[0] == "weldr" and len(row) == 7, result.stdout + result.stderr
+    assert all(int(figure) > 0 for figure in row[1:])

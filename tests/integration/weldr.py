@@ -44,8 +44,9 @@ def parse_line(line):
 
 def clean_environment(extra=None):
     """Our environment without any setting of the caller, WELDR_ or whom to trust, but for the engine of the cluster that the suite
-    runs with."""
+    runs with. Nothing is kept, unless a flag names a --data-dir."""
     environment = {k: v for k, v in os.environ.items() if not k.startswith(("WELDR_", "SSL_CERT_")) or k == "WELDR_TEST_ENGINE"}
+    environment["WELDR_EPHEMERAL"] = "yes"
     environment.update(extra or {})
     return environment
 

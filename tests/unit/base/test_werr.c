@@ -57,6 +57,8 @@ static void test_from_errno(void **state)
         {ENFILE, WERR_NO_FD},
         {EADDRINUSE, WERR_ADDR_IN_USE},
         {EADDRNOTAVAIL, WERR_ADDR_UNAVAILABLE},
+        {ENOSPC, WERR_NO_SPACE},
+        {EDQUOT, WERR_NO_SPACE},
         {EACCES, WERR_DENIED},
         {ENOMEM, WERR_NOMEM},
         {EXDEV, WERR_IO},

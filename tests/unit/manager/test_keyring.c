@@ -33,7 +33,7 @@ static int setup(void **state)
     supervisor.slots.loop = loop;
     facts_init(&facts);
     publish_init(&publish, &supervisor, &facts, pool);
-    assert_int_equal(keyring_init(&keyring, loop, &publish), 0);
+    assert_int_equal(keyring_init(&keyring, loop, &publish, NULL), 0);
     return 0;
 }
 

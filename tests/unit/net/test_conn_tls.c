@@ -233,82 +233,6 @@ static void test_no_memory_at_any_point(void **state)
     assert_false(was_armed);
 }
 
-/* ---- handshakes in line ---- */
-
-enum { CROWD = 60 };
-
-static struct {
-    struct raw raws[CROWD];
-    struct side sides[CROWD];
-    unsigned n;
-} crowd;
-
-static void on_accept_one(struct sock *s, struct accepted *a)
-{
-    struct side *side = &crowd.sides[crowd.n++];
-
-    (void)s;
-    assert_int_equal(conn_accept_tls(&side->conn, &world_now->shared, &side_ops, a, CODEC_H1,
-                                     &codec_limits_request),
-                     0);
-}
-
-static unsigned count_open(void)
-{
-    unsigned n = 0;
-
-    for (unsigned i = 0; i < CROWD; i++)
-        n += crowd.sides[i].conn.state == CONN_OPEN && !crowd.sides[i].is_closed;
-    return n;
-}
-
-/* All at once: a turn has some of them, the first that came first, and all come to pass. One
- * that leaves meanwhile is no longer in line. */
-static void test_a_crowd(void **state)
-{
-    static const struct sock_ops crowd_ops = {.on_accept = on_accept_one,
-                                              .on_closed = raw_on_closed};
-    struct world *w = world_open(NULL);
-    struct addr at = w->at;
-    struct sock listener;
-
-    (void)state;
-    at.port = 81;
-    memset(&crowd, 0, sizeof(crowd));
-    sock_accept_start(w->loop, &listener, &crowd_ops, loop_sim_listen(w->loop, &at));
-    for (unsigned i = 0; i < CROWD; i++) {
-        crowd.raws[i].got = calloc(1, GOT_MAX);
-        assert_int_equal(sock_connect(w->loop, &crowd.raws[i].sock, &raw_ops, &at), WERR_AGAIN);
-    }
-    unsigned most = 0, before = 0, turns = 0;
-
-    for (; count_open() < CROWD - 1 && turns < 1000; turns++) {
-        loop_turn(w->loop, turns % 4 == 0);
-        if (turns == 0)
-            continue;
-        if (count_open() - before > most)
-            most = count_open() - before;
-        before = count_open();
-        if (before > 0 && crowd.sides[CROWD - 1].conn.state == CONN_TLS)
-            conn_close(&crowd.sides[CROWD - 1].conn, CONN_CLOSE_NOW);
-    }
-    assert_int_equal(count_open(), CROWD - 1);
-    assert_in_range(most, 1, CROWD / 2);
-    assert_true(crowd.sides[CROWD - 1].is_closed);
-    for (unsigned i = 0; i < CROWD; i++) {
-        if (!crowd.sides[i].is_closed)
-            conn_close(&crowd.sides[i].conn, CONN_CLOSE_NOW);
-        sock_close(&crowd.raws[i].sock, false);
-    }
-    sock_close(&listener, false);
-    run_ms(w, 5);
-    for (unsigned i = 0; i < CROWD; i++) {
-        tlsio_free(crowd.raws[i].tls);
-        free(crowd.raws[i].got);
-    }
-    world_end(w);
-}
-
 /* ---- in clear before it ---- */
 
 static void on_accept_bare(struct sock *s, struct accepted *a)
@@ -371,7 +295,6 @@ int main(void)
         cmocka_unit_test(test_a_ticket_when_idle),
         cmocka_unit_test(test_behind_a_response),
         cmocka_unit_test(test_no_memory_at_any_point),
-        cmocka_unit_test(test_a_crowd),
         cmocka_unit_test(test_prologue_stands_before_the_hello),
         cmocka_unit_test(test_has_sent_nothing_yet),
     };

@@ -1,0 +1,61 @@
+/* data_dir.h - the directory that a node keeps on disk: made, locked, recognised.
+ *
+ *     DIR/lock        held (flock) by the one manager that uses it; its process id
+ *     DIR/identity    16 bytes by chance that this directory was given when it was made
+ *     DIR/node.key    what private keys on disk are closed with (node_key.h)
+ *     DIR/high_water  what was applied last (high_water.h)
+ *     DIR/log/        the engine's own files (segments.h)
+ *
+ * A first start goes: data_dir_open (is_new), node_key_open, high_water_open, data_dir_settle.
+ * Settling writes `identity`, last of all: a directory with an identity has all of the others,
+ * so that one that is missing later is damage; one without is as good as empty, whenever the
+ * first start was cut off. Who wipes a directory gets a new identity.
+ *
+ * Owner: the engine, on the manager's thread. Functions that fail add a sentence to *wrong,
+ * without a line end, which names the file, what is the matter and the way out.
+ */
+#ifndef WELDR_CLUSTER_DATA_DIR_H
+#define WELDR_CLUSTER_DATA_DIR_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/strb.h"
+#include "base/werr.h"
+
+enum {
+    DATA_DIR_IDENTITY_BYTES = 16,
+    DATA_DIR_WRONG_MAX = 1024, /* room for any sentence, with a path of some length */
+    /* What the engine wants free before it starts: three segments of 8 MiB, and a snapshot. */
+    DATA_DIR_SPACE_BYTES = 32 * 1024 * 1024
+};
+
+struct data_dir {
+    char *path;
+    int fd;
+    int lock_fd;
+    bool is_new; /* until data_dir_settle */
+    uint8_t identity[DATA_DIR_IDENTITY_BYTES];
+};
+
+/* The end of each sentence about damage. */
+extern const char data_dir_way_out[];
+
+/* Opens the directory, or makes it (0700; its parent is there), and takes the lock.
+ * WERR_IN_USE: another process holds it; WERR_DENIED: not ours to write, or others may;
+ * WERR_EXISTS: it holds files of somebody else; WERR_CORRUPT: the identity is damaged, or
+ * missing beside what a node has stored; WERR_UNSUPPORTED: made by a later Weldr; WERR_NOMEM,
+ * WERR_NO_SPACE, WERR_IO …. Nothing is to be closed then. */
+int data_dir_open(struct data_dir *d, const char *path, struct strb *wrong) MUST_USE;
+/* Writes the identity of a new directory; of another nothing is done. */
+int data_dir_settle(struct data_dir *d, struct strb *wrong) MUST_USE;
+/* The directory NAME in it, opened or made (0700). */
+int data_dir_enter(const struct data_dir *d, const char *name, int *fd,
+                   struct strb *wrong) MUST_USE;
+/* WERR_NO_SPACE: less than so many bytes are free. Not asked by data_dir_open: a node whose
+ * disk is full starts and serves, and takes no writes. */
+int data_dir_check_space(const struct data_dir *d, uint64_t bytes, struct strb *wrong) MUST_USE;
+/* Gives the lock back. Zeroed is allowed. */
+void data_dir_close(struct data_dir *d);
+
+#endif

@@ -1,0 +1,59 @@
+#include "cluster/image.h"
+
+#include <endian.h>
+#include <string.h>
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
+enum { FORMAT = 1 };
+
+struct image_head {
+    char magic[8];
+    uint32_t format;
+    uint32_t head_bytes;
+    uint64_t index;
+    uint64_t length;
+    uint64_t checksum;
+    uint64_t head_checksum;
+};
+_Static_assert(sizeof(struct image_head) == IMAGE_HEAD_BYTES, "the head has no holes");
+
+static const char magic[8] = {'W', 'E', 'L', 'D', 'R', 'I', 'M', 'G'};
+
+static uint64_t head_checksum(const struct image_head *head)
+{
+    return XXH3_64bits(head, offsetof(struct image_head, head_checksum));
+}
+
+void image_make(uint64_t index, struct span bytes, uint8_t head[IMAGE_HEAD_BYTES])
+{
+    struct image_head h = {.format = htole32(FORMAT),
+                           .head_bytes = htole32(IMAGE_HEAD_BYTES),
+                           .index = htole64(index),
+                           .length = htole64(bytes.len),
+                           .checksum = htole64(XXH3_64bits(bytes.ptr, bytes.len))};
+
+    memcpy(h.magic, magic, sizeof(magic));
+    h.head_checksum = htole64(head_checksum(&h));
+    memcpy(head, &h, sizeof(h));
+}
+
+int image_open(struct span whole, struct image *image)
+{
+    struct image_head h;
+
+    if (whole.len < sizeof(h))
+        return WERR_CORRUPT;
+    memcpy(&h, whole.ptr, sizeof(h));
+    if (memcmp(h.magic, magic, sizeof(magic)) != 0 ||
+        le64toh(h.head_checksum) != head_checksum(&h))
+        return WERR_CORRUPT;
+    if (le32toh(h.format) != FORMAT || le32toh(h.head_bytes) != sizeof(h))
+        return WERR_UNSUPPORTED;
+    const struct span bytes = span_skip(whole, sizeof(h));
+    if (le64toh(h.length) != bytes.len ||
+        le64toh(h.checksum) != XXH3_64bits(bytes.ptr, bytes.len))
+        return WERR_CORRUPT;
+    *image = (struct image){.index = le64toh(h.index), .bytes = bytes};
+    return 0;
+}

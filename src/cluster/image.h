@@ -1,0 +1,34 @@
+/* image.h - the container of a snapshot: what tells that it is whole, and of which index.
+ *
+ * The engine stores and sends snapshots without a checksum (CLUSTER: a flipped byte is loaded
+ * silently), so all that it gets is put behind a head of IMAGE_HEAD_BYTES:
+ *
+ *     magic "WELDRIMG", format u32, head bytes u32, index u64, length u64,
+ *     checksum of what follows u64, checksum of the head before it u64 (XXH3; little endian)
+ *
+ * Pure. The head and the bytes can be given to the engine as two buffers, nothing is copied.
+ */
+#ifndef WELDR_CLUSTER_IMAGE_H
+#define WELDR_CLUSTER_IMAGE_H
+
+#include <stdint.h>
+
+#include "base/span.h"
+#include "base/werr.h"
+
+enum { IMAGE_HEAD_BYTES = 48 };
+
+struct image {
+    uint64_t index;    /* of the last entry in it */
+    struct span bytes; /* borrowed from what was read */
+};
+
+/* The head of these bytes, which follow it. */
+void image_make(uint64_t index, struct span bytes, uint8_t head[IMAGE_HEAD_BYTES]);
+/* whole: the head and what follows, no more. WERR_CORRUPT: a byte of it was changed, or it is
+ * shorter or longer; WERR_UNSUPPORTED: it is whole, and of a later format. *image is written on
+ * success only. Who restores it compares the index with the one that the engine gives it: a
+ * snapshot under the name of another is whole. */
+int image_open(struct span whole, struct image *image) MUST_USE;
+
+#endif

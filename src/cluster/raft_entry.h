@@ -1,0 +1,32 @@
+/* raft_entry.h - what stands before a command in the engine's log, so that whoever reads it
+ * later knows what it is.
+ *
+ *     format u8, type u8, flags u16, length u32, request id (16 bytes), the command, zeros up
+ *     to a multiple of 8 (little endian)
+ *
+ * What is of another format or type is never passed over: a node that skipped it would differ
+ * from the others from then on. Pure.
+ */
+#ifndef WELDR_CLUSTER_RAFT_ENTRY_H
+#define WELDR_CLUSTER_RAFT_ENTRY_H
+
+#include "cluster/cluster.h"
+
+enum {
+    RAFT_ENTRY_HEAD_BYTES = 8 + CLUSTER_ID_BYTES,
+    RAFT_ENTRY_MAX_BYTES = 6 * 1024 * 1024 /* of a command: the engine's segments have 8 MiB */
+};
+
+struct raft_entry_view {
+    const uint8_t *request_id;
+    struct span command; /* both borrowed */
+};
+
+/* Bytes of the whole, for a command of this length. */
+size_t raft_entry_size(size_t command_len);
+/* to has raft_entry_size bytes. */
+void raft_entry_write(struct span command, const uint8_t *request_id, uint8_t *to);
+/* WERR_CORRUPT; WERR_UNSUPPORTED: of a later Weldr. */
+int raft_entry_read(struct span whole, struct raft_entry_view *view) MUST_USE;
+
+#endif

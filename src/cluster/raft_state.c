@@ -1,0 +1,185 @@
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "cluster/image.h"
+#include "cluster/raft_entry.h"
+#include "cluster/raft_int.h"
+#include "log/log.h"
+
+/* What libraft asks of the state that is agreed on: hand an entry over, make a snapshot, take
+ * one. */
+
+enum { AGAIN_MS = 100 };
+
+static struct engine *engine_of(struct raft_fsm *fsm)
+{
+    return fsm->data;
+}
+
+/* ---- the high-water mark ---- */
+
+static void sync_file(uv_work_t *work)
+{
+    struct engine *e = work->data;
+
+    e->sync_error = fdatasync(e->high_water.fd) < 0 ? WERR_IO : 0;
+}
+
+static void on_synced(uv_work_t *work, int status)
+{
+    struct engine *e = work->data;
+
+    if (status < 0 || e->sync_error < 0)
+        log_warn("the high-water mark can't be synced");
+    high_water_sync_end(&e->high_water, status < 0 ? WERR_IO : e->sync_error);
+    if (e->vote_is_new)
+        (void)raft_store_note_vote(e);
+}
+
+static bool is_syncing(const struct engine *e)
+{
+    return e->high_water.syncing != HIGH_WATER_SLOTS;
+}
+
+static void begin_sync(struct engine *e)
+{
+    if (is_syncing(e) || !high_water_is_behind(&e->high_water))
+        return;
+    high_water_sync_begin(&e->high_water);
+    e->sync_work.data = e;
+    if (uv_queue_work(&e->loop.uv, &e->sync_work, sync_file, on_synced) < 0)
+        high_water_sync_end(&e->high_water, WERR_NOMEM);
+    raft_loop_kick(&e->loop);
+}
+
+static void on_sync_timer(struct timer *t)
+{
+    begin_sync((struct engine *)((char *)t - offsetof(struct engine, sync)));
+}
+
+/* Before its proposer hears. Entries that were stored before are known already. */
+static void note(struct engine *e, uint64_t index, uint64_t checksum)
+{
+    if (index <= e->high_water.mark.index)
+        return;
+    if (high_water_write(&e->high_water, index, 0, checksum) < 0)
+        log_warn("the high-water mark can't be written", LOG_U("index", index));
+    if (high_water_is_due(&e->high_water))
+        begin_sync(e);
+    else if (!timer_is_set(&e->sync))
+        loop_timer_in(e->loop.loop, &e->sync, HIGH_WATER_SYNC_MS);
+}
+
+/* ---- entries ---- */
+
+static void on_barrier(struct raft_barrier *req, int status)
+{
+    (void)status;
+    free(req);
+}
+
+/* libraft hands over what it could not when it commits something: so it commits nothing. */
+static void on_again_timer(struct timer *t)
+{
+    struct engine *e = (struct engine *)((char *)t - offsetof(struct engine, again));
+    struct raft_barrier *req = calloc(1, sizeof(*req));
+
+    loop_timer_in(e->loop.loop, &e->again, AGAIN_MS);
+    if (req == NULL)
+        return;
+    uv_update_time(&e->loop.uv);
+    if (raft_barrier(&e->raft, req, on_barrier) != 0)
+        free(req);
+    raft_loop_kick(&e->loop);
+}
+
+static int fail(struct engine *e, const char *what, uint64_t index, int rc)
+{
+    if (!e->has_failed)
+        log_error(what, LOG_U("index", index), LOG_S("error", werr_text(rc)));
+    e->has_failed = true;
+    return rc == WERR_CORRUPT ? RAFT_CORRUPT : RAFT_MALFORMED;
+}
+
+static int apply(struct raft_fsm *fsm, const struct raft_buffer *buf, void **result)
+{
+    struct engine *e = engine_of(fsm);
+    const struct cluster_hooks *hooks = &e->cluster.hooks;
+    const struct span whole = span_from(buf->base, buf->len);
+    const uint64_t index = raft_last_applied(&e->raft) + 1;
+    struct raft_entry_view view;
+
+    *result = NULL;
+    if (e->is_closing || e->has_failed)
+        return RAFT_SHUTDOWN;
+    int rc = raft_entry_read(whole, &view);
+    if (rc < 0)
+        return fail(e, "a stored entry can't be read: nothing more is applied", index, rc);
+    rc = hooks->on_commit(hooks->arg, index, view.command);
+    if (rc < 0) {
+        loop_timer_in(e->loop.loop, &e->again, AGAIN_MS);
+        return RAFT_NOMEM;
+    }
+    timer_stop(loop_timers(e->loop.loop), &e->again);
+    e->index = index;
+    note(e, index, high_water_checksum(whole));
+    return 0;
+}
+
+/* ---- snapshots ---- */
+
+/* raft_malloc is malloc, which the owner's bytes come from: libraft frees them. */
+static int snapshot(struct raft_fsm *fsm, struct raft_buffer *bufs[], unsigned *n_bufs)
+{
+    struct engine *e = engine_of(fsm);
+    const struct cluster_hooks *hooks = &e->cluster.hooks;
+    struct raft_buffer *list = raft_malloc(2 * sizeof(*list));
+    uint8_t *head = raft_malloc(IMAGE_HEAD_BYTES);
+    char *bytes;
+    size_t len;
+
+    if (list == NULL || head == NULL || hooks->on_snapshot(hooks->arg, &bytes, &len) < 0) {
+        raft_free(list);
+        raft_free(head);
+        return RAFT_NOMEM;
+    }
+    image_make(raft_last_applied(&e->raft), span_from(bytes, len), head);
+    list[0] = (struct raft_buffer){.base = head, .len = IMAGE_HEAD_BYTES};
+    list[1] = (struct raft_buffer){.base = bytes, .len = len};
+    *bufs = list;
+    *n_bufs = 2;
+    return 0;
+}
+
+static int restore(struct raft_fsm *fsm, struct raft_buffer *buf)
+{
+    struct engine *e = engine_of(fsm);
+    const struct cluster_hooks *hooks = &e->cluster.hooks;
+    struct image image;
+    int rc = image_open(span_from(buf->base, buf->len), &image);
+
+    if (rc == 0)
+        rc = hooks->on_restore(hooks->arg, image.index, image.bytes);
+    if (rc == WERR_NOMEM)
+        return RAFT_NOMEM;
+    if (rc < 0)
+        return fail(e, "a snapshot can't be restored", 0, rc);
+    e->index = image.index;
+    note(e, image.index, 0);
+    raft_free(buf->base);
+    return 0;
+}
+
+void raft_state_init(struct engine *e)
+{
+    e->fsm = (struct raft_fsm){
+        .version = 1, .data = e, .apply = apply, .snapshot = snapshot, .restore = restore};
+    timer_init(&e->again, on_again_timer);
+    timer_init(&e->sync, on_sync_timer);
+}
+
+void raft_state_fini(struct engine *e)
+{
+    timer_stop(loop_timers(e->loop.loop), &e->again);
+    timer_stop(loop_timers(e->loop.loop), &e->sync);
+}

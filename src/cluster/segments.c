@@ -1,0 +1,464 @@
+#include "cluster/segments.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/fault.h"
+#include "cluster/image.h"
+#include "cluster/log_file.h"
+#include "cluster/segment.h"
+#include "cluster/small_file.h"
+
+/* libraft reads the checksums and the number of entries of a batch before it looks at them. */
+enum { LIST_STEP = 32, BATCH_BYTES_MIN = 16 };
+
+/* One look through a directory. */
+struct look {
+    int dir_fd;
+    const char *path;
+    const struct high_water_mark *mark;
+    struct segments *s;
+    struct strb *wrong;
+    struct log_file *files; /* sorted */
+    size_t files_n;
+    char *bytes;              /* of the file that is looked at */
+    uint64_t next;            /* index behind the entries so far */
+    uint64_t marked_term;     /* of the entry that the mark is of; 0: it wasn't met */
+    uint64_t marked_checksum; /* 0: not known */
+};
+
+static void name_file(struct look *l, const char *name, uint64_t offset)
+{
+    if (name != l->s->file)
+        memcpy(l->s->file, name, strlen(name) + 1); /* a log_file's, or a short one of ours */
+    l->s->offset = offset;
+}
+
+static void say_way_out(struct look *l)
+{
+    strb_addf(l->wrong, "; %s", data_dir_way_out);
+}
+
+static int say_damaged(struct look *l, const char *name, uint64_t offset, const char *what)
+{
+    name_file(l, name, offset);
+    strb_addf(l->wrong, "%s/%s: is damaged at byte %" PRIu64 " (%s)", l->path, name, offset,
+              what);
+    say_way_out(l);
+    return WERR_CORRUPT;
+}
+
+static int say_error(struct look *l, const char *name, int rc)
+{
+    strb_addf(l->wrong, "%s/%s: %s", l->path, name,
+              rc == WERR_UNSUPPORTED ? "is of a later format" : werr_text(rc));
+    return rc;
+}
+
+/* The whole file in l->bytes. */
+static int read_file(struct look *l, const char *name, size_t *len)
+{
+    const int fd = openat(l->dir_fd, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+    struct stat st;
+    int rc = WERR_NOMEM;
+
+    free(l->bytes);
+    l->bytes = NULL;
+    if (fd < 0 || fstat(fd, &st) < 0) {
+        rc = werr_from_errno(errno);
+        if (fd >= 0)
+            (void)close(fd);
+        return rc;
+    }
+    l->bytes = fault_malloc((size_t)st.st_size + 1);
+    if (l->bytes != NULL)
+        rc = small_file_read_at(fd, l->bytes, (size_t)st.st_size, 0, len);
+    (void)close(fd);
+    return rc;
+}
+
+static int add_file(struct look *l, const char *name)
+{
+    struct log_file f;
+
+    log_file_name(name, &f);
+    if (f.kind == LOG_FILE_OTHER)
+        return 0;
+    if (l->files_n % LIST_STEP == 0) {
+        struct log_file *more =
+            reallocarray(l->files, l->files_n + LIST_STEP, sizeof(*l->files));
+
+        if (more == NULL)
+            return WERR_NOMEM;
+        l->files = more;
+    }
+    l->files[l->files_n++] = f;
+    return 0;
+}
+
+static int list_files(struct look *l)
+{
+    const int fd = openat(l->dir_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    DIR *list = fd >= 0 ? fdopendir(fd) : NULL;
+    int rc = 0;
+
+    if (list == NULL) {
+        rc = werr_from_errno(errno);
+        if (fd >= 0)
+            (void)close(fd);
+        return say_error(l, ".", rc);
+    }
+    for (struct dirent *e = readdir(list); e != NULL && rc == 0; e = readdir(list))
+        rc = add_file(l, e->d_name);
+    (void)closedir(list);
+    if (rc < 0)
+        return say_error(l, ".", rc);
+    if (l->files_n > 0)
+        qsort(l->files, l->files_n, sizeof(*l->files), log_file_compare);
+    return 0;
+}
+
+/* One of the two; one that is shorter than it should be was never whole: the engine takes it
+ * for one that isn't there. */
+static int read_vote(struct look *l, const char *name, struct vote *vote, bool *has)
+{
+    size_t len = 0;
+    int rc = read_file(l, name, &len);
+
+    *has = rc == 0;
+    if (rc == WERR_NOT_FOUND)
+        return 0;
+    if (rc == 0)
+        rc = log_file_vote(span_from(l->bytes, len), vote);
+    if (rc == WERR_EOF)
+        *has = false;
+    if (rc == WERR_CORRUPT)
+        return say_damaged(l, name, 0, "a vote that is none");
+    return rc < 0 && rc != WERR_EOF ? say_error(l, name, rc) : 0;
+}
+
+static int read_votes(struct look *l)
+{
+    struct vote votes[2];
+    bool has[2];
+    int rc = read_vote(l, "metadata1", &votes[0], &has[0]);
+
+    if (rc == 0)
+        rc = read_vote(l, "metadata2", &votes[1], &has[1]);
+    if (rc < 0)
+        return rc;
+    const char *what = log_file_votes(votes, has, &l->s->vote);
+    return what == NULL ? 0 : say_damaged(l, has[0] ? "metadata1" : "metadata2", 0, what);
+}
+
+/* The .meta of a snapshot, or the snapshot of a .meta. */
+static const struct log_file *find_other(const struct look *l, const struct log_file *f)
+{
+    for (size_t i = 0; i < l->files_n; i++)
+        if (l->files[i].kind ==
+                (f->kind == LOG_FILE_META ? LOG_FILE_SNAPSHOT : LOG_FILE_META) &&
+            memcmp(l->files[i].numbers, f->numbers, sizeof(f->numbers)) == 0)
+            return &l->files[i];
+    return NULL;
+}
+
+static int check_meta(struct look *l, const struct log_file *meta)
+{
+    size_t len = 0;
+    int rc = read_file(l, meta->name, &len);
+
+    if (rc == 0)
+        rc = log_file_meta(span_from(l->bytes, len));
+    if (rc == WERR_CORRUPT)
+        return say_damaged(l, meta->name, 0, "a wrong checksum");
+    return rc < 0 ? say_error(l, meta->name, rc) : 0;
+}
+
+static int check_snapshot(struct look *l, const struct log_file *f)
+{
+    const struct log_file *meta = find_other(l, f);
+    struct image image = {0};
+    size_t len = 0;
+
+    if (meta == NULL)
+        return 0;
+    int rc = check_meta(l, meta);
+    if (rc < 0)
+        return rc;
+    rc = read_file(l, f->name, &len);
+    if (rc == 0)
+        rc = image_open(span_from(l->bytes, len), &image);
+    if (rc == WERR_CORRUPT)
+        return say_damaged(l, f->name, 0, "a wrong checksum, or cut off");
+    if (rc < 0)
+        return say_error(l, f->name, rc);
+    if (image.index != f->numbers[1])
+        return say_damaged(l, f->name, 0, "it is the snapshot of another index");
+    l->s->snapshot_term = f->numbers[0];
+    l->s->snapshot_index = f->numbers[1];
+    return 0;
+}
+
+static int check_snapshots(struct look *l)
+{
+    int rc = 0;
+
+    for (size_t i = 0; i < l->files_n && rc == 0; i++)
+        if (l->files[i].kind == LOG_FILE_SNAPSHOT)
+            rc = check_snapshot(l, &l->files[i]);
+    return rc;
+}
+
+static int walk_file(struct look *l, const struct log_file *f, uint64_t first,
+                     struct segment *seg, size_t *len)
+{
+    const int rc = read_file(l, f->name, len);
+
+    if (rc < 0)
+        return say_error(l, f->name, rc);
+    segment_walk(span_from(l->bytes, *len),
+                 l->mark->index >= first ? l->mark->index - first + 1 : 0, seg);
+    if (seg->watched_term != 0) {
+        l->marked_term = seg->watched_term;
+        l->marked_checksum = seg->watched_checksum;
+    }
+    if (seg->entries_n > 0)
+        l->s->last_term = seg->last_term;
+    return 0;
+}
+
+static int check_closed(struct look *l, const struct log_file *f)
+{
+    struct segment seg;
+    size_t len = 0;
+    int rc = walk_file(l, f, f->numbers[0], &seg, &len);
+
+    if (rc < 0)
+        return rc;
+    if (seg.end == SEGMENT_BAD)
+        return say_damaged(l, f->name, seg.bad_offset, seg.what);
+    if (seg.end != SEGMENT_WHOLE || seg.entries_n != f->numbers[1] - f->numbers[0] + 1 ||
+        f->numbers[1] < f->numbers[0])
+        return say_damaged(l, f->name, seg.offset, "not the entries that its name speaks of");
+    if (f->numbers[0] < l->next)
+        return say_damaged(l, f->name, 0, "entries that another file has too");
+    /* Behind a gap a new log begins: what was before is in a snapshot, or missing. */
+    if (f->numbers[0] > l->next || l->s->first_index == 0)
+        l->s->first_index = f->numbers[0];
+    l->next = f->numbers[1] + 1;
+    return 0;
+}
+
+/* Without closed segments the open ones begin behind the snapshot. */
+static int check_closed_ones(struct look *l)
+{
+    const char *last = NULL;
+    int rc = 0;
+
+    for (size_t i = 0; i < l->files_n && l->files[i].kind == LOG_FILE_CLOSED && rc == 0; i++) {
+        rc = check_closed(l, &l->files[i]);
+        last = l->files[i].name;
+    }
+    if (rc < 0)
+        return rc;
+    if (last == NULL)
+        l->next = l->s->snapshot_index + 1;
+    else if (l->s->first_index > l->s->snapshot_index + 1)
+        return say_damaged(l, last, 0, "a file with the entries before it is missing");
+    return 0;
+}
+
+/* Told to nobody: no entry up to the mark, and nothing whole came behind it in one write. */
+static bool is_torn(const struct look *l, const struct segment *seg)
+{
+    return l->next > l->mark->index && (!seg->is_followed || seg->has_gap);
+}
+
+/* Empty ones are allocated for later, and removed one by one when the engine stops. */
+static int check_open(struct look *l, const struct log_file *f, const struct log_file *before)
+{
+    struct segment seg;
+    size_t len = 0;
+    int rc = walk_file(l, f, l->next, &seg, &len);
+
+    if (rc < 0)
+        return rc;
+    if (seg.entries_n == 0 && seg.end != SEGMENT_BAD)
+        return 0;
+    if (before != NULL && f->numbers[0] != before->numbers[0] + 1)
+        return say_damaged(l, f->name, 0, "the file before it is missing");
+    if (l->s->is_torn)
+        return say_damaged(l, l->s->file, l->s->offset, "and more entries come in later files");
+    if (seg.entries_n > 0 && l->s->first_index == 0)
+        l->s->first_index = l->next;
+    l->next += seg.entries_n;
+    if (seg.end != SEGMENT_BAD)
+        return 0;
+    if (!is_torn(l, &seg))
+        return say_damaged(l, f->name, seg.bad_offset, seg.what);
+    l->s->is_torn = true;
+    name_file(l, f->name, seg.offset);
+    return 0;
+}
+
+static int check_open_ones(struct look *l)
+{
+    const struct log_file *before = NULL;
+    int rc = 0;
+
+    for (size_t i = 0; i < l->files_n && rc == 0; i++) {
+        if (l->files[i].kind != LOG_FILE_OPEN)
+            continue;
+        rc = check_open(l, &l->files[i], before);
+        before = &l->files[i];
+    }
+    return rc;
+}
+
+static void take_last(struct look *l)
+{
+    struct segments *s = l->s;
+
+    s->last_index = l->next - 1;
+    if (s->snapshot_index < s->last_index)
+        return;
+    if (s->snapshot_index == l->mark->index && l->marked_term == 0)
+        l->marked_term = s->snapshot_term;
+    if (s->snapshot_index > 0)
+        s->last_term = s->snapshot_term;
+    s->last_index = s->snapshot_index;
+}
+
+static int check_mark(struct look *l)
+{
+    const struct high_water_mark *mark = l->mark;
+
+    if (l->s->last_index < mark->index) {
+        strb_addf(l->wrong,
+                  "%s: the log ends at entry %" PRIu64 ", but entry %" PRIu64
+                  " was applied: acknowledged writes are lost",
+                  l->path, l->s->last_index, mark->index);
+        say_way_out(l);
+        return WERR_CORRUPT;
+    }
+    if (l->marked_term == 0)
+        return 0;
+    if ((mark->term == 0 || mark->term == l->marked_term) &&
+        (mark->checksum == 0 || l->marked_checksum == 0 ||
+         mark->checksum == l->marked_checksum))
+        return 0;
+    strb_addf(l->wrong,
+              "%s: entry %" PRIu64 " (term %" PRIu64 ") is not the one that was applied (term "
+              "%" PRIu64 "): files of another log are among these",
+              l->path, mark->index, l->marked_term, mark->term);
+    say_way_out(l);
+    return WERR_CORRUPT;
+}
+
+/* A vote that was changed, or put back, could let two leaders have one term. */
+static int check_vote(struct look *l)
+{
+    const struct vote *vote = &l->s->vote;
+    const struct vote *noted = &l->mark->vote;
+    const char *name = vote->version % 2 == 1 ? "metadata1" : "metadata2";
+
+    if (vote->version == 0 && l->s->last_index > 0)
+        return say_damaged(l, "metadata1", 0, "it is missing beside a log");
+    if (vote->term < l->s->last_term || vote->term < l->mark->term)
+        return say_damaged(l, name, 0, "a term before the one of the log");
+    if (vote->version < noted->version || vote->term < noted->term ||
+        (vote->version == noted->version && memcmp(vote, noted, sizeof(*vote)) != 0))
+        return say_damaged(l, name, 0, "not the vote that was given");
+    return 0;
+}
+
+static int look_through(struct look *l)
+{
+    int rc = list_files(l);
+
+    if (rc == 0)
+        rc = read_votes(l);
+    if (rc == 0)
+        rc = check_snapshots(l);
+    if (rc == 0)
+        rc = check_closed_ones(l);
+    if (rc == 0)
+        rc = check_open_ones(l);
+    if (rc < 0)
+        return rc;
+    take_last(l);
+    rc = check_mark(l);
+    return rc == 0 ? check_vote(l) : rc;
+}
+
+int segments_check(int dir_fd, const char *path, const struct high_water_mark *mark,
+                   struct segments *s, struct strb *wrong)
+{
+    struct look l = {
+        .dir_fd = dir_fd, .path = path, .mark = mark, .s = s, .wrong = wrong, .next = 1};
+
+    *s = (struct segments){0};
+    const int rc = look_through(&l);
+
+    free(l.files);
+    free(l.bytes);
+    return rc;
+}
+
+int segments_vote(int dir_fd, const char *path, struct vote *vote, struct strb *wrong)
+{
+    struct segments s = {0};
+    struct look l = {.dir_fd = dir_fd, .path = path, .s = &s, .wrong = wrong};
+    const int rc = read_votes(&l);
+
+    free(l.bytes);
+    *vote = s.vote;
+    return rc;
+}
+
+static int cut_file(struct look *l, const char *name, size_t n)
+{
+    const int fd = openat(l->dir_fd, name, O_WRONLY | O_CLOEXEC | O_NOFOLLOW);
+    int rc =
+        fd >= 0 && ftruncate(fd, (off_t)n) == 0 && fsync(fd) == 0 ? 0 : werr_from_errno(errno);
+
+    if (fd >= 0)
+        (void)close(fd);
+    return rc < 0 ? say_error(l, name, rc) : 0;
+}
+
+/* The torn one, and those with too few zeros at their end for the engine to read a batch's
+ * head, which it aborts on. */
+static int heal_file(struct look *l, const char *name)
+{
+    struct segment seg;
+    size_t len = 0;
+    const int rc = read_file(l, name, &len);
+
+    if (rc < 0)
+        return say_error(l, name, rc);
+    segment_walk(span_from(l->bytes, len), 0, &seg);
+    const bool is_the_torn = l->s->is_torn && strcmp(l->s->file, name) == 0;
+    const bool is_short = seg.end != SEGMENT_BAD && len - seg.offset < BATCH_BYTES_MIN;
+    return seg.offset < len && (is_the_torn || is_short) ? cut_file(l, name, seg.offset) : 0;
+}
+
+int segments_heal(int dir_fd, const char *path, const struct segments *s, struct strb *wrong)
+{
+    struct segments copy = *s;
+    struct look l = {.dir_fd = dir_fd, .path = path, .s = &copy, .wrong = wrong};
+    int rc = list_files(&l);
+
+    for (size_t i = 0; i < l.files_n && rc == 0; i++)
+        if (l.files[i].kind == LOG_FILE_OPEN)
+            rc = heal_file(&l, l.files[i].name);
+    free(l.files);
+    free(l.bytes);
+    return rc;
+}

@@ -1,0 +1,54 @@
+#include "manager/store.h"
+
+#include <stdio.h>
+#include <unistd.h>
+
+#include "log/log.h"
+#include "manager/manager.h"
+
+static const char usual[] = "/var/lib/weldr", nearby[] = "weldr-data";
+
+/* The directory is made when it is missing. */
+static bool can_write(const char *path, const char *parent)
+{
+    return access(path, W_OK | X_OK) == 0 ||
+           (access(path, F_OK) < 0 && access(parent, W_OK | X_OK) == 0);
+}
+
+static const char *choose(const struct manager *m)
+{
+    if (m->config->data_dir != NULL)
+        return m->config->data_dir;
+    return can_write(usual, "/var/lib") ? usual : nearby;
+}
+
+/* Another start helps where the other one ends, and not where the path is wrong. */
+static int exit_code(int rc)
+{
+    return rc == WERR_DENIED || rc == WERR_NOT_FOUND || rc == WERR_EXISTS
+               ? MANAGER_EXIT_USAGE
+               : manager_exit_code(rc);
+}
+
+int store_open(struct manager *m)
+{
+    char text[DATA_DIR_WRONG_MAX];
+    struct strb wrong;
+
+    if (m->config->is_ephemeral) {
+        log_info("nothing is kept: all that is described ends with this process",
+                 LOG_S("flag", "--ephemeral"));
+        return 0;
+    }
+    MUST(m->data_dir.path == NULL);
+    strb_init(&wrong, text, sizeof(text));
+    const char *path = choose(m);
+    const int rc = data_dir_open(&m->data_dir, path, &wrong);
+    if (rc < 0) {
+        fprintf(stderr, "error: %.*s\n", (int)strb_span(&wrong).len, strb_span(&wrong).ptr);
+        return exit_code(rc);
+    }
+    log_info("what is described is kept", LOG_S("directory", path),
+             LOG_S("state", m->data_dir.is_new ? "new" : "found"));
+    return 0;
+}

@@ -1,0 +1,220 @@
+"""--data-dir: what was described is there again after a kill -9; --ephemeral keeps nothing; a directory has one node."""
+
+import os
+import signal
+import subprocess
+import tempfile
+import threading
+
+import pytest
+
+import origins as o
+import tls_files as t
+from failures import is_problem
+from ports import Port
+from rawhttp import wait_until
+from weldr import BIN, clean_environment, run_weldr
+
+LOCAL = ("--ip", "127.0.0.1:0", "--admin-ip", "127.0.0.1:0")
+
+
+@pytest.fixture
+def folder():
+    with tempfile.TemporaryDirectory(prefix="weldr-data-") as path:
+        yield os.path.join(path, "node")
+
+
+def end(weldr, number=signal.SIGKILL):
+    weldr.signal(number)
+    assert weldr.wait_exit(20) == (0 if number == signal.SIGTERM else -number)
+    weldr.stopped = True
+
+
+def description(weldr):
+    """All that was described, as the API shows it, without what only this process knows."""
+    shown = {}
+    for path in ("/pools", "/listeners", "/servers", "/certificates", "/listeners/default/rules"):
+        answer = weldr.api("GET", path)
+        assert answer.status == 200, answer
+        shown[path] = answer.json
+    servers = [(s["id"], s["url"], s["weight"], s["admin"], s["pool"]) for s in shown["/servers"]["servers"]]
+    certificates = [(c["id"], c["name"], c["fingerprint"]) for c in shown["/certificates"]["certificates"]]
+    listeners = [(x["name"], x["addresses"], x["protocol"], x["default_action"]) for x in shown["/listeners"]["listeners"]]
+    pools = [p["name"] for p in shown["/pools"]["pools"]]
+    return servers, certificates, listeners, pools, shown["/listeners/default/rules"]["rules"]
+
+
+def change(weldr, method, path, body=None, status=201):
+    answer = weldr.api(method, path, body)
+    assert answer.status == status, answer
+    return answer.json
+
+
+@pytest.mark.smoke
+def test_all_of_it_is_there_again(lab, folder):
+    origin, two, pair = lab.origin(o.hello), Port(), t.authority().issue("a.test")
+    first = lab.weldr("--data-dir", folder)
+    first.add(origin, weight=3)
+    for port, verb in ((81, "maintenance"), (82, "drain")):
+        first.add(f"http://192.0.2.2:{port}")
+        change(first, "POST", f"/servers/192.0.2.2/{port}/{verb}", {"drain_ms": 0}, 200)
+    change(first, "POST", "/pools", {"name": "more", "check": {"type": "none"}})
+    change(first, "POST", "/certificates", pair.body(name="a"))
+    change(first, "POST", "/listeners", {"name": "two", "protocol": "https", "addresses": [two.text],
+                                         "default_action": {"forward": [{"pool": "default"}]}})
+    change(first, "POST", "/listeners/default/rules", {"priority": 1, "conditions": {"host": "old.example"},
+                                                       "action": {"redirect": {"status": 301, "host": "new.example"}}})
+    before = description(first)
+    end(first)
+    second = lab.weldr("--data-dir", folder, "--server", "http://192.0.2.9:1")
+    assert second.lines(msg="what is described is kept", state="found")
+    assert description(second) == before, "and the flag plays no part"
+    assert second.ask().status == 200
+    assert second.lines(level="error") == []
+    done = subprocess.run(["openssl", "s_client", "-connect", two.text, "-servername", "a.test", "-brief"], input="", text=True,
+                          capture_output=True, check=False, timeout=20)
+    assert "CN = a.test" in done.stderr + done.stdout or "a.test" in done.stderr + done.stdout, done
+    end(second, signal.SIGTERM)
+    third = lab.weldr("--data-dir", folder)
+    assert description(third) == before
+
+
+def test_keys_on_disk_are_closed(lab, folder):
+    pair = t.authority().issue("a.test")
+    weldr = lab.weldr("--data-dir", folder)
+    change(weldr, "POST", "/certificates", pair.body(name="a"))
+    with open(pair.key_path, encoding="ascii") as file:
+        secret = file.read().splitlines()[1].encode()
+    found = 0
+    for path, _, names in os.walk(folder):
+        for name in names:
+            with open(os.path.join(path, name), "rb") as file:
+                data = file.read()
+            found += b"a.test" in data
+            assert secret not in data, name
+    assert found, "the certificate itself is there"
+    assert os.stat(os.path.join(folder, "node.key")).st_mode & 0o777 == 0o600
+
+
+def test_killed_while_it_writes(lab, folder):
+    """What was acknowledged is there, and nothing that was not asked for."""
+    acknowledged, asked = set(), set()
+    for turn in range(20):
+        weldr = lab.weldr("--data-dir", folder)
+        there = {s["url"] for s in weldr.servers()}
+        assert acknowledged <= there <= asked, (turn, acknowledged - there, there - asked)
+        acknowledged = there
+        is_enough = threading.Event()
+
+        def write(writer, weldr=weldr, turn=turn, is_enough=is_enough):
+            for i in range(10000):
+                url = f"http://192.0.2.{turn + 1}:{1000 + writer * 10000 + i}"
+                asked.add(url)
+                try:
+                    answer = weldr.api("POST", "/servers", {"url": url, "check": {"type": "none"}})
+                except OSError:
+                    return
+                if answer.status != 201:
+                    return
+                acknowledged.add(url)
+                if i >= turn:
+                    is_enough.set()
+
+        writers = [threading.Thread(target=write, args=(n,)) for n in range(3)]
+        for writer in writers:
+            writer.start()
+        assert is_enough.wait(20)
+        end(weldr)
+        for writer in writers:
+            writer.join()
+    weldr = lab.weldr("--data-dir", folder)
+    assert acknowledged <= {s["url"] for s in weldr.servers()} <= asked
+
+
+def test_ephemeral_keeps_nothing(lab, tmp_path):
+    first = lab.weldr("--ephemeral")
+    assert first.lines(flag="--ephemeral")
+    first.add("http://192.0.2.1:80")
+    end(first)
+    second = lab.weldr("--ephemeral", env={"WELDR_DATA_DIR": str(tmp_path / "unused")})
+    assert second.servers() == [] and os.listdir(tmp_path) == []
+
+
+def test_a_directory_has_one_node(lab, folder):
+    weldr = lab.weldr("--data-dir", folder)
+    weldr.add("http://192.0.2.1:80")
+    result = run_weldr(*LOCAL, "--data-dir", folder)
+    assert result.returncode == 1 and "in use by process" in result.stderr and folder in result.stderr, result
+    assert len(weldr.servers()) == 1
+    end(weldr)
+    assert len(lab.weldr("--data-dir", folder).servers()) == 1
+
+
+def test_what_is_wrong_ends_the_start(lab, folder):
+    result = run_weldr(*LOCAL, "--data-dir", folder, "--ephemeral")
+    assert result.returncode == 2 and "--ephemeral and --data-dir" in result.stderr, result
+    result = run_weldr(*LOCAL, "--data-dir", os.path.join(folder, "deeper"))
+    assert result.returncode == 2 and folder in result.stderr, result
+    end(lab.weldr("--data-dir", folder))
+    with open(os.path.join(folder, "node.key"), "r+b") as file:
+        file.write(b"x")
+    result = run_weldr(*LOCAL, "--data-dir", folder)
+    assert result.returncode == 1 and "node.key" in result.stderr, result
+
+
+def test_nearby_where_the_usual_place_cant_be_written(tmp_path):
+    """As somebody who may not write /var/lib."""
+    os.chmod(tmp_path, 0o755)
+    home = tmp_path / "home"
+    home.mkdir()
+    os.chown(home, 12345, 12345)
+    for parent in home.parents:
+        if parent.stat().st_mode & 0o001 == 0:
+            os.chmod(parent, 0o711)
+    environment = clean_environment({"WELDR_EPHEMERAL": "no"})
+    with subprocess.Popen([BIN, *LOCAL, "--workers", "1"], cwd=home, env=environment, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE,
+                          text=True, user=12345, group=12345, extra_groups=[]) as process:
+        said = ""
+        for line in process.stderr:
+            said += line
+            if "msg=ready" in line:
+                break
+        process.terminate()
+        process.stderr.read()
+    assert "directory=weldr-data" in said, said
+    assert (home / "weldr-data" / "identity").exists()
+
+
+def test_a_full_disk(lab, tmp_path):
+    """Changes are refused while there is no room, requests go on, and all is well again without a restart."""
+    origin, folder = lab.origin(o.hello), tmp_path / "small"
+    folder.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=14m", "tmpfs", str(folder)], check=True)
+    try:
+        weldr = lab.weldr("--data-dir", str(folder / "node"))
+        weldr.add(origin)
+        change(weldr, "POST", "/pools", {"name": "long", "check": {"type": "none"}})
+
+        def fill(turn):
+            servers = [{"url": f"http://192.0.2.1:{port}", "meta": {f"k{k}": f"{turn:250}" for k in range(4)}} for port in range(1, 800)]
+            return weldr.api("PUT", "/pools/long/servers", {"servers": servers})
+
+        answers = [fill(turn) for turn in range(14)]
+        refused = [answer for answer in answers if answer.status == 507]
+        assert answers[0].status in (200, 201) and refused, answers
+        is_problem(refused[0], 507, "no_space")
+        is_problem(weldr.api("POST", "/pools", {"name": "more"}), 507, "no_space")
+        assert weldr.ask().status == 200
+        subprocess.run(["mount", "-o", "remount,size=64m", str(folder)], check=True)
+        wait_until(lambda: weldr.api("POST", "/pools", {"name": "more"}).status == 201, 30, "changes are taken again")
+        before = description(weldr)
+        end(weldr)
+        again = lab.weldr("--data-dir", str(folder / "node"))
+        assert description(again) == before
+        end(again)
+    except Exception:
+        for weldr in lab.weldrs:
+            weldr.kill()
+        raise
+    finally:
+        subprocess.run(["umount", "-l", str(folder)], check=True)
