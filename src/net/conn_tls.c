@@ -206,8 +206,12 @@ static int send_records(struct conn *c)
     return rc;
 }
 
+/* A request may have come with one read before a bad record. It is heard, but the alert was our
+ * last word: nothing can be said to it. */
 int conn_tls_send(struct conn *c, const struct iovec *iov, unsigned n, bool is_last)
 {
+    if (tlsio_state(c->tls) == TLSIO_FAILED)
+        return tlsio_fault(c->tls).error;
     const int made = tlsio_write(c->tls, iov, n);
 
     if (made == 0 && is_last)

@@ -69,6 +69,61 @@ static void test_requests_before_the_end(void **state)
     world_end(w);
 }
 
+static void respond_at_once(struct conn *c, struct event *ev)
+{
+    side_on_event(c, ev);
+    respond((struct side *)c);
+    conn_flush(c);
+}
+
+static void respond_and_close(struct conn *c, struct event *ev)
+{
+    side_on_event(c, ev);
+    respond((struct side *)c);
+    conn_close(c, CONN_CLOSE_FLUSH);
+}
+
+static void respond_in_its_time(struct conn *c, struct event *ev)
+{
+    side_on_event(c, ev);
+    respond((struct side *)c);
+}
+
+/* A request and a forged record come with one read: when the request is heard, nothing can be
+ * said to its client any more. */
+static void test_request_before_a_forged_record(void **state)
+{
+    static const char asked[] = "GET /a HTTP/1.1\r\nHost: h\r\n\r\n";
+    void (*const owners[])(struct conn *, struct event *) = {respond_at_once, respond_and_close,
+                                                             respond_in_its_time};
+    static const char *const logs[] = {"head=/a end gone=corrupt closed ",
+                                       "head=/a end closed ",
+                                       "head=/a end gone=corrupt closed "};
+    struct iovec iov = {(void *)(uintptr_t)asked, sizeof(asked) - 1};
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(owners); i++) {
+        struct conn_ops ops = side_ops;
+        struct world *w = world_serve();
+
+        ops.on_event = owners[i];
+        w->side.conn.ops = &ops;
+        assert_int_equal(tlsio_write(w->raw.tls, &iov, 1), 0);
+        assert_int_equal(tlsio_write(w->raw.tls, &iov, 1), 0);
+        struct span out = tlsio_output(w->raw.tls);
+
+        ((char *)(uintptr_t)out.ptr)[out.len - 1] ^= 1;
+        iov = (struct iovec){(void *)(uintptr_t)out.ptr, out.len};
+        assert_int_equal(sock_send(&w->raw.sock, &iov, 1), out.len);
+        tlsio_output_taken(w->raw.tls);
+        sock_recv_stop(&w->raw.sock); /* the alert would fail the other end */
+        iov = (struct iovec){(void *)(uintptr_t)asked, sizeof(asked) - 1};
+        run_ms(w, 5);
+        assert_string_equal(w->side.log, logs[i]);
+        world_end(w);
+    }
+}
+
 /* ---- before the handshake ---- */
 
 static struct world *world_knock(void)
@@ -290,6 +345,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_cut_off),
         cmocka_unit_test(test_requests_before_the_end),
+        cmocka_unit_test(test_request_before_a_forged_record),
         cmocka_unit_test(test_strangers),
         cmocka_unit_test(test_leaves_before_the_handshake),
         cmocka_unit_test(test_a_ticket_when_idle),
