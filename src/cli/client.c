@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cli/completion.h"
 #include "cli/doc.h"
 #include "cli/help.h"
 #include "cli/lines.h"

@@ -16,6 +16,7 @@ int session_fail(int code, const char *format, ...)
 
     (void)fputs("error: ", stderr);
     va_start(list, format);
+    // NOLINTNEXTLINE(clang-analyzer-valist.Uninitialized): one line above it is started
     (void)vfprintf(stderr, format, list);
     va_end(list);
     (void)fputc('\n', stderr);
@@ -206,7 +207,7 @@ int session_ask(const struct session *s, const char *method, const char *target,
     if (sent != NULL)
         explicit_bzero(sent, strlen(sent));
     free(sent);
-    if (code == CLI_EXIT_OK)
+    if (code == CLI_EXIT_OK && text != NULL)
         code = parse(s, text, response);
     free(text);
     return code;

@@ -9,7 +9,7 @@
 
 static char *upper(struct span text)
 {
-    char *copy = strndup(text.ptr, text.len);
+    char *copy = strndup(text.ptr != NULL ? text.ptr : "", text.len);
 
     for (char *at = copy; at != NULL && *at != '\0'; at++)
         *at = (char)toupper((unsigned char)*at);
@@ -41,7 +41,7 @@ static int add_entry(struct table *t, const struct doc *entry, const struct span
 
 int shown_table(const struct doc *d, const char *columns)
 {
-    struct span column[TABLE_COLUMNS_MAX];
+    struct span column[TABLE_COLUMNS_MAX] = {SPAN_NONE};
     char *cells[TABLE_COLUMNS_MAX];
     struct table t;
     const struct doc *list = doc_list(d);

@@ -146,3 +146,31 @@ def test_help():
     result = run_weldr("server", "rm", "--help")
     assert result.returncode == 0 and "--wait" in result.stdout and "KEY=VALUE" not in result.stdout
     assert run_weldr("pool", "--help").stdout.count("weldr pool") == 5
+
+
+def complete(*words):
+    """What bash offers for the last word."""
+    script = run_weldr("completion", "bash").stdout + f'COMP_WORDS=({" ".join(repr(word) for word in words)})\n' \
+        f'COMP_CWORD={len(words) - 1}\n_weldr\nprintf "%s\\n" "${{COMPREPLY[@]}}"\n'
+    result = subprocess.run(["bash", "--norc", "-c", script], capture_output=True, text=True, timeout=20, check=True)
+    assert result.stderr == ""
+    return result.stdout.split()
+
+
+def test_bash_completes():
+    assert complete("weldr", "se") == ["server"]
+    assert complete("weldr", "--admin-s") == ["--admin-socket"]
+    assert complete("weldr", "server", "d") == ["drain"] and "rm" in complete("weldr", "server", "")
+    assert complete("weldr", "server", "rm", "--w") == ["--wait"]
+    assert complete("weldr", "server", "add", "http://127.0.0.1", "--w") == []
+    assert complete("weldr", "events", "--f") == ["--follow"] == complete("weldr", "events", "kind=x", "--f")
+    assert complete("weldr", "nonsense", "") == [] == complete("weldr", "nonsense", "x", "--")
+
+
+def test_zsh_and_the_manual_page():
+    zsh = run_weldr("completion", "zsh").stdout
+    assert zsh.startswith("#compdef weldr\n") and '"server add") list="--api ' in zsh
+    page = run_weldr("completion", "man").stdout
+    assert page.startswith(".TH WELDR 1 ") and "weldr server add URL [KEY=VALUE...]" in page and "\\-\\-token\\-file FILE" in page
+    assert [line for line in page.splitlines() if line.startswith("'")] == []
+    is_one_clear_line(run_weldr("completion", "fish"), 2, "fish", "bash, zsh and man")

@@ -130,7 +130,8 @@ static void test_the_table_is_whole(void **state)
             words += member.len == 0;
         for (const char *at = c->path; *at != '\0'; at++)
             places += *at == '%';
-        if (strcmp(c->noun, "explain") != 0)
+        if (c->path[0] != '\0' && strcmp(c->noun, "explain") != 0 &&
+            strcmp(c->noun, "apply") != 0)
             assert_int_equal(places, words);
         rest = span_from_str(c->flags);
         while (rest.len > 0) {
