@@ -2,6 +2,8 @@
 
 #include <stdio.h>
 
+#include "cli/client.h"
+
 static int print(const char *text)
 {
     if (fputs(text, stdout) == EOF || fflush(stdout) != 0)
@@ -29,6 +31,8 @@ int cli_run(int argc, char *const *argv, char *const *env, const struct cli_role
     struct config config;
     char error[512];
 
+    if (argc > 1 && client_is_noun(argv[1]))
+        return client_run(argc, argv, env);
     if (config_from_args(&config, argc, argv, env, error, sizeof(error)) < 0) {
         fprintf(stderr, "error: %s\n", error);
         return CLI_EXIT_USAGE;

@@ -1,16 +1,16 @@
 /* cli.h - the front of the program: from arguments to a role.
  *
  * main() calls cli_run with the program's arguments and a function for each role; flags are
- * read (config/config.h), --help and --version are answered here, and a mistake ends with one
+ * read (config/config.h), a word that begins a command for the management API goes to
+ * client.h, --help and --version are answered here, and a mistake ends with one
  * line on stderr and CLI_EXIT_USAGE. cli/ knows neither manager/ nor worker/: main.c hands them
  * in.
  */
 #ifndef WELDR_CLI_CLI_H
 #define WELDR_CLI_CLI_H
 
+#include "cli/exits.h"
 #include "config/config.h"
-
-enum cli_exit { CLI_EXIT_OK = 0, CLI_EXIT_FAILURE = 1, CLI_EXIT_USAGE = 2 };
 
 /* A role's main function: runs to its end and returns the exit code. */
 typedef int (*cli_role_fn)(const struct config *config);

@@ -31,7 +31,7 @@ static void end(struct raft_uv_transport *t, raft_uv_transport_close_cb cb)
     cb(t);
 }
 
-void raft_alone_init(struct raft_uv_transport *t)
+void engine_alone_init(struct raft_uv_transport *t)
 {
     *t = (struct raft_uv_transport){
         .version = 1, .init = begin, .listen = listen_for, .connect = connect_to, .close = end};

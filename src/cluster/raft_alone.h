@@ -6,6 +6,6 @@
 #include <raft.h>
 #include <raft/uv.h>
 
-void raft_alone_init(struct raft_uv_transport *t);
+void engine_alone_init(struct raft_uv_transport *t);
 
 #endif

@@ -79,7 +79,7 @@ static struct request *request_new(struct engine *e, cluster_done_fn done, void 
 /* Told when libraft has left the stage: its callbacks come in the middle of its work. */
 static void end(struct request *q, int status, uint64_t index)
 {
-    q->error = raft_store_error(status);
+    q->error = engine_store_error(status);
     q->index = index;
     TAILQ_INSERT_TAIL(&q->engine->ended, q, entry);
 }
@@ -103,9 +103,9 @@ static int propose(struct cluster *c, struct span entry, const uint8_t *request_
                    cluster_done_fn done, void *arg)
 {
     struct engine *e = (struct engine *)c;
-    struct raft_buffer buf = {.len = raft_entry_size(entry.len)};
+    struct raft_buffer buf = {.len = engine_entry_size(entry.len)};
 
-    if (entry.len > RAFT_ENTRY_MAX_BYTES)
+    if (entry.len > ENGINE_ENTRY_MAX_BYTES)
         return WERR_TOO_BIG;
     struct request *q = request_new(e, done, arg);
     buf.base = q != NULL ? raft_malloc(buf.len) : NULL;
@@ -113,7 +113,7 @@ static int propose(struct cluster *c, struct span entry, const uint8_t *request_
         free(q);
         return WERR_NOMEM;
     }
-    raft_entry_write(entry, request_id, buf.base);
+    engine_entry_write(entry, request_id, buf.base);
     q->apply.data = q;
     uv_update_time(&e->loop.uv);
     const int code = raft_apply(&e->raft, &q->apply, &buf, 1, on_applied);
@@ -121,8 +121,8 @@ static int propose(struct cluster *c, struct span entry, const uint8_t *request_
         raft_free(buf.base);
         free(q);
     }
-    raft_loop_kick(&e->loop);
-    return raft_store_error(code);
+    engine_loop_kick(&e->loop);
+    return engine_store_error(code);
 }
 
 static int barrier(struct cluster *c, cluster_done_fn done, void *arg)
@@ -137,8 +137,8 @@ static int barrier(struct cluster *c, cluster_done_fn done, void *arg)
     const int code = raft_barrier(&e->raft, &q->barrier, on_barrier);
     if (code != 0)
         free(q);
-    raft_loop_kick(&e->loop);
-    return raft_store_error(code);
+    engine_loop_kick(&e->loop);
+    return engine_store_error(code);
 }
 
 /* ---- who is there ---- */
@@ -154,7 +154,8 @@ static bool leader(const struct cluster *c, struct cluster_member *out)
 
     if (e->role != CLUSTER_LEADER)
         return false;
-    *out = (struct cluster_member){.id = raft_store_id(e), .is_self = true, .is_leader = true};
+    *out =
+        (struct cluster_member){.id = engine_store_id(e), .is_self = true, .is_leader = true};
     return true;
 }
 
@@ -169,7 +170,7 @@ static unsigned members(const struct cluster *c, struct cluster_member *out, uns
 
     if (max > 0)
         out[0] = (struct cluster_member){
-            .id = raft_store_id(e), .is_self = true, .is_leader = e->role == CLUSTER_LEADER};
+            .id = engine_store_id(e), .is_self = true, .is_leader = e->role == CLUSTER_LEADER};
     return 1;
 }
 
@@ -178,14 +179,14 @@ static int add_member(struct cluster *c, const struct cluster_member *member,
 {
     (void)done;
     (void)arg;
-    return member->id == raft_store_id((struct engine *)c) ? WERR_EXISTS : WERR_UNSUPPORTED;
+    return member->id == engine_store_id((struct engine *)c) ? WERR_EXISTS : WERR_UNSUPPORTED;
 }
 
 static int remove_member(struct cluster *c, uint64_t id, cluster_done_fn done, void *arg)
 {
     (void)done;
     (void)arg;
-    return id == raft_store_id((struct engine *)c) ? WERR_INVALID : WERR_NOT_FOUND;
+    return id == engine_store_id((struct engine *)c) ? WERR_INVALID : WERR_NOT_FOUND;
 }
 
 /* Nobody else could; to itself it is done. */
@@ -193,7 +194,7 @@ static int transfer(struct cluster *c, uint64_t id, cluster_done_fn done, void *
 {
     struct engine *e = (struct engine *)c;
 
-    if (id != raft_store_id(e) && id != 0)
+    if (id != engine_store_id(e) && id != 0)
         return WERR_NOT_FOUND;
     done(arg, 0, e->index);
     return 0;
@@ -206,9 +207,9 @@ static int start(struct cluster *c)
     struct engine *e = (struct engine *)c;
 
     c->hooks.on_role(c->hooks.arg, CLUSTER_CANDIDATE);
-    const int rc = raft_store_open(e);
+    const int rc = engine_store_open(e);
     if (rc == 0)
-        raft_loop_kick(&e->loop);
+        engine_loop_kick(&e->loop);
     return rc;
 }
 
@@ -217,9 +218,9 @@ static void free_engine(struct cluster *c)
     struct engine *e = (struct engine *)c;
 
     e->is_closing = true;
-    raft_state_fini(e);
-    raft_loop_leave(&e->loop);
-    raft_store_close(e);
+    engine_state_fini(e);
+    engine_loop_leave(&e->loop);
+    engine_store_close(e);
     tell_ended(e);
     free(e);
 }
@@ -244,7 +245,7 @@ struct cluster *cluster_raft_new(struct loop *loop, struct data_dir *dir,
 {
     struct engine *e = calloc(1, sizeof(*e));
 
-    if (e == NULL || raft_loop_start(&e->loop, loop, after_run, e) < 0) {
+    if (e == NULL || engine_loop_start(&e->loop, loop, after_run, e) < 0) {
         free(e);
         return NULL;
     }
@@ -254,6 +255,6 @@ struct cluster *cluster_raft_new(struct loop *loop, struct data_dir *dir,
     e->high_water.fd = -1;
     e->role = CLUSTER_CANDIDATE;
     TAILQ_INIT(&e->ended);
-    raft_state_init(e);
+    engine_state_init(e);
     return &e->cluster;
 }

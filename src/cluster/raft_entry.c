@@ -12,30 +12,30 @@ struct head {
     uint32_t len;
     uint8_t request_id[CLUSTER_ID_BYTES];
 };
-_Static_assert(sizeof(struct head) == RAFT_ENTRY_HEAD_BYTES, "as it stands on disk");
+_Static_assert(sizeof(struct head) == ENGINE_ENTRY_HEAD_BYTES, "as it stands on disk");
 
-size_t raft_entry_size(size_t command_len)
+size_t engine_entry_size(size_t command_len)
 {
-    const size_t whole = RAFT_ENTRY_HEAD_BYTES + command_len;
+    const size_t whole = ENGINE_ENTRY_HEAD_BYTES + command_len;
 
     return (whole + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
 }
 
-void raft_entry_write(struct span command, const uint8_t *request_id, uint8_t *to)
+void engine_entry_write(struct span command, const uint8_t *request_id, uint8_t *to)
 {
     struct head head = {.format = FORMAT, .type = TYPE_COMMAND};
     const size_t used = sizeof(head) + command.len;
 
-    MUST(command.len <= RAFT_ENTRY_MAX_BYTES);
+    MUST(command.len <= ENGINE_ENTRY_MAX_BYTES);
     head.len = htole32((uint32_t)command.len);
     memcpy(head.request_id, request_id, sizeof(head.request_id));
     memcpy(to, &head, sizeof(head));
     if (command.len > 0)
         memcpy(to + sizeof(head), command.ptr, command.len);
-    memset(to + used, 0, raft_entry_size(command.len) - used);
+    memset(to + used, 0, engine_entry_size(command.len) - used);
 }
 
-int raft_entry_read(struct span whole, struct raft_entry_view *view)
+int engine_entry_read(struct span whole, struct engine_entry_view *view)
 {
     struct head head;
 
@@ -45,7 +45,7 @@ int raft_entry_read(struct span whole, struct raft_entry_view *view)
     if (head.format != FORMAT || head.type != TYPE_COMMAND || head.flags != 0)
         return WERR_UNSUPPORTED;
     const size_t len = le32toh(head.len);
-    if (len > RAFT_ENTRY_MAX_BYTES || raft_entry_size(len) != whole.len)
+    if (len > ENGINE_ENTRY_MAX_BYTES || engine_entry_size(len) != whole.len)
         return WERR_CORRUPT;
     view->request_id = (const uint8_t *)whole.ptr + offsetof(struct head, request_id);
     view->command = span_from(whole.ptr + sizeof(head), len);

@@ -13,20 +13,21 @@
 #include "cluster/cluster.h"
 
 enum {
-    RAFT_ENTRY_HEAD_BYTES = 8 + CLUSTER_ID_BYTES,
-    RAFT_ENTRY_MAX_BYTES = 6 * 1024 * 1024 /* of a command: the engine's segments have 8 MiB */
+    ENGINE_ENTRY_HEAD_BYTES = 8 + CLUSTER_ID_BYTES,
+    ENGINE_ENTRY_MAX_BYTES =
+        6 * 1024 * 1024 /* of a command: the engine's segments have 8 MiB */
 };
 
-struct raft_entry_view {
+struct engine_entry_view {
     const uint8_t *request_id;
     struct span command; /* both borrowed */
 };
 
 /* Bytes of the whole, for a command of this length. */
-size_t raft_entry_size(size_t command_len);
-/* to has raft_entry_size bytes. */
-void raft_entry_write(struct span command, const uint8_t *request_id, uint8_t *to);
+size_t engine_entry_size(size_t command_len);
+/* to has engine_entry_size bytes. */
+void engine_entry_write(struct span command, const uint8_t *request_id, uint8_t *to);
 /* WERR_CORRUPT; WERR_UNSUPPORTED: of a later Weldr. */
-int raft_entry_read(struct span whole, struct raft_entry_view *view) MUST_USE;
+int engine_entry_read(struct span whole, struct engine_entry_view *view) MUST_USE;
 
 #endif

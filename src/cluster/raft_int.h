@@ -29,7 +29,7 @@ TAILQ_HEAD(requests, request);
 
 struct engine {
     struct cluster cluster; /* first: the cluster that callers hold */
-    struct raft_loop loop;
+    struct engine_loop loop;
     struct data_dir *dir;
     int log_fd; /* of what is stored; -1 */
     char *log_path;
@@ -56,19 +56,19 @@ struct engine {
 
 /* ---- raft_state.c ---- */
 
-void raft_state_init(struct engine *e);
-void raft_state_fini(struct engine *e);
+void engine_state_init(struct engine *e);
+void engine_state_fini(struct engine *e);
 
 /* ---- raft_store.c ---- */
 
-/* Told in the log when it fails; raft_store_close in any case. */
-int raft_store_open(struct engine *e) MUST_USE;
-void raft_store_close(struct engine *e);
+/* Told in the log when it fails; engine_store_close in any case. */
+int engine_store_open(struct engine *e) MUST_USE;
+void engine_store_close(struct engine *e);
 /* A changed term or vote, in our own file too; a code of libraft. */
-int raft_store_note_vote(struct engine *e);
+int engine_store_note_vote(struct engine *e);
 /* Its number in the engine, from the identity of the directory. */
-uint64_t raft_store_id(const struct engine *e);
+uint64_t engine_store_id(const struct engine *e);
 /* WERR_* for a code of libraft. */
-int raft_store_error(int code);
+int engine_store_error(int code);
 
 #endif

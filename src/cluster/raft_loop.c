@@ -4,7 +4,7 @@
 
 /* Its next timer, as one of ours. In this turn still: libuv may have work at once, again and
  * again, and the others of this loop want their turn. */
-static void plan(struct raft_loop *l)
+static void plan(struct engine_loop *l)
 {
     uv_update_time(&l->uv);
     const int timeout_ms = uv_backend_timeout(&l->uv);
@@ -15,7 +15,7 @@ static void plan(struct raft_loop *l)
         timer_stop(loop_timers(l->loop), &l->timer);
 }
 
-static void run(struct raft_loop *l)
+static void run(struct engine_loop *l)
 {
     uv_update_time(&l->uv);
     (void)uv_run(&l->uv, UV_RUN_NOWAIT);
@@ -27,28 +27,29 @@ static void on_ready(struct loop_watch *w, bool can_read, bool can_write)
 {
     (void)can_read;
     (void)can_write;
-    run((struct raft_loop *)((char *)w - offsetof(struct raft_loop, watch)));
+    run((struct engine_loop *)((char *)w - offsetof(struct engine_loop, watch)));
 }
 
 static void on_timer(struct timer *t)
 {
-    run((struct raft_loop *)((char *)t - offsetof(struct raft_loop, timer)));
+    run((struct engine_loop *)((char *)t - offsetof(struct engine_loop, timer)));
 }
 
 static void on_work(struct loop_work *w)
 {
-    run((struct raft_loop *)((char *)w - offsetof(struct raft_loop, work)));
+    run((struct engine_loop *)((char *)w - offsetof(struct engine_loop, work)));
 }
 
-void raft_loop_kick(struct raft_loop *l)
+void engine_loop_kick(struct engine_loop *l)
 {
     if (!l->work.queued)
         loop_defer(l->loop, &l->work);
 }
 
-int raft_loop_start(struct raft_loop *l, struct loop *loop, void (*after)(void *arg), void *arg)
+int engine_loop_start(struct engine_loop *l, struct loop *loop, void (*after)(void *arg),
+                      void *arg)
 {
-    *l = (struct raft_loop){.loop = loop, .after = after, .arg = arg};
+    *l = (struct engine_loop){.loop = loop, .after = after, .arg = arg};
     const int rc = uv_loop_init(&l->uv);
 
     if (rc < 0)
@@ -61,7 +62,7 @@ int raft_loop_start(struct raft_loop *l, struct loop *loop, void (*after)(void *
     return 0;
 }
 
-void raft_loop_leave(struct raft_loop *l)
+void engine_loop_leave(struct engine_loop *l)
 {
     loop_watch_stop(&l->watch);
     timer_stop(loop_timers(l->loop), &l->timer);
@@ -69,7 +70,7 @@ void raft_loop_leave(struct raft_loop *l)
         loop_undefer(l->loop, &l->work);
 }
 
-void raft_loop_stop(struct raft_loop *l)
+void engine_loop_stop(struct engine_loop *l)
 {
     (void)uv_run(&l->uv, UV_RUN_DEFAULT);
     (void)uv_loop_close(&l->uv);

@@ -2,7 +2,7 @@
  *
  * libuv's descriptor is watched and its next timer has one of ours; whenever one of them comes
  * up its loop is run once, without waiting. Who has called the engine from outside says so with
- * raft_loop_kick: libuv has work then that no descriptor tells of. Owner: the engine.
+ * engine_loop_kick: libuv has work then that no descriptor tells of. Owner: the engine.
  */
 #ifndef WELDR_CLUSTER_RAFT_LOOP_H
 #define WELDR_CLUSTER_RAFT_LOOP_H
@@ -11,7 +11,7 @@
 
 #include "net/loop.h"
 
-struct raft_loop {
+struct engine_loop {
     uv_loop_t uv;
     struct loop *loop;
     struct loop_watch watch;
@@ -22,13 +22,13 @@ struct raft_loop {
 };
 
 /* WERR_NO_FD, WERR_NOMEM …. Nothing is to be stopped then. */
-int raft_loop_start(struct raft_loop *l, struct loop *loop, void (*after)(void *arg),
-                    void *arg) MUST_USE;
+int engine_loop_start(struct engine_loop *l, struct loop *loop, void (*after)(void *arg),
+                      void *arg) MUST_USE;
 /* Once more in this turn. */
-void raft_loop_kick(struct raft_loop *l);
-/* Not turned any more, but for raft_loop_stop. */
-void raft_loop_leave(struct raft_loop *l);
-/* After raft_loop_leave: waits until libuv has nothing left to do. */
-void raft_loop_stop(struct raft_loop *l);
+void engine_loop_kick(struct engine_loop *l);
+/* Not turned any more, but for engine_loop_stop. */
+void engine_loop_leave(struct engine_loop *l);
+/* After engine_loop_leave: waits until libuv has nothing left to do. */
+void engine_loop_stop(struct engine_loop *l);
 
 #endif

@@ -33,7 +33,7 @@ static void on_synced(uv_work_t *work, int status)
         log_warn("the high-water mark can't be synced");
     high_water_sync_end(&e->high_water, status < 0 ? WERR_IO : e->sync_error);
     if (e->vote_is_new)
-        (void)raft_store_note_vote(e);
+        (void)engine_store_note_vote(e);
 }
 
 static bool is_syncing(const struct engine *e)
@@ -49,7 +49,7 @@ static void begin_sync(struct engine *e)
     e->sync_work.data = e;
     if (uv_queue_work(&e->loop.uv, &e->sync_work, sync_file, on_synced) < 0)
         high_water_sync_end(&e->high_water, WERR_NOMEM);
-    raft_loop_kick(&e->loop);
+    engine_loop_kick(&e->loop);
 }
 
 static void on_sync_timer(struct timer *t)
@@ -90,7 +90,7 @@ static void on_again_timer(struct timer *t)
     uv_update_time(&e->loop.uv);
     if (raft_barrier(&e->raft, req, on_barrier) != 0)
         free(req);
-    raft_loop_kick(&e->loop);
+    engine_loop_kick(&e->loop);
 }
 
 static int fail(struct engine *e, const char *what, uint64_t index, int rc)
@@ -107,12 +107,12 @@ static int apply(struct raft_fsm *fsm, const struct raft_buffer *buf, void **res
     const struct cluster_hooks *hooks = &e->cluster.hooks;
     const struct span whole = span_from(buf->base, buf->len);
     const uint64_t index = raft_last_applied(&e->raft) + 1;
-    struct raft_entry_view view;
+    struct engine_entry_view view;
 
     *result = NULL;
     if (e->is_closing || e->has_failed)
         return RAFT_SHUTDOWN;
-    int rc = raft_entry_read(whole, &view);
+    int rc = engine_entry_read(whole, &view);
     if (rc < 0)
         return fail(e, "a stored entry can't be read: nothing more is applied", index, rc);
     rc = hooks->on_commit(hooks->arg, index, view.command);
@@ -170,7 +170,7 @@ static int restore(struct raft_fsm *fsm, struct raft_buffer *buf)
     return 0;
 }
 
-void raft_state_init(struct engine *e)
+void engine_state_init(struct engine *e)
 {
     e->fsm = (struct raft_fsm){
         .version = 1, .data = e, .apply = apply, .snapshot = snapshot, .restore = restore};
@@ -178,7 +178,7 @@ void raft_state_init(struct engine *e)
     timer_init(&e->sync, on_sync_timer);
 }
 
-void raft_state_fini(struct engine *e)
+void engine_state_fini(struct engine *e)
 {
     timer_stop(loop_timers(e->loop.loop), &e->again);
     timer_stop(loop_timers(e->loop.loop), &e->sync);

@@ -22,7 +22,7 @@ enum {
 /* No other node has to find this one yet. */
 static const char no_address[] = "-";
 
-int raft_store_error(int code)
+int engine_store_error(int code)
 {
     switch (code) {
     case 0:
@@ -46,7 +46,7 @@ int raft_store_error(int code)
     }
 }
 
-uint64_t raft_store_id(const struct engine *e)
+uint64_t engine_store_id(const struct engine *e)
 {
     uint64_t id;
 
@@ -86,7 +86,7 @@ static int open_own(struct engine *e, struct strb *wrong)
 
 /* ---- the vote, which the engine's files keep without a checksum ---- */
 
-int raft_store_note_vote(struct engine *e)
+int engine_store_note_vote(struct engine *e)
 {
     char text[DATA_DIR_WRONG_MAX];
     struct strb wrong;
@@ -114,7 +114,7 @@ static int set_term(struct raft_io *io, raft_term term)
     struct engine *e = engine_of(io);
     const int code = e->set_term(io, term);
 
-    return code == 0 ? raft_store_note_vote(e) : code;
+    return code == 0 ? engine_store_note_vote(e) : code;
 }
 
 static int set_vote(struct raft_io *io, raft_id id)
@@ -122,7 +122,7 @@ static int set_vote(struct raft_io *io, raft_id id)
     struct engine *e = engine_of(io);
     const int code = e->set_vote(io, id);
 
-    return code == 0 ? raft_store_note_vote(e) : code;
+    return code == 0 ? engine_store_note_vote(e) : code;
 }
 
 /* ---- the engine ---- */
@@ -133,11 +133,12 @@ static int bootstrap(struct engine *e)
     struct raft_configuration configuration;
 
     raft_configuration_init(&configuration);
-    int code = raft_configuration_add(&configuration, raft_store_id(e), no_address, RAFT_VOTER);
+    int code =
+        raft_configuration_add(&configuration, engine_store_id(e), no_address, RAFT_VOTER);
     if (code == 0)
         code = raft_bootstrap(&e->raft, &configuration);
     raft_configuration_close(&configuration);
-    return code == 0 ? raft_store_note_vote(e) : code;
+    return code == 0 ? engine_store_note_vote(e) : code;
 }
 
 static void set(struct engine *e)
@@ -167,12 +168,12 @@ static int open_raft(struct engine *e)
         (void)unlinkat(e->log_fd, "metadata1", 0);
         (void)unlinkat(e->log_fd, "metadata2", 0);
     }
-    raft_alone_init(&e->transport);
+    engine_alone_init(&e->transport);
     int code = raft_uv_init(&e->io, &e->loop.uv, e->log_path, &e->transport);
     if (code != 0)
         return code;
     set(e);
-    code = raft_init(&e->raft, &e->io, &e->fsm, raft_store_id(e), no_address);
+    code = raft_init(&e->raft, &e->io, &e->fsm, engine_store_id(e), no_address);
     if (code != 0) {
         raft_uv_close(&e->io);
         return code;
@@ -201,10 +202,10 @@ static int begin(struct engine *e, struct strb *wrong)
     if (code != 0)
         strb_addf(wrong, "%s: the engine can't start: %s %s", e->log_path, raft_strerror(code),
                   e->raft.data != NULL ? raft_errmsg(&e->raft) : e->io.errmsg);
-    return raft_store_error(code);
+    return engine_store_error(code);
 }
 
-int raft_store_open(struct engine *e)
+int engine_store_open(struct engine *e)
 {
     char text[DATA_DIR_WRONG_MAX];
     struct strb wrong;
@@ -221,13 +222,13 @@ static void on_closed(struct raft *raft)
     raft->data = NULL;
 }
 
-void raft_store_close(struct engine *e)
+void engine_store_close(struct engine *e)
 {
     const bool has_raft = e->raft.data != NULL;
 
     if (has_raft)
         raft_close(&e->raft, on_closed);
-    raft_loop_stop(&e->loop);
+    engine_loop_stop(&e->loop);
     MUST(e->raft.data == NULL);
     if (has_raft)
         raft_uv_close(&e->io);

@@ -18,21 +18,21 @@ static const char head[] =
     "Usage:\n"
     "  weldr [flags]         start the manager, which starts the workers\n"
     "  weldr worker --id N   a worker; started by the manager only\n"
+    "  weldr help            commands for the API of a weldr that runs: server, pool, ...\n"
     "\n"
     "Flags (as --flag value or --flag=value; each also as the variable under it):\n";
 
-static const char tail[] =
-    "\n"
-    "Exit codes:\n"
-    "  0  ended well\n"
-    "  1  failed\n"
-    "  2  bad flag or setting\n"
-    "  3  an address can't be bound\n"
-    "  4  out of descriptors or memory\n"
-    "\n"
-    "Examples:\n"
-    "  curl localhost:8687/servers -d '{\"url\":\"http://127.0.0.1:12345\"}'   add a server\n"
-    "  curl localhost:8687/servers/127.0.0.1/12345 -X DELETE               remove it\n";
+static const char tail[] = "\n"
+                           "Exit codes:\n"
+                           "  0  ended well\n"
+                           "  1  failed\n"
+                           "  2  bad flag or setting\n"
+                           "  3  an address can't be bound\n"
+                           "  4  out of descriptors or memory\n"
+                           "\n"
+                           "Examples:\n"
+                           "  weldr server add http://127.0.0.1:12345   add a server\n"
+                           "  weldr server rm 127.0.0.1:12345           remove it\n";
 
 static void add_padded(struct strb *b, size_t used, size_t width)
 {

@@ -152,6 +152,7 @@ static void drain(struct manager *m, const char *why)
     api_stop_accepting(&house_of(m)->api);
     api_streams_end(&house_of(m)->api, "weldr is shutting down");
     supervisor_drain(&m->supervisor, m->config->drain_timeout_ms);
+    store_release(m);
     publish_on_exit(&m->publish);
 }
 

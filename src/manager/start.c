@@ -11,6 +11,7 @@
 #include "manager/manager.h"
 #include "manager/restore.h"
 #include "manager/servers.h"
+#include "manager/store.h"
 
 static const struct fsm_state phases[START_PHASES] = {
     [START_RESTORE] = {"RESTORE", FSM_TO(START_REPLAY) | FSM_TO(START_SETTLE)},
@@ -392,6 +393,7 @@ int start_make_engine(struct manager *m)
 
 int start_run_engine(struct manager *m)
 {
+    store_tell(m);
     if (strcmp(m->cluster->ops->name, "solo") != 0)
         log_info("engine of the cluster", LOG_S("name", m->cluster->ops->name));
     int rc = m->cluster->ops->start(m->cluster);

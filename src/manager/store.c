@@ -35,20 +35,34 @@ int store_open(struct manager *m)
     char text[DATA_DIR_WRONG_MAX];
     struct strb wrong;
 
-    if (m->config->is_ephemeral) {
-        log_info("nothing is kept: all that is described ends with this process",
-                 LOG_S("flag", "--ephemeral"));
+    if (m->config->is_ephemeral)
         return 0;
-    }
     MUST(m->data_dir.path == NULL);
     strb_init(&wrong, text, sizeof(text));
     const char *path = choose(m);
     const int rc = data_dir_open(&m->data_dir, path, &wrong);
-    if (rc < 0) {
-        fprintf(stderr, "error: %.*s\n", (int)strb_span(&wrong).len, strb_span(&wrong).ptr);
-        return exit_code(rc);
-    }
-    log_info("what is described is kept", LOG_S("directory", path),
-             LOG_S("state", m->data_dir.is_new ? "new" : "found"));
-    return 0;
+    if (rc == 0)
+        return 0;
+    fprintf(stderr, "error: %.*s\n", (int)strb_span(&wrong).len, strb_span(&wrong).ptr);
+    return exit_code(rc);
+}
+
+void store_release(struct manager *m)
+{
+    if (manager_data_dir(m) == NULL || m->cluster == NULL)
+        return;
+    m->cluster->ops->free(m->cluster);
+    m->cluster = NULL;
+    data_dir_close(&m->data_dir);
+    log_info("a successor may have the data directory");
+}
+
+void store_tell(const struct manager *m)
+{
+    if (m->config->is_ephemeral)
+        log_info("nothing is kept: all that is described ends with this process",
+                 LOG_S("flag", "--ephemeral"));
+    else
+        log_info("what is described is kept", LOG_S("directory", m->data_dir.path),
+                 LOG_S("state", m->data_dir.is_new ? "new" : "found"));
 }

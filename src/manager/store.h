@@ -11,5 +11,10 @@ struct manager;
 
 /* A step of the start: 0 or the exit code, told to the caller. */
 int store_open(struct manager *m);
+/* To the log, once nothing is wrong with the flags. */
+void store_tell(const struct manager *m);
+/* When the workers drain: no more changes are taken, and a successor may have the directory.
+ * Changes under way hear WERR_SHUTTING_DOWN. */
+void store_release(struct manager *m);
 
 #endif

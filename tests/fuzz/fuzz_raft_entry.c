@@ -8,14 +8,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    struct raft_entry_view view;
+    struct engine_entry_view view;
 
-    if (raft_entry_read(span_from((const char *)data, size), &view) < 0)
+    if (engine_entry_read(span_from((const char *)data, size), &view) < 0)
         return 0;
     uint8_t *again = malloc(size);
-    MUST(again != NULL && raft_entry_size(view.command.len) == size);
-    raft_entry_write(view.command, view.request_id, again);
-    MUST(memcmp(again, data, RAFT_ENTRY_HEAD_BYTES + view.command.len) == 0);
+    MUST(again != NULL && engine_entry_size(view.command.len) == size);
+    engine_entry_write(view.command, view.request_id, again);
+    MUST(memcmp(again, data, ENGINE_ENTRY_HEAD_BYTES + view.command.len) == 0);
     free(again);
     return 0;
 }

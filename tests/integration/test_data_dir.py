@@ -13,7 +13,7 @@ import tls_files as t
 from failures import is_problem
 from ports import Port
 from rawhttp import wait_until
-from weldr import BIN, clean_environment, run_weldr
+from weldr import BIN, clean_environment, is_alive, run_weldr
 
 LOCAL = ("--ip", "127.0.0.1:0", "--admin-ip", "127.0.0.1:0")
 
@@ -148,6 +148,26 @@ def test_a_directory_has_one_node(lab, folder):
     assert len(weldr.servers()) == 1
     end(weldr)
     assert len(lab.weldr("--data-dir", folder).servers()) == 1
+
+
+def test_a_successor_has_the_directory_while_the_old_one_drains(lab, folder):
+    gate, ip = o.BodyGate(), Port()
+    origin = lab.origin(gate)
+    first = lab.weldr("--data-dir", folder, ip=ip.text, drain_timeout="30s")
+    first.add(origin)
+    client = first.connect().request()
+    response = client.head()
+    first.signal(signal.SIGTERM)
+    first.wait_log(msg="a successor may have the data directory")
+    second = lab.weldr("--data-dir", folder)
+    assert [s["url"] for s in second.servers()] == [origin.url]
+    assert is_alive(first.pid)
+    gate.open()
+    assert client.body(response).body == b"first-rest"
+    client.close()
+    assert first.wait_exit(20) == 0
+    first.stopped = True
+    first.assert_no_dirt()
 
 
 def test_what_is_wrong_ends_the_start(lab, folder):

@@ -212,7 +212,7 @@ def test_faults_are_those_of_the_table():
 
 def test_every_exit_code_has_its_row():
     told = [cells[0] for cells in rows(section("settings.md", "Exit codes"))[1:]]
-    assert told == re.findall(r'^    "  (\d)  ', source("config/config_help.c"), re.MULTILINE) and len(told) == 5
+    assert told == re.findall(r'^ +"  (\d)  ', source("config/config_help.c"), re.MULTILINE) and len(told) == 5
 
 
 def test_every_problem_code_has_its_entry():

@@ -7,7 +7,7 @@ import re
 TESTS = pathlib.Path(__file__).resolve().parent.parent
 ROOT = TESTS.parent
 COUNTS = {"P": 16, "M": 14, "L": 8, "X": 25, "Q": 7, "H": 16, "A": 19, "B": 9}
-FIELD = re.compile(r"[A-Z]\d+\.\d+$")
+FIELD = re.compile(r"[A-Z]{1,2}\d+\.\d+$")
 ROWS = [f"{letter}{n:02}" for letter, count in COUNTS.items() for n in range(1, count + 1)] + \
     [f"D{n}" for n in range(1, 11)]
 
@@ -16,7 +16,7 @@ def table():
     """Row id → the last cell."""
     rows = {}
     for line in (TESTS / "promises.md").read_text(encoding="utf-8").splitlines():
-        match = re.match(r"\| ([A-Z]\d+(?:\.\d+)?) \| (.+?) \| (.+) \|$", line)
+        match = re.match(r"\| ([A-Z]{1,2}\d+(?:\.\d+)?) \| (.+?) \| (.+) \|$", line)
         if match:
             assert match.group(1) not in rows, f"{match.group(1)} twice"
             rows[match.group(1)] = match.group(3)
@@ -32,8 +32,9 @@ def test_every_row_is_mapped_once_and_in_order():
 
 
 def test_rows_of_the_field_are_in_order():
-    rows = [row for row in table() if FIELD.match(row)]
-    assert rows == sorted(rows, key=lambda row: (row[0], [int(n) for n in row[1:].split(".")]))
+    """A to Z, then AA and so on."""
+    rows = [re.fullmatch(r"([A-Z]+)(\d+)\.(\d+)", row).groups() for row in table() if FIELD.match(row)]
+    assert rows == sorted(rows, key=lambda row: (len(row[0]), row[0], int(row[1]), int(row[2])))
 
 
 def test_every_row_says_where_or_when():

@@ -17,38 +17,38 @@ static void test_written_and_read(void **state)
 
     (void)state;
     for (size_t len = 0; len < sizeof(text); len++) {
-        struct raft_entry_view view;
-        const size_t size = raft_entry_size(len);
+        struct engine_entry_view view;
+        const size_t size = engine_entry_size(len);
 
-        assert_true(size % 8 == 0 && size >= RAFT_ENTRY_HEAD_BYTES + len);
+        assert_true(size % 8 == 0 && size >= ENGINE_ENTRY_HEAD_BYTES + len);
         memset(bytes, 0xFF, sizeof(bytes));
-        raft_entry_write(span_from(text, len), request_id, bytes);
-        assert_int_equal(raft_entry_read(span_from((char *)bytes, size), &view), 0);
+        engine_entry_write(span_from(text, len), request_id, bytes);
+        assert_int_equal(engine_entry_read(span_from((char *)bytes, size), &view), 0);
         assert_true(span_is_equal(view.command, span_from(text, len)));
         assert_memory_equal(view.request_id, request_id, sizeof(request_id));
-        assert_int_equal(raft_entry_read(span_from((char *)bytes, size + 8), &view),
+        assert_int_equal(engine_entry_read(span_from((char *)bytes, size + 8), &view),
                          WERR_CORRUPT);
         for (size_t cut = 0; cut < size; cut++)
-            assert_int_equal(raft_entry_read(span_from((char *)bytes, cut), &view),
+            assert_int_equal(engine_entry_read(span_from((char *)bytes, cut), &view),
                              WERR_CORRUPT);
     }
 }
 
 static void test_is_never_passed_over(void **state)
 {
-    struct raft_entry_view view;
+    struct engine_entry_view view;
     uint8_t bytes[32];
 
     (void)state;
     for (size_t i = 0; i < 4; i++) {
-        raft_entry_write(SPAN("abc"), request_id, bytes);
+        engine_entry_write(SPAN("abc"), request_id, bytes);
         bytes[i]++;
-        assert_int_equal(raft_entry_read(span_from((char *)bytes, sizeof(bytes)), &view),
+        assert_int_equal(engine_entry_read(span_from((char *)bytes, sizeof(bytes)), &view),
                          WERR_UNSUPPORTED);
     }
-    raft_entry_write(SPAN("abc"), request_id, bytes);
+    engine_entry_write(SPAN("abc"), request_id, bytes);
     memset(bytes + 4, 0xFF, 4);
-    assert_int_equal(raft_entry_read(span_from((char *)bytes, sizeof(bytes)), &view),
+    assert_int_equal(engine_entry_read(span_from((char *)bytes, sizeof(bytes)), &view),
                      WERR_CORRUPT);
 }
 

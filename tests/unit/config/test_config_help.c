@@ -39,7 +39,7 @@ static void test_exit_codes_and_examples(void **state)
     static const char *const codes[] = {"\n  0  ", "\n  1  ", "\n  2  ", "\n  3  ", "\n  4  "};
     for (unsigned i = 0; i < 5; i++)
         assert_non_null(strstr(help, codes[i]));
-    assert_int_equal(count_text(help, "curl "), 2);
+    assert_int_equal(count_text(help, "\n  weldr server "), 2);
 }
 
 /* The explanations start in one column, and no line is too wide for a terminal of 100. */

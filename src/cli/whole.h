@@ -1,0 +1,28 @@
+/* whole.h - the whole description as one document: "weldr export" prints it, "weldr apply FILE"
+ * makes it so.
+ *
+ * {"pools": [{…, "servers": [{…}]}], "listeners": [{…, "rules": [{…}]}]}. Members that the
+ * document leaves out stay as they are; objects that it leaves out are removed, unless it
+ * leaves out their whole list. Certificates are not in it, for their keys are never told. apply
+ * goes object by object and stops at the first refusal.
+ */
+#ifndef WELDR_CLI_WHOLE_H
+#define WELDR_CLI_WHOLE_H
+
+#include "cli/args.h"
+
+int export_run(const struct args *args, char *const *env);
+int whole_apply(const struct args *args, char *const *env);
+
+/* The kinds of objects, children behind their parents. */
+struct whole_kind {
+    const char *noun, *list;
+    const char *key;     /* the member that tells one from the other */
+    const char *in_path; /* the member that stands in paths */
+    const char *schema;  /* of /openapi.json */
+    const char *method;  /* of changes */
+    const struct whole_kind *child;
+};
+extern const struct whole_kind whole_pools, whole_listeners;
+
+#endif
