@@ -50,7 +50,8 @@ static struct {
     unsigned spare_n;
     unsigned idle_n; /* of them, so many had nothing to do since the last settling */
     size_t bytes;
-    bool is_used; /* by the library */
+    bool is_used;      /* by the library */
+    bool clears_freed; /* a key is being read */
 } memory;
 
 size_t tlsio_memory_bytes(void)
@@ -239,12 +240,24 @@ void *tlsio_memory_new(size_t bytes)
     return piece;
 }
 
+static size_t room_of(const struct region *r)
+{
+    return r->piece_bytes > 0 ? r->piece_bytes : r->bytes - HEAD_BYTES;
+}
+
+void tlsio_memory_clear_freed(bool is_wanted)
+{
+    memory.clears_freed = is_wanted;
+}
+
 void tlsio_memory_free(void *piece)
 {
     if (piece == NULL)
         return;
     struct region *r = region_of(piece);
 
+    if (memory.clears_freed)
+        explicit_bzero(piece, room_of(r));
     if (r->piece_bytes == 0) {
         free_region(r);
         return;
@@ -261,11 +274,6 @@ void tlsio_memory_free(void *piece)
         LIST_REMOVE(r, entry);
         retire(r);
     }
-}
-
-static size_t room_of(const struct region *r)
-{
-    return r->piece_bytes > 0 ? r->piece_bytes : r->bytes - HEAD_BYTES;
 }
 
 void *tlsio_memory_resize(void *piece, size_t bytes)

@@ -6,13 +6,15 @@
  * whole serves any size; few are kept for that, and none that had nothing to do for a while.
  * Private keys and session secrets lie here while the
  * library works with them: regions are left out of core files (MADV_DONTDUMP); the library
- * itself clears what is secret before it frees it.
+ * itself clears most of what is secret before it frees it, and this file the rest
+ * (tlsio_memory_clear_freed).
  *
  * One thread, like all of Weldr.
  */
 #ifndef WELDR_NET_TLSIO_MEMORY_H
 #define WELDR_NET_TLSIO_MEMORY_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "base/werr.h"
@@ -26,6 +28,9 @@ int tlsio_memory_start(void) MUST_USE;
 void *tlsio_memory_new(size_t bytes);
 void *tlsio_memory_resize(void *piece, size_t bytes);
 void tlsio_memory_free(void *piece);
+/* From now on whether pieces are cleared when they are freed; false at first. For the time in
+ * which a private key is read: the library frees an encoded copy of it as it is. */
+void tlsio_memory_clear_freed(bool is_wanted);
 
 /* To be called every few seconds: gives back the free regions that were not needed since the
  * last call. */

@@ -4,6 +4,8 @@
 #include <openssl/pem.h>
 #include <string.h>
 
+#include "net/tlsio_memory.h"
+
 /* There is nobody who could be asked. */
 /* NOLINTNEXTLINE(readability-non-const-parameter): the library's type */
 static int no_passphrase(char *to, int max, int is_writing, void *arg)
@@ -149,14 +151,16 @@ static EVP_PKEY *key_of_pkcs8(const unsigned char **at, long bytes)
     return key;
 }
 
-/* The library's way for keys of any form leaves more copies of them in its memory, which is in
- * no core file. */
+/* The library encodes a key of PKCS #8 again to have it decoded (EVP_PKCS82PKEY), and frees
+ * that copy as it is; its way for keys of any form leaves more of them. */
 EVP_PKEY *tlsio_pem_key(const struct tlsio_pem_block *block, long *der_bytes)
 {
     const unsigned char *at = block->der;
+
+    tlsio_memory_clear_freed(true);
     EVP_PKEY *key = tlsio_pem_is_pkcs8(block) ? key_of_pkcs8(&at, block->der_bytes)
                                               : d2i_AutoPrivateKey(NULL, &at, block->der_bytes);
-
+    tlsio_memory_clear_freed(false);
     *der_bytes = at - block->der;
     return key;
 }

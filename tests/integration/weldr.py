@@ -221,12 +221,13 @@ def ask_http(address, method, path, body=None, headers=None, make_socket=None, t
 
 class Weldr:
     """One running weldr. `ip` and `admin_ip` may be None for the defaults, a string, or several strings. The API knows the
-    name that rawhttp's clients ask for, and is shown `token`. tls (sides.Secure): `ip` is of a listener that speaks TLS."""
+    name that rawhttp's clients ask for, and is shown `token`. tls (sides.Secure): `ip` is of a listener that speaks TLS.
+    cores: it runs in this folder and may leave core files there."""
 
     def __init__(self, *flags, ip="127.0.0.1:0", admin_ip="127.0.0.1:0", workers=1, env=None, namespace=None,
                  drain_timeout="5", nofile=None, wait=True, admin_host=HOST, token=None, tls=None,
-                 stdout=subprocess.DEVNULL, stderr=None):
-        command = [BIN]
+                 stdout=subprocess.DEVNULL, stderr=None, cores=None):
+        command = [os.path.abspath(BIN) if cores and os.path.exists(BIN) else BIN]
         self.tls, self.listener = tls, "https" if tls else "default"
         for flag, values, word in (("--ip", ip, ",tls" if tls else ""), ("--admin-ip", admin_ip, "")):
             for value in [values] if isinstance(values, str) else values or []:
@@ -239,14 +240,14 @@ class Weldr:
         if drain_timeout is not None:
             command += ["--drain-timeout", drain_timeout]
         self.command = command + list(flags)
-        self.namespace, self.nofile, self.token = namespace, nofile, token
+        self.namespace, self.nofile, self.cores, self.token = namespace, nofile, cores, token
         self.clients, self.origins = [], []
         self.proxies, self.apis = [], []
         self.stopped, self.told_n = False, 0
         self.log_file = tempfile.NamedTemporaryFile(prefix="weldr-log-", suffix=".txt")
         self.process = subprocess.Popen(
             self.command, stdin=subprocess.DEVNULL, stdout=stdout, stderr=stderr or self.log_file,
-            env=clean_environment(env), start_new_session=True, preexec_fn=self.prepare)
+            env=clean_environment(env), start_new_session=True, preexec_fn=self.prepare, cwd=cores)
         self.pid = self.process.pid
         self.socket_counts = {}
         if wait:
@@ -256,6 +257,9 @@ class Weldr:
         if self.nofile:
             import resource
             resource.setrlimit(resource.RLIMIT_NOFILE, (self.nofile, self.nofile))
+        if self.cores:
+            import resource
+            resource.setrlimit(resource.RLIMIT_CORE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
         if self.namespace:
             self.namespace.enter()
 

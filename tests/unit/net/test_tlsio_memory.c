@@ -199,6 +199,25 @@ static void test_in_no_core(void **state)
     free(usual);
 }
 
+/* A piece has its last bytes until then, but for the list's link at its begin. */
+static void test_cleared_when_freed(void **state)
+{
+    enum { BYTES = 64, LINK_BYTES = 8 };
+    unsigned char *first = tlsio_memory_new(BYTES), *second = tlsio_memory_new(BYTES);
+    void *other = tlsio_memory_new(BYTES); /* the region stays */
+
+    (void)state;
+    fill(first, BYTES, 7);
+    fill(second, BYTES, 7);
+    tlsio_memory_free(first);
+    expect_filled(first + LINK_BYTES, BYTES - LINK_BYTES, 7);
+    tlsio_memory_clear_freed(true);
+    tlsio_memory_free(second);
+    tlsio_memory_clear_freed(false);
+    expect_filled(second + LINK_BYTES, BYTES - LINK_BYTES, 0);
+    tlsio_memory_free(other);
+}
+
 static void test_start(void **state)
 {
     (void)state;
@@ -209,9 +228,13 @@ static void test_start(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_sizes),      cmocka_unit_test(test_resize),
-        cmocka_unit_test(test_given_back), cmocka_unit_test(test_spare_ones_serve_any_size),
-        cmocka_unit_test(test_by_chance),  cmocka_unit_test(test_in_no_core),
+        cmocka_unit_test(test_sizes),
+        cmocka_unit_test(test_resize),
+        cmocka_unit_test(test_given_back),
+        cmocka_unit_test(test_spare_ones_serve_any_size),
+        cmocka_unit_test(test_by_chance),
+        cmocka_unit_test(test_in_no_core),
+        cmocka_unit_test(test_cleared_when_freed),
         cmocka_unit_test(test_start),
     };
 
