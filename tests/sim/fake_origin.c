@@ -202,7 +202,7 @@ void fake_origin_close(struct fake_origin *o)
     LIST_FOREACH (c, &o->conns, entry) {
         timer_stop(loop_timers(o->loop), &c->late);
         /* As a process that is killed: an end must not make half a response look whole. */
-        peer_close(&c->peer, c->peer.out_at < c->peer.out.len);
+        peer_close(&c->peer, !peer_has_said_all(&c->peer));
     }
 }
 

@@ -4,6 +4,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "net/tlsio.h"
+#include "peer_tls.h"
+
 /* ---- text ---- */
 
 static void make_room(struct text *t, size_t n)
@@ -47,7 +50,7 @@ void text_free(struct text *t)
 
 static void tell_end(struct peer *p, int error)
 {
-    if (error == 0)
+    if (error == 0 && !peer_tls_is_cut(p))
         p->has_fin = true;
     else
         p->has_reset = true;
@@ -82,30 +85,66 @@ static void end_output(struct peer *p)
     }
 }
 
+bool peer_has_said_all(const struct peer *p)
+{
+    return p->out_at == p->out.len && p->records_at == p->records.len;
+}
+
+static void forget_output(struct peer *p)
+{
+    p->out_at = p->out.len;
+    p->records_at = p->records.len;
+}
+
+/* What goes out next, of plain bytes or of records. */
+static struct span next_piece(struct peer *p)
+{
+    struct span rest;
+
+    if (p->tls == NULL) {
+        rest = span_skip(text_span(&p->out), p->out_at);
+    } else {
+        peer_tls_make(p);
+        rest = span_skip(text_span(&p->records), p->records_at);
+    }
+    return p->send_piece > 0 && rest.len > p->send_piece ? span_first(rest, p->send_piece)
+                                                         : rest;
+}
+
+/* False: no more for now. */
+static bool send_piece(struct peer *p)
+{
+    const struct span piece = next_piece(p);
+    const struct iovec iov = {(void *)(uintptr_t)piece.ptr, piece.len};
+
+    if (piece.len == 0)
+        return false;
+    const int64_t taken = sock_send(&p->sock, &iov, 1);
+
+    if (taken < 0) {
+        forget_output(p);
+        p->then = PEER_STAYS;
+        tell_end(p, (int)taken);
+        return false;
+    }
+    *(p->tls == NULL ? &p->out_at : &p->records_at) += (size_t)taken;
+    if ((size_t)taken < piece.len)
+        return false; /* on_send follows */
+    if (p->send_gap_ms > 0)
+        loop_timer_in(p->loop, &p->send_timer, p->send_gap_ms);
+    return true;
+}
+
 static void pump(struct peer *p)
 {
-    while (sock_is_open(&p->sock) && p->is_connected && p->out_at < p->out.len &&
-           !timer_is_set(&p->send_timer)) {
-        size_t n = p->out.len - p->out_at;
-        struct iovec iov = {p->out.ptr + p->out_at, n};
-        int64_t taken;
-
-        if (p->send_piece > 0 && n > p->send_piece)
-            iov.iov_len = p->send_piece;
-        taken = sock_send(&p->sock, &iov, 1);
-        if (taken < 0) {
-            p->out_at = p->out.len;
-            p->then = PEER_STAYS;
-            tell_end(p, (int)taken);
-            return;
-        }
-        p->out_at += (size_t)taken;
-        if ((size_t)taken < iov.iov_len)
-            return; /* on_send follows */
-        if (p->send_gap_ms > 0)
-            loop_timer_in(p->loop, &p->send_timer, p->send_gap_ms);
+    while (sock_is_open(&p->sock) && p->is_connected && !timer_is_set(&p->send_timer) &&
+           send_piece(p)) {
     }
-    if (sock_is_open(&p->sock) && p->is_connected && p->out_at == p->out.len)
+    if (!sock_is_open(&p->sock) || !p->is_connected || !peer_has_said_all(p))
+        return;
+    if (p->tls != NULL && (p->then == PEER_SHUTS || p->then == PEER_CLOSES) && peer_tls_bye(p))
+        pump(p);
+    else
         end_output(p);
 }
 
@@ -144,13 +183,20 @@ static void on_recv(struct sock *s, struct span bytes, int error)
         tell_end(p, error);
         return;
     }
-    text_add(&p->in, bytes);
+    const size_t before = p->in.len;
+
+    if (p->tls == NULL)
+        text_add(&p->in, bytes);
+    else
+        peer_tls_hear(p, bytes);
     if (p->read_gap_ms > 0) {
         sock_recv_hold(s); /* a reset is not to take away what is there */
         loop_timer_in(p->loop, &p->read_timer, p->read_gap_ms);
     }
-    if (p->on_bytes)
+    if (p->on_bytes != NULL && p->in.len > before)
         p->on_bytes(p);
+    if (p->tls != NULL)
+        pump(p); /* what TLS replied */
 }
 
 static void on_read_timer(struct timer *t)
@@ -220,6 +266,7 @@ void peer_connect(struct peer *p, struct loop *l, const struct addr *to)
     int rc;
 
     start(p, l);
+    peer_tls_begin(p, true);
     rc = sock_connect(l, &p->sock, &peer_ops, to);
     if (rc == WERR_AGAIN)
         return;
@@ -234,6 +281,7 @@ void peer_connect(struct peer *p, struct loop *l, const struct addr *to)
 void peer_accept(struct peer *p, struct loop *l, struct accepted *a)
 {
     start(p, l);
+    peer_tls_begin(p, false);
     accepted_take(a, &p->sock, &peer_ops);
     p->is_connected = true;
     p->sock.recv_max = p->read_piece;
@@ -246,7 +294,7 @@ void peer_close(struct peer *p, bool abort)
         return;
     timer_stop(loop_timers(p->loop), &p->send_timer);
     timer_stop(loop_timers(p->loop), &p->read_timer);
-    p->out_at = p->out.len;
+    forget_output(p);
     sock_close(&p->sock, abort);
 }
 
@@ -254,4 +302,7 @@ void peer_free_texts(struct peer *p)
 {
     text_free(&p->in);
     text_free(&p->out);
+    text_free(&p->records);
+    tlsio_free(p->tls);
+    p->tls = NULL;
 }

@@ -11,6 +11,8 @@
 
 #include "net/loop.h"
 
+struct tlsio;
+
 /* Bytes that grow. */
 struct text {
     char *ptr;
@@ -32,7 +34,10 @@ struct peer {
     void (*on_bytes)(struct peer *p); /* more in `in`; may be NULL */
     void (*on_end)(struct peer *p);   /* has_fin or has_reset was set; may be NULL */
     struct text in, out;
-    size_t out_at;                    /* sent so far */
+    size_t out_at;     /* sent so far; with TLS: records were made of it */
+    struct tlsio *tls; /* peer_tls.h; NULL: in clear. in and out are plain in any case */
+    struct text records;
+    size_t records_at;                /* sent so far */
     uint32_t send_piece, send_gap_ms; /* 0: all at once */
     uint32_t read_piece, read_gap_ms; /* 0: whatever is there */
     struct timer send_timer, read_timer;
@@ -48,6 +53,7 @@ void peer_accept(struct peer *p, struct loop *l, struct accepted *a);
 void peer_say(struct peer *p, struct span s);
 /* Behind what was said. */
 void peer_say_end(struct peer *p, enum peer_then then);
+bool peer_has_said_all(const struct peer *p);
 void peer_listen(struct peer *p, bool listens); /* stops and goes on reading */
 void peer_close(struct peer *p, bool abort);
 void peer_free_texts(struct peer *p);

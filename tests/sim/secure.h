@@ -82,7 +82,8 @@ static inline void secure_add_certificate(struct world *w)
     secure_fill(&c.certificate);
     CHECK(pool_code_encode(&c, &bytes, &n) == 0);
     CHECK(pool_apply(w->pool, &c, index, &change) == 0);
-    CHECK(worker_apply(&w->worker, index, span_from(bytes, n)) == 0);
+    if (w->has_worker)
+        CHECK(worker_apply(&w->worker, index, span_from(bytes, n)) == 0);
     pool_change_fini(&change);
     pool_command_fini(&c);
     free(bytes);

@@ -61,6 +61,16 @@ struct world {
     size_t queued_max_bytes; /* … and all queues that share the budget, those of streams too */
 };
 
+/* over_tls.c: TLS on both sides. Called by world_new, when the worker has begun, and before and
+ * behind each change that the worker is told of. */
+struct world_over_tls {
+    void (*describe)(struct world *w);
+    int (*unseal)(struct world *w);
+    void (*forget)(struct world *w);
+    int (*follow)(struct world *w);
+};
+extern const struct world_over_tls *world_over_tls; /* NULL: in clear */
+
 /* Never NULL. All origins listen. */
 struct world *world_new(const struct world_setup *setup);
 /* 0 or WERR_NOMEM (allocations made to fail): world_end cleans up all the same. */

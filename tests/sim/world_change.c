@@ -62,8 +62,12 @@ static int apply(struct world *w, const struct pool_command *c, struct pool_chan
     pool_change_fini(change);
     fault_set(armed);
     if (w->has_worker) {
+        if (world_over_tls != NULL)
+            world_over_tls->forget(w);
         rc = worker_apply(&w->worker, index, span_from(entry, len));
         CHECK(rc < 0 || w->worker.pool_state->digest == w->pool->digest);
+        if (rc == 0 && world_over_tls != NULL)
+            rc = world_over_tls->follow(w);
     }
     free(entry);
     return rc;
@@ -80,7 +84,7 @@ int world_snapshot(struct world *w)
     fault_set(armed);
     rc = worker_snapshot(&w->worker, span_from(snapshot, len));
     free(snapshot);
-    return rc;
+    return rc == 0 && world_over_tls != NULL ? world_over_tls->follow(w) : rc;
 }
 
 /* ---- servers ---- */
@@ -105,13 +109,18 @@ static int add_url(struct world *w, unsigned n, uint16_t weight, const char *url
     return rc;
 }
 
+static const char *scheme(void)
+{
+    return world_over_tls == NULL ? "http" : "https";
+}
+
 /* As the manager: the facts before the server. */
 int world_add_server(struct world *w, unsigned n, uint16_t weight)
 {
     int rc = set_local(w, w->pool->index + 1, n, FRAME_LOCAL_UP);
     char url[64];
 
-    (void)snprintf(url, sizeof(url), "http://10.0.0.%u", n + 1);
+    (void)snprintf(url, sizeof(url), "%s://10.0.0.%u", scheme(), n + 1);
     return rc < 0 ? rc : add_url(w, n, weight, url);
 }
 
@@ -120,7 +129,7 @@ int world_add_named(struct world *w, unsigned n)
     int rc = set_local(w, w->pool->index + 1, n, FRAME_LOCAL_UP);
     char url[64];
 
-    (void)snprintf(url, sizeof(url), "http://app%u.test", n);
+    (void)snprintf(url, sizeof(url), "%s://app%u.test", scheme(), n);
     return rc < 0 ? rc : add_url(w, n, 1, url);
 }
 
