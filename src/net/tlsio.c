@@ -195,7 +195,7 @@ int64_t tlsio_gate(struct span in)
 void tlsio_give(struct tlsio *t, struct span in)
 {
     MUST(t->magic == TLSIO_MAGIC && t->in.len == 0);
-    if (t->state != TLSIO_ENDED) /* what follows a close_notify means nothing */
+    if (t->state != TLSIO_ENDED && t->state != TLSIO_FAILED) /* what follows means nothing */
         t->in = in;
 }
 
@@ -240,6 +240,8 @@ int tlsio_read(struct tlsio *t, struct span *plain)
     *plain = SPAN_NONE;
     if (t->state == TLSIO_ENDED)
         return 0;
+    if (t->state == TLSIO_FAILED)
+        return t->error;
     MUST(t->state == TLSIO_OPEN);
     int rc = 0;
 

@@ -48,6 +48,13 @@ static void expect_forgery(struct bad *b, size_t i, const char *who)
         fail_msg("%s, forgery %zu: alert %d, %s %s", who, i, b->alert, tlsio_state_name(b->t),
                  tlsio_state(b->t) == TLSIO_FAILED ? tlsio_fault(b->t).word : "");
     assert_int_equal(b->got_n, f->type == RECORD_DATA ? f->n : 0);
+    if (tlsio_state(b->t) == TLSIO_FAILED) { /* it stays so, whatever comes */
+        struct span plain;
+
+        tlsio_give(b->t, SPAN("more"));
+        assert_int_equal(tlsio_read(b->t, &plain), tlsio_fault(b->t).error);
+        assert_int_equal(plain.len, 0);
+    }
     bad_free(b);
 }
 
