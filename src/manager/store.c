@@ -1,10 +1,13 @@
 #include "manager/store.h"
 
 #include <stdio.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "log/log.h"
 #include "manager/manager.h"
+
+enum { IN_USE_TRIES = 30, IN_USE_PAUSE_MS = 100 };
 
 static const char usual[] = "/var/lib/weldr", nearby[] = "weldr-data";
 
@@ -30,6 +33,21 @@ static int exit_code(int rc)
                : manager_exit_code(rc);
 }
 
+/* Who starts when its predecessor is told to end meets it for a moment still, as it does at the
+ * addresses. */
+static int open_patiently(struct data_dir *d, const char *path, struct strb *wrong)
+{
+    const struct timespec pause = {.tv_nsec = IN_USE_PAUSE_MS * 1000000L};
+    int rc = data_dir_open(d, path, wrong);
+
+    for (unsigned i = 0; rc == WERR_IN_USE && i < IN_USE_TRIES; i++) {
+        (void)nanosleep(&pause, NULL);
+        strb_init(wrong, wrong->buf, wrong->cap);
+        rc = data_dir_open(d, path, wrong);
+    }
+    return rc;
+}
+
 int store_open(struct manager *m)
 {
     char text[DATA_DIR_WRONG_MAX];
@@ -40,7 +58,7 @@ int store_open(struct manager *m)
     MUST(m->data_dir.path == NULL);
     strb_init(&wrong, text, sizeof(text));
     const char *path = choose(m);
-    const int rc = data_dir_open(&m->data_dir, path, &wrong);
+    const int rc = open_patiently(&m->data_dir, path, &wrong);
     if (rc == 0)
         return 0;
     fprintf(stderr, "error: %.*s\n", (int)strb_span(&wrong).len, strb_span(&wrong).ptr);

@@ -158,8 +158,7 @@ def test_a_successor_has_the_directory_while_the_old_one_drains(lab, folder):
     client = first.connect().request()
     response = client.head()
     first.signal(signal.SIGTERM)
-    first.wait_log(msg="a successor may have the data directory")
-    second = lab.weldr("--data-dir", folder)
+    second = lab.weldr("--data-dir", folder)  # which waits for a moment
     assert [s["url"] for s in second.servers()] == [origin.url]
     assert is_alive(first.pid)
     gate.open()
