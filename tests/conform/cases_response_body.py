@@ -1,6 +1,6 @@
 """Where responses end: length, chunks, close, and those that have no body."""
 
-from conform.table import (BROKEN, CLOSED, GOT_OK, KEPT, TO_TLS, Abort, Hangup, Vanish, answered, cut_answer, forwarded, pieces, relayed, request, response)
+from conform.table import (BROKEN, CLOSED, GOT_OK, KEPT, TO_TLS, Abort, Hangup, Vanish, Wait, answered, cut_answer, forwarded, pieces, relayed, request, response)
 
 LENGTH, CHUNKS, CLOSE, NONE = "RFC 9112 6.2", "RFC 9112 7.1", "RFC 9112 6.3", "RFC 9112 6.3"
 CHUNKED = ("Transfer-Encoding: chunked",)
@@ -50,7 +50,7 @@ CASES = [
              relayed(framing=("Connection: close",), body=b"hello"), lane=KEPT, **OLD_KEEP),
     answered("answer-until-close", CLOSE, (response(body=b"hello"), Hangup), relayed(framing=CHUNKED, body=HELLO), lane=CLOSED),
     answered("answer-until-close-empty", CLOSE, (response(), Hangup), relayed(framing=CHUNKED, body=b"0\r\n\r\n"), lane=CLOSED),
-    answered("answer-until-close-in-pieces", CLOSE, (response(body=b"hello"), b"abc", Hangup),
+    answered("answer-until-close-in-pieces", CLOSE, (response(body=b"hello"), Wait(b"hello"), b"abc", Hangup),
              relayed(framing=CHUNKED, body=b"5\r\nhello\r\n3\r\nabc\r\n0\r\n\r\n"), lane=CLOSED),
     answered("answer-until-close-of-1.0", CLOSE, (response(status="HTTP/1.0 200 OK", body=b"hello"), Hangup),
              relayed(via="1.0 weldr", framing=CHUNKED, body=HELLO), lane=CLOSED),

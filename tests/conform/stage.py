@@ -115,6 +115,11 @@ class Lane:
             self.go_on()
 
     def go_on(self):
+        if self.todo and isinstance(self.todo[0], Wait):
+            if self.todo[0].mark not in self.stage.peer.received:
+                self.due = time.monotonic() + GAP_S
+                return
+            self.todo.popleft()
         part = self.todo.popleft() if self.todo and self.is_open else None
         try:
             if isinstance(part, bytes):
@@ -290,7 +295,7 @@ class Stage:
 
     def run(self, case):
         self.begin(case.answers)
-        peer = Peer(self, case.clear_n)
+        peer = self.peer = Peer(self, case.clear_n)
         others = []
         try:
             self.play(peer, case.send)

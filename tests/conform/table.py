@@ -16,7 +16,7 @@ HOST = b"Host: a\r\n"
 
 @dataclass(frozen=True)
 class Wait:
-    """The client goes on when it has received this."""
+    """Client or origin goes on when the client has received this."""
     mark: bytes
 
 
