@@ -21,7 +21,10 @@ static bool has_word(const char *words, const char *word)
 
 bool args_takes(const struct args_command *command, enum args_flag flag)
 {
-    return flag <= ARGS_HELP || has_word(command->flags, args_flags[flag].flag + 2);
+    MUST(flag < ARGS_FLAGS);
+    const char *name = args_flags[flag].flag + 2;
+
+    return flag <= ARGS_HELP || has_word(command->flags, name);
 }
 
 bool args_takes_pairs(const struct args_command *command)

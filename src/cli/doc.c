@@ -294,7 +294,7 @@ static int each_line(struct lines *l, json_t *j, unsigned depth)
             continue;
         l->path = before;
         strb_addf(&l->path, "%s%s", before.len > 0 ? "." : "", key);
-        const int rc = each_line(l, value, depth + 1); // NOLINT(misc-no-recursion)
+        const int rc = each_line(l, value, depth + 1); // NOLINT(misc-no-recursion): 9 deep
         if (rc < 0)
             return rc;
     }

@@ -173,7 +173,7 @@ static int apply_children(const struct applier *a, const struct place *p,
     return apply_list(a, &below, PASS_BOTH, is_new);
 }
 
-/* NOLINTNEXTLINE(misc-no-recursion) */
+/* NOLINTNEXTLINE(misc-no-recursion): as deep as the table of kinds */
 static int set_all(const struct applier *a, const struct place *p)
 {
     int code = CLI_EXIT_OK;
@@ -223,7 +223,7 @@ static int remove_others(const struct applier *a, const struct place *p)
     return code;
 }
 
-/* NOLINTNEXTLINE(misc-no-recursion) */
+/* NOLINTNEXTLINE(misc-no-recursion): as deep as the table of kinds */
 static int apply_list(const struct applier *a, struct place *p, enum pass pass, bool is_new)
 {
     struct doc *d = NULL;
