@@ -8,7 +8,9 @@ enum { KIND_NONE = 0, KIND_IPV4 = 4, KIND_IPV6 = 6, IPV4_BYTES = 4, IPV6_BYTES =
 
 void bytes_out_init(struct bytes_out *o, char *buf, size_t cap)
 {
-    *o = (struct bytes_out){.buf = buf, .cap = cap};
+    o->buf = buf;
+    o->cap = cap;
+    o->len = 0;
 }
 
 void bytes_put(struct bytes_out *o, const void *bytes, size_t n)
