@@ -2,6 +2,7 @@
 
 #include <openssl/err.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/fault.h"
 #include "net/tlsio_context_int.h"
@@ -63,6 +64,18 @@ struct tlsio_context *tlsio_context_make(const SSL_METHOD *method, int least_ver
     tlsio_context_put(c);
     ERR_clear_error();
     return NULL;
+}
+
+void tlsio_context_speak(struct tlsio_context *c, const char *const *protocols)
+{
+    if (protocols[0] == NULL) {
+        c->protocols[0] = "http/1.1";
+        return;
+    }
+    for (int i = 0; i < TLSIO_PROTOCOLS_MAX && protocols[i] != NULL; i++) {
+        MUST(strlen(protocols[i]) <= TLSIO_PROTOCOL_NAME_MAX);
+        c->protocols[i] = protocols[i];
+    }
 }
 
 struct tlsio_context *tlsio_context_get(struct tlsio_context *c)

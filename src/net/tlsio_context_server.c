@@ -150,22 +150,29 @@ static int on_name(SSL *ssl, int *alert, void *arg)
     return n > 0 ? SSL_TLSEXT_ERR_OK : SSL_TLSEXT_ERR_ALERT_FATAL;
 }
 
-/* RFC 7301: names with a byte of length before each. The library sends no_application_protocol
- * when it is told of a fatal error. */
+static bool offers(const unsigned char *offered, unsigned n, struct span wanted)
+{
+    for (unsigned at = 0; at < n; at += 1U + offered[at])
+        if (span_is_equal(span_first(span_from(offered + at + 1, n - at - 1), offered[at]),
+                          wanted))
+            return true;
+    return false;
+}
+
+/* RFC 7301: names with a byte of length before each, ours count first. The library sends
+ * no_application_protocol when it is told of a fatal error. */
 static int on_protocols(SSL *ssl, const unsigned char **chosen, unsigned char *chosen_bytes,
                         const unsigned char *offered, unsigned n, void *arg)
 {
-    static const struct span spoken = SPAN("http/1.1");
+    const struct tlsio_context *c = arg;
 
     (void)ssl;
-    (void)arg;
-    for (unsigned at = 0; at < n; at += 1U + offered[at]) {
-        const struct span name =
-            span_first(span_from(offered + at + 1, n - at - 1), offered[at]);
+    for (int i = 0; i < TLSIO_PROTOCOLS_MAX && c->protocols[i] != NULL; i++) {
+        const struct span name = span_from_str(c->protocols[i]);
 
-        if (span_is_equal(name, spoken)) {
-            *chosen = (const unsigned char *)spoken.ptr;
-            *chosen_bytes = (unsigned char)spoken.len;
+        if (offers(offered, n, name)) {
+            *chosen = (const unsigned char *)name.ptr;
+            *chosen_bytes = (unsigned char)name.len;
             return SSL_TLSEXT_ERR_OK;
         }
     }
@@ -274,7 +281,7 @@ static void set_callbacks(struct tlsio_context *c)
     (void)SSL_CTX_set_app_data(c->ssl, c);
     (void)SSL_CTX_set_tlsext_servername_callback(c->ssl, on_name);
     (void)SSL_CTX_set_tlsext_servername_arg(c->ssl, c);
-    SSL_CTX_set_alpn_select_cb(c->ssl, on_protocols, NULL);
+    SSL_CTX_set_alpn_select_cb(c->ssl, on_protocols, c);
     (void)SSL_CTX_set_tlsext_status_cb(c->ssl, on_status);
 }
 
@@ -282,6 +289,7 @@ static int set_server(struct tlsio_context *c, const struct tlsio_server_setting
 {
     c->choose = settings->choose;
     c->arg = settings->arg;
+    tlsio_context_speak(c, settings->protocols);
     set_callbacks(c);
     if (!set_strength(c->ssl) || !set_sessions(c, settings))
         return WERR_NOMEM;
