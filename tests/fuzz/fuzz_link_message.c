@@ -43,7 +43,7 @@ static struct outcome run(const uint8_t *data, size_t size, size_t piece)
 
     for (size_t at = 0; at < size && o.rc == 0;) {
         const size_t n = piece < size - at ? piece : size - at;
-        char *copy = malloc(n);
+        char *copy = malloc(n > 0 ? n : 1);
 
         MUST(copy != NULL);
         memcpy(copy, data + at, n);
