@@ -34,6 +34,8 @@ static const char *const own_names[] = {".",
                                         "high_water.new",
                                         "identity.new",
                                         "log",
+                                        "member",
+                                        "member.new",
                                         "state",
                                         "state.new"};
 
