@@ -3,6 +3,7 @@
 #include <string.h>
 #include <sys/random.h>
 
+#include "cluster/member_file.h"
 #include "cluster/node_key.h"
 #include "log/log.h"
 #include "manager/publish.h"
@@ -60,22 +61,51 @@ int keyring_close(const struct keyring *k, struct span plain, char **closed)
 
 /* ---- life ---- */
 
-static int open_seal(struct keyring *k, const struct data_dir *dir)
+static int read_member(struct keyring *k, const struct data_dir *dir,
+                       const unsigned char *node_key, struct strb *wrong)
+{
+    struct member_file member;
+    const int rc = member_file_open(dir, node_key, &member, wrong);
+
+    if (rc == 0)
+        memcpy(k->seal, member.cluster_key, SEAL_KEY_BYTES);
+    member_file_fini(&member);
+    return rc;
+}
+
+static int open_seal(struct keyring *k, const struct data_dir *dir, const char *node_key_file)
 {
     char text[DATA_DIR_WRONG_MAX];
     struct strb wrong;
 
     if (dir == NULL)
         return choose(k->seal, SEAL_KEY_BYTES);
+    unsigned char *node_key = seal_memory_new(SEAL_KEY_BYTES);
+    if (node_key == NULL)
+        return WERR_NOMEM;
     strb_init(&wrong, text, sizeof(text));
-    const int rc = node_key_open(dir, NULL, k->seal, &wrong);
+    int rc = node_key_open(dir, node_key_file, node_key, &wrong);
+    if (rc == 0)
+        rc = read_member(k, dir, node_key, &wrong);
+    seal_memory_free(node_key);
     if (rc < 0)
-        log_error("the node's key can't be used", LOG_B("why", strb_span(&wrong)));
+        log_error("the cluster's key can't be used", LOG_B("why", strb_span(&wrong)));
     return rc;
 }
 
+static void publish_seal(struct keyring *k)
+{
+    publish_bytes(k->publish, FRAME_SEAL, span_from((const char *)k->seal, SEAL_KEY_BYTES));
+}
+
+void keyring_take(struct keyring *k, const unsigned char *key)
+{
+    memcpy(k->seal, key, SEAL_KEY_BYTES);
+    publish_seal(k);
+}
+
 int keyring_init(struct keyring *k, struct loop *loop, struct publish *publish,
-                 const struct data_dir *dir)
+                 const struct data_dir *dir, const char *node_key_file)
 {
     *k = (struct keyring){.loop = loop, .publish = publish};
     timer_init(&k->rotation, on_rotation);
@@ -84,14 +114,14 @@ int keyring_init(struct keyring *k, struct loop *loop, struct publish *publish,
     int rc = k->seal != NULL && k->tickets != NULL ? 0 : WERR_NOMEM;
 
     if (rc == 0)
-        rc = open_seal(k, dir);
+        rc = open_seal(k, dir, node_key_file);
     if (rc == 0)
         rc = add_ticket_key(k);
     if (rc < 0) {
         keyring_fini(k);
         return rc;
     }
-    publish_bytes(publish, FRAME_SEAL, span_from((const char *)k->seal, SEAL_KEY_BYTES));
+    publish_seal(k);
     loop_timer_in(loop, &k->rotation, KEYRING_ROTATION_MS);
     return 0;
 }

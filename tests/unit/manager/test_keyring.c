@@ -2,11 +2,14 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
 
+#include "../cluster/disk_fixture.h"
+#include "cluster/data_dir.h"
 #include "manager/keyring.h"
 #include "manager/publish.h"
 #include "net/loop_sim.h"
@@ -33,7 +36,7 @@ static int setup(void **state)
     supervisor.slots.loop = loop;
     facts_init(&facts);
     publish_init(&publish, &supervisor, &facts, pool);
-    assert_int_equal(keyring_init(&keyring, loop, &publish, NULL), 0);
+    assert_int_equal(keyring_init(&keyring, loop, &publish, NULL, NULL), 0);
     return 0;
 }
 
@@ -149,6 +152,132 @@ static void what_is_closed_opens_with_the_published_key(void **state)
     free(two);
 }
 
+/* ---- the cluster's key ---- */
+
+struct node {
+    struct disk disk;
+    struct data_dir dir;
+    struct keyring keyring;
+};
+
+static int open_node(struct node *n)
+{
+    assert_int_equal(data_dir_open(&n->dir, n->disk.path, disk_wrong(&n->disk)), 0);
+    return keyring_init(&n->keyring, loop, &publish, &n->dir, NULL);
+}
+
+static void make_node(struct node *n)
+{
+    *n = (struct node){0};
+    disk_make(&n->disk);
+    assert_int_equal(open_node(n), 0);
+    assert_int_equal(data_dir_settle(&n->dir, disk_wrong(&n->disk)), 0);
+}
+
+static void close_node(struct node *n)
+{
+    keyring_fini(&n->keyring);
+    data_dir_close(&n->dir);
+}
+
+static void remove_node(struct node *n)
+{
+    close_node(n);
+    disk_remove(&n->disk);
+}
+
+static char *closed_by(struct node *n)
+{
+    char *text;
+
+    assert_int_equal(keyring_close(&n->keyring, SPAN("secret"), &text), 0);
+    return text;
+}
+
+static int open_at(struct node *n, const char *text)
+{
+    struct seal_opened opened;
+    const int rc = seal_open(n->keyring.seal, span_from_str(text), &opened);
+
+    if (rc == 0)
+        assert_string_equal(opened.ptr, "secret");
+    seal_opened_free(&opened);
+    return rc;
+}
+
+static void a_directory_keeps_the_key(void **state)
+{
+    struct node n;
+
+    (void)state;
+    make_node(&n);
+    char *text = closed_by(&n);
+    close_node(&n);
+    assert_int_equal(open_node(&n), 0);
+    assert_int_equal(open_at(&n, text), 0);
+    free(text);
+    remove_node(&n);
+}
+
+/* The node's own key, which no other node has, closes the file alone. */
+static void it_is_not_the_node_s_own(void **state)
+{
+    struct node n;
+    size_t len;
+    char hex[2 * SEAL_KEY_BYTES + 1];
+
+    (void)state;
+    make_node(&n);
+    for (unsigned i = 0; i < SEAL_KEY_BYTES; i++)
+        (void)snprintf(hex + (size_t)2 * i, 3, "%02x", n.keyring.seal[i]);
+    uint8_t *line = disk_get(n.dir.fd, "node.key", &len);
+    assert_null(memmem(line, len, hex, sizeof(hex) - 1));
+    free(line);
+    remove_node(&n);
+}
+
+static void a_key_that_cant_be_read_ends_the_start(void **state)
+{
+    struct node n;
+
+    (void)state;
+    make_node(&n);
+    close_node(&n);
+    disk_flip(n.disk.fd, "member", 20);
+    assert_int_equal(open_node(&n), WERR_CORRUPT);
+    assert_null(n.keyring.seal);
+    data_dir_close(&n.dir);
+    assert_int_equal(unlinkat(n.disk.fd, "member", 0), 0);
+    assert_int_equal(open_node(&n), WERR_CORRUPT);
+    remove_node(&n);
+}
+
+/* As a node does that joins: the place stays, for others look there. */
+static void the_key_of_another_cluster_is_taken(void **state)
+{
+    struct node n, other;
+
+    (void)state;
+    make_node(&n);
+    make_node(&other);
+    char *text = closed_by(&other);
+    const unsigned char *before = n.keyring.seal;
+    assert_int_equal(open_at(&n, text), WERR_SYNTAX);
+    const uint64_t seq = publish.seq;
+
+    keyring_take(&n.keyring, other.keyring.seal);
+    assert_ptr_equal(n.keyring.seal, before);
+    assert_int_equal(open_at(&n, text), 0);
+    assert_true(publish.seq > seq);
+    assert_memory_equal(kept(FRAME_SEAL).ptr, other.keyring.seal, SEAL_KEY_BYTES);
+    free(text);
+    text = closed_by(&n);
+    assert_int_equal(open_at(&other, text), 0);
+    free(text);
+    remove_node(&n);
+    remove_node(&other);
+}
+
 static void what_is_too_long_is_not_closed(void **state)
 {
     char *closed, *text = calloc(1, SEAL_PLAIN_MAX + 1);
@@ -169,6 +298,10 @@ int main(void)
         TEST(the_oldest_of_three_is_forgotten),
         TEST(the_seal_key_stays),
         TEST(what_is_closed_opens_with_the_published_key),
+        TEST(a_directory_keeps_the_key),
+        TEST(it_is_not_the_node_s_own),
+        TEST(a_key_that_cant_be_read_ends_the_start),
+        TEST(the_key_of_another_cluster_is_taken),
         TEST(what_is_too_long_is_not_closed),
     };
 
