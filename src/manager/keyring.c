@@ -8,7 +8,12 @@
 #include "log/log.h"
 #include "manager/publish.h"
 
-enum { TICKETS_BYTES = TLSIO_TICKET_KEYS * TLSIO_TICKET_KEY_BYTES };
+/* In memory that is not dumped. */
+struct keyring_tickets {
+    unsigned own_n;
+    char own[TLSIO_TICKET_KEYS][TLSIO_TICKET_KEY_BYTES]; /* the newest first */
+    char published[TLSIO_TICKETS_MAX_BYTES];             /* own and shared ones */
+};
 
 static int choose(void *bytes, size_t n)
 {
@@ -17,32 +22,68 @@ static int choose(void *bytes, size_t n)
 
 /* ---- tickets ---- */
 
-static int add_ticket_key(struct keyring *k)
+static const uint64_t period_us = (uint64_t)KEYRING_PERIOD_MS * 1000;
+
+static int add_own_key(struct keyring_tickets *t)
 {
     char next[TLSIO_TICKET_KEY_BYTES];
     const int rc = choose(next, sizeof(next));
 
     if (rc < 0)
         return rc;
-    memmove(k->tickets + sizeof(next), k->tickets, TICKETS_BYTES - sizeof(next));
-    memcpy(k->tickets, next, sizeof(next));
+    memmove(t->own[1], t->own[0], sizeof(t->own) - sizeof(next));
+    memcpy(t->own[0], next, sizeof(next));
     explicit_bzero(next, sizeof(next));
-    if (k->ticket_n < TLSIO_TICKET_KEYS)
-        k->ticket_n++;
-    publish_bytes(k->publish, FRAME_TICKETS,
-                  span_from(k->tickets, (size_t)k->ticket_n * TLSIO_TICKET_KEY_BYTES));
+    if (t->own_n < TLSIO_TICKET_KEYS)
+        t->own_n++;
     return 0;
 }
 
-static void on_rotation(struct timer *t)
+/* That of now makes tickets. */
+static void derive_shared(const struct keyring *k, char *keys)
 {
-    struct keyring *k = (struct keyring *)((char *)t - offsetof(struct keyring, rotation));
+    const uint64_t periods[TLSIO_TICKET_SHARED_KEYS] = {k->period, k->period + 1, k->period - 1,
+                                                        k->period - 2};
 
-    if (add_ticket_key(k) < 0)
-        log_warn("session tickets keep their key: no randomness");
-    else
-        log_info("session tickets have a new key", LOG_U("keys", k->ticket_n));
-    loop_timer_in(k->loop, &k->rotation, KEYRING_ROTATION_MS);
+    for (unsigned i = 0; i < TLSIO_TICKET_SHARED_KEYS; i++)
+        seal_derive(k->seal, "weldr session tickets", periods[i],
+                    (unsigned char *)keys + (size_t)i * TLSIO_TICKET_KEY_BYTES,
+                    TLSIO_TICKET_KEY_BYTES);
+}
+
+static void publish_tickets(struct keyring *k)
+{
+    struct keyring_tickets *t = k->tickets;
+    const size_t own = t->own_n * sizeof(t->own[0]);
+
+    memcpy(t->published, t->own, own);
+    derive_shared(k, t->published + own);
+    publish_bytes(k->publish, FRAME_TICKETS,
+                  span_from(t->published,
+                            own + (size_t)TLSIO_TICKET_SHARED_KEYS * TLSIO_TICKET_KEY_BYTES));
+}
+
+/* When the period is over. */
+static void set_timer(struct keyring *k, uint64_t now_us)
+{
+    const uint64_t left_ms = (period_us - now_us % period_us) / 1000 + 1;
+
+    loop_timer_in(k->loop, &k->look, left_ms < KEYRING_LOOK_MS ? left_ms : KEYRING_LOOK_MS);
+}
+
+static void on_look(struct timer *t)
+{
+    struct keyring *k = (struct keyring *)((char *)t - offsetof(struct keyring, look));
+    const uint64_t now_us = loop_wall_us(k->loop);
+
+    set_timer(k, now_us);
+    if (now_us / period_us == k->period)
+        return;
+    k->period = now_us / period_us;
+    if (add_own_key(k->tickets) < 0)
+        log_warn("the own keys of session tickets stay: no randomness");
+    publish_tickets(k);
+    log_info("session tickets have a new key", LOG_U("keys", k->tickets->own_n));
 }
 
 /* ---- private keys ---- */
@@ -102,34 +143,37 @@ void keyring_take(struct keyring *k, const unsigned char *key)
 {
     memcpy(k->seal, key, SEAL_KEY_BYTES);
     publish_seal(k);
+    publish_tickets(k);
 }
 
 int keyring_init(struct keyring *k, struct loop *loop, struct publish *publish,
                  const struct data_dir *dir, const char *node_key_file)
 {
     *k = (struct keyring){.loop = loop, .publish = publish};
-    timer_init(&k->rotation, on_rotation);
+    timer_init(&k->look, on_look);
     k->seal = seal_memory_new(SEAL_KEY_BYTES);
-    k->tickets = seal_memory_new(TICKETS_BYTES);
+    k->tickets = seal_memory_new(sizeof(*k->tickets)); /* zeroed */
     int rc = k->seal != NULL && k->tickets != NULL ? 0 : WERR_NOMEM;
 
     if (rc == 0)
         rc = open_seal(k, dir, node_key_file);
     if (rc == 0)
-        rc = add_ticket_key(k);
+        rc = add_own_key(k->tickets);
     if (rc < 0) {
         keyring_fini(k);
         return rc;
     }
+    k->period = loop_wall_us(loop) / period_us;
     publish_seal(k);
-    loop_timer_in(loop, &k->rotation, KEYRING_ROTATION_MS);
+    publish_tickets(k);
+    set_timer(k, loop_wall_us(loop));
     return 0;
 }
 
 void keyring_fini(struct keyring *k)
 {
     if (k->loop != NULL)
-        timer_stop(loop_timers(k->loop), &k->rotation);
+        timer_stop(loop_timers(k->loop), &k->look);
     seal_memory_free(k->seal);
     seal_memory_free(k->tickets);
     *k = (struct keyring){0};

@@ -5,10 +5,14 @@
  * The first is the cluster's key: what is closed with it stands in the description, which all
  * nodes have. It is in the data directory (cluster/member_file.h), closed with the node's own
  * key, and made with it by chance; without a directory it ends with the process. A node that
- * joins a cluster takes that one's key in its place (keyring_take). Ticket keys are made by
- * chance when the manager starts. Tickets
- * get a new key every KEYRING_ROTATION_MS, and the last TLSIO_TICKET_KEYS are kept: a session
- * can be resumed for at least two rotations, and a key that is found out is of use for three.
+ * joins a cluster takes that one's key in its place (keyring_take).
+ *
+ * Keys of tickets change every KEYRING_PERIOD_MS of the wall clock. The shared ones follow from
+ * the cluster's key and the number of the period, so all nodes have the same, after a restart
+ * too, and nothing is sent from one to the other: that of now, of the next period (for clocks
+ * differ) and of the last two. The own ones are by chance, the last TLSIO_TICKET_KEYS, and end
+ * with the process. Which sessions have which, and why, is said in net/tlsio_tickets.h.
+ *
  * The keys lie in memory that no core file shows, and go to the workers with publish.h. Owner:
  * the manager.
  */
@@ -20,7 +24,10 @@
 #include "base/werr.h"
 #include "net/tlsio_tickets.h"
 
-enum { KEYRING_ROTATION_MS = 12 * 60 * 60 * 1000 };
+enum {
+    KEYRING_PERIOD_MS = 12 * 60 * 60 * 1000,
+    KEYRING_LOOK_MS = 60 * 60 * 1000 /* the wall clock may have been set */
+};
 
 struct data_dir;
 struct loop;
@@ -30,9 +37,9 @@ struct keyring {
     struct loop *loop;
     struct publish *publish;
     unsigned char *seal;
-    char *tickets; /* the newest key first */
-    unsigned ticket_n;
-    struct timer rotation;
+    struct keyring_tickets *tickets;
+    uint64_t period; /* that the keys of tickets are of */
+    struct timer look;
 };
 
 /* dir: keeps the cluster's key, closed with the one in node_key_file (NULL: node.key of the

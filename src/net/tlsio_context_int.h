@@ -14,6 +14,7 @@ struct tlsio_context {
     int (*choose)(void *arg, struct span name, struct tlsio_identity *chosen[TLSIO_CHOSEN_MAX]);
     void *arg;
     struct tlsio_tickets *tickets; /* of servers; NULL: none are made */
+    bool asks_clients;             /* of servers: for certificates */
 };
 
 /* With what both sides have in common. NULL: no memory. */

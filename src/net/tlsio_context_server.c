@@ -53,17 +53,20 @@ static int on_hello(SSL *ssl, int *alert, void *arg)
 static int on_ticket(SSL *ssl, unsigned char *name, unsigned char *iv, EVP_CIPHER_CTX *cipher,
                      EVP_MAC_CTX *mac, int is_making)
 {
-    const struct tlsio_tickets *t = context_of(ssl)->tickets;
+    const struct tlsio_context *c = context_of(ssl);
+    const bool is_1_3 = SSL_version(ssl) == TLS1_3_VERSION;
+    const struct tlsio_ticket_row *r =
+        tlsio_tickets_row(c->tickets, is_1_3 && !c->asks_clients);
 
     if (is_making != 0)
-        return tlsio_tickets_make(t, name, iv, cipher, mac) ? 1 : -1;
-    const int age = tlsio_tickets_open(t, name, iv, cipher, mac);
+        return tlsio_tickets_make(r, name, iv, cipher, mac) ? 1 : -1;
+    const int place = tlsio_tickets_open(r, name, iv, cipher, mac);
 
-    if (age == WERR_NOT_FOUND)
+    if (place == WERR_NOT_FOUND)
         return 0;
-    if (age < 0)
+    if (place < 0)
         return -1;
-    return age > 0 || SSL_version(ssl) == TLS1_3_VERSION ? 2 : 1;
+    return place > 0 || is_1_3 ? 2 : 1;
 }
 
 /* What was verified once stays true as long as the certificate lasts, and no longer: each
@@ -91,13 +94,12 @@ static SSL_TICKET_RETURN on_opened(SSL *ssl, SSL_SESSION *session, const unsigne
 
 static bool set_sessions(struct tlsio_context *c, const struct tlsio_server_settings *settings)
 {
-    const bool is_of_client = settings->client_auth != TLSIO_CLIENT_NONE;
-
+    c->asks_clients = settings->client_auth != TLSIO_CLIENT_NONE;
     c->tickets = settings->tickets;
     SSL_CTX_set_session_cache_mode(c->ssl, SSL_SESS_CACHE_OFF); /* tickets do it */
     SSL_CTX_set_client_hello_cb(c->ssl, on_hello, c);
     (void)SSL_CTX_set_num_tickets(c->ssl, 0); /* tlsio_write orders one */
-    (void)SSL_CTX_set_timeout(c->ssl, is_of_client ? SESSION_OF_CLIENT_S : SESSION_S);
+    (void)SSL_CTX_set_timeout(c->ssl, c->asks_clients ? SESSION_OF_CLIENT_S : SESSION_S);
     return SSL_CTX_set_tlsext_ticket_key_evp_cb(c->ssl, on_ticket) == 1 &&
            SSL_CTX_set_session_ticket_cb(c->ssl, NULL, on_opened, NULL) == 1 &&
            SSL_CTX_set_session_id_context(c->ssl,

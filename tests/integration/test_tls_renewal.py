@@ -11,6 +11,7 @@ import ssl
 import pytest
 
 import origins as o
+from ports import Port
 from rawhttp import Client, wait_until
 from sides import Address, secure
 from tls_files import authority, trusting
@@ -36,7 +37,8 @@ class Visitor:
     def __init__(self, address, version):
         context = trusting(secure().root)
         context.minimum_version = context.maximum_version = version
-        self.address, self.session = Address.secure(address, context), None
+        self.context, self.session = context, None
+        self.address = Address.secure(address, context)
         self.came_n = self.resumed_n = 0
 
     def come(self):
@@ -45,6 +47,13 @@ class Visitor:
             self.came_n += 1
             self.resumed_n += client.sock.is_resumed
             self.session = client.sock.session
+
+
+    def is_known_at(self, address):
+        """Whether a session from elsewhere is resumed there."""
+        before, self.address = self.resumed_n, Address.secure(address, self.context)
+        self.come()
+        return self.resumed_n > before
 
 
 def resumed_by(log):
@@ -71,6 +80,24 @@ def test_sessions_outlive_workers(lab, tmp_path):
         assert visitor.resumed_n >= 0.99 * (visitor.came_n - 1), figures  # the first one had nothing to show
     wait_until(lambda: resumed_by(log) == WORKERS, 10, "each worker has resumed sessions")
     weldr.socket_counts = {}  # of workers that are no more
+
+
+def test_sessions_outlive_a_restart(lab, tmp_path):
+    """Those of TLS 1.3, whose keys follow from one that is kept; of TLS 1.2 a kept key would open what was recorded."""
+    flags, address, origin = ("--data-dir", str(tmp_path / "node")), Port(), lab.origin()
+    first = lab.weldr(*flags, ip=address.text, tls=secure())
+    first.add(origin)
+    old, new = (Visitor(first.address, version) for version in (ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3))
+    for visitor in (old, new):
+        visitor.come()
+        assert visitor.is_known_at(first.address)
+    first.signal(signal.SIGTERM)
+    assert first.wait_exit(20) == 0
+    first.stopped = True
+    second = lab.weldr(*flags, ip=address.text, tls=secure())
+    assert new.is_known_at(second.address)
+    assert not old.is_known_at(second.address)
+    assert old.is_known_at(second.address)
 
 
 @pytest.mark.smoke

@@ -71,10 +71,36 @@ static struct span kept(uint16_t type)
     return publish.kept[type - FRAME_SEAL];
 }
 
-static struct span ticket_key(unsigned n)
+/* Of TLS 1.2 come first, the newest before the others; the shared ones behind. */
+static unsigned own_n(void)
+{
+    return (unsigned)(kept(FRAME_TICKETS).len / TLSIO_TICKET_KEY_BYTES) -
+           TLSIO_TICKET_SHARED_KEYS;
+}
+
+static struct span own_key(unsigned n)
 {
     return span_first(span_skip(kept(FRAME_TICKETS), (size_t)n * TLSIO_TICKET_KEY_BYTES),
                       TLSIO_TICKET_KEY_BYTES);
+}
+
+/* Of now, of the next period, of the last one, of the one before. */
+static struct span shared_key(unsigned n)
+{
+    return own_key(own_n() + n);
+}
+
+static void copy_shared(char *keys)
+{
+    memcpy(keys, shared_key(0).ptr, TLSIO_TICKET_SHARED_KEYS * TLSIO_TICKET_KEY_BYTES);
+}
+
+/* To the moment before the period is over. */
+static void pass_to_the_end_of_a_period(void)
+{
+    const uint64_t period_us = (uint64_t)KEYRING_PERIOD_MS * 1000;
+
+    pass((period_us - loop_wall_us(loop) % period_us) / 1000 - 1);
 }
 
 static void keys_are_made_at_the_start(void **state)
@@ -83,9 +109,13 @@ static void keys_are_made_at_the_start(void **state)
 
     (void)state;
     assert_int_equal(kept(FRAME_SEAL).len, SEAL_KEY_BYTES);
-    assert_int_equal(kept(FRAME_TICKETS).len, TLSIO_TICKET_KEY_BYTES);
+    assert_int_equal(own_n(), 1);
+    assert_true(tlsio_tickets_are_keys(kept(FRAME_TICKETS)));
     assert_memory_not_equal(kept(FRAME_SEAL).ptr, zeros, SEAL_KEY_BYTES);
-    assert_memory_not_equal(ticket_key(0).ptr, zeros, sizeof(zeros));
+    for (unsigned i = 0; i < 1 + TLSIO_TICKET_SHARED_KEYS; i++)
+        for (unsigned j = 0; j < i; j++)
+            assert_memory_not_equal(own_key(i).ptr, own_key(j).ptr, 16);
+    assert_memory_not_equal(own_key(0).ptr, zeros, sizeof(zeros));
 }
 
 static void tickets_get_a_new_key_every_twelve_hours(void **state)
@@ -94,20 +124,21 @@ static void tickets_get_a_new_key_every_twelve_hours(void **state)
     uint64_t seq;
 
     (void)state;
-    memcpy(first, ticket_key(0).ptr, sizeof(first));
-    pass(12 * HOUR_MS - 1);
-    assert_int_equal(kept(FRAME_TICKETS).len, TLSIO_TICKET_KEY_BYTES);
+    memcpy(first, own_key(0).ptr, sizeof(first));
+    pass_to_the_end_of_a_period();
+    assert_int_equal(own_n(), 1);
     seq = publish.seq;
-    pass(2);
+    pass(3);
     assert_int_equal(publish.seq, seq + 1);
-    assert_int_equal(kept(FRAME_TICKETS).len, 2 * TLSIO_TICKET_KEY_BYTES);
-    memcpy(second, ticket_key(0).ptr, sizeof(second));
+    assert_int_equal(own_n(), 2);
+    memcpy(second, own_key(0).ptr, sizeof(second));
     assert_memory_not_equal(second, first, sizeof(first));
-    assert_memory_equal(ticket_key(1).ptr, first, sizeof(first));
+    assert_memory_equal(own_key(1).ptr, first, sizeof(first));
     pass(12 * HOUR_MS);
-    assert_int_equal(kept(FRAME_TICKETS).len, 3 * TLSIO_TICKET_KEY_BYTES);
-    assert_memory_equal(ticket_key(1).ptr, second, sizeof(second));
-    assert_memory_equal(ticket_key(2).ptr, first, sizeof(first));
+    assert_int_equal(publish.seq, seq + 2);
+    assert_int_equal(own_n(), 3);
+    assert_memory_equal(own_key(1).ptr, second, sizeof(second));
+    assert_memory_equal(own_key(2).ptr, first, sizeof(first));
 }
 
 static void the_oldest_of_three_is_forgotten(void **state)
@@ -115,11 +146,29 @@ static void the_oldest_of_three_is_forgotten(void **state)
     char first[TLSIO_TICKET_KEY_BYTES];
 
     (void)state;
-    memcpy(first, ticket_key(0).ptr, sizeof(first));
+    memcpy(first, own_key(0).ptr, sizeof(first));
     pass(36 * HOUR_MS + 1);
-    assert_int_equal(kept(FRAME_TICKETS).len, 3 * TLSIO_TICKET_KEY_BYTES);
+    assert_int_equal(own_n(), 3);
     for (unsigned i = 0; i < 3; i++)
-        assert_memory_not_equal(ticket_key(i).ptr, first, sizeof(first));
+        assert_memory_not_equal(own_key(i).ptr, first, sizeof(first));
+}
+
+/* What makes tickets now opens them for two periods more, and did so in the one before. */
+static void shared_keys_go_on_with_the_clock(void **state)
+{
+    enum { ONE = TLSIO_TICKET_KEY_BYTES };
+    char before[TLSIO_TICKET_SHARED_KEYS * ONE];
+
+    (void)state;
+    copy_shared(before);
+    pass_to_the_end_of_a_period();
+    assert_memory_equal(shared_key(0).ptr, before, sizeof(before));
+    pass(3);
+    assert_memory_equal(shared_key(0).ptr, before + ONE, ONE); /* the next of then */
+    assert_memory_equal(shared_key(2).ptr, before, ONE);
+    assert_memory_equal(shared_key(3).ptr, before + (size_t)2 * ONE, ONE);
+    pass(12 * HOUR_MS);
+    assert_memory_equal(shared_key(3).ptr, before, ONE);
 }
 
 static void the_seal_key_stays(void **state)
@@ -205,16 +254,20 @@ static int open_at(struct node *n, const char *text)
     return rc;
 }
 
+/* So a restart ends no session of TLS 1.3 either. */
 static void a_directory_keeps_the_key(void **state)
 {
+    char shared[TLSIO_TICKET_SHARED_KEYS * TLSIO_TICKET_KEY_BYTES];
     struct node n;
 
     (void)state;
     make_node(&n);
     char *text = closed_by(&n);
+    copy_shared(shared);
     close_node(&n);
     assert_int_equal(open_node(&n), 0);
     assert_int_equal(open_at(&n, text), 0);
+    assert_memory_equal(shared_key(0).ptr, shared, sizeof(shared));
     free(text);
     remove_node(&n);
 }
@@ -255,11 +308,15 @@ static void a_key_that_cant_be_read_ends_the_start(void **state)
 /* As a node does that joins: the place stays, for others look there. */
 static void the_key_of_another_cluster_is_taken(void **state)
 {
+    char of_other[TLSIO_TICKET_SHARED_KEYS * TLSIO_TICKET_KEY_BYTES];
+    char own_of_other[TLSIO_TICKET_KEY_BYTES];
     struct node n, other;
 
     (void)state;
     make_node(&n);
     make_node(&other);
+    copy_shared(of_other);
+    memcpy(own_of_other, own_key(0).ptr, sizeof(own_of_other));
     char *text = closed_by(&other);
     const unsigned char *before = n.keyring.seal;
     assert_int_equal(open_at(&n, text), WERR_SYNTAX);
@@ -270,6 +327,8 @@ static void the_key_of_another_cluster_is_taken(void **state)
     assert_int_equal(open_at(&n, text), 0);
     assert_true(publish.seq > seq);
     assert_memory_equal(kept(FRAME_SEAL).ptr, other.keyring.seal, SEAL_KEY_BYTES);
+    assert_memory_equal(shared_key(0).ptr, of_other, sizeof(of_other));
+    assert_memory_not_equal(own_key(0).ptr, own_of_other, sizeof(own_of_other));
     free(text);
     text = closed_by(&n);
     assert_int_equal(open_at(&other, text), 0);
@@ -296,6 +355,7 @@ int main(void)
         TEST(keys_are_made_at_the_start),
         TEST(tickets_get_a_new_key_every_twelve_hours),
         TEST(the_oldest_of_three_is_forgotten),
+        TEST(shared_keys_go_on_with_the_clock),
         TEST(the_seal_key_stays),
         TEST(what_is_closed_opens_with_the_published_key),
         TEST(a_directory_keeps_the_key),
