@@ -215,5 +215,5 @@ void member_file_fini(struct member_file *f)
     seal_opened_free(&f->key);
     free(f->certificate);
     free(f->authority);
-    *f = (struct member_file){.certificate = NULL};
+    memset(f, 0, sizeof(*f));
 }
