@@ -156,6 +156,7 @@ static bool leader(const struct cluster *c, struct cluster_member *out)
         return false;
     *out =
         (struct cluster_member){.id = engine_store_id(e), .is_self = true, .is_leader = true};
+    out->address = e->address;
     return true;
 }
 
@@ -169,8 +170,11 @@ static unsigned members(const struct cluster *c, struct cluster_member *out, uns
     const struct engine *e = (const struct engine *)c;
 
     if (max > 0)
-        out[0] = (struct cluster_member){
-            .id = engine_store_id(e), .is_self = true, .is_leader = e->role == CLUSTER_LEADER};
+        out[0] = (struct cluster_member){.id = engine_store_id(e),
+                                         .address = e->address,
+                                         .is_self = true,
+                                         .is_leader = e->role == CLUSTER_LEADER,
+                                         .version = WELDR_VERSION};
     return 1;
 }
 
@@ -198,6 +202,35 @@ static int transfer(struct cluster *c, uint64_t id, cluster_done_fn done, void *
         return WERR_NOT_FOUND;
     done(arg, 0, e->index);
     return 0;
+}
+
+static int promote(struct cluster *c, uint64_t id, cluster_done_fn done, void *arg)
+{
+    (void)done;
+    (void)arg;
+    return id == engine_store_id((struct engine *)c) ? WERR_EXISTS : WERR_NOT_FOUND;
+}
+
+static int make_token(struct cluster *c, uint32_t lifetime_s, cluster_text_fn done, void *arg)
+{
+    (void)lifetime_s;
+    (void)done;
+    (void)arg;
+    return ((struct engine *)c)->address.family == 0 ? WERR_INVALID : WERR_UNSUPPORTED;
+}
+
+static void status(const struct cluster *c, struct cluster_status *out)
+{
+    const struct engine *e = (const struct engine *)c;
+
+    *out = (struct cluster_status){.term = e->raft.current_term,
+                                   .applied = e->index,
+                                   .voters = 1,
+                                   .quorum = 1,
+                                   .has_quorum = e->role == CLUSTER_LEADER,
+                                   .profile = "lan",
+                                   .election_ms = e->raft.election_timeout,
+                                   .address = e->address};
 }
 
 /* ---- life ---- */
@@ -236,11 +269,15 @@ static const struct cluster_ops raft_ops = {
     .members = members,
     .add_member = add_member,
     .remove_member = remove_member,
+    .promote = promote,
     .transfer = transfer,
+    .make_token = make_token,
+    .status = status,
     .free = free_engine,
 };
 
 struct cluster *cluster_raft_new(struct loop *loop, struct data_dir *dir,
+                                 const struct cluster_options *options,
                                  const struct cluster_hooks *hooks)
 {
     struct engine *e = calloc(1, sizeof(*e));
@@ -251,6 +288,8 @@ struct cluster *cluster_raft_new(struct loop *loop, struct data_dir *dir,
     }
     e->cluster = (struct cluster){.ops = &raft_ops, .hooks = *hooks};
     e->dir = dir;
+    if (options != NULL && options->has_listen)
+        e->address = options->listen;
     e->log_fd = -1;
     e->high_water.fd = -1;
     e->role = CLUSTER_CANDIDATE;

@@ -31,7 +31,8 @@ struct engine {
     struct cluster cluster; /* first: the cluster that callers hold */
     struct engine_loop loop;
     struct data_dir *dir;
-    int log_fd; /* of what is stored; -1 */
+    struct addr address; /* for other nodes; family 0: none */
+    int log_fd;          /* of what is stored; -1 */
     char *log_path;
     struct high_water high_water; /* fd -1: not open */
     struct segments stored;       /* when it started */

@@ -28,6 +28,8 @@
 #include "manager/api_tls.h"
 #include "manager/change.h"
 #include "manager/event_ring.h"
+#include "manager/fresh.h"
+#include "manager/membership.h"
 #include "net/conn.h"
 #include "net/local.h"
 
@@ -103,6 +105,9 @@ struct api_conn {
     struct change *change;              /* NULL: none */
     struct pool_outcome outcome;        /* of the change, once it is committed */
     struct publish_waiter waiter;       /* of api_await_workers */
+    struct membership *membership;      /* a change of members under way; NULL: none */
+    struct fresh_waiter fresh;          /* of consistent=true … */
+    bool is_fresh;                      /* … whose wait is over */
     const struct api_object_kind *kind; /* of a pool, listener or rule */
     char removed[API_LOCATION_MAX];     /* its path */
     void (*then)(struct api_conn *ac);

@@ -44,7 +44,7 @@ struct event_by {
 struct event_note {
     enum event_kind kind;
     const char *pool, *server_id, *server; /* names and the url */
-    const char *listener, *rule, *certificate, *address;
+    const char *listener, *rule, *certificate, *address, *member;
     const char *from, *to, *reason;
     const char *log; /* what the log says in place of the table's; level: as there */
     int level;       /* enum log_level */

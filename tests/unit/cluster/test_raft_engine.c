@@ -129,7 +129,7 @@ static int open_node(void)
     assert_int_equal(data_dir_open(&node.dir, node.path, disk_wrong(&node.disk)), 0);
     node.loop = loop_epoll_new();
     assert_non_null(node.loop);
-    node.cluster = cluster_raft_new(node.loop, &node.dir, &hooks);
+    node.cluster = cluster_raft_new(node.loop, &node.dir, NULL, &hooks);
     assert_non_null(node.cluster);
     return node.cluster->ops->start(node.cluster);
 }
