@@ -176,7 +176,7 @@ static int check_words(struct reader *r)
         if (is_wrong)
             strb_addf(r->error, "%s: there is %.*s", word, (int)name.len, name.ptr);
         else
-            strb_addf(r->error, "%.*s is missing", (int)name.len, name.ptr);
+            strb_addf(r->error, "%.*s is missing", (int)strcspn(name.ptr, "?: "), name.ptr);
         return WERR_INVALID;
     }
     return 0;

@@ -101,6 +101,9 @@ struct cluster_hooks {
     void (*on_role)(void *arg, enum cluster_role role);
     /* Once: what was stored when the engine started has been handed over. */
     void (*on_settled)(void *arg);
+    /* The node has joined: secrets in what is agreed on are closed with this key from now on
+     * (SEAL_KEY_BYTES, borrowed). Before the first entry. May be NULL. */
+    void (*on_key)(void *arg, const unsigned char *key);
     /* Members, their places, the leader or the term have changed: for events and gauges. */
     void (*on_members)(void *arg);
     /* The engine is of no use any more. WERR_DENIED: the node was removed from the cluster;
@@ -151,7 +154,8 @@ struct cluster {
     struct cluster_hooks hooks;
 };
 
-/* What an engine with a directory is told of its surroundings; borrowed for the call. */
+/* What an engine with a directory is told of its surroundings. conns and the texts outlive it,
+ * the token is borrowed for the call. */
 struct cluster_options {
     struct conn_shared *conns;
     bool has_listen; /* for other nodes, at listen */

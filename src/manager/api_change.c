@@ -43,6 +43,20 @@ void api_respond_failure(struct api_conn *ac, int rc)
     }
 }
 
+/* It is not here yet while a name is looked up, and no longer when others may have the directory.
+ */
+bool api_has_engine(struct api_conn *ac)
+{
+    if (manager_is_draining(ac->m))
+        api_problem(ac, 503, "draining", "weldr is shutting down");
+    else if (ac->m->cluster == NULL)
+        api_problem_passing(ac, 503, "starting",
+                            "weldr has yet to find the member of the cluster that it joins");
+    else
+        return true;
+    return false;
+}
+
 static void on_change(struct change *ch)
 {
     struct api_conn *ac = ch->waiter;
@@ -65,10 +79,8 @@ void api_name_caller(const struct api_conn *ac, struct event_by *by)
 
 void api_propose(struct api_conn *ac, struct pool_command *c, void (*then)(struct api_conn *))
 {
-    if (manager_is_draining(ac->m)) {
-        api_problem(ac, 503, "draining", "weldr is shutting down");
+    if (!api_has_engine(ac))
         return;
-    }
     MUST(ac->change == NULL); /* a request makes one */
     int rc = change_new(ac->m, c, &ac->change);
     if (rc < 0) {
@@ -110,6 +122,8 @@ static void on_fresh(struct fresh_waiter *w, int error)
         api_problem_passing(ac, 503, "no_quorum",
                             "no node leads the cluster now: what this one knows may be stale; "
                             "without consistent=true it is told");
+    else if (error == WERR_SHUTTING_DOWN)
+        api_problem(ac, 503, "draining", "weldr is shutting down");
     else if (error < 0)
         api_respond_failure(ac, error);
     else
@@ -119,6 +133,8 @@ static void on_fresh(struct fresh_waiter *w, int error)
 void api_await_fresh(struct api_conn *ac)
 {
     MUST(!ac->is_fresh); /* a request waits once */
+    if (!api_has_engine(ac))
+        return;
     api_move(ac, API_WAITING, "consistent");
     conn_timer_stop(&ac->conn);
     fresh_wait(ac->m, &ac->fresh, on_fresh);

@@ -13,21 +13,9 @@
 
 enum { TOKEN_LIFETIME_S = 900, TOKEN_LIFETIME_MAX_S = 86400 };
 
-/* The engine is not here yet, or no longer. */
-static bool has_engine(struct api_conn *ac)
-{
-    if (ac->m->cluster != NULL)
-        return true;
-    if (manager_is_leaving(ac->m))
-        api_problem(ac, 503, "draining", "weldr is shutting down");
-    else
-        api_problem_passing(ac, 503, "starting", "weldr has not started all of itself yet");
-    return false;
-}
-
 void api_cluster_get(struct api_conn *ac)
 {
-    if (has_engine(ac))
+    if (ac->m->cluster != NULL || api_has_engine(ac))
         api_respond(ac, 200, api_json_cluster(ac->m->cluster, api_base(ac)));
 }
 
@@ -114,12 +102,8 @@ static struct membership *make(struct api_conn *ac, enum membership_ask ask)
 {
     int rc;
 
-    if (!has_engine(ac))
+    if (!api_has_engine(ac))
         return NULL;
-    if (manager_is_draining(ac->m)) {
-        api_problem(ac, 503, "draining", "weldr is shutting down");
-        return NULL;
-    }
     MUST(ac->membership == NULL); /* a request makes one */
     rc = membership_new(ac->m, ask, &ac->membership);
     if (rc < 0)

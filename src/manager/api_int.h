@@ -25,6 +25,8 @@ void api_note_place(struct api_conn *ac, enum place_state state);
 
 /* ---- api_change.c ---- */
 
+/* False: there is none now, and that was answered. */
+bool api_has_engine(struct api_conn *ac);
 /* What was asked of the engine was not done, for this reason (cluster.h). */
 void api_respond_failure(struct api_conn *ac, int rc);
 /* The handler runs when this node knows all that was committed before. */
