@@ -43,7 +43,8 @@ void api_respond_failure(struct api_conn *ac, int rc)
     }
 }
 
-/* It is not here yet while a name is looked up, and no longer when others may have the directory.
+/* It is not here yet while a name is looked up, and no longer when others may have the
+ * directory.
  */
 bool api_has_engine(struct api_conn *ac)
 {

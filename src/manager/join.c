@@ -62,7 +62,8 @@ int join_check(struct join *j)
     if (c->join_token == NULL && c->join_token_file == NULL)
         return refuse("--join needs --token TOKEN or --join-token-file FILE: on a member weldr "
                       "cluster token create prints a token");
-    (void)addr_from_ip(span_from_str(c->join_host), c->join_port, &j->address);
+    if (addr_from_ip(span_from_str(c->join_host), c->join_port, &j->address) < 0)
+        j->address.family = 0; /* a name */
     return read_token(j);
 }
 
