@@ -11,7 +11,7 @@ import pytest
 from event_stream import EventStream
 from failures import is_problem
 from ports import Port
-from weldr import BIN, clean_environment, run_weldr
+from weldr import BIN, clean_environment, run_weldr, split_address
 
 LOCAL = ("--ip", "127.0.0.1:0", "--admin-ip", "127.0.0.1:0")
 NOBODY = "00000000000000ab"
@@ -240,8 +240,7 @@ def test_a_join_plays_no_part_later(lab, folder):
 def test_a_name_that_nobody_has(lab, folder):
     weldr = lab.weldr("--data-dir", folder, "--join", "nobody.invalid:8688", "--token", "secret-token",
                       "--resolver", Port().text, wait=False)
-    weldr.wait_log(msg="management API listens")
-    weldr.find_addresses()
+    weldr.apis = [split_address(weldr.wait_log(msg="management API listens")[0]["address"])]
     weldr.wait_log(msg="name of the member to join can't be resolved", timeout_s=30)
     assert is_problem(weldr.api("GET", "/cluster"), 503, "starting")
     assert weldr.api("GET", "/ready").json["status"] == "starting"
