@@ -71,14 +71,14 @@ struct config {
      * file */
     char *access_log;
     char *data_dir;                          /* --data-dir; NULL: the usual places */
-    bool is_ephemeral;                       /* --ephemeral */
-    struct addr cluster_ip;                  /* --cluster-ip; family 0: none */
     char *join_host;                         /* --join, its name or address; NULL: none */
-    uint16_t join_port;                      /* ... and its port */
     char *join_token;                        /* --token; NULL */
     char *join_token_file;                   /* --join-token-file; NULL */
+    struct addr cluster_ip;                  /* --cluster-ip; family 0: none */
+    uint16_t join_port;                      /* of --join */
+    uint8_t cluster_profile;                 /* --cluster-profile: enum config_profile */
     bool is_witness;                         /* --witness */
-    uint8_t cluster_profile;                 /* --cluster-profile */
+    bool is_ephemeral;                       /* --ephemeral */
     unsigned worker_id;                      /* worker --id */
     bool access_log_is_combined;             /* --access-log-format json|combined */
     bool admin_token_is_required;            /* --admin-token-required */

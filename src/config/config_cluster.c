@@ -62,9 +62,9 @@ int config_read_cluster_profile(struct config *c, struct span value, const char 
         [CONFIG_LAN] = "lan", [CONFIG_FAST] = "fast", [CONFIG_WAN] = "wan"};
 
     *wish = "must be lan, fast or wan";
-    for (uint8_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+    for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
         if (span_is_equal(value, span_from_str(words[i]))) {
-            c->cluster_profile = i;
+            c->cluster_profile = (uint8_t)i;
             return 0;
         }
     }
