@@ -5,6 +5,7 @@
  *     DIR/node.key    what private keys on disk are closed with (node_key.h)
  *     DIR/high_water  what was applied last (high_water.h)
  *     DIR/log/        the engine's own files (segments.h)
+ *     DIR/ballast     room for a start on a full disk (ballast.h)
  *
  * A first start goes: data_dir_open (is_new), node_key_open, high_water_open, data_dir_settle.
  * Settling writes `identity`, last of all: a directory with an identity has all of the others,
