@@ -121,6 +121,8 @@ static int propose(struct cluster *c, struct span entry, const uint8_t *request_
         raft_free(buf.base);
         free(q);
     }
+    if (code == RAFT_NOSPACE)
+        engine_space_look(e);
     engine_loop_kick(&e->loop);
     return engine_store_error(code);
 }

@@ -51,13 +51,19 @@ struct engine {
     bool has_settled;
     bool vote_is_new; /* to be noted when the sync of the mark that is under way is over */
     bool is_closing;
-    bool has_failed; /* an entry can't be read: nothing more is handed over */
+    bool is_making_room; /* raft_space.c waits for its entry */
+    bool has_failed;     /* an entry can't be read: nothing more is handed over */
 };
 
 /* ---- raft_state.c ---- */
 
 void engine_state_init(struct engine *e);
 void engine_state_fini(struct engine *e);
+
+/* ---- raft_space.c ---- */
+
+/* libraft has refused an entry for want of room: there may be some by now. */
+void engine_space_look(struct engine *e);
 
 /* ---- raft_store.c ---- */
 
