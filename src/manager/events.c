@@ -185,6 +185,8 @@ void events_tell(struct manager *m, const struct event_note *note)
     struct events *e = m->events;
 
     MUST((unsigned)note->kind < EVENT_KINDS);
+    if (e->is_replaying)
+        return;
     log_note(e, note);
     add_to_ring(e, note);
     events_go_on(e);

@@ -7,6 +7,7 @@
 #include "log/log.h"
 #include "manager/certificate_files.h"
 #include "manager/change.h"
+#include "manager/events.h"
 #include "manager/listeners.h"
 #include "manager/manager.h"
 #include "manager/restore.h"
@@ -345,6 +346,7 @@ static void on_settled(void *arg)
 {
     struct manager *m = arg;
 
+    m->events->is_replaying = false;
     move(m, START_SETTLE, "what was stored is here");
     if (m->cluster->ops->role(m->cluster) != CLUSTER_CANDIDATE)
         start_workers(m, "the cluster has a leader");
@@ -396,6 +398,7 @@ int start_run_engine(struct manager *m)
     store_tell(m);
     if (strcmp(m->cluster->ops->name, "solo") != 0)
         log_info("engine of the cluster", LOG_S("name", m->cluster->ops->name));
+    m->events->is_replaying = true;
     int rc = m->cluster->ops->start(m->cluster);
     return rc < 0 ? manager_fail_start("can't start the cluster's engine", rc) : 0;
 }
