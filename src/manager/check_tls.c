@@ -141,11 +141,18 @@ static int make(struct check_tls *t, const struct pool *p, const struct certific
     return rc == WERR_INVALID ? WERR_UNTRUSTED : rc;
 }
 
+uint64_t check_tls_key(const struct pool_state *state, const struct pool *p)
+{
+    const struct certificate *shown = shown_by(state, p);
+
+    return pool_tls_key(p) + (shown != NULL ? shown->digest : 0);
+}
+
 int check_tls_get(struct check_tls *t, const struct pool_state *state, const struct pool *p,
                   struct check_tls_found *found)
 {
     const struct certificate *shown = shown_by(state, p);
-    const uint64_t key = pool_tls_key(p) + (shown != NULL ? shown->digest : 0);
+    const uint64_t key = check_tls_key(state, p);
     struct check_tls_pool *one = find_or_new(t, state, p->id);
     int rc = 0;
 

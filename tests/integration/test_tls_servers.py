@@ -289,6 +289,43 @@ def test_certificate_that_is_shown(lab, root, weldr):
     assert second.der in shown
 
 
+HOURLY = {"interval_ms": 3600000, "fast_interval_ms": 3600000}
+
+
+def check_error(weldr, origin):
+    last = weldr.server(origin)["last_check"]
+    return last and last["error"]
+
+
+def test_changed_tls_is_checked_at_once(lab, root, weldr):
+    """Whatever decides about the handshake: the pool's settings, and the certificate that it shows."""
+    origin = lab.origin(tls=serving(root.issue("app.test"), client_ca=root))
+    stranger, known = tls_files.authority("other").issue("weldr.test", client=True), root.issue("weldr.test", client=True)
+    assert weldr.api("POST", "/certificates", stranger.body(name="mine")).status == 201
+    weldr.add(origin, check=HOURLY)
+    wait_until(lambda: check_error(weldr, origin) == "origin_tls_untrusted: certificate_name", 10, lambda: weldr.server(origin))
+    weldr.patch_pool({"tls": {"server_name": "app.test"}})
+    wait_until(lambda: check_error(weldr, origin).startswith("origin_tls_failed: peer_"), 10, lambda: weldr.server(origin))
+    weldr.patch_pool({"tls": {"certificate": "mine"}})
+    wait_until(lambda: check_error(weldr, origin) == "origin_tls_failed: peer_unknown_ca", 10, lambda: weldr.server(origin))
+    assert weldr.api("PUT", "/certificates/mine", known.body()).status == 200
+    wait_until(lambda: weldr.server(origin)["last_check"]["ok"], 10, lambda: weldr.server(origin))
+
+
+def test_a_changed_proxy_header_is_checked_at_once(lab, weldr):
+    """It stands before what a check sends."""
+    def greet(lane):
+        if lane.sock.recv(1, socket.MSG_PEEK) == b"\r":
+            raise o.Gone("a PROXY header")
+
+    origin = lab.origin(greet=greet)
+    weldr.add(origin, check=HOURLY)
+    wait_until(lambda: weldr.server(origin)["last_check"], 10, "checked")
+    assert weldr.server(origin)["last_check"]["ok"]
+    assert weldr.api("PATCH", f"/servers/{HOST}/{origin.port}", {"proxy_protocol": 2}).status == 200
+    wait_until(lambda: not weldr.server(origin)["last_check"]["ok"], 10, "checked anew, by a server that takes no such header")
+
+
 @pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3], ids=["1.2", "1.3"])
 def test_sessions_are_resumed(lab, root, weldr, version):
     closing = o.answer(fields=[("Connection", "close")])
