@@ -368,7 +368,7 @@ static const struct {
     [KIND_CERTIFICATE] = {NULL, certificate_after},
 };
 
-/* Workers know whom to believe before they hear of servers that need it. */
+/* Checks and workers know whom to believe before they hear of servers that need it. */
 void follow_authorities(struct manager *m, bool is_needed)
 {
     struct ca_bundle *b = &m->authorities;
@@ -400,10 +400,10 @@ void follow(struct manager *m, struct pool_change *change, struct span entry)
     const bool is_change = change->type != POOL_CHANGE_NONE;
 
     MUST(!is_change || (change->kind < KIND_N && kinds[change->kind].after != NULL));
-    if (is_change && kinds[change->kind].before != NULL)
-        kinds[change->kind].before(m, change);
     if (!m->authorities.is_published)
         follow_authorities(m, needs_authorities(change));
+    if (is_change && kinds[change->kind].before != NULL)
+        kinds[change->kind].before(m, change);
     publish_entry(&m->publish, m->pool, entry);
     if (is_change)
         kinds[change->kind].after(m, change);

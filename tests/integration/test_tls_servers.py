@@ -1,6 +1,7 @@
 """https servers: verified, told apart when they can't be believed, kept and resumed; checks say the same words."""
 
 import json
+import signal
 import socket
 import ssl
 import struct
@@ -324,6 +325,20 @@ def test_a_changed_proxy_header_is_checked_at_once(lab, weldr):
     assert weldr.server(origin)["last_check"]["ok"]
     assert weldr.api("PATCH", f"/servers/{HOST}/{origin.port}", {"proxy_protocol": 2}).status == 200
     wait_until(lambda: not weldr.server(origin)["last_check"]["ok"], 10, "checked anew, by a server that takes no such header")
+
+
+def test_the_first_check_after_a_restart_knows_the_authorities(lab, root, tmp_path):
+    """They were looked for behind it, and every https server was down until its second check."""
+    origin, folder = lab.origin(tls=serving(root.issue(HOST))), str(tmp_path / "node")
+    first = lab.weldr("--data-dir", folder, env={"SSL_CERT_FILE": root.path})
+    first.add(origin, check=HOURLY)
+    first.signal(signal.SIGKILL)
+    first.wait_exit()
+    first.stopped = True  # by itself: stop() would end the origin too
+    weldr = lab.weldr("--data-dir", folder, env={"SSL_CERT_FILE": root.path})
+    wait_until(lambda: weldr.server(origin)["last_check"], 10, "checked")
+    assert weldr.server(origin)["last_check"]["ok"], weldr.server(origin)
+    assert not weldr.lines(msg="server is down")
 
 
 @pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3], ids=["1.2", "1.3"])
