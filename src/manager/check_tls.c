@@ -103,7 +103,7 @@ static int open_identity(const struct check_tls *t, const struct certificate *sh
         rc = tlsio_identity_new(span_from_str(shown->chain), span_from(key.ptr, key.len),
                                 SPAN_NONE, identity);
     seal_opened_free(&key);
-    return rc < 0 ? WERR_NOMEM : 0;
+    return rc == 0 || rc == WERR_NOMEM ? rc : WERR_NO_CERTIFICATE;
 }
 
 /* Once for all pools. */

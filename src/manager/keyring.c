@@ -58,6 +58,16 @@ int keyring_close(const struct keyring *k, struct span plain, char **closed)
     return *closed != NULL ? 0 : WERR_NOMEM;
 }
 
+bool keyring_opens(const struct keyring *k, const char *closed)
+{
+    struct seal_opened opened;
+
+    if (seal_open(k->seal, span_from_str(closed), &opened) < 0)
+        return false;
+    seal_opened_free(&opened);
+    return true;
+}
+
 /* ---- life ---- */
 
 static int open_seal(struct keyring *k, const struct data_dir *dir)

@@ -39,5 +39,7 @@ int keyring_init(struct keyring *k, struct loop *loop, struct publish *publish,
 void keyring_fini(struct keyring *k); /* zeroed is allowed */
 /* Heap text for the description. WERR_NOMEM, WERR_IO; WERR_TOO_BIG: over SEAL_PLAIN_MAX. */
 int keyring_close(const struct keyring *k, struct span plain, char **closed) MUST_USE;
+/* Can it be opened? False also for want of memory. */
+bool keyring_opens(const struct keyring *k, const char *closed);
 
 #endif

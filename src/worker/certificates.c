@@ -353,6 +353,13 @@ struct tlsio_identity *certificates_identity(struct worker *w, uint64_t id)
     return e != NULL ? identity_of(w, e) : NULL;
 }
 
+bool certificates_is_bad(const struct worker *w, uint64_t id)
+{
+    const struct certificate_entry *e = find_entry(&w->certificates, id);
+
+    return e != NULL && e->is_bad;
+}
+
 /* ---- choosing ---- */
 
 static uint64_t id_at(const void *ids, uint32_t i)

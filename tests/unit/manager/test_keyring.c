@@ -145,6 +145,9 @@ static void what_is_closed_opens_with_the_published_key(void **state)
     assert_int_equal(opened.len, plain.len);
     assert_memory_equal(opened.ptr, plain.ptr, plain.len);
     seal_opened_free(&opened);
+    assert_true(keyring_opens(&keyring, one));
+    one[strlen(one) / 2] ^= 1; /* as of another key */
+    assert_false(keyring_opens(&keyring, one));
     free(one);
     free(two);
 }
