@@ -9,7 +9,7 @@ DESTDIR ?=
 PREFIX ?=
 
 .DEFAULT_GOAL := all
-.PHONY: all run test test-clients test-debian13 asan fuzz coverage soak slow scale bench perf-check lint format install deps clean help
+.PHONY: all run test test-clients sizes test-debian13 asan fuzz coverage soak slow scale bench perf-check lint format install deps clean help
 
 all: ## build build/weldr and build/test-server (release)
 	@tools/deps build
@@ -29,6 +29,11 @@ test-clients: ## HTTPS with curl, wget, Python, Node, Go, Java and Chromium, ngi
 	@tools/deps build test clients
 	@tools/build release
 	@tools/test-summary clients
+
+sizes: ## tests that have a size at their whole one: 10,000 sessions, 200 certificates, 100,000 requests of a deploy ...
+	@tools/deps build test
+	@tools/build release
+	@tools/test-summary sizes
 
 test-debian13: ## the same on Debian 13, from a fresh clone in a root of its own (needs root)
 	@tools/test-debian13
