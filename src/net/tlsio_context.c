@@ -6,6 +6,7 @@
 #include "base/fault.h"
 #include "net/tlsio_context_int.h"
 #include "net/tlsio_memory.h"
+#include "net/tlsio_random.h"
 
 /* Mozilla's intermediate: forward secrecy and AEAD. ECDSA comes first, since it costs a server
  * half of what RSA does; a server's order counts (tlsio_context_server.c). Its suites with
@@ -34,7 +35,10 @@ int tlsio_start(void)
 
     if (rc < 0)
         return rc;
-    return OPENSSL_init_ssl(OPENSSL_INIT_NO_LOAD_CONFIG, NULL) == 1 ? 0 : WERR_NOMEM;
+    if (OPENSSL_init_ssl(OPENSSL_INIT_NO_LOAD_CONFIG, NULL) != 1)
+        return WERR_NOMEM;
+    tlsio_random_start();
+    return 0;
 }
 
 static bool set_common(SSL_CTX *ssl, int least_version)
