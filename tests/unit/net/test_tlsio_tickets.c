@@ -21,6 +21,7 @@ static struct {
     struct tlsio_shared *shared;
     struct worker one, two;
     char keys[4][TLSIO_TICKET_KEY_BYTES]; /* in the order of their making */
+    const char *groups;                   /* of the client; NULL: the usual ones */
 } w;
 
 static int choose(void *arg, struct span name, struct tlsio_identity *chosen[TLSIO_CHOSEN_MAX])
@@ -141,6 +142,8 @@ static bool connect_to(struct tlsio_context *server, int version, unsigned *rene
     struct talk t;
 
     talk_kept.new_n = 0;
+    if (w.groups != NULL)
+        assert_int_equal(SSL_CTX_set1_groups_list(client, w.groups), 1);
     talk_begin(&t, w.shared, server, client);
     if (shown != NULL)
         assert_int_equal(SSL_set_session(t.client, shown), 1);
@@ -226,6 +229,22 @@ static void test_across_changes(void **state)
     give_keys(&w.two, 0, 1);
     across_changes(TLS1_3_VERSION);
     across_changes(TLS1_2_VERSION);
+}
+
+/* The client's first guess at a group is none of ours, so that it has to say hello twice (RFC
+ * 8446 section 4.1.4): resumed or not, and with another certificate meanwhile. */
+static void test_after_a_second_hello(void **state)
+{
+    (void)state;
+    w.groups = "P-521:X25519";
+    give_keys(&w.one, 0, 1);
+    give_keys(&w.two, 0, 1);
+    expect_full(w.one.server, TLS1_3_VERSION);
+    expect_resumed(w.one.server, TLS1_3_VERSION, 1);
+    across_changes(TLS1_3_VERSION);
+    give_keys(&w.one, 1, 1);
+    expect_full(w.one.server, TLS1_3_VERSION);
+    w.groups = NULL;
 }
 
 /* ---- rotation ---- */
@@ -378,6 +397,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_by_another_worker, begin, end),
         cmocka_unit_test_setup_teardown(test_across_changes, begin, end),
+        cmocka_unit_test_setup_teardown(test_after_a_second_hello, begin, end),
         cmocka_unit_test_setup_teardown(test_rotation, begin, end),
         cmocka_unit_test_setup_teardown(test_a_key_that_is_not_there_yet, begin, end),
         cmocka_unit_test_setup_teardown(test_other_scope, begin, end),
