@@ -291,7 +291,7 @@ static void test_post_and_failing_operations(void **state)
         uint32_t n = 0;
 
         do {
-            n++;
+            n += world_stride();
         } while (run_post_with_failure(n, bytes[i], &retries));
         print_message("%zu bytes: %u retries\n", bytes[i], retries);
         CHECK(retries > 0);
