@@ -3,13 +3,14 @@ FUZZ_SECONDS ?= 60
 SOAK_SECONDS ?= 1800
 SLOW_SECONDS ?= 60
 SCALE_SECONDS ?= 30
+NEMESIS_SECONDS ?= 600
 BENCH_FLAGS ?=
 PERF_FLAGS ?=
 DESTDIR ?=
 PREFIX ?=
 
 .DEFAULT_GOAL := all
-.PHONY: all run test test-clients test-debian13 asan fuzz coverage soak slow scale bench perf-check lint format install deps clean help
+.PHONY: all run test test-clients sizes test-debian13 asan fuzz coverage soak slow scale nemesis bench perf-check lint format install deps clean help
 
 all: ## build build/weldr and build/test-server (release)
 	@tools/deps build
@@ -29,6 +30,11 @@ test-clients: ## HTTPS with curl, wget, Python, Node, Go, Java and Chromium, ngi
 	@tools/deps build test clients
 	@tools/build release
 	@tools/test-summary clients
+
+sizes: ## tests that have a size at their whole one: 10,000 sessions, 200 certificates, 100,000 requests of a deploy ...
+	@tools/deps build test
+	@tools/build release
+	@tools/test-summary sizes
 
 test-debian13: ## the same on Debian 13, from a fresh clone in a root of its own (needs root)
 	@tools/test-debian13
@@ -61,6 +67,12 @@ scale: ## what starting, changing and checking 10,000 servers cost; SCALE_SECOND
 	@tools/deps build test
 	@tools/build release
 	@tools/scale $(SCALE_SECONDS)
+
+nemesis: ## three nodes in namespaces, killed and cut off for NEMESIS_SECONDS (600) each: linearizable, nothing lost
+	@tools/deps build test
+	@tools/build asan
+	@tools/build release
+	@tools/nemesis $(NEMESIS_SECONDS)
 
 bench: ## CPU per request beside nginx, haproxy and a byte relay (10 minutes; BENCH_FLAGS=--help)
 	@tools/deps build bench

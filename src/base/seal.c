@@ -3,6 +3,7 @@
 #include <malloc.h>
 #include <sodium.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
 
 #include "base/fault.h"
@@ -10,11 +11,15 @@
 _Static_assert(SEAL_KEY_BYTES == crypto_aead_xchacha20poly1305_ietf_KEYBYTES &&
                    SEAL_NONCE_BYTES == crypto_aead_xchacha20poly1305_ietf_NPUBBYTES,
                "as the library has them");
+_Static_assert(SEAL_KEY_BYTES >= crypto_generichash_KEYBYTES_MIN &&
+                   SEAL_KEY_BYTES <= crypto_generichash_KEYBYTES_MAX,
+               "a key to derive from");
 
 enum {
     TAG_BYTES = crypto_aead_xchacha20poly1305_ietf_ABYTES,
     CLOSED_MAX = SEAL_NONCE_BYTES + SEAL_PLAIN_MAX + TAG_BYTES,
     TEXT_MAX = sodium_base64_ENCODED_LEN(CLOSED_MAX, sodium_base64_VARIANT_ORIGINAL),
+    DERIVED_PIECE = crypto_generichash_BYTES_MAX,
     HEAD_BYTES = 64 /* of a mapping: its size; what follows is aligned for anything */
 };
 
@@ -53,6 +58,37 @@ void seal_clear_and_free(void *block)
         return;
     sodium_memzero(block, malloc_usable_size(block));
     free(block);
+}
+
+/* ---- deriving ---- */
+
+/* Piece by piece: its number, the caller's (both little-endian) and the label are hashed. */
+static void derive_piece(const unsigned char *key, const char *label, uint64_t number,
+                         uint8_t piece, unsigned char *to)
+{
+    unsigned char head[1 + sizeof(number)] = {piece};
+    crypto_generichash_state state;
+
+    for (unsigned i = 0; i < sizeof(number); i++)
+        head[1 + i] = (unsigned char)(number >> (8 * i));
+    (void)crypto_generichash_init(&state, key, SEAL_KEY_BYTES, DERIVED_PIECE);
+    (void)crypto_generichash_update(&state, head, sizeof(head));
+    (void)crypto_generichash_update(&state, (const unsigned char *)label, strlen(label));
+    (void)crypto_generichash_final(&state, to, DERIVED_PIECE);
+    sodium_memzero(&state, sizeof(state));
+}
+
+void seal_derive(const unsigned char *key, const char *label, uint64_t number,
+                 unsigned char *derived, size_t n)
+{
+    unsigned char piece[DERIVED_PIECE];
+
+    MUST(n <= SEAL_DERIVED_MAX);
+    for (size_t done = 0; done < n; done += DERIVED_PIECE) {
+        derive_piece(key, label, number, (uint8_t)(done / DERIVED_PIECE), piece);
+        memcpy(derived + done, piece, n - done < DERIVED_PIECE ? n - done : DERIVED_PIECE);
+    }
+    sodium_memzero(piece, sizeof(piece));
 }
 
 /* ---- closing and opening ---- */

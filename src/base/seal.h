@@ -10,11 +10,17 @@
 #define WELDR_BASE_SEAL_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/span.h"
 #include "base/werr.h"
 
-enum { SEAL_KEY_BYTES = 32, SEAL_NONCE_BYTES = 24, SEAL_PLAIN_MAX = 64 * 1024 };
+enum {
+    SEAL_KEY_BYTES = 32,
+    SEAL_NONCE_BYTES = 24,
+    SEAL_PLAIN_MAX = 64 * 1024,
+    SEAL_DERIVED_MAX = 256
+};
 
 /* Heap text (base64) of the nonce and what is closed. NULL: no memory, or plain is longer than
  * SEAL_PLAIN_MAX. The nonce is used once: by chance. */
@@ -28,6 +34,12 @@ struct seal_opened {
 };
 int seal_open(const unsigned char *key, struct span text, struct seal_opened *opened) MUST_USE;
 void seal_opened_free(struct seal_opened *opened); /* zeroed is allowed */
+
+/* n bytes (up to SEAL_DERIVED_MAX, MUST) that follow from the key, a label and a number, and
+ * tell nothing of the key nor of what follows from another label or number (BLAKE2b of
+ * libsodium with the key). */
+void seal_derive(const unsigned char *key, const char *label, uint64_t number,
+                 unsigned char *derived, size_t n);
 
 /* Memory that is not dumped and cleared when it is freed, for what is secret for long (the key
  * itself). NULL: no memory. */

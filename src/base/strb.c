@@ -14,16 +14,18 @@ void strb_init(struct strb *b, char *buf, size_t cap)
 
 void strb_add_cut(struct strb *b, struct span s)
 {
-    size_t room = b->full ? 0 : b->cap - 1 - b->len;
-    size_t n = s.len <= room ? s.len : room;
+    const size_t last = b->cap - 1; /* where the NUL has its place at the latest */
+    size_t end = b->len + s.len;
 
-    if (n < s.len)
-        b->full = true;
-    if (n == 0)
+    if (b->full || s.len == 0)
         return;
-    memcpy(b->buf + b->len, s.ptr, n);
-    b->len += n;
-    b->buf[b->len] = '\0';
+    if (end > last) {
+        end = last;
+        b->full = true;
+    }
+    memcpy(b->buf + b->len, s.ptr, end - b->len);
+    b->len = end;
+    b->buf[end] = '\0';
 }
 
 void strb_add_str(struct strb *b, const char *str)

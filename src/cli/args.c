@@ -41,6 +41,11 @@ bool args_next_word(struct span *rest, struct span *name, struct span *member)
     return true;
 }
 
+bool args_is_literal(struct span name)
+{
+    return name.len > 0 && name.ptr[0] >= 'a' && name.ptr[0] <= 'z';
+}
+
 bool args_is_noun(const struct args_command *commands, const char *text)
 {
     for (; commands->noun != NULL; commands++)
@@ -159,11 +164,21 @@ static int check_words(struct reader *r)
 {
     struct span rest = span_from_str(r->args->command->words), name, member;
 
-    for (unsigned i = 0; args_next_word(&rest, &name, &member); i++)
-        if (i >= r->args->word_n || r->args->word[i][0] == '\0') {
-            strb_addf(r->error, "%.*s is missing", (int)name.len, name.ptr);
-            return WERR_INVALID;
-        }
+    for (unsigned i = 0; args_next_word(&rest, &name, &member); i++) {
+        const char *word = i < r->args->word_n ? r->args->word[i] : "";
+        const bool is_wrong = args_is_literal(name) && word[0] != '\0' &&
+                              !span_is_equal(span_from_str(word), name);
+
+        if (word[0] == '\0' && i >= r->args->word_n && name.ptr[name.len - 1] == '?')
+            continue;
+        if (word[0] != '\0' && !is_wrong)
+            continue;
+        if (is_wrong)
+            strb_addf(r->error, "%s: there is %.*s", word, (int)name.len, name.ptr);
+        else
+            strb_addf(r->error, "%.*s is missing", (int)strcspn(name.ptr, "?: "), name.ptr);
+        return WERR_INVALID;
+    }
     return 0;
 }
 

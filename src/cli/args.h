@@ -61,6 +61,8 @@ bool args_takes_pairs(const struct args_command *command);
 /* The next word of a command's words, without its member; false: that was all. *rest: the words
  * at first. */
 bool args_next_word(struct span *rest, struct span *name, struct span *member);
+/* Does the word stand there as it is, "create"? */
+bool args_is_literal(struct span name);
 /* The target of the request: path with the words, query of flags and, with GET, of pairs. */
 void args_target(const struct args *a, struct strb *b);
 /* "&KEY=VALUE" of a pair, VALUE escaped; sign: '?' or '&'. */

@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cli/ask.h"
+#include "cli/cluster.h"
 #include "cli/completion.h"
 #include "cli/doc.h"
 #include "cli/help.h"
@@ -43,158 +45,33 @@ int client_run(int argc, char *const *argv, char *const *env)
     return fflush(stdout) == 0 ? CLI_EXIT_OK : CLI_EXIT_FAILURE;
 }
 
-/* What was printed is out, or it was all in vain. */
-static int end_print(int rc)
-{
-    if (rc < 0)
-        return session_fail(CLI_EXIT_FAILURE, "%s", werr_text(rc));
-    if (fflush(stdout) != 0 || ferror(stdout))
-        return session_fail(CLI_EXIT_FAILURE, "standard output can't be written to");
-    return CLI_EXIT_OK;
-}
-
-static int print_json(const struct doc *d)
-{
-    char *text = doc_json(d, true);
-    const int rc = text != NULL ? 0 : WERR_NOMEM;
-
-    if (text != NULL)
-        (void)fputs(text, stdout);
-    free(text);
-    return rc;
-}
-
-/* ---- servers by url ---- */
-
-static bool is_url(const struct args *args)
-{
-    return strcmp(args->command->noun, "server") == 0 && args->word_n > 0 &&
-           strchr(args->command->path, '%') != NULL && strstr(args->word[0], "://") != NULL;
-}
-
-static int find_id(const struct doc *list, const char *url, char *id, size_t size)
-{
-    int rc = WERR_NOT_FOUND;
-
-    for (size_t i = 0; rc == WERR_NOT_FOUND && i < doc_size(list); i++) {
-        char *text = doc_text(doc_get(doc_at(list, i), "url"));
-        char *found = doc_text(doc_get(doc_at(list, i), "id"));
-
-        if (text != NULL && found != NULL && strcmp(text, url) == 0)
-            rc = span_to_str(span_from_str(found), id, size);
-        free(text);
-        free(found);
-    }
-    return rc;
-}
-
-/* The API knows servers by id or address in paths: the first word becomes the id. */
-static int look_up(const struct session *s, struct args *args, char *id, size_t size)
-{
-    char target[SESSION_TARGET_BYTES];
-    struct doc *d = NULL;
-    struct strb b;
-
-    strb_init(&b, target, sizeof(target));
-    if (args->flag[ARGS_POOL] != NULL) {
-        strb_add_str(&b, "/pools/");
-        args_add_escaped(&b, args->flag[ARGS_POOL]);
-    }
-    strb_add_str(&b, "/servers?fields=id,url");
-    int code = session_ask(s, "GET", target, NULL, &d);
-    if (code != CLI_EXIT_OK)
-        return code;
-    if (find_id(doc_get(d, "servers"), args->word[0], id, size) < 0)
-        code = session_fail(CLI_EXIT_FAILURE, "%s: the pool has no such server", args->word[0]);
-    args->word[0] = id;
-    doc_free(d);
-    return code;
-}
-
 /* ---- requests of the table ---- */
-
-static int make_target(const struct session *s, const struct args *args, char *target)
-{
-    char id[64];
-    struct args copy = *args;
-    struct strb b;
-
-    if (is_url(args)) {
-        const int code = look_up(s, &copy, id, sizeof(id));
-
-        if (code != CLI_EXIT_OK)
-            return code;
-    }
-    strb_init(&b, target, SESSION_TARGET_BYTES);
-    args_target(&copy, &b);
-    if (strb_is_full(&b))
-        return session_fail(CLI_EXIT_USAGE, "the words are too long");
-    return CLI_EXIT_OK;
-}
 
 int client_read(const struct args *args, char *const *env)
 {
-    char target[SESSION_TARGET_BYTES];
-    struct session s;
     struct doc *d = NULL;
-    int code = session_open(&s, args, env);
+    int code = ask_api(args, env, &d);
 
-    if (code == CLI_EXIT_OK)
-        code = make_target(&s, args, target);
-    if (code == CLI_EXIT_OK)
-        code = session_ask(&s, "GET", target, NULL, &d);
     if (code != CLI_EXIT_OK)
         return code;
     if (args->flag[ARGS_JSON] != NULL)
-        code = end_print(print_json(d));
+        code = shown_end(shown_json(d));
     else if (args->command->columns[0] != '\0')
-        code = end_print(shown_table(d, args->command->columns));
+        code = shown_end(shown_table(d, args->command->columns));
     else
-        code = end_print(shown_lines(d));
+        code = shown_end(shown_lines(d));
     doc_free(d);
     return code;
-}
-
-/* *body: NULL when there is nothing to say. */
-static int make_body(const struct args *args, struct doc **body)
-{
-    struct span rest = span_from_str(args->command->words), name, member;
-    char error[ERROR_BYTES] = "";
-    int rc = 0;
-
-    *body = doc_new();
-    if (*body == NULL)
-        return session_fail(CLI_EXIT_FAILURE, "%s", werr_text(WERR_NOMEM));
-    bool is_empty = !args_takes_pairs(args->command);
-    for (unsigned i = 0; rc == 0 && args_next_word(&rest, &name, &member); i++)
-        if (member.len > 0)
-            rc = doc_set(*body, member, args->word[i], error, sizeof(error));
-    for (unsigned i = 0; rc == 0 && i < args->pair_n; i++)
-        rc = doc_set_pair(*body, args->pair[i], error, sizeof(error));
-    if (rc == 0 && !is_empty)
-        return CLI_EXIT_OK;
-    doc_free(*body);
-    *body = NULL;
-    return rc < 0 ? session_fail(CLI_EXIT_USAGE, "%s", error) : CLI_EXIT_OK;
 }
 
 int client_send(const struct args *args, char *const *env)
 {
-    char target[SESSION_TARGET_BYTES];
-    struct session s;
-    struct doc *body = NULL, *d = NULL;
-    int code = make_body(args, &body);
+    struct doc *d = NULL;
+    int code = ask_api(args, env, &d);
 
-    if (code == CLI_EXIT_OK)
-        code = session_open(&s, args, env);
-    if (code == CLI_EXIT_OK)
-        code = make_target(&s, args, target);
-    if (code == CLI_EXIT_OK)
-        code = session_ask(&s, args->command->method, target, body, &d);
-    doc_free(body);
     if (code == CLI_EXIT_OK && d != NULL)
-        code = end_print(args->flag[ARGS_JSON] != NULL
-                             ? print_json(d)
+        code = shown_end(args->flag[ARGS_JSON] != NULL
+                             ? shown_json(d)
                              : shown_change(d, args->word_n > 0 ? args->word[0] : ""));
     doc_free(d);
     return code;
@@ -234,7 +111,7 @@ int client_explain(const struct args *args, char *const *env)
     if (code == CLI_EXIT_OK)
         code = session_ask(&s, "GET", target, NULL, &d);
     if (code == CLI_EXIT_OK)
-        code = end_print(args->flag[ARGS_JSON] != NULL ? print_json(d) : shown_lines(d));
+        code = shown_end(args->flag[ARGS_JSON] != NULL ? shown_json(d) : shown_lines(d));
     doc_free(d);
     return code;
 }
@@ -299,7 +176,7 @@ static int follow(const struct session *s, const struct args *args, const char *
     const int rc = call_run(&s->api, &request, on_bytes, f);
     int code = CLI_EXIT_OK;
     if (!f->has_written)
-        code = end_print(0);
+        code = shown_end(0);
     else if (f->refused != 0)
         code = session_fail_problem(f->refused, span_from(f->why, f->why_len));
     else
@@ -318,6 +195,6 @@ int client_events(const struct args *args, char *const *env)
         return client_read(args, env);
     code = session_open(&s, args, env);
     if (code == CLI_EXIT_OK)
-        code = make_target(&s, args, target);
+        code = ask_target(&s, args, target);
     return code == CLI_EXIT_OK ? follow(&s, args, target) : code;
 }

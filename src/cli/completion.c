@@ -54,10 +54,20 @@ static void print_nouns(const struct args_command *all)
     }
 }
 
+static void print_literals(const struct args_command *c)
+{
+    struct span rest = span_from_str(c->words), name, member;
+
+    while (args_next_word(&rest, &name, &member))
+        if (args_is_literal(name))
+            (void)printf("%.*s ", (int)name.len, name.ptr);
+}
+
 static void print_verbs(const struct args_command *all)
 {
     for (const struct args_command *c = all; c->noun != NULL; c++) {
         (void)printf("    \"%s %s\") list=\"", c->noun, c->verb[0] != '\0' ? c->verb : "\"*\"");
+        print_literals(c);
         print_flags(c);
         (void)puts("\" ;;");
     }

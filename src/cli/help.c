@@ -23,8 +23,10 @@ void help_usage(const struct args_command *c, char *buf, size_t size)
     if (c->verb[0] != '\0')
         strb_addf(&b, " %s", c->verb);
     while (args_next_word(&rest, &name, &member)) {
-        strb_add_char(&b, ' ');
-        strb_add(&b, name);
+        const bool is_optional = name.ptr[name.len - 1] == '?';
+
+        strb_addf(&b, is_optional ? " [%.*s]" : " %.*s", (int)(name.len - is_optional),
+                  name.ptr);
     }
     if (args_takes_pairs(c))
         strb_add_str(&b, " [KEY=VALUE...]");

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cli/session.h"
 #include "cli/table.h"
 
 static char *upper(struct span text)
@@ -113,4 +114,25 @@ int shown_change(const struct doc *d, const char *what)
     if (is_list && doc_size(list) == 1)
         d = doc_at(list, 0);
     return shown_entry(d, "id url name priority state reason removed change");
+}
+
+int shown_json(const struct doc *d)
+{
+    char *text = doc_json(d, true);
+    const int rc = text != NULL ? 0 : WERR_NOMEM;
+
+    if (text != NULL)
+        (void)fputs(text, stdout);
+    free(text);
+    return rc;
+}
+
+/* What was printed is out, or it was all in vain. */
+int shown_end(int rc)
+{
+    if (rc < 0)
+        return session_fail(CLI_EXIT_FAILURE, "%s", werr_text(rc));
+    if (fflush(stdout) != 0 || ferror(stdout))
+        return session_fail(CLI_EXIT_FAILURE, "standard output can't be written to");
+    return CLI_EXIT_OK;
 }

@@ -10,6 +10,9 @@
 int shown_table(const struct doc *d, const char *columns) MUST_USE;
 /* Each value as "path  value". */
 int shown_lines(const struct doc *d) MUST_USE;
+int shown_json(const struct doc *d) MUST_USE;
+/* What was printed is out, or it was all in vain: the exit code. rc: of what was shown. */
+int shown_end(int rc) MUST_USE;
 /* What a change made of something: its id, name, state; what was removed; what it would do. A
  * list without entries means that the server, what the command named, is gone. */
 int shown_change(const struct doc *d, const char *what) MUST_USE;

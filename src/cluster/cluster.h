@@ -28,6 +28,7 @@
 enum { CLUSTER_ID_BYTES = 16 };
 
 struct cluster;
+struct conn_shared;
 struct data_dir;
 struct loop;
 
@@ -37,11 +38,38 @@ enum cluster_role {
     CLUSTER_LEADER
 };
 
+enum cluster_place {
+    CLUSTER_VOTER,
+    CLUSTER_STANDBY, /* has all, and no vote */
+    CLUSTER_JOINING
+};
+
+enum { CLUSTER_VERSION_MAX = 24, CLUSTER_HEX_ID_MAX = 33 };
+
 struct cluster_member {
     uint64_t id;
     struct addr address; /* of the cluster's transport; family 0: it has none */
     bool is_self;
     bool is_leader;
+    bool is_witness;
+    uint8_t place;        /* enum cluster_place */
+    bool has_lag;         /* the leader knows it, and those that it tells */
+    uint64_t lag;         /* entries that it has yet to store */
+    uint64_t seen_ms_ago; /* UINT64_MAX: never; of self 0 */
+    char version[CLUSTER_VERSION_MAX];
+};
+
+struct cluster_status {
+    /* 32 hexadecimal digits; empty: the node was never one of several */
+    char id[CLUSTER_HEX_ID_MAX];
+    uint32_t incarnation;
+    uint64_t term, applied;
+    unsigned voters, quorum; /* how many there are, and how many of them must agree */
+    bool has_quorum;         /* this node knows of a leader */
+    const char *profile;     /* of the elections: "lan" */
+    unsigned election_ms;    /* so long without word of a leader, and another one is elected */
+    uint8_t level;           /* of features, that all members understand */
+    struct addr address; /* at which other nodes reach this one; family 0: it does not listen */
 };
 
 /* How a request to the engine ended. 0: it was committed, at index (of a barrier: all up to
@@ -54,6 +82,8 @@ struct cluster_member {
  * WERR_SHUTTING_DOWN    the engine ends; for a proposal it means as little as OUTCOME_UNKNOWN
  */
 typedef void (*cluster_done_fn)(void *arg, int error, uint64_t index);
+/* The same of a request for a text, which is borrowed for the call. */
+typedef void (*cluster_text_fn)(void *arg, int error, struct span text);
 
 /* What the engine asks of its owner, and tells. */
 struct cluster_hooks {
@@ -71,6 +101,14 @@ struct cluster_hooks {
     void (*on_role)(void *arg, enum cluster_role role);
     /* Once: what was stored when the engine started has been handed over. */
     void (*on_settled)(void *arg);
+    /* The node has joined: secrets in what is agreed on are closed with this key from now on
+     * (SEAL_KEY_BYTES, borrowed). Before the first entry. May be NULL. */
+    void (*on_key)(void *arg, const unsigned char *key);
+    /* Members, their places, the leader or the term have changed: for events and gauges. */
+    void (*on_members)(void *arg);
+    /* The engine is of no use any more. WERR_DENIED: the node was removed from the cluster;
+     * others: its join was refused or has failed. why: a sentence for people. */
+    void (*on_lost)(void *arg, int error, struct span why);
     void *arg;
 };
 
@@ -94,9 +132,19 @@ struct cluster_ops {
     unsigned (*members)(const struct cluster *c, struct cluster_member *out, unsigned max);
     int (*add_member)(struct cluster *c, const struct cluster_member *member,
                       cluster_done_fn done, void *arg);
+    /* These may be asked of any member, as may a proposal. WERR_NOT_FOUND: no member has the
+     * id; WERR_IN_USE: another change of the members is under way. */
+    /* WERR_INVALID: it is the last one. */
     int (*remove_member)(struct cluster *c, uint64_t id, cluster_done_fn done, void *arg);
+    /* A standby becomes a voter. WERR_EXISTS: it is one. */
+    int (*promote)(struct cluster *c, uint64_t id, cluster_done_fn done, void *arg);
     /* Another member leads from now on; id 0: whoever is fit. */
     int (*transfer)(struct cluster *c, uint64_t id, cluster_done_fn done, void *arg);
+    /* done's text: what a node joins with, once, for so many seconds. WERR_INVALID: this one
+     * does not listen for others; WERR_UNSUPPORTED: it keeps nothing; WERR_TOO_BIG: there are
+     * too many. */
+    int (*make_token)(struct cluster *c, uint32_t lifetime_s, cluster_text_fn done, void *arg);
+    void (*status)(const struct cluster *c, struct cluster_status *out);
     /* Every done still owed is called with WERR_SHUTTING_DOWN; no hook is. */
     void (*free)(struct cluster *c);
 };
@@ -106,13 +154,28 @@ struct cluster {
     struct cluster_hooks hooks;
 };
 
+/* What an engine with a directory is told of its surroundings. conns and the texts outlive it,
+ * the token is borrowed for the call. */
+struct cluster_options {
+    struct conn_shared *conns;
+    bool has_listen; /* for other nodes, at listen */
+    struct addr listen;
+    struct addr join; /* a member of the cluster to join; family 0: none */
+    struct span token;
+    bool is_witness;
+    const char *version; /* of Weldr */
+    /* Of the first node of a cluster; 0 lan, 1 fast, 2 wan. */
+    uint8_t profile;
+    const char *node_key_file; /* NULL: the directory has it */
+};
+
 /* The engine of this process, not started: raft (raft_engine.h) in this directory, which is
- * open and outlives it, or, NULL, one that keeps nothing. WERR_NOMEM; WERR_SYNTAX: builds with
- * tests choose that one by the environment variable WELDR_TEST_ENGINE (delayed.h), which is
- * malformed.
+ * open and outlives it, with these options, or, both NULL, one that keeps nothing. WERR_NOMEM;
+ * WERR_SYNTAX: builds with tests choose that one by the environment variable WELDR_TEST_ENGINE
+ * (delayed.h), which is malformed.
  */
-int cluster_new(struct loop *loop, struct data_dir *dir, const struct cluster_hooks *hooks,
-                struct cluster **out) MUST_USE;
+int cluster_new(struct loop *loop, struct data_dir *dir, const struct cluster_options *options,
+                const struct cluster_hooks *hooks, struct cluster **out) MUST_USE;
 /* NULL: no memory. */
 struct cluster *cluster_solo_new(const struct cluster_hooks *hooks);
 

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "base/num.h"
+#include "cluster/ballast.h"
 #include "cluster/marked_line.h"
 #include "cluster/small_file.h"
 
@@ -24,18 +25,10 @@ const char data_dir_way_out[] =
 static const char identity_word[] = "weldr-identity";
 
 /* What a first start that was cut off may have left, and what contrib/weldr-state keeps. */
-static const char *const own_names[] = {".",
-                                        "..",
-                                        "lock",
-                                        "lost+found",
-                                        "node.key",
-                                        "node.key.new",
-                                        "high_water",
-                                        "high_water.new",
-                                        "identity.new",
-                                        "log",
-                                        "state",
-                                        "state.new"};
+static const char *const own_names[] = {
+    ".",        "..",           "ballast",    "lock",           "lost+found",
+    "node.key", "node.key.new", "high_water", "high_water.new", "identity.new",
+    "log",      "member",       "member.new", "state",          "state.new"};
 
 static int say_errno(struct strb *wrong, const char *what, const char *path)
 {
@@ -214,6 +207,14 @@ static int recognise(struct data_dir *d, const struct stat *st, struct strb *wro
     return rc == 0 ? check_is_private(d, st, wrong) : rc;
 }
 
+/* UINT64_MAX: nobody knows. */
+static uint64_t free_bytes(int fd)
+{
+    struct statvfs st;
+
+    return fstatvfs(fd, &st) < 0 ? UINT64_MAX : (uint64_t)st.f_bavail * st.f_frsize;
+}
+
 int data_dir_open(struct data_dir *d, const char *path, struct strb *wrong)
 {
     struct stat st;
@@ -232,6 +233,8 @@ int data_dir_open(struct data_dir *d, const char *path, struct strb *wrong)
         rc = recognise(d, &st, wrong);
     if (rc < 0)
         data_dir_close(d);
+    else
+        ballast_keep(d->fd, free_bytes(d->fd));
     return rc;
 }
 
@@ -262,15 +265,12 @@ int data_dir_enter(const struct data_dir *d, const char *name, int *fd, struct s
 
 int data_dir_check_space(const struct data_dir *d, uint64_t bytes, struct strb *wrong)
 {
-    struct statvfs st;
+    const uint64_t found = free_bytes(d->fd);
 
-    if (fstatvfs(d->fd, &st) < 0)
-        return say_errno(wrong, "ask for its free space", d->path);
-    const uint64_t free_bytes = (uint64_t)st.f_bavail * st.f_frsize;
-    if (free_bytes >= bytes)
+    if (found >= bytes)
         return 0;
     strb_addf(wrong, "%s: its disk has %" PRIu64 " bytes free, %" PRIu64 " are needed", d->path,
-              free_bytes, bytes);
+              found, bytes);
     return WERR_NO_SPACE;
 }
 

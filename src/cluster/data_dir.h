@@ -2,11 +2,14 @@
  *
  *     DIR/lock        held (flock) by the one manager that uses it; its process id
  *     DIR/identity    16 bytes by chance that this directory was given when it was made
- *     DIR/node.key    what private keys on disk are closed with (node_key.h)
+ *     DIR/node.key    what secrets in these files are closed with (node_key.h)
+ *     DIR/member      who this node is in its cluster, and the cluster's key (member_file.h)
  *     DIR/high_water  what was applied last (high_water.h)
  *     DIR/log/        the engine's own files (segments.h)
+ *     DIR/ballast     room for a start on a full disk (ballast.h)
  *
- * A first start goes: data_dir_open (is_new), node_key_open, high_water_open, data_dir_settle.
+ * A first start goes: data_dir_open (is_new), node_key_open, member_file_open, high_water_open,
+ * data_dir_settle.
  * Settling writes `identity`, last of all: a directory with an identity has all of the others,
  * so that one that is missing later is damage; one without is as good as empty, whenever the
  * first start was cut off. Who wipes a directory gets a new identity.

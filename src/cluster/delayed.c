@@ -1,4 +1,4 @@
-#include "cluster/delayed.h"
+#include "cluster/delayed_int.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -6,41 +6,6 @@
 #include "base/rand.h"
 #include "log/log.h"
 #include "net/loop.h"
-
-enum { SELF_ID = 1, MEMBERS_MAX = 8, BATCH_MAX = 4 };
-
-/* A request of the owner whose done is owed. */
-struct request {
-    TAILQ_ENTRY(request) entry;
-    cluster_done_fn done;
-    void *arg;
-    struct delayed_entry *proposed; /* not committed; NULL: it is, or nothing is proposed */
-    int error;
-    uint64_t index; /* handed over when it is done */
-};
-TAILQ_HEAD(requests, request);
-
-struct delayed {
-    struct cluster cluster; /* first: the cluster that callers hold */
-    struct loop *loop;
-    struct delayed_options options;
-    struct rand_state rand;
-    struct timer tick;
-    struct delayed_store own, *store;
-    struct requests pending;        /* proposed, not committed */
-    struct requests ending;         /* the outcome is known, done is not called yet */
-    struct delayed_entries orphans; /* not committed, and nobody's any more */
-    struct cluster_member members[MEMBERS_MAX]; /* [0] is this one */
-    unsigned member_n;
-    uint8_t role;   /* enum cluster_role */
-    uint64_t index; /* handed over */
-    uint64_t steps;
-    bool is_restored; /* what was in the store at the start */
-    bool has_settled;
-    bool wants_restore;
-    bool is_full;
-    bool is_cut; /* or has failed: nothing happens any more */
-};
 
 static bool has_chance(struct delayed *d, uint32_t percent)
 {
@@ -249,7 +214,7 @@ static void end_all(struct requests *list, int error)
 }
 /* NOLINTEND(clang-analyzer-unix.Malloc) */
 
-static void lose(struct delayed *d)
+void delayed_give_up(struct delayed *d)
 {
     struct request *q;
 
@@ -273,7 +238,7 @@ static void follow(struct delayed *d)
 static void lead(struct delayed *d)
 {
     if (has_chance(d, d->options.lose)) {
-        lose(d);
+        delayed_give_up(d);
         return;
     }
     commit(d);
@@ -319,11 +284,6 @@ static void on_tick(struct timer *t)
 
 /* ---- operations ---- */
 
-static struct delayed *delayed_of(struct cluster *c)
-{
-    return (struct delayed *)c;
-}
-
 static int start(struct cluster *c)
 {
     struct delayed *d = delayed_of(c);
@@ -333,7 +293,7 @@ static int start(struct cluster *c)
     return 0;
 }
 
-static struct request *new_request(cluster_done_fn done, void *arg)
+struct request *delayed_new_request(cluster_done_fn done, void *arg)
 {
     struct request *q = calloc(1, sizeof(*q));
 
@@ -346,7 +306,7 @@ static struct request *new_request(cluster_done_fn done, void *arg)
 
 static struct request *new_proposal(struct span entry, cluster_done_fn done, void *arg)
 {
-    struct request *q = new_request(done, arg);
+    struct request *q = delayed_new_request(done, arg);
 
     if (q == NULL)
         return NULL;
@@ -361,7 +321,7 @@ static struct request *new_proposal(struct span entry, cluster_done_fn done, voi
 }
 
 /* Its done is called some time later, with this error, and what index says was handed over. */
-static int end_later(struct delayed *d, struct request *q, int error)
+int delayed_end_later(struct delayed *d, struct request *q, int error)
 {
     if (q == NULL)
         return WERR_NOMEM;
@@ -372,7 +332,7 @@ static int end_later(struct delayed *d, struct request *q, int error)
     return 0;
 }
 
-static int check_request(const struct delayed *d)
+int delayed_check_request(const struct delayed *d)
 {
     if (d->is_full)
         return WERR_NO_SPACE;
@@ -383,14 +343,15 @@ static int propose(struct cluster *c, struct span entry, const uint8_t *request_
                    cluster_done_fn done, void *arg)
 {
     struct delayed *d = delayed_of(c);
-    const int rc = check_request(d);
+    const int rc = delayed_check_request(d);
 
     (void)request_id;
     if (rc < 0)
         return rc;
     if (has_chance(d, d->options.refuse))
-        return has_chance(d, 50) ? WERR_NOT_LEADER
-                                 : end_later(d, new_request(done, arg), WERR_NOT_LEADER);
+        return has_chance(d, 50)
+                   ? WERR_NOT_LEADER
+                   : delayed_end_later(d, delayed_new_request(done, arg), WERR_NOT_LEADER);
     struct request *q = new_proposal(entry, done, arg);
     if (q == NULL)
         return WERR_NOMEM;
@@ -403,9 +364,9 @@ static int propose(struct cluster *c, struct span entry, const uint8_t *request_
 static int barrier(struct cluster *c, cluster_done_fn done, void *arg)
 {
     struct delayed *d = delayed_of(c);
-    const int rc = check_request(d);
+    const int rc = delayed_check_request(d);
 
-    return rc < 0 ? rc : end_later(d, new_request(done, arg), 0);
+    return rc < 0 ? rc : delayed_end_later(d, delayed_new_request(done, arg), 0);
 }
 
 static enum cluster_role role(const struct cluster *c)
@@ -413,95 +374,9 @@ static enum cluster_role role(const struct cluster *c)
     return ((const struct delayed *)c)->role;
 }
 
-static void get_member(const struct delayed *d, unsigned i, struct cluster_member *out)
-{
-    *out = d->members[i];
-    out->is_self = i == 0;
-    out->is_leader = d->role == (i == 0 ? CLUSTER_LEADER : CLUSTER_FOLLOWER) && i <= 1;
-}
-
-/* Another one leads while this one follows. */
-static bool leader(const struct cluster *c, struct cluster_member *out)
-{
-    const struct delayed *d = (const struct delayed *)c;
-
-    if (d->role == CLUSTER_CANDIDATE)
-        return false;
-    get_member(d, d->role == CLUSTER_LEADER ? 0 : 1, out);
-    return true;
-}
-
 static uint64_t last_index(const struct cluster *c)
 {
     return ((const struct delayed *)c)->index;
-}
-
-static unsigned members(const struct cluster *c, struct cluster_member *out, unsigned max)
-{
-    const struct delayed *d = (const struct delayed *)c;
-
-    for (unsigned i = 0; i < d->member_n && i < max; i++)
-        get_member(d, i, &out[i]);
-    return d->member_n;
-}
-
-static unsigned find_member(const struct delayed *d, uint64_t id)
-{
-    unsigned i = 0;
-
-    while (i < d->member_n && d->members[i].id != id)
-        i++;
-    return i;
-}
-
-static int add_member(struct cluster *c, const struct cluster_member *member,
-                      cluster_done_fn done, void *arg)
-{
-    struct delayed *d = delayed_of(c);
-    int rc = check_request(d);
-
-    if (rc == 0 && find_member(d, member->id) < d->member_n)
-        rc = WERR_EXISTS;
-    if (rc == 0 && (d->member_n == MEMBERS_MAX || member->id < d->members[d->member_n - 1].id))
-        rc = WERR_UNSUPPORTED;
-    if (rc == 0)
-        rc = end_later(d, new_request(done, arg), 0);
-    if (rc == 0)
-        d->members[d->member_n++] = *member;
-    return rc;
-}
-
-static int remove_member(struct cluster *c, uint64_t id, cluster_done_fn done, void *arg)
-{
-    struct delayed *d = delayed_of(c);
-    const unsigned i = find_member(d, id);
-    int rc = check_request(d);
-
-    if (rc == 0 && i == 0)
-        rc = WERR_INVALID;
-    if (rc == 0 && i == d->member_n)
-        rc = WERR_NOT_FOUND;
-    if (rc == 0)
-        rc = end_later(d, new_request(done, arg), 0);
-    if (rc < 0)
-        return rc;
-    d->member_n--;
-    memmove(&d->members[i], &d->members[i + 1], (d->member_n - i) * sizeof(d->members[0]));
-    return 0;
-}
-
-static int transfer(struct cluster *c, uint64_t id, cluster_done_fn done, void *arg)
-{
-    struct delayed *d = delayed_of(c);
-    int rc = check_request(d);
-
-    if (rc == 0 && id != 0 && find_member(d, id) == d->member_n)
-        rc = WERR_NOT_FOUND;
-    if (rc == 0)
-        rc = end_later(d, new_request(done, arg), 0);
-    if (rc == 0 && id != SELF_ID)
-        lose(d);
-    return rc;
 }
 
 static void free_delayed(struct cluster *c)
@@ -528,12 +403,15 @@ static const struct cluster_ops delayed_ops = {
     .propose = propose,
     .barrier = barrier,
     .role = role,
-    .leader = leader,
+    .leader = delayed_leader,
     .index = last_index,
-    .members = members,
-    .add_member = add_member,
-    .remove_member = remove_member,
-    .transfer = transfer,
+    .members = delayed_members,
+    .add_member = delayed_add_member,
+    .remove_member = delayed_remove_member,
+    .promote = delayed_promote,
+    .transfer = delayed_transfer,
+    .make_token = delayed_make_token,
+    .status = delayed_status,
     .free = free_delayed,
 };
 
@@ -554,7 +432,7 @@ void delayed_lose(struct cluster *c)
     struct delayed *d = delayed_of(c);
 
     if (d->role == CLUSTER_LEADER)
-        lose(d);
+        delayed_give_up(d);
     plan(d);
 }
 

@@ -31,8 +31,8 @@ static int choose(struct loop *loop, const struct cluster_hooks *hooks, struct c
 }
 #endif
 
-int cluster_new(struct loop *loop, struct data_dir *dir, const struct cluster_hooks *hooks,
-                struct cluster **out)
+int cluster_new(struct loop *loop, struct data_dir *dir, const struct cluster_options *options,
+                const struct cluster_hooks *hooks, struct cluster **out)
 {
     if (dir == NULL) {
         const int rc = choose(loop, hooks, out);
@@ -40,6 +40,6 @@ int cluster_new(struct loop *loop, struct data_dir *dir, const struct cluster_ho
         if (rc < 0 || *out != NULL)
             return rc;
     }
-    *out = dir != NULL ? cluster_raft_new(loop, dir, hooks) : cluster_solo_new(hooks);
+    *out = dir != NULL ? cluster_raft_new(loop, dir, options, hooks) : cluster_solo_new(hooks);
     return *out != NULL ? 0 : WERR_NOMEM;
 }

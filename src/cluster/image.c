@@ -25,17 +25,31 @@ static uint64_t head_checksum(const struct image_head *head)
     return XXH3_64bits(head, offsetof(struct image_head, head_checksum));
 }
 
-void image_make(uint64_t index, struct span bytes, uint8_t head[IMAGE_HEAD_BYTES])
+void image_make_of(uint64_t index, const struct span *pieces, unsigned n,
+                   uint8_t head[IMAGE_HEAD_BYTES])
 {
+    XXH3_state_t state;
+    uint64_t length = 0;
+
+    (void)XXH3_64bits_reset(&state);
+    for (unsigned i = 0; i < n; i++) {
+        (void)XXH3_64bits_update(&state, pieces[i].ptr, pieces[i].len);
+        length += pieces[i].len;
+    }
     struct image_head h = {.format = htole32(FORMAT),
                            .head_bytes = htole32(IMAGE_HEAD_BYTES),
                            .index = htole64(index),
-                           .length = htole64(bytes.len),
-                           .checksum = htole64(XXH3_64bits(bytes.ptr, bytes.len))};
+                           .length = htole64(length),
+                           .checksum = htole64(XXH3_64bits_digest(&state))};
 
     memcpy(h.magic, magic, sizeof(magic));
     h.head_checksum = htole64(head_checksum(&h));
     memcpy(head, &h, sizeof(h));
+}
+
+void image_make(uint64_t index, struct span bytes, uint8_t head[IMAGE_HEAD_BYTES])
+{
+    image_make_of(index, &bytes, 1, head);
 }
 
 int image_open(struct span whole, struct image *image)

@@ -6,7 +6,8 @@
  *     magic "WELDRIMG", format u32, head bytes u32, index u64, length u64,
  *     checksum of what follows u64, checksum of the head before it u64 (XXH3; little endian)
  *
- * Pure. The head and the bytes can be given to the engine as two buffers, nothing is copied.
+ * Pure. The head and the bytes can be given to the engine as several buffers, nothing is
+ * copied.
  */
 #ifndef WELDR_CLUSTER_IMAGE_H
 #define WELDR_CLUSTER_IMAGE_H
@@ -25,6 +26,9 @@ struct image {
 
 /* The head of these bytes, which follow it. */
 void image_make(uint64_t index, struct span bytes, uint8_t head[IMAGE_HEAD_BYTES]);
+/* … of bytes that lie in several pieces, in this order. */
+void image_make_of(uint64_t index, const struct span *pieces, unsigned n,
+                   uint8_t head[IMAGE_HEAD_BYTES]);
 /* whole: the head and what follows, no more. WERR_CORRUPT: a byte of it was changed, or it is
  * shorter or longer; WERR_UNSUPPORTED: it is whole, and of a later format. *image is written on
  * success only. Who restores it compares the index with the one that the engine gives it: a

@@ -18,6 +18,7 @@
 /* dir is open, and outlives the engine. start settles it; what is wrong with its files goes to
  * the log. NULL: no memory. */
 struct cluster *cluster_raft_new(struct loop *loop, struct data_dir *dir,
+                                 const struct cluster_options *options,
                                  const struct cluster_hooks *hooks);
 
 #endif

@@ -3,7 +3,7 @@
 #include <endian.h>
 #include <string.h>
 
-enum { FORMAT = 1, TYPE_COMMAND = 1, ALIGNMENT = 8 };
+enum { FORMAT = 1, ALIGNMENT = 8 };
 
 struct head {
     uint8_t format;
@@ -21,9 +21,10 @@ size_t engine_entry_size(size_t command_len)
     return (whole + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
 }
 
-void engine_entry_write(struct span command, const uint8_t *request_id, uint8_t *to)
+void engine_entry_write(enum engine_entry_type type, struct span command,
+                        const uint8_t *request_id, uint8_t *to)
 {
-    struct head head = {.format = FORMAT, .type = TYPE_COMMAND};
+    struct head head = {.format = FORMAT, .type = (uint8_t)type};
     const size_t used = sizeof(head) + command.len;
 
     MUST(command.len <= ENGINE_ENTRY_MAX_BYTES);
@@ -35,6 +36,11 @@ void engine_entry_write(struct span command, const uint8_t *request_id, uint8_t 
     memset(to + used, 0, engine_entry_size(command.len) - used);
 }
 
+static bool is_known(uint8_t type)
+{
+    return type == ENGINE_ENTRY_COMMAND || type == ENGINE_ENTRY_ROSTER;
+}
+
 int engine_entry_read(struct span whole, struct engine_entry_view *view)
 {
     struct head head;
@@ -42,11 +48,12 @@ int engine_entry_read(struct span whole, struct engine_entry_view *view)
     if (whole.len < sizeof(head))
         return WERR_CORRUPT;
     memcpy(&head, whole.ptr, sizeof(head));
-    if (head.format != FORMAT || head.type != TYPE_COMMAND || head.flags != 0)
+    if (head.format != FORMAT || !is_known(head.type) || head.flags != 0)
         return WERR_UNSUPPORTED;
     const size_t len = le32toh(head.len);
     if (len > ENGINE_ENTRY_MAX_BYTES || engine_entry_size(len) != whole.len)
         return WERR_CORRUPT;
+    view->type = (enum engine_entry_type)head.type;
     view->request_id = (const uint8_t *)whole.ptr + offsetof(struct head, request_id);
     view->command = span_from(whole.ptr + sizeof(head), len);
     return 0;

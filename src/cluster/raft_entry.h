@@ -12,6 +12,11 @@
 
 #include "cluster/cluster.h"
 
+enum engine_entry_type {
+    ENGINE_ENTRY_COMMAND = 1, /* of the owner */
+    ENGINE_ENTRY_ROSTER = 2   /* of the engine itself: who belongs to the cluster (roster.h) */
+};
+
 enum {
     ENGINE_ENTRY_HEAD_BYTES = 8 + CLUSTER_ID_BYTES,
     ENGINE_ENTRY_MAX_BYTES =
@@ -19,6 +24,7 @@ enum {
 };
 
 struct engine_entry_view {
+    enum engine_entry_type type;
     const uint8_t *request_id;
     struct span command; /* both borrowed */
 };
@@ -26,7 +32,8 @@ struct engine_entry_view {
 /* Bytes of the whole, for a command of this length. */
 size_t engine_entry_size(size_t command_len);
 /* to has engine_entry_size bytes. */
-void engine_entry_write(struct span command, const uint8_t *request_id, uint8_t *to);
+void engine_entry_write(enum engine_entry_type type, struct span command,
+                        const uint8_t *request_id, uint8_t *to);
 /* WERR_CORRUPT; WERR_UNSUPPORTED: of a later Weldr. */
 int engine_entry_read(struct span whole, struct engine_entry_view *view) MUST_USE;
 

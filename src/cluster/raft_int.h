@@ -1,5 +1,8 @@
 /* raft_int.h - what the files of the engine share: raft_engine.c (operations), raft_state.c
- * (what libraft asks of the state that is agreed on), raft_store.c (start and end on disk). */
+ * (what libraft asks of the state that is agreed on), raft_store.c (start and end on disk),
+ * raft_peers.c (who this node is among others, and where they call), raft_forward.c (what only
+ * the leader can do), raft_steward.c (who votes), raft_admit.c (newcomers), raft_join.c (being
+ * one). */
 #ifndef WELDR_CLUSTER_RAFT_INT_H
 #define WELDR_CLUSTER_RAFT_INT_H
 
@@ -8,29 +11,67 @@
 #include <sys/queue.h>
 
 #include "cluster/cluster.h"
+#include "cluster/gate.h"
 #include "cluster/high_water.h"
+#include "cluster/member_file.h"
+#include "cluster/peer_messages.h"
+#include "cluster/raft_entry.h"
 #include "cluster/raft_loop.h"
+#include "cluster/raft_transport.h"
 #include "cluster/segments.h"
 
-/* A request of the owner whose done is owed. */
+enum request_stage {
+    REQUEST_HERE,    /* libraft has it */
+    REQUEST_WAITING, /* for a link to who leads */
+    REQUEST_SENT,    /* to who leads */
+    REQUEST_AWAITED, /* it was committed, and is not applied here yet */
+    REQUEST_ENDED    /* its done is to be called */
+};
+
+/* A request whose done is owed: of the owner, of another node, of the engine itself. */
 struct request {
     TAILQ_ENTRY(request) entry;
     struct engine *engine;
     union {
         struct raft_apply apply;
         struct raft_barrier barrier;
+        struct raft_change change;
+        struct raft_transfer transfer;
     };
+    uint8_t stage; /* enum request_stage */
     cluster_done_fn done;
+    cluster_text_fn text_done; /* in its place: of a token */
     void *arg;
+    struct peer_request
+        wanted;  /* of one that goes to another node; entry is the request's own */
+    char *bytes; /* that entry */
     int error;
     uint64_t index;
+    char text[TOKEN_TEXT_MAX];
 };
 TAILQ_HEAD(requests, request);
+
+/* When this node, as the leader, heard of another one last. */
+struct contact {
+    uint64_t id; /* 0: free */
+    uint64_t at_ms;
+};
+
+struct kept; /* an entry that was stored (raft_replay.c) */
+
+/* Of features: what this Weldr understands. */
+enum { ENGINE_LEVEL = 1 };
+
+struct caller; /* a member's link to this node (raft_forward.c) */
+LIST_HEAD(callers, caller);
+
+struct joining;
 
 struct engine {
     struct cluster cluster; /* first: the cluster that callers hold */
     struct engine_loop loop;
     struct data_dir *dir;
+    struct cluster_options options;
     int log_fd; /* of what is stored; -1 */
     char *log_path;
     struct high_water high_water; /* fd -1: not open */
@@ -39,30 +80,110 @@ struct engine {
     struct raft_io io;
     int (*set_term)(struct raft_io *io, raft_term term); /* libraft's own */
     int (*set_vote)(struct raft_io *io, raft_id id);
+    int (*start_io)(struct raft_io *io, unsigned msecs, raft_io_tick_cb tick,
+                    raft_io_recv_cb recv);
+    raft_io_recv_cb recv;
+    int (*load)(struct raft_io *io, raft_term *term, raft_id *voted_for,
+                struct raft_snapshot **snapshot, raft_index *start_index,
+                struct raft_entry *entries[], size_t *n_entries);
+    struct kept *kept;
+    size_t kept_n;
     struct raft_fsm fsm;
     struct raft raft;
+    struct requests owed;  /* in any stage but ENDED */
     struct requests ended; /* the outcome is known, done is not called yet */
     struct timer again;    /* an entry that the owner had no memory for */
     struct timer sync;     /* of the high-water file */
     uv_work_t sync_work;
     int sync_error;
-    uint64_t index; /* handed over */
-    uint8_t role;   /* enum cluster_role */
+    uint64_t index;     /* handed over */
+    uint64_t leader_id; /* 0: none is known */
+    uint64_t term;
+    uint8_t role; /* enum cluster_role */
     bool has_settled;
     bool vote_is_new; /* to be noted when the sync of the mark that is under way is over */
     bool is_closing;
-    bool has_failed; /* an entry can't be read: nothing more is handed over */
+    bool has_failed;     /* an entry can't be read: nothing more is handed over */
+    bool is_lost;        /* on_lost was called */
+    bool is_making_room; /* for a segment: raft_space.c */
+
+    /* ---- among others ---- */
+    struct roster *roster;
+    unsigned char *node_key;
+    struct member_file member;
+    struct link_self self;
+    struct gate *gate;            /* NULL: nobody can call */
+    struct raft_transport *peers; /* NULL: alone, always */
+    struct timer tend;            /* looks after members, links and the certificate */
+    bool is_changing;             /* members: one change at a time */
+    bool is_making;               /* the cluster is being made */
+    bool has_news;                /* of the roster, not kept in the member file yet */
+    bool was_removed;             /* from the roster */
+    struct raft_change change;
+    struct contact contacts[ROSTER_MEMBERS_MAX];
+    struct link *leader_link; /* to who leads; NULL: none */
+    uint64_t link_leader;     /* whom it calls */
+    struct callers callers;
+    uint64_t sequence; /* of requests */
+    uint64_t led_since_ms;
+    uint64_t started_ms;
+    bool is_nudging, nudge_again; /* followers, to apply what is committed */
+    struct joining *joining;      /* NULL: not under way */
+    struct token token;           /* what it joins with … */
+    int token_error;              /* … or why it can't be read */
 };
+
+static inline bool engine_has_peers(const struct engine *e)
+{
+    return e->roster != NULL && roster_member_n(e->roster) > 1;
+}
+
+/* ---- raft_engine.c ---- */
+
+/* A request; NULL: no memory. */
+struct request *engine_request_new(struct engine *e, cluster_done_fn done, void *arg);
+/* Its outcome is known: done is called when libraft has left the stage. error: WERR_*. */
+void engine_request_end(struct request *q, int error, uint64_t index);
+/* Those that go nowhere. */
+void engine_request_free(struct request *q);
+/* This node leads: done comes when it was applied here. As cluster_ops.propose. */
+int engine_propose_here(struct engine *e, enum engine_entry_type type, struct span entry,
+                        const uint8_t *request_id, cluster_done_fn done, void *arg) MUST_USE;
+int engine_propose_roster(struct engine *e, const struct roster_command *c,
+                          cluster_done_fn done, void *arg) MUST_USE;
+int engine_barrier_here(struct engine *e, cluster_done_fn done, void *arg) MUST_USE;
+int engine_transfer_here(struct engine *e, uint64_t id, cluster_done_fn done,
+                         void *arg) MUST_USE;
+/* After any call into libraft from outside. */
+void engine_kick(struct engine *e);
+void engine_lose(struct engine *e, int error, const char *why);
 
 /* ---- raft_state.c ---- */
 
 void engine_state_init(struct engine *e);
 void engine_state_fini(struct engine *e);
 
+/* An entry of the log, once; a code of libraft. result may be NULL. */
+int engine_apply(struct engine *e, uint64_t index, const struct raft_buffer *buf,
+                 void **result);
+
+/* ---- raft_replay.c ---- */
+
+/* Before raft_init, and behind raft_start; a code of libraft. */
+void engine_replay_prepare(struct engine *e);
+int engine_replay(struct engine *e);
+void engine_replay_forget(struct engine *e);
+/* ---- raft_space.c ---- */
+
+/* libraft has refused an entry for want of room: there may be some by now. */
+void engine_space_look(struct engine *e);
+
 /* ---- raft_store.c ---- */
 
 /* Told in the log when it fails; engine_store_close in any case. */
 int engine_store_open(struct engine *e) MUST_USE;
+/* Of a node that has joined: now that it knows what. */
+int engine_store_begin(struct engine *e) MUST_USE;
 void engine_store_close(struct engine *e);
 /* A changed term or vote, in our own file too; a code of libraft. */
 int engine_store_note_vote(struct engine *e);
@@ -70,5 +191,71 @@ int engine_store_note_vote(struct engine *e);
 uint64_t engine_store_id(const struct engine *e);
 /* WERR_* for a code of libraft. */
 int engine_store_error(int code);
+
+/* ---- raft_peers.c ---- */
+
+/* Reads who it is; listens, if it does. */
+int engine_peers_open(struct engine *e, struct strb *wrong) MUST_USE;
+void engine_peers_close(struct engine *e);
+/* The roster has changed by this command; NULL: it is another one whole. */
+void engine_peers_changed(struct engine *e, const struct roster_command *c);
+/* … and what follows from that. */
+void engine_peers_tend(struct engine *e);
+/* It leads a cluster of one that nobody has made, and others are to reach it. */
+void engine_peers_make_cluster(struct engine *e);
+/* In the member file and in what links use. */
+int engine_peers_take_certificate(struct engine *e, char *certificate,
+                                  struct seal_opened *key) MUST_USE;
+/* A member's certificate for the key of a request; *certificate is heap. */
+int engine_peers_sign(struct engine *e, uint64_t id, struct span request,
+                      char **certificate) MUST_USE;
+/* What a member's certificate is for: two names, in text. */
+enum { ENGINE_NAME_MAX = 80 };
+void engine_peers_name(const uint8_t *uuid, uint64_t id, char *text);
+/* In the place of an address, which libraft wants to be another one for each. */
+enum { ENGINE_ID_TEXT_MAX = 17 };
+void engine_id_text(uint64_t id, char text[ENGINE_ID_TEXT_MAX]);
+void engine_uuid_text(const uint8_t *uuid, char text[CLUSTER_HEX_ID_MAX]);
+uint64_t engine_wall_s(const struct engine *e);
+
+/* ---- raft_forward.c ---- */
+
+/* To who leads: done is owed. */
+int engine_forward(struct engine *e, struct request *q, struct span entry) MUST_USE;
+/* The leader is another, or a link has come or gone. */
+void engine_forward_follow(struct engine *e);
+/* What is awaited may be applied by now. */
+void engine_forward_applied(struct engine *e);
+/* It was removed from the roster, and may not hear of that in the log any more. */
+void engine_forward_tell_removed(struct engine *e, uint64_t id);
+const struct link_ops *engine_forward_take(struct engine *e, struct link *l);
+void engine_forward_close(struct engine *e);
+
+/* ---- raft_steward.c ---- */
+
+void engine_steward_init(struct engine *e);
+/* This node leads: one step towards what the roster says. */
+void engine_steward(struct engine *e);
+unsigned engine_steward_members(const struct engine *e, struct cluster_member *out,
+                                unsigned max);
+void engine_steward_status(const struct engine *e, struct cluster_status *out);
+/* As the operations of the same names, of who leads. */
+int engine_steward_remove(struct engine *e, uint64_t id, cluster_done_fn done,
+                          void *arg) MUST_USE;
+int engine_steward_promote(struct engine *e, uint64_t id, cluster_done_fn done,
+                           void *arg) MUST_USE;
+void engine_steward_heard(struct engine *e, uint64_t id);
+bool engine_steward_is_live(const struct engine *e, uint64_t id, uint64_t within_ms);
+
+/* ---- raft_admit.c ---- */
+
+const struct link_ops *engine_admit_take(struct engine *e, struct link *l);
+/* A token, made here (this node leads). */
+int engine_admit_token(struct engine *e, uint32_t lifetime_s, struct request *q) MUST_USE;
+
+/* ---- raft_join.c ---- */
+
+int engine_join_start(struct engine *e, struct strb *wrong) MUST_USE;
+void engine_join_stop(struct engine *e);
 
 #endif

@@ -42,7 +42,7 @@ static void on_work(struct loop_work *w)
 
 void engine_loop_kick(struct engine_loop *l)
 {
-    if (!l->work.queued)
+    if (!l->work.queued && !l->has_left)
         loop_defer(l->loop, &l->work);
 }
 
@@ -64,6 +64,7 @@ int engine_loop_start(struct engine_loop *l, struct loop *loop, void (*after)(vo
 
 void engine_loop_leave(struct engine_loop *l)
 {
+    l->has_left = true;
     loop_watch_stop(&l->watch);
     timer_stop(loop_timers(l->loop), &l->timer);
     if (l->work.queued)

@@ -17,6 +17,7 @@ struct engine_loop {
     struct loop_watch watch;
     struct timer timer;
     struct loop_work work;
+    bool has_left;
     void (*after)(void *arg); /* each run of libuv's loop, outside its callbacks */
     void *arg;
 };
@@ -24,7 +25,7 @@ struct engine_loop {
 /* WERR_NO_FD, WERR_NOMEM …. Nothing is to be stopped then. */
 int engine_loop_start(struct engine_loop *l, struct loop *loop, void (*after)(void *arg),
                       void *arg) MUST_USE;
-/* Once more in this turn. */
+/* Once more in this turn; after engine_loop_leave not any more. */
 void engine_loop_kick(struct engine_loop *l);
 /* Not turned any more, but for engine_loop_stop. */
 void engine_loop_leave(struct engine_loop *l);

@@ -1,4 +1,6 @@
+#include <endian.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "cluster/image.h"
@@ -101,54 +103,147 @@ static int fail(struct engine *e, const char *what, uint64_t index, int rc)
     return rc == WERR_CORRUPT ? RAFT_CORRUPT : RAFT_MALFORMED;
 }
 
-static int apply(struct raft_fsm *fsm, const struct raft_buffer *buf, void **result)
+/* What the roster makes of it is the same in all members, refusals too. */
+static int apply_roster(struct engine *e, const struct engine_entry_view *view, uint64_t index,
+                        void **result)
 {
-    struct engine *e = engine_of(fsm);
-    const struct cluster_hooks *hooks = &e->cluster.hooks;
-    const struct span whole = span_from(buf->base, buf->len);
-    const uint64_t index = raft_last_applied(&e->raft) + 1;
-    struct engine_entry_view view;
+    struct roster_command command;
+    int rc = roster_command_decode(view->command, &command);
 
-    *result = NULL;
-    if (e->is_closing || e->has_failed)
-        return RAFT_SHUTDOWN;
-    int rc = engine_entry_read(whole, &view);
     if (rc < 0)
         return fail(e, "a stored entry can't be read: nothing more is applied", index, rc);
-    rc = hooks->on_commit(hooks->arg, index, view.command);
-    if (rc < 0) {
-        loop_timer_in(e->loop.loop, &e->again, AGAIN_MS);
+    rc = roster_apply(e->roster, &command);
+    if (rc == WERR_NOMEM)
         return RAFT_NOMEM;
-    }
-    timer_stop(loop_timers(e->loop.loop), &e->again);
+    *result = (void *)(intptr_t)rc;
+    if (rc == 0)
+        engine_peers_changed(e, &command);
+    return 0;
+}
+
+static int apply_command(struct engine *e, const struct engine_entry_view *view, uint64_t index)
+{
+    const struct cluster_hooks *hooks = &e->cluster.hooks;
+
+    return hooks->on_commit(hooks->arg, index, view->command) < 0 ? RAFT_NOMEM : 0;
+}
+
+int engine_apply(struct engine *e, uint64_t index, const struct raft_buffer *buf, void **result)
+{
+    const struct span whole = span_from(buf->base, buf->len);
+    struct engine_entry_view view;
+    void *said = NULL;
+    const int rc = engine_entry_read(whole, &view);
+
+    if (rc < 0)
+        return fail(e, "a stored entry can't be read: nothing more is applied", index, rc);
+    const int code = view.type == ENGINE_ENTRY_ROSTER ? apply_roster(e, &view, index, &said)
+                                                      : apply_command(e, &view, index);
+    if (code != 0)
+        return code;
+    if (result != NULL)
+        *result = said;
     e->index = index;
     note(e, index, high_water_checksum(whole));
     return 0;
 }
 
-/* ---- snapshots ---- */
+static int apply(struct raft_fsm *fsm, const struct raft_buffer *buf, void **result)
+{
+    struct engine *e = engine_of(fsm);
+    const uint64_t index = raft_last_applied(&e->raft) + 1;
+
+    *result = NULL;
+    if (e->is_closing || e->has_failed)
+        return RAFT_SHUTDOWN;
+    if (index <= e->index)
+        return 0;
+    const int code = engine_apply(e, index, buf, result);
+    if (code == RAFT_NOMEM)
+        loop_timer_in(e->loop.loop, &e->again, AGAIN_MS);
+    else
+        timer_stop(loop_timers(e->loop.loop), &e->again);
+    return code;
+}
+
+/* ---- snapshots: length of the roster (u64, little endian), the roster, the owner's bytes ----
+ */
+
+enum { PARTS = 3 };
+
+static int put_roster(struct engine *e, struct raft_buffer *to)
+{
+    char *bytes;
+    size_t len;
+    int rc = roster_encode(e->roster, &bytes, &len);
+
+    if (rc < 0)
+        return rc;
+    to->len = sizeof(uint64_t) + len;
+    to->base = raft_malloc(to->len);
+    if (to->base != NULL) {
+        const uint64_t n = htole64(len);
+
+        memcpy(to->base, &n, sizeof(n));
+        memcpy((char *)to->base + sizeof(n), bytes, len);
+    }
+    free(bytes);
+    return to->base != NULL ? 0 : WERR_NOMEM;
+}
+
+static int put_parts(struct engine *e, struct raft_buffer list[PARTS])
+{
+    const struct cluster_hooks *hooks = &e->cluster.hooks;
+    char *bytes;
+    size_t len;
+
+    list[0] =
+        (struct raft_buffer){.base = raft_malloc(IMAGE_HEAD_BYTES), .len = IMAGE_HEAD_BYTES};
+    if (list[0].base == NULL || put_roster(e, &list[1]) < 0)
+        return WERR_NOMEM;
+    const int rc = hooks->on_snapshot(hooks->arg, &bytes, &len);
+    if (rc == 0)
+        list[2] = (struct raft_buffer){.base = bytes, .len = len};
+    return rc;
+}
 
 /* raft_malloc is malloc, which the owner's bytes come from: libraft frees them. */
 static int snapshot(struct raft_fsm *fsm, struct raft_buffer *bufs[], unsigned *n_bufs)
 {
     struct engine *e = engine_of(fsm);
-    const struct cluster_hooks *hooks = &e->cluster.hooks;
-    struct raft_buffer *list = raft_malloc(2 * sizeof(*list));
-    uint8_t *head = raft_malloc(IMAGE_HEAD_BYTES);
-    char *bytes;
-    size_t len;
+    struct raft_buffer *list = raft_calloc(PARTS, sizeof(*list));
 
-    if (list == NULL || head == NULL || hooks->on_snapshot(hooks->arg, &bytes, &len) < 0) {
+    if (list == NULL)
+        return RAFT_NOMEM;
+    if (put_parts(e, list) < 0) {
+        raft_free(list[0].base);
+        raft_free(list[1].base);
         raft_free(list);
-        raft_free(head);
         return RAFT_NOMEM;
     }
-    image_make(raft_last_applied(&e->raft), span_from(bytes, len), head);
-    list[0] = (struct raft_buffer){.base = head, .len = IMAGE_HEAD_BYTES};
-    list[1] = (struct raft_buffer){.base = bytes, .len = len};
+    const struct span pieces[] = {span_from(list[1].base, list[1].len),
+                                  span_from(list[2].base, list[2].len)};
+    image_make_of(raft_last_applied(&e->raft), pieces, PARTS - 1, list[0].base);
     *bufs = list;
-    *n_bufs = 2;
+    *n_bufs = PARTS;
     return 0;
+}
+
+/* The owner's bytes, behind the roster, which is taken. */
+static int take_roster(struct engine *e, struct span *bytes)
+{
+    uint64_t n;
+
+    if (bytes->len < sizeof(n))
+        return WERR_CORRUPT;
+    memcpy(&n, bytes->ptr, sizeof(n));
+    *bytes = span_skip(*bytes, sizeof(n));
+    n = le64toh(n);
+    if (n > bytes->len)
+        return WERR_CORRUPT;
+    const int rc = roster_decode(e->roster, span_from(bytes->ptr, n));
+    *bytes = span_skip(*bytes, n);
+    return rc;
 }
 
 static int restore(struct raft_fsm *fsm, struct raft_buffer *buf)
@@ -159,12 +254,15 @@ static int restore(struct raft_fsm *fsm, struct raft_buffer *buf)
     int rc = image_open(span_from(buf->base, buf->len), &image);
 
     if (rc == 0)
+        rc = take_roster(e, &image.bytes);
+    if (rc == 0)
         rc = hooks->on_restore(hooks->arg, image.index, image.bytes);
     if (rc == WERR_NOMEM)
         return RAFT_NOMEM;
     if (rc < 0)
         return fail(e, "a snapshot can't be restored", 0, rc);
     e->index = image.index;
+    engine_peers_changed(e, NULL);
     note(e, image.index, 0);
     raft_free(buf->base);
     return 0;

@@ -4,7 +4,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "cluster/raft_alone.h"
 #include "cluster/raft_int.h"
 #include "log/log.h"
 
@@ -14,13 +13,9 @@
 enum {
     VERSION_MIN = 2201,
     DISK_RETRY_MS = 1000,
-    ELECTION_MS = 500,
-    HEARTBEAT_MS = 100,
+    CONNECT_RETRY_MS = 200,
     SNAPSHOT_ENTRIES = 1024
 };
-
-/* No other node has to find this one yet. */
-static const char no_address[] = "-";
 
 int engine_store_error(int code)
 {
@@ -81,7 +76,7 @@ static int open_own(struct engine *e, struct strb *wrong)
                  LOG_S("file", e->stored.file), LOG_U("offset", e->stored.offset));
     if (rc == 0)
         rc = segments_heal(e->log_fd, e->log_path, &e->stored, wrong);
-    return rc == 0 ? data_dir_settle(e->dir, wrong) : rc;
+    return rc;
 }
 
 /* ---- the vote, which the engine's files keep without a checksum ---- */
@@ -127,66 +122,126 @@ static int set_vote(struct raft_io *io, raft_id id)
 
 /* ---- the engine ---- */
 
+static void kick(void *arg)
+{
+    engine_kick(arg);
+}
+
 /* A first start that was cut off here begins again. */
 static int bootstrap(struct engine *e)
 {
     struct raft_configuration configuration;
+    char name[ENGINE_ID_TEXT_MAX];
 
+    engine_id_text(engine_store_id(e), name);
     raft_configuration_init(&configuration);
-    int code =
-        raft_configuration_add(&configuration, engine_store_id(e), no_address, RAFT_VOTER);
+    int code = raft_configuration_add(&configuration, engine_store_id(e), name, RAFT_VOTER);
     if (code == 0)
         code = raft_bootstrap(&e->raft, &configuration);
     raft_configuration_close(&configuration);
     return code == 0 ? engine_store_note_vote(e) : code;
 }
 
+/* Who is heard of, for those who ask. */
+static void on_message(struct raft_io *io, struct raft_message *message)
+{
+    struct engine *e = engine_of(io);
+
+    engine_steward_heard(e, message->server_id);
+    e->recv(io, message);
+}
+
+static int start_io(struct raft_io *io, unsigned msecs, raft_io_tick_cb tick,
+                    raft_io_recv_cb recv)
+{
+    struct engine *e = engine_of(io);
+
+    e->recv = recv;
+    return e->start_io(io, msecs, tick, on_message);
+}
+
 static void set(struct engine *e)
 {
     raft_uv_set_auto_recovery(&e->io, false);
+    raft_uv_set_connect_retry_delay(&e->io, CONNECT_RETRY_MS);
     raft_uv_set_disk_retry(&e->io, DISK_RETRY_MS);
     e->set_term = e->io.set_term;
     e->set_vote = e->io.set_vote;
+    e->start_io = e->io.start;
+    e->io.start = start_io;
     e->io.set_term = set_term;
     e->io.set_vote = set_vote;
 }
 
 static void set_raft(struct engine *e)
 {
+    const enum roster_profile profile = (enum roster_profile)e->member.profile;
+
     raft_set_pre_vote(&e->raft, true);
-    raft_set_election_timeout(&e->raft, ELECTION_MS);
-    raft_set_heartbeat_timeout(&e->raft, HEARTBEAT_MS);
+    raft_set_election_timeout(&e->raft, roster_election_ms(profile));
+    raft_set_heartbeat_timeout(&e->raft, roster_heartbeat_ms(profile));
     raft_set_snapshot_threshold(&e->raft, SNAPSHOT_ENTRIES);
     raft_set_snapshot_trailing(&e->raft, SNAPSHOT_ENTRIES);
 }
 
-static int open_raft(struct engine *e)
+/* What an earlier try of a first start has left. */
+static void clear(const struct engine *e)
 {
-    const bool is_new = e->stored.last_index == 0;
+    (void)unlinkat(e->log_fd, "metadata1", 0);
+    (void)unlinkat(e->log_fd, "metadata2", 0);
+}
 
-    if (is_new) {
-        (void)unlinkat(e->log_fd, "metadata1", 0);
-        (void)unlinkat(e->log_fd, "metadata2", 0);
-    }
-    engine_alone_init(&e->transport);
+static int init_raft(struct engine *e)
+{
+    char name[ENGINE_ID_TEXT_MAX];
+
+    engine_id_text(engine_store_id(e), name);
+    e->peers = engine_transport_new(&e->self, &e->loop.uv, kick, e, &e->transport);
+    if (e->peers == NULL)
+        return RAFT_NOMEM;
     int code = raft_uv_init(&e->io, &e->loop.uv, e->log_path, &e->transport);
     if (code != 0)
         return code;
     set(e);
-    code = raft_init(&e->raft, &e->io, &e->fsm, engine_store_id(e), no_address);
-    if (code != 0) {
+    engine_replay_prepare(e);
+    code = raft_init(&e->raft, &e->io, &e->fsm, engine_store_id(e), name);
+    if (code != 0)
         raft_uv_close(&e->io);
+    return code;
+}
+
+/* Who has joined begins with nothing: the leader brings it all. */
+static int open_raft(struct engine *e)
+{
+    const bool is_first = e->stored.last_index == 0 && !e->member.has_joined;
+
+    if (is_first)
+        clear(e);
+    int code = init_raft(e);
+    if (code != 0)
         return code;
-    }
     e->raft.data = e;
     set_raft(e);
-    if (is_new)
+    if (is_first)
         code = bootstrap(e);
     if (code == 0)
         code = raft_start(&e->raft);
     if (code == 0 && raft_last_index(&e->raft) < e->stored.last_index)
         code = RAFT_CORRUPT;
+    if (code == 0)
+        code = engine_replay(e);
+    e->started_ms = loop_now_ms(e->loop.loop);
     return code;
+}
+
+static int start_raft(struct engine *e, struct strb *wrong)
+{
+    const int code = open_raft(e);
+
+    if (code != 0)
+        strb_addf(wrong, "%s: the engine can't start: %s %s", e->log_path, raft_strerror(code),
+                  e->raft.data != NULL ? raft_errmsg(&e->raft) : e->io.errmsg);
+    return engine_store_error(code);
 }
 
 static int begin(struct engine *e, struct strb *wrong)
@@ -195,14 +250,31 @@ static int begin(struct engine *e, struct strb *wrong)
         strb_addf(wrong, "libraft is too old: %d", raft_version_number());
         return WERR_UNSUPPORTED;
     }
+    const bool joins = e->dir->is_new && e->options.join.family != 0;
     int rc = open_own(e, wrong);
+    if (rc == 0)
+        rc = engine_peers_open(e, wrong);
     if (rc < 0)
         return rc;
-    const int code = open_raft(e);
-    if (code != 0)
-        strb_addf(wrong, "%s: the engine can't start: %s %s", e->log_path, raft_strerror(code),
-                  e->raft.data != NULL ? raft_errmsg(&e->raft) : e->io.errmsg);
-    return engine_store_error(code);
+    if (joins)
+        return engine_join_start(e, wrong);
+    rc = data_dir_settle(e->dir, wrong);
+    return rc == 0 ? start_raft(e, wrong) : rc;
+}
+
+int engine_store_begin(struct engine *e)
+{
+    char text[DATA_DIR_WRONG_MAX];
+    struct strb wrong;
+
+    strb_init(&wrong, text, sizeof(text));
+    int rc = data_dir_settle(e->dir, &wrong);
+    if (rc == 0)
+        rc = start_raft(e, &wrong);
+    if (rc < 0)
+        log_error("what is stored can't be used", LOG_B("why", strb_span(&wrong)));
+    engine_kick(e);
+    return rc;
 }
 
 int engine_store_open(struct engine *e)
@@ -226,12 +298,15 @@ void engine_store_close(struct engine *e)
 {
     const bool has_raft = e->raft.data != NULL;
 
+    engine_replay_forget(e);
     if (has_raft)
         raft_close(&e->raft, on_closed);
     engine_loop_stop(&e->loop);
     MUST(e->raft.data == NULL);
     if (has_raft)
         raft_uv_close(&e->io);
+    if (e->peers != NULL)
+        engine_transport_free(e->peers);
     if (e->high_water.fd >= 0) {
         if (high_water_sync(&e->high_water) < 0)
             log_warn("the high-water mark can't be synced");

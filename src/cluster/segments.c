@@ -27,7 +27,8 @@ struct look {
     struct strb *wrong;
     struct log_file *files; /* sorted */
     size_t files_n;
-    char *bytes;              /* of the file that is looked at */
+    char *bytes; /* of the file that is looked at, in room for room bytes */
+    size_t room;
     uint64_t next;            /* index behind the entries so far */
     uint64_t marked_term;     /* of the entry that the mark is of; 0: it wasn't met */
     uint64_t marked_checksum; /* 0: not known */
@@ -61,6 +62,17 @@ static int say_error(struct look *l, const char *name, int rc)
     return rc;
 }
 
+/* The files are of 8 MiB, most of it zeros: pages that are there already cost no fault each. */
+static bool make_room(struct look *l, size_t bytes)
+{
+    if (l->room >= bytes)
+        return true;
+    free(l->bytes);
+    l->bytes = fault_malloc(bytes);
+    l->room = l->bytes != NULL ? bytes : 0;
+    return l->bytes != NULL;
+}
+
 /* The whole file in l->bytes. */
 static int read_file(struct look *l, const char *name, size_t *len)
 {
@@ -68,16 +80,13 @@ static int read_file(struct look *l, const char *name, size_t *len)
     struct stat st;
     int rc = WERR_NOMEM;
 
-    free(l->bytes);
-    l->bytes = NULL;
     if (fd < 0 || fstat(fd, &st) < 0) {
         rc = werr_from_errno(errno);
         if (fd >= 0)
             (void)close(fd);
         return rc;
     }
-    l->bytes = fault_malloc((size_t)st.st_size + 1);
-    if (l->bytes != NULL)
+    if (make_room(l, (size_t)st.st_size + 1))
         rc = small_file_read_at(fd, l->bytes, (size_t)st.st_size, 0, len);
     (void)close(fd);
     return rc;
@@ -280,6 +289,12 @@ static bool is_torn(const struct look *l, const struct segment *seg)
     return l->next > l->mark->index && (!seg->is_followed || seg->has_gap);
 }
 
+/* The engine aborts on it: it reads a batch's head where there is none. */
+static bool has_short_rest(const struct segment *seg, size_t len)
+{
+    return seg->end != SEGMENT_BAD && seg->offset < len && len - seg->offset < BATCH_BYTES_MIN;
+}
+
 /* Empty ones are allocated for later, and removed one by one when the engine stops. */
 static int check_open(struct look *l, const struct log_file *f, const struct log_file *before)
 {
@@ -289,6 +304,7 @@ static int check_open(struct look *l, const struct log_file *f, const struct log
 
     if (rc < 0)
         return rc;
+    l->s->is_short = l->s->is_short || has_short_rest(&seg, len);
     if (seg.entries_n == 0 && seg.end != SEGMENT_BAD)
         return 0;
     if (before != NULL && f->numbers[0] != before->numbers[0] + 1)
@@ -433,8 +449,7 @@ static int cut_file(struct look *l, const char *name, size_t n)
     return rc < 0 ? say_error(l, name, rc) : 0;
 }
 
-/* The torn one, and those with too few zeros at their end for the engine to read a batch's
- * head, which it aborts on. */
+/* The torn one, and those with a short rest. */
 static int heal_file(struct look *l, const char *name)
 {
     struct segment seg;
@@ -445,14 +460,18 @@ static int heal_file(struct look *l, const char *name)
         return say_error(l, name, rc);
     segment_walk(span_from(l->bytes, len), 0, &seg);
     const bool is_the_torn = l->s->is_torn && strcmp(l->s->file, name) == 0;
-    const bool is_short = seg.end != SEGMENT_BAD && len - seg.offset < BATCH_BYTES_MIN;
-    return seg.offset < len && (is_the_torn || is_short) ? cut_file(l, name, seg.offset) : 0;
+    return (is_the_torn && seg.offset < len) || has_short_rest(&seg, len)
+               ? cut_file(l, name, seg.offset)
+               : 0;
 }
 
 int segments_heal(int dir_fd, const char *path, const struct segments *s, struct strb *wrong)
 {
     struct segments copy = *s;
     struct look l = {.dir_fd = dir_fd, .path = path, .s = &copy, .wrong = wrong};
+
+    if (!s->is_torn && !s->is_short)
+        return 0;
     int rc = list_files(&l);
 
     for (size_t i = 0; i < l.files_n && rc == 0; i++)

@@ -32,6 +32,7 @@ struct segments {
     uint64_t snapshot_term;
     struct vote vote;
     bool is_torn;
+    bool is_short; /* an open file ends with zeros that are too few for the engine */
     char file[SEGMENTS_NAME_MAX]; /* torn or damaged; empty: none is, or it is no single one */
     uint64_t offset;              /* where in it */
 };

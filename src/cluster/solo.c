@@ -53,7 +53,8 @@ static enum cluster_role role(const struct cluster *c)
 static bool leader(const struct cluster *c, struct cluster_member *out)
 {
     (void)c;
-    *out = (struct cluster_member){.id = SELF_ID, .is_self = true, .is_leader = true};
+    *out = (struct cluster_member){
+        .id = SELF_ID, .is_self = true, .is_leader = true, .version = WELDR_VERSION};
     return true;
 }
 
@@ -95,6 +96,33 @@ static int transfer(struct cluster *c, uint64_t id, cluster_done_fn done, void *
     return 0;
 }
 
+static int promote(struct cluster *c, uint64_t id, cluster_done_fn done, void *arg)
+{
+    (void)c;
+    (void)done;
+    (void)arg;
+    return id == SELF_ID ? WERR_EXISTS : WERR_NOT_FOUND;
+}
+
+static int make_token(struct cluster *c, uint32_t lifetime_s, cluster_text_fn done, void *arg)
+{
+    (void)c;
+    (void)lifetime_s;
+    (void)done;
+    (void)arg;
+    return WERR_UNSUPPORTED;
+}
+
+static void status(const struct cluster *c, struct cluster_status *out)
+{
+    *out = (struct cluster_status){.term = 1,
+                                   .applied = ((const struct solo *)c)->index,
+                                   .voters = 1,
+                                   .quorum = 1,
+                                   .has_quorum = true,
+                                   .profile = "lan"};
+}
+
 static void free_solo(struct cluster *c)
 {
     free(c);
@@ -111,7 +139,10 @@ static const struct cluster_ops solo_ops = {
     .members = members,
     .add_member = add_member,
     .remove_member = remove_member,
+    .promote = promote,
     .transfer = transfer,
+    .make_token = make_token,
+    .status = status,
     .free = free_solo,
 };
 

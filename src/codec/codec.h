@@ -57,7 +57,8 @@
 struct bufq_store;
 
 enum codec_role { CODEC_SERVER, CODEC_CLIENT, CODEC_ROLES };
-enum codec_protocol { CODEC_H1, CODEC_PROTOCOLS };
+/* CODEC_RAW: bytes that are no HTTP (raw.h): no heads, BODY from the start to the end. */
+enum codec_protocol { CODEC_H1, CODEC_RAW, CODEC_PROTOCOLS };
 
 /* Why a stream is given up; HTTP/1 can say none of it. */
 enum codec_why {

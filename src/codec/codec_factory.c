@@ -4,8 +4,10 @@
 #include "base/fault.h"
 #include "codec/codec.h"
 #include "codec/h1.h"
+#include "codec/raw.h"
 
-static const struct codec_kind *const kinds[CODEC_PROTOCOLS] = {[CODEC_H1] = &h1_kind};
+static const struct codec_kind *const kinds[CODEC_PROTOCOLS] = {
+    [CODEC_H1] = &h1_kind, [CODEC_RAW] = &raw_kind};
 
 struct maker {
     const struct codec_kind *kind;

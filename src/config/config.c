@@ -85,7 +85,7 @@ static int read_workers(struct config *c, struct span value, const char **wish)
 }
 
 /* Visible ASCII only: what a URL, a file name and a token have in common. */
-static bool is_word(struct span value)
+bool config_is_word(struct span value)
 {
     for (size_t i = 0; i < value.len; i++) {
         if (value.ptr[i] <= ' ' || value.ptr[i] > '~')
@@ -94,7 +94,7 @@ static bool is_word(struct span value)
     return value.len > 0;
 }
 
-static int store_string(char **to, struct span value)
+int config_store(char **to, struct span value)
 {
     char *copy = fault_malloc(value.len + 1);
     if (copy == NULL)
@@ -112,8 +112,8 @@ static int read_server(struct config *c, struct span value, const char **wish)
     *wish = "must be a URL, such as http://127.0.0.1:12345";
     if (c->server_n == CONFIG_SERVERS_MAX)
         *wish = "can be given at most 16384 times";
-    else if (is_word(value)) {
-        int rc = store_string(&c->server[c->server_n], value);
+    else if (config_is_word(value)) {
+        int rc = config_store(&c->server[c->server_n], value);
         c->server_n += rc == 0;
         return rc;
     }
@@ -122,7 +122,7 @@ static int read_server(struct config *c, struct span value, const char **wish)
 
 /* A host name, without a port: letters, digits, hyphens, dots, and underscores, which names in
  * containers have. */
-static bool is_host_name(struct span value)
+bool config_is_host_name(struct span value)
 {
     for (size_t i = 0; i < value.len; i++) {
         const char c = value.ptr[i];
@@ -138,18 +138,18 @@ static int read_admin_host(struct config *c, struct span value, const char **wis
     *wish = "must be a host name without a port, such as weldr.example";
     if (c->admin_host_n == CONFIG_LIST_MAX)
         *wish = "can be given at most 64 times";
-    else if (is_host_name(value)) {
-        int rc = store_string(&c->admin_host[c->admin_host_n], value);
+    else if (config_is_host_name(value)) {
+        int rc = config_store(&c->admin_host[c->admin_host_n], value);
         c->admin_host_n += rc == 0;
         return rc;
     }
     return WERR_INVALID;
 }
 
-static int read_file_name(char **to, struct span value, const char **wish)
+int config_read_file_name(char **to, struct span value, const char **wish)
 {
     *wish = "must be the name of a file";
-    return value.len > 0 && value.len <= PATH_BYTES_MAX ? store_string(to, value)
+    return value.len > 0 && value.len <= PATH_BYTES_MAX ? config_store(to, value)
                                                         : WERR_INVALID;
 }
 
@@ -159,7 +159,7 @@ static int read_file_list(char **list, unsigned *n, struct span value, const cha
         *wish = "can be given at most 64 times";
         return WERR_INVALID;
     }
-    const int rc = read_file_name(&list[*n], value, wish);
+    const int rc = config_read_file_name(&list[*n], value, wish);
 
     *n += rc == 0;
     return rc;
@@ -177,17 +177,17 @@ static int read_certificate_key(struct config *c, struct span value, const char 
 
 static int read_admin_certificate(struct config *c, struct span value, const char **wish)
 {
-    return read_file_name(&c->admin_certificate, value, wish);
+    return config_read_file_name(&c->admin_certificate, value, wish);
 }
 
 static int read_admin_certificate_key(struct config *c, struct span value, const char **wish)
 {
-    return read_file_name(&c->admin_certificate_key, value, wish);
+    return config_read_file_name(&c->admin_certificate_key, value, wish);
 }
 
 static int read_admin_client_ca(struct config *c, struct span value, const char **wish)
 {
-    return read_file_name(&c->admin_client_ca, value, wish);
+    return config_read_file_name(&c->admin_client_ca, value, wish);
 }
 
 static int read_log_level(struct config *c, struct span value, const char **wish)
@@ -245,20 +245,20 @@ static int read_ready_delay(struct config *c, struct span value, const char **wi
 
 static int read_admin_token_file(struct config *c, struct span value, const char **wish)
 {
-    return read_file_name(&c->admin_token_file, value, wish);
+    return config_read_file_name(&c->admin_token_file, value, wish);
 }
 
 static int read_admin_socket(struct config *c, struct span value, const char **wish)
 {
     enum { SUN_PATH_MAX = 107 };
     *wish = "must be a path of at most 107 bytes";
-    return value.len > 0 && value.len <= SUN_PATH_MAX ? store_string(&c->admin_socket, value)
+    return value.len > 0 && value.len <= SUN_PATH_MAX ? config_store(&c->admin_socket, value)
                                                       : WERR_INVALID;
 }
 
 static int read_admin_tokens_file(struct config *c, struct span value, const char **wish)
 {
-    return read_file_name(&c->admin_tokens_file, value, wish);
+    return config_read_file_name(&c->admin_tokens_file, value, wish);
 }
 
 static int read_admin_token_required(struct config *c, struct span value, const char **wish)
@@ -271,18 +271,18 @@ static int read_admin_token_required(struct config *c, struct span value, const 
 static int read_resolver(struct config *c, struct span value, const char **wish)
 {
     *wish = "must be addresses of name servers as A:P, separated by commas";
-    return is_word(value) ? store_string(&c->resolver, value) : WERR_INVALID;
+    return config_is_word(value) ? config_store(&c->resolver, value) : WERR_INVALID;
 }
 
 static int read_admin_token(struct config *c, struct span value, const char **wish)
 {
     *wish = "must hold visible ASCII characters only";
-    return is_word(value) ? store_string(&c->admin_token, value) : WERR_INVALID;
+    return config_is_word(value) ? config_store(&c->admin_token, value) : WERR_INVALID;
 }
 
 static int read_data_dir(struct config *c, struct span value, const char **wish)
 {
-    return read_file_name(&c->data_dir, value, wish);
+    return config_read_file_name(&c->data_dir, value, wish);
 }
 
 static int read_ephemeral(struct config *c, struct span value, const char **wish)
@@ -295,7 +295,7 @@ static int read_ephemeral(struct config *c, struct span value, const char **wish
 static int read_user(struct config *c, struct span value, const char **wish)
 {
     *wish = "must be the name of a user, or UID or UID:GID";
-    return is_word(value) ? store_string(&c->user, value) : WERR_INVALID;
+    return config_is_word(value) ? config_store(&c->user, value) : WERR_INVALID;
 }
 
 static int read_seccomp(struct config *c, struct span value, const char **wish)
@@ -312,7 +312,7 @@ static int read_access_log(struct config *c, struct span value, const char **wis
         return WERR_INVALID;
     free(c->access_log);
     c->access_log = NULL;
-    return span_is_equal(value, SPAN("off")) ? 0 : store_string(&c->access_log, value);
+    return span_is_equal(value, SPAN("off")) ? 0 : config_store(&c->access_log, value);
 }
 
 static int read_access_log_format(struct config *c, struct span value, const char **wish)
@@ -362,7 +362,8 @@ static bool is_list(unsigned name)
 /* Flags that say yes when no value comes with them. */
 static bool is_switch(unsigned name)
 {
-    return name == SETTING_ADMIN_TOKEN_REQUIRED || name == SETTING_EPHEMERAL;
+    return name == SETTING_ADMIN_TOKEN_REQUIRED || name == SETTING_EPHEMERAL ||
+           name == SETTING_WITNESS;
 }
 
 /* One run over arguments and environment. */
@@ -389,7 +390,7 @@ static int read_value(struct parse *p, const char *source, read_fn read, struct 
 {
     const char *wish = "";
     int rc = read(p->c, value, &wish);
-    if (rc == WERR_INVALID && read == read_admin_token)
+    if (rc == WERR_INVALID && (read == read_admin_token || read == config_read_join_token))
         return fail(p, "%s %s", source, wish); /* a token has no place in a log */
     if (rc == WERR_INVALID)
         return fail(p, "%s %s, not \"%.*s\"", source, wish,

@@ -21,6 +21,10 @@
 
 enum { CONFIG_LIST_MAX = 64, CONFIG_SERVERS_MAX = 16384, CONFIG_WORKERS_MAX = 256 };
 
+enum { CONFIG_CLUSTER_PORT = 8688 }; /* of --cluster-ip without one */
+
+enum config_profile { CONFIG_LAN, CONFIG_FAST, CONFIG_WAN };
+
 enum config_action {
     CONFIG_RUN,    /* manager */
     CONFIG_WORKER, /* weldr worker --id N */
@@ -67,6 +71,13 @@ struct config {
      * file */
     char *access_log;
     char *data_dir;                          /* --data-dir; NULL: the usual places */
+    char *join_host;                         /* --join, its name or address; NULL: none */
+    char *join_token;                        /* --token; NULL */
+    char *join_token_file;                   /* --join-token-file; NULL */
+    struct addr cluster_ip;                  /* --cluster-ip; family 0: none */
+    uint16_t join_port;                      /* of --join */
+    uint8_t cluster_profile;                 /* --cluster-profile: enum config_profile */
+    bool is_witness;                         /* --witness */
     bool is_ephemeral;                       /* --ephemeral */
     unsigned worker_id;                      /* worker --id */
     bool access_log_is_combined;             /* --access-log-format json|combined */

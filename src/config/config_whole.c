@@ -17,6 +17,22 @@ void config_set_defaults(struct config *c)
     }
 }
 
+static const char *find_lonely_of_cluster(const struct config *c)
+{
+    const bool has_token = c->join_token != NULL || c->join_token_file != NULL;
+
+    if (c->is_ephemeral && c->join_host != NULL)
+        return "--join and --ephemeral exclude each other: a member keeps what was agreed on";
+    if (c->is_ephemeral && c->cluster_ip.family != 0)
+        return "--cluster-ip and --ephemeral exclude each other: a member keeps what was "
+               "agreed on";
+    if (c->join_token != NULL && c->join_token_file != NULL)
+        return "--token and --join-token-file exclude each other";
+    if (c->join_host == NULL && has_token)
+        return "--token and --join-token-file need --join HOST:PORT";
+    return NULL;
+}
+
 const char *config_find_lonely(const struct config *c)
 {
     if (c->certificate_key_n > 0 && c->certificate_key_n != c->certificate_n)
@@ -31,7 +47,7 @@ const char *config_find_lonely(const struct config *c)
         return "--admin-client-ca needs --admin-certificate FILE";
     if (c->is_ephemeral && c->data_dir != NULL)
         return "--ephemeral and --data-dir exclude each other";
-    return NULL;
+    return find_lonely_of_cluster(c);
 }
 
 void config_fini(struct config *c)
@@ -55,5 +71,8 @@ void config_fini(struct config *c)
     free(c->user);
     free(c->access_log);
     free(c->data_dir);
+    free(c->join_host);
+    free(c->join_token);
+    free(c->join_token_file);
     *c = (struct config){0};
 }

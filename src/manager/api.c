@@ -138,6 +138,9 @@ static void on_closed(struct conn *c)
         change_end(ac->change); /* it goes on */
     if (ac->awaits_workers)
         publish_cancel(&ac->waiter);
+    if (ac->membership != NULL)
+        membership_forget(ac->membership); /* so does it */
+    fresh_cancel(ac->m, &ac->fresh);
     free_conn(ac);
 }
 

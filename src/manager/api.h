@@ -28,6 +28,8 @@
 #include "manager/api_tls.h"
 #include "manager/change.h"
 #include "manager/event_ring.h"
+#include "manager/fresh.h"
+#include "manager/membership.h"
 #include "net/conn.h"
 #include "net/local.h"
 
@@ -84,6 +86,7 @@ struct api_conn {
     bool is_below_v1;  /* and so are the links of its responses */
     bool shows_list;   /* the response is the whole pool, not the server */
     bool awaits_workers;
+    bool is_fresh;    /* consistent=true: its wait is over */
     unsigned refusal; /* index into the refusals that the head met; 0: none */
     char method[16];
     char token_name[TOKEN_NAME_MAX + 1]; /* of whoever asks; empty: it has shown none */
@@ -103,6 +106,8 @@ struct api_conn {
     struct change *change;              /* NULL: none */
     struct pool_outcome outcome;        /* of the change, once it is committed */
     struct publish_waiter waiter;       /* of api_await_workers */
+    struct membership *membership;      /* a change of members under way; NULL: none */
+    struct fresh_waiter fresh;          /* of consistent=true */
     const struct api_object_kind *kind; /* of a pool, listener or rule */
     char removed[API_LOCATION_MAX];     /* its path */
     void (*then)(struct api_conn *ac);

@@ -109,9 +109,10 @@ static int read_body(const struct api_conn *ac, struct certificate *c, struct po
 }
 
 /* With another nonce its key would look like another one. */
-static bool is_known(const struct certificate *now, const struct pool_command *c)
+static bool is_known(const struct api_conn *ac, const struct certificate *now,
+                     const struct pool_command *c)
 {
-    return now != NULL && offer_is_same(now, &c->certificate);
+    return now != NULL && offer_is_same(ac->m->keyring, now, &c->certificate);
 }
 
 /* Nothing is to be done. Ends the command. */
@@ -147,7 +148,7 @@ void api_certificates_add(struct api_conn *ac)
     }
     const struct certificate *now = find_same(ac->m, &c.certificate);
 
-    if (is_known(now, &c)) {
+    if (is_known(ac, now, &c)) {
         respond_known(ac, now, &c);
     } else if (now != NULL && c.certificate.name == NULL) {
         pool_command_fini(&c);
@@ -219,7 +220,7 @@ void api_certificate_put(struct api_conn *ac)
     if (rc < 0) {
         pool_command_fini(&c);
         api_problem_of_body(ac, rc, &error);
-    } else if (is_known(now, &c) && !api_tags_are_there(&ac->conditions)) {
+    } else if (is_known(ac, now, &c) && !api_tags_are_there(&ac->conditions)) {
         respond_known(ac, now, &c);
     } else {
         api_object_wish(ac, &kind, &c);

@@ -6,29 +6,20 @@
 #include "manager/api_problem.h"
 #include "manager/manager.h"
 
-/* Not done, and by whom it would be. */
-static void respond_not_leader(struct api_conn *ac)
+/* Where a leader is known the engine asks it: here nobody leads, or nobody has for long enough.
+ */
+static void respond_no_quorum(struct api_conn *ac)
 {
-    const struct cluster *c = ac->m->cluster;
-    struct cluster_member leader;
-    char at[ADDR_TEXT_MAX], detail[160];
-
-    if (c == NULL || !c->ops->leader(c, &leader) || leader.is_self) {
-        api_problem_passing(ac, 503, "not_leader",
-                            "no node leads the cluster now: nothing was changed");
-        return;
-    }
-    (void)addr_print(&leader.address, at);
-    snprintf(detail, sizeof(detail),
-             "this node does not lead the cluster, %s does: nothing was changed", at);
-    api_problem(ac, 503, "not_leader", detail);
+    api_problem_passing(ac, 503, "no_quorum",
+                        "no node leads the cluster now, as it needs more than half of its "
+                        "voters: nothing was changed; requests are served as before");
 }
 
-static void respond_failure(struct api_conn *ac, int rc)
+void api_respond_failure(struct api_conn *ac, int rc)
 {
     switch (rc) {
     case WERR_NOT_LEADER:
-        respond_not_leader(ac);
+        respond_no_quorum(ac);
         return;
     case WERR_OUTCOME_UNKNOWN:
         api_problem_passing(
@@ -52,6 +43,21 @@ static void respond_failure(struct api_conn *ac, int rc)
     }
 }
 
+/* It is not here yet while a name is looked up, and no longer when others may have the
+ * directory.
+ */
+bool api_has_engine(struct api_conn *ac)
+{
+    if (manager_is_draining(ac->m))
+        api_problem(ac, 503, "draining", "weldr is shutting down");
+    else if (ac->m->cluster == NULL)
+        api_problem_passing(ac, 503, "starting",
+                            "weldr has yet to find the member of the cluster that it joins");
+    else
+        return true;
+    return false;
+}
+
 static void on_change(struct change *ch)
 {
     struct api_conn *ac = ch->waiter;
@@ -59,7 +65,7 @@ static void on_change(struct change *ch)
     MUST(ac->magic == API_MAGIC);
     ac->outcome = ch->outcome;
     if (ch->error < 0)
-        respond_failure(ac, ch->error);
+        api_respond_failure(ac, ch->error);
     else
         ac->then(ac);
 }
@@ -74,14 +80,12 @@ void api_name_caller(const struct api_conn *ac, struct event_by *by)
 
 void api_propose(struct api_conn *ac, struct pool_command *c, void (*then)(struct api_conn *))
 {
-    if (manager_is_draining(ac->m)) {
-        api_problem(ac, 503, "draining", "weldr is shutting down");
+    if (!api_has_engine(ac))
         return;
-    }
     MUST(ac->change == NULL); /* a request makes one */
     int rc = change_new(ac->m, c, &ac->change);
     if (rc < 0) {
-        respond_failure(ac, rc);
+        api_respond_failure(ac, rc);
         return;
     }
     api_name_caller(ac, &ac->change->by);
@@ -107,6 +111,34 @@ void api_await_leaving(struct api_conn *ac, void (*then)(struct api_conn *))
     ac->then = then;
     conn_watch_fin(&ac->conn);
     change_await_leaving(ac->change, ac->query.timeout_ms, on_left);
+}
+
+static void on_fresh(struct fresh_waiter *w, int error)
+{
+    struct api_conn *ac = (struct api_conn *)((char *)w - offsetof(struct api_conn, fresh));
+
+    MUST(ac->magic == API_MAGIC);
+    ac->is_fresh = true;
+    if (error == WERR_NOT_LEADER)
+        api_problem_passing(ac, 503, "no_quorum",
+                            "no node leads the cluster now: what this one knows may be stale; "
+                            "without consistent=true it is told");
+    else if (error == WERR_SHUTTING_DOWN)
+        api_problem(ac, 503, "draining", "weldr is shutting down");
+    else if (error < 0)
+        api_respond_failure(ac, error);
+    else
+        api_handle(ac);
+}
+
+void api_await_fresh(struct api_conn *ac)
+{
+    MUST(!ac->is_fresh); /* a request waits once */
+    if (!api_has_engine(ac))
+        return;
+    api_move(ac, API_WAITING, "consistent");
+    conn_timer_stop(&ac->conn);
+    fresh_wait(ac->m, &ac->fresh, on_fresh);
 }
 
 static void on_acked(struct publish_waiter *w)

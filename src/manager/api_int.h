@@ -23,6 +23,15 @@ static inline struct api_conn *api_conn_of(struct conn *c)
 void api_move(struct api_conn *ac, enum api_phase next, const char *why);
 void api_note_place(struct api_conn *ac, enum place_state state);
 
+/* ---- api_change.c ---- */
+
+/* False: there is none now, and that was answered. */
+bool api_has_engine(struct api_conn *ac);
+/* What was asked of the engine was not done, for this reason (cluster.h). */
+void api_respond_failure(struct api_conn *ac, int rc);
+/* The handler runs when this node knows all that was committed before. */
+void api_await_fresh(struct api_conn *ac);
+
 /* ---- api_request.c ---- */
 
 void api_on_event(struct conn *c, struct event *ev);

@@ -159,6 +159,7 @@ char *api_json_root(const char *version, const char *base)
         {"explain", "/explain", "GET"},
         {"events", "/events", "GET"},
         {"node", "/node", "GET"},
+        {"cluster", "/cluster", "GET"},
         {"stats", "/stats", "GET"},
         {"stats_detail", "/stats/detail", "GET"},
         {"metrics", "/metrics", "GET"},

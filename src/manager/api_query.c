@@ -67,6 +67,11 @@ static bool read_dry_run(struct span value, struct api_query *q)
     return read_flag(value, &q->is_dry_run);
 }
 
+static bool read_consistent(struct span value, struct api_query *q)
+{
+    return read_flag(value, &q->is_consistent);
+}
+
 static const struct {
     const char *key;
     bool (*read)(struct span value, struct api_query *q);
@@ -79,6 +84,7 @@ static const struct {
      "timeout must be a time of at most an hour, such as 500ms, 30s or 2m"},
     {"force", read_force, "force must be true or false"},
     {"dry_run", read_dry_run, "dry_run must be true or false"},
+    {"consistent", read_consistent, "consistent must be true or false"},
 };
 
 int api_query_decode(struct span value, char *buf, size_t size, struct span *out)

@@ -131,6 +131,8 @@ void api_handle(struct api_conn *ac)
         refuse(ac, ac->refusal);
     } else if (rc == 0 && ac->query.error.code != NULL) {
         api_problem_of(ac, &ac->query.error);
+    } else if (rc == 0 && ac->query.is_consistent && !ac->is_fresh) {
+        api_await_fresh(ac);
     } else if (rc == 0) {
         ac->match.handler(ac);
     } else if (rc == WERR_NOT_FOUND) {
@@ -309,7 +311,7 @@ static void on_head(struct api_conn *ac, const struct msg *m)
     api_tag_read(m, &ac->conditions);
     ac->wants_little = prefers_minimal(m);
     read_wishes(ac, m);
-    ac->is_shortened = ac->is_passing = false;
+    ac->is_shortened = ac->is_passing = ac->is_fresh = false;
     ac->knows_1xx = m->version >= 11;
     if (span_to_str(msg_method(m), ac->method, sizeof(ac->method)) < 0)
         ac->method[0] = '\0'; /* too long for one that we know */

@@ -222,11 +222,11 @@ static void propose(struct certificate_file *file, struct pool_command *c)
     change_propose(ch, on_change, file);
 }
 
-static bool is_there(const struct manager *m, const struct certificate *c)
+static bool is_there(const struct certificate_files *f, const struct certificate *c)
 {
-    const struct certificate *now = certificate_find(m->pool, span_from_str(c->name));
+    const struct certificate *now = certificate_find(f->m->pool, span_from_str(c->name));
 
-    return now != NULL && offer_is_same(now, c);
+    return now != NULL && offer_is_same(f->keyring, now, c);
 }
 
 static void reload(struct certificate_files *f, unsigned i)
@@ -239,7 +239,7 @@ static void reload(struct certificate_files *f, unsigned i)
         return;
     if (offer_has_expired(&c.certificate, loop_wall_us(f->m->loop), &error))
         tell_bad(file, &error);
-    else if (!is_there(f->m, &c.certificate))
+    else if (!is_there(f, &c.certificate))
         propose(file, &c);
     pool_command_fini(&c);
 }

@@ -110,20 +110,14 @@ static void publish(struct change *ch)
 
 /* ---- not committed, or nobody knows ---- */
 
-/* Another node that leads would have to be asked, and what is refused is not asked for again.
- */
+/* What is refused is not asked for again. */
 static bool is_worth_another_try(const struct change *ch, int rc)
 {
-    struct cluster_member leader;
+    const uint64_t now_ms = loop_now_ms(ch->m->loop);
 
-    if (loop_now_ms(ch->m->loop) >= ch->until_ms)
+    if (rc != WERR_OUTCOME_UNKNOWN && rc != WERR_NOT_LEADER)
         return false;
-    if (rc == WERR_OUTCOME_UNKNOWN)
-        return true;
-    if (rc != WERR_NOT_LEADER)
-        return false;
-    return ch->may_be_stored || !ch->m->cluster->ops->leader(ch->m->cluster, &leader) ||
-           leader.is_self;
+    return now_ms < (ch->may_be_stored ? ch->until_ms : ch->patient_until_ms);
 }
 
 static void set_timer(struct change *ch, uint64_t at_ms)
@@ -215,6 +209,16 @@ static void on_timer(struct timer *t)
 
 /* ---- for whoever wants it ---- */
 
+uint64_t change_patience_ms(const struct manager *m)
+{
+    struct cluster_status status = {.election_ms = 0};
+
+    if (m->cluster != NULL)
+        m->cluster->ops->status(m->cluster, &status);
+    return CHANGE_ELECTIONS *
+           (uint64_t)(status.election_ms != 0 ? status.election_ms : CHANGE_ELECTION_MS);
+}
+
 int change_new(struct manager *m, struct pool_command *c, struct change **out)
 {
     if (m->changes->n >= CHANGES_MAX)
@@ -248,6 +252,7 @@ void change_propose(struct change *ch, change_fn done, void *waiter)
     ch->done = done;
     ch->waiter = waiter;
     ch->until_ms = loop_now_ms(ch->m->loop) + CHANGE_MS;
+    ch->patient_until_ms = loop_now_ms(ch->m->loop) + change_patience_ms(ch->m);
     propose(ch);
 }
 

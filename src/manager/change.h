@@ -8,9 +8,10 @@
  * say. Who wants no more of it calls change_end, told or not: a change goes on without anybody
  * who waits.
  *
- * Where no leader is known, or nobody can tell what became of it, it is proposed again under
- * the same request id until its time is over: whatever reaches the log, it is applied once
- * (pool_requests.h). servers.c notes what became of each id that is applied.
+ * Where no leader is known it is proposed again for as long as an election may take, then
+ * whoever waits is told that nothing was done. When nobody can tell what became of it, it is
+ * proposed again under the same request id until its time is over: whatever reaches the log, it
+ * is applied once (pool_requests.h). servers.c notes what became of each id that is applied.
  *
  * What the start of a change has prepared on this node, the sockets of a listener, is kept
  * until it is known what became of it.
@@ -36,7 +37,11 @@
 enum {
     CHANGE_MS = 10000,    /* from its proposal: then whoever waits is told that nobody knows */
     CHANGE_AGAIN_MS = 50, /* pause before it is proposed again */
-    CHANGES_MAX = 4096    /* at a time; as many as there are request ids remembered */
+    /* Times of an election: for so long it is tried where no leader is known. Less than two is
+     * too short for the usual change of leaders, which takes up to three. */
+    CHANGE_ELECTIONS = 3,
+    CHANGE_ELECTION_MS = 500, /* where the engine has none */
+    CHANGES_MAX = 4096        /* at a time; as many as there are request ids remembered */
 };
 
 enum change_phase {
@@ -67,7 +72,7 @@ struct change {
     uint8_t request_id[POOL_REQUEST_ID_BYTES];
     char *bytes; /* the entry */
     size_t len;
-    uint64_t until_ms;
+    uint64_t until_ms, patient_until_ms; /* where there is no leader */
     struct timer timer;
     /* Until then requests in flight on the server that it removes may go on, in place of what
      * the pool says. */
@@ -104,6 +109,8 @@ void change_propose(struct change *ch, change_fn done, void *waiter);
  * its entry read again. */
 void change_propose_command(struct change *ch, const struct pool_command *c, change_fn done,
                             void *waiter);
+/* How long what needs a leader waits for one. */
+uint64_t change_patience_ms(const struct manager *m);
 /* The waiter needs it no more. */
 void change_end(struct change *ch);
 /* Told, and its server is on its way out: done is called again when that has drained or the

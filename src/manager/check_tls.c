@@ -103,7 +103,7 @@ static int open_identity(const struct check_tls *t, const struct certificate *sh
         rc = tlsio_identity_new(span_from_str(shown->chain), span_from(key.ptr, key.len),
                                 SPAN_NONE, identity);
     seal_opened_free(&key);
-    return rc < 0 ? WERR_NOMEM : 0;
+    return rc == 0 || rc == WERR_NOMEM ? rc : WERR_NO_CERTIFICATE;
 }
 
 /* Once for all pools. */
@@ -141,11 +141,18 @@ static int make(struct check_tls *t, const struct pool *p, const struct certific
     return rc == WERR_INVALID ? WERR_UNTRUSTED : rc;
 }
 
+uint64_t check_tls_key(const struct pool_state *state, const struct pool *p)
+{
+    const struct certificate *shown = shown_by(state, p);
+
+    return pool_tls_key(p) + (shown != NULL ? shown->digest : 0);
+}
+
 int check_tls_get(struct check_tls *t, const struct pool_state *state, const struct pool *p,
                   struct check_tls_found *found)
 {
     const struct certificate *shown = shown_by(state, p);
-    const uint64_t key = pool_tls_key(p) + (shown != NULL ? shown->digest : 0);
+    const uint64_t key = check_tls_key(state, p);
     struct check_tls_pool *one = find_or_new(t, state, p->id);
     int rc = 0;
 

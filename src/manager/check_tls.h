@@ -24,14 +24,17 @@ struct check_tls {
 };
 
 /* Borrowed: whoever keeps the context takes a reference. made: another number when it is
- * another context; sessions are of one. WERR_NOMEM; WERR_UNTRUSTED: there is nobody to believe.
- */
+ * another context; sessions are of one. WERR_NOMEM; WERR_UNTRUSTED: there is nobody to believe;
+ * WERR_NO_CERTIFICATE: the one that is to be shown can't be opened. */
 struct check_tls_found {
     struct tlsio_context *context;
     uint32_t made;
 };
 int check_tls_get(struct check_tls *t, const struct pool_state *state, const struct pool *p,
                   struct check_tls_found *found) MUST_USE;
+/* Of all that the description says about it: when it is another one, a check may end otherwise.
+ */
+uint64_t check_tls_key(const struct pool_state *state, const struct pool *p);
 void check_tls_fini(struct check_tls *t);
 
 #endif

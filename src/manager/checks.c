@@ -333,9 +333,23 @@ static uint64_t hash_setting(const struct pool_health *h, const struct pool_heal
                      : XXH3_64bits_withSeed(text, strlen(text), seed);
 }
 
-static uint64_t hash_settings(const struct pool_health *h)
+/* Of how a connection to the server begins: a check that passed may fail with others. */
+static uint64_t hash_beginning(const struct checks *c, const struct pool_server *server)
 {
-    uint64_t hash = h->set;
+    struct pool *p = NULL;
+
+    MUST(pool_find_any_server(c->state, server->id, &p) != NULL);
+    const uint64_t parts[] = {server->proxy_protocol,
+                              server->is_tls ? check_tls_key(c->state, p) : 0};
+
+    return XXH3_64bits(parts, sizeof(parts));
+}
+
+/* h: the server's effective ones. */
+static uint64_t hash_settings(const struct checks *c, const struct pool_server *server,
+                              const struct pool_health *h)
+{
+    uint64_t hash = h->set + hash_beginning(c, server);
 
     for (unsigned i = 0; i < POOL_HEALTH_FIELD_N; i++)
         hash = hash_setting(h, &pool_health_fields[i], hash);
@@ -403,7 +417,7 @@ void checks_update(struct checks *c, const struct pool_server *server,
     if (!facts->is_checked)
         return;
     get_effective(c, server, &h);
-    uint64_t settings = hash_settings(&h);
+    uint64_t settings = hash_settings(c, server, &h);
     if (settings == facts->check_settings)
         return;
     facts->check_settings = settings;
@@ -478,7 +492,7 @@ void checks_add(struct checks *c, const struct pool_server *server, struct serve
 
     MUST(!facts->is_checked && facts->removed == NULL);
     get_effective(c, server, &h);
-    facts->check_settings = hash_settings(&h);
+    facts->check_settings = hash_settings(c, server, &h);
     facts->is_checked = true;
     if (facts->is_untried)
         start_untried(facts, &h);

@@ -78,7 +78,8 @@ void checks_on_change(struct checks *c, const struct checks_hooks *hooks);
 void checks_add(struct checks *c, const struct pool_server *server, struct server_facts *facts);
 /* No more; the facts may go. */
 void checks_remove(struct checks *c, struct server_facts *facts);
-/* The server's, or its pool's, settings may have changed. */
+/* The server's or its pool's settings, or the certificate that the pool shows, may have
+ * changed. */
 void checks_update(struct checks *c, const struct pool_server *server,
                    struct server_facts *facts);
 /* As facts_set_addrs, for a server that may be checked; calls the hooks. WERR_NOMEM. */

@@ -61,6 +61,7 @@ static void log_note(const struct events *e, const struct event_note *note)
     add_pair(pairs, &n, "listener", note->listener);
     add_pair(pairs, &n, "rule", note->rule);
     add_pair(pairs, &n, "certificate", note->certificate);
+    add_pair(pairs, &n, "member", note->member);
     add_pair(pairs, &n, "address", note->address);
     add_pair(pairs, &n, "from", note->from);
     add_pair(pairs, &n, "reason", note->reason);
@@ -113,6 +114,7 @@ static void put_rest(struct jtext *t, const struct event_note *note)
     put_text(t, "listener", note->listener);
     put_text(t, "rule", note->rule);
     put_text(t, "certificate", note->certificate);
+    put_text(t, "member", note->member);
     put_text(t, "address", note->address);
     put_text(t, "from", note->from);
     put_text(t, "to", note->to);
@@ -185,6 +187,8 @@ void events_tell(struct manager *m, const struct event_note *note)
     struct events *e = m->events;
 
     MUST((unsigned)note->kind < EVENT_KINDS);
+    if (e->is_replaying)
+        return;
     log_note(e, note);
     add_to_ring(e, note);
     events_go_on(e);

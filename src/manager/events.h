@@ -44,7 +44,7 @@ struct event_by {
 struct event_note {
     enum event_kind kind;
     const char *pool, *server_id, *server; /* names and the url */
-    const char *listener, *rule, *certificate, *address;
+    const char *listener, *rule, *certificate, *address, *member;
     const char *from, *to, *reason;
     const char *log; /* what the log says in place of the table's; level: as there */
     int level;       /* enum log_level */
@@ -56,6 +56,9 @@ struct events {
     struct manager *m;
     struct event_ring ring;
     struct event_by by; /* of the entry that is being applied */
+    /* What is stored is handed over: it was told in the life that it came from, and 10,000
+     * servers that are there again are no news. */
+    bool is_replaying;
     struct timer pause;
     uint64_t told_ms;        /* when readers were last told */
     void (*wake)(void *arg); /* there is more to read; NULL: nobody reads */

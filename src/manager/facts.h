@@ -91,7 +91,7 @@ struct server_facts {
     bool is_named;               /* given by name: addresses are looked up (names.c) */
     uint8_t addr_n;              /* up to FRAME_ADDRS_N; 0: named and not found yet */
     struct facts_addrs addrs;    /* owned */
-    uint64_t check_settings;     /* checks.c: hash of the effective settings */
+    uint64_t check_settings;     /* checks.c: hash of all that they are made by */
     struct pool_server *removed; /* draining: its description, owned; NULL while in the pool */
     uint8_t admin;               /* enum pool_admin, as last applied … */
     uint32_t drain_ms;           /* … and its limit */

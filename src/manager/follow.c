@@ -1,5 +1,7 @@
 #include "manager/follow.h"
 
+#include <string.h>
+
 #include "log/log.h"
 #include "manager/events.h"
 #include "manager/expiry.h"
@@ -247,6 +249,12 @@ static void pool_gone(struct manager *m, struct pool *removed)
     follow_pool_gone(m, removed);
 }
 
+static void update_checks(struct manager *m, const struct pool *p)
+{
+    for (uint32_t i = 0; i < p->server_n; i++)
+        checks_update(&m->checks, p->servers[i], facts_of(m, p->servers[i]->id));
+}
+
 static void pool_after(struct manager *m, struct pool_change *change)
 {
     if (change->type == POOL_CHANGE_REMOVED) {
@@ -256,11 +264,7 @@ static void pool_after(struct manager *m, struct pool_change *change)
     tell_pool(m, change->type == POOL_CHANGE_ADDED ? EVENT_POOL_ADDED : EVENT_POOL_CHANGED,
               change->pool);
     follow_verify(m, change->pool);
-    for (uint32_t i = 0; i < change->pool->server_n; i++) {
-        const struct pool_server *server = change->pool->servers[i];
-
-        checks_update(&m->checks, server, facts_of(m, server->id));
-    }
+    update_checks(m, change->pool);
     usable_note(m, change->id);
 }
 
@@ -322,6 +326,17 @@ static void tell_losers(struct manager *m, const struct pool_change *change)
     }
 }
 
+/* Of pools that show this certificate. */
+static void update_checks_with(struct manager *m, const char *certificate)
+{
+    for (uint32_t i = 0; i < m->pool->pool_n; i++) {
+        const struct pool *p = m->pool->pools[i];
+
+        if (p->tls.certificate != NULL && strcmp(p->tls.certificate, certificate) == 0)
+            update_checks(m, p);
+    }
+}
+
 static void certificate_after(struct manager *m, struct pool_change *change)
 {
     static const enum event_kind kinds[] = {
@@ -335,6 +350,7 @@ static void certificate_after(struct manager *m, struct pool_change *change)
     MUST(change->type <= POOL_CHANGE_REMOVED && c != NULL);
     events_tell(m, &(struct event_note){.kind = kinds[change->type], .certificate = c->name});
     tell_losers(m, change);
+    update_checks_with(m, c->name);
     if (m->expiry != NULL && change->type != POOL_CHANGE_REMOVED)
         expiry_note(m->expiry, c);
 }
@@ -352,7 +368,7 @@ static const struct {
     [KIND_CERTIFICATE] = {NULL, certificate_after},
 };
 
-/* Workers know whom to believe before they hear of servers that need it. */
+/* Checks and workers know whom to believe before they hear of servers that need it. */
 void follow_authorities(struct manager *m, bool is_needed)
 {
     struct ca_bundle *b = &m->authorities;
@@ -384,10 +400,10 @@ void follow(struct manager *m, struct pool_change *change, struct span entry)
     const bool is_change = change->type != POOL_CHANGE_NONE;
 
     MUST(!is_change || (change->kind < KIND_N && kinds[change->kind].after != NULL));
-    if (is_change && kinds[change->kind].before != NULL)
-        kinds[change->kind].before(m, change);
     if (!m->authorities.is_published)
         follow_authorities(m, needs_authorities(change));
+    if (is_change && kinds[change->kind].before != NULL)
+        kinds[change->kind].before(m, change);
     publish_entry(&m->publish, m->pool, entry);
     if (is_change)
         kinds[change->kind].after(m, change);

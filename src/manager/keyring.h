@@ -1,11 +1,18 @@
-/* keyring.h - the keys of this node that nobody is told but its workers: the one that private
- * keys of certificates are closed with (base/seal.h), and those of session tickets
+/* keyring.h - the keys that nobody is told but the workers: the one that private keys of
+ * certificates are closed with (base/seal.h), and those of session tickets
  * (net/tlsio_tickets.h).
  *
- * The first is in the data directory (cluster/node_key.h), as later starts open what is kept
- * there; without one it is made by chance, as the others are, when the manager starts. Tickets
- * get a new key every KEYRING_ROTATION_MS, and the last TLSIO_TICKET_KEYS are kept: a session
- * can be resumed for at least two rotations, and a key that is found out is of use for three.
+ * The first is the cluster's key: what is closed with it stands in the description, which all
+ * nodes have. It is in the data directory (cluster/member_file.h), closed with the node's own
+ * key, and made with it by chance; without a directory it ends with the process. A node that
+ * joins a cluster takes that one's key in its place (keyring_take).
+ *
+ * Keys of tickets change every KEYRING_PERIOD_MS of the wall clock. The shared ones follow from
+ * the cluster's key and the number of the period, so all nodes have the same, after a restart
+ * too, and nothing is sent from one to the other: that of now, of the next period (for clocks
+ * differ) and of the last two. The own ones are by chance, the last TLSIO_TICKET_KEYS, and end
+ * with the process. Which sessions have which, and why, is said in net/tlsio_tickets.h.
+ *
  * The keys lie in memory that no core file shows, and go to the workers with publish.h. Owner:
  * the manager.
  */
@@ -17,7 +24,10 @@
 #include "base/werr.h"
 #include "net/tlsio_tickets.h"
 
-enum { KEYRING_ROTATION_MS = 12 * 60 * 60 * 1000 };
+enum {
+    KEYRING_PERIOD_MS = 12 * 60 * 60 * 1000,
+    KEYRING_LOOK_MS = 60 * 60 * 1000 /* the wall clock may have been set */
+};
 
 struct data_dir;
 struct loop;
@@ -27,17 +37,24 @@ struct keyring {
     struct loop *loop;
     struct publish *publish;
     unsigned char *seal;
-    char *tickets; /* the newest key first */
-    unsigned ticket_n;
-    struct timer rotation;
+    struct keyring_tickets *tickets;
+    uint64_t period; /* that the keys of tickets are of */
+    struct timer look;
 };
 
-/* dir: keeps the key of private keys; NULL: it ends with this process. WERR_NOMEM, WERR_IO: no
- * randomness; what is wrong with the file of the key is told in the log (node_key.h). */
+/* dir: keeps the cluster's key, closed with the one in node_key_file (NULL: node.key of the
+ * directory); dir NULL: nothing is kept. WERR_NOMEM, WERR_IO: no randomness; what is wrong with
+ * a file is told in the log, and returned (node_key.h, member_file.h). */
 int keyring_init(struct keyring *k, struct loop *loop, struct publish *publish,
-                 const struct data_dir *dir) MUST_USE;
+                 const struct data_dir *dir, const char *node_key_file) MUST_USE;
 void keyring_fini(struct keyring *k); /* zeroed is allowed */
+/* The key of the cluster that this node has joined (SEAL_KEY_BYTES), in place of its own:
+ * k->seal stays where it is, and the workers are told. What was closed before opens no more: so
+ * before the first entry of that cluster. */
+void keyring_take(struct keyring *k, const unsigned char *key);
 /* Heap text for the description. WERR_NOMEM, WERR_IO; WERR_TOO_BIG: over SEAL_PLAIN_MAX. */
 int keyring_close(const struct keyring *k, struct span plain, char **closed) MUST_USE;
+/* Can it be opened? False also for want of memory. */
+bool keyring_opens(const struct keyring *k, const char *closed);
 
 #endif

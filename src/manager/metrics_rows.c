@@ -1,6 +1,7 @@
 #include <unistd.h>
 
 #include "manager/manager.h"
+#include "manager/members.h"
 #include "manager/metrics_int.h"
 #include "manager/process.h"
 #include "pool/certificate.h"
@@ -64,6 +65,50 @@ static void put_tls_failures(struct metrics_put *p)
 static void put_leaving(struct metrics_put *p)
 {
     put(p, p->m->facts.draining_n);
+}
+
+/* ---- the cluster ---- */
+
+enum { CLUSTER_MEMBERS, CLUSTER_HAS_LEADER, CLUSTER_IS_LEADER, CLUSTER_TERM, CLUSTER_APPLIED };
+
+static uint64_t get_of_cluster(const struct cluster *c, unsigned index)
+{
+    struct cluster_status s;
+
+    c->ops->status(c, &s);
+    switch (index) {
+    case CLUSTER_MEMBERS:
+        return c->ops->members(c, NULL, 0);
+    case CLUSTER_HAS_LEADER:
+        return s.has_quorum;
+    case CLUSTER_IS_LEADER:
+        return c->ops->role(c) == CLUSTER_LEADER;
+    case CLUSTER_TERM:
+        return s.term;
+    default:
+        return s.applied;
+    }
+}
+
+static void put_cluster(struct metrics_put *p)
+{
+    if (p->m->cluster != NULL)
+        put(p, get_of_cluster(p->m->cluster, p->row->index));
+}
+
+/* Of the members of whom this node knows it. */
+static void put_lag(struct metrics_put *p)
+{
+    const struct cluster *c = p->m->cluster;
+    struct cluster_member list[MEMBERS_MAX];
+    const unsigned n = c != NULL ? c->ops->members(c, list, MEMBERS_MAX) : 0;
+    char id[MEMBERS_ID_TEXT];
+
+    for (unsigned i = 0; i < n && i < MEMBERS_MAX; i++) {
+        members_print_id(list[i].id, id);
+        if (list[i].has_lag)
+            put_with(p, "member", id, list[i].lag);
+    }
 }
 
 /* ---- workers and processes ---- */
@@ -269,6 +314,10 @@ static void put_not_after(struct metrics_put *p)
     {                                                         \
         {name, help, type, decimals}, METRICS_OF_NODE, 0, put \
     }
+#define CLUSTER(name, help, type, index)                                            \
+    {                                                                               \
+        {"weldr_cluster_" name, help, type, 0}, METRICS_OF_NODE, index, put_cluster \
+    }
 #define WORKER(name, help, type, decimals, index)                                         \
     {                                                                                     \
         {"weldr_worker_" name, help, type, decimals}, METRICS_OF_NODE, index, put_workers \
@@ -326,6 +375,16 @@ const struct metrics_row metrics_rows[] = {
           STATS_TIMES_TLS_HANDSHAKE, put_times),
     NODE("weldr_removed_servers", "servers that were removed and have requests in flight",
          GAUGE, 0, put_leaving),
+    CLUSTER("members", "nodes of the cluster", GAUGE, CLUSTER_MEMBERS),
+    CLUSTER("has_leader", "1: this node knows of a leader", GAUGE, CLUSTER_HAS_LEADER),
+    CLUSTER("is_leader", "1: this node leads", GAUGE, CLUSTER_IS_LEADER),
+    CLUSTER("term", "of Raft: it grows with each election", GAUGE, CLUSTER_TERM),
+    CLUSTER("applied", "last entry of the log that is part of the state", GAUGE,
+            CLUSTER_APPLIED),
+    {{"weldr_cluster_lag", "entries that a member has yet to store", GAUGE, 0},
+     METRICS_OF_NODE,
+     0,
+     put_lag},
     WORKER("serving", "1: it serves clients", GAUGE, 0, 0),
     WORKER("restarts", "times that it was replaced", SUM, 0, 1),
     WORKER("in_flight", "requests being answered", GAUGE, 0, 2),

@@ -133,10 +133,11 @@ static bool is_equal(const char *a, const char *b)
     return a == NULL || b == NULL ? a == b : strcmp(a, b) == 0;
 }
 
-bool offer_is_same(const struct certificate *now, const struct certificate *next)
+bool offer_is_same(const struct keyring *k, const struct certificate *now,
+                   const struct certificate *next)
 {
     return is_equal(now->chain, next->chain) && is_equal(now->staple, next->staple) &&
-           now->is_of_file == next->is_of_file;
+           now->is_of_file == next->is_of_file && keyring_opens(k, now->key);
 }
 
 bool offer_has_expired(const struct certificate *c, uint64_t wall_us, struct pool_error *error)

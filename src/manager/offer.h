@@ -25,9 +25,10 @@ int offer_take(const struct keyring *k, const struct offer *o, struct certificat
                struct pool_error *error) MUST_USE;
 /* Another name. WERR_NOMEM. */
 int offer_rename(struct certificate *c, const char *name) MUST_USE;
-/* Does it say what is there already? Closed keys are not compared: each has another nonce, and
- * the key follows from the certificate. */
-bool offer_is_same(const struct certificate *now, const struct certificate *next);
+/* Does it say what is there already, with a key that can be opened? Closed keys are not
+ * compared: each has another nonce, and the key follows from the certificate. */
+bool offer_is_same(const struct keyring *k, const struct certificate *now,
+                   const struct certificate *next);
 /* Is the certificate over by now? Then *error says since when. */
 bool offer_has_expired(const struct certificate *c, uint64_t wall_us, struct pool_error *error);
 

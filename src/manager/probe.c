@@ -281,6 +281,8 @@ static void run_failed(struct loop_work *w)
 
     if (p->error == WERR_UNTRUSTED)
         fail_tls(p, p->error, "no_authorities");
+    else if (p->error == WERR_NO_CERTIFICATE)
+        tell_error(p, p->error, "certificate_unusable");
     else
         tell_error(p, p->error, werr_text(p->error));
     free_probe(p);

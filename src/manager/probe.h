@@ -23,7 +23,7 @@ struct probe_wish {
     const struct addr *to;            /* an address of it */
     const struct pool_health *health; /* effective settings */
     /* https: how it is verified, and the name that it is to have (NULL: its host); or why there
-     * is no context: WERR_NOMEM, WERR_UNTRUSTED. After conn_use_tls. */
+     * is no context: WERR_NOMEM, WERR_UNTRUSTED, WERR_NO_CERTIFICATE. After conn_use_tls. */
     struct tlsio_context *tls;
     const char *tls_name;
     struct tlsio_sessions *tls_sessions; /* of this address; NULL: none are kept */

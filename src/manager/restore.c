@@ -322,11 +322,11 @@ int servers_restore(struct manager *m, struct pool_replica *next)
     (void)for_each(&r, renew);
     MUST(TAILQ_EMPTY(&r.addrs));
     swap(&r, next);
+    follow_authorities(m, is_https_there(m->pool)); /* before the first check */
     begin_pools(&r);
     begin_listeners(&r);
     (void)for_each(&r, begin);
     close_listeners(&r);
-    follow_authorities(m, is_https_there(m->pool));
     publish_state(&m->publish, m->pool);
     take_leave(&r);
     (void)for_each(&r, follow_one);

@@ -7,6 +7,8 @@
 #include "log/log.h"
 #include "manager/certificate_files.h"
 #include "manager/change.h"
+#include "manager/events.h"
+#include "manager/keyring.h"
 #include "manager/listeners.h"
 #include "manager/manager.h"
 #include "manager/restore.h"
@@ -39,7 +41,7 @@ const char *start_phase_name(const struct manager *m)
 
 bool start_has_description(const struct manager *m)
 {
-    return m->data_dir.path != NULL && !m->data_dir.is_new;
+    return m->data_dir.path != NULL && (!m->data_dir.is_new || join_is_wanted(m));
 }
 
 bool start_is_ready(const struct manager *m)
@@ -329,6 +331,39 @@ static void on_timer(struct timer *t)
     start_workers(m, "nobody leads");
 }
 
+/* What is kept is closed with the cluster's key. */
+static void on_key(void *arg, const unsigned char *key)
+{
+    keyring_take(((struct manager *)arg)->keyring, key);
+}
+
+/* What was so when it started is no news. */
+static void look_at_members(struct manager *m)
+{
+    members_look(m, &m->start->members, m->start->phase >= START_WORKERS);
+}
+
+static void on_members(void *arg)
+{
+    look_at_members(arg);
+}
+
+/* A member that was removed goes on serving requests with the description that it has. */
+static void on_lost(void *arg, int error, struct span why)
+{
+    struct manager *m = arg;
+
+    if (error == WERR_DENIED && m->start->phase >= START_WORKERS) {
+        log_error("this node is no member of the cluster any more: it serves requests with "
+                  "what it knows, and takes no changes",
+                  LOG_B("reason", why), LOG_S("next", "start it on an empty --data-dir"));
+        memberships_note_lost(m);
+        return;
+    }
+    log_error("can't join the cluster", LOG_B("reason", why), LOG_S("error", werr_text(error)));
+    manager_finish(m, MANAGER_EXIT_FAILURE);
+}
+
 static void on_role(void *arg, enum cluster_role role)
 {
     static const char *const words[] = {[CLUSTER_FOLLOWER] = "follower",
@@ -337,6 +372,7 @@ static void on_role(void *arg, enum cluster_role role)
     struct manager *m = arg;
 
     log_debug("role in the cluster", LOG_S("role", words[role]));
+    look_at_members(m);
     if (m->start->phase == START_SETTLE && role != CLUSTER_CANDIDATE)
         start_workers(m, "the cluster has a leader");
 }
@@ -345,6 +381,7 @@ static void on_settled(void *arg)
 {
     struct manager *m = arg;
 
+    m->events->is_replaying = false;
     move(m, START_SETTLE, "what was stored is here");
     if (m->cluster->ops->role(m->cluster) != CLUSTER_CANDIDATE)
         start_workers(m, "the cluster has a leader");
@@ -376,7 +413,7 @@ static int on_commit(void *arg, uint64_t index, struct span entry)
     return servers_on_commit(m, index, entry);
 }
 
-int start_make_engine(struct manager *m)
+static int make_engine(struct manager *m)
 {
     const struct cluster_hooks hooks = {
         .on_commit = on_commit,
@@ -384,20 +421,59 @@ int start_make_engine(struct manager *m)
         .on_restore = on_restore,
         .on_role = on_role,
         .on_settled = on_settled,
+        .on_key = on_key,
+        .on_members = on_members,
+        .on_lost = on_lost,
         .arg = m,
     };
-    const int rc = cluster_new(m->loop, manager_data_dir(m), &hooks, &m->cluster);
+    struct data_dir *dir = manager_data_dir(m);
+    struct cluster_options options;
 
+    MUST(m->cluster == NULL); /* one for the life of weldr */
+    join_fill(&m->start->join, &options);
+    const int rc =
+        cluster_new(m->loop, dir, dir != NULL ? &options : NULL, &hooks, &m->cluster);
+    join_forget_token(&m->start->join);
     return rc < 0 ? manager_fail_start("can't make the cluster's engine", rc) : 0;
+}
+
+int start_make_engine(struct manager *m)
+{
+    const int code = join_check(&m->start->join);
+
+    if (code != 0 || join_needs_name(&m->start->join))
+        return code;
+    return make_engine(m);
+}
+
+static int run_engine(struct manager *m)
+{
+    if (strcmp(m->cluster->ops->name, "solo") != 0)
+        log_info("engine of the cluster", LOG_S("name", m->cluster->ops->name));
+    m->events->is_replaying = true;
+    int rc = m->cluster->ops->start(m->cluster);
+    return rc < 0 ? manager_fail_start("can't start the cluster's engine", rc) : 0;
+}
+
+static void on_member_found(struct manager *m)
+{
+    int code = make_engine(m);
+
+    if (code == 0)
+        code = run_engine(m);
+    if (code != 0)
+        manager_finish(m, code);
 }
 
 int start_run_engine(struct manager *m)
 {
+    int rc;
+
     store_tell(m);
-    if (strcmp(m->cluster->ops->name, "solo") != 0)
-        log_info("engine of the cluster", LOG_S("name", m->cluster->ops->name));
-    int rc = m->cluster->ops->start(m->cluster);
-    return rc < 0 ? manager_fail_start("can't start the cluster's engine", rc) : 0;
+    if (m->cluster != NULL)
+        return run_engine(m);
+    rc = join_find(&m->start->join);
+    return rc < 0 ? manager_fail_start("can't look up the member to join", rc) : 0;
 }
 
 void start_init(struct start *s, struct manager *m, void (*on_ready)(struct manager *m))
@@ -405,9 +481,15 @@ void start_init(struct start *s, struct manager *m, void (*on_ready)(struct mana
     *s = (struct start){.m = m, .on_ready = on_ready, .phase = START_RESTORE};
     timer_init(&s->timer, on_timer);
     m->start = s;
+    join_init(&s->join, m, on_member_found);
+    memberships_init(&s->memberships, m);
+    fresh_init(&s->fresh, m);
 }
 
 void start_fini(struct start *s)
 {
     timer_stop(loop_timers(s->m->loop), &s->timer);
+    join_fini(&s->join);
+    fresh_fini(&s->fresh);
+    memberships_fini(&s->memberships);
 }

@@ -23,6 +23,10 @@
 
 #include "base/timers.h"
 #include "base/werr.h"
+#include "manager/fresh.h"
+#include "manager/join.h"
+#include "manager/members.h"
+#include "manager/membership.h"
 
 struct manager;
 
@@ -51,7 +55,12 @@ struct start {
     unsigned flag_n;   /* what is done: certificates, addresses of --ip, servers */
     bool is_proposing; /* one of them, in this call */
     bool was_stored;   /* the description was there: nothing is proposed but certificates */
-    uint64_t seq;      /* publish sequence after the last of them */
+    /* the engine, and what this node asks of it */
+    struct join join;
+    struct members members; /* as they were told of last */
+    struct memberships memberships;
+    struct fresh fresh;
+    uint64_t seq; /* publish sequence after the last of them */
 };
 
 void start_init(struct start *s, struct manager *m, void (*on_ready)(struct manager *m));
@@ -62,8 +71,8 @@ int start_check_flags(struct manager *m); /* a mistake ends the program before i
 int start_run_engine(struct manager *m);
 /* A worker runs, or has acknowledged something. */
 void start_note_worker(struct manager *m);
-/* A directory that is not new holds one: what flags say of a first description plays no part.
- */
+/* A directory that is not new holds one, as does the cluster that is joined: what flags say of
+ * a first description plays no part. */
 bool start_has_description(const struct manager *m);
 bool start_is_ready(const struct manager *m);
 const char *start_phase_name(const struct manager *m); /* "SETTLE" */

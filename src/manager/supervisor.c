@@ -14,6 +14,7 @@
 #include "manager/supervisor_int.h"
 #include "net/inbox.h"
 #include "net/listen.h"
+#include "net/signals.h"
 
 enum { BACKOFF_MIN_MS = 100, BACKOFF_MAX_MS = 10000, LIVED_LONG_MS = 10000 };
 
@@ -154,13 +155,15 @@ static void run_child(const struct slot *slot, int channel_fd)
 
 /* A Ctrl-C reaches the child too. Until it is a worker that knows what to do with the signal
  * (signals_start lets it through), the signal waits: our own handler, run by the child, would
- * tell us a second one, and the default would end the worker. */
+ * tell us a second one, and the default would end the worker. Signals of a fault never wait:
+ * who sends SIGABRT wants a core file, and gets it. */
 static pid_t fork_child(const struct slot *slot, int channel_fd)
 {
-    sigset_t all, before;
+    sigset_t held, before;
 
-    sigfillset(&all);
-    (void)sigprocmask(SIG_SETMASK, &all, &before);
+    sigfillset(&held);
+    signals_release_faults(&held);
+    (void)sigprocmask(SIG_SETMASK, &held, &before);
     pid_t pid = fork();
     if (pid == 0)
         run_child(slot, channel_fd);

@@ -8,13 +8,13 @@
 #include "log/log.h"
 
 /* No child of ours has it there; nor does /proc show it. */
-static void forget_token(void)
+static void forget(const char *name)
 {
-    char *token = getenv("WELDR_ADMIN_TOKEN");
+    char *token = getenv(name);
 
     if (token != NULL)
         explicit_bzero(token, strlen(token));
-    (void)unsetenv("WELDR_ADMIN_TOKEN");
+    (void)unsetenv(name);
 }
 
 static int find_default(struct cage_user *user)
@@ -71,6 +71,7 @@ int worker_env_set(const struct config *config)
 {
     const int rc = set_user(config);
 
-    forget_token();
+    forget("WELDR_ADMIN_TOKEN");
+    forget("WELDR_JOIN_TOKEN");
     return rc < 0 ? rc : set_all(config);
 }

@@ -374,14 +374,14 @@ static inline bool conn_has_more(struct conn *c)
 
 /* With TLS: has the peer begun a record of which nothing has been read yet? */
 bool conn_tls_has_more(const struct conn *c);
-/* Its message is over: does the peer go on, out of turn, or has it ended? With TLS, what the
- * kernel holds may be a ticket, which means nothing here: it counts when it has been received,
- * and the conn is signalled until then. */
+/* Its message is over: has the peer gone on, out of turn, or has it ended? With TLS, what the
+ * kernel holds, and a record that has not been read whole, may be a ticket, which means nothing
+ * here. Either counts once it has been read, and the conn is signalled until then. */
 static inline bool conn_is_talking(struct conn *c)
 {
     if (c->tls == NULL)
         return conn_has_more(c);
-    return conn_has_unread(c) || conn_tls_has_more(c) ||
+    return conn_has_unread(c) ||
            ((c->sock.flags & (SOCK_HUP | SOCK_DEAD)) != 0 && sock_has_more(&c->sock));
 }
 

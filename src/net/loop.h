@@ -241,6 +241,10 @@ void sock_take_rights(struct sock *s);
 void sock_look(struct sock *s);
 /* … and sock_has_taken whether that is less by now; looks again. For use between two sends. */
 bool sock_has_taken(struct sock *s) MUST_USE;
+/* From now on a peer that for so long acknowledges nothing of what was sent, takes nothing of
+ * it, or does not respond to the kernel's probes of an idle connection, counts as gone
+ * (WERR_TIMEOUT): a host that has lost its power says nothing. No-op on loop_sim. */
+void sock_lose_after(struct sock *s, uint32_t ms);
 /* What is sent from now on is the last, and sock_shutdown comes as soon as all of it is taken:
  * both may go in one packet. */
 static inline void sock_fin_follows(struct sock *s)

@@ -284,6 +284,22 @@ static bool has_source_for(const struct addr *to)
     return has;
 }
 
+/* The first option bounds the other two as well, so that the number of probes means nothing. A
+ * socket that is none of TCP can do without. */
+static void lose_after_epoll(struct loop *l, struct sock *s, uint32_t ms)
+{
+    enum { MS_A_S = 1000, IDLE_SHARE = 2 };
+    const int on = 1, interval_s = 1;
+    const int limit_ms = (int)ms;
+    const int idle_s = ms > IDLE_SHARE * MS_A_S ? (int)(ms / IDLE_SHARE / MS_A_S) : 1;
+
+    (void)l;
+    (void)setsockopt(s->fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &limit_ms, sizeof(limit_ms));
+    (void)setsockopt(s->fd, IPPROTO_TCP, TCP_KEEPIDLE, &idle_s, sizeof(idle_s));
+    (void)setsockopt(s->fd, IPPROTO_TCP, TCP_KEEPINTVL, &interval_s, sizeof(interval_s));
+    (void)setsockopt(s->fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on));
+}
+
 static int connect_epoll(struct loop *l, struct sock *s, const struct addr *to)
 {
     struct sockaddr_storage sa;
@@ -494,6 +510,7 @@ static const struct loop_ops epoll_ops = {
     .recv_right = recv_right_epoll,
     .splice = splice_epoll,
     .unacked = unacked_epoll,
+    .lose_after = lose_after_epoll,
     .connect = connect_epoll,
     .connect_result = connect_result_epoll,
     .accept = accept_epoll,

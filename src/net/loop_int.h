@@ -40,6 +40,8 @@ struct loop_ops {
                       struct span *left, int *error);
     /* Bytes that were sent and not acknowledged by the peer yet. */
     uint32_t (*unacked)(struct loop *l, const struct sock *s);
+    /* See sock_lose_after; NULL: peers can't be lost. */
+    void (*lose_after)(struct loop *l, struct sock *s, uint32_t ms);
     int (*connect)(struct loop *l, struct sock *s, const struct addr *to);
     int (*connect_result)(struct loop *l, struct sock *s); /* WERR_AGAIN: not decided yet */
     /* 0; WERR_AGAIN: none waits; WERR_RESET: that one has gone, try the next; else: out of

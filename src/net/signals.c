@@ -1,7 +1,6 @@
 #include "net/signals.h"
 
 #include <errno.h>
-#include <signal.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -128,8 +127,18 @@ int signals_start(struct loop *l, const int *signal_numbers, signals_fn fn, void
         watch(*number);
     ignore_meaningless();
     /* Whoever started this process may have held them back until now. */
-    (void)sigprocmask(SIG_UNBLOCK, &signals.watched, NULL);
+    sigset_t none;
+    sigemptyset(&none);
+    (void)sigprocmask(SIG_SETMASK, &none, NULL);
     return 0;
+}
+
+void signals_release_faults(sigset_t *held)
+{
+    static const int faults[] = {SIGABRT, SIGBUS, SIGFPE, SIGILL, SIGSEGV, SIGSYS, SIGTRAP};
+
+    for (size_t i = 0; i < sizeof(faults) / sizeof(faults[0]); i++)
+        (void)sigdelset(held, faults[i]);
 }
 
 void signals_stop(void)

@@ -15,6 +15,12 @@ bool sock_has_taken(struct sock *s)
     return s->unacked < before;
 }
 
+void sock_lose_after(struct sock *s, uint32_t ms)
+{
+    if (sock_is_open(s) && s->loop->ops->lose_after != NULL)
+        s->loop->ops->lose_after(s->loop, s, ms);
+}
+
 void sock_watch_fin(struct sock *s)
 {
     if (!sock_is_open(s))

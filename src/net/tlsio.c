@@ -134,6 +134,19 @@ static bool expect(struct tlsio *t, const struct tlsio_peer_name *peer)
     return X509_VERIFY_PARAM_set1_ip_asc(param, text) == 1;
 }
 
+static bool offer(struct tlsio *t, const char *protocol)
+{
+    unsigned char list[1 + TLSIO_PROTOCOL_NAME_MAX];
+    const size_t len = protocol != NULL ? strlen(protocol) : 0;
+
+    if (protocol == NULL)
+        return true;
+    MUST(len <= TLSIO_PROTOCOL_NAME_MAX);
+    list[0] = (unsigned char)len;
+    memcpy(list + 1, protocol, len);
+    return SSL_set_alpn_protos(t->ssl, list, (unsigned)len + 1) == 0;
+}
+
 struct tlsio *tlsio_new_client(struct tlsio_shared *s, struct tlsio_context *context,
                                const struct tlsio_peer_name *peer)
 {
@@ -145,7 +158,8 @@ struct tlsio *tlsio_new_client(struct tlsio_shared *s, struct tlsio_context *con
     SSL_set_connect_state(t->ssl);
     if (peer->sessions != NULL)
         t->sessions = tlsio_sessions_get(peer->sessions);
-    if (expect(t, peer) && (t->sessions == NULL || tlsio_sessions_use(t->sessions, t->ssl)))
+    if (expect(t, peer) && offer(t, peer->protocol) &&
+        (t->sessions == NULL || tlsio_sessions_use(t->sessions, t->ssl)))
         return t;
     tlsio_free(t);
     ERR_clear_error();
@@ -393,12 +407,26 @@ struct tlsio_fault tlsio_fault(const struct tlsio *t)
     return (struct tlsio_fault){t->error, t->word};
 }
 
+/* The library's is no text: the context's has the same bytes. */
+static const char *protocol_of(const struct tlsio *t)
+{
+    const unsigned char *bytes;
+    unsigned n = 0;
+
+    SSL_get0_alpn_selected(t->ssl, &bytes, &n);
+    for (int i = 0; i < TLSIO_PROTOCOLS_MAX && t->context->protocols[i] != NULL && n > 0; i++)
+        if (span_is_equal(span_from(bytes, n), span_from_str(t->context->protocols[i])))
+            return t->context->protocols[i];
+    return NULL;
+}
+
 struct tlsio_facts tlsio_facts(const struct tlsio *t)
 {
     return (struct tlsio_facts){
         .version = SSL_get_version(t->ssl),
         .cipher = SSL_get_cipher_name(t->ssl),
         .name = SSL_get_servername(t->ssl, TLSEXT_NAMETYPE_host_name),
+        .protocol = protocol_of(t),
         .is_resumed = SSL_session_reused(t->ssl) == 1,
     };
 }

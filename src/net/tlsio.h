@@ -53,6 +53,7 @@ struct tlsio_peer_name {
                          address is taken for that address */
     const struct addr *address;
     struct tlsio_sessions *sessions; /* to resume from and to keep in; NULL: not resumed */
+    const char *protocol; /* the one of the context's that is offered (ALPN); NULL: all */
 };
 struct tlsio *tlsio_new_client(struct tlsio_shared *s, struct tlsio_context *context,
                                const struct tlsio_peer_name *peer);
@@ -93,9 +94,10 @@ struct tlsio_fault tlsio_fault(const struct tlsio *t);
 
 /* Facts of an OPEN one, for logs; names are literals. */
 struct tlsio_facts {
-    const char *version; /* "TLSv1.3" */
-    const char *cipher;  /* "TLS_AES_128_GCM_SHA256" */
-    const char *name;    /* what the client asked for by SNI; NULL: nothing */
+    const char *version;  /* "TLSv1.3" */
+    const char *cipher;   /* "TLS_AES_128_GCM_SHA256" */
+    const char *name;     /* what the client asked for by SNI; NULL: nothing */
+    const char *protocol; /* what both agreed on (ALPN): one of the context's; NULL: nothing */
     bool is_resumed;
 };
 struct tlsio_facts tlsio_facts(const struct tlsio *t);

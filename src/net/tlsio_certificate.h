@@ -41,11 +41,11 @@ struct tlsio_refusal {
 /* 0; WERR_INVALID: *why says what; WERR_NOMEM. Refused are: no PEM, no certificate, a key that
  * is encrypted (with a word on how to decrypt it), of another certificate or damaged, RSA below
  * 2048 bits and keys of unknown kind, MD5 and SHA-1 signatures, a chain with something that
- * does not belong there, not_after before not_before, no names (but for a certificate that
- * clients show, extendedKeyUsage clientAuth: name_n is 0 then). The own one is that of the key,
- * wherever it stands. Blocks of other kinds are passed over (one text may hold chain and key),
- * as is a second certificate of someone who signed. Dates are not judged against now: that is
- * the caller's. */
+ * does not belong there, not_after before not_before, no names (unless clients may show it,
+ * since its extendedKeyUsage has clientAuth or it has none: name_n is 0 then). The own one is
+ * that of the key, wherever it stands. Blocks of other kinds are passed over (one text may hold
+ * chain and key), as is a second certificate of someone who signed. Dates are not judged
+ * against now: that is the caller's. */
 int tlsio_certificate_read(struct span chain, struct span key, struct tlsio_certificate *out,
                            struct tlsio_refusal *why) MUST_USE;
 void tlsio_certificate_fini(struct tlsio_certificate *c); /* zeroed is allowed */

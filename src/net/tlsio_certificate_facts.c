@@ -117,17 +117,6 @@ static int add_generals(struct tlsio_certificate *c, const GENERAL_NAMES *names,
     return rc;
 }
 
-/* RFC 6125: the common name counts when there is no alternative name of any kind. */
-static int add_common_name(struct tlsio_certificate *c, X509 *x)
-{
-    const X509_NAME *subject = X509_get_subject_name(x);
-    const int at = X509_NAME_get_index_by_NID(subject, NID_commonName, -1);
-
-    if (at < 0)
-        return 0;
-    return add_host(c, X509_NAME_ENTRY_get_data(X509_NAME_get_entry(subject, at)));
-}
-
 static int give_room(struct tlsio_certificate *c, int n)
 {
     const size_t room =
@@ -137,6 +126,8 @@ static int give_room(struct tlsio_certificate *c, int n)
     return c->names != NULL ? 0 : WERR_NOMEM;
 }
 
+/* The common name is none: no client may go by it (RFC 9110 section 4.3.4), Weldr does not
+ * either. */
 static int find_names(struct tlsio_certificate *c, X509 *x, struct tlsio_refusal *why)
 {
     int found; /* -1: there is no such extension */
@@ -145,17 +136,18 @@ static int find_names(struct tlsio_certificate *c, X509 *x, struct tlsio_refusal
 
     if (names == NULL && found != -1)
         return tlsio_refuse(why, "chain", "its alternative names can't be read");
-    rc = give_room(c, names != NULL ? sk_GENERAL_NAME_num(names) : 1);
+    rc = give_room(c, names != NULL ? sk_GENERAL_NAME_num(names) : 0);
     if (rc == 0)
-        rc = names != NULL ? add_generals(c, names, why) : add_common_name(c, x);
+        rc = names != NULL ? add_generals(c, names, why) : 0;
     GENERAL_NAMES_free(names);
     return rc;
 }
 
-/* Those that clients show have no name of a host to hold. */
+/* Those that clients show have no name of a host to hold. Without the extension it is for any
+ * use. */
 static bool is_of_clients(X509 *x)
 {
-    return (X509_get_extension_flags(x) & EXFLAG_XKUSAGE) != 0 &&
+    return (X509_get_extension_flags(x) & EXFLAG_XKUSAGE) == 0 ||
            (X509_get_extended_key_usage(x) & XKU_SSL_CLIENT) != 0;
 }
 
@@ -166,7 +158,8 @@ static int read_names(struct tlsio_certificate *c, X509 *x, struct tlsio_refusal
     if (rc < 0 || c->name_n > 0 || is_of_clients(x))
         return rc;
     return tlsio_refuse(why, "chain",
-                        "it names no host and no address, and is not one that clients show");
+                        "it has no alternative name (subjectAltName) of a host or an address, "
+                        "and is not one that clients show; its common name does not count");
 }
 
 /* ---- the rest ---- */

@@ -2,10 +2,12 @@
 
 #include <openssl/err.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/fault.h"
 #include "net/tlsio_context_int.h"
 #include "net/tlsio_memory.h"
+#include "net/tlsio_random.h"
 
 /* Mozilla's intermediate: forward secrecy and AEAD. ECDSA comes first, since it costs a server
  * half of what RSA does; a server's order counts (tlsio_context_server.c). Its suites with
@@ -34,7 +36,10 @@ int tlsio_start(void)
 
     if (rc < 0)
         return rc;
-    return OPENSSL_init_ssl(OPENSSL_INIT_NO_LOAD_CONFIG, NULL) == 1 ? 0 : WERR_NOMEM;
+    if (OPENSSL_init_ssl(OPENSSL_INIT_NO_LOAD_CONFIG, NULL) != 1)
+        return WERR_NOMEM;
+    tlsio_random_start();
+    return 0;
 }
 
 static bool set_common(SSL_CTX *ssl, int least_version)
@@ -63,6 +68,18 @@ struct tlsio_context *tlsio_context_make(const SSL_METHOD *method, int least_ver
     tlsio_context_put(c);
     ERR_clear_error();
     return NULL;
+}
+
+void tlsio_context_speak(struct tlsio_context *c, const char *const *protocols)
+{
+    if (protocols[0] == NULL) {
+        c->protocols[0] = "http/1.1";
+        return;
+    }
+    for (int i = 0; i < TLSIO_PROTOCOLS_MAX && protocols[i] != NULL; i++) {
+        MUST(strlen(protocols[i]) <= TLSIO_PROTOCOL_NAME_MAX);
+        c->protocols[i] = protocols[i];
+    }
 }
 
 struct tlsio_context *tlsio_context_get(struct tlsio_context *c)

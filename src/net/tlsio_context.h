@@ -25,6 +25,9 @@ int tlsio_start(void) MUST_USE;
 struct tlsio_identity;
 struct tlsio_tickets;
 
+/* What is spoken within TLS (ALPN, RFC 7301). Whoever names none speaks http/1.1. */
+enum { TLSIO_PROTOCOLS_MAX = 4, TLSIO_PROTOCOL_NAME_MAX = 32 };
+
 /* ---- for those who accept ---- */
 
 /* Does the client show a certificate? OPTIONAL: asked for, may be missing, must be right. */
@@ -46,6 +49,10 @@ struct tlsio_server_settings {
      * unrecognized_name; WERR_NOMEM. */
     int (*choose)(void *arg, struct span name, struct tlsio_identity *chosen[TLSIO_CHOSEN_MAX]);
     void *arg; /* outlives the context's connections */
+    /* Literals, the best first; the first NULL ends them; none: "http/1.1". A client that
+     * offers none of them is refused (no_application_protocol); one that offers no protocol at
+     * all is not: see tlsio_facts. */
+    const char *protocols[TLSIO_PROTOCOLS_MAX];
 };
 
 /* WERR_INVALID: client_ca can't be read; WERR_NOMEM. One reference, the caller's. */
@@ -68,6 +75,7 @@ struct tlsio_client_settings {
     enum tlsio_version least_version;
     struct tlsio_identity *identity; /* shown when asked for; NULL: none. The context keeps a
                                         reference */
+    const char *protocols[TLSIO_PROTOCOLS_MAX]; /* that it offers, the best first; as above */
 };
 
 /* WERR_INVALID: authorities can't be read; WERR_NOMEM. One reference, the caller's. */

@@ -1,6 +1,7 @@
 /* Contexts of those who connect: whom they believe, what they show, which sessions they keep.
  */
 #include <openssl/err.h>
+#include <string.h>
 
 #include "net/tlsio_context_int.h"
 #include "net/tlsio_identity_int.h"
@@ -53,12 +54,26 @@ static bool show(SSL_CTX *ssl, const struct tlsio_identity *i)
     return i == NULL || SSL_CTX_use_cert_and_key(ssl, i->certificate, i->key, i->chain, 1) == 1;
 }
 
+/* RFC 7301: names with a byte of length before each. */
+static bool offer(struct tlsio_context *c)
+{
+    unsigned char list[TLSIO_PROTOCOLS_MAX * (1 + TLSIO_PROTOCOL_NAME_MAX)];
+    unsigned n = 0;
+
+    for (int i = 0; i < TLSIO_PROTOCOLS_MAX && c->protocols[i] != NULL; i++) {
+        const size_t len = strlen(c->protocols[i]);
+
+        list[n++] = (unsigned char)len;
+        memcpy(list + n, c->protocols[i], len);
+        n += (unsigned)len;
+    }
+    return SSL_CTX_set_alpn_protos(c->ssl, list, n) == 0;
+}
+
 static int set_client(struct tlsio_context *c, const struct tlsio_client_settings *settings)
 {
-    static const unsigned char protocols[] = "\x08http/1.1"; /* ALPN, RFC 7301 */
-
-    if (SSL_CTX_set_alpn_protos(c->ssl, protocols, sizeof(protocols) - 1) != 0 ||
-        !show(c->ssl, settings->identity))
+    tlsio_context_speak(c, settings->protocols);
+    if (!offer(c) || !show(c->ssl, settings->identity))
         return WERR_NOMEM;
     keep_sessions(c->ssl);
     SSL_CTX_set_verify(c->ssl, settings->is_unverified ? SSL_VERIFY_NONE : SSL_VERIFY_PEER,

@@ -13,11 +13,15 @@ struct tlsio_context {
     bool is_server;
     int (*choose)(void *arg, struct span name, struct tlsio_identity *chosen[TLSIO_CHOSEN_MAX]);
     void *arg;
-    struct tlsio_tickets *tickets; /* of servers; NULL: none are made */
+    struct tlsio_tickets *tickets;              /* of servers; NULL: none are made */
+    const char *protocols[TLSIO_PROTOCOLS_MAX]; /* at least one; NULL ends them */
+    bool asks_clients;                          /* of servers: for certificates */
 };
 
 /* With what both sides have in common. NULL: no memory. */
 struct tlsio_context *tlsio_context_make(const SSL_METHOD *method, int least_version,
                                          bool is_server);
+/* protocols[0] NULL: the usual one. */
+void tlsio_context_speak(struct tlsio_context *c, const char *const *protocols);
 
 #endif

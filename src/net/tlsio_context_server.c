@@ -53,17 +53,20 @@ static int on_hello(SSL *ssl, int *alert, void *arg)
 static int on_ticket(SSL *ssl, unsigned char *name, unsigned char *iv, EVP_CIPHER_CTX *cipher,
                      EVP_MAC_CTX *mac, int is_making)
 {
-    const struct tlsio_tickets *t = context_of(ssl)->tickets;
+    const struct tlsio_context *c = context_of(ssl);
+    const bool is_1_3 = SSL_version(ssl) == TLS1_3_VERSION;
+    const struct tlsio_ticket_row *r =
+        tlsio_tickets_row(c->tickets, is_1_3 && !c->asks_clients);
 
     if (is_making != 0)
-        return tlsio_tickets_make(t, name, iv, cipher, mac) ? 1 : -1;
-    const int age = tlsio_tickets_open(t, name, iv, cipher, mac);
+        return tlsio_tickets_make(r, name, iv, cipher, mac) ? 1 : -1;
+    const int place = tlsio_tickets_open(r, name, iv, cipher, mac);
 
-    if (age == WERR_NOT_FOUND)
+    if (place == WERR_NOT_FOUND)
         return 0;
-    if (age < 0)
+    if (place < 0)
         return -1;
-    return age > 0 || SSL_version(ssl) == TLS1_3_VERSION ? 2 : 1;
+    return place > 0 || is_1_3 ? 2 : 1;
 }
 
 /* What was verified once stays true as long as the certificate lasts, and no longer: each
@@ -91,13 +94,12 @@ static SSL_TICKET_RETURN on_opened(SSL *ssl, SSL_SESSION *session, const unsigne
 
 static bool set_sessions(struct tlsio_context *c, const struct tlsio_server_settings *settings)
 {
-    const bool is_of_client = settings->client_auth != TLSIO_CLIENT_NONE;
-
+    c->asks_clients = settings->client_auth != TLSIO_CLIENT_NONE;
     c->tickets = settings->tickets;
     SSL_CTX_set_session_cache_mode(c->ssl, SSL_SESS_CACHE_OFF); /* tickets do it */
     SSL_CTX_set_client_hello_cb(c->ssl, on_hello, c);
     (void)SSL_CTX_set_num_tickets(c->ssl, 0); /* tlsio_write orders one */
-    (void)SSL_CTX_set_timeout(c->ssl, is_of_client ? SESSION_OF_CLIENT_S : SESSION_S);
+    (void)SSL_CTX_set_timeout(c->ssl, c->asks_clients ? SESSION_OF_CLIENT_S : SESSION_S);
     return SSL_CTX_set_tlsext_ticket_key_evp_cb(c->ssl, on_ticket) == 1 &&
            SSL_CTX_set_session_ticket_cb(c->ssl, NULL, on_opened, NULL) == 1 &&
            SSL_CTX_set_session_id_context(c->ssl,
@@ -122,10 +124,13 @@ static struct span asked_name(const SSL *ssl, char *buf, size_t size)
     return span_from(buf, len);
 }
 
+/* Who resumes a session is shown none. */
 static bool use_identity(struct tlsio_context *c, SSL *ssl, const struct tlsio_identity *i)
 {
     if (i->cost_us > c->cost_us)
         c->cost_us = i->cost_us;
+    if (SSL_session_reused(ssl) == 1)
+        return true;
     return SSL_use_cert_and_key(ssl, i->certificate, i->key, i->chain, 1) == 1;
 }
 
@@ -150,22 +155,29 @@ static int on_name(SSL *ssl, int *alert, void *arg)
     return n > 0 ? SSL_TLSEXT_ERR_OK : SSL_TLSEXT_ERR_ALERT_FATAL;
 }
 
-/* RFC 7301: names with a byte of length before each. The library sends no_application_protocol
- * when it is told of a fatal error. */
+static bool offers(const unsigned char *offered, unsigned n, struct span wanted)
+{
+    for (unsigned at = 0; at < n; at += 1U + offered[at])
+        if (span_is_equal(span_first(span_from(offered + at + 1, n - at - 1), offered[at]),
+                          wanted))
+            return true;
+    return false;
+}
+
+/* RFC 7301: names with a byte of length before each, ours count first. The library sends
+ * no_application_protocol when it is told of a fatal error. */
 static int on_protocols(SSL *ssl, const unsigned char **chosen, unsigned char *chosen_bytes,
                         const unsigned char *offered, unsigned n, void *arg)
 {
-    static const struct span spoken = SPAN("http/1.1");
+    const struct tlsio_context *c = arg;
 
     (void)ssl;
-    (void)arg;
-    for (unsigned at = 0; at < n; at += 1U + offered[at]) {
-        const struct span name =
-            span_first(span_from(offered + at + 1, n - at - 1), offered[at]);
+    for (int i = 0; i < TLSIO_PROTOCOLS_MAX && c->protocols[i] != NULL; i++) {
+        const struct span name = span_from_str(c->protocols[i]);
 
-        if (span_is_equal(name, spoken)) {
-            *chosen = (const unsigned char *)spoken.ptr;
-            *chosen_bytes = (unsigned char)spoken.len;
+        if (offers(offered, n, name)) {
+            *chosen = (const unsigned char *)name.ptr;
+            *chosen_bytes = (unsigned char)name.len;
             return SSL_TLSEXT_ERR_OK;
         }
     }
@@ -274,7 +286,7 @@ static void set_callbacks(struct tlsio_context *c)
     (void)SSL_CTX_set_app_data(c->ssl, c);
     (void)SSL_CTX_set_tlsext_servername_callback(c->ssl, on_name);
     (void)SSL_CTX_set_tlsext_servername_arg(c->ssl, c);
-    SSL_CTX_set_alpn_select_cb(c->ssl, on_protocols, NULL);
+    SSL_CTX_set_alpn_select_cb(c->ssl, on_protocols, c);
     (void)SSL_CTX_set_tlsext_status_cb(c->ssl, on_status);
 }
 
@@ -282,6 +294,7 @@ static int set_server(struct tlsio_context *c, const struct tlsio_server_setting
 {
     c->choose = settings->choose;
     c->arg = settings->arg;
+    tlsio_context_speak(c, settings->protocols);
     set_callbacks(c);
     if (!set_strength(c->ssl) || !set_sessions(c, settings))
         return WERR_NOMEM;

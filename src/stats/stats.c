@@ -30,6 +30,9 @@ static struct stats *map_segment(int fd, size_t bytes)
         return NULL;
     }
     s->map_bytes = bytes;
+    /* Gigabytes, of which little is used: a core file would have all of it. The manager logs
+     * the last events of a worker that dies. Without the advice all works as well. */
+    (void)madvise(s->map, bytes, MADV_DONTDUMP);
     s->keys = (struct stats_keys *)(void *)(s->map + STATS_HEADER_BYTES);
     s->worker = (struct stats_worker *)(void *)(s->keys + 1);
     return s;

@@ -49,7 +49,7 @@ enum frame_type {
     FRAME_LOG = 17,
     FRAME_LOG_WANTED = 18, /* ← worker: there is none to write to */
     FRAME_SEAL = 19, /* → worker: the key that private keys are closed with (base/seal.h) */
-    FRAME_TICKETS = 20, /* → worker: keys of session tickets, the newest first */
+    FRAME_TICKETS = 20, /* → worker: keys of session tickets (net/tlsio_tickets.h) */
     FRAME_AUTHORITIES =
         21, /* → worker: PEM of the system's authorities; empty: none was found */
 };

@@ -119,16 +119,14 @@ int certificates_set_seal(struct worker *w, struct span key)
     return 0;
 }
 
-enum { TICKETS_MAX_BYTES = TLSIO_TICKET_KEYS * TLSIO_TICKET_KEY_BYTES };
-
 int certificates_set_tickets(struct worker *w, struct span keys)
 {
     struct certificates *all = &w->certificates;
 
-    if (keys.len == 0 || keys.len > TICKETS_MAX_BYTES || keys.len % TLSIO_TICKET_KEY_BYTES != 0)
+    if (!tlsio_tickets_are_keys(keys))
         return WERR_CORRUPT;
     if (all->ticket_keys == NULL)
-        all->ticket_keys = seal_memory_new(TICKETS_MAX_BYTES);
+        all->ticket_keys = seal_memory_new(TLSIO_TICKETS_MAX_BYTES);
     if (all->ticket_keys == NULL)
         return WERR_NOMEM;
     memcpy(all->ticket_keys, keys.ptr, keys.len);
@@ -351,6 +349,13 @@ struct tlsio_identity *certificates_identity(struct worker *w, uint64_t id)
     struct certificate_entry *e = find_entry(&w->certificates, id);
 
     return e != NULL ? identity_of(w, e) : NULL;
+}
+
+bool certificates_is_bad(const struct worker *w, uint64_t id)
+{
+    const struct certificate_entry *e = find_entry(&w->certificates, id);
+
+    return e != NULL && e->is_bad;
 }
 
 /* ---- choosing ---- */

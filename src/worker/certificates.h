@@ -49,6 +49,8 @@ void certificates_forget_absent(struct worker *w);
 /* NULL: there is none, it can't be opened, or there is no memory. Kept here: whoever keeps it
  * longer than this turn takes a reference. */
 struct tlsio_identity *certificates_identity(struct worker *w, uint64_t id);
+/* Has it been found that this one can't be opened? */
+bool certificates_is_bad(const struct worker *w, uint64_t id);
 /* Those for this name: the best with a key of RSA and the best with another, at most
  * TLSIO_CHOSEN_MAX. How many; 0: none. */
 int certificates_choose(struct worker *w, const struct certificate_set *set, struct span name,

@@ -27,6 +27,8 @@ enum end ex_end_of_error(int error)
         return END_ORIGIN_TLS_UNTRUSTED;
     case WERR_HANDSHAKE:
         return END_ORIGIN_TLS_FAILED;
+    case WERR_NO_CERTIFICATE:
+        return END_CERTIFICATE;
     default:
         return END_CONNECT_FAILED;
     }

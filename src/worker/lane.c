@@ -65,16 +65,6 @@ static void on_open(struct conn *conn, int error)
     lane->stream.user->up->open(lane->stream.user, error);
 }
 
-static void on_event(struct conn *conn, struct event *ev)
-{
-    struct lane *lane = lane_of(conn);
-
-    if (lane->state == LANE_BUSY)
-        stream_hear(&lane->stream, ev);
-    else
-        close_lane(lane, CONN_CLOSE_NOW); /* speaks without being asked */
-}
-
 static struct conn *splice_target(struct conn *conn)
 {
     return stream_splice_target(&lane_of(conn)->stream);
@@ -88,6 +78,24 @@ static bool is_sudden(const struct lane *lane)
            now_ms < origin_conn_of(lane)->idle_from_ms + LIMIT_SUDDEN_MS;
 }
 
+/* It has ended, or speaks without being asked. */
+static void end_unused(struct lane *lane)
+{
+    if (is_sudden(lane))
+        origin_conn_distrust(origin_conn_of(lane));
+    close_lane(lane, CONN_CLOSE_NOW);
+}
+
+static void on_event(struct conn *conn, struct event *ev)
+{
+    struct lane *lane = lane_of(conn);
+
+    if (lane->state == LANE_BUSY)
+        stream_hear(&lane->stream, ev);
+    else
+        end_unused(lane);
+}
+
 static void on_gone(struct conn *conn, int error)
 {
     struct lane *lane = lane_of(conn);
@@ -97,9 +105,7 @@ static void on_gone(struct conn *conn, int error)
         lane->stream.user->up->gone(lane->stream.user);
         return;
     }
-    if (is_sudden(lane))
-        origin_conn_distrust(origin_conn_of(lane));
-    close_lane(lane, CONN_CLOSE_NOW);
+    end_unused(lane);
 }
 
 static void on_congested(struct conn *conn)

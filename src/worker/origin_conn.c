@@ -46,9 +46,23 @@ static int make_tls(struct pool_runtime *pool, const struct pool *p)
     if (shown != NULL) {
         identity = certificates_identity(w, shown->id);
         if (identity == NULL)
-            return WERR_NOMEM;
+            return certificates_is_bad(w, shown->id) ? WERR_NO_CERTIFICATE : WERR_NOMEM;
     }
     return origin_tls_make(&pool->tls, &source, identity);
+}
+
+static void tell_unprepared(const struct pool_runtime *pool, const struct pool *p, int rc)
+{
+    const char *reason = werr_text(rc);
+    const char *certificate = p != NULL ? p->tls.certificate : NULL;
+
+    if (rc == WERR_UNTRUSTED)
+        reason = "no authorities to believe";
+    else if (rc == WERR_NO_CERTIFICATE)
+        reason = "its certificate can't be used";
+    log_warn("TLS to servers can't be set up", LOG_S("pool", pool->name),
+             LOG_S("reason", reason),
+             LOG_S("certificate", certificate != NULL ? certificate : ""));
 }
 
 /* Of a pool that is described no more requests may be under way: they go on with the last
@@ -61,9 +75,7 @@ static int prepare_tls(struct pool_runtime *pool)
     const int rc = p != NULL ? make_tls(pool, p) : WERR_UNTRUSTED;
 
     if (rc < 0)
-        log_warn("TLS to servers can't be set up", LOG_S("pool", pool->name),
-                 LOG_S("reason",
-                       rc == WERR_UNTRUSTED ? "no authorities to believe" : werr_text(rc)));
+        tell_unprepared(pool, p, rc);
     return rc;
 }
 
@@ -112,7 +124,8 @@ struct tlsio_context *origin_conn_tls_context(struct origin_conn *oc)
     const struct origin_tls *tls = &oc->origin->pool->tls;
 
     oc->tls_version = tls->version;
-    return prepare_tls(oc->origin->pool) == 0 ? tls->context : NULL;
+    oc->tls_error = (int8_t)prepare_tls(oc->origin->pool);
+    return oc->tls_error == 0 ? tls->context : NULL;
 }
 
 void origin_conn_tls_peer(const struct origin_conn *oc, struct tlsio_peer_name *peer)
@@ -145,8 +158,8 @@ static void count_tls(const struct origin_conn *oc, enum stats_server_counter wh
 
 int origin_conn_note_tls(const struct origin_conn *oc, int error)
 {
-    if (oc->conn.tls == NULL)
-        return error; /* without TLS, or not come that far */
+    if (oc->conn.tls == NULL) /* without TLS, or not come that far */
+        return error < 0 && oc->tls_error < 0 ? oc->tls_error : error;
     if (error < 0) {
         count_tls(oc, STATS_SERVER_tls_failed);
         return tls_error(oc, error);

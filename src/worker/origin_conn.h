@@ -33,6 +33,7 @@ struct origin_conn {
     uint32_t tls_version; /* of its pool's origin_tls, when the handshake began */
     uint16_t magic;
     bool is_personal; /* its PROXY header has named a client: for one exchange only */
+    int8_t tls_error; /* WERR_*: there was nothing to begin a handshake with */
     uint64_t idle_from_ms;
 };
 

@@ -2,6 +2,7 @@
 
 import datetime
 import socket
+import ssl
 
 import pytest
 
@@ -107,6 +108,23 @@ def test_put_replaces_in_place(weldr, root):
     wrong = {"chain": second.chain, "key": first.key}
     is_problem(weldr.api("PUT", "/certificates/a", wrong), 422, "invalid_value", "key")
     assert get(weldr, "a")["fingerprint"] == first.fingerprint
+
+
+def test_a_common_name_is_no_name(weldr, root):
+    """Clients don't go by it (RFC 9110 section 4.3.4); what a pool shows to its servers needs no name."""
+    is_problem(weldr.api("POST", "/certificates", root.issue(subject="/CN=shop.test").body()), 422, "invalid_value", "chain")
+    pair = root.issue(subject="/CN=shop.test", client=True)
+    shown = post(weldr, pair, name="mine")
+    assert (shown["names"], shown["subject"]) == ([], "CN=shop.test")
+    weldr.patch_pool({"tls": {"certificate": "mine"}})
+    weldr.patch_listener({"protocol": "https"})  # there is no other one for anybody
+    with socket.create_connection(weldr.address, timeout=15) as clear:
+        with t.trusting(None).wrap_socket(clear, server_hostname="shop.test") as client:
+            assert client.getpeercert(True) == pair.der
+    weldr.patch_listener({"tls": {"strict_sni": True}})
+    with socket.create_connection(weldr.address, timeout=15) as clear:
+        with pytest.raises(ssl.SSLError):
+            t.trusting(None).wrap_socket(clear, server_hostname="shop.test")
 
 
 def test_tags_guard_it(weldr, root):

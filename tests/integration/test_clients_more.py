@@ -19,7 +19,7 @@ from sides import secure
 from test_clients import assert_answers
 from tls_files import authority, openssl
 
-pytestmark = [pytest.mark.clients, pytest.mark.timeout(580)]
+pytestmark = [pytest.mark.clients, pytest.mark.timeout(1800)]
 RESOURCES = 100
 
 
@@ -159,7 +159,7 @@ def test_nginx_resumes_our_sessions(lab, nginx):
 def findings(talk, folder):
     report = folder / "testssl.json"
     run("testssl", "--quiet", "--color", "0", "--warnings", "off", "--add-ca", talk.authority, "--jsonfile", report, "--nodns", "min",
-        f"localhost:{talk.port}", timeout_s=560, is_right=False, env={"OPENSSL_CONF": ""})
+        f"localhost:{talk.port}", timeout_s=1700, is_right=False, env={"OPENSSL_CONF": ""})
     found = json.loads(report.read_text())
     assert len(found) > 100, found
     return found

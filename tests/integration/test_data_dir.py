@@ -181,6 +181,32 @@ def test_what_is_wrong_ends_the_start(lab, folder):
     assert result.returncode == 1 and "node.key" in result.stderr, result
 
 
+def test_who_the_node_is_must_be_there_whole(lab, folder):
+    """DIR/member: without the cluster's key no certificate could be opened."""
+    pair = t.authority().issue("a.test")
+    weldr = lab.weldr("--data-dir", folder)
+    change(weldr, "POST", "/certificates", pair.body(name="a"))
+    end(weldr)
+    path = os.path.join(folder, "member")
+    with open(path, "rb") as file:
+        whole = file.read()
+    assert os.stat(path).st_mode & 0o777 == 0o600
+    for damaged in [whole[:-1], whole[:100] + b"x" + whole[101:], None]:
+        os.unlink(path)
+        if damaged is not None:
+            with open(path, "wb") as file:
+                file.write(damaged)
+        result = run_weldr(*LOCAL, "--data-dir", folder)
+        says = "is missing" if damaged is None else "is damaged"
+        assert result.returncode == 1 and f"{path}: {says}; put a copy" in result.stderr, result
+        if damaged is None:
+            assert not os.path.exists(path)
+    with open(path, "wb") as file:
+        file.write(whole)
+    weldr = lab.weldr("--data-dir", folder)
+    assert weldr.api("GET", "/certificates").json["certificates"][0]["name"] == "a"
+
+
 def test_nearby_where_the_usual_place_cant_be_written(tmp_path):
     """As somebody who may not write /var/lib."""
     os.chmod(tmp_path, 0o755)

@@ -284,7 +284,7 @@ def test_every_member_of_a_server_and_of_stats_has_its_row(weldr):
 
 # ---- requests ----
 
-NAMES = {"pool": "NAME", "listener": "NAME", "rule": "PRIORITY", "certificate": "NAME", "ip": "IP", "port": "PORT"}
+NAMES = {"pool": "NAME", "listener": "NAME", "rule": "PRIORITY", "certificate": "NAME", "ip": "IP", "port": "PORT", "member": "ID"}
 
 
 def operations(weldr):

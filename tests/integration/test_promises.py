@@ -44,7 +44,7 @@ def test_every_row_says_where_or_when():
 
 def absent(text):
     """Names of tests in it that stand for nothing."""
-    for name in re.findall(r"`((?:unit|integration|fuzz|sim|conform)/[^`]*)`", text):
+    for name in re.findall(r"`((?:unit|integration|cluster|fuzz|sim|conform)/[^`]*)`", text):
         file, _, function = name.partition("::")
         path = TESTS / file
         if not path.exists() or (function and function not in functions_of(path)):
@@ -65,9 +65,9 @@ def test_the_threat_model_names_a_test_in_each_row():
 
 
 def test_no_test_is_skipped():
-    """Nothing in this suite hides behind a mark."""
+    """Nothing in the suites of pytest hides behind a mark."""
     words = re.compile(r"pytest\.(?:skip|importorskip|xfail)\(|mark\.(?:skip|skipif|xfail)")
-    for path in pathlib.Path(__file__).parent.glob("*.py"):
+    for path in [*TESTS.glob("integration/*.py"), *TESTS.glob("cluster/*.py")]:
         if path.name != "test_promises.py":
             assert not words.search(path.read_text(encoding="utf-8")), path
 

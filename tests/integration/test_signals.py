@@ -7,7 +7,7 @@ import pytest
 
 import origins as o
 from rawhttp import wait_until
-from weldr import Weldr, is_alive
+from weldr import Weldr, is_alive, status_field
 
 MEANINGLESS = {"USR2": signal.SIGUSR2, "ALRM": signal.SIGALRM, "VTALRM": signal.SIGVTALRM, "PROF": signal.SIGPROF,
                "POLL": signal.SIGIO, "PWR": signal.SIGPWR, "RTMIN": signal.SIGRTMIN}
@@ -51,6 +51,22 @@ def test_hup_with_an_access_log_is_no_ignored_one(lab, tmp_path):
     weldr.signal(signal.SIGHUP)
     wait_until((tmp_path / "log").exists, 10, "it is open anew")
     assert not weldr.lines(msg="signal is ignored")
+
+
+def test_no_signal_stays_blocked(lab):
+    """Whoever starts weldr may hold signals back, and weldr does so while a worker starts: SIGABRT stayed pending in workers for ever."""
+    held = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGABRT, signal.SIGTERM, signal.SIGQUIT})
+    try:
+        weldr, _ = lab.run(o.hello, workers=2)
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, held)
+    pids = [weldr.pid, *weldr.worker_pids()]
+    assert {pid: int(status_field(pid, "SigBlk"), 16) for pid in pids} == dict.fromkeys(pids, 0)
+    os.kill(pids[1], signal.SIGABRT)
+    wait_until(lambda: not is_alive(pids[1]), 10, "the worker has ended")
+    weldr.wait_workers(2, not_pids=pids[1:2])
+    assert weldr.lines(msg="worker was killed", signal="6")
+    weldr.socket_counts = {}  # of a worker that is no more
 
 
 @pytest.mark.parametrize("nofile", range(6, 40, 3))

@@ -3,6 +3,7 @@
 import array
 import re
 import shutil
+import signal
 import socket
 import ssl
 
@@ -10,9 +11,13 @@ import pytest
 
 import origins as o
 import tls_files as t
+from rawhttp import wait_until
+from test_tls_servers import HOST, serving
 from weldr import BUILD
 
 PAGE_BYTES = 4096
+SHOWN = ("/", "/node", "/workers", "/stats", "/metrics", "/ready", "/openapi.json", "/events?since=0", "/pools", "/pools/default", "/servers",
+         "/listeners", "/certificates", "/certificates/mine", "/certificates/shown", "/certificates/file.test")
 
 
 def dumped_memory(pid):
@@ -83,27 +88,36 @@ def root():
 def test_no_key_is_in_a_core_file_nor_told(lab, root, tmp_path):
     of_file, of_api, replaced, refused, rsa = (root.issue("file.test"), root.issue("api.test"), root.issue("api.test", again=1),
                                                root.issue("no.test"), root.issue("rsa.test", key="rsa"))
-    pairs = (of_file, of_api, replaced, refused, rsa)
+    of_pool = root.issue("weldr.test", client=True)
+    pairs = (of_file, of_api, replaced, refused, rsa, of_pool)
     chain, key = tmp_path / "chain.pem", tmp_path / "key.pem"
     shutil.copy(of_file.chain_path, chain)
     shutil.copy(of_file.key_path, key)
-    weldr = lab.weldr("--ip", "127.0.0.1:0,tls", "--certificate", str(chain), "--certificate-key", str(key), "--log-level", "trace")
-    weldr.add(lab.origin(o.hello))
+    lines = tmp_path / "access.log"
+    weldr = lab.weldr("--ip", "127.0.0.1:0,tls", "--certificate", str(chain), "--certificate-key", str(key), "--log-level", "trace",
+                      "--access-log", str(lines), env={"SSL_CERT_FILE": root.path})
+    weldr.add(lab.origin(o.hello, tls=serving(root.issue(HOST), client_ca=root)))
     answers = [weldr.api("POST", "/certificates", of_api.body(name="mine")), weldr.api("POST", "/certificates", rsa.body()),
                weldr.api("PUT", "/certificates/mine", replaced.body()),
                weldr.api("POST", "/certificates", {"chain": of_api.chain, "key": refused.key}),
                weldr.api("POST", "/certificates", refused.body(key=refused.key[:-40])),
-               weldr.api("POST", "/certificates", "{" + refused.key)]
-    assert [a.status for a in answers] == [201, 201, 200, 422, 422, 400], answers
+               weldr.api("POST", "/certificates", "{" + refused.key), weldr.api("POST", "/certificates", of_pool.body(name="shown"))]
+    assert [a.status for a in answers] == [201, 201, 200, 422, 422, 400, 201], answers
+    weldr.patch_pool({"tls": {"certificate": "shown"}})
+    assert weldr.ask().status == 200
     for name in ("file.test", "api.test", "rsa.test"):
         shake_hands(weldr, root, name)
-    answers += [weldr.api("GET", path) for path in ("/certificates", "/certificates/mine", "/certificates/file.test", "/events?since=0",
-                                                    "/listeners", "/metrics", "/workers")]
-    told = "".join(a.text for a in answers) + weldr.log
+    shown = [weldr.api("GET", path) for path in SHOWN]
+    assert {a.status for a in shown} == {200}, shown
+    weldr.signal(signal.SIGUSR1)  # manager and workers tell all that they are at
+    weldr.wait_log(msg="dump pool", pool="default")
+    wait_until(lambda: lines.read_text().count("\n") == 1, 10, "the line of the request")
+    told = "".join(a.text for a in answers + shown) + weldr.log + lines.read_text()
     (worker,) = weldr.worker_pids()
     for pid in (weldr.pid, worker):
         with open(f"/proc/{pid}/environ", encoding="utf-8", errors="replace") as file:
             told += file.read()
+    assert replaced.fingerprint in told, "the search finds what is there"
     for pair in pairs:
         assert not [name for name, needle in secrets(pair).items() if name.startswith("line") and needle.decode() in told]
     if BUILD == "asan":

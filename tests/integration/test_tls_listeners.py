@@ -228,6 +228,9 @@ def test_client_certificates(front, root):
                 tls.recv(1)
     assert failures(front) == {"client_certificate": 2}
     change(front, "https", client_certificate="optional")
+    with pytest.raises(ssl.SSLError, match="UNKNOWN_CA"):  # what is shown is verified: the fields need no word about that
+        with shake(front.port, context) as tls:
+            tls.recv(1)
     with shake(front.port) as tls:
         assert ask(tls).startswith("HTTP/1.1 200 ")
     assert not [name for name, _ in front.origin.last().fields if "client" in name.lower()]

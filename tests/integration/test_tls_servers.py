@@ -1,6 +1,9 @@
 """https servers: verified, told apart when they can't be believed, kept and resumed; checks say the same words."""
 
 import json
+import os
+import shutil
+import signal
 import socket
 import ssl
 import struct
@@ -12,6 +15,7 @@ import origins as o
 import tls_files
 from exposition import Exposition
 from rawhttp import Closed, wait_until
+from test_times import black_hole
 
 HOST = "127.0.0.1"
 
@@ -287,6 +291,104 @@ def test_certificate_that_is_shown(lab, root, weldr):
     assert weldr.api("PUT", "/certificates/mine", second.body()).status == 200
     assert ask(weldr).status == 200
     assert second.der in shown
+
+
+HOURLY = {"interval_ms": 3600000, "fast_interval_ms": 3600000}
+
+
+def check_error(weldr, origin):
+    last = weldr.server(origin)["last_check"]
+    return last and last["error"]
+
+
+def test_changed_tls_is_checked_at_once(lab, root, weldr):
+    """Whatever decides about the handshake: the pool's settings, and the certificate that it shows."""
+    origin = lab.origin(tls=serving(root.issue("app.test"), client_ca=root))
+    stranger, known = tls_files.authority("other").issue("weldr.test", client=True), root.issue("weldr.test", client=True)
+    assert weldr.api("POST", "/certificates", stranger.body(name="mine")).status == 201
+    weldr.add(origin, check=HOURLY)
+    wait_until(lambda: check_error(weldr, origin) == "origin_tls_untrusted: certificate_name", 10, lambda: weldr.server(origin))
+    weldr.patch_pool({"tls": {"server_name": "app.test"}})
+    wait_until(lambda: check_error(weldr, origin).startswith("origin_tls_failed: peer_"), 10, lambda: weldr.server(origin))
+    weldr.patch_pool({"tls": {"certificate": "mine"}})
+    wait_until(lambda: check_error(weldr, origin) == "origin_tls_failed: peer_unknown_ca", 10, lambda: weldr.server(origin))
+    assert weldr.api("PUT", "/certificates/mine", known.body()).status == 200
+    wait_until(lambda: weldr.server(origin)["last_check"]["ok"], 10, lambda: weldr.server(origin))
+
+
+def test_a_changed_proxy_header_is_checked_at_once(lab, weldr):
+    """It stands before what a check sends."""
+    def greet(lane):
+        if lane.sock.recv(1, socket.MSG_PEEK) == b"\r":
+            raise o.Gone("a PROXY header")
+
+    origin = lab.origin(greet=greet)
+    weldr.add(origin, check=HOURLY)
+    wait_until(lambda: weldr.server(origin)["last_check"], 10, "checked")
+    assert weldr.server(origin)["last_check"]["ok"]
+    assert weldr.api("PATCH", f"/servers/{HOST}/{origin.port}", {"proxy_protocol": 2}).status == 200
+    wait_until(lambda: not weldr.server(origin)["last_check"]["ok"], 10, "checked anew, by a server that takes no such header")
+
+
+def test_the_first_check_after_a_restart_knows_the_authorities(lab, root, tmp_path):
+    """They were looked for behind it, and every https server was down until its second check."""
+    origin, folder = lab.origin(tls=serving(root.issue(HOST))), str(tmp_path / "node")
+    first = lab.weldr("--data-dir", folder, env={"SSL_CERT_FILE": root.path})
+    first.add(origin, check=HOURLY)
+    first.signal(signal.SIGKILL)
+    first.wait_exit()
+    first.stopped = True  # by itself: stop() would end the origin too
+    weldr = lab.weldr("--data-dir", folder, env={"SSL_CERT_FILE": root.path})
+    wait_until(lambda: weldr.server(origin)["last_check"], 10, "checked")
+    assert weldr.server(origin)["last_check"]["ok"], weldr.server(origin)
+    assert not weldr.lines(msg="server is down")
+
+
+@pytest.fixture
+def closed(lab, root, tmp_path):
+    """A weldr whose certificate "shown" can't be opened: its data directory has the key of another node; .pair opens it again."""
+    mine, other = (str(tmp_path / name) for name in ("mine", "other"))
+    pair = root.issue("weldr.test", client=True)
+    first = lab.weldr("--data-dir", mine)
+    assert first.api("POST", "/certificates", pair.body(name="shown")).status == 201
+    for weldr in (first, lab.weldr("--data-dir", other)):
+        weldr.stop()
+    shutil.copy(os.path.join(other, "node.key"), os.path.join(mine, "node.key"))
+    weldr = lab.weldr("--data-dir", mine, env={"SSL_CERT_FILE": root.path})
+    weldr.pair = pair
+    return weldr
+
+
+def test_certificate_that_can_not_be_opened(lab, root, closed):
+    """Neither the server nor a want of memory is to blame."""
+    origin = lab.origin(tls=serving(root.issue(HOST), client_ca=root))
+    closed.patch_pool({"tls": {"certificate": "shown"}})
+    closed.add(origin, check=HOURLY)
+    response = ask(closed)
+    assert (response.status, response.get("Weldr-Error")) == (503, "certificate_unusable")
+    wait_until(lambda: check_error(closed, origin), 10, "checked")
+    assert check_error(closed, origin) == "certificate_unusable"
+    assert closed.lines(msg="a certificate can't be used", certificate="shown")
+    told = closed.lines(msg="TLS to servers can't be set up", pool="default", certificate="shown")
+    assert told and told[0]["reason"] == "its certificate can't be used"
+    assert closed.stats()["results"]["certificate_unusable"] >= 1 and closed.stats()["results"]["no_memory"] == 0
+    assert closed.api("PUT", "/certificates/shown", closed.pair.body()).status == 200
+    wait_until(lambda: closed.server(origin)["last_check"]["ok"], 10, "checked with one that can")
+    assert ask(closed).status == 200
+
+
+def test_certificate_that_can_not_be_opened_while_it_connects(lab, closed):
+    fillers = []
+    full = black_hole(lab, fillers)
+    closed.add(f"https://{HOST}:{full.port}")
+    with closed.connect() as connection:
+        connection.request()
+        wait_until(lambda: closed.servers()[0]["in_flight"] == 1, 5, "connecting")
+        closed.patch_pool({"tls": {"certificate": "shown"}})
+        full.listen()
+        assert connection.response().get("Weldr-Error") == "certificate_unusable"
+    for filler in fillers:
+        filler.close()
 
 
 @pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3], ids=["1.2", "1.3"])

@@ -15,7 +15,7 @@ class Wrk:
     """Runs until `total` answers are there and let_end() was called, or for limit_s. join() gives the counts of mixed.lua."""
 
     def __init__(self, address, methods, total, limit_s, connections=8, url="http://%s:%d/"):
-        self.total, self.counts, self.text = total, None, ""
+        self.total, self.connections, self.counts, self.text = total, connections, None, ""
         self.hold = tempfile.NamedTemporaryFile(prefix="weldr-wrk-")
         self.process = subprocess.Popen(
             ["wrk", "-t", "1", "-c", str(connections), "-d", f"{int(limit_s)}s", "--timeout", f"{int(limit_s)}s",

@@ -119,7 +119,7 @@ static void do_chunked(struct fake_conn *c)
     answer_chunked(c, c->request.number, true);
 }
 
-static void do_until(struct fake_conn *c)
+static void say_until(struct fake_conn *c, enum peer_then then)
 {
     struct text t = {0};
 
@@ -128,8 +128,18 @@ static void do_until(struct fake_conn *c)
     if (!is_head(c))
         fake_body(&t, c->request.id, c->request.number);
     say(c, &t);
-    end(c, PEER_CLOSES);
+    end(c, then);
     text_free(&t);
+}
+
+static void do_until(struct fake_conn *c)
+{
+    say_until(c, PEER_CLOSES);
+}
+
+static void do_until_cut(struct fake_conn *c)
+{
+    say_until(c, PEER_CUTS);
 }
 
 /* As an origin of 1.0 answers: no length, no keep-alive. */
@@ -159,6 +169,13 @@ static void do_cut(struct fake_conn *c)
 {
     do_half(c);
     end(c, PEER_CLOSES);
+}
+
+/* With TLS, the end of the connection alone does not end the body. */
+static void do_half_cut(struct fake_conn *c)
+{
+    do_half(c);
+    end(c, PEER_CUTS);
 }
 
 static void do_cut_chunked(struct fake_conn *c)
@@ -486,6 +503,8 @@ static const struct behaviour behaviours[] = {
     {"half", NULL, do_half},
     {"cut", NULL, do_cut},
     {"cutchunk", NULL, do_cut_chunked},
+    {"halfcut", NULL, do_half_cut},
+    {"untilcut", NULL, do_until_cut},
     {"reset", NULL, do_reset},
     {"resetchunk", NULL, do_reset_chunked},
     {"resetuntil", NULL, do_reset_until},

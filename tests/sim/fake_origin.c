@@ -167,6 +167,7 @@ static void on_accept(struct sock *s, struct accepted *a)
     c->origin = o;
     c->peer.on_bytes = on_bytes;
     c->peer.on_end = on_end;
+    c->peer.has_header = o->has_header;
     c->peer.send_piece = o->send_piece;
     c->peer.resets_late = o->resets_late;
     c->peer.send_gap_ms = o->send_gap_ms;

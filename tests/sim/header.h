@@ -1,8 +1,10 @@
-/* header.h - PROXY headers as a balancer in front of Weldr writes them, made by hand. */
+/* header.h - PROXY headers as a balancer in front of Weldr writes them, made by hand; and how
+ * long one is, believing everything. */
 #ifndef WELDR_TESTS_SIM_HEADER_H
 #define WELDR_TESTS_SIM_HEADER_H
 
 #include <stdio.h>
+#include <string.h>
 
 #include "peer.h"
 
@@ -69,6 +71,29 @@ static inline void header_add(struct text *t, enum header_kind kind, unsigned ch
     case HEADER_KINDS:
         break;
     }
+}
+
+/* Of what begins with a header: its bytes; 0: it is not whole yet; -1: this is none. */
+static inline int64_t header_bytes(struct span s)
+{
+    static const char v1[] = "PROXY ", v2[] = "\r\n\r\n\0\r\nQUIT\n";
+    enum { V1_BYTES = sizeof(v1) - 1, V2_BYTES = sizeof(v2) - 1, FIXED_BYTES = 16 };
+    const bool is_v2 = s.len > 0 && s.ptr[0] == v2[0];
+    const size_t n = is_v2 ? V2_BYTES : V1_BYTES;
+
+    if (s.len > 0 && memcmp(s.ptr, is_v2 ? v2 : v1, s.len < n ? s.len : n) != 0)
+        return -1;
+    if (!is_v2) {
+        const char *end = s.len > 0 ? memmem(s.ptr, s.len, "\r\n", 2) : NULL;
+
+        return end != NULL ? end + 2 - s.ptr : 0;
+    }
+    if (s.len < FIXED_BYTES)
+        return 0;
+    const size_t whole =
+        FIXED_BYTES + ((size_t)(unsigned char)s.ptr[14] << 8 | (unsigned char)s.ptr[15]);
+
+    return s.len >= whole ? (int64_t)whole : 0;
 }
 
 #endif

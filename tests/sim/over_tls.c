@@ -35,7 +35,8 @@ static int follow(struct world *w)
 
 __attribute__((constructor)) static void begin(void)
 {
-    static const struct world_over_tls hooks = {describe, unseal, forget, follow};
+    static const struct world_over_tls hooks = {describe, unseal, forget, follow,
+                                                toy_tlsio_calm};
 
     (void)secure_init(NULL);
     identities_add(&identities, &secure.leaf);

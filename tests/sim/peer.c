@@ -50,7 +50,7 @@ void text_free(struct text *t)
 
 static void tell_end(struct peer *p, int error)
 {
-    if (error == 0 && !peer_tls_is_cut(p))
+    if (peer_tls_is_good_end(p, error))
         p->has_fin = true;
     else
         p->has_reset = true;
@@ -74,6 +74,7 @@ static void end_output(struct peer *p)
         sock_shutdown(&p->sock);
         break;
     case PEER_CLOSES:
+    case PEER_CUTS:
         peer_close(p, false);
         break;
     case PEER_RESETS:
@@ -96,7 +97,8 @@ static void forget_output(struct peer *p)
     p->records_at = p->records.len;
 }
 
-/* What goes out next, of plain bytes or of records. */
+/* What goes out next, of plain bytes or of records. In time, a piece is of plain bytes: its
+ * records go together. Without gaps the records are cut into such pieces. */
 static struct span next_piece(struct peer *p)
 {
     struct span rest;
@@ -106,6 +108,8 @@ static struct span next_piece(struct peer *p)
     } else {
         peer_tls_make(p);
         rest = span_skip(text_span(&p->records), p->records_at);
+        if (p->send_gap_ms > 0)
+            return rest;
     }
     return p->send_piece > 0 && rest.len > p->send_piece ? span_first(rest, p->send_piece)
                                                          : rest;

@@ -26,7 +26,8 @@ static inline struct span text_span(const struct text *t)
     return span_from(t->ptr, t->len);
 }
 
-enum peer_then { PEER_STAYS, PEER_SHUTS, PEER_CLOSES, PEER_RESETS };
+/* PEER_CUTS: closes, with TLS without close_notify. */
+enum peer_then { PEER_STAYS, PEER_SHUTS, PEER_CLOSES, PEER_RESETS, PEER_CUTS };
 
 struct peer {
     struct sock sock;
@@ -36,6 +37,9 @@ struct peer {
     struct text in, out;
     size_t out_at;     /* sent so far; with TLS: records were made of it */
     struct tlsio *tls; /* peer_tls.h; NULL: in clear. in and out are plain in any case */
+    bool asks;         /* with TLS: it is the client */
+    bool has_header;   /* … and a PROXY header, in clear, is to come before TLS begins */
+    bool has_said_bye; /* … close_notify */
     struct text records;
     size_t records_at;                /* sent so far */
     uint32_t send_piece, send_gap_ms; /* 0: all at once */

@@ -8,7 +8,7 @@
  * of all kinds: what reached Weldr before the break is delivered, and then the break is seen,
  * not a good end. */
 
-enum { SEEDS = 300, TLS_SEEDS = 40, CLIENTS = 4 };
+enum { SEEDS = 300, CLIENTS = 4 };
 
 #define UPGRADE "Connection: upgrade\r\nUpgrade: echo\r\n"
 
@@ -174,7 +174,7 @@ static void run_seed(uint64_t seed)
 static void test_seeds(void **state)
 {
     const char *text = getenv("SIM_SEEDS");
-    uint64_t n = text ? strtoull(text, NULL, 10) : world_over_tls == NULL ? SEEDS : TLS_SEEDS;
+    uint64_t n = text ? strtoull(text, NULL, 10) : SEEDS / world_stride();
     bool given;
     uint64_t first = world_seed(1, &given);
 

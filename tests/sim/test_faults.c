@@ -107,7 +107,7 @@ static void test_allocations(void **state)
 
     (void)state;
     do {
-        CHECK(++n < SWEEP_MAX);
+        CHECK((n += world_stride()) < SWEEP_MAX);
         out = run_with_allocation(n);
     } while (out.was_struck);
     print_message("%u allocations\n", n - 1);
@@ -136,7 +136,7 @@ static void test_operations(void **state)
 
     (void)state;
     do {
-        CHECK(++n < SWEEP_MAX);
+        CHECK((n += world_stride()) < SWEEP_MAX);
         out = run_with_operation(n);
         CHECK(out.whole_n >= 3); /* one thing fails, not all */
     } while (out.was_struck);

@@ -201,6 +201,25 @@ static void test_post_takes_a_safe_lane(void **state)
     world_end(w);
 }
 
+/* A server that has just gone on behind its response may do more of that. */
+static void test_post_after_talk_out_of_turn(void **state)
+{
+    struct world *w = world_open(NULL);
+    struct world_client *c = world_ask(w, GET("/late/1/1"));
+
+    (void)state;
+    world_ask(w, GET("/len/1/1"));
+    world_run_ms(w, 2 * LIMIT_SETTLED_MS);
+    CHECK(w->origins[0].accepted_n == 2 && world_stat(w, STATS_server_idle) == 2);
+    world_say(c, GET("/twice/1/1"));
+    world_run_ms(w, 5);
+    CHECK(world_stat(w, STATS_server_idle) == 1);
+    world_say(c, POST("/echo/0/3"));
+    world_run_ms(w, 5);
+    CHECK(w->origins[0].accepted_n == 3 && world_stat(w, STATS_client_success) == 4);
+    world_end(w);
+}
+
 /* The end of an idle lane that comes in the same moment as a request is heard before that. */
 static void test_no_request_meets_an_end(void **state)
 {
@@ -272,7 +291,7 @@ static void test_post_and_failing_operations(void **state)
         uint32_t n = 0;
 
         do {
-            n++;
+            n += world_stride();
         } while (run_post_with_failure(n, bytes[i], &retries));
         print_message("%zu bytes: %u retries\n", bytes[i], retries);
         CHECK(retries > 0);
@@ -304,6 +323,7 @@ int main(void)
         cmocka_unit_test(test_attempts),
         cmocka_unit_test(test_budget),
         cmocka_unit_test(test_post_takes_a_safe_lane),
+        cmocka_unit_test(test_post_after_talk_out_of_turn),
         cmocka_unit_test(test_no_request_meets_an_end),
         cmocka_unit_test(test_post_and_failing_operations),
         cmocka_unit_test(test_keep_alive_of_the_server),

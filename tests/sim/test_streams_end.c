@@ -502,7 +502,9 @@ static void test_seeds(void **state)
     const char *n = getenv("SIM_SEEDS");
     bool is_given;
     uint64_t seed = world_seed(1, &is_given);
-    uint64_t last = seed + (is_given ? 1 : n != NULL ? strtoul(n, NULL, 10) : 60);
+    uint64_t last = seed + (is_given    ? 1
+                            : n != NULL ? strtoul(n, NULL, 10)
+                                        : 60 / world_stride());
 
     (void)state;
     for (; seed < last; seed++)

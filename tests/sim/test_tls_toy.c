@@ -4,7 +4,7 @@
 #include <stdlib.h>
 
 #include "secure.h"
-#include "toy_tlsio.h"
+#include "tls_toy_world.h"
 
 enum { ACTORS = 6, WANTS = 4, SEEDS = 300, RUN_MS = 20000 };
 
@@ -19,22 +19,6 @@ struct actor {
 
 /* Over all seeds: a test in which nothing happens proves nothing. */
 static uint64_t responses_n, left_n, cut_n, asides_n;
-
-static struct world *open_world(uint64_t seed)
-{
-    static const uint32_t delays_us[] = {0, 100, 5000};
-    static const uint32_t buffers[] = {0, 300, 4096};
-    struct world_setup setup = {.seed = seed, .server_n = 2};
-    struct rand_state r;
-
-    rand_seed(&r, seed * 5 + 3);
-    toy_tlsio_seed(seed);
-    setup.faults.max_delay_us = delays_us[rand_below(&r, COUNT(delays_us))];
-    setup.faults.buffer_bytes = buffers[rand_below(&r, COUNT(buffers))];
-    setup.faults.short_reads = rand_below(&r, 2) == 0;
-    setup.faults.short_sends = rand_below(&r, 2) == 0;
-    return secure_open(&setup);
-}
 
 static void cast(struct world *w, struct actor *a)
 {
@@ -110,7 +94,8 @@ static bool is_over(const struct actor *a)
 
 static void run_seed(uint64_t seed)
 {
-    struct world *w = open_world(seed);
+    const struct world_setup setup = tls_toy_setup(seed, 2);
+    struct world *w = secure_open(&setup);
     struct actor actors[ACTORS];
     bool is_all_over = false;
 

@@ -292,7 +292,7 @@ static void test_failing_operations(void **state)
         struct world_client *c;
         struct world *w;
 
-        setup.faults.fail_op = (uint32_t)++n;
+        setup.faults.fail_op = (uint32_t)(n += world_stride());
         w = world_open(&setup);
         c = world_ask(w, ASK("/tunnel/0/7") "words");
         world_run_ms(w, 100);

@@ -33,8 +33,8 @@ struct tlsio {
     bool asks, is_shut;
     uint8_t rounds; /* of the handshake, still to come */
     struct span lent;
-    char *in; /* what came and was not handed on */
-    size_t in_n, in_cap;
+    char *in; /* what came; in_n bytes from in_at on were not handed on */
+    size_t in_at, in_n, in_cap;
 };
 
 static const struct fsm_state states[TLSIO_STATES] = {
@@ -47,11 +47,18 @@ static const struct fsm machine = {"toy tlsio", states, TLSIO_STATES};
 
 static struct rand_state chance;
 static uint64_t asides_n;
+static bool is_calm;
 
 void toy_tlsio_seed(uint64_t seed)
 {
     rand_seed(&chance, seed);
     asides_n = 0;
+    is_calm = false;
+}
+
+void toy_tlsio_calm(void)
+{
+    is_calm = true;
 }
 
 uint64_t toy_tlsio_asides(void)
@@ -150,10 +157,15 @@ static void put_record(struct tlsio *t, char type, const char *bytes, size_t n)
 
 static void say_aside(struct tlsio *t)
 {
-    if (rand_below(&chance, 4) != 0 || t->is_shut)
+    if (is_calm || rand_below(&chance, 4) != 0 || t->is_shut)
         return;
     put_record(t, ASIDE, "aside", up_to(5));
     asides_n++;
+}
+
+static char *in_of(const struct tlsio *t)
+{
+    return t->in + t->in_at;
 }
 
 /* The length of the first record, if it is whole; else 0. */
@@ -175,20 +187,24 @@ int64_t tlsio_gate(struct span in)
 
 static void drop(struct tlsio *t, size_t n)
 {
-    memmove(t->in, t->in + n, t->in_n - n);
+    t->in_at += n;
     t->in_n -= n;
 }
 
 static void keep_lent(struct tlsio *t)
 {
+    if (t->lent.len == 0)
+        return;
+    if (t->in_n > 0)
+        memmove(t->in, in_of(t), t->in_n);
+    t->in_at = 0;
     if (t->in_n + t->lent.len > t->in_cap) {
         t->in_cap = (t->in_n + t->lent.len) * 2;
         MUST(t->in_cap <= IN_MAX);
         t->in = realloc(t->in, t->in_cap);
         MUST(t->in != NULL);
     }
-    if (t->lent.len > 0)
-        memcpy(t->in + t->in_n, t->lent.ptr, t->lent.len);
+    memcpy(t->in + t->in_n, t->lent.ptr, t->lent.len);
     t->in_n += t->lent.len;
     t->lent = SPAN_NONE;
 }
@@ -235,37 +251,46 @@ int tlsio_handshake(struct tlsio *t)
     const bool is_first = t->asks && t->in == NULL && t->lent.len == 0;
 
     keep_lent(t);
-    const size_t n = first_record(t->in, t->in_n);
+    const size_t n = t->in_n > 0 ? first_record(in_of(t), t->in_n) : 0;
 
     if (is_first)
         say_hello(t);
     if (n == 0)
         return WERR_AGAIN;
-    const bool is_last = (char)~t->in[HEAD_BYTES] != 0;
+    const bool is_last = (char)~in_of(t)[HEAD_BYTES] != 0;
 
-    MUST(t->in[0] == HELLO);
+    MUST(in_of(t)[0] == HELLO);
     drop(t, n);
     return hear_hello(t, is_last);
 }
 
 /* ---- plain bytes ---- */
 
-/* A part of what the first record has left; the record goes with its last byte. */
+/* Adds to plain a part of what the first record has left; the record goes with its last byte.
+ * Its head moves along with its rest. */
 static void take_part(struct tlsio *t, size_t record_n, struct span *plain)
 {
+    const char *in = in_of(t);
     const size_t there = record_n - HEAD_BYTES;
-    const size_t n = there > 0 ? up_to(there) : 0;
+    const size_t n = there > 0 && !is_calm ? up_to(there) : there;
     const size_t left = there - n;
+    char *to = t->shared->plain + plain->len;
 
     for (size_t i = 0; i < n; i++)
-        t->shared->plain[i] = (char)~t->in[HEAD_BYTES + i];
-    *plain = span_from(t->shared->plain, n);
-    memmove(t->in + HEAD_BYTES, t->in + HEAD_BYTES + n, t->in_n - HEAD_BYTES - n);
-    t->in_n -= n;
-    t->in[1] = (char)(left >> 8);
-    t->in[2] = (char)left;
+        to[i] = (char)~in[HEAD_BYTES + i];
+    *plain = span_from(t->shared->plain, plain->len + n);
+    drop(t, left > 0 ? n : record_n);
     if (left == 0)
-        drop(t, HEAD_BYTES);
+        return;
+    in_of(t)[0] = DATA;
+    in_of(t)[1] = (char)(left >> 8);
+    in_of(t)[2] = (char)left;
+}
+
+/* One piece is enough; who is calm takes all that there is, and has room for. */
+static bool is_enough(const struct tlsio *t, struct span plain)
+{
+    return plain.len > 0 && (!is_calm || plain.len + RECORD_MAX > t->shared->plain_bytes);
 }
 
 int tlsio_read(struct tlsio *t, struct span *plain)
@@ -278,13 +303,15 @@ int tlsio_read(struct tlsio *t, struct span *plain)
     MUST(t->state == TLSIO_OPEN);
     keep_lent(t);
     say_aside(t);
-    while (plain->len == 0 && (n = first_record(t->in, t->in_n)) > 0) {
-        if (t->in[0] == DATA) {
+    while (!is_enough(t, *plain) && t->in_n > 0 && (n = first_record(in_of(t), t->in_n)) > 0) {
+        if (in_of(t)[0] == DATA) {
             take_part(t, n, plain);
             continue;
         }
-        MUST(t->in[0] == ASIDE || t->in[0] == BYE);
-        if (t->in[0] == BYE) {
+        MUST(in_of(t)[0] == ASIDE || in_of(t)[0] == BYE);
+        if (in_of(t)[0] == BYE) {
+            if (plain->len > 0)
+                return 0; /* with the next call */
             move(t, TLSIO_ENDED, "bye");
             t->in_n = 0;
             return 0;
@@ -302,7 +329,8 @@ bool tlsio_can_write(const struct tlsio *t, size_t bytes)
 static void write_piece(struct tlsio *t, struct span piece)
 {
     while (piece.len > 0) {
-        const size_t n = up_to(piece.len < RECORD_MAX ? piece.len : RECORD_MAX);
+        const size_t most = piece.len < RECORD_MAX ? piece.len : RECORD_MAX;
+        const size_t n = is_calm ? most : up_to(most);
 
         put_record(t, DATA, piece.ptr, n);
         piece = span_skip(piece, n);

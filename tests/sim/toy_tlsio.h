@@ -12,6 +12,9 @@
 #include <stdint.h>
 
 void toy_tlsio_seed(uint64_t seed);
+/* Until it is seeded again it behaves well: records and what is handed on are as large as they
+ * may be, and nothing is said of its own account. */
+void toy_tlsio_calm(void);
 /* How often something was said of its own account while reading. */
 uint64_t toy_tlsio_asides(void);
 

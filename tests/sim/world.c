@@ -181,6 +181,7 @@ struct world_client *world_client(struct world *w)
 
     MUST(c);
     LIST_INSERT_HEAD(&w->clients, c, entry);
+    c->peer.has_header = w->setup.is_behind_proxy;
     peer_connect(&c->peer, w->loop, &w->listen);
     return c;
 }
@@ -198,6 +199,34 @@ struct world_client *world_ask(struct world *w, const char *text)
     return c;
 }
 
+void world_calm_tls(void)
+{
+    if (world_over_tls != NULL)
+        world_over_tls->calm();
+}
+
+unsigned world_stride(void)
+{
+    enum { OVER_TLS = 5 };
+
+    return world_over_tls != NULL ? OVER_TLS : 1;
+}
+
+static struct world_client *ask_behind_handshake(struct world *w, const char *text,
+                                                 const struct loop_sim_faults *faults)
+{
+    struct world_client *c = world_client(w);
+    const uint64_t before = world_stat(w, STATS_requests);
+
+    world_calm_tls();
+    world_run_ms(w, 10);
+    world_say(c, text);
+    loop_sim_set_faults(w->loop, faults);
+    while (world_stat(w, STATS_requests) == before)
+        loop_turn(w->loop, 1);
+    return c;
+}
+
 struct world_client *world_ask_at_once(struct world *w, const char *text,
                                        const struct loop_sim_faults *faults)
 {
@@ -207,6 +236,8 @@ struct world_client *world_ask_at_once(struct world *w, const char *text,
                                        (uint32_t)loop_sim_ops(w->loop) + CONNECT_AND_ACCEPT};
     struct world_client *c;
 
+    if (world_over_tls != NULL)
+        return ask_behind_handshake(w, text, faults);
     loop_sim_set_faults(w->loop, &once);
     c = world_ask(w, text);
     world_run_ms(w, 10);

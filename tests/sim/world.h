@@ -68,6 +68,7 @@ struct world_over_tls {
     int (*unseal)(struct world *w);
     void (*forget)(struct world *w);
     int (*follow)(struct world *w);
+    void (*calm)(void);
 };
 extern const struct world_over_tls *world_over_tls; /* NULL: in clear */
 
@@ -84,11 +85,19 @@ void world_run_ms(struct world *w, uint64_t ms);
 uint64_t world_now_ms(const struct world *w);
 
 struct world_client *world_client(struct world *w);
+/* Over TLS: from now on it splits nothing, and says nothing of its own account. For what can be
+ * seen, or made, only if bytes come together as they were said. */
+void world_calm_tls(void);
+/* Of a row of seeds or failures, every so many-th is tried: over TLS, which is slower, not all.
+ */
+unsigned world_stride(void);
 /* A client that says this (text) and goes on listening. */
 struct world_client *world_ask(struct world *w, const char *text);
 /* Its request is there before it is accepted (accepting fails once, which makes a pause), as
  * with a kernel that waits for it: the client's socket is not with the poller. Returns when it
- * was accepted. faults: those that hold from just before that on; NULL: none. */
+ * was accepted. faults: those that hold from just before that on; NULL: none. Over TLS the
+ * handshake comes before: what is at once then is that the whole request comes with one read.
+ */
 struct world_client *world_ask_at_once(struct world *w, const char *text,
                                        const struct loop_sim_faults *faults);
 void world_say(struct world_client *c, const char *text);

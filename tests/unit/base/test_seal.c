@@ -9,6 +9,7 @@
 #include "base/seal.h"
 
 static const unsigned char key[SEAL_KEY_BYTES] = "a key of thirty-two bytes, or so";
+static const unsigned char other_key[SEAL_KEY_BYTES] = "another one";
 static const unsigned char nonce[SEAL_NONCE_BYTES] = "used once, never again.";
 
 static void assert_opens(const char *text, struct span plain)
@@ -189,6 +190,34 @@ static void test_a_block_is_cleared_and_freed(void **state)
     seal_clear_and_free(malloc(100));
 }
 
+/* Of hashlib: blake2b(bytes([piece]) + number + label, key=key, digest_size=64). */
+static void test_derived(void **state)
+{
+    static const unsigned char expected[80] = {
+        0x38, 0x75, 0xf9, 0x9d, 0xe7, 0x41, 0x0a, 0xaa, 0x91, 0xc2, 0x95, 0x48, 0x22, 0xae,
+        0x44, 0x48, 0x55, 0x29, 0x0f, 0x5d, 0xe0, 0x38, 0xf5, 0xdd, 0xaf, 0xae, 0x53, 0xcc,
+        0x6b, 0x47, 0x91, 0x5f, 0xa7, 0x05, 0xcd, 0x3e, 0x36, 0x4b, 0x3e, 0xa1, 0x6e, 0x9d,
+        0xa7, 0x98, 0x55, 0x47, 0xcb, 0x0a, 0xb3, 0xeb, 0x93, 0xb2, 0xc8, 0x49, 0x40, 0x79,
+        0x88, 0x8a, 0xb1, 0xb6, 0x9c, 0x20, 0x68, 0xe9, 0x5e, 0x5d, 0x21, 0x18, 0xd8, 0x6e,
+        0x18, 0x20, 0x79, 0x4d, 0xc7, 0x15, 0xd0, 0x6a, 0x00, 0x34};
+    const uint64_t number = UINT64_C(0x0102030405060708);
+    unsigned char derived[SEAL_DERIVED_MAX];
+
+    (void)state;
+    for (size_t n = 0; n <= sizeof(expected); n++) {
+        memset(derived, 0xee, sizeof(derived));
+        seal_derive(key, "tickets", number, derived, n);
+        assert_memory_equal(derived, expected, n);
+        assert_int_equal(derived[n], 0xee);
+    }
+    seal_derive(key, "tickets", number + 1, derived, sizeof(expected));
+    assert_memory_not_equal(derived, expected, 8);
+    seal_derive(key, "others", number, derived, sizeof(expected));
+    assert_memory_not_equal(derived, expected, 8);
+    seal_derive(other_key, "tickets", number, derived, sizeof(expected));
+    assert_memory_not_equal(derived, expected, 8);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -200,6 +229,7 @@ int main(void)
         cmocka_unit_test(test_memory_is_short),
         cmocka_unit_test(test_memory_is_in_no_core_file),
         cmocka_unit_test(test_a_block_is_cleared_and_freed),
+        cmocka_unit_test(test_derived),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -65,6 +65,20 @@ static void test_targets(void **state)
     assert_string_equal(target(), "/pools/a%2Fb/servers/[::1]:80");
 }
 
+/* One that stands as it is, and one that may be missing. */
+static void test_special_words(void **state)
+{
+    (void)state;
+    assert_int_equal(READ("cluster", "token", "create", "lifetime_s=60"), 0);
+    assert_string_equal(target(), "/cluster/tokens");
+    assert_int_equal(args.pair_n, 1);
+    assert_int_equal(READ("cluster", "transfer"), 0);
+    assert_int_equal(args.word_n, 0);
+    assert_int_equal(READ("cluster", "transfer", "0123456789abcdef"), 0);
+    assert_int_equal(args.word_n, 1);
+    assert_string_equal(target(), "/cluster/transfer");
+}
+
 static void is_refused(int rc, const char *word)
 {
     assert_int_equal(rc, WERR_INVALID);
@@ -88,6 +102,10 @@ static void test_mistakes_are_named(void **state)
     is_refused(READ("server", "rm", "u", "--drain"), "--drain needs a value: TIME");
     is_refused(READ("server", "rm", "u", "--force=1"), "--force takes no value");
     is_refused(READ("pool", "ls", "--pool", "x"), "--pool: does not go with");
+    is_refused(READ("cluster", "token"), "create is missing");
+    is_refused(READ("cluster", "token", "make"), "make: there is create");
+    is_refused(READ("cluster", "transfer", ""), "ID is missing");
+    is_refused(READ("cluster", "transfer", "a", "b"), "b: too many words");
 }
 
 static void test_too_many_pairs(void **state)
@@ -127,7 +145,7 @@ static void test_the_table_is_whole(void **state)
 
         rest = span_from_str(c->words);
         while (args_next_word(&rest, &name, &member))
-            words += member.len == 0;
+            words += member.len == 0 && !args_is_literal(name);
         for (const char *at = c->path; *at != '\0'; at++)
             places += *at == '%';
         if (c->path[0] != '\0' && strcmp(c->noun, "explain") != 0 &&
@@ -150,6 +168,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_words_flags_and_pairs),
         cmocka_unit_test(test_targets),
+        cmocka_unit_test(test_special_words),
         cmocka_unit_test(test_mistakes_are_named),
         cmocka_unit_test(test_too_many_pairs),
         cmocka_unit_test(test_help_asks_for_no_words),

@@ -11,6 +11,7 @@
 #include <signal.h>
 #include <sys/wait.h>
 
+#include "cluster/ballast.h"
 #include "cluster/data_dir.h"
 #include "disk_fixture.h"
 
@@ -263,6 +264,31 @@ static void test_space(void **state)
     disk_remove(&p.disk);
 }
 
+/* Room that is there from the first start on, and given up when there is none else. */
+static void test_ballast(void **state)
+{
+    struct place p;
+    struct data_dir d;
+    struct stat st;
+
+    (void)state;
+    make_place(&p);
+    settled(&p, &d);
+    assert_int_equal(fstatat(d.fd, "ballast", &st, 0), 0);
+    assert_true((uint64_t)st.st_blocks * 512 >= BALLAST_BYTES);
+    ballast_keep(d.fd, BALLAST_SHORT_BYTES);
+    assert_true(disk_has(d.fd, "ballast"));
+    ballast_keep(d.fd, BALLAST_SHORT_BYTES - 1);
+    assert_false(disk_has(d.fd, "ballast"));
+    ballast_keep(d.fd, BALLAST_BYTES);
+    assert_false(disk_has(d.fd, "ballast")); /* that would leave nothing */
+    data_dir_close(&d);
+    settled(&p, &d);
+    assert_true(disk_has(d.fd, "ballast"));
+    data_dir_close(&d);
+    disk_remove(&p.disk);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -276,6 +302,7 @@ int main(void)
         cmocka_unit_test(test_directories_of_others),
         cmocka_unit_test(test_modes),
         cmocka_unit_test(test_space),
+        cmocka_unit_test(test_ballast),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -32,6 +32,22 @@ static void test_made_and_opened(void **state)
     assert_int_equal(image.bytes.len, BYTES);
 }
 
+static void test_of_pieces(void **state)
+{
+    uint8_t whole[WHOLE], head[IMAGE_HEAD_BYTES];
+
+    (void)state;
+    make(whole, 77);
+    const char *bytes = (const char *)whole + IMAGE_HEAD_BYTES;
+    for (size_t cut = 0; cut <= BYTES; cut += 50) {
+        const struct span pieces[] = {span_from(bytes, cut), SPAN_NONE,
+                                      span_from(bytes + cut, BYTES - cut)};
+
+        image_make_of(77, pieces, 3, head);
+        assert_memory_equal(head, whole, sizeof(head));
+    }
+}
+
 static void test_of_nothing(void **state)
 {
     uint8_t head[IMAGE_HEAD_BYTES];
@@ -77,6 +93,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_made_and_opened),
+        cmocka_unit_test(test_of_pieces),
         cmocka_unit_test(test_of_nothing),
         cmocka_unit_test(test_any_flipped_bit_is_refused),
         cmocka_unit_test(test_any_other_length_is_refused),

@@ -121,6 +121,7 @@ static int open_node(void)
                                         .on_role = on_role,
                                         .on_settled = on_settled,
                                         .arg = &node};
+    const struct cluster_options options = {.version = "1.0"};
 
     node.text_n = node.restored_n = node.settled_n = node.role_n = node.done_n = 0;
     node.snapshot_n = 0;
@@ -129,7 +130,7 @@ static int open_node(void)
     assert_int_equal(data_dir_open(&node.dir, node.path, disk_wrong(&node.disk)), 0);
     node.loop = loop_epoll_new();
     assert_non_null(node.loop);
-    node.cluster = cluster_raft_new(node.loop, &node.dir, &hooks);
+    node.cluster = cluster_raft_new(node.loop, &node.dir, &options, &hooks);
     assert_non_null(node.cluster);
     return node.cluster->ops->start(node.cluster);
 }

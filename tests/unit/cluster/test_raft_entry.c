@@ -22,8 +22,10 @@ static void test_written_and_read(void **state)
 
         assert_true(size % 8 == 0 && size >= ENGINE_ENTRY_HEAD_BYTES + len);
         memset(bytes, 0xFF, sizeof(bytes));
-        engine_entry_write(span_from(text, len), request_id, bytes);
+        engine_entry_write(len % 2 == 0 ? ENGINE_ENTRY_COMMAND : ENGINE_ENTRY_ROSTER,
+                           span_from(text, len), request_id, bytes);
         assert_int_equal(engine_entry_read(span_from((char *)bytes, size), &view), 0);
+        assert_int_equal(view.type, len % 2 == 0 ? ENGINE_ENTRY_COMMAND : ENGINE_ENTRY_ROSTER);
         assert_true(span_is_equal(view.command, span_from(text, len)));
         assert_memory_equal(view.request_id, request_id, sizeof(request_id));
         assert_int_equal(engine_entry_read(span_from((char *)bytes, size + 8), &view),
@@ -41,12 +43,12 @@ static void test_is_never_passed_over(void **state)
 
     (void)state;
     for (size_t i = 0; i < 4; i++) {
-        engine_entry_write(SPAN("abc"), request_id, bytes);
+        engine_entry_write(ENGINE_ENTRY_ROSTER, SPAN("abc"), request_id, bytes);
         bytes[i]++;
         assert_int_equal(engine_entry_read(span_from((char *)bytes, sizeof(bytes)), &view),
                          WERR_UNSUPPORTED);
     }
-    engine_entry_write(SPAN("abc"), request_id, bytes);
+    engine_entry_write(ENGINE_ENTRY_COMMAND, SPAN("abc"), request_id, bytes);
     memset(bytes + 4, 0xFF, 4);
     assert_int_equal(engine_entry_read(span_from((char *)bytes, sizeof(bytes)), &view),
                      WERR_CORRUPT);

@@ -321,7 +321,7 @@ static void test_no_token_is_quoted(void **state)
     } cases[] = {
         {"", "WELDR_ADMIN_TOKEN=sesame\x7f"},
         {"--admin-token=sesame", ""},
-        {"--token=sesame", ""},
+        {"--tokens=sesame", ""},
     };
     (void)state;
     for (unsigned i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {

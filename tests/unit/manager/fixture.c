@@ -114,7 +114,8 @@ void fixture_close_listeners(struct manager *m)
 
 void fixture_stop(struct manager *m)
 {
-    m->cluster->ops->free(m->cluster);
+    if (m->cluster != NULL) /* a test may have ended it */
+        m->cluster->ops->free(m->cluster);
     m->cluster = NULL;
     changes_fini(m->changes);
     listeners_fini(m->listeners);

@@ -219,16 +219,8 @@ static void test_unknown_stays_unknown(void **state)
     assert_int_equal(w.error, WERR_OUTCOME_UNKNOWN);
 }
 
-static void on_member(void *arg, int error, uint64_t index)
-{
-    (void)arg;
-    (void)error;
-    (void)index;
-}
-
 static void test_refusals(void **state)
 {
-    const struct cluster_member other = {.id = 2};
     struct waiter w = {0};
 
     (void)state;
@@ -236,11 +228,25 @@ static void test_refusals(void **state)
     change_propose(make(UNCHECKED("1")), on_change, &w);
     assert_int_equal(w.error, WERR_NO_SPACE);
     delayed_fill(m->cluster, false);
-    /* Another one leads: it is not tried again. */
-    assert_int_equal(m->cluster->ops->add_member(m->cluster, &other, on_member, NULL), 0);
-    w = (struct waiter){0};
+}
+
+/* Nobody leads for so long that an election would be over: nothing was done, and that is said
+ * long before a change's time is over. */
+static void test_without_a_leader(void **state)
+{
+    struct waiter w = {0};
+    struct change *ch;
+
+    (void)state;
     delayed_lose(m->cluster);
-    change_propose(make(UNCHECKED("1")), on_change, &w);
+    ch = make(UNCHECKED("1"));
+    change_propose(ch, on_change, &w);
+    assert_int_equal(ch->phase, CHANGE_PAUSED);
+    assert_int_equal(w.told_n, 0);
+    assert_true(ch->patient_until_ms - loop_now_ms(m->loop) <
+                (uint64_t)CHANGE_ELECTIONS * CHANGE_ELECTION_MS + 1);
+    ch->patient_until_ms = loop_now_ms(m->loop);
+    fire(ch);
     assert_int_equal(w.told_n, 1);
     assert_int_equal(w.error, WERR_NOT_LEADER);
     assert_int_equal(server_n(), 0);
@@ -291,6 +297,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_not_confirmed_in_time, setup, teardown),
         cmocka_unit_test_setup_teardown(test_unknown_stays_unknown, setup, teardown),
         cmocka_unit_test_setup_teardown(test_refusals, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_without_a_leader, setup, teardown),
         cmocka_unit_test(test_ends_with_the_engine),
         cmocka_unit_test_setup_teardown(test_as_many_as_are_remembered, setup, teardown),
     };

@@ -459,6 +459,26 @@ static void test_accept_max_of_busy(void **state)
     assert_in_range(turns, 1, 2 * MANY);
 }
 
+/* It takes nothing, though its kernel says that it lives; another one stays. */
+static void test_lost_peer(void **state)
+{
+    enum { LOST_MS = 300, MUCH_BYTES = 16 * 1024 * 1024 };
+    struct world *w = *state;
+    struct end *stays_server, *server;
+    struct end *stays = connect_pair(w, &stays_server);
+    struct end *c = connect_pair(w, &server);
+
+    sock_lose_after(&stays->s, LOST_MS);
+    sock_lose_after(&c->s, LOST_MS);
+    sock_recv_hold(&server->s);
+    c->to_send = MUCH_BYTES;
+    pump(c);
+    assert_true(c->sent < MUCH_BYTES);
+    RUN_UNTIL(w, c->errors > 0);
+    assert_int_equal(c->error, WERR_TIMEOUT);
+    assert_int_equal(stays->errors + stays->ends, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -481,6 +501,7 @@ int main(void)
         LOOP_TEST(test_interrupted_wait),
         LOOP_TEST(test_sleeps_behind_an_alarm),
         LOOP_TEST(test_watch),
+        LOOP_TEST(test_lost_peer),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

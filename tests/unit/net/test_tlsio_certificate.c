@@ -111,7 +111,7 @@ static void test_order_of_the_chain(void **state)
 /* Its own root: it is the chain. */
 static void test_signed_by_itself(void **state)
 {
-    struct made m = made_of((struct made_wish){.name = "own.example", .is_authority = true});
+    struct made m = made_of((struct made_wish){.san = "DNS:own.example", .is_authority = true});
     struct tlsio_certificate c = read_well(m.pem, m.secret);
 
     (void)state;
@@ -307,8 +307,9 @@ static void expect_names(const struct made_wish *wish, const char *names)
 static void test_names(void **state)
 {
     (void)state;
-    expect_names(&(struct made_wish){.name = "Common.Example"}, "common.example ");
-    expect_names(&(struct made_wish){.name = "localhost"}, "localhost ");
+    /* The common name is none, even where there is no other. */
+    expect_names(&(struct made_wish){.name = "common.example"}, "");
+    expect_names(&(struct made_wish){.name = "c", .san = "email:me@b"}, "");
     expect_names(&(struct made_wish){.name = "common", .san = "DNS:other"}, "other ");
     expect_names(&(struct made_wish){.name = "c", .san = "DNS:x,DNS:X,DNS:x."}, "x ");
     expect_names(&(struct made_wish){.name = "c", .san = "IP:2001:DB8::1,IP:127.0.0.1"},

@@ -177,13 +177,13 @@ static void test_weak_ones(void **state)
 static void test_no_names(void **state)
 {
     (void)state;
-    refuse_made((struct made_wish){.name = "Some Body"}, "chain", "names no host");
-    refuse_made((struct made_wish){.name = NULL}, "chain", "names no host");
-    /* An alternative name that is none of a host counts, so that the common name does not. */
-    refuse_made((struct made_wish){.name = "host", .san = "email:me@host"}, "chain",
-                "names no host");
-    refuse_made((struct made_wish){.name = "Some Body", .usage = "serverAuth"}, "chain",
-                "names no host");
+    refuse_made((struct made_wish){.usage = "serverAuth"}, "chain", "no alternative name");
+    refuse_made((struct made_wish){.name = "host.example", .usage = "serverAuth"}, "chain",
+                "its common name does not count");
+    refuse_made((struct made_wish){.name = "host",
+                                   .san = "email:me@host",
+                                   .usage = "serverAuth,emailProtection"},
+                "chain", "no alternative name");
 }
 
 /* Weak certificates of authorities too: handshakes would refuse them. */

@@ -254,31 +254,66 @@ static void test_own_certificate(void **state)
     tlsio_context_put(c);
 }
 
-/* Nothing but HTTP/1.1 is spoken, and that is said. */
+/* ---- protocols ---- */
+
+/* What the client offers, and which of it its peer takes. */
+struct offer {
+    struct span expected;
+    unsigned taken_at;
+    bool is_asked;
+};
+
 static int on_protocols(SSL *ssl, const unsigned char **out, unsigned char *out_n,
                         const unsigned char *in, unsigned in_n, void *arg)
 {
+    struct offer *o = arg;
+
     (void)ssl;
-    assert_int_equal(in_n, 9);
-    assert_memory_equal(in, "\x08http/1.1", 9);
-    *out = in + 1;
-    *out_n = 8;
-    *(bool *)arg = true;
+    assert_int_equal(in_n, o->expected.len);
+    assert_memory_equal(in, o->expected.ptr, in_n);
+    *out = in + o->taken_at + 1;
+    *out_n = in[o->taken_at];
+    o->is_asked = true;
     return SSL_TLSEXT_ERR_OK;
 }
 
-static void test_protocol(void **state)
+static void expect_offer(struct bad *b, struct offer o, const char *agreed)
 {
-    struct bad *b = bad_client();
-    bool is_asked = false;
-
-    (void)state;
     bad_meet(b, true, TLS1_3_VERSION);
-    SSL_CTX_set_alpn_select_cb(b->context, on_protocols, &is_asked);
+    SSL_CTX_set_alpn_select_cb(b->context, on_protocols, &o);
     bad_talk(b);
     bad_expect(b, "OPEN", NULL);
-    assert_true(is_asked);
+    assert_true(o.is_asked);
+    assert_string_equal(tlsio_facts(b->t).protocol, agreed);
     bad_free(b);
+}
+
+/* Who says nothing of it speaks HTTP/1.1 and nothing else. */
+static void test_protocol(void **state)
+{
+    (void)state;
+    expect_offer(bad_client(), (struct offer){.expected = SPAN("\x08http/1.1")}, "http/1.1");
+}
+
+static void test_other_protocols(void **state)
+{
+    struct tlsio_context *c = context_of(
+        (struct tlsio_client_settings){.is_unverified = true, .protocols = {"one/1", "two/1"}});
+
+    (void)state;
+    expect_offer(asks(c, &(struct tlsio_peer_name){.name = "a.example"}),
+                 (struct offer){.expected = SPAN("\x05one/1\x05two/1"), .taken_at = 6},
+                 "two/1");
+    expect_offer(asks(c, &(struct tlsio_peer_name){.name = "a.example", .protocol = "two/1"}),
+                 (struct offer){.expected = SPAN("\x05two/1")}, "two/1");
+    struct bad *b = asks(c, &(struct tlsio_peer_name){.name = "a.example"});
+
+    bad_meet(b, true, TLS1_3_VERSION);
+    bad_talk(b);
+    bad_expect(b, "OPEN", NULL);
+    assert_null(tlsio_facts(b->t).protocol); /* its peer knows of none */
+    bad_free(b);
+    tlsio_context_put(c);
 }
 
 /* ---- sessions ---- */
@@ -436,6 +471,7 @@ int main(void)
         cmocka_unit_test(test_versions),
         cmocka_unit_test(test_own_certificate),
         cmocka_unit_test(test_protocol),
+        cmocka_unit_test(test_other_protocols),
         cmocka_unit_test(test_sessions_of_both_versions),
         cmocka_unit_test(test_a_ticket_is_used_once),
         cmocka_unit_test(test_tickets_when_idle),

@@ -12,68 +12,8 @@
 #include <openssl/pem.h>
 
 #include "base/span.h"
-#include "net/tlsio_memory.h"
+#include "library_memory.h"
 #include "net/tlsio_pem.h"
-
-enum { FREED_MAX = 100000, SIZES_LARGEST = 32 * 1024, NEEDLE_BYTES = 24 };
-
-/* Pieces that were freed; their regions stay, since some free ones are kept. */
-static struct {
-    const unsigned char *at;
-    size_t bytes;
-} freed[FREED_MAX];
-static size_t freed_n;
-
-/* The size stands before the piece. */
-static void *library_new(size_t bytes, const char *file, int line)
-{
-    size_t *piece = bytes > 0 ? tlsio_memory_new(bytes + 16) : NULL;
-
-    (void)file;
-    (void)line;
-    if (piece == NULL)
-        return NULL;
-    *piece = bytes;
-    return piece + 2;
-}
-
-static void library_free(void *piece, const char *file, int line)
-{
-    size_t *whole = piece;
-
-    (void)file;
-    (void)line;
-    if (piece == NULL)
-        return;
-    whole -= 2;
-    if (*whole < SIZES_LARGEST - 16 && freed_n < FREED_MAX) {
-        freed[freed_n].at = piece;
-        freed[freed_n++].bytes = *whole;
-    }
-    tlsio_memory_free(whole);
-}
-
-static void *library_resize(void *piece, size_t bytes, const char *file, int line)
-{
-    void *fresh = library_new(bytes, file, line);
-
-    if (piece != NULL && fresh != NULL) {
-        const size_t before = *((size_t *)piece - 2);
-
-        memcpy(fresh, piece, before < bytes ? before : bytes);
-    }
-    library_free(piece, file, line);
-    return fresh;
-}
-
-static unsigned copies_of(const unsigned char *needle)
-{
-    unsigned n = 0;
-
-    for (size_t i = 0; i < freed_n; i++)
-        n += memmem(freed[i].at, freed[i].bytes, needle, NEEDLE_BYTES) != NULL;
-    return n;
-}
 
 static void write_key(EVP_PKEY *key, int is_traditional, char *text, int bytes)
 {
@@ -122,8 +62,8 @@ static void expect_no_copy(EVP_PKEY *made, int is_traditional)
 
     assert_non_null(key);
     BIO_free(bio);
-    assert_true(freed_n > 0 && freed_n < FREED_MAX);
-    assert_int_equal(copies_of(needle), 0);
+    assert_true(has_freed());
+    assert_false(has_copy(needle));
     EVP_PKEY_free(key);
 }
 
@@ -142,8 +82,7 @@ int main(void)
         cmocka_unit_test(test_no_copy_of_a_key),
     };
 
-    /* Before the library has any, and with AddressSanitizer, too. */
-    if (CRYPTO_set_mem_functions(library_new, library_resize, library_free) != 1)
+    if (!library_memory_take())
         return 1;
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

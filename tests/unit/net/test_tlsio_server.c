@@ -270,8 +270,20 @@ static void test_no_certificate(void **state)
 
 /* ---- protocols ---- */
 
+/* The facts say the same. */
+static void expect_fact(const struct talk *t, const char *chosen)
+{
+    const char *protocol = tlsio_facts(t->server).protocol;
+
+    if (chosen[0] == '\0')
+        assert_null(protocol);
+    else
+        assert_string_equal(protocol, chosen);
+}
+
 /* chosen NULL: refused; "": none is named. */
-static void expect_protocol(struct span offered, const char *chosen)
+static void expect_protocol(struct tlsio_context *server, struct span offered,
+                            const char *chosen)
 {
     SSL_CTX *client = talk_client(TLS1_3_VERSION);
     const unsigned char *got;
@@ -282,7 +294,7 @@ static void expect_protocol(struct span offered, const char *chosen)
         assert_int_equal(SSL_CTX_set_alpn_protos(client, (const unsigned char *)offered.ptr,
                                                  (unsigned)offered.len),
                          0);
-    run(&t, w.server, client);
+    run(&t, server, client);
     if (chosen == NULL) {
         talk_expect_fault(&t, "no_application_protocol", SSL_AD_NO_APPLICATION_PROTOCOL);
     } else {
@@ -290,6 +302,7 @@ static void expect_protocol(struct span offered, const char *chosen)
         SSL_get0_alpn_selected(t.client, &got, &n);
         assert_int_equal(n, strlen(chosen));
         assert_memory_equal(n > 0 ? (const char *)got : "", chosen, n);
+        expect_fact(&t, chosen);
     }
     end(&t, client);
 }
@@ -297,12 +310,30 @@ static void expect_protocol(struct span offered, const char *chosen)
 static void test_protocols(void **state)
 {
     (void)state;
-    expect_protocol(SPAN_NONE, "");
-    expect_protocol(SPAN("\x08http/1.1"), "http/1.1");
-    expect_protocol(SPAN("\x02h2\x08http/1.1"), "http/1.1");
-    expect_protocol(SPAN("\x08http/1.1\x02h2"), "http/1.1");
-    expect_protocol(SPAN("\x02h2"), NULL);
-    expect_protocol(SPAN("\x08http/1.0\x07http/1."), NULL);
+    expect_protocol(w.server, SPAN_NONE, "");
+    expect_protocol(w.server, SPAN("\x08http/1.1"), "http/1.1");
+    expect_protocol(w.server, SPAN("\x02h2\x08http/1.1"), "http/1.1");
+    expect_protocol(w.server, SPAN("\x08http/1.1\x02h2"), "http/1.1");
+    expect_protocol(w.server, SPAN("\x02h2"), NULL);
+    expect_protocol(w.server, SPAN("\x08http/1.0\x07http/1."), NULL);
+}
+
+/* A server's own list and its order count. */
+static void test_other_protocols(void **state)
+{
+    const struct tlsio_server_settings settings = {
+        .profile = TLSIO_MODERN, .choose = choose, .protocols = {"one/1", "two/1", "three/1"}};
+    struct tlsio_context *c;
+
+    (void)state;
+    assert_int_equal(tlsio_context_new_server(&settings, &c), 0);
+    expect_protocol(c, SPAN_NONE, "");
+    expect_protocol(c, SPAN("\x05two/1"), "two/1");
+    expect_protocol(c, SPAN("\x07three/1"), "three/1");
+    expect_protocol(c, SPAN("\x07three/1\x05one/1"), "one/1");
+    expect_protocol(c, SPAN("\x08http/1.1"), NULL);
+    expect_protocol(c, SPAN("\x05one/2\x04one/"), NULL);
+    tlsio_context_put(c);
 }
 
 /* ---- staples ---- */
@@ -417,6 +448,7 @@ int main(void)
         cmocka_unit_test(test_names),
         cmocka_unit_test(test_no_certificate),
         cmocka_unit_test(test_protocols),
+        cmocka_unit_test(test_other_protocols),
         cmocka_unit_test(test_staples),
         cmocka_unit_test(test_no_renegotiation),
         cmocka_unit_test(test_no_compression),

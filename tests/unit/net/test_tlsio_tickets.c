@@ -21,6 +21,7 @@ static struct {
     struct tlsio_shared *shared;
     struct worker one, two;
     char keys[4][TLSIO_TICKET_KEY_BYTES]; /* in the order of their making */
+    const char *groups;                   /* of the client; NULL: the usual ones */
 } w;
 
 static int choose(void *arg, struct span name, struct tlsio_identity *chosen[TLSIO_CHOSEN_MAX])
@@ -141,6 +142,8 @@ static bool connect_to(struct tlsio_context *server, int version, unsigned *rene
     struct talk t;
 
     talk_kept.new_n = 0;
+    if (w.groups != NULL)
+        assert_int_equal(SSL_CTX_set1_groups_list(client, w.groups), 1);
     talk_begin(&t, w.shared, server, client);
     if (shown != NULL)
         assert_int_equal(SSL_set_session(t.client, shown), 1);
@@ -228,6 +231,22 @@ static void test_across_changes(void **state)
     across_changes(TLS1_2_VERSION);
 }
 
+/* The client's first guess at a group is none of ours, so that it has to say hello twice (RFC
+ * 8446 section 4.1.4): resumed or not, and with another certificate meanwhile. */
+static void test_after_a_second_hello(void **state)
+{
+    (void)state;
+    w.groups = "P-521:X25519";
+    give_keys(&w.one, 0, 1);
+    give_keys(&w.two, 0, 1);
+    expect_full(w.one.server, TLS1_3_VERSION);
+    expect_resumed(w.one.server, TLS1_3_VERSION, 1);
+    across_changes(TLS1_3_VERSION);
+    give_keys(&w.one, 1, 1);
+    expect_full(w.one.server, TLS1_3_VERSION);
+    w.groups = NULL;
+}
+
 /* ---- rotation ---- */
 
 /* A session with the ticket of key 0, as it was. */
@@ -280,6 +299,91 @@ static void test_a_key_that_is_not_there_yet(void **state)
     talk_forget();
     expect_full(w.one.server, TLS1_2_VERSION);
     expect_full(w.two.server, TLS1_2_VERSION);
+}
+
+/* ---- of several nodes: w.one and w.two have own keys and the same shared ones ---- */
+
+/* first: the letter of the shared key that makes tickets; those behind it go on in order. */
+static void give_shared(struct worker *worker, int own, char first)
+{
+    char keys[(1 + TLSIO_TICKET_SHARED_KEYS) * TLSIO_TICKET_KEY_BYTES];
+
+    memcpy(keys, w.keys[own], TLSIO_TICKET_KEY_BYTES);
+    for (int i = 0; i < TLSIO_TICKET_SHARED_KEYS; i++)
+        memset(keys + (i + 1) * TLSIO_TICKET_KEY_BYTES, first + i, TLSIO_TICKET_KEY_BYTES);
+    assert_int_equal(tlsio_tickets_set(worker->tickets, span_from(keys, sizeof(keys))), 0);
+}
+
+static void test_by_another_node(void **state)
+{
+    (void)state;
+    give_shared(&w.one, 0, 'a');
+    give_shared(&w.two, 1, 'a');
+    expect_full(w.one.server, TLS1_3_VERSION);
+    expect_resumed(w.two.server, TLS1_3_VERSION, 1);
+    expect_resumed(w.one.server, TLS1_3_VERSION, 1);
+    talk_forget();
+    expect_full(w.one.server, TLS1_2_VERSION);
+    expect_resumed(w.one.server, TLS1_2_VERSION, 0);
+    expect_full(w.two.server, TLS1_2_VERSION);
+}
+
+/* What was recorded with TLS 1.2 must not open with a key that is kept. */
+static void test_tls_1_2_has_own_keys(void **state)
+{
+    static const unsigned char *ticket;
+    size_t n;
+
+    (void)state;
+    give_shared(&w.one, 2, 'a');
+    expect_full(w.one.server, TLS1_2_VERSION);
+    SSL_SESSION_get0_ticket(talk_kept.session, &ticket, &n);
+    assert_memory_equal(ticket, w.keys[2], 16); /* the key's name */
+    talk_forget();
+    expect_full(w.one.server, TLS1_3_VERSION);
+    SSL_SESSION_get0_ticket(talk_kept.session, &ticket, &n);
+    assert_memory_equal(ticket, "aaaaaaaaaaaaaaaa", 16);
+}
+
+/* Who has the shared key could make up a session of any client. */
+static void test_clients_with_certificates_have_own_keys(void **state)
+{
+    static const unsigned char *ticket;
+    const struct tlsio_server_settings settings = {.tickets = w.one.tickets,
+                                                   .session_scope = SCOPE,
+                                                   .client_auth = TLSIO_CLIENT_OPTIONAL,
+                                                   .client_ca = span_from_str(w.first.pem),
+                                                   .choose = choose,
+                                                   .arg = &w.one};
+    struct tlsio_context *asking;
+    size_t n;
+
+    (void)state;
+    give_shared(&w.one, 2, 'a');
+    assert_int_equal(tlsio_context_new_server(&settings, &asking), 0);
+    expect_full(w.one.server, TLS1_3_VERSION);
+    expect_full(asking, TLS1_3_VERSION); /* with a ticket of the shared key */
+    SSL_SESSION_get0_ticket(talk_kept.session, &ticket, &n);
+    assert_memory_equal(ticket, w.keys[2], 16);
+    expect_resumed(asking, TLS1_3_VERSION, 1);
+    tlsio_context_put(asking);
+}
+
+/* Periods of two nodes differ, and go on: each of the others opens what the first has made. */
+static void test_shared_keys_change(void **state)
+{
+    (void)state;
+    for (int i = 0; i < TLSIO_TICKET_SHARED_KEYS; i++) {
+        talk_forget();
+        give_shared(&w.one, 0, (char)('a' + i));
+        give_shared(&w.two, 1, 'a');
+        expect_full(w.one.server, TLS1_3_VERSION);
+        expect_resumed(w.two.server, TLS1_3_VERSION, 1);
+    }
+    talk_forget();
+    give_shared(&w.one, 0, 'a' + TLSIO_TICKET_SHARED_KEYS);
+    expect_full(w.one.server, TLS1_3_VERSION);
+    expect_full(w.two.server, TLS1_3_VERSION);
 }
 
 /* ---- not resumed ---- */
@@ -356,17 +460,18 @@ static void test_a_changed_ticket(void **state)
 
 static void test_what_are_keys(void **state)
 {
-    char keys[4 * TLSIO_TICKET_KEY_BYTES] = "";
-    static const size_t wrong[] = {0, 1, TLSIO_TICKET_KEY_BYTES - 1, TLSIO_TICKET_KEY_BYTES + 1,
-                                   sizeof(keys)};
+    enum { ONE = TLSIO_TICKET_KEY_BYTES };
+    static const char keys[TLSIO_TICKETS_MAX_BYTES + ONE];
+    static const size_t wrong[] = {0, 1, ONE - 1, ONE + 1, 4 * ONE, 5 * ONE - 1, sizeof(keys)};
 
     (void)state;
     for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++)
         assert_int_equal(tlsio_tickets_set(w.one.tickets, span_from(keys, wrong[i])),
                          WERR_SYNTAX);
     for (size_t n = 1; n <= TLSIO_TICKET_KEYS; n++)
-        assert_int_equal(
-            tlsio_tickets_set(w.one.tickets, span_from(keys, n * TLSIO_TICKET_KEY_BYTES)), 0);
+        assert_int_equal(tlsio_tickets_set(w.one.tickets, span_from(keys, n * ONE)), 0);
+    for (size_t n = 5; n <= 7; n++)
+        assert_int_equal(tlsio_tickets_set(w.one.tickets, span_from(keys, n * ONE)), 0);
     fault_set(1);
     assert_null(tlsio_tickets_new());
     assert_false(fault_is_armed());
@@ -378,8 +483,14 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_by_another_worker, begin, end),
         cmocka_unit_test_setup_teardown(test_across_changes, begin, end),
+        cmocka_unit_test_setup_teardown(test_after_a_second_hello, begin, end),
         cmocka_unit_test_setup_teardown(test_rotation, begin, end),
         cmocka_unit_test_setup_teardown(test_a_key_that_is_not_there_yet, begin, end),
+        cmocka_unit_test_setup_teardown(test_by_another_node, begin, end),
+        cmocka_unit_test_setup_teardown(test_tls_1_2_has_own_keys, begin, end),
+        cmocka_unit_test_setup_teardown(test_clients_with_certificates_have_own_keys, begin,
+                                        end),
+        cmocka_unit_test_setup_teardown(test_shared_keys_change, begin, end),
         cmocka_unit_test_setup_teardown(test_other_scope, begin, end),
         cmocka_unit_test_setup_teardown(test_without_keys, begin, end),
         cmocka_unit_test_setup_teardown(test_a_changed_ticket, begin, end),

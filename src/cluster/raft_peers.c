@@ -1,0 +1,384 @@
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+
+#include "cluster/node_key.h"
+#include "cluster/raft_int.h"
+#include "log/log.h"
+#include "net/tlsio_issue.h"
+
+/* Who this node is among others: its member file, its certificate, and where others call. */
+
+enum {
+    CERTIFICATE_DAYS = 90,
+    RENEW_DAYS = 30, /* with so many left */
+    DAY_S = 24 * 60 * 60,
+    DEFAULT_PORT = 8688
+};
+
+static const char any_member[] = "member.weldr.internal";
+
+uint64_t engine_wall_s(const struct engine *e)
+{
+    return loop_wall_us(e->loop.loop) / 1000000;
+}
+
+void engine_uuid_text(const uint8_t *uuid, char text[CLUSTER_HEX_ID_MAX])
+{
+    for (unsigned i = 0; i < ROSTER_UUID_BYTES; i++)
+        (void)snprintf(text + (size_t)2 * i, 3, "%02x", uuid[i]);
+}
+
+void engine_id_text(uint64_t id, char text[ENGINE_ID_TEXT_MAX])
+{
+    (void)snprintf(text, ENGINE_ID_TEXT_MAX, "%016llx", (unsigned long long)id);
+}
+
+void engine_peers_name(const uint8_t *uuid, uint64_t id, char *text)
+{
+    char cluster[CLUSTER_HEX_ID_MAX];
+
+    engine_uuid_text(uuid, cluster);
+    (void)snprintf(text, ENGINE_NAME_MAX, "%016llx.%s.weldr.internal", (unsigned long long)id,
+                   cluster);
+}
+
+/* ---- the member file ---- */
+
+static int save(struct engine *e)
+{
+    char text[DATA_DIR_WRONG_MAX];
+    struct strb wrong;
+
+    strb_init(&wrong, text, sizeof(text));
+    const int rc = member_file_write(e->dir, e->node_key, &e->member, &wrong);
+    if (rc < 0)
+        log_error("who this node is can't be kept", LOG_B("why", strb_span(&wrong)));
+    return rc;
+}
+
+static struct span own_key(const struct engine *e)
+{
+    return span_from(e->member.key.ptr, e->member.key.len);
+}
+
+static int use_certificate(struct engine *e)
+{
+    return link_self_set(&e->self, span_from_str(e->member.certificate), own_key(e),
+                         span_from_str(e->member.authority));
+}
+
+int engine_peers_take_certificate(struct engine *e, char *certificate, struct seal_opened *key)
+{
+    free(e->member.certificate);
+    seal_opened_free(&e->member.key);
+    e->member.certificate = certificate;
+    e->member.key = *key;
+    *key = (struct seal_opened){NULL, 0};
+    const int rc = use_certificate(e);
+    return rc == 0 ? save(e) : rc;
+}
+
+/* ---- certificates ---- */
+
+/* With the CA's key, which is open for so long. */
+int engine_peers_sign(struct engine *e, uint64_t id, struct span request, char **certificate)
+{
+    struct seal_opened key = {0};
+    char own[ENGINE_NAME_MAX];
+    const char *const names[] = {any_member, own};
+    int rc = seal_open(e->member.cluster_key, roster_authority_key(e->roster), &key);
+
+    engine_peers_name(e->member.uuid, id, own);
+    const struct tlsio_order order = {.authority = roster_authority(e->roster),
+                                      .authority_key = span_from(key.ptr, key.len),
+                                      .request = request,
+                                      .names = names,
+                                      .name_n = 2,
+                                      .now_s = engine_wall_s(e),
+                                      .days = CERTIFICATE_DAYS};
+    if (rc == 0)
+        rc = tlsio_issue_sign(&order, certificate);
+    seal_opened_free(&key);
+    return rc;
+}
+
+static int issue(struct engine *e)
+{
+    struct tlsio_issued asked = {0};
+    char *certificate;
+    int rc = tlsio_issue_request(any_member, &asked);
+
+    if (rc == 0)
+        rc = engine_peers_sign(e, e->self.id, span_from_str(asked.text), &certificate);
+    if (rc == 0)
+        rc = engine_peers_take_certificate(e, certificate, &asked.key);
+    tlsio_issued_fini(&asked);
+    return rc;
+}
+
+static void renew(struct engine *e)
+{
+    const int rc = issue(e);
+
+    if (rc == 0)
+        log_info("this node's certificate is new");
+    else
+        log_warn("this node's certificate can't be renewed", LOG_S("error", werr_text(rc)));
+}
+
+static bool is_due(const struct engine *e)
+{
+    uint64_t end_s;
+
+    if (e->member.certificate == NULL)
+        return true;
+    return tlsio_issue_end(span_from_str(e->member.certificate), &end_s) == 0 &&
+           end_s < engine_wall_s(e) + (uint64_t)RENEW_DAYS * DAY_S;
+}
+
+/* ---- a cluster that others can join ---- */
+
+static void on_made(void *arg, int error, uint64_t index)
+{
+    struct engine *e = arg;
+
+    (void)index;
+    e->is_making = false;
+    if (error < 0 && !e->is_closing)
+        log_warn("the cluster can't be made", LOG_S("error", werr_text(error)));
+}
+
+static int propose_cluster(struct engine *e, const struct tlsio_issued *authority)
+{
+    unsigned char nonce[SEAL_NONCE_BYTES];
+    struct roster_command c = {.type = ROSTER_MAKE,
+                               .incarnation = 1,
+                               .profile = e->member.profile,
+                               .authority = span_from_str(authority->text)};
+
+    if (getrandom(nonce, sizeof(nonce), 0) != sizeof(nonce))
+        return WERR_IO;
+    char *closed = seal_close(e->member.cluster_key, nonce,
+                              span_from(authority->key.ptr, authority->key.len));
+    if (closed == NULL)
+        return WERR_NOMEM;
+    memcpy(c.uuid, e->member.uuid, sizeof(c.uuid));
+    c.authority_key = span_from_str(closed);
+    const int rc = engine_propose_roster(e, &c, on_made, e);
+    free(closed);
+    return rc;
+}
+
+static int make(struct engine *e)
+{
+    char uuid[CLUSTER_HEX_ID_MAX], name[64];
+    struct tlsio_issued authority = {0};
+
+    if (getrandom(e->member.uuid, sizeof(e->member.uuid), 0) != sizeof(e->member.uuid))
+        return WERR_IO;
+    engine_uuid_text(e->member.uuid, uuid);
+    (void)snprintf(name, sizeof(name), "Weldr cluster %s", uuid);
+    int rc = tlsio_issue_authority(name, engine_wall_s(e), &authority);
+    if (rc == 0)
+        rc = propose_cluster(e, &authority);
+    tlsio_issued_fini(&authority);
+    return rc;
+}
+
+static int admit_self(struct engine *e)
+{
+    struct roster_command c = {.type = ROSTER_ADMIT, .now_us = loop_wall_us(e->loop.loop)};
+
+    c.member = (struct roster_member){.id = e->self.id,
+                                      .address = e->member.address,
+                                      .is_witness = e->options.is_witness,
+                                      .level = ENGINE_LEVEL,
+                                      .joined_us = c.now_us};
+    (void)snprintf(c.member.version, sizeof(c.member.version), "%s", e->options.version);
+    return engine_propose_roster(e, &c, on_made, e);
+}
+
+/* One step a time: the cluster, this node in it. A cut-off one is gone on with. */
+void engine_peers_make_cluster(struct engine *e)
+{
+    int rc = 0;
+
+    if (e->is_making || e->role != CLUSTER_LEADER || !e->has_settled || !e->options.has_listen)
+        return;
+    if (!roster_is_made(e->roster))
+        rc = make(e);
+    else if (roster_member_n(e->roster) == 0 && e->gate != NULL)
+        rc = admit_self(e);
+    else
+        return;
+    e->is_making = rc == 0;
+}
+
+/* ---- what the roster says of this node ---- */
+
+static void take_cluster(struct engine *e)
+{
+    memcpy(e->self.uuid, roster_uuid(e->roster), sizeof(e->self.uuid));
+    memcpy(e->member.uuid, roster_uuid(e->roster), sizeof(e->member.uuid));
+    e->self.incarnation = e->member.incarnation = roster_incarnation(e->roster);
+    if (e->member.authority == NULL) {
+        const struct span pem = roster_authority(e->roster);
+
+        e->member.authority = strndup(pem.ptr, pem.len);
+    }
+}
+
+static void note_addresses(struct engine *e)
+{
+    const unsigned n = roster_member_n(e->roster);
+
+    e->member.address_n = 0;
+    for (unsigned i = 0; i < n; i++)
+        if (roster_member_at(e->roster, i)->id != e->self.id)
+            e->member.addresses[e->member.address_n++] =
+                roster_member_at(e->roster, i)->address;
+}
+
+static bool is_about_self(const struct engine *e, const struct roster_command *c, uint8_t type)
+{
+    return c != NULL && c->type == type && c->member.id == e->self.id;
+}
+
+void engine_peers_changed(struct engine *e, const struct roster_command *c)
+{
+    if (!roster_is_made(e->roster))
+        return;
+    take_cluster(e);
+    note_addresses(e);
+    e->has_news = true;
+    if (is_about_self(e, c, ROSTER_REMOVE) || roster_was_removed(e->roster, e->self.id))
+        e->was_removed = true;
+    else if (c != NULL && c->type == ROSTER_REMOVE)
+        engine_forward_tell_removed(e, c->member.id);
+}
+
+/* Outside of libraft's callbacks. */
+void engine_peers_tend(struct engine *e)
+{
+    if (e->was_removed)
+        engine_lose(e, WERR_DENIED, "it was removed from the cluster");
+    if (!e->has_news && !is_due(e))
+        return;
+    if (!roster_is_made(e->roster) || e->member.cluster_key == NULL)
+        return;
+    const bool had_news = e->has_news;
+    e->has_news = false;
+    if (is_due(e))
+        renew(e);
+    else if (had_news)
+        (void)save(e);
+    if (had_news && e->cluster.hooks.on_members != NULL)
+        e->cluster.hooks.on_members(e->cluster.hooks.arg);
+}
+
+/* ---- where others call ---- */
+
+static const struct link_ops *on_link(void *arg, struct link *l)
+{
+    struct engine *e = arg;
+
+    if (e->is_closing || e->raft.data == NULL)
+        return NULL;
+    switch (link_use(l)) {
+    case LINK_RAFT:
+        return engine_transport_take(e->peers, l);
+    case LINK_CTL:
+        return engine_forward_take(e, l);
+    case LINK_JOIN:
+        return engine_admit_take(e, l);
+    case LINK_USES:
+        break;
+    }
+    return NULL;
+}
+
+/* From the start on, so that an address that is taken ends it; who calls before there is a
+ * certificate is closed at once. */
+static int listen_for_others(struct engine *e, struct strb *wrong)
+{
+    const struct gate_ops ops = {.on_link = on_link, .arg = e};
+    const struct addr *at = e->options.has_listen ? &e->options.listen : &e->member.address;
+    char text[ADDR_TEXT_MAX];
+
+    if (at->family == 0)
+        return 0;
+    const int rc = gate_new(&e->self, at, &ops, &e->gate);
+    text[addr_print(at, text)] = '\0';
+    if (rc < 0) {
+        e->gate = NULL;
+        strb_addf(wrong, "--cluster-ip %s: %s", text, werr_text(rc));
+        return rc;
+    }
+    if (e->member.address.family == 0)
+        e->member.address = *at;
+    if (e->member.address.port == 0)
+        e->member.address.port = gate_address(e->gate)->port;
+    e->self.address = e->member.address;
+    text[addr_print(&e->member.address, text)] = '\0';
+    log_info("other nodes can call", LOG_S("address", text));
+    return 0;
+}
+
+/* ---- start and end ---- */
+
+static int read_own(struct engine *e, struct strb *wrong)
+{
+    e->node_key = seal_memory_new(SEAL_KEY_BYTES);
+    if (e->node_key == NULL)
+        return WERR_NOMEM;
+    int rc = node_key_open(e->dir, e->options.node_key_file, e->node_key, wrong);
+    if (rc == 0)
+        rc = member_file_open(e->dir, e->node_key, &e->member, wrong);
+    return rc;
+}
+
+/* What the flags say counts until others know it. */
+static void take_flags(struct engine *e)
+{
+    if (!e->options.has_listen && e->dir->is_new && e->options.join.family != 0) {
+        e->options.has_listen =
+            addr_from_ip(SPAN("0.0.0.0"), DEFAULT_PORT, &e->options.listen) == 0;
+        MUST(e->options.has_listen);
+    }
+    if (!e->member.has_joined && e->member.certificate == NULL)
+        e->member.profile = e->options.profile;
+    if (e->options.has_listen && !addr_is_wildcard(&e->options.listen))
+        e->member.address = e->options.listen;
+    e->member.id = e->self.id;
+}
+
+int engine_peers_open(struct engine *e, struct strb *wrong)
+{
+    int rc = read_own(e, wrong);
+
+    if (rc < 0)
+        return rc;
+    take_flags(e);
+    memcpy(e->self.uuid, e->member.uuid, sizeof(e->self.uuid));
+    e->self.incarnation = e->member.incarnation;
+    if (e->member.certificate != NULL)
+        rc = use_certificate(e);
+    if (rc < 0) {
+        strb_addf(wrong, "%s/member: its certificate can't be used: %s; %s", e->dir->path,
+                  werr_text(rc), data_dir_way_out);
+        return rc;
+    }
+    return listen_for_others(e, wrong);
+}
+
+void engine_peers_close(struct engine *e)
+{
+    if (e->gate != NULL)
+        gate_close(e->gate, NULL, NULL);
+    link_self_fini(&e->self);
+    member_file_fini(&e->member);
+    seal_memory_free(e->node_key);
+    roster_free(e->roster);
+}

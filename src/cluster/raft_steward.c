@@ -1,0 +1,403 @@
+#include <stdio.h>
+#include <string.h>
+
+#include "cluster/raft_int.h"
+#include "log/log.h"
+
+/* Who votes: the leader brings libraft's configuration, one change at a time, to what the
+ * roster says. What is to be done is found anew each time, so that it does not matter who began
+ * it and what became of that. */
+
+enum {
+    LIVE_MS = 1000,           /* heard of within this: fit to vote */
+    DEAD_MS = 60 * 1000,      /* not heard of for so long: a standby takes its place */
+    JOIN_LIMIT_MS = 30 * 1000 /* a newcomer that was never heard of is none */
+};
+
+/* ---- who was heard of ---- */
+
+static struct contact *find_contact(const struct engine *e, uint64_t id)
+{
+    for (unsigned i = 0; i < ROSTER_MEMBERS_MAX; i++)
+        if (e->contacts[i].id == id)
+            return (struct contact *)&e->contacts[i];
+    return NULL;
+}
+
+/* One that is no member gives way. */
+static struct contact *free_contact(struct engine *e)
+{
+    for (unsigned i = 0; i < ROSTER_MEMBERS_MAX; i++)
+        if (e->contacts[i].id == 0 || roster_find(e->roster, e->contacts[i].id) == NULL)
+            return &e->contacts[i];
+    return NULL;
+}
+
+void engine_steward_heard(struct engine *e, uint64_t id)
+{
+    struct contact *c = find_contact(e, id);
+
+    if (c == NULL)
+        c = free_contact(e);
+    if (c != NULL)
+        *c = (struct contact){id, loop_now_ms(e->loop.loop)};
+}
+
+/* UINT64_MAX: never. */
+static uint64_t silent_ms(const struct engine *e, uint64_t id)
+{
+    const struct contact *c = find_contact(e, id);
+
+    if (id == e->self.id)
+        return 0;
+    return c != NULL ? loop_now_ms(e->loop.loop) - c->at_ms : UINT64_MAX;
+}
+
+bool engine_steward_is_live(const struct engine *e, uint64_t id, uint64_t within_ms)
+{
+    return silent_ms(e, id) <= within_ms;
+}
+
+/* A new leader has heard of nobody yet. */
+static uint64_t silent_while_leading_ms(const struct engine *e, uint64_t id)
+{
+    const uint64_t silent = silent_ms(e, id);
+    const uint64_t leads = loop_now_ms(e->loop.loop) - e->led_since_ms;
+
+    return silent < leads ? silent : leads;
+}
+
+/* ---- libraft's configuration ---- */
+
+static const struct raft_configuration *configuration(const struct engine *e)
+{
+    return &e->raft.configuration;
+}
+
+static const struct raft_server *find_server(const struct engine *e, uint64_t id)
+{
+    const struct raft_configuration *c = configuration(e);
+
+    for (unsigned i = 0; e->raft.data != NULL && i < c->n; i++)
+        if (c->servers[i].id == id)
+            return &c->servers[i];
+    return NULL;
+}
+
+static unsigned voter_n(const struct engine *e)
+{
+    const struct raft_configuration *c = configuration(e);
+    unsigned n = 0;
+
+    for (unsigned i = 0; e->raft.data != NULL && i < c->n; i++)
+        n += c->servers[i].role == RAFT_VOTER;
+    return n;
+}
+
+static void on_changed(struct raft_change *req, int status)
+{
+    struct engine *e = req->data;
+
+    e->is_changing = false;
+    if (status != 0)
+        log_warn("a change of who votes did not come about",
+                 LOG_S("why", raft_strerror(status)));
+    if (!e->is_closing && e->cluster.hooks.on_members != NULL)
+        e->cluster.hooks.on_members(e->cluster.hooks.arg);
+}
+
+static void begin_change(struct engine *e)
+{
+    e->is_changing = true;
+    e->change.data = e;
+    uv_update_time(&e->loop.uv);
+}
+
+static void taken(struct engine *e, int code)
+{
+    if (code != 0) {
+        e->is_changing = false;
+        log_warn("who votes can't be changed now", LOG_S("why", raft_strerror(code)));
+    }
+    engine_kick(e);
+}
+
+static void add(struct engine *e, const struct roster_member *m)
+{
+    log_info("a member is taken into the log", LOG_X("id", m->id));
+    char name[ENGINE_ID_TEXT_MAX];
+
+    engine_id_text(m->id, name);
+    begin_change(e);
+    taken(e, raft_add(&e->raft, &e->change, m->id, name, on_changed));
+}
+
+static void assign(struct engine *e, uint64_t id, int role)
+{
+    log_info(role == RAFT_VOTER ? "a member votes from now on"
+                                : "a member is a standby from now on",
+             LOG_X("id", id));
+    begin_change(e);
+    taken(e, raft_assign(&e->raft, &e->change, id, role, on_changed));
+}
+
+static void take_out(struct engine *e, uint64_t id)
+{
+    log_info("who is no member any more is taken out of the log", LOG_X("id", id));
+    begin_change(e);
+    taken(e, raft_remove(&e->raft, &e->change, id, on_changed));
+}
+
+static void on_left(void *arg, int error, uint64_t index)
+{
+    (void)arg;
+    (void)error;
+    (void)index;
+}
+
+/* ---- what is to be done ---- */
+
+static bool remove_strangers(struct engine *e)
+{
+    const struct raft_configuration *c = configuration(e);
+
+    for (unsigned i = 0; i < c->n; i++) {
+        const uint64_t id = c->servers[i].id;
+
+        if (roster_find(e->roster, id) != NULL)
+            continue;
+        if (id != e->self.id)
+            take_out(e, id);
+        else if (engine_transfer_here(e, 0, on_left, NULL) < 0)
+            log_debug("nobody can lead in place of this node yet");
+        return true;
+    }
+    return false;
+}
+
+static bool add_newcomers(struct engine *e)
+{
+    for (unsigned i = 0; i < roster_member_n(e->roster); i++) {
+        const struct roster_member *m = roster_member_at(e->roster, i);
+        const struct raft_server *s = find_server(e, m->id);
+
+        if (s != NULL && s->role != RAFT_SPARE)
+            continue;
+        if (s == NULL)
+            add(e, m);
+        else
+            assign(e, m->id, RAFT_STANDBY);
+        return true;
+    }
+    return false;
+}
+
+/* A newcomer that never came. */
+static bool forget_no_shows(struct engine *e)
+{
+    for (unsigned i = 0; i < roster_member_n(e->roster); i++) {
+        const struct roster_member *m = roster_member_at(e->roster, i);
+        const struct raft_server *s = find_server(e, m->id);
+        const uint64_t age_us = loop_wall_us(e->loop.loop) - m->joined_us;
+        struct roster_command c = {.type = ROSTER_REMOVE, .member = {.id = m->id}};
+
+        if (s == NULL || s->role == RAFT_VOTER || silent_ms(e, m->id) != UINT64_MAX ||
+            age_us < JOIN_LIMIT_MS * 1000ULL ||
+            silent_while_leading_ms(e, m->id) < JOIN_LIMIT_MS)
+            continue;
+        log_warn("a node that was admitted has not come: it is removed", LOG_X("id", m->id));
+        return engine_propose_roster(e, &c, on_left, NULL) == 0;
+    }
+    return false;
+}
+
+/* How many are to vote: an odd number, so that no vote more is needed than helps. */
+static unsigned wanted_n(unsigned members)
+{
+    return members >= 5 ? 5 : members >= 3 ? 3 : 1;
+}
+
+static const struct roster_member *pick_standby(const struct engine *e)
+{
+    const struct roster_member *best = NULL;
+
+    for (unsigned i = 0; i < roster_member_n(e->roster); i++) {
+        const struct roster_member *m = roster_member_at(e->roster, i);
+        const struct raft_server *s = find_server(e, m->id);
+
+        if (s == NULL || s->role != RAFT_STANDBY || !engine_steward_is_live(e, m->id, LIVE_MS))
+            continue;
+        if (best == NULL || (m->is_witness && !best->is_witness))
+            best = m;
+    }
+    return best;
+}
+
+/* The one that is silent for the longest; never this node. */
+static uint64_t pick_voter(const struct engine *e, uint64_t *silent)
+{
+    const struct raft_configuration *c = configuration(e);
+    uint64_t id = 0;
+
+    for (unsigned i = 0; i < c->n; i++) {
+        const uint64_t ms = silent_while_leading_ms(e, c->servers[i].id);
+
+        if (c->servers[i].role != RAFT_VOTER || c->servers[i].id == e->self.id ||
+            (id != 0 && ms < *silent))
+            continue;
+        id = c->servers[i].id;
+        *silent = ms;
+    }
+    return id;
+}
+
+static bool balance_voters(struct engine *e)
+{
+    const unsigned wanted = wanted_n(roster_member_n(e->roster)), n = voter_n(e);
+    const struct roster_member *standby = pick_standby(e);
+    uint64_t silent = 0;
+    const uint64_t voter = pick_voter(e, &silent);
+
+    if (n > wanted && voter != 0)
+        assign(e, voter, RAFT_STANDBY);
+    else if (standby != NULL && (n < wanted || (n == wanted && voter != 0 && silent > DEAD_MS)))
+        assign(e, standby->id, RAFT_VOTER);
+    else
+        return false;
+    return true;
+}
+
+void engine_steward(struct engine *e)
+{
+    if (raft_state(&e->raft) != RAFT_LEADER || e->is_changing || e->is_closing ||
+        !roster_is_made(e->roster) || roster_member_n(e->roster) == 0 ||
+        raft_transferee(&e->raft) != 0)
+        return;
+    (void)(remove_strangers(e) || add_newcomers(e) || forget_no_shows(e) || balance_voters(e));
+}
+
+/* ---- what is asked for ---- */
+
+int engine_steward_remove(struct engine *e, uint64_t id, cluster_done_fn done, void *arg)
+{
+    const struct roster_command c = {.type = ROSTER_REMOVE, .member = {.id = id}};
+
+    if (roster_member_n(e->roster) <= 1)
+        return id == e->self.id ? WERR_INVALID : WERR_NOT_FOUND;
+    if (roster_find(e->roster, id) == NULL)
+        return WERR_NOT_FOUND;
+    return engine_propose_roster(e, &c, done, arg);
+}
+
+static void on_promoted(struct raft_change *req, int status)
+{
+    struct request *q = req->data;
+    struct engine *e = q->engine;
+
+    e->is_changing = false;
+    engine_request_end(q, engine_store_error(status), e->index);
+}
+
+int engine_steward_promote(struct engine *e, uint64_t id, cluster_done_fn done, void *arg)
+{
+    const struct raft_server *s = find_server(e, id);
+
+    if (s == NULL)
+        return WERR_NOT_FOUND;
+    if (s->role == RAFT_VOTER)
+        return WERR_EXISTS;
+    if (e->is_changing)
+        return WERR_IN_USE;
+    struct request *q = engine_request_new(e, done, arg);
+    if (q == NULL)
+        return WERR_NOMEM;
+    e->is_changing = true;
+    q->change.data = q;
+    uv_update_time(&e->loop.uv);
+    const int code = raft_assign(&e->raft, &q->change, id, RAFT_VOTER, on_promoted);
+    if (code != 0) {
+        e->is_changing = false;
+        engine_request_end(q, engine_store_error(code), 0);
+    }
+    engine_kick(e);
+    return 0;
+}
+
+/* ---- who is there ---- */
+
+static uint8_t place_of(const struct raft_server *s)
+{
+    if (s == NULL || s->role == RAFT_SPARE)
+        return CLUSTER_JOINING;
+    return s->role == RAFT_VOTER ? CLUSTER_VOTER : CLUSTER_STANDBY;
+}
+
+static void look(const struct engine *e, const struct roster_member *m,
+                 struct cluster_member *out)
+{
+    raft_index stored;
+
+    *out = (struct cluster_member){.id = m->id,
+                                   .address = m->address,
+                                   .is_self = m->id == e->self.id,
+                                   .is_leader = m->id == e->leader_id,
+                                   .is_witness = m->is_witness,
+                                   .place = place_of(find_server(e, m->id)),
+                                   .seen_ms_ago = UINT64_MAX};
+    (void)snprintf(out->version, sizeof(out->version), "%s", m->version);
+    if (out->is_self)
+        out->seen_ms_ago = 0;
+    if (e->role != CLUSTER_LEADER)
+        return;
+    out->seen_ms_ago = silent_ms(e, m->id);
+    if (raft_match_index(&e->raft, m->id, &stored) == 0) {
+        const raft_index last = raft_last_index((struct raft *)&e->raft);
+
+        out->has_lag = true;
+        out->lag = out->is_self || stored > last ? 0 : last - stored;
+    }
+}
+
+unsigned engine_steward_members(const struct engine *e, struct cluster_member *out,
+                                unsigned max)
+{
+    const unsigned n = roster_member_n(e->roster);
+
+    for (unsigned i = 0; i < n && i < max; i++)
+        look(e, roster_member_at(e->roster, i), &out[i]);
+    if (n > 0)
+        return n;
+    if (max > 0) {
+        out[0] = (struct cluster_member){.id = e->self.id,
+                                         .is_self = true,
+                                         .is_leader = e->role == CLUSTER_LEADER,
+                                         .place = CLUSTER_VOTER};
+        (void)snprintf(out[0].version, sizeof(out[0].version), "%s", e->options.version);
+    }
+    return 1;
+}
+
+void engine_steward_status(const struct engine *e, struct cluster_status *out)
+{
+    const unsigned n = voter_n(e);
+
+    *out = (struct cluster_status){
+        .incarnation = roster_incarnation(e->roster),
+        .term = e->term,
+        .applied = e->index,
+        .voters = n,
+        .quorum = n / 2 + 1,
+        .has_quorum = e->leader_id != 0,
+        .profile = roster_profile_name((enum roster_profile)e->member.profile),
+        .election_ms = roster_election_ms((enum roster_profile)e->member.profile),
+        .level = roster_level(e->roster)};
+    if (roster_is_made(e->roster))
+        engine_uuid_text(roster_uuid(e->roster), out->id);
+    if (e->gate != NULL)
+        out->address = e->member.address;
+}
+
+void engine_steward_init(struct engine *e)
+{
+    memset(e->contacts, 0, sizeof(e->contacts));
+}

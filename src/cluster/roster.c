@@ -1,0 +1,143 @@
+#include "cluster/roster.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/fault.h"
+#include "cluster/roster_int.h"
+
+static const struct {
+    const char *name;
+    unsigned election_ms, heartbeat_ms;
+} profiles[ROSTER_PROFILES] = {
+    [ROSTER_LAN] = {"lan", 500, 100},
+    [ROSTER_FAST] = {"fast", 300, 50},
+    [ROSTER_WAN] = {"wan", 2000, 250},
+};
+
+struct roster *roster_new(void)
+{
+    struct roster *r = fault_malloc(sizeof(*r));
+
+    if (r != NULL)
+        memset(r, 0, sizeof(*r));
+    return r;
+}
+
+void roster_free(struct roster *r)
+{
+    free(r);
+}
+
+bool roster_is_made(const struct roster *r)
+{
+    return r->incarnation != 0;
+}
+
+const uint8_t *roster_uuid(const struct roster *r)
+{
+    return r->uuid;
+}
+
+uint32_t roster_incarnation(const struct roster *r)
+{
+    return r->incarnation;
+}
+
+enum roster_profile roster_profile(const struct roster *r)
+{
+    return (enum roster_profile)r->profile;
+}
+
+uint8_t roster_level(const struct roster *r)
+{
+    return r->level;
+}
+
+struct span roster_authority(const struct roster *r)
+{
+    return span_from(r->authority.bytes, r->authority.len);
+}
+
+struct span roster_authority_key(const struct roster *r)
+{
+    return span_from(r->authority_key.bytes, r->authority_key.len);
+}
+
+unsigned roster_member_n(const struct roster *r)
+{
+    return r->member_n;
+}
+
+const struct roster_member *roster_member_at(const struct roster *r, unsigned i)
+{
+    MUST(i < r->member_n);
+    return &r->members[i];
+}
+
+const struct roster_member *roster_find(const struct roster *r, uint64_t id)
+{
+    for (unsigned i = 0; i < r->member_n; i++) {
+        if (r->members[i].id == id)
+            return &r->members[i];
+    }
+    return NULL;
+}
+
+bool roster_was_removed(const struct roster *r, uint64_t id)
+{
+    for (unsigned i = 0; i < r->removed_n; i++) {
+        if (r->removed[i] == id)
+            return true;
+    }
+    return false;
+}
+
+unsigned roster_token_n(const struct roster *r)
+{
+    return r->token_n;
+}
+
+const struct roster_token *roster_token_at(const struct roster *r, unsigned i)
+{
+    MUST(i < r->token_n);
+    return &r->tokens[i];
+}
+
+const struct roster_token *roster_find_token(const struct roster *r, const uint8_t *id)
+{
+    for (unsigned i = 0; i < r->token_n; i++) {
+        if (memcmp(r->tokens[i].id, id, ROSTER_TOKEN_ID_BYTES) == 0)
+            return &r->tokens[i];
+    }
+    return NULL;
+}
+
+const char *roster_profile_name(enum roster_profile p)
+{
+    MUST(p < ROSTER_PROFILES);
+    return profiles[p].name;
+}
+
+int roster_profile_from_text(struct span text, enum roster_profile *p)
+{
+    for (unsigned i = 0; i < ROSTER_PROFILES; i++) {
+        if (span_is_equal(text, span_from_str(profiles[i].name))) {
+            *p = (enum roster_profile)i;
+            return 0;
+        }
+    }
+    return WERR_NOT_FOUND;
+}
+
+unsigned roster_election_ms(enum roster_profile p)
+{
+    MUST(p < ROSTER_PROFILES);
+    return profiles[p].election_ms;
+}
+
+unsigned roster_heartbeat_ms(enum roster_profile p)
+{
+    MUST(p < ROSTER_PROFILES);
+    return profiles[p].heartbeat_ms;
+}

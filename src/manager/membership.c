@@ -1,0 +1,160 @@
+#include "manager/membership.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/fault.h"
+#include "manager/change.h"
+#include "manager/manager.h"
+#include "manager/members.h"
+
+static void run(struct membership *ms);
+
+static void end(struct membership *ms, int error, struct span text)
+{
+    timer_stop(loop_timers(ms->m->loop), &ms->timer);
+    TAILQ_REMOVE(&ms->m->memberships->list, ms, entry);
+    if (ms->fn != NULL)
+        ms->fn(ms, error, text);
+    free(ms);
+}
+
+static void take_end(struct membership *ms, int error, struct span text)
+{
+    if (error == WERR_NOT_LEADER && loop_now_ms(ms->m->loop) < ms->until_ms) {
+        loop_timer_in(ms->m->loop, &ms->timer, CHANGE_AGAIN_MS);
+    } else if (error == 0 && ms->ask == MEMBERSHIP_LEAVE && !ms->has_moved) {
+        ms->has_moved = true;
+        loop_timer_in(ms->m->loop, &ms->timer, 0);
+    } else {
+        end(ms, error, text);
+    }
+}
+
+static void on_text(void *arg, int error, struct span text)
+{
+    struct membership *ms = arg;
+
+    MUST(ms->is_asked); /* the engine tells once */
+    ms->is_asked = false;
+    take_end(ms, error, text);
+}
+
+static void on_done(void *arg, int error, uint64_t index)
+{
+    (void)index;
+    on_text(arg, error, SPAN_NONE);
+}
+
+static int leave(struct membership *ms, struct cluster *c)
+{
+    const bool has_others = c->ops->members(c, NULL, 0) > 1;
+
+    if (!ms->has_moved && has_others && c->ops->role(c) == CLUSTER_LEADER)
+        return c->ops->transfer(c, 0, on_done, ms);
+    ms->has_moved = true;
+    return c->ops->remove_member(c, members_own_id(c), on_done, ms);
+}
+
+static int ask(struct membership *ms, struct cluster *c)
+{
+    switch ((enum membership_ask)ms->ask) {
+    case MEMBERSHIP_TOKEN:
+        return c->ops->make_token(c, ms->lifetime_s, on_text, ms);
+    case MEMBERSHIP_REMOVE:
+        return c->ops->remove_member(c, ms->id, on_done, ms);
+    case MEMBERSHIP_PROMOTE:
+        return c->ops->promote(c, ms->id, on_done, ms);
+    case MEMBERSHIP_TRANSFER:
+        return c->ops->transfer(c, ms->id, on_done, ms);
+    case MEMBERSHIP_LEAVE:
+        return leave(ms, c);
+    }
+    return WERR_INVALID;
+}
+
+static void run(struct membership *ms)
+{
+    struct cluster *c = ms->m->cluster;
+
+    MUST(!ms->is_asked);
+    ms->is_asked = true;
+    const int rc = c != NULL ? ask(ms, c) : WERR_SHUTTING_DOWN;
+    if (rc < 0)
+        on_text(ms, rc, SPAN_NONE);
+}
+
+static void on_timer(struct timer *t)
+{
+    run((struct membership *)((char *)t - offsetof(struct membership, timer)));
+}
+
+/* ---- for whoever wants it ---- */
+
+int membership_new(struct manager *m, enum membership_ask ask, struct membership **out)
+{
+    struct membership *ms = fault_malloc(sizeof(*ms));
+
+    if (ms == NULL)
+        return WERR_NOMEM;
+    memset(ms, 0, sizeof(*ms));
+    ms->m = m;
+    ms->ask = (uint8_t)ask;
+    timer_init(&ms->timer, on_timer);
+    TAILQ_INSERT_TAIL(&m->memberships->list, ms, entry);
+    *out = ms;
+    return 0;
+}
+
+void membership_run(struct membership *ms, membership_fn fn, void *waiter)
+{
+    MUST(ms->fn == NULL && !ms->is_asked); /* once */
+    ms->fn = fn;
+    ms->waiter = waiter;
+    ms->until_ms = loop_now_ms(ms->m->loop) + change_patience_ms(ms->m);
+    run(ms);
+}
+
+void membership_forget(struct membership *ms)
+{
+    ms->fn = NULL;
+    ms->waiter = NULL;
+}
+
+/* ---- for the manager ---- */
+
+void memberships_init(struct memberships *all, struct manager *m)
+{
+    all->m = m;
+    TAILQ_INIT(&all->list);
+    m->memberships = all;
+}
+
+/* The analyzer does not see that end unlinks. NOLINTBEGIN(clang-analyzer-unix.Malloc) */
+void memberships_fini(struct memberships *all)
+{
+    struct membership *ms;
+
+    if (all->m == NULL)
+        return;
+    while ((ms = TAILQ_FIRST(&all->list)) != NULL) {
+        MUST(!ms->is_asked); /* the engine has told all that it owed */
+        end(ms, WERR_SHUTTING_DOWN, SPAN_NONE);
+    }
+}
+/* NOLINTEND(clang-analyzer-unix.Malloc) */
+
+/* One that the engine owes an end hears of it there. */
+void memberships_note_lost(struct manager *m)
+{
+    struct membership *ms;
+
+    TAILQ_FOREACH (ms, &m->memberships->list, entry) {
+        const membership_fn fn = ms->fn;
+
+        if (ms->ask != MEMBERSHIP_LEAVE || fn == NULL)
+            continue;
+        ms->fn = NULL;
+        fn(ms, 0, SPAN_NONE);
+    }
+}

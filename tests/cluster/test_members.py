@@ -1,0 +1,57 @@
+"""Members that are told to go, that come with nothing, that give the lead away."""
+
+import http.client
+import shutil
+
+from node import find_leader, settle
+from rawhttp import wait_until
+from writers import Visitors, Writers, agree
+
+
+def test_a_removed_node_is_told_and_takes_no_writes(town):
+    first, second, third = town.cluster(3, "--cluster-profile", "fast")
+    gone_id = third.id
+    first.change("DELETE", f"/cluster/members/{gone_id}")
+    rest = [first, second]
+    wait_until(lambda: gone_id not in [m["id"] for m in first.cluster()["members"]], 30, "it to be gone")
+
+    def is_refused():
+        try:
+            return third.api("POST", "/servers", Writers.probe()).status != 201
+        except (OSError, http.client.HTTPException):
+            return True
+    wait_until(is_refused, 30, "the removed node to refuse writes")
+    first.add("http://192.0.2.1:80")
+    agree(rest)
+    third.kill()
+    third.start(wait=False)  # it finds that it belongs nowhere; the others do not hear it
+    settle(rest)
+    first.add("http://192.0.2.2:80")
+    agree(rest)
+    third.kill()
+
+
+def test_a_wiped_directory_is_somebody_else(town):
+    first, second, third = nodes = town.cluster(3)
+    old_id = third.id
+    third.kill()
+    shutil.rmtree(third.folder)
+    first.add("http://192.0.2.1:80")
+    first.change("DELETE", f"/cluster/members/{old_id}")
+    third.join(first)
+    settle(nodes)
+    agree(nodes)
+    assert third.id != old_id
+
+
+def test_the_lead_is_given_away_under_load(town):
+    nodes = town.cluster(3, "--cluster-profile", "fast")
+    with Writers(nodes) as writers, Visitors(nodes):
+        for _ in range(3):
+            writers.wait_more()
+            leader = find_leader(nodes)
+            old = leader.id
+            leader.change("POST", "/cluster/transfer", {})
+            wait_until(lambda old=old: nodes[0].leader_id() not in (None, old), 20, "another one to lead")
+        writers.wait_more()
+    writers.judge()

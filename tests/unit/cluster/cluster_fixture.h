@@ -1,0 +1,345 @@
+/* cluster_fixture.h - several nodes in one process, on one loop, over TLS: made, joined,
+ * stopped. */
+#ifndef WELDR_TESTS_CLUSTER_FIXTURE_H
+#define WELDR_TESTS_CLUSTER_FIXTURE_H
+
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "cluster/raft_engine.h"
+#include "disk_fixture.h"
+#include "net/conn.h"
+#include "net/tlsio_context.h"
+
+enum { NODES_MAX = 5, ENTRIES_MAX = 8192, TEXT_MAX = 24, WAIT_MS = 20000 };
+
+struct node {
+    char path[96];
+    struct data_dir dir;
+    struct cluster *cluster; /* NULL: it does not run */
+    char texts[ENTRIES_MAX][TEXT_MAX];
+    unsigned text_n, settled_n, lost_n, key_n, restored_n;
+    int lost_error;
+    char lost_why[256];
+};
+
+static struct {
+    struct disk disk;
+    struct loop *loop;
+    struct conn_shared conns;
+    struct node nodes[NODES_MAX];
+    char token[512];
+    unsigned done_n;
+    int error;
+    uint64_t index;
+} lab;
+
+/* ---- the owner of each ---- */
+
+static int on_commit(void *arg, uint64_t index, struct span entry)
+{
+    struct node *n = arg;
+
+    (void)index;
+    assert_true(n->text_n < ENTRIES_MAX);
+    assert_int_equal(span_to_str(entry, n->texts[n->text_n++], TEXT_MAX), 0);
+    return 0;
+}
+
+static int on_snapshot(void *arg, char **bytes, size_t *len)
+{
+    struct node *n = arg;
+
+    *len = (size_t)n->text_n * TEXT_MAX;
+    *bytes = malloc(*len + 1);
+    assert_non_null(*bytes);
+    memcpy(*bytes, n->texts, *len);
+    return 0;
+}
+
+static int on_restore(void *arg, uint64_t index, struct span bytes)
+{
+    struct node *n = arg;
+
+    (void)index;
+    assert_true(bytes.len % TEXT_MAX == 0 && bytes.len <= sizeof(n->texts));
+    memcpy(n->texts, bytes.ptr, bytes.len);
+    n->text_n = (unsigned)(bytes.len / TEXT_MAX);
+    n->restored_n++;
+    return 0;
+}
+
+static void on_role(void *arg, enum cluster_role role)
+{
+    (void)arg;
+    (void)role;
+}
+
+static void on_settled(void *arg)
+{
+    ((struct node *)arg)->settled_n++;
+}
+
+static void on_key(void *arg, const unsigned char *key)
+{
+    (void)key;
+    ((struct node *)arg)->key_n++;
+}
+
+static void on_lost(void *arg, int error, struct span why)
+{
+    struct node *n = arg;
+
+    n->lost_n++;
+    n->lost_error = error;
+    assert_int_equal(span_to_str(why, n->lost_why, sizeof(n->lost_why)), 0);
+}
+
+/* ---- the lab ---- */
+
+static bool turn_until(bool (*is_there)(unsigned i), unsigned i)
+{
+    const uint64_t end_ms = loop_now_ms(lab.loop) + WAIT_MS;
+
+    while (!is_there(i) && loop_now_ms(lab.loop) < end_ms)
+        (void)loop_turn(lab.loop, 20);
+    return is_there(i);
+}
+
+#define AWAIT(is_there, i) assert_true(turn_until(is_there, i))
+
+static bool has_settled(unsigned i)
+{
+    return lab.nodes[i].settled_n > 0;
+}
+
+static bool is_lost(unsigned i)
+{
+    return lab.nodes[i].lost_n > 0;
+}
+
+static bool is_done(unsigned n)
+{
+    return lab.done_n >= n;
+}
+
+static struct cluster *cluster_of(unsigned i)
+{
+    return lab.nodes[i].cluster;
+}
+
+static struct cluster_status status_of(unsigned i)
+{
+    struct cluster_status s;
+
+    cluster_of(i)->ops->status(cluster_of(i), &s);
+    return s;
+}
+
+static void on_done(void *arg, int error, uint64_t index)
+{
+    (void)arg;
+    lab.done_n++;
+    lab.error = error;
+    lab.index = index;
+}
+
+static void on_token(void *arg, int error, struct span text)
+{
+    (void)arg;
+    lab.done_n++;
+    lab.error = error;
+    assert_int_equal(span_to_str(text, lab.token, sizeof(lab.token)), 0);
+}
+
+static void make_lab(void)
+{
+    memset(&lab, 0, sizeof(lab));
+    disk_make(&lab.disk);
+    lab.loop = loop_epoll_new();
+    assert_non_null(lab.loop);
+    assert_int_equal(conn_shared_init(&lab.conns, lab.loop), 0);
+    assert_int_equal(tlsio_start(), 0);
+    assert_int_equal(conn_use_tls(&lab.conns), 0);
+}
+
+static void open_node(unsigned i, const struct cluster_options *more)
+{
+    struct node *n = &lab.nodes[i];
+    const struct cluster_hooks hooks = {.on_commit = on_commit,
+                                        .on_snapshot = on_snapshot,
+                                        .on_restore = on_restore,
+                                        .on_role = on_role,
+                                        .on_settled = on_settled,
+                                        .on_key = on_key,
+                                        .on_lost = on_lost,
+                                        .arg = n};
+    struct cluster_options options = *more;
+
+    options.conns = &lab.conns;
+    options.version = "1.0";
+    options.profile = 1;
+    options.has_listen = true;
+    if (options.listen.family == 0)
+        assert_int_equal(addr_from_text(SPAN("127.0.0.1:0"), &options.listen), 0);
+    n->text_n = n->settled_n = n->lost_n = 0;
+    char name[16];
+
+    (void)snprintf(name, sizeof(name), "/node%u", i);
+    (void)strcpy(n->path, lab.disk.path);
+    (void)strcat(n->path, name);
+    assert_int_equal(data_dir_open(&n->dir, n->path, disk_wrong(&lab.disk)), 0);
+    n->cluster = cluster_raft_new(lab.loop, &n->dir, &options, &hooks);
+    assert_non_null(n->cluster);
+    assert_int_equal(n->cluster->ops->start(n->cluster), 0);
+}
+
+static void close_node(unsigned i)
+{
+    struct node *n = &lab.nodes[i];
+
+    n->cluster->ops->free(n->cluster);
+    n->cluster = NULL;
+    data_dir_close(&n->dir);
+    for (unsigned k = 0; k < 20; k++)
+        (void)loop_turn(lab.loop, 0);
+}
+
+static void end_lab(void)
+{
+    for (unsigned i = 0; i < NODES_MAX; i++)
+        if (cluster_of(i) != NULL)
+            close_node(i);
+    conn_shared_fini(&lab.conns);
+    loop_free(lab.loop);
+    disk_remove(&lab.disk);
+}
+
+static bool listens(unsigned i)
+{
+    return status_of(i).address.family != 0 && status_of(i).id[0] != '\0';
+}
+
+static bool knows_itself(unsigned i)
+{
+    struct cluster_member list[NODES_MAX];
+
+    return listens(i) && cluster_of(i)->ops->members(cluster_of(i), list, NODES_MAX) > 0 &&
+           list[0].address.family != 0;
+}
+
+static void make_first(void)
+{
+    make_lab();
+    open_node(0, &(struct cluster_options){0});
+    AWAIT(has_settled, 0);
+    AWAIT(knows_itself, 0);
+}
+
+static void get_token(unsigned from)
+{
+    const unsigned before = lab.done_n;
+
+    assert_int_equal(cluster_of(from)->ops->make_token(cluster_of(from), 900, on_token, NULL),
+                     0);
+    AWAIT(is_done, before + 1);
+    assert_int_equal(lab.error, 0);
+}
+
+static void join(unsigned i, unsigned at)
+{
+    struct cluster_options options = {.join = status_of(at).address,
+                                      .token = span_from_str(lab.token)};
+
+    open_node(i, &options);
+}
+
+static unsigned voters_wanted;
+
+static bool has_voters(unsigned i)
+{
+    return status_of(i).voters == voters_wanted;
+}
+
+static void join_all(unsigned n)
+{
+    for (unsigned i = 1; i < n; i++) {
+        get_token(0);
+        join(i, 0);
+        AWAIT(has_settled, i);
+        assert_int_equal(lab.nodes[i].key_n, 1);
+    }
+    voters_wanted = n >= 5 ? 5 : n >= 3 ? 3 : 1;
+    for (unsigned i = 0; i < n; i++)
+        AWAIT(has_voters, i);
+}
+
+static uint8_t request_n;
+
+static int propose(unsigned i, const char *text)
+{
+    uint8_t id[CLUSTER_ID_BYTES] = {++request_n};
+
+    return cluster_of(i)->ops->propose(cluster_of(i), span_from_str(text), id, on_done, NULL);
+}
+
+static bool knows_leader(unsigned i)
+{
+    return status_of(i).has_quorum;
+}
+
+static void add(unsigned at, const char *text)
+{
+    const unsigned before = lab.done_n;
+
+    AWAIT(knows_leader, at);
+    assert_int_equal(propose(at, text), 0);
+    AWAIT(is_done, before + 1);
+    assert_int_equal(lab.error, 0);
+    /* Here it is applied already. */
+    assert_string_equal(lab.nodes[at].texts[lab.nodes[at].text_n - 1], text);
+}
+
+static unsigned texts_wanted;
+
+static bool has_texts(unsigned i)
+{
+    return lab.nodes[i].text_n == texts_wanted;
+}
+
+static void assert_equal(unsigned n, unsigned texts)
+{
+    texts_wanted = texts;
+    for (unsigned i = 0; i < n; i++) {
+        if (cluster_of(i) == NULL)
+            continue;
+        AWAIT(has_texts, i);
+        for (unsigned k = 0; k < n; k++)
+            if (cluster_of(k) != NULL && has_texts(k))
+                assert_memory_equal(lab.nodes[i].texts, lab.nodes[k].texts,
+                                    (size_t)texts * TEXT_MAX);
+    }
+}
+
+static unsigned leader_index(unsigned n)
+{
+    for (unsigned i = 0; i < n; i++)
+        if (cluster_of(i) != NULL && cluster_of(i)->ops->role(cluster_of(i)) == CLUSTER_LEADER)
+            return i;
+    return n;
+}
+
+static bool has_leader(unsigned n)
+{
+    return leader_index(n) < n;
+}
+
+#endif

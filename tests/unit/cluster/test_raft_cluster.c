@@ -1,0 +1,295 @@
+/* Several nodes in one process, on one loop: a cluster is made, joined, written to, and loses
+ * members. */
+#include "cluster_fixture.h"
+
+static void test_three_nodes(void **state)
+{
+    struct cluster_member list[NODES_MAX];
+
+    (void)state;
+    make_first();
+    add(0, "before");
+    join_all(3);
+    add(0, "at the first");
+    add(1, "at the second");
+    add(2, "at the third");
+    assert_equal(3, 4);
+    for (unsigned i = 0; i < 3; i++) {
+        assert_int_equal(cluster_of(i)->ops->members(cluster_of(i), list, NODES_MAX), 3);
+        for (unsigned k = 0; k < 3; k++) {
+            assert_int_equal(list[k].place, CLUSTER_VOTER);
+            assert_string_equal(list[k].version, "1.0");
+        }
+        assert_string_equal(status_of(i).id, status_of(0).id);
+        assert_int_equal(status_of(i).quorum, 2);
+    }
+    end_lab();
+}
+
+static void test_the_second_of_two_has_no_vote(void **state)
+{
+    (void)state;
+    make_first();
+    join_all(2);
+    assert_int_equal(status_of(1).voters, 1);
+    add(1, "at the standby");
+    assert_equal(2, 1);
+    end_lab();
+}
+
+static void test_a_leader_dies_and_comes_back(void **state)
+{
+    (void)state;
+    make_first();
+    join_all(3);
+    add(1, "one");
+    const unsigned old = leader_index(3);
+    const struct addr at = status_of(old).address;
+    close_node(old);
+    AWAIT(has_leader, 3);
+    add((old + 1) % 3, "two");
+    add((old + 2) % 3, "three");
+    open_node(old, &(struct cluster_options){.listen = at});
+    AWAIT(has_settled, old);
+    assert_equal(3, 3);
+    add(old, "four");
+    assert_equal(3, 4);
+    end_lab();
+}
+
+static void test_all_stop_and_start(void **state)
+{
+    struct addr at[3];
+
+    (void)state;
+    make_first();
+    join_all(3);
+    add(2, "one");
+    for (unsigned i = 0; i < 3; i++)
+        at[i] = status_of(i).address;
+    for (unsigned i = 0; i < 3; i++)
+        close_node(i);
+    for (unsigned i = 0; i < 3; i++)
+        open_node(i, &(struct cluster_options){.listen = at[i]});
+    for (unsigned i = 0; i < 3; i++)
+        AWAIT(has_settled, i);
+    add(1, "two");
+    assert_equal(3, 2);
+    end_lab();
+}
+
+static void test_a_token_is_good_once(void **state)
+{
+    (void)state;
+    make_first();
+    get_token(0);
+    join(1, 0);
+    AWAIT(has_settled, 1);
+    join(2, 0);
+    AWAIT(is_lost, 2);
+    assert_int_equal(lab.nodes[2].lost_error, WERR_STALE);
+    assert_non_null(strstr(lab.nodes[2].lost_why, "used already"));
+    end_lab();
+}
+
+static void test_joins_at_a_follower(void **state)
+{
+    (void)state;
+    make_first();
+    join_all(3);
+    get_token(1);
+    join(3, 2);
+    AWAIT(has_settled, 3);
+    add(3, "at the fourth");
+    assert_equal(4, 1);
+    assert_int_equal(status_of(3).voters, 3);
+    end_lab();
+}
+
+static unsigned members_wanted;
+
+static bool has_members(unsigned i)
+{
+    struct cluster_member list[NODES_MAX];
+
+    return cluster_of(i)->ops->members(cluster_of(i), list, NODES_MAX) == members_wanted;
+}
+
+static uint64_t id_of(unsigned i)
+{
+    struct cluster_member list[NODES_MAX];
+    const unsigned n = cluster_of(i)->ops->members(cluster_of(i), list, NODES_MAX);
+
+    for (unsigned k = 0; k < n; k++)
+        if (list[k].is_self)
+            return list[k].id;
+    return 0;
+}
+
+static void test_who_is_removed_is_told(void **state)
+{
+    (void)state;
+    make_first();
+    join_all(3);
+    const unsigned before = lab.done_n;
+    const uint64_t id = id_of(2);
+    assert_int_equal(cluster_of(1)->ops->remove_member(cluster_of(1), id, on_done, NULL), 0);
+    AWAIT(is_lost, 2);
+    assert_int_equal(lab.nodes[2].lost_error, WERR_DENIED);
+    AWAIT(is_done, before + 1);
+    assert_int_equal(lab.error, 0);
+    members_wanted = 2;
+    AWAIT(has_members, 0);
+    assert_int_equal(propose(2, "no"), WERR_NOT_LEADER);
+    voters_wanted = 1;
+    AWAIT(has_voters, 0);
+    add(1, "after");
+    assert_equal(2, 1);
+    end_lab();
+}
+
+static void test_the_leader_is_removed(void **state)
+{
+    (void)state;
+    make_first();
+    join_all(3);
+    const unsigned old = leader_index(3);
+    const unsigned other = (old + 1) % 3;
+    const uint64_t id = id_of(old);
+    assert_int_equal(
+        cluster_of(other)->ops->remove_member(cluster_of(other), id, on_done, NULL), 0);
+    AWAIT(is_lost, old);
+    close_node(old);
+    AWAIT(has_leader, 3);
+    voters_wanted = 1;
+    AWAIT(has_voters, other);
+    add(other, "after");
+    assert_equal(3, 1);
+    end_lab();
+}
+
+static void test_leadership_is_handed_over(void **state)
+{
+    (void)state;
+    make_first();
+    join_all(3);
+    const unsigned old = leader_index(3), other = (old + 1) % 3;
+    const unsigned before = lab.done_n;
+    assert_int_equal(
+        cluster_of(old)->ops->transfer(cluster_of(old), id_of(other), on_done, NULL), 0);
+    AWAIT(is_done, before + 1);
+    assert_int_equal(lab.error, 0);
+    AWAIT(has_leader, 3);
+    add(old, "after");
+    assert_equal(3, 1);
+    end_lab();
+}
+
+static void test_a_barrier_at_a_follower(void **state)
+{
+    (void)state;
+    make_first();
+    join_all(3);
+    add(0, "one");
+    const unsigned follower = (leader_index(3) + 1) % 3, before = lab.done_n;
+    assert_int_equal(cluster_of(follower)->ops->barrier(cluster_of(follower), on_done, NULL),
+                     0);
+    AWAIT(is_done, before + 1);
+    assert_int_equal(lab.error, 0);
+    assert_int_equal(lab.nodes[follower].text_n, 1);
+    end_lab();
+}
+
+/* More entries than the log keeps behind a snapshot. */
+static void test_joins_by_snapshot(void **state)
+{
+    enum { MANY = 3000 };
+    char text[TEXT_MAX];
+
+    (void)state;
+    make_first();
+    for (unsigned i = 0; i < MANY; i++) {
+        (void)snprintf(text, sizeof(text), "entry %u", i);
+        assert_int_equal(propose(0, text), 0);
+    }
+    AWAIT(is_done, MANY);
+    join_all(3);
+    assert_true(lab.nodes[1].restored_n > 0);
+    add(2, "after");
+    assert_equal(3, MANY + 1);
+    end_lab();
+}
+
+static void test_five_nodes(void **state)
+{
+    (void)state;
+    make_first();
+    join_all(5);
+    add(4, "one");
+    close_node(leader_index(5));
+    AWAIT(has_leader, 5);
+    close_node(leader_index(5));
+    AWAIT(has_leader, 5);
+    add(leader_index(5), "two");
+    assert_equal(5, 2);
+    end_lab();
+}
+
+static void test_no_quorum(void **state)
+{
+    (void)state;
+    make_first();
+    join_all(3);
+    const unsigned left = 2;
+    close_node(0);
+    close_node(1);
+    while (status_of(left).has_quorum)
+        (void)loop_turn(lab.loop, 20);
+    assert_int_equal(propose(left, "no"), WERR_NOT_LEADER);
+    assert_int_equal(cluster_of(left)->ops->barrier(cluster_of(left), on_done, NULL),
+                     WERR_NOT_LEADER);
+    end_lab();
+}
+
+/* What it had applied is there, though no other node is. */
+static void test_starts_alone(void **state)
+{
+    struct addr at;
+
+    (void)state;
+    make_first();
+    join_all(3);
+    add(2, "one");
+    add(2, "two");
+    at = status_of(2).address;
+    for (unsigned i = 0; i < 3; i++)
+        close_node(i);
+    open_node(2, &(struct cluster_options){.listen = at});
+    AWAIT(has_settled, 2);
+    assert_false(status_of(2).has_quorum);
+    texts_wanted = 2;
+    assert_true(has_texts(2));
+    end_lab();
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_three_nodes),
+        cmocka_unit_test(test_the_second_of_two_has_no_vote),
+        cmocka_unit_test(test_a_leader_dies_and_comes_back),
+        cmocka_unit_test(test_all_stop_and_start),
+        cmocka_unit_test(test_a_token_is_good_once),
+        cmocka_unit_test(test_joins_at_a_follower),
+        cmocka_unit_test(test_who_is_removed_is_told),
+        cmocka_unit_test(test_the_leader_is_removed),
+        cmocka_unit_test(test_leadership_is_handed_over),
+        cmocka_unit_test(test_a_barrier_at_a_follower),
+        cmocka_unit_test(test_joins_by_snapshot),
+        cmocka_unit_test(test_five_nodes),
+        cmocka_unit_test(test_no_quorum),
+        cmocka_unit_test(test_starts_alone),
+    };
+    (void)signal(SIGPIPE, SIG_IGN); /* as in the manager */
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,194 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "fixture.h"
+#include "manager/membership.h"
+
+/* Changes of members that somebody asked for, with an engine that takes its time. */
+
+static const struct delayed_options calm = {.seed = 1};
+static struct manager *m;
+static struct memberships all;
+
+struct waiter {
+    unsigned told_n;
+    int error;
+    char text[64];
+};
+
+static void on_end(struct membership *ms, int error, struct span text)
+{
+    struct waiter *w = ms->waiter;
+
+    w->told_n++;
+    w->error = error;
+    assert_int_equal(span_to_str(text, w->text, sizeof(w->text)), 0);
+}
+
+static int setup(void **state)
+{
+    (void)state;
+    m = fixture_start(ENGINE_DELAYED, &calm);
+    memberships_init(&all, m);
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    m->cluster->ops->free(m->cluster);
+    m->cluster = NULL;
+    memberships_fini(&all);
+    assert_true(TAILQ_EMPTY(&all.list));
+    fixture_stop(m);
+    return 0;
+}
+
+static void on_done(void *arg, int error, uint64_t index)
+{
+    (void)index;
+    assert_int_equal(error, 0);
+    *(bool *)arg = true;
+}
+
+static void add(uint64_t id, enum cluster_place place)
+{
+    const struct cluster_member member = {.id = id, .place = (uint8_t)place};
+    bool is_done = false;
+
+    assert_int_equal(m->cluster->ops->add_member(m->cluster, &member, on_done, &is_done), 0);
+    while (!is_done)
+        (void)loop_turn(m->loop, 0);
+}
+
+static struct membership *run(enum membership_ask ask, uint64_t id, struct waiter *w)
+{
+    struct membership *ms;
+
+    *w = (struct waiter){.told_n = 0};
+    assert_int_equal(membership_new(m, ask, &ms), 0);
+    ms->id = id;
+    ms->lifetime_s = 60;
+    membership_run(ms, on_end, w);
+    return ms;
+}
+
+static int outcome(const struct waiter *w)
+{
+    for (unsigned n = 0; w->told_n == 0; n++) {
+        assert_true(n < 100000);
+        (void)loop_turn(m->loop, 1);
+    }
+    assert_int_equal(w->told_n, 1);
+    return w->error;
+}
+
+static void test_what_the_engine_says(void **state)
+{
+    struct waiter w;
+
+    (void)state;
+    add(5, CLUSTER_STANDBY);
+    (void)run(MEMBERSHIP_TOKEN, 0, &w);
+    assert_int_equal(outcome(&w), 0);
+    assert_true(w.text[0] != '\0');
+    (void)run(MEMBERSHIP_PROMOTE, 5, &w);
+    assert_int_equal(outcome(&w), 0);
+    (void)run(MEMBERSHIP_PROMOTE, 5, &w);
+    assert_int_equal(outcome(&w), WERR_EXISTS);
+    (void)run(MEMBERSHIP_PROMOTE, 6, &w);
+    assert_int_equal(outcome(&w), WERR_NOT_FOUND);
+    (void)run(MEMBERSHIP_TRANSFER, 6, &w);
+    assert_int_equal(outcome(&w), WERR_NOT_FOUND);
+    (void)run(MEMBERSHIP_REMOVE, 5, &w);
+    assert_int_equal(outcome(&w), 0);
+    (void)run(MEMBERSHIP_REMOVE, 1, &w);
+    assert_int_equal(outcome(&w), WERR_INVALID);
+}
+
+/* Nobody leads: it is tried until an election would be over. */
+static void test_without_a_leader(void **state)
+{
+    struct membership *ms;
+    struct waiter w;
+
+    (void)state;
+    delayed_lose(m->cluster);
+    (void)run(MEMBERSHIP_TOKEN, 0, &w);
+    assert_int_equal(w.told_n, 0);
+    assert_int_equal(outcome(&w), 0); /* somebody leads again */
+    delayed_lose(m->cluster);
+    ms = run(MEMBERSHIP_TOKEN, 0, &w);
+    ms->until_ms = loop_now_ms(m->loop);
+    timer_stop(loop_timers(m->loop), &ms->timer);
+    ms->timer.on_fire(&ms->timer);
+    assert_int_equal(w.told_n, 1);
+    assert_int_equal(w.error, WERR_NOT_LEADER);
+}
+
+/* A leader gives its part to another one first. */
+static void test_leaves_in_two_steps(void **state)
+{
+    struct membership *ms;
+    struct waiter w;
+
+    (void)state;
+    add(5, CLUSTER_VOTER);
+    ms = run(MEMBERSHIP_LEAVE, 0, &w);
+    assert_int_equal(w.told_n, 0);
+    assert_int_equal(m->cluster->ops->role(m->cluster), CLUSTER_FOLLOWER);
+    while (w.told_n == 0 && !ms->has_moved)
+        (void)loop_turn(m->loop, 0);
+    assert_int_equal(outcome(&w), WERR_INVALID); /* this engine does not let itself go */
+}
+
+/* Whether the engine ever says so or not. */
+static void test_left_when_it_is_lost(void **state)
+{
+    struct waiter left, other;
+
+    (void)state;
+    add(5, CLUSTER_VOTER);
+    (void)run(MEMBERSHIP_LEAVE, 0, &left);
+    (void)run(MEMBERSHIP_REMOVE, 5, &other);
+    memberships_note_lost(m);
+    assert_int_equal(left.told_n, 1);
+    assert_int_equal(left.error, 0);
+    assert_int_equal(other.told_n, 0);
+    (void)outcome(&other);
+    assert_int_equal(left.told_n, 1);
+}
+
+static void test_forgotten(void **state)
+{
+    struct membership *ms;
+    struct waiter w;
+
+    (void)state;
+    add(5, CLUSTER_VOTER);
+    ms = run(MEMBERSHIP_REMOVE, 5, &w);
+    membership_forget(ms);
+    while (!TAILQ_EMPTY(&all.list))
+        (void)loop_turn(m->loop, 0);
+    assert_int_equal(w.told_n, 0);
+    assert_int_equal(m->cluster->ops->members(m->cluster, NULL, 0), 1);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_what_the_engine_says, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_without_a_leader, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_leaves_in_two_steps, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_left_when_it_is_lost, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_forgotten, setup, teardown),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
