@@ -27,7 +27,7 @@
  * from being sent. What is due and not answered when the window closes counts with its age.
  * The pace is steady: what could not be sent within LATE_NS of its time is not made up for in a
  * burst, which would measure another load than the one asked for. It counts with its age, and
- * its number is told (missed).
+ * its number is told (missed), as is that of all that came due in the window (due).
  */
 #include "common.h"
 #include "request.h"
@@ -123,6 +123,7 @@ static uint64_t rate_per_s;
 static uint64_t rate_started_ns;
 static uint64_t rate_next; /* number of the request that is due next */
 static uint64_t missed_n;  /* in the window */
+static uint64_t due_first; /* number of the first request in the window */
 
 static pid_t clocks[CLOCKS_N];
 static unsigned clocks_n;
@@ -447,6 +448,7 @@ static void open_window(void)
     times_n = 0;
     answers_n = 0;
     missed_n = 0;
+    due_first = rate_next;
 }
 
 /* What was due in the window and has not been answered. */
@@ -478,9 +480,9 @@ static void print_result(double seconds)
 {
     printf(
         "{\"requests\": %" PRIu64 ", \"bad\": %" PRIu64 ", \"reason\": \"%s\", "
-        "\"missed\": %" PRIu64
+        "\"missed\": %" PRIu64 ", \"due\": %" PRIu64
         ", \"seconds\": %.6f, \"p50_us\": %u, \"p99_us\": %u, \"p999_us\": %u, \"cpu_ns\": [",
-        answers_n, bad_n, bad_reason, missed_n, seconds, time_at_us(500), time_at_us(990),
+        answers_n, bad_n, bad_reason, missed_n, rate_next - due_first, seconds, time_at_us(500), time_at_us(990),
         time_at_us(999));
     for (unsigned i = 0; i < clocks_n; i++)
         printf("%s%" PRIu64, i > 0 ? ", " : "", used_after_ns[i] - used_before_ns[i]);

@@ -26,6 +26,7 @@ BODY = bytes(i * 31 % 251 for i in range(1000)) * 1500
 UPLOAD = b"u" * 5_000_000
 UNREAD = b"r" * 200_000
 SIOCOUTQ = termios.TIOCOUTQ
+TCP_CLOSE = 7  # of linux/tcp_states.h
 
 
 def queued(sock, request):
@@ -33,9 +34,14 @@ def queued(sock, request):
     return struct.unpack("i", fcntl.ioctl(sock, request, b"\0" * 4))[0]
 
 
+def is_reset(sock):
+    """What it had queued is never acknowledged."""
+    return sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1)[0] == TCP_CLOSE
+
+
 def wait_queued(sock, request, is_good):
     end = time.monotonic() + o.DEADLINE_S
-    while not is_good(queued(sock, request)):
+    while not is_good(queued(sock, request)) and not is_reset(sock):
         assert time.monotonic() < end
         time.sleep(0.001)
 

@@ -1,7 +1,9 @@
 """https servers: verified, told apart when they can't be believed, kept and resumed; checks say the same words."""
 
+import ctypes
 import json
 import os
+import re
 import shutil
 import signal
 import socket
@@ -344,16 +346,33 @@ def test_the_first_check_after_a_restart_knows_the_authorities(lab, root, tmp_pa
     assert not weldr.lines(msg="server is down")
 
 
+def give_other_cluster_key(member, others):
+    """Both are closed with one node key. The file ends with the XXH3 of what is before that line."""
+    def key_line(text):
+        return re.search(rb"^cluster-key .*$", text, re.MULTILINE).group()
+
+    with open(member, "rb") as file, open(others, "rb") as other:
+        text = file.read()
+        text = text.replace(key_line(text), key_line(other.read()))
+    text = text[:text.rindex(b"checksum ")] + b"checksum "
+    xxh3 = ctypes.CDLL("libxxhash.so.0").XXH3_64bits
+    xxh3.argtypes, xxh3.restype = [ctypes.c_char_p, ctypes.c_size_t], ctypes.c_uint64
+    with open(member, "wb") as file:
+        file.write(text + b"%016x\n" % xxh3(text, len(text)))
+
+
 @pytest.fixture
 def closed(lab, root, tmp_path):
-    """A weldr whose certificate "shown" can't be opened: its data directory has the key of another node; .pair opens it again."""
+    """A weldr whose certificate "shown" can't be opened: its data directory has another cluster's key; .pair opens it again."""
     mine, other = (str(tmp_path / name) for name in ("mine", "other"))
     pair = root.issue("weldr.test", client=True)
     first = lab.weldr("--data-dir", mine)
     assert first.api("POST", "/certificates", pair.body(name="shown")).status == 201
-    for weldr in (first, lab.weldr("--data-dir", other)):
-        weldr.stop()
-    shutil.copy(os.path.join(other, "node.key"), os.path.join(mine, "node.key"))
+    first.stop()
+    os.mkdir(other, 0o700)
+    shutil.copy(os.path.join(mine, "node.key"), other)  # as a first start that was cut off leaves it
+    lab.weldr("--data-dir", other).stop()
+    give_other_cluster_key(os.path.join(mine, "member"), os.path.join(other, "member"))
     weldr = lab.weldr("--data-dir", mine, env={"SSL_CERT_FILE": root.path})
     weldr.pair = pair
     return weldr
