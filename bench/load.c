@@ -482,8 +482,8 @@ static void print_result(double seconds)
         "{\"requests\": %" PRIu64 ", \"bad\": %" PRIu64 ", \"reason\": \"%s\", "
         "\"missed\": %" PRIu64 ", \"due\": %" PRIu64
         ", \"seconds\": %.6f, \"p50_us\": %u, \"p99_us\": %u, \"p999_us\": %u, \"cpu_ns\": [",
-        answers_n, bad_n, bad_reason, missed_n, rate_next - due_first, seconds, time_at_us(500), time_at_us(990),
-        time_at_us(999));
+        answers_n, bad_n, bad_reason, missed_n, rate_next - due_first, seconds, time_at_us(500),
+        time_at_us(990), time_at_us(999));
     for (unsigned i = 0; i < clocks_n; i++)
         printf("%s%" PRIu64, i > 0 ? ", " : "", used_after_ns[i] - used_before_ns[i]);
     printf("]}\n");
