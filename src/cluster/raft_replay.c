@@ -46,6 +46,7 @@ static int keep_all(struct engine *e, uint64_t first, const struct raft_entry *e
     return 0;
 }
 
+/* NOLINTNEXTLINE(readability-function-size): as libraft calls it */
 static int load(struct raft_io *io, raft_term *term, raft_id *voted_for,
                 struct raft_snapshot **snapshot, raft_index *start_index,
                 struct raft_entry *entries[], size_t *n_entries)
