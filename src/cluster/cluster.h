@@ -66,6 +66,7 @@ struct cluster_status {
     uint64_t term, applied;
     unsigned voters, quorum; /* how many there are, and how many of them must agree */
     bool has_quorum;         /* this node knows of a leader */
+    bool is_witness;         /* this node votes, and serves nobody: it was so when it joined */
     const char *profile;     /* of the elections: "lan" */
     unsigned election_ms;    /* so long without word of a leader, and another one is elected */
     uint8_t level;           /* of features, that all members understand */

@@ -45,6 +45,16 @@ const char *members_own_word(const struct cluster *c)
     return members_word(&self);
 }
 
+bool members_is_witness(const struct cluster *c)
+{
+    struct cluster_status status;
+
+    if (c == NULL)
+        return false;
+    c->ops->status(c, &status);
+    return status.is_witness;
+}
+
 uint64_t members_own_id(const struct cluster *c)
 {
     struct cluster_member self;

@@ -295,6 +295,28 @@ static int look_at_stored(struct manager *m)
     return TAILQ_EMPTY(&m->supervisor.listenings.list) ? listeners_open_proxy(m) : 0;
 }
 
+/* A witness votes, and serves nobody. Known only now: the member file says it. */
+static int dismiss_workers(struct manager *m)
+{
+    const int rc = supervisor_resize(&m->supervisor, 0, 0);
+
+    if (rc < 0)
+        return manager_fail_start("can't do without workers", rc);
+    m->worker_n = m->node.workers = 0;
+    log_always("this node is a witness: it votes, runs no workers and listens for no clients");
+    return 0;
+}
+
+static int settle_workers(struct manager *m)
+{
+    if (members_is_witness(m->cluster))
+        return dismiss_workers(m);
+    if (m->config->is_witness)
+        log_warn("--witness plays no part: the directory has a node that serves",
+                 LOG_S("directory", m->data_dir.path));
+    return 0;
+}
+
 /* The flags right behind: what is committed at once reaches the workers with their snapshot. */
 static void start_workers(struct manager *m, const char *why)
 {
@@ -302,7 +324,9 @@ static void start_workers(struct manager *m, const char *why)
     if (manager_is_leaving(m))
         return;
     move(m, START_WORKERS, why);
-    const int code = look_at_stored(m);
+    int code = settle_workers(m);
+    if (code == 0)
+        code = look_at_stored(m);
     if (code != 0) {
         manager_finish(m, code);
         return;
