@@ -412,6 +412,7 @@ void engine_steward_status(const struct engine *e, struct cluster_status *out)
         .voters = n,
         .quorum = n / 2 + 1,
         .has_quorum = e->leader_id != 0,
+        .was_removed = engine_was_removed(e),
         .is_witness = e->member.is_witness,
         .profile = roster_profile_name((enum roster_profile)e->member.profile),
         .election_ms = roster_election_ms((enum roster_profile)e->member.profile),

@@ -372,15 +372,17 @@ static void on_members(void *arg)
     look_at_members(arg);
 }
 
-/* A member that was removed goes on serving requests with the description that it has. */
+/* A member that was removed goes on serving requests with the description that it has, or
+ * begins to: it may hear of that when it has just been started again. */
 static void on_lost(void *arg, int error, struct span why)
 {
     struct manager *m = arg;
 
-    if (error == WERR_DENIED && m->start->phase >= START_WORKERS) {
+    if (members_was_removed(m->cluster)) {
         log_error("this node is no member of the cluster any more: it serves requests with "
                   "what it knows, and takes no changes",
                   LOG_B("reason", why), LOG_S("next", "start it on an empty --data-dir"));
+        look_at_members(m);
         memberships_note_lost(m);
         return;
     }

@@ -96,3 +96,17 @@ def test_without_it_two_of_three_go_on_and_one_does_not(town):
     second.start()
     settle(nodes)
     agree([first, second])
+
+
+def test_a_witness_that_leads_hands_over(town):
+    first, second, witness = nodes = with_witness(town)
+    term = witness.cluster()["term"]
+    with Writers(nodes) as writers, Visitors([first, second]):
+        writers.wait_more()
+        find_leader(nodes).change("POST", "/cluster/transfer", {"to": witness.id})
+        witness.weldr.wait_log(msg="a witness need not lead: another one does")
+        wait_until(lambda: witness.cluster()["role"] == "witness", 30, "another one to lead")
+        writers.wait_more()
+    settle(nodes)
+    assert find_leader(nodes) is not witness and witness.cluster()["term"] >= term + 2
+    writers.judge()
