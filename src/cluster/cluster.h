@@ -66,6 +66,8 @@ struct cluster_status {
     uint64_t term, applied;
     unsigned voters, quorum; /* how many there are, and how many of them must agree */
     bool has_quorum;         /* this node knows of a leader */
+    bool was_removed;        /* this node is no member any more, as far as it has heard */
+    bool is_witness;         /* this node votes, and serves nobody: it was so when it joined */
     const char *profile;     /* of the elections: "lan" */
     unsigned election_ms;    /* so long without word of a leader, and another one is elected */
     uint8_t level;           /* of features, that all members understand */
@@ -106,8 +108,9 @@ struct cluster_hooks {
     void (*on_key)(void *arg, const unsigned char *key);
     /* Members, their places, the leader or the term have changed: for events and gauges. */
     void (*on_members)(void *arg);
-    /* The engine is of no use any more. WERR_DENIED: the node was removed from the cluster;
-     * others: its join was refused or has failed. why: a sentence for people. */
+    /* The engine is of no use any more: the node was removed from the cluster, which its status
+     * says too (WERR_DENIED), or its join was refused or has failed. why: a sentence for
+     * people. */
     void (*on_lost)(void *arg, int error, struct span why);
     void *arg;
 };

@@ -5,7 +5,7 @@
 enum {
     AT_VERSION = 8,
     AT_FAMILY = 10,
-    AT_ZERO = 11,
+    AT_FAREWELL = 11,
     AT_INCARNATION = 12,
     AT_UUID = 16,
     AT_ID = 32,
@@ -50,6 +50,7 @@ void hello_write(const struct hello *h, char bytes[HELLO_BYTES])
     memcpy(bytes + AT_UUID, h->uuid, ROSTER_UUID_BYTES);
     put(bytes + AT_ID, h->id, 8);
     put(bytes + AT_MEANT, h->meant, 8);
+    bytes[AT_FAREWELL] = h->is_farewell;
     bytes[AT_FAMILY] = (char)family_byte(h->address.family);
     if (bytes[AT_FAMILY] == 0)
         return;
@@ -79,10 +80,12 @@ int hello_read(struct span bytes, struct hello *h)
 
     if (bytes.len != HELLO_BYTES || memcmp(p, magic, sizeof(magic)) != 0)
         return WERR_SYNTAX;
-    if (get(p + AT_VERSION, 2) != HELLO_VERSION || p[AT_ZERO] != 0 || get(p + AT_ZEROS, 2) != 0)
+    if (get(p + AT_VERSION, 2) != HELLO_VERSION || (uint8_t)p[AT_FAREWELL] > 1 ||
+        get(p + AT_ZEROS, 2) != 0)
         return WERR_UNSUPPORTED;
     h->incarnation = (uint32_t)get(p + AT_INCARNATION, 4);
     memcpy(h->uuid, p + AT_UUID, ROSTER_UUID_BYTES);
+    h->is_farewell = p[AT_FAREWELL] != 0;
     h->id = get(p + AT_ID, 8);
     h->meant = get(p + AT_MEANT, 8);
     if (h->id == 0 || h->meant == 0)

@@ -7,7 +7,7 @@
  *     8 bytes  "weldr-hi"
  *     u16      version of this layout: HELLO_VERSION
  *     u8       family of the address: 0 none, 4, 6
- *     u8       0
+ *     u8       1: a farewell, who is meant was removed; else 0
  *     u32      incarnation
  *     16 bytes the cluster's id
  *     u64      the sender's id
@@ -33,6 +33,7 @@ struct hello {
     uint32_t incarnation;
     uint64_t id, meant;  /* not 0 */
     struct addr address; /* family 0: it does not say */
+    bool is_farewell;    /* who is meant was removed from the cluster */
 };
 
 void hello_write(const struct hello *h, char bytes[HELLO_BYTES]);

@@ -98,16 +98,26 @@ static void open_up(struct link *l)
     l->ops->on_open(l);
 }
 
+/* The last word to one that was removed. */
+static void say_farewell(struct link *l)
+{
+    link_say_hello(l, true);
+    leave(l, WERR_DENIED);
+    conn_close(&l->conn, CONN_CLOSE_FLUSH);
+}
+
 static void take_hello(struct link *l, struct span bytes)
 {
     const int rc = link_judge_hello(l, bytes);
 
-    if (rc < 0) {
+    if (rc < 0 && l->owes_farewell)
+        say_farewell(l);
+    else if (rc < 0)
         fail(l, rc);
+    if (rc < 0)
         return;
-    }
     if (!(l->conn.flags & CONN_ASKS))
-        link_say_hello(l);
+        link_say_hello(l, false);
     open_up(l);
 }
 
@@ -241,7 +251,7 @@ static void on_open(struct conn *c, int error)
     } else {
         move(l, LINK_HELLO, "handshake done");
         if (c->flags & CONN_ASKS)
-            link_say_hello(l);
+            link_say_hello(l, false);
     }
 }
 
@@ -339,7 +349,7 @@ int link_connect(struct link *l, struct link_self *self, const struct link_ops *
     MUST(use == LINK_RAFT || use == LINK_CTL);
     if (self->connects == NULL)
         return WERR_NO_CERTIFICATE;
-    if (!link_may_be(self, use, id))
+    if (self->was_removed || !link_may_be(self, use, id))
         return WERR_DENIED;
     prepare(l, self->conns, ops, use);
     l->self = self;

@@ -7,7 +7,8 @@
  * both sides (hello.h) was compared with the certificate, with the cluster's id and
  * incarnation, and with the roster: 2 s for all of that together, connecting included.
  *
- * The roster: a node that was removed is refused. One that is not in it is refused on ctl, but
+ * The roster: a node that was removed is refused, and told so by the hello that it gets (it may
+ * have been out of reach when that was agreed on). One that is not in it is refused on ctl, but
  * not on raft: a follower that is behind has to hear the entry that admits a member from that
  * very member when it leads, and the CA signs for nobody who was not admitted. While this node
  * itself is not in its roster (it has just joined) neither is.
@@ -50,6 +51,7 @@ struct link_self {
     uint32_t incarnation;
     struct addr address;         /* at which others reach this node; family 0: nobody does */
     const struct roster *roster; /* NULL: as one without members */
+    bool was_removed; /* a member has said so of this node, which calls nobody then */
     struct tlsio_context *accepts, *connects; /* NULL until there is a certificate */
     struct tlsio_identity *identity;          /* of both */
 };
@@ -94,7 +96,8 @@ struct link {
     uint8_t state; /* enum link_state */
     uint8_t use;   /* enum link_use, once it is known */
     bool is_paused;
-    bool is_full; /* on_congested was called */
+    bool is_full;       /* on_congested was called */
+    bool owes_farewell; /* who calls has shown who it is, and was removed */
     int error;
     uint64_t peer;
     struct addr at, told;
@@ -112,7 +115,8 @@ struct link {
 };
 
 /* 0: on_open or on_closed follows, never within this call. < 0: nothing to close. id: whom we
- * call. WERR_NO_CERTIFICATE: there is none yet; WERR_DENIED: the roster says no. */
+ * call. WERR_NO_CERTIFICATE: there is none yet; WERR_DENIED: the roster says no, or
+ * this node was removed. */
 int link_connect(struct link *l, struct link_self *self, const struct link_ops *ops,
                  enum link_use use, const struct addr *to, uint64_t id) MUST_USE;
 /* Of a caller, in the listener's on_accept: what the link is for is known when it is open.

@@ -23,9 +23,10 @@ void link_tls_peer(struct conn *c, struct tlsio_peer_name *peer);
 int link_join_context(struct span authority, struct tlsio_context **context) MUST_USE;
 /* After the handshake: what it is for. WERR_UNSUPPORTED: nothing was agreed on. */
 int link_find_use(struct link *l) MUST_USE;
-void link_say_hello(struct link *l);
-/* Is the peer who it says, and may it be here? WERR_DENIED, WERR_STALE: of another incarnation;
- * those of hello_read. */
+/* is_farewell: to one that was removed. */
+void link_say_hello(struct link *l, bool is_farewell);
+/* Is the peer who it says, and may it be here? Notes whether one of the two was removed.
+ * WERR_DENIED, WERR_STALE: of another incarnation; those of hello_read. */
 int link_judge_hello(struct link *l, struct span bytes) MUST_USE;
 /* What the roster says to a link with this node. */
 bool link_may_be(const struct link_self *s, enum link_use use, uint64_t id);

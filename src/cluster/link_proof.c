@@ -182,11 +182,14 @@ int link_find_use(struct link *l)
     return WERR_UNSUPPORTED;
 }
 
-void link_say_hello(struct link *l)
+void link_say_hello(struct link *l, bool is_farewell)
 {
     const struct link_self *s = l->self;
-    struct hello h = {
-        .incarnation = s->incarnation, .id = s->id, .meant = l->peer, .address = s->address};
+    struct hello h = {.incarnation = s->incarnation,
+                      .id = s->id,
+                      .meant = l->peer,
+                      .address = s->address,
+                      .is_farewell = is_farewell};
     char bytes[HELLO_BYTES];
 
     memcpy(h.uuid, s->uuid, sizeof(h.uuid));
@@ -208,17 +211,28 @@ bool link_may_be(const struct link_self *s, enum link_use use, uint64_t id)
     return use == LINK_RAFT || roster_find(r, id) != NULL || roster_find(r, s->id) == NULL;
 }
 
-/* Whom we called is in l->peer; who calls says it now. */
-static int judge(const struct link *l, const struct hello *h)
+/* Whom we called is in l->peer; who calls says it now. A member's farewell counts in a later
+ * incarnation too: the cluster may have been recovered without this node. */
+static int judge(struct link *l, const struct hello *h)
 {
-    const struct link_self *s = l->self;
+    const bool asks = l->conn.flags & CONN_ASKS;
+    struct link_self *s = l->self;
 
     if (memcmp(h->uuid, s->uuid, sizeof(h->uuid)) != 0 || h->meant != s->id)
         return WERR_DENIED;
     if (l->peer != 0 && h->id != l->peer)
         return WERR_DENIED;
-    if (!has_shown(l, h->id) || !link_may_be(s, (enum link_use)l->use, h->id))
+    if (!has_shown(l, h->id))
         return WERR_DENIED;
+    l->peer = h->id;
+    if (!link_may_be(s, (enum link_use)l->use, h->id)) {
+        l->owes_farewell = !asks && s->roster != NULL && roster_was_removed(s->roster, h->id);
+        return WERR_DENIED;
+    }
+    if (h->is_farewell) {
+        s->was_removed = s->was_removed || (asks && h->incarnation >= s->incarnation);
+        return WERR_DENIED;
+    }
     return h->incarnation == s->incarnation ? 0 : WERR_STALE;
 }
 
@@ -231,7 +245,6 @@ int link_judge_hello(struct link *l, struct span bytes)
         rc = judge(l, &h);
     if (rc < 0)
         return rc;
-    l->peer = h.id;
     l->told = h.address;
     return 0;
 }

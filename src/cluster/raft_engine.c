@@ -17,7 +17,7 @@ static uint64_t leader_now(const struct engine *e)
     raft_id id = 0;
     const char *address;
 
-    if (e->raft.data != NULL)
+    if (e->raft.data != NULL && !engine_is_out(e))
         raft_leader((struct raft *)&e->raft, &id, &address);
     return id;
 }
@@ -75,7 +75,8 @@ static bool is_left_alone(const struct engine *e)
 {
     const uint64_t wait_ms = 3ULL * roster_election_ms((enum roster_profile)e->member.profile);
 
-    return e->index > 0 && e->leader_id == 0 && engine_has_peers(e) &&
+    return e->index > 0 && e->leader_id == 0 &&
+           (engine_has_peers(e) || engine_was_removed(e)) &&
            loop_now_ms(e->loop.loop) >= e->started_ms + wait_ms;
 }
 
@@ -136,6 +137,7 @@ static void on_tend_timer(struct timer *t)
     engine_peers_make_cluster(e);
     engine_peers_tend(e);
     engine_steward(e);
+    engine_transport_part(e->peers, e->leader_id);
     engine_forward_follow(e);
     engine_kick(e);
 }

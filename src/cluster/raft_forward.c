@@ -159,7 +159,7 @@ static void on_message(struct link *l, uint8_t type, struct span payload)
     if (type == PEER_RESPONSE)
         on_response(e, payload);
     else if (type == PEER_REMOVED)
-        engine_lose(e, WERR_DENIED, "it was removed from the cluster");
+        e->self.was_removed = true; /* what follows from it does so in a turn of its own */
 }
 
 static void on_closed(struct link *l, int error)

@@ -83,6 +83,7 @@ struct engine {
     int (*start_io)(struct raft_io *io, unsigned msecs, raft_io_tick_cb tick,
                     raft_io_recv_cb recv);
     raft_io_recv_cb recv;
+    raft_io_tick_cb tick;
     int (*load)(struct raft_io *io, raft_term *term, raft_id *voted_for,
                 struct raft_snapshot **snapshot, raft_index *start_index,
                 struct raft_entry *entries[], size_t *n_entries);
@@ -132,6 +133,19 @@ struct engine {
     struct token token;           /* what it joins with … */
     int token_error;              /* … or why it can't be read */
 };
+
+/* It knows of its removal, by the log or from a member: it is of the past for the others. */
+static inline bool engine_was_removed(const struct engine *e)
+{
+    return e->was_removed || e->self.was_removed;
+}
+
+/* … and has nothing left to do, as one that leads has: to give that away. */
+static inline bool engine_is_out(const struct engine *e)
+{
+    return engine_was_removed(e) && e->raft.data != NULL &&
+           raft_state((struct raft *)&e->raft) != RAFT_LEADER;
+}
 
 static inline bool engine_has_peers(const struct engine *e)
 {

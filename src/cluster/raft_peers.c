@@ -262,7 +262,7 @@ void engine_peers_changed(struct engine *e, const struct roster_command *c)
 /* Outside of libraft's callbacks. */
 void engine_peers_tend(struct engine *e)
 {
-    if (e->was_removed)
+    if (engine_was_removed(e))
         engine_lose(e, WERR_DENIED, "it was removed from the cluster");
     if (!e->has_news && !is_due(e))
         return;

@@ -211,6 +211,29 @@ static bool forget_no_shows(struct engine *e)
     return false;
 }
 
+/* A witness that came to lead gives that to one that serves, has all and is there. Not at once:
+ * a leader that is new has heard of nobody. */
+static bool hand_over(struct engine *e)
+{
+    raft_index stored;
+
+    if (!e->member.is_witness || loop_now_ms(e->loop.loop) - e->led_since_ms < LIVE_MS)
+        return false;
+    for (unsigned i = 0; i < roster_member_n(e->roster); i++) {
+        const struct roster_member *m = roster_member_at(e->roster, i);
+        const struct raft_server *s = find_server(e, m->id);
+
+        if (m->is_witness || s == NULL || s->role != RAFT_VOTER ||
+            !engine_steward_is_live(e, m->id, LIVE_MS) ||
+            raft_match_index(&e->raft, m->id, &stored) != 0 ||
+            stored < raft_last_index(&e->raft))
+            continue;
+        log_info("a witness need not lead: another one does", LOG_X("id", m->id));
+        return engine_transfer_here(e, m->id, on_left, NULL) == 0;
+    }
+    return false;
+}
+
 /* How many are to vote: an odd number, so that no vote more is needed than helps. */
 static unsigned wanted_n(unsigned members)
 {
@@ -273,7 +296,8 @@ void engine_steward(struct engine *e)
         !roster_is_made(e->roster) || roster_member_n(e->roster) == 0 ||
         raft_transferee(&e->raft) != 0)
         return;
-    (void)(remove_strangers(e) || add_newcomers(e) || forget_no_shows(e) || balance_voters(e));
+    (void)(remove_strangers(e) || add_newcomers(e) || forget_no_shows(e) || balance_voters(e) ||
+           hand_over(e));
 }
 
 /* ---- what is asked for ---- */
@@ -388,6 +412,8 @@ void engine_steward_status(const struct engine *e, struct cluster_status *out)
         .voters = n,
         .quorum = n / 2 + 1,
         .has_quorum = e->leader_id != 0,
+        .was_removed = engine_was_removed(e),
+        .is_witness = e->member.is_witness,
         .profile = roster_profile_name((enum roster_profile)e->member.profile),
         .election_ms = roster_election_ms((enum roster_profile)e->member.profile),
         .level = roster_level(e->roster)};

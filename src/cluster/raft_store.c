@@ -151,13 +151,23 @@ static void on_message(struct raft_io *io, struct raft_message *message)
     e->recv(io, message);
 }
 
+/* One that was removed lets no time pass: it asks for no votes. */
+static void on_tick(struct raft_io *io)
+{
+    const struct engine *e = engine_of(io);
+
+    if (!engine_is_out(e))
+        e->tick(io);
+}
+
 static int start_io(struct raft_io *io, unsigned msecs, raft_io_tick_cb tick,
                     raft_io_recv_cb recv)
 {
     struct engine *e = engine_of(io);
 
     e->recv = recv;
-    return e->start_io(io, msecs, tick, on_message);
+    e->tick = tick;
+    return e->start_io(io, msecs, on_tick, on_message);
 }
 
 static void set(struct engine *e)

@@ -274,6 +274,17 @@ static void drop_older(struct raft_transport *t, uint64_t id)
             give_up(p);
 }
 
+void engine_transport_part(struct raft_transport *t, uint64_t leader_id)
+{
+    const struct roster *r = t->self->roster;
+    struct pump *p;
+
+    TAILQ_FOREACH (p, &t->pumps, entry)
+        if (r != NULL && p->link != NULL && link_peer(p->link) != leader_id &&
+            roster_was_removed(r, link_peer(p->link)))
+            give_up(p);
+}
+
 const struct link_ops *engine_transport_take(struct raft_transport *t, struct link *l)
 {
     char address[ADDR_TEXT_MAX];

@@ -25,6 +25,9 @@ struct raft_transport *engine_transport_new(struct link_self *self, uv_loop_t *u
                                             struct raft_uv_transport *out);
 /* A raft link that came in by the gate. What it reports to; NULL: not wanted. */
 const struct link_ops *engine_transport_take(struct raft_transport *t, struct link *l);
+/* Ends the links with those that the roster has as removed, but not with this one: it leads,
+ * and has that to give away. They would go on asking for votes on links from before. */
+void engine_transport_part(struct raft_transport *t, uint64_t leader_id);
 /* After libraft has closed it, or has never had it. NULL allowed. */
 void engine_transport_free(struct raft_transport *t);
 

@@ -74,6 +74,8 @@ struct api_json_list {
     bool has_ended;                   /* the items are all in */
     bool has_total;
     uint64_t total;
+    const char *mark; /* a member behind the items, and what it says; NULL: none */
+    bool is_marked;
     char *check;                /* settings made last: most servers share them */
     struct pool_health made_of; /* what they say */
 };
@@ -161,7 +163,7 @@ struct api_json_worker_view {
     uint64_t connections, in_flight;
     uint32_t restarts;
 };
-void api_json_workers_begin(struct api_json_list *l, const char *base);
+void api_json_workers_begin(struct api_json_list *l, const char *base, bool is_witness);
 void api_json_workers_add(struct api_json_list *l, const struct api_json_worker_view *v);
 
 /* workers: that serve. */

@@ -283,6 +283,8 @@ char *api_json_list_end(struct api_json_list *l)
     MUST(!l->has_ended); /* its text was taken */
     l->has_ended = true;
     jtext_close(&l->text, ']');
+    if (l->mark != NULL)
+        jtext_bool(&l->text, l->mark, l->is_marked);
     if (l->has_total)
         jtext_number(&l->text, "total", l->total);
     if (l->next[0] != '\0')
@@ -382,9 +384,11 @@ void api_json_detail_add(struct api_json_list *l, const struct api_json_server_v
     jtext_close(t, '}');
 }
 
-void api_json_workers_begin(struct api_json_list *l, const char *base)
+void api_json_workers_begin(struct api_json_list *l, const char *base, bool is_witness)
 {
     begin_list(l, base, "workers", "/workers");
+    l->mark = "is_witness";
+    l->is_marked = is_witness;
     l->can_add = false;
     l->more_rel = "stats";
     l->more_href = "/stats";

@@ -9,6 +9,7 @@
 #include "manager/events.h"
 #include "manager/listeners.h"
 #include "manager/manager.h"
+#include "manager/members.h"
 #include "manager/start.h"
 #include "pool/pool_code.h"
 
@@ -67,7 +68,8 @@ _Static_assert((int)NODE_WORKERS_MAX == (int)CONFIG_WORKERS_MAX, "as --workers")
 /* WERR_*: it was not done, and nothing else is. */
 static int set_workers(struct manager *m, struct node_settings *wanted)
 {
-    const unsigned n = listeners_worker_n(wanted->workers);
+    const bool is_witness = members_is_witness(m->cluster);
+    const unsigned n = is_witness ? 0 : listeners_worker_n(wanted->workers);
     const unsigned before = m->worker_n;
     int rc = 0;
 
@@ -121,6 +123,8 @@ void api_node_change(struct api_conn *ac)
         api_problem_of_body(ac, rc, &error);
     else if (!may_change(ac))
         api_problem(ac, 412, "precondition_failed", "the node is another than If-Match says");
+    else if (is_resized && members_is_witness(ac->m->cluster))
+        api_problem(ac, 409, "witness", "this node is a witness: it has no workers");
     else if (ac->query.is_dry_run)
         api_respond(ac, 200, api_json_dry_run("set node"));
     else if (is_resized && manager_is_leaving(ac->m))

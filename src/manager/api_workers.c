@@ -2,6 +2,7 @@
 #include "manager/api_json.h"
 #include "manager/listeners_health.h"
 #include "manager/manager.h"
+#include "manager/members.h"
 #include "manager/start.h"
 
 static uint64_t read_counter(const struct manager *m, unsigned id, enum stats_counter c)
@@ -14,7 +15,7 @@ void api_workers_list(struct api_conn *ac)
     const struct manager *m = ac->m;
     struct api_json_list list;
 
-    api_json_workers_begin(&list, api_base(ac));
+    api_json_workers_begin(&list, api_base(ac), members_is_witness(m->cluster));
     for (unsigned i = 0; i < m->supervisor.slots.n; i++) {
         const struct slot *slot = &m->supervisor.slots.list[i];
 
@@ -78,10 +79,22 @@ static void respond_not(struct api_conn *ac, const char *word, const char *path)
     respond_health(ac, 503, &(struct api_json_health_view){.status = word, .path = path});
 }
 
+/* It has nothing to serve with, and means to. */
+static void respond_witness(struct api_conn *ac, const char *path)
+{
+    if (members_own_id(ac->m->cluster) != 0)
+        respond_health(ac, 200,
+                       &(struct api_json_health_view){.status = "witness", .path = path});
+    else
+        respond_not(ac, "removed", path);
+}
+
 void api_health_get(struct api_conn *ac)
 {
     if (manager_is_draining(ac->m))
         respond_not(ac, "draining", "/health");
+    else if (members_is_witness(ac->m->cluster))
+        respond_witness(ac, "/health");
     else
         respond_serving(ac, "ok", "/health");
 }
@@ -93,6 +106,8 @@ void api_ready_get(struct api_conn *ac)
         respond_not(ac, "leaving", "/ready");
     else if (!start_is_ready(ac->m))
         respond_not(ac, "starting", "/ready");
+    else if (members_is_witness(ac->m->cluster))
+        respond_witness(ac, "/ready");
     else
         respond_serving(ac, "ready", "/ready");
 }

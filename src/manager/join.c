@@ -50,13 +50,13 @@ int join_check(struct join *j)
 {
     const struct config *c = j->m->config;
 
+    if (j->m->data_dir.path != NULL && !j->m->data_dir.is_new)
+        return pass_over(j->m);
+    if (c->is_witness && (c->join_host == NULL || j->m->data_dir.path == NULL))
+        return refuse("--witness needs --join HOST:PORT and a data directory: a witness votes "
+                      "in a cluster of others");
     if (j->m->data_dir.path == NULL)
         return 0;
-    if (!j->m->data_dir.is_new)
-        return pass_over(j->m);
-    if (c->join_host == NULL && c->is_witness)
-        return refuse(
-            "--witness needs --join HOST:PORT: a witness votes in a cluster of others");
     if (c->join_host == NULL)
         return 0;
     if (c->join_token == NULL && c->join_token_file == NULL)

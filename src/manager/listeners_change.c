@@ -4,6 +4,7 @@
 #include "log/log.h"
 #include "manager/listeners.h"
 #include "manager/manager.h"
+#include "manager/members.h"
 
 enum { AGAIN_MS = 1000 };
 
@@ -166,13 +167,19 @@ static int prepare_one(struct manager *m, struct span name, const struct addr *a
     return refuse(m, l, i, rc, error);
 }
 
+/* While weldr drains it listens nowhere; a witness never does. */
+static bool is_deaf(const struct manager *m)
+{
+    return manager_is_draining(m) || members_is_witness(m->cluster);
+}
+
 int listeners_prepare(struct manager *m, const struct pool_command *c, struct pool_error *error)
 {
     const struct span name = span_from_str(c->listener);
     int rc = 0;
 
     if (pool_command_kind(c->type) != KIND_LISTENER || (c->set & POOL_SET_ADDRESSES) == 0 ||
-        manager_is_draining(m))
+        is_deaf(m))
         return 0;
     forget_marks(m);
     for (unsigned i = 0; rc == 0 && i < c->wanted.address_n; i++)
@@ -292,10 +299,9 @@ void listeners_renumber(struct manager *m, const struct listener *l)
             listening_renumber(at, l->id);
 }
 
-/* While weldr drains it listens nowhere. */
 void listeners_follow(struct manager *m, const char *name, const struct listener *l)
 {
-    if (manager_is_draining(m))
+    if (is_deaf(m))
         return;
     forget_marks(m);
     for (unsigned i = 0; l != NULL && i < l->address_n; i++)

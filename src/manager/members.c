@@ -40,16 +40,36 @@ const char *members_own_word(const struct cluster *c)
     struct cluster_member self;
     const bool is_candidate = c->ops->role(c) == CLUSTER_CANDIDATE;
 
+    if (members_was_removed(c))
+        return "removed";
     if (!find_self(c, &self) || (self.place == CLUSTER_VOTER && is_candidate))
         return "candidate";
     return members_word(&self);
+}
+
+bool members_was_removed(const struct cluster *c)
+{
+    struct cluster_status status;
+
+    c->ops->status(c, &status);
+    return status.was_removed;
+}
+
+bool members_is_witness(const struct cluster *c)
+{
+    struct cluster_status status;
+
+    if (c == NULL)
+        return false;
+    c->ops->status(c, &status);
+    return status.is_witness;
 }
 
 uint64_t members_own_id(const struct cluster *c)
 {
     struct cluster_member self;
 
-    return find_self(c, &self) ? self.id : 0;
+    return !members_was_removed(c) && find_self(c, &self) ? self.id : 0;
 }
 
 void members_print_id(uint64_t id, char buf[MEMBERS_ID_TEXT])
@@ -187,6 +207,17 @@ static bool is_one_of_several(const struct cluster *c, unsigned n)
     return n > 1 || status.id[0] != '\0';
 }
 
+/* Of itself it has heard more than the log says that it has. */
+static void drop_self(struct members *seen)
+{
+    unsigned n = 0;
+
+    for (unsigned i = 0; i < seen->n; i++)
+        if (!seen->list[i].is_self)
+            seen->list[n++] = seen->list[i];
+    seen->n = n;
+}
+
 void members_look(struct manager *m, struct members *seen, bool tells)
 {
     const struct cluster *c = m->cluster;
@@ -197,6 +228,8 @@ void members_look(struct manager *m, struct members *seen, bool tells)
         return;
     seen->n = c->ops->members(c, seen->list, MEMBERS_MAX);
     MUST(seen->n <= MEMBERS_MAX); /* the engine has fewer */
+    if (members_was_removed(c))
+        drop_self(seen);
     seen->leader_id = c->ops->leader(c, &leader) ? leader.id : 0;
     if (tells && (is_one_of_several(c, seen->n) || before.n > 1))
         tell_differences(m, &before, seen);

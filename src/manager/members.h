@@ -29,9 +29,13 @@ void members_look(struct manager *m, struct members *seen, bool tells);
 
 /* "follower": what it is in the cluster. */
 const char *members_word(const struct cluster_member *member);
-/* The same of this node, which knows whether it is without a leader: "candidate". */
+/* The same of this node, which knows whether it is without a leader: "candidate"; "removed". */
 const char *members_own_word(const struct cluster *c);
-/* 0: it is no member yet. */
+/* It votes, and serves nobody: no workers, no listeners. c may be NULL: not known yet. */
+bool members_is_witness(const struct cluster *c);
+/* It was one, and has heard that it is none any more. */
+bool members_was_removed(const struct cluster *c);
+/* 0: it is no member, not yet or not any more. */
 uint64_t members_own_id(const struct cluster *c);
 /* 16 hexadecimal digits, and back. WERR_SYNTAX. */
 void members_print_id(uint64_t id, char buf[MEMBERS_ID_TEXT]);

@@ -295,6 +295,28 @@ static int look_at_stored(struct manager *m)
     return TAILQ_EMPTY(&m->supervisor.listenings.list) ? listeners_open_proxy(m) : 0;
 }
 
+/* A witness votes, and serves nobody. Known only now: the member file says it. */
+static int dismiss_workers(struct manager *m)
+{
+    const int rc = supervisor_resize(&m->supervisor, 0, 0);
+
+    if (rc < 0)
+        return manager_fail_start("can't do without workers", rc);
+    m->worker_n = m->node.workers = 0;
+    log_always("this node is a witness: it votes, runs no workers and listens for no clients");
+    return 0;
+}
+
+static int settle_workers(struct manager *m)
+{
+    if (members_is_witness(m->cluster))
+        return dismiss_workers(m);
+    if (m->config->is_witness)
+        log_warn("--witness plays no part: the directory has a node that serves",
+                 LOG_S("directory", m->data_dir.path));
+    return 0;
+}
+
 /* The flags right behind: what is committed at once reaches the workers with their snapshot. */
 static void start_workers(struct manager *m, const char *why)
 {
@@ -302,7 +324,9 @@ static void start_workers(struct manager *m, const char *why)
     if (manager_is_leaving(m))
         return;
     move(m, START_WORKERS, why);
-    const int code = look_at_stored(m);
+    int code = settle_workers(m);
+    if (code == 0)
+        code = look_at_stored(m);
     if (code != 0) {
         manager_finish(m, code);
         return;
@@ -348,15 +372,17 @@ static void on_members(void *arg)
     look_at_members(arg);
 }
 
-/* A member that was removed goes on serving requests with the description that it has. */
+/* A member that was removed goes on serving requests with the description that it has, or
+ * begins to: it may hear of that when it has just been started again. */
 static void on_lost(void *arg, int error, struct span why)
 {
     struct manager *m = arg;
 
-    if (error == WERR_DENIED && m->start->phase >= START_WORKERS) {
+    if (members_was_removed(m->cluster)) {
         log_error("this node is no member of the cluster any more: it serves requests with "
                   "what it knows, and takes no changes",
                   LOG_B("reason", why), LOG_S("next", "start it on an empty --data-dir"));
+        look_at_members(m);
         memberships_note_lost(m);
         return;
     }

@@ -4,7 +4,7 @@
  *   RESTORE   the engine was started: a snapshot comes, if one is stored
  *   REPLAY    stored entries come
  *   SETTLE    all of them are here: somebody leads soon, or the wait for that is over
- *   WORKERS   they are started, with the pool as it is
+ *   WORKERS   they are started, with the pool as it is; a witness has none
  *   CERTIFICATES those that --certificate names are proposed, one after the other, by whoever
  *             leads
  *   LISTENERS those that --ip names are proposed, one after the other, by whoever leads, unless

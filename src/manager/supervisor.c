@@ -240,7 +240,8 @@ int supervisor_start(struct supervisor *s)
     MUST(s->slots.stats != NULL && !s->slots.is_draining);
     pulse_start(&s->pulse);
     for (unsigned i = 0; rc == 0 && i < s->slots.n; i++)
-        rc = supervisor_start_slot(&s->slots.list[i]);
+        if (s->slots.list[i].is_wanted)
+            rc = supervisor_start_slot(&s->slots.list[i]);
     return rc;
 }
 

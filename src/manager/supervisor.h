@@ -53,11 +53,12 @@ int supervisor_init(struct supervisor *s, struct loop *loop,
                     const struct supervisor_hooks *hooks, unsigned slot_n) MUST_USE;
 /* All workers must have ended; channels are closed. Closes the descriptors. */
 void supervisor_fini(struct supervisor *s);
-/* Starts the workers; stops at the first that can't be started (those from then on replaced are
- * tried again and again). */
+/* Starts the workers that are wanted; stops at the first that can't be started (those from then
+ * on replaced are tried again and again). */
 int supervisor_start(struct supervisor *s) MUST_USE;
 /* So many workers from now on: starts those that are missing, with all sockets; surplus ones,
- * those with the highest ids, drain within limit_ms. WERR_*: nothing has changed. */
+ * those with the highest ids, drain within limit_ms. 0: none, of a node that serves nobody.
+ * WERR_*: nothing has changed. */
 int supervisor_resize(struct supervisor *s, unsigned n, uint32_t limit_ms) MUST_USE;
 /* SIGCHLD: collects the ended ones. */
 void supervisor_reap(struct supervisor *s);

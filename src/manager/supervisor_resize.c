@@ -79,7 +79,7 @@ int supervisor_resize(struct supervisor *s, unsigned n, uint32_t limit_ms)
 {
     const struct listening *l;
 
-    MUST(n > 0 && n <= CONFIG_WORKERS_MAX && !s->slots.is_draining);
+    MUST(n <= CONFIG_WORKERS_MAX && !s->slots.is_draining);
     int rc = make_room(s, n);
     if (rc == 0)
         rc = retire_all(s, n, limit_ms);

@@ -3,6 +3,7 @@
 import http.client
 import shutil
 
+import pytest
 from node import find_leader, settle
 from rawhttp import wait_until
 from writers import Visitors, Writers, agree
@@ -29,6 +30,41 @@ def test_a_removed_node_is_told_and_takes_no_writes(town):
     first.add("http://192.0.2.2:80")
     agree(rest)
     third.kill()
+
+
+@pytest.mark.parametrize("which", ["leader", "follower"])
+def test_a_node_that_was_cut_off_when_it_was_removed_hears_of_it(town, which):
+    nodes = town.cluster(3, "--cluster-profile", "fast")
+    leader = find_leader(nodes)
+    gone = leader if which == "leader" else next(node for node in nodes if node is not leader)
+    rest, gone_id = [node for node in nodes if node is not gone], gone.id
+    gone.host.cut()
+    find_leader(rest)
+    rest[0].change("DELETE", f"/cluster/members/{gone_id}")
+    wait_until(lambda: gone_id not in [m["id"] for m in rest[1].cluster()["members"]], 30, "it to be gone")
+    assert gone.cluster()["role"] != "removed"
+    gone.host.mend()
+
+    def assert_is_out():
+        wait_until(lambda: gone.cluster()["role"] == "removed", 30, "it to hear of that")
+        refused = gone.api("POST", "/servers", Writers.probe())
+        assert refused.status == 503 and refused.json["code"] == "no_quorum", refused
+        assert gone.weldr.lines(level="error", next="start it on an empty --data-dir")
+        assert gone.ask() == 200, "requests are served"
+        assert not gone.cluster()["quorum"]["has"]
+    assert_is_out()
+    told = gone.get("/events?kind=member_removed")["events"]
+    assert [event["member"] for event in told] == [gone_id], told
+    settle(rest)
+    term, own_term = rest[0].cluster()["term"], gone.cluster()["term"]
+    rest[0].add("http://192.0.2.1:80")
+    gone.restart()  # what its own log says of that has not changed
+    assert_is_out()
+    assert gone.cluster()["term"] == own_term, "it asks for no votes"
+    rest[1].add("http://192.0.2.2:80")
+    settle(rest)
+    assert rest[0].cluster()["term"] == term
+    agree(rest)
 
 
 def test_a_wiped_directory_is_somebody_else(town):

@@ -32,6 +32,7 @@ static void expect_equal(const struct hello *a, const struct hello *b)
     assert_int_equal(a->incarnation, b->incarnation);
     assert_true(a->id == b->id && a->meant == b->meant);
     assert_int_equal(a->address.family, b->address.family);
+    assert_int_equal(a->is_farewell, b->is_farewell);
     assert_true(a->address.family == 0 || addr_is_equal(&a->address, &b->address));
 }
 
@@ -49,6 +50,7 @@ static void test_written_and_read(void **state)
         char bytes[HELLO_BYTES];
 
         h.address = addresses[i];
+        h.is_farewell = i == 1;
         hello_write(&h, bytes);
         assert_int_equal(read_copy(bytes, sizeof(bytes), &got), 0);
         expect_equal(&h, &got);

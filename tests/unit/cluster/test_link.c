@@ -361,6 +361,18 @@ static void dismiss(struct roster *r, uint64_t id)
     rule(r, (struct roster_command){.type = ROSTER_REMOVE, .member = {.id = id}});
 }
 
+/* The n-th that the gate sends away, and told why. */
+static void expect_farewell(unsigned n)
+{
+    const struct talker *t = call(0, 1, n % 2 == 1 ? LINK_RAFT : LINK_CTL);
+
+    run_until(t->closed_n == 1 && failed_at(1) == n);
+    assert_int_equal(t->open_n, 0);
+    assert_int_equal(t->error, WERR_DENIED);
+    assert_int_equal(world.nodes[1].came_n, 0);
+    assert_true(world.nodes[0].self.was_removed);
+}
+
 static void test_members_by_the_roster(void **state)
 {
     struct roster *r = make_roster();
@@ -374,7 +386,34 @@ static void test_members_by_the_roster(void **state)
     (void)call_open(0, 1, LINK_CTL, &came);
     dismiss(r, node_id(0));
     world.nodes[1].came_n = 0;
-    each_use_is_refused(WERR_EOF);
+    for (enum link_use use = LINK_RAFT; use <= LINK_CTL; use++) {
+        struct link_self *removed = &world.nodes[0].self;
+        struct talker t;
+
+        expect_farewell((unsigned)use + 1);
+        assert_int_equal(link_connect(&t.link, removed, &talker_ops, use,
+                                      gate_address(world.nodes[1].gate), node_id(1)),
+                         WERR_DENIED);
+        removed->was_removed = false;
+    }
+    world.nodes[1].self.roster = NULL;
+    roster_free(r);
+}
+
+/* The cluster was recovered without it. */
+static void test_removed_by_a_later_incarnation(void **state)
+{
+    struct roster *r = make_roster();
+
+    (void)state;
+    admit(r, node_id(1));
+    admit(r, node_id(0));
+    dismiss(r, node_id(0));
+    world.nodes[1].self.roster = r;
+    world.nodes[1].self.incarnation++;
+    expect_farewell(1);
+    world.nodes[0].self.was_removed = false;
+    world.nodes[1].self.incarnation--;
     world.nodes[1].self.roster = NULL;
     roster_free(r);
 }
@@ -540,6 +579,7 @@ static const struct CMUnitTest tests[] = {
     LINK_TEST(test_without_certificate),
     LINK_TEST(test_nobody_listens),
     LINK_TEST(test_members_by_the_roster),
+    LINK_TEST(test_removed_by_a_later_incarnation),
     LINK_TEST(test_unknown_member),
     LINK_TEST(test_removed_is_not_called),
     LINK_TEST(test_join),

@@ -148,6 +148,44 @@ static void test_who_is_removed_is_told(void **state)
     end_lab();
 }
 
+/* It does not run when that is agreed on; its own log knows nothing of it. */
+static void test_who_was_away_when_it_was_removed_is_told(void **state)
+{
+    const unsigned gone = 2;
+
+    (void)state;
+    make_first();
+    join_all(3);
+    add(1, "before");
+    assert_equal(3, 1);
+    const struct addr at = status_of(gone).address;
+    const uint64_t id = id_of(gone);
+    close_node(gone);
+    AWAIT(has_leader, gone);
+    const unsigned leader = leader_index(gone), before = lab.done_n;
+    AWAIT(knows_leader, leader);
+    assert_int_equal(
+        cluster_of(leader)->ops->remove_member(cluster_of(leader), id, on_done, NULL), 0);
+    AWAIT(is_done, before + 1);
+    assert_int_equal(lab.error, 0);
+    open_node(gone, &(struct cluster_options){.listen = at});
+    AWAIT(is_lost, gone);
+    assert_int_equal(lab.nodes[gone].lost_error, WERR_DENIED);
+    assert_true(status_of(gone).was_removed && !status_of(leader).was_removed);
+    assert_int_equal(propose(gone, "no"), WERR_NOT_LEADER);
+    AWAIT(has_settled, gone);
+    const uint64_t term = status_of(gone).term;
+    const uint64_t end_ms = loop_now_ms(lab.loop) + 3ULL * status_of(gone).election_ms;
+    while (loop_now_ms(lab.loop) < end_ms)
+        (void)loop_turn(lab.loop, 20);
+    assert_int_equal(status_of(gone).term, term); /* it asks for no votes */
+    assert_false(status_of(gone).has_quorum);
+    assert_int_equal(lab.nodes[gone].lost_n, 1);
+    add(leader, "after");
+    assert_equal(gone, 2);
+    end_lab();
+}
+
 static void test_the_leader_is_removed(void **state)
 {
     (void)state;
@@ -282,6 +320,7 @@ int main(void)
         cmocka_unit_test(test_a_token_is_good_once),
         cmocka_unit_test(test_joins_at_a_follower),
         cmocka_unit_test(test_who_is_removed_is_told),
+        cmocka_unit_test(test_who_was_away_when_it_was_removed_is_told),
         cmocka_unit_test(test_the_leader_is_removed),
         cmocka_unit_test(test_leadership_is_handed_over),
         cmocka_unit_test(test_a_barrier_at_a_follower),

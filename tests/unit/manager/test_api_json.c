@@ -347,6 +347,7 @@ static void test_small_documents(void **state)
                                           "\"pid\": null",
                                           "\"state\": \"stopped\"",
                                           "\"digest\": \"00000000000000ff\"",
+                                          "\"is_witness\": true",
                                           "\"links\"",
                                           NULL};
     struct api_json_list list;
@@ -359,7 +360,7 @@ static void test_small_documents(void **state)
     text = api_json_pool(pool_default(state_now), 9, "");
     assert_in_order(text, pool);
     free(text);
-    api_json_workers_begin(&list, "");
+    api_json_workers_begin(&list, "", true);
     api_json_workers_add(
         &list, &(struct api_json_worker_view){.id = 3, .state = "stopped", .digest = 0xff});
     text = api_json_list_end(&list);
