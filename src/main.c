@@ -5,6 +5,7 @@
 
 #include "cli/cli.h"
 #include "manager/manager_main.h"
+#include "manager/offline.h"
 #include "worker/worker_main.h"
 
 /* Started with one of them closed, a socket would get its number, and the log would go into it.
@@ -22,7 +23,10 @@ static void fill_standard_fds(void)
 
 int main(int argc, char **argv)
 {
-    static const struct cli_roles roles = {.manager = manager_main, .worker = worker_main};
+    static const struct cli_roles roles = {.manager = manager_main,
+                                           .worker = worker_main,
+                                           .recover = offline_recover,
+                                           .rejoin = offline_rejoin};
 
     fill_standard_fds();
     /* A worker is executed by descriptor, which would leave a number as its name. */

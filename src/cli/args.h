@@ -39,7 +39,10 @@ struct args_command {
     const char *method, *path, *words, *flags, *columns, *help;
 };
 
+struct cli_roles;
+
 struct args {
+    const struct cli_roles *roles; /* of the program (roles.h), for commands without the API */
     const struct args_command *commands; /* all, the last has a NULL noun */
     const struct args_command *command;
     unsigned word_n, pair_n;

@@ -32,7 +32,7 @@ int cli_run(int argc, char *const *argv, char *const *env, const struct cli_role
     char error[512];
 
     if (argc > 1 && client_is_noun(argv[1]))
-        return client_run(argc, argv, env);
+        return client_run(argc, argv, env, roles);
     if (config_from_args(&config, argc, argv, env, error, sizeof(error)) < 0) {
         fprintf(stderr, "error: %s\n", error);
         return CLI_EXIT_USAGE;

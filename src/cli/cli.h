@@ -10,15 +10,7 @@
 #define WELDR_CLI_CLI_H
 
 #include "cli/exits.h"
-#include "config/config.h"
-
-/* A role's main function: runs to its end and returns the exit code. */
-typedef int (*cli_role_fn)(const struct config *config);
-
-struct cli_roles {
-    cli_role_fn manager;
-    cli_role_fn worker;
-};
+#include "cli/roles.h"
 
 /* Returns the exit code of the process. env as for config_from_args. */
 int cli_run(int argc, char *const *argv, char *const *env, const struct cli_roles *roles);

@@ -29,13 +29,14 @@ bool client_is_noun(const char *text)
     return args_is_noun(client_commands, text);
 }
 
-int client_run(int argc, char *const *argv, char *const *env)
+int client_run(int argc, char *const *argv, char *const *env, const struct cli_roles *roles)
 {
     struct args args;
     char error[ERROR_BYTES];
 
     if (args_read(&args, client_commands, argc, argv, error, sizeof(error)) < 0)
         return session_fail(CLI_EXIT_USAGE, "%s", error);
+    args.roles = roles;
     if (args.flag[ARGS_HELP] == NULL)
         return args.command->run(&args, env);
     if (args.command != NULL)

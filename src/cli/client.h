@@ -10,7 +10,7 @@ extern const struct args_command client_commands[];
 /* Does a command begin with this word? */
 bool client_is_noun(const char *text);
 /* argv[1] is one. Returns the exit code. */
-int client_run(int argc, char *const *argv, char *const *env);
+int client_run(int argc, char *const *argv, char *const *env, const struct cli_roles *roles);
 
 /* Those of commands.def. */
 int client_read(const struct args *args, char *const *env);

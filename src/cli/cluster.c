@@ -5,6 +5,8 @@
 #include <string.h>
 
 #include "cli/ask.h"
+#include "cli/roles.h"
+#include "cli/session.h"
 #include "cli/shown.h"
 #include "cli/table.h"
 
@@ -126,4 +128,30 @@ int cluster_token(const struct args *args, char *const *env)
         code = shown_end(args->flag[ARGS_JSON] != NULL ? shown_json(d) : show_token(d));
     doc_free(d);
     return code;
+}
+
+/* ---- offline ---- */
+
+int cluster_recover(const struct args *args, char *const *env)
+{
+    const char *dir = args->flag[ARGS_DATA_DIR];
+
+    (void)env;
+    if (dir == NULL)
+        return session_fail(CLI_EXIT_USAGE, "--data-dir is missing: of which node?");
+    if (args->flag[ARGS_YES] == NULL)
+        return session_fail(
+            CLI_EXIT_USAGE,
+            "changes that were acknowledged and are not in %s will be lost, and all other "
+            "members must join anew; say --yes if they are gone for good",
+            dir);
+    return args->roles->recover(dir);
+}
+
+int cluster_rejoin(const struct args *args, char *const *env)
+{
+    (void)env;
+    if (args->flag[ARGS_DATA_DIR] == NULL)
+        return session_fail(CLI_EXIT_USAGE, "--data-dir is missing: of which node?");
+    return args->roles->rejoin(args->flag[ARGS_DATA_DIR]);
 }

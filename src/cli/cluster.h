@@ -8,5 +8,8 @@
 int cluster_status(const struct args *args, char *const *env);
 /* A new join token: on standard output alone. */
 int cluster_token(const struct args *args, char *const *env);
+/* Of the directory of a node that does not run, without the API. */
+int cluster_recover(const struct args *args, char *const *env);
+int cluster_rejoin(const struct args *args, char *const *env);
 
 #endif

@@ -170,6 +170,9 @@ struct cluster_options {
     /* Of the first node of a cluster; 0 lan, 1 fast, 2 wan. */
     uint8_t profile;
     const char *node_key_file; /* NULL: the directory has it */
+    /* Makes of the directory a cluster of one, and does nothing else (recover.h): on_settled
+     * says that it is done, on_lost that it can't be. Nobody can call it. */
+    bool recovers;
 };
 
 /* The engine of this process, not started: raft (raft_engine.h) in this directory, which is

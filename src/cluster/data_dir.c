@@ -111,7 +111,7 @@ static bool is_own_name(const char *name)
     for (size_t i = 0; i < sizeof(own_names) / sizeof(own_names[0]); i++)
         if (strcmp(name, own_names[i]) == 0)
             return true;
-    return false;
+    return strncmp(name, DATA_DIR_OLD_PREFIX, sizeof(DATA_DIR_OLD_PREFIX) - 1) == 0;
 }
 
 /* A directory opened anew, for readdir moves the descriptor's place. NULL: errno says why. */

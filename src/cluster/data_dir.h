@@ -7,6 +7,8 @@
  *     DIR/high_water  what was applied last (high_water.h)
  *     DIR/log/        the engine's own files (segments.h)
  *     DIR/ballast     room for a start on a full disk (ballast.h)
+ *     DIR/recovering  a recovery was cut off, and is to be done again (recover.h)
+ *     DIR/old-DATE/   what the node had before it was to join anew (set_aside.h)
  *
  * A first start goes: data_dir_open (is_new), node_key_open, member_file_open, high_water_open,
  * data_dir_settle.
@@ -40,6 +42,11 @@ struct data_dir {
     bool is_new; /* until data_dir_settle */
     uint8_t identity[DATA_DIR_IDENTITY_BYTES];
 };
+
+/* The names above that stand for what is no part of the node's state any more: "old-…". */
+#define DATA_DIR_OLD_PREFIX "old-"
+/* The name of the mark of a recovery. */
+#define DATA_DIR_RECOVERING "recovering"
 
 /* The end of each sentence about damage. */
 extern const char data_dir_way_out[];

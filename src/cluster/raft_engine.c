@@ -82,7 +82,7 @@ static bool is_left_alone(const struct engine *e)
 
 static void tell_settled(struct engine *e)
 {
-    if (e->has_settled || !(is_up_to_date(e) || is_left_alone(e)))
+    if (e->has_settled || e->options.recovers || !(is_up_to_date(e) || is_left_alone(e)))
         return;
     e->has_settled = true;
     e->cluster.hooks.on_settled(e->cluster.hooks.arg);
@@ -134,6 +134,11 @@ static void on_tend_timer(struct timer *t)
     loop_timer_in(e->loop.loop, &e->tend, TEND_MS);
     if (e->raft.data == NULL)
         return;
+    if (e->options.recovers) {
+        engine_recover_tend(e);
+        engine_kick(e);
+        return;
+    }
     engine_peers_make_cluster(e);
     engine_peers_tend(e);
     engine_steward(e);

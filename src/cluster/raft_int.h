@@ -2,7 +2,7 @@
  * (what libraft asks of the state that is agreed on), raft_store.c (start and end on disk),
  * raft_peers.c (who this node is among others, and where they call), raft_forward.c (what only
  * the leader can do), raft_steward.c (who votes), raft_admit.c (newcomers), raft_join.c (being
- * one). */
+ * one), raft_recover.c (one node that is left becomes the cluster). */
 #ifndef WELDR_CLUSTER_RAFT_INT_H
 #define WELDR_CLUSTER_RAFT_INT_H
 
@@ -118,6 +118,7 @@ struct engine {
     struct timer tend;            /* looks after members, links and the certificate */
     bool is_changing;             /* members: one change at a time */
     bool is_making;               /* the cluster is being made */
+    bool is_recovering;           /* the recovery was proposed */
     bool has_news;                /* of the roster, not kept in the member file yet */
     bool was_removed;             /* from the roster */
     struct raft_change change;
@@ -199,6 +200,8 @@ int engine_store_open(struct engine *e) MUST_USE;
 /* Of a node that has joined: now that it knows what. */
 int engine_store_begin(struct engine *e) MUST_USE;
 void engine_store_close(struct engine *e);
+/* This node alone, which votes; a code of libraft. For raft_configuration_close in any case. */
+int engine_store_configure(const struct engine *e, struct raft_configuration *configuration);
 /* A changed term or vote, in our own file too; a code of libraft. */
 int engine_store_note_vote(struct engine *e);
 /* Its number in the engine, from the identity of the directory. */
@@ -271,5 +274,14 @@ int engine_admit_token(struct engine *e, uint32_t lifetime_s, struct request *q)
 
 int engine_join_start(struct engine *e, struct strb *wrong) MUST_USE;
 void engine_join_stop(struct engine *e);
+
+/* ---- raft_recover.c ---- */
+
+/* The directory may be started, or recovered, as the options say. */
+int engine_recover_check(const struct engine *e, struct strb *wrong) MUST_USE;
+/* Before raft_start: libraft's configuration is this node alone; a code of libraft. */
+int engine_recover_configure(struct engine *e);
+/* Proposes the recovery when this node leads. */
+void engine_recover_tend(struct engine *e);
 
 #endif

@@ -307,7 +307,7 @@ static int listen_for_others(struct engine *e, struct strb *wrong)
     const struct addr *at = e->options.has_listen ? &e->options.listen : &e->member.address;
     char text[ADDR_TEXT_MAX];
 
-    if (at->family == 0)
+    if (at->family == 0 || e->options.recovers)
         return 0;
     const int rc = gate_new(&e->self, at, &ops, &e->gate);
     text[addr_print(at, text)] = '\0';

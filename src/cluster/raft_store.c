@@ -1,4 +1,5 @@
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -127,15 +128,21 @@ static void kick(void *arg)
     engine_kick(arg);
 }
 
+int engine_store_configure(const struct engine *e, struct raft_configuration *configuration)
+{
+    char name[ENGINE_ID_TEXT_MAX];
+
+    engine_id_text(engine_store_id(e), name);
+    raft_configuration_init(configuration);
+    return raft_configuration_add(configuration, engine_store_id(e), name, RAFT_VOTER);
+}
+
 /* A first start that was cut off here begins again. */
 static int bootstrap(struct engine *e)
 {
     struct raft_configuration configuration;
-    char name[ENGINE_ID_TEXT_MAX];
+    int code = engine_store_configure(e, &configuration);
 
-    engine_id_text(engine_store_id(e), name);
-    raft_configuration_init(&configuration);
-    int code = raft_configuration_add(&configuration, engine_store_id(e), name, RAFT_VOTER);
     if (code == 0)
         code = raft_bootstrap(&e->raft, &configuration);
     raft_configuration_close(&configuration);
@@ -190,7 +197,8 @@ static void set_raft(struct engine *e)
     raft_set_pre_vote(&e->raft, true);
     raft_set_election_timeout(&e->raft, roster_election_ms(profile));
     raft_set_heartbeat_timeout(&e->raft, roster_heartbeat_ms(profile));
-    raft_set_snapshot_threshold(&e->raft, SNAPSHOT_ENTRIES);
+    /* Who recovers has not the owner's state, which a snapshot would be of. */
+    raft_set_snapshot_threshold(&e->raft, e->options.recovers ? UINT_MAX : SNAPSHOT_ENTRIES);
     raft_set_snapshot_trailing(&e->raft, SNAPSHOT_ENTRIES);
 }
 
@@ -234,6 +242,8 @@ static int open_raft(struct engine *e)
     set_raft(e);
     if (is_first)
         code = bootstrap(e);
+    if (code == 0 && e->options.recovers)
+        code = engine_recover_configure(e);
     if (code == 0)
         code = raft_start(&e->raft);
     if (code == 0 && raft_last_index(&e->raft) < e->stored.last_index)
@@ -264,6 +274,8 @@ static int begin(struct engine *e, struct strb *wrong)
     int rc = open_own(e, wrong);
     if (rc == 0)
         rc = engine_peers_open(e, wrong);
+    if (rc == 0)
+        rc = engine_recover_check(e, wrong);
     if (rc < 0)
         return rc;
     if (joins)

@@ -1,0 +1,19 @@
+/* roles.h - what the program can be, handed in by main.c: cli/ knows neither manager/ nor
+ * worker/. */
+#ifndef WELDR_CLI_ROLES_H
+#define WELDR_CLI_ROLES_H
+
+#include "config/config.h"
+
+/* A role's main function: runs to its end and returns the exit code. */
+typedef int (*cli_role_fn)(const struct config *config);
+
+struct cli_roles {
+    cli_role_fn manager;
+    cli_role_fn worker;
+    /* On the directory of a node that does not run; they print, and return the exit code. */
+    int (*recover)(const char *data_dir);
+    int (*rejoin)(const char *data_dir);
+};
+
+#endif

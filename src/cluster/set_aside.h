@@ -1,0 +1,23 @@
+/* set_aside.h - what is done to the directory of a node whose Weldr does not run: opened as it
+ * is, or emptied, so that the node can join a cluster anew.
+ *
+ * What it holds moves to DIR/old-DATE/, within the directory, for its parent may be another
+ * user's. `identity` moves last: until then the move can be done again, and after it the
+ * directory is as good as empty (data_dir.h). Called by `weldr cluster recover` and `rejoin`.
+ */
+#ifndef WELDR_CLUSTER_SET_ASIDE_H
+#define WELDR_CLUSTER_SET_ASIDE_H
+
+#include "cluster/data_dir.h"
+
+enum { SET_ASIDE_NAME_MAX = 32 };
+
+/* As data_dir_open, and nothing is made. WERR_NOT_FOUND: no node has been there; WERR_DENIED:
+ * it belongs to another user, who could not read what this one writes. */
+int set_aside_open(struct data_dir *d, const char *path, struct strb *wrong) MUST_USE;
+/* now_s: wall clock, for the date. name: where it is now, in the directory. WERR_IO …: some of
+ * it may have moved, and the next call moves the rest. */
+int set_aside_run(const char *path, uint64_t now_s, char name[SET_ASIDE_NAME_MAX],
+                  struct strb *wrong) MUST_USE;
+
+#endif
