@@ -267,7 +267,7 @@ static int accept_sim(struct loop *l, struct sock *listener, int *fd, struct add
 
     if (first == NULL)
         return WERR_AGAIN;
-    if (strikes_fault(m))
+    if (strikes_fault(m) || m->faults.no_descriptors)
         return WERR_NO_FD;
     TAILQ_REMOVE(&e->backlog, first, entry);
     *fd = first->handle;

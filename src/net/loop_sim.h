@@ -27,7 +27,8 @@ struct loop_sim_faults {
     uint32_t reset_per_million; /* chance that an operation meets a reset */
     bool resets_lose; /* … when a socket is closed by one: what it sent and is still on its way
                          is lost */
-    uint32_t fail_op; /* the n-th operation (send, recv, connect, accept) fails; 0: none */
+    uint32_t fail_op;    /* the n-th operation (send, recv, connect, accept) fails; 0: none */
+    bool no_descriptors; /* accepting fails */
 };
 
 /* faults may be NULL. NULL: no memory. */

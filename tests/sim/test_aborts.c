@@ -52,6 +52,7 @@ static void run_connecting(const char *say, bool is_watched)
     if (is_watched) {
         c = world_client(w);
         world_run_ms(w, 50);
+        world_calm_tls(); /* the reset would come behind what it says of its own account */
         world_say(c, say);
         loop_turn(w->loop, 1);
         loop_sim_set_faults(w->loop, &far);

@@ -179,10 +179,9 @@ static void test_who_sends_again_keeps_its_body(void **state)
     world_end(w);
 }
 
-/* Over TLS, before the handshake, which would cost more than to serve others. */
 static bool is_refused(const struct world *w, const struct world_client *c)
 {
-    if (world_over_tls != NULL)
+    if (!world_is_clear(ONLY_IN_CLEAR_told_why_refused))
         return c->peer.has_fin && c->peer.in.len == 0;
     return w->stats->end[END_QUEUES_FULL] == 1;
 }

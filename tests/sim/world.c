@@ -205,6 +205,19 @@ void world_calm_tls(void)
         world_over_tls->calm();
 }
 
+bool world_is_clear(enum world_only_in_clear what)
+{
+    static const char *const reasons[] = {
+#define ONLY_IN_CLEAR(name, why) why,
+#include "only_in_clear.def"
+#undef ONLY_IN_CLEAR
+    };
+
+    if (world_over_tls != NULL)
+        print_message("not so over TLS: %s\n", reasons[what]);
+    return world_over_tls == NULL;
+}
+
 unsigned world_stride(void)
 {
     enum { OVER_TLS = 5 };

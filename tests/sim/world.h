@@ -72,6 +72,15 @@ struct world_over_tls {
 };
 extern const struct world_over_tls *world_over_tls; /* NULL: in clear */
 
+/* only_in_clear.def: exceptions from "over TLS as in clear". */
+enum world_only_in_clear {
+#define ONLY_IN_CLEAR(name, why) ONLY_IN_CLEAR_##name,
+#include "only_in_clear.def"
+#undef ONLY_IN_CLEAR
+};
+/* Over TLS it is false, and the reason is printed. */
+bool world_is_clear(enum world_only_in_clear what);
+
 /* Never NULL. All origins listen. */
 struct world *world_new(const struct world_setup *setup);
 /* 0 or WERR_NOMEM (allocations made to fail): world_end cleans up all the same. */
