@@ -1,7 +1,7 @@
 /* raft_int.h - what the files of the engine share: raft_engine.c (operations), raft_state.c
  * (what libraft asks of the state that is agreed on), raft_store.c (start and end on disk),
  * raft_peers.c (who this node is among others, and where they call), raft_forward.c (what only
- * the leader can do), raft_steward.c (who votes), raft_admit.c (newcomers), raft_join.c (being
+ * the leader can do), raft_steward.c (who votes), raft_move.c (where they are), raft_admit.c (newcomers), raft_join.c (being
  * one). */
 #ifndef WELDR_CLUSTER_RAFT_INT_H
 #define WELDR_CLUSTER_RAFT_INT_H
@@ -117,6 +117,9 @@ struct engine {
     struct timer tend;            /* looks after members, links and the certificate */
     bool is_changing;             /* members: one change at a time */
     bool is_making;               /* the cluster is being made */
+    uint64_t moving;              /* whose address is being changed; 0: nobody's */
+    struct link *hail;            /* to whom this node's address is told; NULL: to nobody */
+    unsigned hailed_n;
     bool has_news;                /* of the roster, not kept in the member file yet */
     bool was_removed;             /* from the roster */
     struct raft_change change;
@@ -246,6 +249,12 @@ int engine_steward_promote(struct engine *e, uint64_t id, cluster_done_fn done,
                            void *arg) MUST_USE;
 void engine_steward_heard(struct engine *e, uint64_t id);
 bool engine_steward_is_live(const struct engine *e, uint64_t id, uint64_t within_ms);
+
+/* ---- raft_move.c ---- */
+
+/* Now and then: addresses that the roster does not have yet. */
+void engine_move_tend(struct engine *e);
+void engine_move_close(struct engine *e);
 
 /* ---- raft_admit.c ---- */
 
