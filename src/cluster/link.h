@@ -41,6 +41,13 @@ enum {
     LINK_QUEUE_MAX = 2 * LINK_MESSAGE_MAX /* bytes that wait to be sent */
 };
 
+/* Where a member said last that others reach it (hello.h). It may know better than the roster,
+ * which can only be changed with a quorum. */
+struct link_told {
+    uint64_t id; /* 0: free */
+    struct addr address;
+};
+
 /* Who this node is: what links need of it. Owner: the engine; it outlives all links that are
  * not open yet, and no open one looks at it. Zeroed, then filled in. */
 struct link_self {
@@ -54,6 +61,7 @@ struct link_self {
     bool was_removed; /* a member has said so of this node, which calls nobody then */
     struct tlsio_context *accepts, *connects; /* NULL until there is a certificate */
     struct tlsio_identity *identity;          /* of both */
+    struct link_told told[ROSTER_MEMBERS_MAX];
 };
 /* Makes the contexts of a certificate, its key and the CA (PEM), in place of those that are
  * there; links that are open keep theirs. WERR_INVALID, WERR_NOMEM: those that were there stay.
@@ -61,6 +69,12 @@ struct link_self {
 int link_self_set(struct link_self *s, struct span certificate, struct span key,
                   struct span authority) MUST_USE;
 void link_self_fini(struct link_self *s); /* its contexts; they may be set again */
+/* What that member told last; NULL: nothing, or no address that others can call. */
+const struct addr *link_self_told(const struct link_self *s, uint64_t id);
+/* Where to call that member: as it told, else as the roster says. NULL: nobody knows. */
+const struct addr *link_self_find(const struct link_self *s, uint64_t id);
+/* It told nothing, until it does so again. */
+void link_self_forget(struct link_self *s, uint64_t id);
 
 struct link;
 struct link_ops {

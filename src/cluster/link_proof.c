@@ -115,6 +115,56 @@ void link_self_fini(struct link_self *s)
     s->identity = NULL;
 }
 
+/* ---- where members are ---- */
+
+static struct link_told *find_told(const struct link_self *s, uint64_t id)
+{
+    for (unsigned i = 0; i < ROSTER_MEMBERS_MAX; i++)
+        if (s->told[i].id == id)
+            return (struct link_told *)&s->told[i];
+    return NULL;
+}
+
+const struct addr *link_self_told(const struct link_self *s, uint64_t id)
+{
+    const struct link_told *t = find_told(s, id);
+
+    return t != NULL ? &t->address : NULL;
+}
+
+const struct addr *link_self_find(const struct link_self *s, uint64_t id)
+{
+    const struct roster_member *m = s->roster != NULL ? roster_find(s->roster, id) : NULL;
+    const struct addr *told = link_self_told(s, id);
+
+    if (told != NULL)
+        return told;
+    return m != NULL && m->address.family != 0 ? &m->address : NULL;
+}
+
+void link_self_forget(struct link_self *s, uint64_t id)
+{
+    struct link_told *t = find_told(s, id);
+
+    if (t != NULL)
+        *t = (struct link_told){0};
+}
+
+/* Of members only, so that there is room: one that is none any more gives way. */
+static void note_told(struct link_self *s, uint64_t id, const struct addr *address)
+{
+    struct link_told *t = find_told(s, id);
+
+    if (s->roster == NULL || roster_find(s->roster, id) == NULL || address->family == 0 ||
+        addr_is_wildcard(address))
+        return;
+    for (unsigned i = 0; t == NULL && i < ROSTER_MEMBERS_MAX; i++)
+        if (s->told[i].id == 0 || roster_find(s->roster, s->told[i].id) == NULL)
+            t = &s->told[i];
+    if (t != NULL)
+        *t = (struct link_told){id, *address};
+}
+
 struct tlsio_context *link_tls_context(struct conn *c)
 {
     const struct link *l = (const struct link *)c;
@@ -246,5 +296,6 @@ int link_judge_hello(struct link *l, struct span bytes)
     if (rc < 0)
         return rc;
     l->told = h.address;
+    note_told(l->self, h.id, &h.address);
     return 0;
 }

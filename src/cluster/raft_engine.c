@@ -143,6 +143,7 @@ static void on_tend_timer(struct timer *t)
     engine_peers_tend(e);
     engine_steward(e);
     engine_transport_part(e->peers, e->leader_id);
+    engine_move_tend(e);
     engine_forward_follow(e);
     engine_kick(e);
 }
@@ -483,6 +484,7 @@ static void free_engine(struct cluster *c)
     timer_stop(loop_timers(e->loop.loop), &e->tend);
     engine_join_stop(e);
     engine_forward_close(e);
+    engine_move_close(e);
     engine_loop_leave(&e->loop);
     engine_store_close(e);
     end_all(e);

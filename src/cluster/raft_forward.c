@@ -184,7 +184,9 @@ static void connect_to(struct engine *e, const struct roster_member *m)
 
     if (l == NULL)
         return;
-    const int rc = link_connect(l, &e->self, &leader_ops, LINK_CTL, &m->address, m->id);
+    const struct addr *at = link_self_find(&e->self, m->id);
+    const int rc = at != NULL ? link_connect(l, &e->self, &leader_ops, LINK_CTL, at, m->id)
+                              : WERR_NOT_FOUND;
     if (rc < 0) {
         log_debug("the leader can't be reached", LOG_S("error", werr_text(rc)));
         free(l);

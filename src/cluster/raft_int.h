@@ -1,8 +1,9 @@
 /* raft_int.h - what the files of the engine share: raft_engine.c (operations), raft_state.c
  * (what libraft asks of the state that is agreed on), raft_store.c (start and end on disk),
  * raft_peers.c (who this node is among others, and where they call), raft_forward.c (what only
- * the leader can do), raft_steward.c (who votes), raft_admit.c (newcomers), raft_join.c (being
- * one), raft_recover.c (one node that is left becomes the cluster). */
+ * the leader can do), raft_steward.c (who votes), raft_move.c (where members are), raft_admit.c
+ * (newcomers), raft_join.c (being one), raft_recover.c (one node that is left becomes the
+ * cluster). */
 #ifndef WELDR_CLUSTER_RAFT_INT_H
 #define WELDR_CLUSTER_RAFT_INT_H
 
@@ -119,8 +120,11 @@ struct engine {
     bool is_changing;             /* members: one change at a time */
     bool is_making;               /* the cluster is being made */
     bool is_recovering;           /* the recovery was proposed */
-    bool has_news;                /* of the roster, not kept in the member file yet */
-    bool was_removed;             /* from the roster */
+    uint64_t moving;              /* whose address is being changed; 0: nobody's */
+    struct link *hail;            /* to whom this node's address is told; NULL: to nobody */
+    unsigned hailed_n;
+    bool has_news;    /* of the roster, not kept in the member file yet */
+    bool was_removed; /* from the roster */
     struct raft_change change;
     struct contact contacts[ROSTER_MEMBERS_MAX];
     struct link *leader_link; /* to who leads; NULL: none */
@@ -263,6 +267,12 @@ int engine_steward_promote(struct engine *e, uint64_t id, cluster_done_fn done,
                            void *arg) MUST_USE;
 void engine_steward_heard(struct engine *e, uint64_t id);
 bool engine_steward_is_live(const struct engine *e, uint64_t id, uint64_t within_ms);
+
+/* ---- raft_move.c ---- */
+
+/* Now and then: addresses that the roster does not have yet. */
+void engine_move_tend(struct engine *e);
+void engine_move_close(struct engine *e);
 
 /* ---- raft_admit.c ---- */
 

@@ -256,11 +256,10 @@ static const struct link_ops pump_ops = {
 /* Its port is of chance when only the connection tells. */
 static const struct addr *address_of(const struct raft_transport *t, const struct link *l)
 {
-    const struct roster_member *m =
-        t->self->roster != NULL ? roster_find(t->self->roster, link_peer(l)) : NULL;
+    const struct addr *known = link_self_find(t->self, link_peer(l));
 
-    if (m != NULL && m->address.family != 0)
-        return &m->address;
+    if (known != NULL)
+        return known;
     return link_told_address(l)->family != 0 ? link_told_address(l) : link_address(l);
 }
 
@@ -331,11 +330,10 @@ static int listen_for(struct raft_uv_transport *out, raft_uv_accept_cb cb)
 static int find_address(const struct raft_transport *t, raft_id id, const char *text,
                         struct addr *address)
 {
-    const struct roster_member *m =
-        t->self->roster != NULL ? roster_find(t->self->roster, id) : NULL;
+    const struct addr *known = link_self_find(t->self, id);
 
-    if (m != NULL && m->address.family != 0) {
-        *address = m->address;
+    if (known != NULL) {
+        *address = *known;
         return 0;
     }
     return addr_from_text(span_from_str(text), address);

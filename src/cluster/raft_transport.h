@@ -3,8 +3,9 @@
  *
  * libraft takes streams of libuv and does their reading and writing itself: so each link has a
  * socket pair, one end libuv's, the other one ours. Both ways a slow reader stops the fast
- * writer. Which address an id has the roster says (the one that libraft hands over counts where
- * the roster knows none). Of each member one link that came in lives: the newest.
+ * writer. Which address an id has it told itself, or the roster says (the one that libraft
+ * hands over counts where neither is known). Of each member one link that came in lives: the
+ * newest.
  *
  * When libraft closes it, connects that are under way end with RAFT_CANCELED and all links are
  * aborted, within libuv's loop; Weldr's loop frees what is left of them in its next turn, when

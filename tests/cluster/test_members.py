@@ -4,7 +4,8 @@ import http.client
 import shutil
 
 import pytest
-from node import find_leader, settle
+
+from node import CLUSTER_PORT, find_leader, settle
 from rawhttp import wait_until
 from writers import Visitors, Writers, agree
 
@@ -78,6 +79,55 @@ def test_a_wiped_directory_is_somebody_else(town):
     settle(nodes)
     agree(nodes)
     assert third.id != old_id
+
+
+def move(node):
+    """It starts where nobody looks for it."""
+    node.kill()
+    node.cluster_ip = f"{node.host.ip}:{CLUSTER_PORT + 1}"
+    node.start(wait=False)
+
+
+def addresses(node):
+    return {member["address"] for member in node.cluster()["members"]}
+
+
+@pytest.mark.parametrize("who", ["follower", "leader"])
+def test_a_node_starts_at_another_address(town, who):
+    nodes = town.cluster(3, "--cluster-profile", "fast")
+    leader = find_leader(nodes)
+    node = leader if who == "leader" else next(n for n in nodes if n is not leader)
+    move(node)
+    node.weldr.wait_ready()
+    settle(nodes)
+    wait_until(lambda: all(node.cluster_ip in addresses(n) for n in nodes), 30, "all to know the new address")
+    node.add("http://192.0.2.1:80")
+    agree(nodes)
+
+
+def test_a_standby_starts_at_another_address(town):
+    """Nobody calls it, and it elects nobody."""
+    nodes = first, second = town.cluster(2)
+    move(second)
+    wait_until(lambda: second.cluster_ip in addresses(first), 30, "the other to know the new address")
+    second.weldr.wait_ready()
+    second.add("http://192.0.2.1:80")
+    agree(nodes)
+
+
+def test_the_quorum_needs_one_that_moved(town):
+    """The roster can't be changed before it is found."""
+    nodes = town.cluster(3, "--cluster-profile", "fast")
+    leader = find_leader(nodes)
+    dead, moved = (n for n in nodes if n is not leader)
+    dead.kill()
+    move(moved)
+    rest = [leader, moved]
+    wait_until(lambda: all(moved.cluster_ip in addresses(n) for n in rest), 30, "both to know the new address")
+    leader.add("http://192.0.2.1:80")
+    agree(rest)
+    dead.start()
+    agree(nodes)
 
 
 def test_the_lead_is_given_away_under_load(town):
