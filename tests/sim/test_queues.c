@@ -137,7 +137,8 @@ static void test_pipelined(void **state)
     (void)state;
     fake_body(&large, 2, LARGE_BYTES);
     (void)snprintf(get, sizeof(get), "GET /len/%u/2 HTTP/1.1\r\nHost: h\r\n\r\n", LARGE_BYTES);
-    for (unsigned n = BUFFER_BYTES - HEAD_MAX_BYTES; n < BUFFER_BYTES; n += STEP) {
+    for (unsigned n = BUFFER_BYTES - HEAD_MAX_BYTES; n < BUFFER_BYTES;
+         n += STEP * world_stride()) {
         run_pipelined(n, get, &nothing, &large);
         run_pipelined(n, UPGRADE, &large, &large);
     }
@@ -234,6 +235,10 @@ static unsigned fill(struct world *w, struct world_client **c, unsigned max)
 
 static void check_refused(const struct world_client *c)
 {
+    if (!world_is_clear(ONLY_IN_CLEAR_told_why_refused)) {
+        CHECK(c->peer.in.len == 0 && (c->peer.has_fin || c->peer.has_reset));
+        return;
+    }
     CHECK(strncmp(world_got(c), "HTTP/1.1 503 ", 13) == 0 && c->peer.has_fin);
     CHECK(strstr(world_got(c), "Weldr-Error: queues_full\r\n"));
     CHECK(strstr(world_got(c), "Retry-After: 1\r\n"));
