@@ -50,7 +50,7 @@ void hello_write(const struct hello *h, char bytes[HELLO_BYTES])
     memcpy(bytes + AT_UUID, h->uuid, ROSTER_UUID_BYTES);
     put(bytes + AT_ID, h->id, 8);
     put(bytes + AT_MEANT, h->meant, 8);
-    bytes[AT_FAREWELL] = h->is_farewell;
+    bytes[AT_FAREWELL] = h->is_farewell ? 1 : 0;
     bytes[AT_FAMILY] = (char)family_byte(h->address.family);
     if (bytes[AT_FAMILY] == 0)
         return;
