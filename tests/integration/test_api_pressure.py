@@ -39,10 +39,11 @@ def connections(weldr):
 
 
 def answers_at_once(weldr, **more):
-    started = time.monotonic()
-    assert weldr.api("GET", "/health", **more).status == 200
-    assert weldr.api("GET", "/servers", **more).status == 200
-    return time.monotonic() - started < 4  # a place that is not given is waited for for 5 s
+    def ask(path):
+        started = time.monotonic()
+        assert weldr.api("GET", path, **more).status == 200
+        return time.monotonic() - started
+    return max(ask("/health"), ask("/servers")) < 4.8  # a place that is not given is waited for for 5 s
 
 
 @pytest.mark.smoke

@@ -96,6 +96,7 @@ def test_keys_on_disk_are_closed(lab, folder):
     assert os.stat(os.path.join(folder, "node.key")).st_mode & 0o777 == 0o600
 
 
+@pytest.mark.timeout(300)  # 21 starts
 def test_killed_while_it_writes(lab, folder):
     """What was acknowledged is there, and nothing that was not asked for."""
     acknowledged, asked = set(), set()
