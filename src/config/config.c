@@ -285,6 +285,11 @@ static int read_data_dir(struct config *c, struct span value, const char **wish)
     return config_read_file_name(&c->data_dir, value, wish);
 }
 
+static int read_node_key_file(struct config *c, struct span value, const char **wish)
+{
+    return config_read_file_name(&c->node_key_file, value, wish);
+}
+
 static int read_ephemeral(struct config *c, struct span value, const char **wish)
 {
     *wish = "must be yes or no";

@@ -71,6 +71,7 @@ struct config {
      * file */
     char *access_log;
     char *data_dir;                          /* --data-dir; NULL: the usual places */
+    char *node_key_file;                     /* --node-key-file; NULL: the directory has it */
     char *join_host;                         /* --join, its name or address; NULL: none */
     char *join_token;                        /* --token; NULL */
     char *join_token_file;                   /* --join-token-file; NULL */

@@ -47,6 +47,8 @@ const char *config_find_lonely(const struct config *c)
         return "--admin-client-ca needs --admin-certificate FILE";
     if (c->is_ephemeral && c->data_dir != NULL)
         return "--ephemeral and --data-dir exclude each other";
+    if (c->is_ephemeral && c->node_key_file != NULL)
+        return "--ephemeral and --node-key-file exclude each other";
     return find_lonely_of_cluster(c);
 }
 
@@ -71,6 +73,7 @@ void config_fini(struct config *c)
     free(c->user);
     free(c->access_log);
     free(c->data_dir);
+    free(c->node_key_file);
     free(c->join_host);
     free(c->join_token);
     free(c->join_token_file);

@@ -76,7 +76,8 @@ void join_fill(const struct join *j, struct cluster_options *options)
                                         .has_listen = c->cluster_ip.family != 0,
                                         .listen = c->cluster_ip,
                                         .version = WELDR_VERSION,
-                                        .profile = c->cluster_profile};
+                                        .profile = c->cluster_profile,
+                                        .node_key_file = c->node_key_file};
     if (!join_is_wanted(m))
         return;
     MUST(j->address.family != 0); /* looked up before */

@@ -324,7 +324,8 @@ static void on_files(void *arg)
 static int start_certificates(struct manager *m)
 {
     struct house *h = house_of(m);
-    const int rc = keyring_init(&h->keyring, m->loop, &m->publish, manager_data_dir(m), NULL);
+    const int rc = keyring_init(&h->keyring, m->loop, &m->publish, manager_data_dir(m),
+                                m->config->node_key_file);
 
     if (rc < 0)
         return manager_fail_start("can't make keys", rc);

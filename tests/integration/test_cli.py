@@ -23,7 +23,7 @@ FLAGS = {"--ip": "WELDR_IP", "--admin-ip": "WELDR_ADMIN_IP", "--metrics-ip": "WE
          "--admin-tokens-file": "WELDR_ADMIN_TOKENS_FILE", "--admin-token-required": "WELDR_ADMIN_TOKEN_REQUIRED",
          "--admin-socket": "WELDR_ADMIN_SOCKET", "--user": "WELDR_USER", "--data-dir": "WELDR_DATA_DIR", "--ephemeral": "WELDR_EPHEMERAL", "--seccomp": "WELDR_SECCOMP",
          "--cluster-ip": "WELDR_CLUSTER_IP", "--join": "WELDR_JOIN", "--token": "WELDR_JOIN_TOKEN", "--join-token-file": "WELDR_JOIN_TOKEN_FILE",
-         "--witness": "WELDR_WITNESS", "--cluster-profile": "WELDR_CLUSTER_PROFILE"}
+         "--node-key-file": "WELDR_NODE_KEY_FILE", "--witness": "WELDR_WITNESS", "--cluster-profile": "WELDR_CLUSTER_PROFILE"}
 LOCAL = ("--ip", "127.0.0.1:0", "--admin-ip", "127.0.0.1:0")
 
 

@@ -208,6 +208,30 @@ def test_who_the_node_is_must_be_there_whole(lab, folder):
     assert weldr.api("GET", "/certificates").json["certificates"][0]["name"] == "a"
 
 
+def test_the_key_lies_elsewhere(lab, folder, tmp_path):
+    """--node-key-file: the directory alone opens nothing; another key, a missing one or one that all can read is refused."""
+    pair, key = t.authority().issue("a.test"), tmp_path / "node key"
+    result = run_weldr(*LOCAL, "--data-dir", folder, "--node-key-file", str(key))
+    assert result.returncode == 1 and f"{key}: can't open it: No such file" in result.stderr, result
+    key.write_bytes(bytes(range(32)))
+    result = run_weldr(*LOCAL, "--data-dir", folder, "--node-key-file", str(key))
+    assert result.returncode == 1 and f"{key}: others can get at it (mode 0644)" in result.stderr, result
+    key.chmod(0o600)
+    weldr = lab.weldr("--data-dir", folder, "--node-key-file", str(key))
+    change(weldr, "POST", "/certificates", pair.body(name="a"))
+    before = description(weldr)
+    end(weldr)
+    assert not os.path.exists(os.path.join(folder, "node.key"))
+    result = run_weldr(*LOCAL, "--data-dir", folder)
+    assert result.returncode == 1 and f"{folder}/node.key: is missing; put it back, or name the file" in result.stderr, result
+    other = tmp_path / "another"
+    other.write_bytes(bytes(32))
+    other.chmod(0o600)
+    result = run_weldr(*LOCAL, "--data-dir", folder, "--node-key-file", str(other))
+    assert result.returncode == 1 and "was closed with another node key" in result.stderr, result
+    assert description(lab.weldr("--data-dir", folder, "--node-key-file", str(key))) == before
+
+
 def test_nearby_where_the_usual_place_cant_be_written(tmp_path):
     """As somebody who may not write /var/lib."""
     os.chmod(tmp_path, 0o755)

@@ -122,6 +122,8 @@ static void what_makes_no_sense_alone_is_refused(void **state)
         {"--ip tls", "must be address:port"},
         {"--ip :443,ssl --certificate a", "must be address:port"},
         {"--certificate=", "must be the name of a file"},
+        {"--ephemeral --node-key-file f", "--node-key-file exclude each other"},
+        {"--node-key-file=", "must be the name of a file"},
         {"--ephemeral --cluster-ip 10.0.0.1", "--cluster-ip and --ephemeral exclude"},
         {"--ephemeral --join a:1 --token t", "--join and --ephemeral exclude each other"},
         {"--join a:1 --token t --join-token-file f", "--token and --join-token-file exclude"},
