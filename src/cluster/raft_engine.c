@@ -131,6 +131,7 @@ static void on_tend_timer(struct timer *t)
 {
     struct engine *e = (struct engine *)((char *)t - offsetof(struct engine, tend));
 
+    engine_space_tend(e);
     loop_timer_in(e->loop.loop, &e->tend, TEND_MS);
     if (e->raft.data == NULL)
         return;

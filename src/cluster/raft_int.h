@@ -108,6 +108,7 @@ struct engine {
     bool has_failed;     /* an entry can't be read: nothing more is handed over */
     bool is_lost;        /* on_lost was called */
     bool is_making_room; /* for a segment: raft_space.c */
+    bool lacks_room;     /* the disk is nearly full, as the log was told */
 
     /* ---- among others ---- */
     struct roster *roster;
@@ -196,6 +197,8 @@ void engine_replay_forget(struct engine *e);
 
 /* libraft has refused an entry for want of room: there may be some by now. */
 void engine_space_look(struct engine *e);
+/* Tells in the log when room becomes scarce, and when there is enough again. */
+void engine_space_tend(struct engine *e);
 
 /* ---- raft_store.c ---- */
 

@@ -82,6 +82,24 @@ static int open_own(struct engine *e, struct strb *wrong)
 
 /* ---- the vote, which the engine's files keep without a checksum ---- */
 
+/* The engine writes its two files in turn, and makes the second one when it first changes its
+ * mind. Overwriting needs no room on the disk, but making one does, and an engine that could
+ * not store a term has a log in memory that no longer fits the one on the disk: it crashes at
+ * the next entry. So the second file is made while the first one was. */
+static int read_vote(struct engine *e, struct vote *vote, struct strb *wrong)
+{
+    int rc = segments_vote(e->log_fd, e->log_path, vote, wrong);
+
+    if (rc == 0 && vote->version == 1) {
+        rc = e->set_vote(&e->io, vote->voted_for) == 0 ? 0 : WERR_NO_SPACE;
+        if (rc < 0)
+            strb_addf(wrong, "%s/metadata2: can't be made", e->log_path);
+        else
+            rc = segments_vote(e->log_fd, e->log_path, vote, wrong);
+    }
+    return rc;
+}
+
 int engine_store_note_vote(struct engine *e)
 {
     char text[DATA_DIR_WRONG_MAX];
@@ -92,7 +110,7 @@ int engine_store_note_vote(struct engine *e)
     e->vote_is_new = e->high_water.syncing != HIGH_WATER_SLOTS;
     if (e->vote_is_new)
         return 0;
-    int rc = segments_vote(e->log_fd, e->log_path, &vote, &wrong);
+    int rc = read_vote(e, &vote, &wrong);
     if (rc == 0)
         rc = high_water_vote(&e->high_water, &vote);
     if (rc < 0)
