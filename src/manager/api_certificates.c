@@ -97,7 +97,8 @@ static int read_body(const struct api_conn *ac, struct certificate *c, struct po
     const struct offer o = {.name = pem.name,
                             .chain = span_from_str(pem.chain),
                             .key = span_from(pem.key.ptr, pem.key.len),
-                            .staple = pem.staple};
+                            .staple = pem.staple,
+                            .wall_us = loop_wall_us(ac->m->loop)};
 
     rc = offer_take(ac->m->keyring, &o, c, error);
     pool_code_pem_fini(&pem);

@@ -7,6 +7,7 @@
 #include "manager/api_diff.h"
 #include "manager/api_json.h"
 #include "manager/api_problem.h"
+#include "manager/ca_offer.h"
 #include "manager/listeners.h"
 #include "manager/manager.h"
 #include "manager/usable.h"
@@ -44,6 +45,8 @@ static int judge(struct api_conn *ac, struct pool_command *c, struct pool_error 
         rc = own_address_check(&m->own, &c->server, error);
     for (uint32_t i = 0; rc == 0 && i < c->list_n; i++)
         rc = own_address_check(&m->own, &c->list[i], error);
+    if (rc == 0)
+        rc = ca_offer_check(c, error);
     if (rc == 0)
         rc = ca_bundle_check(&m->authorities, m->pool, c, error);
     return rc == 0 ? listeners_prepare(m, c, error) : rc;

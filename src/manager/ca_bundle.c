@@ -135,9 +135,23 @@ static bool brings_https(const struct pool_command *c)
     return false;
 }
 
-static int refuse(struct pool_error *error)
+/* Will the pool believe the machine, when this has changed it? A PUT begins with the defaults.
+ */
+static bool will_believe_machine(const struct pool *p, const struct pool_command *c)
 {
-    *error = (struct pool_error){.code = "no_authorities", .field = "url"};
+    const bool keeps_ca = !c->is_put && (c->set & POOL_SET_TLS_CA) == 0;
+    struct pool_settings next = p->settings;
+
+    if (c->is_put)
+        settings_init(&pool_settings_table, &next);
+    settings_merge(&pool_settings_table, &next, &c->settings, c->given);
+    return next.tls_settings.verify && (keeps_ca ? p->tls.ca : c->tls.ca) == NULL;
+}
+
+static int refuse(struct pool_error *error, const char *field)
+{
+    *error = (struct pool_error){.code = "no_authorities"};
+    (void)snprintf(error->field, sizeof(error->field), "%s", field);
     (void)snprintf(error->detail, sizeof(error->detail),
                    "no file of authorities was found, so that no https server can be verified: "
                    "install ca-certificates, name a file in SSL_CERT_FILE, or give the pool "
@@ -145,13 +159,26 @@ static int refuse(struct pool_error *error)
     return WERR_INVALID;
 }
 
+/* The member that makes the machine's authorities necessary; NULL: none does. A pool that needs
+ * them already can be changed all the same. */
+static const char *needy_field(const struct pool *p, const struct pool_command *c)
+{
+    if (brings_https(c))
+        return believes_machine(p) ? "url" : NULL;
+    if (pool_command_kind(c->type) != KIND_POOL || c->type == POOL_REMOVE_POOL ||
+        !has_https(p) || believes_machine(p) || !will_believe_machine(p, c))
+        return NULL;
+    return p->tls_settings.verify ? "tls.ca" : "tls.verify";
+}
+
 int ca_bundle_check(struct ca_bundle *b, const struct pool_state *state,
                     const struct pool_command *c, struct pool_error *error)
 {
-    const struct pool *p = brings_https(c) ? pool_find(state, span_from_str(c->pool)) : NULL;
+    const struct pool *p = pool_find(state, span_from_str(c->pool));
+    const char *field = p != NULL ? needy_field(p, c) : NULL;
 
-    if (p == NULL || !believes_machine(p))
+    if (field == NULL)
         return 0;
     ca_bundle_look(b);
-    return b->pem != NULL ? 0 : refuse(error);
+    return b->pem != NULL ? 0 : refuse(error, field);
 }

@@ -34,7 +34,8 @@ static inline struct span ca_bundle_pem(const struct ca_bundle *b)
 {
     return span_from(b->pem, b->len);
 }
-/* Can servers that this command brings be verified? WERR_INVALID: *error says what to do. */
+/* Can the servers be verified that this command brings, or those of the pool that it makes
+ * believe the machine? WERR_INVALID: *error says what to do. */
 int ca_bundle_check(struct ca_bundle *b, const struct pool_state *state,
                     const struct pool_command *c, struct pool_error *error) MUST_USE;
 /* Do its servers need the machine's authorities? */

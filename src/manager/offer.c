@@ -3,11 +3,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/base64.h"
 #include "base/clock.h"
 #include "base/fault.h"
 #include "manager/expiry.h"
 #include "manager/keyring.h"
 #include "net/tlsio_certificate.h"
+#include "net/tlsio_staple.h"
 
 enum { US_PER_S = 1000000 };
 
@@ -23,25 +25,43 @@ static char *copy(const char *text)
 
 /* ---- OCSP ---- */
 
-static bool is_base64(const char *text)
+static int judge_staple(const struct offer *o, const struct certificate *c, char *bytes,
+                        struct pool_error *error)
 {
-    static const char letters[] =
-        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    const size_t len = strlen(text), n = strspn(text, letters);
+    struct tlsio_refusal why;
+    int64_t ends_s;
+    size_t n;
+    char at[32];
 
-    return len > 0 && len % 4 == 0 && len - n <= 2 && strspn(text + n, "=") == len - n;
-}
-
-static int take_staple(const char *staple, struct certificate *c, struct pool_error *error)
-{
-    if (staple == NULL)
-        return 0;
-    if (!is_base64(staple)) {
+    if (o->staple[0] == '\0' || base64_decode(span_from_str(o->staple), bytes, &n) < 0) {
         pool_error_set(error, "invalid_value", "ocsp",
                        "ocsp must be an OCSP response (DER) in base64");
         return WERR_INVALID;
     }
-    c->staple = copy(staple);
+    const int rc =
+        tlsio_staple_read(span_from(bytes, n), span_from_str(c->chain), &ends_s, &why);
+
+    if (rc == WERR_INVALID)
+        pool_error_set(error, "invalid_value", "ocsp", "%s", why.text);
+    if (rc < 0 || ends_s > (int64_t)(o->wall_us / US_PER_S))
+        return rc;
+    (void)clock_print_wall(expiry_wall_us(ends_s), at);
+    pool_error_set(error, "invalid_value", "ocsp",
+                   "the OCSP response is over: a new one was due at %s", at);
+    return WERR_INVALID;
+}
+
+static int take_staple(const struct offer *o, struct certificate *c, struct pool_error *error)
+{
+    if (o->staple == NULL)
+        return 0;
+    char *bytes = fault_malloc(strlen(o->staple) + 1);
+    const int rc = bytes != NULL ? judge_staple(o, c, bytes, error) : WERR_NOMEM;
+
+    free(bytes);
+    if (rc < 0)
+        return rc;
+    c->staple = copy(o->staple);
     return c->staple != NULL ? 0 : WERR_NOMEM;
 }
 
@@ -108,7 +128,7 @@ int offer_take(const struct keyring *k, const struct offer *o, struct certificat
     if (rc == 0)
         rc = take_name(o->name, c);
     if (rc == 0)
-        rc = take_staple(o->staple, c, error);
+        rc = take_staple(o, c, error);
     if (rc == 0)
         rc = keyring_close(k, span_from_str(read.key), &c->key);
     tlsio_certificate_fini(&read);

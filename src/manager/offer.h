@@ -16,6 +16,7 @@ struct offer {
     const char *name;       /* NULL: none */
     struct span chain, key; /* PEM; both may be one text that holds all */
     const char *staple;     /* base64; NULL: none */
+    uint64_t wall_us;       /* now: a staple that is over is refused */
     bool is_of_file;
 };
 

@@ -184,14 +184,15 @@ static int on_protocols(SSL *ssl, const unsigned char **chosen, unsigned char *c
     return SSL_TLSEXT_ERR_ALERT_FATAL;
 }
 
-/* The certificate is chosen by then. The copy is the library's. */
+/* The certificate is chosen by then. A staple that is over would end handshakes of clients that
+ * look at it; without one they go on. The copy is the library's. */
 static int on_status(SSL *ssl, void *arg)
 {
     const X509 *x = SSL_get_certificate(ssl);
     const struct tlsio_identity *i = x != NULL ? tlsio_identity_of(x) : NULL;
 
     (void)arg;
-    if (i == NULL || i->staple_bytes == 0)
+    if (i == NULL || i->staple_bytes == 0 || i->staple_ends_s <= time(NULL))
         return SSL_TLSEXT_ERR_NOACK;
     unsigned char *copy = OPENSSL_memdup(i->staple, i->staple_bytes);
 

@@ -102,7 +102,7 @@ int tlsio_identity_new(struct span chain, struct span key, struct span staple,
     *identity = NULL;
     if (i == NULL)
         return WERR_NOMEM;
-    *i = (struct tlsio_identity){.ref_n = 1};
+    *i = (struct tlsio_identity){.ref_n = 1, .staple_ends_s = INT64_MAX};
     int rc = read_all(i, chain, key, staple);
 
     if (rc == 0 && !own(i))
@@ -112,6 +112,11 @@ int tlsio_identity_new(struct span chain, struct span key, struct span staple,
     else
         tlsio_identity_put(i);
     return rc;
+}
+
+void tlsio_identity_end_staple(struct tlsio_identity *i, int64_t ends_s)
+{
+    i->staple_ends_s = ends_s;
 }
 
 struct tlsio_identity *tlsio_identity_get(struct tlsio_identity *i)

@@ -19,6 +19,8 @@ struct tlsio_identity;
  * reference, the caller's. */
 int tlsio_identity_new(struct span chain, struct span key, struct span staple,
                        struct tlsio_identity **identity) MUST_USE;
+/* The staple is sent before that moment alone (UTC since 1970); without this it never ends. */
+void tlsio_identity_end_staple(struct tlsio_identity *i, int64_t ends_s);
 struct tlsio_identity *tlsio_identity_get(struct tlsio_identity *i);
 void tlsio_identity_put(struct tlsio_identity *i); /* NULL allowed */
 /* What a server's handshake with it costs, estimated (TLS-H2 measurements), in µs. */

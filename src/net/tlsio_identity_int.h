@@ -14,6 +14,7 @@ struct tlsio_identity {
     uint32_t cost_us;
     size_t staple_bytes;
     unsigned char *staple;
+    int64_t staple_ends_s;
 };
 
 /* Whose certificate that is; NULL: of none that lives. */

@@ -20,6 +20,7 @@
 #include "log/log.h"
 #include "net/tlsio_context.h"
 #include "net/tlsio_identity.h"
+#include "net/tlsio_staple.h"
 #include "net/tlsio_tickets.h"
 #include "pool/certificate.h"
 #include "worker/worker.h"
@@ -286,35 +287,61 @@ void certificates_fini(struct certificates *all)
 
 /* ---- opening ---- */
 
-/* DER of the response that is stapled; empty: there is none. */
-static int read_staple(const struct certificate *c, char **bytes, struct span *staple)
+/* What is sent with a certificate: DER; empty: nothing is. */
+struct staple {
+    char *bytes;
+    size_t n;
+    int64_t ends_s;
+};
+
+static int judge_staple(const struct certificate *c, struct staple *s,
+                        struct tlsio_refusal *why)
 {
-    const struct span text = c->staple != NULL ? span_from_str(c->staple) : SPAN_NONE;
-    size_t n = 0;
+    const int rc = base64_decode(span_from_str(c->staple), s->bytes, &s->n);
 
-    *bytes = fault_malloc(text.len + 1);
-    if (*bytes == NULL)
+    *why = (struct tlsio_refusal){.text = "it is no base64"};
+    return rc < 0 ? rc
+                  : tlsio_staple_read(span_from(s->bytes, s->n), span_from_str(c->chain),
+                                      &s->ends_s, why);
+}
+
+/* One that can't be read costs the staple, not the certificate. The manager refuses it, but did
+ * not do so before this version. */
+static int read_staple(const struct certificate *c, struct staple *s)
+{
+    struct tlsio_refusal why;
+
+    *s = (struct staple){.ends_s = TLSIO_STAPLE_ENDLESS};
+    if (c->staple == NULL)
+        return 0;
+    s->bytes = fault_malloc(strlen(c->staple) + 1);
+    if (s->bytes == NULL)
         return WERR_NOMEM;
-    const int rc = base64_decode(text, *bytes, &n);
+    const int rc = judge_staple(c, s, &why);
 
-    *staple = span_from(*bytes, n);
-    return rc;
+    if (rc == 0 || rc == WERR_NOMEM)
+        return rc;
+    s->n = 0;
+    log_warn("an OCSP response is not stapled", LOG_S("certificate", c->name),
+             LOG_S("error", why.text));
+    return 0;
 }
 
 static int open_identity(const unsigned char *seal_key, const struct certificate *c,
                          struct tlsio_identity **identity)
 {
     struct seal_opened key = {0};
-    struct span staple = SPAN_NONE;
-    char *bytes = NULL;
+    struct staple staple = {0};
     int rc = seal_key != NULL ? seal_open(seal_key, span_from_str(c->key), &key) : WERR_SYNTAX;
 
     if (rc == 0)
-        rc = read_staple(c, &bytes, &staple);
+        rc = read_staple(c, &staple);
     if (rc == 0)
-        rc = tlsio_identity_new(span_from_str(c->chain), span_from(key.ptr, key.len), staple,
-                                identity);
-    free(bytes);
+        rc = tlsio_identity_new(span_from_str(c->chain), span_from(key.ptr, key.len),
+                                span_from(staple.bytes, staple.n), identity);
+    if (rc == 0)
+        tlsio_identity_end_staple(*identity, staple.ends_s);
+    free(staple.bytes);
     seal_opened_free(&key);
     return rc;
 }

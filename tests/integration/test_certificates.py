@@ -86,7 +86,7 @@ def test_the_same_again_changes_nothing(weldr, root):
     assert weldr.api("PUT", "/certificates/a", named.body()).status == 200
     assert weldr.api("GET", "/pools/default").json["revision"] == revision
     is_problem(weldr.api("POST", "/certificates", nameless.body(name="a")), 409, "exists")
-    is_problem(weldr.api("POST", "/certificates", nameless.body(ocsp="AAAA")), 409, "exists")
+    is_problem(weldr.api("POST", "/certificates", nameless.body(ocsp=nameless.ocsp_text())), 409, "exists")
     assert get(weldr, "a")["fingerprint"] == named.fingerprint
 
 
@@ -169,6 +169,10 @@ def test_what_is_not_right_is_refused_with_its_field(weldr, root):
         (pair.body(chain=pair.chain + other.chain), "invalid_value", "chain", ""),
         (expired.body(), "invalid_value", "chain", "has expired: it was valid until " + expired_at(expired)),
         (pair.body(ocsp="no base64!"), "invalid_value", "ocsp", "base64"),
+        (pair.body(ocsp="AB=="), "invalid_value", "ocsp", "base64"),
+        (pair.body(ocsp="AAAA"), "invalid_value", "ocsp", "no OCSP response"),
+        (pair.body(ocsp=other.ocsp_text()), "invalid_value", "ocsp", "another certificate"),
+        (pair.body(ocsp=pair.ocsp_text_of_before()), "invalid_value", "ocsp", "is over: a new one was due at 2020-"),
         (pair.body(name="a b"), "invalid_value", "name", ""),
         (pair.body(colour="a"), "unknown_key", "colour", "colour"),
     ]

@@ -8,6 +8,8 @@ import pytest
 from rawhttp import Client, wait_until
 from test_leaving import start_slow
 
+pytestmark = pytest.mark.tls  # with TLS on both sides, too
+
 
 def ask_and_end(weldr, origin, version="HTTP/1.1"):
     """DELETE that waits; its sender says that no more comes."""

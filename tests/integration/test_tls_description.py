@@ -91,6 +91,52 @@ def test_what_does_not_go_together_is_refused(weldr, root):
         is_problem(weldr.api("PATCH", "/pools/default", body), 422, code, field)
 
 
+@pytest.fixture
+def no_authorities(root):
+    """What a text must not be that says whom to believe, and what the refusal says of it."""
+    pair = root.issue("mixed.test")
+    damaged = root.pem.replace("\n", "\n!", 2)
+    return {"x": "no certificate in it", pair.key: "a private key", root.pem + pair.key: "a private key",
+            pair.traditional_key(): "a private key", damaged: "damaged", root.pem + "-----BEGIN CERTIFICATE-----\nAAAA\n": "damaged",
+            "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n": "is no certificate"}
+
+
+def is_judged(weldr, method, path, make, field, texts):
+    """Each of the texts is refused and nothing has changed."""
+    before = weldr.api("GET", path).text if method != "POST" else None
+    for text, word in texts.items():
+        answer = weldr.api(method, path, make(text))
+        is_problem(answer, 422, "invalid_value", field)
+        assert word in answer.json["detail"] and "PRIVATE" not in answer.json["detail"], answer.json
+    assert before is None or weldr.api("GET", path).text == before
+
+
+def test_authorities_of_clients_are_judged(weldr, root, no_authorities):
+    """Every client would be refused by a live listener; and a private key would be shown, and kept in clear."""
+    add(weldr, root, "a")
+    address = listen(weldr, "one", client_ca=root.pem).json["addresses"]
+    whole = {"addresses": address, "protocol": "https"}
+    other = {"name": "two", "addresses": [Port().text], "protocol": "https"}
+    for method, path, make in (("PATCH", "/listeners/one", lambda text: {"tls": {"client_ca": text}}),
+                               ("PUT", "/listeners/one", lambda text: {**whole, "tls": {"client_ca": text}}),
+                               ("POST", "/listeners", lambda text: {**other, "tls": {"client_ca": text}})):
+        is_judged(weldr, method, path, make, "tls.client_ca", no_authorities)
+    assert root.pem == tls_of(weldr, "one")["client_ca"]
+    weldr.patch_listener({"tls": {"client_ca": root.pem + root.intermediate().pem, "client_certificate": "require"}}, "one")
+
+
+def test_authorities_of_servers_are_judged(weldr, root, no_authorities):
+    weldr.patch_pool({"tls": {"ca": root.pem}})
+    for method, path, make in (("PATCH", "/pools/default", lambda text: {"tls": {"ca": text}}),
+                               ("PUT", "/pools/default", lambda text: {"tls": {"ca": text}}),
+                               ("PUT", "/pools/new", lambda text: {"tls": {"ca": text}}),
+                               ("POST", "/pools", lambda text: {"name": "new", "tls": {"ca": text}})):
+        is_judged(weldr, method, path, make, "tls.ca", no_authorities)
+    assert weldr.api("GET", "/pools/default").json["tls"]["ca"] == root.pem
+    assert weldr.api("GET", "/pools/new").status == 404
+    assert weldr.api("PATCH", "/pools/default?dry_run=true", {"tls": {"ca": "x"}}).status == 422
+
+
 def test_a_certificate_goes_off_the_lists_that_have_another(weldr, root):
     for name in ("a", "b"):
         add(weldr, root, name)

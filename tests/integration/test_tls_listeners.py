@@ -155,6 +155,28 @@ def test_both_kinds_of_keys_for_one_name(front, root):
         assert shown(front.port, context=old) == der
 
 
+def stapled(port, version):
+    """What the openssl command says of the OCSP response that it got."""
+    said = t.openssl("s_client", "-connect", port.text, "-servername", NAME, "-status", version, input=b"").decode(errors="replace")
+    assert "CONNECTED" in said
+    return said[said.index("OCSP response:"):].split("---")[0]
+
+
+def test_a_staple_is_sent_until_it_is_replaced(lab, root):
+    """From the API by way of a worker to a client that asks for it."""
+    weldr, pair, plain = lab.weldr(workers=2), root.issue(NAME), root.issue("b.test")
+    assert weldr.api("POST", "/certificates", pair.body(name="a", ocsp=pair.ocsp_text())).status == 201
+    post(weldr, plain, "b")
+    port = add_listener(weldr, "one", default_certificate="b")
+    for version in ("-tls1_2", "-tls1_3"):
+        said = stapled(port, version)
+        assert "OCSP Response Status: successful" in said and "Cert Status: good" in said, said
+        serial = t.openssl("x509", "-in", pair.certificate_path, "-noout", "-serial").decode().strip().split("=")[1]
+        assert "Serial Number: " + serial in said, said
+    put(weldr, "a", pair)
+    assert "no response sent" in stapled(port, "-tls1_3")
+
+
 def test_replaced_certificates_are_for_the_next_handshake(lab, root):
     """In all workers, while connections that are there go on."""
     weldr, _ = lab.run(o.hello, workers=2)

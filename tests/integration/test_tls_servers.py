@@ -16,6 +16,7 @@ import pytest
 import origins as o
 import tls_files
 from exposition import Exposition
+from failures import is_problem
 from rawhttp import Closed, wait_until
 from test_times import black_hole
 
@@ -211,6 +212,29 @@ def test_authorities_that_are_missing(lab, root):
     assert "SSL_CERT_FILE" in answer.json["detail"]
     assert weldr.api("PUT", "/servers", {"servers": [{"url": origin.url}]}).json["code"] == "no_authorities"
     weldr.add("http://10.0.0.1")
+
+
+def test_a_pool_that_would_believe_a_machine_without_authorities(lab, root):
+    """It is refused with the change: every request would fail after it."""
+    weldr = lab.weldr(env={"SSL_CERT_FILE": "/nowhere"})
+    own, nobody = {"ca": root.pem}, {"verify": False}
+    weldr.patch_pool({"tls": own})
+    weldr.add(lab.origin(tls=serving(root.issue(HOST))))
+    for now, method, wish, field in ((own, "PATCH", {"tls": {"ca": None}}, "tls.ca"),
+                                     (own, "PATCH", {"tls": None}, "tls.ca"),
+                                     (own, "PUT", {}, "tls.ca"),
+                                     (nobody, "PATCH", {"tls": {"verify": True}}, "tls.verify"),
+                                     (nobody, "PUT", {"tls": {"min_version": "1.3"}}, "tls.verify")):
+        weldr.patch_pool({"tls": {"verify": True, "ca": None, **now}})
+        answer = weldr.api(method, "/pools/default", wish)
+        is_problem(answer, 422, "no_authorities", field)
+        assert "SSL_CERT_FILE" in answer.json["detail"]
+        assert ask(weldr).status == 200
+    for body in ({"tls": {"verify": True, "ca": root.pem}}, {"tls": nobody}, {"tls": own}, {"fail_open": False}):
+        weldr.patch_pool(body)
+    assert weldr.api("POST", "/pools", {"name": "empty"}).status == 201
+    assert weldr.api("PATCH", "/pools/empty", {"tls": nobody}).status == 200
+    assert weldr.api("PATCH", "/pools/empty", {"tls": None}).status == 200
 
 
 def test_everybody_is_believed_where_it_is_said(lab):

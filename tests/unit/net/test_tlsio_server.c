@@ -2,6 +2,8 @@
  * is not ours. */
 #include "../base/cm.h"
 
+#include <time.h>
+
 #include "base/fault.h"
 #include "tls_talk.h"
 
@@ -368,6 +370,11 @@ static void test_staples(void **state)
         expect_staple(versions[i], "ECDSA+SHA256", false, NULL);
         /* That one has none. */
         expect_staple(versions[i], "RSA-PSS+SHA256:RSA+SHA256", true, NULL);
+        tlsio_identity_end_staple(w.chosen[0], time(NULL) + 3600);
+        expect_staple(versions[i], "ECDSA+SHA256", true, "a staple");
+        tlsio_identity_end_staple(w.chosen[0], time(NULL));
+        expect_staple(versions[i], "ECDSA+SHA256", true, NULL);
+        tlsio_identity_end_staple(w.chosen[0], INT64_MAX);
     }
 }
 

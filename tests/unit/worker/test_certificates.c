@@ -149,6 +149,28 @@ static struct tlsio_identity *only(struct lone_worker *l, const char *name)
     return chosen[0];
 }
 
+/* A manager of before took any base64 for a response. */
+static void test_a_bad_staple_costs_no_certificate(void **state)
+{
+    static const char *const staples[] = {"AB==", "AAAA", "no base64"};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(staples) / sizeof(staples[0]); i++) {
+        struct pool_command c;
+        struct lone_worker l;
+
+        open_worker(&l);
+        pool_command_init(&c, POOL_ADD_CERTIFICATE);
+        fill(&l, &c, &(struct wish){"a", {"a.example"}, false, 0});
+        c.certificate.staple = strdup(staples[i]);
+        assert_int_equal(tell(&l, &c), 0);
+        assert_ptr_equal(only(&l, "a.example"),
+                         certificates_identity(&l.worker, l.pool->index));
+        assert_false(certificates_is_bad(&l.worker, l.pool->index));
+        lone_worker_fini(&l);
+    }
+}
+
 static void test_names(void **state)
 {
     struct lone_worker l;
@@ -326,10 +348,15 @@ static void test_no_memory(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_names),         cmocka_unit_test(test_both_kinds_of_keys),
-        cmocka_unit_test(test_sets),          cmocka_unit_test(test_the_one_that_lasts),
-        cmocka_unit_test(test_opened_once),   cmocka_unit_test(test_one_that_cannot_be_opened),
-        cmocka_unit_test(test_without_a_key), cmocka_unit_test(test_no_memory),
+        cmocka_unit_test(test_names),
+        cmocka_unit_test(test_a_bad_staple_costs_no_certificate),
+        cmocka_unit_test(test_both_kinds_of_keys),
+        cmocka_unit_test(test_sets),
+        cmocka_unit_test(test_the_one_that_lasts),
+        cmocka_unit_test(test_opened_once),
+        cmocka_unit_test(test_one_that_cannot_be_opened),
+        cmocka_unit_test(test_without_a_key),
+        cmocka_unit_test(test_no_memory),
     };
 
     return cmocka_run_group_tests(tests, make_all, free_all);
