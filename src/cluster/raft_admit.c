@@ -127,7 +127,8 @@ static void send_elsewhere(struct guest *g)
     say(g, PEER_ELSEWHERE, bytes, len);
 }
 
-static int take_member(struct guest *g, const struct peer_ask *ask)
+/* Its version is told when it has come (PEER_TELL): who has none has never been here. */
+static void take_member(struct guest *g, const struct peer_ask *ask)
 {
     struct addr address = ask->address;
 
@@ -142,7 +143,6 @@ static int take_member(struct guest *g, const struct peer_ask *ask)
                                        .is_witness = ask->is_witness,
                                        .level = ask->level,
                                        .joined_us = loop_wall_us(g->engine->loop.loop)};
-    return span_to_str(ask->version, g->member.version, sizeof(g->member.version));
 }
 
 static int propose(struct guest *g, const struct peer_ask *ask)
@@ -163,10 +163,7 @@ static void on_ask(struct guest *g, struct span payload)
         link_close(g->link);
         return;
     }
-    if (take_member(g, &ask) < 0) {
-        link_close(g->link);
-        return;
-    }
+    take_member(g, &ask);
     if (raft_state(&g->engine->raft) != RAFT_LEADER) {
         send_elsewhere(g);
         return;

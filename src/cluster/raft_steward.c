@@ -192,7 +192,8 @@ static bool add_newcomers(struct engine *e)
     return false;
 }
 
-/* A newcomer that never came. */
+/* A newcomer that never came. One that has told its version was here once, and is away: that
+ * this leader has not heard of it means nothing. */
 static bool forget_no_shows(struct engine *e)
 {
     for (unsigned i = 0; i < roster_member_n(e->roster); i++) {
@@ -201,8 +202,8 @@ static bool forget_no_shows(struct engine *e)
         const uint64_t age_us = loop_wall_us(e->loop.loop) - m->joined_us;
         struct roster_command c = {.type = ROSTER_REMOVE, .member = {.id = m->id}};
 
-        if (s == NULL || s->role == RAFT_VOTER || silent_ms(e, m->id) != UINT64_MAX ||
-            age_us < JOIN_LIMIT_MS * 1000ULL ||
+        if (m->version[0] != '\0' || s == NULL || s->role == RAFT_VOTER ||
+            silent_ms(e, m->id) != UINT64_MAX || age_us < JOIN_LIMIT_MS * 1000ULL ||
             silent_while_leading_ms(e, m->id) < JOIN_LIMIT_MS)
             continue;
         log_warn("a node that was admitted has not come: it is removed", LOG_X("id", m->id));

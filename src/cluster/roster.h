@@ -34,7 +34,8 @@ struct roster_member {
     uint64_t id;         /* not 0 */
     struct addr address; /* that the others can call: an IP of one host, with a port */
     bool is_witness;     /* votes, and serves nobody */
-    char version[ROSTER_VERSION_MAX]; /* of Weldr, when it was told last */
+    char version[ROSTER_VERSION_MAX]; /* of Weldr, when it was told last; empty: it has not come
+                                       */
     uint8_t level;                    /* of features, that it understands */
     uint64_t joined_us;               /* wall clock of who admitted it */
 };

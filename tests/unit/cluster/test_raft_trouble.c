@@ -1,0 +1,136 @@
+/* Several nodes in one process: what comes of members that are away for long, of disks that are
+ * slow or full, and of what libraft can't bear. The engine is looked into and bent here. */
+#include "cluster_fixture.h"
+
+#include "cluster/raft_int.h"
+#include "net/loop_int.h"
+
+static struct engine *engine_at(unsigned i)
+{
+    return (struct engine *)cluster_of(i);
+}
+
+static void turn_for(uint64_t ms)
+{
+    const uint64_t end_ms = loop_now_ms(lab.loop) + ms;
+
+    while (loop_now_ms(lab.loop) < end_ms)
+        (void)loop_turn(lab.loop, 20);
+}
+
+static void stop_all(unsigned n, struct addr *at)
+{
+    for (unsigned i = 0; i < n; i++)
+        at[i] = status_of(i).address;
+    for (unsigned i = 0; i < n; i++)
+        close_node(i);
+}
+
+static void start_again(unsigned i, const struct addr *at)
+{
+    open_node(i, &(struct cluster_options){.listen = at[i]});
+}
+
+/* ---- members that are away ---- */
+
+enum { AWAY_MS = 40 * 1000 }; /* longer than a newcomer has to come */
+
+static struct loop_ops late_ops;
+static const struct loop_ops *usual_ops;
+
+static uint64_t late_wall_us(const struct loop *l)
+{
+    return usual_ops->wall_us(l) + AWAY_MS * 1000ULL;
+}
+
+/* As if the time had passed while this node led. */
+static void let_time_pass(unsigned leader)
+{
+    usual_ops = lab.loop->ops;
+    late_ops = *usual_ops;
+    late_ops.wall_us = late_wall_us;
+    lab.loop->ops = &late_ops;
+    engine_at(leader)->led_since_ms -= AWAY_MS;
+    turn_for(500); /* the steward looks each 100 ms */
+}
+
+static unsigned member_n(unsigned i)
+{
+    struct cluster_member list[NODES_MAX];
+
+    return cluster_of(i)->ops->members(cluster_of(i), list, NODES_MAX);
+}
+
+static bool have_told(unsigned i)
+{
+    struct cluster_member list[NODES_MAX];
+    const unsigned n = cluster_of(i)->ops->members(cluster_of(i), list, NODES_MAX);
+
+    for (unsigned k = 0; k < n; k++)
+        if (list[k].version[0] == '\0')
+            return false;
+    return true;
+}
+
+static void test_a_standby_that_is_away_stays_a_member(void **state)
+{
+    struct addr at[2];
+
+    (void)state;
+    make_first();
+    join_all(2);
+    AWAIT(have_told, 0);
+    stop_all(2, at);
+    start_again(0, at);
+    AWAIT(has_settled, 0);
+    let_time_pass(0);
+    assert_int_equal(member_n(0), 2);
+    start_again(1, at);
+    AWAIT(has_settled, 1);
+    assert_false(is_lost(1));
+    add(1, "back");
+    assert_equal(2, 1);
+    end_lab();
+}
+
+static bool is_admitted(unsigned at)
+{
+    return member_n(at) == 2;
+}
+
+static bool is_alone(unsigned at)
+{
+    return member_n(at) == 1;
+}
+
+/* It was admitted, and has never said what it runs. */
+static void test_who_never_comes_is_forgotten(void **state)
+{
+    struct roster_command c = {.type = ROSTER_ADMIT};
+
+    (void)state;
+    make_first();
+    get_token(0);
+    const struct roster_token *t = roster_token_at(engine_at(0)->roster, 0);
+    c.token = *t;
+    c.member = (struct roster_member){.id = 77};
+    assert_int_equal(addr_from_text(SPAN("127.0.0.1:9"), &c.member.address), 0);
+    c.member.joined_us = c.now_us = loop_wall_us(lab.loop);
+    assert_int_equal(engine_propose_roster(engine_at(0), &c, NULL, NULL), 0);
+    AWAIT(is_admitted, 0);
+    turn_for(500);
+    assert_int_equal(member_n(0), 2);
+    let_time_pass(0);
+    AWAIT(is_alone, 0);
+    end_lab();
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_a_standby_that_is_away_stays_a_member),
+        cmocka_unit_test(test_who_never_comes_is_forgotten),
+    };
+    (void)signal(SIGPIPE, SIG_IGN); /* as in the manager */
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
