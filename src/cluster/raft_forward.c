@@ -81,13 +81,22 @@ static bool awaits_application(const struct request *q)
            q->wanted.kind == PEER_BARRIER;
 }
 
+/* Commands alone count in e->index; the leader may say the index of its snapshot, which may be
+ * that of a barrier. */
+static uint64_t applied(const struct engine *e)
+{
+    const raft_index last = raft_last_applied((struct raft *)&e->raft);
+
+    return last > e->index ? last : e->index;
+}
+
 void engine_forward_applied(struct engine *e)
 {
     struct request *q, *next;
 
     for (q = TAILQ_FIRST(&e->owed); q != NULL; q = next) {
         next = TAILQ_NEXT(q, entry);
-        if (q->stage == REQUEST_AWAITED && q->index <= e->index)
+        if (q->stage == REQUEST_AWAITED && q->index <= applied(e))
             engine_request_end(q, 0, q->index);
     }
 }
@@ -114,7 +123,7 @@ static void on_response(struct engine *e, struct span payload)
         link_close(e->leader_link);
     if (rc < 0 || q == NULL)
         return;
-    if (r.error == 0 && awaits_application(q) && r.index > e->index) {
+    if (r.error == 0 && awaits_application(q) && r.index > applied(e)) {
         q->stage = REQUEST_AWAITED;
         q->index = r.index;
     } else {

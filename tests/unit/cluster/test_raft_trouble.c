@@ -2,6 +2,8 @@
  * slow or full, and of what libraft can't bear. The engine is looked into and bent here. */
 #include "cluster_fixture.h"
 
+#include <limits.h>
+
 #include "cluster/raft_int.h"
 #include "net/loop_int.h"
 
@@ -29,6 +31,27 @@ static void stop_all(unsigned n, struct addr *at)
 static void start_again(unsigned i, const struct addr *at)
 {
     open_node(i, &(struct cluster_options){.listen = at[i]});
+}
+
+static bool leads(unsigned i)
+{
+    return cluster_of(i)->ops->role(cluster_of(i)) == CLUSTER_LEADER;
+}
+
+/* Nobody else is elected, however busy the machine is. */
+static void keep_calm(unsigned i)
+{
+    raft_set_election_timeout(&engine_at(i)->raft, 2 * WAIT_MS);
+}
+
+/* Returns who leads, and goes on to. */
+static unsigned make_calm(unsigned n)
+{
+    AWAIT(has_leader, n);
+    for (unsigned i = 0; i < n; i++)
+        keep_calm(i);
+    AWAIT(has_leader, n);
+    return leader_index(n);
 }
 
 /* ---- members that are away ---- */
@@ -182,12 +205,63 @@ static void test_a_snapshot_that_comes_while_one_is_written(void **state)
     end_lab();
 }
 
+static void ask_for_barriers(unsigned at, unsigned n)
+{
+    enum { AT_ONCE = 50 };
+
+    for (unsigned i = 0; i < n; i += AT_ONCE) {
+        const unsigned before = lab.done_n;
+
+        for (unsigned k = 0; k < AT_ONCE; k++)
+            assert_int_equal(cluster_of(at)->ops->barrier(cluster_of(at), on_done, NULL), 0);
+        AWAIT(is_done, before + AT_ONCE);
+        assert_int_equal(lab.error, 0);
+    }
+}
+
+/* The snapshot of who leads then ends with a barrier, which is no entry of anybody. */
+static void test_a_barrier_behind_a_snapshot_of_barriers(void **state)
+{
+    enum { MANY = 1500, NODES = 3 };
+    struct addr at[NODES];
+
+    (void)state;
+    make_first();
+    join_all(NODES);
+    const unsigned first = make_calm(NODES), other = (first + 1) % NODES;
+    add(other, "one");
+    assert_equal(NODES, 1);
+    for (unsigned i = 0; i < NODES; i++)
+        if (i != first)
+            raft_set_snapshot_threshold(&engine_at(i)->raft, UINT_MAX);
+    ask_for_barriers(first, MANY);
+    stop_all(NODES, at);
+    for (unsigned i = 0; i < NODES; i++) {
+        start_again(i, at);
+        if (i != first)
+            keep_calm(i);
+    }
+    AWAIT(leads, first);
+    keep_calm(first);
+    AWAIT(has_settled, first);
+    assert_int_equal(lab.nodes[first].restored_n, 1);
+    AWAIT(knows_leader, other);
+    assert_true(cluster_of(other)->ops->index(cluster_of(other)) <
+                cluster_of(first)->ops->index(cluster_of(first)));
+    const unsigned before = lab.done_n;
+    assert_int_equal(cluster_of(other)->ops->barrier(cluster_of(other), on_done, NULL), 0);
+    AWAIT(is_done, before + 1);
+    assert_int_equal(lab.error, 0);
+    end_lab();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_standby_that_is_away_stays_a_member),
         cmocka_unit_test(test_who_never_comes_is_forgotten),
         cmocka_unit_test(test_a_snapshot_that_comes_while_one_is_written),
+        cmocka_unit_test(test_a_barrier_behind_a_snapshot_of_barriers),
     };
     (void)signal(SIGPIPE, SIG_IGN); /* as in the manager */
     return cmocka_run_group_tests(tests, NULL, NULL);
