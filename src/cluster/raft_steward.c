@@ -113,10 +113,18 @@ static void begin_change(struct engine *e)
     uv_update_time(&e->loop.uv);
 }
 
+/* libraft keeps one that it has refused, and ends it when the lead is lost. */
+static void forget_change(struct engine *e, const struct raft_change *req)
+{
+    e->is_changing = false;
+    if (e->raft.legacy.change == req)
+        e->raft.legacy.change = NULL;
+}
+
 static void taken(struct engine *e, int code)
 {
     if (code != 0) {
-        e->is_changing = false;
+        forget_change(e, &e->change);
         log_warn("who votes can't be changed now", LOG_S("why", raft_strerror(code)));
     }
     engine_kick(e);
@@ -341,7 +349,7 @@ int engine_steward_promote(struct engine *e, uint64_t id, cluster_done_fn done, 
     uv_update_time(&e->loop.uv);
     const int code = raft_assign(&e->raft, &q->change, id, RAFT_VOTER, on_promoted);
     if (code != 0) {
-        e->is_changing = false;
+        forget_change(e, &q->change);
         engine_request_end(q, engine_store_error(code), 0);
     }
     engine_kick(e);
