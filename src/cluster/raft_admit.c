@@ -152,7 +152,9 @@ static int propose(struct guest *g, const struct peer_ask *ask)
 
     memcpy(c.token.id, ask->token_id, sizeof(c.token.id));
     tlsio_digest(span_from(ask->secret, sizeof(ask->secret)), c.token.digest);
-    return engine_propose_roster(g->engine, &c, on_admitted, g);
+    /* A stranger writes nothing to the log. */
+    const int rc = roster_judge_admit(g->engine->roster, &c);
+    return rc == 0 ? engine_propose_roster(g->engine, &c, on_admitted, g) : rc;
 }
 
 static void on_ask(struct guest *g, struct span payload)

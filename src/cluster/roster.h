@@ -119,6 +119,9 @@ int roster_command_decode(struct span bytes, struct roster_command *c) MUST_USE;
  * MOVE, TELL, PROFILE to what is so. RECOVER ends all tokens too. */
 int roster_apply(struct roster *r, const struct roster_command *c) MUST_USE;
 
+/* What roster_apply would say of this ADMIT now, without WERR_INVALID; changes nothing. */
+int roster_judge_admit(const struct roster *r, const struct roster_command *c) MUST_USE;
+
 /* ---- snapshots ---- */
 
 /* Malloc'd bytes. WERR_NOMEM. */

@@ -148,6 +148,22 @@ static void test_who_never_comes_is_forgotten(void **state)
     end_lab();
 }
 
+/* ---- strangers ---- */
+
+static void test_a_stranger_writes_nothing_to_the_log(void **state)
+{
+    (void)state;
+    make_first();
+    join_all(2);
+    AWAIT(have_told, 0);
+    const uint64_t index = cluster_of(0)->ops->index(cluster_of(0));
+    join(2, 0); /* with the token that the second has used */
+    AWAIT(is_lost, 2);
+    assert_int_equal(lab.nodes[2].lost_error, WERR_STALE);
+    assert_int_equal(cluster_of(0)->ops->index(cluster_of(0)), index);
+    end_lab();
+}
+
 /* ---- snapshots ---- */
 
 static unsigned snapshots_sent;
@@ -322,6 +338,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_standby_that_is_away_stays_a_member),
         cmocka_unit_test(test_who_never_comes_is_forgotten),
+        cmocka_unit_test(test_a_stranger_writes_nothing_to_the_log),
         cmocka_unit_test(test_a_snapshot_that_comes_while_one_is_written),
         cmocka_unit_test(test_a_barrier_behind_a_snapshot_of_barriers),
         cmocka_unit_test(test_a_promotion_without_room),
