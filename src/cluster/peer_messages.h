@@ -61,8 +61,8 @@ struct peer_refused {
 };
 
 enum peer_request_kind {
-    PEER_PROPOSE,        /* an entry of the owner's */
-    PEER_PROPOSE_ROSTER, /* a roster command */
+    PEER_PROPOSE,   /* an entry of the owner's */
+    PEER_OF_NOBODY, /* refused: what the roster is told, the leader says itself */
     PEER_BARRIER,
     PEER_REMOVE,    /* member */
     PEER_TRANSFER,  /* member; 0: whoever is fit */

@@ -127,7 +127,8 @@ static void send_elsewhere(struct guest *g)
     say(g, PEER_ELSEWHERE, bytes, len);
 }
 
-static int take_member(struct guest *g, const struct peer_ask *ask)
+/* Its version is told when it has come (PEER_TELL): who has none has never been here. */
+static void take_member(struct guest *g, const struct peer_ask *ask)
 {
     struct addr address = ask->address;
 
@@ -142,7 +143,6 @@ static int take_member(struct guest *g, const struct peer_ask *ask)
                                        .is_witness = ask->is_witness,
                                        .level = ask->level,
                                        .joined_us = loop_wall_us(g->engine->loop.loop)};
-    return span_to_str(ask->version, g->member.version, sizeof(g->member.version));
 }
 
 static int propose(struct guest *g, const struct peer_ask *ask)
@@ -152,7 +152,9 @@ static int propose(struct guest *g, const struct peer_ask *ask)
 
     memcpy(c.token.id, ask->token_id, sizeof(c.token.id));
     tlsio_digest(span_from(ask->secret, sizeof(ask->secret)), c.token.digest);
-    return engine_propose_roster(g->engine, &c, on_admitted, g);
+    /* A stranger writes nothing to the log. */
+    const int rc = roster_judge_admit(g->engine->roster, &c);
+    return rc == 0 ? engine_propose_roster(g->engine, &c, on_admitted, g) : rc;
 }
 
 static void on_ask(struct guest *g, struct span payload)
@@ -163,10 +165,7 @@ static void on_ask(struct guest *g, struct span payload)
         link_close(g->link);
         return;
     }
-    if (take_member(g, &ask) < 0) {
-        link_close(g->link);
-        return;
-    }
+    take_member(g, &ask);
     if (raft_state(&g->engine->raft) != RAFT_LEADER) {
         send_elsewhere(g);
         return;

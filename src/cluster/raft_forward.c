@@ -77,8 +77,16 @@ int engine_forward(struct engine *e, struct request *q, struct span entry)
 
 static bool awaits_application(const struct request *q)
 {
-    return q->wanted.kind == PEER_PROPOSE || q->wanted.kind == PEER_PROPOSE_ROSTER ||
-           q->wanted.kind == PEER_BARRIER;
+    return q->wanted.kind == PEER_PROPOSE || q->wanted.kind == PEER_BARRIER;
+}
+
+/* Commands alone count in e->index; the leader may say the index of its snapshot, which may be
+ * that of a barrier. */
+static uint64_t applied(const struct engine *e)
+{
+    const raft_index last = raft_last_applied((struct raft *)&e->raft);
+
+    return last > e->index ? last : e->index;
 }
 
 void engine_forward_applied(struct engine *e)
@@ -87,7 +95,7 @@ void engine_forward_applied(struct engine *e)
 
     for (q = TAILQ_FIRST(&e->owed); q != NULL; q = next) {
         next = TAILQ_NEXT(q, entry);
-        if (q->stage == REQUEST_AWAITED && q->index <= e->index)
+        if (q->stage == REQUEST_AWAITED && q->index <= applied(e))
             engine_request_end(q, 0, q->index);
     }
 }
@@ -114,7 +122,7 @@ static void on_response(struct engine *e, struct span payload)
         link_close(e->leader_link);
     if (rc < 0 || q == NULL)
         return;
-    if (r.error == 0 && awaits_application(q) && r.index > e->index) {
+    if (r.error == 0 && awaits_application(q) && r.index > applied(e)) {
         q->stage = REQUEST_AWAITED;
         q->index = r.index;
     } else {
@@ -312,8 +320,6 @@ static int perform(struct engine *e, const struct peer_request *m, struct owed_r
     case PEER_PROPOSE:
         return engine_propose_here(e, ENGINE_ENTRY_COMMAND, m->entry, m->request_id, on_done,
                                    o);
-    case PEER_PROPOSE_ROSTER:
-        return engine_propose_here(e, ENGINE_ENTRY_ROSTER, m->entry, m->request_id, on_done, o);
     case PEER_BARRIER:
         return engine_barrier_here(e, on_done, o);
     case PEER_REMOVE:
@@ -324,6 +330,7 @@ static int perform(struct engine *e, const struct peer_request *m, struct owed_r
         return engine_steward_promote(e, m->member, on_done, o);
     case PEER_TOKEN_NEW:
         return make_token(e, m, o);
+    case PEER_OF_NOBODY:
     case PEER_REQUEST_KINDS:
         break;
     }
@@ -344,8 +351,7 @@ static void on_request(struct caller *c, struct span payload)
         return;
     }
     *o = (struct owed_response){.to = c, .sequence = m.sequence};
-    o->is_write =
-        m.kind == PEER_PROPOSE || m.kind == PEER_PROPOSE_ROSTER || m.kind == PEER_BARRIER;
+    o->is_write = m.kind == PEER_PROPOSE || m.kind == PEER_BARRIER;
     c->owed_n++;
     const int rc = perform(c->engine, &m, o);
     if (rc < 0)

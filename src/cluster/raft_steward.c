@@ -113,10 +113,18 @@ static void begin_change(struct engine *e)
     uv_update_time(&e->loop.uv);
 }
 
+/* libraft keeps one that it has refused, and ends it when the lead is lost. */
+static void forget_change(struct engine *e, const struct raft_change *req)
+{
+    e->is_changing = false;
+    if (e->raft.legacy.change == req)
+        e->raft.legacy.change = NULL;
+}
+
 static void taken(struct engine *e, int code)
 {
     if (code != 0) {
-        e->is_changing = false;
+        forget_change(e, &e->change);
         log_warn("who votes can't be changed now", LOG_S("why", raft_strerror(code)));
     }
     engine_kick(e);
@@ -192,7 +200,8 @@ static bool add_newcomers(struct engine *e)
     return false;
 }
 
-/* A newcomer that never came. */
+/* A newcomer that never came. One that has told its version was here once, and is away: that
+ * this leader has not heard of it means nothing. */
 static bool forget_no_shows(struct engine *e)
 {
     for (unsigned i = 0; i < roster_member_n(e->roster); i++) {
@@ -201,8 +210,8 @@ static bool forget_no_shows(struct engine *e)
         const uint64_t age_us = loop_wall_us(e->loop.loop) - m->joined_us;
         struct roster_command c = {.type = ROSTER_REMOVE, .member = {.id = m->id}};
 
-        if (s == NULL || s->role == RAFT_VOTER || silent_ms(e, m->id) != UINT64_MAX ||
-            age_us < JOIN_LIMIT_MS * 1000ULL ||
+        if (m->version[0] != '\0' || s == NULL || s->role == RAFT_VOTER ||
+            silent_ms(e, m->id) != UINT64_MAX || age_us < JOIN_LIMIT_MS * 1000ULL ||
             silent_while_leading_ms(e, m->id) < JOIN_LIMIT_MS)
             continue;
         log_warn("a node that was admitted has not come: it is removed", LOG_X("id", m->id));
@@ -256,6 +265,12 @@ static const struct roster_member *pick_standby(const struct engine *e)
     return best;
 }
 
+/* Somebody wants it to vote, and another one to give way. */
+static bool was_promoted(const struct engine *e, uint64_t id)
+{
+    return e->promoted.id == id && loop_now_ms(e->loop.loop) - e->promoted.at_ms < DEAD_MS;
+}
+
 /* The one that is silent for the longest; never this node. */
 static uint64_t pick_voter(const struct engine *e, uint64_t *silent)
 {
@@ -266,7 +281,7 @@ static uint64_t pick_voter(const struct engine *e, uint64_t *silent)
         const uint64_t ms = silent_while_leading_ms(e, c->servers[i].id);
 
         if (c->servers[i].role != RAFT_VOTER || c->servers[i].id == e->self.id ||
-            (id != 0 && ms < *silent))
+            was_promoted(e, c->servers[i].id) || (id != 0 && ms < *silent))
             continue;
         id = c->servers[i].id;
         *silent = ms;
@@ -319,6 +334,8 @@ static void on_promoted(struct raft_change *req, int status)
     struct engine *e = q->engine;
 
     e->is_changing = false;
+    if (status != 0)
+        e->promoted.id = 0;
     engine_request_end(q, engine_store_error(status), e->index);
 }
 
@@ -330,17 +347,21 @@ int engine_steward_promote(struct engine *e, uint64_t id, cluster_done_fn done, 
         return WERR_NOT_FOUND;
     if (s->role == RAFT_VOTER)
         return WERR_EXISTS;
+    /* This node's vote is the only one, and stays. */
+    if (wanted_n(roster_member_n(e->roster)) == 1)
+        return WERR_GUARD;
     if (e->is_changing)
         return WERR_IN_USE;
     struct request *q = engine_request_new(e, done, arg);
     if (q == NULL)
         return WERR_NOMEM;
     e->is_changing = true;
+    e->promoted = (struct contact){id, loop_now_ms(e->loop.loop)};
     q->change.data = q;
     uv_update_time(&e->loop.uv);
     const int code = raft_assign(&e->raft, &q->change, id, RAFT_VOTER, on_promoted);
     if (code != 0) {
-        e->is_changing = false;
+        forget_change(e, &q->change);
         engine_request_end(q, engine_store_error(code), 0);
     }
     engine_kick(e);

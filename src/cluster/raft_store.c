@@ -167,12 +167,25 @@ static int bootstrap(struct engine *e)
     return code == 0 ? engine_store_note_vote(e) : code;
 }
 
+/* A snapshot that comes while libraft writes its own is put off, and then read through NULL;
+ * one that comes while another is taken over is never freed. The leader comes again. */
+static bool is_untimely(const struct engine *e, const struct raft_message *message)
+{
+    return message->type == RAFT_INSTALL_SNAPSHOT &&
+           (e->raft.legacy.snapshot_taking || e->raft.snapshot.installing);
+}
+
 /* Who is heard of, for those who ask. */
 static void on_message(struct raft_io *io, struct raft_message *message)
 {
     struct engine *e = engine_of(io);
 
     engine_steward_heard(e, message->server_id);
+    if (is_untimely(e, message)) {
+        raft_configuration_close(&message->install_snapshot.conf);
+        raft_free(message->install_snapshot.data.base);
+        return;
+    }
     e->recv(io, message);
 }
 

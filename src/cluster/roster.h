@@ -34,7 +34,8 @@ struct roster_member {
     uint64_t id;         /* not 0 */
     struct addr address; /* that the others can call: an IP of one host, with a port */
     bool is_witness;     /* votes, and serves nobody */
-    char version[ROSTER_VERSION_MAX]; /* of Weldr, when it was told last */
+    char version[ROSTER_VERSION_MAX]; /* of Weldr, when it was told last; empty: it has not come
+                                       */
     uint8_t level;                    /* of features, that it understands */
     uint64_t joined_us;               /* wall clock of who admitted it */
 };
@@ -117,6 +118,9 @@ int roster_command_decode(struct span bytes, struct roster_command *c) MUST_USE;
  * Done already, so 0 and no change: ADMIT of a member with the token that it has used; LEVEL,
  * MOVE, TELL, PROFILE to what is so. RECOVER ends all tokens too. */
 int roster_apply(struct roster *r, const struct roster_command *c) MUST_USE;
+
+/* What roster_apply would say of this ADMIT now, without WERR_INVALID; changes nothing. */
+int roster_judge_admit(const struct roster *r, const struct roster_command *c) MUST_USE;
 
 /* ---- snapshots ---- */
 

@@ -101,19 +101,25 @@ static bool is_retry(const struct roster *r, const struct roster_token *t,
            memcmp(t->digest, c->token.digest, sizeof(t->digest)) == 0;
 }
 
-static int apply_admit(struct roster *r, const struct roster_command *c)
+int roster_judge_admit(const struct roster *r, const struct roster_command *c)
 {
     const bool has_token = !roster_is_zero(c->token.id, sizeof(c->token.id));
-    struct roster_token *t = has_token ? find_token(r, c->token.id) : NULL;
+    const struct roster_token *t = has_token ? roster_find_token(r, c->token.id) : NULL;
 
     if (roster_was_removed(r, c->member.id))
         return WERR_DENIED;
     if (is_retry(r, t, c))
         return 0;
-    int rc = has_token ? judge_token(t, c) : judge_tokenless(r, c->member.id);
-    if (rc == 0)
-        rc = judge_member(r, &c->member);
-    if (rc < 0)
+    const int rc = has_token ? judge_token(t, c) : judge_tokenless(r, c->member.id);
+    return rc == 0 ? judge_member(r, &c->member) : rc;
+}
+
+static int apply_admit(struct roster *r, const struct roster_command *c)
+{
+    struct roster_token *t = find_token(r, c->token.id);
+    const int rc = roster_judge_admit(r, c);
+
+    if (rc < 0 || is_retry(r, t, c))
         return rc;
     insert_member(r, &c->member);
     if (t != NULL)

@@ -86,7 +86,7 @@ struct api_conn {
     bool is_below_v1;  /* and so are the links of its responses */
     bool shows_list;   /* the response is the whole pool, not the server */
     bool awaits_workers;
-    bool is_fresh;    /* consistent=true: its wait is over */
+    bool is_fresh;    /* consistent=true, a change that is judged anew: its wait is over */
     unsigned refusal; /* index into the refusals that the head met; 0: none */
     char method[16];
     char token_name[TOKEN_NAME_MAX + 1]; /* of whoever asks; empty: it has shown none */

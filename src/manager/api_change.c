@@ -113,12 +113,27 @@ void api_await_leaving(struct api_conn *ac, void (*then)(struct api_conn *))
     change_await_leaving(ac->change, ac->query.timeout_ms, on_left);
 }
 
+/* Of a change. Without a leader nothing is known for sure. */
+static void judge_once_more(struct api_conn *ac, int error)
+{
+    if (error < 0) {
+        api_respond_failure(ac, error);
+        return;
+    }
+    api_move(ac, API_READING, "judged once more");
+    api_handle(ac);
+}
+
 static void on_fresh(struct fresh_waiter *w, int error)
 {
     struct api_conn *ac = (struct api_conn *)((char *)w - offsetof(struct api_conn, fresh));
 
     MUST(ac->magic == API_MAGIC);
     ac->is_fresh = true;
+    if (!ac->query.is_consistent) {
+        judge_once_more(ac, error);
+        return;
+    }
     if (error == WERR_NOT_LEADER)
         api_problem_passing(ac, 503, "no_quorum",
                             "no node leads the cluster now: what this one knows may be stale; "

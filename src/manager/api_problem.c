@@ -5,11 +5,37 @@
 
 #include "http/reply.h"
 #include "manager/api.h"
+#include "manager/api_int.h"
 #include "manager/api_json.h"
+#include "manager/manager.h"
+
+static bool is_write(const struct api_conn *ac)
+{
+    static const char *const reads[] = {"GET", "HEAD", "OPTIONS"};
+
+    for (size_t i = 0; i < sizeof(reads) / sizeof(reads[0]); i++)
+        if (strcmp(ac->method, reads[i]) == 0)
+            return false;
+    return ac->match.handler != NULL;
+}
+
+/* What a change is about may have been made a moment ago, on another node. */
+static bool may_not_know_yet(const struct api_conn *ac, unsigned status)
+{
+    struct cluster *c = ac->m->cluster;
+
+    return (status == 404 || status == 409 || status == 412) && !ac->is_fresh &&
+           ac->phase != API_WAITING && is_write(ac) && c != NULL &&
+           !manager_is_draining(ac->m) && c->ops->role(c) != CLUSTER_LEADER;
+}
 
 static void send_problem(struct api_conn *ac, unsigned status, const char *code,
                          const char *detail, const char *field)
 {
+    if (may_not_know_yet(ac, status)) {
+        api_await_fresh(ac);
+        return;
+    }
     const struct api_json_problem_view view = {
         .status = status,
         .title = reply_reason(status),

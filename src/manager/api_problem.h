@@ -2,7 +2,9 @@
  *
  * Every refusal of the management API goes through here, so that each has a stable `code`, a
  * sentence for people and, where one is to blame, the `field`. Called by the handlers and by
- * api.c; the response is sent at once.
+ * api.c; the response is sent at once. But a change that a node that doesn't lead would refuse
+ * by what it knows (404, 409, 412) is judged once more when it knows all that was committed:
+ * its handler runs anew, and has to have left nothing behind.
  */
 #ifndef WELDR_MANAGER_API_PROBLEM_H
 #define WELDR_MANAGER_API_PROBLEM_H

@@ -124,6 +124,8 @@ void api_put_off(struct api_conn *ac)
 void api_handle(struct api_conn *ac)
 {
     const struct span method = span_from_str(ac->method);
+
+    ac->match.handler = NULL; /* of the request before */
     const int rc = api_route_find(routes, ROUTES_N, method, ac->path, &ac->match);
 
     log_debug("api request", LOG_S("method", ac->method), LOG_B("path", ac->path));

@@ -7,7 +7,7 @@ import time
 
 from asker import DONE, REFUSED, Asker
 from linear import READ, UNKNOWN, WRITE, Op, check
-from writers import Crew, agree
+from writers import Crew
 
 KEY = "value"
 FIRST = "first"  # what each register has before the history begins
@@ -27,7 +27,6 @@ class Recorder(Crew):
         self.values = itertools.count()
         for number in range(registers_n):
             nodes[0].add(f"http://192.0.2.{number + 1}:80", meta={KEY: FIRST})
-        agree(nodes)  # each knows the registers
         for number in range(writers_n + readers_n):
             name = f"{'writer' if number < writers_n else 'reader'} {number}"
             self.spawn(self.write if number < writers_n else self.read, random.Random(seed * 1000 + number), name)

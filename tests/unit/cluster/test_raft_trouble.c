@@ -1,0 +1,407 @@
+/* Several nodes in one process: what comes of members that are away for long, of disks that are
+ * slow or full, and of what libraft can't bear. The engine is looked into and bent here. */
+#include "cluster_fixture.h"
+
+#include <limits.h>
+
+#include "cluster/raft_int.h"
+#include "net/loop_int.h"
+
+static struct engine *engine_at(unsigned i)
+{
+    return (struct engine *)cluster_of(i);
+}
+
+static void turn_for(uint64_t ms)
+{
+    const uint64_t end_ms = loop_now_ms(lab.loop) + ms;
+
+    while (loop_now_ms(lab.loop) < end_ms)
+        (void)loop_turn(lab.loop, 20);
+}
+
+static void stop_all(unsigned n, struct addr *at)
+{
+    for (unsigned i = 0; i < n; i++)
+        at[i] = status_of(i).address;
+    for (unsigned i = 0; i < n; i++)
+        close_node(i);
+}
+
+static void start_again(unsigned i, const struct addr *at)
+{
+    open_node(i, &(struct cluster_options){.listen = at[i]});
+}
+
+static bool leads(unsigned i)
+{
+    return cluster_of(i)->ops->role(cluster_of(i)) == CLUSTER_LEADER;
+}
+
+/* Nobody else is elected, however busy the machine is. */
+static void keep_calm(unsigned i)
+{
+    raft_set_election_timeout(&engine_at(i)->raft, 2 * WAIT_MS);
+}
+
+/* Returns who leads, and goes on to. */
+static unsigned make_calm(unsigned n)
+{
+    AWAIT(has_leader, n);
+    for (unsigned i = 0; i < n; i++)
+        keep_calm(i);
+    AWAIT(has_leader, n);
+    return leader_index(n);
+}
+
+/* ---- members that are away ---- */
+
+enum { AWAY_MS = 40 * 1000 }; /* longer than a newcomer has to come */
+
+static struct loop_ops late_ops;
+static const struct loop_ops *usual_ops;
+
+static uint64_t late_wall_us(const struct loop *l)
+{
+    return usual_ops->wall_us(l) + AWAY_MS * 1000ULL;
+}
+
+/* As if the time had passed while this node led. */
+static void let_time_pass(unsigned leader)
+{
+    usual_ops = lab.loop->ops;
+    late_ops = *usual_ops;
+    late_ops.wall_us = late_wall_us;
+    lab.loop->ops = &late_ops;
+    engine_at(leader)->led_since_ms -= AWAY_MS;
+    turn_for(500); /* the steward looks each 100 ms */
+}
+
+static unsigned member_n(unsigned i)
+{
+    struct cluster_member list[NODES_MAX];
+
+    return cluster_of(i)->ops->members(cluster_of(i), list, NODES_MAX);
+}
+
+static bool have_told(unsigned i)
+{
+    struct cluster_member list[NODES_MAX];
+    const unsigned n = cluster_of(i)->ops->members(cluster_of(i), list, NODES_MAX);
+
+    for (unsigned k = 0; k < n; k++)
+        if (list[k].version[0] == '\0')
+            return false;
+    return true;
+}
+
+static void test_a_standby_that_is_away_stays_a_member(void **state)
+{
+    struct addr at[2];
+
+    (void)state;
+    make_first();
+    join_all(2);
+    AWAIT(have_told, 0);
+    stop_all(2, at);
+    start_again(0, at);
+    AWAIT(has_settled, 0);
+    let_time_pass(0);
+    assert_int_equal(member_n(0), 2);
+    start_again(1, at);
+    AWAIT(has_settled, 1);
+    assert_false(is_lost(1));
+    add(1, "back");
+    assert_equal(2, 1);
+    end_lab();
+}
+
+static bool is_admitted(unsigned at)
+{
+    return member_n(at) == 2;
+}
+
+static bool is_alone(unsigned at)
+{
+    return member_n(at) == 1;
+}
+
+/* It was admitted, and has never said what it runs. */
+static void test_who_never_comes_is_forgotten(void **state)
+{
+    struct roster_command c = {.type = ROSTER_ADMIT};
+
+    (void)state;
+    make_first();
+    get_token(0);
+    const struct roster_token *t = roster_token_at(engine_at(0)->roster, 0);
+    c.token = *t;
+    c.member = (struct roster_member){.id = 77};
+    assert_int_equal(addr_from_text(SPAN("127.0.0.1:9"), &c.member.address), 0);
+    c.member.joined_us = c.now_us = loop_wall_us(lab.loop);
+    assert_int_equal(engine_propose_roster(engine_at(0), &c, NULL, NULL), 0);
+    AWAIT(is_admitted, 0);
+    turn_for(500);
+    assert_int_equal(member_n(0), 2);
+    let_time_pass(0);
+    AWAIT(is_alone, 0);
+    end_lab();
+}
+
+/* ---- strangers ---- */
+
+static void test_a_stranger_writes_nothing_to_the_log(void **state)
+{
+    (void)state;
+    make_first();
+    join_all(2);
+    AWAIT(have_told, 0);
+    const uint64_t index = cluster_of(0)->ops->index(cluster_of(0));
+    join(2, 0); /* with the token that the second has used */
+    AWAIT(is_lost, 2);
+    assert_int_equal(lab.nodes[2].lost_error, WERR_STALE);
+    assert_int_equal(cluster_of(0)->ops->index(cluster_of(0)), index);
+    end_lab();
+}
+
+/* ---- snapshots ---- */
+
+static unsigned snapshots_sent;
+static int (*usual_send)(struct raft_io *io, struct raft_io_send *req,
+                         const struct raft_message *message, raft_io_send_cb cb);
+
+static int send_and_count(struct raft_io *io, struct raft_io_send *req,
+                          const struct raft_message *message, raft_io_send_cb cb)
+{
+    snapshots_sent += message->type == RAFT_INSTALL_SNAPSHOT;
+    return usual_send(io, req, message, cb);
+}
+
+static unsigned snapshots_wanted;
+
+static bool are_snapshots_sent(unsigned i)
+{
+    (void)i;
+    return snapshots_sent >= snapshots_wanted;
+}
+
+static bool has_raft(unsigned i)
+{
+    return engine_at(i)->raft.data != NULL;
+}
+
+/* libraft ends the process when its own is written, were it to hear of the other one. */
+static void test_a_snapshot_that_comes_while_one_is_written(void **state)
+{
+    enum { MANY = 3000 };
+    char text[TEXT_MAX];
+
+    (void)state;
+    make_first();
+    for (unsigned i = 0; i < MANY; i++) {
+        (void)snprintf(text, sizeof(text), "entry %u", i);
+        assert_int_equal(propose(0, text), 0);
+    }
+    AWAIT(is_done, MANY);
+    snapshots_sent = 0;
+    usual_send = engine_at(0)->io.send;
+    engine_at(0)->io.send = send_and_count;
+    get_token(0);
+    join(1, 0);
+    AWAIT(has_raft, 1);
+    engine_at(1)->raft.legacy.snapshot_taking = true;
+    snapshots_wanted = 2; /* the first one came to nothing */
+    AWAIT(are_snapshots_sent, 0);
+    assert_int_equal(lab.nodes[1].restored_n, 0);
+    assert_null(engine_at(1)->raft.legacy.snapshot_pending);
+    engine_at(1)->raft.legacy.snapshot_taking = false;
+    AWAIT(has_settled, 1);
+    assert_true(lab.nodes[1].restored_n > 0);
+    assert_equal(2, MANY);
+    end_lab();
+}
+
+static void ask_for_barriers(unsigned at, unsigned n)
+{
+    enum { AT_ONCE = 50 };
+
+    for (unsigned i = 0; i < n; i += AT_ONCE) {
+        const unsigned before = lab.done_n;
+
+        for (unsigned k = 0; k < AT_ONCE; k++)
+            assert_int_equal(cluster_of(at)->ops->barrier(cluster_of(at), on_done, NULL), 0);
+        AWAIT(is_done, before + AT_ONCE);
+        assert_int_equal(lab.error, 0);
+    }
+}
+
+/* The snapshot of who leads then ends with a barrier, which is no entry of anybody. */
+static void test_a_barrier_behind_a_snapshot_of_barriers(void **state)
+{
+    enum { MANY = 1500, NODES = 3 };
+    struct addr at[NODES];
+
+    (void)state;
+    make_first();
+    join_all(NODES);
+    const unsigned first = make_calm(NODES), other = (first + 1) % NODES;
+    add(other, "one");
+    assert_equal(NODES, 1);
+    for (unsigned i = 0; i < NODES; i++)
+        if (i != first)
+            raft_set_snapshot_threshold(&engine_at(i)->raft, UINT_MAX);
+    ask_for_barriers(first, MANY);
+    stop_all(NODES, at);
+    for (unsigned i = 0; i < NODES; i++) {
+        start_again(i, at);
+        if (i != first)
+            keep_calm(i);
+    }
+    AWAIT(leads, first);
+    keep_calm(first);
+    AWAIT(has_settled, first);
+    assert_int_equal(lab.nodes[first].restored_n, 1);
+    AWAIT(knows_leader, other);
+    assert_true(cluster_of(other)->ops->index(cluster_of(other)) <
+                cluster_of(first)->ops->index(cluster_of(first)));
+    const unsigned before = lab.done_n;
+    assert_int_equal(cluster_of(other)->ops->barrier(cluster_of(other), on_done, NULL), 0);
+    AWAIT(is_done, before + 1);
+    assert_int_equal(lab.error, 0);
+    end_lab();
+}
+
+/* ---- a change that libraft refuses ---- */
+
+static uint64_t find_standby(const struct engine *e)
+{
+    for (unsigned i = 0; i < e->raft.configuration.n; i++)
+        if (e->raft.configuration.servers[i].role == RAFT_STANDBY)
+            return e->raft.configuration.servers[i].id;
+    return 0;
+}
+
+/* What each of the members has told of its room has been heard. */
+static bool is_refused(unsigned leader)
+{
+    return propose(leader, "no") == WERR_NO_SPACE;
+}
+
+/* All have all. */
+static bool is_level(unsigned leader)
+{
+    struct raft *r = &engine_at(leader)->raft;
+    raft_index stored;
+
+    for (unsigned i = 0; i < r->configuration.n; i++)
+        if (raft_match_index(r, r->configuration.servers[i].id, &stored) != 0 ||
+            stored != raft_last_index(r))
+            return false;
+    return true;
+}
+
+/* libraft itself loses the bytes of a change that it refuses. */
+/* NOLINTNEXTLINE(bugprone-reserved-identifier): the sanitizer looks for this name */
+const char *__lsan_default_suppressions(void);
+/* NOLINTNEXTLINE(bugprone-reserved-identifier): the sanitizer looks for this name */
+const char *__lsan_default_suppressions(void)
+{
+    return "leak:clientChangeConfiguration\n";
+}
+
+static bool is_idle(unsigned leader)
+{
+    return !engine_at(leader)->is_changing;
+}
+
+/* libraft keeps such a change, and would end it once more when this node leads no more. */
+static void test_a_promotion_without_room(void **state)
+{
+    (void)state;
+    make_first();
+    join_all(4);
+    const unsigned leader = make_calm(4);
+    AWAIT(is_idle, leader);
+    struct engine *e = engine_at(leader);
+    const uint64_t standby = find_standby(e);
+
+    assert_true(standby != 0);
+    raft_set_capacity_threshold(&e->raft, USHRT_MAX); /* nobody has so much room */
+    AWAIT(is_refused, leader);
+    AWAIT(is_level, leader);
+    const unsigned before = lab.done_n;
+    assert_int_equal(
+        cluster_of(leader)->ops->promote(cluster_of(leader), standby, on_done, NULL), 0);
+    AWAIT(is_done, before + 1);
+    assert_int_equal(lab.error, WERR_NO_SPACE);
+    assert_null(e->raft.legacy.change);
+    end_lab(); /* libraft ends what it still has */
+    assert_int_equal(lab.done_n, before + 1);
+}
+
+static unsigned promoted;
+
+static bool is_voter_of_three(unsigned leader)
+{
+    struct cluster_member list[NODES_MAX];
+    const unsigned n = cluster_of(leader)->ops->members(cluster_of(leader), list, NODES_MAX);
+
+    for (unsigned i = 0; i < n; i++)
+        if (list[i].id == engine_at(promoted)->self.id && list[i].place == CLUSTER_VOTER)
+            return status_of(leader).voters == 3;
+    return false;
+}
+
+/* Another one gives its vote up for it, whoever that is. */
+static void test_who_was_promoted_keeps_its_vote(void **state)
+{
+    (void)state;
+    make_first();
+    join_all(4);
+    const unsigned leader = make_calm(4);
+    AWAIT(is_idle, leader);
+    const uint64_t standby = find_standby(engine_at(leader));
+
+    for (promoted = 0; engine_at(promoted)->self.id != standby; promoted++)
+        continue;
+    const unsigned before = lab.done_n;
+    assert_int_equal(
+        cluster_of(leader)->ops->promote(cluster_of(leader), standby, on_done, NULL), 0);
+    /* It looks like one that is about to die. */
+    AWAIT(is_done, before + 1);
+    assert_int_equal(lab.error, 0);
+    for (unsigned i = 0; i < ROSTER_MEMBERS_MAX; i++)
+        if (engine_at(leader)->contacts[i].id == standby)
+            engine_at(leader)->contacts[i].at_ms -= 900;
+    AWAIT(is_voter_of_three, leader);
+    turn_for(500);
+    assert_true(is_voter_of_three(leader));
+    end_lab();
+}
+
+static void test_of_two_one_votes(void **state)
+{
+    (void)state;
+    make_first();
+    join_all(2);
+    assert_int_equal(
+        cluster_of(0)->ops->promote(cluster_of(0), find_standby(engine_at(0)), on_done, NULL),
+        WERR_GUARD);
+    end_lab();
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_a_standby_that_is_away_stays_a_member),
+        cmocka_unit_test(test_who_never_comes_is_forgotten),
+        cmocka_unit_test(test_a_stranger_writes_nothing_to_the_log),
+        cmocka_unit_test(test_a_snapshot_that_comes_while_one_is_written),
+        cmocka_unit_test(test_a_barrier_behind_a_snapshot_of_barriers),
+        cmocka_unit_test(test_a_promotion_without_room),
+        cmocka_unit_test(test_who_was_promoted_keeps_its_vote),
+        cmocka_unit_test(test_of_two_one_votes),
+    };
+    (void)signal(SIGPIPE, SIG_IGN); /* as in the manager */
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
