@@ -25,6 +25,7 @@ int main(int argc, char **argv)
 {
     static const struct cli_roles roles = {.manager = manager_main,
                                            .worker = worker_main,
+                                           .status = offline_status,
                                            .recover = offline_recover,
                                            .rejoin = offline_rejoin};
 

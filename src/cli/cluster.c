@@ -94,8 +94,10 @@ static int show(const struct doc *d)
 int cluster_status(const struct args *args, char *const *env)
 {
     struct doc *d = NULL;
-    int code = ask_api(args, env, &d);
 
+    if (args->flag[ARGS_DATA_DIR] != NULL)
+        return args->roles->status(args->flag[ARGS_DATA_DIR], args->flag[ARGS_JSON] != NULL);
+    int code = ask_api(args, env, &d);
     if (code == CLI_EXIT_OK)
         code = shown_end(args->flag[ARGS_JSON] != NULL ? shown_json(d) : show(d));
     doc_free(d);

@@ -253,6 +253,22 @@ int data_dir_settle(struct data_dir *d, struct strb *wrong)
     return rc;
 }
 
+uint64_t data_dir_node_id(const struct data_dir *d)
+{
+    uint64_t id;
+
+    memcpy(&id, d->identity, sizeof(id));
+    id &= INT64_MAX;
+    return id != 0 ? id : 1;
+}
+
+bool data_dir_has(const struct data_dir *d, const char *name)
+{
+    struct stat st;
+
+    return fstatat(d->fd, name, &st, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
 int data_dir_enter(const struct data_dir *d, const char *name, int *fd, struct strb *wrong)
 {
     const bool is_made = mkdirat(d->fd, name, DIR_MODE) == 0;

@@ -8,6 +8,7 @@
  *     DIR/log/        the engine's own files (segments.h)
  *     DIR/ballast     room for a start on a full disk (ballast.h)
  *     DIR/recovering  a recovery was cut off, and is to be done again (recover.h)
+ *     DIR/removed     the node has heard that it was removed from its cluster
  *     DIR/old-DATE/   what the node had before it was to join anew (set_aside.h)
  *
  * A first start goes: data_dir_open (is_new), node_key_open, member_file_open, high_water_open,
@@ -45,8 +46,9 @@ struct data_dir {
 
 /* The names above that stand for what is no part of the node's state any more: "old-…". */
 #define DATA_DIR_OLD_PREFIX "old-"
-/* The name of the mark of a recovery. */
+/* Names of marks: of a recovery, of a removal. */
 #define DATA_DIR_RECOVERING "recovering"
+#define DATA_DIR_REMOVED    "removed"
 
 /* The end of each sentence about damage. */
 extern const char data_dir_way_out[];
@@ -62,6 +64,10 @@ int data_dir_settle(struct data_dir *d, struct strb *wrong) MUST_USE;
 /* The directory NAME in it, opened or made (0700). */
 int data_dir_enter(const struct data_dir *d, const char *name, int *fd,
                    struct strb *wrong) MUST_USE;
+/* The node's number among others, which follows from the identity; not 0. */
+uint64_t data_dir_node_id(const struct data_dir *d);
+/* Is there a file of that name in it? */
+bool data_dir_has(const struct data_dir *d, const char *name);
 /* WERR_NO_SPACE: less than so many bytes are free. Not asked by data_dir_open: a node whose
  * disk is full starts and serves, and takes no writes. */
 int data_dir_check_space(const struct data_dir *d, uint64_t bytes, struct strb *wrong) MUST_USE;

@@ -5,6 +5,7 @@
 
 #include "cluster/node_key.h"
 #include "cluster/raft_int.h"
+#include "cluster/small_file.h"
 #include "log/log.h"
 #include "net/tlsio_issue.h"
 
@@ -259,11 +260,24 @@ void engine_peers_changed(struct engine *e, const struct roster_command *c)
         engine_forward_tell_removed(e, c->member.id);
 }
 
+/* Kept for the next start and for who looks at the directory, for its own log may not have it.
+ */
+static void lose_membership(struct engine *e)
+{
+    const int rc = data_dir_has(e->dir, DATA_DIR_REMOVED)
+                       ? 0
+                       : small_file_write(e->dir->fd, DATA_DIR_REMOVED, SPAN_NONE);
+
+    if (rc < 0)
+        log_warn("that this node was removed can't be kept", LOG_S("error", werr_text(rc)));
+    engine_lose(e, WERR_DENIED, "it was removed from the cluster");
+}
+
 /* Outside of libraft's callbacks. */
 void engine_peers_tend(struct engine *e)
 {
-    if (engine_was_removed(e))
-        engine_lose(e, WERR_DENIED, "it was removed from the cluster");
+    if (engine_was_removed(e) && !e->is_lost)
+        lose_membership(e);
     if (!e->has_news && !is_due(e))
         return;
     if (!roster_is_made(e->roster) || e->member.cluster_key == NULL)

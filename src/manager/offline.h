@@ -4,6 +4,10 @@
 #ifndef WELDR_MANAGER_OFFLINE_H
 #define WELDR_MANAGER_OFFLINE_H
 
+#include <stdbool.h>
+
+/* Who the node is, and how far its log goes (cluster/stored.h). */
+int offline_status(const char *data_dir, bool as_json);
 /* The node becomes a cluster of one (cluster/recover.h). */
 int offline_recover(const char *data_dir);
 /* What the node has is moved aside (cluster/set_aside.h). */
