@@ -157,3 +157,11 @@ int cluster_rejoin(const struct args *args, char *const *env)
         return session_fail(CLI_EXIT_USAGE, "--data-dir is missing: of which node?");
     return args->roles->rejoin(args->flag[ARGS_DATA_DIR]);
 }
+
+int cluster_repair(const struct args *args, char *const *env)
+{
+    (void)env;
+    if (args->flag[ARGS_DATA_DIR] == NULL)
+        return session_fail(CLI_EXIT_USAGE, "--data-dir is missing: of which node?");
+    return args->roles->repair(args->flag[ARGS_DATA_DIR], args->flag[ARGS_YES] != NULL);
+}

@@ -17,6 +17,7 @@ struct cli_roles {
     int (*status)(const char *data_dir, bool as_json);
     int (*recover)(const char *data_dir);
     int (*rejoin)(const char *data_dir);
+    int (*repair)(const char *data_dir, bool may_lose);
 };
 
 #endif

@@ -59,15 +59,18 @@ extern const char data_dir_way_out[];
  * missing beside what a node has stored; WERR_UNSUPPORTED: made by a later Weldr; WERR_NOMEM,
  * WERR_NO_SPACE, WERR_IO …. Nothing is to be closed then. */
 int data_dir_open(struct data_dir *d, const char *path, struct strb *wrong) MUST_USE;
+/* … of a node's directory whose identity may be damaged or missing, which is not looked at, and
+ * zeroed in *d: for who moves it away, or finds it elsewhere (repair.h). */
+int data_dir_open_damaged(struct data_dir *d, const char *path, struct strb *wrong) MUST_USE;
 /* Writes the identity of a new directory; of another nothing is done. */
 int data_dir_settle(struct data_dir *d, struct strb *wrong) MUST_USE;
-/* The directory NAME in it, opened or made (0700). */
-int data_dir_enter(const struct data_dir *d, const char *name, int *fd,
-                   struct strb *wrong) MUST_USE;
 /* The node's number among others, which follows from the identity; not 0. */
 uint64_t data_dir_node_id(const struct data_dir *d);
 /* Is there a file of that name in it? */
 bool data_dir_has(const struct data_dir *d, const char *name);
+/* The directory NAME in it, opened or made (0700). */
+int data_dir_enter(const struct data_dir *d, const char *name, int *fd,
+                   struct strb *wrong) MUST_USE;
 /* WERR_NO_SPACE: less than so many bytes are free. Not asked by data_dir_open: a node whose
  * disk is full starts and serves, and takes no writes. */
 int data_dir_check_space(const struct data_dir *d, uint64_t bytes, struct strb *wrong) MUST_USE;

@@ -9,8 +9,6 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { PRIVATE_MODE = 0700 };
-
 static int say_errno(struct strb *wrong, const char *path, const char *what)
 {
     const int errnum = errno;
@@ -23,6 +21,7 @@ int set_aside_open(struct data_dir *d, const char *path, struct strb *wrong)
 {
     struct stat st;
 
+    *d = (struct data_dir){.fd = -1, .lock_fd = -1};
     if (stat(path, &st) < 0)
         return say_errno(wrong, path, "look at it");
     if (st.st_uid != geteuid()) {
@@ -36,6 +35,29 @@ int set_aside_open(struct data_dir *d, const char *path, struct strb *wrong)
     data_dir_close(d);
     strb_addf(wrong, "%s: no node has been there", path);
     return WERR_NOT_FOUND;
+}
+
+/* Without an identity `member` tells that a node has been there. */
+int set_aside_open_damaged(struct data_dir *d, const char *path, bool *is_damaged,
+                           struct strb *wrong)
+{
+    struct strb first = *wrong;
+    const int said = set_aside_open(d, path, &first);
+
+    *is_damaged = false;
+    if ((said != WERR_CORRUPT && said != WERR_NOT_FOUND) || access(path, F_OK) < 0) {
+        *wrong = first;
+        return said;
+    }
+    const int rc = data_dir_open_damaged(d, path, wrong);
+    if (rc < 0)
+        return rc;
+    *is_damaged = said == WERR_CORRUPT || data_dir_has(d, "member");
+    if (*is_damaged)
+        return 0;
+    data_dir_close(d);
+    *wrong = first;
+    return said;
 }
 
 /* `lock` is held, and is no part of what the node knows. */
@@ -67,9 +89,10 @@ static int move_all(const struct data_dir *d, int to)
         (void)close(fd);
     while (list != NULL && (n = move_one(list, d->fd, to)) > 0)
         continue;
-    const bool is_done = n == 0 && fsync(to) == 0 && fsync(d->fd) == 0 &&
-                         renameat(d->fd, "identity", to, "identity") == 0 && fsync(to) == 0 &&
-                         fsync(d->fd) == 0;
+    const bool is_done =
+        n == 0 && fsync(to) == 0 && fsync(d->fd) == 0 &&
+        (renameat(d->fd, "identity", to, "identity") == 0 || errno == ENOENT) &&
+        fsync(to) == 0 && fsync(d->fd) == 0;
     const int errnum = errno;
     if (list != NULL)
         (void)closedir(list);
@@ -77,31 +100,32 @@ static int move_all(const struct data_dir *d, int to)
     return is_done ? 0 : -1;
 }
 
-static int move_to(const struct data_dir *d, const char *name, struct strb *wrong)
+int set_aside_enter(const struct data_dir *d, uint64_t now_s, char name[SET_ASIDE_NAME_MAX],
+                    int *fd, struct strb *wrong)
 {
-    if (mkdirat(d->fd, name, PRIVATE_MODE) < 0 && errno != EEXIST)
-        return say_errno(wrong, d->path, "make a directory in it");
-    const int to = openat(d->fd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
-    if (to < 0)
-        return say_errno(wrong, d->path, "open a directory in it");
-    const int rc = move_all(d, to) == 0 ? 0 : say_errno(wrong, d->path, "move what is in it");
-    (void)close(to);
-    return rc;
+    const time_t at = (time_t)now_s;
+    struct tm date;
+
+    (void)gmtime_r(&at, &date);
+    (void)strftime(name, SET_ASIDE_NAME_MAX, DATA_DIR_OLD_PREFIX "%Y%m%dT%H%M%SZ", &date);
+    return data_dir_enter(d, name, fd, wrong);
 }
 
 int set_aside_run(const char *path, uint64_t now_s, char name[SET_ASIDE_NAME_MAX],
                   struct strb *wrong)
 {
-    const time_t at = (time_t)now_s;
     struct data_dir d;
-    struct tm date;
-    int rc = set_aside_open(&d, path, wrong);
+    bool is_damaged;
+    int to;
+    int rc = set_aside_open_damaged(&d, path, &is_damaged, wrong);
 
     if (rc < 0)
         return rc;
-    (void)gmtime_r(&at, &date);
-    (void)strftime(name, SET_ASIDE_NAME_MAX, DATA_DIR_OLD_PREFIX "%Y%m%dT%H%M%SZ", &date);
-    rc = move_to(&d, name, wrong);
+    rc = set_aside_enter(&d, now_s, name, &to, wrong);
+    if (rc == 0) {
+        rc = move_all(&d, to) == 0 ? 0 : say_errno(wrong, d.path, "move what is in it");
+        (void)close(to);
+    }
     data_dir_close(&d);
     return rc;
 }

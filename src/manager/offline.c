@@ -5,6 +5,7 @@
 #include <time.h>
 
 #include "cluster/recover.h"
+#include "cluster/repair.h"
 #include "cluster/set_aside.h"
 #include "cluster/stored.h"
 #include "log/log.h"
@@ -105,5 +106,51 @@ int offline_rejoin(const char *data_dir)
         return say_wrong(rc, &wrong);
     (void)printf("what the node had is in %s/%s; start it with --join HOST:PORT and a token\n",
                  data_dir, name);
+    return end_output();
+}
+
+static int say_what_is_at_stake(const char *data_dir, const struct repair *r)
+{
+    fprintf(stderr, "error: %s: all is whole up to entry %" PRIu64 "; ", data_dir, r->last);
+    if (r->lost_from > 0)
+        fprintf(stderr,
+                "entries %" PRIu64 " to %" PRIu64 " are lost, acknowledged changes among them",
+                r->lost_from, r->lost_to);
+    else
+        fprintf(stderr, "nobody can tell whether there were more");
+    fprintf(stderr, ". Put a copy of the directory back, or say --yes to go on without them\n");
+    return MANAGER_EXIT_FAILURE;
+}
+
+static void print_repair(const char *data_dir, const struct repair *r)
+{
+    (void)printf("kept: all up to entry %" PRIu64 "\n", r->last);
+    if (r->lost_from > 0)
+        (void)printf("lost: entries %" PRIu64 " to %" PRIu64 "\n", r->lost_from, r->lost_to);
+    else if (r->is_unknown)
+        (void)printf("lost: nobody can tell whether there were more entries\n");
+    else
+        (void)printf("lost: nothing\n");
+    (void)printf("what was damaged is in %s/%s; start it\n", data_dir, r->aside);
+}
+
+int offline_repair(const char *data_dir, bool may_lose)
+{
+    char text[DATA_DIR_WRONG_MAX];
+    struct timespec now;
+    struct repair r;
+    struct strb wrong;
+
+    strb_init(&wrong, text, sizeof(text));
+    (void)clock_gettime(CLOCK_REALTIME, &now);
+    const int rc = repair_run(data_dir, may_lose, (uint64_t)now.tv_sec, &r, &wrong);
+    if (rc == WERR_GUARD)
+        return say_what_is_at_stake(data_dir, &r);
+    if (rc < 0)
+        return say_wrong(rc, &wrong);
+    if (r.is_whole)
+        (void)printf("%s: nothing is damaged, up to entry %" PRIu64 "\n", data_dir, r.last);
+    else
+        print_repair(data_dir, &r);
     return end_output();
 }
