@@ -29,7 +29,8 @@ static const char identity_word[] = "weldr-identity";
 static const char *const own_names[] = {
     ".",        "..",           "ballast",    "lock",           "lost+found",
     "node.key", "node.key.new", "high_water", "high_water.new", "identity.new",
-    "log",      "member",       "member.new", "state",          "state.new"};
+    "log",      "member",       "member.new", "state",          "state.new",
+    "token",    "token.new"};
 
 static int say_errno(struct strb *wrong, const char *what, const char *path)
 {
@@ -252,6 +253,18 @@ int data_dir_open_damaged(struct data_dir *d, const char *path, struct strb *wro
 
     if (rc < 0)
         data_dir_close(d);
+    return rc;
+}
+
+int data_dir_begin(struct data_dir *d, struct strb *wrong)
+{
+    struct stat st;
+
+    if (fstat(d->fd, &st) < 0)
+        return say_errno(wrong, "stat the directory", d->path);
+    const int rc = begin_new(d, &st, wrong);
+    if (rc == 0)
+        ballast_keep(d->fd, free_bytes(d->fd));
     return rc;
 }
 

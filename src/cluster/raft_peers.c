@@ -247,22 +247,8 @@ static bool is_about_self(const struct engine *e, const struct roster_command *c
     return c != NULL && c->type == type && c->member.id == e->self.id;
 }
 
-void engine_peers_changed(struct engine *e, const struct roster_command *c)
-{
-    if (!roster_is_made(e->roster))
-        return;
-    take_cluster(e);
-    note_addresses(e);
-    e->has_news = true;
-    if (is_about_self(e, c, ROSTER_REMOVE) || roster_was_removed(e->roster, e->self.id))
-        e->was_removed = true;
-    else if (c != NULL && c->type == ROSTER_REMOVE)
-        engine_forward_tell_removed(e, c->member.id);
-}
-
-/* Kept for the next start and for who looks at the directory, for its own log may not have it.
- */
-static void lose_membership(struct engine *e)
+/* For the next start and for who looks at the directory: its own log may never have it. */
+void engine_peers_note_removed(struct engine *e)
 {
     const int rc = data_dir_has(e->dir, DATA_DIR_REMOVED)
                        ? 0
@@ -270,14 +256,30 @@ static void lose_membership(struct engine *e)
 
     if (rc < 0)
         log_warn("that this node was removed can't be kept", LOG_S("error", werr_text(rc)));
-    engine_lose(e, WERR_DENIED, "it was removed from the cluster");
+}
+
+void engine_peers_changed(struct engine *e, const struct roster_command *c)
+{
+    if (!roster_is_made(e->roster))
+        return;
+    take_cluster(e);
+    note_addresses(e);
+    e->has_news = true;
+    if (is_about_self(e, c, ROSTER_REMOVE) || roster_was_removed(e->roster, e->self.id)) {
+        e->was_removed = true;
+        engine_peers_note_removed(e);
+    } else if (c != NULL && c->type == ROSTER_REMOVE) {
+        engine_forward_tell_removed(e, c->member.id);
+    }
 }
 
 /* Outside of libraft's callbacks. */
 void engine_peers_tend(struct engine *e)
 {
-    if (engine_was_removed(e) && !e->is_lost)
-        lose_membership(e);
+    if (engine_was_removed(e) && !e->is_lost) {
+        engine_peers_note_removed(e);
+        engine_lose(e, WERR_DENIED, "it was removed from the cluster");
+    }
     if (!e->has_news && !is_due(e))
         return;
     if (!roster_is_made(e->roster) || e->member.cluster_key == NULL)

@@ -60,11 +60,11 @@ int set_aside_open_damaged(struct data_dir *d, const char *path, bool *is_damage
     return said;
 }
 
-/* `lock` is held, and is no part of what the node knows. */
+/* `lock` is held, and is no part of what the node knows; two others go last. */
 static bool stays(const char *name)
 {
     return name[0] == '.' || strcmp(name, "lock") == 0 || strcmp(name, "lost+found") == 0 ||
-           strcmp(name, "identity") == 0 ||
+           strcmp(name, "identity") == 0 || strcmp(name, DATA_DIR_REMOVED) == 0 ||
            strncmp(name, DATA_DIR_OLD_PREFIX, sizeof(DATA_DIR_OLD_PREFIX) - 1) == 0;
 }
 
@@ -79,6 +79,11 @@ static int move_one(DIR *list, int from, int to)
     return 0;
 }
 
+static bool move_if_there(int from, const char *name, int to)
+{
+    return renameat(from, name, to, name) == 0 || errno == ENOENT;
+}
+
 static int move_all(const struct data_dir *d, int to)
 {
     const int fd = openat(d->fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -89,10 +94,10 @@ static int move_all(const struct data_dir *d, int to)
         (void)close(fd);
     while (list != NULL && (n = move_one(list, d->fd, to)) > 0)
         continue;
-    const bool is_done =
-        n == 0 && fsync(to) == 0 && fsync(d->fd) == 0 &&
-        (renameat(d->fd, "identity", to, "identity") == 0 || errno == ENOENT) &&
-        fsync(to) == 0 && fsync(d->fd) == 0;
+    const bool is_done = n == 0 && fsync(to) == 0 && fsync(d->fd) == 0 &&
+                         move_if_there(d->fd, DATA_DIR_REMOVED, to) &&
+                         move_if_there(d->fd, "identity", to) && fsync(to) == 0 &&
+                         fsync(d->fd) == 0;
     const int errnum = errno;
     if (list != NULL)
         (void)closedir(list);
@@ -111,21 +116,29 @@ int set_aside_enter(const struct data_dir *d, uint64_t now_s, char name[SET_ASID
     return data_dir_enter(d, name, fd, wrong);
 }
 
+int set_aside_move(const struct data_dir *d, uint64_t now_s, char name[SET_ASIDE_NAME_MAX],
+                   struct strb *wrong)
+{
+    int to;
+    int rc = set_aside_enter(d, now_s, name, &to, wrong);
+
+    if (rc < 0)
+        return rc;
+    rc = move_all(d, to) == 0 ? 0 : say_errno(wrong, d->path, "move what is in it");
+    (void)close(to);
+    return rc;
+}
+
 int set_aside_run(const char *path, uint64_t now_s, char name[SET_ASIDE_NAME_MAX],
                   struct strb *wrong)
 {
     struct data_dir d;
     bool is_damaged;
-    int to;
     int rc = set_aside_open_damaged(&d, path, &is_damaged, wrong);
 
     if (rc < 0)
         return rc;
-    rc = set_aside_enter(&d, now_s, name, &to, wrong);
-    if (rc == 0) {
-        rc = move_all(&d, to) == 0 ? 0 : say_errno(wrong, d.path, "move what is in it");
-        (void)close(to);
-    }
+    rc = set_aside_move(&d, now_s, name, wrong);
     data_dir_close(&d);
     return rc;
 }

@@ -2,9 +2,9 @@
  * is, or emptied, so that the node can join a cluster anew.
  *
  * What it holds moves to DIR/old-DATE/, within the directory, for its parent may be another
- * user's. `identity` moves last: until then the move can be done again, and after it the
- * directory is as good as empty (data_dir.h). A damaged one can be moved as well. Called by
- * `weldr cluster recover`, `rejoin` and `repair`.
+ * user's. `removed` and `identity` move last: until then the move can be done again (rejoin.h
+ * does so by itself), and after it the directory is as good as empty (data_dir.h). A damaged
+ * one can be moved as well. Called by `weldr cluster recover`, `rejoin` and `repair`.
  */
 #ifndef WELDR_CLUSTER_SET_ASIDE_H
 #define WELDR_CLUSTER_SET_ASIDE_H
@@ -23,6 +23,9 @@ int set_aside_open_damaged(struct data_dir *d, const char *path, bool *is_damage
 /* DIR/old-DATE, made or there already. */
 int set_aside_enter(const struct data_dir *d, uint64_t now_s, char name[SET_ASIDE_NAME_MAX],
                     int *fd, struct strb *wrong) MUST_USE;
+/* All that is in it, as below, of one that is open. */
+int set_aside_move(const struct data_dir *d, uint64_t now_s, char name[SET_ASIDE_NAME_MAX],
+                   struct strb *wrong) MUST_USE;
 /* now_s: wall clock, for the date. name: where it is now, in the directory. WERR_IO …: some of
  * it may have moved, and the next call moves the rest. */
 int set_aside_run(const char *path, uint64_t now_s, char name[SET_ASIDE_NAME_MAX],
