@@ -25,8 +25,10 @@ int main(int argc, char **argv)
 {
     static const struct cli_roles roles = {.manager = manager_main,
                                            .worker = worker_main,
+                                           .status = offline_status,
                                            .recover = offline_recover,
-                                           .rejoin = offline_rejoin};
+                                           .rejoin = offline_rejoin,
+                                           .repair = offline_repair};
 
     fill_standard_fds();
     /* A worker is executed by descriptor, which would leave a number as its name. */

@@ -94,8 +94,10 @@ static int show(const struct doc *d)
 int cluster_status(const struct args *args, char *const *env)
 {
     struct doc *d = NULL;
-    int code = ask_api(args, env, &d);
 
+    if (args->flag[ARGS_DATA_DIR] != NULL)
+        return args->roles->status(args->flag[ARGS_DATA_DIR], args->flag[ARGS_JSON] != NULL);
+    int code = ask_api(args, env, &d);
     if (code == CLI_EXIT_OK)
         code = shown_end(args->flag[ARGS_JSON] != NULL ? shown_json(d) : show(d));
     doc_free(d);
@@ -154,4 +156,12 @@ int cluster_rejoin(const struct args *args, char *const *env)
     if (args->flag[ARGS_DATA_DIR] == NULL)
         return session_fail(CLI_EXIT_USAGE, "--data-dir is missing: of which node?");
     return args->roles->rejoin(args->flag[ARGS_DATA_DIR]);
+}
+
+int cluster_repair(const struct args *args, char *const *env)
+{
+    (void)env;
+    if (args->flag[ARGS_DATA_DIR] == NULL)
+        return session_fail(CLI_EXIT_USAGE, "--data-dir is missing: of which node?");
+    return args->roles->repair(args->flag[ARGS_DATA_DIR], args->flag[ARGS_YES] != NULL);
 }

@@ -11,5 +11,6 @@ int cluster_token(const struct args *args, char *const *env);
 /* Of the directory of a node that does not run, without the API. */
 int cluster_recover(const struct args *args, char *const *env);
 int cluster_rejoin(const struct args *args, char *const *env);
+int cluster_repair(const struct args *args, char *const *env);
 
 #endif

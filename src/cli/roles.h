@@ -3,6 +3,8 @@
 #ifndef WELDR_CLI_ROLES_H
 #define WELDR_CLI_ROLES_H
 
+#include <stdbool.h>
+
 #include "config/config.h"
 
 /* A role's main function: runs to its end and returns the exit code. */
@@ -12,8 +14,10 @@ struct cli_roles {
     cli_role_fn manager;
     cli_role_fn worker;
     /* On the directory of a node that does not run; they print, and return the exit code. */
+    int (*status)(const char *data_dir, bool as_json);
     int (*recover)(const char *data_dir);
     int (*rejoin)(const char *data_dir);
+    int (*repair)(const char *data_dir, bool may_lose);
 };
 
 #endif

@@ -20,7 +20,8 @@
 enum { DIR_MODE = 0700, PID_TEXT_MAX = 16 };
 
 const char data_dir_way_out[] =
-    "put a copy of the directory back, or let the node begin with an empty one";
+    "put a copy of the directory back, or: weldr cluster repair (a node that is alone), weldr "
+    "cluster rejoin (one of several)";
 
 static const char identity_word[] = "weldr-identity";
 
@@ -28,7 +29,8 @@ static const char identity_word[] = "weldr-identity";
 static const char *const own_names[] = {
     ".",        "..",           "ballast",    "lock",           "lost+found",
     "node.key", "node.key.new", "high_water", "high_water.new", "identity.new",
-    "log",      "member",       "member.new", "state",          "state.new"};
+    "log",      "member",       "member.new", "state",          "state.new",
+    "token",    "token.new"};
 
 static int say_errno(struct strb *wrong, const char *what, const char *path)
 {
@@ -215,10 +217,10 @@ static uint64_t free_bytes(int fd)
     return fstatvfs(fd, &st) < 0 ? UINT64_MAX : (uint64_t)st.f_bavail * st.f_frsize;
 }
 
-int data_dir_open(struct data_dir *d, const char *path, struct strb *wrong)
+/* With the lock; what it holds is not looked at yet. */
+static int open_locked(struct data_dir *d, const char *path, struct stat *st,
+                       struct strb *wrong)
 {
-    struct stat st;
-
     *d = (struct data_dir){.path = strdup(path), .fd = -1, .lock_fd = -1};
     if (d->path == NULL) {
         strb_addf(wrong, "%s: %s", path, werr_text(WERR_NOMEM));
@@ -226,14 +228,42 @@ int data_dir_open(struct data_dir *d, const char *path, struct strb *wrong)
     }
     int rc = make_and_open(d, wrong);
     if (rc == 0)
-        rc = check_owner(d, &st, wrong);
-    if (rc == 0)
-        rc = take_lock(d, wrong);
+        rc = check_owner(d, st, wrong);
+    return rc == 0 ? take_lock(d, wrong) : rc;
+}
+
+int data_dir_open(struct data_dir *d, const char *path, struct strb *wrong)
+{
+    struct stat st;
+    int rc = open_locked(d, path, &st, wrong);
+
     if (rc == 0)
         rc = recognise(d, &st, wrong);
     if (rc < 0)
         data_dir_close(d);
     else
+        ballast_keep(d->fd, free_bytes(d->fd));
+    return rc;
+}
+
+int data_dir_open_damaged(struct data_dir *d, const char *path, struct strb *wrong)
+{
+    struct stat st;
+    const int rc = open_locked(d, path, &st, wrong);
+
+    if (rc < 0)
+        data_dir_close(d);
+    return rc;
+}
+
+int data_dir_begin(struct data_dir *d, struct strb *wrong)
+{
+    struct stat st;
+
+    if (fstat(d->fd, &st) < 0)
+        return say_errno(wrong, "stat the directory", d->path);
+    const int rc = begin_new(d, &st, wrong);
+    if (rc == 0)
         ballast_keep(d->fd, free_bytes(d->fd));
     return rc;
 }
@@ -251,6 +281,22 @@ int data_dir_settle(struct data_dir *d, struct strb *wrong)
     else
         d->is_new = false;
     return rc;
+}
+
+uint64_t data_dir_node_id(const struct data_dir *d)
+{
+    uint64_t id;
+
+    memcpy(&id, d->identity, sizeof(id));
+    id &= INT64_MAX;
+    return id != 0 ? id : 1;
+}
+
+bool data_dir_has(const struct data_dir *d, const char *name)
+{
+    struct stat st;
+
+    return fstatat(d->fd, name, &st, AT_SYMLINK_NOFOLLOW) == 0;
 }
 
 int data_dir_enter(const struct data_dir *d, const char *name, int *fd, struct strb *wrong)

@@ -8,6 +8,8 @@
  *     DIR/log/        the engine's own files (segments.h)
  *     DIR/ballast     room for a start on a full disk (ballast.h)
  *     DIR/recovering  a recovery was cut off, and is to be done again (recover.h)
+ *     DIR/removed     the node has heard that it was removed from its cluster (rejoin.h)
+ *     DIR/token       which token it has joined with (rejoin.h)
  *     DIR/old-DATE/   what the node had before it was to join anew (set_aside.h)
  *
  * A first start goes: data_dir_open (is_new), node_key_open, member_file_open, high_water_open,
@@ -45,8 +47,10 @@ struct data_dir {
 
 /* The names above that stand for what is no part of the node's state any more: "old-…". */
 #define DATA_DIR_OLD_PREFIX "old-"
-/* The name of the mark of a recovery. */
+/* Names of marks: of a recovery, of a removal, of a join. */
 #define DATA_DIR_RECOVERING "recovering"
+#define DATA_DIR_REMOVED    "removed"
+#define DATA_DIR_TOKEN      "token"
 
 /* The end of each sentence about damage. */
 extern const char data_dir_way_out[];
@@ -57,8 +61,17 @@ extern const char data_dir_way_out[];
  * missing beside what a node has stored; WERR_UNSUPPORTED: made by a later Weldr; WERR_NOMEM,
  * WERR_NO_SPACE, WERR_IO …. Nothing is to be closed then. */
 int data_dir_open(struct data_dir *d, const char *path, struct strb *wrong) MUST_USE;
+/* … of a node's directory whose identity may be damaged or missing, which is not looked at, and
+ * zeroed in *d: for who moves it away, or finds it elsewhere (repair.h). */
+int data_dir_open_damaged(struct data_dir *d, const char *path, struct strb *wrong) MUST_USE;
+/* An open one whose files were moved away (rejoin.h): it is new, with another identity. */
+int data_dir_begin(struct data_dir *d, struct strb *wrong) MUST_USE;
 /* Writes the identity of a new directory; of another nothing is done. */
 int data_dir_settle(struct data_dir *d, struct strb *wrong) MUST_USE;
+/* The node's number among others, which follows from the identity; not 0. */
+uint64_t data_dir_node_id(const struct data_dir *d);
+/* Is there a file of that name in it? */
+bool data_dir_has(const struct data_dir *d, const char *name);
 /* The directory NAME in it, opened or made (0700). */
 int data_dir_enter(const struct data_dir *d, const char *name, int *fd,
                    struct strb *wrong) MUST_USE;

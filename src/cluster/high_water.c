@@ -198,9 +198,11 @@ static int mend_slots(struct high_water *h)
     return fdatasync(h->fd) == 0 ? 0 : WERR_IO;
 }
 
-static int make_file(struct high_water *h, const struct data_dir *d, char *bytes)
+/* bytes: room for the file. */
+static int make_file(struct high_water *h, const struct data_dir *d,
+                     const struct high_water_mark *mark, char *bytes)
 {
-    const struct high_water_slots slots = {.sequence = 1};
+    const struct high_water_slots slots = {.mark = *mark, .sequence = 1};
     struct slot s;
 
     begin(h, &slots);
@@ -210,33 +212,57 @@ static int make_file(struct high_water *h, const struct data_dir *d, char *bytes
     return small_file_write(d->fd, file_name, span_from(bytes, HIGH_WATER_FILE_BYTES));
 }
 
+static int read_file(const struct data_dir *d, char *bytes, struct high_water_slots *slots)
+{
+    size_t len;
+    int rc = small_file_read(d->fd, file_name, bytes, HIGH_WATER_FILE_BYTES, &len);
+
+    if (rc == 0)
+        rc = high_water_read(span_from(bytes, len), d->identity, slots);
+    return rc == WERR_TOO_BIG ? WERR_CORRUPT : rc;
+}
+
+/* NULL: it is not damaged. */
+static const char *damage_of(int rc)
+{
+    switch (rc) {
+    case WERR_NOT_FOUND:
+        return "is missing";
+    case WERR_INVALID:
+        return "is of another node's directory";
+    case WERR_CORRUPT:
+        return "is damaged";
+    default:
+        return NULL;
+    }
+}
+
+static int say(const struct data_dir *d, int rc, const char *what, struct strb *wrong)
+{
+    if (what != NULL)
+        strb_addf(wrong, "%s/%s: %s, so that nobody can tell whether the log is whole; %s",
+                  d->path, file_name, what, data_dir_way_out);
+    else if (rc < 0)
+        strb_addf(wrong, "%s/%s: %s", d->path, file_name, werr_text(rc));
+    return what != NULL ? WERR_CORRUPT : rc;
+}
+
 /* bytes: room for the file. What a new directory has of a first start that was cut off is
  * written over; a mark above 0 in it tells that only its identity is lost. */
 static int read_or_make(struct high_water *h, const struct data_dir *d, char *bytes,
                         const char **what)
 {
     struct high_water_slots slots = {.sequence = 0};
-    size_t len;
-    int rc = small_file_read(d->fd, file_name, bytes, HIGH_WATER_FILE_BYTES, &len);
+    const int rc = read_file(d, bytes, &slots);
 
-    *what = NULL;
-    if (rc == 0)
-        rc = high_water_read(span_from(bytes, len), h->identity, &slots);
-    if (rc == WERR_TOO_BIG)
-        rc = WERR_CORRUPT;
+    *what = d->is_new ? NULL : damage_of(rc);
     if (d->is_new && (rc == 0 || rc == WERR_INVALID) && slots.mark.index > 0)
         *what = "is of a node whose identity is missing";
     else if (d->is_new)
-        return make_file(h, d, bytes);
-    else if (rc == WERR_NOT_FOUND)
-        *what = "is missing";
-    else if (rc == WERR_INVALID)
-        *what = "is of another node's directory";
-    else if (rc == WERR_CORRUPT)
-        *what = "is damaged";
-    else if (rc == 0)
+        return make_file(h, d, &(struct high_water_mark){0}, bytes);
+    if (rc == 0)
         begin(h, &slots);
-    return *what != NULL ? WERR_CORRUPT : rc;
+    return rc;
 }
 
 static int open_file(struct high_water *h, const struct data_dir *d)
@@ -260,13 +286,32 @@ int high_water_open(struct high_water *h, const struct data_dir *d, struct strb 
     memcpy(h->identity, d->identity, sizeof(h->identity));
     int rc = bytes != NULL ? read_or_make(h, d, bytes, &what) : WERR_NOMEM;
     free(bytes);
-    if (rc == 0)
+    if (rc == 0 && what == NULL)
         rc = open_file(h, d);
-    if (what != NULL)
-        strb_addf(wrong, "%s/%s: %s, so that nobody can tell whether the log is whole; %s",
-                  d->path, file_name, what, data_dir_way_out);
-    else if (rc < 0)
-        strb_addf(wrong, "%s/%s: %s", d->path, file_name, werr_text(rc));
+    return say(d, rc, what, wrong);
+}
+
+int high_water_look(const struct data_dir *d, struct high_water_mark *mark, struct strb *wrong)
+{
+    struct high_water_slots slots = {.sequence = 0};
+    char *bytes = fault_malloc(HIGH_WATER_FILE_BYTES);
+    const int rc = bytes != NULL ? read_file(d, bytes, &slots) : WERR_NOMEM;
+
+    free(bytes);
+    *mark = slots.mark;
+    return say(d, rc, damage_of(rc), wrong);
+}
+
+int high_water_replace(const struct data_dir *d, const struct high_water_mark *mark)
+{
+    struct high_water h = {.fd = -1};
+    char *bytes = fault_malloc(HIGH_WATER_FILE_BYTES);
+
+    if (bytes == NULL)
+        return WERR_NOMEM;
+    memcpy(h.identity, d->identity, sizeof(h.identity));
+    const int rc = make_file(&h, d, mark, bytes);
+    free(bytes);
     return rc;
 }
 

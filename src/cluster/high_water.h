@@ -87,6 +87,12 @@ int high_water_read(struct span file, const uint8_t *identity,
  * in one that is not new; WERR_NO_SPACE, WERR_IO …. Nothing is to be closed then. */
 int high_water_open(struct high_water *h, const struct data_dir *d,
                     struct strb *wrong) MUST_USE;
+/* The mark in the file of a directory that is not new; nothing is changed. WERR_CORRUPT as of
+ * high_water_open. */
+int high_water_look(const struct data_dir *d, struct high_water_mark *mark,
+                    struct strb *wrong) MUST_USE;
+/* A new file with this mark, in place of the one that there is: for repair.h. */
+int high_water_replace(const struct data_dir *d, const struct high_water_mark *mark) MUST_USE;
 uint64_t high_water_checksum(struct span entry);
 /* Notes what was applied: before the proposer hears. The vote stays. WERR_IO …: it is not
  * noted, and the engine is to go on with what it did before. */

@@ -73,8 +73,6 @@ void link_self_fini(struct link_self *s); /* its contexts; they may be set again
 const struct addr *link_self_told(const struct link_self *s, uint64_t id);
 /* Where to call that member: as it told, else as the roster says. NULL: nobody knows. */
 const struct addr *link_self_find(const struct link_self *s, uint64_t id);
-/* It told nothing, until it does so again. */
-void link_self_forget(struct link_self *s, uint64_t id);
 
 struct link;
 struct link_ops {

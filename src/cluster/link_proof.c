@@ -142,14 +142,6 @@ const struct addr *link_self_find(const struct link_self *s, uint64_t id)
     return m != NULL && m->address.family != 0 ? &m->address : NULL;
 }
 
-void link_self_forget(struct link_self *s, uint64_t id)
-{
-    struct link_told *t = find_told(s, id);
-
-    if (t != NULL)
-        *t = (struct link_told){0};
-}
-
 /* Of members only, so that there is room: one that is none any more gives way. */
 static void note_told(struct link_self *s, uint64_t id, const struct addr *address)
 {

@@ -41,6 +41,13 @@ static void print_name(const struct log_file *f, char *name)
                        f->kind == LOG_FILE_META ? ".meta" : "");
 }
 
+void log_file_closed(uint64_t first, uint64_t last, char name[LOG_FILE_NAME_MAX])
+{
+    const struct log_file f = {.kind = LOG_FILE_CLOSED, .numbers = {first, last}};
+
+    print_name(&f, name);
+}
+
 static enum log_file_kind kind_of(struct span text, uint64_t *numbers)
 {
     static const struct span open = {"open-", 5};
@@ -114,6 +121,14 @@ int log_file_vote(struct span bytes, struct vote *vote)
     *vote = (struct vote){
         .version = word(bytes, 1), .term = word(bytes, 2), .voted_for = word(bytes, 3)};
     return 0;
+}
+
+void log_file_put_vote(const struct vote *vote, uint8_t bytes[LOG_FILE_VOTE_BYTES])
+{
+    const uint64_t words[] = {htole64(DISK_FORMAT), htole64(vote->version), htole64(vote->term),
+                              htole64(vote->voted_for)};
+
+    memcpy(bytes, words, LOG_FILE_VOTE_BYTES);
 }
 
 const char *log_file_votes(const struct vote votes[2], const bool has[2], struct vote *vote)

@@ -31,6 +31,8 @@ struct log_file {
     char name[LOG_FILE_NAME_MAX];
 };
 
+/* The name of a closed segment. */
+void log_file_closed(uint64_t first, uint64_t last, char name[LOG_FILE_NAME_MAX]);
 /* What a name is of; metadata1 and metadata2 are LOG_FILE_OTHER. */
 void log_file_name(const char *name, struct log_file *f);
 /* Closed segments, open ones, snapshots, their .meta, others; each by its numbers. For qsort.
@@ -40,6 +42,8 @@ int log_file_compare(const void *a, const void *b);
 /* A metadata file. WERR_EOF: it is shorter than it should be; WERR_CORRUPT; WERR_UNSUPPORTED.
  */
 int log_file_vote(struct span bytes, struct vote *vote) MUST_USE;
+/* … and its bytes. */
+void log_file_put_vote(const struct vote *vote, uint8_t bytes[LOG_FILE_VOTE_BYTES]);
 /* What both say, and with has[i] false: one that isn't there, or is not whole yet. NULL, or
  * what is wrong. *vote is of version 0 when there is none. */
 const char *log_file_votes(const struct vote votes[2], const bool has[2], struct vote *vote);

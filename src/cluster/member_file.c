@@ -126,6 +126,27 @@ int member_file_read(const struct data_dir *d, const unsigned char *node_key,
     return rc;
 }
 
+int member_file_directory(const struct data_dir *d, uint8_t identity[DATA_DIR_IDENTITY_BYTES],
+                          struct strb *wrong)
+{
+    char *text = fault_malloc(MEMBER_TEXT_MAX);
+    struct member_closed closed;
+    struct member_file f;
+    size_t len = 0;
+
+    if (text == NULL)
+        return say_unread(d, WERR_NOMEM, wrong);
+    int rc = small_file_read(d->fd, file_name, text, MEMBER_TEXT_MAX, &len);
+    if (rc == 0)
+        rc = member_text_read(span_from(text, len), &f, &closed);
+    if (rc == 0)
+        memcpy(identity, closed.identity, sizeof(closed.identity));
+    free(text);
+    if (rc == WERR_NOT_FOUND)
+        return say(d, WERR_CORRUPT, "is missing", data_dir_way_out, wrong);
+    return rc < 0 ? say_unread(d, rc, wrong) : 0;
+}
+
 /* ---- writing ---- */
 
 static int close_one(const unsigned char *node_key, struct span plain, char **closed)

@@ -29,6 +29,10 @@ int member_file_open(const struct data_dir *d, const unsigned char *node_key,
  * has SEAL_KEY_BYTES. */
 int member_file_read(const struct data_dir *d, const unsigned char *node_key,
                      struct member_file *f, bool *is_there, struct strb *wrong) MUST_USE;
+/* The identity of the directory that the file is of, without a key: for one whose own is lost.
+ * WERR_CORRUPT: the file is damaged or missing, too. */
+int member_file_directory(const struct data_dir *d, uint8_t identity[DATA_DIR_IDENTITY_BYTES],
+                          struct strb *wrong) MUST_USE;
 /* Synced when this returns 0. cluster_key is there (MUST). WERR_NO_SPACE, WERR_NOMEM,
  * WERR_TOO_BIG, WERR_IO …; the old file is there then. */
 int member_file_write(const struct data_dir *d, const unsigned char *node_key,

@@ -122,6 +122,8 @@ static void on_response(struct engine *e, struct span payload)
         link_close(e->leader_link);
     if (rc < 0 || q == NULL)
         return;
+    if (r.error == 0 && q->wanted.kind == PEER_REMOVE && q->wanted.member == e->self.id)
+        engine_peers_note_removed(e);
     if (r.error == 0 && awaits_application(q) && r.index > applied(e)) {
         q->stage = REQUEST_AWAITED;
         q->index = r.index;

@@ -224,7 +224,9 @@ int engine_peers_open(struct engine *e, struct strb *wrong) MUST_USE;
 void engine_peers_close(struct engine *e);
 /* The roster has changed by this command; NULL: it is another one whole. */
 void engine_peers_changed(struct engine *e, const struct roster_command *c);
-/* … and what follows from that. */
+/* Kept in the directory: whoever asked this node to leave may stop it at once. */
+void engine_peers_note_removed(struct engine *e);
+/* What follows from all of that. */
 void engine_peers_tend(struct engine *e);
 /* It leads a cluster of one that nobody has made, and others are to reach it. */
 void engine_peers_make_cluster(struct engine *e);

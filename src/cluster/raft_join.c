@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "cluster/raft_int.h"
+#include "cluster/rejoin.h"
 #include "log/log.h"
 #include "net/tlsio_issue.h"
 
@@ -168,6 +169,8 @@ static void on_grant(struct joining *j, struct span payload)
     int rc = peer_grant_decode(payload, &grant);
     if (rc == 0)
         rc = take_grant(j, &grant);
+    if (rc == 0)
+        rc = rejoin_note_token(e->dir, &j->token);
     drop_link(j);
     set_phase(j, JOIN_OVER);
     timer_stop(loop_timers(e->loop.loop), &j->timer);

@@ -1,58 +1,39 @@
 #include <stdlib.h>
 
+#include "cluster/moved.h"
 #include "cluster/raft_int.h"
 #include "log/log.h"
 
-/* Members whose address has changed. Each link tells where its node can be called (hello.h),
- * and that counts at once (link_self_find). The leader has the roster say the same. A node that
- * has moved and isn't called any more calls the others, one after another, to tell them. */
+/* Members whose address has changed (moved.h): the leader has the roster say the same. A node
+ * that has moved and isn't called any more calls the others, one after another, to tell them.
+ */
 
 /* ---- the leader ---- */
 
-/* What is refused, as another member's address is, is tried again when it is told again. */
 static void on_moved(void *arg, int error, uint64_t index)
 {
     struct engine *e = arg;
 
     (void)index;
-    if (error == WERR_EXISTS)
-        link_self_forget(&e->self, e->moving);
     if (error < 0 && !e->is_closing)
         log_warn("the new address of a member can't be noted", LOG_X("id", e->moving),
                  LOG_S("error", werr_text(error)));
     e->moving = 0;
 }
 
-static void note(struct engine *e, uint64_t id, const struct addr *address)
+static void note_next(struct engine *e)
 {
-    const struct roster_command c = {.type = ROSTER_MOVE,
-                                     .member = {.id = id, .address = *address}};
+    struct roster_command c;
     char text[ADDR_TEXT_MAX];
 
-    text[addr_print(address, text)] = '\0';
-    log_info("a member has another address", LOG_X("id", id), LOG_S("address", text));
-    e->moving = id;
+    if (e->moving != 0 || !moved_find(&e->self, &c))
+        return;
+    text[addr_print(&c.member.address, text)] = '\0';
+    log_info("a member has another address", LOG_X("id", c.member.id), LOG_S("address", text));
+    e->moving = c.member.id;
     const int rc = engine_propose_roster(e, &c, on_moved, e);
     if (rc < 0)
         on_moved(e, rc, 0);
-}
-
-static bool has_moved(const struct roster_member *m, const struct addr *told)
-{
-    return told != NULL && told->family != 0 && !addr_is_wildcard(told) &&
-           !addr_is_equal(told, &m->address);
-}
-
-static void note_next(struct engine *e)
-{
-    for (unsigned i = 0; i < roster_member_n(e->roster) && e->moving == 0; i++) {
-        const struct roster_member *m = roster_member_at(e->roster, i);
-        const struct addr *told =
-            m->id == e->self.id ? &e->self.address : link_self_told(&e->self, m->id);
-
-        if (has_moved(m, told))
-            note(e, m->id, told);
-    }
 }
 
 /* ---- who has moved ---- */
@@ -113,7 +94,7 @@ void engine_move_tend(struct engine *e)
         return;
     if (e->role == CLUSTER_LEADER)
         note_next(e);
-    else if (has_moved(self, &e->self.address) && e->hail == NULL && e->self.connects != NULL)
+    else if (moved_is(self, &e->self.address) && e->hail == NULL && e->self.connects != NULL)
         hail_next(e);
 }
 

@@ -5,6 +5,7 @@
 
 #include "cluster/node_key.h"
 #include "cluster/raft_int.h"
+#include "cluster/small_file.h"
 #include "log/log.h"
 #include "net/tlsio_issue.h"
 
@@ -246,6 +247,17 @@ static bool is_about_self(const struct engine *e, const struct roster_command *c
     return c != NULL && c->type == type && c->member.id == e->self.id;
 }
 
+/* For the next start and for who looks at the directory: its own log may never have it. */
+void engine_peers_note_removed(struct engine *e)
+{
+    const int rc = data_dir_has(e->dir, DATA_DIR_REMOVED)
+                       ? 0
+                       : small_file_write(e->dir->fd, DATA_DIR_REMOVED, SPAN_NONE);
+
+    if (rc < 0)
+        log_warn("that this node was removed can't be kept", LOG_S("error", werr_text(rc)));
+}
+
 void engine_peers_changed(struct engine *e, const struct roster_command *c)
 {
     if (!roster_is_made(e->roster))
@@ -253,17 +265,21 @@ void engine_peers_changed(struct engine *e, const struct roster_command *c)
     take_cluster(e);
     note_addresses(e);
     e->has_news = true;
-    if (is_about_self(e, c, ROSTER_REMOVE) || roster_was_removed(e->roster, e->self.id))
+    if (is_about_self(e, c, ROSTER_REMOVE) || roster_was_removed(e->roster, e->self.id)) {
         e->was_removed = true;
-    else if (c != NULL && c->type == ROSTER_REMOVE)
+        engine_peers_note_removed(e);
+    } else if (c != NULL && c->type == ROSTER_REMOVE) {
         engine_forward_tell_removed(e, c->member.id);
+    }
 }
 
 /* Outside of libraft's callbacks. */
 void engine_peers_tend(struct engine *e)
 {
-    if (engine_was_removed(e))
+    if (engine_was_removed(e) && !e->is_lost) {
+        engine_peers_note_removed(e);
         engine_lose(e, WERR_DENIED, "it was removed from the cluster");
+    }
     if (!e->has_news && !is_due(e))
         return;
     if (!roster_is_made(e->roster) || e->member.cluster_key == NULL)

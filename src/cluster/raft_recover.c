@@ -1,7 +1,3 @@
-#include <fcntl.h>
-#include <string.h>
-#include <sys/stat.h>
-
 #include "cluster/raft_int.h"
 #include "cluster/small_file.h"
 
@@ -9,16 +5,9 @@
  * others from the roster. In between a start would find the others in the roster and take them
  * back, in the incarnation that they have; so a mark in the directory refuses it. */
 
-static bool is_cut_off(const struct engine *e)
-{
-    struct stat st;
-
-    return fstatat(e->dir->fd, DATA_DIR_RECOVERING, &st, AT_SYMLINK_NOFOLLOW) == 0;
-}
-
 int engine_recover_check(const struct engine *e, struct strb *wrong)
 {
-    const bool has_mark = is_cut_off(e);
+    const bool has_mark = data_dir_has(e->dir, DATA_DIR_RECOVERING);
 
     if (!e->options.recovers && has_mark) {
         strb_addf(wrong,

@@ -44,11 +44,7 @@ int engine_store_error(int code)
 
 uint64_t engine_store_id(const struct engine *e)
 {
-    uint64_t id;
-
-    memcpy(&id, e->dir->identity, sizeof(id));
-    id &= INT64_MAX;
-    return id != 0 ? id : 1;
+    return data_dir_node_id(e->dir);
 }
 
 /* ---- our own files ---- */

@@ -7,6 +7,7 @@
 
 #include "cluster/raft_engine.h"
 #include "cluster/set_aside.h"
+#include "cluster/stored.h"
 #include "net/conn.h"
 #include "net/loop.h"
 #include "net/tlsio_context.h"
@@ -132,6 +133,21 @@ static int remove_mark(const struct data_dir *dir, struct strb *wrong)
     return werr_from_errno(errno);
 }
 
+/* What its own log says of that shows later, and it may not have heard it there. */
+static int check_is_member(const struct data_dir *dir, struct strb *wrong)
+{
+    struct stored s;
+    const int rc = stored_read(dir, &s, wrong);
+
+    if (rc < 0 || !s.was_removed)
+        return rc;
+    strb_addf(wrong,
+              "%s: the node was removed from its cluster, which has changed without it since: "
+              "recover another one; if there is none, remove %s/" DATA_DIR_REMOVED " first",
+              dir->path, dir->path);
+    return WERR_NOT_FOUND;
+}
+
 int recover_run(const char *path, const char *version, struct cluster_status *status,
                 struct strb *wrong)
 {
@@ -140,11 +156,14 @@ int recover_run(const char *path, const char *version, struct cluster_status *st
 
     if (rc < 0)
         return rc;
-    rc = run_on_loop(&dir, version, status, wrong);
-    if (rc == 0 || rc == WERR_NOT_FOUND) {
-        const int removed = remove_mark(&dir, wrong);
+    rc = check_is_member(&dir, wrong);
+    if (rc == 0) {
+        rc = run_on_loop(&dir, version, status, wrong);
+        if (rc == 0 || rc == WERR_NOT_FOUND) {
+            const int removed = remove_mark(&dir, wrong);
 
-        rc = rc == 0 ? removed : rc;
+            rc = rc == 0 ? removed : rc;
+        }
     }
     data_dir_close(&dir);
     return rc;

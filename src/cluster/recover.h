@@ -2,9 +2,13 @@
  * for good. Weldr does not run there.
  *
  * All that the directory has stays, entries too that were not committed. What only the others
- * had is lost. The others are removed and tokens end; the incarnation goes up by one, so that
- * members of the cluster before are refused at the first words of a link (hello.h), and can
- * neither vote nor be elected here.
+ * had is lost; which directory has the most, stored.h says. A witness is as good as any other:
+ * it stores all, and may be the only one that is left; nodes that join then serve. The
+ * directory of a node that was removed is refused: the cluster went on without it.
+ *
+ * The others are removed and tokens end; the incarnation goes up by one, so that members of the
+ * cluster before are refused at the first words of a link (hello.h), and can neither vote nor
+ * be elected here.
  *
  * Killed in the middle it leaves a mark, with which the node does not start: it is done again
  * then. Called by `weldr cluster recover`; it takes the lock of the directory.
@@ -19,7 +23,7 @@
 /* *status is as of the end. WERR_IN_USE: another process holds the directory; WERR_NOT_FOUND:
  * there is no node's directory, or the node was removed from the cluster; WERR_GUARD: it is
  * alone already; WERR_DENIED: it belongs to another user, whose it is to stay; WERR_TIMEOUT;
- * others as data_dir_open. *wrong has a sentence, or the log has it. */
+ * others as stored_look. *wrong has a sentence, or the log has it. */
 int recover_run(const char *path, const char *version, struct cluster_status *status,
                 struct strb *wrong) MUST_USE;
 

@@ -1,34 +1,25 @@
 #include "cluster/segments.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
-#include "base/fault.h"
 #include "cluster/image.h"
-#include "cluster/log_file.h"
+#include "cluster/log_files.h"
 #include "cluster/segment.h"
-#include "cluster/small_file.h"
 
 /* libraft reads the checksums and the number of entries of a batch before it looks at them. */
-enum { LIST_STEP = 32, BATCH_BYTES_MIN = 16 };
+enum { BATCH_BYTES_MIN = 16 };
 
 /* One look through a directory. */
 struct look {
-    int dir_fd;
+    struct log_files in;
     const char *path;
     const struct high_water_mark *mark;
     struct segments *s;
     struct strb *wrong;
-    struct log_file *files; /* sorted */
-    size_t files_n;
-    char *bytes; /* of the file that is looked at, in room for room bytes */
-    size_t room;
     uint64_t next;            /* index behind the entries so far */
     uint64_t marked_term;     /* of the entry that the mark is of; 0: it wasn't met */
     uint64_t marked_checksum; /* 0: not known */
@@ -62,75 +53,11 @@ static int say_error(struct look *l, const char *name, int rc)
     return rc;
 }
 
-/* The files are of 8 MiB, most of it zeros: pages that are there already cost no fault each. */
-static bool make_room(struct look *l, size_t bytes)
-{
-    if (l->room >= bytes)
-        return true;
-    free(l->bytes);
-    l->bytes = fault_malloc(bytes);
-    l->room = l->bytes != NULL ? bytes : 0;
-    return l->bytes != NULL;
-}
-
-/* The whole file in l->bytes. */
-static int read_file(struct look *l, const char *name, size_t *len)
-{
-    const int fd = openat(l->dir_fd, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
-    struct stat st;
-    int rc = WERR_NOMEM;
-
-    if (fd < 0 || fstat(fd, &st) < 0) {
-        rc = werr_from_errno(errno);
-        if (fd >= 0)
-            (void)close(fd);
-        return rc;
-    }
-    if (make_room(l, (size_t)st.st_size + 1))
-        rc = small_file_read_at(fd, l->bytes, (size_t)st.st_size, 0, len);
-    (void)close(fd);
-    return rc;
-}
-
-static int add_file(struct look *l, const char *name)
-{
-    struct log_file f;
-
-    log_file_name(name, &f);
-    if (f.kind == LOG_FILE_OTHER)
-        return 0;
-    if (l->files_n % LIST_STEP == 0) {
-        struct log_file *more =
-            reallocarray(l->files, l->files_n + LIST_STEP, sizeof(*l->files));
-
-        if (more == NULL)
-            return WERR_NOMEM;
-        l->files = more;
-    }
-    l->files[l->files_n++] = f;
-    return 0;
-}
-
 static int list_files(struct look *l)
 {
-    const int fd = openat(l->dir_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    DIR *list = fd >= 0 ? fdopendir(fd) : NULL;
-    int rc = 0;
+    const int rc = log_files_list(&l->in);
 
-    if (list == NULL) {
-        rc = werr_from_errno(errno);
-        if (fd >= 0)
-            (void)close(fd);
-        return say_error(l, ".", rc);
-    }
-    for (struct dirent *e = readdir(list); e != NULL && rc == 0; e = readdir(list))
-        rc = add_file(l, e->d_name);
-    (void)closedir(list);
-    if (rc < 0)
-        return say_error(l, ".", rc);
-    if (l->files_n > 0)
-        qsort(l->files, l->files_n, sizeof(*l->files), log_file_compare);
-    return 0;
+    return rc < 0 ? say_error(l, ".", rc) : 0;
 }
 
 /* One of the two; one that is shorter than it should be was never whole: the engine takes it
@@ -138,13 +65,13 @@ static int list_files(struct look *l)
 static int read_vote(struct look *l, const char *name, struct vote *vote, bool *has)
 {
     size_t len = 0;
-    int rc = read_file(l, name, &len);
+    int rc = log_files_read(&l->in, name, &len);
 
     *has = rc == 0;
     if (rc == WERR_NOT_FOUND)
         return 0;
     if (rc == 0)
-        rc = log_file_vote(span_from(l->bytes, len), vote);
+        rc = log_file_vote(span_from(l->in.bytes, len), vote);
     if (rc == WERR_EOF)
         *has = false;
     if (rc == WERR_CORRUPT)
@@ -166,24 +93,13 @@ static int read_votes(struct look *l)
     return what == NULL ? 0 : say_damaged(l, has[0] ? "metadata1" : "metadata2", 0, what);
 }
 
-/* The .meta of a snapshot, or the snapshot of a .meta. */
-static const struct log_file *find_other(const struct look *l, const struct log_file *f)
-{
-    for (size_t i = 0; i < l->files_n; i++)
-        if (l->files[i].kind ==
-                (f->kind == LOG_FILE_META ? LOG_FILE_SNAPSHOT : LOG_FILE_META) &&
-            memcmp(l->files[i].numbers, f->numbers, sizeof(f->numbers)) == 0)
-            return &l->files[i];
-    return NULL;
-}
-
 static int check_meta(struct look *l, const struct log_file *meta)
 {
     size_t len = 0;
-    int rc = read_file(l, meta->name, &len);
+    int rc = log_files_read(&l->in, meta->name, &len);
 
     if (rc == 0)
-        rc = log_file_meta(span_from(l->bytes, len));
+        rc = log_file_meta(span_from(l->in.bytes, len));
     if (rc == WERR_CORRUPT)
         return say_damaged(l, meta->name, 0, "a wrong checksum");
     return rc < 0 ? say_error(l, meta->name, rc) : 0;
@@ -191,7 +107,7 @@ static int check_meta(struct look *l, const struct log_file *meta)
 
 static int check_snapshot(struct look *l, const struct log_file *f)
 {
-    const struct log_file *meta = find_other(l, f);
+    const struct log_file *meta = log_files_other(&l->in, f);
     struct image image = {0};
     size_t len = 0;
 
@@ -200,9 +116,9 @@ static int check_snapshot(struct look *l, const struct log_file *f)
     int rc = check_meta(l, meta);
     if (rc < 0)
         return rc;
-    rc = read_file(l, f->name, &len);
+    rc = log_files_read(&l->in, f->name, &len);
     if (rc == 0)
-        rc = image_open(span_from(l->bytes, len), &image);
+        rc = image_open(span_from(l->in.bytes, len), &image);
     if (rc == WERR_CORRUPT)
         return say_damaged(l, f->name, 0, "a wrong checksum, or cut off");
     if (rc < 0)
@@ -218,20 +134,20 @@ static int check_snapshots(struct look *l)
 {
     int rc = 0;
 
-    for (size_t i = 0; i < l->files_n && rc == 0; i++)
-        if (l->files[i].kind == LOG_FILE_SNAPSHOT)
-            rc = check_snapshot(l, &l->files[i]);
+    for (size_t i = 0; i < l->in.n && rc == 0; i++)
+        if (l->in.files[i].kind == LOG_FILE_SNAPSHOT)
+            rc = check_snapshot(l, &l->in.files[i]);
     return rc;
 }
 
 static int walk_file(struct look *l, const struct log_file *f, uint64_t first,
                      struct segment *seg, size_t *len)
 {
-    const int rc = read_file(l, f->name, len);
+    const int rc = log_files_read(&l->in, f->name, len);
 
     if (rc < 0)
         return say_error(l, f->name, rc);
-    segment_walk(span_from(l->bytes, *len),
+    segment_walk(span_from(l->in.bytes, *len),
                  l->mark->index >= first ? l->mark->index - first + 1 : 0, seg);
     if (seg->watched_term != 0) {
         l->marked_term = seg->watched_term;
@@ -270,9 +186,9 @@ static int check_closed_ones(struct look *l)
     const char *last = NULL;
     int rc = 0;
 
-    for (size_t i = 0; i < l->files_n && l->files[i].kind == LOG_FILE_CLOSED && rc == 0; i++) {
-        rc = check_closed(l, &l->files[i]);
-        last = l->files[i].name;
+    for (size_t i = 0; i < l->in.n && l->in.files[i].kind == LOG_FILE_CLOSED && rc == 0; i++) {
+        rc = check_closed(l, &l->in.files[i]);
+        last = l->in.files[i].name;
     }
     if (rc < 0)
         return rc;
@@ -328,11 +244,11 @@ static int check_open_ones(struct look *l)
     const struct log_file *before = NULL;
     int rc = 0;
 
-    for (size_t i = 0; i < l->files_n && rc == 0; i++) {
-        if (l->files[i].kind != LOG_FILE_OPEN)
+    for (size_t i = 0; i < l->in.n && rc == 0; i++) {
+        if (l->in.files[i].kind != LOG_FILE_OPEN)
             continue;
-        rc = check_open(l, &l->files[i], before);
-        before = &l->files[i];
+        rc = check_open(l, &l->in.files[i], before);
+        before = &l->in.files[i];
     }
     return rc;
 }
@@ -417,30 +333,29 @@ int segments_check(int dir_fd, const char *path, const struct high_water_mark *m
                    struct segments *s, struct strb *wrong)
 {
     struct look l = {
-        .dir_fd = dir_fd, .path = path, .mark = mark, .s = s, .wrong = wrong, .next = 1};
+        .in.dir_fd = dir_fd, .path = path, .mark = mark, .s = s, .wrong = wrong, .next = 1};
 
     *s = (struct segments){0};
     const int rc = look_through(&l);
 
-    free(l.files);
-    free(l.bytes);
+    log_files_free(&l.in);
     return rc;
 }
 
 int segments_vote(int dir_fd, const char *path, struct vote *vote, struct strb *wrong)
 {
     struct segments s = {0};
-    struct look l = {.dir_fd = dir_fd, .path = path, .s = &s, .wrong = wrong};
+    struct look l = {.in.dir_fd = dir_fd, .path = path, .s = &s, .wrong = wrong};
     const int rc = read_votes(&l);
 
-    free(l.bytes);
+    log_files_free(&l.in);
     *vote = s.vote;
     return rc;
 }
 
 static int cut_file(struct look *l, const char *name, size_t n)
 {
-    const int fd = openat(l->dir_fd, name, O_WRONLY | O_CLOEXEC | O_NOFOLLOW);
+    const int fd = openat(l->in.dir_fd, name, O_WRONLY | O_CLOEXEC | O_NOFOLLOW);
     int rc =
         fd >= 0 && ftruncate(fd, (off_t)n) == 0 && fsync(fd) == 0 ? 0 : werr_from_errno(errno);
 
@@ -454,11 +369,11 @@ static int heal_file(struct look *l, const char *name)
 {
     struct segment seg;
     size_t len = 0;
-    const int rc = read_file(l, name, &len);
+    const int rc = log_files_read(&l->in, name, &len);
 
     if (rc < 0)
         return say_error(l, name, rc);
-    segment_walk(span_from(l->bytes, len), 0, &seg);
+    segment_walk(span_from(l->in.bytes, len), 0, &seg);
     const bool is_the_torn = l->s->is_torn && strcmp(l->s->file, name) == 0;
     return (is_the_torn && seg.offset < len) || has_short_rest(&seg, len)
                ? cut_file(l, name, seg.offset)
@@ -468,16 +383,15 @@ static int heal_file(struct look *l, const char *name)
 int segments_heal(int dir_fd, const char *path, const struct segments *s, struct strb *wrong)
 {
     struct segments copy = *s;
-    struct look l = {.dir_fd = dir_fd, .path = path, .s = &copy, .wrong = wrong};
+    struct look l = {.in.dir_fd = dir_fd, .path = path, .s = &copy, .wrong = wrong};
 
     if (!s->is_torn && !s->is_short)
         return 0;
     int rc = list_files(&l);
 
-    for (size_t i = 0; i < l.files_n && rc == 0; i++)
-        if (l.files[i].kind == LOG_FILE_OPEN)
-            rc = heal_file(&l, l.files[i].name);
-    free(l.files);
-    free(l.bytes);
+    for (size_t i = 0; i < l.in.n && rc == 0; i++)
+        if (l.in.files[i].kind == LOG_FILE_OPEN)
+            rc = heal_file(&l, l.in.files[i].name);
+    log_files_free(&l.in);
     return rc;
 }

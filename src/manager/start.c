@@ -381,7 +381,8 @@ static void on_lost(void *arg, int error, struct span why)
     if (members_was_removed(m->cluster)) {
         log_error("this node is no member of the cluster any more: it serves requests with "
                   "what it knows, and takes no changes",
-                  LOG_B("reason", why), LOG_S("next", "start it on an empty --data-dir"));
+                  LOG_B("reason", why),
+                  LOG_S("next", "start it again with --join and a new token"));
         look_at_members(m);
         memberships_note_lost(m);
         return;

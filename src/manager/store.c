@@ -4,8 +4,10 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "cluster/rejoin.h"
 #include "log/log.h"
 #include "manager/manager.h"
+#include "manager/secret_file.h"
 
 enum { IN_USE_TRIES = 30, IN_USE_PAUSE_MS = 100 };
 
@@ -48,6 +50,37 @@ static int open_patiently(struct data_dir *d, const char *path, struct strb *wro
     return rc;
 }
 
+static bool joins_again(const struct manager *m)
+{
+    const struct config *c = m->config;
+    struct secret_file f = {0};
+    bool is_wanted = false;
+
+    if (c->join_host == NULL)
+        return false;
+    if (c->join_token != NULL)
+        return rejoin_is_wanted(&m->data_dir, span_from_str(c->join_token));
+    if (c->join_token_file != NULL && secret_file_read(c->join_token_file, &f) == 0)
+        is_wanted = rejoin_is_wanted(&m->data_dir, span_trim_lines(secret_file_span(&f)));
+    secret_file_free(&f);
+    return is_wanted;
+}
+
+static int begin_anew(struct manager *m, struct strb *wrong)
+{
+    char name[SET_ASIDE_NAME_MAX];
+    struct timespec now;
+
+    (void)clock_gettime(CLOCK_REALTIME, &now);
+    const int rc = rejoin_begin(&m->data_dir, (uint64_t)now.tv_sec, name, wrong);
+    if (rc == 0)
+        log_info(
+            "this node was removed from its cluster, and joins as a new one: what it had is "
+            "moved aside",
+            LOG_S("directory", m->data_dir.path), LOG_S("kept", name));
+    return rc;
+}
+
 int store_open(struct manager *m)
 {
     char text[DATA_DIR_WRONG_MAX];
@@ -58,7 +91,9 @@ int store_open(struct manager *m)
     MUST(m->data_dir.path == NULL);
     strb_init(&wrong, text, sizeof(text));
     const char *path = choose(m);
-    const int rc = open_patiently(&m->data_dir, path, &wrong);
+    int rc = open_patiently(&m->data_dir, path, &wrong);
+    if (rc == 0 && joins_again(m))
+        rc = begin_anew(m, &wrong);
     if (rc == 0)
         return 0;
     fprintf(stderr, "error: %.*s\n", (int)strb_span(&wrong).len, strb_span(&wrong).ptr);

@@ -2,7 +2,8 @@
  * start; --ephemeral: none.
  *
  * --data-dir names it. Without that it is /var/lib/weldr, or, where that can't be written,
- * weldr-data in the current directory.
+ * weldr-data in the current directory. The directory of a node that was removed from its
+ * cluster begins anew when the flags name a join with a new token (cluster/rejoin.h).
  */
 #ifndef WELDR_MANAGER_STORE_H
 #define WELDR_MANAGER_STORE_H

@@ -1,6 +1,7 @@
 """Members that are told to go, that come with nothing, that give the lead away."""
 
 import http.client
+import os
 import shutil
 
 import pytest
@@ -50,7 +51,7 @@ def test_a_node_that_was_cut_off_when_it_was_removed_hears_of_it(town, which):
         wait_until(lambda: gone.cluster()["role"] == "removed", 30, "it to hear of that")
         refused = gone.api("POST", "/servers", Writers.probe())
         assert refused.status == 503 and refused.json["code"] == "no_quorum", refused
-        assert gone.weldr.lines(level="error", next="start it on an empty --data-dir")
+        assert gone.weldr.lines(level="error", next="start it again with --join and a new token")
         assert gone.ask() == 200, "requests are served"
         assert not gone.cluster()["quorum"]["has"]
     assert_is_out()
@@ -66,6 +67,47 @@ def test_a_node_that_was_cut_off_when_it_was_removed_hears_of_it(town, which):
     settle(rest)
     assert rest[0].cluster()["term"] == term
     agree(rest)
+
+
+@pytest.mark.parametrize("how", ["leave", "remove"])
+def test_who_has_left_joins_again_as_a_new_node(town, how):
+    nodes = first, *_ = town.cluster(3, "--cluster-profile", "fast")
+    leader = find_leader(nodes)
+    gone = leader if how == "leave" else next(node for node in nodes if node not in (leader, first))
+    rest = [node for node in nodes if node is not gone]
+    old_id, token = gone.id, rest[0].token()
+    if how == "leave":
+        gone.change("POST", "/cluster/leave")
+        gone.kill()  # at once: that it has left is kept
+        assert os.path.exists(os.path.join(gone.folder, "removed"))
+    else:
+        rest[0].change("DELETE", f"/cluster/members/{old_id}")
+        wait_until(lambda: gone.cluster()["role"] == "removed", 30, "it to hear of that")
+        gone.stop()
+    wait_until(lambda: old_id not in [m["id"] for m in rest[0].cluster()["members"]], 30, "it to be gone")
+    rest[0].add("http://192.0.2.1:80")
+    gone.start()  # without a join it is what it was
+    wait_until(lambda: gone.cluster()["role"] == "removed", 30, "it to know that")
+    gone.stop()
+    gone.join(rest[0], token)
+    settle(nodes)
+    agree(nodes)
+    assert gone.id != old_id
+    old = kept(gone)
+    assert len(old) == 1 and os.path.exists(os.path.join(gone.folder, old[0], "identity")), old
+    # Its token stays in a unit file, and moves nothing when the node is removed once more.
+    rest[0].change("DELETE", f"/cluster/members/{gone.id}")
+    wait_until(lambda: gone.cluster()["role"] == "removed", 30, "it to hear of that")
+    gone.stop()
+    gone.join(rest[0], token)
+    wait_until(lambda: gone.cluster()["role"] == "removed", 30, "it to know that")
+    assert gone.ask() == 200 and kept(gone) == old
+    assert gone.weldr.lines(msg="--join plays no part: the directory has a node already")
+
+
+def kept(node):
+    """What was moved aside in its directory."""
+    return [name for name in os.listdir(node.folder) if name.startswith("old-")]
 
 
 def test_a_wiped_directory_is_somebody_else(town):

@@ -1,5 +1,6 @@
 """Most of the voters are gone for good: the one that is left becomes the cluster, and those that come back after all are kept out."""
 
+import json
 import subprocess
 
 import weldr as w
@@ -25,6 +26,13 @@ def lose_two(town):
     wait_until(lambda: left.leader_id() is None, 30, "it to be alone")
     assert left.api("POST", "/servers", Writers.probe()).status == 503
     return nodes
+
+
+def stored(node):
+    """What its directory says while it does not run."""
+    done = offline(node, "status", "--json")
+    assert done.returncode == 0, done
+    return json.loads(done.stdout)
 
 
 def recover(node):
@@ -70,6 +78,23 @@ def test_an_old_one_joins_anew(town):
     second.add("http://192.0.2.5:80")
     agree(nodes)
     assert {node.id for node in nodes} & old_ids == {left.id}
+
+
+def test_directories_tell_which_of_them_is_ahead(town):
+    first, second, third = nodes = town.cluster(3, "--cluster-profile", "fast")
+    shown = first.cluster()
+    third.stop()
+    first.add("http://192.0.2.1:80")
+    agree(nodes[:2])
+    assert "in use by process" in offline(first, "status").stderr
+    first.stop()
+    second.stop()
+    ahead, behind = stored(first), stored(third)
+    assert (ahead["term"], ahead["index"]) > (behind["term"], behind["index"])
+    assert {view["cluster"] for view in (ahead, behind)} == {shown["id"]}
+    assert [view["place"] for view in (ahead, behind)] == ["member"] * 2 and ahead["applied"] <= ahead["index"]
+    lines = offline(first, "status").stdout.splitlines()
+    assert [line.split() for line in lines] == [[key, str(value)] for key, value in ahead.items()]
 
 
 def test_what_is_refused(town):

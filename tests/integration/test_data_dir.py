@@ -1,6 +1,8 @@
 """--data-dir: what was described is there again after a kill -9; --ephemeral keeps nothing; a directory has one node."""
 
+import json
 import os
+import re
 import signal
 import subprocess
 import tempfile
@@ -230,6 +232,132 @@ def test_the_key_lies_elsewhere(lab, folder, tmp_path):
     result = run_weldr(*LOCAL, "--data-dir", folder, "--node-key-file", str(other))
     assert result.returncode == 1 and "was closed with another node key" in result.stderr, result
     assert description(lab.weldr("--data-dir", folder, "--node-key-file", str(key))) == before
+
+
+# ---- damage, and the way out
+
+def flip(path, offset):
+    with open(path, "r+b") as file:
+        file.seek(offset)
+        byte = file.read(1)[0]
+        file.seek(offset)
+        file.write(bytes([byte ^ 0x10]))
+
+
+def offline(verb, folder, *words):
+    return subprocess.run([BIN, "cluster", verb, "--data-dir", folder, *words], stdin=subprocess.DEVNULL, capture_output=True, text=True,
+                          timeout=60, check=False, env=clean_environment())
+
+
+def fill(lab, folder, servers_n=30):
+    """A node that was killed; the URLs of its servers, in the order in which they were added."""
+    weldr = lab.weldr("--data-dir", folder)
+    urls = [f"http://192.0.2.1:{port}" for port in range(1, servers_n + 1)]
+    for url in urls:
+        weldr.add(url, check={"type": "none"})
+    end(weldr)
+    return urls
+
+
+def refuse(folder, name):
+    """It does not start, and says what is damaged and what to do."""
+    result = run_weldr(*LOCAL, "--data-dir", folder)
+    assert result.returncode == 1 and name in result.stderr and "weldr cluster repair" in result.stderr, result
+
+
+def written_segment(folder):
+    """The segment of the log that has the most in it, and how much: an open one ends in zeros."""
+    found = {}
+    for name in os.listdir(os.path.join(folder, "log")):
+        if name.startswith(("open-", "0")):
+            path = os.path.join(folder, "log", name)
+            with open(path, "rb") as file:
+                found[path] = len(file.read().rstrip(b"\0"))
+    path = max(found, key=found.get)
+    return path, found[path]
+
+
+def start_on(lab, folder, urls):
+    """These are its servers, and another one can be added, which is there after a kill."""
+    weldr = lab.weldr("--data-dir", folder)
+    assert [server["url"] for server in weldr.servers()] == urls
+    weldr.add("http://192.0.2.2:1", check={"type": "none"})
+    end(weldr)
+    again = lab.weldr("--data-dir", folder)
+    assert len(again.servers()) == len(urls) + 1
+    end(again)
+
+
+@pytest.mark.parametrize("place", [0.4, 0.7, 0.99])
+def test_a_damaged_log_is_repaired(lab, folder, place):
+    urls = fill(lab, folder)
+    path, used = written_segment(folder)
+    flip(path, int(used * place))
+    refuse(folder, path)
+    asked = offline("repair", folder)
+    lost = re.search(r"all is whole up to entry (\d+); entries (\d+) to (\d+) are lost, acknowledged changes among them", asked.stderr)
+    assert asked.returncode == 1 and lost, asked
+    last, first_lost, last_lost = map(int, lost.groups())
+    lost_n = last_lost - last
+    assert first_lost == last + 1 and 0 < lost_n < len(urls)
+    refuse(folder, path)  # nothing was done
+    done = offline("repair", folder, "--yes")
+    assert done.returncode == 0 and f"kept: all up to entry {last}\nlost: entries {first_lost} to {last_lost}\n" in done.stdout, done
+    old = re.search(r"what was damaged is in (\S+);", done.stdout).group(1)
+    assert os.path.exists(os.path.join(old, "log", os.path.basename(path)))
+    start_on(lab, folder, urls[:-lost_n])
+    whole = offline("repair", folder)
+    assert whole.returncode == 0 and "nothing is damaged" in whole.stdout, whole
+
+
+@pytest.mark.parametrize("name,is_guess", [("identity", False), ("high_water", True), ("log/metadata1", False)])
+@pytest.mark.parametrize("is_missing", [False, True])
+def test_what_can_be_made_anew_is(lab, folder, name, is_guess, is_missing):
+    urls = fill(lab, folder)
+    path = os.path.join(folder, name)
+    if is_missing:
+        os.unlink(path)
+    else:
+        with open(path, "r+b") as file:
+            file.truncate(20)
+    result = run_weldr(*LOCAL, "--data-dir", folder)
+    assert result.returncode == 1 and "weldr cluster repair" in result.stderr, result
+    if is_guess:
+        asked = offline("repair", folder)
+        assert asked.returncode == 1 and "nobody can tell whether there were more" in asked.stderr, asked
+    done = offline("repair", folder, *(["--yes"] if is_guess else []))
+    assert done.returncode == 0 and "lost: entries" not in done.stdout, done
+    start_on(lab, folder, urls)
+
+
+@pytest.mark.parametrize("name", ["member", "node.key"])
+def test_what_is_beyond_repair(lab, folder, name):
+    """The keys are in no other file; what is there is moved aside, and the node begins anew."""
+    fill(lab, folder, 1)
+    flip(os.path.join(folder, name), 30)
+    result = run_weldr(*LOCAL, "--data-dir", folder)
+    assert result.returncode == 1 and name in result.stderr, result
+    refused = offline("repair", folder, "--yes")
+    assert refused.returncode == 1 and "what it holds is in no other file" in refused.stderr, refused
+    moved = offline("rejoin", folder)
+    assert moved.returncode == 0, moved
+    start_on(lab, folder, [])
+
+
+def test_a_directory_is_looked_at_while_nobody_runs(lab, folder):
+    urls = fill(lab, folder)
+    shown = json.loads(offline("status", folder, "--json").stdout)
+    assert shown["place"] == "alone" and shown["cluster"] is None and shown["index"] >= shown["applied"] >= len(urls), shown
+    lines = offline("status", folder).stdout.splitlines()
+    assert lines[0].split() == ["node", shown["node"]] and lines[-1].split() == ["applied", str(shown["applied"])]
+    weldr = lab.weldr("--data-dir", folder)
+    running = offline("status", folder)
+    assert running.returncode == 1 and "in use by process" in running.stderr, running
+    end(weldr)
+    path, used = written_segment(folder)
+    flip(path, used // 2)
+    damaged = offline("status", folder)
+    assert damaged.returncode == 1 and path in damaged.stderr, damaged
 
 
 def test_nearby_where_the_usual_place_cant_be_written(tmp_path):

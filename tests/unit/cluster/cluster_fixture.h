@@ -121,7 +121,7 @@ static bool has_settled(unsigned i)
     return lab.nodes[i].settled_n > 0;
 }
 
-static bool is_lost(unsigned i)
+static inline bool is_lost(unsigned i)
 {
     return lab.nodes[i].lost_n > 0;
 }
@@ -329,7 +329,7 @@ static void assert_equal(unsigned n, unsigned texts)
     }
 }
 
-static unsigned leader_index(unsigned n)
+static inline unsigned leader_index(unsigned n)
 {
     for (unsigned i = 0; i < n; i++)
         if (cluster_of(i) != NULL && cluster_of(i)->ops->role(cluster_of(i)) == CLUSTER_LEADER)
@@ -337,7 +337,7 @@ static unsigned leader_index(unsigned n)
     return n;
 }
 
-static bool has_leader(unsigned n)
+static inline bool has_leader(unsigned n)
 {
     return leader_index(n) < n;
 }

@@ -271,6 +271,37 @@ static void test_missing_cut_or_of_another(void **state)
     remove_place(&other);
 }
 
+/* For who only looks: a damaged slot stays as it is. */
+static void test_looked_at_it_stays(void **state)
+{
+    struct high_water_mark mark;
+    struct place p;
+    size_t n;
+
+    (void)state;
+    make_place(&p);
+    write_mark(&p, 7);
+    assert_int_equal(high_water_sync(&p.h), 0);
+    write_mark(&p, 8);
+    const unsigned slot = p.h.slot;
+    high_water_close(&p.h);
+    disk_flip(p.d.fd, "high_water", (size_t)slot * HIGH_WATER_SLOT_BYTES + 30);
+    uint8_t *before = disk_get(p.d.fd, "high_water", &n);
+    assert_int_equal(high_water_look(&p.d, &mark, disk_wrong(&p.disk)), 0);
+    assert_int_equal(mark.index, 7);
+    uint8_t *after = disk_get(p.d.fd, "high_water", &n);
+    assert_memory_equal(before, after, n);
+    disk_cut(p.d.fd, "high_water", n - 1);
+    assert_int_equal(high_water_look(&p.d, &mark, disk_wrong(&p.disk)), WERR_CORRUPT);
+    assert_non_null(strstr(p.disk.text, "is damaged"));
+    assert_int_equal(unlinkat(p.d.fd, "high_water", 0), 0);
+    assert_int_equal(high_water_look(&p.d, &mark, disk_wrong(&p.disk)), WERR_CORRUPT);
+    assert_non_null(strstr(p.disk.text, "is missing"));
+    free(before);
+    free(after);
+    remove_place(&p);
+}
+
 /* A first start that was cut off left a file: of another identity, which was never written. */
 static void test_first_start_again(void **state)
 {
@@ -303,6 +334,7 @@ int main(void)
         cmocka_unit_test(test_vote_is_kept),
         cmocka_unit_test(test_flipped_bytes),
         cmocka_unit_test(test_missing_cut_or_of_another),
+        cmocka_unit_test(test_looked_at_it_stays),
         cmocka_unit_test(test_first_start_again),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

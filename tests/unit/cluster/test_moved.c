@@ -1,0 +1,153 @@
+/* Which member's address the leader has the roster change. */
+#include "roster_fixture.h"
+
+#include "cluster/moved.h"
+
+static struct link_self self;
+static struct roster *r;
+
+/* Members 5, 6 and 7 at the addresses of their numbers; this node is 6. */
+static void make(void)
+{
+    r = roster_of_one();
+    for (unsigned id = 6; id <= 7; id++) {
+        apply_well(r, command_token(id, 100, 200));
+        apply_well(r, command_admit(id, id, 100));
+    }
+    self = (struct link_self){.id = 6, .address = node_address(6), .roster = r};
+    for (unsigned i = 0; i < 2; i++)
+        self.told[i] = (struct link_told){i == 0 ? 5 : 7, node_address(i == 0 ? 5 : 7)};
+}
+
+static void assert_found(uint64_t id, unsigned address)
+{
+    struct roster_command c;
+    const struct addr at = node_address(address);
+
+    assert_true(moved_find(&self, &c));
+    assert_int_equal(c.type, ROSTER_MOVE);
+    assert_int_equal(c.member.id, id);
+    assert_true(addr_is_equal(&c.member.address, &at));
+    apply_well(r, c);
+}
+
+static void assert_none(void)
+{
+    struct roster_command c;
+
+    assert_false(moved_find(&self, &c));
+}
+
+static void test_all_are_where_they_were(void **state)
+{
+    (void)state;
+    make();
+    assert_none();
+    self.told[0] = (struct link_told){0}; /* not heard of yet */
+    assert_none();
+    roster_free(r);
+}
+
+static void test_one_after_the_other(void **state)
+{
+    (void)state;
+    make();
+    self.told[1].address = node_address(17);
+    self.told[0].address = node_address(15);
+    assert_found(5, 15);
+    assert_found(7, 17);
+    assert_none();
+    roster_free(r);
+}
+
+static void test_the_leader_itself(void **state)
+{
+    (void)state;
+    make();
+    self.address = node_address(16);
+    assert_found(6, 16);
+    self.address = (struct addr){0}; /* it listens for nobody any more */
+    assert_none();
+    roster_free(r);
+}
+
+static void test_another_port_is_another_address(void **state)
+{
+    struct roster_command c;
+
+    (void)state;
+    make();
+    self.told[0].address.port++;
+    assert_true(moved_find(&self, &c));
+    assert_int_equal(c.member.id, 5);
+    assert_int_equal(c.member.address.port, self.told[0].address.port);
+    roster_free(r);
+}
+
+static void test_what_nobody_can_call(void **state)
+{
+    (void)state;
+    make();
+    self.told[0].address = (struct addr){.family = AF_INET, .port = 8688}; /* 0.0.0.0 */
+    self.told[1].address = (struct addr){0};
+    assert_none();
+    roster_free(r);
+}
+
+/* It would be refused each time: an entry of the log for nothing. */
+static void test_an_address_that_is_taken_waits(void **state)
+{
+    (void)state;
+    make();
+    self.told[0].address = node_address(7);
+    assert_none();
+    self.told[1].address = node_address(17); /* that one has moved as well: it goes first */
+    assert_found(7, 17);
+    assert_found(5, 7);
+    assert_none();
+    self.told[0].address = node_address(17);
+    assert_none();
+    apply_well(r, command_of_id(ROSTER_REMOVE, 7));
+    assert_found(5, 17);
+    roster_free(r);
+}
+
+/* What a member that was removed has told is of no account. */
+static void test_strangers(void **state)
+{
+    (void)state;
+    make();
+    self.told[1].address = node_address(17);
+    apply_well(r, command_of_id(ROSTER_REMOVE, 7));
+    assert_none();
+    roster_free(r);
+}
+
+static void test_is_it_elsewhere(void **state)
+{
+    const struct roster_member m = {.id = 5, .address = node_address(5)};
+    const struct addr here = node_address(5), there = node_address(6);
+    const struct addr wildcard = {.family = AF_INET, .port = 8688}, none = {0};
+
+    (void)state;
+    assert_true(moved_is(&m, &there));
+    assert_false(moved_is(&m, &here));
+    assert_false(moved_is(&m, NULL));
+    assert_false(moved_is(&m, &none));
+    assert_false(moved_is(&m, &wildcard));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_all_are_where_they_were),
+        cmocka_unit_test(test_one_after_the_other),
+        cmocka_unit_test(test_the_leader_itself),
+        cmocka_unit_test(test_another_port_is_another_address),
+        cmocka_unit_test(test_what_nobody_can_call),
+        cmocka_unit_test(test_an_address_that_is_taken_waits),
+        cmocka_unit_test(test_strangers),
+        cmocka_unit_test(test_is_it_elsewhere),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
