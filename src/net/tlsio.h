@@ -64,6 +64,10 @@ void tlsio_free(struct tlsio *t); /* NULL allowed */
 void tlsio_give(struct tlsio *t, struct span in);
 /* One step. 0: OPEN; WERR_AGAIN: more must come; < 0: FAILED. */
 int tlsio_handshake(struct tlsio *t) MUST_USE;
+/* What the next step of a handshake takes of a processor, estimated, in µs. A server's is dear
+ * until it has responded to a ClientHello, in however many pieces that comes and however often
+ * it is asked for. */
+uint32_t tlsio_step_cost_us(const struct tlsio *t);
 /* OPEN: the next plain bytes, valid until the next call. Empty: more must come, or the state is
  * ENDED. < 0: FAILED. */
 int tlsio_read(struct tlsio *t, struct span *plain) MUST_USE;
