@@ -193,6 +193,9 @@ enum {
 
 enum { RECORD_HEAD_BYTES = 5, TYPE_HANDSHAKE = 22, CLIENT_HELLO = 1 };
 
+/* A whole record, or two ClientHellos of half of it; or 5 KB in records of a byte. */
+enum { HELLO_MAX_BYTES = 32 * 1024 };
+
 /* RFC 8446 section 5.1: type, version 3.x, length of the fragment. A ClientHello is the first
  * message of all, so its type follows. */
 int64_t tlsio_gate(struct span in)
@@ -219,6 +222,15 @@ void tlsio_give(struct tlsio *t, struct span in)
         t->in = in;
 }
 
+static int fail(struct tlsio *t, int error, const char *word)
+{
+    t->error = error;
+    t->word = word;
+    t->in = SPAN_NONE;
+    tlsio_move(t, TLSIO_FAILED, word);
+    return error;
+}
+
 /* A call of the library has not succeeded: more is needed, the peer has ended, or it failed. */
 static int judge(struct tlsio *t, int result)
 {
@@ -231,11 +243,9 @@ static int judge(struct tlsio *t, int result)
         t->in = SPAN_NONE;
         return WERR_EOF;
     }
-    t->error = fault.error == WERR_EOF ? WERR_SYNTAX : fault.error;
-    t->word = fault.error == WERR_EOF ? "closed_in_handshake" : fault.word;
-    t->in = SPAN_NONE;
-    tlsio_move(t, TLSIO_FAILED, t->word);
-    return t->error;
+    if (fault.error == WERR_EOF)
+        return fail(t, WERR_SYNTAX, "closed_in_handshake");
+    return fail(t, fault.error, fault.word);
 }
 
 /* Once the server's Finished is made there is one to show. In TLS 1.2 the client has to speak
@@ -266,9 +276,20 @@ uint32_t tlsio_step_cost_us(const struct tlsio *t)
     return SERVER_FINISH_US + (c->asks_clients ? CLIENT_STEP_US : 0);
 }
 
+/* The library would keep 128 KiB of a ClientHello, far more than a handshake counts for. */
+static bool is_hello_too_long(struct tlsio *t)
+{
+    if (!t->context->is_server || has_said_hello(t))
+        return false;
+    t->hello_bytes += (uint32_t)t->in.len;
+    return t->hello_bytes > HELLO_MAX_BYTES;
+}
+
 int tlsio_handshake(struct tlsio *t)
 {
     MUST(t->magic == TLSIO_MAGIC && t->state == TLSIO_HANDSHAKE);
+    if (is_hello_too_long(t))
+        return fail(t, WERR_TOO_BIG, "message_too_long");
     const int result = SSL_do_handshake(t->ssl);
 
     if (t->context->is_server && SSL_get0_session(t->ssl) != NULL)
