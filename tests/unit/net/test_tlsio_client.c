@@ -212,6 +212,33 @@ static void test_pinned(void **state)
     made_free(&shown);
 }
 
+/* A bundle with damaged blocks: whoever stands before and behind them is believed. */
+static void test_damaged_authorities(void **state)
+{
+    static const char *const damages[] = {
+        "-----BEGIN CERTIFICATE-----\n?????\n-----END CERTIFICATE-----\n",
+        "-----BEGIN CERTIFICATE-----\nMAAx\n-----END CERTIFICATE-----\n",
+        "-----BEGIN CERTIFICATE-----\nMAAx\n",
+    };
+    struct made shown =
+        made_of((struct made_wish){.name = "x", .san = "DNS:a.example", .by = &m.root});
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(damages); i++) {
+        char *bundle = made_join(m.stranger.pem, damages[i], m.middle.pem, m.root.pem, NULL);
+        struct tlsio_context *c =
+            context_of((struct tlsio_client_settings){.authorities = span_from_str(bundle)});
+        struct bad *b = asks(c, &(struct tlsio_peer_name){.name = "a.example"});
+
+        meet(b, TLS1_3_VERSION, &shown, NULL);
+        expect_of(b, NULL, "damage", i);
+        bad_free(b);
+        tlsio_context_put(c);
+        free(bundle);
+    }
+    made_free(&shown);
+}
+
 /* ---- versions and own certificate ---- */
 
 static void expect_version(enum tlsio_version least, int version, const char *word)
@@ -528,6 +555,7 @@ int main(void)
         cmocka_unit_test(test_names),
         cmocka_unit_test(test_authorities),
         cmocka_unit_test(test_pinned),
+        cmocka_unit_test(test_damaged_authorities),
         cmocka_unit_test(test_versions),
         cmocka_unit_test(test_own_certificate),
         cmocka_unit_test(test_protocol),
