@@ -220,6 +220,13 @@ void conn_tls_free(struct conn_tls *k)
     free(k);
 }
 
+void conn_wipe_scratch(struct conn_shared *s)
+{
+    loop_wipe_scratch(s->loop);
+    if (s->tls != NULL)
+        tlsio_shared_wipe(s->tls->tlsio);
+}
+
 /* ---- sending ---- */
 
 static int send_records(struct conn *c)

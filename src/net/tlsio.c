@@ -7,6 +7,7 @@
 
 #include "base/fault.h"
 #include "base/fsm.h"
+#include "base/seal.h"
 #include "net/tlsio_int.h"
 #include "net/tlsio_sessions_int.h"
 
@@ -40,7 +41,7 @@ enum { WIRE_BYTES = 2 * 1024 * 1024, OWN_WORDS_BYTES = 64 * 1024 };
 
 struct tlsio_shared *tlsio_shared_new(size_t plain_bytes)
 {
-    struct tlsio_shared *s = fault_malloc(sizeof(*s));
+    struct tlsio_shared *s = seal_memory_new(sizeof(*s));
 
     if (s == NULL)
         return NULL;
@@ -49,7 +50,7 @@ struct tlsio_shared *tlsio_shared_new(size_t plain_bytes)
     s->plain_bytes = plain_bytes;
     s->wire_bytes = 0;
     s->wire_cap = WIRE_BYTES;
-    s->plain = fault_malloc(plain_bytes);
+    s->plain = seal_memory_new(plain_bytes);
     s->wire = fault_malloc(WIRE_BYTES);
     if (s->method != NULL && s->plain != NULL && s->wire != NULL)
         return s;
@@ -63,9 +64,15 @@ void tlsio_shared_free(struct tlsio_shared *s)
         return;
     MUST(s->wire_bytes == 0);
     BIO_meth_free(s->method);
-    free(s->plain);
+    seal_memory_free(s->plain);
     free(s->wire);
-    free(s);
+    seal_memory_free(s);
+}
+
+void tlsio_shared_wipe(struct tlsio_shared *s)
+{
+    explicit_bzero(s->plain, s->plain_bytes);
+    explicit_bzero(s->record, sizeof(s->record));
 }
 
 /* ---- of a connection ---- */

@@ -36,10 +36,13 @@ enum tlsio_state { TLSIO_HANDSHAKE, TLSIO_OPEN, TLSIO_ENDED, TLSIO_FAILED, TLSIO
 /* Plain bytes that one record carries, and what is added to them at the most. */
 enum { TLSIO_RECORD_BYTES = 16384, TLSIO_RECORD_MORE_BYTES = 5 + 256 };
 
-/* Of all connections of a process. plain_bytes: what one tlsio_read brings at the most. */
+/* Of all connections of a process. plain_bytes: what one tlsio_read brings at the most. What is
+ * plain in it may be a private key on its way: it lies in memory that is not dumped. */
 struct tlsio_shared;
 struct tlsio_shared *tlsio_shared_new(size_t plain_bytes); /* NULL: no memory */
 void tlsio_shared_free(struct tlsio_shared *s);            /* NULL allowed */
+/* Nothing of what was read or written last stays plain: it was secret. */
+void tlsio_shared_wipe(struct tlsio_shared *s);
 
 /* What a stranger sends first. > 0: a whole record that may be a ClientHello lies there, this
  * long; 0: more must come; WERR_SYNTAX: no TLS; WERR_TOO_BIG: longer than a record may be. */
