@@ -194,6 +194,28 @@ static void test_what_both_cost(void **state)
     tlsio_context_put(c);
 }
 
+/* A signature with a larger key is far dearer; with RSA by the third power. */
+static void test_what_a_key_costs(void **state)
+{
+    static const struct {
+        const char *kind;
+        uint32_t least_us, most_us;
+    } cases[] = {
+        {"P-256", 150, 300},   {"ed25519", 150, 300},   {"P-384", 700, 1200},
+        {"rsa2048", 300, 500}, {"rsa3072", 1500, 2500},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        struct made m = made_of((struct made_wish){.name = "m", .key = cases[i].kind});
+        struct tlsio_identity *identity = talk_identity(&m, SPAN_NONE);
+
+        assert_in_range(tlsio_identity_cost_us(identity), cases[i].least_us, cases[i].most_us);
+        tlsio_identity_put(identity);
+        made_free(&m);
+    }
+}
+
 /* A client that knows none but P-384 makes its server's handshakes dearer than others do. */
 static void test_what_a_group_costs(void **state)
 {
@@ -518,6 +540,7 @@ int main(void)
         cmocka_unit_test(test_ciphers_of_1_3),
         cmocka_unit_test(test_each_gets_the_one_it_knows),
         cmocka_unit_test(test_what_both_cost),
+        cmocka_unit_test(test_what_a_key_costs),
         cmocka_unit_test(test_what_a_group_costs),
         cmocka_unit_test(test_what_the_next_step_costs),
         cmocka_unit_test(test_other_kinds_of_keys),
