@@ -95,7 +95,7 @@ static int read_body(const struct api_conn *ac, struct certificate *c, struct po
     if (rc < 0)
         return rc;
     const struct offer o = {.name = pem.name,
-                            .chain = span_from_str(pem.chain),
+                            .chain = span_from(pem.chain.ptr, pem.chain.len),
                             .key = span_from(pem.key.ptr, pem.key.len),
                             .staple = pem.staple,
                             .wall_us = loop_wall_us(ac->m->loop)};

@@ -71,7 +71,7 @@ static void free_body(struct api_conn *ac, char *body)
         free(body);
     } else if (body != NULL) {
         seal_memory_free(body);
-        loop_wipe_scratch(ac->m->loop);
+        conn_wipe_scratch(ac->conn.shared);
     }
 }
 

@@ -223,6 +223,8 @@ int conn_accept_tls(struct conn *c, struct conn_shared *shared, const struct con
 /* Before the first TLS of the process, and again if need be: memory that all its conns share.
  * WERR_NOMEM. */
 int conn_use_tls(struct conn_shared *s) MUST_USE;
+/* Nothing of what was received last stays, be it of TLS or not: it was secret. */
+void conn_wipe_scratch(struct conn_shared *s);
 /* A handshake with a client is not over yet. */
 static inline bool conn_is_in_handshake(const struct conn *c)
 {

@@ -11,14 +11,12 @@
 #include "net/tlsio.h"
 #include "net/tlsio_context.h"
 
-/* What handshakes may take of a turn, by their estimated costs (TLS-H2.md section 4), and how
+/* What handshakes may take of a turn, by their estimated costs (tlsio_step_cost_us), and how
  * many may wait. A request meets two or three turns on its way through a busy worker, and the
  * slowest one of a hundred half a dozen. One handshake in progress holds 45 KB; all together no
  * more than this share of the queues' budget, but some at least. */
 enum {
     TURN_BUDGET_US = 500,
-    SERVER_FINISH_US = 50, /* with what follows it: a ticket and, mostly, a request */
-    CLIENT_STEP_US = 250,  /* verifies the server */
     LINE_MAX = 1024,
     HANDSHAKE_BYTES = 48 * 1024,
     HANDSHAKES_SHARE = 2,
@@ -42,6 +40,7 @@ struct conn_tls {
      * have to wait for one that ends; others never have to. */
     struct line newcomers, others;
     struct loop_work next_turn;
+    bool is_same_turn; /* next_turn was put off in the turn that it runs in */
 };
 
 /* ---- of a process ---- */
@@ -60,14 +59,19 @@ static void join(struct line *line, struct conn *c)
     line->conns[(line->first + line->n++) % LINE_MAX] = c;
 }
 
-static struct conn *next_in(struct line *line)
+static void drop_first(struct line *line)
 {
-    struct conn *c = line->conns[line->first];
-
     MUST(line->n > 0);
     line->first = (line->first + 1) % LINE_MAX;
     line->n--;
-    return c;
+}
+
+/* Stays the first. NULL: nobody is there. */
+static struct conn *first_in(struct line *line)
+{
+    while (line->n > 0 && line->conns[line->first] == NULL)
+        drop_first(line);
+    return line->n > 0 ? line->conns[line->first] : NULL;
 }
 
 static void leave(struct line *line, const struct conn *c)
@@ -83,9 +87,11 @@ static bool has_new_budget(const struct conn_tls *k)
     return !k->next_turn.queued && k->turn_us != loop_now_us(k->loop);
 }
 
-static bool has_budget(const struct conn_tls *k)
+/* For a step of this cost. The first step of a turn is always taken, however dear it is; each
+ * later one only if it still fits in. */
+static bool has_budget(const struct conn_tls *k, uint32_t cost_us)
 {
-    return has_new_budget(k) || k->spent_us < TURN_BUDGET_US;
+    return has_new_budget(k) || k->spent_us == 0 || k->spent_us + cost_us <= TURN_BUDGET_US;
 }
 
 static size_t held_bytes(const struct conn_tls *k)
@@ -110,15 +116,21 @@ static bool has_place(const struct conn_tls *k)
            held_bytes(k) < budget / HANDSHAKES_SHARE;
 }
 
-static bool may_go_on(const struct conn_tls *k)
+/* Of those who may go on now. NULL: nobody does. */
+static struct line *next_line(struct conn_tls *k)
 {
-    return k->others.n > 0 || (k->newcomers.n > 0 && has_place(k));
+    if (first_in(&k->others) != NULL)
+        return &k->others;
+    return first_in(&k->newcomers) != NULL && has_place(k) ? &k->newcomers : NULL;
 }
 
+/* What is put off while sockets are served comes up at the end of the same turn. */
 static void go_on_next_turn(struct conn_tls *k)
 {
-    if (may_go_on(k))
-        loop_defer(k->loop, &k->next_turn);
+    if (k->next_turn.queued || next_line(k) == NULL)
+        return;
+    loop_defer(k->loop, &k->next_turn);
+    k->is_same_turn = true;
 }
 
 static void end_progress(struct conn *c)
@@ -140,25 +152,38 @@ static void spend(struct conn_tls *k, uint32_t us)
     k->spent_us += us;
 }
 
+/* What the next step of c takes, estimated. Whose context is missing is turned away. */
+static uint32_t cost_of(struct conn *c)
+{
+    if (c->tls != NULL)
+        return tlsio_step_cost_us(c->tls);
+    const struct tlsio_context *context = c->ops->tls_context(c);
+
+    return context != NULL ? tlsio_context_cost_us(context) : 0;
+}
+
 static void on_next_turn(struct loop_work *w)
 {
     struct conn_tls *k =
         (struct conn_tls *)(void *)((char *)w - offsetof(struct conn_tls, next_turn));
+    struct line *line;
 
-    k->spent_us = 0;
-    while (has_budget(k) && may_go_on(k)) {
-        const bool is_new = k->others.n == 0;
-        struct conn *c = next_in(is_new ? &k->newcomers : &k->others);
+    if (!k->is_same_turn || k->turn_us != loop_now_us(k->loop))
+        k->spent_us = 0;
+    while ((line = next_line(k)) != NULL) {
+        struct conn *c = first_in(line);
 
-        if (c == NULL)
-            continue;
+        if (!has_budget(k, cost_of(c)))
+            break;
+        drop_first(line);
         sock_recv_start(&c->sock);
-        if (is_new)
+        if (line == &k->newcomers)
             begin_server(c);
         else
             go_on_with_queue(c);
     }
     go_on_next_turn(k);
+    k->is_same_turn = false;
 }
 
 int conn_use_tls(struct conn_shared *s)
@@ -177,6 +202,7 @@ int conn_use_tls(struct conn_shared *s)
     k->spent_us = 0;
     k->newcomers.first = k->newcomers.n = k->others.first = k->others.n = 0;
     k->next_turn = (struct loop_work){.run = on_next_turn};
+    k->is_same_turn = false;
     if (k->tlsio == NULL) {
         free(k);
         return WERR_NOMEM;
@@ -192,6 +218,13 @@ void conn_tls_free(struct conn_tls *k)
     loop_undefer(k->loop, &k->next_turn);
     tlsio_shared_free(k->tlsio);
     free(k);
+}
+
+void conn_wipe_scratch(struct conn_shared *s)
+{
+    loop_wipe_scratch(s->loop);
+    if (s->tls != NULL)
+        tlsio_shared_wipe(s->tls->tlsio);
 }
 
 /* ---- sending ---- */
@@ -373,7 +406,7 @@ static void begin_server(struct conn *c)
     struct conn_tls *k = c->shared->tls;
     struct tlsio_context *context = c->ops->tls_context(c);
 
-    spend(k, context != NULL ? tlsio_context_cost_us(context) : 0);
+    spend(k, cost_of(c));
     c->tls = context != NULL ? tlsio_new_server(k->tlsio, context) : NULL;
     if (c->tls == NULL) {
         c->ops->on_gone(c, WERR_NOMEM);
@@ -383,14 +416,9 @@ static void begin_server(struct conn *c)
     use_queue(c);
 }
 
-static void spend_step(struct conn *c)
-{
-    spend(c->shared->tls, c->flags & CONN_ASKS ? CLIENT_STEP_US : SERVER_FINISH_US);
-}
-
 static void go_on_with_queue(struct conn *c)
 {
-    spend_step(c);
+    spend(c->shared->tls, cost_of(c));
     use_queue(c);
 }
 
@@ -401,22 +429,31 @@ static void wait_in(struct line *line, struct conn *c)
     go_on_next_turn(c->shared->tls);
 }
 
-/* Who can't wait, since the line is full or for want of memory, goes on at once. */
 static bool can_wait(struct conn *c, struct span bytes)
 {
     const struct conn_tls *k = c->shared->tls;
 
-    return (k->others.n > 0 || !has_budget(k)) && !is_full(&k->others) &&
+    return !is_full(&k->others) &&
            bufq_push(&c->in, c->shared->store, bytes, CONN_IN_MAX_BYTES) == 0;
 }
 
+/* Clients that find the line full are refused, as newcomers are. What servers send is what we
+ * have asked for: with it, and for want of memory, it goes on at once. */
 static void hear_more(struct conn *c, struct span bytes)
 {
-    if (can_wait(c, bytes)) {
-        wait_in(&c->shared->tls->others, c);
+    struct conn_tls *k = c->shared->tls;
+    const uint32_t cost_us = cost_of(c);
+    const bool must_wait = k->others.n > 0 || !has_budget(k, cost_us);
+
+    if (must_wait && can_wait(c, bytes)) {
+        wait_in(&k->others, c);
         return;
     }
-    spend_step(c);
+    if (must_wait && is_full(&k->others) && !(c->flags & CONN_ASKS)) {
+        conn_tls_gone(c, WERR_NO_SPACE);
+        return;
+    }
+    spend(k, cost_us);
     tlsio_give(c->tls, bytes);
     go_on(c);
 }
@@ -437,7 +474,7 @@ static void look_for_hello(struct conn *c)
 
     if (n < 0)
         c->ops->on_gone(c, (int)n);
-    else if (n > 0 && k->newcomers.n == 0 && has_budget(k) && has_place(k))
+    else if (n > 0 && k->newcomers.n == 0 && has_budget(k, cost_of(c)) && has_place(k))
         begin_server(c);
     else if (n > 0 && is_full(&k->newcomers))
         c->ops->on_gone(c, WERR_NO_SPACE);

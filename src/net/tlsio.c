@@ -7,6 +7,7 @@
 
 #include "base/fault.h"
 #include "base/fsm.h"
+#include "base/seal.h"
 #include "net/tlsio_int.h"
 #include "net/tlsio_sessions_int.h"
 
@@ -40,7 +41,7 @@ enum { WIRE_BYTES = 2 * 1024 * 1024, OWN_WORDS_BYTES = 64 * 1024 };
 
 struct tlsio_shared *tlsio_shared_new(size_t plain_bytes)
 {
-    struct tlsio_shared *s = fault_malloc(sizeof(*s));
+    struct tlsio_shared *s = seal_memory_new(sizeof(*s));
 
     if (s == NULL)
         return NULL;
@@ -49,7 +50,7 @@ struct tlsio_shared *tlsio_shared_new(size_t plain_bytes)
     s->plain_bytes = plain_bytes;
     s->wire_bytes = 0;
     s->wire_cap = WIRE_BYTES;
-    s->plain = fault_malloc(plain_bytes);
+    s->plain = seal_memory_new(plain_bytes);
     s->wire = fault_malloc(WIRE_BYTES);
     if (s->method != NULL && s->plain != NULL && s->wire != NULL)
         return s;
@@ -63,9 +64,15 @@ void tlsio_shared_free(struct tlsio_shared *s)
         return;
     MUST(s->wire_bytes == 0);
     BIO_meth_free(s->method);
-    free(s->plain);
+    seal_memory_free(s->plain);
     free(s->wire);
-    free(s);
+    seal_memory_free(s);
+}
+
+void tlsio_shared_wipe(struct tlsio_shared *s)
+{
+    explicit_bzero(s->plain, s->plain_bytes);
+    explicit_bzero(s->record, sizeof(s->record));
 }
 
 /* ---- of a connection ---- */
@@ -185,7 +192,16 @@ void tlsio_free(struct tlsio *t)
 
 /* ---- receiving ---- */
 
+/* TLS-H2.md section 4. */
+enum {
+    SERVER_FINISH_US = 50, /* with what follows it: a ticket and, mostly, a request */
+    CLIENT_STEP_US = 250   /* verifies the peer */
+};
+
 enum { RECORD_HEAD_BYTES = 5, TYPE_HANDSHAKE = 22, CLIENT_HELLO = 1 };
+
+/* A whole record, or two ClientHellos of half of it; or 5 KB in records of a byte. */
+enum { HELLO_MAX_BYTES = 32 * 1024 };
 
 /* RFC 8446 section 5.1: type, version 3.x, length of the fragment. A ClientHello is the first
  * message of all, so its type follows. */
@@ -213,6 +229,15 @@ void tlsio_give(struct tlsio *t, struct span in)
         t->in = in;
 }
 
+static int fail(struct tlsio *t, int error, const char *word)
+{
+    t->error = error;
+    t->word = word;
+    t->in = SPAN_NONE;
+    tlsio_move(t, TLSIO_FAILED, word);
+    return error;
+}
+
 /* A call of the library has not succeeded: more is needed, the peer has ended, or it failed. */
 static int judge(struct tlsio *t, int result)
 {
@@ -225,17 +250,57 @@ static int judge(struct tlsio *t, int result)
         t->in = SPAN_NONE;
         return WERR_EOF;
     }
-    t->error = fault.error == WERR_EOF ? WERR_SYNTAX : fault.error;
-    t->word = fault.error == WERR_EOF ? "closed_in_handshake" : fault.word;
-    t->in = SPAN_NONE;
-    tlsio_move(t, TLSIO_FAILED, t->word);
-    return t->error;
+    if (fault.error == WERR_EOF)
+        return fail(t, WERR_SYNTAX, "closed_in_handshake");
+    return fail(t, fault.error, fault.word);
+}
+
+/* Once the server's Finished is made there is one to show. In TLS 1.2 the client has to speak
+ * first, and the library stands behind the ServerHello. The state after a whole ServerHello of
+ * TLS 1.3 is that after a HelloRetryRequest. */
+static bool has_said_hello(const struct tlsio *t)
+{
+    char finished[1];
+
+    switch (SSL_get_state(t->ssl)) {
+    case TLS_ST_BEFORE:
+    case TLS_ST_SR_CLNT_HELLO:
+    case TLS_ST_EARLY_DATA:
+        return SSL_get_finished(t->ssl, finished, 0) > 0;
+    default:
+        return true;
+    }
+}
+
+uint32_t tlsio_step_cost_us(const struct tlsio *t)
+{
+    const struct tlsio_context *c = t->context;
+
+    if (!c->is_server)
+        return CLIENT_STEP_US;
+    if (!has_said_hello(t))
+        return tlsio_context_cost_us(c);
+    return SERVER_FINISH_US + (c->asks_clients ? CLIENT_STEP_US : 0);
+}
+
+/* The library would keep 128 KiB of a ClientHello, far more than a handshake counts for. */
+static bool is_hello_too_long(struct tlsio *t)
+{
+    if (!t->context->is_server || has_said_hello(t))
+        return false;
+    t->hello_bytes += (uint32_t)t->in.len;
+    return t->hello_bytes > HELLO_MAX_BYTES;
 }
 
 int tlsio_handshake(struct tlsio *t)
 {
     MUST(t->magic == TLSIO_MAGIC && t->state == TLSIO_HANDSHAKE);
+    if (is_hello_too_long(t))
+        return fail(t, WERR_TOO_BIG, "message_too_long");
     const int result = SSL_do_handshake(t->ssl);
+
+    if (t->context->is_server && SSL_get0_session(t->ssl) != NULL)
+        tlsio_context_note_group(t->context, SSL_get_negotiated_group(t->ssl));
 
     if (result != 1)
         return judge(t, result);

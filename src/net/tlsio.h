@@ -36,10 +36,13 @@ enum tlsio_state { TLSIO_HANDSHAKE, TLSIO_OPEN, TLSIO_ENDED, TLSIO_FAILED, TLSIO
 /* Plain bytes that one record carries, and what is added to them at the most. */
 enum { TLSIO_RECORD_BYTES = 16384, TLSIO_RECORD_MORE_BYTES = 5 + 256 };
 
-/* Of all connections of a process. plain_bytes: what one tlsio_read brings at the most. */
+/* Of all connections of a process. plain_bytes: what one tlsio_read brings at the most. What is
+ * plain in it may be a private key on its way: it lies in memory that is not dumped. */
 struct tlsio_shared;
 struct tlsio_shared *tlsio_shared_new(size_t plain_bytes); /* NULL: no memory */
 void tlsio_shared_free(struct tlsio_shared *s);            /* NULL allowed */
+/* Nothing of what was read or written last stays plain: it was secret. */
+void tlsio_shared_wipe(struct tlsio_shared *s);
 
 /* What a stranger sends first. > 0: a whole record that may be a ClientHello lies there, this
  * long; 0: more must come; WERR_SYNTAX: no TLS; WERR_TOO_BIG: longer than a record may be. */
@@ -64,6 +67,10 @@ void tlsio_free(struct tlsio *t); /* NULL allowed */
 void tlsio_give(struct tlsio *t, struct span in);
 /* One step. 0: OPEN; WERR_AGAIN: more must come; < 0: FAILED. */
 int tlsio_handshake(struct tlsio *t) MUST_USE;
+/* What the next step of a handshake takes of a processor, estimated, in µs. A server's is dear
+ * until it has responded to a ClientHello, in however many pieces that comes and however often
+ * it is asked for. */
+uint32_t tlsio_step_cost_us(const struct tlsio *t);
 /* OPEN: the next plain bytes, valid until the next call. Empty: more must come, or the state is
  * ENDED. < 0: FAILED. */
 int tlsio_read(struct tlsio *t, struct span *plain) MUST_USE;

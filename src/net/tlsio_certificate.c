@@ -8,6 +8,7 @@
 
 #include "base/fault.h"
 #include "net/tlsio_certificate_int.h"
+#include "net/tlsio_memory.h"
 #include "net/tlsio_pem.h"
 
 /* SEAL_PLAIN_MAX: what can be closed. A key of RSA with 16384 bits takes 13 KB. */
@@ -107,18 +108,20 @@ static int read_chain(struct tlsio_reading *r, BIO *text)
 
 /* ---- the text of the key ---- */
 
-/* Bytes that are PKCS #8 stay as they are: the library's way back to bytes, which leaves a copy
- * in its memory, is for older forms alone. */
+/* Bytes that are PKCS #8 stay as they are: the library's way back to bytes is for older forms
+ * alone. */
 static int print_key(struct tlsio_reading *r, const struct tlsio_pem_block *block, long bytes)
 {
     r->key_pem = BIO_new(BIO_s_mem());
     if (r->key_pem == NULL)
         return WERR_NOMEM;
+    tlsio_memory_clear_freed(true);
     const bool is_well =
         tlsio_pem_is_pkcs8(block)
             ? PEM_write_bio(r->key_pem, PEM_STRING_PKCS8INF, "", block->der, bytes) > 0
             : PEM_write_bio_PKCS8PrivateKey(r->key_pem, r->key, NULL, NULL, 0, NULL, NULL) == 1;
 
+    tlsio_memory_clear_freed(false);
     return is_well ? 0 : WERR_NOMEM;
 }
 

@@ -58,7 +58,8 @@ struct tlsio_server_settings {
 /* WERR_INVALID: client_ca can't be read; WERR_NOMEM. One reference, the caller's. */
 int tlsio_context_new_server(const struct tlsio_server_settings *settings,
                              struct tlsio_context **context) MUST_USE;
-/* What a handshake costs with the dearest identity that was chosen so far, in µs. */
+/* What a handshake costs with the dearest identity and the dearest group that were chosen so
+ * far, in µs. Who estimates too much takes fewer of them in a turn, and has more turns. */
 uint32_t tlsio_context_cost_us(const struct tlsio_context *c);
 
 /* ---- for those who connect ---- */

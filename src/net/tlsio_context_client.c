@@ -8,18 +8,38 @@
 #include "net/tlsio_pem.h"
 #include "net/tlsio_sessions_int.h"
 
+/* One that can't be read is nobody's loss but its own. */
+static int trust_one(X509_STORE *store, const struct tlsio_pem_block *block, unsigned *n)
+{
+    X509 *x = tlsio_pem_is_certificate(block) ? tlsio_pem_certificate(block) : NULL;
+    const bool is_short = ERR_GET_REASON(ERR_peek_last_error()) == ERR_R_MALLOC_FAILURE;
+
+    ERR_clear_error();
+    if (x == NULL)
+        return is_short ? WERR_NOMEM : 0;
+    const int rc = X509_STORE_add_cert(store, x) == 1 ? 0 : WERR_NOMEM;
+
+    X509_free(x);
+    *n += 1;
+    return rc;
+}
+
+/* A damaged block of a machine's bundle does not hide those behind it. */
 static int trust(SSL_CTX *ssl, struct span authorities)
 {
     BIO *text = tlsio_pem_open(authorities);
-    X509_STORE *store = SSL_CTX_get_cert_store(ssl);
-    X509 *x = NULL;
+    struct tlsio_pem_block block;
     unsigned n = 0;
-    int rc = text != NULL ? 0 : WERR_NOMEM;
+    int rc = text != NULL ? 1 : WERR_NOMEM;
 
-    while (rc == 0 && (x = tlsio_pem_next_certificate(text)) != NULL) {
-        rc = X509_STORE_add_cert(store, x) == 1 ? 0 : WERR_NOMEM;
-        X509_free(x);
-        n++;
+    while (rc > 0 || rc == WERR_SYNTAX) {
+        rc = tlsio_pem_next_block(text, &block);
+        if (rc <= 0)
+            continue;
+        const int added = trust_one(SSL_CTX_get_cert_store(ssl), &block, &n);
+
+        tlsio_pem_block_fini(&block);
+        rc = added < 0 ? added : 1;
     }
     BIO_free(text);
     return rc == 0 && n == 0 ? WERR_INVALID : rc;

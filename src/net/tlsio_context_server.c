@@ -149,6 +149,8 @@ static int on_name(SSL *ssl, int *alert, void *arg)
         return SSL_TLSEXT_ERR_ALERT_FATAL;
     }
     *alert = SSL_AD_INTERNAL_ERROR;
+    if (n == WERR_NOMEM) /* told apart from a name that is not known */
+        ERR_raise(ERR_LIB_SSL, ERR_R_MALLOC_FAILURE);
     for (int i = 0; i < n; i++)
         if (!use_identity(c, ssl, chosen[i]))
             return SSL_TLSEXT_ERR_ALERT_FATAL;

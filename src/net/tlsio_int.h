@@ -25,6 +25,7 @@ struct tlsio {
     bool is_shut;  /* close_notify was made */
     bool owes_ticket;
     int error;
+    uint32_t hello_bytes; /* given before there was a ServerHello */
     const char *word;
     struct tlsio_shared *shared;
     struct tlsio_context *context;

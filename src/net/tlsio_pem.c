@@ -95,9 +95,15 @@ EVP_PKEY *tlsio_pem_next_key(BIO *text)
 int tlsio_pem_next_block(BIO *text, struct tlsio_pem_block *block)
 {
     *block = (struct tlsio_pem_block){.label = NULL};
-    /* SECURE: the library clears its own copies. */
-    if (PEM_read_bio_ex(text, &block->label, &block->header, &block->der, &block->der_bytes,
-                        PEM_FLAG_SECURE | PEM_FLAG_EAY_COMPATIBLE) == 1)
+    /* SECURE: the library clears its own copies, but not the last 64 letters, which its decoder
+     * of base64 holds. */
+    tlsio_memory_clear_freed(true);
+    const int result =
+        PEM_read_bio_ex(text, &block->label, &block->header, &block->der, &block->der_bytes,
+                        PEM_FLAG_SECURE | PEM_FLAG_EAY_COMPATIBLE);
+
+    tlsio_memory_clear_freed(false);
+    if (result == 1)
         return 1;
     const int reason = ERR_GET_REASON(ERR_peek_last_error());
 

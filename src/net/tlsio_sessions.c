@@ -53,13 +53,22 @@ static void drop_oldest(struct tlsio_sessions *s)
         s->kept[i] = s->kept[i + 1];
 }
 
+/* Nobody looks at the certificate of who is resumed: so it ends with it. */
+static bool is_lasting(const SSL_SESSION *session)
+{
+    const X509 *shown = SSL_SESSION_get0_peer((SSL_SESSION *)session);
+
+    return SSL_SESSION_is_resumable(session) == 1 &&
+           (shown == NULL || X509_cmp_current_time(X509_get0_notAfter(shown)) > 0);
+}
+
 bool tlsio_sessions_use(struct tlsio_sessions *s, SSL *ssl)
 {
     SSL_set_app_data(ssl, (void *)s);
     while (s->n > 0) {
         SSL_SESSION *last = s->kept[s->n - 1];
         const bool is_once = SSL_SESSION_get_protocol_version(last) >= TLS1_3_VERSION;
-        const bool is_good = SSL_SESSION_is_resumable(last) == 1;
+        const bool is_good = is_lasting(last);
 
         if (is_good && SSL_set_session(ssl, last) != 1)
             return false;

@@ -85,12 +85,12 @@ int pool_code_set_node_from_json(struct span body, struct node_settings *setting
 
 /* Body of a request that brings a certificate: {"chain":PEM,"key":PEM,"name":…,"ocsp":base64 of
  * DER}, the last two may be missing or null; what GET alone shows is passed over. What they say
- * is judged by the caller, who makes the command (ADD_, SET_CERTIFICATE) of it. The key lies in
- * memory that is not dumped; no other copy of it is left but the body. *pem is made in any
- * case, and the caller's to fini on success. */
+ * is judged by the caller, who makes the command (ADD_, SET_CERTIFICATE) of it. The key, and
+ * the chain, which may hold the key too, lie in memory that is not dumped; no other copy of
+ * them is left but the body. *pem is made in any case, and the caller's to fini on success. */
 struct pool_code_pem {
-    char *name, *chain, *staple; /* heap; NULL: not given; staple: "ocsp" */
-    struct seal_opened key;
+    char *name, *staple; /* heap; NULL: not given; staple: "ocsp" */
+    struct seal_opened chain, key;
 };
 int pool_code_pem_from_json(struct span body, struct pool_code_pem *pem,
                             struct pool_error *error) MUST_USE;

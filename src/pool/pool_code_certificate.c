@@ -144,12 +144,13 @@ static int bring_text(struct reading *r, const char *key, json_t *value, size_t 
     return *to != NULL ? 0 : WERR_NOMEM;
 }
 
-static int bring_key(struct reading *r, json_t *value, struct seal_opened *to)
+static int bring_secret(struct reading *r, const char *key, json_t *value, size_t most,
+                        struct seal_opened *to)
 {
     const char *text = json_string_value(value);
     const size_t len = json_string_length(value);
-    if (text == NULL || len == 0 || len > SEAL_PLAIN_MAX)
-        return refuse_text(r, "key", SEAL_PLAIN_MAX);
+    if (text == NULL || len == 0 || len > most)
+        return refuse_text(r, key, most);
     to->ptr = seal_memory_new(len + 1);
     if (to->ptr == NULL)
         return WERR_NOMEM;
@@ -189,9 +190,9 @@ static int bring_member(struct reading *r, const char *key, json_t *value,
                         struct pool_code_pem *pem)
 {
     if (strcmp(key, "chain") == 0)
-        return bring_text(r, key, value, CERTIFICATE_CHAIN_BYTES_MAX, &pem->chain);
+        return bring_secret(r, key, value, CERTIFICATE_CHAIN_BYTES_MAX, &pem->chain);
     if (strcmp(key, "key") == 0)
-        return bring_key(r, value, &pem->key);
+        return bring_secret(r, key, value, SEAL_PLAIN_MAX, &pem->key);
     if (strcmp(key, "name") == 0)
         return json_is_null(value) ? 0 : bring_name(r, value, &pem->name);
     if (strcmp(key, "ocsp") == 0)
@@ -211,7 +212,7 @@ static int bring_members(struct reading *r, json_t *object, struct pool_code_pem
         if (rc != 0)
             return rc;
     }
-    if (pem->chain == NULL)
+    if (pem->chain.ptr == NULL)
         return code_refuse_missing(r, "chain");
     return pem->key.ptr != NULL ? 0 : code_refuse_missing(r, "key");
 }
@@ -238,8 +239,8 @@ int pool_code_pem_from_json(struct span body, struct pool_code_pem *pem,
 void pool_code_pem_fini(struct pool_code_pem *pem)
 {
     free(pem->name);
-    free(pem->chain);
     free(pem->staple);
+    seal_opened_free(&pem->chain);
     seal_opened_free(&pem->key);
     *pem = (struct pool_code_pem){0};
 }

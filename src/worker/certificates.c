@@ -417,49 +417,78 @@ static bool is_better(const struct certificate_entry *a, const struct certificat
     return a->id > b->id;
 }
 
-static struct certificate_entry *find_best(struct worker *w, const struct certificate_set *set,
+/* What is chosen from, and what has been. */
+struct choice {
+    struct worker *w;
+    const struct certificate_set *set;
+    int64_t now_s;
+    bool must_be_valid;             /* now */
+    bool is_short;                  /* of memory: one could not be opened for want of it */
+    struct tlsio_identity **chosen; /* n of them */
+    int n;
+};
+
+static struct choice choice_begin(struct worker *w, const struct certificate_set *set,
+                                  struct tlsio_identity **chosen)
+{
+    return (struct choice){.w = w,
+                           .set = set,
+                           .now_s = (int64_t)(loop_wall_us(w->loop) / 1000000),
+                           .chosen = chosen};
+}
+
+static int choice_end(const struct choice *c)
+{
+    return c->n == 0 && c->is_short ? WERR_NOMEM : c->n;
+}
+
+static bool can_choose(const struct choice *c, const struct certificate_entry *e)
+{
+    return !e->is_bad && has_id(c->set, e->id) && (!c->must_be_valid || is_valid(e, c->now_s));
+}
+
+static struct certificate_entry *find_best(const struct choice *c,
                                            const struct certificate_name *name, bool is_rsa)
 {
-    const int64_t now_s = (int64_t)(loop_wall_us(w->loop) / 1000000);
     struct certificate_entry *best = NULL;
     const struct certificate_link *link;
 
     LIST_FOREACH (link, &name->links, of_name) {
         struct certificate_entry *e = link->entry;
 
-        if (e->is_rsa == is_rsa && !e->is_bad && has_id(set, e->id) &&
-            (best == NULL || is_better(e, best, now_s)))
+        if (e->is_rsa == is_rsa && can_choose(c, e) &&
+            (best == NULL || is_better(e, best, c->now_s)))
             best = e;
     }
     return best;
 }
 
+static void choose_entry(struct choice *c, struct certificate_entry *e)
+{
+    struct tlsio_identity *identity = identity_of(c->w, e);
+
+    if (identity != NULL)
+        c->chosen[c->n++] = identity;
+    else if (!e->is_bad)
+        c->is_short = true;
+}
+
 /* Until one can be opened: one that can't is not found again. */
-static struct tlsio_identity *choose_kind(struct worker *w, const struct certificate_set *set,
-                                          const struct certificate_name *name, bool is_rsa)
+static void choose_kind(struct choice *c, const struct certificate_name *name, bool is_rsa)
 {
     struct certificate_entry *e;
 
-    while ((e = find_best(w, set, name, is_rsa)) != NULL) {
-        struct tlsio_identity *identity = identity_of(w, e);
-
-        if (identity != NULL || !e->is_bad)
-            return identity;
-    }
-    return NULL;
+    do {
+        e = find_best(c, name, is_rsa);
+        if (e != NULL)
+            choose_entry(c, e);
+    } while (e != NULL && e->is_bad);
 }
 
-static int choose_of_name(struct worker *w, const struct certificate_set *set,
-                          const struct certificate_name *name, struct tlsio_identity **chosen)
+static void choose_of_name(struct choice *c, const struct certificate_name *name)
 {
-    int n = 0;
-
-    for (int is_rsa = 0; name != NULL && is_rsa < 2; is_rsa++) {
-        chosen[n] = choose_kind(w, set, name, is_rsa == 1);
-        if (chosen[n] != NULL)
-            n++;
-    }
-    return n;
+    for (int is_rsa = 0; name != NULL && is_rsa < 2; is_rsa++)
+        choose_kind(c, name, is_rsa == 1);
 }
 
 /* A "*" stands for one label, the first. */
@@ -476,27 +505,38 @@ static const struct certificate_name *find_wildcard(const struct certificates *a
     return find_name(all, span_from(text, 1 + name.len - dot));
 }
 
+/* An outdated one is shown only if there is none that is valid: neither of the other kind of
+ * key, which the client might have taken, nor for the wildcard. */
 int certificates_choose(struct worker *w, const struct certificate_set *set, struct span name,
                         struct tlsio_identity **chosen)
 {
-    const struct certificates *all = &w->certificates;
-    const int n = choose_of_name(w, set, find_name(all, name), chosen);
+    const struct certificate_name *exact = find_name(&w->certificates, name);
+    const struct certificate_name *wildcard = find_wildcard(&w->certificates, name);
+    struct choice c = choice_begin(w, set, chosen);
 
-    return n > 0 ? n : choose_of_name(w, set, find_wildcard(all, name), chosen);
+    for (int any = 0; choice_end(&c) == 0 && any < 2; any++) {
+        c.must_be_valid = any == 0;
+        choose_of_name(&c, exact);
+        if (choice_end(&c) == 0)
+            choose_of_name(&c, wildcard);
+    }
+    return choice_end(&c);
 }
 
 int certificates_choose_beside(struct worker *w, const struct certificate_set *set, uint64_t id,
                                struct tlsio_identity **chosen)
 {
     struct certificate_entry *e = find_entry(&w->certificates, id);
-    int n = 0;
+    struct choice c = choice_begin(w, set, chosen);
 
     if (e == NULL || !has_id(set, id))
         return 0;
-    chosen[n] = identity_of(w, e);
-    if (chosen[n] != NULL)
-        n++;
-    if (e->link_n > 0)
-        chosen[n] = choose_kind(w, set, e->links[0].name, !e->is_rsa);
-    return e->link_n > 0 && chosen[n] != NULL ? n + 1 : n;
+    for (int any = 0; choice_end(&c) == 0 && any < 2; any++) {
+        c.must_be_valid = any == 0;
+        if (can_choose(&c, e))
+            choose_entry(&c, e);
+        if (e->link_n > 0)
+            choose_kind(&c, e->links[0].name, !e->is_rsa);
+    }
+    return choice_end(&c);
 }

@@ -52,10 +52,11 @@ struct tlsio_identity *certificates_identity(struct worker *w, uint64_t id);
 /* Has it been found that this one can't be opened? */
 bool certificates_is_bad(const struct worker *w, uint64_t id);
 /* Those for this name: the best with a key of RSA and the best with another, at most
- * TLSIO_CHOSEN_MAX. How many; 0: none. */
+ * TLSIO_CHOSEN_MAX. One whose time is not now is shown only if all are so. How many; 0: none;
+ * WERR_NOMEM: there are, but none could be opened. */
 int certificates_choose(struct worker *w, const struct certificate_set *set, struct span name,
                         struct tlsio_identity **chosen);
-/* This one, and of those for its first name one with a key of the other kind. */
+/* This one, and of those for its first name one with a key of the other kind; likewise. */
 int certificates_choose_beside(struct worker *w, const struct certificate_set *set, uint64_t id,
                                struct tlsio_identity **chosen);
 

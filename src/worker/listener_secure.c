@@ -91,11 +91,11 @@ static int choose(void *arg, struct span name, struct tlsio_identity *chosen[TLS
 
     if (name.len > 0)
         n = certificates_choose(w, &s->set, name, chosen);
-    if (n > 0 || s->is_strict)
+    if (n != 0 || s->is_strict)
         return n;
     if (s->initial != 0)
         n = certificates_choose_beside(w, &s->set, s->initial, chosen);
-    return n > 0 ? n : choose_any(w, &s->set, chosen);
+    return n != 0 ? n : choose_any(w, &s->set, chosen);
 }
 
 /* ---- the context ---- */

@@ -9,6 +9,7 @@ import pytest
 import origins as o
 import tls_files
 from rawhttp import wait_until
+from test_admin_tls import Api, start
 from test_tls_keys import dumped_memory, numbers, secrets, shake_hands
 from test_tls_servers import HOST, serving
 from weldr import BUILD, is_alive, status_field
@@ -134,3 +135,20 @@ def test_no_key_is_in_a_forced_core_file(lab, root, tmp_path, key):
         assert find(cores["worker"], wanted), "the search finds keys where they are"
         return
     assert {who: find(path, wanted) for who, path in cores.items()} == {"worker": [], "manager": []}
+
+
+@pytest.mark.smoke
+def test_no_key_that_came_over_tls_is_in_a_forced_core_file(lab, root, tmp_path):
+    """Bodies pass through what the manager decrypts into. A chain may be a file that holds the key too."""
+    pairs = {key: root.issue(f"{key}.test", key=key) for key in ("ec", "rsa", "ed25519")}
+    weldr = start(lab, root.issue("127.0.0.1"), env={"ASAN_OPTIONS": CORES_OF_ASAN}, cores=tmp_path)
+    api = Api(weldr, tls_files.trusting(root))
+    for pair in pairs.values():
+        assert api.ask("POST", "/certificates", {"chain": pair.chain + pair.key, "key": pair.key})[0] == 201
+    wanted = {f"{key}, a line": pair.key.splitlines()[1].encode() for key, pair in pairs.items()}
+    core = core_of(weldr.pid, tmp_path)
+    weldr.stop(exit_code=None)
+    line = pairs["ec"].chain.splitlines()[2].encode()
+    assert find(core, {"a line of a chain": line}), "the search finds what is there"
+    if BUILD != "asan":  # there the TLS library has its memory from malloc
+        assert find(core, wanted) == []

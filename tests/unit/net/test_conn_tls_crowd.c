@@ -18,16 +18,38 @@ static struct {
     struct side sides[FLOOD];
     unsigned raw_n, side_n;
     struct sock listener;
+    struct tlsio_context *dear; /* of take_dear */
 } crowd;
 
-static void take_one(struct sock *s, struct accepted *a)
+static void take_with(const struct conn_ops *ops, struct accepted *a)
 {
     struct side *side = &crowd.sides[crowd.side_n++];
 
-    (void)s;
-    assert_int_equal(conn_accept_tls(&side->conn, &world_now->shared, &side_ops, a, CODEC_H1,
+    assert_int_equal(conn_accept_tls(&side->conn, &world_now->shared, ops, a, CODEC_H1,
                                      &codec_limits_request),
                      0);
+}
+
+static void take_one(struct sock *s, struct accepted *a)
+{
+    (void)s;
+    take_with(&side_ops, a);
+}
+
+static struct tlsio_context *dear_context(struct conn *c)
+{
+    (void)c;
+    return crowd.dear;
+}
+
+static void take_dear(struct sock *s, struct accepted *a)
+{
+    static struct conn_ops ops;
+
+    (void)s;
+    ops = side_ops;
+    ops.tls_context = dear_context;
+    take_with(&ops, a);
 }
 
 static void serve_one(struct sock *s, struct accepted *a)
@@ -102,20 +124,68 @@ static unsigned run_crowd(struct world *w)
     return most;
 }
 
+static void connect_crowd(struct world *w, unsigned n, const struct sock_ops *ops,
+                          const struct addr *at)
+{
+    for (; crowd.raw_n < n; crowd.raw_n++) {
+        struct raw *r = &crowd.raws[crowd.raw_n];
+
+        r->got = calloc(1, GOT_MAX);
+        assert_int_equal(sock_connect(w->loop, &r->sock, ops, at), WERR_AGAIN);
+    }
+}
+
 static void test_clients(void **state)
 {
     struct addr at;
     struct world *w = open_crowd(take_one, &at);
 
     (void)state;
-    for (; crowd.raw_n < CROWD; crowd.raw_n++) {
-        struct raw *r = &crowd.raws[crowd.raw_n];
-
-        r->got = calloc(1, GOT_MAX);
-        assert_int_equal(sock_connect(w->loop, &r->sock, &raw_ops, &at), WERR_AGAIN);
-    }
+    connect_crowd(w, CROWD, &raw_ops, &at);
     assert_in_range(run_crowd(w), 1, STEPS_A_TURN);
     end_crowd(w);
+}
+
+static unsigned count_begun(void)
+{
+    unsigned n = 0;
+
+    for (unsigned i = 0; i < crowd.side_n; i++)
+        n += !crowd.sides[i].is_closed && crowd.sides[i].conn.tls != NULL;
+    return n;
+}
+
+/* With RSA one signature takes most of a turn's budget, and no second one is begun in it. */
+static void test_dear_clients(void **state)
+{
+    struct identity leaf;
+    struct identities dear = {.n = 0};
+    struct addr at;
+    struct world *w = open_crowd(take_dear, &at);
+    unsigned most = 0;
+
+    (void)state;
+    identity_make(&leaf, &(struct identity_wish){KEY_RSA, "w.example", &world_tls.authority,
+                                                 -DAY_S, DAY_S});
+    identities_add(&dear, &leaf);
+    crowd.dear = identities_server(&dear, TLSIO_INTERMEDIATE);
+    connect_crowd(w, 1, &raw_ops, &at); /* so it is known what they cost */
+    run_ms(w, 2);
+    assert_int_equal(count(CONN_OPEN), 1);
+    connect_crowd(w, CROWD, &raw_ops, &at);
+    for (unsigned turn = 0; turn < 1000 && count(CONN_OPEN) < CROWD; turn++) {
+        const unsigned before = count_begun();
+
+        loop_turn(w->loop, turn % 4 == 0);
+        if (count_begun() - before > most)
+            most = count_begun() - before;
+    }
+    assert_int_equal(count(CONN_OPEN), CROWD);
+    assert_int_equal(most, 1);
+    end_crowd(w);
+    tlsio_context_put(crowd.dear);
+    identities_free(&dear);
+    identity_free(&leaf);
 }
 
 /* What a server has said waits in the same way: to verify it is as dear. */
@@ -177,13 +247,26 @@ static size_t record_hello(char *to, size_t size)
     return out.len;
 }
 
-/* Of those who say hello and no more: in progress. */
-static unsigned count_begun(void)
+static void close_begun(struct world *w)
+{
+    for (unsigned i = 0; i < crowd.side_n; i++)
+        if (!crowd.sides[i].is_closed && crowd.sides[i].conn.tls != NULL)
+            conn_close(&crowd.sides[i].conn, CONN_CLOSE_NOW);
+    run_ms(w, 2);
+}
+
+static const struct sock_ops bare_ops = {.on_recv = raw_on_recv,
+                                         .on_send = raw_on_send,
+                                         .on_connect = raw_on_send,
+                                         .on_hangup = raw_on_hangup,
+                                         .on_closed = raw_on_closed};
+
+static unsigned count_answered(void)
 {
     unsigned n = 0;
 
-    for (unsigned i = 0; i < crowd.side_n; i++)
-        n += !crowd.sides[i].is_closed && crowd.sides[i].conn.tls != NULL;
+    for (unsigned i = 0; i < crowd.raw_n; i++)
+        n += crowd.raws[i].n > 0;
     return n;
 }
 
@@ -196,23 +279,80 @@ static unsigned count_refused(void)
     return n;
 }
 
-static void close_begun(struct world *w)
+/* The rest of what record_hello brought, in a record of its own. */
+static size_t split_off(const char *hello, size_t n, char *rest)
 {
-    for (unsigned i = 0; i < crowd.side_n; i++)
-        if (!crowd.sides[i].is_closed && crowd.sides[i].conn.tls != NULL)
-            conn_close(&crowd.sides[i].conn, CONN_CLOSE_NOW);
+    enum { HEAD = 5, FIRST = HEAD + 1 };
+
+    memcpy(rest, hello, HEAD);
+    memcpy(rest + HEAD, hello + FIRST, n - FIRST);
+    rest[3] = (char)((n - FIRST) >> 8);
+    rest[4] = (char)(n - FIRST);
+    return n - 1;
+}
+
+/* So many send a whole record, but not a whole ClientHello: they have begun, and cost nothing
+ * yet. Then all send the rest at once. */
+static void send_in_two_records(struct world *w, unsigned crowd_n, const struct addr *at)
+{
+    char hello[1024], rest[1024];
+    const size_t n = split_off(hello, record_hello(hello, sizeof(hello)), rest);
+
+    connect_crowd(w, crowd_n, &bare_ops, at);
     run_ms(w, 2);
+    for (unsigned i = 0; i < crowd_n; i++) {
+        sock_recv_start(&crowd.raws[i].sock);
+        raw_send(&crowd.raws[i], "\x16\x03\x01\x00\x01\x01", 6);
+        if (i % CROWD == 0)
+            run_ms(w, 1); /* the line of newcomers has an end too */
+    }
+    for (unsigned ms = 0; ms < 100 && count_begun() < crowd_n; ms++)
+        run_ms(w, 1);
+    assert_int_equal(count_begun(), crowd_n);
+    for (unsigned i = 0; i < crowd_n; i++)
+        raw_send(&crowd.raws[i], rest, n);
+}
+
+/* They get ServerHellos as slowly as newcomers do. */
+static void test_hellos_in_two_records(void **state)
+{
+    struct addr at;
+    struct world *w = open_crowd(take_one, &at);
+    unsigned most = 0;
+
+    (void)state;
+    send_in_two_records(w, CROWD, &at);
+    for (unsigned turn = 0; turn < 1000 && count_answered() < CROWD; turn++) {
+        const unsigned before = count_answered();
+
+        loop_turn(w->loop, turn % 4 == 0);
+        if (count_answered() - before > most)
+            most = count_answered() - before;
+    }
+    assert_int_equal(count_answered(), CROWD);
+    assert_in_range(most, 1, 4);
+    end_crowd(w);
+}
+
+/* More than the line holds: the others are refused, and do not go on past it. */
+static void test_too_many_in_two_records(void **state)
+{
+    struct addr at;
+    struct world *w = open_crowd(take_one, &at);
+
+    (void)state;
+    send_in_two_records(w, FLOOD, &at);
+    loop_turn(w->loop, 0);
+    assert_in_range(count_answered(), 0, 4);
+    run_ms(w, 1);
+    assert_in_range(count_refused(), 1, FLOOD - IN_LINE);
+    end_crowd(w);
 }
 
 /* Nobody goes on: as many as there is memory for are in progress, as many as the line holds
  * wait, the others are refused. When some go, those who wait have their turn. */
 static void test_a_line_that_is_full(void **state)
 {
-    static const struct sock_ops bare = {.on_recv = raw_on_recv,
-                                         .on_send = raw_on_send,
-                                         .on_connect = raw_on_send,
-                                         .on_hangup = raw_on_hangup,
-                                         .on_closed = raw_on_closed};
     struct addr at;
     struct world *w = open_crowd(take_one, &at);
     char hello[1024];
@@ -223,7 +363,7 @@ static void test_a_line_that_is_full(void **state)
     for (; crowd.raw_n < FLOOD; crowd.raw_n++) {
         struct raw *r = &crowd.raws[crowd.raw_n];
 
-        assert_int_equal(sock_connect(w->loop, &r->sock, &bare, &at), WERR_AGAIN);
+        assert_int_equal(sock_connect(w->loop, &r->sock, &bare_ops, &at), WERR_AGAIN);
         run_ms(w, 1);
         assert_int_equal(sock_send(&r->sock, &(struct iovec){(void *)(uintptr_t)hello, n}, 1),
                          n);
@@ -244,6 +384,9 @@ int main(void)
         cmocka_unit_test(test_clients),
         cmocka_unit_test(test_servers),
         cmocka_unit_test(test_servers_that_go),
+        cmocka_unit_test(test_dear_clients),
+        cmocka_unit_test(test_hellos_in_two_records),
+        cmocka_unit_test(test_too_many_in_two_records),
         cmocka_unit_test(test_a_line_that_is_full),
     };
 

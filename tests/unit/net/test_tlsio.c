@@ -2,10 +2,12 @@
  */
 #include "../base/cm.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "net/tlsio.h"
 #include "net/tlsio_context.h"
+#include "net/tlsio_int.h"
 #include "net/tlsio_sessions.h"
 #include "tls_identity.h"
 
@@ -425,6 +427,48 @@ static void test_gate(void **state)
     end();
 }
 
+/* Is the mapping that holds it left out of core files ("dd")? */
+static bool is_withheld(const void *at)
+{
+    FILE *maps = fopen("/proc/self/smaps", "r");
+    char line[512];
+    bool is_there = false, is_found = false;
+
+    assert_non_null(maps);
+    while (!is_found && fgets(line, sizeof(line), maps) != NULL) {
+        unsigned long from, to;
+
+        if (sscanf(line, "%lx-%lx ", &from, &to) == 2)
+            is_there = from <= (uintptr_t)at && (uintptr_t)at < to;
+        is_found = is_there && strncmp(line, "VmFlags:", 8) == 0;
+    }
+    fclose(maps);
+    assert_true(is_found);
+    return strstr(line, " dd") != NULL;
+}
+
+/* A body with a private key passes here, and a response with the key of a cluster. */
+static void test_plain_bytes_are_in_no_core_file(void **state)
+{
+    static const char secret[] = "the key of all keys";
+    static const char none[sizeof(secret) - 1] = {0};
+    const size_t n = sizeof(secret) - 1;
+
+    (void)state;
+    begin("a.example", PIPE_BYTES);
+    run();
+    say(&w.c, secret, n, n);
+    run();
+    assert_int_equal(w.s.got_n, n);
+    assert_memory_equal(w.shared->plain, secret, n);
+    assert_memory_equal(w.shared->record, secret, n);
+    assert_true(is_withheld(w.shared->plain) && is_withheld(w.shared->record));
+    tlsio_shared_wipe(w.shared);
+    assert_memory_equal(w.shared->plain, none, n);
+    assert_memory_equal(w.shared->record, none, n);
+    end();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -437,6 +481,7 @@ int main(void)
         cmocka_unit_test(test_bad_pem),
         cmocka_unit_test(test_sessions),
         cmocka_unit_test(test_gate),
+        cmocka_unit_test(test_plain_bytes_are_in_no_core_file),
     };
 
     return cmocka_run_group_tests(tests, set_up, tear_down);

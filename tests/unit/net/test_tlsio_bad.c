@@ -49,6 +49,19 @@ static void test_hello_in_fragments(void **state)
     }
 }
 
+/* Its head promises more than anybody has to say: it is not kept. */
+static void test_hello_without_an_end(void **state)
+{
+    static unsigned char part[HELLO_MAX] = {1, 1, 0xf0, 0}; /* 126,976 bytes */
+    struct bad *b = bad_server();
+
+    (void)state;
+    for (unsigned i = 0; i < 16 && tlsio_state(b->t) == TLSIO_HANDSHAKE; i++)
+        give_fragment(b, part, sizeof(part));
+    bad_expect(b, "FAILED", "message_too_long");
+    bad_free(b);
+}
+
 /* Each byte of it comes alone. */
 static void test_hello_byte_by_byte(void **state)
 {
@@ -314,6 +327,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_hello_in_fragments),
         cmocka_unit_test(test_hello_byte_by_byte),
+        cmocka_unit_test(test_hello_without_an_end),
         cmocka_unit_test(test_strangers),
         cmocka_unit_test(test_empty_records_in_masses),
         cmocka_unit_test(test_alerts_in_clear),

@@ -2,12 +2,26 @@
  * kinds, versions, its own certificate, sessions. */
 #include "tls_bad.h"
 
+#include <time.h>
+
 #include "net/tlsio_sessions.h"
 #include "tls_made.h"
 
 static struct {
     struct made root, middle, stranger;
+    time_t later_s; /* so much later than the machine says */
 } m;
+
+/* In place of the C library's, whom OpenSSL asks. */
+time_t time(time_t *to)
+{
+    struct timespec now;
+
+    (void)clock_gettime(CLOCK_REALTIME, &now);
+    if (to != NULL)
+        *to = now.tv_sec + m.later_s;
+    return now.tv_sec + m.later_s;
+}
 
 static int set_up(void **state)
 {
@@ -198,6 +212,33 @@ static void test_pinned(void **state)
     made_free(&shown);
 }
 
+/* A bundle with damaged blocks: whoever stands before and behind them is believed. */
+static void test_damaged_authorities(void **state)
+{
+    static const char *const damages[] = {
+        "-----BEGIN CERTIFICATE-----\n?????\n-----END CERTIFICATE-----\n",
+        "-----BEGIN CERTIFICATE-----\nMAAx\n-----END CERTIFICATE-----\n",
+        "-----BEGIN CERTIFICATE-----\nMAAx\n",
+    };
+    struct made shown =
+        made_of((struct made_wish){.name = "x", .san = "DNS:a.example", .by = &m.root});
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(damages); i++) {
+        char *bundle = made_join(m.stranger.pem, damages[i], m.middle.pem, m.root.pem, NULL);
+        struct tlsio_context *c =
+            context_of((struct tlsio_client_settings){.authorities = span_from_str(bundle)});
+        struct bad *b = asks(c, &(struct tlsio_peer_name){.name = "a.example"});
+
+        meet(b, TLS1_3_VERSION, &shown, NULL);
+        expect_of(b, NULL, "damage", i);
+        bad_free(b);
+        tlsio_context_put(c);
+        free(bundle);
+    }
+    made_free(&shown);
+}
+
 /* ---- versions and own certificate ---- */
 
 static void expect_version(enum tlsio_version least, int version, const char *word)
@@ -319,21 +360,27 @@ static void test_other_protocols(void **state)
 /* ---- sessions ---- */
 
 /* A server that has the same tickets from one connection to the next. */
-static SSL_CTX *server_with_tickets(int version)
+static SSL_CTX *server_that_shows(int version, X509 *x, EVP_PKEY *key)
 {
     SSL_CTX *c = SSL_CTX_new(TLS_server_method());
 
     assert_non_null(c);
     (void)SSL_CTX_set_max_proto_version(c, version);
-    assert_int_equal(SSL_CTX_use_cert_and_key(c, bad_world.leaf.x, bad_world.leaf.key, NULL, 1),
-                     1);
+    assert_int_equal(SSL_CTX_use_cert_and_key(c, x, key, NULL, 1), 1);
     return c;
 }
 
-static struct bad *open_with(SSL_CTX *server, struct tlsio_sessions *sessions)
+static SSL_CTX *server_with_tickets(int version)
 {
-    struct bad *b = asks(bad_world.client,
-                         &(struct tlsio_peer_name){.name = "a.example", .sessions = sessions});
+    return server_that_shows(version, bad_world.leaf.x, bad_world.leaf.key);
+}
+
+/* word NULL: it opens. */
+static struct bad *meet_with(SSL_CTX *server, struct tlsio_context *client,
+                             struct tlsio_sessions *sessions, const char *word)
+{
+    struct bad *b =
+        asks(client, &(struct tlsio_peer_name){.name = "a.example", .sessions = sessions});
 
     bad_meet(b, true, TLS1_3_VERSION);
     SSL_free(b->peer);
@@ -343,8 +390,13 @@ static struct bad *open_with(SSL_CTX *server, struct tlsio_sessions *sessions)
     SSL_set_accept_state(b->peer);
     (void)BIO_write(SSL_get_rbio(b->peer), b->sent, (int)b->sent_n);
     bad_talk(b);
-    bad_expect(b, "OPEN", NULL);
+    bad_expect(b, word != NULL ? "FAILED" : "OPEN", word);
     return b;
+}
+
+static struct bad *open_with(SSL_CTX *server, struct tlsio_sessions *sessions)
+{
+    return meet_with(server, bad_world.client, sessions, NULL);
 }
 
 static bool is_resumed_with(SSL_CTX *server, struct tlsio_sessions *sessions)
@@ -373,6 +425,41 @@ static void test_sessions_of_both_versions(void **state)
         tlsio_sessions_put(s);
         tlsio_sessions_put(none);
     }
+}
+
+/* Whoever is resumed shows no certificate: what it had shown must still be valid. */
+static void test_sessions_end_with_the_certificate(void **state)
+{
+    enum { BRIEF_S = 600 };
+    const time_t end_s = time(NULL) + BRIEF_S;
+    char ends[32];
+    struct tm tm;
+
+    (void)state;
+    (void)strftime(ends, sizeof(ends), "%Y%m%d%H%M%SZ", gmtime_r(&end_s, &tm));
+    struct made brief = made_of((struct made_wish){
+        .name = "brief", .by = &m.root, .san = "DNS:a.example", .ends = ends});
+    struct tlsio_context *client =
+        context_of((struct tlsio_client_settings){.authorities = span_from_str(m.root.pem)});
+
+    for (int version = TLS1_2_VERSION; version <= TLS1_3_VERSION; version++) {
+        SSL_CTX *server = server_that_shows(version, brief.x, brief.key);
+        struct tlsio_sessions *s = tlsio_sessions_new();
+
+        bad_free(meet_with(server, client, s, NULL));
+        m.later_s = BRIEF_S / 2;
+        struct bad *b = meet_with(server, client, s, NULL);
+
+        assert_true(tlsio_facts(b->t).is_resumed);
+        bad_free(b);
+        m.later_s = BRIEF_S + 1;
+        bad_free(meet_with(server, client, s, "certificate_expired"));
+        m.later_s = 0;
+        SSL_CTX_free(server);
+        tlsio_sessions_put(s);
+    }
+    tlsio_context_put(client);
+    made_free(&brief);
 }
 
 /* TLS 1.3: one ticket is for one connection (RFC 8446 appendix C.4). */
@@ -468,11 +555,13 @@ int main(void)
         cmocka_unit_test(test_names),
         cmocka_unit_test(test_authorities),
         cmocka_unit_test(test_pinned),
+        cmocka_unit_test(test_damaged_authorities),
         cmocka_unit_test(test_versions),
         cmocka_unit_test(test_own_certificate),
         cmocka_unit_test(test_protocol),
         cmocka_unit_test(test_other_protocols),
         cmocka_unit_test(test_sessions_of_both_versions),
+        cmocka_unit_test(test_sessions_end_with_the_certificate),
         cmocka_unit_test(test_a_ticket_is_used_once),
         cmocka_unit_test(test_tickets_when_idle),
         cmocka_unit_test(test_a_failed_handshake_forgets),

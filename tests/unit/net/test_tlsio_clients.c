@@ -432,6 +432,29 @@ static void test_fingerprint(void **state)
     tlsio_context_put(c);
 }
 
+/* What the library complains of while it prints a certificate ends no connection. */
+static void test_shown_with_complaints(void **state)
+{
+    struct tlsio_context *c = server_of(TLSIO_CLIENT_OPTIONAL, w.authority.pem);
+    SSL_CTX *client = client_with(TLS1_3_VERSION, &w.leaf, NULL);
+    struct tlsio_shown shown;
+    struct span plain;
+    char buf[256];
+    struct talk t;
+
+    (void)state;
+    talk_begin(&t, w.shared, c, client);
+    talk_run(&t);
+    ERR_raise(ERR_LIB_ASN1, ERR_R_NESTED_ASN1_ERROR);
+    assert_true(tlsio_shown(t.server, buf, sizeof(buf), &shown));
+    assert_int_equal(tlsio_read(t.server, &plain), 0);
+    talk_expect_open(&t);
+    talk_end(&t);
+    SSL_CTX_free(client);
+    talk_forget();
+    tlsio_context_put(c);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -445,6 +468,7 @@ int main(void)
         cmocka_unit_test(test_resumed),
         cmocka_unit_test(test_shown),
         cmocka_unit_test(test_fingerprint),
+        cmocka_unit_test(test_shown_with_complaints),
     };
 
     return cmocka_run_group_tests(tests, set_up, tear_down);

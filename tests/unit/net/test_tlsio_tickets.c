@@ -170,6 +170,8 @@ static void expect_full(struct tlsio_context *server, int version)
 
     assert_false(connect_to(server, version, &renewed));
     assert_int_equal(renewed, 1);
+    /* No ticket invites to send before the handshake (RFC 8446 section 4.2.10). */
+    assert_int_equal(SSL_SESSION_get_max_early_data(talk_kept.session), 0);
 }
 
 static void expect_resumed(struct tlsio_context *server, int version, unsigned expected)

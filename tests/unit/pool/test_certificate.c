@@ -361,7 +361,7 @@ static void test_pem_from_json(void **state)
                                                   "\"name\":\"a\",\"ocsp\":\"AA==\"}"),
                                              &pem, NULL),
                      0);
-    assert_string_equal(pem.chain, "c\n");
+    assert_string_equal(pem.chain.ptr, "c\n");
     assert_string_equal(pem.key.ptr, "k\r\n");
     assert_int_equal(pem.key.len, 3);
     assert_string_equal(pem.name, "a");
@@ -380,7 +380,7 @@ static void test_pem_from_json(void **state)
         if (rc == 0 || strcmp(error.code, bad[i].code) != 0 ||
             strcmp(error.field, bad[i].field) != 0)
             fail_msg("%s: %d %s %s", bad[i].body, rc, error.code, error.field);
-        assert_true(pem.chain == NULL && pem.key.ptr == NULL);
+        assert_true(pem.chain.ptr == NULL && pem.key.ptr == NULL);
     }
 }
 

@@ -83,23 +83,29 @@ static unsigned count_marks(void)
     return found;
 }
 
+/* A chain may be a file that holds the key too. */
 static void test_there_is_one_copy_and_then_none(void **state)
 {
-    static const char begin[] = "{\"chain\":\"c\",\"name\":\"a\",\"key\":\"";
-    char *body = malloc(BODY_BYTES);
-    struct pool_code_pem pem;
+    static const char *const begins[] = {"{\"chain\":\"c\",\"name\":\"a\",\"key\":\"",
+                                         "{\"key\":\"k\",\"name\":\"a\",\"chain\":\""};
     (void)state;
-    memcpy(body, begin, sizeof(begin));
-    put_key(body + sizeof(begin) - 1);
-    memcpy(body + sizeof(begin) - 1 + KEY_BYTES, "\"}", sizeof("\"}"));
-    assert_true(count_marks() > 0); /* it is found when it is there */
-    assert_int_equal(pool_code_pem_from_json(span_from_str(body), &pem, NULL), 0);
-    explicit_bzero(body, BODY_BYTES);
-    assert_true(pem.key.len == KEY_BYTES && is_mark(pem.key.ptr + PAD_BYTES));
-    assert_int_equal(count_marks(), 1);
-    pool_code_pem_fini(&pem);
-    assert_int_equal(count_marks(), 0);
-    free(body);
+    for (unsigned i = 0; i < 2; i++) {
+        const size_t at = strlen(begins[i]);
+        char *body = malloc(BODY_BYTES);
+        struct pool_code_pem pem;
+        memcpy(body, begins[i], at);
+        put_key(body + at);
+        memcpy(body + at + KEY_BYTES, "\"}", sizeof("\"}"));
+        assert_true(count_marks() > 0); /* it is found when it is there */
+        assert_int_equal(pool_code_pem_from_json(span_from_str(body), &pem, NULL), 0);
+        explicit_bzero(body, BODY_BYTES);
+        const struct seal_opened *holds = i == 0 ? &pem.key : &pem.chain;
+        assert_true(holds->len == KEY_BYTES && is_mark(holds->ptr + PAD_BYTES));
+        assert_int_equal(count_marks(), 1);
+        pool_code_pem_fini(&pem);
+        assert_int_equal(count_marks(), 0);
+        free(body);
+    }
 }
 
 /* Refused behind the key: nothing is kept either. */

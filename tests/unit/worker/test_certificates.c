@@ -257,6 +257,60 @@ static void test_the_one_that_lasts(void **state)
     lone_worker_fini(&l);
 }
 
+/* An outdated one is not shown beside a valid one of the other kind of key, which a client
+ * might not take; nor before a valid one for the wildcard. Of outdated ones alone all are
+ * shown. */
+static void test_outdated_ones(void **state)
+{
+    (void)state;
+    for (int is_rsa = 0; is_rsa < 2; is_rsa++) {
+        struct lone_worker l;
+
+        open_worker(&l);
+        const uint64_t gone = add(&l, &(struct wish){"gone", {"a.b"}, is_rsa == 1, -5});
+        const uint64_t wild = add(&l, &(struct wish){"wild", {"*.b"}, is_rsa == 1, 0});
+
+        assert_ptr_equal(only(&l, "a.b"), certificates_identity(&l.worker, wild));
+        const uint64_t good = add(&l, &(struct wish){"good", {"a.b"}, is_rsa == 0, 0});
+        struct tlsio_identity *of_good = certificates_identity(&l.worker, good);
+
+        assert_ptr_equal(only(&l, "a.b"), of_good);
+        for (int i = 0; i < 2; i++) {
+            const uint64_t id = i == 0 ? gone : good;
+
+            assert_int_equal(certificates_choose_beside(&l.worker, &all_of_them, id, chosen),
+                             1);
+            assert_ptr_equal(chosen[0], of_good);
+        }
+        drop(&l, wild);
+        set(&l, good, &(struct wish){"good", {"a.b"}, is_rsa == 0, -9});
+        assert_int_equal(choose(&l, "a.b"), 2);
+        assert_int_equal(certificates_choose_beside(&l.worker, &all_of_them, gone, chosen), 2);
+        lone_worker_fini(&l);
+    }
+}
+
+/* Want of memory is no unknown name. */
+static void test_no_memory_to_open(void **state)
+{
+    struct lone_worker l;
+
+    (void)state;
+    open_worker(&l);
+    const uint64_t id = add(&l, &(struct wish){"a", {"a.example"}, false, 0});
+
+    for (int beside = 0; beside < 2; beside++) {
+        fault_set(1);
+        const int n = beside ? certificates_choose_beside(&l.worker, &all_of_them, id, chosen)
+                             : choose(&l, "a.example");
+
+        fault_set(0);
+        assert_int_equal(n, WERR_NOMEM);
+    }
+    assert_non_null(only(&l, "a.example"));
+    lone_worker_fini(&l);
+}
+
 /* Opened at the first use, kept until it changes; a snapshot that says the same changes
  * nothing. */
 static void test_opened_once(void **state)
@@ -357,6 +411,8 @@ int main(void)
         cmocka_unit_test(test_one_that_cannot_be_opened),
         cmocka_unit_test(test_without_a_key),
         cmocka_unit_test(test_no_memory),
+        cmocka_unit_test(test_outdated_ones),
+        cmocka_unit_test(test_no_memory_to_open),
     };
 
     return cmocka_run_group_tests(tests, make_all, free_all);
