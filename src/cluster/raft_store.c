@@ -149,13 +149,25 @@ static int bootstrap(struct engine *e)
     return code == 0 ? engine_store_note_vote(e) : code;
 }
 
+/* A snapshot that comes while one is being installed: libraft passes it over and never frees it
+ * (0.22.1: recvInstallSnapshot). The leader sends it until it hears that one has arrived. */
+static bool drop_if_too_much(const struct engine *e, struct raft_message *message)
+{
+    if (message->type != RAFT_INSTALL_SNAPSHOT || !e->raft.snapshot.installing)
+        return false;
+    raft_configuration_close(&message->install_snapshot.conf);
+    raft_free(message->install_snapshot.data.base);
+    return true;
+}
+
 /* Who is heard of, for those who ask. */
 static void on_message(struct raft_io *io, struct raft_message *message)
 {
     struct engine *e = engine_of(io);
 
     engine_steward_heard(e, message->server_id);
-    e->recv(io, message);
+    if (!drop_if_too_much(e, message))
+        e->recv(io, message);
 }
 
 /* One that was removed lets no time pass: it asks for no votes. */
