@@ -114,11 +114,13 @@ static void on_response(struct engine *e, struct span payload)
         link_close(e->leader_link);
     if (rc < 0 || q == NULL)
         return;
-    if (r.error == 0 && awaits_application(q) && r.index > e->index) {
+    if (r.error < 0 || !awaits_application(q) || r.index <= e->index) {
+        engine_request_end(q, r.error, r.index);
+    } else if (engine_is_halted(e)) {
+        engine_request_end(q, WERR_OUTCOME_UNKNOWN, 0); /* it is never applied here */
+    } else {
         q->stage = REQUEST_AWAITED;
         q->index = r.index;
-    } else {
-        engine_request_end(q, r.error, r.index);
     }
 }
 
@@ -134,7 +136,7 @@ static void tell(struct engine *e)
     const struct peer_tell m = {.applied = e->index,
                                 .term = e->term,
                                 .role = e->role,
-                                .level = ENGINE_LEVEL,
+                                .level = e->options.level,
                                 .version = span_from_str(e->options.version)};
     size_t len;
     char *bytes = peer_tell_encode(&m, &len);
@@ -369,6 +371,8 @@ static void on_told(struct caller *c, struct span payload)
     if (span_to_str(m.version, command.member.version, sizeof(command.member.version)) < 0)
         return;
     command.member.level = m.level;
+    if (engine_level_judge(e, &command.member) < 0)
+        return;
     if (strcmp(command.member.version, known->version) == 0 && m.level == known->level)
         return;
     if (engine_propose_roster(e, &command, NULL, NULL) < 0)
