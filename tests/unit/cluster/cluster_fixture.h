@@ -15,11 +15,12 @@
 #include <cmocka.h>
 
 #include "cluster/raft_engine.h"
+#include "cluster/roster.h"
 #include "disk_fixture.h"
 #include "net/conn.h"
 #include "net/tlsio_context.h"
 
-enum { NODES_MAX = 5, ENTRIES_MAX = 8192, TEXT_MAX = 24, WAIT_MS = 20000 };
+enum { NODES_MAX = 5, ENTRIES_MAX = 8192, TEXT_MAX = 24, WAIT_MS = 60000 };
 
 struct node {
     char path[96];
@@ -44,6 +45,9 @@ static struct {
     int error;
     uint64_t index;
 } lab;
+
+/* Of clusters that are made from now on. */
+static uint8_t profile_wanted = ROSTER_FAST;
 
 /* ---- the owner of each ---- */
 
@@ -208,7 +212,7 @@ static int try_node(unsigned i, const struct cluster_options *more)
     (void)snprintf(n->version, sizeof(n->version), "1.%u", n->level);
     options.version = n->version;
     options.level = n->level;
-    options.profile = 1;
+    options.profile = profile_wanted;
     options.has_listen = true;
     if (options.listen.family == 0)
         assert_int_equal(addr_from_text(SPAN("127.0.0.1:0"), &options.listen), 0);
