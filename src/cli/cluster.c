@@ -54,7 +54,7 @@ static int fill(struct table *t, const struct doc *d)
     static const char *const rows[][2] = {
         {"id", "cluster"},       {"address", "address"},          {"role", "role"},
         {"leader.id", "leader"}, {"leader.address", "leader at"}, {"term", "term"},
-        {"applied", "applied"},  {"profile", "profile"}};
+        {"applied", "applied"},  {"profile", "profile"},          {"level", "level"}};
     int rc = 0;
 
     for (size_t i = 0; rc == 0 && i < sizeof(rows) / sizeof(rows[0]); i++)
@@ -62,17 +62,24 @@ static int fill(struct table *t, const struct doc *d)
     return rc == 0 ? add_quorum(t, d) : rc;
 }
 
-/* It is the last thing that stands there. */
-static int print_warning(const struct doc *d)
+static int print_if_there(const struct doc *d, const char *path, const char *word)
 {
-    char *text = doc_text(doc_get(d, "warning"));
+    char *text = doc_text(doc_get(d, path));
 
     if (text == NULL)
         return WERR_NOMEM;
     if (strcmp(text, "-") != 0)
-        (void)printf("\nWARNING: %s\n", text);
+        (void)printf("\n%s: %s\n", word, text);
     free(text);
     return 0;
+}
+
+/* They are the last things that stand there. */
+static int print_warnings(const struct doc *d)
+{
+    const int rc = print_if_there(d, "warning", "WARNING");
+
+    return rc == 0 ? print_if_there(d, "halted.reason", "HALTED") : rc;
 }
 
 static int show(const struct doc *d)
@@ -88,7 +95,7 @@ static int show(const struct doc *d)
         rc = shown_table(d, MEMBER_COLUMNS);
     }
     table_fini(&t);
-    return rc == 0 ? print_warning(d) : rc;
+    return rc == 0 ? print_warnings(d) : rc;
 }
 
 int cluster_status(const struct args *args, char *const *env)

@@ -56,7 +56,20 @@ struct cluster_member {
     bool has_lag;         /* the leader knows it, and those that it tells */
     uint64_t lag;         /* entries that it has yet to store */
     uint64_t seen_ms_ago; /* UINT64_MAX: never; of self 0 */
+    uint8_t level;        /* of features, the highest that it knows, as far as it was told */
     char version[CLUSTER_VERSION_MAX];
+};
+
+enum { CLUSTER_WHY_MAX = 192 };
+
+/* A node that can't read what is to be applied next applies nothing more, until a Weldr that
+ * can read it is started: the same entry comes first then. */
+struct cluster_halt {
+    bool is_halted;
+    uint64_t index; /* of the entry, or of the snapshot; 0: it can't be told */
+    uint8_t level;  /* of features, that is needed; 0: it can't be told */
+    char version[CLUSTER_VERSION_MAX]; /* of a member that knows it; empty: no one is known */
+    char why[CLUSTER_WHY_MAX];         /* a sentence for people */
 };
 
 struct cluster_status {
@@ -70,7 +83,9 @@ struct cluster_status {
     bool is_witness;         /* this node votes, and serves nobody: it was so when it joined */
     const char *profile;     /* of the elections: "lan" */
     unsigned election_ms;    /* so long without word of a leader, and another one is elected */
-    uint8_t level;           /* of features, that all members understand */
+    uint8_t level;           /* of features (pool/levels.h), that all members use */
+    uint8_t known_level;     /* the highest that this node knows */
+    struct cluster_halt halt;
     struct addr address; /* at which other nodes reach this one; family 0: it does not listen */
 };
 
@@ -80,6 +95,9 @@ struct cluster_status {
  * WERR_OUTCOME_UNKNOWN  it was stored and may still be committed, or never; the same request id
  *                       may be proposed again, for whoever applies entries applies an id once
  * WERR_NO_SPACE         the disk is full; nothing was done
+ * WERR_HALTED           this node applies nothing more (struct cluster_halt); nothing was done
+ * WERR_UNSUPPORTED      of a proposal: not all members know the level that it needs yet;
+ *                       nothing was done
  * WERR_NOMEM            nothing was done
  * WERR_SHUTTING_DOWN    the engine ends; for a proposal it means as little as OUTCOME_UNKNOWN
  */
@@ -91,13 +109,16 @@ typedef void (*cluster_text_fn)(void *arg, int error, struct span text);
 struct cluster_hooks {
     /* A committed entry, borrowed for the call. 0: it was taken. WERR_NOMEM: it was not, and
      * nothing has changed: solo takes the entry back and its proposer hears WERR_NOMEM; every
-     * other engine comes again with the same entry before any other. */
+     * other engine comes again with the same entry before any other. WERR_UNSUPPORTED,
+     * WERR_CORRUPT: it can't be read, and the engine hands over nothing more. */
     int (*on_commit)(void *arg, uint64_t index, struct span entry);
+    /* The level of features that an entry needs; 0: any. NULL: all have 0. */
+    uint8_t (*level_of)(void *arg, struct span entry);
     /* All of the owner's state, as of the last entry that it took: malloc'd bytes. */
     int (*on_snapshot)(void *arg, char **bytes, size_t *len);
     /* The owner's state is the one in these bytes from now on, as of index. WERR_NOMEM: nothing
-     * has changed and the engine comes again; WERR_CORRUPT, WERR_UNSUPPORTED: the engine does
-     * not go on. */
+     * has changed and the engine comes again; WERR_CORRUPT, WERR_UNSUPPORTED: nothing has
+     * changed and the engine hands over nothing more. */
     int (*on_restore)(void *arg, uint64_t index, struct span bytes);
     /* Comes first within start, then when the role or the leader has changed. */
     void (*on_role)(void *arg, enum cluster_role role);
@@ -106,7 +127,8 @@ struct cluster_hooks {
     /* The node has joined: secrets in what is agreed on are closed with this key from now on
      * (SEAL_KEY_BYTES, borrowed). Before the first entry. May be NULL. */
     void (*on_key)(void *arg, const unsigned char *key);
-    /* Members, their places, the leader or the term have changed: for events and gauges. */
+    /* Members, their places, the leader or the term have changed, or this node has halted: for
+     * events and gauges. */
     void (*on_members)(void *arg);
     /* The engine is of no use any more: the node was removed from the cluster, which its status
      * says too (WERR_DENIED), or its join was refused or has failed. why: a sentence for
@@ -168,6 +190,7 @@ struct cluster_options {
     struct span token;
     bool is_witness;
     const char *version; /* of Weldr */
+    uint8_t level;       /* of features, the highest that it knows; cluster_new sets it */
     /* Of the first node of a cluster; 0 lan, 1 fast, 2 wan. */
     uint8_t profile;
     const char *node_key_file; /* NULL: the directory has it */
@@ -179,7 +202,8 @@ struct cluster_options {
 /* The engine of this process, not started: raft (raft_engine.h) in this directory, which is
  * open and outlives it, with these options, or, both NULL, one that keeps nothing. WERR_NOMEM;
  * WERR_SYNTAX: builds with tests choose that one by the environment variable WELDR_TEST_ENGINE
- * (delayed.h), which is malformed.
+ * (delayed.h), which is malformed. In these builds WELDR_TEST_LEVEL makes of it a Weldr that
+ * knows no more than that level of features (pool/levels.h), as an older one does.
  */
 int cluster_new(struct loop *loop, struct data_dir *dir, const struct cluster_options *options,
                 const struct cluster_hooks *hooks, struct cluster **out) MUST_USE;

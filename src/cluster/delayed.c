@@ -6,6 +6,7 @@
 #include "base/rand.h"
 #include "log/log.h"
 #include "net/loop.h"
+#include "pool/levels.h"
 
 static bool has_chance(struct delayed *d, uint32_t percent)
 {
@@ -109,7 +110,10 @@ static void hand_over(struct delayed *d)
     TAILQ_FOREACH (e, &d->store->entries, entry) {
         if (e->index <= d->index)
             continue;
-        if (hooks->on_commit(hooks->arg, e->index, span_from(e->bytes, e->len)) < 0)
+        const int rc = hooks->on_commit(hooks->arg, e->index, span_from(e->bytes, e->len));
+        if (rc < 0 && rc != WERR_NOMEM)
+            fail(d, "entry can't be read", rc);
+        if (rc < 0)
             return;
         d->index = e->index;
         if (!pass(d))
@@ -466,7 +470,7 @@ struct cluster *cluster_delayed_new(struct loop *loop, const struct delayed_opti
     TAILQ_INIT(&d->pending);
     TAILQ_INIT(&d->ending);
     TAILQ_INIT(&d->orphans);
-    d->members[0] = (struct cluster_member){.id = SELF_ID};
+    d->members[0] = (struct cluster_member){.id = SELF_ID, .level = LEVEL_NEWEST};
     d->member_n = 1;
     d->role = CLUSTER_CANDIDATE;
     rand_seed(&d->rand, options->seed);

@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "pool/levels.h"
+
 /* Members are what they were told to be: none of them runs. */
 
 static void get_member(const struct delayed *d, unsigned i, struct cluster_member *out)
@@ -136,6 +138,8 @@ void delayed_status(const struct cluster *c, struct cluster_status *out)
     *out = (struct cluster_status){.term = 1,
                                    .applied = d->index,
                                    .has_quorum = d->role != CLUSTER_CANDIDATE,
+                                   .level = LEVEL_NEWEST,
+                                   .known_level = LEVEL_NEWEST,
                                    .profile = "lan"};
     for (unsigned i = 0; i < d->member_n; i++)
         out->voters += d->members[i].place == CLUSTER_VOTER;

@@ -1,9 +1,12 @@
 #include "cluster/cluster.h"
 #include "cluster/raft_engine.h"
 
+#include "pool/levels.h"
+
 #ifdef WELDR_TEST_ENGINE
 #include <stdlib.h>
 
+#include "base/num.h"
 #include "cluster/delayed.h"
 
 /* The chosen engine, or NULL: none is. */
@@ -21,6 +24,17 @@ static int choose(struct loop *loop, const struct cluster_hooks *hooks, struct c
     *out = cluster_delayed_new(loop, &options, hooks);
     return *out != NULL ? 0 : WERR_NOMEM;
 }
+
+/* Never more than it knows: what it does not know it can't be made to understand. */
+static uint8_t known_level(void)
+{
+    const char *text = getenv("WELDR_TEST_LEVEL");
+    uint64_t level;
+
+    if (text == NULL || num_from_dec(span_from_str(text), LEVEL_NEWEST, &level) < 0)
+        return LEVEL_NEWEST;
+    return (uint8_t)level;
+}
 #else
 static int choose(struct loop *loop, const struct cluster_hooks *hooks, struct cluster **out)
 {
@@ -29,7 +43,22 @@ static int choose(struct loop *loop, const struct cluster_hooks *hooks, struct c
     *out = NULL;
     return 0;
 }
+
+static uint8_t known_level(void)
+{
+    return LEVEL_NEWEST;
+}
 #endif
+
+static struct cluster *new_raft(struct loop *loop, struct data_dir *dir,
+                                const struct cluster_options *options,
+                                const struct cluster_hooks *hooks)
+{
+    struct cluster_options all = *options;
+
+    all.level = known_level();
+    return cluster_raft_new(loop, dir, &all, hooks);
+}
 
 int cluster_new(struct loop *loop, struct data_dir *dir, const struct cluster_options *options,
                 const struct cluster_hooks *hooks, struct cluster **out)
@@ -40,6 +69,6 @@ int cluster_new(struct loop *loop, struct data_dir *dir, const struct cluster_op
         if (rc < 0 || *out != NULL)
             return rc;
     }
-    *out = dir != NULL ? cluster_raft_new(loop, dir, options, hooks) : cluster_solo_new(hooks);
+    *out = dir != NULL ? new_raft(loop, dir, options, hooks) : cluster_solo_new(hooks);
     return *out != NULL ? 0 : WERR_NOMEM;
 }

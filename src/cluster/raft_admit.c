@@ -95,6 +95,18 @@ static void grant(struct guest *g)
     log_info("a node joins", LOG_X("id", g->member.id));
 }
 
+static void refuse_level(struct guest *g)
+{
+    char reason[PEER_REASON_MAX];
+
+    (void)snprintf(
+        reason, sizeof(reason),
+        "the members use level %u of features, and the Weldr of this node (%s) knows "
+        "%u: start a later one",
+        roster_level(g->engine->roster), g->member.version, g->member.level);
+    refuse(g, WERR_UNSUPPORTED, reason);
+}
+
 static void on_admitted(void *arg, int error, uint64_t index)
 {
     struct guest *g = arg;
@@ -104,6 +116,8 @@ static void on_admitted(void *arg, int error, uint64_t index)
     if (g->link != NULL && !g->engine->is_closing) {
         if (error == 0)
             grant(g);
+        else if (error == WERR_UNSUPPORTED)
+            refuse_level(g);
         else
             refuse(g, error, reason_of(error));
     }
@@ -242,6 +256,9 @@ int engine_admit_token(struct engine *e, uint32_t lifetime_s, struct request *q)
         return WERR_INVALID;
     /* Right after the first start the cluster is being made: soon. */
     if (!roster_is_made(e->roster) || roster_member_n(e->roster) == 0)
+        return WERR_NOT_LEADER;
+    /* … and its level is not settled: a newcomer that knows less would be let in. */
+    if (roster_member_n(e->roster) == 1 && roster_level(e->roster) < e->options.level)
         return WERR_NOT_LEADER;
     const int rc = fill(e, lifetime_s, &t);
     if (rc < 0)

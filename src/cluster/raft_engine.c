@@ -117,6 +117,7 @@ static void after_run(void *arg)
         tell_role(e);
         tell_settled(e);
         engine_forward_applied(e);
+        engine_halt_tell(e);
     }
     tell_ended(e);
 }
@@ -212,8 +213,11 @@ static void on_applied(struct raft_apply *req, int status, void *result)
 static void on_barrier(struct raft_barrier *req, int status)
 {
     struct request *q = req->data;
+    const bool is_halted = engine_is_halted(q->engine);
 
-    engine_request_end(q, engine_store_error(status), q->engine->index);
+    /* Another one can tell what is agreed on. */
+    engine_request_end(q, is_halted ? WERR_NOT_LEADER : engine_store_error(status),
+                       q->engine->index);
 }
 
 static void on_transferred(struct raft_transfer *req)
@@ -234,13 +238,30 @@ static int taken(struct engine *e, struct request *q, int code)
     return engine_store_error(code);
 }
 
+static uint8_t level_of(const struct engine *e, enum engine_entry_type type, struct span entry)
+{
+    const struct cluster_hooks *hooks = &e->cluster.hooks;
+
+    return type == ENGINE_ENTRY_COMMAND && hooks->level_of != NULL
+               ? hooks->level_of(hooks->arg, entry)
+               : 0;
+}
+
 int engine_propose_here(struct engine *e, enum engine_entry_type type, struct span entry,
                         const uint8_t *request_id, cluster_done_fn done, void *arg)
 {
     struct raft_buffer buf = {.len = engine_entry_size(entry.len)};
+    const struct engine_entry_view view = {.type = type,
+                                           .level = level_of(e, type, entry),
+                                           .request_id = request_id,
+                                           .command = entry};
 
+    if (engine_is_halted(e))
+        return WERR_NOT_LEADER; /* another one is to lead */
     if (entry.len > ENGINE_ENTRY_MAX_BYTES)
         return WERR_TOO_BIG;
+    if (view.level > engine_level(e))
+        return WERR_UNSUPPORTED;
     struct request *q = engine_request_new(e, done, arg);
     if (q == NULL)
         return WERR_NOMEM;
@@ -249,7 +270,7 @@ int engine_propose_here(struct engine *e, enum engine_entry_type type, struct sp
         drop(q);
         return WERR_NOMEM;
     }
-    engine_entry_write(type, entry, request_id, buf.base);
+    engine_entry_write(&view, buf.base);
     q->apply.data = q;
     uv_update_time(&e->loop.uv);
     const int code = raft_apply(&e->raft, &q->apply, &buf, 1, on_applied);
@@ -280,8 +301,11 @@ int engine_propose_roster(struct engine *e, const struct roster_command *c,
 
 int engine_barrier_here(struct engine *e, cluster_done_fn done, void *arg)
 {
-    struct request *q = engine_request_new(e, done, arg);
+    struct request *q;
 
+    if (engine_is_halted(e))
+        return WERR_NOT_LEADER;
+    q = engine_request_new(e, done, arg);
     if (q == NULL)
         return WERR_NOMEM;
     q->barrier.data = q;
@@ -340,6 +364,8 @@ static int propose(struct cluster *c, struct span entry, const uint8_t *request_
 
     if (e->is_lost)
         return WERR_NOT_LEADER;
+    if (engine_is_halted(e))
+        return WERR_HALTED;
     if (leads(e))
         return engine_propose_here(e, ENGINE_ENTRY_COMMAND, entry, request_id, done, arg);
     if (entry.len > ENGINE_ENTRY_MAX_BYTES)
@@ -352,6 +378,8 @@ static int barrier(struct cluster *c, cluster_done_fn done, void *arg)
 {
     struct engine *e = (struct engine *)c;
 
+    if (engine_is_halted(e))
+        return WERR_HALTED;
     if (leads(e))
         return engine_barrier_here(e, done, arg);
     return ask_leader(e, &(struct peer_request){.kind = PEER_BARRIER}, SPAN_NONE, done, NULL,

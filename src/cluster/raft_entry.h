@@ -1,11 +1,12 @@
 /* raft_entry.h - what stands before a command in the engine's log, so that whoever reads it
  * later knows what it is.
  *
- *     format u8, type u8, flags u16, length u32, request id (16 bytes), the command, zeros up
- *     to a multiple of 8 (little endian)
+ *     format u8, type u8, level u8, flags u8, length u32, request id (16 bytes), the command,
+ *     zeros up to a multiple of 8 (little endian)
  *
- * What is of another format or type is never passed over: a node that skipped it would differ
- * from the others from then on. Pure.
+ * level is that of the features (pool/levels.h) that a node needs to apply it, 0: any node
+ * does. What is of another format or type, or of a level that is not known, is never passed
+ * over: a node that skipped it would differ from the others from then on. Pure.
  */
 #ifndef WELDR_CLUSTER_RAFT_ENTRY_H
 #define WELDR_CLUSTER_RAFT_ENTRY_H
@@ -25,6 +26,7 @@ enum {
 
 struct engine_entry_view {
     enum engine_entry_type type;
+    uint8_t level;
     const uint8_t *request_id;
     struct span command; /* both borrowed */
 };
@@ -32,9 +34,9 @@ struct engine_entry_view {
 /* Bytes of the whole, for a command of this length. */
 size_t engine_entry_size(size_t command_len);
 /* to has engine_entry_size bytes. */
-void engine_entry_write(enum engine_entry_type type, struct span command,
-                        const uint8_t *request_id, uint8_t *to);
-/* WERR_CORRUPT; WERR_UNSUPPORTED: of a later Weldr. */
+void engine_entry_write(const struct engine_entry_view *view, uint8_t *to);
+/* WERR_CORRUPT; WERR_UNSUPPORTED: of a later Weldr; level is there all the same. The caller
+ * judges the level. */
 int engine_entry_read(struct span whole, struct engine_entry_view *view) MUST_USE;
 
 #endif

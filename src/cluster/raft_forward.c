@@ -86,7 +86,8 @@ static uint64_t applied(const struct engine *e)
 {
     const raft_index last = raft_last_applied((struct raft *)&e->raft);
 
-    return last > e->index ? last : e->index;
+    /* libraft hands on what a node that has halted does not take. */
+    return last > e->index && !engine_is_halted(e) ? last : e->index;
 }
 
 void engine_forward_applied(struct engine *e)
@@ -124,11 +125,14 @@ static void on_response(struct engine *e, struct span payload)
         return;
     if (r.error == 0 && q->wanted.kind == PEER_REMOVE && q->wanted.member == e->self.id)
         engine_peers_note_removed(e);
-    if (r.error == 0 && awaits_application(q) && r.index > applied(e)) {
+    const bool waits = r.error == 0 && awaits_application(q);
+    if (waits && engine_is_halted(e) && r.index > e->index) {
+        engine_request_end(q, WERR_OUTCOME_UNKNOWN, 0); /* it is never applied here */
+    } else if (!waits || r.index <= applied(e)) {
+        engine_request_end(q, r.error, r.index);
+    } else {
         q->stage = REQUEST_AWAITED;
         q->index = r.index;
-    } else {
-        engine_request_end(q, r.error, r.index);
     }
 }
 
@@ -144,7 +148,7 @@ static void tell(struct engine *e)
     const struct peer_tell m = {.applied = e->index,
                                 .term = e->term,
                                 .role = e->role,
-                                .level = ENGINE_LEVEL,
+                                .level = e->options.level,
                                 .version = span_from_str(e->options.version)};
     size_t len;
     char *bytes = peer_tell_encode(&m, &len);
@@ -377,6 +381,8 @@ static void on_told(struct caller *c, struct span payload)
     if (span_to_str(m.version, command.member.version, sizeof(command.member.version)) < 0)
         return;
     command.member.level = m.level;
+    if (engine_level_judge(e, &command.member) < 0)
+        return;
     if (strcmp(command.member.version, known->version) == 0 && m.level == known->level)
         return;
     if (engine_propose_roster(e, &command, NULL, NULL) < 0)

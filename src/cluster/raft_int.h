@@ -1,7 +1,8 @@
 /* raft_int.h - what the files of the engine share: raft_engine.c (operations), raft_state.c
  * (what libraft asks of the state that is agreed on), raft_store.c (start and end on disk),
  * raft_peers.c (who this node is among others, and where they call), raft_forward.c (what only
- * the leader can do), raft_steward.c (who votes), raft_move.c (where members are), raft_admit.c
+ * the leader can do), raft_steward.c (who votes), raft_level.c (what all understand),
+ * raft_halt.c (what this node does not), raft_move.c (where members are), raft_admit.c
  * (newcomers), raft_join.c (being one), raft_recover.c (one node that is left becomes the
  * cluster). */
 #ifndef WELDR_CLUSTER_RAFT_INT_H
@@ -60,9 +61,6 @@ struct contact {
 
 struct kept; /* an entry that was stored (raft_replay.c) */
 
-/* Of features: what this Weldr understands. */
-enum { ENGINE_LEVEL = 1 };
-
 struct caller; /* a member's link to this node (raft_forward.c) */
 LIST_HEAD(callers, caller);
 
@@ -105,7 +103,10 @@ struct engine {
     bool has_settled;
     bool vote_is_new; /* to be noted when the sync of the mark that is under way is over */
     bool is_closing;
-    bool has_failed;     /* an entry can't be read: nothing more is handed over */
+    bool has_started; /* what was stored is applied */
+    bool halt_is_told;
+    int halt_error; /* WERR_*; 0: it has not halted */
+    struct cluster_halt halt;
     bool is_lost;        /* on_lost was called */
     bool is_making_room; /* for a segment: raft_space.c */
     bool lacks_room;     /* the disk is nearly full, as the log was told */
@@ -121,6 +122,7 @@ struct engine {
     bool is_changing;             /* members: one change at a time */
     bool is_making;               /* the cluster is being made */
     bool is_recovering;           /* the recovery was proposed */
+    bool is_leveling;             /* a level was proposed, or what this node knows */
     uint64_t moving;              /* whose address is being changed; 0: nobody's */
     struct link *hail;            /* to whom this node's address is told; NULL: to nobody */
     unsigned hailed_n;
@@ -154,6 +156,12 @@ static inline bool engine_is_out(const struct engine *e)
            raft_state((struct raft *)&e->raft) != RAFT_LEADER;
 }
 
+/* An entry or a snapshot can't be read: nothing more is handed over. */
+static inline bool engine_is_halted(const struct engine *e)
+{
+    return e->halt_error != 0;
+}
+
 static inline bool engine_has_peers(const struct engine *e)
 {
     return e->roster != NULL && roster_member_n(e->roster) > 1;
@@ -184,9 +192,35 @@ void engine_lose(struct engine *e, int error, const char *why);
 void engine_state_init(struct engine *e);
 void engine_state_fini(struct engine *e);
 
-/* An entry of the log, once; a code of libraft. result may be NULL. */
+/* An entry of the log, once. WERR_NOMEM: not yet; otherwise the engine has halted. said: what
+ * the roster says of an entry of its own. */
 int engine_apply(struct engine *e, uint64_t index, const struct raft_buffer *buf,
-                 void **result);
+                 int *said) MUST_USE;
+
+/* ---- raft_halt.c ---- */
+
+/* What can't be read, as far as it can be told. */
+struct engine_unread {
+    uint64_t index;
+    uint8_t level;
+    bool is_snapshot;
+};
+/* WERR_UNSUPPORTED, WERR_CORRUPT. Once: later ones are passed over. */
+void engine_halt(struct engine *e, int error, const struct engine_unread *what);
+/* After a run of libuv's loop: the log, the owner, and whoever waits for what is not applied
+ * any more. Once, when the owner has heard of what is stored. */
+void engine_halt_tell(struct engine *e);
+
+/* ---- raft_level.c ---- */
+
+/* Of features, that may be used: what the members have agreed on; alone what it knows. */
+uint8_t engine_level(const struct engine *e);
+/* This node leads: notes what it knows itself, raises the level; true: something is under way.
+ */
+bool engine_level_tend(struct engine *e);
+/* WERR_UNSUPPORTED, told in the log: the member knows less than is in use. */
+int engine_level_judge(const struct engine *e, const struct roster_member *m) MUST_USE;
+void engine_level_changed(const struct engine *e, uint8_t before);
 
 /* ---- raft_replay.c ---- */
 

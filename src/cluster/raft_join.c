@@ -106,7 +106,7 @@ static void on_open(struct link *l)
     struct peer_ask ask = {.id = e->self.id,
                            .address = own_address(e),
                            .is_witness = e->options.is_witness,
-                           .level = ENGINE_LEVEL,
+                           .level = e->options.level,
                            .version = span_from_str(e->options.version),
                            .request = span_from_str(j->own.text)};
     memcpy(ask.token_id, j->token.id, sizeof(ask.token_id));

@@ -195,7 +195,7 @@ static int admit_self(struct engine *e)
     c.member = (struct roster_member){.id = e->self.id,
                                       .address = e->member.address,
                                       .is_witness = e->options.is_witness,
-                                      .level = ENGINE_LEVEL,
+                                      .level = e->options.level,
                                       .joined_us = c.now_us};
     (void)snprintf(c.member.version, sizeof(c.member.version), "%s", e->options.version);
     return engine_propose_roster(e, &c, on_made, e);
@@ -206,7 +206,8 @@ void engine_peers_make_cluster(struct engine *e)
 {
     int rc = 0;
 
-    if (e->is_making || e->role != CLUSTER_LEADER || !e->has_settled || !e->options.has_listen)
+    if (e->is_making || e->role != CLUSTER_LEADER || !e->has_settled ||
+        !e->options.has_listen || engine_is_halted(e))
         return;
     if (!roster_is_made(e->roster))
         rc = make(e);

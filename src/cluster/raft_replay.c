@@ -72,14 +72,16 @@ void engine_replay_forget(struct engine *e)
     e->kept_n = 0;
 }
 
+/* What can't be read is refused, and not a reason to halt: it was applied before, by a later
+ * Weldr, and clients were served by it. To start without it would be to go back in time. */
 int engine_replay(struct engine *e)
 {
-    int code = 0;
+    int rc = 0, said;
 
-    for (size_t i = 0; i < e->kept_n && code == 0; i++)
+    for (size_t i = 0; i < e->kept_n && rc == 0; i++)
         if (e->kept[i].index > e->index)
-            code = engine_apply(e, e->kept[i].index, &e->kept[i].buf, NULL);
+            rc = engine_apply(e, e->kept[i].index, &e->kept[i].buf, &said);
     engine_replay_forget(e);
     /* What there is no memory for now libraft brings, again and again. */
-    return code == RAFT_NOMEM ? 0 : code;
+    return rc == 0 || rc == WERR_NOMEM ? 0 : RAFT_MALFORMED;
 }

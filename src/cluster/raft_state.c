@@ -95,76 +95,85 @@ static void on_again_timer(struct timer *t)
     engine_loop_kick(&e->loop);
 }
 
-static int fail(struct engine *e, const char *what, uint64_t index, int rc)
+/* What the roster makes of it is the same in all members, refusals too. *level: what it needs.
+ */
+static int apply_roster(struct engine *e, struct span bytes, uint8_t *level, int *said)
 {
-    if (!e->has_failed)
-        log_error(what, LOG_U("index", index), LOG_S("error", werr_text(rc)));
-    e->has_failed = true;
-    return rc == WERR_CORRUPT ? RAFT_CORRUPT : RAFT_MALFORMED;
-}
-
-/* What the roster makes of it is the same in all members, refusals too. */
-static int apply_roster(struct engine *e, const struct engine_entry_view *view, uint64_t index,
-                        void **result)
-{
+    const uint8_t before = roster_level(e->roster);
     struct roster_command command;
-    int rc = roster_command_decode(view->command, &command);
+    const int rc = roster_command_decode(bytes, &command);
 
     if (rc < 0)
-        return fail(e, "a stored entry can't be read: nothing more is applied", index, rc);
-    rc = roster_apply(e->roster, &command);
-    if (rc == WERR_NOMEM)
-        return RAFT_NOMEM;
-    /* NOLINTNEXTLINE(performance-no-int-to-ptr): libraft hands on pointers alone */
-    *result = (void *)(intptr_t)rc;
-    if (rc == 0)
+        return rc;
+    *said = roster_apply(e->roster, &command);
+    if (*said == WERR_NOMEM)
+        return WERR_NOMEM;
+    /* It has told that it knows this level, and is an older Weldr by now. */
+    *level = roster_level(e->roster);
+    if (*level > e->options.level)
+        return WERR_UNSUPPORTED;
+    engine_level_changed(e, before);
+    if (*said == 0)
         engine_peers_changed(e, &command);
     return 0;
 }
 
-static int apply_command(struct engine *e, const struct engine_entry_view *view, uint64_t index)
+static int apply_known(struct engine *e, uint64_t index, struct engine_entry_view *view,
+                       int *said)
 {
     const struct cluster_hooks *hooks = &e->cluster.hooks;
 
-    return hooks->on_commit(hooks->arg, index, view->command) < 0 ? RAFT_NOMEM : 0;
+    if (view->level > e->options.level)
+        return WERR_UNSUPPORTED;
+    *said = 0;
+    return view->type == ENGINE_ENTRY_ROSTER
+               ? apply_roster(e, view->command, &view->level, said)
+               : hooks->on_commit(hooks->arg, index, view->command);
 }
 
-int engine_apply(struct engine *e, uint64_t index, const struct raft_buffer *buf, void **result)
+int engine_apply(struct engine *e, uint64_t index, const struct raft_buffer *buf, int *said)
 {
     const struct span whole = span_from(buf->base, buf->len);
     struct engine_entry_view view;
-    void *said = NULL;
-    const int rc = engine_entry_read(whole, &view);
+    int rc = engine_entry_read(whole, &view);
 
-    if (rc < 0)
-        return fail(e, "a stored entry can't be read: nothing more is applied", index, rc);
-    const int code = view.type == ENGINE_ENTRY_ROSTER ? apply_roster(e, &view, index, &said)
-                                                      : apply_command(e, &view, index);
-    if (code != 0)
-        return code;
-    if (result != NULL)
-        *result = said;
+    if (rc == 0)
+        rc = apply_known(e, index, &view, said);
+    if (rc == WERR_NOMEM)
+        return rc;
+    if (rc < 0) {
+        engine_halt(e, rc, &(struct engine_unread){.index = index, .level = view.level});
+        return rc;
+    }
     e->index = index;
     note(e, index, high_water_checksum(whole));
     return 0;
+}
+
+/* What the proposer hears. */
+static void set_result(void **result, int said)
+{
+    /* NOLINTNEXTLINE(performance-no-int-to-ptr): libraft hands on pointers alone */
+    *result = (void *)(intptr_t)said;
 }
 
 static int apply(struct raft_fsm *fsm, const struct raft_buffer *buf, void **result)
 {
     struct engine *e = engine_of(fsm);
     const uint64_t index = raft_last_applied(&e->raft) + 1;
+    int said = 0, rc = 0;
 
-    *result = NULL;
-    if (e->is_closing || e->has_failed)
+    if (e->is_closing)
         return RAFT_SHUTDOWN;
-    if (index <= e->index)
-        return 0;
-    const int code = engine_apply(e, index, buf, result);
-    if (code == RAFT_NOMEM)
+    if (index > e->index && !engine_is_halted(e))
+        rc = engine_apply(e, index, buf, &said);
+    if (rc == WERR_NOMEM) {
         loop_timer_in(e->loop.loop, &e->again, AGAIN_MS);
-    else
-        timer_stop(loop_timers(e->loop.loop), &e->again);
-    return code;
+        return RAFT_NOMEM;
+    }
+    timer_stop(loop_timers(e->loop.loop), &e->again);
+    set_result(result, engine_is_halted(e) ? WERR_OUTCOME_UNKNOWN : said);
+    return 0;
 }
 
 /* ---- snapshots: length of the roster (u64, little endian), the roster, the owner's bytes ----
@@ -212,8 +221,11 @@ static int put_parts(struct engine *e, struct raft_buffer list[PARTS])
 static int snapshot(struct raft_fsm *fsm, struct raft_buffer *bufs[], unsigned *n_bufs)
 {
     struct engine *e = engine_of(fsm);
-    struct raft_buffer *list = raft_calloc(PARTS, sizeof(*list));
+    struct raft_buffer *list;
 
+    if (engine_is_halted(e))
+        return RAFT_BUSY; /* the state is older than libraft believes */
+    list = raft_calloc(PARTS, sizeof(*list));
     if (list == NULL)
         return RAFT_NOMEM;
     if (put_parts(e, list) < 0) {
@@ -224,14 +236,16 @@ static int snapshot(struct raft_fsm *fsm, struct raft_buffer *bufs[], unsigned *
     }
     const struct span pieces[] = {span_from(list[1].base, list[1].len),
                                   span_from(list[2].base, list[2].len)};
-    image_make_of(raft_last_applied(&e->raft), pieces, PARTS - 1, list[0].base);
+    image_make_of(
+        &(struct image){.index = raft_last_applied(&e->raft), .level = engine_level(e)}, pieces,
+        PARTS - 1, list[0].base);
     *bufs = list;
     *n_bufs = PARTS;
     return 0;
 }
 
-/* The owner's bytes, behind the roster, which is taken. */
-static int take_roster(struct engine *e, struct span *bytes)
+/* The owner's bytes, behind the roster, which is read. */
+static int cut_roster(struct span *bytes, struct roster *roster)
 {
     uint64_t n;
 
@@ -242,31 +256,65 @@ static int take_roster(struct engine *e, struct span *bytes)
     n = le64toh(n);
     if (n > bytes->len)
         return WERR_CORRUPT;
-    const int rc = roster_decode(e->roster, span_from(bytes->ptr, n));
+    const int rc = roster_decode(roster, span_from(bytes->ptr, n));
     *bytes = span_skip(*bytes, n);
     return rc;
+}
+
+/* All of it or nothing: what can't be read leaves the state as it is. */
+static int take_image(struct engine *e, const struct image *image)
+{
+    const struct cluster_hooks *hooks = &e->cluster.hooks;
+    struct span bytes = image->bytes;
+    struct roster *fresh;
+
+    if (image->level > e->options.level)
+        return WERR_UNSUPPORTED;
+    fresh = roster_new();
+    if (fresh == NULL)
+        return WERR_NOMEM;
+    int rc = cut_roster(&bytes, fresh);
+    if (rc == 0)
+        rc = hooks->on_restore(hooks->arg, image->index, bytes);
+    if (rc == 0)
+        roster_copy(e->roster, fresh);
+    roster_free(fresh);
+    return rc;
+}
+
+/* A start on one that can't be read is refused: there is no state to begin with. One that comes
+ * from the leader is on disk by now, and libraft's business; for this node it does not exist.
+ */
+static int halt_at(struct engine *e, const struct image *image, int rc)
+{
+    engine_halt(e, rc,
+                &(struct engine_unread){
+                    .index = image->index, .level = image->level, .is_snapshot = true});
+    return e->has_started ? 0 : rc == WERR_CORRUPT ? RAFT_CORRUPT : RAFT_MALFORMED;
 }
 
 static int restore(struct raft_fsm *fsm, struct raft_buffer *buf)
 {
     struct engine *e = engine_of(fsm);
-    const struct cluster_hooks *hooks = &e->cluster.hooks;
-    struct image image;
-    int rc = image_open(span_from(buf->base, buf->len), &image);
+    struct image image = {0};
+    int code = 0, rc = engine_is_halted(e) ? WERR_HALTED : 0;
 
     if (rc == 0)
-        rc = take_roster(e, &image.bytes);
+        rc = image_open(span_from(buf->base, buf->len), &image);
     if (rc == 0)
-        rc = hooks->on_restore(hooks->arg, image.index, image.bytes);
+        rc = take_image(e, &image);
     if (rc == WERR_NOMEM)
         return RAFT_NOMEM;
-    if (rc < 0)
-        return fail(e, "a snapshot can't be restored", 0, rc);
-    e->index = image.index;
-    engine_peers_changed(e, NULL);
-    note(e, image.index, 0);
-    raft_free(buf->base);
-    return 0;
+    if (rc < 0 && rc != WERR_HALTED)
+        code = halt_at(e, &image, rc);
+    if (rc == 0) {
+        e->index = image.index;
+        engine_peers_changed(e, NULL);
+        note(e, image.index, 0);
+    }
+    if (code == 0)
+        raft_free(buf->base);
+    return code;
 }
 
 void engine_state_init(struct engine *e)

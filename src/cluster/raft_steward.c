@@ -220,27 +220,59 @@ static bool forget_no_shows(struct engine *e)
     return false;
 }
 
-/* A witness that came to lead gives that to one that serves, has all and is there. Not at once:
- * a leader that is new has heard of nobody. */
-static bool hand_over(struct engine *e)
+/* It could lead in the place of this node: it votes, has all and is there. */
+static bool could_lead(const struct engine *e, const struct roster_member *m)
 {
+    const struct raft_server *s = find_server(e, m->id);
     raft_index stored;
 
+    return m->id != e->self.id && s != NULL && s->role == RAFT_VOTER &&
+           engine_steward_is_live(e, m->id, LIVE_MS) &&
+           raft_match_index((struct raft *)&e->raft, m->id, &stored) == 0 &&
+           stored >= raft_last_index((struct raft *)&e->raft);
+}
+
+/* A witness that came to lead gives that to one that serves. Not at once: a leader that is new
+ * has heard of nobody. */
+static bool hand_over(struct engine *e)
+{
     if (!e->member.is_witness || loop_now_ms(e->loop.loop) - e->led_since_ms < LIVE_MS)
         return false;
     for (unsigned i = 0; i < roster_member_n(e->roster); i++) {
         const struct roster_member *m = roster_member_at(e->roster, i);
-        const struct raft_server *s = find_server(e, m->id);
 
-        if (m->is_witness || s == NULL || s->role != RAFT_VOTER ||
-            !engine_steward_is_live(e, m->id, LIVE_MS) ||
-            raft_match_index(&e->raft, m->id, &stored) != 0 ||
-            stored < raft_last_index(&e->raft))
+        if (m->is_witness || !could_lead(e, m))
             continue;
         log_info("a witness need not lead: another one does", LOG_X("id", m->id));
         return engine_transfer_here(e, m->id, on_left, NULL) == 0;
     }
     return false;
+}
+
+/* To one that can read what this node can't, as far as it can be told: what is damaged here is
+ * not so there. */
+static bool can_go_on(const struct engine *e, const struct roster_member *m)
+{
+    return e->halt_error == WERR_CORRUPT ||
+           (m->level > e->options.level && m->level >= e->halt.level);
+}
+
+/* A leader that has halted is of no use. Who serves comes before a witness. */
+static void give_up_the_lead(struct engine *e)
+{
+    const struct roster_member *best = NULL;
+
+    for (unsigned i = 0; i < roster_member_n(e->roster); i++) {
+        const struct roster_member *m = roster_member_at(e->roster, i);
+
+        if (could_lead(e, m) && can_go_on(e, m) && (best == NULL || best->is_witness))
+            best = m;
+    }
+    if (best == NULL)
+        return;
+    log_warn("this node has halted: another one is to lead", LOG_X("id", best->id));
+    if (engine_transfer_here(e, best->id, on_left, NULL) < 0)
+        log_debug("the other one can't lead yet");
 }
 
 /* How many are to vote: an odd number, so that no vote more is needed than helps. */
@@ -307,12 +339,14 @@ static bool balance_voters(struct engine *e)
 
 void engine_steward(struct engine *e)
 {
-    if (raft_state(&e->raft) != RAFT_LEADER || e->is_changing || e->is_closing ||
-        !roster_is_made(e->roster) || roster_member_n(e->roster) == 0 ||
-        raft_transferee(&e->raft) != 0)
+    if (raft_state(&e->raft) != RAFT_LEADER || e->is_closing || !roster_is_made(e->roster) ||
+        roster_member_n(e->roster) == 0 || raft_transferee(&e->raft) != 0)
         return;
-    (void)(remove_strangers(e) || add_newcomers(e) || forget_no_shows(e) || balance_voters(e) ||
-           hand_over(e));
+    if (engine_is_halted(e))
+        give_up_the_lead(e);
+    else if (!e->is_changing)
+        (void)(remove_strangers(e) || add_newcomers(e) || forget_no_shows(e) ||
+               balance_voters(e) || hand_over(e) || engine_level_tend(e));
 }
 
 /* ---- what is asked for ---- */
@@ -347,6 +381,8 @@ int engine_steward_promote(struct engine *e, uint64_t id, cluster_done_fn done, 
         return WERR_NOT_FOUND;
     if (s->role == RAFT_VOTER)
         return WERR_EXISTS;
+    if (engine_is_halted(e))
+        return WERR_NOT_LEADER;
     /* This node's vote is the only one, and stays. */
     if (wanted_n(roster_member_n(e->roster)) == 1)
         return WERR_GUARD;
@@ -387,6 +423,7 @@ static void look(const struct engine *e, const struct roster_member *m,
                                    .is_self = m->id == e->self.id,
                                    .is_leader = m->id == e->leader_id,
                                    .is_witness = m->is_witness,
+                                   .level = m->level,
                                    .place = place_of(find_server(e, m->id)),
                                    .seen_ms_ago = UINT64_MAX};
     (void)snprintf(out->version, sizeof(out->version), "%s", m->version);
@@ -416,6 +453,7 @@ unsigned engine_steward_members(const struct engine *e, struct cluster_member *o
         out[0] = (struct cluster_member){.id = e->self.id,
                                          .is_self = true,
                                          .is_leader = e->role == CLUSTER_LEADER,
+                                         .level = e->options.level,
                                          .place = CLUSTER_VOTER};
         (void)snprintf(out[0].version, sizeof(out[0].version), "%s", e->options.version);
     }
@@ -437,7 +475,9 @@ void engine_steward_status(const struct engine *e, struct cluster_status *out)
         .is_witness = e->member.is_witness,
         .profile = roster_profile_name((enum roster_profile)e->member.profile),
         .election_ms = roster_election_ms((enum roster_profile)e->member.profile),
-        .level = roster_level(e->roster)};
+        .level = engine_level(e),
+        .known_level = e->options.level,
+        .halt = e->halt};
     if (roster_is_made(e->roster))
         engine_uuid_text(roster_uuid(e->roster), out->id);
     if (e->gate != NULL)

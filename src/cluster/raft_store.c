@@ -277,6 +277,7 @@ static int open_raft(struct engine *e)
         code = RAFT_CORRUPT;
     if (code == 0)
         code = engine_replay(e);
+    e->has_started = code == 0;
     e->started_ms = loop_now_ms(e->loop.loop);
     return code;
 }
@@ -285,9 +286,14 @@ static int start_raft(struct engine *e, struct strb *wrong)
 {
     const int code = open_raft(e);
 
-    if (code != 0)
-        strb_addf(wrong, "%s: the engine can't start: %s %s", e->log_path, raft_strerror(code),
-                  e->raft.data != NULL ? raft_errmsg(&e->raft) : e->io.errmsg);
+    if (code == 0)
+        return 0;
+    if (engine_is_halted(e)) {
+        strb_addf(wrong, "%s: %s", e->log_path, e->halt.why);
+        return e->halt_error;
+    }
+    strb_addf(wrong, "%s: the engine can't start: %s %s", e->log_path, raft_strerror(code),
+              e->raft.data != NULL ? raft_errmsg(&e->raft) : e->io.errmsg);
     return engine_store_error(code);
 }
 

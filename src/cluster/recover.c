@@ -11,6 +11,7 @@
 #include "net/conn.h"
 #include "net/loop.h"
 #include "net/tlsio_context.h"
+#include "pool/levels.h"
 
 enum { WAIT_MS = 60000, TURN_MS = 100 };
 
@@ -88,7 +89,7 @@ static int run(struct conn_shared *conns, struct data_dir *dir, const char *vers
                                         .on_lost = on_lost,
                                         .arg = &r};
     const struct cluster_options options = {
-        .conns = conns, .version = version, .recovers = true};
+        .conns = conns, .version = version, .level = LEVEL_NEWEST, .recovers = true};
     struct cluster *c = cluster_raft_new(loop, dir, &options, &hooks);
 
     if (c == NULL)

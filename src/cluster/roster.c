@@ -29,6 +29,11 @@ void roster_free(struct roster *r)
     free(r);
 }
 
+void roster_copy(struct roster *to, const struct roster *from)
+{
+    *to = *from;
+}
+
 bool roster_is_made(const struct roster *r)
 {
     return r->incarnation != 0;

@@ -51,6 +51,7 @@ struct roster; /* zero members, no cluster: roster_new */
 
 struct roster *roster_new(void);    /* NULL: no memory */
 void roster_free(struct roster *r); /* NULL allowed */
+void roster_copy(struct roster *to, const struct roster *from);
 
 /* ---- what it holds; borrowed, until the next change ---- */
 

@@ -2,6 +2,8 @@
 
 #include <stdlib.h>
 
+#include "pool/levels.h"
+
 /* A cluster of one: what is proposed is committed on the spot. Nothing is stored, so that an
  * entry which its owner had no memory for is as if it had never been. */
 
@@ -53,8 +55,11 @@ static enum cluster_role role(const struct cluster *c)
 static bool leader(const struct cluster *c, struct cluster_member *out)
 {
     (void)c;
-    *out = (struct cluster_member){
-        .id = SELF_ID, .is_self = true, .is_leader = true, .version = WELDR_VERSION};
+    *out = (struct cluster_member){.id = SELF_ID,
+                                   .is_self = true,
+                                   .is_leader = true,
+                                   .level = LEVEL_NEWEST,
+                                   .version = WELDR_VERSION};
     return true;
 }
 
@@ -120,6 +125,8 @@ static void status(const struct cluster *c, struct cluster_status *out)
                                    .voters = 1,
                                    .quorum = 1,
                                    .has_quorum = true,
+                                   .level = LEVEL_NEWEST,
+                                   .known_level = LEVEL_NEWEST,
                                    .profile = "lan"};
 }
 

@@ -15,9 +15,26 @@ static void respond_no_quorum(struct api_conn *ac)
                         "voters: nothing was changed; requests are served as before");
 }
 
+/* Another member takes the change; this one would not know what it says. */
+static void respond_halted(struct api_conn *ac)
+{
+    struct cluster_status status;
+    char detail[CLUSTER_WHY_MAX + 160];
+
+    ac->m->cluster->ops->status(ac->m->cluster, &status);
+    (void)snprintf(
+        detail, sizeof(detail),
+        "%s; until then ask another member for changes, requests are served as before",
+        status.halt.why);
+    api_problem(ac, 503, "halted", detail);
+}
+
 void api_respond_failure(struct api_conn *ac, int rc)
 {
     switch (rc) {
+    case WERR_HALTED:
+        respond_halted(ac);
+        return;
     case WERR_NOT_LEADER:
         respond_no_quorum(ac);
         return;

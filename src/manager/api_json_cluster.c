@@ -54,6 +54,7 @@ static void put_member(struct jtext *t, const struct cluster_member *member)
     else
         jtext_null(t, "last_contact_ms");
     jtext_str(t, "version", member->version);
+    jtext_number(t, "level", member->level);
     jtext_close(t, '}');
 }
 
@@ -72,6 +73,23 @@ static void put_text(struct jtext *t, const char *key, const char *text)
         jtext_str(t, key, text);
     else
         jtext_null(t, key);
+}
+
+static void put_halt(struct jtext *t, const struct cluster_halt *halt)
+{
+    if (!halt->is_halted) {
+        jtext_null(t, "halted");
+        return;
+    }
+    jtext_open(t, "halted", '{');
+    jtext_number(t, "index", halt->index);
+    if (halt->level != 0)
+        jtext_number(t, "level", halt->level);
+    else
+        jtext_null(t, "level");
+    put_text(t, "version", halt->version);
+    jtext_str(t, "reason", halt->why);
+    jtext_close(t, '}');
 }
 
 static void put_members(struct jtext *t, const struct cluster *c)
@@ -106,6 +124,8 @@ char *api_json_cluster(const struct cluster *c, const char *base)
     put_quorum(&t, &s);
     jtext_str(&t, "profile", s.profile);
     jtext_number(&t, "level", s.level);
+    jtext_number(&t, "known_level", s.known_level);
+    put_halt(&t, &s.halt);
     jtext_number(&t, "incarnation", s.incarnation);
     put_text(&t, "warning", members_warning(c));
     put_members(&t, c);

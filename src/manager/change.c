@@ -175,9 +175,7 @@ static void propose(struct change *ch)
 
     move(ch, CHANGE_PROPOSED, "proposed");
     set_timer(ch, ch->until_ms);
-    if (ch->m->has_stopped)
-        rc = WERR_CORRUPT;
-    else if (c != NULL)
+    if (c != NULL)
         rc = c->ops->propose(c, span_from(ch->bytes, ch->len), ch->request_id, on_done, ch);
     if (rc < 0)
         take_end(ch, rc);

@@ -81,8 +81,7 @@ struct change {
     struct publish_waiter published;
     struct leave_waiter left;
     /* how it ended */
-    int error; /* 0: committed, see outcome; otherwise as in cluster.h, or WERR_CORRUPT: entries
-                  are applied no more */
+    int error; /* 0: committed, see outcome; otherwise as in cluster.h */
     struct pool_outcome outcome;
     /* who is told */
     change_fn done; /* NULL: nobody */

@@ -88,7 +88,6 @@ struct manager {
     struct pool_state *pool;
     struct pool_requests *requests; /* with the pool, all that is replicated */
     uint64_t revision;              /* index of the last entry that changed something */
-    bool has_stopped;               /* an entry could not be read: nothing more is applied */
     struct node_settings node;
     /* what this node knows and does */
     struct facts facts;

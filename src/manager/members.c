@@ -199,6 +199,19 @@ static void tell_differences(struct manager *m, const struct members *before,
     tell_leader(m, before->leader_id, now);
 }
 
+/* News at the start too: it is found out then. */
+static void tell_halt(struct manager *m, struct members *seen)
+{
+    struct cluster_status status;
+
+    m->cluster->ops->status(m->cluster, &status);
+    if (status.halt.is_halted && !seen->is_halted)
+        events_tell(m, &(struct event_note){.kind = EVENT_NODE_HALTED,
+                                            .to = text_or_none(status.halt.version),
+                                            .reason = status.halt.why});
+    seen->is_halted = status.halt.is_halted;
+}
+
 static bool is_one_of_several(const struct cluster *c, unsigned n)
 {
     struct cluster_status status;
@@ -231,6 +244,7 @@ void members_look(struct manager *m, struct members *seen, bool tells)
     if (members_was_removed(c))
         drop_self(seen);
     seen->leader_id = c->ops->leader(c, &leader) ? leader.id : 0;
+    tell_halt(m, seen);
     if (tells && (is_one_of_several(c, seen->n) || before.n > 1))
         tell_differences(m, &before, seen);
 }

@@ -22,6 +22,7 @@ struct members {
     struct cluster_member list[MEMBERS_MAX];
     unsigned n;
     uint64_t leader_id; /* 0: none is known */
+    bool is_halted;     /* this node */
 };
 
 /* What the engine says now; tells: of the differences, else they are as they are. */

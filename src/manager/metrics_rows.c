@@ -69,7 +69,15 @@ static void put_leaving(struct metrics_put *p)
 
 /* ---- the cluster ---- */
 
-enum { CLUSTER_MEMBERS, CLUSTER_HAS_LEADER, CLUSTER_IS_LEADER, CLUSTER_TERM, CLUSTER_APPLIED };
+enum {
+    CLUSTER_MEMBERS,
+    CLUSTER_HAS_LEADER,
+    CLUSTER_IS_LEADER,
+    CLUSTER_TERM,
+    CLUSTER_LEVEL,
+    CLUSTER_IS_HALTED,
+    CLUSTER_APPLIED
+};
 
 static uint64_t get_of_cluster(const struct cluster *c, unsigned index)
 {
@@ -85,6 +93,10 @@ static uint64_t get_of_cluster(const struct cluster *c, unsigned index)
         return c->ops->role(c) == CLUSTER_LEADER;
     case CLUSTER_TERM:
         return s.term;
+    case CLUSTER_LEVEL:
+        return s.level;
+    case CLUSTER_IS_HALTED:
+        return s.halt.is_halted;
     default:
         return s.applied;
     }
@@ -379,6 +391,9 @@ const struct metrics_row metrics_rows[] = {
     CLUSTER("has_leader", "1: this node knows of a leader", GAUGE, CLUSTER_HAS_LEADER),
     CLUSTER("is_leader", "1: this node leads", GAUGE, CLUSTER_IS_LEADER),
     CLUSTER("term", "of Raft: it grows with each election", GAUGE, CLUSTER_TERM),
+    CLUSTER("level", "of features, that all members use", GAUGE, CLUSTER_LEVEL),
+    CLUSTER("is_halted", "1: this node can't read what was agreed on, and applies nothing more",
+            GAUGE, CLUSTER_IS_HALTED),
     CLUSTER("applied", "last entry of the log that is part of the state", GAUGE,
             CLUSTER_APPLIED),
     {{"weldr_cluster_lag", "entries that a member has yet to store", GAUGE, 0},

@@ -298,7 +298,6 @@ static void swap(struct restore *r, struct pool_replica *next)
     *next = (struct pool_replica){NULL, NULL};
     checks_set_state(&m->checks, m->pool);
     m->revision = m->pool->index;
-    m->has_stopped = false;
 }
 
 static bool is_https_there(const struct pool_state *s)

@@ -11,13 +11,6 @@
 
 /* ---- entries ---- */
 
-static void stop_applying(struct manager *m, uint64_t index, int rc)
-{
-    m->has_stopped = true;
-    log_error("entry can't be applied: the pool changes no more", LOG_U("index", index),
-              LOG_S("error", werr_text(rc)));
-}
-
 /* No server and no pool is without facts, so they are made first: an id is the index of the
  * entry that adds the object. They go again when none was added. */
 static int apply_add_server(struct manager *m, const struct pool_command *c, uint64_t index,
@@ -140,9 +133,6 @@ static int take_decoded(struct manager *m, uint64_t index, struct span entry)
     if (rc == 0) {
         rc = take(m, &c, index, entry);
         pool_command_fini(&c);
-    } else if (rc != WERR_NOMEM) {
-        stop_applying(m, index, rc);
-        rc = 0;
     }
     return rc;
 }
@@ -151,8 +141,6 @@ int servers_on_commit(void *arg, uint64_t index, struct span entry)
 {
     struct manager *m = arg;
 
-    if (m->has_stopped)
-        return 0;
     const struct pool_command *known = changes_command(m, entry);
     const int rc = known != NULL ? take(m, known, index, entry) : take_decoded(m, index, entry);
     if (rc == WERR_NOMEM)

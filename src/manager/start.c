@@ -14,6 +14,7 @@
 #include "manager/restore.h"
 #include "manager/servers.h"
 #include "manager/store.h"
+#include "pool/pool_code.h"
 
 static const struct fsm_state phases[START_PHASES] = {
     [START_RESTORE] = {"RESTORE", FSM_TO(START_REPLAY) | FSM_TO(START_SETTLE)},
@@ -171,6 +172,10 @@ static bool take_end(struct manager *m, int rc)
         return true;
     if (rc == WERR_NOT_LEADER && is_led_by_another(m)) {
         log_warn("what a flag names is not added: another node leads", what(m));
+        return true;
+    }
+    if (rc == WERR_HALTED) {
+        log_warn("what a flag names is not added: this node has halted", what(m));
         return true;
     }
     if (rc == WERR_NOT_LEADER || rc == WERR_OUTCOME_UNKNOWN) {
@@ -440,10 +445,17 @@ static int on_commit(void *arg, uint64_t index, struct span entry)
     return servers_on_commit(m, index, entry);
 }
 
+static uint8_t level_of(void *arg, struct span entry)
+{
+    (void)arg;
+    return pool_code_level(entry);
+}
+
 static int make_engine(struct manager *m)
 {
     const struct cluster_hooks hooks = {
         .on_commit = on_commit,
+        .level_of = level_of,
         .on_snapshot = servers_on_snapshot,
         .on_restore = on_restore,
         .on_role = on_role,

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "base/num.h"
+#include "pool/levels.h"
 #include "pool/pool_code_int.h"
 #include "pool/pool_mem.h"
 
@@ -284,8 +285,7 @@ char *pool_code_payload_json(const struct pool_command *c)
 /* ---- entries ---- */
 
 struct entry_head {
-    uint8_t format, type;
-    uint16_t flags;
+    uint8_t format, type, level, flags;
     uint32_t length;
     uint8_t request_id[16];
 };
@@ -304,6 +304,7 @@ static int wrap(const struct pool_command *c, const char *json, char **out, size
         return WERR_NOMEM;
     struct entry_head head = {.format = ENTRY_FORMAT,
                               .type = (uint8_t)c->type,
+                              .level = c->level,
                               .length = htole32((uint32_t)json_len)};
     memcpy(head.request_id, c->request_id, sizeof(head.request_id));
     memcpy(*out, &head, sizeof(head));
@@ -360,12 +361,23 @@ int pool_code_begin(struct span entry, struct pool_command *c, struct pool_code_
     struct span payload = span_skip(entry, sizeof(head));
     if (le32toh(head.length) != payload.len)
         return WERR_CORRUPT;
-    if (head.format != ENTRY_FORMAT || head.flags != 0 || !pool_command_is_known(head.type))
+    if (head.format != ENTRY_FORMAT || head.flags != 0 || head.level > LEVEL_NEWEST ||
+        !pool_command_is_known(head.type))
         return WERR_UNSUPPORTED;
     struct reading r = {.c = c, .is_stored = true};
     pool_command_init(c, (enum pool_command_type)head.type);
     memcpy(c->request_id, head.request_id, sizeof(c->request_id));
+    c->level = head.level;
     *parts = (struct pool_code_parts){.c = c};
     return pool_command_verb(c->type) == POOL_VERB_SET_LIST ? read_list_head(payload, &r, parts)
                                                             : read_whole(payload, &r);
+}
+
+uint8_t pool_code_level(struct span entry)
+{
+    struct entry_head head;
+    if (entry.len < sizeof(head))
+        return 0;
+    memcpy(&head, entry.ptr, sizeof(head));
+    return head.level;
 }

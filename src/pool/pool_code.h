@@ -3,9 +3,10 @@
  *
  * Only pool_code_*.c know jansson, which reads; what goes out is written with base/jtext.
  *
- * Entry: u8 format (2), u8 type, u16 flags (0), u32 length of the payload, 16 bytes request id,
- * payload = compact JSON, all little-endian. An unknown format or type is WERR_UNSUPPORTED:
- * whoever applies entries must stop and report, never skip.
+ * Entry: u8 format (2), u8 type, u8 level (levels.h), u8 flags (0), u32 length of the payload,
+ * 16 bytes request id, payload = compact JSON, all little-endian. An unknown format, type or
+ * level is WERR_UNSUPPORTED: whoever applies entries must stop and report, never skip. Each
+ * format has the level at the same place.
  */
 #ifndef WELDR_POOL_POOL_CODE_H
 #define WELDR_POOL_POOL_CODE_H
@@ -19,6 +20,8 @@ enum { POOL_ENTRY_HEADER_BYTES = 24, POOL_ENTRY_MAX_BYTES = 16 * 1024 * 1024 };
 int pool_code_encode(const struct pool_command *c, char **out, size_t *len) MUST_USE;
 /* Initialises *c (fini it only on success). WERR_CORRUPT, WERR_UNSUPPORTED, WERR_NOMEM. */
 int pool_code_decode(struct span entry, struct pool_command *c) MUST_USE;
+/* The level of features that an entry needs, also one that can't be decoded; 0: any. */
+uint8_t pool_code_level(struct span entry);
 
 /* The same in parts, for those whom nobody may wait for: a list of 10,000 servers takes its
  * time. begin reads all but the servers of a list, go_on up to n of these; both return 0 when

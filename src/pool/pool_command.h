@@ -75,6 +75,7 @@ enum pool_command_set {
 struct pool_command {
     enum pool_command_type type;
     uint8_t request_id[16];           /* made by the proposer */
+    uint8_t level;                    /* of features, that it needs (levels.h); 0: any */
     bool is_put;                      /* ADD: replaces what is there */
     char pool[POOL_NAME_MAX + 1];     /* of pools and servers; "default" */
     char listener[POOL_NAME_MAX + 1]; /* of listeners and rules; "default" */

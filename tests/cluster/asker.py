@@ -42,15 +42,16 @@ class Asker:
     def write(self, method, path, body=None):
         """What has become of a change: DONE, REFUSED (nothing was done) or UNKNOWN."""
         try:
-            status = self.ask(method, path, body).status
+            answer = self.ask(method, path, body)
         except ConnectionRefusedError:
             return REFUSED
         except (OSError, http.client.HTTPException):
             return UNKNOWN
-        if status < 300:
+        if answer.status < 300:
             return DONE
-        assert status in (503, 504, 507), (method, path, status)
-        return UNKNOWN if status == 504 else REFUSED
+        assert answer.status in (503, 504, 507), (method, path, answer)
+        # A node that is told to end has no time to find out.
+        return UNKNOWN if answer.status == 504 or answer.json["code"] == "draining" else REFUSED
 
     def close(self):
         if self.connection:

@@ -24,8 +24,8 @@ def voters_of(members_n):
 class Node:
     """One member, or one that may become so. `weldr` is the process of now, `past` are those that were."""
 
-    def __init__(self, host, folder, *flags, workers=1, is_alone=False):
-        self.host, self.folder, self.flags, self.workers = host, folder, list(flags), workers
+    def __init__(self, host, folder, *flags, workers=1, is_alone=False, env=None):
+        self.host, self.folder, self.flags, self.workers, self.env = host, folder, list(flags), workers, env
         self.cluster_ip = None if is_alone else f"{host.ip}:{CLUSTER_PORT}"
         self.weldr, self.past, self.origin = None, [], None
 
@@ -44,7 +44,7 @@ class Node:
         if self.cluster_ip:
             words += ["--cluster-ip", self.cluster_ip]
         self.weldr = Weldr(*words, ip=f"0.0.0.0:{PROXY_PORT}", admin_ip=f"127.0.0.1:{API_PORT}", workers=self.workers,
-                           namespace=self.host.namespace, wait=False)
+                           namespace=self.host.namespace, env=self.env, wait=False)
         self.host.fabric.keep(self.weldr.pid)
         if wait:
             self.weldr.wait_ready()

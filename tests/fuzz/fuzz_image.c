@@ -19,9 +19,12 @@ static void check_made(const uint8_t *data, size_t size)
     if (whole == NULL)
         return;
     memcpy(whole + IMAGE_HEAD_BYTES, data, size);
-    image_make(size * 3, span_from(whole + IMAGE_HEAD_BYTES, size), whole);
+    const struct image made = {.index = size * 3,
+                               .level = (uint8_t)size,
+                               .bytes = span_from(whole + IMAGE_HEAD_BYTES, size)};
+    image_make(&made, whole);
     MUST(image_open(span_from(whole, whole_n), &image) == 0);
-    MUST(image.index == size * 3 && image.bytes.len == size);
+    MUST(image.index == made.index && image.level == made.level && image.bytes.len == size);
     const size_t bit = (size > 1 ? data[0] * 256U + data[1] : 0) % (whole_n * 8);
     whole[bit / 8] ^= (uint8_t)(1U << bit % 8);
     MUST(image_open(span_from(whole, whole_n), &image) < 0);
@@ -35,7 +38,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
     if (image_open(span_from(data, size), &image) == 0) {
         MUST(image.bytes.len == size - IMAGE_HEAD_BYTES);
-        image_make(image.index, image.bytes, head);
+        image_make(&image, head);
         MUST(memcmp(head, data, sizeof(head)) == 0);
     }
     check_made(data, size);

@@ -14,7 +14,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         return 0;
     uint8_t *again = malloc(size);
     MUST(again != NULL && engine_entry_size(view.command.len) == size);
-    engine_entry_write(view.type, view.command, view.request_id, again);
+    engine_entry_write(&view, again);
     MUST(memcmp(again, data, ENGINE_ENTRY_HEAD_BYTES + view.command.len) == 0);
     free(again);
     return 0;

@@ -48,6 +48,7 @@ def test_a_single_node(lab, folder):
     member = told["members"][0]
     assert re.fullmatch("[0-9a-f]{16}", member["id"]) and member["is_self"] and member["role"] == "leader"
     assert told["leader"] == {"id": member["id"], "address": None}
+    assert told["level"] == told["known_level"] == member["level"] > 0 and told["halted"] is None
     before = told["applied"]
     weldr.add("http://192.0.2.1:80")
     assert weldr.api("GET", "/cluster").json["applied"] > before
@@ -80,7 +81,7 @@ def test_metrics(lab, folder):
     text = weldr.api("GET", "/metrics").text
     found = dict(re.findall(r"^weldr_cluster_(\w+) (\d+)$", text, re.M))
     assert (found["members"], found["has_leader"], found["is_leader"], found["term"]) == ("1", "1", "1", str(told["term"]))
-    assert int(found["applied"]) >= told["applied"]
+    assert int(found["applied"]) >= told["applied"] and (found["level"], found["is_halted"]) == (str(told["level"]), "0")
 
 
 # ---- changes of the members

@@ -15,18 +15,22 @@
 #include <cmocka.h>
 
 #include "cluster/raft_engine.h"
+#include "cluster/roster.h"
 #include "disk_fixture.h"
 #include "net/conn.h"
 #include "net/tlsio_context.h"
 
-enum { NODES_MAX = 5, ENTRIES_MAX = 8192, TEXT_MAX = 24, WAIT_MS = 20000 };
+enum { NODES_MAX = 5, ENTRIES_MAX = 8192, TEXT_MAX = 24, WAIT_MS = 60000 };
 
 struct node {
     char path[96];
     struct data_dir dir;
     struct cluster *cluster; /* NULL: it does not run */
     char texts[ENTRIES_MAX][TEXT_MAX];
-    unsigned text_n, settled_n, lost_n, key_n, restored_n;
+    unsigned text_n, settled_n, lost_n, key_n, restored_n, members_n;
+    uint8_t level;     /* of features, that it knows when it is opened next */
+    bool knows_riddle; /* else it can't read that text */
+    char version[8];   /* "1." and the level */
     int lost_error;
     char lost_why[256];
 };
@@ -42,6 +46,9 @@ static struct {
     uint64_t index;
 } lab;
 
+/* Of clusters that are made from now on. */
+static uint8_t profile_wanted = ROSTER_FAST;
+
 /* ---- the owner of each ---- */
 
 static int on_commit(void *arg, uint64_t index, struct span entry)
@@ -49,9 +56,23 @@ static int on_commit(void *arg, uint64_t index, struct span entry)
     struct node *n = arg;
 
     (void)index;
+    if (span_is_equal(entry, SPAN("riddle")) && !n->knows_riddle)
+        return WERR_UNSUPPORTED;
     assert_true(n->text_n < ENTRIES_MAX);
     assert_int_equal(span_to_str(entry, n->texts[n->text_n++], TEXT_MAX), 0);
     return 0;
+}
+
+/* "2:text" needs level 2. */
+static uint8_t level_of(void *arg, struct span entry)
+{
+    (void)arg;
+    return entry.len > 1 && entry.ptr[1] == ':' ? (uint8_t)(entry.ptr[0] - '0') : 0;
+}
+
+static void on_members(void *arg)
+{
+    ((struct node *)arg)->members_n++;
 }
 
 static int on_snapshot(void *arg, char **bytes, size_t *len)
@@ -171,10 +192,13 @@ static void make_lab(void)
     assert_int_equal(conn_use_tls(&lab.conns), 0);
 }
 
-static void open_node(unsigned i, const struct cluster_options *more)
+/* What its start says. */
+static int try_node(unsigned i, const struct cluster_options *more)
 {
     struct node *n = &lab.nodes[i];
     const struct cluster_hooks hooks = {.on_commit = on_commit,
+                                        .level_of = level_of,
+                                        .on_members = on_members,
                                         .on_snapshot = on_snapshot,
                                         .on_restore = on_restore,
                                         .on_role = on_role,
@@ -185,8 +209,10 @@ static void open_node(unsigned i, const struct cluster_options *more)
     struct cluster_options options = *more;
 
     options.conns = &lab.conns;
-    options.version = "1.0";
-    options.profile = 1;
+    (void)snprintf(n->version, sizeof(n->version), "1.%u", n->level);
+    options.version = n->version;
+    options.level = n->level;
+    options.profile = profile_wanted;
     options.has_listen = true;
     if (options.listen.family == 0)
         assert_int_equal(addr_from_text(SPAN("127.0.0.1:0"), &options.listen), 0);
@@ -199,7 +225,12 @@ static void open_node(unsigned i, const struct cluster_options *more)
     assert_int_equal(data_dir_open(&n->dir, n->path, disk_wrong(&lab.disk)), 0);
     n->cluster = cluster_raft_new(lab.loop, &n->dir, &options, &hooks);
     assert_non_null(n->cluster);
-    assert_int_equal(n->cluster->ops->start(n->cluster), 0);
+    return n->cluster->ops->start(n->cluster);
+}
+
+static void open_node(unsigned i, const struct cluster_options *more)
+{
+    assert_int_equal(try_node(i, more), 0);
 }
 
 static void close_node(unsigned i)
@@ -236,12 +267,27 @@ static bool knows_itself(unsigned i)
            list[0].address.family != 0;
 }
 
-static void make_first(void)
+/* All know so much. There is no token before that is agreed on, for a node that knows less
+ * would be let in. */
+static void make_first_at(uint8_t level)
 {
     make_lab();
+    for (unsigned i = 0; i < NODES_MAX; i++)
+        lab.nodes[i].level = level;
     open_node(0, &(struct cluster_options){0});
     AWAIT(has_settled, 0);
     AWAIT(knows_itself, 0);
+    for (unsigned n = 0; status_of(0).level < level; n++) {
+        assert_int_equal(cluster_of(0)->ops->make_token(cluster_of(0), 900, on_token, NULL),
+                         WERR_NOT_LEADER);
+        assert_true(n < WAIT_MS);
+        (void)loop_turn(lab.loop, 20);
+    }
+}
+
+static inline void make_first(void)
+{
+    make_first_at(0);
 }
 
 static void get_token(unsigned from)
@@ -296,7 +342,7 @@ static bool knows_leader(unsigned i)
     return status_of(i).has_quorum;
 }
 
-static void add(unsigned at, const char *text)
+static inline void add(unsigned at, const char *text)
 {
     const unsigned before = lab.done_n;
 

@@ -87,7 +87,9 @@ static inline int engine_snapshot(struct raft_fsm *fsm, struct raft_buffer *bufs
     *n = 2;
     (*bufs)[0] = (struct raft_buffer){raft_malloc(IMAGE_HEAD_BYTES), IMAGE_HEAD_BYTES};
     (*bufs)[1] = (struct raft_buffer){raft_calloc(1, 80), 80};
-    image_make(raft_last_applied(&c->raft), span_from((*bufs)[1].base, 80), (*bufs)[0].base);
+    image_make(&(struct image){.index = raft_last_applied(&c->raft),
+                               .bytes = span_from((*bufs)[1].base, 80)},
+               (*bufs)[0].base);
     return 0;
 }
 

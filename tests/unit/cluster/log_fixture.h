@@ -51,7 +51,9 @@ static inline void log_put_snapshot(int fd, const char *name, uint64_t index)
     char meta_name[SEGMENTS_NAME_MAX];
 
     memset(whole, (int)index, sizeof(whole));
-    image_make(index, span_from(whole + IMAGE_HEAD_BYTES, 400), whole);
+    image_make(
+        &(struct image){.index = index, .bytes = span_from(whole + IMAGE_HEAD_BYTES, 400)},
+        whole);
     disk_put(fd, name, whole, sizeof(whole));
     writer_meta(meta, 1);
     (void)snprintf(meta_name, sizeof(meta_name), "%s.meta", name);

@@ -16,7 +16,10 @@ static void make(uint8_t *whole, uint64_t index)
 {
     for (size_t i = 0; i < BYTES; i++)
         whole[IMAGE_HEAD_BYTES + i] = (uint8_t)(i * 7);
-    image_make(index, span_from(whole + IMAGE_HEAD_BYTES, BYTES), whole);
+    image_make(&(struct image){.index = index,
+                               .level = 3,
+                               .bytes = span_from(whole + IMAGE_HEAD_BYTES, BYTES)},
+               whole);
 }
 
 static void test_made_and_opened(void **state)
@@ -28,6 +31,7 @@ static void test_made_and_opened(void **state)
     make(whole, 77);
     assert_int_equal(image_open(span_from(whole, WHOLE), &image), 0);
     assert_int_equal(image.index, 77);
+    assert_int_equal(image.level, 3);
     assert_ptr_equal(image.bytes.ptr, whole + IMAGE_HEAD_BYTES);
     assert_int_equal(image.bytes.len, BYTES);
 }
@@ -43,7 +47,7 @@ static void test_of_pieces(void **state)
         const struct span pieces[] = {span_from(bytes, cut), SPAN_NONE,
                                       span_from(bytes + cut, BYTES - cut)};
 
-        image_make_of(77, pieces, 3, head);
+        image_make_of(&(struct image){.index = 77, .level = 3}, pieces, 3, head);
         assert_memory_equal(head, whole, sizeof(head));
     }
 }
@@ -54,7 +58,7 @@ static void test_of_nothing(void **state)
     struct image image;
 
     (void)state;
-    image_make(1, SPAN_NONE, head);
+    image_make(&(struct image){.index = 1}, head);
     assert_int_equal(image_open(span_from(head, sizeof(head)), &image), 0);
     assert_int_equal(image.bytes.len, 0);
     assert_int_equal(image_open(SPAN_NONE, &image), WERR_CORRUPT);

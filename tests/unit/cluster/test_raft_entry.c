@@ -22,10 +22,16 @@ static void test_written_and_read(void **state)
 
         assert_true(size % 8 == 0 && size >= ENGINE_ENTRY_HEAD_BYTES + len);
         memset(bytes, 0xFF, sizeof(bytes));
-        engine_entry_write(len % 2 == 0 ? ENGINE_ENTRY_COMMAND : ENGINE_ENTRY_ROSTER,
-                           span_from(text, len), request_id, bytes);
+        engine_entry_write(&(struct engine_entry_view){.type = len % 2 == 0
+                                                                   ? ENGINE_ENTRY_COMMAND
+                                                                   : ENGINE_ENTRY_ROSTER,
+                                                       .level = (uint8_t)(len * 16),
+                                                       .command = span_from(text, len),
+                                                       .request_id = request_id},
+                           bytes);
         assert_int_equal(engine_entry_read(span_from((char *)bytes, size), &view), 0);
         assert_int_equal(view.type, len % 2 == 0 ? ENGINE_ENTRY_COMMAND : ENGINE_ENTRY_ROSTER);
+        assert_int_equal(view.level, (uint8_t)(len * 16));
         assert_true(span_is_equal(view.command, span_from(text, len)));
         assert_memory_equal(view.request_id, request_id, sizeof(request_id));
         assert_int_equal(engine_entry_read(span_from((char *)bytes, size + 8), &view),
@@ -36,19 +42,29 @@ static void test_written_and_read(void **state)
     }
 }
 
+static void write_abc(enum engine_entry_type type, uint8_t *bytes)
+{
+    engine_entry_write(
+        &(struct engine_entry_view){
+            .type = type, .level = 7, .command = SPAN("abc"), .request_id = request_id},
+        bytes);
+}
+
 static void test_is_never_passed_over(void **state)
 {
+    static const size_t places[] = {0, 1, 3}; /* format, type, flags */
     struct engine_entry_view view;
     uint8_t bytes[32];
 
     (void)state;
-    for (size_t i = 0; i < 4; i++) {
-        engine_entry_write(ENGINE_ENTRY_ROSTER, SPAN("abc"), request_id, bytes);
-        bytes[i]++;
+    for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
+        write_abc(ENGINE_ENTRY_ROSTER, bytes);
+        bytes[places[i]]++;
         assert_int_equal(engine_entry_read(span_from((char *)bytes, sizeof(bytes)), &view),
                          WERR_UNSUPPORTED);
+        assert_int_equal(view.level, 7); /* whatever it is, who halts says what it needs */
     }
-    engine_entry_write(ENGINE_ENTRY_COMMAND, SPAN("abc"), request_id, bytes);
+    write_abc(ENGINE_ENTRY_COMMAND, bytes);
     memset(bytes + 4, 0xFF, 4);
     assert_int_equal(engine_entry_read(span_from((char *)bytes, sizeof(bytes)), &view),
                      WERR_CORRUPT);

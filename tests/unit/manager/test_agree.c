@@ -285,7 +285,6 @@ static void check_agreement(void)
 {
     const struct pool *p = pool_default(m->pool);
 
-    assert_false(m->has_stopped);
     assert_false(channel.is_lacking || slot->channel.is_stale);
     assert_false(manager_channel_is_starved(&slot->channel));
     assert_int_equal(worker.pool_state->digest, m->pool->digest);

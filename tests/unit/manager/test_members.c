@@ -117,6 +117,33 @@ static void test_added_promoted_removed(void **state)
     assert_int_equal(seen.n, 1);
 }
 
+static void status_of_halted(const struct cluster *c, struct cluster_status *out)
+{
+    (void)c;
+    *out = (struct cluster_status){
+        .applied = 56,
+        .halt = {.is_halted = true, .index = 57, .version = "9.0.0", .why = "a riddle"}};
+}
+
+/* At the start too, of which nothing else is told. */
+static void test_a_halt_is_told_once(void **state)
+{
+    const struct cluster_ops *const ops = m->cluster->ops;
+    struct cluster_ops halted = *ops;
+    const unsigned before = events_n();
+
+    (void)state;
+    halted.status = status_of_halted;
+    m->cluster->ops = &halted;
+    members_look(m, &seen, false);
+    assert_true(says(0, "node_halted", "\"to\":\"9.0.0\",\"reason\":\"a riddle\""));
+    look();
+    assert_int_equal(events_n(), before + 1);
+    m->cluster->ops = ops;
+    look();
+    assert_false(seen.is_halted);
+}
+
 static void test_leaders(void **state)
 {
     (void)state;
@@ -174,6 +201,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_of_one_nothing_is_told, setup, teardown),
         cmocka_unit_test_setup_teardown(test_added_promoted_removed, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_a_halt_is_told_once, setup, teardown),
         cmocka_unit_test_setup_teardown(test_leaders, setup, teardown),
         cmocka_unit_test_setup_teardown(test_quorum, setup, teardown),
         cmocka_unit_test_setup_teardown(test_words_and_ids, setup, teardown),

@@ -10,7 +10,10 @@
 #include "base/fault.h"
 #include "fixture.h"
 #include "manager/api_view.h"
+#include "manager/servers.h"
 #include "net/listen.h"
+#include "pool/levels.h"
+#include "pool/pool_code.h"
 
 /* A manager without workers, with each engine in turn. */
 
@@ -64,6 +67,19 @@ static void test_add(void **state)
     check_every_server_has_facts();
     assert_int_equal(add(UNCHECKED("2"), &p), 0);
     assert_int_equal(facts_find(&m->facts, p.id)->stats_slot, 1);
+}
+
+/* Not skipped either: the engine is to halt. */
+static void test_an_entry_of_a_later_weldr(void **state)
+{
+    static const char later[POOL_ENTRY_HEADER_BYTES] = {2, 3, LEVEL_NEWEST + 1};
+    const uint64_t index = m->pool->index, digest = m->pool->digest;
+
+    (void)state;
+    assert_int_equal(servers_on_commit(m, index + 1, span_from(later, sizeof(later))),
+                     WERR_UNSUPPORTED);
+    assert_int_equal(servers_on_commit(m, index + 1, SPAN("cut")), WERR_CORRUPT);
+    assert_true(m->pool->index == index && m->pool->digest == digest);
 }
 
 /* Whichever allocation fails: who asked is told, and no server is there without its facts. */
@@ -282,6 +298,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_add, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_an_entry_of_a_later_weldr, setup, teardown),
         cmocka_unit_test(test_add_without_memory),
         cmocka_unit_test_setup_teardown(test_pass_is_told_to_who_ejected, setup, teardown),
         cmocka_unit_test_setup_teardown(test_unresolved_name_costs_nothing, setup, teardown),

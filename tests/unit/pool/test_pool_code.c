@@ -3,6 +3,7 @@
 #include <jansson.h>
 
 #include "base/fault.h"
+#include "pool/levels.h"
 #include "pool/pool_meta.h"
 #include "pool/server.h"
 
@@ -533,9 +534,35 @@ static void test_out_of_memory(void **state)
     pool_server_free(server);
 }
 
+/* It is told of what can't be decoded too: who halts says what would be needed. */
+static void test_an_entry_names_its_level(void **state)
+{
+    (void)state;
+    struct pool_command c, back;
+    char *bytes = NULL;
+    size_t len = 0;
+    pool_command_init(&c, POOL_REMOVE_SERVER);
+    c.server_id = 31;
+    for (unsigned level = 0; level <= UINT8_MAX; level++) {
+        c.level = (uint8_t)level;
+        assert_int_equal(pool_code_encode(&c, &bytes, &len), 0);
+        assert_int_equal(pool_code_level(span_from(bytes, len)), level);
+        int rc = pool_code_decode(span_from(bytes, len), &back);
+        assert_int_equal(rc, level <= LEVEL_NEWEST ? 0 : WERR_UNSUPPORTED);
+        if (rc == 0) {
+            assert_int_equal(back.level, level);
+            pool_command_fini(&back);
+        }
+        free(bytes);
+    }
+    pool_command_fini(&c);
+    assert_int_equal(pool_code_level(SPAN("short")), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_an_entry_names_its_level),
         cmocka_unit_test(test_bad_bodies),
         cmocka_unit_test(test_add),
         cmocka_unit_test(test_change_merges),
