@@ -5,6 +5,7 @@
 #include "manager/events.h"
 #include "manager/follow.h"
 #include "manager/manager.h"
+#include "manager/restore.h"
 #include "manager/states.h"
 #include "manager/usable.h"
 #include "pool/pool_code.h"
@@ -97,39 +98,95 @@ static int apply(struct manager *m, const struct pool_command *c, uint64_t index
     return rc;
 }
 
+static void note(struct manager *m, const struct pool_command *c, int result,
+                 const struct pool_change *change)
+{
+    const struct pool_outcome outcome = {
+        .result = result, .change = change->type, .kind = change->kind, .id = change->id};
+
+    pool_requests_note(m->requests, c->request_id, &outcome);
+    changes_note(m, c->request_id, &outcome);
+}
+
+/* Back to a revision of the history: the workers get a snapshot. */
+static int go_back(struct manager *m, const struct pool_command *c, uint64_t index)
+{
+    struct pool_change change = {.type = POOL_CHANGE_NONE, .kind = KIND_POOL};
+    struct pool_history_back back;
+    const int rc = pool_history_restore(m->history, m->pool, c, index, &back, NULL);
+
+    if (rc == WERR_NOMEM)
+        return rc;
+    if (back.state == NULL) {
+        pool_pass(m->pool, index);
+        note(m, c, rc, &change);
+        return 0;
+    }
+    events_set_by(m, changes_by(m, c->request_id));
+    log_gather(true);
+    const int became = servers_become(m, back.state);
+    log_gather(false);
+    events_set_by(m, NULL);
+    if (became < 0) {
+        pool_history_back_fini(&back);
+        return became;
+    }
+    MUST(back.record != NULL && m->pool->index == index); /* restored means recorded */
+    log_always("description restored", LOG_U("revision", c->restore), LOG_U("index", index));
+    pool_history_take(m->history, back.record);
+    change.type = POOL_CHANGE_CHANGED;
+    change.id = index;
+    note(m, c, rc, &change);
+    return 0;
+}
+
+/* Of a command that was applied, or refused. */
+static void follow_it(struct manager *m, const struct pool_command *c,
+                      struct pool_change *change, uint64_t index, struct span entry)
+{
+    if (change->type != POOL_CHANGE_NONE)
+        m->revision = index;
+    events_set_by(m, changes_by(m, c->request_id));
+    log_gather(true);
+    follow(m, change, entry);
+    log_gather(false);
+    events_set_by(m, NULL);
+}
+
 /* What an entry does here. WERR_NOMEM: nothing, whatever that means for the entry is the
  * engine's business: solo refuses the change as if it had never come (nothing was applied here,
  * the workers do not hear of it), any other hands the entry over again. */
+static int take_new(struct manager *m, const struct pool_command *c, uint64_t index,
+                    struct span entry)
+{
+    struct pool_change change = {.type = POOL_CHANGE_NONE};
+    struct pool_history_record *record = NULL;
+    int rc = pool_history_look(m->pool, c, index, &record);
+
+    if (rc == 0)
+        rc = apply(m, c, index, &change);
+    if (change.type != POOL_CHANGE_NONE)
+        pool_history_take(m->history, record);
+    else
+        pool_history_record_free(record);
+    if (rc != WERR_NOMEM) {
+        follow_it(m, c, &change, index, entry);
+        note(m, c, rc, &change);
+    }
+    pool_change_fini(&change);
+    return rc == WERR_NOMEM ? rc : 0;
+}
+
 static int take(struct manager *m, const struct pool_command *c, uint64_t index,
                 struct span entry)
 {
     const struct pool_outcome *known = pool_requests_find(m->requests, c->request_id);
-    struct pool_change change = {.type = POOL_CHANGE_NONE};
-    struct pool_outcome outcome;
 
     if (known != NULL) {
         changes_note(m, c->request_id, known);
         return 0;
     }
-    outcome.result = apply(m, c, index, &change);
-    outcome.change = change.type;
-    outcome.kind = change.kind;
-    outcome.id = change.id;
-    if (outcome.result == WERR_NOMEM) {
-        pool_change_fini(&change);
-        return WERR_NOMEM;
-    }
-    pool_requests_note(m->requests, c->request_id, &outcome);
-    if (change.type != POOL_CHANGE_NONE)
-        m->revision = index;
-    events_set_by(m, changes_by(m, c->request_id));
-    log_gather(true);
-    follow(m, &change, entry);
-    log_gather(false);
-    events_set_by(m, NULL);
-    pool_change_fini(&change);
-    changes_note(m, c->request_id, &outcome);
-    return 0;
+    return c->type == POOL_RESTORE ? go_back(m, c, index) : take_new(m, c, index, entry);
 }
 
 static int take_decoded(struct manager *m, uint64_t index, struct span entry)
