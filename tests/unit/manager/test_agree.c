@@ -238,6 +238,18 @@ static void take_out(void)
     propose(&c);
 }
 
+/* To what was before the last change. */
+static void go_back(void)
+{
+    struct pool_command c;
+
+    if (pool_history_n(m->history) < 2)
+        return;
+    pool_command_init(&c, POOL_RESTORE);
+    c.restore = pool_history_at(m->history, 1)->revision;
+    propose(&c);
+}
+
 static void tell_facts(void)
 {
     struct server_facts *f = facts_next(&m->facts, NULL);
@@ -259,6 +271,9 @@ static void play(void)
     stand(POOL_ADMIN_ENABLED);
     add("3");
     take_out();
+    go_back(); /* it comes back while it is on its way out */
+    add("4");
+    go_back();
     add("4");
 }
 
