@@ -1,9 +1,10 @@
 """The history of changes is the same on each node, and each of them can go back."""
 
 import pytest
+from asker import DONE, Asker
 from node import find_leader, settle
-from rawhttp import wait_until
-from writers import agree
+from test_join import SNAPSHOT_AFTER
+from writers import Crew, agree
 
 
 def told(node):
@@ -46,24 +47,27 @@ def test_a_change_on_any_node_is_told_on_each_and_undone_on_another(town):
 
 def test_who_comes_late_has_it_too(town):
     """By snapshot: more changes than the log keeps behind one."""
-    nodes = town.cluster(3, "--cluster-profile", "fast")
-    leader = find_leader(nodes)
-    late = next(node for node in nodes if node is not leader)
-    rest = [node for node in nodes if node is not late]
-    made = int(leader.change("POST", "/servers", {"url": "http://192.0.2.1:1", "check": {"type": "none"}}).get("X-Weldr-Revision"))
-    late.kill()
-    for i in range(2200):
-        leader.change("PATCH", "/servers/192.0.2.1/1", {"weight": 2 + i % 2})
-    agree(rest)
-    late.start()
-    settle(nodes)
-    wait_until(lambda: late.revision() == leader.revision(), 60, "it to have all")
-    entries = assert_same(nodes)
-    assert len(entries) == 1000 and entries[-1]["revision"] > made
-    oldest = entries[-1]["revision"]
-    weight = 2 if late.get(f"/history/{oldest}")["objects"][0]["before"]["weight"] == 3 else 3
-    late.change("POST", f"/history/{oldest}/restore")
-    agree(nodes)
-    for node in nodes:
-        assert node.get("/servers")["servers"][0]["weight"] == weight
-    assert_same(nodes)
+    first, late = [town.node(host) for host in town.build(2)]
+    first.start()
+
+    def change(number):
+        asker = Asker(first)
+        for turn in range(SNAPSHOT_AFTER // 4 + 1):
+            assert asker.write("PATCH", f"/servers/192.0.2.{number + 1}/80", {"weight": 2 + turn % 2}) == DONE
+        asker.close()
+    with Crew() as crew:
+        for number in range(4):
+            first.add(f"http://192.0.2.{number + 1}:80")
+        for number in range(4):
+            crew.spawn(change, number)
+        crew.wait()
+    late.join(first)
+    settle([first, late])
+    entries = assert_same([first, late])
+    assert len(entries) == 1000 and entries[0]["node"] == first.id
+    oldest = late.get(f"/history/{entries[-1]['revision']}")["objects"][0]
+    back = late.change("POST", f"/history/{entries[-1]['revision']}/restore").json
+    assert back["node"] == late.id, back
+    for node in (first, late):
+        assert node.get(f"/servers/{oldest['id']}")["weight"] == 5 - oldest["before"]["weight"]
+    assert assert_same([first, late])[0]["restored"] == entries[-1]["revision"]
