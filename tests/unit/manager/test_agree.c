@@ -310,7 +310,7 @@ static void check_agreement(void)
         struct origin *o = origin_find(&worker, p->servers[i]->id);
 
         assert_non_null(f);
-        assert_true(f->is_checked);
+        assert_int_equal(f->is_checked, p->servers[i]->admin != POOL_ADMIN_MAINTENANCE);
         assert_non_null(o);
         assert_true(origin_is_in_pool(o));
         assert_int_equal(o->up, f->is_up);
