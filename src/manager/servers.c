@@ -1,5 +1,8 @@
 #include "manager/servers.h"
 
+#include <inttypes.h>
+#include <stdio.h>
+
 #include "log/log.h"
 #include "manager/change.h"
 #include "manager/events.h"
@@ -108,6 +111,24 @@ static void note(struct manager *m, const struct pool_command *c, int result,
     changes_note(m, c->request_id, &outcome);
 }
 
+static int become(struct manager *m, const struct pool_command *c,
+                  struct pool_history_back *back)
+{
+    char to[24];
+
+    (void)snprintf(to, sizeof(to), "%" PRIu64, c->restore);
+    events_set_by(m, changes_by(m, c->request_id));
+    log_gather(true);
+    const int rc = servers_become(m, back->state);
+    if (rc == 0)
+        events_tell(m, &(struct event_note){.kind = EVENT_DESCRIPTION_RESTORED, .to = to});
+    log_gather(false);
+    events_set_by(m, NULL);
+    if (rc < 0)
+        pool_history_back_fini(back);
+    return rc;
+}
+
 /* Back to a revision of the history: the workers get a snapshot. */
 static int go_back(struct manager *m, const struct pool_command *c, uint64_t index)
 {
@@ -119,23 +140,14 @@ static int go_back(struct manager *m, const struct pool_command *c, uint64_t ind
         return rc;
     if (back.state == NULL) {
         pool_pass(m->pool, index);
-        note(m, c, rc, &change);
-        return 0;
+    } else if (become(m, c, &back) < 0) {
+        return WERR_NOMEM;
+    } else {
+        MUST(back.record != NULL && m->pool->index == index); /* restored means recorded */
+        pool_history_take(m->history, back.record);
+        change.type = POOL_CHANGE_CHANGED;
+        change.id = index;
     }
-    events_set_by(m, changes_by(m, c->request_id));
-    log_gather(true);
-    const int became = servers_become(m, back.state);
-    log_gather(false);
-    events_set_by(m, NULL);
-    if (became < 0) {
-        pool_history_back_fini(&back);
-        return became;
-    }
-    MUST(back.record != NULL && m->pool->index == index); /* restored means recorded */
-    log_always("description restored", LOG_U("revision", c->restore), LOG_U("index", index));
-    pool_history_take(m->history, back.record);
-    change.type = POOL_CHANGE_CHANGED;
-    change.id = index;
     note(m, c, rc, &change);
     return 0;
 }

@@ -177,6 +177,8 @@ def test_requests_go_on_through_a_restore(lab):
     assert weldr.ask().status == 503
     assert restore(weldr, made).status == 200
     assert weldr.ask().status == 200, "the server that comes back serves"
+    (event,) = weldr.api("GET", "/events?kind=description_restored").json["events"]
+    assert event["to"] == str(made) and event["by"]["address"].startswith("127.0.0.1:"), event
     shown = weldr.api("GET", origin.path).json
     assert shown["state"] in ("active", "initial") and shown["in_flight"] == 0
     change(weldr, "DELETE", origin.path)

@@ -271,9 +271,6 @@ static void play(void)
     stand(POOL_ADMIN_ENABLED);
     add("3");
     take_out();
-    go_back(); /* it comes back while it is on its way out */
-    add("4");
-    go_back();
     add("4");
 }
 
@@ -333,6 +330,29 @@ static void test_agree_without_memory(void **state)
         check_agreement();
         add("5"); /* nothing has stopped for good */
         assert_non_null(pool_find_url(pool_default(m->pool), SPAN("http://127.0.0.1:5")));
+        settle();
+        check_agreement();
+        stop();
+    }
+}
+
+/* On a way back, too: a server comes back while it is on its way out, and another one goes. */
+static void test_agree_on_a_way_back(void **state)
+{
+    bool is_over = false;
+
+    (void)state;
+    for (unsigned n = 1; !is_over; n++) {
+        start();
+        add("1");
+        take_out();
+        fault_set(n);
+        go_back();
+        is_over = fault_is_armed();
+        fault_set(0);
+        settle();
+        check_agreement();
+        go_back();
         settle();
         check_agreement();
         stop();
@@ -570,6 +590,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_agree_without_memory),
         cmocka_unit_test(test_agree_after_a_time_without_memory),
+        cmocka_unit_test(test_agree_on_a_way_back),
         cmocka_unit_test(test_agree_after_restores),
     };
 
