@@ -435,57 +435,6 @@ static int decode(uint8_t format, uint8_t type, uint16_t flags, const char *payl
     return rc;
 }
 
-#define BY                                                                       \
-    "\"by\":{\"at_us\":7,\"node\":\"1f\",\"address\":\"socket\",\"token\":\"\"," \
-    "\"request\":\"POST /servers\"}"
-
-/* Who wished for it: in entries of format 3, and in no others. */
-static void test_entries_say_who(void **state)
-{
-    struct pool_command c, back;
-    char *entry;
-    size_t len;
-
-    (void)state;
-    pool_command_init(&c, POOL_RESTORE);
-    c.restore = 12;
-    c.by =
-        (struct pool_by){.at_us = 7, .node = 0x1f, .address = "socket", .request = "POST /x"};
-    assert_int_equal(pool_code_encode(&c, &entry, &len), 0);
-    assert_int_equal(entry[0], 3);
-    assert_int_equal(pool_code_decode(span_from(entry, len), &back), 0);
-    assert_true(back.type == POOL_RESTORE && back.restore == 12);
-    assert_memory_equal(&back.by, &c.by, sizeof(c.by));
-    pool_command_fini(&back);
-    pool_command_fini(&c);
-    free(entry);
-    pool_command_init(&c, POOL_REMOVE_SERVER); /* nobody: as it always was */
-    assert_int_equal(pool_code_encode(&c, &entry, &len), 0);
-    assert_int_equal(entry[0], 2);
-    pool_command_fini(&c);
-    free(entry);
-    assert_int_equal(decode(3, 18, 0, "{\"pool\":\"default\"," BY ",\"revision\":7}"), 0);
-    assert_int_equal(decode(3, 18, 0, "{\"pool\":\"default\",\"revision\":7}"), WERR_CORRUPT);
-    assert_int_equal(decode(2, 18, 0, "{\"pool\":\"default\",\"revision\":7}"), WERR_CORRUPT);
-    assert_int_equal(decode(3, 18, 0, "{\"pool\":\"default\"," BY "}"), WERR_CORRUPT);
-    assert_int_equal(decode(3, 18, 0, "{\"pool\":\"default\"," BY ",\"revision\":0}"),
-                     WERR_CORRUPT);
-    assert_int_equal(decode(3, 3, 0, "{\"pool\":\"default\",\"id\":\"s-1f\"," BY "}"), 0);
-    assert_int_equal(decode(2, 3, 0, "{\"pool\":\"default\",\"id\":\"s-1f\"," BY "}"),
-                     WERR_CORRUPT);
-    assert_int_equal(
-        decode(3, 3, 0, "{\"pool\":\"default\",\"id\":\"s-1f\",\"by\":{\"node\":\"1\"}}"),
-        WERR_CORRUPT);
-    assert_int_equal(decode(3, 3, 0,
-                            "{\"pool\":\"default\",\"id\":\"s-1f\","
-                            "\"by\":{\"at_us\":1,\"token\":\"\\u00fc\"}}"),
-                     WERR_CORRUPT);
-    char name[] = "a \x01\xc3\xbc b";
-    char text[6];
-    pool_by_set(text, sizeof(text), span_from_str(name));
-    assert_string_equal(text, "a ???");
-}
-
 static void test_bad_entries(void **state)
 {
     (void)state;
@@ -495,8 +444,6 @@ static void test_bad_entries(void **state)
     assert_int_equal(decode(0, 3, 0, remove), WERR_UNSUPPORTED);
     assert_int_equal(decode(2, 0, 0, remove), WERR_UNSUPPORTED);
     assert_int_equal(decode(2, 19, 0, remove), WERR_UNSUPPORTED);
-    assert_int_equal(decode(4, 3, 0, remove), WERR_UNSUPPORTED);
-    assert_int_equal(decode(3, 3, 0, remove), WERR_CORRUPT); /* it says nothing of who */
     assert_int_equal(decode(2, 255, 0, remove), WERR_UNSUPPORTED);
     assert_int_equal(decode(2, 3, 256, remove), WERR_UNSUPPORTED);
     assert_int_equal(decode(2, 1, 0, remove), WERR_CORRUPT);
@@ -601,7 +548,6 @@ int main(void)
         cmocka_unit_test(test_entry_layout),
         cmocka_unit_test(test_admin_entry_layout),
         cmocka_unit_test(test_admin_bodies),
-        cmocka_unit_test(test_entries_say_who),
         cmocka_unit_test(test_bad_entries),
         cmocka_unit_test(test_cut_entries),
         cmocka_unit_test(test_too_big),

@@ -413,6 +413,79 @@ static void test_random_ways(void **state)
     assert_true(back_n > SEEDS * STEPS / 20);
 }
 
+/* ---- entries ---- */
+
+static int decode(uint8_t format, uint8_t type, const char *payload)
+{
+    char entry[400] = {(char)format, (char)type, 0, 0, (char)strlen(payload)};
+    struct pool_command c;
+
+    assert_true(strlen(payload) < 256);
+    memcpy(entry + POOL_ENTRY_HEADER_BYTES, payload, strlen(payload));
+    int rc = pool_code_decode(span_from(entry, POOL_ENTRY_HEADER_BYTES + strlen(payload)), &c);
+    if (rc == 0)
+        pool_command_fini(&c);
+    return rc;
+}
+
+#define BY                                                                       \
+    "\"by\":{\"at_us\":7,\"node\":\"1f\",\"address\":\"socket\",\"token\":\"\"," \
+    "\"request\":\"POST /servers\"}"
+
+/* Who wished for it: in entries of format 3, and in no others. */
+static void test_entries_say_who(void **state)
+{
+    struct pool_command c, back;
+    char *entry;
+    size_t len;
+
+    (void)state;
+    pool_command_init(&c, POOL_RESTORE);
+    c.restore = 12;
+    c.by =
+        (struct pool_by){.at_us = 7, .node = 0x1f, .address = "socket", .request = "POST /x"};
+    assert_int_equal(pool_code_encode(&c, &entry, &len), 0);
+    assert_int_equal(entry[0], 3);
+    assert_int_equal(pool_code_decode(span_from(entry, len), &back), 0);
+    assert_true(back.type == POOL_RESTORE && back.restore == 12);
+    assert_memory_equal(&back.by, &c.by, sizeof(c.by));
+    pool_command_fini(&back);
+    pool_command_fini(&c);
+    free(entry);
+    pool_command_init(&c, POOL_REMOVE_SERVER); /* nobody: as it always was */
+    assert_int_equal(pool_code_encode(&c, &entry, &len), 0);
+    assert_int_equal(entry[0], 2);
+    pool_command_fini(&c);
+    free(entry);
+}
+
+static void test_entries_that_say_it_wrong(void **state)
+{
+    (void)state;
+    assert_int_equal(decode(3, 18, "{\"pool\":\"default\"," BY ",\"revision\":7}"), 0);
+    assert_int_equal(decode(3, 18, "{\"pool\":\"default\",\"revision\":7}"), WERR_CORRUPT);
+    assert_int_equal(decode(2, 18, "{\"pool\":\"default\",\"revision\":7}"), WERR_CORRUPT);
+    assert_int_equal(decode(3, 18, "{\"pool\":\"default\"," BY "}"), WERR_CORRUPT);
+    assert_int_equal(decode(3, 18, "{\"pool\":\"default\"," BY ",\"revision\":0}"),
+                     WERR_CORRUPT);
+    assert_int_equal(decode(3, 3, "{\"pool\":\"default\",\"id\":\"s-1f\"," BY "}"), 0);
+    assert_int_equal(decode(2, 3, "{\"pool\":\"default\",\"id\":\"s-1f\"," BY "}"),
+                     WERR_CORRUPT);
+    assert_int_equal(
+        decode(3, 3, "{\"pool\":\"default\",\"id\":\"s-1f\",\"by\":{\"node\":\"1\"}}"),
+        WERR_CORRUPT);
+    assert_int_equal(decode(3, 3,
+                            "{\"pool\":\"default\",\"id\":\"s-1f\","
+                            "\"by\":{\"at_us\":1,\"token\":\"\\u00fc\"}}"),
+                     WERR_CORRUPT);
+    assert_int_equal(decode(4, 3, "{\"pool\":\"default\",\"id\":\"s-1f\"}"), WERR_UNSUPPORTED);
+    assert_int_equal(decode(3, 3, "{\"pool\":\"default\",\"id\":\"s-1f\"}"), WERR_CORRUPT);
+    char name[] = "a \x01\xc3\xbc b";
+    char text[6];
+    pool_by_set(text, sizeof(text), span_from_str(name));
+    assert_string_equal(text, "a ???");
+}
+
 /* ---- damage and memory ---- */
 
 static void fill(void)
@@ -501,6 +574,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_all_of_it_is_bounded, setup, teardown),
         cmocka_unit_test_setup_teardown(test_certificates_stay, setup, teardown),
         cmocka_unit_test_setup_teardown(test_random_ways, setup, teardown),
+        cmocka_unit_test(test_entries_say_who),
+        cmocka_unit_test(test_entries_that_say_it_wrong),
         cmocka_unit_test_setup_teardown(test_damage_is_no_history, setup, teardown),
         cmocka_unit_test_setup_teardown(test_without_memory, setup, teardown),
     };
