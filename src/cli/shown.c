@@ -113,7 +113,7 @@ int shown_change(const struct doc *d, const char *what)
     }
     if (is_list && doc_size(list) == 1)
         d = doc_at(list, 0);
-    return shown_entry(d, "id url name priority state reason removed change");
+    return shown_entry(d, "id url name priority state reason removed change summary");
 }
 
 int shown_json(const struct doc *d)

@@ -95,11 +95,30 @@ void api_name_caller(const struct api_conn *ac, struct event_by *by)
     memcpy(by->token, ac->token_name, sizeof(by->token));
 }
 
+_Static_assert((int)ADDR_TEXT_MAX <= (int)POOL_BY_ADDRESS_MAX + 1 &&
+                   (int)TOKEN_NAME_MAX <= (int)POOL_BY_TOKEN_MAX,
+               "the history has it whole");
+
+/* For the history. */
+static void name_request(const struct api_conn *ac, struct pool_by *to)
+{
+    char request[POOL_BY_REQUEST_MAX + 1];
+    struct event_by by;
+
+    api_name_caller(ac, &by);
+    pool_by_set(to->address, sizeof(to->address), span_from_str(by.address));
+    pool_by_set(to->token, sizeof(to->token), span_from_str(by.token));
+    (void)snprintf(request, sizeof(request), "%s %.*s", ac->method, (int)ac->path.len,
+                   ac->path.ptr);
+    pool_by_set(to->request, sizeof(to->request), span_from_str(request));
+}
+
 void api_propose(struct api_conn *ac, struct pool_command *c, void (*then)(struct api_conn *))
 {
     if (!api_has_engine(ac))
         return;
     MUST(ac->change == NULL); /* a request makes one */
+    name_request(ac, &c->by);
     int rc = change_new(ac->m, c, &ac->change);
     if (rc < 0) {
         api_respond_failure(ac, rc);

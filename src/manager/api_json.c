@@ -158,6 +158,7 @@ char *api_json_root(const char *version, const char *base)
         {"certificates", "/certificates", "GET"},
         {"explain", "/explain", "GET"},
         {"events", "/events", "GET"},
+        {"history", "/history", "GET"},
         {"node", "/node", "GET"},
         {"cluster", "/cluster", "GET"},
         {"stats", "/stats", "GET"},

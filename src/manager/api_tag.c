@@ -95,6 +95,13 @@ static void stamp_none_match(const struct api_tags *tags, uint64_t now, struct p
         c->if_digest = now;
 }
 
+void api_tag_stamp_as(const struct api_conditions *conditions, uint64_t now,
+                      struct pool_command *c)
+{
+    stamp_match(&conditions->match, now, c);
+    stamp_none_match(&conditions->none_match, now, c);
+}
+
 int api_tag_stamp(const struct api_conditions *conditions, const struct pool_state *s,
                   struct pool_command *c)
 {
@@ -105,11 +112,9 @@ int api_tag_stamp(const struct api_conditions *conditions, const struct pool_sta
     c->if_list = c->type == POOL_SET_SERVERS ||
                  (pool_command_verb(c->type) == POOL_VERB_ADD && !c->is_put);
     int rc = pool_if_digest(s, c, &now);
-    if (rc != 0)
-        return rc;
-    stamp_match(&conditions->match, now, c);
-    stamp_none_match(&conditions->none_match, now, c);
-    return 0;
+    if (rc == 0)
+        api_tag_stamp_as(conditions, now, c);
+    return rc;
 }
 
 /* ---- text ---- */

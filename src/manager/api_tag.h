@@ -53,6 +53,9 @@ bool api_tag_may_change(const struct api_conditions *c, uint64_t tag);
 /* What a change must find. WERR_NOMEM. */
 int api_tag_stamp(const struct api_conditions *conditions, const struct pool_state *s,
                   struct pool_command *c) MUST_USE;
+/* The same of a resource with this tag. */
+void api_tag_stamp_as(const struct api_conditions *conditions, uint64_t now,
+                      struct pool_command *c);
 /* "\"00000000deadbeef\"" */
 void api_tag_print(uint64_t tag, char buf[API_TAG_TEXT_MAX]);
 uint64_t api_tag_of_text(const char *text);

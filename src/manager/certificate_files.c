@@ -209,6 +209,8 @@ static void on_change(struct change *ch)
 static void propose(struct certificate_file *file, struct pool_command *c)
 {
     struct change *ch;
+
+    pool_by_set(c->by.request, sizeof(c->by.request), SPAN("a file of --certificate"));
     const int rc = change_new(file->owner->m, c, &ch);
 
     if (rc < 0) {

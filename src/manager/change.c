@@ -8,6 +8,7 @@
 #include "base/fsm.h"
 #include "log/log.h"
 #include "manager/manager.h"
+#include "manager/members.h"
 #include "pool/pool_code.h"
 
 enum { CHANGE_MAGIC = 0x63686e67 };
@@ -217,6 +218,13 @@ uint64_t change_patience_ms(const struct manager *m)
            (uint64_t)(status.election_ms != 0 ? status.election_ms : CHANGE_ELECTION_MS);
 }
 
+/* What the proposer alone knows, and all shall keep (pool_history.h). */
+static void stamp(struct manager *m, struct pool_command *c)
+{
+    c->by.at_us = loop_wall_us(m->loop);
+    c->by.node = m->cluster != NULL ? members_own_id(m->cluster) : 0;
+}
+
 int change_new(struct manager *m, struct pool_command *c, struct change **out)
 {
     if (m->changes->n >= CHANGES_MAX)
@@ -227,6 +235,7 @@ int change_new(struct manager *m, struct pool_command *c, struct change **out)
     if (ch == NULL)
         return WERR_NOMEM;
     memset(ch, 0, sizeof(*ch));
+    stamp(m, c);
     int rc = pool_code_encode(c, &ch->bytes, &ch->len);
     if (rc < 0) {
         free(ch);
@@ -294,6 +303,25 @@ void change_await_leaving(struct change *ch, uint32_t timeout_ms, change_fn done
     leaving_wait(ch->m, &ch->left, timeout_ms);
 }
 
+/* Why there is no way back is found out by looking for it again. */
+static int tell_refusal(const struct change *ch, const struct pool_command *c,
+                        struct pool_error *error)
+{
+    const struct manager *m = ch->m;
+    struct pool_history_back back;
+
+    if (c->type != POOL_RESTORE) {
+        pool_refusal(m->pool, c, ch->outcome.result, error);
+        return 0;
+    }
+    const int rc =
+        pool_history_restore(m->history, m->pool, c, m->pool->index + 1, &back, error);
+    if (rc == 0) /* it is one by now */
+        pool_error_set(error, "no_way_back", "", "%s", werr_text(ch->outcome.result));
+    pool_history_back_fini(&back);
+    return rc == WERR_NOMEM ? rc : 0;
+}
+
 int change_refusal(const struct change *ch, struct pool_error *error)
 {
     struct pool_command c;
@@ -303,9 +331,9 @@ int change_refusal(const struct change *ch, struct pool_error *error)
     if (rc < 0)
         return rc;
     *error = (struct pool_error){.code = "internal"};
-    pool_refusal(ch->m->pool, &c, ch->outcome.result, error);
+    const int why = tell_refusal(ch, &c, error);
     pool_command_fini(&c);
-    return 0;
+    return why;
 }
 
 /* ---- for the manager ---- */

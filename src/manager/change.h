@@ -99,8 +99,9 @@ struct changes {
 void changes_init(struct changes *cs, struct manager *m);
 /* All end, told WERR_SHUTTING_DOWN. The engine is gone. */
 void changes_fini(struct changes *cs);
-/* Gives the command, which stays the caller's, a request id. WERR_NOMEM, WERR_IO,
- * WERR_TOO_BIG: of the command; WERR_AGAIN: CHANGES_MAX are under way. */
+/* Gives the command, which stays the caller's, a request id, and says in it when it was made
+ * and on which node; who asked for it, and for what, the caller has said (c->by). WERR_NOMEM,
+ * WERR_IO, WERR_TOO_BIG: of the command; WERR_AGAIN: CHANGES_MAX are under way. */
 int change_new(struct manager *m, struct pool_command *c, struct change **out) MUST_USE;
 /* done is called once, perhaps before this returns; not after change_end. */
 void change_propose(struct change *ch, change_fn done, void *waiter);

@@ -41,6 +41,7 @@
 #include "manager/supervisor.h"
 #include "net/conn.h"
 #include "pool/pool.h"
+#include "pool/pool_history.h"
 #include "pool/pool_requests.h"
 #include "stats/stats.h"
 
@@ -86,8 +87,9 @@ struct manager {
     struct cluster *cluster;
     struct data_dir data_dir; /* path NULL: nothing is kept (--ephemeral) */
     struct pool_state *pool;
-    struct pool_requests *requests; /* with the pool, all that is replicated */
-    uint64_t revision;              /* index of the last entry that changed something */
+    struct pool_requests *requests;
+    struct pool_history *history; /* with the pool, all that is replicated */
+    uint64_t revision;            /* index of the last entry that changed something */
     struct node_settings node;
     /* what this node knows and does */
     struct facts facts;

@@ -332,7 +332,8 @@ static int start_pool(struct manager *m)
 {
     m->pool = pool_state_new();
     m->requests = pool_requests_new();
-    if (m->pool == NULL || m->requests == NULL)
+    m->history = pool_history_new();
+    if (m->pool == NULL || m->requests == NULL || m->history == NULL)
         return manager_fail_start("can't start", WERR_NOMEM);
     facts_init(&m->facts);
     if (facts_add_pool(&m->facts, pool_default(m->pool)->id) == NULL)
@@ -559,6 +560,7 @@ static void stop(struct house *h)
     events_fini(&h->events);
     pool_state_free(m->pool);
     pool_requests_free(m->requests);
+    pool_history_free(m->history);
     if (m->stats != NULL)
         stats_free(m->stats);
     if (m->supervisor.slots.list != NULL)

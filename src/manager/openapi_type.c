@@ -101,6 +101,7 @@ static const struct {
     {"count", "integer", "minimum", "0"},
     {"number", "number", NULL, NULL},
     {"bool", "boolean", NULL, NULL},
+    {"object", "object", NULL, NULL},
     {"flag", "string", "enum", "[\"true\", \"false\", \"1\", \"0\"]"},
     {"time", "string", "format", "\"date-time\""},
     {"duration", "string", "pattern", "\"^[0-9]+(ms|s|m|h)?$\""},

@@ -2,6 +2,7 @@
  * of api_routes.def), as JSON Schema.
  *
  *   text, count, number, bool      count: a whole number from 0
+ *   object                         with any members
  *   time                           "2026-01-31T12:00:00.000Z"
  *   duration, flag                 as in queries: 500ms, 30s, 2m; true
  *   1..65535                       a whole number within bounds

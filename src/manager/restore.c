@@ -14,7 +14,7 @@
 /* A restore under way. */
 struct restore {
     struct manager *m;
-    struct pool_replica before;
+    struct pool_state *before;
     const struct pool_state *next;
     /* In reserve for the servers that begin anew under an id that is known, in the order of the
      * state. */
@@ -64,7 +64,7 @@ static bool is_same(const struct restore *r, const struct pool *p, const struct 
 {
     struct pool *pool = NULL;
     const struct pool_server *was =
-        f->removed == NULL ? pool_find_any_server(r->before.state, f->id, &pool) : NULL;
+        f->removed == NULL ? pool_find_any_server(r->before, f->id, &pool) : NULL;
 
     return was != NULL && strcmp(was->url, server->url) == 0 && pool->id == p->id &&
            strcmp(pool->name, p->name) == 0;
@@ -73,7 +73,7 @@ static bool is_same(const struct restore *r, const struct pool *p, const struct 
 /* Facts of no server of before: made by reserve. */
 static bool is_new(const struct restore *r, const struct server_facts *f)
 {
-    return f->removed == NULL && find(r->before.state, f->id) == NULL;
+    return f->removed == NULL && find(r->before, f->id) == NULL;
 }
 
 /* In a pool before, and in none any more. */
@@ -133,7 +133,7 @@ static void give_back(struct restore *r)
     for (uint32_t i = 0; i < r->next->pool_n; i++) {
         struct pool_facts *pf = facts_find_pool(facts, r->next->pools[i]->id);
 
-        if (pf != NULL && pool_find_id(r->before.state, pf->id) == NULL)
+        if (pf != NULL && pool_find_id(r->before, pf->id) == NULL)
             facts_drop_pool(facts, pf);
     }
 }
@@ -188,9 +188,9 @@ static void begin_pools(struct restore *r)
     for (uint32_t i = 0; i < r->next->pool_n; i++) {
         const struct pool *p = r->next->pools[i];
 
-        if (is_same_pool(r->before.state, p))
+        if (is_same_pool(r->before, p))
             continue;
-        if (pool_find_id(r->before.state, p->id) != NULL)
+        if (pool_find_id(r->before, p->id) != NULL)
             stats_slot_give(r->m->stats, STATS_OF_POOL, p->id);
         follow_pool_new(r->m, p);
     }
@@ -201,9 +201,9 @@ static void begin_listeners(struct restore *r)
     for (uint32_t i = 0; i < r->next->listener_n; i++) {
         const struct listener *l = r->next->listeners[i];
 
-        if (is_same_listener(r->before.state, l))
+        if (is_same_listener(r->before, l))
             continue;
-        if (listener_find_id(r->before.state, l->id) != NULL)
+        if (listener_find_id(r->before, l->id) != NULL)
             follow_listener_gone(r->m, l->id);
         follow_listener_new(r->m, l);
     }
@@ -213,7 +213,7 @@ static void begin_listeners(struct restore *r)
  * listeners that are in it. */
 static void close_listeners(struct restore *r)
 {
-    const struct pool_state *before = r->before.state;
+    const struct pool_state *before = r->before;
 
     for (uint32_t i = 0; i < before->listener_n; i++) {
         const struct listener *was = before->listeners[i];
@@ -232,7 +232,7 @@ static void close_listeners(struct restore *r)
  * other settings by now. */
 static struct pool_server *take_out(struct restore *r, uint64_t id, const struct pool **pool)
 {
-    struct pool_state *before = r->before.state;
+    struct pool_state *before = r->before;
     struct pool_change change = {.type = POOL_CHANGE_NONE};
     struct pool_command c;
     struct pool *was;
@@ -273,7 +273,7 @@ static int follow_one(struct restore *r, const struct pool *p, const struct pool
 
 static void follow_objects(struct restore *r)
 {
-    const struct pool_state *before = r->before.state;
+    const struct pool_state *before = r->before;
 
     for (uint32_t i = 0; i < before->pool_n; i++)
         if (pool_find_id(r->next, before->pools[i]->id) == NULL)
@@ -289,13 +289,11 @@ static void follow_objects(struct restore *r)
     }
 }
 
-static void swap(struct restore *r, struct pool_replica *next)
+static void swap(struct restore *r, struct pool_state *next)
 {
     struct manager *m = r->m;
 
-    m->pool = next->state;
-    m->requests = next->requests;
-    *next = (struct pool_replica){NULL, NULL};
+    m->pool = next;
     checks_set_state(&m->checks, m->pool);
     m->revision = m->pool->index;
 }
@@ -308,10 +306,11 @@ static bool is_https_there(const struct pool_state *s)
     return false;
 }
 
-int servers_restore(struct manager *m, struct pool_replica *next)
+int servers_become(struct manager *m, struct pool_state *next)
 {
-    struct restore r = {.m = m, .before = {m->pool, m->requests}, .next = next->state};
+    struct restore r = {.m = m, .before = m->pool, .next = next};
 
+    MUST(next != NULL && next != m->pool);
     TAILQ_INIT(&r.addrs);
     if (reserve_pools(&r) < 0 || for_each(&r, reserve) < 0) {
         give_back(&r);
@@ -330,7 +329,22 @@ int servers_restore(struct manager *m, struct pool_replica *next)
     take_leave(&r);
     (void)for_each(&r, follow_one);
     follow_objects(&r);
-    pool_replica_fini(&r.before);
+    pool_state_free(r.before);
+    return 0;
+}
+
+int servers_restore(struct manager *m, struct pool_replica *next)
+{
+    const int rc = servers_become(m, next->state);
+
+    if (rc < 0)
+        return rc;
+    pool_requests_free(m->requests);
+    pool_history_free(m->history);
+    m->requests = next->requests;
+    m->history = next->history;
+    *next = (struct pool_replica){NULL, NULL, NULL};
+    m->has_stopped = false;
     changes_look_up(m);
     return 0;
 }
@@ -354,7 +368,7 @@ int servers_on_restore(void *arg, uint64_t index, struct span bytes)
 int servers_on_snapshot(void *arg, char **bytes, size_t *len)
 {
     const struct manager *m = arg;
-    const struct pool_replica now = {m->pool, m->requests};
+    const struct pool_replica now = {m->pool, m->requests, m->history};
 
     return pool_replica_encode(&now, bytes, len);
 }

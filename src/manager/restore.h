@@ -17,6 +17,9 @@
 
 struct manager;
 
+/* Takes the description over, unless it fails. WERR_NOMEM. Also for a change that goes back to
+ * a revision of the history (servers.c). */
+int servers_become(struct manager *m, struct pool_state *next) MUST_USE;
 /* Takes over what is in *next, unless it fails. WERR_NOMEM. */
 int servers_restore(struct manager *m, struct pool_replica *next) MUST_USE;
 /* Hooks of the cluster; arg is the manager. */

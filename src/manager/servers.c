@@ -1,10 +1,14 @@
 #include "manager/servers.h"
 
+#include <inttypes.h>
+#include <stdio.h>
+
 #include "log/log.h"
 #include "manager/change.h"
 #include "manager/events.h"
 #include "manager/follow.h"
 #include "manager/manager.h"
+#include "manager/restore.h"
 #include "manager/states.h"
 #include "manager/usable.h"
 #include "pool/pool_code.h"
@@ -90,39 +94,104 @@ static int apply(struct manager *m, const struct pool_command *c, uint64_t index
     return rc;
 }
 
+static void note(struct manager *m, const struct pool_command *c, int result,
+                 const struct pool_change *change)
+{
+    const struct pool_outcome outcome = {
+        .result = result, .change = change->type, .kind = change->kind, .id = change->id};
+
+    pool_requests_note(m->requests, c->request_id, &outcome);
+    changes_note(m, c->request_id, &outcome);
+}
+
+static int become(struct manager *m, const struct pool_command *c,
+                  struct pool_history_back *back)
+{
+    char to[24];
+
+    (void)snprintf(to, sizeof(to), "%" PRIu64, c->restore);
+    events_set_by(m, changes_by(m, c->request_id));
+    log_gather(true);
+    const int rc = servers_become(m, back->state);
+    if (rc == 0)
+        events_tell(m, &(struct event_note){.kind = EVENT_DESCRIPTION_RESTORED, .to = to});
+    log_gather(false);
+    events_set_by(m, NULL);
+    if (rc < 0)
+        pool_history_back_fini(back);
+    return rc;
+}
+
+/* Back to a revision of the history: the workers get a snapshot. */
+static int go_back(struct manager *m, const struct pool_command *c, uint64_t index)
+{
+    struct pool_change change = {.type = POOL_CHANGE_NONE, .kind = KIND_POOL};
+    struct pool_history_back back;
+    const int rc = pool_history_restore(m->history, m->pool, c, index, &back, NULL);
+
+    if (rc == WERR_NOMEM)
+        return rc;
+    if (back.state == NULL) {
+        pool_pass(m->pool, index);
+    } else if (become(m, c, &back) < 0) {
+        return WERR_NOMEM;
+    } else {
+        MUST(back.record != NULL && m->pool->index == index); /* restored means recorded */
+        pool_history_take(m->history, back.record);
+        change.type = POOL_CHANGE_CHANGED;
+        change.id = index;
+    }
+    note(m, c, rc, &change);
+    return 0;
+}
+
+/* Of a command that was applied, or refused. */
+static void follow_it(struct manager *m, const struct pool_command *c,
+                      struct pool_change *change, uint64_t index, struct span entry)
+{
+    if (change->type != POOL_CHANGE_NONE)
+        m->revision = index;
+    events_set_by(m, changes_by(m, c->request_id));
+    log_gather(true);
+    follow(m, change, entry);
+    log_gather(false);
+    events_set_by(m, NULL);
+}
+
 /* What an entry does here. WERR_NOMEM: nothing, whatever that means for the entry is the
  * engine's business: solo refuses the change as if it had never come (nothing was applied here,
  * the workers do not hear of it), any other hands the entry over again. */
+static int take_new(struct manager *m, const struct pool_command *c, uint64_t index,
+                    struct span entry)
+{
+    struct pool_change change = {.type = POOL_CHANGE_NONE};
+    struct pool_history_record *record = NULL;
+    int rc = pool_history_look(m->pool, c, index, &record);
+
+    if (rc == 0)
+        rc = apply(m, c, index, &change);
+    if (change.type != POOL_CHANGE_NONE)
+        pool_history_take(m->history, record);
+    else
+        pool_history_record_free(record);
+    if (rc != WERR_NOMEM) {
+        follow_it(m, c, &change, index, entry);
+        note(m, c, rc, &change);
+    }
+    pool_change_fini(&change);
+    return rc == WERR_NOMEM ? rc : 0;
+}
+
 static int take(struct manager *m, const struct pool_command *c, uint64_t index,
                 struct span entry)
 {
     const struct pool_outcome *known = pool_requests_find(m->requests, c->request_id);
-    struct pool_change change = {.type = POOL_CHANGE_NONE};
-    struct pool_outcome outcome;
 
     if (known != NULL) {
         changes_note(m, c->request_id, known);
         return 0;
     }
-    outcome.result = apply(m, c, index, &change);
-    outcome.change = change.type;
-    outcome.kind = change.kind;
-    outcome.id = change.id;
-    if (outcome.result == WERR_NOMEM) {
-        pool_change_fini(&change);
-        return WERR_NOMEM;
-    }
-    pool_requests_note(m->requests, c->request_id, &outcome);
-    if (change.type != POOL_CHANGE_NONE)
-        m->revision = index;
-    events_set_by(m, changes_by(m, c->request_id));
-    log_gather(true);
-    follow(m, &change, entry);
-    log_gather(false);
-    events_set_by(m, NULL);
-    pool_change_fini(&change);
-    changes_note(m, c->request_id, &outcome);
-    return 0;
+    return c->type == POOL_RESTORE ? go_back(m, c, index) : take_new(m, c, index, entry);
 }
 
 static int take_decoded(struct manager *m, uint64_t index, struct span entry)

@@ -207,6 +207,8 @@ static void on_flag(struct change *ch)
 static void propose(struct manager *m, struct pool_command *c)
 {
     struct change *ch;
+
+    pool_by_set(c->by.request, sizeof(c->by.request), SPAN("a flag of the start"));
     const int rc = change_new(m, c, &ch);
 
     pool_command_fini(c);

@@ -100,6 +100,8 @@ static int judge_guard(const struct pool_state *s, const struct pool_command *c)
 
 int pool_judge(const struct pool_state *s, const struct pool_command *c)
 {
+    if (c->type == POOL_RESTORE)
+        return WERR_UNSUPPORTED;
     int rc = kind_ops(pool_command_kind(c->type))->judge(s, c);
     if (rc == 0)
         rc = pool_judge_if(s, c);
@@ -133,6 +135,12 @@ int pool_apply(struct pool_state *s, const struct pool_command *c, uint64_t inde
                struct pool_change *change)
 {
     return pool_apply_judged(s, c, index, pool_judge(s, c), change);
+}
+
+void pool_pass(struct pool_state *s, uint64_t index)
+{
+    MUST(index > s->index);
+    s->index = index;
 }
 
 void pool_change_fini(struct pool_change *change)

@@ -69,10 +69,13 @@ uint64_t pool_state_digest_recompute(const struct pool_state *s);
  * WERR_TOO_BIG    no more servers, pools, listeners or rules fit
  * WERR_GUARD      fewer usable servers than min_active would be left
  * WERR_STALE      the object, or the list, is not what if_digest, if_there or if_absent say
+ * WERR_UNSUPPORTED  RESTORE, which is not applied here
  * WERR_NOMEM leaves the state as it was, index included (reserve first, then mutate). *change
  * is the caller's to fini, whatever the result. */
 int pool_apply(struct pool_state *s, const struct pool_command *c, uint64_t index,
                struct pool_change *change) MUST_USE;
+/* An entry that changes nothing: RESTORE to what is so, or refused. */
+void pool_pass(struct pool_state *s, uint64_t index);
 /* Its two halves, for those whom nobody may wait for: may it be, without looking at the values;
  * then all else. Nothing may change the state between them. */
 int pool_judge(const struct pool_state *s, const struct pool_command *c) MUST_USE;

@@ -62,6 +62,7 @@ enum {
     SEEN_TARGET = 1U << 0,
     SEEN_ID = 1U << 1,
     SEEN_SET = 1U << 2,
+    SEEN_REVISION = 1U << 3,
     HEX_TEXT_MAX = 17,
 };
 
@@ -170,6 +171,80 @@ static int read_guard(struct reading *r, json_t *value)
     return 0;
 }
 
+static int read_revision(struct reading *r, json_t *value)
+{
+    return r->c->type == POOL_RESTORE &&
+                   code_number(value, 1, POOL_ID_INDEX_MAX, &r->c->restore)
+               ? 0
+               : WERR_INVALID;
+}
+
+/* ---- who wished for it ---- */
+
+static int read_by_text(json_t *value, char *to, size_t size)
+{
+    if (!json_is_string(value))
+        return WERR_INVALID;
+    pool_by_set(to, size, code_text(value));
+    return strcmp(to, json_string_value(value)) == 0 ? 0 : WERR_INVALID;
+}
+
+static int read_by_at(struct reading *r, json_t *value)
+{
+    return code_number(value, 1, INT64_MAX, &r->c->by.at_us) ? 0 : WERR_INVALID;
+}
+
+static int read_by_node(struct reading *r, json_t *value)
+{
+    return json_is_string(value) &&
+                   num_from_hex(code_text(value), UINT64_MAX, &r->c->by.node) == 0
+               ? 0
+               : WERR_INVALID;
+}
+
+static int read_by_address(struct reading *r, json_t *value)
+{
+    return read_by_text(value, r->c->by.address, sizeof(r->c->by.address));
+}
+
+static int read_by_token(struct reading *r, json_t *value)
+{
+    return read_by_text(value, r->c->by.token, sizeof(r->c->by.token));
+}
+
+static int read_by_request(struct reading *r, json_t *value)
+{
+    return read_by_text(value, r->c->by.request, sizeof(r->c->by.request));
+}
+
+static int read_by(struct reading *r, json_t *value)
+{
+    static const struct member members[] = {
+        {"at_us", read_by_at, 0},        {"node", read_by_node, 0},
+        {"address", read_by_address, 0}, {"token", read_by_token, 0},
+        {"request", read_by_request, 0}, {NULL, NULL, 0},
+    };
+    if (!json_is_object(value))
+        return WERR_INVALID;
+    const int rc = code_read_members(r, value, members);
+    return rc == 0 && !pool_by_is_there(&r->c->by) ? WERR_INVALID : rc;
+}
+
+static void write_by(struct jtext *t, const struct pool_by *by)
+{
+    char hex[HEX_TEXT_MAX];
+    hex[num_to_hex(by->node, hex)] = '\0';
+    jtext_open(t, "by", '{');
+    jtext_number(t, "at_us", by->at_us);
+    jtext_str(t, "node", hex);
+    jtext_str(t, "address", by->address);
+    jtext_str(t, "token", by->token);
+    jtext_str(t, "request", by->request);
+    jtext_close(t, '}');
+}
+
+/* ---- all of it ---- */
+
 /* "put" and the guards come before "set", since what that holds depends on them. */
 static const struct member payload_members[] = {
     {"pool", read_pool_name, SEEN_TARGET},
@@ -182,6 +257,8 @@ static const struct member payload_members[] = {
     {"if_absent", read_absent, 0},
     {"if_list", read_list, 0},
     {"guard", read_guard, 0},
+    {"by", read_by, 0},
+    {"revision", read_revision, SEEN_REVISION},
     {NULL, NULL, 0},
 };
 
@@ -200,14 +277,15 @@ static bool has_id(enum pool_command_type type)
 
 static bool has_set(enum pool_command_type type)
 {
-    return pool_command_verb(type) != POOL_VERB_REMOVE;
+    return pool_command_verb(type) != POOL_VERB_REMOVE && type != POOL_RESTORE;
 }
 
 static int read_payload(struct reading *r, json_t *object)
 {
     const enum pool_command_type type = r->c->type;
     const uint32_t needs = (has_target(type) ? SEEN_TARGET : 0U) |
-                           (has_id(type) ? SEEN_ID : 0U) | (has_set(type) ? SEEN_SET : 0U);
+                           (has_id(type) ? SEEN_ID : 0U) | (has_set(type) ? SEEN_SET : 0U) |
+                           (type == POOL_RESTORE ? SEEN_REVISION : 0U);
     uint32_t seen = 0;
     const char *key = NULL;
     json_t *value = NULL;
@@ -276,6 +354,10 @@ char *pool_code_payload_json(const struct pool_command *c)
     if (c->is_put)
         jtext_bool(&t, "put", true);
     write_guards(&t, c);
+    if (pool_by_is_there(&c->by))
+        write_by(&t, &c->by);
+    if (c->type == POOL_RESTORE)
+        jtext_number(&t, "revision", c->restore);
     if (has_set(c->type))
         code_kind(kind)->write(&t, "set", c);
     jtext_close(&t, '}');
@@ -291,7 +373,13 @@ struct entry_head {
 };
 _Static_assert(sizeof(struct entry_head) == POOL_ENTRY_HEADER_BYTES, "no padding");
 
-enum { ENTRY_FORMAT = 2 };
+/* What a Weldr without a history can read is written as it always was. */
+enum { ENTRY_FORMAT = 2, ENTRY_FORMAT_BY = 3 };
+
+static uint8_t format_of(const struct pool_command *c)
+{
+    return pool_by_is_there(&c->by) || c->type == POOL_RESTORE ? ENTRY_FORMAT_BY : ENTRY_FORMAT;
+}
 
 static int wrap(const struct pool_command *c, const char *json, char **out, size_t *len)
 {
@@ -302,7 +390,7 @@ static int wrap(const struct pool_command *c, const char *json, char **out, size
     *out = fault_malloc(*len);
     if (*out == NULL)
         return WERR_NOMEM;
-    struct entry_head head = {.format = ENTRY_FORMAT,
+    struct entry_head head = {.format = format_of(c),
                               .type = (uint8_t)c->type,
                               .level = c->level,
                               .length = htole32((uint32_t)json_len)};
@@ -352,6 +440,11 @@ int pool_code_decode(struct span entry, struct pool_command *c)
     return rc == POOL_CODE_MORE ? pool_code_go_on(&parts, UINT32_MAX) : rc;
 }
 
+static bool is_known_format(uint8_t format)
+{
+    return format == ENTRY_FORMAT || format == ENTRY_FORMAT_BY;
+}
+
 int pool_code_begin(struct span entry, struct pool_command *c, struct pool_code_parts *parts)
 {
     struct entry_head head;
@@ -361,7 +454,7 @@ int pool_code_begin(struct span entry, struct pool_command *c, struct pool_code_
     struct span payload = span_skip(entry, sizeof(head));
     if (le32toh(head.length) != payload.len)
         return WERR_CORRUPT;
-    if (head.format != ENTRY_FORMAT || head.flags != 0 || head.level > LEVEL_NEWEST ||
+    if (!is_known_format(head.format) || head.flags != 0 || head.level > LEVEL_NEWEST ||
         !pool_command_is_known(head.type))
         return WERR_UNSUPPORTED;
     struct reading r = {.c = c, .is_stored = true};
@@ -369,8 +462,14 @@ int pool_code_begin(struct span entry, struct pool_command *c, struct pool_code_
     memcpy(c->request_id, head.request_id, sizeof(c->request_id));
     c->level = head.level;
     *parts = (struct pool_code_parts){.c = c};
-    return pool_command_verb(c->type) == POOL_VERB_SET_LIST ? read_list_head(payload, &r, parts)
-                                                            : read_whole(payload, &r);
+    const int rc = pool_command_verb(c->type) == POOL_VERB_SET_LIST
+                       ? read_list_head(payload, &r, parts)
+                       : read_whole(payload, &r);
+    const bool is_known_by_somebody = c->type != POOL_RESTORE || pool_by_is_there(&c->by);
+    if (rc < 0 || (head.format == format_of(c) && is_known_by_somebody))
+        return rc;
+    pool_command_fini(c);
+    return WERR_CORRUPT;
 }
 
 uint8_t pool_code_level(struct span entry)

@@ -40,6 +40,14 @@ enum pool_verb pool_command_verb(enum pool_command_type type)
     return rows[type].verb;
 }
 
+void pool_by_set(char *to, size_t size, struct span text)
+{
+    size_t n = 0;
+    for (; n < text.len && n + 1 < size; n++)
+        to[n] = text.ptr[n] < ' ' || text.ptr[n] > '~' ? '?' : text.ptr[n];
+    to[n] = '\0';
+}
+
 void pool_command_init(struct pool_command *c, enum pool_command_type type)
 {
     memset(c, 0, sizeof(*c));

@@ -16,7 +16,8 @@
  * unusable, refuses with WERR_GUARD what would leave fewer than min_active usable servers;
  * if_digest refuses with WERR_STALE when the object has another digest (pool_target_digest), or
  * is not there, if_there when it is not there and if_absent when it is; with if_list it is the
- * list that the object is in (pool_list_digest). Pure.
+ * list that the object is in (pool_list_digest). RESTORE stands by itself: it takes a history
+ * to judge and to apply it (pool_history_restore), its if_digest is that of the history. Pure.
  */
 #ifndef WELDR_POOL_POOL_COMMAND_H
 #define WELDR_POOL_POOL_COMMAND_H
@@ -37,7 +38,8 @@ enum pool_verb {
     POOL_VERB_SET,
     POOL_VERB_REMOVE,
     POOL_VERB_SET_ADMIN,
-    POOL_VERB_SET_LIST
+    POOL_VERB_SET_LIST,
+    POOL_VERB_RESTORE /* of the whole description: pool_history.h */
 };
 
 /* Which members a SET gives, beside the settings in `given`. */
@@ -72,10 +74,23 @@ enum pool_command_set {
     POOL_SET_POOL_TLS = 0xfU << 21 /* all of them */
 };
 
+/* Who wished for it, for the history (pool_history.h): stamped in by the proposer, so that all
+ * who apply it know the same. Texts are plain ASCII. */
+enum { POOL_BY_ADDRESS_MAX = 63, POOL_BY_TOKEN_MAX = 64, POOL_BY_REQUEST_MAX = 160 };
+struct pool_by {
+    uint64_t at_us;                        /* its wall clock; 0: nothing is said */
+    uint64_t node;                         /* id of the node; 0: it had none */
+    char address[POOL_BY_ADDRESS_MAX + 1]; /* "socket"; empty: the node itself */
+    char token[POOL_BY_TOKEN_MAX + 1];     /* its name; empty: none was shown */
+    char request[POOL_BY_REQUEST_MAX + 1]; /* "POST /servers" */
+};
+
 struct pool_command {
     enum pool_command_type type;
-    uint8_t request_id[16];           /* made by the proposer */
-    uint8_t level;                    /* of features, that it needs (levels.h); 0: any */
+    uint8_t request_id[16]; /* made by the proposer */
+    uint8_t level;          /* of features, that it needs (levels.h); 0: any */
+    struct pool_by by;
+    uint64_t restore;                 /* RESTORE: the revision */
     bool is_put;                      /* ADD: replaces what is there */
     char pool[POOL_NAME_MAX + 1];     /* of pools and servers; "default" */
     char listener[POOL_NAME_MAX + 1]; /* of listeners and rules; "default" */
@@ -112,6 +127,12 @@ struct pool_command {
 
 void pool_command_init(struct pool_command *c, enum pool_command_type type);
 void pool_command_fini(struct pool_command *c);
+static inline bool pool_by_is_there(const struct pool_by *by)
+{
+    return by->at_us != 0;
+}
+/* Cut to fit; what is not plain ASCII becomes "?". */
+void pool_by_set(char *to, size_t size, struct span text);
 bool pool_command_is_known(unsigned type);
 const char *pool_command_word(enum pool_command_type type); /* "add server" */
 enum kind pool_command_kind(enum pool_command_type type);

@@ -19,7 +19,8 @@ struct pool_outcome {
     int result; /* of pool_apply */
     enum pool_change_type change;
     enum kind kind;
-    uint64_t id; /* as in struct pool_change */
+    uint64_t
+        id; /* as in struct pool_change; of a RESTORE that changes something its revision */
 };
 
 struct pool_requests;

@@ -223,22 +223,32 @@ static bool is_taken(const struct pool_state *s, const struct record *r)
     return (r->id & POOL_ID_INDEX_MAX) > s->index || id_table_find(s->ids, r->id) != NULL;
 }
 
+static int put_record(struct pool_state *s, const struct record *r)
+{
+    struct pool_command c;
+    bool may_be_first = r->kind == KIND_POOL || r->kind == KIND_LISTENER;
+    if (kind_ops(r->kind) == NULL || is_taken(s, r) || (r->id == 0 && !may_be_first))
+        return WERR_CORRUPT;
+    int rc = pool_code_read_stored((enum kind)r->kind, r->json, &c);
+    if (rc != 0)
+        return rc;
+    rc = restore(s, r, &c);
+    pool_command_fini(&c);
+    return rc;
+}
+
+int pool_snapshot_put(struct pool_state *s, enum kind kind, uint64_t id, uint64_t owner,
+                      struct span json)
+{
+    const struct record r = {.kind = (uint8_t)kind, .id = id, .owner = owner, .json = json};
+    return put_record(s, &r);
+}
+
 static int read_object(struct span *rest, struct pool_state *s)
 {
     struct record r;
-    struct pool_command c;
     int rc = read_record(rest, &r);
-    if (rc != 0)
-        return rc;
-    bool may_be_first = r.kind == KIND_POOL || r.kind == KIND_LISTENER;
-    if (kind_ops(r.kind) == NULL || is_taken(s, &r) || (r.id == 0 && !may_be_first))
-        return WERR_CORRUPT;
-    rc = pool_code_read_stored((enum kind)r.kind, r.json, &c);
-    if (rc != 0)
-        return rc;
-    rc = restore(s, &r, &c);
-    pool_command_fini(&c);
-    return rc;
+    return rc == 0 ? put_record(s, &r) : rc;
 }
 
 static int read_payload(struct span rest, struct pool_state *s)

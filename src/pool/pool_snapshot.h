@@ -16,6 +16,11 @@ int pool_snapshot_encode(const struct pool_state *s, char **out, size_t *len) MU
 /* A new state with the same index and digest. WERR_CORRUPT, WERR_UNSUPPORTED, WERR_NOMEM. */
 int pool_snapshot_decode(struct span bytes, struct pool_state **out) MUST_USE;
 
+/* An object of a snapshot into a state that is being made: kinds in the order of kinds.def, the
+ * state's index not below that of any id. 0, WERR_NOMEM; any other: it does not go in. */
+int pool_snapshot_put(struct pool_state *s, enum kind kind, uint64_t id, uint64_t owner,
+                      struct span json) MUST_USE;
+
 /* A copy of all of it, *copy. WERR_NOMEM. */
 int pool_state_copy(const struct pool_state *s, struct pool_state **copy) MUST_USE;
 

@@ -58,6 +58,7 @@ struct manager *fixture_new(void)
     m->stats = stats_new(1, &m->supervisor.stats_fd);
     m->pool = pool_state_new();
     m->requests = pool_requests_new();
+    m->history = pool_history_new();
     facts_init(&m->facts);
     listenings_init(&m->supervisor.listenings, &m->supervisor.slots, &m->supervisor.stand_in);
     assert_non_null(facts_add_pool(&m->facts, 0));
@@ -134,6 +135,7 @@ void fixture_stop(struct manager *m)
     events_fini(m->events);
     pool_state_free(m->pool);
     pool_requests_free(m->requests);
+    pool_history_free(m->history);
     stats_free(m->stats);
     (void)close(m->supervisor.stats_fd);
     conn_shared_fini(&m->shared);

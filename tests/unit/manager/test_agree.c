@@ -294,7 +294,7 @@ static void check_agreement(void)
         struct origin *o = origin_find(&worker, p->servers[i]->id);
 
         assert_non_null(f);
-        assert_true(f->is_checked);
+        assert_int_equal(f->is_checked, p->servers[i]->admin != POOL_ADMIN_MAINTENANCE);
         assert_non_null(o);
         assert_true(origin_is_in_pool(o));
         assert_int_equal(o->up, f->is_up);
@@ -317,6 +317,29 @@ static void test_agree_without_memory(void **state)
         check_agreement();
         add("5"); /* nothing has stopped for good */
         assert_non_null(pool_find_url(pool_default(m->pool), SPAN("http://127.0.0.1:5")));
+        settle();
+        check_agreement();
+        stop();
+    }
+}
+
+/* On a way back, too: a server comes back while it is on its way out. */
+static void test_agree_on_a_way_back(void **state)
+{
+    bool is_over = false;
+    struct pool_command c;
+
+    (void)state;
+    for (unsigned n = 1; !is_over; n++) {
+        start();
+        add("1");
+        take_out();
+        pool_command_init(&c, POOL_RESTORE);
+        c.restore = pool_history_at(m->history, 1)->revision;
+        fault_set(n);
+        propose(&c);
+        is_over = fault_is_armed();
+        fault_set(0);
         settle();
         check_agreement();
         stop();
@@ -554,6 +577,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_agree_without_memory),
         cmocka_unit_test(test_agree_after_a_time_without_memory),
+        cmocka_unit_test(test_agree_on_a_way_back),
         cmocka_unit_test(test_agree_after_restores),
     };
 

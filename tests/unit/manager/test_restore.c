@@ -222,6 +222,21 @@ static void test_as_if_begun_with_it(void **state)
     }
 }
 
+/* Now and then back to what was before, while some are on their way out. */
+static void random_change(struct manager *m, struct rand_state *rand)
+{
+    const uint32_t kept_n = pool_history_n(m->history);
+    struct pool_command c;
+
+    if (kept_n > 0 && rand_below(rand, 6) == 0) {
+        pool_command_init(&c, POOL_RESTORE);
+        c.restore = pool_history_at(m->history, (uint32_t)rand_below(rand, kept_n))->revision;
+    } else {
+        fixture_random_command(&c, m->pool, rand);
+    }
+    assert_int_not_equal(fixture_change(m, &c, NULL), WERR_NOMEM);
+}
+
 /* And the same as what entries lead to. */
 static void test_as_if_followed(void **state)
 {
@@ -233,12 +248,8 @@ static void test_as_if_followed(void **state)
         size_t len;
 
         rand_seed(&rand, seed);
-        for (unsigned i = 0; i < 40; i++) {
-            struct pool_command c;
-
-            fixture_random_command(&c, m->pool, &rand);
-            assert_int_not_equal(fixture_change(m, &c, NULL), WERR_NOMEM);
-        }
+        for (unsigned i = 0; i < 60; i++)
+            random_change(m, &rand);
         assert_int_equal(servers_on_snapshot(m, &bytes, &len), 0);
         assert_int_equal(servers_on_restore(other, m->pool->index, span_from(bytes, len)), 0);
         free(bytes);
