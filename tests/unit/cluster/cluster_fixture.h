@@ -29,6 +29,9 @@ struct node {
     unsigned text_n, settled_n, lost_n, key_n, restored_n;
     int lost_error;
     char lost_why[256];
+    unsigned shared_n, reach_n; /* what others have shared … */
+    uint64_t shared_from;       /* … and the last of it */
+    char shared[TEXT_MAX];
 };
 
 static struct {
@@ -101,6 +104,20 @@ static void on_lost(void *arg, int error, struct span why)
     n->lost_n++;
     n->lost_error = error;
     assert_int_equal(span_to_str(why, n->lost_why, sizeof(n->lost_why)), 0);
+}
+
+static void on_shared(void *arg, uint64_t from, struct span bytes)
+{
+    struct node *n = arg;
+
+    n->shared_n++;
+    n->shared_from = from;
+    assert_int_equal(span_to_str(bytes, n->shared, sizeof(n->shared)), 0);
+}
+
+static void on_reach(void *arg)
+{
+    ((struct node *)arg)->reach_n++;
 }
 
 /* ---- the lab ---- */
@@ -181,6 +198,8 @@ static void open_node(unsigned i, const struct cluster_options *more)
                                         .on_settled = on_settled,
                                         .on_key = on_key,
                                         .on_lost = on_lost,
+                                        .on_shared = on_shared,
+                                        .on_reach = on_reach,
                                         .arg = n};
     struct cluster_options options = *more;
 
@@ -190,7 +209,7 @@ static void open_node(unsigned i, const struct cluster_options *more)
     options.has_listen = true;
     if (options.listen.family == 0)
         assert_int_equal(addr_from_text(SPAN("127.0.0.1:0"), &options.listen), 0);
-    n->text_n = n->settled_n = n->lost_n = 0;
+    n->text_n = n->settled_n = n->lost_n = n->shared_n = n->reach_n = 0;
     char name[16];
 
     (void)snprintf(name, sizeof(name), "/node%u", i);
