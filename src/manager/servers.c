@@ -7,6 +7,7 @@
 #include "manager/manager.h"
 #include "manager/states.h"
 #include "manager/usable.h"
+#include "manager/views.h"
 #include "pool/pool_code.h"
 
 /* ---- entries ---- */
@@ -186,6 +187,7 @@ static void on_health(void *arg, struct server_facts *facts)
 {
     struct manager *m = arg;
 
+    (void)views_judge(m, facts);
     publish_facts(&m->publish, facts);
     states_note(m, facts, NULL);
     usable_note(m, facts->pool_id);
