@@ -44,7 +44,7 @@ enum cluster_place {
     CLUSTER_JOINING
 };
 
-enum { CLUSTER_VERSION_MAX = 24, CLUSTER_HEX_ID_MAX = 33 };
+enum { CLUSTER_VERSION_MAX = 24, CLUSTER_HEX_ID_MAX = 33, CLUSTER_SHARE_MAX = 16 * 1024 };
 
 struct cluster_member {
     uint64_t id;
@@ -134,6 +134,12 @@ struct cluster_hooks {
      * says too (WERR_DENIED), or its join was refused or has failed. why: a sentence for
      * people. */
     void (*on_lost)(void *arg, int error, struct span why);
+    /* Another member has shared this (cluster_ops.share), borrowed for the call. May be NULL.
+     */
+    void (*on_shared)(void *arg, uint64_t from, struct span bytes);
+    /* The members in reach may be others from now on: whoever shares begins anew, for they know
+     * nothing. May be NULL. */
+    void (*on_reach)(void *arg);
     void *arg;
 };
 
@@ -170,6 +176,10 @@ struct cluster_ops {
      * does not listen for others; WERR_UNSUPPORTED: it keeps nothing; WERR_TOO_BIG: there are
      * too many. */
     int (*make_token)(struct cluster *c, uint32_t lifetime_s, cluster_text_fn done, void *arg);
+    /* Soft state: these bytes, at most CLUSTER_SHARE_MAX, to every other member, by way of the
+     * leader. Nothing is kept or tried again: a member that is out of reach, or that takes too
+     * little, does not get them, and without a leader nobody does. */
+    void (*share)(struct cluster *c, struct span bytes);
     void (*status)(const struct cluster *c, struct cluster_status *out);
     /* Every done still owed is called with WERR_SHUTTING_DOWN; no hook is. */
     void (*free)(struct cluster *c);

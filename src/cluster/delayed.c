@@ -415,6 +415,7 @@ static const struct cluster_ops delayed_ops = {
     .promote = delayed_promote,
     .transfer = delayed_transfer,
     .make_token = delayed_make_token,
+    .share = delayed_share,
     .status = delayed_status,
     .free = free_delayed,
 };

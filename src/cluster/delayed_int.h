@@ -71,6 +71,7 @@ int delayed_promote(struct cluster *c, uint64_t id, cluster_done_fn done, void *
 int delayed_transfer(struct cluster *c, uint64_t id, cluster_done_fn done, void *arg) MUST_USE;
 int delayed_make_token(struct cluster *c, uint32_t lifetime_s, cluster_text_fn done,
                        void *arg) MUST_USE;
+void delayed_share(struct cluster *c, struct span bytes);
 void delayed_status(const struct cluster *c, struct cluster_status *out);
 
 #endif

@@ -414,6 +414,11 @@ bool link_is_open(const struct link *l)
     return l->state == LINK_OPEN;
 }
 
+bool link_is_congested(const struct link *l)
+{
+    return l->is_full;
+}
+
 void link_set_user(struct link *l, void *user)
 {
     l->user = user;

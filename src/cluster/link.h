@@ -162,6 +162,8 @@ const struct addr *link_address(const struct link *l);
 /* At which it is reached, as its hello says; family 0: it does not say. */
 const struct addr *link_told_address(const struct link *l);
 bool link_is_open(const struct link *l);
+/* The peer takes less than it was sent. */
+bool link_is_congested(const struct link *l);
 void link_set_user(struct link *l, void *user);
 void *link_user(const struct link *l);
 /* "raft", "ctl", "join" */

@@ -306,3 +306,25 @@ int peer_tell_decode(struct span payload, struct peer_tell *m)
     m->version = get_version(&in);
     return m->role <= CLUSTER_LEADER ? result_of(&in) : WERR_CORRUPT;
 }
+
+char *peer_share_encode(const struct peer_share *m, size_t *len)
+{
+    struct bytes_out o;
+
+    must_fit(m->bytes, CLUSTER_SHARE_MAX);
+    if (!begin(&o, m->bytes.len))
+        return NULL;
+    bytes_put_u64(&o, m->from);
+    bytes_put_span(&o, m->bytes);
+    return end(&o, len);
+}
+
+int peer_share_decode(struct span payload, struct peer_share *m)
+{
+    struct bytes_in in;
+
+    bytes_in_init(&in, payload);
+    m->from = bytes_get_u64(&in);
+    m->bytes = bytes_get_span(&in, CLUSTER_SHARE_MAX);
+    return m->from != 0 ? result_of(&in) : WERR_CORRUPT;
+}

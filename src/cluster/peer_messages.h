@@ -2,7 +2,8 @@
  *
  * A message is a type and a payload; link.h puts the length before it. Whoever reads looks at
  * nothing that was not checked to be there: the peer may be anybody (join), or broken (ctl).
- * Integers are little-endian, texts have a length before them. Pure; views borrow.
+ * Messages of a type that a member does not know are passed over, so a later Weldr may send
+ * more. Integers are little-endian, texts have a length before them. Pure; views borrow.
  */
 #ifndef WELDR_CLUSTER_PEER_MESSAGES_H
 #define WELDR_CLUSTER_PEER_MESSAGES_H
@@ -24,8 +25,9 @@ enum peer_message_type {
     /* weldr-ctl/1 */
     PEER_REQUEST = 16,  /* struct peer_request: what only the leader can do */
     PEER_RESPONSE = 17, /* struct peer_response */
-    PEER_TELL = 18,   /* struct peer_tell: how the sender is; each second and when it changes */
-    PEER_REMOVED = 19 /* nothing: you are no member any more */
+    PEER_TELL = 18, /* struct peer_tell: how the sender is; each second and when it changes */
+    PEER_REMOVED = 19, /* nothing: you are no member any more */
+    PEER_SHARE = 20    /* struct peer_share: to the leader, who passes it on to the others */
 };
 
 struct peer_ask {
@@ -94,6 +96,12 @@ struct peer_tell {
     struct span version;
 };
 
+/* Soft state of a member, which the engine does not look into. */
+struct peer_share {
+    uint64_t from;
+    struct span bytes; /* at most CLUSTER_SHARE_MAX */
+};
+
 /* Each: malloc'd bytes of the payload; those of ask and grant hold secrets, so whoever frees
  * them wipes them. The caller gives what decode takes (MUST). NULL: no memory. */
 char *peer_ask_encode(const struct peer_ask *m, size_t *len);
@@ -103,6 +111,7 @@ char *peer_refused_encode(const struct peer_refused *m, size_t *len);
 char *peer_request_encode(const struct peer_request *m, size_t *len);
 char *peer_response_encode(const struct peer_response *m, size_t *len);
 char *peer_tell_encode(const struct peer_tell *m, size_t *len);
+char *peer_share_encode(const struct peer_share *m, size_t *len);
 /* Each: WERR_CORRUPT: not whole, too long, or a value that can't be. Whoever reads *m then
  * reads nothing of worth. */
 int peer_ask_decode(struct span payload, struct peer_ask *m) MUST_USE;
@@ -112,5 +121,6 @@ int peer_refused_decode(struct span payload, struct peer_refused *m) MUST_USE;
 int peer_request_decode(struct span payload, struct peer_request *m) MUST_USE;
 int peer_response_decode(struct span payload, struct peer_response *m) MUST_USE;
 int peer_tell_decode(struct span payload, struct peer_tell *m) MUST_USE;
+int peer_share_decode(struct span payload, struct peer_share *m) MUST_USE;
 
 #endif

@@ -475,6 +475,11 @@ static unsigned members(const struct cluster *c, struct cluster_member *out, uns
     return engine_steward_members((const struct engine *)c, out, max);
 }
 
+static void share(struct cluster *c, struct span bytes)
+{
+    engine_share((struct engine *)c, bytes);
+}
+
 static void status(const struct cluster *c, struct cluster_status *out)
 {
     engine_steward_status((const struct engine *)c, out);
@@ -536,6 +541,7 @@ static const struct cluster_ops raft_ops = {
     .transfer = transfer,
     .promote = promote,
     .make_token = make_token,
+    .share = share,
     .status = status,
     .free = free_engine,
 };

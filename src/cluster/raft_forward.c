@@ -164,6 +164,8 @@ static void on_open(struct link *l)
 
     tell(e);
     send_waiting(e);
+    if (e->cluster.hooks.on_reach != NULL)
+        e->cluster.hooks.on_reach(e->cluster.hooks.arg);
 }
 
 static void on_message(struct link *l, uint8_t type, struct span payload)
@@ -174,6 +176,8 @@ static void on_message(struct link *l, uint8_t type, struct span payload)
         on_response(e, payload);
     else if (type == PEER_REMOVED)
         e->self.was_removed = true; /* what follows from it does so in a turn of its own */
+    else if (type == PEER_SHARE && engine_share_from_leader(e, payload) < 0)
+        link_close(l);
 }
 
 static void on_closed(struct link *l, int error)
@@ -227,15 +231,6 @@ void engine_forward_follow(struct engine *e)
 }
 
 /* ---- those of other nodes, as the leader ---- */
-
-/* A link of which responses are owed: it lives until it is closed and none is. */
-struct caller {
-    LIST_ENTRY(caller) entry; /* while its link is there */
-    struct engine *engine;
-    struct link *link; /* NULL: closed */
-    uint64_t id;
-    unsigned owed_n;
-};
 
 struct owed_response {
     struct caller *to;
@@ -408,6 +403,8 @@ static void on_caller_message(struct link *l, uint8_t type, struct span payload)
         on_request(c, payload);
     else if (type == PEER_TELL)
         on_told(c, payload);
+    else if (type == PEER_SHARE && engine_share_from_caller(c, payload) < 0)
+        link_close(l);
 }
 
 static void on_caller_closed(struct link *l, int error)

@@ -1,10 +1,10 @@
 /* raft_int.h - what the files of the engine share: raft_engine.c (operations), raft_state.c
  * (what libraft asks of the state that is agreed on), raft_store.c (start and end on disk),
  * raft_peers.c (who this node is among others, and where they call), raft_forward.c (what only
- * the leader can do), raft_steward.c (who votes), raft_level.c (what all understand),
- * raft_halt.c (what this node does not), raft_move.c (where members are), raft_admit.c
- * (newcomers), raft_join.c (being one), raft_recover.c (one node that is left becomes the
- * cluster). */
+ * the leader can do), raft_share.c (what members tell each other and nobody keeps),
+ * raft_steward.c (who votes), raft_level.c (what all understand), raft_halt.c (what this node
+ * does not), raft_move.c (where members are), raft_admit.c (newcomers), raft_join.c (being one),
+ * raft_recover.c (one node that is left becomes the cluster). */
 #ifndef WELDR_CLUSTER_RAFT_INT_H
 #define WELDR_CLUSTER_RAFT_INT_H
 
@@ -61,7 +61,15 @@ struct contact {
 
 struct kept; /* an entry that was stored (raft_replay.c) */
 
-struct caller; /* a member's link to this node (raft_forward.c) */
+/* A member's link to this node, of which responses are owed: it lives until it is closed and
+ * none is (raft_forward.c). */
+struct caller {
+    LIST_ENTRY(caller) entry; /* while its link is there */
+    struct engine *engine;    /* NULL: gone */
+    struct link *link;        /* NULL: closed */
+    uint64_t id;
+    unsigned owed_n;
+};
 LIST_HEAD(callers, caller);
 
 struct joining;
@@ -291,6 +299,14 @@ void engine_forward_applied(struct engine *e);
 void engine_forward_tell_removed(struct engine *e, uint64_t id);
 const struct link_ops *engine_forward_take(struct engine *e, struct link *l);
 void engine_forward_close(struct engine *e);
+
+/* ---- raft_share.c ---- */
+
+/* As cluster_ops.share. */
+void engine_share(struct engine *e, struct span bytes);
+/* A message of that. WERR_CORRUPT: its sender is broken. */
+int engine_share_from_leader(struct engine *e, struct span payload) MUST_USE;
+int engine_share_from_caller(const struct caller *c, struct span payload) MUST_USE;
 
 /* ---- raft_steward.c ---- */
 

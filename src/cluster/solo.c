@@ -118,6 +118,13 @@ static int make_token(struct cluster *c, uint32_t lifetime_s, cluster_text_fn do
     return WERR_UNSUPPORTED;
 }
 
+/* There is nobody else. */
+static void share(struct cluster *c, struct span bytes)
+{
+    (void)c;
+    (void)bytes;
+}
+
 static void status(const struct cluster *c, struct cluster_status *out)
 {
     *out = (struct cluster_status){.term = 1,
@@ -149,6 +156,7 @@ static const struct cluster_ops solo_ops = {
     .promote = promote,
     .transfer = transfer,
     .make_token = make_token,
+    .share = share,
     .status = status,
     .free = free_solo,
 };

@@ -17,6 +17,7 @@
 #include "base/span.h"
 #include "manager/api_pick.h"
 #include "manager/facts.h"
+#include "manager/views.h"
 #include "pool/pool_command.h"
 #include "stats/stats.h"
 
@@ -43,6 +44,8 @@ struct api_json_server_view {
     bool is_verified;                /* of https: its certificate is */
     uint64_t since_us, transitions;  /* of the state; wall clock */
     const struct facts_addrs *addrs; /* its own, or what its name stands for; NULL: none */
+    const struct views_shown *views; /* of the nodes of a cluster; view_n 0: it is none */
+    unsigned view_n;
     const struct pool_health *check; /* effective */
     const struct check_result *last; /* NULL: never checked */
     uint64_t in_flight, success, failed;

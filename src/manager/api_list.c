@@ -7,6 +7,7 @@
 #include "base/strb.h"
 #include "manager/api_json.h"
 #include "manager/api_links.h"
+#include "manager/members.h"
 #include "pool/pool_code.h"
 #include "pool/pool_health.h"
 
@@ -154,6 +155,31 @@ static void put_addrs(struct jtext *t, const struct facts_addrs *addrs)
     if (addrs != NULL)
         TAILQ_FOREACH (a, addrs, entry)
             put_addr(t, a);
+    jtext_close(t, ']');
+}
+
+static void put_view(struct jtext *t, const struct views_shown *shown)
+{
+    char id[MEMBERS_ID_TEXT], since[32];
+
+    members_print_id(shown->node, id);
+    (void)clock_print_wall(shown->since_us, since);
+    jtext_open(t, NULL, '{');
+    jtext_str(t, "node", id);
+    jtext_bool(t, "is_self", shown->is_self);
+    jtext_str(t, "state", shown->state);
+    jtext_str(t, "since", since);
+    jtext_close(t, '}');
+}
+
+/* Of a cluster alone. */
+static void put_views(struct jtext *t, const struct api_json_server_view *v)
+{
+    if (v->view_n == 0)
+        return;
+    jtext_open(t, "views", '[');
+    for (unsigned i = 0; i < v->view_n; i++)
+        put_view(t, &v->views[i]);
     jtext_close(t, ']');
 }
 

@@ -16,6 +16,7 @@ static const struct api_json_fixed server_rows[] = {
     {"since", NULL},
     {"transitions", NULL},
     {"addresses", NULL},
+    {"views", NULL},
     {"in_flight", NULL},
     {"success", NULL},
     {"failed", NULL},

@@ -36,6 +36,8 @@ void api_view_fill(const struct manager *m, const struct pool_server *server,
         .transitions = f->record.transitions,
         .is_verified = p->tls_settings.verify,
         .addrs = &f->addrs,
+        .views = view->views,
+        .view_n = views_show(m, f, view->views),
         .check = &view->check,
         .last = explain != NULL ? &explain->last : NULL,
     };

@@ -13,6 +13,7 @@ struct manager;
 struct api_view {
     struct api_json_server_view json;
     struct pool_health check;
+    struct views_shown views[VIEWS_SHOWN_MAX];
     char reason[160];
     uint64_t drain_left_ms;
 };

@@ -352,7 +352,8 @@ static uint64_t hash_settings(const struct checks *c, const struct pool_server *
     uint64_t hash = h->set + hash_beginning(c, server);
 
     for (unsigned i = 0; i < POOL_HEALTH_FIELD_N; i++)
-        hash = hash_setting(h, &pool_health_fields[i], hash);
+        if (pool_health_fields[i].kind != POOL_KIND_AGREE) /* that is no matter of checks */
+            hash = hash_setting(h, &pool_health_fields[i], hash);
     return hash;
 }
 
@@ -391,7 +392,7 @@ static void start_untried(struct server_facts *f, const struct pool_health *h)
     TAILQ_FOREACH (a, &f->addrs, entry)
         set_initial(a, h);
     if (f->addr_n == 0)
-        f->is_up = !makes_wait(h);
+        facts_set_own(f, !makes_wait(h));
     (void)facts_judge(f);
 }
 

@@ -124,6 +124,7 @@ static struct server_facts *new_facts(uint64_t id, const struct addr *addr, uint
         return NULL;
     *s = (struct server_facts){.id = id,
                                .is_up = true,
+                               .is_own_up = true,
                                .is_untried = true,
                                .is_named = addr->family == 0,
                                .weight = 1};
@@ -145,6 +146,7 @@ static void free_facts(struct server_facts *s)
 {
     free_addrs(&s->addrs);
     server_record_fini(&s->record);
+    health_views_fini(&s->views);
     free(s);
 }
 
@@ -228,9 +230,11 @@ void facts_renew(struct facts *f, struct server_facts *s, struct facts_addr *fir
     forget_leaving(f, s);
     free_addrs(&s->addrs);
     server_record_fini(&s->record);
+    health_views_fini(&s->views);
     *s = (struct server_facts){.id = s->id,
                                .stats_slot = s->stats_slot,
                                .is_up = true,
+                               .is_own_up = true,
                                .is_untried = true,
                                .is_named = first == NULL,
                                .weight = 1,
@@ -354,18 +358,36 @@ int facts_set_addrs(struct server_facts *s, const struct addr *addrs, unsigned n
     return 0;
 }
 
+static void settle(struct server_facts *s)
+{
+    s->is_up = s->verdict == FACTS_OWN ? s->is_own_up : s->verdict == FACTS_AGREED_UP;
+}
+
+void facts_set_own(struct server_facts *s, bool is_up)
+{
+    s->is_own_up = is_up;
+    settle(s);
+}
+
+void facts_set_verdict(struct server_facts *s, enum facts_verdict verdict)
+{
+    s->verdict = (uint8_t)verdict;
+    settle(s);
+}
+
 bool facts_judge(struct server_facts *s)
 {
-    const bool was_up = s->is_up;
+    const bool was_up = s->is_own_up;
+    bool is_up = false;
     const struct facts_addr *a;
 
     MUST((s->addr_n == 0) == TAILQ_EMPTY(&s->addrs));
     if (s->addr_n == 0)
         return false;
-    s->is_up = false;
     TAILQ_FOREACH (a, &s->addrs, entry)
-        s->is_up = s->is_up || a->rule.up;
-    return s->is_up != was_up;
+        is_up = is_up || a->rule.up;
+    facts_set_own(s, is_up);
+    return is_up != was_up;
 }
 
 const struct facts_addr *facts_explain(const struct server_facts *s)
@@ -374,7 +396,7 @@ const struct facts_addr *facts_explain(const struct server_facts *s)
     const struct facts_addr *a;
 
     TAILQ_FOREACH (a, &s->addrs, entry) {
-        if (!a->has_result || a->rule.up != s->is_up)
+        if (!a->has_result || a->rule.up != s->is_own_up)
             continue;
         if (best == NULL || a->last.at_us > best->last.at_us)
             best = a;
@@ -389,7 +411,7 @@ bool facts_has_no_addr(const struct server_facts *s)
 
 bool facts_is_waiting(const struct server_facts *s)
 {
-    return s->is_untried && !s->is_up;
+    return s->is_untried && !s->is_up && (s->verdict == FACTS_OWN || !s->is_own_up);
 }
 
 static enum leave_cause cause_of(const struct server_facts *s)

@@ -22,6 +22,7 @@
 #include <uthash.h>
 
 #include "base/timers.h"
+#include "health/agree.h"
 #include "health/rule.h"
 #include "manager/server_state.h"
 #include "pool/pool.h"
@@ -81,17 +82,32 @@ struct facts_addr {
 
 TAILQ_HEAD(facts_addrs, facts_addr);
 
+/* Whose view of a server the workers of this node go by. */
+enum facts_verdict {
+    FACTS_OWN,         /* its own */
+    FACTS_AGREED_UP,   /* that of most nodes, which this one does not share */
+    FACTS_AGREED_DOWN, /* likewise */
+};
+
 struct server_facts {
     uint64_t id;
-    uint64_t pool_id;            /* also when it is removed */
-    uint32_t stats_slot;         /* STATS_NO_SLOT: none was free */
-    bool is_up;                  /* as facts_judge found it */
-    bool is_untried;             /* it is to be checked, and no check has judged it yet */
-    bool is_checked;             /* its addresses are, those too that are still to be found */
-    bool is_named;               /* given by name: addresses are looked up (names.c) */
-    uint8_t addr_n;              /* up to FRAME_ADDRS_N; 0: named and not found yet */
-    struct facts_addrs addrs;    /* owned */
-    uint64_t check_settings;     /* checks.c: hash of all that they are made by */
+    uint64_t pool_id;          /* also when it is removed */
+    uint32_t stats_slot;       /* STATS_NO_SLOT: none was free */
+    bool is_up;                /* what the workers go by: is_own_up and verdict */
+    bool is_own_up;            /* as facts_judge found it */
+    uint8_t verdict;           /* enum facts_verdict; views.c */
+    uint8_t votes_n, voter_n;  /* of another verdict than OWN: nodes that say so, of so many */
+    bool is_agreed_on;         /* check.agree is majority; views.c */
+    bool is_overruled;         /* its verdict is another one than its checks'; views.c */
+    uint8_t own_view;          /* enum health_view, as the others are told; views.c */
+    bool is_untried;           /* it is to be checked, and no check has judged it yet */
+    bool is_checked;           /* its addresses are, those too that are still to be found */
+    bool is_named;             /* given by name: addresses are looked up (names.c) */
+    uint8_t addr_n;            /* up to FRAME_ADDRS_N; 0: named and not found yet */
+    uint64_t own_since_us;     /* of own_view */
+    struct health_views views; /* of the others; views.c */
+    struct facts_addrs addrs;  /* owned */
+    uint64_t check_settings;   /* checks.c: hash of all that they are made by */
     struct pool_server *removed; /* draining: its description, owned; NULL while in the pool */
     uint8_t admin;               /* enum pool_admin, as last applied … */
     uint32_t drain_ms;           /* … and its limit */
@@ -114,6 +130,7 @@ struct pool_facts {
     uint64_t id;
     bool is_fail_open;  /* usable.h, as last logged */
     bool is_unverified; /* its setting tls.verify is false: likewise */
+    bool is_unnoted;    /* verdicts of its servers have changed since; views.c */
     UT_hash_handle hh;
 };
 
@@ -170,14 +187,20 @@ void facts_drop_pool(struct facts *f, struct pool_facts *p);
  * free. WERR_NOMEM: nothing has changed. */
 int facts_set_addrs(struct server_facts *s, const struct addr *addrs, unsigned n,
                     uint64_t now_us, struct facts_addrs *gone) MUST_USE;
-/* Takes the health of the addresses together; true when the server went up or down. */
+/* Takes the health of the addresses together; true when the server went up or down in the view
+ * of this node. */
 bool facts_judge(struct server_facts *s);
-/* The address with the newest result of those that are as the server is, which explains its
- * state; NULL: none has one. */
+/* No check has said so: before its addresses are known. */
+void facts_set_own(struct server_facts *s, bool is_up);
+/* The one way to change the verdict. */
+void facts_set_verdict(struct server_facts *s, enum facts_verdict verdict);
+/* The address with the newest result of those that are as the server is in the view of this
+ * node, which explains that; NULL: none has one. */
 const struct facts_addr *facts_explain(const struct server_facts *s);
 /* A name that was never resolved. */
 bool facts_has_no_addr(const struct server_facts *s);
-/* check.initial is "down", and no check has passed yet: it gets no request in any case. */
+/* check.initial is "down", no check has passed yet, and most nodes do not see it up: it gets no
+ * request in any case. */
 bool facts_is_waiting(const struct server_facts *s);
 /* Of an address alone. */
 enum server_state facts_addr_state(const struct facts_addr *a);

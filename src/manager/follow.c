@@ -11,6 +11,7 @@
 #include "manager/names.h"
 #include "manager/states.h"
 #include "manager/usable.h"
+#include "manager/views.h"
 
 enum { REPAIR_MS = 200 };
 
@@ -76,6 +77,7 @@ void follow_server_new(struct manager *m, const struct pool *p,
     states_begin(m, f);
     look_up(m, server, f);
     checks_add(&m->checks, server, f);
+    views_follow(m, p, server, f);
     states_begin(m, f); /* how it begins is no transition */
     tell_server(m, EVENT_SERVER_ADDED, server, p);
 }
@@ -105,10 +107,13 @@ static void follow_admin(struct manager *m, const struct pool_server *server,
 void follow_server(struct manager *m, const struct pool_server *server)
 {
     struct server_facts *f = facts_of(m, server->id);
+    struct pool *p = NULL;
 
+    MUST(pool_find_any_server(m->pool, server->id, &p) != NULL);
     f->weight = server->weight;
     follow_admin(m, server, f);
     checks_update(&m->checks, server, f);
+    views_follow(m, p, server, f);
     states_note(m, f, NULL);
 }
 
@@ -251,8 +256,12 @@ static void pool_gone(struct manager *m, struct pool *removed)
 
 static void update_checks(struct manager *m, const struct pool *p)
 {
-    for (uint32_t i = 0; i < p->server_n; i++)
-        checks_update(&m->checks, p->servers[i], facts_of(m, p->servers[i]->id));
+    for (uint32_t i = 0; i < p->server_n; i++) {
+        struct server_facts *f = facts_of(m, p->servers[i]->id);
+
+        checks_update(&m->checks, p->servers[i], f);
+        views_follow(m, p, p->servers[i], f);
+    }
 }
 
 static void pool_after(struct manager *m, struct pool_change *change)

@@ -10,7 +10,7 @@
  *   servers, restore an entry, or a whole new state, was committed: what the pool is then
  *   follow           what follows from that
  *   change           a change on its way, from proposal to response
- *   listeners, names, leaving, usable
+ *   listeners, names, leaving, views, usable
  *   states, events   transitions of servers; all that happens, told once
  *   manager.h        this
  *   publish, checks, own_address, supervisor, facts …: each knows its own part alone
@@ -73,6 +73,7 @@ struct memberships;
 struct resolve;
 struct start;
 struct states;
+struct views;
 
 struct manager {
     const struct config *config;
@@ -102,6 +103,7 @@ struct manager {
     /* rooms above, each of its own header; NULL until it is begun */
     struct events *events;
     struct states *states;
+    struct views *views;
     struct leaving *leaving;
     struct listeners *listeners;
     struct changes *changes;

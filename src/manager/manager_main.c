@@ -28,6 +28,7 @@
 #include "manager/start.h"
 #include "manager/states.h"
 #include "manager/store.h"
+#include "manager/views.h"
 #include "manager/worker_env.h"
 #include "net/listen.h"
 #include "net/signals.h"
@@ -39,6 +40,7 @@ struct house {
     struct manager manager; /* first */
     struct events events;
     struct states states;
+    struct views views;
     struct leaving leaving;
     struct listeners listeners;
     struct changes changes;
@@ -374,12 +376,12 @@ static int start_certificates(struct manager *m)
 static int start_rooms(struct manager *m)
 {
     struct house *h = house_of(m);
-
     const int rc = events_init(&h->events, m);
 
     if (rc < 0)
         return manager_fail_start("can't start", rc);
     states_init(&h->states, m);
+    views_init(&h->views, m);
     leaving_init(&h->leaving, m);
     listeners_init(&h->listeners, m);
     changes_init(&h->changes, m);
@@ -531,6 +533,7 @@ static void close_all(struct house *h)
     listeners_fini(&h->listeners);
     leaving_fini(&h->leaving);
     states_fini(&h->states);
+    views_fini(&h->views);
     follow_fini(&h->follow);
     servers_end_checks(m);
     file_watch_fini(&h->file_watch);

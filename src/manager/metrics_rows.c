@@ -4,6 +4,7 @@
 #include "manager/members.h"
 #include "manager/metrics_int.h"
 #include "manager/process.h"
+#include "manager/views.h"
 #include "pool/certificate.h"
 
 /* The kinds of the counters' tables. */
@@ -67,7 +68,22 @@ static void put_leaving(struct metrics_put *p)
     put(p, p->m->facts.draining_n);
 }
 
+static void put_overruled(struct metrics_put *p)
+{
+    const struct server_facts *f = NULL;
+    uint64_t n = 0;
+
+    while ((f = facts_next(&p->m->facts, f)) != NULL)
+        n += f->is_overruled && f->removed == NULL;
+    put(p, n);
+}
+
 /* ---- the cluster ---- */
+
+static void put_views(struct metrics_put *p)
+{
+    put(p, health_nodes_fresh_n(&p->m->views->nodes));
+}
 
 enum {
     CLUSTER_MEMBERS,
@@ -387,6 +403,9 @@ const struct metrics_row metrics_rows[] = {
           STATS_TIMES_TLS_HANDSHAKE, put_times),
     NODE("weldr_removed_servers", "servers that were removed and have requests in flight",
          GAUGE, 0, put_leaving),
+    NODE("weldr_overruled_servers",
+         "servers whose state is what most nodes see, and not this one", GAUGE, 0,
+         put_overruled),
     CLUSTER("members", "nodes of the cluster", GAUGE, CLUSTER_MEMBERS),
     CLUSTER("has_leader", "1: this node knows of a leader", GAUGE, CLUSTER_HAS_LEADER),
     CLUSTER("is_leader", "1: this node leads", GAUGE, CLUSTER_IS_LEADER),
@@ -396,6 +415,8 @@ const struct metrics_row metrics_rows[] = {
             GAUGE, CLUSTER_IS_HALTED),
     CLUSTER("applied", "last entry of the log that is part of the state", GAUGE,
             CLUSTER_APPLIED),
+    NODE("weldr_cluster_views", "other members whose views of health count", GAUGE, 0,
+         put_views),
     {{"weldr_cluster_lag", "entries that a member has yet to store", GAUGE, 0},
      METRICS_OF_NODE,
      0,

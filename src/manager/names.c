@@ -7,6 +7,7 @@
 #include "manager/resolve.h"
 #include "manager/states.h"
 #include "manager/usable.h"
+#include "manager/views.h"
 
 _Static_assert((int)RESOLVE_ADDRS_MAX <= (int)FRAME_ADDRS_N, "a frame holds a whole response");
 
@@ -32,6 +33,7 @@ static int on_addrs(void *arg, uint64_t server_id, const struct addr *addrs, uns
     (void)addr_print(&addrs[0], first);
     log_info("name resolved", LOG_S("server", url_of(m, server_id)), LOG_U("addresses", n),
              LOG_S("first", first));
+    (void)views_refresh(m, f);
     states_note(m, f, NULL);
     usable_note(m, f->pool_id);
     return 0;
@@ -48,6 +50,7 @@ static void on_failure(void *arg, uint64_t server_id, const char *why, bool has_
         log_warn("name can't be resolved", LOG_S("server", url_of(m, server_id)),
                  LOG_S("reason", why), LOG_U("keeps_last_response", has_old));
     snprintf(f->name_error, sizeof(f->name_error), "%s", why);
+    (void)views_refresh(m, f);
     states_note(m, f, NULL);
 }
 

@@ -283,7 +283,7 @@ static void put_check(struct jtext *t, const struct pool_health_field *f,
     jtext_open(t, f->key, '{');
     if (is_number)
         put_number(t, f->min, f->max, is_request);
-    else if (f->kind == POOL_KIND_TYPE || f->kind == POOL_KIND_INITIAL)
+    else if (f->kind < POOL_KIND_U16)
         put_check_words(t, f, is_request);
     else
         openapi_type_put_members(t, &text);

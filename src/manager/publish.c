@@ -158,12 +158,18 @@ void publish_forget_log(struct publish *p)
     p->log_fd = -1;
 }
 
+/* What most nodes see needs no trial. */
+static bool is_untried(const struct server_facts *s)
+{
+    return s->is_untried && (s->verdict == FACTS_OWN || facts_is_waiting(s));
+}
+
 static struct frame_local local_of(const struct server_facts *s)
 {
     return (struct frame_local){
         .server_id = s->id,
         .stats_slot = s->stats_slot,
-        .flags = (s->is_up ? FRAME_LOCAL_UP : 0U) | (s->is_untried ? FRAME_LOCAL_UNTRIED : 0U),
+        .flags = (s->is_up ? FRAME_LOCAL_UP : 0U) | (is_untried(s) ? FRAME_LOCAL_UNTRIED : 0U),
     };
 }
 

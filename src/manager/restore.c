@@ -344,7 +344,6 @@ int servers_restore(struct manager *m, struct pool_replica *next)
     m->requests = next->requests;
     m->history = next->history;
     *next = (struct pool_replica){NULL, NULL, NULL};
-    m->has_stopped = false;
     changes_look_up(m);
     return 0;
 }

@@ -11,6 +11,7 @@
 #include "manager/restore.h"
 #include "manager/states.h"
 #include "manager/usable.h"
+#include "manager/views.h"
 #include "pool/pool_code.h"
 
 /* ---- entries ---- */
@@ -243,6 +244,7 @@ static void on_health(void *arg, struct server_facts *facts)
 {
     struct manager *m = arg;
 
+    (void)views_judge(m, facts);
     publish_facts(&m->publish, facts);
     states_note(m, facts, NULL);
     usable_note(m, facts->pool_id);

@@ -15,6 +15,7 @@
 #include "manager/servers.h"
 #include "manager/store.h"
 #include "pool/pool_code.h"
+#include "manager/views.h"
 
 static const struct fsm_state phases[START_PHASES] = {
     [START_RESTORE] = {"RESTORE", FSM_TO(START_REPLAY) | FSM_TO(START_SETTLE)},
@@ -465,6 +466,8 @@ static int make_engine(struct manager *m)
         .on_key = on_key,
         .on_members = on_members,
         .on_lost = on_lost,
+        .on_shared = views_on_shared,
+        .on_reach = views_on_reach,
         .arg = m,
     };
     struct data_dir *dir = manager_data_dir(m);

@@ -36,6 +36,19 @@ static const char *tell_down(const struct server_facts *f)
     return a != NULL ? a->reason : "";
 }
 
+/* What most nodes see, and what this one does. */
+static const char *tell_agreed(const struct server_facts *f, char *buf, size_t size)
+{
+    const bool is_up = f->verdict == FACTS_AGREED_UP;
+    const char *own = f->is_own_up ? "its checks pass" : tell_down(f);
+
+    if (f->is_untried)
+        own = "no check has judged it";
+    (void)snprintf(buf, size, "%u of %u nodes see it %s; here %s", (unsigned)f->votes_n,
+                   (unsigned)f->voter_n, is_up ? "active" : "down", own);
+    return buf;
+}
+
 static const char *tell_partly(const struct manager *m, const struct server_facts *f, char *buf,
                                size_t size)
 {
@@ -60,6 +73,8 @@ const char *states_reason(const struct manager *m, const struct server_facts *f,
         return f->name_error;
     if (facts_has_no_addr(f))
         return "name not resolved yet";
+    if (f->verdict != FACTS_OWN)
+        return tell_agreed(f, buf, size);
     return f->is_up ? tell_partly(m, f, buf, size) : tell_down(f);
 }
 
@@ -127,7 +142,9 @@ void states_note(struct manager *m, struct server_facts *f, const struct pool *p
 
     if (f->record.state == to)
         return;
-    reason = to == SERVER_ACTIVE ? tell_return(f) : states_reason(m, f, buf, sizeof(buf));
+    reason = to == SERVER_ACTIVE && f->verdict == FACTS_OWN
+                 ? tell_return(f)
+                 : states_reason(m, f, buf, sizeof(buf));
     tell(m, f, p, to, reason);
     server_record_move(&f->record, to, loop_wall_us(m->loop), reason);
 }

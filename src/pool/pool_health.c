@@ -28,12 +28,15 @@ const struct pool_health_field pool_health_fields[POOL_HEALTH_FIELD_N] = {
     NUMBER("failures", FAILURES, U16, failures, 1, 100),
     NUMBER("passes", PASSES, U16, passes, 1, 100),
     NUMBER("initial", INITIAL, INITIAL, initial, 0, POOL_INITIAL_DOWN),
+    NUMBER("agree", AGREE, AGREE, agree, 0, POOL_AGREE_MAJORITY),
 };
 
 static const char *const type_words[] = {"http", "tcp", "none"};
 enum { TYPE_N = sizeof(type_words) / sizeof(type_words[0]) };
 static const char *const initial_words[] = {"up", "down"};
 enum { INITIAL_N = sizeof(initial_words) / sizeof(initial_words[0]) };
+static const char *const agree_words[] = {"own", "majority"};
+enum { AGREE_N = sizeof(agree_words) / sizeof(agree_words[0]) };
 
 const char *pool_health_type_word(enum pool_health_type type)
 {
@@ -134,6 +137,8 @@ uint32_t pool_health_number(const struct pool_health *h, const struct pool_healt
         return h->type;
     case POOL_KIND_INITIAL:
         return h->initial;
+    case POOL_KIND_AGREE:
+        return h->agree;
     case POOL_KIND_U16:
         memcpy(&n16, member, sizeof(n16));
         return n16;
@@ -154,6 +159,9 @@ void pool_health_set_number(struct pool_health *h, const struct pool_health_fiel
         break;
     case POOL_KIND_INITIAL:
         h->initial = (uint8_t)n;
+        break;
+    case POOL_KIND_AGREE:
+        h->agree = (uint8_t)n;
         break;
     case POOL_KIND_U16:
         memcpy(member, &n16, sizeof(n16));
@@ -189,6 +197,8 @@ const char *pool_health_text(const struct pool_health *h, const struct pool_heal
         return pool_health_type_word(h->type);
     case POOL_KIND_INITIAL:
         return initial_words[h->initial < INITIAL_N ? h->initial : 0];
+    case POOL_KIND_AGREE:
+        return agree_words[h->agree < AGREE_N ? h->agree : 0];
     case POOL_KIND_PATH:
         return h->path != NULL ? h->path : "/";
     case POOL_KIND_HOST:
@@ -289,6 +299,8 @@ int pool_health_set_text(struct pool_health *h, const struct pool_health_field *
         rc = set_word(&h->type, type_words, TYPE_N, text);
     else if (f->kind == POOL_KIND_INITIAL)
         rc = set_word(&h->initial, initial_words, INITIAL_N, text);
+    else if (f->kind == POOL_KIND_AGREE)
+        rc = set_word(&h->agree, agree_words, AGREE_N, text);
     else if (f->kind == POOL_KIND_EXPECT)
         rc = set_expect(h, text);
     else if (f->kind == POOL_KIND_PATH && is_path(text))
@@ -335,6 +347,7 @@ void pool_health_print_wish(const struct pool_health_field *f, char *buf, size_t
     static const char *const wishes[] = {
         [POOL_KIND_TYPE] = "type must be \"http\", \"tcp\" or \"none\"",
         [POOL_KIND_INITIAL] = "initial must be \"up\" or \"down\"",
+        [POOL_KIND_AGREE] = "agree must be \"own\" or \"majority\"",
         [POOL_KIND_PATH] =
             "path must start with \"/\", hold no space or control character and be "
             "at most 1024 bytes long",

@@ -23,6 +23,9 @@ enum pool_health_type { POOL_HEALTH_HTTP, POOL_HEALTH_TCP, POOL_HEALTH_NONE };
 /* What a server counts as until its first check. */
 enum pool_health_initial { POOL_INITIAL_UP, POOL_INITIAL_DOWN };
 
+/* Whose view of its health counts: that of the node, or of most nodes of the cluster. */
+enum pool_health_agree { POOL_AGREE_OWN, POOL_AGREE_MAJORITY };
+
 /* Which members of a struct pool_health are given (a server overrides its pool). */
 enum pool_health_set {
     POOL_HEALTH_SET_TYPE = 1U << 0,
@@ -35,7 +38,8 @@ enum pool_health_set {
     POOL_HEALTH_SET_FAILURES = 1U << 7,
     POOL_HEALTH_SET_PASSES = 1U << 8,
     POOL_HEALTH_SET_INITIAL = 1U << 9,
-    POOL_HEALTH_SET_ALL = (1U << 10) - 1
+    POOL_HEALTH_SET_AGREE = 1U << 10,
+    POOL_HEALTH_SET_ALL = (1U << 11) - 1
 };
 
 struct pool_status_range {
@@ -47,6 +51,7 @@ struct pool_health {
     uint32_t set; /* enum pool_health_set; all in a pool's defaults and in effective settings */
     uint8_t type; /* enum pool_health_type */
     uint8_t initial; /* enum pool_health_initial */
+    uint8_t agree;   /* enum pool_health_agree */
     uint8_t expect_n;
     uint16_t failures;         /* consecutive failures that mark down (3), 1–100 */
     uint16_t passes;           /* consecutive passes that mark active (2), 1–100 */
@@ -58,11 +63,12 @@ struct pool_health {
     struct pool_status_range expect[POOL_EXPECT_N]; /* "200-299", "200,204,300-301" */
 };
 
-/* A member of struct pool_health. Up to U32 they are numbers, the first two with words for
+/* A member of struct pool_health. Up to U32 they are numbers, the first three with words for
  * them. */
 enum pool_health_kind {
     POOL_KIND_TYPE,
     POOL_KIND_INITIAL,
+    POOL_KIND_AGREE,
     POOL_KIND_U16,
     POOL_KIND_U32,
     POOL_KIND_PATH,
@@ -78,7 +84,7 @@ struct pool_health_field {
     uint32_t min, max; /* numbers */
 };
 
-enum { POOL_HEALTH_FIELD_N = 10, POOL_EXPECT_TEXT_MAX = 80 };
+enum { POOL_HEALTH_FIELD_N = 11, POOL_EXPECT_TEXT_MAX = 80 };
 extern const struct pool_health_field pool_health_fields[POOL_HEALTH_FIELD_N];
 
 void pool_health_fini(struct pool_health *h);

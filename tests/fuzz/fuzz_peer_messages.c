@@ -32,6 +32,7 @@ CHECK(refused)
 CHECK(request)
 CHECK(response)
 CHECK(tell)
+CHECK(share)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -43,6 +44,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         [PEER_REQUEST] = check_request,
         [PEER_RESPONSE] = check_response,
         [PEER_TELL] = check_tell,
+        [PEER_SHARE] = check_share,
     };
 
     if (size == 0 || data[0] >= sizeof(checks) / sizeof(checks[0]) || checks[data[0]] == NULL)

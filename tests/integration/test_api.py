@@ -127,7 +127,8 @@ def test_identity_is_scheme_host_port(weldr):
 def test_all_optional_members(weldr):
     body = {"url": URL, "map_host": True, "weight": 256, "proxy_protocol": 2, "meta": {"version": "1.4", "zone": "a"},
             "check": {"type": "http", "interval_ms": 10000, "fast_interval_ms": 1000, "timeout_ms": 3000,
-                      "path": "/ping", "host": "h.example", "expect": "200-204", "failures": 5, "passes": 4, "initial": "up"}}
+                      "path": "/ping", "host": "h.example", "expect": "200-204", "failures": 5, "passes": 4, "initial": "up",
+                      "agree": "majority"}}
     answer = post(weldr, body)
     assert answer.status == 201, answer
     server = weldr.api("GET", PATH).json

@@ -58,6 +58,8 @@ def test_bad_values_are_422(weldr):
         ({"url": URL, "check": {"timeout_ms": 10**12}}, "invalid_value", "check.timeout_ms"),
         ({"url": URL, "check": {"failures": 0}}, "invalid_value", "check.failures"),
         ({"url": URL, "check": {"passes": 101}}, "invalid_value", "check.passes"),
+        ({"url": URL, "check": {"agree": "most"}}, "invalid_value", "check.agree"),
+        ({"url": URL, "check": {"agree": True}}, "invalid_value", "check.agree"),
         ({"url": URL, "check": {"expect": "2xx"}}, "invalid_value", "check.expect"),
         ({"url": URL, "check": {"expect": "299-200"}}, "invalid_value", "check.expect"),
         ({"url": URL, "check": {"path": "no-slash"}}, "invalid_value", "check.path"),

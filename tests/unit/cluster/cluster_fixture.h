@@ -33,6 +33,9 @@ struct node {
     char version[8];   /* "1." and the level */
     int lost_error;
     char lost_why[256];
+    unsigned shared_n, reach_n; /* what others have shared … */
+    uint64_t shared_from;       /* … and the last of it */
+    char shared[TEXT_MAX];
 };
 
 static struct {
@@ -124,6 +127,20 @@ static void on_lost(void *arg, int error, struct span why)
     assert_int_equal(span_to_str(why, n->lost_why, sizeof(n->lost_why)), 0);
 }
 
+static void on_shared(void *arg, uint64_t from, struct span bytes)
+{
+    struct node *n = arg;
+
+    n->shared_n++;
+    n->shared_from = from;
+    assert_int_equal(span_to_str(bytes, n->shared, sizeof(n->shared)), 0);
+}
+
+static void on_reach(void *arg)
+{
+    ((struct node *)arg)->reach_n++;
+}
+
 /* ---- the lab ---- */
 
 static bool turn_until(bool (*is_there)(unsigned i), unsigned i)
@@ -205,6 +222,8 @@ static int try_node(unsigned i, const struct cluster_options *more)
                                         .on_settled = on_settled,
                                         .on_key = on_key,
                                         .on_lost = on_lost,
+                                        .on_shared = on_shared,
+                                        .on_reach = on_reach,
                                         .arg = n};
     struct cluster_options options = *more;
 
@@ -216,7 +235,7 @@ static int try_node(unsigned i, const struct cluster_options *more)
     options.has_listen = true;
     if (options.listen.family == 0)
         assert_int_equal(addr_from_text(SPAN("127.0.0.1:0"), &options.listen), 0);
-    n->text_n = n->settled_n = n->lost_n = 0;
+    n->text_n = n->settled_n = n->lost_n = n->shared_n = n->reach_n = 0;
     char name[16];
 
     (void)snprintf(name, sizeof(name), "/node%u", i);

@@ -19,6 +19,7 @@ union message {
     struct peer_request request;
     struct peer_response response;
     struct peer_tell tell;
+    struct peer_share share;
 };
 
 #define ROW(name)                                                \
@@ -37,6 +38,7 @@ ROW(refused)
 ROW(request)
 ROW(response)
 ROW(tell)
+ROW(share)
 #undef ROW
 
 static const struct row {
@@ -87,6 +89,7 @@ static const struct row {
                .role = CLUSTER_LEADER,
                .level = 3,
                .version = {"0.9.0", 5}}}},
+    {share_out, share_in, {.share = {.from = 1, .bytes = {"any\0bytes", 9}}}},
 };
 
 /* What is taken has one form. */
@@ -248,6 +251,31 @@ static void test_the_others(void **state)
                 m.tell.level == 3);
     assert_true(span_is_equal(m.tell.version, SPAN("0.9.0")));
     free(bytes);
+    bytes = share_out(&rows[7].example, &len);
+    assert_int_equal(share_in(span_from(bytes, len), &m), 0);
+    assert_int_equal(m.share.from, 1);
+    assert_true(span_is_equal(m.share.bytes, SPAN("any\0bytes")));
+    free(bytes);
+}
+
+static void test_the_largest_share(void **state)
+{
+    static char most[CLUSTER_SHARE_MAX];
+    const struct peer_share m = {.from = 1, .bytes = {most, sizeof(most)}};
+    struct peer_share back;
+    size_t len;
+
+    (void)state;
+    char *bytes = peer_share_encode(&m, &len);
+    assert_non_null(bytes);
+    assert_int_equal(peer_share_decode(span_from(bytes, len), &back), 0);
+    assert_int_equal(back.bytes.len, sizeof(most));
+    bytes = realloc(bytes, len + 1);
+    assert_non_null(bytes);
+    bytes[len] = 0;
+    bytes[8] = 1; /* of the length, little-endian */
+    assert_int_equal(peer_share_decode(span_from(bytes, len + 1), &back), WERR_CORRUPT);
+    free(bytes);
 }
 
 /* The largest entry goes through; one more byte does not. */
@@ -323,6 +351,9 @@ static void test_values_that_cannot_be(void **state)
     m = rows[6].example;
     m.tell.role = CLUSTER_LEADER + 1;
     check_refused(6, &m);
+    m = rows[7].example;
+    m.share.from = 0;
+    check_refused(7, &m);
 }
 
 /* The joiner may leave it to who it calls which address it has. */
@@ -368,6 +399,7 @@ int main(void)
         cmocka_unit_test(test_grant),
         cmocka_unit_test(test_the_others),
         cmocka_unit_test(test_a_large_entry),
+        cmocka_unit_test(test_the_largest_share),
         cmocka_unit_test(test_values_that_cannot_be),
         cmocka_unit_test(test_an_address_that_is_left_open),
         cmocka_unit_test(test_errors_of_a_later_weldr),

@@ -126,6 +126,78 @@ static uint64_t id_of(unsigned i)
     return 0;
 }
 
+static bool is_led_by_nobody(unsigned i)
+{
+    return !status_of(i).has_quorum;
+}
+
+static void share(unsigned i, const char *text)
+{
+    cluster_of(i)->ops->share(cluster_of(i), span_from_str(text));
+}
+
+static bool reaches(unsigned i)
+{
+    return leader_index(3) == i || lab.nodes[i].reach_n > 0;
+}
+
+static bool has_heard(unsigned i)
+{
+    return lab.nodes[i].shared_n > 0;
+}
+
+/* What is shared comes to each other node, once, by way of who leads. */
+static void test_what_is_shared(void **state)
+{
+    (void)state;
+    make_first();
+    share(0, "to nobody");
+    join_all(3);
+    for (unsigned i = 0; i < 3; i++)
+        AWAIT(reaches, i);
+    for (unsigned from = 0; from < 3; from++) {
+        for (unsigned i = 0; i < 3; i++)
+            lab.nodes[i].shared_n = 0;
+        share(from, "health");
+        for (unsigned i = 0; i < 3; i++) {
+            if (i == from)
+                continue;
+            AWAIT(has_heard, i);
+            assert_int_equal(lab.nodes[i].shared_from, id_of(from));
+            assert_string_equal(lab.nodes[i].shared, "health");
+        }
+        add(from, "behind it"); /* so that one more would have come */
+        for (unsigned i = 0; i < 3; i++)
+            assert_int_equal(lab.nodes[i].shared_n, i != from);
+    }
+    end_lab();
+}
+
+/* Nobody leads: it comes to nobody, and is not kept. A new leader has new links. */
+static void test_what_is_shared_needs_a_leader(void **state)
+{
+    (void)state;
+    make_first();
+    join_all(3);
+    for (unsigned i = 0; i < 3; i++)
+        AWAIT(reaches, i);
+    const unsigned old = leader_index(3), other = (old + 1) % 3, third = (old + 2) % 3;
+    const unsigned before = lab.nodes[other].reach_n + lab.nodes[third].reach_n;
+    close_node(old);
+    AWAIT(is_led_by_nobody, other);
+    share(other, "lost");
+    AWAIT(has_leader, 3);
+    const unsigned follower = leader_index(3) == other ? third : other;
+    lab.nodes[follower].reach_n = 0;
+    AWAIT(reaches, follower);
+    assert_true(before > 0);
+    share(other, "told");
+    AWAIT(has_heard, third);
+    assert_string_equal(lab.nodes[third].shared, "told");
+    assert_int_equal(lab.nodes[third].shared_n, 1);
+    end_lab();
+}
+
 static void test_who_is_removed_is_told(void **state)
 {
     (void)state;
@@ -319,6 +391,8 @@ int main(void)
         cmocka_unit_test(test_all_stop_and_start),
         cmocka_unit_test(test_a_token_is_good_once),
         cmocka_unit_test(test_joins_at_a_follower),
+        cmocka_unit_test(test_what_is_shared),
+        cmocka_unit_test(test_what_is_shared_needs_a_leader),
         cmocka_unit_test(test_who_is_removed_is_told),
         cmocka_unit_test(test_who_was_away_when_it_was_removed_is_told),
         cmocka_unit_test(test_the_leader_is_removed),

@@ -14,6 +14,7 @@
 #include "manager/names.h"
 #include "manager/restore.h"
 #include "manager/states.h"
+#include "manager/views.h"
 #include "pool/pool_code.h"
 
 /* In one piece. */
@@ -21,6 +22,7 @@ struct rooms {
     struct manager manager; /* first: fixture_stop frees it */
     struct events events;
     struct states states;
+    struct views views;
     struct leaving leaving;
     struct listeners listeners;
     struct changes changes;
@@ -66,6 +68,7 @@ struct manager *fixture_new(void)
     (void)stats_slot_take(m->stats, STATS_OF_LISTENER, 0);
     assert_int_equal(events_init(&rooms->events, m), 0);
     states_init(&rooms->states, m);
+    views_init(&rooms->views, m);
     leaving_init(&rooms->leaving, m);
     listeners_init(&rooms->listeners, m);
     changes_init(&rooms->changes, m);
@@ -132,6 +135,7 @@ void fixture_stop(struct manager *m)
     publish_fini(&m->publish);
     facts_fini(&m->facts);
     states_fini(m->states);
+    views_fini(m->views);
     events_fini(m->events);
     pool_state_free(m->pool);
     pool_requests_free(m->requests);

@@ -221,7 +221,8 @@ static void test_pool_json(void **state)
         "\"fail_open\":true,\"forwarded\":false,\"min_active\":0,\"drain_ms\":300000,"
         "\"check\":{\"type\":\"http\","
         "\"interval_ms\":30000,\"fast_interval_ms\":2000,\"timeout_ms\":5000,\"path\":\"/\","
-        "\"host\":\"\",\"expect\":\"200-299\",\"failures\":3,\"passes\":2,\"initial\":\"up\"}"
+        "\"host\":\"\",\"expect\":\"200-299\",\"failures\":3,\"passes\":2,\"initial\":\"up\","
+        "\"agree\":\"own\"}"
         "}");
     struct pool_command c;
     assert_int_equal(pool_code_read_stored(KIND_POOL, span_from_str(json), &c), 0);

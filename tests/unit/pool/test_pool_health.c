@@ -30,10 +30,10 @@ static void test_defaults(void **state)
     struct pool_health h;
     assert_int_equal(pool_health_init_defaults(&h), 0);
     char *json = pool_code_health_json(&h);
-    assert_string_equal(json,
-                        "{\"type\":\"http\",\"interval_ms\":30000,\"fast_interval_ms\":2000,"
-                        "\"timeout_ms\":5000,\"path\":\"/\",\"host\":\"\",\"expect\":"
-                        "\"200-299\",\"failures\":3,\"passes\":2,\"initial\":\"up\"}");
+    assert_string_equal(
+        json, "{\"type\":\"http\",\"interval_ms\":30000,\"fast_interval_ms\":2000,"
+              "\"timeout_ms\":5000,\"path\":\"/\",\"host\":\"\",\"expect\":"
+              "\"200-299\",\"failures\":3,\"passes\":2,\"initial\":\"up\",\"agree\":\"own\"}");
     for (unsigned i = 0; i < POOL_HEALTH_FIELD_N; i++)
         assert_true(pool_health_is_valid(&h, &pool_health_fields[i]));
     free(json);
@@ -54,6 +54,10 @@ static const struct {
     {"initial", "Down", NULL},
     {"initial", "", NULL},
     {"initial", "none", NULL},
+    {"agree", "own", "own"},
+    {"agree", "majority", "majority"},
+    {"agree", "most", NULL},
+    {"agree", "", NULL},
     {"path", "/", "/"},
     {"path", "/up?x=1", "/up?x=1"},
     {"path", "", NULL},
