@@ -6,6 +6,8 @@ import pytest
 
 import origins as o
 
+pytestmark = pytest.mark.tls  # with TLS on both sides, too
+
 
 def joined(seen, name):
     return ", ".join(seen.all(name))
@@ -100,7 +102,7 @@ def test_forwarding_fields(lab):
     weldr.ask(target="/plain", host="site.example:99")
     seen = origin.last("/plain")
     assert seen.all("X-Forwarded-For") == ["127.0.0.1"]
-    assert seen.all("X-Forwarded-Proto") == ["http"]
+    assert seen.all("X-Forwarded-Proto") == [weldr.scheme]
     assert seen.all("X-Forwarded-Host") == ["site.example:99"]
     weldr.ask(target="/chain", fields=[("X-Forwarded-For", "192.0.2.1"), ("X-Forwarded-For", "192.0.2.2")])
     assert joined(origin.last("/chain"), "X-Forwarded-For") == "192.0.2.1, 192.0.2.2, 127.0.0.1"

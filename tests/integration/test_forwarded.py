@@ -7,6 +7,8 @@ import pytest
 
 import origins as o
 
+pytestmark = pytest.mark.tls("tls-clear", "clear-tls")  # on either side alone, too
+
 CLAIMS = [("X-Forwarded-For", "6.6.6.6"), ("X-Forwarded-Proto", "https"), ("X-Forwarded-Host", "claimed.example"),
           ("X-Forwarded-Port", "444"), ("Forwarded", "for=6.6.6.6;proto=https"), ("X-Request-Id", "mine")]
 
@@ -21,16 +23,16 @@ def claims_of(origin):
     return [", ".join(seen.all(name)) for name, _ in CLAIMS]
 
 
-def kept(source):
+def kept(source, _):
     return [f"6.6.6.6, {source}", "https", "claimed.example", "444", "for=6.6.6.6;proto=https", "mine"]
 
 
-def replaced(source):
-    return [source, "http", "real.example", "", "", "mine"]
+def replaced(source, scheme):
+    return [source, scheme, "real.example", "", "", "mine"]
 
 
-def appended(source):
-    return [f"6.6.6.6, {source}", *replaced(source)[1:]]
+def appended(source, scheme):
+    return [f"6.6.6.6, {source}", *replaced(source, scheme)[1:]]
 
 
 @pytest.mark.smoke
@@ -39,7 +41,7 @@ def test_without_the_flag_nobody_is_believed(lab):
     weldr, origin = lab.run(o.hello)
     for source in ("127.0.0.5", "127.0.0.1"):
         ask_from(weldr, source)
-        assert claims_of(origin) == appended(source)
+        assert claims_of(origin) == appended(source, weldr.scheme)
 
 
 def test_a_listener_says_whom_it_believes(lab):
@@ -48,7 +50,7 @@ def test_a_listener_says_whom_it_believes(lab):
     for said, expected in ((["127.0.0.5"], kept), (["127.0.0.6"], replaced), ([], replaced), (None, appended)):
         weldr.patch_listener({"trusted_proxies": said})
         ask_from(weldr, "127.0.0.5")
-        assert claims_of(origin) == expected("127.0.0.5"), said
+        assert claims_of(origin) == expected("127.0.0.5", weldr.scheme), said
 
 
 @pytest.mark.smoke
@@ -58,7 +60,7 @@ def test_with_the_flag_only_trusted_addresses_are(lab):
     weldr.add(origin)
     for source, expected in (("127.0.0.5", kept), ("127.0.0.8", replaced), ("127.0.0.1", replaced)):
         ask_from(weldr, source)
-        assert claims_of(origin) == expected(source)
+        assert claims_of(origin) == expected(source, weldr.scheme)
 
 
 def test_trust_survives_a_worker(lab):
@@ -71,11 +73,12 @@ def test_trust_survives_a_worker(lab):
     weldr.wait_workers(1, not_pids=pids)
     weldr.socket_counts = {}
     ask_from(weldr, "127.0.0.6")
-    assert claims_of(origin) == kept("127.0.0.6")
+    assert claims_of(origin) == kept("127.0.0.6", weldr.scheme)
     ask_from(weldr, "127.0.0.7")
-    assert claims_of(origin) == replaced("127.0.0.7")
+    assert claims_of(origin) == replaced("127.0.0.7", weldr.scheme)
 
 
+@pytest.mark.in_clear("the header goes before the handshake: test_tls_listeners.py")
 def test_behind_a_header_the_client_it_names_counts(lab):
     """The balancer is trusted with the header; the fields are the word of its client."""
     weldr = lab.weldr("--trusted-proxies", "127.0.0.1,192.0.2.0/24", ip="127.0.0.1:0,proxy")
@@ -85,7 +88,7 @@ def test_behind_a_header_the_client_it_names_counts(lab):
         with weldr.connect() as connection:
             connection.send(f"PROXY TCP4 {client} 198.51.100.2 1 2\r\n")
             assert connection.ask(target="/from", fields=CLAIMS, host="real.example").status == 200
-        assert claims_of(origin) == expected(client)
+        assert claims_of(origin) == expected(client, weldr.scheme)
 
 
 @pytest.mark.smoke
@@ -99,9 +102,9 @@ def test_forwarded_is_sent_when_switched_on(lab):
         client.ask(target="/on", host="real.example:81")
         client.ask(target="/more", fields=[("Forwarded", "for=_a"), ("forwarded", 'for="[::1]:1";by=_b')])
         stranger = weldr.ask(target="/stranger", fields=[("Forwarded", "for=_a")])
-    assert stranger.status == 200 and origin.last("/stranger").all("Forwarded") == ["for=127.0.0.1;host=test.example;proto=http"]
-    assert origin.last("/on").all("Forwarded") == ['for=127.0.0.5;host="real.example:81";proto=http']
-    assert origin.last("/more").all("Forwarded") == ['for=_a, for="[::1]:1";by=_b, for=127.0.0.5;host=test.example;proto=http']
+    assert stranger.status == 200 and origin.last("/stranger").all("Forwarded") == ["for=127.0.0.1;host=test.example;proto=" + weldr.scheme]
+    assert origin.last("/on").all("Forwarded") == [f'for=127.0.0.5;host="real.example:81";proto={weldr.scheme}']
+    assert origin.last("/more").all("Forwarded") == [f'for=_a, for="[::1]:1";by=_b, for=127.0.0.5;host=test.example;proto={weldr.scheme}']
     weldr.patch_pool({"forwarded": False})
     weldr.ask(target="/off-again")
     assert not origin.last("/off-again").has("Forwarded")
@@ -111,7 +114,7 @@ def test_forwarded_of_an_ipv6_client(lab):
     weldr, origin = lab.run(o.hello, ip="[::1]:0")
     weldr.patch_pool({"forwarded": True})
     weldr.ask(target="/six")
-    assert origin.last("/six").all("Forwarded") == ['for="[::1]";host=test.example;proto=http']
+    assert origin.last("/six").all("Forwarded") == [f'for="[::1]";host=test.example;proto={weldr.scheme}']
 
 
 def test_forwarded_of_strangers_is_replaced(lab):
@@ -121,4 +124,4 @@ def test_forwarded_of_strangers_is_replaced(lab):
     weldr.patch_pool({"forwarded": True})
     for source, before in (("127.0.0.5", "for=6.6.6.6;proto=https, "), ("127.0.0.6", "")):
         ask_from(weldr, source)
-        assert origin.last("/from").all("Forwarded") == [f"{before}for={source};host=real.example;proto=http"]
+        assert origin.last("/from").all("Forwarded") == [f"{before}for={source};host=real.example;proto={weldr.scheme}"]

@@ -8,6 +8,8 @@ import origins as o
 from rawhttp import wait_until
 from weldr import cpu_ticks
 
+pytestmark = pytest.mark.tls  # with TLS on both sides, too
+
 FAST = {"path": "/health", "interval_ms": 200, "fast_interval_ms": 100, "timeout_ms": 5000, "failures": 2, "passes": 2}
 PROCESSING = b"HTTP/1.1 102 Processing\r\n\r\n"
 

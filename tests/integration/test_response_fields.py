@@ -5,6 +5,8 @@ import pytest
 import origins as o
 from rawhttp import wait_until
 
+pytestmark = pytest.mark.tls("tls-clear", "clear-tls")  # on either side alone, too
+
 FAST = {"path": "/", "interval_ms": 200, "fast_interval_ms": 100, "timeout_ms": 5000, "failures": 2, "passes": 2}
 
 

@@ -394,6 +394,11 @@ class Weldr:
 
     # ---- proxy
 
+    @property
+    def scheme(self):
+        """What its clients speak at the addresses of --ip."""
+        return "https" if self.tls else "http"
+
     def connect(self, **more):
         if self.namespace:
             more.setdefault("make_socket", self.namespace.socket)
