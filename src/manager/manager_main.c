@@ -23,6 +23,7 @@
 #include "manager/listeners.h"
 #include "manager/log_opener.h"
 #include "manager/manager.h"
+#include "manager/membership.h"
 #include "manager/names.h"
 #include "manager/servers.h"
 #include "manager/start.h"
@@ -156,12 +157,12 @@ static void drain(struct manager *m, const char *why)
     publish_on_exit(&m->publish);
 }
 
-/* Whoever sends us traffic has had the time to see that /ready is 503. */
+/* Whoever sends us traffic has seen that /ready is 503, and another node leads. */
 static void on_ready_delay(struct timer *t)
 {
     struct house *h = (struct house *)((char *)t - offsetof(struct house, ready_delay));
 
-    drain(&h->manager, "--ready-delay is over");
+    drain(&h->manager, "those who had to know have had their time");
 }
 
 static void on_stop_signal(struct manager *m, int number)
@@ -178,8 +179,9 @@ static void on_stop_signal(struct manager *m, int number)
              LOG_U("ready_delay_ms", m->config->ready_delay_ms),
              LOG_U("drain_timeout_ms", m->config->drain_timeout_ms));
     listeners_stop_deferring(m);
-    if (m->config->ready_delay_ms > 0)
-        loop_timer_in(m->loop, &house_of(m)->ready_delay, m->config->ready_delay_ms);
+    const uint64_t wait_ms = membership_give_lead_away(m, &house_of(m)->ready_delay);
+    if (wait_ms > 0)
+        loop_timer_in(m->loop, &house_of(m)->ready_delay, wait_ms);
     else
         drain(m, "signal");
 }

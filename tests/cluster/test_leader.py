@@ -5,7 +5,7 @@ import random
 import time
 
 from node import find_leader, settle
-from writers import Writers
+from writers import Writers, agree
 
 LEADER_KILLS = int(os.environ.get("LEADER_KILLS", "2"))
 NODE_KILLS = int(os.environ.get("NODE_KILLS", "4"))
@@ -50,3 +50,18 @@ def test_kill_of_anyone_and_of_all_at_once(town):
             settle(nodes)
         writers.wait_more()
     writers.judge()
+
+
+def test_a_leader_that_is_stopped_gives_the_lead_away(town):
+    """Nobody waits for an election: who leads next does so before it has ended."""
+    nodes = town.cluster(3)
+    leader = find_leader(nodes)
+    rest = [node for node in nodes if node is not leader]
+    leader.stop()
+    _, end = leader.past[-1].log.split('msg="shutting down"')
+    # It steps down, and hears who was elected if the machine is not too busy.
+    assert 'msg="no leader is known"' in end or 'msg="another member leads"' in end, end
+    rest[0].add("http://192.0.2.1:80")
+    leader.start()
+    settle(nodes)
+    agree(nodes)
