@@ -139,7 +139,8 @@ struct cluster_ops {
      * id; WERR_IN_USE: another change of the members is under way. */
     /* WERR_INVALID: it is the last one. */
     int (*remove_member)(struct cluster *c, uint64_t id, cluster_done_fn done, void *arg);
-    /* A standby becomes a voter. WERR_EXISTS: it is one. */
+    /* A standby becomes a voter, in the place of the one that is silent for the longest if as
+     * many vote as are to. WERR_EXISTS: it is one; WERR_GUARD: of two members one votes. */
     int (*promote)(struct cluster *c, uint64_t id, cluster_done_fn done, void *arg);
     /* Another member leads from now on; id 0: whoever is fit. */
     int (*transfer)(struct cluster *c, uint64_t id, cluster_done_fn done, void *arg);

@@ -127,6 +127,7 @@ struct engine {
     bool was_removed; /* from the roster */
     struct raft_change change;
     struct contact contacts[ROSTER_MEMBERS_MAX];
+    struct contact promoted;  /* who was made a voter on request, while this node leads */
     struct link *leader_link; /* to who leads; NULL: none */
     uint64_t link_leader;     /* whom it calls */
     struct callers callers;

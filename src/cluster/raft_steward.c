@@ -265,6 +265,12 @@ static const struct roster_member *pick_standby(const struct engine *e)
     return best;
 }
 
+/* Somebody wants it to vote, and another one to give way. */
+static bool was_promoted(const struct engine *e, uint64_t id)
+{
+    return e->promoted.id == id && loop_now_ms(e->loop.loop) - e->promoted.at_ms < DEAD_MS;
+}
+
 /* The one that is silent for the longest; never this node. */
 static uint64_t pick_voter(const struct engine *e, uint64_t *silent)
 {
@@ -275,7 +281,7 @@ static uint64_t pick_voter(const struct engine *e, uint64_t *silent)
         const uint64_t ms = silent_while_leading_ms(e, c->servers[i].id);
 
         if (c->servers[i].role != RAFT_VOTER || c->servers[i].id == e->self.id ||
-            (id != 0 && ms < *silent))
+            was_promoted(e, c->servers[i].id) || (id != 0 && ms < *silent))
             continue;
         id = c->servers[i].id;
         *silent = ms;
@@ -328,6 +334,8 @@ static void on_promoted(struct raft_change *req, int status)
     struct engine *e = q->engine;
 
     e->is_changing = false;
+    if (status != 0)
+        e->promoted.id = 0;
     engine_request_end(q, engine_store_error(status), e->index);
 }
 
@@ -339,12 +347,16 @@ int engine_steward_promote(struct engine *e, uint64_t id, cluster_done_fn done, 
         return WERR_NOT_FOUND;
     if (s->role == RAFT_VOTER)
         return WERR_EXISTS;
+    /* This node's vote is the only one, and stays. */
+    if (wanted_n(roster_member_n(e->roster)) == 1)
+        return WERR_GUARD;
     if (e->is_changing)
         return WERR_IN_USE;
     struct request *q = engine_request_new(e, done, arg);
     if (q == NULL)
         return WERR_NOMEM;
     e->is_changing = true;
+    e->promoted = (struct contact){id, loop_now_ms(e->loop.loop)};
     q->change.data = q;
     uv_update_time(&e->loop.uv);
     const int code = raft_assign(&e->raft, &q->change, id, RAFT_VOTER, on_promoted);

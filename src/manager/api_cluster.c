@@ -37,6 +37,9 @@ static bool respond_refusal(struct api_conn *ac, const struct membership *ms, in
     else if (rc == WERR_UNSUPPORTED)
         api_problem(ac, 409, "cluster_not_listening",
                     "this node keeps nothing (--ephemeral): it can't be one of several");
+    else if (rc == WERR_GUARD && ms->ask == MEMBERSHIP_PROMOTE)
+        api_problem(ac, 409, "too_many",
+                    "of two members one votes: a third one makes all of them voters");
     else if (rc == WERR_TOO_BIG)
         api_problem(ac, 409, "too_many", "too many join tokens are good still");
     else

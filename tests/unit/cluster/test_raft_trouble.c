@@ -309,6 +309,11 @@ const char *__lsan_default_suppressions(void)
     return "leak:clientChangeConfiguration\n";
 }
 
+static bool is_idle(unsigned leader)
+{
+    return !engine_at(leader)->is_changing;
+}
+
 /* libraft keeps such a change, and would end it once more when this node leads no more. */
 static void test_a_promotion_without_room(void **state)
 {
@@ -316,6 +321,7 @@ static void test_a_promotion_without_room(void **state)
     make_first();
     join_all(4);
     const unsigned leader = make_calm(4);
+    AWAIT(is_idle, leader);
     struct engine *e = engine_at(leader);
     const uint64_t standby = find_standby(e);
 
@@ -333,6 +339,57 @@ static void test_a_promotion_without_room(void **state)
     assert_int_equal(lab.done_n, before + 1);
 }
 
+static unsigned promoted;
+
+static bool is_voter_of_three(unsigned leader)
+{
+    struct cluster_member list[NODES_MAX];
+    const unsigned n = cluster_of(leader)->ops->members(cluster_of(leader), list, NODES_MAX);
+
+    for (unsigned i = 0; i < n; i++)
+        if (list[i].id == engine_at(promoted)->self.id && list[i].place == CLUSTER_VOTER)
+            return status_of(leader).voters == 3;
+    return false;
+}
+
+/* Another one gives its vote up for it, whoever that is. */
+static void test_who_was_promoted_keeps_its_vote(void **state)
+{
+    (void)state;
+    make_first();
+    join_all(4);
+    const unsigned leader = make_calm(4);
+    AWAIT(is_idle, leader);
+    const uint64_t standby = find_standby(engine_at(leader));
+
+    for (promoted = 0; engine_at(promoted)->self.id != standby; promoted++)
+        continue;
+    const unsigned before = lab.done_n;
+    assert_int_equal(
+        cluster_of(leader)->ops->promote(cluster_of(leader), standby, on_done, NULL), 0);
+    /* It looks like one that is about to die. */
+    AWAIT(is_done, before + 1);
+    assert_int_equal(lab.error, 0);
+    for (unsigned i = 0; i < ROSTER_MEMBERS_MAX; i++)
+        if (engine_at(leader)->contacts[i].id == standby)
+            engine_at(leader)->contacts[i].at_ms -= 900;
+    AWAIT(is_voter_of_three, leader);
+    turn_for(500);
+    assert_true(is_voter_of_three(leader));
+    end_lab();
+}
+
+static void test_of_two_one_votes(void **state)
+{
+    (void)state;
+    make_first();
+    join_all(2);
+    assert_int_equal(
+        cluster_of(0)->ops->promote(cluster_of(0), find_standby(engine_at(0)), on_done, NULL),
+        WERR_GUARD);
+    end_lab();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -342,6 +399,8 @@ int main(void)
         cmocka_unit_test(test_a_snapshot_that_comes_while_one_is_written),
         cmocka_unit_test(test_a_barrier_behind_a_snapshot_of_barriers),
         cmocka_unit_test(test_a_promotion_without_room),
+        cmocka_unit_test(test_who_was_promoted_keeps_its_vote),
+        cmocka_unit_test(test_of_two_one_votes),
     };
     (void)signal(SIGPIPE, SIG_IGN); /* as in the manager */
     return cmocka_run_group_tests(tests, NULL, NULL);
