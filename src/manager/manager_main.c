@@ -23,6 +23,7 @@
 #include "manager/listeners.h"
 #include "manager/log_opener.h"
 #include "manager/manager.h"
+#include "manager/membership.h"
 #include "manager/names.h"
 #include "manager/servers.h"
 #include "manager/start.h"
@@ -158,40 +159,12 @@ static void drain(struct manager *m, const char *why)
     publish_on_exit(&m->publish);
 }
 
-/* Whoever sends us traffic has had the time to see that /ready is 503, and another node leads.
- */
+/* Whoever sends us traffic has seen that /ready is 503, and another node leads. */
 static void on_ready_delay(struct timer *t)
 {
     struct house *h = (struct house *)((char *)t - offsetof(struct house, ready_delay));
 
     drain(&h->manager, "those who had to know have had their time");
-}
-
-/* The engine ends with the manager: it may tell then, too. */
-static void on_given_away(void *arg, int error, uint64_t index)
-{
-    struct manager *m = arg;
-    struct timer *t = &house_of(m)->ready_delay;
-
-    (void)index;
-    if (error == 0)
-        log_info("another node leads, since this one ends");
-    /* Not here: draining frees the engine. */
-    if (error != WERR_SHUTTING_DOWN && m->config->ready_delay_ms == 0 && timer_is_set(t))
-        loop_timer_in(m->loop, t, 0);
-}
-
-/* The end of a leader would cost the others an election. Returns how long to wait for it. */
-static uint64_t give_lead_away(struct manager *m)
-{
-    struct cluster *c = m->cluster;
-    struct cluster_status status;
-
-    if (c == NULL || c->ops->role(c) != CLUSTER_LEADER || c->ops->members(c, NULL, 0) < 2 ||
-        c->ops->transfer(c, 0, on_given_away, m) < 0)
-        return 0;
-    c->ops->status(c, &status);
-    return 2ULL * status.election_ms; /* the engine gives up after one */
 }
 
 static void on_stop_signal(struct manager *m, int number)
@@ -208,10 +181,9 @@ static void on_stop_signal(struct manager *m, int number)
              LOG_U("ready_delay_ms", m->config->ready_delay_ms),
              LOG_U("drain_timeout_ms", m->config->drain_timeout_ms));
     listeners_stop_deferring(m);
-    const uint64_t lead_ms = give_lead_away(m), ready_ms = m->config->ready_delay_ms;
-    if (ready_ms > 0 || lead_ms > 0)
-        loop_timer_in(m->loop, &house_of(m)->ready_delay,
-                      ready_ms > lead_ms ? ready_ms : lead_ms);
+    const uint64_t wait_ms = membership_give_lead_away(m, &house_of(m)->ready_delay);
+    if (wait_ms > 0)
+        loop_timer_in(m->loop, &house_of(m)->ready_delay, wait_ms);
     else
         drain(m, "signal");
 }

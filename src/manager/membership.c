@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/fault.h"
+#include "log/log.h"
 #include "manager/change.h"
 #include "manager/manager.h"
 #include "manager/members.h"
@@ -157,4 +158,34 @@ void memberships_note_lost(struct manager *m)
         ms->fn = NULL;
         fn(ms, 0, SPAN_NONE);
     }
+}
+
+/* The engine ends with the manager: it may tell then, too. */
+static void on_given_away(void *arg, int error, uint64_t index)
+{
+    struct manager *m = arg;
+    struct timer *t = m->memberships->parting;
+
+    (void)index;
+    if (error == 0)
+        log_info("another node leads, since this one ends");
+    /* Not here: what follows frees the engine. */
+    if (error != WERR_SHUTTING_DOWN && t != NULL && timer_is_set(t))
+        loop_timer_in(m->loop, t, 0);
+}
+
+uint64_t membership_give_lead_away(struct manager *m, struct timer *t)
+{
+    struct cluster *c = m->cluster;
+    const uint64_t ready_ms = m->config->ready_delay_ms;
+    struct cluster_status status;
+
+    if (c == NULL || c->ops->role(c) != CLUSTER_LEADER || c->ops->members(c, NULL, 0) < 2)
+        return ready_ms;
+    m->memberships->parting = ready_ms > 0 ? NULL : t;
+    if (c->ops->transfer(c, 0, on_given_away, m) < 0)
+        return ready_ms;
+    c->ops->status(c, &status);
+    const uint64_t lead_ms = 2ULL * status.election_ms; /* the engine gives up after one */
+    return ready_ms > lead_ms ? ready_ms : lead_ms;
 }

@@ -48,6 +48,7 @@ struct membership {
 struct memberships {
     struct manager *m;
     TAILQ_HEAD(membership_list, membership) list;
+    struct timer *parting; /* of membership_give_lead_away; NULL: it is not cut short */
 };
 
 void memberships_init(struct memberships *all, struct manager *m);
@@ -62,5 +63,10 @@ int membership_new(struct manager *m, enum membership_ask ask,
 void membership_run(struct membership *ms, membership_fn fn, void *waiter);
 /* Nobody waits any more; it goes on. */
 void membership_forget(struct membership *ms);
+/* This node ends, and the end of a leader would cost the others an election: if it leads,
+ * another one is to. Returns how long to wait for that, and --ready-delay at least; 0: not at
+ * all. t, when it is set and there is no --ready-delay, runs at once when that has come about
+ * or failed. */
+uint64_t membership_give_lead_away(struct manager *m, struct timer *t);
 
 #endif
