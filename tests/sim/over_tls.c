@@ -13,6 +13,8 @@ static void describe(struct world *w)
     secure_add_certificate(w);
     CHECK(world_describe(w, POOL_SET_POOL, "default", "{\"tls\":{\"verify\":false}}", NULL) ==
           0);
+    CHECK(world_describe(w, POOL_SET_LISTENER, "default", "{\"protocol\":\"https\"}", NULL) ==
+          0);
 }
 
 static int unseal(struct world *w)
@@ -21,22 +23,9 @@ static int unseal(struct world *w)
                                  span_from((const char *)secure_seal_key, SEAL_KEY_BYTES));
 }
 
-/* The description has no such default listener: changes of it are made of what it is there. */
-static void forget(struct world *w)
-{
-    secure_listener(w)->protocol = LISTENER_HTTP;
-}
-
-static int follow(struct world *w)
-{
-    secure_listener(w)->protocol = LISTENER_HTTPS;
-    return secure_tell(w);
-}
-
 __attribute__((constructor)) static void begin(void)
 {
-    static const struct world_over_tls hooks = {describe, unseal, forget, follow,
-                                                toy_tlsio_calm};
+    static const struct world_over_tls hooks = {describe, unseal, toy_tlsio_calm};
 
     (void)secure_init(NULL);
     identities_add(&identities, &secure.leaf);

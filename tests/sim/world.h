@@ -61,16 +61,16 @@ struct world {
     size_t queued_max_bytes; /* … and all queues that share the budget, those of streams too */
 };
 
-/* over_tls.c: TLS on both sides. Called by world_new, when the worker has begun, and before and
- * behind each change that the worker is told of. */
+/* over_tls.c: TLS on both sides. Called by world_new, when the worker has begun, and by
+ * world_calm_tls. */
 struct world_over_tls {
     void (*describe)(struct world *w);
     int (*unseal)(struct world *w);
-    void (*forget)(struct world *w);
-    int (*follow)(struct world *w);
     void (*calm)(void);
 };
 extern const struct world_over_tls *world_over_tls; /* NULL: in clear */
+/* "http", or "https" over TLS: of clients and of servers. */
+const char *world_scheme(void);
 
 /* only_in_clear.def: exceptions from "over TLS as in clear". */
 enum world_only_in_clear {
@@ -120,6 +120,10 @@ int world_add_named(struct world *w, unsigned n);
  * those of `down` down. */
 int world_set_addrs(struct world *w, unsigned n, uint32_t origins, uint32_t down);
 int world_remove_server(struct world *w, unsigned n);
+/* Another pool, whose only server is origin n, which is up. */
+void world_add_pool(struct world *w, const char *name, unsigned n);
+/* Origin n becomes a server of this pool. */
+int world_add_server_of(struct world *w, const char *pool, unsigned n);
 int world_set_weight(struct world *w, unsigned n, uint16_t weight);
 int world_set_max_requests(struct world *w, unsigned n, uint32_t max);
 int world_set_up(struct world *w, unsigned n, bool up);

@@ -62,12 +62,8 @@ static int apply(struct world *w, const struct pool_command *c, struct pool_chan
     pool_change_fini(change);
     fault_set(armed);
     if (w->has_worker) {
-        if (world_over_tls != NULL)
-            world_over_tls->forget(w);
         rc = worker_apply(&w->worker, index, span_from(entry, len));
         CHECK(rc < 0 || w->worker.pool_state->digest == w->pool->digest);
-        if (rc == 0 && world_over_tls != NULL)
-            rc = world_over_tls->follow(w);
     }
     free(entry);
     return rc;
@@ -84,7 +80,7 @@ int world_snapshot(struct world *w)
     fault_set(armed);
     rc = worker_snapshot(&w->worker, span_from(snapshot, len));
     free(snapshot);
-    return rc == 0 && world_over_tls != NULL ? world_over_tls->follow(w) : rc;
+    return rc;
 }
 
 /* ---- servers ---- */
@@ -109,7 +105,7 @@ static int add_url(struct world *w, unsigned n, uint16_t weight, const char *url
     return rc;
 }
 
-static const char *scheme(void)
+const char *world_scheme(void)
 {
     return world_over_tls == NULL ? "http" : "https";
 }
@@ -120,7 +116,7 @@ int world_add_server(struct world *w, unsigned n, uint16_t weight)
     int rc = set_local(w, w->pool->index + 1, n, FRAME_LOCAL_UP);
     char url[64];
 
-    (void)snprintf(url, sizeof(url), "%s://10.0.0.%u", scheme(), n + 1);
+    (void)snprintf(url, sizeof(url), "%s://10.0.0.%u", world_scheme(), n + 1);
     return rc < 0 ? rc : add_url(w, n, weight, url);
 }
 
@@ -129,7 +125,7 @@ int world_add_named(struct world *w, unsigned n)
     int rc = set_local(w, w->pool->index + 1, n, FRAME_LOCAL_UP);
     char url[64];
 
-    (void)snprintf(url, sizeof(url), "%s://app%u.test", scheme(), n);
+    (void)snprintf(url, sizeof(url), "%s://app%u.test", world_scheme(), n);
     return rc < 0 ? rc : add_url(w, n, 1, url);
 }
 
@@ -327,4 +323,24 @@ int world_undescribe(struct world *w, enum pool_command_type type, const char *n
     rc = apply(w, &c, &change);
     pool_command_fini(&c);
     return rc;
+}
+
+/* ---- another pool ---- */
+
+int world_add_server_of(struct world *w, const char *pool, unsigned n)
+{
+    char json[64];
+
+    (void)snprintf(json, sizeof(json), "{\"url\":\"%s://10.0.0.%u\"}", world_scheme(), n + 1);
+    return world_describe(w, POOL_ADD_SERVER, pool, json, &w->server_id[n]);
+}
+
+void world_add_pool(struct world *w, const char *name, unsigned n)
+{
+    char json[128];
+
+    (void)snprintf(json, sizeof(json), "{\"name\":\"%s\",\"tls\":{\"verify\":false}}", name);
+    CHECK(world_describe(w, POOL_ADD_POOL, NULL, json, NULL) == 0);
+    CHECK(world_add_server_of(w, name, n) == 0);
+    CHECK(world_set_up(w, n, true) == 0);
 }
