@@ -322,16 +322,11 @@ void client_on_closed(struct conn *conn)
     w->on_clients(w);
 }
 
-static bool is_shaking_hands(const struct conn *conn)
-{
-    return conn_is_in_handshake(conn) && !conn_is_in_prologue(conn);
-}
-
 static void tls_on_gone(struct conn *conn, int error)
 {
     struct client *c = client_of(conn);
 
-    if (!is_shaking_hands(conn))
+    if (!client_is_shaking_hands(conn))
         on_gone(conn, error);
     else if (client_tls_fail(c, error))
         reject(c, END_PLAIN_HTTP);
@@ -339,7 +334,7 @@ static void tls_on_gone(struct conn *conn, int error)
 
 static void tls_on_timer(struct conn *conn)
 {
-    if (is_shaking_hands(conn))
+    if (client_is_shaking_hands(conn))
         client_tls_time_out(client_of(conn));
     else
         on_timer(conn);

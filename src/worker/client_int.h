@@ -39,6 +39,12 @@ static inline void close_client(struct client *c, enum conn_close_how how)
     conn_close(&c->conn, how);
 }
 
+/* Its handshake has begun, or may begin; a PROXY header in front of it has come. */
+static inline bool client_is_shaking_hands(const struct conn *conn)
+{
+    return conn_is_in_handshake(conn) && !conn_is_in_prologue(conn);
+}
+
 /* client_tls.c: of a client that speaks TLS, until its handshake is over. */
 void client_tls_begin(struct client *c); /* it was accepted */
 /* How long its handshake may take. */

@@ -208,18 +208,42 @@ static void on_timer(struct conn *conn)
     }
 }
 
+static void tls_on_gone(struct conn *conn, int error)
+{
+    struct client *c = client_of(conn);
+
+    if (!client_is_shaking_hands(conn))
+        on_gone(conn, error);
+    else if (client_tls_fail(c, error))
+        reject(c, END_PLAIN_HTTP);
+}
+
+static void tls_on_timer(struct conn *conn)
+{
+    if (client_is_shaking_hands(conn))
+        client_tls_time_out(client_of(conn));
+    else
+        on_timer(conn);
+}
+
+/* Of what is heard alike with TLS and without. */
+#define OPS_OF_BOTH                                                                     \
+    .on_event = on_event, .on_prologue = client_on_prologue, .on_unread = on_unread,    \
+    .on_congested = on_congested, .on_drained = on_drained, .on_progress = on_progress, \
+    .on_flow = on_flow, .flush_limit_ms = client_flush_limit_ms, .on_closed = client_on_closed
+
 static const struct conn_ops many_ops = {
-    .on_event = on_event,
-    .on_prologue = client_on_prologue,
-    .on_unread = on_unread,
+    OPS_OF_BOTH,
     .on_gone = on_gone,
-    .on_congested = on_congested,
-    .on_drained = on_drained,
-    .on_progress = on_progress,
-    .on_flow = on_flow,
     .on_timer = on_timer,
-    .flush_limit_ms = client_flush_limit_ms,
-    .on_closed = client_on_closed,
+};
+
+static const struct conn_ops many_tls_ops = {
+    OPS_OF_BOTH,
+    .tls_context = client_tls_context,
+    .on_open = client_tls_on_open,
+    .on_gone = tls_on_gone,
+    .on_timer = tls_on_timer,
 };
 
 /* ---- from client.c ---- */
@@ -227,7 +251,7 @@ static const struct conn_ops many_ops = {
 static void begin(struct client *c)
 {
     streams_init(&c->many);
-    c->conn.ops = &many_ops;
+    c->conn.ops = conn_is_in_handshake(&c->conn) ? &many_tls_ops : &many_ops;
 }
 
 /* Those that are open go on; the peer is told that no more may follow. */

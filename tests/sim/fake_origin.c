@@ -175,9 +175,8 @@ static void on_accept(struct sock *s, struct accepted *a)
     c->peer.read_gap_ms = o->read_gap_ms;
     timer_init(&c->late, fake_on_late);
     LIST_INSERT_HEAD(&o->conns, c, entry);
+    c->peer.is_deaf = o->is_deaf;
     peer_accept(&c->peer, o->loop, a);
-    if (o->is_deaf)
-        sock_recv_stop(&c->peer.sock);
 }
 
 static void on_closed(struct sock *s)

@@ -193,6 +193,8 @@ static void on_recv(struct sock *s, struct span bytes, int error)
         text_add(&p->in, bytes);
     else
         peer_tls_hear(p, bytes);
+    if (p->is_deaf && p->tls != NULL && tlsio_state(p->tls) != TLSIO_HANDSHAKE)
+        sock_recv_stop(&p->sock);
     if (p->read_gap_ms > 0) {
         sock_recv_hold(s); /* a reset is not to take away what is there */
         loop_timer_in(p->loop, &p->read_timer, p->read_gap_ms);
@@ -250,6 +252,7 @@ void peer_listen(struct peer *p, bool listens)
         return;
     timer_stop(loop_timers(p->loop), &p->read_timer);
     p->sock.recv_max = p->read_piece;
+    p->is_deaf = false;
     if (listens)
         sock_recv_start(&p->sock);
     else
@@ -289,7 +292,8 @@ void peer_accept(struct peer *p, struct loop *l, struct accepted *a)
     accepted_take(a, &p->sock, &peer_ops);
     p->is_connected = true;
     p->sock.recv_max = p->read_piece;
-    sock_recv_start(&p->sock);
+    if (!p->is_deaf || p->tls != NULL)
+        sock_recv_start(&p->sock);
 }
 
 void peer_close(struct peer *p, bool abort)

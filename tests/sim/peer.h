@@ -40,6 +40,7 @@ struct peer {
     bool asks;         /* with TLS: it is the client */
     bool has_header;   /* … and a PROXY header, in clear, is to come before TLS begins */
     bool has_said_bye; /* … close_notify */
+    bool is_deaf;      /* reads nothing, with TLS nothing behind the handshake */
     struct text records;
     size_t records_at;                /* sent so far */
     uint32_t send_piece, send_gap_ms; /* 0: all at once */

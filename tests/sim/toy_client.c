@@ -187,6 +187,7 @@ struct toy_client *toy_client(struct world *w)
     t->codec->up = &owner_ops;
     t->codec->owner = t;
     t->base.peer.on_bytes = on_bytes;
+    t->base.peer.has_header = w->setup.is_behind_proxy;
     LIST_INSERT_HEAD(&w->clients, &t->base, entry);
     fault_set(armed);
     peer_connect(&t->base.peer, w->loop, &w->listen);
