@@ -286,6 +286,13 @@ static void end_of_stream(struct conn *c)
         conn_feed_queue(c);
 }
 
+/* Broken for want of room, so that plain bytes are missing. What is handed on behind them would
+ * be taken for what follows them. */
+static bool has_hole(const struct conn *c)
+{
+    return conn_is_broken(c) && conn_is_quiet(c);
+}
+
 /* All of what came becomes plain, paused or not: it can't wait where it lies. What one read
  * brought is handed on before the next one puts its own there. */
 static void decrypt(struct conn *c)
@@ -301,7 +308,7 @@ static void decrypt(struct conn *c)
 
         if (sent < 0)
             conn_break(c, sent);
-        if (plain.len > 0)
+        if (plain.len > 0 && !has_hole(c))
             conn_receive(c, plain);
         if (c->shared->outv_owner != NULL)
             conn_end_output(c->shared->outv_owner);

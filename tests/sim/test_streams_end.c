@@ -69,6 +69,7 @@ static void test_client_resets_what_is_kept(void **state)
     struct toy_ask *a = toy_askf(t, 0, "/len/%u/7", TOY_CREDIT_BYTES + 1000);
 
     (void)state;
+    world_calm_tls(); /* in parts, its last bytes would wait in front of the codec */
     a->pauses_at_head = true;
     world_run_ms(w, 100);
     CHECK(w->worker.exchanges_slab.in_use == 0 && w->worker.streams.slab.in_use == 1);
@@ -225,6 +226,7 @@ static void test_write_time_is_of_one_stream(void **state)
     struct toy_ask *kept = toy_askf(t, 0, "/len/%u/3", TOY_CREDIT_BYTES + 10);
 
     (void)state;
+    world_calm_tls(); /* in parts, its last bytes would wait in front of the codec */
     deaf->pauses_at_head = slow->pauses_at_head = kept->pauses_at_head = true;
     for (unsigned i = 0; i < 25; i++) {
         CHECK(i > 1 || (deaf->error == 0 && kept->error == 0));
@@ -342,8 +344,10 @@ static void test_too_many_connections(void **state)
     (void)toy_ask(in, "/len/10/2", 0);
     world_run_ms(w, 100);
     CHECK(toy_is_whole(&in->asks[0], 10));
-    CHECK(out->asks[0].status == 0 && out->asks[0].error == WERR_REFUSED);
-    CHECK(out->base.peer.has_fin && world_stat(w, STATS_requests) == 1);
+    CHECK(out->asks[0].status == 0 && world_stat(w, STATS_requests) == 1);
+    CHECK(out->base.peer.has_fin || out->base.peer.has_reset);
+    if (world_is_clear(ONLY_IN_CLEAR_told_why_refused))
+        CHECK(out->asks[0].error == WERR_REFUSED && out->base.peer.has_fin);
     toy_client_free(out);
     toy_end(in);
 }
