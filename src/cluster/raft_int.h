@@ -96,6 +96,7 @@ struct engine {
     struct timer sync;     /* of the high-water file */
     uv_work_t sync_work;
     int sync_error;
+    int halt_error;     /* WERR_*; 0: it has not halted */
     uint64_t index;     /* handed over */
     uint64_t leader_id; /* 0: none is known */
     uint64_t term;
@@ -105,10 +106,9 @@ struct engine {
     bool is_closing;
     bool has_started; /* what was stored is applied */
     bool halt_is_told;
-    int halt_error; /* WERR_*; 0: it has not halted */
-    struct cluster_halt halt;
     bool is_lost;        /* on_lost was called */
     bool is_making_room; /* for a segment: raft_space.c */
+    struct cluster_halt halt;
 
     /* ---- among others ---- */
     struct roster *roster;
