@@ -53,10 +53,10 @@ struct cluster_member {
     bool is_leader;
     bool is_witness;
     uint8_t place;        /* enum cluster_place */
+    uint8_t level;        /* of features, the highest that it knows, as far as it was told */
     bool has_lag;         /* the leader knows it, and those that it tells */
     uint64_t lag;         /* entries that it has yet to store */
     uint64_t seen_ms_ago; /* UINT64_MAX: never; of self 0 */
-    uint8_t level;        /* of features, the highest that it knows, as far as it was told */
     char version[CLUSTER_VERSION_MAX];
 };
 

@@ -3,8 +3,8 @@
  * raft_peers.c (who this node is among others, and where they call), raft_forward.c (what only
  * the leader can do), raft_share.c (what members tell each other and nobody keeps),
  * raft_steward.c (who votes), raft_level.c (what all understand), raft_halt.c (what this node
- * does not), raft_move.c (where members are), raft_admit.c (newcomers), raft_join.c (being one),
- * raft_recover.c (one node that is left becomes the cluster). */
+ * does not), raft_move.c (where members are), raft_admit.c (newcomers), raft_join.c (being
+ * one), raft_recover.c (one node that is left becomes the cluster). */
 #ifndef WELDR_CLUSTER_RAFT_INT_H
 #define WELDR_CLUSTER_RAFT_INT_H
 
@@ -104,6 +104,7 @@ struct engine {
     struct timer sync;     /* of the high-water file */
     uv_work_t sync_work;
     int sync_error;
+    int halt_error;     /* WERR_*; 0: it has not halted */
     uint64_t index;     /* handed over */
     uint64_t leader_id; /* 0: none is known */
     uint64_t term;
@@ -113,11 +114,10 @@ struct engine {
     bool is_closing;
     bool has_started; /* what was stored is applied */
     bool halt_is_told;
-    int halt_error; /* WERR_*; 0: it has not halted */
-    struct cluster_halt halt;
     bool is_lost;        /* on_lost was called */
     bool is_making_room; /* for a segment: raft_space.c */
     bool lacks_room;     /* the disk is nearly full, as the log was told */
+    struct cluster_halt halt;
 
     /* ---- among others ---- */
     struct roster *roster;

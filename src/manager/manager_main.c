@@ -243,21 +243,16 @@ static void on_panic(void *arg)
 
 /* ---- ready ---- */
 
-/* Who calls it there is of this machine, so that the command works without a token. */
-static bool is_open_here(const struct manager *m, const struct addr *bound)
-{
-    return !m->config->admin_token_is_required &&
-           (addr_is_loopback(bound) || addr_is_wildcard(bound));
-}
-
-/* The command that a newcomer needs now. False: there is none that works as it stands. */
+/* The command that a newcomer needs now. False: there is none that works as it stands: without
+ * a token, from this machine. */
 static bool print_next(struct manager *m, char *buf, size_t size)
 {
     const struct addr *bound = &house_of(m)->api.listeners[0].bound;
     char at[ADDR_TEXT_MAX];
 
     if (m->pool->server_n > 0 || house_of(m)->api.tls.context != NULL ||
-        !is_open_here(m, bound))
+        m->config->admin_token_is_required ||
+        !(addr_is_loopback(bound) || addr_is_wildcard(bound)))
         return false;
     (void)addr_print(bound, at);
     if (addr_is_wildcard(bound) || strncmp(at, "127.0.0.1:", 10) == 0 ||

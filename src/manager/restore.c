@@ -335,6 +335,7 @@ int servers_become(struct manager *m, struct pool_state *next)
 
 int servers_restore(struct manager *m, struct pool_replica *next)
 {
+    MUST(next->requests != NULL && next->history != NULL);
     const int rc = servers_become(m, next->state);
 
     if (rc < 0)

@@ -14,8 +14,8 @@
 #include "manager/restore.h"
 #include "manager/servers.h"
 #include "manager/store.h"
-#include "pool/pool_code.h"
 #include "manager/views.h"
+#include "pool/pool_code.h"
 
 static const struct fsm_state phases[START_PHASES] = {
     [START_RESTORE] = {"RESTORE", FSM_TO(START_REPLAY) | FSM_TO(START_SETTLE)},

@@ -4,10 +4,10 @@
  * Only pool_code_*.c know jansson, which reads; what goes out is written with base/jtext.
  *
  * Entry: u8 format, u8 type, u8 level (levels.h), u8 flags (0), u32 length of the payload,
- * 16 bytes request id, payload = compact JSON, all little-endian. Format 3 says who wished for it
- * (struct pool_by), or is a RESTORE; format 2 does neither. An unknown format, type or level is
- * WERR_UNSUPPORTED: whoever applies entries must stop and report, never skip. Each format has the
- * level at the same place.
+ * 16 bytes request id, payload = compact JSON, all little-endian. Format 3 says who wished for
+ * it (struct pool_by), or is a RESTORE; format 2 does neither. An unknown format, type or level
+ * is WERR_UNSUPPORTED: whoever applies entries must stop and report, never skip. Each format
+ * has the level at the same place.
  */
 #ifndef WELDR_POOL_POOL_CODE_H
 #define WELDR_POOL_POOL_CODE_H
