@@ -119,10 +119,10 @@ static void try_pem(struct span body)
     int rc = pool_code_pem_from_json(body, &pem, &error);
     if (rc != 0) {
         require_error(rc, &error);
-        MUST(pem.chain == NULL && pem.key.ptr == NULL);
+        MUST(pem.chain.ptr == NULL && pem.key.ptr == NULL);
         return;
     }
-    MUST(pem.chain[0] != '\0' && strlen(pem.key.ptr) == pem.key.len);
+    MUST(pem.chain.len > 0 && strlen(pem.key.ptr) == pem.key.len);
     pool_code_pem_fini(&pem);
 }
 

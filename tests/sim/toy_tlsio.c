@@ -14,6 +14,8 @@ enum {
     RECORD_MAX = 2000,
     WIRE_BYTES = 4 * 1024 * 1024,
     ROUNDS_MAX = 3,
+    FIRST_STEP_US = 400,
+    STEP_US = 50,
     IN_MAX = 1024 * 1024
 };
 
@@ -98,6 +100,11 @@ void tlsio_shared_free(struct tlsio_shared *s)
     free(s->wire);
     free(s->plain);
     free(s);
+}
+
+void tlsio_shared_wipe(struct tlsio_shared *s)
+{
+    (void)s; /* nothing is secret here */
 }
 
 static struct tlsio *make(struct tlsio_shared *s, struct tlsio_context *context, bool asks)
@@ -243,6 +250,12 @@ static int hear_hello(struct tlsio *t, bool is_last)
         return WERR_AGAIN;
     move(t, TLSIO_OPEN, "handshake done");
     return 0;
+}
+
+/* As with the real ones: the first step of who accepts is dear. */
+uint32_t tlsio_step_cost_us(const struct tlsio *t)
+{
+    return !t->asks && t->in == NULL ? FIRST_STEP_US : STEP_US;
 }
 
 int tlsio_handshake(struct tlsio *t)
