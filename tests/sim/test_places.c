@@ -234,8 +234,14 @@ static void test_pool_is_deleted(void **state)
     struct world_client *c[3];
 
     (void)state;
-    world_add_pool(w, "green", 1);
-    CHECK(world_set_max_requests(w, 1, 1) == 0);
+    CHECK(world_describe(w, POOL_ADD_POOL, NULL,
+                         "{\"name\":\"green\",\"tls\":{\"verify\":false}}", NULL) == 0);
+    CHECK(world_describe(w, POOL_ADD_SERVER, "green",
+                         world_over_tls == NULL
+                             ? "{\"url\":\"http://10.0.0.2\",\"max_requests\":1}"
+                             : "{\"url\":\"https://10.0.0.2\",\"max_requests\":1}",
+                         &w->server_id[1]) == 0);
+    CHECK(world_set_up(w, 1, true) == 0);
     CHECK(world_describe(w, POOL_SET_LISTENER, "default",
                          "{\"default_action\":{\"forward\":[{\"pool\":\"green\"}]}}",
                          NULL) == 0);
