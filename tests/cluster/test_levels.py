@@ -99,8 +99,8 @@ def assert_halted(node, rest):
     for refused in (node.api("POST", "/servers", Writers.probe()), node.api("GET", "/servers?consistent=true")):
         assert refused.status == 503 and refused.json["code"] == "halted" and halt["reason"] in refused.json["detail"], refused
     assert node.api("GET", "/ready").status == 200 and node.ask() == 200
+    line, = node.weldr.wait_log(level="error", why=halt["reason"])  # told in a turn behind that in which it halted
     assert [event["reason"] for event in node.get("/events?kind=node_halted")["events"]] == [halt["reason"]]
-    line, = node.weldr.lines(level="error", why=halt["reason"])
     assert line["version"] == halt["version"]
     assert re.search(r"^weldr_cluster_is_halted 1$", node.api("GET", "/metrics").text, re.M)
     assert status(node).endswith(f"\nHALTED: {halt['reason']}\n")
