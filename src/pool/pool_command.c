@@ -44,7 +44,7 @@ void pool_by_set(char *to, size_t size, struct span text)
 {
     size_t n = 0;
     for (; n < text.len && n + 1 < size; n++)
-        to[n] = text.ptr[n] < ' ' || text.ptr[n] > '~' ? '?' : text.ptr[n];
+        to[n] = (char)(text.ptr[n] < ' ' || text.ptr[n] > '~' ? '?' : text.ptr[n]);
     to[n] = '\0';
 }
 
