@@ -199,11 +199,13 @@ static void tell_differences(struct manager *m, const struct members *before,
     tell_leader(m, before->leader_id, now);
 }
 
-/* News at the start too: it is found out then. */
+/* News at the start too: it is found out then, though perhaps while events are still silent. */
 static void tell_halt(struct manager *m, struct members *seen)
 {
     struct cluster_status status;
 
+    if (m->events->is_replaying)
+        return;
     m->cluster->ops->status(m->cluster, &status);
     if (status.halt.is_halted && !seen->is_halted)
         events_tell(m, &(struct event_note){.kind = EVENT_NODE_HALTED,
