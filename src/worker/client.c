@@ -324,19 +324,13 @@ void client_on_closed(struct conn *conn)
 
 static void tls_on_gone(struct conn *conn, int error)
 {
-    struct client *c = client_of(conn);
-
-    if (!client_is_shaking_hands(conn))
+    if (!client_tls_gone(conn, error, reject))
         on_gone(conn, error);
-    else if (client_tls_fail(c, error))
-        reject(c, END_PLAIN_HTTP);
 }
 
 static void tls_on_timer(struct conn *conn)
 {
-    if (client_is_shaking_hands(conn))
-        client_tls_time_out(client_of(conn));
-    else
+    if (!client_tls_timed_out(conn))
         on_timer(conn);
 }
 

@@ -39,23 +39,17 @@ static inline void close_client(struct client *c, enum conn_close_how how)
     conn_close(&c->conn, how);
 }
 
-/* Its handshake has begun, or may begin; a PROXY header in front of it has come. */
-static inline bool client_is_shaking_hands(const struct conn *conn)
-{
-    return conn_is_in_handshake(conn) && !conn_is_in_prologue(conn);
-}
-
 /* client_tls.c: of a client that speaks TLS, until its handshake is over. */
 void client_tls_begin(struct client *c); /* it was accepted */
 /* How long its handshake may take. */
 uint32_t client_handshake_ms(const struct client *c);
 struct tlsio_context *client_tls_context(struct conn *conn);
 void client_tls_on_open(struct conn *conn, int error);
-/* The handshake has failed. True: it was HTTP in clear, and is to be answered; else c closes.
- */
-bool client_tls_fail(struct client *c, int error);
-/* It has taken too long: c closes. */
-void client_tls_time_out(struct client *c);
+/* Of on_gone and on_timer. False: no handshake is in progress (a PROXY header may be awaited).
+ * Else it has failed, or taken too long, and the client closes; HTTP in clear is rejected. */
+bool client_tls_gone(struct conn *conn, int error,
+                     void (*reject)(struct client *c, enum end end)) MUST_USE;
+bool client_tls_timed_out(struct conn *conn) MUST_USE;
 
 /* Of both conn_ops. */
 int64_t client_on_prologue(struct conn *conn, struct span in);

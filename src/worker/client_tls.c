@@ -93,21 +93,37 @@ static void count(const struct client *c, int error)
     }
 }
 
-bool client_tls_fail(struct client *c, int error)
+static bool is_shaking_hands(const struct conn *conn)
 {
-    count(c, error);
-    if (c->conn.tls == NULL && error == WERR_SYNTAX && is_plain_http(&c->conn)) {
-        conn_speak_plain(&c->conn);
-        return true;
-    }
-    close_client(c, CONN_CLOSE_NOW);
-    return false;
+    return conn_is_in_handshake(conn) && !conn_is_in_prologue(conn);
 }
 
-void client_tls_time_out(struct client *c)
+bool client_tls_gone(struct conn *conn, int error,
+                     void (*reject)(struct client *c, enum end end))
 {
+    struct client *c = client_of(conn);
+
+    if (!is_shaking_hands(conn))
+        return false;
+    count(c, error);
+    if (conn->tls == NULL && error == WERR_SYNTAX && is_plain_http(conn)) {
+        conn_speak_plain(conn);
+        reject(c, END_PLAIN_HTTP);
+    } else {
+        close_client(c, CONN_CLOSE_NOW);
+    }
+    return true;
+}
+
+bool client_tls_timed_out(struct conn *conn)
+{
+    struct client *c = client_of(conn);
+
+    if (!is_shaking_hands(conn))
+        return false;
     count_failure(c, STATS_TLS_TIMEOUT, "timeout");
     close_client(c, CONN_CLOSE_NOW);
+    return true;
 }
 
 /* ---- conn_ops ---- */
