@@ -8,6 +8,7 @@
 #include "base/fault.h"
 #include "base/jtext.h"
 #include "manager/api_links.h"
+#include "manager/events.h"
 #include "manager/members.h"
 
 enum { HREF_MAX = 64, NAME_MAX_BYTES = POOL_URL_MAX + 1 };
@@ -84,21 +85,6 @@ static void put_objects(struct jtext *t, const struct pool_history_record *r)
 
 /* ---- one change ---- */
 
-static void put_by(struct jtext *t, const struct pool_by *by)
-{
-    if (by->address[0] == '\0') {
-        jtext_null(t, "by");
-        return;
-    }
-    jtext_open(t, "by", '{');
-    jtext_str(t, "address", by->address);
-    if (by->token[0] != '\0')
-        jtext_str(t, "token", by->token);
-    else
-        jtext_null(t, "token");
-    jtext_close(t, '}');
-}
-
 static void put_node(struct jtext *t, uint64_t node)
 {
     char id[MEMBERS_ID_TEXT];
@@ -133,7 +119,7 @@ static void put_facts(struct jtext *t, const struct pool_history_record *r)
     jtext_number(t, "revision", r->revision);
     jtext_str(t, "at", at);
     put_node(t, r->by.node);
-    put_by(t, &r->by);
+    events_put_by(t, r->by.address, r->by.token);
     jtext_str(t, "request", r->by.request);
     jtext_str(t, "summary", r->summary);
     jtext_number(t, "added", r->added);

@@ -78,16 +78,16 @@ static void put_text(struct jtext *t, const char *key, const char *text)
         jtext_str(t, key, text);
 }
 
-static void put_by(struct jtext *t, const struct event_by *by)
+void events_put_by(struct jtext *t, const char *address, const char *token)
 {
-    if (by->address[0] == '\0') {
+    if (address[0] == '\0') {
         jtext_null(t, "by");
         return;
     }
     jtext_open(t, "by", '{');
-    jtext_str(t, "address", by->address);
-    if (by->token[0] != '\0')
-        jtext_str(t, "token", by->token);
+    jtext_str(t, "address", address);
+    if (token[0] != '\0')
+        jtext_str(t, "token", token);
     else
         jtext_null(t, "token");
     jtext_close(t, '}');
@@ -103,7 +103,7 @@ static void put_head(struct jtext *t, const struct events *e, const struct event
     jtext_str(t, "kind", kinds[note->kind].word);
     jtext_str(t, "at", at);
     jtext_number(t, "revision", e->m->revision);
-    put_by(t, &e->by);
+    events_put_by(t, e->by.address, e->by.token);
 }
 
 static void put_rest(struct jtext *t, const struct event_note *note)

@@ -32,6 +32,7 @@ enum event_kind {
 };
 _Static_assert(EVENT_KINDS <= 64, "a filter has a bit for each");
 
+struct jtext;
 struct manager;
 
 /* Who asked for a change. */
@@ -74,6 +75,8 @@ void events_go_on(struct events *e);
 /* by: NULL: nobody. */
 void events_set_by(struct manager *m, const struct event_by *by);
 void events_tell(struct manager *m, const struct event_note *note);
+/* "by": who asked, as events and the history show it; null without an address. */
+void events_put_by(struct jtext *t, const char *address, const char *token);
 const char *event_word(enum event_kind kind);
 /* WERR_NOT_FOUND. */
 int event_kind_from_word(struct span word, enum event_kind *kind) MUST_USE;
