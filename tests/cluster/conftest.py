@@ -57,10 +57,10 @@ class Town:
         """One node on a host of its own, running."""
         return self.node(self.build(1)[0], *flags, is_alone=True, **more).start()
 
-    def cluster(self, nodes_n, *flags, spare_n=0, env=None):
-        """So many nodes by one join each, all of it agreed on; hosts for spare_n more are there."""
+    def cluster(self, nodes_n, *flags, spare_n=0, env=None, folders=None):
+        """So many nodes by one join each, all of it agreed on; hosts for spare_n more are there. folders: by number of the node."""
         hosts = self.build(nodes_n + spare_n)
-        nodes = [self.node(host, *flags, env=env) for host in hosts[:nodes_n]]
+        nodes = [self.node(host, *flags, env=env, folder=(folders or {}).get(host.number)) for host in hosts[:nodes_n]]
         for node in nodes:
             node.run_origin()
         nodes[0].start()

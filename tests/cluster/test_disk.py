@@ -5,7 +5,7 @@ import os
 
 import pytest
 
-from node import ORIGIN_URL, SETTLE_S, find_leader, settle
+from node import SETTLE_S, find_leader
 from rawhttp import wait_until
 from weldr import NO_CHECK
 from writers import agree
@@ -39,28 +39,15 @@ def last_turn(node):
     return int(servers[0]["meta"]["k0"])
 
 
-def start(town, disks):
-    hosts = town.build(3)
-    nodes = [town.node(host, folder=disks.get(number)) for number, host in enumerate(hosts)]
-    for node in nodes:
-        node.run_origin()
-    nodes[0].start()
-    nodes[0].add(ORIGIN_URL)
-    for node in nodes[1:]:
-        node.join(nodes[0])
-    settle(nodes)
-    assert find_leader(nodes) is nodes[0]
-    nodes[0].change("POST", "/pools", {"name": "long", "check": NO_CHECK})
-    return nodes
-
-
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("which", SMALL_DISKS)
 def test_full_disks(town, which):
     """One of three stops nobody; with two there are no acknowledgements, and nothing that was acknowledged is lost."""
     with town.small_disk(DISK) as one, town.small_disk(DISK) as two:
         disks = {number: f"{disk}/node" for number, disk in zip(SMALL_DISKS[which], (one, two))}
-        nodes = start(town, disks)
+        nodes = town.cluster(3, folders=disks)
+        assert find_leader(nodes) is nodes[0]
+        nodes[0].change("POST", "/pools", {"name": "long", "check": NO_CHECK})
         fillers = [fill_up(os.path.dirname(folder)) for folder in disks.values()]
         for number in disks:
             nodes[number].weldr.wait_log(msg="the disk of the data directory is nearly full")
