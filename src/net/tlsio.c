@@ -292,6 +292,22 @@ static bool is_hello_too_long(struct tlsio *t)
     return t->hello_bytes > HELLO_MAX_BYTES;
 }
 
+/* The library keeps both ends' keys of the exchange for as long as the connection lives, for
+ * nothing: one that is given a kind anew loses what it holds, 370 bytes of both. Which kind is
+ * all the same. */
+static void drop_exchange(SSL *ssl)
+{
+    EVP_PKEY *keys[] = {NULL, NULL};
+
+    (void)SSL_get_tmp_key(ssl, &keys[0]);
+    (void)SSL_get_peer_tmp_key(ssl, &keys[1]);
+    for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
+        if (keys[i] != NULL && EVP_PKEY_set_type(keys[i], EVP_PKEY_X25519) != 1)
+            ERR_clear_error();
+        EVP_PKEY_free(keys[i]);
+    }
+}
+
 int tlsio_handshake(struct tlsio *t)
 {
     MUST(t->magic == TLSIO_MAGIC && t->state == TLSIO_HANDSHAKE);
@@ -305,6 +321,7 @@ int tlsio_handshake(struct tlsio *t)
     if (result != 1)
         return judge(t, result);
     tlsio_move(t, TLSIO_OPEN, "handshake done");
+    drop_exchange(t->ssl);
     t->owes_ticket = t->context->is_server && (SSL_get_options(t->ssl) & SSL_OP_NO_TICKET) == 0;
     return 0;
 }

@@ -328,6 +328,45 @@ static void test_prologue_stands_before_the_hello(void **state)
     world_end(w);
 }
 
+static bool holds_a_key(struct tlsio *t, int (*get)(SSL *ssl, EVP_PKEY **key))
+{
+    unsigned char bytes[64];
+    size_t n = sizeof(bytes);
+    EVP_PKEY *key = NULL;
+
+    if (get(t->ssl, &key) != 1)
+        return false;
+    const bool holds = EVP_PKEY_get_raw_public_key(key, bytes, &n) == 1;
+
+    EVP_PKEY_free(key);
+    return holds;
+}
+
+static int get_own(SSL *ssl, EVP_PKEY **key)
+{
+    return (int)SSL_get_tmp_key(ssl, key);
+}
+
+static int get_peers(SSL *ssl, EVP_PKEY **key)
+{
+    return (int)SSL_get_peer_tmp_key(ssl, key);
+}
+
+/* What a handshake was for ends with it: who finds the memory later reads nothing. */
+static void test_keys_of_the_exchange_go(void **state)
+{
+    struct world *w = world_serve();
+    struct tlsio *ends[2] = {w->side.conn.tls, w->raw.tls};
+
+    (void)state;
+    for (unsigned i = 0; i < 2; i++) {
+        assert_int_equal(tlsio_state(ends[i]), TLSIO_OPEN);
+        assert_false(holds_a_key(ends[i], get_own));
+        assert_false(holds_a_key(ends[i], get_peers));
+    }
+    world_end(w);
+}
+
 /* What the handshake has sent is nothing of the request. */
 static void test_has_sent_nothing_yet(void **state)
 {
@@ -353,6 +392,7 @@ int main(void)
         cmocka_unit_test(test_behind_a_response),
         cmocka_unit_test(test_no_memory_at_any_point),
         cmocka_unit_test(test_prologue_stands_before_the_hello),
+        cmocka_unit_test(test_keys_of_the_exchange_go),
         cmocka_unit_test(test_has_sent_nothing_yet),
     };
 
