@@ -275,18 +275,25 @@ bool conn_tls_end(struct conn *c)
     return rc == 0 && bufq_len(&c->out) == 0;
 }
 
-/* A conn that closes in good order says so, if the peer takes it at once. */
+/* Of a conn that closes: what the peer takes at once. */
+static void send_last(struct conn *c)
+{
+    struct span out = tlsio_output(c->tls);
+    struct iovec iov = {(void *)out.ptr, out.len};
+    const bool can_send = !conn_is_broken(c) && bufq_len(&c->out) == 0;
+
+    if (out.len > 0 && can_send && sock_send(&c->sock, &iov, 1) < 0)
+        conn_set_sending(c, SENDING_BROKEN, "the peer has gone");
+    tlsio_output_taken(c->tls);
+}
+
+/* A conn that closes in good order says so. */
 void conn_tls_say_bye(struct conn *c)
 {
     if (conn_is_broken(c) || bufq_len(&c->out) > 0)
         return;
     tlsio_shut(c->tls);
-    struct span out = tlsio_output(c->tls);
-    struct iovec iov = {(void *)out.ptr, out.len};
-
-    if (out.len > 0 && sock_send(&c->sock, &iov, 1) < 0)
-        conn_set_sending(c, SENDING_BROKEN, "the peer has gone");
-    tlsio_output_taken(c->tls);
+    send_last(c);
 }
 
 /* ---- receiving ---- */
@@ -304,10 +311,13 @@ void conn_tls_gone(struct conn *c, int error)
     conn_close(c, CONN_CLOSE_NOW);
 }
 
-/* An alert may be under way that explains it. */
+/* An alert may be under way that explains it. A client whose handshake has failed is told as it
+ * closes: its owner hears first, so that what it counts is counted when the client looks. */
 static void fail(struct conn *c, int error)
 {
-    if (c->tls != NULL)
+    const bool is_told_later = c->state == CONN_TLS && !(c->flags & CONN_ASKS);
+
+    if (c->tls != NULL && !is_told_later)
         (void)send_records(c);
     conn_tls_gone(c, error);
 }
@@ -463,8 +473,10 @@ void conn_tls_leave(struct conn *c)
     struct conn_tls *k = c->shared->tls;
 
     leave(c->tls == NULL ? &k->newcomers : &k->others, c);
-    if (c->tls != NULL)
-        end_progress(c);
+    if (c->tls == NULL)
+        return;
+    send_last(c);
+    end_progress(c);
 }
 
 static void look_for_hello(struct conn *c)

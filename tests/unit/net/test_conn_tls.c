@@ -167,6 +167,31 @@ static void test_strangers(void **state)
     }
 }
 
+static void gone_with_an_alert(struct conn *c, int error)
+{
+    if (tlsio_output(c->tls).len > 0)
+        note((struct side *)c, "unsaid ");
+    side_on_gone(c, error);
+}
+
+/* Whoever counts failures has done so by the time the peer hears of it. */
+static void test_alert_goes_behind_gone(void **state)
+{
+    static const char hello[] = "\x16\x03\x01\x00\x05\x01\x00\x00\x01\x00";
+    struct world *w = world_knock();
+    struct conn_ops ops = *w->side.conn.ops;
+
+    (void)state;
+    ops.on_gone = gone_with_an_alert;
+    w->side.conn.ops = &ops;
+    raw_send(&w->raw, hello, sizeof(hello) - 1);
+    run_ms(w, 2);
+    assert_string_equal(w->side.log, "unsaid gone=syntax closed ");
+    assert_int_equal(w->raw.n, 7);
+    assert_memory_equal(w->raw.got, "\x15\x03\x03\x00\x02\x02", 6); /* fatal */
+    world_end(w);
+}
+
 static void test_leaves_before_the_handshake(void **state)
 {
     (void)state;
@@ -387,6 +412,7 @@ int main(void)
         cmocka_unit_test(test_requests_before_the_end),
         cmocka_unit_test(test_request_before_a_forged_record),
         cmocka_unit_test(test_strangers),
+        cmocka_unit_test(test_alert_goes_behind_gone),
         cmocka_unit_test(test_leaves_before_the_handshake),
         cmocka_unit_test(test_a_ticket_when_idle),
         cmocka_unit_test(test_behind_a_response),
