@@ -229,7 +229,9 @@ static void on_fin(struct sock *s)
 {
     struct conn *c = conn_from_sock(s);
 
-    if (c->state == CONN_OPEN)
+    if (c->state == CONN_TLS)
+        conn_tls_on_fin(c);
+    else if (c->state == CONN_OPEN && c->reading == READING_FIN_WATCH)
         c->ops->on_fin(c);
 }
 

@@ -78,6 +78,7 @@ void conn_tls_accept(struct conn *c);
 /* The socket is connected. */
 void conn_tls_begin_client(struct conn *c);
 void conn_tls_on_recv(struct sock *s, struct span bytes, int error);
+void conn_tls_on_fin(struct conn *c);
 /* Before the handshake. */
 void conn_tls_send_clear(struct conn *c, struct span bytes);
 /* As records, with close_notify behind them if they are the last. < 0: to be broken with. */

@@ -479,6 +479,20 @@ void conn_tls_leave(struct conn *c)
     end_progress(c);
 }
 
+/* Whoever waits in line and ends can't finish a handshake: none is begun. What a server has
+ * said before its end may explain it, and is heard first. */
+void conn_tls_on_fin(struct conn *c)
+{
+    if (c->tls == NULL && !(c->flags & CONN_ASKS))
+        conn_tls_gone(c, WERR_EOF);
+}
+
+static void wait_as_newcomer(struct conn *c)
+{
+    wait_in(&c->shared->tls->newcomers, c);
+    sock_watch_fin(&c->sock);
+}
+
 static void look_for_hello(struct conn *c)
 {
     struct conn_tls *k = c->shared->tls;
@@ -491,7 +505,7 @@ static void look_for_hello(struct conn *c)
     else if (n > 0 && is_full(&k->newcomers))
         c->ops->on_gone(c, WERR_NO_SPACE);
     else if (n > 0)
-        wait_in(&k->newcomers, c);
+        wait_as_newcomer(c);
 }
 
 static void hear_first(struct conn *c, struct span bytes)

@@ -350,15 +350,14 @@ static void test_too_many_in_two_records(void **state)
 }
 
 /* Nobody goes on: as many as there is memory for are in progress, as many as the line holds
- * wait, the others are refused. When some go, those who wait have their turn. */
-static void test_a_line_that_is_full(void **state)
+ * wait, the others are refused. */
+static struct world *open_full_line(void)
 {
     struct addr at;
     struct world *w = open_crowd(take_one, &at);
     char hello[1024];
     const size_t n = record_hello(hello, sizeof(hello));
 
-    (void)state;
     conn_set_queue_budget(&w->shared, 1024 * 1024);
     for (; crowd.raw_n < FLOOD; crowd.raw_n++) {
         struct raw *r = &crowd.raws[crowd.raw_n];
@@ -371,10 +370,38 @@ static void test_a_line_that_is_full(void **state)
     run_ms(w, 2);
     assert_int_equal(count_begun(), IN_PROGRESS);
     assert_int_equal(count_refused(), FLOOD - IN_PROGRESS - IN_LINE);
+    return w;
+}
+
+/* When some go, those who wait have their turn. */
+static void test_a_line_that_is_full(void **state)
+{
+    struct world *w = open_full_line();
+
+    (void)state;
     for (unsigned left = IN_LINE; left > 0; left -= left < IN_PROGRESS ? left : IN_PROGRESS) {
         close_begun(w);
         assert_int_equal(count_begun(), left < IN_PROGRESS ? left : IN_PROGRESS);
     }
+    end_crowd(w);
+}
+
+/* No handshake is begun for who has given up waiting, by an end or by a reset. */
+static void test_who_leaves_the_line(void **state)
+{
+    struct world *w = open_full_line();
+
+    (void)state;
+    for (unsigned i = IN_PROGRESS; i < IN_PROGRESS + IN_LINE; i++)
+        sock_close(&crowd.raws[i].sock, i % 2 == 0);
+    run_ms(w, 2);
+    assert_int_equal(count_begun(), IN_PROGRESS);
+    assert_int_equal(count(CONN_TLS), IN_PROGRESS);
+    for (unsigned i = IN_PROGRESS; i < IN_PROGRESS + IN_LINE; i++)
+        assert_string_equal(crowd.sides[i].log,
+                            i % 2 == 0 ? "gone=reset closed " : "gone=eof closed ");
+    close_begun(w);
+    assert_int_equal(count_begun(), 0);
     end_crowd(w);
 }
 
@@ -388,6 +415,7 @@ int main(void)
         cmocka_unit_test(test_hellos_in_two_records),
         cmocka_unit_test(test_too_many_in_two_records),
         cmocka_unit_test(test_a_line_that_is_full),
+        cmocka_unit_test(test_who_leaves_the_line),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
