@@ -98,6 +98,14 @@ static bool is_shaking_hands(const struct conn *conn)
     return conn_is_in_handshake(conn) && !conn_is_in_prologue(conn);
 }
 
+/* What an alert says must get there before the connection's end. */
+enum conn_close_how client_tls_how_to_end(const struct conn *conn, int error)
+{
+    if (conn_has_alerted(conn))
+        return CONN_CLOSE_LINGER;
+    return error == WERR_EOF ? CONN_CLOSE_FLUSH : CONN_CLOSE_NOW;
+}
+
 bool client_tls_gone(struct conn *conn, int error,
                      void (*reject)(struct client *c, enum end end))
 {
@@ -110,7 +118,7 @@ bool client_tls_gone(struct conn *conn, int error,
         conn_speak_plain(conn);
         reject(c, END_PLAIN_HTTP);
     } else {
-        close_client(c, CONN_CLOSE_NOW);
+        close_client(c, conn_has_alerted(conn) ? CONN_CLOSE_LINGER : CONN_CLOSE_NOW);
     }
     return true;
 }
