@@ -163,9 +163,12 @@ void client_tls_on_open(struct conn *conn, int error)
     struct worker *w = worker_of(c);
     const struct listener_runtime *l = c->caller.listener;
 
+    const struct tlsio_facts facts = tlsio_facts(conn->tls);
+
     MUST(error == 0 && c->state == CLIENT_IDLE);
+    w->stats->tls_agreed[stats_tls_agreed_on(facts.version, facts.cipher)] += 1;
     stats_line_add(l->stats, STATS_LISTENER_tls_handshakes, 1);
-    if (tlsio_facts(conn->tls).is_resumed)
+    if (facts.is_resumed)
         stats_line_add(l->stats, STATS_LISTENER_tls_resumed, 1);
     times_add(&w->stats->tls_handshake, &times_long, (now_ms(c) - c->head_from_ms) * 1000ULL);
     conn_timer_set(conn, w->draining || !l->is_described ? LIMIT_DRAIN_FIRST_MS
