@@ -103,7 +103,7 @@ static void on_fin(struct conn *c)
 static void on_gone(struct conn *c, int rc)
 {
     (void)rc;
-    conn_close(c, CONN_CLOSE_NOW);
+    conn_close(c, conn_has_alerted(c) ? CONN_CLOSE_LINGER : CONN_CLOSE_NOW);
 }
 
 static void on_timer(struct conn *c)

@@ -63,6 +63,20 @@ static void put_tls_failures(struct metrics_put *p)
                  stats_sum_tls_failed(p->m->stats, (enum stats_tls_failure)i));
 }
 
+static void put_tls_agreed(struct metrics_put *p)
+{
+    const size_t len = p->labels.len;
+
+    for (unsigned i = 0; i < STATS_TLS_AGREED_N; i++) {
+        const struct stats_tls_words words = stats_tls_agreed_words((enum stats_tls_agreed)i);
+
+        mtext_label(&p->labels, "version", words.version);
+        put_with(p, "cipher", words.cipher,
+                 stats_sum_tls_agreed(p->m->stats, (enum stats_tls_agreed)i));
+        p->labels.len = len;
+    }
+}
+
 static void put_leaving(struct metrics_put *p)
 {
     put(p, p->m->facts.draining_n);
@@ -398,6 +412,9 @@ const struct metrics_row metrics_rows[] = {
          put_results),
     NODE("weldr_tls_failures", "TLS handshakes with clients that failed, by reason", SUM, 0,
          put_tls_failures),
+    NODE("weldr_tls_handshakes",
+         "TLS handshakes with clients that succeeded, by version and cipher suite", SUM, 0,
+         put_tls_agreed),
     TIMES("weldr_tls_handshake_seconds",
           "from the connection of a client to the end of its TLS handshake", METRICS_OF_NODE,
           STATS_TIMES_TLS_HANDSHAKE, put_times),

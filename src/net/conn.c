@@ -6,7 +6,7 @@
 
 static const struct fsm_state conn_states[CONN_STATES] = {
     [CONN_NEW] = {"NEW", FSM_TO(CONN_TLS) | FSM_TO(CONN_OPEN) | FSM_TO(CONN_CLOSED)},
-    [CONN_TLS] = {"TLS", FSM_TO(CONN_OPEN) | FSM_TO(CONN_CLOSED)},
+    [CONN_TLS] = {"TLS", FSM_TO(CONN_OPEN) | FSM_TO(CONN_FLUSHING) | FSM_TO(CONN_CLOSED)},
     [CONN_OPEN] = {"OPEN", FSM_TO(CONN_FLUSHING) | FSM_TO(CONN_CLOSED)},
     [CONN_FLUSHING] = {"FLUSHING",
                        FSM_TO(CONN_LINGER) | FSM_TO(CONN_SETTLING) | FSM_TO(CONN_CLOSED)},
@@ -408,6 +408,14 @@ struct span conn_first_bytes(const struct conn *c)
     return c->tls == NULL ? bufq_peek(&c->in) : SPAN_NONE;
 }
 
+/* Whoever has sent an alert of its own gets none. */
+bool conn_has_alerted(const struct conn *c)
+{
+    if (c->tls == NULL)
+        return c->state == CONN_TLS && (c->flags & CONN_SENT) != 0;
+    return tlsio_state(c->tls) == TLSIO_FAILED && tlsio_fault(c->tls).error != WERR_REFUSED;
+}
+
 static void close_sock(struct conn *c, bool abort_it, const char *why)
 {
     MUST(!c->held);
@@ -453,10 +461,12 @@ void conn_close(struct conn *c, enum conn_close_how how)
         conn_send_held(c);
     if (c->state == CONN_CLOSED || (gently && !conn_is_open(c)))
         return;
-    if (!gently || c->state < CONN_OPEN || conn_is_broken(c)) {
+    if (!gently || c->state == CONN_NEW || conn_is_broken(c)) {
         close_sock(c, how == CONN_CLOSE_RESET || has_unsent(c), "closed");
         return;
     }
+    if (c->state == CONN_TLS)
+        conn_tls_give_up(c);
     if (how == CONN_CLOSE_LINGER)
         c->flags |= CONN_LINGERS;
     sock_recv_stop(&c->sock);

@@ -233,6 +233,9 @@ static inline bool conn_is_in_handshake(const struct conn *c)
 /* In on_gone with WERR_SYNTAX before a ClientHello: the peer does not speak TLS, and is to hear
  * so in clear. It is as one of conn_accept from now on; what came is forgotten. */
 void conn_speak_plain(struct conn *c);
+/* In on_gone: TLS has told the peer by an alert what was wrong. Only CONN_CLOSE_LINGER makes
+ * sure that no reset overtakes it. */
+bool conn_has_alerted(const struct conn *c);
 /* What came before the handshake began; valid until more comes. */
 struct span conn_first_bytes(const struct conn *c);
 

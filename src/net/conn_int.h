@@ -89,6 +89,8 @@ bool conn_tls_end(struct conn *c);
 void conn_tls_say_bye(struct conn *c);
 /* Of one that waits for its handshake, or is in it. */
 void conn_tls_leave(struct conn *c);
+/* The same, and nothing of TLS is needed any more: what it has said is sent or queued. */
+void conn_tls_give_up(struct conn *c);
 /* Whoever connected hears that it could not; whoever was accepted is gone. */
 void conn_tls_gone(struct conn *c, int error);
 /* What the handshakes in progress hold, as far as it counts for the budget. */

@@ -493,13 +493,31 @@ static void wait_as_newcomer(struct conn *c)
     sock_watch_fin(&c->sock);
 }
 
+/* It lingers for the sake of an alert, and holds no memory of a handshake meanwhile. */
+void conn_tls_give_up(struct conn *c)
+{
+    conn_tls_leave(c);
+    tlsio_free(c->tls);
+    c->tls = NULL;
+}
+
+/* Who speaks TLS, but wrongly, is told by an alert in clear. */
+static void refuse_hello(struct conn *c, int error)
+{
+    const struct span alert = tlsio_gate_alert(bufq_peek(&c->in), error);
+
+    if (alert.len > 0)
+        conn_tls_send_clear(c, alert);
+    c->ops->on_gone(c, error);
+}
+
 static void look_for_hello(struct conn *c)
 {
     struct conn_tls *k = c->shared->tls;
     const int64_t n = tlsio_gate(bufq_peek(&c->in));
 
     if (n < 0)
-        c->ops->on_gone(c, (int)n);
+        refuse_hello(c, (int)n);
     else if (n > 0 && k->newcomers.n == 0 && has_budget(k, cost_of(c)) && has_place(k))
         begin_server(c);
     else if (n > 0 && is_full(&k->newcomers))

@@ -198,7 +198,13 @@ enum {
     CLIENT_STEP_US = 250   /* verifies the peer */
 };
 
-enum { RECORD_HEAD_BYTES = 5, TYPE_HANDSHAKE = 22, CLIENT_HELLO = 1 };
+enum {
+    RECORD_HEAD_BYTES = 5,
+    TYPE_FIRST = 20, /* change_cipher_spec */
+    TYPE_HANDSHAKE = 22,
+    TYPE_LAST = 23, /* application_data */
+    CLIENT_HELLO = 1
+};
 
 /* A whole record, or two ClientHellos of half of it; or 5 KB in records of a byte. */
 enum { HELLO_MAX_BYTES = 32 * 1024 };
@@ -220,6 +226,23 @@ int64_t tlsio_gate(struct span in)
     if (len > TLSIO_RECORD_BYTES)
         return WERR_TOO_BIG;
     return in.len >= RECORD_HEAD_BYTES + len ? (int64_t)(RECORD_HEAD_BYTES + len) : 0;
+}
+
+/* Fatal ones, before there are keys (RFC 8446 sections 5.1 and 6). */
+static const char unexpected_message[] = "\x15\x03\x03\x00\x02\x02\x0a",
+                  record_overflow[] = "\x15\x03\x03\x00\x02\x02\x16",
+                  illegal_parameter[] = "\x15\x03\x03\x00\x02\x02\x2f";
+enum { ALERT_BYTES = sizeof(illegal_parameter) - 1 };
+
+struct span tlsio_gate_alert(struct span in, int error)
+{
+    const uint8_t *p = (const uint8_t *)in.ptr;
+
+    if (error == WERR_TOO_BIG)
+        return span_from(record_overflow, ALERT_BYTES);
+    if (in.len < 2 || p[0] < TYPE_FIRST || p[0] > TYPE_LAST || p[1] != 3)
+        return SPAN_NONE;
+    return span_from(unexpected_message, ALERT_BYTES);
 }
 
 void tlsio_give(struct tlsio *t, struct span in)
@@ -311,8 +334,10 @@ static void drop_exchange(SSL *ssl)
 int tlsio_handshake(struct tlsio *t)
 {
     MUST(t->magic == TLSIO_MAGIC && t->state == TLSIO_HANDSHAKE);
-    if (is_hello_too_long(t))
+    if (is_hello_too_long(t)) {
+        (void)BIO_write(SSL_get_wbio(t->ssl), illegal_parameter, ALERT_BYTES);
         return fail(t, WERR_TOO_BIG, "message_too_long");
+    }
     const int result = SSL_do_handshake(t->ssl);
 
     if (t->context->is_server && SSL_get0_session(t->ssl) != NULL)

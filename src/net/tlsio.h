@@ -47,6 +47,9 @@ void tlsio_shared_wipe(struct tlsio_shared *s);
 /* What a stranger sends first. > 0: a whole record that may be a ClientHello lies there, this
  * long; 0: more must come; WERR_SYNTAX: no TLS; WERR_TOO_BIG: longer than a record may be. */
 int64_t tlsio_gate(struct span in);
+/* The alert, a record in clear, for a stranger whom tlsio_gate refuses with this error. Empty:
+ * what came is not TLS, and nothing of TLS would be understood. */
+struct span tlsio_gate_alert(struct span in, int error);
 
 /* NULL: no memory. Both keep the context alive. */
 struct tlsio *tlsio_new_server(struct tlsio_shared *s, struct tlsio_context *context);

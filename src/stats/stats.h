@@ -35,6 +35,7 @@ enum {
     STATS_LISTENERS_MAX = 1024,
     STATS_ENDS_MAX = 64,
     STATS_TLS_FAILURES_MAX = 16,
+    STATS_TLS_AGREED_MAX = 16,
     STATS_LINE = 16, /* numbers in two cache lines; what each request counts is in the first */
     STATS_NO_SLOT = 0xffffffffU
 };
@@ -69,6 +70,12 @@ enum stats_tls_failure {
 #undef TLS_FAILURE
     STATS_TLS_FAILURES
 };
+enum stats_tls_agreed {
+#define TLS_AGREED(name, version, cipher) STATS_TLS_AGREED_##name,
+#include "stats/tls_agreed.def"
+#undef TLS_AGREED
+    STATS_TLS_AGREED_N
+};
 _Static_assert((int)STATS_SERVER_COUNTERS <= STATS_LINE &&
                    (int)STATS_POOL_COUNTERS <= STATS_LINE &&
                    (int)STATS_LISTENER_COUNTERS <= STATS_LINE,
@@ -83,6 +90,7 @@ struct stats_worker {
     uint64_t value[STATS_COUNTERS];
     uint64_t end[STATS_ENDS_MAX];                /* by stats/ends.def */
     uint64_t tls_failed[STATS_TLS_FAILURES_MAX]; /* by stats/tls_failures.def */
+    uint64_t tls_agreed[STATS_TLS_AGREED_MAX];   /* by stats/tls_agreed.def */
     struct histogram latency_us; /* whole exchange, request head read to answer sent */
     struct times
         tls_handshake; /* of clients, from the connection to the end of the handshake */
@@ -161,6 +169,14 @@ uint64_t stats_sum(const struct stats *s, enum stats_counter c);
 uint64_t stats_sum_end(const struct stats *s, unsigned end);
 uint64_t stats_sum_tls_failed(const struct stats *s, enum stats_tls_failure failure);
 const char *stats_tls_failure_word(enum stats_tls_failure failure);
+/* Handshakes with clients that agreed on a version and a cipher suite. */
+uint64_t stats_sum_tls_agreed(const struct stats *s, enum stats_tls_agreed agreed);
+struct stats_tls_words {
+    const char *version, *cipher;
+};
+struct stats_tls_words stats_tls_agreed_words(enum stats_tls_agreed agreed);
+/* Which one that is; OTHER for words that no table has. */
+enum stats_tls_agreed stats_tls_agreed_on(const char *version, const char *cipher);
 uint64_t stats_sum_server(const struct stats *s, uint32_t slot, enum stats_server_counter c);
 uint64_t stats_sum_pool(const struct stats *s, uint32_t slot, enum stats_pool_counter c);
 uint64_t stats_sum_rule(const struct stats *s, uint64_t rule_id);

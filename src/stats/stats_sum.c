@@ -76,6 +76,37 @@ const char *stats_tls_failure_word(enum stats_tls_failure failure)
     return words[failure];
 }
 
+uint64_t stats_sum_tls_agreed(const struct stats *s, enum stats_tls_agreed agreed)
+{
+    uint64_t sum = 0;
+
+    for (unsigned i = 0; i < stats_seat_n(s); i++)
+        sum += load(&s->worker[i].tls_agreed[agreed]);
+    return sum;
+}
+
+static const struct stats_tls_words agreed_words[STATS_TLS_AGREED_N] = {
+#define TLS_AGREED(name, version, cipher) [STATS_TLS_AGREED_##name] = {version, cipher},
+#include "stats/tls_agreed.def"
+#undef TLS_AGREED
+};
+_Static_assert((int)STATS_TLS_AGREED_N <= STATS_TLS_AGREED_MAX, "each has its place");
+
+struct stats_tls_words stats_tls_agreed_words(enum stats_tls_agreed agreed)
+{
+    return agreed_words[agreed];
+}
+
+enum stats_tls_agreed stats_tls_agreed_on(const char *version, const char *cipher)
+{
+    unsigned i = 0;
+
+    while (i < STATS_TLS_AGREED_OTHER && (strcmp(agreed_words[i].version, version) != 0 ||
+                                          strcmp(agreed_words[i].cipher, cipher) != 0))
+        i++;
+    return (enum stats_tls_agreed)i;
+}
+
 uint64_t stats_sum_server(const struct stats *s, uint32_t slot, enum stats_server_counter c)
 {
     uint64_t sum = 0;

@@ -203,7 +203,7 @@ static void on_gone(struct conn *conn, int error)
     if (c->stream.user != NULL)
         c->stream.user->up->gone(c->stream.user);
     else
-        close_client(c, error == WERR_EOF ? CONN_CLOSE_FLUSH : CONN_CLOSE_NOW);
+        close_client(c, client_tls_how_to_end(conn, error));
 }
 
 static void on_fin(struct conn *conn)

@@ -45,6 +45,8 @@ void client_tls_begin(struct client *c); /* it was accepted */
 uint32_t client_handshake_ms(const struct client *c);
 struct tlsio_context *client_tls_context(struct conn *conn);
 void client_tls_on_open(struct conn *conn, int error);
+/* How one that is gone, without a request under way, is closed. */
+enum conn_close_how client_tls_how_to_end(const struct conn *conn, int error);
 /* Of on_gone and on_timer. False: no handshake is in progress (a PROXY header may be awaited).
  * Else it has failed, or taken too long, and the client closes; HTTP in clear is rejected. */
 bool client_tls_gone(struct conn *conn, int error,

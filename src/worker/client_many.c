@@ -157,7 +157,7 @@ static void on_gone(struct conn *conn, int error)
     if (conn_is_in_prologue(conn) && conn_has_unread(conn))
         trust_refuse(c->caller.listener, &c->caller.peer, "PROXY header cut off");
     streams_lose(&c->many);
-    close_client(c, error == WERR_EOF ? CONN_CLOSE_FLUSH : CONN_CLOSE_NOW);
+    close_client(c, client_tls_how_to_end(conn, error));
 }
 
 static void on_congested(struct conn *conn)

@@ -98,6 +98,14 @@ static bool is_shaking_hands(const struct conn *conn)
     return conn_is_in_handshake(conn) && !conn_is_in_prologue(conn);
 }
 
+/* What an alert says must get there before the connection's end. */
+enum conn_close_how client_tls_how_to_end(const struct conn *conn, int error)
+{
+    if (conn_has_alerted(conn))
+        return CONN_CLOSE_LINGER;
+    return error == WERR_EOF ? CONN_CLOSE_FLUSH : CONN_CLOSE_NOW;
+}
+
 bool client_tls_gone(struct conn *conn, int error,
                      void (*reject)(struct client *c, enum end end))
 {
@@ -110,7 +118,7 @@ bool client_tls_gone(struct conn *conn, int error,
         conn_speak_plain(conn);
         reject(c, END_PLAIN_HTTP);
     } else {
-        close_client(c, CONN_CLOSE_NOW);
+        close_client(c, conn_has_alerted(conn) ? CONN_CLOSE_LINGER : CONN_CLOSE_NOW);
     }
     return true;
 }
@@ -155,9 +163,12 @@ void client_tls_on_open(struct conn *conn, int error)
     struct worker *w = worker_of(c);
     const struct listener_runtime *l = c->caller.listener;
 
+    const struct tlsio_facts facts = tlsio_facts(conn->tls);
+
     MUST(error == 0 && c->state == CLIENT_IDLE);
+    w->stats->tls_agreed[stats_tls_agreed_on(facts.version, facts.cipher)] += 1;
     stats_line_add(l->stats, STATS_LISTENER_tls_handshakes, 1);
-    if (tlsio_facts(conn->tls).is_resumed)
+    if (facts.is_resumed)
         stats_line_add(l->stats, STATS_LISTENER_tls_resumed, 1);
     times_add(&w->stats->tls_handshake, &times_long, (now_ms(c) - c->head_from_ms) * 1000ULL);
     conn_timer_set(conn, w->draining || !l->is_described ? LIMIT_DRAIN_FIRST_MS

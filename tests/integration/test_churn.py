@@ -79,6 +79,7 @@ def totals(weldr):
     return stats["client"]["success"], stats["client"]["failed"]
 
 
+@pytest.mark.tls
 @pytest.mark.slow
 @pytest.mark.smoke
 def test_pool_changes_lose_nothing(lab):
@@ -99,6 +100,7 @@ def test_pool_changes_lose_nothing(lab):
     wait_until(lambda: totals(weldr) == (load.good, 0), 5, f"{load.good} successes, have {totals(weldr)}")
 
 
+@pytest.mark.tls
 @pytest.mark.slow
 @pytest.mark.smoke
 def test_everything_dies_under_load(lab):

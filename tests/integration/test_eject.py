@@ -18,6 +18,7 @@ def texts(weldr, count=10):
     return {weldr.ask().text for _ in range(count)}
 
 
+@pytest.mark.tls("clear-tls")
 @pytest.mark.smoke
 def test_refused_connections_eject(lab):
     """No health check: only the requests themselves tell. No client sees an error."""
@@ -43,6 +44,7 @@ def test_gateway_errors_eject(lab, status):
     assert weldr.server(sick)["ejected"] == 1
 
 
+@pytest.mark.tls("clear-tls")
 def test_ejected_server_comes_back(lab):
     """It gets nothing for as long as was said, and its share again after that."""
     state = {"status": 503}
@@ -93,6 +95,7 @@ def test_off(lab):
     assert weldr.server(sick)["ejections"] == 0
 
 
+@pytest.mark.tls("clear-tls")
 def test_a_dead_worker_ejects_no_more(lab):
     weldr, sick, _ = lab.run(o.answer(503, b"sick"), o.named("well"))
     weldr.patch_pool({"eject": {"errors": 2, "base_ms": 600000, "max_ms": 600000}})

@@ -6,6 +6,7 @@ import origins as o
 from rawhttp import wait_until
 
 
+@pytest.mark.tls("clear-tls")
 @pytest.mark.smoke
 @pytest.mark.parametrize("attempts", [1, 2])
 def test_refusing_servers_fail_no_request(lab, attempts):
@@ -78,6 +79,7 @@ def use_all_ports(weldr, gate):
     return clients[1:], clients[0]
 
 
+@pytest.mark.tls("clear-tls")
 def test_no_port_is_no_fault_of_the_server(lab):
     """All ports are in use by requests to the server: the next is told so, and when they are done all goes on."""
     gate = o.Gate(o.answer(fields=[("Connection", "close")]))

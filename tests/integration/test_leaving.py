@@ -33,6 +33,7 @@ def in_background(function):
 
 # ---- DELETE
 
+@pytest.mark.tls
 @pytest.mark.smoke
 def test_delete_tells_progress(lab):
     gate = o.Gate()
@@ -66,6 +67,7 @@ def test_delete_of_an_idle_server_is_200(lab):
     assert (answer.status, answer.json["servers"]) == (200, [])
 
 
+@pytest.mark.tls
 @pytest.mark.smoke
 def test_delete_can_wait(lab):
     gate = o.Gate()
@@ -165,6 +167,7 @@ def test_dry_run_changes_nothing(lab):
 
 # ---- drain, resume, maintenance
 
+@pytest.mark.tls("clear-tls")
 @pytest.mark.smoke
 @pytest.mark.parametrize("verb,state", [("drain", "draining"), ("maintenance", "maintenance")])
 def test_stand_down_and_resume(lab, verb, state):
@@ -264,6 +267,7 @@ def seen_by(origins):
     return sum(len(origin.seen()) for origin in origins)
 
 
+@pytest.mark.tls
 @pytest.mark.slow
 @pytest.mark.smoke
 def test_rolling_restart_loses_nothing(lab):
@@ -328,6 +332,7 @@ def test_down_server_may_go(lab):
 
 # ---- all down
 
+@pytest.mark.tls("clear-tls")
 @pytest.mark.smoke
 def test_all_down_fails_open(lab, tmp_path):
     """The checks say no, the servers would answer: requests are spread over all of them."""
@@ -361,6 +366,7 @@ def test_all_down_fails_open(lab, tmp_path):
     assert flags.count(True) == 21
 
 
+@pytest.mark.tls
 def test_reads_are_answered_while_weldr_drains(lab):
     gate = o.Gate()
     weldr, origin = lab.run(gate, drain_timeout="20")

@@ -56,6 +56,7 @@ def read_all(readers):
         reader.close()
 
 
+@pytest.mark.tls("tls-clear")
 @pytest.mark.slow
 @pytest.mark.smoke
 def test_slow_readers_stay_within_the_budget(lab):

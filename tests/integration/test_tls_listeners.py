@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import socket
 import ssl
 import threading
@@ -327,6 +328,9 @@ def test_access_log_and_metrics(lab, root, tmp_path):
     assert (second["tls_version"], second["tls_name"], second["tls_cipher"]) == ("TLSv1.2", None, cipher)
     text = weldr.api("GET", "/metrics").text
     assert 'weldr_listener_tls_handshakes_total{listener="https"} 2' in text
+    for entry in (first, second):
+        assert 'weldr_tls_handshakes_total{version="%s",cipher="%s"} 1\n' % (entry["tls_version"], entry["tls_cipher"]) in text
+    assert len(re.findall(r"^weldr_tls_handshakes_total\{.*\} 0$", text, re.MULTILINE)) == 8, "each other one that may be"
     assert "\nweldr_tls_handshake_seconds_count 2\n" in text and 'weldr_tls_failures_total{reason="cut"} 0' in text
 
 

@@ -109,7 +109,9 @@ static void test_plain_http(void **state)
 
 static void test_no_http_either(void **state)
 {
-    static const char *const said[] = {"\x80\x2e\x01", "\x16\x03\x01\x7f\xff\x01", "x", "\n"};
+    static const char *const said[] = {"\x80\x2e\x01", "x", "\n",
+                                       "\x16"
+                                       "GET"};
 
     (void)state;
     for (size_t i = 0; i < COUNT(said); i++) {
@@ -118,6 +120,57 @@ static void test_no_http_either(void **state)
 
         world_run_ms(w, 5);
         CHECK(is_gone(c) && c->peer.in.len == 0 && failed(w, STATS_TLS_NOT_TLS) == 1);
+        secure_end(w);
+    }
+}
+
+/* An alert says what is wrong with a hello that is none, or longer than one may be. */
+static void test_hellos_that_are_refused(void **state)
+{
+    static const struct {
+        const char *bytes;
+        size_t n;
+        char alert;
+    } said[] = {{"\x16\x03\x01\x7f\xff\x01", 6, 22},
+                {"\x16\x03\x01\x00\x05\x02", 6, 10},
+                {"\x17\x03\x03\x00\x05", 5, 10}};
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(said); i++) {
+        struct world *w = secure_open(NULL);
+        struct world_client *c = world_client(w);
+
+        peer_say(&c->peer, span_from(said[i].bytes, said[i].n));
+        world_run_ms(w, 5);
+        CHECK(c->peer.has_fin && failed(w, STATS_TLS_NOT_TLS) == 1 && c->peer.in.len == 7);
+        CHECK(memcmp(c->peer.in.ptr, "\x15\x03\x03\x00\x02\x02", 6) == 0);
+        CHECK(c->peer.in.ptr[6] == said[i].alert);
+        secure_end(w);
+    }
+}
+
+/* What the client says on meets no reset, which could overtake the alert. */
+static void test_alerts_are_not_overtaken(void **state)
+{
+    (void)state;
+    for (unsigned is_open = 0; is_open < 2; is_open++) {
+        struct world *w = secure_open(NULL);
+        struct secure_client *c = secure_client(w, "h");
+
+        if (is_open)
+            world_run_ms(w, 5);
+        else
+            peer_say(&c->at->peer, SPAN("\x17\x03\x03\x00\x01x"));
+        peer_say(&c->at->peer,
+                 SPAN("\x17\x03\x03\x00\x20 this was encrypted by nobody at all"));
+        world_run_ms(w, 5);
+        CHECK(c->is_failed && c->at->peer.has_fin && w->worker.clients_slab.in_use == 1);
+        peer_say(&c->at->peer, SPAN("more"));
+        world_run_ms(w, 5);
+        CHECK(!c->at->peer.has_reset && w->worker.clients_slab.in_use == 1);
+        peer_close(&c->at->peer, false);
+        world_run_ms(w, 5);
+        CHECK(w->worker.clients_slab.in_use == 0);
         secure_end(w);
     }
 }
@@ -355,6 +408,8 @@ int main(void)
         cmocka_unit_test(test_ends_are_said),
         cmocka_unit_test(test_plain_http),
         cmocka_unit_test(test_no_http_either),
+        cmocka_unit_test(test_hellos_that_are_refused),
+        cmocka_unit_test(test_alerts_are_not_overtaken),
         cmocka_unit_test(test_time_limit),
         cmocka_unit_test(test_leaves_in_the_middle),
         cmocka_unit_test(test_names_that_nobody_has),

@@ -59,6 +59,7 @@ static void test_hello_without_an_end(void **state)
     for (unsigned i = 0; i < 16 && tlsio_state(b->t) == TLSIO_HANDSHAKE; i++)
         give_fragment(b, part, sizeof(part));
     bad_expect(b, "FAILED", "message_too_long");
+    assert_int_equal(bad_sent_alert(b), SSL_AD_ILLEGAL_PARAMETER);
     bad_free(b);
 }
 
