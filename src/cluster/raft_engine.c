@@ -179,7 +179,7 @@ struct request *engine_request_new(struct engine *e, cluster_done_fn done, void 
 void engine_request_free(struct request *q)
 {
     free(q->bytes);
-    free(q);
+    seal_clear_and_free(q); /* it may have a token's text */
 }
 
 static void drop(struct request *q)
@@ -524,7 +524,7 @@ static void free_engine(struct cluster *c)
     end_all(e);
     tell_ended(e);
     engine_peers_close(e);
-    free(e);
+    seal_clear_and_free(e); /* it has the token */
 }
 
 static const struct cluster_ops raft_ops = {

@@ -334,7 +334,7 @@ static bool has_voters(unsigned i)
     return status_of(i).voters == voters_wanted;
 }
 
-static void join_all(unsigned n)
+static inline void join_all(unsigned n)
 {
     for (unsigned i = 1; i < n; i++) {
         get_token(0);
@@ -380,7 +380,7 @@ static bool has_texts(unsigned i)
     return lab.nodes[i].text_n == texts_wanted;
 }
 
-static void assert_equal(unsigned n, unsigned texts)
+static inline void assert_equal(unsigned n, unsigned texts)
 {
     texts_wanted = texts;
     for (unsigned i = 0; i < n; i++) {
