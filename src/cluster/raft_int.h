@@ -110,7 +110,9 @@ struct engine {
     uint64_t term;
     uint8_t role; /* enum cluster_role */
     bool has_settled;
-    bool vote_is_new; /* to be noted when the sync of the mark that is under way is over */
+    bool is_catching_up; /* a barrier to the leader is under way, before that */
+    bool has_caught_up;  /* … and was applied here */
+    bool vote_is_new;    /* to be noted when the sync of the mark that is under way is over */
     bool is_closing;
     bool has_started; /* what was stored is applied */
     bool halt_is_told;

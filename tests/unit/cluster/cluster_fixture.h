@@ -27,7 +27,7 @@ struct node {
     struct data_dir dir;
     struct cluster *cluster; /* NULL: it does not run */
     char texts[ENTRIES_MAX][TEXT_MAX];
-    unsigned text_n, settled_n, lost_n, key_n, restored_n, members_n;
+    unsigned text_n, settled_n, settled_text_n, lost_n, key_n, restored_n, members_n;
     uint8_t level;     /* of features, that it knows when it is opened next */
     bool knows_riddle; /* else it can't read that text */
     char version[8];   /* "1." and the level */
@@ -109,7 +109,10 @@ static void on_role(void *arg, enum cluster_role role)
 
 static void on_settled(void *arg)
 {
-    ((struct node *)arg)->settled_n++;
+    struct node *n = arg;
+
+    n->settled_n++;
+    n->settled_text_n = n->text_n;
 }
 
 static void on_key(void *arg, const unsigned char *key)

@@ -310,23 +310,46 @@ static void test_a_barrier_at_a_follower(void **state)
     end_lab();
 }
 
+static void propose_many(unsigned n)
+{
+    const unsigned before = lab.done_n;
+    char text[TEXT_MAX];
+
+    for (unsigned i = 0; i < n; i++) {
+        (void)snprintf(text, sizeof(text), "entry %u", i);
+        assert_int_equal(propose(0, text), 0);
+    }
+    AWAIT(is_done, before + n);
+}
+
 /* More entries than the log keeps behind a snapshot. */
 static void test_joins_by_snapshot(void **state)
 {
     enum { MANY = 3000 };
-    char text[TEXT_MAX];
 
     (void)state;
     make_first();
-    for (unsigned i = 0; i < MANY; i++) {
-        (void)snprintf(text, sizeof(text), "entry %u", i);
-        assert_int_equal(propose(0, text), 0);
-    }
-    AWAIT(is_done, MANY);
+    propose_many(MANY);
     join_all(3);
     assert_true(lab.nodes[1].restored_n > 0);
     add(2, "after");
     assert_equal(3, MANY + 1);
+    end_lab();
+}
+
+/* The snapshot comes first, and then the entries behind it: a newcomer has settled when it has
+ * both. */
+static void test_settles_with_all_of_it(void **state)
+{
+    enum { BEFORE = 1200, BEHIND = 700 };
+
+    (void)state;
+    make_first();
+    propose_many(BEFORE);
+    propose_many(BEHIND);
+    join_all(2);
+    assert_int_equal(lab.nodes[1].restored_n, 1);
+    assert_int_equal(lab.nodes[1].settled_text_n, BEFORE + BEHIND);
     end_lab();
 }
 
@@ -399,6 +422,7 @@ int main(void)
         cmocka_unit_test(test_leadership_is_handed_over),
         cmocka_unit_test(test_a_barrier_at_a_follower),
         cmocka_unit_test(test_joins_by_snapshot),
+        cmocka_unit_test(test_settles_with_all_of_it),
         cmocka_unit_test(test_five_nodes),
         cmocka_unit_test(test_no_quorum),
         cmocka_unit_test(test_starts_alone),
