@@ -136,7 +136,8 @@ struct engine {
     uint64_t moving;              /* whose address is being changed; 0: nobody's */
     struct link *hail;            /* to whom this node's address is told; NULL: to nobody */
     unsigned hailed_n;
-    bool has_news;    /* of the roster, not kept in the member file yet */
+    bool has_news;    /* of the roster, not told yet */
+    bool must_save;   /* … and some of it belongs in the member file, which takes two syncs */
     bool was_removed; /* from the roster */
     struct raft_change change;
     struct contact contacts[ROSTER_MEMBERS_MAX];

@@ -2,6 +2,8 @@
  * members. */
 #include "cluster_fixture.h"
 
+#include <sys/stat.h>
+
 static void test_three_nodes(void **state)
 {
     struct cluster_member list[NODES_MAX];
@@ -113,6 +115,48 @@ static bool has_members(unsigned i)
     struct cluster_member list[NODES_MAX];
 
     return cluster_of(i)->ops->members(cluster_of(i), list, NODES_MAX) == members_wanted;
+}
+
+/* Each one that is written is another file. */
+static ino_t member_file_of(unsigned i)
+{
+    struct stat st;
+
+    assert_int_equal(fstatat(lab.nodes[i].dir.fd, "member", &st, 0), 0);
+    return st.st_ino;
+}
+
+static unsigned news_wanted;
+
+static bool has_news(unsigned i)
+{
+    return lab.nodes[i].members_n >= news_wanted;
+}
+
+/* Writing it holds up the loop: that is done for what it has, not for each entry of the roster.
+ */
+static void test_the_member_file_is_written_when_it_changes(void **state)
+{
+    (void)state;
+    make_first();
+    join_all(2);
+    members_wanted = 2;
+    AWAIT(has_members, 0);
+    const ino_t with_two = member_file_of(0);
+
+    for (unsigned i = 0; i < 3; i++) {
+        news_wanted = lab.nodes[0].members_n + 1;
+        get_token(0);
+        AWAIT(has_news, 0); /* … behind which it would be written */
+        assert_int_equal(member_file_of(0), with_two);
+    }
+    join(2, 0);
+    AWAIT(has_settled, 2);
+    members_wanted = 3;
+    AWAIT(has_members, 0);
+    while (member_file_of(0) == with_two)
+        (void)loop_turn(lab.loop, 20);
+    end_lab();
 }
 
 static uint64_t id_of(unsigned i)
@@ -414,6 +458,7 @@ int main(void)
         cmocka_unit_test(test_all_stop_and_start),
         cmocka_unit_test(test_a_token_is_good_once),
         cmocka_unit_test(test_joins_at_a_follower),
+        cmocka_unit_test(test_the_member_file_is_written_when_it_changes),
         cmocka_unit_test(test_what_is_shared),
         cmocka_unit_test(test_what_is_shared_needs_a_leader),
         cmocka_unit_test(test_who_is_removed_is_told),
