@@ -171,6 +171,7 @@ static void on_tend_timer(struct timer *t)
     engine_peers_make_cluster(e);
     engine_peers_tend(e);
     engine_steward(e);
+    engine_standby_tend(e);
     engine_transport_part(e->peers, e->leader_id);
     engine_move_tend(e);
     engine_forward_follow(e);

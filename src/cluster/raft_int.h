@@ -136,7 +136,8 @@ struct engine {
     uint64_t moving;              /* whose address is being changed; 0: nobody's */
     struct link *hail;            /* to whom this node's address is told; NULL: to nobody */
     unsigned hailed_n;
-    bool has_news;    /* of the roster, not told yet */
+    bool has_news; /* of the roster, not told yet */
+    bool standby_is_told;
     bool must_save;   /* … and some of it belongs in the member file, which takes two syncs */
     bool was_removed; /* from the roster */
     struct raft_change change;
@@ -316,6 +317,8 @@ int engine_share_from_caller(const struct caller *c, struct span payload) MUST_U
 void engine_steward_init(struct engine *e);
 /* This node leads: one step towards what the roster says. */
 void engine_steward(struct engine *e);
+/* Now and then: tells in the log of this node that it is a standby, why, and the way out. */
+void engine_standby_tend(struct engine *e);
 unsigned engine_steward_members(const struct engine *e, struct cluster_member *out,
                                 unsigned max);
 void engine_steward_status(const struct engine *e, struct cluster_status *out);

@@ -6,6 +6,7 @@ from node import ORIGIN_URL, settle
 from rawhttp import wait_until
 from writers import Crew, agree
 
+STANDBY = "this node is a standby: it has no vote and does not take over"
 SNAPSHOT_AFTER = 2200  # entries: a snapshot comes after 1,024, and 1,024 stay behind it
 
 
@@ -33,10 +34,14 @@ def test_three_nodes(town):
     settle([first, second])
     pair = second.cluster()
     assert pair["role"] == "standby" and pair["warning"] and pair["leader"]["id"] == first.id, pair
+    wait_until(lambda: f'msg="{STANDBY}"' in second.weldr.log, 20, "it to be told why")
+    assert "a third member" in second.weldr.log and STANDBY not in first.weldr.log
     write_on_each([first, second], 1)
     third.join(second)  # any member takes one in
     settle(nodes)
     three = third.cluster()
+    wait_until(lambda: "no standby any more" in second.weldr.log, 20, "it to be told that it votes")
+    assert STANDBY not in third.weldr.log, "it would not stay so"
     assert three["quorum"] == {"voters": 3, "needed": 2, "has": True} and not three["warning"], three
     assert len({node.cluster()["id"] for node in nodes}) == 1 and len({node.id for node in nodes}) == 3
     write_on_each(nodes, 2)
