@@ -7,6 +7,7 @@
 #include "cluster/raft_int.h"
 #include "cluster/small_file.h"
 #include "log/log.h"
+#include "net/listen.h"
 #include "net/tlsio_issue.h"
 
 /* Who this node is among others: its member file, its certificate, and where others call. */
@@ -372,28 +373,47 @@ static int read_own(struct engine *e, struct strb *wrong)
     return rc;
 }
 
-/* What the flags say counts until others know it. */
-static void take_flags(struct engine *e)
+/* A newcomer that does not say where it is reached: where it calls from, and nowhere else. */
+static int choose_address(struct engine *e, struct strb *wrong)
 {
-    if (!e->options.has_listen && e->dir->is_new && e->options.join.family != 0) {
-        e->options.has_listen =
-            addr_from_ip(SPAN("0.0.0.0"), DEFAULT_PORT, &e->options.listen) == 0;
-        MUST(e->options.has_listen);
+    char text[ADDR_TEXT_MAX];
+    const int rc = listen_source(&e->options.join, &e->options.listen);
+
+    if (rc < 0) {
+        text[addr_print(&e->options.join, text)] = '\0';
+        strb_addf(wrong, "--join %s: %s; is --cluster-ip missing?", text, werr_text(rc));
+        return rc;
     }
+    e->options.listen.port = DEFAULT_PORT;
+    e->options.has_listen = true;
+    return 0;
+}
+
+/* What the flags say counts until others know it. */
+static int take_flags(struct engine *e, struct strb *wrong)
+{
+    int rc = 0;
+
+    if (!e->options.has_listen && e->dir->is_new && e->options.join.family != 0)
+        rc = choose_address(e, wrong);
+    if (rc < 0)
+        return rc;
     if (!e->member.has_joined && e->member.certificate == NULL)
         e->member.profile = e->options.profile;
     if (e->options.has_listen && !addr_is_wildcard(&e->options.listen))
         e->member.address = e->options.listen;
     e->member.id = e->self.id;
+    return 0;
 }
 
 int engine_peers_open(struct engine *e, struct strb *wrong)
 {
     int rc = read_own(e, wrong);
 
+    if (rc == 0)
+        rc = take_flags(e, wrong);
     if (rc < 0)
         return rc;
-    take_flags(e);
     memcpy(e->self.uuid, e->member.uuid, sizeof(e->self.uuid));
     e->self.incarnation = e->member.incarnation;
     if (e->member.certificate != NULL)

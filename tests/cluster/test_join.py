@@ -1,8 +1,10 @@
 """Nodes join: a second, a third and more, one by one and at once, early and late; and what a join leaves when it comes to nothing."""
 
+import socket
+
 import pytest
 from asker import DONE, Asker
-from node import ORIGIN_URL, settle
+from node import CLUSTER_PORT, ORIGIN_URL, settle
 from rawhttp import wait_until
 from writers import Crew, agree
 
@@ -55,6 +57,22 @@ def test_three_nodes(town):
     agree(nodes)
     write_on_each(nodes, 3)
     assert {node.revision() for node in nodes} > revisions or min(node.revision() for node in nodes) > max(revisions)
+
+
+def test_where_a_newcomer_is_reached(town):
+    """Without --cluster-ip: at the address that it calls from, and at no other one of its machine."""
+    first, second = nodes = [town.node(host) for host in town.build(2)]
+    first.start()
+    second.cluster_ip = None
+    for begin in lambda: second.join(first), second.restart:
+        begin()
+        settle(nodes)
+        here = next(member for member in first.cluster()["members"] if member["id"] == second.id)
+        assert here["address"] == f"{second.host.ip}:{CLUSTER_PORT}", here
+        with second.host.socket(socket.AF_INET) as sock, pytest.raises(ConnectionRefusedError):
+            sock.connect(("127.0.0.1", CLUSTER_PORT))
+        with second.host.socket(socket.AF_INET) as sock:
+            sock.connect((second.host.ip, CLUSTER_PORT))
 
 
 def test_five_nodes_two_at_once(town):
