@@ -7,7 +7,8 @@
 #include "base/fault.h"
 #include "net/listen.h"
 
-enum gate_place { PLACE_UNPROVED, PLACE_JOINS, PLACE_MEMBERS, PLACES };
+/* EXPECTED: not proved either, but it calls from the host of a member. */
+enum gate_place { PLACE_UNPROVED, PLACE_EXPECTED, PLACE_JOINS, PLACE_MEMBERS, PLACES };
 
 struct guest {
     struct link link; /* first */
@@ -26,6 +27,9 @@ struct gate {
     struct addr address;
     struct guests guests;
     unsigned n[PLACES];
+    /* From where members have called last: a host of several addresses may call from one that
+     * it is not reached at. */
+    struct link_told callers[ROSTER_MEMBERS_MAX];
     uint64_t refused_n, failed_n;
     bool is_closing, is_shut; /* is_shut: the socket is closed */
     void (*on_closed)(void *arg);
@@ -91,6 +95,68 @@ void gate_close(struct gate *g, void (*on_closed)(void *arg), void *arg)
         link_close(&u->link);
 }
 
+/* ---- hosts of members ---- */
+
+static bool is_host(const struct addr *host, const struct addr *a)
+{
+    struct addr same = *a;
+
+    same.port = host->port;
+    return addr_is_equal(host, &same);
+}
+
+static bool is_member(const struct gate *g, uint64_t id)
+{
+    return g->self->roster != NULL && roster_find(g->self->roster, id) != NULL;
+}
+
+static void note_caller(struct gate *g, const struct link *l)
+{
+    const uint64_t id = link_peer(l);
+    struct link_told *place = NULL;
+
+    for (unsigned i = 0; i < ROSTER_MEMBERS_MAX; i++) {
+        struct link_told *t = &g->callers[i];
+
+        if (t->id == id || (place == NULL && !is_member(g, t->id)))
+            place = t;
+    }
+    if (place != NULL && is_member(g, id))
+        *place = (struct link_told){id, *link_address(l)};
+}
+
+static bool has_called_from(const struct gate *g, const struct addr *host)
+{
+    for (unsigned i = 0; i < ROSTER_MEMBERS_MAX; i++)
+        if (is_member(g, g->callers[i].id) && is_host(host, &g->callers[i].address))
+            return true;
+    return false;
+}
+
+static bool is_members_host(const struct gate *g, const struct addr *host)
+{
+    const struct roster *r = g->self->roster;
+
+    for (unsigned i = 0; r != NULL && i < roster_member_n(r); i++) {
+        const struct roster_member *m = roster_member_at(r, i);
+        const struct addr *at = link_self_find(g->self, m->id);
+
+        if (is_host(host, &m->address) || (at != NULL && is_host(host, at)))
+            return true;
+    }
+    return has_called_from(g, host);
+}
+
+static unsigned expected_from(const struct gate *g, const struct addr *host)
+{
+    struct guest *u;
+    unsigned n = 0;
+
+    TAILQ_FOREACH (u, &g->guests, entry)
+        n += u->place == PLACE_EXPECTED && is_host(host, link_address(&u->link));
+    return n;
+}
+
 /* ---- those who have not proved who they are ---- */
 
 static void on_unproved_closed(struct link *l, int error)
@@ -135,6 +201,7 @@ static bool find_place(struct guest *u)
     struct gate *g = u->gate;
 
     if (link_use(&u->link) != LINK_JOIN) {
+        note_caller(g, &u->link);
         move_to(u, PLACE_MEMBERS);
         return true;
     }
@@ -170,7 +237,7 @@ static const struct link_ops unproved_ops = {
 
 /* ---- newcomers ---- */
 
-static void admit(struct gate *g, struct accepted *a)
+static void admit(struct gate *g, struct accepted *a, enum gate_place place)
 {
     struct guest *u = fault_malloc(sizeof(*u));
     const int rc = u != NULL ? link_accept(&u->link, g->self, &unproved_ops, a) : WERR_NOMEM;
@@ -182,18 +249,22 @@ static void admit(struct gate *g, struct accepted *a)
     }
     u->link.release = release;
     u->gate = g;
-    u->place = PLACE_UNPROVED;
+    u->place = place;
     timer_init(&u->timer, on_join_timer);
-    g->n[PLACE_UNPROVED]++;
+    g->n[place]++;
     TAILQ_INSERT_TAIL(&g->guests, u, entry);
 }
 
+/* The budget of the queues is for those who may be anybody. */
 static void on_accept(struct sock *s, struct accepted *a)
 {
     struct gate *g = (struct gate *)s;
+    const struct addr *host = accepted_peer(a);
 
-    if (g->n[PLACE_UNPROVED] < GATE_UNPROVED_MAX && !conn_queues_are_full(g->self->conns))
-        admit(g, a);
+    if (is_members_host(g, host) && expected_from(g, host) < GATE_EXPECTED_MAX)
+        admit(g, a, PLACE_EXPECTED);
+    else if (g->n[PLACE_UNPROVED] < GATE_UNPROVED_MAX && !conn_queues_are_full(g->self->conns))
+        admit(g, a, PLACE_UNPROVED);
     else
         g->refused_n++;
 }

@@ -5,13 +5,24 @@
  * are open, each for GATE_JOIN_MS at most: a stranger may hold one. Who comes then is closed at
  * once, and counted. The links are the gate's: heap objects, freed after on_closed. Owner: the
  * engine.
+ *
+ * Each host of a member has GATE_EXPECTED_MAX places of its own beside those, so that strangers
+ * who call and say nothing, however many, keep no members apart. A member's hosts: its address
+ * in the roster, the one that it told last (link_self), and the one that it has called from.
+ * Who calls from there proves itself as all do; a stranger on such a host fills its places
+ * only.
  */
 #ifndef WELDR_CLUSTER_GATE_H
 #define WELDR_CLUSTER_GATE_H
 
 #include "cluster/link.h"
 
-enum { GATE_UNPROVED_MAX = 64, GATE_JOINS_MAX = 16, GATE_JOIN_MS = 30000 };
+enum {
+    GATE_UNPROVED_MAX = 64,
+    GATE_EXPECTED_MAX = 8, /* of one host: two links of each member there, and some again */
+    GATE_JOINS_MAX = 16,
+    GATE_JOIN_MS = 30000
+};
 
 struct gate;
 /* Whose link is it: called when it is OPEN; returns what it reports to from now on (on_open is

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/fault.h"
+#include "base/seal.h"
 
 enum { FIRST_BYTES = 256, KEEP_BYTES = 64 * 1024 };
 
@@ -45,7 +46,7 @@ static int make_room(struct link_message *m, size_t n)
         return WERR_NOMEM;
     if (m->n > 0)
         memcpy(bytes, m->bytes, m->n);
-    free(m->bytes);
+    seal_clear_and_free(m->bytes);
     m->bytes = bytes;
     m->cap = cap;
     return 0;
@@ -91,6 +92,7 @@ static int take_whole(struct span *in, size_t max, uint8_t *type, struct span *p
 /* The one before was handed on; what held a large one is not kept. */
 static void forget(struct link_message *m)
 {
+    explicit_bzero(m->bytes, m->n);
     m->n = 0;
     if (m->cap > KEEP_BYTES)
         link_message_fini(m);
@@ -124,8 +126,9 @@ int link_message_take(struct link_message *m, struct span *in, size_t max, uint8
     return rc > 0 ? hand_on(m->bytes, length, type, payload) : rc;
 }
 
+/* Tokens and the cluster's key come in messages: nothing of them stays in memory. */
 void link_message_fini(struct link_message *m)
 {
-    free(m->bytes);
+    seal_clear_and_free(m->bytes);
     *m = (struct link_message){.n = 0};
 }

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/fault.h"
+#include "base/seal.h"
 #include "cluster/link_int.h"
 
 enum { SEND_BYTES = 64 * 1024 };
@@ -14,14 +15,19 @@ struct link_piece {
     char bytes[];
 };
 
+/* A message may have a token or the cluster's key. */
+static void drop_first(struct link *l)
+{
+    struct link_piece *p = STAILQ_FIRST(&l->pieces);
+
+    STAILQ_REMOVE_HEAD(&l->pieces, entry);
+    seal_clear_and_free(p);
+}
+
 void link_drop_pieces(struct link *l)
 {
-    struct link_piece *p;
-
-    while ((p = STAILQ_FIRST(&l->pieces)) != NULL) {
-        STAILQ_REMOVE_HEAD(&l->pieces, entry);
-        free(p);
-    }
+    while (!STAILQ_EMPTY(&l->pieces))
+        drop_first(l);
     l->queued_bytes = 0;
 }
 
@@ -49,8 +55,7 @@ void link_send_pieces(struct link *l)
         l->queued_bytes -= part.len;
         if (p->at < p->n)
             continue;
-        STAILQ_REMOVE_HEAD(&l->pieces, entry);
-        free(p);
+        drop_first(l);
     }
     if (conn_is_broken(&l->conn))
         link_drop_pieces(l);

@@ -187,6 +187,7 @@ static void on_ask(struct guest *g, struct span payload)
     g->request = strndup(ask.request.ptr, ask.request.len);
     g->is_asking = true;
     const int rc = g->request != NULL ? propose(g, &ask) : WERR_NOMEM;
+    explicit_bzero(ask.secret, sizeof(ask.secret));
     if (rc < 0)
         on_admitted(g, rc, 0);
 }
@@ -267,5 +268,6 @@ int engine_admit_token(struct engine *e, uint32_t lifetime_s, struct request *q)
     tlsio_digest(span_from(t.secret, sizeof(t.secret)), c.token.digest);
     c.token.expiry_us = t.expiry_s * 1000000;
     (void)token_write(&t, q->text);
+    explicit_bzero(&t, sizeof(t));
     return engine_propose_roster(e, &c, on_noted, q);
 }

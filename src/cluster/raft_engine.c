@@ -80,9 +80,36 @@ static bool is_left_alone(const struct engine *e)
            loop_now_ms(e->loop.loop) >= e->started_ms + wait_ms;
 }
 
+static void on_caught_up(void *arg, int error, uint64_t index)
+{
+    struct engine *e = arg;
+
+    (void)index;
+    e->is_catching_up = false;
+    e->has_caught_up = error == 0; /* else again in the next run */
+    if (e->has_caught_up)
+        engine_kick(e);
+}
+
+/* A follower knows the commit index of the entries that it has, not how far the leader is: a
+ * newcomer would begin with the first part of the state. A barrier through the leader comes
+ * behind all of it. Who has halted applies nothing more; what it has is all. */
+static bool has_caught_up(struct engine *e)
+{
+    struct cluster *c = &e->cluster;
+
+    if (e->role == CLUSTER_LEADER || engine_is_halted(e))
+        return true;
+    if (!e->has_caught_up && !e->is_catching_up)
+        e->is_catching_up = c->ops->barrier(c, on_caught_up, e) == 0;
+    return e->has_caught_up;
+}
+
 static void tell_settled(struct engine *e)
 {
-    if (e->has_settled || e->options.recovers || !(is_up_to_date(e) || is_left_alone(e)))
+    if (e->has_settled || e->options.recovers)
+        return;
+    if (!(is_up_to_date(e) && has_caught_up(e)) && !is_left_alone(e))
         return;
     e->has_settled = true;
     e->cluster.hooks.on_settled(e->cluster.hooks.arg);
@@ -144,6 +171,7 @@ static void on_tend_timer(struct timer *t)
     engine_peers_make_cluster(e);
     engine_peers_tend(e);
     engine_steward(e);
+    engine_standby_tend(e);
     engine_transport_part(e->peers, e->leader_id);
     engine_move_tend(e);
     engine_forward_follow(e);
@@ -179,7 +207,7 @@ struct request *engine_request_new(struct engine *e, cluster_done_fn done, void 
 void engine_request_free(struct request *q)
 {
     free(q->bytes);
-    free(q);
+    seal_clear_and_free(q); /* it may have a token's text */
 }
 
 static void drop(struct request *q)
@@ -524,7 +552,7 @@ static void free_engine(struct cluster *c)
     end_all(e);
     tell_ended(e);
     engine_peers_close(e);
-    free(e);
+    seal_clear_and_free(e); /* it has the token */
 }
 
 static const struct cluster_ops raft_ops = {

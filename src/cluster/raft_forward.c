@@ -255,8 +255,8 @@ static void respond(struct caller *c, uint64_t sequence, int error, uint64_t ind
         return;
     char *bytes = peer_response_encode(&r, &len);
     if (bytes == NULL || link_send(c->link, PEER_RESPONSE, span_from(bytes, len)) < 0)
-        link_close(c->link); /* else the other side waits for ever */
-    free(bytes);
+        link_close(c->link);    /* else the other side waits for ever */
+    seal_clear_and_free(bytes); /* it may have a token's text */
 }
 
 static void on_nudged(void *arg, int error, uint64_t index);

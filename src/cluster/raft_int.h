@@ -110,7 +110,9 @@ struct engine {
     uint64_t term;
     uint8_t role; /* enum cluster_role */
     bool has_settled;
-    bool vote_is_new; /* to be noted when the sync of the mark that is under way is over */
+    bool is_catching_up; /* a barrier to the leader is under way, before that */
+    bool has_caught_up;  /* … and was applied here */
+    bool vote_is_new;    /* to be noted when the sync of the mark that is under way is over */
     bool is_closing;
     bool has_started; /* what was stored is applied */
     bool halt_is_told;
@@ -134,7 +136,9 @@ struct engine {
     uint64_t moving;              /* whose address is being changed; 0: nobody's */
     struct link *hail;            /* to whom this node's address is told; NULL: to nobody */
     unsigned hailed_n;
-    bool has_news;    /* of the roster, not kept in the member file yet */
+    bool has_news; /* of the roster, not told yet */
+    bool standby_is_told;
+    bool must_save;   /* … and some of it belongs in the member file, which takes two syncs */
     bool was_removed; /* from the roster */
     struct raft_change change;
     struct contact contacts[ROSTER_MEMBERS_MAX];
@@ -313,6 +317,8 @@ int engine_share_from_caller(const struct caller *c, struct span payload) MUST_U
 void engine_steward_init(struct engine *e);
 /* This node leads: one step towards what the roster says. */
 void engine_steward(struct engine *e);
+/* Now and then: tells in the log of this node that it is a standby, why, and the way out. */
+void engine_standby_tend(struct engine *e);
 unsigned engine_steward_members(const struct engine *e, struct cluster_member *out,
                                 unsigned max);
 void engine_steward_status(const struct engine *e, struct cluster_status *out);

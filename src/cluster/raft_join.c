@@ -114,8 +114,8 @@ static void on_open(struct link *l)
     char *bytes = peer_ask_encode(&ask, &len);
     if (bytes == NULL || link_send(l, PEER_ASK, span_from(bytes, len)) < 0)
         link_close(l);
-    if (bytes != NULL)
-        seal_clear_and_free(bytes); /* it has the token's secret */
+    seal_clear_and_free(bytes); /* it has the token's secret */
+    explicit_bzero(ask.secret, sizeof(ask.secret));
 }
 
 /* The token tells the cluster's CA from any other. */
@@ -171,6 +171,7 @@ static void on_grant(struct joining *j, struct span payload)
         rc = take_grant(j, &grant);
     if (rc == 0)
         rc = rejoin_note_token(e->dir, &j->token);
+    explicit_bzero(grant.cluster_key, sizeof(grant.cluster_key));
     drop_link(j);
     set_phase(j, JOIN_OVER);
     timer_stop(loop_timers(e->loop.loop), &j->timer);
@@ -337,6 +338,6 @@ void engine_join_stop(struct engine *e)
     drop_link(j);
     tlsio_issued_fini(&j->own);
     free(j->authority);
-    free(j);
+    seal_clear_and_free(j); /* it has the token */
     e->joining = NULL;
 }

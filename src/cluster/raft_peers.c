@@ -7,6 +7,7 @@
 #include "cluster/raft_int.h"
 #include "cluster/small_file.h"
 #include "log/log.h"
+#include "net/listen.h"
 #include "net/tlsio_issue.h"
 
 /* Who this node is among others: its member file, its certificate, and where others call. */
@@ -52,6 +53,7 @@ static int save(struct engine *e)
     char text[DATA_DIR_WRONG_MAX];
     struct strb wrong;
 
+    e->must_save = false;
     strb_init(&wrong, text, sizeof(text));
     const int rc = member_file_write(e->dir, e->node_key, &e->member, &wrong);
     if (rc < 0)
@@ -222,9 +224,15 @@ void engine_peers_make_cluster(struct engine *e)
 
 static void take_cluster(struct engine *e)
 {
-    memcpy(e->self.uuid, roster_uuid(e->roster), sizeof(e->self.uuid));
-    memcpy(e->member.uuid, roster_uuid(e->roster), sizeof(e->member.uuid));
-    e->self.incarnation = e->member.incarnation = roster_incarnation(e->roster);
+    const uint8_t *uuid = roster_uuid(e->roster);
+    const uint32_t incarnation = roster_incarnation(e->roster);
+
+    e->must_save = e->must_save || e->member.incarnation != incarnation ||
+                   e->member.authority == NULL ||
+                   memcmp(e->member.uuid, uuid, sizeof(e->member.uuid)) != 0;
+    memcpy(e->self.uuid, uuid, sizeof(e->self.uuid));
+    memcpy(e->member.uuid, uuid, sizeof(e->member.uuid));
+    e->self.incarnation = e->member.incarnation = incarnation;
     if (e->member.authority == NULL) {
         const struct span pem = roster_authority(e->roster);
 
@@ -232,15 +240,23 @@ static void take_cluster(struct engine *e)
     }
 }
 
+static void note_address(struct engine *e, unsigned at, const struct addr *address)
+{
+    struct addr *known = &e->member.addresses[at];
+
+    e->must_save = e->must_save || at >= e->member.address_n || !addr_is_equal(known, address);
+    *known = *address;
+}
+
 static void note_addresses(struct engine *e)
 {
-    const unsigned n = roster_member_n(e->roster);
+    unsigned n = 0;
 
-    e->member.address_n = 0;
-    for (unsigned i = 0; i < n; i++)
+    for (unsigned i = 0; i < roster_member_n(e->roster); i++)
         if (roster_member_at(e->roster, i)->id != e->self.id)
-            e->member.addresses[e->member.address_n++] =
-                roster_member_at(e->roster, i)->address;
+            note_address(e, n++, &roster_member_at(e->roster, i)->address);
+    e->must_save = e->must_save || n != e->member.address_n;
+    e->member.address_n = n;
 }
 
 static bool is_about_self(const struct engine *e, const struct roster_command *c, uint8_t type)
@@ -289,7 +305,7 @@ void engine_peers_tend(struct engine *e)
     e->has_news = false;
     if (is_due(e))
         renew(e);
-    else if (had_news)
+    else if (e->must_save)
         (void)save(e);
     if (had_news && e->cluster.hooks.on_members != NULL)
         e->cluster.hooks.on_members(e->cluster.hooks.arg);
@@ -340,6 +356,7 @@ static int listen_for_others(struct engine *e, struct strb *wrong)
     e->self.address = e->member.address;
     text[addr_print(&e->member.address, text)] = '\0';
     log_info("other nodes can call", LOG_S("address", text));
+    e->must_save = true; /* its own address may be another one than before */
     return 0;
 }
 
@@ -356,28 +373,47 @@ static int read_own(struct engine *e, struct strb *wrong)
     return rc;
 }
 
-/* What the flags say counts until others know it. */
-static void take_flags(struct engine *e)
+/* A newcomer that does not say where it is reached: where it calls from, and nowhere else. */
+static int choose_address(struct engine *e, struct strb *wrong)
 {
-    if (!e->options.has_listen && e->dir->is_new && e->options.join.family != 0) {
-        e->options.has_listen =
-            addr_from_ip(SPAN("0.0.0.0"), DEFAULT_PORT, &e->options.listen) == 0;
-        MUST(e->options.has_listen);
+    char text[ADDR_TEXT_MAX];
+    const int rc = listen_source(&e->options.join, &e->options.listen);
+
+    if (rc < 0) {
+        text[addr_print(&e->options.join, text)] = '\0';
+        strb_addf(wrong, "--join %s: %s; is --cluster-ip missing?", text, werr_text(rc));
+        return rc;
     }
+    e->options.listen.port = DEFAULT_PORT;
+    e->options.has_listen = true;
+    return 0;
+}
+
+/* What the flags say counts until others know it. */
+static int take_flags(struct engine *e, struct strb *wrong)
+{
+    int rc = 0;
+
+    if (!e->options.has_listen && e->dir->is_new && e->options.join.family != 0)
+        rc = choose_address(e, wrong);
+    if (rc < 0)
+        return rc;
     if (!e->member.has_joined && e->member.certificate == NULL)
         e->member.profile = e->options.profile;
     if (e->options.has_listen && !addr_is_wildcard(&e->options.listen))
         e->member.address = e->options.listen;
     e->member.id = e->self.id;
+    return 0;
 }
 
 int engine_peers_open(struct engine *e, struct strb *wrong)
 {
     int rc = read_own(e, wrong);
 
+    if (rc == 0)
+        rc = take_flags(e, wrong);
     if (rc < 0)
         return rc;
-    take_flags(e);
     memcpy(e->self.uuid, e->member.uuid, sizeof(e->self.uuid));
     e->self.incarnation = e->member.incarnation;
     if (e->member.certificate != NULL)

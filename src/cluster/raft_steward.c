@@ -413,6 +413,38 @@ static uint8_t place_of(const struct raft_server *s)
     return s->role == RAFT_VOTER ? CLUSTER_VOTER : CLUSTER_STANDBY;
 }
 
+/* Of those who vote there are as many as may: this will stay so. */
+static void tell_standby(unsigned wanted)
+{
+    const bool is_pair = wanted == 1;
+
+    log_warn("this node is a standby: it has no vote and does not take over",
+             LOG_U("voters", wanted),
+             LOG_S("why", is_pair ? "two members can't outvote each other: with two votes the "
+                                    "loss of either would stop all changes"
+                                  : "as many members vote as may"),
+             LOG_S("way_out", is_pair
+                                  ? "a third member, or one with --witness: then all vote"
+                                  : "it takes the place of a voter that is silent for 60 s, "
+                                    "or of another one after 'weldr cluster promote'"));
+}
+
+void engine_standby_tend(struct engine *e)
+{
+    const uint8_t place = place_of(find_server(e, e->self.id));
+    const unsigned wanted = wanted_n(roster_member_n(e->roster));
+
+    if (place == CLUSTER_VOTER && e->standby_is_told) {
+        e->standby_is_told = false;
+        log_info("this node votes, and is no standby any more");
+    }
+    if (place != CLUSTER_STANDBY || e->standby_is_told || !e->has_settled ||
+        voter_n(e) < wanted)
+        return;
+    e->standby_is_told = true;
+    tell_standby(wanted);
+}
+
 static void look(const struct engine *e, const struct roster_member *m,
                  struct cluster_member *out)
 {

@@ -41,7 +41,9 @@ size_t token_write(const struct token *t, char *text)
         bytes_put_addr(&o, &t->addresses[i]);
     bytes_put_u32(&o, checksum(span_from(buf, o.len)));
     memcpy(text, prefix.ptr, prefix.len);
-    return prefix.len + base64url_encode(span_from(buf, o.len), text + prefix.len);
+    const size_t n = base64url_encode(span_from(buf, o.len), text + prefix.len);
+    explicit_bzero(buf, sizeof(buf));
+    return prefix.len + n;
 }
 
 static int read_bytes(struct bytes_in *in, struct token *t)
@@ -66,6 +68,20 @@ static int read_bytes(struct bytes_in *in, struct token *t)
     return bytes_in_is_done(in) ? 0 : WERR_CORRUPT;
 }
 
+static int read_checked(struct span all, struct token *t)
+{
+    struct bytes_in in, end;
+
+    if (all.len < CHECKSUM_BYTES)
+        return WERR_CORRUPT;
+    const struct span bytes = span_first(all, all.len - CHECKSUM_BYTES);
+    bytes_in_init(&end, span_skip(all, bytes.len));
+    if (bytes_get_u32(&end) != checksum(bytes))
+        return WERR_CORRUPT;
+    bytes_in_init(&in, bytes);
+    return read_bytes(&in, t);
+}
+
 /* "weldr2." and what follows: a word whose form is not known here. */
 static bool is_of_later_weldr(struct span text)
 {
@@ -83,22 +99,18 @@ int token_read(struct span text, struct token *t)
 {
     char buf[(TOKEN_TEXT_MAX * 3 + 3) / 4];
     struct token fresh = {0};
-    struct bytes_in in, end;
     size_t n;
 
     if (!span_has_prefix(text, prefix))
         return is_of_later_weldr(text) ? WERR_UNSUPPORTED : WERR_SYNTAX;
     if (text.len >= TOKEN_TEXT_MAX)
         return WERR_SYNTAX;
-    if (base64url_decode(span_skip(text, prefix.len), buf, &n) < 0 || n < CHECKSUM_BYTES)
-        return WERR_CORRUPT;
-    const struct span bytes = span_from(buf, n - CHECKSUM_BYTES);
-    bytes_in_init(&end, span_from(buf + bytes.len, CHECKSUM_BYTES));
-    if (bytes_get_u32(&end) != checksum(bytes))
-        return WERR_CORRUPT;
-    bytes_in_init(&in, bytes);
-    const int rc = read_bytes(&in, &fresh);
+    int rc = base64url_decode(span_skip(text, prefix.len), buf, &n) < 0 ? WERR_CORRUPT : 0;
+    if (rc == 0)
+        rc = read_checked(span_from(buf, n), &fresh);
     if (rc == 0)
         *t = fresh;
+    explicit_bzero(buf, sizeof(buf));
+    explicit_bzero(&fresh, sizeof(fresh));
     return rc;
 }

@@ -123,6 +123,25 @@ bool listen_has_address(const struct addr *at)
     return has;
 }
 
+/* The kernel decides where packets would go out when the peer of a datagram socket is set. */
+int listen_source(const struct addr *to, struct addr *from)
+{
+    struct sockaddr_storage sa;
+    socklen_t len = addr_to_sockaddr(to, &sa);
+    const int fd = socket(to->family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+    if (fd < 0)
+        return listen_error(errno);
+    int rc = connect(fd, (struct sockaddr *)&sa, len) < 0 ? werr_from_errno(errno) : 0;
+    len = sizeof(sa);
+    if (rc == 0 && getsockname(fd, (struct sockaddr *)&sa, &len) < 0)
+        rc = werr_from_errno(errno);
+    close(fd);
+    if (rc == 0)
+        addr_from_sockaddr((struct sockaddr *)&sa, from);
+    return rc;
+}
+
 int listen_steer(int fd, unsigned n)
 {
     struct sock_filter code[] = {

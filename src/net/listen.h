@@ -25,6 +25,9 @@ int listen_accept(int listener, struct addr *peer) MUST_USE;
 /* Ends TCP_DEFER_ACCEPT: who connects from now on is there to be accepted before it speaks. */
 /* Has this host the address (a wildcard: always), or may it be bound all the same? */
 bool listen_has_address(const struct addr *at);
+/* From which address of this host connections to that one come (its port is by chance); nothing
+ * is sent. WERR_*: there is no way to it. */
+int listen_source(const struct addr *to, struct addr *from) MUST_USE;
 /* Of the sockets that share the address of this one only the first n, in the order in which
  * they were opened, get new connections from now on, by chance. Any that was begun before goes
  * on where it is. WERR_*: the kernel can't, and all get some. */

@@ -1,11 +1,14 @@
 """Nodes join: a second, a third and more, one by one and at once, early and late; and what a join leaves when it comes to nothing."""
 
+import socket
+
 import pytest
 from asker import DONE, Asker
-from node import ORIGIN_URL, settle
+from node import CLUSTER_PORT, ORIGIN_URL, settle
 from rawhttp import wait_until
 from writers import Crew, agree
 
+STANDBY = "this node is a standby: it has no vote and does not take over"
 SNAPSHOT_AFTER = 2200  # entries: a snapshot comes after 1,024, and 1,024 stay behind it
 
 
@@ -33,10 +36,14 @@ def test_three_nodes(town):
     settle([first, second])
     pair = second.cluster()
     assert pair["role"] == "standby" and pair["warning"] and pair["leader"]["id"] == first.id, pair
+    wait_until(lambda: f'msg="{STANDBY}"' in second.weldr.log, 20, "it to be told why")
+    assert "a third member" in second.weldr.log and STANDBY not in first.weldr.log
     write_on_each([first, second], 1)
     third.join(second)  # any member takes one in
     settle(nodes)
     three = third.cluster()
+    wait_until(lambda: "no standby any more" in second.weldr.log, 20, "it to be told that it votes")
+    assert STANDBY not in third.weldr.log, "it would not stay so"
     assert three["quorum"] == {"voters": 3, "needed": 2, "has": True} and not three["warning"], three
     assert len({node.cluster()["id"] for node in nodes}) == 1 and len({node.id for node in nodes}) == 3
     write_on_each(nodes, 2)
@@ -50,6 +57,22 @@ def test_three_nodes(town):
     agree(nodes)
     write_on_each(nodes, 3)
     assert {node.revision() for node in nodes} > revisions or min(node.revision() for node in nodes) > max(revisions)
+
+
+def test_where_a_newcomer_is_reached(town):
+    """Without --cluster-ip: at the address that it calls from, and at no other one of its machine."""
+    first, second = nodes = [town.node(host) for host in town.build(2)]
+    first.start()
+    second.cluster_ip = None
+    for begin in lambda: second.join(first), second.restart:
+        begin()
+        settle(nodes)
+        here = next(member for member in first.cluster()["members"] if member["id"] == second.id)
+        assert here["address"] == f"{second.host.ip}:{CLUSTER_PORT}", here
+        with second.host.socket(socket.AF_INET) as sock, pytest.raises(ConnectionRefusedError):
+            sock.connect(("127.0.0.1", CLUSTER_PORT))
+        with second.host.socket(socket.AF_INET) as sock:
+            sock.connect((second.host.ip, CLUSTER_PORT))
 
 
 def test_five_nodes_two_at_once(town):

@@ -1,5 +1,9 @@
 /* The gate: strangers, those who say nothing, and how many of them. Time is simulated. */
 #include "bare.h"
+#include "roster_fixture.h"
+
+#include <arpa/inet.h>
+#include <unistd.h>
 
 static int set_up(void **state)
 {
@@ -304,6 +308,124 @@ static void test_not_wanted(void **state)
     expect_counts(0, 0);
 }
 
+/* ---- a flood, and members; on a real network, whose callers have addresses ---- */
+
+enum { FLOOD_MAX = GATE_UNPROVED_MAX + GATE_EXPECTED_MAX + 1 };
+
+static int flood[FLOOD_MAX];
+static unsigned flood_n;
+
+/* From 127.0.0.host; it says nothing. */
+static void add_silent(unsigned host)
+{
+    struct sockaddr_storage to;
+    const socklen_t len = addr_to_sockaddr(gate_address(world.nodes[1].gate), &to);
+    const struct sockaddr_in from = {.sin_family = AF_INET,
+                                     .sin_addr.s_addr = htonl(INADDR_LOOPBACK - 1 + host)};
+    const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+    assert_true(fd >= 0 && flood_n < FLOOD_MAX);
+    assert_int_equal(bind(fd, (const struct sockaddr *)&from, sizeof(from)), 0);
+    assert_int_equal(connect(fd, (struct sockaddr *)&to, len), 0);
+    flood[flood_n++] = fd;
+}
+
+static uint64_t refused(void)
+{
+    uint64_t refused_n, failed_n;
+
+    gate_counts(world.nodes[1].gate, &refused_n, &failed_n);
+    return refused_n;
+}
+
+/* All places that are left to them: one too many comes. */
+static void fill_places(unsigned host, unsigned n)
+{
+    const uint64_t before = refused();
+
+    for (unsigned i = 0; i < n + 1; i++)
+        add_silent(host);
+    run_until(refused() > before);
+    assert_int_equal(refused(), before + 1);
+}
+
+static void flood_end(void)
+{
+    while (flood_n > 0)
+        assert_int_equal(close(flood[--flood_n]), 0);
+}
+
+/* Node 0 is a member, reached at 127.0.0.host; it calls from 127.0.0.1. */
+static struct roster *make_member(unsigned host)
+{
+    struct roster *r = roster_new();
+    const struct roster_command make = command_make();
+    struct roster_command c = command_admit(1, 0, 1);
+
+    c.member.id = node_id(0);
+    c.member.address =
+        (struct addr){.family = AF_INET, .port = 8688, .ip = {127, 0, 0, (uint8_t)host}};
+    assert_int_equal(roster_apply(r, &make), 0);
+    assert_int_equal(roster_apply(r, &c), 0);
+    world.nodes[1].self.roster = r;
+    return r;
+}
+
+static void forget_member(struct roster *r)
+{
+    world.nodes[1].self.roster = NULL;
+    roster_free(r);
+}
+
+static void test_members_come_through_a_flood(void **state)
+{
+    struct roster *r = make_member(1);
+    struct talker *came;
+
+    (void)state;
+    fill_places(2, GATE_UNPROVED_MAX);
+    for (unsigned i = 0; i < 2 * GATE_EXPECTED_MAX; i++) /* none of them keeps a place */
+        (void)call_open(0, 1, i % 2 == 0 ? LINK_CTL : LINK_RAFT, &came);
+    flood_end();
+    forget_member(r);
+}
+
+/* A member's host is as bad as any other: it fills its own places. */
+static void test_a_flood_from_a_member(void **state)
+{
+    struct roster *r = make_member(2);
+    struct talker *came;
+
+    (void)state;
+    (void)call_open(0, 1, LINK_CTL, &came); /* from another address than the roster has */
+    fill_places(2, GATE_EXPECTED_MAX + GATE_UNPROVED_MAX);
+    (void)call_open(0, 1, LINK_CTL, &came);
+    flood_end();
+    forget_member(r);
+}
+
+/* Who was removed is a stranger. */
+static void test_places_of_members_only(void **state)
+{
+    struct roster *r = make_member(2);
+    struct roster_command c = command_token(1, 1, 100);
+    struct talker *came;
+
+    (void)state;
+    (void)call_open(0, 1, LINK_CTL, &came);
+    assert_int_equal(roster_apply(r, &c), 0);
+    c = command_admit(2, 1, 1);
+    assert_int_equal(roster_apply(r, &c), 0);
+    c = command_of_id(ROSTER_REMOVE, node_id(0));
+    assert_int_equal(roster_apply(r, &c), 0);
+    fill_places(2, GATE_UNPROVED_MAX);
+    struct talker *t = call(0, 1, LINK_CTL);
+    run_until(t->closed_n == 1);
+    assert_int_equal(t->open_n, 0);
+    flood_end();
+    forget_member(r);
+}
+
 /* ---- its end ---- */
 
 static void test_closes_with_all_links(void **state)
@@ -405,6 +527,9 @@ static const struct CMUnitTest tests[] = {
     GATE_TEST(test_many_unproved),
     GATE_TEST(test_many_joins),
     GATE_TEST(test_not_wanted),
+    cmocka_unit_test_setup_teardown(test_members_come_through_a_flood, set_up_real, tear_down),
+    cmocka_unit_test_setup_teardown(test_a_flood_from_a_member, set_up_real, tear_down),
+    cmocka_unit_test_setup_teardown(test_places_of_members_only, set_up_real, tear_down),
     GATE_TEST(test_closes_with_all_links),
     cmocka_unit_test_setup_teardown(test_address_in_use, set_up_real, tear_down),
     GATE_TEST(test_no_memory),

@@ -2,6 +2,8 @@
  * members. */
 #include "cluster_fixture.h"
 
+#include <sys/stat.h>
+
 static void test_three_nodes(void **state)
 {
     struct cluster_member list[NODES_MAX];
@@ -113,6 +115,48 @@ static bool has_members(unsigned i)
     struct cluster_member list[NODES_MAX];
 
     return cluster_of(i)->ops->members(cluster_of(i), list, NODES_MAX) == members_wanted;
+}
+
+/* Each one that is written is another file. */
+static ino_t member_file_of(unsigned i)
+{
+    struct stat st;
+
+    assert_int_equal(fstatat(lab.nodes[i].dir.fd, "member", &st, 0), 0);
+    return st.st_ino;
+}
+
+static unsigned news_wanted;
+
+static bool has_news(unsigned i)
+{
+    return lab.nodes[i].members_n >= news_wanted;
+}
+
+/* Writing it holds up the loop: that is done for what it has, not for each entry of the roster.
+ */
+static void test_the_member_file_is_written_when_it_changes(void **state)
+{
+    (void)state;
+    make_first();
+    join_all(2);
+    members_wanted = 2;
+    AWAIT(has_members, 0);
+    const ino_t with_two = member_file_of(0);
+
+    for (unsigned i = 0; i < 3; i++) {
+        news_wanted = lab.nodes[0].members_n + 1;
+        get_token(0);
+        AWAIT(has_news, 0); /* … behind which it would be written */
+        assert_int_equal(member_file_of(0), with_two);
+    }
+    join(2, 0);
+    AWAIT(has_settled, 2);
+    members_wanted = 3;
+    AWAIT(has_members, 0);
+    while (member_file_of(0) == with_two)
+        (void)loop_turn(lab.loop, 20);
+    end_lab();
 }
 
 static uint64_t id_of(unsigned i)
@@ -310,23 +354,46 @@ static void test_a_barrier_at_a_follower(void **state)
     end_lab();
 }
 
+static void propose_many(unsigned n)
+{
+    const unsigned before = lab.done_n;
+    char text[TEXT_MAX];
+
+    for (unsigned i = 0; i < n; i++) {
+        (void)snprintf(text, sizeof(text), "entry %u", i);
+        assert_int_equal(propose(0, text), 0);
+    }
+    AWAIT(is_done, before + n);
+}
+
 /* More entries than the log keeps behind a snapshot. */
 static void test_joins_by_snapshot(void **state)
 {
     enum { MANY = 3000 };
-    char text[TEXT_MAX];
 
     (void)state;
     make_first();
-    for (unsigned i = 0; i < MANY; i++) {
-        (void)snprintf(text, sizeof(text), "entry %u", i);
-        assert_int_equal(propose(0, text), 0);
-    }
-    AWAIT(is_done, MANY);
+    propose_many(MANY);
     join_all(3);
     assert_true(lab.nodes[1].restored_n > 0);
     add(2, "after");
     assert_equal(3, MANY + 1);
+    end_lab();
+}
+
+/* The snapshot comes first, and then the entries behind it: a newcomer has settled when it has
+ * both. */
+static void test_settles_with_all_of_it(void **state)
+{
+    enum { BEFORE = 1200, BEHIND = 700 };
+
+    (void)state;
+    make_first();
+    propose_many(BEFORE);
+    propose_many(BEHIND);
+    join_all(2);
+    assert_int_equal(lab.nodes[1].restored_n, 1);
+    assert_int_equal(lab.nodes[1].settled_text_n, BEFORE + BEHIND);
     end_lab();
 }
 
@@ -391,6 +458,7 @@ int main(void)
         cmocka_unit_test(test_all_stop_and_start),
         cmocka_unit_test(test_a_token_is_good_once),
         cmocka_unit_test(test_joins_at_a_follower),
+        cmocka_unit_test(test_the_member_file_is_written_when_it_changes),
         cmocka_unit_test(test_what_is_shared),
         cmocka_unit_test(test_what_is_shared_needs_a_leader),
         cmocka_unit_test(test_who_is_removed_is_told),
@@ -399,6 +467,7 @@ int main(void)
         cmocka_unit_test(test_leadership_is_handed_over),
         cmocka_unit_test(test_a_barrier_at_a_follower),
         cmocka_unit_test(test_joins_by_snapshot),
+        cmocka_unit_test(test_settles_with_all_of_it),
         cmocka_unit_test(test_five_nodes),
         cmocka_unit_test(test_no_quorum),
         cmocka_unit_test(test_starts_alone),

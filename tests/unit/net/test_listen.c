@@ -200,9 +200,23 @@ static void test_raise_fd_limit(void **state)
     assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
 }
 
+static void test_source(void **state)
+{
+    struct addr to, from;
+
+    (void)state;
+    assert_int_equal(addr_from_text(SPAN("127.0.0.1:8688"), &to), 0);
+    assert_int_equal(listen_source(&to, &from), 0);
+    from.port = to.port;
+    assert_true(addr_is_equal(&from, &to));
+    assert_int_equal(addr_from_text(SPAN("255.255.255.255:1"), &to), 0);
+    assert_true(listen_source(&to, &from) < 0); /* not without asking for broadcasts */
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_source),
         cmocka_unit_test(test_options),
         cmocka_unit_test(test_sharing),
         cmocka_unit_test(test_steering),
