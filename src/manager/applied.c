@@ -8,7 +8,7 @@
 
 #define APPLIED_MAGIC UINT64_C(0x6465696c70706177)
 
-enum what { WANTED, HAS, WHATS };
+enum what { WANTED, HAS, WHAT_N };
 
 static void share(const struct manager *m, enum what what, uint64_t index)
 {
@@ -176,7 +176,7 @@ bool applied_on_shared(struct manager *m, uint64_t from, struct span bytes)
     const uint8_t what = bytes_get_u8(&in);
     const uint64_t index = bytes_get_u64(&in);
 
-    if (!bytes_in_is_done(&in) || magic != APPLIED_MAGIC || what >= WHATS)
+    if (!bytes_in_is_done(&in) || magic != APPLIED_MAGIC || what >= WHAT_N)
         return false;
     if (what == WANTED) {
         on_wanted(m->applied, index);
