@@ -86,6 +86,8 @@ def test_metrics(lab, folder):
     text = weldr.api("GET", "/metrics").text
     found = dict(re.findall(r"^weldr_cluster_(\w+) (\d+)$", text, re.M))
     assert (found["members"], found["has_leader"], found["is_leader"], found["term"]) == ("1", "1", "1", str(told["term"]))
+    assert (found["voters"], found["quorum"]) == ("1", "1")
+    assert f'weldr_cluster_last_contact_seconds{{member="{told["members"][0]["id"]}"}} 0' in text
     assert int(found["applied"]) >= told["applied"] and (found["level"], found["is_halted"]) == (str(told["level"]), "0")
 
 
