@@ -28,7 +28,8 @@ int main(int argc, char **argv)
                                            .status = offline_status,
                                            .recover = offline_recover,
                                            .rejoin = offline_rejoin,
-                                           .repair = offline_repair};
+                                           .repair = offline_repair,
+                                           .open_node_key = offline_open_node_key};
 
     fill_standard_fds();
     /* A worker is executed by descriptor, which would leave a number as its name. */

@@ -276,13 +276,21 @@ void args_add_pair(struct strb *b, char sign, const char *pair)
     args_add_escaped(b, pair + key + 1);
 }
 
+/* Of a command that takes no server out, --wait is not for a drain. */
+static bool is_in_query(const struct args_command *command, int flag)
+{
+    if (flag == ARGS_WAIT && !args_takes(command, ARGS_DRAIN))
+        return false;
+    return args_flags[flag].query != NULL;
+}
+
 void args_target(const struct args *a, struct strb *b)
 {
     char sign = '?';
 
     add_path(a, b);
     for (int i = 0; i < ARGS_FLAGS; i++)
-        if (a->flag[i] != NULL && args_flags[i].query != NULL) {
+        if (a->flag[i] != NULL && is_in_query(a->command, i)) {
             strb_addf(b, "%c%s", sign, args_flags[i].query);
             args_add_escaped(b, a->flag[i]);
             sign = '&';

@@ -99,12 +99,21 @@ struct call {
     struct codec *codec;
     call_body_fn fn;
     void *arg;
+    struct strb *not_applied;
     uint16_t status;
     bool is_over;
     int rc;
     char *in; /* IN_BYTES, the first in_len of them not taken yet */
     size_t in_len;
 };
+
+static void take_head(struct call *call, const struct msg *m)
+{
+    call->status = m->status;
+    for (unsigned i = 0; call->not_applied != NULL && i < m->field_n; i++)
+        if (span_is_equal_nocase(msg_field_name(m, &m->fields[i]), SPAN("X-Weldr-Not-Applied")))
+            strb_add(call->not_applied, msg_field_value(m, &m->fields[i]));
+}
 
 static void on_event(struct codec *c, struct event *ev)
 {
@@ -113,7 +122,7 @@ static void on_event(struct codec *c, struct event *ev)
     if (ev->type == EVENT_RESET)
         call->rc = ev->error < 0 ? ev->error : WERR_RESET;
     if (ev->type == EVENT_HEAD)
-        call->status = ev->msg->status;
+        take_head(call, ev->msg);
     if (ev->type == EVENT_BODY && call->rc == 0)
         call->rc = call->fn(call->arg, call->status, ev->data);
     if (ev->type == EVENT_END || (ev->type == EVENT_HEAD && ev->is_whole) || call->rc < 0)
@@ -167,6 +176,8 @@ static int write_request(const struct call *call, const struct call_api *api,
     if (api->authorization[0] != '\0')
         m.added[m.added_n++] =
             (struct msg_added){SPAN("Authorization"), span_from_str(api->authorization)};
+    if (api->prefer != NULL)
+        m.added[m.added_n++] = (struct msg_added){SPAN("Prefer"), span_from_str(api->prefer)};
     if (strb_is_full(&b) || !codec_send_room(call->codec, &m, out))
         return WERR_TOO_BIG;
     codec_send_head(call->codec, NULL, &m, out);
@@ -237,7 +248,7 @@ static int run_with(struct call *call, const struct call_api *api,
 int call_run(const struct call_api *api, const struct call_request *request, call_body_fn fn,
              void *arg)
 {
-    struct call call = {.fn = fn, .arg = arg};
+    struct call call = {.fn = fn, .arg = arg, .not_applied = request->not_applied};
     struct bufq_store *store = bufq_store_new(STORE_KEEP_BYTES);
     struct codec_shared *shared = store != NULL ? codec_shared_new(store) : NULL;
     int rc = WERR_NOMEM;

@@ -13,6 +13,7 @@
 
 #include "base/addr.h"
 #include "base/span.h"
+#include "base/strb.h"
 #include "base/werr.h"
 
 enum { CALL_HOST_BYTES = 128, CALL_TOKEN_BYTES = 4096, CALL_PATH_BYTES = 108 };
@@ -23,6 +24,7 @@ struct call_api {
     unsigned addr_n;                 /* localhost has two: one after the other is tried */
     struct addr addr[2];
     char authorization[CALL_TOKEN_BYTES]; /* "Bearer …"; empty: none */
+    const char *prefer;                   /* the field Prefer; NULL: none */
 };
 
 /* Reads the place. WERR_UNSUPPORTED: https; WERR_INVALID: anything else that is no place. */
@@ -31,6 +33,7 @@ int call_api_from_text(struct call_api *api, const char *text) MUST_USE;
 struct call_request {
     const char *method, *target, *accept; /* accept NULL: JSON */
     struct span body;                     /* empty: none */
+    struct strb *not_applied; /* gets the field X-Weldr-Not-Applied; NULL: nobody wants it */
 };
 
 /* A part of the body, as it comes; negative ends the call with it. */

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "cli/ask.h"
+#include "cli/backup.h"
 #include "cli/cluster.h"
 #include "cli/completion.h"
 #include "cli/doc.h"

@@ -87,19 +87,27 @@ static int export_list(const struct exporter *e, const struct whole_kind *kind,
     return code;
 }
 
+int export_fill(const struct session *s, struct doc *into)
+{
+    struct exporter e = {.session = s};
+    int code = session_ask(s, "GET", "/openapi.json", NULL, &e.schemas);
+
+    if (code == CLI_EXIT_OK)
+        code = export_list(&e, &whole_pools, "/pools", into);
+    if (code == CLI_EXIT_OK)
+        code = export_list(&e, &whole_listeners, "/listeners", into);
+    doc_free(e.schemas);
+    return code;
+}
+
 int export_run(const struct args *args, char *const *env)
 {
     struct session s;
-    struct exporter e = {.session = &s};
     struct doc *whole = doc_new();
     int code = session_open(&s, args, env);
 
     if (code == CLI_EXIT_OK)
-        code = session_ask(&s, "GET", "/openapi.json", NULL, &e.schemas);
-    if (code == CLI_EXIT_OK)
-        code = export_list(&e, &whole_pools, "/pools", whole);
-    if (code == CLI_EXIT_OK)
-        code = export_list(&e, &whole_listeners, "/listeners", whole);
+        code = export_fill(&s, whole);
     if (code == CLI_EXIT_OK) {
         char *text = doc_json(whole, true);
 
@@ -109,7 +117,6 @@ int export_run(const struct args *args, char *const *env)
             code = session_fail(CLI_EXIT_FAILURE, "standard output can't be written to");
         free(text);
     }
-    doc_free(e.schemas);
     doc_free(whole);
     return code;
 }

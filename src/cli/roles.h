@@ -18,6 +18,8 @@ struct cli_roles {
     int (*recover)(const char *data_dir);
     int (*rejoin)(const char *data_dir);
     int (*repair)(const char *data_dir, bool may_lose);
+    /* The key of a node in a file (base/seal.h, SEAL_KEY_BYTES). */
+    int (*open_node_key)(const char *file, unsigned char *key);
 };
 
 #endif

@@ -8,7 +8,7 @@
 
 #include "base/strb.h"
 
-enum { BODY_BYTES_MAX = 256 * 1024 * 1024, WHY_BYTES = 512 };
+enum { BODY_BYTES_MAX = 256 * 1024 * 1024, WHY_BYTES = 512, MISSING_BYTES = 1024 };
 
 int session_fail(int code, const char *format, ...)
 {
@@ -93,6 +93,8 @@ int session_open(struct session *s, const struct args *args, char *const *env)
                             "%s: the API is at http://ADDRESS:PORT, http://localhost:PORT or "
                             "unix:PATH",
                             s->place);
+    if (args->flag[ARGS_WAIT] != NULL)
+        s->api.prefer = "wait=applied";
     if (args->flag[ARGS_TOKEN_FILE] != NULL)
         return read_token(s, args->flag[ARGS_TOKEN_FILE]);
     if (token != NULL && set_token(s, span_from_str(token)) < 0)
@@ -151,15 +153,29 @@ int session_fail_problem(uint16_t status, struct span text)
     return CLI_EXIT_FAILURE;
 }
 
-/* *text: what came, empty when nothing did. */
-static int ask(const struct session *s, const struct call_request *request, char **text)
+/* The change is made: no error. */
+static void tell_missing(const char *ids)
 {
+    if (ids[0] != '\0')
+        (void)fprintf(stderr, "warning: it is done, and these members do not have it yet: %s\n",
+                      ids);
+}
+
+/* *text: what came, empty when nothing did. */
+static int ask(const struct session *s, const struct call_request *wanted, char **text)
+{
+    struct call_request request = *wanted;
+    char missing[MISSING_BYTES];
     struct body b = {NULL, 0, 0};
+    struct strb ids;
     int rc = keep(&b, 0, SPAN_NONE);
 
+    strb_init(&ids, missing, sizeof(missing));
+    request.not_applied = &ids;
     if (rc == 0)
-        rc = call_run(&s->api, request, keep, &b);
+        rc = call_run(&s->api, &request, keep, &b);
     if (rc >= 200 && rc < 300) {
+        tell_missing(missing);
         *text = b.text;
         return CLI_EXIT_OK;
     }

@@ -258,11 +258,17 @@ static int apply_whole(const struct applier *a, const struct doc *whole)
     return code;
 }
 
+int whole_make(const struct session *s, const struct doc *whole, bool is_dry)
+{
+    const struct applier a = {.session = s, .is_dry = is_dry};
+
+    return apply_whole(&a, whole);
+}
+
 int whole_apply(const struct args *args, char *const *env)
 {
     char why[ERROR_BYTES];
     struct session s;
-    const struct applier a = {.session = &s, .is_dry = args->flag[ARGS_DRY_RUN] != NULL};
     const char *path = strcmp(args->word[0], "-") == 0 ? "/dev/stdin" : args->word[0];
     struct doc *whole = doc_read(path, why, sizeof(why));
 
@@ -270,7 +276,7 @@ int whole_apply(const struct args *args, char *const *env)
         return session_fail(CLI_EXIT_USAGE, "%s: %s", args->word[0], why);
     int code = session_open(&s, args, env);
     if (code == CLI_EXIT_OK)
-        code = apply_whole(&a, whole);
+        code = whole_make(&s, whole, args->flag[ARGS_DRY_RUN] != NULL);
     doc_free(whole);
     if (code == CLI_EXIT_OK && fflush(stdout) != 0)
         code = session_fail(CLI_EXIT_FAILURE, "standard output can't be written to");

@@ -11,8 +11,15 @@
 
 #include "cli/args.h"
 
+struct doc;
+struct session;
+
 int export_run(const struct args *args, char *const *env);
 int whole_apply(const struct args *args, char *const *env);
+/* The same for a document that is there, and exported lists into one. They return exit codes.
+ */
+int whole_make(const struct session *s, const struct doc *whole, bool is_dry);
+int export_fill(const struct session *s, struct doc *into);
 
 /* The kinds of objects, children behind their parents. */
 struct whole_kind {

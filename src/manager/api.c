@@ -141,6 +141,7 @@ static void on_closed(struct conn *c)
     if (ac->membership != NULL)
         membership_forget(ac->membership); /* so does it */
     fresh_cancel(ac->m, &ac->fresh);
+    applied_cancel(ac->m, &ac->applied);
     free_conn(ac);
 }
 

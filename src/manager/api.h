@@ -4,7 +4,8 @@
  * once whether the caller may ask (api_auth.h); the body, if any, is collected (up to
  * API_BODY_MAX); then the route's handler runs. It answers with api_respond or api_problem, or
  * starts a change with api_propose: its second half then runs when the change is committed and
- * every live worker has it. A client that goes away meanwhile takes its api_conn with it; the
+ * every live worker has it, with Prefer: wait=applied (applied.h) those of the other nodes too.
+ * A client that goes away meanwhile takes its api_conn with it; the
  * change is an object of its own (change.h) and goes on.
  *
  * Phases: READING → (PUT_OFF →) (WAITING →) SENDING → READING …; READING → STREAMING
@@ -26,6 +27,7 @@
 #include "manager/api_route.h"
 #include "manager/api_tag.h"
 #include "manager/api_tls.h"
+#include "manager/applied.h"
 #include "manager/change.h"
 #include "manager/event_ring.h"
 #include "manager/fresh.h"
@@ -72,19 +74,21 @@ struct api_conn {
     struct manager *m;
     struct addr peer, local; /* family 0: over --admin-socket */
     struct place place;
-    uint8_t phase;     /* enum api_phase */
-    bool is_metrics;   /* as its listener */
-    bool is_certified; /* its caller has shown a certificate that we trust */
-    bool is_in_head;   /* a part of a head is there */
-    bool is_given;     /* SENDING: all of the response; some of it waits for the client */
-    bool is_head;      /* HEAD: no body in the response */
-    bool is_whole;     /* the request was read to its end */
-    bool knows_1xx;    /* the client understands 1xx responses */
-    bool is_passing;   /* what the response says is over soon: Retry-After */
-    bool wants_little; /* Prefer: return=minimal … */
-    bool is_shortened; /* … and gets it */
-    bool is_below_v1;  /* and so are the links of its responses */
-    bool shows_list;   /* the response is the whole pool, not the server */
+    uint8_t phase;      /* enum api_phase */
+    bool is_metrics;    /* as its listener */
+    bool is_certified;  /* its caller has shown a certificate that we trust */
+    bool is_in_head;    /* a part of a head is there */
+    bool is_given;      /* SENDING: all of the response; some of it waits for the client */
+    bool is_head;       /* HEAD: no body in the response */
+    bool is_whole;      /* the request was read to its end */
+    bool knows_1xx;     /* the client understands 1xx responses */
+    bool is_passing;    /* what the response says is over soon: Retry-After */
+    bool wants_little;  /* Prefer: return=minimal … */
+    bool is_shortened;  /* … and gets it */
+    bool wants_applied; /* Prefer: wait=applied … */
+    bool has_waited;    /* … and its change was waited for: applied says how that ended */
+    bool is_below_v1;   /* and so are the links of its responses */
+    bool shows_list;    /* the response is the whole pool, not the server */
     bool awaits_workers;
     bool is_fresh;    /* consistent=true, a change that is judged anew: its wait is over */
     unsigned refusal; /* index into the refusals that the head met; 0: none */
@@ -106,6 +110,7 @@ struct api_conn {
     struct change *change;              /* NULL: none */
     struct pool_outcome outcome;        /* of the change, once it is committed */
     struct publish_waiter waiter;       /* of api_await_workers */
+    struct applied_waiter applied;      /* … by the workers of the other nodes */
     struct membership *membership;      /* a change of members under way; NULL: none */
     struct fresh_waiter fresh;          /* of consistent=true */
     const struct api_object_kind *kind; /* of a pool, listener or rule */
@@ -121,6 +126,7 @@ struct api_conn {
     uint64_t tag; /* of what the response shows; 0: none */
     char tag_text[API_TAG_TEXT_MAX];
     char revision[24];
+    char missing[APPLIED_TEXT_MAX]; /* members without the change; empty: none */
     char date[32];
 };
 

@@ -75,6 +75,15 @@ bool api_has_engine(struct api_conn *ac)
     return false;
 }
 
+static void on_applied(struct applied_waiter *w)
+{
+    struct api_conn *ac = (struct api_conn *)((char *)w - offsetof(struct api_conn, applied));
+
+    MUST(ac->magic == API_MAGIC);
+    ac->has_waited = true;
+    ac->then(ac);
+}
+
 static void on_change(struct change *ch)
 {
     struct api_conn *ac = ch->waiter;
@@ -83,6 +92,8 @@ static void on_change(struct change *ch)
     ac->outcome = ch->outcome;
     if (ch->error < 0)
         api_respond_failure(ac, ch->error);
+    else if (ac->wants_applied && ac->outcome.result == 0)
+        applied_wait(ac->m, &ac->applied, ac->m->pool->index, on_applied);
     else
         ac->then(ac);
 }

@@ -168,6 +168,23 @@ static void change_member(struct api_conn *ac, enum membership_ask ask)
     run(ac);
 }
 
+void api_cluster_member_get(struct api_conn *ac)
+{
+    struct cluster_member list[MEMBERS_MAX];
+    uint64_t id;
+
+    if (!find_id(ac, &id) || (ac->m->cluster == NULL && !api_has_engine(ac)))
+        return;
+    const unsigned n = ac->m->cluster->ops->members(ac->m->cluster, list, MEMBERS_MAX);
+    for (unsigned i = 0; i < n && i < MEMBERS_MAX; i++) {
+        if (list[i].id == id) {
+            api_respond(ac, 200, api_json_member(&list[i]));
+            return;
+        }
+    }
+    api_problem(ac, 404, "not_found", "no member of the cluster has this id");
+}
+
 void api_cluster_member_remove(struct api_conn *ac)
 {
     change_member(ac, MEMBERSHIP_REMOVE);

@@ -134,6 +134,15 @@ char *api_json_cluster(const struct cluster *c, const char *base)
     return jtext_take(&t);
 }
 
+char *api_json_member(const struct cluster_member *member)
+{
+    struct jtext t;
+
+    jtext_init(&t);
+    put_member(&t, member);
+    return jtext_take(&t);
+}
+
 char *api_json_token(struct span token, uint64_t expires_us)
 {
     char text[API_JSON_TOKEN_MAX], at[32];

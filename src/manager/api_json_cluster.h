@@ -11,6 +11,7 @@
 enum { API_JSON_TOKEN_MAX = 1024 }; /* a token is shorter */
 
 char *api_json_cluster(const struct cluster *c, const char *base);
+char *api_json_member(const struct cluster_member *member);
 char *api_json_token(struct span token, uint64_t expires_us);
 
 #endif

@@ -241,17 +241,17 @@ static struct span unquote(struct span value)
                : value;
 }
 
-bool api_query_prefer(struct span value, bool *is_minimal)
+bool api_query_prefer(struct span value, struct span name, struct span wanted, bool *is_it)
 {
     for (size_t end; value.len > 0; value = span_skip(value, end < value.len ? end + 1 : end)) {
         struct span item = span_first(value, end = find_unquoted(value, ','));
         struct span pair = span_trim(span_first(item, find_unquoted(item, ';')));
-        struct span name = span_first(pair, span_find(pair, '='));
+        const struct span key = span_first(pair, span_find(pair, '='));
 
-        if (!span_is_equal_nocase(span_trim(name), SPAN("return")))
+        if (!span_is_equal_nocase(span_trim(key), name))
             continue;
-        pair = span_skip(pair, name.len < pair.len ? name.len + 1 : name.len);
-        *is_minimal = span_is_equal(unquote(span_trim(pair)), SPAN("minimal"));
+        pair = span_skip(pair, key.len < pair.len ? key.len + 1 : key.len);
+        *is_it = span_is_equal(unquote(span_trim(pair)), wanted);
         return true;
     }
     return false;

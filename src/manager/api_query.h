@@ -12,7 +12,7 @@
  *   consistent=true GET of what is agreed on: with all that was committed before
  *
  * And what the field Prefer asks for: return=minimal, a response without the list of all
- * servers.
+ * servers; wait=applied, a response when the workers of all nodes in reach have the change.
  *
  * TIME is 500ms, 30s, 2m, 1h or plain seconds, at most an hour.
  */
@@ -45,8 +45,9 @@ int api_query_decode(struct span value, char *buf, size_t size, struct span *out
  * anything, and text are passed over; a type that means something else
  * (application/json-patch+json, application/xml) is not. */
 bool api_type_is_taken(struct span type) MUST_USE;
-/* One value of the field Prefer (RFC 7240): false when it says nothing of "return", whose first
- * mention counts. */
-bool api_query_prefer(struct span value, bool *is_minimal) MUST_USE;
+/* One value of the field Prefer (RFC 7240): false when it says nothing of name, whose first
+ * mention counts. *is_it: it asks for name=wanted. */
+bool api_query_prefer(struct span value, struct span name, struct span wanted,
+                      bool *is_it) MUST_USE;
 
 #endif

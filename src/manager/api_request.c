@@ -166,16 +166,16 @@ static void read_wishes(struct api_conn *ac, const struct msg *m)
     }
 }
 
-static bool prefers_minimal(const struct msg *m)
+static bool prefers(const struct msg *m, struct span name, struct span wanted)
 {
-    bool is_minimal = false;
+    bool is_it = false;
 
     for (unsigned i = 0; i < m->field_n; i++) {
         const struct msg_field *f = &m->fields[i];
 
         if (span_is_equal_nocase(msg_field_name(m, f), SPAN("Prefer")) &&
-            api_query_prefer(msg_field_value(m, f), &is_minimal))
-            return is_minimal;
+            api_query_prefer(msg_field_value(m, f), name, wanted, &is_it))
+            return is_it;
     }
     return false;
 }
@@ -311,9 +311,10 @@ static void on_head(struct api_conn *ac, const struct msg *m)
     ac->path = SPAN_NONE;
     ac->tag = 0;
     api_tag_read(m, &ac->conditions);
-    ac->wants_little = prefers_minimal(m);
+    ac->wants_little = prefers(m, SPAN("return"), SPAN("minimal"));
+    ac->wants_applied = prefers(m, SPAN("wait"), SPAN("applied"));
     read_wishes(ac, m);
-    ac->is_shortened = ac->is_passing = ac->is_fresh = false;
+    ac->is_shortened = ac->is_passing = ac->is_fresh = ac->has_waited = false;
     ac->knows_1xx = m->version >= 11;
     if (span_to_str(msg_method(m), ac->method, sizeof(ac->method)) < 0)
         ac->method[0] = '\0'; /* too long for one that we know */

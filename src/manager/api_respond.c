@@ -144,6 +144,22 @@ static void add_location(struct api_conn *ac, struct msg *m)
     add(m, SPAN("Location"), ac->location);
 }
 
+static const char *preferences(const struct api_conn *ac)
+{
+    const bool is_applied = ac->has_waited && ac->applied.is_everywhere;
+
+    if (ac->is_shortened)
+        return is_applied ? "return=minimal, wait=applied" : "return=minimal";
+    return is_applied ? "wait=applied" : "";
+}
+
+static void print_missing(struct api_conn *ac)
+{
+    ac->missing[0] = '\0';
+    if (ac->has_waited)
+        applied_print_missing(&ac->applied, ac->missing);
+}
+
 static void send_response(struct api_conn *ac, unsigned status, const char *type)
 {
     struct manager *m = ac->m;
@@ -154,6 +170,7 @@ static void send_response(struct api_conn *ac, unsigned status, const char *type
         api_tag_print(ac->tag, ac->tag_text);
     else
         ac->tag_text[0] = '\0';
+    print_missing(ac);
     strb_init(&revision, ac->revision, sizeof(ac->revision));
     strb_add_u64(&revision, m->revision);
     date_print(loop_wall_us(m->loop) / 1000000, ac->date);
@@ -171,7 +188,8 @@ static void send_response(struct api_conn *ac, unsigned status, const char *type
     add(&msg, SPAN("ETag"), ac->tag_text);
     add_location(ac, &msg);
     add(&msg, SPAN("Allow"), ac->allow);
-    add(&msg, SPAN("Preference-Applied"), ac->is_shortened ? "return=minimal" : "");
+    add(&msg, SPAN("Preference-Applied"), preferences(ac));
+    add(&msg, SPAN("X-Weldr-Not-Applied"), ac->missing);
     add(&msg, SPAN("Retry-After"), ac->is_passing ? API_RETRY_AFTER_S : "");
     add(&msg, SPAN("WWW-Authenticate"), status == 401 ? "Bearer" : "");
     if (!ac->is_whole)

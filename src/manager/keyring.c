@@ -110,6 +110,37 @@ bool keyring_opens(const struct keyring *k, const char *closed)
     return true;
 }
 
+static int close_with(const unsigned char *key, const unsigned char *plain, char **closed)
+{
+    unsigned char nonce[SEAL_NONCE_BYTES];
+
+    if (choose(nonce, sizeof(nonce)) < 0)
+        return WERR_IO;
+    *closed = seal_close(key, nonce, span_from((const char *)plain, SEAL_KEY_BYTES));
+    return *closed != NULL ? 0 : WERR_NOMEM;
+}
+
+int keyring_export(const struct keyring *k, const struct data_dir *dir,
+                   const char *node_key_file, char **closed)
+{
+    char text[DATA_DIR_WRONG_MAX];
+    struct strb wrong;
+
+    if (dir == NULL)
+        return WERR_UNSUPPORTED;
+    unsigned char *node_key = seal_memory_new(SEAL_KEY_BYTES);
+    if (node_key == NULL)
+        return WERR_NOMEM;
+    strb_init(&wrong, text, sizeof(text));
+    int rc = node_key_open(dir, node_key_file, node_key, &wrong);
+    if (rc < 0)
+        log_error("the node's key can't be used", LOG_B("why", strb_span(&wrong)));
+    else
+        rc = close_with(node_key, k->seal, closed);
+    seal_memory_free(node_key);
+    return rc;
+}
+
 /* ---- life ---- */
 
 static int read_member(struct keyring *k, const struct data_dir *dir,

@@ -54,6 +54,11 @@ void keyring_fini(struct keyring *k); /* zeroed is allowed */
 void keyring_take(struct keyring *k, const unsigned char *key);
 /* Heap text for the description. WERR_NOMEM, WERR_IO; WERR_TOO_BIG: over SEAL_PLAIN_MAX. */
 int keyring_close(const struct keyring *k, struct span plain, char **closed) MUST_USE;
+/* Heap text: the cluster's key, closed with the node's own, which is read anew.
+ * WERR_UNSUPPORTED: dir is NULL, so there is none; WERR_NOMEM, WERR_IO; what is wrong with the
+ * file of that key is told in the log, and returned (node_key.h). */
+int keyring_export(const struct keyring *k, const struct data_dir *dir,
+                   const char *node_key_file, char **closed) MUST_USE;
 /* Can it be opened? False also for want of memory. */
 bool keyring_opens(const struct keyring *k, const char *closed);
 

@@ -10,6 +10,7 @@
  *   servers, restore an entry, or a whole new state, was committed: what the pool is then
  *   follow           what follows from that
  *   change           a change on its way, from proposal to response
+ *   applied          whether the workers of the other nodes have it
  *   listeners, names, leaving, views, usable
  *   states, events   transitions of servers; all that happens, told once
  *   manager.h        this
@@ -60,6 +61,7 @@ enum { MANAGER_QUEUES_BYTES = 16 * 1024 * 1024 };
 
 enum manager_phase { MANAGER_SERVING, MANAGER_LEAVING, MANAGER_DRAINING, MANAGER_PHASES };
 
+struct applied;
 struct changes;
 struct certificate_files;
 struct events;
@@ -109,6 +111,7 @@ struct manager {
     struct changes *changes;
     struct memberships *memberships;
     struct fresh *fresh;
+    struct applied *applied;
     struct follow *follow;
     struct keyring *keyring;
     struct certificate_files *certificate_files;

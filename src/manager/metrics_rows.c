@@ -101,6 +101,8 @@ static void put_views(struct metrics_put *p)
 
 enum {
     CLUSTER_MEMBERS,
+    CLUSTER_VOTERS,
+    CLUSTER_QUORUM,
     CLUSTER_HAS_LEADER,
     CLUSTER_IS_LEADER,
     CLUSTER_TERM,
@@ -117,6 +119,10 @@ static uint64_t get_of_cluster(const struct cluster *c, unsigned index)
     switch (index) {
     case CLUSTER_MEMBERS:
         return c->ops->members(c, NULL, 0);
+    case CLUSTER_VOTERS:
+        return s.voters;
+    case CLUSTER_QUORUM:
+        return s.quorum;
     case CLUSTER_HAS_LEADER:
         return s.has_quorum;
     case CLUSTER_IS_LEADER:
@@ -150,6 +156,21 @@ static void put_lag(struct metrics_put *p)
         members_print_id(list[i].id, id);
         if (list[i].has_lag)
             put_with(p, "member", id, list[i].lag);
+    }
+}
+
+/* Likewise; of itself it is 0. */
+static void put_last_contact(struct metrics_put *p)
+{
+    const struct cluster *c = p->m->cluster;
+    struct cluster_member list[MEMBERS_MAX];
+    const unsigned n = c != NULL ? c->ops->members(c, list, MEMBERS_MAX) : 0;
+    char id[MEMBERS_ID_TEXT];
+
+    for (unsigned i = 0; i < n && i < MEMBERS_MAX; i++) {
+        members_print_id(list[i].id, id);
+        if (list[i].seen_ms_ago != UINT64_MAX)
+            put_with(p, "member", id, list[i].seen_ms_ago);
     }
 }
 
@@ -424,6 +445,8 @@ const struct metrics_row metrics_rows[] = {
          "servers whose state is what most nodes see, and not this one", GAUGE, 0,
          put_overruled),
     CLUSTER("members", "nodes of the cluster", GAUGE, CLUSTER_MEMBERS),
+    CLUSTER("voters", "members that vote", GAUGE, CLUSTER_VOTERS),
+    CLUSTER("quorum", "voters that each change needs", GAUGE, CLUSTER_QUORUM),
     CLUSTER("has_leader", "1: this node knows of a leader", GAUGE, CLUSTER_HAS_LEADER),
     CLUSTER("is_leader", "1: this node leads", GAUGE, CLUSTER_IS_LEADER),
     CLUSTER("term", "of Raft: it grows with each election", GAUGE, CLUSTER_TERM),
@@ -438,6 +461,10 @@ const struct metrics_row metrics_rows[] = {
      METRICS_OF_NODE,
      0,
      put_lag},
+    {{"weldr_cluster_last_contact_seconds", "since a member was heard of", GAUGE, DECIMALS_MS},
+     METRICS_OF_NODE,
+     0,
+     put_last_contact},
     WORKER("serving", "1: it serves clients", GAUGE, 0, 0),
     WORKER("restarts", "times that it was replaced", SUM, 0, 1),
     WORKER("in_flight", "requests being answered", GAUGE, 0, 2),

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <time.h>
 
+#include "cluster/node_key.h"
 #include "cluster/recover.h"
 #include "cluster/repair.h"
 #include "cluster/set_aside.h"
@@ -153,4 +154,15 @@ int offline_repair(const char *data_dir, bool may_lose)
     else
         print_repair(data_dir, &r);
     return end_output();
+}
+
+int offline_open_node_key(const char *file, unsigned char *key)
+{
+    char text[DATA_DIR_WRONG_MAX], path[] = "";
+    const struct data_dir none = {.path = path}; /* the file is named */
+    struct strb wrong;
+
+    strb_init(&wrong, text, sizeof(text));
+    const int rc = node_key_open(&none, file, key, &wrong);
+    return rc < 0 ? say_wrong(rc, &wrong) : MANAGER_EXIT_OK;
 }

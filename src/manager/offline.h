@@ -14,5 +14,7 @@ int offline_recover(const char *data_dir);
 int offline_rejoin(const char *data_dir);
 /* Starts again with what can be verified (cluster/repair.h). may_lose: --yes. */
 int offline_repair(const char *data_dir, bool may_lose);
+/* The key in a file (cluster/node_key.h): prints nothing when that goes well. */
+int offline_open_node_key(const char *file, unsigned char *key);
 
 #endif

@@ -34,7 +34,9 @@ static const struct {
     {"Revision", "count", "of the whole description; each change counts one"},
     {"ETag", "text", "what people decided of the resource; for If-Match and If-None-Match"},
     {"Location", "text", "path of what was added"},
-    {"Preference", "=return=minimal", "Prefer was obeyed"},
+    {"Preference", "text", "what of Prefer was obeyed: return=minimal, wait=applied"},
+    {"NotApplied", "text",
+     "ids of the members that are not known to have the change, with wait=applied"},
     {"RetryAfter", "count", "seconds"},
     {"Allow", "text", "the methods that the resource knows"},
     {"Authenticate", "=Bearer", "a token is asked for"},
@@ -45,7 +47,9 @@ static const struct {
 } parameters[] = {
     {"IfMatch", "If-Match", "ETags one of which the resource must have, or *"},
     {"IfNoneMatch", "If-None-Match", "ETags none of which the resource may have, or *"},
-    {"Prefer", "Prefer", "return=minimal: a shorter response"},
+    {"Prefer", "Prefer",
+     "return=minimal: a shorter response; wait=applied: it comes when the workers of all nodes "
+     "in reach have the change"},
     {"LastEventId", "Last-Event-ID", "as since, of a stream that is opened again"},
 };
 

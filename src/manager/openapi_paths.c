@@ -67,6 +67,12 @@ static bool gives(const struct route *r, const char *what)
     return strstr(r->gives, what) != NULL;
 }
 
+/* Changes of the description; those of a node can't be waited for on others. */
+static bool takes_preferences(const struct route *r)
+{
+    return !is_read(r) && has_key(r, SPAN("dry_run")) && strcmp(r->pattern, "/node") != 0;
+}
+
 static unsigned find_when(const struct route *r)
 {
     unsigned when = OPENAPI_ANY;
@@ -149,7 +155,7 @@ static void put_parameters(struct jtext *t, const struct route *r)
         put_parameter(t, "query", span_cut(&rest, ' '));
     put_field_parameter(t, SPAN("IfMatch"));
     put_field_parameter(t, SPAN("IfNoneMatch"));
-    if (gives(r, "204"))
+    if (takes_preferences(r))
         put_field_parameter(t, SPAN("Prefer"));
     if (gives(r, "event-stream"))
         put_field_parameter(t, SPAN("LastEventId"));
@@ -223,8 +229,10 @@ static void put_headers(struct jtext *t, const struct route *r, unsigned status)
         openapi_put_ref(t, "ETag", "headers", SPAN("ETag"));
     if (status <= 204 && !is_read(r))
         openapi_put_ref(t, "Location", "headers", SPAN("Location"));
-    if (gives(r, "204"))
+    if (takes_preferences(r)) {
         openapi_put_ref(t, "Preference-Applied", "headers", SPAN("Preference"));
+        openapi_put_ref(t, "X-Weldr-Not-Applied", "headers", SPAN("NotApplied"));
+    }
     if (status == 503)
         openapi_put_ref(t, "Retry-After", "headers", SPAN("RetryAfter"));
     jtext_close(t, '}');

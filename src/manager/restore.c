@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "log/log.h"
+#include "manager/applied.h"
 #include "manager/change.h"
 #include "manager/follow.h"
 #include "manager/listeners.h"
@@ -346,6 +347,7 @@ int servers_restore(struct manager *m, struct pool_replica *next)
     m->history = next->history;
     *next = (struct pool_replica){NULL, NULL, NULL};
     changes_look_up(m);
+    applied_note(m);
     return 0;
 }
 

@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "log/log.h"
+#include "manager/applied.h"
 #include "manager/change.h"
 #include "manager/events.h"
 #include "manager/follow.h"
@@ -215,6 +216,7 @@ int servers_on_commit(void *arg, uint64_t index, struct span entry)
     const int rc = known != NULL ? take(m, known, index, entry) : take_decoded(m, index, entry);
     if (rc == WERR_NOMEM)
         log_warn("out of memory for a change", LOG_U("index", index));
+    applied_note(m);
     return rc;
 }
 

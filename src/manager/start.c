@@ -454,6 +454,12 @@ static uint8_t level_of(void *arg, struct span entry)
     return pool_code_level(entry);
 }
 
+static void on_shared(void *arg, uint64_t from, struct span bytes)
+{
+    if (!applied_on_shared(arg, from, bytes))
+        views_on_shared(arg, from, bytes);
+}
+
 static int make_engine(struct manager *m)
 {
     const struct cluster_hooks hooks = {
@@ -466,7 +472,7 @@ static int make_engine(struct manager *m)
         .on_key = on_key,
         .on_members = on_members,
         .on_lost = on_lost,
-        .on_shared = views_on_shared,
+        .on_shared = on_shared,
         .on_reach = views_on_reach,
         .arg = m,
     };
@@ -528,6 +534,7 @@ void start_init(struct start *s, struct manager *m, void (*on_ready)(struct mana
     join_init(&s->join, m, on_member_found);
     memberships_init(&s->memberships, m);
     fresh_init(&s->fresh, m);
+    applied_init(&s->applied, m);
 }
 
 void start_fini(struct start *s)
@@ -535,5 +542,6 @@ void start_fini(struct start *s)
     timer_stop(loop_timers(s->m->loop), &s->timer);
     join_fini(&s->join);
     fresh_fini(&s->fresh);
+    applied_fini(&s->applied);
     memberships_fini(&s->memberships);
 }

@@ -23,6 +23,7 @@
 
 #include "base/timers.h"
 #include "base/werr.h"
+#include "manager/applied.h"
 #include "manager/fresh.h"
 #include "manager/join.h"
 #include "manager/members.h"
@@ -60,6 +61,7 @@ struct start {
     struct members members; /* as they were told of last */
     struct memberships memberships;
     struct fresh fresh;
+    struct applied applied;
     uint64_t seq; /* publish sequence after the last of them */
 };
 

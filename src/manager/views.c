@@ -347,6 +347,16 @@ void views_on_reach(void *arg)
     send_all(v);
 }
 
+bool views_hears(const struct manager *m, uint64_t id)
+{
+    const struct health_node *list = m->views->nodes.list;
+
+    for (unsigned i = 0; i < HEALTH_NODES_MAX; i++)
+        if (list[i].id == id)
+            return list[i].is_fresh;
+    return false;
+}
+
 /* ---- to be shown ---- */
 
 static const char *word(enum health_view view)

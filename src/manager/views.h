@@ -66,6 +66,9 @@ bool views_refresh(struct manager *m, struct server_facts *f);
 void views_follow(struct manager *m, const struct pool *p, const struct pool_server *server,
                   struct server_facts *f);
 
+/* This member was heard of lately: it is in reach, as far as this node can tell. */
+bool views_hears(const struct manager *m, uint64_t id);
+
 /* ---- to be shown ---- */
 
 struct views_shown {

@@ -104,6 +104,10 @@ class Node:
     def api(self, method, path, body=None, headers=None):
         return self.weldr.api(method, path, body, headers)
 
+    def command(self, *words):
+        """A command for its API, on its host: what it has printed, and its exit code."""
+        return w.run_weldr(*words, "--api", f"http://127.0.0.1:{API_PORT}", namespace=self.host.namespace)
+
     def get(self, path):
         answer = self.api("GET", path)
         assert answer.status == 200, answer

@@ -71,7 +71,7 @@ static void read_field(struct span text)
 {
     bool is_minimal = false;
 
-    MUST(api_query_prefer(text, &is_minimal) || !is_minimal);
+    MUST(api_query_prefer(text, SPAN("return"), SPAN("minimal"), &is_minimal) || !is_minimal);
     MUST(api_type_is_taken(text) || text.len > 0);
 }
 

@@ -18,7 +18,7 @@ import fastjsonschema
 KNOWN = {"$ref", "additionalProperties", "allOf", "anyOf", "const", "default", "description", "enum", "format", "items", "maxProperties",
          "maximum", "minProperties", "minimum", "pattern", "properties", "required", "type"}
 # Fields of a response that the document names where they may be.
-FIELDS = ("ETag", "Location", "Retry-After", "Allow", "WWW-Authenticate", "Preference-Applied")
+FIELDS = ("ETag", "Location", "Retry-After", "Allow", "WWW-Authenticate", "Preference-Applied", "X-Weldr-Not-Applied")
 # Of a request that reaches no route: malformed, refused for its head, or the path or method is not there.
 NO_ROUTE = (400, 401, 403, 404, 405, 408, 413, 414, 421, 431, 501, 503, 505)
 

@@ -199,6 +199,23 @@ def test_prefer_minimal_leaves_the_list_out(weldr):
         assert "servers" in answer.json and answer.get("Preference-Applied") is None
 
 
+def test_prefer_wait_applied_of_a_node_that_is_alone(weldr):
+    """Its own workers have each change anyway: the wish is granted, and costs nothing."""
+    body = {"url": URL, "check": {"type": "none"}}
+    for prefer, applied in (("wait=applied", "wait=applied"), ("return=minimal, wait=applied", "return=minimal, wait=applied"),
+                            ("wait=10, wait=applied", None), ("wait=10", None)):
+        answer = weldr.api("POST", "/servers", body, headers={"Prefer": prefer})
+        assert answer.status in (200, 201) and answer.get("Preference-Applied") == applied
+        assert answer.get("X-Weldr-Not-Applied") is None
+    wanted = {"Prefer": "wait=applied"}
+    assert weldr.api("PATCH", "/pools/default", {"policy": "p2c"}, headers=wanted).get("Preference-Applied") == "wait=applied"
+    for method, path, sent in (("GET", "/servers", None), ("POST", "/servers?dry_run=true", {"url": "http://127.0.0.1:9"}),
+                               ("PATCH", "/pools/default", {"policy": "nonsense"}), ("DELETE", "/pools/none", None)):
+        assert weldr.api(method, path, sent, headers=wanted).get("Preference-Applied") is None, (method, path)
+    answer = weldr.api("DELETE", PATH + "?wait=drained", headers=wanted)
+    assert answer.status == 200 and answer.get("Preference-Applied") == "wait=applied" and weldr.servers() == []
+
+
 # ---- one server
 
 @pytest.mark.smoke

@@ -41,7 +41,7 @@ def test_servers(lab):
     row, = columns(good(weldr, "server", "ls"))
     assert (row["ID"], row["URL"], row["WEIGHT"], row["STATE"]) == (server["id"], server["url"], "3", "active")
     assert json.loads(good(weldr, "server", "ls", "--json"))["servers"][0]["id"] == server["id"]
-    good(weldr, "server", "set", "127.0.0.1:1", "weight=7")
+    good(weldr, "server", "set", "127.0.0.1:1", "weight=7", "--wait")
     lines = dict(line.split(None, 1) for line in good(weldr, "server", "show", server["id"]).splitlines())
     assert lines["weight"] == "7" and lines["meta.zone"] == "a"
     good(weldr, "server", "drain", "http://127.0.0.1:1")
@@ -162,7 +162,7 @@ def test_bash_completes():
     assert complete("weldr", "--admin-s") == ["--admin-socket"]
     assert complete("weldr", "server", "d") == ["drain"] and "rm" in complete("weldr", "server", "")
     assert complete("weldr", "server", "rm", "--w") == ["--wait"]
-    assert complete("weldr", "server", "add", "http://127.0.0.1", "--w") == []
+    assert complete("weldr", "server", "show", "http://127.0.0.1", "--w") == []
     assert complete("weldr", "events", "--f") == ["--follow"] == complete("weldr", "events", "kind=x", "--f")
     assert complete("weldr", "nonsense", "") == [] == complete("weldr", "nonsense", "x", "--")
 

@@ -49,6 +49,11 @@ def test_a_single_node(lab, folder):
     assert re.fullmatch("[0-9a-f]{16}", member["id"]) and member["is_self"] and member["role"] == "leader"
     assert told["leader"] == {"id": member["id"], "address": None}
     assert told["level"] == told["known_level"] == member["level"] > 0 and told["halted"] is None
+    one = weldr.api("GET", f"/cluster/members/{member['id']}?consistent=true")
+    assert one.status == 200 and {**one.json, "last_contact_ms": 0} == {**member, "last_contact_ms": 0}
+    for other in ("00000000000000ff", "0", "nonsense"):
+        answer = weldr.api("GET", f"/cluster/members/{other}")
+        assert answer.status == 404 and answer.json["code"] == "not_found", answer
     before = told["applied"]
     weldr.add("http://192.0.2.1:80")
     assert weldr.api("GET", "/cluster").json["applied"] > before
@@ -81,6 +86,8 @@ def test_metrics(lab, folder):
     text = weldr.api("GET", "/metrics").text
     found = dict(re.findall(r"^weldr_cluster_(\w+) (\d+)$", text, re.M))
     assert (found["members"], found["has_leader"], found["is_leader"], found["term"]) == ("1", "1", "1", str(told["term"]))
+    assert (found["voters"], found["quorum"]) == ("1", "1")
+    assert f'weldr_cluster_last_contact_seconds{{member="{told["members"][0]["id"]}"}} 0' in text
     assert int(found["applied"]) >= told["applied"] and (found["level"], found["is_halted"]) == (str(told["level"]), "0")
 
 

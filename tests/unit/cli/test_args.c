@@ -47,6 +47,8 @@ static void test_words_flags_and_pairs(void **state)
     assert_int_equal(READ("server", "rm", "10.0.0.5:80", "-w", "--timeout=5s", "--drain", "1m"),
                      0);
     assert_string_equal(target(), "/servers/10.0.0.5:80?drain=1m&wait=drained&timeout=5s");
+    assert_int_equal(READ("server", "add", "http://a:1", "--wait", "-n"), 0);
+    assert_string_equal(target(), "/servers?dry_run=true"); /* nothing drains */
 }
 
 static void test_targets(void **state)
@@ -97,7 +99,7 @@ static void test_mistakes_are_named(void **state)
     is_refused(READ("server", "rm", "a", "b"), "b: too many words");
     is_refused(READ("server", "add", "u", "weight"), "weight is no KEY=VALUE");
     is_refused(READ("server", "add", "u", "=3"), "=3 is no KEY=VALUE");
-    is_refused(READ("server", "add", "u", "--wait"), "--wait: does not go with");
+    is_refused(READ("server", "show", "u", "--wait"), "--wait: does not go with");
     is_refused(READ("server", "add", "u", "--nonsense=1"), "--nonsense: there is no such flag");
     is_refused(READ("server", "rm", "u", "--drain"), "--drain needs a value: TIME");
     is_refused(READ("server", "rm", "u", "--force=1"), "--force takes no value");

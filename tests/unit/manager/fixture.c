@@ -27,6 +27,7 @@ struct rooms {
     struct listeners listeners;
     struct changes changes;
     struct follow follow;
+    struct applied applied;
 };
 
 enum { FD_LIMIT = 10000, TURNS_MAX = 1000000 };
@@ -73,6 +74,7 @@ struct manager *fixture_new(void)
     listeners_init(&rooms->listeners, m);
     changes_init(&rooms->changes, m);
     follow_init(&rooms->follow, m);
+    applied_init(&rooms->applied, m);
     publish_init(&m->publish, &m->supervisor, &m->facts, m->pool);
     checks_init(&m->checks, &m->shared, m->pool, 1, FD_LIMIT);
     m->checks.tls.bundle = &m->authorities;
@@ -121,6 +123,7 @@ void fixture_stop(struct manager *m)
     if (m->cluster != NULL) /* a test may have ended it */
         m->cluster->ops->free(m->cluster);
     m->cluster = NULL;
+    applied_fini(m->applied);
     changes_fini(m->changes);
     listeners_fini(m->listeners);
     fixture_close_listeners(m);

@@ -5,6 +5,7 @@
 #define WELDR_TESTS_MANAGER_FIXTURE_H
 
 #include "cluster/delayed.h"
+#include "manager/applied.h"
 #include "manager/change.h"
 #include "manager/follow.h"
 #include "manager/leaving.h"

@@ -186,9 +186,36 @@ static void test_prefer(void **state)
     (void)state;
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         bool is_minimal = false;
-        const bool speaks = api_query_prefer(span_from_str(cases[i].value), &is_minimal);
+        const bool speaks = api_query_prefer(span_from_str(cases[i].value), SPAN("return"),
+                                             SPAN("minimal"), &is_minimal);
 
         assert_int_equal(!speaks ? SILENT : is_minimal ? MINIMAL : FULL, cases[i].wanted);
+    }
+}
+
+/* RFC 7240 itself has a wait in seconds: another wish, and the first one counts. */
+static void test_prefer_wait(void **state)
+{
+    static const struct {
+        const char *value;
+        bool speaks, is_it;
+    } cases[] = {
+        {"return=minimal", false, false},
+        {"wait=10", true, false},
+        {"wait=10, wait=applied", true, false},
+        {"wait=applied", true, true},
+        {"return=minimal, Wait=\"applied\"", true, true},
+        {"wait=Applied", true, false},
+    };
+
+    (void)state;
+    for (unsigned i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        bool is_it = false;
+
+        assert_int_equal(api_query_prefer(span_from_str(cases[i].value), SPAN("wait"),
+                                          SPAN("applied"), &is_it),
+                         cases[i].speaks);
+        assert_int_equal(is_it, cases[i].is_it);
     }
 }
 
@@ -212,11 +239,11 @@ static void test_decode(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_nothing),      cmocka_unit_test(test_times),
-        cmocka_unit_test(test_flags),        cmocka_unit_test(test_bad),
-        cmocka_unit_test(test_prefer),       cmocka_unit_test(test_decode),
-        cmocka_unit_test(test_unknown_keys), cmocka_unit_test(test_any_key),
-        cmocka_unit_test(test_long_query),
+        cmocka_unit_test(test_nothing), cmocka_unit_test(test_times),
+        cmocka_unit_test(test_flags),   cmocka_unit_test(test_bad),
+        cmocka_unit_test(test_prefer),  cmocka_unit_test(test_prefer_wait),
+        cmocka_unit_test(test_decode),  cmocka_unit_test(test_unknown_keys),
+        cmocka_unit_test(test_any_key), cmocka_unit_test(test_long_query),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
