@@ -323,6 +323,7 @@ static void test_joins_by_snapshot(void **state)
         assert_int_equal(propose(0, text), 0);
     }
     AWAIT(is_done, MANY);
+    AWAIT(has_cut_its_log, 0);
     join_all(3);
     assert_true(lab.nodes[1].restored_n > 0);
     add(2, "after");
