@@ -3,6 +3,7 @@ FUZZ_SECONDS ?= 60
 SOAK_SECONDS ?= 1800
 SLOW_SECONDS ?= 60
 SCALE_SECONDS ?= 30
+COST_SECONDS ?= 30
 NEMESIS_SECONDS ?= 600
 BENCH_FLAGS ?=
 PERF_FLAGS ?=
@@ -10,7 +11,7 @@ DESTDIR ?=
 PREFIX ?=
 
 .DEFAULT_GOAL := all
-.PHONY: all run test test-clients sizes test-debian13 asan fuzz coverage soak slow scale nemesis bench perf-check lint format install deps clean help
+.PHONY: all run test test-clients sizes test-debian13 asan fuzz coverage soak slow scale nemesis cluster-cost bench perf-check lint format install deps clean help
 
 all: ## build build/weldr and build/test-server (release)
 	@tools/deps build
@@ -73,6 +74,11 @@ nemesis: ## three nodes in namespaces, killed and cut off for NEMESIS_SECONDS (6
 	@tools/build asan
 	@tools/build release
 	@tools/nemesis $(NEMESIS_SECONDS)
+
+cluster-cost: ## what three nodes cost beside their limits: idle, commits, 1,000 writes/s for COST_SECONDS (30), snapshots of 20 MB
+	@tools/deps build test
+	@tools/build release
+	@tools/cluster-cost $(COST_SECONDS)
 
 bench: ## CPU per request beside nginx, haproxy and a byte relay (10 minutes; BENCH_FLAGS=--help)
 	@tools/deps build bench

@@ -114,7 +114,8 @@ struct cluster_hooks {
     int (*on_commit)(void *arg, uint64_t index, struct span entry);
     /* The level of features that an entry needs; 0: any. NULL: all have 0. */
     uint8_t (*level_of)(void *arg, struct span entry);
-    /* All of the owner's state, as of the last entry that it took: malloc'd bytes. */
+    /* All of the owner's state, as of the last entry that it took: malloc'd bytes. It may be a
+     * child that asks, forked for that, whose signals wait: nothing but memory is there. */
     int (*on_snapshot)(void *arg, char **bytes, size_t *len);
     /* The owner's state is the one in these bytes from now on, as of index. WERR_NOMEM: nothing
      * has changed and the engine comes again; WERR_CORRUPT, WERR_UNSUPPORTED: nothing has
@@ -207,6 +208,7 @@ struct cluster_options {
     /* Makes of the directory a cluster of one, and does nothing else (recover.h): on_settled
      * says that it is done, on_lost that it can't be. Nobody can call it. */
     bool recovers;
+    uint32_t snapshot_ms; /* to encode a snapshot; then it is given up. 0: a minute */
 };
 
 /* The engine of this process, not started: raft (raft_engine.h) in this directory, which is

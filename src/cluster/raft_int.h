@@ -3,8 +3,9 @@
  * raft_peers.c (who this node is among others, and where they call), raft_forward.c (what only
  * the leader can do), raft_share.c (what members tell each other and nobody keeps),
  * raft_steward.c (who votes), raft_level.c (what all understand), raft_halt.c (what this node
- * does not), raft_move.c (where members are), raft_admit.c (newcomers), raft_join.c (being
- * one), raft_recover.c (one node that is left becomes the cluster). */
+ * does not), raft_snapshot.c (what a child encodes), raft_move.c (where members are),
+ * raft_admit.c (newcomers), raft_join.c (being one), raft_recover.c (one node that is left
+ * becomes the cluster). */
 #ifndef WELDR_CLUSTER_RAFT_INT_H
 #define WELDR_CLUSTER_RAFT_INT_H
 
@@ -74,6 +75,23 @@ LIST_HEAD(callers, caller);
 
 struct joining;
 
+/* A snapshot that is being made (raft_snapshot.c). */
+struct taking {
+    pid_t pid;         /* of the child that encodes it; 0: none */
+    int pidfd, fd;     /* of that child, and where its bytes are; -1 */
+    uint64_t again_ms; /* not before: one has failed */
+    struct loop_watch watch;
+    struct timer deadline;
+    struct raft_buffer bytes; /* mapped, once the child has ended */
+    struct raft_snapshot snapshot;
+    struct raft_io_snapshot_put own_put, *put; /* put: libraft's, whose callback is owed */
+    unsigned trailing;
+    int (*encode)(struct raft_fsm *fsm, struct raft_buffer *bufs[], unsigned *n_bufs);
+    int (*snapshot_put)(struct raft_io *io, unsigned trailing, struct raft_io_snapshot_put *req,
+                        const struct raft_snapshot *snapshot, raft_io_snapshot_put_cb cb);
+    void (*close)(struct raft_io *io, raft_io_close_cb cb);
+};
+
 struct engine {
     struct cluster cluster; /* first: the cluster that callers hold */
     struct engine_loop loop;
@@ -96,6 +114,7 @@ struct engine {
                 struct raft_entry *entries[], size_t *n_entries);
     struct kept *kept;
     size_t kept_n;
+    struct taking taking;
     struct raft_fsm fsm;
     struct raft raft;
     struct requests owed;  /* in any stage but ENDED */
@@ -240,6 +259,12 @@ void engine_level_changed(const struct engine *e, uint8_t before);
 void engine_replay_prepare(struct engine *e);
 int engine_replay(struct engine *e);
 void engine_replay_forget(struct engine *e);
+
+/* ---- raft_snapshot.c ---- */
+
+/* Before raft_init: snapshots are encoded by a child from now on. */
+void engine_snapshot_prepare(struct engine *e);
+
 /* ---- raft_space.c ---- */
 
 /* libraft has refused an entry for want of room: there may be some by now. */

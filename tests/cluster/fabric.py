@@ -117,6 +117,10 @@ class Fabric:
             self.kept.remove(pid)
             self.ask(drop=pid)
 
+    def silences(self):
+        """{(source, target): seconds}: the longest in which no data went from port to port since the last call."""
+        return {(source, target): seconds for source, target, seconds in self.ask(silences=True)["silences"]}
+
     def heal(self):
         """All cuts are mended, nothing is lost or late any more."""
         self.ask(heal=True)

@@ -11,6 +11,7 @@ Requests are lines of JSON on stdin, each answered by a line on stdout:
     {"rough": P, "loss": F, "delay_s": S}   what port P sends and is sent is lost with that probability, and late by so much each way
     {"keep": PID} {"drop": PID}  this process is killed when the test has gone, whatever it died of; or not any more
     {"counts": true}           frames carried and lost since the start
+    {"silences": true}         from now on, and the longest until now from port to port: seconds in which no data came
 
 stdin ends with the test: then all is killed that was kept, and namespaces and devices go with their last descriptor.
 """
@@ -27,6 +28,7 @@ import time
 FRAME_MAX = 70_000
 BURST_N = 64  # of one port, before others have their turn
 MULTICAST_BIT = 1
+BARE_MAX = 90  # an acknowledgement has less, and a message of TLS more
 
 
 class Links:
@@ -60,6 +62,27 @@ class Links:
         return self.delay_s.get(source, 0) + self.delay_s.get(target, 0)
 
 
+class Silences:
+    """How long no data went from port to port."""
+
+    def __init__(self, clock=time.monotonic):
+        self.clock, self.began, self.last, self.longest = clock, clock(), {}, {}
+
+    def hear(self, source, target):
+        now, pair = self.clock(), (source, target)
+        self.longest[pair] = max(self.longest.get(pair, 0), now - self.last.get(pair, self.began))
+        self.last[pair] = now
+
+    def tell(self):
+        """[source, target, seconds], the silence of now included; it begins anew."""
+        for pair in list(self.last):
+            self.hear(*pair)
+        told = [[*pair, longest] for pair, longest in self.longest.items()]
+        self.began, self.longest = self.clock(), {}
+        self.last = {pair: self.began for pair in self.last}
+        return told
+
+
 class Switch:
     def __init__(self, fds, seed=1):
         self.fds = fds
@@ -68,6 +91,7 @@ class Switch:
         self.ports = {}  # of a source address, as learned
         self.late, self.late_n = [], 0
         self.carried_n = self.lost_n = 0
+        self.silences = None
         self.kept = {}  # pid → pidfd
         self.requests = b""
         self.is_over = False
@@ -95,6 +119,8 @@ class Switch:
             heapq.heappush(self.late, (time.monotonic() + delay_s, self.late_n, target, frame))
         else:
             self.put(target, frame)
+        if self.silences and len(frame) > BARE_MAX:
+            self.silences.hear(source, target)
 
     def take(self, source):
         for _ in range(BURST_N):
@@ -133,6 +159,10 @@ class Switch:
             self.kept[request["keep"]] = os.pidfd_open(request["keep"])
         elif "drop" in request:
             os.close(self.kept.pop(request["drop"]))
+        elif "silences" in request:
+            told = self.silences.tell() if self.silences else []
+            self.silences = self.silences or Silences()
+            return {"silences": told}
         return {"carried": self.carried_n, "lost": self.lost_n}
 
     def read_requests(self):

@@ -12,7 +12,7 @@ import time
 import pytest
 from fabric import Fabric
 from rawhttp import wait_until
-from switch import Links
+from switch import Links, Silences
 from weldr import is_alive
 
 PORT = 7000
@@ -81,6 +81,28 @@ def test_a_rough_line(fabric):
     assert a.reaches(b, 5) == 5 and time.monotonic() - begin >= 0.1
     fabric.heal()
     assert a.reaches(b, 200) == 200
+
+
+def test_silences_are_told():
+    now = [0.0]
+    silences = Silences(lambda: now[0])
+    for at, source in (1, 0), (2, 0), (2, 1), (6, 0), (7, 0):
+        now[0] = at
+        silences.hear(source, 2)
+    assert silences.tell() == [[0, 2, 4], [1, 2, 5]], "the one of now counts"
+    now[0] = 9
+    assert silences.tell() == [[0, 2, 2], [1, 2, 2]], "it begins anew"
+
+
+def test_who_says_nothing_is_silent(fabric):
+    a, b = (Post(host) for host in fabric.hosts[:2])
+    assert fabric.silences() == {}
+    a.sock.sendto(b"-" * 200, (b.address, PORT))
+    wait_until(lambda: (0, 1) in fabric.silences(), 5, "data from the first to the second", step_s=0.01)
+    assert b.sock.recv(300) == b"-" * 200
+    begin = time.monotonic()
+    assert select.select([b.sock], [], [], FEW_S)[0] == []
+    assert fabric.silences()[0, 1] >= FEW_S / 2 and time.monotonic() > begin
 
 
 def test_a_stream_gets_through_loss_whole(fabric):

@@ -15,6 +15,7 @@
 #include <cmocka.h>
 
 #include "cluster/raft_engine.h"
+#include "cluster/raft_int.h"
 #include "cluster/roster.h"
 #include "disk_fixture.h"
 #include "net/conn.h"
@@ -51,6 +52,14 @@ static struct {
 
 /* Of clusters that are made from now on. */
 static uint8_t profile_wanted = ROSTER_FAST;
+
+/* It has a snapshot, and keeps no more before it than it has to. */
+static inline bool has_cut_its_log(unsigned i)
+{
+    const struct engine *e = (const struct engine *)lab.nodes[i].cluster;
+
+    return disk_snapshots(lab.nodes[i].path) > 0 && !e->raft.legacy.snapshot_taking;
+}
 
 /* ---- the owner of each ---- */
 

@@ -65,6 +65,22 @@ static inline void disk_remove(struct disk *d)
         abort();
 }
 
+/* Snapshots in the log of a node's directory. */
+static inline unsigned disk_snapshots(const char *node_path)
+{
+    char path[128];
+    unsigned n = 0;
+
+    (void)snprintf(path, sizeof(path), "%s/log", node_path);
+    DIR *list = opendir(path);
+    if (list == NULL)
+        abort();
+    for (struct dirent *e = readdir(list); e != NULL; e = readdir(list))
+        n += strncmp(e->d_name, "snapshot-", 9) == 0 && strstr(e->d_name, ".meta") == NULL;
+    (void)closedir(list);
+    return n;
+}
+
 /* Descriptors of this process. */
 static inline unsigned disk_fds(void)
 {

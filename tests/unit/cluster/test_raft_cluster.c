@@ -374,6 +374,7 @@ static void test_joins_by_snapshot(void **state)
     (void)state;
     make_first();
     propose_many(MANY);
+    AWAIT(has_cut_its_log, 0);
     join_all(3);
     assert_true(lab.nodes[1].restored_n > 0);
     add(2, "after");
