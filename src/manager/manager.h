@@ -66,6 +66,7 @@ struct events;
 struct expiry;
 struct follow;
 struct fresh;
+struct hints;
 struct keyring;
 struct leaving;
 struct listeners;
@@ -109,6 +110,7 @@ struct manager {
     struct changes *changes;
     struct memberships *memberships;
     struct fresh *fresh;
+    struct hints *hints;
     struct follow *follow;
     struct keyring *keyring;
     struct certificate_files *certificate_files;

@@ -417,6 +417,7 @@ static void on_settled(void *arg)
     struct manager *m = arg;
 
     m->events->is_replaying = false;
+    hints_begin(m);
     move(m, START_SETTLE, "what was stored is here");
     if (m->cluster->ops->role(m->cluster) != CLUSTER_CANDIDATE)
         start_workers(m, "the cluster has a leader");
@@ -528,6 +529,7 @@ void start_init(struct start *s, struct manager *m, void (*on_ready)(struct mana
     join_init(&s->join, m, on_member_found);
     memberships_init(&s->memberships, m);
     fresh_init(&s->fresh, m);
+    hints_init(&s->hints, m);
 }
 
 void start_fini(struct start *s)
@@ -535,5 +537,6 @@ void start_fini(struct start *s)
     timer_stop(loop_timers(s->m->loop), &s->timer);
     join_fini(&s->join);
     fresh_fini(&s->fresh);
+    hints_fini(&s->hints);
     memberships_fini(&s->memberships);
 }

@@ -24,6 +24,7 @@
 #include "base/timers.h"
 #include "base/werr.h"
 #include "manager/fresh.h"
+#include "manager/hints.h"
 #include "manager/join.h"
 #include "manager/members.h"
 #include "manager/membership.h"
@@ -60,6 +61,7 @@ struct start {
     struct members members; /* as they were told of last */
     struct memberships memberships;
     struct fresh fresh;
+    struct hints hints;
     uint64_t seq; /* publish sequence after the last of them */
 };
 
