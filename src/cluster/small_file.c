@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <unistd.h>
 
@@ -55,7 +56,7 @@ int small_file_read(int dir_fd, const char *name, void *buf, size_t cap, size_t 
     return rc == 0 && more_n > 0 ? WERR_TOO_BIG : rc;
 }
 
-static int write_temporary(int dir_fd, const char *name, struct span bytes)
+static int write_temporary(int dir_fd, const char *name, struct span bytes, bool is_synced)
 {
     const int fd = openat(dir_fd, name, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW,
                           S_IRUSR | S_IWUSR);
@@ -63,25 +64,35 @@ static int write_temporary(int dir_fd, const char *name, struct span bytes)
     if (fd < 0)
         return werr_from_errno(errno);
     int rc = small_file_write_at(fd, bytes.ptr, bytes.len, 0);
-    if (rc == 0 && fsync(fd) < 0)
+    if (rc == 0 && is_synced && fsync(fd) < 0)
         rc = werr_from_errno(errno);
     if (close(fd) < 0 && rc == 0)
         rc = werr_from_errno(errno);
     return rc;
 }
 
-int small_file_write(int dir_fd, const char *name, struct span bytes)
+static int replace(int dir_fd, const char *name, struct span bytes, bool is_synced)
 {
     char temporary[TEMPORARY_MAX];
     const int n = snprintf(temporary, sizeof(temporary), "%s.new", name);
 
     MUST(n > 0 && n < TEMPORARY_MAX);
-    int rc = write_temporary(dir_fd, temporary, bytes);
+    int rc = write_temporary(dir_fd, temporary, bytes, is_synced);
     if (rc == 0 && renameat(dir_fd, temporary, dir_fd, name) < 0)
         rc = werr_from_errno(errno);
     if (rc < 0)
         (void)unlinkat(dir_fd, temporary, 0);
-    if (rc == 0 && fsync(dir_fd) < 0)
+    if (rc == 0 && is_synced && fsync(dir_fd) < 0)
         rc = werr_from_errno(errno);
     return rc;
+}
+
+int small_file_write(int dir_fd, const char *name, struct span bytes)
+{
+    return replace(dir_fd, name, bytes, true);
+}
+
+int small_file_put(int dir_fd, const char *name, struct span bytes)
+{
+    return replace(dir_fd, name, bytes, false);
 }

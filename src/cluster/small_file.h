@@ -22,6 +22,9 @@ int small_file_read(int dir_fd, const char *name, void *buf, size_t cap, size_t 
 /* With mode 0600. WERR_NO_SPACE, WERR_DENIED, WERR_IO …: what was there before is there still.
  */
 int small_file_write(int dir_fd, const char *name, struct span bytes) MUST_USE;
+/* The same without a sync: it does not wait for the disk, and a power failure may leave the
+ * file as it was, empty or gone. For what the node can do without (manager/hints.h). */
+int small_file_put(int dir_fd, const char *name, struct span bytes) MUST_USE;
 /* As pread and pwrite until all n bytes are done. Read: the number of bytes, which is less than
  * n at the end of the file. */
 int small_file_read_at(int fd, void *buf, size_t n, size_t offset, size_t *len) MUST_USE;

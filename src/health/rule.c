@@ -5,6 +5,11 @@ void health_rule_init(struct health_rule *r, bool waits)
     *r = (struct health_rule){.up = !waits, .waits = waits};
 }
 
+void health_rule_recall(struct health_rule *r)
+{
+    *r = (struct health_rule){.was_down = true};
+}
+
 static uint16_t count_up(uint16_t n, uint16_t limit)
 {
     return n < limit ? (uint16_t)(n + 1) : limit;
@@ -16,7 +21,7 @@ bool health_rule_result(struct health_rule *r, const struct health_limits *limit
     if (pass) {
         r->failures = 0;
         r->passes = count_up(r->passes, limits->passes);
-        r->up = was_up || r->waits || r->passes >= limits->passes;
+        r->up = was_up || r->waits || r->was_down || r->passes >= limits->passes;
         r->waits = false;
         r->has_passed = true;
     } else {
@@ -24,6 +29,7 @@ bool health_rule_result(struct health_rule *r, const struct health_limits *limit
         r->failures = count_up(r->failures, limits->failures);
         r->up = was_up && r->has_passed && r->failures < limits->failures;
     }
+    r->was_down = false;
     return r->up != was_up;
 }
 

@@ -3,9 +3,10 @@
  *
  * Counters are strictly consecutive: one pass resets the failures and the other way round. What
  * is new counts as up, on trust: until it has passed once, one failure is enough to mark it
- * down. What waits is down until its first pass, which is enough. While it is between states
- * (up with failures, down with passes, never checked, or down for the first failures of its
- * life) the fast interval applies.
+ * down. What waits is down until its first pass, which is enough. What was down before a
+ * restart (hint.h) is down; its first check decides alone, whatever it says. While it is
+ * between states (up with failures, down with passes, never checked, or down for the first
+ * failures of its life) the fast interval applies.
  */
 #ifndef WELDR_HEALTH_RULE_H
 #define WELDR_HEALTH_RULE_H
@@ -16,6 +17,7 @@
 struct health_rule {
     bool up;
     bool waits;        /* down, since it never passed */
+    bool was_down;     /* before a restart; no check has judged it since */
     bool has_passed;   /* ever */
     uint16_t failures; /* consecutive, capped at the limit */
     uint16_t passes;
@@ -28,6 +30,8 @@ struct health_limits {
 
 /* Counters 0; up, or waiting. */
 void health_rule_init(struct health_rule *r, bool waits);
+/* Counters 0; down, as before a restart. */
+void health_rule_recall(struct health_rule *r);
 /* Takes a result; true when up/down changed. */
 bool health_rule_result(struct health_rule *r, const struct health_limits *limits, bool pass);
 bool health_rule_is_between(const struct health_rule *r, const struct health_limits *limits);

@@ -1,11 +1,11 @@
 #include "manager/checks.h"
 
 #include <stdlib.h>
-#define XXH_INLINE_ALL
-#include <xxhash.h>
 
 #include "base/strb.h"
+#include "health/hint.h"
 #include "log/log.h"
+#include "manager/check_settings.h"
 #include "manager/probe.h"
 #include "net/tlsio_sessions.h"
 #include "pool/pool_code.h"
@@ -48,7 +48,8 @@ static void print_reason(struct facts_addr *a)
     if (a->rule.up)
         return;
     if (!a->has_result) {
-        strb_add_str(&b, "waits for its first check");
+        strb_add_str(&b, a->rule.was_down ? "was down before the restart, not checked since"
+                                          : "waits for its first check");
         return;
     }
     strb_add_u64(&b, a->rule.failures);
@@ -65,11 +66,11 @@ static void tell_addrs(struct checks *c, struct server_facts *f)
 /* What follows for the server; its addresses are told before: one that comes back has one. */
 static void judge(struct checks *c, struct server_facts *f, bool is_verdict)
 {
-    const bool is_first = is_verdict && f->is_untried;
+    const bool is_first = is_verdict && (f->is_untried || f->is_recalled);
     const bool has_changed = facts_judge(f);
 
     if (is_first)
-        f->is_untried = false;
+        f->is_untried = f->is_recalled = false;
     if (has_changed || is_first)
         c->hooks.on_change(c->hooks.arg, f);
 }
@@ -321,42 +322,6 @@ static void stop(struct facts_addr *a)
 
 /* ---- settings ---- */
 
-static uint64_t hash_setting(const struct pool_health *h, const struct pool_health_field *f,
-                             uint64_t seed)
-{
-    char buf[POOL_EXPECT_TEXT_MAX];
-    const bool is_number = f->kind == POOL_KIND_U16 || f->kind == POOL_KIND_U32;
-    const uint32_t n = is_number ? pool_health_number(h, f) : 0;
-    const char *text = is_number ? "" : pool_health_text(h, f, buf);
-
-    return is_number ? XXH3_64bits_withSeed(&n, sizeof(n), seed)
-                     : XXH3_64bits_withSeed(text, strlen(text), seed);
-}
-
-/* Of how a connection to the server begins: a check that passed may fail with others. */
-static uint64_t hash_beginning(const struct checks *c, const struct pool_server *server)
-{
-    struct pool *p = NULL;
-
-    MUST(pool_find_any_server(c->state, server->id, &p) != NULL);
-    const uint64_t parts[] = {server->proxy_protocol,
-                              server->is_tls ? check_tls_key(c->state, p) : 0};
-
-    return XXH3_64bits(parts, sizeof(parts));
-}
-
-/* h: the server's effective ones. */
-static uint64_t hash_settings(const struct checks *c, const struct pool_server *server,
-                              const struct pool_health *h)
-{
-    uint64_t hash = h->set + hash_beginning(c, server);
-
-    for (unsigned i = 0; i < POOL_HEALTH_FIELD_N; i++)
-        if (pool_health_fields[i].kind != POOL_KIND_AGREE) /* that is no matter of checks */
-            hash = hash_setting(h, &pool_health_fields[i], hash);
-    return hash;
-}
-
 /* No check will say any more of it: it counts as up. */
 static void forgive(struct checks *c, struct server_facts *f)
 {
@@ -378,22 +343,46 @@ static bool makes_wait(const struct pool_health *h)
 }
 
 /* What an address counts as that no check has judged. */
-static void set_initial(struct facts_addr *a, const struct pool_health *h)
+static void set_initial(const struct checks *c, struct facts_addr *a,
+                        const struct pool_health *h)
 {
-    health_rule_init(&a->rule, makes_wait(h));
+    const struct server_facts *f = a->server;
+
+    if (h->type != POOL_HEALTH_NONE && c->hints != NULL &&
+        health_hints_find(c->hints, f->id, f->check_settings, &a->addr) != NULL)
+        health_rule_recall(&a->rule);
+    else
+        health_rule_init(&a->rule, makes_wait(h));
     print_reason(a);
 }
 
+/* All of its addresses were down: that is known of it, though no check has judged it. */
+static bool note_recalled(struct server_facts *f)
+{
+    const struct facts_addr *a;
+
+    if (!f->is_untried || f->addr_n == 0)
+        return false;
+    TAILQ_FOREACH (a, &f->addrs, entry)
+        if (!a->rule.was_down)
+            return false;
+    f->is_untried = false;
+    f->is_recalled = true;
+    return true;
+}
+
 /* The same for a server, and for its addresses that are still to be found. */
-static void start_untried(struct server_facts *f, const struct pool_health *h)
+static void start_untried(const struct checks *c, struct server_facts *f,
+                          const struct pool_health *h)
 {
     struct facts_addr *a;
 
     TAILQ_FOREACH (a, &f->addrs, entry)
-        set_initial(a, h);
+        set_initial(c, a, h);
     if (f->addr_n == 0)
         facts_set_own(f, !makes_wait(h));
     (void)facts_judge(f);
+    (void)note_recalled(f);
 }
 
 static void start_over(struct checks *c, struct server_facts *f, const struct pool_health *h)
@@ -401,7 +390,7 @@ static void start_over(struct checks *c, struct server_facts *f, const struct po
     struct facts_addr *a;
 
     if (f->is_untried) {
-        start_untried(f, h);
+        start_untried(c, f, h);
         tell_addrs(c, f);
         c->hooks.on_change(c->hooks.arg, f);
     }
@@ -418,7 +407,7 @@ void checks_update(struct checks *c, const struct pool_server *server,
     if (!facts->is_checked)
         return;
     get_effective(c, server, &h);
-    uint64_t settings = hash_settings(c, server, &h);
+    uint64_t settings = check_settings_hash(c->state, server, &h);
     if (settings == facts->check_settings)
         return;
     facts->check_settings = settings;
@@ -429,6 +418,41 @@ void checks_update(struct checks *c, const struct pool_server *server,
     else
         start_over(c, facts, &h);
     start_waiting(c);
+}
+
+static unsigned count_recalled(const struct server_facts *f)
+{
+    const struct facts_addr *a;
+    unsigned n = 0;
+
+    TAILQ_FOREACH (a, &f->addrs, entry)
+        n += a->rule.was_down;
+    return n;
+}
+
+static bool has_result(const struct server_facts *f)
+{
+    const struct facts_addr *a;
+
+    TAILQ_FOREACH (a, &f->addrs, entry)
+        if (a->has_result)
+            return true;
+    return false;
+}
+
+bool checks_recall(struct checks *c, struct server_facts *facts)
+{
+    struct pool_health h;
+
+    if (!facts->is_checked || !facts->is_untried || has_result(facts))
+        return false;
+    get_effective(c, find_server(c, facts), &h);
+    start_untried(c, facts, &h);
+    if (count_recalled(facts) == 0)
+        return false;
+    tell_addrs(c, facts);
+    c->hooks.on_change(c->hooks.arg, facts);
+    return true;
 }
 
 /* ---- life ---- */
@@ -493,10 +517,10 @@ void checks_add(struct checks *c, const struct pool_server *server, struct serve
 
     MUST(!facts->is_checked && facts->removed == NULL);
     get_effective(c, server, &h);
-    facts->check_settings = hash_settings(c, server, &h);
+    facts->check_settings = check_settings_hash(c->state, server, &h);
     facts->is_checked = true;
     if (facts->is_untried)
-        start_untried(facts, &h);
+        start_untried(c, facts, &h);
     TAILQ_FOREACH (a, &facts->addrs, entry)
         begin(c, a, &h);
     if (h.type != POOL_HEALTH_NONE)
@@ -529,8 +553,8 @@ static void free_gone(struct facts_addrs *gone)
     }
 }
 
-/* In maintenance they are only made ready. */
-static void begin_new(struct checks *c, struct server_facts *f,
+/* In maintenance they are only made ready. True: the server is down as it was before. */
+static bool begin_new(struct checks *c, struct server_facts *f,
                       const struct pool_server *server)
 {
     struct facts_addr *a;
@@ -540,10 +564,11 @@ static void begin_new(struct checks *c, struct server_facts *f,
     TAILQ_FOREACH (a, &f->addrs, entry) {
         if (a->checks != NULL || a->has_result)
             continue;
-        set_initial(a, &h);
+        set_initial(c, a, &h);
         if (f->is_checked)
             begin(c, a, &h);
     }
+    return note_recalled(f);
 }
 
 int checks_set_addrs(struct checks *c, struct server_facts *facts, const struct addr *addrs,
@@ -555,9 +580,11 @@ int checks_set_addrs(struct checks *c, struct server_facts *facts, const struct 
     if (facts_set_addrs(facts, addrs, n, loop_wall_us(c->shared->loop), &gone) < 0)
         return WERR_NOMEM;
     free_gone(&gone);
-    begin_new(c, facts, server);
+    const bool is_recalled = begin_new(c, facts, server);
     tell_addrs(c, facts);
     judge(c, facts, false);
+    if (is_recalled)
+        c->hooks.on_change(c->hooks.arg, facts);
     start_waiting(c);
     return 0;
 }

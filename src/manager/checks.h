@@ -39,6 +39,8 @@ enum checks_class {
     CHECKS_CLASSES
 };
 
+struct health_hints;
+
 struct checks_hooks {
     /* The set of a name's addresses, or which of them are down, has changed. */
     void (*on_addrs)(void *arg, struct server_facts *facts);
@@ -57,7 +59,8 @@ struct checks {
     struct rand_state rand;
     struct checks_hooks hooks;
     struct check_tls tls;
-    unsigned probes_n; /* in flight */
+    const struct health_hints *hints; /* hints.h: what was down before; NULL: it isn't known */
+    unsigned probes_n;                /* in flight */
     unsigned class_n[CHECKS_CLASSES];
     unsigned probes_max;
     unsigned begun_n; /* since begin_work ran */
@@ -76,6 +79,9 @@ void checks_set_state(struct checks *c, const struct pool_state *state);
 void checks_on_change(struct checks *c, const struct checks_hooks *hooks);
 /* A server of the pool is to be checked from now on. The caller tells the workers its facts. */
 void checks_add(struct checks *c, const struct pool_server *server, struct server_facts *facts);
+/* A server that no check has judged in this process: its addresses among `hints` are down,
+ * until a check passes. True: there is one. */
+bool checks_recall(struct checks *c, struct server_facts *facts);
 /* No more; the facts may go. */
 void checks_remove(struct checks *c, struct server_facts *facts);
 /* The server's or its pool's settings, or the certificate that the pool shows, may have

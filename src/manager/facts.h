@@ -101,6 +101,7 @@ struct server_facts {
     bool is_overruled;         /* its verdict is another one than its checks'; views.c */
     uint8_t own_view;          /* enum health_view, as the others are told; views.c */
     bool is_untried;           /* it is to be checked, and no check has judged it yet */
+    bool is_recalled;          /* down as before the restart; no check has judged it since */
     bool is_checked;           /* its addresses are, those too that are still to be found */
     bool is_named;             /* given by name: addresses are looked up (names.c) */
     uint8_t addr_n;            /* up to FRAME_ADDRS_N; 0: named and not found yet */

@@ -68,6 +68,7 @@ struct events;
 struct expiry;
 struct follow;
 struct fresh;
+struct hints;
 struct keyring;
 struct leaving;
 struct listeners;
@@ -112,6 +113,7 @@ struct manager {
     struct memberships *memberships;
     struct fresh *fresh;
     struct applied *applied;
+    struct hints *hints;
     struct follow *follow;
     struct keyring *keyring;
     struct certificate_files *certificate_files;

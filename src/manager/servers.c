@@ -8,6 +8,7 @@
 #include "manager/change.h"
 #include "manager/events.h"
 #include "manager/follow.h"
+#include "manager/hints.h"
 #include "manager/manager.h"
 #include "manager/restore.h"
 #include "manager/states.h"
@@ -230,6 +231,7 @@ static void on_addrs(void *arg, struct server_facts *facts)
 static void on_addr(void *arg, const struct facts_addr *a)
 {
     states_tell_addr(arg, a);
+    hints_note(arg);
 }
 
 /* In peace nothing is sent. */
@@ -250,6 +252,7 @@ static void on_health(void *arg, struct server_facts *facts)
     publish_facts(&m->publish, facts);
     states_note(m, facts, NULL);
     usable_note(m, facts->pool_id);
+    hints_note(m);
 }
 
 void servers_watch_health(struct manager *m)

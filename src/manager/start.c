@@ -417,6 +417,7 @@ static void on_settled(void *arg)
     struct manager *m = arg;
 
     m->events->is_replaying = false;
+    hints_begin(m);
     move(m, START_SETTLE, "what was stored is here");
     if (m->cluster->ops->role(m->cluster) != CLUSTER_CANDIDATE)
         start_workers(m, "the cluster has a leader");
@@ -535,6 +536,7 @@ void start_init(struct start *s, struct manager *m, void (*on_ready)(struct mana
     memberships_init(&s->memberships, m);
     fresh_init(&s->fresh, m);
     applied_init(&s->applied, m);
+    hints_init(&s->hints, m);
 }
 
 void start_fini(struct start *s)
@@ -543,5 +545,6 @@ void start_fini(struct start *s)
     join_fini(&s->join);
     fresh_fini(&s->fresh);
     applied_fini(&s->applied);
+    hints_fini(&s->hints);
     memberships_fini(&s->memberships);
 }

@@ -25,6 +25,7 @@
 #include "base/werr.h"
 #include "manager/applied.h"
 #include "manager/fresh.h"
+#include "manager/hints.h"
 #include "manager/join.h"
 #include "manager/members.h"
 #include "manager/membership.h"
@@ -62,6 +63,7 @@ struct start {
     struct memberships memberships;
     struct fresh fresh;
     struct applied applied;
+    struct hints hints;
     uint64_t seq; /* publish sequence after the last of them */
 };
 

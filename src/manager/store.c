@@ -6,6 +6,7 @@
 
 #include "cluster/rejoin.h"
 #include "log/log.h"
+#include "manager/hints.h"
 #include "manager/manager.h"
 #include "manager/secret_file.h"
 
@@ -104,6 +105,7 @@ void store_release(struct manager *m)
 {
     if (manager_data_dir(m) == NULL || m->cluster == NULL)
         return;
+    hints_end(m);
     m->cluster->ops->free(m->cluster);
     m->cluster = NULL;
     data_dir_close(&m->data_dir);

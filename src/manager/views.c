@@ -64,7 +64,7 @@ static enum health_view look_own(const struct server_facts *f)
         return HEALTH_UNKNOWN;
     if (facts_has_no_addr(f))
         return f->name_error[0] != '\0' ? HEALTH_DOWN : HEALTH_UNKNOWN;
-    if (f->is_untried)
+    if (f->is_untried || f->is_recalled)
         return HEALTH_UNKNOWN;
     return f->is_own_up ? HEALTH_UP : HEALTH_DOWN;
 }

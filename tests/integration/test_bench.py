@@ -234,12 +234,30 @@ def test_load_opens_connections_at_its_rate():
     assert 50 <= result["due"] <= 100 * (time.monotonic() - began) + 1, result
 
 
+class Bench(subprocess.Popen):
+    """bench.py, which is told to end when its time is over: to kill it leaves what it has started, in sessions of their own."""
+
+    def __init__(self, *flags):
+        super().__init__([sys.executable, BENCH, "--build", os.path.dirname(PROGRAMS), *flags], stdout=subprocess.PIPE,
+                         stderr=subprocess.PIPE, text=True, env=clean_environment())
+
+    def __exit__(self, kind, *more):
+        if kind is not None and self.poll() is None:
+            self.terminate()
+        super().__exit__(kind, *more)
+
+
+def run_bench(*flags, timeout_s):
+    """Its exit code and what it wrote."""
+    with Bench(*flags) as bench:
+        out, err = bench.communicate(timeout=timeout_s)
+        return bench.returncode, out, err
+
+
 def play(tmp_path, *flags):
-    command = [sys.executable, BENCH, "--build", os.path.dirname(PROGRAMS), "--output", str(tmp_path), "--rounds", "1",
-               "--seconds", "0.2", "--warm-up", "0", "--connections", str(WIDE_CONNECTIONS), *flags]
-    result = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=240,
-                            env=clean_environment(), check=False)
-    assert result.returncode == 0, result.stdout + result.stderr
+    code, out, err = run_bench("--output", str(tmp_path), "--rounds", "1", "--seconds", "0.2", "--warm-up", "0",
+                               "--connections", str(WIDE_CONNECTIONS), *flags, timeout_s=230)
+    assert code == 0, out + err
     return json.loads((tmp_path / "bench.json").read_text(encoding="utf-8"))["workloads"]
 
 
@@ -333,12 +351,30 @@ def test_chart_of_anything_is_well_formed():
 
 def test_list_and_check(tmp_path):
     def run(*flags):
-        return subprocess.run([sys.executable, BENCH, "--build", os.path.dirname(PROGRAMS), "--output", str(tmp_path),
-                               "--seconds", "0.1", "--warm-up", "0", "--rounds", "1", *flags],
-                              stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=60, check=False)
-    assert [line.split()[0] for line in run("--list").stdout.splitlines()[::2]] == list(WORKLOADS)
-    missed = run("--check", "--workload", "W1", "--proxy", "weldr")
-    assert missed.returncode == 1 and "3 limits missed or not measured" in missed.stderr, missed.stderr
-    assert "is no program" in run("--before", str(tmp_path / "none")).stderr
-    unknown = run("--workload", "W99")
-    assert unknown.returncode == 2 and "no workload 'W99'" in unknown.stderr
+        return run_bench("--output", str(tmp_path), "--seconds", "0.1", "--warm-up", "0", "--rounds", "1", *flags, timeout_s=60)
+    assert [line.split()[0] for line in run("--list")[1].splitlines()[::2]] == list(WORKLOADS)
+    code, _, err = run("--check", "--workload", "W1", "--proxy", "weldr")
+    assert code == 1 and "3 limits missed or not measured" in err, err
+    assert "is no program" in run("--before", str(tmp_path / "none"))[2]
+    code, _, err = run("--workload", "W99")
+    assert code == 2 and "no workload 'W99'" in err
+
+
+def programs_below(folder):
+    """The processes whose working directory lies in it."""
+    found = []
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        with contextlib.suppress(OSError):
+            if os.readlink(f"/proc/{pid}/cwd").startswith(str(folder)):
+                found.append(int(pid))
+    return found
+
+
+def test_what_was_started_ends_with_the_test(tmp_path, monkeypatch):
+    """A time-out in the middle of a measurement: neither proxy nor origin is left."""
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    with pytest.raises(TimeoutError), Bench("--output", str(tmp_path / "out"), "--workload", "W1", "--proxy", "weldr",
+                                            "--seconds", "60", "--warm-up", "0", "--rounds", "1"):
+        wait_until(lambda: len(programs_below(tmp_path)) >= 3, 60, "origin, manager and worker")
+        raise TimeoutError
+    assert programs_below(tmp_path) == []

@@ -31,6 +31,23 @@ static void test_written_and_read(void **state)
     disk_remove(&disk);
 }
 
+/* Without a sync it is whole in one step all the same. */
+static void test_put_and_read(void **state)
+{
+    struct disk disk;
+    char buf[8];
+    size_t n;
+
+    (void)state;
+    disk_make(&disk);
+    assert_int_equal(small_file_put(disk.fd, "x", SPAN("12345678")), 0);
+    assert_int_equal(small_file_put(disk.fd, "x", SPAN("1")), 0);
+    assert_int_equal(small_file_read(disk.fd, "x", buf, 8, &n), 0);
+    assert_int_equal(n, 1);
+    assert_false(disk_has(disk.fd, "x.new"));
+    disk_remove(&disk);
+}
+
 static void test_is_for_its_owner_alone(void **state)
 {
     struct disk disk;
@@ -100,6 +117,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_written_and_read),
+        cmocka_unit_test(test_put_and_read),
         cmocka_unit_test(test_is_for_its_owner_alone),
         cmocka_unit_test(test_failure_leaves_the_old_one),
         cmocka_unit_test(test_leftover_is_written_over),

@@ -85,6 +85,23 @@ static void test_waiting_is_down_and_between(void **state)
     assert_true(health_rule_is_between(&r, &limits));
 }
 
+/* What was down before a restart: its first check decides. */
+static void test_recalled_is_down_until_it_passes(void **state)
+{
+    (void)state;
+    struct health_rule r;
+    health_rule_recall(&r);
+    assert_true(!r.up && r.was_down && !r.waits);
+    assert_true(health_rule_is_between(&r, &limits));
+    assert_true(health_rule_result(&r, &limits, true));
+    assert_true(r.up && !r.was_down);
+    health_rule_recall(&r);
+    assert_false(health_rule_result(&r, &limits, false));
+    assert_true(!r.up && !r.was_down);
+    assert_false(health_rule_result(&r, &limits, true)); /* as any other that is down */
+    assert_true(health_rule_result(&r, &limits, true));
+}
+
 static void test_counters_are_capped(void **state)
 {
     (void)state;
@@ -172,6 +189,7 @@ int main(void)
         cmocka_unit_test(test_new_is_up_and_between),
         cmocka_unit_test(test_waiting_is_down_and_between),
         cmocka_unit_test(test_delays),
+        cmocka_unit_test(test_recalled_is_down_until_it_passes),
         cmocka_unit_test(test_counters_are_capped),
         cmocka_unit_test(test_limits_change),
         cmocka_unit_test(test_jitter_is_even),

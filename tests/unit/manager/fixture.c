@@ -11,6 +11,7 @@
 #include <cmocka.h>
 
 #include "manager/events.h"
+#include "manager/hints.h"
 #include "manager/names.h"
 #include "manager/restore.h"
 #include "manager/states.h"
@@ -23,6 +24,7 @@ struct rooms {
     struct events events;
     struct states states;
     struct views views;
+    struct hints hints;
     struct leaving leaving;
     struct listeners listeners;
     struct changes changes;
@@ -70,6 +72,7 @@ struct manager *fixture_new(void)
     assert_int_equal(events_init(&rooms->events, m), 0);
     states_init(&rooms->states, m);
     views_init(&rooms->views, m);
+    hints_init(&rooms->hints, m);
     leaving_init(&rooms->leaving, m);
     listeners_init(&rooms->listeners, m);
     changes_init(&rooms->changes, m);
@@ -139,6 +142,7 @@ void fixture_stop(struct manager *m)
     facts_fini(&m->facts);
     states_fini(m->states);
     views_fini(m->views);
+    hints_fini(m->hints);
     events_fini(m->events);
     pool_state_free(m->pool);
     pool_requests_free(m->requests);
