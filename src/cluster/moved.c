@@ -14,12 +14,22 @@ static bool is_taken(const struct roster *r, const struct addr *address)
     return false;
 }
 
-bool moved_find(const struct link_self *self, struct roster_command *c)
+static unsigned place_behind(const struct roster *r, uint64_t id)
+{
+    unsigned i = 0;
+
+    while (i < roster_member_n(r) && roster_member_at(r, i)->id <= id)
+        i++;
+    return i;
+}
+
+bool moved_find(const struct link_self *self, uint64_t after, struct roster_command *c)
 {
     const struct roster *r = self->roster;
+    const unsigned first = place_behind(r, after), n = roster_member_n(r);
 
-    for (unsigned i = 0; i < roster_member_n(r); i++) {
-        const struct roster_member *m = roster_member_at(r, i);
+    for (unsigned i = 0; i < n; i++) {
+        const struct roster_member *m = roster_member_at(r, (first + i) % n);
         const struct addr *told =
             m->id == self->id ? &self->address : link_self_told(self, m->id);
 

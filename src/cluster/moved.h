@@ -15,9 +15,10 @@
 /* Is this member elsewhere? told: NULL, or where it is, as it says; an address that is none
  * (family 0, a wildcard) says nothing. */
 bool moved_is(const struct roster_member *m, const struct addr *told);
-/* The first member of self's roster, in the order of ids, whose address there is to be changed,
- * and the command that does it. self: what the others have told, and this node itself. False:
- * none. */
-bool moved_find(const struct link_self *self, struct roster_command *c);
+/* The first member of self's roster, in the order of ids from the one behind `after` round,
+ * whose address there is to be changed, and the command that does it. self: what the others
+ * have told, and this node itself; after: who was refused last, so that it does not keep the
+ * others waiting; 0: nobody. False: none. */
+bool moved_find(const struct link_self *self, uint64_t after, struct roster_command *c);
 
 #endif

@@ -62,7 +62,8 @@ static void tell_role(struct engine *e)
 /* Who leads has committed all that it found; who follows has heard how far that is. */
 static bool is_up_to_date(const struct engine *e)
 {
-    const raft_index applied = raft_last_applied((struct raft *)&e->raft);
+    const raft_index applied =
+        e->held.base == NULL ? raft_last_applied((struct raft *)&e->raft) : e->index;
 
     if (e->role == CLUSTER_LEADER)
         return applied >= e->stored.last_index;
@@ -241,10 +242,10 @@ static void on_applied(struct raft_apply *req, int status, void *result)
 static void on_barrier(struct raft_barrier *req, int status)
 {
     struct request *q = req->data;
-    const bool is_halted = engine_is_halted(q->engine);
+    const bool is_behind = engine_is_behind(q->engine);
 
     /* Another one can tell what is agreed on. */
-    engine_request_end(q, is_halted ? WERR_NOT_LEADER : engine_store_error(status),
+    engine_request_end(q, is_behind ? WERR_NOT_LEADER : engine_store_error(status),
                        q->engine->index);
 }
 
@@ -331,7 +332,7 @@ int engine_barrier_here(struct engine *e, cluster_done_fn done, void *arg)
 {
     struct request *q;
 
-    if (engine_is_halted(e))
+    if (engine_is_behind(e))
         return WERR_NOT_LEADER;
     q = engine_request_new(e, done, arg);
     if (q == NULL)

@@ -80,23 +80,14 @@ static bool awaits_application(const struct request *q)
     return q->wanted.kind == PEER_PROPOSE || q->wanted.kind == PEER_BARRIER;
 }
 
-/* Commands alone count in e->index; the leader may say the index of its snapshot, which may be
- * that of a barrier. */
-static uint64_t applied(const struct engine *e)
-{
-    const raft_index last = raft_last_applied((struct raft *)&e->raft);
-
-    /* libraft hands on what a node that has halted does not take. */
-    return last > e->index && !engine_is_halted(e) ? last : e->index;
-}
-
+/* The leader may say the index of its snapshot, which may be that of a barrier. */
 void engine_forward_applied(struct engine *e)
 {
     struct request *q, *next;
 
     for (q = TAILQ_FIRST(&e->owed); q != NULL; q = next) {
         next = TAILQ_NEXT(q, entry);
-        if (q->stage == REQUEST_AWAITED && q->index <= applied(e))
+        if (q->stage == REQUEST_AWAITED && q->index <= engine_applied(e))
             engine_request_end(q, 0, q->index);
     }
 }
@@ -128,7 +119,7 @@ static void on_response(struct engine *e, struct span payload)
     const bool waits = r.error == 0 && awaits_application(q);
     if (waits && engine_is_halted(e) && r.index > e->index) {
         engine_request_end(q, WERR_OUTCOME_UNKNOWN, 0); /* it is never applied here */
-    } else if (!waits || r.index <= applied(e)) {
+    } else if (!waits || r.index <= engine_applied(e)) {
         engine_request_end(q, r.error, r.index);
     } else {
         q->stage = REQUEST_AWAITED;

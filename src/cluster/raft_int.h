@@ -16,6 +16,7 @@
 #include "cluster/cluster.h"
 #include "cluster/gate.h"
 #include "cluster/high_water.h"
+#include "cluster/log_sizes.h"
 #include "cluster/member_file.h"
 #include "cluster/peer_messages.h"
 #include "cluster/raft_entry.h"
@@ -117,13 +118,16 @@ struct engine {
     struct taking taking;
     struct raft_fsm fsm;
     struct raft raft;
-    struct requests owed;  /* in any stage but ENDED */
-    struct requests ended; /* the outcome is known, done is not called yet */
-    struct timer again;    /* an entry that the owner had no memory for */
-    struct timer sync;     /* of the high-water file */
+    struct requests owed;    /* in any stage but ENDED */
+    struct requests ended;   /* the outcome is known, done is not called yet */
+    struct timer again;      /* what the owner had no memory for */
+    uint64_t put_off;        /* such an entry, while libraft hands on entries; 0: none */
+    struct raft_buffer held; /* such a snapshot; base NULL: none */
+    struct timer sync;       /* of the high-water file */
     uv_work_t sync_work;
     int sync_error;
-    int halt_error;     /* WERR_*; 0: it has not halted */
+    int halt_error; /* WERR_*; 0: it has not halted */
+    struct log_sizes sizes;
     uint64_t index;     /* handed over */
     uint64_t leader_id; /* 0: none is known */
     uint64_t term;
@@ -153,6 +157,8 @@ struct engine {
     bool is_recovering;           /* the recovery was proposed */
     bool is_leveling;             /* a level was proposed, or what this node knows */
     uint64_t moving;              /* whose address is being changed; 0: nobody's */
+    uint64_t unmoved;             /* of whom that was refused last; 0: of nobody */
+    uint64_t move_ms;             /* not before this time again */
     struct link *hail;            /* to whom this node's address is told; NULL: to nobody */
     unsigned hailed_n;
     bool has_news; /* of the roster, not told yet */
@@ -173,6 +179,21 @@ struct engine {
     struct token token;           /* what it joins with … */
     int token_error;              /* … or why it can't be read */
 };
+
+/* What libraft has handed over last is not all in the state yet: it has halted, or a snapshot
+ * waits for memory. */
+static inline bool engine_is_behind(const struct engine *e)
+{
+    return e->halt_error != 0 || e->held.base != NULL;
+}
+
+/* How far the state is. Commands alone count in e->index. */
+static inline uint64_t engine_applied(const struct engine *e)
+{
+    const raft_index last = raft_last_applied((struct raft *)&e->raft);
+
+    return last > e->index && !engine_is_behind(e) ? last : e->index;
+}
 
 /* It knows of its removal, by the log or from a member: it is of the past for the others. */
 static inline bool engine_was_removed(const struct engine *e)
@@ -222,6 +243,8 @@ void engine_lose(struct engine *e, int error, const char *why);
 
 void engine_state_init(struct engine *e);
 void engine_state_fini(struct engine *e);
+/* libraft has taken a message: what was put off is not applied, as it is told now. */
+void engine_state_settle(struct engine *e);
 
 /* An entry of the log, once. WERR_NOMEM: not yet; otherwise the engine has halted. said: what
  * the roster says of an entry of its own. */

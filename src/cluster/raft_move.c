@@ -10,26 +10,44 @@
 
 /* ---- the leader ---- */
 
+enum { REFUSED_MS = 10 * 1000 };
+
+static void tell_moved(const struct engine *e)
+{
+    const struct roster_member *m = roster_find(e->roster, e->moving);
+    char text[ADDR_TEXT_MAX];
+
+    if (m == NULL)
+        return;
+    text[addr_print(&m->address, text)] = '\0';
+    log_info("a member has another address", LOG_X("id", m->id), LOG_S("address", text));
+}
+
+/* What was refused, by a full disk, say, is not tried again at once: an entry and a line in the
+ * log each time. */
 static void on_moved(void *arg, int error, uint64_t index)
 {
     struct engine *e = arg;
 
     (void)index;
-    if (error < 0 && !e->is_closing)
+    if (error == 0) {
+        tell_moved(e);
+    } else if (!e->is_closing) {
         log_warn("the new address of a member can't be noted", LOG_X("id", e->moving),
                  LOG_S("error", werr_text(error)));
+        e->unmoved = e->moving;
+        e->move_ms = loop_now_ms(e->loop.loop) + REFUSED_MS;
+    }
     e->moving = 0;
 }
 
 static void note_next(struct engine *e)
 {
     struct roster_command c;
-    char text[ADDR_TEXT_MAX];
 
-    if (e->moving != 0 || !moved_find(&e->self, &c))
+    if (e->moving != 0 || loop_now_ms(e->loop.loop) < e->move_ms ||
+        !moved_find(&e->self, e->unmoved, &c))
         return;
-    text[addr_print(&c.member.address, text)] = '\0';
-    log_info("a member has another address", LOG_X("id", c.member.id), LOG_S("address", text));
     e->moving = c.member.id;
     const int rc = engine_propose_roster(e, &c, on_moved, e);
     if (rc < 0)

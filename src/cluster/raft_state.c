@@ -74,27 +74,6 @@ static void note(struct engine *e, uint64_t index, uint64_t checksum)
 
 /* ---- entries ---- */
 
-static void on_barrier(struct raft_barrier *req, int status)
-{
-    (void)status;
-    free(req);
-}
-
-/* libraft hands over what it could not when it commits something: so it commits nothing. */
-static void on_again_timer(struct timer *t)
-{
-    struct engine *e = (struct engine *)((char *)t - offsetof(struct engine, again));
-    struct raft_barrier *req = calloc(1, sizeof(*req));
-
-    loop_timer_in(e->loop.loop, &e->again, AGAIN_MS);
-    if (req == NULL)
-        return;
-    uv_update_time(&e->loop.uv);
-    if (raft_barrier(&e->raft, req, on_barrier) != 0)
-        free(req);
-    engine_loop_kick(&e->loop);
-}
-
 /* What the roster makes of it is the same in all members, refusals too. *level: what it needs.
  */
 static int apply_roster(struct engine *e, struct span bytes, uint8_t *level, int *said)
@@ -131,6 +110,14 @@ static int apply_known(struct engine *e, uint64_t index, struct engine_entry_vie
                : hooks->on_commit(hooks->arg, index, view->command);
 }
 
+/* libraft counts entries alone. */
+static void count_bytes(struct engine *e, uint64_t index, size_t bytes)
+{
+    log_sizes_add(&e->sizes, index, bytes);
+    if (log_sizes_is_over(&e->sizes) && !e->options.recovers)
+        raft_set_snapshot_threshold(&e->raft, 1);
+}
+
 int engine_apply(struct engine *e, uint64_t index, const struct raft_buffer *buf, int *said)
 {
     const struct span whole = span_from(buf->base, buf->len);
@@ -147,6 +134,7 @@ int engine_apply(struct engine *e, uint64_t index, const struct raft_buffer *buf
     }
     e->index = index;
     note(e, index, high_water_checksum(whole));
+    count_bytes(e, index, whole.len);
     return 0;
 }
 
@@ -157,21 +145,55 @@ static void set_result(void **result, int said)
     *result = (void *)(intptr_t)said;
 }
 
+/* No memory for an entry. Of who leads libraft bears an error. Elsewhere the entry comes with a
+ * message, whose entries libraft frees once more for an error (0.22.1: recvCb), and it is not
+ * handed over again before something else is committed. So there it is told that the entry was
+ * taken, and not to go on; behind the message engine_state_settle takes that back, and the next
+ * heartbeat commits it once more. */
+static int put_off(struct engine *e, uint64_t index)
+{
+    if (raft_state(&e->raft) == RAFT_LEADER) {
+        loop_timer_in(e->loop.loop, &e->again, AGAIN_MS);
+        return RAFT_NOMEM;
+    }
+    if (e->put_off == 0)
+        e->put_off = index;
+    e->raft.commit_index = e->put_off - 1;
+    return 0;
+}
+
+void engine_state_settle(struct engine *e)
+{
+    if (e->put_off == 0)
+        return;
+    e->raft.last_applied = e->put_off - 1;
+    e->raft.commit_index = e->put_off - 1;
+    e->put_off = 0;
+}
+
+static int take_entry(struct engine *e, uint64_t index, const struct raft_buffer *buf,
+                      int *said)
+{
+    if (index <= e->index || engine_is_halted(e))
+        return 0;
+    return e->put_off != 0 || e->held.base != NULL ? WERR_NOMEM
+                                                   : engine_apply(e, index, buf, said);
+}
+
 static int apply(struct raft_fsm *fsm, const struct raft_buffer *buf, void **result)
 {
     struct engine *e = engine_of(fsm);
     const uint64_t index = raft_last_applied(&e->raft) + 1;
-    int said = 0, rc = 0;
+    int said = 0;
 
     if (e->is_closing)
         return RAFT_SHUTDOWN;
-    if (index > e->index && !engine_is_halted(e))
-        rc = engine_apply(e, index, buf, &said);
-    if (rc == WERR_NOMEM) {
-        loop_timer_in(e->loop.loop, &e->again, AGAIN_MS);
-        return RAFT_NOMEM;
+    if (take_entry(e, index, buf, &said) == WERR_NOMEM) {
+        set_result(result, WERR_OUTCOME_UNKNOWN);
+        return put_off(e, index);
     }
-    timer_stop(loop_timers(e->loop.loop), &e->again);
+    if (e->held.base == NULL)
+        timer_stop(loop_timers(e->loop.loop), &e->again);
     set_result(result, engine_is_halted(e) ? WERR_OUTCOME_UNKNOWN : said);
     return 0;
 }
@@ -223,7 +245,7 @@ static int snapshot(struct raft_fsm *fsm, struct raft_buffer *bufs[], unsigned *
     struct engine *e = engine_of(fsm);
     struct raft_buffer *list;
 
-    if (engine_is_halted(e))
+    if (engine_is_behind(e) || e->put_off != 0)
         return RAFT_BUSY; /* the state is older than libraft believes */
     list = raft_calloc(PARTS, sizeof(*list));
     if (list == NULL)
@@ -239,6 +261,8 @@ static int snapshot(struct raft_fsm *fsm, struct raft_buffer *bufs[], unsigned *
     image_make_of(
         &(struct image){.index = raft_last_applied(&e->raft), .level = engine_level(e)}, pieces,
         PARTS - 1, list[0].base);
+    raft_set_snapshot_threshold(&e->raft, LOG_SIZES_N);
+    raft_set_snapshot_trailing(&e->raft, log_sizes_snapshot(&e->sizes));
     *bufs = list;
     *n_bufs = PARTS;
     return 0;
@@ -293,28 +317,86 @@ static int halt_at(struct engine *e, const struct image *image, int rc)
     return e->has_started ? 0 : rc == WERR_CORRUPT ? RAFT_CORRUPT : RAFT_MALFORMED;
 }
 
-static int restore(struct raft_fsm *fsm, struct raft_buffer *buf)
+/* WERR_NOMEM: nothing of it is taken; else *code is for libraft. */
+static int take_snapshot(struct engine *e, const struct raft_buffer *buf, int *code)
 {
-    struct engine *e = engine_of(fsm);
     struct image image = {0};
-    int code = 0, rc = engine_is_halted(e) ? WERR_HALTED : 0;
+    int rc = image_open(span_from(buf->base, buf->len), &image);
 
     if (rc == 0)
-        rc = image_open(span_from(buf->base, buf->len), &image);
-    if (rc == 0)
         rc = take_image(e, &image);
-    if (rc == WERR_NOMEM)
-        return RAFT_NOMEM;
-    if (rc < 0 && rc != WERR_HALTED)
-        code = halt_at(e, &image, rc);
+    *code = rc < 0 && rc != WERR_NOMEM ? halt_at(e, &image, rc) : 0;
     if (rc == 0) {
         e->index = image.index;
         engine_peers_changed(e, NULL);
         note(e, image.index, 0);
+        log_sizes_restart(&e->sizes, image.index);
     }
-    if (code == 0)
+    return rc;
+}
+
+static void drop_held(struct engine *e)
+{
+    raft_free(e->held.base);
+    e->held = (struct raft_buffer){.base = NULL};
+}
+
+/* One that comes from the leader comes once. It is kept until there is memory for it, and the
+ * entries behind it wait. */
+static int restore(struct raft_fsm *fsm, struct raft_buffer *buf)
+{
+    struct engine *e = engine_of(fsm);
+    int code = 0, rc = 0;
+
+    drop_held(e);
+    if (!engine_is_halted(e))
+        rc = take_snapshot(e, buf, &code);
+    if (rc == WERR_NOMEM && !e->has_started)
+        return RAFT_NOMEM;
+    if (rc == WERR_NOMEM) {
+        log_warn("no memory for a snapshot of the leader: it is tried again");
+        e->held = *buf;
+        loop_timer_in(e->loop.loop, &e->again, AGAIN_MS);
+    } else if (code == 0) {
         raft_free(buf->base);
+    }
     return code;
+}
+
+/* ---- again, when there may be memory ---- */
+
+static void on_barrier(struct raft_barrier *req, int status)
+{
+    (void)status;
+    free(req);
+}
+
+/* Who leads is handed over what it could not take when it commits something: so it commits
+ * nothing. */
+static void commit_nothing(struct engine *e)
+{
+    struct raft_barrier *req = calloc(1, sizeof(*req));
+
+    if (req == NULL)
+        return;
+    uv_update_time(&e->loop.uv);
+    if (raft_barrier(&e->raft, req, on_barrier) != 0)
+        free(req);
+    engine_loop_kick(&e->loop);
+}
+
+static void on_again_timer(struct timer *t)
+{
+    struct engine *e = (struct engine *)((char *)t - offsetof(struct engine, again));
+    int code;
+
+    if (e->held.base != NULL && take_snapshot(e, &e->held, &code) != WERR_NOMEM)
+        drop_held(e);
+    if (e->held.base != NULL || raft_state(&e->raft) == RAFT_LEADER)
+        loop_timer_in(e->loop.loop, &e->again, AGAIN_MS);
+    if (raft_state(&e->raft) == RAFT_LEADER)
+        commit_nothing(e);
+    engine_kick(e);
 }
 
 void engine_state_init(struct engine *e)
@@ -329,4 +411,5 @@ void engine_state_fini(struct engine *e)
 {
     timer_stop(loop_timers(e->loop.loop), &e->again);
     timer_stop(loop_timers(e->loop.loop), &e->sync);
+    drop_held(e);
 }

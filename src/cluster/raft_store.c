@@ -11,12 +11,7 @@
 /* The start on disk, in order: our own files and a look through the engine's (each sentence of
  * what is wrong goes to the log), then the engine itself. */
 
-enum {
-    VERSION_MIN = 2201,
-    DISK_RETRY_MS = 1000,
-    CONNECT_RETRY_MS = 200,
-    SNAPSHOT_ENTRIES = 1024
-};
+enum { VERSION_MIN = 2201, DISK_RETRY_MS = 1000, CONNECT_RETRY_MS = 200 };
 
 int engine_store_error(int code)
 {
@@ -183,6 +178,7 @@ static void on_message(struct raft_io *io, struct raft_message *message)
         return;
     }
     e->recv(io, message);
+    engine_state_settle(e);
 }
 
 /* One that was removed lets no time pass: it asks for no votes. */
@@ -225,8 +221,8 @@ static void set_raft(struct engine *e)
     raft_set_election_timeout(&e->raft, roster_election_ms(profile));
     raft_set_heartbeat_timeout(&e->raft, roster_heartbeat_ms(profile));
     /* Who recovers has not the owner's state, which a snapshot would be of. */
-    raft_set_snapshot_threshold(&e->raft, e->options.recovers ? UINT_MAX : SNAPSHOT_ENTRIES);
-    raft_set_snapshot_trailing(&e->raft, SNAPSHOT_ENTRIES);
+    raft_set_snapshot_threshold(&e->raft, e->options.recovers ? UINT_MAX : LOG_SIZES_N);
+    raft_set_snapshot_trailing(&e->raft, LOG_SIZES_N);
 }
 
 /* What an earlier try of a first start has left. */

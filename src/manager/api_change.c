@@ -52,6 +52,11 @@ void api_respond_failure(struct api_conn *ac, int rc)
         api_problem(ac, 507, "no_space",
                     "the disk of the data directory is full: nothing was changed");
         return;
+    case WERR_TOO_BIG:
+        api_problem(ac, 413, "too_large",
+                    "the change is longer than what members send each other, 6 MiB: nothing "
+                    "was changed; make it in several parts");
+        return;
     case WERR_AGAIN:
         api_problem_passing(ac, 503, "busy", "too many changes at once: nothing was changed");
         return;

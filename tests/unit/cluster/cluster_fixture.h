@@ -28,10 +28,12 @@ struct node {
     struct data_dir dir;
     struct cluster *cluster; /* NULL: it does not run */
     char texts[ENTRIES_MAX][TEXT_MAX];
+    unsigned snapshot_n;
     unsigned text_n, settled_n, settled_text_n, lost_n, key_n, restored_n, members_n;
-    uint8_t level;     /* of features, that it knows when it is opened next */
-    bool knows_riddle; /* else it can't read that text */
-    char version[8];   /* "1." and the level */
+    uint8_t level;      /* of features, that it knows when it is opened next */
+    unsigned unwilling; /* so many times there is no memory */
+    bool knows_riddle;  /* else it can't read that text */
+    char version[8];    /* "1." and the level */
     int lost_error;
     char lost_why[256];
     unsigned shared_n, reach_n; /* what others have shared … */
@@ -63,14 +65,28 @@ static inline bool has_cut_its_log(unsigned i)
 
 /* ---- the owner of each ---- */
 
+static bool lacks_memory(struct node *n)
+{
+    if (n->unwilling == 0)
+        return false;
+    n->unwilling--;
+    return true;
+}
+
 static int on_commit(void *arg, uint64_t index, struct span entry)
 {
     struct node *n = arg;
 
     (void)index;
+    if (lacks_memory(n))
+        return WERR_NOMEM;
     if (span_is_equal(entry, SPAN("riddle")) && !n->knows_riddle)
         return WERR_UNSUPPORTED;
     assert_true(n->text_n < ENTRIES_MAX);
+    /* What is behind it is only to have bytes. */
+    const char *end = memchr(entry.ptr, '\n', entry.len);
+    if (end != NULL)
+        entry.len = (size_t)(end - entry.ptr);
     assert_int_equal(span_to_str(entry, n->texts[n->text_n++], TEXT_MAX), 0);
     return 0;
 }
@@ -95,6 +111,7 @@ static int on_snapshot(void *arg, char **bytes, size_t *len)
     *bytes = malloc(*len + 1);
     assert_non_null(*bytes);
     memcpy(*bytes, n->texts, *len);
+    n->snapshot_n++;
     return 0;
 }
 
@@ -103,6 +120,8 @@ static int on_restore(void *arg, uint64_t index, struct span bytes)
     struct node *n = arg;
 
     (void)index;
+    if (lacks_memory(n))
+        return WERR_NOMEM;
     assert_true(bytes.len % TEXT_MAX == 0 && bytes.len <= sizeof(n->texts));
     memcpy(n->texts, bytes.ptr, bytes.len);
     n->text_n = (unsigned)(bytes.len / TEXT_MAX);

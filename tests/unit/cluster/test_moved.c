@@ -24,7 +24,7 @@ static void assert_found(uint64_t id, unsigned address)
     struct roster_command c;
     const struct addr at = node_address(address);
 
-    assert_true(moved_find(&self, &c));
+    assert_true(moved_find(&self, 0, &c));
     assert_int_equal(c.type, ROSTER_MOVE);
     assert_int_equal(c.member.id, id);
     assert_true(addr_is_equal(&c.member.address, &at));
@@ -35,7 +35,7 @@ static void assert_none(void)
 {
     struct roster_command c;
 
-    assert_false(moved_find(&self, &c));
+    assert_false(moved_find(&self, 0, &c));
 }
 
 static void test_all_are_where_they_were(void **state)
@@ -78,7 +78,7 @@ static void test_another_port_is_another_address(void **state)
     (void)state;
     make();
     self.told[0].address.port++;
-    assert_true(moved_find(&self, &c));
+    assert_true(moved_find(&self, 0, &c));
     assert_int_equal(c.member.id, 5);
     assert_int_equal(c.member.address.port, self.told[0].address.port);
     roster_free(r);
@@ -109,6 +109,25 @@ static void test_an_address_that_is_taken_waits(void **state)
     assert_none();
     apply_well(r, command_of_id(ROSTER_REMOVE, 7));
     assert_found(5, 17);
+    roster_free(r);
+}
+
+/* Who was refused comes last. */
+static void test_from_the_one_that_was_refused_round(void **state)
+{
+    struct roster_command c;
+
+    (void)state;
+    make();
+    self.told[0].address = node_address(15);
+    self.told[1].address = node_address(17);
+    assert_true(moved_find(&self, 5, &c));
+    assert_int_equal(c.member.id, 7);
+    assert_true(moved_find(&self, 7, &c));
+    assert_int_equal(c.member.id, 5);
+    self.told[1].address = (struct addr){0};
+    assert_true(moved_find(&self, 5, &c)); /* there is no other */
+    assert_int_equal(c.member.id, 5);
     roster_free(r);
 }
 
@@ -146,6 +165,7 @@ int main(void)
         cmocka_unit_test(test_another_port_is_another_address),
         cmocka_unit_test(test_what_nobody_can_call),
         cmocka_unit_test(test_an_address_that_is_taken_waits),
+        cmocka_unit_test(test_from_the_one_that_was_refused_round),
         cmocka_unit_test(test_strangers),
         cmocka_unit_test(test_is_it_elsewhere),
     };

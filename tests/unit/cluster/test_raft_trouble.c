@@ -222,6 +222,124 @@ static void test_a_snapshot_that_comes_while_one_is_written(void **state)
     end_lab();
 }
 
+/* ---- an owner without memory ---- */
+
+static bool is_willing(unsigned i)
+{
+    return lab.nodes[i].unwilling == 0;
+}
+
+static bool holds_a_snapshot(unsigned i)
+{
+    return engine_at(i)->held.base != NULL;
+}
+
+static void propose_many(unsigned at, unsigned n)
+{
+    const unsigned before = lab.done_n;
+    char text[TEXT_MAX];
+
+    for (unsigned i = 0; i < n; i++) {
+        (void)snprintf(text, sizeof(text), "entry %u", i);
+        assert_int_equal(propose(at, text), 0);
+    }
+    AWAIT(is_done, before + n);
+    assert_int_equal(lab.error, 0);
+}
+
+/* It comes once. The entries behind it are not applied before it. */
+static void test_a_snapshot_without_memory(void **state)
+{
+    enum { MANY = 3000, TIMES = 5 };
+
+    (void)state;
+    make_first();
+    propose_many(0, MANY);
+    get_token(0);
+    lab.nodes[1].unwilling = TIMES;
+    join(1, 0);
+    AWAIT(has_raft, 1);
+    AWAIT(holds_a_snapshot, 1);
+    add(0, "behind it");
+    assert_int_equal(lab.nodes[1].text_n, 0);
+    assert_int_equal(lab.nodes[1].settled_n, 0);
+    AWAIT(is_willing, 1);
+    AWAIT(has_settled, 1);
+    assert_int_equal(lab.nodes[1].restored_n, 1);
+    assert_equal(2, MANY + 1);
+    add(1, "after");
+    assert_equal(2, MANY + 2);
+    end_lab();
+}
+
+static void test_a_stop_with_a_snapshot_without_memory(void **state)
+{
+    enum { MANY = 3000 };
+
+    (void)state;
+    make_first();
+    propose_many(0, MANY);
+    get_token(0);
+    lab.nodes[1].unwilling = UINT_MAX;
+    join(1, 0);
+    AWAIT(has_raft, 1);
+    AWAIT(holds_a_snapshot, 1);
+    end_lab();
+}
+
+/* An entry that nothing follows, and those that come with messages that have more. */
+static void test_entries_without_memory(void **state)
+{
+    enum { MANY = 500, TIMES = 20 };
+
+    (void)state;
+    make_first();
+    join_all(3);
+    const unsigned leader = make_calm(3), other = (leader + 1) % 3;
+    lab.nodes[other].unwilling = 2;
+    add(leader, "alone");
+    assert_equal(3, 1);
+    lab.nodes[other].unwilling = TIMES;
+    propose_many(leader, MANY);
+    AWAIT(is_willing, other);
+    assert_equal(3, MANY + 1);
+    lab.nodes[leader].unwilling = TIMES;
+    propose_many(leader, MANY);
+    AWAIT(is_willing, leader);
+    assert_equal(3, 2 * MANY + 1);
+    end_lab();
+}
+
+/* libraft keeps all entries since a snapshot in memory, and counts no bytes. */
+static void test_large_entries(void **state)
+{
+    enum { BYTES = 5 * 1024 * 1024, MANY = 10 };
+    char *large = malloc(BYTES + 1);
+
+    (void)state;
+    assert_non_null(large);
+    memset(large, 'x', BYTES);
+    large[BYTES] = '\0';
+    memcpy(large, "large\n", 6);
+    make_first();
+    for (unsigned i = 0; i < MANY; i++) {
+        const unsigned before = lab.done_n;
+        int rc;
+
+        /* There is no room until a file is allocated for the next one. */
+        while ((rc = propose(0, large)) == WERR_NO_SPACE)
+            (void)loop_turn(lab.loop, 20);
+        assert_int_equal(rc, 0);
+        AWAIT(is_done, before + 1);
+        assert_int_equal(lab.error, 0);
+    }
+    assert_true(lab.nodes[0].snapshot_n > 0);
+    assert_int_equal(engine_at(0)->raft.legacy.snapshot_threshold, LOG_SIZES_N);
+    assert_true(engine_at(0)->raft.legacy.snapshot_trailing < MANY);
+    free(large);
+    end_lab();
+}
+
 static void ask_for_barriers(unsigned at, unsigned n)
 {
     enum { AT_ONCE = 50 };
@@ -341,6 +459,45 @@ static void test_a_promotion_without_room(void **state)
     assert_int_equal(lab.done_n, before + 1);
 }
 
+static bool has_tried_to_move(unsigned leader)
+{
+    return engine_at(leader)->unmoved != 0;
+}
+
+static struct addr address_wanted;
+
+static bool has_moved(unsigned leader)
+{
+    return addr_is_equal(
+        &roster_find(engine_at(0)->roster, engine_at(leader)->unmoved)->address,
+        &address_wanted);
+}
+
+/* It would be tried, and told, ten times a second. */
+static void test_a_move_without_room(void **state)
+{
+    (void)state;
+    make_first();
+    join_all(2);
+    AWAIT(have_told, 0);
+    struct engine *e = engine_at(0);
+    const unsigned short threshold = e->raft.capacity_threshold;
+    raft_set_capacity_threshold(&e->raft, USHRT_MAX);
+    AWAIT(is_refused, 0);
+    assert_int_equal(addr_from_text(SPAN("127.0.0.1:9"), &address_wanted), 0);
+    for (unsigned i = 0; i < ROSTER_MEMBERS_MAX; i++)
+        if (e->self.told[i].id == engine_at(1)->self.id)
+            e->self.told[i].address = address_wanted;
+    AWAIT(has_tried_to_move, 0);
+    const uint64_t again_ms = e->move_ms;
+    turn_for(500);
+    assert_int_equal(e->move_ms, again_ms); /* each try sets it */
+    raft_set_capacity_threshold(&e->raft, threshold);
+    e->move_ms = 0;
+    AWAIT(has_moved, 0);
+    end_lab();
+}
+
 static unsigned promoted;
 
 static bool is_voter_of_three(unsigned leader)
@@ -399,11 +556,17 @@ int main(void)
         cmocka_unit_test(test_who_never_comes_is_forgotten),
         cmocka_unit_test(test_a_stranger_writes_nothing_to_the_log),
         cmocka_unit_test(test_a_snapshot_that_comes_while_one_is_written),
+        cmocka_unit_test(test_a_snapshot_without_memory),
+        cmocka_unit_test(test_a_stop_with_a_snapshot_without_memory),
+        cmocka_unit_test(test_entries_without_memory),
+        cmocka_unit_test(test_large_entries),
         cmocka_unit_test(test_a_barrier_behind_a_snapshot_of_barriers),
         cmocka_unit_test(test_a_promotion_without_room),
+        cmocka_unit_test(test_a_move_without_room),
         cmocka_unit_test(test_who_was_promoted_keeps_its_vote),
         cmocka_unit_test(test_of_two_one_votes),
     };
+    profile_wanted = ROSTER_WAN;    /* all nodes share one thread of a busy machine */
     (void)signal(SIGPIPE, SIG_IGN); /* as in the manager */
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
