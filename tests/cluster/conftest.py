@@ -93,7 +93,10 @@ class Town:
         finally:
             if self.fabric:
                 self.fabric.close()
-            shutil.rmtree(self.folder)
+            if failed and "NEMESIS_KEEP" in os.environ:
+                print(f"what the nodes stored is kept in {self.folder}")
+            else:
+                shutil.rmtree(self.folder)
 
 
 @pytest.fixture

@@ -1,6 +1,5 @@
 """Weldr as a node: in a host of its own (fabric.py), with a data directory that outlives the process."""
 
-import os
 import signal
 import time
 
@@ -69,7 +68,7 @@ class Node:
         if number == signal.SIGTERM:
             gone.stop()
         else:
-            os.kill(gone.pid, number)
+            gone.process.send_signal(number)  # nothing if it has ended by itself
             gone.process.wait()
             gone.stopped = True
             wait_until(lambda: not session_members(gone.pid), 20, f"the processes of {self} to go")

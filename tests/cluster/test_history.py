@@ -5,6 +5,7 @@ Short here; `make nemesis` runs the same for as long as NEMESIS_SECONDS says.
 
 import os
 import random
+import signal
 import time
 
 from history import Recorder
@@ -14,16 +15,16 @@ from writers import Visitors, Writers
 SECONDS = float(os.environ.get("NEMESIS_SECONDS", "8"))
 SEED = int(os.environ.get("NEMESIS_SEED", "13"))
 PAUSE_S = (0.3, 1.5)
+FREEZE_S = (0.2, 3.0)
 
 
 class Nemesis:
-    """Does one harm after the other, some of which overlap, and mends all now and then. is_deadly: kills too."""
+    """Does one harm after the other, some of which overlap, and mends all now and then."""
 
-    def __init__(self, town, nodes, seed=SEED, is_deadly=True):
+    def __init__(self, town, nodes, seed=SEED):
         self.town, self.nodes, self.chance = town, nodes, random.Random(seed)
-        self.harms = [self.cut, self.mute, self.deafen, self.split, self.lose, self.delay, self.heal, self.heal, self.transfer]
-        if is_deadly:
-            self.harms += [self.kill, self.kill_all]
+        self.harms = [self.cut, self.mute, self.deafen, self.split, self.lose, self.delay, self.heal, self.heal, self.transfer,
+                      self.freeze, self.kill, self.kill_all]
         self.done = []
 
     def one(self):
@@ -54,6 +55,13 @@ class Nemesis:
     def transfer(self):
         self.one().api("POST", "/cluster/transfer", {})
 
+    def freeze(self):
+        """One whose manager stands still for longer than the others wait for it, and then goes on as if nothing had been."""
+        pid = self.one().weldr.pid
+        os.kill(pid, signal.SIGSTOP)
+        time.sleep(self.chance.uniform(*FREEZE_S))
+        os.kill(pid, signal.SIGCONT)
+
     def kill(self):
         for node in self.chance.sample(self.nodes, self.chance.choice([1, 1, 2])):
             node.restart()
@@ -64,9 +72,10 @@ class Nemesis:
         for node in self.nodes:
             node.start()
 
-    def rage(self, seconds):
+    def rage(self, seconds, *crews):
+        """Until one of the crews has failed, at the longest."""
         end = time.monotonic() + seconds
-        while time.monotonic() < end:
+        while time.monotonic() < end and not any(crew.failures for crew in crews):
             harm = self.chance.choice(self.harms)
             self.done.append(harm.__name__)
             harm()
@@ -78,7 +87,7 @@ def test_linearizable(town):
     nodes = town.cluster(3, "--cluster-profile", "fast")
     nemesis = Nemesis(town, nodes)
     with Recorder(nodes, seed=SEED) as recorder:
-        nemesis.rage(SECONDS)
+        nemesis.rage(SECONDS, recorder)
         settle(nodes)
     reads_n, writes_n, unknown_n = recorder.counts()
     print(f"\n{reads_n} reads, {writes_n} writes ({unknown_n} with an unknown end), nemesis: {' '.join(nemesis.done)}")
@@ -87,11 +96,13 @@ def test_linearizable(town):
 
 
 def test_nothing_is_lost_and_nobody_waits(town):
-    """Every harm but death: no request to any of the proxies fails."""
+    """No request to any of the proxies fails, but to who is dead."""
     nodes = town.cluster(3, "--cluster-profile", "fast")
-    nemesis = Nemesis(town, nodes, SEED + 1, is_deadly=False)
-    with Writers(nodes) as writers, Visitors(nodes):
-        nemesis.rage(SECONDS)
+    nemesis = Nemesis(town, nodes, SEED + 1)
+    with Writers(nodes) as writers, Visitors(nodes) as visitors:
+        nemesis.rage(SECONDS, writers, visitors)
         settle(nodes)
         writers.wait_more()
     writers.judge()
+    counts = ", ".join(f"{len(urls)} {outcome}" for outcome, urls in writers.told.items())
+    print(f"\nwrites: {counts}; {sum(visitors.answered.values())} requests; nemesis: {' '.join(nemesis.done)}")

@@ -2,44 +2,47 @@
 
 import os
 import random
+import statistics
 import time
 
+import pytest
 from node import find_leader, settle
-from writers import Writers, agree
+from writers import Visitors, Writers, agree
 
 LEADER_KILLS = int(os.environ.get("LEADER_KILLS", "2"))
 NODE_KILLS = int(os.environ.get("NODE_KILLS", "4"))
-PROFILE = os.environ.get("CLUSTER_PROFILE", "fast")
+PROFILES = os.environ.get("CLUSTER_PROFILES", "fast").split()
+# Seconds until the next committed write: median, longest. Held against who has the processors for itself (tools/nemesis).
+LIMITS_S = {"fast": (0.7, 1.0), "lan": (1.6, 1.6)}
+IS_MEASURED = "FIGURES" in os.environ
 
 
-def time_to_write(node):
-    """Seconds until a change is acknowledged there."""
-    begin = time.monotonic()
-    node.change("POST", "/servers", Writers.probe())
-    return time.monotonic() - begin
-
-
-def test_kill_of_the_leader(town):
-    nodes = town.cluster(3, "--cluster-profile", PROFILE)
+@pytest.mark.parametrize("profile", PROFILES)
+def test_kill_of_the_leader(town, profile):
+    nodes = town.cluster(3, "--cluster-profile", profile)
     times = []
-    with Writers(nodes) as writers:
+    with Writers(nodes) as writers, Visitors(nodes):
         for _ in range(LEADER_KILLS):
             writers.wait_more()
             leader = find_leader(nodes)
             rest = [node for node in nodes if node is not leader]
+            begin = time.monotonic()
             leader.kill()
-            times.append(time_to_write(rest[0]))
+            rest[0].change("POST", "/servers", Writers.probe())
+            times.append(time.monotonic() - begin)
             leader.start()
             settle(nodes)
     writers.judge()
     times.sort()
-    print(f"\n{PROFILE}: next committed write after {' '.join(f'{t:.2f}' for t in times)} s")
+    print(f"\n{profile}: next committed write after {' '.join(f'{t:.2f}' for t in times)} s")
+    median_s, longest_s = LIMITS_S[profile]
+    assert not IS_MEASURED or (statistics.median(times) <= median_s and times[-1] <= longest_s), times
 
 
 def test_kill_of_anyone_and_of_all_at_once(town):
     nodes = town.cluster(3, "--cluster-profile", "fast")
     chance = random.Random(13)
-    with Writers(nodes) as writers:
+    with Writers(nodes) as writers, Visitors(nodes):
         for turn in range(NODE_KILLS):
             writers.wait_more()
             dead = nodes if turn % 4 == 3 else chance.sample(nodes, chance.choice([1, 1, 2]))

@@ -1,8 +1,11 @@
 """The safety oracle: writers that add servers with names of their own and note what they were told; and clients of the proxy.
 
-At the end each node has every server that was acknowledged, none that nobody asked for or that was refused, and all the same.
+At the end each node has every server that was acknowledged, none that nobody asked for, that was refused or whose removal was
+acknowledged, and all the same.
 """
 
+import collections
+import contextlib
 import http.client
 import itertools
 import random
@@ -15,8 +18,11 @@ from node import PROXY_PORT, SETTLE_S
 from rawhttp import wait_until
 
 PROBE_URL = "http://198.51.100.1:{}"  # of no writer
+STANDS_BY = {"check": w.NO_CHECK, "weight": 0}  # nobody is there: no visitor is to be sent to it
 PAUSE_S = 0.02
 REFUSED_PAUSE_S = 0.1
+GONE = "gone"
+KEEP_N = 300  # servers of each writer
 
 
 class Crew:
@@ -57,13 +63,14 @@ class Crew:
 
 
 class Writers(Crew):
-    """Each writes to any of the nodes each time. told: outcome → urls."""
+    """Each writes to any of the nodes each time, and removes its oldest once it has many. told: outcome → urls."""
 
     numbers = itertools.count()
 
     def __init__(self, nodes, count=3, seed=1):
         super().__init__()
-        self.nodes, self.told, self.lock = nodes, {DONE: set(), REFUSED: set(), UNKNOWN: set()}, threading.Lock()
+        self.nodes, self.told, self.lock = nodes, {name: set() for name in (DONE, REFUSED, UNKNOWN, GONE)}, threading.Lock()
+        self.acknowledged_n = 0
         for number in range(count):
             self.spawn(self.write, random.Random(seed * 1000 + number))
 
@@ -73,25 +80,46 @@ class Writers(Crew):
         return f"http://192.0.2.{number // 60000 + 1}:{number % 60000 + 1}"
 
     def write(self, chance):
-        askers = [Asker(node) for node in self.nodes]
+        askers, mine = [Asker(node) for node in self.nodes], collections.deque()
         while not self.is_over.is_set():
-            url = self.next_url()
             asker = chance.choice(askers)
-            outcome = asker.write("POST", "/servers", {"url": url, "check": w.NO_CHECK})
-            with self.lock:
-                self.told[outcome].add(url)
+            if len(mine) < KEEP_N:
+                outcome = self.add(asker, mine)
+            else:
+                outcome = self.remove(asker, mine)
             self.is_over.wait(PAUSE_S if outcome == DONE else REFUSED_PAUSE_S)
         for asker in askers:
             asker.close()
 
+    def add(self, asker, mine):
+        url = self.next_url()
+        outcome = asker.write("POST", "/servers", {"url": url, **STANDS_BY})
+        with self.lock:
+            self.told[outcome].add(url)
+            self.acknowledged_n += outcome == DONE
+        if outcome == DONE:
+            mine.append(url)
+        return outcome
+
+    def remove(self, asker, mine):
+        url = mine[0]
+        outcome = asker.write("DELETE", url.replace("http://", "/servers/").replace(":", "/"))
+        if outcome != REFUSED:  # else it is still there
+            mine.popleft()
+            with self.lock:
+                self.told[DONE].remove(url)
+                self.told[GONE if outcome == DONE else UNKNOWN].add(url)
+                self.acknowledged_n += outcome == DONE
+        return outcome
+
     def done_n(self):
         with self.lock:
-            return len(self.told[DONE])
+            return self.acknowledged_n
 
     @classmethod
     def probe(cls):
         """A server to be added by who looks whether writes are taken."""
-        return {"url": PROBE_URL.format(next(cls.numbers) % 60000 + 1), "check": w.NO_CHECK}
+        return {"url": PROBE_URL.format(next(cls.numbers) % 60000 + 1), **STANDS_BY}
 
     def wait_more(self, count=5, timeout_s=SETTLE_S):
         """So many more are acknowledged."""
@@ -107,7 +135,8 @@ class Writers(Crew):
             there = {url for url in node.urls() if url.startswith("http://192.0.2.")}
             assert self.told[DONE] <= there, f"{node} has lost {sorted(self.told[DONE] - there)[:5]} of {len(self.told[DONE])}"
             assert there <= asked, f"{node} has invented {sorted(there - asked)[:5]}"
-            assert not there & self.told[REFUSED], f"{node} has what was refused: {sorted(there & self.told[REFUSED])[:5]}"
+            for outcome in REFUSED, GONE:
+                assert not there & self.told[outcome], f"{node} has what was {outcome}: {sorted(there & self.told[outcome])[:5]}"
 
 
 def is_in_agreement(nodes):
@@ -121,7 +150,7 @@ def agree(nodes, timeout_s=SETTLE_S):
 
 
 class Visitors(Crew):
-    """One client of each node's proxy, inside its host: however the host is cut off, not one request fails."""
+    """Clients of each node's proxy, inside its host: however the host is cut off, not one request fails, but to who is dead."""
 
     def __init__(self, nodes):
         super().__init__()
@@ -130,19 +159,32 @@ class Visitors(Crew):
             self.spawn(self.visit, node)
 
     def visit(self, node):
+        while not self.is_over.is_set():
+            visited = node.weldr
+            if visited is None or not visited.proxies:  # it listens once it is ready
+                self.is_over.wait(PAUSE_S)
+                continue
+            try:
+                self.stay(node)
+            except (OSError, http.client.HTTPException):
+                if node.weldr is visited:
+                    raise
+
+    def stay(self, node):
+        """On one connection, until the end."""
         address = ("127.0.0.1", PROXY_PORT)
         connection = http.client.HTTPConnection(*address, timeout=20)
         connection.sock = node.host.socket(socket.AF_INET)
-        connection.sock.settimeout(20)
-        connection.sock.connect(address)
-        while not self.is_over.is_set():
-            connection.request("GET", "/", headers={"Host": "site.example"})
-            response = connection.getresponse()
-            response.read()
-            assert response.status == 200, f"{node}: {response.status}"
-            self.answered[node] += 1
-            self.is_over.wait(PAUSE_S)
-        connection.close()
+        with contextlib.closing(connection):
+            connection.sock.settimeout(20)
+            connection.sock.connect(address)
+            while not self.is_over.is_set():
+                connection.request("GET", "/", headers={"Host": "site.example"})
+                response = connection.getresponse()
+                response.read()
+                assert response.status == 200, f"{node}: {response.status}"
+                self.answered[node] += 1
+                self.is_over.wait(PAUSE_S)
 
     def stop(self):
         super().stop()
