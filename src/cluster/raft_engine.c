@@ -81,36 +81,11 @@ static bool is_left_alone(const struct engine *e)
            loop_now_ms(e->loop.loop) >= e->started_ms + wait_ms;
 }
 
-static void on_caught_up(void *arg, int error, uint64_t index)
-{
-    struct engine *e = arg;
-
-    (void)index;
-    e->is_catching_up = false;
-    e->has_caught_up = error == 0; /* else again in the next run */
-    if (e->has_caught_up)
-        engine_kick(e);
-}
-
-/* A follower knows the commit index of the entries that it has, not how far the leader is: a
- * newcomer would begin with the first part of the state. A barrier through the leader comes
- * behind all of it. Who has halted applies nothing more; what it has is all. */
-static bool has_caught_up(struct engine *e)
-{
-    struct cluster *c = &e->cluster;
-
-    if (e->role == CLUSTER_LEADER || engine_is_halted(e))
-        return true;
-    if (!e->has_caught_up && !e->is_catching_up)
-        e->is_catching_up = c->ops->barrier(c, on_caught_up, e) == 0;
-    return e->has_caught_up;
-}
-
 static void tell_settled(struct engine *e)
 {
     if (e->has_settled || e->options.recovers)
         return;
-    if (!(is_up_to_date(e) && has_caught_up(e)) && !is_left_alone(e))
+    if (!(is_up_to_date(e) && engine_forward_caught_up(e)) && !is_left_alone(e))
         return;
     e->has_settled = true;
     e->cluster.hooks.on_settled(e->cluster.hooks.arg);

@@ -127,6 +127,33 @@ static void on_response(struct engine *e, struct span payload)
     }
 }
 
+/* ---- before it settles ---- */
+
+static void on_caught_up(void *arg, int error, uint64_t index)
+{
+    struct engine *e = arg;
+
+    (void)index;
+    e->is_catching_up = false;
+    e->has_caught_up = error == 0; /* else again in the next run */
+    if (e->has_caught_up)
+        engine_kick(e);
+}
+
+/* A follower knows the commit index of the entries that it has, not how far the leader is: a
+ * newcomer would begin with the first part of the state. A barrier through the leader comes
+ * behind all of it. Who has halted applies nothing more; what it has is all. */
+bool engine_forward_caught_up(struct engine *e)
+{
+    struct cluster *c = &e->cluster;
+
+    if (e->role == CLUSTER_LEADER || engine_is_halted(e))
+        return true;
+    if (!e->has_caught_up && !e->is_catching_up)
+        e->is_catching_up = c->ops->barrier(c, on_caught_up, e) == 0;
+    return e->has_caught_up;
+}
+
 /* ---- the link to who leads ---- */
 
 static struct engine *engine_of(const struct link *l)

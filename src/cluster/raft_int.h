@@ -347,6 +347,8 @@ int engine_forward(struct engine *e, struct request *q, struct span entry) MUST_
 void engine_forward_follow(struct engine *e);
 /* What is awaited may be applied by now. */
 void engine_forward_applied(struct engine *e);
+/* Of who has not settled: it has all that the leader had when it first was up to date. */
+bool engine_forward_caught_up(struct engine *e);
 /* It was removed from the roster, and may not hear of that in the log any more. */
 void engine_forward_tell_removed(struct engine *e, uint64_t id);
 const struct link_ops *engine_forward_take(struct engine *e, struct link *l);
