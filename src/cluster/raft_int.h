@@ -100,14 +100,18 @@ struct engine {
     struct cluster_options options;
     int log_fd; /* of what is stored; -1 */
     char *log_path;
-    struct high_water high_water; /* fd -1: not open */
-    struct segments stored;       /* when it started */
+    struct high_water high_water;                      /* fd -1: not open */
+    struct high_water_mark applied_mark, awaited_mark; /* of the last entry applied; of one that
+                                                          was not stored here yet */
+    struct segments stored;                            /* when it started */
     struct raft_uv_transport transport;
     struct raft_io io;
     int (*set_term)(struct raft_io *io, raft_term term); /* libraft's own */
     int (*set_vote)(struct raft_io *io, raft_id id);
     int (*start_io)(struct raft_io *io, unsigned msecs, raft_io_tick_cb tick,
                     raft_io_recv_cb recv);
+    int (*send)(struct raft_io *io, struct raft_io_send *req,
+                const struct raft_message *message, raft_io_send_cb cb);
     raft_io_recv_cb recv;
     raft_io_tick_cb tick;
     int (*load)(struct raft_io *io, raft_term *term, raft_id *voted_for,
@@ -245,6 +249,11 @@ void engine_state_init(struct engine *e);
 void engine_state_fini(struct engine *e);
 /* libraft has taken a message: what was put off is not applied, as it is told now. */
 void engine_state_settle(struct engine *e);
+/* More of the log may be on disk than before: the high-water mark follows what was applied. */
+void engine_state_note_stored(struct engine *e);
+bool engine_state_can_snapshot(const struct engine *e);
+/* One is under way: what libraft keeps behind it, and when the next one is due. */
+void engine_state_snapshot_begun(struct engine *e);
 
 /* An entry of the log, once. WERR_NOMEM: not yet; otherwise the engine has halted. said: what
  * the roster says of an entry of its own. */

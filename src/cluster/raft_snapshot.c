@@ -160,6 +160,7 @@ static void on_child_ended(struct engine *e)
         log_warn("a snapshot could not be made, and is tried again",
                  LOG_S("why", is_whole ? raft_strerror(code) : "the child failed"));
         t->again_ms = loop_now_ms(e->loop.loop) + AGAIN_MS;
+        raft_set_snapshot_threshold(&e->raft, 1); /* it may be due for its bytes alone */
         end(t, code);
     }
     engine_kick(e);
@@ -203,18 +204,27 @@ static bool begin(struct engine *e)
     return false;
 }
 
+static int encode_here(struct engine *e, struct raft_buffer *bufs[], unsigned *n_bufs)
+{
+    log_warn("a snapshot is encoded in line: there is no child to be had");
+    const int code = e->taking.encode(&e->fsm, bufs, n_bufs);
+
+    if (code == 0)
+        engine_state_snapshot_begun(e);
+    return code;
+}
+
 static int take(struct raft_fsm *fsm, struct raft_buffer *bufs[], unsigned *n_bufs)
 {
     struct engine *e = fsm->data;
     struct taking *t = &e->taking;
 
     MUST(t->pid == 0 && t->put == NULL);
-    if (engine_is_halted(e) || loop_now_ms(e->loop.loop) < t->again_ms)
+    if (!engine_state_can_snapshot(e) || loop_now_ms(e->loop.loop) < t->again_ms)
         return RAFT_BUSY;
-    if (!begin(e)) {
-        log_warn("a snapshot is encoded in line: there is no child to be had");
-        return t->encode(fsm, bufs, n_bufs);
-    }
+    if (!begin(e))
+        return encode_here(e, bufs, n_bufs);
+    engine_state_snapshot_begun(e);
     loop_watch_start(e->loop.loop, &t->watch, t->pidfd);
     loop_watch_set(&t->watch, true, false);
     loop_timer_in(e->loop.loop, &t->deadline,

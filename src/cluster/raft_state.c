@@ -59,17 +59,50 @@ static void on_sync_timer(struct timer *t)
     begin_sync((struct engine *)((char *)t - offsetof(struct engine, sync)));
 }
 
-/* Before its proposer hears. Entries that were stored before are known already. */
-static void note(struct engine *e, uint64_t index, uint64_t checksum)
+static void write_mark(struct engine *e, const struct high_water_mark *mark)
 {
-    if (index <= e->high_water.mark.index)
-        return;
-    if (high_water_write(&e->high_water, index, 0, checksum) < 0)
-        log_warn("the high-water mark can't be written", LOG_U("index", index));
+    if (high_water_write(&e->high_water, mark->index, 0, mark->checksum) < 0)
+        log_warn("the high-water mark can't be written", LOG_U("index", mark->index));
+    if (e->is_closing)
+        return; /* the file is synced as it is closed */
     if (high_water_is_due(&e->high_water))
         begin_sync(e);
     else if (!timer_is_set(&e->sync))
         loop_timer_in(e->loop.loop, &e->sync, HIGH_WATER_SYNC_MS);
+}
+
+void engine_state_note_stored(struct engine *e)
+{
+    const uint64_t stored = e->raft.last_stored;
+
+    if (e->applied_mark.index <= e->high_water.mark.index)
+        return;
+    if (e->applied_mark.index <= stored) {
+        write_mark(e, &e->applied_mark);
+        return;
+    }
+    if (e->awaited_mark.index > e->high_water.mark.index && e->awaited_mark.index <= stored)
+        write_mark(e, &e->awaited_mark);
+    if (e->awaited_mark.index <= e->high_water.mark.index)
+        e->awaited_mark = e->applied_mark;
+}
+
+/* Before its proposer hears. Entries that were stored before are known already. A leader may
+ * apply what others have stored and its own disk has not: were it noted now, and the process
+ * killed, the log would end below its mark for no fault of anybody's. Such a mark is awaited,
+ * and not put off for each newer one. */
+static void note(struct engine *e, uint64_t index, uint64_t checksum)
+{
+    e->applied_mark = (struct high_water_mark){.index = index, .checksum = checksum};
+    engine_state_note_stored(e);
+}
+
+/* It is on disk when it is taken over. */
+static void note_snapshot(struct engine *e, uint64_t index)
+{
+    e->applied_mark = (struct high_water_mark){.index = index};
+    if (index > e->high_water.mark.index)
+        write_mark(e, &e->applied_mark);
 }
 
 /* ---- entries ---- */
@@ -239,14 +272,25 @@ static int put_parts(struct engine *e, struct raft_buffer list[PARTS])
     return rc;
 }
 
-/* raft_malloc is malloc, which the owner's bytes come from: libraft frees them. */
+/* Not while the state is older than libraft believes. */
+bool engine_state_can_snapshot(const struct engine *e)
+{
+    return !engine_is_halted(e) && !engine_is_behind(e) && e->put_off == 0;
+}
+
+void engine_state_snapshot_begun(struct engine *e)
+{
+    raft_set_snapshot_threshold(&e->raft, LOG_SIZES_N);
+    raft_set_snapshot_trailing(&e->raft, log_sizes_snapshot(&e->sizes));
+}
+
+/* raft_malloc is malloc, which the owner's bytes come from: libraft frees them. In a child,
+ * too, which changes nothing of this process. */
 static int snapshot(struct raft_fsm *fsm, struct raft_buffer *bufs[], unsigned *n_bufs)
 {
     struct engine *e = engine_of(fsm);
     struct raft_buffer *list;
 
-    if (engine_is_behind(e) || e->put_off != 0)
-        return RAFT_BUSY; /* the state is older than libraft believes */
     list = raft_calloc(PARTS, sizeof(*list));
     if (list == NULL)
         return RAFT_NOMEM;
@@ -261,8 +305,6 @@ static int snapshot(struct raft_fsm *fsm, struct raft_buffer *bufs[], unsigned *
     image_make_of(
         &(struct image){.index = raft_last_applied(&e->raft), .level = engine_level(e)}, pieces,
         PARTS - 1, list[0].base);
-    raft_set_snapshot_threshold(&e->raft, LOG_SIZES_N);
-    raft_set_snapshot_trailing(&e->raft, log_sizes_snapshot(&e->sizes));
     *bufs = list;
     *n_bufs = PARTS;
     return 0;
@@ -329,7 +371,7 @@ static int take_snapshot(struct engine *e, const struct raft_buffer *buf, int *c
     if (rc == 0) {
         e->index = image.index;
         engine_peers_changed(e, NULL);
-        note(e, image.index, 0);
+        note_snapshot(e, image.index);
         log_sizes_restart(&e->sizes, image.index);
     }
     return rc;

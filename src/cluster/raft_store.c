@@ -179,15 +179,33 @@ static void on_message(struct raft_io *io, struct raft_message *message)
     }
     e->recv(io, message);
     engine_state_settle(e);
+    engine_state_note_stored(e);
+}
+
+/* libraft reads a snapshot in another thread before it sends it, and a change of the members
+ * meanwhile frees the address that the message has. It is the one that follows from the id;
+ * what is answered goes to the address that the question came from. */
+static int send_message(struct raft_io *io, struct raft_io_send *req,
+                        const struct raft_message *message, raft_io_send_cb cb)
+{
+    struct raft_message copy = *message;
+    char name[ENGINE_ID_TEXT_MAX];
+
+    if (message->type == RAFT_INSTALL_SNAPSHOT) {
+        engine_id_text(message->server_id, name);
+        copy.server_address = name;
+    }
+    return engine_of(io)->send(io, req, &copy, cb);
 }
 
 /* One that was removed lets no time pass: it asks for no votes. */
 static void on_tick(struct raft_io *io)
 {
-    const struct engine *e = engine_of(io);
+    struct engine *e = engine_of(io);
 
     if (!engine_is_out(e))
         e->tick(io);
+    engine_state_note_stored(e);
 }
 
 static int start_io(struct raft_io *io, unsigned msecs, raft_io_tick_cb tick,
@@ -208,6 +226,8 @@ static void set(struct engine *e)
     e->set_term = e->io.set_term;
     e->set_vote = e->io.set_vote;
     e->start_io = e->io.start;
+    e->send = e->io.send;
+    e->io.send = send_message;
     e->io.start = start_io;
     e->io.set_term = set_term;
     e->io.set_vote = set_vote;
@@ -351,6 +371,8 @@ void engine_store_close(struct engine *e)
     const bool has_raft = e->raft.data != NULL;
 
     engine_replay_forget(e);
+    if (e->high_water.fd >= 0)
+        engine_state_note_stored(e);
     if (has_raft)
         raft_close(&e->raft, on_closed);
     engine_loop_stop(&e->loop);

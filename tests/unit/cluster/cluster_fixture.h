@@ -28,7 +28,6 @@ struct node {
     struct data_dir dir;
     struct cluster *cluster; /* NULL: it does not run */
     char texts[ENTRIES_MAX][TEXT_MAX];
-    unsigned snapshot_n;
     unsigned text_n, settled_n, settled_text_n, lost_n, key_n, restored_n, members_n;
     uint8_t level;      /* of features, that it knows when it is opened next */
     unsigned unwilling; /* so many times there is no memory */
@@ -111,7 +110,6 @@ static int on_snapshot(void *arg, char **bytes, size_t *len)
     *bytes = malloc(*len + 1);
     assert_non_null(*bytes);
     memcpy(*bytes, n->texts, *len);
-    n->snapshot_n++;
     return 0;
 }
 
