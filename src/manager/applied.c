@@ -121,6 +121,7 @@ static void end(struct applied *a, struct applied_waiter *w)
 {
     const applied_fn fn = w->fn;
 
+    MUST(fn != NULL && w->missing_n <= MEMBERS_MAX);
     TAILQ_REMOVE(&a->waiters, w, entry);
     w->fn = NULL;
     fn(w);

@@ -141,6 +141,7 @@ static void recall(struct manager *m, const struct health_hints *all)
 
 static void forget(struct hints *h)
 {
+    MUST(h->m->checks.hints == NULL || h->m->checks.hints == h->recalled);
     h->m->checks.hints = NULL;
     free(h->recalled);
     h->recalled = NULL;

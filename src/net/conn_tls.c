@@ -8,25 +8,19 @@
 
 #include "base/fault.h"
 #include "net/conn_int.h"
+#include "net/conn_line.h"
 #include "net/tlsio.h"
 #include "net/tlsio_context.h"
 
-/* What handshakes may take of a turn, by their estimated costs (tlsio_step_cost_us), and how
- * many may wait. A request meets two or three turns on its way through a busy worker, and the
- * slowest one of a hundred half a dozen. One handshake in progress holds 45 KB; all together no
- * more than this share of the queues' budget, but some at least. */
+/* What handshakes may take of a turn, by their estimated costs (tlsio_step_cost_us). A request
+ * meets two or three turns on its way through a busy worker, and the slowest one of a hundred
+ * half a dozen. One handshake in progress holds 45 KB; all together no more than this share of
+ * the queues' budget, but some at least. */
 enum {
     TURN_BUDGET_US = 500,
-    LINE_MAX = 1024,
     HANDSHAKE_BYTES = 48 * 1024,
     HANDSHAKES_SHARE = 2,
     HANDSHAKES_LEAST_N = 64
-};
-
-/* A ring; NULL: has left. */
-struct line {
-    uint32_t first, n;
-    struct conn *conns[LINE_MAX];
 };
 
 struct conn_tls {
@@ -38,7 +32,7 @@ struct conn_tls {
     uint32_t spent_us;   /* … and what handshakes took of it */
     /* What came is in the queue of who waits. Newcomers have their ClientHello there, and may
      * have to wait for one that ends; others never have to. */
-    struct line newcomers, others;
+    struct conn_line newcomers, others;
     struct loop_work next_turn;
     bool is_same_turn; /* next_turn was put off in the turn that it runs in */
 };
@@ -47,39 +41,6 @@ struct conn_tls {
 
 static void begin_server(struct conn *c);
 static void go_on_with_queue(struct conn *c);
-
-static bool is_full(const struct line *line)
-{
-    return line->n == LINE_MAX;
-}
-
-static void join(struct line *line, struct conn *c)
-{
-    MUST(!is_full(line));
-    line->conns[(line->first + line->n++) % LINE_MAX] = c;
-}
-
-static void drop_first(struct line *line)
-{
-    MUST(line->n > 0);
-    line->first = (line->first + 1) % LINE_MAX;
-    line->n--;
-}
-
-/* Stays the first. NULL: nobody is there. */
-static struct conn *first_in(struct line *line)
-{
-    while (line->n > 0 && line->conns[line->first] == NULL)
-        drop_first(line);
-    return line->n > 0 ? line->conns[line->first] : NULL;
-}
-
-static void leave(struct line *line, const struct conn *c)
-{
-    for (uint32_t i = 0; i < line->n; i++)
-        if (line->conns[(line->first + i) % LINE_MAX] == c)
-            line->conns[(line->first + i) % LINE_MAX] = NULL;
-}
 
 /* With a line the budget lasts from the line's turn to its next one. */
 static bool has_new_budget(const struct conn_tls *k)
@@ -117,11 +78,11 @@ static bool has_place(const struct conn_tls *k)
 }
 
 /* Of those who may go on now. NULL: nobody does. */
-static struct line *next_line(struct conn_tls *k)
+static struct conn_line *next_line(struct conn_tls *k)
 {
-    if (first_in(&k->others) != NULL)
+    if (conn_line_first(&k->others) != NULL)
         return &k->others;
-    return first_in(&k->newcomers) != NULL && has_place(k) ? &k->newcomers : NULL;
+    return conn_line_first(&k->newcomers) != NULL && has_place(k) ? &k->newcomers : NULL;
 }
 
 /* What is put off while sockets are served comes up at the end of the same turn. */
@@ -166,16 +127,16 @@ static void on_next_turn(struct loop_work *w)
 {
     struct conn_tls *k =
         (struct conn_tls *)(void *)((char *)w - offsetof(struct conn_tls, next_turn));
-    struct line *line;
+    struct conn_line *line;
 
     if (!k->is_same_turn || k->turn_us != loop_now_us(k->loop))
         k->spent_us = 0;
     while ((line = next_line(k)) != NULL) {
-        struct conn *c = first_in(line);
+        struct conn *c = conn_line_first(line);
 
         if (!has_budget(k, cost_of(c)))
             break;
-        drop_first(line);
+        conn_line_drop_first(line);
         sock_recv_start(&c->sock);
         if (line == &k->newcomers)
             begin_server(c);
@@ -432,10 +393,10 @@ static void go_on_with_queue(struct conn *c)
     use_queue(c);
 }
 
-static void wait_in(struct line *line, struct conn *c)
+static void wait_in(struct conn_line *line, struct conn *c)
 {
     sock_recv_stop(&c->sock);
-    join(line, c);
+    conn_line_join(line, c);
     go_on_next_turn(c->shared->tls);
 }
 
@@ -443,7 +404,7 @@ static bool can_wait(struct conn *c, struct span bytes)
 {
     const struct conn_tls *k = c->shared->tls;
 
-    return !is_full(&k->others) &&
+    return !conn_line_is_full(&k->others) &&
            bufq_push(&c->in, c->shared->store, bytes, CONN_IN_MAX_BYTES) == 0;
 }
 
@@ -459,7 +420,7 @@ static void hear_more(struct conn *c, struct span bytes)
         wait_in(&k->others, c);
         return;
     }
-    if (must_wait && is_full(&k->others) && !(c->flags & CONN_ASKS)) {
+    if (must_wait && conn_line_is_full(&k->others) && !(c->flags & CONN_ASKS)) {
         conn_tls_gone(c, WERR_NO_SPACE);
         return;
     }
@@ -472,7 +433,7 @@ void conn_tls_leave(struct conn *c)
 {
     struct conn_tls *k = c->shared->tls;
 
-    leave(c->tls == NULL ? &k->newcomers : &k->others, c);
+    conn_line_leave(c->tls == NULL ? &k->newcomers : &k->others, c);
     if (c->tls == NULL)
         return;
     send_last(c);
@@ -520,7 +481,7 @@ static void look_for_hello(struct conn *c)
         refuse_hello(c, (int)n);
     else if (n > 0 && k->newcomers.n == 0 && has_budget(k, cost_of(c)) && has_place(k))
         begin_server(c);
-    else if (n > 0 && is_full(&k->newcomers))
+    else if (n > 0 && conn_line_is_full(&k->newcomers))
         c->ops->on_gone(c, WERR_NO_SPACE);
     else if (n > 0)
         wait_as_newcomer(c);
