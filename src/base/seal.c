@@ -7,6 +7,7 @@
 #include <sys/mman.h>
 
 #include "base/fault.h"
+#include "base/poison.h"
 
 _Static_assert(SEAL_KEY_BYTES == crypto_aead_xchacha20poly1305_ietf_KEYBYTES &&
                    SEAL_NONCE_BYTES == crypto_aead_xchacha20poly1305_ietf_NPUBBYTES,
@@ -39,6 +40,7 @@ void *seal_memory_new(size_t bytes)
         return NULL;
     }
     *(size_t *)(void *)pages = whole;
+    LOOK_THROUGH(pages, whole);
     return pages + HEAD_BYTES;
 }
 
@@ -49,6 +51,7 @@ void seal_memory_free(void *memory)
     char *pages = (char *)memory - HEAD_BYTES;
     const size_t whole = *(size_t *)(void *)pages;
     sodium_memzero(pages, whole);
+    LOOK_AWAY(pages, whole);
     (void)munmap(pages, whole);
 }
 

@@ -22,11 +22,11 @@
  * failure alone loses none. What can go unnoticed is a failure of the power together with
  * damage to the last batch of the log, written in the second before.
  *
- * Among several nodes a mark is of what this one has both applied and stored: a leader may apply
- * what others have stored before its own disk has. What a follower has stored, and told its
- * leader so, is not noted before it is applied: damage to just that, behind the mark, is taken
- * for a write that was cut off. (Such entries can't be marked alike: a start applies all up to
- * the mark, and they may never be committed.)
+ * Among several nodes a mark is of what this one has both applied and stored: a leader may
+ * apply what others have stored before its own disk has. What a follower has stored, and told
+ * its leader so, is not noted before it is applied: damage to just that, behind the mark, is
+ * taken for a write that was cut off. (Such entries can't be marked alike: a start applies all
+ * up to the mark, and they may never be committed.)
  *
  * The mark is of one identity: the file of another directory is refused. It keeps the engine's
  * vote too, whose files have no checksum: see high_water_vote.
