@@ -145,33 +145,43 @@ static void put_cluster(struct metrics_put *p)
 }
 
 /* Of the members of whom this node knows it. */
-static void put_lag(struct metrics_put *p)
+static void put_of_members(struct metrics_put *p,
+                           bool (*get)(const struct cluster_member *member, uint64_t *value))
 {
     const struct cluster *c = p->m->cluster;
     struct cluster_member list[MEMBERS_MAX];
     const unsigned n = c != NULL ? c->ops->members(c, list, MEMBERS_MAX) : 0;
     char id[MEMBERS_ID_TEXT];
+    uint64_t value;
 
     for (unsigned i = 0; i < n && i < MEMBERS_MAX; i++) {
         members_print_id(list[i].id, id);
-        if (list[i].has_lag)
-            put_with(p, "member", id, list[i].lag);
+        if (get(&list[i], &value))
+            put_with(p, "member", id, value);
     }
 }
 
-/* Likewise; of itself it is 0. */
+static bool get_lag(const struct cluster_member *member, uint64_t *value)
+{
+    *value = member->lag;
+    return member->has_lag;
+}
+
+static void put_lag(struct metrics_put *p)
+{
+    put_of_members(p, get_lag);
+}
+
+/* Of this node itself it is 0. */
+static bool get_last_contact(const struct cluster_member *member, uint64_t *value)
+{
+    *value = member->seen_ms_ago;
+    return member->seen_ms_ago != UINT64_MAX;
+}
+
 static void put_last_contact(struct metrics_put *p)
 {
-    const struct cluster *c = p->m->cluster;
-    struct cluster_member list[MEMBERS_MAX];
-    const unsigned n = c != NULL ? c->ops->members(c, list, MEMBERS_MAX) : 0;
-    char id[MEMBERS_ID_TEXT];
-
-    for (unsigned i = 0; i < n && i < MEMBERS_MAX; i++) {
-        members_print_id(list[i].id, id);
-        if (list[i].seen_ms_ago != UINT64_MAX)
-            put_with(p, "member", id, list[i].seen_ms_ago);
-    }
+    put_of_members(p, get_last_contact);
 }
 
 /* ---- workers and processes ---- */
