@@ -205,6 +205,26 @@ static void fire_retries(struct manager *m)
             fire(m, &slots->list[i].channel.retry);
 }
 
+static void on_member_added(void *arg, int error, uint64_t index)
+{
+    (void)index;
+    assert_int_equal(error, 0);
+    *(bool *)arg = true;
+}
+
+void fixture_add_member(struct manager *m, uint64_t id)
+{
+    const struct cluster_member member = {.id = id, .place = CLUSTER_VOTER};
+    bool is_added = false;
+
+    assert_int_equal(
+        m->cluster->ops->add_member(m->cluster, &member, on_member_added, &is_added), 0);
+    for (unsigned n = 0; !is_added; n++) {
+        assert_true(n < TURNS_MAX);
+        (void)loop_turn(m->loop, 0);
+    }
+}
+
 int fixture_change(struct manager *m, struct pool_command *c, struct pool_outcome *outcome)
 {
     struct waiter w = {.is_told = false};

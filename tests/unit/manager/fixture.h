@@ -29,6 +29,8 @@ void fixture_turns(struct manager *m, unsigned n);
 void fixture_run_until_led(struct manager *m);
 /* Proposes, waits for the end; < 0: of the agreement or of pool_apply. outcome may be NULL. */
 int fixture_change(struct manager *m, struct pool_command *c, struct pool_outcome *outcome);
+/* A voter that the tests speak for. */
+void fixture_add_member(struct manager *m, uint64_t id);
 /* Sockets that were bound; before the slots go. */
 void fixture_close_listeners(struct manager *m);
 /* POST /servers with this body. */

@@ -49,25 +49,6 @@ static void on_share(struct cluster *c, struct span bytes)
     shared.n++;
 }
 
-static void on_done(void *arg, int error, uint64_t index)
-{
-    (void)index;
-    *(int *)arg = error == 0 ? 1 : error;
-}
-
-static void add_member(uint64_t id)
-{
-    const struct cluster_member member = {.id = id, .place = CLUSTER_VOTER};
-    int done = 0;
-
-    assert_int_equal(m->cluster->ops->add_member(m->cluster, &member, on_done, &done), 0);
-    for (unsigned n = 0; done == 0; n++) {
-        assert_true(n < 100000);
-        (void)loop_turn(m->loop, 0);
-    }
-    assert_int_equal(done, 1);
-}
-
 static int setup(void **state)
 {
     (void)state;
@@ -82,8 +63,8 @@ static int setup(void **state)
 static int setup_three(void **state)
 {
     setup(state);
-    add_member(FIRST);
-    add_member(SECOND);
+    fixture_add_member(m, FIRST);
+    fixture_add_member(m, SECOND);
     return 0;
 }
 
