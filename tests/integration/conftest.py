@@ -4,6 +4,7 @@ import errno
 import os
 import resource
 import subprocess
+import tempfile
 
 import pytest
 
@@ -129,7 +130,14 @@ class Lab:
 
 
 @pytest.fixture
-def lab(request):
+def folder():
+    """For a data directory, which is made there. It outlives the lab: a weldr writes to it until its end."""
+    with tempfile.TemporaryDirectory(prefix="weldr-data-") as path:
+        yield os.path.join(path, "node")
+
+
+@pytest.fixture
+def lab(request, folder):
     assert os.access(BIN, os.X_OK), f"no binary at WELDR_BIN={BIN}"
     lab = Lab(getattr(request, "param", "clear"))
     yield lab

@@ -1,10 +1,8 @@
 """/cluster, its commands and flags, of a node that is alone: what is told, what is refused, and by whom a change waits."""
 
-import os
 import re
 import socket
 import subprocess
-import tempfile
 import threading
 
 import pytest
@@ -15,12 +13,6 @@ from weldr import BIN, clean_environment, run_weldr, split_address
 
 LOCAL = ("--ip", "127.0.0.1:0", "--admin-ip", "127.0.0.1:0")
 NOBODY = "00000000000000ab"
-
-
-@pytest.fixture
-def folder():
-    with tempfile.TemporaryDirectory(prefix="weldr-data-") as path:
-        yield os.path.join(path, "node")
 
 
 def engine(options):

@@ -5,7 +5,6 @@ import os
 import re
 import signal
 import subprocess
-import tempfile
 import threading
 
 import pytest
@@ -18,12 +17,6 @@ from rawhttp import wait_until
 from weldr import BIN, clean_environment, is_alive, run_weldr
 
 LOCAL = ("--ip", "127.0.0.1:0", "--admin-ip", "127.0.0.1:0")
-
-
-@pytest.fixture
-def folder():
-    with tempfile.TemporaryDirectory(prefix="weldr-data-") as path:
-        yield os.path.join(path, "node")
 
 
 def end(weldr, number=signal.SIGKILL):

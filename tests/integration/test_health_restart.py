@@ -27,11 +27,6 @@ class Held(o.Health):
         super().__call__(lane, seen)
 
 
-@pytest.fixture
-def folder(tmp_path):
-    return str(tmp_path / "node")
-
-
 def kill(weldr):
     weldr.signal(signal.SIGKILL)
     assert weldr.wait_exit(20) == -signal.SIGKILL

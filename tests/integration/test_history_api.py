@@ -2,7 +2,6 @@
 
 import os
 import signal
-import tempfile
 
 import pytest
 
@@ -18,12 +17,6 @@ from test_listeners import ask, is_refused
 NO_CHECK = {"type": "none"}
 KEPT = 1000
 ENGINES = [{}, {"WELDR_TEST_ENGINE": "delayed:seed=3,delay=4,refuse=3,lose=3,restore=8"}]
-
-
-@pytest.fixture
-def folder():
-    with tempfile.TemporaryDirectory(prefix="weldr-data-") as path:
-        yield os.path.join(path, "node")
 
 
 def change(weldr, method, path, body=None, status=(200, 201, 204), headers=None):
