@@ -54,8 +54,7 @@ static struct {
 /* Of clusters that are made from now on. */
 static uint8_t profile_wanted = ROSTER_FAST;
 
-/* It has a snapshot, and keeps no more before it than it has to. */
-static inline bool has_cut_its_log(unsigned i)
+static inline bool has_snapshot(unsigned i)
 {
     const struct engine *e = (const struct engine *)lab.nodes[i].cluster;
 
@@ -383,6 +382,30 @@ static int propose(unsigned i, const char *text)
     uint8_t id[CLUSTER_ID_BYTES] = {++request_n};
 
     return cluster_of(i)->ops->propose(cluster_of(i), span_from_str(text), id, on_done, NULL);
+}
+
+/* Behind a snapshot as many entries stay as others may still want, and while one is taken many
+ * more may have come: it has a snapshot that is so far ahead that this entry went. */
+static inline bool has_cut(unsigned i, uint64_t index)
+{
+    return has_snapshot(i) && disk_snapshot_index(lab.nodes[i].path) >= index + LOG_SIZES_N;
+}
+
+/* Who needs the entry from this node is sent its snapshot then. Texts do not become more. */
+static inline void cut_log(unsigned i, uint64_t index)
+{
+    const uint64_t end_ms = loop_now_ms(lab.loop) + WAIT_MS;
+    unsigned asked_n = lab.done_n;
+
+    while (!has_cut(i, index)) {
+        assert_true(loop_now_ms(lab.loop) < end_ms);
+        if (lab.done_n >= asked_n &&
+            cluster_of(i)->ops->barrier(cluster_of(i), on_done, NULL) == 0)
+            asked_n = lab.done_n + 1;
+        (void)loop_turn(lab.loop, 20);
+    }
+    while (lab.done_n < asked_n)
+        (void)loop_turn(lab.loop, 20);
 }
 
 static bool knows_leader(unsigned i)

@@ -81,6 +81,26 @@ static inline unsigned disk_snapshots(const char *node_path)
     return n;
 }
 
+/* The entry that the latest of them ends with; 0: there is none. */
+static inline uint64_t disk_snapshot_index(const char *node_path)
+{
+    char path[128];
+    uint64_t latest = 0;
+
+    (void)snprintf(path, sizeof(path), "%s/log", node_path);
+    DIR *list = opendir(path);
+    if (list == NULL)
+        abort();
+    for (struct dirent *e = readdir(list); e != NULL; e = readdir(list)) {
+        unsigned long long term, index;
+
+        if (sscanf(e->d_name, "snapshot-%llu-%llu-", &term, &index) == 2 && index > latest)
+            latest = index;
+    }
+    (void)closedir(list);
+    return latest;
+}
+
 /* Descriptors of this process. */
 static inline unsigned disk_fds(void)
 {
