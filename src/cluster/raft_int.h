@@ -152,6 +152,7 @@ struct engine {
     struct roster *roster;
     unsigned char *node_key;
     struct member_file member;
+    uint64_t certificate_end_s; /* of the member's */
     struct link_self self;
     struct gate *gate;            /* NULL: nobody can call */
     struct raft_transport *peers; /* NULL: alone, always */
