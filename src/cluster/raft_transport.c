@@ -126,6 +126,7 @@ static void on_bytes(struct link *l, struct span bytes)
         return;
     int64_t taken = bufq_len(&p->waiting) == 0 ? sock_send(&p->sock, &iov, 1) : 0;
 
+    p->transport->kick(p->transport->arg); /* it is read in this turn still */
     if (taken >= 0 && (size_t)taken < bytes.len) {
         const int rc = bufq_push(&p->waiting, p->store, span_skip(bytes, (size_t)taken),
                                  WAITING_MAX_BYTES);
