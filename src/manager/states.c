@@ -181,12 +181,18 @@ void states_tell_addr(struct manager *m, const struct facts_addr *a)
 void states_look(struct manager *m, struct server_facts *f)
 {
     const unsigned serving_n = slots_count(&m->supervisor.slots, SLOT_RUNNING);
-
-    f->ejected_n =
+    const uint32_t ejected_n =
         f->stats_slot == STATS_NO_SLOT
             ? 0
             : (uint32_t)stats_sum_server(m->stats, f->stats_slot, STATS_SERVER_ejected);
-    f->is_ejected = f->ejected_n > 0 && f->ejected_n >= serving_n;
+    const bool is_ejected = ejected_n > 0 && ejected_n >= serving_n;
+
+    /* What does not change is not written: while a child encodes a snapshot each write copies a
+     * page, and those of 1,000 servers keep a heartbeat waiting. */
+    if (f->ejected_n != ejected_n)
+        f->ejected_n = ejected_n;
+    if (f->is_ejected != is_ejected)
+        f->is_ejected = is_ejected;
     states_note(m, f, NULL);
 }
 
