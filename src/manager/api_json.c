@@ -358,6 +358,18 @@ static int cut_object(json_t *body, const json_t *shown, const struct api_json_f
     return result;
 }
 
+bool api_json_has_fixed(struct span body, const struct api_json_fixed_set *fixed)
+{
+    json_t *wish =
+        body.len > 0 ? json_loadb(body.ptr, body.len, JSON_REJECT_DUPLICATES, NULL) : NULL;
+    bool has = false;
+
+    for (unsigned i = 0; i < fixed->n && !has; i++)
+        has = json_object_get(wish, fixed->rows[i].key) != NULL;
+    json_decref(wish);
+    return has;
+}
+
 int api_json_cut_shown(struct span body, const char *shown,
                        const struct api_json_fixed_set *fixed, struct pool_error *error,
                        char **rest)

@@ -191,6 +191,8 @@ struct api_json_fixed_set {
     unsigned n;
     bool is_whole; /* of a PUT: what equals the document of now is meant all the same */
 };
+/* body has one of these members. */
+bool api_json_has_fixed(struct span body, const struct api_json_fixed_set *fixed);
 /* The members of body that are left to be read (api_shown.h). shown: the document of now. */
 int api_json_cut_shown(struct span body, const char *shown,
                        const struct api_json_fixed_set *fixed, struct pool_error *error,

@@ -293,18 +293,18 @@ static bool url_of_path(const struct api_conn *ac, char *buf, size_t size)
 }
 
 /* What GET shows of a server that is there beside what people decide is passed over. */
-static int cut_shown(const struct api_conn *ac, struct span body, struct pool_error *error,
-                     char **rest)
+static int cut_shown(const struct api_conn *ac, struct span body, bool is_whole,
+                     struct pool_error *error, char **rest)
 {
     const struct pool_server *server = api_find_server(ac, false);
     struct api_view view;
 
     *rest = NULL;
-    if (server == NULL)
+    if (server == NULL || !api_shown_has_fixed_server(body))
         return 0;
     api_view_fill(ac->m, server, &view);
-    return api_shown_cut_server(body, api_json_server(&view.json, api_base(ac)), true, error,
-                                rest);
+    return api_shown_cut_server(body, api_json_server(&view.json, api_base(ac)), is_whole,
+                                error, rest);
 }
 
 static int read_put(const struct api_conn *ac, const char *url, struct pool_command *c,
@@ -317,7 +317,7 @@ static int read_put(const struct api_conn *ac, const char *url, struct pool_comm
     if (own != NULL)
         body = span_from_str(own);
     if (rc == 0)
-        rc = cut_shown(ac, body, error, &rest);
+        rc = cut_shown(ac, body, true, error, &rest);
     if (rest != NULL)
         body = span_from_str(rest);
     if (rc == 0)
@@ -355,12 +355,9 @@ void api_server_put(struct api_conn *ac)
 static int read_change(struct api_conn *ac, const struct pool_server *server,
                        struct pool_command *c, struct pool_error *error)
 {
-    struct api_view view;
     char *rest;
+    int result = cut_shown(ac, api_body(ac), false, error, &rest);
 
-    api_view_fill(ac->m, server, &view);
-    int result = api_shown_cut_server(api_body(ac), api_json_server(&view.json, api_base(ac)),
-                                      false, error, &rest);
     if (result == 0)
         result = pool_code_change_from_json(rest != NULL ? span_from_str(rest) : api_body(ac),
                                             server, c, error);

@@ -40,6 +40,13 @@ int api_shown_cut(struct span body, char *shown, const struct api_json_fixed_set
     return result;
 }
 
+bool api_shown_has_fixed_server(struct span body)
+{
+    const struct api_json_fixed_set fixed = {server_rows, ROW_N(server_rows), false};
+
+    return api_json_has_fixed(body, &fixed);
+}
+
 int api_shown_cut_server(struct span body, char *shown, bool is_whole, struct pool_error *error,
                          char **rest)
 {

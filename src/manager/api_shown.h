@@ -20,6 +20,9 @@
 /* is_whole: of a PUT, which means all that it says. */
 int api_shown_cut_server(struct span body, char *shown, bool is_whole, struct pool_error *error,
                          char **rest) MUST_USE;
+/* Whether there is anything to be cut: most bodies say what is to change and no more, and the
+ * document of now need not be made for them. */
+bool api_shown_has_fixed_server(struct span body);
 /* The same of any document. */
 int api_shown_cut(struct span body, char *shown, const struct api_json_fixed_set *fixed,
                   struct pool_error *error, char **rest) MUST_USE;
