@@ -523,6 +523,7 @@ static void free_engine(struct cluster *c)
     engine_join_stop(e);
     engine_forward_close(e);
     engine_move_close(e);
+    engine_member_close(e);
     engine_loop_leave(&e->loop);
     engine_store_close(e);
     end_all(e);

@@ -1,7 +1,8 @@
 /* raft_int.h - what the files of the engine share: raft_engine.c (operations), raft_state.c
  * (what libraft asks of the state that is agreed on), raft_store.c (start and end on disk),
- * raft_peers.c (who this node is among others, and where they call), raft_forward.c (what only
- * the leader can do), raft_share.c (what members tell each other and nobody keeps),
+ * raft_peers.c (who this node is among others, and where they call), raft_member.c (that on
+ * disk), raft_forward.c (what only the leader can do), raft_share.c (what members tell each
+ * other and nobody keeps),
  * raft_steward.c (who votes), raft_level.c (what all understand), raft_halt.c (what this node
  * does not), raft_snapshot.c (what a child encodes), raft_move.c (where members are),
  * raft_admit.c (newcomers), raft_join.c (being one), raft_recover.c (one node that is left
@@ -93,6 +94,16 @@ struct taking {
     void (*close)(struct raft_io *io, raft_io_close_cb cb);
 };
 
+/* The member file, as it is being written (raft_member.c). */
+struct saving {
+    uv_work_t work;
+    char *bytes; /* NULL: it is not */
+    size_t len;
+    int error;
+    bool has_failed;   /* and was told to have */
+    uint64_t again_ms; /* not before: it has failed */
+};
+
 struct engine {
     struct cluster cluster; /* first: the cluster that callers hold */
     struct engine_loop loop;
@@ -167,7 +178,8 @@ struct engine {
     unsigned hailed_n;
     bool has_news; /* of the roster, not told yet */
     bool standby_is_told;
-    bool must_save;   /* … and some of it belongs in the member file, which takes two syncs */
+    bool must_save; /* the member file has not all of what belongs in it, nor gets it now */
+    struct saving saving;
     bool was_removed; /* from the roster */
     struct raft_change change;
     struct contact contacts[ROSTER_MEMBERS_MAX];
@@ -333,7 +345,7 @@ void engine_peers_note_removed(struct engine *e);
 void engine_peers_tend(struct engine *e);
 /* It leads a cluster of one that nobody has made, and others are to reach it. */
 void engine_peers_make_cluster(struct engine *e);
-/* In the member file and in what links use. */
+/* In what links use, and to be kept in the member file. */
 int engine_peers_take_certificate(struct engine *e, char *certificate,
                                   struct seal_opened *key) MUST_USE;
 /* A member's certificate for the key of a request; *certificate is heap. */
@@ -347,6 +359,15 @@ enum { ENGINE_ID_TEXT_MAX = 17 };
 void engine_id_text(uint64_t id, char text[ENGINE_ID_TEXT_MAX]);
 void engine_uuid_text(const uint8_t *uuid, char text[CLUSTER_HEX_ID_MAX]);
 uint64_t engine_wall_s(const struct engine *e);
+
+/* ---- raft_member.c ---- */
+
+/* Now and then: what has changed is written, in another thread. */
+void engine_member_tend(struct engine *e);
+/* Here and now, before anything is said that rests on it. Told in the log when it fails. */
+int engine_member_save(struct engine *e) MUST_USE;
+/* What has changed is written while libuv's loop is run for the last time. */
+void engine_member_close(struct engine *e);
 
 /* ---- raft_forward.c ---- */
 
