@@ -17,14 +17,14 @@ static uint64_t leader_now(const struct engine *e)
     raft_id id = 0;
     const char *address;
 
-    if (e->raft.data != NULL && !engine_is_out(e))
+    if (e->raft.data != NULL && !engine_is_out(e) && !e->ballot.is_owed)
         raft_leader((struct raft *)&e->raft, &id, &address);
     return id;
 }
 
 static enum cluster_role role_now(const struct engine *e)
 {
-    if (e->raft.data == NULL)
+    if (e->raft.data == NULL || e->ballot.is_owed)
         return CLUSTER_CANDIDATE;
     const int state = raft_state((struct raft *)&e->raft);
     if (state == RAFT_LEADER)
@@ -260,7 +260,7 @@ int engine_propose_here(struct engine *e, enum engine_entry_type type, struct sp
                                            .request_id = request_id,
                                            .command = entry};
 
-    if (engine_is_halted(e))
+    if (engine_is_halted(e) || e->ballot.is_owed)
         return WERR_NOT_LEADER; /* another one is to lead */
     if (entry.len > ENGINE_ENTRY_MAX_BYTES)
         return WERR_TOO_BIG;
@@ -307,7 +307,7 @@ int engine_barrier_here(struct engine *e, cluster_done_fn done, void *arg)
 {
     struct request *q;
 
-    if (engine_is_behind(e))
+    if (engine_is_behind(e) || e->ballot.is_owed)
         return WERR_NOT_LEADER;
     q = engine_request_new(e, done, arg);
     if (q == NULL)
@@ -339,7 +339,8 @@ int engine_transfer_here(struct engine *e, uint64_t id, cluster_done_fn done, vo
 
 static bool leads(const struct engine *e)
 {
-    return e->raft.data != NULL && raft_state((struct raft *)&e->raft) == RAFT_LEADER;
+    return e->raft.data != NULL && !e->ballot.is_owed &&
+           raft_state((struct raft *)&e->raft) == RAFT_LEADER;
 }
 
 static int ask_leader(struct engine *e, const struct peer_request *wanted, struct span entry,

@@ -1,5 +1,6 @@
 /* raft_int.h - what the files of the engine share: raft_engine.c (operations), raft_state.c
  * (what libraft asks of the state that is agreed on), raft_store.c (start and end on disk),
+ * raft_vote.c (the term and the vote there),
  * raft_peers.c (who this node is among others, and where they call), raft_member.c (that on
  * disk), raft_forward.c (what only the leader can do), raft_share.c (what members tell each
  * other and nobody keeps),
@@ -94,6 +95,14 @@ struct taking {
     void (*close)(struct raft_io *io, raft_io_close_cb cb);
 };
 
+/* The term and the vote that were to be stored last (raft_vote.c). */
+struct ballot {
+    raft_term term;
+    raft_id voted_for;
+    bool is_owed; /* they are not on disk, and the node keeps quiet */
+    uint64_t again_ms;
+};
+
 /* The member file, as it is being written (raft_member.c). */
 struct saving {
     uv_work_t work;
@@ -119,6 +128,7 @@ struct engine {
     struct raft_io io;
     int (*set_term)(struct raft_io *io, raft_term term); /* libraft's own */
     int (*set_vote)(struct raft_io *io, raft_id id);
+    struct ballot ballot;
     int (*start_io)(struct raft_io *io, unsigned msecs, raft_io_tick_cb tick,
                     raft_io_recv_cb recv);
     int (*send)(struct raft_io *io, struct raft_io_send *req,
@@ -325,12 +335,21 @@ int engine_store_begin(struct engine *e) MUST_USE;
 void engine_store_close(struct engine *e);
 /* This node alone, which votes; a code of libraft. For raft_configuration_close in any case. */
 int engine_store_configure(const struct engine *e, struct raft_configuration *configuration);
-/* A changed term or vote, in our own file too; a code of libraft. */
-int engine_store_note_vote(struct engine *e);
 /* Its number in the engine, from the identity of the directory. */
 uint64_t engine_store_id(const struct engine *e);
 /* WERR_* for a code of libraft. */
 int engine_store_error(int code);
+
+/* ---- raft_vote.c ---- */
+
+/* Before raft_init: terms and votes go this way from now on. */
+void engine_vote_prepare(struct engine *e);
+/* The vote that libraft has stored, in our own file too; a code of libraft. */
+int engine_vote_note(struct engine *e);
+/* Now and then, and before anything that could change it: what is owed is tried again. */
+bool engine_vote_is_stored(struct engine *e);
+/* False: libraft is not to hear of this. */
+bool engine_vote_hears(struct engine *e, const struct raft_message *message);
 
 /* ---- raft_peers.c ---- */
 
