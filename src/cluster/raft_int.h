@@ -298,7 +298,8 @@ void engine_halt_tell(struct engine *e);
 
 /* ---- raft_level.c ---- */
 
-/* Of features, that may be used: what the members have agreed on; alone what it knows. */
+/* Of features, that may be used: what the members have agreed on; alone what it knows. No
+ * newcomer that knows less is let in. */
 uint8_t engine_level(const struct engine *e);
 /* This node leads: notes what it knows itself, raises the level; true: something is under way.
  */
