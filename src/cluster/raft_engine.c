@@ -269,7 +269,7 @@ int engine_propose_here(struct engine *e, enum engine_entry_type type, struct sp
     struct request *q = engine_request_new(e, done, arg);
     if (q == NULL)
         return WERR_NOMEM;
-    buf.base = raft_malloc(buf.len);
+    buf.base = malloc(buf.len); /* without, nothing has happened yet */
     if (buf.base == NULL) {
         drop(q);
         return WERR_NOMEM;
@@ -558,6 +558,7 @@ struct cluster *cluster_raft_new(struct loop *loop, struct data_dir *dir,
 {
     struct engine *e = calloc(1, sizeof(*e));
 
+    engine_heap_use();
     if (e != NULL)
         e->roster = roster_new();
     if (e == NULL || e->roster == NULL || engine_loop_start(&e->loop, loop, after_run, e) < 0) {

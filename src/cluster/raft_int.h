@@ -1,6 +1,6 @@
 /* raft_int.h - what the files of the engine share: raft_engine.c (operations), raft_state.c
  * (what libraft asks of the state that is agreed on), raft_store.c (start and end on disk),
- * raft_vote.c (the term and the vote there),
+ * raft_vote.c (the term and the vote there), raft_heap.c (the memory of libraft),
  * raft_peers.c (who this node is among others, and where they call), raft_member.c (that on
  * disk), raft_forward.c (what only the leader can do), raft_share.c (what members tell each
  * other and nobody keeps),
@@ -133,6 +133,8 @@ struct engine {
                     raft_io_recv_cb recv);
     int (*send)(struct raft_io *io, struct raft_io_send *req,
                 const struct raft_message *message, raft_io_send_cb cb);
+    int (*append)(struct raft_io *io, struct raft_io_append *req,
+                  const struct raft_entry entries[], unsigned n, raft_io_append_cb cb);
     raft_io_recv_cb recv;
     raft_io_tick_cb tick;
     int (*load)(struct raft_io *io, raft_term *term, raft_id *voted_for,
@@ -295,6 +297,11 @@ void engine_halt(struct engine *e, int error, const struct engine_unread *what);
 /* After a run of libuv's loop: the log, the owner, and whoever waits for what is not applied
  * any more. Once, when the owner has heard of what is stored. */
 void engine_halt_tell(struct engine *e);
+
+/* ---- raft_heap.c ---- */
+
+/* Of the process: libraft never lacks memory for an entry, for that ends the process. */
+void engine_heap_use(void);
 
 /* ---- raft_level.c ---- */
 

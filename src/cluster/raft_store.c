@@ -159,6 +159,21 @@ static int send_message(struct raft_io *io, struct raft_io_send *req,
     return engine_of(io)->send(io, req, &copy, cb);
 }
 
+/* What fails later is written again and again. What fails here libraft has given back already,
+ * and keeps in its books (raft_heap.c). */
+static int append(struct raft_io *io, struct raft_io_append *req,
+                  const struct raft_entry entries[], unsigned n, raft_io_append_cb cb)
+{
+    struct engine *e = engine_of(io);
+
+    if (e->append(io, req, entries, n, cb) == 0)
+        return 0;
+    log_error("the log of the cluster can't be written: this node ends, and has lost nothing "
+              "that was acknowledged",
+              LOG_S("directory", e->log_path), LOG_S("why", e->io.errmsg));
+    _exit(EXIT_FAILURE);
+}
+
 /* One that was removed lets no time pass: it asks for no votes. */
 static void on_tick(struct raft_io *io)
 {
@@ -188,6 +203,8 @@ static void set(struct engine *e)
     e->start_io = e->io.start;
     e->send = e->io.send;
     e->io.send = send_message;
+    e->append = e->io.append;
+    e->io.append = append;
     e->io.start = start_io;
 }
 
