@@ -11,7 +11,7 @@ DESTDIR ?=
 PREFIX ?=
 
 .DEFAULT_GOAL := all
-.PHONY: all run test test-clients sizes test-debian13 asan fuzz coverage soak slow scale nemesis cluster-cost bench perf-check lint format install deps clean help
+.PHONY: all run test test-clients sizes test-debian13 asan fuzz coverage soak slow scale nemesis cluster-cost engine-check bench perf-check lint format install deps clean help
 
 all: ## build build/weldr and build/test-server (release)
 	@tools/deps build
@@ -74,6 +74,11 @@ nemesis: ## three nodes in namespaces, killed and cut off for NEMESIS_SECONDS (6
 	@tools/build asan
 	@tools/build release
 	@tools/nemesis $(NEMESIS_SECONDS)
+
+engine-check: ## unit tests of cluster/ with a libraft that has its assertions and ASan, built from the source of its package
+	@tools/deps build test
+	@tools/build asan
+	@tools/engine-check
 
 cluster-cost: ## what three nodes cost beside their limits: idle, commits, 1,000 writes/s for COST_SECONDS (30), snapshots of 20 MB
 	@tools/deps build test

@@ -166,27 +166,20 @@ static struct span span_of(const char *text)
     return text != NULL ? span_from_str(text) : SPAN_NONE;
 }
 
-static int write_text(const struct data_dir *d, const struct member_file *f,
-                      const char *cluster_key, const char *key)
+static int make_text(const struct data_dir *d, const struct member_file *f,
+                     const char *cluster_key, const char *key, char **text, size_t *len)
 {
     struct member_closed closed = {.cluster_key = span_of(cluster_key),
                                    .key = span_of(key),
                                    .certificate = span_of(f->certificate),
                                    .authority = span_of(f->authority)};
-    char *text;
-    size_t len;
 
     memcpy(closed.identity, d->identity, sizeof(closed.identity));
-    int rc = member_text_write(f, &closed, &text, &len);
-    if (rc < 0)
-        return rc;
-    rc = small_file_write(d->fd, file_name, span_from(text, len));
-    free(text);
-    return rc;
+    return member_text_write(f, &closed, text, len);
 }
 
-int member_file_write(const struct data_dir *d, const unsigned char *node_key,
-                      const struct member_file *f, struct strb *wrong)
+int member_file_encode(const struct data_dir *d, const unsigned char *node_key,
+                       const struct member_file *f, char **bytes, size_t *len)
 {
     char *cluster_key = NULL, *key = NULL;
 
@@ -195,9 +188,28 @@ int member_file_write(const struct data_dir *d, const unsigned char *node_key,
     if (rc == 0 && f->key.len > 0)
         rc = close_one(node_key, span_from(f->key.ptr, f->key.len), &key);
     if (rc == 0)
-        rc = write_text(d, f, cluster_key, key);
+        rc = make_text(d, f, cluster_key, key, bytes, len);
     free(cluster_key);
     free(key);
+    return rc;
+}
+
+int member_file_put(const struct data_dir *d, struct span bytes)
+{
+    return small_file_write(d->fd, file_name, bytes);
+}
+
+int member_file_write(const struct data_dir *d, const unsigned char *node_key,
+                      const struct member_file *f, struct strb *wrong)
+{
+    char *bytes;
+    size_t len;
+    int rc = member_file_encode(d, node_key, f, &bytes, &len);
+
+    if (rc == 0) {
+        rc = member_file_put(d, span_from(bytes, len));
+        free(bytes);
+    }
     if (rc < 0)
         strb_addf(wrong, "%s/%s: can't write it: %s", d->path, file_name, werr_text(rc));
     return rc;

@@ -37,6 +37,11 @@ int member_file_directory(const struct data_dir *d, uint8_t identity[DATA_DIR_ID
  * WERR_TOO_BIG, WERR_IO …; the old file is there then. */
 int member_file_write(const struct data_dir *d, const unsigned char *node_key,
                       const struct member_file *f, struct strb *wrong) MUST_USE;
+/* The same in two steps: the file's bytes, malloc'd, which have no open secret; and them on
+ * disk, in any thread. */
+int member_file_encode(const struct data_dir *d, const unsigned char *node_key,
+                       const struct member_file *f, char **bytes, size_t *len) MUST_USE;
+int member_file_put(const struct data_dir *d, struct span bytes) MUST_USE;
 void member_file_fini(struct member_file *f); /* clears the secrets; zeroed is allowed */
 
 #endif

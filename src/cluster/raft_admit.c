@@ -103,7 +103,7 @@ static void refuse_level(struct guest *g)
         reason, sizeof(reason),
         "the members use level %u of features, and the Weldr of this node (%s) knows "
         "%u: start a later one",
-        roster_level(g->engine->roster), g->member.version, g->member.level);
+        engine_level(g->engine), g->member.version, g->member.level);
     refuse(g, WERR_UNSUPPORTED, reason);
 }
 
@@ -167,7 +167,9 @@ static int propose(struct guest *g, const struct peer_ask *ask)
     memcpy(c.token.id, ask->token_id, sizeof(c.token.id));
     tlsio_digest(span_from(ask->secret, sizeof(ask->secret)), c.token.digest);
     /* A stranger writes nothing to the log. */
-    const int rc = roster_judge_admit(g->engine->roster, &c);
+    int rc = roster_judge_admit(g->engine->roster, &c);
+    if (rc == 0 && g->member.level < engine_level(g->engine))
+        rc = WERR_UNSUPPORTED;
     return rc == 0 ? engine_propose_roster(g->engine, &c, on_admitted, g) : rc;
 }
 

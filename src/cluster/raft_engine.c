@@ -17,14 +17,14 @@ static uint64_t leader_now(const struct engine *e)
     raft_id id = 0;
     const char *address;
 
-    if (e->raft.data != NULL && !engine_is_out(e))
+    if (e->raft.data != NULL && !engine_is_out(e) && !e->ballot.is_owed)
         raft_leader((struct raft *)&e->raft, &id, &address);
     return id;
 }
 
 static enum cluster_role role_now(const struct engine *e)
 {
-    if (e->raft.data == NULL)
+    if (e->raft.data == NULL || e->ballot.is_owed)
         return CLUSTER_CANDIDATE;
     const int state = raft_state((struct raft *)&e->raft);
     if (state == RAFT_LEADER)
@@ -260,7 +260,7 @@ int engine_propose_here(struct engine *e, enum engine_entry_type type, struct sp
                                            .request_id = request_id,
                                            .command = entry};
 
-    if (engine_is_halted(e))
+    if (engine_is_halted(e) || e->ballot.is_owed)
         return WERR_NOT_LEADER; /* another one is to lead */
     if (entry.len > ENGINE_ENTRY_MAX_BYTES)
         return WERR_TOO_BIG;
@@ -269,7 +269,7 @@ int engine_propose_here(struct engine *e, enum engine_entry_type type, struct sp
     struct request *q = engine_request_new(e, done, arg);
     if (q == NULL)
         return WERR_NOMEM;
-    buf.base = raft_malloc(buf.len);
+    buf.base = malloc(buf.len); /* without, nothing has happened yet */
     if (buf.base == NULL) {
         drop(q);
         return WERR_NOMEM;
@@ -307,7 +307,7 @@ int engine_barrier_here(struct engine *e, cluster_done_fn done, void *arg)
 {
     struct request *q;
 
-    if (engine_is_behind(e))
+    if (engine_is_behind(e) || e->ballot.is_owed)
         return WERR_NOT_LEADER;
     q = engine_request_new(e, done, arg);
     if (q == NULL)
@@ -339,7 +339,8 @@ int engine_transfer_here(struct engine *e, uint64_t id, cluster_done_fn done, vo
 
 static bool leads(const struct engine *e)
 {
-    return e->raft.data != NULL && raft_state((struct raft *)&e->raft) == RAFT_LEADER;
+    return e->raft.data != NULL && !e->ballot.is_owed &&
+           raft_state((struct raft *)&e->raft) == RAFT_LEADER;
 }
 
 static int ask_leader(struct engine *e, const struct peer_request *wanted, struct span entry,
@@ -523,6 +524,7 @@ static void free_engine(struct cluster *c)
     engine_join_stop(e);
     engine_forward_close(e);
     engine_move_close(e);
+    engine_member_close(e);
     engine_loop_leave(&e->loop);
     engine_store_close(e);
     end_all(e);
@@ -556,6 +558,7 @@ struct cluster *cluster_raft_new(struct loop *loop, struct data_dir *dir,
 {
     struct engine *e = calloc(1, sizeof(*e));
 
+    engine_heap_use();
     if (e != NULL)
         e->roster = roster_new();
     if (e == NULL || e->roster == NULL || engine_loop_start(&e->loop, loop, after_run, e) < 0) {

@@ -1,7 +1,9 @@
 /* raft_int.h - what the files of the engine share: raft_engine.c (operations), raft_state.c
  * (what libraft asks of the state that is agreed on), raft_store.c (start and end on disk),
- * raft_peers.c (who this node is among others, and where they call), raft_forward.c (what only
- * the leader can do), raft_share.c (what members tell each other and nobody keeps),
+ * raft_vote.c (the term and the vote there), raft_heap.c (the memory of libraft),
+ * raft_peers.c (who this node is among others, and where they call), raft_member.c (that on
+ * disk), raft_forward.c (what only the leader can do), raft_share.c (what members tell each
+ * other and nobody keeps),
  * raft_steward.c (who votes), raft_level.c (what all understand), raft_halt.c (what this node
  * does not), raft_snapshot.c (what a child encodes), raft_move.c (where members are),
  * raft_admit.c (newcomers), raft_join.c (being one), raft_recover.c (one node that is left
@@ -93,6 +95,24 @@ struct taking {
     void (*close)(struct raft_io *io, raft_io_close_cb cb);
 };
 
+/* The term and the vote that were to be stored last (raft_vote.c). */
+struct ballot {
+    raft_term term;
+    raft_id voted_for;
+    bool is_owed; /* they are not on disk, and the node keeps quiet */
+    uint64_t again_ms;
+};
+
+/* The member file, as it is being written (raft_member.c). */
+struct saving {
+    uv_work_t work;
+    char *bytes; /* NULL: it is not */
+    size_t len;
+    int error;
+    bool has_failed;   /* and was told to have */
+    uint64_t again_ms; /* not before: it has failed */
+};
+
 struct engine {
     struct cluster cluster; /* first: the cluster that callers hold */
     struct engine_loop loop;
@@ -108,10 +128,13 @@ struct engine {
     struct raft_io io;
     int (*set_term)(struct raft_io *io, raft_term term); /* libraft's own */
     int (*set_vote)(struct raft_io *io, raft_id id);
+    struct ballot ballot;
     int (*start_io)(struct raft_io *io, unsigned msecs, raft_io_tick_cb tick,
                     raft_io_recv_cb recv);
     int (*send)(struct raft_io *io, struct raft_io_send *req,
                 const struct raft_message *message, raft_io_send_cb cb);
+    int (*append)(struct raft_io *io, struct raft_io_append *req,
+                  const struct raft_entry entries[], unsigned n, raft_io_append_cb cb);
     raft_io_recv_cb recv;
     raft_io_tick_cb tick;
     int (*load)(struct raft_io *io, raft_term *term, raft_id *voted_for,
@@ -168,7 +191,8 @@ struct engine {
     unsigned hailed_n;
     bool has_news; /* of the roster, not told yet */
     bool standby_is_told;
-    bool must_save;   /* … and some of it belongs in the member file, which takes two syncs */
+    bool must_save; /* the member file has not all of what belongs in it, nor gets it now */
+    struct saving saving;
     bool was_removed; /* from the roster */
     struct raft_change change;
     struct contact contacts[ROSTER_MEMBERS_MAX];
@@ -275,9 +299,15 @@ void engine_halt(struct engine *e, int error, const struct engine_unread *what);
  * any more. Once, when the owner has heard of what is stored. */
 void engine_halt_tell(struct engine *e);
 
+/* ---- raft_heap.c ---- */
+
+/* Of the process: libraft never lacks memory for an entry, for that ends the process. */
+void engine_heap_use(void);
+
 /* ---- raft_level.c ---- */
 
-/* Of features, that may be used: what the members have agreed on; alone what it knows. */
+/* Of features, that may be used: what the members have agreed on; alone what it knows. No
+ * newcomer that knows less is let in. */
 uint8_t engine_level(const struct engine *e);
 /* This node leads: notes what it knows itself, raises the level; true: something is under way.
  */
@@ -314,12 +344,21 @@ int engine_store_begin(struct engine *e) MUST_USE;
 void engine_store_close(struct engine *e);
 /* This node alone, which votes; a code of libraft. For raft_configuration_close in any case. */
 int engine_store_configure(const struct engine *e, struct raft_configuration *configuration);
-/* A changed term or vote, in our own file too; a code of libraft. */
-int engine_store_note_vote(struct engine *e);
 /* Its number in the engine, from the identity of the directory. */
 uint64_t engine_store_id(const struct engine *e);
 /* WERR_* for a code of libraft. */
 int engine_store_error(int code);
+
+/* ---- raft_vote.c ---- */
+
+/* Before raft_init: terms and votes go this way from now on. */
+void engine_vote_prepare(struct engine *e);
+/* The vote that libraft has stored, in our own file too; a code of libraft. */
+int engine_vote_note(struct engine *e);
+/* Now and then, and before anything that could change it: what is owed is tried again. */
+bool engine_vote_is_stored(struct engine *e);
+/* False: libraft is not to hear of this. */
+bool engine_vote_hears(struct engine *e, const struct raft_message *message);
 
 /* ---- raft_peers.c ---- */
 
@@ -334,7 +373,7 @@ void engine_peers_note_removed(struct engine *e);
 void engine_peers_tend(struct engine *e);
 /* It leads a cluster of one that nobody has made, and others are to reach it. */
 void engine_peers_make_cluster(struct engine *e);
-/* In the member file and in what links use. */
+/* In what links use, and to be kept in the member file. */
 int engine_peers_take_certificate(struct engine *e, char *certificate,
                                   struct seal_opened *key) MUST_USE;
 /* A member's certificate for the key of a request; *certificate is heap. */
@@ -348,6 +387,15 @@ enum { ENGINE_ID_TEXT_MAX = 17 };
 void engine_id_text(uint64_t id, char text[ENGINE_ID_TEXT_MAX]);
 void engine_uuid_text(const uint8_t *uuid, char text[CLUSTER_HEX_ID_MAX]);
 uint64_t engine_wall_s(const struct engine *e);
+
+/* ---- raft_member.c ---- */
+
+/* Now and then: what has changed is written, in another thread. */
+void engine_member_tend(struct engine *e);
+/* Here and now, before anything is said that rests on it. Told in the log when it fails. */
+int engine_member_save(struct engine *e) MUST_USE;
+/* What has changed is written while libuv's loop is run for the last time. */
+void engine_member_close(struct engine *e);
 
 /* ---- raft_forward.c ---- */
 

@@ -159,7 +159,9 @@ static int take_grant(struct joining *j, const struct peer_grant *m)
         return WERR_NOMEM;
     }
     memcpy(f->cluster_key, m->cluster_key, SEAL_KEY_BYTES);
-    return engine_peers_take_certificate(e, certificate, &j->own.key);
+    const int rc = engine_peers_take_certificate(e, certificate, &j->own.key);
+    /* A start that finds the token used must find what came of it. */
+    return rc == 0 ? engine_member_save(e) : rc;
 }
 
 static void on_grant(struct joining *j, struct span payload)

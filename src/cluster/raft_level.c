@@ -9,9 +9,18 @@
  * they have called it. The leader raises it when the last one knows more; a member that was
  * forgotten in a corner holds it back until it is upgraded, or removed. */
 
+/* Nobody but this node is in the cluster: what it knows all know, agreed on or not, and who
+ * knows less is not let in. */
+static bool is_alone(const struct engine *e)
+{
+    const unsigned n = roster_member_n(e->roster);
+
+    return n == 0 || (n == 1 && roster_member_at(e->roster, 0)->id == e->self.id);
+}
+
 uint8_t engine_level(const struct engine *e)
 {
-    return roster_is_made(e->roster) ? roster_level(e->roster) : e->options.level;
+    return is_alone(e) ? e->options.level : roster_level(e->roster);
 }
 
 /* All know this one; no members: 0. */

@@ -46,20 +46,7 @@ void engine_peers_name(const uint8_t *uuid, uint64_t id, char *text)
                    cluster);
 }
 
-/* ---- the member file ---- */
-
-static int save(struct engine *e)
-{
-    char text[DATA_DIR_WRONG_MAX];
-    struct strb wrong;
-
-    e->must_save = false;
-    strb_init(&wrong, text, sizeof(text));
-    const int rc = member_file_write(e->dir, e->node_key, &e->member, &wrong);
-    if (rc < 0)
-        log_error("who this node is can't be kept", LOG_B("why", strb_span(&wrong)));
-    return rc;
-}
+/* ---- certificates ---- */
 
 static struct span own_key(const struct engine *e)
 {
@@ -82,11 +69,9 @@ int engine_peers_take_certificate(struct engine *e, char *certificate, struct se
     e->member.certificate = certificate;
     e->member.key = *key;
     *key = (struct seal_opened){NULL, 0};
-    const int rc = use_certificate(e);
-    return rc == 0 ? save(e) : rc;
+    e->must_save = true;
+    return use_certificate(e);
 }
-
-/* ---- certificates ---- */
 
 /* With the CA's key, which is open for so long. */
 int engine_peers_sign(struct engine *e, uint64_t id, struct span request, char **certificate)
@@ -296,16 +281,13 @@ void engine_peers_tend(struct engine *e)
         engine_peers_note_removed(e);
         engine_lose(e, WERR_DENIED, "it was removed from the cluster");
     }
-    if (!e->has_news && !is_due(e))
-        return;
     if (!roster_is_made(e->roster) || e->member.cluster_key == NULL)
         return;
     const bool had_news = e->has_news;
     e->has_news = false;
     if (is_due(e))
         renew(e);
-    else if (e->must_save)
-        (void)save(e);
+    engine_member_tend(e);
     if (had_news && e->cluster.hooks.on_members != NULL)
         e->cluster.hooks.on_members(e->cluster.hooks.arg);
 }

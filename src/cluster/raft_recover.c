@@ -55,7 +55,12 @@ static void on_recovered(void *arg, int error, uint64_t index)
                                             : werr_text(error));
         return;
     }
-    engine_peers_tend(e); /* the member file */
+    engine_peers_tend(e);
+    error = engine_member_save(e); /* of the new incarnation, before it is said to be one */
+    if (error < 0) {
+        engine_lose(e, error, "who this node is can't be kept");
+        return;
+    }
     e->has_settled = true;
     e->cluster.hooks.on_settled(e->cluster.hooks.arg);
 }

@@ -54,7 +54,11 @@ static int load(struct raft_io *io, raft_term *term, raft_id *voted_for,
     struct engine *e = engine_of(io);
     const int code = e->load(io, term, voted_for, snapshot, start_index, entries, n_entries);
 
-    return code == 0 ? keep_all(e, *start_index, *entries, *n_entries) : code;
+    if (code != 0)
+        return code;
+    e->ballot.term = *term;
+    e->ballot.voted_for = *voted_for;
+    return keep_all(e, *start_index, *entries, *n_entries);
 }
 
 void engine_replay_prepare(struct engine *e)

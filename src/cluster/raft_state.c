@@ -35,7 +35,7 @@ static void on_synced(uv_work_t *work, int status)
         log_warn("the high-water mark can't be synced");
     high_water_sync_end(&e->high_water, status < 0 ? WERR_IO : e->sync_error);
     if (e->vote_is_new)
-        (void)engine_store_note_vote(e);
+        (void)engine_vote_note(e);
 }
 
 static bool is_syncing(const struct engine *e)
@@ -75,6 +75,8 @@ void engine_state_note_stored(struct engine *e)
 {
     const uint64_t stored = e->raft.last_stored;
 
+    if (e->ballot.is_owed)
+        return;
     if (e->applied_mark.index <= e->high_water.mark.index)
         return;
     if (e->applied_mark.index <= stored) {
@@ -436,7 +438,7 @@ static void on_again_timer(struct timer *t)
         drop_held(e);
     if (e->held.base != NULL || raft_state(&e->raft) == RAFT_LEADER)
         loop_timer_in(e->loop.loop, &e->again, AGAIN_MS);
-    if (raft_state(&e->raft) == RAFT_LEADER)
+    if (raft_state(&e->raft) == RAFT_LEADER && !e->ballot.is_owed)
         commit_nothing(e);
     engine_kick(e);
 }

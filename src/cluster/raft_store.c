@@ -71,63 +71,9 @@ static int open_own(struct engine *e, struct strb *wrong)
     return rc;
 }
 
-/* ---- the vote, which the engine's files keep without a checksum ---- */
-
-/* The engine writes its two files in turn, and makes the second one when it first changes its
- * mind. Overwriting needs no room on the disk, but making one does, and an engine that could
- * not store a term has a log in memory that no longer fits the one on the disk: it crashes at
- * the next entry. So the second file is made while the first one was. */
-static int read_vote(struct engine *e, struct vote *vote, struct strb *wrong)
-{
-    int rc = segments_vote(e->log_fd, e->log_path, vote, wrong);
-
-    if (rc == 0 && vote->version == 1) {
-        rc = e->set_vote(&e->io, vote->voted_for) == 0 ? 0 : WERR_NO_SPACE;
-        if (rc < 0)
-            strb_addf(wrong, "%s/metadata2: can't be made", e->log_path);
-        else
-            rc = segments_vote(e->log_fd, e->log_path, vote, wrong);
-    }
-    return rc;
-}
-
-int engine_store_note_vote(struct engine *e)
-{
-    char text[DATA_DIR_WRONG_MAX];
-    struct strb wrong;
-    struct vote vote;
-
-    strb_init(&wrong, text, sizeof(text));
-    e->vote_is_new = e->high_water.syncing != HIGH_WATER_SLOTS;
-    if (e->vote_is_new)
-        return 0;
-    int rc = read_vote(e, &vote, &wrong);
-    if (rc == 0)
-        rc = high_water_vote(&e->high_water, &vote);
-    if (rc < 0)
-        log_error("the vote can't be noted", LOG_B("error", strb_span(&wrong)));
-    return rc < 0 ? RAFT_IOERR : 0;
-}
-
 static struct engine *engine_of(struct raft_io *io)
 {
     return (struct engine *)((char *)io - offsetof(struct engine, io));
-}
-
-static int set_term(struct raft_io *io, raft_term term)
-{
-    struct engine *e = engine_of(io);
-    const int code = e->set_term(io, term);
-
-    return code == 0 ? engine_store_note_vote(e) : code;
-}
-
-static int set_vote(struct raft_io *io, raft_id id)
-{
-    struct engine *e = engine_of(io);
-    const int code = e->set_vote(io, id);
-
-    return code == 0 ? engine_store_note_vote(e) : code;
 }
 
 /* ---- the engine ---- */
@@ -155,7 +101,7 @@ static int bootstrap(struct engine *e)
     if (code == 0)
         code = raft_bootstrap(&e->raft, &configuration);
     raft_configuration_close(&configuration);
-    return code == 0 ? engine_store_note_vote(e) : code;
+    return code == 0 ? engine_vote_note(e) : code;
 }
 
 /* A snapshot that comes while libraft writes its own is put off, and then read through NULL;
@@ -166,15 +112,25 @@ static bool is_untimely(const struct engine *e, const struct raft_message *messa
            (e->raft.legacy.snapshot_taking || e->raft.snapshot.installing);
 }
 
+static void drop(struct raft_message *message)
+{
+    if (message->type == RAFT_INSTALL_SNAPSHOT) {
+        raft_configuration_close(&message->install_snapshot.conf);
+        raft_free(message->install_snapshot.data.base);
+    } else if (message->type == RAFT_APPEND_ENTRIES && message->append_entries.n_entries > 0) {
+        raft_free(message->append_entries.entries[0].batch);
+        raft_free(message->append_entries.entries);
+    }
+}
+
 /* Who is heard of, for those who ask. */
 static void on_message(struct raft_io *io, struct raft_message *message)
 {
     struct engine *e = engine_of(io);
 
     engine_steward_heard(e, message->server_id);
-    if (is_untimely(e, message)) {
-        raft_configuration_close(&message->install_snapshot.conf);
-        raft_free(message->install_snapshot.data.base);
+    if (is_untimely(e, message) || !engine_vote_hears(e, message)) {
+        drop(message);
         return;
     }
     e->recv(io, message);
@@ -184,13 +140,18 @@ static void on_message(struct raft_io *io, struct raft_message *message)
 
 /* libraft reads a snapshot in another thread before it sends it, and a change of the members
  * meanwhile frees the address that the message has. It is the one that follows from the id;
- * what is answered goes to the address that the question came from. */
+ * what is answered goes to the address that the question came from. What is not to be said is
+ * lost on the way. */
 static int send_message(struct raft_io *io, struct raft_io_send *req,
                         const struct raft_message *message, raft_io_send_cb cb)
 {
     struct raft_message copy = *message;
     char name[ENGINE_ID_TEXT_MAX];
 
+    if (engine_of(io)->ballot.is_owed) {
+        cb(req, RAFT_CANCELED);
+        return 0;
+    }
     if (message->type == RAFT_INSTALL_SNAPSHOT) {
         engine_id_text(message->server_id, name);
         copy.server_address = name;
@@ -198,12 +159,27 @@ static int send_message(struct raft_io *io, struct raft_io_send *req,
     return engine_of(io)->send(io, req, &copy, cb);
 }
 
+/* What fails later is written again and again. What fails here libraft has given back already,
+ * and keeps in its books (raft_heap.c). */
+static int append(struct raft_io *io, struct raft_io_append *req,
+                  const struct raft_entry entries[], unsigned n, raft_io_append_cb cb)
+{
+    struct engine *e = engine_of(io);
+
+    if (e->append(io, req, entries, n, cb) == 0)
+        return 0;
+    log_error("the log of the cluster can't be written: this node ends, and has lost nothing "
+              "that was acknowledged",
+              LOG_S("directory", e->log_path), LOG_S("why", e->io.errmsg));
+    _exit(EXIT_FAILURE);
+}
+
 /* One that was removed lets no time pass: it asks for no votes. */
 static void on_tick(struct raft_io *io)
 {
     struct engine *e = engine_of(io);
 
-    if (!engine_is_out(e))
+    if (engine_vote_is_stored(e) && !engine_is_out(e))
         e->tick(io);
     engine_state_note_stored(e);
 }
@@ -223,14 +199,13 @@ static void set(struct engine *e)
     raft_uv_set_auto_recovery(&e->io, false);
     raft_uv_set_connect_retry_delay(&e->io, CONNECT_RETRY_MS);
     raft_uv_set_disk_retry(&e->io, DISK_RETRY_MS);
-    e->set_term = e->io.set_term;
-    e->set_vote = e->io.set_vote;
+    engine_vote_prepare(e);
     e->start_io = e->io.start;
     e->send = e->io.send;
     e->io.send = send_message;
+    e->append = e->io.append;
+    e->io.append = append;
     e->io.start = start_io;
-    e->io.set_term = set_term;
-    e->io.set_vote = set_vote;
 }
 
 static void set_raft(struct engine *e)

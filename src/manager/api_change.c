@@ -60,6 +60,11 @@ void api_respond_failure(struct api_conn *ac, int rc)
     case WERR_AGAIN:
         api_problem_passing(ac, 503, "busy", "too many changes at once: nothing was changed");
         return;
+    case WERR_UNSUPPORTED:
+        api_problem_passing(ac, 503, "busy",
+                            "not all members of the cluster can read this yet (level in GET "
+                            "/cluster): nothing was changed");
+        return;
     default:
         api_problem_internal(ac, rc);
     }

@@ -9,6 +9,7 @@
 #include "log/log.h"
 #include "manager/manager.h"
 #include "manager/members.h"
+#include "pool/levels.h"
 #include "pool/pool_code.h"
 
 enum { CHANGE_MAGIC = 0x63686e67 };
@@ -218,9 +219,22 @@ uint64_t change_patience_ms(const struct manager *m)
            (uint64_t)(status.election_ms != 0 ? status.election_ms : CHANGE_ELECTION_MS);
 }
 
-/* What the proposer alone knows, and all shall keep (pool_history.h). */
+static uint8_t level_in_use(const struct manager *m)
+{
+    struct cluster_status status = {.level = LEVEL_NONE};
+
+    if (m->cluster != NULL)
+        m->cluster->ops->status(m->cluster, &status);
+    return status.level;
+}
+
+/* What the proposer alone knows, and all shall keep (pool_history.h), as soon as all can read
+ * it. A RESTORE can't be written without: the engine refuses it then. */
 static void stamp(struct manager *m, struct pool_command *c)
 {
+    if (c->type != POOL_RESTORE && level_in_use(m) < LEVEL_HISTORY)
+        return;
+    c->level = LEVEL_HISTORY;
     c->by.at_us = loop_wall_us(m->loop);
     c->by.node = m->cluster != NULL ? members_own_id(m->cluster) : 0;
 }

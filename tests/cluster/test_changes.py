@@ -7,6 +7,10 @@ from test_join import SNAPSHOT_AFTER
 from writers import Crew, agree
 
 
+# More than the 6 MiB of an entry in the log.
+TOO_LONG = {"servers": [{"url": f"http://192.0.2.1:{port}", "meta": {f"key-{i}": "x" * 256 for i in range(32)}} for port in range(1, 901)]}
+
+
 def told(node):
     """All but the links, which say nothing."""
     return [{key: value for key, value in entry.items() if key != "links"} for entry in node.get("/history?limit=1000")["history"]]
@@ -25,6 +29,8 @@ def test_a_change_on_any_node_is_told_on_each_and_undone_on_another(town):
     nodes = town.cluster(3)
     leader = find_leader(nodes)
     one, other = [node for node in nodes if node is not leader]
+    refused = one.api("PUT", "/servers", TOO_LONG)
+    assert refused.status == 413 and refused.json["code"] == "too_large", refused
     made = int(one.change("POST", "/servers", {"url": "http://192.0.2.1:1", "check": {"type": "none"}}).get("X-Weldr-Revision"))
     entry = assert_same(nodes)[0]
     assert entry["revision"] == made and entry["node"] == one.id and entry["request"] == "POST /servers", entry

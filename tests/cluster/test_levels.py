@@ -12,13 +12,18 @@ from rawhttp import wait_until
 from writers import Writers, agree
 
 ALONE = ("--cluster-profile", "fast")
-OLDER = {"WELDR_TEST_LEVEL": "0"}
-OLD, NEW = 0, 1  # src/pool/levels.def: the newest, and what OLDER knows
+OLDER = {"WELDR_TEST_LEVEL": "1"}
+OLD, NEW = 1, 2  # src/pool/levels.def: the newest, and what OLDER knows
 
 
 def levels(node):
     """Of the members, as this one was told."""
     return {member["id"]: member["level"] for member in node.cluster()["members"]}
+
+
+def revisions(node):
+    """Of the history (level 2), the newest first."""
+    return [entry["revision"] for entry in node.get("/history?limit=1000")["history"]]
 
 
 def replace(node, env):
@@ -54,11 +59,14 @@ def test_a_rolling_upgrade(town):
         wait_until(lambda: find_leader(nodes) is not leader, 60, "another one to lead")
         writers.wait_more()
         assert {n.cluster()["level"] for n in nodes} == {OLD}
+        assert [revisions(node) for node in nodes] == [[], [], []], "an entry that the older one could not read"
         replace(leader, None)
         wait_level(nodes, NEW)
         writers.wait_more()
     settle(nodes)
     writers.judge()
+    first, *others = [revisions(node) for node in nodes]
+    assert first and others == [first, first]
     for node in nodes:
         told = node.weldr.lines(msg="all members use another level of features from now on")
         assert [(line["from"], line["to"]) for line in told] == [(str(OLD), str(NEW))]

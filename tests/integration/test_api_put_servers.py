@@ -106,6 +106,22 @@ def test_refusals(lab):
     assert put(weldr, [item(1)], "?force=true").status == 200
 
 
+def too_long():
+    """Within what a body may have, and more than the 6 MiB of an entry in the log."""
+    meta = {f"key-{i}": "x" * 256 for i in range(32)}
+    return [item(i, meta=meta) for i in range(900)]
+
+
+def test_a_list_that_is_too_long_for_the_log(lab, tmp_path):
+    weldr = lab.weldr("--data-dir", str(tmp_path / "data"))
+    assert put(weldr, [item(1)]).status == 200
+    before = revision(weldr)
+    refused = is_problem(put(weldr, too_long()), 413, "too_large")
+    assert "6 MiB" in refused["detail"]
+    assert revision(weldr) == before and set(told(weldr)) == {url(1)}
+    assert put(weldr, too_long()[:2]).json["total"] == 2
+
+
 @pytest.mark.timeout(300)
 def test_ten_thousand_servers_are_one_revision(lab):
     weldr = lab.weldr(workers=2)

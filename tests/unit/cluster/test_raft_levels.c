@@ -219,6 +219,30 @@ static void test_a_newcomer_that_knows_less_is_refused(void **state)
     end_lab();
 }
 
+/* A token of before the upgrade is there, and the level is not raised yet. */
+static void test_one_alone_uses_what_it_knows(void **state)
+{
+    (void)state;
+    make_first_at(1);
+    get_token(0);
+    stop_node(0);
+    lab.nodes[0].level = 2;
+    open_node(0, &(struct cluster_options){.listen = at[0]});
+    struct engine *e = (struct engine *)cluster_of(0);
+    e->is_leveling = true;
+    AWAIT(has_settled, 0);
+    AWAIT(knows_itself, 0);
+    assert_int_equal(roster_level(e->roster), 1);
+    assert_int_equal(status_of(0).level, 2);
+    (void)say(0, "2:alone");
+    lab.nodes[1].level = 1;
+    join(1, 0);
+    AWAIT(is_lost, 1);
+    assert_int_equal(lab.nodes[1].lost_error, WERR_UNSUPPORTED);
+    assert_non_null(strstr(lab.nodes[1].lost_why, "level 2"));
+    end_lab();
+}
+
 /* The third has told that it knows level 2, and comes back as a Weldr that does not, when the
  * others have agreed on it. */
 static void agree_without_the_third(void)
@@ -373,6 +397,7 @@ int main(void)
         cmocka_unit_test(test_whoever_is_away_holds_it_back),
         cmocka_unit_test(test_an_older_one_does_not_start_on_it),
         cmocka_unit_test(test_a_newcomer_that_knows_less_is_refused),
+        cmocka_unit_test(test_one_alone_uses_what_it_knows),
         cmocka_unit_test(test_halts_where_it_can_not_read_on),
         cmocka_unit_test(test_one_that_has_halted_votes),
         cmocka_unit_test(test_a_snapshot_of_a_later_level),

@@ -2,6 +2,10 @@
  * for, of large ones, and of a disk that is slower than the others'. */
 #include "cluster_fixture.h"
 
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/fault.h"
 #include "raft_bent.h"
 
 /* ---- an owner without memory ---- */
@@ -124,6 +128,46 @@ static void test_large_entries(void **state)
     end_lab();
 }
 
+/* ---- libraft without memory ---- */
+
+enum { EXIT_UNKNOWN = 3, EXIT_NO_MEMORY = 4 };
+
+/* In a process of its own: the n-th piece that libraft wants for an entry is not there. */
+static int end_without(unsigned n)
+{
+    const pid_t child = fork();
+    int status;
+
+    assert_true(child >= 0);
+    if (child == 0) {
+        fault_set(n);
+        (void)propose(0, "too much");
+        _exit(fault_is_armed() ? EXIT_SUCCESS : EXIT_UNKNOWN);
+    }
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_true(WIFEXITED(status));
+    return WEXITSTATUS(status);
+}
+
+/* It would go on with books that do not fit each other, and end at the next entry, somehow. */
+static void test_libraft_without_memory(void **state)
+{
+    unsigned n = 1;
+    int code;
+
+    (void)state;
+    make_first();
+    add(0, "before");
+    while ((code = end_without(n)) == EXIT_NO_MEMORY)
+        n++;
+    /* With all of it the kernel takes no writes of a child: libraft hears of that at once. */
+    assert_true(code == EXIT_SUCCESS || code == EXIT_FAILURE);
+    assert_true(n > 3); /* libraft wants some pieces for each */
+    add(0, "behind");
+    assert_equal(1, 2);
+    end_lab();
+}
+
 /* ---- a disk that is slower than the others' ---- */
 
 static struct {
@@ -186,6 +230,7 @@ int main(void)
         cmocka_unit_test(test_a_stop_with_a_snapshot_without_memory),
         cmocka_unit_test(test_entries_without_memory),
         cmocka_unit_test(test_large_entries),
+        cmocka_unit_test(test_libraft_without_memory),
         cmocka_unit_test(test_what_is_not_stored_here_is_not_noted),
     };
     profile_wanted = ROSTER_WAN;    /* all nodes share one thread of a busy machine */

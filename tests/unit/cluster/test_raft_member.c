@@ -1,0 +1,123 @@
+/* The member file of a node that runs: who writes it is another thread, in which it may take
+ * its time. A pipe in the place of the new file makes that last until somebody reads it. */
+#include "cluster_fixture.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "raft_bent.h"
+
+static bool is_kept(unsigned i)
+{
+    return !engine_at(i)->must_save && engine_at(i)->saving.bytes == NULL;
+}
+
+static bool is_saving(unsigned i)
+{
+    return engine_at(i)->saving.bytes != NULL;
+}
+
+static void let_it_last(unsigned i)
+{
+    AWAIT(is_kept, i);
+    assert_int_equal(mkfifoat(lab.nodes[i].dir.fd, "member.new", S_IRUSR | S_IWUSR), 0);
+}
+
+/* The file of the node, running or not. */
+static void read_member(unsigned i, const unsigned char *key, struct member_file *f)
+{
+    bool is_there;
+
+    assert_int_equal(
+        member_file_read(&lab.nodes[i].dir, key, f, &is_there, disk_wrong(&lab.disk)), 0);
+    assert_true(is_there);
+}
+
+static void assert_addresses(const struct member_file *f, const struct member_file *wanted)
+{
+    assert_int_equal(f->address_n, wanted->address_n);
+    for (unsigned i = 0; i < f->address_n; i++)
+        assert_true(addr_is_equal(&f->addresses[i], &wanted->addresses[i]));
+}
+
+/* A sync of a pipe fails, so the file is then written once more. */
+static void test_the_loop_turns_while_it_is_written(void **state)
+{
+    struct member_file f;
+
+    (void)state;
+    (void)alarm(90); /* a loop that waits for the pipe waits for ever */
+    make_first();
+    join_all(2);
+    let_it_last(0);
+    get_token(0);
+    join(2, 0);
+    AWAIT(is_saving, 0);
+    const char *const begun = engine_at(0)->saving.bytes;
+    AWAIT(has_settled, 2);
+    add(0, "meanwhile");
+    get_token(0);
+    join(3, 0);
+    AWAIT(has_settled, 3);
+    turn_for(500); /* members are looked after each 100 ms */
+    assert_ptr_equal(engine_at(0)->saving.bytes, begun);
+    assert_true(engine_at(0)->must_save);
+    read_member(0, engine_at(0)->node_key, &f);
+    assert_int_equal(f.address_n, 1);
+    member_file_fini(&f);
+
+    const int fd = openat(lab.nodes[0].dir.fd, "member.new", O_RDONLY | O_NONBLOCK);
+    assert_true(fd >= 0);
+    while (!engine_at(0)->saving.has_failed)
+        (void)loop_turn(lab.loop, 20);
+    (void)close(fd);
+    AWAIT(is_kept, 0);
+    assert_false(engine_at(0)->saving.has_failed);
+    read_member(0, engine_at(0)->node_key, &f);
+    assert_int_equal(f.address_n, 3);
+    assert_addresses(&f, &engine_at(0)->member);
+    member_file_fini(&f);
+    end_lab();
+    (void)alarm(0);
+}
+
+/* What has changed in the last turn, and behind what is being written. */
+static void test_the_end_waits_for_it(void **state)
+{
+    unsigned char key[SEAL_KEY_BYTES];
+    struct member_file f, wanted;
+
+    (void)state;
+    make_first();
+    join_all(2);
+    AWAIT(is_kept, 0);
+    struct engine *e = engine_at(0);
+    memcpy(key, e->node_key, sizeof(key));
+    e->member.addresses[0].port = 7;
+    e->must_save = true;
+    engine_member_tend(e);
+    assert_true(is_saving(0));
+    e->member.addresses[0].port = 8;
+    e->must_save = true;
+    wanted = e->member;
+    e->cluster.ops->free(&e->cluster);
+    lab.nodes[0].cluster = NULL;
+    read_member(0, key, &f);
+    assert_int_equal(f.addresses[0].port, 8);
+    assert_addresses(&f, &wanted);
+    member_file_fini(&f);
+    data_dir_close(&lab.nodes[0].dir);
+    end_lab();
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_the_loop_turns_while_it_is_written),
+        cmocka_unit_test(test_the_end_waits_for_it),
+    };
+    profile_wanted = ROSTER_WAN;    /* all nodes share one thread of a busy machine */
+    (void)signal(SIGPIPE, SIG_IGN); /* as in the manager */
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
