@@ -52,6 +52,7 @@ struct cluster_member {
     bool is_self;
     bool is_leader;
     bool is_witness;
+    bool is_placed;       /* its address is what an operator has said (place_member) */
     uint8_t place;        /* enum cluster_place */
     uint8_t level;        /* of features, the highest that it knows, as far as it was told */
     bool has_lag;         /* the leader knows it, and those that it tells */

@@ -138,6 +138,7 @@ int delayed_place_member(struct cluster *c, uint64_t id, const struct addr *addr
     if (rc < 0)
         return rc;
     d->members[i].address = address != NULL ? *address : (struct addr){0};
+    d->members[i].is_placed = address != NULL;
     tell_members(d);
     return 0;
 }

@@ -134,10 +134,12 @@ def test_where_a_member_is_found(lab, folder):
     assert is_problem(weldr.api("PATCH", f"/cluster/members/{NOBODY}", {"address": "192.0.2.7:8688"}), 404, "not_found")
     placed = weldr.api("PATCH", path, {"address": "192.0.2.7:8688"})
     assert placed.status == 200 and (placed.json["id"], placed.json["address"]) == (me, "192.0.2.7:8688"), placed
+    assert weldr.api("GET", path).json["is_address_set"]
     assert weldr.api("GET", "/cluster").json["address"] == told, "what it tells is its own business"
     assert weldr.lines(msg="address of a member set on request", member=me)[0]["by"].startswith("127.0.0.1:")
     done = command(weldr, "set-address", me, "auto")
-    assert done.returncode == 0 and weldr.api("GET", path).json["address"] == told, done
+    shown = weldr.api("GET", path).json
+    assert done.returncode == 0 and (shown["address"], shown["is_address_set"]) == (told, False), done
     events = weldr.api("GET", "/events?kind=member_moved").json["events"]
     assert [(event["from"], event["to"]) for event in events] == [(told, "192.0.2.7:8688"), ("192.0.2.7:8688", told)]
 
