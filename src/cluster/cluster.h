@@ -52,6 +52,7 @@ struct cluster_member {
     bool is_self;
     bool is_leader;
     bool is_witness;
+    bool is_placed;       /* its address is what an operator has said (place_member) */
     uint8_t place;        /* enum cluster_place */
     uint8_t level;        /* of features, the highest that it knows, as far as it was told */
     bool has_lag;         /* the leader knows it, and those that it tells */
@@ -171,6 +172,11 @@ struct cluster_ops {
     /* A standby becomes a voter, in the place of the one that is silent for the longest if as
      * many vote as are to. WERR_EXISTS: it is one; WERR_GUARD: of two members one votes. */
     int (*promote)(struct cluster *c, uint64_t id, cluster_done_fn done, void *arg);
+    /* The member is to be called at this address, whatever it tells; NULL: where it tells
+     * (moved.h). WERR_INVALID: nobody can be called there; WERR_EXISTS: it is another member's;
+     * WERR_UNSUPPORTED: as of a proposal, or it keeps nothing. */
+    int (*place_member)(struct cluster *c, uint64_t id, const struct addr *address,
+                        cluster_done_fn done, void *arg);
     /* Another member leads from now on; id 0: whoever is fit. */
     int (*transfer)(struct cluster *c, uint64_t id, cluster_done_fn done, void *arg);
     /* done's text: what a node joins with, once, for so many seconds. WERR_INVALID: this one

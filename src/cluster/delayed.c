@@ -413,6 +413,7 @@ static const struct cluster_ops delayed_ops = {
     .add_member = delayed_add_member,
     .remove_member = delayed_remove_member,
     .promote = delayed_promote,
+    .place_member = delayed_place_member,
     .transfer = delayed_transfer,
     .make_token = delayed_make_token,
     .share = delayed_share,

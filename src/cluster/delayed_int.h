@@ -68,6 +68,8 @@ int delayed_add_member(struct cluster *c, const struct cluster_member *member,
 int delayed_remove_member(struct cluster *c, uint64_t id, cluster_done_fn done,
                           void *arg) MUST_USE;
 int delayed_promote(struct cluster *c, uint64_t id, cluster_done_fn done, void *arg) MUST_USE;
+int delayed_place_member(struct cluster *c, uint64_t id, const struct addr *address,
+                         cluster_done_fn done, void *arg) MUST_USE;
 int delayed_transfer(struct cluster *c, uint64_t id, cluster_done_fn done, void *arg) MUST_USE;
 int delayed_make_token(struct cluster *c, uint32_t lifetime_s, cluster_text_fn done,
                        void *arg) MUST_USE;

@@ -120,6 +120,29 @@ int delayed_promote(struct cluster *c, uint64_t id, cluster_done_fn done, void *
     return rc;
 }
 
+/* No member of it tells where it is. */
+int delayed_place_member(struct cluster *c, uint64_t id, const struct addr *address,
+                         cluster_done_fn done, void *arg)
+{
+    struct delayed *d = delayed_of(c);
+    const unsigned i = find_member(d, id);
+    int rc = delayed_check_request(d);
+
+    if (rc == 0 && i == d->member_n)
+        rc = WERR_NOT_FOUND;
+    for (unsigned k = 0; rc == 0 && address != NULL && k < d->member_n; k++)
+        if (k != i && addr_is_equal(&d->members[k].address, address))
+            rc = WERR_EXISTS;
+    if (rc == 0)
+        rc = delayed_end_later(d, delayed_new_request(done, arg), 0);
+    if (rc < 0)
+        return rc;
+    d->members[i].address = address != NULL ? *address : (struct addr){0};
+    d->members[i].is_placed = address != NULL;
+    tell_members(d);
+    return 0;
+}
+
 /* Nobody can join with it. */
 int delayed_make_token(struct cluster *c, uint32_t lifetime_s, cluster_text_fn done, void *arg)
 {

@@ -42,7 +42,8 @@ enum {
 };
 
 /* Where a member said last that others reach it (hello.h). It may know better than the roster,
- * which can only be changed with a quorum. */
+ * which can only be changed with a quorum; it does not where an operator says that others reach
+ * it elsewhere (moved.h). */
 struct link_told {
     uint64_t id; /* 0: free */
     struct addr address;
@@ -71,8 +72,11 @@ int link_self_set(struct link_self *s, struct span certificate, struct span key,
 void link_self_fini(struct link_self *s); /* its contexts; they may be set again */
 /* What that member told last; NULL: nothing, or no address that others can call. */
 const struct addr *link_self_told(const struct link_self *s, uint64_t id);
-/* Where to call that member: as it told, else as the roster says. NULL: nobody knows. */
+/* Where to call that member: as an operator has said, for as long as it tells what it told
+ * then; else as it told, else as the roster says. NULL: nobody knows. */
 const struct addr *link_self_find(const struct link_self *s, uint64_t id);
+/* What that member told is older than what the roster says of it now. */
+void link_self_forget(struct link_self *s, uint64_t id);
 
 struct link;
 struct link_ops {

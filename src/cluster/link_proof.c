@@ -137,9 +137,17 @@ const struct addr *link_self_find(const struct link_self *s, uint64_t id)
     const struct roster_member *m = s->roster != NULL ? roster_find(s->roster, id) : NULL;
     const struct addr *told = link_self_told(s, id);
 
-    if (told != NULL)
+    if (told != NULL && (m == NULL || !roster_place_holds(m, told)))
         return told;
     return m != NULL && m->address.family != 0 ? &m->address : NULL;
+}
+
+void link_self_forget(struct link_self *s, uint64_t id)
+{
+    struct link_told *t = find_told(s, id);
+
+    if (t != NULL)
+        *t = (struct link_told){0};
 }
 
 /* Of members only, so that there is room: one that is none any more gives way. */

@@ -70,6 +70,7 @@ enum peer_request_kind {
     PEER_TRANSFER,  /* member; 0: whoever is fit */
     PEER_PROMOTE,   /* member: becomes a voter */
     PEER_TOKEN_NEW, /* lifetime in s, in number */
+    PEER_PLACE, /* member; entry: its address (bytes.h), none: where it tells. LEVEL_PLACES */
     PEER_REQUEST_KINDS
 };
 

@@ -246,9 +246,9 @@ static uint8_t level_of(const struct engine *e, enum engine_entry_type type, str
 {
     const struct cluster_hooks *hooks = &e->cluster.hooks;
 
-    return type == ENGINE_ENTRY_COMMAND && hooks->level_of != NULL
-               ? hooks->level_of(hooks->arg, entry)
-               : 0;
+    if (type == ENGINE_ENTRY_ROSTER)
+        return roster_command_level(entry);
+    return hooks->level_of != NULL ? hooks->level_of(hooks->arg, entry) : 0;
 }
 
 int engine_propose_here(struct engine *e, enum engine_entry_type type, struct span entry,
@@ -411,6 +411,21 @@ static int promote(struct cluster *c, uint64_t id, cluster_done_fn done, void *a
                       done, NULL, arg);
 }
 
+static int place_member(struct cluster *c, uint64_t id, const struct addr *address,
+                        cluster_done_fn done, void *arg)
+{
+    struct engine *e = (struct engine *)c;
+    char bytes[BYTES_ADDR_MAX];
+    struct span entry;
+
+    if (leads(e))
+        return engine_move_place(e, id, address, done, arg);
+    const int rc = engine_move_write(e, address, bytes, &entry);
+    return rc < 0 ? rc
+                  : ask_leader(e, &(struct peer_request){.kind = PEER_PLACE, .member = id},
+                               entry, done, NULL, arg);
+}
+
 static int transfer(struct cluster *c, uint64_t id, cluster_done_fn done, void *arg)
 {
     struct engine *e = (struct engine *)c;
@@ -546,6 +561,7 @@ static const struct cluster_ops raft_ops = {
     .remove_member = remove_member,
     .transfer = transfer,
     .promote = promote,
+    .place_member = place_member,
     .make_token = make_token,
     .share = share,
     .status = status,

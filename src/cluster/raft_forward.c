@@ -77,7 +77,8 @@ int engine_forward(struct engine *e, struct request *q, struct span entry)
 
 static bool awaits_application(const struct request *q)
 {
-    return q->wanted.kind == PEER_PROPOSE || q->wanted.kind == PEER_BARRIER;
+    return q->wanted.kind == PEER_PROPOSE || q->wanted.kind == PEER_BARRIER ||
+           q->wanted.kind == PEER_PLACE;
 }
 
 /* The leader may say the index of its snapshot, which may be that of a barrier. */
@@ -349,6 +350,8 @@ static int perform(struct engine *e, const struct peer_request *m, struct owed_r
         return engine_steward_promote(e, m->member, on_done, o);
     case PEER_TOKEN_NEW:
         return make_token(e, m, o);
+    case PEER_PLACE:
+        return engine_move_place_of(e, m->member, m->entry, on_done, o);
     case PEER_OF_NOBODY:
     case PEER_REQUEST_KINDS:
         break;
@@ -370,7 +373,7 @@ static void on_request(struct caller *c, struct span payload)
         return;
     }
     *o = (struct owed_response){.to = c, .sequence = m.sequence};
-    o->is_write = m.kind == PEER_PROPOSE || m.kind == PEER_BARRIER;
+    o->is_write = m.kind == PEER_PROPOSE || m.kind == PEER_BARRIER || m.kind == PEER_PLACE;
     c->owed_n++;
     const int rc = perform(c->engine, &m, o);
     if (rc < 0)

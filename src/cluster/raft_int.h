@@ -15,6 +15,7 @@
 #include <raft/uv.h>
 #include <sys/queue.h>
 
+#include "cluster/bytes.h"
 #include "cluster/cluster.h"
 #include "cluster/gate.h"
 #include "cluster/high_water.h"
@@ -442,6 +443,20 @@ bool engine_steward_is_live(const struct engine *e, uint64_t id, uint64_t within
 
 /* Now and then: addresses that the roster does not have yet. */
 void engine_move_tend(struct engine *e);
+/* As cluster_ops.place_member, of who leads. */
+int engine_move_place(struct engine *e, uint64_t id, const struct addr *address,
+                      cluster_done_fn done, void *arg) MUST_USE;
+/* The same as a request to who leads: bytes has BYTES_ADDR_MAX, *entry is of them.
+ * WERR_UNSUPPORTED: that may be an older Weldr, which takes such a request for damage. */
+int engine_move_write(const struct engine *e, const struct addr *address, char *bytes,
+                      struct span *entry) MUST_USE;
+/* ... and of another node's request. */
+int engine_move_place_of(struct engine *e, uint64_t id, struct span bytes, cluster_done_fn done,
+                         void *arg) MUST_USE;
+/* What the roster says of a member that it had before; NULL: nothing. What it says anew of
+ * where that is counts more than what the member told until now. */
+void engine_move_note(struct engine *e, const struct roster_member *before,
+                      const struct roster_member *now);
 void engine_move_close(struct engine *e);
 
 /* ---- raft_admit.c ---- */

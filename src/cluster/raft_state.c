@@ -119,6 +119,8 @@ static int apply_roster(struct engine *e, struct span bytes, uint8_t *level, int
 
     if (rc < 0)
         return rc;
+    const struct roster_member *m = roster_find(e->roster, command.member.id);
+    const struct roster_member was = m != NULL ? *m : (struct roster_member){.id = 0};
     *said = roster_apply(e->roster, &command);
     if (*said == WERR_NOMEM)
         return WERR_NOMEM;
@@ -127,8 +129,10 @@ static int apply_roster(struct engine *e, struct span bytes, uint8_t *level, int
     if (*level > e->options.level)
         return WERR_UNSUPPORTED;
     engine_level_changed(e, before);
-    if (*said == 0)
+    if (*said == 0) {
+        engine_move_note(e, &was, roster_find(e->roster, was.id));
         engine_peers_changed(e, &command);
+    }
     return 0;
 }
 
@@ -344,6 +348,11 @@ static int take_image(struct engine *e, const struct image *image)
     int rc = cut_roster(&bytes, fresh);
     if (rc == 0)
         rc = hooks->on_restore(hooks->arg, image->index, bytes);
+    for (unsigned i = 0; rc == 0 && i < roster_member_n(e->roster); i++) {
+        const struct roster_member *m = roster_member_at(e->roster, i);
+
+        engine_move_note(e, m, roster_find(fresh, m->id));
+    }
     if (rc == 0)
         roster_copy(e->roster, fresh);
     roster_free(fresh);

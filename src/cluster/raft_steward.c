@@ -455,6 +455,7 @@ static void look(const struct engine *e, const struct roster_member *m,
                                    .is_self = m->id == e->self.id,
                                    .is_leader = m->id == e->leader_id,
                                    .is_witness = m->is_witness,
+                                   .is_placed = m->is_placed,
                                    .level = m->level,
                                    .place = place_of(find_server(e, m->id)),
                                    .seen_ms_ago = UINT64_MAX};

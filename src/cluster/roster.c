@@ -89,6 +89,12 @@ const struct roster_member *roster_find(const struct roster *r, uint64_t id)
     return NULL;
 }
 
+bool roster_place_holds(const struct roster_member *m, const struct addr *told)
+{
+    return m->is_placed &&
+           (told == NULL || m->told.family == 0 || addr_is_equal(told, &m->told));
+}
+
 bool roster_was_removed(const struct roster *r, uint64_t id)
 {
     for (unsigned i = 0; i < r->removed_n; i++) {

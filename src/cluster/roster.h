@@ -33,6 +33,8 @@ enum roster_profile { ROSTER_LAN, ROSTER_FAST, ROSTER_WAN, ROSTER_PROFILES };
 struct roster_member {
     uint64_t id;         /* not 0 */
     struct addr address; /* that the others can call: an IP of one host, with a port */
+    bool is_placed;      /* an operator has said so, and the member tells another one … */
+    struct addr told;    /* … this one; family 0: it was not heard since. Else zeroed */
     bool is_witness;     /* votes, and serves nobody */
     char version[ROSTER_VERSION_MAX]; /* of Weldr, when it was told last; empty: it has not come
                                        */
@@ -66,6 +68,9 @@ struct span roster_authority_key(const struct roster *r); /* closed with the clu
 unsigned roster_member_n(const struct roster *r);
 const struct roster_member *roster_member_at(const struct roster *r, unsigned i); /* by id */
 const struct roster_member *roster_find(const struct roster *r, uint64_t id);     /* NULL */
+/* It is called where an operator has said: it tells what it told then (told; NULL: nothing), or
+ * what it told then is not known yet. */
+bool roster_place_holds(const struct roster_member *m, const struct addr *told);
 bool roster_was_removed(const struct roster *r, uint64_t id);
 unsigned roster_token_n(const struct roster *r); /* the oldest first */
 const struct roster_token *roster_token_at(const struct roster *r, unsigned i);
@@ -75,22 +80,24 @@ const struct roster_token *roster_find_token(const struct roster *r, const uint8
 /* ---- commands ---- */
 
 enum roster_command_type {
-    ROSTER_MAKE = 1,    /* the cluster: uuid, incarnation, profile, authority and its key */
-    ROSTER_ADMIT = 2,   /* a member; of a token, which is used up by it; of none: the first */
-    ROSTER_REMOVE = 3,  /* id */
-    ROSTER_TOKEN = 4,   /* a new one */
-    ROSTER_REVOKE = 5,  /* a token */
-    ROSTER_MOVE = 6,    /* a member has another address */
-    ROSTER_TELL = 7,    /* a member has another version or level of features */
-    ROSTER_LEVEL = 8,   /* of features, that all understand: from 0, and may only go up */
-    ROSTER_PROFILE = 9, /* other times */
-    ROSTER_RECOVER = 10 /* incarnation + 1: all members but one are removed */
+    ROSTER_MAKE = 1,     /* the cluster: uuid, incarnation, profile, authority and its key */
+    ROSTER_ADMIT = 2,    /* a member; of a token, which is used up by it; of none: the first */
+    ROSTER_REMOVE = 3,   /* id */
+    ROSTER_TOKEN = 4,    /* a new one */
+    ROSTER_REVOKE = 5,   /* a token */
+    ROSTER_MOVE = 6,     /* a member has another address, as it tells itself */
+    ROSTER_TELL = 7,     /* a member has another version or level of features */
+    ROSTER_LEVEL = 8,    /* of features, that all understand: from 0, and may only go up */
+    ROSTER_PROFILE = 9,  /* other times */
+    ROSTER_RECOVER = 10, /* incarnation + 1: all members but one are removed */
+    ROSTER_PLACE = 11    /* a member has another address, as an operator says; LEVEL_PLACES */
 };
 
 struct roster_command {
     uint8_t type;                /* enum roster_command_type */
-    struct roster_member member; /* ADMIT whole; REMOVE, RECOVER id; MOVE id, address; TELL id,
-                                    version, level; LEVEL level */
+    struct roster_member member; /* ADMIT whole, not placed; REMOVE, RECOVER id; MOVE id,
+                                    address; PLACE id, address, told; TELL id, version, level;
+                                    LEVEL level */
     struct roster_token token;   /* TOKEN whole; REVOKE id; ADMIT: id of the one that is used,
                                     with the digest   that was shown; all zero: none */
     uint64_t now_us; /* ADMIT, TOKEN: wall clock of the proposer, which expiry is judged by */
@@ -105,19 +112,25 @@ struct roster_command {
 int roster_command_encode(const struct roster_command *c, char **out, size_t *len) MUST_USE;
 /* Borrows from bytes. WERR_CORRUPT; WERR_UNSUPPORTED: a type or format of a later Weldr. */
 int roster_command_decode(struct span bytes, struct roster_command *c) MUST_USE;
+/* Of features (pool/levels.h), that whoever applies these bytes of a command has to know. */
+uint8_t roster_command_level(struct span bytes);
 
 /* The same result in every member. 0; refused, and nothing has changed:
  * WERR_INVALID      the command is not what its type wants; LEVEL: would go down
  * WERR_NOT_FOUND    member, token, or the cluster: nobody has made it
  * WERR_EXISTS       the cluster, the member or the token is there; the address is another
- * member's WERR_DENIED       the token's digest is another; ADMIT without a token and not of
- * the first member; ADMIT of an id that was removed WERR_STALE        the token is used up or
- * over WERR_UNSUPPORTED  a member would not understand the level of features of the cluster
+ *                   member's
+ * WERR_DENIED       the token's digest is another; ADMIT without a token and not of the first
+ *                   member; ADMIT of an id that was removed
+ * WERR_STALE        the token is used up or over
+ * WERR_UNSUPPORTED  a member would not understand the level of features of the cluster; PLACE:
+ *                   not all members know it
  * WERR_GUARD        REMOVE: it is the last member
  * WERR_TOO_BIG      over ROSTER_MEMBERS_MAX or ROSTER_TOKENS_MAX; no incarnation is left
  * WERR_NOMEM
  * Done already, so 0 and no change: ADMIT of a member with the token that it has used; LEVEL,
- * MOVE, TELL, PROFILE to what is so. RECOVER ends all tokens too. */
+ * MOVE, PLACE, TELL, PROFILE to what is so. RECOVER ends all tokens too; MOVE what an operator
+ * has said. */
 int roster_apply(struct roster *r, const struct roster_command *c) MUST_USE;
 
 /* What roster_apply would say of this ADMIT now, without WERR_INVALID; changes nothing. */

@@ -1,6 +1,7 @@
 #include <string.h>
 
 #include "cluster/roster_int.h"
+#include "pool/levels.h"
 
 static void keep_pem(struct roster_pem *pem, struct span s)
 {
@@ -192,6 +193,30 @@ static int apply_move(struct roster *r, const struct roster_command *c)
     if (address_is_taken(r, m->id, &c->member.address))
         return WERR_EXISTS;
     m->address = c->member.address;
+    m->is_placed = false;
+    m->told = (struct addr){0};
+    return 0;
+}
+
+bool roster_has_places(const struct roster *r)
+{
+    return r->level >= LEVEL_PLACES;
+}
+
+/* In a snapshot there is no room for it below that level. */
+static int apply_place(struct roster *r, const struct roster_command *c)
+{
+    struct roster_member *m = find_member(r, c->member.id);
+
+    if (m == NULL)
+        return WERR_NOT_FOUND;
+    if (!roster_has_places(r))
+        return WERR_UNSUPPORTED;
+    if (address_is_taken(r, m->id, &c->member.address))
+        return WERR_EXISTS;
+    m->address = c->member.address;
+    m->is_placed = true;
+    m->told = c->member.told;
     return 0;
 }
 
@@ -257,6 +282,7 @@ int roster_apply(struct roster *r, const struct roster_command *c)
         [ROSTER_REVOKE] = apply_revoke,   [ROSTER_MOVE] = apply_move,
         [ROSTER_TELL] = apply_tell,       [ROSTER_LEVEL] = apply_level,
         [ROSTER_PROFILE] = apply_profile, [ROSTER_RECOVER] = apply_recover,
+        [ROSTER_PLACE] = apply_place,
     };
 
     if (!roster_command_is_valid(c))

@@ -6,16 +6,19 @@
 #include "cluster/roster_int.h"
 
 /* Format u8, is it made (u8); if it is: uuid, incarnation u32, profile u8, level u8, the CA's
- * certificate and key, members (n u8), removed ids (n u16), tokens (n u8). */
+ * certificate and key, members (n u8), removed ids (n u16), tokens (n u8). Format 2, from
+ * LEVEL_PLACES on: each member also has whether it is placed (u8), and what it tells. */
 enum {
     FORMAT = 1,
-    MEMBER_MAX = 8 + BYTES_ADDR_MAX + 1 + 1 + ROSTER_VERSION_MAX + 1 + 8,
+    FORMAT_PLACES = 2,
+    MEMBER_MAX = 8 + 2 * BYTES_ADDR_MAX + 1 + 1 + ROSTER_VERSION_MAX + 1 + 8 + 1,
     TOKEN_BYTES = ROSTER_TOKEN_ID_BYTES + ROSTER_DIGEST_BYTES + 8 + 8,
     ROSTER_BYTES_MAX = 64 + 2 * ROSTER_PEM_MAX + ROSTER_MEMBERS_MAX * MEMBER_MAX +
                        ROSTER_REMOVED_MAX * 8 + ROSTER_TOKENS_MAX * TOKEN_BYTES
 };
 
-static void put_member(struct bytes_out *o, const struct roster_member *m)
+static void put_member(struct bytes_out *o, const struct roster *r,
+                       const struct roster_member *m)
 {
     bytes_put_u64(o, m->id);
     bytes_put_addr(o, &m->address);
@@ -23,6 +26,10 @@ static void put_member(struct bytes_out *o, const struct roster_member *m)
     roster_put_version(o, m->version);
     bytes_put_u8(o, m->level);
     bytes_put_u64(o, m->joined_us);
+    if (!roster_has_places(r))
+        return;
+    bytes_put_u8(o, m->is_placed);
+    bytes_put_addr(o, &m->told);
 }
 
 static void put_token(struct bytes_out *o, const struct roster_token *t)
@@ -39,7 +46,7 @@ static size_t write_all(const struct roster *r, char *buf)
     struct bytes_out o;
 
     bytes_out_init(&o, buf, ROSTER_BYTES_MAX);
-    bytes_put_u8(&o, FORMAT);
+    bytes_put_u8(&o, roster_has_places(r) ? FORMAT_PLACES : FORMAT);
     bytes_put_u8(&o, roster_is_made(r));
     if (!roster_is_made(r))
         return o.len;
@@ -51,7 +58,7 @@ static size_t write_all(const struct roster *r, char *buf)
     bytes_put_span(&o, roster_authority_key(r));
     bytes_put_u8(&o, (uint8_t)r->member_n);
     for (unsigned i = 0; i < r->member_n; i++)
-        put_member(&o, &r->members[i]);
+        put_member(&o, r, &r->members[i]);
     bytes_put_u16(&o, (uint16_t)r->removed_n);
     for (unsigned i = 0; i < r->removed_n; i++)
         bytes_put_u64(&o, r->removed[i]);
@@ -99,6 +106,14 @@ static bool has_address(const struct roster *r, const struct addr *a)
     return false;
 }
 
+static void get_place(struct bytes_in *in, struct roster_member *m)
+{
+    m->is_placed = bytes_get_bool(in);
+    bytes_get_addr(in, &m->told);
+    if (m->is_placed ? !roster_told_is_valid(m) : m->told.family != 0)
+        bytes_in_spoil(in);
+}
+
 /* In the order of ids, each address once, and none that lacks a feature that is in use. */
 static void get_member(struct bytes_in *in, struct roster *r)
 {
@@ -110,6 +125,8 @@ static void get_member(struct bytes_in *in, struct roster *r)
     roster_get_version(in, m.version);
     m.level = bytes_get_u8(in);
     m.joined_us = bytes_get_u64(in);
+    if (roster_has_places(r))
+        get_place(in, &m);
     if (m.id <= last || !roster_address_is_valid(&m.address) || has_address(r, &m.address) ||
         !roster_version_is_valid(m.version) || m.level < r->level)
         bytes_in_spoil(in);
@@ -151,14 +168,14 @@ static void get_each(struct bytes_in *in, struct roster *r, unsigned n, unsigned
         get(in, r);
 }
 
-static void get_all(struct bytes_in *in, struct roster *r)
+static void get_all(struct bytes_in *in, struct roster *r, uint8_t format)
 {
     bytes_get(in, r->uuid, sizeof(r->uuid));
     r->incarnation = bytes_get_u32(in);
     r->profile = bytes_get_u8(in);
     r->level = bytes_get_u8(in);
     if (roster_is_zero(r->uuid, sizeof(r->uuid)) || r->incarnation == 0 ||
-        r->profile >= ROSTER_PROFILES)
+        r->profile >= ROSTER_PROFILES || roster_has_places(r) != (format == FORMAT_PLACES))
         bytes_in_spoil(in);
     get_pem(in, &r->authority);
     get_pem(in, &r->authority_key);
@@ -174,13 +191,15 @@ int roster_decode(struct roster *r, struct span bytes)
 
     bytes_in_init(&in, bytes);
     const uint8_t format = bytes_get_u8(&in);
-    if (format != FORMAT)
-        return format > FORMAT ? WERR_UNSUPPORTED : WERR_CORRUPT;
+    if (format < FORMAT || format > FORMAT_PLACES)
+        return format > FORMAT_PLACES ? WERR_UNSUPPORTED : WERR_CORRUPT;
     struct roster *fresh = roster_new();
     if (fresh == NULL)
         return WERR_NOMEM;
     if (bytes_get_bool(&in))
-        get_all(&in, fresh);
+        get_all(&in, fresh, format);
+    else if (format != FORMAT)
+        bytes_in_spoil(&in);
     if (bytes_in_is_done(&in))
         *r = *fresh;
     else

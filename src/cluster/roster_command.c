@@ -2,6 +2,7 @@
 
 #include "base/fault.h"
 #include "cluster/roster_int.h"
+#include "pool/levels.h"
 
 /* Format u8, type u8, then the fields of that type in this order. */
 enum { FORMAT = 1, COMMAND_FIXED_MAX = 256 /* without the certificate and its key */ };
@@ -19,7 +20,8 @@ enum field {
     F_UUID = 1 << 9, /* and the incarnation */
     F_PROFILE = 1 << 10,
     F_AUTHORITY = 1 << 11,
-    F_NO_TOKEN = 1 << 12 /* both zero is as good as a token with a digest */
+    F_NO_TOKEN = 1 << 12, /* both zero is as good as a token with a digest */
+    F_TOLD = 1 << 13      /* an address, or none */
 };
 
 static const unsigned fields_of[] = {
@@ -34,6 +36,7 @@ static const unsigned fields_of[] = {
     [ROSTER_LEVEL] = F_LEVEL,
     [ROSTER_PROFILE] = F_PROFILE,
     [ROSTER_RECOVER] = F_ID,
+    [ROSTER_PLACE] = F_ID | F_ADDRESS | F_TOLD,
 };
 
 enum { TYPES_END = sizeof(fields_of) / sizeof(fields_of[0]) };
@@ -51,6 +54,13 @@ bool roster_address_is_valid(const struct addr *a)
 {
     return a->family != 0 && a->port != 0 && !addr_is_wildcard(a) && !addr_is_multicast(a) &&
            !addr_is_broadcast(a);
+}
+
+/* A member that is where it tells is no placed one. */
+bool roster_told_is_valid(const struct roster_member *m)
+{
+    return m->told.family == 0 ||
+           (roster_address_is_valid(&m->told) && !addr_is_equal(&m->told, &m->address));
 }
 
 bool roster_version_is_valid(const char *version)
@@ -96,6 +106,8 @@ bool roster_command_is_valid(const struct roster_command *c)
         return false;
     if ((fields & F_ADDRESS) != 0 && !roster_address_is_valid(&c->member.address))
         return false;
+    if ((fields & F_TOLD) != 0 && !roster_told_is_valid(&c->member))
+        return false;
     if ((fields & F_VERSION) != 0 && !roster_version_is_valid(c->member.version))
         return false;
     if ((fields & F_TOKEN) != 0 && !token_is_valid(&c->token, fields))
@@ -131,6 +143,8 @@ static void put_member(struct bytes_out *o, const struct roster_member *m, unsig
         bytes_put_u64(o, m->id);
     if ((fields & F_ADDRESS) != 0)
         bytes_put_addr(o, &m->address);
+    if ((fields & F_TOLD) != 0)
+        bytes_put_addr(o, &m->told);
     if ((fields & F_JOINED) != 0) {
         bytes_put_u8(o, m->is_witness);
         bytes_put_u64(o, m->joined_us);
@@ -196,6 +210,8 @@ static void get_member(struct bytes_in *in, struct roster_member *m, unsigned fi
         m->id = bytes_get_u64(in);
     if ((fields & F_ADDRESS) != 0)
         bytes_get_addr(in, &m->address);
+    if ((fields & F_TOLD) != 0)
+        bytes_get_addr(in, &m->told);
     if ((fields & F_JOINED) != 0) {
         m->is_witness = bytes_get_bool(in);
         m->joined_us = bytes_get_u64(in);
@@ -249,4 +265,9 @@ int roster_command_decode(struct span bytes, struct roster_command *c)
         c->now_us = bytes_get_u64(&in);
     get_cluster(&in, c, fields);
     return bytes_in_is_done(&in) && roster_command_is_valid(c) ? 0 : WERR_CORRUPT;
+}
+
+uint8_t roster_command_level(struct span bytes)
+{
+    return bytes.len > 1 && bytes.ptr[1] == ROSTER_PLACE ? LEVEL_PLACES : 0;
 }

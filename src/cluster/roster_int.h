@@ -33,6 +33,10 @@ struct roster {
 bool roster_command_is_valid(const struct roster_command *c);
 /* Others can call it: an IP of one host, with a port. */
 bool roster_address_is_valid(const struct addr *a);
+/* What a member that is placed tells, as far as it was heard. */
+bool roster_told_is_valid(const struct roster_member *m);
+/* It takes a roster of format 2, which older Weldrs can't read. */
+bool roster_has_places(const struct roster *r);
 /* A zero within, and before it only printable characters without spaces. */
 bool roster_version_is_valid(const char *version);
 bool roster_is_zero(const uint8_t *bytes, size_t n);

@@ -109,6 +109,16 @@ static int promote(struct cluster *c, uint64_t id, cluster_done_fn done, void *a
     return id == SELF_ID ? WERR_EXISTS : WERR_NOT_FOUND;
 }
 
+static int place_member(struct cluster *c, uint64_t id, const struct addr *address,
+                        cluster_done_fn done, void *arg)
+{
+    (void)c;
+    (void)address;
+    (void)done;
+    (void)arg;
+    return id == SELF_ID ? WERR_UNSUPPORTED : WERR_NOT_FOUND;
+}
+
 static int make_token(struct cluster *c, uint32_t lifetime_s, cluster_text_fn done, void *arg)
 {
     (void)c;
@@ -154,6 +164,7 @@ static const struct cluster_ops solo_ops = {
     .add_member = add_member,
     .remove_member = remove_member,
     .promote = promote,
+    .place_member = place_member,
     .transfer = transfer,
     .make_token = make_token,
     .share = share,

@@ -1,4 +1,5 @@
 #include <stdio.h>
+#include <string.h>
 
 #include "log/log.h"
 #include "manager/api_int.h"
@@ -8,6 +9,7 @@
 #include "manager/api_problem.h"
 #include "manager/manager.h"
 #include "manager/members.h"
+#include "pool/levels.h"
 
 /* The cluster that this node is a member of, and changes of its members. */
 
@@ -21,17 +23,68 @@ void api_cluster_get(struct api_conn *ac)
 
 /* ---- how it ended ---- */
 
+static const char address_must[] =
+    "must be the IP and port of one host, as 192.0.2.7:8688, or auto: where the member tells";
+
+static void refuse_address(struct api_conn *ac)
+{
+    struct pool_error error;
+
+    pool_error_set(&error, "invalid_value", "address", "address %s", address_must);
+    api_problem_of_body(ac, WERR_INVALID, &error);
+}
+
+static void refuse_missing(struct api_conn *ac)
+{
+    struct pool_error error;
+
+    pool_error_set(&error, "missing_field", "address", "address is missing");
+    api_problem_of_body(ac, WERR_INVALID, &error);
+}
+
+static bool is_level_too_low(const struct api_conn *ac)
+{
+    struct cluster_status status;
+
+    ac->m->cluster->ops->status(ac->m->cluster, &status);
+    return status.level < LEVEL_PLACES;
+}
+
+static void refuse_alone(struct api_conn *ac)
+{
+    api_problem(ac, 409, "cluster_not_listening",
+                "this node does not listen for other nodes: start it with --cluster-ip");
+}
+
+/* What is an error of a member's address alone. */
+static bool respond_unplaced(struct api_conn *ac, const struct membership *ms, int rc)
+{
+    if (rc == WERR_INVALID)
+        refuse_address(ac);
+    else if (rc == WERR_UNSUPPORTED && is_level_too_low(ac))
+        api_problem(ac, 409, "members_too_old",
+                    "a member runs a Weldr that does not know of this: upgrade it first");
+    else if (rc == WERR_EXISTS)
+        api_problem(ac, 409, "address_in_use", "another member has this address");
+    else if (rc == WERR_NOT_FOUND && ms->id == members_own_id(ac->m->cluster))
+        refuse_alone(ac);
+    else
+        return false;
+    return true;
+}
+
 /* What is an error of these alone. */
 static bool respond_refusal(struct api_conn *ac, const struct membership *ms, int rc)
 {
+    if (ms->ask == MEMBERSHIP_PLACE && respond_unplaced(ac, ms, rc))
+        return true;
     if (rc == WERR_NOT_FOUND)
         api_problem(ac, 404, "not_found", "no member of the cluster has this id");
     else if (rc == WERR_IN_USE)
         api_problem_passing(ac, 409, "membership_in_change",
                             "another change of the members is under way: nothing was changed");
     else if (rc == WERR_INVALID && ms->ask == MEMBERSHIP_TOKEN)
-        api_problem(ac, 409, "cluster_not_listening",
-                    "this node does not listen for other nodes: start it with --cluster-ip");
+        refuse_alone(ac);
     else if (rc == WERR_INVALID)
         api_problem(ac, 409, "required", "the last member can't be removed");
     else if (rc == WERR_UNSUPPORTED)
@@ -54,6 +107,7 @@ static void log_end(const struct api_conn *ac, const struct membership *ms)
         [MEMBERSHIP_TOKEN] = "join token made",
         [MEMBERSHIP_REMOVE] = "member removed on request",
         [MEMBERSHIP_PROMOTE] = "member promoted on request",
+        [MEMBERSHIP_PLACE] = "address of a member set on request",
         [MEMBERSHIP_TRANSFER] = "leadership transferred on request",
         [MEMBERSHIP_LEAVE] = "this node has left the cluster on request",
     };
@@ -64,6 +118,20 @@ static void log_end(const struct api_conn *ac, const struct membership *ms)
     api_name_caller(ac, &by);
     log_always(words[ms->ask], LOG_S("member", ms->id != 0 ? id : "-"), LOG_S("by", by.address),
                LOG_S("token", by.token));
+}
+
+static void respond_member(struct api_conn *ac, uint64_t id)
+{
+    struct cluster_member list[MEMBERS_MAX];
+    const unsigned n = ac->m->cluster->ops->members(ac->m->cluster, list, MEMBERS_MAX);
+
+    for (unsigned i = 0; i < n && i < MEMBERS_MAX; i++) {
+        if (list[i].id == id) {
+            api_respond(ac, 200, api_json_member(&list[i]));
+            return;
+        }
+    }
+    api_problem(ac, 404, "not_found", "no member of the cluster has this id");
 }
 
 static void respond_token(struct api_conn *ac, const struct membership *ms, struct span text)
@@ -80,6 +148,8 @@ static void respond_done(struct api_conn *ac, const struct membership *ms, struc
         respond_token(ac, ms, text);
     else if (ms->ask == MEMBERSHIP_REMOVE || ms->ask == MEMBERSHIP_LEAVE)
         api_respond(ac, 200, api_json_removed(ac->removed, api_base(ac)));
+    else if (ms->ask == MEMBERSHIP_PLACE)
+        respond_member(ac, ms->id);
     else
         api_cluster_get(ac);
 }
@@ -170,19 +240,43 @@ static void change_member(struct api_conn *ac, enum membership_ask ask)
 
 void api_cluster_member_get(struct api_conn *ac)
 {
-    struct cluster_member list[MEMBERS_MAX];
     uint64_t id;
 
-    if (!find_id(ac, &id) || (ac->m->cluster == NULL && !api_has_engine(ac)))
+    if (find_id(ac, &id) && (ac->m->cluster != NULL || api_has_engine(ac)))
+        respond_member(ac, id);
+}
+
+/* What others can't call is refused by the engine. */
+static bool read_address(struct api_conn *ac, struct addr *address)
+{
+    char text[ADDR_TEXT_MAX] = "";
+    const struct api_json_want wants[] = {
+        {.key = "address", .text = text, .size = sizeof(text), .must = address_must}};
+    struct pool_error error;
+    int rc = api_json_read_body(api_body(ac), wants, 1, &error);
+
+    *address = (struct addr){0};
+    if (rc < 0)
+        api_problem_of_body(ac, rc, &error);
+    else if (text[0] == '\0')
+        refuse_missing(ac);
+    else if (strcmp(text, "auto") == 0 || addr_from_text(span_from_str(text), address) == 0)
+        return true;
+    else
+        refuse_address(ac);
+    return false;
+}
+
+void api_cluster_member_change(struct api_conn *ac)
+{
+    struct addr address;
+    uint64_t id;
+
+    if (!find_id(ac, &id) || !read_address(ac, &address) || make(ac, MEMBERSHIP_PLACE) == NULL)
         return;
-    const unsigned n = ac->m->cluster->ops->members(ac->m->cluster, list, MEMBERS_MAX);
-    for (unsigned i = 0; i < n && i < MEMBERS_MAX; i++) {
-        if (list[i].id == id) {
-            api_respond(ac, 200, api_json_member(&list[i]));
-            return;
-        }
-    }
-    api_problem(ac, 404, "not_found", "no member of the cluster has this id");
+    ac->membership->id = id;
+    ac->membership->address = address;
+    run(ac);
 }
 
 void api_cluster_member_remove(struct api_conn *ac)

@@ -43,6 +43,7 @@ static void put_member(struct jtext *t, const struct cluster_member *member)
     jtext_open(t, NULL, '{');
     put_id(t, "id", member->id);
     put_address(t, &member->address);
+    jtext_bool(t, "is_address_set", member->is_placed);
     jtext_str(t, "role", members_word(member));
     jtext_bool(t, "is_self", member->is_self);
     if (member->has_lag)

@@ -142,6 +142,16 @@ static const char *place_word(const struct cluster_member *member)
     return members_word(&other);
 }
 
+static void tell_moved(struct manager *m, const struct cluster_member *before,
+                       const struct cluster_member *now)
+{
+    struct texts old, new;
+
+    print(before, &old);
+    print(now, &new);
+    tell(m, EVENT_MEMBER_MOVED, now, text_or_none(old.address), text_or_none(new.address));
+}
+
 static void tell_members(struct manager *m, const struct members *before,
                          const struct members *now)
 {
@@ -153,6 +163,9 @@ static void tell_members(struct manager *m, const struct members *before,
             tell(m, EVENT_MEMBER_ADDED, member, NULL, place_word(member));
         else if (place_word(old) != place_word(member))
             tell(m, EVENT_MEMBER_CHANGED, member, place_word(old), place_word(member));
+        if (old != NULL && old->address.family != 0 &&
+            !addr_is_equal(&old->address, &member->address))
+            tell_moved(m, old, member);
     }
     for (unsigned i = 0; i < before->n; i++)
         if (find(now, before->list[i].id) == NULL)

@@ -66,6 +66,9 @@ static int ask(struct membership *ms, struct cluster *c)
         return c->ops->remove_member(c, ms->id, on_done, ms);
     case MEMBERSHIP_PROMOTE:
         return c->ops->promote(c, ms->id, on_done, ms);
+    case MEMBERSHIP_PLACE:
+        return c->ops->place_member(c, ms->id, ms->address.family != 0 ? &ms->address : NULL,
+                                    on_done, ms);
     case MEMBERSHIP_TRANSFER:
         return c->ops->transfer(c, ms->id, on_done, ms);
     case MEMBERSHIP_LEAVE:

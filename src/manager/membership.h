@@ -13,6 +13,7 @@
 #include <stdint.h>
 #include <sys/queue.h>
 
+#include "base/addr.h"
 #include "base/span.h"
 #include "base/timers.h"
 #include "base/werr.h"
@@ -21,6 +22,7 @@ enum membership_ask {
     MEMBERSHIP_TOKEN,
     MEMBERSHIP_REMOVE,
     MEMBERSHIP_PROMOTE,
+    MEMBERSHIP_PLACE,
     MEMBERSHIP_TRANSFER,
     MEMBERSHIP_LEAVE
 };
@@ -37,7 +39,8 @@ struct membership {
     uint8_t ask;         /* enum membership_ask */
     bool has_moved;      /* LEAVE: another one leads */
     bool is_asked;       /* the engine owes an end */
-    uint64_t id;         /* REMOVE, PROMOTE, TRANSFER (0: whoever is fit) */
+    uint64_t id;         /* REMOVE, PROMOTE, PLACE, TRANSFER (0: whoever is fit) */
+    struct addr address; /* PLACE; family 0: where the member tells */
     uint32_t lifetime_s; /* TOKEN */
     uint64_t until_ms;
     struct timer timer;

@@ -22,6 +22,7 @@ DEVICE = "lan0"
 MTU = 9000
 ANSWER_S = 20
 SWITCH = os.path.join(os.path.dirname(os.path.abspath(__file__)), "switch.py")
+RELAY = os.path.join(os.path.dirname(SWITCH), "relay.py")
 
 
 class Host:
@@ -41,6 +42,14 @@ class Host:
                       f"addr add {self.ip}/24 dev {DEVICE}", f"addr add {self.ip6}/64 dev {DEVICE} nodad"):
             subprocess.run(["ip", *words.split()], check=True)
         return tap
+
+    def hide_behind(self, port):
+        """It gets an address that no other host has a way to; whoever connects to this port of its own address is led there."""
+        inside = f"10.78.0.{self.number + 1}"
+        self.namespace.run_inside(lambda: subprocess.run(["ip", "addr", "add", f"{inside}/32", "dev", "lo"], check=True))
+        relay = self.start(sys.executable, "-B", RELAY, f"{self.ip}:{port}", f"{inside}:{port}", stdout=subprocess.PIPE)
+        assert relay.stdout.readline(), "the relay has ended"
+        return inside
 
     def socket(self, family):
         return self.namespace.socket(family)

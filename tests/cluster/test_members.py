@@ -170,6 +170,40 @@ def test_the_quorum_needs_one_that_moved(town):
     agree(nodes)
 
 
+def test_an_operator_says_where_a_member_is(town):
+    """Behind a NAT: what it tells is true, and of no use to the others."""
+    nodes = first, second, third = town.cluster(3, "--cluster-profile", "fast")
+    old, moved_id, port = third.cluster_ip, third.id, CLUSTER_PORT + 1
+    third.kill()
+    find_leader([first, second])
+    inside, outside = f"{third.host.hide_behind(port)}:{port}", f"{third.host.ip}:{port}"
+    third.cluster_ip = inside
+    third.start()
+    wait_until(lambda: inside in addresses(first), 30, "what it tells to be noted")
+    refused = first.command("cluster", "set-address", moved_id, second.cluster_ip)
+    assert refused.returncode == 1 and "(address_in_use)" in refused.stderr, refused
+    assert first.change("PATCH", f"/cluster/members/{moved_id}", {"address": outside}).json["address"] == outside
+    settle(nodes)
+    assert third.cluster()["address"] == inside
+    # One dies: of the two that are left one has to find the other, and hears from it where it is not.
+    leader = find_leader(nodes)
+    if leader is third:
+        leader.change("POST", "/cluster/transfer", {"to": first.id})
+        leader = first
+        wait_until(lambda: find_leader(nodes) is leader, 30, "another one to lead")
+    leader.kill()
+    rest = [node for node in nodes if node is not leader]
+    rest[0].add("http://192.0.2.1:80")
+    agree(rest)
+    leader.start()
+    settle(nodes)
+    agree(nodes)
+    for node in nodes:
+        assert outside in addresses(node) and inside not in addresses(node)
+    told = [(event["member"], event["from"], event["to"]) for event in rest[0].get("/events?kind=member_moved")["events"]]
+    assert told == [(moved_id, old, inside), (moved_id, inside, outside)]
+
+
 def test_the_lead_is_given_away_under_load(town):
     nodes = town.cluster(3, "--cluster-profile", "fast")
     with Writers(nodes) as writers, Visitors(nodes):

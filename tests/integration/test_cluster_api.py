@@ -9,6 +9,7 @@ import pytest
 from event_stream import EventStream
 from failures import is_problem
 from ports import Port
+from rawhttp import wait_until
 from weldr import BIN, clean_environment, run_weldr, split_address
 
 LOCAL = ("--ip", "127.0.0.1:0", "--admin-ip", "127.0.0.1:0")
@@ -115,6 +116,39 @@ def test_without_a_directory_nobody_joins(lab):
 def test_bodies_that_are_refused(weldr, path, body, code, field):
     refused = weldr.api("POST", f"/cluster/{path}", body)
     assert is_problem(refused, 422, code) and refused.json["field"] == field, refused
+
+
+def test_where_a_member_is_found(lab, folder):
+    """Of a node that is alone, and has others that could come."""
+    port = Port()
+    weldr = lab.weldr("--data-dir", folder, "--cluster-ip", port.text)
+    wait_until(lambda: weldr.api("GET", "/cluster").json["level"] == weldr.api("GET", "/cluster").json["known_level"], 20, "its level")
+    me = own_id(weldr)
+    told, path = weldr.api("GET", "/cluster").json["address"], f"/cluster/members/{me}"
+    for body, code in (({}, "missing_field"), ({"address": None}, "missing_field"), ({"address": 8688}, "invalid_value"),
+                       ({"address": "192.0.2.7"}, "invalid_value"), ({"address": "a.example:8688"}, "invalid_value"),
+                       ({"address": "0.0.0.0:8688"}, "invalid_value"), ({"address": "192.0.2.7:0"}, "invalid_value")):
+        refused = weldr.api("PATCH", path, body)
+        assert is_problem(refused, 422, code) and refused.json["field"] == "address", refused
+    assert is_problem(weldr.api("PATCH", path, {"at": "192.0.2.7:8688"}), 422, "unknown_key")
+    assert is_problem(weldr.api("PATCH", f"/cluster/members/{NOBODY}", {"address": "192.0.2.7:8688"}), 404, "not_found")
+    placed = weldr.api("PATCH", path, {"address": "192.0.2.7:8688"})
+    assert placed.status == 200 and (placed.json["id"], placed.json["address"]) == (me, "192.0.2.7:8688"), placed
+    assert weldr.api("GET", path).json["is_address_set"]
+    assert weldr.api("GET", "/cluster").json["address"] == told, "what it tells is its own business"
+    assert weldr.lines(msg="address of a member set on request", member=me)[0]["by"].startswith("127.0.0.1:")
+    done = command(weldr, "set-address", me, "auto")
+    shown = weldr.api("GET", path).json
+    assert done.returncode == 0 and (shown["address"], shown["is_address_set"]) == (told, False), done
+    events = weldr.api("GET", "/events?kind=member_moved").json["events"]
+    assert [(event["from"], event["to"]) for event in events] == [(told, "192.0.2.7:8688"), ("192.0.2.7:8688", told)]
+
+
+def test_nobody_finds_a_member_that_does_not_listen(lab, folder):
+    for flags in ("--data-dir", folder), ():
+        weldr = lab.weldr(*flags)
+        me = own_id(weldr)
+        assert is_problem(weldr.api("PATCH", f"/cluster/members/{me}", {"address": "192.0.2.7:8688"}), 409, "cluster_not_listening")
 
 
 def test_a_token_is_told_to_who_asks_alone(lab):

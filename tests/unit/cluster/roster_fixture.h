@@ -69,6 +69,17 @@ static inline struct roster_command command_move(uint64_t id, unsigned address)
                                    .member = {.id = id, .address = node_address(address)}};
 }
 
+/* told 0: it was not heard. */
+static inline struct roster_command command_place(uint64_t id, unsigned address, unsigned told)
+{
+    struct roster_command c = command_move(id, address);
+
+    c.type = ROSTER_PLACE;
+    if (told != 0)
+        c.member.told = node_address(told);
+    return c;
+}
+
 static inline struct roster_command command_tell(uint64_t id, const char *version,
                                                  uint8_t level)
 {

@@ -1,5 +1,7 @@
 #include "roster_fixture.h"
 
+#include "pool/levels.h"
+
 static void test_nothing_before_make(void **state)
 {
     struct roster *r = roster_new();
@@ -268,6 +270,49 @@ static void test_move_and_tell(void **state)
     roster_free(r);
 }
 
+static void assert_place(const struct roster *r, uint64_t id, unsigned address, unsigned told)
+{
+    const struct roster_member *m = roster_find(r, id);
+    const struct addr at = node_address(address), said = node_address(told);
+
+    assert_true(m->is_placed && addr_is_equal(&m->address, &at));
+    assert_true(told != 0 ? addr_is_equal(&m->told, &said) : m->told.family == 0);
+}
+
+/* It stays until the member tells another one. */
+static void test_place(void **state)
+{
+    struct roster *r = roster_of_one();
+    const struct addr none = {0}, fifth = node_address(5), other = node_address(6);
+
+    (void)state;
+    refuse(r, command_place(5, 7, 0), WERR_UNSUPPORTED); /* a member can't read it */
+    apply_well(r, command_level(LEVEL_PLACES));
+    apply_well(r, command_token(6, 100, 200));
+    apply_well(r, command_admit(6, 6, 100));
+    refuse(r, command_place(7, 8, 0), WERR_NOT_FOUND);
+    refuse(r, command_place(6, 5, 6), WERR_EXISTS);
+    apply_well(r, command_place(6, 8, 0));
+    assert_place(r, 6, 8, 0);
+    apply_again(r, command_place(6, 8, 0));
+    apply_well(r, command_place(6, 8, 6));
+    assert_place(r, 6, 8, 6);
+    assert_false(roster_find(r, 5)->is_placed);
+    refuse(r, command_place(5, 8, 5), WERR_EXISTS);
+    apply_well(r, command_move(6, 8)); /* it tells so now */
+    assert_false(roster_find(r, 6)->is_placed);
+    assert_true(addr_is_equal(&roster_find(r, 6)->told, &none));
+    /* Does it hold? */
+    apply_well(r, command_place(5, 9, 5));
+    assert_true(roster_place_holds(roster_find(r, 5), NULL));
+    assert_true(roster_place_holds(roster_find(r, 5), &fifth));
+    assert_false(roster_place_holds(roster_find(r, 5), &other));
+    apply_well(r, command_place(5, 9, 0));
+    assert_true(roster_place_holds(roster_find(r, 5), &other));
+    assert_false(roster_place_holds(roster_find(r, 6), &other));
+    roster_free(r);
+}
+
 static void test_level_only_goes_up(void **state)
 {
     struct roster *r = roster_of_one();
@@ -341,7 +386,7 @@ static void test_no_such_command(void **state)
 
     (void)state;
     for (unsigned type = 0; type < 256; type++) {
-        if (type < ROSTER_MAKE || type > ROSTER_RECOVER)
+        if (type < ROSTER_MAKE || type > ROSTER_PLACE)
             refuse(r, (struct roster_command){.type = (uint8_t)type}, WERR_INVALID);
     }
     roster_free(r);
@@ -362,6 +407,7 @@ int main(void)
         cmocka_unit_test(test_token),
         cmocka_unit_test(test_tokens_that_are_over_make_room),
         cmocka_unit_test(test_move_and_tell),
+        cmocka_unit_test(test_place),
         cmocka_unit_test(test_level_only_goes_up),
         cmocka_unit_test(test_profiles),
         cmocka_unit_test(test_recover),

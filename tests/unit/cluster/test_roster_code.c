@@ -1,6 +1,7 @@
 #include "roster_fixture.h"
 
 #include "base/fault.h"
+#include "pool/levels.h"
 
 /* One of each, and its variants. */
 static unsigned all_commands(struct roster_command *out)
@@ -22,6 +23,8 @@ static unsigned all_commands(struct roster_command *out)
     out[n++] = command_level(2);
     out[n++] = command_profile(ROSTER_WAN);
     out[n++] = command_of_id(ROSTER_RECOVER, 5);
+    out[n++] = command_place(5, 7, 0);
+    out[n++] = command_place(5, 7, 8);
     return n;
 }
 
@@ -101,7 +104,7 @@ static void test_commands_of_a_later_weldr(void **state)
     struct roster_command c;
 
     (void)state;
-    assert_int_equal(roster_command_decode(SPAN("\1\x0B more"), &c), WERR_UNSUPPORTED);
+    assert_int_equal(roster_command_decode(SPAN("\1\x0C more"), &c), WERR_UNSUPPORTED);
     assert_int_equal(roster_command_decode(SPAN("\2\1 more"), &c), WERR_UNSUPPORTED);
     assert_int_equal(roster_command_decode(SPAN("\0\1 more"), &c), WERR_CORRUPT);
     assert_int_equal(roster_command_decode(SPAN("\1\0 more"), &c), WERR_CORRUPT);
@@ -117,7 +120,12 @@ static void test_commands_that_are_none(void **state)
     (void)state;
     c.member.id = 0;
     assert_int_equal(roster_command_encode(&c, &bytes, &len), WERR_INVALID);
-    c.type = ROSTER_RECOVER + 1;
+    c = command_place(6, 7, 7); /* it tells what the operator says */
+    assert_int_equal(roster_command_encode(&c, &bytes, &len), WERR_INVALID);
+    c = command_place(6, 7, 8);
+    c.member.told.port = 0;
+    assert_int_equal(roster_command_encode(&c, &bytes, &len), WERR_INVALID);
+    c.type = ROSTER_PLACE + 1;
     assert_int_equal(roster_command_encode(&c, &bytes, &len), WERR_INVALID);
     c = command_level(1);
     fault_set(1);
@@ -166,6 +174,54 @@ static void check_snapshot(const char *bytes, size_t len, bool may_be_taken)
     roster_free(r);
 }
 
+/* The level from which on operators say where members are. */
+static struct roster *roster_with_places(void)
+{
+    struct roster *r = roster_full();
+
+    apply_well(r, command_level(LEVEL_PLACES));
+    apply_well(r, command_place(6, 16, 0));
+    apply_well(r, command_place(9, 19, 9));
+    return r;
+}
+
+static void test_what_each_level_can_read(void **state)
+{
+    struct roster *r = roster_full();
+    char *bytes;
+    size_t len;
+
+    (void)state;
+    assert_int_equal(roster_level(r), LEVEL_PLACES - 1);
+    assert_int_equal(roster_encode(r, &bytes, &len), 0);
+    assert_int_equal(bytes[0], 1); /* as before there were places */
+    free(bytes);
+    apply_well(r, command_level(LEVEL_PLACES));
+    assert_int_equal(roster_encode(r, &bytes, &len), 0);
+    assert_int_equal(bytes[0], 2);
+    bytes[0] = 1;
+    assert_int_equal(roster_decode(r, span_from(bytes, len)), WERR_CORRUPT);
+    free(bytes);
+    roster_free(r);
+}
+
+static void test_the_level_of_a_command(void **state)
+{
+    struct roster_command all[COMMANDS_MAX];
+    char *bytes;
+    size_t len;
+
+    (void)state;
+    const unsigned n = all_commands(all);
+    for (unsigned i = 0; i < n; i++) {
+        assert_int_equal(roster_command_encode(&all[i], &bytes, &len), 0);
+        assert_int_equal(roster_command_level(span_from(bytes, len)),
+                         all[i].type == ROSTER_PLACE ? LEVEL_PLACES : 0);
+        free(bytes);
+    }
+    assert_int_equal(roster_command_level(SPAN_NONE), 0);
+}
+
 static void check_all_of_snapshot(struct roster *r)
 {
     struct roster *copy = roster_new();
@@ -182,7 +238,7 @@ static void check_all_of_snapshot(struct roster *r)
         check_snapshot(bytes, len, true);
         bytes[bit / 8] ^= (char)(1 << bit % 8);
     }
-    bytes[0] = 2;
+    bytes[0] = 3;
     assert_int_equal(roster_decode(copy, span_from(bytes, len)), WERR_UNSUPPORTED);
     free(bytes);
     roster_free(copy);
@@ -195,6 +251,7 @@ static void test_snapshots(void **state)
     check_all_of_snapshot(roster_new());
     check_all_of_snapshot(roster_of_one());
     check_all_of_snapshot(roster_full());
+    check_all_of_snapshot(roster_with_places());
 }
 
 static void test_as_much_as_there_can_be(void **state)
@@ -280,6 +337,8 @@ int main(void)
         cmocka_unit_test(test_commands_of_a_later_weldr),
         cmocka_unit_test(test_commands_that_are_none),
         cmocka_unit_test(test_snapshots),
+        cmocka_unit_test(test_what_each_level_can_read),
+        cmocka_unit_test(test_the_level_of_a_command),
         cmocka_unit_test(test_as_much_as_there_can_be),
         cmocka_unit_test(test_no_memory),
     };

@@ -13,7 +13,7 @@ static struct roster_command random_command(struct rand_state *rand, uint64_t no
     const unsigned token = (unsigned)rand_below(rand, TOKENS);
     struct roster_command c;
 
-    switch (rand_below(rand, 12)) {
+    switch (rand_below(rand, 13)) {
     case 0:
         return rand_below(rand, 50) == 0 ? command_of_id(ROSTER_RECOVER, id) : command_make();
     case 1:
@@ -34,6 +34,9 @@ static struct roster_command random_command(struct rand_state *rand, uint64_t no
         return command_level((uint8_t)rand_below(rand, 3));
     case 9:
         return command_profile((uint8_t)rand_below(rand, ROSTER_PROFILES + 1));
+    case 10:
+        return command_place(id, (unsigned)rand_below(rand, 2 * IDS),
+                             (unsigned)rand_below(rand, 3));
     default:
         c = command_admit(id, token, now_s);
         c.member.id += rand_below(rand, 40); /* so that there are some that were not removed */

@@ -110,6 +110,13 @@ static void test_added_promoted_removed(void **state)
     look();
     assert_true(says(0, "member_changed", "\"from\":\"standby\",\"to\":\"follower\""));
     done = 0;
+    const struct addr moved = {.family = AF_INET, .port = 9, .ip = {10, 0, 0, 9}};
+    assert_int_equal(m->cluster->ops->place_member(m->cluster, 0x7a, &moved, on_done, &done),
+                     0);
+    run_until(&done);
+    look();
+    assert_true(says(0, "member_moved", "\"from\":\"10.0.0.122:8688\",\"to\":\"10.0.0.9:9\""));
+    done = 0;
     assert_int_equal(m->cluster->ops->remove_member(m->cluster, 0x7a, on_done, &done), 0);
     run_until(&done);
     look();

@@ -104,6 +104,10 @@ static void test_what_the_engine_says(void **state)
     assert_int_equal(outcome(&w), WERR_EXISTS);
     (void)run(MEMBERSHIP_PROMOTE, 6, &w);
     assert_int_equal(outcome(&w), WERR_NOT_FOUND);
+    (void)run(MEMBERSHIP_PLACE, 5, &w);
+    assert_int_equal(outcome(&w), 0);
+    (void)run(MEMBERSHIP_PLACE, 6, &w);
+    assert_int_equal(outcome(&w), WERR_NOT_FOUND);
     (void)run(MEMBERSHIP_TRANSFER, 6, &w);
     assert_int_equal(outcome(&w), WERR_NOT_FOUND);
     (void)run(MEMBERSHIP_REMOVE, 5, &w);
