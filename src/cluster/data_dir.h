@@ -11,6 +11,7 @@
  *     DIR/removed     the node has heard that it was removed from its cluster (rejoin.h)
  *     DIR/token       which token it has joined with (rejoin.h)
  *     DIR/health      which servers were down: a hint for the next start (manager/hints.h)
+ *     DIR/counters    what was counted, for the next start (manager/counters.h)
  *     DIR/old-DATE/   what the node had before it was to join anew (set_aside.h)
  *
  * A first start goes: data_dir_open (is_new), node_key_open, member_file_open, high_water_open,

@@ -56,32 +56,48 @@ int small_file_read(int dir_fd, const char *name, void *buf, size_t cap, size_t 
     return rc == 0 && more_n > 0 ? WERR_TOO_BIG : rc;
 }
 
-static int write_temporary(int dir_fd, const char *name, struct span bytes, bool is_synced)
+static void name_temporary(const char *name, char temporary[TEMPORARY_MAX])
 {
-    const int fd = openat(dir_fd, name, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW,
-                          S_IRUSR | S_IWUSR);
+    const int n = snprintf(temporary, TEMPORARY_MAX, "%s.new", name);
 
-    if (fd < 0)
-        return werr_from_errno(errno);
-    int rc = small_file_write_at(fd, bytes.ptr, bytes.len, 0);
-    if (rc == 0 && is_synced && fsync(fd) < 0)
-        rc = werr_from_errno(errno);
+    MUST(n > 0 && n < TEMPORARY_MAX);
+}
+
+int small_file_begin(int dir_fd, const char *name, int *fd)
+{
+    char temporary[TEMPORARY_MAX];
+
+    name_temporary(name, temporary);
+    *fd = openat(dir_fd, temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW,
+                 S_IRUSR | S_IWUSR);
+    return *fd < 0 ? werr_from_errno(errno) : 0;
+}
+
+int small_file_finish(int dir_fd, const char *name, int fd, int rc)
+{
+    char temporary[TEMPORARY_MAX];
+
+    name_temporary(name, temporary);
     if (close(fd) < 0 && rc == 0)
         rc = werr_from_errno(errno);
+    if (rc == 0 && renameat(dir_fd, temporary, dir_fd, name) < 0)
+        rc = werr_from_errno(errno);
+    if (rc < 0)
+        (void)unlinkat(dir_fd, temporary, 0);
     return rc;
 }
 
 static int replace(int dir_fd, const char *name, struct span bytes, bool is_synced)
 {
-    char temporary[TEMPORARY_MAX];
-    const int n = snprintf(temporary, sizeof(temporary), "%s.new", name);
+    int fd;
+    int rc = small_file_begin(dir_fd, name, &fd);
 
-    MUST(n > 0 && n < TEMPORARY_MAX);
-    int rc = write_temporary(dir_fd, temporary, bytes, is_synced);
-    if (rc == 0 && renameat(dir_fd, temporary, dir_fd, name) < 0)
-        rc = werr_from_errno(errno);
     if (rc < 0)
-        (void)unlinkat(dir_fd, temporary, 0);
+        return rc;
+    rc = small_file_write_at(fd, bytes.ptr, bytes.len, 0);
+    if (rc == 0 && is_synced && fsync(fd) < 0)
+        rc = werr_from_errno(errno);
+    rc = small_file_finish(dir_fd, name, fd, rc);
     if (rc == 0 && is_synced && fsync(dir_fd) < 0)
         rc = werr_from_errno(errno);
     return rc;

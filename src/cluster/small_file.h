@@ -25,6 +25,12 @@ int small_file_write(int dir_fd, const char *name, struct span bytes) MUST_USE;
 /* The same without a sync: it does not wait for the disk, and a power failure may leave the
  * file as it was, empty or gone. For what the node can do without (manager/hints.h). */
 int small_file_put(int dir_fd, const char *name, struct span bytes) MUST_USE;
+/* … and in pieces, for what is long (manager/counters.h): NAME.new is begun, *fd is for
+ * small_file_write_at … */
+int small_file_begin(int dir_fd, const char *name, int *fd) MUST_USE;
+/* … and it takes the name, unless a write has failed (rc < 0); closes fd. Returns rc, or what
+ * has failed here: what was there before is there still. */
+int small_file_finish(int dir_fd, const char *name, int fd, int rc) MUST_USE;
 /* As pread and pwrite until all n bytes are done. Read: the number of bytes, which is less than
  * n at the end of the file. */
 int small_file_read_at(int fd, void *buf, size_t n, size_t offset, size_t *len) MUST_USE;

@@ -153,6 +153,7 @@ struct api_json_stats_view {
     unsigned workers;
     bool fail_open;
     uint64_t revision;
+    uint64_t counting_since_us;                      /* wall clock */
     const struct api_json_counts *pools, *listeners; /* by name */
     unsigned pool_n, listener_n;
 };

@@ -1,6 +1,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "base/clock.h"
 #include "manager/api_json.h"
 #include "manager/api_links.h"
 #include "stats/histogram.h"
@@ -95,8 +96,10 @@ char *api_json_stats(const struct api_json_stats_view *v, const char *base)
 {
     static const struct api_link links[] = {{"self", "/stats", "GET"},
                                             {"detail", "/stats/detail", "GET"}};
+    char since[32];
     struct jtext t;
 
+    (void)clock_print_wall(v->counting_since_us, since);
     jtext_init(&t);
     jtext_open(&t, NULL, '{');
     put_outcomes(&t, "client", v->client_success, v->client_failed);
@@ -106,6 +109,7 @@ char *api_json_stats(const struct api_json_stats_view *v, const char *base)
     put_results(&t, v);
     put_tls_failures(&t, v);
     put_latency(&t, v->latency_us);
+    jtext_str(&t, "counting_since", since);
     jtext_number(&t, "workers", v->workers);
     jtext_bool(&t, "fail_open", v->fail_open);
     jtext_number(&t, "revision", v->revision);

@@ -1,10 +1,15 @@
 #include "manager/api.h"
 #include "manager/api_pages.h"
+#include "manager/counters.h"
 
 static char *make_page(const struct manager *m, struct api_cursor *at, size_t bytes,
                        bool *is_last)
 {
-    return metrics_page(m, &at->metrics, bytes, is_last);
+    char *page = metrics_page(m, &at->metrics, bytes, is_last);
+
+    if (*is_last)
+        counters_shown(m);
+    return page;
 }
 
 void api_metrics_get(struct api_conn *ac)

@@ -5,6 +5,7 @@
 #include "manager/api_json.h"
 #include "manager/api_pages.h"
 #include "manager/api_view.h"
+#include "manager/counters.h"
 #include "manager/manager.h"
 #include "manager/usable.h"
 
@@ -108,6 +109,7 @@ void api_stats_get(struct api_conn *ac)
     struct histogram latency;
 
     sum_results(m->stats, results);
+    view.counting_since_us = counters_since_us(m);
     view.results = results;
     view.result_n = RESULTS_N;
     for (unsigned i = 0; i < STATS_TLS_FAILURES; i++)
@@ -122,6 +124,7 @@ void api_stats_get(struct api_conn *ac)
     view.listeners = counts + view.pool_n;
     view.listener_n = m->pool->listener_n;
     api_respond(ac, 200, api_json_stats(&view, api_base(ac)));
+    counters_shown(m);
     free(counts);
 }
 

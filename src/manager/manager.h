@@ -64,6 +64,7 @@ enum manager_phase { MANAGER_SERVING, MANAGER_LEAVING, MANAGER_DRAINING, MANAGER
 struct applied;
 struct changes;
 struct certificate_files;
+struct counters;
 struct events;
 struct expiry;
 struct follow;
@@ -114,6 +115,7 @@ struct manager {
     struct fresh *fresh;
     struct applied *applied;
     struct hints *hints;
+    struct counters *counters;
     struct follow *follow;
     struct keyring *keyring;
     struct certificate_files *certificate_files;

@@ -1,5 +1,6 @@
 #include <unistd.h>
 
+#include "manager/counters.h"
 #include "manager/manager.h"
 #include "manager/members.h"
 #include "manager/metrics_int.h"
@@ -75,6 +76,11 @@ static void put_tls_agreed(struct metrics_put *p)
                  stats_sum_tls_agreed(p->m->stats, (enum stats_tls_agreed)i));
         p->labels.len = len;
     }
+}
+
+static void put_counting_since(struct metrics_put *p)
+{
+    put(p, counters_since_us(p->m));
 }
 
 static void put_leaving(struct metrics_put *p)
@@ -438,6 +444,9 @@ const struct metrics_row metrics_rows[] = {
     NODE("weldr_build", "the program that runs", MTEXT_INFO, 0, put_build),
     NODE("weldr_config_revision", "number of the last change of what is configured", GAUGE, 0,
          put_revision),
+    NODE("weldr_counting_since_timestamp_seconds",
+         "when counters were 0, since 1970: at the first start with this data directory", GAUGE,
+         DECIMALS_US, put_counting_since),
 #include "stats/counters.def"
     NODE("weldr_results", "exchanges that have ended, by the word of the access log", SUM, 0,
          put_results),

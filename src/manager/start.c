@@ -418,6 +418,7 @@ static void on_settled(void *arg)
 
     m->events->is_replaying = false;
     hints_begin(m);
+    counters_begin(m);
     move(m, START_SETTLE, "what was stored is here");
     if (m->cluster->ops->role(m->cluster) != CLUSTER_CANDIDATE)
         start_workers(m, "the cluster has a leader");
@@ -537,6 +538,7 @@ void start_init(struct start *s, struct manager *m, void (*on_ready)(struct mana
     fresh_init(&s->fresh, m);
     applied_init(&s->applied, m);
     hints_init(&s->hints, m);
+    counters_init(&s->counters, m);
 }
 
 void start_fini(struct start *s)
@@ -546,5 +548,8 @@ void start_fini(struct start *s)
     fresh_fini(&s->fresh);
     applied_fini(&s->applied);
     hints_fini(&s->hints);
+    if (counters_want_directory(&s->counters) && store_take_back(s->m) < 0)
+        log_debug("a successor has the data directory");
+    counters_fini(&s->counters);
     memberships_fini(&s->memberships);
 }

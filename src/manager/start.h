@@ -24,6 +24,7 @@
 #include "base/timers.h"
 #include "base/werr.h"
 #include "manager/applied.h"
+#include "manager/counters.h"
 #include "manager/fresh.h"
 #include "manager/hints.h"
 #include "manager/join.h"
@@ -64,6 +65,7 @@ struct start {
     struct fresh fresh;
     struct applied applied;
     struct hints hints;
+    struct counters counters;
     uint64_t seq; /* publish sequence after the last of them */
 };
 

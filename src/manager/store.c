@@ -5,7 +5,9 @@
 #include <unistd.h>
 
 #include "cluster/rejoin.h"
+#include "cluster/set_aside.h"
 #include "log/log.h"
+#include "manager/counters.h"
 #include "manager/hints.h"
 #include "manager/manager.h"
 #include "manager/secret_file.h"
@@ -106,10 +108,21 @@ void store_release(struct manager *m)
     if (manager_data_dir(m) == NULL || m->cluster == NULL)
         return;
     hints_end(m);
+    counters_release(m);
     m->cluster->ops->free(m->cluster);
     m->cluster = NULL;
     data_dir_close(&m->data_dir);
     log_info("a successor may have the data directory");
+}
+
+int store_take_back(struct manager *m)
+{
+    char text[DATA_DIR_WRONG_MAX];
+    struct strb wrong;
+
+    MUST(!m->config->is_ephemeral && m->data_dir.path == NULL);
+    strb_init(&wrong, text, sizeof(text));
+    return set_aside_open(&m->data_dir, choose(m), &wrong);
 }
 
 void store_tell(const struct manager *m)

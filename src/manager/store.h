@@ -8,6 +8,8 @@
 #ifndef WELDR_MANAGER_STORE_H
 #define WELDR_MANAGER_STORE_H
 
+#include "base/werr.h"
+
 struct manager;
 
 /* A step of the start: 0 or the exit code, told to the caller. */
@@ -17,5 +19,8 @@ void store_tell(const struct manager *m);
 /* When the workers drain: no more changes are taken, and a successor may have the directory.
  * Changes under way hear WERR_SHUTTING_DOWN. */
 void store_release(struct manager *m);
+/* At the end, after that: takes the directory once more, for counters.h; nothing is made or
+ * told. WERR_IN_USE: a successor has it; WERR_NOT_FOUND …: so that nothing is to be kept. */
+int store_take_back(struct manager *m) MUST_USE;
 
 #endif

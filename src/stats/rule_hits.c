@@ -54,3 +54,11 @@ void rule_hits_add(struct rule_hits *h, uint64_t id, rule_hits_gone_fn is_gone, 
     }
     hit->n += 1;
 }
+
+void rule_hits_set(struct rule_hits *h, uint64_t id, uint64_t n)
+{
+    const uint64_t at = look_up(h, id);
+
+    if (at < RULE_HITS_MAX)
+        h->at[at] = (struct rule_hit){id + 1, n};
+}

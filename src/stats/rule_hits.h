@@ -32,5 +32,7 @@ const struct rule_hit *rule_hits_find(const struct rule_hits *h, uint64_t id);
 /* For the writer: one request more. */
 void rule_hits_add(struct rule_hits *h, uint64_t id, rule_hits_gone_fn is_gone,
                    const void *arg);
+/* For the writer: so many are of this rule; without a place for it they are left out. */
+void rule_hits_set(struct rule_hits *h, uint64_t id, uint64_t n);
 
 #endif

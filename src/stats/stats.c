@@ -107,6 +107,8 @@ void stats_free(struct stats *s)
 {
     if (s == NULL)
         return;
+    if (s->carried != NULL)
+        munmap(s->carried, sizeof(*s->carried));
     munmap(s->map, s->map_bytes);
     free(s);
 }

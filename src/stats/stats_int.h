@@ -1,4 +1,5 @@
-/* stats_int.h - the layout of the segment; only for stats.c and stats_sum.c.
+/* stats_int.h - the layout of the segment, and where numbers stand in a slot; only for this
+ * room.
  *
  * One page of header, the keys, then the slots of the workers in a row. The header's first half
  * is written once by the manager, before any worker has the descriptor; a worker of another
@@ -36,7 +37,8 @@ struct stats {
     unsigned worker_n;
     uint32_t next_slot[STATS_KINDS]; /* manager: where to look for a free one */
     struct stats_keys *keys;
-    struct stats_worker *worker; /* worker_n of them, inside map */
+    struct stats_worker *worker;  /* worker_n of them, inside map */
+    struct stats_worker *carried; /* of this process alone (carried.h); NULL: nothing is */
 };
 
 static inline struct stats_header *stats_header(const struct stats *s)
@@ -47,6 +49,17 @@ static inline struct stats_header *stats_header(const struct stats *s)
 static inline unsigned stats_seat_n(const struct stats *s)
 {
     return __atomic_load_n(&stats_header(s)->seat_n, __ATOMIC_RELAXED);
+}
+
+/* For sums: the slots of workers, and behind them what is carried. */
+static inline unsigned stats_life_n(const struct stats *s)
+{
+    return stats_seat_n(s) + (s->carried != NULL);
+}
+
+static inline struct stats_worker *stats_life(const struct stats *s, unsigned i)
+{
+    return i < stats_seat_n(s) ? &s->worker[i] : s->carried;
 }
 
 #endif

@@ -36,11 +36,11 @@ static const struct place times_at[] = {
     [STATS_TIMES_TLS_HANDSHAKE] = {offsetof(struct stats_worker, tls_handshake), 0, 1},
 };
 
-/* Of worker i. */
+/* Of the i-th slot that sums go over. */
 static uint64_t *numbers_at(const struct stats *s, unsigned i, const struct place *p,
                             uint32_t slot)
 {
-    char *worker = (char *)&s->worker[i];
+    char *worker = (char *)stats_life(s, i);
 
     return (uint64_t *)(void *)(worker + p->offset + slot * p->step);
 }
@@ -49,7 +49,7 @@ static void sum(const struct stats *s, const struct place *p, uint32_t slot, uin
                 size_t n)
 {
     memset(out, 0, n * sizeof(*out));
-    for (unsigned i = 0; slot < p->max && i < stats_seat_n(s); i++) {
+    for (unsigned i = 0; slot < p->max && i < stats_life_n(s); i++) {
         const uint64_t *numbers = numbers_at(s, i, p, slot);
 
         for (size_t k = 0; k < n; k++)
@@ -72,7 +72,7 @@ void stats_sum_times(const struct stats *s, enum stats_times_of of, uint32_t slo
 
 static void clear(struct stats *s, const struct place *p, uint32_t slot)
 {
-    for (unsigned i = 0; slot < p->max && i < stats_seat_n(s); i++) {
+    for (unsigned i = 0; slot < p->max && i < stats_life_n(s); i++) {
         uint64_t *numbers = numbers_at(s, i, p, slot);
 
         for (size_t k = 0; k < p->step / sizeof(*numbers); k++)

@@ -36,8 +36,9 @@ uint32_t stats_slot_find(const struct stats *s, enum stats_kind kind, uint64_t i
 static uint64_t *values_of(const struct stats *s, enum stats_kind kind, unsigned worker,
                            uint32_t slot)
 {
-    return kind == STATS_OF_POOL ? s->worker[worker].pool[slot].value
-                                 : s->worker[worker].listener[slot].value;
+    struct stats_worker *w = stats_life(s, worker);
+
+    return kind == STATS_OF_POOL ? w->pool[slot].value : w->listener[slot].value;
 }
 
 static void clear_served(struct stats *s, enum stats_kind kind, uint32_t slot)
@@ -83,7 +84,7 @@ uint32_t stats_slot_take(struct stats *s, enum stats_kind kind, uint64_t id)
         return slot;
     if (slot == STATS_NO_SLOT)
         return slot;
-    for (unsigned i = 0; slot < used_n(s, kind) && i < stats_seat_n(s); i++)
+    for (unsigned i = 0; slot < used_n(s, kind) && i < stats_life_n(s); i++)
         for (unsigned c = 0; c < STATS_LINE; c++)
             __atomic_store_n(&values_of(s, kind, i, slot)[c], 0, __ATOMIC_RELAXED);
     if (slot < used_n(s, kind))

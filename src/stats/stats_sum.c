@@ -41,8 +41,8 @@ uint64_t stats_sum(const struct stats *s, enum stats_counter c)
 {
     uint64_t sum = 0;
 
-    for (unsigned i = 0; i < stats_seat_n(s); i++)
-        sum += load(&s->worker[i].value[c]);
+    for (unsigned i = 0; i < stats_life_n(s); i++)
+        sum += load(&stats_life(s, i)->value[c]);
     return sum;
 }
 
@@ -51,8 +51,8 @@ uint64_t stats_sum_end(const struct stats *s, unsigned end)
     uint64_t sum = 0;
 
     MUST(end < STATS_ENDS_MAX);
-    for (unsigned i = 0; i < stats_seat_n(s); i++)
-        sum += load(&s->worker[i].end[end]);
+    for (unsigned i = 0; i < stats_life_n(s); i++)
+        sum += load(&stats_life(s, i)->end[end]);
     return sum;
 }
 
@@ -60,8 +60,8 @@ uint64_t stats_sum_tls_failed(const struct stats *s, enum stats_tls_failure fail
 {
     uint64_t sum = 0;
 
-    for (unsigned i = 0; i < stats_seat_n(s); i++)
-        sum += load(&s->worker[i].tls_failed[failure]);
+    for (unsigned i = 0; i < stats_life_n(s); i++)
+        sum += load(&stats_life(s, i)->tls_failed[failure]);
     return sum;
 }
 
@@ -80,8 +80,8 @@ uint64_t stats_sum_tls_agreed(const struct stats *s, enum stats_tls_agreed agree
 {
     uint64_t sum = 0;
 
-    for (unsigned i = 0; i < stats_seat_n(s); i++)
-        sum += load(&s->worker[i].tls_agreed[agreed]);
+    for (unsigned i = 0; i < stats_life_n(s); i++)
+        sum += load(&stats_life(s, i)->tls_agreed[agreed]);
     return sum;
 }
 
@@ -113,8 +113,8 @@ uint64_t stats_sum_server(const struct stats *s, uint32_t slot, enum stats_serve
 
     if (slot >= STATS_SERVERS_MAX)
         return 0;
-    for (unsigned i = 0; i < stats_seat_n(s); i++)
-        sum += load(&s->worker[i].server[slot].value[c]);
+    for (unsigned i = 0; i < stats_life_n(s); i++)
+        sum += load(&stats_life(s, i)->server[slot].value[c]);
     return sum;
 }
 
@@ -122,8 +122,8 @@ uint64_t stats_sum_pool(const struct stats *s, uint32_t slot, enum stats_pool_co
 {
     uint64_t sum = 0;
 
-    for (unsigned i = 0; slot < STATS_POOLS_MAX && i < stats_seat_n(s); i++)
-        sum += load(&s->worker[i].pool[slot].value[c]);
+    for (unsigned i = 0; slot < STATS_POOLS_MAX && i < stats_life_n(s); i++)
+        sum += load(&stats_life(s, i)->pool[slot].value[c]);
     return sum;
 }
 
@@ -131,23 +131,23 @@ uint64_t stats_sum_listener(const struct stats *s, uint32_t slot, enum stats_lis
 {
     uint64_t sum = 0;
 
-    for (unsigned i = 0; slot < STATS_LISTENERS_MAX && i < stats_seat_n(s); i++)
-        sum += load(&s->worker[i].listener[slot].value[c]);
+    for (unsigned i = 0; slot < STATS_LISTENERS_MAX && i < stats_life_n(s); i++)
+        sum += load(&stats_life(s, i)->listener[slot].value[c]);
     return sum;
 }
 
 void stats_sum_latency(const struct stats *s, struct histogram *out)
 {
     memset(out, 0, sizeof(*out));
-    for (unsigned i = 0; i < stats_seat_n(s); i++)
-        histogram_merge(out, &s->worker[i].latency_us);
+    for (unsigned i = 0; i < stats_life_n(s); i++)
+        histogram_merge(out, &stats_life(s, i)->latency_us);
 }
 
 uint64_t stats_sum_rule(const struct stats *s, uint64_t rule_id)
 {
     uint64_t sum = 0;
-    for (unsigned i = 0; i < stats_seat_n(s); i++) {
-        const struct rule_hit *hit = rule_hits_find(&s->worker[i].rule_hits, rule_id);
+    for (unsigned i = 0; i < stats_life_n(s); i++) {
+        const struct rule_hit *hit = rule_hits_find(&stats_life(s, i)->rule_hits, rule_id);
         sum += hit != NULL ? __atomic_load_n(&hit->n, __ATOMIC_RELAXED) : 0;
     }
     return sum;
@@ -161,9 +161,9 @@ void stats_server_clear(struct stats *s, uint32_t slot)
         stats_header(s)->server_n = slot + 1;
     else
         stats_served_clear_server(s, slot);
-    for (unsigned i = 0; i < stats_seat_n(s); i++) {
+    for (unsigned i = 0; i < stats_life_n(s); i++) {
         for (unsigned c = 0; c < STATS_SERVER_COUNTERS; c++)
-            __atomic_store_n(&s->worker[i].server[slot].value[c], 0, __ATOMIC_RELAXED);
+            __atomic_store_n(&stats_life(s, i)->server[slot].value[c], 0, __ATOMIC_RELAXED);
     }
 }
 

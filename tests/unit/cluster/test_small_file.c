@@ -80,6 +80,35 @@ static void test_failure_leaves_the_old_one(void **state)
     disk_remove(&disk);
 }
 
+/* In pieces: whole at its end, or as it was. */
+static void test_begun_and_finished(void **state)
+{
+    struct disk disk;
+    char buf[8];
+    size_t n;
+    int fd;
+
+    (void)state;
+    disk_make(&disk);
+    assert_int_equal(small_file_write(disk.fd, "x", SPAN("old")), 0);
+    assert_int_equal(small_file_begin(disk.fd, "x", &fd), 0);
+    assert_int_equal(small_file_write_at(fd, "wh", 2, 0), 0);
+    assert_int_equal(small_file_write_at(fd, "ole", 3, 2), 0);
+    assert_int_equal(small_file_read(disk.fd, "x", buf, 8, &n), 0);
+    assert_memory_equal(buf, "old", 3);
+    assert_int_equal(small_file_finish(disk.fd, "x", fd, 0), 0);
+    assert_int_equal(small_file_read(disk.fd, "x", buf, 8, &n), 0);
+    assert_int_equal(n, 5);
+    assert_memory_equal(buf, "whole", 5);
+    assert_int_equal(small_file_begin(disk.fd, "x", &fd), 0);
+    assert_int_equal(small_file_write_at(fd, "bad", 3, 0), 0);
+    assert_int_equal(small_file_finish(disk.fd, "x", fd, WERR_NO_SPACE), WERR_NO_SPACE);
+    assert_int_equal(faccessat(disk.fd, "x.new", F_OK, 0), -1);
+    assert_int_equal(small_file_read(disk.fd, "x", buf, 8, &n), 0);
+    assert_int_equal(n, 5);
+    disk_remove(&disk);
+}
+
 /* A rest of a write that was cut off is no hindrance, and nothing that is read. */
 static void test_leftover_is_written_over(void **state)
 {
@@ -120,6 +149,7 @@ int main(void)
         cmocka_unit_test(test_put_and_read),
         cmocka_unit_test(test_is_for_its_owner_alone),
         cmocka_unit_test(test_failure_leaves_the_old_one),
+        cmocka_unit_test(test_begun_and_finished),
         cmocka_unit_test(test_leftover_is_written_over),
         cmocka_unit_test(test_links_and_pipes_are_not_followed),
     };

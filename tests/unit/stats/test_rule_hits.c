@@ -80,12 +80,27 @@ static void test_places_of_rules_that_are_gone(void **state)
         assert_int_equal(count(id), 2);
 }
 
+static void test_set(void **state)
+{
+    (void)state;
+    rule_hits_set(&hits, 5, 40);
+    add(5);
+    assert_int_equal(count(5), 41);
+    rule_hits_set(&hits, 5, 7);
+    assert_int_equal(count(5), 7);
+    for (uint64_t id = 0; id < 2 * (uint64_t)RULE_HITS_MAX; id++)
+        rule_hits_set(&hits, id, 3); /* those without a place are left out */
+    for (uint64_t id = 0; id < 2 * (uint64_t)RULE_HITS_MAX; id++)
+        assert_true(count(id) == 3 || count(id) == 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(test_each_rule_has_its_number, setup),
         cmocka_unit_test_setup(test_full, setup),
         cmocka_unit_test_setup(test_places_of_rules_that_are_gone, setup),
+        cmocka_unit_test_setup(test_set, setup),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
