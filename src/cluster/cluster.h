@@ -72,6 +72,17 @@ struct cluster_halt {
     char why[CLUSTER_WHY_MAX];         /* a sentence for people */
 };
 
+/* What this process has seen since it began. */
+struct cluster_tally {
+    uint64_t leaders;        /* terms of which it has known who led, itself among them */
+    uint64_t elections_won;  /* it came to lead */
+    uint64_t elections_lost; /* it stood for election, and did not */
+    struct cluster_snapshots {
+        uint64_t n, ms; /* those that are on disk, and what they took */
+        uint64_t failed_n;
+    } taken, received; /* of its own state; of the leader's */
+};
+
 struct cluster_status {
     /* 32 hexadecimal digits; empty: the node was never one of several */
     char id[CLUSTER_HEX_ID_MAX];
@@ -80,13 +91,15 @@ struct cluster_status {
     unsigned voters, quorum; /* how many there are, and how many of them must agree */
     bool has_quorum;         /* this node knows of a leader */
     bool was_removed;        /* this node is no member any more, as far as it has heard */
-    bool is_witness;         /* this node votes, and serves nobody: it was so when it joined */
-    const char *profile;     /* of the elections: "lan" */
-    unsigned election_ms;    /* so long without word of a leader, and another one is elected */
-    uint8_t level;           /* of features (pool/levels.h), that all members use */
-    uint8_t known_level;     /* the highest that this node knows */
+    bool was_recovered;   /* just before this process: recover.h has raised the incarnation */
+    bool is_witness;      /* this node votes, and serves nobody: it was so when it joined */
+    const char *profile;  /* of the elections: "lan" */
+    unsigned election_ms; /* so long without word of a leader, and another one is elected */
+    uint8_t level;        /* of features (pool/levels.h), that all members use */
+    uint8_t known_level;  /* the highest that this node knows */
     struct cluster_halt halt;
     struct addr address; /* at which other nodes reach this one; family 0: it does not listen */
+    struct cluster_tally tally;
 };
 
 /* How a request to the engine ended. 0: it was committed, at index (of a barrier: all up to

@@ -104,6 +104,7 @@ static void on_has(struct applied *a, uint64_t id, uint64_t index, bool has_halt
 {
     unsigned at = 0;
 
+    MUST(id != 0); /* the engine knows its members */
     for (unsigned i = 0; i < MEMBERS_MAX; i++) {
         if (a->others[i].id == id) {
             at = i;
