@@ -222,13 +222,17 @@ struct cluster_options {
      * says that it is done, on_lost that it can't be. Nobody can call it. */
     bool recovers;
     uint32_t snapshot_ms; /* to encode a snapshot; then it is given up. 0: a minute */
+    /* How long certificates of members last that this node signs; 0: 90 days. With a third of
+     * that left a node renews its own. cluster_new sets it. */
+    uint32_t certificate_s;
 };
 
 /* The engine of this process, not started: raft (raft_engine.h) in this directory, which is
  * open and outlives it, with these options, or, both NULL, one that keeps nothing. WERR_NOMEM;
  * WERR_SYNTAX: builds with tests choose that one by the environment variable WELDR_TEST_ENGINE
  * (delayed.h), which is malformed. In these builds WELDR_TEST_LEVEL makes of it a Weldr that
- * knows no more than that level of features (pool/levels.h), as an older one does.
+ * knows no more than that level of features (pool/levels.h), as an older one does, and
+ * WELDR_TEST_CERTIFICATE says for how many seconds certificates of members last.
  */
 int cluster_new(struct loop *loop, struct data_dir *dir, const struct cluster_options *options,
                 const struct cluster_hooks *hooks, struct cluster **out) MUST_USE;
