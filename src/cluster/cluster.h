@@ -73,6 +73,17 @@ struct cluster_halt {
     char why[CLUSTER_WHY_MAX];         /* a sentence for people */
 };
 
+/* What this process has seen since it began. */
+struct cluster_tally {
+    uint64_t leaders;        /* terms of which it has known who led, itself among them */
+    uint64_t elections_won;  /* it came to lead */
+    uint64_t elections_lost; /* it stood for election, and did not */
+    struct cluster_snapshots {
+        uint64_t n, ms; /* those that are on disk, and what they took */
+        uint64_t failed_n;
+    } taken, received; /* of its own state; of the leader's */
+};
+
 struct cluster_status {
     /* 32 hexadecimal digits; empty: the node was never one of several */
     char id[CLUSTER_HEX_ID_MAX];
@@ -81,13 +92,15 @@ struct cluster_status {
     unsigned voters, quorum; /* how many there are, and how many of them must agree */
     bool has_quorum;         /* this node knows of a leader */
     bool was_removed;        /* this node is no member any more, as far as it has heard */
-    bool is_witness;         /* this node votes, and serves nobody: it was so when it joined */
-    const char *profile;     /* of the elections: "lan" */
-    unsigned election_ms;    /* so long without word of a leader, and another one is elected */
-    uint8_t level;           /* of features (pool/levels.h), that all members use */
-    uint8_t known_level;     /* the highest that this node knows */
+    bool was_recovered;   /* just before this process: recover.h has raised the incarnation */
+    bool is_witness;      /* this node votes, and serves nobody: it was so when it joined */
+    const char *profile;  /* of the elections: "lan" */
+    unsigned election_ms; /* so long without word of a leader, and another one is elected */
+    uint8_t level;        /* of features (pool/levels.h), that all members use */
+    uint8_t known_level;  /* the highest that this node knows */
     struct cluster_halt halt;
     struct addr address; /* at which other nodes reach this one; family 0: it does not listen */
+    struct cluster_tally tally;
 };
 
 /* How a request to the engine ended. 0: it was committed, at index (of a barrier: all up to
@@ -215,13 +228,17 @@ struct cluster_options {
      * says that it is done, on_lost that it can't be. Nobody can call it. */
     bool recovers;
     uint32_t snapshot_ms; /* to encode a snapshot; then it is given up. 0: a minute */
+    /* How long certificates of members last that this node signs; 0: 90 days. With a third of
+     * that left a node renews its own. cluster_new sets it. */
+    uint32_t certificate_s;
 };
 
 /* The engine of this process, not started: raft (raft_engine.h) in this directory, which is
  * open and outlives it, with these options, or, both NULL, one that keeps nothing. WERR_NOMEM;
  * WERR_SYNTAX: builds with tests choose that one by the environment variable WELDR_TEST_ENGINE
  * (delayed.h), which is malformed. In these builds WELDR_TEST_LEVEL makes of it a Weldr that
- * knows no more than that level of features (pool/levels.h), as an older one does.
+ * knows no more than that level of features (pool/levels.h), as an older one does, and
+ * WELDR_TEST_CERTIFICATE says for how many seconds certificates of members last.
  */
 int cluster_new(struct loop *loop, struct data_dir *dir, const struct cluster_options *options,
                 const struct cluster_hooks *hooks, struct cluster **out) MUST_USE;

@@ -8,6 +8,7 @@
  *     DIR/log/        the engine's own files (segments.h)
  *     DIR/ballast     room for a start on a full disk (ballast.h)
  *     DIR/recovering  a recovery was cut off, and is to be done again (recover.h)
+ *     DIR/recovered   one was done, and the next start is to tell so (recover.h)
  *     DIR/removed     the node has heard that it was removed from its cluster (rejoin.h)
  *     DIR/token       which token it has joined with (rejoin.h)
  *     DIR/health      which servers were down: a hint for the next start (manager/hints.h)
@@ -51,6 +52,7 @@ struct data_dir {
 #define DATA_DIR_OLD_PREFIX "old-"
 /* Names of marks: of a recovery, of a removal, of a join. */
 #define DATA_DIR_RECOVERING "recovering"
+#define DATA_DIR_RECOVERED  "recovered"
 #define DATA_DIR_REMOVED    "removed"
 #define DATA_DIR_TOKEN      "token"
 

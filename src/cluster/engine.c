@@ -25,15 +25,26 @@ static int choose(struct loop *loop, const struct cluster_hooks *hooks, struct c
     return *out != NULL ? 0 : WERR_NOMEM;
 }
 
+enum { CERTIFICATE_MAX_S = 24 * 60 * 60 };
+
+/* As the environment says, if it does and that is at most max. */
+static uint64_t number_of(const char *name, uint64_t max, uint64_t standard)
+{
+    const char *text = getenv(name);
+    uint64_t n;
+
+    return text != NULL && num_from_dec(span_from_str(text), max, &n) == 0 ? n : standard;
+}
+
 /* Never more than it knows: what it does not know it can't be made to understand. */
 static uint8_t known_level(void)
 {
-    const char *text = getenv("WELDR_TEST_LEVEL");
-    uint64_t level;
+    return (uint8_t)number_of("WELDR_TEST_LEVEL", LEVEL_NEWEST, LEVEL_NEWEST);
+}
 
-    if (text == NULL || num_from_dec(span_from_str(text), LEVEL_NEWEST, &level) < 0)
-        return LEVEL_NEWEST;
-    return (uint8_t)level;
+static uint32_t certificate_s(void)
+{
+    return (uint32_t)number_of("WELDR_TEST_CERTIFICATE", CERTIFICATE_MAX_S, 0);
 }
 #else
 static int choose(struct loop *loop, const struct cluster_hooks *hooks, struct cluster **out)
@@ -48,6 +59,11 @@ static uint8_t known_level(void)
 {
     return LEVEL_NEWEST;
 }
+
+static uint32_t certificate_s(void)
+{
+    return 0;
+}
 #endif
 
 static struct cluster *new_raft(struct loop *loop, struct data_dir *dir,
@@ -57,6 +73,7 @@ static struct cluster *new_raft(struct loop *loop, struct data_dir *dir,
     struct cluster_options all = *options;
 
     all.level = known_level();
+    all.certificate_s = certificate_s();
     return cluster_raft_new(loop, dir, &all, hooks);
 }
 

@@ -118,6 +118,7 @@ static void after_run(void *arg)
 
     if (e->raft.data != NULL) {
         tell_role(e);
+        engine_tally_look(e);
         tell_settled(e);
         engine_forward_applied(e);
         engine_halt_tell(e);

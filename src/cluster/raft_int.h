@@ -5,9 +5,9 @@
  * disk), raft_forward.c (what only the leader can do), raft_share.c (what members tell each
  * other and nobody keeps),
  * raft_steward.c (who votes), raft_level.c (what all understand), raft_halt.c (what this node
- * does not), raft_snapshot.c (what a child encodes), raft_move.c (where members are),
- * raft_admit.c (newcomers), raft_join.c (being one), raft_recover.c (one node that is left
- * becomes the cluster). */
+ * does not), raft_snapshot.c (what a child encodes), raft_tally.c (what is counted),
+ * raft_move.c (where members are), raft_admit.c (newcomers), raft_join.c (being one),
+ * raft_recover.c (one node that is left becomes the cluster). */
 #ifndef WELDR_CLUSTER_RAFT_INT_H
 #define WELDR_CLUSTER_RAFT_INT_H
 
@@ -114,6 +114,20 @@ struct saving {
     uint64_t again_ms; /* not before: it has failed */
 };
 
+/* What is counted (raft_tally.c). */
+struct tally {
+    struct cluster_tally told;
+    uint64_t known_term; /* of which who leads is counted */
+    uint64_t stood_term; /* of an election that is not decided; 0: none is */
+    uint64_t won_term;
+    uint64_t put_ms; /* when the snapshot that is being stored was begun, … */
+    bool is_received;
+    int (*snapshot_put)(struct raft_io *io, unsigned trailing, struct raft_io_snapshot_put *req,
+                        const struct raft_snapshot *snapshot, raft_io_snapshot_put_cb cb);
+    struct raft_io_snapshot_put own_put, *put; /* … put: libraft's, whose callback is owed */
+    raft_io_snapshot_put_cb put_cb;
+};
+
 struct engine {
     struct cluster cluster; /* first: the cluster that callers hold */
     struct engine_loop loop;
@@ -144,6 +158,7 @@ struct engine {
     struct kept *kept;
     size_t kept_n;
     struct taking taking;
+    struct tally tally;
     struct raft_fsm fsm;
     struct raft raft;
     struct requests owed;    /* in any stage but ENDED */
@@ -184,6 +199,7 @@ struct engine {
     bool is_changing;             /* members: one change at a time */
     bool is_making;               /* the cluster is being made */
     bool is_recovering;           /* the recovery was proposed */
+    bool was_recovered;           /* … and this is the first start behind it */
     bool is_leveling;             /* a level was proposed, or what this node knows */
     uint64_t moving;              /* whose address is being changed; 0: nobody's */
     uint64_t unmoved;             /* of whom that was refused last; 0: of nobody */
@@ -329,6 +345,13 @@ void engine_replay_forget(struct engine *e);
 /* Before raft_init: snapshots are encoded by a child from now on. */
 void engine_snapshot_prepare(struct engine *e);
 
+/* ---- raft_tally.c ---- */
+
+/* Behind engine_snapshot_prepare: snapshots are counted from now on. */
+void engine_tally_prepare(struct engine *e);
+/* After a run of libuv's loop, and after what follows from it for role, leader and term. */
+void engine_tally_look(struct engine *e);
+
 /* ---- raft_space.c ---- */
 
 /* libraft has refused an entry for want of room: there may be some by now. */
@@ -473,7 +496,7 @@ void engine_join_stop(struct engine *e);
 /* ---- raft_recover.c ---- */
 
 /* The directory may be started, or recovered, as the options say. */
-int engine_recover_check(const struct engine *e, struct strb *wrong) MUST_USE;
+int engine_recover_check(struct engine *e, struct strb *wrong) MUST_USE;
 /* Before raft_start: libraft's configuration is this node alone; a code of libraft. */
 int engine_recover_configure(struct engine *e);
 /* Proposes the recovery when this node leads. */

@@ -13,9 +13,9 @@
 /* Who this node is among others: its member file, its certificate, and where others call. */
 
 enum {
-    CERTIFICATE_DAYS = 90,
-    RENEW_DAYS = 30, /* with so many left */
-    DAY_S = 24 * 60 * 60,
+    DAYS_MAX = 90,
+    LIFE_MAX_S = DAYS_MAX * 24 * 60 * 60,
+    RENEW_PARTS = 3, /* with one of so many parts left */
     DEFAULT_PORT = 8688
 };
 
@@ -73,6 +73,12 @@ int engine_peers_take_certificate(struct engine *e, char *certificate, struct se
     return use_certificate(e);
 }
 
+/* Of a certificate. A shorter one has begun earlier: orders count in days. */
+static uint64_t life_s(const struct engine *e)
+{
+    return e->options.certificate_s != 0 ? e->options.certificate_s : LIFE_MAX_S;
+}
+
 /* With the CA's key, which is open for so long. */
 int engine_peers_sign(struct engine *e, uint64_t id, struct span request, char **certificate)
 {
@@ -87,8 +93,8 @@ int engine_peers_sign(struct engine *e, uint64_t id, struct span request, char *
                                       .request = request,
                                       .names = names,
                                       .name_n = 2,
-                                      .now_s = engine_wall_s(e),
-                                      .days = CERTIFICATE_DAYS};
+                                      .now_s = engine_wall_s(e) + life_s(e) - LIFE_MAX_S,
+                                      .days = DAYS_MAX};
     if (rc == 0)
         rc = tlsio_issue_sign(&order, certificate);
     seal_opened_free(&key);
@@ -122,7 +128,7 @@ static void renew(struct engine *e)
 static bool is_due(const struct engine *e)
 {
     return e->member.certificate == NULL ||
-           e->certificate_end_s < engine_wall_s(e) + (uint64_t)RENEW_DAYS * DAY_S;
+           e->certificate_end_s < engine_wall_s(e) + life_s(e) / RENEW_PARTS;
 }
 
 /* ---- a cluster that others can join ---- */

@@ -1,3 +1,5 @@
+#include <unistd.h>
+
 #include "cluster/raft_int.h"
 #include "cluster/small_file.h"
 
@@ -5,7 +7,15 @@
  * others from the roster. In between a start would find the others in the roster and take them
  * back, in the incarnation that they have; so a mark in the directory refuses it. */
 
-int engine_recover_check(const struct engine *e, struct strb *wrong)
+/* Of a mark that can't be removed the next start tells once more. */
+static void note_recovered(struct engine *e)
+{
+    e->was_recovered = data_dir_has(e->dir, DATA_DIR_RECOVERED);
+    if (e->was_recovered)
+        (void)unlinkat(e->dir->fd, DATA_DIR_RECOVERED, 0);
+}
+
+int engine_recover_check(struct engine *e, struct strb *wrong)
 {
     const bool has_mark = data_dir_has(e->dir, DATA_DIR_RECOVERING);
 
@@ -16,6 +26,8 @@ int engine_recover_check(const struct engine *e, struct strb *wrong)
                   e->dir->path);
         return WERR_CORRUPT;
     }
+    if (!e->options.recovers)
+        note_recovered(e);
     if (!e->options.recovers || has_mark)
         return 0;
     if (e->member.address_n == 0 || e->stored.last_index == 0) {

@@ -505,12 +505,14 @@ void engine_steward_status(const struct engine *e, struct cluster_status *out)
         .quorum = n / 2 + 1,
         .has_quorum = e->leader_id != 0,
         .was_removed = engine_was_removed(e),
+        .was_recovered = e->was_recovered,
         .is_witness = e->member.is_witness,
         .profile = roster_profile_name((enum roster_profile)e->member.profile),
         .election_ms = roster_election_ms((enum roster_profile)e->member.profile),
         .level = engine_level(e),
         .known_level = e->options.level,
-        .halt = e->halt};
+        .halt = e->halt,
+        .tally = e->tally.told};
     if (roster_is_made(e->roster))
         engine_uuid_text(roster_uuid(e->roster), out->id);
     if (e->gate != NULL)

@@ -241,6 +241,7 @@ static int init_raft(struct engine *e)
     set(e);
     engine_replay_prepare(e);
     engine_snapshot_prepare(e);
+    engine_tally_prepare(e);
     code = raft_init(&e->raft, &e->io, &e->fsm, engine_store_id(e), name);
     if (code != 0)
         raft_uv_close(&e->io);

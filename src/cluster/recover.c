@@ -1,6 +1,7 @@
 #include "cluster/recover.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -123,11 +124,14 @@ static int run_on_loop(struct data_dir *dir, const char *version, struct cluster
     return rc;
 }
 
-/* The mark is of no use any more: all is on disk, or the node is none of the cluster's. */
-static int remove_mark(const struct data_dir *dir, struct strb *wrong)
+/* The mark is of no use any more: all is on disk, and the next start tells so, or the node is
+ * none of the cluster's. */
+static int remove_mark(const struct data_dir *dir, bool is_done, struct strb *wrong)
 {
-    if ((unlinkat(dir->fd, DATA_DIR_RECOVERING, 0) == 0 || errno == ENOENT) &&
-        fsync(dir->fd) == 0)
+    const int rc = is_done ? renameat(dir->fd, DATA_DIR_RECOVERING, dir->fd, DATA_DIR_RECOVERED)
+                           : unlinkat(dir->fd, DATA_DIR_RECOVERING, 0);
+
+    if ((rc == 0 || errno == ENOENT) && fsync(dir->fd) == 0)
         return 0;
     strb_addf(wrong, "%s/" DATA_DIR_RECOVERING ": can't remove it: %s", dir->path,
               strerror(errno));
@@ -161,7 +165,7 @@ int recover_run(const char *path, const char *version, struct cluster_status *st
     if (rc == 0) {
         rc = run_on_loop(&dir, version, status, wrong);
         if (rc == 0 || rc == WERR_NOT_FOUND) {
-            const int removed = remove_mark(&dir, wrong);
+            const int removed = remove_mark(&dir, rc == 0, wrong);
 
             rc = rc == 0 ? removed : rc;
         }

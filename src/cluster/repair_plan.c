@@ -36,9 +36,9 @@ static bool is_other_entry(const struct looking *k, const struct segment *seg)
 {
     const struct high_water_mark *mark = k->mark;
 
-    return seg->watched_term != 0 && ((mark->term != 0 && mark->term != seg->watched_term) ||
-                                      (mark->checksum != 0 && seg->watched_checksum != 0 &&
-                                       mark->checksum != seg->watched_checksum));
+    return seg->watched_term != 0 &&
+           ((mark->term != 0 && mark->term != seg->watched_term) ||
+            (mark->checksum != 0 && mark->checksum != seg->watched_checksum));
 }
 
 /* How many entries of it count, from first on: at most so many. */

@@ -22,7 +22,8 @@ struct look {
     struct strb *wrong;
     uint64_t next;            /* index behind the entries so far */
     uint64_t marked_term;     /* of the entry that the mark is of; 0: it wasn't met */
-    uint64_t marked_checksum; /* 0: not known */
+    uint64_t marked_checksum; /* 0: not known, or it is no command */
+    bool has_marked;          /* it was met in a segment */
 };
 
 static void name_file(struct look *l, const char *name, uint64_t offset)
@@ -46,10 +47,21 @@ static int say_damaged(struct look *l, const char *name, uint64_t offset, const 
     return WERR_CORRUPT;
 }
 
+/* The format itself has no checksum: it may be the damage. */
+static int say_later(struct look *l, const char *name)
+{
+    strb_addf(l->wrong,
+              "%s/%s: is of a later format; start a later Weldr, or, if none was here", l->path,
+              name);
+    say_way_out(l);
+    return WERR_UNSUPPORTED;
+}
+
 static int say_error(struct look *l, const char *name, int rc)
 {
-    strb_addf(l->wrong, "%s/%s: %s", l->path, name,
-              rc == WERR_UNSUPPORTED ? "is of a later format" : werr_text(rc));
+    if (rc == WERR_UNSUPPORTED)
+        return say_later(l, name);
+    strb_addf(l->wrong, "%s/%s: %s", l->path, name, werr_text(rc));
     return rc;
 }
 
@@ -152,6 +164,7 @@ static int walk_file(struct look *l, const struct log_file *f, uint64_t first,
     if (seg->watched_term != 0) {
         l->marked_term = seg->watched_term;
         l->marked_checksum = seg->watched_checksum;
+        l->has_marked = true;
     }
     if (seg->entries_n > 0)
         l->s->last_term = seg->last_term;
@@ -267,6 +280,15 @@ static void take_last(struct look *l)
     s->last_index = s->snapshot_index;
 }
 
+/* A mark with a checksum is of a command, and an entry that is none has no checksum. */
+static bool is_marked(const struct look *l)
+{
+    const struct high_water_mark *mark = l->mark;
+
+    return (mark->term == 0 || mark->term == l->marked_term) &&
+           (mark->checksum == 0 || !l->has_marked || mark->checksum == l->marked_checksum);
+}
+
 static int check_mark(struct look *l)
 {
     const struct high_water_mark *mark = l->mark;
@@ -279,11 +301,7 @@ static int check_mark(struct look *l)
         say_way_out(l);
         return WERR_CORRUPT;
     }
-    if (l->marked_term == 0)
-        return 0;
-    if ((mark->term == 0 || mark->term == l->marked_term) &&
-        (mark->checksum == 0 || l->marked_checksum == 0 ||
-         mark->checksum == l->marked_checksum))
+    if (l->marked_term == 0 || is_marked(l))
         return 0;
     strb_addf(l->wrong,
               "%s: entry %" PRIu64 " (term %" PRIu64 ") is not the one that was applied (term "

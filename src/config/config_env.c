@@ -4,13 +4,13 @@
 
 static const struct span prefix = {"WELDR_", 6};
 
-/* LOG is an alias; TEST_ENGINE and TEST_LEVEL are of builds with tests (cluster.h); API and
- * TOKEN are of the commands (cli/session.h). */
+/* LOG is an alias; TEST_… are of builds with tests (cluster.h); API and TOKEN are of the
+ * commands (cli/session.h). */
 static const char known[] =
 #define SETTING(name, flag, env, word, standard, help, read) env " "
 #include "config/settings.def"
 #undef SETTING
-    "WELDR_LOG WELDR_TEST_ENGINE WELDR_TEST_LEVEL WELDR_API WELDR_TOKEN";
+    "WELDR_LOG WELDR_TEST_ENGINE WELDR_TEST_LEVEL WELDR_TEST_CERTIFICATE WELDR_API WELDR_TOKEN";
 
 /* What differs in them: all begin alike, which would make any two of them near. */
 static struct span find_near(struct span name)

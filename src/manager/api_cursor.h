@@ -16,6 +16,8 @@
 #include "manager/metrics.h"
 #include "manager/openapi.h"
 
+struct api_export;
+
 struct api_cursor {
     const char *base;          /* of links: api_links.h */
     uint64_t owner_id;         /* of the pool or listener; 0: default */
@@ -25,6 +27,7 @@ struct api_cursor {
     char href[POOL_NAME_MAX + 32]; /* of the list */
     struct metrics_cursor metrics; /* where it is no list but those */
     struct openapi_at openapi;     /* … or that document */
+    struct api_export *exported;   /* … or an export (api_export.c); its own */
     struct api_pick pick;          /* where it is of servers: which */
     uint32_t shown;                /* … so many of them so far, in this response */
 };

@@ -1,9 +1,11 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
+#include "base/fault.h"
 #include "base/jtext.h"
 #include "log/log.h"
 #include "manager/api_int.h"
+#include "manager/api_pages.h"
 #include "manager/api_problem.h"
 #include "manager/keyring.h"
 #include "manager/manager.h"
@@ -16,19 +18,64 @@
  * the file with the node's key can open any of them. A POST, since who may only read gets none.
  */
 
+/* All of them as they were at one moment, though they are told page by page, as the client
+ * takes it. To copy them would hold up the loop as well: one that is changed or removed before
+ * its page comes ends the response. */
+struct api_export {
+    struct jtext text;
+    bool is_told; /* the text was taken */
+    uint32_t n, told_n;
+    struct exported {
+        uint64_t id, digest; /* a changed one has another digest */
+    } list[];
+};
+
+static void fini(struct api_cursor *at)
+{
+    struct api_export *e = at->exported;
+
+    if (!e->is_told)
+        free(jtext_take(&e->text));
+    free(e);
+}
+
+/* NULL: no memory. */
+static struct api_export *note_all(const struct pool_state *s)
+{
+    struct api_export *e =
+        fault_malloc(sizeof(*e) + (size_t)s->certificate_n * sizeof(struct exported));
+
+    if (e == NULL)
+        return NULL;
+    e->n = e->told_n = 0;
+    e->is_told = false;
+    jtext_init(&e->text);
+    for (uint32_t i = 0; i < s->certificate_n; i++) {
+        const struct certificate *c = s->certificates[i];
+
+        if (!c->is_of_file)
+            e->list[e->n++] = (struct exported){c->id, c->digest};
+    }
+    return e;
+}
+
+/* ---- the document ---- */
+
+static void put_or_null(struct jtext *t, const char *key, const char *text)
+{
+    if (text != NULL)
+        jtext_str(t, key, text);
+    else
+        jtext_null(t, key);
+}
+
 static void put_certificate(struct jtext *t, const struct certificate *c)
 {
     jtext_open(t, NULL, '{');
-    if (certificate_has_name(c))
-        jtext_str(t, "name", c->name);
-    else
-        jtext_null(t, "name");
+    put_or_null(t, "name", certificate_has_name(c) ? c->name : NULL);
     jtext_str(t, "chain", c->chain);
     jtext_str(t, "key", c->key);
-    if (c->staple != NULL)
-        jtext_str(t, "ocsp", c->staple);
-    else
-        jtext_null(t, "ocsp");
+    put_or_null(t, "ocsp", c->staple);
     jtext_close(t, '}');
 }
 
@@ -49,22 +96,62 @@ static void put_origin(struct jtext *t, const struct manager *m)
     jtext_str(t, "node", text);
 }
 
-static char *print(const struct manager *m, const char *key)
+static void begin(struct api_export *e, const struct manager *m, const char *key)
 {
-    const struct pool_state *s = m->pool;
-    struct jtext t;
+    jtext_open(&e->text, NULL, '{');
+    put_origin(&e->text, m);
+    jtext_str(&e->text, "key", key);
+    jtext_open(&e->text, "certificates", '[');
+}
 
-    jtext_init(&t);
-    jtext_open(&t, NULL, '{');
-    put_origin(&t, m);
-    jtext_str(&t, "key", key);
-    jtext_open(&t, "certificates", '[');
-    for (uint32_t i = 0; i < s->certificate_n; i++)
-        if (!s->certificates[i]->is_of_file)
-            put_certificate(&t, s->certificates[i]);
-    jtext_close(&t, ']');
-    jtext_close(&t, '}');
-    return jtext_take(&t);
+/* False: it is not what it was. */
+static bool put_next(struct api_export *e, const struct manager *m)
+{
+    const struct exported *x = &e->list[e->told_n];
+    const struct certificate *c = certificate_find_id(m->pool, x->id);
+
+    if (c == NULL || c->digest != x->digest) {
+        log_warn("an export is broken off: certificates were changed meanwhile");
+        return false;
+    }
+    put_certificate(&e->text, c);
+    e->told_n++;
+    return true;
+}
+
+static char *make_page(const struct manager *m, struct api_cursor *at, size_t bytes,
+                       bool *is_last)
+{
+    struct api_export *e = at->exported;
+
+    MUST(!e->is_told && e->told_n <= e->n);
+    while (e->told_n < e->n && e->text.len < bytes)
+        if (!put_next(e, m))
+            return NULL;
+    *is_last = e->told_n == e->n;
+    if (!*is_last)
+        return jtext_page(&e->text);
+    e->is_told = true;
+    jtext_close(&e->text, ']');
+    jtext_close(&e->text, '}');
+    return jtext_take(&e->text);
+}
+
+static void respond(struct api_conn *ac, const char *key)
+{
+    static const struct api_pages_kind kind = {.page = make_page, .fini = fini};
+    struct api_cursor at = {.exported = note_all(ac->m->pool)};
+    struct event_by by;
+
+    if (at.exported == NULL) {
+        api_problem_internal(ac, WERR_NOMEM);
+        return;
+    }
+    api_name_caller(ac, &by);
+    log_always("certificates and their closed keys were exported", LOG_S("by", by.address),
+               LOG_S("token", by.token));
+    begin(at.exported, ac->m, key);
+    api_respond_pages(ac, 200, &kind, &at);
 }
 
 void api_cluster_export(struct api_conn *ac)
@@ -83,12 +170,7 @@ void api_cluster_export(struct api_conn *ac)
     } else if (rc < 0) {
         api_problem_internal(ac, rc);
     } else {
-        struct event_by by;
-
-        api_name_caller(ac, &by);
-        log_always("certificates and their closed keys were exported", LOG_S("by", by.address),
-                   LOG_S("token", by.token));
-        api_respond(ac, 200, print(m, key));
+        respond(ac, key);
         free(key);
     }
 }

@@ -23,6 +23,8 @@ void api_pages_free(struct api_pages *p)
         return;
     if (!p->has_ended && p->kind->page == NULL)
         free(api_json_list_end(&p->list));
+    if (p->kind->fini != NULL)
+        p->kind->fini(&p->at);
     free(p);
 }
 
@@ -73,8 +75,13 @@ struct api_pages *api_pages_new(struct manager *m, const struct api_pages_kind *
     struct api_pages *p = fault_malloc(sizeof(*p));
 
     *first = NULL;
-    if (p == NULL)
+    if (p == NULL) {
+        struct api_cursor taken = *at;
+
+        if (kind->fini != NULL)
+            kind->fini(&taken);
         return NULL;
+    }
     leaving_sweep(m);
     states_look_at_all(m);
     *p = (struct api_pages){.kind = kind, .at = *at};

@@ -29,12 +29,15 @@ struct api_pages_kind {
     void (*end)(const struct manager *m, const struct api_cursor *at, struct api_json_list *l);
     /* About so many bytes, malloc'd; NULL: out of memory. */
     char *(*page)(const struct manager *m, struct api_cursor *at, size_t bytes, bool *is_last);
+    /* Frees what the cursor has, once, when no more pages are made; NULL: it has nothing. */
+    void (*fini)(struct api_cursor *at);
 };
 
 /* For a kind's next: the draining server that is to be shown now; NULL: there is none. */
 const struct server_facts *api_pages_next_draining(const struct manager *m,
                                                    struct api_cursor *at);
-/* at: copied. *first: the first page, malloc'd; NULL: no memory. NULL: nothing follows it. */
+/* at: copied, and taken. *first: the first page, malloc'd; NULL: no memory. NULL: nothing
+ * follows it. */
 struct api_pages *api_pages_new(struct manager *m, const struct api_pages_kind *kind,
                                 const struct api_cursor *at, char **first) MUST_USE;
 /* The next page, malloc'd. NULL with *error 0: there is none; else WERR_NOMEM. */

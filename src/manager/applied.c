@@ -8,7 +8,7 @@
 
 #define APPLIED_MAGIC UINT64_C(0x6465696c70706177)
 
-enum what { WANTED, HAS, WHAT_N };
+enum what { WANTED, HAS, HALTED, WHAT_N };
 
 static void share(const struct manager *m, enum what what, uint64_t index)
 {
@@ -54,10 +54,25 @@ void applied_note(struct manager *m)
     ask_workers(m->applied);
 }
 
+/* What this node has applied is all that it will apply, until another Weldr is started here. */
+static bool stays_behind(const struct manager *m, uint64_t index)
+{
+    struct cluster_status status;
+
+    if (m->cluster == NULL || (m->pool != NULL && m->pool->index >= index))
+        return false;
+    m->cluster->ops->status(m->cluster, &status);
+    return status.halt.is_halted;
+}
+
 static void on_wanted(struct applied *a, uint64_t index)
 {
     if (a->told >= index) {
         share(a->m, HAS, a->told);
+        return;
+    }
+    if (stays_behind(a->m, index)) {
+        share(a->m, HALTED, a->told);
         return;
     }
     if (a->wanted < index)
@@ -67,20 +82,29 @@ static void on_wanted(struct applied *a, uint64_t index)
 
 /* ---- what those of the others have ---- */
 
-static uint64_t index_of(const struct applied *a, uint64_t id)
+/* NULL: it has said nothing. */
+static const struct applied_other *find_other(const struct applied *a, uint64_t id)
 {
     for (unsigned i = 0; i < MEMBERS_MAX; i++)
         if (a->others[i].id == id)
-            return a->others[i].index;
-    return 0;
+            return &a->others[i];
+    return NULL;
+}
+
+/* One that had halted may be another Weldr by now: it says so again if it is not. */
+static void forget_halted(struct applied *a)
+{
+    for (unsigned i = 0; i < MEMBERS_MAX; i++)
+        a->others[i].has_halted = false;
 }
 
 /* Without room it takes the place of the one that lacks most: who is still a member says it
  * again. */
-static void on_has(struct applied *a, uint64_t id, uint64_t index)
+static void on_has(struct applied *a, uint64_t id, uint64_t index, bool has_halted)
 {
     unsigned at = 0;
 
+    MUST(id != 0); /* the engine knows its members */
     for (unsigned i = 0; i < MEMBERS_MAX; i++) {
         if (a->others[i].id == id) {
             at = i;
@@ -91,6 +115,7 @@ static void on_has(struct applied *a, uint64_t id, uint64_t index)
     }
     a->others[at].id = id;
     a->others[at].index = index;
+    a->others[at].has_halted = has_halted;
 }
 
 static bool is_to_have_it(const struct cluster_member *member)
@@ -98,7 +123,7 @@ static bool is_to_have_it(const struct cluster_member *member)
     return !member->is_self && member->place != CLUSTER_JOINING;
 }
 
-/* Notes who lacks it; false: somebody of those in reach. */
+/* Notes who lacks it; false: somebody of those that are waited for. */
 static bool is_everywhere(const struct applied *a, struct applied_waiter *w)
 {
     struct cluster_member list[MEMBERS_MAX];
@@ -108,10 +133,12 @@ static bool is_everywhere(const struct applied *a, struct applied_waiter *w)
 
     w->missing_n = 0;
     for (unsigned i = 0; i < n && i < MEMBERS_MAX; i++) {
-        if (!is_to_have_it(&list[i]) || index_of(a, list[i].id) >= w->index)
+        const struct applied_other *o = find_other(a, list[i].id);
+
+        if (!is_to_have_it(&list[i]) || (o != NULL && o->index >= w->index))
             continue;
         w->missing[w->missing_n++] = list[i].id;
-        if (views_hears(a->m, list[i].id))
+        if (views_hears(a->m, list[i].id) && (o == NULL || !o->has_halted))
             is_it = false;
     }
     return is_it;
@@ -182,7 +209,7 @@ bool applied_on_shared(struct manager *m, uint64_t from, struct span bytes)
     if (what == WANTED) {
         on_wanted(m->applied, index);
     } else {
-        on_has(m->applied, from, index);
+        on_has(m->applied, from, index, what == HALTED);
         tell(m->applied);
     }
     return true;
@@ -198,6 +225,7 @@ void applied_wait(struct manager *m, struct applied_waiter *w, uint64_t index, a
     w->fn = fn;
     w->index = index;
     w->until_ms = loop_now_ms(m->loop) + APPLIED_MS;
+    forget_halted(a);
     TAILQ_INSERT_TAIL(&a->waiters, w, entry);
     if (m->cluster == NULL || is_over(a, w))
         end(a, w);

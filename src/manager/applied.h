@@ -2,16 +2,18 @@
  *
  * A node that wants to know asks the others for an index (WANTED). Each of them responds (HAS)
  * with the highest index that its own workers have acknowledged, at once or as soon as they
- * have acknowledged the one that was asked for. Both go as what is shared of health does
+ * have acknowledged the one that was asked for. A node that has halted before that index
+ * (cluster.h) responds that it stays behind (HALTED). All go as what is shared of health does
  * (cluster_ops.share): nothing is kept or sent again by the engine, so the question is
- * repeated.
+ * repeated. A Weldr that does not know a message drops it.
  *
- *     u64 magic, u8 WANTED or HAS, u64 index      little-endian; no message of views.h is as
- * long
+ *     u64 magic, u8 WANTED, HAS or HALTED, u64 index      little-endian; no message of views.h
+ * is as long
  *
- * Members that this node hears nothing of (views_hears) are not waited for. A witness has no
- * workers and responds when it has applied the change itself. The wait ends after APPLIED_MS in
- * any case: a change stands, whoever lacks it. Owner: the manager.
+ * Members that this node hears nothing of (views_hears), or that have said HALTED since the
+ * wait began, are not waited for. A witness has no workers and responds when it has applied the
+ * change itself. The wait ends after APPLIED_MS in any case: a change stands, whoever lacks it.
+ * Owner: the manager.
  */
 #ifndef WELDR_MANAGER_APPLIED_H
 #define WELDR_MANAGER_APPLIED_H
@@ -42,18 +44,22 @@ struct applied_waiter {
     applied_fn fn; /* NULL: it does not wait */
     uint64_t index, until_ms;
     /* how it ended */
-    bool is_everywhere; /* the workers of every member in reach have it */
-    unsigned missing_n; /* members that are not known to have it, in reach or not … */
+    bool is_everywhere; /* the workers of every member that is waited for have it */
+    unsigned missing_n; /* members that are not known to have it, waited for or not … */
     uint64_t missing[MEMBERS_MAX]; /* … by their ids */
+};
+
+/* What another member has said. */
+struct applied_other {
+    uint64_t id, index; /* 0: free */
+    bool has_halted;    /* … since somebody began to wait last */
 };
 
 struct applied {
     struct manager *m;
     TAILQ_HEAD(applied_waiters, applied_waiter) waiters;
     struct timer again;
-    struct {
-        uint64_t id, index; /* 0: free */
-    } others[MEMBERS_MAX];  /* what they have said */
+    struct applied_other others[MEMBERS_MAX];
     /* what others want to know of this node */
     uint64_t wanted, asked, told; /* index: asked of the workers, and told last */
     struct publish_waiter workers;

@@ -227,6 +227,25 @@ static void tell_halt(struct manager *m, struct members *seen)
     seen->is_halted = status.halt.is_halted;
 }
 
+/* The same. */
+static void tell_recovered(struct manager *m, struct members *seen)
+{
+    struct cluster_status status;
+    char incarnation[16];
+
+    if (m->events->is_replaying || seen->was_recovered)
+        return;
+    m->cluster->ops->status(m->cluster, &status);
+    if (!status.was_recovered)
+        return;
+    seen->was_recovered = true;
+    (void)snprintf(incarnation, sizeof(incarnation), "%" PRIu32, status.incarnation);
+    events_tell(m, &(struct event_note){.kind = EVENT_CLUSTER_RECOVERED,
+                                        .to = incarnation,
+                                        .reason = "the members of before are kept out: they "
+                                                  "join anew"});
+}
+
 static bool is_one_of_several(const struct cluster *c, unsigned n)
 {
     struct cluster_status status;
@@ -260,6 +279,7 @@ void members_look(struct manager *m, struct members *seen, bool tells)
         drop_self(seen);
     seen->leader_id = c->ops->leader(c, &leader) ? leader.id : 0;
     tell_halt(m, seen);
+    tell_recovered(m, seen);
     if (tells && (is_one_of_several(c, seen->n) || before.n > 1))
         tell_differences(m, &before, seen);
 }

@@ -23,6 +23,7 @@ struct members {
     unsigned n;
     uint64_t leader_id; /* 0: none is known */
     bool is_halted;     /* this node */
+    bool was_recovered; /* … as was told */
 };
 
 /* What the engine says now; tells: of the differences, else they are as they are. */

@@ -114,6 +114,9 @@ enum {
     CLUSTER_TERM,
     CLUSTER_LEVEL,
     CLUSTER_IS_HALTED,
+    CLUSTER_LEADERS,
+    CLUSTER_WON,
+    CLUSTER_LOST,
     CLUSTER_APPLIED
 };
 
@@ -139,6 +142,12 @@ static uint64_t get_of_cluster(const struct cluster *c, unsigned index)
         return s.level;
     case CLUSTER_IS_HALTED:
         return s.halt.is_halted;
+    case CLUSTER_LEADERS:
+        return s.tally.leaders;
+    case CLUSTER_WON:
+        return s.tally.elections_won;
+    case CLUSTER_LOST:
+        return s.tally.elections_lost;
     default:
         return s.applied;
     }
@@ -148,6 +157,24 @@ static void put_cluster(struct metrics_put *p)
 {
     if (p->m->cluster != NULL)
         put(p, get_of_cluster(p->m->cluster, p->row->index));
+}
+
+enum { SNAPSHOTS_STORED, SNAPSHOTS_FAILED, SNAPSHOTS_MS };
+
+static uint64_t get_of_snapshots(const struct cluster_snapshots *s, unsigned index)
+{
+    return index == SNAPSHOTS_STORED ? s->n : index == SNAPSHOTS_FAILED ? s->failed_n : s->ms;
+}
+
+static void put_snapshots(struct metrics_put *p)
+{
+    struct cluster_status s;
+
+    if (p->m->cluster == NULL)
+        return;
+    p->m->cluster->ops->status(p->m->cluster, &s);
+    put_with(p, "of", "own", get_of_snapshots(&s.tally.taken, p->row->index));
+    put_with(p, "of", "leader", get_of_snapshots(&s.tally.received, p->row->index));
 }
 
 /* Of the members of whom this node knows it. */
@@ -397,6 +424,10 @@ static void put_not_after(struct metrics_put *p)
     {                                                                               \
         {"weldr_cluster_" name, help, type, 0}, METRICS_OF_NODE, index, put_cluster \
     }
+#define SNAPSHOTS(name, help, decimals, index)                                              \
+    {                                                                                       \
+        {"weldr_cluster_" name, help, SUM, decimals}, METRICS_OF_NODE, index, put_snapshots \
+    }
 #define WORKER(name, help, type, decimals, index)                                         \
     {                                                                                     \
         {"weldr_worker_" name, help, type, decimals}, METRICS_OF_NODE, index, put_workers \
@@ -474,6 +505,18 @@ const struct metrics_row metrics_rows[] = {
             GAUGE, CLUSTER_IS_HALTED),
     CLUSTER("applied", "last entry of the log that is part of the state", GAUGE,
             CLUSTER_APPLIED),
+    CLUSTER("leader_changes", "terms of which this node has known who leads", SUM,
+            CLUSTER_LEADERS),
+    CLUSTER("elections_won", "elections after which this node led", SUM, CLUSTER_WON),
+    CLUSTER("elections_lost",
+            "elections in which this node stood, and after which it did not lead", SUM,
+            CLUSTER_LOST),
+    SNAPSHOTS("snapshots",
+              "snapshots that were stored, of its own state or brought by the leader", 0,
+              SNAPSHOTS_STORED),
+    SNAPSHOTS("snapshots_failed", "snapshots that could not be made or stored", 0,
+              SNAPSHOTS_FAILED),
+    SNAPSHOTS("snapshot_seconds", "what the stored ones took", DECIMALS_MS, SNAPSHOTS_MS),
     NODE("weldr_cluster_views", "other members whose views of health count", GAUGE, 0,
          put_views),
     {{"weldr_cluster_lag", "entries that a member has yet to store", GAUGE, 0},

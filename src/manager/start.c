@@ -417,6 +417,7 @@ static void on_settled(void *arg)
     struct manager *m = arg;
 
     m->events->is_replaying = false;
+    look_at_members(m); /* it may have halted meanwhile */
     hints_begin(m);
     counters_begin(m);
     move(m, START_SETTLE, "what was stored is here");

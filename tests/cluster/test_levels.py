@@ -124,6 +124,9 @@ def test_one_that_was_put_back_halts(town):
         node.add(f"http://192.0.2.{number + 2}:80")
     agree(rest)
     assert third.urls() == before, "nothing behind it is applied"
+    for node in rest:
+        answer = node.api("PATCH", "/pools/default", {"drain_ms": 1000 + node.host.number}, {"Prefer": "wait=applied"})
+        assert answer.get("Preference-Applied") == "wait=applied" and answer.get("X-Weldr-Not-Applied") == third.id, answer
     third.restart()
     assert assert_halted(third, rest) == halt and third.urls() == before
     # It votes: of three nodes another one may go.

@@ -47,7 +47,11 @@ def test_the_last_one_goes_on_and_old_ones_are_kept_out(town):
     first, second, left = lose_two(town)
     before = left.urls()
     recover(left)
-    assert left.urls() == before
+    told, = left.get("/events?kind=cluster_recovered")["events"]
+    assert told["to"] == "2" and left.urls() == before
+    left.restart()
+    settle([left])
+    assert left.get("/events?kind=cluster_recovered")["events"] == [], "it is told once"
     left.add("http://192.0.2.2:80")
     kept = left.urls()
     term, leader = left.cluster()["term"], left.leader_id()

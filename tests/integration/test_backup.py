@@ -1,11 +1,15 @@
 """weldr cluster export and import: a cluster as one file, whose private keys need the key of the node."""
 
+import http.client
 import json
 import os
 import shutil
 import socket
 import ssl
 import stat
+import tempfile
+
+import pytest
 
 import tls_files as t
 from failures import is_problem
@@ -15,6 +19,7 @@ from test_cli_commands import good, run
 from weldr import split_address
 
 NO_CHECK = {"type": "none"}
+MANY = 100  # certificates of 5 KB
 
 
 def describe(weldr):
@@ -75,3 +80,36 @@ def test_what_keeps_nothing_exports_nothing(weldr, tmp_path):
     is_problem(weldr.api("POST", "/cluster/export"), 409, "nothing_kept")
     told = run(weldr, "cluster", "export", str(tmp_path / "backup"))
     assert told.returncode == 1 and "nothing_kept" in told.stderr and not (tmp_path / "backup").exists()
+
+
+def begin_export(path):
+    connection = http.client.HTTPConnection("any-name.example", timeout=20)
+    connection.sock = socket.socket(socket.AF_UNIX)
+    connection.sock.settimeout(20)
+    connection.sock.connect(path)
+    connection.request("POST", "/cluster/export")
+    return connection.getresponse()  # the rest of it is more than the kernel takes
+
+
+def test_an_export_is_of_one_moment(lab, tmp_path):
+    """It goes page by page, as its reader takes it; one that can't be what it was at its beginning is broken off."""
+    body = t.authority().issue(*(f"{'a' * 40}-{number}.test" for number in range(60))).body()
+    names = [f"c{number}" for number in range(MANY)]
+    with tempfile.TemporaryDirectory(prefix="weldr-") as folder:
+        path = os.path.join(folder, "api")
+        weldr = lab.weldr("--data-dir", str(tmp_path / "one"), "--admin-socket", path)
+        for name in names:
+            assert weldr.api("POST", "/certificates", {**body, "name": name}).status == 201
+        response = begin_export(path)
+        assert weldr.api("DELETE", "/certificates/c0").status == 200  # it was told
+        assert weldr.api("POST", "/certificates", {**body, "name": "late"}).status == 201
+        text = response.read()
+        told = json.loads(text)
+        assert len(text) > 400000 and [c["name"] for c in told["certificates"]] == names
+        assert told["revision"] == int(response.headers["X-Weldr-Revision"])
+        response = begin_export(path)
+        assert weldr.api("DELETE", "/certificates/late").status == 200
+        with pytest.raises((http.client.IncompleteRead, ConnectionResetError)):
+            response.read()
+        weldr.wait_log(msg="an export is broken off: certificates were changed meanwhile")
+        assert [c["name"] for c in weldr.api("POST", "/cluster/export").json["certificates"]] == names[1:]

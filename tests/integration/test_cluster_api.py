@@ -81,6 +81,9 @@ def test_metrics(lab, folder):
     assert (found["members"], found["has_leader"], found["is_leader"], found["term"]) == ("1", "1", "1", str(told["term"]))
     assert (found["voters"], found["quorum"]) == ("1", "1")
     assert f'weldr_cluster_last_contact_seconds{{member="{told["members"][0]["id"]}"}} 0' in text
+    counted = {name: found[name + "_total"] for name in ("leader_changes", "elections_won", "elections_lost")}
+    assert counted == {"leader_changes": "1", "elections_won": "1", "elections_lost": "0"}
+    assert 'weldr_cluster_snapshots_total{of="own"} 0' in text and 'weldr_cluster_snapshot_seconds_total{of="leader"} 0' in text
     assert int(found["applied"]) >= told["applied"] and (found["level"], found["is_halted"]) == (str(told["level"]), "0")
 
 

@@ -13,6 +13,7 @@ struct writer {
     uint8_t *bytes;
     size_t n;
     size_t cap;
+    uint32_t type; /* of entries to come; 0: commands */
 };
 
 /* Bit by bit, so that the tested one is compared with something else. */
@@ -76,7 +77,7 @@ static inline void writer_batch(struct writer *w, uint64_t term, uint64_t first,
     writer_u64(w, n);
     for (unsigned i = 0; i < n; i++) {
         writer_u64(w, term);
-        writer_u32(w, WRITER_COMMAND);
+        writer_u32(w, w->type != 0 ? w->type : WRITER_COMMAND);
         writer_u32(w, (uint32_t)entry_bytes);
     }
     const size_t head_n = w->n - begin - 8;

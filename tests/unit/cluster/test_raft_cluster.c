@@ -51,6 +51,10 @@ static void test_a_leader_dies_and_comes_back(void **state)
     AWAIT(has_leader, 3);
     add((old + 1) % 3, "two");
     add((old + 2) % 3, "three");
+    const struct cluster_tally one = status_of((old + 1) % 3).tally;
+    const struct cluster_tally other = status_of((old + 2) % 3).tally;
+    assert_true(one.elections_won + other.elections_won > 0);
+    assert_true(one.leaders > 1 && other.leaders > 1);
     open_node(old, &(struct cluster_options){.listen = at});
     AWAIT(has_settled, old);
     assert_equal(3, 3);
@@ -377,6 +381,8 @@ static void test_joins_by_snapshot(void **state)
     cut_log(0, 1);
     join_all(3);
     assert_true(lab.nodes[1].restored_n > 0);
+    assert_true(status_of(1).tally.received.n > 0);
+    assert_int_equal(status_of(0).tally.received.n, 0);
     add(2, "after");
     assert_equal(3, MANY + 1);
     end_lab();

@@ -197,6 +197,23 @@ static void turn_until_stored(void)
         turn(end_ms);
 }
 
+static struct cluster_snapshots taken(void)
+{
+    struct cluster_status s;
+
+    node.cluster->ops->status(node.cluster, &s);
+    return s.tally.taken;
+}
+
+/* That it is stored is counted behind that. */
+static void turn_until_counted(void)
+{
+    const uint64_t end_ms = loop_now_ms(node.loop) + WAIT_MS;
+
+    while (taken().n == 0)
+        turn(end_ms);
+}
+
 static void assert_starts_with(uint64_t count, unsigned restored_n)
 {
     start_node();
@@ -221,6 +238,9 @@ static void test_goes_on_while_a_child_encodes(void **state)
     assert_int_equal(node.shared->asked_n, 1);
     assert_int_equal(sem_post(&node.shared->may_go), 0);
     turn_until_stored();
+    turn_until_counted();
+    assert_int_equal(taken().n, 1);
+    assert_int_equal(taken().failed_n, 0);
     close_node();
     assert_starts_with(count + 500, 1);
     assert_true(node.restored_count <= count);
@@ -240,6 +260,7 @@ static void outlive(enum way way)
     assert_int_not_equal(node.shared->pid, getpid());
     turn_until(&node.shared->asked_n, 2);
     assert_int_equal(disk_snapshots(node.path), 0);
+    assert_true(taken().n == 0 && taken().failed_n == 1);
     if (way != HANGS)
         turn_until_stored();
     const uint64_t count = node.count;

@@ -229,6 +229,27 @@ static void test_swapped_with_an_older_copy(void **state)
     log_remove(&p);
 }
 
+/* The mark is of a command, and what an older file has in its place is none. */
+static void test_no_command_in_its_place(void **state)
+{
+    struct log_place p;
+    struct writer w;
+
+    (void)state;
+    log_make(&p);
+    p.mark.term = 0; /* the engine does not tell it */
+    log_assert_whole(&p, LOG_LAST);
+    writer_begin(&w, LOG_OPEN_BYTES);
+    for (uint64_t i = 21; i <= LOG_LAST; i++) {
+        w.type = i == LOG_LAST ? WRITER_BARRIER : WRITER_COMMAND;
+        writer_batch(&w, LOG_TERM, i, 1, LOG_ENTRY_BYTES);
+    }
+    disk_put(p.disk.fd, "open-1", w.bytes, LOG_OPEN_BYTES);
+    writer_free(&w);
+    log_assert_refused(&p, NULL, "is not the one that was applied");
+    log_remove(&p);
+}
+
 static void test_vote_that_was_never_noted(void **state)
 {
     struct log_place p;
@@ -393,6 +414,7 @@ int main(void)
         cmocka_unit_test(test_both_votes_missing),
         cmocka_unit_test(test_swapped_with_an_older_copy),
         cmocka_unit_test(test_vote_that_was_never_noted),
+        cmocka_unit_test(test_no_command_in_its_place),
         cmocka_unit_test(test_last_entry),
         cmocka_unit_test(test_middle_is_never_torn),
         cmocka_unit_test(test_later_file_has_entries),

@@ -13,7 +13,7 @@
 
 /* A manager among members of whom the tests say what their workers have. */
 
-enum { FIRST = 0x7a, SECOND = 0x7b, LIFE = 5, WANTED = 0, HAS = 1, OTHER = 2 };
+enum { FIRST = 0x7a, SECOND = 0x7b, LIFE = 5, WANTED = 0, HAS = 1, HALTED = 2, OTHER = 3 };
 #define MAGIC UINT64_C(0x6465696c70706177)
 
 static const struct delayed_options calm = {.seed = 1};
@@ -192,6 +192,52 @@ static void test_out_of_reach(void **state)
     assert_string_equal(text, "000000000000007a, 000000000000007b");
 }
 
+/* One that has halted is not waited for, and named; it may be another Weldr the next time. */
+static void test_halted(void **state)
+{
+    struct applied_waiter w = {.fn = NULL}, later = {.fn = NULL};
+
+    (void)state;
+    hear(FIRST);
+    hear(SECOND);
+    say(FIRST, HALTED, 9); /* nobody has asked */
+    applied_wait(m, &w, 10, on_told);
+    say(SECOND, HAS, 10);
+    assert_int_equal(told_n, 0);
+    say(FIRST, HALTED, 9);
+    assert_int_equal(told_n, 1);
+    assert_true(w.is_everywhere);
+    assert_int_equal(w.missing_n, 1);
+    assert_int_equal(w.missing[0], FIRST);
+    applied_wait(m, &later, 11, on_told);
+    say(SECOND, HAS, 11);
+    assert_int_equal(told_n, 1);
+    say(FIRST, HAS, 11);
+    assert_int_equal(told_n, 2);
+    assert_int_equal(later.missing_n, 0);
+}
+
+static void on_status(const struct cluster *c, struct cluster_status *out)
+{
+    (void)c;
+    *out = (struct cluster_status){.halt = {.is_halted = true}};
+}
+
+/* What it has applied it says as ever. */
+static void test_says_that_it_has_halted(void **state)
+{
+    (void)state;
+    add("{\"url\":\"http://127.0.0.1:1\",\"check\":{\"type\":\"none\"}}");
+    ops.status = on_status;
+    say(FIRST, WANTED, m->pool->index);
+    assert_int_equal(shared.n, 1);
+    assert_int_equal(shared.what, HAS);
+    say(FIRST, WANTED, m->pool->index + 1);
+    assert_int_equal(shared.n, 2);
+    assert_int_equal(shared.what, HALTED);
+    assert_int_equal(shared.index, m->pool->index);
+}
+
 static void test_not_in_time(void **state)
 {
     struct applied_waiter w = {.fn = NULL}, gone = {.fn = NULL};
@@ -276,6 +322,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_asks_again, setup_three, teardown),
         cmocka_unit_test_setup_teardown(test_out_of_reach, setup_three, teardown),
         cmocka_unit_test_setup_teardown(test_not_in_time, setup_three, teardown),
+        cmocka_unit_test_setup_teardown(test_halted, setup_three, teardown),
+        cmocka_unit_test_setup_teardown(test_says_that_it_has_halted, setup_three, teardown),
         cmocka_unit_test_setup_teardown(test_responds, setup_three, teardown),
         cmocka_unit_test_setup_teardown(test_no_message_of_this, setup_three, teardown),
         cmocka_unit_test_setup_teardown(test_room, setup_three, teardown),

@@ -154,6 +154,31 @@ static void test_a_halt_is_told_once(void **state)
     assert_false(seen.is_halted);
 }
 
+static void status_of_recovered(const struct cluster *c, struct cluster_status *out)
+{
+    (void)c;
+    *out = (struct cluster_status){.incarnation = 3, .was_recovered = true};
+}
+
+static void test_a_recovery_is_told_once(void **state)
+{
+    const struct cluster_ops *const ops = m->cluster->ops;
+    struct cluster_ops recovered = *ops;
+    const unsigned before = events_n();
+
+    (void)state;
+    recovered.status = status_of_recovered;
+    m->cluster->ops = &recovered;
+    m->events->is_replaying = true;
+    members_look(m, &seen, false);
+    m->events->is_replaying = false;
+    members_look(m, &seen, false);
+    assert_true(says(0, "cluster_recovered", "\"to\":\"3\""));
+    members_look(m, &seen, true);
+    assert_int_equal(events_n(), before + 1);
+    m->cluster->ops = ops;
+}
+
 static void test_leaders(void **state)
 {
     (void)state;
@@ -212,6 +237,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_of_one_nothing_is_told, setup, teardown),
         cmocka_unit_test_setup_teardown(test_added_promoted_removed, setup, teardown),
         cmocka_unit_test_setup_teardown(test_a_halt_is_told_once, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_a_recovery_is_told_once, setup, teardown),
         cmocka_unit_test_setup_teardown(test_leaders, setup, teardown),
         cmocka_unit_test_setup_teardown(test_quorum, setup, teardown),
         cmocka_unit_test_setup_teardown(test_words_and_ids, setup, teardown),
