@@ -243,21 +243,12 @@ static int taken(struct engine *e, struct request *q, int code)
     return engine_store_error(code);
 }
 
-static uint8_t level_of(const struct engine *e, enum engine_entry_type type, struct span entry)
-{
-    const struct cluster_hooks *hooks = &e->cluster.hooks;
-
-    if (type == ENGINE_ENTRY_ROSTER)
-        return roster_command_level(entry);
-    return hooks->level_of != NULL ? hooks->level_of(hooks->arg, entry) : 0;
-}
-
 int engine_propose_here(struct engine *e, enum engine_entry_type type, struct span entry,
                         const uint8_t *request_id, cluster_done_fn done, void *arg)
 {
     struct raft_buffer buf = {.len = engine_entry_size(entry.len)};
     const struct engine_entry_view view = {.type = type,
-                                           .level = level_of(e, type, entry),
+                                           .level = engine_level_of(e, type, entry),
                                            .request_id = request_id,
                                            .command = entry};
 

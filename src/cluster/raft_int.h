@@ -326,6 +326,8 @@ void engine_heap_use(void);
 /* Of features, that may be used: what the members have agreed on; alone what it knows. No
  * newcomer that knows less is let in. */
 uint8_t engine_level(const struct engine *e);
+/* Of features, that whoever applies this entry has to know. */
+uint8_t engine_level_of(const struct engine *e, enum engine_entry_type type, struct span entry);
 /* This node leads: notes what it knows itself, raises the level; true: something is under way.
  */
 bool engine_level_tend(struct engine *e);

@@ -23,6 +23,15 @@ uint8_t engine_level(const struct engine *e)
     return is_alone(e) ? e->options.level : roster_level(e->roster);
 }
 
+uint8_t engine_level_of(const struct engine *e, enum engine_entry_type type, struct span entry)
+{
+    const struct cluster_hooks *hooks = &e->cluster.hooks;
+
+    if (type == ENGINE_ENTRY_ROSTER)
+        return roster_command_level(entry);
+    return hooks->level_of != NULL ? hooks->level_of(hooks->arg, entry) : 0;
+}
+
 /* All know this one; no members: 0. */
 static uint8_t common_level(const struct engine *e)
 {
