@@ -22,7 +22,7 @@ def levels(node):
 
 
 def revisions(node):
-    """Of the history (level 2), the newest first."""
+    """Of the history (level 3), the newest first."""
     return [entry["revision"] for entry in node.get("/history?limit=1000")["history"]]
 
 

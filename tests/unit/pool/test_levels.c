@@ -10,8 +10,8 @@ static void test_the_numbers_are_fixed(void **state)
     (void)state;
     assert_int_equal(LEVEL_NONE, 0);
     assert_int_equal(LEVEL_FIRST, 1);
-    assert_int_equal(LEVEL_HISTORY, 2);
-    assert_int_equal(LEVEL_PLACES, 3);
+    assert_int_equal(LEVEL_PLACES, 2);
+    assert_int_equal(LEVEL_HISTORY, 3);
 }
 
 static void test_each_says_what_it_adds(void **state)
