@@ -65,28 +65,14 @@ static inline void disk_remove(struct disk *d)
         abort();
 }
 
-/* Snapshots in the log of a node's directory. */
-static inline unsigned disk_snapshots(const char *node_path)
+/* Snapshots in the log of a node's directory; *latest: the entry that the last of them ends
+ * with, or 0. */
+static inline unsigned disk_look_at_snapshots(const char *node_path, uint64_t *latest)
 {
     char path[128];
     unsigned n = 0;
 
-    (void)snprintf(path, sizeof(path), "%s/log", node_path);
-    DIR *list = opendir(path);
-    if (list == NULL)
-        abort();
-    for (struct dirent *e = readdir(list); e != NULL; e = readdir(list))
-        n += strncmp(e->d_name, "snapshot-", 9) == 0 && strstr(e->d_name, ".meta") == NULL;
-    (void)closedir(list);
-    return n;
-}
-
-/* The entry that the latest of them ends with; 0: there is none. */
-static inline uint64_t disk_snapshot_index(const char *node_path)
-{
-    char path[128];
-    uint64_t latest = 0;
-
+    *latest = 0;
     (void)snprintf(path, sizeof(path), "%s/log", node_path);
     DIR *list = opendir(path);
     if (list == NULL)
@@ -94,10 +80,28 @@ static inline uint64_t disk_snapshot_index(const char *node_path)
     for (struct dirent *e = readdir(list); e != NULL; e = readdir(list)) {
         unsigned long long term, index;
 
-        if (sscanf(e->d_name, "snapshot-%llu-%llu-", &term, &index) == 2 && index > latest)
-            latest = index;
+        if (strstr(e->d_name, ".meta") != NULL ||
+            sscanf(e->d_name, "snapshot-%llu-%llu-", &term, &index) != 2)
+            continue;
+        n++;
+        *latest = index > *latest ? index : *latest;
     }
     (void)closedir(list);
+    return n;
+}
+
+static inline unsigned disk_snapshots(const char *node_path)
+{
+    uint64_t latest;
+
+    return disk_look_at_snapshots(node_path, &latest);
+}
+
+static inline uint64_t disk_snapshot_index(const char *node_path)
+{
+    uint64_t latest;
+
+    (void)disk_look_at_snapshots(node_path, &latest);
     return latest;
 }
 

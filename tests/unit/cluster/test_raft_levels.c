@@ -29,9 +29,7 @@ static void on_moved(void *arg, int error, uint64_t index)
 /* Who has just led may be behind with its own disk. */
 static bool has_noted_all(unsigned i)
 {
-    const struct engine *e = (const struct engine *)cluster_of(i);
-
-    return e->high_water.mark.index == e->applied_mark.index;
+    return engine_at(i)->high_water.mark.index == engine_at(i)->applied_mark.index;
 }
 
 /* Who leads gives that away first, as whoever upgrades it would: no election is waited for. */
