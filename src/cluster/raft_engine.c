@@ -340,7 +340,7 @@ static int ask_leader(struct engine *e, const struct peer_request *wanted, struc
 {
     struct request *q;
 
-    if (e->leader_id == 0)
+    if (e->leader_id == 0 || engine_was_removed(e))
         return WERR_NOT_LEADER;
     q = engine_request_new(e, done, arg);
     if (q == NULL)

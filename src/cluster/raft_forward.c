@@ -332,9 +332,15 @@ static int make_token(struct engine *e, const struct peer_request *m, struct owe
     return c->ops->make_token((struct cluster *)c, (uint32_t)m->number, on_text, o);
 }
 
+/* Who was removed may not know yet, and may ask again to be removed; nothing else. */
+static bool may_ask(const struct engine *e, const struct peer_request *m, uint64_t id)
+{
+    return m->kind == PEER_REMOVE || !roster_was_removed(e->roster, id);
+}
+
 static int perform(struct engine *e, const struct peer_request *m, struct owed_response *o)
 {
-    if (raft_state(&e->raft) != RAFT_LEADER)
+    if (raft_state(&e->raft) != RAFT_LEADER || !may_ask(e, m, o->to->id))
         return WERR_NOT_LEADER;
     switch ((enum peer_request_kind)m->kind) {
     case PEER_PROPOSE:

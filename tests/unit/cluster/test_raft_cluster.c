@@ -268,6 +268,56 @@ static void test_who_is_removed_is_told(void **state)
     end_lab();
 }
 
+static bool was_removed(unsigned i)
+{
+    return status_of(i).was_removed;
+}
+
+/* It is out of reach for the others a little later only. */
+static void test_who_is_removed_asks_for_nothing_more(void **state)
+{
+    (void)state;
+    make_first();
+    join_all(3);
+    assert_int_equal(cluster_of(0)->ops->remove_member(cluster_of(0), id_of(2), on_done, NULL),
+                     0);
+    AWAIT(was_removed, 2);
+    assert_false(is_lost(2));
+    assert_int_equal(propose(2, "no"), WERR_NOT_LEADER);
+    assert_int_equal(cluster_of(2)->ops->barrier(cluster_of(2), on_done, NULL),
+                     WERR_NOT_LEADER);
+    end_lab();
+}
+
+static void ask_as_if_nothing_was(void *arg, int error, uint64_t index)
+{
+    (void)index;
+    assert_int_equal(error, 0);
+    assert_false(was_removed(2));
+    *(int *)arg = propose(2, "no");
+}
+
+/* … nor does the leader do what it has asked for before it knew. */
+static void test_who_is_removed_is_not_listened_to(void **state)
+{
+    int asked = 1;
+
+    (void)state;
+    make_first();
+    join_all(3);
+    const unsigned before = lab.done_n;
+    assert_int_equal(cluster_of(0)->ops->remove_member(cluster_of(0), id_of(2),
+                                                       ask_as_if_nothing_was, &asked),
+                     0);
+    AWAIT(is_lost, 2);
+    assert_int_equal(asked, 0);
+    AWAIT(is_done, before + 1);
+    assert_true(lab.error == WERR_NOT_LEADER || lab.error == WERR_OUTCOME_UNKNOWN);
+    add(0, "after");
+    assert_int_equal(lab.nodes[0].text_n, 1);
+    end_lab();
+}
+
 /* It does not run when that is agreed on; its own log knows nothing of it. */
 static void test_who_was_away_when_it_was_removed_is_told(void **state)
 {
@@ -470,6 +520,8 @@ int main(void)
         cmocka_unit_test(test_what_is_shared),
         cmocka_unit_test(test_what_is_shared_needs_a_leader),
         cmocka_unit_test(test_who_is_removed_is_told),
+        cmocka_unit_test(test_who_is_removed_asks_for_nothing_more),
+        cmocka_unit_test(test_who_is_removed_is_not_listened_to),
         cmocka_unit_test(test_who_was_away_when_it_was_removed_is_told),
         cmocka_unit_test(test_the_leader_is_removed),
         cmocka_unit_test(test_leadership_is_handed_over),
