@@ -77,13 +77,27 @@ class TlsSocket:
         while self.unsent:
             self.unsent = self.unsent[self.sock.send(self.unsent):]
 
+    def take_in(self):
+        data = self.engine.read(1 << 18)
+        self.plain += data
+        return data
+
     def decrypt(self):
         while not self.has_ended:
-            is_done, data = self.step(self.engine.read, 1 << 18)
+            is_done, data = self.step(self.take_in)
             if not is_done:
                 return
             self.has_ended = not data  # close_notify
-            self.plain += data
+
+    def shut(self):
+        """unwrap() reads, too, and what it finds is lost: nothing may be left for it."""
+        try:
+            while self.take_in():
+                pass
+            self.has_ended = True
+        except ssl.SSLWantReadError:
+            pass
+        self.engine.unwrap()
 
     # ---- reading
 
@@ -94,7 +108,8 @@ class TlsSocket:
         data = self.sock.recv(1 << 18)
         if not data:
             raise Cut("an end without close_notify" if self.is_open else "an end in the handshake")
-        self.incoming.write(data)
+        with self.engine_lock:
+            self.incoming.write(data)
         if not self.is_open:
             self.is_open = self.step(self.engine.do_handshake)[0]
         if self.is_open:
@@ -116,7 +131,7 @@ class TlsSocket:
                 return b""
             self.hear()
         data = bytes(self.plain[:limit])
-        del self.plain[:limit]
+        del self.plain[:len(data)]  # who writes may have put more there
         return data
 
     def take(self):
@@ -124,7 +139,7 @@ class TlsSocket:
         if not self.has_ended:
             self.hear()
         data = bytes(self.plain)
-        self.plain.clear()
+        del self.plain[:len(data)]
         return data, self.has_ended
 
     # ---- writing
@@ -169,9 +184,9 @@ class TlsSocket:
             self.has_said_bye = True
             with self.send_lock:
                 try:
-                    self.step(self.engine.unwrap)
+                    self.step(self.shut)
                 except Failed:
-                    self.failure = None  # the peer has spoken meanwhile: close_notify was made all the same
+                    self.failure = None  # the peer has broken off meanwhile: who reads hears of it
                 self.flush(is_patient=True)
 
     def shutdown(self, how):
