@@ -25,6 +25,7 @@
 #include "cluster/raft_entry.h"
 #include "cluster/raft_loop.h"
 #include "cluster/raft_transport.h"
+#include "cluster/retry.h"
 #include "cluster/segments.h"
 
 enum request_stage {
@@ -192,6 +193,7 @@ struct engine {
     unsigned char *node_key;
     struct member_file member;
     uint64_t certificate_end_s; /* of the member's */
+    struct retry renewal;       /* … and of making a new one */
     struct link_self self;
     struct gate *gate;            /* NULL: nobody can call */
     struct raft_transport *peers; /* NULL: alone, always */
@@ -399,7 +401,8 @@ void engine_peers_note_removed(struct engine *e);
 void engine_peers_tend(struct engine *e);
 /* It leads a cluster of one that nobody has made, and others are to reach it. */
 void engine_peers_make_cluster(struct engine *e);
-/* In what links use, and to be kept in the member file. */
+/* In what links use, and to be kept in the member file. certificate is taken over in any case,
+ * *key when this returns 0; on failure those that were there stay. */
 int engine_peers_take_certificate(struct engine *e, char *certificate,
                                   struct seal_opened *key) MUST_USE;
 /* A member's certificate for the key of a request; *certificate is heap. */
