@@ -95,6 +95,9 @@ static bool respond_refusal(struct api_conn *ac, const struct membership *ms, in
                     "of two members one votes: a third one makes all of them voters");
     else if (rc == WERR_TOO_BIG)
         api_problem(ac, 409, "too_many", "too many join tokens are good still");
+    else if (rc == WERR_TIMEOUT)
+        api_problem_passing(ac, 503, "busy",
+                            "no other member took the lead in time: nothing was changed");
     else
         return false;
     return true;
