@@ -48,29 +48,34 @@ void engine_peers_name(const uint8_t *uuid, uint64_t id, char *text)
 
 /* ---- certificates ---- */
 
-static struct span own_key(const struct engine *e)
+static int use_certificate(struct engine *e, const char *certificate,
+                           const struct seal_opened *key)
 {
-    return span_from(e->member.key.ptr, e->member.key.len);
-}
+    const struct span pem = span_from_str(certificate);
+    const int rc = link_self_set(&e->self, pem, span_from(key->ptr, key->len),
+                                 span_from_str(e->member.authority));
 
-static int use_certificate(struct engine *e)
-{
     /* Read once: it is looked at ten times a second. */
-    if (tlsio_issue_end(span_from_str(e->member.certificate), &e->certificate_end_s) < 0)
+    if (rc == 0 && tlsio_issue_end(pem, &e->certificate_end_s) < 0)
         e->certificate_end_s = UINT64_MAX;
-    return link_self_set(&e->self, span_from_str(e->member.certificate), own_key(e),
-                         span_from_str(e->member.authority));
+    return rc;
 }
 
 int engine_peers_take_certificate(struct engine *e, char *certificate, struct seal_opened *key)
 {
+    const int rc = use_certificate(e, certificate, key);
+
+    if (rc < 0) {
+        free(certificate);
+        return rc;
+    }
     free(e->member.certificate);
     seal_opened_free(&e->member.key);
     e->member.certificate = certificate;
     e->member.key = *key;
     *key = (struct seal_opened){NULL, 0};
     e->must_save = true;
-    return use_certificate(e);
+    return 0;
 }
 
 /* Of a certificate. A shorter one has begun earlier: orders count in days. */
@@ -119,10 +124,13 @@ static void renew(struct engine *e)
 {
     const int rc = issue(e);
 
-    if (rc == 0)
+    if (rc == 0) {
+        retry_has_succeeded(&e->renewal);
         log_info("this node's certificate is new");
-    else
-        log_warn("this node's certificate can't be renewed", LOG_S("error", werr_text(rc)));
+    } else if (retry_has_failed(&e->renewal, rc, loop_now_ms(e->loop.loop))) {
+        log_warn("this node's certificate can't be renewed", LOG_S("error", werr_text(rc)),
+                 LOG_S("next", "it is tried again, after ever longer pauses"));
+    }
 }
 
 static bool is_due(const struct engine *e)
@@ -291,7 +299,7 @@ void engine_peers_tend(struct engine *e)
         return;
     const bool had_news = e->has_news;
     e->has_news = false;
-    if (is_due(e))
+    if (is_due(e) && retry_may_begin(&e->renewal, loop_now_ms(e->loop.loop)))
         renew(e);
     engine_member_tend(e);
     if (had_news && e->cluster.hooks.on_members != NULL)
@@ -404,7 +412,7 @@ int engine_peers_open(struct engine *e, struct strb *wrong)
     memcpy(e->self.uuid, e->member.uuid, sizeof(e->self.uuid));
     e->self.incarnation = e->member.incarnation;
     if (e->member.certificate != NULL)
-        rc = use_certificate(e);
+        rc = use_certificate(e, e->member.certificate, &e->member.key);
     if (rc < 0) {
         strb_addf(wrong, "%s/member: its certificate can't be used: %s; %s", e->dir->path,
                   werr_text(rc), data_dir_way_out);

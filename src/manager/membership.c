@@ -20,15 +20,46 @@ static void end(struct membership *ms, int error, struct span text)
     free(ms);
 }
 
+/* WERR_TIMEOUT: nobody took the lead. Who may have left already is none that a leader knows. */
+static bool is_worth_another_try(const struct membership *ms, int error)
+{
+    const bool leaves = ms->ask == MEMBERSHIP_LEAVE;
+
+    if (loop_now_ms(ms->m->loop) >= ms->until_ms)
+        return false;
+    switch (error) {
+    case WERR_NOT_LEADER:
+        return true;
+    case WERR_TIMEOUT:
+        return leaves || ms->ask == MEMBERSHIP_TRANSFER;
+    case WERR_OUTCOME_UNKNOWN:
+        return leaves;
+    case WERR_NOT_FOUND:
+        return leaves && ms->may_be_done;
+    default:
+        return false;
+    }
+}
+
+/* From then on it takes until this node hears of it, or of a leader. */
+static void note_unknown(struct membership *ms, int error)
+{
+    if (ms->ask != MEMBERSHIP_LEAVE || error != WERR_OUTCOME_UNKNOWN || ms->may_be_done)
+        return;
+    ms->may_be_done = true;
+    ms->until_ms = loop_now_ms(ms->m->loop) + CHANGE_MS;
+}
+
 static void take_end(struct membership *ms, int error, struct span text)
 {
-    if (error == WERR_NOT_LEADER && loop_now_ms(ms->m->loop) < ms->until_ms) {
+    note_unknown(ms, error);
+    if (is_worth_another_try(ms, error)) {
         loop_timer_in(ms->m->loop, &ms->timer, CHANGE_AGAIN_MS);
     } else if (error == 0 && ms->ask == MEMBERSHIP_LEAVE && !ms->has_moved) {
         ms->has_moved = true;
         loop_timer_in(ms->m->loop, &ms->timer, 0);
     } else {
-        end(ms, error, text);
+        end(ms, error < 0 && ms->may_be_done ? WERR_OUTCOME_UNKNOWN : error, text);
     }
 }
 
@@ -57,6 +88,23 @@ static int leave(struct membership *ms, struct cluster *c)
     return c->ops->remove_member(c, members_own_id(c), on_done, ms);
 }
 
+/* Whoever is fit: given away once, however often it has to be tried, and nobody gets it back.
+ */
+static int transfer(struct membership *ms, struct cluster *c)
+{
+    struct cluster_member leader = {.id = 0};
+
+    if (!c->ops->leader(c, &leader))
+        leader.id = 0;
+    if (ms->led == 0)
+        ms->led = leader.id;
+    if (ms->id == 0 && leader.id != 0 && leader.id != ms->led) {
+        on_done(ms, 0, 0);
+        return 0;
+    }
+    return c->ops->transfer(c, ms->id, on_done, ms);
+}
+
 static int ask(struct membership *ms, struct cluster *c)
 {
     switch ((enum membership_ask)ms->ask) {
@@ -70,7 +118,7 @@ static int ask(struct membership *ms, struct cluster *c)
         return c->ops->place_member(c, ms->id, ms->address.family != 0 ? &ms->address : NULL,
                                     on_done, ms);
     case MEMBERSHIP_TRANSFER:
-        return c->ops->transfer(c, ms->id, on_done, ms);
+        return transfer(ms, c);
     case MEMBERSHIP_LEAVE:
         return leave(ms, c);
     }
@@ -112,7 +160,12 @@ int membership_new(struct manager *m, enum membership_ask ask, struct membership
 
 void membership_run(struct membership *ms, membership_fn fn, void *waiter)
 {
+    const struct cluster *c = ms->m->cluster;
+
     MUST(ms->fn == NULL && !ms->is_asked); /* once */
+    MUST(ms->ask != MEMBERSHIP_REMOVE || ms->id != 0);
+    if (ms->ask == MEMBERSHIP_REMOVE && c != NULL && ms->id == members_own_id(c))
+        ms->ask = MEMBERSHIP_LEAVE;
     ms->fn = fn;
     ms->waiter = waiter;
     ms->until_ms = loop_now_ms(ms->m->loop) + change_patience_ms(ms->m);

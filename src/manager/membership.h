@@ -2,9 +2,12 @@
  * from the request to its end.
  *
  * An object of its own, for the engine owes it an end whether anybody still waits or not. Where
- * no leader is known it is tried again for as long as a change of the description is
- * (change.h). To leave takes two steps: a leader first gives its part to another member, so
- * that nobody has to miss it. Owner: the manager.
+ * no leader is known, or nobody takes the lead in time, it is tried again for as long as a
+ * change of the description is (change.h). To leave takes two steps: a leader first gives its
+ * part to another member, so that nobody has to miss it. Of a node that leaves the leader may
+ * be gone, or refuse it, before it has said so: to leave is tried again then, too, until this
+ * node knows that it was removed (memberships_note_lost). To remove the node that is asked is
+ * to leave. Owner: the manager.
  */
 #ifndef WELDR_MANAGER_MEMBERSHIP_H
 #define WELDR_MANAGER_MEMBERSHIP_H
@@ -39,6 +42,8 @@ struct membership {
     uint8_t ask;         /* enum membership_ask */
     bool has_moved;      /* LEAVE: another one leads */
     bool is_asked;       /* the engine owes an end */
+    bool may_be_done;    /* LEAVE: the outcome of one try is unknown */
+    uint64_t led;        /* TRANSFER: who led when it was asked for first; 0: nobody yet */
     uint64_t id;         /* REMOVE, PROMOTE, PLACE, TRANSFER (0: whoever is fit) */
     struct addr address; /* PLACE; family 0: where the member tells */
     uint32_t lifetime_s; /* TOKEN */

@@ -161,6 +161,16 @@ static inline void print_names(char *text, size_t size, uint64_t id, const uint8
     (void)snprintf(text + n, size - (size_t)n, ".weldr.internal");
 }
 
+static inline void node_show_made(struct node *n, struct made_wish wish)
+{
+    made_free(&n->shown);
+    n->shown = made_of(wish);
+    assert_int_equal(link_self_set(&n->self, span_from_str(n->shown.pem),
+                                   span_from_str(n->shown.secret),
+                                   span_from_str(world.authority.pem)),
+                     0);
+}
+
 /* This node is shown as that one, of this cluster, by this authority. */
 static inline void node_show(struct node *n, uint64_t id, const uint8_t *uuid,
                              const struct made *by)
@@ -168,12 +178,7 @@ static inline void node_show(struct node *n, uint64_t id, const uint8_t *uuid,
     char names[160];
 
     print_names(names, sizeof(names), id, uuid);
-    made_free(&n->shown);
-    n->shown = made_of((struct made_wish){.name = "node", .san = names, .by = by});
-    assert_int_equal(link_self_set(&n->self, span_from_str(n->shown.pem),
-                                   span_from_str(n->shown.secret),
-                                   span_from_str(world.authority.pem)),
-                     0);
+    node_show_made(n, (struct made_wish){.name = "node", .san = names, .by = by});
 }
 
 static inline void node_begin(unsigned i)
@@ -290,6 +295,45 @@ static inline struct talker *call_open(unsigned from, unsigned to, enum link_use
     assert_int_equal(world.nodes[to].came_n, before + 1);
     *came = &world.nodes[to].came[before];
     return t;
+}
+
+/* By who is no member yet, at the second node. */
+static inline struct talker *join(struct span authority, struct talker **came)
+{
+    struct talker *t = talker_next();
+    const struct link_join how = {.loop = world.loop,
+                                  .conns = &world.conns,
+                                  .to = *gate_address(world.nodes[1].gate),
+                                  .authority = authority};
+    const unsigned before = world.nodes[1].came_n;
+
+    assert_int_equal(link_connect_join(&t->link, &how, &talker_ops), 0);
+    link_set_user(&t->link, t);
+    run_until(t->closed_n == 1 || (t->open_n == 1 && world.nodes[1].came_n > before));
+    *came = world.nodes[1].came_n > before ? &world.nodes[1].came[before] : NULL;
+    return t;
+}
+
+/* ---- who is refused ---- */
+
+static inline unsigned failed_at(unsigned i)
+{
+    uint64_t refused, failed;
+
+    gate_counts(world.nodes[i].gate, &refused, &failed);
+    assert_int_equal(refused, 0);
+    return (unsigned)failed;
+}
+
+/* Nothing has opened on either side. */
+static inline void expect_refused(struct talker *t, int error)
+{
+    run_until(t->closed_n == 1);
+    assert_int_equal(t->open_n, 0);
+    assert_int_equal(world.nodes[1].came_n, 0);
+    if (t->error != error)
+        fail_msg("%s instead of %s", werr_word(t->error), werr_word(error));
+    run_until(failed_at(1) == 1);
 }
 
 #endif

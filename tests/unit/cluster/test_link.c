@@ -163,159 +163,6 @@ static void test_slow_reader(void **state)
     assert_int_equal(t->closed_n, 0);
 }
 
-/* ---- who is refused ---- */
-
-static unsigned failed_at(unsigned i)
-{
-    uint64_t refused, failed;
-
-    gate_counts(world.nodes[i].gate, &refused, &failed);
-    assert_int_equal(refused, 0);
-    return (unsigned)failed;
-}
-
-/* Nothing has opened on either side. */
-static void expect_refused(struct talker *t, int error)
-{
-    run_until(t->closed_n == 1);
-    assert_int_equal(t->open_n, 0);
-    assert_int_equal(world.nodes[1].came_n, 0);
-    if (t->error != error)
-        fail_msg("%s instead of %s", werr_word(t->error), werr_word(error));
-    run_until(failed_at(1) == 1);
-}
-
-static void each_use_is_refused(int error)
-{
-    for (enum link_use use = LINK_RAFT; use <= LINK_CTL; use++) {
-        struct talker *t = call(0, 1, use);
-
-        run_until(t->closed_n == 1 && failed_at(1) == (unsigned)use + 1);
-        assert_int_equal(t->open_n, 0);
-        assert_int_equal(world.nodes[1].came_n, 0);
-        if (error != 0 && t->error != error)
-            fail_msg("%s instead of %s", werr_word(t->error), werr_word(error));
-    }
-}
-
-static void test_caller_of_another_authority(void **state)
-{
-    (void)state;
-    node_show(&world.nodes[0], node_id(0), link_uuid, &world.stranger);
-    each_use_is_refused(0);
-}
-
-static void test_called_of_another_authority(void **state)
-{
-    (void)state;
-    node_show(&world.nodes[1], node_id(1), link_uuid, &world.stranger);
-    each_use_is_refused(WERR_DENIED);
-}
-
-static void test_caller_with_another_name(void **state)
-{
-    (void)state;
-    node_show(&world.nodes[0], node_id(2), link_uuid, &world.authority);
-    each_use_is_refused(WERR_EOF);
-}
-
-static void test_called_with_another_name(void **state)
-{
-    (void)state;
-    node_show(&world.nodes[1], node_id(2), link_uuid, &world.authority);
-    each_use_is_refused(WERR_DENIED);
-}
-
-static void test_caller_of_another_cluster(void **state)
-{
-    (void)state;
-    node_show(&world.nodes[0], node_id(0), other_uuid, &world.authority);
-    each_use_is_refused(WERR_EOF);
-}
-
-static void test_called_of_another_cluster(void **state)
-{
-    (void)state;
-    node_show(&world.nodes[1], node_id(1), other_uuid, &world.authority);
-    each_use_is_refused(WERR_DENIED);
-}
-
-/* Its certificate is right, its words are not. */
-static void test_hello_of_another_cluster(void **state)
-{
-    (void)state;
-    node_show(&world.nodes[1], node_id(1), other_uuid, &world.authority);
-    memcpy(world.nodes[0].self.uuid, other_uuid, sizeof(other_uuid));
-    each_use_is_refused(WERR_EOF);
-}
-
-static void test_another_incarnation(void **state)
-{
-    (void)state;
-    world.nodes[0].self.incarnation++;
-    each_use_is_refused(WERR_EOF);
-    world.nodes[0].self.incarnation -= 2;
-    struct talker *t = call(0, 1, LINK_CTL);
-
-    run_until(t->closed_n == 1);
-    assert_int_equal(world.nodes[1].came_n, 0);
-}
-
-/* Who listens there is another node than the one that is meant. */
-static void test_another_node_is_meant(void **state)
-{
-    struct talker *t = talker_next();
-
-    (void)state;
-    assert_int_equal(link_connect(&t->link, &world.nodes[0].self, &talker_ops, LINK_CTL,
-                                  gate_address(world.nodes[1].gate), node_id(2)),
-                     0);
-    link_set_user(&t->link, t);
-    expect_refused(t, WERR_DENIED);
-}
-
-static void test_itself(void **state)
-{
-    struct talker t;
-
-    (void)state;
-    assert_int_equal(link_connect(&t.link, &world.nodes[0].self, &talker_ops, LINK_CTL,
-                                  gate_address(world.nodes[0].gate), node_id(0)),
-                     WERR_DENIED);
-}
-
-static void test_without_certificate(void **state)
-{
-    struct talker t;
-
-    (void)state;
-    link_self_fini(&world.nodes[0].self);
-    assert_int_equal(link_connect(&t.link, &world.nodes[0].self, &talker_ops, LINK_CTL,
-                                  gate_address(world.nodes[1].gate), node_id(1)),
-                     WERR_NO_CERTIFICATE);
-    struct talker *called = call(1, 0, LINK_CTL);
-
-    run_until(called->closed_n == 1);
-    assert_int_equal(called->open_n, 0);
-}
-
-static void test_nobody_listens(void **state)
-{
-    struct addr nobody = *gate_address(world.nodes[1].gate);
-    struct talker *t = talker_next();
-
-    (void)state;
-    nobody.ip[3] = 77;
-    const int rc = link_connect(&t->link, &world.nodes[0].self, &talker_ops, LINK_CTL, &nobody,
-                                node_id(1));
-
-    link_set_user(&t->link, t);
-    if (rc < 0)
-        t->closed_n++; /* the kernel knew at once */
-    run_until(t->closed_n == 1);
-    assert_int_equal(rc < 0 ? rc : t->error, WERR_REFUSED);
-}
-
 /* ---- the roster ---- */
 
 static void rule(struct roster *r, struct roster_command c)
@@ -453,22 +300,6 @@ static void test_removed_is_not_called(void **state)
 
 /* ---- join ---- */
 
-static struct talker *join(struct span authority, struct talker **came)
-{
-    struct talker *t = talker_next();
-    const struct link_join how = {.loop = world.loop,
-                                  .conns = &world.conns,
-                                  .to = *gate_address(world.nodes[1].gate),
-                                  .authority = authority};
-    const unsigned before = world.nodes[1].came_n;
-
-    assert_int_equal(link_connect_join(&t->link, &how, &talker_ops), 0);
-    link_set_user(&t->link, t);
-    run_until(t->closed_n == 1 || (t->open_n == 1 && world.nodes[1].came_n > before));
-    *came = world.nodes[1].came_n > before ? &world.nodes[1].came[before] : NULL;
-    return t;
-}
-
 static void test_join(void **state)
 {
     static const char payload[LINK_JOIN_MESSAGE_MAX];
@@ -566,18 +397,6 @@ static const struct CMUnitTest tests[] = {
     LINK_TEST(test_closed_in_callbacks),
     LINK_TEST(test_paused_between_messages),
     LINK_TEST(test_slow_reader),
-    LINK_TEST(test_caller_of_another_authority),
-    LINK_TEST(test_called_of_another_authority),
-    LINK_TEST(test_caller_with_another_name),
-    LINK_TEST(test_called_with_another_name),
-    LINK_TEST(test_caller_of_another_cluster),
-    LINK_TEST(test_called_of_another_cluster),
-    LINK_TEST(test_hello_of_another_cluster),
-    LINK_TEST(test_another_incarnation),
-    LINK_TEST(test_another_node_is_meant),
-    LINK_TEST(test_itself),
-    LINK_TEST(test_without_certificate),
-    LINK_TEST(test_nobody_listens),
     LINK_TEST(test_members_by_the_roster),
     LINK_TEST(test_removed_by_a_later_incarnation),
     LINK_TEST(test_unknown_member),

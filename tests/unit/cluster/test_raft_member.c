@@ -3,9 +3,11 @@
 #include "cluster_fixture.h"
 
 #include <fcntl.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "log/log.h"
 #include "raft_bent.h"
 
 static bool is_kept(unsigned i)
@@ -111,11 +113,85 @@ static void test_the_end_waits_for_it(void **state)
     end_lab();
 }
 
+/* ---- its certificate ---- */
+
+static unsigned count_in(int log_fd, const char *words)
+{
+    static char text[65536];
+    const ssize_t n = pread(log_fd, text, sizeof(text) - 1, 0);
+    unsigned found = 0;
+
+    assert_true(n >= 0);
+    text[n] = '\0';
+    for (const char *at = text; (at = strstr(at, words)) != NULL; at++)
+        found++;
+    return found;
+}
+
+static bool has_failed_twice(unsigned i)
+{
+    return engine_at(i)->renewal.delay_ms > RETRY_FIRST_MS;
+}
+
+static bool is_renewed(unsigned i)
+{
+    return engine_at(i)->certificate_end_s != 0;
+}
+
+/* The CA's key can't be opened, until it can. */
+static void test_a_failed_renewal_is_told_once_and_tried_again(void **state)
+{
+    const int log_fd = memfd_create("log", MFD_CLOEXEC), stderr_fd = dup(STDERR_FILENO);
+
+    (void)state;
+    assert_true(log_fd >= 0 && stderr_fd >= 0);
+    make_first();
+    AWAIT(is_kept, 0);
+    struct engine *e = engine_at(0);
+    char *const before = strdup(e->member.certificate);
+    e->member.cluster_key[0] ^= 1;
+    (void)dup2(log_fd, STDERR_FILENO);
+    log_init("test", -1, LOG_WARN);
+    e->certificate_end_s = 0;
+    AWAIT(has_failed_twice, 0);
+    (void)dup2(stderr_fd, STDERR_FILENO);
+    log_init("test", -1, LOG_INFO);
+    assert_int_equal(count_in(log_fd, "this node's certificate can't be renewed"), 1);
+    assert_string_equal(e->member.certificate, before);
+    e->member.cluster_key[0] ^= 1;
+    AWAIT(is_renewed, 0);
+    assert_string_not_equal(e->member.certificate, before);
+    assert_int_equal(e->renewal.delay_ms, 0);
+    free(before);
+    (void)close(stderr_fd);
+    (void)close(log_fd);
+    end_lab();
+}
+
+/* … so that it is made anew, and not kept for months without being in use. */
+static void test_one_that_cant_be_used_changes_nothing(void **state)
+{
+    struct seal_opened key = {NULL, 0};
+
+    (void)state;
+    make_first();
+    AWAIT(is_kept, 0);
+    struct engine *e = engine_at(0);
+    const char *const before = e->member.certificate;
+    const uint64_t end_s = e->certificate_end_s;
+    assert_int_equal(engine_peers_take_certificate(e, strdup("none"), &key), WERR_INVALID);
+    assert_ptr_equal(e->member.certificate, before);
+    assert_true(e->certificate_end_s == end_s && e->member.key.len > 0 && !e->must_save);
+    end_lab();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_the_loop_turns_while_it_is_written),
         cmocka_unit_test(test_the_end_waits_for_it),
+        cmocka_unit_test(test_a_failed_renewal_is_told_once_and_tried_again),
+        cmocka_unit_test(test_one_that_cant_be_used_changes_nothing),
     };
     profile_wanted = ROSTER_WAN;    /* all nodes share one thread of a busy machine */
     (void)signal(SIGPIPE, SIG_IGN); /* as in the manager */

@@ -1,3 +1,4 @@
+#include <limits.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -152,6 +153,144 @@ static void test_leaves_in_two_steps(void **state)
     assert_int_equal(outcome(&w), WERR_INVALID); /* this engine does not let itself go */
 }
 
+/* ---- an engine that does not come about with it ---- */
+
+static const struct cluster_ops *whole;
+static struct cluster_ops bent;
+static int bad_error;
+static unsigned bad_n, asked_n; /* so many times it ends with that; tries */
+static uint64_t leads_then;     /* behind them; 0: as the engine says */
+
+static bool ends_badly(cluster_done_fn done, void *arg)
+{
+    if (++asked_n > bad_n)
+        return false;
+    done(arg, bad_error, 0);
+    return true;
+}
+
+static int bent_transfer(struct cluster *c, uint64_t id, cluster_done_fn done, void *arg)
+{
+    return ends_badly(done, arg) ? 0 : whole->transfer(c, id, done, arg);
+}
+
+static int bent_remove(struct cluster *c, uint64_t id, cluster_done_fn done, void *arg)
+{
+    return ends_badly(done, arg) ? 0 : whole->remove_member(c, id, done, arg);
+}
+
+static bool bent_leader(const struct cluster *c, struct cluster_member *out)
+{
+    if (asked_n < bad_n || leads_then == 0)
+        return whole->leader(c, out);
+    *out = (struct cluster_member){.id = leads_then, .is_leader = true};
+    return true;
+}
+
+static void bend(int error, unsigned n)
+{
+    whole = m->cluster->ops;
+    bent = *whole;
+    bent.transfer = bent_transfer;
+    bent.remove_member = bent_remove;
+    bent.leader = bent_leader;
+    m->cluster->ops = &bent;
+    bad_error = error;
+    bad_n = n;
+    asked_n = 0;
+    leads_then = 0;
+}
+
+/* The others are slow: nobody has taken the lead while the leader waits for that. */
+static void test_a_lead_that_nobody_takes_is_given_again(void **state)
+{
+    struct waiter w;
+
+    (void)state;
+    add(5, CLUSTER_VOTER);
+    bend(WERR_TIMEOUT, 3);
+    (void)run(MEMBERSHIP_TRANSFER, 0, &w);
+    assert_int_equal(outcome(&w), 0);
+    assert_int_equal(asked_n, 4);
+}
+
+static void test_a_lead_that_is_never_taken(void **state)
+{
+    struct waiter w;
+
+    (void)state;
+    add(5, CLUSTER_VOTER);
+    bend(WERR_TIMEOUT, UINT_MAX);
+    (void)run(MEMBERSHIP_TRANSFER, 0, &w);
+    assert_int_equal(outcome(&w), WERR_TIMEOUT);
+    assert_true(asked_n > 1);
+}
+
+/* Else the one that asked might get it back. */
+static void test_a_lead_that_has_gone_is_not_given_on(void **state)
+{
+    struct waiter w;
+
+    (void)state;
+    add(5, CLUSTER_VOTER);
+    bend(WERR_NOT_LEADER, 1);
+    leads_then = 5;
+    (void)run(MEMBERSHIP_TRANSFER, 0, &w);
+    assert_int_equal(outcome(&w), 0);
+    assert_int_equal(asked_n, 1);
+}
+
+/* The link to the leader was closed before its response came: this node was removed, which it
+ * hears of later. */
+static void lose_response(enum membership_ask ask, uint64_t id)
+{
+    struct membership *ms;
+    struct waiter w;
+
+    bend(WERR_OUTCOME_UNKNOWN, UINT_MAX);
+    ms = run(ask, id, &w);
+    assert_int_equal(w.told_n, 0);
+    while (asked_n < 3)
+        (void)loop_turn(m->loop, 1);
+    bad_error = WERR_NOT_FOUND;
+    while (asked_n < 6)
+        (void)loop_turn(m->loop, 1);
+    assert_int_equal(w.told_n, 0);
+    memberships_note_lost(m);
+    assert_int_equal(w.told_n, 1);
+    assert_int_equal(w.error, 0);
+    ms->until_ms = 0;
+    while (!TAILQ_EMPTY(&all.list))
+        (void)loop_turn(m->loop, 1);
+    assert_int_equal(w.told_n, 1);
+}
+
+static void test_a_leave_whose_response_was_lost(void **state)
+{
+    (void)state;
+    lose_response(MEMBERSHIP_LEAVE, 0);
+}
+
+/* … in other words. */
+static void test_its_own_removal_whose_response_was_lost(void **state)
+{
+    (void)state;
+    lose_response(MEMBERSHIP_REMOVE, 1);
+}
+
+static void test_a_leave_whose_outcome_stays_unknown(void **state)
+{
+    struct membership *ms;
+    struct waiter w;
+
+    (void)state;
+    bend(WERR_OUTCOME_UNKNOWN, UINT_MAX);
+    ms = run(MEMBERSHIP_LEAVE, 0, &w);
+    bad_error = WERR_NOT_FOUND;
+    ms->until_ms = 0;
+    assert_int_equal(outcome(&w), WERR_OUTCOME_UNKNOWN);
+}
+
 /* Whether the engine ever says so or not. */
 static void test_left_when_it_is_lost(void **state)
 {
@@ -190,6 +329,16 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_what_the_engine_says, setup, teardown),
         cmocka_unit_test_setup_teardown(test_without_a_leader, setup, teardown),
         cmocka_unit_test_setup_teardown(test_leaves_in_two_steps, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_a_lead_that_nobody_takes_is_given_again, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(test_a_lead_that_is_never_taken, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_a_lead_that_has_gone_is_not_given_on, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(test_a_leave_whose_response_was_lost, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_its_own_removal_whose_response_was_lost, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(test_a_leave_whose_outcome_stays_unknown, setup,
+                                        teardown),
         cmocka_unit_test_setup_teardown(test_left_when_it_is_lost, setup, teardown),
         cmocka_unit_test_setup_teardown(test_forgotten, setup, teardown),
     };
