@@ -180,7 +180,7 @@ struct cluster_ops {
                       cluster_done_fn done, void *arg);
     /* These may be asked of any member, as may a proposal. WERR_NOT_FOUND: no member has the
      * id; WERR_IN_USE: another change of the members is under way. */
-    /* WERR_INVALID: it is the last one. */
+    /* WERR_INVALID: it is the last one; WERR_GUARD: it is the only one that votes. */
     int (*remove_member)(struct cluster *c, uint64_t id, cluster_done_fn done, void *arg);
     /* A standby becomes a voter, in the place of the one that is silent for the longest if as
      * many vote as are to. WERR_EXISTS: it is one; WERR_GUARD: of two members one votes. */
@@ -190,7 +190,8 @@ struct cluster_ops {
      * WERR_UNSUPPORTED: as of a proposal, or it keeps nothing. */
     int (*place_member)(struct cluster *c, uint64_t id, const struct addr *address,
                         cluster_done_fn done, void *arg);
-    /* Another member leads from now on; id 0: whoever is fit. */
+    /* Another member leads from now on; id 0: whoever is fit. WERR_GUARD: it has no vote, or
+     * nobody else has one; WERR_TIMEOUT: it did not take the lead in time. */
     int (*transfer)(struct cluster *c, uint64_t id, cluster_done_fn done, void *arg);
     /* done's text: what a node joins with, once, for so many seconds. WERR_INVALID: this one
      * does not listen for others; WERR_UNSUPPORTED: it keeps nothing; WERR_TOO_BIG: there are

@@ -187,7 +187,7 @@ void engine_request_free(struct request *q)
     seal_clear_and_free(q); /* it may have a token's text */
 }
 
-static void drop(struct request *q)
+void engine_request_drop(struct request *q)
 {
     TAILQ_REMOVE(&q->engine->owed, q, entry);
     engine_request_free(q);
@@ -225,20 +225,11 @@ static void on_barrier(struct raft_barrier *req, int status)
                        q->engine->index);
 }
 
-static void on_transferred(struct raft_transfer *req)
-{
-    struct request *q = req->data;
-    struct engine *e = q->engine;
-    const bool is_done = raft_state(&e->raft) != RAFT_LEADER;
-
-    engine_request_end(q, is_done ? 0 : WERR_TIMEOUT, e->index);
-}
-
 /* What libraft has said at once. */
 static int taken(struct engine *e, struct request *q, int code)
 {
     if (code != 0)
-        drop(q);
+        engine_request_drop(q);
     engine_kick(e);
     return engine_store_error(code);
 }
@@ -263,7 +254,7 @@ int engine_propose_here(struct engine *e, enum engine_entry_type type, struct sp
         return WERR_NOMEM;
     buf.base = malloc(buf.len); /* without, nothing has happened yet */
     if (buf.base == NULL) {
-        drop(q);
+        engine_request_drop(q);
         return WERR_NOMEM;
     }
     engine_entry_write(&view, buf.base);
@@ -309,24 +300,6 @@ int engine_barrier_here(struct engine *e, cluster_done_fn done, void *arg)
     return taken(e, q, raft_barrier(&e->raft, &q->barrier, on_barrier));
 }
 
-/* To itself it is done. */
-int engine_transfer_here(struct engine *e, uint64_t id, cluster_done_fn done, void *arg)
-{
-    if (id != 0 && id != e->self.id && roster_find(e->roster, id) == NULL)
-        return WERR_NOT_FOUND;
-    if (id == e->self.id || (id == 0 && !engine_has_peers(e))) {
-        done(arg, 0, e->index);
-        return 0;
-    }
-    struct request *q = engine_request_new(e, done, arg);
-    if (q == NULL)
-        return WERR_NOMEM;
-    q->transfer.data = q;
-    uv_update_time(&e->loop.uv);
-    const int code = raft_transfer(&e->raft, &q->transfer, id, on_transferred);
-    return taken(e, q, code) == 0 ? 0 : code == RAFT_NOTLEADER ? WERR_NOT_LEADER : WERR_INVALID;
-}
-
 /* ---- what the owner asks for: here, if this node leads ---- */
 
 static bool leads(const struct engine *e)
@@ -349,7 +322,7 @@ static int ask_leader(struct engine *e, const struct peer_request *wanted, struc
     q->text_done = text_done;
     const int rc = engine_forward(e, q, entry);
     if (rc < 0)
-        drop(q);
+        engine_request_drop(q);
     return rc;
 }
 
@@ -423,7 +396,7 @@ static int transfer(struct cluster *c, uint64_t id, cluster_done_fn done, void *
     struct engine *e = (struct engine *)c;
 
     if (leads(e))
-        return engine_transfer_here(e, id, done, arg);
+        return engine_steward_transfer(e, id, done, arg);
     return ask_leader(e, &(struct peer_request){.kind = PEER_TRANSFER, .member = id}, SPAN_NONE,
                       done, NULL, arg);
 }
@@ -444,7 +417,7 @@ static int make_token(struct cluster *c, uint32_t lifetime_s, cluster_text_fn do
     q->text_done = done;
     const int rc = engine_admit_token(e, lifetime_s, q);
     if (rc < 0)
-        drop(q);
+        engine_request_drop(q);
     return rc;
 }
 

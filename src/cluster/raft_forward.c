@@ -345,7 +345,7 @@ static int perform(struct engine *e, const struct peer_request *m, struct owed_r
     case PEER_REMOVE:
         return engine_steward_remove(e, m->member, on_done, o);
     case PEER_TRANSFER:
-        return engine_transfer_here(e, m->member, on_done, o);
+        return engine_steward_transfer(e, m->member, on_done, o);
     case PEER_PROMOTE:
         return engine_steward_promote(e, m->member, on_done, o);
     case PEER_TOKEN_NEW:

@@ -273,16 +273,15 @@ static inline bool engine_has_peers(const struct engine *e)
 struct request *engine_request_new(struct engine *e, cluster_done_fn done, void *arg);
 /* Its outcome is known: done is called when libraft has left the stage. error: WERR_*. */
 void engine_request_end(struct request *q, int error, uint64_t index);
-/* Those that go nowhere. */
+/* Those that go nowhere: told, and never taken. */
 void engine_request_free(struct request *q);
+void engine_request_drop(struct request *q);
 /* This node leads: done comes when it was applied here. As cluster_ops.propose. */
 int engine_propose_here(struct engine *e, enum engine_entry_type type, struct span entry,
                         const uint8_t *request_id, cluster_done_fn done, void *arg) MUST_USE;
 int engine_propose_roster(struct engine *e, const struct roster_command *c,
                           cluster_done_fn done, void *arg) MUST_USE;
 int engine_barrier_here(struct engine *e, cluster_done_fn done, void *arg) MUST_USE;
-int engine_transfer_here(struct engine *e, uint64_t id, cluster_done_fn done,
-                         void *arg) MUST_USE;
 /* After any call into libraft from outside. */
 void engine_kick(struct engine *e);
 void engine_lose(struct engine *e, int error, const char *why);
@@ -464,6 +463,8 @@ int engine_steward_remove(struct engine *e, uint64_t id, cluster_done_fn done,
                           void *arg) MUST_USE;
 int engine_steward_promote(struct engine *e, uint64_t id, cluster_done_fn done,
                            void *arg) MUST_USE;
+int engine_steward_transfer(struct engine *e, uint64_t id, cluster_done_fn done,
+                            void *arg) MUST_USE;
 void engine_steward_heard(struct engine *e, uint64_t id);
 bool engine_steward_is_live(const struct engine *e, uint64_t id, uint64_t within_ms);
 

@@ -176,7 +176,7 @@ static bool remove_strangers(struct engine *e)
             continue;
         if (id != e->self.id)
             take_out(e, id);
-        else if (engine_transfer_here(e, 0, on_left, NULL) < 0)
+        else if (engine_steward_transfer(e, 0, on_left, NULL) < 0)
             log_debug("nobody can lead in place of this node yet");
         return true;
     }
@@ -244,7 +244,7 @@ static bool hand_over(struct engine *e)
         if (m->is_witness || !could_lead(e, m))
             continue;
         log_info("a witness need not lead: another one does", LOG_X("id", m->id));
-        return engine_transfer_here(e, m->id, on_left, NULL) == 0;
+        return engine_steward_transfer(e, m->id, on_left, NULL) == 0;
     }
     return false;
 }
@@ -271,7 +271,7 @@ static void give_up_the_lead(struct engine *e)
     if (best == NULL)
         return;
     log_warn("this node has halted: another one is to lead", LOG_X("id", best->id));
-    if (engine_transfer_here(e, best->id, on_left, NULL) < 0)
+    if (engine_steward_transfer(e, best->id, on_left, NULL) < 0)
         log_debug("the other one can't lead yet");
 }
 
@@ -351,6 +351,14 @@ void engine_steward(struct engine *e)
 
 /* ---- what is asked for ---- */
 
+static bool votes(const struct engine *e, uint64_t id)
+{
+    const struct raft_server *s = find_server(e, id);
+
+    return s != NULL && s->role == RAFT_VOTER;
+}
+
+/* Without the only one that votes the others could do nothing any more. */
 int engine_steward_remove(struct engine *e, uint64_t id, cluster_done_fn done, void *arg)
 {
     const struct roster_command c = {.type = ROSTER_REMOVE, .member = {.id = id}};
@@ -359,6 +367,8 @@ int engine_steward_remove(struct engine *e, uint64_t id, cluster_done_fn done, v
         return id == e->self.id ? WERR_INVALID : WERR_NOT_FOUND;
     if (roster_find(e->roster, id) == NULL)
         return WERR_NOT_FOUND;
+    if (votes(e, id) && voter_n(e) == 1)
+        return WERR_GUARD;
     return engine_propose_roster(e, &c, done, arg);
 }
 
@@ -402,6 +412,43 @@ int engine_steward_promote(struct engine *e, uint64_t id, cluster_done_fn done, 
     }
     engine_kick(e);
     return 0;
+}
+
+static void on_transferred(struct raft_transfer *req)
+{
+    struct request *q = req->data;
+    struct engine *e = q->engine;
+    const bool is_done = raft_state(&e->raft) != RAFT_LEADER;
+
+    engine_request_end(q, is_done ? 0 : WERR_TIMEOUT, e->index);
+}
+
+static int transfer_error(int code)
+{
+    return code == RAFT_NOTFOUND || code == RAFT_BADID ? WERR_GUARD : engine_store_error(code);
+}
+
+/* To itself it is done. Who has no vote can't lead. */
+int engine_steward_transfer(struct engine *e, uint64_t id, cluster_done_fn done, void *arg)
+{
+    if (id == e->self.id || (id == 0 && !engine_has_peers(e))) {
+        done(arg, 0, e->index);
+        return 0;
+    }
+    if (id != 0 && roster_find(e->roster, id) == NULL)
+        return WERR_NOT_FOUND;
+    if (id != 0 && !votes(e, id))
+        return WERR_GUARD;
+    struct request *q = engine_request_new(e, done, arg);
+    if (q == NULL)
+        return WERR_NOMEM;
+    q->transfer.data = q;
+    uv_update_time(&e->loop.uv);
+    const int code = raft_transfer(&e->raft, &q->transfer, id, on_transferred);
+    if (code != 0)
+        engine_request_drop(q);
+    engine_kick(e);
+    return transfer_error(code);
 }
 
 /* ---- who is there ---- */

@@ -73,6 +73,19 @@ static bool respond_unplaced(struct api_conn *ac, const struct membership *ms, i
     return true;
 }
 
+static void refuse_guarded(struct api_conn *ac, const struct membership *ms)
+{
+    if (ms->ask == MEMBERSHIP_PROMOTE)
+        api_problem(ac, 409, "too_many",
+                    "of two members one votes: a third one makes all of them voters");
+    else if (ms->ask == MEMBERSHIP_TRANSFER && ms->id != 0)
+        api_problem(ac, 409, "no_vote", "this member has no vote: it can't lead");
+    else
+        api_problem(ac, 409, "no_vote",
+                    "no other member votes, so the cluster could not go on: a third member, or "
+                    "one with --witness, makes all of them voters");
+}
+
 /* What is an error of these alone. */
 static bool respond_refusal(struct api_conn *ac, const struct membership *ms, int rc)
 {
@@ -90,9 +103,8 @@ static bool respond_refusal(struct api_conn *ac, const struct membership *ms, in
     else if (rc == WERR_UNSUPPORTED)
         api_problem(ac, 409, "cluster_not_listening",
                     "this node keeps nothing (--ephemeral): it can't be one of several");
-    else if (rc == WERR_GUARD && ms->ask == MEMBERSHIP_PROMOTE)
-        api_problem(ac, 409, "too_many",
-                    "of two members one votes: a third one makes all of them voters");
+    else if (rc == WERR_GUARD)
+        refuse_guarded(ac, ms);
     else if (rc == WERR_TOO_BIG)
         api_problem(ac, 409, "too_many", "too many join tokens are good still");
     else if (rc == WERR_TIMEOUT)

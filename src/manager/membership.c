@@ -160,7 +160,12 @@ int membership_new(struct manager *m, enum membership_ask ask, struct membership
 
 void membership_run(struct membership *ms, membership_fn fn, void *waiter)
 {
+    const struct cluster *c = ms->m->cluster;
+
     MUST(ms->fn == NULL && !ms->is_asked); /* once */
+    MUST(ms->ask != MEMBERSHIP_REMOVE || ms->id != 0);
+    if (ms->ask == MEMBERSHIP_REMOVE && c != NULL && ms->id == members_own_id(c))
+        ms->ask = MEMBERSHIP_LEAVE;
     ms->fn = fn;
     ms->waiter = waiter;
     ms->until_ms = loop_now_ms(ms->m->loop) + change_patience_ms(ms->m);

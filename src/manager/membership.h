@@ -6,7 +6,8 @@
  * change of the description is (change.h). To leave takes two steps: a leader first gives its
  * part to another member, so that nobody has to miss it. Of a node that leaves the leader may
  * be gone, or refuse it, before it has said so: to leave is tried again then, too, until this
- * node knows that it was removed (memberships_note_lost). Owner: the manager.
+ * node knows that it was removed (memberships_note_lost). To remove the node that is asked is
+ * to leave. Owner: the manager.
  */
 #ifndef WELDR_MANAGER_MEMBERSHIP_H
 #define WELDR_MANAGER_MEMBERSHIP_H

@@ -8,7 +8,7 @@
 #include "http/reply.h"
 #include "manager/openapi_type.h"
 
-enum { NAME_MAX_BYTES = 24, SAYS_MAX = 1024 };
+enum { NAME_MAX_BYTES = 24, SAYS_MAX = 2048 };
 static const unsigned ALL = UINT_MAX;
 
 static const struct {

@@ -38,6 +38,10 @@ def test_three_nodes(town):
     assert pair["role"] == "standby" and pair["warning"] and pair["leader"]["id"] == first.id, pair
     wait_until(lambda: f'msg="{STANDBY}"' in second.weldr.log, 20, "it to be told why")
     assert "a third member" in second.weldr.log and STANDBY not in first.weldr.log
+    for node, change in (first, ("POST", "/cluster/transfer", {})), (first, ("POST", "/cluster/transfer", {"to": second.id})), \
+            (first, ("POST", "/cluster/leave")), (first, ("DELETE", f"/cluster/members/{first.id}")), (second, ("DELETE", f"/cluster/members/{first.id}")):
+        refused = node.api(*change)
+        assert refused.status == 409 and refused.json["code"] == "no_vote", refused
     write_on_each([first, second], 1)
     third.join(second)  # any member takes one in
     settle(nodes)

@@ -4,6 +4,17 @@
 
 #include <sys/stat.h>
 
+static uint64_t id_of(unsigned i)
+{
+    struct cluster_member list[NODES_MAX];
+    const unsigned n = cluster_of(i)->ops->members(cluster_of(i), list, NODES_MAX);
+
+    for (unsigned k = 0; k < n; k++)
+        if (list[k].is_self)
+            return list[k].id;
+    return 0;
+}
+
 static void test_three_nodes(void **state)
 {
     struct cluster_member list[NODES_MAX];
@@ -36,6 +47,28 @@ static void test_the_second_of_two_has_no_vote(void **state)
     assert_int_equal(status_of(1).voters, 1);
     add(1, "at the standby");
     assert_equal(2, 1);
+    end_lab();
+}
+
+/* Neither gives the lead to the standby, nor leaves it alone. */
+static void test_the_one_that_votes_is_needed(void **state)
+{
+    (void)state;
+    make_first();
+    join_all(2);
+    const struct cluster_ops *ops = cluster_of(0)->ops;
+    const uint64_t voter = id_of(0), standby = id_of(1);
+    assert_int_equal(ops->transfer(cluster_of(0), 0, on_done, NULL), WERR_GUARD);
+    assert_int_equal(ops->transfer(cluster_of(0), standby, on_done, NULL), WERR_GUARD);
+    assert_int_equal(ops->transfer(cluster_of(0), 7, on_done, NULL), WERR_NOT_FOUND);
+    assert_int_equal(ops->remove_member(cluster_of(0), voter, on_done, NULL), WERR_GUARD);
+    const unsigned before = lab.done_n;
+    assert_int_equal(ops->remove_member(cluster_of(1), voter, on_done, NULL), 0);
+    AWAIT(is_done, before + 1);
+    assert_int_equal(lab.error, WERR_GUARD);
+    assert_int_equal(ops->remove_member(cluster_of(0), standby, on_done, NULL), 0);
+    AWAIT(is_done, before + 2);
+    assert_int_equal(lab.error, 0);
     end_lab();
 }
 
@@ -161,17 +194,6 @@ static void test_the_member_file_is_written_when_it_changes(void **state)
     while (member_file_of(0) == with_two)
         (void)loop_turn(lab.loop, 20);
     end_lab();
-}
-
-static uint64_t id_of(unsigned i)
-{
-    struct cluster_member list[NODES_MAX];
-    const unsigned n = cluster_of(i)->ops->members(cluster_of(i), list, NODES_MAX);
-
-    for (unsigned k = 0; k < n; k++)
-        if (list[k].is_self)
-            return list[k].id;
-    return 0;
 }
 
 static bool is_led_by_nobody(unsigned i)
@@ -462,6 +484,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_three_nodes),
         cmocka_unit_test(test_the_second_of_two_has_no_vote),
+        cmocka_unit_test(test_the_one_that_votes_is_needed),
         cmocka_unit_test(test_a_leader_dies_and_comes_back),
         cmocka_unit_test(test_all_stop_and_start),
         cmocka_unit_test(test_a_token_is_good_once),

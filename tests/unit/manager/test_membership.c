@@ -242,14 +242,13 @@ static void test_a_lead_that_has_gone_is_not_given_on(void **state)
 
 /* The link to the leader was closed before its response came: this node was removed, which it
  * hears of later. */
-static void test_a_leave_whose_response_was_lost(void **state)
+static void lose_response(enum membership_ask ask, uint64_t id)
 {
     struct membership *ms;
     struct waiter w;
 
-    (void)state;
     bend(WERR_OUTCOME_UNKNOWN, UINT_MAX);
-    ms = run(MEMBERSHIP_LEAVE, 0, &w);
+    ms = run(ask, id, &w);
     assert_int_equal(w.told_n, 0);
     while (asked_n < 3)
         (void)loop_turn(m->loop, 1);
@@ -264,6 +263,19 @@ static void test_a_leave_whose_response_was_lost(void **state)
     while (!TAILQ_EMPTY(&all.list))
         (void)loop_turn(m->loop, 1);
     assert_int_equal(w.told_n, 1);
+}
+
+static void test_a_leave_whose_response_was_lost(void **state)
+{
+    (void)state;
+    lose_response(MEMBERSHIP_LEAVE, 0);
+}
+
+/* … in other words. */
+static void test_its_own_removal_whose_response_was_lost(void **state)
+{
+    (void)state;
+    lose_response(MEMBERSHIP_REMOVE, 1);
 }
 
 static void test_a_leave_whose_outcome_stays_unknown(void **state)
@@ -323,6 +335,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_a_lead_that_has_gone_is_not_given_on, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(test_a_leave_whose_response_was_lost, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_its_own_removal_whose_response_was_lost, setup,
+                                        teardown),
         cmocka_unit_test_setup_teardown(test_a_leave_whose_outcome_stays_unknown, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(test_left_when_it_is_lost, setup, teardown),
