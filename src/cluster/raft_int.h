@@ -400,6 +400,9 @@ void engine_peers_note_removed(struct engine *e);
 void engine_peers_tend(struct engine *e);
 /* It leads a cluster of one that nobody has made, and others are to reach it. */
 void engine_peers_make_cluster(struct engine *e);
+/* What is closed with the cluster key opens with this node's. WERR_CORRUPT: its member file is
+ * an older one, of before it had joined; WERR_NOMEM. */
+int engine_peers_check_key(const struct engine *e, struct span closed) MUST_USE;
 /* In what links use, and to be kept in the member file. certificate is taken over in any case,
  * *key when this returns 0; on failure those that were there stay. */
 int engine_peers_take_certificate(struct engine *e, char *certificate,

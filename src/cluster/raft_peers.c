@@ -78,6 +78,15 @@ int engine_peers_take_certificate(struct engine *e, char *certificate, struct se
     return 0;
 }
 
+int engine_peers_check_key(const struct engine *e, struct span closed)
+{
+    struct seal_opened opened = {0};
+    const int rc = seal_open(e->member.cluster_key, closed, &opened);
+
+    seal_opened_free(&opened);
+    return rc == WERR_SYNTAX ? WERR_CORRUPT : rc;
+}
+
 /* Of a certificate. A shorter one has begun earlier: orders count in days. */
 static uint64_t life_s(const struct engine *e)
 {

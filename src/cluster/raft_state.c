@@ -109,14 +109,28 @@ static void note_snapshot(struct engine *e, uint64_t index)
 
 /* ---- entries ---- */
 
+/* A start looks at what it applies again by itself, and says more. */
+static int check_made(const struct engine *e, const struct roster_command *c)
+{
+    if (c->type != ROSTER_MAKE || roster_is_made(e->roster) || !e->has_started)
+        return 0;
+    const int rc = engine_peers_check_key(e, c->authority_key);
+    if (rc == WERR_CORRUPT)
+        log_error("the file member has another cluster key than the cluster",
+                  LOG_S("directory", e->dir->path), LOG_S("way_out", data_dir_way_out));
+    return rc;
+}
+
 /* What the roster makes of it is the same in all members, refusals too. *level: what it needs.
  */
 static int apply_roster(struct engine *e, struct span bytes, uint8_t *level, int *said)
 {
     const uint8_t before = roster_level(e->roster);
     struct roster_command command;
-    const int rc = roster_command_decode(bytes, &command);
+    int rc = roster_command_decode(bytes, &command);
 
+    if (rc == 0)
+        rc = check_made(e, &command);
     if (rc < 0)
         return rc;
     const struct roster_member *m = roster_find(e->roster, command.member.id);

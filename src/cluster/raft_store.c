@@ -275,12 +275,29 @@ static int open_raft(struct engine *e)
     return code;
 }
 
+/* With the file `member` of before it had joined it would be a stranger to the others, and
+ * could open none of the keys that are described. */
+static int check_key(struct engine *e, struct strb *wrong)
+{
+    const int rc = roster_is_made(e->roster)
+                       ? engine_peers_check_key(e, roster_authority_key(e->roster))
+                       : 0;
+
+    e->must_save = e->must_save && rc == 0; /* it stays as it was found */
+    if (rc == WERR_CORRUPT)
+        strb_addf(wrong, "%s/member: has another cluster key than the cluster; %s",
+                  e->dir->path, data_dir_way_out);
+    else if (rc < 0)
+        strb_addf(wrong, "%s/member: %s", e->dir->path, werr_text(rc));
+    return rc;
+}
+
 static int start_raft(struct engine *e, struct strb *wrong)
 {
     const int code = open_raft(e);
 
     if (code == 0)
-        return 0;
+        return check_key(e, wrong);
     if (engine_is_halted(e)) {
         strb_addf(wrong, "%s: %s", e->log_path, e->halt.why);
         return e->halt_error;

@@ -15,6 +15,18 @@ static uint64_t id_of(unsigned i)
     return 0;
 }
 
+/* Members tell it when they have come. */
+static bool knows_versions(unsigned i)
+{
+    struct cluster_member list[NODES_MAX];
+    const unsigned n = cluster_of(i)->ops->members(cluster_of(i), list, NODES_MAX);
+
+    for (unsigned k = 0; k < n; k++)
+        if (list[k].version[0] == '\0')
+            return false;
+    return true;
+}
+
 static void test_three_nodes(void **state)
 {
     struct cluster_member list[NODES_MAX];
@@ -28,6 +40,7 @@ static void test_three_nodes(void **state)
     add(2, "at the third");
     assert_equal(3, 4);
     for (unsigned i = 0; i < 3; i++) {
+        AWAIT(knows_versions, i);
         assert_int_equal(cluster_of(i)->ops->members(cluster_of(i), list, NODES_MAX), 3);
         for (unsigned k = 0; k < 3; k++) {
             assert_int_equal(list[k].place, CLUSTER_VOTER);

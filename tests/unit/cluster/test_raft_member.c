@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "cluster/small_file.h"
 #include "log/log.h"
 #include "raft_bent.h"
 
@@ -115,7 +116,19 @@ static void test_the_end_waits_for_it(void **state)
 
 /* ---- its certificate ---- */
 
-static unsigned count_in(int log_fd, const char *words)
+static int log_fd, stderr_fd;
+
+static void begin_to_hear(void)
+{
+    log_fd = memfd_create("log", MFD_CLOEXEC);
+    stderr_fd = dup(STDERR_FILENO);
+    assert_true(log_fd >= 0 && stderr_fd >= 0);
+    (void)dup2(log_fd, STDERR_FILENO);
+    log_init("test", -1, LOG_WARN);
+}
+
+/* How often the log has these words since then. */
+static unsigned count_heard(const char *words)
 {
     static char text[65536];
     const ssize_t n = pread(log_fd, text, sizeof(text) - 1, 0);
@@ -125,6 +138,10 @@ static unsigned count_in(int log_fd, const char *words)
     text[n] = '\0';
     for (const char *at = text; (at = strstr(at, words)) != NULL; at++)
         found++;
+    (void)dup2(stderr_fd, STDERR_FILENO);
+    log_init("test", -1, LOG_INFO);
+    (void)close(stderr_fd);
+    (void)close(log_fd);
     return found;
 }
 
@@ -141,30 +158,22 @@ static bool is_renewed(unsigned i)
 /* The CA's key can't be opened, until it can. */
 static void test_a_failed_renewal_is_told_once_and_tried_again(void **state)
 {
-    const int log_fd = memfd_create("log", MFD_CLOEXEC), stderr_fd = dup(STDERR_FILENO);
-
     (void)state;
-    assert_true(log_fd >= 0 && stderr_fd >= 0);
     make_first();
     AWAIT(is_kept, 0);
     struct engine *e = engine_at(0);
     char *const before = strdup(e->member.certificate);
     e->member.cluster_key[0] ^= 1;
-    (void)dup2(log_fd, STDERR_FILENO);
-    log_init("test", -1, LOG_WARN);
+    begin_to_hear();
     e->certificate_end_s = 0;
     AWAIT(has_failed_twice, 0);
-    (void)dup2(stderr_fd, STDERR_FILENO);
-    log_init("test", -1, LOG_INFO);
-    assert_int_equal(count_in(log_fd, "this node's certificate can't be renewed"), 1);
+    assert_int_equal(count_heard("this node's certificate can't be renewed"), 1);
     assert_string_equal(e->member.certificate, before);
     e->member.cluster_key[0] ^= 1;
     AWAIT(is_renewed, 0);
     assert_string_not_equal(e->member.certificate, before);
     assert_int_equal(e->renewal.delay_ms, 0);
     free(before);
-    (void)close(stderr_fd);
-    (void)close(log_fd);
     end_lab();
 }
 
@@ -185,6 +194,72 @@ static void test_one_that_cant_be_used_changes_nothing(void **state)
     end_lab();
 }
 
+/* ---- one that is not of the cluster ---- */
+
+enum { FILE_MAX = 16384 };
+
+/* Of before the join, and put back over the one that it has since then. */
+static void test_an_older_one_is_refused(void **state)
+{
+    static char older[FILE_MAX], found[FILE_MAX];
+    size_t older_len, found_len;
+
+    (void)state;
+    make_first();
+    get_token(0);
+    join(1, 0); /* nobody has said yes yet */
+    assert_int_equal(
+        small_file_read(lab.nodes[1].dir.fd, "member", older, FILE_MAX, &older_len), 0);
+    AWAIT(has_settled, 1);
+    AWAIT(is_kept, 1);
+    const struct cluster_options options = {.listen = status_of(1).address};
+    close_node(1);
+    const int fd = open(lab.nodes[1].path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    assert_int_equal(small_file_write(fd, "member", span_from(older, older_len)), 0);
+    begin_to_hear();
+    const int rc = try_node(1, &options);
+    assert_int_equal(
+        count_heard("/member: has another cluster key than the cluster; put a copy"), 1);
+    assert_int_equal(rc, WERR_CORRUPT);
+    close_node(1);
+    assert_int_equal(small_file_read(fd, "member", found, FILE_MAX, &found_len), 0);
+    assert_int_equal(found_len, older_len);
+    assert_memory_equal(found, older, older_len);
+    (void)close(fd);
+    end_lab();
+}
+
+static bool is_halted(unsigned i)
+{
+    return status_of(i).halt.is_halted;
+}
+
+/* The log brings it later than the start. */
+static void test_a_cluster_of_another_key_is_not_taken(void **state)
+{
+    const unsigned char key[SEAL_KEY_BYTES] = {1}, nonce[SEAL_NONCE_BYTES] = {1};
+
+    (void)state;
+    make_lab();
+    open_node(0, &(struct cluster_options){0});
+    struct engine *e = engine_at(0);
+    e->options.has_listen = false; /* it makes none of its own */
+    AWAIT(has_settled, 0);
+    AWAIT(leads, 0);
+    char *closed = seal_close(key, nonce, SPAN("the key"));
+    const struct roster_command c = {.type = ROSTER_MAKE,
+                                     .incarnation = 1,
+                                     .profile = profile_wanted,
+                                     .uuid = {1},
+                                     .authority = SPAN("the certificate"),
+                                     .authority_key = span_from_str(closed)};
+    assert_int_equal(engine_propose_roster(e, &c, NULL, NULL), 0);
+    AWAIT(is_halted, 0);
+    assert_false(roster_is_made(e->roster));
+    free(closed);
+    end_lab();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -192,6 +267,8 @@ int main(void)
         cmocka_unit_test(test_the_end_waits_for_it),
         cmocka_unit_test(test_a_failed_renewal_is_told_once_and_tried_again),
         cmocka_unit_test(test_one_that_cant_be_used_changes_nothing),
+        cmocka_unit_test(test_an_older_one_is_refused),
+        cmocka_unit_test(test_a_cluster_of_another_key_is_not_taken),
     };
     profile_wanted = ROSTER_WAN;    /* all nodes share one thread of a busy machine */
     (void)signal(SIGPIPE, SIG_IGN); /* as in the manager */
