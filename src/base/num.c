@@ -1,6 +1,7 @@
 #include "base/num.h"
 
 #include <endian.h>
+#include <string.h>
 
 enum { NOT_A_DIGIT = 255 };
 
@@ -87,7 +88,7 @@ size_t num_to_hex(uint64_t n, char *buf)
  * by side, then those above 9 get what lies between '9' and 'a'. */
 typedef int8_t digits16 __attribute__((vector_size(16)));
 
-void num_to_hex16(uint64_t n, char buf[16])
+void num_to_hex16(uint64_t n, char buf[NUM_HEX16])
 {
     const uint64_t bytes[2] = {htobe64(n)};
     const uint64_t highs[2] = {bytes[0] >> 4};
@@ -100,4 +101,18 @@ void num_to_hex16(uint64_t n, char buf[16])
           15;
     all += '0' + ((all > 9) & ('a' - '9' - 1));
     memcpy(buf, &all, sizeof(all));
+}
+
+int num_from_hex16(struct span s, uint64_t *out)
+{
+    char digits[NUM_HEX16];
+    uint64_t n;
+
+    if (s.len != sizeof(digits) || num_from_hex(s, UINT64_MAX, &n) < 0)
+        return WERR_SYNTAX;
+    num_to_hex16(n, digits);
+    if (memcmp(digits, s.ptr, sizeof(digits)) != 0)
+        return WERR_SYNTAX;
+    *out = n;
+    return 0;
 }

@@ -8,6 +8,8 @@
 #include "base/span.h"
 #include "base/werr.h"
 
+enum { NUM_HEX16 = 16 };
+
 /* Decimal digits only (leading zeros are digits). WERR_SYNTAX when empty or not all digits,
  * WERR_TOO_BIG above max. */
 int num_from_dec(struct span s, uint64_t max, uint64_t *out) MUST_USE;
@@ -18,6 +20,9 @@ int num_from_hex(struct span s, uint64_t max, uint64_t *out) MUST_USE;
 size_t num_to_dec(uint64_t n, char *buf);
 size_t num_to_hex(uint64_t n, char *buf);
 /* All 16 hexadecimal digits, lower case. */
-void num_to_hex16(uint64_t n, char buf[16]);
+void num_to_hex16(uint64_t n, char buf[NUM_HEX16]);
+/* What num_to_hex16 writes and nothing else: one text a number. WERR_SYNTAX. *out is written on
+ * success only. */
+int num_from_hex16(struct span s, uint64_t *out) MUST_USE;
 
 #endif

@@ -49,6 +49,14 @@ void strb_add_hex(struct strb *b, uint64_t n)
     strb_add(b, span_from(digits, num_to_hex(n, digits)));
 }
 
+void strb_add_hex16(struct strb *b, uint64_t n)
+{
+    char digits[NUM_HEX16];
+
+    num_to_hex16(n, digits);
+    strb_add(b, span_from(digits, sizeof(digits)));
+}
+
 void strb_addf(struct strb *b, const char *format, ...)
 {
     if (b->full)

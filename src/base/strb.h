@@ -58,6 +58,7 @@ static inline void strb_add_char(struct strb *b, char c)
 void strb_add_str(struct strb *b, const char *str);
 void strb_add_u64(struct strb *b, uint64_t n);
 void strb_add_hex(struct strb *b, uint64_t n);
+void strb_add_hex16(struct strb *b, uint64_t n); /* all 16 digits */
 void strb_addf(struct strb *b, const char *format, ...) __attribute__((format(printf, 2, 3)));
 static inline bool strb_is_full(const struct strb *b)
 {

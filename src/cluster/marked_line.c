@@ -9,7 +9,7 @@
 
 #include "base/num.h"
 
-enum { FORMAT = 1, WORD_MAX = 20, CHECKSUM_DIGITS = 16 };
+enum { FORMAT = 1, WORD_MAX = 20 };
 
 size_t marked_line_make(const char *word, const uint8_t *bytes, size_t n, char *text)
 {
@@ -28,15 +28,11 @@ size_t marked_line_make(const char *word, const uint8_t *bytes, size_t n, char *
 static bool cut_checksum(struct span *text)
 {
     uint64_t checksum;
-    char digits[CHECKSUM_DIGITS];
 
-    if (text->len <= CHECKSUM_DIGITS + 1 || text->ptr[text->len - 1] != '\n')
+    if (text->len <= NUM_HEX16 + 1 || text->ptr[text->len - 1] != '\n')
         return false;
-    const size_t n = text->len - CHECKSUM_DIGITS - 1;
-    if (num_from_hex(span_from(text->ptr + n, CHECKSUM_DIGITS), UINT64_MAX, &checksum) < 0)
-        return false;
-    num_to_hex16(checksum, digits); /* small letters alone: one text a value */
-    if (memcmp(digits, text->ptr + n, CHECKSUM_DIGITS) != 0 ||
+    const size_t n = text->len - NUM_HEX16 - 1;
+    if (num_from_hex16(span_from(text->ptr + n, NUM_HEX16), &checksum) < 0 ||
         checksum != XXH3_64bits(text->ptr, n))
         return false;
     text->len = n;

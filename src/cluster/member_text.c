@@ -10,7 +10,7 @@
 #include "base/fault.h"
 #include "base/num.h"
 
-enum { FORMAT = 1, CHECKSUM_DIGITS = 16, ID_DIGITS = 16 };
+enum { FORMAT = 1, ID_DIGITS = 16 };
 
 static const char word[] = "weldr-member";
 static const char none[] = "-";
@@ -98,15 +98,11 @@ static bool cut_checksum(struct span *text)
 {
     static const struct span name = SPAN("checksum ");
     uint64_t checksum;
-    char digits[CHECKSUM_DIGITS];
 
-    if (text->len <= CHECKSUM_DIGITS + 1 + name.len || text->ptr[text->len - 1] != '\n')
+    if (text->len <= NUM_HEX16 + 1 + name.len || text->ptr[text->len - 1] != '\n')
         return false;
-    const size_t n = text->len - CHECKSUM_DIGITS - 1;
-    if (num_from_hex(span_from(text->ptr + n, CHECKSUM_DIGITS), UINT64_MAX, &checksum) < 0)
-        return false;
-    num_to_hex16(checksum, digits); /* small letters alone: one text a value */
-    if (memcmp(digits, text->ptr + n, CHECKSUM_DIGITS) != 0 ||
+    const size_t n = text->len - NUM_HEX16 - 1;
+    if (num_from_hex16(span_from(text->ptr + n, NUM_HEX16), &checksum) < 0 ||
         checksum != XXH3_64bits(text->ptr, n) ||
         !span_is_equal(span_from(text->ptr + n - name.len, name.len), name))
         return false;

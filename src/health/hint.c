@@ -10,7 +10,7 @@
 #include "base/num.h"
 #include "base/strb.h"
 
-enum { FORMAT = 1, HEX_DIGITS = 16, LAST_LINE = HEX_DIGITS + 1 };
+enum { FORMAT = 1, LAST_LINE = NUM_HEX16 + 1 };
 
 static const char word[] = "weldr-health";
 
@@ -28,14 +28,6 @@ size_t health_hints_room(unsigned n)
     return ((size_t)n + 2) * HEALTH_HINT_LINE_MAX; /* and the first and the last line */
 }
 
-static void add_hex(struct strb *b, uint64_t n)
-{
-    char digits[HEX_DIGITS];
-
-    num_to_hex16(n, digits);
-    strb_add(b, span_from(digits, sizeof(digits)));
-}
-
 size_t health_hints_write(const struct health_hints *h, char *text)
 {
     struct strb b;
@@ -48,25 +40,14 @@ size_t health_hints_write(const struct health_hints *h, char *text)
     for (unsigned i = 0; i < h->n; i++) {
         strb_add_u64(&b, h->list[i].server_id);
         strb_add_str(&b, " ");
-        add_hex(&b, h->list[i].settings);
+        strb_add_hex16(&b, h->list[i].settings);
         strb_add_str(&b, " ");
         strb_add(&b, span_from(at, addr_print(&h->list[i].addr, at)));
         strb_add_str(&b, "\n");
     }
-    add_hex(&b, XXH3_64bits(text, strb_span(&b).len));
+    strb_add_hex16(&b, XXH3_64bits(text, strb_span(&b).len));
     strb_add_str(&b, "\n");
     return strb_span(&b).len;
-}
-
-/* All 16 digits, in small letters: one text a value. */
-static bool read_hex(struct span s, uint64_t *n)
-{
-    char digits[HEX_DIGITS];
-
-    if (s.len != HEX_DIGITS || num_from_hex(s, UINT64_MAX, n) < 0)
-        return false;
-    num_to_hex16(*n, digits);
-    return memcmp(digits, s.ptr, sizeof(digits)) == 0;
 }
 
 static bool cut_checksum(struct span *text)
@@ -77,7 +58,7 @@ static bool cut_checksum(struct span *text)
         return false;
     const size_t n = text->len - LAST_LINE;
     if (text->ptr[n - 1] != '\n' ||
-        !read_hex(span_from(text->ptr + n, HEX_DIGITS), &checksum) ||
+        num_from_hex16(span_from(text->ptr + n, NUM_HEX16), &checksum) < 0 ||
         checksum != XXH3_64bits(text->ptr, n))
         return false;
     text->len = n;
@@ -104,7 +85,8 @@ static bool read_hint(struct span line, struct health_hint *hint)
     const struct span settings = span_cut(&line, ' ');
 
     return num_from_dec(id, UINT64_MAX, &hint->server_id) == 0 &&
-           read_hex(settings, &hint->settings) && addr_from_text(line, &hint->addr) == 0;
+           num_from_hex16(settings, &hint->settings) == 0 &&
+           addr_from_text(line, &hint->addr) == 0;
 }
 
 static int compare(const void *a, const void *b)

@@ -11,8 +11,7 @@
 
 enum {
     FORMAT = 1,
-    HEX_DIGITS = 16,
-    LAST_LINE = HEX_DIGITS + 1,
+    LAST_LINE = NUM_HEX16 + 1,
     DIGITS_MAX = 20,
     FIRST_BYTES = 64 * 1024,
     NAME_MAX_BYTES = 64, /* of a number: group and word */
@@ -174,14 +173,6 @@ void stats_totals_begin(struct stats_totals *t, uint64_t since_us, uint64_t at_u
     take_line(t, &b);
 }
 
-static void add_hex(struct strb *b, uint64_t n)
-{
-    char digits[HEX_DIGITS];
-
-    num_to_hex16(n, digits);
-    strb_add(b, span_from(digits, sizeof(digits)));
-}
-
 static void add_number(struct strb *b, const struct stats_total_group *g, unsigned i,
                        uint64_t n)
 {
@@ -222,7 +213,7 @@ void stats_totals_add(struct stats_totals *t, const struct stats_total *one)
     strb_add_char(&b, ' ');
     strb_add_u64(&b, one->id);
     strb_add_char(&b, ' ');
-    add_hex(&b, one->name);
+    strb_add_hex16(&b, one->name);
     for (unsigned i = 0; (g = stats_total_group(one->kind, i)) != NULL; i++) {
         added += add_group(&b, g, &one->n[at]);
         at += g->n;
@@ -244,7 +235,7 @@ int stats_totals_end(struct stats_totals *t, struct span *text)
     if (!make_room(t))
         return WERR_NOMEM;
     struct strb b = line_of(t);
-    add_hex(&b, t->checksum);
+    strb_add_hex16(&b, t->checksum);
     take_line(t, &b);
     *text = stats_totals_take(t);
     return 0;
@@ -257,17 +248,6 @@ void stats_totals_free(struct stats_totals *t)
 }
 
 /* ---- read ---- */
-
-/* All 16 digits, in small letters: one text a value. */
-static bool read_hex(struct span s, uint64_t *n)
-{
-    char digits[HEX_DIGITS];
-
-    if (s.len != HEX_DIGITS || num_from_hex(s, UINT64_MAX, n) < 0)
-        return false;
-    num_to_hex16(*n, digits);
-    return memcmp(digits, s.ptr, sizeof(digits)) == 0;
-}
 
 /* Of whole lines. */
 static uint64_t checksum_of(struct span lines)
@@ -291,7 +271,7 @@ static bool cut_checksum(struct span *text)
         return false;
     const size_t n = text->len - LAST_LINE;
     if (text->ptr[n - 1] != '\n' ||
-        !read_hex(span_from(text->ptr + n, HEX_DIGITS), &checksum) ||
+        num_from_hex16(span_from(text->ptr + n, NUM_HEX16), &checksum) < 0 ||
         checksum != checksum_of(span_from(text->ptr, n)))
         return false;
     text->len = n;
@@ -376,7 +356,7 @@ static bool read_line(struct span line, struct stats_total *one)
     while (one->kind < STATS_TOTAL_KINDS && !is_word(kind, kind_words[one->kind]))
         one->kind++;
     if (kind.len == 0 || num_from_dec(id, UINT64_MAX, &one->id) < 0 ||
-        !read_hex(name, &one->name))
+        num_from_hex16(name, &one->name) < 0)
         return false;
     while (line.len > 0)
         if (!read_number(span_cut(&line, ' '), one))

@@ -96,7 +96,29 @@ static void test_to_text_and_back(void **state)
         num_to_hex16(n, hex);
         snprintf(want, sizeof(want), "%016" PRIx64, n);
         assert_memory_equal(hex, want, sizeof(hex));
+        assert_int_equal(num_from_hex16(span_from(hex, sizeof(hex)), &back), 0);
+        assert_true(back == n);
     }
+}
+
+static void test_one_text_a_number(void **state)
+{
+    static const char *const wrong[] = {"",
+                                        "ab",
+                                        "00000000000000ab0",
+                                        "000000000000ab",
+                                        "00000000000000AB",
+                                        "0x000000000000ab",
+                                        " 0000000000000ab",
+                                        "00000000000000ag"};
+    uint64_t n = 7;
+
+    (void)state;
+    assert_int_equal(num_from_hex16(SPAN("00000000000000ab"), &n), 0);
+    assert_int_equal(n, 0xab);
+    for (size_t i = 0; i < COUNT(wrong); i++)
+        assert_int_equal(num_from_hex16(span_from_str(wrong[i]), &n), WERR_SYNTAX);
+    assert_int_equal(n, 0xab);
 }
 
 int main(void)
@@ -105,6 +127,7 @@ int main(void)
         cmocka_unit_test(test_from_dec),
         cmocka_unit_test(test_from_hex),
         cmocka_unit_test(test_to_text_and_back),
+        cmocka_unit_test(test_one_text_a_number),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

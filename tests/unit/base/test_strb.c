@@ -15,9 +15,11 @@ static void test_adds(void **state)
     strb_add_char(&b, ' ');
     strb_add_str(&b, "hex=");
     strb_add_hex(&b, UINT64_MAX);
-    strb_addf(&b, " %s:%d", "port", 80);
+    strb_addf(&b, " %s:%d ", "port", 80);
+    strb_add_hex16(&b, 171);
     strb_add(&b, SPAN_NONE);
-    assert_string_equal(buf, "id=18446744073709551615 hex=ffffffffffffffff port:80");
+    assert_string_equal(
+        buf, "id=18446744073709551615 hex=ffffffffffffffff port:80 00000000000000ab");
     assert_int_equal(b.len, strlen(buf));
     assert_true(span_is_equal(strb_span(&b), span_from_str(buf)));
     assert_false(strb_is_full(&b));
