@@ -210,6 +210,23 @@ static struct cluster_status status_of(unsigned i)
     return s;
 }
 
+static inline uint64_t id_of(unsigned i)
+{
+    return ((const struct engine *)cluster_of(i))->self.id;
+}
+
+/* All members, of what version they are. */
+static inline bool have_told(unsigned i)
+{
+    struct cluster_member list[NODES_MAX];
+    const unsigned n = cluster_of(i)->ops->members(cluster_of(i), list, NODES_MAX);
+
+    for (unsigned k = 0; k < n; k++)
+        if (list[k].version[0] == '\0')
+            return false;
+    return true;
+}
+
 static void on_done(void *arg, int error, uint64_t index)
 {
     (void)arg;

@@ -3,17 +3,6 @@
 
 static struct addr at[NODES_MAX];
 
-static uint64_t id_of(unsigned i)
-{
-    struct cluster_member list[NODES_MAX];
-    const unsigned n = cluster_of(i)->ops->members(cluster_of(i), list, NODES_MAX);
-
-    for (unsigned k = 0; k < n; k++)
-        if (list[k].is_self)
-            return list[k].id;
-    return 0;
-}
-
 static bool follows(unsigned i)
 {
     return cluster_of(i)->ops->role(cluster_of(i)) == CLUSTER_FOLLOWER;

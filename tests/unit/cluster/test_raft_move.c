@@ -1,17 +1,7 @@
 /* Where members are called, as an operator says: nodes in one process. */
 #include "cluster/moved.h"
-#include "cluster_fixture.h"
 #include "pool/levels.h"
-
-static struct engine *engine_at(unsigned i)
-{
-    return (struct engine *)cluster_of(i);
-}
-
-static uint64_t id_of(unsigned i)
-{
-    return engine_at(i)->self.id;
-}
+#include "raft_bent.h"
 
 static unsigned who;          /* the node that is placed … */
 static struct addr elsewhere; /* … at an address where nobody is */
@@ -67,11 +57,6 @@ static void make_three(uint8_t level)
     join_all(3);
     who = 2;
     assert_int_equal(addr_from_text(SPAN("127.0.0.1:9"), &elsewhere), 0);
-}
-
-static bool leads(unsigned i)
-{
-    return cluster_of(i)->ops->role(cluster_of(i)) == CLUSTER_LEADER;
 }
 
 static void on_led(void *arg, int error, uint64_t index)

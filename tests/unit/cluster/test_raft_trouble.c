@@ -37,17 +37,6 @@ static unsigned member_n(unsigned i)
     return cluster_of(i)->ops->members(cluster_of(i), list, NODES_MAX);
 }
 
-static bool have_told(unsigned i)
-{
-    struct cluster_member list[NODES_MAX];
-    const unsigned n = cluster_of(i)->ops->members(cluster_of(i), list, NODES_MAX);
-
-    for (unsigned k = 0; k < n; k++)
-        if (list[k].version[0] == '\0')
-            return false;
-    return true;
-}
-
 static void test_a_standby_that_is_away_stays_a_member(void **state)
 {
     struct addr at[2];
