@@ -14,6 +14,7 @@ import pytest
 import tls_files as t
 from asker import DONE, Asker
 from node import CLUSTER_PORT, find_leader
+from priority import ELSEWHERE, place
 from rawhttp import wait_until
 from writers import Crew, Writers
 
@@ -21,7 +22,6 @@ HALF_OPEN = int(os.environ.get("HALF_OPEN", "200"))
 COMMITS = int(os.environ.get("HOSTILE_COMMITS", "20"))
 IS_MEASURED = "FIGURES" in os.environ  # nobody else needs the processors
 PATIENCE_S = 20
-AUTOGROUP = "/proc/self/autogroup"
 
 
 def knock(host, node):
@@ -133,12 +133,10 @@ def commit_times(nodes):
 
 
 def besiege(stranger, nodes, closed_n):
-    """In a process and a session of its own, which get what the nodes leave of the processors (sched(7), autogroup)."""
+    """In a process and a session of its own, which get what the nodes leave of the processors."""
     os.setsid()
-    os.nice(19)
-    if os.path.exists(AUTOGROUP):
-        with open(AUTOGROUP, "w", encoding="ascii") as file:
-            file.write("19")
+    os.nice(ELSEWHERE)
+    place(os.getpid(), ELSEWHERE)
     siege = Siege(stranger, nodes, HALF_OPEN)
     while True:
         closed_n.value = siege.closed_n
