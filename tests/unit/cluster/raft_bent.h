@@ -36,6 +36,23 @@ static inline bool leads(unsigned i)
     return cluster_of(i)->ops->role(cluster_of(i)) == CLUSTER_LEADER;
 }
 
+static inline void on_led(void *arg, int error, uint64_t index)
+{
+    (void)arg;
+    (void)error;
+    (void)index;
+}
+
+static inline void make_leader(unsigned i)
+{
+    for (unsigned n = 0; !leads(i); n++) {
+        assert_true(n < WAIT_MS);
+        if (n % 50 == 0)
+            (void)cluster_of(i)->ops->transfer(cluster_of(i), id_of(i), on_led, NULL);
+        (void)loop_turn(lab.loop, 20);
+    }
+}
+
 /* Nobody else is elected, however busy the machine is. */
 static inline void keep_calm(unsigned i)
 {

@@ -356,16 +356,6 @@ static void test_a_snapshot_of_a_later_level(void **state)
     end_lab();
 }
 
-static void make_leader(unsigned i)
-{
-    for (unsigned n = 0; !leads(i); n++) {
-        assert_true(n < WAIT_MS);
-        if (n % 50 == 0)
-            (void)cluster_of(i)->ops->transfer(cluster_of(i), id_of(i), on_moved, NULL);
-        (void)loop_turn(lab.loop, 20);
-    }
-}
-
 /* An entry that names no level, of a kind that its owner does not know. */
 static void test_a_leader_that_halts_gives_the_lead_away(void **state)
 {

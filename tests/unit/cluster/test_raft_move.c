@@ -59,23 +59,6 @@ static void make_three(uint8_t level)
     assert_int_equal(addr_from_text(SPAN("127.0.0.1:9"), &elsewhere), 0);
 }
 
-static void on_led(void *arg, int error, uint64_t index)
-{
-    (void)arg;
-    (void)error;
-    (void)index;
-}
-
-static void make_leader(unsigned i)
-{
-    for (unsigned n = 0; !leads(i); n++) {
-        assert_true(n < WAIT_MS);
-        if (n % 50 == 0)
-            (void)cluster_of(i)->ops->transfer(cluster_of(i), id_of(i), on_led, NULL);
-        (void)loop_turn(lab.loop, 20);
-    }
-}
-
 static void assert_called_elsewhere(unsigned i)
 {
     struct roster_command c;

@@ -379,6 +379,45 @@ static void test_of_two_one_votes(void **state)
     end_lab();
 }
 
+/* ---- changes of who votes ---- */
+
+static void remove_member(unsigned at, uint64_t id)
+{
+    const unsigned before = lab.done_n;
+
+    assert_int_equal(cluster_of(at)->ops->remove_member(cluster_of(at), id, on_done, NULL), 0);
+    AWAIT(is_done, before + 1);
+    assert_int_equal(lab.error, 0);
+}
+
+static bool has_no_fourth(unsigned i)
+{
+    return engine_at(i)->raft.configuration.n == 3;
+}
+
+/* A follower that was away gets a change behind other entries, in one message. It leads later,
+ * and changes who votes. */
+static void test_a_change_among_other_entries(void **state)
+{
+    (void)state;
+    make_first();
+    join_all(4);
+    make_leader(0);
+    const struct addr at = status_of(2).address;
+    close_node(2);
+    add(0, "before it");
+    remove_member(0, id_of(3));
+    AWAIT(has_no_fourth, 0);
+    open_node(2, &(struct cluster_options){.listen = at});
+    AWAIT(has_settled, 2);
+    AWAIT(has_no_fourth, 2);
+    make_leader(2);
+    remove_member(2, id_of(1));
+    voters_wanted = 1; /* of two */
+    AWAIT(has_voters, 2);
+    end_lab();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -391,6 +430,7 @@ int main(void)
         cmocka_unit_test(test_a_move_without_room),
         cmocka_unit_test(test_who_was_promoted_keeps_its_vote),
         cmocka_unit_test(test_of_two_one_votes),
+        cmocka_unit_test(test_a_change_among_other_entries),
     };
     profile_wanted = ROSTER_WAN;    /* all nodes share one thread of a busy machine */
     (void)signal(SIGPIPE, SIG_IGN); /* as in the manager */
