@@ -257,11 +257,8 @@ int engine_admit_token(struct engine *e, uint32_t lifetime_s, struct request *q)
 
     if (e->gate == NULL)
         return WERR_INVALID;
-    /* Right after the first start the cluster is being made: soon. */
-    if (!roster_is_made(e->roster) || roster_member_n(e->roster) == 0)
-        return WERR_NOT_LEADER;
-    /* … and its level is not settled: a newcomer that knows less would be let in. */
-    if (roster_member_n(e->roster) == 1 && roster_level(e->roster) < e->options.level)
+    /* Soon; a newcomer that knows less would be let in. */
+    if (!engine_level_is_settled(e))
         return WERR_NOT_LEADER;
     const int rc = fill(e, lifetime_s, &t);
     if (rc < 0)

@@ -447,6 +447,8 @@ static bool leader(const struct cluster *c, struct cluster_member *out)
         .id = e->leader_id, .is_self = e->leader_id == e->self.id, .is_leader = true};
     if (m != NULL)
         out->address = m->address;
+    else if (out->is_self)
+        out->address = engine_own_address(e);
     return true;
 }
 

@@ -267,6 +267,12 @@ static inline bool engine_has_peers(const struct engine *e)
     return e->roster != NULL && roster_member_n(e->roster) > 1;
 }
 
+/* Where others call this node; family 0: nowhere. It holds before the roster says so. */
+static inline struct addr engine_own_address(const struct engine *e)
+{
+    return e->gate != NULL ? e->member.address : (struct addr){.family = 0};
+}
+
 /* ---- raft_engine.c ---- */
 
 /* A request; NULL: no memory. */
@@ -327,6 +333,9 @@ void engine_heap_use(void);
 /* Of features, that may be used: what the members have agreed on; alone what it knows. No
  * newcomer that knows less is let in. */
 uint8_t engine_level(const struct engine *e);
+/* False right after the first start: the cluster is being made, and says what its members know.
+ * What needs a level is refused by what it says. */
+bool engine_level_is_settled(const struct engine *e);
 /* Of features, that whoever applies this entry has to know. */
 uint8_t engine_level_of(const struct engine *e, enum engine_entry_type type, struct span entry);
 /* This node leads: notes what it knows itself, raises the level; true: something is under way.

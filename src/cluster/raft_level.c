@@ -23,6 +23,12 @@ uint8_t engine_level(const struct engine *e)
     return is_alone(e) ? e->options.level : roster_level(e->roster);
 }
 
+bool engine_level_is_settled(const struct engine *e)
+{
+    return roster_is_made(e->roster) && roster_member_n(e->roster) > 0 &&
+           roster_level(e->roster) >= engine_level(e);
+}
+
 uint8_t engine_level_of(const struct engine *e, enum engine_entry_type type, struct span entry)
 {
     const struct cluster_hooks *hooks = &e->cluster.hooks;

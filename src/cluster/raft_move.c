@@ -50,6 +50,9 @@ int engine_move_place(struct engine *e, uint64_t id, const struct addr *address,
                       cluster_done_fn done, void *arg)
 {
     struct roster_command c;
+
+    if (e->gate != NULL && !engine_level_is_settled(e))
+        return WERR_NOT_LEADER; /* soon */
     int rc = moved_place(&e->self, id, address, engine_steward_is_live(e, id, LIVE_MS), &c);
 
     if (rc == 0)

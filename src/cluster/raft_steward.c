@@ -531,6 +531,7 @@ unsigned engine_steward_members(const struct engine *e, struct cluster_member *o
         return n;
     if (max > 0) {
         out[0] = (struct cluster_member){.id = e->self.id,
+                                         .address = engine_own_address(e),
                                          .is_self = true,
                                          .is_leader = e->role == CLUSTER_LEADER,
                                          .level = e->options.level,
@@ -559,11 +560,10 @@ void engine_steward_status(const struct engine *e, struct cluster_status *out)
         .level = engine_level(e),
         .known_level = e->options.level,
         .halt = e->halt,
+        .address = engine_own_address(e),
         .tally = e->tally.told};
     if (roster_is_made(e->roster))
         engine_uuid_text(roster_uuid(e->roster), out->id);
-    if (e->gate != NULL)
-        out->address = e->member.address;
 }
 
 void engine_steward_init(struct engine *e)

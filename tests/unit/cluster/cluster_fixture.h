@@ -325,10 +325,9 @@ static bool listens(unsigned i)
 
 static bool knows_itself(unsigned i)
 {
-    struct cluster_member list[NODES_MAX];
+    const struct engine *e = (const struct engine *)cluster_of(i);
 
-    return listens(i) && cluster_of(i)->ops->members(cluster_of(i), list, NODES_MAX) > 0 &&
-           list[0].address.family != 0;
+    return listens(i) && roster_find(e->roster, e->self.id) != NULL;
 }
 
 /* All know so much. There is no token before that is agreed on, for a node that knows less

@@ -143,6 +143,33 @@ static void test_what_the_roster_says_is_newer_than_what_was_told(void **state)
     end_lab();
 }
 
+/* The first node leads before the cluster is made, and before its level is noted: it says where
+ * it is, and who would place it is told to come again, not that it keeps nothing. */
+static void test_right_after_the_first_start(void **state)
+{
+    struct cluster_member m;
+    struct cluster_status s;
+
+    (void)state;
+    make_lab();
+    lab.nodes[0].level = LEVEL_PLACES;
+    open_node(0, &(struct cluster_options){0});
+    AWAIT(has_settled, 0);
+    struct cluster *c = cluster_of(0);
+    assert_int_equal(roster_member_n(engine_at(0)->roster), 0);
+    c->ops->status(c, &s);
+    assert_int_not_equal(s.address.family, 0);
+    assert_int_equal(c->ops->members(c, &m, 1), 1);
+    assert_true(addr_is_equal(&m.address, &s.address));
+    assert_true(c->ops->leader(c, &m));
+    assert_true(addr_is_equal(&m.address, &s.address));
+    who = 0;
+    assert_int_equal(addr_from_text(SPAN("127.0.0.1:9"), &elsewhere), 0);
+    assert_int_equal(place(0, &elsewhere), 0);
+    assert_true(is_elsewhere(0));
+    end_lab();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -150,6 +177,7 @@ int main(void)
         cmocka_unit_test(test_what_is_refused),
         cmocka_unit_test(test_not_before_all_know_it),
         cmocka_unit_test(test_what_the_roster_says_is_newer_than_what_was_told),
+        cmocka_unit_test(test_right_after_the_first_start),
     };
     (void)signal(SIGPIPE, SIG_IGN); /* as in the manager */
     return cmocka_run_group_tests(tests, NULL, NULL);
