@@ -306,13 +306,9 @@ void engine_peers_tend(struct engine *e)
     }
     if (!roster_is_made(e->roster) || e->member.cluster_key == NULL)
         return;
-    const bool had_news = e->has_news;
-    e->has_news = false;
     if (is_due(e) && retry_may_begin(&e->renewal, loop_now_ms(e->loop.loop)))
         renew(e);
     engine_member_tend(e);
-    if (had_news && e->cluster.hooks.on_members != NULL)
-        e->cluster.hooks.on_members(e->cluster.hooks.arg);
 }
 
 /* ---- where others call ---- */
