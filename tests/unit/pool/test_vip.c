@@ -148,45 +148,57 @@ static void check_bad(const char *address, const char *json, const char *field,
     pool_state_free(s);
 }
 
+static const struct {
+    const char *address, *json, *field, *words;
+} bad_addresses[] = {
+    {"0.0.0.0", "{}", "address", "unspecified"},
+    {"::", "{}", "address", "unspecified"},
+    {"127.1.2.3", "{}", "address", "loopback"},
+    {"::1", "{}", "address", "loopback"},
+    {"224.0.0.9", "{}", "address", "multicast"},
+    {"ff02::1", "{}", "address", "multicast"},
+    {"255.255.255.255", "{}", "address", "broadcast"},
+    {"169.254.0.1", "{}", "address", "link-local"},
+    {"febf::1", "{}", "address", "link-local"},
+    {"192.0.2.10:80", "{}", "address", "without a port"},
+    {"example.org", "{}", "address", "IPv4 or IPv6"},
+    {"192.0.2.10", "{\"address\":\"192.0.2.11\"}", "address", "in the path"},
+    {"192.0.2.10", "{\"address\":7}", "address", "IPv4 or IPv6"},
+};
+
+static void test_addresses_that_are_refused(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < sizeof(bad_addresses) / sizeof(bad_addresses[0]); i++)
+        check_bad(bad_addresses[i].address, bad_addresses[i].json, bad_addresses[i].field,
+                  bad_addresses[i].words);
+}
+
 static void test_what_is_refused(void **state)
 {
     (void)state;
     static const struct {
-        const char *address, *json, *field, *words;
+        const char *json, *field, *words;
     } bad[] = {
-        {"0.0.0.0", "{}", "address", "unspecified"},
-        {"::", "{}", "address", "unspecified"},
-        {"127.1.2.3", "{}", "address", "loopback"},
-        {"::1", "{}", "address", "loopback"},
-        {"224.0.0.9", "{}", "address", "multicast"},
-        {"ff02::1", "{}", "address", "multicast"},
-        {"255.255.255.255", "{}", "address", "broadcast"},
-        {"169.254.0.1", "{}", "address", "link-local"},
-        {"febf::1", "{}", "address", "link-local"},
-        {"192.0.2.10:80", "{}", "address", "without a port"},
-        {"example.org", "{}", "address", "IPv4 or IPv6"},
-        {"192.0.2.10", "{\"address\":\"192.0.2.11\"}", "address", "in the path"},
-        {"192.0.2.10", "{\"address\":7}", "address", "IPv4 or IPv6"},
-        {"192.0.2.10", "{\"prefix\":0}", "prefix", "1 to 32"},
-        {"192.0.2.10", "{\"prefix\":33}", "prefix", "1 to 32"},
-        {"2001:db8::1", "{\"prefix\":129}", "prefix", "128"},
-        {"192.0.2.10", "{\"interface\":\"sixteen-letters-\"}", "interface", "15"},
-        {"192.0.2.10", "{\"interface\":\"a b\"}", "interface", "blank"},
-        {"192.0.2.10", "{\"interface\":\"a/b\"}", "interface", "blank"},
-        {"192.0.2.10", "{\"interface\":\"eth0:1\"}", "interface", "blank"},
-        {"192.0.2.10", "{\"interface\":\"..\"}", "interface", "blank"},
-        {"192.0.2.10", "{\"interface\":1}", "interface", "blank"},
-        {"192.0.2.10", "{\"conflict\":\"fight\"}", "conflict", "back_off"},
-        {"192.0.2.10", "{\"nodes\":[]}", "nodes", "object"},
-        {"192.0.2.10", "{\"nodes\":{\"a1\":\"eth0\"}}", "nodes.a1", "id of a member"},
-        {"192.0.2.10", "{\"nodes\":{\"0000000000000000\":\"eth0\"}}", "nodes.0000000000000000",
+        {"{\"prefix\":0}", "prefix", "1 to 32"},
+        {"{\"prefix\":33}", "prefix", "1 to 32"},
+        {"{\"prefix\":129}", "prefix", "128"},
+        {"{\"interface\":\"sixteen-letters-\"}", "interface", "15"},
+        {"{\"interface\":\"a b\"}", "interface", "blank"},
+        {"{\"interface\":\"a/b\"}", "interface", "blank"},
+        {"{\"interface\":\"eth0:1\"}", "interface", "blank"},
+        {"{\"interface\":\"..\"}", "interface", "blank"},
+        {"{\"interface\":1}", "interface", "blank"},
+        {"{\"conflict\":\"fight\"}", "conflict", "back_off"},
+        {"{\"nodes\":[]}", "nodes", "object"},
+        {"{\"nodes\":{\"a1\":\"eth0\"}}", "nodes.a1", "id of a member"},
+        {"{\"nodes\":{\"0000000000000000\":\"eth0\"}}", "nodes.0000000000000000",
          "id of a member"},
-        {"192.0.2.10", "{\"nodes\":{\"00000000000000a1\":\"\"}}", "nodes.00000000000000a1",
-         "blank"},
-        {"192.0.2.10", "{\"port\":80}", "port", "not known"},
+        {"{\"nodes\":{\"00000000000000a1\":\"\"}}", "nodes.00000000000000a1", "blank"},
+        {"{\"port\":80}", "port", "not known"},
     };
     for (unsigned i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
-        check_bad(bad[i].address, bad[i].json, bad[i].field, bad[i].words);
+        check_bad("192.0.2.10", bad[i].json, bad[i].field, bad[i].words);
     struct pool_command c;
     struct pool_error error = {0};
     assert_int_equal(pool_code_add_vip_from_json(SPAN("{}"), SPAN_NONE, &c, &error),
@@ -278,9 +290,13 @@ static void test_short_of_memory(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_add_and_remove),   cmocka_unit_test(test_changes_are_told),
-        cmocka_unit_test(test_set_and_put),      cmocka_unit_test(test_what_is_refused),
-        cmocka_unit_test(test_no_more_than_fit), cmocka_unit_test(test_bytes_and_back),
+        cmocka_unit_test(test_add_and_remove),
+        cmocka_unit_test(test_changes_are_told),
+        cmocka_unit_test(test_set_and_put),
+        cmocka_unit_test(test_what_is_refused),
+        cmocka_unit_test(test_addresses_that_are_refused),
+        cmocka_unit_test(test_no_more_than_fit),
+        cmocka_unit_test(test_bytes_and_back),
         cmocka_unit_test(test_short_of_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
