@@ -112,7 +112,7 @@ static void add_vip(const char *address)
 static void test_vips_count_as_there(void **state)
 {
     const struct addr loopback = at("127.0.0.1:0");
-    struct addr vip = at("192.0.2.1:1"), later = at("192.0.2.2:1"), taken;
+    struct addr vip = at("198.51.100.1:1"), later = at("198.51.100.2:1"), taken;
     struct listeners_missing missing[4];
     unsigned of = 9;
     const int fd = listen_open(&loopback, false, false, &taken);
@@ -120,14 +120,14 @@ static void test_vips_count_as_there(void **state)
     (void)state;
     assert_true(fd >= 0);
     vip.port = later.port = taken.port; /* nobody else's on all addresses */
-    add_vip("192.0.2.1");
+    add_vip("198.51.100.1");
     add("early", &vip, &later);
     assert_int_equal(listeners_find_missing(m, missing, 4, &of), 1);
     assert_int_equal(of, 2);
     assert_true(addr_is_equal(&missing[0].address, &later));
     assert_string_equal(missing[0].state, "failed");
     assert_string_equal(missing[0].reason, "address not available");
-    add_vip("192.0.2.2");
+    add_vip("198.51.100.2");
     listeners_follow(m, "early", listener_find(m->pool, SPAN("early")));
     assert_int_equal(listeners_find_missing(m, missing, 4, &of), 0);
     m->listeners->looked_ms = 0;
