@@ -76,10 +76,10 @@ const char *vip_conflict_word(enum vip_conflict conflict)
 
 bool vip_conflict_from_word(struct span word, uint8_t *conflict)
 {
-    for (uint8_t i = 0; i < VIP_CONFLICT_N; i++) {
+    for (unsigned i = 0; i < VIP_CONFLICT_N; i++) {
         if (!span_is_equal(word, span_from_str(conflict_words[i])))
             continue;
-        *conflict = i;
+        *conflict = (uint8_t)i;
         return true;
     }
     return false;
