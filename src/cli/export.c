@@ -13,6 +13,8 @@ const struct whole_kind whole_pools = {"pool",        "pools", "name",  "name",
                                        "PoolRequest", "PATCH", &servers};
 const struct whole_kind whole_listeners = {"listener",        "listeners", "name", "name",
                                            "ListenerRequest", "PATCH",     &rules};
+const struct whole_kind whole_vips = {"vip",        "vips",  "address", "address",
+                                      "VipRequest", "PATCH", NULL};
 
 static int no_memory(void)
 {
@@ -94,6 +96,8 @@ int export_fill(const struct session *s, struct doc *into)
 
     if (code == CLI_EXIT_OK)
         code = export_list(&e, &whole_pools, "/pools", into);
+    if (code == CLI_EXIT_OK)
+        code = export_list(&e, &whole_vips, "/vips", into);
     if (code == CLI_EXIT_OK)
         code = export_list(&e, &whole_listeners, "/listeners", into);
     doc_free(e.schemas);

@@ -113,7 +113,8 @@ int shown_change(const struct doc *d, const char *what)
     }
     if (is_list && doc_size(list) == 1)
         d = doc_at(list, 0);
-    return shown_entry(d, "id url name priority state reason removed change summary");
+    return shown_entry(
+        d, "id url name address priority state holder reason removed change summary");
 }
 
 int shown_json(const struct doc *d)

@@ -241,20 +241,27 @@ static int apply_list(const struct applier *a, struct place *p, enum pass pass, 
 static int apply_whole(const struct applier *a, const struct doc *whole)
 {
     struct place pools = {.kind = &whole_pools, .path = "/pools", .where = ""};
+    struct place vips = {.kind = &whole_vips, .path = "/vips", .where = ""};
     struct place listeners = {.kind = &whole_listeners, .path = "/listeners", .where = ""};
     int code = CLI_EXIT_OK;
 
     pools.want = doc_get(whole, "pools");
+    vips.want = doc_get(whole, "vips");
     listeners.want = doc_get(whole, "listeners");
-    if (!doc_is_list(pools.want) && !doc_is_list(listeners.want))
-        return session_fail(CLI_EXIT_USAGE, "the document has neither pools nor listeners");
-    /* Listeners name pools: those come before them, and go after them. */
+    if (!doc_is_list(pools.want) && !doc_is_list(vips.want) && !doc_is_list(listeners.want))
+        return session_fail(CLI_EXIT_USAGE,
+                            "the document has neither pools nor VIPs nor listeners");
+    /* Listeners name pools and listen at VIPs: those come before them, and go after them. */
     if (doc_is_list(pools.want))
         code = apply_list(a, &pools, PASS_SET, false);
+    if (code == CLI_EXIT_OK && doc_is_list(vips.want))
+        code = apply_list(a, &vips, PASS_SET, false);
     if (code == CLI_EXIT_OK && doc_is_list(listeners.want))
         code = apply_list(a, &listeners, PASS_BOTH, false);
     if (code == CLI_EXIT_OK && doc_is_list(pools.want))
         code = apply_list(a, &pools, PASS_REMOVE, false);
+    if (code == CLI_EXIT_OK && doc_is_list(vips.want))
+        code = apply_list(a, &vips, PASS_REMOVE, false);
     return code;
 }
 

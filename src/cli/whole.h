@@ -1,10 +1,10 @@
 /* whole.h - the whole description as one document: "weldr export" prints it, "weldr apply FILE"
  * makes it so.
  *
- * {"pools": [{…, "servers": [{…}]}], "listeners": [{…, "rules": [{…}]}]}. Members that the
- * document leaves out stay as they are; objects that it leaves out are removed, unless it
- * leaves out their whole list. Certificates are not in it, for their keys are never told. apply
- * goes object by object and stops at the first refusal.
+ * {"pools": [{…, "servers": [{…}]}], "vips": [{…}], "listeners": [{…, "rules": [{…}]}]}.
+ * Members that the document leaves out stay as they are; objects that it leaves out are
+ * removed, unless it leaves out their whole list. Certificates are not in it, for their keys
+ * are never told. apply goes object by object and stops at the first refusal.
  */
 #ifndef WELDR_CLI_WHOLE_H
 #define WELDR_CLI_WHOLE_H
@@ -30,6 +30,6 @@ struct whole_kind {
     const char *method;  /* of changes */
     const struct whole_kind *child;
 };
-extern const struct whole_kind whole_pools, whole_listeners;
+extern const struct whole_kind whole_pools, whole_vips, whole_listeners;
 
 #endif

@@ -60,6 +60,7 @@ struct config {
     int log_level; /* --log-level error|warn|info|debug|trace → 0…4; default info = 2 */
     uint32_t drain_timeout_ms; /* --drain-timeout "30s", "500ms", "2m" or plain seconds; 30 s */
     uint32_t ready_delay_ms;   /* --ready-delay; 0: none */
+    uint16_t ready_passive;    /* --ready-passive: 200 or 503 */
     char *admin_socket;        /* --admin-socket; NULL */
     char *admin_token_file;    /* --admin-token-file; NULL */
     char *admin_tokens_file;   /* --admin-tokens-file; NULL */

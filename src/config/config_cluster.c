@@ -70,3 +70,10 @@ int config_read_cluster_profile(struct config *c, struct span value, const char 
     }
     return WERR_INVALID;
 }
+
+int config_read_ready_passive(struct config *c, struct span value, const char **wish)
+{
+    *wish = "must be 200 or 503";
+    c->ready_passive = span_is_equal(value, SPAN("503")) ? 503 : 200;
+    return c->ready_passive == 503 || span_is_equal(value, SPAN("200")) ? 0 : WERR_INVALID;
+}

@@ -140,6 +140,7 @@ static void on_closed(struct conn *c)
         publish_cancel(&ac->waiter);
     if (ac->membership != NULL)
         membership_forget(ac->membership); /* so does it */
+    vip_move_forget(ac->m, &ac->vip_move); /* and so does that */
     fresh_cancel(ac->m, &ac->fresh);
     applied_cancel(ac->m, &ac->applied);
     free_conn(ac);

@@ -32,6 +32,7 @@
 #include "manager/event_ring.h"
 #include "manager/fresh.h"
 #include "manager/membership.h"
+#include "manager/vip_view.h"
 #include "net/conn.h"
 #include "net/local.h"
 
@@ -107,11 +108,12 @@ struct api_conn {
     size_t body_len, body_cap;
     bool is_secret; /* … holds a private key: it lies where no core file looks */
     /* a change under way */
-    struct change *change;              /* NULL: none */
-    struct pool_outcome outcome;        /* of the change, once it is committed */
-    struct publish_waiter waiter;       /* of api_await_workers */
-    struct applied_waiter applied;      /* … by the workers of the other nodes */
-    struct membership *membership;      /* a change of members under way; NULL: none */
+    struct change *change;         /* NULL: none */
+    struct pool_outcome outcome;   /* of the change, once it is committed */
+    struct publish_waiter waiter;  /* of api_await_workers */
+    struct applied_waiter applied; /* … by the workers of the other nodes */
+    struct membership *membership; /* a change of members under way; NULL: none */
+    struct vip_move vip_move;
     struct fresh_waiter fresh;          /* of consistent=true */
     const struct api_object_kind *kind; /* of a pool, listener or rule */
     char removed[API_LOCATION_MAX];     /* its path */

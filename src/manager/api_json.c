@@ -156,6 +156,7 @@ char *api_json_root(const char *version, const char *base)
         {"pools", "/pools", "GET"},
         {"listeners", "/listeners", "GET"},
         {"certificates", "/certificates", "GET"},
+        {"vips", "/vips", "GET"},
         {"explain", "/explain", "GET"},
         {"events", "/events", "GET"},
         {"history", "/history", "GET"},

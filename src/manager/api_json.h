@@ -124,6 +124,13 @@ struct api_json_certificate_view {
     bool is_whole; /* with its chain */
 };
 char *api_json_certificate(const struct api_json_certificate_view *v, const char *base);
+struct vip_view;
+struct api_json_vip_view {
+    const struct vip *vip;
+    const struct vip_view *view;
+    uint64_t revision;
+};
+char *api_json_vip(const struct api_json_vip_view *v, const char *base);
 char *api_json_removed(const char *path, const char *base);
 /* The node's settings (json of pool_code.h, taken). */
 char *api_json_node(char *settings, const char *base);

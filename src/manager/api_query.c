@@ -72,6 +72,12 @@ static bool read_consistent(struct span value, struct api_query *q)
     return read_flag(value, &q->is_consistent);
 }
 
+static bool read_role(struct span value, struct api_query *q)
+{
+    q->asks_active = span_is_equal(value, SPAN("active"));
+    return q->asks_active;
+}
+
 static const struct {
     const char *key;
     bool (*read)(struct span value, struct api_query *q);
@@ -85,6 +91,7 @@ static const struct {
     {"force", read_force, "force must be true or false"},
     {"dry_run", read_dry_run, "dry_run must be true or false"},
     {"consistent", read_consistent, "consistent must be true or false"},
+    {"role", read_role, "the one role to ask for is \"active\""},
 };
 
 int api_query_decode(struct span value, char *buf, size_t size, struct span *out)
@@ -198,13 +205,20 @@ static void read_pair(struct api_query *q, struct span text, struct span pair,
     }
 }
 
+/* What load balancers ask may be as long as it likes. */
+static bool takes_any(struct span words)
+{
+    return words.len > 0 && words.ptr[words.len - 1] == '*' &&
+           (words.len == 1 || words.ptr[words.len - 2] == ' ');
+}
+
 void api_query_read(struct span target, const char *route_keys, struct api_query *q)
 {
     const struct span text = span_skip(target, span_find(target, '?'));
     const struct span words = span_from_str(route_keys);
 
     *q = (struct api_query){.timeout_ms = TIMEOUT_MS};
-    if (span_to_str(text, q->text, sizeof(q->text)) < 0 && !span_is_equal(words, SPAN("*")))
+    if (span_to_str(text, q->text, sizeof(q->text)) < 0 && !takes_any(words))
         pool_error_set(&q->error, "invalid_value", "", "a query may have at most %d bytes",
                        API_QUERY_TEXT_MAX - 1);
     for (struct span rest = text; rest.len > 0 && q->error.code == NULL;) {

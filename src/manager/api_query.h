@@ -9,6 +9,7 @@
  *   timeout=TIME    … or after this (60s)
  *   force=true      … even when the pool's min_active is not kept
  *   dry_run=true    every change: only checks
+ *   role=active     /ready: only of a node that holds a VIP
  *   consistent=true GET of what is agreed on: with all that was committed before
  *
  * And what the field Prefer asks for: return=minimal, a response without the list of all
@@ -29,7 +30,7 @@
 enum { API_QUERY_TEXT_MAX = 1024 };
 
 struct api_query {
-    bool has_drain, waits, is_forced, is_dry_run, is_consistent;
+    bool has_drain, waits, is_forced, is_dry_run, is_consistent, asks_active;
     uint32_t drain_ms, timeout_ms;
     struct pool_error error; /* code NULL: all is well */
     /* For keys that a handler reads itself, "?host=…": as it came. */

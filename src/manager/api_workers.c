@@ -99,6 +99,14 @@ void api_health_get(struct api_conn *ac)
         respond_serving(ac, "ok", "/health");
 }
 
+/* VIPs are described, and this node holds none of them. */
+static bool is_passive(const struct manager *m)
+{
+    unsigned of;
+
+    return !vip_view_holds_any(m, &of) && of > 0;
+}
+
 /* For load balancers: serves, and means to go on. */
 void api_ready_get(struct api_conn *ac)
 {
@@ -106,6 +114,9 @@ void api_ready_get(struct api_conn *ac)
         respond_not(ac, "leaving", "/ready");
     else if (!start_is_ready(ac->m))
         respond_not(ac, "starting", "/ready");
+    else if ((ac->query.asks_active || ac->m->config->ready_passive == 503) &&
+             is_passive(ac->m))
+        respond_not(ac, "passive", "/ready");
     else if (members_is_witness(ac->m->cluster))
         respond_witness(ac, "/ready");
     else

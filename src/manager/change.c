@@ -234,7 +234,8 @@ static void stamp(struct manager *m, struct pool_command *c)
 {
     if (c->type != POOL_RESTORE && level_in_use(m) < LEVEL_HISTORY)
         return;
-    c->level = LEVEL_HISTORY;
+    if (c->level < LEVEL_HISTORY)
+        c->level = LEVEL_HISTORY;
     c->by.at_us = loop_wall_us(m->loop);
     c->by.node = m->cluster != NULL ? members_own_id(m->cluster) : 0;
 }
@@ -249,6 +250,8 @@ int change_new(struct manager *m, struct pool_command *c, struct change **out)
     if (ch == NULL)
         return WERR_NOMEM;
     memset(ch, 0, sizeof(*ch));
+    if (pool_command_kind(c->type) == KIND_VIP)
+        c->level = LEVEL_VIPS;
     stamp(m, c);
     int rc = pool_code_encode(c, &ch->bytes, &ch->len);
     if (rc < 0) {

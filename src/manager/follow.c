@@ -12,6 +12,7 @@
 #include "manager/states.h"
 #include "manager/usable.h"
 #include "manager/views.h"
+#include "manager/vip_view.h"
 
 enum { REPAIR_MS = 200 };
 
@@ -364,6 +365,23 @@ static void certificate_after(struct manager *m, struct pool_change *change)
         expiry_note(m->expiry, c);
 }
 
+/* ---- VIPs ---- */
+
+static void vip_after(struct manager *m, struct pool_change *change)
+{
+    static const enum event_kind kinds[] = {
+        [POOL_CHANGE_ADDED] = EVENT_VIP_ADDED,
+        [POOL_CHANGE_CHANGED] = EVENT_VIP_CHANGED,
+        [POOL_CHANGE_REMOVED] = EVENT_VIP_REMOVED,
+    };
+    const struct vip *vip =
+        change->type == POOL_CHANGE_REMOVED ? change->removed_vip : change->vip;
+
+    MUST(change->type <= POOL_CHANGE_REMOVED && vip != NULL);
+    events_tell(m, &(struct event_note){.kind = kinds[change->type], .address = vip->address});
+    vip_view_described(m);
+}
+
 /* ---- all ---- */
 
 static const struct {
@@ -375,6 +393,7 @@ static const struct {
     [KIND_LISTENER] = {listener_before, listener_after},
     [KIND_RULE] = {NULL, rule_after},
     [KIND_CERTIFICATE] = {NULL, certificate_after},
+    [KIND_VIP] = {NULL, vip_after},
 };
 
 /* Checks and workers know whom to believe before they hear of servers that need it. */

@@ -5,6 +5,7 @@
 #include "manager/listeners.h"
 #include "manager/manager.h"
 #include "manager/members.h"
+#include "pool/vip.h"
 
 enum { AGAIN_MS = 1000 };
 
@@ -33,6 +34,19 @@ static struct listening *name_one(struct manager *m, struct span name, const str
     return NULL;
 }
 
+static void note_vip(const struct manager *m, struct listening *l)
+{
+    l->is_vip = vip_find(m->pool, &l->wanted) != NULL;
+}
+
+void listeners_note_vips(struct manager *m)
+{
+    struct listening *l;
+
+    TAILQ_FOREACH (l, &m->supervisor.listenings.list, entry)
+        note_vip(m, l);
+}
+
 static struct listening *name_or_make(struct manager *m, struct span name,
                                       const struct addr *at)
 {
@@ -41,8 +55,10 @@ static struct listening *name_or_make(struct manager *m, struct span name,
     if (l != NULL)
         return l;
     l = listening_new(&m->supervisor.listenings, name, at);
-    if (l != NULL)
+    if (l != NULL) {
         l->is_named = true;
+        note_vip(m, l);
+    }
     return l;
 }
 

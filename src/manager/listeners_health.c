@@ -4,6 +4,7 @@
 #include "manager/listeners.h"
 #include "manager/manager.h"
 #include "net/listen.h"
+#include "pool/vip.h"
 
 const char *listening_word(const struct listening *l)
 {
@@ -51,7 +52,8 @@ void listeners_look(struct manager *m)
         return;
     m->listeners->looked_ms = now_ms;
     TAILQ_FOREACH (l, &m->supervisor.listenings.list, entry)
-        note(l, l->state == LISTENING_OPEN && !listen_has_address(&l->bound));
+        note(l, l->state == LISTENING_OPEN && vip_find(m->pool, &l->bound) == NULL &&
+                    !listen_has_address(&l->bound));
 }
 
 /* ---- which are missing ---- */

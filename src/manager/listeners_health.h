@@ -2,8 +2,8 @@
  * why: one that could not be bound (a state that came from elsewhere has it, or memory was
  * short), and one that is bound but was taken from this host's interfaces since. The kernel
  * tells nobody of the latter, so each address is looked at when somebody asks, once a second at
- * most. Where it lets addresses be bound that are not there (net.ipv4.ip_nonlocal_bind, as for
- * virtual ones), they count as there.
+ * most. VIPs of the description count as there, whichever node holds them, and so does all
+ * where the kernel lets addresses be bound that are not there (net.ipv4.ip_nonlocal_bind).
  */
 #ifndef WELDR_MANAGER_LISTENERS_HEALTH_H
 #define WELDR_MANAGER_LISTENERS_HEALTH_H

@@ -103,14 +103,21 @@ void listening_shut(struct listening *l)
         close_door(l, i);
 }
 
+static int open_socket(const struct listening *l, const struct addr *at, bool is_shared,
+                       struct addr *bound)
+{
+    return l->is_vip ? listen_open_absent(at, is_shared, is_shared, bound)
+                     : listen_open(at, is_shared, is_shared, bound);
+}
+
 /* Is the address free for us alone? SO_REUSEPORT would share it in silence. */
-static int probe(const struct addr *at)
+static int probe(const struct listening *l, const struct addr *at)
 {
     struct addr bound;
 
     if (at->port == 0)
         return 0; /* the kernel gives none that is in use */
-    int fd = listen_open(at, false, false, &bound);
+    int fd = open_socket(l, at, false, &bound);
     if (fd < 0)
         return fd;
     (void)close(fd);
@@ -120,13 +127,13 @@ static int probe(const struct addr *at)
 int listening_bind(struct listening *l, const struct addr *at)
 {
     struct addr each = *at;
-    int fd = probe(at);
+    int fd = probe(l, at);
 
     check(l);
     MUST(l->state == LISTENING_FAILED);
     for (unsigned i = 0; fd >= 0 && i < l->slot_n && slot_of(l, i)->is_wanted; i++) {
         MUST(l->doors[i]->fd < 0); /* FAILED has no socket */
-        fd = listen_open(&each, true, true, &l->bound);
+        fd = open_socket(l, &each, true, &l->bound);
         if (fd < 0)
             break;
         l->doors[i]->fd = fd;
@@ -150,7 +157,7 @@ static int open_door(const struct listening *l, struct stand_in_door *d)
 
     if (d->fd >= 0)
         return 0;
-    const int fd = listen_open(&l->bound, true, true, &bound);
+    const int fd = open_socket(l, &l->bound, true, &bound);
     if (fd < 0)
         return fd;
     d->fd = fd;

@@ -37,6 +37,7 @@ struct listening {
     int error;                 /* FAILED: why */
     bool is_of_flags; /* PENDING: --ip asked for it, and the start has yet to propose that */
     bool is_lost;     /* OPEN: this host has the address no more (listeners_health.h) */
+    bool is_vip;      /* of listeners.c: VIPs are bound whether this host has them or not */
     bool is_named;    /* of listeners.c, while it compares: still in the description */
     struct listenings *owner;
     TAILQ_ENTRY(listening) entry; /* of the owner's */

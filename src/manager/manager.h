@@ -78,6 +78,7 @@ struct resolve;
 struct start;
 struct states;
 struct views;
+struct vip_provider;
 
 struct manager {
     const struct config *config;
@@ -121,6 +122,7 @@ struct manager {
     struct certificate_files *certificate_files;
     struct expiry *expiry;
     struct start *start;
+    const struct vip_provider *vip_provider; /* vip_view.h; NULL: VIPs are only described */
     /* the end */
     uint8_t phase; /* enum manager_phase */
     bool is_done;

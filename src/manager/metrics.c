@@ -4,6 +4,7 @@
 #include "pool/certificate.h"
 #include "pool/kinds.h"
 #include "pool/listener.h"
+#include "pool/vip.h"
 
 /* A page under way. */
 struct page {
@@ -217,12 +218,32 @@ static bool put_certificates(struct page *pg)
     return true;
 }
 
+static bool put_vips(struct page *pg)
+{
+    const struct pool_state *state = pg->put.m->pool;
+
+    for (uint32_t i = 0; i < state->vip_n && state->vips[i]->id <= pg->at->upto_id; i++) {
+        const struct vip *vip = state->vips[i];
+
+        if (vip->id < pg->at->owner_id)
+            continue;
+        if (is_full(pg))
+            return false;
+        pg->put.vip = vip;
+        name_object(&pg->put, "vip", vip->address);
+        put_row(pg);
+        pg->at->owner_id = vip->id + 1;
+    }
+    return true;
+}
+
 static bool put_family(struct page *pg)
 {
     static bool (*const puts[METRICS_OF_N])(struct page *) = {
         [METRICS_OF_NODE] = put_node,      [METRICS_OF_LISTENER] = put_listeners,
         [METRICS_OF_RULE] = put_rules,     [METRICS_OF_POOL] = put_pools,
         [METRICS_OF_SERVER] = put_servers, [METRICS_OF_CERTIFICATE] = put_certificates,
+        [METRICS_OF_VIP] = put_vips,
     };
     const struct metrics_row *row = pg->put.row;
 

@@ -10,6 +10,7 @@ struct certificate;
 struct listener;
 struct rule;
 struct server_facts;
+struct vip;
 
 /* How often its function is called: for the node, or for each … */
 enum metrics_of {
@@ -19,6 +20,7 @@ enum metrics_of {
     METRICS_OF_POOL,
     METRICS_OF_SERVER,
     METRICS_OF_CERTIFICATE,
+    METRICS_OF_VIP,
     METRICS_OF_N
 };
 
@@ -37,6 +39,7 @@ struct metrics_put {
     const struct pool *pool;
     const struct server_facts *server;
     const struct certificate *certificate;
+    const struct vip *vip;
     uint32_t slot; /* … the counters, STATS_NO_SLOT: none */
     struct strb labels;
     char buf[METRICS_LABELS_MAX]; /* of labels */
@@ -48,6 +51,12 @@ struct metrics_row {
     uint16_t index; /* of the counter, in its table */
     void (*put)(struct metrics_put *p);
 };
+
+/* ---- metrics_vips.c ---- */
+
+void metrics_put_vip_held(struct metrics_put *p);
+void metrics_put_vip_moves(struct metrics_put *p);
+void metrics_put_vip_conflicts(struct metrics_put *p);
 
 extern const struct metrics_row metrics_rows[];
 extern const uint32_t metrics_row_n;

@@ -580,6 +580,14 @@ const struct metrics_row metrics_rows[] = {
      METRICS_OF_CERTIFICATE,
      0,
      put_not_after},
+    {{"weldr_vip_held", "1: this node holds it", GAUGE, 0},
+     METRICS_OF_VIP,
+     0,
+     metrics_put_vip_held},
+    NODE("weldr_vip_moves", "VIPs that came to another member, by cause", SUM, 0,
+         metrics_put_vip_moves),
+    NODE("weldr_vip_conflicts", "times that somebody else had the address of a VIP", SUM, 0,
+         metrics_put_vip_conflicts),
 };
 
 const uint32_t metrics_row_n = sizeof(metrics_rows) / sizeof(metrics_rows[0]);

@@ -46,12 +46,6 @@ static bool is_read(const struct route *r)
     return strcmp(r->method, "GET") == 0;
 }
 
-/* Load balancers may ask anything, without a token. */
-static bool is_open_to_all(const struct route *r)
-{
-    return strcmp(r->keys, "*") == 0;
-}
-
 static bool has_key(const struct route *r, struct span key)
 {
     struct span rest = span_from_str(r->keys);
@@ -60,6 +54,12 @@ static bool has_key(const struct route *r, struct span key)
         if (span_is_equal(span_cut(&rest, ' '), key))
             return true;
     return false;
+}
+
+/* Load balancers may ask anything, without a token. */
+static bool is_open_to_all(const struct route *r)
+{
+    return has_key(r, SPAN("*"));
 }
 
 static bool gives(const struct route *r, const char *what)
@@ -144,21 +144,29 @@ static void put_field_parameter(struct jtext *t, struct span name)
     jtext_close(t, '}');
 }
 
-static void put_parameters(struct jtext *t, const struct route *r)
+/* Whoever may ask anything is asked for none of these. */
+static void put_field_parameters(struct jtext *t, const struct route *r)
 {
-    struct span rest = span_from_str(r->keys);
-
     if (is_open_to_all(r))
         return;
-    jtext_open(t, "parameters", '[');
-    while (rest.len > 0)
-        put_parameter(t, "query", span_cut(&rest, ' '));
     put_field_parameter(t, SPAN("IfMatch"));
     put_field_parameter(t, SPAN("IfNoneMatch"));
     if (takes_preferences(r))
         put_field_parameter(t, SPAN("Prefer"));
     if (gives(r, "event-stream"))
         put_field_parameter(t, SPAN("LastEventId"));
+}
+
+static void put_parameters(struct jtext *t, const struct route *r)
+{
+    struct span rest = span_from_str(r->keys);
+
+    if (strcmp(r->keys, "*") == 0)
+        return;
+    jtext_open(t, "parameters", '[');
+    while (rest.len > 0 && !span_is_equal(rest, SPAN("*")))
+        put_parameter(t, "query", span_cut(&rest, ' '));
+    put_field_parameters(t, r);
     jtext_close(t, ']');
 }
 

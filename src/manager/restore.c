@@ -11,6 +11,7 @@
 #include "manager/manager.h"
 #include "manager/names.h"
 #include "manager/usable.h"
+#include "manager/vip_view.h"
 
 /* A restore under way. */
 struct restore {
@@ -282,6 +283,7 @@ static void follow_objects(struct restore *r)
     for (uint32_t i = 0; i < before->listener_n; i++)
         if (listener_find_id(r->next, before->listeners[i]->id) == NULL)
             follow_listener_gone(r->m, before->listeners[i]->id);
+    vip_view_described(r->m);
     for (uint32_t i = 0; i < r->next->listener_n; i++)
         listeners_follow(r->m, r->next->listeners[i]->name, r->next->listeners[i]);
     for (uint32_t i = 0; i < r->next->pool_n; i++) {

@@ -14,11 +14,26 @@ static int set_option(int fd, int level, int name, int value)
     return setsockopt(fd, level, name, &value, sizeof(value));
 }
 
-static int set_options(int fd, const struct addr *at, bool reuse_port, bool defer_accept)
+/* How a listener is made. */
+struct way {
+    bool reuse_port, defer_accept, may_be_absent;
+};
+
+/* No privilege is needed, and it is of the socket alone, not of the host as
+ * net.ipv4.ip_nonlocal_bind is: since Linux 2.4, for IPv6 since 4.15. */
+static int set_freebind(int fd, const struct addr *at)
+{
+    return at->family == AF_INET6 ? set_option(fd, IPPROTO_IPV6, IPV6_FREEBIND, 1)
+                                  : set_option(fd, IPPROTO_IP, IP_FREEBIND, 1);
+}
+
+static int set_options(int fd, const struct addr *at, const struct way *way)
 {
     int rc = set_option(fd, SOL_SOCKET, SO_REUSEADDR, 1);
 
-    if (rc == 0 && reuse_port)
+    if (rc == 0 && way->may_be_absent)
+        rc = set_freebind(fd, at);
+    if (rc == 0 && way->reuse_port)
         rc = set_option(fd, SOL_SOCKET, SO_REUSEPORT, 1);
     if (rc == 0 && at->family == AF_INET6)
         rc = set_option(fd, IPPROTO_IPV6, IPV6_V6ONLY, !addr_is_wildcard(at));
@@ -29,7 +44,7 @@ static int set_options(int fd, const struct addr *at, bool reuse_port, bool defe
      * not count, so that those who read fast lose nothing. */
     if (rc == 0)
         rc = set_option(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, LISTEN_UNSENT_BYTES);
-    if (rc == 0 && defer_accept)
+    if (rc == 0 && way->defer_accept)
         rc = set_option(fd, IPPROTO_TCP, TCP_DEFER_ACCEPT, LISTEN_DEFER_S);
     return rc;
 }
@@ -57,15 +72,13 @@ static int listen_error(int errnum)
     return werr_from_errno(errnum);
 }
 
-static int open_at(const struct addr *at, bool reuse_port, bool defer_accept,
-                   struct addr *bound)
+static int open_at(const struct addr *at, const struct way *way, struct addr *bound)
 {
     int fd = socket(at->family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 
     if (fd < 0)
         return listen_error(errno);
-    if (set_options(fd, at, reuse_port, defer_accept) == 0 &&
-        bind_and_listen(fd, at, bound) == 0)
+    if (set_options(fd, at, way) == 0 && bind_and_listen(fd, at, bound) == 0)
         return fd;
     int errnum = errno;
     close(fd);
@@ -74,13 +87,20 @@ static int open_at(const struct addr *at, bool reuse_port, bool defer_accept,
 
 int listen_open(const struct addr *at, bool reuse_port, bool defer_accept, struct addr *bound)
 {
+    const struct way way = {reuse_port, defer_accept, false};
     struct addr v4 = {.family = AF_INET, .port = at->port};
-    int fd = open_at(at, reuse_port, defer_accept, bound);
+    int fd = open_at(at, &way, bound);
 
     /* A kernel without IPv6: "all addresses" means those of IPv4 there. */
     if (fd == WERR_ADDR_UNAVAILABLE && at->family == AF_INET6 && addr_is_wildcard(at))
-        fd = open_at(&v4, reuse_port, defer_accept, bound);
+        fd = open_at(&v4, &way, bound);
     return fd;
+}
+
+int listen_open_absent(const struct addr *at, bool reuse_port, bool defer_accept,
+                       struct addr *bound)
+{
+    return open_at(at, &(struct way){reuse_port, defer_accept, true}, bound);
 }
 
 static int accept_error(int errnum)

@@ -19,6 +19,9 @@
  * descriptor or WERR_ADDR_IN_USE, WERR_DENIED, WERR_ADDR_UNAVAILABLE, WERR_NO_FD …. */
 int listen_open(const struct addr *at, bool reuse_port, bool defer_accept,
                 struct addr *bound) MUST_USE;
+/* The same, also at an address that this host has not, or not yet (IP_FREEBIND). */
+int listen_open_absent(const struct addr *at, bool reuse_port, bool defer_accept,
+                       struct addr *bound) MUST_USE;
 /* The next connection of a listener, non-blocking, close-on-exec, or WERR_AGAIN: none waits;
  * WERR_RESET: that one has gone, try the next; else: out of means. */
 int listen_accept(int listener, struct addr *peer) MUST_USE;

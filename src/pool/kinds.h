@@ -19,7 +19,7 @@ enum kind {
 #define KIND(name, number, letter, word, list, family) KIND_##name = (number),
 #include "pool/kinds.def"
 #undef KIND
-    KIND_N = KIND_CERTIFICATE + 1 /* behind the highest number */
+    KIND_N = KIND_VIP + 1 /* behind the highest number */
 };
 
 /* Kinds in the order of the rows, from 0; KIND_NONE: there are no more. */

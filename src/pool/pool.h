@@ -2,11 +2,12 @@
  * worker.
  *
  * A pool_state holds objects: certificates (certificate.h), pools with their servers, listeners
- * (listener.h) with their rules (rule.h). kinds.def has a row for each kind. Every object has
- * an id, the index of the entry that made it, unique over all kinds; pools and listeners have a
- * name that is unique among their kind. The pool "default" and the listener "default" are there
- * from the start, have id 0 and can't be removed. Look-ups by name and by id cost the same
- * however many objects there are; pointers to objects stay valid until the object is removed.
+ * (listener.h) with their rules (rule.h), VIPs (vip.h). kinds.def has a row for each kind.
+ * Every object has an id, the index of the entry that made it, unique over all kinds; pools and
+ * listeners have a name that is unique among their kind. The pool "default" and the listener
+ * "default" are there from the start, have id 0 and can't be removed. Look-ups by name and by
+ * id cost the same however many objects there are; pointers to objects stay valid until the
+ * object is removed.
  *
  * The state changes only by commands through pool_apply() (pool_apply.h). What a node observes
  * (health, counters, in-flight, resolved addresses) is not here, nor are settings of a node
@@ -134,6 +135,7 @@ struct pool {
 struct certificate;
 struct listener;
 struct rule;
+struct vip;
 struct id_node; /* tables of table.h */
 struct text_node;
 
@@ -147,6 +149,8 @@ struct pool_state {
     uint32_t listener_n, listener_cap;
     struct certificate **certificates; /* ordered by id */
     uint32_t certificate_n, certificate_cap;
+    struct vip **vips; /* ordered by id */
+    uint32_t vip_n, vip_cap;
     uint32_t server_n; /* of all pools */
     /* table.h: pools, listeners and certificates by name; any object but those of id 0 by id.
      */

@@ -155,9 +155,11 @@ void pool_change_fini(struct pool_change *change)
     listener_free(change->removed_listener);
     rule_free(change->removed_rule);
     certificate_free(change->removed_certificate);
+    free(change->removed_vip);
     change->removed = NULL;
     change->removed_pool = NULL;
     change->removed_listener = NULL;
     change->removed_rule = NULL;
     change->removed_certificate = NULL;
+    change->removed_vip = NULL;
 }

@@ -26,6 +26,7 @@ struct pool_change {
     struct pool *pool;         /* KIND_POOL, KIND_SERVER: the pool concerned; NULL: removed */
     struct listener *listener; /* KIND_LISTENER, KIND_RULE: likewise */
     struct certificate *certificate; /* KIND_CERTIFICATE: likewise */
+    struct vip *vip;                 /* KIND_VIP: likewise */
     /* What was taken out; pool_change_fini frees it, unless the caller takes it over and sets
      * NULL. A removed pool still has its servers, a removed listener its rules. A rule that was
      * changed is taken out too: a new one with the same id is in its place. */
@@ -34,6 +35,7 @@ struct pool_change {
     struct listener *removed_listener;
     struct rule *removed_rule;
     struct certificate *removed_certificate;
+    struct vip *removed_vip;
     /* Owned. LIST: each server once. A REMOVED certificate: listeners that have named it and do
      * not any more. */
     struct pool_change_item *list;
@@ -66,7 +68,7 @@ uint64_t pool_state_digest_recompute(const struct pool_state *s);
  * WERR_NO_TARGET  an action forwards to a pool, or "tls" names a certificate, that is not there
  * WERR_NO_CERTIFICATE  a listener would speak TLS, and there is no certificate
  * WERR_INVALID    members of "tls" do not go together
- * WERR_TOO_BIG    no more servers, pools, listeners or rules fit
+ * WERR_TOO_BIG    no more servers, pools, listeners, rules or VIPs fit
  * WERR_GUARD      fewer usable servers than min_active would be left
  * WERR_STALE      the object, or the list, is not what if_digest, if_there or if_absent say
  * WERR_UNSUPPORTED  RESTORE, which is not applied here
@@ -98,8 +100,8 @@ bool pool_takes_out(const struct pool_command *c);
  * WERR_NOMEM. */
 int pool_target_digest(const struct pool_state *s, const struct pool_command *c,
                        uint64_t *digest) MUST_USE;
-/* Digest of all pools, listeners or certificates, of a pool's servers or of a listener's rules;
- * never 0. */
+/* Digest of all pools, listeners, certificates or VIPs, of a pool's servers or of a listener's
+ * rules; never 0. */
 uint64_t pool_list_digest(const struct pool_state *s, enum kind kind, struct span owner);
 /* What if_digest of the command is compared with: either of them, by its if_list. WERR_NOMEM.
  */

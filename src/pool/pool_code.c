@@ -76,6 +76,13 @@ static bool is_of_listener(enum kind kind)
     return kind == KIND_LISTENER || kind == KIND_RULE;
 }
 
+static int read_vip_address(struct reading *r, json_t *value)
+{
+    return pool_command_kind(r->c->type) == KIND_VIP && json_is_string(value)
+               ? vip_set_address(&r->c->vip, code_text(value))
+               : WERR_INVALID;
+}
+
 static int read_pool_name(struct reading *r, json_t *value)
 {
     return is_of_pool(pool_command_kind(r->c->type)) ? code_read_name(r, value, r->c->pool)
@@ -249,6 +256,7 @@ static void write_by(struct jtext *t, const struct pool_by *by)
 static const struct member payload_members[] = {
     {"pool", read_pool_name, SEEN_TARGET},
     {"listener", read_listener_name, SEEN_TARGET},
+    {"vip", read_vip_address, SEEN_TARGET},
     {"id", read_id, SEEN_ID},
     {"set", read_set, SEEN_SET},
     {"put", read_put, 0},
@@ -265,7 +273,7 @@ static const struct member payload_members[] = {
 static bool has_target(enum pool_command_type type)
 {
     const enum kind kind = pool_command_kind(type);
-    return is_of_pool(kind) || is_of_listener(kind);
+    return is_of_pool(kind) || is_of_listener(kind) || kind == KIND_VIP;
 }
 
 static bool has_id(enum pool_command_type type)
@@ -336,6 +344,8 @@ static void write_target(struct jtext *t, const struct pool_command *c)
         jtext_str(t, "pool", c->pool);
     else if (is_of_listener(kind))
         jtext_str(t, "listener", c->listener);
+    else if (kind == KIND_VIP)
+        jtext_str(t, "vip", c->vip.address);
     if (!has_id(c->type))
         return;
     uint64_t id = 0;

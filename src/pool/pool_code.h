@@ -73,6 +73,14 @@ int pool_code_set_rule_from_json(struct span body, struct pool_command *c,
                                  struct pool_error *error) MUST_USE;
 int pool_code_add_rule_from_json(struct span body, struct pool_command *c,
                                  struct pool_error *error) MUST_USE;
+/* VIPs: address, interface, prefix, conflict, nodes{member: interface}. With an address from
+ * the route (PUT, is_put is set) that of the body may be missing, and must be the same; empty:
+ * POST. PATCH replaces each of the members given whole; c->vip gets its address from the caller
+ * afterwards. */
+int pool_code_add_vip_from_json(struct span body, struct span address, struct pool_command *c,
+                                struct pool_error *error) MUST_USE;
+int pool_code_set_vip_from_json(struct span body, struct pool_command *c,
+                                struct pool_error *error) MUST_USE;
 /* PUT of a server: as add, and is_put. */
 int pool_code_put_server_from_json(struct span body, struct pool_command *c,
                                    struct pool_error *error) MUST_USE;
@@ -120,6 +128,8 @@ char *pool_code_rule_json(const struct rule *rule);
 /* {"name":…,"chain":…,"key":closed,"staple":…,"is_of_file":…,"facts":{…}}; without "name": its
  * id is its name. */
 char *pool_code_certificate_json(const struct certificate *c);
+/* {"address":…,"interface":…,"prefix":…,"conflict":…,"nodes":{id: interface}}. */
+char *pool_code_vip_json(const struct vip *vip);
 char *pool_code_node_json(const struct node_settings *settings);
 /* JSON of settings with all set members: {"type":"http","interval_ms":…,…,"expect":"200-299"}.
  */

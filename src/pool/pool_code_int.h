@@ -49,7 +49,7 @@ struct code_kind {
 };
 
 extern const struct code_kind code_server, code_pool, code_listener, code_rule,
-    code_certificate;
+    code_certificate, code_vip;
 const struct code_kind *code_kind(enum kind kind);
 
 /* ---- pool_code_server.c, pool_code_list.c ---- */

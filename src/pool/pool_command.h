@@ -5,11 +5,12 @@
  * initialised it frees it with pool_command_fini.
  *
  * Which object: a pool or a listener is named by `pool` or `listener`, a server by `pool` and
- * `server_id`, a rule by `listener` and `rule_id`, a certificate by `certificate_id`. ADD takes
- * the whole new object, and with is_put (PUT, the upsert) replaces what has the same name, URL
- * or priority: members that are not given get their defaults. SET_SERVERS does so with all
- * servers of a pool, and removes those that are not in its list; what people made of their
- * states (admin) stays. SET takes over the members in `set` and `given`.
+ * `server_id`, a rule by `listener` and `rule_id`, a certificate by `certificate_id`, a VIP by
+ * the address in `vip`. ADD takes the whole new object, and with is_put (PUT, the upsert)
+ * replaces what has the same name, URL or priority: members that are not given get their
+ * defaults. SET_SERVERS does so with all servers of a pool, and removes those that are not in
+ * its list; what people made of their states (admin) stays. SET takes over the members in `set`
+ * and `given`.
  *
  * Guards are stamped in by the proposer and judged by pool_apply, so that nothing can happen
  * between check and act: has_guard, with the ids of the pool's servers that the proposer holds
@@ -26,6 +27,7 @@
 #include "pool/listener.h"
 #include "pool/pool.h"
 #include "pool/pool_error.h"
+#include "pool/vip.h"
 
 enum pool_command_type {
 #define COMMAND(name, number, kind, verb, word) POOL_##name = (number),
@@ -71,7 +73,11 @@ enum pool_command_set {
     POOL_SET_TLS_SERVER_NAME = 1U << 22,
     POOL_SET_TLS_MIN_VERSION = 1U << 23,
     POOL_SET_TLS_CERTIFICATE = 1U << 24,
-    POOL_SET_POOL_TLS = 0xfU << 21 /* all of them */
+    POOL_SET_POOL_TLS = 0xfU << 21, /* all of them */
+    POOL_SET_INTERFACE = 1U << 25,  /* of a VIP */
+    POOL_SET_PREFIX = 1U << 26,
+    POOL_SET_NODES = 1U << 27,
+    POOL_SET_CONFLICT = 1U << 28
 };
 
 /* Who wished for it, for the history (pool_history.h): stamped in by the proposer, so that all
@@ -118,6 +124,7 @@ struct pool_command {
     /* ADD: all but id, the name NULL unless people gave one; SET: all but id and name, which
      * stay. */
     struct certificate certificate;
+    struct vip vip; /* ADD: all but id; SET: the members in set; prefix 0: the default */
     bool has_guard;
     uint32_t guard_n;
     uint64_t *guard_unusable; /* sorted; owned */

@@ -211,6 +211,18 @@ static int look_certificate(struct looking *l)
     return 0;
 }
 
+static int look_vip(struct looking *l)
+{
+    const struct vip *vip = vip_find(l->s, &l->c->vip.addr);
+    if (vip != NULL) {
+        const struct kind_object o = {KIND_VIP, vip->id, 0, vip};
+        history_pen_object(&l->pen, type_of(l->c), &o, vip->address, "");
+    } else {
+        note_new(l, KIND_VIP, l->c->vip.address);
+    }
+    return 0;
+}
+
 /* ---- in words ---- */
 
 static void summarize(struct looking *l)
@@ -241,7 +253,7 @@ int pool_history_look(const struct pool_state *s, const struct pool_command *c, 
     static int (*const looks[KIND_N])(struct looking *) = {
         [KIND_SERVER] = look_server,           [KIND_POOL] = look_pool,
         [KIND_LISTENER] = look_listener,       [KIND_RULE] = look_rule,
-        [KIND_CERTIFICATE] = look_certificate,
+        [KIND_CERTIFICATE] = look_certificate, [KIND_VIP] = look_vip,
     };
     struct looking l = {.s = s, .c = c, .index = index};
     *out = NULL;

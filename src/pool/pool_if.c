@@ -1,5 +1,6 @@
 #include "pool/kind_ops.h"
 #include "pool/pool_apply_int.h"
+#include "pool/vip.h"
 
 /* What a command is said to be good for: If-Match and If-None-Match of the API. */
 
@@ -30,6 +31,14 @@ static uint64_t sum_certificates(const struct pool_state *s)
     uint64_t sum = 0;
     for (uint32_t i = 0; i < s->certificate_n; i++)
         sum += s->certificates[i]->digest;
+    return sum;
+}
+
+static uint64_t sum_vips(const struct pool_state *s)
+{
+    uint64_t sum = 0;
+    for (uint32_t i = 0; i < s->vip_n; i++)
+        sum += s->vips[i]->digest;
     return sum;
 }
 
@@ -65,6 +74,9 @@ uint64_t pool_list_digest(const struct pool_state *s, enum kind kind, struct spa
         break;
     case KIND_CERTIFICATE:
         sum = sum_certificates(s);
+        break;
+    case KIND_VIP:
+        sum = sum_vips(s);
         break;
     default:
         sum = sum_rules(listener_find(s, owner));

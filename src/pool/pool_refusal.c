@@ -72,7 +72,10 @@ static void tell_not_found(const struct pool_state *s, const struct pool_command
         field = word = "listener";
     if (kind == KIND_POOL || kind == KIND_LISTENER || kind == KIND_CERTIFICATE)
         field = word;
-    pool_error_set(error, "not_found", field, "there is no such %s", word);
+    if (kind == KIND_VIP)
+        pool_error_set(error, "not_found", word, "there is no VIP %s", c->vip.address);
+    else
+        pool_error_set(error, "not_found", field, "there is no such %s", word);
 }
 
 /* The members of a server that differ; the first is the field. */
@@ -107,6 +110,8 @@ static void tell_exists(const struct pool_state *s, const struct pool_command *c
     else if (pool_command_kind(c->type) == KIND_RULE)
         pool_error_set(error, "exists", "priority",
                        "another rule of the listener has priority %u", c->rule.priority);
+    else if (pool_command_kind(c->type) == KIND_VIP)
+        pool_error_set(error, "exists", "address", "there is a VIP %s already", c->vip.address);
     else
         pool_error_set(error, "exists", "name", "there is a %s with this name already",
                        kind_word(pool_command_kind(c->type)));
@@ -164,6 +169,9 @@ static void tell_too_big(const struct pool_command *c, struct pool_error *error)
     case KIND_CERTIFICATE:
         pool_error_set(error, "too_many", "", "there are %d certificates: no more fit",
                        CERTIFICATE_MAX);
+        break;
+    case KIND_VIP:
+        pool_error_set(error, "too_many", "", "there are %d VIPs: no more fit", VIP_MAX);
         break;
     default:
         pool_error_set(error, "too_many", "", "the listener has %d rules: no more fit",

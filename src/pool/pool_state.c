@@ -50,6 +50,9 @@ void pool_state_free(struct pool_state *s)
         pool_free(s->pools[i]);
     for (uint32_t i = 0; i < s->certificate_n; i++)
         certificate_free(s->certificates[i]);
+    for (uint32_t i = 0; i < s->vip_n; i++)
+        free(s->vips[i]);
+    free(s->vips);
     free(s->listeners);
     free(s->pools);
     free(s->certificates);

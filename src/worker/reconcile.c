@@ -126,6 +126,7 @@ int reconcile_change(struct worker *w, struct pool_change *change)
         return follow_certificate(w, change);
     case KIND_RULE:
         return follow_described(w, change->listener);
+    case KIND_VIP: /* the manager's alone */
     case KIND_NONE:
     case KIND_N:
         break;

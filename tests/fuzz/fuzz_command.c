@@ -27,7 +27,7 @@ static void add(struct pool_state *s, enum kind kind, struct span json)
     "s\":1,"                                                                                   \
     "\"not_after_s\":2,\"key_type\":\"rsa\",\"key_bits\":2048}"
 
-/* Server 1; certificates 2, a, and 3, b; listener 4 can't do without 3. */
+/* Server 1; certificates 2, a, and 3, b; listener 4 can't do without 3; VIP 5. */
 static struct pool_state *new_state(void)
 {
     struct pool_state *s = pool_state_new();
@@ -38,6 +38,7 @@ static struct pool_state *new_state(void)
     add(s, KIND_LISTENER,
         SPAN("{\"name\":\"tls\",\"addresses\":[\"10.0.0.1:443\"],\"protocol\":\"https\","
              "\"tls\":{\"certificates\":[\"b\"],\"default_certificate\":\"a\"}}"));
+    add(s, KIND_VIP, SPAN("{\"address\":\"192.0.2.10\",\"prefix\":24}"));
     return s;
 }
 

@@ -66,7 +66,7 @@ def test_what_was_exported_comes_back(lab, tmp_path):
 def test_refusals(lab, tmp_path):
     weldr = lab.weldr()
     path = tmp_path / "whole.json"
-    for text, code, *said in (("{", 2, "line 1"), ("{}", 2, "neither pools nor listeners"), ('{"pools":[{}]}', 2, "pools[0]", "name"),
+    for text, code, *said in (("{", 2, "line 1"), ("{}", 2, "neither pools nor VIPs nor listeners"), ('{"pools":[{}]}', 2, "pools[0]", "name"),
                               ('{"pools":[{"name":"default","drain_ms":-1}]}', 1, "drain_ms")):
         path.write_text(text, encoding="utf-8")
         is_one_clear_line(run(weldr, "apply", str(path)), code, *said)

@@ -67,6 +67,7 @@ static void test_defaults(void **state)
     assert_int_equal(c.log_level, 2);
     assert_int_equal(c.drain_timeout_ms, 30000);
     assert_int_equal(c.ready_delay_ms, 0);
+    assert_int_equal(c.ready_passive, 200);
     assert_int_equal(c.admin_host_n, 0);
     assert_null(c.admin_token);
     assert_null(c.admin_token_file);
@@ -82,6 +83,7 @@ static void test_flags(void **state)
     configure_well(&c,
                    "--ip 1.2.3.4:81 --ip=[::1]:82 --admin-ip :83 --workers 4 --server http://a "
                    "--server=http://b --log-level=debug --drain-timeout 2m --ready-delay 250ms "
+                   "--ready-passive 503 "
                    "--admin-token-file /t --admin-host a.example --admin-host=b_1",
                    "");
     assert_int_equal(c.ip_n, 2);
@@ -97,6 +99,7 @@ static void test_flags(void **state)
     assert_int_equal(c.log_level, 3);
     assert_int_equal(c.drain_timeout_ms, 120000);
     assert_int_equal(c.ready_delay_ms, 250);
+    assert_int_equal(c.ready_passive, 503);
     assert_string_equal(c.admin_token_file, "/t");
     assert_int_equal(c.admin_host_n, 2);
     assert_string_equal(c.admin_host[1], "b_1");

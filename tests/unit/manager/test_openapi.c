@@ -108,7 +108,7 @@ static unsigned count_words(const char *text)
     unsigned n = text[0] != '\0' && text[0] != '*';
 
     for (; *text != '\0'; text++)
-        n += *text == ' ';
+        n += *text == ' ' && text[1] != '*';
     return n;
 }
 

@@ -147,6 +147,26 @@ static void test_address_of_nobody_here(void **state)
     assert_int_equal(listen_open(&at, false, false, &bound), WERR_ADDR_UNAVAILABLE);
 }
 
+/* An address that may come later is bound at once. */
+static void test_absent_address(void **state)
+{
+    static const char *const absent[] = {"192.0.2.1:0", "[2001:db8::1]:0"};
+    struct addr at, bound;
+
+    (void)state;
+    for (unsigned i = 0; i < 2; i++) {
+        at = addr_of(absent[i]);
+        const int fd = listen_open_absent(&at, true, false, &bound);
+
+        assert_true(fd >= 0);
+        assert_int_not_equal(bound.port, 0);
+        at.port = bound.port;
+        assert_true(addr_is_equal(&at, &bound));
+        assert_int_equal(listen_open_absent(&at, false, false, &bound), WERR_ADDR_IN_USE);
+        close(fd);
+    }
+}
+
 static void test_wildcard_takes_ipv4(void **state)
 {
     struct addr at = addr_of("*:0");
@@ -221,6 +241,7 @@ int main(void)
         cmocka_unit_test(test_sharing),
         cmocka_unit_test(test_steering),
         cmocka_unit_test(test_address_of_nobody_here),
+        cmocka_unit_test(test_absent_address),
         cmocka_unit_test(test_wildcard_takes_ipv4),
         cmocka_unit_test(test_pair),
         cmocka_unit_test(test_raise_fd_limit),

@@ -460,6 +460,31 @@ static UNUSED void make_random_rule_command(struct rand_state *r, const struct p
         c->rule_id = 0;
 }
 
+/* One of a few addresses, so that many are there already. */
+static UNUSED void make_random_vip_command(struct rand_state *r, struct pool_command *c)
+{
+    static const char *const addresses[] = {"192.0.2.1", "192.0.2.2", "2001:db8::1",
+                                            "10.0.0.9"};
+    const char *address = addresses[rand_below(r, 4)];
+    const uint64_t kind = rand_below(r, 4);
+    char json[200];
+    snprintf(json, sizeof(json),
+             "{\"interface\":%s,\"prefix\":%s,\"conflict\":\"%s\","
+             "\"nodes\":{\"000000000000000%u\":\"bond%u\"}}",
+             rand_below(r, 2) == 0 ? "null" : "\"eth0\"", rand_below(r, 2) == 0 ? "null" : "24",
+             rand_below(r, 2) == 0 ? "hold" : "back_off", (unsigned)rand_below(r, 8) + 1,
+             (unsigned)rand_below(r, 3));
+    if (kind == 0)
+        pool_command_init(c, POOL_REMOVE_VIP);
+    else if (kind == 1)
+        make_wish(c, pool_code_set_vip_from_json, json);
+    else
+        make_named(c, pool_code_add_vip_from_json, address, json);
+    if (kind == 2)
+        c->is_put = false;
+    assert_int_equal(vip_set_address(&c->vip, span_from_str(address)), 0);
+}
+
 static UNUSED void add_random_guard(struct rand_state *r, const struct pool_state *s,
                                     struct pool_command *c)
 {
@@ -475,12 +500,15 @@ static UNUSED void add_random_guard(struct rand_state *r, const struct pool_stat
 static UNUSED void make_random_command(struct rand_state *r, const struct pool_state *s,
                                        struct pool_command *c)
 {
-    switch (rand_below(r, 9)) {
+    switch (rand_below(r, 10)) {
     case 0:
         make_random_pool_command(r, c);
         break;
     case 8:
         make_random_certificate_command(r, s, c);
+        break;
+    case 9:
+        make_random_vip_command(r, c);
         break;
     case 1:
         make_random_listener_command(r, c);

@@ -24,6 +24,7 @@ static void test_words_and_ids(void **state)
     /* What is referred to comes before what refers to it, whatever the numbers. */
     assert_int_equal(kind_in_order(0), KIND_CERTIFICATE);
     assert_int_equal(kind_in_order(1), KIND_POOL);
+    assert_int_equal(kind_in_order(3), KIND_VIP); /* listeners listen at them */
     assert_int_equal(kind_in_order(KIND_N - 2), KIND_RULE);
     assert_int_equal(kind_in_order(KIND_N - 1), KIND_NONE);
     assert_null(kind_ops(KIND_N));

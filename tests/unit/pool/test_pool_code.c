@@ -445,7 +445,7 @@ static void test_bad_entries(void **state)
     assert_int_equal(decode(1, 3, 0, remove), WERR_UNSUPPORTED);
     assert_int_equal(decode(0, 3, 0, remove), WERR_UNSUPPORTED);
     assert_int_equal(decode(2, 0, 0, remove), WERR_UNSUPPORTED);
-    assert_int_equal(decode(2, 19, 0, remove), WERR_UNSUPPORTED);
+    assert_int_equal(decode(2, 22, 0, remove), WERR_UNSUPPORTED);
     assert_int_equal(decode(2, 255, 0, remove), WERR_UNSUPPORTED);
     assert_int_equal(decode(2, 3, 256, remove), WERR_UNSUPPORTED);
     assert_int_equal(decode(2, 1, 0, remove), WERR_CORRUPT);
