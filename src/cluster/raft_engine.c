@@ -529,6 +529,11 @@ static const struct cluster_ops raft_ops = {
     .place_member = place_member,
     .make_token = make_token,
     .share = share,
+    .set_vips = engine_vips_set,
+    .set_eligible = engine_vips_set_eligible,
+    .vips = engine_vips,
+    .move_vip = engine_vips_move,
+    .released = engine_vips_released,
     .status = status,
     .free = free_engine,
 };

@@ -27,6 +27,7 @@
 #include "cluster/raft_transport.h"
 #include "cluster/retry.h"
 #include "cluster/segments.h"
+#include "cluster/vips_alone.h"
 
 enum request_stage {
     REQUEST_HERE,    /* libraft has it */
@@ -224,8 +225,9 @@ struct engine {
     uint64_t started_ms;
     bool is_nudging, nudge_again; /* followers, to apply what is committed */
     struct joining *joining;      /* NULL: not under way */
-    struct token token;           /* what it joins with … */
-    int token_error;              /* … or why it can't be read */
+    struct vips_alone vips;
+    struct token token; /* what it joins with … */
+    int token_error;    /* … or why it can't be read */
 };
 
 /* What libraft has handed over last is not all in the state yet: it has halted, or a snapshot
@@ -450,6 +452,15 @@ void engine_share(struct engine *e, struct span bytes);
 /* A message of that. WERR_CORRUPT: its sender is broken. */
 int engine_share_from_leader(struct engine *e, struct span payload) MUST_USE;
 int engine_share_from_caller(const struct caller *c, struct span payload) MUST_USE;
+
+/* ---- raft_vip_ops.c: operations of cluster.h ---- */
+
+void engine_vips_set(struct cluster *c, const struct cluster_vip_wish *wishes, unsigned n);
+void engine_vips_set_eligible(struct cluster *c, bool is_eligible, const char *why);
+unsigned engine_vips(const struct cluster *c, struct cluster_vip *out, unsigned max);
+int engine_vips_move(struct cluster *c, const struct addr *address, uint64_t id,
+                     cluster_done_fn done, void *arg) MUST_USE;
+void engine_vips_released(struct cluster *c, const struct addr *address);
 
 /* ---- raft_steward.c ---- */
 

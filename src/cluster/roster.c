@@ -8,11 +8,11 @@
 
 static const struct {
     const char *name;
-    unsigned election_ms, heartbeat_ms;
+    unsigned election_ms, heartbeat_ms, lease_ms, holdoff_ms;
 } profiles[ROSTER_PROFILES] = {
-    [ROSTER_LAN] = {"lan", 500, 100},
-    [ROSTER_FAST] = {"fast", 300, 50},
-    [ROSTER_WAN] = {"wan", 2000, 250},
+    [ROSTER_LAN] = {"lan", 500, 100, 400, 450},
+    [ROSTER_FAST] = {"fast", 300, 50, 240, 280},
+    [ROSTER_WAN] = {"wan", 2000, 250, 1600, 1800},
 };
 
 struct roster *roster_new(void)
@@ -151,4 +151,16 @@ unsigned roster_heartbeat_ms(enum roster_profile p)
 {
     MUST(p < ROSTER_PROFILES);
     return profiles[p].heartbeat_ms;
+}
+
+unsigned roster_lease_ms(enum roster_profile p)
+{
+    MUST(p < ROSTER_PROFILES);
+    return profiles[p].lease_ms;
+}
+
+unsigned roster_holdoff_ms(enum roster_profile p)
+{
+    MUST(p < ROSTER_PROFILES);
+    return profiles[p].holdoff_ms;
 }

@@ -152,5 +152,10 @@ int roster_profile_from_text(struct span text, enum roster_profile *p) MUST_USE;
 /* lan 500/100, fast 300/50, wan 2000/250. */
 unsigned roster_election_ms(enum roster_profile p);
 unsigned roster_heartbeat_ms(enum roster_profile p);
+/* How long a node may hold a virtual IP after the last word of its leader: at least four
+ * heartbeats, less than an election takes. */
+unsigned roster_lease_ms(enum roster_profile p);
+/* … and a new leader gives nothing of others away: a lease and a margin. */
+unsigned roster_holdoff_ms(enum roster_profile p);
 
 #endif

@@ -12,6 +12,7 @@ static void test_the_numbers_are_fixed(void **state)
     assert_int_equal(LEVEL_FIRST, 1);
     assert_int_equal(LEVEL_PLACES, 2);
     assert_int_equal(LEVEL_HISTORY, 3);
+    assert_int_equal(LEVEL_VIPS, 4);
 }
 
 static void test_each_says_what_it_adds(void **state)
