@@ -124,6 +124,33 @@ const struct roster_token *roster_find_token(const struct roster *r, const uint8
     return NULL;
 }
 
+unsigned roster_vip_n(const struct roster *r)
+{
+    return r->vip_n;
+}
+
+const struct roster_vip *roster_vip_at(const struct roster *r, unsigned i)
+{
+    MUST(i < r->vip_n);
+    return &r->vips[i];
+}
+
+const struct roster_vip *roster_find_vip(const struct roster *r, const struct addr *address)
+{
+    for (unsigned i = 0; i < r->vip_n; i++) {
+        if (addr_is_equal(&r->vips[i].address, address))
+            return &r->vips[i];
+    }
+    return NULL;
+}
+
+uint64_t roster_next_epoch(const struct roster *r, const struct addr *address)
+{
+    const struct roster_vip *v = roster_find_vip(r, address);
+
+    return 1 + (v != NULL ? v->epoch : r->forgotten_epoch);
+}
+
 const char *roster_profile_name(enum roster_profile p)
 {
     MUST(p < ROSTER_PROFILES);
