@@ -283,8 +283,9 @@ struct cluster_ops {
      * has not let go in time, and keeps it; WERR_UNSUPPORTED: a member is older. */
     int (*move_vip)(struct cluster *c, const struct addr *address, uint64_t id,
                     cluster_done_fn done, void *arg);
-    /* This node has let the address go, after its lease was taken back or ran out, or of its
-     * own: another one may hold it at once. It is not held again under the same epoch. */
+    /* This node has let the address go, after its lease was taken back, or of its own: another
+     * one may hold it at once. It is not held again under the same epoch. After a lease has run
+     * out nothing need be said, and nothing follows from it. */
     void (*released)(struct cluster *c, const struct addr *address);
     void (*status)(const struct cluster *c, struct cluster_status *out);
     /* Every done still owed is called with WERR_SHUTTING_DOWN; no hook is. */
