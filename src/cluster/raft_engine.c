@@ -497,7 +497,6 @@ static int start(struct cluster *c)
     if (rc < 0)
         return rc;
     loop_timer_in(e->loop.loop, &e->tend, TEND_MS);
-    engine_vips_start(e);
     engine_kick(e);
     return 0;
 }

@@ -486,7 +486,6 @@ int engine_share_from_caller(const struct caller *c, struct span payload) MUST_U
 /* ---- raft_vips.c ---- */
 
 void engine_vips_init(struct engine *e);
-void engine_vips_start(struct engine *e);
 void engine_vips_stop(struct engine *e);
 /* There is something to do, which is done when libuv's loop has run. */
 void engine_vips_touch(struct engine *e);
@@ -497,7 +496,7 @@ void engine_vips_reach(struct engine *e);
 /* Messages: of the leader, and of a member. WERR_CORRUPT: its sender is broken; WERR_NOMEM. */
 int engine_vips_from_leader(struct engine *e, uint8_t type, struct span payload) MUST_USE;
 int engine_vips_from_caller(const struct caller *c, struct span payload) MUST_USE;
-/* Nobody has made a cluster: this node holds all, and asks nobody. */
+/* Nobody has made a cluster, nor is about to: this node holds all, and asks nobody. */
 bool engine_vips_is_alone(const struct engine *e);
 /* All members know virtual IPs. */
 bool engine_vips_is_known(const struct engine *e);

@@ -67,6 +67,8 @@ static enum cluster_vip_wait wait_of(const struct engine *e, const struct cluste
 
     if (v->is_self && v->lease_ns > now)
         return CLUSTER_VIP_HELD;
+    if (!roster_is_made(e->roster) || e->is_lost)
+        return CLUSTER_VIP_NO_LEADER;
     if (!engine_vips_is_known(e))
         return CLUSTER_VIP_NO_LEVEL;
     if (!has_leader(e, now))

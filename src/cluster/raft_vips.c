@@ -23,9 +23,11 @@ static enum roster_profile profile_of(const struct engine *e)
     return (enum roster_profile)e->member.profile;
 }
 
+/* One that joins, or has joined, knows no roster yet; one that listens is about to make one. */
 bool engine_vips_is_alone(const struct engine *e)
 {
-    return !roster_is_made(e->roster);
+    return !roster_is_made(e->roster) && !e->member.has_joined && e->gate == NULL &&
+           e->options.join.family == 0;
 }
 
 bool engine_vips_is_known(const struct engine *e)
@@ -43,7 +45,7 @@ static bool has_any(const struct engine *e)
 static bool takes_part(const struct engine *e)
 {
     return e->raft.data != NULL && !e->is_closing && !e->is_lost && !e->ballot.is_owed &&
-           !engine_vips_is_alone(e) && engine_vips_is_known(e) && has_any(e);
+           roster_is_made(e->roster) && engine_vips_is_known(e) && has_any(e);
 }
 
 /* libraft may know better already than the engine's role tells. */
@@ -55,9 +57,19 @@ static bool leads(const struct engine *e)
            raft_current_term((struct raft *)&e->raft) == g->term && !engine_is_behind(e);
 }
 
+/* While there are none, nothing wakes this node for them. */
+static void arm(struct engine *e)
+{
+    struct timer *tick = &e->vips.tick;
+
+    if (!timer_is_set(tick) && has_any(e) && !engine_vips_is_alone(e) && !e->is_closing)
+        loop_timer_in(e->loop.loop, tick, roster_heartbeat_ms(profile_of(e)) / 2);
+}
+
 void engine_vips_touch(struct engine *e)
 {
     e->vips.is_touched = true;
+    arm(e);
     engine_kick(e);
 }
 
@@ -326,9 +338,6 @@ static void on_tick(struct timer *t)
 {
     struct engine *e = (struct engine *)((char *)t - offsetof(struct engine, vips.tick));
 
-    loop_timer_in(e->loop.loop, &e->vips.tick, roster_heartbeat_ms(profile_of(e)) / 2);
-    if (!has_any(e))
-        return;
     ask(e);
     engine_vips_touch(e);
 }
@@ -337,11 +346,6 @@ void engine_vips_init(struct engine *e)
 {
     grantor_init(&e->vips.grantor, e->roster, e->self.id);
     timer_init(&e->vips.tick, on_tick);
-}
-
-void engine_vips_start(struct engine *e)
-{
-    loop_timer_in(e->loop.loop, &e->vips.tick, roster_heartbeat_ms(profile_of(e)) / 2);
 }
 
 void engine_vips_stop(struct engine *e)

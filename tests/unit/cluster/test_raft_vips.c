@@ -118,6 +118,24 @@ static void test_one_node_holds_all(void **state)
     end_lab();
 }
 
+/* It knows nothing of the cluster yet, and another one may hold them. */
+static void test_a_newcomer_holds_nothing_by_itself(void **state)
+{
+    (void)state;
+    make(1, 1);
+    get_token(0);
+    join(1, 0);
+    node_n = 2;
+    describe(1);
+    while (!has_settled(1)) {
+        assert_false(may_hold(1, 0));
+        (void)loop_turn(lab.loop, 20);
+    }
+    wanted_at = 0;
+    AWAIT(is_there, 0);
+    end_lab();
+}
+
 static void test_each_is_on_one_of_three(void **state)
 {
     (void)state;
@@ -284,6 +302,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_one_node_holds_all),
+        cmocka_unit_test(test_a_newcomer_holds_nothing_by_itself),
         cmocka_unit_test(test_each_is_on_one_of_three),
         cmocka_unit_test(test_an_operator_moves_one),
         cmocka_unit_test(test_what_can_not_be_moved),
