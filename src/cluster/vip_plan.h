@@ -19,10 +19,10 @@ struct vip_plan_node {
 };
 
 struct vip_plan_vip {
-    struct addr address;
     uint64_t holder; /* 0: nobody */
     uint64_t wanted; /* an operator wants it there now; 0: nowhere */
-    bool is_pinned;  /* an operator wanted it where it is */
+    struct addr address;
+    bool is_pinned; /* an operator wanted it where it is */
 };
 
 /* targets: one for each of the n virtual IPs, an id; 0: nobody may get it. At most

@@ -115,7 +115,8 @@ static void test_what_an_operator_has_placed_stays(void **state)
     (void)state;
     make(3);
     for (unsigned i = 0; i < 3; i++)
-        p.vips[i] = (struct vip_plan_vip){p.vips[i].address, 1, 0, true};
+        p.vips[i] =
+            (struct vip_plan_vip){.address = p.vips[i].address, .holder = 1, .is_pinned = true};
     assert_int_equal(settle(), 0);
     lose(1);
     assert_int_equal(settle(), 3);
