@@ -95,12 +95,12 @@ enum cluster_vip_wait {
 /* A described address, as this node knows it. */
 struct cluster_vip {
     struct addr address; /* port 0 */
-    uint64_t holder;     /* id of the member that it is assigned to; 0: nobody */
     bool is_self;        /* holder is this node */
-    uint64_t epoch;      /* of that assignment: higher with each one; 0: there was none */
-    uint64_t since_ms;   /* of that assignment, wall clock of the leader; 0: there was none */
     uint8_t cause;       /* enum cluster_vip_cause, of that assignment */
     uint8_t wait;        /* enum cluster_vip_wait */
+    uint64_t holder;     /* id of the member that it is assigned to; 0: nobody */
+    uint64_t epoch;      /* of that assignment: higher with each one; 0: there was none */
+    uint64_t since_ms;   /* of that assignment, wall clock of the leader; 0: there was none */
     /* This node may hold the address until then, in ns of CLOCK_BOOTTIME, and no ns longer. In
      * the past: it may not. UINT64_MAX: there is nobody else, for ever. Whoever holds asks
      * again before each refresh: it is extended several times within a lease, without a hook.

@@ -232,7 +232,7 @@ static void grant_all(struct grantor *g, uint64_t to, uint64_t end_ns, struct vi
         if (!may_grant(g, v, to))
             continue;
         grants_note(&g->grants, v, end_ns);
-        out->claims[out->n++] = (struct vip_claim){v->address, v->epoch, v->cause, v->since_us};
+        out->claims[out->n++] = (struct vip_claim){v->address, v->cause, v->epoch, v->since_us};
     }
 }
 

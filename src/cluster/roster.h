@@ -54,9 +54,9 @@ struct roster_token {
  * which is not kept here (grantor.h). */
 struct roster_vip {
     struct addr address; /* port 0 */
+    uint8_t cause;       /* enum cluster_vip_cause */
     uint64_t holder;     /* a member when it was assigned, and maybe none any more */
     uint64_t epoch;      /* of the address: one higher with each assignment, from 1 */
-    uint8_t cause;       /* enum cluster_vip_cause */
     uint64_t since_us;   /* wall clock of who assigned it */
 };
 

@@ -18,8 +18,8 @@ enum { VIP_WHY_MAX = 32 };
 
 struct vip_claim {
     struct addr address; /* port 0 */
-    uint64_t epoch;      /* from 1 */
     uint8_t cause;       /* enum cluster_vip_cause; of what is granted, … */
+    uint64_t epoch;      /* from 1 */
     uint64_t since_us;   /* … and wall clock of who assigned it */
 };
 
