@@ -11,6 +11,13 @@
  * holder is, a new leader finds in the roster; it grants to it when it asks, and lets the floor
  * pass before it gives away anything of one that does not.
  *
+ * All of this rests on one thing: the address is gone from the node at the end of its lease,
+ * and no later than a margin after it. Where manager and helper are both stopped, the kernel's
+ * own life of an address (2 s, which takes up to 2.3 s; 1 s takes up to 1.3 s) is longer than a
+ * lease of the profiles fast and lan, so it can't be what keeps that: a successor holds from
+ * 0.6 s on, and can't tell a stopped node from one whose link is cut. Something that is not
+ * stopped with them has to look at the end of the lease.
+ *
  * Every time is now of CLOCK_BOOTTIME, in ns. No I/O, no clock. Owner: the engine, which brings
  * messages and commits assignments (raft_vips.c).
  */
