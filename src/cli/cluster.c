@@ -49,6 +49,24 @@ static int add_quorum(struct table *t, const struct doc *d)
     return rc;
 }
 
+/* "about 1075 ms, 1550 ms at most". */
+static int add_outage(struct table *t, const struct doc *d)
+{
+    char *typical = doc_text(doc_get(d, "outage_typical_ms"));
+    char *worst = doc_text(doc_get(d, "outage_worst_ms"));
+    char line[LINE_BYTES];
+    int rc = WERR_NOMEM;
+
+    if (typical != NULL && worst != NULL) {
+        (void)snprintf(line, sizeof(line), "about %s ms, %s ms at most, of a virtual IP",
+                       typical, worst);
+        rc = add_line(t, "outage", line);
+    }
+    free(typical);
+    free(worst);
+    return rc;
+}
+
 static int fill(struct table *t, const struct doc *d)
 {
     static const char *const rows[][2] = {
@@ -59,6 +77,8 @@ static int fill(struct table *t, const struct doc *d)
 
     for (size_t i = 0; rc == 0 && i < sizeof(rows) / sizeof(rows[0]); i++)
         rc = add_member_of(t, d, rows[i][0], rows[i][1]);
+    if (rc == 0)
+        rc = add_outage(t, d);
     return rc == 0 ? add_quorum(t, d) : rc;
 }
 

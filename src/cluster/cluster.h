@@ -61,6 +61,67 @@ struct cluster_member {
     char version[CLUSTER_VERSION_MAX];
 };
 
+/* ---- virtual IPs: which node may hold which address ---- */
+
+enum { CLUSTER_VIPS_MAX = 64 };
+
+/* An address that is described. */
+struct cluster_vip_wish {
+    struct addr address; /* port 0 */
+};
+
+/* Why a node became the holder (cluster_vip_cause_word). */
+enum cluster_vip_cause {
+    CLUSTER_VIP_FIRST,         /* nobody held it before */
+    CLUSTER_VIP_MOVED,         /* an operator said so: rebalancing leaves it there */
+    CLUSTER_VIP_HOLDER_SILENT, /* the leader heard nothing of the one before, or it has died */
+    CLUSTER_VIP_HOLDER_UNFIT,  /* the one before said that it is not fit (set_eligible) */
+    CLUSTER_VIP_HOLDER_LEFT,   /* the one before is no member any more */
+    CLUSTER_VIP_REBALANCED,    /* the one before held more than its part */
+    CLUSTER_VIP_CAUSES
+};
+
+/* Why nobody may hold an address now, as far as this node knows (cluster_vip_wait_word). */
+enum cluster_vip_wait {
+    CLUSTER_VIP_HELD,       /* somebody may */
+    CLUSTER_VIP_NO_LEADER,  /* this node knows of no leader, so no node gets a lease */
+    CLUSTER_VIP_PAIR,       /* the same, in a pair: its only voter is away */
+    CLUSTER_VIP_NO_LEVEL,   /* a member is older than virtual IPs */
+    CLUSTER_VIP_HOLD_OFF,   /* the leader is new, or the lease of the holder before runs yet */
+    CLUSTER_VIP_NOBODY_FIT, /* no member is live, serves and says that it is fit */
+    CLUSTER_VIP_WAITS
+};
+
+/* A described address, as this node knows it. */
+struct cluster_vip {
+    struct addr address; /* port 0 */
+    bool is_self;        /* holder is this node */
+    uint8_t cause;       /* enum cluster_vip_cause, of that assignment */
+    uint8_t wait;        /* enum cluster_vip_wait */
+    uint64_t holder;     /* id of the member that it is assigned to; 0: nobody */
+    uint64_t epoch;      /* of that assignment: higher with each one; 0: there was none */
+    uint64_t since_ms;   /* of that assignment, wall clock of the leader; 0: there was none */
+    /* This node may hold the address until then, in ns of CLOCK_BOOTTIME, and no ns longer. In
+     * the past: it may not. UINT64_MAX: there is nobody else, for ever. Whoever holds asks
+     * again before each refresh: it is extended several times within a lease, without a hook.
+     */
+    uint64_t lease_ns;
+};
+
+/* Of a profile of elections, all in ms. An outage is what a client sees when the holder, or its
+ * link, is lost without a word. Kernel and network come on top, some 10 ms. */
+struct cluster_vip_times {
+    uint32_t lease_ms;   /* how long a node may hold after the last word of the leader */
+    uint32_t holdoff_ms; /* a new leader gives nothing of others away for so long */
+    uint32_t outage_typical_ms, outage_worst_ms; /* the holder was the leader too */
+};
+
+/* profile: as in struct cluster_options. */
+struct cluster_vip_times cluster_vip_times(uint8_t profile);
+const char *cluster_vip_cause_word(uint8_t cause); /* "holder_silent" */
+const char *cluster_vip_wait_word(uint8_t wait);   /* "no_leader"; of HELD "" */
+const char *cluster_vip_wait_text(uint8_t wait);   /* a sentence for people; of HELD "" */
+
 enum { CLUSTER_WHY_MAX = 192 };
 
 /* A node that can't read what is to be applied next applies nothing more, until a Weldr that
@@ -92,9 +153,10 @@ struct cluster_status {
     unsigned voters, quorum; /* how many there are, and how many of them must agree */
     bool has_quorum;         /* this node knows of a leader */
     bool was_removed;        /* this node is no member any more, as far as it has heard */
-    bool was_recovered;   /* just before this process: recover.h has raised the incarnation */
-    bool is_witness;      /* this node votes, and serves nobody: it was so when it joined */
-    const char *profile;  /* of the elections: "lan" */
+    bool was_recovered;  /* just before this process: recover.h has raised the incarnation */
+    bool is_witness;     /* this node votes, and serves nobody: it was so when it joined */
+    const char *profile; /* of the elections: "lan" */
+    struct cluster_vip_times vip; /* of that profile */
     unsigned election_ms; /* so long without word of a leader, and another one is elected */
     uint8_t level;        /* of features (pool/levels.h), that all members use */
     uint8_t known_level;  /* the highest that this node knows */
@@ -155,6 +217,10 @@ struct cluster_hooks {
     /* The members in reach may be others from now on: whoever shares begins anew, for they know
      * nothing. May be NULL. */
     void (*on_reach)(void *arg);
+    /* What cluster_ops.vips says is another thing than before: a holder, an epoch, why nobody
+     * holds; a lease was given, taken back or has run out, but not that it was extended. Never
+     * within vips, and also within set_vips, set_eligible and released. May be NULL. */
+    void (*on_vips)(void *arg);
     void *arg;
 };
 
@@ -201,6 +267,26 @@ struct cluster_ops {
      * leader. Nothing is kept or tried again: a member that is out of reach, or that takes too
      * little, does not get them, and without a leader nobody does. */
     void (*share)(struct cluster *c, struct span bytes);
+    /* All addresses that are described, in any order, each once; of more than CLUSTER_VIPS_MAX
+     * the rest is passed over. On every node, from what all have agreed on. */
+    void (*set_vips)(struct cluster *c, const struct cluster_vip_wish *wishes, unsigned n);
+    /* Whether this node is fit to hold any: its workers serve, it does not drain, its link is
+     * up. False at first. why: a word for the log of the leader, copied; NULL when it is. */
+    void (*set_eligible)(struct cluster *c, bool is_eligible, const char *why);
+    /* Fills up to max in the order of set_vips; returns how many there are. */
+    unsigned (*vips)(const struct cluster *c, struct cluster_vip *out, unsigned max);
+    /* The address goes to that member, which keeps it until it is lost or moved again; 0:
+     * whoever is fit, but for the one that holds it. done comes when the move is agreed on: the
+     * one before has let go by then, the next one holds within ms. 0 at once when it is so
+     * already. WERR_NOT_FOUND: no such address or member; WERR_GUARD: that member, or any
+     * other, is not fit or away; WERR_IN_USE: it is being moved; WERR_TIMEOUT: the one before
+     * has not let go in time, and keeps it; WERR_UNSUPPORTED: a member is older. */
+    int (*move_vip)(struct cluster *c, const struct addr *address, uint64_t id,
+                    cluster_done_fn done, void *arg);
+    /* This node has let the address go, after its lease was taken back, or of its own: another
+     * one may hold it at once. It is not held again under the same epoch. After a lease has run
+     * out nothing need be said, and nothing follows from it. */
+    void (*released)(struct cluster *c, const struct addr *address);
     void (*status)(const struct cluster *c, struct cluster_status *out);
     /* Every done still owed is called with WERR_SHUTTING_DOWN; no hook is. */
     void (*free)(struct cluster *c);

@@ -417,6 +417,11 @@ static const struct cluster_ops delayed_ops = {
     .transfer = delayed_transfer,
     .make_token = delayed_make_token,
     .share = delayed_share,
+    .set_vips = delayed_set_vips,
+    .set_eligible = delayed_set_eligible,
+    .vips = delayed_vips,
+    .move_vip = delayed_move_vip,
+    .released = delayed_released,
     .status = delayed_status,
     .free = free_delayed,
 };

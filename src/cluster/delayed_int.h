@@ -8,6 +8,7 @@
 #include "base/rand.h"
 #include "base/timers.h"
 #include "cluster/delayed.h"
+#include "cluster/vips_alone.h"
 
 enum { SELF_ID = 1, MEMBERS_MAX = 8, BATCH_MAX = 4 };
 
@@ -34,6 +35,7 @@ struct delayed {
     struct delayed_entries orphans; /* not committed, and nobody's any more */
     struct cluster_member members[MEMBERS_MAX]; /* [0] is this one */
     unsigned member_n;
+    struct vips_alone vips;
     uint8_t role;   /* enum cluster_role */
     uint64_t index; /* handed over */
     uint64_t steps;
@@ -74,6 +76,12 @@ int delayed_transfer(struct cluster *c, uint64_t id, cluster_done_fn done, void 
 int delayed_make_token(struct cluster *c, uint32_t lifetime_s, cluster_text_fn done,
                        void *arg) MUST_USE;
 void delayed_share(struct cluster *c, struct span bytes);
+void delayed_set_vips(struct cluster *c, const struct cluster_vip_wish *wishes, unsigned n);
+void delayed_set_eligible(struct cluster *c, bool is_eligible, const char *why);
+unsigned delayed_vips(const struct cluster *c, struct cluster_vip *out, unsigned max);
+int delayed_move_vip(struct cluster *c, const struct addr *address, uint64_t id,
+                     cluster_done_fn done, void *arg) MUST_USE;
+void delayed_released(struct cluster *c, const struct addr *address);
 void delayed_status(const struct cluster *c, struct cluster_status *out);
 
 #endif

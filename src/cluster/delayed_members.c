@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "base/clock.h"
 #include "pool/levels.h"
 
 /* Members are what they were told to be: none of them runs. */
@@ -161,6 +162,48 @@ void delayed_share(struct cluster *c, struct span bytes)
     (void)bytes;
 }
 
+void delayed_set_vips(struct cluster *c, const struct cluster_vip_wish *wishes, unsigned n)
+{
+    struct delayed *s = delayed_of(c);
+
+    if (vips_alone_set(&s->vips, wishes, n, SELF_ID, clock_wall_us() / 1000) &&
+        c->hooks.on_vips != NULL)
+        c->hooks.on_vips(c->hooks.arg);
+}
+
+/* None of its members runs, so it holds all itself, whoever leads. */
+void delayed_set_eligible(struct cluster *c, bool is_eligible, const char *why)
+{
+    (void)c;
+    (void)is_eligible;
+    (void)why;
+}
+
+unsigned delayed_vips(const struct cluster *c, struct cluster_vip *out, unsigned max)
+{
+    return vips_alone_get(&((const struct delayed *)c)->vips, out, max);
+}
+
+int delayed_move_vip(struct cluster *c, const struct addr *address, uint64_t id,
+                     cluster_done_fn done, void *arg)
+{
+    struct delayed *d = delayed_of(c);
+    int rc = delayed_check_request(d);
+
+    if (rc == 0)
+        rc = vips_alone_move(&d->vips, address, id, SELF_ID);
+    if (rc == 0)
+        rc = delayed_end_later(d, delayed_new_request(done, arg), 0);
+    return rc;
+}
+
+/* It may be taken again at any time. */
+void delayed_released(struct cluster *c, const struct addr *address)
+{
+    (void)c;
+    (void)address;
+}
+
 void delayed_status(const struct cluster *c, struct cluster_status *out)
 {
     const struct delayed *d = (const struct delayed *)c;
@@ -170,7 +213,8 @@ void delayed_status(const struct cluster *c, struct cluster_status *out)
                                    .has_quorum = d->role != CLUSTER_CANDIDATE,
                                    .level = LEVEL_NEWEST,
                                    .known_level = LEVEL_NEWEST,
-                                   .profile = "lan"};
+                                   .profile = "lan",
+                                   .vip = cluster_vip_times(0)};
     for (unsigned i = 0; i < d->member_n; i++)
         out->voters += d->members[i].place == CLUSTER_VOTER;
     out->quorum = out->voters / 2 + 1;

@@ -27,7 +27,11 @@ enum peer_message_type {
     PEER_RESPONSE = 17, /* struct peer_response */
     PEER_TELL = 18, /* struct peer_tell: how the sender is; each second and when it changes */
     PEER_REMOVED = 19, /* nothing: you are no member any more */
-    PEER_SHARE = 20    /* struct peer_share: to the leader, who passes it on to the others */
+    PEER_SHARE = 20,   /* struct peer_share: to the leader, who passes it on to the others */
+    /* From LEVEL_VIPS on. */
+    PEER_VIP_ASK = 21,   /* struct vip_ask (vip_messages.h): to the leader, who responds … */
+    PEER_VIP_GRANT = 22, /* … with struct vip_grant */
+    PEER_VIP_NUDGE = 23  /* nothing: the leader wants to be asked at once */
 };
 
 struct peer_ask {
@@ -71,6 +75,7 @@ enum peer_request_kind {
     PEER_PROMOTE,   /* member: becomes a voter */
     PEER_TOKEN_NEW, /* lifetime in s, in number */
     PEER_PLACE, /* member; entry: its address (bytes.h), none: where it tells. LEVEL_PLACES */
+    PEER_MOVE_VIP, /* member, or 0; entry: the virtual IP's address (bytes.h). LEVEL_VIPS */
     PEER_REQUEST_KINDS
 };
 

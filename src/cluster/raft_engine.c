@@ -129,6 +129,7 @@ static void after_run(void *arg)
         tell_role(e);
         tell_news(e);
         engine_tally_look(e);
+        engine_vips_look(e);
         tell_settled(e);
         engine_forward_applied(e);
         engine_halt_tell(e);
@@ -401,6 +402,21 @@ static int place_member(struct cluster *c, uint64_t id, const struct addr *addre
                                entry, done, NULL, arg);
 }
 
+static int move_vip(struct cluster *c, const struct addr *address, uint64_t id,
+                    cluster_done_fn done, void *arg)
+{
+    struct engine *e = (struct engine *)c;
+    char bytes[BYTES_ADDR_MAX];
+    struct span entry;
+
+    if (leads(e))
+        return engine_vips_move(e, address, id, done, arg);
+    const int rc = engine_vips_write_move(e, address, bytes, &entry);
+    return rc < 0 ? rc
+                  : ask_leader(e, &(struct peer_request){.kind = PEER_MOVE_VIP, .member = id},
+                               entry, done, NULL, arg);
+}
+
 static int transfer(struct cluster *c, uint64_t id, cluster_done_fn done, void *arg)
 {
     struct engine *e = (struct engine *)c;
@@ -513,6 +529,7 @@ static void free_engine(struct cluster *c)
     e->is_closing = true;
     engine_state_fini(e);
     timer_stop(loop_timers(e->loop.loop), &e->tend);
+    engine_vips_stop(e);
     engine_join_stop(e);
     engine_forward_close(e);
     engine_move_close(e);
@@ -541,6 +558,11 @@ static const struct cluster_ops raft_ops = {
     .place_member = place_member,
     .make_token = make_token,
     .share = share,
+    .set_vips = engine_vips_set,
+    .set_eligible = engine_vips_set_eligible,
+    .vips = engine_vips,
+    .move_vip = move_vip,
+    .released = engine_vips_released,
     .status = status,
     .free = free_engine,
 };
@@ -576,5 +598,6 @@ struct cluster *cluster_raft_new(struct loop *loop, struct data_dir *dir,
     timer_init(&e->tend, on_tend_timer);
     engine_state_init(e);
     engine_steward_init(e);
+    engine_vips_init(e);
     return &e->cluster;
 }

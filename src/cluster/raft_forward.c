@@ -78,7 +78,7 @@ int engine_forward(struct engine *e, struct request *q, struct span entry)
 static bool awaits_application(const struct request *q)
 {
     return q->wanted.kind == PEER_PROPOSE || q->wanted.kind == PEER_BARRIER ||
-           q->wanted.kind == PEER_PLACE;
+           q->wanted.kind == PEER_PLACE || q->wanted.kind == PEER_MOVE_VIP;
 }
 
 /* The leader may say the index of its snapshot, which may be that of a barrier. */
@@ -183,6 +183,7 @@ static void on_open(struct link *l)
 
     tell(e);
     send_waiting(e);
+    engine_vips_reach(e);
     if (e->cluster.hooks.on_reach != NULL)
         e->cluster.hooks.on_reach(e->cluster.hooks.arg);
 }
@@ -196,6 +197,9 @@ static void on_message(struct link *l, uint8_t type, struct span payload)
     else if (type == PEER_REMOVED)
         e->self.was_removed = true; /* what follows from it does so in a turn of its own */
     else if (type == PEER_SHARE && engine_share_from_leader(e, payload) < 0)
+        link_close(l);
+    else if ((type == PEER_VIP_GRANT || type == PEER_VIP_NUDGE) &&
+             engine_vips_from_leader(e, type, payload) < 0)
         link_close(l);
 }
 
@@ -358,6 +362,8 @@ static int perform(struct engine *e, const struct peer_request *m, struct owed_r
         return make_token(e, m, o);
     case PEER_PLACE:
         return engine_move_place_of(e, m->member, m->entry, on_done, o);
+    case PEER_MOVE_VIP:
+        return engine_vips_move_of(e, m->member, m->entry, on_done, o);
     case PEER_OF_NOBODY:
     case PEER_REQUEST_KINDS:
         break;
@@ -431,6 +437,8 @@ static void on_caller_message(struct link *l, uint8_t type, struct span payload)
     else if (type == PEER_TELL)
         on_told(c, payload);
     else if (type == PEER_SHARE && engine_share_from_caller(c, payload) < 0)
+        link_close(l);
+    else if (type == PEER_VIP_ASK && engine_vips_from_caller(c, payload) < 0)
         link_close(l);
 }
 

@@ -6,8 +6,9 @@
  * other and nobody keeps),
  * raft_steward.c (who votes), raft_level.c (what all understand), raft_halt.c (what this node
  * does not), raft_snapshot.c (what a child encodes), raft_tally.c (what is counted),
- * raft_move.c (where members are), raft_admit.c (newcomers), raft_join.c (being one),
- * raft_recover.c (one node that is left becomes the cluster). */
+ * raft_vips.c and raft_vip_ops.c (who may hold virtual IPs), raft_move.c (where members are),
+ * raft_admit.c (newcomers), raft_join.c (being one), raft_recover.c (one node that is left
+ * becomes the cluster). */
 #ifndef WELDR_CLUSTER_RAFT_INT_H
 #define WELDR_CLUSTER_RAFT_INT_H
 
@@ -18,7 +19,9 @@
 #include "cluster/bytes.h"
 #include "cluster/cluster.h"
 #include "cluster/gate.h"
+#include "cluster/grantor.h"
 #include "cluster/high_water.h"
+#include "cluster/holding.h"
 #include "cluster/log_sizes.h"
 #include "cluster/member_file.h"
 #include "cluster/peer_messages.h"
@@ -27,6 +30,7 @@
 #include "cluster/raft_transport.h"
 #include "cluster/retry.h"
 #include "cluster/segments.h"
+#include "cluster/vips_alone.h"
 
 enum request_stage {
     REQUEST_HERE,    /* libraft has it */
@@ -129,6 +133,33 @@ struct tally {
     raft_io_snapshot_put_cb put_cb;
 };
 
+/* A move that an operator waits for, while this node leads. */
+struct engine_vip_move {
+    struct addr address;
+    uint64_t id, end_ms;
+    struct request *request; /* NULL: free */
+};
+enum { ENGINE_VIP_MOVES_MAX = 8 };
+
+/* Virtual IPs (raft_vips.c). */
+struct engine_vips {
+    struct vips_alone alone; /* of a node that was never one of several */
+    unsigned wish_n;
+    struct cluster_vip_wish wishes[CLUSTER_VIPS_MAX];
+    struct holding holding; /* of this node */
+    struct grantor grantor; /* while it leads */
+    struct timer tick;
+    bool must_ask;        /* at once */
+    bool is_touched;      /* there is something to do */
+    bool is_barred;       /* the barrier that proves the lead is under way, … */
+    uint64_t barred_term; /* … of this term */
+    struct engine_vip_move moves[ENGINE_VIP_MOVES_MAX];
+    unsigned told_n; /* what the owner has heard of; lease_ns: is there one */
+    struct cluster_vip told[CLUSTER_VIPS_MAX];
+    struct vip_ask ask; /* what is being written or read */
+    struct vip_grant grant;
+};
+
 struct engine {
     struct cluster cluster; /* first: the cluster that callers hold */
     struct engine_loop loop;
@@ -224,8 +255,9 @@ struct engine {
     uint64_t started_ms;
     bool is_nudging, nudge_again; /* followers, to apply what is committed */
     struct joining *joining;      /* NULL: not under way */
-    struct token token;           /* what it joins with … */
-    int token_error;              /* … or why it can't be read */
+    struct engine_vips vips;
+    struct token token; /* what it joins with … */
+    int token_error;    /* … or why it can't be read */
 };
 
 /* What libraft has handed over last is not all in the state yet: it has halted, or a snapshot
@@ -459,6 +491,44 @@ void engine_share(struct engine *e, struct span bytes);
 /* A message of that. WERR_CORRUPT: its sender is broken. */
 int engine_share_from_leader(struct engine *e, struct span payload) MUST_USE;
 int engine_share_from_caller(const struct caller *c, struct span payload) MUST_USE;
+
+/* ---- raft_vips.c ---- */
+
+void engine_vips_init(struct engine *e);
+void engine_vips_stop(struct engine *e);
+/* There is something to do, which is done when libuv's loop has run. */
+void engine_vips_touch(struct engine *e);
+/* After a run of libuv's loop, and after what follows from it for the role. */
+void engine_vips_look(struct engine *e);
+/* The link to who leads is open. */
+void engine_vips_reach(struct engine *e);
+/* Messages: of the leader, and of a member. WERR_CORRUPT: its sender is broken; WERR_NOMEM. */
+int engine_vips_from_leader(struct engine *e, uint8_t type, struct span payload) MUST_USE;
+int engine_vips_from_caller(const struct caller *c, struct span payload) MUST_USE;
+/* Nobody has made a cluster, nor is about to: this node holds all, and asks nobody. */
+bool engine_vips_is_alone(const struct engine *e);
+/* All members know virtual IPs. */
+bool engine_vips_is_known(const struct engine *e);
+
+/* ---- raft_vip_ops.c: operations of cluster.h ---- */
+
+void engine_vips_set(struct cluster *c, const struct cluster_vip_wish *wishes, unsigned n);
+void engine_vips_set_eligible(struct cluster *c, bool is_eligible, const char *why);
+unsigned engine_vips(const struct cluster *c, struct cluster_vip *out, unsigned max);
+void engine_vips_released(struct cluster *c, const struct addr *address);
+/* As cluster_ops.move_vip, of who leads. */
+int engine_vips_move(struct engine *e, const struct addr *address, uint64_t id,
+                     cluster_done_fn done, void *arg) MUST_USE;
+/* The same as a request to who leads: bytes has BYTES_ADDR_MAX, *entry is of them.
+ * WERR_UNSUPPORTED: that may be an older Weldr, which takes such a request for damage. */
+int engine_vips_write_move(const struct engine *e, const struct addr *address, char *bytes,
+                           struct span *entry) MUST_USE;
+/* ... and of another node's request. */
+int engine_vips_move_of(struct engine *e, uint64_t id, struct span bytes, cluster_done_fn done,
+                        void *arg) MUST_USE;
+/* Moves that are agreed on by now end, and those that take too long. */
+void engine_vips_look_at_moves(struct engine *e);
+void engine_vips_end_moves(struct engine *e, int error);
 
 /* ---- raft_steward.c ---- */
 

@@ -289,6 +289,7 @@ void engine_peers_changed(struct engine *e, const struct roster_command *c)
     take_cluster(e);
     note_addresses(e);
     e->has_news = true;
+    engine_vips_touch(e);
     if (is_about_self(e, c, ROSTER_REMOVE) || roster_was_removed(e->roster, e->self.id)) {
         e->was_removed = true;
         engine_peers_note_removed(e);

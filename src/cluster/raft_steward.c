@@ -556,6 +556,7 @@ void engine_steward_status(const struct engine *e, struct cluster_status *out)
         .was_recovered = e->was_recovered,
         .is_witness = e->member.is_witness,
         .profile = roster_profile_name((enum roster_profile)e->member.profile),
+        .vip = cluster_vip_times(e->member.profile),
         .election_ms = roster_election_ms((enum roster_profile)e->member.profile),
         .level = engine_level(e),
         .known_level = e->options.level,

@@ -8,11 +8,11 @@
 
 static const struct {
     const char *name;
-    unsigned election_ms, heartbeat_ms;
+    unsigned election_ms, heartbeat_ms, lease_ms, holdoff_ms;
 } profiles[ROSTER_PROFILES] = {
-    [ROSTER_LAN] = {"lan", 500, 100},
-    [ROSTER_FAST] = {"fast", 300, 50},
-    [ROSTER_WAN] = {"wan", 2000, 250},
+    [ROSTER_LAN] = {"lan", 500, 100, 400, 450},
+    [ROSTER_FAST] = {"fast", 300, 50, 240, 280},
+    [ROSTER_WAN] = {"wan", 2000, 250, 1600, 1800},
 };
 
 struct roster *roster_new(void)
@@ -124,6 +124,33 @@ const struct roster_token *roster_find_token(const struct roster *r, const uint8
     return NULL;
 }
 
+unsigned roster_vip_n(const struct roster *r)
+{
+    return r->vip_n;
+}
+
+const struct roster_vip *roster_vip_at(const struct roster *r, unsigned i)
+{
+    MUST(i < r->vip_n);
+    return &r->vips[i];
+}
+
+const struct roster_vip *roster_find_vip(const struct roster *r, const struct addr *address)
+{
+    for (unsigned i = 0; i < r->vip_n; i++) {
+        if (addr_is_equal(&r->vips[i].address, address))
+            return &r->vips[i];
+    }
+    return NULL;
+}
+
+uint64_t roster_next_epoch(const struct roster *r, const struct addr *address)
+{
+    const struct roster_vip *v = roster_find_vip(r, address);
+
+    return 1 + (v != NULL ? v->epoch : r->forgotten_epoch);
+}
+
 const char *roster_profile_name(enum roster_profile p)
 {
     MUST(p < ROSTER_PROFILES);
@@ -151,4 +178,16 @@ unsigned roster_heartbeat_ms(enum roster_profile p)
 {
     MUST(p < ROSTER_PROFILES);
     return profiles[p].heartbeat_ms;
+}
+
+unsigned roster_lease_ms(enum roster_profile p)
+{
+    MUST(p < ROSTER_PROFILES);
+    return profiles[p].lease_ms;
+}
+
+unsigned roster_holdoff_ms(enum roster_profile p)
+{
+    MUST(p < ROSTER_PROFILES);
+    return profiles[p].holdoff_ms;
 }

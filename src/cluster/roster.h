@@ -24,7 +24,8 @@ enum {
     ROSTER_DIGEST_BYTES = 32,
     ROSTER_UUID_BYTES = 16,
     ROSTER_VERSION_MAX = 24, /* "0.9.0" and a zero */
-    ROSTER_PEM_MAX = 4096
+    ROSTER_PEM_MAX = 4096,
+    ROSTER_VIPS_MAX = 64 /* more are refused: WERR_TOO_BIG */
 };
 
 /* Times of the elections, in ms; the same in all members. */
@@ -47,6 +48,16 @@ struct roster_token {
     uint8_t digest[ROSTER_DIGEST_BYTES]; /* of its secret */
     uint64_t expiry_us;                  /* wall clock */
     uint64_t used_by;                    /* 0: nobody yet */
+};
+
+/* Which member a virtual IP is assigned to. It may hold the address while the leader lets it,
+ * which is not kept here (grantor.h). */
+struct roster_vip {
+    struct addr address; /* port 0 */
+    uint8_t cause;       /* enum cluster_vip_cause */
+    uint64_t holder;     /* a member when it was assigned, and maybe none any more */
+    uint64_t epoch;      /* of the address: one higher with each assignment, from 1 */
+    uint64_t since_us;   /* wall clock of who assigned it */
 };
 
 struct roster; /* zero members, no cluster: roster_new */
@@ -76,6 +87,13 @@ unsigned roster_token_n(const struct roster *r); /* the oldest first */
 const struct roster_token *roster_token_at(const struct roster *r, unsigned i);
 /* ROSTER_TOKEN_ID_BYTES; NULL. */
 const struct roster_token *roster_find_token(const struct roster *r, const uint8_t *id);
+unsigned roster_vip_n(const struct roster *r);
+const struct roster_vip *roster_vip_at(const struct roster *r, unsigned i);
+const struct roster_vip *roster_find_vip(const struct roster *r,
+                                         const struct addr *address); /* NULL */
+/* Of the next assignment of that address. It never was before, also of one that was forgotten.
+ */
+uint64_t roster_next_epoch(const struct roster *r, const struct addr *address);
 
 /* ---- commands ---- */
 
@@ -90,7 +108,8 @@ enum roster_command_type {
     ROSTER_LEVEL = 8,    /* of features, that all understand: from 0, and may only go up */
     ROSTER_PROFILE = 9,  /* other times */
     ROSTER_RECOVER = 10, /* incarnation + 1: all members but one are removed */
-    ROSTER_PLACE = 11    /* a member has another address, as an operator says; LEVEL_PLACES */
+    ROSTER_PLACE = 11,   /* a member has another address, as an operator says; LEVEL_PLACES */
+    ROSTER_VIP = 12      /* a virtual IP is assigned, or forgotten (holder 0); LEVEL_VIPS */
 };
 
 struct roster_command {
@@ -100,7 +119,9 @@ struct roster_command {
                                     LEVEL level */
     struct roster_token token;   /* TOKEN whole; REVOKE id; ADMIT: id of the one that is used,
                                     with the digest   that was shown; all zero: none */
-    uint64_t now_us; /* ADMIT, TOKEN: wall clock of the proposer, which expiry is judged by */
+    struct roster_vip vip;       /* VIP, without since */
+    uint64_t now_us; /* ADMIT, TOKEN: wall clock of the proposer, which expiry is judged by;
+                        VIP: since when */
     uint8_t uuid[ROSTER_UUID_BYTES];      /* MAKE */
     uint32_t incarnation;                 /* MAKE */
     uint8_t profile;                      /* MAKE, PROFILE */
@@ -122,11 +143,12 @@ uint8_t roster_command_level(struct span bytes);
  *                   member's
  * WERR_DENIED       the token's digest is another; ADMIT without a token and not of the first
  *                   member; ADMIT of an id that was removed
- * WERR_STALE        the token is used up or over
+ * WERR_STALE        the token is used up or over; VIP: its epoch is not the next one
  * WERR_UNSUPPORTED  a member would not understand the level of features of the cluster; PLACE:
  *                   not all members know it
- * WERR_GUARD        REMOVE: it is the last member
- * WERR_TOO_BIG      over ROSTER_MEMBERS_MAX or ROSTER_TOKENS_MAX; no incarnation is left
+ * WERR_GUARD        REMOVE: it is the last member; VIP: a witness holds none
+ * WERR_TOO_BIG      over ROSTER_MEMBERS_MAX, ROSTER_TOKENS_MAX or ROSTER_VIPS_MAX; no
+ *                   incarnation is left
  * WERR_NOMEM
  * Done already, so 0 and no change: ADMIT of a member with the token that it has used; LEVEL,
  * MOVE, PLACE, TELL, PROFILE to what is so. RECOVER ends all tokens too; MOVE what an operator
@@ -152,5 +174,10 @@ int roster_profile_from_text(struct span text, enum roster_profile *p) MUST_USE;
 /* lan 500/100, fast 300/50, wan 2000/250. */
 unsigned roster_election_ms(enum roster_profile p);
 unsigned roster_heartbeat_ms(enum roster_profile p);
+/* How long a node may hold a virtual IP after the last word of its leader: at least four
+ * heartbeats, less than an election takes. */
+unsigned roster_lease_ms(enum roster_profile p);
+/* … and a new leader gives nothing of others away: a lease and a margin. */
+unsigned roster_holdoff_ms(enum roster_profile p);
 
 #endif

@@ -220,6 +220,54 @@ static int apply_place(struct roster *r, const struct roster_command *c)
     return 0;
 }
 
+bool roster_has_vips(const struct roster *r)
+{
+    return r->level >= LEVEL_VIPS;
+}
+
+static void forget_vip(struct roster *r, const struct roster_vip *v)
+{
+    const size_t at = (size_t)(v - r->vips);
+
+    if (v->epoch > r->forgotten_epoch)
+        r->forgotten_epoch = v->epoch;
+    r->vip_n--;
+    memmove(&r->vips[at], &r->vips[at + 1], (r->vip_n - at) * sizeof(*v));
+}
+
+static int judge_vip(const struct roster *r, const struct roster_vip *v)
+{
+    const struct roster_member *m = roster_find(r, v->holder);
+    const struct roster_vip *known = roster_find_vip(r, &v->address);
+
+    if (!roster_has_vips(r))
+        return WERR_UNSUPPORTED;
+    if (v->holder == 0 ? known == NULL : m == NULL)
+        return WERR_NOT_FOUND;
+    if (m != NULL && m->is_witness)
+        return WERR_GUARD;
+    if (v->epoch != roster_next_epoch(r, &v->address))
+        return WERR_STALE;
+    return known == NULL && r->vip_n == ROSTER_VIPS_MAX ? WERR_TOO_BIG : 0;
+}
+
+static int apply_vip(struct roster *r, const struct roster_command *c)
+{
+    const struct roster_vip *known = roster_find_vip(r, &c->vip.address);
+    const int rc = judge_vip(r, &c->vip);
+
+    if (rc < 0)
+        return rc;
+    if (c->vip.holder == 0) {
+        forget_vip(r, known);
+        return 0;
+    }
+    struct roster_vip *v = &r->vips[known != NULL ? (size_t)(known - r->vips) : r->vip_n++];
+    *v = c->vip;
+    v->since_us = c->now_us;
+    return 0;
+}
+
 static int apply_tell(struct roster *r, const struct roster_command *c)
 {
     struct roster_member *m = find_member(r, c->member.id);
@@ -282,7 +330,7 @@ int roster_apply(struct roster *r, const struct roster_command *c)
         [ROSTER_REVOKE] = apply_revoke,   [ROSTER_MOVE] = apply_move,
         [ROSTER_TELL] = apply_tell,       [ROSTER_LEVEL] = apply_level,
         [ROSTER_PROFILE] = apply_profile, [ROSTER_RECOVER] = apply_recover,
-        [ROSTER_PLACE] = apply_place,
+        [ROSTER_PLACE] = apply_place,     [ROSTER_VIP] = apply_vip,
     };
 
     if (!roster_command_is_valid(c))

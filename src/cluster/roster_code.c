@@ -7,14 +7,18 @@
 
 /* Format u8, is it made (u8); if it is: uuid, incarnation u32, profile u8, level u8, the CA's
  * certificate and key, members (n u8), removed ids (n u16), tokens (n u8). Format 2, from
- * LEVEL_PLACES on: each member also has whether it is placed (u8), and what it tells. */
+ * LEVEL_PLACES on: each member also has whether it is placed (u8), and what it tells. Format 3,
+ * from LEVEL_VIPS on: the virtual IPs (n u8) and the highest epoch that was forgotten (u64). */
 enum {
     FORMAT = 1,
     FORMAT_PLACES = 2,
+    FORMAT_VIPS = 3,
     MEMBER_MAX = 8 + 2 * BYTES_ADDR_MAX + 1 + 1 + ROSTER_VERSION_MAX + 1 + 8 + 1,
     TOKEN_BYTES = ROSTER_TOKEN_ID_BYTES + ROSTER_DIGEST_BYTES + 8 + 8,
-    ROSTER_BYTES_MAX = 64 + 2 * ROSTER_PEM_MAX + ROSTER_MEMBERS_MAX * MEMBER_MAX +
-                       ROSTER_REMOVED_MAX * 8 + ROSTER_TOKENS_MAX * TOKEN_BYTES
+    VIP_MAX = BYTES_ADDR_MAX + 8 + 8 + 1 + 8,
+    ROSTER_BYTES_MAX = 64 + ROSTER_VIPS_MAX * VIP_MAX + 2 * ROSTER_PEM_MAX +
+                       ROSTER_MEMBERS_MAX * MEMBER_MAX + ROSTER_REMOVED_MAX * 8 +
+                       ROSTER_TOKENS_MAX * TOKEN_BYTES
 };
 
 static void put_member(struct bytes_out *o, const struct roster *r,
@@ -40,13 +44,29 @@ static void put_token(struct bytes_out *o, const struct roster_token *t)
     bytes_put_u64(o, t->used_by);
 }
 
+static void put_vip(struct bytes_out *o, const struct roster_vip *v)
+{
+    bytes_put_addr(o, &v->address);
+    bytes_put_u64(o, v->holder);
+    bytes_put_u64(o, v->epoch);
+    bytes_put_u8(o, v->cause);
+    bytes_put_u64(o, v->since_us);
+}
+
+static uint8_t format_of(const struct roster *r)
+{
+    if (roster_has_vips(r))
+        return FORMAT_VIPS;
+    return roster_has_places(r) ? FORMAT_PLACES : FORMAT;
+}
+
 /* buf has ROSTER_BYTES_MAX. */
 static size_t write_all(const struct roster *r, char *buf)
 {
     struct bytes_out o;
 
     bytes_out_init(&o, buf, ROSTER_BYTES_MAX);
-    bytes_put_u8(&o, roster_has_places(r) ? FORMAT_PLACES : FORMAT);
+    bytes_put_u8(&o, format_of(r));
     bytes_put_u8(&o, roster_is_made(r));
     if (!roster_is_made(r))
         return o.len;
@@ -65,6 +85,12 @@ static size_t write_all(const struct roster *r, char *buf)
     bytes_put_u8(&o, (uint8_t)r->token_n);
     for (unsigned i = 0; i < r->token_n; i++)
         put_token(&o, &r->tokens[i]);
+    if (!roster_has_vips(r))
+        return o.len;
+    bytes_put_u8(&o, (uint8_t)r->vip_n);
+    for (unsigned i = 0; i < r->vip_n; i++)
+        put_vip(&o, &r->vips[i]);
+    bytes_put_u64(&o, r->forgotten_epoch);
     return o.len;
 }
 
@@ -158,6 +184,21 @@ static void get_token(struct bytes_in *in, struct roster *r)
         r->tokens[r->token_n++] = t;
 }
 
+static void get_vip(struct bytes_in *in, struct roster *r)
+{
+    struct roster_vip v;
+
+    bytes_get_addr(in, &v.address);
+    v.holder = bytes_get_u64(in);
+    v.epoch = bytes_get_u64(in);
+    v.cause = bytes_get_u8(in);
+    v.since_us = bytes_get_u64(in);
+    if (!roster_vip_is_valid(&v) || v.holder == 0 || roster_find_vip(r, &v.address) != NULL)
+        bytes_in_spoil(in);
+    else
+        r->vips[r->vip_n++] = v;
+}
+
 /* n of them, by get, which spoils the reader when one can't be. */
 static void get_each(struct bytes_in *in, struct roster *r, unsigned n, unsigned max,
                      void (*get)(struct bytes_in *in, struct roster *r))
@@ -175,13 +216,17 @@ static void get_all(struct bytes_in *in, struct roster *r, uint8_t format)
     r->profile = bytes_get_u8(in);
     r->level = bytes_get_u8(in);
     if (roster_is_zero(r->uuid, sizeof(r->uuid)) || r->incarnation == 0 ||
-        r->profile >= ROSTER_PROFILES || roster_has_places(r) != (format == FORMAT_PLACES))
+        r->profile >= ROSTER_PROFILES || format_of(r) != format)
         bytes_in_spoil(in);
     get_pem(in, &r->authority);
     get_pem(in, &r->authority_key);
     get_each(in, r, bytes_get_u8(in), ROSTER_MEMBERS_MAX, get_member);
     get_each(in, r, bytes_get_u16(in), ROSTER_REMOVED_MAX, get_removed);
     get_each(in, r, bytes_get_u8(in), ROSTER_TOKENS_MAX, get_token);
+    if (!roster_has_vips(r))
+        return;
+    get_each(in, r, bytes_get_u8(in), ROSTER_VIPS_MAX, get_vip);
+    r->forgotten_epoch = bytes_get_u64(in);
 }
 
 int roster_decode(struct roster *r, struct span bytes)
@@ -191,8 +236,8 @@ int roster_decode(struct roster *r, struct span bytes)
 
     bytes_in_init(&in, bytes);
     const uint8_t format = bytes_get_u8(&in);
-    if (format < FORMAT || format > FORMAT_PLACES)
-        return format > FORMAT_PLACES ? WERR_UNSUPPORTED : WERR_CORRUPT;
+    if (format < FORMAT || format > FORMAT_VIPS)
+        return format > FORMAT_VIPS ? WERR_UNSUPPORTED : WERR_CORRUPT;
     struct roster *fresh = roster_new();
     if (fresh == NULL)
         return WERR_NOMEM;

@@ -1,6 +1,7 @@
 #include <string.h>
 
 #include "base/fault.h"
+#include "cluster/cluster.h"
 #include "cluster/roster_int.h"
 #include "pool/levels.h"
 
@@ -21,7 +22,8 @@ enum field {
     F_PROFILE = 1 << 10,
     F_AUTHORITY = 1 << 11,
     F_NO_TOKEN = 1 << 12, /* both zero is as good as a token with a digest */
-    F_TOLD = 1 << 13      /* an address, or none */
+    F_TOLD = 1 << 13,     /* an address, or none */
+    F_VIP = 1 << 14
 };
 
 static const unsigned fields_of[] = {
@@ -37,6 +39,7 @@ static const unsigned fields_of[] = {
     [ROSTER_PROFILE] = F_PROFILE,
     [ROSTER_RECOVER] = F_ID,
     [ROSTER_PLACE] = F_ID | F_ADDRESS | F_TOLD,
+    [ROSTER_VIP] = F_VIP | F_NOW,
 };
 
 enum { TYPES_END = sizeof(fields_of) / sizeof(fields_of[0]) };
@@ -61,6 +64,13 @@ bool roster_told_is_valid(const struct roster_member *m)
 {
     return m->told.family == 0 ||
            (roster_address_is_valid(&m->told) && !addr_is_equal(&m->told, &m->address));
+}
+
+bool roster_vip_is_valid(const struct roster_vip *v)
+{
+    return v->address.family != 0 && v->address.port == 0 && !addr_is_wildcard(&v->address) &&
+           !addr_is_multicast(&v->address) && !addr_is_broadcast(&v->address) &&
+           v->epoch != 0 && v->cause < CLUSTER_VIP_CAUSES;
 }
 
 bool roster_version_is_valid(const char *version)
@@ -109,6 +119,8 @@ bool roster_command_is_valid(const struct roster_command *c)
     if ((fields & F_TOLD) != 0 && !roster_told_is_valid(&c->member))
         return false;
     if ((fields & F_VERSION) != 0 && !roster_version_is_valid(c->member.version))
+        return false;
+    if ((fields & F_VIP) != 0 && !roster_vip_is_valid(&c->vip))
         return false;
     if ((fields & F_TOKEN) != 0 && !token_is_valid(&c->token, fields))
         return false;
@@ -165,6 +177,16 @@ static void put_token(struct bytes_out *o, const struct roster_token *t, unsigne
         bytes_put_u64(o, t->expiry_us);
 }
 
+static void put_vip(struct bytes_out *o, const struct roster_vip *v, unsigned fields)
+{
+    if ((fields & F_VIP) == 0)
+        return;
+    bytes_put_addr(o, &v->address);
+    bytes_put_u64(o, v->holder);
+    bytes_put_u64(o, v->epoch);
+    bytes_put_u8(o, v->cause);
+}
+
 static void put_cluster(struct bytes_out *o, const struct roster_command *c, unsigned fields)
 {
     if ((fields & F_UUID) != 0) {
@@ -196,6 +218,7 @@ int roster_command_encode(const struct roster_command *c, char **out, size_t *le
     bytes_put_u8(&o, c->type);
     put_member(&o, &c->member, fields);
     put_token(&o, &c->token, fields);
+    put_vip(&o, &c->vip, fields);
     if ((fields & F_NOW) != 0)
         bytes_put_u64(&o, c->now_us);
     put_cluster(&o, c, fields);
@@ -232,6 +255,16 @@ static void get_token(struct bytes_in *in, struct roster_token *t, unsigned fiel
         t->expiry_us = bytes_get_u64(in);
 }
 
+static void get_vip(struct bytes_in *in, struct roster_vip *v, unsigned fields)
+{
+    if ((fields & F_VIP) == 0)
+        return;
+    bytes_get_addr(in, &v->address);
+    v->holder = bytes_get_u64(in);
+    v->epoch = bytes_get_u64(in);
+    v->cause = bytes_get_u8(in);
+}
+
 static void get_cluster(struct bytes_in *in, struct roster_command *c, unsigned fields)
 {
     if ((fields & F_UUID) != 0) {
@@ -261,6 +294,7 @@ int roster_command_decode(struct span bytes, struct roster_command *c)
     const unsigned fields = fields_of[c->type];
     get_member(&in, &c->member, fields);
     get_token(&in, &c->token, fields);
+    get_vip(&in, &c->vip, fields);
     if ((fields & F_NOW) != 0)
         c->now_us = bytes_get_u64(&in);
     get_cluster(&in, c, fields);
@@ -269,5 +303,7 @@ int roster_command_decode(struct span bytes, struct roster_command *c)
 
 uint8_t roster_command_level(struct span bytes)
 {
-    return bytes.len > 1 && bytes.ptr[1] == ROSTER_PLACE ? LEVEL_PLACES : 0;
+    const uint8_t type = bytes.len > 1 ? (uint8_t)bytes.ptr[1] : 0;
+
+    return type == ROSTER_VIP ? LEVEL_VIPS : type == ROSTER_PLACE ? LEVEL_PLACES : 0;
 }

@@ -27,6 +27,9 @@ struct roster {
     uint64_t removed[ROSTER_REMOVED_MAX]; /* the oldest first */
     unsigned token_n;
     struct roster_token tokens[ROSTER_TOKENS_MAX]; /* the oldest first */
+    unsigned vip_n;
+    struct roster_vip vips[ROSTER_VIPS_MAX]; /* in the order of their first assignment */
+    uint64_t forgotten_epoch;                /* the highest of an address that was forgotten */
 };
 
 /* What each type of command wants, and nothing else. */
@@ -37,6 +40,9 @@ bool roster_address_is_valid(const struct addr *a);
 bool roster_told_is_valid(const struct roster_member *m);
 /* It takes a roster of format 2, which older Weldrs can't read. */
 bool roster_has_places(const struct roster *r);
+/* … of format 3. */
+bool roster_has_vips(const struct roster *r);
+bool roster_vip_is_valid(const struct roster_vip *v);
 /* A zero within, and before it only printable characters without spaces. */
 bool roster_version_is_valid(const char *version);
 bool roster_is_zero(const uint8_t *bytes, size_t n);

@@ -2,6 +2,8 @@
 
 #include <stdlib.h>
 
+#include "base/clock.h"
+#include "cluster/vips_alone.h"
 #include "pool/levels.h"
 
 /* A cluster of one: what is proposed is committed on the spot. Nothing is stored, so that an
@@ -13,6 +15,7 @@ struct solo {
     struct cluster cluster; /* first: the cluster that callers hold */
     uint64_t index;
     bool is_committing;
+    struct vips_alone vips;
 };
 
 static int start(struct cluster *c)
@@ -135,6 +138,46 @@ static void share(struct cluster *c, struct span bytes)
     (void)bytes;
 }
 
+static void set_vips(struct cluster *c, const struct cluster_vip_wish *wishes, unsigned n)
+{
+    struct solo *s = (struct solo *)c;
+
+    if (vips_alone_set(&s->vips, wishes, n, SELF_ID, clock_wall_us() / 1000) &&
+        c->hooks.on_vips != NULL)
+        c->hooks.on_vips(c->hooks.arg);
+}
+
+/* Nobody else is fitter. */
+static void set_eligible(struct cluster *c, bool is_eligible, const char *why)
+{
+    (void)c;
+    (void)is_eligible;
+    (void)why;
+}
+
+static unsigned vips(const struct cluster *c, struct cluster_vip *out, unsigned max)
+{
+    return vips_alone_get(&((const struct solo *)c)->vips, out, max);
+}
+
+static int move_vip(struct cluster *c, const struct addr *address, uint64_t id,
+                    cluster_done_fn done, void *arg)
+{
+    const struct solo *s = (const struct solo *)c;
+    const int rc = vips_alone_move(&s->vips, address, id, SELF_ID);
+
+    if (rc == 0)
+        done(arg, 0, s->index);
+    return rc;
+}
+
+/* It may be taken again at any time. */
+static void released(struct cluster *c, const struct addr *address)
+{
+    (void)c;
+    (void)address;
+}
+
 static void status(const struct cluster *c, struct cluster_status *out)
 {
     *out = (struct cluster_status){.term = 1,
@@ -144,7 +187,8 @@ static void status(const struct cluster *c, struct cluster_status *out)
                                    .has_quorum = true,
                                    .level = LEVEL_NEWEST,
                                    .known_level = LEVEL_NEWEST,
-                                   .profile = "lan"};
+                                   .profile = "lan",
+                                   .vip = cluster_vip_times(0)};
 }
 
 static void free_solo(struct cluster *c)
@@ -168,6 +212,11 @@ static const struct cluster_ops solo_ops = {
     .transfer = transfer,
     .make_token = make_token,
     .share = share,
+    .set_vips = set_vips,
+    .set_eligible = set_eligible,
+    .vips = vips,
+    .move_vip = move_vip,
+    .released = released,
     .status = status,
     .free = free_solo,
 };

@@ -68,6 +68,14 @@ static void put_quorum(struct jtext *t, const struct cluster_status *s)
     jtext_close(t, '}');
 }
 
+static void put_vip_times(struct jtext *t, const struct cluster_vip_times *times)
+{
+    jtext_number(t, "vip_lease_ms", times->lease_ms);
+    jtext_number(t, "vip_holdoff_ms", times->holdoff_ms);
+    jtext_number(t, "outage_typical_ms", times->outage_typical_ms);
+    jtext_number(t, "outage_worst_ms", times->outage_worst_ms);
+}
+
 static void put_text(struct jtext *t, const char *key, const char *text)
 {
     if (text != NULL && text[0] != '\0')
@@ -124,6 +132,7 @@ char *api_json_cluster(const struct cluster *c, const char *base)
     jtext_number(&t, "applied", s.applied);
     put_quorum(&t, &s);
     jtext_str(&t, "profile", s.profile);
+    put_vip_times(&t, &s.vip);
     jtext_number(&t, "level", s.level);
     jtext_number(&t, "known_level", s.known_level);
     put_halt(&t, &s.halt);

@@ -37,6 +37,8 @@ def test_a_single_node(lab, folder):
     told = weldr.api("GET", "/cluster").json
     assert (told["id"], told["address"], told["role"], told["incarnation"], told["warning"]) == (None, None, "leader", 0, None)
     assert told["quorum"] == {"voters": 1, "needed": 1, "has": True} and told["profile"] == "lan"
+    assert (told["vip_lease_ms"], told["vip_holdoff_ms"], told["outage_typical_ms"], told["outage_worst_ms"]) == (400, 450, 1075, 1550)
+    assert "1550 ms at most" in command(weldr, "status").stdout
     assert len(told["members"]) == 1
     member = told["members"][0]
     assert re.fullmatch("[0-9a-f]{16}", member["id"]) and member["is_self"] and member["role"] == "leader"

@@ -14,6 +14,7 @@
 
 #include <cmocka.h>
 
+#include "base/clock.h"
 #include "cluster/raft_engine.h"
 #include "cluster/raft_int.h"
 #include "cluster/roster.h"
@@ -21,7 +22,7 @@
 #include "net/conn.h"
 #include "net/tlsio_context.h"
 
-enum { NODES_MAX = 5, ENTRIES_MAX = 8192, TEXT_MAX = 24, WAIT_MS = 60000 };
+enum { NODES_MAX = 5, ENTRIES_MAX = 8192, TEXT_MAX = 24, WAIT_MS = 60000, VIPS_MAX = 4 };
 
 struct node {
     char path[96];
@@ -38,6 +39,8 @@ struct node {
     unsigned shared_n, reach_n; /* what others have shared … */
     uint64_t shared_from;       /* … and the last of it */
     char shared[TEXT_MAX];
+    unsigned vips_n;    /* how often on_vips came */
+    bool had[VIPS_MAX]; /* virtual IPs, as it was told then */
 };
 
 static struct {
@@ -169,6 +172,23 @@ static void on_reach(void *arg)
     ((struct node *)arg)->reach_n++;
 }
 
+/* What it may not hold any more it lets go at once. */
+static void on_vips(void *arg)
+{
+    struct node *n = arg;
+    struct cluster_vip list[VIPS_MAX];
+    const unsigned got = n->cluster->ops->vips(n->cluster, list, VIPS_MAX);
+
+    n->vips_n++;
+    for (unsigned i = 0; i < got && i < VIPS_MAX; i++) {
+        const bool has = list[i].lease_ns > clock_boot_ns();
+
+        if (n->had[i] && !has)
+            n->cluster->ops->released(n->cluster, &list[i].address);
+        n->had[i] = has;
+    }
+}
+
 /* ---- the lab ---- */
 
 static bool turn_until(bool (*is_there)(unsigned i), unsigned i)
@@ -269,6 +289,7 @@ static int try_node(unsigned i, const struct cluster_options *more)
                                         .on_lost = on_lost,
                                         .on_shared = on_shared,
                                         .on_reach = on_reach,
+                                        .on_vips = on_vips,
                                         .arg = n};
     struct cluster_options options = *more;
 
@@ -281,6 +302,7 @@ static int try_node(unsigned i, const struct cluster_options *more)
     if (options.listen.family == 0)
         assert_int_equal(addr_from_text(SPAN("127.0.0.1:0"), &options.listen), 0);
     n->text_n = n->settled_n = n->lost_n = n->shared_n = n->reach_n = 0;
+    memset(n->had, 0, sizeof(n->had));
     char name[16];
 
     (void)snprintf(name, sizeof(name), "/node%u", i);

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cluster/cluster.h"
 #include "cluster/roster.h"
 
 #define CERTIFICATE SPAN("-----BEGIN CERTIFICATE-----\n")
@@ -97,6 +98,22 @@ static inline struct roster_command command_level(uint8_t level)
 static inline struct roster_command command_profile(uint8_t profile)
 {
     return (struct roster_command){.type = ROSTER_PROFILE, .profile = profile};
+}
+
+/* 192.0.2.N+1 */
+static inline struct addr vip_address(unsigned n)
+{
+    return (struct addr){.family = AF_INET, .ip = {192, 0, 2, (uint8_t)(n + 1)}};
+}
+
+static inline struct roster_command command_vip(unsigned n, uint64_t holder, uint64_t epoch)
+{
+    return (struct roster_command){.type = ROSTER_VIP,
+                                   .vip = {.address = vip_address(n),
+                                           .holder = holder,
+                                           .epoch = epoch,
+                                           .cause = CLUSTER_VIP_MOVED},
+                                   .now_us = 1000 + epoch};
 }
 
 static inline void apply_well(struct roster *r, struct roster_command c)

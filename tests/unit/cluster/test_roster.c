@@ -386,7 +386,7 @@ static void test_no_such_command(void **state)
 
     (void)state;
     for (unsigned type = 0; type < 256; type++) {
-        if (type < ROSTER_MAKE || type > ROSTER_PLACE)
+        if (type < ROSTER_MAKE || type > ROSTER_VIP)
             refuse(r, (struct roster_command){.type = (uint8_t)type}, WERR_INVALID);
     }
     roster_free(r);

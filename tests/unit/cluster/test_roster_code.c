@@ -25,10 +25,12 @@ static unsigned all_commands(struct roster_command *out)
     out[n++] = command_of_id(ROSTER_RECOVER, 5);
     out[n++] = command_place(5, 7, 0);
     out[n++] = command_place(5, 7, 8);
+    out[n++] = command_vip(1, 5, 3);
+    out[n++] = command_vip(1, 0, 4);
     return n;
 }
 
-enum { COMMANDS_MAX = 16 };
+enum { COMMANDS_MAX = 18 };
 
 /* Bytes that are taken have one form. */
 static void check_command(const char *bytes, size_t len, bool may_be_taken)
@@ -104,7 +106,7 @@ static void test_commands_of_a_later_weldr(void **state)
     struct roster_command c;
 
     (void)state;
-    assert_int_equal(roster_command_decode(SPAN("\1\x0C more"), &c), WERR_UNSUPPORTED);
+    assert_int_equal(roster_command_decode(SPAN("\1\x0D more"), &c), WERR_UNSUPPORTED);
     assert_int_equal(roster_command_decode(SPAN("\2\1 more"), &c), WERR_UNSUPPORTED);
     assert_int_equal(roster_command_decode(SPAN("\0\1 more"), &c), WERR_CORRUPT);
     assert_int_equal(roster_command_decode(SPAN("\1\0 more"), &c), WERR_CORRUPT);
@@ -125,7 +127,7 @@ static void test_commands_that_are_none(void **state)
     c = command_place(6, 7, 8);
     c.member.told.port = 0;
     assert_int_equal(roster_command_encode(&c, &bytes, &len), WERR_INVALID);
-    c.type = ROSTER_PLACE + 1;
+    c.type = ROSTER_VIP + 1;
     assert_int_equal(roster_command_encode(&c, &bytes, &len), WERR_INVALID);
     c = command_level(1);
     fault_set(1);
@@ -216,7 +218,9 @@ static void test_the_level_of_a_command(void **state)
     for (unsigned i = 0; i < n; i++) {
         assert_int_equal(roster_command_encode(&all[i], &bytes, &len), 0);
         assert_int_equal(roster_command_level(span_from(bytes, len)),
-                         all[i].type == ROSTER_PLACE ? LEVEL_PLACES : 0);
+                         all[i].type == ROSTER_VIP     ? LEVEL_VIPS
+                         : all[i].type == ROSTER_PLACE ? LEVEL_PLACES
+                                                       : 0);
         free(bytes);
     }
     assert_int_equal(roster_command_level(SPAN_NONE), 0);
@@ -238,7 +242,7 @@ static void check_all_of_snapshot(struct roster *r)
         check_snapshot(bytes, len, true);
         bytes[bit / 8] ^= (char)(1 << bit % 8);
     }
-    bytes[0] = 3;
+    bytes[0] = 4;
     assert_int_equal(roster_decode(copy, span_from(bytes, len)), WERR_UNSUPPORTED);
     free(bytes);
     roster_free(copy);

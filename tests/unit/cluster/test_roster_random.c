@@ -4,8 +4,11 @@
 #include "roster_fixture.h"
 
 #include "base/rand.h"
+#include "pool/levels.h"
 
 enum { STEPS = 3000, IDS = 24, TOKENS = 90, SEEDS = 20 };
+
+static uint8_t known_level; /* of those that are admitted */
 
 static struct roster_command random_command(struct rand_state *rand, uint64_t now_s)
 {
@@ -13,7 +16,7 @@ static struct roster_command random_command(struct rand_state *rand, uint64_t no
     const unsigned token = (unsigned)rand_below(rand, TOKENS);
     struct roster_command c;
 
-    switch (rand_below(rand, 13)) {
+    switch (rand_below(rand, 16)) {
     case 0:
         return rand_below(rand, 50) == 0 ? command_of_id(ROSTER_RECOVER, id) : command_make();
     case 1:
@@ -31,14 +34,20 @@ static struct roster_command random_command(struct rand_state *rand, uint64_t no
     case 7:
         return command_tell(id, "1.0.0", (uint8_t)rand_below(rand, 6));
     case 8:
-        return command_level((uint8_t)rand_below(rand, 3));
+        return command_level((uint8_t)(rand_below(rand, 3) * known_level / 2));
     case 9:
         return command_profile((uint8_t)rand_below(rand, ROSTER_PROFILES + 1));
     case 10:
         return command_place(id, (unsigned)rand_below(rand, 2 * IDS),
                              (unsigned)rand_below(rand, 3));
+    case 11:
+    case 12:
+    case 13:
+        return command_vip((unsigned)rand_below(rand, 4), rand_below(rand, 3) == 0 ? 0 : id,
+                           1 + rand_below(rand, 40));
     default:
         c = command_admit(id, token, now_s);
+        c.member.level = known_level;
         c.member.id += rand_below(rand, 40); /* so that there are some that were not removed */
         c.token.digest[0] = rand_below(rand, 10) == 0;
         return c;
@@ -96,6 +105,7 @@ static void run(uint64_t seed, unsigned *well, unsigned *refused)
     struct rand_state rand;
 
     rand_seed(&rand, seed);
+    known_level = seed % 2 == 0 ? LEVEL_VIPS : LEVEL_PLACES;
     for (unsigned step = 0; step < STEPS; step++) {
         const struct roster_command c = random_command(&rand, 100 + step);
         const uint64_t before = roster_digest(a);
