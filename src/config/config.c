@@ -576,8 +576,11 @@ int config_from_args(struct config *c, int argc, char *const *argv, char *const 
                      char *error, size_t error_size)
 {
     struct parse p = {.c = c, .argc = argc, .at = 1, .argv = argv};
-    *c = (struct config){
-        .action = CONFIG_RUN, .log_level = 2, .drain_timeout_ms = 30000, .filters_calls = true};
+    *c = (struct config){.action = CONFIG_RUN,
+                         .argv = argv,
+                         .log_level = 2,
+                         .drain_timeout_ms = 30000,
+                         .filters_calls = true};
     int rc = read_arguments(&p);
     if (rc == 0 && (c->action == CONFIG_RUN || c->action == CONFIG_WORKER))
         rc = read_environment(&p, env);
