@@ -13,6 +13,7 @@
 #include "cli/lines.h"
 #include "cli/session.h"
 #include "cli/shown.h"
+#include "cli/upgrade.h"
 #include "cli/whole.h"
 
 enum { ERROR_BYTES = 512 };

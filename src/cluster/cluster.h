@@ -331,5 +331,8 @@ int cluster_new(struct loop *loop, struct data_dir *dir, const struct cluster_op
                 const struct cluster_hooks *hooks, struct cluster **out) MUST_USE;
 /* NULL: no memory. */
 struct cluster *cluster_solo_new(const struct cluster_hooks *hooks);
+/* Of solo, before it starts: it goes on from this state, which on_restore gets within start
+ * (heap bytes, taken), as of index. */
+void cluster_solo_begin_from(struct cluster *c, uint64_t index, char *snapshot, size_t bytes);
 
 #endif

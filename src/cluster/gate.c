@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "base/fault.h"
+#include "net/inherited.h"
 #include "net/listen.h"
 
 /* EXPECTED: not proved either, but it calls from the host of a member. */
@@ -90,6 +91,7 @@ void gate_close(struct gate *g, void (*on_closed)(void *arg), void *arg)
     g->is_closing = true;
     g->on_closed = on_closed;
     g->arg = arg;
+    inherited_note_cluster(-1, &g->address);
     sock_close(&g->sock, false);
     TAILQ_FOREACH (u, &g->guests, entry)
         link_close(&u->link);
@@ -291,11 +293,17 @@ int gate_new_on(struct link_self *self, int listener, const struct gate_ops *ops
 int gate_new(struct link_self *self, const struct addr *address, const struct gate_ops *ops,
              struct gate **out)
 {
+    const struct inherited_key key = {.use = INHERITED_CLUSTER, .wanted = *address};
     struct addr bound;
-    const int fd = listen_open(address, false, false, &bound);
+    int fd = inherited_take(&key, &bound);
+
+    if (fd < 0)
+        fd = listen_open(address, false, false, &bound);
     const int rc = fd >= 0 ? gate_new_on(self, fd, ops, out) : fd;
 
-    if (rc < 0 && fd >= 0)
+    if (rc == 0)
+        inherited_note_cluster(fd, address);
+    else if (fd >= 0)
         (void)close(fd);
     return rc;
 }

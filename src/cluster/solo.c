@@ -16,11 +16,30 @@ struct solo {
     uint64_t index;
     bool is_committing;
     struct vips_alone vips;
+    char *snapshot; /* heap: what the owner's state is when it starts; NULL: nothing */
+    size_t snapshot_bytes;
 };
+
+/* As where it was stored: a snapshot comes before all else. */
+static int restore(struct solo *s)
+{
+    const struct cluster *c = &s->cluster;
+
+    if (s->snapshot == NULL)
+        return 0;
+    const int rc =
+        c->hooks.on_restore(c->hooks.arg, s->index, span_from(s->snapshot, s->snapshot_bytes));
+    free(s->snapshot);
+    s->snapshot = NULL;
+    return rc;
+}
 
 static int start(struct cluster *c)
 {
     c->hooks.on_role(c->hooks.arg, CLUSTER_LEADER);
+    const int rc = restore((struct solo *)c);
+    if (rc < 0)
+        return rc;
     c->hooks.on_settled(c->hooks.arg);
     return 0;
 }
@@ -193,6 +212,7 @@ static void status(const struct cluster *c, struct cluster_status *out)
 
 static void free_solo(struct cluster *c)
 {
+    free(((struct solo *)c)->snapshot);
     free(c);
 }
 
@@ -230,4 +250,14 @@ struct cluster *cluster_solo_new(const struct cluster_hooks *hooks)
     s->cluster.ops = &solo_ops;
     s->cluster.hooks = *hooks;
     return &s->cluster;
+}
+
+void cluster_solo_begin_from(struct cluster *c, uint64_t index, char *snapshot, size_t bytes)
+{
+    struct solo *s = (struct solo *)c;
+
+    MUST(c->ops == &solo_ops && s->index == 0);
+    s->index = index;
+    s->snapshot = snapshot;
+    s->snapshot_bytes = bytes;
 }

@@ -577,6 +577,7 @@ int config_from_args(struct config *c, int argc, char *const *argv, char *const 
 {
     struct parse p = {.c = c, .argc = argc, .at = 1, .argv = argv};
     *c = (struct config){.action = CONFIG_RUN,
+                         .argv = argv,
                          .log_level = 2,
                          .drain_timeout_ms = 30000,
                          .ready_passive = 200,

@@ -65,6 +65,7 @@ struct config {
     char *admin_token_file;    /* --admin-token-file; NULL */
     char *admin_tokens_file;   /* --admin-tokens-file; NULL */
     char *admin_token;         /* WELDR_ADMIN_TOKEN only (a flag would show in ps); NULL */
+    char *const *argv;         /* as given, borrowed */
     char *resolver;            /* --resolver; NULL: those of the system */
     const char *resolver_source; /* "--resolver" or "WELDR_RESOLVER" */
     char *user;                  /* --user, of the workers; NULL: not given */

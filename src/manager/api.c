@@ -5,6 +5,7 @@
 #include "manager/api_int.h"
 #include "manager/api_pages.h"
 #include "manager/manager.h"
+#include "manager/upgrade.h"
 #include "net/tlsio.h"
 
 enum { SHOWN_BYTES = 1024 };
@@ -141,6 +142,8 @@ static void on_closed(struct conn *c)
     if (ac->membership != NULL)
         membership_forget(ac->membership); /* so does it */
     vip_move_forget(ac->m, &ac->vip_move); /* and so does that */
+    if (ac->awaits_upgrade)
+        upgrade_forget(ac->m, ac);
     fresh_cancel(ac->m, &ac->fresh);
     applied_cancel(ac->m, &ac->applied);
     free_conn(ac);
@@ -259,12 +262,14 @@ void api_init(struct api *a, struct manager *m)
     TAILQ_INIT(&a->streams);
 }
 
-void api_add_listener(struct api *a, int fd, const struct addr *bound, enum api_listens how)
+void api_add_listener(struct api *a, int fd, const struct addr *wanted,
+                      const struct addr *bound, enum api_listens how)
 {
     struct api_listener *l = &a->listeners[a->listener_n++];
 
     MUST(a->listener_n <= API_LISTENERS_MAX);
     l->owner = a;
+    l->wanted = *wanted;
     l->bound = *bound;
     l->is_metrics = how == API_LISTENS_METRICS;
     l->is_tls = how == API_LISTENS_TLS;
@@ -285,6 +290,12 @@ void api_stop_accepting(struct api *a)
     remove_socket_file(a);
     for (unsigned i = 0; i < a->listener_n; i++)
         sock_accept_last(&a->listeners[i].sock);
+}
+
+void api_hand_over(struct api *a)
+{
+    a->socket_file.number = 0;
+    api_stop_accepting(a);
 }
 
 void api_stop(struct api *a)

@@ -56,6 +56,7 @@ struct api_object_kind;
 struct api_pages;
 struct api_pages_kind;
 struct api_stream;
+struct estate;
 struct manager;
 
 enum api_phase {
@@ -91,6 +92,7 @@ struct api_conn {
     bool is_below_v1;   /* and so are the links of its responses */
     bool shows_list;    /* the response is the whole pool, not the server */
     bool awaits_workers;
+    bool awaits_upgrade;
     bool is_fresh;    /* consistent=true, a change that is judged anew: its wait is over */
     unsigned refusal; /* index into the refusals that the head met; 0: none */
     char method[16];
@@ -144,8 +146,8 @@ struct api_stream_ops {
 struct api_listener {
     struct sock sock;
     struct api *owner;
-    struct addr bound;
-    bool is_metrics; /* GET /metrics for everybody, and nothing else */
+    struct addr wanted, bound; /* as asked for; family 0: at a path */
+    bool is_metrics;           /* GET /metrics for everybody, and nothing else */
     bool is_tls;
 };
 
@@ -173,9 +175,15 @@ int api_need_token(struct api *a); /* makes one, if some caller needs one */
 void api_reload_tokens(struct api *a);
 /* Takes a listening descriptor and accepts on it. */
 enum api_listens { API_LISTENS_CLEAR, API_LISTENS_TLS, API_LISTENS_METRICS };
-void api_add_listener(struct api *a, int fd, const struct addr *bound, enum api_listens how);
+void api_add_listener(struct api *a, int fd, const struct addr *wanted,
+                      const struct addr *bound, enum api_listens how);
+/* What a successor takes over from it: sockets, and the token that was generated. WERR_NO_FD
+ * …. */
+int api_bequeath(struct api *a, struct estate *e) MUST_USE;
 /* Takes what waits at its addresses and lets them go; open connections go on. */
 void api_stop_accepting(struct api *a);
+/* The same for a successor that has the same sockets: the file of --admin-socket stays. */
+void api_hand_over(struct api *a);
 /* Closes everything; conn_n and open_n are 0 some turns later. */
 void api_stop(struct api *a);
 

@@ -5,6 +5,7 @@
 #include "manager/api_int.h"
 #include "manager/api_problem.h"
 #include "manager/manager.h"
+#include "manager/upgrade.h"
 
 /* Where a leader is known the engine asks it: here nobody leads, or nobody has for long enough.
  */
@@ -77,6 +78,10 @@ bool api_has_engine(struct api_conn *ac)
 {
     if (manager_is_draining(ac->m))
         api_problem(ac, 503, "draining", "weldr is shutting down");
+    else if (upgrade_has_let_go(ac->m))
+        api_problem_passing(
+            ac, 503, "starting",
+            "another weldr is about to take this one's place: it takes changes");
     else if (ac->m->cluster == NULL)
         api_problem_passing(ac, 503, "starting",
                             "weldr has yet to find the member of the cluster that it joins");

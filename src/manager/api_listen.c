@@ -1,7 +1,10 @@
 #include "log/log.h"
 #include "manager/api.h"
 #include "manager/binding.h"
+#include "manager/estate.h"
+#include "manager/heir.h"
 #include "manager/manager.h"
+#include "net/inherited.h"
 
 /* Where the management API listens, and the token that it needs for that. */
 
@@ -21,7 +24,7 @@ static int open_one(struct api *a, const struct addr *at, enum api_listens how)
         return 0;
     if (fd < 0)
         return binding_fail(at, fd);
-    api_add_listener(a, fd, &bound, how);
+    api_add_listener(a, fd, at, &bound, how);
     own_addresses_add(&m->own, &bound);
     binding_tell(told[how], &bound);
     return 0;
@@ -40,7 +43,7 @@ static int open_socket(struct api *a)
         return fd == WERR_NOMEM || fd == WERR_NO_FD ? manager_exit_code(fd)
                                                     : MANAGER_EXIT_ADDRESS;
     }
-    api_add_listener(a, fd, &none, API_LISTENS_CLEAR);
+    api_add_listener(a, fd, &none, &none, API_LISTENS_CLEAR);
     log_info("management API listens", LOG_S("socket", path));
     return 0;
 }
@@ -65,6 +68,14 @@ static bool needs_token(const struct api *a, const struct api_listener *l)
            api_auth_needs_token(&a->auth, &l->bound);
 }
 
+/* The one that the predecessor has told to the log. */
+static int adopt_token(struct api *a)
+{
+    const int rc = tokens_adopt(&a->auth.tokens, span_from_str(a->m->heir->token));
+
+    return rc < 0 ? manager_fail_start("can't keep the generated token", rc) : 0;
+}
+
 int api_need_token(struct api *a)
 {
     bool is_needed = false;
@@ -74,11 +85,38 @@ int api_need_token(struct api *a)
         is_needed = is_needed || needs_token(a, &a->listeners[i]);
     if (!is_needed || a->auth.tokens.secrets.n > 0)
         return 0;
+    if (a->m->heir->token != NULL)
+        return adopt_token(a);
     if (tokens_generate(&a->auth.tokens, text) < 0)
         return manager_fail_start("no randomness", WERR_IO);
     log_always("generated admin token", LOG_S("token", text));
     explicit_bzero(text, sizeof(text));
     return 0;
+}
+
+static int bequeath_listener(const struct api *a, const struct api_listener *l,
+                             struct estate *e)
+{
+    const bool is_local = l->bound.family == 0;
+    const struct succession_listener one = {
+        .use = is_local ? INHERITED_LOCAL : INHERITED_API,
+        .wanted = l->wanted,
+        .bound = l->bound,
+        .name = is_local ? span_from_str(a->m->config->admin_socket) : SPAN_NONE};
+
+    return estate_add_listener(e, &one, l->sock.fd);
+}
+
+int api_bequeath(struct api *a, struct estate *e)
+{
+    const char *text = a->auth.tokens.generated;
+    const struct succession token = {.type = SUCCESSION_TOKEN,
+                                     .text = text != NULL ? span_from_str(text) : SPAN_NONE};
+    int rc = text != NULL ? estate_add(e, &token, -1) : 0;
+
+    for (unsigned i = 0; rc == 0 && i < a->listener_n; i++)
+        rc = bequeath_listener(a, &a->listeners[i], e);
+    return rc;
 }
 
 void api_reload_tokens(struct api *a)

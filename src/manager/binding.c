@@ -5,6 +5,7 @@
 #include "log/log.h"
 #include "manager/holder.h"
 #include "manager/manager.h"
+#include "net/inherited.h"
 #include "net/listen.h"
 
 enum { IN_USE_WAIT_MS = 3000, IN_USE_NAP_MS = 50 };
@@ -18,7 +19,12 @@ static void nap(void)
 
 int binding_open(const struct addr *at, struct addr *bound)
 {
-    int fd = listen_open(at, false, false, bound);
+    const struct inherited_key key = {.use = INHERITED_API, .wanted = *at};
+    int fd = inherited_take(&key, bound);
+
+    if (fd >= 0)
+        return fd;
+    fd = listen_open(at, false, false, bound);
 
     for (unsigned ms = 0; fd == WERR_ADDR_IN_USE && ms < IN_USE_WAIT_MS; ms += IN_USE_NAP_MS) {
         nap();
@@ -29,7 +35,15 @@ int binding_open(const struct addr *at, struct addr *bound)
 
 int binding_open_local(const char *path, struct local_file *file)
 {
-    int fd = local_listen(path, file);
+    const struct inherited_key key = {.use = INHERITED_LOCAL, .name = span_from_str(path)};
+    struct addr none;
+    int fd = inherited_take(&key, &none);
+
+    if (fd >= 0) {
+        local_find(path, file);
+        return fd;
+    }
+    fd = local_listen(path, file);
 
     for (unsigned ms = 0; fd == WERR_ADDR_IN_USE && ms < IN_USE_WAIT_MS; ms += IN_USE_NAP_MS) {
         nap();

@@ -198,10 +198,35 @@ static int carry_all(struct counters *c, struct stats_totals_head *head)
         n++;
     }
     c->since_us = head->since_us;
-    c->at_us = head->at_us;
-    get_node(c->m, &c->saved);
-    log_info("counters go on from earlier runs", LOG_U("objects", n));
+    log_debug("counters of earlier runs are taken", LOG_U("objects", n));
     return 0;
+}
+
+static int carry_file(struct counters *c, char **text)
+{
+    struct stats_totals_head head = {0};
+    int rc = read_file(c->m, text, &head);
+
+    if (rc == 0)
+        rc = carry_all(c, &head);
+    if (rc < 0)
+        return rc;
+    c->at_us = head.at_us;
+    get_node(c->m, &c->saved);
+    log_info("counters go on from earlier runs");
+    return 0;
+}
+
+static int carry_handed(struct counters *c)
+{
+    struct stats_totals_head head = {0};
+    int rc = stats_totals_open(span_from(c->handed, c->handed_len), &head);
+
+    if (rc == 0)
+        rc = carry_all(c, &head);
+    free(c->handed);
+    c->handed = NULL;
+    return rc;
 }
 
 /* What can't be read ever is kept for people; the rest is written over. */
@@ -220,21 +245,51 @@ static void set_aside(struct counters *c, int error)
 void counters_begin(struct manager *m)
 {
     struct counters *c = m->counters;
-    struct stats_totals_head head = {0};
-    char *text;
+    char *text = NULL;
+    int rc = 0;
 
     c->since_us = m->started_us;
-    if (manager_data_dir(m) == NULL || c->phase != COUNTERS_OFF)
+    if (c->phase != COUNTERS_OFF)
+        return;
+    c->is_begun = true;
+    const bool is_handed = c->handed != NULL && carry_handed(c) == 0;
+    if (manager_data_dir(m) == NULL)
         return;
     move(c, COUNTERS_WAITING, "what was stored is here");
-    int rc = read_file(m, &text, &head);
-    if (rc == 0)
-        rc = carry_all(c, &head);
+    if (!is_handed)
+        rc = carry_file(c, &text);
     free(text);
     if (rc < 0 && rc != WERR_NOT_FOUND)
         set_aside(c, rc);
     c->looked_ms = loop_now_ms(m->loop);
     set_timer(c);
+}
+
+int counters_take(struct manager *m, char *text, size_t len)
+{
+    struct counters *c = m->counters;
+
+    MUST(text != NULL);
+    free(c->handed);
+    c->handed = text;
+    c->handed_len = len;
+    if (!c->is_begun)
+        return 0;
+    const int rc = carry_handed(c);
+    if (rc < 0)
+        log_warn("counters of the predecessor can't be read", LOG_S("error", werr_text(rc)));
+    return rc == WERR_NOMEM ? rc : 0;
+}
+
+int counters_text(const struct manager *m, struct stats_totals *text, struct span *bytes)
+{
+    struct counted_walk walk = {0};
+    struct stats_total one;
+
+    stats_totals_begin(text, counters_since_us(m), loop_wall_us(m->loop));
+    while (counted_next(m, &walk, &one))
+        stats_totals_add(text, &one);
+    return stats_totals_end(text, bytes);
 }
 
 uint64_t counters_since_us(const struct manager *m)
@@ -283,6 +338,8 @@ static bool is_file_ours(const struct counters *c)
 
 void counters_fini(struct counters *c)
 {
+    free(c->handed);
+    c->handed = NULL;
     if (c->m == NULL || c->phase == COUNTERS_OFF)
         return;
     timer_stop(loop_timers(c->m->loop), &c->timer);

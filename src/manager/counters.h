@@ -53,7 +53,10 @@ struct counters {
     uint8_t phase;   /* enum counters_phase */
     bool is_shown;   /* since the last write began */
     bool has_failed; /* the last write; told once */
+    bool is_begun;   /* counters_begin was called: what is told later is taken at once */
     struct timer timer;
+    char *handed; /* by a predecessor, before they are begun (heap); NULL: nothing */
+    size_t handed_len;
     uint64_t since_us;        /* wall clock: since when they count */
     uint64_t at_us;           /* … when the file was written; 0: there is none */
     uint64_t writing_us;      /* … the same of the write under way */
@@ -74,6 +77,13 @@ void counters_begin(struct manager *m);
 void counters_shown(const struct manager *m);
 /* Since when they count, by the wall clock. */
 uint64_t counters_since_us(const struct manager *m);
+/* All of it as the file has it, at once. *bytes: until stats_totals_free. WERR_NOMEM. */
+int counters_text(const struct manager *m, struct stats_totals *text,
+                  struct span *bytes) MUST_USE;
+/* What the predecessor has counted so far, in all lives, as such a text (heap, taken): in place
+ * of what the file says, or of what it told before. What can't be read is told to the log.
+ * WERR_NOMEM. */
+int counters_take(struct manager *m, char *text, size_t len) MUST_USE;
 /* A write before the directory is given back. */
 void counters_release(struct manager *m);
 /* The directory was given back, and is to be had once more for the last write, if it can be. */

@@ -187,6 +187,27 @@ void keyring_take(struct keyring *k, const unsigned char *key)
     publish_tickets(k);
 }
 
+struct span keyring_own_tickets(const struct keyring *k)
+{
+    return span_from(k->tickets->own[0], k->tickets->own_n * sizeof(k->tickets->own[0]));
+}
+
+void keyring_inherit(struct keyring *k, const unsigned char *key, struct span own_tickets)
+{
+    struct keyring_tickets *t = k->tickets;
+
+    MUST(t != NULL); /* keyring_init was called */
+    if (own_tickets.len > 0 && own_tickets.len <= sizeof(t->own) &&
+        own_tickets.len % sizeof(t->own[0]) == 0) {
+        t->own_n = (unsigned)(own_tickets.len / sizeof(t->own[0]));
+        memcpy(t->own, own_tickets.ptr, own_tickets.len);
+    }
+    if (key != NULL)
+        keyring_take(k, key);
+    else
+        publish_tickets(k);
+}
+
 int keyring_init(struct keyring *k, struct loop *loop, struct publish *publish,
                  const struct data_dir *dir, const char *node_key_file)
 {

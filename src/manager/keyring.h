@@ -52,6 +52,11 @@ void keyring_fini(struct keyring *k); /* zeroed is allowed */
  * k->seal stays where it is, and the workers are told. What was closed before opens no more: so
  * before the first entry of that cluster. */
 void keyring_take(struct keyring *k, const unsigned char *key);
+/* The own keys of tickets, for a successor: borrowed, until the period is over. */
+struct span keyring_own_tickets(const struct keyring *k);
+/* … and those of the predecessor in place of ours, with the key that it closes with (NULL: the
+ * directory has it). Before the workers are started. */
+void keyring_inherit(struct keyring *k, const unsigned char *key, struct span own_tickets);
 /* Heap text for the description. WERR_NOMEM, WERR_IO; WERR_TOO_BIG: over SEAL_PLAIN_MAX. */
 int keyring_close(const struct keyring *k, struct span plain, char **closed) MUST_USE;
 /* Heap text: the cluster's key, closed with the node's own, which is read anew.

@@ -5,6 +5,7 @@
 
 #include "base/fault.h"
 #include "log/log.h"
+#include "net/inherited.h"
 #include "net/listen.h"
 
 enum { LISTENING_MAGIC = 0x6c697374 };
@@ -110,18 +111,46 @@ static int open_socket(const struct listening *l, const struct addr *at, bool is
                      : listen_open(at, is_shared, is_shared, bound);
 }
 
+static struct inherited_key key_of(const struct listening *l, unsigned slot,
+                                   const struct addr *at)
+{
+    return (struct inherited_key){.use = INHERITED_PROXY,
+                                  .slot = slot,
+                                  .wanted = *at,
+                                  .name = span_from_str(l->listener)};
+}
+
 /* Is the address free for us alone? SO_REUSEPORT would share it in silence. */
 static int probe(const struct listening *l, const struct addr *at)
 {
+    const struct inherited_key first = key_of(l, 0, at);
     struct addr bound;
 
-    if (at->port == 0)
-        return 0; /* the kernel gives none that is in use */
+    if (at->port == 0 || inherited_has(&first))
+        return 0; /* the kernel gives none that is in use; or it is ours already */
     int fd = open_socket(l, at, false, &bound);
     if (fd < 0)
         return fd;
     (void)close(fd);
     return 0;
+}
+
+/* The predecessor's, if there is one: who waits there is served. */
+static int open_one(struct listening *l, unsigned i, const struct addr *at,
+                    const struct addr *each)
+{
+    const struct inherited_key key = key_of(l, i, at);
+    const int fd = inherited_take(&key, &l->bound);
+
+    return fd >= 0 ? fd : open_socket(l, each, true, &l->bound);
+}
+
+/* A slot that is not wanted has a socket where the predecessor had one. */
+static bool needs_socket(const struct listening *l, unsigned i, const struct addr *at)
+{
+    const struct inherited_key key = key_of(l, i, at);
+
+    return slot_of(l, i)->is_wanted || inherited_has(&key);
 }
 
 int listening_bind(struct listening *l, const struct addr *at)
@@ -131,9 +160,9 @@ int listening_bind(struct listening *l, const struct addr *at)
 
     check(l);
     MUST(l->state == LISTENING_FAILED);
-    for (unsigned i = 0; fd >= 0 && i < l->slot_n && slot_of(l, i)->is_wanted; i++) {
+    for (unsigned i = 0; fd >= 0 && i < l->slot_n && needs_socket(l, i, at); i++) {
         MUST(l->doors[i]->fd < 0); /* FAILED has no socket */
-        fd = open_socket(l, &each, true, &l->bound);
+        fd = open_one(l, i, at, &each);
         if (fd < 0)
             break;
         l->doors[i]->fd = fd;

@@ -69,6 +69,7 @@ struct events;
 struct expiry;
 struct follow;
 struct fresh;
+struct heir;
 struct hints;
 struct keyring;
 struct leaving;
@@ -77,6 +78,7 @@ struct memberships;
 struct resolve;
 struct start;
 struct states;
+struct upgrade;
 struct views;
 struct vip_provider;
 
@@ -123,6 +125,9 @@ struct manager {
     struct expiry *expiry;
     struct start *start;
     const struct vip_provider *vip_provider; /* vip_view.h; NULL: VIPs are only described */
+    struct upgrade *upgrade;
+    struct heir *heir;                       /* of a predecessor, if there was one */
+    uint64_t upgrades_done, upgrades_failed; /* of all generations */
     /* the end */
     uint8_t phase; /* enum manager_phase */
     bool is_done;

@@ -16,7 +16,9 @@
 #include "manager/events.h"
 #include "manager/expiry.h"
 #include "manager/file_watch.h"
+#include "manager/first_words.h"
 #include "manager/follow.h"
+#include "manager/heir.h"
 #include "manager/keyring.h"
 #include "manager/last_events.h"
 #include "manager/leaving.h"
@@ -29,6 +31,7 @@
 #include "manager/start.h"
 #include "manager/states.h"
 #include "manager/store.h"
+#include "manager/upgrade.h"
 #include "manager/views.h"
 #include "manager/worker_env.h"
 #include "net/listen.h"
@@ -53,6 +56,8 @@ struct house {
     struct start start;
     struct api api;
     struct log_opener log_opener;
+    struct upgrade upgrade;
+    struct heir heir;
     struct timer ready_delay;
 };
 
@@ -143,6 +148,7 @@ static void on_worker_exit(void *arg, struct slot *slot, int exit_code)
 
 static void on_all_stopped(void *arg)
 {
+    upgrade_tell_last(arg);
     log_info("all workers have ended");
     manager_finish(arg, MANAGER_EXIT_OK);
 }
@@ -157,6 +163,13 @@ static void drain(struct manager *m, const char *why)
     supervisor_drain(&m->supervisor, m->config->drain_timeout_ms);
     store_release(m);
     publish_on_exit(&m->publish);
+}
+
+/* A successor serves at the same addresses: nobody has to be told. */
+static void on_succeeded(struct manager *m)
+{
+    manager_move(m, MANAGER_LEAVING, "upgraded");
+    drain(m, "upgraded");
 }
 
 /* Whoever sends us traffic has seen that /ready is 503, and another node leads. */
@@ -176,6 +189,7 @@ static void on_stop_signal(struct manager *m, int number)
         manager_finish(m, MANAGER_EXIT_FAILURE);
         return;
     }
+    upgrade_give_up(m, "weldr is told to end");
     manager_move(m, MANAGER_LEAVING, "signal");
     log_info("shutting down", LOG_I("signal", number),
              LOG_U("ready_delay_ms", m->config->ready_delay_ms),
@@ -217,12 +231,20 @@ static void hang_up(struct manager *m)
         signals_log_ignored(SIGHUP);
 }
 
+static void on_child(struct manager *m)
+{
+    upgrade_reap(m);
+    supervisor_reap(&m->supervisor);
+}
+
 static void on_signal(void *arg, int number)
 {
     struct manager *m = arg;
 
     if (number == SIGCHLD)
-        supervisor_reap(&m->supervisor);
+        on_child(m);
+    else if (number == SIGUSR2)
+        upgrade_on_signal(m);
     else if (number == SIGUSR1)
         dump(m);
     else if (number == SIGHUP)
@@ -243,34 +265,10 @@ static void on_panic(void *arg)
 
 /* ---- ready ---- */
 
-/* The command that a newcomer needs now. False: there is none that works as it stands: without
- * a token, from this machine. */
-static bool print_next(struct manager *m, char *buf, size_t size)
-{
-    const struct addr *bound = &house_of(m)->api.listeners[0].bound;
-    char at[ADDR_TEXT_MAX];
-
-    if (m->pool->server_n > 0 || house_of(m)->api.tls.context != NULL ||
-        m->config->admin_token_is_required ||
-        !(addr_is_loopback(bound) || addr_is_wildcard(bound)))
-        return false;
-    (void)addr_print(bound, at);
-    if (addr_is_wildcard(bound) || strncmp(at, "127.0.0.1:", 10) == 0 ||
-        strncmp(at, "[::1]:", 6) == 0)
-        snprintf(at, sizeof(at), "localhost:%u", bound->port);
-    snprintf(buf, size, "curl %s/servers -d '{\"url\":\"http://127.0.0.1:12345\"}'", at);
-    return true;
-}
-
 static void on_ready(struct manager *m)
 {
-    char next[256];
-
-    if (print_next(m, next, sizeof(next)))
-        log_info("ready", LOG_U("workers", m->worker_n), LOG_U("servers", m->pool->server_n),
-                 LOG_S("next", next));
-    else
-        log_info("ready", LOG_U("workers", m->worker_n), LOG_U("servers", m->pool->server_n));
+    heir_say_ready(m);
+    first_words_ready(m, &house_of(m)->api);
 }
 
 /* ---- start, in steps: each returns 0 or an exit code ---- */
@@ -416,7 +414,7 @@ static int start_names(struct manager *m)
 
 static int start_signals(struct manager *m)
 {
-    static const int numbers[] = {SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGCHLD, 0};
+    static const int numbers[] = {SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGUSR2, SIGCHLD, 0};
     const int rc = signals_start(m->loop, numbers, on_signal, m);
 
     return rc < 0 ? manager_fail_start("can't watch signals", rc) : 0;
@@ -461,9 +459,10 @@ static int start_giving_up(struct manager *m)
 static int start(struct manager *m)
 {
     static int (*const steps[])(struct manager * m) = {
-        start_loop,        start_supervisor, store_open,        start_pool,  start_rooms,
-        start_make_engine, start_signals,    start_check_flags, start_names, start_worker_env,
-        start_listening,   start_giving_up,  start_run_engine,
+        start_loop,        heir_receive,    start_supervisor,  heir_add_slots,
+        store_open,        start_pool,      start_rooms,       heir_furnish,
+        start_make_engine, start_signals,   start_check_flags, start_names,
+        start_worker_env,  start_listening, start_giving_up,   start_run_engine,
     };
     int code = 0;
 
@@ -491,6 +490,8 @@ static void close_all(struct house *h)
 
     supervisor_kill_all(&m->supervisor);
     publish_on_exit(&m->publish);
+    upgrade_fini(&h->upgrade);
+    heir_fini(&h->heir);
     if (m->cluster != NULL)
         m->cluster->ops->free(m->cluster);
     m->cluster = NULL;
@@ -521,6 +522,7 @@ static void stop(struct house *h)
         close_all(h);
         log_opener_end(&h->log_opener);
         api_tls_fini(&h->api.tls);
+        seal_memory_free(h->api.auth.tokens.generated);
         keyring_fini(&h->keyring);
         publish_fini(&m->publish);
         facts_fini(&m->facts);
@@ -547,6 +549,8 @@ static int run(struct house *h)
     struct manager *m = &h->manager;
     char error[512];
 
+    if (origin_note(&h->upgrade.origin, m->config->argv, environ) < 0)
+        return manager_fail_start("can't start", WERR_NOMEM);
     h->api.auth.is_required = m->config->admin_token_is_required;
     if (tokens_load(&h->api.auth.tokens, m->config, error, sizeof(error)) < 0) {
         fprintf(stderr, "error: %s\n", error);
@@ -558,20 +562,9 @@ static int run(struct house *h)
     return code;
 }
 
-/* Their values stay out of the log: one may be a token under a wrong name. */
-static void warn_of_unknown_variables(void)
-{
-    struct span name, meant;
-
-    for (size_t at = 0; config_next_unknown(environ, &at, &name, &meant);)
-        if (meant.ptr != NULL)
-            log_warn("variable is not known", LOG_B("variable", name), LOG_B("nearest", meant));
-        else
-            log_warn("variable is not known", LOG_B("variable", name));
-}
-
 int manager_main(const struct config *config)
 {
+    static const struct upgrade_hooks hooks = {api_bequeath, api_hand_over, on_succeeded};
     struct house *h = calloc(1, sizeof(*h));
 
     if (h == NULL)
@@ -579,7 +572,8 @@ int manager_main(const struct config *config)
     struct manager *m = &h->manager;
 
     log_init("manager", -1, (enum log_level)config->log_level);
-    warn_of_unknown_variables();
+    heir_init(&h->heir, m);
+    first_words_warn();
     m->fd_limit = listen_raise_fd_limit();
     werr_set_panic_hook(on_panic, m);
     m->config = config;
@@ -589,6 +583,7 @@ int manager_main(const struct config *config)
     listeners_note_own(m);
     api_init(&h->api, m);
     h->log_opener.fd = -1;
+    upgrade_init(&h->upgrade, m, &h->api, &hooks);
     const int code = run(h);
 
     werr_set_panic_hook(NULL, NULL); /* which looks at what stop gives back */

@@ -230,18 +230,30 @@ static void on_given_away(void *arg, int error, uint64_t index)
         loop_timer_in(m->loop, t, 0);
 }
 
-uint64_t membership_give_lead_away(struct manager *m, struct timer *t)
+/* 0: it does not lead, or nobody else can. */
+static uint64_t give_away(struct manager *m, struct timer *t)
 {
     struct cluster *c = m->cluster;
-    const uint64_t ready_ms = m->config->ready_delay_ms;
     struct cluster_status status;
 
     if (c == NULL || c->ops->role(c) != CLUSTER_LEADER || c->ops->members(c, NULL, 0) < 2)
-        return ready_ms;
-    m->memberships->parting = ready_ms > 0 ? NULL : t;
+        return 0;
+    m->memberships->parting = t;
     if (c->ops->transfer(c, 0, on_given_away, m) < 0)
-        return ready_ms;
+        return 0;
     c->ops->status(c, &status);
-    const uint64_t lead_ms = 2ULL * status.election_ms; /* the engine gives up after one */
+    return 2ULL * status.election_ms; /* the engine gives up after one */
+}
+
+uint64_t membership_give_lead_away(struct manager *m, struct timer *t)
+{
+    const uint64_t ready_ms = m->config->ready_delay_ms;
+    const uint64_t lead_ms = give_away(m, ready_ms > 0 ? NULL : t);
+
     return ready_ms > lead_ms ? ready_ms : lead_ms;
+}
+
+uint64_t membership_lend_lead(struct manager *m, struct timer *t)
+{
+    return give_away(m, t);
 }

@@ -76,5 +76,7 @@ void membership_forget(struct membership *ms);
  * all. t, when it is set and there is no --ready-delay, runs at once when that has come about
  * or failed. */
 uint64_t membership_give_lead_away(struct manager *m, struct timer *t);
+/* The same of a node whose successor is about to take its place, without --ready-delay. */
+uint64_t membership_lend_lead(struct manager *m, struct timer *t);
 
 #endif

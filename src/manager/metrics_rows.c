@@ -83,6 +83,12 @@ static void put_counting_since(struct metrics_put *p)
     put(p, counters_since_us(p->m));
 }
 
+static void put_upgrades(struct metrics_put *p)
+{
+    put_with(p, "result", "done", p->m->upgrades_done);
+    put_with(p, "result", "failed", p->m->upgrades_failed);
+}
+
 static void put_leaving(struct metrics_put *p)
 {
     put(p, p->m->facts.draining_n);
@@ -494,6 +500,7 @@ const struct metrics_row metrics_rows[] = {
     NODE("weldr_overruled_servers",
          "servers whose state is what most nodes see, and not this one", GAUGE, 0,
          put_overruled),
+    NODE("weldr_upgrades", "upgrades in place, by result", SUM, 0, put_upgrades),
     CLUSTER("members", "nodes of the cluster", GAUGE, CLUSTER_MEMBERS),
     CLUSTER("voters", "members that vote", GAUGE, CLUSTER_VOTERS),
     CLUSTER("quorum", "voters that each change needs", GAUGE, CLUSTER_QUORUM),

@@ -118,7 +118,7 @@ static void put_headers(struct jtext *t, unsigned status)
         openapi_put_ref(t, "WWW-Authenticate", "headers", SPAN("Authenticate"));
     if (status == 405)
         openapi_put_ref(t, "Allow", "headers", SPAN("Allow"));
-    if (status == 503 || status == 504)
+    if (status == 409 || status == 503 || status == 504)
         openapi_put_ref(t, "Retry-After", "headers", SPAN("RetryAfter"));
     jtext_close(t, '}');
 }

@@ -8,6 +8,7 @@
 #include "manager/certificate_files.h"
 #include "manager/change.h"
 #include "manager/events.h"
+#include "manager/heir.h"
 #include "manager/keyring.h"
 #include "manager/listeners.h"
 #include "manager/manager.h"
@@ -43,7 +44,8 @@ const char *start_phase_name(const struct manager *m)
 
 bool start_has_description(const struct manager *m)
 {
-    return m->data_dir.path != NULL && (!m->data_dir.is_new || join_is_wanted(m));
+    return heir_has_snapshot(m) ||
+           (m->data_dir.path != NULL && (!m->data_dir.is_new || join_is_wanted(m)));
 }
 
 bool start_is_ready(const struct manager *m)
@@ -290,6 +292,7 @@ static void propose_flags(struct manager *m)
 /* Flags describe a first start; what became of that since then is stored. */
 static int look_at_stored(struct manager *m)
 {
+    m->start->was_stored = heir_has_snapshot(m);
     if (manager_data_dir(m) == NULL)
         return 0;
     MUST(!m->data_dir.is_new); /* the engine has settled it */
@@ -487,6 +490,8 @@ static int make_engine(struct manager *m)
     const int rc =
         cluster_new(m->loop, dir, dir != NULL ? &options : NULL, &hooks, &m->cluster);
     join_forget_token(&m->start->join);
+    if (rc == 0 && heir_has_snapshot(m) && strcmp(m->cluster->ops->name, "solo") == 0)
+        heir_give_snapshot(m);
     return rc < 0 ? manager_fail_start("can't make the cluster's engine", rc) : 0;
 }
 

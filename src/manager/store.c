@@ -103,16 +103,32 @@ int store_open(struct manager *m)
     return exit_code(rc);
 }
 
-void store_release(struct manager *m)
+static void let_go(struct manager *m)
 {
-    if (manager_data_dir(m) == NULL || m->cluster == NULL)
-        return;
-    hints_end(m);
-    counters_release(m);
+    const bool is_kept = manager_data_dir(m) != NULL;
+
+    if (is_kept) {
+        hints_end(m);
+        counters_release(m);
+    }
     m->cluster->ops->free(m->cluster);
     m->cluster = NULL;
+    if (!is_kept)
+        return;
     data_dir_close(&m->data_dir);
     log_info("a successor may have the data directory");
+}
+
+void store_release(struct manager *m)
+{
+    if (manager_data_dir(m) != NULL && m->cluster != NULL)
+        let_go(m);
+}
+
+void store_hand_over(struct manager *m)
+{
+    if (m->cluster != NULL)
+        let_go(m);
 }
 
 int store_take_back(struct manager *m)

@@ -19,6 +19,9 @@ void store_tell(const struct manager *m);
 /* When the workers drain: no more changes are taken, and a successor may have the directory.
  * Changes under way hear WERR_SHUTTING_DOWN. */
 void store_release(struct manager *m);
+/* The same for a successor that is about to take all over (upgrade.h), while the workers go on;
+ * of what keeps nothing the engine ends too. */
+void store_hand_over(struct manager *m);
 /* At the end, after that: takes the directory once more, for counters.h; nothing is made or
  * told. WERR_IN_USE: a successor has it; WERR_NOT_FOUND …: so that nothing is to be kept. */
 int store_take_back(struct manager *m) MUST_USE;

@@ -56,6 +56,9 @@ void supervisor_fini(struct supervisor *s);
 /* Starts the workers that are wanted; stops at the first that can't be started (those from then
  * on replaced are tried again and again). */
 int supervisor_start(struct supervisor *s) MUST_USE;
+/* Before the start: up to n slots, of which those that are more are not wanted, and have an
+ * inbox all the same. WERR_NO_FD …. */
+int supervisor_add_slots(struct supervisor *s, unsigned n) MUST_USE;
 /* So many workers from now on: starts those that are missing, with all sockets; surplus ones,
  * those with the highest ids, drain within limit_ms. 0: none, of a node that serves nobody.
  * WERR_*: nothing has changed. */

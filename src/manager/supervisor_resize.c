@@ -75,6 +75,16 @@ static void want_all(struct supervisor *s, unsigned n)
     }
 }
 
+int supervisor_add_slots(struct supervisor *s, unsigned n)
+{
+    int rc = 0;
+
+    while (rc == 0 && s->slots.n < n && s->slots.n < CONFIG_WORKERS_MAX)
+        rc = supervisor_add_slot(s);
+    stats_use(s->slots.stats, s->slots.n);
+    return rc;
+}
+
 int supervisor_resize(struct supervisor *s, unsigned n, uint32_t limit_ms)
 {
     const struct listening *l;

@@ -3,10 +3,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/seal.h"
 #include "base/strb.h"
 #include "log/log.h"
 
@@ -204,6 +206,16 @@ bool tokens_have_files(const struct config *config)
     return config->admin_token_file != NULL || config->admin_tokens_file != NULL;
 }
 
+int tokens_adopt(struct tokens *t, struct span text)
+{
+    MUST(text.len < TOKENS_GENERATED_MAX && t->generated == NULL);
+    t->generated = seal_memory_new(TOKENS_GENERATED_MAX);
+    if (t->generated == NULL)
+        return WERR_NOMEM;
+    memcpy(t->generated, text.ptr, text.len);
+    return add_admin(t, text);
+}
+
 int tokens_generate(struct tokens *t, char *text)
 {
     unsigned char random[TOKENS_RANDOM_BYTES];
@@ -214,7 +226,7 @@ int tokens_generate(struct tokens *t, char *text)
     strb_init(&b, text, TOKENS_GENERATED_MAX);
     for (size_t i = 0; i < sizeof(random); i++)
         strb_addf(&b, "%02x", random[i]);
-    return add_admin(t, strb_span(&b));
+    return tokens_adopt(t, strb_span(&b));
 }
 
 const struct token *tokens_find(const struct tokens *t, struct span shown)

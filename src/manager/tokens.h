@@ -24,6 +24,7 @@ struct token {
 struct tokens {
     struct secrets secrets;
     struct token list[SECRETS_MAX]; /* in the order of the secrets */
+    char *generated; /* of base/seal.h, for a successor (upgrade.h); NULL: none was made */
 };
 
 /* All that the configuration names. WERR_INVALID: a file can't be read, or something in it is
@@ -36,6 +37,8 @@ bool tokens_have_files(const struct config *config);
 /* Makes a token "admin" by chance; its text goes to a buffer of TOKENS_GENERATED_MAX. WERR_IO.
  */
 int tokens_generate(struct tokens *t, char *text) MUST_USE;
+/* The same of one that was made before. WERR_NOMEM. */
+int tokens_adopt(struct tokens *t, struct span text) MUST_USE;
 /* NULL: nobody's. */
 const struct token *tokens_find(const struct tokens *t, struct span shown);
 

@@ -82,6 +82,15 @@ int local_listen(const char *path, struct local_file *file)
     return rc;
 }
 
+void local_find(const char *path, struct local_file *file)
+{
+    struct stat st;
+
+    *file = (struct local_file){0};
+    if (lstat(path, &st) == 0 && S_ISSOCK(st.st_mode))
+        *file = (struct local_file){st.st_dev, st.st_ino};
+}
+
 void local_remove(const char *path, const struct local_file *file)
 {
     struct stat st;

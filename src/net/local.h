@@ -25,6 +25,8 @@ struct local_file {
  * WERR_NOT_FOUND …
  */
 int local_listen(const char *path, struct local_file *file) MUST_USE;
+/* Of a socket that is inherited: the file at that path is taken for its own. */
+void local_find(const char *path, struct local_file *file);
 /* Removes it, if it is still that one. */
 void local_remove(const char *path, const struct local_file *file);
 

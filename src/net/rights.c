@@ -3,9 +3,14 @@
 #include <errno.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <unistd.h>
+
+/* Of a message with more of them the first is taken and the others are closed: the kernel has
+ * made all of them ours. */
+enum { RIGHTS_MAX = 8 };
 
 union control {
-    char bytes[CMSG_SPACE(sizeof(int))];
+    char bytes[CMSG_SPACE(RIGHTS_MAX * sizeof(int))];
     struct cmsghdr align;
 };
 
@@ -30,7 +35,7 @@ int64_t rights_send(int socket, const struct iovec *iov, unsigned n, int fd)
     struct msghdr msg = {.msg_iov = (struct iovec *)iov,
                          .msg_iovlen = n,
                          .msg_control = &control,
-                         .msg_controllen = sizeof(control.bytes)};
+                         .msg_controllen = CMSG_SPACE(sizeof(fd))};
     struct cmsghdr *c = CMSG_FIRSTHDR(&msg);
     ssize_t taken;
 
@@ -54,10 +59,17 @@ static int receive_error(int errnum)
 static enum rights_got take_right(struct msghdr *msg, int *fd)
 {
     const struct cmsghdr *c = CMSG_FIRSTHDR(msg);
+    int fds[RIGHTS_MAX];
+    size_t n = 0;
 
-    if (c != NULL && c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_RIGHTS &&
-        c->cmsg_len == CMSG_LEN(sizeof(*fd))) {
-        memcpy(fd, CMSG_DATA(c), sizeof(*fd));
+    if (c != NULL && c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_RIGHTS) {
+        n = (c->cmsg_len - CMSG_LEN(0)) / sizeof(fds[0]);
+        memcpy(fds, CMSG_DATA(c), n * sizeof(fds[0]));
+    }
+    for (size_t i = 1; i < n; i++)
+        (void)close(fds[i]);
+    if (n > 0) {
+        *fd = fds[0];
         return RIGHTS_ONE;
     }
     /* The kernel drops what the process has no descriptor left for. */

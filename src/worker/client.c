@@ -417,6 +417,14 @@ void client_accept(struct listener_runtime *l, struct accepted *a, bool has_head
     }
 }
 
+uint32_t client_idle_drain_ms(const struct client *c)
+{
+    struct worker *w = client_worker(c);
+    const uint32_t half_ms = w->drain_jitter_ms / 2;
+
+    return half_ms + (uint32_t)rand_below(&w->rand, half_ms + 1ULL);
+}
+
 void client_drain(struct client *c)
 {
     MUST(client_worker(c)->draining || !c->caller.listener->is_described);
@@ -429,9 +437,7 @@ void client_drain(struct client *c)
     } else if (c->state == CLIENT_UNTAKEN) {
         close_client(c, CONN_CLOSE_FLUSH);
     } else if (c->caller.requests > 0 && !conn_has_unread(&c->conn)) {
-        conn_timer_set(&c->conn,
-                       (uint32_t)rand_below(&client_worker(c)->rand,
-                                            client_worker(c)->drain_jitter_ms + 1ULL));
+        conn_timer_set(&c->conn, client_idle_drain_ms(c));
     } else {
         conn_timer_set(&c->conn, LIMIT_DRAIN_FIRST_MS);
     }

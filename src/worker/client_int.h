@@ -43,6 +43,13 @@ static inline void close_client(struct client *c, enum conn_close_how how)
 void client_tls_begin(struct client *c); /* it was accepted */
 /* How long its handshake may take. */
 uint32_t client_handshake_ms(const struct client *c);
+
+/* ---- client.c ---- */
+
+/* While draining: when an idle connection closes, by chance, so that not all come back at once.
+ * Not before half of the time: who asks without pause asks again until then, and hears
+ * Connection: close with the response; at once its request would cross our end. */
+uint32_t client_idle_drain_ms(const struct client *c);
 struct tlsio_context *client_tls_context(struct conn *conn);
 void client_tls_on_open(struct conn *conn, int error);
 /* How one that is gone, without a request under way, is closed. */

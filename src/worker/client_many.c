@@ -251,12 +251,10 @@ static void begin(struct client *c)
 /* Those that are open go on; the peer is told that no more may follow. */
 static void drain(struct client *c)
 {
-    struct worker *w = client_worker(c);
-
     if (c->state == CLIENT_BUSY)
         conn_close_after(&c->conn);
     else if (c->caller.requests > 0 && !conn_has_unread(&c->conn))
-        conn_timer_set(&c->conn, (uint32_t)rand_below(&w->rand, w->drain_jitter_ms + 1ULL));
+        conn_timer_set(&c->conn, client_idle_drain_ms(c));
     else
         conn_timer_set(&c->conn, LIMIT_DRAIN_FIRST_MS);
 }

@@ -68,10 +68,11 @@ class Node:
         if number == signal.SIGTERM:
             gone.stop()
         else:
-            gone.process.send_signal(number)  # nothing if it has ended by itself
+            if gone.process.poll() is None:  # else it has ended by itself
+                gone.signal(number)
             gone.process.wait()
             gone.stopped = True
-            wait_until(lambda: not session_members(gone.pid), 20, f"the processes of {self} to go")
+            wait_until(lambda: not session_members(gone.session), 20, f"the processes of {self} to go")
         self.host.fabric.drop(gone.pid)
 
     def wait_end(self, timeout_s=SETTLE_S):

@@ -171,7 +171,7 @@ class Visitors(Crew):
                     raise
 
     def stay(self, node):
-        """On one connection, until the end."""
+        """On one connection, until the end, or until a response says that it closes."""
         address = ("127.0.0.1", PROXY_PORT)
         connection = http.client.HTTPConnection(*address, timeout=20)
         connection.sock = node.host.socket(socket.AF_INET)
@@ -184,6 +184,8 @@ class Visitors(Crew):
                 response.read()
                 assert response.status == 200, f"{node}: {response.status}"
                 self.answered[node] += 1
+                if response.will_close:
+                    return
                 self.is_over.wait(PAUSE_S)
 
     def stop(self):

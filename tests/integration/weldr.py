@@ -222,11 +222,11 @@ def ask_http(address, method, path, body=None, headers=None, make_socket=None, t
 class Weldr:
     """One running weldr. `ip` and `admin_ip` may be None for the defaults, a string, or several strings. The API knows the
     name that rawhttp's clients ask for, and is shown `token`. tls (sides.Secure): `ip` is of a listener that speaks TLS.
-    cores: it runs in this folder and may leave core files there."""
+    cores: it runs in this folder and may leave core files there. user: (uid, gid) that it runs as."""
 
     def __init__(self, *flags, ip="127.0.0.1:0", admin_ip="127.0.0.1:0", workers=1, env=None, namespace=None,
                  drain_timeout="5", nofile=None, wait=True, admin_host=HOST, token=None, tls=None,
-                 stdout=subprocess.DEVNULL, stderr=None, cores=None):
+                 stdout=subprocess.DEVNULL, stderr=None, cores=None, user=None):
         command = [os.path.abspath(BIN) if cores and os.path.exists(BIN) else BIN]
         self.tls, self.listener = tls, "https" if tls else "default"
         for flag, values, word in (("--ip", ip, ",tls" if tls else ""), ("--admin-ip", admin_ip, "")):
@@ -240,7 +240,7 @@ class Weldr:
         if drain_timeout is not None:
             command += ["--drain-timeout", drain_timeout]
         self.command = command + list(flags)
-        self.namespace, self.nofile, self.cores, self.token = namespace, nofile, cores, token
+        self.namespace, self.nofile, self.cores, self.token, self.user = namespace, nofile, cores, token, user
         self.clients, self.origins = [], []
         self.proxies, self.apis = [], []
         self.stopped, self.told_to_end, self.told_n = False, False, 0
@@ -248,7 +248,7 @@ class Weldr:
         self.process = subprocess.Popen(
             self.command, stdin=subprocess.DEVNULL, stdout=stdout, stderr=stderr or self.log_file,
             env=clean_environment(env), start_new_session=True, preexec_fn=self.prepare, cwd=cores)
-        self.pid = self.process.pid
+        self.pid = self.session = self.process.pid
         self.socket_counts = {}
         if wait:
             self.wait_ready()
@@ -262,6 +262,10 @@ class Weldr:
             resource.setrlimit(resource.RLIMIT_CORE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
         if self.namespace:
             self.namespace.enter()
+        if self.user:
+            os.setgroups([])
+            os.setgid(self.user[1])
+            os.setuid(self.user[0])
 
     # ---- log
 
@@ -459,13 +463,13 @@ class Weldr:
         self.stopped = True
         if exit_code is not None:
             assert code == exit_code, f"exit code {code}\n{self.log[-8000:]}"
-        wait_until(lambda: not session_members(self.pid), 10.0, "no process left")
+        wait_until(lambda: not session_members(self.session), 10.0, "no process left")
         self.assert_no_dirt()
 
     def kill(self):
         """For the end of a failed test: nothing is asserted."""
         self.stopped = True
-        for pid in session_members(self.pid):
+        for pid in session_members(self.session):
             try:
                 os.kill(pid, signal.SIGKILL)
             except OSError:

@@ -123,7 +123,7 @@ static int setup(void **state)
     assert_int_equal(events_init(&w->events, &w->m), 0);
     api_init(&w->api, &w->m);
     const int handle = loop_sim_listen(w->m.loop, &at);
-    api_add_listener(&w->api, handle, &bound, false);
+    api_add_listener(&w->api, handle, &bound, &bound, false);
     rc = sock_connect(w->m.loop, &w->reader, &reader_ops, &at);
     assert_true(rc == 0 || rc == WERR_AGAIN);
     run_for(STEP_MS);

@@ -83,6 +83,52 @@ static void test_tells_of_one_that_is_lost(void **state)
     close(fds[1]);
 }
 
+static void send_many(int socket, const int *fds, size_t n)
+{
+    char bytes[CMSG_SPACE(4 * sizeof(int))] = {0}, byte = 'x';
+    struct iovec iov = {&byte, 1};
+    struct msghdr msg = {.msg_iov = &iov,
+                         .msg_iovlen = 1,
+                         .msg_control = bytes,
+                         .msg_controllen = CMSG_SPACE(n * sizeof(int))};
+    struct cmsghdr *c = CMSG_FIRSTHDR(&msg);
+
+    c->cmsg_level = SOL_SOCKET;
+    c->cmsg_type = SCM_RIGHTS;
+    c->cmsg_len = CMSG_LEN(n * sizeof(int));
+    memcpy(CMSG_DATA(c), fds, n * sizeof(int));
+    assert_int_equal(sendmsg(socket, &msg, 0), 1);
+}
+
+static unsigned count_open(void)
+{
+    unsigned n = 0;
+
+    for (int fd = 0; fd < 256; fd++)
+        n += fcntl(fd, F_GETFD) >= 0;
+    return n;
+}
+
+/* Whoever sends several at once leaves none of them here. */
+static void test_takes_one_and_closes_the_others(void **state)
+{
+    int fds[2], got_fd;
+    enum rights_got got;
+    char buf[8];
+
+    (void)state;
+    pair_of(fds);
+    const int three[3] = {fds[0], fds[0], fds[1]};
+    const unsigned before = count_open();
+    send_many(fds[0], three, 3);
+    assert_int_equal(rights_receive(fds[1], buf, sizeof(buf), &got_fd, &got), 1);
+    assert_int_equal(got, RIGHTS_ONE);
+    assert_int_equal(count_open(), before + 1);
+    close(got_fd);
+    close(fds[0]);
+    close(fds[1]);
+}
+
 /* ---- by the loop ---- */
 
 struct end {
@@ -147,6 +193,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_stays_in_order_with_the_bytes),
         cmocka_unit_test(test_tells_of_one_that_is_lost),
+        cmocka_unit_test(test_takes_one_and_closes_the_others),
         cmocka_unit_test(test_by_the_loop),
     };
 
