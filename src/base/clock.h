@@ -8,6 +8,7 @@
 
 uint64_t clock_mono_us(void); /* CLOCK_MONOTONIC, µs */
 uint64_t clock_wall_us(void); /* since 1970 UTC, µs */
+uint64_t clock_boot_ns(void); /* CLOCK_BOOTTIME, ns: goes on while the machine sleeps */
 /* RFC 3339 in UTC with ms: "2026-11-23T15:08:14.123Z"; buf of at least 32, NUL-terminated;
  * returns the length, always 24 (times after the year 9999 print as its last ms). Pure. */
 size_t clock_print_wall(uint64_t wall_us, char *buf);
