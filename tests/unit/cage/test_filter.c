@@ -48,7 +48,7 @@ static int play(const struct attempt *t, int *call)
 
     assert_true(pid >= 0);
     if (pid == 0) {
-        if (filter_start(on_call, NULL) < 0)
+        if (filter_start(FILTER_WORKER, on_call, NULL) < 0)
             _exit(99);
         (void)syscall(t->call, t->a[0], t->a[1], t->a[2], t->a[3]);
         (void)syscall(SYS_exit_group, 0); /* before sanitizers have their say */
@@ -153,7 +153,7 @@ static void test_abort_is_an_abort(void **state)
     (void)state;
     if (pid == 0) {
         (void)signal(SIGABRT, SIG_DFL);
-        if (filter_start(NULL, NULL) < 0)
+        if (filter_start(FILTER_WORKER, NULL, NULL) < 0)
             _exit(99);
         (void)raise(SIGABRT); /* as abort() does */
     }
