@@ -78,6 +78,7 @@ struct resolve;
 struct start;
 struct states;
 struct views;
+struct vip_link;
 
 struct manager {
     const struct config *config;
@@ -121,6 +122,7 @@ struct manager {
     struct certificate_files *certificate_files;
     struct expiry *expiry;
     struct start *start;
+    struct vip_link *vip_link;
     /* the end */
     uint8_t phase; /* enum manager_phase */
     bool is_done;

@@ -1,13 +1,11 @@
 #include "manager/manager_main.h"
 
 #include <errno.h>
-#include <linux/capability.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/random.h>
 
-#include "cage/cage.h"
 #include "log/log.h"
 #include "manager/api.h"
 #include "manager/api_stream.h"
@@ -25,11 +23,13 @@
 #include "manager/manager.h"
 #include "manager/membership.h"
 #include "manager/names.h"
+#include "manager/privileges.h"
 #include "manager/servers.h"
 #include "manager/start.h"
 #include "manager/states.h"
 #include "manager/store.h"
 #include "manager/views.h"
+#include "manager/vip_link.h"
 #include "manager/worker_env.h"
 #include "net/listen.h"
 #include "net/signals.h"
@@ -53,6 +53,7 @@ struct house {
     struct start start;
     struct api api;
     struct log_opener log_opener;
+    struct vip_link vip_link;
     struct timer ready_delay;
 };
 
@@ -221,9 +222,10 @@ static void on_signal(void *arg, int number)
 {
     struct manager *m = arg;
 
-    if (number == SIGCHLD)
+    if (number == SIGCHLD) {
         supervisor_reap(&m->supervisor);
-    else if (number == SIGUSR1)
+        vip_link_reap(&house_of(m)->vip_link);
+    } else if (number == SIGUSR1)
         dump(m);
     else if (number == SIGHUP)
         hang_up(m);
@@ -443,18 +445,14 @@ static int start_worker_env(struct manager *m)
     return rc == WERR_NO_FD || rc == WERR_NOMEM ? manager_exit_code(rc) : MANAGER_EXIT_USAGE;
 }
 
-/* After the addresses: what is left serves listeners that come later, workers of another user
- * (whom it starts, ends and asks), and files of whoever they are. */
+/* After the addresses are bound, and who holds virtual IPs was started. */
 static int start_giving_up(struct manager *m)
 {
-    static const uint64_t kept = 1ULL << CAP_NET_BIND_SERVICE | 1ULL << CAP_KILL |
-                                 1ULL << CAP_SETUID | 1ULL << CAP_SETGID |
-                                 1ULL << CAP_DAC_OVERRIDE;
-    int rc = cage_keep_capabilities(kept);
+    m->vip_link = &house_of(m)->vip_link;
+    vip_link_init(m->vip_link, m->loop, &(struct vip_link_hooks){.arg = m});
+    vip_link_start(m->vip_link, m->supervisor.exe_fd);
+    const int rc = privileges_give_up();
 
-    if (rc == 0)
-        rc = cage_end_privileges();
-    (void)m;
     return rc < 0 ? manager_fail_start("can't give up privileges", rc) : 0;
 }
 
@@ -489,6 +487,7 @@ static void close_all(struct house *h)
 {
     struct manager *m = &h->manager;
 
+    vip_link_stop(&h->vip_link);
     supervisor_kill_all(&m->supervisor);
     publish_on_exit(&m->publish);
     if (m->cluster != NULL)
