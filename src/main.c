@@ -1,4 +1,4 @@
-/* main.c - picks the role: manager, or one of its workers. */
+/* main.c - picks the role: manager, one of its workers, or who holds its virtual IPs. */
 #include <fcntl.h>
 #include <sys/prctl.h>
 #include <unistd.h>
@@ -6,6 +6,7 @@
 #include "cli/cli.h"
 #include "manager/manager_main.h"
 #include "manager/offline.h"
+#include "vip/vip_main.h"
 #include "worker/worker_main.h"
 
 /* Started with one of them closed, a socket would get its number, and the log would go into it.
@@ -25,6 +26,7 @@ int main(int argc, char **argv)
 {
     static const struct cli_roles roles = {.manager = manager_main,
                                            .worker = worker_main,
+                                           .vip_helper = vip_main,
                                            .status = offline_status,
                                            .recover = offline_recover,
                                            .rejoin = offline_rejoin,

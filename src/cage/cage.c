@@ -135,12 +135,18 @@ static int get_held(struct held *h)
     return syscall(SYS_capget, &h->header, h->data) < 0 ? werr_from_errno(errno) : 0;
 }
 
-bool cage_can_change_user(void)
+bool cage_has_capabilities(uint64_t mask)
 {
-    const uint32_t needed = (1U << CAP_SETUID) | (1U << CAP_SETGID);
     struct held h;
 
-    return get_held(&h) == 0 && (h.data[0].effective & needed) == needed;
+    if (get_held(&h) < 0)
+        return false;
+    return (mask & ~(h.data[0].effective | (uint64_t)h.data[1].effective << 32)) == 0;
+}
+
+bool cage_can_change_user(void)
+{
+    return cage_has_capabilities(1ULL << CAP_SETUID | 1ULL << CAP_SETGID);
 }
 
 /* What it can't hold any more it can't execute itself into either. */

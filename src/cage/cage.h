@@ -22,6 +22,8 @@ struct cage_user {
 /* By its name in /etc/passwd, or as UID or UID:GID (a group of the same number without one).
  * WERR_NOT_FOUND. */
 int cage_find_user(const char *name, struct cage_user *user) MUST_USE;
+/* Has this process all of them (bit per CAP_*)? */
+bool cage_has_capabilities(uint64_t mask);
 /* May this process become another user? */
 bool cage_can_change_user(void);
 /* Is that a user of this user namespace, and may groups be let go of there? WERR_DENIED: a

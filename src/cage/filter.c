@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <linux/sockios.h>
+#include <sched.h>
 #include <seccomp.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -77,35 +78,47 @@ static int add_mmap(scmp_filter_ctx context)
     return seccomp_rule_add_array(context, SCMP_ACT_ALLOW, SCMP_SYS(mmap), 1, &cmp);
 }
 
-static int add_rules(scmp_filter_ctx context)
+static int add_list(scmp_filter_ctx context, const struct rule *rules, size_t n)
 {
-    const uint64_t own_pid = (uint64_t)getpid();
-    const struct rule rules[] = {
-#define CALL(name)                     {SCMP_SYS(name), -1, 0},
-#define CALL_IF(name, argument, value) {SCMP_SYS(name), argument, (uint64_t)(value)},
-#include "cage/filter_calls.def"
-#undef CALL
-#undef CALL_IF
-    };
-
-    for (size_t i = 0; i < sizeof(rules) / sizeof(rules[0]); i++)
+    for (size_t i = 0; i < n; i++)
         if (add_rule(context, &rules[i]) < 0)
             return WERR_NOMEM;
     return add_mmap(context) < 0 ? WERR_NOMEM : 0;
 }
 
+#define CALL(name)                     {SCMP_SYS(name), -1, 0},
+#define CALL_IF(name, argument, value) {SCMP_SYS(name), argument, (uint64_t)(value)},
+
+static int add_rules(scmp_filter_ctx context, enum filter_table table)
+{
+    const uint64_t own_pid = (uint64_t)getpid();
+    const struct rule of_worker[] = {
+#include "cage/filter_calls.def"
+    };
+    const struct rule of_vip[] = {
+#include "cage/filter_vip_calls.def"
+    };
+
+    return table == FILTER_VIP
+               ? add_list(context, of_vip, sizeof(of_vip) / sizeof(of_vip[0]))
+               : add_list(context, of_worker, sizeof(of_worker) / sizeof(of_worker[0]));
+}
+
+#undef CALL
+#undef CALL_IF
+
 /* A tree instead of a list of comparisons; a filter of calls is no reason to make each branch
  * slower on older kernels (SSB), for what runs here is our own code. */
-static int set_up(scmp_filter_ctx context)
+static int set_up(scmp_filter_ctx context, enum filter_table table)
 {
     if (seccomp_attr_set(context, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS) < 0)
         return WERR_UNSUPPORTED;
     (void)seccomp_attr_set(context, SCMP_FLTATR_CTL_OPTIMIZE, 2);
     (void)seccomp_attr_set(context, SCMP_FLTATR_CTL_SSB, 1);
-    return add_rules(context);
+    return add_rules(context, table);
 }
 
-int filter_start(filter_fn on_call, void *arg)
+int filter_start(enum filter_table table, filter_fn on_call, void *arg)
 {
     scmp_filter_ctx context = seccomp_init(SCMP_ACT_TRAP);
 
@@ -114,7 +127,7 @@ int filter_start(filter_fn on_call, void *arg)
     filter.on_call = on_call;
     filter.arg = arg;
     handle_sigsys();
-    int rc = set_up(context);
+    int rc = set_up(context, table);
 
     if (rc == 0 && seccomp_load(context) < 0)
         rc = WERR_UNSUPPORTED;

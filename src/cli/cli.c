@@ -18,6 +18,8 @@ static int run_action(const struct config *config, const struct cli_roles *roles
         return roles->manager(config);
     case CONFIG_WORKER:
         return roles->worker(config);
+    case CONFIG_VIP_HELPER:
+        return roles->vip_helper(config);
     case CONFIG_HELP:
         return print(config_help());
     case CONFIG_VERSION:

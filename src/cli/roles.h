@@ -1,5 +1,5 @@
 /* roles.h - what the program can be, handed in by main.c: cli/ knows neither manager/ nor
- * worker/. */
+ * worker/ nor vip/. */
 #ifndef WELDR_CLI_ROLES_H
 #define WELDR_CLI_ROLES_H
 
@@ -13,6 +13,7 @@ typedef int (*cli_role_fn)(const struct config *config);
 struct cli_roles {
     cli_role_fn manager;
     cli_role_fn worker;
+    cli_role_fn vip_helper;
     /* On the directory of a node that does not run; they print, and return the exit code. */
     int (*status)(const char *data_dir, bool as_json);
     int (*recover)(const char *data_dir);

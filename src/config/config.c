@@ -84,16 +84,6 @@ static int read_workers(struct config *c, struct span value, const char **wish)
     return 0;
 }
 
-/* Visible ASCII only: what a URL, a file name and a token have in common. */
-bool config_is_word(struct span value)
-{
-    for (size_t i = 0; i < value.len; i++) {
-        if (value.ptr[i] <= ' ' || value.ptr[i] > '~')
-            return false;
-    }
-    return value.len > 0;
-}
-
 int config_store(char **to, struct span value)
 {
     char *copy = fault_malloc(value.len + 1);
@@ -118,19 +108,6 @@ static int read_server(struct config *c, struct span value, const char **wish)
         return rc;
     }
     return WERR_INVALID;
-}
-
-/* A host name, without a port: letters, digits, hyphens, dots, and underscores, which names in
- * containers have. */
-bool config_is_host_name(struct span value)
-{
-    for (size_t i = 0; i < value.len; i++) {
-        const char c = value.ptr[i];
-
-        if (!ascii_is_alnum(c) && strchr("-._", c) == NULL)
-            return false;
-    }
-    return value.len > 0;
 }
 
 static int read_admin_host(struct config *c, struct span value, const char **wish)
@@ -478,18 +455,34 @@ static bool is_action(struct parse *p, const char *argument)
     return true;
 }
 
+/* The processes that the manager starts. */
+static void read_role(struct parse *p)
+{
+    const char *word = p->at < p->argc ? p->argv[p->at] : "";
+
+    if (strcmp(word, "worker") == 0)
+        p->c->action = CONFIG_WORKER;
+    else if (strcmp(word, "vip-helper") == 0)
+        p->c->action = CONFIG_VIP_HELPER;
+    p->at += p->c->action != CONFIG_RUN;
+}
+
+static int read_flag_of_role(struct parse *p, const char *argument)
+{
+    if (p->c->action == CONFIG_WORKER)
+        return read_worker_flag(p, argument);
+    return p->c->action == CONFIG_VIP_HELPER ? refuse_argument(p, argument)
+                                             : read_flag(p, argument);
+}
+
 static int read_arguments(struct parse *p)
 {
-    if (p->at < p->argc && strcmp(p->argv[p->at], "worker") == 0) {
-        p->c->action = CONFIG_WORKER;
-        p->at++;
-    }
+    read_role(p);
     while (p->at < p->argc) {
         const char *argument = p->argv[p->at++];
         if (is_action(p, argument))
             return 0;
-        int rc = p->c->action == CONFIG_WORKER ? read_worker_flag(p, argument)
-                                               : read_flag(p, argument);
+        int rc = read_flag_of_role(p, argument);
         if (rc != 0)
             return rc;
     }
@@ -524,11 +517,16 @@ static int read_variable(struct parse *p, unsigned name, const char *env_name,
     return 0;
 }
 
-/* What a worker is told by its environment; the rest comes over its channel. */
-static bool is_for_worker(unsigned name)
+/* What the manager's processes are told by their environment; the rest comes over their
+ * sockets. */
+static bool is_for_role(enum config_action action, unsigned name)
 {
-    return name == SETTING_ACCESS_LOG || name == SETTING_ACCESS_LOG_FORMAT ||
-           name == SETTING_USER || name == SETTING_SECCOMP;
+    if (action == CONFIG_WORKER)
+        return name == SETTING_ACCESS_LOG || name == SETTING_ACCESS_LOG_FORMAT ||
+               name == SETTING_USER || name == SETTING_SECCOMP;
+    if (action == CONFIG_VIP_HELPER)
+        return name == SETTING_SECCOMP || name == SETTING_LOG_LEVEL;
+    return action == CONFIG_RUN;
 }
 
 /* The two exclude each other: a flag of one takes the place of both variables. */
@@ -541,7 +539,7 @@ static bool is_overruled(const struct parse *p, unsigned name)
 static int read_environment(struct parse *p, char *const *env)
 {
     for (unsigned i = 0; i < SETTING_N; i++) {
-        if (p->c->action == CONFIG_WORKER && !is_for_worker(i))
+        if (!is_for_role(p->c->action, i))
             continue;
         const char *name = settings[i].env;
         struct span value = find_variable(env, name);
@@ -583,7 +581,7 @@ int config_from_args(struct config *c, int argc, char *const *argv, char *const 
                          .ready_passive = 200,
                          .filters_calls = true};
     int rc = read_arguments(&p);
-    if (rc == 0 && (c->action == CONFIG_RUN || c->action == CONFIG_WORKER))
+    if (rc == 0)
         rc = read_environment(&p, env);
     if (rc == 0 && c->action == CONFIG_RUN)
         rc = check_together(&p);

@@ -5,7 +5,8 @@
  * (--ip, --admin-ip, --admin-host, --server, --trusted-proxies, --certificate) are repeatable;
  * in the environment they are separated by commas. The words "proxy" and "tls" in the list of
  * --ip belong to the address before them. A worker takes only its access log, its user and
- * --seccomp from the environment, which the manager has set. Owner of the strings: the config
+ * --seccomp from the environment, which the manager has set; the helper of virtual IPs
+ * --seccomp and --log-level. Owner of the strings: the config
  * (config_fini).
  */
 #ifndef WELDR_CONFIG_CONFIG_H
@@ -26,9 +27,10 @@ enum { CONFIG_CLUSTER_PORT = 8688 }; /* of --cluster-ip without one */
 enum config_profile { CONFIG_LAN, CONFIG_FAST, CONFIG_WAN };
 
 enum config_action {
-    CONFIG_RUN,    /* manager */
-    CONFIG_WORKER, /* weldr worker --id N */
-    CONFIG_HELP,   /* print config_help() */
+    CONFIG_RUN,        /* manager */
+    CONFIG_WORKER,     /* weldr worker --id N */
+    CONFIG_VIP_HELPER, /* weldr vip-helper */
+    CONFIG_HELP,       /* print config_help() */
     CONFIG_VERSION
 };
 

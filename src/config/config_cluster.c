@@ -1,7 +1,31 @@
 #include <string.h>
 
+#include "base/ascii.h"
 #include "base/num.h"
 #include "config/config_int.h"
+
+/* Visible ASCII only: what a URL, a file name and a token have in common. */
+bool config_is_word(struct span value)
+{
+    for (size_t i = 0; i < value.len; i++) {
+        if (value.ptr[i] <= ' ' || value.ptr[i] > '~')
+            return false;
+    }
+    return value.len > 0;
+}
+
+/* A host name, without a port: letters, digits, hyphens, dots, and underscores, which names in
+ * containers have. */
+bool config_is_host_name(struct span value)
+{
+    for (size_t i = 0; i < value.len; i++) {
+        const char c = value.ptr[i];
+
+        if (!ascii_is_alnum(c) && strchr("-._", c) == NULL)
+            return false;
+    }
+    return value.len > 0;
+}
 
 /* Readers of the settings of a cluster, for the table of config.c. */
 

@@ -3,9 +3,26 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/syscall.h>
 #include <unistd.h>
+
+#include "net/signals.h"
+
+pid_t handover_fork(void)
+{
+    sigset_t held, before;
+
+    sigfillset(&held);
+    signals_release_faults(&held);
+    (void)sigprocmask(SIG_SETMASK, &held, &before);
+    const pid_t pid = fork();
+
+    if (pid != 0)
+        (void)sigprocmask(SIG_SETMASK, &before, NULL);
+    return pid;
+}
 
 /* A number at or above the limit is EINVAL to fcntl, EBADF to dup2: out of descriptors too. */
 static int fail(void)
@@ -64,4 +81,15 @@ int handover_place(int *fds, unsigned n, int exe_fd)
         if (dup2(fds[i], INHERIT_FD_CHANNEL + (int)i) < 0)
             return fail();
     return exe_fd;
+}
+
+void handover_run(int *fds, unsigned n, int exe_fd, char *const *argv)
+{
+    const int fd = handover_place(fds, n, exe_fd);
+
+    if (fd == WERR_NO_FD)
+        _exit(HANDOVER_EXIT_NO_FD);
+    if (fd >= 0)
+        (void)execveat(fd, "", argv, environ, AT_EMPTY_PATH);
+    _exit(HANDOVER_EXIT_FAILED);
 }

@@ -80,6 +80,7 @@ struct start;
 struct states;
 struct upgrade;
 struct views;
+struct vip_link;
 struct vip_provider;
 
 struct manager {
@@ -128,6 +129,7 @@ struct manager {
     struct upgrade *upgrade;
     struct heir *heir;                       /* of a predecessor, if there was one */
     uint64_t upgrades_done, upgrades_failed; /* of all generations */
+    struct vip_link *vip_link;
     /* the end */
     uint8_t phase; /* enum manager_phase */
     bool is_done;

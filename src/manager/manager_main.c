@@ -1,13 +1,11 @@
 #include "manager/manager_main.h"
 
 #include <errno.h>
-#include <linux/capability.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/random.h>
 
-#include "cage/cage.h"
 #include "log/log.h"
 #include "manager/api.h"
 #include "manager/api_stream.h"
@@ -27,12 +25,14 @@
 #include "manager/manager.h"
 #include "manager/membership.h"
 #include "manager/names.h"
+#include "manager/privileges.h"
 #include "manager/servers.h"
 #include "manager/start.h"
 #include "manager/states.h"
 #include "manager/store.h"
 #include "manager/upgrade.h"
 #include "manager/views.h"
+#include "manager/vip_link.h"
 #include "manager/worker_env.h"
 #include "net/listen.h"
 #include "net/signals.h"
@@ -58,6 +58,7 @@ struct house {
     struct log_opener log_opener;
     struct upgrade upgrade;
     struct heir heir;
+    struct vip_link vip_link;
     struct timer ready_delay;
 };
 
@@ -235,6 +236,7 @@ static void on_child(struct manager *m)
 {
     upgrade_reap(m);
     supervisor_reap(&m->supervisor);
+    vip_link_reap(&house_of(m)->vip_link);
 }
 
 static void on_signal(void *arg, int number)
@@ -441,18 +443,14 @@ static int start_worker_env(struct manager *m)
     return rc == WERR_NO_FD || rc == WERR_NOMEM ? manager_exit_code(rc) : MANAGER_EXIT_USAGE;
 }
 
-/* After the addresses: what is left serves listeners that come later, workers of another user
- * (whom it starts, ends and asks), and files of whoever they are. */
+/* After the addresses are bound, and who holds virtual IPs was started. */
 static int start_giving_up(struct manager *m)
 {
-    static const uint64_t kept = 1ULL << CAP_NET_BIND_SERVICE | 1ULL << CAP_KILL |
-                                 1ULL << CAP_SETUID | 1ULL << CAP_SETGID |
-                                 1ULL << CAP_DAC_OVERRIDE;
-    int rc = cage_keep_capabilities(kept);
+    m->vip_link = &house_of(m)->vip_link;
+    vip_link_init(m->vip_link, m->loop, &(struct vip_link_hooks){.arg = m});
+    vip_link_start(m->vip_link, m->supervisor.exe_fd);
+    const int rc = privileges_give_up();
 
-    if (rc == 0)
-        rc = cage_end_privileges();
-    (void)m;
     return rc < 0 ? manager_fail_start("can't give up privileges", rc) : 0;
 }
 
@@ -488,6 +486,7 @@ static void close_all(struct house *h)
 {
     struct manager *m = &h->manager;
 
+    vip_link_stop(&h->vip_link);
     supervisor_kill_all(&m->supervisor);
     publish_on_exit(&m->publish);
     upgrade_fini(&h->upgrade);

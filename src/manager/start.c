@@ -16,6 +16,7 @@
 #include "manager/servers.h"
 #include "manager/store.h"
 #include "manager/views.h"
+#include "manager/vip_link.h"
 #include "pool/pool_code.h"
 
 static const struct fsm_state phases[START_PHASES] = {
@@ -320,8 +321,10 @@ static int dismiss_workers(struct manager *m)
 
 static int settle_workers(struct manager *m)
 {
-    if (members_is_witness(m->cluster))
+    if (members_is_witness(m->cluster)) {
+        vip_link_stop(m->vip_link); /* it never holds any */
         return dismiss_workers(m);
+    }
     if (m->config->is_witness)
         log_warn("--witness plays no part: the directory has a node that serves",
                  LOG_S("directory", m->data_dir.path));

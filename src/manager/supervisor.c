@@ -144,31 +144,7 @@ static void run_child(const struct slot *slot, int channel_fd)
     strb_init(&b, id, sizeof(id));
     strb_add_u64(&b, slot->id);
     (void)signal(SIGHUP, SIG_IGN); /* until it watches the signal, before it opens any log */
-    int exe_fd =
-        handover_place(fds, list_fds(slot, channel_fd, fds), supervisor_of(slot)->exe_fd);
-    if (exe_fd == WERR_NO_FD)
-        _exit(HANDOVER_EXIT_NO_FD);
-    if (exe_fd >= 0)
-        (void)execveat(exe_fd, "", argv, environ, AT_EMPTY_PATH);
-    _exit(HANDOVER_EXIT_FAILED);
-}
-
-/* A Ctrl-C reaches the child too. Until it is a worker that knows what to do with the signal
- * (signals_start lets it through), the signal waits: our own handler, run by the child, would
- * tell us a second one, and the default would end the worker. Signals of a fault never wait:
- * who sends SIGABRT wants a core file, and gets it. */
-static pid_t fork_child(const struct slot *slot, int channel_fd)
-{
-    sigset_t held, before;
-
-    sigfillset(&held);
-    signals_release_faults(&held);
-    (void)sigprocmask(SIG_SETMASK, &held, &before);
-    pid_t pid = fork();
-    if (pid == 0)
-        run_child(slot, channel_fd);
-    (void)sigprocmask(SIG_SETMASK, &before, NULL);
-    return pid;
+    handover_run(fds, list_fds(slot, channel_fd, fds), supervisor_of(slot)->exe_fd, argv);
 }
 
 /* EAGAIN: a limit of processes. */
@@ -184,7 +160,9 @@ static int start_process(struct slot *slot)
 
     if (rc < 0)
         return rc;
-    pid_t pid = fork_child(slot, pair[1]);
+    pid_t pid = handover_fork();
+    if (pid == 0)
+        run_child(slot, pair[1]);
     rc = pid < 0 ? fork_error(errno) : 0;
     (void)close(pair[1]);
     if (pid < 0) {

@@ -62,6 +62,7 @@ static int set_all(const struct config *config)
 
     if (setenv("WELDR_ACCESS_LOG", to, 1) < 0 ||
         setenv("WELDR_ACCESS_LOG_FORMAT", format, 1) < 0 ||
+        setenv("WELDR_LOG_LEVEL", log_level_word(log_level_now), 1) < 0 ||
         setenv("WELDR_SECCOMP", config->filters_calls ? "on" : "off", 1) < 0)
         return WERR_NOMEM;
     return 0;

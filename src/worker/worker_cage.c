@@ -10,12 +10,6 @@
 #include "pool/pool_code.h"
 #include "worker/worker.h"
 
-#ifdef __SANITIZE_ADDRESS__
-enum { HAS_SANITIZER = 1 }; /* its run time opens, maps and traces as it likes */
-#else
-enum { HAS_SANITIZER = 0 };
-#endif
-
 static int become(const char *name)
 {
     struct cage_user user;
@@ -57,9 +51,9 @@ int worker_cage_shut(const struct config *config, struct worker *w)
     pool_code_seed(seed);
     heap_watch();
     tzset(); /* lines for syslog have local time */
-    if (!config->filters_calls || HAS_SANITIZER)
+    if (!config->filters_calls || FILTER_HAS_SANITIZER)
         return 0;
-    const int rc = filter_start(on_forbidden, w);
+    const int rc = filter_start(FILTER_WORKER, on_forbidden, w);
 
     if (rc != WERR_UNSUPPORTED)
         return rc;

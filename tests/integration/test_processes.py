@@ -13,7 +13,7 @@ import pytest
 import origins as o
 from rawhttp import Client, Closed, wait_until
 from test_drain import refuses
-from weldr import BIN, child_pids, clean_environment, is_alive, run_weldr, session_members, status_field, cpu_ticks
+from weldr import BIN, child_pids, clean_environment, is_alive, run_weldr, is_vip_helper, session_members, status_field, cpu_ticks
 
 
 def command_of(pid):
@@ -55,10 +55,12 @@ def same_pool(weldr):
 
 @pytest.mark.smoke
 def test_process_tree(lab):
-    """M02, M07: the started process is the manager; its children are `weldr worker --id N`, ids from 0."""
+    """M02, M07: the started process is the manager; its children are `weldr worker --id N`, ids from 0, and who keeps virtual IPs."""
     weldr = lab.weldr(workers=3)
     workers = weldr.workers()
-    assert sorted(session_members(weldr.pid)) == sorted([weldr.pid] + [w["pid"] for w in workers])
+    keepers = [pid for pid in session_members(weldr.pid) if is_vip_helper(pid)]
+    assert len(keepers) == 1 and parent_of(keepers[0]) == weldr.pid
+    assert sorted(session_members(weldr.pid)) == sorted([weldr.pid, *keepers] + [w["pid"] for w in workers])
     for number, worker in enumerate(workers):
         assert parent_of(worker["pid"]) == weldr.pid
         arguments = command_of(worker["pid"])[1:]

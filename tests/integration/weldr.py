@@ -64,10 +64,20 @@ def is_alive(pid):
         return False
 
 
+def is_vip_helper(pid):
+    """The keeper of virtual IPs, which a manager with the capabilities for it has beside its workers."""
+    try:
+        with open(f"/proc/{pid}/cmdline", "rb") as file:
+            return file.read().split(b"\0")[1:2] == [b"vip-helper"]
+    except OSError:
+        return False
+
+
 def child_pids(pid):
+    """The workers of a manager."""
     try:
         with open(f"/proc/{pid}/task/{pid}/children", encoding="ascii") as file:
-            return [int(p) for p in file.read().split()]
+            return [int(p) for p in file.read().split() if not is_vip_helper(p)]
     except OSError:
         return []
 

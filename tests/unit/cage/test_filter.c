@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/sockios.h>
+#include <sched.h>
 #include <signal.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
@@ -30,6 +31,7 @@ struct attempt {
 
 /* What the handler told, by a pipe. */
 static int told[2];
+static enum filter_table table;
 
 static void on_call(void *arg, int call)
 {
@@ -48,7 +50,7 @@ static int play(const struct attempt *t, int *call)
 
     assert_true(pid >= 0);
     if (pid == 0) {
-        if (filter_start(on_call, NULL) < 0)
+        if (filter_start(table, on_call, NULL) < 0)
             _exit(99);
         (void)syscall(t->call, t->a[0], t->a[1], t->a[2], t->a[3]);
         (void)syscall(SYS_exit_group, 0); /* before sanitizers have their say */
@@ -102,16 +104,56 @@ static const struct attempt forbidden[] = {
     {4000, {0, 0, 0, 0}}, /* nobody's number yet */
 };
 
+static const struct attempt forbidden_to_vip[] = {
+    {SYS_execve, {0, 0, 0, 0}},
+    {SYS_execveat, {AT_FDCWD, 0, 0, 0}},
+    {SYS_openat, {AT_FDCWD, 0, O_RDONLY, 0}},
+    {SYS_ptrace, {0, 0, 0, 0}},
+    {SYS_kill, {1, 0, 0, 0}},
+    {SYS_connect, {0, 0, 0, 0}},
+    {SYS_listen, {0, 0, 0, 0}},
+    {SYS_accept4, {-1, 0, 0, 0}},
+    {SYS_socket, {AF_VSOCK, SOCK_STREAM, 0, 0}},
+    {SYS_setsockopt, {-1, SOL_SOCKET, SO_BINDTODEVICE, 0}},
+    {SYS_ioctl, {0, TIOCSTI, 0, 0}},
+    {SYS_clone, {CLONE_NEWNET | SIGCHLD, 0, 0, 0}},
+    {SYS_clone3, {0, 0, 0, 0}},
+    {SYS_unshare, {CLONE_NEWUSER, 0, 0, 0}},
+    {SYS_setuid, {0, 0, 0, 0}},
+    {SYS_capset, {0, 0, 0, 0}},
+    {SYS_prctl, {PR_SET_DUMPABLE, 1, 0, 0}},
+    {SYS_mmap, {0, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS}},
+};
+
+static void all_die(const struct attempt *list, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        int call;
+        const int status = play(&list[i], &call);
+
+        if (!WIFSIGNALED(status) || WTERMSIG(status) != SIGSYS || call != list[i].call)
+            fail_msg("call %d: status %x, told %d", list[i].call, (unsigned)status, call);
+    }
+}
+
+static void all_live(const struct attempt *list, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        int call;
+        const int status = play(&list[i], &call);
+
+        if (!WIFEXITED(status) || WEXITSTATUS(status) != 0 || call != -1)
+            fail_msg("call %d: status %x, told %d", list[i].call, (unsigned)status, call);
+    }
+}
+
 static void test_forbidden(void **state)
 {
     (void)state;
-    for (size_t i = 0; i < sizeof(forbidden) / sizeof(forbidden[0]); i++) {
-        int call;
-        const int status = play(&forbidden[i], &call);
-
-        if (!WIFSIGNALED(status) || WTERMSIG(status) != SIGSYS || call != forbidden[i].call)
-            fail_msg("call %d: status %x, told %d", forbidden[i].call, (unsigned)status, call);
-    }
+    table = FILTER_WORKER;
+    all_die(forbidden, sizeof(forbidden) / sizeof(forbidden[0]));
+    table = FILTER_VIP;
+    all_die(forbidden_to_vip, sizeof(forbidden_to_vip) / sizeof(forbidden_to_vip[0]));
 }
 
 static void test_allowed(void **state)
@@ -135,13 +177,28 @@ static void test_allowed(void **state)
     };
 
     (void)state;
-    for (size_t i = 0; i < sizeof(attempts) / sizeof(attempts[0]); i++) {
-        int call;
-        const int status = play(&attempts[i], &call);
+    table = FILTER_WORKER;
+    all_live(attempts, sizeof(attempts) / sizeof(attempts[0]));
+}
 
-        if (!WIFEXITED(status) || WEXITSTATUS(status) != 0 || call != -1)
-            fail_msg("call %d: status %x, told %d", attempts[i].call, (unsigned)status, call);
-    }
+static void test_allowed_to_vip(void **state)
+{
+    const struct attempt attempts[] = {
+        {SYS_socket, {AF_NETLINK, SOCK_RAW, 0, 0}},
+        {SYS_socket, {AF_PACKET, SOCK_DGRAM, 0, 0}},
+        {SYS_socketpair, {AF_UNIX, SOCK_STREAM, 0, 0}},
+        {SYS_bind, {-1, 0, 0, 0}},
+        {SYS_sendto, {-1, 0, 0, 0}},
+        {SYS_recvmsg, {-1, 0, 0, 0}},
+        {SYS_timerfd_settime, {-1, 0, 0, 0}},
+        {SYS_setsockopt, {-1, SOL_SOCKET, SO_ATTACH_FILTER, 0}},
+        {SYS_wait4, {-1, 0, 0, 0}},
+        {SYS_poll, {0, 0, 0, 0}},
+    };
+
+    (void)state;
+    table = FILTER_VIP;
+    all_live(attempts, sizeof(attempts) / sizeof(attempts[0]));
 }
 
 /* A bug ends a worker by abort(), which has a signal sent to itself. */
@@ -153,7 +210,7 @@ static void test_abort_is_an_abort(void **state)
     (void)state;
     if (pid == 0) {
         (void)signal(SIGABRT, SIG_DFL);
-        if (filter_start(NULL, NULL) < 0)
+        if (filter_start(FILTER_WORKER, NULL, NULL) < 0)
             _exit(99);
         (void)raise(SIGABRT); /* as abort() does */
     }
@@ -174,9 +231,8 @@ static void test_names(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_forbidden),
-        cmocka_unit_test(test_allowed),
-        cmocka_unit_test(test_abort_is_an_abort),
+        cmocka_unit_test(test_forbidden),      cmocka_unit_test(test_allowed),
+        cmocka_unit_test(test_allowed_to_vip), cmocka_unit_test(test_abort_is_an_abort),
         cmocka_unit_test(test_names),
     };
 

@@ -228,6 +228,8 @@ static void test_actions(void **state)
         {"worker --help", CONFIG_HELP},
         {"worker --id 7", CONFIG_WORKER},
         {"worker --id=7", CONFIG_WORKER},
+        {"vip-helper", CONFIG_VIP_HELPER},
+        {"vip-helper --help", CONFIG_HELP},
     };
     for (unsigned i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         struct config c;
@@ -246,6 +248,7 @@ static const struct {
     {"--nonsense", "", "unknown flag", "--nonsense"},
     {"--workersx 1", "", "unknown flag", "--workersx"},
     {"--id 1", "", "unknown flag", "--id"},
+    {"vip-helper --id 1", "", "unknown flag", "--id"},
     {"-x", "", "unknown flag", "-x"},
     {"run", "", "unexpected argument", "run"},
     {"--workers 1 worker", "", "unexpected argument", "worker"},
