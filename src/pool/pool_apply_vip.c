@@ -56,7 +56,7 @@ static void set_defaults(struct vip *vip)
 {
     vip->interface[0] = '\0';
     vip->prefix = vip_prefix_max(&vip->addr);
-    vip->conflict = VIP_HOLD;
+    vip->conflict = VIP_CONFLICT_HOLD;
     vip->node_n = 0;
 }
 

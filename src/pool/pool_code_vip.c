@@ -62,7 +62,7 @@ static int read_prefix(struct reading *r, json_t *value)
 static int read_conflict(struct reading *r, json_t *value)
 {
     r->c->set |= POOL_SET_CONFLICT;
-    r->c->vip.conflict = VIP_HOLD;
+    r->c->vip.conflict = VIP_CONFLICT_HOLD;
     if (json_is_null(value) || (json_is_string(value) &&
                                 vip_conflict_from_word(code_text(value), &r->c->vip.conflict)))
         return 0;

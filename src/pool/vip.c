@@ -1,7 +1,7 @@
 #include "pool/vip.h"
 
 static const char *const conflict_words[VIP_CONFLICT_N] = {
-    [VIP_HOLD] = "hold", [VIP_BACK_OFF] = "back_off"};
+    [VIP_CONFLICT_HOLD] = "hold", [VIP_CONFLICT_BACK_OFF] = "back_off"};
 
 /* There are few, and a look-up is for people. */
 struct vip *vip_find(const struct pool_state *s, const struct addr *address)

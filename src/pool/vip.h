@@ -20,8 +20,8 @@ enum vip_limits {
 
 /* What its holder does when somebody else in the network has the address too. */
 enum vip_conflict {
-    VIP_HOLD,     /* keeps it, and tells */
-    VIP_BACK_OFF, /* lets it go, and tells */
+    VIP_CONFLICT_HOLD,     /* keeps it, and tells */
+    VIP_CONFLICT_BACK_OFF, /* lets it go, and tells */
     VIP_CONFLICT_N
 };
 

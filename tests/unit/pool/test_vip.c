@@ -51,11 +51,11 @@ static void test_add_and_remove(void **state)
     assert_true(v4 != NULL && v6 != NULL && v4->id == id);
     assert_string_equal(v4->interface, "");
     assert_int_equal(v4->prefix, 32);
-    assert_int_equal(v4->conflict, VIP_HOLD);
+    assert_int_equal(v4->conflict, VIP_CONFLICT_HOLD);
     assert_string_equal(v6->address, "2001:db8::10");
     assert_string_equal(v6->interface, "eth0");
     assert_int_equal(v6->prefix, 64);
-    assert_int_equal(v6->conflict, VIP_BACK_OFF);
+    assert_int_equal(v6->conflict, VIP_CONFLICT_BACK_OFF);
     assert_null(find(s, "192.0.2.11"));
     assert_true(s->digest == pool_state_digest_recompute(s) && s->digest != empty);
     assert_int_equal(remove_vip(s, "192.0.2.10"), 0);
@@ -117,9 +117,9 @@ static void test_set_and_put(void **state)
     assert_true(vip->prefix == 32 && vip->node_n == 0 && vip->interface[0] == '\0');
     make_set(&c, "192.0.2.10", "{\"conflict\":\"back_off\"}");
     (void)apply_good(s, &c);
-    assert_int_equal(vip->conflict, VIP_BACK_OFF);
+    assert_int_equal(vip->conflict, VIP_CONFLICT_BACK_OFF);
     assert_int_equal(add(s, "192.0.2.10", "{\"interface\":\"eth1\"}"), id);
-    assert_int_equal(vip->conflict, VIP_HOLD);
+    assert_int_equal(vip->conflict, VIP_CONFLICT_HOLD);
     assert_string_equal(vip->interface, "eth1");
     make_set(&c, "192.0.2.11", "{}");
     struct pool_change change;
@@ -254,7 +254,7 @@ static void test_bytes_and_back(void **state)
     assert_int_equal(pool_code_decode(span_from(entry, len), &back), 0);
     assert_int_equal(back.set, c.set);
     assert_string_equal(back.vip.address, "192.0.2.10");
-    assert_int_equal(back.vip.conflict, VIP_BACK_OFF);
+    assert_int_equal(back.vip.conflict, VIP_CONFLICT_BACK_OFF);
     assert_int_equal(back.vip.prefix, 0);
     pool_command_fini(&back);
     pool_command_fini(&c);
