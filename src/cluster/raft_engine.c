@@ -112,22 +112,13 @@ static void tell_ended(struct engine *e)
     }
 }
 
-/* Before those who have asked for it hear that it is done. */
-static void tell_news(struct engine *e)
-{
-    if (!e->has_news || e->member.cluster_key == NULL)
-        return;
-    e->has_news = false;
-    tell_members(e);
-}
-
 static void after_run(void *arg)
 {
     struct engine *e = arg;
 
     if (e->raft.data != NULL) {
         tell_role(e);
-        tell_news(e);
+        engine_peers_tell_news(e);
         engine_tally_look(e);
         engine_vips_look(e);
         tell_settled(e);

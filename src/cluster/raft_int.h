@@ -437,6 +437,8 @@ void engine_peers_close(struct engine *e);
 void engine_peers_changed(struct engine *e, const struct roster_command *c);
 /* Kept in the directory: whoever asked this node to leave may stop it at once. */
 void engine_peers_note_removed(struct engine *e);
+/* Of the members: before those who have asked for it hear that it is done. */
+void engine_peers_tell_news(struct engine *e);
 /* What follows from all of that. */
 void engine_peers_tend(struct engine *e);
 /* It leads a cluster of one that nobody has made, and others are to reach it. */

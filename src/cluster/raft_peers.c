@@ -298,6 +298,15 @@ void engine_peers_changed(struct engine *e, const struct roster_command *c)
     }
 }
 
+void engine_peers_tell_news(struct engine *e)
+{
+    if (!e->has_news || e->member.cluster_key == NULL)
+        return;
+    e->has_news = false;
+    if (e->cluster.hooks.on_members != NULL)
+        e->cluster.hooks.on_members(e->cluster.hooks.arg);
+}
+
 /* Outside of libraft's callbacks. */
 void engine_peers_tend(struct engine *e)
 {
