@@ -62,6 +62,8 @@ struct config {
     int log_level; /* --log-level error|warn|info|debug|trace → 0…4; default info = 2 */
     uint32_t drain_timeout_ms; /* --drain-timeout "30s", "500ms", "2m" or plain seconds; 30 s */
     uint32_t ready_delay_ms;   /* --ready-delay; 0: none */
+    char *on_active;           /* --on-active; NULL */
+    char *on_passive;          /* --on-passive; NULL */
     uint16_t ready_passive;    /* --ready-passive: 200 or 503 */
     char *admin_socket;        /* --admin-socket; NULL */
     char *admin_token_file;    /* --admin-token-file; NULL */

@@ -29,6 +29,8 @@ bool config_is_host_name(struct span value)
 
 /* Readers of the settings of a cluster, for the table of config.c. */
 
+enum { COMMAND_MAX = 4096 };
+
 int config_read_cluster_ip(struct config *c, struct span value, const char **wish)
 {
     struct addr a;
@@ -100,4 +102,23 @@ int config_read_ready_passive(struct config *c, struct span value, const char **
     *wish = "must be 200 or 503";
     c->ready_passive = span_is_equal(value, SPAN("503")) ? 503 : 200;
     return c->ready_passive == 503 || span_is_equal(value, SPAN("200")) ? 0 : WERR_INVALID;
+}
+
+/* It becomes a line of /bin/sh, in which a newline is no accident. */
+static int read_command(char **to, struct span value, const char **wish)
+{
+    *wish = "must be a command of 1 to 4096 bytes";
+    return value.len > 0 && value.len <= COMMAND_MAX && memchr(value.ptr, 0, value.len) == NULL
+               ? config_store(to, value)
+               : WERR_INVALID;
+}
+
+int config_read_on_active(struct config *c, struct span value, const char **wish)
+{
+    return read_command(&c->on_active, value, wish);
+}
+
+int config_read_on_passive(struct config *c, struct span value, const char **wish)
+{
+    return read_command(&c->on_passive, value, wish);
 }

@@ -21,6 +21,8 @@ int config_read_join_token(struct config *c, struct span value, const char **wis
 int config_read_join_token_file(struct config *c, struct span value,
                                 const char **wish) MUST_USE;
 int config_read_witness(struct config *c, struct span value, const char **wish) MUST_USE;
+int config_read_on_active(struct config *c, struct span value, const char **wish) MUST_USE;
+int config_read_on_passive(struct config *c, struct span value, const char **wish) MUST_USE;
 int config_read_ready_passive(struct config *c, struct span value, const char **wish) MUST_USE;
 int config_read_cluster_profile(struct config *c, struct span value,
                                 const char **wish) MUST_USE;

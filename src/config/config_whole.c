@@ -66,6 +66,8 @@ void config_fini(struct config *c)
     free(c->admin_certificate_key);
     free(c->admin_client_ca);
     free(c->admin_socket);
+    free(c->on_active);
+    free(c->on_passive);
     free(c->admin_token_file);
     free(c->admin_tokens_file);
     free(c->resolver);

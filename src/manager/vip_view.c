@@ -97,3 +97,15 @@ void vip_events_tell(struct manager *m, enum event_kind kind, const struct addr 
                                         .to = print_member(to, is),
                                         .reason = cause});
 }
+
+void vip_events_command(struct manager *m, const struct addr *address, bool is_active,
+                        const char *outcome)
+{
+    char text[ADDR_TEXT_MAX];
+
+    (void)addr_print_ip(address, text);
+    events_tell(m, &(struct event_note){.kind = EVENT_VIP_COMMAND,
+                                        .address = text,
+                                        .to = is_active ? "active" : "passive",
+                                        .reason = outcome});
+}

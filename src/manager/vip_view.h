@@ -88,4 +88,8 @@ void vip_move_end(struct vip_move *move, int error, const char *why);
 void vip_events_tell(struct manager *m, enum event_kind kind, const struct addr *address,
                      uint64_t from, uint64_t to, const char *cause);
 
+/* The operator's command for it has ended. outcome: "exit code 0". */
+void vip_events_command(struct manager *m, const struct addr *address, bool is_active,
+                        const char *outcome);
+
 #endif
