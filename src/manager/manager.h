@@ -80,8 +80,8 @@ struct start;
 struct states;
 struct upgrade;
 struct views;
-struct vip_link;
 struct vip_provider;
+struct vips_here;
 
 struct manager {
     const struct config *config;
@@ -129,7 +129,7 @@ struct manager {
     struct upgrade *upgrade;
     struct heir *heir;                       /* of a predecessor, if there was one */
     uint64_t upgrades_done, upgrades_failed; /* of all generations */
-    struct vip_link *vip_link;
+    struct vips_here *vips_here;
     /* the end */
     uint8_t phase; /* enum manager_phase */
     bool is_done;

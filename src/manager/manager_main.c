@@ -32,7 +32,7 @@
 #include "manager/store.h"
 #include "manager/upgrade.h"
 #include "manager/views.h"
-#include "manager/vip_link.h"
+#include "manager/vips_here.h"
 #include "manager/worker_env.h"
 #include "net/listen.h"
 #include "net/signals.h"
@@ -58,7 +58,7 @@ struct house {
     struct log_opener log_opener;
     struct upgrade upgrade;
     struct heir heir;
-    struct vip_link vip_link;
+    struct vips_here vips_here;
     struct timer ready_delay;
 };
 
@@ -162,6 +162,7 @@ static void drain(struct manager *m, const char *why)
     api_stop_accepting(&house_of(m)->api);
     api_streams_end(&house_of(m)->api, "weldr is shutting down");
     supervisor_drain(&m->supervisor, m->config->drain_timeout_ms);
+    vips_here_drain(&house_of(m)->vips_here);
     store_release(m);
     publish_on_exit(&m->publish);
 }
@@ -170,14 +171,21 @@ static void drain(struct manager *m, const char *why)
 static void on_succeeded(struct manager *m)
 {
     manager_move(m, MANAGER_LEAVING, "upgraded");
+    vips_here_stop(&house_of(m)->vips_here); /* they are the successor's */
     drain(m, "upgraded");
 }
 
-/* Whoever sends us traffic has seen that /ready is 503, and another node leads. */
+/* Whoever sends us traffic has seen that /ready is 503; another node leads, and has the VIPs.
+ */
 static void on_ready_delay(struct timer *t)
 {
     struct house *h = (struct house *)((char *)t - offsetof(struct house, ready_delay));
+    const uint32_t more_ms = vips_here_part(&h->vips_here);
 
+    if (more_ms > 0) {
+        loop_timer_in(h->manager.loop, t, more_ms);
+        return;
+    }
     drain(&h->manager, "those who had to know have had their time");
 }
 
@@ -196,11 +204,9 @@ static void on_stop_signal(struct manager *m, int number)
              LOG_U("ready_delay_ms", m->config->ready_delay_ms),
              LOG_U("drain_timeout_ms", m->config->drain_timeout_ms));
     listeners_stop_deferring(m);
-    const uint64_t wait_ms = membership_give_lead_away(m, &house_of(m)->ready_delay);
-    if (wait_ms > 0)
-        loop_timer_in(m->loop, &house_of(m)->ready_delay, wait_ms);
-    else
-        drain(m, "signal");
+    (void)vips_here_part(&house_of(m)->vips_here); /* it begins now */
+    const uint64_t lead_ms = membership_give_lead_away(m, &house_of(m)->ready_delay);
+    loop_timer_in(m->loop, &house_of(m)->ready_delay, lead_ms);
 }
 
 /* What the manager is at, then the same of every worker. */
@@ -236,7 +242,7 @@ static void on_child(struct manager *m)
 {
     upgrade_reap(m);
     supervisor_reap(&m->supervisor);
-    vip_link_reap(&house_of(m)->vip_link);
+    vips_here_reap(&house_of(m)->vips_here);
 }
 
 static void on_signal(void *arg, int number)
@@ -446,9 +452,8 @@ static int start_worker_env(struct manager *m)
 /* After the addresses are bound, and who holds virtual IPs was started. */
 static int start_giving_up(struct manager *m)
 {
-    m->vip_link = &house_of(m)->vip_link;
-    vip_link_init(m->vip_link, m->loop, &(struct vip_link_hooks){.arg = m});
-    vip_link_start(m->vip_link, m->supervisor.exe_fd);
+    vips_here_init(&house_of(m)->vips_here, m);
+    vip_link_start(&m->vips_here->link, m->supervisor.exe_fd);
     const int rc = privileges_give_up();
 
     return rc < 0 ? manager_fail_start("can't give up privileges", rc) : 0;
@@ -486,7 +491,7 @@ static void close_all(struct house *h)
 {
     struct manager *m = &h->manager;
 
-    vip_link_stop(&h->vip_link);
+    vips_here_stop(&h->vips_here);
     supervisor_kill_all(&m->supervisor);
     publish_on_exit(&m->publish);
     upgrade_fini(&h->upgrade);

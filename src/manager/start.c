@@ -16,7 +16,7 @@
 #include "manager/servers.h"
 #include "manager/store.h"
 #include "manager/views.h"
-#include "manager/vip_link.h"
+#include "manager/vips_here.h"
 #include "pool/pool_code.h"
 
 static const struct fsm_state phases[START_PHASES] = {
@@ -322,7 +322,7 @@ static int dismiss_workers(struct manager *m)
 static int settle_workers(struct manager *m)
 {
     if (members_is_witness(m->cluster)) {
-        vip_link_stop(m->vip_link); /* it never holds any */
+        vip_link_stop(&m->vips_here->link); /* it never holds any */
         return dismiss_workers(m);
     }
     if (m->config->is_witness)
@@ -469,6 +469,15 @@ static void on_shared(void *arg, uint64_t from, struct span bytes)
         views_on_shared(arg, from, bytes);
 }
 
+/* It may say so while it starts, before anything is described. */
+static void on_vips(void *arg)
+{
+    struct manager *m = arg;
+
+    if (m->vips_here != NULL)
+        vips_here_on_vips(m->vips_here);
+}
+
 static int make_engine(struct manager *m)
 {
     const struct cluster_hooks hooks = {
@@ -483,6 +492,7 @@ static int make_engine(struct manager *m)
         .on_lost = on_lost,
         .on_shared = on_shared,
         .on_reach = views_on_reach,
+        .on_vips = on_vips,
         .arg = m,
     };
     struct data_dir *dir = manager_data_dir(m);

@@ -1,0 +1,489 @@
+#include "manager/vips_here_int.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "log/log.h"
+#include "manager/manager.h"
+#include "manager/members.h"
+#include "net/loop.h"
+#include "pool/vip.h"
+
+enum { TICKS_PER_LEASE = 6, IDLE_TICK_MS = 100, PART_STEP_MS = 20, NS_PER_MS = 1000000 };
+
+static void follow(struct vips_here *h);
+
+/* ---- one address ---- */
+
+static struct vip_here *find(struct vips_here *h, const struct addr *address)
+{
+    for (unsigned i = 0; i < CLUSTER_VIPS_MAX; i++)
+        if (h->list[i].address.family != 0 && addr_is_equal(&h->list[i].address, address))
+            return &h->list[i];
+    return NULL;
+}
+
+const struct vip_here *vips_here_find(const struct vips_here *h, const struct addr *address)
+{
+    return find((struct vips_here *)h, address);
+}
+
+static struct vip_here *find_or_add(struct vips_here *h, const struct addr *address)
+{
+    struct vip_here *v = find(h, address);
+
+    for (unsigned i = 0; v == NULL && i < CLUSTER_VIPS_MAX; i++) {
+        if (h->list[i].address.family == 0) {
+            v = &h->list[i];
+            *v = (struct vip_here){.address = *address};
+        }
+    }
+    return v;
+}
+
+static const char *state_word(uint8_t state)
+{
+    static const char *const words[] = {
+#define STATE(name, word) word,
+#include "manager/vip_here_states.def"
+#undef STATE
+    };
+
+    return words[state];
+}
+
+static void move(struct vip_here *v, enum vip_here_state next, const char *why)
+{
+    char text[ADDR_TEXT_MAX];
+
+    MUST(v->address.family != 0 && v->state != next);
+    (void)addr_print_ip(&v->address, text);
+    log_debug("virtual IP", LOG_S("address", text), LOG_S("from", state_word(v->state)),
+              LOG_S("to", state_word(next)), LOG_S("why", why));
+    v->state = (uint8_t)next;
+}
+
+static void let_go(struct vips_here *h, struct vip_here *v, const char *why)
+{
+    if (v->state != VIP_ASKED && v->state != VIP_HERE)
+        return;
+    move(v, VIP_LEAVING, why);
+    vip_link_drop(&h->link, &v->address);
+}
+
+static void hold(struct vips_here *h, struct vip_here *v, const struct cluster_vip *now)
+{
+    MUST(v->state != VIP_LEAVING && v->is_described);
+    if (v->state == VIP_IDLE) {
+        v->epoch = now->epoch;
+        v->asked_ns = clock_boot_ns();
+        move(v, VIP_ASKED, "granted");
+    }
+    v->until_ns = now->lease_ns;
+    vip_link_hold(&h->link, &v->address, now->lease_ns);
+}
+
+static bool has_link(const struct vips_here *h, const struct vip_here *v)
+{
+    const struct vip_link_row *row = vip_link_find(&h->link, &v->address);
+
+    return row != NULL && row->link == VIP_LINK_UP;
+}
+
+/* What has failed is tried again by itself when it is granted anew, or has a link. */
+static bool may_try(const struct vips_here *h, const struct vip_here *v,
+                    const struct cluster_vip *now)
+{
+    return v->is_described && has_link(h, v) && (!v->has_failed || v->epoch != now->epoch);
+}
+
+/* ---- what has happened ---- */
+
+static void tell_move(struct vips_here *h, struct vip_here *v, const struct cluster_vip *now)
+{
+    MUST(now->cause < CLUSTER_VIP_CAUSES);
+    if (now->epoch <= v->told_epoch)
+        return;
+    const bool is_first = v->told_epoch == 0;
+
+    h->counts.causes[now->cause].moves++;
+    if (!is_first || now->cause != CLUSTER_VIP_FIRST)
+        vip_events_tell(h->m, EVENT_VIP_MOVED, &v->address, v->told_holder, now->holder,
+                        cluster_vip_cause_word(now->cause));
+    v->told_epoch = now->epoch;
+    v->told_holder = now->holder;
+}
+
+static const char *cause_of(const struct vips_here *h, const struct vip_here *v)
+{
+    struct cluster *c = h->m->cluster;
+    struct cluster_vip list[CLUSTER_VIPS_MAX];
+    const unsigned n = c != NULL ? c->ops->vips(c, list, CLUSTER_VIPS_MAX) : 0;
+
+    for (unsigned i = 0; i < n; i++)
+        if (addr_is_equal(&list[i].address, &v->address))
+            return cluster_vip_cause_word(list[i].cause);
+    return cluster_vip_cause_word(CLUSTER_VIP_FIRST);
+}
+
+static void on_held(void *arg, const struct vip_link_row *row)
+{
+    struct vips_here *h = arg;
+    struct vip_here *v = find(h, &row->named.addr);
+
+    if (v == NULL || v->state != VIP_ASKED)
+        return;
+    const char *cause = cause_of(h, v);
+
+    v->has_failed = false;
+    move(v, VIP_HERE, row->ifname);
+    vip_events_tell(h->m, EVENT_VIP_TAKEN, &v->address, 0, members_own_id(h->m->cluster),
+                    cause);
+    vip_hooks_run(&h->hooks, &v->address, true, cause);
+}
+
+static bool is_failure(enum vip_drop why)
+{
+    return why == VIP_DROP_NO_INTERFACE || why == VIP_DROP_FAILED || why == VIP_DROP_CONFLICT;
+}
+
+/* The engine may have gone. */
+static uint64_t own_id(const struct vips_here *h)
+{
+    return h->m->cluster != NULL ? members_own_id(h->m->cluster) : 0;
+}
+
+static void tell_gone(struct vips_here *h, const struct vip_here *v, const char *why)
+{
+    vip_events_tell(h->m, EVENT_VIP_RELEASED, &v->address, own_id(h), 0, why);
+    vip_hooks_run(&h->hooks, &v->address, false, why);
+}
+
+/* Also of one that is wished for still: it is taken again by itself then, but for a failure. */
+static void on_dropped(void *arg, const struct vip_link_row *row, enum vip_drop why, int error)
+{
+    struct vips_here *h = arg;
+    struct vip_here *v = find(h, &row->named.addr);
+
+    (void)error;
+    if (v == NULL || v->state == VIP_IDLE)
+        return;
+    const bool was_here = v->state == VIP_HERE || v->state == VIP_LEAVING;
+
+    if (is_failure(why)) {
+        v->has_failed = true;
+        v->failure = vip_drop_word(why);
+    } else if (v->state != VIP_LEAVING && why != VIP_DROP_LEASE_OVER) {
+        return;
+    }
+    move(v, VIP_IDLE, vip_drop_word(why));
+    if (was_here)
+        tell_gone(h, v, vip_drop_word(why));
+    if (!v->has_failed && h->m->cluster != NULL)
+        h->m->cluster->ops->released(h->m->cluster, &v->address);
+    follow(h);
+}
+
+static void on_conflict(void *arg, const struct vip_link_row *row, const uint8_t *mac)
+{
+    struct vips_here *h = arg;
+    char text[32];
+
+    (void)snprintf(text, sizeof(text), "%02x:%02x:%02x:%02x:%02x:%02x", mac[0], mac[1], mac[2],
+                   mac[3], mac[4], mac[5]);
+    h->counts.conflicts++;
+    vip_events_tell(h->m, EVENT_VIP_CONFLICT, &row->named.addr, 0, 0, text);
+}
+
+static void on_link(void *arg, const struct vip_link_row *row)
+{
+    struct vips_here *h = arg;
+    struct vip_here *v = find(h, &row->named.addr);
+
+    if (v != NULL && row->link == VIP_LINK_UP)
+        v->has_failed = false;
+    follow(h);
+}
+
+static void on_state(void *arg)
+{
+    struct vips_here *h = arg;
+
+    for (unsigned i = 0; h->link.state != VIP_HELPER_READY && i < CLUSTER_VIPS_MAX; i++) {
+        struct vip_here *v = &h->list[i];
+
+        if (v->address.family == 0 || v->state == VIP_IDLE)
+            continue;
+        move(v, VIP_IDLE, vip_link_word(&h->link));
+        tell_gone(h, v, "helper_lost");
+    }
+    follow(h);
+}
+
+/* ---- is this node fit ---- */
+
+static bool has_any_link(const struct vips_here *h)
+{
+    bool is_any = false, has_one = false;
+
+    for (unsigned i = 0; i < CLUSTER_VIPS_MAX; i++) {
+        if (h->list[i].address.family == 0 || !h->list[i].is_described)
+            continue;
+        is_any = true;
+        has_one = has_one || has_link(h, &h->list[i]);
+    }
+    return has_one || !is_any;
+}
+
+/* NULL: it is. */
+static const char *find_fault(const struct vips_here *h)
+{
+    if (h->link.state != VIP_HELPER_READY)
+        return "helper";
+    if (manager_is_leaving(h->m))
+        return "leaving";
+    if (members_is_witness(h->m->cluster))
+        return "witness";
+    if (slots_count(&h->m->supervisor.slots, SLOT_RUNNING) == 0)
+        return "no_worker_serves";
+    return has_any_link(h) ? NULL : "no_link";
+}
+
+static void tell_fitness(struct vips_here *h)
+{
+    const char *fault = find_fault(h);
+    const bool is_same =
+        h->is_told &&
+        (fault == NULL ? h->unfit == NULL : h->unfit != NULL && strcmp(fault, h->unfit) == 0);
+
+    if (is_same)
+        return;
+    h->is_told = true;
+    h->unfit = fault;
+    log_debug("fit to hold virtual IPs", LOG_S("fault", fault != NULL ? fault : "-"));
+    h->m->cluster->ops->set_eligible(h->m->cluster, fault == NULL, fault);
+}
+
+/* ---- what follows ---- */
+
+/* What has failed is given back, but not at once. */
+static void give_back(struct vips_here *h, struct vip_here *v, const struct cluster_vip *now)
+{
+    const uint64_t age_ms = (clock_boot_ns() - v->asked_ns) / NS_PER_MS;
+
+    if (v->epoch != now->epoch) { /* granted, and never tried */
+        v->epoch = now->epoch;
+        v->asked_ns = clock_boot_ns();
+    } else if (age_ms >= VIPS_HERE_AGAIN_MS) {
+        h->m->cluster->ops->released(h->m->cluster, &v->address);
+    }
+}
+
+static void follow_one(struct vips_here *h, struct vip_here *v, const struct cluster_vip *now)
+{
+    const bool is_mine = now->is_self && now->lease_ns > clock_boot_ns();
+
+    tell_move(h, v, now);
+    if (is_mine && may_try(h, v, now) && v->state != VIP_LEAVING)
+        hold(h, v, now);
+    else if (v->state == VIP_ASKED || v->state == VIP_HERE)
+        let_go(h, v, is_mine ? "no link" : "lease over");
+    else if (is_mine && v->state == VIP_IDLE)
+        give_back(h, v, now);
+}
+
+static bool is_busy(const struct vips_here *h)
+{
+    for (unsigned i = 0; i < CLUSTER_VIPS_MAX; i++)
+        if (h->list[i].address.family != 0 && h->list[i].state != VIP_IDLE)
+            return true;
+    return false;
+}
+
+static uint32_t tick_ms(const struct vips_here *h)
+{
+    struct cluster_status s;
+
+    if (!is_busy(h))
+        return IDLE_TICK_MS;
+    h->m->cluster->ops->status(h->m->cluster, &s);
+    return s.vip.lease_ms / TICKS_PER_LEASE;
+}
+
+static void follow_all(struct vips_here *h)
+{
+    const struct cluster *c = h->m->cluster;
+    struct cluster_vip list[CLUSTER_VIPS_MAX];
+    const unsigned n = c->ops->vips(c, list, CLUSTER_VIPS_MAX);
+
+    for (unsigned i = 0; i < n; i++) {
+        struct vip_here *v = find(h, &list[i].address);
+
+        if (v != NULL)
+            follow_one(h, v, &list[i]);
+    }
+}
+
+/* Within the engine's hooks and the helper's, which may come while it calls them. */
+static void follow(struct vips_here *h)
+{
+    MUST(h->m != NULL);
+    h->must_follow = true;
+    if (h->is_following || h->m->cluster == NULL)
+        return;
+    h->is_following = true;
+    while (h->must_follow) {
+        h->must_follow = false;
+        tell_fitness(h);
+        follow_all(h);
+    }
+    h->is_following = false;
+    loop_timer_in(h->m->loop, &h->tick, tick_ms(h));
+}
+
+void vips_here_on_vips(struct vips_here *h)
+{
+    if (h->m != NULL)
+        follow(h);
+}
+
+/* ---- the end ---- */
+
+static bool has_leased(const struct vips_here *h)
+{
+    for (unsigned i = 0; i < CLUSTER_VIPS_MAX; i++)
+        if (h->list[i].address.family != 0 && h->list[i].state != VIP_IDLE &&
+            h->list[i].until_ns != UINT64_MAX)
+            return true;
+    return false;
+}
+
+uint32_t vips_here_part(struct vips_here *h)
+{
+    if (h->m == NULL)
+        return 0;
+    const uint64_t now = loop_now_ms(h->m->loop);
+
+    if (h->parting_ms == 0)
+        h->parting_ms = now;
+    follow(h);
+    return has_leased(h) && now - h->parting_ms < VIPS_HERE_PART_MS ? PART_STEP_MS : 0;
+}
+
+void vips_here_drain(struct vips_here *h)
+{
+    if (h->m == NULL)
+        return;
+    timer_stop(loop_timers(h->m->loop), &h->tick);
+    if (has_leased(h))
+        vips_here_stop(h);
+}
+
+static void on_tick(struct timer *t)
+{
+    follow((struct vips_here *)((char *)t - offsetof(struct vips_here, tick)));
+}
+
+/* ---- the description ---- */
+
+static void name(const struct vips_here *h, const struct vip *vip, struct vip_named *out)
+{
+    *out = (struct vip_named){.addr = vip->addr,
+                              .prefix = vip->prefix,
+                              .policy = vip->conflict == VIP_CONFLICT_BACK_OFF
+                                            ? VIP_POLICY_BACK_OFF
+                                            : VIP_POLICY_HOLD};
+    (void)snprintf(out->ifname, sizeof(out->ifname), "%s",
+                   vip_interface_of(vip, members_own_id(h->m->cluster)));
+}
+
+/* One that is not described any more is gone when the helper has heard of it, which says no
+ * more of that. First, so that there is room for what is new. */
+static void forget_others(struct vips_here *h)
+{
+    for (unsigned i = 0; i < CLUSTER_VIPS_MAX; i++) {
+        struct vip_here *v = &h->list[i];
+
+        v->is_described = v->address.family != 0 && vip_find(h->m->pool, &v->address) != NULL;
+        if (v->address.family == 0 || v->is_described)
+            continue;
+        if (v->state == VIP_HERE || v->state == VIP_LEAVING)
+            tell_gone(h, v, "not_described");
+        v->address.family = 0;
+    }
+}
+
+static void described(void *arg)
+{
+    struct vips_here *h = arg;
+    const struct pool_state *pool = h->m->pool;
+    struct cluster_vip_wish wishes[CLUSTER_VIPS_MAX];
+    struct vip_named named[CLUSTER_VIPS_MAX];
+
+    MUST(pool->vip_n <= CLUSTER_VIPS_MAX);
+    forget_others(h);
+    for (unsigned i = 0; i < pool->vip_n; i++) {
+        struct vip_here *v = find_or_add(h, &pool->vips[i]->addr);
+
+        MUST(v != NULL);
+        v->is_described = true;
+        wishes[i].address = pool->vips[i]->addr;
+        name(h, pool->vips[i], &named[i]);
+    }
+    if (!members_is_witness(h->m->cluster)) /* it has no helper */
+        vip_link_configure(&h->link, named, pool->vip_n);
+    h->m->cluster->ops->set_vips(h->m->cluster, wishes, pool->vip_n);
+    if (pool->vip_n > 0)
+        follow(h);
+    else
+        timer_stop(loop_timers(h->m->loop), &h->tick);
+}
+
+/* ---- life ---- */
+
+static const struct vip_provider_ops provider_ops = {.describe = vips_here_describe,
+                                                     .move = vips_here_move,
+                                                     .forget = vips_here_forget,
+                                                     .count = vips_here_count,
+                                                     .described = described};
+
+void vips_here_init(struct vips_here *h, struct manager *m)
+{
+    const struct vip_link_hooks hooks = {.on_held = on_held,
+                                         .on_dropped = on_dropped,
+                                         .on_conflict = on_conflict,
+                                         .on_link = on_link,
+                                         .on_state = on_state,
+                                         .arg = h};
+
+    MUST(m->vips_here == NULL && m->vip_provider == NULL);
+    h->m = m;
+    h->provider = (struct vip_provider){.ops = &provider_ops, .arg = h};
+    h->counts.cause_n = CLUSTER_VIP_CAUSES;
+    for (unsigned i = 0; i < CLUSTER_VIP_CAUSES; i++)
+        h->counts.causes[i].cause = cluster_vip_cause_word((uint8_t)i);
+    timer_init(&h->tick, on_tick);
+    vip_hooks_init(&h->hooks, m);
+    vip_link_init(&h->link, m->loop, &hooks);
+    m->vip_provider = &h->provider;
+    m->vips_here = h;
+}
+
+void vips_here_reap(struct vips_here *h)
+{
+    vip_link_reap(&h->link);
+    vip_hooks_reap(&h->hooks);
+}
+
+void vips_here_stop(struct vips_here *h)
+{
+    if (h->m == NULL)
+        return;
+    timer_stop(loop_timers(h->m->loop), &h->tick);
+    vip_link_stop(&h->link);
+    vip_hooks_fini(&h->hooks);
+    h->m->vip_provider = NULL;
+    h->m->vips_here = NULL;
+    h->m = NULL;
+}
