@@ -64,7 +64,6 @@ struct config {
     uint32_t ready_delay_ms;   /* --ready-delay; 0: none */
     char *on_active;           /* --on-active; NULL */
     char *on_passive;          /* --on-passive; NULL */
-    uint16_t ready_passive;    /* --ready-passive: 200 or 503 */
     char *admin_socket;        /* --admin-socket; NULL */
     char *admin_token_file;    /* --admin-token-file; NULL */
     char *admin_tokens_file;   /* --admin-tokens-file; NULL */
@@ -83,6 +82,7 @@ struct config {
     char *join_token_file;                   /* --join-token-file; NULL */
     struct addr cluster_ip;                  /* --cluster-ip; family 0: none */
     uint16_t join_port;                      /* of --join */
+    uint16_t ready_passive;                  /* --ready-passive: 200 or 503 */
     uint8_t cluster_profile;                 /* --cluster-profile: enum config_profile */
     bool is_witness;                         /* --witness */
     bool is_ephemeral;                       /* --ephemeral */

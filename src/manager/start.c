@@ -418,6 +418,15 @@ static void on_role(void *arg, enum cluster_role role)
         start_workers(m, "the cluster has a leader");
 }
 
+/* It may say so while it starts, before anything is described. */
+static void on_vips(void *arg)
+{
+    struct manager *m = arg;
+
+    if (m->vips_here != NULL)
+        vips_here_on_vips(m->vips_here);
+}
+
 static void on_settled(void *arg)
 {
     struct manager *m = arg;
@@ -426,6 +435,7 @@ static void on_settled(void *arg)
     look_at_members(m); /* it may have halted meanwhile */
     hints_begin(m);
     counters_begin(m);
+    on_vips(m);
     move(m, START_SETTLE, "what was stored is here");
     if (m->cluster->ops->role(m->cluster) != CLUSTER_CANDIDATE)
         start_workers(m, "the cluster has a leader");
@@ -467,15 +477,6 @@ static void on_shared(void *arg, uint64_t from, struct span bytes)
 {
     if (!applied_on_shared(arg, from, bytes))
         views_on_shared(arg, from, bytes);
-}
-
-/* It may say so while it starts, before anything is described. */
-static void on_vips(void *arg)
-{
-    struct manager *m = arg;
-
-    if (m->vips_here != NULL)
-        vips_here_on_vips(m->vips_here);
 }
 
 static int make_engine(struct manager *m)

@@ -214,6 +214,8 @@ void vip_hooks_init(struct vip_hooks *h, struct manager *m)
 
 void vip_hooks_fini(struct vip_hooks *h)
 {
-    for (unsigned i = 0; i < CLUSTER_VIPS_MAX; i++)
+    for (unsigned i = 0; i < CLUSTER_VIPS_MAX; i++) {
         timer_stop(loop_timers(h->m->loop), &h->list[i].limit);
+        h->list[i].has_next = false; /* nothing begins that nobody would end */
+    }
 }

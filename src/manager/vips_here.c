@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "log/log.h"
+#include "manager/events.h"
 #include "manager/manager.h"
 #include "manager/members.h"
 #include "net/loop.h"
@@ -107,10 +108,12 @@ static void tell_move(struct vips_here *h, struct vip_here *v, const struct clus
         return;
     const bool is_first = v->told_epoch == 0;
 
-    h->counts.causes[now->cause].moves++;
-    if (!is_first || now->cause != CLUSTER_VIP_FIRST)
-        vip_events_tell(h->m, EVENT_VIP_MOVED, &v->address, v->told_holder, now->holder,
-                        cluster_vip_cause_word(now->cause));
+    if (!h->m->events->is_replaying) {
+        h->counts.causes[now->cause].moves++;
+        if (!is_first || now->cause != CLUSTER_VIP_FIRST)
+            vip_events_tell(h->m, EVENT_VIP_MOVED, &v->address, v->told_holder, now->holder,
+                            cluster_vip_cause_word(now->cause));
+    }
     v->told_epoch = now->epoch;
     v->told_holder = now->holder;
 }
@@ -127,6 +130,12 @@ static const char *cause_of(const struct vips_here *h, const struct vip_here *v)
     return cluster_vip_cause_word(CLUSTER_VIP_FIRST);
 }
 
+/* The engine may have gone. */
+static uint64_t own_id(const struct vips_here *h)
+{
+    return h->m->cluster != NULL ? members_own_id(h->m->cluster) : 0;
+}
+
 static void on_held(void *arg, const struct vip_link_row *row)
 {
     struct vips_here *h = arg;
@@ -138,8 +147,8 @@ static void on_held(void *arg, const struct vip_link_row *row)
 
     v->has_failed = false;
     move(v, VIP_HERE, row->ifname);
-    vip_events_tell(h->m, EVENT_VIP_TAKEN, &v->address, 0, members_own_id(h->m->cluster),
-                    cause);
+    v->is_taken = true;
+    vip_events_tell(h->m, EVENT_VIP_TAKEN, &v->address, 0, own_id(h), cause);
     vip_hooks_run(&h->hooks, &v->address, true, cause);
 }
 
@@ -148,19 +157,19 @@ static bool is_failure(enum vip_drop why)
     return why == VIP_DROP_NO_INTERFACE || why == VIP_DROP_FAILED || why == VIP_DROP_CONFLICT;
 }
 
-/* The engine may have gone. */
-static uint64_t own_id(const struct vips_here *h)
+/* Of one that was told to be taken. */
+static void tell_gone(struct vips_here *h, struct vip_here *v, const char *why)
 {
-    return h->m->cluster != NULL ? members_own_id(h->m->cluster) : 0;
-}
-
-static void tell_gone(struct vips_here *h, const struct vip_here *v, const char *why)
-{
+    if (!v->is_taken)
+        return;
+    v->is_taken = false;
     vip_events_tell(h->m, EVENT_VIP_RELEASED, &v->address, own_id(h), 0, why);
     vip_hooks_run(&h->hooks, &v->address, false, why);
 }
 
-/* Also of one that is wished for still: it is taken again by itself then, but for a failure. */
+/* Also of one that is wished for still: it is taken again by itself then, but for a failure.
+ * The helper would try that again by itself, until a lease is over that we may have given back
+ * before. */
 static void on_dropped(void *arg, const struct vip_link_row *row, enum vip_drop why, int error)
 {
     struct vips_here *h = arg;
@@ -169,17 +178,15 @@ static void on_dropped(void *arg, const struct vip_link_row *row, enum vip_drop 
     (void)error;
     if (v == NULL || v->state == VIP_IDLE)
         return;
-    const bool was_here = v->state == VIP_HERE || v->state == VIP_LEAVING;
-
     if (is_failure(why)) {
+        vip_link_drop(&h->link, &v->address);
         v->has_failed = true;
         v->failure = vip_drop_word(why);
     } else if (v->state != VIP_LEAVING && why != VIP_DROP_LEASE_OVER) {
         return;
     }
     move(v, VIP_IDLE, vip_drop_word(why));
-    if (was_here)
-        tell_gone(h, v, vip_drop_word(why));
+    tell_gone(h, v, vip_drop_word(why));
     if (!v->has_failed && h->m->cluster != NULL)
         h->m->cluster->ops->released(h->m->cluster, &v->address);
     follow(h);
@@ -245,7 +252,7 @@ static const char *find_fault(const struct vips_here *h)
         return "leaving";
     if (members_is_witness(h->m->cluster))
         return "witness";
-    if (slots_count(&h->m->supervisor.slots, SLOT_RUNNING) == 0)
+    if (slots_count_serving(&h->m->supervisor.slots) == 0)
         return "no_worker_serves";
     return has_any_link(h) ? NULL : "no_link";
 }
@@ -277,12 +284,15 @@ static void give_back(struct vips_here *h, struct vip_here *v, const struct clus
         v->asked_ns = clock_boot_ns();
     } else if (age_ms >= VIPS_HERE_AGAIN_MS) {
         h->m->cluster->ops->released(h->m->cluster, &v->address);
+        v->epoch = 0; /* an engine that has nobody else leaves it here: once more, then */
     }
 }
 
+/* What the log says may be undone by what it says next. */
 static void follow_one(struct vips_here *h, struct vip_here *v, const struct cluster_vip *now)
 {
-    const bool is_mine = now->is_self && now->lease_ns > clock_boot_ns();
+    const bool is_mine =
+        !h->m->events->is_replaying && now->is_self && now->lease_ns > clock_boot_ns();
 
     tell_move(h, v, now);
     if (is_mine && may_try(h, v, now) && v->state != VIP_LEAVING)
@@ -339,7 +349,8 @@ static void follow(struct vips_here *h)
         follow_all(h);
     }
     h->is_following = false;
-    loop_timer_in(h->m->loop, &h->tick, tick_ms(h));
+    if (h->m->pool->vip_n > 0)
+        loop_timer_in(h->m->loop, &h->tick, tick_ms(h));
 }
 
 void vips_here_on_vips(struct vips_here *h)
@@ -408,8 +419,7 @@ static void forget_others(struct vips_here *h)
         v->is_described = v->address.family != 0 && vip_find(h->m->pool, &v->address) != NULL;
         if (v->address.family == 0 || v->is_described)
             continue;
-        if (v->state == VIP_HERE || v->state == VIP_LEAVING)
-            tell_gone(h, v, "not_described");
+        tell_gone(h, v, "not_described");
         v->address.family = 0;
     }
 }

@@ -40,6 +40,7 @@ struct vip_here {
     struct addr address; /* family 0: free */
     uint8_t state;       /* enum vip_here_state */
     bool is_described;
+    bool is_taken;        /* events have told that it is here */
     bool has_failed;      /* it can't be held here now … */
     const char *failure;  /* … why: a word; static */
     uint64_t epoch;       /* under which it was asked for last */
@@ -66,7 +67,7 @@ struct vips_here {
 
 /* Its link is to be started then, before privileges are given up. */
 void vips_here_init(struct vips_here *h, struct manager *m);
-/* cluster_hooks.on_vips. */
+/* cluster_hooks.on_vips; and all that was stored is known now. */
 void vips_here_on_vips(struct vips_here *h);
 /* The manager is told to end: others get what they can hold. How many ms to wait until this is
  * asked again; 0: nothing is left, or VIPS_HERE_PART_MS are over since it was asked first. */

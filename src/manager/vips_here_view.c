@@ -62,12 +62,27 @@ static void say_lease(const struct cluster_vip *now, struct vip_view *out)
         out->lease_ms = (now->lease_ns - at) / NS_PER_MS;
 }
 
+/* What is here stays, for those whose requests are answered still, or until its lease is over.
+ */
+static void say_without_engine(const struct vip_here *v, struct vip_view *out)
+{
+    out->is_self = v != NULL && v->state == VIP_HERE;
+    if (out->is_self)
+        say(out, "held", NULL);
+    else
+        say(out, "unassigned", "this process hands over or ends");
+}
+
 void vips_here_describe(void *arg, const struct addr *address, struct vip_view *out)
 {
     const struct vips_here *h = arg;
     const struct vip_here *v = vips_here_find(h, address);
     struct cluster_vip now;
 
+    if (h->m->cluster == NULL) {
+        say_without_engine(v, out);
+        return;
+    }
     if (v == NULL || !find_granted(h, address, &now)) {
         say(out, "unassigned", "it is not known to the cluster yet");
         return;

@@ -267,6 +267,7 @@ static void test_what_the_kernel_refuses(void **state)
     grant(3, LEASE_MS);
     say_dropped(VIP_DROP_FAILED);
     hear_last();
+    assert_int_equal(w.heard.type, VIP_DROP); /* the helper doesn't try by itself */
     vips_here_on_vips(&w.here);
     hear_last();
     assert_int_equal(w.heard.type, 0);
@@ -275,6 +276,81 @@ static void test_what_the_kernel_refuses(void **state)
     grant(4, LEASE_MS);
     hear_last();
     assert_int_equal(w.heard.type, VIP_HOLD);
+}
+
+/* With nobody else it stays this node's, under the same grant. */
+static void test_refused_with_nobody_else(void **state)
+{
+    (void)state;
+    say_link(VIP_LINK_UP);
+    grant(3, LEASE_MS);
+    w.vip.lease_ns = UINT64_MAX;
+    say_dropped(VIP_DROP_FAILED);
+    w.here.list[0].asked_ns = 1; /* as if it had been long ago */
+    vips_here_on_vips(&w.here);
+    assert_int_equal(w.released_n, 1);
+    hear_last();
+    assert_int_equal(w.heard.type, VIP_DROP);
+    vips_here_on_vips(&w.here);
+    hear_last();
+    assert_int_equal(w.heard.type, VIP_HOLD);
+    say_held();
+    assert_shown("held", true);
+}
+
+/* What a log says may be undone by what it says next, and is no news. */
+static void test_what_is_stored_is_read(void **state)
+{
+    struct vip_counts counts;
+
+    (void)state;
+    w.m->events->is_replaying = true;
+    say_link(VIP_LINK_UP);
+    grant(3, LEASE_MS);
+    hear_last();
+    assert_int_equal(w.heard.type, 0);
+    w.m->events->is_replaying = false;
+    vips_here_on_vips(&w.here);
+    hear_last();
+    assert_int_equal(w.heard.type, VIP_HOLD);
+    vip_view_count(w.m, &counts);
+    assert_int_equal(counts.causes[CLUSTER_VIP_MOVED].moves, 0);
+}
+
+/* A successor has the directory, or the workers drain. */
+static void test_the_engine_has_gone(void **state)
+{
+    struct cluster *c = w.m->cluster;
+
+    (void)state;
+    say_link(VIP_LINK_UP);
+    grant(3, LEASE_MS);
+    w.m->cluster = NULL;
+    assert_shown("unassigned", false);
+    say_held();
+    assert_shown("held", true);
+    vips_here_on_vips(&w.here);
+    (void)vips_here_part(&w.here);
+    say_dropped(VIP_DROP_LEASE_OVER);
+    assert_shown("unassigned", false);
+    assert_int_equal(w.released_n, 0);
+    w.m->cluster = c;
+}
+
+/* Nobody hears that it was let go. */
+static void test_never_taken(void **state)
+{
+    (void)state;
+    say_link(VIP_LINK_UP);
+    grant(3, LEASE_MS);
+    const uint64_t before = w.m->events->ring.next;
+
+    grant(3, 0);
+    say_dropped(VIP_DROP_TOLD);
+    assert_int_equal(w.here.list[0].state, VIP_IDLE);
+    assert_int_equal(w.m->events->ring.next, before);
+    take(4);
+    assert_true(w.m->events->ring.next > before);
 }
 
 static void test_a_helper_that_is_lost(void **state)
@@ -381,6 +457,10 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_nothing_is_asked_for_without_a_link, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(test_what_the_kernel_refuses, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_refused_with_nobody_else, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_what_is_stored_is_read, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_the_engine_has_gone, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_never_taken, setup, teardown),
         cmocka_unit_test_setup_teardown(test_a_helper_that_is_lost, setup, teardown),
         cmocka_unit_test_setup_teardown(test_described_no_more, setup, teardown),
         cmocka_unit_test_setup_teardown(test_leaving, setup, teardown),
