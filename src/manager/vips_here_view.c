@@ -34,6 +34,26 @@ static void say(struct vip_view *out, const char *state, const char *why)
     (void)snprintf(out->why, sizeof(out->why), "%s", why != NULL ? why : "");
 }
 
+/* One that ends never has no time left to tell. */
+static void say_lease(const struct cluster_vip *now, struct vip_view *out)
+{
+    const uint64_t at = clock_boot_ns();
+
+    out->has_lease = now->lease_ns > at && now->lease_ns != UINT64_MAX;
+    if (out->has_lease)
+        out->lease_ms = (now->lease_ns - at) / NS_PER_MS;
+}
+
+/* It is this node's to hold, and it can't. */
+static void say_unheld(const char *why, struct vip_view *out)
+{
+    char text[VIP_WHY_MAX];
+
+    out->holder = out->since_us = 0;
+    (void)snprintf(text, sizeof(text), "this node may hold it, and can't: %s", why);
+    say(out, "unassigned", text);
+}
+
 /* It is this node's to hold. */
 static void say_own(const struct vips_here *h, const struct vip_here *v, struct vip_view *out)
 {
@@ -44,22 +64,13 @@ static void say_own(const struct vips_here *h, const struct vip_here *v, struct 
     if (v->state == VIP_HERE)
         say(out, "held", NULL);
     else if (h->link.state != VIP_HELPER_READY)
-        say(out, "unassigned", vip_link_word(&h->link));
+        say_unheld(vip_link_word(&h->link), out);
     else if (v->has_failed)
-        say(out, "unassigned", v->failure);
+        say_unheld(v->failure, out);
     else if (row != NULL && row->link != VIP_LINK_UP)
-        say(out, "unassigned", "its interface has no link here");
+        say_unheld("its interface has no link here", out);
     else
         say(out, "taking", NULL);
-}
-
-static void say_lease(const struct cluster_vip *now, struct vip_view *out)
-{
-    const uint64_t at = clock_boot_ns();
-
-    out->has_lease = now->lease_ns > at;
-    if (out->has_lease && now->lease_ns != UINT64_MAX)
-        out->lease_ms = (now->lease_ns - at) / NS_PER_MS;
 }
 
 /* What is here stays, for those whose requests are answered still, or until its lease is over.

@@ -11,7 +11,7 @@ import tempfile
 import origins as o
 import pytest
 from rawhttp import wait_until
-from weldr import BIN, IS_ASAN, clean_environment, is_alive, is_vip_helper, run_weldr, session_members, status_field
+from weldr import ADDRESS_CAPABILITIES, BIN, IS_ASAN, clean_environment, is_alive, is_vip_helper, run_weldr, session_members, status_field
 
 LIBC = ctypes.CDLL(None, use_errno=True)
 LOCAL = ("--ip", "127.0.0.1:0", "--admin-ip", "127.0.0.1:0")
@@ -23,7 +23,6 @@ PTRACE_GETREGS, PTRACE_SETREGS, PTRACE_ATTACH, PTRACE_DETACH = 12, 13, 16, 17
 RDX, RSI, RDI, RAX, ORIG_RAX, RIP = 12, 13, 14, 10, 15, 16
 WALL = 0x40000000
 CAPABILITIES = {"dac_override": 1, "kill": 5, "setgid": 6, "setuid": 7, "net_bind_service": 10}
-ADDRESS_CAPABILITIES = {"net_admin": 12, "net_raw": 13}
 
 
 def of_status(pid, *names):
@@ -59,7 +58,7 @@ def test_the_manager_keeps_what_it_needs(lab):
 @pytest.mark.smoke
 def test_who_keeps_virtual_ips_has_what_that_needs(lab):
     """Two capabilities and no way to others; the manager has neither. It ends with the manager."""
-    weldr = lab.weldr()
+    weldr = lab.weldr(may_hold=True)
     pid, = [pid for pid in session_members(weldr.pid) if is_vip_helper(pid)]
     wait_until(lambda: status_field(pid, "NoNewPrivs") == "1", 20, "its cage")
     for kind in ("CapPrm", "CapEff", "CapBnd"):

@@ -56,7 +56,7 @@ def same_pool(weldr):
 @pytest.mark.smoke
 def test_process_tree(lab):
     """M02, M07: the started process is the manager; its children are `weldr worker --id N`, ids from 0, and who keeps virtual IPs."""
-    weldr = lab.weldr(workers=3)
+    weldr = lab.weldr(workers=3, may_hold=True)
     workers = weldr.workers()
     keepers = [pid for pid in session_members(weldr.pid) if is_vip_helper(pid)]
     assert len(keepers) == 1 and parent_of(keepers[0]) == weldr.pid

@@ -25,6 +25,8 @@ BUILD = os.environ.get("WELDR_BUILD", "release")
 IS_ASAN = BUILD == "asan"
 START_S = 30.0 if IS_ASAN else 15.0
 LIBC = ctypes.CDLL(None, use_errno=True)
+PR_CAPBSET_DROP = 24
+ADDRESS_CAPABILITIES = {"net_admin": 12, "net_raw": 13}
 PIDFD_GETFD = 438  # the same on every architecture
 
 DIRT = re.compile(r"AddressSanitizer|runtime error|LeakSanitizer|UndefinedBehavior|MUST failed|MUST\(")
@@ -229,14 +231,21 @@ def ask_http(address, method, path, body=None, headers=None, make_socket=None, t
         connection.close()
 
 
+def forbid_addresses():
+    """No test may change what addresses the machine has: what is started from here on can't (CAP_NET_ADMIN, CAP_NET_RAW)."""
+    for capability in ADDRESS_CAPABILITIES.values():
+        LIBC.prctl(PR_CAPBSET_DROP, capability, 0, 0, 0)  # fails where there is none to give up
+
+
 class Weldr:
     """One running weldr. `ip` and `admin_ip` may be None for the defaults, a string, or several strings. The API knows the
     name that rawhttp's clients ask for, and is shown `token`. tls (sides.Secure): `ip` is of a listener that speaks TLS.
-    cores: it runs in this folder and may leave core files there. user: (uid, gid) that it runs as."""
+    cores: it runs in this folder and may leave core files there. user: (uid, gid) that it runs as. may_hold: it may hold
+    virtual IPs; in a namespace it may in any case."""
 
     def __init__(self, *flags, ip="127.0.0.1:0", admin_ip="127.0.0.1:0", workers=1, env=None, namespace=None,
                  drain_timeout="5", nofile=None, wait=True, admin_host=HOST, token=None, tls=None,
-                 stdout=subprocess.DEVNULL, stderr=None, cores=None, user=None):
+                 stdout=subprocess.DEVNULL, stderr=None, cores=None, user=None, may_hold=False):
         command = [os.path.abspath(BIN) if cores and os.path.exists(BIN) else BIN]
         self.tls, self.listener = tls, "https" if tls else "default"
         for flag, values, word in (("--ip", ip, ",tls" if tls else ""), ("--admin-ip", admin_ip, "")):
@@ -251,6 +260,7 @@ class Weldr:
             command += ["--drain-timeout", drain_timeout]
         self.command = command + list(flags)
         self.namespace, self.nofile, self.cores, self.token, self.user = namespace, nofile, cores, token, user
+        self.may_hold = may_hold
         self.clients, self.origins = [], []
         self.proxies, self.apis = [], []
         self.stopped, self.told_to_end, self.told_n = False, False, 0
@@ -272,6 +282,8 @@ class Weldr:
             resource.setrlimit(resource.RLIMIT_CORE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
         if self.namespace:
             self.namespace.enter()
+        elif not self.may_hold:
+            forbid_addresses()
         if self.user:
             os.setgroups([])
             os.setgid(self.user[1])

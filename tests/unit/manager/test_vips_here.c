@@ -272,7 +272,7 @@ static void test_what_the_kernel_refuses(void **state)
     hear_last();
     assert_int_equal(w.heard.type, 0);
     vip_view_of(w.m, &address, &v);
-    assert_string_equal(v.why, "refused by the kernel");
+    assert_string_equal(v.why, "this node may hold it, and can't: refused by the kernel");
     grant(4, LEASE_MS);
     hear_last();
     assert_int_equal(w.heard.type, VIP_HOLD);
