@@ -143,6 +143,26 @@ def test_one_node_has_it_and_says_so(town):
         wait_until(lambda: not watch.holders[VIP], 30, "it to be gone")
 
 
+def test_commands_follow_it(town, tmp_path):
+    """--on-active and --on-passive hear where it is and why, and how they ended is an event."""
+    told = tmp_path / "told"
+    command = f'echo "$WELDR_STATE $WELDR_VIP $WELDR_NODE $WELDR_CAUSE" >>{told}; exit 3'
+    nodes = town.cluster(3, "--cluster-profile", "fast", "--on-active", command, "--on-passive", command)
+    describe(nodes[0], VIP)
+    with Watch(nodes, [VIP]) as watch:
+        wait_held(watch, [VIP])
+        first = watch.holder(VIP)
+        move(town, first)
+        wait_until(lambda: watch.holder(VIP) not in (None, first), 30, "another one to have it", step_s=0.01)
+        second = watch.holder(VIP)
+        expected = {f"active {VIP} {first.id} first", f"passive {VIP} {first.id} told", f"active {VIP} {second.id} moved"}
+        wait_until(lambda: told.exists() and expected <= set(told.read_text(encoding="utf-8").splitlines()), 30, f"{expected} to be told")
+        for node, states in ((first, ["active", "passive"]), (second, ["active"])):
+            wait_until(lambda node=node, states=states: [(event["to"], event["reason"], event["address"])
+                       for event in node.get("/events?kind=vip_command")["events"]] == [(state, "exit code 3", VIP) for state in states],
+                       30, f"the events {states} of {node}")
+
+
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.__name__)
 def test_never_on_two(town, fault):
     nodes = start(town)
