@@ -155,12 +155,17 @@ def test_commands_follow_it(town, tmp_path):
         move(town, first)
         wait_until(lambda: watch.holder(VIP) not in (None, first), 30, "another one to have it", step_s=0.01)
         second = watch.holder(VIP)
-        expected = {f"active {VIP} {first.id} first", f"passive {VIP} {first.id} told", f"active {VIP} {second.id} moved"}
-        wait_until(lambda: told.exists() and expected <= set(told.read_text(encoding="utf-8").splitlines()), 30, f"{expected} to be told")
-        for node, states in ((first, ["active", "passive"]), (second, ["active"])):
-            wait_until(lambda node=node, states=states: [(event["to"], event["reason"], event["address"])
-                       for event in node.get("/events?kind=vip_command")["events"]] == [(state, "exit code 3", VIP) for state in states],
-                       30, f"the events {states} of {node}")
+        # On a busy machine a lease may run out meanwhile: then it is told more often.
+        expected = {("active", first.id), ("passive", first.id), ("active", second.id)}
+
+        def heard():
+            lines = [line.split() for line in told.read_text(encoding="utf-8").splitlines()] if told.exists() else []
+            assert all(len(line) == 4 and line[1] == VIP for line in lines), lines
+            return expected <= {(state, node) for state, _, node, _ in lines}
+        wait_until(heard, 30, f"{expected} to be told")
+        for node, state in (first, "active"), (first, "passive"), (second, "active"):
+            wait_until(lambda node=node, state=state: (state, "exit code 3", VIP) in [(event["to"], event["reason"], event["address"])
+                       for event in node.get("/events?kind=vip_command")["events"]], 30, f"the event {state} of {node}")
 
 
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.__name__)
