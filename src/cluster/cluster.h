@@ -108,6 +108,16 @@ struct cluster_vip {
     uint64_t lease_ns;
 };
 
+/* What others are told when this process has died and holds no address any more: a datagram,
+ * and where to. */
+enum { CLUSTER_TESTAMENT_TO_MAX = 16, CLUSTER_TESTAMENT_BYTES = 64 };
+struct cluster_testament {
+    unsigned to_n; /* 0: nobody is to be told */
+    struct addr to[CLUSTER_TESTAMENT_TO_MAX];
+    size_t len;
+    char bytes[CLUSTER_TESTAMENT_BYTES];
+};
+
 /* Of a profile of elections, all in ms. An outage is what a client sees when the holder, or its
  * link, is lost without a word. Kernel and network come on top, some 10 ms. */
 struct cluster_vip_times {
@@ -287,6 +297,10 @@ struct cluster_ops {
      * one may hold it at once. It is not held again under the same epoch. After a lease has run
      * out nothing need be said, and nothing follows from it. */
     void (*released)(struct cluster *c, const struct addr *address);
+    /* It changes with the members. Once it was sent this process gets no address again, so it
+     * is to be sent only when it has died, or will never hold one. NULL: nobody else is there.
+     */
+    void (*testament)(const struct cluster *c, struct cluster_testament *out);
     void (*status)(const struct cluster *c, struct cluster_status *out);
     /* Every done still owed is called with WERR_SHUTTING_DOWN; no hook is. */
     void (*free)(struct cluster *c);

@@ -85,15 +85,11 @@ void grantor_stop(struct grantor *g)
 {
     g->term = 0;
     g->is_proven = false;
+    g->predecessor = 0;
     g->node_n = 0;
     for (unsigned i = 0; i < g->vip_n; i++)
         g->vips[i] = (struct grantor_vip){.address = g->vips[i].address,
                                           .is_described = g->vips[i].is_described};
-}
-
-void grantor_prove(struct grantor *g)
-{
-    g->is_proven = g->term != 0;
 }
 
 /* ---- how the members are ---- */
@@ -147,7 +143,7 @@ static bool is_lost(const struct grantor *g, uint64_t id, uint64_t now_ns)
     const uint64_t last =
         node != NULL && node->heard_ns > g->awake_ns ? node->heard_ns : g->awake_ns;
 
-    return now_ns >= last + g->lease_ns + g->margin_ns;
+    return (node != NULL && node->is_dead) || now_ns >= last + g->lease_ns + g->margin_ns;
 }
 
 static bool is_fit(const struct grantor *g, uint64_t id, uint64_t now_ns)
@@ -187,6 +183,17 @@ bool grantor_is_ready(const struct grantor *g, uint64_t now_ns)
 
 /* ---- questions ---- */
 
+/* False: that process is dead, and this was on its way yet. */
+static bool hear_of_process(struct grantor_node *node, const struct vip_ask *m, uint64_t now_ns)
+{
+    if (memcmp(node->digest, m->digest, sizeof(node->digest)) != 0) {
+        memcpy(node->digest, m->digest, sizeof(node->digest));
+        node->digest_ns = now_ns;
+        node->is_dead = false;
+    }
+    return !node->is_dead;
+}
+
 static void hear(struct grantor *g, uint64_t from, const struct vip_ask *m, uint64_t now_ns)
 {
     struct grantor_node *node = take_node(g, from);
@@ -199,7 +206,7 @@ static void hear(struct grantor *g, uint64_t from, const struct vip_ask *m, uint
         if (v != NULL && v->holder == from && v->epoch == m->released[i].epoch)
             grants_release(&g->grants, v);
     }
-    if (node == NULL)
+    if (node == NULL || !hear_of_process(node, m, now_ns))
         return;
     if (!m->is_eligible)
         node->fit_ns = 0;
@@ -220,8 +227,10 @@ static bool stays(const struct grantor *g, const struct roster_vip *v)
 
 static bool may_grant(const struct grantor *g, const struct roster_vip *v, uint64_t to)
 {
+    const struct grantor_node *node = find_node(g, to);
+
     return v->holder == to && may_serve(g, to) && !grants_is_released(&g->grants, v) &&
-           stays(g, v);
+           stays(g, v) && (node == NULL || !node->is_dead);
 }
 
 static void grant_all(struct grantor *g, uint64_t to, uint64_t end_ns, struct vip_grant *out)
@@ -249,6 +258,63 @@ void grantor_ask(struct grantor *g, uint64_t from, const struct vip_ask *m, uint
     out->is_ready = true;
     out->length_ns = end_ns - now_ns;
     grant_all(g, from, end_ns, out);
+}
+
+/* ---- the dead ---- */
+
+static void release_all(struct grantor *g, uint64_t holder)
+{
+    for (unsigned i = 0; i < roster_vip_n(g->roster); i++) {
+        const struct roster_vip *v = roster_vip_at(g->roster, i);
+
+        if (v->holder == holder)
+            grants_release(&g->grants, v);
+    }
+}
+
+bool grantor_bury(struct grantor *g, uint64_t id, const uint8_t *digest, uint64_t now_ns)
+{
+    struct grantor_node *node = find_node(g, id);
+
+    if (g->term == 0 || !g->is_proven || node == NULL || node->is_dead ||
+        memcmp(node->digest, digest, sizeof(node->digest)) != 0 ||
+        now_ns < node->digest_ns + g->lease_ns + g->margin_ns)
+        return false;
+    node->is_dead = true;
+    node->fit_ns = 0;
+    release_all(g, id);
+    return true;
+}
+
+void grantor_bury_predecessor(struct grantor *g, uint64_t id, const uint8_t *digest)
+{
+    MUST(g->term != 0 && !g->is_proven);
+    g->predecessor = id;
+    memcpy(g->predecessor_digest, digest, sizeof(g->predecessor_digest));
+}
+
+/* It may have begun anew, and asked already: nothing was granted to that process yet. */
+static void bury_predecessor(struct grantor *g)
+{
+    static const uint8_t none[VIP_DIGEST_BYTES];
+    struct grantor_node *node = take_node(g, g->predecessor);
+
+    if (node != NULL && (memcmp(node->digest, none, sizeof(none)) == 0 ||
+                         memcmp(node->digest, g->predecessor_digest, sizeof(none)) == 0)) {
+        memcpy(node->digest, g->predecessor_digest, sizeof(node->digest));
+        node->is_dead = true;
+        node->fit_ns = 0;
+    }
+    release_all(g, g->predecessor);
+    g->predecessor = 0;
+}
+
+/* Only who is proven knows all that was assigned to the dead one. */
+void grantor_prove(struct grantor *g)
+{
+    g->is_proven = g->term != 0;
+    if (g->is_proven && g->predecessor != 0)
+        bury_predecessor(g);
 }
 
 /* ---- what is to be done ---- */

@@ -43,6 +43,9 @@ struct grantor_node {
     uint64_t heard_ns;
     uint64_t fit_ns; /* it is fit since then; 0: it is not */
     char why[VIP_WHY_MAX];
+    uint8_t digest[VIP_DIGEST_BYTES]; /* of the process's secret, … */
+    uint64_t digest_ns;               /* … as the member says since then */
+    bool is_dead;                     /* that process has let all go, and gets nothing */
 };
 
 /* An address of the description, or one that was. */
@@ -63,6 +66,8 @@ struct grantor {
     uint64_t step_ns;  /* of the last step */
     uint64_t awake_ns; /* this node itself was silent before: that others were, says nothing */
     bool is_proven;
+    uint64_t predecessor; /* who led in the term before has died; to be buried; 0: has not */
+    uint8_t predecessor_digest[VIP_DIGEST_BYTES];
     bool has_wishes; /* they were told: without, all addresses would be of the past */
     struct lease lease;
     struct grants grants;
@@ -91,6 +96,15 @@ bool grantor_is_ready(const struct grantor *g, uint64_t now_ns);
 /* A member's question (this node's own, too), and the response to it. */
 void grantor_ask(struct grantor *g, uint64_t from, const struct vip_ask *m, uint64_t now_ns,
                  struct vip_grant *out);
+
+/* The process of this member whose secret has the digest holds nothing any more, nor will it:
+ * all that is assigned to it is released. False: nothing follows. It is not the process that
+ * the leader has heard last, and that alone for as long as anything else of the member could
+ * hold; or that is known. */
+bool grantor_bury(struct grantor *g, uint64_t id, const uint8_t *digest, uint64_t now_ns);
+/* The same of who led in the term just before; follows when this leader is proven. After
+ * grantor_lead, before any question. */
+void grantor_bury_predecessor(struct grantor *g, uint64_t id, const uint8_t *digest);
 
 /* What is to be done, as far as it can be: assignments to be committed, without since
  * (holder 0: to be forgotten), at most ROSTER_VIPS_MAX; returns how many. Each is under way

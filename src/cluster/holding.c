@@ -137,6 +137,7 @@ bool holding_take(struct holding *h, const struct roster *roster, const struct v
     *ask = (struct holding_ask){0};
     h->stamp_term = m->term;
     h->stamp_ns = m->stamp_ns;
+    memcpy(h->leader_digest, m->digest, sizeof(h->leader_digest));
     h->heard_ns = now_ns;
     return m->is_ready && take_all(h, roster, m, sent_ns, now_ns);
 }

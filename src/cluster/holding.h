@@ -35,7 +35,8 @@ struct holding {
     char why[VIP_WHY_MAX];
     uint64_t sequence;
     uint64_t stamp_term, stamp_ns;
-    uint64_t heard_ns; /* when a leader has responded last */
+    uint8_t leader_digest[VIP_DIGEST_BYTES]; /* of the one of stamp_term */
+    uint64_t heard_ns;                       /* when a leader has responded last */
     struct holding_ask asks[HOLDING_ASKS_MAX];
     unsigned n;
     struct holding_vip vips[ROSTER_VIPS_MAX];

@@ -554,6 +554,7 @@ static const struct cluster_ops raft_ops = {
     .vips = engine_vips,
     .move_vip = move_vip,
     .released = engine_vips_released,
+    .testament = engine_testament_write,
     .status = status,
     .free = free_engine,
 };

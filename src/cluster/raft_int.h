@@ -6,7 +6,8 @@
  * other and nobody keeps),
  * raft_steward.c (who votes), raft_level.c (what all understand), raft_halt.c (what this node
  * does not), raft_snapshot.c (what a child encodes), raft_tally.c (what is counted),
- * raft_vips.c and raft_vip_ops.c (who may hold virtual IPs), raft_move.c (where members are),
+ * raft_vips.c and raft_vip_ops.c (who may hold virtual IPs), raft_testament.c (who has died),
+ * raft_move.c (where members are),
  * raft_admit.c (newcomers), raft_join.c (being one), raft_recover.c (one node that is left
  * becomes the cluster). */
 #ifndef WELDR_CLUSTER_RAFT_INT_H
@@ -25,6 +26,7 @@
 #include "cluster/log_sizes.h"
 #include "cluster/member_file.h"
 #include "cluster/peer_messages.h"
+#include "cluster/raft_dead.h"
 #include "cluster/raft_entry.h"
 #include "cluster/raft_loop.h"
 #include "cluster/raft_transport.h"
@@ -256,6 +258,7 @@ struct engine {
     bool is_nudging, nudge_again; /* followers, to apply what is committed */
     struct joining *joining;      /* NULL: not under way */
     struct engine_vips vips;
+    struct engine_testament testament;
     struct token token; /* what it joins with … */
     int token_error;    /* … or why it can't be read */
 };

@@ -366,6 +366,7 @@ static int listen_for_others(struct engine *e, struct strb *wrong)
     e->self.address = e->member.address;
     text[addr_print(&e->member.address, text)] = '\0';
     log_info("other nodes can call", LOG_S("address", text));
+    engine_testament_listen(e);
     e->must_save = true; /* its own address may be another one than before */
     return 0;
 }

@@ -95,6 +95,7 @@ static void ask_self(struct engine *e)
 
     set_servers(e);
     holding_ask(&v->holding, e->roster, raft_current_term(&e->raft), clock_boot_ns(), &v->ask);
+    memcpy(v->ask.digest, e->testament.digest, sizeof(v->ask.digest));
     grantor_ask(&v->grantor, e->self.id, &v->ask, clock_boot_ns(), &v->grant);
     v->is_touched |= holding_take(&v->holding, e->roster, &v->grant, clock_boot_ns());
 }
@@ -108,6 +109,7 @@ static void ask_leader(struct engine *e)
         !link_is_open(e->leader_link) || link_is_congested(e->leader_link))
         return;
     holding_ask(&v->holding, e->roster, raft_current_term(&e->raft), clock_boot_ns(), &v->ask);
+    memcpy(v->ask.digest, e->testament.digest, sizeof(v->ask.digest));
     const size_t len = vip_ask_encode(&v->ask, bytes);
     if (link_send(e->leader_link, PEER_VIP_ASK, span_from(bytes, len)) < 0)
         log_debug("the leader can't be asked for virtual IPs");
@@ -166,6 +168,7 @@ int engine_vips_from_caller(const struct caller *c, struct span payload)
         return 0;
     set_servers(e);
     grantor_ask(&v->grantor, c->id, &v->ask, clock_boot_ns(), &v->grant);
+    memcpy(v->grant.digest, e->testament.digest, sizeof(v->grant.digest));
     const size_t len = vip_grant_encode(&v->grant, bytes);
     engine_vips_touch(e);
     return link_send(c->link, PEER_VIP_GRANT, span_from(bytes, len)) < 0 ? WERR_NOMEM : 0;
@@ -265,6 +268,7 @@ static void follow_the_lead(struct engine *e)
     grantor_set_times(g, ms(lease_ms), ms(roster_holdoff_ms(profile_of(e)) - lease_ms));
     if (is_leader && g->term != e->term) {
         grantor_lead(g, e->term, clock_boot_ns());
+        engine_testament_lead(e);
     } else if (!is_leader && g->term != 0) {
         grantor_stop(g);
         engine_vips_end_moves(e, WERR_OUTCOME_UNKNOWN);
@@ -346,9 +350,11 @@ void engine_vips_init(struct engine *e)
 {
     grantor_init(&e->vips.grantor, e->roster, e->self.id);
     timer_init(&e->vips.tick, on_tick);
+    engine_testament_init(e);
 }
 
 void engine_vips_stop(struct engine *e)
 {
     timer_stop(loop_timers(e->loop.loop), &e->vips.tick);
+    engine_testament_stop(e);
 }

@@ -45,6 +45,7 @@ size_t vip_ask_encode(const struct vip_ask *m, char *buf)
     bytes_put_u64(&o, m->term);
     bytes_put_u64(&o, m->stamp_term);
     bytes_put_u64(&o, m->stamp_ns);
+    bytes_put(&o, m->digest, sizeof(m->digest));
     bytes_put_u8(&o, m->is_eligible);
     bytes_put_u8(&o, (uint8_t)why);
     bytes_put(&o, m->why, why);
@@ -78,6 +79,7 @@ int vip_ask_decode(struct span payload, struct vip_ask *m)
     m->term = bytes_get_u64(&in);
     m->stamp_term = bytes_get_u64(&in);
     m->stamp_ns = bytes_get_u64(&in);
+    bytes_get(&in, m->digest, sizeof(m->digest));
     m->is_eligible = bytes_get_bool(&in);
     get_why(&in, m->why);
     m->released_n = get_claims(&in, m->released, false);
@@ -92,6 +94,7 @@ size_t vip_grant_encode(const struct vip_grant *m, char *buf)
     bytes_put_u64(&o, m->sequence);
     bytes_put_u64(&o, m->term);
     bytes_put_u64(&o, m->stamp_ns);
+    bytes_put(&o, m->digest, sizeof(m->digest));
     bytes_put_u8(&o, m->is_ready);
     bytes_put_u64(&o, m->length_ns);
     put_claims(&o, m->claims, m->n, true);
@@ -106,6 +109,7 @@ int vip_grant_decode(struct span payload, struct vip_grant *m)
     m->sequence = bytes_get_u64(&in);
     m->term = bytes_get_u64(&in);
     m->stamp_ns = bytes_get_u64(&in);
+    bytes_get(&in, m->digest, sizeof(m->digest));
     m->is_ready = bytes_get_bool(&in);
     m->length_ns = bytes_get_u64(&in);
     m->n = get_claims(&in, m->claims, true);

@@ -12,7 +12,7 @@
 #include "cluster/cluster.h"
 #include "cluster/roster.h"
 
-enum { VIP_WHY_MAX = 32 };
+enum { VIP_WHY_MAX = 32, VIP_DIGEST_BYTES = 32 };
 /* No profile has a lease of a minute: a longer one is damage. */
 #define VIP_LENGTH_MAX_NS UINT64_C(60000000000)
 
@@ -24,9 +24,10 @@ struct vip_claim {
 };
 
 struct vip_ask {
-    uint64_t sequence;             /* of the member: the response has it too; from 1 */
-    uint64_t term;                 /* the member's, when it asks */
-    uint64_t stamp_term, stamp_ns; /* of the last response; 0: there was none */
+    uint64_t sequence;                /* of the member: the response has it too; from 1 */
+    uint64_t term;                    /* the member's, when it asks */
+    uint64_t stamp_term, stamp_ns;    /* of the last response; 0: there was none */
+    uint8_t digest[VIP_DIGEST_BYTES]; /* of the process's secret (testament.h); zero: none */
     bool is_eligible;
     char why[VIP_WHY_MAX]; /* it is not: a word; empty */
     unsigned released_n;
@@ -35,9 +36,10 @@ struct vip_ask {
 };
 
 struct vip_grant {
-    uint64_t sequence;  /* of the question */
-    uint64_t term;      /* in which the leader leads */
-    uint64_t stamp_ns;  /* its clock; means nothing to others */
+    uint64_t sequence;                /* of the question */
+    uint64_t term;                    /* in which the leader leads */
+    uint64_t stamp_ns;                /* its clock; means nothing to others */
+    uint8_t digest[VIP_DIGEST_BYTES]; /* of the leader's own secret */
     bool is_ready;      /* the rest counts: what is not in the list is to be let go */
     uint64_t length_ns; /* from the time on at which the question was sent */
     unsigned n;
@@ -46,8 +48,10 @@ struct vip_grant {
 
 enum {
     VIP_CLAIM_BYTES_MAX = BYTES_ADDR_MAX + 8 + 1 + 8,
-    VIP_ASK_BYTES_MAX = 4 * 8 + 1 + 1 + VIP_WHY_MAX + 1 + ROSTER_VIPS_MAX * VIP_CLAIM_BYTES_MAX,
-    VIP_GRANT_BYTES_MAX = 3 * 8 + 1 + 8 + 1 + ROSTER_VIPS_MAX * VIP_CLAIM_BYTES_MAX
+    VIP_ASK_BYTES_MAX = 4 * 8 + VIP_DIGEST_BYTES + 1 + 1 + VIP_WHY_MAX + 1 +
+                        ROSTER_VIPS_MAX * VIP_CLAIM_BYTES_MAX,
+    VIP_GRANT_BYTES_MAX =
+        3 * 8 + VIP_DIGEST_BYTES + 1 + 8 + 1 + ROSTER_VIPS_MAX * VIP_CLAIM_BYTES_MAX
 };
 
 /* Each: the bytes are in buf, which has as many as above; returns how many. */

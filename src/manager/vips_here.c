@@ -335,6 +335,30 @@ static void follow_all(struct vips_here *h)
     }
 }
 
+static bool is_same(const struct vip_will *a, const struct vip_will *b)
+{
+    return a->to_n == b->to_n && a->len == b->len &&
+           memcmp(a->to, b->to, a->to_n * sizeof(a->to[0])) == 0 &&
+           memcmp(a->bytes, b->bytes, a->len) == 0;
+}
+
+/* While anything is held: what the helper says should this process die. */
+static void leave_will(struct vips_here *h)
+{
+    const struct cluster *c = h->m->cluster;
+    struct cluster_testament said = {0};
+    struct vip_will will = {0};
+
+    if (is_busy(h) && c->ops->testament != NULL)
+        c->ops->testament(c, &said);
+    will.to_n = said.to_n;
+    will.len = said.len;
+    memcpy(will.to, said.to, said.to_n * sizeof(said.to[0]));
+    memcpy(will.bytes, said.bytes, said.len);
+    if (!is_same(&will, &h->link.will))
+        vip_link_leave_will(&h->link, &will);
+}
+
 /* Within the engine's hooks and the helper's, which may come while it calls them. */
 static void follow(struct vips_here *h)
 {
@@ -349,6 +373,7 @@ static void follow(struct vips_here *h)
         follow_all(h);
     }
     h->is_following = false;
+    leave_will(h);
     if (h->m->pool->vip_n > 0)
         loop_timer_in(h->m->loop, &h->tick, tick_ms(h));
 }

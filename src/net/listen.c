@@ -103,6 +103,26 @@ int listen_open_absent(const struct addr *at, bool reuse_port, bool defer_accept
     return open_at(at, &(struct way){reuse_port, defer_accept, true}, bound);
 }
 
+int listen_open_datagrams(const struct addr *at)
+{
+    struct sockaddr_storage sa;
+    const socklen_t len = addr_to_sockaddr(at, &sa);
+    const int fd = socket(at->family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+
+    if (fd < 0)
+        return listen_error(errno);
+    int rc = set_option(fd, SOL_SOCKET, SO_REUSEADDR, 1);
+    if (rc == 0)
+        rc = set_freebind(fd, at);
+    if (rc == 0 && at->family == AF_INET6)
+        rc = set_option(fd, IPPROTO_IPV6, IPV6_V6ONLY, !addr_is_wildcard(at));
+    if (rc == 0 && bind(fd, (struct sockaddr *)&sa, len) == 0)
+        return fd;
+    const int errnum = errno;
+    (void)close(fd);
+    return listen_error(errnum);
+}
+
 static int accept_error(int errnum)
 {
     if (errnum == EMFILE || errnum == ENFILE || errnum == ENOMEM || errnum == ENOBUFS ||

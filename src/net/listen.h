@@ -22,6 +22,10 @@ int listen_open(const struct addr *at, bool reuse_port, bool defer_accept,
 /* The same, also at an address that this host has not, or not yet (IP_FREEBIND). */
 int listen_open_absent(const struct addr *at, bool reuse_port, bool defer_accept,
                        struct addr *bound) MUST_USE;
+/* UDP, non-blocking; a wildcard and an address that this host has not, as above. Another
+ * process may have the same address (SO_REUSEADDR): the last one gets what comes. Returns and
+ * fails as above. */
+int listen_open_datagrams(const struct addr *at) MUST_USE;
 /* The next connection of a listener, non-blocking, close-on-exec, or WERR_AGAIN: none waits;
  * WERR_RESET: that one has gone, try the next; else: out of means. */
 int listen_accept(int listener, struct addr *peer) MUST_USE;

@@ -257,6 +257,156 @@ static void test_nothing_is_granted_while_an_assignment_is_under_way(void **stat
     town_free(t);
 }
 
+/* ---- managers that are killed ---- */
+
+static void digest_of(unsigned who, uint8_t *digest)
+{
+    town_write_digest(&t->nodes[who], digest);
+}
+
+static bool bury(unsigned who, const uint8_t *digest)
+{
+    return grantor_bury(leader(), who + 1, digest, town_clock(t, &t->nodes[town_leader(t)]));
+}
+
+/* A follower holds the only address, and has been the same process for long. */
+static unsigned make_held_by_a_follower(void)
+{
+    make(3, 3, 1);
+    const unsigned who = (town_leader(t) + 1) % 3;
+    (void)!want(0, who + 1);
+    town_run(t, 1000);
+    assert_int_equal(holder(0), who);
+    return who;
+}
+
+static void test_nobody_waits_for_the_lease_of_a_dead_one(void **state)
+{
+    (void)state;
+    const unsigned who = make_held_by_a_follower();
+    town_kill(t, who);
+    t->nodes[who].is_stopped = true; /* nobody starts it again */
+    town_run(t, 60);
+    assert_int_equal(t->buried_n, 1);
+    assert_all_held();
+    assert_int_not_equal(holder(0), who);
+    assert_int_equal(assignment(0)->cause, CLUSTER_VIP_HOLDER_SILENT);
+    town_free(t);
+}
+
+static void test_nor_for_that_of_a_dead_leader(void **state)
+{
+    (void)state;
+    make(3, 3, 1);
+    const unsigned old = town_leader(t);
+    (void)!want(0, old + 1);
+    town_run(t, 1000);
+    assert_int_equal(holder(0), old);
+    town_kill(t, old);
+    t->nodes[old].is_stopped = true;
+    town_run(t, 120);
+    assert_int_not_equal(town_leader(t), old);
+    assert_all_held();
+    town_free(t);
+}
+
+/* The leader of another term in between may have let it hold again. */
+static void test_a_predecessor_is_of_the_term_before(void **state)
+{
+    (void)state;
+    make(3, 3, 1);
+    const unsigned old = town_leader(t), next = (old + 1) % 3;
+    (void)!want(0, old + 1);
+    town_run(t, 1000);
+    t->nodes[next].dead_term = t->nodes[next].term - 1;
+    t->nodes[next].dead = old;
+    digest_of(old, t->nodes[next].dead_digest);
+    town_elect(t, next);
+    town_run(t, 1000);
+    assert_int_equal(holder(0), old);
+    assert_int_equal(t->shared_n, 0);
+    town_free(t);
+}
+
+static void test_a_forged_testament_does_nothing(void **state)
+{
+    uint8_t digest[VIP_DIGEST_BYTES];
+
+    (void)state;
+    const unsigned who = make_held_by_a_follower(), other = 3 - who - town_leader(t);
+    digest_of(who, digest);
+    assert_false(bury(other, digest)); /* another one's */
+    assert_false(bury(9, digest));
+    for (unsigned i = 0; i < sizeof(digest); i++) {
+        digest[i] ^= 1;
+        assert_false(bury(who, digest));
+        digest[i] ^= 1;
+    }
+    const uint64_t assigned = t->assigned_n;
+    town_run(t, 1000);
+    assert_int_equal(t->assigned_n, assigned);
+    assert_int_equal(holder(0), who);
+    assert_true(bury(who, digest));
+    assert_false(bury(who, digest)); /* it is known */
+    town_free(t);
+}
+
+static void test_an_old_testament_does_nothing(void **state)
+{
+    uint8_t digest[VIP_DIGEST_BYTES];
+
+    (void)state;
+    const unsigned who = make_held_by_a_follower();
+    digest_of(who, digest);
+    town_kill(t, who);
+    town_run(t, 4000);
+    const uint64_t assigned = t->assigned_n;
+    assert_false(bury(who, digest));
+    town_run(t, 1000);
+    assert_int_equal(t->assigned_n, assigned);
+    assert_all_held();
+    town_free(t);
+}
+
+/* What the process before has sent may come behind what this one has: it counts only when that
+ * was the only one for as long as anything could be held. */
+static void test_a_process_that_was_just_heard_is_not_buried(void **state)
+{
+    struct vip_ask ask = {.sequence = 1, .is_eligible = true};
+    struct vip_grant out;
+
+    (void)state;
+    const unsigned who = make_held_by_a_follower();
+    struct town_node *l = &t->nodes[town_leader(t)];
+    ask.term = l->term;
+    ask.digest[0] = 99;
+    grantor_ask(&l->grantor, who + 1, &ask, town_clock(t, l), &out);
+    assert_false(bury(who, ask.digest));
+    const uint64_t then = town_clock(t, l) + (LEASE_MS + MARGIN_MS) * MS;
+    assert_false(grantor_bury(&l->grantor, who + 1, ask.digest, then - 1));
+    assert_true(grantor_bury(&l->grantor, who + 1, ask.digest, then));
+    grantor_ask(&l->grantor, who + 1, &ask, town_clock(t, l), &out); /* it was on its way */
+    assert_int_equal(out.n, 0);
+    town_free(t);
+}
+
+static void test_who_does_not_lead_or_is_not_proven_buries_nobody(void **state)
+{
+    uint8_t digest[VIP_DIGEST_BYTES];
+
+    (void)state;
+    const unsigned who = make_held_by_a_follower();
+    digest_of(who, digest);
+    leader()->is_proven = false;
+    assert_false(bury(who, digest));
+    grantor_prove(leader());
+    const unsigned other = 3 - who - town_leader(t);
+    assert_false(grantor_bury(&t->nodes[other].grantor, who + 1, digest,
+                              town_clock(t, &t->nodes[other])));
+    assert_true(bury(who, digest));
+    town_free(t);
+}
+
 static void test_why_nobody_holds(void **state)
 {
     const struct addr address = vip_address(0);
@@ -286,6 +436,13 @@ int main(void)
         cmocka_unit_test(test_a_leader_that_was_stopped_blames_nobody),
         cmocka_unit_test(test_what_was_let_go_before_is_of_the_past),
         cmocka_unit_test(test_nothing_is_granted_while_an_assignment_is_under_way),
+        cmocka_unit_test(test_nobody_waits_for_the_lease_of_a_dead_one),
+        cmocka_unit_test(test_nor_for_that_of_a_dead_leader),
+        cmocka_unit_test(test_a_predecessor_is_of_the_term_before),
+        cmocka_unit_test(test_a_forged_testament_does_nothing),
+        cmocka_unit_test(test_an_old_testament_does_nothing),
+        cmocka_unit_test(test_a_process_that_was_just_heard_is_not_buried),
+        cmocka_unit_test(test_who_does_not_lead_or_is_not_proven_buries_nobody),
         cmocka_unit_test(test_why_nobody_holds),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

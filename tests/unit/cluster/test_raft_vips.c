@@ -1,5 +1,7 @@
 /* Virtual IPs over real links and libraft: several nodes in one process, whose owner lets go
  * what it may not hold any more. At no turn of the loop may two hold the same one. */
+#include <sys/socket.h>
+
 #include "pool/levels.h"
 #include "raft_bent.h"
 
@@ -220,6 +222,102 @@ static void test_others_take_over_from_who_is_gone(void **state)
     end_lab();
 }
 
+/* ---- managers that are killed ---- */
+
+static void send_datagram(unsigned to, const char *bytes, size_t len)
+{
+    const struct addr at = engine_own_address(engine_at(to));
+    struct sockaddr_storage sa;
+    const socklen_t sa_len = addr_to_sockaddr(&at, &sa);
+    const int fd = socket(at.family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+    assert_true(fd >= 0);
+    assert_int_equal(sendto(fd, bytes, len, 0, (const struct sockaddr *)&sa, sa_len), len);
+    (void)close(fd);
+}
+
+static uint64_t dead_id;
+
+static bool knows_dead(unsigned unused)
+{
+    (void)unused;
+    for (unsigned i = 0; i < node_n; i++) {
+        const struct grantor *g = cluster_of(i) != NULL ? &engine_at(i)->vips.grantor : NULL;
+
+        for (unsigned k = 0; g != NULL && g->term != 0 && k < g->node_n; k++)
+            if (g->nodes[k].id == dead_id && g->nodes[k].is_dead)
+                return true;
+    }
+    return false;
+}
+
+/* Whatever comes to a port that anybody can send to. */
+static void test_datagrams_of_strangers_do_nothing(void **state)
+{
+    struct cluster_testament t;
+    const char rubbish[1400] = {0};
+
+    (void)state;
+    make(3, 1);
+    const unsigned leader = make_calm(3), who = (leader + 1) % 3;
+    move_to(leader, 0, who);
+    turn_for(1000);
+    dead_id = id_of(who);
+    cluster_of(who)->ops->testament(cluster_of(who), &t);
+    assert_int_equal(t.to_n, 2);
+    for (unsigned i = 0; i < 64; i++) {
+        send_datagram(leader, rubbish, i * 20);
+        send_datagram(leader, t.bytes, i);
+        t.bytes[i] ^= 1;
+        send_datagram(leader, t.bytes, t.len);
+        t.bytes[i] ^= 1;
+        (void)loop_turn(lab.loop, 5);
+    }
+    turn_for(500);
+    assert_false(knows_dead(0));
+    AWAIT(are_held, 0);
+    end_lab();
+}
+
+static void test_a_testament_moves_what_the_dead_one_had(void **state)
+{
+    struct cluster_testament t;
+
+    (void)state;
+    make(3, 1);
+    const unsigned leader = make_calm(3), who = (leader + 1) % 3;
+    move_to(leader, 0, who);
+    turn_for(1000);
+    dead_id = id_of(who);
+    cluster_of(who)->ops->testament(cluster_of(who), &t);
+    close_node(who);
+    send_datagram(leader, t.bytes, t.len);
+    AWAIT(knows_dead, 0);
+    before_at = who;
+    AWAIT(is_elsewhere, 0);
+    assert_int_equal(vip_at(leader, 0).cause, CLUSTER_VIP_HOLDER_SILENT);
+    end_lab();
+}
+
+static void test_a_dead_leader_is_followed_by_another_one(void **state)
+{
+    struct cluster_testament t;
+
+    (void)state;
+    make(3, 1);
+    const unsigned leader = make_calm(3);
+    move_to(leader, 0, leader);
+    turn_for(1000);
+    cluster_of(leader)->ops->testament(cluster_of(leader), &t);
+    close_node(leader);
+    for (unsigned i = 0; i < 3; i++)
+        if (i != leader)
+            send_datagram(i, t.bytes, t.len);
+    before_at = leader;
+    AWAIT(is_elsewhere, 0);
+    end_lab();
+}
+
 static bool waits_as_a_pair(unsigned i)
 {
     return vip_at(i, 0).wait == CLUSTER_VIP_PAIR;
@@ -309,6 +407,9 @@ int main(void)
         cmocka_unit_test(test_who_is_unfit_hands_over),
         cmocka_unit_test(test_another_leader_changes_nothing),
         cmocka_unit_test(test_others_take_over_from_who_is_gone),
+        cmocka_unit_test(test_datagrams_of_strangers_do_nothing),
+        cmocka_unit_test(test_a_testament_moves_what_the_dead_one_had),
+        cmocka_unit_test(test_a_dead_leader_is_followed_by_another_one),
         cmocka_unit_test(test_a_pair_says_why_nobody_takes_over),
         cmocka_unit_test(test_who_leaves_leaves_its_addresses),
         cmocka_unit_test(test_older_members_know_none),

@@ -27,6 +27,7 @@ static size_t make_ask(unsigned n)
                            .stamp_ns = UINT64_C(123456789012),
                            .why = "draining",
                            .released_n = n};
+    memset(ask.digest, 0xA5, sizeof(ask.digest));
     for (unsigned i = 0; i < n; i++)
         ask.released[i] = claim(i);
     return vip_ask_encode(&ask, ask_bytes);
@@ -40,6 +41,7 @@ static size_t make_grant(unsigned n)
                                .is_ready = true,
                                .length_ns = 240000000,
                                .n = n};
+    memset(grant.digest, 0x5A, sizeof(grant.digest));
     for (unsigned i = 0; i < n; i++)
         grant.claims[i] = claim(i);
     return vip_grant_encode(&grant, grant_bytes);
@@ -67,6 +69,7 @@ static void test_what_is_asked_is_read(void **state)
         assert_int_equal(asked.term, 3);
         assert_int_equal(asked.stamp_term, 2);
         assert_int_equal(asked.stamp_ns, UINT64_C(123456789012));
+        assert_memory_equal(asked.digest, ask.digest, sizeof(ask.digest));
         assert_false(asked.is_eligible);
         assert_string_equal(asked.why, "draining");
         assert_int_equal(asked.released_n, n);

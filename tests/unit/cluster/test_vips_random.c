@@ -69,7 +69,7 @@ static void happen(struct town *t)
 {
     const unsigned who = (unsigned)rand_below(&t->rand, t->n);
 
-    switch (rand_below(&t->rand, 13)) {
+    switch (rand_below(&t->rand, 15)) {
     case 0:
     case 1:
         cut_or_mend(t);
@@ -99,6 +99,10 @@ static void happen(struct town *t)
         break;
     case 10:
         split(t, who);
+        break;
+    case 11:
+    case 12:
+        town_kill(t, who);
         break;
     default:
         mend(t);

@@ -5,7 +5,9 @@
  * can be reached, whatever the timers say; messages are late by up to seconds, for a link that
  * is cut keeps them; a new leader knows an old roster until its barrier; a node is stopped at
  * any time, and its addresses stay until its helper, which is not stopped, drops them at the
- * end of the lease, and up to a margin later. One step is a ms.
+ * end of the lease, and up to a margin later. A manager that is killed begins anew at once;
+ * what it has sent is on its way yet, and its testament comes at any time, or never, and more
+ * than once. One step is a ms.
  */
 #ifndef WELDR_TESTS_VIP_TOWN_H
 #define WELDR_TESTS_VIP_TOWN_H
@@ -22,6 +24,7 @@ enum {
     TOWN_VIPS_MAX = 5,
     TOWN_LOG_MAX = 4096,
     TOWN_QUEUE_MAX = 512,
+    TOWN_DATAGRAMS_MAX = 64,
     ELECTION_MS = 300,
     ASK_MS = 25,
     LEASE_MS = 240,
@@ -34,6 +37,13 @@ struct town_message {
     bool is_ask, is_nudge;
     struct vip_ask ask;
     struct vip_grant grant;
+};
+
+/* A testament on its way. */
+struct town_datagram {
+    uint64_t due_ms; /* 0: free */
+    unsigned from, to;
+    uint8_t digest[VIP_DIGEST_BYTES];
 };
 
 /* One direction between two nodes: in order, and nothing is lost. */
@@ -60,6 +70,10 @@ struct town_node {
     struct roster *roster;
     struct holding holding;
     struct grantor grantor;
+    uint64_t process; /* how often it has begun: its secret */
+    uint64_t dead_term;
+    unsigned dead; /* who led in that term, and has died */
+    uint8_t dead_digest[VIP_DIGEST_BYTES];
     uint64_t ask_ms;
     struct town_address addresses[TOWN_VIPS_MAX];
     unsigned proposed_n;
@@ -73,8 +87,10 @@ struct town {
     struct town_node nodes[TOWN_MAX];
     bool is_cut[TOWN_MAX][TOWN_MAX]; /* from, to */
     struct town_queue queues[TOWN_MAX][TOWN_MAX];
-    unsigned late_ms; /* the most that a message takes */
-    unsigned slow;    /* what libraft does takes so many times as long */
+    struct town_datagram datagrams[TOWN_DATAGRAMS_MAX];
+    unsigned buried_n; /* testaments that the leader has taken */
+    unsigned late_ms;  /* the most that a message takes */
+    unsigned slow;     /* what libraft does takes so many times as long */
     unsigned log_n;
     struct roster_command log[TOWN_LOG_MAX];
     uint64_t last_term;
@@ -226,6 +242,8 @@ static inline void town_elect(struct town *t, unsigned who)
     n->leader = n->id;
     n->proposed_n = 0;
     grantor_lead(&n->grantor, term, town_clock(t, n));
+    if (n->dead_term != 0 && n->dead_term + 1 == term)
+        grantor_bury_predecessor(&n->grantor, n->dead + 1, n->dead_digest);
 }
 
 static inline void town_follow(struct town *t, unsigned who)
@@ -260,6 +278,13 @@ static inline void town_follow(struct town *t, unsigned who)
     }
 }
 
+static inline void town_write_digest(const struct town_node *n, uint8_t *digest)
+{
+    memset(digest, 0, VIP_DIGEST_BYTES);
+    digest[0] = (uint8_t)n->id;
+    memcpy(digest + 8, &n->process, sizeof(n->process));
+}
+
 /* ---- messages ---- */
 
 static inline struct town_message *town_post(struct town *t, unsigned from, unsigned to)
@@ -285,6 +310,7 @@ static inline void town_ask(struct town *t, unsigned who)
     if (n->leader == 0 || (!n->leads && t->queues[who][n->leader - 1].n > TOWN_QUEUE_MAX / 2))
         return;
     holding_ask(&n->holding, n->roster, n->term, town_clock(t, n), &ask);
+    town_write_digest(n, ask.digest);
     if (!n->leads) {
         struct town_message *m = town_post(t, who, (unsigned)n->leader - 1);
 
@@ -305,8 +331,10 @@ static inline void town_hear(struct town *t, unsigned from, unsigned to,
     if (m->is_nudge) {
         n->must_ask = true;
     } else if (m->is_ask && n->leads) {
-        grantor_ask(&n->grantor, from + 1, &m->ask, town_clock(t, n),
-                    &town_post(t, to, from)->grant);
+        struct vip_grant *grant = &town_post(t, to, from)->grant;
+
+        grantor_ask(&n->grantor, from + 1, &m->ask, town_clock(t, n), grant);
+        town_write_digest(n, grant->digest);
     } else if (!m->is_ask && n->leader == from + 1) {
         const bool is_first = n->holding.stamp_term != m->grant.term;
 
@@ -327,6 +355,76 @@ static inline void town_deliver(struct town *t, unsigned from, unsigned to)
         q->n--;
         town_hear(t, from, to, m);
         free(m);
+    }
+}
+
+/* ---- managers that are killed ---- */
+
+static inline void town_send_testament(struct town *t, unsigned from, unsigned to,
+                                       const uint8_t *digest, uint64_t due_ms)
+{
+    for (unsigned i = 0; i < TOWN_DATAGRAMS_MAX; i++) {
+        if (t->datagrams[i].due_ms != 0)
+            continue;
+        t->datagrams[i] = (struct town_datagram){due_ms, from, to, {0}};
+        memcpy(t->datagrams[i].digest, digest, VIP_DIGEST_BYTES);
+        return;
+    }
+}
+
+/* Its helper has let all go, and tells; the next process begins at once. What was on its way to
+ * the one before is lost with its links. */
+static inline void town_kill(struct town *t, unsigned who)
+{
+    struct town_node *n = &t->nodes[who];
+    uint8_t digest[VIP_DIGEST_BYTES];
+
+    town_write_digest(n, digest);
+    for (unsigned i = 0; i < t->n; i++) {
+        town_queue_clear(&t->queues[i][who]);
+        if (i == who || t->is_cut[who][i])
+            continue;
+        town_send_testament(t, who, i, digest, t->ms + 1 + rand_below(&t->rand, t->late_ms));
+        if (rand_below(&t->rand, 4) == 0)
+            town_send_testament(t, who, i, digest, t->ms + 1 + rand_below(&t->rand, 2000));
+    }
+    n->process++;
+    grantor_stop(&n->grantor);
+    n->leads = false;
+    n->leader = 0;
+    n->dead_term = 0;
+    n->heard_ms = t->ms;
+    n->proposed_n = 0;
+    memset(&n->holding, 0, sizeof(n->holding));
+    memset(n->addresses, 0, sizeof(n->addresses));
+}
+
+static inline void town_hear_testament(struct town *t, const struct town_datagram *d)
+{
+    struct town_node *n = &t->nodes[d->to];
+    const struct holding *h = &n->holding;
+
+    if (n->leads) {
+        t->buried_n += grantor_bury(&n->grantor, d->from + 1, d->digest, town_clock(t, n));
+    } else if (n->leader == d->from + 1 && h->stamp_term == n->term &&
+               memcmp(h->leader_digest, d->digest, VIP_DIGEST_BYTES) == 0) {
+        n->dead_term = n->term;
+        n->dead = d->from;
+        memcpy(n->dead_digest, d->digest, VIP_DIGEST_BYTES);
+        n->leader = 0;
+        town_elect(t, d->to);
+    }
+}
+
+static inline void town_deliver_testaments(struct town *t)
+{
+    for (unsigned i = 0; i < TOWN_DATAGRAMS_MAX; i++) {
+        const struct town_datagram d = t->datagrams[i];
+
+        if (d.due_ms == 0 || d.due_ms > t->ms || t->nodes[d.to].is_stopped)
+            continue;
+        t->datagrams[i].due_ms = 0;
+        town_hear_testament(t, &d);
     }
 }
 
@@ -412,6 +510,7 @@ static inline unsigned town_holders(const struct town *t, unsigned vip)
 static inline void town_step(struct town *t)
 {
     t->ms++;
+    town_deliver_testaments(t);
     for (unsigned i = 0; i < t->n; i++) {
         if (t->nodes[i].is_stopped)
             continue;
