@@ -188,6 +188,16 @@ static void on_open(struct link *l)
         e->cluster.hooks.on_reach(e->cluster.hooks.arg);
 }
 
+/* What is told and asked all the time, and wants no response. < 0: it can't be read. */
+static int take_from_leader(struct engine *e, uint8_t type, struct span payload)
+{
+    if (type == PEER_SHARE)
+        return engine_share_from_leader(e, payload);
+    if (type == PEER_VIP_GRANT || type == PEER_VIP_NUDGE)
+        return engine_vips_from_leader(e, type, payload);
+    return 0;
+}
+
 static void on_message(struct link *l, uint8_t type, struct span payload)
 {
     struct engine *e = engine_of(l);
@@ -196,10 +206,7 @@ static void on_message(struct link *l, uint8_t type, struct span payload)
         on_response(e, payload);
     else if (type == PEER_REMOVED)
         e->self.was_removed = true; /* what follows from it does so in a turn of its own */
-    else if (type == PEER_SHARE && engine_share_from_leader(e, payload) < 0)
-        link_close(l);
-    else if ((type == PEER_VIP_GRANT || type == PEER_VIP_NUDGE) &&
-             engine_vips_from_leader(e, type, payload) < 0)
+    else if (take_from_leader(e, type, payload) < 0)
         link_close(l);
 }
 
@@ -426,6 +433,13 @@ void engine_forward_tell_removed(struct engine *e, uint64_t id)
             log_debug("who was removed could not be told", LOG_X("id", id));
 }
 
+static int take_from_caller(struct caller *c, uint8_t type, struct span payload)
+{
+    if (type == PEER_SHARE)
+        return engine_share_from_caller(c, payload);
+    return type == PEER_VIP_ASK ? engine_vips_from_caller(c, payload) : 0;
+}
+
 static void on_caller_message(struct link *l, uint8_t type, struct span payload)
 {
     struct caller *c = link_user(l);
@@ -436,9 +450,7 @@ static void on_caller_message(struct link *l, uint8_t type, struct span payload)
         on_request(c, payload);
     else if (type == PEER_TELL)
         on_told(c, payload);
-    else if (type == PEER_SHARE && engine_share_from_caller(c, payload) < 0)
-        link_close(l);
-    else if (type == PEER_VIP_ASK && engine_vips_from_caller(c, payload) < 0)
+    else if (take_from_caller(c, type, payload) < 0)
         link_close(l);
 }
 
