@@ -14,6 +14,7 @@
 #include "manager/counters.h"
 #include "manager/keyring.h"
 #include "manager/manager.h"
+#include "manager/vips_here.h"
 #include "net/inherited.h"
 #include "net/rights.h"
 #include "pool/pool_replica.h"
@@ -156,6 +157,14 @@ static int add_cluster(struct estate *e)
     return estate_add_listener(e, &one, fd);
 }
 
+/* Its successor has not the capabilities to start another one. */
+static int add_helper(struct estate *e, const struct manager *m)
+{
+    const struct succession_listener one = {.use = INHERITED_HELPER};
+
+    return m->vips_here != NULL ? estate_add_listener(e, &one, m->vips_here->link.fd) : 0;
+}
+
 static int add_listeners(struct estate *e, const struct manager *m)
 {
     const struct listening *l;
@@ -163,6 +172,7 @@ static int add_listeners(struct estate *e, const struct manager *m)
 
     TAILQ_FOREACH (l, &m->supervisor.listenings.list, entry)
         rc = rc == 0 ? add_listening(e, l) : rc;
+    rc = rc == 0 ? add_helper(e, m) : rc;
     return rc == 0 ? add_cluster(e) : rc;
 }
 

@@ -453,7 +453,7 @@ static int start_worker_env(struct manager *m)
 static int start_giving_up(struct manager *m)
 {
     vips_here_init(&house_of(m)->vips_here, m);
-    vip_link_start(&m->vips_here->link, m->supervisor.exe_fd);
+    vips_here_start(m->vips_here, m->supervisor.exe_fd);
     const int rc = privileges_give_up();
 
     return rc < 0 ? manager_fail_start("can't give up privileges", rc) : 0;

@@ -19,6 +19,7 @@
 #include "manager/start.h"
 #include "manager/store.h"
 #include "manager/successor.h"
+#include "manager/vips_here.h"
 #include "net/rights.h"
 
 static const struct fsm_state phases[UPGRADE_PHASES] = {
@@ -202,6 +203,7 @@ static void hand_over(struct upgrade *u)
             return;
         }
         u->hooks.hand_over(u->api);
+        vips_here_yield(m->vips_here);
         store_hand_over(m);
     }
     move(u, UPGRADE_HANDING, "nobody has the directory");

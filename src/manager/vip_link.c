@@ -403,6 +403,12 @@ void vip_link_reap(struct vip_link *v)
     v->pid = 0;
 }
 
+void vip_link_yield(struct vip_link *v)
+{
+    close_end(v);
+    v->pid = 0;
+}
+
 void vip_link_stop(struct vip_link *v)
 {
     if (v->loop == NULL)

@@ -78,12 +78,16 @@ struct vip_link {
 void vip_link_init(struct vip_link *v, struct loop *loop, const struct vip_link_hooks *hooks);
 /* exe_fd: this program. Not permitted, or impossible, is no error: the state tells. */
 void vip_link_start(struct vip_link *v, int exe_fd);
-/* Speaks to whoever has the other end of this packet socket, which it takes. */
+/* Speaks to whoever has the other end of this packet socket, which it takes: a predecessor's
+ * helper, which holds already what it held for that one. */
 void vip_link_open(struct vip_link *v, int fd);
 /* All addresses are dropped, and its process has ended, when this returns (2 s at the most):
  * when weldr ends, or when it is known that this node is a witness, which never holds any.
  * Zeroed is allowed. */
 void vip_link_stop(struct vip_link *v);
+/* A successor has the other copy of the socket: nothing is said or heard here any more, and
+ * what is held stays. The process is not waited for. */
+void vip_link_yield(struct vip_link *v);
 /* SIGCHLD. */
 void vip_link_reap(struct vip_link *v);
 

@@ -8,6 +8,7 @@
 #include "manager/events.h"
 #include "manager/manager.h"
 #include "manager/members.h"
+#include "net/inherited.h"
 #include "net/loop.h"
 #include "pool/vip.h"
 
@@ -136,13 +137,8 @@ static uint64_t own_id(const struct vips_here *h)
     return h->m->cluster != NULL ? members_own_id(h->m->cluster) : 0;
 }
 
-static void on_held(void *arg, const struct vip_link_row *row)
+static void took(struct vips_here *h, struct vip_here *v, const struct vip_link_row *row)
 {
-    struct vips_here *h = arg;
-    struct vip_here *v = find(h, &row->named.addr);
-
-    if (v == NULL || v->state != VIP_ASKED)
-        return;
     const char *cause = cause_of(h, v);
 
     v->has_failed = false;
@@ -150,6 +146,15 @@ static void on_held(void *arg, const struct vip_link_row *row)
     v->is_taken = true;
     vip_events_tell(h->m, EVENT_VIP_TAKEN, &v->address, 0, own_id(h), cause);
     vip_hooks_run(&h->hooks, &v->address, true, cause);
+}
+
+static void on_held(void *arg, const struct vip_link_row *row)
+{
+    struct vips_here *h = arg;
+    struct vip_here *v = find(h, &row->named.addr);
+
+    if (v != NULL && v->state == VIP_ASKED)
+        took(h, v, row);
 }
 
 static bool is_failure(enum vip_drop why)
@@ -289,18 +294,29 @@ static void give_back(struct vips_here *h, struct vip_here *v, const struct clus
 }
 
 /* What the log says may be undone by what it says next. */
+/* A predecessor has held it, and its helper is ours now. */
+static void take_over(struct vips_here *h, struct vip_here *v)
+{
+    const struct vip_link_row *row = vip_link_find(&h->link, &v->address);
+
+    if (v->state == VIP_ASKED && row != NULL && row->is_held)
+        took(h, v, row);
+}
+
 static void follow_one(struct vips_here *h, struct vip_here *v, const struct cluster_vip *now)
 {
     const bool is_mine =
         !h->m->events->is_replaying && now->is_self && now->lease_ns > clock_boot_ns();
 
     tell_move(h, v, now);
-    if (is_mine && may_try(h, v, now) && v->state != VIP_LEAVING)
+    if (is_mine && may_try(h, v, now) && v->state != VIP_LEAVING) {
         hold(h, v, now);
-    else if (v->state == VIP_ASKED || v->state == VIP_HERE)
+        take_over(h, v);
+    } else if (v->state == VIP_ASKED || v->state == VIP_HERE) {
         let_go(h, v, is_mine ? "no link" : "lease over");
-    else if (is_mine && v->state == VIP_IDLE)
+    } else if (is_mine && v->state == VIP_IDLE) {
         give_back(h, v, now);
+    }
 }
 
 static bool is_busy(const struct vips_here *h)
@@ -503,6 +519,26 @@ void vips_here_init(struct vips_here *h, struct manager *m)
     vip_link_init(&h->link, m->loop, &hooks);
     m->vip_provider = &h->provider;
     m->vips_here = h;
+}
+
+void vips_here_start(struct vips_here *h, int exe_fd)
+{
+    const struct inherited_key key = {.use = INHERITED_HELPER};
+    struct addr none;
+    const int fd = inherited_take(&key, &none);
+
+    if (fd >= 0)
+        vip_link_open(&h->link, fd);
+    else
+        vip_link_start(&h->link, exe_fd);
+}
+
+void vips_here_yield(struct vips_here *h)
+{
+    if (h->m == NULL)
+        return;
+    timer_stop(loop_timers(h->m->loop), &h->tick);
+    vip_link_yield(&h->link);
 }
 
 void vips_here_reap(struct vips_here *h)

@@ -65,8 +65,12 @@ struct vips_here {
     bool is_following, must_follow; /* what follows is found out; and once more */
 };
 
-/* Its link is to be started then, before privileges are given up. */
 void vips_here_init(struct vips_here *h, struct manager *m);
+/* The helper: that of a predecessor, or, before privileges are given up, one of its own.
+ * exe_fd: this program. */
+void vips_here_start(struct vips_here *h, int exe_fd);
+/* A successor has the helper's socket (estate.c); what is held stays, while its lease lasts. */
+void vips_here_yield(struct vips_here *h);
 /* cluster_hooks.on_vips; and all that was stored is known now. */
 void vips_here_on_vips(struct vips_here *h);
 /* The manager is told to end: others get what they can hold. How many ms to wait until this is

@@ -1,5 +1,5 @@
 /* inherited.h - listening sockets that a predecessor of this process has handed over, and those
- * of this process that it could not find otherwise.
+ * of this process that it could not find otherwise. And one that does not listen: the helper's.
  *
  * In an upgrade (manager/upgrade.h) the successor gets the listening sockets as descriptors
  * before it opens any. They wait in this table until whoever opens a listener asks for one at
@@ -23,6 +23,7 @@ enum inherited_use {
     INHERITED_API,     /* management API and metrics */
     INHERITED_LOCAL,   /* … at a path, which is the name */
     INHERITED_CLUSTER, /* for other nodes */
+    INHERITED_HELPER,  /* no listener: to who holds virtual IPs; no address, no name */
     INHERITED_USES
 };
 

@@ -97,6 +97,14 @@ static void forget(struct plan_row *row, uint64_t now)
         row->phase = PLAN_FREE;
 }
 
+/* To a manager, or of a helper, that has just begun. */
+static void tell_again(struct plan_row *row)
+{
+    row->tell |= row->is_placed ? PLAN_TELL_LINK : 0;
+    row->tell |= row->phase == PLAN_HELD ? PLAN_TELL_HELD : 0;
+}
+
+/* Whoever says this may be another manager than before, which knows nothing yet. */
 void plan_configure(struct plan *p, const struct vip_named *named, unsigned n, uint64_t now)
 {
     for (unsigned i = 0; i < PLAN_ROWS; i++)
@@ -105,10 +113,12 @@ void plan_configure(struct plan *p, const struct vip_named *named, unsigned n, u
     for (unsigned i = 0; i < n; i++) {
         struct plan_row *row = plan_find(p, &named[i].addr);
 
-        if (row != NULL)
-            rename_row(row, &named[i], now);
-        else
+        if (row == NULL) {
             add(p, &named[i]);
+            continue;
+        }
+        rename_row(row, &named[i], now);
+        tell_again(row);
     }
 }
 
@@ -218,10 +228,8 @@ void plan_take_over(struct plan *p, uint64_t now)
 
         if (row->phase == PLAN_FREE)
             continue;
-        row->tell |= row->is_placed ? PLAN_TELL_LINK : 0;
+        tell_again(row);
         row->due_ns = now;
-        if (row->phase == PLAN_HELD)
-            row->tell |= PLAN_TELL_HELD;
     }
 }
 

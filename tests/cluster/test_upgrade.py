@@ -3,7 +3,9 @@
 import pytest
 
 import heirs
-from node import find_leader, settle
+from fabric import DEVICE
+from holders import Client, Watch
+from node import ORIGIN_URL, find_leader, settle
 from rawhttp import wait_until
 from writers import Visitors, Writers, agree
 
@@ -70,3 +72,38 @@ def test_a_node_without_the_others(town):
     settle(nodes)
     alone.add("http://192.0.2.1:80")
     agree(nodes)
+
+
+VIP = "10.77.0.100"
+
+
+def test_a_node_alone_keeps_its_address(town):
+    """The helper is handed over: the address is not away for a moment, and can be let go afterwards."""
+    node = town.node(town.build(2)[0])
+    node.run_origin()
+    node.start()
+    node.add(ORIGIN_URL)
+    node.change("PUT", f"/vips/{VIP}", {"interface": DEVICE})
+    with Watch([node], [VIP]) as watch, Client(town.fabric.hosts[1], VIP) as client:
+        wait_until(lambda: watch.holder(VIP) and client.last, 30, "it to be held", step_s=0.01)
+        changes_n, failed_n = len(watch.log), client.failed_n
+        for _ in range(2):
+            upgrade(node)
+            wait_until(lambda: node.get(f"/vips/{VIP}")["state"] == "held", 30, "the successor to hold it")
+        asked_n = client.asked_n
+        wait_until(lambda: client.asked_n > asked_n, 30, "the client to go on")
+        assert len(watch.log) == changes_n and client.failed_n == failed_n, (watch.log, client.failed_n)
+        node.change("DELETE", f"/vips/{VIP}")
+        wait_until(lambda: not watch.holders[VIP], 30, "it to be gone")
+
+
+def test_an_address_of_three(town):
+    """It is held by one node at a time, whoever that is, and by one in the end."""
+    nodes = town.cluster(3, "--cluster-profile", "fast")
+    nodes[0].change("PUT", f"/vips/{VIP}", {"interface": DEVICE})
+    with Watch(nodes, [VIP]) as watch:
+        for _ in nodes:
+            holder = wait_until(lambda: watch.holder(VIP), 30, "it to be held", step_s=0.01)
+            upgrade(holder)
+            settle(nodes)
+        wait_until(lambda: watch.holder(VIP) and [node.get(f"/vips/{VIP}")["state"] for node in nodes].count("held") == 1, 30, "one to hold it")

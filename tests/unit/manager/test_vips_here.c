@@ -390,6 +390,21 @@ static void test_leaving(void **state)
     assert_int_equal(vips_here_part(&w.here), 0);
 }
 
+/* The helper of a predecessor has it already. */
+static void test_taken_over(void **state)
+{
+    (void)state;
+    say_link(VIP_LINK_UP);
+    say_held();
+    assert_shown("unassigned", false);
+    grant(3, LEASE_MS);
+    assert_shown("held", true);
+    vips_here_yield(&w.here); /* to a successor: nothing is said any more */
+    hear_last();
+    assert_int_equal(w.heard.type, VIP_HOLD);
+    assert_false(hear());
+}
+
 /* Nobody else can have it: those whose requests are answered still need it. */
 static void test_leaving_alone(void **state)
 {
@@ -465,6 +480,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_described_no_more, setup, teardown),
         cmocka_unit_test_setup_teardown(test_leaving, setup, teardown),
         cmocka_unit_test_setup_teardown(test_leaving_alone, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_taken_over, setup, teardown),
         cmocka_unit_test_setup_teardown(test_moves, setup, teardown),
         cmocka_unit_test_setup_teardown(test_what_is_counted, setup, teardown),
     };

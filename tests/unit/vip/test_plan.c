@@ -266,8 +266,10 @@ static void test_described_otherwise(void **state)
     start(1);
     hold(1, 10000 * MS);
     take(1);
-    plan_configure(&plan, &other, 1, now); /* the same */
+    row(1)->tell = 0;
+    plan_configure(&plan, &other, 1, now); /* the same, perhaps of another manager */
     assert_int_equal(row(1)->phase, PLAN_HELD);
+    assert_int_equal(row(1)->tell, PLAN_TELL_LINK | PLAN_TELL_HELD);
     other.policy = VIP_POLICY_BACK_OFF; /* which is no reason to let it go */
     plan_configure(&plan, &other, 1, now);
     assert_int_equal(row(1)->phase, PLAN_HELD);
