@@ -14,10 +14,9 @@
  * (testament.h), so that nobody waits for the end of a lease.
  *
  * Who leads knows the digests of all members' secrets by their questions; of the leader's own
- * the others know it by its responses. One who hears that its leader has died stands for
- * election at once, or lets another one do so: libraft asks for votes without a vote of its own
- * first, and nobody who knows of a leader gives one. It keeps that for the term behind only:
- * whoever led between may have let that node hold again. */
+ * the others know it by its responses. Of those who hear that their leader has died one stands
+ * for election at once. It keeps that for the term behind only: whoever led between may have
+ * let that node hold again. */
 
 enum { DATAGRAMS_MAX = 16 }; /* in a turn of the loop: a flood takes no more of it */
 
@@ -59,30 +58,39 @@ static bool is_voter(const struct raft_server *s, uint64_t dead)
     return s->role == RAFT_VOTER && s->id != dead;
 }
 
-/* One stands, the others forget whom they followed: if all stood, nobody would win. Should that
- * one be away or behind, the election timers of the others run as ever. */
-static void stand_or_step_aside(struct engine *e, uint64_t dead)
+static raft_term last_term(const struct raft_trail *t)
+{
+    return t->front == t->back ? t->snapshot.term
+                               : t->records[(t->back + t->size - 1) % t->size].term;
+}
+
+/* As if the leader had given the lead away (Raft, section 3.10): who stands so is voted for by
+ * those who still know of that leader, for they may hear later, or hear of it once more from
+ * what it had sent. */
+static void stand(struct engine *e, uint64_t dead)
+{
+    struct raft *r = &e->raft;
+    struct raft_message message = {.type = RAFT_TIMEOUT_NOW,
+                                   .server_id = dead,
+                                   .timeout_now = {.term = raft_current_term(r),
+                                                   .last_log_index = raft_last_index(r),
+                                                   .last_log_term = last_term(&r->trail)}};
+
+    uv_update_time(&e->loop.uv);
+    e->recv(&e->io, &message);
+}
+
+/* One of those who vote: if all stood, nobody would win. Should that one be away or behind, the
+ * election timers of the others run as ever. */
+static bool is_to_stand(const struct engine *e, uint64_t dead)
 {
     const struct raft_configuration *c = &e->raft.configuration;
-    struct raft *r = &e->raft;
     uint64_t first = UINT64_MAX;
-    bool has_vote = false;
 
-    for (unsigned i = 0; i < c->n; i++) {
-        if (!is_voter(&c->servers[i], dead))
-            continue;
-        has_vote = has_vote || c->servers[i].id == e->self.id;
-        first = c->servers[i].id < first ? c->servers[i].id : first;
-    }
-    if (!has_vote || raft_state(r) != RAFT_FOLLOWER)
-        return;
-    if (first == e->self.id) {
-        r->election_timer_start = 0; /* its next tick finds it expired */
-        return;
-    }
-    raft_free(r->follower_state.current_leader.address);
-    r->follower_state.current_leader.address = NULL;
-    r->follower_state.current_leader.id = 0;
+    for (unsigned i = 0; i < c->n; i++)
+        if (is_voter(&c->servers[i], dead) && c->servers[i].id < first)
+            first = c->servers[i].id;
+    return first == e->self.id && raft_state((struct raft *)&e->raft) == RAFT_FOLLOWER;
 }
 
 static void hear_of_leader(struct engine *e, const struct testament *t, const uint8_t *digest)
@@ -97,7 +105,8 @@ static void hear_of_leader(struct engine *e, const struct testament *t, const ui
     e->testament.dead = t->member;
     memcpy(e->testament.dead_digest, digest, sizeof(e->testament.dead_digest));
     log_info("the leader has died, as its helper says", LOG_X("id", t->member));
-    stand_or_step_aside(e, t->member);
+    if (is_to_stand(e, t->member))
+        stand(e, t->member);
     engine_kick(e);
 }
 
