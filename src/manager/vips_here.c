@@ -293,7 +293,6 @@ static void give_back(struct vips_here *h, struct vip_here *v, const struct clus
     }
 }
 
-/* What the log says may be undone by what it says next. */
 /* A predecessor has held it, and its helper is ours now. */
 static void take_over(struct vips_here *h, struct vip_here *v)
 {
@@ -303,6 +302,7 @@ static void take_over(struct vips_here *h, struct vip_here *v)
         took(h, v, row);
 }
 
+/* While the log is read nothing is held: what it says may be undone by what it says next. */
 static void follow_one(struct vips_here *h, struct vip_here *v, const struct cluster_vip *now)
 {
     const bool is_mine =
