@@ -4,6 +4,7 @@ SOAK_SECONDS ?= 1800
 SLOW_SECONDS ?= 60
 SCALE_SECONDS ?= 30
 COST_SECONDS ?= 30
+VIP_RUNS ?= 10
 NEMESIS_SECONDS ?= 600
 BENCH_FLAGS ?=
 PERF_FLAGS ?=
@@ -11,7 +12,7 @@ DESTDIR ?=
 PREFIX ?=
 
 .DEFAULT_GOAL := all
-.PHONY: all run test test-clients sizes test-debian13 asan fuzz coverage soak slow scale nemesis cluster-cost engine-check bench perf-check lint format install deps clean help
+.PHONY: all run test test-clients sizes test-debian13 asan fuzz coverage soak slow scale nemesis cluster-cost vip-compare engine-check bench perf-check lint format install deps clean help
 
 all: ## build build/weldr and build/test-server (release)
 	@tools/deps build
@@ -84,6 +85,11 @@ cluster-cost: ## what three nodes cost beside their limits: idle, commits, 1,000
 	@tools/deps build test
 	@tools/build release
 	@tools/cluster-cost $(COST_SECONDS)
+
+vip-compare: ## for how long nobody answers at a virtual IP, beside keepalived and a script, VIP_RUNS (10) runs each
+	@tools/deps build test bench
+	@tools/build release
+	@tools/vip-compare $(VIP_RUNS)
 
 bench: ## CPU per request beside nginx, haproxy and a byte relay (10 minutes; BENCH_FLAGS=--help)
 	@tools/deps build bench
