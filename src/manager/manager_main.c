@@ -60,6 +60,7 @@ struct house {
     struct heir heir;
     struct vips_here vips_here;
     struct timer ready_delay;
+    bool has_parted; /* others have the virtual IPs; the lead comes next */
 };
 
 static struct house *house_of(struct manager *m)
@@ -175,18 +176,20 @@ static void on_succeeded(struct manager *m)
     drain(m, "upgraded");
 }
 
-/* Whoever sends us traffic has seen that /ready is 503; another node leads, and has the VIPs.
- */
+/* Others have the VIPs first: who leads next would wait before it gave them away. */
 static void on_ready_delay(struct timer *t)
 {
     struct house *h = (struct house *)((char *)t - offsetof(struct house, ready_delay));
-    const uint32_t more_ms = vips_here_part(&h->vips_here);
+    uint64_t more_ms = vips_here_part(&h->vips_here);
 
-    if (more_ms > 0) {
-        loop_timer_in(h->manager.loop, t, more_ms);
-        return;
+    if (more_ms == 0 && !h->has_parted) {
+        h->has_parted = true;
+        more_ms = membership_give_lead_away(&h->manager, t);
     }
-    drain(&h->manager, "those who had to know have had their time");
+    if (more_ms > 0)
+        loop_timer_in(h->manager.loop, t, more_ms);
+    else
+        drain(&h->manager, "those who had to know have had their time");
 }
 
 static void on_stop_signal(struct manager *m, int number)
@@ -204,9 +207,7 @@ static void on_stop_signal(struct manager *m, int number)
              LOG_U("ready_delay_ms", m->config->ready_delay_ms),
              LOG_U("drain_timeout_ms", m->config->drain_timeout_ms));
     listeners_stop_deferring(m);
-    (void)vips_here_part(&house_of(m)->vips_here); /* it begins now */
-    const uint64_t lead_ms = membership_give_lead_away(m, &house_of(m)->ready_delay);
-    loop_timer_in(m->loop, &house_of(m)->ready_delay, lead_ms);
+    loop_timer_in(m->loop, &house_of(m)->ready_delay, 0);
 }
 
 /* What the manager is at, then the same of every worker. */
