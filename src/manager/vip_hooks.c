@@ -86,10 +86,27 @@ void vip_hooks_reap(struct vip_hooks *h)
 
 /* ---- how it begins ---- */
 
-/* environ with the four of ours before it: the first of a name counts. NULL: no memory. */
+/* The names are the same, up to the "=". */
+static bool is_same_name(const char *own, const char *other)
+{
+    const size_t n = strcspn(own, "=") + 1;
+
+    return strncmp(own, other, n) == 0;
+}
+
+static bool is_own(char (*own)[VARIABLE_MAX], const char *variable)
+{
+    for (size_t i = 0; i < OWN_N; i++)
+        if (is_same_name(own[i], variable))
+            return true;
+    return false;
+}
+
+/* The four of ours and environ, but for what it has under their names: of two some shells take
+ * the first and some the last. NULL: no memory. */
 static char **make_environment(char (*own)[VARIABLE_MAX])
 {
-    size_t n = 0;
+    size_t n = 0, at = 0;
 
     while (environ[n] != NULL)
         n++;
@@ -97,8 +114,10 @@ static char **make_environment(char (*own)[VARIABLE_MAX])
     if (list == NULL)
         return NULL;
     for (size_t i = 0; i < OWN_N; i++)
-        list[i] = own[i];
-    memcpy(list + OWN_N, environ, n * sizeof(*list));
+        list[at++] = own[i];
+    for (size_t i = 0; i < n; i++)
+        if (!is_own(own, environ[i]))
+            list[at++] = environ[i];
     return list;
 }
 

@@ -91,6 +91,7 @@ static void test_what_a_command_is_told(void **state)
                    "echo $WELDR_VIP $WELDR_STATE ${#WELDR_NODE} $WELDR_CAUSE >>%s/log",
                    w.folder);
     (void)strcpy(w.passive, w.active);
+    assert_int_equal(setenv("WELDR_VIP", "of before", 1), 0); /* in a hook's own Weldr, say */
     vip_hooks_run(&w.hooks, &address, true, "first");
     await_end();
     vip_hooks_run(&w.hooks, &address, false, "told");
