@@ -304,7 +304,7 @@ void api_cluster_member_promote(struct api_conn *ac)
     change_member(ac, MEMBERSHIP_PROMOTE);
 }
 
-void api_cluster_transfer(struct api_conn *ac)
+bool api_read_to(struct api_conn *ac, uint64_t *member)
 {
     char to[MEMBERS_ID_TEXT] = "";
     const struct api_json_want wants[] = {{.key = "to",
@@ -313,18 +313,23 @@ void api_cluster_transfer(struct api_conn *ac)
                                            .must = "must be the id of a member: 16 "
                                                    "hexadecimal digits"}};
     struct pool_error error;
-    uint64_t id = 0;
     int rc = api_json_read_body(api_body(ac), wants, 1, &error);
 
-    if (rc == 0 && to[0] != '\0' && members_read_id(span_from_str(to), &id) < 0) {
+    *member = 0;
+    if (rc == 0 && to[0] != '\0' && members_read_id(span_from_str(to), member) < 0) {
         pool_error_set(&error, "invalid_value", "to", "to %s", wants[0].must);
         rc = WERR_INVALID;
     }
-    if (rc < 0) {
+    if (rc < 0)
         api_problem_of_body(ac, rc, &error);
-        return;
-    }
-    if (make(ac, MEMBERSHIP_TRANSFER) == NULL)
+    return rc == 0;
+}
+
+void api_cluster_transfer(struct api_conn *ac)
+{
+    uint64_t id;
+
+    if (!api_read_to(ac, &id) || make(ac, MEMBERSHIP_TRANSFER) == NULL)
         return;
     ac->membership->id = id;
     run(ac);

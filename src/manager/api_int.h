@@ -32,6 +32,12 @@ void api_respond_failure(struct api_conn *ac, int rc);
 /* The handler runs when this node knows all that was committed before. */
 void api_await_fresh(struct api_conn *ac);
 
+/* ---- api_cluster.c ---- */
+
+/* A body with the member that is to have something, "to"; 0: whoever is fit. False: it can't be
+ * read, and that was answered. */
+bool api_read_to(struct api_conn *ac, uint64_t *member);
+
 /* ---- api_request.c ---- */
 
 void api_on_event(struct conn *c, struct event *ev);

@@ -3,7 +3,6 @@
 #include "log/log.h"
 #include "manager/api.h"
 #include "manager/api_int.h"
-#include "manager/api_json_body.h"
 #include "manager/api_object.h"
 #include "manager/api_pages.h"
 #include "manager/api_problem.h"
@@ -227,28 +226,6 @@ static void on_moved(struct vip_move *move, int error, const char *why)
     api_object_show(ac, &kind, vip);
 }
 
-/* False: answered. *member 0: whoever is fit. */
-static bool read_move(struct api_conn *ac, uint64_t *member)
-{
-    char to[MEMBERS_ID_TEXT] = "";
-    const struct api_json_want wants[] = {{.key = "to",
-                                           .text = to,
-                                           .size = sizeof(to),
-                                           .must = "must be the id of a member: 16 "
-                                                   "hexadecimal digits"}};
-    struct pool_error error;
-    int rc = api_json_read_body(api_body(ac), wants, 1, &error);
-
-    *member = 0;
-    if (rc == 0 && to[0] != '\0' && members_read_id(span_from_str(to), member) < 0) {
-        pool_error_set(&error, "invalid_value", "to", "to %s", wants[0].must);
-        rc = WERR_INVALID;
-    }
-    if (rc < 0)
-        api_problem_of_body(ac, rc, &error);
-    return rc == 0;
-}
-
 void api_vip_move(struct api_conn *ac)
 {
     const struct vip *vip = find_in_path(ac);
@@ -258,7 +235,7 @@ void api_vip_move(struct api_conn *ac)
         api_object_none(ac, &kind);
         return;
     }
-    if (!read_move(ac, &member) || !api_has_engine(ac))
+    if (!api_read_to(ac, &member) || !api_has_engine(ac))
         return;
     if (ac->m->vip_provider == NULL) {
         api_problem(ac, 409, "vips_unavailable",
