@@ -189,13 +189,34 @@ static int append(struct raft_io *io, struct raft_io_append *req,
     _exit(EXIT_FAILURE);
 }
 
+/* libraft takes a follower for lost that was silent from one tick to the next, though nothing
+ * was asked of it when an entry was sent less than a heartbeat before the first of them. It
+ * sends it the next entry with the next heartbeat then, so a lone write took that long. One
+ * more heartbeat counts here. A leader that is cut off ends its term no later for that: what
+ * it was told in that heartbeat has moved this time. */
+static void tick_leader(struct engine *e)
+{
+    struct raft *r = &e->raft;
+    const raft_time contact = r->election_timer_start;
+    const raft_time from = contact > r->heartbeat_timeout ? contact - r->heartbeat_timeout : 0;
+
+    r->election_timer_start = from;
+    e->tick(&e->io);
+    if (raft_state(r) == RAFT_LEADER && r->election_timer_start == from)
+        r->election_timer_start = contact;
+}
+
 /* One that was removed lets no time pass: it asks for no votes. */
 static void on_tick(struct raft_io *io)
 {
     struct engine *e = engine_of(io);
 
-    if (engine_vote_is_stored(e) && !engine_is_out(e))
-        e->tick(io);
+    if (engine_vote_is_stored(e) && !engine_is_out(e)) {
+        if (raft_state(&e->raft) == RAFT_LEADER)
+            tick_leader(e);
+        else
+            e->tick(io);
+    }
     engine_state_note_stored(e);
 }
 

@@ -331,10 +331,14 @@ void engine_vips_look(struct engine *e)
     if (!v->is_touched || e->is_closing)
         return;
     v->is_touched = false;
+    if (v->must_ask) /* what this node has let go is to be known in this step */
+        ask(e);
     step(e);
     if (v->must_ask)
         ask(e);
     tell(e);
+    if (v->is_touched)
+        engine_kick(e);
 }
 
 /* Twice within a heartbeat, so that a question that is lost with its link costs no lease. */

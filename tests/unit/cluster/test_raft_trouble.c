@@ -418,6 +418,22 @@ static void test_a_change_among_other_entries(void **state)
     end_lab();
 }
 
+/* ---- a lone write ---- */
+
+/* No heartbeat is due while the leader's clock ticks, so nobody has said anything. */
+static void test_a_lone_entry_waits_for_no_heartbeat(void **state)
+{
+    (void)state;
+    make_first();
+    join_all(3);
+    const unsigned leader = make_calm(3);
+    raft_set_heartbeat_timeout(&engine_at(leader)->raft, 2 * WAIT_MS);
+    add(leader, "before it");
+    turn_for(3ULL * roster_heartbeat_ms(ROSTER_WAN));
+    add(leader, "alone");
+    end_lab();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -431,6 +447,7 @@ int main(void)
         cmocka_unit_test(test_who_was_promoted_keeps_its_vote),
         cmocka_unit_test(test_of_two_one_votes),
         cmocka_unit_test(test_a_change_among_other_entries),
+        cmocka_unit_test(test_a_lone_entry_waits_for_no_heartbeat),
     };
     profile_wanted = ROSTER_WAN;    /* all nodes share one thread of a busy machine */
     (void)signal(SIGPIPE, SIG_IGN); /* as in the manager */
