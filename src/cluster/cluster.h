@@ -63,11 +63,18 @@ struct cluster_member {
 
 /* ---- virtual IPs: which node may hold which address ---- */
 
-enum { CLUSTER_VIPS_MAX = 64 };
+enum { CLUSTER_VIPS_MAX = 64, CLUSTER_VIP_PART_MS = 5000 };
 
 /* An address that is described. */
 struct cluster_vip_wish {
     struct addr address; /* port 0 */
+};
+
+/* Whether a node may hold virtual IPs. */
+enum cluster_fitness {
+    CLUSTER_UNFIT,   /* what it has goes to others at once */
+    CLUSTER_LEAVING, /* it gets nothing, and parts in peace with what it has */
+    CLUSTER_FIT
 };
 
 /* Why a node became the holder (cluster_vip_cause_word). */
@@ -75,7 +82,7 @@ enum cluster_vip_cause {
     CLUSTER_VIP_FIRST,         /* nobody held it before */
     CLUSTER_VIP_MOVED,         /* an operator said so: rebalancing leaves it there */
     CLUSTER_VIP_HOLDER_SILENT, /* the leader heard nothing of the one before, or it has died */
-    CLUSTER_VIP_HOLDER_UNFIT,  /* the one before said that it is not fit (set_eligible) */
+    CLUSTER_VIP_HOLDER_UNFIT,  /* the one before said that it is not fit (set_fitness) */
     CLUSTER_VIP_HOLDER_LEFT,   /* the one before is no member any more */
     CLUSTER_VIP_REBALANCED,    /* the one before held more than its part */
     CLUSTER_VIP_CAUSES
@@ -96,11 +103,14 @@ enum cluster_vip_wait {
 struct cluster_vip {
     struct addr address; /* port 0 */
     bool is_self;        /* holder is this node */
-    uint8_t cause;       /* enum cluster_vip_cause, of that assignment */
-    uint8_t wait;        /* enum cluster_vip_wait */
-    uint64_t holder;     /* id of the member that it is assigned to; 0: nobody */
-    uint64_t epoch;      /* of that assignment: higher with each one; 0: there was none */
-    uint64_t since_ms;   /* of that assignment, wall clock of the leader; 0: there was none */
+    /* Another node is to have it. This one may finish what its clients have under way, for
+     * CLUSTER_VIP_PART_MS, and releases it then. Its lease goes on meanwhile. */
+    bool is_parting;
+    uint8_t cause;     /* enum cluster_vip_cause, of that assignment */
+    uint8_t wait;      /* enum cluster_vip_wait */
+    uint64_t holder;   /* id of the member that it is assigned to; 0: nobody */
+    uint64_t epoch;    /* of that assignment: higher with each one; 0: there was none */
+    uint64_t since_ms; /* of that assignment, wall clock of the leader; 0: there was none */
     /* This node may hold the address until then, in ns of CLOCK_BOOTTIME, and no ns longer. In
      * the past: it may not. UINT64_MAX: there is nobody else, for ever. Whoever holds asks
      * again before each refresh: it is extended several times within a lease, without a hook.
@@ -229,7 +239,7 @@ struct cluster_hooks {
     void (*on_reach)(void *arg);
     /* What cluster_ops.vips says is another thing than before: a holder, an epoch, why nobody
      * holds; a lease was given, taken back or has run out, but not that it was extended. Never
-     * within vips, and also within set_vips, set_eligible and released. May be NULL. */
+     * within vips, and also within set_vips, set_fitness and released. May be NULL. */
     void (*on_vips)(void *arg);
     void *arg;
 };
@@ -280,9 +290,9 @@ struct cluster_ops {
     /* All addresses that are described, in any order, each once; of more than CLUSTER_VIPS_MAX
      * the rest is passed over. On every node, from what all have agreed on. */
     void (*set_vips)(struct cluster *c, const struct cluster_vip_wish *wishes, unsigned n);
-    /* Whether this node is fit to hold any: its workers serve, it does not drain, its link is
-     * up. False at first. why: a word for the log of the leader, copied; NULL when it is. */
-    void (*set_eligible)(struct cluster *c, bool is_eligible, const char *why);
+    /* How fit this node is to hold any: its workers serve, it does not end, its link is up.
+     * UNFIT at first. why: a word for the log of the leader, copied; NULL when it is FIT. */
+    void (*set_fitness)(struct cluster *c, enum cluster_fitness fitness, const char *why);
     /* Fills up to max in the order of set_vips; returns how many there are. */
     unsigned (*vips)(const struct cluster *c, struct cluster_vip *out, unsigned max);
     /* The address goes to that member, which keeps it until it is lost or moved again; 0:
@@ -293,7 +303,8 @@ struct cluster_ops {
      * has not let go in time, and keeps it; WERR_UNSUPPORTED: a member is older. */
     int (*move_vip)(struct cluster *c, const struct addr *address, uint64_t id,
                     cluster_done_fn done, void *arg);
-    /* This node has let the address go, after its lease was taken back, or of its own: another
+    /* This node has let the address go, parting with it, after its lease was taken back, or of
+     * its own: another
      * one may hold it at once. It is not held again under the same epoch. After a lease has run
      * out nothing need be said, and nothing follows from it. */
     void (*released)(struct cluster *c, const struct addr *address);

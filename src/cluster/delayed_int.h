@@ -77,7 +77,7 @@ int delayed_make_token(struct cluster *c, uint32_t lifetime_s, cluster_text_fn d
                        void *arg) MUST_USE;
 void delayed_share(struct cluster *c, struct span bytes);
 void delayed_set_vips(struct cluster *c, const struct cluster_vip_wish *wishes, unsigned n);
-void delayed_set_eligible(struct cluster *c, bool is_eligible, const char *why);
+void delayed_set_fitness(struct cluster *c, enum cluster_fitness fitness, const char *why);
 unsigned delayed_vips(const struct cluster *c, struct cluster_vip *out, unsigned max);
 int delayed_move_vip(struct cluster *c, const struct addr *address, uint64_t id,
                      cluster_done_fn done, void *arg) MUST_USE;

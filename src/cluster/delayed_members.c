@@ -172,10 +172,10 @@ void delayed_set_vips(struct cluster *c, const struct cluster_vip_wish *wishes, 
 }
 
 /* None of its members runs, so it holds all itself, whoever leads. */
-void delayed_set_eligible(struct cluster *c, bool is_eligible, const char *why)
+void delayed_set_fitness(struct cluster *c, enum cluster_fitness fitness, const char *why)
 {
     (void)c;
-    (void)is_eligible;
+    (void)fitness;
     (void)why;
 }
 

@@ -208,7 +208,8 @@ static void hear(struct grantor *g, uint64_t from, const struct vip_ask *m, uint
     }
     if (node == NULL || !hear_of_process(node, m, now_ns))
         return;
-    if (!m->is_eligible)
+    node->may_part = m->fitness != CLUSTER_UNFIT;
+    if (m->fitness != CLUSTER_FIT)
         node->fit_ns = 0;
     else if (node->fit_ns == 0 || is_lost(g, from, now_ns)) /* it is back */
         node->fit_ns = now_ns;
@@ -217,31 +218,44 @@ static void hear(struct grantor *g, uint64_t from, const struct vip_ask *m, uint
 }
 
 /* It is described, and neither moves nor is about to. */
-static bool stays(const struct grantor *g, const struct roster_vip *v)
+static bool stays(const struct grantor_vip *known, const struct roster_vip *v)
 {
-    const struct grantor_vip *known = find_vip(g, &v->address);
-
-    return known != NULL && known->is_described && known->proposed_epoch == 0 &&
-           (known->target == 0 || known->target == v->holder);
+    return known->target == 0 || known->target == v->holder;
 }
 
-static bool may_grant(const struct grantor *g, const struct roster_vip *v, uint64_t to)
+/* It is to move, and its holder has its time for that. */
+static bool parts(const struct grantor_vip *known, uint64_t now_ns)
+{
+    return known->part_ns != 0 && now_ns < known->part_ns + GRANTOR_PART_NS;
+}
+
+static bool may_grant(const struct grantor *g, const struct roster_vip *v, uint64_t to,
+                      uint64_t now_ns)
 {
     const struct grantor_node *node = find_node(g, to);
+    const struct grantor_vip *known = find_vip(g, &v->address);
 
     return v->holder == to && may_serve(g, to) && !grants_is_released(&g->grants, v) &&
-           stays(g, v) && (node == NULL || !node->is_dead);
+           known != NULL && known->is_described && known->proposed_epoch == 0 &&
+           (stays(known, v) || parts(known, now_ns)) && (node == NULL || !node->is_dead);
 }
 
-static void grant_all(struct grantor *g, uint64_t to, uint64_t end_ns, struct vip_grant *out)
+static void grant_all(struct grantor *g, uint64_t to, uint64_t now_ns, uint64_t end_ns,
+                      struct vip_grant *out)
 {
     for (unsigned i = 0; i < roster_vip_n(g->roster); i++) {
         const struct roster_vip *v = roster_vip_at(g->roster, i);
 
-        if (!may_grant(g, v, to))
+        if (!may_grant(g, v, to, now_ns))
             continue;
+        struct grantor_vip *known = find_vip(g, &v->address);
+        known->is_told = known->part_ns != 0;
         grants_note(&g->grants, v, end_ns);
-        out->claims[out->n++] = (struct vip_claim){v->address, v->cause, v->epoch, v->since_us};
+        out->claims[out->n++] = (struct vip_claim){.address = v->address,
+                                                   .epoch = v->epoch,
+                                                   .cause = v->cause,
+                                                   .is_parting = known->part_ns != 0,
+                                                   .since_us = v->since_us};
     }
 }
 
@@ -257,7 +271,7 @@ void grantor_ask(struct grantor *g, uint64_t from, const struct vip_ask *m, uint
     const uint64_t end_ns = end_of_lease(g, now_ns);
     out->is_ready = true;
     out->length_ns = end_ns - now_ns;
-    grant_all(g, from, end_ns, out);
+    grant_all(g, from, now_ns, end_ns, out);
 }
 
 /* ---- the dead ---- */
@@ -395,6 +409,26 @@ static bool are_all_heard(const struct grantor *g, uint64_t now_ns)
     return true;
 }
 
+/* What its holder has not it can't part with. */
+static bool can_part(const struct grantor *g, const struct roster_vip *at, uint64_t now_ns)
+{
+    const struct grantor_node *node = find_node(g, at->holder);
+
+    return node != NULL && node->may_part && grants_is_held(&g->grants, at, now_ns);
+}
+
+static void look_at_parting(struct grantor *g, struct grantor_vip *v,
+                            const struct roster_vip *at, uint64_t now_ns)
+{
+    const bool moves =
+        at != NULL && v->is_described && !stays(v, at) && can_part(g, at, now_ns);
+
+    if (moves == (v->part_ns != 0))
+        return;
+    v->part_ns = moves ? now_ns : 0;
+    v->is_told = false;
+}
+
 /* True: *out is to be committed. */
 static bool advance(struct grantor *g, struct grantor_vip *v, uint64_t now_ns,
                     struct roster_vip *out)
@@ -406,6 +440,7 @@ static bool advance(struct grantor *g, struct grantor_vip *v, uint64_t now_ns,
         v->proposed_epoch = 0;
     if (at != NULL && at->holder == v->wanted)
         v->wanted = 0;
+    look_at_parting(g, v, at, now_ns);
     if (v->proposed_epoch != 0 || (v->is_described && to == 0))
         return false;
     if (at == NULL ? to == 0 || !are_all_heard(g, now_ns)
@@ -451,9 +486,12 @@ bool grantor_must_nudge(const struct grantor *g, uint64_t id, uint64_t now_ns)
 {
     for (unsigned i = 0; i < roster_vip_n(g->roster); i++) {
         const struct roster_vip *v = roster_vip_at(g->roster, i);
+        const struct grantor_vip *known = find_vip(g, &v->address);
         const bool is_held = grants_is_held(&g->grants, v, now_ns);
+        const bool is_news = is_held != may_grant(g, v, id, now_ns) ||
+                             (is_held && known->part_ns != 0 && !known->is_told);
 
-        if (v->holder == id && is_held != may_grant(g, v, id) && !is_lost(g, id, now_ns))
+        if (v->holder == id && is_news && !is_lost(g, id, now_ns))
             return true;
     }
     return false;

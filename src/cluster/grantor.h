@@ -6,7 +6,8 @@
  * given for an assignment that is committed, that is to stay, and by a leader that is proven: a
  * barrier of its term has come back, so it has all that leaders before have assigned.
  *
- * To move an address: no grants any more → released, or all grants over and a margin
+ * To move an address: the holder is told to part with it, and keeps its grants meanwhile, for
+ * GRANTOR_PART_NS at the most → no grants any more → released, or all grants over and a margin
  * (grants.h) → another assignment, with the next epoch → grants to the new holder. What the
  * holder is, a new leader finds in the roster; it grants to it when it asks, and lets the floor
  * pass before it gives away anything of one that does not.
@@ -31,6 +32,9 @@
 
 /* So long a member must be fit before others give it a part of what they hold. */
 #define GRANTOR_SETTLED_NS UINT64_C(2000000000)
+/* So long a holder may take to part with an address: its clients are told first. More than
+ * CLUSTER_VIP_PART_MS, after which it lets go by itself. */
+#define GRANTOR_PART_NS UINT64_C(6000000000)
 
 struct grantor_server {
     uint64_t id;
@@ -42,6 +46,7 @@ struct grantor_node {
     uint64_t id;
     uint64_t heard_ns;
     uint64_t fit_ns; /* it is fit since then; 0: it is not */
+    bool may_part;   /* it is fit, or leaving */
     char why[VIP_WHY_MAX];
     uint8_t digest[VIP_DIGEST_BYTES]; /* of the process's secret, … */
     uint64_t digest_ns;               /* … as the member says since then */
@@ -56,6 +61,8 @@ struct grantor_vip {
     uint8_t cause;           /* enum cluster_vip_cause, of a move to there */
     uint64_t wanted;         /* where an operator wants it; 0: nowhere */
     uint64_t proposed_epoch; /* of an assignment that is under way; 0: none is */
+    uint64_t part_ns;        /* the holder is to part with it, since then; 0: it is not */
+    bool is_told;            /* … and was told so */
 };
 
 struct grantor {

@@ -2,10 +2,10 @@
 
 #include <string.h>
 
-bool holding_set_eligible(struct holding *h, bool is_eligible, const char *why)
+bool holding_set_fitness(struct holding *h, enum cluster_fitness fitness, const char *why)
 {
     char text[VIP_WHY_MAX] = {0};
-    const size_t n = why != NULL && !is_eligible ? strnlen(why, sizeof(text) - 1) : 0;
+    const size_t n = why != NULL && fitness != CLUSTER_FIT ? strnlen(why, sizeof(text) - 1) : 0;
 
     if (n > 0)
         memcpy(text, why, n);
@@ -13,9 +13,9 @@ bool holding_set_eligible(struct holding *h, bool is_eligible, const char *why)
         if (text[i] <= ' ' || text[i] >= 0x7F)
             text[i] = '_';
     }
-    if (h->is_eligible == is_eligible && memcmp(h->why, text, sizeof(text)) == 0)
+    if (h->fitness == fitness && memcmp(h->why, text, sizeof(text)) == 0)
         return false;
-    h->is_eligible = is_eligible;
+    h->fitness = (uint8_t)fitness;
     memcpy(h->why, text, sizeof(text));
     return true;
 }
@@ -60,7 +60,7 @@ void holding_ask(struct holding *h, const struct roster *roster, uint64_t term, 
                             .term = term,
                             .stamp_term = h->stamp_term,
                             .stamp_ns = h->stamp_ns,
-                            .is_eligible = h->is_eligible};
+                            .fitness = h->fitness};
     memcpy(out->why, h->why, sizeof(out->why));
     h->asks[h->sequence % HOLDING_ASKS_MAX] = (struct holding_ask){h->sequence, now_ns};
     drop_past(h, roster, now_ns);
@@ -82,7 +82,7 @@ static struct holding_vip *take_vip(struct holding *h, const struct addr *addres
     return v;
 }
 
-/* True: it had none until now. */
+/* True: it had none until now, or it is to be parted with, or not any more. */
 static bool grant(struct holding *h, const struct vip_claim *claim, uint64_t end_ns,
                   uint64_t now_ns)
 {
@@ -93,10 +93,12 @@ static bool grant(struct holding *h, const struct vip_claim *claim, uint64_t end
     const bool had = v->epoch == claim->epoch && v->end_ns > now_ns;
     if (!had || end_ns > v->end_ns)
         v->end_ns = end_ns;
+    const bool is_news = !had || v->is_parting != claim->is_parting;
     v->epoch = claim->epoch;
     v->cause = claim->cause;
+    v->is_parting = claim->is_parting;
     v->since_us = claim->since_us;
-    return !had && end_ns > now_ns;
+    return is_news && end_ns > now_ns;
 }
 
 static bool is_in(const struct vip_grant *m, const struct holding_vip *v)

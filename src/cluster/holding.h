@@ -23,6 +23,7 @@ struct holding_vip {
     uint64_t since_us;       /* … as the leader has said */
     uint64_t released_epoch; /* let go, up to this one */
     uint64_t end_ns;         /* of the lease; 0: it was taken back */
+    bool is_parting;         /* of the last grant: it is to be released soon */
 };
 
 struct holding_ask {
@@ -31,7 +32,7 @@ struct holding_ask {
 };
 
 struct holding {
-    bool is_eligible;
+    uint8_t fitness; /* enum cluster_fitness */
     char why[VIP_WHY_MAX];
     uint64_t sequence;
     uint64_t stamp_term, stamp_ns;
@@ -44,11 +45,12 @@ struct holding {
 
 /* Zeroed: it holds nothing, and is not fit. why: longer than VIP_WHY_MAX is cut; NULL. True: it
  * is another thing than before. */
-bool holding_set_eligible(struct holding *h, bool is_eligible, const char *why);
+bool holding_set_fitness(struct holding *h, enum cluster_fitness fitness, const char *why);
 /* A question, which is sent now; term: of this node. */
 void holding_ask(struct holding *h, const struct roster *roster, uint64_t term, uint64_t now_ns,
                  struct vip_ask *out);
-/* A response. True: a lease was given or taken back. */
+/* A response. True: a lease was given or taken back, or is to be parted with from now on, or
+ * not any more. */
 bool holding_take(struct holding *h, const struct roster *roster, const struct vip_grant *m,
                   uint64_t now_ns);
 /* The leader is another one, or the link to it: older questions are not responded to. */

@@ -518,7 +518,7 @@ bool engine_vips_is_known(const struct engine *e);
 /* ---- raft_vip_ops.c: operations of cluster.h ---- */
 
 void engine_vips_set(struct cluster *c, const struct cluster_vip_wish *wishes, unsigned n);
-void engine_vips_set_eligible(struct cluster *c, bool is_eligible, const char *why);
+void engine_vips_set_fitness(struct cluster *c, enum cluster_fitness fitness, const char *why);
 unsigned engine_vips(const struct cluster *c, struct cluster_vip *out, unsigned max);
 void engine_vips_released(struct cluster *c, const struct addr *address);
 /* As cluster_ops.move_vip, of who leads. */

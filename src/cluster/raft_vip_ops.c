@@ -7,7 +7,8 @@
 /* What the owner asks and tells of virtual IPs. It may do so within any of its hooks, so what
  * follows from it waits until libuv's loop has run (engine_vips_touch). */
 
-enum { MOVE_MS = 5000 };
+/* A holder may take its time to part with an address. */
+enum { MOVE_MS = CLUSTER_VIP_PART_MS + 5000 };
 
 void engine_vips_set(struct cluster *c, const struct cluster_vip_wish *wishes, unsigned n)
 {
@@ -22,11 +23,11 @@ void engine_vips_set(struct cluster *c, const struct cluster_vip_wish *wishes, u
     engine_vips_touch(e);
 }
 
-void engine_vips_set_eligible(struct cluster *c, bool is_eligible, const char *why)
+void engine_vips_set_fitness(struct cluster *c, enum cluster_fitness fitness, const char *why)
 {
     struct engine *e = (struct engine *)c;
 
-    if (!holding_set_eligible(&e->vips.holding, is_eligible, why))
+    if (!holding_set_fitness(&e->vips.holding, fitness, why))
         return;
     e->vips.must_ask = true;
     engine_vips_touch(e);
@@ -99,6 +100,7 @@ static void look(const struct engine *e, const struct addr *address, struct clus
         look_at_assignment(e, at, out);
     if (held != NULL)
         out->lease_ns = held->end_ns;
+    out->is_parting = held != NULL && held->is_parting && held->end_ns > clock_boot_ns();
     if (held != NULL && held->end_ns > clock_boot_ns() && held->epoch > out->epoch)
         look_at_assignment(e,
                            &(struct roster_vip){.holder = e->self.id,

@@ -295,7 +295,7 @@ static void step(struct engine *e)
 static bool differ(const struct cluster_vip *a, const struct cluster_vip *b, uint64_t now)
 {
     return !addr_is_equal(&a->address, &b->address) || a->holder != b->holder ||
-           a->epoch != b->epoch || a->wait != b->wait ||
+           a->epoch != b->epoch || a->wait != b->wait || a->is_parting != b->is_parting ||
            (a->lease_ns > now) != (b->lease_ns != 0);
 }
 

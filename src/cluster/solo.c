@@ -167,10 +167,10 @@ static void set_vips(struct cluster *c, const struct cluster_vip_wish *wishes, u
 }
 
 /* Nobody else is fitter. */
-static void set_eligible(struct cluster *c, bool is_eligible, const char *why)
+static void set_fitness(struct cluster *c, enum cluster_fitness fitness, const char *why)
 {
     (void)c;
-    (void)is_eligible;
+    (void)fitness;
     (void)why;
 }
 
@@ -233,7 +233,7 @@ static const struct cluster_ops solo_ops = {
     .make_token = make_token,
     .share = share,
     .set_vips = set_vips,
-    .set_eligible = set_eligible,
+    .set_fitness = set_fitness,
     .vips = vips,
     .move_vip = move_vip,
     .released = released,

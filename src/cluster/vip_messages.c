@@ -13,6 +13,7 @@ static void put_claims(struct bytes_out *o, const struct vip_claim *claims, unsi
         if (!is_granted)
             continue;
         bytes_put_u8(o, claims[i].cause);
+        bytes_put_u8(o, claims[i].is_parting);
         bytes_put_u64(o, claims[i].since_us);
     }
 }
@@ -27,6 +28,7 @@ static unsigned get_claims(struct bytes_in *in, struct vip_claim *claims, bool i
         bytes_get_addr(in, &claims[i].address);
         claims[i].epoch = bytes_get_u64(in);
         claims[i].cause = is_granted ? bytes_get_u8(in) : 0;
+        claims[i].is_parting = is_granted && bytes_get_bool(in);
         claims[i].since_us = is_granted ? bytes_get_u64(in) : 0;
         if (claims[i].address.family == 0 || claims[i].address.port != 0 ||
             claims[i].epoch == 0 || claims[i].cause >= CLUSTER_VIP_CAUSES)
@@ -46,7 +48,7 @@ size_t vip_ask_encode(const struct vip_ask *m, char *buf)
     bytes_put_u64(&o, m->stamp_term);
     bytes_put_u64(&o, m->stamp_ns);
     bytes_put(&o, m->digest, sizeof(m->digest));
-    bytes_put_u8(&o, m->is_eligible);
+    bytes_put_u8(&o, m->fitness);
     bytes_put_u8(&o, (uint8_t)why);
     bytes_put(&o, m->why, why);
     put_claims(&o, m->released, m->released_n, false);
@@ -80,10 +82,11 @@ int vip_ask_decode(struct span payload, struct vip_ask *m)
     m->stamp_term = bytes_get_u64(&in);
     m->stamp_ns = bytes_get_u64(&in);
     bytes_get(&in, m->digest, sizeof(m->digest));
-    m->is_eligible = bytes_get_bool(&in);
+    m->fitness = bytes_get_u8(&in);
     get_why(&in, m->why);
     m->released_n = get_claims(&in, m->released, false);
-    return bytes_in_is_done(&in) && m->sequence != 0 ? 0 : WERR_CORRUPT;
+    const bool can_be = m->sequence != 0 && m->fitness <= CLUSTER_FIT;
+    return bytes_in_is_done(&in) && can_be ? 0 : WERR_CORRUPT;
 }
 
 size_t vip_grant_encode(const struct vip_grant *m, char *buf)

@@ -18,9 +18,11 @@ enum { VIP_WHY_MAX = 32, VIP_DIGEST_BYTES = 32 };
 
 struct vip_claim {
     struct addr address; /* port 0 */
-    uint8_t cause;       /* enum cluster_vip_cause; of what is granted, … */
     uint64_t epoch;      /* from 1 */
-    uint64_t since_us;   /* … and wall clock of who assigned it */
+    /* Of what is granted: */
+    uint8_t cause;     /* enum cluster_vip_cause */
+    bool is_parting;   /* another one is to have it: it shall be released soon */
+    uint64_t since_us; /* wall clock of who assigned it */
 };
 
 struct vip_ask {
@@ -28,8 +30,8 @@ struct vip_ask {
     uint64_t term;                    /* the member's, when it asks */
     uint64_t stamp_term, stamp_ns;    /* of the last response; 0: there was none */
     uint8_t digest[VIP_DIGEST_BYTES]; /* of the process's secret (testament.h); zero: none */
-    bool is_eligible;
-    char why[VIP_WHY_MAX]; /* it is not: a word; empty */
+    uint8_t fitness;                  /* enum cluster_fitness … */
+    char why[VIP_WHY_MAX];            /* … and why not FIT: a word; empty */
     unsigned released_n;
     /* Let go: nothing is held under them any more, whatever was granted. */
     struct vip_claim released[ROSTER_VIPS_MAX];
@@ -47,7 +49,7 @@ struct vip_grant {
 };
 
 enum {
-    VIP_CLAIM_BYTES_MAX = BYTES_ADDR_MAX + 8 + 1 + 8,
+    VIP_CLAIM_BYTES_MAX = BYTES_ADDR_MAX + 8 + 1 + 1 + 8,
     VIP_ASK_BYTES_MAX = 4 * 8 + VIP_DIGEST_BYTES + 1 + 1 + VIP_WHY_MAX + 1 +
                         ROSTER_VIPS_MAX * VIP_CLAIM_BYTES_MAX,
     VIP_GRANT_BYTES_MAX =

@@ -248,23 +248,30 @@ static bool has_any_link(const struct vips_here *h)
     return has_one || !is_any;
 }
 
-/* NULL: it is. */
-static const char *find_fault(const struct vips_here *h)
+/* NULL: it has none. */
+static const char *find_fault(const struct vips_here *h, enum cluster_fitness *fitness)
 {
+    *fitness = CLUSTER_UNFIT;
     if (h->link.state != VIP_HELPER_READY)
         return "helper";
-    if (manager_is_leaving(h->m))
+    if (manager_is_leaving(h->m)) {
+        *fitness = CLUSTER_LEAVING;
         return "leaving";
+    }
     if (members_is_witness(h->m->cluster))
         return "witness";
     if (slots_count_serving(&h->m->supervisor.slots) == 0)
         return "no_worker_serves";
-    return has_any_link(h) ? NULL : "no_link";
+    if (!has_any_link(h))
+        return "no_link";
+    *fitness = CLUSTER_FIT;
+    return NULL;
 }
 
 static void tell_fitness(struct vips_here *h)
 {
-    const char *fault = find_fault(h);
+    enum cluster_fitness fitness;
+    const char *fault = find_fault(h, &fitness);
     const bool is_same =
         h->is_told &&
         (fault == NULL ? h->unfit == NULL : h->unfit != NULL && strcmp(fault, h->unfit) == 0);
@@ -274,7 +281,7 @@ static void tell_fitness(struct vips_here *h)
     h->is_told = true;
     h->unfit = fault;
     log_debug("fit to hold virtual IPs", LOG_S("fault", fault != NULL ? fault : "-"));
-    h->m->cluster->ops->set_eligible(h->m->cluster, fault == NULL, fault);
+    h->m->cluster->ops->set_fitness(h->m->cluster, fitness, fault);
 }
 
 /* ---- what follows ---- */
@@ -305,8 +312,8 @@ static void take_over(struct vips_here *h, struct vip_here *v)
 /* While the log is read nothing is held: what it says may be undone by what it says next. */
 static void follow_one(struct vips_here *h, struct vip_here *v, const struct cluster_vip *now)
 {
-    const bool is_mine =
-        !h->m->events->is_replaying && now->is_self && now->lease_ns > clock_boot_ns();
+    const bool is_mine = !h->m->events->is_replaying && now->is_self && !now->is_parting &&
+                         now->lease_ns > clock_boot_ns();
 
     tell_move(h, v, now);
     if (is_mine && may_try(h, v, now) && v->state != VIP_LEAVING) {

@@ -172,7 +172,7 @@ static void on_reach(void *arg)
     ((struct node *)arg)->reach_n++;
 }
 
-/* What it may not hold any more it lets go at once. */
+/* What it may not hold any more, or is to part with, it lets go at once. */
 static void on_vips(void *arg)
 {
     struct node *n = arg;
@@ -181,7 +181,7 @@ static void on_vips(void *arg)
 
     n->vips_n++;
     for (unsigned i = 0; i < got && i < VIPS_MAX; i++) {
-        const bool has = list[i].lease_ns > clock_boot_ns();
+        const bool has = list[i].lease_ns > clock_boot_ns() && !list[i].is_parting;
 
         if (n->had[i] && !has)
             n->cluster->ops->released(n->cluster, &list[i].address);

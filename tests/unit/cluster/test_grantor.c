@@ -145,6 +145,93 @@ static void test_who_is_unfit_hands_over(void **state)
     town_free(t);
 }
 
+/* ---- who parts ---- */
+
+static bool parts(unsigned who)
+{
+    const struct addr address = vip_address(0);
+    const struct holding_vip *v = holding_find(&t->nodes[who].holding, &address);
+
+    return v != NULL && v->is_parting && town_has(t, who, 0);
+}
+
+/* Three, whose holders take so long to part with an address. */
+static unsigned make_slow(unsigned part_ms)
+{
+    make(3, 3, 1);
+    for (unsigned i = 0; i < 3; i++)
+        t->nodes[i].part_ms = part_ms;
+    return holder(0);
+}
+
+static void test_a_holder_parts_in_its_time(void **state)
+{
+    (void)state;
+    const unsigned from = make_slow(1000);
+    const unsigned to = (from + 1) % 3;
+    assert_int_equal(want(0, to + 1), 0);
+    town_run(t, 100); /* told long before it would ask by itself twice */
+    assert_true(parts(from));
+    town_run(t, 1000);
+    assert_int_equal(holder(0), to);
+    assert_int_equal(t->shared_n, 0);
+    town_free(t);
+}
+
+static void test_who_leaves_parts_and_who_is_unfit_does_not(void **state)
+{
+    (void)state;
+    unsigned who = make_slow(5000);
+    t->nodes[who].is_leaving = true;
+    t->nodes[who].is_fit = false;
+    town_run(t, 150);
+    assert_true(parts(who));
+    town_run(t, 5100);
+    assert_int_not_equal(holder(0), who);
+    t->nodes[who].is_fit = true;
+    town_run(t, 1000);
+    who = holder(0);
+    t->nodes[who].is_fit = false;
+    town_run(t, 150);
+    assert_int_not_equal(holder(0), who);
+    assert_int_equal(t->shared_n, 0);
+    town_free(t);
+}
+
+static void test_who_never_parts_loses_it(void **state)
+{
+    (void)state;
+    const unsigned from = make_slow(100000);
+    const unsigned to = (from + 1) % 3;
+    assert_int_equal(want(0, to + 1), 0);
+    const uint64_t begin_ms = t->ms;
+    while (holder(0) != to)
+        town_step(t);
+    assert_in_range(t->ms - begin_ms, GRANTOR_PART_NS / MS, GRANTOR_PART_NS / MS + 200);
+    assert_int_equal(t->shared_n, 0);
+    town_free(t);
+}
+
+static void test_it_stays_when_nobody_can_get_it(void **state)
+{
+    (void)state;
+    const unsigned from = make_slow(100000);
+    for (unsigned i = 0; i < 3; i++)
+        t->nodes[i].is_fit = i == from || i == (from + 1) % 3;
+    town_run(t, 100);
+    const uint64_t assigned = t->assigned_n;
+    assert_int_equal(want(0, (from + 1) % 3 + 1), 0);
+    while (!parts(from))
+        town_step(t);
+    t->nodes[(from + 1) % 3].is_fit = false;
+    while (parts(from))
+        town_step(t);
+    town_run(t, 1000);
+    assert_int_equal(holder(0), from);
+    assert_int_equal(t->assigned_n, assigned);
+    town_free(t);
+}
+
 /* An unfit one is better than none. */
 static void test_the_last_one_keeps_them(void **state)
 {
@@ -222,7 +309,8 @@ static void test_a_leader_that_was_stopped_blames_nobody(void **state)
 static struct vip_grant ask_with_release(uint64_t epoch)
 {
     struct town_node *l = &t->nodes[town_leader(t)];
-    struct vip_ask ask = {.sequence = 1, .term = l->term, .is_eligible = true, .released_n = 1};
+    struct vip_ask ask = {
+        .sequence = 1, .term = l->term, .fitness = CLUSTER_FIT, .released_n = 1};
     struct vip_grant out;
 
     ask.released[0] = (struct vip_claim){.address = vip_address(0), .epoch = epoch};
@@ -372,7 +460,7 @@ static void test_an_old_testament_does_nothing(void **state)
  * was the only one for as long as anything could be held. */
 static void test_a_process_that_was_just_heard_is_not_buried(void **state)
 {
-    struct vip_ask ask = {.sequence = 1, .is_eligible = true};
+    struct vip_ask ask = {.sequence = 1, .fitness = CLUSTER_FIT};
     struct vip_grant out;
 
     (void)state;
@@ -429,6 +517,10 @@ int main(void)
         cmocka_unit_test(test_a_new_leader_waits_for_who_is_away),
         cmocka_unit_test(test_another_leader_moves_nothing),
         cmocka_unit_test(test_who_is_unfit_hands_over),
+        cmocka_unit_test(test_a_holder_parts_in_its_time),
+        cmocka_unit_test(test_who_leaves_parts_and_who_is_unfit_does_not),
+        cmocka_unit_test(test_who_never_parts_loses_it),
+        cmocka_unit_test(test_it_stays_when_nobody_can_get_it),
         cmocka_unit_test(test_the_last_one_keeps_them),
         cmocka_unit_test(test_who_returns_gets_its_part),
         cmocka_unit_test(test_what_is_not_described_is_forgotten),

@@ -181,13 +181,13 @@ static void test_whether_it_is_fit(void **state)
 {
     (void)state;
     ask_at(1000);
-    assert_false(s.ask.is_eligible);
-    assert_true(holding_set_eligible(&s.h, true, NULL));
-    assert_false(holding_set_eligible(&s.h, true, "passed over"));
+    assert_int_equal(s.ask.fitness, CLUSTER_UNFIT);
+    assert_true(holding_set_fitness(&s.h, CLUSTER_FIT, NULL));
+    assert_false(holding_set_fitness(&s.h, CLUSTER_FIT, "passed over"));
     ask_at(1010);
-    assert_true(s.ask.is_eligible);
+    assert_int_equal(s.ask.fitness, CLUSTER_FIT);
     assert_string_equal(s.ask.why, "");
-    assert_true(holding_set_eligible(&s.h, false, "link down"));
+    assert_true(holding_set_fitness(&s.h, CLUSTER_UNFIT, "link down"));
     ask_at(1020);
     assert_string_equal(s.ask.why, "link_down");
 }

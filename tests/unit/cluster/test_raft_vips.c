@@ -56,7 +56,7 @@ static void describe(unsigned node)
     for (unsigned i = 0; i < vip_n; i++)
         wishes[i].address = vip_address(i);
     cluster_of(node)->ops->set_vips(cluster_of(node), wishes, vip_n);
-    cluster_of(node)->ops->set_eligible(cluster_of(node), true, NULL);
+    cluster_of(node)->ops->set_fitness(cluster_of(node), CLUSTER_FIT, NULL);
 }
 
 static void make(unsigned nodes, unsigned vips)
@@ -188,7 +188,7 @@ static void test_who_is_unfit_hands_over(void **state)
     (void)state;
     make(3, 1);
     before_at = holder_of(0);
-    cluster_of(before_at)->ops->set_eligible(cluster_of(before_at), false, "draining");
+    cluster_of(before_at)->ops->set_fitness(cluster_of(before_at), CLUSTER_LEAVING, "draining");
     AWAIT(is_elsewhere, 0);
     end_lab();
 }

@@ -10,8 +10,10 @@ static char ask_bytes[VIP_ASK_BYTES_MAX], grant_bytes[VIP_GRANT_BYTES_MAX];
 
 static struct vip_claim claim(unsigned n)
 {
-    struct vip_claim c = {
-        .epoch = n + 1, .cause = n % CLUSTER_VIP_CAUSES, .since_us = 1000000 + n};
+    struct vip_claim c = {.epoch = n + 1,
+                          .cause = n % CLUSTER_VIP_CAUSES,
+                          .is_parting = n % 3 == 1,
+                          .since_us = 1000000 + n};
 
     c.address.family = n % 2 == 0 ? AF_INET : AF_INET6;
     c.address.ip[0] = 0x20;
@@ -25,6 +27,7 @@ static size_t make_ask(unsigned n)
                            .term = 3,
                            .stamp_term = 2,
                            .stamp_ns = UINT64_C(123456789012),
+                           .fitness = CLUSTER_LEAVING,
                            .why = "draining",
                            .released_n = n};
     memset(ask.digest, 0xA5, sizeof(ask.digest));
@@ -54,6 +57,7 @@ static void assert_claims(const struct vip_claim *a, const struct vip_claim *b, 
         assert_true(addr_is_equal(&a[i].address, &b[i].address));
         assert_int_equal(a[i].epoch, b[i].epoch);
         assert_int_equal(a[i].cause, is_granted ? b[i].cause : 0);
+        assert_int_equal(a[i].is_parting, is_granted && b[i].is_parting);
         assert_int_equal(a[i].since_us, is_granted ? b[i].since_us : 0);
     }
 }
@@ -70,7 +74,7 @@ static void test_what_is_asked_is_read(void **state)
         assert_int_equal(asked.stamp_term, 2);
         assert_int_equal(asked.stamp_ns, UINT64_C(123456789012));
         assert_memory_equal(asked.digest, ask.digest, sizeof(ask.digest));
-        assert_false(asked.is_eligible);
+        assert_int_equal(asked.fitness, CLUSTER_LEAVING);
         assert_string_equal(asked.why, "draining");
         assert_int_equal(asked.released_n, n);
         assert_claims(asked.released, ask.released, n, false);

@@ -65,6 +65,14 @@ static void let_go(struct town *t, unsigned who)
     }
 }
 
+/* How fit it is, and what it takes to part with an address. */
+static void change(struct town *t, struct town_node *n)
+{
+    n->is_fit = !n->is_fit;
+    n->is_leaving = rand_below(&t->rand, 2) == 0;
+    n->part_ms = (unsigned)rand_below(&t->rand, 4) * (unsigned)rand_below(&t->rand, 2500);
+}
+
 static void happen(struct town *t)
 {
     const unsigned who = (unsigned)rand_below(&t->rand, t->n);
@@ -89,7 +97,7 @@ static void happen(struct town *t)
         t->slow = rand_below(&t->rand, 2) == 0 ? 1 : 1 + (unsigned)rand_below(&t->rand, 80);
         break;
     case 7:
-        t->nodes[who].is_fit = !t->nodes[who].is_fit;
+        change(t, &t->nodes[who]);
         break;
     case 8:
         move(t);
@@ -123,8 +131,12 @@ static void run_seed(uint64_t seed, unsigned n, unsigned voters, unsigned vips)
     }
     mend(t);
     t->slow = 1;
-    for (unsigned i = 0; i < t->n; i++)
+    for (unsigned i = 0; i < t->n; i++) {
         t->nodes[i].is_fit = true;
+        t->nodes[i].part_ms = 0;
+        for (unsigned k = 0; k < vips; k++)
+            t->nodes[i].addresses[k].part_ms = 0;
+    }
     town_run(t, HEAL_MS);
     assert_int_equal(t->shared_n, 0);
     for (unsigned i = 0; i < vips; i++) {

@@ -35,6 +35,7 @@ enum {
 struct town_message {
     uint64_t due_ms;
     bool is_ask, is_nudge;
+    uint64_t process; /* of the sender */
     struct vip_ask ask;
     struct vip_grant grant;
 };
@@ -56,11 +57,13 @@ struct town_address {
     uint64_t until_ns; /* of the node's own clock, as its helper was told; 0: not there */
     uint64_t drop_ms;  /* the manager has told it to drop it: gone then */
     bool is_dropping;
+    uint64_t part_ms; /* it parts with it, until then; 0: it does not */
 };
 
 struct town_node {
     uint64_t id;
-    bool is_stopped, is_fit, must_ask;
+    bool is_stopped, is_fit, is_leaving, must_ask;
+    unsigned part_ms;   /* what it takes to part with an address */
     uint64_t offset_ns; /* of its clock */
     uint64_t term;
     bool leads;
@@ -295,6 +298,7 @@ static inline struct town_message *town_post(struct town *t, unsigned from, unsi
     assert_non_null(m);
     assert_in_range(q->n, 0, TOWN_QUEUE_MAX - 1);
     m->due_ms = t->ms + 1 + rand_below(&t->rand, t->late_ms);
+    m->process = t->nodes[from].process;
     q->list[(q->first + q->n++) % TOWN_QUEUE_MAX] = m;
     return m;
 }
@@ -304,7 +308,11 @@ static inline void town_ask(struct town *t, unsigned who)
     struct town_node *n = &t->nodes[who];
     struct vip_ask ask;
 
-    (void)holding_set_eligible(&n->holding, n->is_fit, n->is_fit ? NULL : "draining");
+    (void)holding_set_fitness(&n->holding,
+                              n->is_fit       ? CLUSTER_FIT
+                              : n->is_leaving ? CLUSTER_LEAVING
+                                              : CLUSTER_UNFIT,
+                              n->is_fit ? NULL : "draining");
     n->must_ask = false;
     n->ask_ms = t->ms + ASK_MS;
     if (n->leader == 0 || (!n->leads && t->queues[who][n->leader - 1].n > TOWN_QUEUE_MAX / 2))
@@ -331,10 +339,12 @@ static inline void town_hear(struct town *t, unsigned from, unsigned to,
     if (m->is_nudge) {
         n->must_ask = true;
     } else if (m->is_ask && n->leads) {
-        struct vip_grant *grant = &town_post(t, to, from)->grant;
+        struct vip_grant grant;
 
-        grantor_ask(&n->grantor, from + 1, &m->ask, town_clock(t, n), grant);
-        town_write_digest(n, grant->digest);
+        grantor_ask(&n->grantor, from + 1, &m->ask, town_clock(t, n), &grant);
+        town_write_digest(n, grant.digest);
+        if (m->process == t->nodes[from].process) /* else its link is gone */
+            town_post(t, to, from)->grant = grant;
     } else if (!m->is_ask && n->leader == from + 1) {
         const bool is_first = n->holding.stamp_term != m->grant.term;
 
@@ -476,10 +486,20 @@ static inline void town_manage(struct town *t, unsigned who)
         struct town_address *a = &n->addresses[i];
         const struct addr vip = vip_address(i);
         const uint64_t end = holding_end(&n->holding, &vip);
+        const struct holding_vip *held = holding_find(&n->holding, &vip);
+        const bool is_parting = held != NULL && held->is_parting && end > now;
+
+        if (!is_parting)
+            a->part_ms = 0;
+        else if (a->part_ms == 0)
+            a->part_ms = t->ms + n->part_ms;
 
         if (a->is_dropping && t->ms >= a->drop_ms) {
             *a = (struct town_address){0};
             n->must_ask |= holding_release(&n->holding, &vip, now);
+        } else if (!a->is_dropping && is_parting && t->ms >= a->part_ms) {
+            a->is_dropping = true;
+            a->drop_ms = t->ms + rand_below(&t->rand, DROP_MS_MAX);
         } else if (!a->is_dropping && end > now) {
             a->until_ns = end;
         } else if (!a->is_dropping && a->until_ns != 0) {

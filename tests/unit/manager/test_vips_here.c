@@ -52,10 +52,10 @@ static void set_vips(struct cluster *c, const struct cluster_vip_wish *wishes, u
     assert_true(n == 0 || addr_is_equal(&wishes[0].address, &address));
 }
 
-static void set_eligible(struct cluster *c, bool is_eligible, const char *why)
+static void set_fitness(struct cluster *c, enum cluster_fitness fitness, const char *why)
 {
     (void)c;
-    w.is_fit = is_eligible;
+    w.is_fit = fitness == CLUSTER_FIT;
     (void)snprintf(w.unfit, sizeof(w.unfit), "%s", why != NULL ? why : "");
 }
 
@@ -165,7 +165,7 @@ static int setup(void **state)
     w.ops = *w.m->cluster->ops;
     w.ops.vips = vips;
     w.ops.set_vips = set_vips;
-    w.ops.set_eligible = set_eligible;
+    w.ops.set_fitness = set_fitness;
     w.ops.released = released;
     w.ops.move_vip = move_vip;
     w.ops.status = status;
