@@ -117,6 +117,7 @@ static void after_run(void *arg)
     struct engine *e = arg;
 
     if (e->raft.data != NULL) {
+        engine_store_beat(e);
         tell_role(e);
         engine_peers_tell_news(e);
         engine_tally_look(e);

@@ -265,7 +265,6 @@ void engine_forward_follow(struct engine *e)
 struct owed_response {
     struct caller *to;
     uint64_t sequence;
-    bool is_write;
 };
 
 static void release(struct caller *c)
@@ -289,39 +288,12 @@ static void respond(struct caller *c, uint64_t sequence, int error, uint64_t ind
     seal_clear_and_free(bytes); /* it may have a token's text */
 }
 
-static void on_nudged(void *arg, int error, uint64_t index);
-
-/* Followers hear what is committed with the next message, which may be a heartbeat away: an
- * entry of nothing is one at once. */
-static void nudge(struct engine *e)
-{
-    if (e->is_nudging) {
-        e->nudge_again = true;
-        return;
-    }
-    e->nudge_again = false;
-    e->is_nudging = engine_barrier_here(e, on_nudged, e) == 0;
-}
-
-static void on_nudged(void *arg, int error, uint64_t index)
-{
-    struct engine *e = arg;
-
-    (void)error;
-    (void)index;
-    e->is_nudging = false;
-    if (e->nudge_again && !e->is_closing)
-        nudge(e);
-}
-
 static void end_response(struct owed_response *o, int error, uint64_t index, struct span text)
 {
     struct caller *c = o->to;
 
     c->owed_n--;
     respond(c, o->sequence, error, index, text);
-    if (error == 0 && o->is_write && c->engine != NULL && !c->engine->is_closing)
-        nudge(c->engine);
     release(c);
     free(o);
 }
@@ -392,7 +364,6 @@ static void on_request(struct caller *c, struct span payload)
         return;
     }
     *o = (struct owed_response){.to = c, .sequence = m.sequence};
-    o->is_write = m.kind == PEER_PROPOSE || m.kind == PEER_BARRIER || m.kind == PEER_PLACE;
     c->owed_n++;
     const int rc = perform(c->engine, &m, o);
     if (rc < 0)

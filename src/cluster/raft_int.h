@@ -255,8 +255,8 @@ struct engine {
     uint64_t sequence; /* of requests */
     uint64_t led_since_ms;
     uint64_t started_ms;
-    bool is_nudging, nudge_again; /* followers, to apply what is committed */
-    struct joining *joining;      /* NULL: not under way */
+    raft_index told_commit;  /* to followers, of this process, last */
+    struct joining *joining; /* NULL: not under way */
     struct engine_vips vips;
     struct engine_testament testament;
     struct token token; /* what it joins with … */
@@ -419,6 +419,8 @@ int engine_store_configure(const struct engine *e, struct raft_configuration *co
 uint64_t engine_store_id(const struct engine *e);
 /* WERR_* for a code of libraft. */
 int engine_store_error(int code);
+/* Of who leads: followers are told what is committed, if they were not yet. */
+void engine_store_beat(struct engine *e);
 
 /* ---- raft_vote.c ---- */
 

@@ -167,6 +167,8 @@ static int send_message(struct raft_io *io, struct raft_io_send *req,
         cb(req, RAFT_CANCELED);
         return 0;
     }
+    if (message->type == RAFT_APPEND_ENTRIES)
+        engine_of(io)->told_commit = message->append_entries.leader_commit;
     if (message->type == RAFT_INSTALL_SNAPSHOT) {
         engine_id_text(message->server_id, name);
         copy.server_address = name;
@@ -194,16 +196,32 @@ static int append(struct raft_io *io, struct raft_io_append *req,
  * sends it the next entry with the next heartbeat then, so a lone write took that long. One
  * more heartbeat counts here. A leader that is cut off ends its term no later for that: what
  * it was told in that heartbeat has moved this time. */
-static void tick_leader(struct engine *e)
+static void tick_leader(struct engine *e, raft_time heartbeat_ms)
 {
     struct raft *r = &e->raft;
     const raft_time contact = r->election_timer_start;
-    const raft_time from = contact > r->heartbeat_timeout ? contact - r->heartbeat_timeout : 0;
+    const raft_time from = contact > heartbeat_ms ? contact - heartbeat_ms : 0;
 
     r->election_timer_start = from;
     e->tick(&e->io);
     if (raft_state(r) == RAFT_LEADER && r->election_timer_start == from)
         r->election_timer_start = contact;
+}
+
+/* Followers hear what is committed with the next message, which may be two heartbeats away
+ * behind a lone write. With other entries on their way it goes along with these. */
+void engine_store_beat(struct engine *e)
+{
+    struct raft *r = &e->raft;
+    const unsigned heartbeat_ms = r->heartbeat_timeout;
+
+    if (raft_state(r) != RAFT_LEADER || e->ballot.is_owed || e->is_closing ||
+        raft_commit_index(r) <= e->told_commit || raft_last_index(r) > raft_commit_index(r))
+        return;
+    e->told_commit = raft_commit_index(r); /* nobody else may be there */
+    r->heartbeat_timeout = 0;              /* one is due to each of them */
+    tick_leader(e, heartbeat_ms);
+    r->heartbeat_timeout = heartbeat_ms;
 }
 
 /* One that was removed lets no time pass: it asks for no votes. */
@@ -213,7 +231,7 @@ static void on_tick(struct raft_io *io)
 
     if (engine_vote_is_stored(e) && !engine_is_out(e)) {
         if (raft_state(&e->raft) == RAFT_LEADER)
-            tick_leader(e);
+            tick_leader(e, e->raft.heartbeat_timeout);
         else
             e->tick(io);
     }

@@ -434,6 +434,30 @@ static void test_a_lone_entry_waits_for_no_heartbeat(void **state)
     end_lab();
 }
 
+static bool are_told(unsigned text_n)
+{
+    bool all = true;
+
+    for (unsigned i = 0; i < 3; i++)
+        all &= lab.nodes[i].text_n == text_n;
+    return all;
+}
+
+/* No heartbeat is due, and nothing else is written. */
+static void test_all_hear_at_once_what_is_committed(void **state)
+{
+    (void)state;
+    make_first();
+    join_all(3);
+    const unsigned leader = make_calm(3);
+    raft_set_heartbeat_timeout(&engine_at(leader)->raft, 2 * WAIT_MS);
+    add(leader, "by the leader");
+    AWAIT(are_told, 1);
+    add((leader + 1) % 3, "by another one");
+    AWAIT(are_told, 2);
+    end_lab();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -448,6 +472,7 @@ int main(void)
         cmocka_unit_test(test_of_two_one_votes),
         cmocka_unit_test(test_a_change_among_other_entries),
         cmocka_unit_test(test_a_lone_entry_waits_for_no_heartbeat),
+        cmocka_unit_test(test_all_hear_at_once_what_is_committed),
     };
     profile_wanted = ROSTER_WAN;    /* all nodes share one thread of a busy machine */
     (void)signal(SIGPIPE, SIG_IGN); /* as in the manager */
