@@ -23,22 +23,22 @@ size_t claims_put_arp(uint8_t *buf, const struct addr *a, const uint8_t *mac, bo
 }
 
 /* Who asks says who he is too; who asks without having an address probes that of the target. */
-bool claims_read_arp(struct span frame, struct addr *a, uint8_t *mac)
+enum claim claims_read_arp(struct span frame, struct addr *a, uint8_t *mac)
 {
     static const uint8_t none[4];
     const uint8_t *at = (const uint8_t *)frame.ptr;
 
     if (frame.len < CLAIMS_ARP_BYTES || memcmp(at, arp_head, sizeof(arp_head)) != 0 ||
         (at[AT_OP + 1] != ARP_REQUEST && at[AT_OP + 1] != ARP_REPLY))
-        return false;
+        return CLAIM_NONE;
     const bool is_probe = memcmp(at + AT_SENDER, none, sizeof(none)) == 0;
 
     if (is_probe && at[AT_OP + 1] != ARP_REQUEST)
-        return false;
+        return CLAIM_NONE;
     *a = (struct addr){.family = AF_INET};
     memcpy(a->ip, at + (is_probe ? AT_TARGET : AT_SENDER), 4);
     memcpy(mac, at + AT_SENDER_MAC, VIP_MAC_BYTES);
-    return true;
+    return is_probe ? CLAIM_PROBE : CLAIM_OWN;
 }
 
 /* ---- neighbour discovery ---- */
@@ -109,24 +109,27 @@ size_t claims_put_advertisement(uint8_t *buf, const struct addr *a, const uint8_
 }
 
 /* A solicitation that nobody has sent (RFC 4862 5.4) probes the address; others ask for it. */
-static bool is_claim(const uint8_t *at)
+static enum claim claim_of(const uint8_t *at)
 {
     static const uint8_t none[16];
 
-    return at[AT_TYPE] == ADVERTISEMENT ||
-           (at[AT_TYPE] == SOLICITATION && memcmp(at + AT_FROM, none, sizeof(none)) == 0);
+    if (at[AT_TYPE] == ADVERTISEMENT)
+        return CLAIM_OWN;
+    return at[AT_TYPE] == SOLICITATION && memcmp(at + AT_FROM, none, sizeof(none)) == 0
+               ? CLAIM_PROBE
+               : CLAIM_NONE;
 }
 
-bool claims_read_neighbour(struct span frame, const uint8_t *from_mac, struct addr *a,
-                           uint8_t *mac)
+enum claim claims_read_neighbour(struct span frame, const uint8_t *from_mac, struct addr *a,
+                                 uint8_t *mac)
 {
     const uint8_t *at = (const uint8_t *)frame.ptr;
 
     if (frame.len < AT_OPTION || at[0] >> 4 != 6 || at[AT_NEXT] != NEXT_ICMP6 ||
-        at[AT_HOPS] != HOPS || at[AT_CODE] != 0 || !is_claim(at))
-        return false;
+        at[AT_HOPS] != HOPS || at[AT_CODE] != 0)
+        return CLAIM_NONE;
     *a = (struct addr){.family = AF_INET6};
     memcpy(a->ip, at + AT_NEIGHBOUR, 16);
     memcpy(mac, from_mac, VIP_MAC_BYTES);
-    return true;
+    return claim_of(at);
 }

@@ -22,10 +22,16 @@ size_t claims_put_arp(uint8_t *buf, const struct addr *a, const uint8_t *mac, bo
 /* Unsolicited neighbour advertisement to all nodes, with Override. The length. */
 size_t claims_put_advertisement(uint8_t *buf, const struct addr *a, const uint8_t *mac);
 
-/* Which address somebody claims, or is about to (a probe). False: the frame is no claim. mac:
- * of who says so; for IPv6 as the frame's source, from_mac, for a probe names none. */
-bool claims_read_arp(struct span frame, struct addr *a, uint8_t *mac);
-bool claims_read_neighbour(struct span frame, const uint8_t *from_mac, struct addr *a,
-                           uint8_t *mac);
+enum claim {
+    CLAIM_NONE,
+    CLAIM_PROBE, /* somebody is about to take the address, if nobody objects */
+    CLAIM_OWN    /* somebody has it */
+};
+
+/* Which address somebody claims. mac: of who says so; for IPv6 as the frame's source, from_mac,
+ * for a probe names none. CLAIM_NONE: *a and mac are not to be used. */
+enum claim claims_read_arp(struct span frame, struct addr *a, uint8_t *mac);
+enum claim claims_read_neighbour(struct span frame, const uint8_t *from_mac, struct addr *a,
+                                 uint8_t *mac);
 
 #endif

@@ -9,8 +9,6 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "vip/claims.h"
-
 enum { FRAMES_MAX = 64, FRAME_BYTES = 128 }; /* at a time, so that a flood lets other work be */
 
 /* Of IPv6 only neighbour solicitations and advertisements, straight behind the header. */
@@ -106,16 +104,6 @@ bool ether_announce(const struct ether *e, const struct plan_row *row)
 
 /* ---- hearing ---- */
 
-static void judge(struct plan *p, const struct sockaddr_ll *from, const struct addr *a,
-                  const uint8_t *mac, uint64_t now)
-{
-    struct plan_row *row = plan_find(p, a);
-
-    if (row != NULL && row->ifindex == from->sll_ifindex &&
-        memcmp(mac, row->place.mac, VIP_MAC_BYTES) != 0)
-        plan_conflict(row, mac, now);
-}
-
 /* What we send ourselves comes by here too. */
 static bool receive(int fd, char *buf, struct sockaddr_ll *from, struct span *frame)
 {
@@ -129,18 +117,23 @@ static bool receive(int fd, char *buf, struct sockaddr_ll *from, struct span *fr
     return n >= 0;
 }
 
-void ether_hear(const struct ether *e, struct plan *p, uint64_t now)
+void ether_hear(const struct ether *e, ether_claim_fn on_claim, void *arg)
 {
-    uint8_t mac[VIP_MAC_BYTES];
     char buf[FRAME_BYTES];
     struct sockaddr_ll from = {.sll_family = AF_PACKET};
+    struct ether_claim c;
     struct span frame;
-    struct addr a;
 
-    for (unsigned i = 0; i < FRAMES_MAX && receive(e->arp, buf, &from, &frame); i++)
-        if (claims_read_arp(frame, &a, mac))
-            judge(p, &from, &a, mac, now);
-    for (unsigned i = 0; i < FRAMES_MAX && receive(e->neighbour, buf, &from, &frame); i++)
-        if (claims_read_neighbour(frame, from.sll_addr, &a, mac))
-            judge(p, &from, &a, mac, now);
+    for (unsigned i = 0; i < FRAMES_MAX && receive(e->arp, buf, &from, &frame); i++) {
+        c.kind = claims_read_arp(frame, &c.addr, c.mac);
+        c.ifindex = from.sll_ifindex;
+        if (c.kind != CLAIM_NONE)
+            on_claim(arg, &c);
+    }
+    for (unsigned i = 0; i < FRAMES_MAX && receive(e->neighbour, buf, &from, &frame); i++) {
+        c.kind = claims_read_neighbour(frame, from.sll_addr, &c.addr, c.mac);
+        c.ifindex = from.sll_ifindex;
+        if (c.kind != CLAIM_NONE)
+            on_claim(arg, &c);
+    }
 }

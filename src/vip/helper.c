@@ -163,6 +163,17 @@ static void hear_kernel(struct helper *h, uint64_t now)
         h->look_ns = now + LOOK_MS * PLAN_MS; /* more may follow */
 }
 
+/* Of one that is held here. */
+static void on_claim(void *arg, const struct ether_claim *c)
+{
+    const struct helper *h = arg;
+    struct plan_row *row = plan_find(h->plan, &c->addr);
+
+    if (row != NULL && row->ifindex == c->ifindex &&
+        memcmp(c->mac, row->place.mac, VIP_MAC_BYTES) != 0)
+        plan_conflict(row, c->mac, clock_boot_ns());
+}
+
 /* ---- what is done ---- */
 
 static void log_step(const struct plan_row *row, const char *what, int rc)
@@ -283,7 +294,7 @@ static void turn(struct helper *h)
     if (fds[OF_KERNEL].revents != 0)
         hear_kernel(h, now);
     if (fds[OF_ARP].revents != 0 || fds[OF_NEIGHBOURS].revents != 0)
-        ether_hear(&h->ether, h->plan, now);
+        ether_hear(&h->ether, on_claim, h);
 }
 
 /* The will says that nothing is held here any more: it is sent only if that is certain. */

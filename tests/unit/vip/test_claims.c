@@ -44,24 +44,24 @@ static void test_arp_is_read(void **state)
         const size_t n = claims_put_arp(buf, &ip4, ours, is_reply == 1);
 
         memset(mac, 0, sizeof(mac));
-        assert_true(claims_read_arp(span_of(buf, n), &a, mac));
+        assert_int_equal(claims_read_arp(span_of(buf, n), &a, mac), CLAIM_OWN);
         assert_true(addr_is_equal(&a, &ip4));
         assert_memory_equal(mac, ours, sizeof(mac));
         for (size_t k = 0; k < n; k++)
-            assert_false(claims_read_arp(span_of(buf, k), &a, mac));
+            assert_int_equal(claims_read_arp(span_of(buf, k), &a, mac), CLAIM_NONE);
     }
     /* a probe: from nobody, for the address; only as a request */
     (void)claims_put_arp(buf, &ip4, ours, false);
     memset(buf + 14, 0, 4);
-    assert_true(claims_read_arp(span_of(buf, CLAIMS_ARP_BYTES), &a, mac));
+    assert_int_equal(claims_read_arp(span_of(buf, CLAIMS_ARP_BYTES), &a, mac), CLAIM_PROBE);
     assert_true(addr_is_equal(&a, &ip4));
     buf[7] = 2;
-    assert_false(claims_read_arp(span_of(buf, CLAIMS_ARP_BYTES), &a, mac));
+    assert_int_equal(claims_read_arp(span_of(buf, CLAIMS_ARP_BYTES), &a, mac), CLAIM_NONE);
     /* another kind of link, of address, of operation */
     for (unsigned at = 0; at < 8; at++) {
         (void)claims_put_arp(buf, &ip4, ours, false);
         buf[at] ^= 0x40;
-        assert_false(claims_read_arp(span_of(buf, CLAIMS_ARP_BYTES), &a, mac));
+        assert_int_equal(claims_read_arp(span_of(buf, CLAIMS_ARP_BYTES), &a, mac), CLAIM_NONE);
     }
 }
 
@@ -106,23 +106,23 @@ static void test_neighbours_are_read(void **state)
     (void)state;
     const size_t n = claims_put_advertisement(buf, &ip6, ours);
 
-    assert_true(claims_read_neighbour(span_of(buf, n), ours, &a, mac));
+    assert_int_equal(claims_read_neighbour(span_of(buf, n), ours, &a, mac), CLAIM_OWN);
     assert_true(addr_is_equal(&a, &ip6));
     assert_memory_equal(mac, ours, sizeof(mac));
     for (size_t k = 0; k < 64; k++)
-        assert_false(claims_read_neighbour(span_of(buf, k), ours, &a, mac));
+        assert_int_equal(claims_read_neighbour(span_of(buf, k), ours, &a, mac), CLAIM_NONE);
     /* who solicits asks; who has no address yet probes */
     buf[40] = 135;
-    assert_false(claims_read_neighbour(span_of(buf, n), ours, &a, mac));
+    assert_int_equal(claims_read_neighbour(span_of(buf, n), ours, &a, mac), CLAIM_NONE);
     memset(buf + 8, 0, 16);
-    assert_true(claims_read_neighbour(span_of(buf, n), ours, &a, mac));
+    assert_int_equal(claims_read_neighbour(span_of(buf, n), ours, &a, mac), CLAIM_PROBE);
     /* another version, protocol, type, code; or it came over a router */
     static const uint8_t at[] = {0, 6, 7, 40, 41};
 
     for (unsigned i = 0; i < sizeof(at); i++) {
         (void)claims_put_advertisement(buf, &ip6, ours);
         buf[at[i]] ^= 0x40;
-        assert_false(claims_read_neighbour(span_of(buf, n), ours, &a, mac));
+        assert_int_equal(claims_read_neighbour(span_of(buf, n), ours, &a, mac), CLAIM_NONE);
     }
 }
 
