@@ -1,6 +1,7 @@
 #include "cage/filter.h"
 
 #include <fcntl.h>
+#include <linux/if_packet.h>
 #include <linux/sockios.h>
 #include <sched.h>
 #include <seccomp.h>

@@ -13,6 +13,7 @@
 #include "log/log.h"
 #include "vip/ether.h"
 #include "vip/rtnl.h"
+#include "vip/stray.h"
 #include "vip/tell.h"
 #include "vip/will.h"
 
@@ -28,6 +29,7 @@ struct helper {
     struct helper_ends ends;
     struct rtnl rtnl;
     struct ether ether;
+    struct strays strays;
     struct will_sockets wills;
     int monitor, timer, lock; /* -1: closed */
     uint64_t look_ns;         /* when to look at the interfaces; 0: no need */
@@ -58,6 +60,7 @@ static void close_fds(struct helper *h)
 {
     rtnl_close(&h->rtnl);
     ether_close(&h->ether);
+    strays_end(&h->strays);
     will_close(&h->wills);
     (void)close(h->monitor);
     (void)close(h->timer);
@@ -97,6 +100,25 @@ static void try_lock(struct helper *h, uint64_t now)
 
 /* ---- what is heard ---- */
 
+/* Of what is not held, or where no announcement would be heard, nothing is kept. */
+static int part(struct helper *h, const struct addr *a, uint64_t now)
+{
+    const struct plan_row *row = plan_find(h->plan, a);
+
+    if (row == NULL || !row->is_named)
+        return WERR_NOT_FOUND;
+    if (row->phase != PLAN_HELD || !row->place.has_mac)
+        return 0;
+    const int fd = stray_open(row);
+
+    if (fd >= 0)
+        strays_begin(&h->strays, row, fd, now);
+    else
+        log_warn("can't keep connections to a virtual IP that moves",
+                 LOG_S("error", werr_text(fd)));
+    return 0;
+}
+
 static void obey(struct helper *h, const struct vip_message *m, uint64_t now)
 {
     int rc = 0;
@@ -104,13 +126,18 @@ static void obey(struct helper *h, const struct vip_message *m, uint64_t now)
     switch (m->type) {
     case VIP_CONFIGURE:
         plan_configure(h->plan, m->named, m->named_n, now);
+        strays_follow(&h->strays, h->plan);
         h->look_ns = now;
         break;
     case VIP_HOLD:
         rc = plan_hold(h->plan, &m->addr, m->number, now);
+        strays_held(&h->strays, &m->addr);
         break;
     case VIP_DROP:
         rc = plan_drop(h->plan, &m->addr, now);
+        break;
+    case VIP_PART:
+        rc = part(h, &m->addr, now);
         break;
     case VIP_WILL:
         h->plan->will = m->will;
@@ -163,15 +190,15 @@ static void hear_kernel(struct helper *h, uint64_t now)
         h->look_ns = now + LOOK_MS * PLAN_MS; /* more may follow */
 }
 
-/* Of one that is held here. */
 static void on_claim(void *arg, const struct ether_claim *c)
 {
-    const struct helper *h = arg;
+    struct helper *h = arg;
     struct plan_row *row = plan_find(h->plan, &c->addr);
 
     if (row != NULL && row->ifindex == c->ifindex &&
         memcmp(c->mac, row->place.mac, VIP_MAC_BYTES) != 0)
         plan_conflict(row, c->mac, clock_boot_ns());
+    strays_claimed(&h->strays, c);
 }
 
 /* ---- what is done ---- */
@@ -209,6 +236,8 @@ static void delete (struct helper *h, struct plan_row *row)
     const int rc = rtnl_delete_address(&h->rtnl, row->ifindex, &row->named.addr, row->prefix);
 
     plan_deleted(row, rc, clock_boot_ns());
+    if (rc == 0 || rc == WERR_NOT_FOUND)
+        strays_left(&h->strays, &row->named.addr, row->why == VIP_DROP_TOLD, clock_boot_ns());
     if (rc == 0)
         log_step(row, "a virtual IP is let go", 0);
     else if (rc != WERR_NOT_FOUND)
@@ -260,6 +289,7 @@ static void set_timer(const struct helper *h, uint64_t wake_ns)
         wake_ns = earlier(wake_ns, h->lock_ns);
     else
         wake_ns = earlier(wake_ns, h->look_ns);
+    wake_ns = earlier(wake_ns, strays_due_ns(&h->strays));
     if (wake_ns != UINT64_MAX) {
         at.it_value.tv_sec = (time_t)(wake_ns / 1000000000);
         at.it_value.tv_nsec = (long)(wake_ns % 1000000000) + (wake_ns == 0);
@@ -275,14 +305,14 @@ static void wait_for(struct helper *h, struct pollfd *fds)
     fds[OF_ARP] = (struct pollfd){h->ether.arp, POLLIN, 0};
     fds[OF_NEIGHBOURS] = (struct pollfd){h->ether.neighbour, POLLIN, 0};
     fds[OF_TIMER] = (struct pollfd){h->timer, POLLIN, 0};
-    if (poll(fds, POLLED, -1) < 0)
+    if (poll(fds, POLLED + strays_poll(&h->strays, fds + POLLED), -1) < 0)
         for (unsigned i = 0; i < POLLED; i++)
             fds[i].revents = 0;
 }
 
 static void turn(struct helper *h)
 {
-    struct pollfd fds[POLLED];
+    struct pollfd fds[POLLED + VIP_ADDRS_MAX];
     uint64_t now;
 
     wait_for(h, fds);
@@ -295,6 +325,7 @@ static void turn(struct helper *h)
         hear_kernel(h, now);
     if (fds[OF_ARP].revents != 0 || fds[OF_NEIGHBOURS].revents != 0)
         ether_hear(&h->ether, on_claim, h);
+    strays_pass(&h->strays, now);
 }
 
 /* The will says that nothing is held here any more: it is sent only if that is certain. */
@@ -302,6 +333,7 @@ static void end(struct helper *h)
 {
     const uint64_t limit_ns = clock_boot_ns() + END_NS;
 
+    strays_end(&h->strays);
     plan_drop_all(h->plan, VIP_DROP_MANAGER_GONE, clock_boot_ns());
     for (;;) {
         (void)work(h);

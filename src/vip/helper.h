@@ -3,8 +3,9 @@
  *
  * A child of the keeper (keeper.h), with which it shares the plan. It hears the manager
  * (wire/vip_message.h), the kernel (rtnl.h) and claims of strangers (ether.h), and nothing
- * else. It ends by itself when it has nothing to do, or when the manager is gone: then all
- * addresses are dropped first, and if that is certain, the will of the manager is sent.
+ * else; packets that it sends on (stray.h) it does not read. It ends by itself when it has
+ * nothing to do, or when the manager is gone: then all addresses are dropped first, and if that
+ * is certain, the will of the manager is sent.
  *
  * Two helpers in one network namespace would take away each other's addresses: only the one
  * that has a socket of a certain abstract name takes or deletes any.

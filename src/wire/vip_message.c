@@ -118,6 +118,7 @@ static size_t length_of(uint8_t type)
     case VIP_ANNOUNCED:
         return HEAD_BYTES + ADDR_BYTES + 8;
     case VIP_DROP:
+    case VIP_PART:
         return HEAD_BYTES + ADDR_BYTES;
     case VIP_HELLO:
         return HEAD_BYTES + 8;

@@ -43,6 +43,7 @@ enum vip_message_type {
     VIP_ANNOUNCED = 9, /* ← helper: addr, count since it was taken */
     VIP_LINK = 10, /* ← helper: addr, link, ifname: its interface, at first and on change */
     VIP_BUSY = 11, /* ← helper: is_busy: another helper works in this network namespace */
+    VIP_PART = 12, /* → helper: addr: a DROP follows soon, keep who calls until then */
 };
 
 enum vip_drop {

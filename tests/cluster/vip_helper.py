@@ -13,7 +13,7 @@ import weldr as w
 from rawhttp import wait_until
 from weldr import BIN, clean_environment
 
-CONFIGURE, HOLD, DROP, WILL, HELLO, HELD, DROPPED, CONFLICT, ANNOUNCED, LINK, BUSY = range(1, 12)
+CONFIGURE, HOLD, DROP, WILL, HELLO, HELD, DROPPED, CONFLICT, ANNOUNCED, LINK, BUSY, PART = range(1, 13)
 NAMES = {HELLO: "hello", HELD: "held", DROPPED: "dropped", CONFLICT: "conflict", ANNOUNCED: "announced", LINK: "link", BUSY: "busy"}
 WHY = ["told", "lease over", "not named", "changed", "manager gone", "no interface", "conflict", "failed"]
 LINKS = ["none", "down", "up"]
@@ -94,7 +94,7 @@ def keep_only(*capabilities):
 class Helper:
     """One keeper with its helper, on a host; this process is its manager."""
 
-    def __init__(self, host, capabilities=None):
+    def __init__(self, host, capabilities=None, env=None):
         self.host, self.heard, self.named = host, [], []
         self.end, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self.end.setblocking(False)
@@ -106,7 +106,7 @@ class Helper:
             os.dup2(theirs.fileno(), CHANNEL_FD)
             os.set_inheritable(CHANNEL_FD, True)
         self.process = subprocess.Popen([BIN, "vip-helper"], preexec_fn=prepare, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE,
-                                        close_fds=False, env=clean_environment())
+                                        close_fds=False, env=clean_environment(env))
         theirs.close()
         host.fabric.keep(self.process.pid)
 
@@ -124,6 +124,15 @@ class Helper:
 
     def drop(self, address):
         self.say(bytes([DROP]) + pack_address(address))
+
+    def part(self, address):
+        self.say(bytes([PART]) + pack_address(address))
+
+    def obey_all(self, unnamed):
+        """Returns when all that was said has been heard: by an address that is not named."""
+        n = len(self.all_heard("dropped", unnamed))
+        self.drop(unnamed)
+        assert self.wait_heard("dropped", unnamed, n + 1) == "not named"
 
     def will(self, text, *to):
         self.say(bytes([WILL]) + struct.pack("<HH", len(to), len(text)) + b"".join(pack_address(*one) for one in to) + text)
@@ -164,6 +173,16 @@ class Helper:
 
     def helper_pid(self):
         return wait_until(lambda: next(iter(children_of(self.process.pid)), None), PATIENCE_S, "a helper", step_s=0.002)
+
+    def read_log(self):
+        """What it has logged since it was asked last."""
+        text = b""
+        while select.select([self.process.stderr], [], [], 0)[0]:
+            more = os.read(self.process.stderr.fileno(), 65536)
+            text += more
+            if not more:
+                break
+        return text.decode(errors="replace")
 
     def wait_end(self):
         self.process.wait(PATIENCE_S)

@@ -37,6 +37,7 @@ static void test_of_one_address(void **state)
     static const struct vip_message each[] = {
         {.type = VIP_HOLD, .number = UINT64_MAX},
         {.type = VIP_DROP},
+        {.type = VIP_PART},
         {.type = VIP_HELD, .ifname = "eth0.100"},
         {.type = VIP_DROPPED, .why = VIP_DROP_CONFLICT, .error = WERR_DENIED},
         {.type = VIP_CONFLICT, .mac = {2, 0, 0, 1, 2, 3}},
@@ -130,7 +131,7 @@ static void test_refused(void **state)
         uint8_t byte;
     } each[] = {
         {{.type = VIP_DROP, .addr = {AF_INET}}, 0, 0},
-        {{.type = VIP_DROP, .addr = {AF_INET}}, 0, VIP_BUSY + 1},
+        {{.type = VIP_DROP, .addr = {AF_INET}}, 0, VIP_PART + 1},
         {{.type = VIP_DROP, .addr = {AF_INET}}, 1, 80}, /* a port */
         {{.type = VIP_DROP, .addr = {AF_INET}}, 3, 99}, /* a family that is none */
         {{.type = VIP_DROPPED, .addr = {AF_INET}}, 21, VIP_DROPS},
