@@ -180,6 +180,14 @@ void vip_link_drop(struct vip_link *v, const struct addr *a)
     repeat_soon(v);
 }
 
+void vip_link_part(struct vip_link *v, const struct addr *a)
+{
+    const struct vip_message m = {.type = VIP_PART, .addr = *a};
+
+    MUST(find(v, a) != NULL);
+    say(v, &m);
+}
+
 void vip_link_leave_will(struct vip_link *v, const struct vip_will *will)
 {
     MUST(will->to_n <= VIP_WILL_TO_MAX && will->len <= VIP_WILL_BYTES);

@@ -100,6 +100,11 @@ void vip_link_configure(struct vip_link *v, const struct vip_named *named, unsig
 void vip_link_hold(struct vip_link *v, const struct addr *a, uint64_t until_ns);
 /* Named. on_dropped tells when it is gone, but not without a helper: nothing is held then. */
 void vip_link_drop(struct vip_link *v, const struct addr *a);
+/* Named and held; a drop follows within 10 s. The first packets of those who call from now on
+ * are kept, and sent on to whoever announces the address after the drop (vip/stray.h): so this
+ * is said just before the workers leave them alone. It is said but once. Meanwhile the address
+ * is held on as before; if it stays after all, nothing need be said. */
+void vip_link_part(struct vip_link *v, const struct addr *a);
 /* Sent by the helper when this process has died; to_n 0: there is none any more. */
 void vip_link_leave_will(struct vip_link *v, const struct vip_will *will);
 

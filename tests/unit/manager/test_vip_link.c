@@ -167,6 +167,10 @@ static void test_a_life(void **state)
 
     assert_true(row->is_held && row->announced_n == 5 && row->link == VIP_LINK_UP);
     assert_string_equal(row->ifname, "eth0");
+    vip_link_part(&w.link, &one);
+    expect_said(VIP_PART);
+    assert_true(addr_is_equal(&w.m.addr, &one));
+    assert_true(row->is_held && row->until_ns > 0);
     vip_link_drop(&w.link, &one);
     expect_said(VIP_DROP);
     assert_true(row->is_dropping);
