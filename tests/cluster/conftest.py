@@ -15,6 +15,7 @@ TESTS = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 # The harness of the integration tests: Weldr, clients, namespaces.
 sys.path.insert(1, os.path.join(TESTS, "integration"))
 
+from clocks import Clock  # noqa: E402
 from fabric import Fabric  # noqa: E402
 from node import ORIGIN_URL, Node, settle  # noqa: E402
 from weldr import BIN, Promise  # noqa: E402
@@ -57,10 +58,12 @@ class Town:
         """One node on a host of its own, running."""
         return self.node(self.build(1)[0], *flags, is_alone=True, **more).start()
 
-    def cluster(self, nodes_n, *flags, spare_n=0, env=None, folders=None):
-        """So many nodes by one join each, all of it agreed on; hosts for spare_n more are there. folders: by number of the node."""
+    def cluster(self, nodes_n, *flags, spare_n=0, env=None, folders=None, has_clocks=False):
+        """So many nodes by one join each, all of it agreed on; hosts for spare_n more are there. folders: by number of the node.
+        has_clocks: each has a wall clock of its own."""
         hosts = self.build(nodes_n + spare_n)
-        nodes = [self.node(host, *flags, env=env, folder=(folders or {}).get(host.number)) for host in hosts[:nodes_n]]
+        nodes = [self.node(host, *flags, env=env, folder=(folders or {}).get(host.number),
+                           clock=Clock(os.path.join(self.folder, f"clock{host.number}")) if has_clocks else None) for host in hosts[:nodes_n]]
         for node in nodes:
             node.run_origin()
         nodes[0].start()

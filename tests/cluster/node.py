@@ -21,10 +21,12 @@ def voters_of(members_n):
 
 
 class Node:
-    """One member, or one that may become so. `weldr` is the process of now, `past` are those that were."""
+    """One member, or one that may become so. `weldr` is the process of now, `past` are those that were. clock: of its own
+    (clocks.py)."""
 
-    def __init__(self, host, folder, *flags, workers=1, is_alone=False, env=None):
-        self.host, self.folder, self.flags, self.workers, self.env = host, folder, list(flags), workers, env
+    def __init__(self, host, folder, *flags, workers=1, is_alone=False, env=None, clock=None):
+        self.host, self.folder, self.flags, self.workers = host, folder, list(flags), workers
+        self.clock, self.env = clock, {**(env or {}), **(clock.env if clock else {})}
         self.cluster_ip = None if is_alone else f"{host.ip}:{CLUSTER_PORT}"
         self.weldr, self.past, self.origin = None, [], None
 

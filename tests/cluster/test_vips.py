@@ -8,15 +8,19 @@ import statistics
 import time
 
 import pytest
+from clocks import CAN_STEP
 from fabric import DEVICE
 from holders import Client, Watch
-from node import settle
+from node import find_leader, settle
 from rawhttp import wait_until
 from weldr import session_members, status_field
+from writers import Visitors
 
 RUNS = int(os.environ.get("VIP_RUNS", "1"))
 SEQUENCES = int(os.environ.get("VIP_SEQUENCES", "2"))
 PROFILES = os.environ.get("CLUSTER_PROFILES", "fast").split()
+HOUR_S = 3600
+STEPPED_S = 4.5  # longer than a lease and any election timer of profile wan
 SETTLED_N = 50  # requests of a second: who has just begun is believed to be dead only when its lease is over (raft_testament.c)
 IS_MEASURED = "FIGURES" in os.environ
 VIP, VIP6 = "10.77.0.100", "fd77:7765::100"
@@ -93,13 +97,29 @@ def transfer(town, node):
     others[0].change("POST", "/cluster/transfer", again=(409, 503, 504))
 
 
-FAULTS = [cut, mute, deafen, lose_some, kill, kill_helper, kill_both, freeze_manager, freeze_helper, freeze_both, move, transfer]
+def step_ahead(town, node):
+    step(node, HOUR_S)
+
+
+def step_back(town, node):
+    step(node, -HOUR_S)
+
+
+def step(node, step_s):
+    node.clock.step(step_s)
+    node.clock.assert_seen(node)
+
+
+STEPS = [step_ahead, step_back] if CAN_STEP else []
+FAULTS = [cut, mute, deafen, lose_some, kill, kill_helper, kill_both, freeze_manager, freeze_helper, freeze_both, *STEPS, move, transfer]
 
 
 def mend(town, nodes):
     town.fabric.heal()
     for node in nodes:
         node.host.rough()
+        if node.clock:
+            node.clock.step(0)
         if not node.is_running:
             node.start()
     settle(nodes)
@@ -111,8 +131,8 @@ def describe(node, address, **more):
     node.change("PUT", f"/vips/{address}", {"interface": DEVICE, **more})
 
 
-def start(town, profile="fast", addresses=(VIP,), spare_n=1):
-    nodes = town.cluster(3, "--cluster-profile", profile, spare_n=spare_n)
+def start(town, profile="fast", addresses=(VIP,), spare_n=1, has_clocks=False):
+    nodes = town.cluster(3, "--cluster-profile", profile, spare_n=spare_n, has_clocks=has_clocks)
     for address in addresses:
         describe(nodes[0], address)
     if VIP6 in addresses:  # a listener that is bound before the address is there
@@ -171,7 +191,7 @@ def test_commands_follow_it(town, tmp_path):
 
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.__name__)
 def test_never_on_two(town, fault):
-    nodes = start(town)
+    nodes = start(town, has_clocks=fault in STEPS)
     with Watch(nodes, [VIP]) as watch:
         wait_held(watch, [VIP])
         fault(town, watch.holder(VIP))
@@ -193,9 +213,36 @@ def test_a_stranger_to_the_holder_is_cut_off(town):
         assert {holders for _, _, holders in watch.log if holders} == {frozenset([holder])}
 
 
+@pytest.mark.parametrize("fault", STEPS, ids=lambda fault: fault.__name__)
+def test_a_step_of_the_wall_clock_moves_nothing(town, fault):
+    """Neither an address nor the lead; the node serves, and it makes and is made links anew. A slow profile: a busy machine elects none."""
+    nodes = start(town, "wan", has_clocks=True)
+    with Watch(nodes, [VIP]) as watch, Client(client_host(town), VIP) as client, Visitors(nodes) as visitors:
+        wait_held(watch, [VIP])
+        holder, leader = watch.holder(VIP), find_leader(nodes)
+        wait_until(lambda: client.last, 30, "the client to be answered")
+        terms = {node.cluster()["term"] for node in nodes}
+        for node in nodes:
+            fault(town, node)
+            begun = time.monotonic()
+            wait_until(lambda begun=begun: time.monotonic() > begun + STEPPED_S and client.has_asked_since(begun + STEPPED_S), 30,
+                       "the client to be answered for longer than a lease and an election")
+            node.add(f"http://192.0.2.1:{node.host.number + 1}", weight=0)
+            node.clock.step(0)
+        assert {node.cluster()["term"] for node in nodes} == terms and {node.leader_id() for node in nodes} == {leader.id}
+        assert [holders for _, _, holders in watch.log] == [frozenset([holder])], watch.log
+        visitors.stop()
+        fault(town, holder)
+        for node in nodes:
+            node.restart()
+            settle(nodes)
+        holder.clock.assert_seen(holder)
+        wait_held(watch, [VIP])
+
+
 @pytest.mark.parametrize("seed", range(SEQUENCES))
 def test_a_random_sequence(town, seed):
-    nodes, chance = start(town, addresses=[VIP, MANY[1]]), random.Random(seed)
+    nodes, chance = start(town, addresses=[VIP, MANY[1]], has_clocks=bool(STEPS)), random.Random(seed)
     with Watch(nodes, [VIP, MANY[1]]) as watch:
         wait_held(watch, [VIP, MANY[1]])
         done = []
