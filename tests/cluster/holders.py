@@ -88,6 +88,18 @@ class Watch(Crew):
         holders = self.holders[address]
         return next(iter(holders)) if len(holders) == 1 else None
 
+    def seconds_until(self, is_so, since):
+        """From then until what was seen was so for good: {address: its holders}; None: it is not."""
+        holders, bad_until = {address: frozenset() for address in self.addresses}, None
+        for now, address, seen in [*self.log, (time.monotonic(), None, None)]:
+            if now > since and not is_so(holders):
+                bad_until = now
+            if address is not None:
+                holders[address] = seen
+        if not is_so(holders):
+            return None
+        return 0.0 if bad_until is None else bad_until - since
+
     def stop(self):
         super().stop()
         for eye in self.eyes.values():
