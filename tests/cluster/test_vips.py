@@ -1,6 +1,8 @@
 """Virtual IPs: each on one node at a time whatever happens to its holder, and soon on another one."""
 
 import collections
+import datetime
+import math
 import os
 import random
 import signal
@@ -22,6 +24,7 @@ SEQUENCES = int(os.environ.get("VIP_SEQUENCES", "2"))
 PROFILES = os.environ.get("CLUSTER_PROFILES", "fast").split()
 HOUR_S = 3600
 STEPPED_S = 4.5  # longer than a lease and any election timer of profile wan
+PART_S, PARTINGS = 0.5, 5  # that long who ends waits for others to have its addresses (VIPS_HERE_PART_MS)
 SAVED_S = 1.5  # of profile fast, after a death
 SETTLED_N = 50  # requests of a second: who has just begun is believed to be dead only when its lease is over (raft_testament.c)
 IS_MEASURED = "FIGURES" in os.environ
@@ -147,6 +150,11 @@ def wait_held(watch, addresses):
     wait_until(lambda: all(watch.holder(address) for address in addresses), 60, f"{addresses} to be held", step_s=0.01)
 
 
+def seconds_of(line):
+    """The time of a line of the log, since 1970."""
+    return datetime.datetime.fromisoformat(line["time"].replace("Z", "+00:00")).timestamp()
+
+
 def client_host(town):
     return town.fabric.hosts[-1]
 
@@ -213,6 +221,35 @@ def test_a_stranger_to_the_holder_is_cut_off(town):
         wait_until(lambda: not other.cluster()["quorum"]["has"], 30, "it to be alone")
         mend(town, nodes)
         assert {holders for _, _, holders in watch.log if holders} == {frozenset([holder])}
+
+
+def parting(log):
+    """What a leader that was told to end had let go when another one led, and after how many seconds that was; never: inf."""
+    told = next(at for at, line in enumerate(log) if line["msg"] == "shutting down")
+    led = next((at for at, line in enumerate(log) if at > told and line["msg"] == "another member leads"), None)
+    released = {line["address"] for line in log[told:led] if line["msg"] == "VIP released"}
+    return released, math.inf if led is None else seconds_of(log[led]) - seconds_of(log[told])
+
+
+def test_who_ends_gives_its_addresses_away_before_the_lead(town):
+    """Else the next leader would move them, after a hold-off. A busy machine may need more than the time for it: once more."""
+    nodes = start(town, addresses=MANY)
+    with Watch(nodes, MANY) as watch:
+        for _ in range(PARTINGS):
+            wait_until(lambda: set(watch.holders.values()) == {frozenset([node]) for node in nodes}, 60, "each to have some")
+            leader = find_leader(nodes)
+            mine = {address for address in MANY if watch.holder(address) is leader}
+            leader.stop()
+            released, took_s = parting(leader.past[-1].lines(role="manager"))
+            is_in_time = took_s < PART_S
+            assert not is_in_time or mine <= released, f"it had {mine}, and had let go {released} when another one led, after {took_s} s"
+            leader.start()
+            settle(nodes)
+            if is_in_time:
+                break
+        else:
+            pytest.fail("the machine is too busy for that")
+        wait_held(watch, MANY)
 
 
 @pytest.mark.parametrize("fault", STEPS, ids=lambda fault: fault.__name__)
