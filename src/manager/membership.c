@@ -20,7 +20,8 @@ static void end(struct membership *ms, int error, struct span text)
     free(ms);
 }
 
-/* WERR_TIMEOUT: nobody took the lead. Who may have left already is none that a leader knows. */
+/* WERR_TIMEOUT: nobody took the lead. A leader that gives it away does not respond any more:
+ * who leads then says whether it has. Who may have left already is none that a leader knows. */
 static bool is_worth_another_try(const struct membership *ms, int error)
 {
     const bool leaves = ms->ask == MEMBERSHIP_LEAVE;
@@ -31,9 +32,8 @@ static bool is_worth_another_try(const struct membership *ms, int error)
     case WERR_NOT_LEADER:
         return true;
     case WERR_TIMEOUT:
-        return leaves || ms->ask == MEMBERSHIP_TRANSFER;
     case WERR_OUTCOME_UNKNOWN:
-        return leaves;
+        return leaves || ms->ask == MEMBERSHIP_TRANSFER;
     case WERR_NOT_FOUND:
         return leaves && ms->may_be_done;
     default:

@@ -221,3 +221,17 @@ def test_the_lead_is_given_away_under_load(town):
             wait_until(lambda old=old, term=term: has_passed(nodes[0], old, term), 20, "another one to lead")
         writers.wait_more()
     writers.judge()
+
+
+def test_any_member_is_asked_to_have_another_one_lead(town):
+    """A follower says that it is done: the leader that it asks is none any more when that is so."""
+    nodes = town.cluster(3)
+    for to_asked in True, False, False:
+        leader = find_leader(nodes)
+        asked, other = [node for node in nodes if node is not leader]
+        body = {"to": (asked if to_asked else other).id}
+        for wanted in body, {}:
+            old = find_leader(nodes)
+            answer = next(node for node in nodes if node is not old).api("POST", "/cluster/transfer", wanted)
+            assert answer.status == 200, answer
+            assert answer.json["leader"]["id"] != old.id

@@ -240,6 +240,20 @@ static void test_a_lead_that_has_gone_is_not_given_on(void **state)
     assert_int_equal(asked_n, 1);
 }
 
+/* A leader that gives the lead away does not respond to who asked it any more. */
+static void test_a_lead_whose_response_was_lost(void **state)
+{
+    struct waiter w;
+
+    (void)state;
+    add(5, CLUSTER_VOTER);
+    bend(WERR_OUTCOME_UNKNOWN, 1);
+    leads_then = 5;
+    (void)run(MEMBERSHIP_TRANSFER, 0, &w);
+    assert_int_equal(outcome(&w), 0);
+    assert_int_equal(asked_n, 1);
+}
+
 /* The link to the leader was closed before its response came: this node was removed, which it
  * hears of later. */
 static void lose_response(enum membership_ask ask, uint64_t id)
@@ -334,6 +348,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_a_lead_that_is_never_taken, setup, teardown),
         cmocka_unit_test_setup_teardown(test_a_lead_that_has_gone_is_not_given_on, setup,
                                         teardown),
+        cmocka_unit_test_setup_teardown(test_a_lead_whose_response_was_lost, setup, teardown),
         cmocka_unit_test_setup_teardown(test_a_leave_whose_response_was_lost, setup, teardown),
         cmocka_unit_test_setup_teardown(test_its_own_removal_whose_response_was_lost, setup,
                                         teardown),
