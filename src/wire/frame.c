@@ -13,6 +13,8 @@ enum {
     UNLISTEN_BYTES = 8 + 4 + 4,
     NODE_BYTES = 8 + 4,
     LISTEN_BYTES = 8 + 4 + 4 + 2 + 2 + 16,
+    PART_BYTES = 2 + 2 + 16 + 3 * 4,
+    PARTED_BYTES = 2 + 2 + 16 + 2 * 4,
     DRAIN_BYTES = 4,
     NUMBER_BYTES = 8,
     INDEX_BYTES = 8,
@@ -28,7 +30,7 @@ int64_t frame_measure(struct span in, uint16_t *type)
     uint32_t length = get_u32(&at);
     uint16_t kind = get_u16(&at);
     uint16_t zero = get_u16(&at);
-    if (length > FRAME_MAX_BYTES || kind < FRAME_HELLO || kind > FRAME_AUTHORITIES || zero != 0)
+    if (length > FRAME_MAX_BYTES || kind < FRAME_HELLO || kind > FRAME_PARTED || zero != 0)
         return WERR_CORRUPT;
     *type = kind;
     return (int64_t)FRAME_HEADER_BYTES + length;
@@ -157,6 +159,23 @@ size_t frame_put_node(char *buf, const struct frame_node *n)
     return put_u32(buf, at, n->log_level);
 }
 
+size_t frame_put_part(char *buf, const struct frame_part *p)
+{
+    size_t at = put_header(buf, FRAME_PART, PART_BYTES);
+    at = put_addr(buf, at, &p->address);
+    at = put_u32(buf, at, p->number);
+    at = put_u32(buf, at, p->phase);
+    return put_u32(buf, at, p->limit_ms);
+}
+
+size_t frame_put_parted(char *buf, const struct frame_parted *p)
+{
+    size_t at = put_header(buf, FRAME_PARTED, PARTED_BYTES);
+    at = put_addr(buf, at, &p->address);
+    at = put_u32(buf, at, p->number);
+    return put_u32(buf, at, p->left_n);
+}
+
 size_t frame_put_snapshot_head(char *buf, size_t snapshot_len)
 {
     return put_header(buf, FRAME_SNAPSHOT, snapshot_len);
@@ -279,6 +298,29 @@ int frame_get_node(struct span payload, struct frame_node *n)
     return 0;
 }
 
+int frame_get_part(struct span payload, struct frame_part *p)
+{
+    if (payload.len != PART_BYTES)
+        return WERR_CORRUPT;
+    const char *at = payload.ptr;
+    int rc = get_addr(&at, &p->address);
+    p->number = get_u32(&at);
+    p->phase = get_u32(&at);
+    p->limit_ms = get_u32(&at);
+    return p->address.port == 0 && p->phase < FRAME_PART_PHASES ? rc : WERR_CORRUPT;
+}
+
+int frame_get_parted(struct span payload, struct frame_parted *p)
+{
+    if (payload.len != PARTED_BYTES)
+        return WERR_CORRUPT;
+    const char *at = payload.ptr;
+    int rc = get_addr(&at, &p->address);
+    p->number = get_u32(&at);
+    p->left_n = get_u32(&at);
+    return p->address.port == 0 ? rc : WERR_CORRUPT;
+}
+
 int frame_get_number(struct span payload, uint64_t *number)
 {
     if (payload.len != NUMBER_BYTES)
@@ -286,4 +328,16 @@ int frame_get_number(struct span payload, uint64_t *number)
     const char *at = payload.ptr;
     *number = get_u64(&at);
     return 0;
+}
+
+const char *frame_part_word(enum frame_part_phase phase)
+{
+    static const char *const words[] = {
+#define PHASE(name, word) word,
+#include "wire/part_phases.def"
+#undef PHASE
+    };
+
+    MUST(phase < FRAME_PART_PHASES);
+    return words[phase];
 }

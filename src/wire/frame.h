@@ -7,7 +7,8 @@
  * HELLO) with an ACK that counts them. A LISTEN that the worker has already, after a snapshot
  * was sent again, is answered too and its descriptor closed. A worker that lacks the memory to
  * take one of them says LACKING once and leaves out what comes until RESUME, which facts and a
- * snapshot follow. Every PING is answered with a PONG. Lengths are checked against
+ * snapshot follow. Every PING is answered with a PONG, every PART with a PARTED, which comes
+ * again when there is nobody left to wait for. Lengths are checked against
  * FRAME_MAX_BYTES; a bad frame is WERR_CORRUPT: the channel is closed and the worker replaced.
  * Pure.
  */
@@ -51,7 +52,9 @@ enum frame_type {
     FRAME_SEAL = 19, /* → worker: the key that private keys are closed with (base/seal.h) */
     FRAME_TICKETS = 20, /* → worker: keys of session tickets (net/tlsio_tickets.h) */
     FRAME_AUTHORITIES =
-        21, /* → worker: PEM of the system's authorities; empty: none was found */
+        21,            /* → worker: PEM of the system's authorities; empty: none was found */
+    FRAME_PART = 22,   /* → worker: struct frame_part, an address leaves this node or stays */
+    FRAME_PARTED = 23, /* ← worker: struct frame_parted */
 };
 
 struct frame_hello {
@@ -119,13 +122,36 @@ struct frame_node {
     uint32_t log_level;   /* enum log_level */
 };
 
+enum frame_part_phase {
+#define PHASE(name, word) FRAME_PART_##name,
+#include "wire/part_phases.def"
+#undef PHASE
+    FRAME_PART_PHASES
+};
+
+struct frame_part {
+    struct addr address; /* port 0 */
+    uint32_t number;     /* of this word: the answer tells it */
+    uint32_t phase;      /* enum frame_part_phase */
+    uint32_t limit_ms;   /* LEAVING: so long it lasts at the most */
+};
+
+/* Of the clients that connected to this address so many are left: in LEAVING of those that were
+ * there when the worker heard of it, in SHUT of all; in STAY none are waited for. */
+struct frame_parted {
+    struct addr address;
+    uint32_t number; /* of the PART that it answers */
+    uint32_t left_n;
+};
+
 /* Is it an update of the pool or its facts, which the worker counts and acknowledges? */
 static inline bool frame_is_update(uint16_t type)
 {
     return type == FRAME_SNAPSHOT || type == FRAME_APPLY || type == FRAME_LOCAL ||
            type == FRAME_ADDRS || type == FRAME_LISTEN || type == FRAME_UNLISTEN ||
            type == FRAME_NODE || type == FRAME_SECRETS || type == FRAME_LOG ||
-           type == FRAME_SEAL || type == FRAME_TICKETS || type == FRAME_AUTHORITIES;
+           type == FRAME_SEAL || type == FRAME_TICKETS || type == FRAME_AUTHORITIES ||
+           type == FRAME_PART;
 }
 
 /* Looks at the bytes received so far: 0 = not a whole frame yet, >0 = bytes of the first frame
@@ -155,6 +181,8 @@ size_t frame_put_log_wanted(char *buf);
 size_t frame_put_listen(char *buf, const struct frame_listen *l);
 size_t frame_put_unlisten(char *buf, const struct frame_unlisten *u);
 size_t frame_put_node(char *buf, const struct frame_node *n);
+size_t frame_put_part(char *buf, const struct frame_part *p);
+size_t frame_put_parted(char *buf, const struct frame_parted *p);
 /* Only the header (and the index for APPLY): the caller sends the body behind it. */
 size_t frame_put_snapshot_head(char *buf, size_t snapshot_len);
 size_t frame_put_apply_head(char *buf, uint64_t index, size_t entry_len);
@@ -170,7 +198,11 @@ int frame_get_apply(struct span payload, uint64_t *index, struct span *entry) MU
 int frame_get_listen(struct span payload, struct frame_listen *l) MUST_USE;
 int frame_get_unlisten(struct span payload, struct frame_unlisten *u) MUST_USE;
 int frame_get_node(struct span payload, struct frame_node *n) MUST_USE;
+int frame_get_part(struct span payload, struct frame_part *p) MUST_USE;
+int frame_get_parted(struct span payload, struct frame_parted *p) MUST_USE;
 /* Of PING, PONG and LOG. */
 int frame_get_number(struct span payload, uint64_t *number) MUST_USE;
+
+const char *frame_part_word(enum frame_part_phase phase);
 
 #endif

@@ -22,6 +22,17 @@ static size_t put_listen_again(char *buf, uint16_t type, struct span payload)
     return 0;
 }
 
+static size_t put_part_again(char *buf, uint16_t type, struct span payload)
+{
+    struct frame_part part;
+    struct frame_parted parted;
+    if (type == FRAME_PART && frame_get_part(payload, &part) == 0)
+        return frame_put_part(buf, &part);
+    if (type == FRAME_PARTED && frame_get_parted(payload, &parted) == 0)
+        return frame_put_parted(buf, &parted);
+    return put_listen_again(buf, type, payload);
+}
+
 static size_t put_again(char *buf, uint16_t type, struct span payload)
 {
     struct frame_local local;
@@ -51,7 +62,7 @@ static size_t put_again(char *buf, uint16_t type, struct span payload)
         return frame_put_lacking(buf);
     if (type == FRAME_RESUME && payload.len == 0)
         return frame_put_resume(buf);
-    return put_listen_again(buf, type, payload);
+    return put_part_again(buf, type, payload);
 }
 
 /* Heads of frames whose body the caller sends. */

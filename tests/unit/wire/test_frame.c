@@ -198,6 +198,53 @@ static void test_node(void **state)
     assert_true(frame_is_update(FRAME_NODE));
 }
 
+static void test_part(void **state)
+{
+    (void)state;
+    char buf[FRAME_FIXED_MAX];
+    const struct frame_part p = {
+        {.family = AF_INET, .ip = {10, 0, 0, 7}}, 9, FRAME_PART_SHUT, 5000};
+    struct frame_part back = {0};
+    size_t len = frame_put_part(buf, &p);
+    assert_int_equal(len, FRAME_HEADER_BYTES + 32);
+    struct span payload = payload_of(buf, len, FRAME_PART);
+    assert_int_equal(frame_get_part(payload, &back), 0);
+    assert_true(addr_is_equal(&back.address, &p.address) && back.number == 9);
+    assert_true(back.phase == FRAME_PART_SHUT && back.limit_ms == 5000);
+    assert_true(frame_is_update(FRAME_PART));
+    for (size_t n = 0; n < 32; n++)
+        assert_int_equal(frame_get_part(span_first(payload, n), &back), WERR_CORRUPT);
+    buf[FRAME_HEADER_BYTES + 24] = FRAME_PART_PHASES; /* a phase that is none */
+    assert_int_equal(frame_get_part(payload, &back), WERR_CORRUPT);
+    buf[FRAME_HEADER_BYTES + 24] = FRAME_PART_STAY;
+    assert_int_equal(frame_get_part(payload, &back), 0);
+    buf[FRAME_HEADER_BYTES] = 80; /* a port */
+    assert_int_equal(frame_get_part(payload, &back), WERR_CORRUPT);
+    buf[FRAME_HEADER_BYTES] = 0;
+    buf[FRAME_HEADER_BYTES + 2] = 99; /* a family that is none */
+    assert_int_equal(frame_get_part(payload, &back), WERR_CORRUPT);
+    assert_string_equal(frame_part_word(FRAME_PART_STAY), "stay");
+    assert_string_equal(frame_part_word(FRAME_PART_SHUT), "shut");
+}
+
+static void test_parted(void **state)
+{
+    (void)state;
+    char buf[FRAME_FIXED_MAX];
+    const struct frame_parted p = {{.family = AF_INET6, .ip = {0xfd, 0, 1}}, 9, 70000};
+    struct frame_parted back = {0};
+    size_t len = frame_put_parted(buf, &p);
+    struct span payload = payload_of(buf, len, FRAME_PARTED);
+    assert_int_equal(frame_get_parted(payload, &back), 0);
+    assert_true(addr_is_equal(&back.address, &p.address));
+    assert_true(back.number == 9 && back.left_n == 70000);
+    assert_false(frame_is_update(FRAME_PARTED));
+    for (size_t n = 0; n < payload.len; n++)
+        assert_int_equal(frame_get_parted(span_first(payload, n), &back), WERR_CORRUPT);
+    buf[FRAME_HEADER_BYTES] = 80; /* a port */
+    assert_int_equal(frame_get_parted(payload, &back), WERR_CORRUPT);
+}
+
 static void test_bodies_behind_heads(void **state)
 {
     (void)state;
@@ -268,7 +315,9 @@ static void test_bad_heads(void **state)
         {"\0\0\0\0\x12\0\0\0", 8},
         {"\0\0\0\0\x13\0\0\0", 8},
         {"\0\0\0\0\x15\0\0\0", 8},
-        {"\0\0\0\0\x16\0\0\0", WERR_CORRUPT},
+        {"\0\0\0\0\x16\0\0\0", 8},
+        {"\0\0\0\0\x17\0\0\0", 8},
+        {"\0\0\0\0\x18\0\0\0", WERR_CORRUPT},
         {"\0\0\0\0\7\1\0\0", WERR_CORRUPT},
         {"\0\0\0\0\7\0\1\0", WERR_CORRUPT},
         {"\0\0\0\0\7\0\0\1", WERR_CORRUPT},
@@ -320,6 +369,8 @@ int main(void)
         cmocka_unit_test(test_lacking_and_resume),
         cmocka_unit_test(test_listen_and_unlisten),
         cmocka_unit_test(test_node),
+        cmocka_unit_test(test_part),
+        cmocka_unit_test(test_parted),
         cmocka_unit_test(test_frames_in_a_row),
         cmocka_unit_test(test_bodies_behind_heads),
         cmocka_unit_test(test_bad_heads),
