@@ -7,8 +7,8 @@
  * HELLO) with an ACK that counts them. A LISTEN that the worker has already, after a snapshot
  * was sent again, is answered too and its descriptor closed. A worker that lacks the memory to
  * take one of them says LACKING once and leaves out what comes until RESUME, which facts and a
- * snapshot follow. Every PING is answered with a PONG, every PART with a PARTED, which comes
- * again when there is nobody left to wait for. Lengths are checked against
+ * snapshot follow. Every PING is answered with a PONG, every PART but STAY with a PARTED,
+ * which comes again when there is nobody left to wait for. Lengths are checked against
  * FRAME_MAX_BYTES; a bad frame is WERR_CORRUPT: the channel is closed and the worker replaced.
  * Pure.
  */
@@ -137,7 +137,7 @@ struct frame_part {
 };
 
 /* Of the clients that connected to this address so many are left: in LEAVING of those that were
- * there when the worker heard of it, in SHUT of all; in STAY none are waited for. */
+ * there when the worker heard of it, in SHUT of all. */
 struct frame_parted {
     struct addr address;
     uint32_t number; /* of the PART that it answers */

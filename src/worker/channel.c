@@ -8,6 +8,8 @@
 #include "pool/pool.h"
 #include "worker/acceptor.h"
 #include "worker/certificates.h"
+#include "worker/departing.h"
+#include "worker/departures.h"
 #include "worker/origin_follow.h"
 #include "worker/worker_life.h"
 
@@ -49,6 +51,13 @@ static size_t put_next(struct channel *ch)
         return frame_put_pong(ch->out, ch->ping);
     if (take_due(&ch->is_log_wanted_due))
         return frame_put_log_wanted(ch->out);
+    if (ch->is_parted_due) {
+        struct frame_parted said;
+
+        if (departures_next_due(ch->worker, &said))
+            return frame_put_parted(ch->out, &said);
+        ch->is_parted_due = false;
+    }
     return take_due(&ch->is_bye_due) ? frame_put_bye(ch->out) : 0;
 }
 
@@ -81,6 +90,13 @@ static void say(struct channel *ch, bool *due)
     send_due(ch);
 }
 
+static void on_parted_due(void *arg)
+{
+    struct channel *ch = arg;
+
+    say(ch, &ch->is_parted_due);
+}
+
 /* ---- in: what a frame says ---- */
 
 static int take_hello(struct channel *ch, struct span payload)
@@ -92,6 +108,10 @@ static int take_hello(struct channel *ch, struct span payload)
     ch->has_hello = true;
     rc = ch->hooks.on_hello(ch->hooks.arg, &ch->hello);
     ch->hello.trusted = SPAN_NONE; /* the frame goes */
+    if (rc == 0) {
+        ch->worker->departures.on_due = on_parted_due;
+        ch->worker->departures.on_due_arg = ch;
+    }
     return rc;
 }
 
@@ -99,8 +119,10 @@ static int take_snapshot(struct channel *ch, struct span payload)
 {
     int rc = worker_snapshot(ch->worker, payload);
 
-    if (rc == 0)
+    if (rc == 0) {
         acceptor_leave_untold(ch->worker);
+        departing_stay_untold(ch->worker);
+    }
     if (rc < 0 || ch->is_ready)
         return rc;
     rc = ch->hooks.on_ready(ch->hooks.arg);
@@ -216,7 +238,16 @@ static int take_node(struct channel *ch, struct span payload)
     log_set_level((enum log_level)node.log_level);
     worker_node(ch->worker, &node);
     acceptor_forget_told(ch->worker); /* it comes first when all is told anew */
+    departing_forget_told(ch->worker);
     return 0;
+}
+
+static int take_part(struct channel *ch, struct span payload)
+{
+    struct frame_part part;
+    const int rc = frame_get_part(payload, &part);
+
+    return rc == 0 ? departing_take(ch->worker, &part) : rc;
 }
 
 static int take_secrets(struct channel *ch, struct span payload)
@@ -246,6 +277,8 @@ static int apply_update(struct channel *ch, uint16_t type, struct span payload)
         return take_unlisten(ch, payload);
     case FRAME_NODE:
         return take_node(ch, payload);
+    case FRAME_PART:
+        return take_part(ch, payload);
     case FRAME_LOG:
         return take_log(ch, payload);
     case FRAME_SECRETS:

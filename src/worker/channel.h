@@ -63,6 +63,7 @@ struct channel {
     char out[FRAME_FIXED_MAX]; /* the frame on its way */
     size_t out_len, out_sent;
     bool is_ack_due, is_lacking_due, is_pong_due, is_bye_due, is_log_wanted_due;
+    bool is_parted_due; /* departures.h knows what of */
     bool has_hello, is_ready;
     bool is_lacking; /* until RESUME */
     uint64_t frames, ping;

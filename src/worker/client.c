@@ -5,6 +5,7 @@
 
 #include "base/fsm.h"
 #include "worker/admission.h"
+#include "worker/departures.h"
 #include "worker/exchange.h"
 #include "worker/limits.h"
 #include "worker/listener_runtime.h"
@@ -56,8 +57,7 @@ static void next_request(struct client *c)
  * response away from it. */
 static void close_behind_response(struct client *c)
 {
-    bool whole =
-        conn_is_quiet(&c->conn) && !client_worker(c)->draining && !conn_has_more(&c->conn);
+    bool whole = conn_is_quiet(&c->conn) && !client_is_leaving(c) && !conn_has_more(&c->conn);
 
     close_client(c, whole ? CONN_CLOSE_FLUSH : CONN_CLOSE_LINGER);
 }
@@ -135,7 +135,7 @@ static void hear_head(struct client *c, struct event *ev)
     uint32_t max = c->caller.listener->settings.bounds.requests_per_connection;
 
     c->caller.requests++;
-    if (max > 0 && c->caller.requests >= max)
+    if ((max > 0 && c->caller.requests >= max) || c->departure != 0)
         conn_close_after(&c->conn);
     if (begin(c, CONN_CLOSE_RESET) != NULL)
         stream_hear(&c->stream, ev);
@@ -176,7 +176,7 @@ static void on_unread(struct conn *conn)
     struct client *c = client_of(conn);
     uint32_t now_ms = (uint32_t)loop_now_ms(client_worker(c)->loop);
 
-    if (client_worker(c)->draining || conn_is_in_prologue(conn))
+    if (client_is_leaving(c) || conn_is_in_prologue(conn))
         return;
     if (c->state == CLIENT_IDLE) {
         move(c, CLIENT_IN_HEAD, "a part of a head");
@@ -240,8 +240,7 @@ static void on_progress(struct conn *conn)
 /* A request, or the rest of one, that crosses our end must not meet a reset. */
 static bool is_to_linger(const struct client *c)
 {
-    return c->state == CLIENT_READS_ON ||
-           (client_worker(c)->draining && c->caller.requests > 0);
+    return c->state == CLIENT_READS_ON || (client_is_leaving(c) && c->caller.requests > 0);
 }
 
 static void on_timer(struct conn *conn)
@@ -264,7 +263,7 @@ static uint32_t first_ms(const struct client *c)
 {
     if (conn_is_in_handshake(&c->conn))
         return client_handshake_ms(c);
-    return client_worker(c)->draining ? LIMIT_DRAIN_FIRST_MS : timeouts_of(c)->client_idle_ms;
+    return client_is_leaving(c) ? LIMIT_DRAIN_FIRST_MS : timeouts_of(c)->client_idle_ms;
 }
 
 /* Now that it is known who the client is: may it come in? To say why not, in TLS, costs more
@@ -285,7 +284,7 @@ static void enter(struct client *c)
 
 static uint32_t header_ms(const struct client *c)
 {
-    return client_worker(c)->draining ? LIMIT_DRAIN_FIRST_MS : timeouts_of(c)->client_head_ms;
+    return client_is_leaving(c) ? LIMIT_DRAIN_FIRST_MS : timeouts_of(c)->client_head_ms;
 }
 
 int64_t client_on_prologue(struct conn *conn, struct span in)
@@ -312,6 +311,7 @@ void client_on_closed(struct conn *conn)
 
     MUST(c->state == CLIENT_CLOSING);
     LIST_REMOVE(c, entry);
+    departures_leave(w, c->departure);
     admission_leave(&c->caller);
     stats_line_add(c->caller.listener->stats, STATS_LISTENER_open, -1);
     caller_forget_local(&c->caller);
@@ -363,6 +363,7 @@ static void add_client(struct listener_runtime *l, struct client *c, const struc
 
     c->magic = CLIENT_MAGIC;
     c->state = CLIENT_IDLE;
+    c->departure = 0;
     c->caller.peer = *peer;
     c->caller.listener = l;
     listener_runtime_enter(l);
@@ -406,6 +407,7 @@ void client_accept(struct listener_runtime *l, struct accepted *a, bool has_head
         return;
     }
     add_client(l, c, accepted_peer(a));
+    c->departure = departures_enter(w, &c->conn.sock);
     if (l->secure.is_on)
         client_tls_begin(c);
     if (has_header) {
@@ -420,14 +422,17 @@ void client_accept(struct listener_runtime *l, struct accepted *a, bool has_head
 uint32_t client_idle_drain_ms(const struct client *c)
 {
     struct worker *w = client_worker(c);
-    const uint32_t half_ms = w->drain_jitter_ms / 2;
+    const uint32_t all_ms = c->departure != 0 && !w->draining
+                                ? departures_at(w, c->departure)->jitter_ms
+                                : w->drain_jitter_ms;
+    const uint32_t half_ms = all_ms / 2;
 
     return half_ms + (uint32_t)rand_below(&w->rand, half_ms + 1ULL);
 }
 
 void client_drain(struct client *c)
 {
-    MUST(client_worker(c)->draining || !c->caller.listener->is_described);
+    MUST(client_is_leaving(c) || !c->caller.listener->is_described);
     if (client_is_many(c)) {
         client_many.drain(c);
         return;
@@ -441,6 +446,23 @@ void client_drain(struct client *c)
     } else {
         conn_timer_set(&c->conn, LIMIT_DRAIN_FIRST_MS);
     }
+}
+
+void client_stay(struct client *c)
+{
+    MUST(c->departure == 0);
+    if (client_is_leaving(c) || !c->caller.listener->is_described)
+        return;
+    if (client_is_many(c))
+        client_many.stay(c);
+    else if (conn_is_in_prologue(&c->conn))
+        conn_timer_set(&c->conn, header_ms(c));
+    else if (c->state == CLIENT_IDLE)
+        conn_timer_set(&c->conn, first_ms(c));
+    else if (c->state == CLIENT_IN_HEAD)
+        conn_timer_set(&c->conn, timeouts_of(c)->client_head_ms);
+    else if (c->state == CLIENT_READS_ON)
+        conn_timer_set(&c->conn, timeouts_of(c)->client_body_ms);
 }
 
 void client_stop(struct client *c)

@@ -45,7 +45,8 @@ struct client {
     struct caller caller;
     uint32_t head_from_ms; /* IN_HEAD: when it began, of the loop's time the lower half */
     uint16_t magic;
-    uint8_t state; /* enum client_state */
+    uint8_t state;     /* enum client_state */
+    uint8_t departure; /* departures.h: its address leaves this node; 0: it does not */
 };
 
 _Static_assert(sizeof(struct client) <= 224, "with a codec of HTTP/1 no more than 300 bytes");
@@ -58,8 +59,11 @@ struct worker *client_worker(const struct client *c);
  * has_header: the first that comes is a PROXY header, which not everybody may send (trust.h).
  */
 void client_accept(struct listener_runtime *l, struct accepted *a, bool has_header);
-/* While draining: closes when idle, within the worker's drain_jitter_ms. */
+/* No further request is to come on it: the worker drains, its listener has left the description
+ * or its address leaves this node. Closes when idle, after a while (client_idle_drain_ms). */
 void client_drain(struct client *c);
+/* Its address stays after all: one that has not heard anything yet goes on. */
+void client_stay(struct client *c);
 /* Closes now, unless an exchange will see to that. */
 void client_stop(struct client *c);
 static inline bool client_is_many(const struct client *c)

@@ -7,6 +7,7 @@
 #include "worker/client.h"
 #include "worker/ends.h"
 #include "worker/listener_runtime.h"
+#include "worker/worker.h"
 
 /* How a connection with many streams is told what every client is told. */
 struct client_kind {
@@ -14,6 +15,7 @@ struct client_kind {
     /* It may not come in, or has had its time. */
     void (*reject)(struct client *c, enum end end);
     void (*drain)(struct client *c);
+    void (*stay)(struct client *c);
     void (*stop)(struct client *c);
 };
 extern const struct client_kind client_many; /* client_many.c */
@@ -44,10 +46,16 @@ void client_tls_begin(struct client *c); /* it was accepted */
 /* How long its handshake may take. */
 uint32_t client_handshake_ms(const struct client *c);
 
+/* It is about to be told, or knows, that it must come again: by another worker, or node. */
+static inline bool client_is_leaving(const struct client *c)
+{
+    return c->departure != 0 || client_worker(c)->draining;
+}
+
 /* ---- client.c ---- */
 
-/* While draining: when an idle connection closes, by chance, so that not all come back at once.
- * Not before half of the time: who asks without pause asks again until then, and hears
+/* Of one that is drained: when an idle connection closes, by chance, so that not all come back
+ * at once. Not before half of the time: who asks without pause asks again until then, and hears
  * Connection: close with the response; at once its request would cross our end. */
 uint32_t client_idle_drain_ms(const struct client *c);
 struct tlsio_context *client_tls_context(struct conn *conn);

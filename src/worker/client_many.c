@@ -21,7 +21,7 @@ static void move(struct client *c, enum client_state next, const char *why)
 /* A connection on which no stream may begin any more. */
 static bool is_leaving(const struct client *c)
 {
-    return client_worker(c)->draining || !c->caller.listener->is_described;
+    return client_is_leaving(c) || !c->caller.listener->is_described;
 }
 
 /* Requests that cross our end must not meet a reset; those that were not begun are named. */
@@ -144,7 +144,7 @@ static void on_unread(struct conn *conn)
 {
     struct client *c = client_of(conn);
 
-    if (c->state != CLIENT_IDLE || client_worker(c)->draining || conn_is_in_prologue(conn))
+    if (c->state != CLIENT_IDLE || client_is_leaving(c) || conn_is_in_prologue(conn))
         return;
     move(c, CLIENT_IN_HEAD, "a part of a head");
     conn_timer_set(conn, timeouts_of(c)->client_head_ms);
@@ -259,6 +259,16 @@ static void drain(struct client *c)
         conn_timer_set(&c->conn, LIMIT_DRAIN_FIRST_MS);
 }
 
+static void stay(struct client *c)
+{
+    if (conn_is_in_prologue(&c->conn) || conn_is_in_handshake(&c->conn))
+        return; /* it has a second yet, and then all its time */
+    if (c->state == CLIENT_IDLE)
+        time_idle(c);
+    else if (c->state == CLIENT_IN_HEAD)
+        conn_timer_set(&c->conn, timeouts_of(c)->client_head_ms);
+}
+
 static void stop(struct client *c)
 {
     streams_lose(&c->many);
@@ -266,4 +276,4 @@ static void stop(struct client *c)
 }
 
 const struct client_kind client_many = {
-    .begin = begin, .reject = reject, .drain = drain, .stop = stop};
+    .begin = begin, .reject = reject, .drain = drain, .stay = stay, .stop = stop};

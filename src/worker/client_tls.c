@@ -143,8 +143,8 @@ struct tlsio_context *client_tls_context(struct conn *conn)
 
 uint32_t client_handshake_ms(const struct client *c)
 {
-    return worker_of(c)->draining ? LIMIT_DRAIN_FIRST_MS
-                                  : c->caller.listener->settings.tls_settings.handshake_ms;
+    return client_is_leaving(c) ? LIMIT_DRAIN_FIRST_MS
+                                : c->caller.listener->settings.tls_settings.handshake_ms;
 }
 
 static uint32_t now_ms(const struct client *c)
@@ -171,6 +171,7 @@ void client_tls_on_open(struct conn *conn, int error)
     if (facts.is_resumed)
         stats_line_add(l->stats, STATS_LISTENER_tls_resumed, 1);
     times_add(&w->stats->tls_handshake, &times_long, (now_ms(c) - c->head_from_ms) * 1000ULL);
-    conn_timer_set(conn, w->draining || !l->is_described ? LIMIT_DRAIN_FIRST_MS
-                                                         : timeouts_of(c)->client_idle_ms);
+    conn_timer_set(conn, client_is_leaving(c) || !l->is_described
+                             ? LIMIT_DRAIN_FIRST_MS
+                             : timeouts_of(c)->client_idle_ms);
 }

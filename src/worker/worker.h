@@ -68,6 +68,26 @@ struct spread {
     struct sock inbox;
 };
 
+/* departures.h */
+enum { DEPARTURES_MAX = 64 };
+struct departure {
+    struct addr address; /* port 0 */
+    uint8_t phase;       /* enum frame_part_phase; STAY: free */
+    bool is_told;        /* by a PART since departures_forget_told */
+    bool is_due;         /* the manager is to hear of it */
+    uint32_t number;     /* of the last PART */
+    uint32_t jitter_ms;  /* idle clients there close within so long */
+    uint32_t before_n;   /* clients that were there when it began … */
+    uint32_t later_n;    /* … and that came later */
+};
+struct departures {
+    unsigned n; /* that leave */
+    struct departure list[DEPARTURES_MAX];
+    void (*on_due)(
+        void *arg); /* departures_next_due has something to say; NULL: nobody hears */
+    void *on_due_arg;
+};
+
 struct worker {
     struct loop *loop;
     struct conn_shared shared;
@@ -105,6 +125,7 @@ struct worker {
     uint32_t next_socket_no; /* greater than all that came */
     bool is_listening;       /* the first snapshot is in */
     struct spread spread;
+    struct departures departures;
 
     struct timer drain_timer;
     struct loop_work drain_work;

@@ -392,6 +392,55 @@ static void check_resume(struct setup *s)
 
 /* Whichever allocation fails while updates come: the worker says so once, takes none until it
  * is told to, and has the pool of the manager after the snapshot that follows. */
+static void send_part(struct setup *s, uint8_t which, uint32_t number)
+{
+    const struct frame_part part = {
+        {.family = AF_INET, .ip = {10, 0, 0, which}}, number, FRAME_PART_LEAVING, 1000};
+    char buf[FRAME_FIXED_MAX];
+
+    send_bytes(s, buf, frame_put_part(buf, &part));
+}
+
+/* Acknowledgements may come between. */
+static void check_parted(struct setup *s, uint8_t which, uint32_t number)
+{
+    struct frame_parted said;
+    struct span payload;
+    uint16_t type = take_frame(s, &payload);
+
+    while (type == FRAME_ACK)
+        type = take_frame(s, &payload);
+    assert_int_equal(type, FRAME_PARTED);
+    assert_int_equal(frame_get_parted(payload, &said), 0);
+    assert_true(said.address.ip[3] == which && said.number == number && said.left_n == 0);
+}
+
+/* Each word that an address leaves is answered, and acknowledged as any update; one that is
+ * left out when all is told anew holds no more. */
+static void test_part(void **state)
+{
+    const struct frame_node node = {1 << 20, 0};
+    struct setup *s = make();
+    char buf[FRAME_FIXED_MAX];
+    struct frame_ack ack;
+
+    (void)state;
+    send_hello(s);
+    send_part(s, 7, 1);
+    send_part(s, 8, 2);
+    run(s);
+    check_parted(s, 7, 1);
+    check_parted(s, 8, 2);
+    assert_true(take_ack(s, &ack) && ack.frames == 2 && s->worker.departures.n == 2);
+    send_bytes(s, buf, frame_put_node(buf, &node));
+    send_part(s, 8, 2);
+    send_snapshot(s);
+    run(s);
+    check_parted(s, 8, 2);
+    assert_true(s->worker.departures.n == 1 && s->broken_n == 0);
+    drop(s);
+}
+
 static void test_out_of_memory_for_an_update(void **state)
 {
     bool is_over = false;
@@ -533,6 +582,7 @@ int main(void)
         cmocka_unit_test(test_long_list),
         cmocka_unit_test(test_drain_and_bye),
         cmocka_unit_test(test_ping),
+        cmocka_unit_test(test_part),
         cmocka_unit_test(test_out_of_memory_for_an_update),
         cmocka_unit_test(test_manager_dies),
         cmocka_unit_test(test_broken),
