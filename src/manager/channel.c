@@ -414,6 +414,16 @@ static int take_acknowledgement(struct manager_channel *ch, struct span payload)
     return 0;
 }
 
+static int take_parted(struct manager_channel *ch, struct span payload)
+{
+    struct frame_parted said;
+    const int rc = frame_get_parted(payload, &said);
+
+    if (rc == 0)
+        ch->ops->on_parted(ch, &said);
+    return rc;
+}
+
 static int take_frame(struct manager_channel *ch, uint16_t type, struct span payload)
 {
     ch->heard_n++;
@@ -429,6 +439,8 @@ static int take_frame(struct manager_channel *ch, uint16_t type, struct span pay
     case FRAME_LOG_WANTED:
         ch->ops->on_log_wanted(ch);
         return 0;
+    case FRAME_PARTED:
+        return take_parted(ch, payload);
     case FRAME_BYE:
         ch->ops->on_bye(ch);
         return 0;

@@ -45,6 +45,7 @@ struct manager_channel_ops {
     void (*on_bye)(struct manager_channel *ch);
     void (*on_pong)(struct manager_channel *ch);
     void (*on_log_wanted)(struct manager_channel *ch); /* nowhere to write its access log to */
+    void (*on_parted)(struct manager_channel *ch, const struct frame_parted *said);
     /* The queue was dropped and is empty now: send a snapshot (manager_channel_refresh). */
     void (*on_stale)(struct manager_channel *ch);
     /* The worker has closed its end, or sent what is no frame. The owner closes. */

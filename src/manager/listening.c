@@ -120,6 +120,44 @@ static struct inherited_key key_of(const struct listening *l, unsigned slot,
                                   .name = span_from_str(l->listener)};
 }
 
+static bool may_come(const struct listening *l, const struct addr *to)
+{
+    struct addr bound = l->bound;
+
+    bound.port = 0;
+    return addr_is_wildcard(&bound) || addr_is_equal(&bound, to);
+}
+
+/* One that was handed over may have a filter of the predecessor's. */
+static void keep_out(const struct listening *l, int fd)
+{
+    const struct listenings *ls = l->owner;
+    struct addr list[SYN_FILTER_MAX];
+    unsigned n = 0;
+
+    for (unsigned i = 0; i < ls->kept_out_n; i++)
+        if (may_come(l, &ls->kept_out[i]))
+            list[n++] = ls->kept_out[i];
+    const int rc = syn_filter_set(fd, list, n);
+
+    if (rc < 0)
+        log_warn("can't keep new connections from an address that leaves",
+                 LOG_S("listener", l->listener), LOG_S("error", werr_text(rc)));
+}
+
+void listenings_keep_out(struct listenings *ls, const struct addr *addrs, unsigned n)
+{
+    const struct listening *l;
+
+    MUST(n <= SYN_FILTER_MAX);
+    memcpy(ls->kept_out, addrs, n * sizeof(addrs[0]));
+    ls->kept_out_n = n;
+    TAILQ_FOREACH (l, &ls->list, entry)
+        for (unsigned i = 0; i < l->slot_n; i++)
+            if (l->doors[i]->fd >= 0)
+                keep_out(l, l->doors[i]->fd);
+}
+
 /* Is the address free for us alone? SO_REUSEPORT would share it in silence. */
 static int probe(const struct listening *l, const struct addr *at)
 {
@@ -166,6 +204,7 @@ int listening_bind(struct listening *l, const struct addr *at)
         if (fd < 0)
             break;
         l->doors[i]->fd = fd;
+        keep_out(l, fd);
         each.port = l->bound.port; /* the one that the first got is everybody's */
     }
     if (fd < 0) {
@@ -190,6 +229,7 @@ static int open_door(const struct listening *l, struct stand_in_door *d)
     if (fd < 0)
         return fd;
     d->fd = fd;
+    keep_out(l, fd);
     if (l->state == LISTENING_OPEN)
         stand_in_enter(d);
     return 0;

@@ -22,6 +22,7 @@
 #include "base/addr.h"
 #include "manager/slot.h"
 #include "manager/stand_in.h"
+#include "net/syn_filter.h"
 #include "pool/pool.h"
 #include "wire/frame.h"
 
@@ -50,9 +51,14 @@ struct listenings {
     struct stand_in *stand_in;
     TAILQ_HEAD(listening_list, listening) list; /* in the order of their making */
     uint32_t next_socket_no;
+    struct addr kept_out[SYN_FILTER_MAX]; /* no new connection to these begins */
+    unsigned kept_out_n;
 };
 
 void listenings_init(struct listenings *ls, struct slots *slots, struct stand_in *stand_in);
+/* To these n addresses (without ports) no new connection begins any more, without a word
+ * (net/syn_filter.h), at whatever socket there is or comes; to all others it does. */
+void listenings_keep_out(struct listenings *ls, const struct addr *addrs, unsigned n);
 
 /* Binds nothing yet: FAILED, without sockets, and listed. NULL: no memory. */
 struct listening *listening_new(struct listenings *ls, struct span listener,

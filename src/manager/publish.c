@@ -282,6 +282,7 @@ void publish_attach(struct publish *p, struct slot *slot, const struct pool_stat
     /* Settings, sockets and facts first: with the snapshot the worker begins to accept. */
     send_node(p, slot);
     listening_send_all(&p->supervisor->listenings, slot, 0);
+    parting_send_all(&p->supervisor->parting, slot);
     send_all_facts(p, slot);
     manager_channel_send(&slot->channel, note,
                          span_from(buf, frame_put_snapshot_head(buf, bytes.len)), bytes);

@@ -54,6 +54,13 @@ static void on_pong(struct manager_channel *ch)
     pulse_heard(&supervisor_of(slot)->pulse, slot);
 }
 
+static void on_parted(struct manager_channel *ch, const struct frame_parted *said)
+{
+    const struct slot *slot = slot_of_channel(ch);
+
+    parting_heard(&supervisor_of(slot)->parting, slot, said);
+}
+
 static void on_log_wanted(struct manager_channel *ch)
 {
     const struct supervisor *s = supervisor_of(slot_of_channel(ch));
@@ -100,6 +107,7 @@ static const struct manager_channel_ops channel_ops = {
     .on_bye = on_bye,
     .on_pong = on_pong,
     .on_log_wanted = on_log_wanted,
+    .on_parted = on_parted,
     .on_stale = on_stale,
     .on_broken = on_broken,
 };
@@ -246,6 +254,7 @@ static void end_slot(struct slot *slot, int status)
     log_end(slot, status);
     manager_channel_close(&slot->channel);
     slot_move(slot, SLOT_STOPPED, "process ended");
+    parting_lost(&s->parting, slot);
     s->hooks.on_exit(s->hooks.arg, slot,
                      WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status));
     slot->pid = 0;
@@ -435,6 +444,7 @@ int supervisor_init(struct supervisor *s, struct loop *loop,
     s->slots.loop = loop;
     s->hooks = *hooks;
     listenings_init(&s->listenings, &s->slots, &s->stand_in);
+    parting_init(&s->parting, &s->slots, &s->listenings);
     s->stats_fd = -1;
     timer_init(&s->kill_timer, on_kill_timer);
     pulse_init(&s->pulse, &s->slots, &pulse_hooks);
@@ -449,6 +459,7 @@ int supervisor_init(struct supervisor *s, struct loop *loop,
 
 void supervisor_fini(struct supervisor *s)
 {
+    parting_fini(&s->parting);
     while (!TAILQ_EMPTY(&s->listenings.list))
         listening_close(TAILQ_FIRST(&s->listenings.list), false, 0);
     stand_in_fini(&s->stand_in);

@@ -7,8 +7,8 @@
  * (pulse.h), and then replaced in the same way.
  *
  * The supervisor owns the slots and the rooms that work on them: listening sockets, the pulse,
- * the stand-in. The manager is told by hooks and does what follows (snapshot, waiters, log of
- * readiness).
+ * the stand-in, addresses that part. The manager is told by hooks and does what follows
+ * (snapshot, waiters, log of readiness).
  */
 #ifndef WELDR_MANAGER_SUPERVISOR_H
 #define WELDR_MANAGER_SUPERVISOR_H
@@ -18,6 +18,7 @@
 
 #include "base/timers.h"
 #include "manager/listening.h"
+#include "manager/parting.h"
 #include "manager/pulse.h"
 #include "manager/slot.h"
 #include "manager/stand_in.h"
@@ -43,6 +44,7 @@ struct supervisor {
     struct listenings listenings;
     struct stand_in stand_in;
     struct pulse pulse;
+    struct parting parting;
     int exe_fd;
     int stats_fd;
     struct timer kill_timer; /* draining: those still there are killed */
