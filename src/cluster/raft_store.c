@@ -12,6 +12,7 @@
  * what is wrong goes to the log), then the engine itself. */
 
 enum { VERSION_MIN = 2201, DISK_RETRY_MS = 1000, CONNECT_RETRY_MS = 200 };
+enum { CONNECTION_TEXT_MAX = ENGINE_ID_TEXT_MAX + 11 };
 
 int engine_store_error(int code)
 {
@@ -153,27 +154,40 @@ static void on_message(struct raft_io *io, struct raft_message *message)
     engine_state_note_stored(e);
 }
 
+/* libraft keeps a connection for as long as it is told the same address. Where the transport
+ * knows how to call the member this text says no more than which connection that is: another
+ * one for what comes after a break, of which libraft would learn by losing it (a vote, of a
+ * member that was started anew since). */
+static void name_connection(const struct engine *e, uint64_t id, char text[CONNECTION_TEXT_MAX])
+{
+    engine_id_text(id, text);
+    (void)snprintf(text + strlen(text), CONNECTION_TEXT_MAX - strlen(text), "-%u",
+                   engine_transport_breaks(e->peers, id));
+}
+
 /* libraft reads a snapshot in another thread before it sends it, and a change of the members
- * meanwhile frees the address that the message has. It is the one that follows from the id;
- * what is answered goes to the address that the question came from. What is not to be said is
- * lost on the way. */
+ * meanwhile frees the address that the message has. What is answered to one that nobody knows
+ * yet goes to the address that the question came from. What is not to be said is lost on the
+ * way. */
 static int send_message(struct raft_io *io, struct raft_io_send *req,
                         const struct raft_message *message, raft_io_send_cb cb)
 {
+    struct engine *e = engine_of(io);
     struct raft_message copy = *message;
-    char name[ENGINE_ID_TEXT_MAX];
+    char name[CONNECTION_TEXT_MAX];
 
-    if (engine_of(io)->ballot.is_owed) {
+    if (e->ballot.is_owed) {
         cb(req, RAFT_CANCELED);
         return 0;
     }
     if (message->type == RAFT_APPEND_ENTRIES)
-        engine_of(io)->told_commit = message->append_entries.leader_commit;
-    if (message->type == RAFT_INSTALL_SNAPSHOT) {
-        engine_id_text(message->server_id, name);
+        e->told_commit = message->append_entries.leader_commit;
+    if (message->type == RAFT_INSTALL_SNAPSHOT ||
+        link_self_find(&e->self, message->server_id) != NULL) {
+        name_connection(e, message->server_id, name);
         copy.server_address = name;
     }
-    return engine_of(io)->send(io, req, &copy, cb);
+    return e->send(io, req, &copy, cb);
 }
 
 /* What fails later is written again and again. What fails here libraft has given back already,

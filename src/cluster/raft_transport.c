@@ -7,8 +7,9 @@
 #include "base/fault.h"
 #include "net/listen.h"
 
-/* One read of a link, and what little may follow it. */
-enum { WAITING_MAX_BYTES = 1024 * 1024 };
+/* One read of a link, and what little may follow it. Members that share a slot connect once
+ * more than they need to. */
+enum { WAITING_MAX_BYTES = 1024 * 1024, BREAK_SLOTS = 64 };
 
 /* A link and the socket pair that it is pumped into; lives until both are closed. */
 struct pump {
@@ -37,6 +38,7 @@ struct raft_transport {
     bool is_closing;
     uv_timer_t closing;
     struct pumps pumps;
+    unsigned breaks[BREAK_SLOTS]; /* by id */
 };
 
 static void free_if_done(struct pump *p)
@@ -235,11 +237,24 @@ static void on_open(struct link *l)
     respond(p, stream);
 }
 
+/* libraft has a stream that leads nowhere. One that it has closed itself is no break. */
+static void note_break(struct pump *p)
+{
+    if (p->transport != NULL && !p->is_called && p->has_sock && sock_is_open(&p->sock))
+        p->transport->breaks[link_peer(p->link) % BREAK_SLOTS]++;
+}
+
+unsigned engine_transport_breaks(const struct raft_transport *t, uint64_t id)
+{
+    return t->breaks[id % BREAK_SLOTS];
+}
+
 static void on_closed(struct link *l, int error)
 {
     struct pump *p = link_user(l);
 
     (void)error;
+    note_break(p);
     p->link = NULL;
     respond(p, NULL);
     end_sock(p);

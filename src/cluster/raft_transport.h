@@ -29,6 +29,9 @@ const struct link_ops *engine_transport_take(struct raft_transport *t, struct li
 /* Ends the links with those that the roster has as removed, but not with this one: it leads,
  * and has that to give away. They would go on asking for votes on links from before. */
 void engine_transport_part(struct raft_transport *t, uint64_t leader_id);
+/* Grows when a connection to that member has broken. libraft keeps one for as long as what it
+ * says of the address stays, and notices that it is broken when what it writes is lost. */
+unsigned engine_transport_breaks(const struct raft_transport *t, uint64_t id);
 /* After libraft has closed it, or has never had it. NULL allowed. */
 void engine_transport_free(struct raft_transport *t);
 

@@ -25,6 +25,7 @@ PROFILES = os.environ.get("CLUSTER_PROFILES", "fast").split()
 HOUR_S = 3600
 STEPPED_S = 4.5  # longer than a lease and any election timer of profile wan
 PART_S, PARTINGS = 0.5, 5  # that long who ends waits for others to have its addresses (VIPS_HERE_PART_MS)
+KNOWN_S = 1.0  # four heartbeats of profile wan
 SAVED_S = 1.5  # of profile fast, after a death
 SETTLED_N = 50  # requests of a second: who has just begun is believed to be dead only when its lease is over (raft_testament.c)
 IS_MEASURED = "FIGURES" in os.environ
@@ -221,6 +222,41 @@ def test_a_stranger_to_the_holder_is_cut_off(town):
         wait_until(lambda: not other.cluster()["quorum"]["has"], 30, "it to be alone")
         mend(town, nodes)
         assert {holders for _, _, holders in watch.log if holders} == {frozenset([holder])}
+
+
+def lead(nodes, wanted):
+    find_leader(nodes).change("POST", "/cluster/transfer", {"to": wanted.id}, again=(409, 503, 504))
+    wait_until(lambda: find_leader(nodes) is wanted and {node.leader_id() for node in nodes} == {wanted.id}, 30, f"{wanted} to lead")
+
+
+def test_an_election_of_who_was_started_anew_takes_one_round(town):
+    """The vote for it is not told to the process before, which led once: that would cost another election timer."""
+    nodes = start(town, "wan")
+    with Watch(nodes, [VIP]) as watch:
+        stands, voter, last = sorted(nodes, key=lambda node: node.id)  # of those who hear of a dead leader the first one stands
+        lead(nodes, stands)
+        lead(nodes, last)
+        stands.restart()
+        settle(nodes)
+        assert find_leader(nodes) is last
+        wait_held(watch, [VIP])
+        if watch.holder(VIP) is not last:  # who holds has a helper that tells of its death
+            last.change("POST", f"/vips/{VIP}/move", {"to": last.id}, again=(409, 503, 504))
+        wait_until(lambda: watch.holder(VIP) is last, 30, "the leader to hold it")
+        begun = time.monotonic()
+        wait_until(lambda: time.monotonic() > begun + KNOWN_S, 30, "it to be known, by what it says, to who was started anew")
+        gone, term, begun = last.id, last.cluster()["term"], time.monotonic()
+        last.kill()
+
+        def have_leader():
+            """Both know the same new one."""
+            leaders = {node.leader_id() for node in (stands, voter)}
+            return len(leaders) == 1 and not leaders & {gone, None}
+        wait_until(have_leader, 30, "another one to lead", step_s=0.01)
+        print(f"\nelected after {time.monotonic() - begun:.2f} s")
+        assert stands.cluster()["role"] == "leader" and stands.cluster()["term"] == term + 1
+        last.start()
+        settle(nodes)
 
 
 def parting(log):
