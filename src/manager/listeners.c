@@ -152,11 +152,3 @@ void listeners_end_flags(struct manager *m)
         listeners_give_up(m, span_from_str(name));
     }
 }
-
-void listeners_stop_deferring(struct manager *m)
-{
-    const struct listening *l;
-
-    TAILQ_FOREACH (l, &m->supervisor.listenings.list, entry)
-        listening_stop_deferring(l);
-}

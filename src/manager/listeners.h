@@ -90,8 +90,5 @@ void listeners_renumber(struct manager *m, const struct listener *l);
 void listeners_follow(struct manager *m, const char *name, const struct listener *l);
 /* Other VIPs are described: what is bound from now on at one may be absent here. */
 void listeners_note_vips(struct manager *m);
-/* Weldr is about to leave: whoever connects in that time is accepted at once, since the kernel
- * resets those who have not spoken when the listener closes. */
-void listeners_stop_deferring(struct manager *m);
 
 #endif

@@ -128,7 +128,18 @@ static bool may_come(const struct listening *l, const struct addr *to)
     return addr_is_wildcard(&bound) || addr_is_equal(&bound, to);
 }
 
-/* One that was handed over may have a filter of the predecessor's. */
+/* Once somebody else was asked, all goes that way, so that it stays in order. */
+static int set_filter(struct listenings *ls, int fd, const struct addr *addrs, unsigned n)
+{
+    int rc = ls->has_asked ? WERR_DENIED : syn_filter_set(fd, addrs, n);
+
+    if (rc != WERR_DENIED || ls->keep_out == NULL)
+        return rc;
+    ls->has_asked = true;
+    rc = ls->keep_out(ls->keep_out_arg, fd, addrs, n);
+    return rc < 0 && n == 0 ? syn_filter_set(fd, addrs, 0) : rc;
+}
+
 static void keep_out(const struct listening *l, int fd)
 {
     const struct listenings *ls = l->owner;
@@ -138,24 +149,61 @@ static void keep_out(const struct listening *l, int fd)
     for (unsigned i = 0; i < ls->kept_out_n; i++)
         if (may_come(l, &ls->kept_out[i]))
             list[n++] = ls->kept_out[i];
-    const int rc = syn_filter_set(fd, list, n);
-
+    const int rc = set_filter(l->owner, fd, list, n);
     if (rc < 0)
         log_warn("can't keep new connections from an address that leaves",
                  LOG_S("listener", l->listener), LOG_S("error", werr_text(rc)));
 }
 
-void listenings_keep_out(struct listenings *ls, const struct addr *addrs, unsigned n)
+static void set_deferring(const struct listening *l, int fd)
+{
+    listen_set_deferring(fd, l->owner->undeferred_n == 0);
+}
+
+/* One that was handed over may be as the predecessor wanted it. */
+static void tune(const struct listening *l, int fd)
+{
+    set_deferring(l, fd);
+    keep_out(l, fd);
+}
+
+static void tune_all(const struct listenings *ls,
+                     void (*how)(const struct listening *l, int fd))
 {
     const struct listening *l;
 
-    MUST(n <= SYN_FILTER_MAX);
-    memcpy(ls->kept_out, addrs, n * sizeof(addrs[0]));
-    ls->kept_out_n = n;
     TAILQ_FOREACH (l, &ls->list, entry)
         for (unsigned i = 0; i < l->slot_n; i++)
             if (l->doors[i]->fd >= 0)
-                keep_out(l, l->doors[i]->fd);
+                how(l, l->doors[i]->fd);
+}
+
+void listenings_stop_deferring(struct listenings *ls)
+{
+    if (ls->undeferred_n++ == 0)
+        tune_all(ls, set_deferring);
+}
+
+void listenings_defer_again(struct listenings *ls)
+{
+    MUST(ls->undeferred_n > 0);
+    if (--ls->undeferred_n == 0)
+        tune_all(ls, set_deferring);
+}
+
+void listenings_set_keep_out(struct listenings *ls, listening_keep_out_fn fn, void *arg)
+{
+    ls->keep_out = fn;
+    ls->keep_out_arg = arg;
+    ls->has_asked = ls->has_asked && fn != NULL;
+}
+
+void listenings_keep_out(struct listenings *ls, const struct addr *addrs, unsigned n)
+{
+    MUST(n <= SYN_FILTER_MAX);
+    memcpy(ls->kept_out, addrs, n * sizeof(addrs[0]));
+    ls->kept_out_n = n;
+    tune_all(ls, keep_out);
 }
 
 /* Is the address free for us alone? SO_REUSEPORT would share it in silence. */
@@ -204,7 +252,7 @@ int listening_bind(struct listening *l, const struct addr *at)
         if (fd < 0)
             break;
         l->doors[i]->fd = fd;
-        keep_out(l, fd);
+        tune(l, fd);
         each.port = l->bound.port; /* the one that the first got is everybody's */
     }
     if (fd < 0) {
@@ -229,7 +277,7 @@ static int open_door(const struct listening *l, struct stand_in_door *d)
     if (fd < 0)
         return fd;
     d->fd = fd;
-    keep_out(l, fd);
+    tune(l, fd);
     if (l->state == LISTENING_OPEN)
         stand_in_enter(d);
     return 0;
@@ -251,14 +299,6 @@ void listening_steer(const struct listening *l, unsigned n)
     check(l);
     if (l->state != LISTENING_FAILED && listen_steer(l->doors[0]->fd, n) < 0)
         log_debug("can't steer connections", LOG_S("listener", l->listener));
-}
-
-void listening_stop_deferring(const struct listening *l)
-{
-    check(l);
-    for (unsigned i = 0; i < l->slot_n; i++)
-        if (l->doors[i]->fd >= 0)
-            listen_stop_deferring(l->doors[i]->fd);
 }
 
 /* ---- workers ---- */

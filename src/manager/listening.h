@@ -20,9 +20,9 @@
 #include <sys/queue.h>
 
 #include "base/addr.h"
+#include "base/syn_filter.h"
 #include "manager/slot.h"
 #include "manager/stand_in.h"
-#include "net/syn_filter.h"
 #include "pool/pool.h"
 #include "wire/frame.h"
 
@@ -46,6 +46,9 @@ struct listening {
     struct stand_in_door **doors; /* one for each slot; fd -1: none */
 };
 
+/* Lets no connection to these addresses begin at the socket; WERR_*: it does not. */
+typedef int (*listening_keep_out_fn)(void *arg, int fd, const struct addr *addrs, unsigned n);
+
 struct listenings {
     struct slots *slots;
     struct stand_in *stand_in;
@@ -53,11 +56,21 @@ struct listenings {
     uint32_t next_socket_no;
     struct addr kept_out[SYN_FILTER_MAX]; /* no new connection to these begins */
     unsigned kept_out_n;
+    listening_keep_out_fn keep_out; /* NULL: nobody else can */
+    void *keep_out_arg;
+    bool has_asked;        /* it, ever */
+    unsigned undeferred_n; /* reasons to hear of who connects before it speaks */
 };
 
 void listenings_init(struct listenings *ls, struct slots *slots, struct stand_in *stand_in);
+/* From now on who connects is there to be accepted before it speaks, for when the sockets close
+ * or their address leaves it would be reset; until as many calls of the other. */
+void listenings_stop_deferring(struct listenings *ls);
+void listenings_defer_again(struct listenings *ls);
+/* Who can keep somebody out where this process may not; NULL: nobody. */
+void listenings_set_keep_out(struct listenings *ls, listening_keep_out_fn fn, void *arg);
 /* To these n addresses (without ports) no new connection begins any more, without a word
- * (net/syn_filter.h), at whatever socket there is or comes; to all others it does. */
+ * (base/syn_filter.h), at whatever socket there is or comes; to all others it does. */
 void listenings_keep_out(struct listenings *ls, const struct addr *addrs, unsigned n);
 
 /* Binds nothing yet: FAILED, without sockets, and listed. NULL: no memory. */
@@ -82,8 +95,6 @@ int listening_grow(struct listening *l, unsigned n) MUST_USE;
 /* New connections go to the first n slots. What waits at the others, or comes there all the
  * same, is passed on (stand_in.h): no socket is closed, which would reset who waits. */
 void listening_steer(const struct listening *l, unsigned n);
-/* Weldr is about to leave. */
-void listening_stop_deferring(const struct listening *l);
 /* Closes the sockets only. */
 void listening_shut(struct listening *l);
 /* NULL: none. By listener and address as asked for. */

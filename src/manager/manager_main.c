@@ -206,7 +206,7 @@ static void on_stop_signal(struct manager *m, int number)
     log_info("shutting down", LOG_I("signal", number),
              LOG_U("ready_delay_ms", m->config->ready_delay_ms),
              LOG_U("drain_timeout_ms", m->config->drain_timeout_ms));
-    listeners_stop_deferring(m);
+    listenings_stop_deferring(&m->supervisor.listenings);
     loop_timer_in(m->loop, &house_of(m)->ready_delay, 0);
 }
 

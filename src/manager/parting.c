@@ -179,6 +179,26 @@ static void finish(struct parting_row *r, const char *why)
     r->done(r->arg, &address);
 }
 
+static void look_at_leaving(struct parting_row *r)
+{
+    const uint64_t after_ms = now_ms(r->owner) - r->since_ms;
+
+    if (after_ms >= r->limit_ms)
+        shut(r, "time is over");
+    else if (after_ms >= PARTING_SPEAK_MS && has_left(r))
+        shut(r, "all have left");
+    else if (after_ms >= PARTING_SPEAK_MS)
+        in_ms(r, r->limit_ms - after_ms);
+}
+
+static bool is_shut(const struct parting_row *r)
+{
+    const struct parting_hooks *hooks = &r->owner->hooks;
+
+    return hooks->is_shut == NULL || hooks->is_shut(hooks->arg) ||
+           now_ms(r->owner) - r->shut_ms >= PARTING_LAST_MS;
+}
+
 static void on_time(struct timer *t)
 {
     struct parting_row *r =
@@ -186,7 +206,9 @@ static void on_time(struct timer *t)
 
     MUST(r->phase == PARTING_LEAVING || r->phase == PARTING_SHUT || r->phase == PARTING_LAST);
     if (r->phase == PARTING_LEAVING)
-        shut(r, "time is over");
+        look_at_leaving(r);
+    else if (r->phase == PARTING_SHUT && !is_shut(r))
+        in_ms(r, PARTING_COMES_IN_MS);
     else if (r->phase == PARTING_SHUT)
         ask_for_all(r);
     else
@@ -200,8 +222,8 @@ static void review(struct loop_work *work)
     for (unsigned i = 0; i < PARTING_MAX; i++) {
         struct parting_row *r = &p->rows[i];
 
-        if (r->phase == PARTING_LEAVING && has_left(r))
-            shut(r, "all have left");
+        if (r->phase == PARTING_LEAVING)
+            look_at_leaving(r);
         else if (r->phase == PARTING_LAST && has_left(r))
             finish(r, "all have left");
     }
@@ -223,8 +245,9 @@ void parting_begin(struct parting *p, const struct addr *address, uint32_t limit
     r->done = done;
     r->arg = arg;
     move(r, PARTING_LEAVING, "told");
+    listenings_stop_deferring(p->listenings);
     send_to_all(r);
-    in_ms(r, r->limit_ms);
+    in_ms(r, r->limit_ms < PARTING_SPEAK_MS ? r->limit_ms : PARTING_SPEAK_MS);
 }
 
 void parting_end(struct parting *p, const struct addr *address)
@@ -237,6 +260,7 @@ void parting_end(struct parting *p, const struct addr *address)
 
     timer_stop(loop_timers(p->slots->loop), &r->timer);
     move(r, PARTING_STAYS, "told");
+    listenings_defer_again(p->listenings);
     send_to_all(r);
     if (was_shut)
         filter(p);

@@ -4,10 +4,13 @@
  * Of each address: LEAVING: all workers tell who is connected there with the next response that
  * it is the last (Connection: close, GOAWAY); those who ask nothing are closed after a while →
  * SHUT, when nobody of them is left or time is over: listening sockets let no new connection to
- * the address begin (net/syn_filter.h), and what has begun comes in → LAST: workers are asked
+ * the address begin (base/syn_filter.h), and what has begun comes in → LAST: workers are asked
  * for all clients that are left there → OVER: there are none, or time is over; the owner lets
  * the address go. Until parting_end the sockets stay as they are. What is over is told once;
  * no callback comes within a call of this header, but any function of it may be called in one.
+ *
+ * From LEAVING on connections are accepted before they speak (TCP_DEFER_ACCEPT), for one of
+ * which nobody knows can't be waited for. Those that have begun before have PARTING_SPEAK_MS.
  *
  * A worker that ends has nobody left; one that is started meanwhile, or attached anew, is told
  * how things stand (publish.h). Tunnels and WebSockets stay until time is over, and after it:
@@ -25,16 +28,17 @@
 #include <stdint.h>
 
 #include "base/addr.h"
+#include "base/syn_filter.h"
 #include "config/config.h"
 #include "manager/listening.h"
 #include "manager/slot.h"
 #include "net/loop.h"
-#include "net/syn_filter.h"
 #include "wire/frame.h"
 
 enum {
     PARTING_MAX = SYN_FILTER_MAX, /* addresses at a time */
     PARTING_LAST_MS = 200,        /* for SHUT and LAST together: the last part of the limit */
+    PARTING_SPEAK_MS = 100,       /* LEAVING, at least */
     PARTING_COMES_IN_MS = 10      /* SHUT: a round trip, and a turn of a worker that accepts */
 };
 
@@ -67,6 +71,8 @@ struct parting_row {
 struct parting_hooks {
     /* SHUT begins: who connects from now on gets no response here. May be NULL. */
     void (*on_shut)(void *arg, const struct addr *address);
+    /* Nobody is let in any more, by now. May be NULL: at once. */
+    bool (*is_shut)(void *arg);
     void *arg;
 };
 
@@ -84,7 +90,7 @@ void parting_init(struct parting *p, struct slots *slots, struct listenings *lis
 void parting_fini(struct parting *p);
 /* The address (its port does not matter) is to leave within limit_ms; one that is under way, or
  * over, begins anew, with another done. done comes once, unless parting_end comes first: after
- * some 10 ms when no client is there. At most PARTING_MAX addresses at a time. */
+ * some PARTING_SPEAK_MS when no client is there. At most PARTING_MAX addresses at a time. */
 void parting_begin(struct parting *p, const struct addr *address, uint32_t limit_ms,
                    parting_fn done, void *arg);
 /* It stays, or it was let go and may come back: all is as usual. No-op for one that is not

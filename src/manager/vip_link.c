@@ -12,6 +12,7 @@
 #include "log/log.h"
 #include "manager/handover.h"
 #include "manager/privileges.h"
+#include "net/rights.h"
 
 enum { PACKETS_MAX = 256, END_STEPS = 200, END_STEP_MS = 10 };
 
@@ -188,6 +189,29 @@ void vip_link_part(struct vip_link *v, const struct addr *a)
     say(v, &m);
 }
 
+int vip_link_keep_out(struct vip_link *v, int fd, const struct addr *addrs, unsigned n)
+{
+    struct vip_message m = {.type = VIP_KEEP_OUT, .named_n = n};
+    char buf[VIP_MESSAGE_MAX];
+
+    MUST(n <= VIP_ADDRS_MAX);
+    if (v->fd < 0)
+        return WERR_CLOSED;
+    if (n > 0)
+        memcpy(m.addrs, addrs, n * sizeof(addrs[0]));
+    const struct iovec iov = {buf, vip_message_put(buf, &m)};
+    const int64_t sent = rights_send(v->fd, &iov, 1, fd);
+    if (sent < 0)
+        return (int)sent;
+    v->owed_n++;
+    return 0;
+}
+
+bool vip_link_has_kept_out(const struct vip_link *v)
+{
+    return v->owed_n == 0;
+}
+
 void vip_link_leave_will(struct vip_link *v, const struct vip_will *will)
 {
     MUST(will->to_n <= VIP_WILL_TO_MAX && will->len <= VIP_WILL_BYTES);
@@ -201,6 +225,7 @@ void vip_link_leave_will(struct vip_link *v, const struct vip_will *will)
 static void on_hello(struct vip_link *v, const struct vip_message *m)
 {
     log_debug("the helper of virtual IPs works", LOG_U("pid", m->number));
+    v->owed_n = 0; /* of one before: it will not answer */
     v->has_spoken = true;
     v->helpers_n++;
     if (v->row_n > 0)
@@ -209,6 +234,14 @@ static void on_hello(struct vip_link *v, const struct vip_message *m)
         say_will(v);
     if (say_wishes(v))
         repeat_soon(v);
+}
+
+static void on_kept_out(struct vip_link *v, const struct vip_message *m)
+{
+    if (m->error < 0)
+        log_warn("can't keep new connections from an address that leaves",
+                 LOG_S("error", werr_text(m->error)));
+    v->owed_n -= v->owed_n > 0;
 }
 
 static void on_held(struct vip_link *v, struct vip_link_row *row, const struct vip_message *m)
@@ -289,6 +322,8 @@ static void hear(struct vip_link *v, const struct vip_message *m)
         on_hello(v, m);
     } else if (m->type == VIP_BUSY) {
         move(v, m->is_busy ? VIP_HELPER_BUSY : VIP_HELPER_READY);
+    } else if (m->type == VIP_KEPT_OUT) {
+        on_kept_out(v, m);
     } else {
         struct vip_link_row *row = find(v, &m->addr);
 
@@ -305,6 +340,7 @@ static void close_end(struct vip_link *v)
     timer_stop(loop_timers(v->loop), &v->repeat);
     (void)close(v->fd);
     v->fd = -1;
+    v->owed_n = 0;
 }
 
 static void on_lost(struct vip_link *v)

@@ -72,6 +72,7 @@ struct vip_link {
     struct vip_will will;
     struct timer repeat;
     uint64_t helpers_n; /* that have begun */
+    unsigned owed_n;    /* sockets at which it has yet to keep somebody out */
 };
 
 /* Hooks that are NULL are not called. */
@@ -105,6 +106,13 @@ void vip_link_drop(struct vip_link *v, const struct addr *a);
  * is said just before the workers leave them alone. It is said but once. Meanwhile the address
  * is held on as before; if it stays after all, nothing need be said. */
 void vip_link_part(struct vip_link *v, const struct addr *a);
+/* At this listening socket no connection to these named addresses (SYN_FILTER_MAX at the most;
+ * 0: all come in) is to begin (base/syn_filter.h): the helper may do what this process may not.
+ * WERR_*: it is not asked. */
+int vip_link_keep_out(struct vip_link *v, int fd, const struct addr *addrs,
+                      unsigned n) MUST_USE;
+/* It has done all that it was asked for, as well as it could. */
+bool vip_link_has_kept_out(const struct vip_link *v);
 /* Sent by the helper when this process has died; to_n 0: there is none any more. */
 void vip_link_leave_will(struct vip_link *v, const struct vip_will *will);
 

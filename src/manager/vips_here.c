@@ -12,7 +12,7 @@
 #include "net/loop.h"
 #include "pool/vip.h"
 
-enum { TICKS_PER_LEASE = 6, IDLE_TICK_MS = 100, PART_STEP_MS = 20, NS_PER_MS = 1000000 };
+enum { TICKS_PER_LEASE = 6, IDLE_TICK_MS = 100, NS_PER_MS = 1000000 };
 
 static void follow(struct vips_here *h);
 
@@ -55,7 +55,7 @@ static const char *state_word(uint8_t state)
     return words[state];
 }
 
-static void move(struct vip_here *v, enum vip_here_state next, const char *why)
+void vips_here_enter(struct vip_here *v, enum vip_here_state next, const char *why)
 {
     char text[ADDR_TEXT_MAX];
 
@@ -66,11 +66,11 @@ static void move(struct vip_here *v, enum vip_here_state next, const char *why)
     v->state = (uint8_t)next;
 }
 
-static void let_go(struct vips_here *h, struct vip_here *v, const char *why)
+void vips_here_let_go(struct vips_here *h, struct vip_here *v, const char *why)
 {
-    if (v->state != VIP_ASKED && v->state != VIP_HERE)
+    if (v->state != VIP_ASKED && !vips_here_has(v))
         return;
-    move(v, VIP_LEAVING, why);
+    vips_here_enter(v, VIP_LEAVING, why);
     vip_link_drop(&h->link, &v->address);
 }
 
@@ -80,7 +80,7 @@ static void hold(struct vips_here *h, struct vip_here *v, const struct cluster_v
     if (v->state == VIP_IDLE) {
         v->epoch = now->epoch;
         v->asked_ns = clock_boot_ns();
-        move(v, VIP_ASKED, "granted");
+        vips_here_enter(v, VIP_ASKED, "granted");
     }
     v->until_ns = now->lease_ns;
     vip_link_hold(&h->link, &v->address, now->lease_ns);
@@ -142,7 +142,7 @@ static void took(struct vips_here *h, struct vip_here *v, const struct vip_link_
     const char *cause = cause_of(h, v);
 
     v->has_failed = false;
-    move(v, VIP_HERE, row->ifname);
+    vips_here_enter(v, VIP_HERE, row->ifname);
     v->is_taken = true;
     vip_events_tell(h->m, EVENT_VIP_TAKEN, &v->address, 0, own_id(h), cause);
     vip_hooks_run(&h->hooks, &v->address, true, cause);
@@ -190,7 +190,8 @@ static void on_dropped(void *arg, const struct vip_link_row *row, enum vip_drop 
     } else if (v->state != VIP_LEAVING && why != VIP_DROP_LEASE_OVER) {
         return;
     }
-    move(v, VIP_IDLE, vip_drop_word(why));
+    vips_here_enter(v, VIP_IDLE, vip_drop_word(why));
+    vips_here_end_parting(h, v);
     tell_gone(h, v, vip_drop_word(why));
     if (!v->has_failed && h->m->cluster != NULL)
         h->m->cluster->ops->released(h->m->cluster, &v->address);
@@ -227,7 +228,8 @@ static void on_state(void *arg)
 
         if (v->address.family == 0 || v->state == VIP_IDLE)
             continue;
-        move(v, VIP_IDLE, vip_link_word(&h->link));
+        vips_here_enter(v, VIP_IDLE, vip_link_word(&h->link));
+        vips_here_end_parting(h, v);
         tell_gone(h, v, "helper_lost");
     }
     follow(h);
@@ -309,18 +311,39 @@ static void take_over(struct vips_here *h, struct vip_here *v)
         took(h, v, row);
 }
 
+/* It is held on. What is not here yet need not come any more. */
+static void follow_the_move(struct vips_here *h, struct vip_here *v,
+                            const struct cluster_vip *now)
+{
+    if (now->is_parting && v->state == VIP_HERE)
+        vips_here_part_with(h, v);
+    else if (now->is_parting && v->state == VIP_ASKED)
+        vips_here_let_go(h, v, "another node is to have it");
+    else if (!now->is_parting && v->state == VIP_PARTING)
+        vips_here_stay(h, v);
+}
+
+static bool may_hold(const struct vips_here *h, const struct vip_here *v,
+                     const struct cluster_vip *now)
+{
+    return may_try(h, v, now) &&
+           (vips_here_has(v) || (v->state != VIP_LEAVING && !now->is_parting));
+}
+
 /* While the log is read nothing is held: what it says may be undone by what it says next. */
 static void follow_one(struct vips_here *h, struct vip_here *v, const struct cluster_vip *now)
 {
-    const bool is_mine = !h->m->events->is_replaying && now->is_self && !now->is_parting &&
-                         now->lease_ns > clock_boot_ns();
+    const bool is_mine =
+        !h->m->events->is_replaying && now->is_self && now->lease_ns > clock_boot_ns();
 
     tell_move(h, v, now);
-    if (is_mine && may_try(h, v, now) && v->state != VIP_LEAVING) {
+    if (is_mine)
+        follow_the_move(h, v, now);
+    if (is_mine && may_hold(h, v, now)) {
         hold(h, v, now);
         take_over(h, v);
-    } else if (v->state == VIP_ASKED || v->state == VIP_HERE) {
-        let_go(h, v, is_mine ? "no link" : "lease over");
+    } else if (v->state == VIP_ASKED || vips_here_has(v)) {
+        vips_here_let_go(h, v, is_mine ? "no link" : "lease over");
     } else if (is_mine && v->state == VIP_IDLE) {
         give_back(h, v, now);
     }
@@ -407,38 +430,6 @@ void vips_here_on_vips(struct vips_here *h)
         follow(h);
 }
 
-/* ---- the end ---- */
-
-static bool has_leased(const struct vips_here *h)
-{
-    for (unsigned i = 0; i < CLUSTER_VIPS_MAX; i++)
-        if (h->list[i].address.family != 0 && h->list[i].state != VIP_IDLE &&
-            h->list[i].until_ns != UINT64_MAX)
-            return true;
-    return false;
-}
-
-uint32_t vips_here_part(struct vips_here *h)
-{
-    if (h->m == NULL)
-        return 0;
-    const uint64_t now = loop_now_ms(h->m->loop);
-
-    if (h->parting_ms == 0)
-        h->parting_ms = now;
-    follow(h);
-    return has_leased(h) && now - h->parting_ms < VIPS_HERE_PART_MS ? PART_STEP_MS : 0;
-}
-
-void vips_here_drain(struct vips_here *h)
-{
-    if (h->m == NULL)
-        return;
-    timer_stop(loop_timers(h->m->loop), &h->tick);
-    if (has_leased(h))
-        vips_here_stop(h);
-}
-
 static void on_tick(struct timer *t)
 {
     follow((struct vips_here *)((char *)t - offsetof(struct vips_here, tick)));
@@ -467,6 +458,7 @@ static void forget_others(struct vips_here *h)
         v->is_described = v->address.family != 0 && vip_find(h->m->pool, &v->address) != NULL;
         if (v->address.family == 0 || v->is_described)
             continue;
+        vips_here_end_parting(h, v);
         tell_gone(h, v, "not_described");
         v->address.family = 0;
     }
@@ -524,6 +516,9 @@ void vips_here_init(struct vips_here *h, struct manager *m)
     timer_init(&h->tick, on_tick);
     vip_hooks_init(&h->hooks, m);
     vip_link_init(&h->link, m->loop, &hooks);
+    m->supervisor.parting.hooks = (struct parting_hooks){
+        .on_shut = vips_here_on_shut, .is_shut = vips_here_is_shut, .arg = h};
+    listenings_set_keep_out(&m->supervisor.listenings, vips_here_keep_out, h);
     m->vip_provider = &h->provider;
     m->vips_here = h;
 }
@@ -545,6 +540,7 @@ void vips_here_yield(struct vips_here *h)
     if (h->m == NULL)
         return;
     timer_stop(loop_timers(h->m->loop), &h->tick);
+    vips_here_end_all_parting(h); /* the successor has the sockets */
     vip_link_yield(&h->link);
 }
 
@@ -559,6 +555,9 @@ void vips_here_stop(struct vips_here *h)
     if (h->m == NULL)
         return;
     timer_stop(loop_timers(h->m->loop), &h->tick);
+    vips_here_end_all_parting(h);
+    h->m->supervisor.parting.hooks = (struct parting_hooks){.arg = NULL};
+    listenings_set_keep_out(&h->m->supervisor.listenings, NULL, NULL);
     vip_link_stop(&h->link);
     vip_hooks_fini(&h->hooks);
     h->m->vip_provider = NULL;

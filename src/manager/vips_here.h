@@ -3,10 +3,11 @@
  *
  * Of each address that is described: IDLE → ASKED, when the engine says that this node may hold
  * it and the helper was told → HERE, as the helper says → IDLE, when the helper says that it
- * was let go. The helper is told to let go when the engine takes its word back, when the
- * interface has no link, when the address is described no more and when the manager leaves:
- * LEAVING until it has said so. Then the engine hears it (released), so that another node need
- * not wait.
+ * was let go. When another node is to have it, it is PARTING first: held on, until those who
+ * are connected there are served (parting.h). The helper is told to let go then, and at once
+ * when the engine takes its word back, when the interface has no link and when the address is
+ * described no more: LEAVING until it has said so. Then the engine hears it (released), so
+ * that another node need not wait. A manager that ends parts with all that it has first.
  *
  * What can't be held here (no interface, no link, refused by the kernel, a stranger has it) is
  * released too, but not sooner than VIPS_HERE_AGAIN_MS after it was granted: with nobody else
@@ -74,7 +75,8 @@ void vips_here_yield(struct vips_here *h);
 /* cluster_hooks.on_vips; and all that was stored is known now. */
 void vips_here_on_vips(struct vips_here *h);
 /* The manager is told to end: others get what they can hold. How many ms to wait until this is
- * asked again; 0: nothing is left, or VIPS_HERE_PART_MS are over since it was asked first. */
+ * asked again; 0: nothing is left, or VIPS_HERE_PART_MS are over since it was asked first, and
+ * the time that parting may take, if that has begun. */
 uint32_t vips_here_part(struct vips_here *h);
 /* The engine goes; its words count no more. What this node alone could hold it holds until it
  * ends, for those whose requests are answered still. */

@@ -60,9 +60,9 @@ static void say_own(const struct vips_here *h, const struct vip_here *v, struct 
     const struct vip_link_row *row = vip_link_find(&h->link, &v->address);
 
     out->announcements = row != NULL ? row->announced_n : 0;
-    out->is_self = v->state == VIP_HERE;
-    if (v->state == VIP_HERE)
-        say(out, "held", NULL);
+    out->is_self = vips_here_has(v);
+    if (out->is_self)
+        say(out, "held", v->state == VIP_PARTING ? "another node is to have it" : NULL);
     else if (h->link.state != VIP_HELPER_READY)
         say_unheld(vip_link_word(&h->link), out);
     else if (v->has_failed)
@@ -77,7 +77,7 @@ static void say_own(const struct vips_here *h, const struct vip_here *v, struct 
  */
 static void say_without_engine(const struct vip_here *v, struct vip_view *out)
 {
-    out->is_self = v != NULL && v->state == VIP_HERE;
+    out->is_self = v != NULL && vips_here_has(v);
     if (out->is_self)
         say(out, "held", NULL);
     else

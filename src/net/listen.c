@@ -196,9 +196,9 @@ int listen_steer(int fd, unsigned n)
     return werr_from_errno(errno);
 }
 
-void listen_stop_deferring(int fd)
+void listen_set_deferring(int fd, bool defers)
 {
-    (void)set_option(fd, IPPROTO_TCP, TCP_DEFER_ACCEPT, 0);
+    (void)set_option(fd, IPPROTO_TCP, TCP_DEFER_ACCEPT, defers ? LISTEN_DEFER_S : 0);
 }
 
 int listen_pair(int fds[2])

@@ -29,7 +29,6 @@ int listen_open_datagrams(const struct addr *at) MUST_USE;
 /* The next connection of a listener, non-blocking, close-on-exec, or WERR_AGAIN: none waits;
  * WERR_RESET: that one has gone, try the next; else: out of means. */
 int listen_accept(int listener, struct addr *peer) MUST_USE;
-/* Ends TCP_DEFER_ACCEPT: who connects from now on is there to be accepted before it speaks. */
 /* Has this host the address (a wildcard: always), or may it be bound all the same? */
 bool listen_has_address(const struct addr *at);
 /* From which address of this host connections to that one come (its port is by chance); nothing
@@ -39,7 +38,9 @@ int listen_source(const struct addr *to, struct addr *from) MUST_USE;
  * they were opened, get new connections from now on, by chance. Any that was begun before goes
  * on where it is. WERR_*: the kernel can't, and all get some. */
 int listen_steer(int fd, unsigned n);
-void listen_stop_deferring(int fd);
+/* TCP_DEFER_ACCEPT, as when it was opened; without, who connects from now on is there to be
+ * accepted before it speaks. */
+void listen_set_deferring(int fd, bool defers);
 /* Stream socket pair, non-blocking, close-on-exec. */
 int listen_pair(int fds[2]) MUST_USE;
 /* Raises the soft limit of descriptors to the hard one; returns the limit now in force. */

@@ -10,8 +10,10 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/syn_filter.h"
 #include "log/log.h"
 #include "vip/ether.h"
+#include "vip/hear.h"
 #include "vip/rtnl.h"
 #include "vip/stray.h"
 #include "vip/tell.h"
@@ -119,7 +121,19 @@ static int part(struct helper *h, const struct addr *a, uint64_t now)
     return 0;
 }
 
-static void obey(struct helper *h, const struct vip_message *m, uint64_t now)
+/* The filter is made here of addresses that are named, so no other one can be cut off. */
+static int keep_out(struct helper *h, const struct vip_message *m, int fd)
+{
+    for (unsigned i = 0; i < m->named_n; i++) {
+        const struct plan_row *row = plan_find(h->plan, &m->addrs[i]);
+
+        if (row == NULL || !row->is_named)
+            return WERR_NOT_FOUND;
+    }
+    return fd >= 0 ? syn_filter_set(fd, m->addrs, m->named_n) : WERR_NO_FD;
+}
+
+static void obey(struct helper *h, const struct vip_message *m, int fd, uint64_t now)
 {
     int rc = 0;
 
@@ -139,6 +153,9 @@ static void obey(struct helper *h, const struct vip_message *m, uint64_t now)
     case VIP_PART:
         rc = part(h, &m->addr, now);
         break;
+    case VIP_KEEP_OUT:
+        tell_kept_out(h->ends.manager, keep_out(h, m, fd));
+        break;
     case VIP_WILL:
         h->plan->will = m->will;
         break;
@@ -156,7 +173,8 @@ static void hear_manager(struct helper *h)
     char buf[VIP_MESSAGE_MAX];
 
     for (unsigned i = 0; i < MESSAGES_MAX; i++) {
-        const ssize_t n = recv(h->ends.manager, buf, sizeof(buf), MSG_TRUNC | MSG_DONTWAIT);
+        int fd;
+        const ssize_t n = hear_packet(h->ends.manager, buf, &fd);
 
         if (n < 0 && errno == EINTR)
             continue;
@@ -165,9 +183,11 @@ static void hear_manager(struct helper *h)
         if (n <= 0)
             return;
         if ((size_t)n <= sizeof(buf) && vip_message_get(span_from(buf, (size_t)n), &m) == 0)
-            obey(h, &m, clock_boot_ns());
+            obey(h, &m, fd, clock_boot_ns());
         else
             log_warn("the manager says what is no message", LOG_I("bytes", n));
+        if (fd >= 0)
+            (void)close(fd);
     }
 }
 

@@ -28,6 +28,13 @@ void tell_busy(int manager, bool is_busy)
     (void)say(manager, &m);
 }
 
+void tell_kept_out(int manager, int error)
+{
+    const struct vip_message m = {.type = VIP_KEPT_OUT, .error = error};
+
+    (void)say(manager, &m);
+}
+
 void tell_not_named(int manager, const struct addr *a)
 {
     const struct vip_message m = {.type = VIP_DROPPED, .addr = *a, .why = VIP_DROP_NOT_NAMED};

@@ -108,6 +108,27 @@ static int get_will(struct span rest, struct vip_will *w)
     return 0;
 }
 
+static size_t put_addrs(char *buf, size_t at, const struct addr *addrs, unsigned n)
+{
+    MUST(n <= VIP_ADDRS_MAX);
+    for (unsigned i = 0; i < n; i++)
+        at = put_addr(buf, at, &addrs[i]);
+    return at;
+}
+
+static int get_addrs(struct span rest, struct vip_message *m)
+{
+    const char *at = rest.ptr;
+
+    if (rest.len % ADDR_BYTES != 0 || rest.len / ADDR_BYTES > VIP_ADDRS_MAX)
+        return WERR_CORRUPT;
+    m->named_n = (unsigned)(rest.len / ADDR_BYTES);
+    for (unsigned i = 0; i < m->named_n; i++)
+        if (get_addr(&at, &m->addrs[i]) < 0)
+            return WERR_CORRUPT;
+    return 0;
+}
+
 /* ---- messages of one address ---- */
 
 /* What follows the address, by type; the length of all, or 0: no such type. */
@@ -132,6 +153,8 @@ static size_t length_of(uint8_t type)
         return HEAD_BYTES + ADDR_BYTES + 1 + VIP_IFNAME_MAX;
     case VIP_BUSY:
         return HEAD_BYTES + 1;
+    case VIP_KEPT_OUT:
+        return HEAD_BYTES + 2;
     default:
         return 0;
     }
@@ -139,7 +162,7 @@ static size_t length_of(uint8_t type)
 
 static bool has_addr(uint8_t type)
 {
-    return type != VIP_HELLO && type != VIP_BUSY;
+    return type != VIP_HELLO && type != VIP_BUSY && type != VIP_KEPT_OUT;
 }
 
 static size_t put_rest(char *buf, size_t at, const struct vip_message *m)
@@ -154,6 +177,8 @@ static size_t put_rest(char *buf, size_t at, const struct vip_message *m)
     case VIP_DROPPED:
         at = put_u8(buf, at, m->why);
         return put_u16(buf, at, (uint16_t)-m->error);
+    case VIP_KEPT_OUT:
+        return put_u16(buf, at, (uint16_t)-m->error);
     case VIP_CONFLICT:
         return put_bytes(buf, at, m->mac, VIP_MAC_BYTES);
     case VIP_LINK:
@@ -166,11 +191,16 @@ static size_t put_rest(char *buf, size_t at, const struct vip_message *m)
     }
 }
 
+static int get_error(const char **at, struct vip_message *m)
+{
+    m->error = -(int)get_u16(at);
+    return m->error > -WERR_ORD_END ? 0 : WERR_CORRUPT;
+}
+
 static int get_dropped(const char **at, struct vip_message *m)
 {
     m->why = get_u8(at);
-    m->error = -(int)get_u16(at);
-    return m->why < VIP_DROPS && m->error > -WERR_ORD_END ? 0 : WERR_CORRUPT;
+    return m->why < VIP_DROPS ? get_error(at, m) : WERR_CORRUPT;
 }
 
 static int get_link(const char **at, struct vip_message *m)
@@ -206,6 +236,8 @@ static int get_rest(const char **at, struct vip_message *m)
         return get_link(at, m);
     case VIP_BUSY:
         return get_busy(at, m);
+    case VIP_KEPT_OUT:
+        return get_error(at, m);
     default:
         return 0;
     }
@@ -236,6 +268,8 @@ size_t vip_message_put(char *buf, const struct vip_message *m)
             at = put_named(buf, at, &m->named[i]);
         return at;
     }
+    if (m->type == VIP_KEEP_OUT)
+        return put_addrs(buf, at, m->addrs, m->named_n);
     MUST(length_of(m->type) > 0);
     if (has_addr(m->type))
         at = put_addr(buf, at, &m->addr);
@@ -252,6 +286,8 @@ int vip_message_get(struct span packet, struct vip_message *m)
         return get_configure(span_skip(packet, HEAD_BYTES), m);
     if (m->type == VIP_WILL)
         return get_will(span_skip(packet, HEAD_BYTES), &m->will);
+    if (m->type == VIP_KEEP_OUT)
+        return get_addrs(span_skip(packet, HEAD_BYTES), m);
     return get_one(packet, m);
 }
 

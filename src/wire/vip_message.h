@@ -43,7 +43,11 @@ enum vip_message_type {
     VIP_ANNOUNCED = 9, /* ← helper: addr, count since it was taken */
     VIP_LINK = 10, /* ← helper: addr, link, ifname: its interface, at first and on change */
     VIP_BUSY = 11, /* ← helper: is_busy: another helper works in this network namespace */
-    VIP_PART = 12, /* → helper: addr: a DROP follows soon, keep who calls until then */
+    /* → helper: addrs, and beside them (SCM_RIGHTS) a listening socket, at which no connection
+       to these is to begin (base/syn_filter.h). Not repeated: without an answer it was not. */
+    VIP_KEEP_OUT = 13,
+    VIP_KEPT_OUT = 14, /* ← helper: error: 0, or the socket is as it was */
+    VIP_PART = 12,     /* → helper: addr: a DROP follows soon, keep who calls until then */
 };
 
 enum vip_drop {
@@ -90,6 +94,7 @@ struct vip_message {
     unsigned named_n;
     union {
         struct vip_named named[VIP_ADDRS_MAX];
+        struct addr addrs[VIP_ADDRS_MAX]; /* named_n, too */
         struct vip_will will;
         char ifname[VIP_IFNAME_MAX];
         uint8_t mac[VIP_MAC_BYTES];

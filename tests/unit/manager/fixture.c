@@ -51,7 +51,7 @@ static void on_settled(void *arg)
 struct manager *fixture_new(void)
 {
     static char resolver[] = "127.0.0.1:9"; /* nobody is there */
-    static const struct config config = {.resolver = resolver};
+    static const struct config config = {.resolver = resolver, .drain_timeout_ms = 30000};
     struct rooms *rooms = calloc(1, sizeof(*rooms));
     struct manager *m = &rooms->manager;
 
@@ -66,6 +66,7 @@ struct manager *fixture_new(void)
     m->history = pool_history_new();
     facts_init(&m->facts);
     listenings_init(&m->supervisor.listenings, &m->supervisor.slots, &m->supervisor.stand_in);
+    parting_init(&m->supervisor.parting, &m->supervisor.slots, &m->supervisor.listenings);
     assert_non_null(facts_add_pool(&m->facts, 0));
     (void)stats_slot_take(m->stats, STATS_OF_POOL, 0);
     (void)stats_slot_take(m->stats, STATS_OF_LISTENER, 0);
@@ -139,6 +140,7 @@ void fixture_stop(struct manager *m)
     fixture_turns(m, 2);
     assert_int_equal(m->changes->n, 0);
     publish_fini(&m->publish);
+    parting_fini(&m->supervisor.parting);
     facts_fini(&m->facts);
     states_fini(m->states);
     views_fini(m->views);

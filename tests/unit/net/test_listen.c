@@ -46,7 +46,7 @@ static void test_options(void **state)
     assert_int_equal(option_of(fd, SOL_SOCKET, SO_REUSEPORT), 1);
     assert_int_equal(option_of(fd, IPPROTO_TCP, TCP_NODELAY), 1);
     assert_true(option_of(fd, IPPROTO_TCP, TCP_DEFER_ACCEPT) > 0);
-    listen_stop_deferring(fd);
+    listen_set_deferring(fd, false);
     assert_int_equal(option_of(fd, IPPROTO_TCP, TCP_DEFER_ACCEPT), 0);
     assert_int_equal(option_of(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT), 128 * 1024);
     assert_int_equal(fcntl(fd, F_GETFD) & FD_CLOEXEC, FD_CLOEXEC);

@@ -25,7 +25,7 @@ static void put_and_get(const struct vip_message *m, struct vip_message *back)
     assert_memory_equal(again, buf, len);
     assert_int_equal(vip_message_get(span_from(buf, 0), back), WERR_CORRUPT);
     buf[len] = 0;
-    if (m->type != VIP_CONFIGURE) {
+    if (m->type != VIP_CONFIGURE && m->type != VIP_KEEP_OUT) {
         assert_int_equal(vip_message_get(span_from(buf, len + 1), back), WERR_CORRUPT);
         assert_int_equal(vip_message_get(span_from(buf, len - 1), back), WERR_CORRUPT);
     }
@@ -101,6 +101,23 @@ static void test_configure(void **state)
     }
 }
 
+static void test_keep_out(void **state)
+{
+    struct vip_message m = {.type = VIP_KEEP_OUT}, back;
+
+    (void)state;
+    put_and_get(&m, &back);
+    assert_int_equal(back.named_n, 0);
+    for (m.named_n = 0; m.named_n < VIP_ADDRS_MAX; m.named_n++)
+        m.addrs[m.named_n] = m.named_n % 2 ? ip6 : ip4;
+    put_and_get(&m, &back);
+    assert_int_equal(back.named_n, VIP_ADDRS_MAX);
+    for (unsigned i = 0; i < m.named_n; i++)
+        assert_true(addr_is_equal(&back.addrs[i], &m.addrs[i]));
+    put_and_get(&(struct vip_message){.type = VIP_KEPT_OUT, .error = WERR_DENIED}, &back);
+    assert_int_equal(back.error, WERR_DENIED);
+}
+
 static void test_will(void **state)
 {
     struct vip_message m = {.type = VIP_WILL}, back;
@@ -131,7 +148,7 @@ static void test_refused(void **state)
         uint8_t byte;
     } each[] = {
         {{.type = VIP_DROP, .addr = {AF_INET}}, 0, 0},
-        {{.type = VIP_DROP, .addr = {AF_INET}}, 0, VIP_PART + 1},
+        {{.type = VIP_DROP, .addr = {AF_INET}}, 0, VIP_KEPT_OUT + 1},
         {{.type = VIP_DROP, .addr = {AF_INET}}, 1, 80}, /* a port */
         {{.type = VIP_DROP, .addr = {AF_INET}}, 3, 99}, /* a family that is none */
         {{.type = VIP_DROPPED, .addr = {AF_INET}}, 21, VIP_DROPS},
@@ -140,6 +157,8 @@ static void test_refused(void **state)
         {{.type = VIP_LINK, .addr = {AF_INET}}, 37, 'x'}, /* the name has no end */
         {{.type = VIP_HELD, .addr = {AF_INET}}, 25, 'x'}, /* behind its end */
         {{.type = VIP_BUSY}, 1, 2},
+        {{.type = VIP_KEPT_OUT}, 2, 200},
+        {{.type = VIP_KEEP_OUT, .named_n = 1, .addrs[0] = {AF_INET}}, 3, 99},
         {{.type = VIP_CONFIGURE, .named_n = 1, .named[0] = {{AF_INET}, 32, 0, ""}}, 21, 0},
         {{.type = VIP_CONFIGURE, .named_n = 1, .named[0] = {{AF_INET}, 32, 0, ""}}, 21, 33},
         {{.type = VIP_CONFIGURE, .named_n = 1, .named[0] = {{AF_INET6}, 32, 0, ""}}, 21, 129},
@@ -175,7 +194,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_of_one_address), cmocka_unit_test(test_of_none),
         cmocka_unit_test(test_configure),      cmocka_unit_test(test_will),
-        cmocka_unit_test(test_refused),        cmocka_unit_test(test_words),
+        cmocka_unit_test(test_keep_out),       cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_words),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

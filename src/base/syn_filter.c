@@ -1,4 +1,4 @@
-#include "net/syn_filter.h"
+#include "base/syn_filter.h"
 
 #include <arpa/inet.h>
 #include <errno.h>

@@ -5,8 +5,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/syn_filter.h"
 #include "net/listen.h"
-#include "net/syn_filter.h"
 
 /* Real sockets on loopback, where a handshake that nobody drops is over when connect() returns:
  * a segment meets the other side within the call that sends it. */
