@@ -46,6 +46,12 @@ enum cluster_place {
 
 enum { CLUSTER_VERSION_MAX = 24, CLUSTER_HEX_ID_MAX = 33, CLUSTER_SHARE_MAX = 16 * 1024 };
 
+/* An order of another member, which is to be answered (cluster_ops.answer). */
+struct cluster_order {
+    uint64_t from, number;
+};
+enum { CLUSTER_ORDER_MAX = 8 * 1024, CLUSTER_ORDER_MS = 15000 };
+
 struct cluster_member {
     uint64_t id;
     struct addr address; /* of the cluster's transport; family 0: it has none */
@@ -234,6 +240,9 @@ struct cluster_hooks {
     /* Another member has shared this (cluster_ops.share), borrowed for the call. May be NULL.
      */
     void (*on_shared)(void *arg, uint64_t from, struct span bytes);
+    /* Another member wants this of this node, borrowed for the call: answer is called once,
+     * within this or later. May be NULL. */
+    void (*on_order)(void *arg, const struct cluster_order *order, struct span request);
     /* The members in reach may be others from now on: whoever shares begins anew, for they know
      * nothing. May be NULL. */
     void (*on_reach)(void *arg);
@@ -287,6 +296,16 @@ struct cluster_ops {
      * leader. Nothing is kept or tried again: a member that is out of reach, or that takes too
      * little, does not get them, and without a leader nobody does. */
     void (*share)(struct cluster *c, struct span bytes);
+    /* That member is to do this, at most CLUSTER_ORDER_MAX, which the engine does not look
+     * into, and says something (done's text), by way of the leader: within CLUSTER_ORDER_MS.
+     * WERR_NOT_FOUND: no such member; WERR_INVALID: it is this node, whose owner needs no
+     * engine for that; WERR_UNREACHABLE: the leader has no link to it; WERR_UNSUPPORTED: a
+     * member is older; WERR_IN_USE: too many wait. WERR_TIMEOUT, WERR_OUTCOME_UNKNOWN: it may
+     * have been done. */
+    int (*order)(struct cluster *c, uint64_t id, struct span request, cluster_text_fn done,
+                 void *arg);
+    /* What is said to such an order of another member. Who gave it may have gone. */
+    void (*answer)(struct cluster *c, const struct cluster_order *order, struct span text);
     /* All addresses that are described, in any order, each once; of more than CLUSTER_VIPS_MAX
      * the rest is passed over. On every node, from what all have agreed on. */
     void (*set_vips)(struct cluster *c, const struct cluster_vip_wish *wishes, unsigned n);

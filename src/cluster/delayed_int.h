@@ -76,6 +76,9 @@ int delayed_transfer(struct cluster *c, uint64_t id, cluster_done_fn done, void 
 int delayed_make_token(struct cluster *c, uint32_t lifetime_s, cluster_text_fn done,
                        void *arg) MUST_USE;
 void delayed_share(struct cluster *c, struct span bytes);
+int delayed_order(struct cluster *c, uint64_t id, struct span request, cluster_text_fn done,
+                  void *arg) MUST_USE;
+void delayed_answer(struct cluster *c, const struct cluster_order *order, struct span text);
 void delayed_set_vips(struct cluster *c, const struct cluster_vip_wish *wishes, unsigned n);
 void delayed_set_fitness(struct cluster *c, enum cluster_fitness fitness, const char *why);
 unsigned delayed_vips(const struct cluster *c, struct cluster_vip *out, unsigned max);

@@ -162,6 +162,27 @@ void delayed_share(struct cluster *c, struct span bytes)
     (void)bytes;
 }
 
+int delayed_order(struct cluster *c, uint64_t id, struct span request, cluster_text_fn done,
+                  void *arg)
+{
+    const struct delayed *d = delayed_of(c);
+    const unsigned i = find_member(d, id);
+
+    (void)request;
+    (void)done;
+    (void)arg;
+    if (i == d->member_n)
+        return WERR_NOT_FOUND;
+    return i == 0 ? WERR_INVALID : WERR_UNREACHABLE;
+}
+
+void delayed_answer(struct cluster *c, const struct cluster_order *order, struct span text)
+{
+    (void)c;
+    (void)order;
+    (void)text;
+}
+
 void delayed_set_vips(struct cluster *c, const struct cluster_vip_wish *wishes, unsigned n)
 {
     struct delayed *s = delayed_of(c);

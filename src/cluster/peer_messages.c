@@ -328,3 +328,33 @@ int peer_share_decode(struct span payload, struct peer_share *m)
     m->bytes = bytes_get_span(&in, CLUSTER_SHARE_MAX);
     return m->from != 0 ? result_of(&in) : WERR_CORRUPT;
 }
+
+char *peer_order_encode(const struct peer_order *m, size_t *len)
+{
+    struct bytes_out o;
+
+    must_fit(m->bytes, CLUSTER_ORDER_MAX);
+    if (!begin(&o, m->bytes.len))
+        return NULL;
+    bytes_put_u64(&o, m->number);
+    bytes_put_u64(&o, m->from);
+    bytes_put_u64(&o, m->to);
+    put_error(&o, m->error);
+    bytes_put_span(&o, m->bytes);
+    return end(&o, len);
+}
+
+int peer_order_decode(struct span payload, struct peer_order *m)
+{
+    struct bytes_in in;
+
+    bytes_in_init(&in, payload);
+    m->number = bytes_get_u64(&in);
+    m->from = bytes_get_u64(&in);
+    m->to = bytes_get_u64(&in);
+    m->error = get_error(&in);
+    m->bytes = bytes_get_span(&in, CLUSTER_ORDER_MAX);
+    if (m->number == 0 || m->from == 0 || m->to == 0)
+        return WERR_CORRUPT;
+    return result_of(&in);
+}

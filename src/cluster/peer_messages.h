@@ -31,7 +31,10 @@ enum peer_message_type {
     /* From LEVEL_VIPS on. */
     PEER_VIP_ASK = 21,   /* struct vip_ask (vip_messages.h): to the leader, who responds … */
     PEER_VIP_GRANT = 22, /* … with struct vip_grant */
-    PEER_VIP_NUDGE = 23  /* nothing: the leader wants to be asked at once */
+    PEER_VIP_NUDGE = 23, /* nothing: the leader wants to be asked at once */
+    /* From LEVEL_ORDERS on: to the leader, who passes them on. */
+    PEER_ORDER = 32,  /* struct peer_order: what a member is to do */
+    PEER_ORDERED = 33 /* struct peer_order: what it says to that, the other way */
 };
 
 struct peer_ask {
@@ -108,6 +111,13 @@ struct peer_share {
     struct span bytes; /* at most CLUSTER_SHARE_MAX */
 };
 
+struct peer_order {
+    uint64_t number;   /* of who gave it */
+    uint64_t from, to; /* of this message */
+    int error;         /* of an order 0 */
+    struct span bytes; /* at most CLUSTER_ORDER_MAX */
+};
+
 /* Each: malloc'd bytes of the payload; those of ask and grant hold secrets, so whoever frees
  * them wipes them. The caller gives what decode takes (MUST). NULL: no memory. */
 char *peer_ask_encode(const struct peer_ask *m, size_t *len);
@@ -118,6 +128,7 @@ char *peer_request_encode(const struct peer_request *m, size_t *len);
 char *peer_response_encode(const struct peer_response *m, size_t *len);
 char *peer_tell_encode(const struct peer_tell *m, size_t *len);
 char *peer_share_encode(const struct peer_share *m, size_t *len);
+char *peer_order_encode(const struct peer_order *m, size_t *len);
 /* Each: WERR_CORRUPT: not whole, too long, or a value that can't be. Whoever reads *m then
  * reads nothing of worth. */
 int peer_ask_decode(struct span payload, struct peer_ask *m) MUST_USE;
@@ -128,5 +139,6 @@ int peer_request_decode(struct span payload, struct peer_request *m) MUST_USE;
 int peer_response_decode(struct span payload, struct peer_response *m) MUST_USE;
 int peer_tell_decode(struct span payload, struct peer_tell *m) MUST_USE;
 int peer_share_decode(struct span payload, struct peer_share *m) MUST_USE;
+int peer_order_decode(struct span payload, struct peer_order *m) MUST_USE;
 
 #endif

@@ -154,6 +154,7 @@ static void on_tend_timer(struct timer *t)
     engine_standby_tend(e);
     engine_transport_part(e->peers, e->leader_id);
     engine_move_tend(e);
+    engine_orders_tend(e);
     engine_forward_follow(e);
     engine_kick(e);
 }
@@ -550,6 +551,8 @@ static const struct cluster_ops raft_ops = {
     .place_member = place_member,
     .make_token = make_token,
     .share = share,
+    .order = engine_order,
+    .answer = engine_answer,
     .set_vips = engine_vips_set,
     .set_fitness = engine_vips_set_fitness,
     .vips = engine_vips,
@@ -592,5 +595,6 @@ struct cluster *cluster_raft_new(struct loop *loop, struct data_dir *dir,
     engine_state_init(e);
     engine_steward_init(e);
     engine_vips_init(e);
+    engine_orders_init(e);
     return &e->cluster;
 }

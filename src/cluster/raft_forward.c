@@ -195,6 +195,8 @@ static int take_from_leader(struct engine *e, uint8_t type, struct span payload)
         return engine_share_from_leader(e, payload);
     if (type == PEER_VIP_GRANT || type == PEER_VIP_NUDGE)
         return engine_vips_from_leader(e, type, payload);
+    if (type == PEER_ORDER || type == PEER_ORDERED)
+        return engine_orders_from_leader(e, type, payload);
     return 0;
 }
 
@@ -219,6 +221,7 @@ static void on_closed(struct link *l, int error)
     if (e != NULL && e->leader_link == l) {
         e->leader_link = NULL;
         end_each(e, REQUEST_SENT, WERR_OUTCOME_UNKNOWN);
+        engine_orders_cut(e, 0);
     }
     free(l);
 }
@@ -408,6 +411,8 @@ static int take_from_caller(struct caller *c, uint8_t type, struct span payload)
 {
     if (type == PEER_SHARE)
         return engine_share_from_caller(c, payload);
+    if (type == PEER_ORDER || type == PEER_ORDERED)
+        return engine_orders_from_caller(c, type, payload);
     return type == PEER_VIP_ASK ? engine_vips_from_caller(c, payload) : 0;
 }
 
@@ -431,8 +436,10 @@ static void on_caller_closed(struct link *l, int error)
 
     (void)error;
     c->link = NULL;
-    if (c->engine != NULL)
+    if (c->engine != NULL) {
         LIST_REMOVE(c, entry);
+        engine_orders_cut(c->engine, c->id);
+    }
     release(c);
 }
 
@@ -462,6 +469,7 @@ void engine_forward_close(struct engine *e)
         e->leader_link = NULL;
     }
     end_each(e, REQUEST_SENT, WERR_OUTCOME_UNKNOWN);
+    engine_orders_close(e);
     while ((c = LIST_FIRST(&e->callers)) != NULL) {
         LIST_REMOVE(c, entry);
         c->engine = NULL;

@@ -1,13 +1,12 @@
 /* raft_int.h - what the files of the engine share: raft_engine.c (operations), raft_state.c
  * (what libraft asks of the state that is agreed on), raft_store.c (start and end on disk),
- * raft_vote.c (the term and the vote there), raft_heap.c (the memory of libraft),
- * raft_peers.c (who this node is among others, and where they call), raft_member.c (that on
- * disk), raft_forward.c (what only the leader can do), raft_share.c (what members tell each
- * other and nobody keeps),
- * raft_steward.c (who votes), raft_level.c (what all understand), raft_halt.c (what this node
- * does not), raft_snapshot.c (what a child encodes), raft_tally.c (what is counted),
- * raft_vips.c and raft_vip_ops.c (who may hold virtual IPs), raft_testament.c (who has died),
- * raft_move.c (where members are),
+ * raft_vote.c (the term and the vote there), raft_heap.c (the memory of libraft), raft_peers.c
+ * (who this node is among others, and where they call), raft_member.c (that on disk),
+ * raft_forward.c (what only the leader can do), raft_share.c (what members tell each other and
+ * nobody keeps), raft_steward.c (who votes), raft_level.c (what all understand), raft_halt.c
+ * (what this node does not), raft_snapshot.c (what a child encodes), raft_tally.c (what is
+ * counted), raft_vips.c and raft_vip_ops.c (who may hold virtual IPs), raft_testament.c (who
+ * has died), raft_orders.c (what members ask of each other), raft_move.c (where members are),
  * raft_admit.c (newcomers), raft_join.c (being one), raft_recover.c (one node that is left
  * becomes the cluster). */
 #ifndef WELDR_CLUSTER_RAFT_INT_H
@@ -29,6 +28,7 @@
 #include "cluster/raft_dead.h"
 #include "cluster/raft_entry.h"
 #include "cluster/raft_loop.h"
+#include "cluster/raft_ordered.h"
 #include "cluster/raft_transport.h"
 #include "cluster/retry.h"
 #include "cluster/segments.h"
@@ -56,9 +56,8 @@ struct request {
     cluster_done_fn done;
     cluster_text_fn text_done; /* in its place: of a token */
     void *arg;
-    struct peer_request
-        wanted;  /* of one that goes to another node; entry is the request's own */
-    char *bytes; /* that entry */
+    struct peer_request wanted; /* of one that goes to another node; entry is its own: … */
+    char *bytes;                /* … this */
     int error;
     uint64_t index;
     char text[TOKEN_TEXT_MAX];
@@ -259,8 +258,9 @@ struct engine {
     struct joining *joining; /* NULL: not under way */
     struct engine_vips vips;
     struct engine_testament testament;
-    struct token token; /* what it joins with … */
-    int token_error;    /* … or why it can't be read */
+    struct orders orders; /* to others, not answered yet */
+    struct token token;   /* what it joins with … */
+    int token_error;      /* … or why it can't be read */
 };
 
 /* What libraft has handed over last is not all in the state yet: it has halted, or a snapshot

@@ -157,6 +157,23 @@ static void share(struct cluster *c, struct span bytes)
     (void)bytes;
 }
 
+static int order(struct cluster *c, uint64_t id, struct span request, cluster_text_fn done,
+                 void *arg)
+{
+    (void)c;
+    (void)request;
+    (void)done;
+    (void)arg;
+    return id == SELF_ID ? WERR_INVALID : WERR_NOT_FOUND;
+}
+
+static void answer(struct cluster *c, const struct cluster_order *of, struct span text)
+{
+    (void)c;
+    (void)of;
+    (void)text;
+}
+
 static void set_vips(struct cluster *c, const struct cluster_vip_wish *wishes, unsigned n)
 {
     struct solo *s = (struct solo *)c;
@@ -232,6 +249,8 @@ static const struct cluster_ops solo_ops = {
     .transfer = transfer,
     .make_token = make_token,
     .share = share,
+    .order = order,
+    .answer = answer,
     .set_vips = set_vips,
     .set_fitness = set_fitness,
     .vips = vips,

@@ -13,7 +13,7 @@ from writers import Writers, agree
 
 ALONE = ("--cluster-profile", "fast")
 OLDER = {"WELDR_TEST_LEVEL": "1"}
-OLD, NEW = 1, 4  # src/pool/levels.def: the newest, and what OLDER knows
+OLD, NEW = 1, 5  # src/pool/levels.def: the newest, and what OLDER knows
 HISTORY = 3  # what an entry that adds a server needs
 
 

@@ -33,6 +33,7 @@ CHECK(request)
 CHECK(response)
 CHECK(tell)
 CHECK(share)
+CHECK(order)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -45,6 +46,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         [PEER_RESPONSE] = check_response,
         [PEER_TELL] = check_tell,
         [PEER_SHARE] = check_share,
+        [PEER_ORDER] = check_order,
+        [PEER_ORDERED] = check_order,
     };
 
     if (size == 0 || data[0] >= sizeof(checks) / sizeof(checks[0]) || checks[data[0]] == NULL)

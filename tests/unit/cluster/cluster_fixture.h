@@ -39,8 +39,11 @@ struct node {
     unsigned shared_n, reach_n; /* what others have shared … */
     uint64_t shared_from;       /* … and the last of it */
     char shared[TEXT_MAX];
-    unsigned vips_n;    /* how often on_vips came */
-    bool had[VIPS_MAX]; /* virtual IPs, as it was told then */
+    unsigned orders_n;          /* of other members, … */
+    bool is_slow;               /* … which it does not answer at once, … */
+    struct cluster_order order; /* … and the last of them */
+    unsigned vips_n;            /* how often on_vips came */
+    bool had[VIPS_MAX];         /* virtual IPs, as it was told then */
 };
 
 static struct {
@@ -167,6 +170,22 @@ static void on_shared(void *arg, uint64_t from, struct span bytes)
     assert_int_equal(span_to_str(bytes, n->shared, sizeof(n->shared)), 0);
 }
 
+static inline void answer(struct node *n, const char *text)
+{
+    n->cluster->ops->answer(n->cluster, &n->order, span_from_str(text));
+}
+
+static void on_order(void *arg, const struct cluster_order *order, struct span request)
+{
+    struct node *n = arg;
+
+    n->orders_n++;
+    n->order = *order;
+    assert_true(span_is_equal(request, SPAN("do")));
+    if (!n->is_slow)
+        answer(n, "done");
+}
+
 static void on_reach(void *arg)
 {
     ((struct node *)arg)->reach_n++;
@@ -288,6 +307,7 @@ static int try_node(unsigned i, const struct cluster_options *more)
                                         .on_key = on_key,
                                         .on_lost = on_lost,
                                         .on_shared = on_shared,
+                                        .on_order = on_order,
                                         .on_reach = on_reach,
                                         .on_vips = on_vips,
                                         .arg = n};

@@ -20,6 +20,7 @@ union message {
     struct peer_response response;
     struct peer_tell tell;
     struct peer_share share;
+    struct peer_order order;
 };
 
 #define ROW(name)                                                \
@@ -39,6 +40,7 @@ ROW(request)
 ROW(response)
 ROW(tell)
 ROW(share)
+ROW(order)
 #undef ROW
 
 static const struct row {
@@ -90,6 +92,10 @@ static const struct row {
                .level = 3,
                .version = {"0.9.0", 5}}}},
     {share_out, share_in, {.share = {.from = 1, .bytes = {"any\0bytes", 9}}}},
+    {order_out,
+     order_in,
+     {.order =
+          {.number = 1, .from = 2, .to = 3, .error = WERR_STALE, .bytes = {"an\0order", 8}}}},
 };
 
 /* What is taken has one form. */
@@ -256,6 +262,12 @@ static void test_the_others(void **state)
     assert_int_equal(m.share.from, 1);
     assert_true(span_is_equal(m.share.bytes, SPAN("any\0bytes")));
     free(bytes);
+    bytes = order_out(&rows[8].example, &len);
+    assert_int_equal(order_in(span_from(bytes, len), &m), 0);
+    assert_true(m.order.number == 1 && m.order.from == 2 && m.order.to == 3 &&
+                m.order.error == WERR_STALE);
+    assert_true(span_is_equal(m.order.bytes, SPAN("an\0order")));
+    free(bytes);
 }
 
 static void test_the_largest_share(void **state)
@@ -299,6 +311,28 @@ static void test_a_large_entry(void **state)
     assert_int_equal(peer_request_decode(span_from(bytes, len + 1), &back), WERR_CORRUPT);
     free(bytes);
     free(entry);
+}
+
+static void test_the_largest_order(void **state)
+{
+    static char most[CLUSTER_ORDER_MAX];
+    const struct peer_order m = {
+        .number = 1, .from = 2, .to = 3, .bytes = {most, sizeof(most)}};
+    struct peer_order back;
+    size_t len;
+
+    (void)state;
+    char *bytes = peer_order_encode(&m, &len);
+    assert_non_null(bytes);
+    assert_int_equal(peer_order_decode(span_from(bytes, len), &back), 0);
+    assert_int_equal(back.bytes.len, CLUSTER_ORDER_MAX);
+    /* One more is refused, with the length that says so. */
+    bytes = realloc(bytes, len + 1);
+    assert_non_null(bytes);
+    bytes[len] = 0;
+    bytes[len - CLUSTER_ORDER_MAX - 4]++;
+    assert_int_equal(peer_order_decode(span_from(bytes, len + 1), &back), WERR_CORRUPT);
+    free(bytes);
 }
 
 /* Each message with one value that can't be. */
@@ -356,6 +390,21 @@ static void test_values_that_cannot_be(void **state)
     check_refused(7, &m);
 }
 
+static void test_orders_that_cannot_be(void **state)
+{
+    union message m = rows[8].example;
+
+    (void)state;
+    m.order.number = 0;
+    check_refused(8, &m);
+    m = rows[8].example;
+    m.order.from = 0;
+    check_refused(8, &m);
+    m = rows[8].example;
+    m.order.to = 0;
+    check_refused(8, &m);
+}
+
 /* The joiner may leave it to who it calls which address it has. */
 static void test_an_address_that_is_left_open(void **state)
 {
@@ -400,7 +449,9 @@ int main(void)
         cmocka_unit_test(test_the_others),
         cmocka_unit_test(test_a_large_entry),
         cmocka_unit_test(test_the_largest_share),
+        cmocka_unit_test(test_the_largest_order),
         cmocka_unit_test(test_values_that_cannot_be),
+        cmocka_unit_test(test_orders_that_cannot_be),
         cmocka_unit_test(test_an_address_that_is_left_open),
         cmocka_unit_test(test_errors_of_a_later_weldr),
     };

@@ -136,12 +136,34 @@ static void test_is_leader_of_itself(void **state)
     c->ops->free(c);
 }
 
+static void on_text(void *arg, int error, struct span text)
+{
+    (void)arg;
+    (void)error;
+    (void)text;
+    fail_msg("%s", "nobody is there who could do it");
+}
+
+static void test_nobody_to_give_an_order_to(void **state)
+{
+    struct cluster_member self;
+    const struct cluster_hooks hooks = {0};
+    struct cluster *c = cluster_solo_new(&hooks);
+
+    (void)state;
+    assert_int_equal(c->ops->members(c, &self, 1), 1);
+    assert_int_equal(c->ops->order(c, self.id, SPAN("do"), on_text, NULL), WERR_INVALID);
+    assert_int_equal(c->ops->order(c, self.id + 1, SPAN("do"), on_text, NULL), WERR_NOT_FOUND);
+    c->ops->free(c);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_commits_at_once_in_order),
         cmocka_unit_test(test_takes_back),
         cmocka_unit_test(test_is_leader_of_itself),
+        cmocka_unit_test(test_nobody_to_give_an_order_to),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

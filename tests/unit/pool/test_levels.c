@@ -13,6 +13,7 @@ static void test_the_numbers_are_fixed(void **state)
     assert_int_equal(LEVEL_PLACES, 2);
     assert_int_equal(LEVEL_HISTORY, 3);
     assert_int_equal(LEVEL_VIPS, 4);
+    assert_int_equal(LEVEL_ORDERS, 5);
 }
 
 static void test_each_says_what_it_adds(void **state)
