@@ -31,6 +31,7 @@ int main(int argc, char **argv)
                                            .recover = offline_recover,
                                            .rejoin = offline_rejoin,
                                            .repair = offline_repair,
+                                           .level = OFFLINE_LEVEL,
                                            .open_node_key = offline_open_node_key};
 
     fill_standard_fds();

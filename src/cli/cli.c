@@ -11,6 +11,15 @@ static int print(const char *text)
     return CLI_EXIT_OK;
 }
 
+/* What another Weldr wants to know of this one before it upgrades to it. */
+static int print_all(const struct cli_roles *roles)
+{
+    char text[64];
+
+    (void)snprintf(text, sizeof(text), "weldr " WELDR_VERSION "\nlevel %u\n", roles->level);
+    return print(text);
+}
+
 static int run_action(const struct config *config, const struct cli_roles *roles)
 {
     switch (config->action) {
@@ -24,6 +33,8 @@ static int run_action(const struct config *config, const struct cli_roles *roles
         return print(config_help());
     case CONFIG_VERSION:
         return print("weldr " WELDR_VERSION "\n");
+    case CONFIG_VERSION_ALL:
+        return print_all(roles);
     }
     return CLI_EXIT_FAILURE;
 }

@@ -19,6 +19,7 @@ struct cli_roles {
     int (*recover)(const char *data_dir);
     int (*rejoin)(const char *data_dir);
     int (*repair)(const char *data_dir, bool may_lose);
+    unsigned level; /* of features of a cluster, the highest that this program knows */
     /* The key of a node in a file (base/seal.h, SEAL_KEY_BYTES). */
     int (*open_node_key)(const char *file, unsigned char *key);
 };

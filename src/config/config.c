@@ -446,10 +446,12 @@ static int read_worker_flag(struct parse *p, const char *argument)
 /* --help and --version end the reading: what stands behind them plays no part. */
 static bool is_action(struct parse *p, const char *argument)
 {
+    const bool is_verbose = p->at < p->argc && strcmp(p->argv[p->at], "--verbose") == 0;
+
     if (strcmp(argument, "--help") == 0 || strcmp(argument, "-h") == 0)
         p->c->action = CONFIG_HELP;
     else if (strcmp(argument, "--version") == 0)
-        p->c->action = CONFIG_VERSION;
+        p->c->action = is_verbose ? CONFIG_VERSION_ALL : CONFIG_VERSION;
     else
         return false;
     return true;

@@ -31,7 +31,8 @@ enum config_action {
     CONFIG_WORKER,     /* weldr worker --id N */
     CONFIG_VIP_HELPER, /* weldr vip-helper */
     CONFIG_HELP,       /* print config_help() */
-    CONFIG_VERSION
+    CONFIG_VERSION,    /* print the version */
+    CONFIG_VERSION_ALL /* --version --verbose: the level of features too, for machines */
 };
 
 struct config {

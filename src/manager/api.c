@@ -2,6 +2,7 @@
 
 #include "base/fsm.h"
 #include "log/log.h"
+#include "manager/api_errand.h"
 #include "manager/api_int.h"
 #include "manager/api_pages.h"
 #include "manager/manager.h"
@@ -141,6 +142,8 @@ static void on_closed(struct conn *c)
         publish_cancel(&ac->waiter);
     if (ac->membership != NULL)
         membership_forget(ac->membership); /* so does it */
+    if (ac->errand != NULL)
+        api_errand_forget(ac->errand);
     vip_move_forget(ac->m, &ac->vip_move); /* and so does that */
     if (ac->awaits_upgrade)
         upgrade_forget(ac->m, ac);

@@ -115,6 +115,7 @@ struct api_conn {
     struct publish_waiter waiter;  /* of api_await_workers */
     struct applied_waiter applied; /* … by the workers of the other nodes */
     struct membership *membership; /* a change of members under way; NULL: none */
+    struct errand *errand;         /* to a member; NULL: none */
     struct vip_move vip_move;
     struct fresh_waiter fresh;          /* of consistent=true */
     const struct api_object_kind *kind; /* of a pool, listener or rule */

@@ -6,6 +6,11 @@
 
 #include <stdbool.h>
 
+#include "pool/levels.h"
+
+/* Of features, the highest that this program knows. */
+enum { OFFLINE_LEVEL = LEVEL_NEWEST };
+
 /* Who the node is, and how far its log goes (cluster/stored.h). */
 int offline_status(const char *data_dir, bool as_json);
 /* The node becomes a cluster of one (cluster/recover.h). */

@@ -15,6 +15,7 @@
 #include "manager/restore.h"
 #include "manager/servers.h"
 #include "manager/store.h"
+#include "manager/upgrade_hook.h"
 #include "manager/views.h"
 #include "manager/vips_here.h"
 #include "pool/pool_code.h"
@@ -492,6 +493,7 @@ static int make_engine(struct manager *m)
         .on_members = on_members,
         .on_lost = on_lost,
         .on_shared = on_shared,
+        .on_order = upgrade_hook_on_order,
         .on_reach = views_on_reach,
         .on_vips = on_vips,
         .arg = m,

@@ -43,6 +43,18 @@ static void move(struct upgrade *u, enum upgrade_phase next, const char *why)
     fsm_move(&phase_fsm, &u->phase, next, 0, why);
 }
 
+const char *upgrade_phase_word(const struct manager *m)
+{
+    static const char *const words[UPGRADE_PHASES] = {
+        [UPGRADE_IDLE] = "idle",       [UPGRADE_STARTED] = "started",
+        [UPGRADE_PARTING] = "parting", [UPGRADE_HANDING] = "handing",
+        [UPGRADE_WAITING] = "waiting", [UPGRADE_AGAIN] = "again",
+        [UPGRADE_LEAVING] = "leaving",
+    };
+
+    return words[m->upgrade->phase];
+}
+
 bool upgrade_has_let_go(const struct manager *m)
 {
     const struct upgrade *u = m->upgrade;
@@ -88,6 +100,13 @@ static void end_successor(struct upgrade *u)
     u->pid = 0;
 }
 
+static void tell_failure(struct upgrade *u, const char *why)
+{
+    u->m->upgrades_failed++;
+    (void)snprintf(u->failure, sizeof(u->failure), "%s", why);
+    events_tell(u->m, &(struct event_note){.kind = EVENT_UPGRADE_FAILED, .reason = why});
+}
+
 /* What was let go can't be had back: a successor of our own program takes it. */
 static void fail(struct upgrade *u, const char *why)
 {
@@ -95,8 +114,7 @@ static void fail(struct upgrade *u, const char *why)
     stop_timers(u);
     u->m->memberships->parting = NULL;
     end_successor(u);
-    u->m->upgrades_failed++;
-    events_tell(u->m, &(struct event_note){.kind = EVENT_UPGRADE_FAILED, .reason = why});
+    tell_failure(u, why);
     if (upgrade_has_let_go(u->m)) {
         move(u, UPGRADE_AGAIN, why);
         loop_timer_in(u->m->loop, &u->limit, UPGRADE_AGAIN_MS);
@@ -295,6 +313,7 @@ void upgrade_reap(struct manager *m)
     char why[UPGRADE_WHY_MAX];
     int status;
 
+    program_reap(&u->program);
     if (u->pid == 0 || waitpid(u->pid, &status, WNOHANG) != u->pid)
         return;
     u->pid = 0;
@@ -309,31 +328,32 @@ void upgrade_reap(struct manager *m)
 
 /* ---- begun ---- */
 
-static int open_program(struct upgrade *u, const char *binary, char why[UPGRADE_WHY_MAX])
+int upgrade_find_program(const struct manager *m, const char *binary, char path[PATH_MAX],
+                         char why[UPGRADE_WHY_MAX])
 {
-    const char *path = binary != NULL ? binary : u->origin.path;
+    const char *wanted = binary != NULL ? binary : m->upgrade->origin.path;
 
     why[0] = '\0';
     if (getpid() == 1)
         (void)snprintf(why, UPGRADE_WHY_MAX,
                        "this is process 1, whose end is that of its container: start another");
-    else if (path[0] != '/')
+    else if (wanted[0] != '/')
         (void)snprintf(why, UPGRADE_WHY_MAX, "%s",
                        binary != NULL
                            ? "the path must be absolute"
                            : "it can't be told from which file this one was started");
-    else if (strlen(path) >= sizeof(u->path))
+    else if (strlen(wanted) >= PATH_MAX)
         (void)snprintf(why, UPGRADE_WHY_MAX, "the path is too long");
-    else if (successor_check(path) < 0)
-        (void)snprintf(why, UPGRADE_WHY_MAX, "%.180s: %s", path, strerror(errno));
-    else if (binary != NULL && !successor_is_trusted(path))
+    else if (successor_check(wanted) < 0)
+        (void)snprintf(why, UPGRADE_WHY_MAX, "%.180s: %s", wanted, strerror(errno));
+    else if (binary != NULL && !successor_is_trusted(wanted))
         (void)snprintf(
             why, UPGRADE_WHY_MAX,
             "others than root and weldr's user may write to it, or to a folder on the "
             "way there");
     if (why[0] != '\0')
         return WERR_INVALID;
-    (void)snprintf(u->path, sizeof(u->path), "%s", path);
+    (void)snprintf(path, PATH_MAX, "%s", wanted);
     return 0;
 }
 
@@ -374,16 +394,15 @@ int upgrade_begin(struct manager *m, const char *binary, char why[UPGRADE_WHY_MA
                        manager_is_leaving(m) ? "is shutting down" : "is starting");
         return WERR_AGAIN;
     }
-    int rc = open_program(u, binary, why);
+    u->failure[0] = '\0';
+    int rc = upgrade_find_program(m, binary, u->path, why);
     if (rc == 0) {
         rc = start_successor(u);
         if (rc < 0)
             (void)snprintf(why, UPGRADE_WHY_MAX, "can't start it: %s", werr_text(rc));
     }
-    if (rc < 0) {
-        u->m->upgrades_failed++;
-        events_tell(m, &(struct event_note){.kind = EVENT_UPGRADE_FAILED, .reason = why});
-    }
+    if (rc < 0)
+        tell_failure(u, why);
     return rc;
 }
 
@@ -453,6 +472,7 @@ void upgrade_init(struct upgrade *u, struct manager *m, struct api *api,
     timer_init(&u->limit, on_limit);
     timer_init(&u->send, on_send);
     estate_init(&u->estate);
+    program_init(&u->program);
     m->upgrade = u;
 }
 
@@ -465,6 +485,7 @@ void upgrade_fini(struct upgrade *u)
         close_socket(u);
     else
         end_successor(u);
+    program_fini(&u->program);
     estate_fini(&u->estate);
     origin_fini(&u->origin);
 }

@@ -29,8 +29,11 @@
 #include <sys/types.h>
 
 #include "base/timers.h"
+#include "cluster/cluster.h"
 #include "manager/estate.h"
 #include "manager/origin.h"
+#include "manager/program.h"
+#include "manager/upgrade_order.h"
 #include "net/loop.h"
 
 enum {
@@ -60,6 +63,13 @@ struct manager;
 /* How it ended. why: a sentence; NULL: the successor is ready. Called once. */
 typedef void (*upgrade_fn)(struct api_conn *waiter, const char *why);
 
+/* Who wants to know what a program says of itself. */
+struct upgrade_asker {
+    void (*fn)(void *arg, const struct upgrade_said *said); /* NULL: another member */
+    void *arg;
+    struct cluster_order order;
+};
+
 /* What others do at its steps. */
 struct upgrade_hooks {
     int (*bequeath)(struct api *api, struct estate *e); /* what the API has goes along */
@@ -81,7 +91,11 @@ struct upgrade {
     struct timer send;  /* of HANDING: the kernel takes more; of LEAVING: counters */
     char path[PATH_MAX];
     char version[24]; /* of the successor */
-    upgrade_fn fn;    /* NULL: nobody waits */
+    char
+        failure[UPGRADE_WHY_MAX]; /* of the last one that was begun; empty: it has not failed */
+    struct program program;       /* which is asked who it is, before … */
+    struct upgrade_asker asker;   /* … for somebody (upgrade_here.h) */
+    upgrade_fn fn;                /* NULL: nobody waits */
     struct api_conn *waiter;
 };
 
@@ -92,6 +106,11 @@ void upgrade_fini(struct upgrade *u);
 /* binary: NULL: the one from which this process was started. WERR_IN_USE: one is under way, or
  * the predecessor has not ended yet; WERR_INVALID …: why says it; nothing has begun then. */
 int upgrade_begin(struct manager *m, const char *binary, char why[UPGRADE_WHY_MAX]) MUST_USE;
+/* The path of the program that `binary` stands for; WERR_INVALID: why says what is wrong. */
+int upgrade_find_program(const struct manager *m, const char *binary, char path[PATH_MAX],
+                         char why[UPGRADE_WHY_MAX]) MUST_USE;
+/* "idle": what is under way here. */
+const char *upgrade_phase_word(const struct manager *m);
 /* SIGUSR2: the same, and the log says why not. */
 void upgrade_on_signal(struct manager *m);
 /* Who began it is told of its end. */

@@ -29,7 +29,8 @@ static int run_worker(const struct config *config)
 /* Runs with what goes to fd caught in text. */
 static int run_caught(const char *const *args, int fd, char *text, size_t size)
 {
-    static const struct cli_roles roles = {.manager = run_manager, .worker = run_worker};
+    static const struct cli_roles roles = {
+        .manager = run_manager, .worker = run_worker, .level = 7};
     char *const env[] = {NULL};
     char *argv[8] = {NULL};
     FILE *file = tmpfile();
@@ -82,6 +83,10 @@ static void test_version_and_help(void **state)
                                 text, sizeof(text)),
                      CLI_EXIT_OK);
     assert_string_equal(text, "weldr " WELDR_VERSION "\n");
+    assert_int_equal(run_caught((const char *[]){"weldr", "--version", "--verbose", NULL},
+                                STDOUT_FILENO, text, sizeof(text)),
+                     CLI_EXIT_OK);
+    assert_string_equal(text, "weldr " WELDR_VERSION "\nlevel 7\n");
     assert_int_equal(run_caught((const char *[]){"weldr", "--help", NULL}, STDOUT_FILENO, text,
                                 sizeof(text)),
                      CLI_EXIT_OK);

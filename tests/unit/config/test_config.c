@@ -225,6 +225,8 @@ static void test_actions(void **state)
         {"--workers 3 --help", CONFIG_HELP},
         {"--help --nonsense", CONFIG_HELP},
         {"--version", CONFIG_VERSION},
+        {"--version --nonsense", CONFIG_VERSION},
+        {"--version --verbose", CONFIG_VERSION_ALL},
         {"worker --help", CONFIG_HELP},
         {"worker --id 7", CONFIG_WORKER},
         {"worker --id=7", CONFIG_WORKER},
