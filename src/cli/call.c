@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -60,12 +61,15 @@ int call_api_from_text(struct call_api *api, const char *text)
     return addr_from_text(rest, &api->addr[0]);
 }
 
-static int connect_to(const struct sockaddr *sa, socklen_t len)
+static int connect_to(const struct call_api *api, const struct sockaddr *sa, socklen_t len)
 {
+    const struct timeval patience = {.tv_sec = api->patience_s};
     const int fd = socket(sa->sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
     if (fd < 0)
         return werr_from_errno(errno);
+    (void)setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
+    (void)setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience));
     if (connect(fd, sa, len) == 0)
         return fd;
     const int rc = werr_from_errno(errno);
@@ -82,12 +86,12 @@ static int connect_api(const struct call_api *api)
 
     if (api->unix_path[0] != '\0') {
         memcpy(un.sun_path, api->unix_path, sizeof(un.sun_path));
-        return connect_to((const struct sockaddr *)&un, sizeof(un));
+        return connect_to(api, (const struct sockaddr *)&un, sizeof(un));
     }
     for (unsigned i = 0; fd < 0 && i < api->addr_n; i++) {
         const socklen_t len = addr_to_sockaddr(&api->addr[i], &ss);
 
-        fd = connect_to((const struct sockaddr *)&ss, len);
+        fd = connect_to(api, (const struct sockaddr *)&ss, len);
     }
     return fd;
 }
@@ -267,5 +271,5 @@ int call_run(const struct call_api *api, const struct call_request *request, cal
     free(call.in);
     codec_shared_free(shared);
     bufq_store_free(store);
-    return rc;
+    return rc == WERR_AGAIN ? WERR_TIMEOUT : rc;
 }

@@ -25,6 +25,7 @@ struct call_api {
     struct addr addr[2];
     char authorization[CALL_TOKEN_BYTES]; /* "Bearer …"; empty: none */
     const char *prefer;                   /* the field Prefer; NULL: none */
+    unsigned patience_s; /* so long the API may say nothing (WERR_TIMEOUT); 0: for ever */
 };
 
 /* Reads the place. WERR_UNSUPPORTED: https; WERR_INVALID: anything else that is no place. */

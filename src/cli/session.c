@@ -187,6 +187,29 @@ static int ask(const struct session *s, const struct call_request *wanted, char 
     return rc;
 }
 
+int session_try(const struct session *s, const char *method, const char *target,
+                const struct doc *body, struct doc **response)
+{
+    char *sent = body != NULL ? doc_json(body, false) : NULL;
+    const struct call_request request = {
+        .method = method,
+        .target = target,
+        .body = sent != NULL ? span_from_str(sent) : SPAN_NONE,
+    };
+    char why[WHY_BYTES];
+    struct body b = {NULL, 0, 0};
+    int rc = body != NULL && sent == NULL ? WERR_NOMEM : keep(&b, 0, SPAN_NONE);
+
+    *response = NULL;
+    if (rc == 0)
+        rc = call_run(&s->api, &request, keep, &b);
+    if (rc > 0)
+        *response = doc_parse(span_from(b.text, b.len), why, sizeof(why));
+    free(sent);
+    free(b.text);
+    return rc;
+}
+
 int session_read(const struct session *s, const char *target, char **text)
 {
     const struct call_request request = {.method = "GET", .target = target};

@@ -27,6 +27,10 @@ int session_open(struct session *s, const struct args *args, char *const *env) M
 /* body NULL: none. *response: for doc_free; NULL when there is no body. */
 int session_ask(const struct session *s, const char *method, const char *target,
                 const struct doc *body, struct doc **response) MUST_USE;
+/* The same for whoever has a use for problems: nothing is printed. Returns the status, or
+ * WERR_*; *response: also of a problem; NULL: there is none, or no JSON. */
+int session_try(const struct session *s, const char *method, const char *target,
+                const struct doc *body, struct doc **response) MUST_USE;
 /* As session_ask, with the body as text, for GET. free() it. */
 int session_read(const struct session *s, const char *target, char **text) MUST_USE;
 /* Prints "error: …" and returns code. */

@@ -13,8 +13,8 @@
 
 enum { WHY_BYTES = 256 };
 
-/* The manager has another working directory; links stay as they are. */
-static int make_absolute(const char *file, char *path)
+/* Links stay as they are. */
+int upgrade_make_absolute(const char *file, char *path)
 {
     char here[PATH_MAX] = "";
 
@@ -33,7 +33,7 @@ static int make_body(const struct args *args, struct doc **body)
 
     if (args->word_n == 0)
         return CLI_EXIT_OK;
-    const int code = make_absolute(args->word[0], path);
+    const int code = upgrade_make_absolute(args->word[0], path);
     if (code != CLI_EXIT_OK)
         return code;
     *body = doc_new();
