@@ -184,6 +184,7 @@ struct cluster_status {
     const char *profile; /* of the elections: "lan" */
     struct cluster_vip_times vip; /* of that profile */
     unsigned election_ms; /* so long without word of a leader, and another one is elected */
+    uint64_t silent_ms;   /* so long it has heard of no other member, or runs; 0: it leads */
     uint8_t level;        /* of features (pool/levels.h), that all members use */
     uint8_t known_level;  /* the highest that this node knows */
     struct cluster_halt halt;
@@ -355,6 +356,8 @@ struct cluster_options {
     /* Of the first node of a cluster; 0 lan, 1 fast, 2 wan. */
     uint8_t profile;
     const char *node_key_file; /* NULL: the directory has it */
+    /* The process before this one handed over to it, and had heard what others say of them. */
+    bool goes_on;
     /* Makes of the directory a cluster of one, and does nothing else (recover.h): on_settled
      * says that it is done, on_lost that it can't be. Nobody can call it. */
     bool recovers;

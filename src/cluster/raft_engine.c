@@ -19,7 +19,7 @@ static uint64_t leader_now(const struct engine *e)
 
     if (e->raft.data != NULL && !engine_is_out(e) && !e->ballot.is_owed)
         raft_leader((struct raft *)&e->raft, &id, &address);
-    return id;
+    return id != 0 && engine_contact_is_lost(e, id) ? 0 : id;
 }
 
 static enum cluster_role role_now(const struct engine *e)
@@ -306,9 +306,10 @@ int engine_barrier_here(struct engine *e, cluster_done_fn done, void *arg)
 
 /* ---- what the owner asks for: here, if this node leads ---- */
 
+/* Not of a cluster that has gone on without it: its only voter of before leads still. */
 static bool leads(const struct engine *e)
 {
-    return e->raft.data != NULL && !e->ballot.is_owed &&
+    return e->raft.data != NULL && !e->ballot.is_owed && !e->self.was_removed &&
            raft_state((struct raft *)&e->raft) == RAFT_LEADER;
 }
 

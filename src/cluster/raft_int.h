@@ -3,12 +3,12 @@
  * raft_vote.c (the term and the vote there), raft_heap.c (the memory of libraft), raft_peers.c
  * (who this node is among others, and where they call), raft_member.c (that on disk),
  * raft_forward.c (what only the leader can do), raft_share.c (what members tell each other and
- * nobody keeps), raft_steward.c (who votes), raft_level.c (what all understand), raft_halt.c
- * (what this node does not), raft_snapshot.c (what a child encodes), raft_tally.c (what is
- * counted), raft_vips.c and raft_vip_ops.c (who may hold virtual IPs), raft_testament.c (who
- * has died), raft_orders.c (what members ask of each other), raft_move.c (where members are),
- * raft_admit.c (newcomers), raft_join.c (being one), raft_recover.c (one node that is left
- * becomes the cluster). */
+ * nobody keeps), raft_steward.c (who votes), raft_contact.c (who is heard of), raft_level.c
+ * (what all understand), raft_halt.c (what this node does not), raft_snapshot.c (what a child
+ * encodes), raft_tally.c (what is counted), raft_vips.c and raft_vip_ops.c (who may hold virtual
+ * IPs), raft_testament.c (who has died), raft_orders.c (what members ask of each other),
+ * raft_move.c (where members are), raft_admit.c (newcomers), raft_join.c (being one),
+ * raft_recover.c (one node that is left becomes the cluster). */
 #ifndef WELDR_CLUSTER_RAFT_INT_H
 #define WELDR_CLUSTER_RAFT_INT_H
 
@@ -27,6 +27,7 @@
 #include "cluster/peer_messages.h"
 #include "cluster/raft_dead.h"
 #include "cluster/raft_entry.h"
+#include "cluster/raft_heard.h"
 #include "cluster/raft_loop.h"
 #include "cluster/raft_ordered.h"
 #include "cluster/raft_transport.h"
@@ -554,8 +555,6 @@ int engine_steward_promote(struct engine *e, uint64_t id, cluster_done_fn done,
                            void *arg) MUST_USE;
 int engine_steward_transfer(struct engine *e, uint64_t id, cluster_done_fn done,
                             void *arg) MUST_USE;
-void engine_steward_heard(struct engine *e, uint64_t id);
-bool engine_steward_is_live(const struct engine *e, uint64_t id, uint64_t within_ms);
 
 /* ---- raft_move.c ---- */
 

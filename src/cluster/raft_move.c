@@ -53,7 +53,7 @@ int engine_move_place(struct engine *e, uint64_t id, const struct addr *address,
 
     if (e->gate != NULL && !engine_level_is_settled(e))
         return WERR_NOT_LEADER; /* soon */
-    int rc = moved_place(&e->self, id, address, engine_steward_is_live(e, id, LIVE_MS), &c);
+    int rc = moved_place(&e->self, id, address, engine_contact_is_live(e, id, LIVE_MS), &c);
 
     if (rc == 0)
         rc = engine_propose_roster(e, &c, done, arg);

@@ -16,52 +16,10 @@ enum {
 
 /* ---- who was heard of ---- */
 
-static struct contact *find_contact(const struct engine *e, uint64_t id)
-{
-    for (unsigned i = 0; i < ROSTER_MEMBERS_MAX; i++)
-        if (e->contacts[i].id == id)
-            return (struct contact *)&e->contacts[i];
-    return NULL;
-}
-
-/* One that is no member gives way. */
-static struct contact *free_contact(struct engine *e)
-{
-    for (unsigned i = 0; i < ROSTER_MEMBERS_MAX; i++)
-        if (e->contacts[i].id == 0 || roster_find(e->roster, e->contacts[i].id) == NULL)
-            return &e->contacts[i];
-    return NULL;
-}
-
-void engine_steward_heard(struct engine *e, uint64_t id)
-{
-    struct contact *c = find_contact(e, id);
-
-    if (c == NULL)
-        c = free_contact(e);
-    if (c != NULL)
-        *c = (struct contact){id, loop_now_ms(e->loop.loop)};
-}
-
-/* UINT64_MAX: never. */
-static uint64_t silent_ms(const struct engine *e, uint64_t id)
-{
-    const struct contact *c = find_contact(e, id);
-
-    if (id == e->self.id)
-        return 0;
-    return c != NULL ? loop_now_ms(e->loop.loop) - c->at_ms : UINT64_MAX;
-}
-
-bool engine_steward_is_live(const struct engine *e, uint64_t id, uint64_t within_ms)
-{
-    return silent_ms(e, id) <= within_ms;
-}
-
 /* A new leader has heard of nobody yet. */
 static uint64_t silent_while_leading_ms(const struct engine *e, uint64_t id)
 {
-    const uint64_t silent = silent_ms(e, id);
+    const uint64_t silent = engine_contact_silent_ms(e, id);
     const uint64_t leads = loop_now_ms(e->loop.loop) - e->led_since_ms;
 
     return silent < leads ? silent : leads;
@@ -211,7 +169,8 @@ static bool forget_no_shows(struct engine *e)
         struct roster_command c = {.type = ROSTER_REMOVE, .member = {.id = m->id}};
 
         if (m->version[0] != '\0' || s == NULL || s->role == RAFT_VOTER ||
-            silent_ms(e, m->id) != UINT64_MAX || age_us < JOIN_LIMIT_MS * 1000ULL ||
+            engine_contact_silent_ms(e, m->id) != UINT64_MAX ||
+            age_us < JOIN_LIMIT_MS * 1000ULL ||
             silent_while_leading_ms(e, m->id) < JOIN_LIMIT_MS)
             continue;
         log_warn("a node that was admitted has not come: it is removed", LOG_X("id", m->id));
@@ -227,7 +186,7 @@ static bool could_lead(const struct engine *e, const struct roster_member *m)
     raft_index stored;
 
     return m->id != e->self.id && s != NULL && s->role == RAFT_VOTER &&
-           engine_steward_is_live(e, m->id, LIVE_MS) &&
+           engine_contact_is_live(e, m->id, LIVE_MS) &&
            raft_match_index((struct raft *)&e->raft, m->id, &stored) == 0 &&
            stored >= raft_last_index((struct raft *)&e->raft);
 }
@@ -289,7 +248,7 @@ static const struct roster_member *pick_standby(const struct engine *e)
         const struct roster_member *m = roster_member_at(e->roster, i);
         const struct raft_server *s = find_server(e, m->id);
 
-        if (s == NULL || s->role != RAFT_STANDBY || !engine_steward_is_live(e, m->id, LIVE_MS))
+        if (s == NULL || s->role != RAFT_STANDBY || !engine_contact_is_live(e, m->id, LIVE_MS))
             continue;
         if (best == NULL || (m->is_witness && !best->is_witness))
             best = m;
@@ -511,7 +470,7 @@ static void look(const struct engine *e, const struct roster_member *m,
         out->seen_ms_ago = 0;
     if (e->role != CLUSTER_LEADER)
         return;
-    out->seen_ms_ago = silent_ms(e, m->id);
+    out->seen_ms_ago = engine_contact_silent_ms(e, m->id);
     if (raft_match_index(&e->raft, m->id, &stored) == 0) {
         const raft_index last = raft_last_index((struct raft *)&e->raft);
 
@@ -558,6 +517,7 @@ void engine_steward_status(const struct engine *e, struct cluster_status *out)
         .profile = roster_profile_name((enum roster_profile)e->member.profile),
         .vip = cluster_vip_times(e->member.profile),
         .election_ms = roster_election_ms((enum roster_profile)e->member.profile),
+        .silent_ms = engine_contact_alone_ms(e),
         .level = engine_level(e),
         .known_level = e->options.level,
         .halt = e->halt,

@@ -143,7 +143,7 @@ static void on_message(struct raft_io *io, struct raft_message *message)
 {
     struct engine *e = engine_of(io);
 
-    engine_steward_heard(e, message->server_id);
+    engine_contact_heard(e, message->server_id);
     if (is_untimely(e, message) || !engine_vote_hears(e, message)) {
         drop(message);
         return;

@@ -45,7 +45,8 @@ static bool has_any(const struct engine *e)
 static bool takes_part(const struct engine *e)
 {
     return e->raft.data != NULL && !e->is_closing && !e->is_lost && !e->ballot.is_owed &&
-           roster_is_made(e->roster) && engine_vips_is_known(e) && has_any(e);
+           roster_is_made(e->roster) && engine_vips_is_known(e) && has_any(e) &&
+           !engine_contact_may_be_past(e);
 }
 
 /* libraft may know better already than the engine's role tells. */

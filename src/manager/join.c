@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "log/log.h"
+#include "manager/heir.h"
 #include "manager/manager.h"
 #include "manager/resolve.h"
 
@@ -77,7 +78,8 @@ void join_fill(const struct join *j, struct cluster_options *options)
                                         .listen = c->cluster_ip,
                                         .version = WELDR_VERSION,
                                         .profile = c->cluster_profile,
-                                        .node_key_file = c->node_key_file};
+                                        .node_key_file = c->node_key_file,
+                                        .goes_on = m->heir->is_heir};
     if (!join_is_wanted(m))
         return;
     MUST(j->address.family != 0); /* looked up before */

@@ -69,7 +69,7 @@ static void assert_called_elsewhere(unsigned i)
 
 static bool is_live(unsigned i)
 {
-    return engine_steward_is_live(engine_at(i), id_of(who), 200) &&
+    return engine_contact_is_live(engine_at(i), id_of(who), 200) &&
            link_self_told(&engine_at(i)->self, id_of(who)) != NULL;
 }
 
