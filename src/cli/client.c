@@ -11,6 +11,7 @@
 #include "cli/doc.h"
 #include "cli/help.h"
 #include "cli/lines.h"
+#include "cli/promote.h"
 #include "cli/roll.h"
 #include "cli/session.h"
 #include "cli/shown.h"

@@ -65,9 +65,9 @@ static void on_lost(void *arg, int error, struct span why)
     strb_add(r->wrong, why);
 }
 
-static int wait_end(struct loop *loop, struct recovery *r)
+static int wait_end(struct loop *loop, uint32_t limit_ms, struct recovery *r)
 {
-    const uint64_t end_ms = loop_now_ms(loop) + WAIT_MS;
+    const uint64_t end_ms = loop_now_ms(loop) + limit_ms;
 
     while (!r->has_ended && loop_now_ms(loop) < end_ms)
         (void)loop_turn(loop, TURN_MS);
@@ -77,10 +77,10 @@ static int wait_end(struct loop *loop, struct recovery *r)
     return WERR_TIMEOUT;
 }
 
-static int run(struct conn_shared *conns, struct data_dir *dir, const char *version,
+static int run(const struct cluster_options *options, struct data_dir *dir, uint32_t limit_ms,
                struct cluster_status *status, struct strb *wrong)
 {
-    struct loop *loop = conns->loop;
+    struct loop *loop = options->conns->loop;
     struct recovery r = {.wrong = wrong};
     const struct cluster_hooks hooks = {.on_commit = on_commit,
                                         .on_snapshot = on_snapshot,
@@ -89,9 +89,7 @@ static int run(struct conn_shared *conns, struct data_dir *dir, const char *vers
                                         .on_settled = on_settled,
                                         .on_lost = on_lost,
                                         .arg = &r};
-    const struct cluster_options options = {
-        .conns = conns, .version = version, .level = LEVEL_NEWEST, .recovers = true};
-    struct cluster *c = cluster_raft_new(loop, dir, &options, &hooks);
+    struct cluster *c = cluster_raft_new(loop, dir, options, &hooks);
 
     if (c == NULL)
         return WERR_NOMEM;
@@ -99,7 +97,7 @@ static int run(struct conn_shared *conns, struct data_dir *dir, const char *vers
     if (rc < 0)
         strb_add_str(wrong, "nothing was recovered, the log says why");
     else
-        rc = wait_end(loop, &r);
+        rc = wait_end(loop, limit_ms, &r);
     if (rc == 0)
         c->ops->status(c, status);
     c->ops->free(c);
@@ -107,8 +105,8 @@ static int run(struct conn_shared *conns, struct data_dir *dir, const char *vers
 }
 
 /* The engine's certificate wants a place for connections, though none is made. */
-static int run_on_loop(struct data_dir *dir, const char *version, struct cluster_status *status,
-                       struct strb *wrong)
+static int run_on_loop(struct cluster_options *options, struct data_dir *dir, uint32_t limit_ms,
+                       struct cluster_status *status, struct strb *wrong)
 {
     struct loop *loop = tlsio_start() == 0 ? loop_epoll_new() : NULL;
     struct conn_shared conns;
@@ -117,7 +115,8 @@ static int run_on_loop(struct data_dir *dir, const char *version, struct cluster
         return WERR_NOMEM;
     int rc = conn_shared_init(&conns, loop);
     if (rc == 0) {
-        rc = run(&conns, dir, version, status, wrong);
+        options->conns = &conns;
+        rc = run(options, dir, limit_ms, status, wrong);
         conn_shared_fini(&conns);
     }
     loop_free(loop);
@@ -153,6 +152,26 @@ static int check_is_member(const struct data_dir *dir, struct strb *wrong)
     return WERR_NOT_FOUND;
 }
 
+int recover_held(struct data_dir *dir, const char *node_key_file, const char *version,
+                 uint32_t limit_ms, struct cluster_status *status, struct strb *wrong)
+{
+    struct cluster_options options = {.version = version,
+                                      .level = LEVEL_NEWEST,
+                                      .node_key_file = node_key_file,
+                                      .recovers = true};
+    int rc = check_is_member(dir, wrong);
+
+    if (rc == 0) {
+        rc = run_on_loop(&options, dir, limit_ms, status, wrong);
+        if (rc == 0 || rc == WERR_NOT_FOUND) {
+            const int removed = remove_mark(dir, rc == 0, wrong);
+
+            rc = rc == 0 ? removed : rc;
+        }
+    }
+    return rc;
+}
+
 int recover_run(const char *path, const char *version, struct cluster_status *status,
                 struct strb *wrong)
 {
@@ -161,15 +180,7 @@ int recover_run(const char *path, const char *version, struct cluster_status *st
 
     if (rc < 0)
         return rc;
-    rc = check_is_member(&dir, wrong);
-    if (rc == 0) {
-        rc = run_on_loop(&dir, version, status, wrong);
-        if (rc == 0 || rc == WERR_NOT_FOUND) {
-            const int removed = remove_mark(&dir, rc == 0, wrong);
-
-            rc = rc == 0 ? removed : rc;
-        }
-    }
+    rc = recover_held(&dir, NULL, version, WAIT_MS, status, wrong);
     data_dir_close(&dir);
     return rc;
 }

@@ -1,5 +1,5 @@
 /* recover.h - makes of one node's directory a cluster of one, when most of the others are gone
- * for good. Weldr does not run there.
+ * for good.
  *
  * All that the directory has stays, entries too that were not committed. What only the others
  * had is lost; which directory has the most, stored.h says. A witness is as good as any other:
@@ -26,5 +26,10 @@
  * others as stored_look. *wrong has a sentence, or the log has it. */
 int recover_run(const char *path, const char *version, struct cluster_status *status,
                 struct strb *wrong) MUST_USE;
+/* The same of a directory that this process has open, whose engine has ended: of a Weldr that
+ * runs, which waits for it, so not longer than limit_ms. node_key_file NULL: the directory has
+ * the key. */
+int recover_held(struct data_dir *dir, const char *node_key_file, const char *version,
+                 uint32_t limit_ms, struct cluster_status *status, struct strb *wrong) MUST_USE;
 
 #endif

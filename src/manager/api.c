@@ -5,6 +5,7 @@
 #include "manager/api_errand.h"
 #include "manager/api_int.h"
 #include "manager/api_pages.h"
+#include "manager/force.h"
 #include "manager/manager.h"
 #include "manager/upgrade.h"
 #include "net/tlsio.h"
@@ -147,6 +148,8 @@ static void on_closed(struct conn *c)
     vip_move_forget(ac->m, &ac->vip_move); /* and so does that */
     if (ac->awaits_upgrade)
         upgrade_forget(ac->m, ac);
+    if (ac->awaits_force)
+        force_forget(ac->m, ac);
     fresh_cancel(ac->m, &ac->fresh);
     applied_cancel(ac->m, &ac->applied);
     free_conn(ac);

@@ -93,6 +93,7 @@ struct api_conn {
     bool shows_list;    /* the response is the whole pool, not the server */
     bool awaits_workers;
     bool awaits_upgrade;
+    bool awaits_force;
     bool is_fresh;    /* consistent=true, a change that is judged anew: its wait is over */
     unsigned refusal; /* index into the refusals that the head met; 0: none */
     char method[16];

@@ -301,7 +301,14 @@ void api_cluster_member_remove(struct api_conn *ac)
 
 void api_cluster_member_promote(struct api_conn *ac)
 {
-    change_member(ac, MEMBERSHIP_PROMOTE);
+    uint64_t id, fenced;
+
+    if (!find_id(ac, &id) || !api_read_fenced(ac, &fenced))
+        return;
+    if (ac->query.is_forced)
+        api_promote_by_force(ac, id, fenced);
+    else
+        change_member(ac, MEMBERSHIP_PROMOTE);
 }
 
 bool api_read_to(struct api_conn *ac, uint64_t *member)

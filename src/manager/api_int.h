@@ -38,6 +38,13 @@ void api_await_fresh(struct api_conn *ac);
  * read, and that was answered. */
 bool api_read_to(struct api_conn *ac, uint64_t *member);
 
+/* ---- api_force.c ---- */
+
+/* A body with "fenced", the id of a member; 0: there is none. False: as above. */
+bool api_read_fenced(struct api_conn *ac, uint64_t *fenced);
+/* The response comes when this node is the whole cluster, or says why it is not (fence.h). */
+void api_promote_by_force(struct api_conn *ac, uint64_t id, uint64_t fenced);
+
 /* ---- api_request.c ---- */
 
 void api_on_event(struct conn *c, struct event *ev);

@@ -68,6 +68,7 @@ struct counters;
 struct events;
 struct expiry;
 struct follow;
+struct force;
 struct fresh;
 struct heir;
 struct hints;
@@ -116,6 +117,7 @@ struct manager {
     struct listeners *listeners;
     struct changes *changes;
     struct memberships *memberships;
+    struct force *force;
     struct fresh *fresh;
     struct applied *applied;
     struct hints *hints;

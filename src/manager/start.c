@@ -379,7 +379,8 @@ static void on_key(void *arg, const unsigned char *key)
 /* What was so when it started is no news. */
 static void look_at_members(struct manager *m)
 {
-    members_look(m, &m->start->members, m->start->phase >= START_WORKERS);
+    if (!force_is_again(m)) /* else the log tells of members that were */
+        members_look(m, &m->start->members, m->start->phase >= START_WORKERS);
 }
 
 static void on_members(void *arg)
@@ -432,6 +433,11 @@ static void on_settled(void *arg)
 {
     struct manager *m = arg;
 
+    if (force_is_again(m)) {
+        force_note_settled(m);
+        look_at_members(m);
+        return;
+    }
     m->events->is_replaying = false;
     look_at_members(m); /* it may have halted meanwhile */
     hints_begin(m);
@@ -449,6 +455,9 @@ static void on_settled(void *arg)
 static int on_restore(void *arg, uint64_t index, struct span bytes)
 {
     struct manager *m = arg;
+
+    if (force_knows(m, index))
+        return 0;
     const int rc = servers_on_restore(m, index, bytes);
 
     if (rc == 0 && m->start->phase == START_RESTORE)
@@ -463,6 +472,8 @@ static int on_commit(void *arg, uint64_t index, struct span entry)
 {
     struct manager *m = arg;
 
+    if (force_knows(m, index))
+        return 0;
     if (m->start->phase == START_RESTORE)
         move(m, START_REPLAY, "there is no snapshot");
     return servers_on_commit(m, index, entry);
@@ -485,7 +496,7 @@ static int make_engine(struct manager *m)
     const struct cluster_hooks hooks = {
         .on_commit = on_commit,
         .level_of = level_of,
-        .on_snapshot = servers_on_snapshot,
+        .on_snapshot = force_on_snapshot,
         .on_restore = on_restore,
         .on_role = on_role,
         .on_settled = on_settled,
@@ -501,7 +512,7 @@ static int make_engine(struct manager *m)
     struct data_dir *dir = manager_data_dir(m);
     struct cluster_options options;
 
-    MUST(m->cluster == NULL); /* one for the life of weldr */
+    MUST(m->cluster == NULL); /* one at a time */
     join_fill(&m->start->join, &options);
     const int rc =
         cluster_new(m->loop, dir, dir != NULL ? &options : NULL, &hooks, &m->cluster);
@@ -527,6 +538,11 @@ static int run_engine(struct manager *m)
     m->events->is_replaying = true;
     int rc = m->cluster->ops->start(m->cluster);
     return rc < 0 ? manager_fail_start("can't start the cluster's engine", rc) : 0;
+}
+
+static int begin_again(struct manager *m)
+{
+    return make_engine(m) == 0 ? m->cluster->ops->start(m->cluster) : WERR_NOMEM;
 }
 
 static void on_member_found(struct manager *m)
@@ -557,6 +573,7 @@ void start_init(struct start *s, struct manager *m, void (*on_ready)(struct mana
     m->start = s;
     join_init(&s->join, m, on_member_found);
     memberships_init(&s->memberships, m);
+    force_init(&s->force, m, begin_again);
     fresh_init(&s->fresh, m);
     applied_init(&s->applied, m);
     hints_init(&s->hints, m);
@@ -567,6 +584,7 @@ void start_fini(struct start *s)
 {
     timer_stop(loop_timers(s->m->loop), &s->timer);
     join_fini(&s->join);
+    force_fini(&s->force);
     fresh_fini(&s->fresh);
     applied_fini(&s->applied);
     hints_fini(&s->hints);

@@ -25,6 +25,7 @@
 #include "base/werr.h"
 #include "manager/applied.h"
 #include "manager/counters.h"
+#include "manager/force.h"
 #include "manager/fresh.h"
 #include "manager/hints.h"
 #include "manager/join.h"
@@ -62,6 +63,7 @@ struct start {
     struct join join;
     struct members members; /* as they were told of last */
     struct memberships memberships;
+    struct force force;
     struct fresh fresh;
     struct applied applied;
     struct hints hints;

@@ -108,18 +108,18 @@ class Watch(Crew):
 
 
 class Client(Crew):
-    """A new connection and one request each 20 ms, from another host, each with 100 ms to succeed. Outages: from the last success on."""
+    """A new connection and one request each 20 ms, from another host, each with patience_s to succeed. Outages: from the last success on."""
 
-    def __init__(self, host, address, path="/"):
+    def __init__(self, host, address, path="/", patience_s=0.1):
         super().__init__()
-        self.host, self.address, self.path = host, address, path
+        self.host, self.address, self.path, self.patience_s = host, address, path, patience_s
         self.family = socket.AF_INET6 if ":" in address else socket.AF_INET
         self.longest_s, self.last, self.asked_n, self.failed_n = 0.0, None, 0, 0
         self.spawn(self.ask_on)
 
     def ask(self):
         with contextlib.closing(self.host.socket(self.family)) as sock:
-            sock.settimeout(0.1)
+            sock.settimeout(self.patience_s)
             try:
                 sock.connect((self.address, PROXY_PORT))
                 sock.sendall(f"GET {self.path} HTTP/1.1\r\nHost: site.example\r\nConnection: close\r\n\r\n".encode())

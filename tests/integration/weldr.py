@@ -499,7 +499,7 @@ class Weldr:
         self.process.wait(10)
 
 
-def run_weldr(*arguments, env=None, timeout_s=20.0, nofile=None, namespace=None):
+def run_weldr(*arguments, env=None, timeout_s=20.0, nofile=None, namespace=None, stdin=subprocess.DEVNULL):
     """Runs the binary to its end; for flags that are refused, --version and --help."""
     def prepare():
         if nofile:
@@ -508,7 +508,7 @@ def run_weldr(*arguments, env=None, timeout_s=20.0, nofile=None, namespace=None)
         if namespace:
             namespace.enter()
     return subprocess.run([BIN, *arguments], capture_output=True, text=True, timeout=timeout_s, check=False,
-                          env=clean_environment(env), stdin=subprocess.DEVNULL, preexec_fn=prepare)
+                          env=clean_environment(env), stdin=stdin, preexec_fn=prepare)
 
 
 def now():
