@@ -24,6 +24,7 @@
 #include "manager/manager.h"
 #include "manager/membership.h"
 #include "manager/names.h"
+#include "manager/notify.h"
 #include "manager/privileges.h"
 #include "manager/servers.h"
 #include "manager/start.h"
@@ -59,6 +60,7 @@ struct house {
     struct upgrade upgrade;
     struct heir heir;
     struct vips_here vips_here;
+    struct notify notify;
     struct timer ready_delay;
     bool has_parted; /* others have the virtual IPs; the lead comes next */
 };
@@ -100,6 +102,7 @@ static void drain(struct manager *m, const char *why)
 /* A successor serves at the same addresses: nobody has to be told. */
 static void on_succeeded(struct manager *m)
 {
+    notify_succeeded(&house_of(m)->notify, m->upgrade->pid);
     manager_move(m, MANAGER_LEAVING, "upgraded");
     vips_here_stop(&house_of(m)->vips_here); /* they are the successor's */
     drain(m, "upgraded");
@@ -132,6 +135,7 @@ static void on_stop_signal(struct manager *m, int number)
     }
     upgrade_give_up(m, "weldr is told to end");
     manager_move(m, MANAGER_LEAVING, "signal");
+    notify_stopping(&house_of(m)->notify, "told to end");
     log_info("shutting down", LOG_I("signal", number),
              LOG_U("ready_delay_ms", m->config->ready_delay_ms),
              LOG_U("drain_timeout_ms", m->config->drain_timeout_ms));
@@ -159,6 +163,7 @@ static void hang_up(struct manager *m)
     const bool has_certificates =
         m->config->certificate_n > 0 || m->config->admin_certificate != NULL;
 
+    notify_reloading(&house_of(m)->notify);
     api_tls_look(&house_of(m)->api.tls, m->config);
     certificate_files_reload(&house_of(m)->certificate_files);
     if (has_tokens)
@@ -166,6 +171,7 @@ static void hang_up(struct manager *m)
     log_opener_reopen(&house_of(m)->log_opener);
     if (m->config->access_log == NULL && !has_tokens && !has_certificates)
         signals_log_ignored(SIGHUP);
+    notify_reloaded(&house_of(m)->notify);
 }
 
 static void on_child(struct manager *m)
@@ -207,6 +213,7 @@ static void on_ready(struct manager *m)
 {
     heir_say_ready(m);
     first_words_ready(m, &house_of(m)->api);
+    notify_ready(&house_of(m)->notify);
 }
 
 /* ---- start, in steps: each returns 0 or an exit code ---- */
@@ -222,6 +229,7 @@ static int start_loop(struct manager *m)
     if (m->loop == NULL)
         return manager_fail_start("can't start the loop", werr_from_errno(errno));
     m->started_us = loop_wall_us(m->loop);
+    notify_start(&house_of(m)->notify);
     int rc = conn_shared_init(&m->shared, m->loop);
     if (rc < 0)
         return manager_fail_start("can't start", rc);
@@ -446,6 +454,7 @@ static void stop(struct house *h)
 {
     struct manager *m = &h->manager;
 
+    notify_stopping(&h->notify, "ends");
     if (m->publish.supervisor != NULL) {
         close_all(h);
         log_opener_end(&h->log_opener);
@@ -467,6 +476,7 @@ static void stop(struct house *h)
         supervisor_fini(&m->supervisor);
     if (m->shared.loop != NULL)
         conn_shared_fini(&m->shared);
+    notify_fini(&h->notify);
     if (m->loop != NULL)
         loop_free(m->loop);
     data_dir_close(&m->data_dir);
@@ -477,8 +487,11 @@ static int run(struct house *h)
     struct manager *m = &h->manager;
     char error[512];
 
-    if (origin_note(&h->upgrade.origin, m->config->argv, environ) < 0)
-        return manager_fail_start("can't start", WERR_NOMEM);
+    const int rc = origin_note(&h->upgrade.origin, m->config->argv, environ);
+
+    notify_init(&h->notify, m, h->heir.is_heir);
+    if (rc < 0)
+        return manager_fail_start("can't start", rc);
     h->api.auth.is_required = m->config->admin_token_is_required;
     if (tokens_load(&h->api.auth.tokens, m->config, error, sizeof(error)) < 0) {
         fprintf(stderr, "error: %s\n", error);
