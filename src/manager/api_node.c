@@ -7,7 +7,6 @@
 #include "manager/api_shown.h"
 #include "manager/api_wish.h"
 #include "manager/events.h"
-#include "manager/listeners.h"
 #include "manager/manager.h"
 #include "manager/members.h"
 #include "manager/start.h"
@@ -69,7 +68,7 @@ _Static_assert((int)NODE_WORKERS_MAX == (int)CONFIG_WORKERS_MAX, "as --workers")
 static int set_workers(struct manager *m, struct node_settings *wanted)
 {
     const bool is_witness = members_is_witness(m->cluster);
-    const unsigned n = is_witness ? 0 : listeners_worker_n(wanted->workers);
+    const unsigned n = is_witness ? 0 : machine_workers(&m->machine, wanted->workers);
     const unsigned before = m->worker_n;
     int rc = 0;
 

@@ -1,25 +1,11 @@
 #include "manager/listeners.h"
 
-#include <sched.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "log/log.h"
 #include "manager/binding.h"
 #include "manager/manager.h"
-
-unsigned listeners_worker_n(unsigned wanted)
-{
-    cpu_set_t cpus;
-    int n = 1;
-
-    if (wanted > 0)
-        return wanted;
-    CPU_ZERO(&cpus);
-    if (sched_getaffinity(0, sizeof(cpus), &cpus) == 0)
-        n = CPU_COUNT(&cpus);
-    return n < 1 ? 1 : n > CONFIG_WORKERS_MAX ? CONFIG_WORKERS_MAX : (unsigned)n;
-}
 
 void listeners_note_own(struct manager *m)
 {

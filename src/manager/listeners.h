@@ -58,8 +58,6 @@ void listeners_init(struct listeners *ls, struct manager *m);
 /* No change is under way any more. */
 void listeners_fini(struct listeners *ls);
 
-/* The number of workers: as told, or (0) one per core this process may use. */
-unsigned listeners_worker_n(unsigned wanted);
 /* Steps of the start: 0 or the exit code, told in the log. */
 int listeners_open_proxy(struct manager *m);
 /* The command that puts the listener of the i-th of them into the description. False: there is

@@ -37,6 +37,7 @@
 #include "manager/ca_bundle.h"
 #include "manager/checks.h"
 #include "manager/facts.h"
+#include "manager/machine.h"
 #include "manager/own_address.h"
 #include "manager/publish.h"
 #include "manager/supervisor.h"
@@ -90,6 +91,7 @@ struct manager {
     struct conn_shared shared;
     struct stats *stats;
     struct rand_state rand;
+    struct machine machine;
     unsigned worker_n;
     uint64_t fd_limit;   /* descriptors that this process may have */
     uint64_t started_us; /* wall clock */

@@ -284,6 +284,20 @@ static int start_certificates(struct manager *m)
     return 0;
 }
 
+/* Settings of the node, as they are at its start. */
+static void set_node(struct manager *m)
+{
+    const struct setting *queue =
+        settings_find_path(&node_settings_table, "limits.queue_bytes");
+
+    settings_init(&node_settings_table, &m->node);
+    m->node.workers = m->worker_n;
+    m->node.queue_bytes =
+        machine_queue_bytes(&m->machine, m->worker_n, queue->initial, queue->min);
+    m->node.log_level = (uint32_t)log_level_now;
+    machine_tell(&m->machine, m->worker_n, m->node.queue_bytes);
+}
+
 static int start_rooms(struct manager *m)
 {
     struct house *h = house_of(m);
@@ -297,9 +311,7 @@ static int start_rooms(struct manager *m)
     listeners_init(&h->listeners, m);
     changes_init(&h->changes, m);
     follow_init(&h->follow, m);
-    settings_init(&node_settings_table, &m->node);
-    m->node.workers = m->worker_n;
-    m->node.log_level = (uint32_t)log_level_now;
+    set_node(m);
     publish_init(&m->publish, &m->supervisor, &m->facts, m->pool);
     publish_node(&m->publish, &(struct frame_node){.queue_bytes = m->node.queue_bytes,
                                                    .log_level = m->node.log_level});
@@ -518,7 +530,8 @@ int manager_main(const struct config *config)
     m->fd_limit = listen_raise_fd_limit();
     werr_set_panic_hook(on_panic, m);
     m->config = config;
-    m->worker_n = listeners_worker_n(config->workers);
+    machine_look(&m->machine, MACHINE_CGROUP_FILE, MACHINE_CGROUP_ROOT);
+    m->worker_n = machine_workers(&m->machine, config->workers);
     timer_init(&h->ready_delay, on_ready_delay);
     start_init(&h->start, m, on_ready);
     listeners_note_own(m);
