@@ -157,6 +157,8 @@ static void shrink_bound(uint64_t mask)
             (void)prctl(PR_CAPBSET_DROP, cap, 0, 0, 0);
 }
 
+/* Ambient are those that are permitted and inheritable: the kernel takes them away with either
+ * (capabilities(7)). */
 int cage_keep_capabilities(uint64_t mask)
 {
     struct held h;
@@ -165,13 +167,12 @@ int cage_keep_capabilities(uint64_t mask)
     if (rc < 0)
         return rc;
     shrink_bound(mask); /* needs one that goes below; none to drop without */
-    (void)prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
     for (int i = 0; i < _LINUX_CAPABILITY_U32S_3; i++) {
         const uint32_t kept = (uint32_t)(mask >> (32 * i));
 
         h.data[i].permitted &= kept;
         h.data[i].effective = h.data[i].permitted;
-        h.data[i].inheritable = 0;
+        h.data[i].inheritable &= kept;
     }
     return syscall(SYS_capset, &h.header, h.data) < 0 ? werr_from_errno(errno) : 0;
 }

@@ -32,7 +32,8 @@ int cage_check_namespace(const struct cage_user *user) MUST_USE;
 /* No other groups, and no way back. WERR_DENIED …. */
 int cage_become(const struct cage_user *user) MUST_USE;
 /* Of what this process may do, what is in the mask (bit per CAP_*) stays, for itself and what
- * it executes as root; the rest can't come back. WERR_*. */
+ * it executes as root, or as another user if it was an ambient one; the rest can't come back.
+ * WERR_*. */
 int cage_keep_capabilities(uint64_t mask) MUST_USE;
 /* Whatever is executed from now on, by this process and those that it starts, gains nothing by
  * set-user-id or file capabilities. WERR_*. */
