@@ -1,6 +1,7 @@
 #include "cli/cli.h"
 
 #include <stdio.h>
+#include <unistd.h>
 
 #include "cli/client.h"
 
@@ -39,6 +40,11 @@ static int run_action(const struct config *config, const struct cli_roles *roles
     return CLI_EXIT_FAILURE;
 }
 
+static bool is_there(const char *path)
+{
+    return access(path, F_OK) == 0;
+}
+
 int cli_run(int argc, char *const *argv, char *const *env, const struct cli_roles *roles)
 {
     struct config config;
@@ -50,7 +56,12 @@ int cli_run(int argc, char *const *argv, char *const *env, const struct cli_role
         fprintf(stderr, "error: %s\n", error);
         return CLI_EXIT_USAGE;
     }
-    int code = run_action(&config, roles);
+    int code = CLI_EXIT_FAILURE;
+
+    if (config.action == CONFIG_RUN && config_take_credentials(&config, env, is_there) < 0)
+        fprintf(stderr, "error: out of memory\n");
+    else
+        code = run_action(&config, roles);
     config_fini(&config);
     return code;
 }

@@ -99,6 +99,12 @@ struct config {
 int config_from_args(struct config *c, int argc, char *const *argv, char *const *env,
                      char *error, size_t error_size) MUST_USE;
 void config_fini(struct config *c);
+/* Files that a supervisor has put into $CREDENTIALS_DIRECTORY (systemd.exec(5)), where no
+ * setting says otherwise: weldr.admin-token, weldr.admin-tokens, weldr.join-token and
+ * weldr.node-key stand for the flags --admin-token-file and so on. is_there: is there such a
+ * file? WERR_NOMEM. */
+int config_take_credentials(struct config *c, char *const *env,
+                            bool (*is_there)(const char *path)) MUST_USE;
 /* The next variable of env, from *at on, that begins as ours do and is none of them: a typing
  * error would otherwise go unnoticed. *at: behind it, 0 at first. *meant: the variable that is
  * nearest to it, ptr NULL: none is near. False: there is none. */

@@ -59,3 +59,21 @@ def test_another_user_for_workers_is_refused(start, monkeypatch, tmp_path):
     monkeypatch.setattr(harness, "BIN", str(tmp_path / "weldr"))
     done = run_weldr("--ip", "127.0.0.1:0", "--admin-ip", "127.0.0.1:0", "--user", "1")
     assert done.returncode == 2 and "only root" in done.stderr
+
+
+def test_credentials_stand_for_flags(lab, tmp_path):
+    """As systemd gives them: files of fixed names in a folder that a variable names."""
+    folder = tmp_path / "credentials"
+    folder.mkdir(mode=0o700)
+    for name, data in (("weldr.admin-token", b"a-secret\n"), ("weldr.node-key", os.urandom(32))):
+        (folder / name).write_bytes(data)
+        (folder / name).chmod(0o400)
+    node = tmp_path / "node"
+    weldr = lab.weldr("--data-dir", str(node), "--admin-token-required", token="a-secret",
+                      env={"WELDR_EPHEMERAL": "", "CREDENTIALS_DIRECTORY": str(folder)})
+    assert weldr.api("GET", "/servers").status == 200
+    assert weldr.api("GET", "/servers", headers={"Authorization": "Bearer another"}).status == 401
+    assert not (node / "node.key").exists(), "it is the credential"
+    take_orphans()
+    upgrade(weldr)
+    assert weldr.api("GET", "/servers").status == 200
