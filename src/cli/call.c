@@ -72,7 +72,7 @@ static int connect_to(const struct call_api *api, const struct sockaddr *sa, soc
     (void)setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience));
     if (connect(fd, sa, len) == 0)
         return fd;
-    const int rc = werr_from_errno(errno);
+    const int rc = errno == EINPROGRESS ? WERR_TIMEOUT : werr_from_errno(errno);
     (void)close(fd);
     return rc;
 }

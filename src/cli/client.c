@@ -9,6 +9,7 @@
 #include "cli/cluster.h"
 #include "cli/completion.h"
 #include "cli/doc.h"
+#include "cli/health.h"
 #include "cli/help.h"
 #include "cli/lines.h"
 #include "cli/promote.h"
