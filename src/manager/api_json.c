@@ -164,6 +164,7 @@ char *api_json_root(const char *version, const char *base)
         {"cluster", "/cluster", "GET"},
         {"stats", "/stats", "GET"},
         {"stats_detail", "/stats/detail", "GET"},
+        {"stats_samples", "/stats/samples", "GET"},
         {"metrics", "/metrics", "GET"},
         {"workers", "/workers", "GET"},
         {"health", "/health", "GET"},

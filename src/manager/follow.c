@@ -9,6 +9,7 @@
 #include "manager/listeners.h"
 #include "manager/manager.h"
 #include "manager/names.h"
+#include "manager/sampler.h"
 #include "manager/states.h"
 #include "manager/usable.h"
 #include "manager/views.h"
@@ -74,6 +75,7 @@ void follow_server_new(struct manager *m, const struct pool *p,
     f->pool_id = p->id;
     if (f->stats_slot != STATS_NO_SLOT)
         stats_server_clear(m->stats, f->stats_slot);
+    sampler_forget_server(m, f->stats_slot);
     f->weight = server->weight;
     states_begin(m, f);
     look_up(m, server, f);
@@ -223,7 +225,10 @@ void follow_verify(struct manager *m, const struct pool *p)
 
 void follow_pool_new(struct manager *m, const struct pool *p)
 {
-    if (stats_slot_take(m->stats, STATS_OF_POOL, p->id) == STATS_NO_SLOT)
+    const uint32_t slot = stats_slot_take(m->stats, STATS_OF_POOL, p->id);
+
+    sampler_forget_pool(m, slot);
+    if (slot == STATS_NO_SLOT)
         log_warn("no counters are free for the pool", LOG_S("pool", p->name));
 }
 

@@ -78,6 +78,7 @@ struct leaving;
 struct listeners;
 struct memberships;
 struct resolve;
+struct sampler;
 struct start;
 struct states;
 struct upgrade;
@@ -124,6 +125,7 @@ struct manager {
     struct applied *applied;
     struct hints *hints;
     struct counters *counters;
+    struct sampler *sampler;
     struct follow *follow;
     struct keyring *keyring;
     struct certificate_files *certificate_files;

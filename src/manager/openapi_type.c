@@ -184,8 +184,18 @@ static void put_one(struct jtext *t, const struct openapi_type *type, bool is_nu
 static void put_inner(struct jtext *t, const char *key, const struct openapi_type *type,
                       bool is_nullable)
 {
+    const bool is_row = type->text.ptr[0] == '[';
+    struct openapi_type one = *type;
+
     jtext_open(t, key, '{');
-    put_one(t, type, is_nullable);
+    if (is_row) {
+        one.text = span_first(span_skip(one.text, 1), one.text.len - 2);
+        put_kind(t, "array", is_nullable);
+        jtext_open(t, "items", '{');
+    }
+    put_one(t, &one, is_nullable && !is_row);
+    if (is_row)
+        jtext_close(t, '}');
     jtext_close(t, '}');
 }
 

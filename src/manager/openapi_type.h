@@ -10,7 +10,7 @@
  *   @event                         one of the words of a table
  *   Server                         an object of api_objects.def
  *   Server~                        some members of it
- *   [T] {T}                        a list; an object with any keys
+ *   [T] {T} [[T]]                  a list; an object with any keys; a list of lists
  *   T+                             one, or a list
  *   T?                             or null (=a|b? too)
  *

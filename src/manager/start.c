@@ -442,6 +442,7 @@ static void on_settled(void *arg)
     look_at_members(m); /* it may have halted meanwhile */
     hints_begin(m);
     counters_begin(m);
+    sampler_begin(m);
     on_vips(m);
     move(m, START_SETTLE, "what was stored is here");
     if (m->cluster->ops->role(m->cluster) != CLUSTER_CANDIDATE)
@@ -578,6 +579,7 @@ void start_init(struct start *s, struct manager *m, void (*on_ready)(struct mana
     applied_init(&s->applied, m);
     hints_init(&s->hints, m);
     counters_init(&s->counters, m);
+    sampler_init(&s->sampler, m);
 }
 
 void start_fini(struct start *s)
@@ -588,6 +590,7 @@ void start_fini(struct start *s)
     fresh_fini(&s->fresh);
     applied_fini(&s->applied);
     hints_fini(&s->hints);
+    sampler_fini(&s->sampler);
     if (counters_want_directory(&s->counters) && store_take_back(s->m) < 0)
         log_debug("a successor has the data directory");
     counters_fini(&s->counters);

@@ -31,6 +31,7 @@
 #include "manager/join.h"
 #include "manager/members.h"
 #include "manager/membership.h"
+#include "manager/sampler.h"
 
 struct manager;
 
@@ -68,6 +69,7 @@ struct start {
     struct applied applied;
     struct hints hints;
     struct counters counters;
+    struct sampler sampler;
     uint64_t seq; /* publish sequence after the last of them */
 };
 

@@ -271,6 +271,8 @@ static void test_types(void **state)
         {"text", "{\"type\":\"string\"}"},
         {"text?", "{\"type\":[\"string\",\"null\"]}"},
         {"count", "{\"type\":\"integer\",\"minimum\":0}"},
+        {"[[count]]", "{\"type\":\"array\",\"items\":{\"type\":\"array\",\"items\":"
+                      "{\"type\":\"integer\",\"minimum\":0}}}"},
         {"1..9", "{\"type\":\"integer\",\"minimum\":1,\"maximum\":9}"},
         {"=a|b", "{\"enum\":[\"a\",\"b\"]}"},
         {"=a|b?", "{\"enum\":[\"a\",\"b\",null]}"},
