@@ -87,7 +87,7 @@ static uint64_t count_moved(const struct diff *d)
     return (lost * WHOLE + all / 2) / all;
 }
 
-static char *tell_diff(const struct diff *d)
+static char *tell_diff(const struct diff *d, const char *change)
 {
     const uint64_t moved = count_moved(d);
     struct jtext t;
@@ -98,7 +98,7 @@ static char *tell_diff(const struct diff *d)
     jtext_init(&t);
     jtext_open(&t, NULL, '{');
     jtext_bool(&t, "dry_run", true);
-    jtext_str(&t, "change", pool_command_word(POOL_SET_SERVERS));
+    jtext_str(&t, "change", change);
     put_urls(&t, "added", d, is_added, d->next);
     put_urls(&t, "changed", d, is_changed, d->next);
     put_urls(&t, "removed", d, is_removed, d->now);
@@ -120,11 +120,11 @@ static int try_out(const struct manager *m, const struct pool_command *c, char *
         rc = pool_apply(copy, c, copy->index + 1, &change);
     if (rc == 0) {
         struct diff d = {.now = pool_find(m->pool, span_from_str(c->pool)),
-                         .next = change.pool};
+                         .next = pool_find(copy, span_from_str(c->pool))};
 
         d.weights_now = sum_weights(d.now);
         d.weights_next = sum_weights(d.next);
-        *text = tell_diff(&d);
+        *text = tell_diff(&d, pool_command_word(c->type));
     }
     pool_change_fini(&change);
     pool_state_free(copy);

@@ -1,5 +1,5 @@
-/* api_diff.h - what a PUT of all servers of a pool would do, for ?dry_run=true. Called by
- * api_wish.c with a command that was checked. */
+/* api_diff.h - what a change of one server or all servers of a pool would do, for
+ * ?dry_run=true. Called by api_wish.c with a command that was checked. */
 #ifndef WELDR_MANAGER_API_DIFF_H
 #define WELDR_MANAGER_API_DIFF_H
 

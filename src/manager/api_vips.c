@@ -242,6 +242,10 @@ void api_vip_move(struct api_conn *ac)
                     "this Weldr holds no VIPs: it only knows them");
         return;
     }
+    if (ac->query.is_dry_run) {
+        api_respond(ac, 200, api_json_dry_run("move VIP"));
+        return;
+    }
     api_move(ac, API_WAITING, "a VIP is to move");
     conn_timer_stop(&ac->conn);
     vip_move_start(ac->m, &vip->addr, member, &ac->vip_move, on_moved);

@@ -52,10 +52,12 @@ static int judge(struct api_conn *ac, struct pool_command *c, struct pool_error 
     return rc == 0 ? listeners_prepare(m, c, error) : rc;
 }
 
+/* Of servers: also which, and how much of the traffic goes elsewhere. */
 static char *tell_dry_run(const struct manager *m, const struct pool_command *c)
 {
-    return c->type == POOL_SET_SERVERS ? api_diff_tell(m, c)
-                                       : api_json_dry_run(pool_command_word(c->type));
+    return pool_command_kind(c->type) == KIND_SERVER
+               ? api_diff_tell(m, c)
+               : api_json_dry_run(pool_command_word(c->type));
 }
 
 void api_wish(struct api_conn *ac, struct pool_command *c, void (*then)(struct api_conn *ac))
