@@ -12,7 +12,7 @@ DESTDIR ?=
 PREFIX ?=
 
 .DEFAULT_GOAL := all
-.PHONY: all run test test-clients sizes test-debian13 asan fuzz coverage soak slow scale nemesis cluster-cost vip-compare engine-check bench perf-check lint format install deps clean help
+.PHONY: all run test test-clients test-ui sizes test-debian13 asan fuzz coverage soak slow scale nemesis cluster-cost vip-compare engine-check bench perf-check lint format install deps clean help
 
 all: ## build build/weldr and build/test-server (release)
 	@tools/deps build
@@ -32,6 +32,11 @@ test-clients: ## HTTPS with curl, wget, Python, Node, Go, Java and Chromium, ngi
 	@tools/deps build test clients
 	@tools/build release
 	@tools/test-summary clients
+
+test-ui: ## the dashboard in Chromium, and axe's judgement of it (installs Chromium, 350 MB)
+	@tools/deps build test ui
+	@tools/build release
+	@tools/test-summary ui
 
 sizes: ## tests that have a size at their whole one: 10,000 sessions, 200 certificates, 100,000 requests of a deploy ...
 	@tools/deps build test

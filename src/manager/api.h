@@ -56,6 +56,7 @@ struct api_object_kind;
 struct api_pages;
 struct api_pages_kind;
 struct api_stream;
+struct ui_body;
 struct estate;
 struct manager;
 
@@ -67,6 +68,8 @@ enum api_phase {
     API_STREAMING,
     API_PHASES
 };
+
+enum api_access { API_ACCESS_NONE, API_ACCESS_READ, API_ACCESS_ADMIN };
 
 struct api_conn {
     struct conn conn; /* first */
@@ -94,6 +97,7 @@ struct api_conn {
     bool awaits_workers;
     bool awaits_upgrade;
     bool awaits_force;
+    uint8_t access;   /* enum api_access, of whoever asks */
     bool is_fresh;    /* consistent=true, a change that is judged anew: its wait is over */
     unsigned refusal; /* index into the refusals that the head met; 0: none */
     char method[16];
@@ -129,7 +133,8 @@ struct api_conn {
     struct loop_work next_page;      /* … or the next request: in the next turn */
     char location[API_LOCATION_MAX]; /* empty: none */
     char allow[API_ALLOW_MAX];
-    uint64_t tag; /* of what the response shows; 0: none */
+    const struct ui_body *file; /* the response is a file of the dashboard; NULL: it is not */
+    uint64_t tag;               /* of what the response shows; 0: none */
     char tag_text[API_TAG_TEXT_MAX];
     char revision[24];
     char missing[APPLIED_TEXT_MAX]; /* members without the change; empty: none */
@@ -199,6 +204,8 @@ static inline struct span api_body(const struct api_conn *ac)
 void api_respond(struct api_conn *ac, unsigned status, char *text);
 /* Any other text; type: its Content-Type. */
 void api_respond_text(struct api_conn *ac, unsigned status, char *text, const char *type);
+/* Sends a file of the dashboard, in that form of it. */
+void api_respond_file(struct api_conn *ac, const struct ui_body *file);
 /* Sends a list of this kind from the cursor on (copied), page by page if it is long. */
 void api_respond_pages(struct api_conn *ac, unsigned status, const struct api_pages_kind *kind,
                        const struct api_cursor *at);

@@ -21,18 +21,27 @@ static unsigned read_weight(struct span text)
     return weight < WEIGHT_MAX ? weight : WEIGHT_MAX;
 }
 
-static void read_range(struct span range, struct api_accept *a)
+/* "name;q=0.5": its name, and its weight. */
+static struct span read_item(struct span range, unsigned *weight)
 {
-    const struct span type = span_trim(span_cut(&range, ';'));
-    unsigned weight = WEIGHT_MAX;
-    unsigned *of = NULL;
+    const struct span name = span_trim(span_cut(&range, ';'));
 
+    *weight = WEIGHT_MAX;
     while (range.len > 0) {
         const struct span parameter = span_trim(span_cut(&range, ';'));
 
         if (span_is_equal_nocase(span_first(parameter, 2), SPAN("q=")))
-            weight = read_weight(span_skip(parameter, 2));
+            *weight = read_weight(span_skip(parameter, 2));
     }
+    return name;
+}
+
+static void read_range(struct span range, struct api_accept *a)
+{
+    unsigned weight;
+    const struct span type = read_item(range, &weight);
+    unsigned *of = NULL;
+
     if (span_is_equal_nocase(type, SPAN("application/openmetrics-text")))
         of = &a->openmetrics;
     else if (span_is_equal_nocase(type, SPAN("text/plain")))
@@ -51,6 +60,16 @@ void api_accept_read(struct span value, struct api_accept *a)
         read_range(range, a);
 }
 
+void api_accept_read_encoding(struct span value, struct api_accept *a)
+{
+    struct span range;
+    unsigned weight;
+
+    while (span_next_item(&value, &range))
+        if (span_is_equal_nocase(read_item(range, &weight), SPAN("gzip")) && weight > a->gzip)
+            a->gzip = weight;
+}
+
 bool api_accept_is_openmetrics(const struct api_accept *a)
 {
     return a->openmetrics > 0 && a->openmetrics >= a->plain;
@@ -59,4 +78,9 @@ bool api_accept_is_openmetrics(const struct api_accept *a)
 bool api_accept_is_event_stream(const struct api_accept *a)
 {
     return a->event_stream > 0;
+}
+
+bool api_accept_is_gzip(const struct api_accept *a)
+{
+    return a->gzip > 0;
 }

@@ -170,6 +170,7 @@ char *api_json_root(const char *version, const char *base)
         {"health", "/health", "GET"},
         {"ready", "/ready", "GET"},
         {"openapi", "/openapi.json", "GET"},
+        {"ui", "/ui", "GET"},
     };
     struct maker m = make_object();
 

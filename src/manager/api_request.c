@@ -160,6 +160,8 @@ static void read_wishes(struct api_conn *ac, const struct msg *m)
 
         if (span_is_equal_nocase(name, SPAN("Accept")))
             api_accept_read(value, &ac->accept);
+        else if (span_is_equal_nocase(name, SPAN("Accept-Encoding")))
+            api_accept_read_encoding(value, &ac->accept);
         else if (span_is_equal_nocase(name, SPAN("Last-Event-ID")) &&
                  span_to_str(value, ac->last_event_id, sizeof(ac->last_event_id)) < 0)
             ac->last_event_id[0] = '\0'; /* too long for one of ours */
@@ -206,13 +208,31 @@ static enum refusal judge_token(struct api_conn *ac, const struct msg *m)
     const struct api_auth *auth = &ac->api->auth;
     const struct token *token = api_auth_token(auth, msg_value(m, FIELD_AUTHORIZATION));
 
+    ac->access = API_ACCESS_NONE;
     ac->token_name[0] = '\0';
     if (token != NULL)
         memcpy(ac->token_name, token->name, sizeof(ac->token_name));
     if (token == NULL && !ac->is_certified && api_auth_needs_token(auth, &ac->peer))
         return REFUSE_TOKEN;
     places_know(&ac->api->places, &ac->place);
+    ac->access = api_auth_may(token, SPAN("PUT")) ? API_ACCESS_ADMIN : API_ACCESS_READ;
     return api_auth_may(token, msg_method(m)) ? REFUSE_NONE : REFUSE_ROLE;
+}
+
+/* The dashboard is the same for everybody, and asks for a token itself. A link on another
+ * site's page may lead to it: what it shows comes by requests of its own. */
+static bool is_page(const struct api_conn *ac, const struct msg *m)
+{
+    const api_handler_fn handler = find_handler(ac, m);
+
+    return handler == api_ui_get || handler == api_ui_access;
+}
+
+/* No browser comes by a socket, and its callers invent a name. */
+static enum refusal judge_host(const struct api_conn *ac, const struct msg *m)
+{
+    return ac->peer.family == 0 || api_host_is_known(ac->m->config, m) ? REFUSE_NONE
+                                                                       : REFUSE_HOST;
 }
 
 static enum refusal judge_caller(struct api_conn *ac, const struct msg *m)
@@ -226,9 +246,7 @@ static enum refusal judge_caller(struct api_conn *ac, const struct msg *m)
         return REFUSE_ORIGIN;
     if (origin.ptr != NULL && !api_auth_is_own_origin(ac->m->config, origin, &ac->local))
         return REFUSE_ORIGIN;
-    /* No browser comes by a socket, and its callers invent a name. */
-    return ac->peer.family == 0 || api_host_is_known(ac->m->config, m) ? REFUSE_NONE
-                                                                       : REFUSE_HOST;
+    return judge_host(ac, m);
 }
 
 /* Room for the path, which is no longer than what it is made of. */
@@ -278,6 +296,10 @@ static enum refusal judge_head(struct api_conn *ac, const struct msg *m)
         (void)judge_token(ac, m); /* who shows a good one is told more */
         return REFUSE_NONE;
     }
+    if (rc == 0 && is_page(ac, m)) {
+        (void)judge_token(ac, m);
+        return judge_host(ac, m);
+    }
     enum refusal refusal = judge_caller(ac, m);
     if (refusal != REFUSE_NONE)
         return refusal;
@@ -309,6 +331,7 @@ static void on_head(struct api_conn *ac, const struct msg *m)
     ac->body_len = 0;
     ac->location[0] = ac->allow[0] = '\0';
     ac->path = SPAN_NONE;
+    ac->file = NULL;
     ac->tag = 0;
     api_tag_read(m, &ac->conditions);
     ac->wants_little = prefers(m, SPAN("return"), SPAN("minimal"));

@@ -2,12 +2,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/fault.h"
 #include "http/date.h"
 #include "http/reply.h"
 #include "manager/api_int.h"
 #include "manager/api_pages.h"
 #include "manager/api_problem.h"
 #include "manager/manager.h"
+#include "manager/ui_files.h"
 
 enum { SEND_PIECE_BYTES = 64 * 1024 };
 #define JSON_TYPE "application/json"
@@ -160,6 +162,35 @@ static void print_missing(struct api_conn *ac)
         applied_print_missing(&ac->applied, ac->missing);
 }
 
+/* What a browser may do with the dashboard: run its own script and ask its own origin, and be
+ * in no frame. Nothing is inline. */
+static const char page_policy[] =
+    "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
+    "img-src 'self' data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+
+/* A copy that is kept is asked about each time, by its tag. */
+static void add_file_fields(const struct ui_body *file, struct msg *m)
+{
+    add(m, SPAN("Cache-Control"), "no-cache");
+    add(m, SPAN("Content-Encoding"), file->is_gzip ? "gzip" : "");
+    add(m, SPAN("Vary"), "Accept-Encoding");
+    add(m, SPAN("Content-Security-Policy"), page_policy);
+    add(m, SPAN("X-Content-Type-Options"), "nosniff");
+    add(m, SPAN("Referrer-Policy"), "no-referrer");
+    add(m, SPAN("Cross-Origin-Resource-Policy"), "same-origin");
+}
+
+/* How long it may be kept, and what it is of. */
+static void add_keeping(const struct api_conn *ac, struct msg *m)
+{
+    if (ac->file != NULL) {
+        add_file_fields(ac->file, m);
+        return;
+    }
+    add(m, SPAN("Cache-Control"), "no-store");
+    add(m, SPAN("X-Weldr-Revision"), ac->revision);
+}
+
 static void send_response(struct api_conn *ac, unsigned status, const char *type)
 {
     struct manager *m = ac->m;
@@ -183,8 +214,7 @@ static void send_response(struct api_conn *ac, unsigned status, const char *type
     }
     add(&msg, SPAN("Date"), ac->date);
     add(&msg, SPAN("Content-Type"), ac->text_len > 0 ? type : "");
-    add(&msg, SPAN("Cache-Control"), "no-store");
-    add(&msg, SPAN("X-Weldr-Revision"), ac->revision);
+    add_keeping(ac, &msg);
     add(&msg, SPAN("ETag"), ac->tag_text);
     add_location(ac, &msg);
     add(&msg, SPAN("Allow"), ac->allow);
@@ -222,7 +252,8 @@ void api_begin_stream(struct api_conn *ac)
     api_drop_request(ac);
 }
 
-static void respond(struct api_conn *ac, unsigned status, char *text, const char *type)
+static void respond_bytes(struct api_conn *ac, unsigned status, char *text, size_t len,
+                          const char *type)
 {
     if (ac->change != NULL)
         change_end(ac->change);
@@ -230,10 +261,15 @@ static void respond(struct api_conn *ac, unsigned status, char *text, const char
     api_move(ac, API_SENDING, "response");
     MUST(ac->text == NULL); /* the response before has gone */
     ac->text = text;
-    ac->text_len = text != NULL ? strlen(text) : 0;
+    ac->text_len = len;
     ac->text_sent = 0;
     ac->is_given = false;
     send_response(ac, status, type);
+}
+
+static void respond(struct api_conn *ac, unsigned status, char *text, const char *type)
+{
+    respond_bytes(ac, status, text, text != NULL ? strlen(text) : 0, type);
 }
 
 static bool is_read(const struct api_conn *ac)
@@ -266,6 +302,26 @@ void api_respond_text(struct api_conn *ac, unsigned status, char *text, const ch
     }
     ac->is_passing = ac->is_passing || text == NULL;
     respond(ac, text != NULL ? status : 503, text, type);
+}
+
+void api_respond_file(struct api_conn *ac, const struct ui_body *file)
+{
+    char *copy;
+
+    ac->tag = file->tag;
+    if (api_tag_judge_read(&ac->conditions, ac->tag) != 412) /* whose body is a problem */
+        ac->file = file;
+    if (respond_by_tag(ac))
+        return;
+    copy = fault_malloc(file->len);
+    if (copy == NULL) {
+        ac->file = NULL;
+        ac->tag = 0;
+        api_respond(ac, 200, NULL);
+        return;
+    }
+    memcpy(copy, file->bytes, file->len);
+    respond_bytes(ac, 200, copy, file->len, file->type);
 }
 
 void api_respond(struct api_conn *ac, unsigned status, char *text)

@@ -285,7 +285,7 @@ def test_every_member_of_a_server_and_of_stats_has_its_row(weldr):
 # ---- requests ----
 
 NAMES = {"pool": "NAME", "listener": "NAME", "rule": "PRIORITY", "certificate": "NAME", "ip": "IP", "port": "PORT", "member": "ID",
-         "vip": "ADDRESS",
+         "vip": "ADDRESS", "file": "FILE",
          "revision": "REVISION"}
 
 

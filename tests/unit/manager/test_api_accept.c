@@ -53,9 +53,36 @@ static void test_who_gets_openmetrics(void **state)
     }
 }
 
+static void test_who_gets_gzip(void **state)
+{
+    static const struct {
+        const char *value;
+        bool is_gzip;
+    } rows[] = {
+        {"", false},
+        {"gzip, deflate, br, zstd", true},
+        {"GZip;q=0.5", true},
+        {"identity", false},
+        {"gzip;q=0", false},
+        {"*", false},
+        {"br;q=1.0, gzip;q=0.001", true},
+        {"gzip2", false},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct api_accept a = {.gzip = 0};
+
+        api_accept_read_encoding(span_from_str(rows[i].value), &a);
+        if (api_accept_is_gzip(&a) != rows[i].is_gzip)
+            fail_msg("%s", rows[i].value);
+    }
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_who_gets_openmetrics)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_who_gets_openmetrics),
+                                       cmocka_unit_test(test_who_gets_gzip)};
 
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
