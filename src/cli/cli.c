@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "cli/client.h"
+#include "cli/versions.h"
 
 static int print(const char *text)
 {
@@ -12,13 +13,16 @@ static int print(const char *text)
     return CLI_EXIT_OK;
 }
 
-/* What another Weldr wants to know of this one before it upgrades to it. */
+/* The first two lines are what another Weldr wants to know of this one before it upgrades to
+ * it. */
 static int print_all(const struct cli_roles *roles)
 {
     char text[64];
 
     (void)snprintf(text, sizeof(text), "weldr " WELDR_VERSION "\nlevel %u\n", roles->level);
-    return print(text);
+    (void)fputs(text, stdout);
+    versions_print(stdout);
+    return print("");
 }
 
 static int run_action(const struct config *config, const struct cli_roles *roles)

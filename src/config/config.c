@@ -443,7 +443,8 @@ static int read_worker_flag(struct parse *p, const char *argument)
     return rc != 0 ? rc : read_value(p, "--id", read_worker_id, value);
 }
 
-/* --help and --version end the reading: what stands behind them plays no part. */
+/* --help and --version end the reading: what stands behind them plays no part, but for the
+ * --verbose of --version. */
 static bool is_action(struct parse *p, const char *argument)
 {
     const bool is_verbose = p->at < p->argc && strcmp(p->argv[p->at], "--verbose") == 0;

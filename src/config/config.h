@@ -32,7 +32,7 @@ enum config_action {
     CONFIG_VIP_HELPER, /* weldr vip-helper */
     CONFIG_HELP,       /* print config_help() */
     CONFIG_VERSION,    /* print the version */
-    CONFIG_VERSION_ALL /* --version --verbose: the level of features too, for machines */
+    CONFIG_VERSION_ALL /* --version --verbose: the level of features, and all libraries */
 };
 
 struct config {

@@ -81,7 +81,8 @@ const char *config_help(void)
     strb_add_str(&b, head);
     for (unsigned i = 0; i < LINE_N; i++)
         add_setting(&b, &lines[i], width);
-    add_action(&b, "--version", "print the version", width);
+    add_action(&b, "--version", "print the version; --verbose after it: of the libraries too",
+               width);
     add_action(&b, "--help", "print this text", width);
     strb_add_str(&b, tail);
     return text;

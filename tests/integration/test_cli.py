@@ -43,6 +43,25 @@ def test_version():
     assert result.returncode == 0 and re.match(r"weldr \d+\.\d+", result.stdout), result
 
 
+# What --version --verbose names, and the Debian package that it comes from.
+LIBRARIES = {
+    "glibc": "libc6-dev", "openssl": "libssl-dev", "libraft": "libraft-dev", "libuv": "libuv1-dev", "lz4": "liblz4-dev",
+    "c-ares": "libc-ares-dev", "jansson": "libjansson-dev", "libsodium": "libsodium-dev", "libseccomp": "libseccomp-dev",
+    "xxhash": "libxxhash-dev", "uthash": "uthash-dev",
+}
+
+
+@pytest.mark.smoke
+def test_versions_of_libraries_are_those_of_their_packages():
+    result = run_weldr("--version", "--verbose")
+    lines = [line.split(" ", 1) for line in result.stdout.splitlines()]
+    assert result.returncode == 0 and [name for name, _ in lines] == ["weldr", "level", "compiler", *LIBRARIES], result
+    versions = dict(lines)
+    for name, package in LIBRARIES.items():
+        installed = subprocess.run(["dpkg-query", "-W", "-f", "${Version}", package], capture_output=True, text=True, check=True)
+        assert re.match(rf"(\d+:)?{re.escape(versions[name])}([.+-].*)?$", installed.stdout), (name, versions[name], installed.stdout)
+
+
 @pytest.mark.smoke
 def test_help_names_every_flag_and_variable():
     result = run_weldr("--help")
