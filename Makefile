@@ -12,7 +12,7 @@ DESTDIR ?=
 PREFIX ?=
 
 .DEFAULT_GOAL := all
-.PHONY: all run test test-clients test-ui sizes test-debian13 asan fuzz coverage soak slow scale nemesis cluster-cost vip-compare engine-check bench perf-check lint format install deps clean help
+.PHONY: all run test test-clients test-ui sizes test-debian13 asan fuzz coverage soak slow scale nemesis cluster-cost vip-compare engine-check bench perf-check lint format install dist deps clean help
 
 all: ## build build/weldr and build/test-server (release)
 	@tools/deps build
@@ -119,11 +119,15 @@ install: all ## install weldr and its man page (DESTDIR and PREFIX are obeyed)
 	$(if $(PREFIX),@meson configure build -Dprefix=$(PREFIX) && tools/build release)
 	@DESTDIR='$(DESTDIR)' meson install -C build --no-rebuild
 
+dist: ## tar, deb, rpm, SBOM and checksums of HEAD, into build-dist/amd64/out/; equal byte for byte wherever they are built
+	@tools/deps build dist
+	@tools/dist
+
 deps: ## install what is missing of the Debian packages for building, testing and benchmarks
 	@tools/deps build test bench
 
 clean: ## remove all build folders
-	rm -rf build build-asan build-fuzz build-coverage
+	rm -rf build build-dist build-asan build-fuzz build-coverage
 
 help: ## this list
 	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 22

@@ -17,7 +17,7 @@ import common
 
 PAGE = "ARCHITECTURE.md"
 COLUMNS = 100
-TOPS = ("src", "tests", "tools", "bench", "man")
+TOPS = ("src", "tests", "tools", "packaging", "bench", "man")
 SPAN = re.compile(r"`([^`\n]+)`")
 FILE = re.compile(r"[\w./-]+\.(c|h|def|py|txt|md|8)|[\w-]+(/[\w-]+)+/?|[\w-]+/")
 NAME = re.compile(r"\w*[A-Za-z_]\w*(\.\w+)*(\(\))?")

@@ -10,7 +10,7 @@ UNFINISHED = re.compile(r"\b(TO" r"DO|FIX" r"ME|XX" r"X|HA" r"CK)\b")
 MACHINE_PATH = re.compile(r"(?<![\w.\-$}])/(wor" r"k|hom" r"e|roo" r"t|User" r"s)/[\w.]")
 # One word per concept, in names only: prose may speak of other programs' words, and libuv has its own.
 SYNONYM = re.compile(r"\b(?!uv_)\w*(up" r"stream|down" r"stream|back" r"end|front" r"end)\w*\b")
-TOPS = ("src", "tests", "tools", "bench", "man", "docs", ".ci", "Makefile", "meson.build")
+TOPS = ("src", "tests", "tools", "packaging", "bench", "man", "docs", ".ci", "Makefile", "meson.build")
 DOCUMENTS = ("README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "SECURITY.md")
 
 
