@@ -12,7 +12,7 @@ DESTDIR ?=
 PREFIX ?=
 
 .DEFAULT_GOAL := all
-.PHONY: all run test test-clients test-ui sizes test-debian13 asan fuzz coverage soak slow scale nemesis cluster-cost vip-compare engine-check bench perf-check lint format install dist deps clean help
+.PHONY: all run test test-clients test-ui sizes test-debian13 asan fuzz coverage soak slow scale nemesis cluster-cost vip-compare engine-check bench perf-check lint format install dist test-dist deps clean help
 
 all: ## build build/weldr and build/test-server (release)
 	@tools/deps build
@@ -122,6 +122,11 @@ install: all ## install weldr and its man page (DESTDIR and PREFIX are obeyed)
 dist: ## tar, deb, rpm, SBOM and checksums of HEAD, into build-dist/amd64/out/; equal byte for byte wherever they are built
 	@tools/deps build dist
 	@tools/dist
+
+test-dist: ## install the packages of `make dist` in fresh roots, update them under load, build twice and compare (needs root)
+	@tools/deps build dist debian13
+	@tools/dist
+	@/usr/bin/python3 -m pytest -p no:cacheprovider tests/dist
 
 deps: ## install what is missing of the Debian packages for building, testing and benchmarks
 	@tools/deps build test bench
