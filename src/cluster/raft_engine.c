@@ -584,8 +584,7 @@ struct cluster *cluster_raft_new(struct loop *loop, struct data_dir *dir,
     e->options = *options;
     e->token_error = token_read(options->token, &e->token);
     e->options.token = SPAN_NONE;
-    e->log_fd = -1;
-    e->high_water.fd = -1;
+    e->log_fd = e->high_water.fd = -1;
     e->role = CLUSTER_CANDIDATE;
     e->self = (struct link_self){
         .loop = loop, .conns = options->conns, .id = engine_store_id(e), .roster = e->roster};

@@ -5,9 +5,9 @@
  * raft_forward.c (what only the leader can do), raft_share.c (what members tell each other and
  * nobody keeps), raft_steward.c (who votes), raft_contact.c (who is heard of), raft_level.c
  * (what all understand), raft_halt.c (what this node does not), raft_snapshot.c (what a child
- * encodes), raft_tally.c (what is counted), raft_vips.c and raft_vip_ops.c (who may hold virtual
- * IPs), raft_testament.c (who has died), raft_orders.c (what members ask of each other),
- * raft_move.c (where members are), raft_admit.c (newcomers), raft_join.c (being one),
+ * encodes), raft_tally.c (what is counted), raft_vips.c and raft_vip_ops.c (who may hold
+ * virtual IPs), raft_testament.c (who has died), raft_orders.c (what members ask of each
+ * other), raft_move.c (where members are), raft_admit.c (newcomers), raft_join.c (being one),
  * raft_recover.c (one node that is left becomes the cluster). */
 #ifndef WELDR_CLUSTER_RAFT_INT_H
 #define WELDR_CLUSTER_RAFT_INT_H
