@@ -30,6 +30,7 @@ void api_ui_access(struct api_conn *ac)
         [API_ACCESS_NONE] = "none", [API_ACCESS_READ] = "read", [API_ACCESS_ADMIN] = "admin"};
     struct jtext t;
 
+    MUST(ac->access < sizeof(words) / sizeof(words[0]));
     jtext_init(&t);
     jtext_open(&t, NULL, '{');
     jtext_str(&t, "access", words[ac->access]);

@@ -53,6 +53,7 @@ static void flush(struct notify *n)
 
     while (sent < n->waiting_n && try(n, n->waiting[sent]) != WERR_AGAIN)
         sent++;
+    MUST(sent <= n->waiting_n);
     n->waiting_n -= sent;
     memmove(n->waiting, n->waiting[sent], n->waiting_n * sizeof(n->waiting[0]));
 }
@@ -83,6 +84,7 @@ static void say(struct notify *n, const char *format, ...)
         return;
     if (n->waiting_n == NOTIFY_WAITING_MAX || n->m->loop == NULL)
         return; /* whoever does not read for so long misses signs of life at most */
+    MUST(n->waiting_n < NOTIFY_WAITING_MAX);
     memcpy(n->waiting[n->waiting_n++], text, sizeof(text));
     loop_timer_in(n->m->loop, &n->again, NOTIFY_AGAIN_MS);
 }

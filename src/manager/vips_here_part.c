@@ -49,18 +49,21 @@ int vips_here_keep_out(void *arg, int fd, const struct addr *addrs, unsigned n)
 
 void vips_here_part_with(struct vips_here *h, struct vip_here *v)
 {
+    MUST(v->state == VIP_HERE && v->is_described);
     vips_here_enter(v, VIP_PARTING, "another node is to have it");
     parting_begin(parting_of(h), &v->address, limit_ms(h), on_parted, h);
 }
 
 void vips_here_stay(struct vips_here *h, struct vip_here *v)
 {
+    MUST(v->state == VIP_PARTING);
     vips_here_enter(v, VIP_HERE, "it stays");
     vips_here_end_parting(h, v);
 }
 
 void vips_here_end_parting(struct vips_here *h, struct vip_here *v)
 {
+    MUST(v->address.family != 0);
     parting_end(parting_of(h), &v->address);
 }
 
