@@ -293,9 +293,22 @@ static int put_parts(struct engine *e, struct raft_buffer list[PARTS])
 }
 
 /* Not while the state is older than libraft believes. */
+/* Of several changes of who votes that are applied at once, as behind a start, libraft (0.22.1:
+ * legacyHandleEvent) may take a snapshot before it has noted that the last one is committed: it
+ * would be of an index behind that change, and have those who voted before it. From such a
+ * snapshot a start never finds the way back: this node would go on by a configuration that
+ * nobody else has. */
+static bool is_change_coming(const struct engine *e)
+{
+    return e->raft.configuration_uncommitted_index != 0 &&
+           e->raft.configuration_uncommitted_index <=
+               raft_commit_index((struct raft *)&e->raft);
+}
+
 bool engine_state_can_snapshot(const struct engine *e)
 {
-    return !engine_is_halted(e) && !engine_is_behind(e) && e->put_off == 0;
+    return !engine_is_halted(e) && !engine_is_behind(e) && e->put_off == 0 &&
+           !is_change_coming(e);
 }
 
 void engine_state_snapshot_begun(struct engine *e)

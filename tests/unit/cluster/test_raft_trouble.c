@@ -221,6 +221,43 @@ static void test_a_barrier_behind_a_snapshot_of_barriers(void **state)
     end_lab();
 }
 
+static uint64_t applied_wanted;
+
+static bool has_applied_all(unsigned i)
+{
+    return raft_last_applied(&engine_at(i)->raft) >= applied_wanted;
+}
+
+/* All that it has comes to a start at once, several changes of who votes among it, and is
+ * enough for a snapshot. */
+static void test_a_snapshot_behind_changes_of_votes(void **state)
+{
+    enum { MANY = 1500, NODES = 3 };
+
+    (void)state;
+    make_first();
+    join_all(NODES);
+    const unsigned leader = make_calm(NODES), other = (leader + 1) % NODES;
+    const struct raft *r = &engine_at(other)->raft;
+    const struct addr at = status_of(other).address;
+    raft_set_snapshot_threshold(&engine_at(other)->raft, UINT_MAX);
+    ask_for_barriers(leader, MANY);
+    applied_wanted = raft_last_applied(&engine_at(leader)->raft);
+    AWAIT(has_applied_all, other);
+    const raft_index change = r->configuration_committed_index;
+    for (unsigned i = 0; i < 2; i++) {
+        close_node(other);
+        open_node(other, &(struct cluster_options){.listen = at});
+        AWAIT(has_raft, other);
+        AWAIT(has_applied_all, other);
+        AWAIT(has_snapshot, other);
+        r = &engine_at(other)->raft;
+        assert_int_equal(r->configuration_committed_index, change);
+        assert_int_equal(r->configuration_uncommitted_index, 0);
+    }
+    end_lab();
+}
+
 /* ---- a change that libraft refuses ---- */
 
 static uint64_t find_standby(const struct engine *e)
@@ -466,6 +503,7 @@ int main(void)
         cmocka_unit_test(test_a_stranger_writes_nothing_to_the_log),
         cmocka_unit_test(test_a_snapshot_that_comes_while_one_is_written),
         cmocka_unit_test(test_a_barrier_behind_a_snapshot_of_barriers),
+        cmocka_unit_test(test_a_snapshot_behind_changes_of_votes),
         cmocka_unit_test(test_a_promotion_without_room),
         cmocka_unit_test(test_a_move_without_room),
         cmocka_unit_test(test_who_was_promoted_keeps_its_vote),
