@@ -388,14 +388,22 @@ static bool is_same(const struct vip_will *a, const struct vip_will *b)
            memcmp(a->bytes, b->bytes, a->len) == 0;
 }
 
-/* While anything is held: what the helper says should this process die. */
+/* A holder loses its own with this process, and a leader those of all: their leases end sooner
+ * than another one is elected by a timer. */
+static bool will_be_missed(const struct vips_here *h)
+{
+    return is_busy(h) ||
+           (h->m->pool->vip_n > 0 && h->m->cluster->ops->role(h->m->cluster) == CLUSTER_LEADER);
+}
+
+/* What the helper says should this process die. */
 static void leave_will(struct vips_here *h)
 {
     const struct cluster *c = h->m->cluster;
     struct cluster_testament said = {0};
     struct vip_will will = {0};
 
-    if (is_busy(h) && c->ops->testament != NULL)
+    if (will_be_missed(h) && c->ops->testament != NULL)
         c->ops->testament(c, &said);
     will.to_n = said.to_n;
     will.len = said.len;

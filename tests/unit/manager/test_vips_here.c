@@ -390,6 +390,44 @@ static void test_leaving(void **state)
     assert_int_equal(vips_here_part(&w.here), 0);
 }
 
+/* ---- its will ---- */
+
+static enum cluster_role role_now;
+
+static enum cluster_role role(const struct cluster *c)
+{
+    (void)c;
+    return role_now;
+}
+
+static void testament(const struct cluster *c, struct cluster_testament *out)
+{
+    (void)c;
+    *out = (struct cluster_testament){.to_n = 1, .len = 3, .bytes = "xyz"};
+    out->to[0] = address;
+}
+
+/* Who holds by a leader's grants needs another leader at once. */
+static void test_a_leader_that_holds_none_leaves_a_will(void **state)
+{
+    (void)state;
+    w.ops.role = role;
+    w.ops.testament = testament;
+    role_now = CLUSTER_FOLLOWER;
+    vips_here_on_vips(&w.here);
+    assert_false(hear());
+    role_now = CLUSTER_LEADER;
+    vips_here_on_vips(&w.here);
+    hear_last();
+    assert_int_equal(w.heard.type, VIP_WILL);
+    assert_int_equal(w.heard.will.to_n, 1);
+    role_now = CLUSTER_FOLLOWER;
+    vips_here_on_vips(&w.here);
+    hear_last();
+    assert_int_equal(w.heard.type, VIP_WILL);
+    assert_int_equal(w.heard.will.to_n, 0);
+}
+
 /* ---- parting ---- */
 
 static void part(bool is_parting)
@@ -578,6 +616,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_a_helper_that_is_lost, setup, teardown),
         cmocka_unit_test_setup_teardown(test_described_no_more, setup, teardown),
         cmocka_unit_test_setup_teardown(test_leaving, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_a_leader_that_holds_none_leaves_a_will, setup,
+                                        teardown),
         cmocka_unit_test_setup_teardown(test_another_node_is_to_have_it, setup, teardown),
         cmocka_unit_test_setup_teardown(test_it_stays_after_all, setup, teardown),
         cmocka_unit_test_setup_teardown(test_the_lease_ends_while_it_parts, setup, teardown),
