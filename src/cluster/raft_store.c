@@ -12,7 +12,7 @@
  * what is wrong goes to the log), then the engine itself. */
 
 enum { VERSION_MIN = 2201, DISK_RETRY_MS = 1000, CONNECT_RETRY_MS = 200 };
-enum { CONNECTION_TEXT_MAX = ENGINE_ID_TEXT_MAX + 11 };
+enum { CONNECTION_TEXT_MAX = ADDR_TEXT_MAX + 11 };
 
 int engine_store_error(int code)
 {
@@ -154,27 +154,32 @@ static void on_message(struct raft_io *io, struct raft_message *message)
     engine_state_note_stored(e);
 }
 
-/* libraft keeps a connection for as long as it is told the same address. Where the transport
- * knows how to call the member this text says no more than which connection that is: another
- * one for what comes after a break, of which libraft would learn by losing it (a vote, of a
- * member that was started anew since). */
-static void name_connection(const struct engine *e, uint64_t id, char text[CONNECTION_TEXT_MAX])
+/* libraft keeps a connection for as long as it is told the same address. Behind a break it is
+ * told another one, or it would learn of it by losing what it sends next (a vote, of a member
+ * that was started anew since). Before one it keeps what it has: a newcomer has a connection
+ * to where the leader has called from, and perhaps an old address of it in its roster. Where
+ * the transport knows how to call the member the text is no more than a name. */
+static void name_connection(const struct engine *e, uint64_t id, const char *address,
+                            char text[CONNECTION_TEXT_MAX])
 {
-    engine_id_text(id, text);
-    (void)snprintf(text + strlen(text), CONNECTION_TEXT_MAX - strlen(text), "-%u",
-                   engine_transport_breaks(e->peers, id));
+    const unsigned breaks = engine_transport_breaks(e->peers, id);
+
+    if (breaks == 0)
+        (void)snprintf(text, CONNECTION_TEXT_MAX, "%s", address);
+    else
+        (void)snprintf(text, CONNECTION_TEXT_MAX, "%s-%u", address, breaks);
 }
 
 /* libraft reads a snapshot in another thread before it sends it, and a change of the members
- * meanwhile frees the address that the message has. What is answered to one that nobody knows
- * yet goes to the address that the question came from. What is not to be said is lost on the
- * way. */
+ * meanwhile frees the address that the message has. It is the one that follows from the id;
+ * what is answered goes to the address that the question came from. What is not to be said is
+ * lost on the way. */
 static int send_message(struct raft_io *io, struct raft_io_send *req,
                         const struct raft_message *message, raft_io_send_cb cb)
 {
     struct engine *e = engine_of(io);
     struct raft_message copy = *message;
-    char name[CONNECTION_TEXT_MAX];
+    char id_text[ENGINE_ID_TEXT_MAX], name[CONNECTION_TEXT_MAX];
 
     if (e->ballot.is_owed) {
         cb(req, RAFT_CANCELED);
@@ -182,9 +187,12 @@ static int send_message(struct raft_io *io, struct raft_io_send *req,
     }
     if (message->type == RAFT_APPEND_ENTRIES)
         e->told_commit = message->append_entries.leader_commit;
-    if (message->type == RAFT_INSTALL_SNAPSHOT ||
-        link_self_find(&e->self, message->server_id) != NULL) {
-        name_connection(e, message->server_id, name);
+    if (message->type == RAFT_INSTALL_SNAPSHOT) {
+        engine_id_text(message->server_id, id_text);
+        copy.server_address = id_text;
+    }
+    if (link_self_find(&e->self, message->server_id) != NULL) {
+        name_connection(e, message->server_id, copy.server_address, name);
         copy.server_address = name;
     }
     return e->send(io, req, &copy, cb);
