@@ -49,7 +49,7 @@ uint32_t client_handshake_ms(const struct client *c);
 /* It is about to be told, or knows, that it must come again: by another worker, or node. */
 static inline bool client_is_leaving(const struct client *c)
 {
-    return c->departure != 0 || client_worker(c)->draining;
+    return c->departure != 0 || c->caller.listener->worker->draining;
 }
 
 /* ---- client.c ---- */

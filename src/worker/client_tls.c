@@ -7,11 +7,6 @@
 #include "worker/trust.h"
 #include "worker/worker.h"
 
-static struct worker *worker_of(const struct client *c)
-{
-    return c->caller.listener->worker;
-}
-
 /* ---- how it fails ---- */
 
 /* What the words of net/tlsio_faults.def are to those who count; what is not here, its error
@@ -58,7 +53,7 @@ static void count_failure(const struct client *c, enum stats_tls_failure failure
     char peer[ADDR_TEXT_MAX];
 
     (void)addr_print(&c->caller.peer, peer);
-    worker_of(c)->stats->tls_failed[failure] += 1;
+    c->caller.listener->worker->stats->tls_failed[failure] += 1;
     stats_line_add(c->caller.listener->stats, STATS_LISTENER_tls_failed, 1);
     log_debug("TLS handshake failed", LOG_S("peer", peer),
               LOG_S("reason", stats_tls_failure_word(failure)), LOG_S("word", word));
@@ -149,7 +144,7 @@ uint32_t client_handshake_ms(const struct client *c)
 
 static uint32_t now_ms(const struct client *c)
 {
-    return (uint32_t)loop_now_ms(worker_of(c)->loop);
+    return (uint32_t)loop_now_ms(c->caller.listener->worker->loop);
 }
 
 void client_tls_begin(struct client *c)
@@ -160,7 +155,7 @@ void client_tls_begin(struct client *c)
 void client_tls_on_open(struct conn *conn, int error)
 {
     struct client *c = client_of(conn);
-    struct worker *w = worker_of(c);
+    struct worker *w = c->caller.listener->worker;
     const struct listener_runtime *l = c->caller.listener;
 
     const struct tlsio_facts facts = tlsio_facts(conn->tls);
