@@ -105,9 +105,10 @@ static int run(const struct cluster_options *options, struct data_dir *dir, uint
 }
 
 /* The engine's certificate wants a place for connections, though none is made. */
-static int run_on_loop(struct cluster_options *options, struct data_dir *dir, uint32_t limit_ms,
-                       struct cluster_status *status, struct strb *wrong)
+static int run_on_loop(const struct cluster_options *asked, struct data_dir *dir,
+                       uint32_t limit_ms, struct cluster_status *status, struct strb *wrong)
 {
+    struct cluster_options options = *asked;
     struct loop *loop = tlsio_start() == 0 ? loop_epoll_new() : NULL;
     struct conn_shared conns;
 
@@ -115,8 +116,8 @@ static int run_on_loop(struct cluster_options *options, struct data_dir *dir, ui
         return WERR_NOMEM;
     int rc = conn_shared_init(&conns, loop);
     if (rc == 0) {
-        options->conns = &conns;
-        rc = run(options, dir, limit_ms, status, wrong);
+        options.conns = &conns;
+        rc = run(&options, dir, limit_ms, status, wrong);
         conn_shared_fini(&conns);
     }
     loop_free(loop);

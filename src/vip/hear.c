@@ -4,6 +4,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/werr.h"
+
 enum { FDS_MAX = 4 }; /* the kernel closes what finds no room */
 
 union control {
@@ -28,10 +30,10 @@ static int take(struct msghdr *msg)
     return -1;
 }
 
-ssize_t hear_packet(int manager, char buf[VIP_MESSAGE_MAX], int *fd)
+ssize_t hear_packet(int manager, void *buf, size_t len, int *fd)
 {
     union control control;
-    struct iovec iov = {buf, VIP_MESSAGE_MAX};
+    struct iovec iov = {buf, len};
     struct msghdr msg = {.msg_iov = &iov,
                          .msg_iovlen = 1,
                          .msg_control = &control,

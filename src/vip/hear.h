@@ -4,11 +4,9 @@
 
 #include <sys/types.h>
 
-#include "wire/vip_message.h"
-
-/* The length of the packet, which may be more than VIP_MESSAGE_MAX; 0 at the end; -1 with
+/* The length of the packet, which may be more than the len bytes of buf; 0 at the end; -1 with
  * errno. *fd: the caller's, close-on-exec; -1: there came none, or more than one, which are
  * closed. */
-ssize_t hear_packet(int manager, char buf[VIP_MESSAGE_MAX], int *fd);
+ssize_t hear_packet(int manager, void *buf, size_t len, int *fd);
 
 #endif

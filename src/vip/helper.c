@@ -174,7 +174,7 @@ static void hear_manager(struct helper *h)
 
     for (unsigned i = 0; i < MESSAGES_MAX; i++) {
         int fd;
-        const ssize_t n = hear_packet(h->ends.manager, buf, &fd);
+        const ssize_t n = hear_packet(h->ends.manager, buf, sizeof(buf), &fd);
 
         if (n < 0 && errno == EINTR)
             continue;

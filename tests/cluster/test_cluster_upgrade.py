@@ -82,9 +82,9 @@ def test_all_nodes_under_load(town):
         for one in own:
             one.stop()
         assert result.returncode == 0, result
-        # Who sends a request at the moment of a move may lose it, and asks again: 100 ms each, and the holder moves a few times.
+        # Moves cut nothing, but who is in time is the machine's affair: a client that waits for 100 ms only may miss one a move.
         moves_n = sum(len(holders) == 1 for _, _, holders in watch.log)
-        assert client.failed_n <= 15 * moves_n, (client.failed_n, watch.log)
+        assert client.failed_n <= moves_n, (client.failed_n, watch.log)
     assert [one.failed_n for one in own] == [0, 0, 0]
     writers.judge()
     settle(nodes)

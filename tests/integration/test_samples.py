@@ -79,7 +79,7 @@ def test_lines_of_pools_and_servers(lab):
         lines = samples(weldr, f"?servers={both},s-fff&pools=default")
         sums = [(sum(line["requests"]), sum(line["failed"])) for line in lines["servers"] + lines["pools"]]
         return lines if sums == [(4, 0), (4, 4), (8, 4)] else None
-    lines = wait_until(counted, 15, "all that was served")
+    lines = wait_until(counted, 40, "all that was served")  # a line is looked at each 10 s
     assert all(max(line["mean_us"]) > 0 for line in lines["servers"] + lines["pools"])
     short = samples(weldr, f"?servers={both}&limit=3")["servers"][0]
     assert len(short["requests"]) == len(short["failed"]) == len(short["mean_us"]) == 3
