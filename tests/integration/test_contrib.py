@@ -108,31 +108,33 @@ def called(trace):
     return {match.group(1) for match in found if match}
 
 
-if not IS_ASAN:  # a sanitizer's run time calls more
-    @pytest.mark.smoke
-    def test_the_unit_leaves_what_weldr_needs(lab, tmp_path, monkeypatch):
-        """With its capabilities alone; no system call of a start, a request, a reload, an upgrade and an end is outside of its filter."""
-        unit = read("weldr.service")
-        names = values(unit, "CapabilityBoundingSet")[0].split()
-        assert values(unit, "AmbientCapabilities")[0].split() == names
-        wrapper, trace = tmp_path / "weldr", tmp_path / "trace"
-        wrapper.write_text(AS_IN_THE_UNIT.format(trace=trace, program=os.path.abspath(BIN), capabilities=",".join(
-            "+" + name.removeprefix("CAP_").lower() for name in names)), encoding="ascii")
-        wrapper.chmod(0o755)
-        monkeypatch.setattr(harness, "BIN", str(wrapper))
-        heirs.take_orphans()
-        with tempfile.TemporaryDirectory(prefix="weldr-unit-") as folder:
-            os.chmod(folder, 0o777)
-            weldr = lab.weldr("--access-log", os.path.join(folder, "log"), "--admin-socket", os.path.join(folder, "api"), "--data-dir",
-                              os.path.join(folder, "node"), env={"WELDR_EPHEMERAL": ""}, namespace=lab.namespace(), ip="127.0.0.1:80")
-            weldr.signal(signal.SIGHUP)
-            assert weldr.ask().status == 503
-            heirs.upgrade(weldr)
-            assert weldr.api("GET", "/ready").status == 200
-            weldr.stop()
-        made = called(trace)
-        assert {"accept4", "capset", "seccomp"} <= made, sorted(made)
-        assert not made - allowed_calls(unit)
+@pytest.mark.smoke
+def test_the_unit_leaves_what_weldr_needs(lab, tmp_path, monkeypatch):
+    """With its capabilities alone; no system call of a start, a request, a reload, an upgrade and an end is outside of its filter."""
+    unit = read("weldr.service")
+    names = values(unit, "CapabilityBoundingSet")[0].split()
+    assert values(unit, "AmbientCapabilities")[0].split() == names
+    wrapper, trace = tmp_path / "weldr", tmp_path / "trace"
+    wrapper.write_text(AS_IN_THE_UNIT.format(trace=trace, program=os.path.abspath(BIN), capabilities=",".join(
+        "+" + name.removeprefix("CAP_").lower() for name in names)), encoding="ascii")
+    wrapper.chmod(0o755)
+    monkeypatch.setattr(harness, "BIN", str(wrapper))
+    heirs.take_orphans()
+    monkeypatch.setenv("ASAN_OPTIONS", "detect_leaks=0")  # it can't look where strace does; also of one that judges responses
+    with tempfile.TemporaryDirectory(prefix="weldr-unit-") as folder:
+        os.chmod(folder, 0o777)
+        weldr = lab.weldr("--access-log", os.path.join(folder, "log"), "--admin-socket", os.path.join(folder, "api"), "--data-dir",
+                          os.path.join(folder, "node"),
+                          env={"WELDR_EPHEMERAL": "", "ASAN_OPTIONS": "detect_leaks=0"}, namespace=lab.namespace(), ip="127.0.0.1:80")
+        weldr.signal(signal.SIGHUP)
+        assert weldr.ask().status == 503
+        heirs.upgrade(weldr)
+        assert weldr.api("GET", "/ready").status == 200
+        weldr.stop()
+    made = called(trace)
+    assert {"accept4"} <= made, sorted(made)
+    # The run time of a sanitizer calls more, and has no filter.
+    assert IS_ASAN or ({"capset", "seccomp"} <= made and not made - allowed_calls(unit)), sorted(made)
 
 
 # ---- the access log
