@@ -224,8 +224,7 @@ void api_cluster_token_add(struct api_conn *ac)
     run(ac);
 }
 
-/* Of a member; 404 is answered when it can't be one's. */
-static bool find_id(struct api_conn *ac, uint64_t *id)
+bool api_read_member_id(struct api_conn *ac, uint64_t *id)
 {
     if (members_read_id(api_match_param(&ac->match, SPAN("member")), id) == 0 && *id != 0)
         return true;
@@ -246,7 +245,7 @@ static void change_member(struct api_conn *ac, enum membership_ask ask)
 {
     uint64_t id;
 
-    if (!find_id(ac, &id) || make(ac, ask) == NULL)
+    if (!api_read_member_id(ac, &id) || make(ac, ask) == NULL)
         return;
     ac->membership->id = id;
     name_removed(ac, id);
@@ -257,7 +256,7 @@ void api_cluster_member_get(struct api_conn *ac)
 {
     uint64_t id;
 
-    if (find_id(ac, &id) && (ac->m->cluster != NULL || api_has_engine(ac)))
+    if (api_read_member_id(ac, &id) && (ac->m->cluster != NULL || api_has_engine(ac)))
         respond_member(ac, id);
 }
 
@@ -287,7 +286,8 @@ void api_cluster_member_change(struct api_conn *ac)
     struct addr address;
     uint64_t id;
 
-    if (!find_id(ac, &id) || !read_address(ac, &address) || make(ac, MEMBERSHIP_PLACE) == NULL)
+    if (!api_read_member_id(ac, &id) || !read_address(ac, &address) ||
+        make(ac, MEMBERSHIP_PLACE) == NULL)
         return;
     ac->membership->id = id;
     ac->membership->address = address;
@@ -303,7 +303,7 @@ void api_cluster_member_promote(struct api_conn *ac)
 {
     uint64_t id, fenced;
 
-    if (!find_id(ac, &id) || !api_read_fenced(ac, &fenced))
+    if (!api_read_member_id(ac, &id) || !api_read_fenced(ac, &fenced))
         return;
     if (ac->query.is_forced)
         api_promote_by_force(ac, id, fenced);

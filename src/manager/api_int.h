@@ -34,6 +34,8 @@ void api_await_fresh(struct api_conn *ac);
 
 /* ---- api_cluster.c ---- */
 
+/* Of the path; false: 404 is answered, for it can't be a member's. */
+bool api_read_member_id(struct api_conn *ac, uint64_t *id);
 /* A body with the member that is to have something, "to"; 0: whoever is fit. False: it can't be
  * read, and that was answered. */
 bool api_read_to(struct api_conn *ac, uint64_t *member);

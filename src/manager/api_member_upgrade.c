@@ -156,16 +156,6 @@ static void run(struct errand *e)
         end(e, rc, NULL);
 }
 
-/* Of a member; 404 is answered when it can't be one's. */
-static bool find_id(struct api_conn *ac, uint64_t *id)
-{
-    if (members_read_id(api_match_param(&ac->match, SPAN("member")), id) == 0 && *id != 0)
-        return true;
-    api_problem(ac, 404, "not_found",
-                "no member of the cluster has this id: ids have 16 hexadecimal digits");
-    return false;
-}
-
 static bool read_binary(struct api_conn *ac, char binary[PATH_MAX])
 {
     const struct api_json_want wants[] = {{.key = "binary",
@@ -191,7 +181,8 @@ static void ask(struct api_conn *ac, enum upgrade_order_kind kind)
         memset(e, 0, sizeof(*e));
     if (e == NULL)
         api_respond_failure(ac, WERR_NOMEM);
-    else if (find_id(ac, &id) && api_has_engine(ac) && read_binary(ac, e->order.binary)) {
+    else if (api_read_member_id(ac, &id) && api_has_engine(ac) &&
+             read_binary(ac, e->order.binary)) {
         ac->is_fresh = true; /* what other nodes know plays no part */
         e->m = ac->m;
         e->ac = ac;

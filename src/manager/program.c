@@ -3,11 +3,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
-#include <spawn.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#include "manager/child.h"
 
 /* ---- how it ends ---- */
 
@@ -66,34 +67,12 @@ void program_reap(struct program *p)
 
 /* ---- how it begins ---- */
 
-/* 0, or an errno. */
 static int spawn(const char *path, int out, pid_t *pid)
 {
     char *argv[] = {(char *)path, (char *)"--version", (char *)"--verbose", NULL};
     char *env[] = {(char *)"PATH=/usr/local/bin:/usr/bin:/bin", NULL};
-    posix_spawn_file_actions_t actions;
-    posix_spawnattr_t how;
-    sigset_t none;
 
-    sigemptyset(&none);
-    if (posix_spawnattr_init(&how) != 0)
-        return ENOMEM;
-    if (posix_spawn_file_actions_init(&actions) != 0) {
-        (void)posix_spawnattr_destroy(&how);
-        return ENOMEM;
-    }
-    (void)posix_spawnattr_setsigmask(&how, &none);
-    (void)posix_spawnattr_setflags(&how, POSIX_SPAWN_SETSID | POSIX_SPAWN_SETSIGMASK);
-    int rc = posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);
-    if (rc == 0)
-        rc = posix_spawn_file_actions_adddup2(&actions, out, 1);
-    if (rc == 0)
-        rc = posix_spawn_file_actions_addopen(&actions, 2, "/dev/null", O_WRONLY, 0);
-    if (rc == 0)
-        rc = posix_spawn(pid, path, &actions, &how, argv, env);
-    (void)posix_spawn_file_actions_destroy(&actions);
-    (void)posix_spawnattr_destroy(&how);
-    return rc;
+    return child_spawn(path, argv, env, out, pid);
 }
 
 int program_ask(struct program *p, struct loop *loop, const char *path, program_fn fn,

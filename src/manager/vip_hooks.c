@@ -1,9 +1,7 @@
 #include "manager/vip_hooks.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <signal.h>
-#include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,6 +9,7 @@
 #include <unistd.h>
 
 #include "log/log.h"
+#include "manager/child.h"
 #include "manager/manager.h"
 #include "manager/members.h"
 #include "manager/vip_view.h"
@@ -135,30 +134,11 @@ static void fill_own(const struct vip_hook *k, const char *cause, char (*own)[VA
     (void)snprintf(own[3], VARIABLE_MAX, "WELDR_CAUSE=%s", cause);
 }
 
-/* 0, or an errno. It has a session of its own, no signal held back, and the standard input of
- * nobody. */
 static int spawn(const char *command, char **environment, pid_t *pid)
 {
     char *argv[] = {(char *)"sh", (char *)"-c", (char *)command, NULL};
-    posix_spawn_file_actions_t actions;
-    posix_spawnattr_t how;
-    sigset_t none;
 
-    sigemptyset(&none);
-    if (posix_spawnattr_init(&how) != 0)
-        return ENOMEM;
-    if (posix_spawn_file_actions_init(&actions) != 0) {
-        (void)posix_spawnattr_destroy(&how);
-        return ENOMEM;
-    }
-    (void)posix_spawnattr_setsigmask(&how, &none);
-    (void)posix_spawnattr_setflags(&how, POSIX_SPAWN_SETSID | POSIX_SPAWN_SETSIGMASK);
-    int rc = posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);
-    if (rc == 0)
-        rc = posix_spawn(pid, "/bin/sh", &actions, &how, argv, environment);
-    (void)posix_spawn_file_actions_destroy(&actions);
-    (void)posix_spawnattr_destroy(&how);
-    return rc;
+    return child_spawn("/bin/sh", argv, environment, -1, pid);
 }
 
 static void begin(struct vip_hook *k, bool is_active, const char *cause)
