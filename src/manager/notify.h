@@ -2,12 +2,13 @@
  * datagram of lines NAME=value to the socket that $NOTIFY_SOCKET names. systemd (Type=notify)
  * speaks it, and other supervisors do. Without the variable nothing is told.
  *
- *   STARTING  EXTEND_TIMEOUT_USEC every NOTIFY_BEAT_MS: a long log to replay, or a cluster
- * without a leader, is no reason to be killed SERVING   READY=1 was said. WATCHDOG=1 twice in
- * each $WATCHDOG_USEC, while this process is alive: its loop turns, for the timer is of the
- * loop, and a worker serves, if any is wanted. A single worker that hangs is the supervisor's
- * business (pulse.h) STOPPING  STOPPING=1 was said; EXTEND_TIMEOUT_USEC while requests finish
- *   LEFT      MAINPID= has named a successor (upgrade.h): this one says nothing more
+ * - STARTING: EXTEND_TIMEOUT_USEC every NOTIFY_BEAT_MS: a long log to replay, or a cluster
+ *   without a leader, is no reason to be killed
+ * - SERVING: READY=1 was said. WATCHDOG=1 twice in each $WATCHDOG_USEC, while this process is
+ *   alive: its loop turns, for the timer is of the loop, and a worker serves, if any is
+ *   wanted. A single worker that hangs is the supervisor's business (pulse.h)
+ * - STOPPING: STOPPING=1 was said; EXTEND_TIMEOUT_USEC while requests finish
+ * - LEFT: MAINPID= has named a successor (upgrade.h): this one says nothing more
  *
  * A successor says no READY=1: the service was ready all the time. It begins with SERVING, when
  * its predecessor is about to name it. So only the main process ever speaks, which is all that

@@ -5,17 +5,17 @@
  * or another one, with the same arguments and environment, and one end of a socket pair. What
  * goes over that says succession.h.
  *
- *   IDLE
- *   STARTED  forked; its flags are good once it says HELLO. Until then nothing is given up:
- *            whatever it dies of, all is as before
- *   PARTING  this node leads the cluster: another member is to, first
- *   HANDING  the directory and the engine are let go, the API accepts no more, and all that a
- *            successor needs (estate.h) goes over to it. The workers go on, with the
- * description as it is WAITING  all was sent: the successor restores the description and starts
- * its workers at the same listening sockets. READY ends it AGAIN    the successor has failed
- * after it had all: a pause, then this process's own program is started in the same way, as
- * often as it takes; the workers serve meanwhile LEAVING  the successor is ready: the workers
- * here drain, and it is told what they count
+ * - IDLE
+ * - STARTED: forked; its flags are good once it says HELLO. Until then nothing is given up:
+ *   whatever it dies of, all is as before
+ * - PARTING: this node leads the cluster: another member is to, first
+ * - HANDING: the directory and the engine are let go, the API accepts no more, and all that a
+ *   successor needs (estate.h) goes over to it. The workers go on as they are
+ * - WAITING: all was sent: the successor restores the description and starts its workers at the
+ *   same listening sockets. READY ends it
+ * - AGAIN: the successor has failed after it had all: a pause, then this process's own
+ *   program is started in the same way, as often as it takes; the workers serve meanwhile
+ * - LEAVING: the successor is ready: the workers here drain, and it is told what they count
  *
  * A start that is cut off at STARTED or PARTING is told as event, to the log and to whoever
  * asked. A process that is process 1 ends its container with it, so it refuses. Owner: the
