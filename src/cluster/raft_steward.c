@@ -296,8 +296,24 @@ static bool balance_voters(struct engine *e)
     return true;
 }
 
+/* This node has lost the lead while it gave it away: libraft keeps the request until somebody
+ * leads, which is never where this node is cut off. A leader ends it after one time of an
+ * election. */
+static void expire_transfer(struct engine *e)
+{
+    const uint64_t election_ms = roster_election_ms((enum roster_profile)e->member.profile);
+    const struct raft_transfer *req = e->raft.transfer;
+
+    if (req == NULL || raft_state(&e->raft) == RAFT_LEADER ||
+        loop_now_ms(e->loop.loop) - req->start < 2 * election_ms)
+        return;
+    e->raft.transfer = NULL;
+    engine_request_end(req->data, WERR_TIMEOUT, e->index);
+}
+
 void engine_steward(struct engine *e)
 {
+    expire_transfer(e);
     if (raft_state(&e->raft) != RAFT_LEADER || e->is_closing || !roster_is_made(e->roster) ||
         roster_member_n(e->roster) == 0 || raft_transferee(&e->raft) != 0)
         return;
@@ -402,6 +418,7 @@ int engine_steward_transfer(struct engine *e, uint64_t id, cluster_done_fn done,
     if (q == NULL)
         return WERR_NOMEM;
     q->transfer.data = q;
+    q->transfer.start = loop_now_ms(e->loop.loop); /* libraft has it, and no use for it */
     uv_update_time(&e->loop.uv);
     const int code = raft_transfer(&e->raft, &q->transfer, id, on_transferred);
     if (code != 0)

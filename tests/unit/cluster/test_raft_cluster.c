@@ -407,6 +407,33 @@ static void test_leadership_is_handed_over(void **state)
     end_lab();
 }
 
+/* libraft ends it when somebody leads, which nobody does here. */
+static void test_leadership_is_handed_to_nobody(void **state)
+{
+    struct addr at[3];
+
+    (void)state;
+    make_first();
+    join_all(3);
+    const unsigned old = leader_index(3), other = (old + 1) % 3, third = (old + 2) % 3;
+    const uint64_t id = id_of(other);
+    const unsigned before = lab.done_n;
+    for (unsigned i = 0; i < 3; i++)
+        at[i] = status_of(i).address;
+    close_node(other);
+    close_node(third);
+    assert_int_equal(cluster_of(old)->ops->role(cluster_of(old)), CLUSTER_LEADER);
+    assert_int_equal(cluster_of(old)->ops->transfer(cluster_of(old), id, on_done, NULL), 0);
+    AWAIT(is_done, before + 1);
+    assert_int_equal(lab.error, WERR_TIMEOUT);
+    assert_int_not_equal(cluster_of(old)->ops->role(cluster_of(old)), CLUSTER_LEADER);
+    open_node(other, &(struct cluster_options){.listen = at[other]});
+    open_node(third, &(struct cluster_options){.listen = at[third]});
+    AWAIT(has_leader, 3);
+    assert_int_equal(lab.done_n, before + 1);
+    end_lab();
+}
+
 static void test_a_barrier_at_a_follower(void **state)
 {
     (void)state;
@@ -540,6 +567,7 @@ int main(void)
         cmocka_unit_test(test_who_was_away_when_it_was_removed_is_told),
         cmocka_unit_test(test_the_leader_is_removed),
         cmocka_unit_test(test_leadership_is_handed_over),
+        cmocka_unit_test(test_leadership_is_handed_to_nobody),
         cmocka_unit_test(test_a_barrier_at_a_follower),
         cmocka_unit_test(test_joins_by_snapshot),
         cmocka_unit_test(test_settles_with_all_of_it),
