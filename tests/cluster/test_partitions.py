@@ -3,6 +3,7 @@
 import contextlib
 import os
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from node import find_leader, settle
@@ -46,6 +47,20 @@ def test_the_leader_is_cut_off(town):
         find_leader(rest)
         writers.wait_more()
         assert leader.ask() == 200 and leader.cluster()["role"] != "leader" and not leader.cluster()["quorum"]["has"]
+
+
+@pytest.mark.parametrize("place", ["leader", "follower"])
+def test_who_is_cut_off_answers_whoever_wants_to_change_members(town, place):
+    nodes = town.cluster(3, "--cluster-profile", "fast")
+    leader, rest = sides(nodes)
+    node, other = (leader, rest[0]) if place == "leader" else (rest[0], rest[1])
+    wishes = [("POST", "/cluster/transfer", {"to": other.id}), ("POST", "/cluster/transfer", {}), ("POST", "/cluster/tokens", {}),
+              ("PATCH", f"/cluster/members/{other.id}", {"address": "auto"})]
+    with under_load(town, nodes), ThreadPoolExecutor(len(wishes)) as pool:
+        node.host.cut()
+        answers = [pool.submit(node.api, *wish) for wish in wishes]
+        told = [(wish[1], answer.result().status, answer.result().json["code"]) for wish, answer in zip(wishes, answers)]
+        assert all(status in (503, 504) for _, status, _ in told), told
 
 
 def test_a_follower_is_cut_off_and_one_way(town):
