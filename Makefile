@@ -12,7 +12,7 @@ DESTDIR ?=
 PREFIX ?=
 
 .DEFAULT_GOAL := all
-.PHONY: all run test test-clients test-ui sizes test-debian13 asan fuzz coverage soak slow scale nemesis cluster-cost vip-compare engine-check bench perf-check lint format install dist test-dist deps clean help
+.PHONY: all run test test-clients test-ui sizes test-debian13 asan fuzz coverage soak slow scale nemesis cluster-cost vip-compare engine-check bench perf-check lint format install dist image test-dist deps clean help
 
 all: ## build build/weldr and build/test-server (release)
 	@tools/deps build
@@ -123,9 +123,13 @@ dist: ## tar, deb, rpm, SBOM and checksums of HEAD, into build-dist/amd64/out/; 
 	@tools/deps build dist
 	@tools/dist
 
-test-dist: ## install the packages of `make dist` in fresh roots, update them under load, build twice and compare (needs root)
+image: dist ## an OCI image from scratch of what `make dist` has made, beside it; made without a container engine
+	@tools/image
+
+test-dist: ## install the packages of `make dist` in fresh roots, run its image in namespaces, build twice and compare (needs root)
 	@tools/deps build dist debian13
 	@tools/dist
+	@tools/image
 	@/usr/bin/python3 -m pytest -p no:cacheprovider tests/dist
 
 deps: ## install what is missing of the Debian packages for building, testing and benchmarks
