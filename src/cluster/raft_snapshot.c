@@ -9,6 +9,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/children.h"
 #include "cluster/raft_int.h"
 #include "log/log.h"
 
@@ -78,6 +79,7 @@ static pid_t fork_child(struct engine *e, int fd)
     const pid_t pid = fork();
     if (pid == 0)
         encode(e, parent, fd);
+    children_note(pid);
     (void)sigprocmask(SIG_SETMASK, &before, NULL);
     return pid;
 }
@@ -88,7 +90,7 @@ static int bury(struct taking *t)
 {
     int status = 0;
 
-    while (waitpid(t->pid, &status, 0) < 0 && errno == EINTR)
+    while (children_wait(t->pid, &status, 0) < 0 && errno == EINTR)
         ;
     t->pid = 0;
     (void)close(t->pidfd);

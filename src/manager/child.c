@@ -5,6 +5,8 @@
 #include <signal.h>
 #include <spawn.h>
 
+#include "base/children.h"
+
 static int add_streams(posix_spawn_file_actions_t *actions, int out)
 {
     int rc = posix_spawn_file_actions_addopen(actions, 0, "/dev/null", O_RDONLY, 0);
@@ -35,6 +37,8 @@ int child_spawn(const char *path, char *const *argv, char *const *environment, i
     int rc = add_streams(&actions, out);
     if (rc == 0)
         rc = posix_spawn(pid, path, &actions, &how, argv, environment);
+    if (rc == 0)
+        children_note(*pid);
     (void)posix_spawn_file_actions_destroy(&actions);
     (void)posix_spawnattr_destroy(&how);
     return rc;

@@ -8,6 +8,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "base/children.h"
 #include "net/signals.h"
 
 pid_t handover_fork(void)
@@ -19,6 +20,7 @@ pid_t handover_fork(void)
     (void)sigprocmask(SIG_SETMASK, &held, &before);
     const pid_t pid = fork();
 
+    children_note(pid);
     if (pid != 0)
         (void)sigprocmask(SIG_SETMASK, &before, NULL);
     return pid;

@@ -5,7 +5,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/random.h>
+#include <unistd.h>
 
+#include "base/children.h"
 #include "log/log.h"
 #include "manager/api.h"
 #include "manager/api_stream.h"
@@ -179,6 +181,8 @@ static void on_child(struct manager *m)
     upgrade_reap(m);
     supervisor_reap(&m->supervisor);
     vips_here_reap(&house_of(m)->vips_here);
+    if (getpid() == 1)
+        children_collect_strangers();
 }
 
 static void on_signal(void *arg, int number)

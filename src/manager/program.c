@@ -8,6 +8,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/children.h"
 #include "manager/child.h"
 
 /* ---- how it ends ---- */
@@ -53,7 +54,7 @@ void program_reap(struct program *p)
     struct program_words words;
     int status;
 
-    if (p->pid == 0 || waitpid(p->pid, &status, WNOHANG) != p->pid)
+    if (p->pid == 0 || children_wait(p->pid, &status, WNOHANG) != p->pid)
         return;
     timer_stop(loop_timers(p->loop), &p->limit);
     const bool is_well = !say_end(p, status, why);
@@ -114,7 +115,7 @@ void program_fini(struct program *p)
         return;
     timer_stop(loop_timers(p->loop), &p->limit);
     (void)kill(-p->pid, SIGKILL);
-    while (waitpid(p->pid, NULL, 0) < 0 && errno == EINTR)
+    while (children_wait(p->pid, NULL, 0) < 0 && errno == EINTR)
         ;
     p->pid = 0;
     (void)close(p->fd);

@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/children.h"
 #include "manager/handover.h"
 #include "manager/succession.h"
 #include "net/signals.h"
@@ -110,6 +111,7 @@ static pid_t fork_child(const struct origin *o, char **env, const char *path, in
     const pid_t pid = fork();
     if (pid == 0)
         run_child(o, env, path, socket, exe_fd);
+    children_note(pid);
     (void)sigprocmask(SIG_SETMASK, &before, NULL);
     return pid;
 }

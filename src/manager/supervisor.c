@@ -8,6 +8,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/children.h"
 #include "base/strb.h"
 #include "log/log.h"
 #include "manager/handover.h"
@@ -281,7 +282,7 @@ void supervisor_reap(struct supervisor *s)
         struct slot *slot = &s->slots.list[i];
         int status;
 
-        if (slot->pid != 0 && waitpid(slot->pid, &status, WNOHANG) == slot->pid) {
+        if (slot->pid != 0 && children_wait(slot->pid, &status, WNOHANG) == slot->pid) {
             end_slot(slot, status);
             any = true;
         }
@@ -373,7 +374,7 @@ void supervisor_kill_all(struct supervisor *s)
         struct slot *slot = &s->slots.list[i];
 
         if (slot->pid != 0) {
-            while (waitpid(slot->pid, NULL, 0) < 0 && errno == EINTR)
+            while (children_wait(slot->pid, NULL, 0) < 0 && errno == EINTR)
                 ;
             manager_channel_close(&slot->channel);
             slot_move(slot, SLOT_STOPPED, "killed");

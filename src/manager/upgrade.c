@@ -10,6 +10,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/children.h"
 #include "base/fsm.h"
 #include "log/log.h"
 #include "manager/events.h"
@@ -95,7 +96,7 @@ static void end_successor(struct upgrade *u)
     if (u->pid == 0)
         return;
     (void)kill(u->pid, SIGKILL);
-    while (waitpid(u->pid, NULL, 0) < 0 && errno == EINTR)
+    while (children_wait(u->pid, NULL, 0) < 0 && errno == EINTR)
         ;
     u->pid = 0;
 }
@@ -314,7 +315,7 @@ void upgrade_reap(struct manager *m)
     int status;
 
     program_reap(&u->program);
-    if (u->pid == 0 || waitpid(u->pid, &status, WNOHANG) != u->pid)
+    if (u->pid == 0 || children_wait(u->pid, &status, WNOHANG) != u->pid)
         return;
     u->pid = 0;
     if (u->phase == UPGRADE_LEAVING) {

@@ -8,6 +8,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/children.h"
 #include "log/log.h"
 #include "manager/child.h"
 #include "manager/manager.h"
@@ -75,7 +76,7 @@ void vip_hooks_reap(struct vip_hooks *h)
         struct vip_hook *k = &h->list[i];
         int status;
 
-        if (k->pid == 0 || waitpid(k->pid, &status, WNOHANG) != k->pid)
+        if (k->pid == 0 || children_wait(k->pid, &status, WNOHANG) != k->pid)
             continue;
         timer_stop(loop_timers(h->m->loop), &k->limit);
         tell_exit(k, status);

@@ -8,6 +8,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/children.h"
 #include "base/clock.h"
 #include "log/log.h"
 #include "manager/handover.h"
@@ -441,7 +442,7 @@ void vip_link_reap(struct vip_link *v)
 {
     int status;
 
-    if (v->pid == 0 || waitpid(v->pid, &status, WNOHANG) != v->pid)
+    if (v->pid == 0 || children_wait(v->pid, &status, WNOHANG) != v->pid)
         return;
     log_debug("the first keeper of virtual IPs has ended", LOG_I("pid", v->pid));
     v->pid = 0;
