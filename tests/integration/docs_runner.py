@@ -79,7 +79,9 @@ NOT_RUN = {
     "docker": ("docker", "podman"),
     "systemctl": ("systemctl", "journalctl", "loginctl", "systemd-run"),
     "package": ("apt", "apt-get", "dpkg", "dnf"),
+    "podman": ("podman",),
     "kubectl": ("kubectl", "helm"),
+    "nomad": ("nomad",),
     "another product": ("haproxy", "nginx", "aws", "certbot", "logrotate", "grafana-cli"),
     "make": ("make", "git"),
 }
@@ -345,7 +347,8 @@ CHECKS = {"json": Run.check_json, "yaml": Run.check_yaml, "ini": Run.check_ini}
 
 
 def calls_one_of(text, programs):
-    """Does each command of the line call one of these programs?"""
+    """Does each command of the line call one of these programs? What a variable is set to counts as a command."""
+    text = re.sub(r"^export \w+=\$\((.*)\)$", r"\1", text)
     for part in re.split(r"&&|\|\||;|\n", text.replace("\\\n", " ").split(" #")[0]):
         words = part.split()
         while words and (words[0] == "sudo" or "=" in words[0]):
