@@ -367,18 +367,22 @@ def inspect(words):
 
 # ---- compose
 
-def interpolate(text):
-    def value(found):
-        name, default = found.groups()
-        return os.environ.get(name) or default or ""
-    return re.sub(r"\$\{(\w+)(?::-([^}]*))?\}", value, text)
+def interpolate(value):
+    """In all texts of a document, after it was read: nothing stays a text, an empty one."""
+    if isinstance(value, dict):
+        return {key: interpolate(member) for key, member in value.items()}
+    if isinstance(value, list):
+        return [interpolate(member) for member in value]
+    if not isinstance(value, str):
+        return value
+    return re.sub(r"\$\{(\w+):-([^}]*)\}", lambda found: os.environ.get(found.group(1)) or found.group(2), value)
 
 
 def read_project():
     """The specs of compose.yaml by the names of their services; its bridges are there when this returns."""
     import yaml
     with open("compose.yaml", encoding="utf-8") as file:
-        document = yaml.safe_load(interpolate(file.read()))
+        document = interpolate(yaml.safe_load(file))
     project = os.path.basename(os.getcwd())
     for name, network in document["networks"].items():
         (config,) = network["ipam"]["config"]

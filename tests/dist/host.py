@@ -66,6 +66,7 @@ server.serve_forever()
 class Host:
     def __init__(self):
         self.folder = tempfile.mkdtemp(prefix="weldr-host-")
+        self.variables = {}  # what was exported
         self.keeper = subprocess.Popen(
             ["unshare", "--mount", "--net", "--pid", "--fork", "--kill-child", "sh", "-euc", START, "sh", self.folder],
             stdout=subprocess.PIPE, text=True)
@@ -80,7 +81,7 @@ class Host:
     def words(self, command):
         """The words that run a line of a shell here, where contrib/ is."""
         variables = [f"PATH={self.folder}/bin:/usr/sbin:/usr/bin:/sbin:/bin", f"ENGINE_STATE={self.folder}/state", "LANG=C.UTF-8",
-                     f"HOME={self.folder}"]
+                     f"HOME={self.folder}", *(f"{name}={value}" for name, value in self.variables.items())]
         return ["nsenter", "-t", self.first, "--mount", "--net", "--pid", "env", "-i", *variables, "sh", "-c",
                 f"cd {self.folder}/work && {command}"]
 
