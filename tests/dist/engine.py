@@ -140,10 +140,10 @@ def create(spec):
 
 
 def plug_in(spec):
-    """A network namespace with an interface at the bridge."""
+    """A network namespace with an interface at the bridge, and without IPv6, even on the loopback device, as Docker has it."""
     space, wire = "c-" + spec["name"], f"v{abs(hash(spec['name'])) % 10**10}"
     subprocess.run(["ip", "netns", "del", space], check=False, stderr=subprocess.DEVNULL)
-    for words in (f"netns add {space}", f"link add {wire} type veth peer name eth0 netns {space}",
+    for words in (f"netns add {space}", f"netns exec {space} sysctl -q net.ipv6.conf.all.disable_ipv6=1", f"link add {wire} type veth peer name eth0 netns {space}",
                   f"link set {wire} master {spec['bridge']} up", f"-n {space} link set lo up",
                   f"-n {space} addr add {spec['ip']}/24 dev eth0", f"-n {space} link set eth0 up",
                   f"-n {space} route add default via {spec['ip'].rsplit('.', 1)[0]}.1"):

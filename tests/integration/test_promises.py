@@ -44,7 +44,7 @@ def test_every_row_says_where_or_when():
 
 def absent(text):
     """Names of tests in it that stand for nothing."""
-    for name in re.findall(r"`((?:unit|integration|cluster|fuzz|sim|conform)/[^`]*)`", text):
+    for name in re.findall(r"`((?:unit|integration|cluster|fuzz|sim|conform|dist)/[^`]*)`", text):
         file, _, function = name.partition("::")
         path = TESTS / file
         if not path.exists() or (function and function not in functions_of(path)):
