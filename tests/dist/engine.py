@@ -4,8 +4,8 @@
     engine.py load|run|exec|stop|kill|start|restart|rm|logs|wait|inspect|compose WORDS
 
 All it keeps is in $ENGINE_STATE, a tmpfs of the host (host.py): unpacked images, volumes, containers. A container has process,
-mount, network, IPC and UTS namespaces of its own, its user without a capability and a way to new ones, and what its image lacks
-it lacks. cpu.max and memory.max of `--cpus` and `--memory` are there to be read, and limit nothing. Words that mean nothing here
+mount, network, IPC and UTS namespaces of its own, the capabilities and the user that it is given, and what its image lacks it
+lacks. cpu.max and memory.max of `--cpus` and `--memory` are there to be read, and limit nothing. Words that mean nothing here
 are errors, so that no document can say them unheard.
 """
 import argparse
@@ -26,9 +26,13 @@ RELAY = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "cluster"
 BRIDGE, SUBNET = "docker0", "172.17.0"
 START_S = 30
 PR_SET_NO_NEW_PRIVS, PR_CAPBSET_DROP, CAPABILITIES = 38, 24, 64
+# Those that a container has unless they are taken away, and those that may be added here.
+USUAL = {"CHOWN": 0, "DAC_OVERRIDE": 1, "FOWNER": 3, "FSETID": 4, "KILL": 5, "SETGID": 6, "SETUID": 7, "SETPCAP": 8,
+         "NET_BIND_SERVICE": 10, "SYS_CHROOT": 18, "MKNOD": 27, "AUDIT_WRITE": 29, "SETFCAP": 31}
+ADDED = {"NET_ADMIN": 12, "NET_RAW": 13}
 DEVICES = (("null", 3), ("zero", 5), ("full", 7), ("random", 8), ("urandom", 9))
 DEFAULTS = {"args": [], "env": {}, "volumes": [], "tmpfs": [], "ports": [], "read_only": False, "user": "", "stop_s": 10,
-            "bridge": BRIDGE, "ip": "", "files": {}, "health": None}
+            "bridge": BRIDGE, "ip": "", "files": {}, "health": None, "capabilities": [], "is_closed": True}
 
 
 def call(*command):
@@ -247,12 +251,12 @@ def become(spec, root, words):
     os.chroot(root)
     os.chdir("/")
     prctl = ctypes.CDLL(None).prctl
-    for number in range(CAPABILITIES):
+    for number in set(range(CAPABILITIES)) - set(spec["capabilities"]):
         prctl(PR_CAPBSET_DROP, number, 0, 0, 0)
     os.setgroups([])
     os.setgid(int(group or user))
     os.setuid(int(user))
-    assert prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0
+    assert not spec["is_closed"] or prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0
     environment = {**dict(text.split("=", 1) for text in config["Env"]), **spec["env"], "HOSTNAME": spec["name"]}
     os.execve(words[0], words, environment)
 
@@ -280,6 +284,7 @@ def run(words):
         parser.add_argument(flag, dest=many, action="append", default=[])
     parser.add_argument("--read-only", action="store_true")
     parser.add_argument("--cap-drop", choices=["ALL"])
+    parser.add_argument("--cap-add", choices=ADDED, action="append", default=[])
     parser.add_argument("--security-opt", choices=["no-new-privileges"])
     parser.add_argument("--user", default="")
     parser.add_argument("--stop-timeout", type=float, default=10)
@@ -290,7 +295,8 @@ def run(words):
     args = parser.parse_args(words)
     spec = {key: getattr(args, key) for key in ("name", "image", "args", "ports", "volumes", "tmpfs", "read_only", "user")}
     spec["env"] = dict(text.split("=", 1) for text in args.env)
-    spec["stop_s"] = args.stop_timeout
+    spec["stop_s"], spec["is_closed"] = args.stop_timeout, args.security_opt is not None
+    spec["capabilities"] = [*([] if args.cap_drop else USUAL.values()), *(ADDED[name] for name in args.cap_add)]
     spec["files"] = limits_of(args.cpus, args.memory)
     create(spec)
     start(args.name)

@@ -90,6 +90,8 @@ def test_two_runs_are_equal(image, tmp_path):
 
 # ---- as a container
 
+READY = "docker exec weldr /weldr health"
+
 def weldr_processes(host):
     """{pid: its status}, each a dictionary."""
     script = "for p in /proc/[0-9]*; do case $(readlink $p/exe) in */weldr) cat $p/status; echo; esac; done 2>/dev/null"
@@ -105,7 +107,7 @@ def ask(host):
 def test_it_runs_as_nobody_on_a_read_only_root(host):
     host.run_origin()
     host.run(f"{RUN} weldr")
-    wait_until(lambda: host.try_run("docker exec weldr /weldr health").returncode == 0, 20, "weldr to be ready")
+    wait_until(lambda: host.try_run(READY).returncode == 0, 20, "weldr to be ready")
     assert host.run("docker inspect --format '{{.State.Health.Status}}' weldr") == "healthy\n"
     host.run("docker exec weldr /weldr server add http://10.0.0.5:8080")
     assert host.run("curl -s localhost:8080/") == "Hello World\n"
@@ -120,7 +122,7 @@ def test_it_runs_as_nobody_on_a_read_only_root(host):
 
 def test_api_is_reached_from_inside_alone(host):
     host.run(f"{RUN.replace('-p 8080:8080', '-p 8080:8080 -p 8687:8687')} weldr")
-    wait_until(lambda: host.try_run("docker exec weldr /weldr health").returncode == 0, 20, "weldr to be ready")
+    wait_until(lambda: host.try_run(READY).returncode == 0, 20, "weldr to be ready")
     assert host.try_run("curl -s localhost:8687/ready").returncode != 0
 
 
@@ -154,12 +156,24 @@ def test_restart_goes_on_with_the_volume(host):
 def test_process_1_collects_what_is_left_to_it(host):
     """A process whose parent has ended is process 1's from then on."""
     host.run(f"{RUN} weldr")
-    wait_until(lambda: host.try_run("docker exec weldr /weldr health").returncode == 0, 20, "weldr to be ready")
+    wait_until(lambda: host.try_run(READY).returncode == 0, 20, "weldr to be ready")
     first = next(pid for pid, status in weldr_processes(host).items() if status["NSpid"].split()[-1] == "1")
     before = set(host.run(f"cat /proc/{first}/task/{first}/children").split())
     host.run(f"nsenter -t {first} --pid sh -c 'for n in 1 2 3 4 5; do (exec sleep 0.$n) & done; exec true'")
     wait_until(lambda: set(host.run(f"cat /proc/{first}/task/{first}/children").split()) == before, 20, "the orphans to be collected")
     assert all(status["State"][0] != "Z" for status in weldr_processes(host).values())
+
+
+def test_root_of_the_container_holds_virtual_ips(host):
+    """As docs/container.md says: two capabilities, and workers that are the image's user all the same."""
+    host.run_origin()
+    host.run("docker run -d --name weldr --user 0:0 --cap-add NET_ADMIN --cap-add NET_RAW -e WELDR_SERVER=http://10.0.0.5:8080 weldr")
+    wait_until(lambda: host.try_run(READY).returncode == 0, 20, "weldr to be ready")
+    workers = [status for status in weldr_processes(host).values() if status["Uid"].split()[0] != "0"]
+    assert workers and all(status["Uid"].split() == ["65532"] * 4 and status["CapEff"] == "0" * 16 for status in workers)
+    host.run("docker exec weldr /weldr vip add 172.17.0.77")
+    wait_until(lambda: host.try_run("curl -s --max-time 1 172.17.0.77:8080").stdout == "Hello World\n", 20, "the address to be held")
+    host.run("docker stop weldr")
 
 
 def test_it_heeds_the_limits_of_its_group(host):
@@ -186,7 +200,7 @@ def test_a_start_that_fails_says_why(host):
 def test_process_1_is_not_upgraded(host):
     """Its end would be the container's."""
     host.run(f"{RUN} weldr")
-    wait_until(lambda: host.try_run("docker exec weldr /weldr health").returncode == 0, 20, "weldr to be ready")
+    wait_until(lambda: host.try_run(READY).returncode == 0, 20, "weldr to be ready")
     result = host.try_run("docker exec weldr /weldr upgrade")
     assert result.returncode == 1 and "process 1" in result.stderr
-    assert host.run("docker exec weldr /weldr health") == "ready\n"
+    assert host.run(READY) == "ready\n"
