@@ -24,7 +24,7 @@ import time
 STATE = os.environ["ENGINE_STATE"]
 RELAY = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "cluster", "relay.py")
 BRIDGE, SUBNET = "docker0", "172.17.0"
-START_S = 30
+START_S = 60
 PR_SET_NO_NEW_PRIVS, PR_CAPBSET_DROP, CAPABILITIES = 38, 24, 64
 # Those that a container has unless they are taken away, and those that may be added here.
 USUAL = {"CHOWN": 0, "DAC_OVERRIDE": 1, "FOWNER": 3, "FSETID": 4, "KILL": 5, "SETGID": 6, "SETUID": 7, "SETPCAP": 8,

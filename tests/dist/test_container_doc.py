@@ -17,6 +17,7 @@ from docs_masks import difference  # noqa: E402 (its folder is known only now)
 from docs_parse import parse_commands, parse_document  # noqa: E402
 
 NODES = ("node1", "node2", "node3")
+SOON_S = 60
 ELSEWHERE = ("kubectl", "nomad")
 
 
@@ -44,7 +45,7 @@ def follow(host, text, folder="."):
             continue
         for command in parse_commands(step):
             if command.text.startswith("curl "):
-                wait_until(lambda c=command: not difference(c.output, host.try_run(c.text).stdout), 20, command.text)
+                wait_until(lambda c=command: not difference(c.output, host.try_run(c.text).stdout), SOON_S, command.text)
             else:
                 say(host, command, folder)
             done += 1
@@ -87,23 +88,23 @@ def is_whole(host, nodes=NODES, voters=3):
 def test_three_containers(host):
     """The README's lines; then a write on one is read on each, one dies, and the others serve and take changes."""
     assert follow(host, section("README.md", "Three containers"), "contrib") == 6
-    wait_until(lambda: is_whole(host), 30, "three voters")
+    wait_until(lambda: is_whole(host), SOON_S, "three voters")
     for number, node in enumerate(NODES, 1):
-        wait_until(lambda n=number: ask(host, n) == "Hello World\n", 20, f"{node} to serve")
+        wait_until(lambda n=number: ask(host, n) == "Hello World\n", SOON_S, f"{node} to serve")
     host.run("cd contrib && docker compose exec node2 /weldr server add http://10.0.0.6:8080 weight=7")
     for node in NODES:
-        wait_until(lambda n=node: "10.0.0.6:8080" in servers(host, n), 20, f"{node} to know of it")
+        wait_until(lambda n=node: "10.0.0.6:8080" in servers(host, n), SOON_S, f"{node} to know of it")
     host.run("cd contrib && docker compose exec node1 /weldr server rm http://10.0.0.6:8080")
     host.run("cd contrib && docker compose kill node1")
     assert ask(host, 2) == ask(host, 3) == "Hello World\n" and ask(host, 1) == ""
-    wait_until(lambda: is_whole(host, NODES[1:]), 30, "the two to have a leader")
+    wait_until(lambda: is_whole(host, NODES[1:]), SOON_S, "the two to have a leader")
     host.run("cd contrib && docker compose exec node3 /weldr server set 10.0.0.5:8080 weight=5")
     # Without the tokens: all but the first are made anew, on the volumes that they had.
     host.variables.clear()
     host.run("cd contrib && docker compose up -d --wait")
-    wait_until(lambda: is_whole(host), 30, "three voters again")
+    wait_until(lambda: is_whole(host), SOON_S, "three voters again")
     for number, node in enumerate(NODES, 1):
-        wait_until(lambda n=number: ask(host, n) == "Hello World\n", 20, f"{node} to serve again")
+        wait_until(lambda n=number: ask(host, n) == "Hello World\n", SOON_S, f"{node} to serve again")
         assert " 5 " in servers(host, node), node
     assert "plays no part" in host.run("cd contrib && docker compose logs node2")
     for node in NODES:

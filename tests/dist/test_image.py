@@ -90,6 +90,7 @@ def test_two_runs_are_equal(image, tmp_path):
 
 # ---- as a container
 
+SOON_S = 60
 READY = "docker exec weldr /weldr health"
 
 def weldr_processes(host):
@@ -107,7 +108,7 @@ def ask(host):
 def test_it_runs_as_nobody_on_a_read_only_root(host):
     host.run_origin()
     host.run(f"{RUN} weldr")
-    wait_until(lambda: host.try_run(READY).returncode == 0, 20, "weldr to be ready")
+    wait_until(lambda: host.try_run(READY).returncode == 0, SOON_S, "weldr to be ready")
     assert host.run("docker inspect --format '{{.State.Health.Status}}' weldr") == "healthy\n"
     host.run("docker exec weldr /weldr server add http://10.0.0.5:8080")
     assert host.run("curl -s localhost:8080/") == "Hello World\n"
@@ -122,7 +123,7 @@ def test_it_runs_as_nobody_on_a_read_only_root(host):
 
 def test_api_is_reached_from_inside_alone(host):
     host.run(f"{RUN.replace('-p 8080:8080', '-p 8080:8080 -p 8687:8687')} weldr")
-    wait_until(lambda: host.try_run(READY).returncode == 0, 20, "weldr to be ready")
+    wait_until(lambda: host.try_run(READY).returncode == 0, SOON_S, "weldr to be ready")
     assert host.try_run("curl -s localhost:8687/ready").returncode != 0
 
 
@@ -130,7 +131,7 @@ def test_sigterm_drains(host):
     """A request in flight gets its response, and process 1 ends with 0."""
     origin = host.run_origin()
     host.run(f"{RUN} -e WELDR_SERVER=http://10.0.0.5:8080 weldr")
-    wait_until(lambda: ask(host) == "200", 20, "weldr to serve")
+    wait_until(lambda: ask(host) == "200", SOON_S, "weldr to serve")
     slow = subprocess.Popen(host.words("curl -sS localhost:8080/3"), stdout=subprocess.PIPE, text=True)
     while origin.stdout.readline() != "/3\n":
         pass
@@ -145,22 +146,22 @@ def test_restart_goes_on_with_the_volume(host):
     host.run("docker exec weldr /weldr server add http://10.0.0.5:8080")
     assert ask(host) == "200"
     host.run("docker restart weldr")
-    wait_until(lambda: ask(host) == "200", 20, "it to serve again")
+    wait_until(lambda: ask(host) == "200", SOON_S, "it to serve again")
     host.run("docker kill weldr")
     host.run("docker start weldr")
-    wait_until(lambda: ask(host) == "200", 20, "it to serve after it was killed")
+    wait_until(lambda: ask(host) == "200", SOON_S, "it to serve after it was killed")
     host.run(f"docker rm -f weldr && {RUN} weldr")
-    wait_until(lambda: ask(host) == "200", 20, "another one to serve on that volume")
+    wait_until(lambda: ask(host) == "200", SOON_S, "another one to serve on that volume")
 
 
 def test_process_1_collects_what_is_left_to_it(host):
     """A process whose parent has ended is process 1's from then on."""
     host.run(f"{RUN} weldr")
-    wait_until(lambda: host.try_run(READY).returncode == 0, 20, "weldr to be ready")
+    wait_until(lambda: host.try_run(READY).returncode == 0, SOON_S, "weldr to be ready")
     first = next(pid for pid, status in weldr_processes(host).items() if status["NSpid"].split()[-1] == "1")
     before = set(host.run(f"cat /proc/{first}/task/{first}/children").split())
     host.run(f"nsenter -t {first} --pid sh -c 'for n in 1 2 3 4 5; do (exec sleep 0.$n) & done; exec true'")
-    wait_until(lambda: set(host.run(f"cat /proc/{first}/task/{first}/children").split()) == before, 20, "the orphans to be collected")
+    wait_until(lambda: set(host.run(f"cat /proc/{first}/task/{first}/children").split()) == before, SOON_S, "the orphans to be collected")
     assert all(status["State"][0] != "Z" for status in weldr_processes(host).values())
 
 
@@ -168,11 +169,11 @@ def test_root_of_the_container_holds_virtual_ips(host):
     """As docs/container.md says: two capabilities, and workers that are the image's user all the same."""
     host.run_origin()
     host.run("docker run -d --name weldr --user 0:0 --cap-add NET_ADMIN --cap-add NET_RAW -e WELDR_SERVER=http://10.0.0.5:8080 weldr")
-    wait_until(lambda: host.try_run(READY).returncode == 0, 20, "weldr to be ready")
+    wait_until(lambda: host.try_run(READY).returncode == 0, SOON_S, "weldr to be ready")
     workers = [status for status in weldr_processes(host).values() if status["Uid"].split()[0] != "0"]
     assert workers and all(status["Uid"].split() == ["65532"] * 4 and status["CapEff"] == "0" * 16 for status in workers)
     host.run("docker exec weldr /weldr vip add 172.17.0.77")
-    wait_until(lambda: host.try_run("curl -s --max-time 1 172.17.0.77:8080").stdout == "Hello World\n", 20, "the address to be held")
+    wait_until(lambda: host.try_run("curl -s --max-time 1 172.17.0.77:8080").stdout == "Hello World\n", SOON_S, "the address to be held")
     host.run("docker stop weldr")
 
 
@@ -180,7 +181,7 @@ def test_it_heeds_the_limits_of_its_group(host):
     """Of the files that the kernel would show there: this machine may have no such group to put it in."""
     cpus = len(os.sched_getaffinity(0))
     host.run(f"{RUN} --cpus 0.5 --memory 64m weldr")
-    wait_until(lambda: "msg=ready" in host.run("docker logs weldr"), 20, "weldr to be ready")
+    wait_until(lambda: "msg=ready" in host.run("docker logs weldr"), SOON_S, "weldr to be ready")
     log = host.run("docker logs weldr")
     assert re.search(rf'the control group limits this process" cpus={cpus} cpus_by_cpu_max=1 bytes_by_memory_max={64 * 2**20} workers=1 '
                      rf"queue_bytes={32 * 2**20}", log), log
@@ -192,7 +193,7 @@ def test_a_start_that_fails_says_why(host):
                         ("-v ./mine:/var/lib/weldr weldr", "/var/lib/weldr/node: can't make the directory: Permission denied"),
                         ("weldr --workers 0", "--workers must be a number")):
         host.run(f"mkdir -p mine && docker run -d --name weldr {words}")
-        wait_until(lambda: host.try_run("docker wait weldr").returncode == 0, 20, "weldr to end")
+        wait_until(lambda: host.try_run("docker wait weldr").returncode == 0, SOON_S, "weldr to end")
         assert told in host.run("docker logs weldr")
         host.run("docker rm weldr")
 
@@ -200,7 +201,7 @@ def test_a_start_that_fails_says_why(host):
 def test_process_1_is_not_upgraded(host):
     """Its end would be the container's."""
     host.run(f"{RUN} weldr")
-    wait_until(lambda: host.try_run(READY).returncode == 0, 20, "weldr to be ready")
+    wait_until(lambda: host.try_run(READY).returncode == 0, SOON_S, "weldr to be ready")
     result = host.try_run("docker exec weldr /weldr upgrade")
     assert result.returncode == 1 and "process 1" in result.stderr
     assert host.run(READY) == "ready\n"
