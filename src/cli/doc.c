@@ -204,6 +204,21 @@ const struct doc *doc_get(const struct doc *d, const char *path)
     return doc_of(at);
 }
 
+const struct doc *doc_member(const struct doc *d, const char *key)
+{
+    return doc_of(json_object_get(json_of(d), key));
+}
+
+double doc_number(const struct doc *d, double other)
+{
+    return json_is_number(json_of(d)) ? json_number_value(json_of(d)) : other;
+}
+
+bool doc_is_true(const struct doc *d)
+{
+    return json_is_true(json_of(d));
+}
+
 const struct doc *doc_list(const struct doc *d)
 {
     const char *key;

@@ -30,6 +30,11 @@ int doc_set(struct doc *d, struct span key, const char *value, char *why, size_t
 
 /* The member; NULL: there is none. path may have dots. */
 const struct doc *doc_get(const struct doc *d, const char *path);
+/* The member of this very name, dots and all. */
+const struct doc *doc_member(const struct doc *d, const char *key);
+/* Of a number; other is what stands for anything else. */
+double doc_number(const struct doc *d, double other);
+bool doc_is_true(const struct doc *d); /* NULL: false */
 /* Its first member that is a list; NULL: none. */
 const struct doc *doc_list(const struct doc *d);
 size_t doc_size(const struct doc *d); /* of a list; else 0 */
@@ -54,7 +59,8 @@ int doc_append(struct doc *list, const struct doc *value) MUST_USE;
 struct doc *doc_copy(const struct doc *d);
 struct doc *doc_edit_at(struct doc *list, size_t i);
 void doc_drop(struct doc *d, const char *key);
-bool doc_is_list(const struct doc *d); /* NULL: false */
+bool doc_is_list(const struct doc *d);   /* NULL: false */
+bool doc_is_object(const struct doc *d); /* NULL: false */
 bool doc_is_equal(const struct doc *a, const struct doc *b);
 /* Calls fn for each value of want that have lacks or has otherwise; what want does not say
  * plays no part. Objects are compared member by member, lists as a whole; null and none are

@@ -84,6 +84,11 @@ bool doc_is_list(const struct doc *d)
     return json_is_array(json_of(d));
 }
 
+bool doc_is_object(const struct doc *d)
+{
+    return json_is_object(json_of(d));
+}
+
 bool doc_is_equal(const struct doc *a, const struct doc *b)
 {
     return json_equal(json_of(a), json_of(b)) != 0;
