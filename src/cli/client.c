@@ -16,6 +16,7 @@
 #include "cli/roll.h"
 #include "cli/session.h"
 #include "cli/shown.h"
+#include "cli/top.h"
 #include "cli/upgrade.h"
 #include "cli/whole.h"
 
