@@ -19,11 +19,12 @@ static struct sock_list *list_of(struct loop *l, const struct sock *s)
     return s->flags & SOCK_PAUSED ? &l->paused : NULL;
 }
 
-/* What signals again and again is not to do so while nobody would act on it. */
-void loop_heed(struct sock *s, bool on)
+void loop_unregister(struct sock *s)
 {
-    if (s->flags & SOCK_LEVEL)
-        s->loop->ops->watch(s->loop, s, on, false);
+    if (!(s->flags & SOCK_LEVEL))
+        return;
+    s->loop->ops->unwatch(s->loop, s);
+    s->flags &= ~(uint32_t)(SOCK_REGISTERED | SOCK_LEVEL);
 }
 
 void loop_unlink(struct loop *l, struct sock *s)
@@ -140,7 +141,6 @@ static void on_pause_end(struct timer *t)
     while ((s = TAILQ_FIRST(&l->paused)) != NULL) {
         loop_unlink(l, s);
         loop_register(l, s);
-        loop_heed(s, true);
         loop_queue_if_due(s);
     }
 }

@@ -17,7 +17,7 @@ static void pause_listener(struct loop *l, struct sock *s)
 {
     s->flags |= SOCK_PAUSED;
     TAILQ_INSERT_TAIL(&l->paused, s, ready);
-    loop_heed(s, false);
+    loop_unregister(s);
     if (!timer_is_set(&l->pause_timer))
         loop_timer_in(l, &l->pause_timer, ACCEPT_PAUSE_MS);
 }

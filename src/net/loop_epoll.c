@@ -413,6 +413,11 @@ static void poll_listener(struct sock *s)
     loop_mark(s, SOCK_CAN_RECV);
 }
 
+/* Other processes may watch the same queue: workers that share a socket, and both generations
+ * in an upgrade. One of them is woken for a connection, not all; one that does not sleep, or is
+ * stopped, is passed over. */
+enum { LISTENER_EVENTS = EPOLLIN | EPOLLEXCLUSIVE };
+
 static void register_epoll(struct loop *l, struct sock *s)
 {
     struct epoll_event ev = {.data.ptr = s};
@@ -422,8 +427,8 @@ static void register_epoll(struct loop *l, struct sock *s)
     else if (s->flags & SOCK_INBOX)
         ev.events = EPOLLIN | EPOLLET;
     else
-        ev.events = EPOLLIN;
-    if (ev.events == EPOLLIN)
+        ev.events = LISTENER_EVENTS;
+    if (ev.events == LISTENER_EVENTS)
         s->flags |= SOCK_LEVEL;
     if (epoll_ctl(from_loop(l)->epfd, EPOLL_CTL_ADD, s->fd, &ev) == 0)
         return;

@@ -57,9 +57,9 @@ struct loop_ops {
     /* Signals begin, the present state included. If they can't, a listener loses REGISTERED,
      * and a connection is marked as failed. */
     void (*register_sock)(struct loop *l, struct sock *s);
-    /* Level-triggered, for a loop_watch and what is SOCK_LEVEL; NULL where there are no
-     * descriptors. */
+    /* Level-triggered, for a loop_watch; NULL where there are no descriptors. */
     void (*watch)(struct loop *l, struct sock *s, bool read, bool write);
+    /* The end of that, or of register_sock for what is SOCK_LEVEL. */
     void (*unwatch)(struct loop *l, struct sock *s);
     void (*shutdown)(struct loop *l, struct sock *s);
     void (*close)(struct loop *l, struct sock *s, bool abort);
@@ -111,8 +111,9 @@ void loop_open(struct loop *l, struct sock *s, const struct sock_ops *ops, uint3
 void loop_register(struct loop *l, struct sock *s);
 /* From whichever list it is on. */
 void loop_unlink(struct loop *l, struct sock *s);
-/* What signals again and again is not to do so while nobody would act on it. */
-void loop_heed(struct sock *s, bool on);
+/* What signals again and again (SOCK_LEVEL) is not to do so while nobody would act on it, nor
+ * to be the one that is woken for a connection. No-op for others. */
+void loop_unregister(struct sock *s);
 void loop_run_after(struct loop *l);
 /* Not all was taken: on_send is to come. */
 void loop_arm_send(struct sock *s);
