@@ -20,6 +20,7 @@
 #include <sys/queue.h>
 
 #include "config/config.h"
+#include "config/listen_fds.h"
 #include "manager/api_accept.h"
 #include "manager/api_auth.h"
 #include "manager/api_places.h"
@@ -39,8 +40,9 @@
 enum {
     API_BODY_MAX = 1024 * 1024,
     API_LISTENERS_MAX =
-        2 * CONFIG_LIST_MAX + 1,          /* each address of the configuration, a socket */
-    API_BODY_LIST_MAX = 16 * 1024 * 1024, /* PUT of all servers of a pool */
+        2 * CONFIG_LIST_MAX + 1 + LISTEN_FDS_MAX, /* each address of the configuration, a
+                                                     socket, and what a supervisor passes */
+    API_BODY_LIST_MAX = 16 * 1024 * 1024,         /* PUT of all servers of a pool */
     API_BODY_SHORT = 8 * 1024,         /* there is always room for one of so many bytes … */
     API_BODIES_MAX = 32 * 1024 * 1024, /* … longer ones have so much in all */
     API_WAITERS_MAX = 256, /* who wait for a server to drain; others are told at once */
@@ -156,6 +158,7 @@ struct api_listener {
     struct addr wanted, bound; /* as asked for; family 0: at a path */
     bool is_metrics;           /* GET /metrics for everybody, and nothing else */
     bool is_tls;
+    bool is_passed; /* by a supervisor: its successor finds it among those (net/passed.h) */
 };
 
 struct api {

@@ -5,8 +5,19 @@
 #include "manager/heir.h"
 #include "manager/manager.h"
 #include "net/inherited.h"
+#include "net/passed.h"
 
 /* Where the management API listens, and the token that it needs for that. */
+
+static int refuse_passed(const struct addr *at)
+{
+    char text[ADDR_TEXT_MAX];
+
+    (void)addr_print(at, text);
+    log_error("can't listen", LOG_S("address", text),
+              LOG_S("error", "more than one socket was passed for it, and the API takes one"));
+    return MANAGER_EXIT_USAGE;
+}
 
 static int open_one(struct api *a, const struct addr *at, enum api_listens how)
 {
@@ -16,15 +27,19 @@ static int open_one(struct api *a, const struct addr *at, enum api_listens how)
         [API_LISTENS_METRICS] = "metrics are served",
     };
     struct manager *m = a->m;
+    const unsigned passed = passed_count(PASSED_API, at);
     struct addr bound;
-    const int fd = binding_open(at, &bound);
 
+    if (passed > 1)
+        return refuse_passed(at);
+    const int fd = binding_open(at, &bound);
     if (fd < 0 && how != API_LISTENS_METRICS && m->config->admin_ip_is_default &&
         binding_may_lack_ipv6(at, fd))
         return 0;
     if (fd < 0)
         return binding_fail(at, fd);
     api_add_listener(a, fd, at, &bound, how);
+    a->listeners[a->listener_n - 1].is_passed = passed > 0;
     own_addresses_add(&m->own, &bound);
     binding_tell(told[how], &bound);
     return 0;
@@ -48,14 +63,50 @@ static int open_socket(struct api *a)
     return 0;
 }
 
+/* Those that a supervisor has named for the API; NULL at: any of them. */
+static bool has_named(const struct addr *at)
+{
+    const struct passed *p;
+    bool has = false;
+
+    for (unsigned i = 0; !has && (p = passed_at(i)) != NULL; i++)
+        has = p->is_admin && (at == NULL || addr_is_equal(&p->bound, at));
+    return has;
+}
+
+static int open_named(struct api *a, enum api_listens how)
+{
+    const struct passed *p;
+    int code = 0;
+
+    for (unsigned i = 0; code == 0 && (p = passed_at(i)) != NULL; i++)
+        if (p->is_admin)
+            code = open_one(a, &p->bound, how);
+    return code;
+}
+
+/* Those of the flags. A named socket stands for the default ones, and for its own address. */
+static int open_described(struct api *a, enum api_listens how)
+{
+    const struct config *config = a->m->config;
+    int code = 0;
+
+    if (config->admin_ip_is_default && has_named(NULL))
+        return 0;
+    for (unsigned i = 0; code == 0 && i < config->admin_ip_n; i++)
+        if (!has_named(&config->admin_ip[i]))
+            code = open_one(a, &config->admin_ip[i], how);
+    return code;
+}
+
 int api_listen(struct api *a)
 {
     const struct config *config = a->m->config;
     int code = api_tls_start(&a->tls, config);
     const enum api_listens how = a->tls.context != NULL ? API_LISTENS_TLS : API_LISTENS_CLEAR;
 
-    for (unsigned i = 0; code == 0 && i < config->admin_ip_n; i++)
-        code = open_one(a, &config->admin_ip[i], how);
+    code = code == 0 ? open_named(a, how) : code;
+    code = code == 0 ? open_described(a, how) : code;
     for (unsigned i = 0; code == 0 && i < config->metrics_ip_n; i++)
         code = open_one(a, &config->metrics_ip[i], API_LISTENS_METRICS);
     return code == 0 && config->admin_socket != NULL ? open_socket(a) : code;
@@ -115,7 +166,8 @@ int api_bequeath(struct api *a, struct estate *e)
     int rc = text != NULL ? estate_add(e, &token, -1) : 0;
 
     for (unsigned i = 0; rc == 0 && i < a->listener_n; i++)
-        rc = bequeath_listener(a, &a->listeners[i], e);
+        if (!a->listeners[i].is_passed)
+            rc = bequeath_listener(a, &a->listeners[i], e);
     return rc;
 }
 

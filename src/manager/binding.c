@@ -7,6 +7,7 @@
 #include "manager/manager.h"
 #include "net/inherited.h"
 #include "net/listen.h"
+#include "net/passed.h"
 
 enum { IN_USE_WAIT_MS = 3000, IN_USE_NAP_MS = 50 };
 
@@ -23,6 +24,10 @@ int binding_open(const struct addr *at, struct addr *bound)
     int fd = inherited_take(&key, bound);
 
     if (fd >= 0)
+        return fd;
+    fd = passed_open(PASSED_API, at, 0);
+    *bound = *at;
+    if (fd != WERR_NOT_FOUND)
         return fd;
     fd = listen_open(at, false, false, bound);
 

@@ -16,6 +16,7 @@
 #include "manager/manager.h"
 #include "manager/vips_here.h"
 #include "net/inherited.h"
+#include "net/passed.h"
 #include "net/rights.h"
 #include "pool/pool_replica.h"
 
@@ -134,9 +135,10 @@ int estate_add_listener(struct estate *e, const struct succession_listener *l, i
 
 static int add_listening(struct estate *e, const struct listening *l)
 {
+    const bool is_own = l->state == LISTENING_OPEN && !l->is_passed;
     int rc = 0;
 
-    for (unsigned i = 0; rc == 0 && l->state == LISTENING_OPEN && i < l->slot_n; i++) {
+    for (unsigned i = 0; rc == 0 && is_own && i < l->slot_n; i++) {
         const struct succession_listener one = {.use = INHERITED_PROXY,
                                                 .slot = i,
                                                 .wanted = l->wanted,
@@ -144,6 +146,24 @@ static int add_listening(struct estate *e, const struct listening *l)
                                                 .name = span_from_str(l->listener)};
 
         rc = estate_add_listener(e, &one, l->doors[i]->fd);
+    }
+    return rc;
+}
+
+/* What a supervisor has passed to us, used or not: once each, in their order. */
+static int add_passed(struct estate *e)
+{
+    const struct passed *p;
+    int rc = 0;
+
+    for (unsigned i = 0; rc == 0 && (p = passed_at(i)) != NULL; i++) {
+        const struct succession_listener one = {.use = INHERITED_PASSED,
+                                                .slot = i,
+                                                .wanted = p->bound,
+                                                .bound = p->bound,
+                                                .name = span_from_str(p->name)};
+
+        rc = estate_add_listener(e, &one, p->fd);
     }
     return rc;
 }
@@ -172,6 +192,7 @@ static int add_listeners(struct estate *e, const struct manager *m)
 
     TAILQ_FOREACH (l, &m->supervisor.listenings.list, entry)
         rc = rc == 0 ? add_listening(e, l) : rc;
+    rc = rc == 0 ? add_passed(e) : rc;
     rc = rc == 0 ? add_helper(e, m) : rc;
     return rc == 0 ? add_cluster(e) : rc;
 }

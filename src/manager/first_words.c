@@ -7,6 +7,7 @@
 #include "log/log.h"
 #include "manager/api.h"
 #include "manager/manager.h"
+#include "net/passed.h"
 
 /* Their values stay out of the log: one may be a token under a wrong name. */
 void first_words_warn(void)
@@ -38,9 +39,41 @@ static bool print_next(const struct manager *m, const struct api *api, char *buf
     return true;
 }
 
+static void tell_passed(void (*tell)(const struct passed *p, const char *address), bool all)
+{
+    const struct passed *p;
+    char text[ADDR_TEXT_MAX];
+
+    for (unsigned i = 0; (p = passed_at(i)) != NULL; i++) {
+        if (!all && p->use != PASSED_FREE)
+            continue;
+        (void)addr_print(&p->bound, text);
+        tell(p, text);
+    }
+}
+
+static void tell_one(const struct passed *p, const char *address)
+{
+    log_info("a listening socket was passed", LOG_S("address", address),
+             LOG_S("name", p->name));
+}
+
+static void tell_unused(const struct passed *p, const char *address)
+{
+    log_warn("a socket that was passed is not used yet: no listener has its address",
+             LOG_S("address", address), LOG_S("name", p->name));
+}
+
+void first_words_passed(void)
+{
+    tell_passed(tell_one, true);
+}
+
 void first_words_ready(const struct manager *m, const struct api *api)
 {
     char next[256];
+
+    tell_passed(tell_unused, false);
 
     if (print_next(m, api, next, sizeof(next)))
         log_info("ready", LOG_U("workers", m->worker_n), LOG_U("servers", m->pool->server_n),

@@ -18,6 +18,7 @@
 #include "manager/keyring.h"
 #include "manager/manager.h"
 #include "net/inherited.h"
+#include "net/passed.h"
 #include "net/rights.h"
 
 enum { FILE_MAX_BYTES = 1 << 30 };
@@ -114,7 +115,8 @@ static int take_listener(const struct succession_listener *l, int *fd)
 {
     const struct inherited_key key = {
         .use = l->use, .slot = l->slot, .wanted = l->wanted, .name = l->name};
-    const int rc = inherited_add(&key, &l->bound, *fd);
+    const int rc = l->use == INHERITED_PASSED ? passed_add(l->name, &l->bound, *fd)
+                                              : inherited_add(&key, &l->bound, *fd);
 
     if (rc == 0)
         *fd = -1;

@@ -7,6 +7,7 @@
 #include "log/log.h"
 #include "net/inherited.h"
 #include "net/listen.h"
+#include "net/passed.h"
 
 enum { LISTENING_MAGIC = 0x6c697374 };
 
@@ -206,12 +207,26 @@ void listenings_keep_out(struct listenings *ls, const struct addr *addrs, unsign
     tune_all(ls, keep_out);
 }
 
+/* Has another listener the sockets that a supervisor has passed for this address? */
+static bool is_taken(const struct listening *l, const struct addr *at)
+{
+    const struct listening *other;
+
+    TAILQ_FOREACH (other, &l->owner->list, entry)
+        if (other != l && other->state != LISTENING_FAILED && other->is_passed &&
+            addr_is_equal(&other->wanted, at))
+            return true;
+    return false;
+}
+
 /* Is the address free for us alone? SO_REUSEPORT would share it in silence. */
 static int probe(const struct listening *l, const struct addr *at)
 {
     const struct inherited_key first = key_of(l, 0, at);
     struct addr bound;
 
+    if (l->is_passed)
+        return is_taken(l, at) ? WERR_ADDR_IN_USE : 0;
     if (at->port == 0 || inherited_has(&first))
         return 0; /* the kernel gives none that is in use; or it is ours already */
     int fd = open_socket(l, at, false, &bound);
@@ -226,26 +241,33 @@ static int open_one(struct listening *l, unsigned i, const struct addr *at,
                     const struct addr *each)
 {
     const struct inherited_key key = key_of(l, i, at);
-    const int fd = inherited_take(&key, &l->bound);
 
+    if (l->is_passed) {
+        l->bound = *at;
+        return passed_open(PASSED_PROXY, at, i);
+    }
+    const int fd = inherited_take(&key, &l->bound);
     return fd >= 0 ? fd : open_socket(l, each, true, &l->bound);
 }
 
-/* A slot that is not wanted has a socket where the predecessor had one. */
+/* A slot that is not wanted has a socket where the predecessor had one, or a supervisor has
+ * passed so many: each has a queue that nobody else serves. */
 static bool needs_socket(const struct listening *l, unsigned i, const struct addr *at)
 {
     const struct inherited_key key = key_of(l, i, at);
 
-    return slot_of(l, i)->is_wanted || inherited_has(&key);
+    return slot_of(l, i)->is_wanted || inherited_has(&key) ||
+           (l->is_passed && i < passed_count(PASSED_PROXY, at));
 }
 
 int listening_bind(struct listening *l, const struct addr *at)
 {
     struct addr each = *at;
-    int fd = probe(l, at);
 
     check(l);
     MUST(l->state == LISTENING_FAILED);
+    l->is_passed = passed_count(PASSED_PROXY, at) > 0;
+    int fd = probe(l, at);
     for (unsigned i = 0; fd >= 0 && i < l->slot_n && needs_socket(l, i, at); i++) {
         MUST(l->doors[i]->fd < 0); /* FAILED has no socket */
         fd = open_one(l, i, at, &each);
@@ -262,18 +284,22 @@ int listening_bind(struct listening *l, const struct addr *at)
     }
     l->state = LISTENING_PENDING;
     l->error = 0;
+    if (l->is_passed) /* an earlier Weldr may have had another number of workers */
+        listening_steer(l, slots_count_wanted(l->owner->slots));
     return 0;
 }
 
 /* ---- more and fewer workers ---- */
 
-static int open_door(const struct listening *l, struct stand_in_door *d)
+static int open_door(const struct listening *l, unsigned i)
 {
+    struct stand_in_door *d = l->doors[i];
     struct addr bound;
 
     if (d->fd >= 0)
         return 0;
-    const int fd = open_socket(l, &l->bound, true, &bound);
+    const int fd = l->is_passed ? passed_open(PASSED_PROXY, &l->wanted, i)
+                                : open_socket(l, &l->bound, true, &bound);
     if (fd < 0)
         return fd;
     d->fd = fd;
@@ -289,15 +315,29 @@ int listening_grow(struct listening *l, unsigned n)
     int rc = add_doors(l);
     for (unsigned i = 0; rc == 0 && l->state != LISTENING_FAILED && i < n; i++) {
         MUST(i < l->slot_n);
-        rc = open_door(l, l->doors[i]);
+        rc = open_door(l, i);
     }
     return rc;
 }
 
-void listening_steer(const struct listening *l, unsigned n)
+/* A slot that shares its queue with one of those that stay has none of its own to stand in at.
+ */
+static void close_shared(struct listening *l, unsigned n)
+{
+    const unsigned passed = passed_count(PASSED_PROXY, &l->wanted);
+
+    for (unsigned i = n > passed ? n : passed; i < l->slot_n; i++)
+        close_door(l, i);
+}
+
+void listening_steer(struct listening *l, unsigned n)
 {
     check(l);
-    if (l->state != LISTENING_FAILED && listen_steer(l->doors[0]->fd, n) < 0)
+    if (l->state == LISTENING_FAILED || n == 0)
+        return;
+    if (l->is_passed)
+        close_shared(l, n);
+    if (listen_steer(l->doors[0]->fd, n) < 0)
         log_debug("can't steer connections", LOG_S("listener", l->listener));
 }
 

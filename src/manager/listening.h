@@ -5,6 +5,8 @@
  * makes one for each slot and hands it to the slot's worker over the channel (LISTEN), to each
  * worker that is started later too. It keeps its own descriptors, so that what waits at a
  * socket outlives a worker, and stands in at them for one that does not serve (stand_in.h).
+ * Where a supervisor has passed sockets for the address (net/passed.h), slots share those: of k
+ * sockets slot i has number i modulo k.
  *
  * States: PENDING (bound, and its listener proposed, so that a refusal by the kernel comes
  * before the change) → OPEN (the listener is in the description; workers have it) → gone.
@@ -38,6 +40,7 @@ struct listening {
     int error;                 /* FAILED: why */
     bool is_of_flags; /* PENDING: --ip asked for it, and the start has yet to propose that */
     bool is_lost;     /* OPEN: this host has the address no more (listeners_health.h) */
+    bool is_passed;   /* a supervisor's sockets, which slots share */
     bool is_vip;      /* of listeners.c: VIPs are bound whether this host has them or not */
     bool is_named;    /* of listeners.c, while it compares: still in the description */
     struct listenings *owner;
@@ -94,7 +97,7 @@ void listening_close(struct listening *l, bool tell, uint64_t seq);
 int listening_grow(struct listening *l, unsigned n) MUST_USE;
 /* New connections go to the first n slots. What waits at the others, or comes there all the
  * same, is passed on (stand_in.h): no socket is closed, which would reset who waits. */
-void listening_steer(const struct listening *l, unsigned n);
+void listening_steer(struct listening *l, unsigned n);
 /* Closes the sockets only. */
 void listening_shut(struct listening *l);
 /* NULL: none. By listener and address as asked for. */

@@ -38,6 +38,7 @@
 #include "manager/worker_env.h"
 #include "manager/worker_news.h"
 #include "net/listen.h"
+#include "net/passed.h"
 #include "net/signals.h"
 #include "net/tlsio_context.h"
 
@@ -64,7 +65,8 @@ struct house {
     struct vips_here vips_here;
     struct notify notify;
     struct timer ready_delay;
-    bool has_parted; /* others have the virtual IPs; the lead comes next */
+    char passed_error[512]; /* why a socket that was passed can't be used; empty: all can */
+    bool has_parted;        /* others have the virtual IPs; the lead comes next */
 };
 
 static struct house *house_of(struct manager *m)
@@ -343,6 +345,16 @@ static int start_supervisor(struct manager *m)
     return 0;
 }
 
+/* Each queue that a supervisor has passed belongs to a slot, whatever the number of workers. */
+static int start_passed(struct manager *m)
+{
+    _Static_assert((int)PASSED_MAX <= (int)CONFIG_WORKERS_MAX, "there are so many slots");
+    const int rc = supervisor_add_slots(&m->supervisor, passed_most());
+
+    first_words_passed();
+    return rc < 0 ? manager_fail_start("can't start the supervisor", rc) : 0;
+}
+
 static int start_listening(struct manager *m)
 {
     struct api *api = &house_of(m)->api;
@@ -410,10 +422,11 @@ static int start_giving_up(struct manager *m)
 static int start(struct manager *m)
 {
     static int (*const steps[])(struct manager * m) = {
-        start_loop,        heir_receive,    start_supervisor,  heir_add_slots,
-        store_open,        start_pool,      start_rooms,       heir_furnish,
-        start_make_engine, start_signals,   start_check_flags, start_names,
-        start_worker_env,  start_listening, start_giving_up,   start_run_engine,
+        start_loop,       heir_receive,      start_supervisor, heir_add_slots,
+        start_passed,     store_open,        start_pool,       start_rooms,
+        heir_furnish,     start_make_engine, start_signals,    start_check_flags,
+        start_names,      start_worker_env,  start_listening,  start_giving_up,
+        start_run_engine,
     };
     int code = 0;
 
@@ -495,6 +508,7 @@ static void stop(struct house *h)
     notify_fini(&h->notify);
     if (m->loop != NULL)
         loop_free(m->loop);
+    passed_end();
     data_dir_close(&m->data_dir);
 }
 
@@ -508,6 +522,10 @@ static int run(struct house *h)
     notify_init(&h->notify, m, h->heir.is_heir);
     if (rc < 0)
         return manager_fail_start("can't start", rc);
+    if (h->passed_error[0] != '\0') {
+        fprintf(stderr, "error: %s\n", h->passed_error);
+        return MANAGER_EXIT_USAGE;
+    }
     h->api.auth.is_required = m->config->admin_token_is_required;
     if (tokens_load(&h->api.auth.tokens, m->config, error, sizeof(error)) < 0) {
         fprintf(stderr, "error: %s\n", error);
@@ -519,6 +537,16 @@ static int run(struct house *h)
     return code;
 }
 
+/* An heir is passed what its predecessor was, and not by the environment that came along. */
+static void receive_passed(struct house *h)
+{
+    if (h->heir.is_heir)
+        passed_forget_variables();
+    else if (passed_receive(h->passed_error, sizeof(h->passed_error)) < 0)
+        MUST(h->passed_error[0] !=
+             '\0'); /* the table is empty, so no other error is possible */
+}
+
 int manager_main(const struct config *config)
 {
     static const struct upgrade_hooks hooks = {api_bequeath, api_hand_over, on_succeeded};
@@ -528,8 +556,9 @@ int manager_main(const struct config *config)
         return MANAGER_EXIT_FAILURE;
     struct manager *m = &h->manager;
 
-    log_init("manager", -1, (enum log_level)config->log_level);
     heir_init(&h->heir, m);
+    receive_passed(h); /* descriptors by number: before anything is opened */
+    log_init("manager", -1, (enum log_level)config->log_level);
     first_words_warn();
     m->fd_limit = listen_raise_fd_limit();
     werr_set_panic_hook(on_panic, m);

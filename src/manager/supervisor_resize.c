@@ -87,7 +87,7 @@ int supervisor_add_slots(struct supervisor *s, unsigned n)
 
 int supervisor_resize(struct supervisor *s, unsigned n, uint32_t limit_ms)
 {
-    const struct listening *l;
+    struct listening *l;
 
     MUST(n <= CONFIG_WORKERS_MAX && !s->slots.is_draining);
     int rc = make_room(s, n);

@@ -24,6 +24,7 @@ enum inherited_use {
     INHERITED_LOCAL,   /* … at a path, which is the name */
     INHERITED_CLUSTER, /* for other nodes */
     INHERITED_HELPER,  /* no listener: to who holds virtual IPs; no address, no name */
+    INHERITED_PASSED,  /* a supervisor's, for net/passed.h; slot: its place there */
     INHERITED_USES
 };
 

@@ -1,6 +1,7 @@
 #include "net/listen.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/filter.h>
 #include <netinet/tcp.h>
 #include <sys/resource.h>
@@ -141,6 +142,17 @@ int listen_accept(int listener, struct addr *peer)
         return accept_error(errno);
     addr_from_sockaddr((struct sockaddr *)&sa, peer);
     return fd;
+}
+
+void listen_adopt(int fd)
+{
+    const int flags = fcntl(fd, F_GETFL);
+
+    if (flags >= 0 && !(flags & O_NONBLOCK))
+        (void)fcntl(fd, F_SETFL, flags | O_NONBLOCK);
+    (void)fcntl(fd, F_SETFD, FD_CLOEXEC);
+    (void)set_option(fd, IPPROTO_TCP, TCP_NODELAY, 1);
+    (void)set_option(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, LISTEN_UNSENT_BYTES);
 }
 
 /* The kernel's own judgement, with a socket that nobody hears of. */

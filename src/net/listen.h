@@ -22,6 +22,9 @@ int listen_open(const struct addr *at, bool reuse_port, bool defer_accept,
 /* The same, also at an address that this host has not, or not yet (IP_FREEBIND). */
 int listen_open_absent(const struct addr *at, bool reuse_port, bool defer_accept,
                        struct addr *bound) MUST_USE;
+/* A TCP listener that somebody else has opened, as ours are: non-blocking, close-on-exec, and
+ * with what accepted sockets inherit. Its address and its backlog are whose it is. */
+void listen_adopt(int fd);
 /* UDP, non-blocking; a wildcard and an address that this host has not, as above. Another
  * process may have the same address (SO_REUSEADDR): the last one gets what comes. Returns and
  * fails as above. */

@@ -8,7 +8,8 @@
  * the reuse-port group (SO_ATTACH_REUSEPORT_CBPF) sees the packet and not the load, so it is
  * another hash; one socket for all, watched with EPOLLEXCLUSIVE, wakes the last that went to
  * sleep and gives nearly everything to few workers; choosing by load in the kernel takes eBPF
- * and its privileges.
+ * and its privileges. Where a supervisor has opened the socket (net/passed.h) it is one for all
+ * nevertheless, and what follows is what evens it out.
  *
  * So the hash stays, nothing changes for a connection that comes to the right worker, and the
  * others go on in one message (SCM_RIGHTS, net/inbox.h): some microseconds, before anything was

@@ -62,6 +62,16 @@ def test_systemd_has_no_complaint_of_the_unit(tmp_path, drop_in):
     assert "weldr.service" in wrong.stderr, wrong
 
 
+def test_systemd_has_no_complaint_of_the_socket_unit(tmp_path):
+    place(tmp_path, read("weldr.service"))
+    path = tmp_path / "weldr.socket"
+    path.write_text(read("weldr.socket"), encoding="utf-8")
+    checked = run(tool("systemd-analyze"), "verify", "--man=no", str(path))
+    assert checked.returncode == 0 and "weldr.socket" not in checked.stderr, checked
+    path.write_text(read("weldr.socket").replace("Backlog=4096", "Backlog=some"), encoding="utf-8")
+    assert "weldr.socket" in run(tool("systemd-analyze"), "verify", "--man=no", str(path)).stderr
+
+
 @pytest.mark.parametrize("drop_in", [None, "weldr-vips.conf"])
 def test_the_unit_is_closed(tmp_path, drop_in):
     """Of 10 for a service that may do all, at most 2.0; --threshold takes tenths."""

@@ -241,11 +241,11 @@ class Weldr:
     """One running weldr. `ip` and `admin_ip` may be None for the defaults, a string, or several strings. The API knows the
     name that rawhttp's clients ask for, and is shown `token`. tls (sides.Secure): `ip` is of a listener that speaks TLS.
     cores: it runs in this folder and may leave core files there. user: (uid, gid) that it runs as. may_hold: it may hold
-    virtual IPs; in a namespace it may in any case."""
+    virtual IPs; in a namespace it may in any case. passed (passing.Passed): listening sockets that it is given."""
 
     def __init__(self, *flags, ip="127.0.0.1:0", admin_ip="127.0.0.1:0", workers=1, env=None, namespace=None,
                  drain_timeout="5", nofile=None, wait=True, admin_host=HOST, token=None, tls=None,
-                 stdout=subprocess.DEVNULL, stderr=None, cores=None, user=None, may_hold=False):
+                 stdout=subprocess.DEVNULL, stderr=None, cores=None, user=None, may_hold=False, passed=None):
         command = [os.path.abspath(BIN) if cores and os.path.exists(BIN) else BIN]
         self.tls, self.listener = tls, "https" if tls else "default"
         for flag, values, word in (("--ip", ip, ",tls" if tls else ""), ("--admin-ip", admin_ip, "")):
@@ -259,6 +259,8 @@ class Weldr:
         if drain_timeout is not None:
             command += ["--drain-timeout", drain_timeout]
         self.command = command + list(flags)
+        if passed:
+            self.command, env = passed.command(self.command), {**passed.environment, **(env or {})}
         self.namespace, self.nofile, self.cores, self.token, self.user = namespace, nofile, cores, token, user
         self.may_hold = may_hold
         self.clients, self.origins = [], []
@@ -267,7 +269,8 @@ class Weldr:
         self.log_file = tempfile.NamedTemporaryFile(prefix="weldr-log-", suffix=".txt")
         self.process = subprocess.Popen(
             self.command, stdin=subprocess.DEVNULL, stdout=stdout, stderr=stderr or self.log_file,
-            env=clean_environment(env), start_new_session=True, preexec_fn=self.prepare, cwd=cores)
+            env=clean_environment(env), start_new_session=True, preexec_fn=self.prepare, cwd=cores,
+            pass_fds=passed.fds if passed else ())
         self.pid = self.session = self.process.pid
         self.socket_counts = {}
         if wait:
