@@ -17,7 +17,7 @@ static char *make_text(const struct upgrade *u)
 
     jtext_init(&t);
     jtext_open(&t, NULL, '{');
-    jtext_number(&t, "pid", (uint64_t)u->pid);
+    jtext_number(&t, "pid", (uint64_t)u->successor.pid);
     jtext_str(&t, "version", u->version);
     jtext_close(&t, '}');
     return jtext_take(&t);

@@ -106,7 +106,7 @@ static void drain(struct manager *m, const char *why)
 /* A successor serves at the same addresses: nobody has to be told. */
 static void on_succeeded(struct manager *m)
 {
-    notify_succeeded(&house_of(m)->notify, m->upgrade->pid);
+    notify_succeeded(&house_of(m)->notify, m->upgrade->successor.pid);
     manager_move(m, MANAGER_LEAVING, "upgraded");
     vips_here_stop(&house_of(m)->vips_here); /* they are the successor's */
     drain(m, "upgraded");

@@ -10,7 +10,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "base/children.h"
 #include "base/fsm.h"
 #include "log/log.h"
 #include "manager/events.h"
@@ -19,7 +18,6 @@
 #include "manager/membership.h"
 #include "manager/start.h"
 #include "manager/store.h"
-#include "manager/successor.h"
 #include "manager/vips_here.h"
 #include "net/rights.h"
 
@@ -89,16 +87,11 @@ static void stop_timers(struct upgrade *u)
     timer_stop(loop_timers(u->m->loop), &u->send);
 }
 
-/* Its end was seen, or nobody waits for it: a child that was killed ends at once. */
+/* Its end was seen, or nobody waits for it: one that was killed ends at once. */
 static void end_successor(struct upgrade *u)
 {
     close_socket(u);
-    if (u->pid == 0)
-        return;
-    (void)kill(u->pid, SIGKILL);
-    while (children_wait(u->pid, NULL, 0) < 0 && errno == EINTR)
-        ;
-    u->pid = 0;
+    successor_end(&u->successor);
 }
 
 static void tell_failure(struct upgrade *u, const char *why)
@@ -162,10 +155,10 @@ static void leave(struct upgrade *u)
     stop_timers(u);
     move(u, UPGRADE_LEAVING, "the successor is ready");
     log_always("upgraded: the successor serves, this process ends when its workers have",
-               LOG_I("pid", u->pid), LOG_S("version", u->version));
+               LOG_I("pid", u->successor.pid), LOG_S("version", u->version));
     m->upgrades_done++;
     estate_fini(&u->estate);
-    loop_watch_set(&u->watch, false, false);
+    successor_release(&u->successor); /* before it is named */
     loop_timer_in(m->loop, &u->send, UPGRADE_TOTALS_MS);
     tell_waiter(u, NULL);
     u->hooks.on_ready(m);
@@ -263,6 +256,13 @@ static void on_message(struct upgrade *u, const struct succession *s)
         fail(u, "it does not keep to the protocol: is it a Weldr?");
 }
 
+/* While we leave it says nothing, and its socket ends with it. */
+static void note_end(struct upgrade *u)
+{
+    close_socket(u);
+    log_error("the successor has ended");
+}
+
 static void receive(struct upgrade *u)
 {
     char buf[SUCCESSION_MAX_BYTES];
@@ -275,7 +275,9 @@ static void receive(struct upgrade *u)
         (void)close(fd); /* a successor sends none */
     if (n == WERR_AGAIN || n == WERR_NOMEM)
         return;
-    if (n <= 0)
+    if (u->phase == UPGRADE_LEAVING)
+        note_end(u);
+    else if (n <= 0)
         loop_watch_set(&u->watch, false, false); /* its end is told by SIGCHLD, with the code */
     else if (succession_get(span_from(buf, (size_t)n), &s) < 0)
         fail(u, "it does not keep to the protocol: is it a Weldr?");
@@ -289,7 +291,7 @@ static void on_socket(struct loop_watch *w, bool can_read, bool can_write)
 
     if (can_write && u->phase == UPGRADE_HANDING)
         send_estate(u);
-    if (can_read && u->fd >= 0 && u->phase != UPGRADE_LEAVING)
+    if (can_read && u->fd >= 0)
         receive(u);
 }
 
@@ -315,14 +317,8 @@ void upgrade_reap(struct manager *m)
     int status;
 
     program_reap(&u->program);
-    if (u->pid == 0 || children_wait(u->pid, &status, WNOHANG) != u->pid)
+    if (!successor_reap(&u->successor, &status))
         return;
-    u->pid = 0;
-    if (u->phase == UPGRADE_LEAVING) {
-        close_socket(u);
-        log_error("the successor has ended");
-        return;
-    }
     say_end(why, status);
     fail(u, why);
 }
@@ -361,8 +357,8 @@ int upgrade_find_program(const struct manager *m, const char *binary, char path[
 /* path empty: our own program. */
 static int start_successor(struct upgrade *u)
 {
-    MUST(u->fd < 0 && u->pid == 0); /* the one before was ended */
-    const int rc = successor_start(&u->origin, u->path, u->m->supervisor.exe_fd, &u->pid);
+    MUST(u->fd < 0 && u->successor.pid == 0); /* the one before was ended */
+    const int rc = successor_start(&u->origin, u->path, u->m->supervisor.exe_fd, &u->successor);
 
     if (rc < 0)
         return rc;
@@ -372,7 +368,7 @@ static int start_successor(struct upgrade *u)
     move(u, UPGRADE_STARTED, "forked");
     loop_timer_in(u->m->loop, &u->limit, UPGRADE_HELLO_MS);
     log_always("upgrade: a successor is started", LOG_S("binary", u->path),
-               LOG_I("pid", u->pid));
+               LOG_I("pid", u->successor.pid));
     return 0;
 }
 

@@ -33,6 +33,7 @@
 #include "manager/estate.h"
 #include "manager/origin.h"
 #include "manager/program.h"
+#include "manager/successor.h"
 #include "manager/upgrade_order.h"
 #include "net/loop.h"
 
@@ -84,8 +85,8 @@ struct upgrade {
     struct origin origin;
     struct estate estate;
     uint8_t phase; /* enum upgrade_phase */
-    pid_t pid;     /* of the successor; 0: none */
-    int fd;        /* to it; -1: none */
+    struct successor successor;
+    int fd; /* to it; -1: none */
     struct loop_watch watch;
     struct timer limit; /* of the phase */
     struct timer send;  /* of HANDING: the kernel takes more; of LEAVING: counters */

@@ -7,6 +7,7 @@ import threading
 import time
 
 from rawhttp import wait_until
+from weldr import status_field
 
 SO_PASSCRED = 16
 CREDENTIALS = struct.Struct("3i")
@@ -22,10 +23,11 @@ class Message:
 
 
 class Supervisor:
-    """`main` is the main process as the messages say. What others send is in `refused`: systemd hears nobody else."""
+    """`main` is the main process as the messages say, and `strangers` those that were no child of ours when they were named: systemd
+    never takes them for its own. What others send is in `refused`: systemd hears nobody else."""
 
     def __init__(self, path):
-        self.path, self.main, self.messages, self.refused = path, None, [], []
+        self.path, self.main, self.messages, self.refused, self.strangers = path, None, [], [], []
         self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self.sock.setsockopt(socket.SOL_SOCKET, SO_PASSCRED, 1)
         self.sock.bind("\0" + path[1:] if path[0] == "@" else path)
@@ -49,6 +51,8 @@ class Supervisor:
             self.refused.append(message)
             return
         self.main = int(message.fields.get("MAINPID", self.main))
+        if "MAINPID" in message.fields and status_field(self.main, "PPid") != str(os.getpid()):
+            self.strangers.append(message)
         self.messages.append(message)
 
     def said(self, name, value=None):

@@ -149,6 +149,24 @@ def test_an_upgrade_names_the_next_main_process(lab, supervisor):
     assert supervisor.messages[-1].sender == pids[-1]
 
 
+def test_who_is_named_is_the_supervisors_child(lab, supervisor):
+    """Also while the one of before has requests to finish: systemd stops a service whose main process is a stranger by SIGKILL."""
+    heirs.take_orphans()
+    gate = o.BodyGate()
+    weldr = lab.weldr(env=supervisor.environment())
+    weldr.add(lab.origin(gate))
+    slow = weldr.connect().request()
+    head = slow.head()
+    before = heirs.upgrade(weldr, waits=False) and weldr.pid
+    supervisor.wait("MAINPID", str(weldr.pid))
+    assert not supervisor.strangers
+    gate.open()
+    slow.body(head)
+    slow.close()
+    assert weldr.pid == before and weldr.api("GET", "/ready").status == 200
+    weldr.wait_log(msg="the weldr that was here before has ended")
+
+
 def test_a_successor_that_fails_is_never_named(lab, supervisor, short):
     """It ends before it has said that it is a Weldr, so nothing was given up."""
     heirs.take_orphans()
