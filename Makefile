@@ -126,11 +126,11 @@ dist: ## tar, deb, rpm, SBOM and checksums of HEAD, into build-dist/amd64/out/; 
 image: dist ## an OCI image from scratch of what `make dist` has made, beside it; made without a container engine
 	@tools/image
 
-test-dist: ## install the packages of `make dist` in fresh roots, run its image in namespaces, build twice and compare (needs root)
+test-dist: ## install the packages of `make dist` in fresh machines, update them under load, run its image, build twice and compare (needs root)
 	@tools/deps build dist debian13
 	@tools/dist
 	@tools/image
-	@/usr/bin/python3 -m pytest -p no:cacheprovider tests/dist
+	@/usr/bin/python3 -m pytest -n 4 --dist loadfile tests/dist
 
 deps: ## install what is missing of the Debian packages for building, testing and benchmarks
 	@tools/deps build test bench
