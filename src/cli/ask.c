@@ -3,6 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cli/waiting.h"
+
 enum { ERROR_BYTES = 512 };
 
 /* ---- servers by url ---- */
@@ -104,6 +106,7 @@ int ask_api(const struct args *args, char *const *env, struct doc **out)
     const bool is_read = strcmp(args->command->method, "GET") == 0;
     char target[SESSION_TARGET_BYTES];
     struct session s;
+    struct waiting w;
     struct doc *body = NULL;
     int code = is_read ? CLI_EXIT_OK : make_body(args, &body);
 
@@ -111,8 +114,11 @@ int ask_api(const struct args *args, char *const *env, struct doc **out)
         code = session_open(&s, args, env);
     if (code == CLI_EXIT_OK)
         code = ask_target(&s, args, target);
-    if (code == CLI_EXIT_OK)
+    if (code == CLI_EXIT_OK) {
+        waiting_begin(&w, &s, args, target);
         code = session_ask(&s, args->command->method, target, body, out);
+        waiting_end(&w);
+    }
     doc_free(body);
     return code;
 }

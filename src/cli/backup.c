@@ -11,7 +11,9 @@
 #include "cli/roles.h"
 #include "cli/session.h"
 #include "cli/shown.h"
+#include "cli/waiting.h"
 #include "cli/whole.h"
+#include "log/progress.h"
 
 enum { ERROR_BYTES = 512 };
 
@@ -63,6 +65,7 @@ int backup_export(const struct args *args, char *const *env)
         code = session_ask(&s, "POST", "/cluster/export", NULL, &d);
     if (code == CLI_EXIT_OK)
         code = export_fill(&s, d);
+    progress_end();
     if (code == CLI_EXIT_OK) {
         char *text = doc_json(d, true);
 
@@ -127,6 +130,18 @@ static int send_certificate(const struct importer *im, const char *name, const s
     return code;
 }
 
+static void warn(const char *text)
+{
+    progress_hide();
+    (void)fprintf(stderr, "warning: %s\n", text);
+}
+
+static int say_certificate(const char *name)
+{
+    progress_hide();
+    return printf("+ certificate %s\n", name);
+}
+
 static int import_one(const struct importer *im, const struct doc *certificate)
 {
     char *name = doc_text(doc_get(certificate, "name"));
@@ -139,8 +154,8 @@ static int import_one(const struct importer *im, const struct doc *certificate)
     else if (rc < 0)
         code = session_fail(CLI_EXIT_FAILURE, "certificate %s: its key can't be opened", name);
     else if (strcmp(name, "-") == 0)
-        (void)fprintf(stderr, "warning: a certificate without a name is left out\n");
-    else if (printf("+ certificate %s\n", name) > 0 && !im->is_dry)
+        warn("a certificate without a name is left out");
+    else if (say_certificate(name) > 0 && !im->is_dry)
         code = send_certificate(im, name, body);
     doc_free(body);
     free(name);
@@ -172,6 +187,7 @@ static int import(const struct args *args, char *const *env, const struct doc *b
                             "which made the export",
                             args->word[0], args->flag[ARGS_NODE_KEY_FILE]);
     if (code == CLI_EXIT_OK) {
+        waiting_say(&s, "importing by the API at @");
         const struct importer im = {&s, (const unsigned char *)key.ptr, is_dry};
 
         code = import_certificates(&im, backup);

@@ -1,6 +1,7 @@
 #include "cli/call.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -9,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/bufq.h"
+#include "base/clock.h"
 #include "base/outv.h"
 #include "base/strb.h"
 #include "codec/codec.h"
@@ -100,6 +102,8 @@ static int connect_api(const struct call_api *api)
 
 struct call {
     int fd;
+    const struct call_request *request;
+    unsigned patience_s;
     struct codec *codec;
     call_body_fn fn;
     void *arg;
@@ -204,9 +208,36 @@ static void feed(struct call *call)
     }
 }
 
+/* 0: something has come. */
+static int await(const struct call *call)
+{
+    const struct call_request *r = call->request;
+    const uint64_t end_us = clock_mono_us() + (uint64_t)call->patience_s * 1000000;
+    const int patience_ms = call->patience_s > 0 ? (int)call->patience_s * 1000 : -1;
+    struct pollfd fds[] = {{.fd = call->fd, .events = POLLIN},
+                           {.fd = r->until_fd > 0 ? r->until_fd : -1, .events = POLLIN}};
+
+    for (;;) {
+        const int n = poll(fds, 2, r->idle != NULL ? CALL_IDLE_MS : patience_ms);
+
+        if (n < 0 && errno != EINTR)
+            return werr_from_errno(errno);
+        if (n > 0 && fds[0].revents != 0)
+            return 0;
+        if (n > 0 || (call->patience_s > 0 && clock_mono_us() >= end_us))
+            return WERR_TIMEOUT;
+        if (r->idle != NULL)
+            r->idle(r->idle_arg, call->fd);
+    }
+}
+
 static int read_response(struct call *call)
 {
     while (!call->is_over) {
+        const int rc = await(call);
+
+        if (rc < 0)
+            return rc;
         const ssize_t n = recv(call->fd, call->in + call->in_len, IN_BYTES - call->in_len, 0);
 
         if (n < 0 && errno == EINTR)
@@ -252,7 +283,11 @@ static int run_with(struct call *call, const struct call_api *api,
 int call_run(const struct call_api *api, const struct call_request *request, call_body_fn fn,
              void *arg)
 {
-    struct call call = {.fn = fn, .arg = arg, .not_applied = request->not_applied};
+    struct call call = {.fn = fn,
+                        .arg = arg,
+                        .request = request,
+                        .patience_s = api->patience_s,
+                        .not_applied = request->not_applied};
     struct bufq_store *store = bufq_store_new(STORE_KEEP_BYTES);
     struct codec_shared *shared = store != NULL ? codec_shared_new(store) : NULL;
     int rc = WERR_NOMEM;

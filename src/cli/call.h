@@ -16,7 +16,12 @@
 #include "base/strb.h"
 #include "base/werr.h"
 
-enum { CALL_HOST_BYTES = 128, CALL_TOKEN_BYTES = 4096, CALL_PATH_BYTES = 108 };
+enum {
+    CALL_HOST_BYTES = 128,
+    CALL_TOKEN_BYTES = 4096,
+    CALL_PATH_BYTES = 108,
+    CALL_IDLE_MS = 250
+};
 
 struct call_api {
     char host[CALL_HOST_BYTES];      /* of the field Host */
@@ -31,10 +36,18 @@ struct call_api {
 /* Reads the place. WERR_UNSUPPORTED: https; WERR_INVALID: anything else that is no place. */
 int call_api_from_text(struct call_api *api, const char *text) MUST_USE;
 
+/* Called every CALL_IDLE_MS while nothing comes. fd: can be read as soon as something does, for
+ * whoever wants to do more than a moment's work. */
+typedef void (*call_idle_fn)(void *arg, int fd);
+
 struct call_request {
     const char *method, *target, *accept; /* accept NULL: JSON */
     struct span body;                     /* empty: none */
     struct strb *not_applied; /* gets the field X-Weldr-Not-Applied; NULL: nobody wants it */
+    call_idle_fn idle;        /* NULL: nobody is called */
+    void *idle_arg;
+    int until_fd; /* once that can be read the response is waited for no more (WERR_TIMEOUT);
+                   * 0: none */
 };
 
 /* A part of the body, as it comes; negative ends the call with it. */

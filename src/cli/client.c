@@ -18,7 +18,9 @@
 #include "cli/shown.h"
 #include "cli/top.h"
 #include "cli/upgrade.h"
+#include "cli/waiting.h"
 #include "cli/whole.h"
+#include "log/progress.h"
 
 enum { ERROR_BYTES = 512 };
 
@@ -35,6 +37,15 @@ bool client_is_noun(const char *text)
     return args_is_noun(client_commands, text);
 }
 
+static int run(const struct args *args, char *const *env)
+{
+    if (args->flag[ARGS_JSON] == NULL)
+        progress_open(true);
+    const int code = args->command->run(args, env);
+    progress_close();
+    return code;
+}
+
 int client_run(int argc, char *const *argv, char *const *env, const struct cli_roles *roles)
 {
     struct args args;
@@ -44,7 +55,7 @@ int client_run(int argc, char *const *argv, char *const *env, const struct cli_r
         return session_fail(CLI_EXIT_USAGE, "%s", error);
     args.roles = roles;
     if (args.flag[ARGS_HELP] == NULL)
-        return args.command->run(&args, env);
+        return run(&args, env);
     if (args.command != NULL)
         help_print_command(args.command);
     else
@@ -113,10 +124,12 @@ int client_explain(const struct args *args, char *const *env)
 
     strb_init(&b, target, sizeof(target));
     explain_target(args, &b);
+    waiting_say(&s, "waiting for the API at @");
     if (code == CLI_EXIT_OK && strb_is_full(&b))
         code = session_fail(CLI_EXIT_USAGE, "the words are too long");
     if (code == CLI_EXIT_OK)
         code = session_ask(&s, "GET", target, NULL, &d);
+    progress_end();
     if (code == CLI_EXIT_OK)
         code = shown_end(args->flag[ARGS_JSON] != NULL ? shown_json(d) : shown_lines(d));
     doc_free(d);

@@ -3,7 +3,9 @@
 #include <string.h>
 
 #include "cli/session.h"
+#include "cli/waiting.h"
 #include "cli/whole.h"
+#include "log/progress.h"
 
 static const struct whole_kind servers = {"server",        "servers", "url", "id",
                                           "ServerRequest", "PATCH",   NULL};
@@ -92,7 +94,10 @@ static int export_list(const struct exporter *e, const struct whole_kind *kind,
 int export_fill(const struct session *s, struct doc *into)
 {
     struct exporter e = {.session = s};
-    int code = session_ask(s, "GET", "/openapi.json", NULL, &e.schemas);
+    int code;
+
+    waiting_say(s, "reading what is described from the API at @");
+    code = session_ask(s, "GET", "/openapi.json", NULL, &e.schemas);
 
     if (code == CLI_EXIT_OK)
         code = export_list(&e, &whole_pools, "/pools", into);
@@ -112,6 +117,7 @@ int export_run(const struct args *args, char *const *env)
 
     if (code == CLI_EXIT_OK)
         code = export_fill(&s, whole);
+    progress_end();
     if (code == CLI_EXIT_OK) {
         char *text = doc_json(whole, true);
 

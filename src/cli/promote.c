@@ -9,6 +9,7 @@
 #include "cli/doc.h"
 #include "cli/session.h"
 #include "cli/shown.h"
+#include "cli/waiting.h"
 
 enum { WORD_BYTES = 128 };
 
@@ -134,11 +135,12 @@ static int make_body(const char *word, struct doc **body)
     return session_fail(CLI_EXIT_USAGE, "--fenced: %s", why[0] != '\0' ? why : werr_text(rc));
 }
 
-static int ask(const struct session *s, const struct args *args, const char *id,
-               const char *word, struct doc **out)
+static int ask(struct session *s, const struct args *args, const char *id, const char *word,
+               struct doc **out)
 {
     char target[SESSION_TARGET_BYTES];
     struct args copy = *args;
+    struct waiting w;
     struct doc *body;
     struct strb b;
 
@@ -149,8 +151,11 @@ static int ask(const struct session *s, const struct args *args, const char *id,
     if (strb_is_full(&b))
         return session_fail(CLI_EXIT_USAGE, "the words are too long");
     int code = make_body(word, &body);
-    if (code == CLI_EXIT_OK)
+    if (code == CLI_EXIT_OK) {
+        waiting_begin(&w, s, &copy, target);
         code = session_ask(s, "POST", target, body, out);
+        waiting_end(&w);
+    }
     doc_free(body);
     return code;
 }

@@ -10,6 +10,7 @@
 #include "cli/roll_int.h"
 #include "cli/shown.h"
 #include "cli/upgrade.h"
+#include "log/progress.h"
 
 /* A line a step: with --json on stderr, where it is not in the way of the document. */
 static void say(const struct roll *r, const char *format, ...)
@@ -19,6 +20,7 @@ static void say(const struct roll *r, const char *format, ...)
     FILE *to = r->is_json ? stderr : stdout;
     va_list list;
 
+    progress_hide();
     va_start(list, format);
     // NOLINTNEXTLINE(clang-analyzer-valist.Uninitialized): one line above it is started
     (void)vfprintf(to, format, list);
@@ -245,6 +247,8 @@ static int upgrade_one(struct roll *r, struct roll_node *node, unsigned number, 
     uint64_t pid;
 
     say(r, "%u/%u  node %s, %s", number, of, node->id, node->role);
+    progress_begin(0, "node %s", node->id);
+    progress_detail("its VIPs move");
     int code = move_vips(r, node);
     if (code == CLI_EXIT_OK)
         code = roll_upgrade(r, node, &pid);
@@ -265,6 +269,7 @@ static int upgrade_all(struct roll *r)
     while ((node = choose(r)) != NULL) {
         int code = upgrade_one(r, node, ++number, of);
 
+        progress_begin(0, "looking at all nodes");
         if (code == CLI_EXIT_OK)
             code = look(r);
         if (code == CLI_EXIT_OK)
@@ -380,7 +385,9 @@ int roll_run(const struct args *args, char *const *env)
 
     if (code != CLI_EXIT_OK)
         return code;
+    progress_begin(0, "looking at all nodes");
     code = run(&r);
+    progress_end();
     const uint64_t took_ms = roll_now_ms() - began_ms;
     if (code != CLI_EXIT_OK)
         print_failure(&r, code);

@@ -5,6 +5,8 @@
 
 #include "base/clock.h"
 #include "cli/roll_int.h"
+#include "cli/waiting.h"
+#include "log/progress.h"
 
 uint64_t roll_now_ms(void)
 {
@@ -16,6 +18,7 @@ static void pause_a_moment(void)
     const struct timespec moment = {.tv_nsec = ROLL_POLL_MS * 1000000L};
 
     (void)nanosleep(&moment, NULL);
+    progress_tick();
 }
 
 /* ---- documents ---- */
@@ -222,8 +225,10 @@ static int await(struct roll *r, const struct roll_node *node, const struct roll
     while (roll_now_ms() < end_ms) {
         const int rc = get_state(r, node, 0, &now);
 
-        if (rc == 0)
+        if (rc == 0) {
             r->why[0] = '\0';
+            progress_detail("%s", waiting_phase_words(now.phase));
+        }
         const int end = rc == 0 ? judge(r, before, &now) : 0;
         if (end > 0)
             *pid = now.pid;
@@ -247,6 +252,8 @@ int roll_upgrade(struct roll *r, const struct roll_node *node, uint64_t *pid)
 
     if (rc < 0)
         return code_of(rc == WERR_REFUSED ? 0 : rc);
+    progress_begin(ROLL_NODE_MS / 1000, "node %s", node->id);
+    progress_detail("its upgrade begins");
     target_of(node, "", target, sizeof(target));
     rc = roll_ask(r, "POST", target, true, ROLL_NODE_MS, &d);
     doc_free(d);

@@ -7,13 +7,20 @@
 #include <unistd.h>
 
 #include "base/strb.h"
+#include "log/progress.h"
 
-enum { BODY_BYTES_MAX = 256 * 1024 * 1024, WHY_BYTES = 512, MISSING_BYTES = 1024 };
+enum {
+    BODY_BYTES_MAX = 256 * 1024 * 1024,
+    WHY_BYTES = 512,
+    MISSING_BYTES = 1024,
+    PEEK_PATIENCE_S = 1
+};
 
 int session_fail(int code, const char *format, ...)
 {
     va_list list;
 
+    progress_hide();
     (void)fputs("error: ", stderr);
     va_start(list, format);
     // NOLINTNEXTLINE(clang-analyzer-valist.Uninitialized): one line above it is started
@@ -80,10 +87,19 @@ static int read_token(struct session *s, const char *path)
     return CLI_EXIT_OK;
 }
 
+static void tick(void *arg, int fd)
+{
+    (void)arg;
+    (void)fd;
+    progress_tick();
+}
+
 int session_open(struct session *s, const struct args *args, char *const *env)
 {
     const char *token = variable(env, "WELDR_TOKEN");
 
+    s->idle = tick;
+    s->idle_arg = NULL;
     s->place = place_of(args, env);
     const int rc = call_api_from_text(&s->api, s->place);
     if (rc == WERR_UNSUPPORTED)
@@ -156,6 +172,7 @@ int session_fail_problem(uint16_t status, struct span text)
 /* The change is made: no error. */
 static void tell_missing(const char *ids)
 {
+    progress_hide();
     if (ids[0] != '\0')
         (void)fprintf(stderr, "warning: it is done, and these members do not have it yet: %s\n",
                       ids);
@@ -172,6 +189,8 @@ static int ask(const struct session *s, const struct call_request *wanted, char 
 
     strb_init(&ids, missing, sizeof(missing));
     request.not_applied = &ids;
+    request.idle = s->idle;
+    request.idle_arg = s->idle_arg;
     if (rc == 0)
         rc = call_run(&s->api, &request, keep, &b);
     if (rc >= 200 && rc < 300) {
@@ -195,6 +214,8 @@ int session_try(const struct session *s, const char *method, const char *target,
         .method = method,
         .target = target,
         .body = sent != NULL ? span_from_str(sent) : SPAN_NONE,
+        .idle = s->idle,
+        .idle_arg = s->idle_arg,
     };
     char why[WHY_BYTES];
     struct body b = {NULL, 0, 0};
@@ -208,6 +229,23 @@ int session_try(const struct session *s, const char *method, const char *target,
     free(sent);
     free(b.text);
     return rc;
+}
+
+struct doc *session_peek(const struct session *s, const char *target, int fd)
+{
+    const struct call_request request = {
+        .method = "GET", .target = target, .idle = tick, .until_fd = fd};
+    struct call_api api = s->api;
+    char why[WHY_BYTES];
+    struct body b = {NULL, 0, 0};
+    struct doc *d = NULL;
+
+    api.patience_s = PEEK_PATIENCE_S;
+    if (keep(&b, 0, SPAN_NONE) == 0 && call_run(&api, &request, keep, &b) == 200)
+        d = doc_parse(span_from(b.text, b.len), why, sizeof(why));
+    free(b.text);
+    explicit_bzero(api.authorization, sizeof(api.authorization));
+    return d;
 }
 
 int session_read(const struct session *s, const char *target, char **text)

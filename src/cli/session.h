@@ -20,6 +20,8 @@ enum { SESSION_TARGET_BYTES = 4096 };
 struct session {
     struct call_api api;
     const char *place; /* as it was said */
+    call_idle_fn idle; /* while a response is waited for; at first progress_tick */
+    void *idle_arg;
 };
 
 /* --api, --token-file, WELDR_API and WELDR_TOKEN. */
@@ -31,6 +33,10 @@ int session_ask(const struct session *s, const char *method, const char *target,
  * WERR_*; *response: also of a problem; NULL: there is none, or no JSON. */
 int session_try(const struct session *s, const char *method, const char *target,
                 const struct doc *body, struct doc **response) MUST_USE;
+/* A GET beside another request, whose descriptor is fd: nothing is printed, and it is given up
+ * after a second and as soon as the other one's response comes. NULL: there is nothing to read.
+ */
+struct doc *session_peek(const struct session *s, const char *target, int fd) MUST_USE;
 /* As session_ask, with the body as text, for GET. free() it. */
 int session_read(const struct session *s, const char *target, char **text) MUST_USE;
 /* Prints "error: …" and returns code. */

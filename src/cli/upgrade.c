@@ -10,6 +10,7 @@
 #include "cli/doc.h"
 #include "cli/session.h"
 #include "cli/shown.h"
+#include "cli/waiting.h"
 
 enum { WHY_BYTES = 256 };
 
@@ -60,12 +61,16 @@ int upgrade_run(const struct args *args, char *const *env)
 {
     struct doc *body = NULL, *d = NULL;
     struct session s;
+    struct waiting w;
     int code = session_open(&s, args, env);
 
     if (code == CLI_EXIT_OK)
         code = make_body(args, &body);
-    if (code == CLI_EXIT_OK)
-        code = session_ask(&s, "POST", "/upgrade", body, &d);
+    if (code == CLI_EXIT_OK) {
+        waiting_begin(&w, &s, args, args->command->path);
+        code = session_ask(&s, "POST", args->command->path, body, &d);
+        waiting_end(&w);
+    }
     if (code == CLI_EXIT_OK)
         code = show(args, d);
     doc_free(body);

@@ -5,6 +5,8 @@
 #include <string.h>
 
 #include "cli/session.h"
+#include "cli/waiting.h"
+#include "log/progress.h"
 
 enum { ERROR_BYTES = 512, LABEL_BYTES = 512 };
 
@@ -13,6 +15,7 @@ enum pass { PASS_SET = 1, PASS_REMOVE = 2, PASS_BOTH = 3 };
 struct applier {
     const struct session *session;
     bool is_dry;
+    unsigned *change_n; /* said so far */
 };
 
 /* A list of the API, below path: what is there, and what shall be. */
@@ -73,18 +76,23 @@ static int entry_target(const struct place *p, const struct doc *entry, char *ta
     return CLI_EXIT_OK;
 }
 
-static int say(char sign, const struct place *p, const struct doc *entry, const char *more)
+static int say(const struct applier *a, char sign, const struct place *p,
+               const struct doc *entry, const char *more)
 {
     char *name = doc_text(doc_get(entry, p->kind->key));
 
     if (name == NULL)
         return no_memory();
+    progress_hide();
     (void)printf("%c %s %s%s%s\n", sign, p->kind->noun, name, p->where, more);
+    *a->change_n += 1;
+    progress_detail("change %u, %s %s", *a->change_n, p->kind->noun, name);
     free(name);
     return CLI_EXIT_OK;
 }
 
 struct difference {
+    const struct applier *applier;
     const struct place *place;
     const struct doc *entry;
     unsigned n;
@@ -99,7 +107,7 @@ static int say_change(void *arg, const char *path, const struct doc *want,
 
     d->n++;
     if (from != NULL && to != NULL && asprintf(&more, ": %s %s -> %s", path, from, to) >= 0)
-        rc = say('~', d->place, d->entry, more) == CLI_EXIT_OK ? 0 : WERR_NOMEM;
+        rc = say(d->applier, '~', d->place, d->entry, more) == CLI_EXIT_OK ? 0 : WERR_NOMEM;
     free(more);
     free(from);
     free(to);
@@ -119,7 +127,7 @@ static struct doc *body_of(const struct place *p, const struct doc *want)
 static int change_entry(const struct applier *a, const struct place *p, const struct doc *body,
                         const struct doc *have)
 {
-    struct difference d = {.place = p, .entry = body};
+    struct difference d = {.applier = a, .place = p, .entry = body};
     char target[SESSION_TARGET_BYTES];
 
     if (doc_each_change(body, have, say_change, &d) < 0)
@@ -141,7 +149,7 @@ static int set_one(const struct applier *a, const struct place *p, const struct 
     if (have != NULL) {
         code = change_entry(a, p, body, have);
     } else {
-        code = say('+', p, want, "");
+        code = say(a, '+', p, want, "");
         if (code == CLI_EXIT_OK)
             code = send_change(a, "POST", p->path, body);
     }
@@ -214,7 +222,7 @@ static int remove_others(const struct applier *a, const struct place *p)
         if (has_gone(have) || is_builtin(p, have) ||
             find(p->want, p->kind->key, doc_get(have, p->kind->key)) != NULL)
             continue;
-        code = say('-', p, have, "");
+        code = say(a, '-', p, have, "");
         if (code == CLI_EXIT_OK)
             code = entry_target(p, have, target);
         if (code == CLI_EXIT_OK)
@@ -267,7 +275,8 @@ static int apply_whole(const struct applier *a, const struct doc *whole)
 
 int whole_make(const struct session *s, const struct doc *whole, bool is_dry)
 {
-    const struct applier a = {.session = s, .is_dry = is_dry};
+    unsigned change_n = 0;
+    const struct applier a = {.session = s, .is_dry = is_dry, .change_n = &change_n};
 
     return apply_whole(&a, whole);
 }
@@ -282,8 +291,11 @@ int whole_apply(const struct args *args, char *const *env)
     if (whole == NULL)
         return session_fail(CLI_EXIT_USAGE, "%s: %s", args->word[0], why);
     int code = session_open(&s, args, env);
-    if (code == CLI_EXIT_OK)
+    if (code == CLI_EXIT_OK) {
+        waiting_say(&s, "applying by the API at @");
         code = whole_make(&s, whole, args->flag[ARGS_DRY_RUN] != NULL);
+        progress_end();
+    }
     doc_free(whole);
     if (code == CLI_EXIT_OK && fflush(stdout) != 0)
         code = session_fail(CLI_EXIT_FAILURE, "standard output can't be written to");

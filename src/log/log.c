@@ -10,6 +10,7 @@
 #include "base/strb.h"
 #include "base/werr.h"
 #include "log/nowait.h"
+#include "log/progress.h"
 
 enum {
     PANIC_BYTES = 600,
@@ -138,6 +139,7 @@ void log_gather(bool is_on)
 
 static bool put_out(struct span line)
 {
+    progress_hide();
     if (outlet.fd < 0)
         open_outlet();
     if (!is_gathered())

@@ -16,6 +16,12 @@ bool join_is_wanted(const struct manager *m)
     return m->config->join_host != NULL && m->data_dir.path != NULL && m->data_dir.is_new;
 }
 
+void join_show(struct join *j)
+{
+    if (join_is_wanted(j->m))
+        join_progress_begin(&j->progress);
+}
+
 /* ---- flags ---- */
 
 static int refuse(const char *text)
@@ -194,11 +200,13 @@ void join_init(struct join *j, struct manager *m, void (*on_found)(struct manage
 {
     *j = (struct join){.m = m, .on_found = on_found};
     timer_init(&j->timer, on_timer);
+    join_progress_init(&j->progress, m);
 }
 
 void join_fini(struct join *j)
 {
     timer_stop(loop_timers(j->m->loop), &j->timer);
+    join_progress_end(&j->progress);
     resolve_free(j->resolve);
     j->resolve = NULL;
     join_forget_token(j);

@@ -13,6 +13,7 @@
 #include "base/addr.h"
 #include "base/timers.h"
 #include "cluster/cluster.h"
+#include "manager/join_progress.h"
 #include "manager/secret_file.h"
 
 enum { JOIN_NAME_MS = 30000 /* for the name of the member */ };
@@ -27,6 +28,7 @@ struct join {
     struct timer timer;      /* its end, good or not */
     struct addr address;     /* of the member; family 0: not found yet */
     struct secret_file token;
+    struct join_progress progress;
 };
 
 void join_init(struct join *j, struct manager *m, void (*on_found)(struct manager *m));
@@ -39,6 +41,8 @@ bool join_needs_name(const struct join *j);
 int join_find(struct join *j) MUST_USE;
 /* For cluster_new; what it borrows is j's and the configuration's. */
 void join_fill(const struct join *j, struct cluster_options *options);
+/* From now on a terminal shows it, if this start is a join. */
+void join_show(struct join *j);
 /* This directory becomes one of a member of a cluster with this start. */
 bool join_is_wanted(const struct manager *m);
 /* The engine has what it needs: the token is forgotten. */

@@ -338,6 +338,7 @@ static void start_workers(struct manager *m, const char *why)
     timer_stop(loop_timers(m->loop), &m->start->timer);
     if (manager_is_leaving(m))
         return;
+    join_progress_end(&m->start->join.progress);
     move(m, START_WORKERS, why);
     int code = settle_workers(m);
     if (code == 0)
@@ -561,6 +562,7 @@ int start_run_engine(struct manager *m)
     int rc;
 
     store_tell(m);
+    join_show(&m->start->join);
     if (m->cluster != NULL)
         return run_engine(m);
     rc = join_find(&m->start->join);

@@ -149,6 +149,8 @@ class Session:
     def run(self, text, timeout_s=None):
         os.write(self.commands, text.encode() + b"\0")
         output, code = self.read_to_mark(time.monotonic() + (timeout_s or COMMAND_S))
+        # What a command shows while it waits (log/progress.h) is off the screen when it has ended.
+        output = re.sub(r"\r[^\r\n\x1b]*\x1b\[K", "", output)
         # What bash says when a background process was killed; on a terminal it says it in another way.
         return re.sub(r"(?m)^bash: line \d+: +\d+ (Killed|Terminated|Hangup|Interrupt)\b.*\n", "", output), code
 
