@@ -33,7 +33,7 @@ test-clients: ## HTTPS with curl, wget, Python, Node, Go, Java and Chromium, ngi
 	@tools/build release
 	@tools/test-summary clients
 
-test-ui: ## the dashboard in Chromium, and axe's judgement of it (installs Chromium, 350 MB)
+test-ui: ## the dashboard in Chromium, and axe's judgement of it; screenshots in build/ui-shots (installs Chromium, 350 MB)
 	@tools/deps build test ui
 	@tools/build release
 	@tools/test-summary ui
