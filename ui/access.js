@@ -9,11 +9,25 @@ function onAccess(then) {
     granted = then;
 }
 
+/* Why nothing can be changed from here; '': it can. */
+function whyNot() {
+    return access === 'read' ? 'This token may only look: changes need one of the role admin.' : '';
+}
+
+/* What would be refused is not offered, and says why. */
+function allow(button) {
+    button.disabled = whyNot() !== '';
+    button.title = whyNot();
+    return button;
+}
+
 async function lookAtAccess() {
     const was = access;
     access = (await get('/ui/access')).access;
     document.body.dataset.access = access;
     say($('token-open'), token === '' ? 'Token' : 'Forget token');
+    say($('may'), access === 'read' ? 'read only' : '');
+    $('may').title = whyNot();
     if (access !== 'none' && was === 'none') granted();
     return access;
 }

@@ -65,35 +65,69 @@ $('confirm').querySelector('form').addEventListener('submit', async (e) => {
     }
 });
 
+/* The button that opened it may be another one now. */
+$('confirm').addEventListener('close', () => {
+    const first = $('server-actions').firstElementChild;
+    if (document.activeElement === document.body && $('server').open && first !== null) first.focus();
+});
+
 /* ---- a server ---- */
 
 let opened = null; /* id of the server in the dialog */
+let offered = '';   /* what its actions were made for */
 
 function serverFacts(s) {
     const check = s.last_check;
     const result = check === null ? 'none yet' : `${check.ok ? 'passed' : check.error || 'failed'}, ${ago(check.at)} ago, ${check.ms} ms`;
     return [
-        ['State', s.state + (s.reason ? ': ' + s.reason : '')], ['Since', new Date(s.since).toLocaleString()], ['Weight', String(s.weight)],
+        ['State', s.state + (s.reason ? ': ' + s.reason : '')], ['Since', stamp(s.since)], ['Weight', String(s.weight)],
         ['In flight', count(s.in_flight)], ['Responses, failures', `${count(s.success)}, ${count(s.failed)}`], ['Last check', result],
         ['Addresses', s.addresses.map((a) => `${a.address} ${a.state}`).join(', ') || 'none found'], ['Administration', s.admin],
     ];
 }
 
+function serverActions(s, path) {
+    const again = async () => { wantServer(s.id); await showServer(s.id); };
+    const known = [['In flight now', count(s.in_flight)]];
+    const button = (text, then) => allow(make('button', { type: 'button', text, onclick: () => then().catch(complain) }));
+    const post = (word, title, yes) => button(title, () => confirmChange({ title: `${title}: ${s.url}`, yes, method: 'POST', path: `${path}/${word}` }, known, again));
+    const stand = s.admin === 'enabled' ? [post('drain', 'Drain', 'Drain it'), post('maintenance', 'Maintenance', 'Take it out')] : [post('resume', 'Resume', 'Resume it')];
+    return stand.concat(button('Weight', () => askWeight(s, path, again)));
+}
+
+/* Made anew only when they are others: who is about to press one still finds it. */
+function offerActions(s, path) {
+    const now = [s.id, s.admin, s.weight, s.in_flight, access].join();
+    if (now === offered) return;
+    offered = now;
+    const at = Array.from($('server-actions').children).indexOf(document.activeElement);
+    $('server-actions').replaceChildren(...serverActions(s, path));
+    say($('server-why'), whyNot());
+    if (at >= 0) $('server-actions').children[Math.min(at, $('server-actions').children.length - 1)].focus();
+}
+
 async function showServer(id) {
     const path = serverPath(id);
     const [s, past] = await Promise.all([get(path), get(path + '/history')]);
+    if (opened !== id) return;
     const list = make('dl', { class: 'facts' });
     facts(list, serverFacts(s));
     say($('server-title'), s.url);
-    $('server-body').replaceChildren(list, make('h3', { text: 'Last transitions' }), make('ol', { class: 'feed' },
-        ...past.history.slice(0, 8).map((h) => make('li', {}, make('time', { text: new Date(h.at).toLocaleTimeString() }), ` ${h.from} → ${h.to}: ${h.reason}`))));
-    const again = async () => { wantServer(id); await showServer(id); };
-    const known = [['In flight now', count(s.in_flight)]];
-    const button = (text, then) => make('button', { type: 'button', text, onclick: () => then().catch(complain) });
-    const post = (word, title, yes) => button(title, () => confirmChange({ title: `${title}: ${s.url}`, yes, method: 'POST', path: `${path}/${word}` }, known, again));
-    $('server-actions').replaceChildren(...(s.admin === 'enabled'
-        ? [post('drain', 'Drain', 'Drain it'), post('maintenance', 'Maintenance', 'Take it out')]
-        : [post('resume', 'Resume', 'Resume it')]), button('Weight', () => askWeight(s, path, again)));
+    $('server-body').replaceChildren(list, make('h3', { text: 'Last transitions' }), past.history.length === 0 ? make('p', { class: 'muted', text: 'none' }) : make('ol', { class: 'feed' },
+        ...past.history.slice(0, 8).map((h) => make('li', {}, make('time', { text: stamp(h.at) }), ` ${h.from} → ${h.to}: ${h.reason}`))));
+    offerActions(s, path);
+}
+
+/* As long as it is open it shows what is so now. */
+async function showOpened() {
+    if (opened === null) return;
+    try {
+        await showServer(opened);
+    } catch (error) {
+        if (!(error instanceof Problem) || error.status !== 404) throw error;
+        $('server-body').replaceChildren(make('p', { class: 'problem', text: 'This server has been removed.' }));
+        $('server-actions').replaceChildren();
+    }
 }
 
 async function askWeight(s, path, after) {
@@ -111,9 +145,11 @@ async function askWeight(s, path, after) {
 
 function openServer(server) {
     opened = server.id;
+    offered = '';
     say($('server-title'), server.url);
     $('server-body').replaceChildren();
     $('server-actions').replaceChildren();
+    say($('server-why'), '');
     $('server').showModal();
     showServer(server.id).catch((error) => { $('server-body').replaceChildren(make('p', { class: 'problem', text: error.message })); });
 }

@@ -49,6 +49,13 @@ function ago(time) {
     return Math.floor(s / 86400) + ' days';
 }
 
+/* "2026-11-30 12:28:49" */
+function stamp(time) {
+    const at = new Date(time);
+    const two = (n) => String(n).padStart(2, '0');
+    return `${at.getFullYear()}-${two(at.getMonth() + 1)}-${two(at.getDate())} ${clock(at)}`;
+}
+
 function clock(ms) {
     return new Date(ms).toTimeString().slice(0, 8);
 }
@@ -67,12 +74,15 @@ function headers(more) {
     return token === '' ? more : { ...more, Authorization: 'Bearer ' + token };
 }
 
+const patienceMs = 20000; /* a node that has crashed says nothing at all */
+
 async function ask(method, path, body) {
     const response = await fetch(path, {
         method,
         cache: 'no-store',
         credentials: 'omit',
         redirect: 'error',
+        signal: AbortSignal.timeout(patienceMs),
         headers: headers(body === undefined ? {} : { 'Content-Type': 'application/json' }),
         body: body === undefined ? undefined : JSON.stringify(body),
     });

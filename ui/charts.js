@@ -60,6 +60,13 @@ function rateData(s) {
     return order.map((k) => s.requests.map((_, i) => ({ x: start + i * step * 1000, y: (s.statuses[i][k] || 0) / span(i) })));
 }
 
+/* One a minute, or every ten of them. */
+function wholeMinutes(axis) {
+    const pause = (period === 1 ? 1 : 10) * 60000;
+    axis.ticks = [];
+    for (let at = Math.ceil(axis.min / pause) * pause; at <= axis.max; at += pause) axis.ticks.push({ value: at });
+}
+
 function makeChart() {
     Chart.defaults.font.family = getComputedStyle(document.body).fontFamily;
     Chart.defaults.font.size = 11;
@@ -70,7 +77,7 @@ function makeChart() {
             animation: false, parsing: false, normalized: true, maintainAspectRatio: false, events: ['mousemove', 'mouseout', 'touchstart'],
             interaction: { mode: 'index', intersect: false },
             scales: {
-                x: { type: 'linear', ticks: { callback: (v) => clock(v).slice(0, 5), maxTicksLimit: 8, maxRotation: 0 }, grid: { display: false } },
+                x: { type: 'linear', ticks: { callback: (v) => clock(v).slice(0, 5), autoSkip: false, maxRotation: 0 }, grid: { display: false }, afterBuildTicks: wholeMinutes },
                 y: { stacked: true, beginAtZero: true, suggestedMax: 1, ticks: { maxTicksLimit: 5, callback: (v) => short(v) } },
             },
             plugins: {
@@ -101,6 +108,8 @@ function drawRate() {
     x.ticks.color = y.ticks.color = chart.options.plugins.legend.labels.color = color('muted');
     y.grid = { color: color('line') };
     chart.update('none');
+    const now = order.map((k, i) => [classes[k], rows[i].length > 1 ? rows[i][rows[i].length - 2].y : 0]).filter(([, n]) => n > 0);
+    $('rate').setAttribute('aria-label', 'Requests a second by class of status, now: ' + (now.map(([name, n]) => `${name} ${short(n)}`).join(', ') || 'none'));
 }
 
 /* ---- the heat map ---- */

@@ -8,6 +8,7 @@ const jobs = [
     { every: 10, run: async () => { await loadSamples(10); if (period === 10) drawRate(); drawHeat(); } },
     { every: 60, run: loadPools },
     { every: 5, run: loadLines },
+    { every: 2, run: showOpened },
     { every: 5, run: loadStats },
     { every: 5, run: loadHealth },
     { every: 5, run: loadMembers },
@@ -23,7 +24,7 @@ const jobOf = (run) => jobs.find((job) => job.run === run);
 let turning = false;
 
 async function turn() {
-    if (turning || access === 'none') return;
+    if (turning || access === 'none' || awaySince !== null) return;
     turning = true;
     const now = Date.now();
     try {
@@ -36,7 +37,8 @@ async function turn() {
         }
         if (streaming) tellLink('live', 'good');
     } catch (error) {
-        complain(error);
+        if (error instanceof Problem) complain(error);
+        else hangUp();
     }
     turning = false;
 }
@@ -55,6 +57,7 @@ function want(run) {
 
 let streaming = false;
 let lastEvent = '';
+let hangUp = () => {}; /* ends the stream: the node was asked something else in vain */
 
 const followers = {
     pool: () => { want(loadPools); want(lookAtPools); },
@@ -77,11 +80,27 @@ function hear(event) {
     if (follow !== undefined) follow(event);
 }
 
-/* Some of what happened is told no more: all is asked for anew. */
+/* Some of what happened is told no more, or the node is another one: all is asked for anew. */
 function lost() {
+    samples[1] = samples[10] = null;
     loadServers().catch(complain);
-    want(loadPools);
-    want(lookAtPools);
+    for (const job of jobs) wanted.add(job);
+    turn();
+}
+
+/* The node is away: what is shown is old, and the page says so until it is back. */
+let awaySince = null;
+
+function tellAway(isAway) {
+    if (isAway && awaySince === null) awaySince = Date.now();
+    if (!isAway) awaySince = null;
+    $('away').hidden = !isAway;
+    say($('away'), isAway ? `This node does not respond. What you see is of ${clock(awaySince)}; the page goes on when the node is back.` : '');
+    document.body.classList.toggle('old', isAway);
+    if (isAway) {
+        say($('health'), 'away');
+        $('health').dataset.kind = 'bad';
+    }
 }
 
 function hearBlock(block) {
@@ -95,15 +114,25 @@ function hearBlock(block) {
     else if (field.event !== undefined && field.event !== 'end' && field.data) hear(JSON.parse(field.data));
 }
 
+const pauseMin = 500, pauseMax = 8000;
+const silenceMax = 40000; /* a quiet stream has a comment every 15 s */
+
 async function stream() {
-    const response = await fetch('/events?since=' + encodeURIComponent(lastEvent), { headers: headers({ Accept: 'text/event-stream' }), credentials: 'omit', cache: 'no-store' });
+    const control = new AbortController();
+    hangUp = () => control.abort();
+    const response = await fetch('/events?since=' + encodeURIComponent(lastEvent), { headers: headers({ Accept: 'text/event-stream' }), credentials: 'omit', cache: 'no-store', signal: control.signal });
     if (!response.ok) throw new Problem(response.status, await response.json().catch(() => null));
     const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
     let rest = '';
     streaming = true;
     tellLink('live', 'good');
+    if (awaySince !== null) {
+        tellAway(false);
+        lost();
+    }
     for (;;) {
-        const { done, value } = await reader.read();
+        const timer = setTimeout(hangUp, silenceMax);
+        const { done, value } = await reader.read().finally(() => clearTimeout(timer));
         if (done) return;
         const blocks = (rest + value).replaceAll('\r', '').split('\n\n');
         rest = blocks.pop();
@@ -111,22 +140,29 @@ async function stream() {
     }
 }
 
-async function follow() {
+async function readPast() {
     const past = await get('/events?limit=100');
     tellEvents(past.events);
     lastEvent = past.next;
-    for (let pause = 1000; ; pause = Math.min(pause * 2, 15000)) {
-        const began = Date.now();
+}
+
+const sleep = (ms) => new Promise((done) => { setTimeout(done, ms); });
+
+/* A stream that ends is begun again; only when that fails is the node away. */
+async function follow() {
+    for (let pause = pauseMin; ; pause = Math.min(pause * 2, pauseMax)) {
+        while (access === 'none') await sleep(pauseMin);
         try {
+            if (lastEvent === '') await readPast();
             await stream();
         } catch (error) {
-            complain(error);
+            if (error instanceof Problem) complain(error);
         }
+        if (streaming) pause = pauseMin;
+        else if (access !== 'none') tellAway(true);
         streaming = false;
         tellLink('connecting again', 'bad');
-        if (Date.now() - began > 30000) pause = 1000;
-        await new Promise((done) => { setTimeout(done, pause); });
-        lost();
+        await sleep(pause);
     }
 }
 
@@ -156,9 +192,12 @@ document.addEventListener('visibilitychange', () => { if (!document.hidden) turn
 
 /* ---- start ---- */
 
+let following = false;
+
 onAccess(() => {
     loadServers().catch(complain);
-    follow().catch(complain);
+    if (!following) follow();
+    following = true;
     turn().then(() => { want(lookAtPools); });
 });
 say($('node'), location.host);

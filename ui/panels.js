@@ -143,7 +143,7 @@ async function loadVips() {
     const { vips } = await get('/vips');
     fillTable('vips', vips.map((v) => {
         if (!vipButtons.has(v.address)) vipButtons.set(v.address, make('button', { type: 'button', text: 'Move' }));
-        const button = vipButtons.get(v.address);
+        const button = allow(vipButtons.get(v.address));
         button.setAttribute('aria-label', 'Move ' + v.address);
         button.onclick = () => moveVip(v, members, loadVips).catch(complain);
         return [v.address, v.state + (v.why ? ': ' + v.why : ''), v.is_self ? 'this node' : v.holder || 'nobody', v.since ? ago(v.since) : '–', button];
@@ -166,7 +166,7 @@ function eventText(e) {
     const what = e.server || e.address || e.listener || e.pool || (e.worker !== undefined ? 'worker ' + e.worker : '') || e.certificate || e.member || '';
     const move = e.to ? ` ${e.from ? e.from + ' → ' : ''}${e.to}` : '';
     const by = e.by ? ` by ${e.by.token || e.by.address}` : '';
-    return ` ${what}${move}${e.reason ? ': ' + e.reason : ''}${by}`;
+    return `${what ? ' ' + what : ''}${move}${e.reason ? ': ' + e.reason : ''}${by}`;
 }
 
 function eventItem(e) {
@@ -187,6 +187,7 @@ let held = [];
 function tellEvents(events) {
     held.push(...events);
     addTo($('failures'), events.filter(isFailure).map(eventItem));
+    $('failures-none').hidden = $('failures').children.length > 0;
     if ($('events-hold').checked) return;
     addTo($('events'), held.slice(-eventsMax).map(eventItem));
     held = [];
@@ -195,12 +196,15 @@ function tellEvents(events) {
 /* ---- how requests end ---- */
 
 let firstResults = null;
+let countingSince = '';
 const results = new Map(); /* word: {n, at} */
 let meanings = null;
 const fine = new Set(['ok', 'redirect', 'fixed']);
 
 async function tellResults() {
     if (firstResults === null) firstResults = stats.results;
+    else if (countingSince !== stats.counting_since) firstResults = {}; /* the node was started anew */
+    countingSince = stats.counting_since;
     for (const [word, n] of Object.entries(stats.results)) {
         const more = n - (firstResults[word] || 0);
         const had = results.get(word);

@@ -111,6 +111,7 @@ function fillRow(row, server, index) {
     say(row.cells[1], server.url.replace(/^http:\/\//, ''));
     say(row.cells[2], ago(server.since));
     say(row.cells[3], server.reason || '');
+    row.cells[3].title = server.reason || '';
     say(row.cells[4], String(server.weight));
     say(row.cells[5], line ? count(line.in_flight) : '–');
     drawLine(row.sparks, line);
@@ -122,7 +123,7 @@ function layOut() {
     const narrow = grid.clientWidth < 640;
     rowHeight = narrow ? 66 : 34;
     grid.classList.toggle('narrow', narrow);
-    grid.style.height = Math.min(480, Math.max(3, shown.length) * rowHeight + 34) + 'px';
+    grid.style.height = Math.min(480, Math.max(3, shown.length) * rowHeight + 36) + 'px';
     $('rows').style.height = shown.length * rowHeight + 'px';
     const inSight = Math.ceil(grid.clientHeight / rowHeight) + 6;
     while (rowElements.length < inSight) {

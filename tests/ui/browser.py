@@ -26,7 +26,7 @@ class Browser:
         options = {"args": flags + (["--force-dark-mode"] if dark else [])}
         wanted = {"browserName": "chrome", "goog:chromeOptions": options, "goog:loggingPrefs": {"browser": "ALL"}}
         self.session = self.call("POST", "/session", {"capabilities": {"alwaysMatch": wanted}}, at="")["sessionId"]
-        self.cdp("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": "dark" if dark else "light"}])
+        self.set_looks("dark" if dark else "light")
         self.seen = []
 
     def read_port(self):
@@ -47,6 +47,10 @@ class Browser:
 
     def cdp(self, command, **params):
         return self.call("POST", "/goog/cdp/execute", {"cmd": command, "params": params})
+
+    def set_looks(self, scheme):
+        """Without transitions: who judges colours is not to see those on the way."""
+        self.cdp("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": scheme}, {"name": "prefers-reduced-motion", "value": "reduce"}])
 
     def close(self):
         try:
