@@ -91,7 +91,8 @@ void handover_run(int *fds, unsigned n, int exe_fd, char *const *argv)
 
     if (fd == WERR_NO_FD)
         _exit(HANDOVER_EXIT_NO_FD);
+    /* A system without execveat(2), such as qemu-user, takes the way by /proc. */
     if (fd >= 0)
-        (void)execveat(fd, "", argv, environ, AT_EMPTY_PATH);
+        (void)fexecve(fd, argv, environ);
     _exit(HANDOVER_EXIT_FAILED);
 }

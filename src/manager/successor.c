@@ -107,7 +107,7 @@ static void run_child(const struct launch *s)
             (char *)s->path; /* the next one is started from there, unless told otherwise */
         (void)execve(s->path, o->argv, s->env);
     } else if (exe_fd >= 0) {
-        (void)execveat(exe_fd, "", o->argv, s->env, AT_EMPTY_PATH);
+        (void)fexecve(exe_fd, o->argv, s->env);
     }
     _exit(SUCCESSOR_EXIT_NO_EXEC);
 }
