@@ -48,4 +48,5 @@ void versions_print(FILE *to)
     (void)fprintf(to, "xxhash %d.%d.%d\n", XXH_VERSION_MAJOR, XXH_VERSION_MINOR,
                   XXH_VERSION_RELEASE);
     (void)fputs("uthash " TEXT(UTHASH_VERSION) "\n", to);
+    (void)fputs("chart.js " WELDR_CHART_JS "\n", to); /* in the dashboard */
 }
