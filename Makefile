@@ -119,16 +119,18 @@ install: all ## install weldr and its man page (DESTDIR and PREFIX are obeyed)
 	$(if $(PREFIX),@meson configure build -Dprefix=$(PREFIX) && tools/build release)
 	@DESTDIR='$(DESTDIR)' meson install -C build --no-rebuild
 
-dist: ## tar, deb, rpm, SBOM and checksums of HEAD, into build-dist/amd64/out/; equal byte for byte wherever they are built
+dist: ## tar, deb, rpm, SBOM and checksums of HEAD, into build-dist/amd64/out/ and build-dist/arm64/out/; equal byte for byte wherever they are built
 	@tools/deps build dist
-	@tools/dist
+	@tools/dist amd64
+	@tools/dist arm64
 
 image: dist ## an OCI image from scratch of what `make dist` has made, beside it; made without a container engine
 	@tools/image
 
-test-dist: ## install the packages of `make dist` in fresh machines, update them under load, run its image, build twice and compare (needs root)
-	@tools/deps build dist debian13
-	@tools/dist
+test-dist: ## install the packages of `make dist` in fresh machines, update them under load, run its image, and arm64 by qemu, build twice and compare (needs root)
+	@tools/deps build test dist debian13
+	@tools/dist amd64
+	@tools/dist arm64
 	@tools/image
 	@/usr/bin/python3 -m pytest -n 4 --dist loadfile tests/dist
 
