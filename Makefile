@@ -124,14 +124,16 @@ dist: ## tar, deb, rpm, SBOM and checksums of HEAD, into build-dist/amd64/out/ a
 	@tools/dist amd64
 	@tools/dist arm64
 
-image: dist ## an OCI image from scratch of what `make dist` has made, beside it; made without a container engine
-	@tools/image
+image: dist ## OCI images from scratch of what `make dist` has made, beside it; made without a container engine
+	@tools/image amd64
+	@tools/image arm64
 
 test-dist: ## install the packages of `make dist` in fresh machines, update them under load, run its image, and arm64 by qemu, build twice and compare (needs root)
 	@tools/deps build test dist debian13
 	@tools/dist amd64
 	@tools/dist arm64
-	@tools/image
+	@tools/image amd64
+	@tools/image arm64
 	@/usr/bin/python3 -m pytest -n 4 --dist loadfile tests/dist
 
 deps: ## install what is missing of the Debian packages for building, testing and benchmarks
