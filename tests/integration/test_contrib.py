@@ -156,7 +156,7 @@ def test_logrotate_loses_no_line(lab, tmp_path):
     weldr = lab.weldr("--access-log", str(log), workers=2)
     weldr.add(lab.origin(o.hello))
     rotation = read("weldr.logrotate").replace("/var/log/weldr", str(folder))
-    rotation = rotation.replace("systemctl reload weldr.service", f"kill -HUP {weldr.pid}")
+    rotation = rotation.replace("systemctl try-reload-or-restart weldr.service", f"kill -HUP {weldr.pid}")
     assert f"kill -HUP {weldr.pid}" in rotation
     config = tmp_path / "weldr.logrotate"
     config.write_text(rotation, encoding="utf-8")
