@@ -39,7 +39,7 @@ int session_fail_call(const struct session *s, int rc)
 
 /* ---- where, and who ---- */
 
-static const char *variable(char *const *env, const char *name)
+const char *session_variable(char *const *env, const char *name)
 {
     const size_t len = strlen(name);
 
@@ -53,8 +53,8 @@ static const char *place_of(const struct args *args, char *const *env)
 {
     if (args->flag[ARGS_API] != NULL)
         return args->flag[ARGS_API];
-    if (variable(env, "WELDR_API") != NULL)
-        return variable(env, "WELDR_API");
+    if (session_variable(env, "WELDR_API") != NULL)
+        return session_variable(env, "WELDR_API");
     return access(SESSION_SOCKET, F_OK) == 0 ? "unix:" SESSION_SOCKET : SESSION_URL;
 }
 
@@ -96,7 +96,7 @@ static void tick(void *arg, int fd)
 
 int session_open(struct session *s, const struct args *args, char *const *env)
 {
-    const char *token = variable(env, "WELDR_TOKEN");
+    const char *token = session_variable(env, "WELDR_TOKEN");
 
     s->idle = tick;
     s->idle_arg = NULL;

@@ -24,6 +24,8 @@ struct session {
     void *idle_arg;
 };
 
+/* Of the environment; NULL: not there, or empty. */
+const char *session_variable(char *const *env, const char *name);
 /* --api, --token-file, WELDR_API and WELDR_TOKEN. */
 int session_open(struct session *s, const struct args *args, char *const *env) MUST_USE;
 /* body NULL: none. *response: for doc_free; NULL when there is no body. */

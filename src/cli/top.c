@@ -49,25 +49,14 @@ static double wall_s(void)
 
 /* ---- where it runs ---- */
 
-/* NULL: not there, or empty. */
-static const char *variable(char *const *env, const char *name)
-{
-    const size_t len = strlen(name);
-
-    for (; *env != NULL; env++)
-        if (strncmp(*env, name, len) == 0 && (*env)[len] == '=' && (*env)[len + 1] != '\0')
-            return *env + len + 1;
-    return NULL;
-}
-
 /* What setlocale(3) would go by; the Linux console has UTF-8, but no bars in its font. */
 static bool has_utf8(char *const *env)
 {
     static const char *const names[] = {"LC_ALL", "LC_CTYPE", "LANG"};
-    const char *locale = NULL, *term = variable(env, "TERM");
+    const char *locale = NULL, *term = session_variable(env, "TERM");
 
     for (unsigned i = 0; locale == NULL && i < sizeof(names) / sizeof(names[0]); i++)
-        locale = variable(env, names[i]);
+        locale = session_variable(env, names[i]);
     return locale != NULL &&
            (strcasestr(locale, "utf-8") != NULL || strcasestr(locale, "utf8") != NULL) &&
            (term == NULL || strcmp(term, "linux") != 0);
@@ -75,7 +64,7 @@ static bool has_utf8(char *const *env)
 
 static bool is_terminal(char *const *env)
 {
-    const char *term = variable(env, "TERM");
+    const char *term = session_variable(env, "TERM");
 
     return isatty(STDIN_FILENO) && isatty(STDOUT_FILENO) && term != NULL &&
            strcmp(term, "dumb") != 0;
@@ -94,7 +83,7 @@ static double read_interval(const char *text)
 
 static unsigned size_from(char *const *env, const char *name, unsigned other)
 {
-    const char *text = variable(env, name);
+    const char *text = session_variable(env, name);
     const double n =
         text != NULL && text[strspn(text, "0123456789")] == '\0' ? strtod(text, NULL) : 0;
 
@@ -116,7 +105,7 @@ static struct top *top_new(const struct args *args, char *const *env, double int
     top_jobs_init(&t->jobs, interval_s);
     top_keys_init(&t->keys);
     top_screen_init(&t->screen, has_utf8(env),
-                    args->flag[ARGS_ONCE] == NULL && variable(env, "NO_COLOR") == NULL);
+                    args->flag[ARGS_ONCE] == NULL && session_variable(env, "NO_COLOR") == NULL);
     if (args->flag[ARGS_POOL] != NULL)
         top_model_choose_pool(&t->model, args->flag[ARGS_POOL]);
     return t;

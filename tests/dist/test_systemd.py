@@ -9,6 +9,7 @@ import re
 import pytest
 
 from machine import wait_until
+from traffic import ORIGIN
 
 DROP_INS = "/etc/systemd/system/weldr.service.d"
 CONTRIB = "/usr/share/doc/weldr/contrib"
@@ -23,7 +24,7 @@ class Service:
         self.box = box
         box.run("mount", "--make-rshared", "/")  # as process 1 does outside of containers: credentials come by a mount
         box.run("systemctl", "log-target", "journal")
-        self.origin = box.start_beside("python3", "-c", ORIGIN)
+        self.origin = box.start_beside("/usr/bin/python3", "-c", ORIGIN)
         assert self.origin.stdout.readline() == "up\n"
 
     def install(self, deb):
@@ -274,22 +275,3 @@ def test_virtual_ips(service):
     assert "Overall exposure level" in rated
     service.systemctl("stop", "weldr")
     assert "10.77.0.100" not in service.box.run_beside("ip", "addr", "show", "front").stdout
-
-
-ORIGIN = """
-import http.server, time
-class Handler(http.server.BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-    def do_GET(self):
-        if self.path == "/slow":
-            time.sleep(4)
-        self.send_response(200)
-        self.send_header("Content-Length", "3")
-        self.end_headers()
-        self.wfile.write(b"ok\\n")
-    def log_message(self, *words):
-        pass
-server = http.server.ThreadingHTTPServer(("127.0.0.1", 9101), Handler)
-print("up", flush=True)
-server.serve_forever()
-"""

@@ -13,10 +13,12 @@ BY_HAND = "set -a; . /etc/default/weldr; exec " + PROGRAM
 LEAST = 200  # answers before and after
 
 ORIGIN = """
-import http.server
+import http.server, time
 class Handler(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     def do_GET(self):
+        if self.path == "/slow":
+            time.sleep(4)
         self.send_response(200)
         self.send_header("Content-Length", "3")
         self.end_headers()
