@@ -5,6 +5,7 @@ import os
 import pty
 import re
 import select
+import signal
 import struct
 import subprocess
 import termios
@@ -38,6 +39,13 @@ def drawn(text):
     return [line for line in re.findall(r"\r([^\r\n\x1b]+)\x1b\[K", text)]
 
 
+def take_terminal():
+    """As a shell of that terminal starts a program: who has started the tests may have switched Ctrl-C off."""
+    fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+    for number in signal.SIGINT, signal.SIGQUIT:
+        signal.signal(number, signal.SIG_DFL)
+
+
 class Terminal:
     """`stdout`: goes to the terminal as well, or is kept apart (stdout=True: `printed` has it). Standard error is the terminal."""
 
@@ -49,7 +57,7 @@ class Terminal:
         if api:
             environment["WELDR_API"] = "http://{}:{}".format(*api)
         self.process = subprocess.Popen([BIN, *words], stdin=slave, stdout=subprocess.PIPE if stdout else slave, stderr=slave, env=environment,
-                                        start_new_session=True, preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0))
+                                        start_new_session=True, preexec_fn=take_terminal)
         os.close(slave)
 
     def read(self, within_s=0.0):

@@ -47,7 +47,7 @@ def test_version():
 LIBRARIES = {
     "glibc": "libc6-dev", "openssl": "libssl-dev", "libraft": "libraft-dev", "libuv": "libuv1-dev", "lz4": "liblz4-dev",
     "c-ares": "libc-ares-dev", "jansson": "libjansson-dev", "libsodium": "libsodium-dev", "libseccomp": "libseccomp-dev",
-    "xxhash": "libxxhash-dev", "uthash": "uthash-dev",
+    "xxhash": "libxxhash-dev", "uthash": "uthash-dev", "chart.js": "libjs-chart.js",
 }
 
 
