@@ -40,7 +40,7 @@ static void refuse(struct guest *g, int error, const char *reason)
     const struct peer_refused m = {.error = error, .reason = span_from_str(reason)};
     size_t len;
 
-    log_warn("a node may not join", LOG_X("id", g->member.id), LOG_S("why", reason));
+    log_warn("a node may not join", LOG_ID("id", g->member.id), LOG_S("why", reason));
     char *bytes = peer_refused_encode(&m, &len); /* before len is read */
     say(g, PEER_REFUSED, bytes, len);
 }
@@ -92,7 +92,7 @@ static void grant(struct guest *g)
     explicit_bzero(m.cluster_key, sizeof(m.cluster_key));
     free(certificate);
     say(g, PEER_GRANT, bytes, len);
-    log_info("a node joins", LOG_X("id", g->member.id));
+    log_info("a node joins", LOG_ID("id", g->member.id));
 }
 
 static void refuse_level(struct guest *g)

@@ -395,7 +395,7 @@ static void on_told(struct caller *c, struct span payload)
     if (strcmp(command.member.version, known->version) == 0 && m.level == known->level)
         return;
     if (engine_propose_roster(e, &command, NULL, NULL) < 0)
-        log_debug("what Weldr a member runs could not be noted", LOG_X("id", c->id));
+        log_debug("what Weldr a member runs could not be noted", LOG_ID("id", c->id));
 }
 
 void engine_forward_tell_removed(struct engine *e, uint64_t id)
@@ -404,7 +404,7 @@ void engine_forward_tell_removed(struct engine *e, uint64_t id)
 
     LIST_FOREACH (c, &e->callers, entry)
         if (c->id == id && link_send(c->link, PEER_REMOVED, SPAN_NONE) < 0)
-            log_debug("who was removed could not be told", LOG_X("id", id));
+            log_debug("who was removed could not be told", LOG_ID("id", id));
 }
 
 static int take_from_caller(struct caller *c, uint8_t type, struct span payload)

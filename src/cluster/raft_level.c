@@ -106,7 +106,7 @@ int engine_level_judge(const struct engine *e, const struct roster_member *m)
         return 0;
     log_warn("a member runs a Weldr that is too old for the cluster: it can't apply all that "
              "is agreed on",
-             LOG_X("id", m->id), LOG_S("version", m->version), LOG_U("knows", m->level),
+             LOG_ID("id", m->id), LOG_S("version", m->version), LOG_U("knows", m->level),
              LOG_U("needs", roster_level(e->roster)));
     return WERR_UNSUPPORTED;
 }

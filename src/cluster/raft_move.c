@@ -21,7 +21,7 @@ static void on_moved(void *arg, int error, uint64_t index)
 
     (void)index;
     if (error < 0 && !e->is_closing) {
-        log_warn("the new address of a member can't be noted", LOG_X("id", e->moving),
+        log_warn("the new address of a member can't be noted", LOG_ID("id", e->moving),
                  LOG_S("error", werr_text(error)));
         e->unmoved = e->moving;
         e->move_ms = loop_now_ms(e->loop.loop) + REFUSED_MS;

@@ -50,7 +50,7 @@ static void send_answer(const struct engine *e, const struct peer_order *m)
     const int rc = send_out(e, PEER_ORDERED, m);
 
     if (rc < 0)
-        log_debug("the answer to an order can't be sent", LOG_X("to", m->to),
+        log_debug("the answer to an order can't be sent", LOG_ID("to", m->to),
                   LOG_S("error", werr_text(rc)));
 }
 

@@ -13,7 +13,7 @@ static void send_share(struct link *l, struct span payload)
     if (!link_is_open(l) || link_is_congested(l))
         return;
     if (link_send(l, PEER_SHARE, payload) < 0)
-        log_debug("a member does not get what is shared", LOG_X("id", link_peer(l)));
+        log_debug("a member does not get what is shared", LOG_ID("id", link_peer(l)));
 }
 
 /* To all but the one that it is from. */

@@ -90,7 +90,7 @@ static void taken(struct engine *e, int code)
 
 static void add(struct engine *e, const struct roster_member *m)
 {
-    log_info("a member is taken into the log", LOG_X("id", m->id));
+    log_info("a member is taken into the log", LOG_ID("id", m->id));
     char name[ENGINE_ID_TEXT_MAX];
 
     engine_id_text(m->id, name);
@@ -102,14 +102,14 @@ static void assign(struct engine *e, uint64_t id, int role)
 {
     log_info(role == RAFT_VOTER ? "a member votes from now on"
                                 : "a member is a standby from now on",
-             LOG_X("id", id));
+             LOG_ID("id", id));
     begin_change(e);
     taken(e, raft_assign(&e->raft, &e->change, id, role, on_changed));
 }
 
 static void take_out(struct engine *e, uint64_t id)
 {
-    log_info("who is no member any more is taken out of the log", LOG_X("id", id));
+    log_info("who is no member any more is taken out of the log", LOG_ID("id", id));
     begin_change(e);
     taken(e, raft_remove(&e->raft, &e->change, id, on_changed));
 }
@@ -173,7 +173,7 @@ static bool forget_no_shows(struct engine *e)
             age_us < JOIN_LIMIT_MS * 1000ULL ||
             silent_while_leading_ms(e, m->id) < JOIN_LIMIT_MS)
             continue;
-        log_warn("a node that was admitted has not come: it is removed", LOG_X("id", m->id));
+        log_warn("a node that was admitted has not come: it is removed", LOG_ID("id", m->id));
         return engine_propose_roster(e, &c, on_left, NULL) == 0;
     }
     return false;
@@ -202,7 +202,7 @@ static bool hand_over(struct engine *e)
 
         if (m->is_witness || !could_lead(e, m))
             continue;
-        log_info("a witness need not lead: another one does", LOG_X("id", m->id));
+        log_info("a witness need not lead: another one does", LOG_ID("id", m->id));
         return engine_steward_transfer(e, m->id, on_left, NULL) == 0;
     }
     return false;
@@ -229,7 +229,7 @@ static void give_up_the_lead(struct engine *e)
     }
     if (best == NULL)
         return;
-    log_warn("this node has halted: another one is to lead", LOG_X("id", best->id));
+    log_warn("this node has halted: another one is to lead", LOG_ID("id", best->id));
     if (engine_steward_transfer(e, best->id, on_left, NULL) < 0)
         log_debug("the other one can't lead yet");
 }

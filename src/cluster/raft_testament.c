@@ -104,7 +104,7 @@ static void hear_of_leader(struct engine *e, const struct testament *t, const ui
     e->testament.dead_term = term;
     e->testament.dead = t->member;
     memcpy(e->testament.dead_digest, digest, sizeof(e->testament.dead_digest));
-    log_info("the leader has died, as its helper says", LOG_X("id", t->member));
+    log_info("the leader has died, as its helper says", LOG_ID("id", t->member));
     if (is_to_stand(e, t->member))
         stand(e, t->member);
     engine_kick(e);
@@ -133,7 +133,7 @@ static void hear(struct engine *e, struct span datagram)
     if (e->vips.grantor.term == 0) {
         hear_of_leader(e, &t, digest);
     } else if (grantor_bury(&e->vips.grantor, t.member, digest, clock_boot_ns())) {
-        log_info("a member's manager has died, as its helper says", LOG_X("id", t.member));
+        log_info("a member's manager has died, as its helper says", LOG_ID("id", t.member));
         engine_vips_touch(e);
     }
 }

@@ -186,7 +186,7 @@ static void nudge(struct engine *e)
         if (link_is_open(c->link) && !link_is_congested(c->link) &&
             grantor_must_nudge(g, c->id, now) &&
             link_send(c->link, PEER_VIP_NUDGE, SPAN_NONE) < 0)
-            log_debug("a member can't be nudged", LOG_X("id", c->id));
+            log_debug("a member can't be nudged", LOG_ID("id", c->id));
 }
 
 struct assigning {
@@ -203,8 +203,9 @@ static void tell_assigned(const struct roster_vip *v)
     if (v->holder == 0)
         log_info("a virtual IP is nobody's any more", LOG_S("address", text));
     else
-        log_info("a virtual IP is assigned", LOG_S("address", text), LOG_X("holder", v->holder),
-                 LOG_U("epoch", v->epoch), LOG_S("cause", cluster_vip_cause_word(v->cause)));
+        log_info("a virtual IP is assigned", LOG_S("address", text),
+                 LOG_ID("holder", v->holder), LOG_U("epoch", v->epoch),
+                 LOG_S("cause", cluster_vip_cause_word(v->cause)));
 }
 
 static void on_assigned(void *arg, int error, uint64_t index)

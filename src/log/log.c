@@ -1,6 +1,7 @@
 #include "log/log.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -233,6 +234,9 @@ static void add_value(struct strb *b, const struct log_pair *p)
         break;
     case LOG_PAIR_HEX:
         strb_add_hex(b, p->number);
+        break;
+    case LOG_PAIR_ID:
+        strb_addf(b, "%016" PRIx64, p->number);
         break;
     case LOG_PAIR_BYTES:
         add_text(b, span_from(p->str, (size_t)p->number));

@@ -46,14 +46,23 @@ void log_gather(bool is_on);
  * LOG_U("failures", n)); */
 struct log_pair {
     const char *key; /* NULL ends the list */
-    enum { LOG_PAIR_STR, LOG_PAIR_INT, LOG_PAIR_UINT, LOG_PAIR_HEX, LOG_PAIR_BYTES } kind;
+    enum {
+        LOG_PAIR_STR,
+        LOG_PAIR_INT,
+        LOG_PAIR_UINT,
+        LOG_PAIR_HEX,
+        LOG_PAIR_ID,
+        LOG_PAIR_BYTES
+    } kind;
     const char *str;
     uint64_t number; /* LOG_PAIR_BYTES: length of str */
 };
-#define LOG_S(k, v)    ((struct log_pair){(k), LOG_PAIR_STR, (v), 0})
-#define LOG_I(k, v)    ((struct log_pair){(k), LOG_PAIR_INT, NULL, (uint64_t)(int64_t)(v)})
-#define LOG_U(k, v)    ((struct log_pair){(k), LOG_PAIR_UINT, NULL, (uint64_t)(v)})
-#define LOG_X(k, v)    ((struct log_pair){(k), LOG_PAIR_HEX, NULL, (uint64_t)(v)})
+#define LOG_S(k, v) ((struct log_pair){(k), LOG_PAIR_STR, (v), 0})
+#define LOG_I(k, v) ((struct log_pair){(k), LOG_PAIR_INT, NULL, (uint64_t)(int64_t)(v)})
+#define LOG_U(k, v) ((struct log_pair){(k), LOG_PAIR_UINT, NULL, (uint64_t)(v)})
+#define LOG_X(k, v) ((struct log_pair){(k), LOG_PAIR_HEX, NULL, (uint64_t)(v)})
+/* Of a member, or a digest: all 16 digits, as the API has it. */
+#define LOG_ID(k, v)   ((struct log_pair){(k), LOG_PAIR_ID, NULL, (uint64_t)(v)})
 #define LOG_B(k, span) ((struct log_pair){(k), LOG_PAIR_BYTES, (span).ptr, (span).len})
 
 /* site: NULL: no rate limit. */

@@ -152,7 +152,7 @@ static void dump(struct manager *m)
 {
     log_info("manager state", LOG_S("start", start_phase_name(m)),
              LOG_U("revision", m->revision), LOG_U("index", m->pool->index),
-             LOG_X("digest", m->pool->digest), LOG_U("servers", m->pool->server_n),
+             LOG_ID("digest", m->pool->digest), LOG_U("servers", m->pool->server_n),
              LOG_U("leaving_servers", m->facts.leaving_n), LOG_U("probes", m->checks.probes_n),
              LOG_U("api_connections", house_of(m)->api.conn_n),
              LOG_U("workers_running", slots_count(&m->supervisor.slots, SLOT_RUNNING)));

@@ -393,8 +393,8 @@ void publish_on_ack(struct publish *p, struct slot *slot, const struct frame_ack
     if (ack->index != 0 && p->digests[i].index == ack->index &&
         p->digests[i].digest != ack->digest) {
         log_error("worker has another pool than the manager", LOG_U("id", slot->id),
-                  LOG_U("index", ack->index), LOG_X("digest", ack->digest),
-                  LOG_X("expected", p->digests[i].digest));
+                  LOG_U("index", ack->index), LOG_ID("digest", ack->digest),
+                  LOG_ID("expected", p->digests[i].digest));
         supervisor_replace(slot, "its digest differs");
     }
     wake(p);

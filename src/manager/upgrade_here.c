@@ -177,12 +177,12 @@ void upgrade_hook_on_order(void *arg, const struct cluster_order *order, struct 
     struct upgrade_order wanted;
 
     if (upgrade_order_get(request, &wanted) < 0) {
-        log_warn("an order of another member can't be read", LOG_X("member", order->from));
+        log_warn("an order of another member can't be read", LOG_ID("member", order->from));
         m->cluster->ops->answer(m->cluster, order, SPAN_NONE);
         return;
     }
     if (wanted.kind == UPGRADE_ORDER_BEGIN)
         log_always("upgrade is asked for by another member", LOG_S("binary", wanted.binary),
-                   LOG_X("member", order->from));
+                   LOG_ID("member", order->from));
     follow(m, &wanted, &(struct upgrade_asker){.order = *order});
 }

@@ -323,7 +323,7 @@ void views_on_shared(void *arg, uint64_t from, struct span bytes)
     bool begins;
 
     if (views_message_read(bytes, &message) < 0) {
-        log_debug("what a member says of health can't be read", LOG_X("id", from));
+        log_debug("what a member says of health can't be read", LOG_ID("id", from));
         return;
     }
     const int node =

@@ -52,7 +52,7 @@ void dump_worker(const struct worker *w)
     unsigned n = 0;
 
     log_info("dump worker", LOG_U("index", w->pool_state != NULL ? w->pool_state->index : 0),
-             LOG_X("digest", w->pool_state != NULL ? w->pool_state->digest : 0),
+             LOG_ID("digest", w->pool_state != NULL ? w->pool_state->digest : 0),
              LOG_U("clients", w->clients_slab.in_use),
              LOG_U("exchanges", w->exchanges_slab.in_use),
              LOG_U("lanes", w->origin_conns_slab.in_use), LOG_U("draining", w->draining));

@@ -96,12 +96,12 @@ static void test_line(void **state)
     (void)state;
     log_init("worker", 3, LOG_INFO);
     log_info("proxy listens", LOG_S("address", "127.0.0.1:8080"),
-             LOG_U("n", 18446744073709551615U), LOG_I("delta", -42), LOG_X("digest", 0xbeef),
-             LOG_B("part", span_first(SPAN("abcdef"), 3)));
+             LOG_U("n", 18446744073709551615U), LOG_I("delta", -42), LOG_X("server", 0xbeef),
+             LOG_ID("member", 0xbeef), LOG_B("part", span_first(SPAN("abcdef"), 3)));
     assert_string_equal(
         after_time(read_file(fd)),
         " level=info role=worker worker=3 msg=\"proxy listens\" address=127.0.0.1:8080 "
-        "n=18446744073709551615 delta=-42 digest=beef part=abc\n");
+        "n=18446744073709551615 delta=-42 server=beef member=000000000000beef part=abc\n");
     close(fd);
 }
 
