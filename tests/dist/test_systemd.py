@@ -86,7 +86,8 @@ class Service:
 
     def load(self, seconds):
         """New connections all the time."""
-        return self.box.start_beside("wrk", "-t1", "-c8", f"-d{seconds}s", "-H", "Connection: close", "http://127.0.0.1:80/")
+        return self.box.start_beside("wrk", "-t1", "-c8", f"-d{seconds}s", "--timeout", "20s", "-H", "Connection: close",
+                                     "http://127.0.0.1:80/")
 
     def journal(self, *words):
         return self.box.run("journalctl", "--no-pager", "-o", "cat", *words)
