@@ -3,14 +3,26 @@
 What it shows is read as text (`lines`), so a test compares screens as a person sees them.
 """
 
+import contextlib
 import os
 import shutil
+import signal
 import subprocess
 import tempfile
 import time
 
 from rawhttp import wait_until
 from weldr import clean_environment
+
+
+def family(pid):
+    """This process and all that came of it."""
+    try:
+        with open(f"/proc/{pid}/task/{pid}/children", encoding="ascii") as file:
+            children = [int(child) for child in file.read().split()]
+    except FileNotFoundError:
+        return []
+    return [pid, *(one for child in children for one in family(child))]
 
 
 class Terminal:
@@ -84,5 +96,10 @@ class Terminal:
         return False
 
     def close(self):
+        """Nothing of it goes on: script(1), for one, stays when its terminal is gone, and a top in it would ask for ever."""
+        started = family(self.pid) if self.value("pane_dead") != "1" else []
         subprocess.run(["tmux", "-S", self.socket, "kill-server"], check=False, capture_output=True, timeout=20)
+        for pid in started:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
         shutil.rmtree(self.sockets)
