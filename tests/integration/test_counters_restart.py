@@ -8,8 +8,6 @@ import pytest
 from rawhttp import wait_until
 from test_health_restart import kill
 
-# Each request counts here, and a check of another test's Weldr is one, when its server is gone and the port is ours by now.
-APART = "127.0.0.13"
 GROWS = ("requests", "bytes", "results", "retries", "client", "server", "tls_failures", "latency_us")
 
 
@@ -54,7 +52,7 @@ def ended(weldr):
 @pytest.fixture
 def start(lab, folder):
     def start(*flags):
-        return lab.weldr("--data-dir", folder, *flags, ip=f"{APART}:0")
+        return lab.weldr("--data-dir", folder, *flags)
     return start
 
 
