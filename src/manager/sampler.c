@@ -6,7 +6,9 @@
 #include "log/log.h"
 #include "manager/manager.h"
 
-enum { SECOND_MS = 1000, SLOT_BITS = 64 };
+/* One more than there are tenths: the first turn after a start finds news and has no second to
+ * look at, and any turn may come while a worker has counted a part of a request. */
+enum { SECOND_MS = 1000, SLOT_BITS = 64, QUIET_TURNS = SAMPLES_LINE_STEP_S + 1 };
 
 static uint64_t now_s(const struct manager *m)
 {
@@ -172,14 +174,14 @@ static void look_at_lines(struct sampler *s, uint64_t over_s)
 
     if (served != s->served)
         s->quiet_n = 0;
-    else if (s->quiet_n < SAMPLES_LINE_STEP_S)
+    else if (s->quiet_n < QUIET_TURNS)
         s->quiet_n++;
     s->served = served;
     if (over_s > s->looked_s + SAMPLES_LINE_STEP_S)
         s->looked_s = over_s - SAMPLES_LINE_STEP_S;
     while (s->looked_s < over_s) {
         s->looked_s++;
-        if (s->quiet_n < SAMPLES_LINE_STEP_S)
+        if (s->quiet_n < QUIET_TURNS)
             take_lines(s, s->looked_s, false);
     }
 }

@@ -2,9 +2,9 @@
  *
  * A timer reads, when a second is over, what the workers have counted. Of the node that is all;
  * of pools and servers a tenth each time, so that each has its turn every ten seconds and
- * 10,000 servers hold up nobody. Where nothing was served for ten seconds nothing is read but
- * the node's sums, and who never served anything costs no memory. Samples are of this life of
- * the manager: a start begins them anew. Owner: the manager.
+ * 10,000 servers hold up nobody. Where nothing was served for eleven seconds nothing is read
+ * but the node's sums, and who never served anything costs no memory. Samples are of this life
+ * of the manager: a start begins them anew. Owner: the manager.
  */
 #ifndef WELDR_MANAGER_SAMPLER_H
 #define WELDR_MANAGER_SAMPLER_H
@@ -22,7 +22,7 @@ struct sampler {
     struct manager *m;
     struct timer timer;
     bool is_begun;
-    unsigned quiet_n;     /* turns without anything new, up to SAMPLES_LINE_STEP_S */
+    unsigned quiet_n;     /* turns without anything new; then lines are left alone */
     uint64_t served;      /* in all, as last looked at */
     uint64_t looked_s;    /* the second up to which lines were looked at */
     struct samples *node; /* NULL: no memory for them */

@@ -60,6 +60,19 @@ def test_bad_input_is_named(weldr, query, field):
     assert response.status == 422 and response.json["field"] == field
 
 
+def test_what_is_served_in_the_second_of_the_start(lab):
+    """... and nothing behind it. Lines have their turn by the second, on the manager's clock: this pool's is the one of the start."""
+    wait_until(lambda: int(time.monotonic()) % 10 == 0 and time.monotonic() % 1 < 0.3, 12, "the second of its turn")
+    weldr = lab.weldr()
+    weldr.add(lab.origin(o.hello))
+    for _ in range(8):
+        weldr.ask()
+
+    def counted():
+        return sum(sum(line["requests"]) for line in samples(weldr, "?pools=default")["pools"]) == 8
+    wait_until(counted, 40, "all that was served")
+
+
 def test_lines_of_pools_and_servers(lab):
     weldr = lab.weldr()
     good, bad = lab.origin(o.hello), lab.origin(o.answer(500))
