@@ -543,8 +543,7 @@ static void receive_passed(struct house *h)
     if (h->heir.is_heir)
         passed_forget_variables();
     else if (passed_receive(h->passed_error, sizeof(h->passed_error)) < 0)
-        MUST(h->passed_error[0] !=
-             '\0'); /* the table is empty, so no other error is possible */
+        MUST(h->passed_error[0] != '\0'); /* nothing is short yet: no other error */
 }
 
 int manager_main(const struct config *config)
